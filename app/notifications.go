@@ -1,0 +1,63 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"time"
+	"unicode/utf8"
+
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
+)
+
+// Notifications brings users what concerns them: those that the platform asks
+// for on Kafka are kept first, those of other services go straight through.
+type Notifications struct {
+	topic     domain.Topic
+	publisher ports.NotificationPublisher
+	managers  []ports.ConnectionManager
+	observer  ports.Observer
+}
+
+// NewNotifications returns the use-case. topic is the one whose records are
+// accepted; every manager gets every message.
+func NewNotifications(topic domain.Topic, p ports.NotificationPublisher, m []ports.ConnectionManager, o ports.Observer) *Notifications {
+	return &Notifications{topic: topic, publisher: p, managers: m, observer: o}
+}
+
+var errWrongType = errors.New("event type is not the topic's")
+
+// Accept keeps and announces the notification that an event asks for. Errors:
+// PARSING_ERROR and VALIDATION_ERROR for an event that can never succeed, and
+// what the publisher port returns.
+func (n *Notifications) Accept(ctx context.Context, event domain.Envelope) (domain.Handover, error) {
+	if event.EventType != string(n.topic) {
+		return domain.Handover{}, domain.Unparsable("event_type", errWrongType)
+	}
+	request, err := parseRequest(event.Data, time.Now())
+	if err != nil {
+		return domain.Handover{}, err
+	}
+	return n.publisher.Publish(ctx, domain.Notification{
+		EventID: event.EventID, User: request.teacher, Frame: request.frame(),
+	})
+}
+
+// Deliver hands a live message to every connection of the user on this node.
+// It never blocks. A payload that is not UTF-8 cannot be a text frame; it is
+// dropped and counted.
+func (n *Notifications) Deliver(user domain.UserID, payload []byte) {
+	if !utf8.Valid(payload) {
+		n.observer.Observe(domain.MessageFailed{Reason: domain.InvalidUTF8})
+		return
+	}
+	m := domain.Message{User: user, Payload: payload, Received: time.Now()}
+	for _, manager := range n.managers {
+		manager.Send(m)
+	}
+}
+
+// Missed takes note that live messages may have been lost.
+func (n *Notifications) Missed(domain.Gap) {
+	n.observer.Observe(domain.Resubscribed{})
+}

@@ -1,0 +1,63 @@
+package app
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// categories lists what a notification can be about.
+func categories() []string {
+	return []string{
+		"batch_progress", "processing_results", "file_operations",
+		"class_management", "student_workflow", "system_alerts",
+	}
+}
+
+// priorities lists how much a notification matters, most first.
+func priorities() []string {
+	return []string{"critical", "immediate", "high", "standard", "low"}
+}
+
+func oneOf(words []string) func(json.RawMessage) bool {
+	return func(raw json.RawMessage) bool { return slices.Contains(words, str(raw)) }
+}
+
+func isNull(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == null }
+
+func isBool(raw json.RawMessage) bool { return string(raw) == "true" || string(raw) == "false" }
+
+func isText(raw json.RawMessage) bool {
+	return isNull(raw) || bytes.HasPrefix(raw, []byte(`"`))
+}
+
+// isTime accepts null and ISO 8601 date-times with or without a zone: the
+// platform's services write both.
+func isTime(raw json.RawMessage) bool {
+	if isNull(raw) {
+		return true
+	}
+	s := str(raw)
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999Z07:00", "2006-01-02 15:04:05.999999999"} {
+		if _, err := time.Parse(layout, s); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// str reads a JSON string; anything else is empty.
+func str(raw json.RawMessage) string {
+	var s string
+	if len(raw) == 0 || json.Unmarshal(raw, &s) != nil {
+		return ""
+	}
+	return s
+}
+
+// stamp is a time as a JSON string, in UTC with microseconds.
+func stamp(t time.Time) string {
+	return strconv.Quote(t.UTC().Format("2006-01-02T15:04:05.000000Z07:00"))
+}

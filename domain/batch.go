@@ -1,0 +1,123 @@
+package domain
+
+// BatchID names a batch of essays.
+type BatchID string
+
+// ClientStatus is a batch's state in the words that browsers know.
+type ClientStatus string
+
+// The client statuses of the contract.
+const (
+	PendingContent        ClientStatus = "pending_content"
+	Ready                 ClientStatus = "ready"
+	Processing            ClientStatus = "processing"
+	CompletedSuccessfully ClientStatus = "completed_successfully"
+	CompletedWithFailures ClientStatus = "completed_with_failures"
+	Failed                ClientStatus = "failed"
+	Cancelled             ClientStatus = "cancelled"
+)
+
+// ClientStatuses lists them in the order of a batch's life. The slice is the
+// caller's own.
+func ClientStatuses() []ClientStatus {
+	return []ClientStatus{
+		PendingContent, Ready, Processing, CompletedSuccessfully, CompletedWithFailures, Failed, Cancelled,
+	}
+}
+
+// ClientStatusOf translates the platform's own word for a batch's state. A
+// client status stays as it is. known is false for a word that nobody agreed
+// on; such a batch counts as pending.
+func ClientStatusOf(overall string) (status ClientStatus, known bool) {
+	switch overall {
+	case string(PendingContent), "awaiting_content_validation", "awaiting_pipeline_configuration", "REGISTERED":
+		return PendingContent, true
+	case string(Ready), "ready_for_pipeline_execution":
+		return Ready, true
+	case string(Processing), "processing_pipelines", "awaiting_student_validation",
+		"student_validation_completed", "validation_timeout_processed", "PROCESSING":
+		return Processing, true
+	case string(CompletedSuccessfully), "COMPLETED":
+		return CompletedSuccessfully, true
+	case string(CompletedWithFailures), "PARTIALLY_COMPLETED":
+		return CompletedWithFailures, true
+	case string(Failed), "content_ingestion_failed", "failed_critically", "FAILED":
+		return Failed, true
+	case string(Cancelled), "CANCELLED":
+		return Cancelled, true
+	default:
+		return PendingContent, false
+	}
+}
+
+// PlatformStatus is the word by which the platform's list is filtered for a
+// client status.
+func (s ClientStatus) PlatformStatus() string {
+	switch s {
+	case PendingContent:
+		return "awaiting_content_validation"
+	case Ready:
+		return "ready_for_pipeline_execution"
+	case Processing:
+		return "processing_pipelines"
+	case Failed:
+		return "content_ingestion_failed"
+	default:
+		return string(s)
+	}
+}
+
+// BatchReport is what the platform says of one batch.
+type BatchReport struct {
+	// Owner is the user the batch belongs to; empty when the platform names none.
+	Owner UserID
+	// Overall is the platform's word for the batch's state.
+	Overall string
+	// Document is the platform's JSON object without the member that names the
+	// owner; every other byte is as it came.
+	Document []byte
+}
+
+// BatchQuery asks for a page of a user's batches.
+type BatchQuery struct {
+	// Limit is 1-100, Offset 0 or more, both in batches.
+	Limit, Offset int
+	// Status, unless empty, keeps only batches in that state.
+	Status ClientStatus
+}
+
+// BatchPage is one page of a user's batches.
+type BatchPage struct {
+	// Batches are JSON objects without owners, their "overall_status" in the
+	// words that browsers know.
+	Batches []Document
+	// Total counts all batches that match, on this page or not.
+	Total int
+}
+
+// Document is a JSON value, byte for byte as another service wrote it.
+type Document []byte
+
+// MarshalJSON embeds the document as it is.
+func (d Document) MarshalJSON() ([]byte, error) { return d, nil }
+
+// Verdict is the orchestrator's answer to "may this pipeline start?".
+type Verdict struct {
+	// Allowed says that nothing speaks against it.
+	Allowed bool
+	// Unasked says that there is no orchestrator to ask in this environment.
+	Unasked bool
+	// Refusal is set when it is not allowed.
+	Refusal *Refusal
+}
+
+// Refusal is another service's own answer that the contract hands to the
+// client unchanged.
+type Refusal struct {
+	// Status is an HTTP status code.
+	Status int
+	// ContentType is the answer's media type.
+	ContentType string
+	// Body is the answer's body, byte for byte.
+	Body []byte
+}

@@ -1,0 +1,47 @@
+package domain
+
+import (
+	"errors"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxUserID bounds a user id, in characters.
+const maxUserID = 255
+
+// UserID names a person of the platform: a token's "sub", an event's
+// "teacher_id". It names Redis keys and channels, so it is checked once, where
+// it enters.
+type UserID string
+
+// What can be wrong with a user id.
+var (
+	ErrNoUser  = errors.New("user id is empty or blank")
+	ErrBadUser = errors.New("user id is too long, holds control characters or begins with }")
+)
+
+// ParseUserID accepts 1-255 characters of valid UTF-8 that are not all blank,
+// hold no control character and do not begin with "}" (which would empty the
+// hash tag of a Redis Cluster key). It returns ErrNoUser or ErrBadUser.
+func ParseUserID(s string) (UserID, error) {
+	switch {
+	case strings.TrimSpace(s) == "":
+		return "", ErrNoUser
+	case !utf8.ValidString(s), utf8.RuneCountInString(s) > maxUserID, s[0] == '}', strings.ContainsFunc(s, unicode.IsControl):
+		return "", ErrBadUser
+	default:
+		return UserID(s), nil
+	}
+}
+
+// Caller is who a verified token speaks for.
+type Caller struct {
+	// User is the token's subject.
+	User UserID
+	// Org is the caller's organisation; empty when the token names none.
+	Org string
+	// Expires is the token's "exp": nothing that the token opened outlives it.
+	Expires time.Time
+}

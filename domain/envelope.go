@@ -1,0 +1,92 @@
+package domain
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+)
+
+// Topic is the name of a Kafka topic, which is also the event type of what is
+// written there.
+type Topic string
+
+// The topics of the contract.
+const (
+	CommandTopic      Topic = "huleedu.commands.batch.pipeline.v1"
+	NotificationTopic Topic = "huleedu.notification.teacher.requested.v1"
+)
+
+// SchemaVersion is the envelope's version that this code writes.
+const SchemaVersion = 1
+
+// Envelope is the one shape of every event on Kafka: JSON, always these nine
+// keys.
+type Envelope struct {
+	EventID        string            `json:"event_id"`
+	EventType      string            `json:"event_type"`
+	EventTimestamp time.Time         `json:"event_timestamp"`
+	SourceService  string            `json:"source_service"`
+	SchemaVersion  int               `json:"schema_version"`
+	CorrelationID  string            `json:"correlation_id"`
+	DataSchemaURI  *string           `json:"data_schema_uri"`
+	Data           json.RawMessage   `json:"data"`
+	Metadata       map[string]string `json:"metadata"`
+}
+
+// ErrNoEnvelope says that a record holds no envelope.
+var ErrNoEnvelope = errors.New("no event envelope")
+
+// ParseEnvelope reads an envelope of any producer. Event id, event type and
+// data must be there; of the rest, what has an unexpected type is left empty,
+// because only those three decide whether the event can be handled. Keys match
+// exactly. It returns a PARSING_ERROR.
+func ParseEnvelope(record []byte) (Envelope, error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(record, &members); err != nil {
+		return Envelope{}, Unparsable("event envelope", errors.Join(ErrNoEnvelope, err))
+	}
+	e := Envelope{
+		EventID:       text(members["event_id"]),
+		EventType:     text(members["event_type"]),
+		SourceService: text(members["source_service"]),
+		CorrelationID: text(members["correlation_id"]),
+		Data:          members["data"],
+		Metadata:      texts(members["metadata"]),
+	}
+	e.EventTimestamp, _ = time.Parse(time.RFC3339Nano, text(members["event_timestamp"]))
+	_ = json.Unmarshal(members["schema_version"], &e.SchemaVersion)
+	switch {
+	case strings.TrimSpace(e.EventID) == "":
+		return Envelope{}, Unparsable("event_id", ErrNoEnvelope)
+	case e.EventType == "":
+		return Envelope{}, Unparsable("event_type", ErrNoEnvelope)
+	case len(e.Data) == 0:
+		return Envelope{}, Unparsable("data", ErrNoEnvelope)
+	}
+	return e, nil
+}
+
+// text reads a JSON string; anything else is the empty string.
+func text(raw json.RawMessage) string {
+	var s string
+	if json.Unmarshal(raw, &s) != nil {
+		return ""
+	}
+	return s
+}
+
+// texts reads the string members of a JSON object and leaves out the others.
+func texts(raw json.RawMessage) map[string]string {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(raw, &members) != nil {
+		return nil
+	}
+	out := make(map[string]string, len(members))
+	for k, v := range members {
+		if s := text(v); s != "" {
+			out[k] = s
+		}
+	}
+	return out
+}

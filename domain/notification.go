@@ -1,0 +1,52 @@
+package domain
+
+import "time"
+
+// Notification is a message to one user that the platform promised to keep.
+type Notification struct {
+	// EventID names the event; the same id is kept and announced once.
+	EventID string
+	// User is the receiver.
+	User UserID
+	// Frame is the client's JSON object without its "id" member, which only the
+	// user's log can assign: see WithID.
+	Frame []byte
+}
+
+// WithID completes a notification's frame with its position in the user's log.
+// frame is a JSON object with at least one member; it is not changed.
+func WithID(frame []byte, id string) []byte {
+	const member = `,"id":"`
+	out := make([]byte, 0, len(frame)+len(member)+len(id)+2)
+	out = append(out, frame[:len(frame)-1]...)
+	out = append(out, member...)
+	out = append(out, id...)
+	return append(out, `"}`...)
+}
+
+// Handover says what became of a notification that was published.
+type Handover struct {
+	// ID is the notification's position in the user's log.
+	ID string
+	// Duplicate says that the event had been kept before and nothing was sent.
+	Duplicate bool
+}
+
+// Message is one frame on its way to a user's sockets.
+type Message struct {
+	// User is the receiver.
+	User UserID
+	// Payload is sent verbatim. It is shared by every socket: nobody changes it.
+	Payload []byte
+	// Received is when this process got it.
+	Received time.Time
+}
+
+// Gap is a stretch of time in which live messages for users may have been
+// missed.
+type Gap struct {
+	// Users are those followed by this process through the broken subscription.
+	Users []UserID
+	// Since is the last sign of life before the break.
+	Since time.Time
+}

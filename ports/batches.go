@@ -1,0 +1,46 @@
+package ports
+
+import (
+	"context"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// BatchStatusClient asks the platform about batches, in the caller's name. It
+// does not judge who owns what.
+//
+// Concurrency: safe for any number of callers. Blocking: until the platform
+// answered, the adapter's own deadline passed or ctx is done. Errors:
+// RESOURCE_NOT_FOUND for a batch that the platform does not know,
+// EXTERNAL_SERVICE_ERROR for any other answer that is no success,
+// INVALID_RESPONSE for one that cannot be understood, CONNECTION_ERROR when
+// nobody answers, TIMEOUT when nobody answers in time.
+type BatchStatusClient interface {
+	// Status reports on one batch.
+	Status(ctx context.Context, caller domain.Caller, batch domain.BatchID) (domain.BatchReport, error)
+	// List reports on a page of the caller's own batches, in the platform's order.
+	List(ctx context.Context, caller domain.Caller, query domain.BatchQuery) (domain.BatchPage, error)
+}
+
+// PreflightChecker asks the orchestrator whether a pipeline may start.
+//
+// Concurrency and blocking as for BatchStatusClient. Errors: none for an
+// answer that the contract passes on (it comes as a refusal);
+// EXTERNAL_SERVICE_ERROR, INVALID_RESPONSE, CONNECTION_ERROR and TIMEOUT as
+// above. When in doubt it refuses: no answer is never a permission.
+type PreflightChecker interface {
+	// Check asks for one pipeline on one batch.
+	Check(ctx context.Context, caller domain.Caller, batch domain.BatchID, pipeline domain.Pipeline) (domain.Verdict, error)
+}
+
+// CommandPublisher tells the platform to do something.
+//
+// Concurrency: safe for any number of callers. Ordering: commands of one key
+// that one caller publishes one after the other keep their order. Blocking:
+// until every in-sync replica has the record, the adapter's own limit passed
+// or ctx is done. Errors: KAFKA_PUBLISH_ERROR, which means "unknown", not "not
+// sent": a repeat carries the same event id.
+type CommandPublisher interface {
+	// Publish returns nil once the command is safe.
+	Publish(ctx context.Context, command domain.Command) error
+}

@@ -1,0 +1,89 @@
+package ports
+
+import (
+	"context"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// ConnectionManager reaches the connections of a user on this node.
+//
+// Concurrency: safe for any number of callers. Ordering: a connection gets the
+// messages of one sending goroutine in the order of its calls. Blocking: only
+// Drain; a slow connection is closed, it never delays a caller or another
+// connection. Errors: none; what a connection cannot take is counted and
+// closes that connection alone.
+type ConnectionManager interface {
+	// Send queues the message on every connection of its user, once each, and
+	// returns on how many.
+	Send(message domain.Message) int
+	// Count returns how many connections the user has here.
+	Count(user domain.UserID) int
+	// Total returns how many connections all users have here.
+	Total() int
+	// CloseUser closes every connection of the user for the given reason and
+	// returns how many there were.
+	CloseUser(user domain.UserID, reason error) int
+	// Drain refuses new connections, lets queued messages go out and closes
+	// every connection, spread over the adapter's window. It returns when none
+	// is left, or ctx's error when they were cut short.
+	Drain(ctx context.Context) error
+}
+
+// MessageListener follows users' messages on behalf of the whole process.
+//
+// Concurrency: Follow and Unfollow are safe for any number of callers and are
+// counted: a user is followed until as many Unfollows as Follows. Ordering:
+// the messages of one user reach the handler one at a time, in the order of
+// the subscription, each once per process however many connections the user
+// has. Blocking: Follow, until the subscription is confirmed. Errors:
+// CONNECTION_ERROR from Follow when it cannot be confirmed in time, or at once
+// when the technology is known to be away; the user is then not followed.
+// Away: Run re-establishes every subscription by itself and tells the handler
+// of the gap.
+type MessageListener interface {
+	// Follow returns once every message published from now on will reach the
+	// handler.
+	Follow(ctx context.Context, user domain.UserID) error
+	// Unfollow ends one Follow. Messages may still come for a moment.
+	Unfollow(user domain.UserID)
+	// Run hands messages to the handler until ctx is done. It is called once.
+	Run(ctx context.Context, handler MessageHandler) error
+}
+
+// MessageHandler takes what a MessageListener hears. It never blocks: a
+// listener that waits is cut off by its source.
+type MessageHandler interface {
+	// Deliver takes one message. The payload is the handler's own.
+	Deliver(user domain.UserID, payload []byte)
+	// Missed tells that messages may have been lost, after the subscription is
+	// back.
+	Missed(gap domain.Gap)
+}
+
+// NotificationPublisher keeps a notification and hands it to every node.
+//
+// Concurrency: safe for any number of callers. Ordering: one user's
+// notifications are announced in the order of their ids, which grow.
+// Atomicity: kept, marked and announced in one step or not at all, once per
+// event id and user however often it is repeated. Blocking: until the store
+// has answered. Errors: CONNECTION_ERROR, TIMEOUT and SERVICE_UNAVAILABLE when a repeat may
+// succeed; PROCESSING_ERROR when it never will.
+type NotificationPublisher interface {
+	// Publish keeps and announces the notification; for an event seen before it
+	// does nothing and says so.
+	Publish(ctx context.Context, notification domain.Notification) (domain.Handover, error)
+}
+
+// ConnectionQuota bounds how many sockets a user has.
+//
+// Concurrency: safe for any number of callers; of many at once exactly the
+// limit succeed. Blocking: at most one round trip. Errors: QUOTA_EXCEEDED.
+// Away: the bound holds per node.
+type ConnectionQuota interface {
+	// Acquire takes one of the user's places for a session, which is named by a
+	// UUID.
+	Acquire(ctx context.Context, user domain.UserID, session string) error
+	// Release gives the place back; for a session without one it does nothing.
+	Release(user domain.UserID, session string)
+}
