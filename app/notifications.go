@@ -17,12 +17,23 @@ type Notifications struct {
 	publisher ports.NotificationPublisher
 	managers  []ports.ConnectionManager
 	observer  ports.Observer
+	announce  AnnounceGaps
 }
 
-// NewNotifications returns the use-case. topic is the one whose records are
-// accepted; every manager gets every message.
-func NewNotifications(topic domain.Topic, p ports.NotificationPublisher, m []ports.ConnectionManager, o ports.Observer) *Notifications {
-	return &Notifications{topic: topic, publisher: p, managers: m, observer: o}
+// AnnounceGaps says whether clients are told of a break in the subscription.
+type AnnounceGaps bool
+
+// Delivery says how notifications reach people.
+type Delivery struct {
+	// Topic is the one whose records are accepted.
+	Topic domain.Topic
+	// Announce sends "resync" to the users of a broken subscription.
+	Announce AnnounceGaps
+}
+
+// NewNotifications returns the use-case; every manager gets every message.
+func NewNotifications(d Delivery, p ports.NotificationPublisher, m []ports.ConnectionManager, o ports.Observer) *Notifications {
+	return &Notifications{topic: d.Topic, announce: d.Announce, publisher: p, managers: m, observer: o}
 }
 
 var errWrongType = errors.New("event type is not the topic's")
@@ -51,13 +62,24 @@ func (n *Notifications) Deliver(user domain.UserID, payload []byte) {
 		n.observer.Observe(domain.MessageFailed{Reason: domain.InvalidUTF8})
 		return
 	}
-	m := domain.Message{User: user, Payload: payload, Received: time.Now()}
-	for _, manager := range n.managers {
-		manager.Send(m)
+	n.send(domain.Message{User: user, Payload: payload, Received: time.Now()})
+}
+
+// Missed tells the users of a broken subscription that live messages may have
+// been lost, so that no gap is silent.
+func (n *Notifications) Missed(gap domain.Gap) {
+	if !n.announce {
+		return
+	}
+	frame := []byte(`{"event":"resync","data":{"reason":"subscription_gap","since":` + stamp(gap.Since) + `}}`)
+	now := time.Now()
+	for _, user := range gap.Users {
+		n.send(domain.Message{User: user, Payload: frame, Received: now})
 	}
 }
 
-// Missed takes note that live messages may have been lost.
-func (n *Notifications) Missed(domain.Gap) {
-	n.observer.Observe(domain.Resubscribed{})
+func (n *Notifications) send(m domain.Message) {
+	for _, manager := range n.managers {
+		manager.Send(m)
+	}
 }

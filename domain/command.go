@@ -7,7 +7,7 @@ import (
 )
 
 // GatewaySource is the "source_service" of everything the gateway publishes.
-const GatewaySource = "api_gateway_service"
+const GatewaySource = string(GatewayService)
 
 // Pipeline names an assessment that can be run on a batch.
 type Pipeline string

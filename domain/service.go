@@ -1,0 +1,35 @@
+package domain
+
+// Service is the name of one of the two services, as errors and health answers
+// carry it.
+type Service string
+
+// The two services.
+const (
+	GatewayService   Service = "api_gateway_service"
+	WebSocketService Service = "websocket_service"
+)
+
+// Version is the release that the services report.
+const Version = "1.0.0"
+
+// Environment is where a process runs; it decides which settings are too weak.
+type Environment string
+
+// The environments.
+const (
+	Development Environment = "development"
+	Staging     Environment = "staging"
+	Production  Environment = "production"
+	Testing     Environment = "testing"
+)
+
+// Known reports whether the environment is one of the four.
+func (e Environment) Known() bool {
+	switch e {
+	case Development, Staging, Production, Testing:
+		return true
+	default:
+		return false
+	}
+}
