@@ -1,0 +1,143 @@
+package domain_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/domain"
+)
+
+func ExampleError() {
+	err := domain.Unreachable("redis", io.ErrUnexpectedEOF).At("redis.Follow")
+	fmt.Println(err)
+	fmt.Println(domain.PublicMessage(err))
+	// Output:
+	// redis.Follow: CONNECTION_ERROR: Connection to redis failed: unexpected EOF
+	// Connection to redis failed
+}
+
+func TestForeignErrorsShowOnlyTheirType(t *testing.T) {
+	err := fmt.Errorf("dial 10.0.0.7: %w", io.EOF)
+
+	e := domain.As(err)
+	require.Equal(t, domain.UnknownError, domain.CodeOf(err))
+	require.Equal(t, "An unexpected error occurred", domain.PublicMessage(err))
+	require.Equal(t, map[string]any{"error_type": "*fmt.wrapError"}, e.Details)
+	require.ErrorIs(t, e, io.EOF)
+}
+
+func TestNoErrorHasNoCode(t *testing.T) {
+	require.Nil(t, domain.As(nil))
+	require.Empty(t, domain.CodeOf(nil))
+	require.Empty(t, domain.PublicMessage(nil))
+	require.False(t, domain.Retryable(nil))
+}
+
+func TestTheOutermostErrorDecides(t *testing.T) {
+	inner := domain.NotFound("batch", "b1")
+	outer := domain.BrokenAnswer("result_aggregator", inner)
+	require.Equal(t, domain.InvalidResponse, domain.CodeOf(fmt.Errorf("wrapped: %w", outer)))
+}
+
+func TestRefiningAnErrorLeavesTheOriginal(t *testing.T) {
+	first := domain.NotFound("batch", "b1")
+	second := first.At("op").Because(io.EOF).After(time.Second)
+
+	require.Empty(t, first.Op)
+	require.NoError(t, first.Err)
+	require.Zero(t, first.RetryAfter)
+	require.Equal(t, "op", second.Op)
+	require.ErrorIs(t, second, io.EOF)
+	require.Equal(t, time.Second, second.RetryAfter)
+}
+
+func TestCodesAreDistinctAndAllJudged(t *testing.T) {
+	seen := map[domain.Code]bool{}
+	for _, c := range domain.Codes() {
+		require.False(t, seen[c], c)
+		seen[c] = true
+	}
+	require.Len(t, seen, 29)
+	retryable := 0
+	for c := range seen {
+		if domain.Retryable(&domain.Error{Code: c}) {
+			retryable++
+		}
+	}
+	require.Equal(t, 6, retryable)
+}
+
+func TestFailuresCarryTheContractsDetails(t *testing.T) {
+	cause := errors.New("private")
+	cases := []struct {
+		err     *domain.Error
+		code    domain.Code
+		details map[string]any
+	}{
+		{domain.Invalid("limit", "0", "1-100", "m"), domain.ValidationError, map[string]any{"field": "limit", "value": "0", "expected": "1-100"}},
+		{domain.Invalid("secret", "", "", "m"), domain.ValidationError, map[string]any{"field": "secret"}},
+		{domain.Invalid("f", string(make([]byte, 101)), "", "m"), domain.ValidationError, map[string]any{"field": "f"}},
+		{domain.MissingField("files"), domain.MissingRequiredField, map[string]any{"field_name": "files"}},
+		{domain.Unparsable("event", cause), domain.ParsingError, map[string]any{"parse_target": "event"}},
+		{domain.NotFound("batch", "b3"), domain.ResourceNotFound, map[string]any{"resource_type": "batch", "resource_id": "b3"}},
+		{domain.Forbidden("m", nil), domain.AuthorizationError, map[string]any{}},
+		{domain.External("file_service", 418), domain.ExternalServiceError, map[string]any{"external_service": "file_service", "status_code": 418}},
+		{domain.BrokenAnswer("file_service", cause), domain.InvalidResponse, map[string]any{"external_service": "file_service"}},
+		{domain.Unreachable("redis", cause), domain.ConnectionError, map[string]any{"target": "redis"}},
+		{domain.Unavailable("websocket_service", time.Second), domain.ServiceUnavailable, map[string]any{"unavailable_service": "websocket_service"}},
+		{domain.TimedOut("request", 30*time.Second, cause), domain.Timeout, map[string]any{"timeout_seconds": 30.0}},
+		{domain.NotPublished("t", cause), domain.KafkaPublishError, map[string]any{"topic": "t"}},
+		{domain.CircuitOpen("file_service", time.Second), domain.CircuitBreakerOpen, map[string]any{"circuit_name": "file_service"}},
+		{domain.RateLimited(20, time.Minute, time.Second), domain.RateLimit, map[string]any{"limit": 20, "window_seconds": 60}},
+		{domain.TooManyConnections(5), domain.QuotaExceeded, map[string]any{"quota_type": "concurrent_connections", "limit": 5}},
+		{domain.Misconfigured("JWT_SECRET_KEY", "m"), domain.ConfigurationError, map[string]any{"config_key": "JWT_SECRET_KEY"}},
+		{domain.NotStarted("kafka", cause), domain.InitializationFailed, map[string]any{"component": "kafka"}},
+	}
+	for _, c := range cases {
+		require.Equal(t, c.code, c.err.Code)
+		require.Equal(t, c.details, c.err.Details, c.code)
+		require.NotContains(t, c.err.Message, "private")
+	}
+}
+
+func TestBearerToken(t *testing.T) {
+	cases := []struct{ header, token, reason string }{
+		{"Bearer abc", "abc", ""},
+		{"bEARER abc", "abc", ""},
+		{"", "", "missing_authorization_header"},
+		{"  ", "", "missing_authorization_header"},
+		{"Bearer", "", "invalid_authorization_format"},
+		{"Bearer a b", "", "invalid_authorization_format"},
+		{"Basic abc", "", "invalid_authorization_format"},
+		{"abc", "", "invalid_authorization_format"},
+	}
+	for _, c := range cases {
+		token, err := domain.BearerToken(c.header)
+		require.Equal(t, c.token, token, c.header)
+		if c.reason == "" {
+			require.NoError(t, err)
+			continue
+		}
+		require.Equal(t, domain.AuthenticationError, domain.CodeOf(err))
+		require.Equal(t, c.reason, domain.As(err).Details["reason"], c.header)
+	}
+}
+
+func TestSecretsNeverPrint(t *testing.T) {
+	var s domain.Secret
+	require.NoError(t, s.UnmarshalText([]byte("hunter2")))
+	out, err := json.Marshal(struct{ S domain.Secret }{s})
+	require.NoError(t, err)
+	for _, printed := range []string{fmt.Sprint(s), fmt.Sprintf("%v %+v %#v %q", s, s, s, s), string(out)} {
+		require.NotContains(t, printed, "hunter2")
+		require.Contains(t, printed, "[redacted]")
+	}
+	require.Equal(t, "hunter2", s.Reveal())
+	require.Empty(t, domain.Secret("").String())
+}
