@@ -1,0 +1,204 @@
+package app_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/app"
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
+)
+
+// outbox is a NotificationPublisher that keeps what it is given, or fails.
+type outbox struct {
+	kept []domain.Notification
+	err  error
+}
+
+func (o *outbox) Publish(_ context.Context, n domain.Notification) (domain.Handover, error) {
+	if o.err != nil {
+		return domain.Handover{}, o.err
+	}
+	o.kept = append(o.kept, n)
+	return domain.Handover{ID: fmt.Sprintf("%d-0", len(o.kept))}, nil
+}
+
+// screen is a ConnectionManager that shows what it was sent.
+type screen struct{ shown []domain.Message }
+
+func (s *screen) Send(m domain.Message) int {
+	s.shown = append(s.shown, m)
+	return 1
+}
+func (s *screen) Count(domain.UserID) int            { return 0 }
+func (s *screen) Total() int                         { return 0 }
+func (s *screen) CloseUser(domain.UserID, error) int { return 0 }
+func (s *screen) Drain(context.Context) error        { return nil }
+
+// tally is an Observer that keeps the facts.
+type tally struct{ facts []domain.Fact }
+
+func (t *tally) Observe(f domain.Fact) { t.facts = append(t.facts, f) }
+
+type desk struct {
+	*app.Notifications
+	out     *outbox
+	screens [2]*screen
+	seen    *tally
+}
+
+func newDesk(announce app.AnnounceGaps) desk {
+	d := desk{out: &outbox{}, screens: [2]*screen{{}, {}}, seen: &tally{}}
+	managers := []ports.ConnectionManager{d.screens[0], d.screens[1]}
+	d.Notifications = app.NewNotifications(app.Delivery{Topic: domain.NotificationTopic, Announce: announce}, d.out, managers, d.seen)
+	return d
+}
+
+// event wraps data in an envelope of the notification topic.
+func event(data string) domain.Envelope {
+	return domain.Envelope{EventID: "e1", EventType: string(domain.NotificationTopic), Data: json.RawMessage(data)}
+}
+
+const least = `"teacher_id":"t1","notification_type":"x","category":"batch_progress","priority":"low"`
+
+func TestAcceptKeepsTheFrame(t *testing.T) {
+	d := newDesk(true)
+	handover, err := d.Accept(context.Background(), event(`{"teacher_id":"t1","notification_type":"a<b","category":"system_alerts",
+		"priority":"critical","payload":{"z":1.0,"a":{"deep": [1 ,2]}},"action_required":true,"deadline_timestamp":"2026-01-02T03:04:05",
+		"batch_id":"b1","class_id":null,"correlation_id":"c","timestamp":"2026-01-02T03:04:05Z","unknown":[]}`))
+	require.NoError(t, err)
+	require.Equal(t, domain.Handover{ID: "1-0"}, handover)
+	require.Equal(t, []domain.Notification{{EventID: "e1", User: "t1", Frame: []byte(
+		`{"event":"a<b","data":{"z":1.0,"a":{"deep": [1 ,2]},"category":"system_alerts","priority":"critical","action_required":true,` +
+			`"deadline":"2026-01-02T03:04:05","batch_id":"b1","class_id":null,"correlation_id":"c","timestamp":"2026-01-02T03:04:05Z"}}`)}}, d.out.kept)
+}
+
+func TestAcceptFillsWhatIsMissing(t *testing.T) {
+	d := newDesk(true)
+	_, err := d.Accept(context.Background(), event(`{`+least+`,"payload":{}}`))
+	require.NoError(t, err)
+	var frame struct {
+		Event string
+		Data  map[string]any
+	}
+	require.NoError(t, json.Unmarshal(d.out.kept[0].Frame, &frame))
+	stamp, ok := frame.Data["timestamp"].(string)
+	require.True(t, ok)
+	at, err := time.Parse(time.RFC3339Nano, stamp)
+	require.NoError(t, err)
+	require.WithinDuration(t, time.Now(), at, time.Minute)
+	delete(frame.Data, "timestamp")
+	require.Equal(t, map[string]any{
+		"category": "batch_progress", "priority": "low", "action_required": false,
+		"deadline": nil, "batch_id": nil, "class_id": nil, "correlation_id": nil,
+	}, frame.Data)
+}
+
+func TestAnEnvelopeValueWinsButNullErasesNothing(t *testing.T) {
+	d := newDesk(true)
+	_, err := d.Accept(context.Background(), event(`{`+least+`,"payload":{"batch_id":"mine","priority":"own","deadline":17,"k":null},"class_id":"c9"}`))
+	require.NoError(t, err)
+	frame := string(d.out.kept[0].Frame)
+	require.Contains(t, frame, `"batch_id":"mine"`)
+	require.Contains(t, frame, `"priority":"low"`)
+	require.Contains(t, frame, `"deadline":17`)
+	require.Contains(t, frame, `"k":null`)
+	require.Contains(t, frame, `"class_id":"c9"`)
+	require.Equal(t, 1, strings.Count(frame, `"batch_id"`))
+	require.NotContains(t, frame, "teacher")
+}
+
+func TestAcceptRefusesWhatBreaksARule(t *testing.T) {
+	cases := map[string]string{
+		"no object":         `[1]`,
+		"no teacher":        `{"notification_type":"x","category":"batch_progress","priority":"low","payload":{}}`,
+		"numeric teacher":   `{"teacher_id":5,"notification_type":"x","category":"batch_progress","priority":"low","payload":{}}`,
+		"bad teacher":       `{"teacher_id":"}x","notification_type":"x","category":"batch_progress","priority":"low","payload":{}}`,
+		"blank type":        `{"teacher_id":"t","notification_type":" ","category":"batch_progress","priority":"low","payload":{}}`,
+		"odd category":      `{"teacher_id":"t","notification_type":"x","category":"news","priority":"low","payload":{}}`,
+		"no priority":       `{"teacher_id":"t","notification_type":"x","category":"batch_progress","payload":{}}`,
+		"no payload":        `{` + least + `}`,
+		"null payload":      `{` + least + `,"payload":null}`,
+		"list payload":      `{` + least + `,"payload":[]}`,
+		"action no boolean": `{` + least + `,"payload":{},"action_required":"yes"}`,
+		"odd deadline":      `{` + least + `,"payload":{},"deadline_timestamp":"soon"}`,
+		"numeric batch":     `{` + least + `,"payload":{},"batch_id":7}`,
+		"odd timestamp":     `{` + least + `,"payload":{},"timestamp":{}}`,
+		"invalid UTF-8":     `{` + least + `,"payload":{"a":"` + "\xff" + `"}}`,
+	}
+	for name, data := range cases {
+		d := newDesk(true)
+		_, err := d.Accept(context.Background(), event(data))
+		require.Contains(t, []domain.Code{domain.ParsingError, domain.ValidationError}, domain.CodeOf(err), name)
+		require.Empty(t, d.out.kept, name)
+	}
+}
+
+func TestAcceptRefusesAnotherTopicsEvent(t *testing.T) {
+	d := newDesk(true)
+	e := event(`{` + least + `,"payload":{}}`)
+	e.EventType = string(domain.CommandTopic)
+	_, err := d.Accept(context.Background(), e)
+	require.Equal(t, domain.ParsingError, domain.CodeOf(err))
+}
+
+func TestAcceptPassesThePublishersErrorOn(t *testing.T) {
+	d := newDesk(true)
+	d.out.err = domain.Unreachable("redis", nil)
+	_, err := d.Accept(context.Background(), event(`{`+least+`,"payload":{}}`))
+	require.ErrorIs(t, err, d.out.err)
+}
+
+func TestDeliverReachesEveryManagerVerbatim(t *testing.T) {
+	d := newDesk(true)
+	d.Deliver("t1", []byte("any text ✓"))
+	for _, s := range d.screens {
+		require.Len(t, s.shown, 1)
+		require.Equal(t, domain.UserID("t1"), s.shown[0].User)
+		require.Equal(t, "any text ✓", string(s.shown[0].Payload))
+		require.WithinDuration(t, time.Now(), s.shown[0].Received, time.Minute)
+	}
+}
+
+func TestDeliverDropsAndCountsInvalidText(t *testing.T) {
+	d := newDesk(true)
+	d.Deliver("t1", []byte("\xff"))
+	require.Empty(t, d.screens[0].shown)
+	require.Equal(t, []domain.Fact{domain.MessageFailed{Reason: domain.InvalidUTF8}}, d.seen.facts)
+}
+
+func TestMissedTellsEveryFollowedUser(t *testing.T) {
+	gap := domain.Gap{Users: []domain.UserID{"t1", "t2"}, Since: time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)}
+	d := newDesk(true)
+	d.Missed(gap)
+	require.Len(t, d.screens[1].shown, 2)
+	require.Equal(t, `{"event":"resync","data":{"reason":"subscription_gap","since":"2026-01-02T03:04:05.000006Z"}}`, string(d.screens[1].shown[0].Payload))
+	require.Equal(t, domain.UserID("t2"), d.screens[1].shown[1].User)
+
+	quiet := newDesk(false)
+	quiet.Missed(gap)
+	require.Empty(t, quiet.screens[0].shown)
+}
+
+func FuzzAccept(f *testing.F) {
+	f.Add([]byte(`{` + least + `,"payload":{"a":1,"a":2,"batch_id":"x"},"batch_id":null}`))
+	f.Add([]byte(`{"teacher_id":"t"}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		d := newDesk(true)
+		e := event("")
+		e.Data = data
+		if _, err := d.Accept(context.Background(), e); err != nil {
+			require.Contains(t, []domain.Code{domain.ParsingError, domain.ValidationError}, domain.CodeOf(err))
+			return
+		}
+		var frame map[string]any
+		require.NoError(t, json.Unmarshal(domain.WithID(d.out.kept[0].Frame, "1-0"), &frame))
+		require.Len(t, frame, 3)
+	})
+}

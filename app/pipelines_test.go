@@ -1,0 +1,137 @@
+package app_test
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/app"
+	"github.com/huleedu/edge/domain"
+)
+
+// office plays the platform: one report, one verdict, and the commands it got.
+type office struct {
+	report   domain.BatchReport
+	unknown  error
+	verdict  domain.Verdict
+	asked    int
+	denied   error
+	commands []domain.Command
+	lost     error
+}
+
+func (o *office) Status(context.Context, domain.Caller, domain.BatchID) (domain.BatchReport, error) {
+	return o.report, o.unknown
+}
+
+func (o *office) List(context.Context, domain.Caller, domain.BatchQuery) (domain.BatchPage, error) {
+	return domain.BatchPage{Total: 7}, o.unknown
+}
+
+func (o *office) Check(context.Context, domain.Caller, domain.BatchID, domain.Pipeline) (domain.Verdict, error) {
+	o.asked++
+	return o.verdict, o.denied
+}
+
+func (o *office) Publish(_ context.Context, c domain.Command) error {
+	o.commands = append(o.commands, c)
+	return o.lost
+}
+
+func (o *office) batches() *app.Batches { return app.NewBatches(o, slog.New(slog.DiscardHandler)) }
+
+func (o *office) start() (*domain.Refusal, error) {
+	p := app.NewPipelines(o.batches(), o, o, func() string { return "e-1" })
+	return p.Start(context.Background(), domain.Caller{User: "u1"}, domain.PipelineRequest{Batch: "b1", Pipeline: "nlp"})
+}
+
+func TestStartPublishesForTheOwner(t *testing.T) {
+	o := &office{report: domain.BatchReport{Owner: "u1"}, verdict: domain.Verdict{Allowed: true}}
+	refusal, err := o.start()
+	require.NoError(t, err)
+	require.Nil(t, refusal)
+	require.Len(t, o.commands, 1)
+	require.Equal(t, "e-1", o.commands[0].Envelope.EventID)
+	var data map[string]any
+	require.NoError(t, json.Unmarshal(o.commands[0].Envelope.Data, &data))
+	require.Equal(t, "u1", data["user_id"])
+}
+
+func TestStartRefusesAForeignBatchBeforeAskingAnybody(t *testing.T) {
+	o := &office{report: domain.BatchReport{Owner: "u2"}, verdict: domain.Verdict{Allowed: true}}
+	_, err := o.start()
+	e := domain.As(err)
+	require.Equal(t, domain.AuthorizationError, e.Code)
+	require.Equal(t, "Ownership violation: batch does not belong to user", e.Message)
+	require.Equal(t, map[string]any{"batch_id": "b1", "requested_by": "u1"}, e.Details)
+	require.Zero(t, o.asked)
+	require.Empty(t, o.commands)
+}
+
+func TestStartLeavesAnUnknownBatchToThePreflight(t *testing.T) {
+	o := &office{unknown: domain.NotFound("batch", "b1"), verdict: domain.Verdict{Allowed: true}}
+	_, err := o.start()
+	require.NoError(t, err)
+	require.Len(t, o.commands, 1)
+
+	o = &office{unknown: domain.NotFound("batch", "b1"), verdict: domain.Verdict{Allowed: true, Unasked: true}}
+	_, err = o.start()
+	require.Equal(t, domain.ResourceNotFound, domain.CodeOf(err))
+	require.Empty(t, o.commands)
+}
+
+func TestStartStopsAtTheFirstFailure(t *testing.T) {
+	away := domain.Unreachable("result_aggregator", nil)
+	o := &office{unknown: away, verdict: domain.Verdict{Allowed: true}}
+	_, err := o.start()
+	require.ErrorIs(t, err, away)
+	require.Zero(t, o.asked)
+
+	o = &office{report: domain.BatchReport{Owner: "u1"}, denied: away}
+	_, err = o.start()
+	require.ErrorIs(t, err, away)
+	require.Empty(t, o.commands)
+
+	o = &office{report: domain.BatchReport{Owner: "u1"}, verdict: domain.Verdict{Allowed: true}, lost: domain.NotPublished("t", nil)}
+	_, err = o.start()
+	require.Equal(t, domain.KafkaPublishError, domain.CodeOf(err))
+}
+
+func TestStartPassesARefusalOn(t *testing.T) {
+	want := &domain.Refusal{Status: 402, Body: []byte(`{"allowed":false}`)}
+	o := &office{report: domain.BatchReport{Owner: "u1"}, verdict: domain.Verdict{Refusal: want}}
+	refusal, err := o.start()
+	require.NoError(t, err)
+	require.Same(t, want, refusal)
+	require.Empty(t, o.commands)
+}
+
+func TestStatusIsForTheOwnerAlone(t *testing.T) {
+	caller := domain.Caller{User: "u1"}
+	o := &office{report: domain.BatchReport{Owner: "u1", Overall: "processing_pipelines", Document: []byte(`{"a":1}`)}}
+	view, err := o.batches().Status(context.Background(), caller, "b1")
+	require.NoError(t, err)
+	require.Equal(t, app.BatchView{Status: domain.Processing, Details: domain.Document(`{"a":1}`)}, view)
+
+	for _, owner := range []domain.UserID{"", "u2", "U1"} {
+		o.report.Owner = owner
+		_, err = o.batches().Status(context.Background(), caller, "b1")
+		require.Equal(t, domain.AuthorizationError, domain.CodeOf(err), owner)
+	}
+}
+
+func TestAnUnknownStatusCountsAsPending(t *testing.T) {
+	o := &office{report: domain.BatchReport{Owner: "u1", Overall: "on_holiday"}}
+	view, err := o.batches().Status(context.Background(), domain.Caller{User: "u1"}, "b1")
+	require.NoError(t, err)
+	require.Equal(t, domain.PendingContent, view.Status)
+}
+
+func TestListIsThePlatforms(t *testing.T) {
+	page, err := (&office{}).batches().List(context.Background(), domain.Caller{User: "u1"}, domain.BatchQuery{Limit: 20})
+	require.NoError(t, err)
+	require.Equal(t, 7, page.Total)
+}
