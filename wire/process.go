@@ -1,0 +1,184 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/huleedu/edge/app"
+)
+
+// reserve is what the draining of traffic leaves of a stop's time for flushing
+// what was produced and recorded.
+const reserve = 2 * time.Second
+
+// Process is a service that is wired and bound to its address but serves
+// nothing yet. Start, Stop and Run may be called from any goroutine, each to
+// effect once.
+type Process struct {
+	// Name is the service's, for logs.
+	Name string
+	// Addr is the address it is bound to, "host:port".
+	Addr string
+
+	log       *slog.Logger
+	readiness *app.Readiness
+	limit     time.Duration
+	tasks     []*task
+	traffic   []step
+	flush     []step
+
+	starting sync.Once
+	stopping sync.Once
+	died     chan error
+	stopErr  error
+}
+
+// step is one part of the drain, by the name that logs show.
+type step struct {
+	name string
+	do   func(context.Context) error
+}
+
+// task is work in the background that lasts until it is halted.
+type task struct {
+	name   string
+	run    func(context.Context) error
+	cancel context.CancelFunc
+	done   chan struct{}
+	err    error
+}
+
+func background(name string, run func(context.Context) error) *task {
+	return &task{name: name, run: run, cancel: func() {}, done: make(chan struct{})}
+}
+
+// halt ends the task and waits for it; one that was never launched has ended.
+func (t *task) halt(ctx context.Context) error {
+	t.cancel()
+	select {
+	case <-t.done:
+		return t.err
+	case <-ctx.Done():
+		return fmt.Errorf("%s did not end: %w", t.name, ctx.Err())
+	}
+}
+
+// errEnded is a task that ended although nobody halted it.
+var errEnded = errors.New("ended by itself")
+
+func (t *task) launch(died chan<- error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	t.cancel = cancel
+	go func() {
+		defer close(t.done)
+		defer cancel()
+		t.err = t.run(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		select {
+		case died <- fmt.Errorf("%s: %w", t.name, errors.Join(errEnded, t.err)):
+		default: // another task died first; one cause is enough to stop
+		}
+	}()
+}
+
+// Start launches everything and lets the node be ready.
+func (p *Process) Start() {
+	p.starting.Do(func() {
+		for _, t := range p.tasks {
+			t.launch(p.died)
+		}
+		p.readiness.Enter(app.Serving)
+		p.log.Info("started", "address", p.Addr)
+	})
+}
+
+// Stop drains the process: traffic first, in the order of its list, then what
+// was produced and recorded is flushed and what still runs is halted. It is
+// bounded by ctx; a step that fails is logged by name and does not keep the
+// others from running. Every call returns the same joined error.
+func (p *Process) Stop(ctx context.Context) error {
+	p.starting.Do(p.neverStarted)
+	p.stopping.Do(func() {
+		p.readiness.Enter(app.Draining)
+		began := time.Now()
+		traffic, cancel := before(ctx, reserve)
+		defer cancel()
+		err := p.perform(traffic, p.traffic)
+		p.stopErr = errors.Join(err, p.perform(ctx, p.flush), p.perform(ctx, p.halts()))
+		p.log.Info("stopped", "took_seconds", time.Since(began).Seconds())
+	})
+	return p.stopErr
+}
+
+// Run starts the process, waits until ctx is done or a part of it dies, and
+// stops it within its own limit.
+func (p *Process) Run(ctx context.Context) error {
+	p.Start()
+	var death error
+	select {
+	case <-ctx.Done():
+	case death = <-p.died:
+		p.log.Error("a part of the process died", "error", death)
+	}
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.limit)
+	defer cancel()
+	return errors.Join(death, p.Stop(limited))
+}
+
+// neverStarted marks every task as ended, so that a stop before the start only
+// releases.
+func (p *Process) neverStarted() {
+	for _, t := range p.tasks {
+		close(t.done)
+	}
+}
+
+func (p *Process) perform(ctx context.Context, steps []step) error {
+	var all []error
+	for _, s := range steps {
+		if err := s.do(ctx); err != nil {
+			p.log.Warn("a step of the drain failed", "step", s.name, "error", err)
+			all = append(all, fmt.Errorf("%s: %w", s.name, err))
+		}
+	}
+	return errors.Join(all...)
+}
+
+// halts ends the tasks in the reverse order of their launch; those that the
+// drain has ended already end again at no cost.
+func (p *Process) halts() []step {
+	steps := make([]step, 0, len(p.tasks))
+	for i := len(p.tasks) - 1; i >= 0; i-- {
+		steps = append(steps, step{"halt " + p.tasks[i].name, p.tasks[i].halt})
+	}
+	return steps
+}
+
+// before returns a context that ends the given time ahead of its parent, or at
+// half of what is left when that is more.
+func before(ctx context.Context, ahead time.Duration) (context.Context, context.CancelFunc) {
+	deadline, bounded := ctx.Deadline()
+	if !bounded {
+		return context.WithCancel(ctx)
+	}
+	ahead = min(ahead, time.Until(deadline)/2)
+	return context.WithDeadline(ctx, deadline.Add(-ahead))
+}
+
+// pause waits, so that those who route to this node notice that it is no
+// longer ready while it still serves.
+func pause(d time.Duration) func(context.Context) error {
+	return func(ctx context.Context) error {
+		select {
+		case <-time.After(d):
+		case <-ctx.Done():
+		}
+		return nil
+	}
+}
