@@ -1,0 +1,160 @@
+package memory
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
+)
+
+// Platform is the platform behind the gateway: what it knows of batches, what
+// it says to a preflight and what it was told to do. It knows nothing until it
+// is told, allows every pipeline until it is told otherwise, and keeps every
+// command. The zero value is not ready: use NewPlatform.
+type Platform struct {
+	mu       sync.Mutex
+	batches  map[domain.BatchID]domain.BatchReport
+	order    []domain.BatchID
+	verdicts map[domain.BatchID]domain.Verdict
+	failure  error
+	commands []domain.Command
+}
+
+var (
+	_ ports.BatchStatusClient = (*Platform)(nil)
+	_ ports.PreflightChecker  = (*Platform)(nil)
+	_ ports.CommandPublisher  = (*Platform)(nil)
+)
+
+// NewPlatform returns a platform without batches.
+func NewPlatform() *Platform {
+	return &Platform{
+		batches:  map[domain.BatchID]domain.BatchReport{},
+		verdicts: map[domain.BatchID]domain.Verdict{},
+	}
+}
+
+// Put makes a batch known, or changes it. An empty document becomes a small
+// one with the batch's id and status.
+func (p *Platform) Put(batch domain.BatchID, report domain.BatchReport) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(report.Document) == 0 {
+		report.Document = document(batch, report.Overall)
+	}
+	if _, known := p.batches[batch]; !known {
+		p.order = append(p.order, batch)
+	}
+	p.batches[batch] = report
+}
+
+// Decide sets what a preflight of the batch is told, for every pipeline.
+func (p *Platform) Decide(batch domain.BatchID, v domain.Verdict) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.verdicts[batch] = v
+}
+
+// Fail makes every call return err, until Fail(nil).
+func (p *Platform) Fail(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.failure = err
+}
+
+// Commands returns what was published, in its order. The slice is the caller's
+// own.
+func (p *Platform) Commands() []domain.Command {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.commands)
+}
+
+// Status reports on a batch that Put made known.
+func (p *Platform) Status(ctx context.Context, _ domain.Caller, batch domain.BatchID) (domain.BatchReport, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.trouble(ctx); err != nil {
+		return domain.BatchReport{}, err
+	}
+	report, known := p.batches[batch]
+	if !known {
+		return domain.BatchReport{}, domain.NotFound("batch", string(batch))
+	}
+	return report, nil
+}
+
+// List reports on the caller's batches in the order in which Put made them
+// known.
+func (p *Platform) List(ctx context.Context, caller domain.Caller, q domain.BatchQuery) (domain.BatchPage, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.trouble(ctx); err != nil {
+		return domain.BatchPage{}, err
+	}
+	page := domain.BatchPage{Batches: []domain.Document{}}
+	for _, id := range p.order {
+		report := p.batches[id]
+		status, _ := domain.ClientStatusOf(report.Overall)
+		if report.Owner != caller.User || (q.Status != "" && q.Status != status) {
+			continue
+		}
+		if page.Total++; page.Total > q.Offset && len(page.Batches) < q.Limit {
+			page.Batches = append(page.Batches, document(id, string(status)))
+		}
+	}
+	return page, nil
+}
+
+// Check answers what Decide set; by default it allows.
+func (p *Platform) Check(ctx context.Context, _ domain.Caller, batch domain.BatchID, _ domain.Pipeline) (domain.Verdict, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.trouble(ctx); err != nil {
+		return domain.Verdict{}, err
+	}
+	if v, decided := p.verdicts[batch]; decided {
+		return v, nil
+	}
+	return domain.Verdict{Allowed: true}, nil
+}
+
+// Publish keeps the command as it is now; later changes to its metadata are
+// not seen.
+func (p *Platform) Publish(ctx context.Context, command domain.Command) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.failure != nil {
+		return p.failure
+	}
+	if err := ctx.Err(); err != nil {
+		return domain.NotPublished(string(command.Topic), err)
+	}
+	command.Envelope.Metadata = maps.Clone(command.Envelope.Metadata)
+	p.commands = append(p.commands, command)
+	return nil
+}
+
+// trouble is what keeps the platform from answering; the lock is held.
+func (p *Platform) trouble(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return domain.Unreachable("platform", err)
+	}
+	return p.failure
+}
+
+// document is a batch's JSON object, without its owner.
+func document(batch domain.BatchID, status string) []byte {
+	doc, err := json.Marshal(struct {
+		ID     domain.BatchID `json:"batch_id"`
+		Status string         `json:"overall_status"`
+	}{batch, status})
+	if err != nil { // two strings always encode
+		return []byte("{}")
+	}
+	return doc
+}

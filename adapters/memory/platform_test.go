@@ -1,0 +1,106 @@
+package memory_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/adapters/memory"
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
+	"github.com/huleedu/edge/test/contract"
+)
+
+func TestPlatformReportsOnBatches(t *testing.T)  { contract.BatchStatusClient(t, batches()) }
+func TestPlatformAnswersPreflights(t *testing.T) { contract.PreflightChecker(t, preflights()) }
+func TestPlatformTakesCommands(t *testing.T)     { contract.CommandPublisher(t, commands()) }
+
+func BenchmarkPlatformReportsOnBatches(b *testing.B) {
+	contract.BenchmarkBatchStatusClient(b, batches())
+}
+
+func BenchmarkPlatformAnswersPreflights(b *testing.B) {
+	contract.BenchmarkPreflightChecker(b, preflights())
+}
+
+func BenchmarkPlatformTakesCommands(b *testing.B) {
+	contract.BenchmarkCommandPublisher(b, commands())
+}
+
+func batches() contract.BatchesHarness {
+	return contract.BatchesHarness{New: func(testing.TB) contract.BatchesWorld {
+		p := memory.NewPlatform()
+		return contract.BatchesWorld{
+			Client: p, Trouble: trouble(p),
+			Put: func(batch domain.BatchID, owner domain.UserID, overall string) {
+				p.Put(batch, domain.BatchReport{Owner: owner, Overall: overall})
+			},
+		}
+	}}
+}
+
+func preflights() contract.PreflightHarness {
+	return contract.PreflightHarness{New: func(testing.TB) contract.PreflightWorld {
+		p := memory.NewPlatform()
+		return contract.PreflightWorld{Checker: p, Decide: p.Decide, Trouble: trouble(p)}
+	}}
+}
+
+// trouble makes the platform fail with the error that a remote one shows as.
+func trouble(p *memory.Platform) func(contract.Trouble) {
+	return func(kind contract.Trouble) {
+		switch kind {
+		case contract.Away:
+			p.Fail(domain.Unreachable("platform", nil))
+		case contract.Slow:
+			p.Fail(domain.TimedOut("platform", time.Second, nil))
+		case contract.Failing:
+			p.Fail(domain.External("platform", 500))
+		case contract.Garbled:
+			p.Fail(domain.BrokenAnswer("platform", nil))
+		default:
+			p.Fail(nil)
+		}
+	}
+}
+
+func commands() contract.PublisherHarness {
+	p := memory.NewPlatform()
+	return contract.PublisherHarness{
+		New: func(testing.TB) ports.CommandPublisher { return p },
+		Records: func(t testing.TB, topic domain.Topic, atLeast int) []contract.PublishedRecord {
+			var records []contract.PublishedRecord
+			for _, c := range p.Commands() {
+				if c.Topic == topic {
+					records = append(records, contract.PublishedRecord{Key: c.Key, Envelope: c.Envelope})
+				}
+			}
+			require.GreaterOrEqual(t, len(records), atLeast)
+			return records
+		},
+	}
+}
+
+func TestPlatformAllowsUntilToldOtherwise(t *testing.T) {
+	v, err := memory.NewPlatform().Check(t.Context(), domain.Caller{}, "b1", "nlp")
+	require.NoError(t, err)
+	require.Equal(t, domain.Verdict{Allowed: true}, v)
+}
+
+func TestPlatformKeepsTheDocumentItWasGiven(t *testing.T) {
+	p := memory.NewPlatform()
+	given := domain.BatchReport{Owner: "teacher-anna", Overall: "ready", Document: []byte(`{ "batch_id":"b1" }`)}
+	p.Put("b1", given)
+	report, err := p.Status(t.Context(), domain.Caller{User: "teacher-anna"}, "b1")
+	require.NoError(t, err)
+	require.Equal(t, given, report)
+}
+
+func TestPlatformFailsToPublish(t *testing.T) {
+	p := memory.NewPlatform()
+	want := domain.NotPublished("topic", nil)
+	p.Fail(want)
+	require.Equal(t, want, p.Publish(t.Context(), domain.Command{Topic: "topic"}))
+	require.Empty(t, p.Commands())
+}
