@@ -1,0 +1,145 @@
+package httpclient
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
+)
+
+// The names of the systems, as metrics and error details carry them.
+const (
+	aggregatorName   = "result_aggregator"
+	orchestratorName = "batch_orchestrator"
+)
+
+// preflightLimit bounds the question whether a pipeline may start: a person is
+// waiting for the answer.
+const preflightLimit = 10 * time.Second
+
+// Batches asks the result aggregator and the orchestrator about batches.
+type Batches struct {
+	aggregator *service
+	// orchestrator is nil where there is none to ask.
+	orchestrator *service
+	log          *slog.Logger
+	probe        probe
+}
+
+var (
+	_ ports.BatchStatusClient = (*Batches)(nil)
+	_ ports.PreflightChecker  = (*Batches)(nil)
+	_ ports.HealthProbe       = (*Batches)(nil)
+)
+
+// NewBatches returns a client; it connects to nothing yet. It returns a
+// CONFIGURATION_ERROR for an address that is none. Close gives its connections
+// back.
+func NewBatches(c Config, o ports.Observer, tp trace.TracerProvider, log *slog.Logger) (*Batches, error) {
+	tracer := tp.Tracer("github.com/huleedu/edge/adapters/httpclient")
+	open := func(name, key, raw string) (*service, error) {
+		base, err := baseURL(raw)
+		if err != nil {
+			return nil, domain.Misconfigured(key, "must be an absolute http or https URL without query").Because(err)
+		}
+		return &service{
+			name: name, base: base, http: client(newTransport(c.ConnectTimeout)),
+			limit: c.Timeout, connect: c.ConnectTimeout, key: c.InternalKey, observer: o, tracer: tracer,
+		}, nil
+	}
+	b := &Batches{log: log}
+	var err error
+	if b.aggregator, err = open(aggregatorName, aggregatorKey, c.ResultAggregatorURL); err != nil {
+		return nil, err
+	}
+	if c.OrchestratorURL != "" {
+		if b.orchestrator, err = open(orchestratorName, orchestratorKey, c.OrchestratorURL); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+// Close gives idle connections back. Calls in flight are not disturbed.
+func (b *Batches) Close() {
+	for _, s := range b.services() {
+		s.http.CloseIdleConnections()
+	}
+}
+
+func (b *Batches) services() []*service {
+	return slices.DeleteFunc([]*service{b.aggregator, b.orchestrator}, func(s *service) bool { return s == nil })
+}
+
+// Status asks the aggregator about one batch.
+func (b *Batches) Status(ctx context.Context, caller domain.Caller, batch domain.BatchID) (domain.BatchReport, error) {
+	a, err := b.aggregator.do(ctx, call{
+		operation: "batch_status", method: http.MethodGet, caller: caller, batch: batch,
+		endpoint: "/internal/v1/batches/{batch_id}/status", ids: []string{string(batch)},
+	})
+	switch {
+	case err != nil:
+		return domain.BatchReport{}, err
+	case a.status == http.StatusNotFound:
+		return domain.BatchReport{}, domain.NotFound("batch", string(batch))
+	case !a.ok():
+		return domain.BatchReport{}, domain.External(aggregatorName, a.status)
+	}
+	report, err := readReport(a.body)
+	if err != nil {
+		return domain.BatchReport{}, domain.BrokenAnswer(aggregatorName, err)
+	}
+	return report, nil
+}
+
+// List asks the aggregator for a page of the caller's batches.
+func (b *Batches) List(ctx context.Context, caller domain.Caller, q domain.BatchQuery) (domain.BatchPage, error) {
+	query := url.Values{"limit": {strconv.Itoa(q.Limit)}, "offset": {strconv.Itoa(q.Offset)}}
+	if q.Status != "" {
+		query.Set("status", q.Status.PlatformStatus())
+	}
+	a, err := b.aggregator.do(ctx, call{
+		operation: "batch_list", method: http.MethodGet, caller: caller, query: query.Encode(),
+		endpoint: "/internal/v1/batches/user/{user_id}", ids: []string{string(caller.User)},
+	})
+	switch {
+	case err != nil:
+		return domain.BatchPage{}, err
+	case !a.ok():
+		return domain.BatchPage{}, domain.External(aggregatorName, a.status)
+	}
+	page, unknown, err := readPage(a.body)
+	if err != nil {
+		return domain.BatchPage{}, domain.BrokenAnswer(aggregatorName, err)
+	}
+	if len(unknown) > 0 {
+		b.log.WarnContext(ctx, "unknown batch status", "overall_status", unknown)
+	}
+	return page, nil
+}
+
+// Check asks the orchestrator whether the pipeline may start. Where there is
+// no orchestrator the verdict says that nobody was asked.
+func (b *Batches) Check(ctx context.Context, caller domain.Caller, batch domain.BatchID, pipeline domain.Pipeline) (domain.Verdict, error) {
+	if b.orchestrator == nil {
+		return domain.Verdict{Allowed: true, Unasked: true}, nil
+	}
+	a, err := b.orchestrator.do(ctx, call{
+		operation: "pipeline_preflight", method: http.MethodPost, caller: caller, batch: batch,
+		endpoint: "/internal/v1/batches/{batch_id}/pipelines/{pipeline}/preflight",
+		ids:      []string{string(batch), string(pipeline)},
+		body:     []byte("{}"), limit: preflightLimit, keeps: passedOn(),
+	})
+	if err != nil {
+		return domain.Verdict{}, err
+	}
+	return judge(a)
+}

@@ -1,0 +1,88 @@
+package httpclient
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/huleedu/edge/domain"
+)
+
+const (
+	// probeLimit bounds a look at a service.
+	probeLimit = time.Second
+	// probeKept is how long a look is good for, so that health requests cannot
+	// be turned into a load on the platform.
+	probeKept = time.Second
+)
+
+// probe remembers the last look at the services.
+type probe struct {
+	mu    sync.Mutex
+	taken time.Time
+	last  domain.Health
+}
+
+// Health looks whether the services answer: healthy when all do, degraded when
+// some do, unhealthy when none does. The look is at most a second old.
+func (b *Batches) Health(ctx context.Context) domain.Health {
+	p := &b.probe
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.taken.IsZero() || time.Since(p.taken) > probeKept {
+		// A caller that leaves must not make the services look dead to others.
+		p.last, p.taken = b.look(context.WithoutCancel(ctx)), time.Now()
+	}
+	return p.last
+}
+
+// look asks all services at once.
+func (b *Batches) look(ctx context.Context) domain.Health {
+	services := b.services()
+	failures := make([]error, len(services))
+	var all sync.WaitGroup
+	for i, s := range services {
+		all.Go(func() { failures[i] = s.alive(ctx) })
+	}
+	all.Wait()
+	h := domain.Health{Name: "downstream_services", Condition: domain.Healthy, Note: "All services answer"}
+	var away []string
+	for i, err := range failures {
+		if err != nil {
+			away, h.Err = append(away, services[i].name), err
+		}
+	}
+	if len(away) > 0 {
+		h.Note = "No answer from " + strings.Join(away, ", ")
+		h.Condition = domain.Degraded
+	}
+	if len(away) == len(services) {
+		h.Condition = domain.Unhealthy
+	}
+	return h
+}
+
+// alive asks for the service's health page. It carries nobody's identity; any
+// answer below 500 is a sign of life.
+func (s *service) alive(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, probeLimit)
+	defer cancel()
+	attempt := &attempt{service: s, limit: probeLimit}
+	req, err := http.NewRequestWithContext(attempt.watch(ctx), http.MethodGet, s.base+"/healthz", http.NoBody)
+	if err != nil {
+		return domain.Unknown(err)
+	}
+	res, err := s.http.Do(req)
+	if err != nil {
+		return attempt.failure(ctx, err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	_, _ = io.CopyN(io.Discard, res.Body, maxDrained)
+	if res.StatusCode >= http.StatusInternalServerError {
+		return domain.External(s.name, res.StatusCode)
+	}
+	return nil
+}

@@ -1,0 +1,138 @@
+package httpclient
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+)
+
+// object is a JSON object whose top-level members are known by where they
+// stand, so that single ones can be changed while every other byte stays.
+type object struct {
+	raw     []byte
+	members []span
+}
+
+// span is where a member stands: its key and its value, without the white
+// space and punctuation around them.
+type span struct {
+	key                            string
+	keyStart, valueStart, valueEnd int
+}
+
+var (
+	errNoJSON   = errors.New("not JSON")
+	errNoObject = errors.New("not a JSON object")
+)
+
+// parseObject finds the members of a JSON object. The whole document is
+// validated first, so the walk over it need not be careful.
+func parseObject(raw []byte) (object, error) {
+	if !json.Valid(raw) {
+		return object{}, errNoJSON
+	}
+	o := object{raw: raw}
+	at := o.blank(0)
+	if raw[at] != '{' {
+		return object{}, errNoObject
+	}
+	at = o.blank(at + 1)
+	for raw[at] != '}' {
+		m := span{keyStart: at}
+		keyEnd := o.skipString(at)
+		m.key = unquote(raw[at:keyEnd])
+		m.valueStart = o.blank(o.blank(keyEnd) + 1) // behind the colon
+		m.valueEnd = o.skipValue(m.valueStart)
+		o.members = append(o.members, m)
+		at = o.blank(m.valueEnd)
+		if raw[at] == ',' {
+			at = o.blank(at + 1)
+		}
+	}
+	return o, nil
+}
+
+// find returns the numbers of the members with exactly that key, escapes
+// undone.
+func (o object) find(key string) []int {
+	var at []int
+	for i, m := range o.members {
+		if m.key == key {
+			at = append(at, i)
+		}
+	}
+	return at
+}
+
+// value returns a member's value, byte for byte.
+func (o object) value(i int) []byte { return o.raw[o.members[i].valueStart:o.members[i].valueEnd] }
+
+// edges returns what to cut to be rid of a member: up to the next key, or, for
+// the last one, from the end of the value before it.
+func (o object) edges(i int) (from, to int) {
+	switch {
+	case i+1 < len(o.members):
+		return o.members[i].keyStart, o.members[i+1].keyStart
+	case i > 0:
+		return o.members[i-1].valueEnd, o.members[i].valueEnd
+	default:
+		return o.members[i].keyStart, o.members[i].valueEnd
+	}
+}
+
+// blank returns where the white space that may begin at a place ends.
+func (o object) blank(at int) int {
+	for at < len(o.raw) && bytes.IndexByte([]byte(" \t\r\n"), o.raw[at]) >= 0 {
+		at++
+	}
+	return at
+}
+
+// skipString returns where the string that begins at a quote ends.
+func (o object) skipString(at int) int {
+	for at++; o.raw[at] != '"'; at++ {
+		if o.raw[at] == '\\' {
+			at++
+		}
+	}
+	return at + 1
+}
+
+// skipValue returns where a value ends.
+func (o object) skipValue(at int) int {
+	switch o.raw[at] {
+	case '"':
+		return o.skipString(at)
+	case '{', '[':
+		return o.skipNested(at)
+	default:
+		return at + bytes.IndexAny(o.raw[at:], ",}] \t\r\n")
+	}
+}
+
+// skipNested returns where the object or array that begins at a place ends.
+func (o object) skipNested(at int) int {
+	for depth := 0; ; {
+		switch o.raw[at] {
+		case '"':
+			at = o.skipString(at)
+			continue
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		}
+		if at++; depth == 0 {
+			return at
+		}
+	}
+}
+
+// unquote reads a JSON string that is known to be valid.
+func unquote(raw []byte) string {
+	var s string
+	if json.Unmarshal(raw, &s) != nil {
+		return ""
+	}
+	return s
+}

@@ -1,0 +1,67 @@
+package httpclient
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"go.opentelemetry.io/otel/propagation"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// internalPrefix marks the routes that only services of the platform may use.
+const internalPrefix = "/internal/"
+
+// request builds what goes on the wire: identity, correlation and the trace.
+func (s *service) request(ctx context.Context, c call, target string) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, c.method, target, bytes.NewReader(c.body))
+	if err != nil {
+		return nil, err
+	}
+	h := req.Header
+	h.Set("Accept", "application/json")
+	h.Set("User-Agent", serviceID)
+	if c.body != nil {
+		h.Set("Content-Type", "application/json")
+	}
+	identify(h, c.caller)
+	if trail := domain.TrailOf(ctx); trail.Correlation != "" {
+		h.Set("X-Correlation-ID", trail.Correlation)
+	}
+	if strings.HasPrefix(c.endpoint, internalPrefix) {
+		h.Set("X-Internal-API-Key", s.key.Reveal())
+		h.Set("X-Service-ID", serviceID)
+	}
+	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(h))
+	return req, nil
+}
+
+// target is the call's URL. It returns a VALIDATION_ERROR for an id that would
+// change the path it stands in.
+func (s *service) target(c call) (string, error) {
+	parts := strings.Split(c.endpoint, "/")
+	ids := c.ids
+	for i, part := range parts {
+		if !strings.HasPrefix(part, "{") {
+			continue
+		}
+		if !fitsSegment(ids[0]) {
+			return "", domain.Invalid(strings.Trim(part, "{}"), "", "an id without slashes", "Invalid id in path")
+		}
+		parts[i], ids = url.PathEscape(ids[0]), ids[1:]
+	}
+	target := s.base + strings.Join(parts, "/")
+	if c.query != "" {
+		target += "?" + c.query
+	}
+	return target, nil
+}
+
+// fitsSegment refuses what servers and proxies read as more, or less, than one
+// segment of a path, also when it is escaped.
+func fitsSegment(id string) bool {
+	return id != "" && id != "." && id != ".." && !strings.ContainsAny(id, `/\`)
+}

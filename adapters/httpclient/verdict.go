@@ -1,0 +1,48 @@
+package httpclient
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// passedOn lists the statuses of a preflight that reach the client with their
+// body.
+func passedOn() []int {
+	return []int{
+		http.StatusBadRequest, http.StatusPaymentRequired, http.StatusNotFound,
+		http.StatusConflict, http.StatusTooManyRequests,
+	}
+}
+
+var errNoVerdict = errors.New(`"allowed" is not there once, as true or false`)
+
+// judge reads the orchestrator's answer. Only a 200 that plainly allows is a
+// permission.
+func judge(a answer) (domain.Verdict, error) {
+	if slices.Contains(passedOn(), a.status) {
+		return refused(a.status, a), nil
+	}
+	if a.status != http.StatusOK {
+		return domain.Verdict{}, domain.External(orchestratorName, a.status)
+	}
+	o, err := parseObject(a.body)
+	if err != nil {
+		return domain.Verdict{}, domain.BrokenAnswer(orchestratorName, err)
+	}
+	allowed := o.find("allowed")
+	switch {
+	case len(allowed) == 1 && string(o.value(allowed[0])) == "true":
+		return domain.Verdict{Allowed: true}, nil
+	case len(allowed) == 1 && string(o.value(allowed[0])) == "false":
+		return refused(http.StatusPaymentRequired, a), nil
+	default:
+		return domain.Verdict{}, domain.BrokenAnswer(orchestratorName, errNoVerdict)
+	}
+}
+
+func refused(status int, a answer) domain.Verdict {
+	return domain.Verdict{Refusal: &domain.Refusal{Status: status, ContentType: a.contentType, Body: a.body}}
+}
