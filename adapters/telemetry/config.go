@@ -1,0 +1,148 @@
+package telemetry
+
+import (
+	"log/slog"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// Config says what a service tells about itself.
+type Config struct {
+	// LogLevel is the least severe level that is written: debug, info, warning
+	// or error, in any case.
+	LogLevel string `env:"LOG_LEVEL" envDefault:"info" alias:"LOG_LEVEL"`
+	// LogFormat is json for machines or console for people.
+	LogFormat string `env:"LOG_FORMAT" envDefault:"json" alias:"LOG_FORMAT"`
+	// EnableMetrics serves /metrics.
+	EnableMetrics bool `env:"ENABLE_METRICS" envDefault:"true" alias:"ENABLE_METRICS"`
+	// EnableTracing makes spans; without it a caller's trace context is only
+	// passed on.
+	EnableTracing bool `env:"ENABLE_TRACING" envDefault:"true" alias:"ENABLE_TRACING"`
+	// ServiceName replaces the service's own name in logs and spans. Errors and
+	// health answers keep the name of the contract.
+	ServiceName string `env:"SERVICE_NAME" alias:"SERVICE_NAME"`
+}
+
+// Problems names every setting that cannot be used.
+func (c Config) Problems(domain.Environment) []error {
+	var out []error
+	if _, ok := c.level(); !ok {
+		out = append(out, domain.Misconfigured("LOG_LEVEL", "must be debug, info, warning or error"))
+	}
+	if !slices.Contains([]string{formatJSON, formatConsole}, strings.ToLower(c.LogFormat)) {
+		out = append(out, domain.Misconfigured("LOG_FORMAT", "must be json or console"))
+	}
+	return out
+}
+
+const (
+	formatJSON    = "json"
+	formatConsole = "console"
+)
+
+// level reads the level's name. It also takes the names that Python's logging
+// has for it, because deployments carry them.
+func (c Config) level() (slog.Level, bool) {
+	switch strings.ToLower(c.LogLevel) {
+	case "debug":
+		return slog.LevelDebug, true
+	case "info":
+		return slog.LevelInfo, true
+	case "warn", "warning":
+		return slog.LevelWarn, true
+	case "error", "critical":
+		return slog.LevelError, true
+	default:
+		return slog.LevelInfo, false
+	}
+}
+
+// name is what logs and spans call the service.
+func (c Config) name(s domain.Service) string {
+	if c.ServiceName != "" {
+		return c.ServiceName
+	}
+	return string(s)
+}
+
+// OTelConfig holds the standard OTEL_* settings that decide whether and where
+// spans go. They are never prefixed. Those for headers, certificates, time
+// limits, batching and resource attributes are read by the OpenTelemetry SDK
+// itself.
+type OTelConfig struct {
+	// Disabled turns tracing off, as ENABLE_TRACING=false does.
+	Disabled bool `env:"OTEL_SDK_DISABLED" envDefault:"false"`
+	// Endpoint is the collector's base URL (OTLP over HTTP); "/v1/traces" is
+	// appended. Without it spans have ids but go nowhere.
+	Endpoint string `env:"OTEL_EXPORTER_OTLP_ENDPOINT"`
+	// TracesEndpoint is the collector's full URL for spans; it wins over the
+	// base URL.
+	TracesEndpoint string `env:"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"`
+	// Protocol is that of the collector: http/protobuf is the one spoken here.
+	Protocol string `env:"OTEL_EXPORTER_OTLP_PROTOCOL" envDefault:"http/protobuf"`
+	// Exporter is otlp, or none to send nothing whatever the endpoint.
+	Exporter string `env:"OTEL_TRACES_EXPORTER" envDefault:"otlp"`
+	// Sampler is one of the standard names: always_on, always_off,
+	// traceidratio, each also with parentbased_ in front. Whatever its name, a
+	// client's own sampling flag decides nothing.
+	Sampler string `env:"OTEL_TRACES_SAMPLER" envDefault:"parentbased_always_on"`
+	// SamplerArg is the share of traces that the ratio samplers keep, from 0 to
+	// 1; empty is 1.
+	SamplerArg string `env:"OTEL_TRACES_SAMPLER_ARG"`
+}
+
+// Problems names every setting that cannot be used.
+func (c OTelConfig) Problems(domain.Environment) []error {
+	var out []error
+	if c.Endpoint != "" && !isHTTP(c.Endpoint) {
+		out = append(out, domain.Misconfigured("OTEL_EXPORTER_OTLP_ENDPOINT", "must be an http or https URL"))
+	}
+	if c.TracesEndpoint != "" && !isHTTP(c.TracesEndpoint) {
+		out = append(out, domain.Misconfigured("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "must be an http or https URL"))
+	}
+	if c.Protocol != "http/protobuf" {
+		out = append(out, domain.Misconfigured("OTEL_EXPORTER_OTLP_PROTOCOL", "only http/protobuf is spoken"))
+	}
+	if c.Exporter != "otlp" && c.Exporter != "none" {
+		out = append(out, domain.Misconfigured("OTEL_TRACES_EXPORTER", "must be otlp or none"))
+	}
+	if _, ok := c.sampler(); !ok {
+		out = append(out, domain.Misconfigured("OTEL_TRACES_SAMPLER", "must be a standard sampler's name"))
+	}
+	if _, ok := c.ratio(); !ok {
+		out = append(out, domain.Misconfigured("OTEL_TRACES_SAMPLER_ARG", "must be a number from 0 to 1"))
+	}
+	return out
+}
+
+// collector is the URL that spans are sent to; empty when they go nowhere.
+func (c OTelConfig) collector() string {
+	switch {
+	case c.Exporter == "none":
+		return ""
+	case c.TracesEndpoint != "":
+		return c.TracesEndpoint
+	case c.Endpoint != "":
+		return strings.TrimRight(c.Endpoint, "/") + "/v1/traces"
+	default:
+		return ""
+	}
+}
+
+// ratio is the share of traces to keep.
+func (c OTelConfig) ratio() (float64, bool) {
+	if c.SamplerArg == "" {
+		return 1, true
+	}
+	r, err := strconv.ParseFloat(c.SamplerArg, 64)
+	return r, err == nil && r >= 0 && r <= 1
+}
+
+func isHTTP(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+}

@@ -1,0 +1,68 @@
+package telemetry_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/adapters/telemetry"
+	"github.com/huleedu/edge/domain"
+)
+
+func defaults() telemetry.Config {
+	return telemetry.Config{LogLevel: "info", LogFormat: "json", EnableMetrics: true, EnableTracing: true}
+}
+
+func standard() telemetry.OTelConfig {
+	return telemetry.OTelConfig{Protocol: "http/protobuf", Exporter: "otlp", Sampler: "parentbased_always_on"}
+}
+
+func TestDefaultsHaveNoProblems(t *testing.T) {
+	require.Empty(t, defaults().Problems(domain.Production))
+	require.Empty(t, standard().Problems(domain.Production))
+}
+
+func TestLevelNamesOfPythonAreKnown(t *testing.T) {
+	for _, name := range []string{"DEBUG", "INFO", "WARNING", "warn", "ERROR", "CRITICAL"} {
+		c := defaults()
+		c.LogLevel = name
+		require.Empty(t, c.Problems(domain.Production), name)
+	}
+}
+
+func TestEveryProblemIsNamedAtOnce(t *testing.T) {
+	c := telemetry.Config{LogLevel: "loud", LogFormat: "xml"}
+	require.Equal(t, []string{"LOG_LEVEL", "LOG_FORMAT"}, keys(t, c.Problems(domain.Testing)))
+
+	o := telemetry.OTelConfig{
+		Endpoint: "collector:4317", TracesEndpoint: "ftp://x", Protocol: "grpc",
+		Exporter: "zipkin", Sampler: "sometimes", SamplerArg: "1.5",
+	}
+	require.Equal(t, []string{
+		"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_PROTOCOL",
+		"OTEL_TRACES_EXPORTER", "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG",
+	}, keys(t, o.Problems(domain.Testing)))
+}
+
+func FuzzProblemsNeverPanics(f *testing.F) {
+	f.Add("info", "json", "http://c:4318", "traceidratio", "0.5")
+	f.Add("", "", "://", "parentbased_", "NaN")
+	f.Fuzz(func(t *testing.T, level, format, endpoint, sampler, arg string) {
+		c := telemetry.Config{LogLevel: level, LogFormat: format}
+		o := telemetry.OTelConfig{Endpoint: endpoint, Sampler: sampler, SamplerArg: arg}
+		keys(t, append(c.Problems(domain.Testing), o.Problems(domain.Testing)...))
+	})
+}
+
+// keys are the settings that the problems name.
+func keys(t *testing.T, problems []error) []string {
+	t.Helper()
+	var out []string
+	for _, p := range problems {
+		require.Equal(t, domain.ConfigurationError, domain.CodeOf(p))
+		key, ok := domain.As(p).Details["config_key"].(string)
+		require.True(t, ok)
+		out = append(out, key)
+	}
+	return out
+}

@@ -1,0 +1,91 @@
+package telemetry
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// gatewayMetrics is the gateway's table of metrics. Dashboards and alerts match
+// on names and labels: they change only with the contract.
+type gatewayMetrics struct {
+	requests        *prometheus.CounterVec
+	requestSeconds  *prometheus.HistogramVec
+	inProgress      prometheus.Gauge
+	published       *prometheus.CounterVec
+	publishSeconds  prometheus.Histogram
+	serviceCalls    *prometheus.CounterVec
+	serviceSeconds  *prometheus.HistogramVec
+	errors          *prometheus.CounterVec
+	tokenValidation closed[domain.TokenResult]
+}
+
+// NewGatewayObserver returns the gateway's observer, every metric registered.
+func NewGatewayObserver() *Observer {
+	o := newObserver()
+	m := gatewayMetrics{
+		requests: o.counters("gateway_http_requests_total",
+			"HTTP requests answered.", "method", "endpoint", "http_status"),
+		requestSeconds: o.histograms("gateway_http_request_duration_seconds",
+			"Time to answer an HTTP request.", answerBuckets(), "method", "endpoint"),
+		inProgress: o.gauge("gateway_http_requests_in_progress",
+			"HTTP requests being answered."),
+		published: o.counters("gateway_events_published_total",
+			"Events that Kafka confirmed.", "topic", "event_type"),
+		publishSeconds: o.histogram("gateway_publish_duration_seconds",
+			"Time of an attempt to publish, however it ended.", publishBuckets()),
+		serviceCalls: o.counters("gateway_downstream_service_calls_total",
+			"Calls to services behind the gateway; status 0: no answer.", "service", "method", "endpoint", "status_code"),
+		serviceSeconds: o.histograms("gateway_downstream_service_call_duration_seconds",
+			"Time of a call to a service behind the gateway.", answerBuckets(), "service", "method", "endpoint"),
+		errors: o.counters("gateway_api_errors_total",
+			"Errors answered to clients.", "endpoint", "error_type"),
+		tokenValidation: tokenValidation(o),
+	}
+	o.count = m.count
+	return o
+}
+
+// count moves the metrics that a fact concerns.
+func (m *gatewayMetrics) count(fact domain.Fact) {
+	switch f := fact.(type) {
+	case domain.RequestStarted:
+		m.inProgress.Inc()
+	case domain.RequestServed:
+		m.inProgress.Dec()
+		verb, route := method(f.Method), endpoint(f.Endpoint)
+		m.requests.WithLabelValues(verb, route, status(f.Status)).Inc()
+		m.requestSeconds.WithLabelValues(verb, route).Observe(f.Took.Seconds())
+	case domain.RequestFailed:
+		m.errors.WithLabelValues(endpoint(f.Endpoint), errorType(f.Code)).Inc()
+	case domain.TokenChecked:
+		m.tokenValidation.inc(f.Result)
+	case domain.EventPublished:
+		m.published.WithLabelValues(string(f.Topic), f.EventType).Inc()
+	case domain.PublishEnded:
+		m.publishSeconds.Observe(f.Took.Seconds())
+	case domain.ServiceCalled:
+		verb, route := method(f.Method), endpoint(f.Endpoint)
+		m.serviceCalls.WithLabelValues(f.Service, verb, route, status(f.Status)).Inc()
+		m.serviceSeconds.WithLabelValues(f.Service, verb, route).Observe(f.Took.Seconds())
+	}
+}
+
+// tokenValidation is the one metric that both services share, by its name of
+// old.
+func tokenValidation(o *Observer) closed[domain.TokenResult] {
+	return newClosed(o.counters("jwt_validation_total", "Tokens judged.", "result"),
+		spelled, string(domain.TokenRefused), domain.TokenAccepted, domain.TokenTooOld, domain.TokenRefused)
+}
+
+// answerBuckets are seconds, from a cached answer to the limit of a slow
+// service.
+func answerBuckets() []float64 {
+	return []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30}
+}
+
+// publishBuckets are seconds, fine around the few milliseconds that a healthy
+// Kafka takes, up to the publish limit.
+func publishBuckets() []float64 {
+	return []float64{0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5}
+}

@@ -1,0 +1,65 @@
+package telemetry
+
+import (
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// Observer turns facts into one service's metrics. Which fact moves which
+// metric stands in one file per service: gateway.go, websocket.go. Each
+// observer has a registry of its own, so that both services fit in one process.
+type Observer struct {
+	registry *prometheus.Registry
+	count    func(domain.Fact)
+}
+
+// newObserver adds what every process tells of itself.
+func newObserver() *Observer {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return &Observer{registry: r}
+}
+
+// Observe counts the fact; one that the service's contract does not count is
+// ignored. It never blocks and is safe for any number of callers.
+func (o *Observer) Observe(fact domain.Fact) { o.count(fact) }
+
+// Handler answers GET /metrics in the format that the scraper asks for.
+func (o *Observer) Handler() http.Handler {
+	return promhttp.HandlerFor(o.registry, promhttp.HandlerOpts{})
+}
+
+func (o *Observer) counter(name, help string) prometheus.Counter {
+	c := prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+	o.registry.MustRegister(c)
+	return c
+}
+
+func (o *Observer) counters(name, help string, labels ...string) *prometheus.CounterVec {
+	c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	o.registry.MustRegister(c)
+	return c
+}
+
+func (o *Observer) gauge(name, help string) prometheus.Gauge {
+	g := prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
+	o.registry.MustRegister(g)
+	return g
+}
+
+func (o *Observer) histogram(name, help string, buckets []float64) prometheus.Histogram {
+	h := prometheus.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets})
+	o.registry.MustRegister(h)
+	return h
+}
+
+func (o *Observer) histograms(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+	h := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels)
+	o.registry.MustRegister(h)
+	return h
+}

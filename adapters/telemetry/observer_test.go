@@ -1,0 +1,273 @@
+package telemetry_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/adapters/telemetry"
+	"github.com/huleedu/edge/domain"
+)
+
+// facts is one of each, with values that labels can show.
+func facts() []domain.Fact {
+	return []domain.Fact{
+		domain.RequestStarted{},
+		domain.RequestServed{Method: "GET", Endpoint: "/v1/batches", Status: 200, Took: time.Millisecond},
+		domain.RequestFailed{Endpoint: "/v1/batches", Code: domain.Timeout},
+		domain.TokenChecked{Result: domain.TokenAccepted},
+		domain.EventPublished{Topic: domain.CommandTopic, EventType: string(domain.CommandTopic)},
+		domain.PublishEnded{Took: time.Millisecond},
+		domain.ServiceCalled{Service: "result_aggregator", Method: "GET", Endpoint: "/internal/v1/batches/{batch_id}/status", Status: 200},
+		domain.ConnectionAccepted{},
+		domain.ConnectionRejected{},
+		domain.ConnectionEnded{Lasted: time.Minute},
+		domain.CloseSeen{Code: 1012},
+		domain.MessageSent{Bytes: 120, Took: time.Millisecond},
+		domain.MessageFailed{Reason: domain.SlowConsumer},
+		domain.FrameReceived{Type: domain.FramePing},
+		domain.UserFollowed{Prefix: "ws", Took: time.Millisecond},
+		domain.SubscriptionsHeld{Count: 3},
+		domain.Resubscribed{},
+		domain.NotificationHandled{Result: domain.NotificationPublished, Lag: time.Second},
+	}
+}
+
+// The names and labels that dashboards and alerts match on.
+const gatewayGolden = `
+gateway_api_errors_total{endpoint,error_type}
+gateway_downstream_service_call_duration_seconds{endpoint,method,service}
+gateway_downstream_service_calls_total{endpoint,method,service,status_code}
+gateway_events_published_total{event_type,topic}
+gateway_http_request_duration_seconds{endpoint,method}
+gateway_http_requests_in_progress{}
+gateway_http_requests_total{endpoint,http_status,method}
+gateway_publish_duration_seconds{}
+jwt_validation_total{result}
+`
+
+const websocketGolden = `
+jwt_validation_total{result}
+notification_events_total{result}
+notification_lag_seconds{}
+redis_resubscribes_total{}
+redis_subscription_duration_seconds{channel_prefix}
+redis_subscriptions{}
+websocket_active_connections{}
+websocket_closes_total{code}
+websocket_connection_duration_seconds{}
+websocket_connections_total{status}
+websocket_delivery_seconds{}
+websocket_http_request_duration_seconds{endpoint,method}
+websocket_http_requests_in_progress{}
+websocket_http_requests_total{endpoint,http_status,method}
+websocket_inbound_messages_total{type}
+websocket_message_size_bytes{}
+websocket_messages_failed_total{error_type}
+websocket_messages_sent_total{}
+`
+
+func TestMetricNamesAndLabels(t *testing.T) {
+	for name, c := range map[string]struct {
+		observer *telemetry.Observer
+		golden   string
+	}{
+		"gateway":   {telemetry.NewGatewayObserver(), gatewayGolden},
+		"websocket": {telemetry.NewWebSocketObserver(), websocketGolden},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, f := range facts() {
+				c.observer.Observe(f)
+			}
+			require.Equal(t, strings.TrimSpace(c.golden), strings.Join(families(scrape(t, c.observer)), "\n"))
+		})
+	}
+}
+
+func TestEveryFactIsCountedSomewhere(t *testing.T) {
+	listed := map[string]bool{}
+	for _, f := range facts() {
+		listed[reflect.TypeOf(f).Name()] = true
+		counted := false
+		for _, o := range []*telemetry.Observer{telemetry.NewGatewayObserver(), telemetry.NewWebSocketObserver()} {
+			before := own(scrape(t, o))
+			o.Observe(f)
+			counted = counted || own(scrape(t, o)) != before
+		}
+		require.True(t, counted, "%T moves no metric of either service", f)
+	}
+	declared := declaredFacts(t)
+	require.NotEmpty(t, declared)
+	for _, name := range declared {
+		require.True(t, listed[name], "add domain.%s to the facts of this test, and its metric to a table", name)
+	}
+}
+
+// declaredFacts are the types of package domain that have the method fact.
+func declaredFacts(t *testing.T) []string {
+	t.Helper()
+	f, err := parser.ParseFile(token.NewFileSet(), "../../domain/fact.go", nil, 0)
+	require.NoError(t, err)
+	var out []string
+	for _, d := range f.Decls {
+		if m, ok := d.(*ast.FuncDecl); ok && m.Name.Name == "fact" {
+			receiver, isName := m.Recv.List[0].Type.(*ast.Ident)
+			require.True(t, isName)
+			out = append(out, receiver.Name)
+		}
+	}
+	return out
+}
+
+func TestGatewayCounts(t *testing.T) {
+	o := telemetry.NewGatewayObserver()
+	o.Observe(domain.RequestStarted{})
+	o.Observe(domain.RequestStarted{})
+	o.Observe(domain.RequestServed{Method: "GET", Endpoint: "/v1/batches/{batch_id}/status", Status: 404, Took: 30 * time.Millisecond})
+	o.Observe(domain.ServiceCalled{Service: "result_aggregator", Method: "GET", Endpoint: "/x", Took: 2 * time.Second})
+	page := scrape(t, o)
+	for _, want := range []string{
+		`gateway_http_requests_in_progress 1`,
+		`gateway_http_requests_total{endpoint="/v1/batches/{batch_id}/status",http_status="404",method="GET"} 1`,
+		`gateway_http_request_duration_seconds_bucket{endpoint="/v1/batches/{batch_id}/status",method="GET",le="0.025"} 0`,
+		`gateway_http_request_duration_seconds_bucket{endpoint="/v1/batches/{batch_id}/status",method="GET",le="0.05"} 1`,
+		`gateway_downstream_service_calls_total{endpoint="/x",method="GET",service="result_aggregator",status_code="0"} 1`,
+		`gateway_downstream_service_call_duration_seconds_sum{endpoint="/x",method="GET",service="result_aggregator"} 2`,
+		`jwt_validation_total{result="success"} 0`,
+	} {
+		require.Contains(t, page, want+"\n")
+	}
+}
+
+func TestSocketsAreCountedThroughTheirLife(t *testing.T) {
+	o := telemetry.NewWebSocketObserver()
+	o.Observe(domain.ConnectionAccepted{})
+	o.Observe(domain.ConnectionAccepted{})
+	o.Observe(domain.ConnectionRejected{})
+	o.Observe(domain.ConnectionEnded{Lasted: 7 * time.Second})
+	o.Observe(domain.CloseSeen{Code: 1008})
+	o.Observe(domain.SubscriptionsHeld{Count: 4})
+	o.Observe(domain.SubscriptionsHeld{Count: 2})
+	page := scrape(t, o)
+	for _, want := range []string{
+		`websocket_connections_total{status="accepted"} 2`,
+		`websocket_connections_total{status="rejected"} 1`,
+		`websocket_connections_total{status="closed"} 1`,
+		`websocket_active_connections 1`,
+		`websocket_connection_duration_seconds_bucket{le="5"} 0`,
+		`websocket_connection_duration_seconds_bucket{le="10"} 1`,
+		`websocket_closes_total{code="1008"} 1`,
+		`websocket_closes_total{code="4001"} 0`,
+		`redis_subscriptions 2`,
+	} {
+		require.Contains(t, page, want+"\n")
+	}
+	require.Equal(t, []string{"1", "5", "10", "30", "60", "300", "600", "1800", "3600", "+Inf"},
+		buckets(page, "websocket_connection_duration_seconds"))
+}
+
+func TestStrangersCannotGrowTheRegistry(t *testing.T) {
+	odd := strings.Repeat("z", 100)
+	for _, o := range []*telemetry.Observer{telemetry.NewGatewayObserver(), telemetry.NewWebSocketObserver()} {
+		o.Observe(domain.RequestServed{Method: odd, Status: 700})
+		o.Observe(domain.RequestFailed{Code: domain.Code(odd)})
+		o.Observe(domain.TokenChecked{Result: domain.TokenResult(odd)})
+		o.Observe(domain.CloseSeen{Code: 4999})
+		o.Observe(domain.MessageFailed{Reason: domain.FailureReason(odd)})
+		o.Observe(domain.FrameReceived{Type: domain.FrameType(odd)})
+		o.Observe(domain.NotificationHandled{Result: domain.NotificationResult(odd)})
+		page := scrape(t, o)
+		require.NotContains(t, page, odd)
+		require.NotContains(t, page, "4999")
+		require.Contains(t, page, `endpoint="unmatched",http_status="other",method="OTHER"`)
+		require.Contains(t, page, `jwt_validation_total{result="invalid"} 1`)
+	}
+}
+
+func TestBothServicesFitInOneProcess(t *testing.T) {
+	require.NotPanics(t, func() {
+		for range 2 {
+			require.Contains(t, scrape(t, telemetry.NewGatewayObserver()), "go_goroutines")
+			require.Contains(t, scrape(t, telemetry.NewWebSocketObserver()), "process_resident_memory_bytes")
+		}
+	})
+}
+
+// scrape is the text that Prometheus would read.
+func scrape(t *testing.T, o *telemetry.Observer) string {
+	t.Helper()
+	answer := httptest.NewRecorder()
+	o.Handler().ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", http.NoBody))
+	require.Equal(t, http.StatusOK, answer.Code)
+	body, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	return string(body)
+}
+
+// own leaves out what the process tells of itself, and comments.
+func own(page string) string {
+	var out []string
+	for line := range strings.Lines(page) {
+		if !regexp.MustCompile(`^(#|go_|process_|promhttp_)`).MatchString(line) {
+			out = append(out, line)
+		}
+	}
+	return strings.Join(out, "")
+}
+
+// families lists metrics as name{label,label}, sorted.
+func families(page string) []string {
+	found := map[string]bool{}
+	sample := regexp.MustCompile(`^([a-z_]+?)(_bucket|_sum|_count)?(?:\{(.*)\})? \S+$`)
+	label := regexp.MustCompile(`([a-z_]+)="`)
+	for line := range strings.Lines(own(page)) {
+		m := sample.FindStringSubmatch(strings.TrimSpace(line))
+		var labels []string
+		for _, l := range label.FindAllStringSubmatch(m[3], -1) {
+			if l[1] != "le" {
+				labels = append(labels, l[1])
+			}
+		}
+		found[m[1]+"{"+strings.Join(labels, ",")+"}"] = true
+	}
+	return slices.Sorted(maps.Keys(found))
+}
+
+// buckets are a histogram's upper bounds, in order.
+func buckets(page, name string) []string {
+	var out []string
+	for _, m := range regexp.MustCompile(name+`_bucket\{le="([^"]+)"\}`).FindAllStringSubmatch(page, -1) {
+		out = append(out, m[1])
+	}
+	return out
+}
+
+func BenchmarkObserve(b *testing.B) {
+	for name, c := range map[string]struct {
+		observer *telemetry.Observer
+		fact     domain.Fact
+	}{
+		"message sent":   {telemetry.NewWebSocketObserver(), domain.MessageSent{Bytes: 200, Took: time.Millisecond}},
+		"frame received": {telemetry.NewWebSocketObserver(), domain.FrameReceived{Type: domain.FramePing}},
+		"request served": {telemetry.NewGatewayObserver(), domain.RequestServed{Method: "GET", Endpoint: "/v1/batches", Status: 200}},
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				c.observer.Observe(c.fact)
+			}
+		})
+	}
+}

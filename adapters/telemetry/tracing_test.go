@@ -1,0 +1,267 @@
+package telemetry_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/huleedu/edge/adapters/telemetry"
+	"github.com/huleedu/edge/domain"
+)
+
+const (
+	clientTrace = "4bf92f3577b34da6a3ce929d0e0e4736"
+	sampled     = "00-" + clientTrace + "-00f067aa0ba902b7-01"
+	unsampled   = "00-" + clientTrace + "-00f067aa0ba902b7-00"
+)
+
+// collector is a stand-in that hands over the batches it gets.
+func collector(t *testing.T, status int) (address string, batches <-chan string) {
+	t.Helper()
+	got := make(chan string, 16)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var body bytes.Buffer
+		_, _ = body.ReadFrom(r.Body)
+		got <- r.URL.Path + " " + body.String()
+		w.WriteHeader(status)
+	}))
+	t.Cleanup(s.Close)
+	return s.URL, got
+}
+
+func start(t *testing.T, c telemetry.Config, o telemetry.OTelConfig, log *slog.Logger) *telemetry.Tracing {
+	t.Helper()
+	tracing, err := telemetry.NewTracing(c, o, domain.GatewayService, log)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = tracing.Close(context.WithoutCancel(t.Context())) })
+	return tracing
+}
+
+// from is a context in which a remote caller's trace context was read.
+func from(t *testing.T, traceparent string) context.Context {
+	t.Helper()
+	return propagation.TraceContext{}.Extract(t.Context(),
+		propagation.MapCarrier{"traceparent": traceparent, "tracestate": "vendor=1"})
+}
+
+// span starts and ends one.
+func span(ctx context.Context, tracing *telemetry.Tracing, kind trace.SpanKind) trace.SpanContext {
+	_, s := tracing.Provider().Tracer("test").Start(ctx, "work", trace.WithSpanKind(kind))
+	s.End()
+	return s.SpanContext()
+}
+
+func TestSpansReachTheCollector(t *testing.T) {
+	url, batches := collector(t, http.StatusOK)
+	o := standard()
+	o.Endpoint = url + "/"
+	c := defaults()
+	c.ServiceName = "edge-blue"
+	tracing := start(t, c, o, slog.New(slog.DiscardHandler))
+	span(t.Context(), tracing, trace.SpanKindServer)
+	require.NoError(t, tracing.Flush(t.Context()))
+	batch := <-batches
+	require.True(t, strings.HasPrefix(batch, "/v1/traces "))
+	require.Contains(t, batch, "edge-blue")
+	require.Contains(t, batch, "work")
+}
+
+func TestCloseSendsWhatIsLeftAndMayBeRepeated(t *testing.T) {
+	url, batches := collector(t, http.StatusOK)
+	o := standard()
+	o.Endpoint, o.TracesEndpoint = "http://127.0.0.1:1", url+"/mine"
+	tracing := start(t, defaults(), o, slog.New(slog.DiscardHandler))
+	span(t.Context(), tracing, trace.SpanKindServer)
+	require.NoError(t, tracing.Close(t.Context()))
+	require.True(t, strings.HasPrefix(<-batches, "/mine "), "the endpoint for traces wins")
+	require.NoError(t, tracing.Close(t.Context()))
+}
+
+func TestLostSpansAreLoggedAndDelayNobody(t *testing.T) {
+	url, _ := collector(t, http.StatusBadRequest)
+	var b bytes.Buffer
+	o := standard()
+	o.Endpoint = url
+	tracing := start(t, defaults(), o, telemetry.NewLogger(defaults(), domain.GatewayService, &b))
+	span(t.Context(), tracing, trace.SpanKindServer)
+	require.NoError(t, tracing.Flush(t.Context()))
+	require.Equal(t, "spans were not exported", lines(t, &b)[0]["message"])
+}
+
+func TestCloseGivesUpInTime(t *testing.T) {
+	release := make(chan struct{})
+	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
+	t.Cleanup(s.Close)
+	t.Cleanup(func() { close(release) })
+	o := standard()
+	o.Endpoint = s.URL
+	tracing := start(t, defaults(), o, slog.New(slog.DiscardHandler))
+	span(t.Context(), tracing, trace.SpanKindServer)
+
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	begun := time.Now()
+	err := tracing.Close(ctx)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.Equal(t, domain.ConnectionError, domain.CodeOf(err))
+	require.Less(t, time.Since(begun), 3*time.Second)
+}
+
+func TestIdsFlowWithoutACollector(t *testing.T) {
+	for name, o := range map[string]telemetry.OTelConfig{
+		"no endpoint":   standard(),
+		"exporter none": {Endpoint: "http://127.0.0.1:1", Exporter: "none", Sampler: "always_on"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tracing := start(t, defaults(), o, slog.New(slog.DiscardHandler))
+			root := span(t.Context(), tracing, trace.SpanKindServer)
+			require.True(t, root.IsValid())
+			require.False(t, root.IsSampled())
+			child := span(from(t, sampled), tracing, trace.SpanKindServer)
+			require.Equal(t, clientTrace, child.TraceID().String())
+			require.Equal(t, "vendor=1", child.TraceState().String())
+			require.NoError(t, tracing.Flush(t.Context()))
+		})
+	}
+}
+
+func TestTracingOffPassesTheCallersContextOn(t *testing.T) {
+	off := defaults()
+	off.EnableTracing = false
+	disabled := standard()
+	disabled.Disabled = true
+	for name, tracing := range map[string]*telemetry.Tracing{
+		"ENABLE_TRACING":    start(t, off, standard(), slog.New(slog.DiscardHandler)),
+		"OTEL_SDK_DISABLED": start(t, defaults(), disabled, slog.New(slog.DiscardHandler)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, s := tracing.Provider().Tracer("test").Start(from(t, sampled), "work")
+			s.End()
+			out := propagation.MapCarrier{}
+			propagation.TraceContext{}.Inject(ctx, out)
+			require.Equal(t, propagation.MapCarrier{"traceparent": sampled, "tracestate": "vendor=1"}, out)
+			require.False(t, span(t.Context(), tracing, trace.SpanKindServer).IsValid())
+			require.NoError(t, tracing.Flush(t.Context()))
+			require.NoError(t, tracing.Close(t.Context()))
+		})
+	}
+}
+
+func TestSamplingIsDecidedHere(t *testing.T) {
+	server, consumer := trace.SpanKindServer, trace.SpanKindConsumer
+	for name, c := range map[string]struct {
+		sampler, arg, parent string
+		kind                 trace.SpanKind
+		want                 bool
+	}{
+		"a client cannot force":                 {"parentbased_always_off", "", sampled, server, false},
+		"a client cannot force, by ratio":       {"parentbased_traceidratio", "0", sampled, server, false},
+		"a client cannot forbid":                {"parentbased_always_on", "", unsampled, server, true},
+		"the platform's record decides":         {"parentbased_always_off", "", sampled, consumer, true},
+		"the platform's record decides against": {"parentbased_always_on", "", unsampled, consumer, false},
+		"always means always":                   {"ALWAYS_ON", "", unsampled, consumer, true},
+		"never means never":                     {"always_off", "", sampled, consumer, false},
+		"ratio of all":                          {"traceidratio", "", unsampled, server, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			url, _ := collector(t, http.StatusOK)
+			o := standard()
+			o.Endpoint, o.Sampler, o.SamplerArg = url, c.sampler, c.arg
+			tracing := start(t, defaults(), o, slog.New(slog.DiscardHandler))
+
+			ctx, parent := tracing.Provider().Tracer("test").Start(from(t, c.parent), "work", trace.WithSpanKind(c.kind))
+			defer parent.End()
+			require.Equal(t, c.want, parent.SpanContext().IsSampled())
+			require.Equal(t, clientTrace, parent.SpanContext().TraceID().String())
+			require.Equal(t, "vendor=1", parent.SpanContext().TraceState().String())
+			require.Equal(t, c.want, span(ctx, tracing, trace.SpanKindClient).IsSampled(), "a trace has no holes")
+		})
+	}
+}
+
+func TestRatioIsNotTheClientsChoice(t *testing.T) {
+	url, _ := collector(t, http.StatusOK)
+	o := standard()
+	o.Endpoint, o.Sampler, o.SamplerArg = url, "parentbased_traceidratio", "0.5"
+	tracing := start(t, defaults(), o, slog.New(slog.DiscardHandler))
+	kept := 0
+	for range 400 { // one trace id, which a plain ratio would always keep or always drop
+		if span(from(t, sampled), tracing, trace.SpanKindServer).IsSampled() {
+			kept++
+		}
+	}
+	require.InDelta(t, 200, kept, 80)
+}
+
+func TestUnusableSettingsAreRefused(t *testing.T) {
+	o := standard()
+	o.Endpoint, o.Sampler = "http://127.0.0.1:1", "sometimes"
+	_, err := telemetry.NewTracing(defaults(), o, domain.GatewayService, slog.New(slog.DiscardHandler))
+	require.Equal(t, domain.InitializationFailed, domain.CodeOf(err))
+}
+
+func TestRecorderTellsWhatASpanSaid(t *testing.T) {
+	r := telemetry.NewRecorder()
+	tracer := r.Provider().Tracer("test")
+	ctx, parent := tracer.Start(t.Context(), "parent", trace.WithSpanKind(trace.SpanKindServer))
+	_, child := tracer.Start(ctx, "child")
+	child.SetAttributes(attribute.String("batch.id", "b1"), attribute.Int("n", 3))
+	child.RecordError(errors.New("broken"))
+	child.SetStatus(codes.Error, "broken")
+	child.End()
+
+	waited := make(chan telemetry.Span)
+	go func() {
+		s, _ := r.Await(t.Context(), "parent")
+		waited <- s
+	}()
+	parent.End()
+	require.Equal(t, "server", (<-waited).Kind)
+
+	spans := r.Spans()
+	require.Len(t, spans, 2)
+	require.Equal(t, "child", spans[0].Name)
+	require.Equal(t, spans[1].SpanID, spans[0].ParentID)
+	require.Equal(t, spans[1].TraceID, spans[0].TraceID)
+	require.Empty(t, spans[1].ParentID)
+	require.Equal(t, map[string]any{"batch.id": "b1", "n": int64(3)}, spans[0].Attributes)
+	require.Equal(t, "Error", spans[0].Status)
+	require.Equal(t, "broken", spans[0].Message)
+	require.Equal(t, "exception", spans[0].Events[0].Name)
+	require.Equal(t, "broken", spans[0].Events[0].Attributes["exception.message"])
+
+	done, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := r.Await(done, "never")
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+func BenchmarkSpan(b *testing.B) {
+	off := defaults()
+	off.EnableTracing = false
+	for name, c := range map[string]telemetry.Config{"off": off, "no collector": defaults()} {
+		b.Run(name, func(b *testing.B) {
+			tracing, err := telemetry.NewTracing(c, standard(), domain.GatewayService, slog.New(slog.DiscardHandler))
+			require.NoError(b, err)
+			defer func() { _ = tracing.Close(context.Background()) }()
+			tracer := tracing.Provider().Tracer("test")
+			b.ReportAllocs()
+			for b.Loop() {
+				_, s := tracer.Start(b.Context(), "work")
+				s.End()
+			}
+		})
+	}
+}

@@ -1,0 +1,160 @@
+package telemetry
+
+import (
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// websocketMetrics is the WebSocket service's table of metrics. Dashboards and
+// alerts match on names and labels: they change only with the contract.
+type websocketMetrics struct {
+	accepted, rejected, ended prometheus.Counter
+	active                    prometheus.Gauge
+	lifetime                  prometheus.Histogram
+	closes                    closed[int]
+	sent                      prometheus.Counter
+	size, delivery            prometheus.Histogram
+	failed                    closed[domain.FailureReason]
+	inbound                   closed[domain.FrameType]
+	tokenValidation           closed[domain.TokenResult]
+	followSeconds             *prometheus.HistogramVec
+	subscriptions             prometheus.Gauge
+	resubscribes              prometheus.Counter
+	notifications             closed[domain.NotificationResult]
+	lag                       prometheus.Histogram
+	requests                  *prometheus.CounterVec
+	requestSeconds            *prometheus.HistogramVec
+	inProgress                prometheus.Gauge
+}
+
+// NewWebSocketObserver returns the WebSocket service's observer, every metric
+// registered.
+func NewWebSocketObserver() *Observer {
+	o := newObserver()
+	m := &websocketMetrics{tokenValidation: tokenValidation(o)}
+	m.registerSockets(o)
+	m.registerMessages(o)
+	m.registerSources(o)
+	m.registerHTTP(o)
+	o.count = m.count
+	return o
+}
+
+func (m *websocketMetrics) registerSockets(o *Observer) {
+	connections := o.counters("websocket_connections_total", "Sockets by what became of them.", "status")
+	m.accepted, m.rejected, m.ended = connections.WithLabelValues("accepted"),
+		connections.WithLabelValues("rejected"), connections.WithLabelValues("closed")
+	m.active = o.gauge("websocket_active_connections", "Sockets open now.")
+	m.lifetime = o.histogram("websocket_connection_duration_seconds", "How long sockets lived.",
+		[]float64{1, 5, 10, 30, 60, 300, 600, 1800, 3600})
+	m.closes = newClosed(
+		o.counters("websocket_closes_total", "Close codes sent or received, refusals included.", "code"),
+		strconv.Itoa, otherLabel, closeCodes()...)
+}
+
+func (m *websocketMetrics) registerMessages(o *Observer) {
+	m.sent = o.counter("websocket_messages_sent_total", "Frames written to sockets.")
+	m.size = o.histogram("websocket_message_size_bytes", "Size of the frames written.",
+		prometheus.ExponentialBuckets(64, 4, 7)) // 64 B to 256 KiB
+	m.delivery = o.histogram("websocket_delivery_seconds", "From receipt in this process to the write on the socket.",
+		prometheus.ExponentialBuckets(0.0001, 4, 9)) // 0.1 ms to 6.5 s
+	m.failed = newClosed(
+		o.counters("websocket_messages_failed_total", "Frames that did not reach a socket.", "error_type"),
+		spelled, otherLabel, domain.InvalidUTF8, domain.MessageTooBig, domain.SlowConsumer, domain.WriteFailed)
+	m.inbound = newClosed(
+		o.counters("websocket_inbound_messages_total", "Frames that clients sent.", "type"),
+		spelled, string(domain.FrameIgnored), domain.FramePing, domain.FrameRefresh, domain.FrameIgnored)
+}
+
+func (m *websocketMetrics) registerSources(o *Observer) {
+	m.followSeconds = o.histograms("redis_subscription_duration_seconds",
+		"Time until Redis confirmed a user's subscription.",
+		prometheus.ExponentialBuckets(0.0005, 3, 9), "channel_prefix") // 0.5 ms to 3.3 s
+	m.subscriptions = o.gauge("redis_subscriptions", "Users followed now.")
+	m.resubscribes = o.counter("redis_resubscribes_total", "Broken subscriptions brought back.")
+	m.notifications = newClosed(
+		o.counters("notification_events_total", "Records of the notification topic.", "result"),
+		spelled, otherLabel, domain.NotificationPublished, domain.NotificationDuplicate,
+		domain.NotificationDeadLetter, domain.NotificationRetried, domain.NotificationExpired)
+	m.lag = o.histogram("notification_lag_seconds", "Age of a record when it was judged.",
+		[]float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, 60, 300, 3600})
+}
+
+func (m *websocketMetrics) registerHTTP(o *Observer) {
+	m.requests = o.counters("websocket_http_requests_total",
+		"HTTP requests answered.", "method", "endpoint", "http_status")
+	m.requestSeconds = o.histograms("websocket_http_request_duration_seconds",
+		"Time to answer an HTTP request.", answerBuckets(), "method", "endpoint")
+	m.inProgress = o.gauge("websocket_http_requests_in_progress", "HTTP requests being answered.")
+}
+
+// count moves the metrics that a fact concerns, the most frequent first.
+func (m *websocketMetrics) count(fact domain.Fact) {
+	switch f := fact.(type) {
+	case domain.MessageSent:
+		m.sent.Inc()
+		m.size.Observe(float64(f.Bytes))
+		m.delivery.Observe(f.Took.Seconds())
+	case domain.MessageFailed:
+		m.failed.inc(f.Reason)
+	case domain.FrameReceived:
+		m.inbound.inc(f.Type)
+	case domain.NotificationHandled:
+		m.notifications.inc(f.Result)
+		if f.Lag > 0 {
+			m.lag.Observe(f.Lag.Seconds())
+		}
+	case domain.TokenChecked:
+		m.tokenValidation.inc(f.Result)
+	default:
+		m.countSocket(fact)
+	}
+}
+
+func (m *websocketMetrics) countSocket(fact domain.Fact) {
+	switch f := fact.(type) {
+	case domain.ConnectionAccepted:
+		m.accepted.Inc()
+		m.active.Inc()
+	case domain.ConnectionRejected:
+		m.rejected.Inc()
+	case domain.ConnectionEnded:
+		m.ended.Inc()
+		m.active.Dec()
+		m.lifetime.Observe(f.Lasted.Seconds())
+	case domain.CloseSeen:
+		m.closes.inc(f.Code)
+	case domain.UserFollowed:
+		m.followSeconds.WithLabelValues(f.Prefix).Observe(f.Took.Seconds())
+	case domain.SubscriptionsHeld:
+		m.subscriptions.Set(float64(f.Count))
+	case domain.Resubscribed:
+		m.resubscribes.Inc()
+	default:
+		m.countRequest(fact)
+	}
+}
+
+func (m *websocketMetrics) countRequest(fact domain.Fact) {
+	switch f := fact.(type) {
+	case domain.RequestStarted:
+		m.inProgress.Inc()
+	case domain.RequestServed:
+		m.inProgress.Dec()
+		verb, route := method(f.Method), endpoint(f.Endpoint)
+		m.requests.WithLabelValues(verb, route, status(f.Status)).Inc()
+		m.requestSeconds.WithLabelValues(verb, route).Observe(f.Took.Seconds())
+	}
+}
+
+// closeCodes are those of the contract, and those that RFC 6455 section 7.4.1
+// knows; a client can send any number.
+func closeCodes() []int {
+	return []int{
+		1000, 1001, 1002, 1003, 1005, 1006, 1007, 1008, 1009, 1010, 1011, 1012, 1013,
+		4000, 4001, 4002, 4003,
+	}
+}
