@@ -1,0 +1,180 @@
+package kafka
+
+import (
+	"crypto/x509"
+	"errors"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// PublisherConfig says where commands go.
+type PublisherConfig struct {
+	// Brokers of the cluster, host:port, separated by commas; any of them leads to the others.
+	Brokers string `env:"KAFKA_BOOTSTRAP_SERVERS" alias:"KAFKA_BOOTSTRAP_SERVERS" envDefault:"kafka:9092"`
+	// Timeout is how long a command may take until all in-sync replicas have it; then the answer is 503 and the outcome unknown.
+	Timeout time.Duration `env:"KAFKA_PUBLISH_TIMEOUT" alias:"KAFKA_PUBLISH_TIMEOUT" envDefault:"5"`
+	Security
+}
+
+// ConsumerConfig says where notifications come from.
+type ConsumerConfig struct {
+	// Brokers of the cluster, host:port, separated by commas; any of them leads to the others.
+	Brokers string `env:"KAFKA_BOOTSTRAP_SERVERS" alias:"KAFKA_BOOTSTRAP_SERVERS" envDefault:"localhost:9092"`
+	// Group is the consumer group that all nodes of the service share.
+	Group string `env:"KAFKA_CONSUMER_GROUP" envDefault:"websocket-service-consumer"`
+	// ClientID is the name under which the brokers see this process.
+	ClientID string `env:"KAFKA_CONSUMER_CLIENT_ID" envDefault:"websocket-service-client"`
+	// MaxBytes is the largest record value that is taken; a larger one goes to the dead-letter topic.
+	MaxBytes int `env:"NOTIFICATION_MAX_BYTES" envDefault:"262144"`
+	// MaxAge is how old a record may be, by its Kafka timestamp, to be of use; an older one is passed over.
+	MaxAge time.Duration `env:"NOTIFICATION_LOG_TTL" envDefault:"24h"`
+	// Topic is set by code alone; empty means the notification topic of the contract.
+	Topic domain.Topic
+	Security
+}
+
+// Security says how the brokers are spoken to.
+type Security struct {
+	// Protocol is PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL.
+	Protocol string `env:"KAFKA_SECURITY_PROTOCOL" alias:"KAFKA_SECURITY_PROTOCOL" envDefault:"PLAINTEXT"`
+	// Mechanism is PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; used with the SASL protocols.
+	Mechanism string `env:"KAFKA_SASL_MECHANISM" alias:"KAFKA_SASL_MECHANISM" envDefault:"PLAIN"`
+	// Username for the SASL protocols.
+	Username string `env:"KAFKA_SASL_USERNAME" alias:"KAFKA_SASL_USERNAME"`
+	// Password for the SASL protocols.
+	Password domain.Secret `env:"KAFKA_SASL_PASSWORD" alias:"KAFKA_SASL_PASSWORD"`
+	// CAFile is a PEM file with the authorities that sign the brokers' certificates; empty means those of the system.
+	CAFile string `env:"KAFKA_SSL_CA_FILE" alias:"KAFKA_SSL_CA_FILE"`
+}
+
+// Problems reports what is wrong with the settings.
+func (c PublisherConfig) Problems(domain.Environment) []error {
+	var found problems
+	found.brokers(c.Brokers)
+	found.positive("KAFKA_PUBLISH_TIMEOUT", c.Timeout)
+	found.security(c.Security)
+	return found
+}
+
+// Problems reports what is wrong with the settings.
+func (c ConsumerConfig) Problems(domain.Environment) []error {
+	var found problems
+	found.brokers(c.Brokers)
+	if strings.TrimSpace(c.Group) == "" {
+		found.add("KAFKA_CONSUMER_GROUP", "must not be empty")
+	}
+	if c.MaxBytes <= 0 {
+		found.add("NOTIFICATION_MAX_BYTES", "must be a positive number of bytes")
+	}
+	found.positive("NOTIFICATION_LOG_TTL", c.MaxAge)
+	found.security(c.Security)
+	return found
+}
+
+// topic is the topic to read.
+func (c ConsumerConfig) topic() domain.Topic {
+	if c.Topic == "" {
+		return domain.NotificationTopic
+	}
+	return c.Topic
+}
+
+// The security protocols and mechanisms, in Kafka's words.
+const (
+	plaintext     = "PLAINTEXT"
+	tlsOnly       = "SSL"
+	saslPlaintext = "SASL_PLAINTEXT"
+	saslTLS       = "SASL_SSL"
+
+	mechanismPlain    = "PLAIN"
+	mechanismScram256 = "SCRAM-SHA-256"
+	mechanismScram512 = "SCRAM-SHA-512"
+)
+
+func (s Security) encrypts() bool { return s.Protocol == tlsOnly || s.Protocol == saslTLS }
+
+func (s Security) authenticates() bool {
+	return s.Protocol == saslPlaintext || s.Protocol == saslTLS
+}
+
+// problems collects everything that is wrong, each with its variable.
+type problems []error
+
+func (p *problems) add(key, message string) {
+	*p = append(*p, domain.Misconfigured(key, message))
+}
+
+func (p *problems) positive(key string, d time.Duration) {
+	if d <= 0 {
+		p.add(key, "must be a positive time")
+	}
+}
+
+func (p *problems) brokers(list string) {
+	if len(addresses(list)) == 0 {
+		p.add("KAFKA_BOOTSTRAP_SERVERS", "must name at least one host:port")
+	}
+	for _, address := range addresses(list) {
+		if host, port, err := net.SplitHostPort(address); err != nil || host == "" || port == "" {
+			p.add("KAFKA_BOOTSTRAP_SERVERS", "must be host:port, separated by commas")
+			return
+		}
+	}
+}
+
+func (p *problems) security(s Security) {
+	if !slices.Contains([]string{"", plaintext, tlsOnly, saslPlaintext, saslTLS}, s.Protocol) {
+		p.add("KAFKA_SECURITY_PROTOCOL", "must be PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL")
+	}
+	if s.authenticates() {
+		p.credentials(s)
+	}
+	if s.encrypts() && s.CAFile != "" {
+		if _, err := authorities(s.CAFile); err != nil {
+			p.add("KAFKA_SSL_CA_FILE", "must be a readable PEM file with certificates")
+		}
+	}
+}
+
+func (p *problems) credentials(s Security) {
+	if !slices.Contains([]string{mechanismPlain, mechanismScram256, mechanismScram512}, s.Mechanism) {
+		p.add("KAFKA_SASL_MECHANISM", "must be PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512")
+	}
+	if s.Username == "" {
+		p.add("KAFKA_SASL_USERNAME", "is needed with "+s.Protocol)
+	}
+	if s.Password == "" {
+		p.add("KAFKA_SASL_PASSWORD", "is needed with "+s.Protocol)
+	}
+}
+
+// addresses splits a list of brokers.
+func addresses(list string) []string {
+	var out []string
+	for address := range strings.SplitSeq(list, ",") {
+		if address = strings.TrimSpace(address); address != "" {
+			out = append(out, address)
+		}
+	}
+	return out
+}
+
+var errNoCertificates = errors.New("the file holds no certificates")
+
+// authorities reads a PEM file of certificates.
+func authorities(file string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, errNoCertificates
+	}
+	return pool, nil
+}

@@ -1,0 +1,186 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+
+	kafkago "github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
+	"github.com/segmentio/kafka-go/protocol/metadata"
+)
+
+// maxUnderWay bounds how many records may be unconfirmed at once: in an outage
+// memory stays where it is and further callers are refused at once.
+const maxUnderWay = 1024
+
+var (
+	errClosed  = errors.New("the producer is closed")
+	errCrowded = errors.New("too many records are unconfirmed")
+)
+
+// producer writes records with acknowledgement of all in-sync replicas.
+//
+// The library's own writer is not used: it cannot drop a record that nobody
+// waits for any more, so an outage would end with commands that their callers
+// were long told to repeat, and a lone record waits for its batch timer.
+type producer struct {
+	client    *kafkago.Client
+	transport *kafkago.Transport
+	// life ends what Close could not wait for.
+	life   context.Context
+	kill   context.CancelFunc
+	places chan struct{}
+
+	mu     sync.Mutex
+	closed bool
+	lanes  map[place]*lane
+	busy   sync.WaitGroup
+
+	log *slog.Logger
+}
+
+// place is a partition of a topic.
+type place struct {
+	topic     string
+	partition int
+}
+
+func newProducer(brokers string, transport *kafkago.Transport, log *slog.Logger) *producer {
+	life, kill := context.WithCancel(context.Background())
+	return &producer{
+		client:    &kafkago.Client{Addr: kafkago.TCP(addresses(brokers)...), Transport: transport},
+		transport: transport, life: life, kill: kill,
+		places: make(chan struct{}, maxUnderWay), lanes: map[place]*lane{}, log: log,
+	}
+}
+
+// send returns nil once the record is safe. Any error means "unknown". ctx
+// needs a deadline; the partition follows from the key as in the Java and
+// Python clients, and the topic is created if the brokers allow it.
+func (p *producer) send(ctx context.Context, record kafkago.Message) error {
+	select {
+	case p.places <- struct{}{}:
+	default:
+		return errCrowded
+	}
+	partition, err := p.partition(ctx, record)
+	if err != nil {
+		<-p.places
+		return err
+	}
+	sent := &parcel{ctx: ctx, record: record, outcome: make(chan error, 1), leave: func() { <-p.places }}
+	if err := p.dispatch(place{record.Topic, partition}, sent); err != nil {
+		<-p.places
+		return err
+	}
+	select {
+	case err = <-sent.outcome:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	return err
+}
+
+// dispatch puts a parcel on its partition's lane.
+func (p *producer) dispatch(to place, sent *parcel) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return errClosed
+	}
+	l := p.lanes[to]
+	if l == nil {
+		l = &lane{log: p.log, write: func(ctx context.Context, batch []*parcel) error { return p.write(ctx, to, batch) }}
+		p.lanes[to] = l
+	}
+	if l.put(sent) {
+		p.busy.Go(func() { l.send(p.life) })
+	}
+	return nil
+}
+
+// partition finds the record's partition, waiting for the topic to appear.
+func (p *producer) partition(ctx context.Context, record kafkago.Message) (int, error) {
+	for attempt := 0; ; attempt++ {
+		count, err := p.count(ctx, record.Topic)
+		if err == nil {
+			all := make([]int, count)
+			for i := range all {
+				all[i] = i
+			}
+			return kafkago.Murmur2Balancer{}.Balance(record, all...), nil
+		}
+		if !passing(err) || ctx.Err() != nil || p.life.Err() != nil {
+			return 0, err
+		}
+		pause(ctx, backoff(attempt, resendPause))
+	}
+}
+
+var errNoPartitions = errors.New("the topic has no partitions yet")
+
+// count asks the connections' cache how many partitions a topic has; a topic
+// that is missing there is asked for, which creates it.
+func (p *producer) count(ctx context.Context, topic string) (int, error) {
+	response, err := p.transport.RoundTrip(ctx, p.client.Addr, &metadata.Request{
+		TopicNames: []string{topic}, AllowAutoTopicCreation: true,
+	})
+	if err != nil {
+		return 0, err
+	}
+	known, ok := response.(*metadata.Response)
+	if !ok || len(known.Topics) != 1 {
+		return 0, errNoPartitions
+	}
+	if code := known.Topics[0].ErrorCode; code != 0 {
+		return 0, kafkago.Error(code)
+	}
+	if len(known.Topics[0].Partitions) == 0 {
+		return 0, errNoPartitions
+	}
+	return len(known.Topics[0].Partitions), nil
+}
+
+// write sends one batch once.
+func (p *producer) write(ctx context.Context, to place, batch []*parcel) error {
+	records := make([]kafkago.Record, 0, len(batch))
+	for _, sent := range batch {
+		records = append(records, kafkago.Record{
+			Time: sent.record.Time, Headers: sent.record.Headers,
+			Key: protocol.NewBytes(sent.record.Key), Value: protocol.NewBytes(sent.record.Value),
+		})
+	}
+	response, err := p.client.Produce(ctx, &kafkago.ProduceRequest{
+		Topic: to.topic, Partition: to.partition, RequiredAcks: kafkago.RequireAll,
+		Records: kafkago.NewRecordReader(records...),
+	})
+	if err != nil {
+		return err
+	}
+	return response.Error
+}
+
+// close takes no more records, waits for those under way until ctx is done,
+// and then lets go of them and of the connections.
+func (p *producer) close(ctx context.Context) error {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	idle := make(chan struct{})
+	go func() {
+		p.busy.Wait()
+		close(idle)
+	}()
+	var err error
+	select {
+	case <-idle:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	p.kill()
+	<-idle
+	p.transport.CloseIdleConnections()
+	return err
+}

@@ -1,0 +1,103 @@
+package kafka
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"maps"
+	"time"
+
+	kafkago "github.com/segmentio/kafka-go"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
+)
+
+// tracerName names this package's spans.
+const tracerName = "github.com/huleedu/edge/adapters/kafka"
+
+// Publisher is a ports.CommandPublisher. It connects with the first command
+// and survives any outage of the brokers.
+type Publisher struct {
+	producer *producer
+	timeout  time.Duration
+	observer ports.Observer
+	tracer   trace.Tracer
+}
+
+// NewPublisher returns a publisher. It fails only when the security settings
+// cannot be used, never because the brokers are away. Close is owed.
+func NewPublisher(c PublisherConfig, o ports.Observer, tp trace.TracerProvider, log *slog.Logger) (*Publisher, error) {
+	transport, err := newTransport(c.Security, domain.GatewaySource)
+	if err != nil {
+		return nil, domain.NotStarted("kafka publisher", err).At("kafka.NewPublisher")
+	}
+	return &Publisher{
+		producer: newProducer(c.Brokers, transport, log), timeout: c.Timeout,
+		observer: o, tracer: tp.Tracer(tracerName),
+	}, nil
+}
+
+// Publish returns nil once every in-sync replica has the command. It waits no
+// longer than ctx and the publisher's own limit; KAFKA_PUBLISH_ERROR means that
+// the outcome is unknown.
+func (p *Publisher) Publish(ctx context.Context, c domain.Command) error {
+	ctx, span := p.tracer.Start(ctx, "gateway.publish_command",
+		trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(
+			attribute.String("batch.id", string(c.Batch)),
+			attribute.String("pipeline", string(c.Pipeline)),
+			attribute.String("user.id", string(c.Caller.User))))
+	defer span.End()
+	began := time.Now()
+	err := p.publish(ctx, c)
+	p.observer.Observe(domain.PublishEnded{Took: time.Since(began)})
+	if err != nil {
+		failure := domain.NotPublished(string(c.Topic), err).At("kafka.Publish")
+		span.SetStatus(codes.Error, failure.Message)
+		return failure
+	}
+	p.observer.Observe(domain.EventPublished{Topic: c.Topic, EventType: c.Envelope.EventType})
+	return nil
+}
+
+func (p *Publisher) publish(ctx context.Context, c domain.Command) error {
+	ctx, cancel := context.WithTimeout(ctx, p.timeout)
+	defer cancel()
+	value, err := encode(ctx, c.Envelope)
+	if err != nil {
+		return err
+	}
+	return p.producer.send(ctx, kafkago.Message{
+		Topic: string(c.Topic), Key: []byte(c.Key), Value: value, Time: time.Now(),
+		Headers: []kafkago.Header{
+			{Key: "event_id", Value: []byte(c.Envelope.EventID)},
+			{Key: "event_type", Value: []byte(c.Envelope.EventType)},
+			{Key: "trace_id", Value: []byte(c.Envelope.CorrelationID)},
+			{Key: "source_service", Value: []byte(c.Envelope.SourceService)},
+		},
+	})
+}
+
+// encode writes the envelope with the trace of ctx in its metadata. The
+// caller's envelope stays as it is.
+func encode(ctx context.Context, e domain.Envelope) ([]byte, error) {
+	metadata := make(map[string]string, len(e.Metadata)+2)
+	maps.Copy(metadata, e.Metadata)
+	propagation.TraceContext{}.Inject(ctx, propagation.MapCarrier(metadata))
+	e.Metadata = metadata
+	e.EventTimestamp = e.EventTimestamp.UTC()
+	return json.Marshal(e)
+}
+
+// Close refuses further commands and waits, until ctx is done, for those under
+// way. It is idempotent.
+func (p *Publisher) Close(ctx context.Context) error {
+	if err := p.producer.close(ctx); err != nil {
+		return domain.TimedOut("flushing commands", p.timeout, err).At("kafka.Close")
+	}
+	return nil
+}

@@ -1,0 +1,210 @@
+package kafka_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
+	sdk "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"github.com/huleedu/edge/adapters/kafka"
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/contract"
+	"github.com/huleedu/edge/test/servers"
+)
+
+func TestPublisherOnEmbeddedKafka(t *testing.T) {
+	contract.CommandPublisher(t, harness(embedded(t).Addr()))
+}
+
+func TestPublisherOnRealKafka(t *testing.T) {
+	contract.CommandPublisher(t, harness(servers.Kafka(t)))
+}
+
+func BenchmarkPublisherOnEmbeddedKafka(b *testing.B) {
+	contract.BenchmarkCommandPublisher(b, harness(embedded(b).Addr()))
+}
+
+func BenchmarkPublisherOnRealKafka(b *testing.B) {
+	contract.BenchmarkCommandPublisher(b, harness(servers.Kafka(b)))
+}
+
+func TestPublisherCountsWhatHappens(t *testing.T) {
+	k, seen := embedded(t, "commands"), &facts{}
+	p := publisher(t, k.Addr(), 300*time.Millisecond, seen)
+	require.NoError(t, p.Publish(t.Context(), command("commands", "b1")))
+	require.Equal(t, domain.EventPublished{Topic: "commands", EventType: "commands"}, seen.all()[1])
+	require.IsType(t, domain.PublishEnded{}, seen.all()[0])
+
+	k.Hang()
+	require.Error(t, p.Publish(t.Context(), command("commands", "b1")))
+	require.Len(t, seen.all(), 3, "a failed attempt ended, nothing was published")
+	ended, ok := seen.all()[2].(domain.PublishEnded)
+	require.True(t, ok)
+	require.GreaterOrEqual(t, ended.Took, 300*time.Millisecond)
+}
+
+func TestPublisherCarriesTheTrace(t *testing.T) {
+	k, spans := embedded(t, "commands"), tracetest.NewSpanRecorder()
+	tp := sdk.NewTracerProvider(sdk.WithSpanProcessor(spans))
+	p, err := kafka.NewPublisher(kafka.PublisherConfig{Brokers: k.Addr(), Timeout: 5 * time.Second}, &facts{}, tp, quiet())
+	require.NoError(t, err)
+	defer func() { require.NoError(t, p.Close(context.Background())) }()
+
+	ctx, parent := tp.Tracer("test").Start(t.Context(), "request")
+	require.NoError(t, p.Publish(ctx, command("commands", "b1")))
+	parent.End()
+
+	span := spans.Ended()[0]
+	require.Equal(t, "gateway.publish_command", span.Name())
+	require.Equal(t, parent.SpanContext().TraceID(), span.SpanContext().TraceID())
+	attributes := map[string]string{}
+	for _, a := range span.Attributes() {
+		attributes[string(a.Key)] = a.Value.AsString()
+	}
+	require.Equal(t, map[string]string{"batch.id": "b1", "pipeline": "nlp", "user.id": "teacher-1"}, attributes)
+
+	written := published(k.Addr())(t, "commands", 1)[0].Envelope.Metadata["traceparent"]
+	require.Contains(t, written, span.SpanContext().SpanID().String())
+}
+
+// The Java and Python clients put a key on the partition that murmur2 names;
+// franz-go's default partitioner does the same and was written by others.
+func TestPublisherPartitionsAsOtherClientsDo(t *testing.T) {
+	k := embedded(t, "commands")
+	p := publisher(t, k.Addr(), 5*time.Second, &facts{})
+	other, err := kgo.NewClient(kgo.SeedBrokers(k.Addr()), kgo.DefaultProduceTopic("commands"))
+	require.NoError(t, err)
+	defer other.Close()
+	keys := []string{"", "b1", "batch-7", "0b6b2f9e-8f6c-4c2e-9a57-0d5f3f0b2f11", "gårdsbatch"}
+	for _, key := range keys {
+		require.NoError(t, p.Publish(t.Context(), command("commands", key)))
+		require.NoError(t, other.ProduceSync(t.Context(), &kgo.Record{Key: []byte(key), Value: []byte("{}")}).FirstErr())
+	}
+	partitions := map[string]map[int32]int{}
+	for _, r := range records(t, k.Addr(), "commands", 2*len(keys)) {
+		if partitions[string(r.Key)] == nil {
+			partitions[string(r.Key)] = map[int32]int{}
+		}
+		partitions[string(r.Key)][r.Partition]++
+	}
+	used := map[int32]bool{}
+	for key, seen := range partitions {
+		require.Len(t, seen, 1, "key %q is on more than one partition: %v", key, seen)
+		for partition := range seen {
+			used[partition] = true
+		}
+	}
+	require.Greater(t, len(used), 1, "the keys tell nothing, all are on one partition")
+}
+
+func TestPublisherSurvivesAnOutageWithinItsLimit(t *testing.T) {
+	k := embedded(t, "commands")
+	p := publisher(t, k.Addr(), 10*time.Second, &facts{})
+	require.NoError(t, p.Publish(t.Context(), command("commands", "b1")))
+	k.Cut()
+	done := make(chan error, 1)
+	go func() { done <- p.Publish(t.Context(), command("commands", "b1")) }()
+	select {
+	case err := <-done:
+		t.Fatalf("answered without a broker: %v", err)
+	case <-time.After(200 * time.Millisecond):
+	}
+	k.Resume()
+	require.NoError(t, <-done)
+}
+
+func TestPublisherStartsBeforeTheBroker(t *testing.T) {
+	k := embedded(t, "commands")
+	k.Cut()
+	p := publisher(t, k.Addr(), 300*time.Millisecond, &facts{})
+	require.Error(t, p.Publish(t.Context(), command("commands", "b1")))
+	k.Resume()
+	require.Eventually(t, func() bool {
+		return p.Publish(t.Context(), command("commands", "b1")) == nil
+	}, 10*time.Second, 10*time.Millisecond)
+}
+
+// What its callers were told to repeat is not sent when the broker is back.
+func TestPublisherDropsWhatNobodyWaitsFor(t *testing.T) {
+	k := embedded(t, "commands")
+	p := publisher(t, k.Addr(), 500*time.Millisecond, &facts{})
+	require.NoError(t, p.Publish(t.Context(), command("commands", "b1")))
+	k.Hang()
+	for range 10 {
+		go func() { _ = p.Publish(t.Context(), command("commands", "b1")) }()
+	}
+	require.Error(t, p.Publish(t.Context(), command("commands", "b1")))
+	k.Resume()
+	last := command("commands", "b1")
+	require.Eventually(t, func() bool { return p.Publish(t.Context(), last) == nil }, 10*time.Second, 10*time.Millisecond)
+	require.LessOrEqual(t, len(records(t, k.Addr(), "commands", 2)), 3, "at most the request in flight got through")
+}
+
+func TestPublisherRefusesACrowdAtOnce(t *testing.T) {
+	k := embedded(t, "commands")
+	p := publisher(t, k.Addr(), 5*time.Second, &facts{})
+	require.NoError(t, p.Publish(t.Context(), command("commands", "b1")))
+	k.Hang()
+	const crowd = 1500
+	answers := make(chan time.Duration, crowd)
+	began := time.Now()
+	for range crowd {
+		go func() {
+			_ = p.Publish(t.Context(), command("commands", "b1"))
+			answers <- time.Since(began)
+		}()
+	}
+	refused := 0
+	for range crowd {
+		if <-answers < 2*time.Second {
+			refused++
+		}
+	}
+	require.Equal(t, crowd-1024, refused)
+}
+
+func TestPublisherNeedsEnoughReplicas(t *testing.T) {
+	k := embedded(t, "commands")
+	p := publisher(t, k.Addr(), 500*time.Millisecond, &facts{})
+	undo := k.RefuseWrites("commands")
+	require.Equal(t, domain.KafkaPublishError, domain.CodeOf(p.Publish(t.Context(), command("commands", "b1"))))
+	undo()
+	require.NoError(t, p.Publish(t.Context(), command("commands", "b1")))
+}
+
+func TestPublisherCloseFlushes(t *testing.T) {
+	k := embedded(t, "commands")
+	p := publisher(t, k.Addr(), 10*time.Second, &facts{})
+	require.NoError(t, p.Publish(t.Context(), command("commands", "b1")))
+	k.Hang()
+	done := make(chan error, 1)
+	sent := make(chan struct{})
+	go func() { close(sent); done <- p.Publish(t.Context(), command("commands", "b1")) }()
+	<-sent
+	time.Sleep(50 * time.Millisecond) // nothing tells that the record is under way
+	time.AfterFunc(100*time.Millisecond, k.Resume)
+	require.NoError(t, p.Close(t.Context()))
+	require.NoError(t, <-done)
+	require.Error(t, p.Publish(t.Context(), command("commands", "b1")), "closed")
+	require.NoError(t, p.Close(t.Context()))
+}
+
+func TestPublisherCloseIsBounded(t *testing.T) {
+	k := embedded(t, "commands")
+	p := publisher(t, k.Addr(), time.Minute, &facts{})
+	require.NoError(t, p.Publish(t.Context(), command("commands", "b1")))
+	k.Hang()
+	done := make(chan error, 1)
+	sent := make(chan struct{})
+	go func() { close(sent); done <- p.Publish(t.Context(), command("commands", "b1")) }()
+	<-sent
+	time.Sleep(50 * time.Millisecond) // nothing tells that the record is under way
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	require.Equal(t, domain.Timeout, domain.CodeOf(p.Close(ctx)))
+	require.Equal(t, domain.KafkaPublishError, domain.CodeOf(<-done))
+}
