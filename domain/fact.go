@@ -25,7 +25,10 @@ type RequestFailed struct {
 }
 
 // TokenChecked is a token that was judged.
-type TokenChecked struct{ Result TokenResult }
+type TokenChecked struct {
+	Result TokenResult
+	Cached bool // the verdict was remembered
+}
 
 // TokenResult is what became of a token.
 type TokenResult string

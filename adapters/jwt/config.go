@@ -1,0 +1,125 @@
+package jwt
+
+import (
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// minSecret is the shortest secret, in bytes, that production accepts: the
+// output size of HS256 (RFC 7518 section 3.2).
+const minSecret = 32
+
+// Config says which tokens are believed. One algorithm, one kind of key.
+type Config struct {
+	// The one signature algorithm that tokens may name: HS256, HS384, HS512,
+	// RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA.
+	Algorithm string `env:"JWT_ALGORITHM" envDefault:"HS256"`
+	// The shared secret of the HS algorithms. There is no default; production
+	// needs at least 32 bytes that are not a well-known text.
+	SecretKey domain.Secret `env:"JWT_SECRET_KEY"`
+	// What "aud" must equal or contain. Set but empty, the check is off
+	// (refused in production).
+	Audience string `env:"JWT_AUDIENCE" envDefault:"huleedu-platform"`
+	// What "iss" must equal. Set but empty, the check is off (refused in
+	// production).
+	Issuer string `env:"JWT_ISSUER" envDefault:"huleedu-identity-service"`
+	// How far "nbf" and "iat" may lie in the future, in seconds. "exp" has no
+	// leeway.
+	Leeway time.Duration `env:"JWT_LEEWAY_SECONDS" envDefault:"5"`
+	// The claims that may name the organisation, in order; the first that is a
+	// non-blank string counts. A JSON array.
+	OrgClaims []string `env:"JWT_ORG_ID_CLAIM_NAMES" envDefault:"[\"org_id\",\"org\",\"organization_id\"]"`
+	// Where the key set of the RS, PS, ES and EdDSA algorithms is fetched. It
+	// goes before JWT_PUBLIC_KEY. Production needs https.
+	JWKSURL string `env:"JWT_JWKS_URL"`
+	// The public key in PEM; line feeds may be written as \n. It goes before
+	// JWT_PUBLIC_KEY_PATH.
+	PublicKey string `env:"JWT_PUBLIC_KEY"`
+	// A file with the public key in PEM, read once at start.
+	PublicKeyPath string `env:"JWT_PUBLIC_KEY_PATH"`
+	// How often the key set is fetched anew, in seconds.
+	JWKSRefreshInterval time.Duration `env:"JWT_JWKS_REFRESH_INTERVAL" envDefault:"300"`
+	// The least time between two fetches of the key set, in seconds, whatever
+	// asks for one.
+	JWKSMinInterval time.Duration `env:"JWT_JWKS_MIN_INTERVAL" envDefault:"10"`
+	// How long one fetch of the key set may take, in seconds.
+	JWKSTimeout time.Duration `env:"JWT_JWKS_TIMEOUT" envDefault:"5"`
+}
+
+// Problems lists everything that keeps the settings from being used, and in
+// production also what is too weak. It reads the key file, if one is named.
+func (c Config) Problems(environment domain.Environment) []error {
+	p := &problems{}
+	if _, known := families()[c.Algorithm]; !known {
+		p.add("JWT_ALGORITHM", "must be one of "+strings.Join(algorithmNames(), ", "))
+	} else if c.symmetric() {
+		c.secretProblems(p, environment)
+	} else {
+		c.publicKeyProblems(p, environment)
+	}
+	p.addIf(c.Leeway < 0, "JWT_LEEWAY_SECONDS", "must not be negative")
+	p.addIf(slices.ContainsFunc(c.OrgClaims, isBlank), "JWT_ORG_ID_CLAIM_NAMES", "must not hold a blank name")
+	if environment == domain.Production {
+		p.addIf(c.Audience == "", "JWT_AUDIENCE", "must not be empty in production: the audience would not be checked")
+		p.addIf(c.Issuer == "", "JWT_ISSUER", "must not be empty in production: the issuer would not be checked")
+	}
+	return p.list
+}
+
+func (c Config) secretProblems(p *problems, environment domain.Environment) {
+	secret := c.SecretKey.Reveal()
+	if isBlank(secret) {
+		p.add("JWT_SECRET_KEY", "is required for "+c.Algorithm+"; there is no default secret")
+		return
+	}
+	if environment == domain.Production {
+		p.addIf(len(secret) < minSecret, "JWT_SECRET_KEY", "must have at least 32 bytes in production")
+		p.addIf(guessable(secret), "JWT_SECRET_KEY", "is a well-known or guessable text, which production refuses")
+	}
+}
+
+func (c Config) publicKeyProblems(p *problems, environment domain.Environment) {
+	if c.JWKSURL != "" {
+		c.jwksProblems(p, environment)
+		return
+	}
+	if _, err := c.staticKey(); err != nil {
+		p.list = append(p.list, err)
+	}
+}
+
+func (c Config) jwksProblems(p *problems, environment domain.Environment) {
+	u, err := url.Parse(c.JWKSURL)
+	usable := err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
+	p.addIf(!usable, "JWT_JWKS_URL", "must be an http or https URL")
+	p.addIf(usable && u.Scheme == "http" && environment == domain.Production, "JWT_JWKS_URL", "must be https in production")
+	p.addIf(c.JWKSRefreshInterval <= 0, "JWT_JWKS_REFRESH_INTERVAL", "must be positive")
+	p.addIf(c.JWKSMinInterval <= 0, "JWT_JWKS_MIN_INTERVAL", "must be positive")
+	p.addIf(c.JWKSTimeout <= 0, "JWT_JWKS_TIMEOUT", "must be positive")
+}
+
+// symmetric reports whether the algorithm signs with a shared secret.
+func (c Config) symmetric() bool { return families()[c.Algorithm] == hmacFamily }
+
+// problems collects what is wrong with the settings.
+type problems struct{ list []error }
+
+func (p *problems) add(name, message string) {
+	p.list = append(p.list, domain.Misconfigured(name, message))
+}
+
+func (p *problems) addIf(wrong bool, name, message string) {
+	if wrong {
+		p.add(name, message)
+	}
+}
+
+// check joins the problems that make a Config unusable anywhere.
+func (c Config) check() error { return errors.Join(c.Problems(domain.Development)...) }
+
+func isBlank(s string) bool { return strings.TrimSpace(s) == "" }

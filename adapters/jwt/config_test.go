@@ -1,0 +1,119 @@
+package jwt_test
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/adapters/jwt"
+	"github.com/huleedu/edge/domain"
+)
+
+// keysOf are the settings that are complained about, in order.
+func keysOf(t *testing.T, problems []error) []string {
+	t.Helper()
+	var names []string
+	for _, p := range problems {
+		require.Equal(t, domain.ConfigurationError, domain.CodeOf(p))
+		names = append(names, domain.As(p).Details["config_key"].(string))
+	}
+	return names
+}
+
+func TestProblems(t *testing.T) {
+	ec := keyFor("ES256")
+	file := filepath.Join(t.TempDir(), "key.pem")
+	require.NoError(t, os.WriteFile(file, []byte(publicPEM(ec)), 0o600))
+	small := pemOf("RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(&must(rsa.GenerateKey(rand.Reader, 1024)).PublicKey))
+	asymmetric := func(algorithm, text string) func(*jwt.Config) {
+		return func(c *jwt.Config) { c.Algorithm, c.SecretKey, c.PublicKey = algorithm, "", text }
+	}
+	jwks := func(url string) func(*jwt.Config) {
+		return func(c *jwt.Config) { c.Algorithm, c.SecretKey, c.JWKSURL = "ES256", "", url }
+	}
+	rows := map[string]struct {
+		change      func(*jwt.Config)
+		development []string
+		production  []string
+	}{
+		"good":                 {func(*jwt.Config) {}, nil, nil},
+		"unknown algorithm":    {func(c *jwt.Config) { c.Algorithm = "none" }, []string{"JWT_ALGORITHM"}, nil},
+		"lower-case algorithm": {func(c *jwt.Config) { c.Algorithm = "hs256" }, []string{"JWT_ALGORITHM"}, nil},
+		"no secret":            {func(c *jwt.Config) { c.SecretKey = "" }, []string{"JWT_SECRET_KEY"}, nil},
+		"blank secret":         {func(c *jwt.Config) { c.SecretKey = "   " }, []string{"JWT_SECRET_KEY"}, nil},
+		"31 bytes":             {func(c *jwt.Config) { c.SecretKey = domain.Secret(secret[:31]) }, nil, []string{"JWT_SECRET_KEY"}},
+		"well known": {func(c *jwt.Config) { c.SecretKey = "a-string-secret-at-least-256-bits-long" }, nil,
+			[]string{"JWT_SECRET_KEY"}},
+		"well known, short":  {func(c *jwt.Config) { c.SecretKey = "changeme" }, nil, []string{"JWT_SECRET_KEY", "JWT_SECRET_KEY"}},
+		"one byte repeated":  {func(c *jwt.Config) { c.SecretKey = domain.Secret(strings.Repeat("k", 64)) }, nil, []string{"JWT_SECRET_KEY"}},
+		"no audience":        {func(c *jwt.Config) { c.Audience = "" }, nil, []string{"JWT_AUDIENCE"}},
+		"no checks at all":   {func(c *jwt.Config) { c.Audience, c.Issuer = "", "" }, nil, []string{"JWT_AUDIENCE", "JWT_ISSUER"}},
+		"negative leeway":    {func(c *jwt.Config) { c.Leeway = -time.Second }, []string{"JWT_LEEWAY_SECONDS"}, nil},
+		"a blank claim name": {func(c *jwt.Config) { c.OrgClaims = []string{"org", " "} }, []string{"JWT_ORG_ID_CLAIM_NAMES"}, nil},
+		"several at once": {func(c *jwt.Config) { c.Algorithm, c.Leeway, c.OrgClaims = "x", -1, []string{""} },
+			[]string{"JWT_ALGORITHM", "JWT_LEEWAY_SECONDS", "JWT_ORG_ID_CLAIM_NAMES"}, nil},
+		"no public key":           {asymmetric("ES256", ""), []string{"JWT_PUBLIC_KEY"}, nil},
+		"public key":              {asymmetric("ES256", publicPEM(ec)), nil, nil},
+		"public key on one line":  {asymmetric("ES256", strings.ReplaceAll(publicPEM(ec), "\n", `\n`)), nil, nil},
+		"no PEM":                  {asymmetric("ES256", "hello"), []string{"JWT_PUBLIC_KEY"}, nil},
+		"private key":             {asymmetric("ES256", privatePEM(ec)), []string{"JWT_PUBLIC_KEY"}, nil},
+		"key of another kind":     {asymmetric("RS256", publicPEM(ec)), []string{"JWT_PUBLIC_KEY"}, nil},
+		"key of another curve":    {asymmetric("ES384", publicPEM(ec)), []string{"JWT_PUBLIC_KEY"}, nil},
+		"RSA of 1024 bits":        {asymmetric("RS256", small), []string{"JWT_PUBLIC_KEY"}, nil},
+		"key file":                {func(c *jwt.Config) { c.Algorithm, c.PublicKeyPath = "ES256", file }, nil, nil},
+		"key file that is absent": {func(c *jwt.Config) { c.Algorithm, c.PublicKeyPath = "ES256", file+"x" }, []string{"JWT_PUBLIC_KEY_PATH"}, nil},
+		"key set":                 {jwks("https://identity/keys"), nil, nil},
+		"key set over http":       {jwks("http://identity/keys"), nil, []string{"JWT_JWKS_URL"}},
+		"key set without host":    {jwks("https:///keys"), []string{"JWT_JWKS_URL"}, nil},
+		"key set in a file":       {jwks("file:///keys"), []string{"JWT_JWKS_URL"}, nil},
+		"key set without times": {func(c *jwt.Config) {
+			jwks("https://identity/keys")(c)
+			c.JWKSRefreshInterval, c.JWKSMinInterval, c.JWKSTimeout = 0, -1, 0
+		}, []string{"JWT_JWKS_REFRESH_INTERVAL", "JWT_JWKS_MIN_INTERVAL", "JWT_JWKS_TIMEOUT"}, nil},
+	}
+	for name, row := range rows {
+		t.Run(name, func(t *testing.T) {
+			c := settings()
+			row.change(&c)
+			require.Equal(t, row.development, keysOf(t, c.Problems(domain.Development)))
+			require.Equal(t, append(row.development, row.production...), keysOf(t, c.Problems(domain.Production)))
+			_, err := jwt.New(c, nobody{})
+			require.Equal(t, row.development != nil, err != nil, "New refuses what is refused everywhere: %v", err)
+		})
+	}
+}
+
+// No problem quotes the value that is wrong: it may be a secret.
+func TestProblemsKeepSecrets(t *testing.T) {
+	c := settings()
+	c.Algorithm, c.SecretKey = "hs256-geheim", "geheim"
+	c.PublicKey, c.JWKSURL = "geheim", "ftp://user:geheim@host"
+	for _, algorithm := range []string{"HS256", "RS256"} {
+		c.Algorithm = algorithm
+		for _, p := range c.Problems(domain.Production) {
+			require.NotContains(t, p.Error(), "geheim")
+		}
+		c.JWKSURL = ""
+	}
+}
+
+// Every key file form that operators have at hand is read.
+func TestPEMForms(t *testing.T) {
+	key := rsaKey()
+	for name, text := range map[string]string{
+		"PKIX":   publicPEM(key),
+		"PKCS 1": pemOf("RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(&key.PublicKey)),
+	} {
+		c := settings()
+		c.Algorithm, c.PublicKey = "RS256", text
+		_, err := jwt.New(c, nobody{})
+		require.NoError(t, err, name)
+	}
+}

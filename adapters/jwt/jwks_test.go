@@ -1,0 +1,335 @@
+package jwt_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/lestrrat-go/jwx/v2/jwk"
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/adapters/jwt"
+	"github.com/huleedu/edge/domain"
+)
+
+// endpoint is a key set's server whose answers a test decides. It answers in
+// memory, so that the test's clock rules.
+type endpoint struct {
+	mu     sync.Mutex
+	answer func() (status int, body string, err error)
+	asked  int
+}
+
+func (e *endpoint) RoundTrip(r *http.Request) (*http.Response, error) {
+	e.mu.Lock()
+	e.asked++
+	answer := e.answer
+	e.mu.Unlock()
+	status, body, err := answer()
+	if err != nil {
+		return nil, err
+	}
+	return &http.Response{StatusCode: status, Body: io.NopCloser(strings.NewReader(body)), Request: r, Header: http.Header{}}, nil
+}
+
+func (e *endpoint) serve(body string) {
+	e.say(func() (int, string, error) { return http.StatusOK, body, nil })
+}
+
+func (e *endpoint) fail() { e.say(func() (int, string, error) { return 0, "", io.ErrUnexpectedEOF }) }
+
+func (e *endpoint) say(answer func() (int, string, error)) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.answer = answer
+}
+
+func (e *endpoint) count() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.asked
+}
+
+// member is one key of a set, with changes by name and value.
+func member(key any, kid string, changes ...string) map[string]any {
+	k := must(jwk.FromRaw(publicOf(key)))
+	m := map[string]any{}
+	if err := json.Unmarshal(must(json.Marshal(k)), &m); err != nil {
+		panic(err)
+	}
+	if kid != "" {
+		m["kid"] = kid
+	}
+	for i := 0; i < len(changes); i += 2 {
+		m[changes[i]] = changes[i+1]
+	}
+	return m
+}
+
+func setOf(members ...map[string]any) string {
+	return string(must(json.Marshal(map[string]any{"keys": members})))
+}
+
+func es256(t testing.TB, key any, kid string) string {
+	head := `{"alg":"ES256"}`
+	if kid != "" {
+		head = `{"alg":"ES256","kid":"` + kid + `"}`
+	}
+	return sign(t, "ES256", key, head, payload())
+}
+
+// withKeySet starts a validator on the endpoint, inside the test's clock.
+func withKeySet(t *testing.T, e *endpoint) *jwt.Validator {
+	c := settings()
+	c.Algorithm, c.JWKSURL = "ES256", "https://identity.test/keys"
+	v := validator(t, c, nobody{})
+	jwt.Route(v, e)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- v.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		require.NoError(t, <-done)
+	})
+	synctest.Wait()
+	return v
+}
+
+// loaded is a validator whose key set holds one key and is not refreshed.
+func loaded(t *testing.T, key any, kid string) *jwt.Validator {
+	e := &endpoint{}
+	e.serve(setOf(member(key, kid)))
+	c := settings()
+	c.Algorithm, c.JWKSURL = "ES256", "https://identity.test/keys"
+	v := validator(t, c, nobody{})
+	jwt.Route(v, e)
+	ctx, stop := context.WithCancel(t.Context())
+	stop() // one fetch, then the end
+	require.NoError(t, v.Run(ctx))
+	return v
+}
+
+func TestKeySetRules(t *testing.T) {
+	a, b := keyFor("ES256"), keyFor("ES256")
+	signature := func(v *jwt.Validator, token string) string {
+		_, err := v.Validate(t.Context(), token)
+		if err == nil {
+			return "accepted"
+		}
+		if domain.CodeOf(err) == domain.ServiceUnavailable {
+			return "no keys"
+		}
+		return domain.As(err).Details["cause"].(string)
+	}
+	rows := map[string]struct {
+		set   string
+		token string
+		want  string
+	}{
+		"by id":                      {setOf(member(a, "1"), member(b, "2")), es256(t, b, "2"), "accepted"},
+		"another's id":               {setOf(member(a, "1"), member(b, "2")), es256(t, b, "1"), "signature"},
+		"unknown id":                 {setOf(member(a, "1")), es256(t, a, "9"), "key"},
+		"no id, one key":             {setOf(member(a, "1")), es256(t, a, ""), "accepted"},
+		"no id, two keys":            {setOf(member(a, "1"), member(b, "2")), es256(t, a, ""), "key"},
+		"no id, one fitting key":     {setOf(member(a, "1"), member(keyFor("ES384"), "2"), member(rsaKey(), "3")), es256(t, a, ""), "accepted"},
+		"id in a set without ids":    {setOf(member(a, "")), es256(t, a, "9"), "accepted"},
+		"two keys of one id":         {setOf(member(a, "1"), member(b, "1")), es256(t, b, "1"), "accepted"},
+		"for encryption":             {setOf(member(a, "1", "use", "enc"), member(b, "2")), es256(t, a, "1"), "key"},
+		"for signatures":             {setOf(member(a, "1", "use", "sig")), es256(t, a, "1"), "accepted"},
+		"for another algorithm":      {setOf(member(a, "1", "alg", "ES384"), member(b, "2")), es256(t, a, "1"), "key"},
+		"for this algorithm":         {setOf(member(a, "1", "alg", "ES256")), es256(t, a, "1"), "accepted"},
+		"not for verifying":          {setOf(withOps(member(a, "1"), "deriveKey"), member(b, "2")), es256(t, a, "1"), "key"},
+		"a broken key beside":        {setOf(map[string]any{"kty": "EC", "kid": "x"}, map[string]any{"kty": 5}, member(a, "1")), es256(t, a, "1"), "accepted"},
+		"a shared secret in the set": {setOf(map[string]any{"kty": "oct", "k": "c2VjcmV0", "kid": "1"}, member(a, "2")), sign(t, "HS256", []byte("secret"), `{"alg":"ES256","kid":"1"}`, payload()), "key"},
+		"only a shared secret":       {setOf(map[string]any{"kty": "oct", "k": "c2VjcmV0"}), es256(t, a, ""), "no keys"},
+		"a private key in the set":   {setOf(member(a, "1", "d", "AAAA")), es256(t, a, "1"), "no keys"},
+		"no keys":                    {`{"keys":[]}`, es256(t, a, "1"), "no keys"},
+		"no set":                     {`hello`, es256(t, a, "1"), "no keys"},
+		"a list":                     {`[]`, es256(t, a, "1"), "no keys"},
+		"over 1 MiB":                 {setOf(member(a, "1", "x5t", strings.Repeat("a", 1<<20))), es256(t, a, "1"), "no keys"},
+	}
+	for name, row := range rows {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := &endpoint{}
+				e.serve(row.set)
+				// The clock of the test stands in 2000, so the token is good.
+				require.Equal(t, row.want, signature(withKeySet(t, e), row.token))
+			})
+		})
+	}
+}
+
+func withOps(m map[string]any, ops ...string) map[string]any {
+	m["key_ops"] = ops
+	return m
+}
+
+// A new key is found by its first token, without a pause in service for the
+// old one; the answer until then is that keys are missing, and no token makes
+// the service ask more often than the floor allows.
+func TestRotation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		old, next, e := keyFor("ES256"), keyFor("ES256"), &endpoint{}
+		e.serve(setOf(member(old, "old")))
+		v := withKeySet(t, e)
+		check := func(key any, kid string) domain.Code {
+			_, err := v.Validate(t.Context(), es256(t, key, kid))
+			return domain.CodeOf(err)
+		}
+		require.Empty(t, check(old, "old"))
+		require.Equal(t, domain.AuthenticationError, check(next, "next"), "within the floor of the last fetch: the set is fresh")
+		require.Equal(t, 1, e.count())
+
+		time.Sleep(10 * time.Second)
+		e.serve(setOf(member(old, "old"), member(next, "next")))
+		require.Equal(t, domain.ServiceUnavailable, check(next, "next"), "asked for, not back yet")
+		synctest.Wait()
+		require.Equal(t, 2, e.count())
+		require.Empty(t, check(next, "next"))
+		require.Empty(t, check(old, "old"))
+
+		for range 1000 {
+			check(next, "nonsense")
+		}
+		synctest.Wait()
+		require.Equal(t, 2, e.count(), "the floor holds against a flood of unknown ids")
+		time.Sleep(10 * time.Second)
+		for range 1000 {
+			check(next, "nonsense")
+			synctest.Wait()
+		}
+		require.Equal(t, 3, e.count())
+	})
+}
+
+// A key that left the set ends the tokens it signed, remembered ones too.
+func TestWithdrawnKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		old, next, e := keyFor("ES256"), keyFor("ES256"), &endpoint{}
+		e.serve(setOf(member(old, "old")))
+		v := withKeySet(t, e)
+		token := es256(t, old, "old")
+		_, err := v.Validate(t.Context(), token)
+		require.NoError(t, err)
+
+		e.serve(setOf(member(next, "next")))
+		time.Sleep(300*time.Second + time.Millisecond)
+		synctest.Wait()
+		_, err = v.Validate(t.Context(), token)
+		requireCause(t, err, "key")
+	})
+}
+
+// With the endpoint away the last keys serve for a day, and no longer. It is
+// asked at the floor's pace, and one good answer mends everything.
+func TestOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		key, e := keyFor("ES256"), &endpoint{}
+		e.fail()
+		v := withKeySet(t, e)
+		check := func(kid string) domain.Code {
+			token := sign(t, "ES256", key, `{"alg":"ES256","kid":"`+kid+`"}`, strings.Replace(payload(), inAnHour(), "9999999999", 1))
+			_, err := v.Validate(t.Context(), token)
+			return domain.CodeOf(err)
+		}
+		require.Equal(t, domain.ServiceUnavailable, check("1"), "away at start")
+		require.Equal(t, domain.Unhealthy, v.Health(t.Context()).Condition)
+		time.Sleep(59 * time.Second)
+		require.Equal(t, 6, e.count(), "every ten seconds")
+
+		e.serve(setOf(member(key, "1")))
+		time.Sleep(2 * time.Second)
+		require.Empty(t, check("1"))
+		require.Equal(t, domain.Healthy, v.Health(t.Context()).Condition)
+
+		e.fail()
+		time.Sleep(23 * time.Hour)
+		require.Empty(t, check("1"), "stale keys serve")
+		require.Equal(t, domain.ServiceUnavailable, check("2"), "nobody can say whether this key exists")
+		require.Equal(t, domain.Degraded, v.Health(t.Context()).Condition)
+		time.Sleep(time.Hour + 20*time.Second)
+		require.Equal(t, domain.ServiceUnavailable, check("1"), "too old to be believed, remembered or not")
+		require.Equal(t, domain.Unhealthy, v.Health(t.Context()).Condition)
+
+		e.serve(setOf(member(key, "1")))
+		time.Sleep(11 * time.Second)
+		require.Empty(t, check("1"))
+	})
+}
+
+// A set that became useless does not displace a good one.
+func TestUselessAnswersAreOutages(t *testing.T) {
+	for name, answer := range map[string]func() (int, string, error){
+		"no keys":  func() (int, string, error) { return 200, `{"keys":[]}`, nil },
+		"no JSON":  func() (int, string, error) { return 200, `<html>`, nil },
+		"an error": func() (int, string, error) { return 500, setOf(), nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				key, e := keyFor("ES256"), &endpoint{}
+				e.serve(setOf(member(key, "1")))
+				v := withKeySet(t, e)
+				e.say(answer)
+				time.Sleep(10 * time.Minute)
+				_, err := v.Validate(t.Context(), es256(t, key, "1"))
+				require.NoError(t, err)
+			})
+		})
+	}
+}
+
+// Over a real connection: an endpoint that never answers is given up, a
+// redirect is not followed, and nothing is left behind.
+func TestRealEndpoint(t *testing.T) {
+	key := keyFor("ES256").(*ecdsa.PrivateKey)
+	release := make(chan struct{})
+	mux := http.NewServeMux()
+	mux.HandleFunc("/good", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, setOf(member(key, "1"))) })
+	mux.HandleFunc("/moved", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/good", http.StatusFound) })
+	mux.HandleFunc("/silent", func(http.ResponseWriter, *http.Request) { <-release })
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	defer close(release)
+
+	for path, want := range map[string]domain.Code{"/good": "", "/moved": domain.ServiceUnavailable, "/silent": domain.ServiceUnavailable} {
+		c := settings()
+		c.Algorithm, c.JWKSURL, c.JWKSTimeout, c.JWKSMinInterval = "ES256", server.URL+path, 100*time.Millisecond, time.Hour
+		v := validator(t, c, nobody{})
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- v.Run(ctx) }()
+		require.Eventually(t, func() bool { h := v.Health(ctx); return h.Err != nil || h.Condition == domain.Healthy }, 5*time.Second, time.Millisecond)
+		_, err := v.Validate(t.Context(), es256(t, key, "1"))
+		require.Equal(t, want, domain.CodeOf(err), path)
+		stop()
+		require.NoError(t, <-done)
+	}
+}
+
+func TestRunWithoutKeySetOnlyWaits(t *testing.T) {
+	v := validator(t, settings(), nobody{})
+	require.Equal(t, domain.Healthy, v.Health(t.Context()).Condition)
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	require.NoError(t, v.Run(ctx))
+}
+
+func FuzzKeySet(f *testing.F) {
+	f.Add(setOf(member(keyFor("ES256"), "1")))
+	f.Add(setOf(member(rsaKey(), "1")))
+	f.Add(`{"keys":[{"kty":"OKP","crv":"Ed25519","x":""}]}`)
+	f.Fuzz(func(_ *testing.T, document string) {
+		for _, algorithm := range []string{"RS256", "ES256", "EdDSA"} {
+			jwt.ReadKeySet(algorithm, []byte(document))
+		}
+	})
+}

@@ -1,0 +1,85 @@
+package jwt
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"errors"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/lestrrat-go/jwx/v2/jwk"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// keySource finds the keys that a token may have been signed with.
+type keySource interface {
+	// find returns the candidates for a key id; an absent id is "". It never
+	// waits. Its errors are the answer to the caller of Validate.
+	find(kid string) ([]any, error)
+}
+
+// fixedKey is one key that never changes and has no id, so that the token's
+// key id says nothing.
+type fixedKey struct{ key any }
+
+func (f fixedKey) find(string) ([]any, error) { return []any{f.key}, nil }
+
+// staticKey returns the configured secret or public key.
+func (c Config) staticKey() (any, error) {
+	switch {
+	case c.symmetric():
+		return []byte(c.SecretKey.Reveal()), nil
+	case c.PublicKey != "":
+		return parsePEM(c.Algorithm, "JWT_PUBLIC_KEY", strings.ReplaceAll(c.PublicKey, `\n`, "\n"))
+	case c.PublicKeyPath != "":
+		text, err := os.ReadFile(c.PublicKeyPath)
+		if err != nil {
+			return nil, domain.Misconfigured("JWT_PUBLIC_KEY_PATH", "cannot be read").Because(err)
+		}
+		return parsePEM(c.Algorithm, "JWT_PUBLIC_KEY_PATH", string(text))
+	default:
+		return nil, domain.Misconfigured("JWT_PUBLIC_KEY",
+			c.Algorithm+" needs one of JWT_JWKS_URL, JWT_PUBLIC_KEY, JWT_PUBLIC_KEY_PATH")
+	}
+}
+
+// parsePEM reads one public key. A private key is refused: it does not belong
+// into a service that only verifies. The cause is not kept, it may quote the
+// key.
+func parsePEM(algorithm, setting, text string) (any, error) {
+	key, err := jwk.ParseKey([]byte(text), jwk.WithPEM(true))
+	if err != nil {
+		return nil, domain.Misconfigured(setting, "is no public key in PEM")
+	}
+	if private, _ := jwk.IsPrivateKey(key); private {
+		return nil, domain.Misconfigured(setting, "is a private key; the public key belongs here")
+	}
+	raw, err := rawKey(key)
+	if err != nil || !fits(algorithm, raw) {
+		return nil, domain.Misconfigured(setting, "does not fit "+algorithm+" (RSA keys need 2048 bits)")
+	}
+	return raw, nil
+}
+
+// errForeignKey is a key of a kind that verifies none of our algorithms.
+var errForeignKey = errors.New("key of a foreign kind")
+
+// rawKey takes the standard library's key out of jwx's.
+func rawKey(key jwk.Key) (any, error) {
+	var raw any
+	if err := key.Raw(&raw); err != nil {
+		return nil, err
+	}
+	switch k := raw.(type) {
+	case *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey:
+		return k, nil
+	default:
+		return nil, errForeignKey
+	}
+}
+
+// notLoaded is the answer while there are no keys to judge by.
+func notLoaded() error { return domain.Unavailable("token_keys", time.Second) }

@@ -1,0 +1,100 @@
+package jwt
+
+import (
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/lestrrat-go/jwx/v2/jwk"
+
+	"github.com/huleedu/edge/domain"
+)
+
+const (
+	// maxKeys bounds how many keys of a set are looked at.
+	maxKeys = 100
+	// maxStale is how long a set is served while its endpoint is away.
+	maxStale = 24 * time.Hour
+)
+
+// errNoKeys is a document in which no key fits the algorithm. It counts as a
+// failed fetch: an endpoint that publishes nothing is broken, and the set at
+// hand is better.
+var errNoKeys = errors.New("no key of the set fits the algorithm")
+
+// keySet is the fitting keys of one JWKS document (RFC 7517).
+type keySet struct {
+	byID map[string][]any
+	all  []any
+}
+
+// parseKeySet keeps the keys that fit the algorithm and drops, without
+// failing, symmetric and private ones, those with another "alg", a "use" other
+// than "sig" or "key_ops" without "verify", and those that cannot be read.
+func parseKeySet(algorithm string, document []byte) (*keySet, error) {
+	var d struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if err := json.Unmarshal(document, &d); err != nil {
+		return nil, errors.New("the key set is no JSON object with keys")
+	}
+	set := &keySet{byID: map[string][]any{}}
+	for _, text := range d.Keys[:min(len(d.Keys), maxKeys)] {
+		set.add(algorithm, text)
+	}
+	if len(set.all) == 0 {
+		return nil, errNoKeys
+	}
+	return set, nil
+}
+
+func (s *keySet) add(algorithm string, text []byte) {
+	key, err := jwk.ParseKey(text)
+	if err != nil || !meantFor(algorithm, key) {
+		return
+	}
+	raw, err := rawKey(key)
+	if err != nil || !fits(algorithm, raw) {
+		return
+	}
+	s.all = append(s.all, raw)
+	if id := key.KeyID(); id != "" {
+		s.byID[id] = append(s.byID[id], raw)
+	}
+}
+
+// meantFor reports whether the key's own words allow this use of it.
+func meantFor(algorithm string, key jwk.Key) bool {
+	if use := key.KeyUsage(); use != "" && use != string(jwk.ForSignature) {
+		return false
+	}
+	if alg := key.Algorithm().String(); alg != "" && alg != algorithm {
+		return false
+	}
+	operations := key.KeyOps()
+	for _, op := range operations {
+		if op == jwk.KeyOpVerify {
+			return true
+		}
+	}
+	return len(operations) == 0
+}
+
+// errUnknownKey is a key id that the set does not hold.
+var errUnknownKey = errors.New("unknown key id")
+
+// find returns the candidates for a key id. Without one, exactly one key must
+// fit. In a set without ids the token's says nothing.
+func (s *keySet) find(kid string) ([]any, error) {
+	switch {
+	case kid != "" && len(s.byID) > 0:
+		if keys, known := s.byID[kid]; known {
+			return keys, nil
+		}
+		return nil, errUnknownKey
+	case len(s.all) == 1:
+		return s.all, nil
+	default:
+		return nil, domain.TokenInvalid("key")
+	}
+}

@@ -1,0 +1,132 @@
+package jwt_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/lestrrat-go/jwx/v2/jwa"
+	"github.com/lestrrat-go/jwx/v2/jws"
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/adapters/jwt"
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
+)
+
+const (
+	secret        = "8fJq2LzX7vRwK0tYbN4mDcHsGpEu9aWi"
+	foreignSecret = "another-8fJq2LzX7vRwK0tYbN4mDcHs"
+)
+
+// settings are what the environment's defaults would be.
+func settings() jwt.Config {
+	return jwt.Config{
+		Algorithm: "HS256", SecretKey: secret,
+		Audience: "huleedu-platform", Issuer: "huleedu-identity-service",
+		Leeway: 5 * time.Second, OrgClaims: []string{"org_id", "org", "organization_id"},
+		JWKSRefreshInterval: 300 * time.Second, JWKSMinInterval: 10 * time.Second, JWKSTimeout: 5 * time.Second,
+	}
+}
+
+// sign makes a token of raw parts, whatever they say.
+func sign(t testing.TB, algorithm string, key any, header, payload string) string {
+	t.Helper()
+	signer, err := jws.NewSigner(jwa.SignatureAlgorithm(algorithm))
+	require.NoError(t, err)
+	input := base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + base64.RawURLEncoding.EncodeToString([]byte(payload))
+	signature, err := signer.Sign([]byte(input), key)
+	require.NoError(t, err)
+	return input + "." + base64.RawURLEncoding.EncodeToString(signature)
+}
+
+var rsaKey = sync.OnceValue(func() *rsa.PrivateKey { return must(rsa.GenerateKey(rand.Reader, 2048)) })
+
+func must[T any](value T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return value
+}
+
+// keyFor makes a private key for an algorithm; the RSA key is always the same,
+// because making one takes long.
+func keyFor(algorithm string) any {
+	switch {
+	case strings.HasPrefix(algorithm, "HS"):
+		return []byte(secret)
+	case algorithm == "ES256":
+		return must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	case algorithm == "ES384":
+		return must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader))
+	case algorithm == "ES512":
+		return must(ecdsa.GenerateKey(elliptic.P521(), rand.Reader))
+	case algorithm == "EdDSA":
+		_, key, err := ed25519.GenerateKey(rand.Reader)
+		return must(key, err)
+	default:
+		return rsaKey()
+	}
+}
+
+func publicOf(key any) any {
+	switch k := key.(type) {
+	case *rsa.PrivateKey:
+		return &k.PublicKey
+	case *ecdsa.PrivateKey:
+		return &k.PublicKey
+	case ed25519.PrivateKey:
+		return k.Public()
+	default:
+		panic("no public half")
+	}
+}
+
+func publicPEM(key any) string {
+	der := must(x509.MarshalPKIXPublicKey(publicOf(key)))
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
+}
+
+// settingsFor believes in the key.
+func settingsFor(algorithm string, key any) jwt.Config {
+	c := settings()
+	c.Algorithm = algorithm
+	if _, symmetric := key.([]byte); !symmetric {
+		c.SecretKey, c.PublicKey = "", publicPEM(key)
+	}
+	return c
+}
+
+func validator(t testing.TB, c jwt.Config, o ports.Observer) *jwt.Validator {
+	t.Helper()
+	v, err := jwt.New(c, o)
+	require.NoError(t, err)
+	return v
+}
+
+// nobody observes nothing.
+type nobody struct{}
+
+func (nobody) Observe(domain.Fact) {}
+
+// payload is a good payload, for an hour.
+func payload() string {
+	return `{"sub":"teacher-1","aud":"huleedu-platform","iss":"huleedu-identity-service","exp":` + inAnHour() + `}`
+}
+
+// requireCause demands a refused token with the cause.
+func requireCause(t testing.TB, err error, cause string) {
+	t.Helper()
+	require.Error(t, err)
+	require.Equal(t, domain.AuthenticationError, domain.CodeOf(err), err)
+	require.Equal(t, cause, domain.As(err).Details["cause"], err)
+}

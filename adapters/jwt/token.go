@@ -1,0 +1,89 @@
+package jwt
+
+import (
+	"strings"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// maxToken bounds a token, in bytes. Larger ones are refused unread.
+const maxToken = 8 << 10
+
+// signed is a compact JWS (RFC 7515 section 3.1), taken apart but not yet
+// believed.
+type signed struct {
+	input     string // header and payload as signed
+	signature []byte
+	payload   []byte
+	kid       string
+}
+
+// takeApart checks everything that can be said of a token before its
+// signature. Nothing that the header proposes besides "kid" is ever followed:
+// "jku", "x5u", "jwk" and "x5c" are not even read.
+func takeApart(token, algorithm string) (*signed, error) {
+	if len(token) > maxToken {
+		return nil, domain.TokenInvalid("size")
+	}
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 || parts[0] == "" || parts[1] == "" {
+		return nil, malformed()
+	}
+	header, headerOK := decodePart(parts[0])
+	payload, payloadOK := decodePart(parts[1])
+	signature, signatureOK := decodePart(parts[2])
+	if !headerOK || !payloadOK || !signatureOK {
+		return nil, malformed()
+	}
+	members, err := readObject(header)
+	if err != nil {
+		return nil, malformed().Because(err)
+	}
+	if err := checkHeader(members, algorithm); err != nil {
+		return nil, err
+	}
+	kid, _ := members.text("kid")
+	return &signed{
+		input: token[:len(parts[0])+1+len(parts[1])], signature: signature, payload: payload, kid: kid,
+	}, nil
+}
+
+// checkHeader allows the one algorithm, no critical extension, unencoded
+// payloads neither, and no type but that of an access token.
+func checkHeader(header object, algorithm string) error {
+	for _, name := range []string{"alg", "kid", "typ"} {
+		if _, present := header[name]; !present {
+			continue
+		}
+		if _, isText := header.text(name); !isText {
+			return malformed()
+		}
+	}
+	if named, _ := header.text("alg"); named != algorithm {
+		return domain.TokenInvalid("algorithm")
+	}
+	if _, present := header["crit"]; present {
+		return malformed()
+	}
+	if plain, present := header["b64"]; present && string(plain) != "true" {
+		return malformed()
+	}
+	if kind, present := header.text("typ"); present && !accessType(kind) {
+		return malformed()
+	}
+	return nil
+}
+
+// accessType reports whether a header's "typ" names a plain or an access token
+// (RFC 7519 section 5.1, RFC 9068); other media types are other protocols'
+// tokens, which must not pass for ours (RFC 8725 section 3.11).
+func accessType(typ string) bool {
+	switch strings.TrimPrefix(strings.ToLower(typ), "application/") {
+	case "jwt", "at+jwt":
+		return true
+	default:
+		return false
+	}
+}
+
+func malformed() *domain.Error { return domain.TokenInvalid("malformed") }

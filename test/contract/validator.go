@@ -1,0 +1,310 @@
+package contract
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
+)
+
+// ValidatorHarness brings a TokenValidator to the suite. The validator expects
+// Algorithm, Audience and Issuer, a leeway of 5 s, and takes the organisation
+// from org_id, org, organization_id.
+type ValidatorHarness struct {
+	// New returns a fresh validator that has its keys. It must start no
+	// goroutine: the suite runs it under a clock of its own.
+	New func(t testing.TB, o ports.Observer) ports.TokenValidator
+	// Sign makes a compact token of a raw JSON header and payload, with a key
+	// that the validator knows, whatever the header says.
+	Sign func(header, payload string) string
+	// Forge does the same with a key that the validator does not know.
+	Forge func(header, payload string) string
+	// Algorithm, Audience and Issuer are what the validator expects.
+	Algorithm, Audience, Issuer string
+	// Can declares the abilities that not every validator has.
+	Can ValidatorCan
+}
+
+// ValidatorCan is what a validator may be able to do.
+type ValidatorCan struct {
+	// LackKeys returns a validator whose keys are not loaded yet; nil when
+	// that cannot happen.
+	LackKeys func(t testing.TB, o ports.Observer) ports.TokenValidator
+}
+
+// TokenValidator holds an adapter to the words of ports.TokenValidator and to
+// every row of the contract's table of refused tokens.
+func TokenValidator(t *testing.T, h ValidatorHarness) {
+	t.Run("accepts", func(t *testing.T) { validatorAccepts(t, h) })
+	t.Run("refuses", func(t *testing.T) { validatorRefuses(t, h) })
+	t.Run("a remembered token expires all the same", func(t *testing.T) { validatorForgets(t, h) })
+	t.Run("serves many callers at once", func(t *testing.T) { validatorConcurrency(t, h) })
+	t.Run("missing keys are no fault of the token", func(t *testing.T) { validatorWithoutKeys(t, h) })
+}
+
+// BenchmarkTokenValidator measures a token that is judged for the first time
+// and one that comes again.
+func BenchmarkTokenValidator(b *testing.B, h ValidatorHarness) {
+	v := h.New(b, &tokenFacts{})
+	b.Run("first", func(b *testing.B) {
+		tokens := make([]string, 20000) // more than a bounded memory holds
+		for i := range tokens {
+			tokens[i] = h.token(h.claims("jti", i))
+		}
+		b.ReportAllocs()
+		for i := 0; b.Loop(); i++ {
+			if _, err := v.Validate(b.Context(), tokens[i%len(tokens)]); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("again", func(b *testing.B) {
+		token := h.token(h.claims())
+		ctx, silent := b.Context(), h.New(b, noObserver{})
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := silent.Validate(ctx, token); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// tokenFacts keeps what was observed.
+type tokenFacts struct {
+	mu   sync.Mutex
+	seen []domain.Fact
+}
+
+// Observe takes note of one fact.
+func (f *tokenFacts) Observe(fact domain.Fact) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.seen = append(f.seen, fact)
+}
+
+// results are the verdicts observed, in order.
+func (f *tokenFacts) results() []domain.TokenResult {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var list []domain.TokenResult
+	for _, fact := range f.seen {
+		if checked, is := fact.(domain.TokenChecked); is {
+			list = append(list, checked.Result)
+		}
+	}
+	return list
+}
+
+// noObserver observes nothing, so that a benchmark measures the validator alone.
+type noObserver struct{}
+
+// Observe does nothing.
+func (noObserver) Observe(domain.Fact) {}
+
+// claimSet is the payload of a token.
+type claimSet map[string]any
+
+// claims returns a good payload, changed by pairs of name and value; the value
+// without takes the claim out.
+func (h ValidatorHarness) claims(changes ...any) claimSet {
+	now := time.Now()
+	c := claimSet{
+		"sub": "teacher-1", "aud": h.Audience, "iss": h.Issuer,
+		"iat": now.Unix(), "exp": now.Add(time.Hour).Unix(),
+	}
+	for i := 0; i < len(changes); i += 2 {
+		name := fmt.Sprint(changes[i])
+		if changes[i+1] == without {
+			delete(c, name)
+		} else {
+			c[name] = changes[i+1]
+		}
+	}
+	return c
+}
+
+// without takes a claim or a header out.
+const without = "\x00absent"
+
+func (h ValidatorHarness) header(changes ...any) string {
+	head := claimSet{"alg": h.Algorithm, "typ": "JWT"}
+	for i := 0; i < len(changes); i += 2 {
+		name := fmt.Sprint(changes[i])
+		if changes[i+1] == without {
+			delete(head, name)
+		} else {
+			head[name] = changes[i+1]
+		}
+	}
+	return head.text()
+}
+
+func (h ValidatorHarness) token(c claimSet) string { return h.Sign(h.header(), c.text()) }
+
+func (c claimSet) text() string {
+	text, err := json.Marshal(c)
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
+}
+
+// textWith puts raw members in front, which JSON alone could not express: the
+// same name twice, for example.
+func (c claimSet) textWith(raw string) string { return "{" + raw + "," + c.text()[1:] }
+
+func validatorAccepts(t *testing.T, h ValidatorHarness) {
+	now := time.Now()
+	rows := map[string]struct {
+		token string
+		want  domain.Caller
+	}{
+		"the plain one":           {token: h.token(h.claims())},
+		"audience in a list":      {token: h.token(h.claims("aud", []any{"other", 7, h.Audience}))},
+		"without iat":             {token: h.token(h.claims("iat", without))},
+		"iat within the leeway":   {token: h.token(h.claims("iat", now.Unix()+3))},
+		"nbf within the leeway":   {token: h.token(h.claims("nbf", now.Unix()+3))},
+		"nbf in the past":         {token: h.token(h.claims("nbf", now.Unix()-3))},
+		"header without typ":      {token: h.Sign(h.header("typ", without), h.claims().text())},
+		"header typ at+jwt":       {token: h.Sign(h.header("typ", "at+jwt"), h.claims().text())},
+		"header typ jwt":          {token: h.Sign(h.header("typ", "jwt"), h.claims().text())},
+		"typ claim access":        {token: h.token(h.claims("typ", "access"))},
+		"an unknown claim":        {token: h.token(h.claims("x", map[string]any{"a": []int{1}}))},
+		"first organisation":      {h.token(h.claims("org_id", "o1", "org", "o2")), domain.Caller{Org: "o1"}},
+		"second, first is blank":  {h.token(h.claims("org_id", " ", "org", " o2 ")), domain.Caller{Org: "o2"}},
+		"third, others no string": {h.token(h.claims("org_id", 1, "org", nil, "organization_id", "o3")), domain.Caller{Org: "o3"}},
+		"no organisation":         {token: h.token(h.claims("org_id", "", "org", []string{"o"}))},
+		"longest subject":         {h.token(h.claims("sub", strings.Repeat("å", 255))), domain.Caller{User: domain.UserID(strings.Repeat("å", 255))}},
+		"subject with spaces":     {h.token(h.claims("sub", " a b ")), domain.Caller{User: " a b "}},
+	}
+	for name, row := range rows {
+		t.Run(name, func(t *testing.T) {
+			seen := &tokenFacts{}
+			caller, err := h.New(t, seen).Validate(t.Context(), row.token)
+			require.NoError(t, err)
+			if row.want.User == "" {
+				row.want.User = "teacher-1"
+			}
+			require.Equal(t, row.want.User, caller.User)
+			require.Equal(t, row.want.Org, caller.Org)
+			require.WithinDuration(t, now.Add(time.Hour), caller.Expires, 2*time.Second)
+			require.Equal(t, []domain.TokenResult{domain.TokenAccepted}, seen.results())
+		})
+	}
+	t.Run("expiry with a fraction", func(t *testing.T) {
+		at := float64(now.Unix()) + 60.5
+		caller, err := h.New(t, &tokenFacts{}).Validate(t.Context(), h.token(h.claims("exp", at)))
+		require.NoError(t, err)
+		require.Equal(t, now.Unix()*1000+60500, caller.Expires.UnixMilli())
+	})
+}
+
+func validatorRefuses(t *testing.T, h ValidatorHarness) {
+	for name, row := range refusals(h) {
+		t.Run(name, func(t *testing.T) {
+			seen := &tokenFacts{}
+			v := h.New(t, seen)
+			for range 2 { // a refusal is the same the second time
+				caller, err := v.Validate(t.Context(), row.token)
+				require.Zero(t, caller)
+				requireRefusal(t, err, row)
+			}
+			if row.reason == "missing_authorization_header" {
+				require.Empty(t, seen.results(), "nothing was judged")
+				return
+			}
+			result := domain.TokenRefused
+			if row.reason == "jwt_expired" {
+				result = domain.TokenTooOld
+			}
+			require.Equal(t, []domain.TokenResult{result, result}, seen.results())
+		})
+	}
+}
+
+func requireRefusal(t *testing.T, err error, want refusedToken) {
+	t.Helper()
+	require.IsType(t, &domain.Error{}, err)
+	failure := domain.As(err)
+	require.Equal(t, domain.AuthenticationError, failure.Code)
+	require.Equal(t, want.message, failure.Message)
+	details := map[string]any{"reason": want.reason}
+	if want.cause != "" {
+		details["cause"] = want.cause
+	}
+	require.Equal(t, details, failure.Details)
+}
+
+func validatorForgets(t *testing.T, h ValidatorHarness) {
+	synctest.Test(t, func(t *testing.T) {
+		v, token := h.New(t, &tokenFacts{}), h.token(h.claims("exp", time.Now().Add(time.Minute).Unix()))
+		for range 3 {
+			_, err := v.Validate(t.Context(), token)
+			require.NoError(t, err)
+		}
+		time.Sleep(time.Minute - time.Nanosecond)
+		_, err := v.Validate(t.Context(), token)
+		require.NoError(t, err)
+		time.Sleep(time.Nanosecond) // "on or after exp", without leeway
+		_, err = v.Validate(t.Context(), token)
+		requireRefusal(t, err, expired(token))
+	})
+}
+
+func validatorConcurrency(t *testing.T, h ValidatorHarness) {
+	v := h.New(t, &tokenFacts{})
+	good, bad := h.token(h.claims()), h.Forge(h.header(), h.claims().text())
+	var group sync.WaitGroup
+	for i := range 16 {
+		group.Go(func() {
+			own := h.token(h.claims("sub", fmt.Sprint("teacher-", i)))
+			for range 50 {
+				if _, err := v.Validate(context.Background(), good); err != nil {
+					t.Error("a good token was refused:", err)
+				}
+				if _, err := v.Validate(context.Background(), bad); err == nil {
+					t.Error("a forged token was accepted")
+				}
+				caller, err := v.Validate(context.Background(), own)
+				if err != nil || caller.User != domain.UserID(fmt.Sprint("teacher-", i)) {
+					t.Error("a token was taken for another's:", caller.User, err)
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
+func validatorWithoutKeys(t *testing.T, h ValidatorHarness) {
+	if h.Can.LackKeys == nil {
+		t.Skip("this validator always has its keys")
+	}
+	seen := &tokenFacts{}
+	v := h.Can.LackKeys(t, seen)
+	_, err := v.Validate(t.Context(), h.token(h.claims()))
+	require.IsType(t, &domain.Error{}, err)
+	require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err))
+	require.Positive(t, domain.As(err).RetryAfter)
+	require.Empty(t, seen.results(), "a token that was not judged is not counted")
+
+	_, err = v.Validate(t.Context(), "not.a.token")
+	require.Equal(t, domain.AuthenticationError, domain.CodeOf(err), "what needs no key is judged without one")
+}
+
+// merged returns a copy of the claims with others added.
+func (c claimSet) merged(others claimSet) claimSet {
+	m := maps.Clone(c)
+	maps.Copy(m, others)
+	return m
+}
