@@ -18,6 +18,7 @@ type gatewayMetrics struct {
 	serviceSeconds  *prometheus.HistogramVec
 	errors          *prometheus.CounterVec
 	tokenValidation closed[domain.TokenResult]
+	tokensRecalled  prometheus.Counter
 }
 
 // NewGatewayObserver returns the gateway's observer, every metric registered.
@@ -41,6 +42,7 @@ func NewGatewayObserver() *Observer {
 		errors: o.counters("gateway_api_errors_total",
 			"Errors answered to clients.", "endpoint", "error_type"),
 		tokenValidation: tokenValidation(o),
+		tokensRecalled:  o.counter("jwt_cache_hits_total", "Tokens judged from memory."),
 	}
 	o.count = m.count
 	return o
@@ -60,6 +62,9 @@ func (m *gatewayMetrics) count(fact domain.Fact) {
 		m.errors.WithLabelValues(endpoint(f.Endpoint), errorType(f.Code)).Inc()
 	case domain.TokenChecked:
 		m.tokenValidation.inc(f.Result)
+		if f.Cached {
+			m.tokensRecalled.Inc()
+		}
 	case domain.EventPublished:
 		m.published.WithLabelValues(string(f.Topic), f.EventType).Inc()
 	case domain.PublishEnded:

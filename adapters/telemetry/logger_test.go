@@ -72,6 +72,7 @@ func TestLoggerIsAnHonestSlogHandler(t *testing.T) {
 		b.Reset()
 		return telemetry.NewLogger(defaults(), domain.GatewayService, &b).Handler()
 	}, func(t *testing.T) map[string]any {
+		t.Helper()
 		line := lines(t, &b)[0]
 		line[slog.LevelKey], line[slog.MessageKey] = line["level"], line["message"]
 		if stamp, ok := line["timestamp"]; ok && !strings.HasPrefix(t.Name(), "TestLoggerIsAnHonestSlogHandler/zero-time") {

@@ -55,6 +55,7 @@ gateway_http_request_duration_seconds{endpoint,method}
 gateway_http_requests_in_progress{}
 gateway_http_requests_total{endpoint,http_status,method}
 gateway_publish_duration_seconds{}
+jwt_cache_hits_total{}
 jwt_validation_total{result}
 `
 
@@ -137,6 +138,8 @@ func TestGatewayCounts(t *testing.T) {
 	o.Observe(domain.RequestStarted{})
 	o.Observe(domain.RequestServed{Method: "GET", Endpoint: "/v1/batches/{batch_id}/status", Status: 404, Took: 30 * time.Millisecond})
 	o.Observe(domain.ServiceCalled{Service: "result_aggregator", Method: "GET", Endpoint: "/x", Took: 2 * time.Second})
+	o.Observe(domain.TokenChecked{Result: domain.TokenAccepted, Cached: true})
+	o.Observe(domain.TokenChecked{Result: domain.TokenAccepted})
 	page := scrape(t, o)
 	for _, want := range []string{
 		`gateway_http_requests_in_progress 1`,
@@ -145,7 +148,9 @@ func TestGatewayCounts(t *testing.T) {
 		`gateway_http_request_duration_seconds_bucket{endpoint="/v1/batches/{batch_id}/status",method="GET",le="0.05"} 1`,
 		`gateway_downstream_service_calls_total{endpoint="/x",method="GET",service="result_aggregator",status_code="0"} 1`,
 		`gateway_downstream_service_call_duration_seconds_sum{endpoint="/x",method="GET",service="result_aggregator"} 2`,
-		`jwt_validation_total{result="success"} 0`,
+		`jwt_validation_total{result="success"} 2`,
+		`jwt_validation_total{result="expired"} 0`,
+		`jwt_cache_hits_total 1`,
 	} {
 		require.Contains(t, page, want+"\n")
 	}
@@ -247,8 +252,9 @@ func families(page string) []string {
 
 // buckets are a histogram's upper bounds, in order.
 func buckets(page, name string) []string {
-	var out []string
-	for _, m := range regexp.MustCompile(name+`_bucket\{le="([^"]+)"\}`).FindAllStringSubmatch(page, -1) {
+	found := regexp.MustCompile(name+`_bucket\{le="([^"]+)"\}`).FindAllStringSubmatch(page, -1)
+	out := make([]string, 0, len(found))
+	for _, m := range found {
 		out = append(out, m[1])
 	}
 	return out

@@ -57,7 +57,7 @@ func NewTracing(c Config, o OTelConfig, s domain.Service, log *slog.Logger) (*Tr
 		log.Warn("trace resource is incomplete", "error", err)
 	}
 	p := sdk.NewTracerProvider(sdk.WithSampler(sampler), sdk.WithResource(about),
-		sdk.WithBatcher(&exporter{target: target, life: ctx, log: log}))
+		sdk.WithBatcher(&exporter{target: target, abandoned: ctx.Done(), log: log}))
 	return &Tracing{provider: p, sdk: p, abandon: abandon}, nil
 }
 
@@ -110,17 +110,22 @@ func lost(cause error) error {
 // not in the SDK's handler, which the whole process shares.
 type exporter struct {
 	target sdk.SpanExporter
-	// life ends when the exports that are under way shall be given up.
-	life context.Context
-	log  *slog.Logger
+	// abandoned is closed when the export under way shall be given up.
+	abandoned <-chan struct{}
+	log       *slog.Logger
 }
 
 // ExportSpans sends one batch; it is not called concurrently.
 func (e *exporter) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	stop := context.AfterFunc(e.life, cancel)
-	defer stop()
+	go func() {
+		select {
+		case <-e.abandoned:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
 	if err := e.target.ExportSpans(ctx, spans); err != nil {
 		e.log.WarnContext(ctx, "spans were not exported", "count", len(spans), "error", err)
 	}

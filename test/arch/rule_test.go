@@ -1,0 +1,190 @@
+package arch
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// sample is a small source that a rule must find, or let pass.
+type sample struct{ path, text string }
+
+const imported = "package x\n\nimport _ \"%s\"\n"
+
+// bad has at least one source for each rule.
+func bad() map[string][]sample {
+	return map[string][]sample{
+		"layers": {
+			{"domain/a.go", fmt.Sprintf(imported, "github.com/google/uuid")},
+			{"domain/a.go", fmt.Sprintf(imported, module+"/ports")},
+			{"ports/a.go", fmt.Sprintf(imported, module+"/app")},
+			{"app/a.go", fmt.Sprintf(imported, module+"/adapters/redis")},
+			{"app/a.go", fmt.Sprintf(imported, "github.com/gin-gonic/gin")},
+			{"adapters/redis/a.go", fmt.Sprintf(imported, module+"/adapters/kafka")},
+			{"adapters/redis/a.go", fmt.Sprintf(imported, module+"/wire")},
+			{"adapters/redis/a.go", fmt.Sprintf(imported, module+"/test/contract")},
+			{"adapters/redis/a.go", fmt.Sprintf(imported, module+"/api")},
+			{"adapters/redis/a_test.go", fmt.Sprintf(imported, wireModule)},
+			{"test/e2e/a.go", fmt.Sprintf(imported, module+"/cmd/edge")},
+			{"wire/inject.go", "//go:build wireinject\n\n" + fmt.Sprintf(imported, module+"/cmd/gateway")},
+			{"cmd/gateway/a.go", fmt.Sprintf(imported, module+"/test/world")},
+			{"cmd/gateway/a.go", fmt.Sprintf(imported, module+"/app")},
+			{"elsewhere/a.go", fmt.Sprintf(imported, module+"/domain")},
+		},
+		"file length":     {{"app/a.go", "package app\n" + strings.Repeat("\n", maxFileLines)}},
+		"function length": {{"app/a.go", "package app\n\nfunc f() {\n" + strings.Repeat("\tf()\n", maxFunctionLines) + "}\n"}},
+		"parameters":      {{"app/a.go", "package app\n\nfunc f(a, b, c int, d, e, f string) {}\n"}},
+		"port size":       {{"ports/a.go", "package ports\n\ntype P interface {\n\tA()\n\tB()\n\tC()\n\tD()\n\tE()\n\tF()\n}\n"}},
+		"comments": {
+			{"app/a.go", "package app\n\nfunc F() {}\n"},
+			{"app/a.go", "package app\n\ntype T int\n"},
+			{"app/a.go", "package app\n\n// Group.\ntype (\n\tT int\n)\n"},
+			{"app/a.go", "package app\n\nconst C = 1\n"},
+			{"app/a.go", "package app\n\n// T is one.\ntype T int\n\nfunc (t *T) M() {}\n"},
+			{"ports/a.go", "package ports\n\n// P is one.\ntype P interface{ M() }\n"},
+			{"adapters/x/a.go", "package x\n\n// Config is one.\ntype Config struct{ A int }\n"},
+		},
+		"package names": {{"adapters/utils/a.go", "package utils\n"}},
+		"file names":    {{"app/token_check.go", "package app\n"}, {"app/Token.go", "package app\n"}},
+		"type names": {
+			{"app/a.go", "package app\n\ntype ReaderImpl struct{}\n"},
+			{"app/a.go", "package app\n\ntype IReader interface{}\n"},
+			{"app/a.go", "package app\n\nfunc GetThing() {}\n"},
+		},
+		"no init": {{"app/a.go", "package app\n\nfunc init() {}\n"}},
+		"no package state": {
+			{"app/a.go", "package app\n\nvar cache = map[string]int{}\n"},
+			{"app/a.go", "package app\n\nvar ErrLate error\n"},
+			{"app/a.go", "package app\n\nimport \"errors\"\n\nvar cause = errors.New(\"x\")\n"},
+			{"app/a_test.go", "package app\n\nvar update bool\n"},
+			{"app/a.go", "package app\n\nimport \"sync\"\n\nvar key = sync.OnceValue(f)\n"},
+		},
+		"environment": {{"adapters/env/a.go", "package env\n\nimport \"os\"\n\nfunc f() { os.Getenv(\"A\") }\n"}},
+		"no sleeping": {
+			{"app/a_test.go", "package app\n\nimport \"time\"\n\nfunc f() { time.Sleep(1) }\n"},
+			{"app/a_test.go", "package app\n\nimport (\n\"testing/synctest\"\n\"time\"\n)\n\nfunc f() { synctest.Test(nil, nil)\ntime.Sleep(1) }\n"},
+		},
+		"one error writer": {
+			{"adapters/websocket/a.go", "package x\n\nimport \"net/http\"\n\nfunc f() { http.Error(nil, \"\", 1) }\n"},
+			{"adapters/httpserver/route.go", "package x\n\nfunc f(c *C) { c.AbortWithStatusJSON(1, nil) }\n"},
+			{"adapters/httpserver/route.go", "package x\n\nfunc f(c *C) { c.String(500, \"no\") }\n"},
+		},
+		"own types": {
+			{"adapters/x/a.go", "package x\n\nimport \"github.com/gin-gonic/gin\"\n\nfunc F(c *gin.Context) {}\n"},
+			{"adapters/x/a.go", "package x\n\nimport \"github.com/redis/go-redis/v9\"\n\ntype T struct{ C *redis.Client }\n"},
+			{"adapters/x/a.go", "package x\n\nimport \"github.com/redis/go-redis/v9\"\n\ntype T struct{ *redis.Client }\n"},
+			{"adapters/x/a.go", "package x\n\nimport kgo \"github.com/segmentio/kafka-go\"\n\ntype T = kgo.Writer\n"},
+			{"adapters/x/a.go", "package x\n\nimport \"github.com/segmentio/kafka-go\"\n\nfunc (t *T[K]) M() []kafka.Message { return nil }\n"},
+			{"adapters/x/a.go", "package x\n\nimport \"example.org/go-odd.go\"\n\nfunc F(w odd.W) {}\n"},
+		},
+		"nothing silenced": {
+			{"app/a.go", "package app\n\nfunc f() {} //" + "nolint:all\n"},
+			{"app/a.go", "package app\n\n// #" + "nosec G101\nfunc f() {}\n"},
+		},
+	}
+}
+
+// good are sources that look like bad ones and are not.
+func good() map[string][]sample {
+	table := strings.Repeat("\t\t{1, 2},\n", maxFunctionLines)
+	return map[string][]sample{
+		"layers": {
+			{"domain/a.go", fmt.Sprintf(imported, "encoding/json")},
+			{"adapters/redis/a.go", fmt.Sprintf(imported, "github.com/redis/go-redis/v9")},
+			{"adapters/redis/a_test.go", fmt.Sprintf(imported, module+"/adapters/telemetry")},
+			{"adapters/httpserver/a.go", fmt.Sprintf(imported, module+"/api")},
+			{"cmd/edge/a.go", fmt.Sprintf(imported, module+"/test/world")},
+			{"wire/inject.go", "//go:build wireinject\n\n" + fmt.Sprintf(imported, wireModule)},
+		},
+		"function length": {{"app/a.go", "package app\n\nfunc f() [][]int {\n\treturn [][]int{\n" + table + "\t}\n}\n"}},
+		"comments": {
+			{"app/a.go", "package app\n\n// Both.\nconst (\n\tA = 1\n\tB = 2\n)\n\ntype t int\n\nfunc (t) M() {}\n"},
+			{"app/a_test.go", "package app\n\nfunc TestX() {}\n"},
+		},
+		"no package state": {
+			{"app/a.go", "package app\n\nimport \"errors\"\n\nvar ErrLate, errOther = errors.New(\"a\"), errors.New(\"b\")\n\nvar _ error = (*E)(nil)\n"},
+			{"api/a.go", "package api\n\n//go:embed openapi.yaml\nvar openAPI []byte\n"},
+			{"app/a_test.go", "package app\n\nimport \"sync\"\n\nvar key = sync.OnceValue(f)\n"},
+			{"wire/sets.go", "package wire\n\nimport \"" + wireModule + "\"\n\nvar set = wire.NewSet()\n"},
+		},
+		"environment": {{"cmd/gateway/main.go", "package main\n\nimport \"os\"\n\nfunc f() { os.Getenv(\"A\") }\n"}},
+		"no sleeping": {{"app/a_test.go", "package app\n\nimport (\n\"testing/synctest\"\n\"time\"\n)\n\nfunc f() { synctest.Test(nil, func() { time.Sleep(1) }) }\n"}},
+		"one error writer": {
+			{errorWriter, "package x\n\nfunc f(c *C) { c.AbortWithStatusJSON(1, nil) }\n"},
+			{"adapters/x/a.go", "package x\n\nimport \"log/slog\"\n\nfunc f(v V) { slog.String(\"a\", v.String()) }\n"},
+		},
+		"own types": {
+			{"adapters/x/a.go", "package x\n\nimport \"go.opentelemetry.io/otel/trace\"\n\nfunc F(p trace.TracerProvider) {}\n"},
+			{"adapters/x/a.go", "package x\n\nimport \"github.com/redis/go-redis/v9\"\n\ntype T struct{ c *redis.Client }\n\nfunc (t *T) client() *redis.Client { return t.c }\n"},
+		},
+		"nothing silenced": {{"app/a.go", "package app\n\n// Rules about nolint are elsewhere.\nfunc f() {}\n"}},
+	}
+}
+
+func TestRulesCanFail(t *testing.T) {
+	samples := bad()
+	for _, r := range rules() {
+		require.NotEmpty(t, samples[r.name], "a rule without a bad source may never fail: %s", r.name)
+		require.NotEmpty(t, r.why)
+		for _, s := range samples[r.name] {
+			require.NotEmpty(t, check(t, r, s), "%s lets pass:\n%s:\n%s", r.name, s.path, s.text)
+		}
+	}
+}
+
+func TestRulesLetGoodCodePass(t *testing.T) {
+	samples := good()
+	for _, r := range rules() {
+		for _, s := range samples[r.name] {
+			require.Empty(t, check(t, r, s), "%s stops:\n%s:\n%s", r.name, s.path, s.text)
+		}
+	}
+}
+
+func TestPackageRulesCanFail(t *testing.T) {
+	files := func(samples ...sample) []source {
+		out := make([]source, 0, len(samples))
+		for _, s := range samples {
+			out = append(out, parsed(t, s))
+		}
+		return out
+	}
+	plain := sample{"app/a.go", "package app\n"}
+	documented := sample{"app/doc.go", "// Package app is one.\npackage app\n"}
+	require.NotEmpty(t, undocumented(files(plain)))
+	require.NotEmpty(t, undocumented(files(plain, sample{"app/a_test.go", documented.text})))
+	require.Empty(t, undocumented(files(plain, documented)))
+
+	watched := sample{"app/main_test.go", "package app\n\nfunc TestMain(m *testing.M) { goleak.VerifyTestMain(m) }\n"}
+	require.NotEmpty(t, unwatched(files(plain)), "no tests at all")
+	require.NotEmpty(t, unwatched(files(plain, sample{"app/a_test.go", plain.text})))
+	require.NotEmpty(t, unwatched(files(plain, sample{"app/a_test.go", watched.text})), "not in main_test.go")
+	require.Empty(t, unwatched(files(plain, watched)))
+	require.Empty(t, unwatched(files(sample{"ports/a.go", "package ports\n"})))
+}
+
+func TestTestOnlyDependenciesAreFound(t *testing.T) {
+	bad := []string{
+		"testing", "testing/synctest", module + "/test/world", "github.com/alicebob/miniredis/v2/server",
+		"github.com/twmb/franz-go/pkg/kfake", "github.com/stretchr/testify/require", "go.uber.org/goleak",
+	}
+	require.Equal(t, bad, testOnly(append([]string{"fmt", module + "/wire", "github.com/redis/go-redis/v9"}, bad...)))
+
+	root, err := findRoot()
+	require.NoError(t, err)
+	require.Contains(t, testOnly(dependencies(t, root, "test/servers")), "testing", "the list of dependencies is not read")
+}
+
+func check(t *testing.T, r rule, s sample) []finding {
+	t.Helper()
+	return r.check(parsed(t, s))
+}
+
+func parsed(t *testing.T, s sample) source {
+	t.Helper()
+	out, err := parse(s.path, s.text)
+	require.NoError(t, err)
+	return out
+}

@@ -1,0 +1,98 @@
+package arch
+
+import (
+	"fmt"
+	"go/ast"
+	"strings"
+)
+
+const (
+	maxFileLines     = 400
+	maxFunctionLines = 60
+	maxParameters    = 5
+	maxPortMethods   = 5
+)
+
+func fileLength(s source) []finding {
+	n := strings.Count(s.text, "\n")
+	if n <= maxFileLines || s.generated() {
+		return nil
+	}
+	return []finding{{s.path, fmt.Sprintf("%d lines, at most %d", n, maxFileLines)}}
+}
+
+// functionLength measures declared functions, without the tables of data in
+// them. A function literal is a part of the function around it, except at the
+// top of a table test, where it would count as data does.
+func functionLength(s source) []finding {
+	if s.generated() {
+		return nil
+	}
+	var out []finding
+	for _, d := range s.tree.Decls {
+		f, ok := d.(*ast.FuncDecl)
+		if !ok || f.Body == nil {
+			continue
+		}
+		if n := s.lines(f) - s.tableLines(f.Body); n > maxFunctionLines {
+			out = append(out, s.found(f, fmt.Sprintf("%s has %d lines, at most %d", f.Name.Name, n, maxFunctionLines)))
+		}
+	}
+	return out
+}
+
+// tableLines is how many lines of a body are composite literals without code
+// of their own.
+func (s source) tableLines(body ast.Node) int {
+	total := 0
+	ast.Inspect(body, func(n ast.Node) bool {
+		literal, ok := n.(*ast.CompositeLit)
+		if !ok {
+			return true
+		}
+		if hasCode(literal) {
+			return true
+		}
+		total += s.lines(literal) - 1
+		return false
+	})
+	return total
+}
+
+func hasCode(n ast.Node) bool {
+	found := false
+	ast.Inspect(n, func(n ast.Node) bool {
+		_, isFunc := n.(*ast.FuncLit)
+		found = found || isFunc
+		return !found
+	})
+	return found
+}
+
+func parameters(s source) []finding {
+	if s.generated() {
+		return nil
+	}
+	var out []finding
+	ast.Inspect(s.tree, func(n ast.Node) bool {
+		if f, ok := n.(*ast.FuncType); ok && f.Params.NumFields() > maxParameters {
+			out = append(out, s.found(f, fmt.Sprintf("%d parameters, at most %d", f.Params.NumFields(), maxParameters)))
+		}
+		return true
+	})
+	return out
+}
+
+func portSize(s source) []finding {
+	if !s.within("ports") {
+		return nil
+	}
+	var out []finding
+	ast.Inspect(s.tree, func(n ast.Node) bool {
+		if i, ok := n.(*ast.InterfaceType); ok && i.Methods.NumFields() > maxPortMethods {
+			out = append(out, s.found(i, fmt.Sprintf("%d methods, at most %d", i.Methods.NumFields(), maxPortMethods)))
+		}
+		return true
+	})
+	return out
+}
