@@ -1,0 +1,124 @@
+package websocket
+
+import "github.com/huleedu/edge/domain"
+
+// Status is the code of a close frame (RFC 6455 section 7.4). Its range tells
+// the client what to do: below 1008 mend yourself, from there on come back in
+// the way that the constant's comment says.
+type Status int
+
+// The statuses that this service sends.
+const (
+	// Normal and GoingAway are the client's own and are echoed without a reason;
+	// the service never begins with them, because clients do not come back.
+	Normal    Status = 1000
+	GoingAway Status = 1001
+	// ProtocolError is a broken frame. The library says what was wrong with it.
+	ProtocolError Status = 1002
+	// Unsupported is a kind of data that is not understood.
+	Unsupported Status = 1003
+	// BadText is a text frame that is not UTF-8.
+	BadText Status = 1007
+	// Unauthenticated: get a new token, reconnect.
+	Unauthenticated Status = 1008
+	// TooLarge is a message over WEBSOCKET_MAX_MESSAGE_BYTES, in the library's words.
+	TooLarge Status = 1009
+	// Broken is our failure or Redis's: back off, reconnect.
+	Broken Status = 1011
+	// Restart is the drain: reconnect with jitter.
+	Restart Status = 1012
+	// OverQuota refuses the newest socket of a user: close another tab.
+	OverQuota Status = 4000
+	// TooSlow is a client whose send queue overflowed: reconnect, resume.
+	TooSlow Status = 4001
+	// Silent is a client that answers no ping or sends nothing: reconnect.
+	Silent Status = 4002
+	// Disconnected was asked for by an operator: do not reconnect.
+	Disconnected Status = 4003
+)
+
+// none marks a connection that ended without a close frame; it is never sent.
+const none Status = 1006
+
+// Close is what a client is told when its connection ends.
+type Close struct {
+	// Status is the frame's code.
+	Status Status
+	// Code is the reason's error code; without one the frame has no reason of ours.
+	Code domain.Code
+	// Message says more; it is shortened to fit.
+	Message string
+}
+
+// Close returns the status with the reason it has when no error says more.
+func (s Status) Close() Close {
+	switch s {
+	case Unsupported:
+		return Close{s, domain.InvalidRequest, "Unsupported data"}
+	case BadText:
+		return Close{s, domain.ValidationError, "Text is not UTF-8"}
+	case Unauthenticated:
+		return Close{s, domain.AuthenticationError, "Token has expired"}
+	case Broken:
+		return Close{s, domain.UnknownError, "An unexpected error occurred"}
+	case Restart:
+		return Close{s, domain.ServiceUnavailable, "Service restart"}
+	case OverQuota:
+		return Close{s, domain.QuotaExceeded, "Connection limit exceeded"}
+	case TooSlow:
+		return Close{s, domain.QuotaExceeded, "Slow consumer"}
+	case Silent:
+		return Close{s, domain.Timeout, "No sign of life"}
+	case Disconnected:
+		return Close{s, domain.AuthorizationError, "Disconnected"}
+	default:
+		return Close{Status: s}
+	}
+}
+
+// Statuses lists what this service sends, in ascending order.
+func Statuses() []Status {
+	return []Status{
+		Normal, GoingAway, ProtocolError, Unsupported, BadText, Unauthenticated, TooLarge,
+		Broken, Restart, OverQuota, TooSlow, Silent, Disconnected,
+	}
+}
+
+// StatusOf is the table from an error's code to the status of the close that
+// tells it. ok is false for a code that the table lacks.
+func StatusOf(code domain.Code) (status Status, ok bool) {
+	switch code {
+	case domain.AuthenticationError, domain.InvalidAPIKey, domain.RateLimit:
+		return Unauthenticated, true
+	case domain.AuthorizationError:
+		return Disconnected, true
+	case domain.QuotaExceeded:
+		return OverQuota, true
+	case domain.ValidationError, domain.MissingRequiredField, domain.ParsingError:
+		return BadText, true
+	case domain.InvalidRequest:
+		return Unsupported, true
+	case domain.ConnectionError, domain.ServiceUnavailable, domain.CircuitBreakerOpen, domain.KafkaPublishError,
+		domain.Timeout, domain.ResourceNotFound, domain.RequestQueued,
+		domain.UnknownError, domain.ConfigurationError, domain.InvalidConfiguration, domain.ProcessingError,
+		domain.InitializationFailed, domain.ExternalServiceError, domain.InvalidResponse,
+		domain.ContentServiceError, domain.SpellcheckServiceError, domain.NLPServiceError,
+		domain.AIFeedbackServiceError, domain.CJAssessmentServiceError, domain.LLMProviderServiceError:
+		return Broken, true
+	default:
+		return Broken, false
+	}
+}
+
+// closeFor is the close that tells a client of the error.
+func closeFor(err error) Close {
+	e := domain.As(err)
+	if e == nil {
+		return Disconnected.Close()
+	}
+	status, _ := StatusOf(e.Code)
+	if status == OverQuota {
+		return status.Close() // its reason is fixed, whatever the error says
+	}
+	return Close{Status: status, Code: e.Code, Message: e.Message}
+}

@@ -1,0 +1,81 @@
+package websocket
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// Config says how sockets are kept.
+type Config struct {
+	// PingInterval is the time between two pings of the server.
+	PingInterval time.Duration `env:"WEBSOCKET_PING_INTERVAL" envDefault:"30"`
+	// PongTimeout closes a socket (4002) that answers no ping for so long.
+	PongTimeout time.Duration `env:"WEBSOCKET_PONG_TIMEOUT" envDefault:"75"`
+	// IdleTimeout closes a socket (4002) from which nothing at all came for so
+	// long.
+	IdleTimeout time.Duration `env:"WEBSOCKET_IDLE_TIMEOUT" envDefault:"300"`
+	// CloseOnTokenExpiry closes a socket (1008) when the token that opened it
+	// expires.
+	CloseOnTokenExpiry bool `env:"WEBSOCKET_CLOSE_ON_TOKEN_EXPIRY" envDefault:"true"`
+	// DrainTimeout bounds the closing of all sockets when the service stops;
+	// what is left then is cut.
+	DrainTimeout time.Duration `env:"WEBSOCKET_DRAIN_TIMEOUT" envDefault:"25"`
+	// DrainSpread is the window over which the closes of a drain are spread.
+	DrainSpread time.Duration `env:"WEBSOCKET_DRAIN_SPREAD" envDefault:"10"`
+	// MaxMessageBytes bounds a client's message; a longer one closes 1009.
+	MaxMessageBytes int64 `env:"WEBSOCKET_MAX_MESSAGE_BYTES" envDefault:"65536"`
+	// SendQueueMessages bounds how many messages wait for one socket, the one
+	// being written included; one more closes it (4001).
+	SendQueueMessages int `env:"WEBSOCKET_SEND_QUEUE_MESSAGES" envDefault:"64"`
+	// SendQueueBytes bounds the bytes of those messages. A single longer message
+	// still passes when nothing else waits.
+	SendQueueBytes int `env:"WEBSOCKET_SEND_QUEUE_BYTES" envDefault:"1048576"`
+	// MaxConnectionsPerUser is how many sockets a user may have.
+	MaxConnectionsPerUser int `env:"WEBSOCKET_MAX_CONNECTIONS_PER_USER" envDefault:"5"`
+	// Origins are the web origins whose pages may connect; "*" lets all in.
+	Origins []string `env:"CORS_ORIGINS" envDefault:"[\"http://localhost:5173\",\"http://localhost:4173\",\"http://localhost:3000\"]"`
+}
+
+// Problems reports every setting that cannot work.
+func (c Config) Problems(domain.Environment) []error {
+	var out []error
+	demand := func(ok bool, key, message string) {
+		if !ok {
+			out = append(out, domain.Misconfigured(key, message))
+		}
+	}
+	demand(c.PingInterval > 0, "WEBSOCKET_PING_INTERVAL", "must be positive")
+	demand(c.PongTimeout > c.PingInterval, "WEBSOCKET_PONG_TIMEOUT", "must be longer than WEBSOCKET_PING_INTERVAL")
+	demand(c.IdleTimeout > 0, "WEBSOCKET_IDLE_TIMEOUT", "must be positive")
+	demand(c.DrainTimeout > 0, "WEBSOCKET_DRAIN_TIMEOUT", "must be positive")
+	demand(c.DrainSpread >= 0 && c.DrainSpread <= c.DrainTimeout, "WEBSOCKET_DRAIN_SPREAD", "must be between 0 and WEBSOCKET_DRAIN_TIMEOUT")
+	demand(c.MaxMessageBytes > 0, "WEBSOCKET_MAX_MESSAGE_BYTES", "must be positive")
+	demand(c.SendQueueMessages > 0, "WEBSOCKET_SEND_QUEUE_MESSAGES", "must be positive")
+	demand(c.SendQueueBytes > 0, "WEBSOCKET_SEND_QUEUE_BYTES", "must be positive")
+	demand(c.MaxConnectionsPerUser > 0, "WEBSOCKET_MAX_CONNECTIONS_PER_USER", "must be positive")
+	for _, origin := range c.Origins {
+		demand(isOrigin(origin), "CORS_ORIGINS", "holds something that is neither * nor scheme://host[:port]: "+origin)
+	}
+	return out
+}
+
+func isOrigin(s string) bool {
+	if s == anyOrigin {
+		return true
+	}
+	u, err := url.Parse(s)
+	return err == nil && u.Scheme != "" && u.Host != "" && u.User == nil && u.Scheme+"://"+u.Host == s
+}
+
+const anyOrigin = "*"
+
+// allows reports whether a page of the origin may connect.
+func (c Config) allows(origin string) bool {
+	return slices.ContainsFunc(c.Origins, func(allowed string) bool {
+		return allowed == anyOrigin || strings.EqualFold(allowed, origin)
+	})
+}

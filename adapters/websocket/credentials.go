@@ -1,0 +1,44 @@
+package websocket
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// bearerPrefix marks the token among the subprotocols that a browser offers.
+const bearerPrefix = "bearer."
+
+// credentials takes the token from the first place that is present, which
+// decides, also when what stands there is no token: Authorization header,
+// subprotocol, query.
+func credentials(r *http.Request) (string, error) {
+	if header := r.Header.Get("Authorization"); header != "" {
+		return domain.BearerToken(header)
+	}
+	for _, offered := range subprotocols(r) {
+		if token, found := strings.CutPrefix(offered, bearerPrefix); found {
+			return domain.BearerToken("Bearer " + token)
+		}
+	}
+	if token := r.URL.Query().Get("token"); token != "" {
+		return token, nil
+	}
+	return "", domain.NotAuthenticated()
+}
+
+// subprotocols lists what the client offers, in its order, over all header lines.
+func subprotocols(r *http.Request) []string { return words(r.Header, "Sec-Websocket-Protocol") }
+
+func words(h http.Header, name string) []string {
+	var out []string
+	for _, line := range h.Values(name) {
+		for word := range strings.SplitSeq(line, ",") {
+			if word = strings.TrimSpace(word); word != "" {
+				out = append(out, word)
+			}
+		}
+	}
+	return out
+}

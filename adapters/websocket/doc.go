@@ -1,0 +1,10 @@
+// Package websocket holds users' sockets with melody over gorilla.
+//
+// A connection is one session in the Manager's index from before its handshake
+// is answered until it is told to go. The session's own mailbox is the only
+// queue: melody is handed one frame at a time and asks for the next when it
+// has written that one, so nothing is dropped behind our back, order is kept,
+// and an idle session owns no queue at all. Time limits (pong, idle, token
+// expiry, the wait for a close to be answered) are all read deadlines of the
+// one net.Conn, so a session has melody's two goroutines and no timer of ours.
+package websocket

@@ -1,0 +1,82 @@
+package websocket
+
+import (
+	"context"
+	"time"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// settleLimit is how long sockets that were cut may take to be gone.
+const settleLimit = time.Second
+
+// Drain refuses new handshakes and closes every connection (1012), each after
+// what is queued on it, evenly spread over the window; then it waits for those
+// that are still answering, and for refusals and handshakes in flight. What is
+// left when ctx or the drain's own limit is done is cut, and a TIMEOUT comes
+// back that wraps ctx's error. A second call waits like the first.
+func (m *Manager) Drain(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, m.config.DrainTimeout)
+	defer cancel()
+	empty := m.gate.shut()
+	m.closeAll(ctx)
+	select {
+	case <-empty:
+		return nil
+	case <-ctx.Done():
+	}
+	m.cutAll()
+	select {
+	case <-empty:
+	case <-time.After(settleLimit):
+	}
+	return domain.TimedOut("Closing the connections", m.config.DrainTimeout, ctx.Err()).At("websocket.Drain")
+}
+
+// closeAll tells one session after the other to go. A handshake in flight is
+// told as well: it learns it when it is complete.
+func (m *Manager) closeAll(ctx context.Context) {
+	sessions := m.index.all()
+	if len(sessions) == 0 {
+		return
+	}
+	begin, gap := time.Now(), m.config.DrainSpread/time.Duration(len(sessions))
+	for i, s := range sessions {
+		if !sleepUntil(ctx, begin.Add(time.Duration(i)*gap)) {
+			return
+		}
+		s.shut(Restart.Close())
+	}
+}
+
+// cutAll drops what did not go by itself, lingering sockets included, which
+// only the engine still knows.
+func (m *Manager) cutAll() {
+	for _, s := range m.index.all() {
+		s.shut(Restart.Close())
+	}
+	peers, err := m.engine.Sessions()
+	if err != nil { // the engine is never closed
+		return
+	}
+	for _, ms := range peers {
+		go m.drop(sessionOf(ms))
+	}
+}
+
+func (m *Manager) drop(s *session) {
+	defer s.survive()
+	s.cut(Restart.Close())
+	_ = s.link.kill()
+}
+
+func sleepUntil(ctx context.Context, t time.Time) bool {
+	timer := time.NewTimer(time.Until(t))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

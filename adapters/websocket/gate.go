@@ -1,0 +1,50 @@
+package websocket
+
+import "sync"
+
+// gate counts what goes on inside: handshakes, sessions, refusals. Once shut
+// it lets nobody in and tells when the last has left.
+type gate struct {
+	mu     sync.Mutex
+	inside int
+	empty  chan struct{} // nil while the gate is open
+}
+
+// enter reports whether there is still entry; leave is then owed once.
+func (g *gate) enter() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.empty != nil {
+		return false
+	}
+	g.inside++
+	return true
+}
+
+func (g *gate) leave() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.inside--
+	if g.empty != nil && g.inside == 0 {
+		close(g.empty)
+	}
+}
+
+// shut ends the entry. The channel is closed when nobody is inside.
+func (g *gate) shut() <-chan struct{} {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.empty == nil {
+		g.empty = make(chan struct{})
+		if g.inside == 0 {
+			close(g.empty)
+		}
+	}
+	return g.empty
+}
+
+func (g *gate) open() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.empty == nil
+}

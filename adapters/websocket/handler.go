@@ -1,0 +1,192 @@
+package websocket
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/gorilla/websocket"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/huleedu/edge/app"
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
+)
+
+// retryAfter is when a client that meets a draining node should try another.
+const retryAfter = 2 * time.Second
+
+// HandlerParts is what a Handler is made of. All are needed.
+type HandlerParts struct {
+	Manager   *Manager
+	Sessions  *app.Sessions
+	Tokens    ports.TokenValidator
+	Readiness *app.Readiness
+	Config    Config
+	Observer  ports.Observer
+	Tracer    trace.TracerProvider
+	Log       *slog.Logger
+}
+
+// Handler opens users' sockets.
+type Handler struct {
+	HandlerParts
+	spans    spans
+	upgrader *websocket.Upgrader
+}
+
+// NewHandler returns the handler of the socket's route.
+func NewHandler(p HandlerParts) *Handler {
+	return &Handler{HandlerParts: p, spans: newSpans(p.Tracer), upgrader: newUpgrader()}
+}
+
+// Serve answers one handshake. It returns at once after the connection was
+// taken over; the socket lives on without the server's goroutine. What must be
+// answered by HTTP comes back as an error and nothing has been written then:
+// INVALID_REQUEST of kind UpgradeRequired, SERVICE_UNAVAILABLE while draining,
+// AUTHORIZATION_ERROR for a foreign origin. From the token on, a refusal is
+// upgraded only to be told why by a close.
+func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
+	if err := checkUpgrade(w, r); err != nil {
+		return err
+	}
+	if h.Readiness.Draining() || !h.Manager.gate.enter() {
+		return h.reject(unavailable())
+	}
+	goOn, err := h.open(w, r)
+	if goOn == nil {
+		h.Manager.gate.leave()
+		return h.reject(err)
+	}
+	go goOn()
+	return nil
+}
+
+func unavailable() error {
+	return domain.Unavailable(string(domain.WebSocketService), retryAfter)
+}
+
+// reject counts a handshake that ends without an upgrade. A nil error means
+// that the client itself is gone.
+func (h *Handler) reject(err error) error {
+	h.Observer.Observe(domain.ConnectionRejected{})
+	return err
+}
+
+// open decides about the handshake and returns what goes on with the taken
+// connection, which leaves the gate at its end.
+func (h *Handler) open(w http.ResponseWriter, r *http.Request) (func(), error) {
+	if origins := r.Header.Values("Origin"); len(origins) > 0 && !h.allowed(origins) {
+		return nil, domain.Forbidden("Origin not allowed", nil)
+	}
+	caller, err := h.authenticate(r)
+	if err != nil {
+		return h.refuse(w, r, err)
+	}
+	return h.connect(w, r, caller)
+}
+
+func (h *Handler) allowed(origins []string) bool {
+	for _, origin := range origins {
+		if !h.Config.allows(origin) {
+			return false
+		}
+	}
+	return true
+}
+
+func (h *Handler) authenticate(r *http.Request) (domain.Caller, error) {
+	token, err := credentials(r)
+	ctx, span := h.spans.validating(r.Context(), token != "")
+	defer span.End()
+	if err != nil {
+		return domain.Caller{}, err
+	}
+	return h.Tokens.Validate(ctx, token)
+}
+
+// connect reserves the mailbox, admits the caller and takes the connection
+// over, in this order, so that nothing is missed; a failure undoes it in
+// reverse.
+func (h *Handler) connect(w http.ResponseWriter, r *http.Request, caller domain.Caller) (func(), error) {
+	ctx, span := h.spans.connecting(r.Context(), caller.User)
+	defer span.End()
+	s := h.session(caller, domain.TrailOf(ctx).Correlation)
+	if err := h.Manager.reserve(s); err != nil {
+		return nil, unavailable()
+	}
+	if err := h.Sessions.Admit(ctx, caller, s.id); err != nil {
+		h.Manager.index.remove(s)
+		return h.refuse(w, r, err)
+	}
+	t, err := takeOver(w, r)
+	if err != nil {
+		h.Sessions.Dismiss(caller, s.id)
+		h.Manager.index.remove(s)
+		return nil, lost(err)
+	}
+	s.admitted.Store(true)
+	s.link.open(t.conn)
+	t.conn = &s.link
+	return func() { s.run(t) }, nil
+}
+
+func (h *Handler) session(caller domain.Caller, correlation string) *session {
+	s := &session{
+		manager: h.Manager, caller: caller, id: uuid.NewString(),
+		correlation: correlation, dismiss: h.Sessions.Dismiss,
+	}
+	s.link.owner, s.link.idle = s, h.Config.IdleTimeout
+	if h.Config.CloseOnTokenExpiry {
+		s.link.expires = caller.Expires
+	}
+	return s
+}
+
+// lost is a connection that could not be taken over: nobody is left to answer
+// when the client broke the handshake itself.
+func lost(err error) error {
+	if errors.Is(err, errEarlyData) {
+		return nil
+	}
+	return domain.Unknown(err).At("websocket.Serve")
+}
+
+// refuse upgrades the connection only to close it, because a browser cannot
+// see an HTTP status.
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, cause error) (func(), error) {
+	ctx := r.Context()
+	t, err := takeOver(w, r)
+	if err != nil {
+		return nil, lost(err)
+	}
+	c := closeFor(cause)
+	record(ctx, cause)
+	h.Log.LogAttrs(ctx, slog.LevelInfo, "connection refused",
+		slog.Int("close_code", int(c.Status)), slog.Any("error", cause),
+		slog.String("correlation_id", domain.TrailOf(ctx).Correlation))
+	h.Observer.Observe(domain.ConnectionRejected{})
+	h.Observer.Observe(domain.CloseSeen{Code: int(c.Status)})
+	payload := c.frame(domain.TrailOf(ctx).Correlation)
+	return func() { h.turnAway(t, payload) }, nil
+}
+
+// turnAway answers the handshake, closes and waits a moment for the client's
+// answer, so that a reset does not destroy the reason.
+func (h *Handler) turnAway(t *takeover, payload []byte) {
+	defer h.Manager.gate.leave()
+	defer t.conn.Close()
+	conn, err := h.upgrader.Upgrade(t, t.request, t.header)
+	if err != nil {
+		return
+	}
+	if conn.WriteControl(websocket.CloseMessage, payload, time.Now().Add(sayLimit)) != nil {
+		return
+	}
+	if conn.SetReadDeadline(time.Now().Add(answerLimit)) == nil {
+		_, _ = io.CopyN(io.Discard, t.conn, lingerBytes) // any end will do
+	}
+}

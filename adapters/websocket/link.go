@@ -1,0 +1,173 @@
+package websocket
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+)
+
+// Why reading ended, when it was a time limit of ours.
+var (
+	errSilent   = errors.New("no sign of life")
+	errExpired  = errors.New("token has expired")
+	errOutdated = errors.New("the limit of the closing has passed")
+)
+
+const (
+	// writeWait bounds one write; a peer that takes nothing for so long is gone.
+	writeWait = 10 * time.Second
+	// rearmAfter is how stale a write deadline may be: setting one costs as much
+	// as a seventh of a write.
+	rearmAfter = time.Second
+	// answerLimit is how long a peer may take to answer our close.
+	answerLimit = 2 * time.Second
+	// lingerBytes bounds what is still read of a peer that was told to go while
+	// it was talking.
+	lingerBytes = 8 << 20
+)
+
+// link is the net.Conn of a session. All of the session's time limits are its
+// one read deadline, which is moved only when it has run out, so that traffic
+// costs nothing. Its Close is soft, because melody closes at once after a close
+// frame, which would cut off the peer's answer and reset the data before it.
+type link struct {
+	net.Conn
+	owner *session
+	idle  time.Duration
+	armed time.Time // the write deadline; guarded by gorilla's own write lock
+	heard time.Time // the last byte; only the reader knows
+
+	mu      sync.Mutex
+	pong    time.Time // the next pong is due
+	expires time.Time // the token is good until then; zero: for ever
+	limit   time.Time // the closing must be over
+	broken  bool      // a write failed: there is nothing to wait for
+}
+
+// Read reports which limit has passed, if that is why nothing came.
+func (l *link) Read(p []byte) (int, error) {
+	for {
+		n, err := l.Conn.Read(p)
+		if n > 0 {
+			l.heard = time.Now()
+			return n, nil
+		}
+		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return 0, err
+		}
+		if err := l.rearm(); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// rearm sets the read deadline to the earliest limit, or says which has passed.
+func (l *link) rearm() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	due, cause := l.pong, errSilent
+	earlier := func(t time.Time, why error) {
+		if !t.IsZero() && (due.IsZero() || t.Before(due)) {
+			due, cause = t, why
+		}
+	}
+	earlier(l.heard.Add(l.idle), errSilent)
+	earlier(l.expires, errExpired)
+	earlier(l.limit, errOutdated)
+	if !time.Now().Before(due) {
+		return cause
+	}
+	return l.Conn.SetReadDeadline(due)
+}
+
+// SetReadDeadline is how melody says when the next pong is due.
+func (l *link) SetReadDeadline(t time.Time) error {
+	l.mu.Lock()
+	first := l.pong.IsZero()
+	l.pong = t
+	l.mu.Unlock()
+	if !first {
+		return nil
+	}
+	l.heard = time.Now()
+	// A limit that has passed already shows in the first Read.
+	if err := l.rearm(); err != nil {
+		return l.Conn.SetReadDeadline(time.Now())
+	}
+	return nil
+}
+
+// SetDeadline clears what the HTTP server had set.
+func (l *link) SetDeadline(t time.Time) error {
+	l.armed = t
+	return l.Conn.SetDeadline(t)
+}
+
+// SetWriteDeadline leaves a deadline alone that is near enough to the wanted one.
+func (l *link) SetWriteDeadline(t time.Time) error {
+	if late := t.Sub(l.armed); late >= 0 && late < rearmAfter && time.Until(l.armed) > writeWait/2 {
+		return nil
+	}
+	l.armed = t
+	return l.Conn.SetWriteDeadline(t)
+}
+
+// Write notes that the peer cannot be reached any more.
+func (l *link) Write(p []byte) (int, error) {
+	n, err := l.Conn.Write(p)
+	if err != nil {
+		l.mu.Lock()
+		l.broken = true
+		l.mu.Unlock()
+	}
+	return n, err
+}
+
+// open gives the link its socket. Until then end only takes note.
+func (l *link) open(conn net.Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.Conn = conn
+}
+
+// end makes reading stop at t at the latest.
+func (l *link) end(t time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.limit = t
+	if l.Conn != nil {
+		_ = l.Conn.SetReadDeadline(t) // fails only when the socket is gone
+	}
+}
+
+// Close lets the reader wait for the peer's answer, unless nothing more can
+// come; the session itself calls kill when its reader is done.
+func (l *link) Close() error {
+	l.mu.Lock()
+	broken, closing := l.broken, !l.limit.IsZero()
+	l.mu.Unlock()
+	if broken {
+		return l.kill()
+	}
+	if !closing {
+		l.end(time.Now().Add(answerLimit))
+	}
+	return nil
+}
+
+// linger tells the peer that nothing more comes and reads on until it has
+// closed, so that a reset does not destroy what it has not read yet.
+func (l *link) linger() {
+	if half, ok := l.Conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() != nil {
+		return
+	}
+	if l.Conn.SetReadDeadline(time.Now().Add(answerLimit)) == nil {
+		_, _ = io.CopyN(io.Discard, l.Conn, lingerBytes) // any end will do
+	}
+}
+
+// kill closes the socket itself.
+func (l *link) kill() error { return l.Conn.Close() }

@@ -1,0 +1,3 @@
+package websocket_test
+
+func holdClients(addr, number string) {}

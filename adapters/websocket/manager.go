@@ -1,0 +1,138 @@
+package websocket
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/olahol/melody"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
+)
+
+// protocol is the one subprotocol that is spoken.
+const protocol = "huleedu.notifications.v1"
+
+// Manager reaches the sockets of this node's users.
+type Manager struct {
+	config   Config
+	observer ports.Observer
+	spans    spans
+	log      *slog.Logger
+	engine   *melody.Melody
+	index    *index
+	gate     gate
+}
+
+var _ ports.ConnectionManager = (*Manager)(nil)
+
+// NewManager returns a manager without connections. It has no goroutine of its
+// own; Drain ends those of the connections.
+func NewManager(c Config, o ports.Observer, tp trace.TracerProvider, log *slog.Logger) *Manager {
+	m := &Manager{config: c, observer: o, spans: newSpans(tp), log: log, index: newIndex()}
+	m.engine = newEngine(c)
+	m.engine.HandleConnect(func(ms *melody.Session) {
+		m.guard(ms, func(s *session) { s.attach(ms) })
+	})
+	m.engine.HandleSentMessage(func(ms *melody.Session, _ []byte) { m.guard(ms, (*session).sent) })
+	m.engine.HandleMessage(func(ms *melody.Session, text []byte) {
+		m.guard(ms, func(s *session) { s.hear(text) })
+	})
+	m.engine.HandleMessageBinary(func(ms *melody.Session, _ []byte) { m.guard(ms, (*session).ignore) })
+	m.engine.HandleClose(func(ms *melody.Session, code int, _ string) error {
+		m.guard(ms, func(s *session) { s.answer(Status(code)) })
+		return nil
+	})
+	m.engine.HandleError(func(ms *melody.Session, err error) {
+		m.guard(ms, func(s *session) { s.failed(err) })
+	})
+	return m
+}
+
+// newEngine tunes melody for many quiet sockets: buffers are borrowed while
+// something is written, and its queue is one slot, since the mailbox queues.
+func newEngine(c Config) *melody.Melody {
+	e := melody.New()
+	e.Config.WriteWait = writeWait
+	e.Config.PongWait = c.PongTimeout
+	e.Config.PingPeriod = c.PingInterval
+	e.Config.MaxMessageSize = c.MaxMessageBytes
+	e.Config.MessageBufferSize = 1
+	e.Upgrader = newUpgrader()
+	return e
+}
+
+func newUpgrader() *websocket.Upgrader {
+	return &websocket.Upgrader{
+		HandshakeTimeout: writeWait,
+		ReadBufferSize:   256,
+		WriteBufferSize:  4096,
+		WriteBufferPool:  &sync.Pool{},
+		Subprotocols:     []string{protocol},
+		// The handler has judged the origin before anything else was done.
+		CheckOrigin: func(*http.Request) bool { return true },
+	}
+}
+
+// guard calls the session behind melody's; a panic there ends that session
+// alone. In melody's writer it would end the process.
+func (m *Manager) guard(ms *melody.Session, call func(*session)) {
+	s := sessionOf(ms)
+	defer s.survive()
+	call(s)
+}
+
+// sessionOf finds the session that owns melody's: its connection is the link,
+// since nothing else is ever handed to the engine.
+func sessionOf(ms *melody.Session) *session {
+	return ms.WebsocketConnection().NetConn().(*link).owner
+}
+
+// Send queues the message on every connection of its user, once each, and
+// returns on how many.
+func (m *Manager) Send(message domain.Message) int {
+	received := message.Received
+	if received.IsZero() {
+		received = time.Now()
+	}
+	n := 0
+	for _, s := range m.index.of(message.User) {
+		if s.post(letter{payload: message.Payload, received: received}) {
+			n++
+		}
+	}
+	return n
+}
+
+// Count returns how many connections the user has here. One counts from just
+// before its handshake is answered until it is told to go.
+func (m *Manager) Count(user domain.UserID) int { return len(m.index.of(user)) }
+
+// Total returns how many connections all users have here.
+func (m *Manager) Total() int { return m.index.size() }
+
+// CloseUser closes every connection of the user, each after what is queued on
+// it, and returns how many there were.
+func (m *Manager) CloseUser(user domain.UserID, reason error) int {
+	sessions := m.index.of(user)
+	for _, s := range sessions {
+		s.shut(closeFor(reason))
+	}
+	return len(sessions)
+}
+
+// reserve gives the session its place in the index, so that messages find its
+// mailbox before there is a socket.
+func (m *Manager) reserve(s *session) error {
+	if !m.index.add(s, m.gate.open) {
+		return errDraining
+	}
+	return nil
+}
+
+var errDraining = errors.New("draining")

@@ -1,0 +1,22 @@
+package websocket_test
+
+import (
+	"testing"
+
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/contract"
+)
+
+func harness() contract.ManagerHarness {
+	return contract.ManagerHarness{New: func(t testing.TB) contract.ManagerNode {
+		n := newNode(t, settings())
+		return contract.ManagerNode{
+			Manager: n.manager,
+			Connect: func(user domain.UserID) (contract.ManagerClient, error) { return n.dial(user) },
+		}
+	}}
+}
+
+func TestConnectionManager(t *testing.T) { contract.ConnectionManager(t, harness()) }
+
+func BenchmarkConnectionManager(b *testing.B) { contract.BenchmarkConnectionManager(b, harness()) }

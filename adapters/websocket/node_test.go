@@ -1,0 +1,293 @@
+package websocket_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	gorilla "github.com/gorilla/websocket"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/huleedu/edge/adapters/websocket"
+	"github.com/huleedu/edge/app"
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
+)
+
+const correlation = "0a8e3f9c-6f0e-4a56-9d0e-2f6f0f6b7c11"
+
+// tokens takes every token for the name of its user; some words are refused.
+type tokens struct{ expires time.Time }
+
+func (v tokens) Validate(_ context.Context, token string) (domain.Caller, error) {
+	switch token {
+	case "expired":
+		return domain.Caller{}, domain.TokenExpired()
+	case "nokeys":
+		return domain.Caller{}, domain.Unavailable("jwt_keys", time.Second)
+	}
+	return domain.Caller{User: domain.UserID(token), Expires: v.expires}, nil
+}
+
+// registry is quota and subscription at once: it keeps what is held.
+type registry struct {
+	mu       sync.Mutex
+	places   map[string]domain.UserID
+	followed map[domain.UserID]int
+	limit    int
+	away     error
+	during   func(domain.UserID) // called while a user begins to be followed
+}
+
+func newRegistry() *registry {
+	return &registry{places: map[string]domain.UserID{}, followed: map[domain.UserID]int{}, limit: 1 << 20}
+}
+
+func (r *registry) Acquire(_ context.Context, user domain.UserID, session string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.places) >= r.limit {
+		return domain.TooManyConnections(r.limit)
+	}
+	r.places[session] = user
+	return nil
+}
+
+func (r *registry) Release(_ domain.UserID, session string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.places, session)
+}
+
+func (r *registry) Follow(_ context.Context, user domain.UserID) error {
+	r.mu.Lock()
+	during, away := r.during, r.away
+	r.followed[user]++
+	r.mu.Unlock()
+	if during != nil {
+		during(user)
+	}
+	if away != nil {
+		r.Unfollow(user)
+	}
+	return away
+}
+
+func (r *registry) Unfollow(user domain.UserID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.followed[user]--; r.followed[user] == 0 {
+		delete(r.followed, user)
+	}
+}
+
+// Run is not part of admission.
+func (r *registry) Run(context.Context, ports.MessageHandler) error { return nil }
+
+// held is how many places and followed users there are.
+func (r *registry) held() (places, followed int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.places), len(r.followed)
+}
+
+// facts remembers what was observed, or panics at one kind of it.
+type facts struct {
+	mu   sync.Mutex
+	seen []domain.Fact
+	bomb func(domain.Fact) bool
+}
+
+func (f *facts) Observe(fact domain.Fact) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.seen = append(f.seen, fact)
+	if f.bomb != nil && f.bomb(fact) {
+		f.bomb = nil
+		panic("bomb")
+	}
+}
+
+func (f *facts) count(match func(domain.Fact) bool) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := 0
+	for _, fact := range f.seen {
+		if match(fact) {
+			n++
+		}
+	}
+	return n
+}
+
+func is[T domain.Fact](fact domain.Fact) bool { _, ok := fact.(T); return ok }
+
+func equals(want domain.Fact) func(domain.Fact) bool {
+	return func(fact domain.Fact) bool { return fact == want }
+}
+
+// node is a service with nothing but the socket.
+type node struct {
+	manager   *websocket.Manager
+	readiness *app.Readiness
+	registry  *registry
+	facts     *facts
+	tokens    tokens
+	server    *httptest.Server
+	log       *journal
+	tracer    trace.TracerProvider
+}
+
+// journal keeps what was logged.
+type journal struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
+
+// settings are quick ones.
+func settings() websocket.Config {
+	return websocket.Config{
+		PingInterval: 30 * time.Second, PongTimeout: 75 * time.Second, IdleTimeout: 300 * time.Second,
+		CloseOnTokenExpiry: true, DrainTimeout: 10 * time.Second, DrainSpread: 50 * time.Millisecond,
+		MaxMessageBytes: 65536, SendQueueMessages: 64, SendQueueBytes: 1 << 20, MaxConnectionsPerUser: 5,
+		Origins: []string{"http://localhost:5173"},
+	}
+}
+
+func newNode(t testing.TB, c websocket.Config, adjust ...func(*node)) *node {
+	t.Helper()
+	n := &node{
+		readiness: app.NewReadiness(nil, nil), registry: newRegistry(), facts: &facts{},
+		tokens: tokens{expires: time.Now().Add(time.Hour)}, log: &journal{}, tracer: noop.NewTracerProvider(),
+	}
+	for _, a := range adjust {
+		a(n)
+	}
+	log := slog.New(slog.NewTextHandler(n.log, nil))
+	n.readiness.Enter(app.Serving)
+	n.manager = websocket.NewManager(c, n.facts, n.tracer, log)
+	h := websocket.NewHandler(websocket.HandlerParts{
+		Manager: n.manager, Sessions: app.NewSessions(n.registry, n.registry), Tokens: n.tokens,
+		Readiness: n.readiness, Config: c, Observer: n.facts, Tracer: n.tracer, Log: log,
+	})
+	n.server = httptest.NewServer(door(h))
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_ = n.manager.Drain(ctx)
+		n.server.Close()
+	})
+	return n
+}
+
+// door does what the HTTP adapter does around the socket: a trail, the ids on
+// every answer, and the errors.
+func door(h *websocket.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Correlation-ID", correlation)
+		r = r.WithContext(domain.WithTrail(r.Context(), domain.Trail{Correlation: correlation}))
+		err := h.Serve(w, r)
+		if err == nil {
+			return
+		}
+		status := http.StatusServiceUnavailable
+		switch e := domain.As(err); {
+		case e.Kind == domain.UpgradeRequired:
+			status = http.StatusUpgradeRequired
+		case e.Code == domain.AuthorizationError:
+			status = http.StatusForbidden
+		case e.Code == domain.InvalidRequest:
+			status = http.StatusBadRequest
+		case e.RetryAfter > 0:
+			w.Header().Set("Retry-After", "2")
+		}
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, string(domain.CodeOf(err)))
+	})
+}
+
+func (n *node) url() string { return "ws" + strings.TrimPrefix(n.server.URL, "http") + "/ws" }
+
+// client is a browser's end.
+type client struct {
+	*gorilla.Conn
+	response *http.Response
+}
+
+func (n *node) dial(user domain.UserID) (*client, error) {
+	return n.dialWith(&gorilla.Dialer{}, "?token="+string(user), nil)
+}
+
+func (n *node) dialWith(d *gorilla.Dialer, query string, h http.Header) (*client, error) {
+	conn, response, err := d.Dial(n.url()+query, h)
+	if err != nil {
+		return &client{response: response}, err
+	}
+	return &client{Conn: conn, response: response}, nil
+}
+
+func (n *node) mustDial(t testing.TB, user domain.UserID) *client {
+	t.Helper()
+	c, err := n.dial(user)
+	require.NoError(t, err)
+	t.Cleanup(c.Leave)
+	return c
+}
+
+// Next reads a message; an end with a close frame is a good one.
+func (c *client) Next() ([]byte, error) {
+	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_, text, err := c.ReadMessage()
+	if closed, ok := errors.AsType[*gorilla.CloseError](err); ok && closed.Code != gorilla.CloseAbnormalClosure {
+		return nil, errors.Join(io.EOF, err)
+	}
+	return text, err
+}
+
+// Leave ends the connection without a word.
+func (c *client) Leave() { _ = c.Close() }
+
+// end reads up to the close frame and returns it.
+func (c *client) end(t testing.TB) *gorilla.CloseError {
+	t.Helper()
+	for {
+		_, err := c.Next()
+		if err == nil {
+			continue
+		}
+		closed, ok := errors.AsType[*gorilla.CloseError](err)
+		require.True(t, ok, "ended without a close frame: %v", err)
+		return closed
+	}
+}
+
+// clean waits until the node holds nothing of anybody.
+func (n *node) clean(t testing.TB) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		places, followed := n.registry.held()
+		return places == 0 && followed == 0 && n.manager.Total() == 0 &&
+			n.facts.count(is[domain.ConnectionAccepted]) == n.facts.count(is[domain.ConnectionEnded])
+	}, 10*time.Second, 2*time.Millisecond)
+}

@@ -1,0 +1,73 @@
+package websocket
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// The bounds of a reason: a control frame's payload less its status, in bytes,
+// and the contract's on the message, in characters.
+const (
+	maxReason  = 123
+	maxMessage = 50
+)
+
+// frame is the payload of the close frame.
+func (c Close) frame(correlation string) []byte {
+	if c.Status == OverQuota {
+		correlation = "" // clients compare this reason as a whole
+	}
+	return websocket.FormatCloseMessage(int(c.Status), reason(c.Code, c.Message, correlation))
+}
+
+// reason is compact JSON that always fits. A correlation id that is no plain
+// word is left out; the message takes what room is left.
+func reason(code domain.Code, message, correlation string) string {
+	if code == "" {
+		return ""
+	}
+	head, tail := `{"error_code":"`+string(code)+`","message":"`, `"}`
+	if plain(correlation) {
+		tail = `","correlation_id":"` + correlation + `"}`
+	}
+	return head + shorten(message, maxReason-len(head)-len(tail)) + tail
+}
+
+// plain reports whether the id needs no escape and leaves room for every code.
+func plain(id string) bool {
+	const longest = 36 // a UUID
+	return id != "" && len(id) <= longest && !strings.ContainsFunc(id, func(r rune) bool {
+		return r <= ' ' || r >= utf8.RuneSelf || r == '"' || r == '\\'
+	})
+}
+
+// shorten escapes as much of the message as fits into room bytes of a JSON
+// string, never a part of a character.
+func shorten(message string, room int) string {
+	var b strings.Builder
+	characters := 0
+	for _, r := range message {
+		text := escape(r)
+		if characters++; characters > maxMessage || b.Len()+len(text) > room {
+			break
+		}
+		b.WriteString(text)
+	}
+	return b.String()
+}
+
+func escape(r rune) string {
+	switch {
+	case r == '"' || r == '\\':
+		return `\` + string(r)
+	case r < ' ':
+		return fmt.Sprintf(`\u%04x`, r)
+	default:
+		return string(r)
+	}
+}
