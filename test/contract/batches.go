@@ -129,12 +129,11 @@ func (h BatchesHarness) filters(t *testing.T) {
 		w.Put(domain.BatchID(status), anna().User, status.PlatformStatus())
 	}
 	for _, status := range domain.ClientStatuses() {
-		page, err := w.Client.List(t.Context(), anna(), domain.BatchQuery{Limit: 10, Status: status})
+		query := domain.BatchQuery{Limit: 10, Status: status}
+		require.Equal(t, []string{string(status)}, listed(t, w, query, 1))
+		page, err := w.Client.List(t.Context(), anna(), query)
 		require.NoError(t, err)
-		require.Len(t, page.Batches, 1, status)
-		require.Equal(t, 1, page.Total)
 		document := members(t, page.Batches[0])
-		require.Equal(t, string(status), document["batch_id"])
 		require.Equal(t, string(status), document["overall_status"])
 		require.NotContains(t, document, "user_id")
 	}

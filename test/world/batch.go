@@ -104,6 +104,7 @@ func newDocument(b Batch) *batchDocument {
 			d.conclude(i, phaseSpellcheck)
 		}
 		d.finish()
+		d.Overall = b.Overall // also where no essay is faulty
 	}
 	return d
 }

@@ -1,0 +1,457 @@
+package httpclient_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/huleedu/edge/adapters/httpclient"
+	"github.com/huleedu/edge/domain"
+)
+
+// facts remembers what was counted.
+type facts struct {
+	mu   sync.Mutex
+	seen []domain.ServiceCalled
+}
+
+// Observe takes note of calls.
+func (f *facts) Observe(fact domain.Fact) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if c, ok := fact.(domain.ServiceCalled); ok {
+		f.seen = append(f.seen, c)
+	}
+}
+
+// service answers every request alike and remembers the last one.
+type service struct {
+	*httptest.Server
+	status      int
+	contentType string
+	body        string
+	last        *http.Request
+	lastBody    []byte
+}
+
+func serve(t testing.TB, status int, body string) *service {
+	t.Helper()
+	s := &service{status: status, body: body, contentType: "application/json"}
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.last = r
+		s.lastBody, _ = io.ReadAll(r.Body)
+		w.Header().Set("Content-Type", s.contentType)
+		w.WriteHeader(s.status)
+		_, _ = io.WriteString(w, s.body)
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+// client asks the service as aggregator and as orchestrator.
+func (s *service) client(t testing.TB) *httpclient.Batches {
+	t.Helper()
+	return newBatches(t, config(s.URL, s.URL), &facts{})
+}
+
+func anna() domain.Caller { return domain.Caller{User: "teacher-anna", Org: "school-north"} }
+
+func TestIdentityTravelsWithEveryCall(t *testing.T) {
+	s := serve(t, 200, `{}`)
+	const correlation = "3f0e2d5c-5a3e-4f53-9d5b-0f1f5a1b2c3d"
+	ctx := domain.WithTrail(t.Context(), domain.Trail{Correlation: correlation})
+	_, err := s.client(t).Status(ctx, anna(), "b1")
+	require.NoError(t, err)
+	require.Equal(t, "GET", s.last.Method)
+	require.Equal(t, "/internal/v1/batches/b1/status", s.last.RequestURI)
+	for name, want := range map[string]string{
+		"X-User-ID": "teacher-anna", "X-Org-ID": "school-north", "X-Correlation-ID": correlation,
+		"X-Internal-API-Key": key.Reveal(), "X-Service-ID": "api-gateway-service", "X-Identity-Encoding": "",
+		"Accept-Encoding": "",
+	} {
+		require.Equal(t, want, s.last.Header.Get(name), name)
+	}
+}
+
+func TestIdentityIsEncodedWhenAHeaderCannotCarryIt(t *testing.T) {
+	s := serve(t, 200, `{}`)
+	client := s.client(t)
+	for _, c := range []struct{ user, org, wantUser, wantOrg string }{
+		{"lärare", "north", "l%C3%A4rare", "north"},
+		{"anna", "Åre skola", "anna", "%C3%85re%20skola"},
+		{" anna", "", "%20anna", ""},
+		{"anna", "a\nX-Roles: admin", "anna", "a%0AX-Roles:%20admin"},
+		{"100%ö", "", "100%25%C3%B6", ""},
+	} {
+		_, err := client.Status(t.Context(), domain.Caller{User: domain.UserID(c.user), Org: c.org}, "b1")
+		require.NoError(t, err)
+		require.Equal(t, []string{"url"}, s.last.Header.Values("X-Identity-Encoding"))
+		require.Equal(t, c.wantUser, s.last.Header.Get("X-User-ID"))
+		require.Equal(t, c.wantOrg, s.last.Header.Get("X-Org-ID"))
+	}
+	_, err := client.Status(t.Context(), domain.Caller{User: "100% anna"}, "b1")
+	require.NoError(t, err)
+	require.Equal(t, "100% anna", s.last.Header.Get("X-User-ID"))
+	require.Empty(t, s.last.Header.Values("X-Identity-Encoding"))
+	require.Empty(t, s.last.Header.Values("X-Org-ID"))
+}
+
+func TestIDsStayInTheirSegment(t *testing.T) {
+	s := serve(t, 200, `{"batches":[],"pagination":{"total":0}}`)
+	client := s.client(t)
+	for id, path := range map[string]string{"a b?c#d": "a%20b%3Fc%23d", "å;v=1": "%C3%A5%3Bv=1", "a%2Fb": "a%252Fb", "...": "..."} {
+		_, err := client.Status(t.Context(), anna(), domain.BatchID(id))
+		require.NoError(t, err)
+		require.Equal(t, "/internal/v1/batches/"+path+"/status", s.last.RequestURI)
+	}
+	s.last = nil
+	for _, id := range []string{"", ".", "..", "a/b", "../x", `a\b`} {
+		_, err := client.Status(t.Context(), anna(), domain.BatchID(id))
+		require.Equal(t, domain.ValidationError, domain.CodeOf(err), id)
+		_, err = client.List(t.Context(), domain.Caller{User: domain.UserID(id)}, domain.BatchQuery{Limit: 1})
+		require.Equal(t, domain.ValidationError, domain.CodeOf(err), id)
+		_, err = client.Check(t.Context(), anna(), "b1", domain.Pipeline(id))
+		require.Equal(t, domain.ValidationError, domain.CodeOf(err), id)
+	}
+	require.Nil(t, s.last, "nothing was sent")
+}
+
+func TestStatusKeepsEveryByteButTheOwner(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"user_id":"anna","overall_status":"ready"}`:                         `{"overall_status":"ready"}`,
+		"{ \"a\" : 1.0e+2 ,\t\"user_id\":\"anna\" , \"b\":\"<é\\u00e9>\" }\n": "{ \"a\" : 1.0e+2 ,\t\"b\":\"<é\\u00e9>\" }\n",
+		`{"a":[{"user_id":"x"}],"user_id":"anna"}`:                            `{"a":[{"user_id":"x"}]}`,
+		`{"user_id":"anna"}`: `{}`,
+		`{"us\u0065r_id":"anna","User_ID":"x","a":"\",\"user_id\":\"y\""}`:      `{"User_ID":"x","a":"\",\"user_id\":\"y\""}`,
+		`{"big":123456789012345678901234567890,"user_id":"anna","user_id ":{}}`: `{"big":123456789012345678901234567890,"user_id ":{}}`,
+	} {
+		report, err := serve(t, 200, body).client(t).Status(t.Context(), anna(), "b1")
+		require.NoError(t, err, body)
+		require.Equal(t, domain.UserID("anna"), report.Owner, body)
+		require.Equal(t, want, string(report.Document))
+	}
+}
+
+func TestStatusWithoutAnOwnerNamesNone(t *testing.T) {
+	for _, body := range []string{`{}`, `{"user_id":null}`, `{"user_id":7}`, `{"user_id":["anna"]}`, `{"USER_ID":"anna"}`} {
+		report, err := serve(t, 200, body).client(t).Status(t.Context(), anna(), "b1")
+		require.NoError(t, err)
+		require.Empty(t, report.Owner, body)
+	}
+}
+
+func TestStatusRefusesWhatIsNoBatch(t *testing.T) {
+	for _, body := range []string{
+		``, `null`, `[]`, `"x"`, `{`, `{"a":1}x`, `<html>`, `{"a":01}`,
+		`{"user_id":"anna","user_id":"anna"}`, `{"user_id":"anna","\u0075ser_id":"bo"}`,
+		strings.Repeat("[", 1<<20),
+		`{"a":"` + strings.Repeat("x", 8<<20) + `"}`,
+	} {
+		_, err := serve(t, 200, body).client(t).Status(t.Context(), anna(), "b1")
+		e := domain.As(err)
+		require.Equal(t, domain.InvalidResponse, e.Code, body[:min(len(body), 40)])
+		require.Equal(t, map[string]any{"external_service": "result_aggregator"}, e.Details)
+	}
+	_, err := serve(t, 204, ``).client(t).Status(t.Context(), anna(), "b1")
+	require.Equal(t, domain.InvalidResponse, domain.CodeOf(err))
+}
+
+func TestStatusTakesABodyOfExactlyTheLimit(t *testing.T) {
+	body := `{"a":"` + strings.Repeat("x", 8<<20-8) + `"}`
+	require.Len(t, body, 8<<20)
+	report, err := serve(t, 200, body).client(t).Status(t.Context(), anna(), "b1")
+	require.NoError(t, err)
+	require.Len(t, report.Document, 8<<20)
+}
+
+func TestOtherStatusesAreFailuresOfTheService(t *testing.T) {
+	for _, status := range []int{301, 302, 400, 401, 403, 409, 429, 500, 502, 503, 504} {
+		s := serve(t, status, `{"error":"secret"}`)
+		_, one := s.client(t).Status(t.Context(), anna(), "b1")
+		_, many := s.client(t).List(t.Context(), anna(), domain.BatchQuery{Limit: 1})
+		for _, err := range []error{one, many} {
+			e := domain.As(err)
+			require.Equal(t, domain.ExternalServiceError, e.Code)
+			require.Equal(t, map[string]any{"external_service": "result_aggregator", "status_code": status}, e.Details)
+			require.NotContains(t, e.Error(), "secret")
+		}
+	}
+	_, err := serve(t, 404, ``).client(t).List(t.Context(), anna(), domain.BatchQuery{Limit: 1})
+	require.Equal(t, domain.ExternalServiceError, domain.CodeOf(err), "a list that is not there is no missing batch")
+}
+
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	elsewhere := serve(t, 200, `{"allowed":true}`)
+	door := httptest.NewServer(http.RedirectHandler(elsewhere.URL, http.StatusTemporaryRedirect))
+	t.Cleanup(door.Close)
+	client := newBatches(t, config(door.URL, door.URL), &facts{})
+	_, status := client.Status(t.Context(), anna(), "b1")
+	_, check := client.Check(t.Context(), anna(), "b1", "nlp")
+	require.Equal(t, domain.ExternalServiceError, domain.CodeOf(status))
+	require.Equal(t, domain.ExternalServiceError, domain.CodeOf(check))
+	require.Nil(t, elsewhere.last, "the key stayed here")
+}
+
+func TestListForwardsTheQuestionAndTranslatesTheAnswer(t *testing.T) {
+	s := serve(t, 200, `{"batches":[ {"user_id":"a","overall_status":"COMPLETED","n": 1.0},{"overall_status":"odd"},{}, {"user_id":"x"} ],
+		"pagination":{"limit":2,"offset":4,"total":17}}`)
+	var log bytes.Buffer
+	client, err := httpclient.NewBatches(config(s.URL+"/", ""), &facts{}, sdktrace.NewTracerProvider(), slog.New(slog.NewTextHandler(&log, nil)))
+	require.NoError(t, err)
+	defer client.Close()
+	page, err := client.List(t.Context(), anna(), domain.BatchQuery{Limit: 2, Offset: 4, Status: domain.Processing})
+	require.NoError(t, err)
+	require.Equal(t, "/internal/v1/batches/user/teacher-anna?limit=2&offset=4&status=processing_pipelines", s.last.RequestURI)
+	require.Equal(t, 17, page.Total)
+	var got []string
+	for _, d := range page.Batches {
+		got = append(got, string(d))
+	}
+	const added = `{"overall_status":"pending_content"}`
+	require.Equal(t, []string{`{"overall_status":"completed_successfully","n": 1.0}`, added, added, added}, got)
+	require.Contains(t, log.String(), "odd")
+
+	_, err = client.List(t.Context(), anna(), domain.BatchQuery{Limit: 2})
+	require.NoError(t, err)
+	require.Equal(t, "limit=2&offset=0", s.last.URL.RawQuery)
+}
+
+func TestListRefusesWhatIsNoPage(t *testing.T) {
+	for _, body := range []string{
+		``, `[]`, `null`, `{}`, `{"batches":null,"pagination":{"total":0}}`, `{"batches":[],"pagination":{}}`,
+		`{"batches":[]}`, `{"batches":[1],"pagination":{"total":1}}`, `{"batches":{},"pagination":{"total":1}}`,
+		`{"batches":[],"pagination":{"total":-1}}`, `{"batches":[],"pagination":{"total":"1"}}`,
+		`{"Batches":[],"Pagination":{"Total":1}}`, `{"batches":[{"user_id":"a","user_id":"b"}],"pagination":{"total":1}}`,
+	} {
+		_, err := serve(t, 200, body).client(t).List(t.Context(), anna(), domain.BatchQuery{Limit: 1})
+		require.Equal(t, domain.InvalidResponse, domain.CodeOf(err), body)
+	}
+}
+
+func TestPreflightAsksTheOrchestrator(t *testing.T) {
+	s := serve(t, 200, `{ "allowed" : true }`)
+	v, err := s.client(t).Check(t.Context(), anna(), "b1", "nlp")
+	require.NoError(t, err)
+	require.Equal(t, domain.Verdict{Allowed: true}, v)
+	require.Equal(t, "POST /internal/v1/batches/b1/pipelines/nlp/preflight", s.last.Method+" "+s.last.RequestURI)
+	require.Equal(t, "{}", string(s.lastBody))
+	require.Equal(t, "application/json", s.last.Header.Get("Content-Type"))
+	require.Equal(t, key.Reveal(), s.last.Header.Get("X-Internal-API-Key"))
+}
+
+func TestPreflightIsSkippedWithoutAnOrchestrator(t *testing.T) {
+	client := newBatches(t, config("http://127.0.0.1:1", ""), &facts{})
+	v, err := client.Check(t.Context(), anna(), "b1", "nlp")
+	require.NoError(t, err)
+	require.Equal(t, domain.Verdict{Allowed: true, Unasked: true}, v)
+}
+
+func TestPreflightTable(t *testing.T) {
+	for _, c := range []struct {
+		status int
+		body   string
+		passed int
+		code   domain.Code
+	}{
+		{200, `{"allowed":false,"denial_reason":"x"}`, 402, ""},
+		{400, `bad`, 400, ""},
+		{402, `{"allowed":true}`, 402, ""},
+		{404, ``, 404, ""},
+		{409, `{}`, 409, ""},
+		{429, `{}`, 429, ""},
+		{200, ``, 0, domain.InvalidResponse},
+		{200, `{}`, 0, domain.InvalidResponse},
+		{200, `true`, 0, domain.InvalidResponse},
+		{200, `{"allowed":"true"}`, 0, domain.InvalidResponse},
+		{200, `{"allowed":1}`, 0, domain.InvalidResponse},
+		{200, `{"Allowed":true}`, 0, domain.InvalidResponse},
+		{200, `{"allowed":true,"allowed":false}`, 0, domain.InvalidResponse},
+		{200, `{"allowed":true`, 0, domain.InvalidResponse},
+		{201, `{"allowed":true}`, 0, domain.ExternalServiceError},
+		{202, `{"allowed":true}`, 0, domain.ExternalServiceError},
+		{302, `{"allowed":true}`, 0, domain.ExternalServiceError},
+		{401, `{"allowed":true}`, 0, domain.ExternalServiceError},
+		{403, `{"allowed":true}`, 0, domain.ExternalServiceError},
+		{422, `{"allowed":true}`, 0, domain.ExternalServiceError},
+		{500, `{"allowed":true}`, 0, domain.ExternalServiceError},
+		{503, `{"allowed":true}`, 0, domain.ExternalServiceError},
+	} {
+		s := serve(t, c.status, c.body)
+		s.contentType = "text/x-odd"
+		v, err := s.client(t).Check(t.Context(), anna(), "b1", "nlp")
+		require.False(t, v.Allowed)
+		require.Equal(t, c.code, domain.CodeOf(err), "%d %s", c.status, c.body)
+		if c.code != "" {
+			require.Equal(t, "batch_orchestrator", domain.As(err).Details["external_service"])
+			continue
+		}
+		require.Equal(t, c.passed, v.Refusal.Status)
+		require.Equal(t, "text/x-odd", v.Refusal.ContentType)
+		require.Equal(t, c.body, string(v.Refusal.Body))
+	}
+}
+
+func TestEveryCallIsCountedAndTraced(t *testing.T) {
+	s := serve(t, 200, `{"allowed":true,"batches":[],"pagination":{"total":0}}`)
+	spans := tracetest.NewSpanRecorder()
+	tp := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))
+	seen := &facts{}
+	client, err := httpclient.NewBatches(config(s.URL, s.URL), seen, tp, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	defer client.Close()
+
+	_, err = client.Status(t.Context(), anna(), "b1")
+	require.NoError(t, err)
+	parent := trace.SpanContextFromContext(t.Context())
+	require.False(t, parent.IsValid())
+	require.Contains(t, s.last.Header.Get("Traceparent"), spans.Ended()[0].SpanContext().SpanID().String())
+	_, err = client.List(t.Context(), anna(), domain.BatchQuery{Limit: 1})
+	require.NoError(t, err)
+	_, err = client.Check(t.Context(), anna(), "b1", "nlp")
+	require.NoError(t, err)
+	s.Close()
+	_, err = client.Status(t.Context(), anna(), "b1")
+	require.Error(t, err)
+
+	want := []domain.ServiceCalled{
+		{Service: "result_aggregator", Method: "GET", Endpoint: "/internal/v1/batches/{batch_id}/status", Status: 200},
+		{Service: "result_aggregator", Method: "GET", Endpoint: "/internal/v1/batches/user/{user_id}", Status: 200},
+		{Service: "batch_orchestrator", Method: "POST", Endpoint: "/internal/v1/batches/{batch_id}/pipelines/{pipeline}/preflight", Status: 200},
+		{Service: "result_aggregator", Method: "GET", Endpoint: "/internal/v1/batches/{batch_id}/status", Status: 0},
+	}
+	for i := range seen.seen {
+		require.Positive(t, seen.seen[i].Took)
+		seen.seen[i].Took = 0
+	}
+	require.Equal(t, want, seen.seen)
+
+	var attributes []string
+	for _, span := range spans.Ended() {
+		require.Equal(t, "gateway.proxy_request", span.Name())
+		var words []string
+		for _, a := range span.Attributes() {
+			words = append(words, string(a.Key)+"="+a.Value.AsString())
+		}
+		attributes = append(attributes, strings.Join(words, " "))
+	}
+	require.Equal(t, []string{
+		"target.service=result_aggregator operation=batch_status batch.id=b1",
+		"target.service=result_aggregator operation=batch_list",
+		"target.service=batch_orchestrator operation=pipeline_preflight batch.id=b1",
+		"target.service=result_aggregator operation=batch_status batch.id=b1",
+	}, attributes)
+}
+
+func TestRefusedConnection(t *testing.T) {
+	s := serve(t, 200, `{}`)
+	client := s.client(t)
+	s.Close()
+	_, err := client.Status(t.Context(), anna(), "b1")
+	e := domain.As(err)
+	require.Equal(t, domain.ConnectionError, e.Code)
+	require.Equal(t, map[string]any{"target": "result_aggregator"}, e.Details)
+	require.NotContains(t, e.Message, "127.0.0.1")
+	require.NotErrorIs(t, err, context.Canceled)
+}
+
+// speak is a server that answers every connection with raw bytes, and closes.
+func speak(t *testing.T, raw string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var done sync.WaitGroup
+	done.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = c.Read(make([]byte, 4096))
+			_, _ = io.WriteString(c, raw)
+			_ = c.Close()
+		}
+	})
+	t.Cleanup(func() { _ = l.Close(); done.Wait() })
+	return "http://" + l.Addr().String()
+}
+
+func TestBrokenAnswers(t *testing.T) {
+	for raw, code := range map[string]domain.Code{
+		"":                  domain.ConnectionError,
+		"HELLO\r\n\r\n":     domain.InvalidResponse,
+		"HTTP/1.1 200 OK\r": domain.InvalidResponse,
+		"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}":                                domain.InvalidResponse,
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz":                       domain.InvalidResponse,
+		"HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 1<<20) + "\r\n\r\n{}":            domain.InvalidResponse,
+		"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n{}":                      domain.InvalidResponse,
+		"HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\nConnection: close\r\n\r\nshort": domain.ResourceNotFound,
+	} {
+		client := newBatches(t, config(speak(t, raw), ""), &facts{})
+		_, err := client.Status(t.Context(), anna(), "b1")
+		require.Equal(t, code, domain.CodeOf(err), "%.60q: %v", raw, err)
+	}
+}
+
+// silent is a server that never answers, or stops in the middle of a body.
+func silent(t *testing.T, begin string) string {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if begin != "" {
+			_, _ = io.WriteString(w, begin)
+			_ = http.NewResponseController(w).Flush()
+		}
+		_, _ = io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+	}))
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+func TestDeadlines(t *testing.T) {
+	for _, begin := range []string{"", `{"a":`} {
+		c := config(silent(t, begin), silent(t, begin))
+		c.Timeout = 50 * time.Millisecond
+		client := newBatches(t, c, &facts{})
+		_, status := client.Status(t.Context(), anna(), "b1")
+		_, list := client.List(t.Context(), anna(), domain.BatchQuery{Limit: 1})
+		_, check := client.Check(t.Context(), anna(), "b1", "nlp")
+		for _, err := range []error{status, list, check} {
+			e := domain.As(err)
+			require.Equal(t, domain.Timeout, e.Code)
+			require.Equal(t, map[string]any{"timeout_seconds": 0.05}, e.Details)
+		}
+		c.Timeout = time.Minute
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		_, err := newBatches(t, c, &facts{}).Status(ctx, anna(), "b1")
+		cancel()
+		require.Equal(t, domain.Timeout, domain.CodeOf(err), "the caller's own deadline")
+		require.InDelta(t, 0.05, domain.As(err).Details["timeout_seconds"], 0.01)
+	}
+}
+
+func TestACallerWhoLeavesIsNoFailureOfTheService(t *testing.T) {
+	for _, begin := range []string{"", `{"a":`} {
+		client := newBatches(t, config(silent(t, begin), ""), &facts{})
+		ctx, cancel := context.WithCancel(t.Context())
+		timer := time.AfterFunc(20*time.Millisecond, cancel)
+		defer timer.Stop()
+		_, err := client.Status(ctx, anna(), "b1")
+		require.ErrorIs(t, err, context.Canceled)
+		_, ok := errors.AsType[*domain.Error](err)
+		require.True(t, ok)
+	}
+}

@@ -1,0 +1,59 @@
+package httpclient_test
+
+import (
+	"log/slog"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/huleedu/edge/adapters/httpclient"
+	"github.com/huleedu/edge/domain"
+)
+
+func TestProblems(t *testing.T) {
+	good := config("http://result_aggregator_service:4003", "https://bos.example/api/")
+	for _, c := range []struct {
+		name        string
+		environment domain.Environment
+		change      func(*httpclient.Config)
+		want        []string
+	}{
+		{"good", domain.Production, func(*httpclient.Config) {}, nil},
+		{"weak, but no production", domain.Development, func(c *httpclient.Config) { c.OrchestratorURL, c.InternalKey = "", "" }, nil},
+		{"weak in production", domain.Production, func(c *httpclient.Config) { c.OrchestratorURL, c.InternalKey = "", "" },
+			[]string{"API_GATEWAY_BOS_URL", "HULEEDU_INTERNAL_API_KEY"}},
+		{"all at once", domain.Testing, func(c *httpclient.Config) { *c = httpclient.Config{OrchestratorURL: "x", InternalKey: "a\nb"} },
+			[]string{
+				"API_GATEWAY_RESULT_AGGREGATOR_URL", "API_GATEWAY_BOS_URL", "API_GATEWAY_HTTP_CLIENT_TIMEOUT_SECONDS",
+				"API_GATEWAY_HTTP_CLIENT_CONNECT_TIMEOUT_SECONDS", "HULEEDU_INTERNAL_API_KEY",
+			}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			settings := good
+			c.change(&settings)
+			var keys []string
+			for _, err := range settings.Problems(c.environment) {
+				e := domain.As(err)
+				require.Equal(t, domain.ConfigurationError, e.Code)
+				keys = append(keys, e.Details["config_key"].(string))
+			}
+			require.Equal(t, c.want, keys)
+		})
+	}
+}
+
+func TestAddressesThatAreNone(t *testing.T) {
+	for _, raw := range []string{
+		"x", "localhost:4003", "ftp://x", "http://", "http:///path", "http://u:secret@x", "http://x?a=1", "http://x?", "http://x#f", "http://[::1", "http://x y",
+	} {
+		c := config(raw, "")
+		require.Len(t, c.Problems(domain.Testing), 1, raw)
+		_, err := httpclient.NewBatches(c, &facts{}, noop.NewTracerProvider(), slog.New(slog.DiscardHandler))
+		require.Equal(t, domain.ConfigurationError, domain.CodeOf(err), raw)
+		require.NotContains(t, err.Error(), "secret")
+		c = config("http://x", raw)
+		_, err = httpclient.NewBatches(c, &facts{}, noop.NewTracerProvider(), slog.New(slog.DiscardHandler))
+		require.Equal(t, "API_GATEWAY_BOS_URL", domain.As(err).Details["config_key"], raw)
+	}
+}

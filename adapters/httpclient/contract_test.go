@@ -1,0 +1,94 @@
+package httpclient_test
+
+import (
+	"log/slog"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/huleedu/edge/adapters/httpclient"
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/contract"
+	"github.com/huleedu/edge/test/world"
+)
+
+func TestBatchesReportOnBatches(t *testing.T)  { contract.BatchStatusClient(t, batches()) }
+func TestBatchesAskForPreflights(t *testing.T) { contract.PreflightChecker(t, preflights()) }
+
+func BenchmarkBatchesReportOnBatches(b *testing.B) {
+	contract.BenchmarkBatchStatusClient(b, batches())
+}
+
+func BenchmarkBatchesAskForPreflights(b *testing.B) {
+	contract.BenchmarkPreflightChecker(b, preflights())
+}
+
+const key = domain.Secret("internal-key-of-the-tests")
+
+func batches() contract.BatchesHarness {
+	return contract.BatchesHarness{New: func(t testing.TB) contract.BatchesWorld {
+		p, client := platform(t)
+		return contract.BatchesWorld{
+			Client:  client,
+			Trouble: func(kind contract.Trouble) { p.TroubleAggregator(trouble(kind)) },
+			Put: func(batch domain.BatchID, owner domain.UserID, overall string) {
+				p.Put(world.Batch{ID: batch, Owner: owner, Overall: overall, Essays: 3})
+			},
+		}
+	}}
+}
+
+func preflights() contract.PreflightHarness {
+	return contract.PreflightHarness{New: func(t testing.TB) contract.PreflightWorld {
+		p, client := platform(t)
+		return contract.PreflightWorld{
+			Checker: client,
+			Trouble: func(kind contract.Trouble) { p.TroubleOrchestrator(trouble(kind)) },
+			Decide: func(batch domain.BatchID, v domain.Verdict) {
+				answer := world.PreflightAnswer{
+					Status: http.StatusOK, ContentType: "application/json", Body: []byte(`{"allowed":true}`),
+				}
+				if v.Refusal != nil {
+					answer = world.PreflightAnswer(*v.Refusal)
+				}
+				p.Decide(batch, answer)
+			},
+		}
+	}}
+}
+
+// platform is the simulated platform and a client of it with a short deadline.
+func platform(t testing.TB) (*world.Platform, *httpclient.Batches) {
+	t.Helper()
+	p, err := world.StartPlatform(world.PlatformConfig{InternalKey: key.Reveal()})
+	require.NoError(t, err)
+	t.Cleanup(p.Close)
+	c := config(p.AggregatorURL(), p.OrchestratorURL())
+	c.Timeout = 500 * time.Millisecond
+	return p, newBatches(t, c, &facts{})
+}
+
+func trouble(kind contract.Trouble) world.Trouble {
+	return map[contract.Trouble]world.Trouble{
+		contract.Away: world.Away, contract.Slow: world.Slow,
+		contract.Failing: world.Failing, contract.Garbled: world.Garbled,
+	}[kind]
+}
+
+func config(aggregator, orchestrator string) httpclient.Config {
+	return httpclient.Config{
+		ResultAggregatorURL: aggregator, OrchestratorURL: orchestrator,
+		Timeout: 5 * time.Second, ConnectTimeout: time.Second, InternalKey: key,
+	}
+}
+
+func newBatches(t testing.TB, c httpclient.Config, o *facts) *httpclient.Batches {
+	t.Helper()
+	b, err := httpclient.NewBatches(c, o, noop.NewTracerProvider(), slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	t.Cleanup(b.Close)
+	return b
+}

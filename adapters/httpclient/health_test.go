@@ -1,0 +1,71 @@
+package httpclient_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/domain"
+)
+
+func TestHealthSaysWhoAnswers(t *testing.T) {
+	up, down := serve(t, 404, ``), serve(t, 503, ``)
+	gone := serve(t, 200, ``)
+	gone.Close()
+	for _, c := range []struct {
+		aggregator, orchestrator string
+		want                     domain.Condition
+		note                     string
+	}{
+		{up.URL, up.URL, domain.Healthy, "All services answer"},
+		{up.URL, "", domain.Healthy, "All services answer"},
+		{up.URL, down.URL, domain.Degraded, "No answer from batch_orchestrator"},
+		{gone.URL, up.URL, domain.Degraded, "No answer from result_aggregator"},
+		{gone.URL, down.URL, domain.Unhealthy, "No answer from result_aggregator, batch_orchestrator"},
+		{gone.URL, "", domain.Unhealthy, "No answer from result_aggregator"},
+	} {
+		h := newBatches(t, config(c.aggregator, c.orchestrator), &facts{}).Health(t.Context())
+		require.Equal(t, "downstream_services", h.Name)
+		require.Equal(t, c.want, h.Condition)
+		require.Equal(t, c.note, h.Note)
+		require.Equal(t, c.want != domain.Healthy, h.Err != nil)
+	}
+	require.Empty(t, up.last.Header.Get("X-Internal-API-Key"), "a health page needs no key")
+}
+
+func TestHealthAnswersInAboutASecond(t *testing.T) {
+	client := newBatches(t, config(silent(t, ""), silent(t, "")), &facts{})
+	began := time.Now()
+	require.Equal(t, domain.Unhealthy, client.Health(t.Context()).Condition)
+	require.Less(t, time.Since(began), 3*time.Second)
+}
+
+func TestHealthIsNotSpoiltByACallerWhoLeft(t *testing.T) {
+	client := newBatches(t, config(serve(t, 200, ``).URL, ""), &facts{})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.Equal(t, domain.Healthy, client.Health(ctx).Condition)
+}
+
+func TestHealthLooksAtMostOnceASecond(t *testing.T) {
+	s := serve(t, 200, ``)
+	client := newBatches(t, config(s.URL, ""), &facts{})
+	require.Equal(t, domain.Healthy, client.Health(t.Context()).Condition)
+	s.last = nil
+	require.Equal(t, domain.Healthy, client.Health(t.Context()).Condition)
+	require.Nil(t, s.last)
+}
+
+func TestHealthLooksAgain(t *testing.T) {
+	// Inside the bubble nobody listens: what changes is only the clock.
+	synctest.Test(t, func(t *testing.T) {
+		client := newBatches(t, config("http://127.0.0.1:1", ""), &facts{})
+		first := client.Health(t.Context()).Err
+		require.Same(t, first, client.Health(t.Context()).Err)
+		time.Sleep(1100 * time.Millisecond)
+		require.NotSame(t, first, client.Health(t.Context()).Err)
+	})
+}
