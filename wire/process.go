@@ -8,7 +8,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/huleedu/edge/adapters/httpserver"
 	"github.com/huleedu/edge/app"
+	"github.com/huleedu/edge/domain"
 )
 
 // reserve is what the draining of traffic leaves of a stop's time for flushing
@@ -23,6 +25,8 @@ type Process struct {
 	Name string
 	// Addr is the address it is bound to, "host:port".
 	Addr string
+	// Routes lists what it answers.
+	Routes []httpserver.Route
 
 	log       *slog.Logger
 	readiness *app.Readiness
@@ -85,6 +89,29 @@ func (t *task) launch(died chan<- error) {
 		default: // another task died first; one cause is enough to stop
 		}
 	}()
+}
+
+// newProcess returns a process around a server that is bound.
+func newProcess(name domain.Service, server *httpserver.Server, r *app.Readiness, log *slog.Logger) *Process {
+	return &Process{
+		Name: string(name), Addr: server.Addr(), Routes: server.Routes(),
+		log: log, readiness: r, died: make(chan error, 1),
+	}
+}
+
+// keep takes over what adapters need beside their calls.
+func (p *Process) keep(u Upkeep) {
+	for _, l := range u.Loops {
+		p.tasks = append(p.tasks, background(l.Name, l.Run))
+	}
+	for _, f := range u.Flushes {
+		p.flush = append(p.flush, step{f.Name, f.Do})
+	}
+}
+
+// serving is the task of a server, which ends by being shut down.
+func serving(server *httpserver.Server) *task {
+	return background("http server", func(context.Context) error { return server.Serve() })
 }
 
 // Start launches everything and lets the node be ready.

@@ -1,0 +1,104 @@
+package wire
+
+import (
+	"time"
+
+	"github.com/huleedu/edge/adapters/httpclient"
+	"github.com/huleedu/edge/adapters/httpserver"
+	"github.com/huleedu/edge/adapters/jwt"
+	"github.com/huleedu/edge/adapters/kafka"
+	"github.com/huleedu/edge/adapters/redis"
+	"github.com/huleedu/edge/adapters/telemetry"
+	"github.com/huleedu/edge/adapters/websocket"
+	"github.com/huleedu/edge/domain"
+)
+
+// GatewayConfig is every setting of the API gateway: the sum of its adapters'.
+type GatewayConfig struct {
+	// Environment is development, staging, production or testing. Production
+	// refuses weak settings.
+	Environment domain.Environment `env:"ENVIRONMENT" envDefault:"development"`
+	HTTP        httpserver.GatewayConfig
+	Drain       GatewayDrain
+	Tokens      jwt.Config
+	Platform    httpclient.Config     `envPrefix:"API_GATEWAY_"`
+	Kafka       kafka.PublisherConfig `envPrefix:"API_GATEWAY_"`
+	Redis       redis.Config          `envPrefix:"API_GATEWAY_"`
+	Telemetry   telemetry.Config      `envPrefix:"API_GATEWAY_"`
+	OTel        telemetry.OTelConfig
+}
+
+// WebSocketConfig is every setting of the notification service.
+type WebSocketConfig struct {
+	// Environment is development, staging, production or testing. Production
+	// refuses weak settings.
+	Environment domain.Environment `env:"ENVIRONMENT" envDefault:"development"`
+	// AnnounceGaps tells clients to resync after a break of the subscription.
+	AnnounceGaps bool `env:"WEBSOCKET_ANNOUNCE_GAPS" envDefault:"true"`
+	HTTP         httpserver.WebSocketConfig
+	Sockets      websocket.Config
+	Drain        SocketDrain
+	Tokens       jwt.Config
+	Redis        redis.Config
+	Listener     redis.ListenerConfig
+	Notifier     redis.NotifierConfig
+	Kafka        kafka.ConsumerConfig
+	Telemetry    telemetry.Config
+	OTel         telemetry.OTelConfig
+}
+
+// GatewayDrain says how the gateway stops.
+type GatewayDrain struct {
+	// Notice is how long the gateway goes on serving after it reports not to be
+	// ready, so that those who route to it can turn away.
+	Notice time.Duration `env:"API_GATEWAY_DRAIN_NOTICE" envDefault:"2"`
+	// Timeout bounds the whole stop; requests in flight are cut short then.
+	Timeout time.Duration `env:"API_GATEWAY_DRAIN_TIMEOUT" envDefault:"25"`
+}
+
+// SocketDrain says how the notification service stops; WEBSOCKET_DRAIN_TIMEOUT
+// bounds all of it.
+type SocketDrain struct {
+	// Notice is how long the service goes on after it reports not to be ready,
+	// before it begins to close sockets. New sockets are refused meanwhile.
+	Notice time.Duration `env:"WEBSOCKET_DRAIN_NOTICE" envDefault:"2"`
+}
+
+// Problems reports what is wrong with the environment's name.
+func (c GatewayConfig) Problems(environment domain.Environment) []error {
+	return known(environment)
+}
+
+// Problems reports what is wrong with the environment's name and with settings
+// that do not fit each other.
+func (c WebSocketConfig) Problems(environment domain.Environment) []error {
+	found := known(environment)
+	if c.Drain.Notice+c.Sockets.DrainSpread >= c.Sockets.DrainTimeout {
+		found = append(found, domain.Misconfigured("WEBSOCKET_DRAIN_TIMEOUT",
+			"must be longer than WEBSOCKET_DRAIN_NOTICE and WEBSOCKET_DRAIN_SPREAD together"))
+	}
+	return found
+}
+
+// Problems reports times that leave nothing to finish requests in.
+func (d GatewayDrain) Problems(domain.Environment) []error {
+	if d.Notice < 0 || d.Timeout <= d.Notice {
+		return []error{domain.Misconfigured("API_GATEWAY_DRAIN_TIMEOUT", "must be longer than API_GATEWAY_DRAIN_NOTICE")}
+	}
+	return nil
+}
+
+// Problems reports a time that cannot be waited.
+func (d SocketDrain) Problems(domain.Environment) []error {
+	if d.Notice < 0 {
+		return []error{domain.Misconfigured("WEBSOCKET_DRAIN_NOTICE", "must not be negative")}
+	}
+	return nil
+}
+
+func known(e domain.Environment) []error {
+	if e.Known() {
+		return nil
+	}
+	return []error{domain.Misconfigured("ENVIRONMENT", "must be development, staging, production or testing")}
+}

@@ -1,0 +1,56 @@
+package wire
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/huleedu/edge/adapters/httpserver"
+	"github.com/huleedu/edge/app"
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
+)
+
+func gatewayReadiness(u Upkeep) *app.Readiness { return app.NewReadiness(u.Own, u.Shared) }
+
+// gatewayParts is what the graph hands to the gateway's server.
+type gatewayParts struct {
+	Config      httpserver.GatewayConfig
+	Environment domain.Environment
+	Tokens      ports.TokenValidator
+	Batches     *app.Batches
+	Pipelines   *app.Pipelines
+	Readiness   *app.Readiness
+	Observer    ports.Observer
+	Tracing     trace.TracerProvider
+	Log         *slog.Logger
+	Metrics     http.Handler
+	Upkeep      Upkeep
+}
+
+func gatewayServer(p gatewayParts) (*httpserver.Server, error) {
+	return httpserver.NewGateway(httpserver.GatewayParts{
+		Config: p.Config, Environment: p.Environment, Tokens: p.Tokens, Batches: p.Batches, Pipelines: p.Pipelines,
+		Readiness: p.Readiness, Observer: p.Observer, Tracing: p.Tracing, Log: p.Log, Metrics: p.Metrics,
+		Redis: p.Upkeep.Redis, Downstream: p.Upkeep.Downstream,
+	})
+}
+
+// gatewayProcess is the gateway's life: it finishes the requests in flight,
+// then sees the last commands and spans off.
+func gatewayProcess(server *httpserver.Server, r *app.Readiness, d GatewayDrain, u Upkeep, log *slog.Logger) *Process {
+	p := newProcess(domain.GatewayService, server, r, log)
+	p.limit = d.Timeout
+	p.keep(u)
+	p.tasks = append(p.tasks, serving(server))
+	p.traffic = []step{
+		{"turn traffic away", func(ctx context.Context) error {
+			server.Retire()
+			return pause(d.Notice)(ctx)
+		}},
+		{"finish requests", server.Shutdown},
+	}
+	return p
+}

@@ -1,0 +1,46 @@
+//go:build wireinject
+
+package wire
+
+import (
+	"io"
+
+	wireinject "github.com/google/wire"
+)
+
+// Gateway wires the API gateway on its production adapters. Logs go to out.
+// The cleanup releases handles; call it after the process has stopped.
+func Gateway(cfg GatewayConfig, out io.Writer) (*Process, func(), error) {
+	panic(wireinject.Build(
+		wireinject.FieldsOf(new(GatewayConfig), "Tokens", "Platform", "Kafka", "Redis", "Telemetry", "OTel"),
+		jwtSet, httpclientSet, kafkaSet, redisClient, gatewayTelemetrySet, gatewayUpkeep, gatewaySet,
+	))
+}
+
+// WebSocket wires the notification service on its production adapters. Logs go
+// to out. The cleanup releases handles; call it after the process has stopped.
+func WebSocket(cfg WebSocketConfig, out io.Writer) (*Process, func(), error) {
+	panic(wireinject.Build(
+		wireinject.FieldsOf(new(WebSocketConfig), "Tokens", "Redis", "Listener", "Notifier", "Telemetry", "OTel"),
+		jwtSet, redisSet, memorySet, webSocketTelemetrySet, webSocketUpkeep, webSocketSet,
+	))
+}
+
+// GatewayOn wires the gateway on the given adapters, for tests that swap one.
+func GatewayOn(cfg GatewayConfig, p Ports, out io.Writer) (*Process, error) {
+	panic(wireinject.Build(
+		wireinject.FieldsOf(new(GatewayConfig), "Telemetry"),
+		wireinject.FieldsOf(new(Ports), "Tokens", "Observer", "Tracing", "Metrics", "Upkeep", "Batches", "Preflight", "Commands"),
+		gatewayLogger, gatewaySet,
+	))
+}
+
+// WebSocketOn wires the notification service on the given adapters, for tests
+// that swap one.
+func WebSocketOn(cfg WebSocketConfig, p Ports, out io.Writer) (*Process, error) {
+	panic(wireinject.Build(
+		wireinject.FieldsOf(new(WebSocketConfig), "Telemetry"),
+		wireinject.FieldsOf(new(Ports), "Tokens", "Observer", "Tracing", "Metrics", "Upkeep", "Listener", "Notifications", "Quota"),
+		webSocketLogger, webSocketSet,
+	))
+}

@@ -1,0 +1,82 @@
+package wire
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/huleedu/edge/adapters/httpserver"
+	"github.com/huleedu/edge/adapters/kafka"
+	"github.com/huleedu/edge/adapters/websocket"
+	"github.com/huleedu/edge/app"
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
+)
+
+func webSocketReadiness(u Upkeep, c *kafka.Consumer) *app.Readiness {
+	return app.NewReadiness(u.Own, append([]ports.HealthProbe{c}, u.Shared...))
+}
+
+// socketParts is what the graph hands to the notification service's server.
+type socketParts struct {
+	Config      httpserver.WebSocketConfig
+	Environment domain.Environment
+	Handler     *websocket.Handler
+	Manager     *websocket.Manager
+	Sockets     websocket.Config
+	Readiness   *app.Readiness
+	Observer    ports.Observer
+	Tracing     trace.TracerProvider
+	Log         *slog.Logger
+	Metrics     http.Handler
+	Upkeep      Upkeep
+}
+
+func webSocketServer(p socketParts) (*httpserver.Server, error) {
+	return httpserver.NewWebSocket(httpserver.WebSocketParts{
+		Config: p.Config, Environment: p.Environment, Upgrade: p.Handler.Serve, Sockets: p.Manager,
+		SocketsPerUser: p.Sockets.MaxConnectionsPerUser, Readiness: p.Readiness, Observer: p.Observer,
+		Tracing: p.Tracing, Log: p.Log, Metrics: p.Metrics, Redis: p.Upkeep.Redis, RedisAddress: p.Upkeep.RedisAddress,
+	})
+}
+
+// nodeParts is what a node of the notification service runs.
+type nodeParts struct {
+	Server        *httpserver.Server
+	Manager       *websocket.Manager
+	Sockets       websocket.Config
+	Drain         SocketDrain
+	Listener      ports.MessageListener
+	Notifications *app.Notifications
+	Consumer      *kafka.Consumer
+	Readiness     *app.Readiness
+	Upkeep        Upkeep
+	Log           *slog.Logger
+}
+
+// webSocketProcess is a node's life. It listens to Redis before it takes
+// records from Kafka and before it admits anybody. Draining, it leaves the
+// consumer group first, so that others take over its partitions while its
+// sockets still get what was handed over.
+func webSocketProcess(n nodeParts) *Process {
+	p := newProcess(domain.WebSocketService, n.Server, n.Readiness, n.Log)
+	p.limit = n.Sockets.DrainTimeout
+	consumer := background("kafka consumer", n.Consumer.Run)
+	listener := background("subscription", func(ctx context.Context) error {
+		return n.Listener.Run(ctx, n.Notifications)
+	})
+	p.keep(n.Upkeep)
+	p.tasks = append(p.tasks, listener, consumer, serving(n.Server))
+	p.traffic = []step{
+		{"turn traffic away", func(ctx context.Context) error {
+			n.Server.Retire()
+			return pause(n.Drain.Notice)(ctx)
+		}},
+		{"leave the consumer group", consumer.halt},
+		{"close sockets", n.Manager.Drain},
+		{"finish requests", n.Server.Shutdown},
+	}
+	return p
+}

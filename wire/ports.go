@@ -1,0 +1,64 @@
+package wire
+
+import (
+	"context"
+	"net/http"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/huleedu/edge/ports"
+)
+
+// Ports are the adapters that a test puts behind the application in place of
+// the production's: GatewayOn and WebSocketOn take what their service needs
+// and ignore the rest. Everything on the driving side (HTTP, sockets, the
+// Kafka consumer) stays real.
+type Ports struct {
+	Tokens   ports.TokenValidator
+	Observer ports.Observer
+	Tracing  trace.TracerProvider
+	// Metrics answers scrapes; nil leaves out the route.
+	Metrics http.Handler
+	Upkeep  Upkeep
+
+	// The gateway's.
+	Batches   ports.BatchStatusClient
+	Preflight ports.PreflightChecker
+	Commands  ports.CommandPublisher
+
+	// The notification service's.
+	Listener      ports.MessageListener
+	Notifications ports.NotificationPublisher
+	Quota         ports.ConnectionQuota
+}
+
+// Upkeep is what adapters need of the process beside their calls. The zero
+// value is fine for adapters that need none.
+type Upkeep struct {
+	// Loops run from start to stop.
+	Loops []Loop
+	// Flushes run at the end of a drain, in order: first what was produced, then
+	// what was recorded.
+	Flushes []Flush
+	// Own are parts of this node that decide whether it is ready; Shared are
+	// dependencies of all nodes, which are only named.
+	Own, Shared []ports.HealthProbe
+	// Downstream are the services behind the gateway, for its health answer.
+	Downstream []ports.HealthProbe
+	// Redis tells how Redis does; nil while there is none.
+	Redis ports.HealthProbe
+	// RedisAddress is Redis's URL without credentials, for health answers.
+	RedisAddress string
+}
+
+// Loop is work in the background that returns when its context is done.
+type Loop struct {
+	Name string
+	Run  func(context.Context) error
+}
+
+// Flush is a last effort before the process ends.
+type Flush struct {
+	Name string
+	Do   func(context.Context) error
+}

@@ -1,0 +1,111 @@
+package wire
+
+import (
+	"io"
+	"log/slog"
+	"net/http"
+
+	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/huleedu/edge/adapters/httpclient"
+	"github.com/huleedu/edge/adapters/jwt"
+	"github.com/huleedu/edge/adapters/kafka"
+	"github.com/huleedu/edge/adapters/memory"
+	"github.com/huleedu/edge/adapters/redis"
+	"github.com/huleedu/edge/adapters/telemetry"
+	"github.com/huleedu/edge/adapters/websocket"
+	"github.com/huleedu/edge/app"
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
+)
+
+func gatewayLogger(c telemetry.Config, out io.Writer) *slog.Logger {
+	return telemetry.NewLogger(c, domain.GatewayService, out)
+}
+
+func webSocketLogger(c telemetry.Config, out io.Writer) *slog.Logger {
+	return telemetry.NewLogger(c, domain.WebSocketService, out)
+}
+
+func gatewayTracing(c telemetry.Config, o telemetry.OTelConfig, log *slog.Logger) (*telemetry.Tracing, error) {
+	return telemetry.NewTracing(c, o, domain.GatewayService, log)
+}
+
+func webSocketTracing(c telemetry.Config, o telemetry.OTelConfig, log *slog.Logger) (*telemetry.Tracing, error) {
+	return telemetry.NewTracing(c, o, domain.WebSocketService, log)
+}
+
+func tracerProvider(t *telemetry.Tracing) trace.TracerProvider { return t.Provider() }
+
+// metrics answers scrapes, or nobody when metrics are switched off.
+func metrics(c telemetry.Config, o *telemetry.Observer) http.Handler {
+	if !c.EnableMetrics {
+		return nil
+	}
+	return o.Handler()
+}
+
+func newIDs() app.IDs { return uuid.NewString }
+
+func platformClient(c httpclient.Config, o ports.Observer, tp trace.TracerProvider, log *slog.Logger) (*httpclient.Batches, func(), error) {
+	b, err := httpclient.NewBatches(c, o, tp, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	return b, b.Close, nil
+}
+
+func redisClient(c redis.Config, log *slog.Logger) (*redis.Client, func(), error) {
+	client, err := redis.Open(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	return client, func() {
+		if err := client.Close(); err != nil {
+			log.Warn("closing redis failed", "error", err)
+		}
+	}, nil
+}
+
+// placesPerNode bounds a user's sockets on this node.
+func placesPerNode(c websocket.Config) *memory.Limits {
+	return memory.NewLimits(c.MaxConnectionsPerUser)
+}
+
+func delivery(c WebSocketConfig) app.Delivery {
+	topic := c.Kafka.Topic
+	if topic == "" {
+		topic = domain.NotificationTopic
+	}
+	return app.Delivery{Topic: topic, Announce: app.AnnounceGaps(c.AnnounceGaps)}
+}
+
+// managers are all that hold users' connections.
+func managers(sockets *websocket.Manager) []ports.ConnectionManager {
+	return []ports.ConnectionManager{sockets}
+}
+
+func gatewayUpkeep(v *jwt.Validator, p *kafka.Publisher, b *httpclient.Batches, r *redis.Client, t *telemetry.Tracing) Upkeep {
+	return Upkeep{
+		Loops:        []Loop{{"token keys", v.Run}},
+		Flushes:      []Flush{{"flush commands", p.Close}, {"flush spans", t.Close}},
+		Shared:       []ports.HealthProbe{v, r, b},
+		Downstream:   []ports.HealthProbe{b},
+		Redis:        r,
+		RedisAddress: r.Address(),
+	}
+}
+
+func webSocketUpkeep(v *jwt.Validator, l *redis.Listener, r *redis.Client, t *telemetry.Tracing) Upkeep {
+	return Upkeep{
+		Loops:        []Loop{{"token keys", v.Run}},
+		Flushes:      []Flush{{"flush spans", t.Close}},
+		Own:          []ports.HealthProbe{l},
+		Shared:       []ports.HealthProbe{v},
+		Redis:        r,
+		RedisAddress: r.Address(),
+	}
+}
+
+func channelPrefix(c redis.ListenerConfig) redis.ChannelPrefix { return c.Prefix() }

@@ -1,0 +1,81 @@
+package wire
+
+import (
+	wireinject "github.com/google/wire"
+
+	"github.com/huleedu/edge/adapters/httpclient"
+	"github.com/huleedu/edge/adapters/jwt"
+	"github.com/huleedu/edge/adapters/kafka"
+	"github.com/huleedu/edge/adapters/memory"
+	"github.com/huleedu/edge/adapters/redis"
+	"github.com/huleedu/edge/adapters/telemetry"
+	"github.com/huleedu/edge/adapters/websocket"
+	"github.com/huleedu/edge/app"
+	"github.com/huleedu/edge/ports"
+)
+
+// Which adapter stands behind which port: one set per adapter package, every
+// binding here. Changing an adapter in production is one line of this file.
+
+var jwtSet = wireinject.NewSet(
+	jwt.New,
+	wireinject.Bind(new(ports.TokenValidator), new(*jwt.Validator)),
+)
+
+var httpclientSet = wireinject.NewSet(
+	platformClient,
+	wireinject.Bind(new(ports.BatchStatusClient), new(*httpclient.Batches)),
+	wireinject.Bind(new(ports.PreflightChecker), new(*httpclient.Batches)),
+)
+
+var kafkaSet = wireinject.NewSet(
+	kafka.NewPublisher,
+	wireinject.Bind(new(ports.CommandPublisher), new(*kafka.Publisher)),
+)
+
+var redisSet = wireinject.NewSet(
+	redisClient,
+	redis.NewListener,
+	redis.NewNotifier,
+	channelPrefix,
+	wireinject.Bind(new(ports.MessageListener), new(*redis.Listener)),
+	wireinject.Bind(new(ports.NotificationPublisher), new(*redis.Notifier)),
+)
+
+var memorySet = wireinject.NewSet(
+	placesPerNode,
+	wireinject.Bind(new(ports.ConnectionQuota), new(*memory.Limits)),
+)
+
+var websocketSet = wireinject.NewSet(
+	websocket.NewManager,
+	websocket.NewHandler,
+	wireinject.Struct(new(websocket.HandlerParts), "*"),
+)
+
+var gatewayTelemetrySet = wireinject.NewSet(
+	gatewayLogger, gatewayTracing, tracerProvider, telemetry.NewGatewayObserver, metrics,
+	wireinject.Bind(new(ports.Observer), new(*telemetry.Observer)),
+)
+
+var webSocketTelemetrySet = wireinject.NewSet(
+	webSocketLogger, webSocketTracing, tracerProvider, telemetry.NewWebSocketObserver, metrics,
+	wireinject.Bind(new(ports.Observer), new(*telemetry.Observer)),
+)
+
+// The use-cases and the driving side of each service are the same whatever
+// adapters stand behind the ports.
+
+var gatewaySet = wireinject.NewSet(
+	wireinject.FieldsOf(new(GatewayConfig), "Environment", "HTTP", "Drain"),
+	app.NewBatches, app.NewPipelines, newIDs, gatewayReadiness, gatewayProcess,
+	gatewayServer, wireinject.Struct(new(gatewayParts), "*"),
+)
+
+var webSocketSet = wireinject.NewSet(
+	wireinject.FieldsOf(new(WebSocketConfig), "Environment", "HTTP", "Sockets", "Drain", "Kafka"),
+	websocketSet, delivery, managers, app.NewNotifications, app.NewSessions,
+	kafka.NewConsumer, webSocketReadiness,
+	webSocketServer, wireinject.Struct(new(socketParts), "*"),
+	webSocketProcess, wireinject.Struct(new(nodeParts), "*"),
+)
