@@ -1,0 +1,40 @@
+package httpserver
+
+import (
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// admission lets only verified callers on. It reads nothing but the header.
+func (s *site) admission(c *gin.Context) {
+	caller, err := s.identify(c.Request)
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	exchangeOf(c).caller = caller
+}
+
+func (s *site) identify(r *http.Request) (domain.Caller, error) {
+	token, err := domain.BearerToken(authorization(r.Header))
+	if err != nil {
+		return domain.Caller{}, err
+	}
+	return s.tokens.Validate(r.Context(), token)
+}
+
+// authorization joins repeated headers, as their senders might have: two are
+// never one good token.
+func authorization(h http.Header) string {
+	switch values := h["Authorization"]; len(values) {
+	case 0:
+		return ""
+	case 1:
+		return values[0]
+	default:
+		return values[0] + ", " + values[1]
+	}
+}

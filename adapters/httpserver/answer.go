@@ -1,0 +1,138 @@
+package httpserver
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// stampLayout is UTC with microseconds and its offset spelled out.
+const stampLayout = "2006-01-02T15:04:05.000000-07:00"
+
+// fail answers an error, unless its cause is that the client has left: that is
+// noted as such and is nobody's error.
+func (s *site) fail(c *gin.Context, err error) {
+	if gone(c.Request.Context()) && !c.Writer.Written() {
+		c.Abort()
+		exchangeOf(c).status = statusClientGone
+		c.Status(statusClientGone)
+		return
+	}
+	s.answer(c, domain.As(err))
+}
+
+// answer is the one writer of errors. It ends the chain. An error that shows
+// when the answer has begun can only cut the connection, so that no client
+// takes a part for the whole.
+func (s *site) answer(c *gin.Context, e *domain.Error) {
+	c.Abort()
+	status := s.note(exchangeOf(c), e)
+	if c.Writer.Written() {
+		panic(http.ErrAbortHandler)
+	}
+	h := c.Writer.Header()
+	s.explain(h, e, status)
+	body := append(make([]byte, 0, 512), `{"error":`...)
+	body = s.appendError(body, exchangeOf(c).trail, e)
+	body = append(body, '}')
+	s.write(c, status, s.fixed.json, body)
+}
+
+// note records the error once: for the log line, the metric and the span.
+func (s *site) note(x *exchange, e *domain.Error) (status int) {
+	x.failure = e
+	s.observer.Observe(domain.RequestFailed{Endpoint: x.endpoint.template, Code: e.Code})
+	s.recordFailure(x, e)
+	if status = statusOf(e); status == 0 {
+		status = http.StatusInternalServerError
+	}
+	return status
+}
+
+// explain sets the headers that some statuses owe their client.
+func (s *site) explain(h http.Header, e *domain.Error, status int) {
+	if s.retiring.Load() {
+		h["Connection"] = s.fixed.close
+	}
+	switch status {
+	case http.StatusUnauthorized:
+		h.Set("WWW-Authenticate", challenge(e))
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		h.Set("Retry-After", strconv.Itoa(wholeSeconds(e.RetryAfter)))
+		return
+	case http.StatusUpgradeRequired:
+		h.Set("Upgrade", "websocket")
+		h.Add("Connection", "Upgrade")
+		h.Set("Sec-WebSocket-Version", "13")
+	}
+	if e.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(wholeSeconds(e.RetryAfter)))
+	}
+}
+
+// challenge is the WWW-Authenticate value of RFC 6750 section 3. It names no
+// error when there were no credentials at all.
+func challenge(e *domain.Error) string {
+	const realm = `Bearer realm="huleedu"`
+	switch e.Details["reason"] {
+	case "missing_authorization_header":
+		return realm
+	case "invalid_authorization_format":
+		return realm + `, error="invalid_request", error_description="` + e.Message + `"`
+	default:
+		return realm + `, error="invalid_token", error_description="` + e.Message + `"`
+	}
+}
+
+// wholeSeconds rounds up, at least to one.
+func wholeSeconds(d time.Duration) int { return max(int(math.Ceil(d.Seconds())), 1) }
+
+// appendError appends the object inside "error": always these keys, in this
+// order.
+func (s *site) appendError(b []byte, trail domain.Trail, e *domain.Error) []byte {
+	b = append(b, `{"code":"`...)
+	b = append(b, e.Code...)
+	b = append(b, `","message":`...)
+	b = appendQuoted(b, e.Message)
+	b = append(b, `,"correlation_id":"`...)
+	b = append(b, trail.Correlation...)
+	b = append(b, `","request_id":"`...)
+	b = append(b, trail.Request...)
+	b = append(b, `","service":"`...)
+	b = append(b, s.service...)
+	b = append(b, `","timestamp":"`...)
+	b = time.Now().UTC().AppendFormat(b, stampLayout)
+	b = append(b, `","details":`...)
+	return append(appendDetails(b, e.Details), '}')
+}
+
+// appendDetails appends an object whatever happens: details that cannot be
+// written are left out.
+func appendDetails(b []byte, details map[string]any) []byte {
+	if len(details) == 0 {
+		return append(b, `{}`...)
+	}
+	text, err := plainJSON(details)
+	if err != nil {
+		return append(b, `{}`...)
+	}
+	return append(b, text...)
+}
+
+// plainJSON encodes without escaping what only HTML minds.
+func plainJSON(v any) ([]byte, error) {
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, domain.Unknown(err).At("httpserver.plainJSON")
+	}
+	return bytes.TrimRight(out.Bytes(), "\n"), nil
+}

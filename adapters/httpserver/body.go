@@ -1,0 +1,75 @@
+package httpserver
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// readJSON reads a whole JSON body of at most limit bytes. A missing media
+// type is read as JSON; a compressed body is a wrong one.
+func readJSON(r *http.Request, limit int64) ([]byte, error) {
+	if !saysJSON(r.Header) {
+		return nil, &domain.Error{
+			Code: domain.InvalidRequest, Kind: domain.WrongMediaType,
+			Message: "Content-Type must be application/json", Op: "httpserver.readJSON",
+		}
+	}
+	if r.ContentLength > limit {
+		return nil, tooLarge(limit)
+	}
+	body, err := readAll(io.LimitReader(r.Body, limit+1), r.ContentLength)
+	switch {
+	case err != nil:
+		return nil, &domain.Error{
+			Code: domain.InvalidRequest, Message: "Request body could not be read",
+			Op: "httpserver.readJSON", Err: err,
+		}
+	case int64(len(body)) > limit:
+		return nil, tooLarge(limit)
+	default:
+		return body, nil
+	}
+}
+
+// readAll reads to the end into one piece of the announced size, if there is
+// one.
+func readAll(r io.Reader, announced int64) ([]byte, error) {
+	if announced < 0 {
+		return io.ReadAll(r)
+	}
+	body := make([]byte, announced)
+	n, err := io.ReadFull(r, body)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("read %d of %d bytes: %w", n, announced, err)
+	}
+	return body[:n], nil
+}
+
+func saysJSON(h http.Header) bool {
+	if coding := h.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		return false
+	}
+	declared := h.Get("Content-Type")
+	if declared == "" || declared == "application/json" {
+		return true
+	}
+	media, _, err := mime.ParseMediaType(declared)
+	if err != nil {
+		return false
+	}
+	return media == "application/json" ||
+		strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")
+}
+
+func tooLarge(limit int64) *domain.Error {
+	return &domain.Error{
+		Code: domain.ValidationError, Kind: domain.TooLarge, Message: "Request body too large",
+		Op: "httpserver.readJSON", Details: map[string]any{"limit_bytes": limit},
+	}
+}

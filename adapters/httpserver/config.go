@@ -1,0 +1,162 @@
+package httpserver
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// GatewayConfig says where the gateway listens and what it takes from clients.
+type GatewayConfig struct {
+	// Host is the address to listen on; empty means every interface.
+	Host string `env:"API_GATEWAY_HTTP_HOST" envDefault:"0.0.0.0"`
+	// Port is the TCP port to listen on; 0 takes a free one.
+	Port int `env:"API_GATEWAY_HTTP_PORT" envDefault:"4001"`
+	// Origins are the web origins whose pages may call the API; "*" means all,
+	// and is refused together with credentials and in production.
+	Origins []string `env:"API_GATEWAY_CORS_ORIGINS" envDefault:"[\"http://localhost:5173\",\"http://localhost:4173\",\"http://localhost:3000\"]"`
+	// Credentials lets pages send cookies and Authorization headers.
+	Credentials bool `env:"API_GATEWAY_CORS_ALLOW_CREDENTIALS" envDefault:"true"`
+	// Methods are what pages of other origins may use.
+	Methods []string `env:"API_GATEWAY_CORS_ALLOW_METHODS" envDefault:"[\"GET\",\"POST\",\"PUT\",\"PATCH\",\"DELETE\",\"OPTIONS\"]"`
+	// Headers are what pages of other origins may send; "*" allows what the
+	// page asks for.
+	Headers []string `env:"API_GATEWAY_CORS_ALLOW_HEADERS" envDefault:"[\"*\"]"`
+	// TrustedProxies is a comma list of CIDRs whose X-Forwarded-For is believed;
+	// empty believes nobody.
+	TrustedProxies string `env:"API_GATEWAY_TRUSTED_PROXIES"`
+	// MaxBodyBytes bounds a JSON body, in bytes.
+	MaxBodyBytes int64 `env:"API_GATEWAY_MAX_BODY_BYTES" envDefault:"1048576"`
+	// MaxHeaderBytes bounds the request line and headers together, in bytes.
+	MaxHeaderBytes int `env:"API_GATEWAY_MAX_HEADER_BYTES" envDefault:"32768"`
+	// HeaderTimeout bounds how long a client may take to send its headers.
+	HeaderTimeout time.Duration `env:"API_GATEWAY_HEADER_TIMEOUT" envDefault:"10s"`
+	// BodyTimeout bounds how long a client may take to send its whole request.
+	BodyTimeout time.Duration `env:"API_GATEWAY_BODY_TIMEOUT" envDefault:"30s"`
+	// AnswerTimeout bounds a request from its headers to the end of its answer;
+	// it must exceed what the services behind may take together.
+	AnswerTimeout time.Duration `env:"API_GATEWAY_ANSWER_TIMEOUT" envDefault:"90s"`
+	// IdleTimeout is how long a connection may wait for its next request.
+	IdleTimeout time.Duration `env:"API_GATEWAY_IDLE_TIMEOUT" envDefault:"120s"`
+	// Docs serves the API's description in production too; elsewhere it is
+	// always served.
+	Docs bool `env:"API_GATEWAY_DOCS" envDefault:"false"`
+}
+
+// Problems reports every value that cannot be used in the environment.
+func (c GatewayConfig) Problems(environment domain.Environment) []error {
+	const prefix = "API_GATEWAY_"
+	out := portProblems(prefix+"HTTP_PORT", c.Port)
+	out = append(out, c.policy().problems(prefix, environment)...)
+	if _, err := proxies(c.TrustedProxies); err != nil {
+		out = append(out, domain.Misconfigured(prefix+"TRUSTED_PROXIES", "is not a comma list of CIDRs").Because(err))
+	}
+	for _, bound := range []struct {
+		name  string
+		value int64
+	}{
+		{"MAX_BODY_BYTES", c.MaxBodyBytes},
+		{"MAX_HEADER_BYTES", int64(c.MaxHeaderBytes)},
+		{"HEADER_TIMEOUT", int64(c.HeaderTimeout)},
+		{"BODY_TIMEOUT", int64(c.BodyTimeout)},
+		{"ANSWER_TIMEOUT", int64(c.AnswerTimeout)},
+		{"IDLE_TIMEOUT", int64(c.IdleTimeout)},
+	} {
+		if bound.value <= 0 {
+			out = append(out, domain.Misconfigured(prefix+bound.name, "must be greater than zero"))
+		}
+	}
+	return out
+}
+
+func (c GatewayConfig) policy() corsSettings {
+	return corsSettings{c.Origins, c.Credentials, c.Methods, c.Headers}
+}
+
+// docs reports whether the API's description is served.
+func (c GatewayConfig) docs(e domain.Environment) bool { return c.Docs || e != domain.Production }
+
+// WebSocketConfig says where the notification service listens.
+type WebSocketConfig struct {
+	// Host is the address to listen on; empty means every interface.
+	Host string `env:"WEBSOCKET_HOST" envDefault:"0.0.0.0"`
+	// Port is the TCP port to listen on; 0 takes a free one.
+	Port int `env:"WEBSOCKET_PORT" envDefault:"8080"`
+	// Origins are the web origins whose pages may read the health answers; "*"
+	// means all, and is refused together with credentials and in production.
+	Origins []string `env:"CORS_ORIGINS" envDefault:"[\"http://localhost:5173\",\"http://localhost:4173\",\"http://localhost:3000\"]"`
+	// Credentials lets pages send cookies and Authorization headers.
+	Credentials bool `env:"CORS_ALLOW_CREDENTIALS" envDefault:"true"`
+	// Methods are what pages of other origins may use.
+	Methods []string `env:"CORS_ALLOW_METHODS" envDefault:"[\"GET\",\"POST\",\"PUT\",\"PATCH\",\"DELETE\",\"OPTIONS\"]"`
+	// Headers are what pages of other origins may send; "*" allows what the
+	// page asks for.
+	Headers []string `env:"CORS_ALLOW_HEADERS" envDefault:"[\"*\"]"`
+}
+
+// Problems reports every value that cannot be used in the environment.
+func (c WebSocketConfig) Problems(environment domain.Environment) []error {
+	return append(portProblems("WEBSOCKET_PORT", c.Port), c.policy().problems("", environment)...)
+}
+
+func (c WebSocketConfig) policy() corsSettings {
+	return corsSettings{c.Origins, c.Credentials, c.Methods, c.Headers}
+}
+
+// corsSettings are what both services can be told about other origins.
+type corsSettings struct {
+	origins     []string
+	credentials bool
+	methods     []string
+	headers     []string
+}
+
+func (c corsSettings) problems(prefix string, environment domain.Environment) []error {
+	var out []error
+	name := prefix + "CORS_ORIGINS"
+	if slices.Contains(c.origins, "*") {
+		if c.credentials {
+			out = append(out, domain.Misconfigured(name, "must not hold * while credentials are allowed"))
+		}
+		if environment == domain.Production {
+			out = append(out, domain.Misconfigured(name, "must not hold * in production"))
+		}
+	}
+	for _, origin := range c.origins {
+		if origin != "*" && !strings.Contains(origin, "://") {
+			out = append(out, domain.Misconfigured(name, "holds an origin without a scheme: "+strconv.Quote(origin)))
+		}
+	}
+	return out
+}
+
+func portProblems(name string, port int) []error {
+	if port < 0 || port > 65535 {
+		return []error{domain.Misconfigured(name, "must be a TCP port, 0-65535")}
+	}
+	return nil
+}
+
+// proxies splits and checks a comma list of CIDRs; a single address stands for
+// itself.
+func proxies(list string) ([]string, error) {
+	var out []string
+	for item := range strings.SplitSeq(list, ",") {
+		item = strings.TrimSpace(item)
+		if item == "" {
+			continue
+		}
+		if _, err := netip.ParseAddr(item); err != nil {
+			if _, _, err := net.ParseCIDR(item); err != nil {
+				return nil, domain.Unparsable("trusted proxies", err)
+			}
+		}
+		out = append(out, item)
+	}
+	return out, nil
+}

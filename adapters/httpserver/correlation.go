@@ -1,0 +1,46 @@
+package httpserver
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// trailOf takes the correlation id from the header, else from the query, else
+// makes one; the request id is always new. replaced says that the client sent
+// something that is no UUID.
+func trailOf(r *http.Request) (trail domain.Trail, replaced bool) {
+	sent := r.Header.Get("X-Correlation-ID")
+	if sent == "" && strings.Contains(r.URL.RawQuery, "correlation_id=") {
+		sent = r.URL.Query().Get("correlation_id")
+	}
+	id, ok := canonicalUUID(sent)
+	if !ok {
+		id = uuid.NewString()
+	}
+	return domain.Trail{Correlation: id, Request: uuid.NewString()}, sent != "" && !ok
+}
+
+// canonicalUUID accepts the spellings of a UUID: 32 hexadecimal digits, with
+// or without hyphens at their places, bare, in braces or as a URN, in any case.
+func canonicalUUID(s string) (string, bool) {
+	const urn = "urn:uuid:"
+	digits := s
+	switch {
+	case len(s) > len(urn) && strings.EqualFold(s[:len(urn)], urn):
+		digits = s[len(urn):]
+	case len(s) > 1 && s[0] == '{' && s[len(s)-1] == '}':
+		digits = s[1 : len(s)-1]
+	}
+	if len(digits) != 36 && len(digits) != 32 {
+		return "", false
+	}
+	id, err := uuid.Parse(digits)
+	if err != nil {
+		return "", false
+	}
+	return id.String(), true
+}

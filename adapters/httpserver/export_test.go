@@ -1,0 +1,24 @@
+package httpserver
+
+import (
+	"net/url"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// StatusOf is the table of statuses.
+func StatusOf(e *domain.Error) int { return statusOf(e) }
+
+// CanonicalUUID judges a client's correlation id.
+func CanonicalUUID(s string) (string, bool) { return canonicalUUID(s) }
+
+// PipelineRequest decodes a pipeline request's body.
+func PipelineRequest(body []byte, batch domain.BatchID) (domain.PipelineRequest, error) {
+	return pipelineRequest(body, batch)
+}
+
+// BatchQuery decodes a list request's query.
+func BatchQuery(values url.Values) (domain.BatchQuery, error) { return batchQuery(values) }
+
+// Crooked judges a path as it was sent.
+func Crooked(escaped string) bool { return crooked(escaped) }

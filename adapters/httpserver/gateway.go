@@ -1,0 +1,74 @@
+package httpserver
+
+import (
+	"log/slog"
+	"net/http"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/huleedu/edge/app"
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
+)
+
+// GatewayParts are what the gateway's server is made of. All are needed, save
+// those that say otherwise.
+type GatewayParts struct {
+	Config      GatewayConfig
+	Environment domain.Environment
+	Tokens      ports.TokenValidator
+	Batches     *app.Batches
+	Pipelines   *app.Pipelines
+	Readiness   *app.Readiness
+	Observer    ports.Observer
+	Tracing     trace.TracerProvider
+	Log         *slog.Logger
+	// Metrics answers scrapes; nil leaves out the route.
+	Metrics http.Handler
+	// Redis is nil while the gateway uses none.
+	Redis ports.HealthProbe
+	// Downstream are the services behind the gateway, Kafka included.
+	Downstream []ports.HealthProbe
+}
+
+// gateway holds the gateway's handlers.
+type gateway struct {
+	*site
+	GatewayParts
+	maxBody int64
+	// description is the API in OpenAPI, as JSON.
+	description []byte
+}
+
+// NewGateway binds the gateway's address and prepares its routes; nothing is
+// served yet. It returns CONFIGURATION_ERROR for settings that Problems would
+// report and INITIALIZATION_FAILED when the address cannot be bound.
+func NewGateway(parts GatewayParts) (*Server, error) {
+	for _, problem := range parts.Config.Problems(parts.Environment) {
+		return nil, problem
+	}
+	trusted, err := proxies(parts.Config.TrustedProxies)
+	if err != nil {
+		return nil, err
+	}
+	s := &site{
+		service: domain.GatewayService, log: parts.Log, observer: parts.Observer,
+		tracer: parts.Tracing.Tracer(scope), tokens: parts.Tokens, origins: newOriginPolicy(parts.Config.policy()),
+	}
+	if err := s.route(trusted); err != nil {
+		return nil, err
+	}
+	description, err := openAPIDocument()
+	if err != nil {
+		return nil, err
+	}
+	g := &gateway{site: s, GatewayParts: parts, maxBody: parts.Config.MaxBodyBytes, description: description}
+	if err := s.add(g.routes()); err != nil {
+		return nil, err
+	}
+	return listen(s, parts.Config.Host, parts.Config.Port, bounds{
+		headerBytes: parts.Config.MaxHeaderBytes,
+		header:      parts.Config.HeaderTimeout, body: parts.Config.BodyTimeout,
+		answer: parts.Config.AnswerTimeout, idle: parts.Config.IdleTimeout,
+	})
+}

@@ -1,0 +1,59 @@
+package httpserver
+
+import (
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// routes is everything that the gateway answers.
+func (g *gateway) routes() []row {
+	table := []row{
+		{http.MethodGet, "/healthz", Anyone, LimitNone, g.health},
+		{http.MethodGet, "/readyz", Anyone, LimitNone, g.ready},
+		{http.MethodGet, "/v1/batches", User, LimitQueries, g.listBatches},
+		{http.MethodGet, "/v1/batches/{batch_id}/status", User, LimitQueries, g.batchStatus},
+		{http.MethodPost, "/v1/batches/{batch_id}/pipelines", User, LimitCommands, g.startPipeline},
+	}
+	if g.Metrics != nil {
+		table = append(table, row{http.MethodGet, "/metrics", Anyone, LimitNone, mounted(g.Metrics)})
+	}
+	if g.Environment != domain.Production {
+		table = append(table,
+			row{http.MethodGet, "/v1/test/no-auth", Anyone, LimitDefault, g.tryAnonymous},
+			row{http.MethodGet, "/v1/test/with-auth", User, LimitDefault, g.tryIdentified})
+	}
+	if g.Config.docs(g.Environment) {
+		table = append(table,
+			row{http.MethodGet, "/openapi.json", Anyone, LimitNone, g.openAPI},
+			row{http.MethodGet, "/docs", Anyone, LimitNone, g.docsPage},
+			row{http.MethodGet, "/docs/page.js", Anyone, LimitNone, g.docsScript},
+			row{http.MethodGet, "/redoc", Anyone, LimitNone, g.docsPage})
+	}
+	return table
+}
+
+// mounted lets a standard handler answer a route.
+func mounted(h http.Handler) handler {
+	return func(c *gin.Context) error {
+		h.ServeHTTP(c.Writer, c.Request)
+		return nil
+	}
+}
+
+// tryAnonymous shows a developer that the gateway answers.
+func (g *gateway) tryAnonymous(c *gin.Context) error {
+	return g.encode(c, message{"Success - no auth required"})
+}
+
+// tryIdentified shows a developer that a token is good.
+func (g *gateway) tryIdentified(c *gin.Context) error {
+	user := string(exchangeOf(c).caller.User)
+	return g.encode(c, message{"Success - authenticated as " + user})
+}
+
+type message struct {
+	Message string `json:"message"`
+}

@@ -1,0 +1,123 @@
+package httpserver
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// preflightAge is how long a browser may remember a preflight, in seconds.
+const preflightAge = "600"
+
+// originPolicy says what pages of other origins may do (the Fetch standard's
+// CORS protocol). The header values are shared by all answers.
+type originPolicy struct {
+	everyone bool
+	known    map[string]struct{}
+	permits  []string
+	mirror   bool
+	star     []string
+	vary     []string
+	yes      []string
+	exposed  []string
+	methods  []string
+	headers  []string
+	maxAge   []string
+	varyMore []string
+}
+
+func newOriginPolicy(c corsSettings) *originPolicy {
+	p := &originPolicy{
+		everyone: slices.Contains(c.origins, "*"),
+		known:    make(map[string]struct{}, len(c.origins)),
+		permits:  c.methods,
+		mirror:   slices.Contains(c.headers, "*"),
+		star:     []string{"*"},
+		vary:     []string{"Origin"},
+		exposed:  []string{exposedHeaders()},
+		methods:  []string{strings.Join(c.methods, ", ")},
+		headers:  []string{strings.Join(c.headers, ", ")},
+		maxAge:   []string{preflightAge},
+		varyMore: []string{"Origin, Access-Control-Request-Method, Access-Control-Request-Headers"},
+	}
+	if c.credentials {
+		p.yes = []string{"true"}
+	}
+	for _, origin := range c.origins {
+		p.known[origin] = struct{}{}
+	}
+	return p
+}
+
+func (p *originPolicy) allows(origin string) bool {
+	_, ok := p.known[origin]
+	return ok || p.everyone
+}
+
+// allowsMethod: HEAD needs no permission of its own, it is GET without a body.
+func (p *originPolicy) allowsMethod(method string) bool {
+	return method == http.MethodHead || slices.Contains(p.permits, method)
+}
+
+// admit marks an answer as readable by the origin's pages.
+func (p *originPolicy) admit(h http.Header, origin string) {
+	if p.everyone {
+		h["Access-Control-Allow-Origin"] = p.star
+	} else {
+		h["Access-Control-Allow-Origin"] = []string{origin}
+	}
+	if p.yes != nil {
+		h["Access-Control-Allow-Credentials"] = p.yes
+	}
+	h["Access-Control-Expose-Headers"] = p.exposed
+}
+
+// preflight fills the answer to a browser's question before a request.
+func (p *originPolicy) preflight(h, asked http.Header) {
+	h["Vary"] = p.varyMore
+	h["Access-Control-Allow-Methods"] = p.methods
+	h["Access-Control-Max-Age"] = p.maxAge
+	if !p.mirror {
+		h["Access-Control-Allow-Headers"] = p.headers
+	} else if names := asked["Access-Control-Request-Headers"]; len(names) > 0 {
+		h["Access-Control-Allow-Headers"] = names
+	}
+}
+
+// allowOrigin answers preflights and marks other answers for the pages that
+// may read them. A request from elsewhere is served: its page cannot read the
+// answer.
+func (s *site) allowOrigin(c *gin.Context) {
+	p, h := s.origins, c.Writer.Header()
+	if !p.everyone {
+		h["Vary"] = p.vary
+	}
+	origin := c.Request.Header.Get("Origin")
+	if origin == "" {
+		return
+	}
+	allowed := p.allows(origin)
+	if allowed {
+		p.admit(h, origin)
+	}
+	method := c.Request.Header.Get("Access-Control-Request-Method")
+	if c.Request.Method != http.MethodOptions || method == "" {
+		return
+	}
+	h.Del("Allow")
+	switch {
+	case !allowed:
+		s.fail(c, &domain.Error{Code: domain.InvalidRequest, Message: "Disallowed CORS origin"})
+	case !p.allowsMethod(method):
+		s.fail(c, &domain.Error{Code: domain.InvalidRequest, Message: "Disallowed CORS method"})
+	default:
+		p.preflight(h, c.Request.Header)
+		c.Abort()
+		c.Status(http.StatusNoContent)
+		c.Writer.WriteHeaderNow()
+	}
+}

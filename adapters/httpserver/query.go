@@ -1,0 +1,68 @@
+package httpserver
+
+import (
+	"encoding/json"
+	"math"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// Bounds of a page, in batches.
+const (
+	defaultPage = 20
+	maxPage     = 100
+)
+
+// batchQuery reads which page of which batches is asked for. A number that is
+// none breaks the schema; an unknown status breaks a rule.
+func batchQuery(values url.Values) (domain.BatchQuery, error) {
+	var broken violations
+	q := domain.BatchQuery{
+		Limit:  broken.number(values, "limit", span{defaultPage, 1, maxPage}),
+		Offset: broken.number(values, "offset", span{0, 0, math.MaxInt32}),
+	}
+	if err := broken.err(); err != nil {
+		return domain.BatchQuery{}, err
+	}
+	if given := values["status"]; len(given) > 0 {
+		q.Status = domain.ClientStatus(strings.TrimSpace(given[len(given)-1]))
+		if !slices.Contains(domain.ClientStatuses(), q.Status) {
+			return domain.BatchQuery{}, domain.Invalid("status", string(q.Status), statuses(), "Invalid batch status")
+		}
+	}
+	return q, nil
+}
+
+// span is what a number is when it is absent and where it must lie.
+type span struct{ otherwise, least, most int }
+
+// number reads an optional whole number; of several the last counts.
+func (v *violations) number(values url.Values, key string, s span) int {
+	given := values[key]
+	if len(given) == 0 {
+		return s.otherwise
+	}
+	text := given[len(given)-1]
+	at := []any{"query", key}
+	raw, _ := json.Marshal(text)
+	n, err := strconv.Atoi(strings.TrimSpace(text))
+	switch {
+	case err != nil:
+		v.add("int_parsing", at, "Input should be a valid integer, unable to parse string as an integer", raw)
+	case n < s.least:
+		v.add("greater_than_equal", at, "Input should be greater than or equal to "+strconv.Itoa(s.least), raw).
+			Ctx = map[string]any{"ge": s.least}
+	case n > s.most:
+		v.add("less_than_equal", at, "Input should be less than or equal to "+strconv.Itoa(s.most), raw).
+			Ctx = map[string]any{"le": s.most}
+	}
+	return n
+}
+
+func statuses() string {
+	return strings.Join(words(domain.ClientStatuses()), ", ")
+}

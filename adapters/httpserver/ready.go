@@ -1,0 +1,54 @@
+package httpserver
+
+import (
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/huleedu/edge/app"
+	"github.com/huleedu/edge/domain"
+)
+
+// state is how a dependency does, in words fit for the public.
+type state struct {
+	Status domain.Condition `json:"status"`
+	Note   string           `json:"note"`
+}
+
+// readiness tells a load balancer whether to send traffic here. A node that
+// is not ready answers with the standard error.
+func (s *site) readiness(c *gin.Context, r *app.Readiness) error {
+	report := r.Check(c.Request.Context())
+	parts := make(map[string]state, len(report.Parts))
+	status := "ready"
+	for _, p := range report.Parts {
+		parts[p.Name] = state{p.Condition, p.Note}
+		if p.Condition != domain.Healthy {
+			status = string(domain.Degraded)
+		}
+	}
+	if !report.Ready {
+		return notReady(s.service, report.Phase, parts)
+	}
+	return s.encode(c, struct {
+		Service      domain.Service   `json:"service"`
+		Status       string           `json:"status"`
+		Dependencies map[string]state `json:"dependencies"`
+	}{s.service, status, parts})
+}
+
+func notReady(service domain.Service, phase app.Phase, parts map[string]state) *domain.Error {
+	e := domain.Unavailable(string(service), time.Second)
+	switch phase {
+	case app.Starting:
+		e.Message, e.Details["phase"] = "Service is starting", "starting"
+	case app.Draining:
+		e.Message, e.Details["phase"] = "Service is draining", "draining"
+	case app.Serving:
+		e.Message, e.Details["phase"] = "Service cannot do its work", "serving"
+	}
+	if len(parts) > 0 {
+		e.Details["dependencies"] = parts
+	}
+	return e
+}

@@ -1,0 +1,78 @@
+package httpserver
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// selfMeasured is the size, in bytes, up to which net/http finds the
+// Content-Length by itself.
+const selfMeasured = 2048
+
+// write sends an answer made of parts, with its length. A client that does
+// not take it is its own affair.
+func (s *site) write(c *gin.Context, status int, contentType []string, parts ...[]byte) {
+	size := 0
+	for _, p := range parts {
+		size += len(p)
+	}
+	h := c.Writer.Header()
+	h["Content-Type"] = contentType
+	if size > selfMeasured || c.Request.Method == http.MethodHead {
+		h["Content-Length"] = []string{strconv.Itoa(size)}
+	}
+	c.Status(status)
+	c.Writer.WriteHeaderNow()
+	for _, p := range parts {
+		if _, err := c.Writer.Write(p); err != nil {
+			return
+		}
+	}
+}
+
+// encode sends a value as JSON with 200, for answers that are not asked for often.
+func (s *site) encode(c *gin.Context, v any) error {
+	body, err := plainJSON(v)
+	if err != nil {
+		return err
+	}
+	s.write(c, http.StatusOK, s.fixed.json, body)
+	return nil
+}
+
+// pass hands another service's own refusal to the client.
+func (s *site) pass(c *gin.Context, r *domain.Refusal) {
+	contentType := s.fixed.json
+	if r.ContentType != "" {
+		contentType = []string{r.ContentType}
+	}
+	s.write(c, r.Status, contentType, r.Body)
+}
+
+// appendQuoted appends a JSON string.
+func appendQuoted(b []byte, text string) []byte {
+	if plainText(text) {
+		b = append(b, '"')
+		b = append(b, text...)
+		return append(b, '"')
+	}
+	quoted, err := plainJSON(text)
+	if err != nil { // a string always encodes
+		return append(b, `""`...)
+	}
+	return append(b, quoted...)
+}
+
+// plainText reports whether a JSON string may hold the text as it is.
+func plainText(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}

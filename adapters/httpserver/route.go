@@ -1,0 +1,99 @@
+package httpserver
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// Caller says who may use a route. A route without one is refused at start.
+type Caller string
+
+// The callers.
+const (
+	// Anyone needs no credentials.
+	Anyone Caller = "anyone"
+	// User needs a valid token.
+	User Caller = "user"
+)
+
+// LimitClass says which of a caller's rate limits a route counts against. A
+// route without one is refused at start.
+type LimitClass string
+
+// The limit classes.
+const (
+	LimitNone     LimitClass = "none"
+	LimitDefault  LimitClass = "default"
+	LimitCommands LimitClass = "commands"
+	LimitUploads  LimitClass = "uploads"
+	LimitQueries  LimitClass = "queries"
+)
+
+// Route is one operation that a server answers.
+type Route struct {
+	// Method is an HTTP method; every GET stands once more as HEAD.
+	Method string
+	// Path is the route's template, its variables in braces.
+	Path string
+	// Caller is who may use it.
+	Caller Caller
+	// Limit is the class it is counted in.
+	Limit LimitClass
+}
+
+// handler answers a request or returns why it cannot. Having written anything,
+// it returns nil, or an error that cuts the connection.
+type handler func(c *gin.Context) error
+
+// row is a line of a service's route table.
+type row struct {
+	method string
+	path   string
+	caller Caller
+	limit  LimitClass
+	handle handler
+}
+
+// add registers the rows of a table, each GET once more as HEAD.
+func (s *site) add(table []row) error {
+	for _, r := range table {
+		if !r.stated() {
+			return domain.NotStarted("route "+r.method+" "+r.path, nil)
+		}
+		s.mount(r)
+		if r.method == http.MethodGet {
+			r.method = http.MethodHead
+			s.mount(r)
+		}
+	}
+	return nil
+}
+
+func (s *site) mount(r row) {
+	s.listed = append(s.listed, Route{Method: r.method, Path: r.path, Caller: r.caller, Limit: r.limit})
+	s.engine.Handle(r.method, pattern(r.path), s.chain(r)...)
+}
+
+// stated reports whether the row says all that a route must say.
+func (r row) stated() bool {
+	switch r.caller {
+	case Anyone, User:
+	default:
+		return false
+	}
+	switch r.limit {
+	case LimitNone, LimitDefault, LimitCommands, LimitUploads, LimitQueries:
+	default:
+		return false
+	}
+	return r.handle != nil
+}
+
+// pattern writes a template the router's way: {batch_id} becomes :batch_id.
+func pattern(template string) string {
+	return strings.NewReplacer("{", ":", "}", "").Replace(template)
+}

@@ -1,0 +1,132 @@
+package httpserver
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// Bounds of the request's fields, in characters.
+const (
+	maxBatchID      = 255
+	maxRetryReason  = 500
+	maxAssignmentID = 100
+)
+
+// pipelineRequest reads the body of a pipeline request for the batch that the
+// path names. Every broken rule of the schema is reported at once.
+func pipelineRequest(body []byte, batch domain.BatchID) (domain.PipelineRequest, error) {
+	var broken violations
+	o, ok := bodyObject(body, &broken)
+	if !ok {
+		return domain.PipelineRequest{}, broken.err()
+	}
+	named := o.text("batch_id", 1, maxBatchID)
+	r := domain.PipelineRequest{
+		Batch:       batch,
+		Pipeline:    domain.Pipeline(o.word("requested_pipeline", words(domain.Pipelines()))),
+		IsRetry:     o.flag("is_retry"),
+		RetryReason: o.text("retry_reason", 0, maxRetryReason),
+		Prompt:      o.prompt("prompt_payload"),
+	}
+	if err := broken.err(); err != nil {
+		return domain.PipelineRequest{}, err
+	}
+	if named != nil && *named != string(batch) {
+		return domain.PipelineRequest{}, domain.Invalid("batch_id", *named, string(batch),
+			"Batch ID in path must match batch ID in request body")
+	}
+	return r, nil
+}
+
+// words turns named strings into plain ones.
+func words[T ~string](named []T) []string {
+	out := make([]string, 0, len(named))
+	for _, w := range named {
+		out = append(out, string(w))
+	}
+	return out
+}
+
+// prompt reads an optional prompt: an assignment or a reference, not both and
+// not none.
+func (o object) prompt(key string) *domain.PromptPayload {
+	raw := o.value(key)
+	if raw == nil {
+		return nil
+	}
+	p, ok := nested(raw, o.path(key), o.broken)
+	if !ok {
+		return nil
+	}
+	if (p.value("assignment_id") == nil) == (p.value("cms_prompt_ref") == nil) {
+		o.broken.rule(p.at, "exactly one of assignment_id and cms_prompt_ref must be given")
+		return nil
+	}
+	return &domain.PromptPayload{
+		AssignmentID: p.text("assignment_id", 1, maxAssignmentID),
+		CMSPromptRef: p.reference("cms_prompt_ref"),
+	}
+}
+
+// reference reads an optional reference to stored content.
+func (o object) reference(key string) *domain.PromptRef {
+	raw := o.value(key)
+	if raw == nil {
+		return nil
+	}
+	ref, ok := nested(raw, o.path(key), o.broken)
+	if !ok {
+		return nil
+	}
+	inner, there := ref.members["references"]
+	if !there {
+		o.broken.missing(ref.path("references"))
+		return nil
+	}
+	byType, ok := nested(inner, ref.path("references"), o.broken)
+	if !ok {
+		return nil
+	}
+	out := map[string]map[string]string{}
+	for _, kind := range slices.Sorted(maps.Keys(byType.members)) {
+		if !slices.Contains(contentTypes(), kind) {
+			name, _ := json.Marshal(kind)
+			o.broken.noneOf(byType.path(kind, "[key]"), name, contentTypes())
+			continue
+		}
+		out[kind] = byType.pairs(kind)
+	}
+	return &domain.PromptRef{References: out}
+}
+
+// pairs reads a member that is an object of strings.
+func (o object) pairs(key string) map[string]string {
+	p, ok := nested(o.members[key], o.path(key), o.broken)
+	if !ok {
+		return nil
+	}
+	out := make(map[string]string, len(p.members))
+	for _, name := range slices.Sorted(maps.Keys(p.members)) {
+		var text string
+		if raw := p.members[name]; raw[0] != '"' || json.Unmarshal(raw, &text) != nil {
+			o.broken.notText(p.path(name), raw)
+			continue
+		}
+		out[name] = strings.TrimSpace(text)
+	}
+	return out
+}
+
+// contentTypes are what stored content can be.
+func contentTypes() []string {
+	return []string{
+		"original_essay", "corrected_text", "processing_log", "nlp_metrics_json",
+		"student_facing_ai_feedback_text", "ai_editor_revision_text", "ai_detailed_analysis_json",
+		"grammar_analysis_json", "cj_results_json", "raw_upload_blob", "extracted_plaintext",
+		"student_prompt_text",
+	}
+}

@@ -1,0 +1,86 @@
+package httpserver
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// Server is one service's HTTP server. It holds its port from the start and
+// serves once Serve is called.
+type Server struct {
+	site     *site
+	http     *http.Server
+	listener net.Listener
+}
+
+// bounds are what one connection may take, in bytes and time.
+type bounds struct {
+	headerBytes                int
+	header, body, answer, idle time.Duration
+}
+
+// listen binds the address and wraps the site in a server.
+func listen(s *site, host string, port int, b bounds) (*Server, error) {
+	var lc net.ListenConfig
+	listener, err := lc.Listen(context.Background(), "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+	if err != nil {
+		return nil, domain.NotStarted("http server", err).At("httpserver.listen")
+	}
+	return &Server{site: s, listener: listener, http: &http.Server{
+		Handler:           s.engine,
+		MaxHeaderBytes:    b.headerBytes,
+		ReadHeaderTimeout: b.header,
+		ReadTimeout:       b.body,
+		WriteTimeout:      b.answer,
+		IdleTimeout:       b.idle,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	}}, nil
+}
+
+// Addr is the address that is bound, host:port.
+func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// Routes lists what the server answers, in the order of registration.
+func (s *Server) Routes() []Route { return slices.Clone(s.site.listed) }
+
+// Serve answers requests until Shutdown begins; it then returns nil while
+// Shutdown still waits for requests in flight. It is called at most once.
+func (s *Server) Serve() error {
+	if err := s.http.Serve(s.listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
+		return domain.Unknown(err).At("httpserver.Serve")
+	}
+	return nil
+}
+
+// Retire makes every answer from now on ask its client to connect anew, and so
+// to another node. Requests are served as before and idle connections stay,
+// because closing one can meet a request that is on its way.
+func (s *Server) Retire() { s.site.retiring.Store(true) }
+
+// Shutdown stops listening and waits for the requests in flight. When ctx ends
+// first they are cut and a TIMEOUT is returned. Connections that switched
+// protocols are not waited for. It may be called more than once, and without
+// Serve.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.Retire()
+	err := s.http.Shutdown(ctx)
+	if closed := s.listener.Close(); closed != nil && !errors.Is(closed, net.ErrClosed) {
+		err = errors.Join(err, closed)
+	}
+	if err == nil {
+		return nil
+	}
+	err = errors.Join(err, s.http.Close())
+	if ctx.Err() != nil {
+		return (&domain.Error{Code: domain.Timeout, Message: "Requests in flight were cut short", Err: err}).At("httpserver.Shutdown")
+	}
+	return domain.Unknown(err).At("httpserver.Shutdown")
+}

@@ -1,0 +1,42 @@
+package httpserver
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// errPanic is the private cause of an answer that ended in a panic.
+var errPanic = errors.New("panic")
+
+// shield turns a panic into the standard answer. The deliberate one that cuts
+// a connection passes.
+func (s *site) shield(c *gin.Context) {
+	defer func() {
+		value := recover()
+		if value == nil {
+			return
+		}
+		if err, ok := value.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+			panic(value)
+		}
+		exchangeOf(c).stack = debug.Stack()
+		s.answer(c, panicked(value))
+	}()
+	c.Next()
+}
+
+func panicked(value any) *domain.Error {
+	cause := fmt.Errorf("%w: %v", errPanic, value)
+	if err, ok := value.(error); ok {
+		cause = fmt.Errorf("%w: %w", errPanic, err)
+	}
+	e := domain.Unknown(cause)
+	e.Details = map[string]any{"error_type": fmt.Sprintf("%T", value)}
+	return e
+}

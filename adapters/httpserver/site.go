@@ -1,0 +1,73 @@
+package httpserver
+
+import (
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/gin-gonic/gin"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
+)
+
+// scope names this package's spans.
+const scope = "github.com/huleedu/edge/adapters/httpserver"
+
+// site is what all routes of one service share. It does not change once the
+// server is built, save for retiring.
+type site struct {
+	service  domain.Service
+	log      *slog.Logger
+	observer ports.Observer
+	tracer   trace.Tracer
+	// tokens is nil where no route needs a caller.
+	tokens  ports.TokenValidator
+	origins *originPolicy
+
+	// retiring asks clients to connect anew elsewhere.
+	retiring atomic.Bool
+
+	engine *gin.Engine
+	listed []Route
+	fixed  fixedHeaders
+}
+
+// route prepares the router. Paths are matched as they were sent, so that an
+// encoded slash never becomes a separator, and nothing is redirected.
+func (s *site) route(trusted []string) error {
+	gin.SetMode(gin.ReleaseMode)
+	e := gin.New()
+	e.UseRawPath = true
+	e.UseEscapedPath = true
+	e.UnescapePathValues = false // gin reads + as a space; see pathValue
+	e.RedirectTrailingSlash = false
+	e.RedirectFixedPath = false
+	e.HandleMethodNotAllowed = true
+	if err := e.SetTrustedProxies(trusted); err != nil {
+		return domain.Misconfigured("TRUSTED_PROXIES", "is not a list of CIDRs").Because(err)
+	}
+	s.engine = e
+	s.fixed = newFixedHeaders()
+	e.NoRoute(s.chain(row{caller: Anyone, handle: noRoute})...)
+	e.NoMethod(s.chain(row{caller: Anyone, handle: noMethod})...)
+	return nil
+}
+
+func noRoute(c *gin.Context) error {
+	return &domain.Error{
+		Code: domain.ResourceNotFound, Message: "Route not found",
+		Details: map[string]any{"resource_type": "route", "resource_id": clip(c.Request.URL.EscapedPath())},
+	}
+}
+
+func noMethod(*gin.Context) error {
+	return &domain.Error{Code: domain.InvalidRequest, Kind: domain.WrongMethod, Message: "Method not allowed"}
+}
+
+// clip bounds what an answer or a log line repeats of a client's words, in
+// bytes of ASCII.
+func clip(escaped string) string {
+	const limit = 100
+	return escaped[:min(len(escaped), limit)]
+}

@@ -1,0 +1,85 @@
+package httpserver
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// upgrade hands the connection over. Whatever is refused before the switch is
+// answered like any other error.
+func (w *sockets) upgrade(c *gin.Context) error {
+	if c.Request.Method != http.MethodGet {
+		return upgradeRequired()
+	}
+	if err := w.Upgrade(c.Writer, c.Request); err != nil {
+		return err
+	}
+	exchangeOf(c).status = http.StatusSwitchingProtocols
+	return nil
+}
+
+func upgradeRequired() *domain.Error {
+	return &domain.Error{
+		Code: domain.InvalidRequest, Kind: domain.UpgradeRequired,
+		Message: "This endpoint speaks the WebSocket protocol",
+	}
+}
+
+// socketsAlive is the body of /healthz.
+type socketsAlive struct {
+	Service     domain.Service     `json:"service"`
+	Status      domain.Condition   `json:"status"`
+	Message     string             `json:"message"`
+	Environment domain.Environment `json:"environment"`
+	Timestamp   string             `json:"timestamp"`
+	Uptime      int64              `json:"uptime_seconds"`
+}
+
+// health says that the process lives.
+func (w *sockets) health(c *gin.Context) error {
+	return w.encode(c, socketsAlive{
+		Service: domain.WebSocketService, Status: domain.Healthy, Message: "WebSocket Service is healthy",
+		Environment: w.Environment, Timestamp: time.Now().UTC().Format(stampLayout),
+		Uptime: int64(time.Since(w.born).Seconds()),
+	})
+}
+
+// redisHealth says how Redis does. Its failure has a body of its own around
+// the standard error.
+func (w *sockets) redisHealth(c *gin.Context) error {
+	h := w.Redis.Health(c.Request.Context())
+	if h.Condition == domain.Unhealthy {
+		w.redisDown(c, domain.Unreachable("redis", h.Err).At("httpserver.redisHealth"))
+		return nil
+	}
+	return w.encode(c, struct {
+		Service string           `json:"service"`
+		Status  domain.Condition `json:"status"`
+		URL     string           `json:"url"`
+	}{"redis", h.Condition, w.RedisAddress})
+}
+
+func (w *sockets) redisDown(c *gin.Context, e *domain.Error) {
+	x := exchangeOf(c)
+	status := w.note(x, e)
+	w.explain(c.Writer.Header(), e, status)
+	body := []byte(`{"service":"redis","status":"unhealthy","error":`)
+	body = append(w.appendError(body, x.trail, e), '}')
+	w.write(c, status, w.fixed.json, body)
+}
+
+// socketHealth counts this node's sockets.
+func (w *sockets) socketHealth(c *gin.Context) error {
+	return w.encode(c, struct {
+		Service string           `json:"service"`
+		Status  domain.Condition `json:"status"`
+		Total   int              `json:"total_connections"`
+		PerUser int              `json:"max_connections_per_user"`
+	}{"websocket_manager", domain.Healthy, w.Sockets.Total(), w.SocketsPerUser})
+}
+
+func (w *sockets) ready(c *gin.Context) error { return w.readiness(c, w.Readiness) }

@@ -1,0 +1,93 @@
+package httpserver_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/adapters/httpserver"
+	"github.com/huleedu/edge/domain"
+)
+
+// table is the contract's own: status -> codes.
+func table() map[int][]domain.Code {
+	return map[int][]domain.Code{
+		400: {"VALIDATION_ERROR", "MISSING_REQUIRED_FIELD", "INVALID_REQUEST", "PARSING_ERROR"},
+		401: {"AUTHENTICATION_ERROR", "INVALID_API_KEY"},
+		403: {"AUTHORIZATION_ERROR"},
+		404: {"RESOURCE_NOT_FOUND"},
+		202: {"REQUEST_QUEUED"},
+		429: {"RATE_LIMIT", "QUOTA_EXCEEDED"},
+		500: {"UNKNOWN_ERROR", "CONFIGURATION_ERROR", "INVALID_CONFIGURATION", "PROCESSING_ERROR", "INITIALIZATION_FAILED"},
+		502: {
+			"EXTERNAL_SERVICE_ERROR", "INVALID_RESPONSE", "CONTENT_SERVICE_ERROR", "SPELLCHECK_SERVICE_ERROR",
+			"NLP_SERVICE_ERROR", "AI_FEEDBACK_SERVICE_ERROR", "CJ_ASSESSMENT_SERVICE_ERROR", "LLM_PROVIDER_SERVICE_ERROR",
+		},
+		503: {"CONNECTION_ERROR", "SERVICE_UNAVAILABLE", "CIRCUIT_BREAKER_OPEN", "KAFKA_PUBLISH_ERROR"},
+		504: {"TIMEOUT"},
+	}
+}
+
+func TestEveryCodeHasTheContractsStatus(t *testing.T) {
+	t.Parallel()
+	seen := 0
+	for status, codes := range table() {
+		for _, code := range codes {
+			assert.Equal(t, status, httpserver.StatusOf(&domain.Error{Code: code}), code)
+			seen++
+		}
+	}
+	require.Len(t, domain.Codes(), seen)
+	for _, code := range domain.Codes() {
+		assert.NotZero(t, httpserver.StatusOf(&domain.Error{Code: code}), code)
+	}
+	assert.Zero(t, httpserver.StatusOf(&domain.Error{Code: "NEW_CODE"}))
+}
+
+func TestKindDecidesBeforeCode(t *testing.T) {
+	t.Parallel()
+	for kind, status := range map[domain.Kind]int{
+		domain.Plain: 400, domain.BrokenSchema: 422, domain.Conflict: 409, domain.TooLarge: 413,
+		domain.WrongMethod: 405, domain.WrongMediaType: 415, domain.UpgradeRequired: 426,
+	} {
+		assert.Equal(t, status, httpserver.StatusOf(&domain.Error{Code: domain.InvalidRequest, Kind: kind}))
+	}
+}
+
+// TestEveryCodeOnTheWire lets the platform fail with each code in turn.
+func TestEveryCodeOnTheWire(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for status, codes := range table() {
+		for _, code := range codes {
+			w.platform.Fail(&domain.Error{Code: code, Message: `a "message"`, Details: map[string]any{"k": "<v>"}})
+			r := call(t, http.MethodGet, w.base+"/v1/batches/b1/status", "", "Authorization: Bearer u1")
+			require.Equal(t, status, r.StatusCode, code)
+			f := standard(t, r, domain.GatewayService)
+			assert.Equal(t, string(code), f.Code)
+			assert.Equal(t, `a "message"`, f.Message)
+			assert.Equal(t, map[string]any{"k": "<v>"}, f.Details)
+			assert.Equal(t, status == 429 || status == 503, r.Header.Get("Retry-After") == "1", code)
+			assert.Equal(t, status == 401, r.Header.Get("WWW-Authenticate") != "", code)
+		}
+	}
+}
+
+func TestUnknownErrorsHideTheirCause(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, err := range []error{assert.AnError, &domain.Error{Code: "NEW_CODE", Message: "m"}} {
+		w.platform.Fail(err)
+		r := call(t, http.MethodGet, w.base+"/v1/batches", "", "Authorization: Bearer u1")
+		require.Equal(t, 500, r.StatusCode)
+		standard(t, r, domain.GatewayService)
+		assert.NotContains(t, r.body, assert.AnError.Error())
+	}
+	w.platform.Fail(assert.AnError)
+	f := standard(t, call(t, http.MethodGet, w.base+"/v1/batches", "", "Authorization: Bearer u1"), domain.GatewayService)
+	assert.Equal(t, "An unexpected error occurred", f.Message)
+	assert.Equal(t, map[string]any{"error_type": "*errors.errorString"}, f.Details)
+	assert.Contains(t, w.log.String(), assert.AnError.Error(), "the log knows the cause")
+}

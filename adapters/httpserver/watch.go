@@ -1,0 +1,77 @@
+package httpserver
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// watch counts the request, ends its span and writes its one line of the log,
+// however the request ends.
+func (s *site) watch(c *gin.Context) {
+	s.observer.Observe(domain.RequestStarted{})
+	defer s.conclude(c, exchangeOf(c))
+	c.Next()
+}
+
+func (s *site) conclude(c *gin.Context, x *exchange) {
+	status, took := x.status, time.Since(x.started)
+	if status == 0 {
+		status = c.Writer.Status()
+	}
+	closeSpan(x, status)
+	method := x.endpoint.label(c.Request.Method)
+	s.observer.Observe(domain.RequestServed{Method: method, Endpoint: x.endpoint.template, Status: status, Took: took})
+	level := x.level(status)
+	if ctx := c.Request.Context(); s.log.Enabled(ctx, level) {
+		s.log.LogAttrs(ctx, level, "request", x.attributes(c, method, status, took)...)
+	}
+}
+
+// level says how loud the line is: our own failures are errors, probes are
+// whispers.
+func (x *exchange) level(status int) slog.Level {
+	switch {
+	case status >= http.StatusInternalServerError && x.failure != nil:
+		return slog.LevelError
+	case x.endpoint.quiet:
+		return slog.LevelDebug
+	default:
+		return slog.LevelInfo
+	}
+}
+
+// attributes are the line's facts. The query is left out: it may hold a token.
+// Correlation and trace ids are in the context, for the logger to add.
+func (x *exchange) attributes(c *gin.Context, method string, status int, took time.Duration) []slog.Attr {
+	out := make([]slog.Attr, 0, 12)
+	out = append(out,
+		slog.String("method", method),
+		slog.String("endpoint", x.endpoint.template),
+		slog.String("path", clip(c.Request.URL.EscapedPath())),
+		slog.Int("status", status),
+		slog.Duration("took", took),
+		slog.Int("bytes", max(c.Writer.Size(), 0)),
+	)
+	if x.caller.User != "" {
+		out = append(out, slog.String("user_id", string(x.caller.User)))
+	}
+	if x.replaced {
+		out = append(out, slog.Bool("correlation_id_replaced", true))
+	}
+	if x.failure != nil {
+		out = append(out, slog.String("error_code", string(x.failure.Code)), slog.String("error", x.failure.Error()))
+	}
+	if x.stack != nil {
+		out = append(out, slog.String("stack", string(x.stack)))
+	}
+	return out
+}
+
+// gone reports whether the client left before its answer.
+func gone(ctx context.Context) bool { return ctx.Err() == context.Canceled }

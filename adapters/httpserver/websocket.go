@@ -1,0 +1,78 @@
+package httpserver
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/huleedu/edge/app"
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
+)
+
+// WebSocketParts are what the notification service's server is made of. All
+// are needed, save those that say otherwise.
+type WebSocketParts struct {
+	Config      WebSocketConfig
+	Environment domain.Environment
+	// Upgrade switches a request to the WebSocket protocol, or returns why not
+	// and leaves the answer to this package. What it is given is good only until
+	// it returns, save for a connection that it hijacked.
+	Upgrade func(http.ResponseWriter, *http.Request) error
+	// Sockets counts the connections of this node.
+	Sockets ports.ConnectionManager
+	// SocketsPerUser is the limit that the health answer states.
+	SocketsPerUser int
+	Readiness      *app.Readiness
+	Observer       ports.Observer
+	Tracing        trace.TracerProvider
+	Log            *slog.Logger
+	// Metrics answers scrapes; nil leaves out the route.
+	Metrics http.Handler
+	// Redis tells how Redis does; RedisAddress is its URL as anybody may see it,
+	// without credentials.
+	Redis        ports.HealthProbe
+	RedisAddress string
+}
+
+// What a connection may take before it becomes a socket.
+const (
+	socketHeaderBytes = 32 << 10
+	socketHeaderTime  = 10 * time.Second
+	socketAnswerTime  = 30 * time.Second
+	socketIdleTime    = 120 * time.Second
+)
+
+// sockets holds the notification service's handlers.
+type sockets struct {
+	*site
+	WebSocketParts
+	born time.Time
+}
+
+// NewWebSocket binds the notification service's address and prepares its
+// routes; nothing is served yet. It returns CONFIGURATION_ERROR for settings
+// that Problems would report and INITIALIZATION_FAILED when the address cannot
+// be bound.
+func NewWebSocket(parts WebSocketParts) (*Server, error) {
+	for _, problem := range parts.Config.Problems(parts.Environment) {
+		return nil, problem
+	}
+	s := &site{
+		service: domain.WebSocketService, log: parts.Log, observer: parts.Observer,
+		tracer: parts.Tracing.Tracer(scope), origins: newOriginPolicy(parts.Config.policy()),
+	}
+	if err := s.route(nil); err != nil {
+		return nil, err
+	}
+	w := &sockets{site: s, WebSocketParts: parts, born: time.Now()}
+	if err := s.add(w.routes()); err != nil {
+		return nil, err
+	}
+	return listen(s, parts.Config.Host, parts.Config.Port, bounds{
+		headerBytes: socketHeaderBytes, header: socketHeaderTime,
+		body: socketAnswerTime, answer: socketAnswerTime, idle: socketIdleTime,
+	})
+}

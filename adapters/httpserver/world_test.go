@@ -1,0 +1,248 @@
+package httpserver_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/huleedu/edge/adapters/httpserver"
+	"github.com/huleedu/edge/adapters/memory"
+	"github.com/huleedu/edge/app"
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
+)
+
+// tokens takes "u1" for a token of the user u1; some words mean trouble.
+type tokens struct{}
+
+func (tokens) Validate(_ context.Context, token string) (domain.Caller, error) {
+	switch token {
+	case "expired":
+		return domain.Caller{}, domain.TokenExpired()
+	case "no-exp":
+		return domain.Caller{}, domain.TokenWithoutExpiry()
+	case "no-sub":
+		return domain.Caller{}, domain.TokenWithoutSubject()
+	case "forged":
+		return domain.Caller{}, domain.TokenInvalid("signature")
+	case "no-keys":
+		return domain.Caller{}, domain.Unavailable("identity", 3*time.Second)
+	case "panic":
+		panic("the validator broke")
+	case "runtime-panic":
+		var nothing []int
+		return domain.Caller{}, domain.Unknown(nil).At(string(rune(nothing[len(token)])))
+	}
+	return domain.Caller{User: domain.UserID(token), Expires: time.Now().Add(time.Hour)}, nil
+}
+
+// facts remembers what was observed.
+type facts struct {
+	mu  sync.Mutex
+	all []domain.Fact
+}
+
+func (f *facts) Observe(fact domain.Fact) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.all = append(f.all, fact)
+}
+
+func (f *facts) served() []domain.RequestServed {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var out []domain.RequestServed
+	for _, fact := range f.all {
+		if s, ok := fact.(domain.RequestServed); ok {
+			s.Took = 0
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func (f *facts) failed() []domain.RequestFailed {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var out []domain.RequestFailed
+	for _, fact := range f.all {
+		if s, ok := fact.(domain.RequestFailed); ok {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// logbook collects what is logged.
+type logbook struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logbook) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logbook) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// probe tells what it was told.
+type probe domain.Health
+
+func (p probe) Health(context.Context) domain.Health { return domain.Health(p) }
+
+// world is a gateway on a real socket over a platform in memory.
+type world struct {
+	*httpserver.Server
+	base     string
+	platform *memory.Platform
+	facts    *facts
+	log      *logbook
+	ready    *app.Readiness
+}
+
+func config() httpserver.GatewayConfig {
+	return httpserver.GatewayConfig{
+		Host: "127.0.0.1", Origins: []string{"http://localhost:5173"}, Credentials: true,
+		Methods: []string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}, Headers: []string{"*"},
+		MaxBodyBytes: 1 << 20, MaxHeaderBytes: 32 << 10, HeaderTimeout: 10 * time.Second,
+		BodyTimeout: 30 * time.Second, AnswerTimeout: 60 * time.Second, IdleTimeout: time.Minute,
+	}
+}
+
+// parts makes a gateway's parts; change may alter them.
+func parts(w *world, client ports.BatchStatusClient, tp trace.TracerProvider) httpserver.GatewayParts {
+	log := slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	batches := app.NewBatches(client, slog.New(slog.DiscardHandler))
+	return httpserver.GatewayParts{
+		Config: config(), Environment: domain.Testing, Tokens: tokens{},
+		Batches:   batches,
+		Pipelines: app.NewPipelines(batches, w.platform, w.platform, func() string { return "e1" }),
+		Readiness: w.ready, Observer: w.facts, Tracing: tp, Log: log,
+		Metrics: http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(rw, "up 1\n") }),
+	}
+}
+
+func newWorld(t testing.TB, changes ...func(*world, *httpserver.GatewayParts)) *world {
+	t.Helper()
+	w := &world{
+		platform: memory.NewPlatform(), facts: &facts{}, log: &logbook{},
+		ready: app.NewReadiness(nil, []ports.HealthProbe{probe{Name: "kafka", Condition: domain.Healthy, Note: "connected"}}),
+	}
+	w.ready.Enter(app.Serving)
+	p := parts(w, w.platform, noop.NewTracerProvider())
+	for _, change := range changes {
+		change(w, &p)
+	}
+	server, err := httpserver.NewGateway(p)
+	require.NoError(t, err)
+	w.Server, w.base = server, "http://"+server.Addr()
+	run(t, server)
+	return w
+}
+
+// run serves until the test ends.
+func run(t testing.TB, server *httpserver.Server) {
+	t.Helper()
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve() }()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		assert.NoError(t, server.Shutdown(ctx))
+		assert.NoError(t, <-ended)
+	})
+}
+
+// reply is an answer that was read to its end.
+type reply struct {
+	*http.Response
+	body string
+}
+
+// call sends a request; headers are "Name: value".
+func call(t testing.TB, method, url, body string, headers ...string) reply {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	require.NoError(t, err)
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		request.Header.Add(name, value)
+	}
+	client := http.Client{
+		Transport:     &http.Transport{DisableKeepAlives: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	response, err := client.Do(request)
+	require.NoError(t, err)
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	return reply{response, string(text)}
+}
+
+// raw sends bytes as they are and returns everything that comes back.
+func raw(t testing.TB, address, request string) string {
+	t.Helper()
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close() }()
+	require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+	_, err = io.WriteString(conn, request)
+	require.NoError(t, err)
+	answer, _ := io.ReadAll(conn) // a cut connection is an answer too
+	return string(answer)
+}
+
+// failure is the standard error.
+type failure struct {
+	Code        string         `json:"code"`
+	Message     string         `json:"message"`
+	Correlation string         `json:"correlation_id"`
+	Request     string         `json:"request_id"`
+	Service     string         `json:"service"`
+	Timestamp   string         `json:"timestamp"`
+	Details     map[string]any `json:"details"`
+}
+
+// standard checks that an answer has the standard form in every byte that does
+// not depend on the case, and the headers of every answer.
+func standard(t testing.TB, r reply, service domain.Service) failure {
+	t.Helper()
+	everyAnswer(t, r)
+	require.Equal(t, "application/json", r.Header.Get("Content-Type"))
+	require.Regexp(t, `^\{"error":\{"code":"[A-Z_]+","message":".*","correlation_id":"[0-9a-f-]{36}","request_id":"[0-9a-f-]{36}",`+
+		`"service":"`+string(service)+`","timestamp":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00","details":\{.*\}\}\}$`, r.body)
+	var answer struct{ Error failure }
+	require.NoError(t, json.Unmarshal([]byte(r.body), &answer))
+	require.Equal(t, r.Header.Get("X-Correlation-ID"), answer.Error.Correlation)
+	require.Equal(t, r.Header.Get("X-Request-ID"), answer.Error.Request)
+	return answer.Error
+}
+
+func everyAnswer(t testing.TB, r reply) {
+	t.Helper()
+	require.Regexp(t, `^[0-9a-f-]{36}$`, r.Header.Get("X-Correlation-ID"))
+	require.Regexp(t, `^[0-9a-f-]{36}$`, r.Header.Get("X-Request-ID"))
+	require.Regexp(t, `^[0-9a-f]{32}$`, r.Header.Get("X-Trace-ID"))
+	require.Equal(t, "nosniff", r.Header.Get("X-Content-Type-Options"))
+	require.Equal(t, "no-store", r.Header.Get("Cache-Control"))
+}
