@@ -1,0 +1,76 @@
+package env
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// field is one setting: a place in a struct and the variables that fill it.
+type field struct {
+	value   reflect.Value
+	inside  reflect.Type // the struct that declares it
+	spec    reflect.StructField
+	tag     string   // the variable without prefix, as the adapter calls it
+	names   []string // the variables in the order they are tried
+	initial string   // the value when none is set
+}
+
+// section is one configuration struct, with the settings it declares itself.
+type section struct {
+	value  reflect.Value
+	fields []field
+}
+
+// sectionsOf walks the struct behind a pointer: outer before inner, in the
+// order of the source. A struct without an "env" tag is a section of its own.
+func sectionsOf(dst any) []section {
+	v := reflect.ValueOf(dst)
+	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
+		panic("env: the destination must be a pointer to a struct")
+	}
+	return walk(v.Elem(), "")
+}
+
+func walk(v reflect.Value, prefix string) []section {
+	own := section{value: v}
+	var inner []section
+	for i := range v.NumField() {
+		spec := v.Type().Field(i)
+		if !spec.IsExported() {
+			continue
+		}
+		if tag := spec.Tag.Get("env"); tag != "" {
+			own.fields = append(own.fields, newField(v, i, tag, prefix))
+		} else if spec.Type.Kind() == reflect.Struct {
+			inner = append(inner, walk(v.Field(i), prefix+spec.Tag.Get("envPrefix"))...)
+		}
+	}
+	return append([]section{own}, inner...)
+}
+
+func newField(v reflect.Value, i int, tag, prefix string) field {
+	spec := v.Type().Field(i)
+	f := field{value: v.Field(i), inside: v.Type(), spec: spec, tag: tag, initial: spec.Tag.Get("envDefault")}
+	f.names = []string{prefix + tag}
+	for alias := range strings.SplitSeq(spec.Tag.Get("alias"), ",") {
+		if alias != "" && !slices.Contains(f.names, alias) {
+			f.names = append(f.names, alias)
+		}
+	}
+	return f
+}
+
+// find returns the first of the field's variables that is set, by name and
+// value; none gives the main name.
+func (f field) find(vars map[string]string) (name, text string, set bool) {
+	for _, name := range f.names {
+		if text, set := vars[name]; set {
+			return name, text, true
+		}
+	}
+	return f.names[0], "", false
+}
+
+// isText reports whether an empty value means something for the field.
+func (f field) isText() bool { return f.spec.Type.Kind() == reflect.String }

@@ -1,0 +1,152 @@
+package env
+
+import (
+	"errors"
+	"reflect"
+	"strings"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// judge is a configuration that can tell what is wrong with it.
+type judge interface {
+	Problems(environment domain.Environment) []error
+}
+
+// Read fills the struct that dst points to, and every struct inside it. Its
+// error joins everything that is wrong, as CONFIGURATION_ERROR in the order of
+// the struct: the values that cannot be read, then what the Problems methods of
+// the structs inside say of the others. They are asked for the environment that
+// the first field of type domain.Environment holds. No value is quoted. Explain
+// prints the error. Read panics if dst is no pointer to a struct.
+func Read(dst any, vars map[string]string) error {
+	sections := sectionsOf(dst)
+	found := &findings{}
+	environment := domain.Environment("")
+	for _, s := range sections {
+		for _, f := range s.fields {
+			found.fill(f, vars)
+			if e, is := f.value.Interface().(domain.Environment); is && environment == "" {
+				environment = e
+			}
+		}
+	}
+	for _, s := range sections {
+		found.ask(s, environment, vars)
+	}
+	return errors.Join(found.list...)
+}
+
+// findings collects what is wrong, each thing once: several structs may read
+// the same variable.
+type findings struct{ list []error }
+
+func (f *findings) add(problem error) {
+	for _, known := range f.list {
+		if line(known) == line(problem) {
+			return
+		}
+	}
+	f.list = append(f.list, problem)
+}
+
+// fill reads one field. One that cannot be read keeps its default, so that the
+// rules for values do not complain about it a second time.
+func (f *findings) fill(setting field, vars map[string]string) {
+	name, text, set := setting.find(vars)
+	switch {
+	case !setting.isText():
+		text = strings.TrimSpace(text)
+		set = set && text != ""
+	case set && text == "":
+		setting.value.SetZero()
+		f.checkEnvironment(setting, name)
+		return
+	}
+	if err := parse(setting.value, setting.initial); err != nil {
+		f.add(domain.Misconfigured(setting.names[0], "has a default that cannot be read"))
+	}
+	if set && parse(setting.value, text) != nil {
+		f.add(domain.Misconfigured(name, wanted(setting.spec.Type)))
+	}
+	f.checkEnvironment(setting, name)
+}
+
+func (f *findings) checkEnvironment(setting field, name string) {
+	if e, is := setting.value.Interface().(domain.Environment); is && !e.Known() {
+		f.add(domain.Misconfigured(name, "must be development, staging, production or testing"))
+	}
+}
+
+// ask collects what a section says of itself. It knows its variables without
+// prefix; the reader is told the variable that was read.
+func (f *findings) ask(s section, environment domain.Environment, vars map[string]string) {
+	asked, can := s.value.Addr().Interface().(judge)
+	if !can {
+		return
+	}
+	for _, problem := range asked.Problems(environment) {
+		f.add(s.renamed(problem, vars))
+	}
+}
+
+func (s section) renamed(problem error, vars map[string]string) error {
+	failure, is := errors.AsType[*domain.Error](problem)
+	if !is {
+		return domain.Misconfigured(s.value.Type().String(), "cannot be used").Because(problem)
+	}
+	for _, setting := range s.fields {
+		if failure.Details["config_key"] == setting.tag {
+			name, _, _ := setting.find(vars)
+			return domain.Misconfigured(name, failure.Message).Because(failure.Err)
+		}
+	}
+	return failure
+}
+
+// Explain lists an error of Read as lines for a person, "NAME: what is wrong",
+// without any value. Other errors are one line each.
+func Explain(err error) []string {
+	if err == nil {
+		return nil
+	}
+	if joined, is := err.(interface{ Unwrap() []error }); is {
+		var lines []string
+		for _, one := range joined.Unwrap() {
+			lines = append(lines, Explain(one)...)
+		}
+		return lines
+	}
+	return []string{line(err)}
+}
+
+func line(err error) string {
+	failure, is := errors.AsType[*domain.Error](err)
+	if !is {
+		return err.Error()
+	}
+	if name, named := failure.Details["config_key"].(string); named {
+		return name + ": " + failure.Message
+	}
+	return failure.Message
+}
+
+// kindOf names a field's form for the documentation.
+func kindOf(t reflect.Type) string {
+	switch {
+	case t == reflect.TypeFor[domain.Secret]():
+		return "secret"
+	case t.String() == "time.Duration":
+		return "seconds"
+	case t == reflect.TypeFor[[]string]():
+		return "JSON array"
+	}
+	switch t.Kind() {
+	case reflect.Bool:
+		return "boolean"
+	case reflect.String:
+		return "text"
+	default:
+		return "number"
+	}
+}

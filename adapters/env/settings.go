@@ -1,0 +1,64 @@
+package env
+
+import (
+	"slices"
+	"strings"
+)
+
+// Setting describes one variable, for documentation and for `edge config`.
+type Setting struct {
+	// Name is the variable, with its prefix.
+	Name string
+	// Aliases are the other variables, in the order they are tried.
+	Aliases []string
+	// Default is the text that stands for an unset variable; it is empty when
+	// the field starts out empty.
+	Default string
+	// Kind is the form of the value: text, secret, number, boolean, seconds,
+	// JSON array.
+	Kind string
+	// Package is the import path of the struct that declares the field, Struct
+	// its name and Field the field's: where the comment stands.
+	Package, Struct, Field string
+}
+
+// Settings lists every variable that Read would look for, in the order of the
+// struct, each once. dst may be the pointer to an empty struct.
+func Settings(dst any) []Setting {
+	var all []Setting
+	known := map[string]struct{}{}
+	for _, s := range sectionsOf(dst) {
+		for _, f := range s.fields {
+			if _, twice := known[f.names[0]]; twice {
+				continue
+			}
+			known[f.names[0]] = struct{}{}
+			all = append(all, Setting{
+				Name: f.names[0], Aliases: f.names[1:], Default: f.initial, Kind: kindOf(f.spec.Type),
+				Package: f.inside.PkgPath(), Struct: f.inside.Name(), Field: f.spec.Name,
+			})
+		}
+	}
+	return all
+}
+
+// Unknown lists, sorted, the variables that begin with one of our prefixes but
+// that no field reads: most often a spelling mistake, worth a warning.
+func Unknown(dst any, vars map[string]string, prefixes ...string) []string {
+	read := map[string]struct{}{}
+	for _, setting := range Settings(dst) {
+		read[setting.Name] = struct{}{}
+		for _, alias := range setting.Aliases {
+			read[alias] = struct{}{}
+		}
+	}
+	var unknown []string
+	for name := range vars {
+		ours := slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(name, p) })
+		if _, used := read[name]; ours && !used {
+			unknown = append(unknown, name)
+		}
+	}
+	slices.Sort(unknown)
+	return unknown
+}
