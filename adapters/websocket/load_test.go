@@ -1,3 +1,203 @@
 package websocket_test
 
-func holdClients(addr, number string) {}
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	gorilla "github.com/gorilla/websocket"
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// holdClients opens number connections to addr, one per user u0, u1, ..., says
+// so, and swallows what comes until its standard input ends.
+func holdClients(addr, number string) {
+	n, _ := strconv.Atoi(number)
+	for i := range n {
+		conn, err := net.Dial("tcp", addr)
+		if err == nil {
+			_, err = io.WriteString(conn, handshake("u"+strconv.Itoa(i)))
+		}
+		if err == nil {
+			err = skipHeaders(conn)
+		}
+		if err != nil {
+			fmt.Println("failed", i, err)
+			return
+		}
+		go func() { _, _ = io.Copy(io.Discard, struct{ io.Reader }{conn}) }()
+	}
+	fmt.Println("open")
+	_, _ = io.Copy(io.Discard, os.Stdin)
+}
+
+func skipHeaders(conn net.Conn) error {
+	var seen []byte
+	for !bytes.HasSuffix(seen, []byte("\r\n\r\n")) {
+		one := make([]byte, 1)
+		if _, err := io.ReadFull(conn, one); err != nil {
+			return err
+		}
+		seen = append(seen, one...)
+	}
+	if !bytes.HasPrefix(seen, []byte("HTTP/1.1 101")) {
+		return fmt.Errorf("%s", seen)
+	}
+	return nil
+}
+
+// outside runs the clients in a process of their own until the test ends.
+func outside(t testing.TB, addr string, n int) {
+	t.Helper()
+	child := exec.Command(os.Args[0], "clients", addr, strconv.Itoa(n))
+	in, err := child.StdinPipe()
+	require.NoError(t, err)
+	out, err := child.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, child.Start())
+	t.Cleanup(func() {
+		_ = in.Close()
+		_ = child.Wait()
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(t, err)
+	require.Equal(t, "open\n", line)
+}
+
+// resident is the process's resident memory in bytes.
+func resident(t testing.TB) int {
+	t.Helper()
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Skip("no /proc on this system")
+	}
+	for line := range strings.SplitSeq(string(status), "\n") {
+		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			kb, err := strconv.Atoi(strings.Fields(rest)[0])
+			require.NoError(t, err)
+			return kb << 10
+		}
+	}
+	t.Fatal("no VmRSS")
+	return 0
+}
+
+// TestIdleMemory bounds what a quiet connection costs. 10,000 of them need
+// -count 1 and a descriptor limit over 10,000; -short and -race measure nothing.
+func TestIdleMemory(t *testing.T) {
+	var limit syscall.Rlimit
+	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit))
+	if testing.Short() || raceEnabled || limit.Cur < 11_000 {
+		t.Skip("needs 11,000 descriptors and an undisturbed allocator")
+	}
+	const connections, most = 10_000, 20 << 10
+	n := newNode(t, settings())
+	debug.FreeOSMemory()
+	before := resident(t)
+	outside(t, n.server.Listener.Addr().String(), connections)
+	require.Equal(t, connections, n.manager.Total())
+	fresh := (resident(t) - before) / connections
+	runtime.GC()
+	runtime.GC()
+	collected := (resident(t) - before) / connections
+	debug.FreeOSMemory()
+	returned := (resident(t) - before) / connections
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	t.Logf("bytes per idle connection at %d: %d at once, %d after GC, %d after memory was returned; stacks %d, heap %d",
+		connections, fresh, collected, returned, m.StackInuse/connections, m.HeapAlloc/connections)
+	require.Less(t, returned, most)
+}
+
+// cpu is the processor time that this process has used.
+func cpu() time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+const (
+	fans      = 200 // connections of BenchmarkDelivery
+	frameSize = 300 // bytes of each message
+)
+
+// BenchmarkDelivery compares what one delivery costs the server's process in
+// CPU: through the manager, and as a bare gorilla write from the sender's own
+// goroutine, which is the least that still delivers. The clients are elsewhere.
+func BenchmarkDelivery(b *testing.B) {
+	b.Run("manager", benchmarkManager)
+	b.Run("bare", benchmarkBare)
+}
+
+func benchmarkManager(b *testing.B) {
+	n := newNode(b, settings(), func(n *node) { n.facts.mute = true })
+	outside(b, n.server.Listener.Addr().String(), fans)
+	messages := make([]domain.Message, fans)
+	for i := range messages {
+		messages[i] = domain.Message{User: domain.UserID("u" + strconv.Itoa(i)), Payload: bytes.Repeat([]byte("x"), frameSize), Received: time.Now()}
+	}
+	begin := cpu()
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		for n.facts.sent.Load()+8*fans < int64(i) {
+			runtime.Gosched() // stay within the queues
+		}
+		if n.manager.Send(messages[i%fans]) != 1 {
+			b.Fatal("a connection was lost")
+		}
+		i++
+	}
+	for n.facts.sent.Load() < int64(i) {
+		time.Sleep(time.Millisecond)
+	}
+	b.ReportMetric(float64(cpu()-begin)/float64(b.N), "cpu-ns/delivery")
+}
+
+func benchmarkBare(b *testing.B) {
+	var mu sync.Mutex
+	var conns []*gorilla.Conn
+	up := gorilla.Upgrader{ReadBufferSize: 256, WriteBufferSize: 512, WriteBufferPool: &sync.Pool{}}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(b, err)
+	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, err := up.Upgrade(w, r, nil)
+		if err == nil {
+			mu.Lock()
+			conns = append(conns, c)
+			mu.Unlock()
+		}
+	})}
+	go func() { _ = server.Serve(listener) }()
+	outside(b, listener.Addr().String(), fans)
+	payload := bytes.Repeat([]byte("x"), frameSize)
+	begin := cpu()
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		if err := conns[i%fans].WriteMessage(gorilla.TextMessage, payload); err != nil {
+			b.Fatal(err)
+		}
+		i++
+	}
+	b.ReportMetric(float64(cpu()-begin)/float64(b.N), "cpu-ns/delivery")
+	_ = server.Close()
+	for _, c := range conns {
+		_ = c.Close()
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -105,9 +106,17 @@ type facts struct {
 	mu   sync.Mutex
 	seen []domain.Fact
 	bomb func(domain.Fact) bool
+	mute bool // only count what was sent
+	sent atomic.Int64
 }
 
 func (f *facts) Observe(fact domain.Fact) {
+	if f.mute {
+		if is[domain.MessageSent](fact) {
+			f.sent.Add(1)
+		}
+		return
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.seen = append(f.seen, fact)

@@ -1,0 +1,100 @@
+package websocket_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	gorilla "github.com/gorilla/websocket"
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// Clients that keep talking get everything that was queued, and the close, and
+// never a reset.
+func TestDrainOfTalkingClients(t *testing.T) {
+	const clients, messages = 50, 60
+	c := settings()
+	c.DrainSpread = 300 * time.Millisecond
+	n := newNode(t, c)
+	var ends sync.WaitGroup
+	for i := range clients {
+		user := domain.UserID(fmt.Sprint("u", i))
+		conn := n.mustDial(t, user)
+		go func() {
+			for conn.WriteMessage(gorilla.TextMessage, []byte("bla")) == nil {
+				time.Sleep(time.Millisecond)
+			}
+		}()
+		for m := range messages {
+			require.Equal(t, 1, n.manager.Send(domain.Message{User: user, Payload: []byte(fmt.Sprint(m)), Received: time.Now()}))
+		}
+		ends.Go(func() {
+			for m := range messages {
+				if text, err := conn.Next(); err != nil || string(text) != fmt.Sprint(m) {
+					t.Errorf("message %d: %q, %v", m, text, err)
+					return
+				}
+			}
+			_, err := conn.Next()
+			if !gorilla.IsCloseError(unjoin(err), 1012) {
+				t.Errorf("no 1012, but %v", err)
+			}
+		})
+	}
+	begin := time.Now()
+	require.NoError(t, n.manager.Drain(t.Context()))
+	require.Greater(t, time.Since(begin), 250*time.Millisecond, "not spread")
+	ends.Wait()
+	n.clean(t)
+	require.Equal(t, clients, n.facts.count(equals(domain.CloseSeen{Code: 1012})))
+	require.Equal(t, clients*messages, n.facts.count(is[domain.MessageSent]))
+	_, err := n.dial("late")
+	require.ErrorIs(t, err, gorilla.ErrBadHandshake)
+}
+
+func unjoin(err error) error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()[1]
+	}
+	return err
+}
+
+// A handshake that is in flight when the drain begins is waited for, and the
+// new socket is told to go like the others.
+func TestDrainWaitsForHandshakes(t *testing.T) {
+	n := newNode(t, settings())
+	drained := make(chan error, 1)
+	n.registry.during = func(domain.UserID) {
+		go func() { drained <- n.manager.Drain(context.Background()) }()
+		require.Eventually(t, func() bool {
+			_, err := n.dialWith(&gorilla.Dialer{}, "", http.Header{"Origin": {"http://evil.example"}})
+			return err != nil && n.facts.count(is[domain.CloseSeen]) == 1 // the drain has told it
+		}, 5*time.Second, 10*time.Millisecond)
+		select {
+		case <-drained:
+			t.Error("did not wait for the handshake")
+		default:
+		}
+	}
+	end := n.mustDial(t, "u1").end(t)
+	require.Equal(t, 1012, end.Code)
+	require.Equal(t, `{"error_code":"SERVICE_UNAVAILABLE","message":"Service restart","correlation_id":"`+correlation+`"}`, end.Text)
+	require.NoError(t, <-drained)
+	n.clean(t)
+}
+
+func TestDrainCutsTheStubborn(t *testing.T) {
+	c := settings()
+	c.DrainTimeout, c.DrainSpread = 300*time.Millisecond, 0
+	n := newNode(t, c)
+	n.mustDial(t, "u1") // answers nothing, since it never reads
+	err := n.manager.Drain(t.Context())
+	require.Equal(t, domain.Timeout, domain.CodeOf(err))
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	n.clean(t)
+}

@@ -1,0 +1,208 @@
+package websocket_test
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	gorilla "github.com/gorilla/websocket"
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/app"
+	"github.com/huleedu/edge/domain"
+)
+
+const protocol = "huleedu.notifications.v1"
+
+func TestUpgradeCarriesTheTrail(t *testing.T) {
+	n := newNode(t, settings())
+	c := n.mustDial(t, "u1")
+	require.Equal(t, correlation, c.response.Header.Get("X-Correlation-ID"))
+	require.Equal(t, 1, n.manager.Count("u1"))
+	places, followed := n.registry.held()
+	require.Equal(t, 1, places)
+	require.Equal(t, 1, followed)
+	c.Leave()
+	n.clean(t)
+	require.Contains(t, n.log.String(), "connection ended")
+	require.NotContains(t, n.log.String(), "token")
+}
+
+func TestTokenPlaces(t *testing.T) {
+	n := newNode(t, settings())
+	offer := func(p ...string) *gorilla.Dialer { return &gorilla.Dialer{Subprotocols: p} }
+	bearer := func(v string) http.Header { return http.Header{"Authorization": {v}} }
+	for name, c := range map[string]struct {
+		dialer *gorilla.Dialer
+		query  string
+		header http.Header
+		user   domain.UserID // empty: refused
+		reason string
+	}{
+		"header":               {offer(), "", bearer("Bearer u1"), "u1", ""},
+		"subprotocol":          {offer(protocol, "bearer.u1"), "", nil, "u1", ""},
+		"query":                {offer(), "?token=u1", nil, "u1", ""},
+		"header before others": {offer(protocol, "bearer.u2"), "?token=u3", bearer("Bearer u1"), "u1", ""},
+		"subprotocol first":    {offer(protocol, "bearer.u1"), "?token=u2", nil, "u1", ""},
+		"bad header decides":   {offer(), "?token=u1", bearer("Basic eDp5"), "", "Invalid authenti"},
+		"bad protocol decides": {offer(protocol, "bearer.expired"), "?token=u1", nil, "", "Token has expired"},
+		"empty bearer":         {offer(protocol, "bearer."), "", nil, "", "Invalid authenti"},
+		"expired":              {offer(), "?token=expired", nil, "", "Token has expired"},
+		"none":                 {offer(), "", nil, "", "Not authenticated"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn, err := n.dialWith(c.dialer, c.query, c.header)
+			require.NoError(t, err)
+			defer conn.Leave()
+			require.Equal(t, correlation, conn.response.Header.Get("X-Correlation-ID"))
+			if len(c.dialer.Subprotocols) > 0 {
+				require.Equal(t, protocol, conn.Subprotocol())
+			}
+			if c.user != "" {
+				require.Equal(t, 1, n.manager.Count(c.user))
+				conn.Leave()
+				n.clean(t)
+				return
+			}
+			end := conn.end(t)
+			require.Equal(t, 1008, end.Code)
+			require.Contains(t, end.Text, `"error_code":"AUTHENTICATION_ERROR","message":"`+c.reason)
+			require.Contains(t, end.Text, correlation)
+		})
+	}
+}
+
+func TestRefusedByClose(t *testing.T) {
+	n := newNode(t, settings(), func(n *node) { n.registry.limit = 1 })
+	first := n.mustDial(t, "u1")
+	second := n.mustDial(t, "u1")
+	end := second.end(t)
+	require.Equal(t, 4000, end.Code)
+	require.Equal(t, `{"error_code":"QUOTA_EXCEEDED","message":"Connection limit exceeded"}`, end.Text)
+	require.Equal(t, 1, n.manager.Count("u1"), "the others stay")
+
+	keys := n.mustDial(t, "nokeys")
+	end = keys.end(t)
+	require.Equal(t, 1011, end.Code)
+	require.Contains(t, end.Text, "SERVICE_UNAVAILABLE")
+
+	first.Leave()
+	n.clean(t)
+	n.registry.away = domain.Unreachable("redis", nil)
+	away := n.mustDial(t, "u1")
+	end = away.end(t)
+	require.Equal(t, 1011, end.Code)
+	require.Contains(t, end.Text, "CONNECTION_ERROR")
+	n.clean(t)
+	for _, code := range []int{4000, 1011} {
+		require.NotZero(t, n.facts.count(equals(domain.CloseSeen{Code: code})))
+	}
+	require.Equal(t, 3, n.facts.count(is[domain.ConnectionRejected]))
+}
+
+func TestRefusedByHTTP(t *testing.T) {
+	n := newNode(t, settings())
+	status := func(d *gorilla.Dialer, query string, h http.Header) int {
+		c, err := n.dialWith(d, query, h)
+		require.ErrorIs(t, err, gorilla.ErrBadHandshake)
+		require.Equal(t, correlation, c.response.Header.Get("X-Correlation-ID"))
+		return c.response.StatusCode
+	}
+	foreign := http.Header{"Origin": {"http://evil.example"}}
+	require.Equal(t, http.StatusForbidden, status(&gorilla.Dialer{}, "?token=u1", foreign))
+	require.Equal(t, http.StatusForbidden, status(&gorilla.Dialer{}, "", foreign), "the origin is judged before the token")
+	ours, err := n.dialWith(&gorilla.Dialer{}, "?token=u1", http.Header{"Origin": {"http://localhost:5173"}})
+	require.NoError(t, err)
+	ours.Leave()
+
+	for _, token := range []string{"", "?token=u1", "?token=expired"} {
+		r, err := http.Get(n.server.URL + "/ws" + token)
+		require.NoError(t, err)
+		_ = r.Body.Close()
+		require.Equal(t, http.StatusUpgradeRequired, r.StatusCode)
+		require.Equal(t, "13", r.Header.Get("Sec-WebSocket-Version"))
+	}
+	n.readiness.Enter(app.Draining)
+	require.Equal(t, http.StatusServiceUnavailable, status(&gorilla.Dialer{}, "?token=u1", foreign), "draining comes before the origin")
+	n.clean(t)
+}
+
+func TestAnyOrigin(t *testing.T) {
+	c := settings()
+	c.Origins = []string{"*"}
+	n := newNode(t, c)
+	conn, err := n.dialWith(&gorilla.Dialer{}, "?token=u1", http.Header{"Origin": {"http://elsewhere.example"}})
+	require.NoError(t, err)
+	conn.Leave()
+}
+
+// A message that comes while the handshake is still in flight is neither lost
+// nor doubled, and keeps its place.
+func TestMailboxBeforeTheSocket(t *testing.T) {
+	n := newNode(t, settings())
+	n.registry.during = func(user domain.UserID) {
+		for _, text := range []string{"0", "1", "2"} {
+			n.manager.Send(domain.Message{User: user, Payload: []byte(text), Received: time.Now()})
+		}
+	}
+	c := n.mustDial(t, "u1")
+	n.manager.Send(domain.Message{User: "u1", Payload: []byte("3"), Received: time.Now()})
+	for _, want := range []string{"0", "1", "2", "3"} {
+		text, err := c.Next()
+		require.NoError(t, err)
+		require.Equal(t, want, string(text))
+	}
+	require.Eventually(t, func() bool { return n.facts.count(is[domain.MessageSent]) == 4 }, time.Second, time.Millisecond)
+}
+
+// A mailbox that overflows before its socket is there closes that socket.
+func TestOverflowBeforeTheSocket(t *testing.T) {
+	c := settings()
+	c.SendQueueMessages = 2
+	n := newNode(t, c)
+	n.registry.during = func(user domain.UserID) {
+		for range 3 {
+			n.manager.Send(domain.Message{User: user, Payload: []byte("x"), Received: time.Now()})
+		}
+	}
+	require.Equal(t, 4001, n.mustDial(t, "u1").end(t).Code)
+	n.clean(t)
+	require.Equal(t, 3, n.facts.count(equals(domain.MessageFailed{Reason: domain.SlowConsumer})))
+}
+
+func TestEarlyDataEndsTheHandshake(t *testing.T) {
+	n := newNode(t, settings())
+	conn, err := net.Dial("tcp", n.server.Listener.Addr().String())
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = io.WriteString(conn, handshake("u1")+"\x81\x80abcd")
+	require.NoError(t, err)
+	answer, _ := io.ReadAll(conn)
+	require.Empty(t, answer)
+	n.clean(t)
+	require.Equal(t, 1, n.facts.count(is[domain.ConnectionRejected]))
+}
+
+func TestCannotBeTakenOver(t *testing.T) {
+	n := newNode(t, settings())
+	request := httptest.NewRequest(http.MethodGet, "/ws?token=u1", nil)
+	for _, line := range strings.Split(handshake("u1"), "\r\n")[2:] {
+		if name, value, ok := strings.Cut(line, ": "); ok {
+			request.Header.Set(name, value)
+		}
+	}
+	answer := httptest.NewRecorder() // no hijacker
+	n.server.Config.Handler.ServeHTTP(answer, request)
+	require.Contains(t, answer.Body.String(), string(domain.UnknownError))
+	n.clean(t)
+}
+
+// handshake is what a client writes first.
+func handshake(user string) string {
+	return "GET /ws?token=" + user + " HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n" +
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAECAwQFBgcICQoLDA0ODw==\r\n\r\n"
+}

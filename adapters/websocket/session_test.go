@@ -1,0 +1,208 @@
+package websocket_test
+
+import (
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	gorilla "github.com/gorilla/websocket"
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/adapters/websocket"
+	"github.com/huleedu/edge/domain"
+)
+
+func TestPingAndEverythingElse(t *testing.T) {
+	n := newNode(t, settings())
+	c := n.mustDial(t, "u1")
+	for _, text := range []string{"hello", `{"type":"pong"}`, `{"type":5}`, `{"type":"refresh","token":"x"}`, `[]`, ""} {
+		require.NoError(t, c.WriteMessage(gorilla.TextMessage, []byte(text)))
+	}
+	require.NoError(t, c.WriteMessage(gorilla.BinaryMessage, []byte{0xff}))
+	require.NoError(t, c.WriteMessage(gorilla.TextMessage, []byte(`{"type":"ping"}`)))
+	text, err := c.Next()
+	require.NoError(t, err)
+	require.Equal(t, `{"type":"pong"}`, string(text))
+	require.Equal(t, 7, n.facts.count(equals(domain.FrameReceived{Type: domain.FrameIgnored})))
+	require.Equal(t, 1, n.facts.count(equals(domain.FrameReceived{Type: domain.FramePing})))
+	require.Zero(t, n.facts.count(is[domain.MessageSent]), "an answer is no notification")
+}
+
+func TestCloseIsEchoed(t *testing.T) {
+	n := newNode(t, settings())
+	for _, code := range []int{1000, 1001, 3000} {
+		c := n.mustDial(t, "u1")
+		require.NoError(t, c.WriteControl(gorilla.CloseMessage, gorilla.FormatCloseMessage(code, "bye"), time.Now().Add(time.Second)))
+		end := c.end(t)
+		require.Equal(t, code, end.Code)
+		require.Empty(t, end.Text)
+		places, _ := n.registry.held()
+		require.Zero(t, places, "the place must be free before the client knows")
+		n.clean(t)
+		require.Equal(t, 1, n.facts.count(equals(domain.CloseSeen{Code: code})))
+	}
+	c := n.mustDial(t, "u1")
+	require.NoError(t, c.WriteControl(gorilla.CloseMessage, nil, time.Now().Add(time.Second)))
+	require.Equal(t, gorilla.CloseNoStatusReceived, c.end(t).Code)
+	n.clean(t)
+}
+
+func TestClientsFaults(t *testing.T) {
+	settings := settings()
+	settings.MaxMessageBytes = 1000
+	for name, c := range map[string]struct {
+		code   int
+		reason string
+		act    func(*client) error
+	}{
+		"bad text":  {1007, `"error_code":"VALIDATION_ERROR"`, func(c *client) error { return c.WriteMessage(gorilla.TextMessage, []byte{0xc3, 0x28}) }},
+		"too large": {1009, "", func(c *client) error { return c.WriteMessage(gorilla.BinaryMessage, make([]byte, 2_000_000)) }},
+		"protocol": {1002, "bad opcode 3", func(c *client) error {
+			_, err := c.NetConn().Write([]byte{0x83, 0x80, 0, 0, 0, 0})
+			return err
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := newNode(t, settings)
+			conn := n.mustDial(t, "u1")
+			_ = c.act(conn) // may fail: the server can be quicker
+			end := conn.end(t)
+			require.Equal(t, c.code, end.Code)
+			require.Contains(t, end.Text, c.reason)
+			n.clean(t)
+			require.Equal(t, 1, n.facts.count(is[domain.CloseSeen]))
+			require.Equal(t, 1, n.facts.count(equals(domain.CloseSeen{Code: c.code})))
+		})
+	}
+}
+
+func TestSlowConsumer(t *testing.T) {
+	n := newNode(t, settings())
+	conn := n.mustDial(t, "u1")
+	require.NoError(t, conn.NetConn().(*net.TCPConn).SetReadBuffer(4096))
+	payload := []byte(strings.Repeat("x", 200_000))
+	accepted := 0
+	for n.manager.Send(domain.Message{User: "u1", Payload: payload, Received: time.Now()}) == 1 {
+		accepted++
+		require.Less(t, accepted, 10_000)
+	}
+	n.clean(t)
+	require.Equal(t, 1, n.facts.count(equals(domain.CloseSeen{Code: 4001})))
+	failed := n.facts.count(is[domain.MessageFailed])
+	require.Equal(t, accepted+1, n.facts.count(is[domain.MessageSent])+failed, "every message is accounted for")
+	require.NotZero(t, n.facts.count(equals(domain.MessageFailed{Reason: domain.SlowConsumer})))
+	require.Contains(t, n.log.String(), "close_code=4001")
+}
+
+func TestSlowConsumerLearnsItWhenItReads(t *testing.T) {
+	c := settings()
+	c.SendQueueBytes = 300
+	n := newNode(t, c)
+	n.registry.during = func(user domain.UserID) {
+		for range 4 {
+			n.manager.Send(domain.Message{User: user, Payload: make([]byte, 100), Received: time.Now()})
+		}
+	}
+	end := n.mustDial(t, "u1").end(t)
+	require.Equal(t, 4001, end.Code)
+	require.Contains(t, end.Text, `"error_code":"QUOTA_EXCEEDED","message":"Slow consumer"`)
+	n.clean(t)
+}
+
+func TestOneLongMessagePasses(t *testing.T) {
+	c := settings()
+	c.SendQueueBytes = 300
+	n := newNode(t, c)
+	conn := n.mustDial(t, "u1")
+	require.Equal(t, 1, n.manager.Send(domain.Message{User: "u1", Payload: []byte(strings.Repeat("y", 100_000)), Received: time.Now()}))
+	text, err := conn.Next()
+	require.NoError(t, err)
+	require.Len(t, text, 100_000)
+}
+
+func TestTimeLimits(t *testing.T) {
+	deaf := func(c *client) { c.SetPingHandler(func(string) error { return nil }) }
+	for name, c := range map[string]struct {
+		code   int
+		reason string
+		set    func(*node)
+		config func(c *websocket.Config)
+		client func(*client)
+	}{
+		"no pong": {4002, "TIMEOUT", nil, func(c *websocket.Config) { c.PingInterval, c.PongTimeout = 50*time.Millisecond, 200*time.Millisecond }, deaf},
+		"idle":    {4002, "TIMEOUT", nil, func(c *websocket.Config) { c.IdleTimeout = 200 * time.Millisecond }, deaf},
+		"expiry": {1008, "Token has expired", func(n *node) { n.tokens.expires = time.Now().Add(300 * time.Millisecond) },
+			func(*websocket.Config) {}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			config := settings()
+			c.config(&config)
+			set := c.set
+			if set == nil {
+				set = func(*node) {}
+			}
+			n := newNode(t, config, set)
+			conn := n.mustDial(t, "u1")
+			if c.client != nil {
+				c.client(conn)
+			}
+			end := conn.end(t)
+			require.Equal(t, c.code, end.Code)
+			require.Contains(t, end.Text, c.reason)
+			n.clean(t)
+		})
+	}
+}
+
+func TestPongsKeepASocketOpen(t *testing.T) {
+	c := settings()
+	c.PingInterval, c.PongTimeout, c.IdleTimeout = 20*time.Millisecond, 100*time.Millisecond, 100*time.Millisecond
+	n := newNode(t, c)
+	conn := n.mustDial(t, "u1")
+	go func() {
+		time.Sleep(500 * time.Millisecond)
+		n.manager.Send(domain.Message{User: "u1", Payload: []byte("late"), Received: time.Now()})
+	}()
+	text, err := conn.Next()
+	require.NoError(t, err)
+	require.Equal(t, "late", string(text))
+}
+
+func TestPanicEndsOneSession(t *testing.T) {
+	for name, bomb := range map[string]func(domain.Fact) bool{
+		"in the writer":  is[domain.MessageSent],
+		"in the reader":  is[domain.FrameReceived],
+		"on connecting":  is[domain.ConnectionAccepted],
+		"in the closing": is[domain.CloseSeen],
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := newNode(t, settings(), func(n *node) { n.facts.bomb = bomb })
+			victim := n.mustDial(t, "u1")
+			n.manager.Send(domain.Message{User: "u1", Payload: []byte("x"), Received: time.Now()})
+			_ = victim.WriteMessage(gorilla.TextMessage, []byte("x"))
+			_ = victim.WriteControl(gorilla.CloseMessage, gorilla.FormatCloseMessage(1000, ""), time.Now().Add(time.Second))
+			for err := error(nil); err == nil; {
+				_, err = victim.Next()
+			}
+			require.Eventually(t, func() bool { places, _ := n.registry.held(); return places == 0 }, 5*time.Second, time.Millisecond)
+			require.Contains(t, n.log.String(), "session panicked")
+			other := n.mustDial(t, "u2")
+			n.manager.Send(domain.Message{User: "u2", Payload: []byte("fine"), Received: time.Now()})
+			text, err := other.Next()
+			require.NoError(t, err)
+			require.Equal(t, "fine", string(text))
+		})
+	}
+}
+
+func TestOperatorDisconnects(t *testing.T) {
+	n := newNode(t, settings())
+	conn := n.mustDial(t, "u1")
+	require.Equal(t, 1, n.manager.CloseUser("u1", domain.Forbidden("Disconnected", nil)))
+	end := conn.end(t)
+	require.Equal(t, 4003, end.Code)
+	require.Contains(t, end.Text, `"error_code":"AUTHORIZATION_ERROR","message":"Disconnected"`)
+	n.clean(t)
+}
