@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
-	"os"
 	"strings"
 
 	"github.com/joho/godotenv"
@@ -35,15 +34,13 @@ func DotEnv(path string, vars map[string]string) (map[string]string, error) {
 	if vars[environmentName] == string(domain.Production) {
 		return vars, nil
 	}
-	file, err := os.Open(path)
+	added, err := godotenv.Read(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return vars, nil
 	}
-	if err != nil {
-		return nil, domain.Misconfigured(path, "cannot be read").Because(err)
+	if unreadable, is := errors.AsType[*fs.PathError](err); is {
+		return nil, domain.Misconfigured(path, "cannot be read").Because(unreadable)
 	}
-	defer func() { _ = file.Close() }()
-	added, err := godotenv.Parse(file)
 	if err != nil {
 		return nil, domain.Misconfigured(path, "is not in the form NAME=value")
 	}

@@ -19,7 +19,7 @@ type field struct {
 // section is one configuration struct, with the settings it declares itself.
 type section struct {
 	value  reflect.Value
-	fields []field
+	fields []*field
 }
 
 // sectionsOf walks the struct behind a pointer: outer before inner, in the
@@ -49,9 +49,9 @@ func walk(v reflect.Value, prefix string) []section {
 	return append([]section{own}, inner...)
 }
 
-func newField(v reflect.Value, i int, tag, prefix string) field {
+func newField(v reflect.Value, i int, tag, prefix string) *field {
 	spec := v.Type().Field(i)
-	f := field{value: v.Field(i), inside: v.Type(), spec: spec, tag: tag, initial: spec.Tag.Get("envDefault")}
+	f := &field{value: v.Field(i), inside: v.Type(), spec: spec, tag: tag, initial: spec.Tag.Get("envDefault")}
 	f.names = []string{prefix + tag}
 	for alias := range strings.SplitSeq(spec.Tag.Get("alias"), ",") {
 		if alias != "" && !slices.Contains(f.names, alias) {
@@ -63,7 +63,7 @@ func newField(v reflect.Value, i int, tag, prefix string) field {
 
 // find returns the first of the field's variables that is set, by name and
 // value; none gives the main name.
-func (f field) find(vars map[string]string) (name, text string, set bool) {
+func (f *field) find(vars map[string]string) (name, text string, set bool) {
 	for _, name := range f.names {
 		if text, set := vars[name]; set {
 			return name, text, true
@@ -73,4 +73,4 @@ func (f field) find(vars map[string]string) (name, text string, set bool) {
 }
 
 // isText reports whether an empty value means something for the field.
-func (f field) isText() bool { return f.spec.Type.Kind() == reflect.String }
+func (f *field) isText() bool { return f.spec.Type.Kind() == reflect.String }

@@ -26,7 +26,7 @@ func Read(dst any, vars map[string]string) error {
 	for _, s := range sections {
 		for _, f := range s.fields {
 			found.fill(f, vars)
-			if e, is := f.value.Interface().(domain.Environment); is && environment == "" {
+			if e, is := reflect.TypeAssert[domain.Environment](f.value); is && environment == "" {
 				environment = e
 			}
 		}
@@ -52,7 +52,7 @@ func (f *findings) add(problem error) {
 
 // fill reads one field. One that cannot be read keeps its default, so that the
 // rules for values do not complain about it a second time.
-func (f *findings) fill(setting field, vars map[string]string) {
+func (f *findings) fill(setting *field, vars map[string]string) {
 	name, text, set := setting.find(vars)
 	switch {
 	case !setting.isText():
@@ -72,8 +72,8 @@ func (f *findings) fill(setting field, vars map[string]string) {
 	f.checkEnvironment(setting, name)
 }
 
-func (f *findings) checkEnvironment(setting field, name string) {
-	if e, is := setting.value.Interface().(domain.Environment); is && !e.Known() {
+func (f *findings) checkEnvironment(setting *field, name string) {
+	if e, is := reflect.TypeAssert[domain.Environment](setting.value); is && !e.Known() {
 		f.add(domain.Misconfigured(name, "must be development, staging, production or testing"))
 	}
 }
@@ -81,7 +81,7 @@ func (f *findings) checkEnvironment(setting field, name string) {
 // ask collects what a section says of itself. It knows its variables without
 // prefix; the reader is told the variable that was read.
 func (f *findings) ask(s section, environment domain.Environment, vars map[string]string) {
-	asked, can := s.value.Addr().Interface().(judge)
+	asked, can := reflect.TypeAssert[judge](s.value.Addr())
 	if !can {
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -57,11 +58,14 @@ func (s server) Problems(environment domain.Environment) []error {
 	return all
 }
 
+// material would do in production.
+const material = "8fJq2LzX7vRwK0tYbN4mDcHsGpEu9aWi"
+
 // enough is what must be set for no complaint.
 func enough(more ...string) map[string]string {
-	vars := map[string]string{"JWT_SECRET_KEY": "8fJq2LzX7vRwK0tYbN4mDcHsGpEu9aWi"}
-	for i := 0; i < len(more); i += 2 {
-		vars[more[i]] = more[i+1]
+	vars := map[string]string{}
+	for pair := range slices.Chunk(append(more, "JWT_SECRET_KEY", material), 2) {
+		vars[pair[0]] = pair[1]
 	}
 	return vars
 }
@@ -80,7 +84,7 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, uint(50), c.Server.Limits.Uploads)
 	require.Equal(t, server{}.Port, c.private.Port)
 	require.Equal(t, jwt.Config{
-		Algorithm: "HS256", SecretKey: "8fJq2LzX7vRwK0tYbN4mDcHsGpEu9aWi",
+		Algorithm: "HS256", SecretKey: material,
 		Audience: "huleedu-platform", Issuer: "huleedu-identity-service",
 		Leeway: 5 * time.Second, OrgClaims: []string{"org_id", "org", "organization_id"},
 		JWKSRefreshInterval: 300 * time.Second, JWKSMinInterval: 10 * time.Second, JWKSTimeout: 5 * time.Second,
@@ -181,8 +185,10 @@ func TestAllProblemsAtOnce(t *testing.T) {
 		"JWT_SECRET_KEY: is a well-known or guessable text, which production refuses",
 		"JWT_AUDIENCE: must not be empty in production: the audience would not be checked",
 	}, env.Explain(err))
-	for _, one := range err.(interface{ Unwrap() []error }).Unwrap() {
-		require.IsType(t, &domain.Error{}, one)
+	joined, is := err.(interface{ Unwrap() []error })
+	require.True(t, is)
+	for _, one := range joined.Unwrap() {
+		require.Same(t, domain.As(one), one)
 		require.Equal(t, domain.ConfigurationError, domain.CodeOf(one))
 	}
 }

@@ -57,22 +57,22 @@ func dotEnv(t *testing.T, text string) string {
 
 func TestDotEnv(t *testing.T) {
 	path := dotEnv(t, "# comment\nA=file\nexport B='x y'\nC=file\n")
-	real := map[string]string{"A": "real", "C": ""}
-	vars, err := env.DotEnv(path, real)
+	own := map[string]string{"A": "real", "C": ""}
+	vars, err := env.DotEnv(path, own)
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"A": "real", "B": "x y", "C": ""}, vars)
-	require.Len(t, real, 2, "the caller's map stays as it is")
+	require.Len(t, own, 2, "the caller's map stays as it is")
 
-	vars, err = env.DotEnv(path+"x", real)
+	vars, err = env.DotEnv(path+"x", own)
 	require.NoError(t, err)
-	require.Equal(t, real, vars, "no file is no fault")
+	require.Equal(t, own, vars, "no file is no fault")
 }
 
 func TestDotEnvIsNotReadInProduction(t *testing.T) {
-	real := map[string]string{"ENVIRONMENT": "production"}
-	vars, err := env.DotEnv(dotEnv(t, "ENVIRONMENT=development\nA=file\n"), real)
+	own := map[string]string{"ENVIRONMENT": "production"}
+	vars, err := env.DotEnv(dotEnv(t, "ENVIRONMENT=development\nA=file\n"), own)
 	require.NoError(t, err)
-	require.Equal(t, real, vars)
+	require.Equal(t, own, vars)
 
 	_, err = env.DotEnv(dotEnv(t, "ENVIRONMENT=production\n"), map[string]string{})
 	require.Equal(t, domain.ConfigurationError, domain.CodeOf(err), "a file cannot lift the process into production")

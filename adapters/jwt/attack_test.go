@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -66,9 +67,7 @@ func TestKeysOfTheTokenAreIgnored(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			header := map[string]any{"alg": "RS256"}
-			for k, value := range extra {
-				header[k] = value
-			}
+			maps.Copy(header, extra)
 			text := string(must(json.Marshal(header)))
 			_, err := v.Validate(t.Context(), sign(t, "RS256", attacker, text, payload()))
 			requireCause(t, err, "signature")
@@ -93,7 +92,7 @@ func TestKeyIDsAreOnlyNames(t *testing.T) {
 		requireCause(t, err, "key")
 
 		head = strings.Replace(head, "ES256", "HS256", 1)
-		_, err = fixed.Validate(t.Context(), sign(t, "HS256", []byte(secret), head, payload()))
+		_, err = fixed.Validate(t.Context(), sign(t, "HS256", []byte(shared), head, payload()))
 		require.NoError(t, err)
 		for _, guess := range [][]byte{{0}, []byte("AA=="), []byte(kid)} {
 			_, err = fixed.Validate(t.Context(), sign(t, "HS256", guess, head, payload()))
@@ -106,7 +105,7 @@ func TestKeyIDsAreOnlyNames(t *testing.T) {
 // is refused: the spare bits of the last character must be zero.
 func TestOneSpellingPerToken(t *testing.T) {
 	v := validator(t, settings(), nobody{})
-	good := sign(t, "HS256", []byte(secret), `{"alg":"HS256"}`, payload())
+	good := sign(t, "HS256", []byte(shared), `{"alg":"HS256"}`, payload())
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	last := strings.IndexByte(alphabet, good[len(good)-1])
 	for spare := 1; spare < 4; spare++ { // 32 bytes leave two bits over
@@ -118,7 +117,7 @@ func TestOneSpellingPerToken(t *testing.T) {
 // A token that was good must not open the door for one that resembles it.
 func TestCacheIsByTheWholeToken(t *testing.T) {
 	v := validator(t, settings(), nobody{})
-	good := sign(t, "HS256", []byte(secret), `{"alg":"HS256"}`, payload())
+	good := sign(t, "HS256", []byte(shared), `{"alg":"HS256"}`, payload())
 	_, err := v.Validate(t.Context(), good)
 	require.NoError(t, err)
 	for i := range len(good) {
@@ -144,9 +143,9 @@ func TestHostileTokensAreCheap(t *testing.T) {
 	began := time.Now()
 	for _, token := range []string{
 		strings.Repeat(".", 1<<20), strings.Repeat("a.", 1<<19), strings.Repeat(".", 8000),
-		sign(t, "HS256", []byte(secret), `{"alg":"HS256"}`, strings.Repeat("[", 5000)),
-		sign(t, "HS256", []byte(secret), `{"alg":"HS256"}`, strings.Repeat(`{"a":`, 1000)),
-		sign(t, "HS256", []byte(secret), `{"alg":"HS256"}`, `{"exp":1`+strings.Repeat("0", 5000)+`}`),
+		sign(t, "HS256", []byte(shared), `{"alg":"HS256"}`, strings.Repeat("[", 5000)),
+		sign(t, "HS256", []byte(shared), `{"alg":"HS256"}`, strings.Repeat(`{"a":`, 1000)),
+		sign(t, "HS256", []byte(shared), `{"alg":"HS256"}`, `{"exp":1`+strings.Repeat("0", 5000)+`}`),
 	} {
 		for range 20 {
 			_, err := v.Validate(t.Context(), token)
@@ -160,7 +159,7 @@ func TestHostileTokensAreCheap(t *testing.T) {
 func TestErrorsDoNotQuoteTheToken(t *testing.T) {
 	v := validator(t, settings(), nobody{})
 	for _, text := range []string{`{"sub":"geheim","exp":"geheim"}`, `{"sub":"geheim"`, `{"sub":"}geheim","exp":` + inAnHour() + `}`, `{"geheim":1,"geheim":2}`} {
-		token := sign(t, "HS256", []byte(secret), `{"alg":"HS256"}`, text)
+		token := sign(t, "HS256", []byte(shared), `{"alg":"HS256"}`, text)
 		_, err := v.Validate(t.Context(), token)
 		require.Error(t, err)
 		require.NotContains(t, err.Error(), "geheim")

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,46 +20,76 @@ import (
 // keysOf are the settings that are complained about, in order.
 func keysOf(t *testing.T, problems []error) []string {
 	t.Helper()
-	var names []string
-	for _, p := range problems {
+	if len(problems) == 0 {
+		return nil
+	}
+	names := make([]string, len(problems))
+	for i, p := range problems {
 		require.Equal(t, domain.ConfigurationError, domain.CodeOf(p))
-		names = append(names, domain.As(p).Details["config_key"].(string))
+		names[i] = fmt.Sprint(domain.As(p).Details["config_key"])
 	}
 	return names
 }
 
+// complaint is a change to good settings and what is said about it.
+type complaint struct {
+	change func(*jwt.Config)
+	// always is complained about everywhere, production there alone.
+	always, production []string
+}
+
+func requireComplaints(t *testing.T, rows map[string]complaint) {
+	t.Helper()
+	for name, row := range rows {
+		t.Run(name, func(t *testing.T) {
+			c := settings()
+			row.change(&c)
+			require.Equal(t, row.always, keysOf(t, c.Problems(domain.Development)))
+			require.Equal(t, append(row.always, row.production...), keysOf(t, c.Problems(domain.Production)))
+			_, err := jwt.New(c, nobody{})
+			require.Equal(t, row.always != nil, err != nil, "New refuses what is refused everywhere: %v", err)
+		})
+	}
+}
+
 func TestProblems(t *testing.T) {
-	ec := keyFor("ES256")
-	file := filepath.Join(t.TempDir(), "key.pem")
-	require.NoError(t, os.WriteFile(file, []byte(publicPEM(ec)), 0o600))
-	small := pemOf("RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(&must(rsa.GenerateKey(rand.Reader, 1024)).PublicKey))
-	asymmetric := func(algorithm, text string) func(*jwt.Config) {
-		return func(c *jwt.Config) { c.Algorithm, c.SecretKey, c.PublicKey = algorithm, "", text }
-	}
-	jwks := func(url string) func(*jwt.Config) {
-		return func(c *jwt.Config) { c.Algorithm, c.SecretKey, c.JWKSURL = "ES256", "", url }
-	}
-	rows := map[string]struct {
-		change      func(*jwt.Config)
-		development []string
-		production  []string
-	}{
+	requireComplaints(t, map[string]complaint{
 		"good":                 {func(*jwt.Config) {}, nil, nil},
 		"unknown algorithm":    {func(c *jwt.Config) { c.Algorithm = "none" }, []string{"JWT_ALGORITHM"}, nil},
 		"lower-case algorithm": {func(c *jwt.Config) { c.Algorithm = "hs256" }, []string{"JWT_ALGORITHM"}, nil},
 		"no secret":            {func(c *jwt.Config) { c.SecretKey = "" }, []string{"JWT_SECRET_KEY"}, nil},
 		"blank secret":         {func(c *jwt.Config) { c.SecretKey = "   " }, []string{"JWT_SECRET_KEY"}, nil},
-		"31 bytes":             {func(c *jwt.Config) { c.SecretKey = domain.Secret(secret[:31]) }, nil, []string{"JWT_SECRET_KEY"}},
-		"well known": {func(c *jwt.Config) { c.SecretKey = "a-string-secret-at-least-256-bits-long" }, nil,
-			[]string{"JWT_SECRET_KEY"}},
+		"31 bytes":             {func(c *jwt.Config) { c.SecretKey = domain.Secret(shared[:31]) }, nil, []string{"JWT_SECRET_KEY"}},
+		"well known": {
+			func(c *jwt.Config) { c.SecretKey = "a-string-secret-at-least-256-bits-long" }, nil,
+			[]string{"JWT_SECRET_KEY"},
+		},
 		"well known, short":  {func(c *jwt.Config) { c.SecretKey = "changeme" }, nil, []string{"JWT_SECRET_KEY", "JWT_SECRET_KEY"}},
 		"one byte repeated":  {func(c *jwt.Config) { c.SecretKey = domain.Secret(strings.Repeat("k", 64)) }, nil, []string{"JWT_SECRET_KEY"}},
 		"no audience":        {func(c *jwt.Config) { c.Audience = "" }, nil, []string{"JWT_AUDIENCE"}},
 		"no checks at all":   {func(c *jwt.Config) { c.Audience, c.Issuer = "", "" }, nil, []string{"JWT_AUDIENCE", "JWT_ISSUER"}},
 		"negative leeway":    {func(c *jwt.Config) { c.Leeway = -time.Second }, []string{"JWT_LEEWAY_SECONDS"}, nil},
 		"a blank claim name": {func(c *jwt.Config) { c.OrgClaims = []string{"org", " "} }, []string{"JWT_ORG_ID_CLAIM_NAMES"}, nil},
-		"several at once": {func(c *jwt.Config) { c.Algorithm, c.Leeway, c.OrgClaims = "x", -1, []string{""} },
-			[]string{"JWT_ALGORITHM", "JWT_LEEWAY_SECONDS", "JWT_ORG_ID_CLAIM_NAMES"}, nil},
+		"several at once": {
+			func(c *jwt.Config) { c.Algorithm, c.Leeway, c.OrgClaims = "x", -1, []string{""} },
+			[]string{"JWT_ALGORITHM", "JWT_LEEWAY_SECONDS", "JWT_ORG_ID_CLAIM_NAMES"},
+			nil,
+		},
+	})
+}
+
+func TestPublicKeyProblems(t *testing.T) {
+	ec := keyFor("ES256")
+	file := filepath.Join(t.TempDir(), "key.pem")
+	require.NoError(t, os.WriteFile(file, []byte(publicPEM(ec)), 0o600))
+	small := pemOf("RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(&must(rsa.GenerateKey(rand.Reader, rsaKey().Size()*4)).PublicKey))
+	asymmetric := func(algorithm, text string) func(*jwt.Config) {
+		return func(c *jwt.Config) { c.Algorithm, c.SecretKey, c.PublicKey = algorithm, "", text }
+	}
+	jwks := func(url string) func(*jwt.Config) {
+		return func(c *jwt.Config) { c.Algorithm, c.SecretKey, c.JWKSURL = "ES256", "", url }
+	}
+	requireComplaints(t, map[string]complaint{
 		"no public key":           {asymmetric("ES256", ""), []string{"JWT_PUBLIC_KEY"}, nil},
 		"public key":              {asymmetric("ES256", publicPEM(ec)), nil, nil},
 		"public key on one line":  {asymmetric("ES256", strings.ReplaceAll(publicPEM(ec), "\n", `\n`)), nil, nil},
@@ -77,17 +108,7 @@ func TestProblems(t *testing.T) {
 			jwks("https://identity/keys")(c)
 			c.JWKSRefreshInterval, c.JWKSMinInterval, c.JWKSTimeout = 0, -1, 0
 		}, []string{"JWT_JWKS_REFRESH_INTERVAL", "JWT_JWKS_MIN_INTERVAL", "JWT_JWKS_TIMEOUT"}, nil},
-	}
-	for name, row := range rows {
-		t.Run(name, func(t *testing.T) {
-			c := settings()
-			row.change(&c)
-			require.Equal(t, row.development, keysOf(t, c.Problems(domain.Development)))
-			require.Equal(t, append(row.development, row.production...), keysOf(t, c.Problems(domain.Production)))
-			_, err := jwt.New(c, nobody{})
-			require.Equal(t, row.development != nil, err != nil, "New refuses what is refused everywhere: %v", err)
-		})
-	}
+	})
 }
 
 // No problem quotes the value that is wrong: it may be a secret.

@@ -149,7 +149,7 @@ func (r *remoteKeys) settle(set *keySet, document []byte, err error) bool {
 
 // fetch reads the document, within the client's time and the bound on size.
 func (r *remoteKeys) fetch(ctx context.Context) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, r.config.JWKSURL, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, r.config.JWKSURL, http.NoBody)
 	if err != nil {
 		return nil, err
 	}

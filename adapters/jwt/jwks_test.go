@@ -2,11 +2,12 @@ package jwt_test
 
 import (
 	"context"
-	"crypto/ecdsa"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -68,8 +69,8 @@ func member(key any, kid string, changes ...string) map[string]any {
 	if kid != "" {
 		m["kid"] = kid
 	}
-	for i := 0; i < len(changes); i += 2 {
-		m[changes[i]] = changes[i+1]
+	for pair := range slices.Chunk(changes, 2) {
+		m[pair[0]] = pair[1]
 	}
 	return m
 }
@@ -78,16 +79,18 @@ func setOf(members ...map[string]any) string {
 	return string(must(json.Marshal(map[string]any{"keys": members})))
 }
 
-func es256(t testing.TB, key any, kid string) string {
+func es256(tb testing.TB, key any, kid string) string {
+	tb.Helper()
 	head := `{"alg":"ES256"}`
 	if kid != "" {
 		head = `{"alg":"ES256","kid":"` + kid + `"}`
 	}
-	return sign(t, "ES256", key, head, payload())
+	return sign(tb, "ES256", key, head, payload())
 }
 
 // withKeySet starts a validator on the endpoint, inside the test's clock.
 func withKeySet(t *testing.T, e *endpoint) *jwt.Validator {
+	t.Helper()
 	c := settings()
 	c.Algorithm, c.JWKSURL = "ES256", "https://identity.test/keys"
 	v := validator(t, c, nobody{})
@@ -105,6 +108,7 @@ func withKeySet(t *testing.T, e *endpoint) *jwt.Validator {
 
 // loaded is a validator whose key set holds one key and is not refreshed.
 func loaded(t *testing.T, key any, kid string) *jwt.Validator {
+	t.Helper()
 	e := &endpoint{}
 	e.serve(setOf(member(key, kid)))
 	c := settings()
@@ -127,7 +131,7 @@ func TestKeySetRules(t *testing.T) {
 		if domain.CodeOf(err) == domain.ServiceUnavailable {
 			return "no keys"
 		}
-		return domain.As(err).Details["cause"].(string)
+		return fmt.Sprint(domain.As(err).Details["cause"])
 	}
 	rows := map[string]struct {
 		set   string
@@ -290,7 +294,7 @@ func TestUselessAnswersAreOutages(t *testing.T) {
 // Over a real connection: an endpoint that never answers is given up, a
 // redirect is not followed, and nothing is left behind.
 func TestRealEndpoint(t *testing.T) {
-	key := keyFor("ES256").(*ecdsa.PrivateKey)
+	key := keyFor("ES256")
 	release := make(chan struct{})
 	mux := http.NewServeMux()
 	mux.HandleFunc("/good", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, setOf(member(key, "1"))) })

@@ -3,6 +3,7 @@ package jwt
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/lestrrat-go/jwx/v2/jwk"
@@ -72,12 +73,7 @@ func meantFor(algorithm string, key jwk.Key) bool {
 		return false
 	}
 	operations := key.KeyOps()
-	for _, op := range operations {
-		if op == jwk.KeyOpVerify {
-			return true
-		}
-	}
-	return len(operations) == 0
+	return len(operations) == 0 || slices.Contains(operations, jwk.KeyOpVerify)
 }
 
 // errUnknownKey is a key id that the set does not hold.

@@ -24,14 +24,14 @@ import (
 )
 
 const (
-	secret        = "8fJq2LzX7vRwK0tYbN4mDcHsGpEu9aWi"
-	foreignSecret = "another-8fJq2LzX7vRwK0tYbN4mDcHs"
+	shared  = "8fJq2LzX7vRwK0tYbN4mDcHsGpEu9aWi"
+	foreign = "another-8fJq2LzX7vRwK0tYbN4mDcHs"
 )
 
 // settings are what the environment's defaults would be.
 func settings() jwt.Config {
 	return jwt.Config{
-		Algorithm: "HS256", SecretKey: secret,
+		Algorithm: "HS256", SecretKey: shared,
 		Audience: "huleedu-platform", Issuer: "huleedu-identity-service",
 		Leeway: 5 * time.Second, OrgClaims: []string{"org_id", "org", "organization_id"},
 		JWKSRefreshInterval: 300 * time.Second, JWKSMinInterval: 10 * time.Second, JWKSTimeout: 5 * time.Second,
@@ -39,13 +39,13 @@ func settings() jwt.Config {
 }
 
 // sign makes a token of raw parts, whatever they say.
-func sign(t testing.TB, algorithm string, key any, header, payload string) string {
-	t.Helper()
+func sign(tb testing.TB, algorithm string, key any, header, payload string) string {
+	tb.Helper()
 	signer, err := jws.NewSigner(jwa.SignatureAlgorithm(algorithm))
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	input := base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + base64.RawURLEncoding.EncodeToString([]byte(payload))
 	signature, err := signer.Sign([]byte(input), key)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return input + "." + base64.RawURLEncoding.EncodeToString(signature)
 }
 
@@ -63,7 +63,7 @@ func must[T any](value T, err error) T {
 func keyFor(algorithm string) any {
 	switch {
 	case strings.HasPrefix(algorithm, "HS"):
-		return []byte(secret)
+		return []byte(shared)
 	case algorithm == "ES256":
 		return must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
 	case algorithm == "ES384":
@@ -106,10 +106,10 @@ func settingsFor(algorithm string, key any) jwt.Config {
 	return c
 }
 
-func validator(t testing.TB, c jwt.Config, o ports.Observer) *jwt.Validator {
-	t.Helper()
+func validator(tb testing.TB, c jwt.Config, o ports.Observer) *jwt.Validator {
+	tb.Helper()
 	v, err := jwt.New(c, o)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return v
 }
 
@@ -124,9 +124,9 @@ func payload() string {
 }
 
 // requireCause demands a refused token with the cause.
-func requireCause(t testing.TB, err error, cause string) {
-	t.Helper()
-	require.Error(t, err)
-	require.Equal(t, domain.AuthenticationError, domain.CodeOf(err), err)
-	require.Equal(t, cause, domain.As(err).Details["cause"], err)
+func requireCause(tb testing.TB, err error, cause string) {
+	tb.Helper()
+	require.Error(tb, err)
+	require.Equal(tb, domain.AuthenticationError, domain.CodeOf(err), err)
+	require.Equal(tb, cause, domain.As(err).Details["cause"], err)
 }

@@ -15,21 +15,23 @@ import (
 
 func inAnHour() string { return strconv.FormatInt(time.Now().Add(time.Hour).Unix(), 10) }
 
-func harness(t testing.TB, algorithm string) contract.ValidatorHarness {
-	key, foreign := keyFor(algorithm), keyFor(algorithm)
-	if _, symmetric := foreign.([]byte); symmetric {
-		foreign = []byte(foreignSecret)
+func harness(tb testing.TB, algorithm string) contract.ValidatorHarness {
+	tb.Helper()
+	key, other := keyFor(algorithm), keyFor(algorithm)
+	if _, symmetric := other.([]byte); symmetric {
+		other = []byte(foreign)
 	}
 	c := settingsFor(algorithm, key)
 	return contract.ValidatorHarness{
-		New:       func(t testing.TB, o ports.Observer) ports.TokenValidator { return validator(t, c, o) },
-		Sign:      func(header, payload string) string { return sign(t, algorithm, key, header, payload) },
-		Forge:     func(header, payload string) string { return sign(t, algorithm, foreign, header, payload) },
+		New:       func(tb testing.TB, o ports.Observer) ports.TokenValidator { tb.Helper(); return validator(tb, c, o) },
+		Sign:      func(header, payload string) string { return sign(tb, algorithm, key, header, payload) },
+		Forge:     func(header, payload string) string { return sign(tb, algorithm, other, header, payload) },
 		Algorithm: algorithm, Audience: c.Audience, Issuer: c.Issuer,
-		Can: contract.ValidatorCan{LackKeys: func(t testing.TB, o ports.Observer) ports.TokenValidator {
+		Can: contract.ValidatorCan{LackKeys: func(tb testing.TB, o ports.Observer) ports.TokenValidator {
+			tb.Helper()
 			c := settingsFor(algorithm, keyFor("ES256"))
 			c.Algorithm, c.PublicKey, c.JWKSURL = "ES256", "", "http://127.0.0.1:9/keys"
-			return validator(t, c, o)
+			return validator(tb, c, o)
 		}},
 	}
 }
@@ -64,7 +66,7 @@ func TestEveryAlgorithm(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, domain.UserID("teacher-1"), caller.User)
 
-			_, err = v.Validate(t.Context(), sign(t, "HS256", []byte(foreignSecret), `{"alg":"`+algorithm+`"}`, payload()))
+			_, err = v.Validate(t.Context(), sign(t, "HS256", []byte(foreign), `{"alg":"`+algorithm+`"}`, payload()))
 			requireCause(t, err, "signature")
 		})
 	}
@@ -76,10 +78,10 @@ func TestChecksSwitchedOff(t *testing.T) {
 	c.Audience, c.Issuer = "", ""
 	v := validator(t, c, nobody{})
 	for _, text := range []string{`{"sub":"a","exp":` + inAnHour() + `}`, `{"sub":"a","aud":7,"iss":[],"exp":` + inAnHour() + `}`} {
-		_, err := v.Validate(t.Context(), sign(t, "HS256", []byte(secret), `{"alg":"HS256"}`, text))
+		_, err := v.Validate(t.Context(), sign(t, "HS256", []byte(shared), `{"alg":"HS256"}`, text))
 		require.NoError(t, err)
 	}
-	_, err := v.Validate(t.Context(), sign(t, "HS256", []byte(secret), `{"alg":"HS256"}`, `{"exp":`+inAnHour()+`}`))
+	_, err := v.Validate(t.Context(), sign(t, "HS256", []byte(shared), `{"alg":"HS256"}`, `{"exp":`+inAnHour()+`}`))
 	requireCause(t, err, "subject")
 }
 
@@ -145,7 +147,7 @@ func TestMintRefuses(t *testing.T) {
 
 func FuzzValidate(f *testing.F) {
 	v := validator(f, settings(), nobody{})
-	f.Add(sign(f, "HS256", []byte(secret), `{"alg":"HS256"}`, payload()))
+	f.Add(sign(f, "HS256", []byte(shared), `{"alg":"HS256"}`, payload()))
 	f.Add("..")
 	f.Add("a.b.c")
 	f.Add(`{"payload":"x"}`)
@@ -168,7 +170,7 @@ func FuzzClaims(f *testing.F) {
 	f.Add(`{"alg":"HS256","crit":[]}`, `{"exp":1e400}`)
 	f.Add(`{"alg":"HS256","kid":"x"}`, `{"sub":{"a":[1,2,{}]},"sub":""}`)
 	f.Fuzz(func(t *testing.T, header, claims string) {
-		caller, err := v.Validate(t.Context(), sign(t, "HS256", []byte(secret), header, claims))
+		caller, err := v.Validate(t.Context(), sign(t, "HS256", []byte(shared), header, claims))
 		if err != nil {
 			require.Equal(t, domain.AuthenticationError, domain.CodeOf(err))
 			return

@@ -2,6 +2,7 @@ package contract
 
 import (
 	"encoding/base64"
+	"maps"
 	"strings"
 	"time"
 )
@@ -31,9 +32,7 @@ func refusals(h ValidatorHarness) map[string]refusedToken {
 	for _, part := range []map[string]refusedToken{
 		brokenForms(h), brokenHeaders(h), brokenSignatures(h), brokenTimes(h), brokenPurposes(h), brokenSubjects(h), twoFaults(h),
 	} {
-		for name, row := range part {
-			all[name] = row
-		}
+		maps.Copy(all, part)
 	}
 	return all
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -45,6 +46,7 @@ type ValidatorCan struct {
 // TokenValidator holds an adapter to the words of ports.TokenValidator and to
 // every row of the contract's table of refused tokens.
 func TokenValidator(t *testing.T, h ValidatorHarness) {
+	t.Helper()
 	t.Run("accepts", func(t *testing.T) { validatorAccepts(t, h) })
 	t.Run("refuses", func(t *testing.T) { validatorRefuses(t, h) })
 	t.Run("a remembered token expires all the same", func(t *testing.T) { validatorForgets(t, h) })
@@ -123,15 +125,19 @@ func (h ValidatorHarness) claims(changes ...any) claimSet {
 		"sub": "teacher-1", "aud": h.Audience, "iss": h.Issuer,
 		"iat": now.Unix(), "exp": now.Add(time.Hour).Unix(),
 	}
-	for i := 0; i < len(changes); i += 2 {
-		name := fmt.Sprint(changes[i])
-		if changes[i+1] == without {
+	c.change(changes)
+	return c
+}
+
+// change applies pairs of name and value.
+func (c claimSet) change(pairs []any) {
+	for pair := range slices.Chunk(pairs, 2) {
+		name := fmt.Sprint(pair[0])
+		c[name] = pair[1]
+		if pair[1] == without {
 			delete(c, name)
-		} else {
-			c[name] = changes[i+1]
 		}
 	}
-	return c
 }
 
 // without takes a claim or a header out.
@@ -139,14 +145,7 @@ const without = "\x00absent"
 
 func (h ValidatorHarness) header(changes ...any) string {
 	head := claimSet{"alg": h.Algorithm, "typ": "JWT"}
-	for i := 0; i < len(changes); i += 2 {
-		name := fmt.Sprint(changes[i])
-		if changes[i+1] == without {
-			delete(head, name)
-		} else {
-			head[name] = changes[i+1]
-		}
-	}
+	head.change(changes)
 	return head.text()
 }
 
@@ -165,6 +164,7 @@ func (c claimSet) text() string {
 func (c claimSet) textWith(raw string) string { return "{" + raw + "," + c.text()[1:] }
 
 func validatorAccepts(t *testing.T, h ValidatorHarness) {
+	t.Helper()
 	now := time.Now()
 	rows := map[string]struct {
 		token string
@@ -211,6 +211,7 @@ func validatorAccepts(t *testing.T, h ValidatorHarness) {
 }
 
 func validatorRefuses(t *testing.T, h ValidatorHarness) {
+	t.Helper()
 	for name, row := range refusals(h) {
 		t.Run(name, func(t *testing.T) {
 			seen := &tokenFacts{}
@@ -235,7 +236,7 @@ func validatorRefuses(t *testing.T, h ValidatorHarness) {
 
 func requireRefusal(t *testing.T, err error, want refusedToken) {
 	t.Helper()
-	require.IsType(t, &domain.Error{}, err)
+	require.Same(t, domain.As(err), err)
 	failure := domain.As(err)
 	require.Equal(t, domain.AuthenticationError, failure.Code)
 	require.Equal(t, want.message, failure.Message)
@@ -247,6 +248,7 @@ func requireRefusal(t *testing.T, err error, want refusedToken) {
 }
 
 func validatorForgets(t *testing.T, h ValidatorHarness) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		v, token := h.New(t, &tokenFacts{}), h.token(h.claims("exp", time.Now().Add(time.Minute).Unix()))
 		for range 3 {
@@ -263,6 +265,7 @@ func validatorForgets(t *testing.T, h ValidatorHarness) {
 }
 
 func validatorConcurrency(t *testing.T, h ValidatorHarness) {
+	t.Helper()
 	v := h.New(t, &tokenFacts{})
 	good, bad := h.token(h.claims()), h.Forge(h.header(), h.claims().text())
 	var group sync.WaitGroup
@@ -287,13 +290,14 @@ func validatorConcurrency(t *testing.T, h ValidatorHarness) {
 }
 
 func validatorWithoutKeys(t *testing.T, h ValidatorHarness) {
+	t.Helper()
 	if h.Can.LackKeys == nil {
 		t.Skip("this validator always has its keys")
 	}
 	seen := &tokenFacts{}
 	v := h.Can.LackKeys(t, seen)
 	_, err := v.Validate(t.Context(), h.token(h.claims()))
-	require.IsType(t, &domain.Error{}, err)
+	require.Same(t, domain.As(err), err)
 	require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err))
 	require.Positive(t, domain.As(err).RetryAfter)
 	require.Empty(t, seen.results(), "a token that was not judged is not counted")
