@@ -1,0 +1,33 @@
+package main
+
+import (
+	"github.com/huleedu/edge/test/world"
+)
+
+// greet says where everything is and what to try next.
+func (t tool) greet(e *edge, w *world.World) {
+	t.printf("gateway        http://%s\n", e.gateway.Addr)
+	t.printf("notifications  ws://%s/ws\n", e.websockets.Addr)
+	t.printf("redis          %s\n", origin(w.Redis() != nil))
+	t.printf("kafka          %s\n\n", origin(w.Kafka() != nil))
+	for _, teacher := range world.SampleTeachers() {
+		token, err := t.mint(string(teacher.User), teacher.Org, sessionTime)
+		if err != nil {
+			continue
+		}
+		t.printf("%s (%s), token for %s:\n  %s\n", teacher.User, teacher.Org, sessionTime, token)
+		for _, b := range teacher.Batches {
+			t.printf("  %s, %d essays\n", b.ID, b.Essays)
+		}
+	}
+	t.printf("\nTry in two other shells:\n  bin/edge listen teacher-anna\n" +
+		"  bin/edge pipeline batch-anna-1 cj_assessment --user teacher-anna\n\nCtrl-C ends.\n")
+}
+
+// origin names no address: a real server's may hold a password.
+func origin(embedded bool) string {
+	if embedded {
+		return "embedded"
+	}
+	return "the one given"
+}

@@ -1,0 +1,44 @@
+// Command edge is the people's tool: it runs the whole edge on one machine with
+// a simulated platform behind it, and speaks to a running edge as a teacher
+// would. It is never deployed.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/huleedu/edge/adapters/env"
+	"github.com/huleedu/edge/domain"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The first signal ends cleanly; a second one ends the process at once.
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, tool{args: os.Args[1:], vars: env.Vars(os.Environ()), out: os.Stdout, errs: os.Stderr}))
+}
+
+// run executes one command line and returns the exit code.
+func run(ctx context.Context, t tool) int {
+	root := &cobra.Command{
+		Use:           "edge",
+		Short:         "Run and use the edge of HuleEdu on one machine",
+		Version:       domain.Version,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.AddCommand(t.upCommand(), t.tokenCommand(), t.listenCommand(), t.pipelineCommand())
+	root.SetArgs(t.args)
+	root.SetOut(t.out)
+	root.SetErr(t.errs)
+	if err := root.ExecuteContext(ctx); err != nil {
+		_, _ = fmt.Fprintln(t.errs, "edge:", err)
+		return 1
+	}
+	return 0
+}

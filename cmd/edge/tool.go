@@ -1,0 +1,56 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"time"
+
+	"github.com/huleedu/edge/adapters/env"
+	"github.com/huleedu/edge/adapters/jwt"
+	"github.com/huleedu/edge/domain"
+)
+
+// tool is one invocation: what it was given and where it speaks.
+type tool struct {
+	args      []string
+	vars      map[string]string
+	out, errs io.Writer
+}
+
+// developmentSecret signs tokens where nobody has set a secret. It is public,
+// so the services refuse it in production.
+const developmentSecret = "huleedu-edge-development-secret-not-for-production"
+
+// The addresses that "edge up" listens on unless told otherwise.
+const (
+	gatewayPort = 4001
+	socketPort  = 8080
+	loopback    = "127.0.0.1"
+)
+
+// withSecret returns the environment with a secret to sign and verify tokens.
+func withSecret(vars map[string]string) map[string]string {
+	out := maps.Clone(vars)
+	if out["JWT_SECRET_KEY"] == "" {
+		out["JWT_SECRET_KEY"] = developmentSecret
+	}
+	return out
+}
+
+// mint makes a development token for a user.
+func (t tool) mint(user, org string, ttl time.Duration) (string, error) {
+	if _, err := domain.ParseUserID(user); err != nil {
+		return "", err
+	}
+	var cfg jwt.Config
+	if err := env.Read(&cfg, withSecret(t.vars)); err != nil {
+		return "", fmt.Errorf("read the JWT settings: %w", err)
+	}
+	now := time.Now()
+	return jwt.Mint(cfg, jwt.Claims{User: user, Org: org, Issued: now, Expires: now.Add(ttl)})
+}
+
+func (t tool) printf(format string, args ...any) {
+	_, _ = fmt.Fprintf(t.out, format, args...)
+}

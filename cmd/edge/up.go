@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/huleedu/edge/adapters/env"
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/world"
+	"github.com/huleedu/edge/wire"
+)
+
+// upFlags are what "edge up" can be told.
+type upFlags struct {
+	redis, kafka        string
+	gateway, websockets string
+	pace                time.Duration
+}
+
+func (t tool) upCommand() *cobra.Command {
+	var f upFlags
+	c := &cobra.Command{
+		Use:   "up",
+		Short: "Run both services in this process, with a simulated platform behind them",
+		Long: "Run the gateway and the notification service on an embedded Redis and Kafka, on loopback,\n" +
+			"with a simulated platform behind them. Settings of the services are read from the environment.\n" +
+			"It never runs in production mode.",
+		Example: "  edge up\n  edge up --redis redis://127.0.0.1:6379 --kafka 127.0.0.1:9092",
+		Args:    cobra.NoArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return t.up(c.Context(), f) },
+	}
+	c.Flags().StringVar(&f.redis, "redis", "", "URL of a real Redis in place of the embedded one")
+	c.Flags().StringVar(&f.kafka, "kafka", "", "host:port of a real Kafka in place of the embedded one")
+	c.Flags().StringVar(&f.gateway, "gateway", net.JoinHostPort(loopback, strconv.Itoa(gatewayPort)), "address of the gateway")
+	c.Flags().StringVar(&f.websockets, "websocket", net.JoinHostPort(loopback, strconv.Itoa(socketPort)), "address of the notification service")
+	c.Flags().DurationVar(&f.pace, "pace", 1500*time.Millisecond, "how long one phase of a pipeline takes")
+	return c
+}
+
+var errProduction = errors.New("\"edge up\" is for development: it does not run with ENVIRONMENT=production")
+
+// up runs everything until ctx is done.
+func (t tool) up(ctx context.Context, f upFlags) error {
+	vars := withSecret(t.vars)
+	if domain.Environment(vars["ENVIRONMENT"]) == domain.Production {
+		return errProduction
+	}
+	addresses, err := f.addresses()
+	if err != nil {
+		return err
+	}
+	outside, err := world.Start(world.Config{RedisURL: f.redis, KafkaAddr: f.kafka, Pace: f.pace, InternalKey: internalKey(vars)})
+	if err != nil {
+		return err
+	}
+	defer outside.Close()
+	outside.Platform.Seed(world.SampleTeachers()...)
+	inside, err := t.build(settings(vars, addresses, outside))
+	if err != nil {
+		return err
+	}
+	defer inside.release()
+	t.greet(inside, outside)
+	return inside.run(ctx)
+}
+
+// internalKey is what the platform demands of the gateway.
+func internalKey(vars map[string]string) string {
+	if key := vars["HULEEDU_INTERNAL_API_KEY"]; key != "" {
+		return key
+	}
+	return "development-internal-key"
+}
+
+// addresses are where both services are asked to listen.
+func (f upFlags) addresses() (map[string]string, error) {
+	gatewayHost, gatewayPort, err := net.SplitHostPort(f.gateway)
+	if err != nil {
+		return nil, fmt.Errorf("--gateway: %w", err)
+	}
+	socketHost, socketPort, err := net.SplitHostPort(f.websockets)
+	if err != nil {
+		return nil, fmt.Errorf("--websocket: %w", err)
+	}
+	return map[string]string{
+		"API_GATEWAY_HTTP_HOST": gatewayHost, "API_GATEWAY_HTTP_PORT": gatewayPort,
+		"WEBSOCKET_HOST": socketHost, "WEBSOCKET_PORT": socketPort,
+	}, nil
+}
+
+// settings are the environment of both services: what the person has set, and
+// where everything is.
+func settings(vars, addresses map[string]string, w *world.World) map[string]string {
+	set := func(key, value string) { vars[key] = value }
+	fallback := func(key, value string) {
+		if _, there := vars[key]; !there {
+			vars[key] = value
+		}
+	}
+	maps.Copy(vars, addresses)
+	set("REDIS_URL", w.RedisURL)
+	set("API_GATEWAY_REDIS_URL", w.RedisURL)
+	set("KAFKA_BOOTSTRAP_SERVERS", w.KafkaAddr)
+	set("API_GATEWAY_KAFKA_BOOTSTRAP_SERVERS", w.KafkaAddr)
+	set("API_GATEWAY_RESULT_AGGREGATOR_URL", w.Platform.AggregatorURL())
+	set("API_GATEWAY_BOS_URL", w.Platform.OrchestratorURL())
+	set("HULEEDU_INTERNAL_API_KEY", internalKey(vars))
+	for _, prefix := range []string{"", "API_GATEWAY_"} {
+		fallback(prefix+"LOG_FORMAT", "console")
+		fallback(prefix+"LOG_LEVEL", "warning")
+	}
+	fallback("API_GATEWAY_DRAIN_NOTICE", "0")
+	fallback("WEBSOCKET_DRAIN_NOTICE", "0")
+	fallback("WEBSOCKET_DRAIN_SPREAD", "1")
+	return vars
+}
+
+// edge is both services in one process.
+type edge struct {
+	gateway, websockets *wire.Process
+	releases            []func()
+}
+
+// build wires both services.
+func (t tool) build(vars map[string]string) (*edge, error) {
+	var g wire.GatewayConfig
+	var w wire.WebSocketConfig
+	if err := errors.Join(env.Read(&g, vars), env.Read(&w, vars)); err != nil {
+		return nil, fmt.Errorf("read the settings: %w", err)
+	}
+	e := &edge{}
+	gateway, release, err := wire.Gateway(g, t.errs)
+	if err != nil {
+		return nil, fmt.Errorf("build the gateway: %w", err)
+	}
+	e.gateway, e.releases = gateway, append(e.releases, release)
+	websockets, release, err := wire.WebSocket(w, t.errs)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("build the notification service: %w", err), e.abandon())
+	}
+	e.websockets, e.releases = websockets, append(e.releases, release)
+	return e, nil
+}
+
+// abandon gives back what was built but never ran.
+func (e *edge) abandon() error {
+	defer e.release()
+	return e.gateway.Stop(context.Background())
+}
+
+func (e *edge) release() {
+	for _, release := range e.releases {
+		release()
+	}
+}
+
+// run lives until ctx is done or one of the services dies, which takes the
+// other along.
+func (e *edge) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var both sync.WaitGroup
+	errs := make([]error, 2)
+	for i, p := range []*wire.Process{e.gateway, e.websockets} {
+		both.Go(func() {
+			defer cancel()
+			errs[i] = p.Run(ctx)
+		})
+	}
+	both.Wait()
+	return errors.Join(errs...)
+}
