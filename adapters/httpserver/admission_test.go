@@ -1,0 +1,132 @@
+package httpserver_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/adapters/httpserver"
+	"github.com/huleedu/edge/domain"
+)
+
+func concrete(path string) string { return strings.ReplaceAll(path, "{batch_id}", "b1") }
+
+// TestEveryUserRouteRefusesStrangers walks the table: no route that needs a
+// caller lets anybody else see more than the standard answer.
+func TestEveryUserRouteRefusesStrangers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	walked := 0
+	for _, route := range w.Routes() {
+		if route.Caller != httpserver.User {
+			continue
+		}
+		walked++
+		r := call(t, route.Method, w.base+concrete(route.Path), "not json", "Content-Type: image/png")
+		require.Equal(t, 401, r.StatusCode, route)
+		everyAnswer(t, r)
+		assert.Equal(t, `Bearer realm="huleedu"`, r.Header.Get("WWW-Authenticate"))
+		if route.Method == http.MethodHead {
+			require.Empty(t, r.body)
+			continue
+		}
+		f := standard(t, r, domain.GatewayService)
+		assert.Equal(t, "AUTHENTICATION_ERROR", f.Code)
+		assert.Equal(t, "Not authenticated", f.Message)
+		assert.Equal(t, map[string]any{"reason": "missing_authorization_header"}, f.Details)
+	}
+	require.Equal(t, 7, walked)
+}
+
+func TestAnyoneRoutesNeedNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, route := range w.Routes() {
+		if route.Caller == httpserver.Anyone {
+			r := call(t, route.Method, w.base+route.Path, "")
+			assert.Equal(t, 200, r.StatusCode, route)
+			everyAnswer(t, r)
+		}
+	}
+}
+
+func TestRoutesAreTheContracts(t *testing.T) {
+	t.Parallel()
+	production := func(_ *world, p *httpserver.GatewayParts) { p.Environment = domain.Production }
+	var got []string
+	for _, r := range newWorld(t, production).Routes() {
+		if r.Method != http.MethodHead {
+			got = append(got, r.Method+" "+r.Path+" "+string(r.Caller)+" "+string(r.Limit))
+		}
+	}
+	assert.ElementsMatch(t, []string{
+		"GET /healthz anyone none", "GET /readyz anyone none", "GET /metrics anyone none",
+		"GET /v1/batches user queries", "GET /v1/batches/{batch_id}/status user queries",
+		"POST /v1/batches/{batch_id}/pipelines user commands",
+	}, got)
+	w := newWorld(t, func(_ *world, p *httpserver.GatewayParts) {
+		p.Environment, p.Config.Docs, p.Metrics = domain.Production, true, nil
+	})
+	assert.Equal(t, 200, call(t, http.MethodGet, w.base+"/docs", "").StatusCode)
+	assert.Equal(t, 404, call(t, http.MethodGet, w.base+"/metrics", "").StatusCode)
+	assert.Equal(t, 404, call(t, http.MethodGet, w.base+"/v1/test/no-auth", "").StatusCode)
+}
+
+func TestEveryFailureOfCredentials(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const invalid = `Bearer realm="huleedu", error="invalid_token", error_description=`
+	const format = `Bearer realm="huleedu", error="invalid_request", error_description="Invalid authentication format"`
+	for header, want := range map[string]struct{ message, reason, cause, challenge string }{
+		"":               {"Not authenticated", "missing_authorization_header", "", `Bearer realm="huleedu"`},
+		"  ":             {"Not authenticated", "missing_authorization_header", "", `Bearer realm="huleedu"`},
+		"Bearer":         {"Invalid authentication format", "invalid_authorization_format", "", format},
+		"Bearer a b":     {"Invalid authentication format", "invalid_authorization_format", "", format},
+		"Basic dTpw":     {"Invalid authentication format", "invalid_authorization_format", "", format},
+		"Bearer expired": {"Token has expired", "jwt_expired", "expired", invalid + `"Token has expired"`},
+		"bearer no-exp":  {"Token missing expiration claim", "missing_exp", "expiration", invalid + `"Token missing expiration claim"`},
+		"BEARER no-sub":  {"Invalid token payload: missing subject", "missing_subject", "subject", invalid + `"Invalid token payload: missing subject"`},
+		"Bearer forged":  {"Invalid token", "jwt_invalid", "signature", invalid + `"Invalid token"`},
+	} {
+		r := call(t, http.MethodGet, w.base+"/v1/batches", "", "Authorization: "+header)
+		require.Equal(t, 401, r.StatusCode, header)
+		f := standard(t, r, domain.GatewayService)
+		details := map[string]any{"reason": want.reason}
+		if want.cause != "" {
+			details["cause"] = want.cause
+		}
+		assert.Equal(t, want.message, f.Message)
+		assert.Equal(t, details, f.Details)
+		assert.Equal(t, want.challenge, r.Header.Get("WWW-Authenticate"))
+		assert.Equal(t, "AUTHENTICATION_ERROR", f.Code)
+	}
+}
+
+func TestTwoAuthorizationHeadersAreNoToken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := call(t, http.MethodGet, w.base+"/v1/batches", "", "Authorization: Bearer u1", "Authorization: Bearer u2")
+	require.Equal(t, 401, r.StatusCode)
+	assert.Equal(t, "invalid_authorization_format", standard(t, r, domain.GatewayService).Details["reason"])
+}
+
+func TestMissingKeysAreNoFaultOfTheToken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := call(t, http.MethodGet, w.base+"/v1/batches", "", "Authorization: Bearer no-keys")
+	require.Equal(t, 503, r.StatusCode)
+	assert.Equal(t, "SERVICE_UNAVAILABLE", standard(t, r, domain.GatewayService).Code)
+	assert.Equal(t, "3", r.Header.Get("Retry-After"))
+}
+
+func TestTrialRoutes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := call(t, http.MethodGet, w.base+"/v1/test/no-auth", "")
+	assert.Equal(t, `{"message":"Success - no auth required"}`, r.body)
+	r = call(t, http.MethodGet, w.base+"/v1/test/with-auth", "", "Authorization: Bearer u1")
+	assert.Equal(t, `{"message":"Success - authenticated as u1"}`, r.body)
+}

@@ -1,0 +1,171 @@
+package httpserver_test
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/huleedu/edge/adapters/httpserver"
+	"github.com/huleedu/edge/adapters/memory"
+	"github.com/huleedu/edge/domain"
+)
+
+// slow is a platform that holds every question until it is let go or the
+// caller leaves.
+type slow struct {
+	*memory.Platform
+	asked chan struct{}
+	let   chan struct{}
+	left  chan struct{}
+}
+
+func (s *slow) Status(ctx context.Context, _ domain.Caller, _ domain.BatchID) (domain.BatchReport, error) {
+	s.asked <- struct{}{}
+	select {
+	case <-s.let:
+		return domain.BatchReport{Owner: "u1", Overall: "ready", Document: []byte(`{}`)}, nil
+	case <-ctx.Done():
+		close(s.left)
+		return domain.BatchReport{}, domain.Unreachable("result_aggregator", ctx.Err())
+	}
+}
+
+func newSlow(t *testing.T) (*world, *slow) {
+	t.Helper()
+	s := &slow{asked: make(chan struct{}), let: make(chan struct{}), left: make(chan struct{})}
+	w := newWorld(t, func(w *world, p *httpserver.GatewayParts) {
+		*p = parts(w, s, noop.NewTracerProvider())
+	})
+	return w, s
+}
+
+const question = "GET /v1/batches/b1/status HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer u1\r\n\r\n"
+
+func dial(t *testing.T, address string) net.Conn {
+	t.Helper()
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+	return conn
+}
+
+func ask(t *testing.T, conn net.Conn, request string) *http.Response {
+	t.Helper()
+	_, err := io.WriteString(conn, request)
+	require.NoError(t, err)
+	return answerOf(t, conn)
+}
+
+func answerOf(t *testing.T, conn net.Conn) *http.Response {
+	t.Helper()
+	r, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	require.NoError(t, err)
+	_, err = io.ReadAll(r.Body)
+	require.NoError(t, err)
+	require.NoError(t, r.Body.Close())
+	return r
+}
+
+// TestClientThatLeft is recorded as 499 and is nobody's error.
+func TestClientThatLeft(t *testing.T) {
+	t.Parallel()
+	w, s := newSlow(t)
+	conn := dial(t, w.Addr())
+	_, err := io.WriteString(conn, question)
+	require.NoError(t, err)
+	<-s.asked
+	require.NoError(t, conn.Close())
+	<-s.left
+	require.Eventually(t, func() bool { return len(w.facts.served()) == 1 }, 5*time.Second, time.Millisecond)
+	assert.Equal(t, []domain.RequestServed{{Method: "GET", Endpoint: "/v1/batches/{batch_id}/status", Status: 499}}, w.facts.served())
+	assert.Empty(t, w.facts.failed())
+	assert.Contains(t, w.log.String(), `"status":499`)
+	assert.NotContains(t, w.log.String(), `"level":"ERROR"`)
+}
+
+func TestRetiredServersAskToConnectAnew(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	conn := dial(t, w.Addr())
+	require.False(t, ask(t, conn, "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n").Close)
+	w.Retire()
+	require.True(t, ask(t, conn, "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n").Close, "an idle connection is served once more")
+	for _, path := range []string{"/nowhere", "/v1/batches", "/healthz"} {
+		assert.True(t, ask(t, dial(t, w.Addr()), "GET "+path+" HTTP/1.1\r\nHost: h\r\n\r\n").Close, path)
+	}
+}
+
+func TestShutdownFinishesWhatIsInFlight(t *testing.T) {
+	t.Parallel()
+	w, s := newSlow(t)
+	conn := dial(t, w.Addr())
+	_, err := io.WriteString(conn, question)
+	require.NoError(t, err)
+	<-s.asked
+	ended := make(chan error, 1)
+	go func() { ended <- w.Shutdown(context.Background()) }()
+	require.Eventually(t, func() bool {
+		c, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", w.Addr())
+		if err == nil {
+			_ = c.Close()
+		}
+		return err != nil
+	}, 5*time.Second, time.Millisecond, "nobody new gets in")
+	close(s.let)
+	r := answerOf(t, conn)
+	assert.Equal(t, 200, r.StatusCode)
+	assert.True(t, r.Close)
+	require.NoError(t, <-ended)
+}
+
+func TestShutdownIsBounded(t *testing.T) {
+	t.Parallel()
+	w, s := newSlow(t)
+	conn := dial(t, w.Addr())
+	_, err := io.WriteString(conn, question)
+	require.NoError(t, err)
+	<-s.asked
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	err = w.Shutdown(ctx)
+	assert.Equal(t, domain.Timeout, domain.CodeOf(err))
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	<-s.left
+	require.NoError(t, w.Shutdown(t.Context()), "a second time changes nothing")
+}
+
+func TestShutdownWithoutServeReleasesThePort(t *testing.T) {
+	t.Parallel()
+	w := &world{platform: memory.NewPlatform(), facts: &facts{}, log: &logbook{}}
+	server, err := httpserver.NewGateway(parts(w, w.platform, noop.NewTracerProvider()))
+	require.NoError(t, err)
+	require.NoError(t, server.Shutdown(t.Context()))
+	require.NoError(t, server.Serve(), "serving after the end ends at once")
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", server.Addr())
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
+}
+
+func TestTakenPortIsReported(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := parts(w, w.platform, noop.NewTracerProvider())
+	_, port, err := net.SplitHostPort(w.Addr())
+	require.NoError(t, err)
+	p.Config.Port, err = net.LookupPort("tcp", port)
+	require.NoError(t, err)
+	_, err = httpserver.NewGateway(p)
+	assert.Equal(t, domain.InitializationFailed, domain.CodeOf(err))
+	p.Config.Port = -1
+	_, err = httpserver.NewGateway(p)
+	assert.Equal(t, domain.ConfigurationError, domain.CodeOf(err))
+}

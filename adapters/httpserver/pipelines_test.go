@@ -1,0 +1,128 @@
+package httpserver_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/adapters/httpserver"
+	"github.com/huleedu/edge/domain"
+)
+
+func start(t *testing.T, w *world, body string, headers ...string) reply {
+	t.Helper()
+	return call(t, http.MethodPost, w.base+"/v1/batches/b1/pipelines", body, append(headers, "Authorization: Bearer u1")...)
+}
+
+func TestPipelineIsAccepted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.platform.Put("b1", domain.BatchReport{Owner: "u1"})
+	r := start(t, w, `{"batch_id":" b1 ","requested_pipeline":"nlp","is_retry":true,"retry_reason":" again ","unknown":1,`+
+		`"prompt_payload":{"assignment_id":" a1 "}}`, "X-Correlation-ID: "+canonical)
+	require.Equal(t, 202, r.StatusCode, r.body)
+	everyAnswer(t, r)
+	assert.Equal(t, "application/json", r.Header.Get("Content-Type"))
+	assert.Equal(t, `{"status":"accepted","message":"Pipeline execution request received","batch_id":"b1","correlation_id":"`+canonical+`"}`, r.body)
+	require.Len(t, w.platform.Commands(), 1)
+	command := w.platform.Commands()[0]
+	assert.JSONEq(t, `{"batch_id":"b1","requested_pipeline":"nlp","client_correlation_id":"`+canonical+`","user_id":"u1",`+
+		`"is_retry":true,"retry_reason":"again","prompt_payload":{"assignment_id":"a1","cms_prompt_ref":null}}`, string(command.Envelope.Data))
+	assert.Equal(t, canonical, command.Envelope.CorrelationID)
+}
+
+func TestRefusalsArePassedOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.platform.Put("b1", domain.BatchReport{Owner: "u1"})
+	for _, status := range []int{400, 402, 404, 409, 429} {
+		w.platform.Decide("b1", domain.Verdict{Refusal: &domain.Refusal{Status: status, ContentType: "application/problem+json", Body: []byte(`{ "their": "own" }`)}})
+		r := start(t, w, `{"requested_pipeline":"nlp"}`)
+		require.Equal(t, status, r.StatusCode)
+		everyAnswer(t, r)
+		assert.Equal(t, `{ "their": "own" }`, r.body)
+		assert.Equal(t, "application/problem+json", r.Header.Get("Content-Type"))
+	}
+	w.platform.Decide("b1", domain.Verdict{Refusal: &domain.Refusal{Status: 402, Body: []byte(`{}`)}})
+	assert.Equal(t, "application/json", start(t, w, `{"requested_pipeline":"nlp"}`).Header.Get("Content-Type"))
+	assert.Empty(t, w.platform.Commands())
+}
+
+func TestForeignBatchStartsNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.platform.Put("b1", domain.BatchReport{Owner: "u2"})
+	r := start(t, w, `{"requested_pipeline":"nlp"}`)
+	require.Equal(t, 403, r.StatusCode)
+	f := standard(t, r, domain.GatewayService)
+	assert.Equal(t, "AUTHORIZATION_ERROR", f.Code)
+	assert.Equal(t, map[string]any{"batch_id": "b1", "requested_by": "u1"}, f.Details)
+	assert.NotContains(t, r.body, "u2")
+	assert.Empty(t, w.platform.Commands())
+}
+
+func TestBatchOfThePathIsTheBodys(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := start(t, w, `{"batch_id":"b2","requested_pipeline":"nlp"}`)
+	require.Equal(t, 400, r.StatusCode)
+	f := standard(t, r, domain.GatewayService)
+	assert.Equal(t, "VALIDATION_ERROR", f.Code)
+	assert.Equal(t, "Batch ID in path must match batch ID in request body", f.Message)
+	assert.Equal(t, map[string]any{"field": "batch_id", "expected": "b1", "value": "b2"}, f.Details)
+}
+
+func TestMediaTypes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for header, status := range map[string]int{
+		"Content-Type: application/json":                202,
+		"Content-Type: application/json; charset=utf-8": 202,
+		"Content-Type: Application/JSON":                202,
+		"Content-Type: application/merge+json":          202,
+		"Content-Type: ":                                202,
+		"Content-Encoding: identity":                    202,
+		"Content-Type: text/json":                       415,
+		"Content-Type: application/x-www-form":          415,
+		"Content-Type: ;":                               415,
+		"Content-Encoding: gzip":                        415,
+	} {
+		r := start(t, w, `{"requested_pipeline":"nlp"}`, header)
+		require.Equal(t, status, r.StatusCode, header)
+		if status == 415 {
+			assert.Equal(t, "INVALID_REQUEST", standard(t, r, domain.GatewayService).Code)
+		}
+	}
+}
+
+func TestBodiesAreBounded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(_ *world, p *httpserver.GatewayParts) { p.Config.MaxBodyBytes = 1000 })
+	small := `{"requested_pipeline":"nlp"}`
+	full := small + strings.Repeat(" ", 1000-len(small))
+	require.Equal(t, 202, start(t, w, full).StatusCode)
+	r := start(t, w, full+" ")
+	require.Equal(t, 413, r.StatusCode)
+	f := standard(t, r, domain.GatewayService)
+	assert.Equal(t, "VALIDATION_ERROR", f.Code)
+	assert.Equal(t, map[string]any{"limit_bytes": 1000.0}, f.Details)
+
+	chunked := "POST /v1/batches/b1/pipelines HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer u1\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+	answer := raw(t, w.Addr(), chunked+"3e9\r\n"+full+" \r\n0\r\n\r\n")
+	assert.Contains(t, answer, "HTTP/1.1 413 ", "the size shows only on the way")
+	answer = raw(t, w.Addr(), chunked+"3e8\r\n"+full+"\r\n0\r\n\r\n")
+	assert.Contains(t, answer, "HTTP/1.1 202 ")
+	answer = raw(t, w.Addr(), chunked+"zz\r\n")
+	assert.Contains(t, answer, "HTTP/1.1 400 ")
+	assert.Contains(t, answer, `"code":"INVALID_REQUEST","message":"Request body could not be read"`)
+}
+
+func TestExpectContinue(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	answer := raw(t, w.Addr(), "POST /v1/batches/b1/pipelines HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 10\r\nConnection: close\r\n\r\n")
+	assert.True(t, strings.HasPrefix(answer, "HTTP/1.1 401 "), "a stranger's body is not even asked for")
+}

@@ -1,0 +1,140 @@
+package httpserver_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/adapters/httpserver"
+	"github.com/huleedu/edge/domain"
+)
+
+func TestUnknownRoute(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, path := range []string{"/", "/v1", "/v1/batches/", "/healthz/", "/V1/batches", "/v1/batches/b1/status/", "/v1//batches"} {
+		r := call(t, http.MethodGet, w.base+path, "")
+		require.Equal(t, 404, r.StatusCode, path)
+		f := standard(t, r, domain.GatewayService)
+		assert.Equal(t, "RESOURCE_NOT_FOUND", f.Code)
+		assert.Equal(t, map[string]any{"resource_type": "route", "resource_id": path}, f.Details)
+	}
+	assert.Contains(t, w.facts.served(), domain.RequestServed{Method: "GET", Endpoint: "unmatched", Status: 404})
+}
+
+func TestWrongMethod(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := call(t, http.MethodDelete, w.base+"/v1/batches", "")
+	require.Equal(t, 405, r.StatusCode)
+	assert.Equal(t, "INVALID_REQUEST", standard(t, r, domain.GatewayService).Code)
+	assert.ElementsMatch(t, []string{"GET", "HEAD"}, strings.Split(r.Header.Get("Allow"), ", "))
+	r = call(t, http.MethodGet, w.base+"/v1/batches/b1/pipelines", "")
+	require.Equal(t, 405, r.StatusCode)
+	assert.Equal(t, "POST", r.Header.Get("Allow"))
+	r = call(t, "BREW", w.base+"/healthz", "")
+	require.Equal(t, 405, r.StatusCode)
+	assert.Contains(t, w.facts.served(), domain.RequestServed{Method: "OTHER", Endpoint: "unmatched", Status: 405})
+}
+
+func TestCrookedPathsAreRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, path := range []string{
+		"/v1/batches/../healthz", "/v1/batches/%2e%2e/status", "/v1/batches/./status", "/v1/batches/%2E/status",
+		"/v1/batches/a%2fb/status", "/v1/batches/a%5Cb/status", "/v1/batches/..;x=1/status", "/v1/batches/%00/status",
+		"/v1/batches/%ff/status", "/../etc", "/v1/batches/b%0a/pipelines", "/v1/batches/%C2%85/status",
+	} {
+		answer := raw(t, w.Addr(), "GET "+path+" HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer u1\r\nConnection: close\r\n\r\n")
+		require.Contains(t, answer, "HTTP/1.1 400 ", path)
+		assert.Contains(t, answer, `"code":"VALIDATION_ERROR"`, path)
+	}
+}
+
+func TestStraightPathsReachTheirBatch(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for path, id := range map[string]string{
+		"b1": "b1", "a+b": "a+b", "a+b%21": "a+b!", "a%20b": "a b", "100%25": "100%", "%252e%252e": "%2e%2e",
+		"...": "...", "%C3%A5": "å", "a;b": "a;b", strings.Repeat("x", 255): strings.Repeat("x", 255),
+	} {
+		w.platform.Put(domain.BatchID(id), domain.BatchReport{Owner: "u1", Overall: "READY", Document: []byte(`{}`)})
+		r := call(t, http.MethodGet, w.base+"/v1/batches/"+path+"/status", "", "Authorization: Bearer u1")
+		assert.Equal(t, 200, r.StatusCode, path)
+	}
+	for _, path := range []string{"", "%20", strings.Repeat("x", 256)} {
+		r := call(t, http.MethodGet, w.base+"/v1/batches/"+path+"/status", "", "Authorization: Bearer u1")
+		assert.Contains(t, []int{400, 404}, r.StatusCode, path)
+		standard(t, r, domain.GatewayService)
+	}
+}
+
+func TestHeadIsAnsweredWhereGetIs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	big := `{"k":"` + strings.Repeat("v", 5000) + `"}`
+	w.platform.Put("b1", domain.BatchReport{Owner: "u1", Overall: "ready", Document: []byte(big)})
+	got := call(t, http.MethodGet, w.base+"/v1/batches/b1/status", "", "Authorization: Bearer u1")
+	head := call(t, http.MethodHead, w.base+"/v1/batches/b1/status", "", "Authorization: Bearer u1")
+	require.Equal(t, 200, head.StatusCode)
+	assert.Empty(t, head.body)
+	assert.Equal(t, got.ContentLength, head.ContentLength)
+	assert.Equal(t, int64(len(got.body)), got.ContentLength)
+}
+
+func TestOddRequestLines(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, line := range []string{"CONNECT a:1", "GET *", "TRACE /healthz", "GET http://other/healthz", "OPTIONS /x"} {
+		answer := raw(t, w.Addr(), line+" HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+		require.Contains(t, answer, "X-Correlation-Id: ", line)
+		require.NotContains(t, answer, "HTTP/1.1 5", line)
+	}
+}
+
+func TestHeaderBytesAreBounded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	answer := raw(t, w.Addr(), "GET /healthz HTTP/1.1\r\nHost: h\r\nX-Big: "+strings.Repeat("x", 64<<10)+"\r\n\r\n")
+	assert.Contains(t, answer, "HTTP/1.1 431 ")
+}
+
+func TestPanicsAreAnswered(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for token, kind := range map[string]string{"panic": "string", "runtime-panic": "runtime.boundsError"} {
+		r := call(t, http.MethodGet, w.base+"/v1/batches", "", "Authorization: Bearer "+token)
+		require.Equal(t, 500, r.StatusCode)
+		f := standard(t, r, domain.GatewayService)
+		assert.Equal(t, "UNKNOWN_ERROR", f.Code)
+		assert.Equal(t, "An unexpected error occurred", f.Message)
+		assert.Equal(t, map[string]any{"error_type": kind}, f.Details)
+	}
+	assert.Contains(t, w.log.String(), "the validator broke")
+	assert.Contains(t, w.log.String(), "world_test.go", "the log knows where")
+}
+
+// TestAnswersThatHaveBegunAreCut: a client never takes a part for the whole.
+func TestAnswersThatHaveBegunAreCut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(_ *world, p *httpserver.GatewayParts) {
+		p.Metrics = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			rw.Header().Set("Content-Length", "100")
+			_, _ = rw.Write([]byte("part"))
+			_ = http.NewResponseController(rw).Flush()
+			if r.URL.RawQuery == "deliberate" {
+				panic(http.ErrAbortHandler)
+			}
+			panic("late")
+		})
+	})
+	for _, query := range []string{"", "?deliberate"} {
+		answer := raw(t, w.Addr(), "GET /metrics"+query+" HTTP/1.1\r\nHost: h\r\n\r\n")
+		assert.True(t, strings.HasSuffix(answer, "\r\n\r\npart"), answer)
+	}
+	require.Len(t, w.facts.served(), 2, "cut requests are counted too")
+	require.Len(t, w.facts.failed(), 1)
+}

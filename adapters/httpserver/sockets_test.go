@@ -1,0 +1,170 @@
+package httpserver_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/huleedu/edge/adapters/httpserver"
+	"github.com/huleedu/edge/app"
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
+)
+
+// tick is how often a test looks for what no event tells.
+const tick = 5 * time.Millisecond
+
+// counted is a manager of three sockets.
+type counted struct{}
+
+func (counted) Send(domain.Message) int            { return 0 }
+func (counted) Count(domain.UserID) int            { return 0 }
+func (counted) Total() int                         { return 3 }
+func (counted) CloseUser(domain.UserID, error) int { return 0 }
+func (counted) Drain(context.Context) error        { return nil }
+
+type door func(http.ResponseWriter, *http.Request) error
+
+func newSocketWorld(t testing.TB, d door, redis ports.HealthProbe) *world {
+	t.Helper()
+	w := &world{facts: &facts{}, log: &logbook{}}
+	own := probe{Name: "subscription", Condition: domain.Healthy, Note: "alive"}
+	w.ready = app.NewReadiness([]ports.HealthProbe{own}, []ports.HealthProbe{probe{Name: "kafka", Condition: domain.Unhealthy, Note: "no broker"}})
+	w.ready.Enter(app.Serving)
+	server, err := httpserver.NewWebSocket(httpserver.WebSocketParts{
+		Config:      httpserver.WebSocketConfig{Host: "127.0.0.1", Origins: []string{"http://localhost:5173"}, Credentials: true, Methods: []string{"GET"}, Headers: []string{"*"}},
+		Environment: domain.Development, Upgrade: d, Sockets: counted{}, SocketsPerUser: 5, Readiness: w.ready, Observer: w.facts,
+		Tracing: noop.NewTracerProvider(), Log: slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Metrics: http.NotFoundHandler(), Redis: redis, RedisAddress: "redis://***:***@host:6379",
+	})
+	require.NoError(t, err)
+	w.Server, w.base = server, "http://"+server.Addr()
+	run(t, server)
+	return w
+}
+
+// hijacking switches the protocol by hand and says goodbye.
+func hijacking(w http.ResponseWriter, _ *http.Request) error {
+	header := w.Header().Clone()
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return domain.Unknown(err)
+	}
+	defer func() { _ = conn.Close() }()
+	var head strings.Builder
+	_ = header.Write(&head)
+	_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+head.String()+"\r\nbye")
+	return nil
+}
+
+const handshake = " HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Correlation-ID: " + canonical + "\r\n\r\n"
+
+func TestUpgrade(t *testing.T) {
+	t.Parallel()
+	w := newSocketWorld(t, hijacking, nil)
+	w.Retire() // a handshake in flight must not be told to close
+	for _, path := range []string{"/ws", "/ws/"} {
+		answer := raw(t, w.Addr(), "GET "+path+"?token=hush"+handshake)
+		assert.Contains(t, answer, "HTTP/1.1 101 ")
+		assert.Contains(t, answer, "X-Correlation-Id: "+canonical, "the switch carries the ids")
+		assert.Contains(t, answer, "X-Request-Id: ")
+		assert.Contains(t, answer, "X-Trace-Id: ")
+		assert.NotContains(t, answer, "Connection: close")
+		assert.True(t, strings.HasSuffix(answer, "bye"))
+	}
+	require.Eventually(t, func() bool { return len(w.facts.served()) == 2 }, tick*1000, tick)
+	assert.Equal(t, domain.RequestServed{Method: "GET", Endpoint: "/ws", Status: 101}, w.facts.served()[0])
+	assert.NotContains(t, w.log.String(), "hush")
+	assert.NotContains(t, w.log.String(), "hijacked", "nothing is written after the switch")
+}
+
+func TestRefusedUpgrade(t *testing.T) {
+	t.Parallel()
+	refusal := make(chan error, 1)
+	w := newSocketWorld(t, func(http.ResponseWriter, *http.Request) error { return <-refusal }, nil)
+	for status, err := range map[int]error{
+		503: domain.Unavailable("websocket_service", 2*time.Second),
+		403: domain.Forbidden("Origin not allowed", nil),
+		400: domain.Invalid("last_event_id", "x", "a position", "Invalid position"),
+		500: assert.AnError,
+		426: &domain.Error{Code: domain.InvalidRequest, Kind: domain.UpgradeRequired, Message: "m"},
+	} {
+		refusal <- err
+		r := call(t, http.MethodGet, w.base+"/ws", "")
+		require.Equal(t, status, r.StatusCode)
+		standard(t, r, domain.WebSocketService)
+	}
+	r := call(t, http.MethodHead, w.base+"/ws", "")
+	assert.Equal(t, 426, r.StatusCode)
+	assert.Equal(t, "websocket", r.Header.Get("Upgrade"))
+	assert.Equal(t, "13", r.Header.Get("Sec-WebSocket-Version"))
+	assert.Equal(t, 405, call(t, http.MethodPost, w.base+"/ws", "").StatusCode)
+}
+
+func TestUpgradeThatPanics(t *testing.T) {
+	t.Parallel()
+	w := newSocketWorld(t, func(http.ResponseWriter, *http.Request) error { panic("x") }, nil)
+	r := call(t, http.MethodGet, w.base+"/ws", "")
+	require.Equal(t, 500, r.StatusCode)
+	assert.Equal(t, "UNKNOWN_ERROR", standard(t, r, domain.WebSocketService).Code)
+}
+
+func TestSocketHealth(t *testing.T) {
+	t.Parallel()
+	w := newSocketWorld(t, hijacking, probe{Name: "redis", Condition: domain.Healthy})
+	r := call(t, http.MethodGet, w.base+"/healthz", "")
+	require.Equal(t, 200, r.StatusCode)
+	everyAnswer(t, r)
+	assert.Regexp(t, `^\{"service":"websocket_service","status":"healthy","message":"WebSocket Service is healthy","environment":"development",`+
+		`"timestamp":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00","uptime_seconds":\d\}$`, r.body)
+	r = call(t, http.MethodGet, w.base+"/healthz/redis", "")
+	require.Equal(t, 200, r.StatusCode)
+	assert.Equal(t, `{"service":"redis","status":"healthy","url":"redis://***:***@host:6379"}`, r.body)
+	r = call(t, http.MethodGet, w.base+"/healthz/websocket", "")
+	require.Equal(t, 200, r.StatusCode)
+	assert.Equal(t, `{"service":"websocket_manager","status":"healthy","total_connections":3,"max_connections_per_user":5}`, r.body)
+}
+
+func TestRedisDown(t *testing.T) {
+	t.Parallel()
+	w := newSocketWorld(t, hijacking, probe{Name: "redis", Condition: domain.Unhealthy, Err: assert.AnError})
+	r := call(t, http.MethodGet, w.base+"/healthz/redis", "")
+	require.Equal(t, 503, r.StatusCode)
+	everyAnswer(t, r)
+	assert.Equal(t, "1", r.Header.Get("Retry-After"))
+	assert.Regexp(t, `^\{"service":"redis","status":"unhealthy","error":\{"code":"CONNECTION_ERROR","message":"Connection to redis failed",`+
+		`"correlation_id":"[0-9a-f-]{36}","request_id":"[0-9a-f-]{36}","service":"websocket_service","timestamp":"[^"]*\+00:00","details":\{"target":"redis"\}\}\}$`, r.body)
+	assert.Equal(t, []domain.RequestFailed{{Endpoint: "/healthz/redis", Code: domain.ConnectionError}}, w.facts.failed())
+}
+
+func TestSocketReadiness(t *testing.T) {
+	t.Parallel()
+	w := newSocketWorld(t, hijacking, nil)
+	r := call(t, http.MethodGet, w.base+"/readyz", "")
+	require.Equal(t, 200, r.StatusCode)
+	assert.Equal(t, `{"service":"websocket_service","status":"degraded","dependencies":{"kafka":{"status":"unhealthy","note":"no broker"},`+
+		`"subscription":{"status":"healthy","note":"alive"}}}`, r.body)
+	w.ready.Enter(app.Draining)
+	r = call(t, http.MethodGet, w.base+"/readyz", "")
+	require.Equal(t, 503, r.StatusCode)
+	standard(t, r, domain.WebSocketService)
+}
+
+func TestSocketRoutes(t *testing.T) {
+	t.Parallel()
+	var got []string
+	for _, r := range newSocketWorld(t, hijacking, nil).Routes() {
+		if r.Method == http.MethodGet {
+			got = append(got, r.Path)
+		}
+	}
+	assert.ElementsMatch(t, []string{"/ws", "/ws/", "/healthz", "/healthz/redis", "/healthz/websocket", "/readyz", "/metrics"}, got)
+}
