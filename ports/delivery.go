@@ -87,3 +87,17 @@ type ConnectionQuota interface {
 	// Release gives the place back; for a session without one it does nothing.
 	Release(user domain.UserID, session string)
 }
+
+// NotificationLog replays what a user missed.
+//
+// Concurrency: safe for any number of callers. Ordering: entries come oldest
+// first, in the order in which they were announced. Consistency: an entry that
+// was announced before the call is part of its answer, unless it was trimmed
+// or has expired. Blocking: one round trip. Errors: CONNECTION_ERROR, TIMEOUT,
+// SERVICE_UNAVAILABLE.
+type NotificationLog interface {
+	// Since returns what the log holds behind the position.
+	Since(ctx context.Context, user domain.UserID, after domain.Position) (domain.Replay, error)
+	// Last returns the position of the newest entry, Start when there is none.
+	Last(ctx context.Context, user domain.UserID) (domain.Position, error)
+}

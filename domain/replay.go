@@ -1,0 +1,57 @@
+package domain
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Position is a place in a user's log of notifications: "<ms>-<seq>", or one
+// of the two words below.
+type Position string
+
+// Start is the position before everything; it is also that of an empty log.
+// Live asks for nothing that is past.
+const (
+	Start Position = "0-0"
+	Live  Position = "$"
+)
+
+// ParsePosition accepts "0", "0-0", "$" and "<ms>-<seq>" with decimal numbers
+// of 64 bits; "0" becomes Start. It returns a VALIDATION_ERROR.
+func ParsePosition(s string) (Position, error) {
+	if s == "0" {
+		return Start, nil
+	}
+	ms, seq, ok := strings.Cut(s, "-")
+	if s == string(Live) || ok && isNumber(ms) && isNumber(seq) {
+		return Position(s), nil
+	}
+	return "", Invalid("last_event_id", s, "0, $ or <ms>-<seq>", "Invalid last_event_id")
+}
+
+func isNumber(s string) bool {
+	if s == "" || strings.HasPrefix(s, "+") || len(s) > 1 && s[0] == '0' {
+		return false
+	}
+	_, err := strconv.ParseUint(s, 10, 64)
+	return err == nil
+}
+
+// Replay is what a user's log holds behind a position.
+type Replay struct {
+	// Complete says that the position was still in the log, so nothing is
+	// missing between it and the first entry.
+	Complete bool
+	// Oldest is the first entry that is kept; empty when none is.
+	Oldest Position
+	// Entries are what follows the position, or all that is kept when the
+	// position is gone, oldest first.
+	Entries []Kept
+}
+
+// Kept is one notification of a user's log.
+type Kept struct {
+	ID Position
+	// Frame is complete: the client's text frame with its "id".
+	Frame []byte
+}
