@@ -16,38 +16,37 @@ const minSecret = 32
 
 // Config says which tokens are believed. One algorithm, one kind of key.
 type Config struct {
-	// The one signature algorithm that tokens may name: HS256, HS384, HS512,
+	// Algorithm is the one signature algorithm that tokens may name: HS256, HS384, HS512,
 	// RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA.
 	Algorithm string `env:"JWT_ALGORITHM" envDefault:"HS256"`
-	// The shared secret of the HS algorithms. There is no default; production
+	// SecretKey is the shared secret of the HS algorithms. There is no default; production
 	// needs at least 32 bytes that are not a well-known text.
 	SecretKey domain.Secret `env:"JWT_SECRET_KEY"`
-	// What "aud" must equal or contain. Set but empty, the check is off
+	// Audience is what "aud" must equal or contain. Set but empty, the check is off
 	// (refused in production).
 	Audience string `env:"JWT_AUDIENCE" envDefault:"huleedu-platform"`
-	// What "iss" must equal. Set but empty, the check is off (refused in
+	// Issuer is what "iss" must equal. Set but empty, the check is off (refused in
 	// production).
 	Issuer string `env:"JWT_ISSUER" envDefault:"huleedu-identity-service"`
-	// How far "nbf" and "iat" may lie in the future, in seconds. "exp" has no
-	// leeway.
+	// Leeway is how far "nbf" and "iat" may lie in the future. "exp" has none.
 	Leeway time.Duration `env:"JWT_LEEWAY_SECONDS" envDefault:"5"`
-	// The claims that may name the organisation, in order; the first that is a
-	// non-blank string counts. A JSON array.
+	// OrgClaims are the claims that may name the organisation, in order; the first that is a
+	// non-blank string counts.
 	OrgClaims []string `env:"JWT_ORG_ID_CLAIM_NAMES" envDefault:"[\"org_id\",\"org\",\"organization_id\"]"`
-	// Where the key set of the RS, PS, ES and EdDSA algorithms is fetched. It
+	// JWKSURL is where the key set of the RS, PS, ES and EdDSA algorithms is fetched. It
 	// goes before JWT_PUBLIC_KEY. Production needs https.
 	JWKSURL string `env:"JWT_JWKS_URL"`
-	// The public key in PEM; line feeds may be written as \n. It goes before
+	// PublicKey is the public key in PEM; line feeds may be written as \n. It goes before
 	// JWT_PUBLIC_KEY_PATH.
 	PublicKey string `env:"JWT_PUBLIC_KEY"`
-	// A file with the public key in PEM, read once at start.
+	// PublicKeyPath is a file with the public key in PEM, read once at start.
 	PublicKeyPath string `env:"JWT_PUBLIC_KEY_PATH"`
-	// How often the key set is fetched anew, in seconds.
+	// JWKSRefreshInterval is how often the key set is fetched anew.
 	JWKSRefreshInterval time.Duration `env:"JWT_JWKS_REFRESH_INTERVAL" envDefault:"300"`
-	// The least time between two fetches of the key set, in seconds, whatever
-	// asks for one.
+	// JWKSMinInterval is the least time between two fetches of the key set,
+	// whatever asks for one.
 	JWKSMinInterval time.Duration `env:"JWT_JWKS_MIN_INTERVAL" envDefault:"10"`
-	// How long one fetch of the key set may take, in seconds.
+	// JWKSTimeout bounds one fetch of the key set.
 	JWKSTimeout time.Duration `env:"JWT_JWKS_TIMEOUT" envDefault:"5"`
 }
 

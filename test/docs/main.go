@@ -1,0 +1,46 @@
+// Command docs writes docs/configuration.md out of the configuration structs
+// and the comments on their fields, so that the page cannot say anything else
+// than the code. A test fails while the page is not current.
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+func main() {
+	if err := write(); err != nil {
+		fmt.Fprintln(os.Stderr, "docs:", err)
+		os.Exit(1)
+	}
+}
+
+func write() error {
+	root, err := moduleRoot()
+	if err != nil {
+		return err
+	}
+	text, err := configuration(root)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(root, page), []byte(text), 0o600)
+}
+
+// moduleRoot is the directory of go.mod, here or above.
+func moduleRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", os.ErrNotExist
+		}
+		dir = filepath.Dir(dir)
+	}
+}
