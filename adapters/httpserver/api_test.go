@@ -46,7 +46,7 @@ func TestDescriptionNamesEveryCode(t *testing.T) {
 	w := newWorld(t)
 	document, err := openapi3.NewLoader().LoadFromData([]byte(call(t, http.MethodGet, w.base+"/openapi.json", "").body))
 	require.NoError(t, err)
-	var codes []any
+	codes := make([]any, 0, len(domain.Codes()))
 	for _, c := range domain.Codes() {
 		codes = append(codes, string(c))
 	}

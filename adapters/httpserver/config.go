@@ -36,10 +36,8 @@ type GatewayConfig struct {
 	MaxHeaderBytes int `env:"API_GATEWAY_MAX_HEADER_BYTES" envDefault:"32768"`
 	// HeaderTimeout bounds how long a client may take to send its headers.
 	HeaderTimeout time.Duration `env:"API_GATEWAY_HEADER_TIMEOUT" envDefault:"10s"`
-	// BodyTimeout bounds how long a client may take to send its whole request.
-	BodyTimeout time.Duration `env:"API_GATEWAY_BODY_TIMEOUT" envDefault:"30s"`
-	// AnswerTimeout bounds a request from its headers to the end of its answer;
-	// it must exceed what the services behind may take together.
+	// AnswerTimeout bounds a request from its first byte to the end of its
+	// answer; it must exceed what the services behind may take together.
 	AnswerTimeout time.Duration `env:"API_GATEWAY_ANSWER_TIMEOUT" envDefault:"90s"`
 	// IdleTimeout is how long a connection may wait for its next request.
 	IdleTimeout time.Duration `env:"API_GATEWAY_IDLE_TIMEOUT" envDefault:"120s"`
@@ -63,7 +61,6 @@ func (c GatewayConfig) Problems(environment domain.Environment) []error {
 		{"MAX_BODY_BYTES", c.MaxBodyBytes},
 		{"MAX_HEADER_BYTES", int64(c.MaxHeaderBytes)},
 		{"HEADER_TIMEOUT", int64(c.HeaderTimeout)},
-		{"BODY_TIMEOUT", int64(c.BodyTimeout)},
 		{"ANSWER_TIMEOUT", int64(c.AnswerTimeout)},
 		{"IDLE_TIMEOUT", int64(c.IdleTimeout)},
 	} {

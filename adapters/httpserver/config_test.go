@@ -10,7 +10,7 @@ import (
 )
 
 func keys(problems []error) []any {
-	out := []any{}
+	out := make([]any, 0, len(problems))
 	for _, p := range problems {
 		out = append(out, domain.As(p).Details["config_key"])
 	}
@@ -26,7 +26,7 @@ func TestGatewayProblems(t *testing.T) {
 	assert.ElementsMatch(t, []any{
 		"API_GATEWAY_HTTP_PORT", "API_GATEWAY_CORS_ORIGINS", "API_GATEWAY_CORS_ORIGINS", "API_GATEWAY_CORS_ORIGINS",
 		"API_GATEWAY_TRUSTED_PROXIES", "API_GATEWAY_MAX_BODY_BYTES", "API_GATEWAY_MAX_HEADER_BYTES", "API_GATEWAY_HEADER_TIMEOUT",
-		"API_GATEWAY_BODY_TIMEOUT", "API_GATEWAY_ANSWER_TIMEOUT", "API_GATEWAY_IDLE_TIMEOUT",
+		"API_GATEWAY_ANSWER_TIMEOUT", "API_GATEWAY_IDLE_TIMEOUT",
 	}, keys(bad.Problems(domain.Production)), "everything at once")
 	c := config()
 	c.Origins, c.Credentials, c.TrustedProxies = []string{"*"}, false, "10.0.0.0/8, 192.0.2.1,, ::1/128"

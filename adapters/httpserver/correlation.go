@@ -13,7 +13,10 @@ import (
 // makes one; the request id is always new. replaced says that the client sent
 // something that is no UUID.
 func trailOf(r *http.Request) (trail domain.Trail, replaced bool) {
-	sent := r.Header.Get("X-Correlation-ID")
+	sent := ""
+	if values := r.Header["X-Correlation-Id"]; len(values) > 0 {
+		sent = values[0]
+	}
 	if sent == "" && strings.Contains(r.URL.RawQuery, "correlation_id=") {
 		sent = r.URL.Query().Get("correlation_id")
 	}
@@ -39,8 +42,12 @@ func canonicalUUID(s string) (string, bool) {
 		return "", false
 	}
 	id, err := uuid.Parse(digits)
-	if err != nil {
+	switch {
+	case err != nil:
 		return "", false
+	case len(digits) == 36 && digits == strings.ToLower(digits):
+		return digits, true
+	default:
+		return id.String(), true
 	}
-	return id.String(), true
 }

@@ -1,6 +1,7 @@
 package httpserver
 
 import (
+	"net/http"
 	"net/url"
 
 	"github.com/huleedu/edge/domain"
@@ -22,3 +23,6 @@ func BatchQuery(values url.Values) (domain.BatchQuery, error) { return batchQuer
 
 // Crooked judges a path as it was sent.
 func Crooked(escaped string) bool { return crooked(escaped) }
+
+// Handler is the server's chain without its socket.
+func (s *Server) Handler() http.Handler { return s.http.Handler }

@@ -68,7 +68,6 @@ func NewGateway(parts GatewayParts) (*Server, error) {
 	}
 	return listen(s, parts.Config.Host, parts.Config.Port, bounds{
 		headerBytes: parts.Config.MaxHeaderBytes,
-		header:      parts.Config.HeaderTimeout, body: parts.Config.BodyTimeout,
-		answer: parts.Config.AnswerTimeout, idle: parts.Config.IdleTimeout,
+		header:      parts.Config.HeaderTimeout, answer: parts.Config.AnswerTimeout, idle: parts.Config.IdleTimeout,
 	})
 }

@@ -24,19 +24,22 @@ func TestGatewayHealth(t *testing.T) {
 		want       string
 	}{
 		"well": {
-			nil, []ports.HealthProbe{good},
+			nil,
+			[]ports.HealthProbe{good},
 			`{"service":"api_gateway_service","status":"healthy","message":"API Gateway Service is healthy","version":"1.0.0",` +
 				`"checks":{"service_responsive":true,"dependencies_available":true},"dependencies":{"redis":{"status":"healthy","note":"not used"},` +
 				`"downstream_services":{"status":"healthy","note":"all reachable"}},"environment":"testing"}`,
 		},
 		"ill": {
-			probe{Name: "redis", Condition: domain.Unhealthy, Note: "no connection"}, []ports.HealthProbe{good, bad, weak},
+			probe{Name: "redis", Condition: domain.Unhealthy, Note: "no connection"},
+			[]ports.HealthProbe{good, bad, weak},
 			`{"service":"api_gateway_service","status":"degraded","message":"API Gateway Service is degraded","version":"1.0.0",` +
 				`"checks":{"service_responsive":true,"dependencies_available":false},"dependencies":{"redis":{"status":"unhealthy","note":"no connection"},` +
 				`"downstream_services":{"status":"unhealthy","note":"in trouble: kafka, batch_orchestrator"}},"environment":"testing"}`,
 		},
 		"weak": {
-			probe{Name: "redis", Condition: domain.Healthy, Note: "connected"}, []ports.HealthProbe{weak},
+			probe{Name: "redis", Condition: domain.Healthy, Note: "connected"},
+			[]ports.HealthProbe{weak},
 			`{"service":"api_gateway_service","status":"degraded","message":"API Gateway Service is degraded","version":"1.0.0",` +
 				`"checks":{"service_responsive":true,"dependencies_available":false},"dependencies":{"redis":{"status":"healthy","note":"connected"},` +
 				`"downstream_services":{"status":"degraded","note":"in trouble: batch_orchestrator"}},"environment":"testing"}`,

@@ -58,21 +58,28 @@ func dial(t *testing.T, address string) net.Conn {
 	return conn
 }
 
-func ask(t *testing.T, conn net.Conn, request string) *http.Response {
+// heard is an answer on a connection of our own.
+type heard struct {
+	status int
+	// last says that the connection ends with it.
+	last bool
+}
+
+func ask(t *testing.T, conn net.Conn, request string) heard {
 	t.Helper()
 	_, err := io.WriteString(conn, request)
 	require.NoError(t, err)
 	return answerOf(t, conn)
 }
 
-func answerOf(t *testing.T, conn net.Conn) *http.Response {
+func answerOf(t *testing.T, conn net.Conn) heard {
 	t.Helper()
 	r, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	require.NoError(t, err)
 	_, err = io.ReadAll(r.Body)
 	require.NoError(t, err)
 	require.NoError(t, r.Body.Close())
-	return r
+	return heard{r.StatusCode, r.Close}
 }
 
 // TestClientThatLeft is recorded as 499 and is nobody's error.
@@ -96,11 +103,11 @@ func TestRetiredServersAskToConnectAnew(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	conn := dial(t, w.Addr())
-	require.False(t, ask(t, conn, "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n").Close)
+	require.False(t, ask(t, conn, "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n").last)
 	w.Retire()
-	require.True(t, ask(t, conn, "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n").Close, "an idle connection is served once more")
+	require.True(t, ask(t, conn, "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n").last, "an idle connection is served once more")
 	for _, path := range []string{"/nowhere", "/v1/batches", "/healthz"} {
-		assert.True(t, ask(t, dial(t, w.Addr()), "GET "+path+" HTTP/1.1\r\nHost: h\r\n\r\n").Close, path)
+		assert.True(t, ask(t, dial(t, w.Addr()), "GET "+path+" HTTP/1.1\r\nHost: h\r\n\r\n").last, path)
 	}
 }
 
@@ -122,8 +129,7 @@ func TestShutdownFinishesWhatIsInFlight(t *testing.T) {
 	}, 5*time.Second, time.Millisecond, "nobody new gets in")
 	close(s.let)
 	r := answerOf(t, conn)
-	assert.Equal(t, 200, r.StatusCode)
-	assert.True(t, r.Close)
+	assert.Equal(t, heard{200, true}, r)
 	require.NoError(t, <-ended)
 }
 
@@ -161,7 +167,7 @@ func TestTakenPortIsReported(t *testing.T) {
 	p := parts(w, w.platform, noop.NewTracerProvider())
 	_, port, err := net.SplitHostPort(w.Addr())
 	require.NoError(t, err)
-	p.Config.Port, err = net.LookupPort("tcp", port)
+	p.Config.Port, err = net.DefaultResolver.LookupPort(t.Context(), "tcp", port)
 	require.NoError(t, err)
 	_, err = httpserver.NewGateway(p)
 	assert.Equal(t, domain.InitializationFailed, domain.CodeOf(err))

@@ -23,11 +23,14 @@ type Server struct {
 
 // bounds are what one connection may take, in bytes and time.
 type bounds struct {
-	headerBytes                int
-	header, body, answer, idle time.Duration
+	headerBytes          int
+	header, answer, idle time.Duration
 }
 
-// listen binds the address and wraps the site in a server.
+// listen binds the address and wraps the site in a server. The time to read a
+// request is no shorter than the time to answer it, because net/http takes a
+// client whose time to send is over for one that left, although it may have
+// sent everything and be waiting.
 func listen(s *site, host string, port int, b bounds) (*Server, error) {
 	var lc net.ListenConfig
 	listener, err := lc.Listen(context.Background(), "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
@@ -38,7 +41,7 @@ func listen(s *site, host string, port int, b bounds) (*Server, error) {
 		Handler:           s.engine,
 		MaxHeaderBytes:    b.headerBytes,
 		ReadHeaderTimeout: b.header,
-		ReadTimeout:       b.body,
+		ReadTimeout:       b.answer,
 		WriteTimeout:      b.answer,
 		IdleTimeout:       b.idle,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),

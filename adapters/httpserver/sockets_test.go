@@ -33,7 +33,7 @@ func (counted) Drain(context.Context) error        { return nil }
 
 type door func(http.ResponseWriter, *http.Request) error
 
-func newSocketWorld(t testing.TB, d door, redis ports.HealthProbe) *world {
+func newSocketWorld(t *testing.T, d door, redis ports.HealthProbe) *world {
 	t.Helper()
 	w := &world{facts: &facts{}, log: &logbook{}}
 	own := probe{Name: "subscription", Condition: domain.Healthy, Note: "alive"}

@@ -47,7 +47,7 @@ func TestSpanContinuesTheClientsTrace(t *testing.T) {
 	w.platform.Put("b1", domain.BatchReport{Owner: "u1", Overall: "ready"})
 	r := call(t, http.MethodGet, w.base+"/v1/batches/b1/status?token=secret", "", "Authorization: Bearer u1",
 		"traceparent: 00-"+clientTrace+"-"+clientParent+"-01", "X-Correlation-ID: "+canonical)
-	assert.Equal(t, clientTrace, r.Header.Get("X-Trace-ID"))
+	assert.Equal(t, clientTrace, r.Header.Get("X-Trace-Id"))
 	span, attributes := one(t, recorder)
 	assert.Equal(t, "GET /v1/batches/{batch_id}/status", span.Name())
 	assert.Equal(t, clientTrace, span.SpanContext().TraceID().String())
@@ -79,13 +79,13 @@ func TestErrorIsOnItsSpanOnce(t *testing.T) {
 func TestThereIsATraceWithoutTracing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	first := call(t, http.MethodGet, w.base+"/healthz", "").Header.Get("X-Trace-ID")
-	second := call(t, http.MethodGet, w.base+"/healthz", "").Header.Get("X-Trace-ID")
+	first := call(t, http.MethodGet, w.base+"/healthz", "").Header.Get("X-Trace-Id")
+	second := call(t, http.MethodGet, w.base+"/healthz", "").Header.Get("X-Trace-Id")
 	assert.NotEqual(t, first, second)
 	r := call(t, http.MethodGet, w.base+"/healthz", "", "traceparent: 00-"+clientTrace+"-"+clientParent+"-01")
-	assert.Equal(t, clientTrace, r.Header.Get("X-Trace-ID"))
+	assert.Equal(t, clientTrace, r.Header.Get("X-Trace-Id"))
 	r = call(t, http.MethodGet, w.base+"/healthz", "", "traceparent: nonsense")
-	assert.NotEqual(t, clientTrace, r.Header.Get("X-Trace-ID"))
+	assert.NotEqual(t, clientTrace, r.Header.Get("X-Trace-Id"))
 }
 
 // TestOneLinePerRequest: with everything an operator needs and nothing that

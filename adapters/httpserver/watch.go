@@ -27,7 +27,7 @@ func (s *site) conclude(c *gin.Context, x *exchange) {
 	closeSpan(x, status)
 	method := x.endpoint.label(c.Request.Method)
 	s.observer.Observe(domain.RequestServed{Method: method, Endpoint: x.endpoint.template, Status: status, Took: took})
-	level := x.level(status)
+	level := x.level()
 	if ctx := c.Request.Context(); s.log.Enabled(ctx, level) {
 		s.log.LogAttrs(ctx, level, "request", x.attributes(c, method, status, took)...)
 	}
@@ -35,9 +35,9 @@ func (s *site) conclude(c *gin.Context, x *exchange) {
 
 // level says how loud the line is: our own failures are errors, probes are
 // whispers.
-func (x *exchange) level(status int) slog.Level {
+func (x *exchange) level() slog.Level {
 	switch {
-	case status >= http.StatusInternalServerError && x.failure != nil:
+	case x.failure != nil && statusOf(x.failure) >= http.StatusInternalServerError:
 		return slog.LevelError
 	case x.endpoint.quiet:
 		return slog.LevelDebug

@@ -73,6 +73,6 @@ func NewWebSocket(parts WebSocketParts) (*Server, error) {
 	}
 	return listen(s, parts.Config.Host, parts.Config.Port, bounds{
 		headerBytes: socketHeaderBytes, header: socketHeaderTime,
-		body: socketAnswerTime, answer: socketAnswerTime, idle: socketIdleTime,
+		answer: socketAnswerTime, idle: socketIdleTime,
 	})
 }
