@@ -1,0 +1,41 @@
+package memory_test
+
+import (
+	"testing"
+
+	"github.com/huleedu/edge/adapters/memory"
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/contract"
+)
+
+func listenerHarness() contract.ListenerHarness {
+	return contract.ListenerHarness{
+		New: func(testing.TB) contract.ListenerRig {
+			bus := memory.NewBus()
+			send := func(user domain.UserID, payloads ...string) {
+				for _, p := range payloads {
+					bus.Send(user, []byte(p))
+				}
+			}
+			return contract.ListenerRig{Listener: bus, Send: send, Break: bus.Break, Mend: bus.Mend}
+		},
+		Can: contract.ListenerAbilities{Break: true},
+	}
+}
+
+func notifierHarness() contract.NotifierHarness {
+	return contract.NotifierHarness{
+		New: func(testing.TB) contract.NotifierRig {
+			bus := memory.NewBus()
+			return contract.NotifierRig{Publisher: bus, Other: bus, Listener: bus, Break: bus.Break, Mend: bus.Mend}
+		},
+		Can: contract.NotifierAbilities{Break: true},
+	}
+}
+
+func TestBusFollows(t *testing.T)      { contract.MessageListener(t, listenerHarness()) }
+func TestBusPublishes(t *testing.T)    { contract.NotificationPublisher(t, notifierHarness()) }
+func BenchmarkBusFollows(b *testing.B) { contract.BenchmarkMessageListener(b, listenerHarness()) }
+func BenchmarkBusPublishes(b *testing.B) {
+	contract.BenchmarkNotificationPublisher(b, notifierHarness())
+}

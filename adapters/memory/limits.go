@@ -1,0 +1,54 @@
+package memory
+
+import (
+	"context"
+	"sync"
+
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
+)
+
+// Limits bounds what one process lets a user have. It is also what a node falls
+// back to when it cannot ask the others.
+type Limits struct {
+	perUser int
+
+	mu       sync.Mutex
+	sessions map[domain.UserID]map[string]struct{}
+}
+
+var _ ports.ConnectionQuota = (*Limits)(nil)
+
+// NewLimits returns limits of so many sessions a user; zero admits nobody.
+func NewLimits(perUser int) *Limits {
+	return &Limits{perUser: perUser, sessions: map[domain.UserID]map[string]struct{}{}}
+}
+
+// Acquire takes a place for the session; one that has a place keeps it.
+func (l *Limits) Acquire(_ context.Context, user domain.UserID, session string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	held := l.sessions[user]
+	if _, has := held[session]; has {
+		return nil
+	}
+	if len(held) >= l.perUser {
+		return domain.TooManyConnections(l.perUser).At("memory.Acquire")
+	}
+	if held == nil {
+		held = map[string]struct{}{}
+		l.sessions[user] = held
+	}
+	held[session] = struct{}{}
+	return nil
+}
+
+// Release gives the session's place back.
+func (l *Limits) Release(user domain.UserID, session string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.sessions[user], session)
+	if len(l.sessions[user]) == 0 {
+		delete(l.sessions, user)
+	}
+}
