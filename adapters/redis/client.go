@@ -1,0 +1,80 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
+)
+
+// healthLimit bounds the ping of a health check.
+const healthLimit = time.Second
+
+// Client is a process's connections to Redis. It dials when first used and
+// again after every break, so it outlives any outage.
+type Client struct {
+	rdb     goredis.UniversalClient
+	address string
+	// answer is the longest wait for one answer.
+	answer time.Duration
+}
+
+var _ ports.HealthProbe = (*Client)(nil)
+
+// Open reads the settings; it fails only when they cannot be used, never
+// because Redis is away. The caller owes Close.
+func Open(c Config) (*Client, error) {
+	if problems := c.Problems(""); len(problems) > 0 {
+		return nil, errors.Join(problems...)
+	}
+	open, err := c.open()
+	if err != nil {
+		return nil, err
+	}
+	goredis.SetLogger(silent{})
+	return &Client{rdb: open(), address: hidden(c.URL), answer: c.SocketTimeout}, nil
+}
+
+// silent keeps the library's own lines off stderr, where they would stand
+// between structured logs: what failed comes back as an error as well.
+type silent struct{}
+
+// Printf drops the line.
+func (silent) Printf(context.Context, string, ...any) {}
+
+// Close ends every connection.
+func (c *Client) Close() error { return c.rdb.Close() }
+
+// Address is where Redis is, with credentials and options hidden.
+func (c *Client) Address() string { return c.address }
+
+// Health pings Redis, for at most a second.
+func (c *Client) Health(ctx context.Context) domain.Health {
+	ctx, cancel := context.WithTimeout(ctx, healthLimit)
+	defer cancel()
+	if err := c.rdb.Ping(ctx).Err(); err != nil {
+		return domain.Health{
+			Name: "redis", Condition: domain.Unhealthy, Note: "Redis does not answer",
+			Err: domain.Unreachable("redis", err).At("redis.Health"),
+		}
+	}
+	return domain.Health{Name: "redis", Condition: domain.Healthy}
+}
+
+// hidden is the URL without user, password and options.
+func hidden(u domain.Secret) string {
+	parsed, err := url.Parse(u.Reveal())
+	if err != nil {
+		return ""
+	}
+	credentials := ""
+	if parsed.User != nil {
+		credentials = "***:***@"
+	}
+	return parsed.Scheme + "://" + credentials + parsed.Host + parsed.Path
+}

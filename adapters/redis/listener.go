@@ -1,0 +1,198 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"hash/maphash"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
+)
+
+const (
+	// followLimit bounds the wait for one confirmation.
+	followLimit = 5 * time.Second
+	// defaultConnections is enough to keep more than one core busy with parsing.
+	defaultConnections = 4
+	// defaultLinger outlasts a page reload and a client's first reconnect.
+	defaultLinger = 5 * time.Second
+	// defaultPrefix is also what tells an unset prefix from a chosen one.
+	defaultPrefix = "ws:"
+)
+
+// ListenerConfig says what is listened to, and how.
+type ListenerConfig struct {
+	// ChannelPrefix begins the channel of every user; the user's id follows.
+	ChannelPrefix string `env:"WEBSOCKET_CHANNEL_PREFIX" envDefault:"ws:"`
+	// OldChannelPrefix is the same without its colon, under the older name; it
+	// counts while WEBSOCKET_CHANNEL_PREFIX has its default.
+	OldChannelPrefix string `env:"REDIS_CHANNEL_PREFIX"`
+	// MaxBytes is the size of the largest message that is passed on; a larger
+	// one is dropped and counted.
+	MaxBytes int `env:"NOTIFICATION_MAX_BYTES" envDefault:"262144"`
+	// ProbeInterval is how often each connection of the subscription is sent
+	// something, to see that it still hears.
+	ProbeInterval time.Duration `env:"WEBSOCKET_REDIS_PROBE_INTERVAL" envDefault:"5"`
+	// Connections is over how many connections users are spread; 0 means 4.
+	Connections int
+	// Linger is how long a subscription outlives the last follower, so that
+	// coming back is cheap; 0 means 5 s.
+	Linger time.Duration
+}
+
+// Prefix is the prefix in force.
+func (c ListenerConfig) Prefix() ChannelPrefix {
+	if c.OldChannelPrefix != "" && (c.ChannelPrefix == "" || c.ChannelPrefix == defaultPrefix) {
+		return ChannelPrefix(c.OldChannelPrefix + ":")
+	}
+	return ChannelPrefix(c.ChannelPrefix)
+}
+
+// Problems reports every setting that cannot be used.
+func (c ListenerConfig) Problems(domain.Environment) []error {
+	var problems []error
+	p := string(c.Prefix())
+	if p == "" || strings.HasPrefix(controlNames, p) || strings.HasPrefix(p, controlNames) {
+		problems = append(problems, domain.Misconfigured("WEBSOCKET_CHANNEL_PREFIX", "must not be empty and must keep users out of "+controlNames))
+	}
+	if c.MaxBytes <= 0 {
+		problems = append(problems, domain.Misconfigured("NOTIFICATION_MAX_BYTES", "must be positive"))
+	}
+	if c.ProbeInterval <= 0 {
+		problems = append(problems, domain.Misconfigured("WEBSOCKET_REDIS_PROBE_INTERVAL", "must be positive"))
+	}
+	return problems
+}
+
+// Listener follows users' channels over a few connections, whatever the number
+// of users. Classic pub/sub works alike on a single server, with sentinels and
+// on a cluster.
+type Listener struct {
+	prefix   ChannelPrefix
+	observer ports.Observer
+	tracer   trace.Tracer
+	shards   []*shard
+	seed     maphash.Seed
+	running  atomic.Bool
+	tally    tally
+}
+
+var (
+	_ ports.MessageListener = (*Listener)(nil)
+	_ ports.HealthProbe     = (*Listener)(nil)
+)
+
+var errRunTwice = errors.New("the listener runs already")
+
+// NewListener returns a listener that hears nothing until Run. It logs when a
+// part of the subscription is lost and when it is back.
+func NewListener(c *Client, cfg ListenerConfig, o ports.Observer, tp trace.TracerProvider, log *slog.Logger) *Listener {
+	if cfg.Connections <= 0 {
+		cfg.Connections = defaultConnections
+	}
+	if cfg.Linger <= 0 {
+		cfg.Linger = defaultLinger
+	}
+	l := &Listener{
+		prefix: cfg.Prefix(), observer: o, seed: maphash.MakeSeed(),
+		tracer: tp.Tracer("github.com/huleedu/edge/adapters/redis"),
+		tally:  tally{observer: o},
+	}
+	for range cfg.Connections {
+		s := &shard{
+			source: source{
+				rdb: c.rdb, prefix: l.prefix, probe: controlNames + "probe:" + uuid.NewString(),
+				interval: cfg.ProbeInterval, maxBytes: cfg.MaxBytes,
+			},
+			observer: o, log: log,
+		}
+		s.roster = newRoster(l.prefix, cfg.Linger)
+		l.shards = append(l.shards, s)
+	}
+	return l
+}
+
+// Follow returns when Redis has confirmed the user's subscription, at once for
+// one that is there already.
+func (l *Listener) Follow(ctx context.Context, user domain.UserID) error {
+	ctx, span := l.tracer.Start(ctx, "websocket.listen", trace.WithAttributes(
+		attribute.String("user.id", string(user)), attribute.String("channel", l.prefix.channel(user)),
+	))
+	defer span.End()
+	r := l.rosterOf(user)
+	p, first, err := r.follow(user)
+	if err != nil {
+		return domain.Unreachable("redis", err).At("redis.Follow")
+	}
+	if first {
+		l.tally.add(1)
+	}
+	if err := p.wait(ctx); err != nil {
+		l.Unfollow(user)
+		return domain.Unreachable("redis", err).At("redis.Follow")
+	}
+	return nil
+}
+
+// Unfollow ends one Follow; for a user who is not followed it does nothing.
+func (l *Listener) Unfollow(user domain.UserID) {
+	if last := l.rosterOf(user).unfollow(user, time.Now()); last {
+		l.tally.add(-1)
+	}
+}
+
+// Run keeps the subscription until ctx is done, and then refuses to follow. A
+// second call returns INITIALIZATION_FAILED.
+func (l *Listener) Run(ctx context.Context, handler ports.MessageHandler) error {
+	if !l.running.CompareAndSwap(false, true) {
+		return domain.NotStarted("subscription", errRunTwice).At("redis.Run")
+	}
+	var group sync.WaitGroup
+	for _, s := range l.shards {
+		group.Go(func() { s.run(ctx, handler) })
+	}
+	group.Wait()
+	return nil
+}
+
+// Health is unhealthy when any connection of the subscription is down or deaf:
+// its users would hear nothing.
+func (l *Listener) Health(context.Context) domain.Health {
+	for _, s := range l.shards {
+		if err := s.problem(); err != nil {
+			return domain.Health{
+				Name: "subscription", Condition: domain.Unhealthy, Note: "the subscription to Redis is down",
+				Err: domain.Unreachable("redis", err).At("redis.Health"),
+			}
+		}
+	}
+	return domain.Health{Name: "subscription", Condition: domain.Healthy}
+}
+
+func (l *Listener) rosterOf(user domain.UserID) *roster {
+	return l.shards[maphash.String(l.seed, string(user))%uint64(len(l.shards))].roster
+}
+
+// tally counts the users followed and reports each change in its order, so that
+// the last report is the truth.
+type tally struct {
+	mu       sync.Mutex
+	users    int
+	observer ports.Observer
+}
+
+func (t *tally) add(n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.users += n
+	t.observer.Observe(domain.SubscriptionsHeld{Count: t.users})
+}

@@ -1,0 +1,44 @@
+package redis
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+
+	"github.com/huleedu/edge/domain"
+)
+
+const (
+	// controlNames begin every name that is not a user's.
+	controlNames = "wsctl:"
+	// hashedEvent begins the event part of a mark whose event id cannot stand
+	// there itself.
+	hashedEvent = "sha256:"
+	// maxPlainEvent bounds, in bytes, an event id that stands in a mark's key.
+	maxPlainEvent = 128
+)
+
+// ChannelPrefix begins the name of every user's channel.
+type ChannelPrefix string
+
+// channel is where messages for the user are published.
+func (p ChannelPrefix) channel(user domain.UserID) string { return string(p) + string(user) }
+
+// user is whose channel it is.
+func (p ChannelPrefix) user(channel string) domain.UserID {
+	return domain.UserID(strings.TrimPrefix(channel, string(p)))
+}
+
+// logKey names the stream that keeps a user's notifications.
+func logKey(user domain.UserID) string { return "wslog:{" + string(user) + "}" }
+
+// seenKey names the mark of an event that was kept for the user. The event id
+// is any text a producer chose: a long one would make a long key, and one with
+// a brace could look like another user's key, so both stand there as a hash.
+func seenKey(user domain.UserID, event string) string {
+	if len(event) > maxPlainEvent || strings.Contains(event, "}") || strings.HasPrefix(event, hashedEvent) {
+		sum := sha256.Sum256([]byte(event))
+		event = hashedEvent + hex.EncodeToString(sum[:])
+	}
+	return "wsseen:{" + string(user) + "}:" + event
+}

@@ -1,0 +1,164 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
+)
+
+// NotifierConfig says how long and how safely notifications are kept.
+type NotifierConfig struct {
+	// Max is how many notifications a user's log holds at most; the oldest go
+	// first.
+	Max int `env:"NOTIFICATION_LOG_MAX" envDefault:"256"`
+	// TTL is how long a user's log outlives its newest notification, and how
+	// long an event is known to have been seen.
+	TTL time.Duration `env:"NOTIFICATION_LOG_TTL" envDefault:"24h"`
+	// MinReplicas is how many replicas must hold a notification before it counts
+	// as kept; 1 is advised with sentinels or a cluster.
+	MinReplicas int `env:"NOTIFICATION_LOG_MIN_REPLICAS" envDefault:"0"`
+}
+
+// Problems reports every setting that cannot be used.
+func (c NotifierConfig) Problems(domain.Environment) []error {
+	var problems []error
+	if c.Max <= 0 {
+		problems = append(problems, domain.Misconfigured("NOTIFICATION_LOG_MAX", "must be positive"))
+	}
+	if c.TTL < time.Millisecond {
+		problems = append(problems, domain.Misconfigured("NOTIFICATION_LOG_TTL", "must be positive"))
+	}
+	if c.MinReplicas < 0 {
+		problems = append(problems, domain.Misconfigured("NOTIFICATION_LOG_MIN_REPLICAS", "must not be negative"))
+	}
+	return problems
+}
+
+// frameField is the field of a log entry that holds the frame without its id,
+// which is the entry's own.
+const frameField = "frame"
+
+// keepScript keeps, marks and announces a notification once.
+//
+// KEYS: the user's log, the event's mark. ARGV: frame, channel, most entries of
+// the log, life in ms, "1" when replicas must confirm, name of the field. It answers
+// {id, "1" when the event was seen before}.
+//
+// Everything that can fail comes before anything that would have to be undone,
+// except PUBLISH, which needs the id: its failure takes the entry back. What is
+// published is the frame with "id" as its last member. With replicas, a repeat
+// writes the mark again, so that WAIT has something of this connection's to
+// wait for.
+const keepScript = `
+local seen = redis.call('GET', KEYS[2])
+if seen then
+  if ARGV[5] == '1' then redis.call('SET', KEYS[2], seen, 'KEEPTTL') end
+  return {seen, '1'}
+end
+local id = redis.call('XADD', KEYS[1], 'MAXLEN', '=', ARGV[3], '*', ARGV[6], ARGV[1])
+redis.call('PEXPIRE', KEYS[1], ARGV[4])
+local told = redis.pcall('PUBLISH', ARGV[2], string.sub(ARGV[1], 1, -2) .. ',"id":"' .. id .. '"}')
+if type(told) == 'table' and told['err'] then
+  redis.call('XDEL', KEYS[1], id)
+  return redis.error_reply(told['err'])
+end
+redis.call('SET', KEYS[2], id, 'PX', ARGV[4])
+return {id, '0'}
+`
+
+// Notifier keeps notifications in the users' logs and announces them on their
+// channels, in one script.
+type Notifier struct {
+	rdb    goredis.UniversalClient
+	prefix ChannelPrefix
+	script *goredis.Script
+	answer time.Duration
+	// The settings as the script takes them.
+	most, life, confirm string
+	replicas            int
+}
+
+var _ ports.NotificationPublisher = (*Notifier)(nil)
+
+var (
+	errFewReplicas = errors.New("too few replicas confirmed in time")
+	errOddAnswer   = errors.New("the script gave an answer of another shape")
+	errNoFrame     = errors.New("the frame is no JSON object with a member")
+)
+
+// NewNotifier returns a notifier that announces on channels of the prefix.
+func NewNotifier(c *Client, cfg NotifierConfig, prefix ChannelPrefix) *Notifier {
+	confirm := "0"
+	if cfg.MinReplicas > 0 {
+		confirm = "1"
+	}
+	return &Notifier{
+		rdb: c.rdb, prefix: prefix, script: goredis.NewScript(keepScript), answer: c.answer,
+		most: strconv.Itoa(cfg.Max), life: strconv.FormatInt(cfg.TTL.Milliseconds(), 10),
+		confirm: confirm, replicas: cfg.MinReplicas,
+	}
+}
+
+// Publish keeps and announces the notification. An error that may pass leaves
+// it open whether that was done: the repeat finds out.
+func (n *Notifier) Publish(ctx context.Context, notification domain.Notification) (domain.Handover, error) {
+	const op = "redis.Publish"
+	if f := notification.Frame; len(f) < len(`{"":0}`) || f[0] != '{' || f[len(f)-1] != '}' {
+		return domain.Handover{}, broken(errNoFrame).At(op)
+	}
+	keys := []string{logKey(notification.User), seenKey(notification.User, notification.EventID)}
+	args := []any{notification.Frame, n.prefix.channel(notification.User), n.most, n.life, n.confirm, frameField}
+	answer, err := n.run(ctx, keys, args)
+	if errors.Is(err, errFewReplicas) {
+		return domain.Handover{}, domain.Unavailable("redis", retryAfter).Because(err).At(op)
+	}
+	if err != nil {
+		return domain.Handover{}, failure(op, err, n.answer)
+	}
+	if len(answer) != 2 {
+		return domain.Handover{}, broken(errOddAnswer).At(op)
+	}
+	return domain.Handover{ID: answer[0], Duplicate: answer[1] == "1"}, nil
+}
+
+// run calls the script by its hash, and by its text where the server does not
+// know it yet.
+func (n *Notifier) run(ctx context.Context, keys []string, args []any) ([]string, error) {
+	if n.replicas == 0 {
+		return n.script.Run(ctx, n.rdb, keys, args...).StringSlice()
+	}
+	answer, err := n.runConfirmed(ctx, n.script.EvalSha, keys, args)
+	if goredis.HasErrorPrefix(err, "NOSCRIPT") {
+		return n.runConfirmed(ctx, n.script.Eval, keys, args)
+	}
+	return answer, err
+}
+
+type caller func(context.Context, goredis.Scripter, []string, ...any) *goredis.Cmd
+
+// runConfirmed calls the script and waits for the replicas on the same
+// connection: WAIT speaks of what its own connection wrote.
+func (n *Notifier) runConfirmed(ctx context.Context, call caller, keys []string, args []any) ([]string, error) {
+	pipe := n.rdb.Pipeline()
+	script := call(ctx, pipe, keys, args...)
+	// Less than the socket's limit, so that an answer still comes.
+	limit := min(n.answer/2, time.Second)
+	confirmed := pipe.Do(ctx, "wait", n.replicas, limit.Milliseconds())
+	_, err := pipe.Exec(ctx)
+	if script.Err() != nil {
+		return nil, script.Err()
+	}
+	if err != nil {
+		return nil, err
+	}
+	if count, err := confirmed.Int(); err != nil || count < n.replicas {
+		return nil, errors.Join(errFewReplicas, err)
+	}
+	return script.StringSlice()
+}

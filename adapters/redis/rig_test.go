@@ -1,0 +1,127 @@
+package redis_test
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/huleedu/edge/adapters/redis"
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
+	"github.com/huleedu/edge/test/contract"
+	"github.com/huleedu/edge/test/servers"
+	"github.com/huleedu/edge/test/world"
+)
+
+// server is a Redis for a test.
+type server struct {
+	url string
+	// stop and start take it away and bring it back; nil for a shared one.
+	stop, start func()
+}
+
+func embedded(t testing.TB) server {
+	t.Helper()
+	r, err := world.StartRedis("")
+	require.NoError(t, err)
+	t.Cleanup(r.Close)
+	return server{url: r.URL(), stop: r.Stop, start: func() { require.NoError(t, r.Restart()) }}
+}
+
+func shared(t testing.TB) server {
+	t.Helper()
+	return server{url: servers.Redis(t)}
+}
+
+// own keeps its data over a crash.
+func own(t testing.TB) server {
+	t.Helper()
+	p := servers.OwnRedis(t, "--appendonly", "yes", "--appendfsync", "always")
+	return server{url: p.URL(), stop: p.Kill, start: p.Start}
+}
+
+func open(t testing.TB, url string) *redis.Client {
+	t.Helper()
+	c, err := redis.Open(settings(url))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, c.Close()) })
+	return c
+}
+
+func settings(url string) redis.Config {
+	return redis.Config{URL: domain.Secret(url), ConnectTimeout: 2 * time.Second, SocketTimeout: 2 * time.Second}
+}
+
+func listening() redis.ListenerConfig {
+	return redis.ListenerConfig{ChannelPrefix: "ws:", MaxBytes: 1 << 18, ProbeInterval: 5 * time.Second, Linger: 50 * time.Millisecond}
+}
+
+func keeping() redis.NotifierConfig {
+	return redis.NotifierConfig{Max: 256, TTL: time.Minute}
+}
+
+func listener(c *redis.Client, cfg redis.ListenerConfig, o ports.Observer) *redis.Listener {
+	return redis.NewListener(c, cfg, o, noop.NewTracerProvider(), slog.New(slog.DiscardHandler))
+}
+
+// stranger is another service's own connection.
+func stranger(t testing.TB, url string) *goredis.Client {
+	t.Helper()
+	o, err := goredis.ParseURL(url)
+	require.NoError(t, err)
+	o.PipelinePoolSize = -1
+	c := goredis.NewClient(o)
+	t.Cleanup(func() { require.NoError(t, c.Close()) })
+	return c
+}
+
+// publishing publishes in pipelines, each message after the one before.
+func publishing(t testing.TB, url string) func(domain.UserID, ...string) {
+	t.Helper()
+	c := stranger(t, url)
+	return func(user domain.UserID, payloads ...string) {
+		_, err := c.Pipelined(context.Background(), func(p goredis.Pipeliner) error {
+			for _, payload := range payloads {
+				p.Publish(context.Background(), "ws:"+string(user), payload)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Errorf("publish: %v", err)
+		}
+	}
+}
+
+func listenerHarness(find func(testing.TB) server, canBreak bool) contract.ListenerHarness {
+	return contract.ListenerHarness{
+		New: func(t testing.TB) contract.ListenerRig {
+			s := find(t)
+			return contract.ListenerRig{
+				Listener: listener(open(t, s.url), listening(), contract.Recorder()),
+				Send:     publishing(t, s.url), Break: s.stop, Mend: s.start,
+			}
+		},
+		Can: contract.ListenerAbilities{Break: canBreak},
+	}
+}
+
+func notifierHarness(find func(testing.TB) server, canBreak bool) contract.NotifierHarness {
+	return contract.NotifierHarness{
+		New: func(t testing.TB) contract.NotifierRig {
+			s := find(t)
+			one, two := open(t, s.url), open(t, s.url)
+			return contract.NotifierRig{
+				Publisher: redis.NewNotifier(one, keeping(), "ws:"),
+				Other:     redis.NewNotifier(two, keeping(), "ws:"),
+				Listener:  listener(one, listening(), contract.Recorder()),
+				Break:     s.stop, Mend: s.start,
+			}
+		},
+		Can: contract.NotifierAbilities{Break: canBreak},
+	}
+}

@@ -1,0 +1,171 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// roster is who is followed over one connection: what callers want, what was
+// sent to Redis and what Redis has confirmed. Redis confirms every command for
+// every channel, in the order sent, so a channel counts as subscribed only when
+// nothing of it is in flight and the last command was SUBSCRIBE.
+type roster struct {
+	prefix ChannelPrefix
+	linger time.Duration
+	// wake tells the writer, who alone sends commands, that there is work.
+	wake chan struct{}
+
+	mu      sync.Mutex
+	phase   phase
+	reason  error // why the phase is down
+	users   map[domain.UserID]*entry
+	pending []domain.UserID // to be subscribed, in the order asked
+	idle    []idler         // those without followers, longest first
+	lost    int             // entries whose subscription broke and is not back
+	back    []domain.UserID // those of them who are
+}
+
+// phase is what is known of the connection.
+type phase uint8
+
+const (
+	connecting phase = iota // not known yet, or just broken: callers wait
+	up
+	down // the last attempt to connect failed: callers are refused
+	stopped
+)
+
+// entry is what a roster knows of one user.
+type entry struct {
+	refs     int       // Follows that are not undone
+	inFlight int       // commands sent and not confirmed
+	queued   bool      // in pending
+	leaving  bool      // UNSUBSCRIBE was the last command sent
+	live     bool      // confirmed, and nothing sent since
+	lost     bool      // was live when the connection broke
+	idled    time.Time // when refs became 0
+	asked    time.Time // when the first waiting caller came
+	promise  *promise  // what callers wait for; nil when nobody does
+}
+
+type idler struct {
+	user  domain.UserID
+	since time.Time
+}
+
+// promise is the coming confirmation of one subscription.
+type promise struct {
+	done chan struct{}
+	err  error // set before done is closed
+}
+
+var (
+	errConnecting = errors.New("no confirmation in time")
+	errStopped    = errors.New("the listener has ended")
+)
+
+// wait returns when the subscription is confirmed; a nil promise is kept.
+func (p *promise) wait(ctx context.Context) error {
+	if p == nil {
+		return nil
+	}
+	timer := time.NewTimer(followLimit)
+	defer timer.Stop()
+	select {
+	case <-p.done:
+		return p.err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return errConnecting
+	}
+}
+
+func (p *promise) resolve(err error) {
+	p.err = err
+	close(p.done)
+}
+
+func newRoster(prefix ChannelPrefix, linger time.Duration) *roster {
+	return &roster{
+		prefix: prefix, linger: linger, wake: make(chan struct{}, 1),
+		users: make(map[domain.UserID]*entry),
+	}
+}
+
+// follow counts a follower. The promise is nil when the subscription is live;
+// first says that the user had no follower before.
+func (r *roster) follow(user domain.UserID) (p *promise, first bool, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.phase == down || r.phase == stopped {
+		return nil, false, r.reason
+	}
+	e := r.users[user]
+	if e == nil {
+		e = &entry{}
+		r.users[user] = e
+	}
+	e.refs++
+	if e.live {
+		return nil, e.refs == 1, nil
+	}
+	if e.promise == nil {
+		e.promise = &promise{done: make(chan struct{})}
+		e.asked = time.Now()
+	}
+	if !e.queued && (e.inFlight == 0 || e.leaving) {
+		r.enqueue(user, e)
+	}
+	return e.promise, e.refs == 1, nil
+}
+
+func (r *roster) enqueue(user domain.UserID, e *entry) {
+	e.queued = true
+	r.pending = append(r.pending, user)
+	r.rouse()
+}
+
+// rouse wakes the writer; one call that is not yet heard is enough.
+func (r *roster) rouse() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// unfollow takes one follower away; last says that it was the user's last.
+func (r *roster) unfollow(user domain.UserID, now time.Time) (last bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e := r.users[user]
+	if e == nil || e.refs == 0 {
+		return false
+	}
+	e.refs--
+	if e.refs > 0 {
+		return false
+	}
+	if r.phase != up {
+		r.forget(user, e)
+		return true
+	}
+	e.idled = now
+	r.idle = append(r.idle, idler{user: user, since: now})
+	if len(r.idle) == 1 {
+		r.rouse()
+	}
+	return true
+}
+
+// forget drops a user of whom Redis holds nothing.
+func (r *roster) forget(user domain.UserID, e *entry) {
+	if e.lost {
+		r.lost--
+	}
+	delete(r.users, user)
+}
