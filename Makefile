@@ -1,0 +1,106 @@
+# HuleEdu Edge. "make" alone prints what there is.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+# Tools are built once per version, outside the tree.
+GOLANGCI_VERSION := v2.15.0
+TOOLS            := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/huleedu-edge
+GOLANGCI         := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
+REPORT           := $(TOOLS)/report
+
+# A checkout that belongs to somebody else must build too.
+export GOFLAGS := $(filter-out -buildvcs=%,$(GOFLAGS)) -buildvcs=false
+
+# Narrow a run: make test PKG=./adapters/redis RUN=Listener
+PKG      ?= ./...
+RUN      ?=
+ARGS     ?=
+FUZZTIME ?= 10s
+BENCH    ?= .
+
+.PHONY: help
+help: ## Print the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: build ## Run both services and a simulated platform (ARGS="--redis URL --kafka ADDR" for real servers)
+	@exec bin/edge up $(ARGS)
+
+.PHONY: build
+build: ## Build static binaries into bin/
+	@CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/ ./cmd/...
+
+.PHONY: test
+test: ## Run every test, race detector on, beside a real Redis and a real Kafka
+	@race=-race
+	if ! command -v "$$(go env CC)" >/dev/null; then
+		[ "$${CI:-}" != true ] || { echo 'ERROR: the race detector needs a C compiler' >&2; exit 1; }
+		echo '** SKIPPED: the race detector, there is no C compiler' >&2; race=
+	fi
+	mkdir -p $(TOOLS)
+	go build -o $(REPORT) ./test/report
+	test/servers/with.sh bash -o pipefail -c \
+		"go test -json $$race -timeout 6m -count=1 $(if $(RUN),-run '$(RUN)') $(PKG) | $(REPORT)"
+
+.PHONY: check
+check: fmt-check lint wire-diff house test ## Format, lint, wire diff, house rules, test: what .ci/run does
+
+.PHONY: fmt
+fmt: $(GOLANGCI) ## Format the code
+	@$(GOLANGCI) fmt
+
+.PHONY: fmt-check
+fmt-check: $(GOLANGCI)
+	@echo '== format'
+	$(GOLANGCI) fmt --diff
+
+.PHONY: lint
+lint: $(GOLANGCI) ## Run the linters
+	@echo '== lint'
+	$(GOLANGCI) run
+
+.PHONY: wire
+wire: ## Generate wire/wire_gen.go from wire/inject.go
+	@go tool wire gen ./wire
+
+.PHONY: wire-diff
+wire-diff: ## Check that wire_gen.go is up to date
+	@echo '== wire diff'
+	go tool wire diff ./wire
+
+.PHONY: house
+house: ## Check the house rules alone (layers, lengths, comments, names)
+	@echo '== house rules'
+	go test -count=1 ./test/arch
+
+.PHONY: cover
+cover: ## Measure what the tests reach, into bin/cover.html
+	@mkdir -p bin
+	test/servers/with.sh go test -count=1 -covermode=atomic -coverpkg=./... -coverprofile=bin/cover.out $(PKG)
+	go tool cover -html=bin/cover.out -o bin/cover.html
+	go tool cover -func=bin/cover.out | tail -n 1
+
+.PHONY: bench
+bench: ## Run the benchmarks (BENCH=name, PKG=./adapters/redis)
+	@test/servers/with.sh go test -run '^$$' -bench '$(BENCH)' -benchmem $(PKG)
+
+.PHONY: fuzz
+fuzz: ## Fuzz every parser for a moment (FUZZTIME=10s)
+	@for package in $$(go list $(PKG)); do
+		for target in $$(go test -list '^Fuzz' "$$package" | grep '^Fuzz' || :); do
+			echo "== $$package $$target"
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package"
+		done
+	done
+
+.PHONY: clean
+clean: ## Remove what was built
+	@rm -rf bin
+
+$(GOLANGCI):
+	@echo 'building golangci-lint $(GOLANGCI_VERSION) (once, about four minutes)'
+	GOBIN=$(@D) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
