@@ -2,17 +2,11 @@ package httpclient_test
 
 import (
 	"bytes"
-	"context"
-	"errors"
-	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -23,67 +17,20 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// facts remembers what was counted.
-type facts struct {
-	mu   sync.Mutex
-	seen []domain.ServiceCalled
-}
-
-// Observe takes note of calls.
-func (f *facts) Observe(fact domain.Fact) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if c, ok := fact.(domain.ServiceCalled); ok {
-		f.seen = append(f.seen, c)
-	}
-}
-
-// service answers every request alike and remembers the last one.
-type service struct {
-	*httptest.Server
-	status      int
-	contentType string
-	body        string
-	last        *http.Request
-	lastBody    []byte
-}
-
-func serve(t testing.TB, status int, body string) *service {
-	t.Helper()
-	s := &service{status: status, body: body, contentType: "application/json"}
-	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.last = r
-		s.lastBody, _ = io.ReadAll(r.Body)
-		w.Header().Set("Content-Type", s.contentType)
-		w.WriteHeader(s.status)
-		_, _ = io.WriteString(w, s.body)
-	}))
-	t.Cleanup(s.Close)
-	return s
-}
-
-// client asks the service as aggregator and as orchestrator.
-func (s *service) client(t testing.TB) *httpclient.Batches {
-	t.Helper()
-	return newBatches(t, config(s.URL, s.URL), &facts{})
-}
-
-func anna() domain.Caller { return domain.Caller{User: "teacher-anna", Org: "school-north"} }
-
 func TestIdentityTravelsWithEveryCall(t *testing.T) {
 	s := serve(t, 200, `{}`)
 	const correlation = "3f0e2d5c-5a3e-4f53-9d5b-0f1f5a1b2c3d"
 	ctx := domain.WithTrail(t.Context(), domain.Trail{Correlation: correlation})
 	_, err := s.client(t).Status(ctx, anna(), "b1")
 	require.NoError(t, err)
-	require.Equal(t, "GET", s.last.Method)
-	require.Equal(t, "/internal/v1/batches/b1/status", s.last.RequestURI)
+	require.Equal(t, "GET", s.last().Method)
+	require.Equal(t, "/internal/v1/batches/b1/status", s.last().RequestURI)
 	for name, want := range map[string]string{
-		"X-User-ID": "teacher-anna", "X-Org-ID": "school-north", "X-Correlation-ID": correlation,
-		"X-Internal-API-Key": key.Reveal(), "X-Service-ID": "api-gateway-service", "X-Identity-Encoding": "",
+		"X-User-Id": "teacher-anna", "X-Org-Id": "school-north", "X-Correlation-Id": correlation,
+		"X-Internal-Api-Key": key.Reveal(), "X-Service-Id": "api-gateway-service", "X-Identity-Encoding": "",
 		"Accept-Encoding": "",
 	} {
-		require.Equal(t, want, s.last.Header.Get(name), name)
+		require.Equal(t, want, s.last().Header.Get(name), name)
 	}
 }
 
@@ -99,15 +46,15 @@ func TestIdentityIsEncodedWhenAHeaderCannotCarryIt(t *testing.T) {
 	} {
 		_, err := client.Status(t.Context(), domain.Caller{User: domain.UserID(c.user), Org: c.org}, "b1")
 		require.NoError(t, err)
-		require.Equal(t, []string{"url"}, s.last.Header.Values("X-Identity-Encoding"))
-		require.Equal(t, c.wantUser, s.last.Header.Get("X-User-ID"))
-		require.Equal(t, c.wantOrg, s.last.Header.Get("X-Org-ID"))
+		require.Equal(t, []string{"url"}, s.last().Header.Values("X-Identity-Encoding"))
+		require.Equal(t, c.wantUser, s.last().Header.Get("X-User-Id"))
+		require.Equal(t, c.wantOrg, s.last().Header.Get("X-Org-Id"))
 	}
 	_, err := client.Status(t.Context(), domain.Caller{User: "100% anna"}, "b1")
 	require.NoError(t, err)
-	require.Equal(t, "100% anna", s.last.Header.Get("X-User-ID"))
-	require.Empty(t, s.last.Header.Values("X-Identity-Encoding"))
-	require.Empty(t, s.last.Header.Values("X-Org-ID"))
+	require.Equal(t, "100% anna", s.last().Header.Get("X-User-Id"))
+	require.Empty(t, s.last().Header.Values("X-Identity-Encoding"))
+	require.Empty(t, s.last().Header.Values("X-Org-Id"))
 }
 
 func TestIDsStayInTheirSegment(t *testing.T) {
@@ -116,9 +63,9 @@ func TestIDsStayInTheirSegment(t *testing.T) {
 	for id, path := range map[string]string{"a b?c#d": "a%20b%3Fc%23d", "å;v=1": "%C3%A5%3Bv=1", "a%2Fb": "a%252Fb", "...": "..."} {
 		_, err := client.Status(t.Context(), anna(), domain.BatchID(id))
 		require.NoError(t, err)
-		require.Equal(t, "/internal/v1/batches/"+path+"/status", s.last.RequestURI)
+		require.Equal(t, "/internal/v1/batches/"+path+"/status", s.last().RequestURI)
 	}
-	s.last = nil
+	s.forget()
 	for _, id := range []string{"", ".", "..", "a/b", "../x", `a\b`} {
 		_, err := client.Status(t.Context(), anna(), domain.BatchID(id))
 		require.Equal(t, domain.ValidationError, domain.CodeOf(err), id)
@@ -127,7 +74,7 @@ func TestIDsStayInTheirSegment(t *testing.T) {
 		_, err = client.Check(t.Context(), anna(), "b1", domain.Pipeline(id))
 		require.Equal(t, domain.ValidationError, domain.CodeOf(err), id)
 	}
-	require.Nil(t, s.last, "nothing was sent")
+	require.Nil(t, s.last(), "nothing was sent")
 }
 
 func TestStatusKeepsEveryByteButTheOwner(t *testing.T) {
@@ -203,7 +150,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	_, check := client.Check(t.Context(), anna(), "b1", "nlp")
 	require.Equal(t, domain.ExternalServiceError, domain.CodeOf(status))
 	require.Equal(t, domain.ExternalServiceError, domain.CodeOf(check))
-	require.Nil(t, elsewhere.last, "the key stayed here")
+	require.Nil(t, elsewhere.last(), "the key stayed here")
 }
 
 func TestListForwardsTheQuestionAndTranslatesTheAnswer(t *testing.T) {
@@ -215,9 +162,9 @@ func TestListForwardsTheQuestionAndTranslatesTheAnswer(t *testing.T) {
 	defer client.Close()
 	page, err := client.List(t.Context(), anna(), domain.BatchQuery{Limit: 2, Offset: 4, Status: domain.Processing})
 	require.NoError(t, err)
-	require.Equal(t, "/internal/v1/batches/user/teacher-anna?limit=2&offset=4&status=processing_pipelines", s.last.RequestURI)
+	require.Equal(t, "/internal/v1/batches/user/teacher-anna?limit=2&offset=4&status=processing_pipelines", s.last().RequestURI)
 	require.Equal(t, 17, page.Total)
-	var got []string
+	got := make([]string, 0, len(page.Batches))
 	for _, d := range page.Batches {
 		got = append(got, string(d))
 	}
@@ -227,7 +174,7 @@ func TestListForwardsTheQuestionAndTranslatesTheAnswer(t *testing.T) {
 
 	_, err = client.List(t.Context(), anna(), domain.BatchQuery{Limit: 2})
 	require.NoError(t, err)
-	require.Equal(t, "limit=2&offset=0", s.last.URL.RawQuery)
+	require.Equal(t, "limit=2&offset=0", s.last().URL.RawQuery)
 }
 
 func TestListRefusesWhatIsNoPage(t *testing.T) {
@@ -247,10 +194,10 @@ func TestPreflightAsksTheOrchestrator(t *testing.T) {
 	v, err := s.client(t).Check(t.Context(), anna(), "b1", "nlp")
 	require.NoError(t, err)
 	require.Equal(t, domain.Verdict{Allowed: true}, v)
-	require.Equal(t, "POST /internal/v1/batches/b1/pipelines/nlp/preflight", s.last.Method+" "+s.last.RequestURI)
-	require.Equal(t, "{}", string(s.lastBody))
-	require.Equal(t, "application/json", s.last.Header.Get("Content-Type"))
-	require.Equal(t, key.Reveal(), s.last.Header.Get("X-Internal-API-Key"))
+	require.Equal(t, "POST /internal/v1/batches/b1/pipelines/nlp/preflight", s.last().Method+" "+s.last().RequestURI)
+	require.Equal(t, "{}", string(s.received))
+	require.Equal(t, "application/json", s.last().Header.Get("Content-Type"))
+	require.Equal(t, key.Reveal(), s.last().Header.Get("X-Internal-Api-Key"))
 }
 
 func TestPreflightIsSkippedWithoutAnOrchestrator(t *testing.T) {
@@ -318,7 +265,7 @@ func TestEveryCallIsCountedAndTraced(t *testing.T) {
 	require.NoError(t, err)
 	parent := trace.SpanContextFromContext(t.Context())
 	require.False(t, parent.IsValid())
-	require.Contains(t, s.last.Header.Get("Traceparent"), spans.Ended()[0].SpanContext().SpanID().String())
+	require.Contains(t, s.last().Header.Get("Traceparent"), spans.Ended()[0].SpanContext().SpanID().String())
 	_, err = client.List(t.Context(), anna(), domain.BatchQuery{Limit: 1})
 	require.NoError(t, err)
 	_, err = client.Check(t.Context(), anna(), "b1", "nlp")
@@ -339,7 +286,7 @@ func TestEveryCallIsCountedAndTraced(t *testing.T) {
 	}
 	require.Equal(t, want, seen.seen)
 
-	var attributes []string
+	attributes := make([]string, 0, len(want))
 	for _, span := range spans.Ended() {
 		require.Equal(t, "gateway.proxy_request", span.Name())
 		var words []string
@@ -354,104 +301,4 @@ func TestEveryCallIsCountedAndTraced(t *testing.T) {
 		"target.service=batch_orchestrator operation=pipeline_preflight batch.id=b1",
 		"target.service=result_aggregator operation=batch_status batch.id=b1",
 	}, attributes)
-}
-
-func TestRefusedConnection(t *testing.T) {
-	s := serve(t, 200, `{}`)
-	client := s.client(t)
-	s.Close()
-	_, err := client.Status(t.Context(), anna(), "b1")
-	e := domain.As(err)
-	require.Equal(t, domain.ConnectionError, e.Code)
-	require.Equal(t, map[string]any{"target": "result_aggregator"}, e.Details)
-	require.NotContains(t, e.Message, "127.0.0.1")
-	require.NotErrorIs(t, err, context.Canceled)
-}
-
-// speak is a server that answers every connection with raw bytes, and closes.
-func speak(t *testing.T, raw string) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	var done sync.WaitGroup
-	done.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			_, _ = c.Read(make([]byte, 4096))
-			_, _ = io.WriteString(c, raw)
-			_ = c.Close()
-		}
-	})
-	t.Cleanup(func() { _ = l.Close(); done.Wait() })
-	return "http://" + l.Addr().String()
-}
-
-func TestBrokenAnswers(t *testing.T) {
-	for raw, code := range map[string]domain.Code{
-		"":                  domain.ConnectionError,
-		"HELLO\r\n\r\n":     domain.InvalidResponse,
-		"HTTP/1.1 200 OK\r": domain.InvalidResponse,
-		"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}":                                domain.InvalidResponse,
-		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz":                       domain.InvalidResponse,
-		"HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 1<<20) + "\r\n\r\n{}":            domain.InvalidResponse,
-		"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n{}":                      domain.InvalidResponse,
-		"HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\nConnection: close\r\n\r\nshort": domain.ResourceNotFound,
-	} {
-		client := newBatches(t, config(speak(t, raw), ""), &facts{})
-		_, err := client.Status(t.Context(), anna(), "b1")
-		require.Equal(t, code, domain.CodeOf(err), "%.60q: %v", raw, err)
-	}
-}
-
-// silent is a server that never answers, or stops in the middle of a body.
-func silent(t *testing.T, begin string) string {
-	t.Helper()
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if begin != "" {
-			_, _ = io.WriteString(w, begin)
-			_ = http.NewResponseController(w).Flush()
-		}
-		_, _ = io.Copy(io.Discard, r.Body)
-		<-r.Context().Done()
-	}))
-	t.Cleanup(s.Close)
-	return s.URL
-}
-
-func TestDeadlines(t *testing.T) {
-	for _, begin := range []string{"", `{"a":`} {
-		c := config(silent(t, begin), silent(t, begin))
-		c.Timeout = 50 * time.Millisecond
-		client := newBatches(t, c, &facts{})
-		_, status := client.Status(t.Context(), anna(), "b1")
-		_, list := client.List(t.Context(), anna(), domain.BatchQuery{Limit: 1})
-		_, check := client.Check(t.Context(), anna(), "b1", "nlp")
-		for _, err := range []error{status, list, check} {
-			e := domain.As(err)
-			require.Equal(t, domain.Timeout, e.Code)
-			require.Equal(t, map[string]any{"timeout_seconds": 0.05}, e.Details)
-		}
-		c.Timeout = time.Minute
-		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-		_, err := newBatches(t, c, &facts{}).Status(ctx, anna(), "b1")
-		cancel()
-		require.Equal(t, domain.Timeout, domain.CodeOf(err), "the caller's own deadline")
-		require.InDelta(t, 0.05, domain.As(err).Details["timeout_seconds"], 0.01)
-	}
-}
-
-func TestACallerWhoLeavesIsNoFailureOfTheService(t *testing.T) {
-	for _, begin := range []string{"", `{"a":`} {
-		client := newBatches(t, config(silent(t, begin), ""), &facts{})
-		ctx, cancel := context.WithCancel(t.Context())
-		timer := time.AfterFunc(20*time.Millisecond, cancel)
-		defer timer.Stop()
-		_, err := client.Status(ctx, anna(), "b1")
-		require.ErrorIs(t, err, context.Canceled)
-		_, ok := errors.AsType[*domain.Error](err)
-		require.True(t, ok)
-	}
 }

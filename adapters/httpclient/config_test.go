@@ -17,14 +17,14 @@ func TestProblems(t *testing.T) {
 		name        string
 		environment domain.Environment
 		change      func(*httpclient.Config)
-		want        []string
+		want        []any
 	}{
-		{"good", domain.Production, func(*httpclient.Config) {}, nil},
-		{"weak, but no production", domain.Development, func(c *httpclient.Config) { c.OrchestratorURL, c.InternalKey = "", "" }, nil},
+		{"good", domain.Production, func(*httpclient.Config) {}, []any{}},
+		{"weak, but no production", domain.Development, func(c *httpclient.Config) { c.OrchestratorURL, c.InternalKey = "", "" }, []any{}},
 		{"weak in production", domain.Production, func(c *httpclient.Config) { c.OrchestratorURL, c.InternalKey = "", "" },
-			[]string{"API_GATEWAY_BOS_URL", "HULEEDU_INTERNAL_API_KEY"}},
+			[]any{"API_GATEWAY_BOS_URL", "HULEEDU_INTERNAL_API_KEY"}},
 		{"all at once", domain.Testing, func(c *httpclient.Config) { *c = httpclient.Config{OrchestratorURL: "x", InternalKey: "a\nb"} },
-			[]string{
+			[]any{
 				"API_GATEWAY_RESULT_AGGREGATOR_URL", "API_GATEWAY_BOS_URL", "API_GATEWAY_HTTP_CLIENT_TIMEOUT_SECONDS",
 				"API_GATEWAY_HTTP_CLIENT_CONNECT_TIMEOUT_SECONDS", "HULEEDU_INTERNAL_API_KEY",
 			}},
@@ -32,11 +32,12 @@ func TestProblems(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			settings := good
 			c.change(&settings)
-			var keys []string
-			for _, err := range settings.Problems(c.environment) {
+			problems := settings.Problems(c.environment)
+			keys := make([]any, 0, len(problems))
+			for _, err := range problems {
 				e := domain.As(err)
 				require.Equal(t, domain.ConfigurationError, e.Code)
-				keys = append(keys, e.Details["config_key"].(string))
+				keys = append(keys, e.Details["config_key"])
 			}
 			require.Equal(t, c.want, keys)
 		})

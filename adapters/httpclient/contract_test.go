@@ -29,8 +29,8 @@ func BenchmarkBatchesAskForPreflights(b *testing.B) {
 const key = domain.Secret("internal-key-of-the-tests")
 
 func batches() contract.BatchesHarness {
-	return contract.BatchesHarness{New: func(t testing.TB) contract.BatchesWorld {
-		p, client := platform(t)
+	return contract.BatchesHarness{New: func(tb testing.TB) contract.BatchesWorld {
+		p, client := platform(tb)
 		return contract.BatchesWorld{
 			Client:  client,
 			Trouble: func(kind contract.Trouble) { p.TroubleAggregator(trouble(kind)) },
@@ -42,8 +42,8 @@ func batches() contract.BatchesHarness {
 }
 
 func preflights() contract.PreflightHarness {
-	return contract.PreflightHarness{New: func(t testing.TB) contract.PreflightWorld {
-		p, client := platform(t)
+	return contract.PreflightHarness{New: func(tb testing.TB) contract.PreflightWorld {
+		p, client := platform(tb)
 		return contract.PreflightWorld{
 			Checker: client,
 			Trouble: func(kind contract.Trouble) { p.TroubleOrchestrator(trouble(kind)) },
@@ -61,14 +61,14 @@ func preflights() contract.PreflightHarness {
 }
 
 // platform is the simulated platform and a client of it with a short deadline.
-func platform(t testing.TB) (*world.Platform, *httpclient.Batches) {
-	t.Helper()
+func platform(tb testing.TB) (*world.Platform, *httpclient.Batches) {
+	tb.Helper()
 	p, err := world.StartPlatform(world.PlatformConfig{InternalKey: key.Reveal()})
-	require.NoError(t, err)
-	t.Cleanup(p.Close)
+	require.NoError(tb, err)
+	tb.Cleanup(p.Close)
 	c := config(p.AggregatorURL(), p.OrchestratorURL())
 	c.Timeout = 500 * time.Millisecond
-	return p, newBatches(t, c, &facts{})
+	return p, newBatches(tb, c, &facts{})
 }
 
 func trouble(kind contract.Trouble) world.Trouble {
@@ -85,10 +85,10 @@ func config(aggregator, orchestrator string) httpclient.Config {
 	}
 }
 
-func newBatches(t testing.TB, c httpclient.Config, o *facts) *httpclient.Batches {
-	t.Helper()
+func newBatches(tb testing.TB, c httpclient.Config, o *facts) *httpclient.Batches {
+	tb.Helper()
 	b, err := httpclient.NewBatches(c, o, noop.NewTracerProvider(), slog.New(slog.DiscardHandler))
-	require.NoError(t, err)
-	t.Cleanup(b.Close)
+	require.NoError(tb, err)
+	tb.Cleanup(b.Close)
 	return b
 }

@@ -33,7 +33,7 @@ func TestHealthSaysWhoAnswers(t *testing.T) {
 		require.Equal(t, c.note, h.Note)
 		require.Equal(t, c.want != domain.Healthy, h.Err != nil)
 	}
-	require.Empty(t, up.last.Header.Get("X-Internal-API-Key"), "a health page needs no key")
+	require.Empty(t, up.last().Header.Get("X-Internal-Api-Key"), "a health page needs no key")
 }
 
 func TestHealthAnswersInAboutASecond(t *testing.T) {
@@ -54,9 +54,9 @@ func TestHealthLooksAtMostOnceASecond(t *testing.T) {
 	s := serve(t, 200, ``)
 	client := newBatches(t, config(s.URL, ""), &facts{})
 	require.Equal(t, domain.Healthy, client.Health(t.Context()).Condition)
-	s.last = nil
+	s.forget()
 	require.Equal(t, domain.Healthy, client.Health(t.Context()).Condition)
-	require.Nil(t, s.last)
+	require.Nil(t, s.last())
 }
 
 func TestHealthLooksAgain(t *testing.T) {

@@ -20,9 +20,9 @@ func identify(h http.Header, caller domain.Caller) {
 		user, org = url.PathEscape(user), url.PathEscape(org)
 		h.Set("X-Identity-Encoding", "url")
 	}
-	h.Set("X-User-ID", user)
+	h.Set("X-User-Id", user)
 	if org != "" {
-		h.Set("X-Org-ID", org)
+		h.Set("X-Org-Id", org)
 	}
 }
 

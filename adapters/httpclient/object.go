@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"strings"
 )
 
 // object is a JSON object whose top-level members are known by where they
@@ -82,7 +83,7 @@ func (o object) edges(i int) (from, to int) {
 
 // blank returns where the white space that may begin at a place ends.
 func (o object) blank(at int) int {
-	for at < len(o.raw) && bytes.IndexByte([]byte(" \t\r\n"), o.raw[at]) >= 0 {
+	for at < len(o.raw) && strings.IndexByte(" \t\r\n", o.raw[at]) >= 0 {
 		at++
 	}
 	return at
@@ -122,7 +123,8 @@ func (o object) skipNested(at int) int {
 		case '}', ']':
 			depth--
 		}
-		if at++; depth == 0 {
+		at++
+		if depth == 0 {
 			return at
 		}
 	}

@@ -29,11 +29,11 @@ func (s *service) request(ctx context.Context, c call, target string) (*http.Req
 	}
 	identify(h, c.caller)
 	if trail := domain.TrailOf(ctx); trail.Correlation != "" {
-		h.Set("X-Correlation-ID", trail.Correlation)
+		h.Set("X-Correlation-Id", trail.Correlation)
 	}
 	if strings.HasPrefix(c.endpoint, internalPrefix) {
-		h.Set("X-Internal-API-Key", s.key.Reveal())
-		h.Set("X-Service-ID", serviceID)
+		h.Set("X-Internal-Api-Key", s.key.Reveal())
+		h.Set("X-Service-Id", serviceID)
 	}
 	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(h))
 	return req, nil

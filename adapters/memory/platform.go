@@ -103,7 +103,8 @@ func (p *Platform) List(ctx context.Context, caller domain.Caller, q domain.Batc
 		if report.Owner != caller.User || (q.Status != "" && q.Status != status) {
 			continue
 		}
-		if page.Total++; page.Total > q.Offset && len(page.Batches) < q.Limit {
+		page.Total++
+		if page.Total > q.Offset && len(page.Batches) < q.Limit {
 			page.Batches = append(page.Batches, document(id, string(status)))
 		}
 	}

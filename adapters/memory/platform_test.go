@@ -69,14 +69,14 @@ func commands() contract.PublisherHarness {
 	p := memory.NewPlatform()
 	return contract.PublisherHarness{
 		New: func(testing.TB) ports.CommandPublisher { return p },
-		Records: func(t testing.TB, topic domain.Topic, atLeast int) []contract.PublishedRecord {
+		Records: func(tb testing.TB, topic domain.Topic, atLeast int) []contract.PublishedRecord {
 			var records []contract.PublishedRecord
 			for _, c := range p.Commands() {
 				if c.Topic == topic {
 					records = append(records, contract.PublishedRecord{Key: c.Key, Envelope: c.Envelope})
 				}
 			}
-			require.GreaterOrEqual(t, len(records), atLeast)
+			require.GreaterOrEqual(tb, len(records), atLeast)
 			return records
 		},
 	}

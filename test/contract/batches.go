@@ -54,6 +54,7 @@ type BatchesWorld struct {
 
 // BatchStatusClient holds an adapter to the words of ports.BatchStatusClient.
 func BatchStatusClient(t *testing.T, h BatchesHarness) {
+	t.Helper()
 	t.Run("reports owner, status and document", h.reports)
 	t.Run("does not judge who owns what", h.reportsToAnybody)
 	t.Run("follows the batch as it changes", h.follows)
@@ -177,6 +178,7 @@ func (h BatchesHarness) endsWithContext(t *testing.T) {
 }
 
 func (h BatchesHarness) names(t *testing.T, kind Trouble, code domain.Code) {
+	t.Helper()
 	w := h.New(t)
 	w.Put("b1", anna().User, "processing_pipelines")
 	w.Trouble(kind)
@@ -191,42 +193,42 @@ func (h BatchesHarness) names(t *testing.T, kind Trouble, code domain.Code) {
 }
 
 // requireCode demands an error of the port that has the code.
-func requireCode(t testing.TB, err error, code domain.Code) *domain.Error {
-	t.Helper()
+func requireCode(tb testing.TB, err error, code domain.Code) *domain.Error {
+	tb.Helper()
 	e, ok := errors.AsType[*domain.Error](err)
-	require.True(t, ok, "%T is no *domain.Error: %v", err, err)
-	require.Equal(t, code, e.Code, err)
+	require.True(tb, ok, "%T is no *domain.Error: %v", err, err)
+	require.Equal(tb, code, e.Code, err)
 	return e
 }
 
 // requireCanceled demands an error of the port by which a caller who left can
 // be told from a platform that failed.
-func requireCanceled(t testing.TB, err error) {
-	t.Helper()
+func requireCanceled(tb testing.TB, err error) {
+	tb.Helper()
 	_, ok := errors.AsType[*domain.Error](err)
-	require.True(t, ok, "%T is no *domain.Error: %v", err, err)
-	require.ErrorIs(t, err, context.Canceled)
+	require.True(tb, ok, "%T is no *domain.Error: %v", err, err)
+	require.ErrorIs(tb, err, context.Canceled)
 }
 
 // listed returns the ids on a page of anna's batches.
-func listed(t testing.TB, w BatchesWorld, q domain.BatchQuery, total int) []string {
-	t.Helper()
-	page, err := w.Client.List(t.Context(), anna(), q)
-	require.NoError(t, err)
-	require.Equal(t, total, page.Total)
+func listed(tb testing.TB, w BatchesWorld, q domain.BatchQuery, total int) []string {
+	tb.Helper()
+	page, err := w.Client.List(tb.Context(), anna(), q)
+	require.NoError(tb, err)
+	require.Equal(tb, total, page.Total)
 	ids := make([]string, 0, len(page.Batches))
 	for _, document := range page.Batches {
-		id, _ := members(t, document)["batch_id"].(string)
+		id, _ := members(tb, document)["batch_id"].(string)
 		ids = append(ids, id)
 	}
 	return ids
 }
 
 // members reads a JSON object.
-func members(t testing.TB, document []byte) map[string]any {
-	t.Helper()
+func members(tb testing.TB, document []byte) map[string]any {
+	tb.Helper()
 	var m map[string]any
-	require.NoError(t, json.Unmarshal(document, &m), string(document))
+	require.NoError(tb, json.Unmarshal(document, &m), string(document))
 	return m
 }
 
@@ -244,6 +246,7 @@ func BenchmarkBatchStatusClient(b *testing.B, h BatchesHarness) {
 
 // measureCalls times a call alone, with its quantiles, and in parallel.
 func measureCalls(b *testing.B, ask func() error) {
+	b.Helper()
 	b.Run("alone", func(b *testing.B) {
 		took := newLatencies(b.N)
 		for b.Loop() {

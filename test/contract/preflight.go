@@ -31,6 +31,7 @@ type PreflightWorld struct {
 
 // PreflightChecker holds an adapter to the words of ports.PreflightChecker.
 func PreflightChecker(t *testing.T, h PreflightHarness) {
+	t.Helper()
 	t.Run("a permission", h.allows)
 	for _, status := range []int{
 		http.StatusBadRequest, http.StatusPaymentRequired, http.StatusNotFound,
@@ -64,6 +65,7 @@ func refusal(status int) domain.Verdict {
 }
 
 func (h PreflightHarness) passesOn(t *testing.T, status int) {
+	t.Helper()
 	w := h.New(t)
 	want := refusal(status)
 	w.Decide("b1", want)
@@ -104,6 +106,7 @@ func (h PreflightHarness) endsWithContext(t *testing.T) {
 }
 
 func (h PreflightHarness) refuses(t *testing.T, kind Trouble, code domain.Code) {
+	t.Helper()
 	w := h.New(t)
 	w.Decide("b1", domain.Verdict{Allowed: true})
 	w.Trouble(kind)

@@ -2,6 +2,7 @@ package world
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"io"
 	"net"
@@ -34,7 +35,7 @@ type backend struct {
 
 // serve starts a service; an empty address means a free port on loopback.
 func serve(address string, routes http.Handler) (*backend, error) {
-	listener, err := net.Listen("tcp", cmp.Or(address, "127.0.0.1:0"))
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", cmp.Or(address, "127.0.0.1:0"))
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +79,7 @@ func (b *backend) troubled(routes http.Handler) http.Handler {
 // guarded demands the two headers of internal routes.
 func (p *Platform) guarded(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		key, service := r.Header.Get("X-Internal-API-Key"), r.Header.Get("X-Service-ID")
+		key, service := r.Header.Get("X-Internal-Api-Key"), r.Header.Get("X-Service-Id")
 		switch {
 		case key == "" || service == "":
 			fail(w, http.StatusUnauthorized, "Missing authentication")
@@ -93,7 +94,7 @@ func (p *Platform) guarded(next http.HandlerFunc) http.HandlerFunc {
 // asUser reads on whose behalf a request is made; it answers 401 when it does
 // not say.
 func asUser(w http.ResponseWriter, r *http.Request) (string, bool) {
-	user := r.Header.Get("X-User-ID")
+	user := r.Header.Get("X-User-Id")
 	if r.Header.Get("X-Identity-Encoding") == "url" {
 		user, _ = url.PathUnescape(user)
 	}

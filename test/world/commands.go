@@ -82,7 +82,8 @@ func (p *Platform) accept(j job) {
 	var started bool
 	known := p.registry.change(j.Batch, func(d *batchDocument) {
 		j.User = d.UserID // whoever asked, the owner is told
-		if p.registry.weigh(d, &verdict); verdict.Allowed && d.ready() {
+		p.registry.weigh(d, &verdict)
+		if verdict.Allowed && d.ready() {
 			p.registry.credits[d.UserID] = verdict.Available - verdict.Required
 			d.start(j.Pipeline)
 			started = true

@@ -34,8 +34,8 @@ func (p *Platform) run(j job, step phase) error {
 	var essays []string
 	p.registry.change(j.Batch, func(d *batchDocument) {
 		d.enter(step)
-		for _, e := range d.Essays {
-			essays = append(essays, e.EssayID)
+		for i := range d.Essays {
+			essays = append(essays, d.Essays[i].EssayID)
 		}
 	})
 	failures := 0

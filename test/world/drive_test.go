@@ -140,7 +140,8 @@ func (s stage) frames(t *testing.T, records []kafka.Message, correlation string)
 	sink := &accepting{}
 	service := app.NewNotifications(app.Delivery{Topic: s.config.NotificationTopic}, sink, nil, nil)
 	events := make([]string, 0, len(records))
-	for i, m := range records {
+	for i := range records {
+		m := &records[i]
 		envelope, err := domain.ParseEnvelope(m.Value)
 		require.NoError(t, err)
 		require.Equal(t, traceparent, envelope.Metadata["traceparent"], "the command's trace goes on")
@@ -165,6 +166,7 @@ func (s stage) status(t *testing.T, batch string) map[string]any {
 }
 
 func (s stage) drivesABatch(t *testing.T) {
+	t.Helper()
 	s.platform.Put(world.Batch{ID: "b1", Owner: "teacher-anna", Essays: 2})
 	correlation := s.command(t, "b1", "cj_assessment", uuid.NewString())
 
@@ -206,7 +208,8 @@ func TestPlatformShowsARunWhileItLasts(t *testing.T) {
 	require.Eventually(t, func() bool {
 		m := s.status(t, "batch-anna-2")
 		phase, _ := m["current_phase"].(string)
-		seen[m["overall_status"].(string)+"/"+phase] = true
+		overall, _ := m["overall_status"].(string)
+		seen[overall+"/"+phase] = true
 		return m["overall_status"] == "completed_with_failures"
 	}, 20*time.Second, time.Millisecond)
 	require.True(t, seen["processing_pipelines/spellcheck"], seen)

@@ -42,7 +42,7 @@ func (p *Platform) register(w http.ResponseWriter, r *http.Request) {
 	d.PromptRef = in.Prompt
 	p.registry.put(d)
 	answer(w, http.StatusAccepted, map[string]any{
-		"batch_id": d.BatchID, "correlation_id": r.Header.Get("X-Correlation-ID"), "status": "registered",
+		"batch_id": d.BatchID, "correlation_id": r.Header.Get("X-Correlation-Id"), "status": "registered",
 	})
 }
 
@@ -121,7 +121,7 @@ func (p *Platform) preflight(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	status, problem := http.StatusNotFound, "Batch not found"
-	v := preflightVerdict{Batch: id, Pipeline: pipeline, Correlation: r.Header.Get("X-Correlation-ID")}
+	v := preflightVerdict{Batch: id, Pipeline: pipeline, Correlation: r.Header.Get("X-Correlation-Id")}
 	p.registry.change(id, func(d *batchDocument) {
 		p.registry.weigh(d, &v)
 		switch {
@@ -157,7 +157,8 @@ func (r *registry) weigh(d *batchDocument, v *preflightVerdict) {
 			v.Required += v.Breakdown[step]
 		}
 	}
-	if v.Allowed = v.Required <= v.Available; !v.Allowed {
+	v.Allowed = v.Required <= v.Available
+	if !v.Allowed {
 		v.Denial = "insufficient_credits"
 	}
 }

@@ -29,7 +29,7 @@ func startPlatform(t *testing.T, c world.PlatformConfig) *world.Platform {
 
 // internal are the headers of an internal call for anna.
 func internal() map[string]string {
-	return map[string]string{"X-Internal-API-Key": key, "X-Service-ID": "tests", "X-User-ID": "teacher-anna"}
+	return map[string]string{"X-Internal-Api-Key": key, "X-Service-Id": "tests", "X-User-Id": "teacher-anna"}
 }
 
 // reply is what a service of the platform said.
@@ -68,15 +68,15 @@ func TestPlatformDemandsInternalHeaders(t *testing.T) {
 	url := p.AggregatorURL() + "/internal/v1/batches/batch-anna-1/status"
 	missing := reply{401, `{"error":"Missing authentication"}`}
 	require.Equal(t, missing, call(t, "GET", url, "", nil))
-	require.Equal(t, missing, call(t, "GET", url, "", map[string]string{"X-Internal-API-Key": key}))
-	require.Equal(t, missing, call(t, "GET", url, "", map[string]string{"X-Service-ID": "x"}))
+	require.Equal(t, missing, call(t, "GET", url, "", map[string]string{"X-Internal-Api-Key": key}))
+	require.Equal(t, missing, call(t, "GET", url, "", map[string]string{"X-Service-Id": "x"}))
 	require.Equal(t, reply{401, `{"error":"Invalid credentials"}`},
-		call(t, "GET", url, "", map[string]string{"X-Internal-API-Key": "guess", "X-Service-ID": "x"}))
+		call(t, "GET", url, "", map[string]string{"X-Internal-Api-Key": "guess", "X-Service-Id": "x"}))
 
 	url = p.OrchestratorURL() + "/internal/v1/batches/batch-anna-1/pipelines/nlp/preflight"
 	require.Equal(t, missing, call(t, "POST", url, "{}", nil))
 	nobody := internal()
-	delete(nobody, "X-User-ID")
+	delete(nobody, "X-User-Id")
 	require.Equal(t, reply{401, `{"error":"User authentication required"}`}, call(t, "POST", url, "{}", nobody))
 }
 
@@ -96,7 +96,8 @@ func TestPlatformReportsEveryKeyOfABatch(t *testing.T) {
 		requireKeys(t, essay, `essay_id filename file_upload_id spellcheck_status spellcheck_correction_count
 			spellcheck_corrected_text_storage_id spellcheck_error_detail cj_assessment_status cj_rank cj_score
 			cj_assessment_error_detail last_updated`)
-		_, err := time.Parse("2006-01-02T15:04:05.000000", m["created_at"].(string))
+		created, _ := m["created_at"].(string)
+		_, err := time.Parse("2006-01-02T15:04:05.000000", created)
 		require.NoError(t, err, "times have no zone")
 	}
 	require.Equal(t, reply{404, `{"error":"Batch not found"}`},
@@ -153,7 +154,7 @@ func TestPlatformAnswersPreflights(t *testing.T) {
 
 func TestPlatformRegistersBatches(t *testing.T) {
 	p := startPlatform(t, world.PlatformConfig{})
-	headers := map[string]string{"X-User-ID": "l%C3%A4rare", "X-Identity-Encoding": "url", "X-Correlation-ID": "c-1"}
+	headers := map[string]string{"X-User-Id": "l%C3%A4rare", "X-Identity-Encoding": "url", "X-Correlation-Id": "c-1"}
 	r := call(t, "POST", p.OrchestratorURL()+"/v1/batches/register", `{"expected_essay_count":2,"user_id":"lärare"}`, headers)
 	require.Equal(t, reply{202, `{"batch_id":"batch-registered-1","correlation_id":"c-1","status":"registered"}`}, r)
 	m := call(t, "GET", p.AggregatorURL()+"/internal/v1/batches/batch-registered-1/status", "", internal()).members(t)
@@ -166,7 +167,7 @@ func TestPlatformRegistersBatches(t *testing.T) {
 func TestPlatformSetsPrompts(t *testing.T) {
 	p := startPlatform(t, world.PlatformConfig{})
 	patch := func(user, batch, body string) reply {
-		return call(t, "PATCH", p.OrchestratorURL()+"/v1/batches/"+batch+"/prompt", body, map[string]string{"X-User-ID": user})
+		return call(t, "PATCH", p.OrchestratorURL()+"/v1/batches/"+batch+"/prompt", body, map[string]string{"X-User-Id": user})
 	}
 	const prompt = `{"student_prompt_ref":{"references":{}}}`
 	require.Equal(t, reply{200, `{"batch_id":"batch-anna-1","status":"success","student_prompt_ref":{"references":{}}}`},

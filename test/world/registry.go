@@ -78,7 +78,8 @@ func (r *registry) list(user domain.UserID, status string, limit, offset int) (p
 		if d.UserID != user || (status != "" && d.Overall != status) {
 			continue
 		}
-		if total++; total > offset && len(page) < limit {
+		total++
+		if total > offset && len(page) < limit {
 			page = append(page, d.encode())
 		}
 	}

@@ -1,0 +1,118 @@
+package httpclient_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/domain"
+)
+
+func TestRefusedConnection(t *testing.T) {
+	s := serve(t, 200, `{}`)
+	client := s.client(t)
+	s.Close()
+	_, err := client.Status(t.Context(), anna(), "b1")
+	e := domain.As(err)
+	require.Equal(t, domain.ConnectionError, e.Code)
+	require.Equal(t, map[string]any{"target": "result_aggregator"}, e.Details)
+	require.NotContains(t, e.Message, "127.0.0.1")
+	require.NotErrorIs(t, err, context.Canceled)
+}
+
+// speak is a server that answers every connection with raw bytes, and closes.
+func speak(t *testing.T, raw string) string {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var done sync.WaitGroup
+	done.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = c.Read(make([]byte, 4096))
+			_, _ = io.WriteString(c, raw)
+			_ = c.Close()
+		}
+	})
+	t.Cleanup(func() { _ = l.Close(); done.Wait() })
+	return "http://" + l.Addr().String()
+}
+
+func TestBrokenAnswers(t *testing.T) {
+	for raw, code := range map[string]domain.Code{
+		"":                  domain.ConnectionError,
+		"HELLO\r\n\r\n":     domain.InvalidResponse,
+		"HTTP/1.1 200 OK\r": domain.InvalidResponse,
+		"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}":                                domain.InvalidResponse,
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz":                       domain.InvalidResponse,
+		"HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 1<<20) + "\r\n\r\n{}":            domain.InvalidResponse,
+		"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n{}":                      domain.InvalidResponse,
+		"HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\nConnection: close\r\n\r\nshort": domain.ResourceNotFound,
+	} {
+		client := newBatches(t, config(speak(t, raw), ""), &facts{})
+		_, err := client.Status(t.Context(), anna(), "b1")
+		require.Equal(t, code, domain.CodeOf(err), "%.60q: %v", raw, err)
+	}
+}
+
+// silent is a server that never answers, or stops in the middle of a body.
+func silent(t *testing.T, begin string) string {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if begin != "" {
+			_, _ = io.WriteString(w, begin)
+			_ = http.NewResponseController(w).Flush()
+		}
+		_, _ = io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+	}))
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+func TestDeadlines(t *testing.T) {
+	for _, begin := range []string{"", `{"a":`} {
+		c := config(silent(t, begin), silent(t, begin))
+		c.Timeout = 50 * time.Millisecond
+		client := newBatches(t, c, &facts{})
+		_, status := client.Status(t.Context(), anna(), "b1")
+		_, list := client.List(t.Context(), anna(), domain.BatchQuery{Limit: 1})
+		_, check := client.Check(t.Context(), anna(), "b1", "nlp")
+		for _, err := range []error{status, list, check} {
+			e := domain.As(err)
+			require.Equal(t, domain.Timeout, e.Code)
+			require.Equal(t, map[string]any{"timeout_seconds": 0.05}, e.Details)
+		}
+		c.Timeout = time.Minute
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		_, err := newBatches(t, c, &facts{}).Status(ctx, anna(), "b1")
+		cancel()
+		require.Equal(t, domain.Timeout, domain.CodeOf(err), "the caller's own deadline")
+		require.InDelta(t, 0.05, domain.As(err).Details["timeout_seconds"], 0.01)
+	}
+}
+
+func TestACallerWhoLeavesIsNoFailureOfTheService(t *testing.T) {
+	for _, begin := range []string{"", `{"a":`} {
+		client := newBatches(t, config(silent(t, begin), ""), &facts{})
+		ctx, cancel := context.WithCancel(t.Context())
+		timer := time.AfterFunc(20*time.Millisecond, cancel)
+		_, err := client.Status(ctx, anna(), "b1")
+		timer.Stop()
+		require.ErrorIs(t, err, context.Canceled)
+		_, ok := errors.AsType[*domain.Error](err)
+		require.True(t, ok)
+	}
+}

@@ -1,0 +1,76 @@
+package httpclient_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+
+	"github.com/huleedu/edge/adapters/httpclient"
+	"github.com/huleedu/edge/domain"
+)
+
+// facts remembers what was counted.
+type facts struct {
+	mu   sync.Mutex
+	seen []domain.ServiceCalled
+}
+
+// Observe takes note of calls.
+func (f *facts) Observe(fact domain.Fact) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if c, ok := fact.(domain.ServiceCalled); ok {
+		f.seen = append(f.seen, c)
+	}
+}
+
+// service answers every request alike and remembers the last one.
+type service struct {
+	*httptest.Server
+	status      int
+	contentType string
+	body        string
+
+	mu       sync.Mutex
+	request  *http.Request
+	received []byte
+}
+
+// last is the latest request; nil after forget.
+func (s *service) last() *http.Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.request
+}
+
+func (s *service) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.request = nil
+}
+
+func serve(tb testing.TB, status int, body string) *service {
+	tb.Helper()
+	s := &service{status: status, body: body, contentType: "application/json"}
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		s.request = r
+		s.received, _ = io.ReadAll(r.Body)
+		s.mu.Unlock()
+		w.Header().Set("Content-Type", s.contentType)
+		w.WriteHeader(s.status)
+		_, _ = io.WriteString(w, s.body)
+	}))
+	tb.Cleanup(s.Close)
+	return s
+}
+
+// client asks the service as aggregator and as orchestrator.
+func (s *service) client(tb testing.TB) *httpclient.Batches {
+	tb.Helper()
+	return newBatches(tb, config(s.URL, s.URL), &facts{})
+}
+
+func anna() domain.Caller { return domain.Caller{User: "teacher-anna", Org: "school-north"} }
