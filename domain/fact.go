@@ -58,6 +58,14 @@ type ServiceCalled struct {
 	Took     time.Duration
 }
 
+// RequestLimited is a request that was refused because its party had made too
+// many of the class.
+type RequestLimited struct{ Class LimitClass }
+
+// LimiterDegraded tells that this node began, or ceased, to decide about
+// limits without the other nodes.
+type LimiterDegraded struct{ Degraded bool }
+
 // ConnectionAccepted is a socket that was opened for a user.
 type ConnectionAccepted struct{}
 
@@ -141,6 +149,8 @@ func (TokenChecked) fact()        {}
 func (EventPublished) fact()      {}
 func (PublishEnded) fact()        {}
 func (ServiceCalled) fact()       {}
+func (RequestLimited) fact()      {}
+func (LimiterDegraded) fact()     {}
 func (ConnectionAccepted) fact()  {}
 func (ConnectionRejected) fact()  {}
 func (ConnectionEnded) fact()     {}

@@ -26,6 +26,11 @@ const (
 	LimitRefused  LimitClass = "refused"
 )
 
+// LimitClasses lists the classes. The slice is the caller's own.
+func LimitClasses() []LimitClass {
+	return []LimitClass{LimitCommands, LimitUploads, LimitQueries, LimitDefault, LimitRefused}
+}
+
 // Allowance is the decision about one request.
 type Allowance struct {
 	// Allowed says that the request is within the limit. It has been counted.

@@ -17,6 +17,8 @@ type gatewayMetrics struct {
 	serviceCalls    *prometheus.CounterVec
 	serviceSeconds  *prometheus.HistogramVec
 	errors          *prometheus.CounterVec
+	limited         closed[domain.LimitClass]
+	limitsDegraded  prometheus.Gauge
 	tokenValidation closed[domain.TokenResult]
 	tokensRecalled  prometheus.Counter
 }
@@ -41,6 +43,11 @@ func NewGatewayObserver() *Observer {
 			"Time of a call to a service behind the gateway.", answerBuckets(), "service", "method", "endpoint"),
 		errors: o.counters("gateway_api_errors_total",
 			"Errors answered to clients.", "endpoint", "error_type"),
+		limited: newClosed(o.counters("gateway_rate_limited_total",
+			"Requests refused by a rate limit.", "class"),
+			spelled, otherLabel, domain.LimitClasses()...),
+		limitsDegraded: o.gauge("gateway_rate_limiter_degraded",
+			"1 while this node decides about rate limits without the others, because Redis is away."),
 		tokenValidation: tokenValidation(o),
 		tokensRecalled:  o.counter("jwt_cache_hits_total", "Tokens judged from memory."),
 	}
@@ -65,6 +72,10 @@ func (m *gatewayMetrics) count(fact domain.Fact) {
 		if f.Cached {
 			m.tokensRecalled.Inc()
 		}
+	case domain.RequestLimited:
+		m.limited.inc(f.Class)
+	case domain.LimiterDegraded:
+		m.limitsDegraded.Set(flag(f.Degraded))
 	case domain.EventPublished:
 		m.published.WithLabelValues(string(f.Topic), f.EventType).Inc()
 	case domain.PublishEnded:

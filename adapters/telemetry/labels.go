@@ -81,3 +81,11 @@ func (c closed[K]) inc(value K) {
 
 // spelled is the label of a value that is its own name.
 func spelled[K ~string](v K) string { return string(v) }
+
+// flag is the value of a gauge that says yes or no.
+func flag(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
+}

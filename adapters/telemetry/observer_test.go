@@ -31,6 +31,8 @@ func facts() []domain.Fact {
 		domain.EventPublished{Topic: domain.CommandTopic, EventType: string(domain.CommandTopic)},
 		domain.PublishEnded{Took: time.Millisecond},
 		domain.ServiceCalled{Service: "result_aggregator", Method: "GET", Endpoint: "/internal/v1/batches/{batch_id}/status", Status: 200},
+		domain.RequestLimited{Class: domain.LimitCommands},
+		domain.LimiterDegraded{Degraded: true},
 		domain.ConnectionAccepted{},
 		domain.ConnectionRejected{},
 		domain.ConnectionEnded{Lasted: time.Minute},
@@ -55,6 +57,8 @@ gateway_http_request_duration_seconds{endpoint,method}
 gateway_http_requests_in_progress{}
 gateway_http_requests_total{endpoint,http_status,method}
 gateway_publish_duration_seconds{}
+gateway_rate_limited_total{class}
+gateway_rate_limiter_degraded{}
 jwt_cache_hits_total{}
 jwt_validation_total{result}
 `
@@ -192,6 +196,7 @@ func TestStrangersCannotGrowTheRegistry(t *testing.T) {
 		o.Observe(domain.CloseSeen{Code: 4999})
 		o.Observe(domain.MessageFailed{Reason: domain.FailureReason(odd)})
 		o.Observe(domain.FrameReceived{Type: domain.FrameType(odd)})
+		o.Observe(domain.RequestLimited{Class: domain.LimitClass(odd)})
 		o.Observe(domain.NotificationHandled{Result: domain.NotificationResult(odd)})
 		page := scrape(t, o)
 		require.NotContains(t, page, odd)
