@@ -155,10 +155,10 @@ func TestShutdownWithoutServeReleasesThePort(t *testing.T) {
 	server, err := httpserver.NewGateway(parts(w, w.platform, noop.NewTracerProvider()))
 	require.NoError(t, err)
 	require.NoError(t, server.Shutdown(t.Context()))
-	require.NoError(t, server.Serve(), "serving after the end ends at once")
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", server.Addr())
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
+	require.NoError(t, server.Serve(), "serving after the end ends at once")
 }
 
 func TestTakenPortIsReported(t *testing.T) {
