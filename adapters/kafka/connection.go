@@ -20,16 +20,22 @@ const (
 	metadataTTL = time.Second
 )
 
-// newTransport returns the connections of a producer. It connects on first use.
-func newTransport(s Security, clientID string) (*kafkago.Transport, error) {
+// transports makes the connections for one topic each: they keep the layout of
+// the cluster fresh by asking for that topic alone, not for all there are.
+type transports func(topic string) *kafkago.Transport
+
+// newTransports returns what opens the connections of a producer, each on first use.
+func newTransports(s Security, clientID string) (transports, error) {
 	encryption, authentication, err := s.open()
 	if err != nil {
 		return nil, err
 	}
-	return &kafkago.Transport{
-		Dial:        (&net.Dialer{Timeout: dialTimeout}).DialContext,
-		DialTimeout: dialTimeout, MetadataTTL: metadataTTL, ClientID: clientID,
-		TLS: encryption, SASL: authentication,
+	return func(topic string) *kafkago.Transport {
+		return &kafkago.Transport{
+			Dial:        (&net.Dialer{Timeout: dialTimeout}).DialContext,
+			DialTimeout: dialTimeout, MetadataTTL: metadataTTL, ClientID: clientID,
+			MetadataTopics: []string{topic}, TLS: encryption, SASL: authentication,
+		}
 	}, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"sync"
 
 	kafkago "github.com/segmentio/kafka-go"
@@ -26,8 +27,8 @@ var (
 // waits for any more, so an outage would end with commands that their callers
 // were long told to repeat, and a lone record waits for its batch timer.
 type producer struct {
-	client    *kafkago.Client
-	transport *kafkago.Transport
+	addr    net.Addr
+	connect transports
 	// life ends what Close could not wait for.
 	life   context.Context
 	kill   context.CancelFunc
@@ -36,6 +37,7 @@ type producer struct {
 	mu     sync.Mutex
 	closed bool
 	lanes  map[place]*lane
+	topics map[string]*kafkago.Transport
 	busy   sync.WaitGroup
 
 	log *slog.Logger
@@ -47,13 +49,26 @@ type place struct {
 	partition int
 }
 
-func newProducer(brokers string, transport *kafkago.Transport, log *slog.Logger) *producer {
+func newProducer(brokers string, connect transports, log *slog.Logger) *producer {
 	life, kill := context.WithCancel(context.Background())
 	return &producer{
-		client:    &kafkago.Client{Addr: kafkago.TCP(addresses(brokers)...), Transport: transport},
-		transport: transport, life: life, kill: kill,
-		places: make(chan struct{}, maxUnderWay), lanes: map[place]*lane{}, log: log,
+		addr: kafkago.TCP(addresses(brokers)...), connect: connect, life: life, kill: kill,
+		places: make(chan struct{}, maxUnderWay), lanes: map[place]*lane{},
+		topics: map[string]*kafkago.Transport{}, log: log,
 	}
+}
+
+// transport returns the topic's connections.
+func (p *producer) transport(topic string) (*kafkago.Transport, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, errClosed
+	}
+	if p.topics[topic] == nil {
+		p.topics[topic] = p.connect(topic)
+	}
+	return p.topics[topic], nil
 }
 
 // send returns nil once the record is safe. Any error means "unknown". ctx
@@ -92,7 +107,8 @@ func (p *producer) dispatch(to place, sent *parcel) error {
 	}
 	l := p.lanes[to]
 	if l == nil {
-		l = &lane{log: p.log, write: func(ctx context.Context, batch []*parcel) error { return p.write(ctx, to, batch) }}
+		via := &kafkago.Client{Addr: p.addr, Transport: p.topics[to.topic]}
+		l = &lane{log: p.log, write: func(ctx context.Context, batch []*parcel) error { return write(ctx, via, to, batch) }}
 		p.lanes[to] = l
 	}
 	if l.put(sent) {
@@ -112,7 +128,7 @@ func (p *producer) partition(ctx context.Context, record kafkago.Message) (int, 
 			}
 			return kafkago.Murmur2Balancer{}.Balance(record, all...), nil
 		}
-		if !passing(err) || ctx.Err() != nil || p.life.Err() != nil {
+		if !passing(err) || ctx.Err() != nil || errors.Is(err, errClosed) {
 			return 0, err
 		}
 		pause(ctx, backoff(attempt, resendPause))
@@ -124,7 +140,11 @@ var errNoPartitions = errors.New("the topic has no partitions yet")
 // count asks the connections' cache how many partitions a topic has; a topic
 // that is missing there is asked for, which creates it.
 func (p *producer) count(ctx context.Context, topic string) (int, error) {
-	response, err := p.transport.RoundTrip(ctx, p.client.Addr, &metadata.Request{
+	transport, err := p.transport(topic)
+	if err != nil {
+		return 0, err
+	}
+	response, err := transport.RoundTrip(ctx, p.addr, &metadata.Request{
 		TopicNames: []string{topic}, AllowAutoTopicCreation: true,
 	})
 	if err != nil {
@@ -144,7 +164,7 @@ func (p *producer) count(ctx context.Context, topic string) (int, error) {
 }
 
 // write sends one batch once.
-func (p *producer) write(ctx context.Context, to place, batch []*parcel) error {
+func write(ctx context.Context, via *kafkago.Client, to place, batch []*parcel) error {
 	records := make([]kafkago.Record, 0, len(batch))
 	for _, sent := range batch {
 		records = append(records, kafkago.Record{
@@ -152,7 +172,7 @@ func (p *producer) write(ctx context.Context, to place, batch []*parcel) error {
 			Key: protocol.NewBytes(sent.record.Key), Value: protocol.NewBytes(sent.record.Value),
 		})
 	}
-	response, err := p.client.Produce(ctx, &kafkago.ProduceRequest{
+	response, err := via.Produce(ctx, &kafkago.ProduceRequest{
 		Topic: to.topic, Partition: to.partition, RequiredAcks: kafkago.RequireAll,
 		Records: kafkago.NewRecordReader(records...),
 	})
@@ -181,6 +201,10 @@ func (p *producer) close(ctx context.Context) error {
 	}
 	p.kill()
 	<-idle
-	p.transport.CloseIdleConnections()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, transport := range p.topics {
+		transport.CloseIdleConnections()
+	}
 	return err
 }

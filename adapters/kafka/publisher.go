@@ -32,12 +32,12 @@ type Publisher struct {
 // NewPublisher returns a publisher. It fails only when the security settings
 // cannot be used, never because the brokers are away. Close is owed.
 func NewPublisher(c PublisherConfig, o ports.Observer, tp trace.TracerProvider, log *slog.Logger) (*Publisher, error) {
-	transport, err := newTransport(c.Security, domain.GatewaySource)
+	connect, err := newTransports(c.Security, domain.GatewaySource)
 	if err != nil {
 		return nil, domain.NotStarted("kafka publisher", err).At("kafka.NewPublisher")
 	}
 	return &Publisher{
-		producer: newProducer(c.Brokers, transport, log), timeout: c.Timeout,
+		producer: newProducer(c.Brokers, connect, log), timeout: c.Timeout,
 		observer: o, tracer: tp.Tracer(tracerName),
 	}, nil
 }

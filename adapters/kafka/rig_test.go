@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"maps"
 	"sync"
 	"testing"
 	"time"
@@ -48,6 +49,13 @@ func (f *facts) results() map[domain.NotificationResult]int {
 		}
 	}
 	return out
+}
+
+// awaitResults returns once exactly this has become of notifications.
+func (f *facts) awaitResults(t *testing.T, want map[domain.NotificationResult]int) {
+	t.Helper()
+	require.Eventually(t, func() bool { return maps.Equal(want, f.results()) }, 10*time.Second, time.Millisecond,
+		"want %v", want)
 }
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }

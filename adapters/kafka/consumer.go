@@ -1,0 +1,180 @@
+package kafka
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	kafkago "github.com/segmentio/kafka-go"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/huleedu/edge/app"
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
+)
+
+// The rhythm of group membership: how soon a dead node's partitions move on,
+// and how soon a dead broker is noticed.
+const (
+	sessionTimeout    = 6 * time.Second
+	rebalanceTimeout  = 6 * time.Second
+	heartbeatInterval = time.Second
+	rejoinPause       = time.Second
+	groupTimeout      = 3 * time.Second
+	// watchInterval is how long new partitions of the topic may go unnoticed.
+	watchInterval = 5 * time.Second
+	// settled is how long an assignment lasts that is no sign of trouble.
+	settled = 2 * time.Second
+	// churnPause is the longest wait between attempts to get an assignment.
+	churnPause = 2 * time.Second
+	// commitInterval is how long a finished record may stay uncommitted; after a
+	// crash so much is taken twice.
+	commitInterval = 100 * time.Millisecond
+)
+
+// Consumer takes notifications from Kafka and drives the application with
+// them. Each partition is worked on its own, in order: one that waits does not
+// hold up the others. An outage, of any length, only makes it wait.
+type Consumer struct {
+	config        ConsumerConfig
+	dialer        *kafkago.Dialer
+	notifications *app.Notifications
+	// dead writes dead letters, and knows the layout of the topics.
+	dead *producer
+	// partitions is how many the topic had before the last assignment; only
+	// Run's work reads and writes it.
+	partitions int
+	observer   ports.Observer
+	tracer     trace.Tracer
+	log        *slog.Logger
+	standing   standing
+}
+
+// NewConsumer returns a consumer. It fails only when the security settings
+// cannot be used, never because the brokers are away.
+func NewConsumer(c ConsumerConfig, n *app.Notifications, o ports.Observer, tp trace.TracerProvider, log *slog.Logger) (*Consumer, error) {
+	dialer, err := newDialer(c.Security, c.ClientID)
+	if err != nil {
+		return nil, domain.NotStarted("kafka consumer", err).At("kafka.NewConsumer")
+	}
+	connect, err := newTransports(c.Security, c.ClientID)
+	if err != nil {
+		return nil, domain.NotStarted("kafka consumer", err).At("kafka.NewConsumer")
+	}
+	return &Consumer{
+		config: c, dialer: dialer, notifications: n, dead: newProducer(c.Brokers, connect, log),
+		observer: o, tracer: tp.Tracer(tracerName), log: log,
+	}, nil
+}
+
+// Health reports whether notifications flow; it asks nobody. Kafka is shared by
+// all nodes, so the worst it says is degraded.
+func (c *Consumer) Health(context.Context) domain.Health { return c.standing.health(time.Now()) }
+
+// Run takes notifications until ctx is done; then it commits what is finished,
+// leaves the group, so that others take over at once, and returns nil. It is
+// called once. An error means that the settings are of no use.
+func (c *Consumer) Run(ctx context.Context) error {
+	defer c.retire()
+	if !c.awaitTopic(ctx) {
+		return nil
+	}
+	group, err := kafkago.NewConsumerGroup(kafkago.ConsumerGroupConfig{
+		ID: c.config.Group, Brokers: addresses(c.config.Brokers), Dialer: c.dialer,
+		Topics:            []string{string(c.config.topic())},
+		HeartbeatInterval: heartbeatInterval, SessionTimeout: sessionTimeout, RebalanceTimeout: rebalanceTimeout,
+		JoinGroupBackoff: rejoinPause, Timeout: groupTimeout, StartOffset: kafkago.FirstOffset,
+	})
+	if err != nil {
+		return domain.NotStarted("kafka consumer", err).At("kafka.Run")
+	}
+	// Closing the group ends its current assignment, which ends the work; the
+	// other way round the library would join again before it leaves.
+	closed := context.AfterFunc(ctx, func() { _ = group.Close() })
+	defer func() { closed(); _ = group.Close() }()
+	for churn := 0; ctx.Err() == nil; churn++ {
+		if lasted := c.assignment(ctx, group, churn); lasted > settled {
+			churn = 0
+		}
+		pause(ctx, backoff(churn, churnPause))
+	}
+	return nil
+}
+
+// retire gives up the dead-letter connections; no record is under way.
+func (c *Consumer) retire() {
+	ctx, cancel := context.WithTimeout(context.Background(), groupTimeout)
+	defer cancel()
+	_ = c.dead.close(ctx)
+}
+
+// assignment works through one assignment of partitions, from the moment it is
+// made until it ends. attempt counts those that did not last.
+func (c *Consumer) assignment(ctx context.Context, group *kafkago.ConsumerGroup, attempt int) (lasted time.Duration) {
+	generation, err := group.Next(ctx)
+	if err != nil {
+		if ctx.Err() == nil && attempt%logEvery == 0 {
+			c.log.WarnContext(ctx, "kafka is away; trying again", "error", err)
+		}
+		c.standing.left(err)
+		return 0
+	}
+	began, ended := time.Now(), make(chan struct{})
+	generation.Start(func(lease context.Context) {
+		defer close(ended)
+		c.work(lease, generation)
+	})
+	<-ended
+	c.standing.left(nil)
+	return time.Since(began)
+}
+
+// work handles every assigned partition until the lease is over or the topic
+// has other partitions, then commits what was finished; its end is the end of
+// the assignment. A record in hand is left to the next holder.
+func (c *Consumer) work(lease context.Context, generation *kafkago.Generation) {
+	if c.moved(lease) {
+		return
+	}
+	topic := string(c.config.topic())
+	partitions := generation.Assignments[topic]
+	c.log.InfoContext(lease, "kafka partitions assigned", "topic", topic, "count", len(partitions), "generation", generation.ID)
+	c.standing.joined()
+	done := newProgress(topic, generation)
+	ctx, cancel := context.WithCancel(lease)
+	var workers sync.WaitGroup
+	for _, p := range partitions {
+		workers.Go(func() { c.follow(ctx, p, done) })
+	}
+	c.hold(lease, done)
+	cancel()
+	workers.Wait()
+	c.commit(lease, done)
+}
+
+// hold commits what is finished, now and then, and watches the topic, until
+// the assignment should end.
+func (c *Consumer) hold(lease context.Context, done *progress) {
+	tick, watch := time.NewTicker(commitInterval), time.NewTicker(watchInterval)
+	defer tick.Stop()
+	defer watch.Stop()
+	for {
+		select {
+		case <-lease.Done():
+			return
+		case <-tick.C:
+			c.commit(lease, done)
+		case <-watch.C:
+			if c.moved(lease) {
+				return
+			}
+		}
+	}
+}
+
+func (c *Consumer) commit(ctx context.Context, done *progress) {
+	if err := done.commit(); err != nil {
+		c.log.WarnContext(ctx, "finished records are not committed yet", "error", err)
+	}
+}

@@ -1,0 +1,50 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+
+	kafkago "github.com/segmentio/kafka-go"
+)
+
+// awaitTopic returns true once the topic has partitions, having asked the
+// brokers to create it, and false when ctx is done. A group that is joined
+// earlier may be left with nothing to read.
+func (c *Consumer) awaitTopic(ctx context.Context) bool {
+	for attempt := 0; ; attempt++ {
+		count, err := c.count(ctx)
+		if ctx.Err() != nil {
+			return false
+		}
+		if err == nil {
+			c.partitions = count
+			return true
+		}
+		c.standing.left(err)
+		if attempt%logEvery == 0 {
+			c.log.WarnContext(ctx, "the notification topic cannot be found; trying again", "error", err)
+		}
+		pause(ctx, backoff(attempt, churnPause))
+	}
+}
+
+// moved reports whether the topic has other partitions than when the current
+// assignment was asked for. The library has a watch of its own, but that one
+// takes its first look after the assignment and is blind to what came between.
+func (c *Consumer) moved(ctx context.Context) bool {
+	count, err := c.count(ctx)
+	if err != nil && !errors.Is(err, kafkago.UnknownTopicOrPartition) {
+		return false // nothing is known; the assignment holds
+	}
+	if count == c.partitions {
+		return false
+	}
+	c.partitions = count
+	return true
+}
+
+func (c *Consumer) count(ctx context.Context) (int, error) {
+	limited, cancel := context.WithTimeout(ctx, groupTimeout)
+	defer cancel()
+	return c.dead.count(limited, string(c.config.topic()))
+}

@@ -1,0 +1,84 @@
+package kafka_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	kafkago "github.com/segmentio/kafka-go"
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/servers"
+)
+
+// What a crash, a hang and a restart of a real broker do to both directions.
+func TestOutagesOfARealBroker(t *testing.T) {
+	broker := servers.OwnKafka(t)
+	s := newStage(broker.Addr())
+	consumer := s.start(t)
+	p := publisher(t, broker.Addr(), time.Second, &facts{})
+	commands := unique("commands")
+	require.Eventually(t, func() bool { return p.Publish(t.Context(), command(commands, "b1")) == nil },
+		30*time.Second, 10*time.Millisecond, "warm up")
+	ids := s.produceEvents(t, "u1", 5)
+	s.ledger.awaitIDs(t, "u1", ids)
+
+	outages := []struct {
+		name        string
+		leave, back func()
+	}{
+		{"kill", broker.Kill, broker.Start},
+		{"pause", broker.Pause, broker.Resume},
+		{"restart", broker.Stop, broker.Start},
+	}
+	for _, outage := range outages {
+		t.Run(outage.name, func(t *testing.T) {
+			outage.leave()
+			began := time.Now()
+			err := p.Publish(t.Context(), command(commands, "b1"))
+			require.Equal(t, domain.KafkaPublishError, domain.CodeOf(err))
+			require.Less(t, time.Since(began), 3*time.Second)
+			consumer.awaitHealth(t, domain.Degraded)
+			outage.back()
+			returned := time.Now()
+			require.Eventually(t, func() bool { return p.Publish(t.Context(), command(commands, "b1")) == nil },
+				30*time.Second, 10*time.Millisecond)
+			t.Logf("publishing again after %v", time.Since(returned).Round(time.Millisecond))
+			ids = append(ids, s.produceEvents(t, "u1", 5)...)
+			s.ledger.awaitIDs(t, "u1", ids)
+			t.Logf("consuming again after %v", time.Since(returned).Round(time.Millisecond))
+			consumer.awaitHealth(t, domain.Healthy)
+		})
+	}
+}
+
+// A topic that nobody has made, on brokers that make none by themselves.
+func TestMissingTopicOfARealBroker(t *testing.T) {
+	broker := servers.OwnKafka(t, "KAFKA_AUTO_CREATE=false")
+	s := newStage(broker.Addr())
+	s.start(t)
+	p := publisher(t, broker.Addr(), time.Second, &facts{})
+	err := p.Publish(t.Context(), command(s.topic, "b1"))
+	require.Equal(t, domain.KafkaPublishError, domain.CodeOf(err))
+	require.True(t, errors.Is(err, kafkago.UnknownTopicOrPartition) || errors.Is(err, context.DeadlineExceeded), err)
+
+	client := &kafkago.Client{Addr: kafkago.TCP(broker.Addr()), Transport: &kafkago.Transport{}}
+	made, err := client.CreateTopics(t.Context(), &kafkago.CreateTopicsRequest{
+		Topics: []kafkago.TopicConfig{{Topic: s.topic, NumPartitions: 1, ReplicationFactor: 1}},
+	})
+	require.NoError(t, err)
+	require.NoError(t, made.Errors[s.topic])
+	s.ledger.awaitIDs(t, "u1", s.produceEvents(t, "u1", 3))
+
+	// More partitions are noticed, and read from their beginning.
+	grown, err := client.CreatePartitions(t.Context(), &kafkago.CreatePartitionsRequest{
+		Topics: []kafkago.TopicPartitionsConfig{{Name: s.topic, Count: 4}},
+	})
+	require.NoError(t, err)
+	require.NoError(t, grown.Errors[s.topic])
+	for _, user := range []domain.UserID{"a", "b", "c", "d", "e", "f"} {
+		s.ledger.awaitIDs(t, user, s.produceEvents(t, user, 1))
+	}
+}

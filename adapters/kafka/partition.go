@@ -1,0 +1,106 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"time"
+
+	kafkago "github.com/segmentio/kafka-go"
+)
+
+const (
+	// fetchWait is how long the broker holds an empty fetch; also how long a
+	// hung broker goes unnoticed.
+	fetchWait = 2 * time.Second
+	// fetchBytes is what one fetch asks for; a larger record comes alone.
+	fetchBytes = 1 << 20
+	// fetchAhead is how many records of a partition wait in memory.
+	fetchAhead = 32
+	// readPause is the longest wait between two attempts to read a partition.
+	readPause = time.Second
+)
+
+// follow takes the partition's records one after the other, from where the
+// group left off, until ctx is done.
+func (c *Consumer) follow(ctx context.Context, p kafkago.PartitionAssignment, done *progress) {
+	for from := p.Offset; ctx.Err() == nil; {
+		reader := c.reader(ctx, p.ID)
+		err := reader.SetOffset(from)
+		if err == nil {
+			err = c.read(ctx, reader, done)
+		}
+		_ = reader.Close()
+		if errors.Is(err, kafkago.OffsetOutOfRange) {
+			// The log was cut or made anew: what there is of it is taken.
+			from = kafkago.FirstOffset
+			pause(ctx, backoff(0, readPause))
+		}
+	}
+}
+
+// reader opens one partition. It connects with the first fetch.
+func (c *Consumer) reader(ctx context.Context, partition int) *kafkago.Reader {
+	return kafkago.NewReader(kafkago.ReaderConfig{
+		Brokers: addresses(c.config.Brokers), Topic: string(c.config.topic()), Partition: partition,
+		Dialer: leashed(ctx, c.dialer), MaxWait: fetchWait, MinBytes: 1, MaxBytes: fetchBytes, QueueCapacity: fetchAhead,
+		ReadBatchTimeout: groupTimeout, ReadBackoffMax: readPause, ReadLagInterval: -1, OffsetOutOfRangeError: true,
+	})
+}
+
+// read takes records until ctx is done or the offset is not there. Any other
+// trouble the reader gets over by itself.
+func (c *Consumer) read(ctx context.Context, reader *kafkago.Reader, done *progress) error {
+	partition := reader.Config().Partition
+	for attempt := 0; ; {
+		m, err := reader.FetchMessage(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
+			c.standing.note(partition, part{err: err})
+			c.log.WarnContext(ctx, "a partition cannot be read; trying again", "partition", partition, "error", err)
+			if errors.Is(err, kafkago.OffsetOutOfRange) || errors.Is(err, io.EOF) {
+				return err
+			}
+			pause(ctx, backoff(attempt, readPause))
+			attempt++
+		default:
+			attempt = 0
+			if !c.settle(ctx, m) {
+				return ctx.Err()
+			}
+			done.finished(m)
+			if m.Offset+1 >= m.HighWaterMark {
+				c.standing.note(partition, part{})
+			}
+		}
+	}
+}
+
+// leashed returns a dialer whose connections are cut when ctx is done, so that
+// giving up a partition never waits for a broker.
+func leashed(ctx context.Context, d *kafkago.Dialer) *kafkago.Dialer {
+	plain := net.Dialer{Timeout: d.Timeout}
+	out := *d
+	out.DialFunc = func(dialing context.Context, network, address string) (net.Conn, error) {
+		conn, err := plain.DialContext(dialing, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return &leashedConn{conn, context.AfterFunc(ctx, func() { _ = conn.Close() })}, nil
+	}
+	return &out
+}
+
+type leashedConn struct {
+	net.Conn
+	unleash func() bool
+}
+
+// Close also forgets the connection.
+func (c *leashedConn) Close() error {
+	c.unleash()
+	return c.Conn.Close()
+}

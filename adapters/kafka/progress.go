@@ -1,0 +1,54 @@
+package kafka
+
+import (
+	"maps"
+	"sync"
+
+	kafkago "github.com/segmentio/kafka-go"
+)
+
+// progress remembers how far the partitions of one assignment are finished,
+// and tells the group. A commit costs the broker a synchronous write, so many
+// records share one.
+type progress struct {
+	topic      string
+	generation *kafkago.Generation
+
+	mu sync.Mutex
+	// next is partition -> offset of the first unfinished record, of those that
+	// the group does not know yet.
+	next map[int]int64
+}
+
+func newProgress(topic string, g *kafkago.Generation) *progress {
+	return &progress{topic: topic, generation: g, next: map[int]int64{}}
+}
+
+// finished notes that the record and all before it need no more work.
+func (p *progress) finished(m kafkago.Message) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.next[m.Partition] = m.Offset + 1
+}
+
+// commit tells the group. What it could not tell is told the next time. Only
+// one call at a time.
+func (p *progress) commit() error {
+	p.mu.Lock()
+	told := maps.Clone(p.next)
+	p.mu.Unlock()
+	if len(told) == 0 {
+		return nil
+	}
+	if err := p.generation.CommitOffsets(map[string]map[int]int64{p.topic: told}); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for partition, offset := range told {
+		if p.next[partition] == offset {
+			delete(p.next, partition)
+		}
+	}
+	return nil
+}
