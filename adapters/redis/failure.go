@@ -21,7 +21,8 @@ func passing() []string {
 	return []string{
 		"LOADING", "BUSY", "READONLY", "OOM", "CLUSTERDOWN", "TRYAGAIN", "MASTERDOWN",
 		"NOREPLICAS", "MISCONF", "MOVED", "ASK", "NOAUTH", "WRONGPASS", "NOPERM",
-		"NOSCRIPT", "UNKILLABLE", "EXECABORT", "ERR max number of clients", "DENIED",
+		"NOSCRIPT", "UNKILLABLE", "EXECABORT", "DENIED",
+		"ERR max number of clients", "ERR The user executing the script",
 	}
 }
 

@@ -33,9 +33,10 @@ func (h QuotaHarness) refuses(t *testing.T) {
 		require.NoError(t, q.Acquire(t.Context(), user, uuid.NewString()))
 	}
 	for range 2 {
-		err := requireCode(t, q.Acquire(t.Context(), user, uuid.NewString()), domain.QuotaExceeded)
-		require.Equal(t, "Connection limit exceeded", err.Message)
-		require.Equal(t, map[string]any{"quota_type": "concurrent_connections", "limit": 3}, err.Details)
+		err := q.Acquire(t.Context(), user, uuid.NewString())
+		requireCode(t, err, domain.QuotaExceeded)
+		require.Equal(t, "Connection limit exceeded", domain.PublicMessage(err))
+		require.Equal(t, map[string]any{"quota_type": "concurrent_connections", "limit": 3}, domain.As(err).Details)
 	}
 }
 

@@ -1,0 +1,217 @@
+package redis_test
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/attribute"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"github.com/huleedu/edge/adapters/redis"
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/contract"
+	"github.com/huleedu/edge/test/servers"
+)
+
+const patience = 20 * time.Second
+
+// inbox is a handler whose reader takes its time.
+type inbox struct {
+	messages chan string
+	gaps     chan domain.Gap
+}
+
+func newInbox() *inbox {
+	return &inbox{messages: make(chan string, 1000), gaps: make(chan domain.Gap, 100)}
+}
+
+func (i *inbox) Deliver(user domain.UserID, payload []byte) {
+	i.messages <- string(user) + " " + string(payload)
+}
+
+func (i *inbox) Missed(gap domain.Gap) { i.gaps <- gap }
+
+func run(t testing.TB, l *redis.Listener, i *inbox) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	var group sync.WaitGroup
+	group.Go(func() { _ = l.Run(ctx, i) })
+	t.Cleanup(group.Wait)
+	t.Cleanup(cancel)
+}
+
+func follow(t testing.TB, l *redis.Listener, users ...domain.UserID) {
+	t.Helper()
+	for _, user := range users {
+		require.NoError(t, l.Follow(t.Context(), user))
+	}
+}
+
+func healthy(l *redis.Listener) func() bool {
+	return func() bool { return l.Health(context.Background()).Condition == domain.Healthy }
+}
+
+func unhealthy(l *redis.Listener) func() bool {
+	return func() bool { return l.Health(context.Background()).Condition == domain.Unhealthy }
+}
+
+func TestListenerCountsWhatItDoes(t *testing.T) {
+	s, facts, in := embedded(t), contract.Recorder(), newInbox()
+	cfg := listening()
+	cfg.MaxBytes = 10
+	l := listener(open(t, s.url), cfg, facts)
+	run(t, l, in)
+	follow(t, l, "a", "a", "b")
+	send := publishing(t, s.url)
+	send("a", strings.Repeat("x", 11), strings.Repeat("x", 10))
+	require.Equal(t, "a xxxxxxxxxx", <-in.messages, "a larger one is dropped")
+	l.Unfollow("a")
+	l.Unfollow("a")
+	l.Unfollow("b")
+	l.Unfollow("b")
+
+	held, followed := []int{}, 0
+	for _, f := range facts.All() {
+		switch f := f.(type) {
+		case domain.SubscriptionsHeld:
+			held = append(held, f.Count)
+		case domain.UserFollowed:
+			followed++
+			require.Equal(t, "ws:", f.Prefix)
+			require.Positive(t, f.Took)
+		}
+	}
+	require.Equal(t, []int{1, 2, 1, 0}, held)
+	require.Equal(t, 2, followed, "once per subscription")
+	require.Equal(t, 1, facts.Count(func(f domain.Fact) bool {
+		return f == domain.MessageFailed{Reason: domain.MessageTooBig}
+	}))
+}
+
+func TestListenerTracesUntilConfirmed(t *testing.T) {
+	s, spans := embedded(t), tracetest.NewSpanRecorder()
+	tp := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))
+	l := redis.NewListener(open(t, s.url), listening(), contract.Recorder(), tp, slog.New(slog.DiscardHandler))
+	run(t, l, newInbox())
+	follow(t, l, "anna")
+	ended := spans.Ended()
+	require.Len(t, ended, 1)
+	require.Equal(t, "websocket.listen", ended[0].Name())
+	require.ElementsMatch(t, []attribute.KeyValue{
+		attribute.String("user.id", "anna"), attribute.String("channel", "ws:anna"),
+	}, ended[0].Attributes())
+}
+
+func TestListenerIsUnhealthyWithoutRedis(t *testing.T) {
+	s := embedded(t)
+	client := open(t, s.url)
+	l := listener(client, listening(), contract.Recorder())
+	h := l.Health(t.Context())
+	require.Equal(t, "subscription", h.Name)
+	require.Equal(t, domain.Unhealthy, h.Condition, "nothing is heard before Run")
+	run(t, l, newInbox())
+	require.Eventually(t, healthy(l), patience, time.Millisecond)
+	require.Equal(t, domain.Health{Name: "redis", Condition: domain.Healthy}, client.Health(t.Context()))
+
+	s.stop()
+	require.Eventually(t, unhealthy(l), patience, time.Millisecond)
+	require.Equal(t, domain.ConnectionError, domain.CodeOf(l.Health(t.Context()).Err))
+	h = client.Health(t.Context())
+	require.Equal(t, domain.Unhealthy, h.Condition)
+	require.Equal(t, domain.ConnectionError, domain.CodeOf(h.Err))
+	s.start()
+	require.Eventually(t, healthy(l), patience, time.Millisecond)
+}
+
+func TestListenerNoticesThatItIsDeaf(t *testing.T) {
+	s, facts, in := embedded(t), contract.Recorder(), newInbox()
+	d := deafen(t, s.url)
+	cfg := listening()
+	cfg.Connections, cfg.ProbeInterval = 1, 100*time.Millisecond
+	l := listener(open(t, d.url()), cfg, facts)
+	run(t, l, in)
+	follow(t, l, "a", "b")
+	send := publishing(t, s.url)
+	d.silence()
+	began := time.Now()
+	send("a", "lost")
+	gap := <-in.gaps
+	require.GreaterOrEqual(t, time.Since(began), cfg.ProbeInterval, "two probes were missed")
+	require.ElementsMatch(t, []domain.UserID{"a", "b"}, gap.Users)
+	require.WithinDuration(t, began, gap.Since, 3*cfg.ProbeInterval)
+	send("a", "heard")
+	require.Equal(t, "a heard", <-in.messages)
+	require.Equal(t, 1, facts.Count(func(f domain.Fact) bool { return f == domain.Resubscribed{} }))
+}
+
+func TestListenerStaysOnAConnectionThatHears(t *testing.T) {
+	s, facts := embedded(t), contract.Recorder()
+	cfg := listening()
+	cfg.ProbeInterval = 50 * time.Millisecond
+	l := listener(open(t, s.url), cfg, facts)
+	run(t, l, newInbox())
+	require.Eventually(t, healthy(l), patience, time.Millisecond)
+	require.Never(t, unhealthy(l), 10*cfg.ProbeInterval, 5*time.Millisecond)
+	require.Zero(t, facts.Count(func(f domain.Fact) bool { return f == domain.Resubscribed{} }))
+}
+
+func TestListenerSurvivesCutConnections(t *testing.T) {
+	s, in := embedded(t), newInbox()
+	d := deafen(t, s.url)
+	cfg := listening()
+	cfg.Connections = 1
+	l := listener(open(t, d.url()), cfg, contract.Recorder())
+	run(t, l, in)
+	follow(t, l, "a")
+	send := publishing(t, s.url)
+	for range 5 {
+		d.cut()
+		require.Equal(t, []domain.UserID{"a"}, (<-in.gaps).Users)
+		follow(t, l, "a") // known at once, or after the next confirmation
+		send("a", "x")
+		require.Equal(t, "a x", <-in.messages)
+	}
+}
+
+func TestListenerNoticesThatRedisHangs(t *testing.T) {
+	p, in := servers.OwnRedis(t), newInbox()
+	cfg, c := listening(), settings(p.URL())
+	cfg.ProbeInterval, c.ConnectTimeout, c.SocketTimeout = 200*time.Millisecond, 500*time.Millisecond, 500*time.Millisecond
+	client, err := redis.Open(c)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, client.Close()) })
+	l := listener(client, cfg, contract.Recorder())
+	run(t, l, in)
+	follow(t, l, "a")
+	require.Eventually(t, healthy(l), patience, time.Millisecond)
+	p.Pause()
+	require.Eventually(t, unhealthy(l), patience, 10*time.Millisecond)
+	require.Eventually(t, func() bool {
+		began := time.Now()
+		err := l.Follow(t.Context(), "b")
+		return domain.CodeOf(err) == domain.ConnectionError && time.Since(began) < 100*time.Millisecond
+	}, patience, 50*time.Millisecond, "known to be away: refused at once")
+	p.Resume()
+	require.Equal(t, []domain.UserID{"a"}, (<-in.gaps).Users)
+	require.Eventually(t, healthy(l), patience, 10*time.Millisecond)
+	publishing(t, p.URL())("a", "x")
+	require.Equal(t, "a x", <-in.messages)
+}
+
+func TestFollowEndsInTimeWhenNothingIsConfirmed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits for the limit")
+	}
+	s := embedded(t)
+	l := listener(open(t, s.url), listening(), contract.Recorder()) // not running
+	began := time.Now()
+	err := l.Follow(t.Context(), "a")
+	require.Equal(t, domain.ConnectionError, domain.CodeOf(err))
+	require.InDelta(t, 5, time.Since(began).Seconds(), 1)
+}

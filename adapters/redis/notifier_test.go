@@ -1,0 +1,156 @@
+package redis_test
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	goredis "github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/adapters/redis"
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/servers"
+)
+
+func notification(user string) domain.Notification {
+	return domain.Notification{EventID: uuid.NewString(), User: domain.UserID(user), Frame: []byte(`{"event":"e","data":{}}`)}
+}
+
+func publish(t testing.TB, n *redis.Notifier, what domain.Notification) domain.Handover {
+	t.Helper()
+	got, err := n.Publish(t.Context(), what)
+	require.NoError(t, err)
+	return got
+}
+
+func TestNotifierKeepsALogOfBoundedLengthAndLife(t *testing.T) {
+	for name, find := range map[string]func(testing.TB) server{"embedded": embedded, "own": own} {
+		t.Run(name, func(t *testing.T) {
+			s := find(t)
+			n, redis := redis.NewNotifier(open(t, s.url), redis.NotifierConfig{Max: 3, TTL: time.Minute}, "ws:"), stranger(t, s.url)
+			var ids []string
+			for range 5 {
+				ids = append(ids, publish(t, n, notification("u{x}")).ID)
+			}
+			kept, err := redis.XRange(t.Context(), "wslog:{u{x}}", "-", "+").Result()
+			require.NoError(t, err)
+			require.Len(t, kept, 3)
+			for i, entry := range kept {
+				require.Equal(t, ids[i+2], entry.ID)
+				require.Equal(t, map[string]any{"frame": `{"event":"e","data":{}}`}, entry.Values, "without its id")
+			}
+			keys, err := redis.Keys(t.Context(), "*").Result()
+			require.NoError(t, err)
+			require.Len(t, keys, 6)
+			for _, key := range keys {
+				ttl := redis.PTTL(t.Context(), key).Val()
+				require.True(t, ttl > 50*time.Second && ttl <= time.Minute, "%s lives %s", key, ttl)
+			}
+		})
+	}
+}
+
+func TestNotifierBringsItsScriptToAServerThatForgotIt(t *testing.T) {
+	s := own(t)
+	n := redis.NewNotifier(open(t, s.url), keeping(), "ws:")
+	for range 2 {
+		require.NoError(t, stranger(t, s.url).ScriptFlush(t.Context()).Err())
+		publish(t, n, notification("u"))
+	}
+}
+
+func TestNotifierTellsFinalFailuresFromPassingOnes(t *testing.T) {
+	s := own(t)
+	n, other := redis.NewNotifier(open(t, s.url), keeping(), "ws:"), stranger(t, s.url)
+	require.NoError(t, other.Set(t.Context(), "wslog:{a}", "no stream", 0).Err())
+	_, err := n.Publish(t.Context(), notification("a"))
+	require.Equal(t, domain.ProcessingError, domain.CodeOf(err))
+
+	require.NoError(t, other.ConfigSet(t.Context(), "maxmemory", "1").Err())
+	_, err = n.Publish(t.Context(), notification("b"))
+	require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err))
+	require.NoError(t, other.ConfigSet(t.Context(), "maxmemory", "0").Err())
+
+	require.NoError(t, other.Do(t.Context(), "ACL", "SETUSER", "default", "resetchannels").Err())
+	what := notification("c")
+	_, err = n.Publish(t.Context(), what)
+	require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err), "%v", err)
+	require.Zero(t, other.XLen(t.Context(), "wslog:{c}").Val(), "what is not announced is not kept")
+	require.NoError(t, other.Do(t.Context(), "ACL", "SETUSER", "default", "allchannels").Err())
+	require.False(t, publish(t, n, what).Duplicate)
+}
+
+func TestNotifierIsBusyWhileAnotherScriptRuns(t *testing.T) {
+	s := own(t)
+	n, other := redis.NewNotifier(open(t, s.url), keeping(), "ws:"), stranger(t, s.url)
+	require.NoError(t, other.ConfigSet(t.Context(), "busy-reply-threshold", "50").Err())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = other.Eval(context.Background(), "while true do end", nil).Err()
+	}()
+	require.Eventually(t, func() bool {
+		_, err := n.Publish(t.Context(), notification("u"))
+		return domain.CodeOf(err) == domain.ServiceUnavailable
+	}, patience, 20*time.Millisecond)
+	require.NoError(t, stranger(t, s.url).ScriptKill(t.Context()).Err())
+	<-ended
+	publish(t, n, notification("u"))
+}
+
+func TestNotifierTimesOutOnARedisThatHangs(t *testing.T) {
+	p := servers.OwnRedis(t)
+	n := redis.NewNotifier(open(t, p.URL()), keeping(), "ws:")
+	publish(t, n, notification("u"))
+	p.Pause()
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	what, began := notification("u"), time.Now()
+	_, err := n.Publish(ctx, what)
+	require.Equal(t, domain.Timeout, domain.CodeOf(err))
+	require.Less(t, time.Since(began), time.Second)
+	p.Resume()
+	publish(t, n, what) // new or a duplicate: the first may have been done all the same
+	require.True(t, publish(t, n, what).Duplicate)
+}
+
+func TestNotifierWaitsForReplicas(t *testing.T) {
+	master := servers.OwnRedis(t, "--repl-diskless-sync-delay", "0")
+	replica := servers.OwnRedis(t, "--replicaof", "127.0.0.1 "+strconv.Itoa(master.Port()))
+	ask := stranger(t, master.URL())
+	joined := func() bool { return online(ask) }
+	require.Eventually(t, joined, patience, 20*time.Millisecond)
+	cfg := keeping()
+	cfg.MinReplicas = 1
+	n := redis.NewNotifier(open(t, master.URL()), cfg, "ws:")
+	require.False(t, publish(t, n, notification("u")).Duplicate)
+
+	replica.Pause()
+	what := notification("u")
+	for range 2 { // the repeat finds the mark, and still nobody who confirms
+		_, err := n.Publish(t.Context(), what)
+		require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err))
+	}
+	replica.Resume()
+	var got domain.Handover
+	require.Eventually(t, func() bool {
+		var err error
+		got, err = n.Publish(t.Context(), what)
+		return err == nil
+	}, patience, 20*time.Millisecond)
+	require.True(t, got.Duplicate)
+	entries := stranger(t, replica.URL()).XRange(t.Context(), "wslog:{u}", "-", "+").Val()
+	require.Equal(t, got.ID, entries[len(entries)-1].ID)
+
+	_, err := redis.NewNotifier(open(t, replica.URL()), keeping(), "ws:").Publish(t.Context(), notification("u"))
+	require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err), "a replica takes nothing, for now")
+}
+
+func online(c *goredis.Client) bool {
+	info, err := c.InfoMap(context.Background(), "replication").Result()
+	return err == nil && fmt.Sprint(info["Replication"]["connected_slaves"]) == "1"
+}
