@@ -75,6 +75,13 @@ func TestRoutesAreTheContracts(t *testing.T) {
 	assert.Equal(t, 404, call(t, http.MethodGet, w.base+"/v1/test/no-auth", "").StatusCode)
 }
 
+func TestRoutesMustStateTheirCallerAndLimit(t *testing.T) {
+	t.Parallel()
+	assert.True(t, httpserver.Stated(httpserver.Anyone, httpserver.LimitUploads))
+	assert.False(t, httpserver.Stated("", httpserver.LimitNone))
+	assert.False(t, httpserver.Stated(httpserver.User, ""))
+}
+
 func TestEveryFailureOfCredentials(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -19,7 +19,7 @@ const stampLayout = "2006-01-02T15:04:05.000000-07:00"
 // fail answers an error, unless its cause is that the client has left: that is
 // noted as such and is nobody's error.
 func (s *site) fail(c *gin.Context, err error) {
-	if gone(c.Request.Context()) && !c.Writer.Written() {
+	if gone(c.Request.Context(), err) && !c.Writer.Written() {
 		c.Abort()
 		exchangeOf(c).status = statusClientGone
 		c.Status(statusClientGone)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"net"
 	"net/http"
 	"strings"
 
@@ -12,7 +13,8 @@ import (
 )
 
 // readJSON reads a whole JSON body of at most limit bytes. A missing media
-// type is read as JSON; a compressed body is a wrong one.
+// type is read as JSON; a compressed body is a wrong one. It returns errLeft
+// when the client went away meanwhile.
 func readJSON(r *http.Request, limit int64) ([]byte, error) {
 	if !saysJSON(r.Header) {
 		return nil, &domain.Error{
@@ -25,6 +27,8 @@ func readJSON(r *http.Request, limit int64) ([]byte, error) {
 	}
 	body, err := readAll(io.LimitReader(r.Body, limit+1), r.ContentLength)
 	switch {
+	case left(err):
+		return nil, errors.Join(errLeft, err)
 	case err != nil:
 		return nil, &domain.Error{
 			Code: domain.InvalidRequest, Message: "Request body could not be read",
@@ -35,6 +39,16 @@ func readJSON(r *http.Request, limit int64) ([]byte, error) {
 	default:
 		return body, nil
 	}
+}
+
+// errLeft is a client that went away before it had sent everything.
+var errLeft = errors.New("client left")
+
+// left tells a connection that ended from one that carries nonsense or is
+// slow.
+func left(err error) bool {
+	broken, ok := errors.AsType[*net.OpError](err)
+	return errors.Is(err, io.ErrUnexpectedEOF) || ok && !broken.Timeout()
 }
 
 // readAll reads to the end into one piece of the announced size, if there is

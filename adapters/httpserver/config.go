@@ -3,6 +3,7 @@ package httpserver
 import (
 	"net"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -125,11 +126,17 @@ func (c corsSettings) problems(prefix string, environment domain.Environment) []
 		}
 	}
 	for _, origin := range c.origins {
-		if origin != "*" && !strings.Contains(origin, "://") {
-			out = append(out, domain.Misconfigured(name, "holds an origin without a scheme: "+strconv.Quote(origin)))
+		if origin != "*" && !isOrigin(origin) {
+			out = append(out, domain.Misconfigured(name, "holds something that is neither * nor scheme://host[:port]: "+strconv.Quote(origin)))
 		}
 	}
 	return out
+}
+
+// isOrigin accepts what a browser sends as Origin: no path, not even a slash.
+func isOrigin(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && u.Host != "" && s == u.Scheme+"://"+u.Host
 }
 
 func portProblems(name string, port int) []error {

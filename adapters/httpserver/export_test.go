@@ -24,5 +24,14 @@ func BatchQuery(values url.Values) (domain.BatchQuery, error) { return batchQuer
 // Crooked judges a path as it was sent.
 func Crooked(escaped string) bool { return crooked(escaped) }
 
+// Stated reports whether a route with these words may be registered.
+func Stated(caller Caller, limit LimitClass) bool {
+	s := &site{}
+	if err := s.route(nil); err != nil {
+		return false
+	}
+	return s.add([]row{{"GET", "/x", caller, limit, noRoute}}) == nil
+}
+
 // Handler is the server's chain without its socket.
 func (s *Server) Handler() http.Handler { return s.http.Handler }

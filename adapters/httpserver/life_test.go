@@ -99,6 +99,23 @@ func TestClientThatLeft(t *testing.T) {
 	assert.NotContains(t, w.log.String(), `"level":"ERROR"`)
 }
 
+// TestClientThatLeftWhileSending: net/http does not notice, the reader does.
+func TestClientThatLeftWhileSending(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, body := range []string{"Content-Length: 100\r\n\r\n{", "Transfer-Encoding: chunked\r\n\r\n5\r\n{"} {
+		conn := dial(t, w.Addr())
+		_, err := io.WriteString(conn, "POST /v1/batches/b1/pipelines HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer u1\r\n"+body)
+		require.NoError(t, err)
+		require.NoError(t, conn.Close())
+	}
+	require.Eventually(t, func() bool { return len(w.facts.served()) == 2 }, tick*1000, tick)
+	for _, s := range w.facts.served() {
+		assert.Equal(t, domain.RequestServed{Method: "POST", Endpoint: "/v1/batches/{batch_id}/pipelines", Status: 499}, s)
+	}
+	assert.Empty(t, w.facts.failed())
+}
+
 func TestRetiredServersAskToConnectAnew(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

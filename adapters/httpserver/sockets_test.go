@@ -158,6 +158,21 @@ func TestSocketReadiness(t *testing.T) {
 	standard(t, r, domain.WebSocketService)
 }
 
+// TestDeafNodeIsNotReady: a part of its own that is dead takes the node out.
+func TestDeafNodeIsNotReady(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(w *world, p *httpserver.GatewayParts) {
+		w.ready = app.NewReadiness([]ports.HealthProbe{probe{Name: "subscription", Condition: domain.Unhealthy, Note: "deaf"}}, nil)
+		w.ready.Enter(app.Serving)
+		p.Readiness = w.ready
+	})
+	r := call(t, http.MethodGet, w.base+"/readyz", "")
+	require.Equal(t, 503, r.StatusCode)
+	f := standard(t, r, domain.GatewayService)
+	assert.Equal(t, "Service cannot do its work", f.Message)
+	assert.Equal(t, map[string]any{"subscription": map[string]any{"status": "unhealthy", "note": "deaf"}}, f.Details["dependencies"])
+}
+
 func TestSocketRoutes(t *testing.T) {
 	t.Parallel()
 	var got []string

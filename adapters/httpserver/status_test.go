@@ -3,6 +3,7 @@ package httpserver_test
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -72,6 +73,22 @@ func TestEveryCodeOnTheWire(t *testing.T) {
 			assert.Equal(t, status == 429 || status == 503, r.Header.Get("Retry-After") == "1", code)
 			assert.Equal(t, status == 401, r.Header.Get("WWW-Authenticate") != "", code)
 		}
+	}
+}
+
+func TestAnyErrorMayTellWhenToTryAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for err, want := range map[*domain.Error]string{
+		{Code: domain.InvalidRequest, Kind: domain.Conflict, RetryAfter: time.Second}: "1",
+		{Code: domain.RateLimit, RetryAfter: 1500 * time.Millisecond}:                 "2",
+		{Code: domain.ServiceUnavailable, RetryAfter: time.Minute}:                    "60",
+		{Code: domain.ResourceNotFound}:                                               "",
+	} {
+		w.platform.Fail(err)
+		r := call(t, http.MethodGet, w.base+"/v1/batches", "", "Authorization: Bearer u1")
+		standard(t, r, domain.GatewayService)
+		assert.Equal(t, want, r.Header.Get("Retry-After"), err)
 	}
 }
 

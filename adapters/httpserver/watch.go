@@ -2,6 +2,7 @@ package httpserver
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"time"
@@ -73,5 +74,8 @@ func (x *exchange) attributes(c *gin.Context, method string, status int, took ti
 	return out
 }
 
-// gone reports whether the client left before its answer.
-func gone(ctx context.Context) bool { return ctx.Err() == context.Canceled }
+// gone reports whether the client left before its answer. net/http notices
+// only once the request has been read.
+func gone(ctx context.Context, err error) bool {
+	return errors.Is(ctx.Err(), context.Canceled) || errors.Is(err, errLeft)
+}
