@@ -13,6 +13,7 @@ import (
 
 func TestProblems(t *testing.T) {
 	good := config("http://result_aggregator_service:4003", "https://bos.example/api/")
+	weaken := func(c *httpclient.Config) { c.OrchestratorURL, c.InternalKey = "", "" }
 	for _, c := range []struct {
 		name        string
 		environment domain.Environment
@@ -20,14 +21,16 @@ func TestProblems(t *testing.T) {
 		want        []any
 	}{
 		{"good", domain.Production, func(*httpclient.Config) {}, []any{}},
-		{"weak, but no production", domain.Development, func(c *httpclient.Config) { c.OrchestratorURL, c.InternalKey = "", "" }, []any{}},
-		{"weak in production", domain.Production, func(c *httpclient.Config) { c.OrchestratorURL, c.InternalKey = "", "" },
-			[]any{"API_GATEWAY_BOS_URL", "HULEEDU_INTERNAL_API_KEY"}},
-		{"all at once", domain.Testing, func(c *httpclient.Config) { *c = httpclient.Config{OrchestratorURL: "x", InternalKey: "a\nb"} },
+		{"weak, but no production", domain.Development, weaken, []any{}},
+		{"weak in production", domain.Production, weaken, []any{"API_GATEWAY_BOS_URL", "HULEEDU_INTERNAL_API_KEY"}},
+		{
+			"all at once", domain.Testing,
+			func(c *httpclient.Config) { *c = httpclient.Config{OrchestratorURL: "x", InternalKey: "a\nb"} },
 			[]any{
 				"API_GATEWAY_RESULT_AGGREGATOR_URL", "API_GATEWAY_BOS_URL", "API_GATEWAY_HTTP_CLIENT_TIMEOUT_SECONDS",
 				"API_GATEWAY_HTTP_CLIENT_CONNECT_TIMEOUT_SECONDS", "HULEEDU_INTERNAL_API_KEY",
-			}},
+			},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			settings := good

@@ -30,6 +30,7 @@ const key = domain.Secret("internal-key-of-the-tests")
 
 func batches() contract.BatchesHarness {
 	return contract.BatchesHarness{New: func(tb testing.TB) contract.BatchesWorld {
+		tb.Helper()
 		p, client := platform(tb)
 		return contract.BatchesWorld{
 			Client:  client,
@@ -43,6 +44,7 @@ func batches() contract.BatchesHarness {
 
 func preflights() contract.PreflightHarness {
 	return contract.PreflightHarness{New: func(tb testing.TB) contract.PreflightWorld {
+		tb.Helper()
 		p, client := platform(tb)
 		return contract.PreflightWorld{
 			Checker: client,

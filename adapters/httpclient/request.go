@@ -29,7 +29,7 @@ func (s *service) request(ctx context.Context, c call, target string) (*http.Req
 	}
 	identify(h, c.caller)
 	if trail := domain.TrailOf(ctx); trail.Correlation != "" {
-		h.Set("X-Correlation-Id", trail.Correlation)
+		h.Set("X-Correlation-ID", trail.Correlation)
 	}
 	if strings.HasPrefix(c.endpoint, internalPrefix) {
 		h.Set("X-Internal-Api-Key", s.key.Reveal())

@@ -70,9 +70,11 @@ func commands() contract.PublisherHarness {
 	return contract.PublisherHarness{
 		New: func(testing.TB) ports.CommandPublisher { return p },
 		Records: func(tb testing.TB, topic domain.Topic, atLeast int) []contract.PublishedRecord {
+			tb.Helper()
 			var records []contract.PublishedRecord
-			for _, c := range p.Commands() {
-				if c.Topic == topic {
+			all := p.Commands()
+			for i := range all {
+				if c := &all[i]; c.Topic == topic {
 					records = append(records, contract.PublishedRecord{Key: c.Key, Envelope: c.Envelope})
 				}
 			}

@@ -183,16 +183,16 @@ func (h BatchesHarness) names(t *testing.T, kind Trouble, code domain.Code) {
 	w.Put("b1", anna().User, "processing_pipelines")
 	w.Trouble(kind)
 	_, err := w.Client.Status(t.Context(), anna(), "b1")
-	requireCode(t, err, code)
+	_ = requireCode(t, err, code)
 	_, err = w.Client.List(t.Context(), anna(), domain.BatchQuery{Limit: 10})
-	requireCode(t, err, code)
+	_ = requireCode(t, err, code)
 
 	w.Trouble(NoTrouble)
 	_, err = w.Client.Status(t.Context(), anna(), "b1")
 	require.NoError(t, err, "it recovers by itself")
 }
 
-// requireCode demands an error of the port that has the code.
+// requireCode demands an error of the port that has the code, and returns it.
 func requireCode(tb testing.TB, err error, code domain.Code) *domain.Error {
 	tb.Helper()
 	e, ok := errors.AsType[*domain.Error](err)

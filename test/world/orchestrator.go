@@ -42,7 +42,7 @@ func (p *Platform) register(w http.ResponseWriter, r *http.Request) {
 	d.PromptRef = in.Prompt
 	p.registry.put(d)
 	answer(w, http.StatusAccepted, map[string]any{
-		"batch_id": d.BatchID, "correlation_id": r.Header.Get("X-Correlation-Id"), "status": "registered",
+		"batch_id": d.BatchID, "correlation_id": r.Header.Get("X-Correlation-ID"), "status": "registered",
 	})
 }
 
@@ -121,7 +121,7 @@ func (p *Platform) preflight(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	status, problem := http.StatusNotFound, "Batch not found"
-	v := preflightVerdict{Batch: id, Pipeline: pipeline, Correlation: r.Header.Get("X-Correlation-Id")}
+	v := preflightVerdict{Batch: id, Pipeline: pipeline, Correlation: r.Header.Get("X-Correlation-ID")}
 	p.registry.change(id, func(d *batchDocument) {
 		p.registry.weigh(d, &v)
 		switch {
