@@ -14,7 +14,9 @@ import (
 // RESOURCE_NOT_FOUND for a batch that the platform does not know,
 // EXTERNAL_SERVICE_ERROR for any other answer that is no success,
 // INVALID_RESPONSE for one that cannot be understood, CONNECTION_ERROR when
-// nobody answers, TIMEOUT when nobody answers in time.
+// nobody answers, TIMEOUT when nobody answers in time, VALIDATION_ERROR for an
+// id that cannot be asked about. A caller who left shows as context.Canceled in
+// the error's chain.
 type BatchStatusClient interface {
 	// Status reports on one batch.
 	Status(ctx context.Context, caller domain.Caller, batch domain.BatchID) (domain.BatchReport, error)
@@ -26,8 +28,8 @@ type BatchStatusClient interface {
 //
 // Concurrency and blocking as for BatchStatusClient. Errors: none for an
 // answer that the contract passes on (it comes as a refusal);
-// EXTERNAL_SERVICE_ERROR, INVALID_RESPONSE, CONNECTION_ERROR and TIMEOUT as
-// above. When in doubt it refuses: no answer is never a permission.
+// EXTERNAL_SERVICE_ERROR, INVALID_RESPONSE, CONNECTION_ERROR, TIMEOUT and
+// VALIDATION_ERROR as above. When in doubt it refuses: no answer is never a permission.
 type PreflightChecker interface {
 	// Check asks for one pipeline on one batch.
 	Check(ctx context.Context, caller domain.Caller, batch domain.BatchID, pipeline domain.Pipeline) (domain.Verdict, error)
