@@ -31,6 +31,7 @@ func TestCloses(t *testing.T) {
 		{GoingAway.Close(), ``},
 		{OverQuota.Close(), `{"error_code":"QUOTA_EXCEEDED","message":"Connection limit exceeded"}`},
 		{closeFor(domain.TooManyConnections(5)), `{"error_code":"QUOTA_EXCEEDED","message":"Connection limit exceeded"}`},
+		{closeFor(&domain.Error{Code: domain.QuotaExceeded, Message: "anything"}), `{"error_code":"QUOTA_EXCEEDED","message":"Connection limit exceeded"}`},
 		{closeFor(domain.TokenExpired()), `{"error_code":"AUTHENTICATION_ERROR","message":"Token has expired","correlation_id":"` + someID + `"}`},
 		{Unauthenticated.Close(), `{"error_code":"AUTHENTICATION_ERROR","message":"Token has expired","correlation_id":"` + someID + `"}`},
 		{Restart.Close(), `{"error_code":"SERVICE_UNAVAILABLE","message":"Service restart","correlation_id":"` + someID + `"}`},

@@ -26,8 +26,10 @@ func TestDrainOfTalkingClients(t *testing.T) {
 		user := domain.UserID(fmt.Sprint("u", i))
 		conn := n.mustDial(t, user)
 		go func() {
+			pace := time.NewTicker(time.Millisecond)
+			defer pace.Stop()
 			for conn.WriteMessage(gorilla.TextMessage, []byte("bla")) == nil {
-				time.Sleep(time.Millisecond)
+				<-pace.C
 			}
 		}()
 		for m := range messages {
@@ -72,18 +74,35 @@ func TestDrainWaitsForHandshakes(t *testing.T) {
 	n.registry.during = func(domain.UserID) {
 		go func() { drained <- n.manager.Drain(context.Background()) }()
 		require.Eventually(t, func() bool {
-			_, err := n.dialWith(&gorilla.Dialer{}, "", http.Header{"Origin": {"http://evil.example"}})
-			return err != nil && n.facts.count(is[domain.CloseSeen]) == 1 // the drain has told it
+			return n.facts.count(is[domain.CloseSeen]) == 1 // the drain has told it
 		}, 5*time.Second, 10*time.Millisecond)
-		select {
-		case <-drained:
+		if len(drained) > 0 {
 			t.Error("did not wait for the handshake")
-		default:
 		}
 	}
 	end := n.mustDial(t, "u1").end(t)
 	require.Equal(t, 1012, end.Code)
 	require.Equal(t, `{"error_code":"SERVICE_UNAVAILABLE","message":"Service restart","correlation_id":"`+correlation+`"}`, end.Text)
+	require.NoError(t, <-drained)
+	n.clean(t)
+}
+
+// A handshake that gets to its place only after the sockets were told to go is
+// refused: nobody would tell it.
+func TestDrainRefusesTheLate(t *testing.T) {
+	drained := make(chan error, 1)
+	n := newNode(t, settings(), func(n *node) {
+		n.tokens.during = func() {
+			go func() { drained <- n.manager.Drain(context.Background()) }()
+			require.Eventually(t, func() bool {
+				late, err := n.dialWith(&gorilla.Dialer{}, "", http.Header{"Origin": {"http://evil.example"}})
+				return err != nil && late.response.StatusCode == http.StatusServiceUnavailable
+			}, 5*time.Second, time.Millisecond)
+		}
+	})
+	c, err := n.dial("u1")
+	require.ErrorIs(t, err, gorilla.ErrBadHandshake)
+	require.Equal(t, http.StatusServiceUnavailable, c.response.StatusCode)
 	require.NoError(t, <-drained)
 	n.clean(t)
 }

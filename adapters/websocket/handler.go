@@ -2,7 +2,6 @@ package websocket
 
 import (
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"time"
@@ -166,8 +165,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, cause error) (f
 	c := closeFor(cause)
 	record(ctx, cause)
 	h.Log.LogAttrs(ctx, slog.LevelInfo, "connection refused",
-		slog.Int("close_code", int(c.Status)), slog.Any("error", cause),
-		slog.String("correlation_id", domain.TrailOf(ctx).Correlation))
+		slog.Int("close_code", int(c.Status)), slog.Any("error", cause))
 	h.Observer.Observe(domain.ConnectionRejected{})
 	h.Observer.Observe(domain.CloseSeen{Code: int(c.Status)})
 	payload := c.frame(domain.TrailOf(ctx).Correlation)
@@ -178,7 +176,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, cause error) (f
 // answer, so that a reset does not destroy the reason.
 func (h *Handler) turnAway(t *takeover, payload []byte) {
 	defer h.Manager.gate.leave()
-	defer t.conn.Close()
+	defer func() { _ = t.conn.Close() }()
 	conn, err := h.upgrader.Upgrade(t, t.request, t.header)
 	if err != nil {
 		return
@@ -186,7 +184,9 @@ func (h *Handler) turnAway(t *takeover, payload []byte) {
 	if conn.WriteControl(websocket.CloseMessage, payload, time.Now().Add(sayLimit)) != nil {
 		return
 	}
-	if conn.SetReadDeadline(time.Now().Add(answerLimit)) == nil {
-		_, _ = io.CopyN(io.Discard, t.conn, lingerBytes) // any end will do
+	conn.SetReadLimit(h.Config.MaxMessageBytes)
+	err = conn.SetReadDeadline(time.Now().Add(answerLimit))
+	for err == nil {
+		_, _, err = conn.NextReader() // until the answer, which is an error too
 	}
 }

@@ -129,6 +129,7 @@ func TestRefusedByHTTP(t *testing.T) {
 	n.readiness.Enter(app.Draining)
 	require.Equal(t, http.StatusServiceUnavailable, status(&gorilla.Dialer{}, "?token=u1", foreign), "draining comes before the origin")
 	n.clean(t)
+	require.Equal(t, 3, n.facts.count(is[domain.ConnectionRejected]))
 }
 
 func TestAnyOrigin(t *testing.T) {
@@ -178,7 +179,7 @@ func TestEarlyDataEndsTheHandshake(t *testing.T) {
 	n := newNode(t, settings())
 	conn, err := net.Dial("tcp", n.server.Listener.Addr().String())
 	require.NoError(t, err)
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	_, err = io.WriteString(conn, handshake("u1")+"\x81\x80abcd")
 	require.NoError(t, err)
 	answer, _ := io.ReadAll(conn)
@@ -189,7 +190,7 @@ func TestEarlyDataEndsTheHandshake(t *testing.T) {
 
 func TestCannotBeTakenOver(t *testing.T) {
 	n := newNode(t, settings())
-	request := httptest.NewRequest(http.MethodGet, "/ws?token=u1", nil)
+	request := httptest.NewRequest(http.MethodGet, "/ws?token=u1", http.NoBody)
 	for _, line := range strings.Split(handshake("u1"), "\r\n")[2:] {
 		if name, value, ok := strings.Cut(line, ": "); ok {
 			request.Header.Set(name, value)

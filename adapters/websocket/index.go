@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/huleedu/edge/domain"
 )
@@ -15,6 +16,7 @@ const shards = 64
 // changed: a reader walks it without a lock.
 type index struct {
 	seed  maphash.Seed
+	size  atomic.Int64
 	parts [shards]shard
 }
 
@@ -52,16 +54,20 @@ func (x *index) add(s *session, allowed func() bool) bool {
 	if !allowed() {
 		return false
 	}
+	x.size.Add(1)
 	old := p.users[s.caller.User]
-	p.users[s.caller.User] = append(old[:len(old):len(old)], s)
+	p.users[s.caller.User] = append(slices.Clip(old), s)
 	return true
 }
 
+// remove takes a session out that is in; the caller sees to it that it does so
+// once.
 func (x *index) remove(s *session) {
 	p := x.shard(s.caller.User)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	old := p.users[s.caller.User]
+	x.size.Add(-1)
 	rest := slices.DeleteFunc(slices.Clone(old), func(other *session) bool { return other == s })
 	if len(rest) == 0 {
 		delete(p.users, s.caller.User)
@@ -82,18 +88,4 @@ func (x *index) all() []*session {
 		p.mu.RUnlock()
 	}
 	return out
-}
-
-// size counts the sessions.
-func (x *index) size() int {
-	n := 0
-	for i := range x.parts {
-		p := &x.parts[i]
-		p.mu.RLock()
-		for _, list := range p.users {
-			n += len(list)
-		}
-		p.mu.RUnlock()
-	}
-	return n
 }

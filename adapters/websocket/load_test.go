@@ -64,7 +64,9 @@ func skipHeaders(conn net.Conn) error {
 // outside runs the clients in a process of their own until the test ends.
 func outside(t testing.TB, addr string, n int) {
 	t.Helper()
-	child := exec.Command(os.Args[0], "clients", addr, strconv.Itoa(n))
+	self, err := os.Executable()
+	require.NoError(t, err)
+	child := exec.Command(self, "clients", addr, strconv.Itoa(n))
 	in, err := child.StdinPipe()
 	require.NoError(t, err)
 	out, err := child.StdoutPipe()
@@ -163,9 +165,7 @@ func benchmarkManager(b *testing.B) {
 		}
 		i++
 	}
-	for n.facts.sent.Load() < int64(i) {
-		time.Sleep(time.Millisecond)
-	}
+	require.Eventually(b, func() bool { return n.facts.sent.Load() == int64(i) }, 10*time.Second, time.Millisecond)
 	b.ReportMetric(float64(cpu()-begin)/float64(b.N), "cpu-ns/delivery")
 }
 

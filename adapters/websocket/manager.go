@@ -114,7 +114,7 @@ func (m *Manager) Send(message domain.Message) int {
 func (m *Manager) Count(user domain.UserID) int { return len(m.index.of(user)) }
 
 // Total returns how many connections all users have here.
-func (m *Manager) Total() int { return m.index.size() }
+func (m *Manager) Total() int { return int(m.index.size.Load()) }
 
 // CloseUser closes every connection of the user, each after what is queued on
 // it, and returns how many there were.

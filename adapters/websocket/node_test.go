@@ -27,9 +27,15 @@ import (
 const correlation = "0a8e3f9c-6f0e-4a56-9d0e-2f6f0f6b7c11"
 
 // tokens takes every token for the name of its user; some words are refused.
-type tokens struct{ expires time.Time }
+type tokens struct {
+	expires time.Time
+	during  func() // called while a token is judged
+}
 
 func (v tokens) Validate(_ context.Context, token string) (domain.Caller, error) {
+	if v.during != nil {
+		v.during()
+	}
 	switch token {
 	case "expired":
 		return domain.Caller{}, domain.TokenExpired()
@@ -47,6 +53,7 @@ type registry struct {
 	limit    int
 	away     error
 	during   func(domain.UserID) // called while a user begins to be followed
+	slow     time.Duration       // how long a release takes
 }
 
 func newRegistry() *registry {
@@ -64,6 +71,7 @@ func (r *registry) Acquire(_ context.Context, user domain.UserID, session string
 }
 
 func (r *registry) Release(_ domain.UserID, session string) {
+	<-time.After(r.slow)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.places, session)
@@ -86,7 +94,8 @@ func (r *registry) Follow(_ context.Context, user domain.UserID) error {
 func (r *registry) Unfollow(user domain.UserID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.followed[user]--; r.followed[user] == 0 {
+	r.followed[user]--
+	if r.followed[user] == 0 {
 		delete(r.followed, user)
 	}
 }
@@ -250,6 +259,9 @@ func (n *node) dial(user domain.UserID) (*client, error) {
 
 func (n *node) dialWith(d *gorilla.Dialer, query string, h http.Header) (*client, error) {
 	conn, response, err := d.Dial(n.url()+query, h)
+	if response != nil {
+		defer func() { _ = response.Body.Close() }()
+	}
 	if err != nil {
 		return &client{response: response}, err
 	}

@@ -53,9 +53,10 @@ func shorten(message string, room int) string {
 	characters := 0
 	for _, r := range message {
 		text := escape(r)
-		if characters++; characters > maxMessage || b.Len()+len(text) > room {
+		if characters == maxMessage || b.Len()+len(text) > room {
 			break
 		}
+		characters++
 		b.WriteString(text)
 	}
 	return b.String()

@@ -207,9 +207,8 @@ func (s *session) failed(err error) {
 	case errors.Is(err, errOutdated):
 		s.waited = true
 	case errors.As(err, &closed), errors.As(err, &network), errors.Is(err, net.ErrClosed),
-		errors.Is(err, websocket.ErrCloseSent), errors.Is(err, melody.ErrWriteClosed), errors.Is(err, melody.ErrMessageBufferFull):
-		s.decide(Close{Status: none})
-		return
+		errors.Is(err, websocket.ErrCloseSent), errors.Is(err, melody.ErrWriteClosed):
+		return // whoever sent or got a close has said why; finish says that nobody did
 	default:
 		s.said(ProtocolError)
 		return
@@ -242,7 +241,7 @@ func (s *session) lose(n int, why domain.FailureReason) {
 // finish closes the socket and the books.
 func (s *session) finish() {
 	defer s.survive()
-	defer s.link.kill()
+	defer func() { _ = s.link.kill() }()
 	s.decide(Close{Status: none})
 	s.free()
 	s.lose(s.box.empty(), domain.WriteFailed)

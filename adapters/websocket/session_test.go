@@ -1,6 +1,7 @@
 package websocket_test
 
 import (
+	"io"
 	"net"
 	"strings"
 	"testing"
@@ -31,6 +32,7 @@ func TestPingAndEverythingElse(t *testing.T) {
 
 func TestCloseIsEchoed(t *testing.T) {
 	n := newNode(t, settings())
+	n.registry.slow = 20 * time.Millisecond
 	for _, code := range []int{1000, 1001, 3000} {
 		c := n.mustDial(t, "u1")
 		require.NoError(t, c.WriteControl(gorilla.CloseMessage, gorilla.FormatCloseMessage(code, "bye"), time.Now().Add(time.Second)))
@@ -70,11 +72,34 @@ func TestClientsFaults(t *testing.T) {
 			end := conn.end(t)
 			require.Equal(t, c.code, end.Code)
 			require.Contains(t, end.Text, c.reason)
+			conn.Leave()
 			n.clean(t)
 			require.Equal(t, 1, n.facts.count(is[domain.CloseSeen]))
 			require.Equal(t, 1, n.facts.count(equals(domain.CloseSeen{Code: c.code})))
 		})
 	}
+}
+
+// A client that is still sending when it is told to go can end its sentence and
+// read the close: a reset would destroy what it has not read yet.
+func TestNoResetWhileTheClientTalks(t *testing.T) {
+	n := newNode(t, settings())
+	conn, err := net.Dial("tcp", n.server.Listener.Addr().String())
+	require.NoError(t, err)
+	defer func() { _ = conn.Close() }()
+	_, err = io.WriteString(conn, handshake("u1"))
+	require.NoError(t, err)
+	require.NoError(t, skipHeaders(conn))
+	const size = 4 << 20
+	_, err = conn.Write(append([]byte{0x82, 0xff, 0, 0, 0, 0, size >> 24, size >> 16 & 0xff, size >> 8 & 0xff, size & 0xff}, 0, 0, 0, 0))
+	require.NoError(t, err)
+	for range size >> 10 {
+		_, err = conn.Write(make([]byte, 1<<10))
+		require.NoError(t, err)
+	}
+	answer, err := io.ReadAll(conn)
+	require.NoError(t, err)
+	require.Equal(t, []byte{0x88, 2, 1009 >> 8, 1009 & 0xff}, answer)
 }
 
 func TestSlowConsumer(t *testing.T) {
@@ -132,8 +157,10 @@ func TestTimeLimits(t *testing.T) {
 	}{
 		"no pong": {4002, "TIMEOUT", nil, func(c *websocket.Config) { c.PingInterval, c.PongTimeout = 50*time.Millisecond, 200*time.Millisecond }, deaf},
 		"idle":    {4002, "TIMEOUT", nil, func(c *websocket.Config) { c.IdleTimeout = 200 * time.Millisecond }, deaf},
-		"expiry": {1008, "Token has expired", func(n *node) { n.tokens.expires = time.Now().Add(300 * time.Millisecond) },
-			func(*websocket.Config) {}, nil},
+		"expiry": {
+			1008, "Token has expired", func(n *node) { n.tokens.expires = time.Now().Add(300 * time.Millisecond) },
+			func(*websocket.Config) {}, nil,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -161,40 +188,43 @@ func TestPongsKeepASocketOpen(t *testing.T) {
 	c.PingInterval, c.PongTimeout, c.IdleTimeout = 20*time.Millisecond, 100*time.Millisecond, 100*time.Millisecond
 	n := newNode(t, c)
 	conn := n.mustDial(t, "u1")
-	go func() {
-		time.Sleep(500 * time.Millisecond)
-		n.manager.Send(domain.Message{User: "u1", Payload: []byte("late"), Received: time.Now()})
-	}()
-	text, err := conn.Next()
+	time.AfterFunc(500*time.Millisecond, func() { n.manager.Send(text("u1", "late")) })
+	got, err := conn.Next()
 	require.NoError(t, err)
-	require.Equal(t, "late", string(text))
+	require.Equal(t, "late", string(got))
 }
 
 func TestPanicEndsOneSession(t *testing.T) {
-	for name, bomb := range map[string]func(domain.Fact) bool{
-		"in the writer":  is[domain.MessageSent],
-		"in the reader":  is[domain.FrameReceived],
-		"on connecting":  is[domain.ConnectionAccepted],
-		"in the closing": is[domain.CloseSeen],
+	for name, c := range map[string]struct {
+		bomb func(domain.Fact) bool
+		act  func(*node, *client)
+		code int
+	}{
+		"on connecting": {is[domain.ConnectionAccepted], func(*node, *client) {}, 1011},
+		"in the writer": {is[domain.MessageSent], func(n *node, _ *client) { n.manager.Send(text("u1", "x")) }, 1011},
+		"in the reader": {is[domain.FrameReceived], func(_ *node, c *client) { _ = c.WriteMessage(gorilla.TextMessage, nil) }, 1011},
+		"in the closing": {is[domain.CloseSeen], func(_ *node, c *client) {
+			_ = c.WriteControl(gorilla.CloseMessage, gorilla.FormatCloseMessage(1000, ""), time.Now().Add(time.Second))
+		}, 1000},
 	} {
 		t.Run(name, func(t *testing.T) {
-			n := newNode(t, settings(), func(n *node) { n.facts.bomb = bomb })
+			n := newNode(t, settings(), func(n *node) { n.facts.bomb = c.bomb })
 			victim := n.mustDial(t, "u1")
-			n.manager.Send(domain.Message{User: "u1", Payload: []byte("x"), Received: time.Now()})
-			_ = victim.WriteMessage(gorilla.TextMessage, []byte("x"))
-			_ = victim.WriteControl(gorilla.CloseMessage, gorilla.FormatCloseMessage(1000, ""), time.Now().Add(time.Second))
-			for err := error(nil); err == nil; {
-				_, err = victim.Next()
-			}
+			c.act(n, victim)
+			require.Equal(t, c.code, victim.end(t).Code)
 			require.Eventually(t, func() bool { places, _ := n.registry.held(); return places == 0 }, 5*time.Second, time.Millisecond)
 			require.Contains(t, n.log.String(), "session panicked")
 			other := n.mustDial(t, "u2")
-			n.manager.Send(domain.Message{User: "u2", Payload: []byte("fine"), Received: time.Now()})
-			text, err := other.Next()
+			n.manager.Send(text("u2", "fine"))
+			got, err := other.Next()
 			require.NoError(t, err)
-			require.Equal(t, "fine", string(text))
+			require.Equal(t, "fine", string(got))
 		})
 	}
+}
+
+func text(user domain.UserID, s string) domain.Message {
+	return domain.Message{User: user, Payload: []byte(s), Received: time.Now()}
 }
 
 func TestOperatorDisconnects(t *testing.T) {

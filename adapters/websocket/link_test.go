@@ -1,0 +1,139 @@
+package websocket
+
+import (
+	"encoding/json"
+	"net"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// meter counts how often deadlines are set.
+type meter struct {
+	net.Conn
+	writes, reads int
+}
+
+func (m *meter) SetWriteDeadline(t time.Time) error {
+	m.writes++
+	return m.Conn.SetWriteDeadline(t)
+}
+
+func (m *meter) SetReadDeadline(t time.Time) error {
+	m.reads++
+	return m.Conn.SetReadDeadline(t)
+}
+
+func newLink(t *testing.T) (*link, *meter, net.Conn) {
+	t.Helper()
+	near, far := net.Pipe()
+	m := &meter{Conn: near}
+	l := &link{idle: time.Hour}
+	l.open(m)
+	t.Cleanup(func() {
+		_ = near.Close()
+		_ = far.Close()
+	})
+	return l, m, far
+}
+
+func TestWriteDeadlineIsSetOnceASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, m, _ := newLink(t)
+		for range 1000 {
+			require.NoError(t, l.SetWriteDeadline(time.Now().Add(writeWait)))
+			time.Sleep(10 * time.Millisecond)
+		}
+		require.Equal(t, 10, m.writes)
+		require.NoError(t, l.SetWriteDeadline(time.Now().Add(cutLimit)))
+		require.Equal(t, 11, m.writes, "a shorter limit must hold at once")
+		time.Sleep(time.Second / 2)
+		require.NoError(t, l.SetWriteDeadline(time.Now().Add(cutLimit)))
+		require.Equal(t, 12, m.writes, "a limit that has passed cannot be reused")
+	})
+}
+
+func TestReadLimits(t *testing.T) {
+	const due = time.Minute
+	for name, c := range map[string]struct {
+		set  func(*link)
+		byte time.Duration // when the peer sends one; 0: never
+		want error
+		in   time.Duration
+	}{
+		"pong":   {func(*link) {}, 0, errSilent, due},
+		"idle":   {func(l *link) { l.idle = time.Second }, 0, errSilent, time.Second},
+		"expiry": {func(l *link) { l.expires = time.Now().Add(time.Second) }, 0, errExpired, time.Second},
+		"limit":  {func(l *link) { l.end(time.Now().Add(time.Second)) }, 0, errOutdated, time.Second},
+		"past":   {func(l *link) { l.expires = time.Now().Add(-time.Second) }, 0, errExpired, 0},
+		"byte":   {func(l *link) { l.idle = 40 * time.Second }, 30 * time.Second, errSilent, due},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l, _, far := newLink(t)
+				c.set(l)
+				begin := time.Now()
+				if c.byte > 0 {
+					time.AfterFunc(c.byte, func() { _, _ = far.Write([]byte{1}) })
+				}
+				require.NoError(t, l.SetReadDeadline(time.Now().Add(due)))
+				for {
+					if _, err := l.Read(make([]byte, 1)); err != nil {
+						require.ErrorIs(t, err, c.want)
+						break
+					}
+				}
+				require.Equal(t, c.in, time.Since(begin))
+			})
+		})
+	}
+}
+
+func TestPongsCostNoDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, m, far := newLink(t)
+		const pongs = 10
+		go func() {
+			for range pongs {
+				time.Sleep(30 * time.Second)
+				_, _ = far.Write([]byte{1})
+			}
+		}()
+		begin := time.Now()
+		var err error
+		for err == nil {
+			_ = l.SetReadDeadline(time.Now().Add(75 * time.Second)) // as melody does at a pong
+			_, err = l.Read(make([]byte, 1))
+		}
+		require.ErrorIs(t, err, errSilent)
+		require.Equal(t, pongs*30*time.Second+75*time.Second, time.Since(begin))
+		require.LessOrEqual(t, m.reads, pongs)
+	})
+}
+
+func TestForwardSpansAreBounded(t *testing.T) {
+	s := newSpans(nil)
+	offered := 0
+	for range 3 * maxForwardSpans {
+		if s.due(1) {
+			offered++
+		}
+	}
+	require.Equal(t, maxForwardSpans, offered)
+	require.True(t, s.due(2))
+}
+
+func FuzzKindOf(f *testing.F) {
+	f.Add([]byte(`{"type":"ping"}`))
+	f.Add([]byte(`{"type":{"type":"ping"}}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var object map[string]any
+		if kindOf(text) == domain.FramePing && json.Unmarshal(text, &object) != nil {
+			t.Fatalf("a ping that is no object: %q", text)
+		}
+	})
+}
