@@ -1,0 +1,124 @@
+package redis
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// probeKey is the window by which Redis is found to count again. It is no
+// party's: those stand in braces.
+const probeKey = "gwlimit:probe"
+
+// windowKey names a party's window. No class holds a brace or a colon, so no
+// two parties share a key, whatever they are called.
+func windowKey(party string, class domain.LimitClass) string {
+	var b strings.Builder
+	b.Grow(len("gwlimit:{}:") + len(party) + len(class))
+	b.WriteString("gwlimit:{")
+	b.WriteString(party)
+	b.WriteString("}:")
+	b.WriteString(string(class))
+	return b.String()
+}
+
+// countScript counts one request in the window of each key and begins windows
+// that are not there, or that would never end.
+//
+// KEYS: the windows. ARGV: their lengths in ms. It answers, per key, the count
+// and the time left in ms.
+const countScript = `
+local out = {}
+for i, key in ipairs(KEYS) do
+  local count = redis.call('INCR', key)
+  local left = -1
+  if count > 1 then left = redis.call('PTTL', key) end
+  if left < 0 then
+    redis.call('PEXPIRE', key, ARGV[i])
+    left = tonumber(ARGV[i])
+  end
+  out[2 * i - 1] = count
+  out[2 * i] = left
+end
+return out
+`
+
+// question is a request that wants to be counted in the key's window.
+type question struct {
+	key    string
+	length time.Duration
+}
+
+// answer is a window after the request was counted. ends is early by as long as
+// the answer took, never late.
+type answer struct {
+	count int64
+	ends  time.Time
+}
+
+// windows counts in Redis.
+type windows struct {
+	rdb    goredis.UniversalClient
+	script *goredis.Script
+	spread bool
+}
+
+func newWindows(rdb goredis.UniversalClient) *windows {
+	return &windows{rdb: rdb, script: goredis.NewScript(countScript), spread: isCluster(rdb)}
+}
+
+// count asks about all keys in one round trip: in one script, or on a cluster,
+// whose scripts see one slot, in a pipeline of one script per key. A break of
+// the connection may count a request twice, never not at all.
+func (w *windows) count(ctx context.Context, asked []question) ([]answer, error) {
+	now := time.Now()
+	if w.spread && len(asked) > 1 {
+		return w.countEach(ctx, asked, now)
+	}
+	keys, lengths := make([]string, len(asked)), make([]any, len(asked))
+	for i, q := range asked {
+		keys[i], lengths[i] = q.key, q.length.Milliseconds()
+	}
+	numbers, err := w.script.Run(ctx, w.rdb, keys, lengths...).Int64Slice()
+	if err != nil {
+		return nil, err
+	}
+	return read(numbers, len(asked), now)
+}
+
+// countEach sends the script's text each time: a pipeline cannot first find out
+// which nodes know it.
+func (w *windows) countEach(ctx context.Context, asked []question, now time.Time) ([]answer, error) {
+	pipe := w.rdb.Pipeline()
+	commands := make([]*goredis.Cmd, len(asked))
+	for i, q := range asked {
+		commands[i] = w.script.Eval(ctx, pipe, []string{q.key}, q.length.Milliseconds())
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, err
+	}
+	numbers := make([]int64, 0, 2*len(asked))
+	for _, c := range commands {
+		pair, err := c.Int64Slice()
+		if err != nil {
+			return nil, err
+		}
+		numbers = append(numbers, pair...)
+	}
+	return read(numbers, len(asked), now)
+}
+
+func read(numbers []int64, asked int, now time.Time) ([]answer, error) {
+	if len(numbers) != 2*asked {
+		return nil, errOddAnswer
+	}
+	out := make([]answer, asked)
+	for i := range out {
+		out[i] = answer{count: numbers[2*i], ends: now.Add(time.Duration(numbers[2*i+1]) * time.Millisecond)}
+	}
+	return out, nil
+}
