@@ -66,7 +66,7 @@ func TestIDsStayInTheirSegment(t *testing.T) {
 		require.Equal(t, "/internal/v1/batches/"+path+"/status", s.last().RequestURI)
 	}
 	s.forget()
-	for _, id := range []string{"", ".", "..", "a/b", "../x", `a\b`} {
+	for _, id := range []string{"", ".", "..", "a/b", "../x", `a\b`, "..;x=1", ";x"} {
 		_, err := client.Status(t.Context(), anna(), domain.BatchID(id))
 		require.Equal(t, domain.ValidationError, domain.CodeOf(err), id)
 		_, err = client.List(t.Context(), domain.Caller{User: domain.UserID(id)}, domain.BatchQuery{Limit: 1})

@@ -61,7 +61,9 @@ func (s *service) target(c call) (string, error) {
 }
 
 // fitsSegment refuses what servers and proxies read as more, or less, than one
-// segment of a path, also when it is escaped.
+// segment of a path, also when it is escaped; some drop what stands behind a
+// semicolon before they look.
 func fitsSegment(id string) bool {
-	return id != "" && id != "." && id != ".." && !strings.ContainsAny(id, `/\`)
+	name, _, _ := strings.Cut(id, ";")
+	return name != "" && name != "." && name != ".." && !strings.ContainsAny(id, `/\`)
 }

@@ -29,7 +29,7 @@ func BenchmarkPlatformTakesCommands(b *testing.B) {
 }
 
 func batches() contract.BatchesHarness {
-	return contract.BatchesHarness{New: func(testing.TB) contract.BatchesWorld {
+	return contract.BatchesHarness{Can: contract.BatchesAbilities{AnyID: true}, New: func(testing.TB) contract.BatchesWorld {
 		p := memory.NewPlatform()
 		return contract.BatchesWorld{
 			Client: p, Trouble: trouble(p),

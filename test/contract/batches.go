@@ -41,6 +41,14 @@ type BatchesHarness struct {
 	// New returns a client of a fresh platform that knows no batch; t.Cleanup
 	// ends both.
 	New func(t testing.TB) BatchesWorld
+	// Can says what the technology is able to do.
+	Can BatchesAbilities
+}
+
+// BatchesAbilities says what a technology is able to do.
+type BatchesAbilities struct {
+	// AnyID: every id can be asked about; otherwise ids stand in a path.
+	AnyID bool
 }
 
 // BatchesWorld is a client and the platform that it asks.
@@ -59,6 +67,7 @@ func BatchStatusClient(t *testing.T, h BatchesHarness) {
 	t.Run("does not judge who owns what", h.reportsToAnybody)
 	t.Run("follows the batch as it changes", h.follows)
 	t.Run("an unknown batch", h.missesUnknown)
+	t.Run("an id that would change its path", h.refusesPaths)
 	t.Run("lists the caller's own batches, page by page, in one order", h.pages)
 	t.Run("lists by status, in the words that browsers know", h.filters)
 	t.Run("an empty list is a list", h.listsNothing)
@@ -108,6 +117,19 @@ func (h BatchesHarness) missesUnknown(t *testing.T) {
 	e := requireCode(t, err, domain.ResourceNotFound)
 	require.Equal(t, "batch with ID 'b3' not found", e.Message)
 	require.Equal(t, map[string]any{"resource_type": "batch", "resource_id": "b3"}, e.Details)
+}
+
+func (h BatchesHarness) refusesPaths(t *testing.T) {
+	if h.Can.AnyID {
+		t.Skip("in this technology an id is only an id")
+	}
+	w := h.New(t)
+	for _, id := range []string{"", ".", "..", "../b1", "a/b"} {
+		_, err := w.Client.Status(t.Context(), anna(), domain.BatchID(id))
+		_ = requireCode(t, err, domain.ValidationError)
+		_, err = w.Client.List(t.Context(), domain.Caller{User: domain.UserID(id)}, domain.BatchQuery{Limit: 1})
+		_ = requireCode(t, err, domain.ValidationError)
+	}
 }
 
 func (h BatchesHarness) pages(t *testing.T) {
