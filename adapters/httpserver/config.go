@@ -23,7 +23,8 @@ type GatewayConfig struct {
 	Origins []string `env:"API_GATEWAY_CORS_ORIGINS" envDefault:"[\"http://localhost:5173\",\"http://localhost:4173\",\"http://localhost:3000\"]"`
 	// Credentials lets pages send cookies and Authorization headers.
 	Credentials bool `env:"API_GATEWAY_CORS_ALLOW_CREDENTIALS" envDefault:"true"`
-	// Methods are what pages of other origins may use.
+	// Methods are what pages of other origins may use; "*" allows what the page
+	// asks for.
 	Methods []string `env:"API_GATEWAY_CORS_ALLOW_METHODS" envDefault:"[\"GET\",\"POST\",\"PUT\",\"PATCH\",\"DELETE\",\"OPTIONS\"]"`
 	// Headers are what pages of other origins may send; "*" allows what the
 	// page asks for.
@@ -90,7 +91,8 @@ type WebSocketConfig struct {
 	Origins []string `env:"CORS_ORIGINS" envDefault:"[\"http://localhost:5173\",\"http://localhost:4173\",\"http://localhost:3000\"]"`
 	// Credentials lets pages send cookies and Authorization headers.
 	Credentials bool `env:"CORS_ALLOW_CREDENTIALS" envDefault:"true"`
-	// Methods are what pages of other origins may use.
+	// Methods are what pages of other origins may use; "*" allows what the page
+	// asks for.
 	Methods []string `env:"CORS_ALLOW_METHODS" envDefault:"[\"GET\",\"POST\",\"PUT\",\"PATCH\",\"DELETE\",\"OPTIONS\"]"`
 	// Headers are what pages of other origins may send; "*" allows what the
 	// page asks for.

@@ -80,12 +80,14 @@ func TestEveryOriginWithoutCredentials(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(_ *world, p *httpserver.GatewayParts) {
 		p.Config.Origins, p.Config.Credentials, p.Config.Headers = []string{"*"}, false, []string{"Authorization", "X-A"}
+		p.Config.Methods = []string{"*"}
 	})
 	r := call(t, http.MethodGet, w.base+"/healthz", "", stranger)
 	assert.Equal(t, "*", r.Header.Get("Access-Control-Allow-Origin"))
 	assert.Empty(t, r.Header.Get("Access-Control-Allow-Credentials"))
 	assert.Empty(t, r.Header.Get("Vary"))
-	r = call(t, http.MethodOptions, w.base+"/healthz", "", stranger, "Access-Control-Request-Method: GET")
+	r = call(t, http.MethodOptions, w.base+"/healthz", "", stranger, "Access-Control-Request-Method: PURGE")
 	require.Equal(t, 204, r.StatusCode)
+	assert.Equal(t, "PURGE", r.Header.Get("Access-Control-Allow-Methods"))
 	assert.Equal(t, "Authorization, X-A", r.Header.Get("Access-Control-Allow-Headers"))
 }

@@ -60,8 +60,10 @@ func (p *originPolicy) allows(origin string) bool {
 
 // allowsMethod: HEAD needs no permission of its own, it is GET without a body.
 func (p *originPolicy) allowsMethod(method string) bool {
-	return method == http.MethodHead || slices.Contains(p.permits, method)
+	return method == http.MethodHead || p.everyMethod() || slices.Contains(p.permits, method)
 }
+
+func (p *originPolicy) everyMethod() bool { return slices.Contains(p.permits, "*") }
 
 // admit marks an answer as readable by the origin's pages.
 func (p *originPolicy) admit(h http.Header, origin string) {
@@ -80,6 +82,9 @@ func (p *originPolicy) admit(h http.Header, origin string) {
 func (p *originPolicy) preflight(h, asked http.Header) {
 	h["Vary"] = p.varyMore
 	h["Access-Control-Allow-Methods"] = p.methods
+	if p.everyMethod() { // browsers take a star literally when credentials are sent
+		h["Access-Control-Allow-Methods"] = asked["Access-Control-Request-Method"]
+	}
 	h["Access-Control-Max-Age"] = p.maxAge
 	if !p.mirror {
 		h["Access-Control-Allow-Headers"] = p.headers

@@ -101,7 +101,7 @@ func TestOneLinePerRequest(t *testing.T) {
 	lines := strings.Split(w.log.String(), "\n")
 	for _, want := range []string{
 		`"level":"INFO"`, `"method":"GET"`, `"endpoint":"/v1/batches/{batch_id}/status"`, `"path":"/v1/batches/b9/status"`,
-		`"status":404`, `"took":`, `"bytes":`, `"user_id":"u1"`, `"error_code":"RESOURCE_NOT_FOUND"`,
+		`"status":404`, `"took_seconds":0.`, `"bytes":`, `"user_id":"u1"`, `"error_code":"RESOURCE_NOT_FOUND"`,
 	} {
 		assert.Contains(t, lines[0], want)
 	}

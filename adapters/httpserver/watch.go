@@ -56,7 +56,7 @@ func (x *exchange) attributes(c *gin.Context, method string, status int, took ti
 		slog.String("endpoint", x.endpoint.template),
 		slog.String("path", clip(c.Request.URL.EscapedPath())),
 		slog.Int("status", status),
-		slog.Duration("took", took),
+		slog.Float64("took_seconds", took.Seconds()),
 		slog.Int("bytes", max(c.Writer.Size(), 0)),
 	)
 	if x.caller.User != "" {
