@@ -3,6 +3,7 @@ package kafka_test
 import (
 	"bytes"
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -62,6 +63,7 @@ func TestConsumerStartsFromTheEarliest(t *testing.T) {
 }
 
 func TestConsumerRestartLosesNothing(t *testing.T) {
+	t.Parallel()
 	onBoth(t, func(t *testing.T, s *stage) {
 		r := s.start(t)
 		first := s.produceEvents(t, "u1", 200)
@@ -93,11 +95,12 @@ func TestConsumerCommitsWhatIsFinishedAndLeavesAtOnce(t *testing.T) {
 func TestConsumerKeepsRecordsWhoseCommitFails(t *testing.T) {
 	k := embedded(t)
 	s := newStage(k.Addr())
-	undo := k.RefuseCommits(s.group)
+	refusal := k.RefuseCommits(s.group)
 	s.start(t)
 	s.ledger.awaitIDs(t, "u1", s.produceEvents(t, "u1", 5))
+	require.NoError(t, refusal.Met(t.Context()))
 	require.Empty(t, k.Committed(s.group, s.topic))
-	undo()
+	refusal.End()
 	s.committed(t, k, 5)
 }
 
@@ -159,6 +162,7 @@ func TestConsumerBuriesWhatPanics(t *testing.T) {
 }
 
 func TestConsumerKeepsWhatMaySucceedLater(t *testing.T) {
+	t.Parallel()
 	k := embedded(t)
 	s := newStage(k.Addr())
 	// The users' keys are spread over all partitions; one of them stands still.
@@ -190,16 +194,17 @@ func TestConsumerKeepsWhatMaySucceedLater(t *testing.T) {
 }
 
 func TestConsumerKeepsWhatCannotBeBuried(t *testing.T) {
+	t.Parallel()
 	k := embedded(t)
 	s := newStage(k.Addr())
-	undo := k.RefuseWrites(s.topic + ".dlq")
+	refusal := k.RefuseWrites(s.topic + ".dlq")
 	s.start(t)
 	s.produce(t, &kgo.Record{Key: []byte("u1"), Value: []byte("poison")})
 	ids := s.produceEvents(t, "u1", 1)
 	require.Eventually(t, func() bool { return s.facts.results()[domain.NotificationRetried] > 0 }, 20*time.Second, 10*time.Millisecond)
 	require.Empty(t, s.ledger.ids("u1"), "the record behind it must wait")
 	require.Empty(t, k.Committed(s.group, s.topic))
-	undo()
+	refusal.End()
 	s.ledger.awaitIDs(t, "u1", ids)
 	require.Len(t, records(t, s.addr, s.topic+".dlq", 1), 1)
 }
@@ -255,6 +260,7 @@ func TestConsumerWaitsForTheBroker(t *testing.T) {
 }
 
 func TestConsumerSurvivesOutages(t *testing.T) {
+	t.Parallel()
 	k := embedded(t)
 	s := newStage(k.Addr())
 	r := s.start(t)
@@ -271,6 +277,7 @@ func TestConsumerSurvivesOutages(t *testing.T) {
 }
 
 func TestConsumerLeavesAHungBrokerSoon(t *testing.T) {
+	t.Parallel()
 	k := embedded(t)
 	s := newStage(k.Addr())
 	r := s.start(t)
@@ -282,6 +289,7 @@ func TestConsumerLeavesAHungBrokerSoon(t *testing.T) {
 }
 
 func TestConsumersShareThePartitions(t *testing.T) {
+	t.Parallel()
 	onBoth(t, func(t *testing.T, s *stage) {
 		first := s.start(t)
 		users := []domain.UserID{"a", "b", "c", "d", "e", "f", "g", "h"}
@@ -330,4 +338,27 @@ func TestConsumerReportsEveryBadSetting(t *testing.T) {
 	require.Equal(t, domain.InitializationFailed, domain.CodeOf(err))
 	good := kafka.ConsumerConfig{Brokers: "a:1, b:2", Group: "g", MaxBytes: 1, MaxAge: 1}
 	require.Empty(t, good.Problems(domain.Production))
+}
+
+// BenchmarkConsumer measures a backlog: how long one record of three
+// partitions takes when the hand-over itself costs nothing.
+func BenchmarkConsumer(b *testing.B) {
+	brokers := map[string]func(testing.TB) string{
+		"embedded": func(t testing.TB) string { return embedded(t).Addr() },
+		"real":     servers.Kafka,
+	}
+	for name, broker := range brokers {
+		b.Run(name, func(b *testing.B) {
+			s := newStage(broker(b))
+			const users = 30
+			for user := range users {
+				s.produceEvents(b, domain.UserID(strconv.Itoa(user)), (b.N+users-1)/users)
+			}
+			b.ResetTimer()
+			s.start(b)
+			for s.facts.results()[domain.NotificationPublished] < b.N {
+				time.Sleep(time.Millisecond)
+			}
+		})
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -48,11 +49,9 @@ func (l *ledger) Publish(ctx context.Context, n domain.Notification) (domain.Han
 	if err := l.refuse[n.User]; err != nil {
 		return domain.Handover{}, err
 	}
-	for _, id := range l.kept[n.User] {
-		if id == n.EventID {
-			l.repeats++
-			return domain.Handover{Duplicate: true}, nil
-		}
+	if slices.Contains(l.kept[n.User], n.EventID) {
+		l.repeats++
+		return domain.Handover{Duplicate: true}, nil
 	}
 	l.kept[n.User] = append(l.kept[n.User], n.EventID)
 	return domain.Handover{ID: fmt.Sprint(len(l.kept[n.User]))}, nil

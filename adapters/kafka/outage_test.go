@@ -15,6 +15,7 @@ import (
 
 // What a crash, a hang and a restart of a real broker do to both directions.
 func TestOutagesOfARealBroker(t *testing.T) {
+	t.Parallel()
 	broker := servers.OwnKafka(t)
 	s := newStage(broker.Addr())
 	consumer := s.start(t)
@@ -56,6 +57,7 @@ func TestOutagesOfARealBroker(t *testing.T) {
 
 // A topic that nobody has made, on brokers that make none by themselves.
 func TestMissingTopicOfARealBroker(t *testing.T) {
+	t.Parallel()
 	broker := servers.OwnKafka(t, "KAFKA_AUTO_CREATE=false")
 	s := newStage(broker.Addr())
 	s.start(t)

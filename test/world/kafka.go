@@ -1,6 +1,7 @@
 package world
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"strconv"
@@ -80,23 +81,28 @@ func (k *Kafka) Cut() { k.gate.set(gateCut) }
 // Resume ends Hang and Cut.
 func (k *Kafka) Resume() { k.gate.set(gateOpen) }
 
-// RefuseWrites answers every record for the topic with "too few replicas",
-// until undo is called.
-func (k *Kafka) RefuseWrites(topic string) (undo func()) {
-	h := k.cluster.Fault(kfake.Fault{
+// RefuseWrites answers every record for the topic with "too few replicas".
+func (k *Kafka) RefuseWrites(topic string) *Refusal {
+	return &Refusal{k.cluster.Fault(kfake.Fault{
 		Keys: []kmsg.Key{kmsg.Produce}, Topic: topic, Err: kerr.NotEnoughReplicas, Count: -1,
-	})
-	return h.Remove
+	})}
 }
 
-// RefuseCommits answers every commit of the consumer group with an error, until
-// undo is called.
-func (k *Kafka) RefuseCommits(group string) (undo func()) {
-	h := k.cluster.Fault(kfake.Fault{
+// RefuseCommits answers every commit of the consumer group with an error.
+func (k *Kafka) RefuseCommits(group string) *Refusal {
+	return &Refusal{k.cluster.Fault(kfake.Fault{
 		Keys: []kmsg.Key{kmsg.OffsetCommit}, Group: group, Err: kerr.CoordinatorNotAvailable, Count: -1,
-	})
-	return h.Remove
+	})}
 }
+
+// Refusal is a kind of request that a broker answers with an error, until End.
+type Refusal struct{ fault *kfake.FaultHandle }
+
+// End lets such requests pass again.
+func (r *Refusal) End() { r.fault.Remove() }
+
+// Met returns nil once a request has been refused, or ctx's error.
+func (r *Refusal) Met(ctx context.Context) error { return r.fault.Wait(ctx, 1) }
 
 // Committed returns how far a consumer group has come on a topic: partition ->
 // offset of the next record. A partition without a commit is not there.

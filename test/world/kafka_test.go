@@ -53,10 +53,11 @@ func TestKafkaGoesAwayAndComesBack(t *testing.T) {
 
 func TestKafkaRefusesWrites(t *testing.T) {
 	k := startKafka(t, "known", "other")
-	undo := k.RefuseWrites("known")
+	refusal := k.RefuseWrites("known")
 	require.ErrorContains(t, write(t, k, "known", time.Second), "Not Enough Replicas")
+	require.NoError(t, refusal.Met(t.Context()))
 	require.NoError(t, write(t, k, "other", 5*time.Second))
-	undo()
+	refusal.End()
 	require.NoError(t, write(t, k, "known", 5*time.Second))
 }
 
