@@ -350,15 +350,13 @@ func BenchmarkConsumer(b *testing.B) {
 	for name, broker := range brokers {
 		b.Run(name, func(b *testing.B) {
 			s := newStage(broker(b))
-			const users = 30
+			const users = 300
 			for user := range users {
 				s.produceEvents(b, domain.UserID(strconv.Itoa(user)), (b.N+users-1)/users)
 			}
 			b.ResetTimer()
 			s.start(b)
-			for s.facts.results()[domain.NotificationPublished] < b.N {
-				time.Sleep(time.Millisecond)
-			}
+			s.ledger.await(b, "the backlog", func() bool { return s.ledger.total() >= b.N })
 		})
 	}
 }

@@ -27,6 +27,7 @@ type ledger struct {
 	mu      sync.Mutex
 	kept    map[domain.UserID][]string // event ids in order
 	repeats int
+	sum     int
 	refuse  map[domain.UserID]error
 	traces  []trace.SpanContext
 	moved   chan struct{} // closed and renewed at each call
@@ -53,6 +54,7 @@ func (l *ledger) Publish(ctx context.Context, n domain.Notification) (domain.Han
 		l.repeats++
 		return domain.Handover{Duplicate: true}, nil
 	}
+	l.sum++
 	l.kept[n.User] = append(l.kept[n.User], n.EventID)
 	return domain.Handover{ID: fmt.Sprint(len(l.kept[n.User]))}, nil
 }
@@ -70,6 +72,13 @@ func (l *ledger) ids(user domain.UserID) []string {
 	return append([]string(nil), l.kept[user]...)
 }
 
+// total is how many events it holds.
+func (l *ledger) total() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.sum
+}
+
 // repeated is how many events came again.
 func (l *ledger) repeated() int {
 	l.mu.Lock()
@@ -78,7 +87,7 @@ func (l *ledger) repeated() int {
 }
 
 // await returns once the ledger satisfies the condition.
-func (l *ledger) await(t *testing.T, what string, ok func() bool) {
+func (l *ledger) await(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	limit := time.After(60 * time.Second)
 	for {
