@@ -24,6 +24,7 @@ type GatewayConfig struct {
 	Platform    httpclient.Config     `envPrefix:"API_GATEWAY_"`
 	Kafka       kafka.PublisherConfig `envPrefix:"API_GATEWAY_"`
 	Redis       redis.Config          `envPrefix:"API_GATEWAY_"`
+	Limiter     redis.LimiterConfig
 	Telemetry   telemetry.Config      `envPrefix:"API_GATEWAY_"`
 	OTel        telemetry.OTelConfig
 }

@@ -20,6 +20,7 @@ type gatewayParts struct {
 	Config      httpserver.GatewayConfig
 	Environment domain.Environment
 	Tokens      ports.TokenValidator
+	Limiter     ports.RateLimiter
 	Batches     *app.Batches
 	Pipelines   *app.Pipelines
 	Readiness   *app.Readiness
@@ -32,7 +33,7 @@ type gatewayParts struct {
 
 func gatewayServer(p gatewayParts) (*httpserver.Server, error) {
 	return httpserver.NewGateway(httpserver.GatewayParts{
-		Config: p.Config, Environment: p.Environment, Tokens: p.Tokens, Batches: p.Batches, Pipelines: p.Pipelines,
+		Config: p.Config, Environment: p.Environment, Tokens: p.Tokens, Limiter: p.Limiter, Batches: p.Batches, Pipelines: p.Pipelines,
 		Readiness: p.Readiness, Observer: p.Observer, Tracing: p.Tracing, Log: p.Log, Metrics: p.Metrics,
 		Redis: p.Upkeep.Redis, Downstream: p.Upkeep.Downstream,
 	})

@@ -15,6 +15,7 @@ import (
 // Kafka consumer) stays real.
 type Ports struct {
 	Tokens   ports.TokenValidator
+	Limiter  ports.RateLimiter
 	Observer ports.Observer
 	Tracing  trace.TracerProvider
 	// Metrics answers scrapes; nil leaves out the route.

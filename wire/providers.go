@@ -68,6 +68,11 @@ func redisClient(c redis.Config, log *slog.Logger) (*redis.Client, func(), error
 	}, nil
 }
 
+// rateLimiter counts in Redis and, while that is away, in this process.
+func rateLimiter(c *redis.Client, cfg redis.LimiterConfig, o ports.Observer) *redis.RateLimiter {
+	return redis.NewRateLimiter(c, cfg, memory.NewLimiter(), o)
+}
+
 // placesPerNode bounds a user's sockets on this node.
 func placesPerNode(c websocket.Config) *memory.Limits {
 	return memory.NewLimits(c.MaxConnectionsPerUser)
@@ -86,14 +91,24 @@ func managers(sockets *websocket.Manager) []ports.ConnectionManager {
 	return []ports.ConnectionManager{sockets}
 }
 
-func gatewayUpkeep(v *jwt.Validator, p *kafka.Publisher, b *httpclient.Batches, r *redis.Client, t *telemetry.Tracing) Upkeep {
+// upkeepParts are the gateway's adapters that need more than calls.
+type upkeepParts struct {
+	Keys     *jwt.Validator
+	Commands *kafka.Publisher
+	Platform *httpclient.Batches
+	Redis    *redis.Client
+	Limiter  *redis.RateLimiter
+	Tracing  *telemetry.Tracing
+}
+
+func gatewayUpkeep(p upkeepParts) Upkeep {
 	return Upkeep{
-		Loops:        []Loop{{"token keys", v.Run}},
-		Flushes:      []Flush{{"flush commands", p.Close}, {"flush spans", t.Close}},
-		Shared:       []ports.HealthProbe{v, r, b},
-		Downstream:   []ports.HealthProbe{b},
-		Redis:        r,
-		RedisAddress: r.Address(),
+		Loops:        []Loop{{"token keys", p.Keys.Run}, {"rate limits", p.Limiter.Run}},
+		Flushes:      []Flush{{"flush commands", p.Commands.Close}, {"flush spans", p.Tracing.Close}},
+		Shared:       []ports.HealthProbe{p.Keys, p.Redis, p.Platform},
+		Downstream:   []ports.HealthProbe{p.Platform},
+		Redis:        p.Redis,
+		RedisAddress: p.Redis.Address(),
 	}
 }
 

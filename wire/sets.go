@@ -42,6 +42,11 @@ var redisSet = wireinject.NewSet(
 	wireinject.Bind(new(ports.NotificationPublisher), new(*redis.Notifier)),
 )
 
+var redisLimitSet = wireinject.NewSet(
+	redisClient, rateLimiter,
+	wireinject.Bind(new(ports.RateLimiter), new(*redis.RateLimiter)),
+)
+
 var memorySet = wireinject.NewSet(
 	placesPerNode,
 	wireinject.Bind(new(ports.ConnectionQuota), new(*memory.Limits)),

@@ -29,41 +29,54 @@ func Gateway(cfg GatewayConfig, out io.Writer) (*Process, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	httpclientConfig := cfg.Platform
+	redisConfig := cfg.Redis
 	telemetryConfig := cfg.Telemetry
-	oTelConfig := cfg.OTel
 	logger := gatewayLogger(telemetryConfig, out)
-	tracing, err := gatewayTracing(telemetryConfig, oTelConfig, logger)
+	client, cleanup, err := redisClient(redisConfig, logger)
 	if err != nil {
 		return nil, nil, err
 	}
-	traceTracerProvider := tracerProvider(tracing)
-	batches, cleanup, err := platformClient(httpclientConfig, observer, traceTracerProvider, logger)
+	limiterConfig := cfg.Limiter
+	redisRateLimiter := rateLimiter(client, limiterConfig, observer)
+	httpclientConfig := cfg.Platform
+	oTelConfig := cfg.OTel
+	tracing, err := gatewayTracing(telemetryConfig, oTelConfig, logger)
 	if err != nil {
+		cleanup()
+		return nil, nil, err
+	}
+	traceTracerProvider := tracerProvider(tracing)
+	batches, cleanup2, err := platformClient(httpclientConfig, observer, traceTracerProvider, logger)
+	if err != nil {
+		cleanup()
 		return nil, nil, err
 	}
 	appBatches := app.NewBatches(batches, logger)
 	publisherConfig := cfg.Kafka
 	publisher, err := kafka.NewPublisher(publisherConfig, observer, traceTracerProvider, logger)
 	if err != nil {
+		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
 	iDs := newIDs()
 	pipelines := app.NewPipelines(appBatches, batches, publisher, iDs)
-	redisConfig := cfg.Redis
-	client, cleanup2, err := redisClient(redisConfig, logger)
-	if err != nil {
-		cleanup()
-		return nil, nil, err
+	wireUpkeepParts := upkeepParts{
+		Keys:     validator,
+		Commands: publisher,
+		Platform: batches,
+		Redis:    client,
+		Limiter:  redisRateLimiter,
+		Tracing:  tracing,
 	}
-	upkeep := gatewayUpkeep(validator, publisher, batches, client, tracing)
+	upkeep := gatewayUpkeep(wireUpkeepParts)
 	readiness := gatewayReadiness(upkeep)
 	handler := metrics(telemetryConfig, observer)
 	wireGatewayParts := gatewayParts{
 		Config:      gatewayConfig,
 		Environment: environment,
 		Tokens:      validator,
+		Limiter:     redisRateLimiter,
 		Batches:     appBatches,
 		Pipelines:   pipelines,
 		Readiness:   readiness,
@@ -186,6 +199,7 @@ func GatewayOn(cfg GatewayConfig, p Ports, out io.Writer) (*Process, error) {
 	gatewayConfig := cfg.HTTP
 	environment := cfg.Environment
 	tokenValidator := p.Tokens
+	portsRateLimiter := p.Limiter
 	batchStatusClient := p.Batches
 	config := cfg.Telemetry
 	logger := gatewayLogger(config, out)
@@ -203,6 +217,7 @@ func GatewayOn(cfg GatewayConfig, p Ports, out io.Writer) (*Process, error) {
 		Config:      gatewayConfig,
 		Environment: environment,
 		Tokens:      tokenValidator,
+		Limiter:     portsRateLimiter,
 		Batches:     batches,
 		Pipelines:   pipelines,
 		Readiness:   readiness,

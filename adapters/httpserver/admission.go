@@ -12,7 +12,7 @@ import (
 func (s *site) admission(c *gin.Context) {
 	caller, err := s.identify(c.Request)
 	if err != nil {
-		s.fail(c, err)
+		s.refuse(c, err)
 		return
 	}
 	exchangeOf(c).caller = caller

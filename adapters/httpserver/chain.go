@@ -32,6 +32,9 @@ func (s *site) chain(r row) gin.HandlersChain {
 	if r.caller == User {
 		chain = append(chain, s.admission)
 	}
+	if r.limit != "" && r.limit != LimitNone {
+		chain = append(chain, s.limit(r.limit))
+	}
 	return append(chain, s.last(r.handle))
 }
 

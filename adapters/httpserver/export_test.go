@@ -26,8 +26,8 @@ func Crooked(escaped string) bool { return crooked(escaped) }
 
 // Stated reports whether a route with these words may be registered.
 func Stated(caller Caller, limit LimitClass) bool {
-	s := &site{}
-	if err := s.route(nil); err != nil {
+	s := &site{limits: &limits{}}
+	if err := s.route(); err != nil {
 		return false
 	}
 	return s.add([]row{{"GET", "/x", caller, limit, noRoute}}) == nil

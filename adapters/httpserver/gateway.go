@@ -3,6 +3,7 @@ package httpserver
 import (
 	"log/slog"
 	"net/http"
+	"slices"
 
 	"go.opentelemetry.io/otel/trace"
 
@@ -17,6 +18,7 @@ type GatewayParts struct {
 	Config      GatewayConfig
 	Environment domain.Environment
 	Tokens      ports.TokenValidator
+	Limiter     ports.RateLimiter
 	Batches     *app.Batches
 	Pipelines   *app.Pipelines
 	Readiness   *app.Readiness
@@ -44,18 +46,19 @@ type gateway struct {
 // served yet. It returns CONFIGURATION_ERROR for settings that Problems would
 // report and INITIALIZATION_FAILED when the address cannot be bound.
 func NewGateway(parts GatewayParts) (*Server, error) {
-	for _, problem := range parts.Config.Problems(parts.Environment) {
+	for _, problem := range slices.Concat(parts.Config.Problems(parts.Environment), parts.Config.Limits.Problems(parts.Environment)) {
 		return nil, problem
 	}
-	trusted, err := proxies(parts.Config.TrustedProxies)
+	trusted, err := parseProxies(parts.Config.TrustedProxies)
 	if err != nil {
 		return nil, err
 	}
 	s := &site{
 		service: domain.GatewayService, log: parts.Log, observer: parts.Observer,
 		tracer: parts.Tracing.Tracer(scope), tokens: parts.Tokens, origins: newOriginPolicy(parts.Config.policy()),
+		limits: newLimits(parts.Limiter, parts.Config.Limits, trusted),
 	}
-	if err := s.route(trusted); err != nil {
+	if err := s.route(); err != nil {
 		return nil, err
 	}
 	description, err := openAPIDocument()

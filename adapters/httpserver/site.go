@@ -24,6 +24,8 @@ type site struct {
 	// tokens is nil where no route needs a caller.
 	tokens  ports.TokenValidator
 	origins *originPolicy
+	// limits is nil where no route has a limit.
+	limits *limits
 
 	// retiring asks clients to connect anew elsewhere.
 	retiring atomic.Bool
@@ -35,7 +37,7 @@ type site struct {
 
 // route prepares the router. Paths are matched as they were sent, so that an
 // encoded slash never becomes a separator, and nothing is redirected.
-func (s *site) route(trusted []string) error {
+func (s *site) route() error {
 	gin.SetMode(gin.ReleaseMode)
 	e := gin.New()
 	e.UseRawPath = true
@@ -44,8 +46,8 @@ func (s *site) route(trusted []string) error {
 	e.RedirectTrailingSlash = false
 	e.RedirectFixedPath = false
 	e.HandleMethodNotAllowed = true
-	if err := e.SetTrustedProxies(trusted); err != nil {
-		return domain.Misconfigured("TRUSTED_PROXIES", "is not a list of CIDRs").Because(err)
+	if err := e.SetTrustedProxies(nil); err != nil { // proxyList knows better
+		return domain.NotStarted("router", err)
 	}
 	s.engine = e
 	s.fixed = newFixedHeaders()

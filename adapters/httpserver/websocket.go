@@ -64,7 +64,7 @@ func NewWebSocket(parts WebSocketParts) (*Server, error) {
 		service: domain.WebSocketService, log: parts.Log, observer: parts.Observer,
 		tracer: parts.Tracing.Tracer(scope), origins: newOriginPolicy(parts.Config.policy()),
 	}
-	if err := s.route(nil); err != nil {
+	if err := s.route(); err != nil {
 		return nil, err
 	}
 	w := &sockets{site: s, WebSocketParts: parts, born: time.Now()}

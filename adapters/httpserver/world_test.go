@@ -125,8 +125,13 @@ func config() httpserver.GatewayConfig {
 		Host: "127.0.0.1", Origins: []string{"http://localhost:5173"}, Credentials: true,
 		Methods: []string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}, Headers: []string{"*"},
 		MaxBodyBytes: 1 << 20, MaxHeaderBytes: 32 << 10, HeaderTimeout: 10 * time.Second,
-		AnswerTimeout: 60 * time.Second, IdleTimeout: time.Minute,
+		AnswerTimeout: 60 * time.Second, IdleTimeout: time.Minute, Limits: generous(),
 	}
+}
+
+// generous limits are met by no test that does not want to.
+func generous() httpserver.LimitsConfig {
+	return httpserver.LimitsConfig{Window: time.Minute, Commands: 1e6, Uploads: 1e6, Queries: 1e6, Default: 1e6, Refused: 1e6}
 }
 
 // parts makes a gateway's parts; change may alter them.
@@ -134,7 +139,7 @@ func parts(w *world, client ports.BatchStatusClient, tp trace.TracerProvider) ht
 	log := slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	batches := app.NewBatches(client, slog.New(slog.DiscardHandler))
 	return httpserver.GatewayParts{
-		Config: config(), Environment: domain.Testing, Tokens: tokens{},
+		Config: config(), Environment: domain.Testing, Tokens: tokens{}, Limiter: memory.NewLimiter(),
 		Batches:   batches,
 		Pipelines: app.NewPipelines(batches, w.platform, w.platform, func() string { return "e1" }),
 		Readiness: w.ready, Observer: w.facts, Tracing: tp, Log: log,

@@ -1,0 +1,114 @@
+package httpserver
+
+import (
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// homeBits is how much of an IPv6 address stands for one household or host,
+// which has all addresses below.
+const homeBits = 64
+
+// mappedBits stand before an IPv4 address that is written as IPv6.
+const mappedBits = 96
+
+// unknownNetwork stands for connections that have no address, all together.
+const unknownNetwork = "unknown"
+
+// proxyList is the networks whose X-Forwarded-For is believed.
+type proxyList []netip.Prefix
+
+// parseProxies reads a comma list of CIDRs; a single address stands for itself.
+func parseProxies(list string) (proxyList, error) {
+	items, err := proxies(list)
+	if err != nil {
+		return nil, err
+	}
+	out := make(proxyList, 0, len(items))
+	for _, item := range items {
+		p, err := prefixOf(item)
+		if err != nil {
+			return nil, domain.Unparsable("trusted proxies", err)
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+func prefixOf(item string) (netip.Prefix, error) {
+	if addr, err := netip.ParseAddr(item); err == nil {
+		return addr.Unmap().Prefix(addr.Unmap().BitLen())
+	}
+	p, err := netip.ParsePrefix(item)
+	if addr := p.Addr(); err == nil && addr.Is4In6() && p.Bits() >= mappedBits {
+		p = netip.PrefixFrom(addr.Unmap(), p.Bits()-mappedBits)
+	}
+	return p.Masked(), err
+}
+
+func (l proxyList) holds(addr netip.Addr) bool {
+	for _, p := range l {
+		if p.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}
+
+// network is where a request comes from: an IPv4 address or an IPv6 /64. The
+// entries of X-Forwarded-For are believed from the last to the first, as long
+// as trusted proxies wrote them; all lines of the header count, because a
+// proxy may have added its own below the client's.
+func (l proxyList) network(r *http.Request) string {
+	addr, known := hostOf(r.RemoteAddr)
+	if !known {
+		return unknownNetwork
+	}
+	if l.holds(addr) {
+		addr = l.origin(addr, r.Header["X-Forwarded-For"])
+	}
+	if addr.Is4() {
+		return addr.String()
+	}
+	home, err := addr.Prefix(homeBits)
+	if err != nil { // every IPv6 address has 64 bits
+		return unknownNetwork
+	}
+	return home.String()
+}
+
+// origin is the last address that no trusted proxy has; where the chain holds
+// something else than addresses, it is the proxy that passed that on.
+func (l proxyList) origin(nearest netip.Addr, lines []string) netip.Addr {
+	for i := len(lines) - 1; i >= 0; i-- {
+		rest := lines[i]
+		for rest != "" {
+			entry := rest
+			if comma := strings.LastIndexByte(rest, ','); comma >= 0 {
+				rest, entry = rest[:comma], rest[comma+1:]
+			} else {
+				rest = ""
+			}
+			addr, known := hostOf(strings.TrimSpace(entry))
+			if !known {
+				return nearest
+			}
+			if nearest = addr; !l.holds(addr) {
+				return addr
+			}
+		}
+	}
+	return nearest
+}
+
+// hostOf reads an address with or without a port.
+func hostOf(text string) (netip.Addr, bool) {
+	if withPort, err := netip.ParseAddrPort(text); err == nil {
+		return withPort.Addr().Unmap().WithZone(""), true
+	}
+	addr, err := netip.ParseAddr(strings.Trim(text, "[]"))
+	return addr.Unmap().WithZone(""), err == nil
+}

@@ -1,0 +1,135 @@
+package httpserver
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
+)
+
+// LimitsConfig says how many requests a party may make per class and window.
+type LimitsConfig struct {
+	// Window is how long a party's window lasts from its first request on; at
+	// least a second.
+	Window time.Duration `env:"API_GATEWAY_RATE_LIMIT_WINDOW" envDefault:"60"`
+	// Commands is how many registrations, prompts and pipelines a user may send
+	// in a window.
+	Commands int `env:"API_GATEWAY_RATE_LIMIT_COMMANDS" envDefault:"20"`
+	// Uploads is how many uploads a user may send in a window.
+	Uploads int `env:"API_GATEWAY_RATE_LIMIT_UPLOADS" envDefault:"50"`
+	// Queries is how many questions about batches a user may ask in a window.
+	Queries int `env:"API_GATEWAY_RATE_LIMIT_QUERIES" envDefault:"100"`
+	// Default is how many other requests a user, or an address without a user,
+	// may make in a window.
+	Default int `env:"API_GATEWAY_RATE_LIMIT_DEFAULT" envDefault:"100" alias:"API_GATEWAY_RATE_LIMIT_REQUESTS"`
+	// Refused is how many requests without a good token an address may make in
+	// a window before they are answered 429 instead of 401.
+	Refused int `env:"API_GATEWAY_RATE_LIMIT_REFUSED" envDefault:"100"`
+}
+
+// Problems reports every limit that cannot be kept.
+func (c LimitsConfig) Problems(domain.Environment) []error {
+	const prefix = "API_GATEWAY_RATE_LIMIT_"
+	var out []error
+	if c.Window < time.Second {
+		out = append(out, domain.Misconfigured(prefix+"WINDOW", "must be at least a second"))
+	}
+	for _, limit := range []struct {
+		name string
+		most int
+	}{
+		{"COMMANDS", c.Commands},
+		{"UPLOADS", c.Uploads},
+		{"QUERIES", c.Queries},
+		{"DEFAULT", c.Default},
+		{"REFUSED", c.Refused},
+	} {
+		if limit.most < 1 {
+			out = append(out, domain.Misconfigured(prefix+limit.name, "must be at least 1"))
+		}
+	}
+	return out
+}
+
+// rule is one class's limit and its spelling in headers, which all answers
+// share.
+type rule struct {
+	domain.Limit
+	most []string
+}
+
+// limits counts the requests of routes that have a class.
+type limits struct {
+	limiter ports.RateLimiter
+	trusted proxyList
+	rules   map[LimitClass]*rule
+	refused *rule
+}
+
+func newLimits(l ports.RateLimiter, c LimitsConfig, trusted proxyList) *limits {
+	of := func(class domain.LimitClass, most int) *rule {
+		return &rule{domain.Limit{Class: class, Max: most, Window: c.Window}, []string{strconv.Itoa(most)}}
+	}
+	return &limits{
+		limiter: l, trusted: trusted,
+		rules: map[LimitClass]*rule{
+			LimitCommands: of(domain.LimitCommands, c.Commands),
+			LimitUploads:  of(domain.LimitUploads, c.Uploads),
+			LimitQueries:  of(domain.LimitQueries, c.Queries),
+			LimitDefault:  of(domain.LimitDefault, c.Default),
+		},
+		refused: of(domain.LimitRefused, c.Refused),
+	}
+}
+
+// party is whose request it is: the caller's or, where there is none, the
+// address's. Each is marked, so that no user id can pass for an address.
+func (l *limits) party(user domain.UserID, r *http.Request) string {
+	if user != "" {
+		return "user:" + string(user)
+	}
+	return "addr:" + l.trusted.network(r)
+}
+
+// limit counts the request against its party's limit of the route's class:
+// the caller's, or the address's where there is none.
+func (s *site) limit(class LimitClass) gin.HandlerFunc {
+	r := s.limits.rules[class]
+	return func(c *gin.Context) {
+		party := s.limits.party(exchangeOf(c).caller.User, c.Request)
+		if err := s.spend(c, party, r); err != nil {
+			s.fail(c, err)
+		}
+	}
+}
+
+// refuse answers a request that proved nothing. Its address may try that only
+// so often; a good token is never refused for its address.
+func (s *site) refuse(c *gin.Context, cause error) {
+	if domain.CodeOf(cause) == domain.AuthenticationError {
+		if err := s.spend(c, s.limits.party("", c.Request), s.limits.refused); err != nil {
+			cause = err
+		}
+	}
+	s.fail(c, cause)
+}
+
+// spend counts the request and tells its client how the party stands. It
+// returns RATE_LIMIT for one too many.
+func (s *site) spend(c *gin.Context, party string, r *rule) error {
+	a := s.limits.limiter.Take(c.Request.Context(), party, r.Limit)
+	told := []string{strconv.Itoa(a.Remaining), strconv.Itoa(wholeSeconds(a.Reset))}
+	h := c.Writer.Header()
+	h["Ratelimit-Limit"] = r.most
+	h["Ratelimit-Remaining"] = told[0:1:1]
+	h["Ratelimit-Reset"] = told[1:2:2]
+	if a.Allowed {
+		return nil
+	}
+	s.observer.Observe(domain.RequestLimited{Class: r.Class})
+	return domain.RateLimited(r.Max, r.Window, a.Reset).At("httpserver.limit")
+}
