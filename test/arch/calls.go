@@ -8,9 +8,10 @@ import (
 // errorWriter is the one file that answers errors over HTTP.
 const errorWriter = "adapters/httpserver/answer.go"
 
-// environment lets test/servers read where the real servers are.
+// environment lets test/servers read where the real servers are, and test/e2e
+// where the programs it starts leave their coverage.
 func environment(s source) []finding {
-	if s.within("cmd") || s.within("test/servers") {
+	if s.within("cmd") || s.within("test/servers") || s.within("test/e2e") {
 		return nil
 	}
 	var out []finding
@@ -47,6 +48,23 @@ func inside(n ast.Node, outer []ast.Node) bool {
 		}
 	}
 	return false
+}
+
+// boundCalls finds requests and connections that nothing can cut short. Tests
+// have limits of their own.
+func boundCalls(s source) []finding {
+	if s.isTest() || s.within("test") {
+		return nil
+	}
+	var out []finding
+	s.calls(func(call *ast.CallExpr) {
+		switch name := s.called(call); name {
+		case "net/http.NewRequest", "net/http.Get", "net/http.Head", "net/http.Post", "net/http.PostForm",
+			"net.Dial", "net.DialTimeout", "os/exec.Command":
+			out = append(out, s.found(call, name))
+		}
+	})
+	return out
 }
 
 // oneErrorWriter looks at the services themselves; tests and the simulated

@@ -8,7 +8,7 @@ import (
 
 // comments wants one on every exported name: functions and methods, types,
 // constants and variables (a group's comment will do), methods of interfaces,
-// and fields of settings, which become documentation.
+// and settings, which become documentation.
 func comments(s source) []finding {
 	if s.isTest() || s.generated() {
 		return nil
@@ -75,8 +75,8 @@ func (s source) uncommented(d *ast.GenDecl) []finding {
 	return out
 }
 
-// uncommentedMembers looks at the methods of interfaces and the fields of
-// settings.
+// uncommentedMembers looks at the methods of interfaces and at settings, in
+// structs called Config.
 func (s source) uncommentedMembers(spec *ast.TypeSpec) []finding {
 	var members *ast.FieldList
 	switch t := spec.Type.(type) {
@@ -92,11 +92,18 @@ func (s source) uncommentedMembers(spec *ast.TypeSpec) []finding {
 	}
 	var out []finding
 	for _, m := range members.List {
-		if anyExported(m.Names) && m.Doc == nil && m.Comment == nil {
+		if anyExported(m.Names) && m.Doc == nil && m.Comment == nil && !group(spec, m) {
 			out = append(out, s.found(m, spec.Name.Name+"."+m.Names[0].Name+" has no comment"))
 		}
 	}
 	return out
+}
+
+// group reports whether a field of settings is another group of settings,
+// which has comments of its own, and not a setting.
+func group(spec *ast.TypeSpec, field *ast.Field) bool {
+	_, isStruct := spec.Type.(*ast.StructType)
+	return isStruct && (field.Tag == nil || !strings.Contains(field.Tag.Value, "env:\""))
 }
 
 func anyExported(names []*ast.Ident) bool {

@@ -44,7 +44,7 @@ func bad() map[string][]sample {
 			{"app/a.go", "package app\n\nconst C = 1\n"},
 			{"app/a.go", "package app\n\n// T is one.\ntype T int\n\nfunc (t *T) M() {}\n"},
 			{"ports/a.go", "package ports\n\n// P is one.\ntype P interface{ M() }\n"},
-			{"adapters/x/a.go", "package x\n\n// Config is one.\ntype Config struct{ A int }\n"},
+			{"adapters/x/a.go", "package x\n\n// Config is one.\ntype Config struct {\n\tA int `env:\"A\"`\n}\n"},
 		},
 		"package names": {{"adapters/utils/a.go", "package utils\n"}},
 		"file names":    {{"app/token_check.go", "package app\n"}, {"app/Token.go", "package app\n"}},
@@ -66,6 +66,7 @@ func bad() map[string][]sample {
 			{"app/a_test.go", "package app\n\nimport \"time\"\n\nfunc f() { time.Sleep(1) }\n"},
 			{"app/a_test.go", "package app\n\nimport (\n\"testing/synctest\"\n\"time\"\n)\n\nfunc f() { synctest.Test(nil, nil)\ntime.Sleep(1) }\n"},
 		},
+		"bound calls": {{"adapters/x/a.go", "package x\n\nimport \"net/http\"\n\nfunc f() { http.NewRequest(\"GET\", \"\", nil) }\n"}},
 		"one error writer": {
 			{"adapters/websocket/a.go", "package x\n\nimport \"net/http\"\n\nfunc f() { http.Error(nil, \"\", 1) }\n"},
 			{"adapters/httpserver/route.go", "package x\n\nfunc f(c *C) { c.AbortWithStatusJSON(1, nil) }\n"},
@@ -102,6 +103,7 @@ func good() map[string][]sample {
 		"comments": {
 			{"app/a.go", "package app\n\n// Both.\nconst (\n\tA = 1\n\tB = 2\n)\n\ntype t int\n\nfunc (t) M() {}\n"},
 			{"app/a_test.go", "package app\n\nfunc TestX() {}\n"},
+			{"wire/a.go", "package wire\n\n// Config is the sum.\ntype Config struct{ Inner inner }\n"},
 		},
 		"no package state": {
 			{"app/a.go", "package app\n\nimport \"errors\"\n\nvar ErrLate, errOther = errors.New(\"a\"), errors.New(\"b\")\n\nvar _ error = (*E)(nil)\n"},
@@ -111,6 +113,10 @@ func good() map[string][]sample {
 		},
 		"environment": {{"cmd/gateway/main.go", "package main\n\nimport \"os\"\n\nfunc f() { os.Getenv(\"A\") }\n"}},
 		"no sleeping": {{"app/a_test.go", "package app\n\nimport (\n\"testing/synctest\"\n\"time\"\n)\n\nfunc f() { synctest.Test(nil, func() { time.Sleep(1) }) }\n"}},
+		"bound calls": {
+			{"adapters/x/a_test.go", "package x\n\nimport \"net/http\"\n\nfunc f() { http.Get(\"\") }\n"},
+			{"adapters/x/a.go", "package x\n\nimport \"net/http\"\n\nfunc f() { http.NewRequestWithContext(nil, \"GET\", \"\", nil) }\n"},
+		},
 		"one error writer": {
 			{errorWriter, "package x\n\nfunc f(c *C) { c.AbortWithStatusJSON(1, nil) }\n"},
 			{"adapters/x/a.go", "package x\n\nimport \"log/slog\"\n\nfunc f(v V) { slog.String(\"a\", v.String()) }\n"},

@@ -47,12 +47,12 @@ const serverAttr = "server"
 func (t *tally) take(line []byte) {
 	var e event
 	if json.Unmarshal(line, &e) != nil {
-		fmt.Fprint(t.out, string(line))
+		t.print(string(line))
 		return
 	}
 	switch {
 	case e.Action == "build-output":
-		fmt.Fprint(t.out, e.Output)
+		t.print(e.Output)
 	case e.Action == "attr" && e.Key == serverAttr:
 		t.real[e.Value]++
 	case e.Test == "":
@@ -68,7 +68,7 @@ func (t *tally) takePackage(e event) {
 	switch e.Action {
 	case "output":
 		if e.Output != "PASS\n" {
-			fmt.Fprint(t.out, e.Output)
+			t.print(e.Output)
 		}
 	case "fail":
 		if t.failing[e.Package] == 0 {
@@ -88,7 +88,7 @@ func (t *tally) takeTest(e event) {
 	case "fail":
 		t.failed++
 		t.failing[e.Package]++
-		fmt.Fprint(t.out, t.said[name])
+		t.print(t.said[name])
 	case "skip":
 		t.skipped++
 		t.skips = append(t.skips, name+": "+reason(t.said[name]))
@@ -114,18 +114,23 @@ func reason(said string) string {
 // package; what they said is all there is to know of them.
 func (t *tally) close() {
 	for _, name := range slices.Sorted(maps.Keys(t.said)) {
-		fmt.Fprintf(t.out, "did not end: %s\n%s", name, t.said[name])
+		t.printf("did not end: %s\n%s", name, t.said[name])
 	}
-	fmt.Fprintln(t.out)
+	t.print("\n")
 	for _, s := range t.skips {
-		fmt.Fprintln(t.out, "skipped:", s)
+		t.print("skipped: " + s + "\n")
 	}
 	if t.broken > 0 {
-		fmt.Fprintf(t.out, "%d packages failed outside of a test\n", t.broken)
+		t.printf("%d packages failed outside of a test\n", t.broken)
 	}
-	fmt.Fprintf(t.out, "on a real Redis: %d tests; on a real Kafka: %d tests\n", t.real["redis"], t.real["kafka"])
-	fmt.Fprintf(t.out, "%d passed, %d failed, %d skipped\n", t.passed, t.failed+t.broken, t.skipped)
+	t.printf("on a real Redis: %d tests; on a real Kafka: %d tests\n", t.real["redis"], t.real["kafka"])
+	t.printf("%d passed, %d failed, %d skipped\n", t.passed, t.failed+t.broken, t.skipped)
 }
+
+// print writes to the terminal, whose loss would leave nobody to tell.
+func (t *tally) print(s string) { _, _ = io.WriteString(t.out, s) }
+
+func (t *tally) printf(format string, args ...any) { t.print(fmt.Sprintf(format, args...)) }
 
 // red reports whether the run failed.
 func (t *tally) red() bool { return t.failed+t.broken > 0 }
