@@ -1,0 +1,76 @@
+package e2e_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/test/servers"
+	"github.com/huleedu/edge/test/world"
+)
+
+// backing is the Redis and the Kafka that a test runs on. The last four are
+// set only where the test has the servers for itself.
+type backing struct {
+	redis, kafka           string
+	stopRedis, startRedis  func()
+	stopKafka, resumeKafka func()
+}
+
+// onEach runs a test on every backing. It may share the servers with other
+// tests, so it uses users, batches and groups of its own.
+func onEach(t *testing.T, test func(*testing.T, backing)) {
+	t.Helper()
+	t.Run("embedded", func(t *testing.T) {
+		t.Parallel()
+		test(t, embedded(t))
+	})
+	t.Run("real", func(t *testing.T) {
+		t.Parallel()
+		test(t, backing{redis: servers.Redis(t), kafka: servers.Kafka(t)})
+	})
+}
+
+// onEachRedis is onEach for a test that takes Redis away.
+func onEachRedis(t *testing.T, test func(*testing.T, backing)) {
+	t.Helper()
+	t.Run("embedded", func(t *testing.T) {
+		t.Parallel()
+		test(t, embedded(t))
+	})
+	t.Run("real", func(t *testing.T) {
+		t.Parallel()
+		r := servers.OwnRedis(t)
+		test(t, backing{redis: r.URL(), kafka: servers.Kafka(t), stopRedis: r.Kill, startRedis: r.Start})
+	})
+}
+
+// onEachKafka is onEach for a test that takes Kafka away.
+func onEachKafka(t *testing.T, test func(*testing.T, backing)) {
+	t.Helper()
+	t.Run("embedded", func(t *testing.T) {
+		t.Parallel()
+		test(t, embedded(t))
+	})
+	t.Run("real", func(t *testing.T) {
+		t.Parallel()
+		k := servers.OwnKafka(t)
+		test(t, backing{redis: servers.Redis(t), kafka: k.Addr(), stopKafka: k.Pause, resumeKafka: k.Resume})
+	})
+}
+
+// embedded starts servers inside this process, for one test.
+func embedded(t *testing.T) backing {
+	t.Helper()
+	r, err := world.StartRedis("")
+	require.NoError(t, err)
+	t.Cleanup(r.Close)
+	k, err := world.StartKafka("")
+	require.NoError(t, err)
+	t.Cleanup(k.Close)
+	return backing{
+		redis: r.URL(), kafka: k.Addr(),
+		stopRedis: r.Stop, startRedis: func() { require.NoError(t, r.Restart()) },
+		stopKafka: k.Hang, resumeKafka: k.Resume,
+	}
+}

@@ -1,0 +1,120 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+)
+
+// answer is what came back over HTTP, read to its end.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (a *answer) String() string { return fmt.Sprintf("%d %s", a.status, a.body) }
+
+// headers are what a request carries beside its body.
+type headers map[string]string
+
+// bearing adds a user's token.
+func (h headers) bearing(user string) headers {
+	out := maps.Clone(h)
+	if out == nil {
+		out = headers{}
+	}
+	out["Authorization"] = "Bearer " + tokenOf(user)
+	return out
+}
+
+// as are the headers of a user's request.
+func as(user string) headers { return headers(nil).bearing(user) }
+
+// ask makes one request on a connection of its own.
+func ask(t *testing.T, method, url, body string, h headers) (answer, error) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	require.NoError(t, err)
+	for name, value := range h {
+		req.Header.Set(name, value)
+	}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	res, err := client.Do(req)
+	if err != nil {
+		return answer{}, err
+	}
+	defer func() { _ = res.Body.Close() }()
+	content, err := io.ReadAll(res.Body)
+	return answer{res.StatusCode, res.Header, content}, err
+}
+
+// call is ask where an answer must come.
+func call(t *testing.T, method, url, body string, h headers) answer {
+	t.Helper()
+	a, err := ask(t, method, url, body, h)
+	require.NoError(t, err)
+	return a
+}
+
+// members reads a JSON object.
+func (a answer) members(t *testing.T) map[string]any {
+	t.Helper()
+	var out map[string]any
+	require.NoError(t, json.Unmarshal(a.body, &out), "%s", &a)
+	return out
+}
+
+// failure is the standard error.
+type failure struct {
+	Code        string         `json:"code"`
+	Message     string         `json:"message"`
+	Correlation string         `json:"correlation_id"`
+	Request     string         `json:"request_id"`
+	Service     string         `json:"service"`
+	Timestamp   string         `json:"timestamp"`
+	Details     map[string]any `json:"details"`
+}
+
+// failure reads the standard error and checks everything that all of them
+// have in common.
+func (a answer) failure(t *testing.T, status int, code string) failure {
+	t.Helper()
+	require.Equal(t, status, a.status, "%s", &a)
+	require.Equal(t, "application/json", a.header.Get("Content-Type"))
+	var outer map[string]map[string]json.RawMessage
+	require.NoError(t, json.Unmarshal(a.body, &outer), "%s", &a)
+	require.Len(t, outer, 1)
+	keys := []string{"code", "correlation_id", "details", "message", "request_id", "service", "timestamp"}
+	require.Equal(t, keys, slices.Sorted(maps.Keys(outer["error"])))
+	var in struct{ Error failure }
+	require.NoError(t, json.Unmarshal(a.body, &in))
+	f := in.Error
+	require.Equal(t, code, f.Code, "%s", &a)
+	require.NotNil(t, f.Details, "details are always an object")
+	require.Equal(t, a.header.Get("X-Correlation-ID"), f.Correlation)
+	require.Equal(t, a.header.Get("X-Request-ID"), f.Request)
+	require.NoError(t, uuid.Validate(f.Correlation))
+	require.NoError(t, uuid.Validate(f.Request))
+	_, err := time.Parse("2006-01-02T15:04:05.000000-07:00", f.Timestamp)
+	require.NoError(t, err)
+	require.True(t, strings.HasSuffix(f.Timestamp, "+00:00"), f.Timestamp)
+	return f
+}
+
+// pipelines and status are the paths of a batch's operations.
+func pipelines[ID ~string](batch ID) string { return "/v1/batches/" + string(batch) + "/pipelines" }
+
+func status[ID ~string](batch ID) string { return "/v1/batches/" + string(batch) + "/status" }
+
+// wants is the body that asks for a pipeline.
+func wants(pipeline string) string { return `{"requested_pipeline":"` + pipeline + `"}` }

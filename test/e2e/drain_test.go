@@ -1,0 +1,238 @@
+package e2e_test
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/gorilla/websocket"
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/test/servers"
+)
+
+// TestTerminationFinishesRequests: a request in flight gets its answer, a new
+// one is still served for a moment, and the process ends well.
+func TestTerminationFinishesRequests(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, b backing) {
+		s := newStage(t, b)
+		aggregator := newPatient(t, s.platform.AggregatorURL())
+		p := run(t, "gateway", s.with(map[string]string{
+			"API_GATEWAY_RESULT_AGGREGATOR_URL": aggregator.URL, "API_GATEWAY_DRAIN_NOTICE": "1",
+		}))
+		host := p.bound(t)
+		base := "http://" + host
+		teacher, batch := s.batch(1)
+		answers := make(chan answer, 1)
+		go func() {
+			a, err := ask(t, "GET", base+status(batch), "", as(teacher))
+			if err == nil {
+				answers <- a
+			}
+			close(answers)
+		}()
+		<-aggregator.asked
+		p.terminate(t)
+		require.Eventually(t, func() bool {
+			return call(t, "GET", base+"/readyz", "", nil).status == 503
+		}, patience, 10*time.Millisecond)
+		late := exchange(t, host, "GET /healthz HTTP/1.1\r\nHost: gateway\r\n\r\n")
+		require.Contains(t, late, "200 OK", "served while others notice")
+		require.Contains(t, late, "Connection: close")
+		aggregator.free()
+		a := <-answers
+		require.Equal(t, 200, a.status, "%s", &a)
+		require.Equal(t, 0, p.exit(t, 10*time.Second), "%s%s", p.stdout, p.stderr)
+		_, err := net.Dial("tcp", host)
+		require.Error(t, err)
+	})
+}
+
+// exchange says something over a connection of its own and reads to its end: a
+// client of HTTP would keep some headers to itself.
+func exchange(t *testing.T, host, words string) string {
+	t.Helper()
+	conn, err := net.Dial("tcp", host)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close() }()
+	require.NoError(t, conn.SetDeadline(time.Now().Add(patience)))
+	_, err = io.WriteString(conn, words)
+	require.NoError(t, err)
+	all, err := io.ReadAll(conn)
+	require.NoError(t, err)
+	return string(all)
+}
+
+// patient stands before a service and answers when it is released.
+type patient struct {
+	*httptest.Server
+
+	asked, released chan struct{}
+	// free lets all answers go, at once and from then on.
+	free func()
+}
+
+func newPatient(t *testing.T, behind string) *patient {
+	t.Helper()
+	p := &patient{asked: make(chan struct{}, 10), released: make(chan struct{})}
+	p.free = sync.OnceFunc(func() { close(p.released) })
+	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/healthz" {
+			p.asked <- struct{}{}
+			<-p.released
+		}
+		h := headers{}
+		for name := range r.Header {
+			h[name] = r.Header.Get(name)
+		}
+		a, err := ask(t, r.Method, behind+r.URL.Path, "", h)
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		maps.Copy(w.Header(), a.header)
+		w.WriteHeader(a.status)
+		_, _ = w.Write(a.body)
+	}))
+	t.Cleanup(func() {
+		p.free()
+		p.Close()
+	})
+	return p
+}
+
+// TestTerminationClosesSockets: every socket gets what was queued for it, then
+// a close that sends it to another node.
+func TestTerminationClosesSockets(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, b backing) {
+		s := newStage(t, b)
+		p := run(t, "websocket", s.with(map[string]string{"WEBSOCKET_DRAIN_NOTICE": "1", "WEBSOCKET_DRAIN_SPREAD": "1"}))
+		node := p.bound(t)
+		teacher, redis := "teacher-"+uuid.NewString(), s.publisher(t)
+		var quick, idle *socket
+		require.Eventually(t, func() bool { // the subscription may not be up yet
+			quick = connect(t, "ws://"+node+"/ws", as(teacher))
+			require.NoError(t, redis.Publish(t.Context(), "ws:"+teacher, "first").Err())
+			_ = quick.SetReadDeadline(time.Now().Add(patience))
+			_, _, err := quick.ReadMessage()
+			return err == nil
+		}, patience, 50*time.Millisecond)
+		idle = connect(t, "ws://"+node+"/ws", as(teacher))
+		slow := connectSlowly(t, "ws://"+node+"/ws", teacher)
+
+		const count = 60
+		text := func(i int) string { return fmt.Sprintf("%d %s", i, strings.Repeat("x", 15<<10)) }
+		for i := range count {
+			require.NoError(t, redis.Publish(t.Context(), "ws:"+teacher, text(i)).Err())
+			require.Equal(t, text(i), quick.text(t))
+		}
+		p.terminate(t)
+		require.Eventually(t, func() bool {
+			return call(t, "GET", "http://"+node+"/readyz", "", nil).status == 503
+		}, patience, 10*time.Millisecond)
+		none, a := dial(t, "ws://"+node+"/ws", as("newcomer"))
+		require.Nil(t, none)
+		a.failure(t, 503, "SERVICE_UNAVAILABLE")
+		require.NotEmpty(t, a.header.Get("Retry-After"))
+		for i := range count {
+			require.Equal(t, text(i), idle.text(t))
+			require.Equal(t, text(i), slow.text(t))
+		}
+		for _, c := range []*socket{quick, idle, slow} {
+			told := c.closedBecause(t, 1012)
+			require.Equal(t, "SERVICE_UNAVAILABLE", told.Code)
+			require.NoError(t, uuid.Validate(told.Correlation))
+		}
+		require.Equal(t, 0, p.exit(t, 20*time.Second), "%s%s", p.stdout, p.stderr)
+	})
+}
+
+// connectSlowly opens a socket whose kernel takes little, so that the most of
+// what is sent waits at the service.
+func connectSlowly(t *testing.T, url, user string) *socket {
+	t.Helper()
+	dialer := websocket.Dialer{HandshakeTimeout: patience, NetDial: func(network, address string) (net.Conn, error) {
+		conn, err := net.Dial(network, address)
+		if err != nil {
+			return nil, err
+		}
+		return conn, conn.(*net.TCPConn).SetReadBuffer(4 << 10)
+	}}
+	conn, res, err := dialer.DialContext(t.Context(), url, http.Header{"Authorization": {"Bearer " + tokenOf(user)}})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	return &socket{conn, res.Header}
+}
+
+// TestTerminationWhileEverythingIsAway: a stop is bounded also when nothing can
+// be flushed, and sockets are told all the same.
+func TestTerminationWhileEverythingIsAway(t *testing.T) {
+	t.Parallel()
+	test := func(t *testing.T, b backing) {
+		t.Helper()
+		s := newStage(t, b)
+		vars := s.with(map[string]string{"API_GATEWAY_DRAIN_TIMEOUT": "8", "WEBSOCKET_DRAIN_TIMEOUT": "8"})
+		gateway, node := run(t, "gateway", vars), run(t, "websocket", vars)
+		base, ws := "http://"+gateway.bound(t), "http://"+node.bound(t)
+		require.Eventually(t, func() bool {
+			a := call(t, "GET", ws+"/readyz", "", nil)
+			return a.status == 200 && a.members(t)["status"] == "ready"
+		}, patience, 20*time.Millisecond)
+		teacher, batch := s.batch(1)
+		c := connect(t, "ws"+strings.TrimPrefix(ws, "http")+"/ws", as(teacher))
+
+		b.stopKafka()
+		b.stopRedis()
+		answers := make(chan answer, 1)
+		go func() {
+			a, _ := ask(t, "POST", base+pipelines(batch), wants("spellcheck"), as(teacher))
+			answers <- a
+		}()
+		require.Eventually(t, func() bool {
+			return strings.Contains(string(call(t, "GET", base+"/metrics", "", nil).body), "gateway_http_requests_in_progress 2")
+		}, patience, 20*time.Millisecond, "the command waits for Kafka")
+		for _, p := range []*program{gateway, node} {
+			p.terminate(t)
+		}
+		require.Equal(t, "SERVICE_UNAVAILABLE", c.closedBecause(t, 1012).Code)
+		a := <-answers
+		a.failure(t, 503, "KAFKA_PUBLISH_ERROR")
+		for _, p := range []*program{gateway, node} {
+			require.Equal(t, 0, p.exit(t, 9*time.Second), "%s%s", p.stdout, p.stderr)
+		}
+	}
+	t.Run("embedded", func(t *testing.T) {
+		t.Parallel()
+		test(t, embedded(t))
+	})
+	t.Run("real", func(t *testing.T) {
+		t.Parallel()
+		k, r := servers.OwnKafka(t), servers.OwnRedis(t)
+		test(t, backing{
+			redis: r.URL(), kafka: k.Addr(), stopRedis: r.Kill, startRedis: r.Start, stopKafka: k.Pause, resumeKafka: k.Resume,
+		})
+	})
+}
+
+// TestASecondSignalEndsAtOnce: whoever is in a hurry is obeyed.
+func TestASecondSignalEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, embedded(t))
+	p := run(t, "gateway", s.with(map[string]string{"API_GATEWAY_DRAIN_NOTICE": "20"}))
+	base := "http://" + p.bound(t)
+	p.terminate(t)
+	require.Eventually(t, func() bool {
+		return call(t, "GET", base+"/readyz", "", nil).status == 503
+	}, patience, 10*time.Millisecond)
+	p.terminate(t)
+	require.Equal(t, -1, p.exit(t, 5*time.Second))
+}

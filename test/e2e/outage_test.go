@@ -1,0 +1,103 @@
+package e2e_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/world"
+)
+
+// TestRedisGoesAwayAndComesBack: sockets stay, the node says that it is not
+// ready, newcomers are told why, and afterwards nobody is left with a silent
+// gap.
+func TestRedisGoesAwayAndComesBack(t *testing.T) {
+	t.Parallel()
+	onEachRedis(t, func(t *testing.T, b backing) {
+		s := newStage(t, b)
+		gateway, node := s.gateway(t, s.vars), s.node(t, s.vars)
+		teacher := domain.UserID("teacher-" + uuid.NewString())
+		stays := connect(t, node.ws(), as(string(teacher)))
+		require.NoError(t, s.platform.Tell(t.Context(), teacher, "before", nil))
+		require.Equal(t, "before", stays.next(t).Event)
+
+		lost := time.Now()
+		b.stopRedis()
+		node.awaitReady(t, "")
+		told := connect(t, node.ws(), as("newcomer")).closedBecause(t, 1011)
+		require.Equal(t, "CONNECTION_ERROR", told.Code)
+		away := call(t, "GET", node.http("/healthz/redis"), "", nil)
+		require.Equal(t, 503, away.status)
+		require.Equal(t, "unhealthy", away.members(t)["status"])
+		require.Equal(t, 200, call(t, "GET", node.http("/healthz"), "", nil).status)
+		require.Eventually(t, func() bool {
+			return health(t, gateway).Dependencies.Redis.Status != "healthy"
+		}, patience, 50*time.Millisecond)
+		// What the platform asks for meanwhile waits on Kafka.
+		require.NoError(t, s.platform.Notify(t.Context(), teacher, world.NoticeOf("batch_results_ready")))
+
+		b.startRedis()
+		node.awaitReady(t, "ready")
+		checkResync(t, stays.next(t), lost)
+		redis := s.publisher(t)
+		require.Eventually(t, func() bool {
+			return redis.XLen(t.Context(), "wslog:{"+string(teacher)+"}").Val() == 1
+		}, patience, 50*time.Millisecond, "what waited is kept")
+		require.NoError(t, s.platform.Tell(t.Context(), teacher, "after", nil))
+		last := stays.next(t)
+		if last.Event == "batch_results_ready" { // it came when the subscription was back
+			last = stays.next(t)
+		}
+		require.Equal(t, "after", last.Event, "the socket outlived it all")
+	})
+}
+
+// checkResync: the client learns since when it may have missed something.
+func checkResync(t *testing.T, f frame, lost time.Time) {
+	t.Helper()
+	require.Equal(t, "resync", f.Event)
+	require.Equal(t, "subscription_gap", f.Data["reason"])
+	since, err := time.Parse(time.RFC3339Nano, f.Data["since"].(string))
+	require.NoError(t, err)
+	require.WithinDuration(t, lost, since, 10*time.Second)
+	require.False(t, since.After(lost.Add(time.Second)), "not later than the break")
+}
+
+// TestKafkaGoesAwayAndComesBack: a command that nobody confirms is a 503
+// within its deadline, the node stays ready and says so, and both recover.
+func TestKafkaGoesAwayAndComesBack(t *testing.T) {
+	t.Parallel()
+	onEachKafka(t, func(t *testing.T, b backing) {
+		s := newStage(t, b)
+		gateway := s.gateway(t, s.with(map[string]string{"API_GATEWAY_KAFKA_PUBLISH_TIMEOUT": "1"}))
+		node := s.node(t, s.vars)
+		teacher, batch := s.batch(1)
+		socket := connect(t, node.ws(), as(teacher))
+
+		b.stopKafka()
+		for range 2 {
+			began := time.Now()
+			a := call(t, "POST", gateway.http(pipelines(batch)), wants("spellcheck"), as(teacher))
+			f := a.failure(t, 503, "KAFKA_PUBLISH_ERROR")
+			require.Equal(t, map[string]any{"topic": string(domain.CommandTopic)}, f.Details)
+			require.NotEmpty(t, a.header.Get("Retry-After"))
+			require.Less(t, time.Since(began), 2*time.Second)
+		}
+		require.Equal(t, 200, call(t, "GET", gateway.http(status(batch)), "", as(teacher)).status, "reading goes on")
+		node.awaitReady(t, "degraded")
+		require.NoError(t, s.platform.Tell(t.Context(), domain.UserID(teacher), "direct", nil))
+		require.Equal(t, "direct", socket.next(t).Event, "live messages go on")
+
+		b.resumeKafka()
+		node.awaitReady(t, "ready")
+		other, fresh := s.batch(1)
+		listening := connect(t, node.ws(), as(other))
+		require.Eventually(t, func() bool {
+			return call(t, "POST", gateway.http(pipelines(fresh)), wants("spellcheck"), as(other)).status == 202
+		}, patience, 100*time.Millisecond)
+		require.Equal(t, "batch_processing_started", listening.next(t).Event)
+	})
+}

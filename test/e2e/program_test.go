@@ -1,0 +1,120 @@
+package e2e_test
+
+import (
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestProgramsTellTheirVersion(t *testing.T) {
+	t.Parallel()
+	for name, service := range map[string]string{"gateway": "api_gateway_service", "websocket": "websocket_service"} {
+		p := run(t, name, nil, "--version")
+		require.Equal(t, 0, p.exit(t, patience))
+		require.Regexp(t, `^`+service+` \d+\.\d+\.\d+\n$`, p.stdout.String())
+		require.Empty(t, p.stderr.String())
+	}
+}
+
+func TestProgramsRefuseUnknownArguments(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"gateway", "websocket"} {
+		p := run(t, name, nil, "--verbose")
+		require.Equal(t, 2, p.exit(t, patience))
+		require.Contains(t, p.stderr.String(), "verbose")
+	}
+}
+
+// TestProgramsListEveryProblem: one start is enough to learn everything that
+// is wrong, and no value is repeated.
+func TestProgramsListEveryProblem(t *testing.T) {
+	t.Parallel()
+	for name, r := range map[string]struct {
+		vars map[string]string
+		want []string
+	}{
+		"gateway": {map[string]string{
+			"ENVIRONMENT": "production", "API_GATEWAY_HTTP_PORT": "leaked", "API_GATEWAY_CORS_ORIGINS": `["*"]`,
+			"API_GATEWAY_KAFKA_PUBLISH_TIMEOUT": "leaked", "API_GATEWAY_BOS_URL": "", "LOG_FORMAT": "leaked",
+			"JWT_ALGORITHM": "HS256", "API_GATEWAY_HTTP_PROT": "leaked", "REDIS_URL": "ftp://me:leaked@x",
+		}, []string{
+			"API_GATEWAY_HTTP_PORT", "API_GATEWAY_CORS_ORIGINS", "API_GATEWAY_KAFKA_PUBLISH_TIMEOUT",
+			"API_GATEWAY_BOS_URL", "LOG_FORMAT", "JWT_SECRET_KEY", "INTERNAL_API_KEY",
+			"REDIS_URL", "warning: unknown setting API_GATEWAY_HTTP_PROT",
+		}},
+		"websocket": {map[string]string{
+			"ENVIRONMENT": "leaked", "WEBSOCKET_PORT": "leaked", "WEBSOCKET_PING_INTERVAL": "leaked", "CORS_ORIGINS": "leaked",
+			"REDIS_URL": "ftp://me:leaked@x", "KAFKA_BOOTSTRAP_SERVERS": "leaked", "NOTIFICATION_LOG_MAX": "-1",
+			"WEBSOCKET_PONG": "leaked",
+		}, []string{
+			"ENVIRONMENT", "WEBSOCKET_PORT", "WEBSOCKET_PING_INTERVAL", "CORS_ORIGINS", "REDIS_URL",
+			"KAFKA_BOOTSTRAP_SERVERS", "NOTIFICATION_LOG_MAX", "JWT_SECRET_KEY", "warning: unknown setting WEBSOCKET_PONG",
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := run(t, name, r.vars)
+			require.Equal(t, 2, p.exit(t, patience))
+			var found []string
+			for _, line := range p.problems() {
+				setting, _, _ := strings.Cut(line, ": ")
+				// The key goes by two names; either helps.
+				setting = strings.TrimPrefix(setting, "API_GATEWAY_HULEEDU_")
+				setting = strings.TrimPrefix(setting, "HULEEDU_")
+				if setting == "warning" {
+					setting = line
+				}
+				found = append(found, setting)
+			}
+			require.ElementsMatch(t, r.want, slices.Compact(found), "%s", p.stderr)
+			require.NotContains(t, p.stderr.String(), "leaked")
+			require.Empty(t, p.stdout.String())
+		})
+	}
+}
+
+func TestProgramsSayThatTheirPortIsTaken(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = taken.Close() })
+	port := strconv.Itoa(taken.Addr().(*net.TCPAddr).Port)
+	for _, name := range []string{"gateway", "websocket"} {
+		p := run(t, name, map[string]string{
+			"JWT_SECRET_KEY": secret, "API_GATEWAY_HTTP_HOST": "127.0.0.1", "API_GATEWAY_HTTP_PORT": port,
+			"WEBSOCKET_HOST": "127.0.0.1", "WEBSOCKET_PORT": port,
+		})
+		require.Equal(t, 1, p.exit(t, patience))
+		require.Contains(t, p.stderr.String(), "address already in use")
+		require.Len(t, p.problems(), 1, "one line, no stack")
+	}
+}
+
+// TestProgramsStartWithoutTheirServers: nothing that is away keeps a service
+// from starting, answering health and stopping.
+func TestProgramsStartWithoutTheirServers(t *testing.T) {
+	t.Parallel()
+	vars := map[string]string{
+		"JWT_SECRET_KEY": secret, "API_GATEWAY_HTTP_HOST": "127.0.0.1", "API_GATEWAY_HTTP_PORT": "0",
+		"WEBSOCKET_HOST": "127.0.0.1", "WEBSOCKET_PORT": "0", "REDIS_URL": "redis://127.0.0.1:1", "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+		"API_GATEWAY_RESULT_AGGREGATOR_URL": "http://127.0.0.1:1", "API_GATEWAY_BOS_URL": "http://127.0.0.1:1",
+		"API_GATEWAY_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_SPREAD": "0",
+	}
+	gateway, node := run(t, "gateway", vars), run(t, "websocket", vars)
+	base := "http://" + gateway.bound(t)
+	require.Equal(t, "degraded", call(t, "GET", base+"/healthz", "", nil).members(t)["status"])
+	ready := call(t, "GET", base+"/readyz", "", nil)
+	require.Equal(t, 200, ready.status, "what all nodes share must not take every node out")
+	require.Equal(t, "degraded", ready.members(t)["status"])
+	base = "http://" + node.bound(t)
+	require.Equal(t, 200, call(t, "GET", base+"/healthz", "", nil).status)
+	call(t, "GET", base+"/readyz", "", nil).failure(t, 503, "SERVICE_UNAVAILABLE")
+	for _, p := range []*program{gateway, node} {
+		p.terminate(t)
+		require.Equal(t, 0, p.exit(t, 10*time.Second), "%s%s", p.stdout, p.stderr)
+	}
+}

@@ -1,0 +1,194 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/world"
+)
+
+func TestGatewayRefuses(t *testing.T) {
+	t.Parallel()
+	onEach(t, refuses)
+}
+
+func refuses(t *testing.T, b backing) {
+	s := newStage(t, b)
+	gateway := s.gateway(t, s.vars)
+	teacher, batch := s.batch(2)
+	start := func(t *testing.T, id domain.BatchID, body, user string) answer {
+		t.Helper()
+		return call(t, "POST", gateway.http(pipelines(id)), body, as(user))
+	}
+	look := func(t *testing.T, id domain.BatchID, user string) answer {
+		t.Helper()
+		return call(t, "GET", gateway.http(status(id)), "", as(user))
+	}
+	t.Run("foreign batch", func(t *testing.T) {
+		for _, a := range []answer{look(t, batch, "stranger"), start(t, batch, wants("nlp"), "stranger")} {
+			f := a.failure(t, 403, "AUTHORIZATION_ERROR")
+			require.Equal(t, "Ownership violation: batch does not belong to user", f.Message)
+			require.Equal(t, map[string]any{"batch_id": string(batch), "requested_by": "stranger"}, f.Details)
+			require.NotContains(t, string(a.body), teacher, "the owner's name stays in the log")
+		}
+	})
+	t.Run("unknown batch", func(t *testing.T) {
+		f := look(t, "no-such-batch", teacher).failure(t, 404, "RESOURCE_NOT_FOUND")
+		require.Equal(t, "batch with ID 'no-such-batch' not found", f.Message)
+		require.Equal(t, map[string]any{"resource_type": "batch", "resource_id": "no-such-batch"}, f.Details)
+		a := start(t, "no-such-batch", wants("nlp"), teacher)
+		require.Equal(t, 404, a.status, "left to the preflight, whose answer is passed on")
+		require.JSONEq(t, `{"error":"Batch not found"}`, string(a.body))
+	})
+	t.Run("unknown route", func(t *testing.T) {
+		f := call(t, "GET", gateway.http("/v2/x"), "", nil).failure(t, 404, "RESOURCE_NOT_FOUND")
+		require.Equal(t, "route", f.Details["resource_type"])
+	})
+	t.Run("wrong method", func(t *testing.T) {
+		a := call(t, "PUT", gateway.http(pipelines(batch)), "", nil)
+		a.failure(t, 405, "INVALID_REQUEST")
+		require.Equal(t, "POST", a.header.Get("Allow"))
+	})
+	t.Run("another batch in the body", func(t *testing.T) {
+		f := start(t, batch, `{"batch_id":"other","requested_pipeline":"nlp"}`, teacher).failure(t, 400, "VALIDATION_ERROR")
+		require.Equal(t, "Batch ID in path must match batch ID in request body", f.Message)
+		require.Equal(t, map[string]any{"field": "batch_id", "expected": string(batch), "value": "other"}, f.Details)
+	})
+	t.Run("an orchestrator's refusals are passed on", func(t *testing.T) {
+		for _, code := range []int{400, 402, 404, 409, 429} {
+			body := `{"allowed":false,"denial_reason":"reason ` + strconv.Itoa(code) + `", "spaces":  1}`
+			s.platform.Decide(batch, world.PreflightAnswer{Status: code, ContentType: "application/json", Body: []byte(body)})
+			a := start(t, batch, wants("nlp"), teacher)
+			require.Equal(t, code, a.status)
+			require.Equal(t, body, string(a.body), "byte for byte")
+		}
+		s.platform.Decide(batch, world.PreflightAnswer{Status: 200, ContentType: "application/json", Body: []byte(`{"allowed":false}`)})
+		require.Equal(t, 402, start(t, batch, wants("nlp"), teacher).status)
+		s.platform.Decide(batch, world.PreflightAnswer{Status: 418, ContentType: "text/plain", Body: []byte("secret")})
+		a := start(t, batch, wants("nlp"), teacher)
+		a.failure(t, 502, "EXTERNAL_SERVICE_ERROR")
+		require.NotContains(t, string(a.body), "secret")
+	})
+	require.Equal(t, "ready", statusOf(t, gateway, teacher, batch), "nothing was published")
+}
+
+func TestGatewayRefusesBrokenSchemas(t *testing.T) {
+	t.Parallel()
+	onEach(t, refusesSchemas)
+}
+
+func refusesSchemas(t *testing.T, b backing) {
+	s := newStage(t, b)
+	gateway := s.gateway(t, s.vars)
+	teacher, batch := s.batch(1)
+	for body, want := range map[string]string{
+		`{}`:                         `missing ["body","requested_pipeline"]`,
+		`{"requested_pipeline":"x"}`: `enum ["body","requested_pipeline"]`,
+		`{"requested_pipeline":7}`:   `enum ["body","requested_pipeline"]`,
+		`{"requested_pipeline":"nlp","batch_id":""}`:                         `string_too_short ["body","batch_id"]`,
+		`{"requested_pipeline":"nlp","batch_id":7}`:                          `string_type ["body","batch_id"]`,
+		`{"requested_pipeline":"nlp","is_retry":"x"}`:                        `bool_type ["body","is_retry"]`,
+		`{"requested_pipeline":"nlp","prompt_payload":{}}`:                   `value_error ["body","prompt_payload"]`,
+		`{"requested_pipeline":"nlp","prompt_payload":{"assignment_id":""}}`: `string_too_short ["body","prompt_payload","assignment_id"]`,
+	} {
+		t.Run(body, func(t *testing.T) {
+			f := call(t, "POST", gateway.http(pipelines(batch)), body, as(teacher)).failure(t, 422, "VALIDATION_ERROR")
+			broken, ok := f.Details["validation_errors"].([]any)
+			require.True(t, ok)
+			require.Len(t, broken, 1)
+			first := broken[0].(map[string]any)
+			at, err := json.Marshal(first["loc"])
+			require.NoError(t, err)
+			require.Equal(t, want, first["type"].(string)+" "+string(at))
+			require.Equal(t, first["msg"], f.Message, "the message is the first one's")
+		})
+	}
+	t.Run("no JSON", func(t *testing.T) {
+		f := call(t, "POST", gateway.http(pipelines(batch)), `{"a":`, as(teacher)).failure(t, 422, "VALIDATION_ERROR")
+		require.Equal(t, "json_invalid", f.Details["validation_errors"].([]any)[0].(map[string]any)["type"])
+	})
+}
+
+// TestGatewayAndTheTroublesOfThePlatform: nothing of a service that fails
+// reaches the client but what the contract says, and /healthz tells the truth.
+func TestGatewayAndTheTroublesOfThePlatform(t *testing.T) {
+	t.Parallel()
+	onEach(t, outlivesThePlatform)
+}
+
+func outlivesThePlatform(t *testing.T, b backing) {
+	s := newStage(t, b)
+	gateway := s.gateway(t, s.with(map[string]string{
+		"API_GATEWAY_HTTP_CLIENT_TIMEOUT_SECONDS":            "1",
+		"API_GATEWAY_HTTP_CIRCUIT_BREAKER_FAILURE_THRESHOLD": "1000",
+	}))
+	teacher, batch := s.batch(1)
+	require.Equal(t, "healthy", health(t, gateway).Status)
+	for _, r := range []struct {
+		trouble world.Trouble
+		status  int
+		code    string
+	}{
+		{world.Away, 503, "CONNECTION_ERROR"},
+		{world.Slow, 504, "TIMEOUT"},
+		{world.Failing, 502, "EXTERNAL_SERVICE_ERROR"},
+		{world.Garbled, 502, "INVALID_RESPONSE"},
+	} {
+		s.platform.TroubleAggregator(r.trouble)
+		for _, a := range []answer{
+			call(t, "GET", gateway.http(status(batch)), "", as(teacher)),
+			call(t, "POST", gateway.http(pipelines(batch)), wants("spellcheck"), as(teacher)),
+		} {
+			a.failure(t, r.status, r.code)
+			require.Equal(t, r.status == 503, a.header.Get("Retry-After") != "")
+			require.NotContains(t, string(a.body), "127.0.0.1")
+			require.NotContains(t, string(a.body), "10.0.0.7")
+		}
+		s.platform.TroubleAggregator(world.NoTrouble)
+		s.platform.TroubleOrchestrator(r.trouble)
+		call(t, "POST", gateway.http(pipelines(batch)), wants("spellcheck"), as(teacher)).failure(t, r.status, r.code)
+		s.platform.TroubleOrchestrator(world.NoTrouble)
+	}
+	s.platform.TroubleAggregator(world.Away)
+	require.Eventually(t, func() bool { return health(t, gateway).Status == "degraded" }, patience, 50*time.Millisecond)
+	h := health(t, gateway)
+	require.Equal(t, "degraded", h.Dependencies.Downstream.Status)
+	require.False(t, h.Checks.Available)
+	s.platform.TroubleOrchestrator(world.Away)
+	require.Eventually(t, func() bool {
+		return health(t, gateway).Dependencies.Downstream.Status == "unhealthy"
+	}, patience, 50*time.Millisecond)
+	s.platform.TroubleAggregator(world.NoTrouble)
+	s.platform.TroubleOrchestrator(world.NoTrouble)
+	require.Eventually(t, func() bool { return health(t, gateway).Status == "healthy" }, patience, 50*time.Millisecond)
+	require.Equal(t, "ready", statusOf(t, gateway, teacher, batch), "nothing was published")
+}
+
+// gatewayHealth is the gateway's /healthz.
+type gatewayHealth struct {
+	Service, Status string
+	Checks          struct {
+		Responsive bool `json:"service_responsive"`
+		Available  bool `json:"dependencies_available"`
+	}
+	Dependencies struct {
+		Redis      struct{ Status string }
+		Downstream struct{ Status string } `json:"downstream_services"`
+	}
+}
+
+func health(t *testing.T, gateway service) gatewayHealth {
+	t.Helper()
+	a := call(t, "GET", gateway.http("/healthz"), "", nil)
+	require.Equal(t, 200, a.status, "liveness, whatever is away")
+	var h gatewayHealth
+	require.NoError(t, json.Unmarshal(a.body, &h))
+	require.Equal(t, "api_gateway_service", h.Service)
+	require.True(t, h.Checks.Responsive)
+	return h
+}

@@ -1,0 +1,103 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/stretchr/testify/require"
+)
+
+// socket is a browser's connection.
+type socket struct {
+	*websocket.Conn
+
+	// head is the header of the 101.
+	head http.Header
+}
+
+// connect opens a socket that must be upgraded.
+func connect(t *testing.T, url string, h headers) *socket {
+	t.Helper()
+	conn, res := dial(t, url, h)
+	require.NotNil(t, conn, "not upgraded: %s", &res)
+	return conn
+}
+
+// dial opens a socket, or returns how the handshake was answered instead.
+func dial(t *testing.T, url string, h headers) (*socket, answer) {
+	t.Helper()
+	header := http.Header{}
+	for name, value := range h {
+		header.Set(name, value)
+	}
+	dialer := websocket.Dialer{HandshakeTimeout: patience}
+	conn, res, err := dialer.DialContext(t.Context(), url, header)
+	if err == nil {
+		t.Cleanup(func() { _ = conn.Close() })
+		return &socket{conn, res.Header}, answer{}
+	}
+	require.ErrorIs(t, err, websocket.ErrBadHandshake)
+	body, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	return nil, answer{res.StatusCode, res.Header, body}
+}
+
+// frame is a notification as a browser reads it.
+type frame struct {
+	Event string         `json:"event"`
+	Data  map[string]any `json:"data"`
+	ID    string         `json:"id"`
+}
+
+// text waits for the next text frame.
+func (s *socket) text(t *testing.T) string {
+	t.Helper()
+	require.NoError(t, s.SetReadDeadline(time.Now().Add(patience)))
+	kind, payload, err := s.ReadMessage()
+	require.NoError(t, err)
+	require.Equal(t, websocket.TextMessage, kind)
+	return string(payload)
+}
+
+// next waits for the next notification.
+func (s *socket) next(t *testing.T) frame {
+	t.Helper()
+	var f frame
+	text := s.text(t)
+	require.NoError(t, json.Unmarshal([]byte(text), &f), text)
+	return f
+}
+
+// reason is what a close says.
+type reason struct {
+	Code        string `json:"error_code"`
+	Message     string `json:"message"`
+	Correlation string `json:"correlation_id"`
+}
+
+// closed waits for the close frame, which must be the next thing that comes.
+func (s *socket) closed(t *testing.T) (code int, raw string) {
+	t.Helper()
+	require.NoError(t, s.SetReadDeadline(time.Now().Add(patience)))
+	_, payload, err := s.ReadMessage()
+	var end *websocket.CloseError
+	require.True(t, errors.As(err, &end), "%v, %s", err, payload)
+	return end.Code, end.Text
+}
+
+// closedBecause is closed with a reason of the standard form.
+func (s *socket) closedBecause(t *testing.T, code int) reason {
+	t.Helper()
+	got, raw := s.closed(t)
+	require.Equal(t, code, got, raw)
+	require.LessOrEqual(t, len(raw), 123)
+	var r reason
+	require.NoError(t, json.Unmarshal([]byte(raw), &r), raw)
+	return r
+}

@@ -1,0 +1,103 @@
+package e2e_test
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"maps"
+	"strings"
+	"time"
+)
+
+// secret signs the tokens of these tests.
+const secret = "e2e-0123456789-0123456789-0123456789"
+
+// claims are what a good token says.
+func claims(user string) map[string]any {
+	return map[string]any{
+		"sub": user, "aud": "huleedu-platform", "iss": "huleedu-identity-service",
+		"iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
+	}
+}
+
+func tokenOf(user string) string { return sign(claims(user)) }
+
+// sign makes a token by hand, so that it may also be a bad one.
+func sign(c map[string]any) string {
+	return signed(map[string]any{"alg": "HS256", "typ": "JWT"}, c, secret)
+}
+
+func signed(header, c map[string]any, key string) string {
+	part := func(v any) string {
+		raw, err := json.Marshal(v)
+		if err != nil {
+			panic(err) // maps of plain values
+		}
+		return base64.RawURLEncoding.EncodeToString(raw)
+	}
+	text := part(header) + "." + part(c)
+	mac := hmac.New(sha256.New, []byte(key))
+	mac.Write([]byte(text))
+	return text + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// changed is a good token with some claims replaced; nil takes one away.
+func changed(changes map[string]any) string {
+	c := claims("teacher-token")
+	maps.Copy(c, changes)
+	maps.DeleteFunc(c, func(_ string, v any) bool { return v == nil })
+	return sign(c)
+}
+
+// refusal is a row of the contract's table of tokens.
+type refusal struct {
+	name, authorization, message, reason, cause string
+}
+
+// refusals is the whole table. A key can be unknown only where keys have
+// names, which a shared secret has not.
+func refusals() []refusal {
+	const (
+		format  = "Invalid authentication format"
+		invalid = "Invalid token"
+	)
+	now := time.Now()
+	rows := []refusal{
+		{"no header", "", "Not authenticated", "missing_authorization_header", ""},
+		{"another scheme", "Basic abc", format, "invalid_authorization_format", ""},
+		{"no token", "Bearer", format, "invalid_authorization_format", ""},
+		{"two words", "Bearer a b", format, "invalid_authorization_format", ""},
+		{"expired", changed(map[string]any{"exp": now.Add(-time.Second).Unix()}), "Token has expired", "jwt_expired", "expired"},
+		{"no exp", changed(map[string]any{"exp": nil}), "Token missing expiration claim", "missing_exp", "expiration"},
+	}
+	for name, sub := range map[string]any{"no sub": nil, "empty sub": "", "blank sub": "  ", "number as sub": 7} {
+		rows = append(rows, refusal{name, changed(map[string]any{"sub": sub}), "Invalid token payload: missing subject", "missing_subject", "subject"})
+	}
+	for _, r := range []struct{ name, token, cause string }{
+		{"foreign signature", signed(map[string]any{"alg": "HS256"}, claims("teacher-token"), "another secret"), "signature"},
+		{"other algorithm", signed(map[string]any{"alg": "HS512"}, claims("teacher-token"), secret), "algorithm"},
+		{"no algorithm", signed(map[string]any{"alg": "none"}, claims("teacher-token"), secret), "algorithm"},
+		{"audience", changed(map[string]any{"aud": "others"}), "audience"},
+		{"issuer", changed(map[string]any{"iss": "others"}), "issuer"},
+		{"from the future", changed(map[string]any{"nbf": now.Add(time.Minute).Unix()}), "not_yet_valid"},
+		{"issued in the future", changed(map[string]any{"iat": now.Add(time.Minute).Unix()}), "not_yet_valid"},
+		{"refresh token", changed(map[string]any{"typ": "refresh"}), "refresh_token"},
+		{"no token at all", "not-a-token", "malformed"},
+		{"exp as text", changed(map[string]any{"exp": "tomorrow"}), "malformed"},
+		{"padded", tokenOf("teacher-token") + "=", "malformed"},
+		{"unknown crit", signed(map[string]any{"alg": "HS256", "crit": []string{"x"}, "x": 1}, claims("teacher-token"), secret), "malformed"},
+		{"size", changed(map[string]any{"note": strings.Repeat("x", 8<<10)}), "size"},
+		{"long sub", changed(map[string]any{"sub": strings.Repeat("u", 256)}), "subject"},
+		{"control character in sub", changed(map[string]any{"sub": "a\nb"}), "subject"},
+		{"brace before sub", changed(map[string]any{"sub": "}a"}), "subject"},
+	} {
+		rows = append(rows, refusal{r.name, r.token, invalid, "jwt_invalid", r.cause})
+	}
+	for i, r := range rows {
+		if r.cause != "" {
+			rows[i].authorization = "Bearer " + r.authorization
+		}
+	}
+	return rows
+}
