@@ -136,7 +136,7 @@ func (h *Handler) connect(w http.ResponseWriter, r *http.Request, caller domain.
 func (h *Handler) session(caller domain.Caller, correlation string) *session {
 	s := &session{
 		manager: h.Manager, caller: caller, id: uuid.NewString(),
-		correlation: correlation, dismiss: h.Sessions.Dismiss,
+		correlation: correlation, sessions: h.Sessions,
 	}
 	s.link.owner, s.link.idle = s, h.Config.IdleTimeout
 	if h.Config.CloseOnTokenExpiry {
