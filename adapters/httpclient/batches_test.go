@@ -107,6 +107,7 @@ func TestStatusRefusesWhatIsNoBatch(t *testing.T) {
 		`{"user_id":"anna","user_id":"anna"}`, `{"user_id":"anna","\u0075ser_id":"bo"}`,
 		strings.Repeat("[", 1<<20),
 		`{"a":"` + strings.Repeat("x", 8<<20) + `"}`,
+		`{"a":1}` + strings.Repeat(" ", 8<<20),
 	} {
 		_, err := serve(t, 200, body).client(t).Status(t.Context(), anna(), "b1")
 		e := domain.As(err)

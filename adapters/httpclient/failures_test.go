@@ -104,6 +104,15 @@ func TestDeadlines(t *testing.T) {
 	}
 }
 
+func TestAStatusIsCountedWithoutItsBody(t *testing.T) {
+	c := config(silent(t, `{"a":`), "")
+	c.Timeout = 50 * time.Millisecond
+	seen := &facts{}
+	_, err := newBatches(t, c, seen).Status(t.Context(), anna(), "b1")
+	require.Error(t, err)
+	require.Equal(t, http.StatusOK, seen.seen[0].Status)
+}
+
 func TestACallerWhoLeavesIsNoFailureOfTheService(t *testing.T) {
 	for _, begin := range []string{"", `{"a":`} {
 		client := newBatches(t, config(silent(t, begin), ""), &facts{})
