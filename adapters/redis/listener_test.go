@@ -37,6 +37,21 @@ func (i *inbox) Deliver(user domain.UserID, payload []byte) {
 
 func (i *inbox) Missed(gap domain.Gap) { i.gaps <- gap }
 
+func (i *inbox) message(t testing.TB) string { return next(t, i.messages) }
+
+func (i *inbox) gap(t testing.TB) domain.Gap { return next(t, i.gaps) }
+
+func next[T any](t testing.TB, from <-chan T) T {
+	t.Helper()
+	select {
+	case got := <-from:
+		return got
+	case <-time.After(patience):
+		require.FailNow(t, "nothing came")
+		panic("unreachable")
+	}
+}
+
 func run(t testing.TB, l *redis.Listener, i *inbox) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -70,7 +85,7 @@ func TestListenerCountsWhatItDoes(t *testing.T) {
 	follow(t, l, "a", "a", "b")
 	send := publishing(t, s.url)
 	send("a", strings.Repeat("x", 11), strings.Repeat("x", 10))
-	require.Equal(t, "a xxxxxxxxxx", <-in.messages, "a larger one is dropped")
+	require.Equal(t, "a xxxxxxxxxx", in.message(t), "a larger one is dropped")
 	l.Unfollow("a")
 	l.Unfollow("a")
 	l.Unfollow("b")
@@ -141,12 +156,12 @@ func TestListenerNoticesThatItIsDeaf(t *testing.T) {
 	d.silence()
 	began := time.Now()
 	send("a", "lost")
-	gap := <-in.gaps
+	gap := in.gap(t)
 	require.GreaterOrEqual(t, time.Since(began), cfg.ProbeInterval, "two probes were missed")
 	require.ElementsMatch(t, []domain.UserID{"a", "b"}, gap.Users)
 	require.WithinDuration(t, began, gap.Since, 3*cfg.ProbeInterval)
 	send("a", "heard")
-	require.Equal(t, "a heard", <-in.messages)
+	require.Equal(t, "a heard", in.message(t))
 	require.Equal(t, 1, facts.Count(func(f domain.Fact) bool { return f == domain.Resubscribed{} }))
 }
 
@@ -172,10 +187,10 @@ func TestListenerSurvivesCutConnections(t *testing.T) {
 	send := publishing(t, s.url)
 	for range 5 {
 		d.cut()
-		require.Equal(t, []domain.UserID{"a"}, (<-in.gaps).Users)
+		require.Equal(t, []domain.UserID{"a"}, in.gap(t).Users)
 		follow(t, l, "a") // known at once, or after the next confirmation
 		send("a", "x")
-		require.Equal(t, "a x", <-in.messages)
+		require.Equal(t, "a x", in.message(t))
 	}
 }
 
@@ -198,10 +213,10 @@ func TestListenerNoticesThatRedisHangs(t *testing.T) {
 		return domain.CodeOf(err) == domain.ConnectionError && time.Since(began) < 100*time.Millisecond
 	}, patience, 50*time.Millisecond, "known to be away: refused at once")
 	p.Resume()
-	require.Equal(t, []domain.UserID{"a"}, (<-in.gaps).Users)
+	require.Equal(t, []domain.UserID{"a"}, in.gap(t).Users)
 	require.Eventually(t, healthy(l), patience, 10*time.Millisecond)
 	publishing(t, p.URL())("a", "x")
-	require.Equal(t, "a x", <-in.messages)
+	require.Equal(t, "a x", in.message(t))
 }
 
 func TestFollowEndsInTimeWhenNothingIsConfirmed(t *testing.T) {

@@ -47,21 +47,18 @@ const frameField = "frame"
 // keepScript keeps, marks and announces a notification once.
 //
 // KEYS: the user's log, the event's mark. ARGV: frame, channel, most entries of
-// the log, life in ms, "1" when replicas must confirm, name of the field. It answers
-// {id, "1" when the event was seen before}.
+// the log, life in ms, name of the field. It answers {id, "1" when the event was
+// seen before}.
 //
 // Everything that can fail comes before anything that would have to be undone,
 // except PUBLISH, which needs the id: its failure takes the entry back. What is
-// published is the frame with "id" as its last member. With replicas, a repeat
-// writes the mark again, so that WAIT has something of this connection's to
-// wait for.
+// published is the frame with "id" as its last member.
 const keepScript = `
 local seen = redis.call('GET', KEYS[2])
 if seen then
-  if ARGV[5] == '1' then redis.call('SET', KEYS[2], seen, 'KEEPTTL') end
   return {seen, '1'}
 end
-local id = redis.call('XADD', KEYS[1], 'MAXLEN', '=', ARGV[3], '*', ARGV[6], ARGV[1])
+local id = redis.call('XADD', KEYS[1], 'MAXLEN', '=', ARGV[3], '*', ARGV[5], ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
 local told = redis.pcall('PUBLISH', ARGV[2], string.sub(ARGV[1], 1, -2) .. ',"id":"' .. id .. '"}')
 if type(told) == 'table' and told['err'] then
@@ -80,8 +77,8 @@ type Notifier struct {
 	script *goredis.Script
 	answer time.Duration
 	// The settings as the script takes them.
-	most, life, confirm string
-	replicas            int
+	most, life string
+	replicas   int
 }
 
 var _ ports.NotificationPublisher = (*Notifier)(nil)
@@ -94,14 +91,10 @@ var (
 
 // NewNotifier returns a notifier that announces on channels of the prefix.
 func NewNotifier(c *Client, cfg NotifierConfig, prefix ChannelPrefix) *Notifier {
-	confirm := "0"
-	if cfg.MinReplicas > 0 {
-		confirm = "1"
-	}
 	return &Notifier{
 		rdb: c.rdb, prefix: prefix, script: goredis.NewScript(keepScript), answer: c.answer,
 		most: strconv.Itoa(cfg.Max), life: strconv.FormatInt(cfg.TTL.Milliseconds(), 10),
-		confirm: confirm, replicas: cfg.MinReplicas,
+		replicas: cfg.MinReplicas,
 	}
 }
 
@@ -113,7 +106,7 @@ func (n *Notifier) Publish(ctx context.Context, notification domain.Notification
 		return domain.Handover{}, broken(errNoFrame).At(op)
 	}
 	keys := []string{logKey(notification.User), seenKey(notification.User, notification.EventID)}
-	args := []any{notification.Frame, n.prefix.channel(notification.User), n.most, n.life, n.confirm, frameField}
+	args := []any{notification.Frame, n.prefix.channel(notification.User), n.most, n.life, frameField}
 	answer, err := n.run(ctx, keys, args)
 	if errors.Is(err, errFewReplicas) {
 		return domain.Handover{}, domain.Unavailable("redis", retryAfter).Because(err).At(op)
@@ -143,7 +136,8 @@ func (n *Notifier) run(ctx context.Context, keys []string, args []any) ([]string
 type caller func(context.Context, goredis.Scripter, []string, ...any) *goredis.Cmd
 
 // runConfirmed calls the script and waits for the replicas on the same
-// connection: WAIT speaks of what its own connection wrote.
+// connection: WAIT speaks of what the server had written when that connection
+// last had a command done, so it covers what a repeat finds as well.
 func (n *Notifier) runConfirmed(ctx context.Context, call caller, keys []string, args []any) ([]string, error) {
 	pipe := n.rdb.Pipeline()
 	script := call(ctx, pipe, keys, args...)

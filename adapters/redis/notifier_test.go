@@ -132,7 +132,8 @@ func TestNotifierWaitsForReplicas(t *testing.T) {
 	replica.Pause()
 	what := notification("u")
 	for range 2 { // the repeat finds the mark, and still nobody who confirms
-		_, err := n.Publish(t.Context(), what)
+		fresh := redis.NewNotifier(open(t, master.URL()), cfg, "ws:")
+		_, err := fresh.Publish(t.Context(), what)
 		require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err))
 	}
 	replica.Resume()

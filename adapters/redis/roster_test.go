@@ -189,6 +189,68 @@ func TestRosterTellsOfEveryoneWhoWasLost(t *testing.T) {
 	require.Equal(t, []domain.UserID{lost}, users, "who was never confirmed has missed nothing")
 }
 
+// anna has everything in flight at once: subscribed, given up, wanted again.
+func annaInFlight(t *testing.T) (w *rosterWorld, again *promise) {
+	t.Helper()
+	w = newRosterWorld()
+	w.connect(nil)
+	_, _, err := w.roster.follow("anna")
+	require.NoError(t, err)
+	w.send(nil)
+	w.roster.unfollow("anna", w.now)
+	w.now = w.now.Add(2 * time.Second)
+	w.send(nil)
+	require.Equal(t, []rosterCommand{{"anna", true}, {"anna", false}}, w.answers)
+	again, _, err = w.roster.follow("anna")
+	require.NoError(t, err)
+	return w, again
+}
+
+func TestRosterWaitsForTheLastOfThreeConfirmations(t *testing.T) {
+	w, again := annaInFlight(t)
+	w.send(nil)
+	require.Len(t, w.answers, 3)
+	for len(w.answers) > 0 {
+		require.NotNil(t, again)
+		select {
+		case <-again.done:
+			require.FailNow(t, "confirmed too early")
+		default:
+		}
+		w.answer(nil)
+	}
+	require.NoError(t, again.wait(t.Context()))
+}
+
+func TestRosterTellsOldConfirmationsFromNewOnes(t *testing.T) {
+	w, again := annaInFlight(t)
+	w.answer(nil) // of the first SUBSCRIBE, before the last is sent
+	w.send(nil)
+	w.answer(nil)
+	w.answer(nil)
+	require.NoError(t, again.wait(t.Context()))
+	require.True(t, w.held["anna"])
+}
+
+func TestRosterLingersFromTheLastUnfollow(t *testing.T) {
+	w := newRosterWorld()
+	w.connect(nil)
+	for range 2 {
+		_, _, err := w.roster.follow("anna")
+		require.NoError(t, err)
+		w.send(nil)
+		w.answer(nil)
+		w.now = w.now.Add(600 * time.Millisecond)
+		w.roster.unfollow("anna", w.now)
+		w.now = w.now.Add(600 * time.Millisecond)
+		w.send(nil)
+		require.True(t, w.held["anna"], "still within the linger")
+	}
+	w.now = w.now.Add(500 * time.Millisecond)
+	w.send(nil)
+	require.False(t, w.held["anna"])
+}
+
 func TestRosterRefusesWhileDown(t *testing.T) {
 	r := newRoster("ws:", time.Second)
 	p, _, err := r.follow("a")
