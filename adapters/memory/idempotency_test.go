@@ -1,0 +1,50 @@
+package memory_test
+
+import (
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/adapters/memory"
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/contract"
+)
+
+func TestIdempotencyIsAnIdempotency(t *testing.T) {
+	contract.Idempotency(t, contract.IdempotencyHarness{New: func(testing.TB) contract.IdempotencyRig {
+		i := memory.NewIdempotency()
+		return contract.IdempotencyRig{Store: i, Other: i}
+	}})
+}
+
+func TestIdempotencyForgets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := memory.NewIdempotency()
+		key := func(n int) domain.IdempotencyKey { return domain.IdempotencyKey{Key: strconv.Itoa(n)} }
+		state := func(n int) domain.ClaimState {
+			c, err := i.Claim(t.Context(), key(n), "d")
+			require.NoError(t, err)
+			if n == 0 && c.State == domain.Claimed {
+				require.NoError(t, i.Confirm(t.Context(), key(n), c.Ticket, []byte("a")))
+			}
+			return c.State
+		}
+		for n := range 3000 {
+			require.Equal(t, domain.Claimed, state(n))
+		}
+		time.Sleep(time.Minute)
+		require.Equal(t, domain.Running, state(1), "a claim outlives every request")
+		time.Sleep(time.Minute)
+		require.Equal(t, domain.Claimed, state(1), "nobody waits for a request that died")
+		for n := range 3000 {
+			state(5000 + n)
+		}
+		time.Sleep(24*time.Hour - 2*time.Minute - 1)
+		require.Equal(t, domain.Answered, state(0))
+		time.Sleep(1)
+		require.Equal(t, domain.Claimed, state(0))
+	})
+}

@@ -1,0 +1,144 @@
+package redis
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
+)
+
+const (
+	// answerLife is how long an answer is kept.
+	answerLife = 24 * time.Hour
+	// claimLife frees a claim whose process died; it outlives every request.
+	claimLife = time.Minute + 30*time.Second
+	// onceLimit bounds a step: a request goes on without being remembered rather
+	// than wait for Redis.
+	onceLimit = 500 * time.Millisecond
+)
+
+// What a key holds: a ticket is running, an answer is the digest of its
+// request, a space and the answer.
+const (
+	runningMark  = "running "
+	answeredMark = "answered "
+)
+
+// claimScript takes a free key, or tells what it holds.
+// KEYS: the key. ARGV: the ticket, its life in ms.
+const claimScript = `
+local held = redis.call('GET', KEYS[1])
+if held then return held end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return ARGV[1]
+`
+
+// confirmScript replaces a ticket by the answer, unless another holds the key.
+// KEYS: the key. ARGV: the ticket, the answer, its life in ms.
+const confirmScript = `
+local held = redis.call('GET', KEYS[1])
+if held and held ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1
+`
+
+// releaseScript frees a key that the ticket holds. KEYS: the key. ARGV: the
+// ticket.
+const releaseScript = `
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+`
+
+// Idempotency keeps the answers of requests that may be repeated.
+type Idempotency struct {
+	rdb                     goredis.UniversalClient
+	claim, confirm, release *goredis.Script
+}
+
+var _ ports.Idempotency = (*Idempotency)(nil)
+
+var errOddKey = errors.New("the key holds something else than a ticket or an answer")
+
+// NewIdempotency returns a store on the client.
+func NewIdempotency(c *Client) *Idempotency {
+	return &Idempotency{
+		rdb: c.rdb, claim: goredis.NewScript(claimScript),
+		confirm: goredis.NewScript(confirmScript), release: goredis.NewScript(releaseScript),
+	}
+}
+
+// onceKey names a client's key. Path and key are hashed, so that none of them
+// can look like another's and the name stays short; no path holds the byte
+// between them.
+func onceKey(key domain.IdempotencyKey) string {
+	sum := sha256.Sum256([]byte(key.Key + "\x00" + key.Path))
+	return "gwonce:{" + string(key.User) + "}:" + hex.EncodeToString(sum[:])
+}
+
+// Claim asks for the key.
+func (i *Idempotency) Claim(ctx context.Context, key domain.IdempotencyKey, digest string) (domain.Claim, error) {
+	const op = "redis.Claim"
+	ticket := runningMark + uuid.NewString() + " " + digest
+	ctx, cancel := context.WithTimeout(ctx, onceLimit)
+	defer cancel()
+	held, err := i.claim.Run(ctx, i.rdb, []string{onceKey(key)}, ticket, claimLife.Milliseconds()).Text()
+	if err != nil {
+		return domain.Claim{}, i.failure(op, err)
+	}
+	if held == ticket {
+		return domain.Claim{State: domain.Claimed, Ticket: ticket}, nil
+	}
+	if strings.HasPrefix(held, runningMark) {
+		return domain.Claim{State: domain.Running}, nil
+	}
+	rest, answered := strings.CutPrefix(held, answeredMark)
+	theirs, answer, whole := strings.Cut(rest, " ")
+	switch {
+	case !answered || !whole:
+		return domain.Claim{}, domain.Unavailable("redis", retryAfter).Because(errOddKey).At(op)
+	case theirs != digest:
+		return domain.Claim{State: domain.Mismatched}, nil
+	default:
+		return domain.Claim{State: domain.Answered, Answer: []byte(answer)}, nil
+	}
+}
+
+// Confirm stores the answer.
+func (i *Idempotency) Confirm(ctx context.Context, key domain.IdempotencyKey, ticket string, answer []byte) error {
+	digest := ticket[strings.LastIndexByte(ticket, ' ')+1:]
+	ctx, cancel := context.WithTimeout(ctx, onceLimit)
+	defer cancel()
+	value := answeredMark + digest + " " + string(answer)
+	err := i.confirm.Run(ctx, i.rdb, []string{onceKey(key)}, ticket, value, answerLife.Milliseconds()).Err()
+	if err != nil {
+		return i.failure("redis.Confirm", err)
+	}
+	return nil
+}
+
+// Release frees the key.
+func (i *Idempotency) Release(ctx context.Context, key domain.IdempotencyKey, ticket string) error {
+	ctx, cancel := context.WithTimeout(ctx, onceLimit)
+	defer cancel()
+	if err := i.release.Run(ctx, i.rdb, []string{onceKey(key)}, ticket).Err(); err != nil {
+		return i.failure("redis.Release", err)
+	}
+	return nil
+}
+
+// failure is always one that may pass: the store is no reason to refuse a
+// request for good.
+func (i *Idempotency) failure(op string, err error) *domain.Error {
+	if e := failure(op, err, onceLimit); domain.Retryable(e) {
+		return e
+	}
+	return domain.Unavailable("redis", retryAfter).Because(err).At(op)
+}

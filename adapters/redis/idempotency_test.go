@@ -1,0 +1,81 @@
+package redis_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/adapters/redis"
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/contract"
+	"github.com/huleedu/edge/test/servers"
+)
+
+func onceHarness(find func(testing.TB) server, canBreak bool) contract.IdempotencyHarness {
+	return contract.IdempotencyHarness{
+		New: func(t testing.TB) contract.IdempotencyRig {
+			s := find(t)
+			return contract.IdempotencyRig{
+				Store: redis.NewIdempotency(open(t, s.url)), Other: redis.NewIdempotency(open(t, s.url)), Break: s.stop,
+			}
+		},
+		Can: contract.IdempotencyAbilities{Break: canBreak},
+	}
+}
+
+func TestIdempotencyOnEmbedded(t *testing.T) {
+	contract.Idempotency(t, onceHarness(embedded, true))
+}
+
+func TestIdempotencyOnRealRedis(t *testing.T) {
+	shared(t)
+	contract.Idempotency(t, onceHarness(shared, false))
+}
+
+func TestIdempotencyOnOwnRedis(t *testing.T) {
+	own(t)
+	contract.Idempotency(t, onceHarness(own, true))
+}
+
+func TestIdempotencyOnCluster(t *testing.T) {
+	contract.Idempotency(t, onceHarness(clustered, false))
+}
+
+func TestIdempotencyOnAHungRedis(t *testing.T) {
+	p := servers.OwnRedis(t)
+	contract.Idempotency(t, onceHarness(func(t testing.TB) server {
+		t.Helper()
+		return server{url: p.URL(), stop: func() { p.Pause(); t.Cleanup(p.Resume) }}
+	}, true))
+}
+
+func TestIdempotencyKeepsForItsTime(t *testing.T) {
+	s := embedded(t)
+	i, c := redis.NewIdempotency(open(t, s.url)), stranger(t, s.url)
+	key := domain.IdempotencyKey{User: "u1", Path: "p", Key: "k"}
+	claim, err := i.Claim(t.Context(), key, "d")
+	require.NoError(t, err)
+	names, err := c.Keys(t.Context(), "gwonce:{u1}:*").Result()
+	require.NoError(t, err)
+	require.Len(t, names, 1)
+	require.InDelta(t, (90 * time.Second).Seconds(), c.PTTL(t.Context(), names[0]).Val().Seconds(), 5)
+	require.NoError(t, i.Confirm(t.Context(), key, claim.Ticket, []byte("a")))
+	require.InDelta(t, (24 * time.Hour).Seconds(), c.PTTL(t.Context(), names[0]).Val().Seconds(), 5)
+}
+
+func TestIdempotencyGoesOnOverAStrangersKey(t *testing.T) {
+	s := embedded(t)
+	i, c := redis.NewIdempotency(open(t, s.url)), stranger(t, s.url)
+	key := domain.IdempotencyKey{User: "u1", Path: "p", Key: "k"}
+	_, err := i.Claim(t.Context(), key, "d")
+	require.NoError(t, err)
+	name := c.Keys(t.Context(), "gwonce:*").Val()[0]
+	require.NoError(t, c.Set(t.Context(), name, "rubbish", 0).Err())
+	_, err = i.Claim(t.Context(), key, "d")
+	require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err))
+	require.NoError(t, c.Del(t.Context(), name).Err())
+	require.NoError(t, c.LPush(t.Context(), name, "rubbish").Err())
+	_, err = i.Claim(t.Context(), key, "d")
+	require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err))
+}

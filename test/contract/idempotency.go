@@ -1,0 +1,181 @@
+package contract
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
+)
+
+// IdempotencyHarness brings an adapter of ports.Idempotency to its suite.
+type IdempotencyHarness struct {
+	// New returns a store as two nodes have it; t.Cleanup ends it.
+	New func(t testing.TB) IdempotencyRig
+	Can IdempotencyAbilities
+}
+
+// IdempotencyRig is one store on two nodes, and the technology behind it.
+type IdempotencyRig struct {
+	Store, Other ports.Idempotency
+	// Break takes the technology away.
+	Break func()
+}
+
+// IdempotencyAbilities are what an adapter's surroundings allow.
+type IdempotencyAbilities struct {
+	// Break says that the technology can be taken away.
+	Break bool
+}
+
+func freshKey() domain.IdempotencyKey {
+	return domain.IdempotencyKey{User: freshUser(), Path: "batches/b1/pipelines", Key: uuid.NewString()}
+}
+
+// Idempotency holds an adapter to the words of ports.Idempotency.
+func Idempotency(t *testing.T, h IdempotencyHarness) {
+	t.Run("a key is claimed once", h.claimsOnce)
+	t.Run("a confirmed answer is the answer to the same request", h.answers)
+	t.Run("another body is not answered", h.tellsMismatch)
+	t.Run("a released key is free", h.releases)
+	t.Run("a void ticket changes nothing", h.ignoresVoid)
+	t.Run("keys of others are others", h.keepsKeysApart)
+	t.Run("of many claims at once exactly one succeeds", h.claimsOnceAmongMany)
+	if h.Can.Break {
+		t.Run("away, every step says so in time", h.tellsAway)
+	}
+}
+
+func claim(t *testing.T, i ports.Idempotency, key domain.IdempotencyKey, digest string) domain.Claim {
+	t.Helper()
+	c, err := i.Claim(t.Context(), key, digest)
+	require.NoError(t, err)
+	return c
+}
+
+func (h IdempotencyHarness) claimsOnce(t *testing.T) {
+	rig, key := h.New(t), freshKey()
+	first := claim(t, rig.Store, key, "d1")
+	require.Equal(t, domain.Claimed, first.State)
+	require.NotEmpty(t, first.Ticket)
+	for _, digest := range []string{"d1", "d2"} {
+		require.Equal(t, domain.Claim{State: domain.Running}, claim(t, rig.Store, key, digest))
+		require.Equal(t, domain.Claim{State: domain.Running}, claim(t, rig.Other, key, digest))
+	}
+}
+
+func (h IdempotencyHarness) answers(t *testing.T) {
+	rig := h.New(t)
+	for _, answer := range []string{`{"status": "accepted"}`, "", " ", "a b  c", "\x00\xff\r\n", strings.Repeat("x", 5000)} {
+		key := freshKey()
+		first := claim(t, rig.Store, key, "d1")
+		require.NoError(t, rig.Store.Confirm(t.Context(), key, first.Ticket, []byte(answer)))
+		for range 2 {
+			again := claim(t, rig.Other, key, "d1")
+			require.Equal(t, domain.Answered, again.State)
+			require.Equal(t, answer, string(again.Answer), "byte for byte")
+		}
+	}
+}
+
+func (h IdempotencyHarness) tellsMismatch(t *testing.T) {
+	rig, key := h.New(t), freshKey()
+	require.NoError(t, rig.Store.Confirm(t.Context(), key, claim(t, rig.Store, key, "d1").Ticket, []byte("a")))
+	require.Equal(t, domain.Claim{State: domain.Mismatched}, claim(t, rig.Other, key, "d2"))
+	require.Equal(t, domain.Answered, claim(t, rig.Other, key, "d1").State)
+}
+
+func (h IdempotencyHarness) releases(t *testing.T) {
+	rig, key := h.New(t), freshKey()
+	for _, digest := range []string{"d1", "d2"} {
+		c := claim(t, rig.Store, key, digest)
+		require.Equal(t, domain.Claimed, c.State)
+		require.NoError(t, rig.Store.Release(t.Context(), key, c.Ticket))
+		require.NoError(t, rig.Store.Release(t.Context(), key, c.Ticket))
+	}
+}
+
+func (h IdempotencyHarness) ignoresVoid(t *testing.T) {
+	rig, key := h.New(t), freshKey()
+	void := claim(t, rig.Store, key, "d1").Ticket
+	require.NoError(t, rig.Store.Release(t.Context(), key, void))
+	held := claim(t, rig.Other, key, "d2").Ticket
+	require.NotEqual(t, void, held)
+	require.NoError(t, rig.Store.Release(t.Context(), key, void))
+	require.Equal(t, domain.Running, claim(t, rig.Store, key, "d1").State)
+	require.NoError(t, rig.Store.Confirm(t.Context(), key, void, []byte("void")))
+	require.Equal(t, domain.Running, claim(t, rig.Store, key, "d1").State)
+	require.NoError(t, rig.Other.Confirm(t.Context(), key, held, []byte("held")))
+	require.NoError(t, rig.Store.Confirm(t.Context(), key, void, []byte("void")))
+	require.NoError(t, rig.Store.Release(t.Context(), key, void))
+	require.NoError(t, rig.Other.Release(t.Context(), key, held))
+	require.Equal(t, domain.Claim{State: domain.Answered, Answer: []byte("held")}, claim(t, rig.Store, key, "d2"))
+}
+
+func (h IdempotencyHarness) keepsKeysApart(t *testing.T) {
+	rig, user := h.New(t), freshUser()
+	for _, key := range []domain.IdempotencyKey{
+		{User: user, Path: "p", Key: "k"},
+		{User: user + "x", Path: "p", Key: "k"},
+		{User: user + "}", Path: "p", Key: "k"},
+		{User: user + "}:", Path: "p", Key: "k"},
+		{User: user, Path: "p2", Key: "k"},
+		{User: user, Path: "p", Key: "k2"},
+		{User: user, Path: "", Key: "kp"},
+		{User: user, Path: "pk", Key: ""},
+		{User: user, Path: "p ", Key: "k"},
+		{User: user, Path: "p", Key: " k"},
+		{User: user, Path: strings.Repeat("ä", 2000), Key: strings.Repeat("~", 128)},
+	} {
+		require.Equal(t, domain.Claimed, claim(t, rig.Store, key, "d").State, key)
+	}
+}
+
+func (h IdempotencyHarness) claimsOnceAmongMany(t *testing.T) {
+	rig := h.New(t)
+	for range 5 {
+		var claimed, running atomic.Int64
+		var group sync.WaitGroup
+		key := freshKey()
+		for n := range 40 {
+			group.Go(func() {
+				store := []ports.Idempotency{rig.Store, rig.Other}[n%2]
+				switch c, err := store.Claim(t.Context(), key, "d"); {
+				case err != nil:
+					t.Errorf("claim: %v", err)
+				case c.State == domain.Claimed:
+					claimed.Add(1)
+				case c.State == domain.Running:
+					running.Add(1)
+				}
+			})
+		}
+		group.Wait()
+		require.EqualValues(t, 1, claimed.Load())
+		require.EqualValues(t, 39, running.Load())
+	}
+}
+
+func (h IdempotencyHarness) tellsAway(t *testing.T) {
+	rig, key := h.New(t), freshKey()
+	held := claim(t, rig.Store, key, "d")
+	rig.Break()
+	for what, step := range map[string]func(context.Context) error{
+		"claim":   func(ctx context.Context) error { _, err := rig.Store.Claim(ctx, freshKey(), "d"); return err },
+		"confirm": func(ctx context.Context) error { return rig.Store.Confirm(ctx, key, held.Ticket, []byte("a")) },
+		"release": func(ctx context.Context) error { return rig.Store.Release(ctx, key, held.Ticket) },
+	} {
+		began := time.Now()
+		err := step(t.Context())
+		require.Error(t, err, what)
+		require.Contains(t, []domain.Code{domain.ConnectionError, domain.Timeout, domain.ServiceUnavailable}, domain.CodeOf(err), what)
+		require.Less(t, time.Since(began), 2*time.Second, what)
+	}
+}
