@@ -111,9 +111,12 @@ type Verdict struct {
 	Refusal *Refusal
 }
 
-// Refusal is another service's own answer that the contract hands to the
-// client unchanged.
-type Refusal struct {
+// Refusal is a Reply that says no.
+type Refusal Reply
+
+// Reply is another service's own answer that the contract hands to the client
+// unchanged.
+type Reply struct {
 	// Status is an HTTP status code.
 	Status int
 	// ContentType is the answer's media type.

@@ -10,6 +10,13 @@ const (
 	WebSocketService Service = "websocket_service"
 )
 
+// The services behind the gateway whose own API is passed on as it is, as
+// errors and metrics call them.
+const (
+	ClassManagement = "class_management"
+	TeacherBFF      = "bff_teacher"
+)
+
 // Version is the release that the services report.
 const Version = "1.0.0"
 

@@ -35,6 +35,21 @@ type PreflightChecker interface {
 	Check(ctx context.Context, caller domain.Caller, batch domain.BatchID, pipeline domain.Pipeline) (domain.Verdict, error)
 }
 
+// BatchRegistry tells the orchestrator of new batches and of their prompts. The
+// orchestrator judges what is right; its word is passed on whatever it is.
+//
+// Concurrency and blocking as for BatchStatusClient. Errors: none for an answer
+// that is JSON, whatever its status; INVALID_RESPONSE for any other answer,
+// CONNECTION_ERROR, TIMEOUT and VALIDATION_ERROR as above, SERVICE_UNAVAILABLE
+// where there is no orchestrator. After a TIMEOUT or INVALID_RESPONSE it is
+// unknown whether the orchestrator did what it was told.
+type BatchRegistry interface {
+	// Register makes a batch of the caller's known.
+	Register(ctx context.Context, caller domain.Caller, r domain.Registration) (domain.Reply, error)
+	// SetPrompt says which prompt the essays of a batch answer.
+	SetPrompt(ctx context.Context, caller domain.Caller, batch domain.BatchID, prompt domain.PromptRef) (domain.Reply, error)
+}
+
 // CommandPublisher tells the platform to do something.
 //
 // Concurrency: safe for any number of callers. Ordering: commands of one key
