@@ -10,6 +10,7 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/olahol/melody"
 
+	"github.com/huleedu/edge/app"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -29,7 +30,7 @@ type session struct {
 	caller      domain.Caller
 	id          string // names the place in the quota
 	correlation string
-	dismiss     func(domain.Caller, string)
+	sessions    *app.Sessions
 	box         mailbox
 	link        link
 	// peer is set by attach, before anything is written.
@@ -228,7 +229,7 @@ func (s *session) said(status Status) {
 func (s *session) free() {
 	if s.admitted.Load() && s.freed.CompareAndSwap(false, true) {
 		s.manager.index.remove(s)
-		s.dismiss(s.caller, s.id)
+		s.sessions.Dismiss(s.caller, s.id)
 	}
 }
 
