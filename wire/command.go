@@ -79,7 +79,8 @@ func (c Command[C]) settings(vars map[string]string, errs io.Writer) (C, error) 
 	for _, name := range env.Unknown(&cfg, vars, c.prefixes...) {
 		_, _ = fmt.Fprintln(errs, "warning: unknown setting", name)
 	}
-	return cfg, env.Read(&cfg, vars)
+	err = env.Read(&cfg, vars)
+	return cfg, err
 }
 
 func (c Command[C]) live(ctx context.Context, cfg C, out io.Writer) error {

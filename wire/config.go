@@ -25,7 +25,7 @@ type GatewayConfig struct {
 	Kafka       kafka.PublisherConfig `envPrefix:"API_GATEWAY_"`
 	Redis       redis.Config          `envPrefix:"API_GATEWAY_"`
 	Limiter     redis.LimiterConfig
-	Telemetry   telemetry.Config      `envPrefix:"API_GATEWAY_"`
+	Telemetry   telemetry.Config `envPrefix:"API_GATEWAY_"`
 	OTel        telemetry.OTelConfig
 }
 

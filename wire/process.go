@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -138,7 +139,7 @@ func (p *Process) Stop(ctx context.Context) error {
 		defer cancel()
 		err := p.perform(traffic, p.traffic)
 		p.stopErr = errors.Join(err, p.perform(ctx, p.flush), p.perform(ctx, p.halts()))
-		p.log.Info("stopped", "took_seconds", time.Since(began).Seconds())
+		p.log.InfoContext(ctx, "stopped", "took_seconds", time.Since(began).Seconds())
 	})
 	return p.stopErr
 }
@@ -151,7 +152,7 @@ func (p *Process) Run(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 	case death = <-p.died:
-		p.log.Error("a part of the process died", "error", death)
+		p.log.ErrorContext(ctx, "a part of the process died", "error", death)
 	}
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.limit)
 	defer cancel()
@@ -170,7 +171,7 @@ func (p *Process) perform(ctx context.Context, steps []step) error {
 	var all []error
 	for _, s := range steps {
 		if err := s.do(ctx); err != nil {
-			p.log.Warn("a step of the drain failed", "step", s.name, "error", err)
+			p.log.WarnContext(ctx, "a step of the drain failed", "step", s.name, "error", err)
 			all = append(all, fmt.Errorf("%s: %w", s.name, err))
 		}
 	}
@@ -181,8 +182,8 @@ func (p *Process) perform(ctx context.Context, steps []step) error {
 // drain has ended already end again at no cost.
 func (p *Process) halts() []step {
 	steps := make([]step, 0, len(p.tasks))
-	for i := len(p.tasks) - 1; i >= 0; i-- {
-		steps = append(steps, step{"halt " + p.tasks[i].name, p.tasks[i].halt})
+	for _, t := range slices.Backward(p.tasks) {
+		steps = append(steps, step{"halt " + t.name, t.halt})
 	}
 	return steps
 }

@@ -41,18 +41,18 @@ type Socket struct {
 func (s Socket) Listen(ctx context.Context) error {
 	wait := firstWait
 	for {
-		connected, err := s.session(ctx)
+		connected, end := s.session(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
-		if final := finalAnswer(err); final != nil {
+		if final := finalAnswer(end); final != nil {
 			return final
 		}
 		if connected {
 			wait = firstWait
 		}
 		pause := wait/2 + rand.N(wait/2)
-		s.Note(fmt.Sprintf("disconnected: %v; again in %s", err, pause.Round(time.Millisecond)))
+		s.Note(fmt.Sprintf("disconnected: %v; again in %s", end, pause.Round(time.Millisecond)))
 		select {
 		case <-ctx.Done():
 			return nil
@@ -62,26 +62,37 @@ func (s Socket) Listen(ctx context.Context) error {
 	}
 }
 
-// session holds one connection to its end, and reports whether there was one.
-func (s Socket) session(ctx context.Context) (connected bool, err error) {
-	limited, cancel := context.WithTimeout(ctx, dialLimit)
-	defer cancel()
-	conn, resp, err := websocket.DefaultDialer.DialContext(limited, s.URL, http.Header{"Authorization": {"Bearer " + s.Token}})
+// session holds one connection to its end, which it returns, and reports
+// whether there was one.
+func (s Socket) session(ctx context.Context) (connected bool, end error) {
+	conn, err := s.dial(ctx)
 	if err != nil {
-		return false, refused(resp, err)
+		return false, err
 	}
-	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { hangUp(conn) })()
 	s.Note("connected")
 	for {
 		kind, frame, err := conn.ReadMessage()
 		if err != nil {
-			return true, err
+			return true, errors.Join(err, conn.Close())
 		}
 		if kind == websocket.TextMessage {
 			s.Frame(frame)
 		}
 	}
+}
+
+func (s Socket) dial(ctx context.Context) (*websocket.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialLimit)
+	defer cancel()
+	conn, resp, err := websocket.DefaultDialer.DialContext(ctx, s.URL, http.Header{"Authorization": {"Bearer " + s.Token}})
+	if resp != nil {
+		defer func() { _ = resp.Body.Close() }()
+	}
+	if err != nil {
+		return nil, refused(resp, err)
+	}
+	return conn, nil
 }
 
 // hangUp says goodbye and does not wait for long.

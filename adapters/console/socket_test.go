@@ -36,7 +36,7 @@ func talk(code int, reason string, frames ...string) func(http.ResponseWriter, *
 		if err != nil {
 			return
 		}
-		defer c.Close()
+		defer func() { _ = c.Close() }()
 		for _, f := range frames {
 			_ = c.WriteMessage(websocket.TextMessage, []byte(f))
 		}

@@ -16,7 +16,7 @@ import (
 // test, or fails it when real servers are required.
 func Redis(t testing.TB) string {
 	t.Helper()
-	return find(t, "EDGE_TEST_REDIS")
+	return find(t, "EDGE_TEST_REDIS", "redis")
 }
 
 // Kafka returns the host:port of the shared real Kafka, which creates topics
@@ -24,11 +24,14 @@ func Redis(t testing.TB) string {
 // are required.
 func Kafka(t testing.TB) string {
 	t.Helper()
-	return find(t, "EDGE_TEST_KAFKA")
+	return find(t, "EDGE_TEST_KAFKA", "kafka")
 }
 
-func find(t testing.TB, name string) string {
+// find returns the server's address. The test is marked as one that ran on it,
+// so that a run can say how many did.
+func find(t testing.TB, name, server string) string {
 	t.Helper()
+	t.Attr("server", server)
 	address := os.Getenv(name)
 	if address == "" {
 		unavailable(t, name+" names no server; run it under test/servers/with.sh")
