@@ -127,4 +127,3 @@ func (p *program) exit(t *testing.T, within time.Duration) int {
 func (p *program) problems() []string {
 	return strings.Split(strings.TrimSpace(p.stderr.String()), "\n")
 }
-

@@ -43,6 +43,7 @@ func Example_swapAdapters() {
 
 	gateway, err := wire.GatewayOn(settings, wire.Ports{
 		Tokens:    everybody{},
+		Limiter:   memory.NewLimiter(),
 		Batches:   platform,
 		Preflight: platform,
 		Commands:  platform,

@@ -101,7 +101,7 @@ func (s *stage) tracedGateway(t *testing.T, spans *telemetry.Recorder) service {
 	require.NoError(t, err)
 	p, err := wire.GatewayOn(c, wire.Ports{
 		Tokens: tokens, Observer: facts, Tracing: spans.Provider(),
-		Batches: platform, Preflight: platform, Commands: commands,
+		Limiter: memory.NewLimiter(), Batches: platform, Preflight: platform, Commands: commands,
 		Upkeep: wire.Upkeep{Flushes: []wire.Flush{{Name: "flush commands", Do: commands.Close}}},
 	}, newLogs(t))
 	require.NoError(t, err)
