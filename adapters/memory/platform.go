@@ -22,6 +22,10 @@ type Platform struct {
 	verdicts map[domain.BatchID]domain.Verdict
 	failure  error
 	commands []domain.Command
+
+	registered []domain.Registration
+	prompts    map[domain.BatchID]*domain.PromptRef
+	reply      *domain.Reply
 }
 
 var (
@@ -35,6 +39,7 @@ func NewPlatform() *Platform {
 	return &Platform{
 		batches:  map[domain.BatchID]domain.BatchReport{},
 		verdicts: map[domain.BatchID]domain.Verdict{},
+		prompts:  map[domain.BatchID]*domain.PromptRef{},
 	}
 }
 

@@ -1,6 +1,7 @@
 package memory_test
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 
 func TestPlatformReportsOnBatches(t *testing.T)  { contract.BatchStatusClient(t, batches()) }
 func TestPlatformAnswersPreflights(t *testing.T) { contract.PreflightChecker(t, preflights()) }
+func TestPlatformRegistersBatches(t *testing.T)  { contract.BatchRegistry(t, registry()) }
 func TestPlatformTakesCommands(t *testing.T)     { contract.CommandPublisher(t, commands()) }
 
 func BenchmarkPlatformReportsOnBatches(b *testing.B) {
@@ -23,6 +25,8 @@ func BenchmarkPlatformReportsOnBatches(b *testing.B) {
 func BenchmarkPlatformAnswersPreflights(b *testing.B) {
 	contract.BenchmarkPreflightChecker(b, preflights())
 }
+
+func BenchmarkPlatformRegistersBatches(b *testing.B) { contract.BenchmarkBatchRegistry(b, registry()) }
 
 func BenchmarkPlatformTakesCommands(b *testing.B) {
 	contract.BenchmarkCommandPublisher(b, commands())
@@ -44,6 +48,28 @@ func preflights() contract.PreflightHarness {
 	return contract.PreflightHarness{New: func(testing.TB) contract.PreflightWorld {
 		p := memory.NewPlatform()
 		return contract.PreflightWorld{Checker: p, Decide: p.Decide, Trouble: trouble(p)}
+	}}
+}
+
+func registry() contract.RegistryHarness {
+	return contract.RegistryHarness{Can: contract.BatchesAbilities{AnyID: true}, New: func(tb testing.TB) contract.RegistryWorld {
+		tb.Helper()
+		p := memory.NewPlatform()
+		return contract.RegistryWorld{
+			Registry: p, Answer: p.Answer, Trouble: trouble(p),
+			Owner: func(batch domain.BatchID) domain.UserID {
+				report, err := p.Status(tb.Context(), domain.Caller{}, batch)
+				if err != nil {
+					return ""
+				}
+				return report.Owner
+			},
+			Prompt: func(batch domain.BatchID) string {
+				text, err := json.Marshal(p.Prompt(batch))
+				require.NoError(tb, err)
+				return string(text)
+			},
+		}
 	}}
 }
 
