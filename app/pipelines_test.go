@@ -10,6 +10,7 @@ import (
 
 	"github.com/huleedu/edge/app"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
 )
 
 // office plays the platform: one report, one verdict, and the commands it got.
@@ -21,6 +22,7 @@ type office struct {
 	denied   error
 	commands []domain.Command
 	lost     error
+	answers  ports.Idempotency
 }
 
 func (o *office) Status(context.Context, domain.Caller, domain.BatchID) (domain.BatchReport, error) {
@@ -44,8 +46,19 @@ func (o *office) Publish(_ context.Context, c domain.Command) error {
 func (o *office) batches() *app.Batches { return app.NewBatches(o, slog.New(slog.DiscardHandler)) }
 
 func (o *office) start() (*domain.Refusal, error) {
-	p := app.NewPipelines(o.batches(), o, o, func() string { return "e-1" })
-	return p.Start(context.Background(), domain.Caller{User: "u1"}, domain.PipelineRequest{Batch: "b1", Pipeline: "nlp"})
+	outcome, err := o.pipelines().Start(context.Background(), domain.Caller{User: "u1"},
+		domain.PipelineRequest{Batch: "b1", Pipeline: "nlp"}, app.Repeat{Answer: []byte("yes")})
+	if (err == nil && outcome.Refusal == nil) != (string(outcome.Answer) == "yes") || outcome.Replayed {
+		panic("the answer belongs to what was accepted")
+	}
+	return outcome.Refusal, err
+}
+
+func (o *office) pipelines() *app.Pipelines {
+	return app.NewPipelines(app.PipelineParts{
+		Batches: o.batches(), Preflight: o, Commands: o, Answers: o.answers, Log: slog.New(slog.DiscardHandler),
+		IDs: app.IDs{New: func() string { return "e-1" }, Of: func(name string) string { return "of " + name }},
+	})
 }
 
 func TestStartPublishesForTheOwner(t *testing.T) {

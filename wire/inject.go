@@ -12,7 +12,7 @@ import (
 // The cleanup releases handles; call it after the process has stopped.
 func Gateway(cfg GatewayConfig, out io.Writer) (*Process, func(), error) {
 	panic(wireinject.Build(
-		wireinject.FieldsOf(new(GatewayConfig), "Tokens", "Platform", "Kafka", "Redis", "Limiter", "Telemetry", "OTel"),
+		wireinject.FieldsOf(new(GatewayConfig), "Tokens", "Platform", "PlatformKey", "Kafka", "Redis", "Limiter", "Telemetry", "OTel"),
 		jwtSet, httpclientSet, kafkaSet, redisLimitSet, gatewayTelemetrySet, gatewaySet,
 		gatewayUpkeep, wireinject.Struct(new(upkeepParts), "*"),
 	))
@@ -31,7 +31,7 @@ func WebSocket(cfg WebSocketConfig, out io.Writer) (*Process, func(), error) {
 func GatewayOn(cfg GatewayConfig, p Ports, out io.Writer) (*Process, error) {
 	panic(wireinject.Build(
 		wireinject.FieldsOf(new(GatewayConfig), "Telemetry"),
-		wireinject.FieldsOf(new(Ports), "Tokens", "Limiter", "Observer", "Tracing", "Metrics", "Upkeep", "Batches", "Preflight", "Commands"),
+		wireinject.FieldsOf(new(Ports), "Tokens", "Limiter", "Observer", "Tracing", "Metrics", "Upkeep", "Batches", "Preflight", "Commands", "Answers"),
 		gatewayLogger, gatewaySet,
 	))
 }

@@ -26,6 +26,7 @@ type Ports struct {
 	Batches   ports.BatchStatusClient
 	Preflight ports.PreflightChecker
 	Commands  ports.CommandPublisher
+	Answers   ports.Idempotency
 
 	// The notification service's.
 	Listener      ports.MessageListener

@@ -46,10 +46,19 @@ func metrics(c telemetry.Config, o *telemetry.Observer) http.Handler {
 	return o.Handler()
 }
 
-func newIDs() app.IDs { return uuid.NewString }
+// eventIDs is the name space of event ids that are made of names.
+const eventIDs = "urn:huleedu:edge:event"
 
-func platformClient(c httpclient.Config, o ports.Observer, tp trace.TracerProvider, log *slog.Logger) (*httpclient.Batches, func(), error) {
-	b, err := httpclient.NewBatches(c, o, tp, log)
+func newIDs() app.IDs {
+	space := uuid.NewSHA1(uuid.NameSpaceURL, []byte(eventIDs))
+	return app.IDs{
+		New: uuid.NewString,
+		Of:  func(name string) string { return uuid.NewSHA1(space, []byte(name)).String() },
+	}
+}
+
+func platformClient(c httpclient.Config, k httpclient.KeyConfig, o ports.Observer, tp trace.TracerProvider, log *slog.Logger) (*httpclient.Batches, func(), error) {
+	b, err := httpclient.NewBatches(c, k, o, tp, log)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -45,6 +45,8 @@ var redisSet = wireinject.NewSet(
 var redisLimitSet = wireinject.NewSet(
 	redisClient, rateLimiter,
 	wireinject.Bind(new(ports.RateLimiter), new(*redis.RateLimiter)),
+	redis.NewIdempotency,
+	wireinject.Bind(new(ports.Idempotency), new(*redis.Idempotency)),
 )
 
 var memorySet = wireinject.NewSet(
@@ -73,7 +75,7 @@ var webSocketTelemetrySet = wireinject.NewSet(
 
 var gatewaySet = wireinject.NewSet(
 	wireinject.FieldsOf(new(GatewayConfig), "Environment", "HTTP", "Drain"),
-	app.NewBatches, app.NewPipelines, newIDs, gatewayReadiness, gatewayProcess,
+	app.NewBatches, app.NewPipelines, wireinject.Struct(new(app.PipelineParts), "*"), newIDs, gatewayReadiness, gatewayProcess,
 	gatewayServer, wireinject.Struct(new(gatewayParts), "*"),
 )
 

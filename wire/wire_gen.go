@@ -39,6 +39,7 @@ func Gateway(cfg GatewayConfig, out io.Writer) (*Process, func(), error) {
 	limiterConfig := cfg.Limiter
 	redisRateLimiter := rateLimiter(client, limiterConfig, observer)
 	httpclientConfig := cfg.Platform
+	keyConfig := cfg.PlatformKey
 	oTelConfig := cfg.OTel
 	tracing, err := gatewayTracing(telemetryConfig, oTelConfig, logger)
 	if err != nil {
@@ -46,7 +47,7 @@ func Gateway(cfg GatewayConfig, out io.Writer) (*Process, func(), error) {
 		return nil, nil, err
 	}
 	traceTracerProvider := tracerProvider(tracing)
-	batches, cleanup2, err := platformClient(httpclientConfig, observer, traceTracerProvider, logger)
+	batches, cleanup2, err := platformClient(httpclientConfig, keyConfig, observer, traceTracerProvider, logger)
 	if err != nil {
 		cleanup()
 		return nil, nil, err
@@ -59,8 +60,17 @@ func Gateway(cfg GatewayConfig, out io.Writer) (*Process, func(), error) {
 		cleanup()
 		return nil, nil, err
 	}
+	idempotency := redis.NewIdempotency(client)
 	iDs := newIDs()
-	pipelines := app.NewPipelines(appBatches, batches, publisher, iDs)
+	pipelineParts := app.PipelineParts{
+		Batches:   appBatches,
+		Preflight: batches,
+		Commands:  publisher,
+		Answers:   idempotency,
+		IDs:       iDs,
+		Log:       logger,
+	}
+	pipelines := app.NewPipelines(pipelineParts)
 	wireUpkeepParts := upkeepParts{
 		Keys:     validator,
 		Commands: publisher,
@@ -206,8 +216,17 @@ func GatewayOn(cfg GatewayConfig, p Ports, out io.Writer) (*Process, error) {
 	batches := app.NewBatches(batchStatusClient, logger)
 	preflightChecker := p.Preflight
 	commandPublisher := p.Commands
+	idempotency := p.Answers
 	iDs := newIDs()
-	pipelines := app.NewPipelines(batches, preflightChecker, commandPublisher, iDs)
+	pipelineParts := app.PipelineParts{
+		Batches:   batches,
+		Preflight: preflightChecker,
+		Commands:  commandPublisher,
+		Answers:   idempotency,
+		IDs:       iDs,
+		Log:       logger,
+	}
+	pipelines := app.NewPipelines(pipelineParts)
 	upkeep := p.Upkeep
 	readiness := gatewayReadiness(upkeep)
 	observer := p.Observer

@@ -5,6 +5,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/huleedu/edge/app"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -12,6 +13,10 @@ import (
 // command is safe.
 func (g *gateway) startPipeline(c *gin.Context) error {
 	id, err := batchID(c)
+	if err != nil {
+		return err
+	}
+	key, err := idempotencyKey(c.Request.Header)
 	if err != nil {
 		return err
 	}
@@ -23,16 +28,34 @@ func (g *gateway) startPipeline(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	refusal, err := g.Pipelines.Start(c.Request.Context(), exchangeOf(c).caller, request)
+	x := exchangeOf(c)
+	outcome, err := g.Pipelines.Start(c.Request.Context(), x.caller, request,
+		app.Repeat{Key: key, Body: body, Answer: accepted(id, x.trail)})
 	if err != nil {
 		return err
 	}
-	if refusal != nil {
-		g.pass(c, refusal)
+	if outcome.Refusal != nil {
+		g.pass(c, outcome.Refusal)
 		return nil
 	}
-	g.write(c, http.StatusAccepted, g.fixed.json, accepted(id, exchangeOf(c).trail))
+	if outcome.Replayed {
+		c.Writer.Header().Set("Idempotent-Replayed", "true")
+	}
+	g.write(c, http.StatusAccepted, g.fixed.json, outcome.Answer)
 	return nil
+}
+
+// idempotencyKey reads the client's key for the request; it is empty without
+// the header. Two headers are no key.
+func idempotencyKey(h http.Header) (string, error) {
+	switch lines := h["Idempotency-Key"]; len(lines) {
+	case 0:
+		return "", nil
+	case 1:
+		return domain.ParseIdempotencyKey(lines[0])
+	default:
+		return domain.ParseIdempotencyKey("")
+	}
 }
 
 func accepted(id domain.BatchID, trail domain.Trail) []byte {

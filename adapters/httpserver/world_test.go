@@ -140,8 +140,12 @@ func parts(w *world, client ports.BatchStatusClient, tp trace.TracerProvider) ht
 	batches := app.NewBatches(client, slog.New(slog.DiscardHandler))
 	return httpserver.GatewayParts{
 		Config: config(), Environment: domain.Testing, Tokens: tokens{}, Limiter: memory.NewLimiter(),
-		Batches:   batches,
-		Pipelines: app.NewPipelines(batches, w.platform, w.platform, func() string { return "e1" }),
+		Batches: batches,
+		Pipelines: app.NewPipelines(app.PipelineParts{
+			Batches: batches, Preflight: w.platform, Commands: w.platform, Answers: memory.NewIdempotency(),
+			IDs: app.IDs{New: func() string { return "e1" }, Of: func(name string) string { return name }},
+			Log: slog.New(slog.DiscardHandler),
+		}),
 		Readiness: w.ready, Observer: w.facts, Tracing: tp, Log: log,
 		Metrics: http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(rw, "up 1\n") }),
 	}

@@ -39,7 +39,8 @@ func TestIdempotencyOnOwnRedis(t *testing.T) {
 }
 
 func TestIdempotencyOnCluster(t *testing.T) {
-	contract.Idempotency(t, onceHarness(clustered, false))
+	s := clustered(t)
+	contract.Idempotency(t, onceHarness(func(testing.TB) server { return s }, false))
 }
 
 func TestIdempotencyOnAHungRedis(t *testing.T) {

@@ -28,7 +28,8 @@ func TestLimiterOnOwnRedis(t *testing.T) {
 }
 
 func TestLimiterOnCluster(t *testing.T) {
-	contract.RateLimiter(t, limiterHarness(clustered, false, false))
+	s := clustered(t)
+	contract.RateLimiter(t, limiterHarness(func(testing.TB) server { return s }, false, false))
 }
 
 func queries(most int) domain.Limit {
