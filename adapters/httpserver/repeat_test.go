@@ -1,0 +1,119 @@
+package httpserver_test
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/adapters/httpserver"
+	"github.com/huleedu/edge/adapters/memory"
+	"github.com/huleedu/edge/app"
+	"github.com/huleedu/edge/domain"
+)
+
+const nlp = `{"requested_pipeline":"nlp"}`
+
+func TestARepeatIsAnsweredByteForByte(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.platform.Put("b1", domain.BatchReport{Owner: "u1"})
+	first := start(t, w, nlp, "Idempotency-Key: k 1")
+	require.Equal(t, 202, first.StatusCode, first.body)
+	assert.NotContains(t, first.Header, "Idempotent-Replayed")
+	again := start(t, w, nlp, "Idempotency-Key: k 1")
+	require.Equal(t, 202, again.StatusCode)
+	everyAnswer(t, again)
+	assert.Equal(t, first.body, again.body)
+	assert.Equal(t, "true", again.Header.Get("Idempotent-Replayed"))
+	assert.NotEqual(t, first.Header.Get("X-Correlation-ID"), again.Header.Get("X-Correlation-ID"))
+	require.Len(t, w.platform.Commands(), 1)
+
+	r := start(t, w, nlp+" ", "Idempotency-Key: k 1")
+	require.Equal(t, 409, r.StatusCode)
+	f := standard(t, r, domain.GatewayService)
+	assert.Equal(t, "INVALID_REQUEST", f.Code)
+	assert.Empty(t, r.Header.Get("Retry-After"))
+
+	assert.NotContains(t, start(t, w, nlp, "Idempotency-Key: k 2").Header, "Idempotent-Replayed")
+	assert.NotContains(t, start(t, w, nlp).Header, "Idempotent-Replayed")
+	require.Len(t, w.platform.Commands(), 3)
+}
+
+func TestAKeyBelongsToUserAndPath(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.platform.Put("b1", domain.BatchReport{Owner: "u1"})
+	w.platform.Put("b2", domain.BatchReport{Owner: "u1"})
+	require.Equal(t, 202, start(t, w, nlp, "Idempotency-Key: k").StatusCode)
+	r := call(t, "POST", w.base+"/v1/batches/b2/pipelines", nlp, "Idempotency-Key: k", "Authorization: Bearer u1")
+	require.Equal(t, 202, r.StatusCode)
+	require.Len(t, w.platform.Commands(), 2)
+	r = call(t, "POST", w.base+"/v1/batches/b1/pipelines", nlp, "Idempotency-Key: k", "Authorization: Bearer u2")
+	require.Equal(t, 403, r.StatusCode, "somebody else's answer is nobody's business")
+}
+
+func TestAKeyThatIsNoneIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.platform.Put("b1", domain.BatchReport{Owner: "u1"})
+	for _, headers := range [][]string{
+		{"Idempotency-Key: "}, {"Idempotency-Key: " + strings.Repeat("k", 129)}, {"Idempotency-Key: kä"},
+		{"Idempotency-Key: a\tb"}, {"Idempotency-Key: a", "Idempotency-Key: a"},
+	} {
+		r := start(t, w, nlp, headers...)
+		require.Equal(t, 400, r.StatusCode, headers)
+		f := standard(t, r, domain.GatewayService)
+		assert.Equal(t, "VALIDATION_ERROR", f.Code)
+		assert.Equal(t, "Idempotency-Key", f.Details["field"])
+	}
+	assert.Empty(t, w.platform.Commands())
+}
+
+func TestAKeyIsFreeAfterARefusal(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.platform.Put("b1", domain.BatchReport{Owner: "u1"})
+	w.platform.Decide("b1", domain.Verdict{Refusal: &domain.Refusal{Status: 402, Body: []byte(`{}`)}})
+	require.Equal(t, 402, start(t, w, nlp, "Idempotency-Key: k").StatusCode)
+	require.Equal(t, 422, start(t, w, `{}`, "Idempotency-Key: k").StatusCode)
+	w.platform.Decide("b1", domain.Verdict{Allowed: true})
+	require.Equal(t, 202, start(t, w, nlp, "Idempotency-Key: k").StatusCode)
+	require.Len(t, w.platform.Commands(), 1)
+}
+
+// held publishes when it is told to.
+type held struct{ began, goOn chan struct{} }
+
+func (s held) Publish(context.Context, domain.Command) error {
+	close(s.began)
+	<-s.goOn
+	return nil
+}
+
+func TestARunningKeyIsAskedForLater(t *testing.T) {
+	t.Parallel()
+	s := held{make(chan struct{}), make(chan struct{})}
+	w := newWorld(t, func(w *world, p *httpserver.GatewayParts) {
+		w.platform.Put("b1", domain.BatchReport{Owner: "u1"})
+		p.Pipelines = app.NewPipelines(app.PipelineParts{
+			Batches: p.Batches, Preflight: w.platform, Commands: s, Answers: memory.NewIdempotency(),
+			IDs: app.IDs{Of: func(name string) string { return name }}, Log: slog.New(slog.DiscardHandler),
+		})
+	})
+	first := make(chan reply, 1)
+	go func() { first <- start(t, w, nlp, "Idempotency-Key: k") }()
+	<-s.began
+	r := start(t, w, nlp, "Idempotency-Key: k")
+	close(s.goOn)
+	require.Equal(t, 409, r.StatusCode)
+	assert.Equal(t, "1", r.Header.Get("Retry-After"))
+	assert.Equal(t, "INVALID_REQUEST", standard(t, r, domain.GatewayService).Code)
+	answer := (<-first).body
+	again := start(t, w, nlp, "Idempotency-Key: k")
+	assert.Equal(t, "true", again.Header.Get("Idempotent-Replayed"))
+	assert.Equal(t, answer, again.body)
+}
