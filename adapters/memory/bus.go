@@ -113,9 +113,7 @@ func (b *Bus) Run(ctx context.Context, handler ports.MessageHandler) error {
 	for {
 		select {
 		case <-ctx.Done():
-			b.mu.Lock()
-			defer b.mu.Unlock()
-			b.state, b.work = busEnded, nil
+			b.end()
 			return nil
 		case <-b.wake:
 		}
@@ -127,6 +125,12 @@ func (b *Bus) Run(ctx context.Context, handler ports.MessageHandler) error {
 			w(handler)
 		}
 	}
+}
+
+func (b *Bus) end() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.state, b.work = busEnded, nil
 }
 
 // Break takes the technology away: what is sent is lost, and following and

@@ -2,7 +2,6 @@ package redis_test
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"testing"
 	"time"
@@ -31,23 +30,24 @@ func TestNotifierKeepsALogOfBoundedLengthAndLife(t *testing.T) {
 	for name, find := range map[string]func(testing.TB) server{"embedded": embedded, "own": own} {
 		t.Run(name, func(t *testing.T) {
 			s := find(t)
-			n, redis := redis.NewNotifier(open(t, s.url), redis.NotifierConfig{Max: 3, TTL: time.Minute}, "ws:"), stranger(t, s.url)
+			n := redis.NewNotifier(open(t, s.url), redis.NotifierConfig{Max: 3, TTL: time.Minute}, "ws:")
+			other := stranger(t, s.url)
 			var ids []string
 			for range 5 {
 				ids = append(ids, publish(t, n, notification("u{x}")).ID)
 			}
-			kept, err := redis.XRange(t.Context(), "wslog:{u{x}}", "-", "+").Result()
+			kept, err := other.XRange(t.Context(), "wslog:{u{x}}", "-", "+").Result()
 			require.NoError(t, err)
 			require.Len(t, kept, 3)
 			for i, entry := range kept {
 				require.Equal(t, ids[i+2], entry.ID)
 				require.Equal(t, map[string]any{"frame": `{"event":"e","data":{}}`}, entry.Values, "without its id")
 			}
-			keys, err := redis.Keys(t.Context(), "*").Result()
+			keys, err := other.Keys(t.Context(), "*").Result()
 			require.NoError(t, err)
 			require.Len(t, keys, 6)
 			for _, key := range keys {
-				ttl := redis.PTTL(t.Context(), key).Val()
+				ttl := other.PTTL(t.Context(), key).Val()
 				require.True(t, ttl > 50*time.Second && ttl <= time.Minute, "%s lives %s", key, ttl)
 			}
 		})
@@ -153,5 +153,5 @@ func TestNotifierWaitsForReplicas(t *testing.T) {
 
 func online(c *goredis.Client) bool {
 	info, err := c.InfoMap(context.Background(), "replication").Result()
-	return err == nil && fmt.Sprint(info["Replication"]["connected_slaves"]) == "1"
+	return err == nil && info["Replication"]["connected_slaves"] == "1"
 }

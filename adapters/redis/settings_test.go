@@ -1,7 +1,6 @@
 package redis_test
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -61,7 +60,7 @@ func TestCAFileMustHoldACertificateAndBeUsed(t *testing.T) {
 		c.CAFile = file
 		var e *domain.Error
 		_, err := redis.Open(c)
-		require.True(t, errors.As(err, &e))
+		require.ErrorAs(t, err, &e)
 		require.Equal(t, "REDIS_CA_FILE", e.Details["config_key"])
 	}
 }

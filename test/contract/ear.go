@@ -141,3 +141,9 @@ func listen(t testing.TB, l ports.MessageListener, h ports.MessageHandler) (stop
 // Recorder returns an observer that keeps every fact, for adapters whose suite
 // runs in a package that may not know the memory adapters.
 func Recorder() *memory.Facts { return &memory.Facts{} }
+
+// requireFailure is requireCode for a test that only asks for the code.
+func requireFailure(t testing.TB, err error, code domain.Code) {
+	t.Helper()
+	_ = requireCode(t, err, code)
+}

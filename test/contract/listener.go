@@ -242,7 +242,7 @@ func (h ListenerHarness) endsWithContext(t *testing.T) {
 		rig.Listener.Unfollow(user) // it had nothing to wait for
 		return
 	}
-	requireCode(t, err, domain.ConnectionError)
+	requireFailure(t, err, domain.ConnectionError)
 }
 
 func (h ListenerHarness) endsRun(t *testing.T) {
@@ -252,7 +252,7 @@ func (h ListenerHarness) endsRun(t *testing.T) {
 	require.NoError(t, rig.Listener.Follow(t.Context(), user))
 	stop()
 	began := time.Now()
-	requireCode(t, rig.Listener.Follow(t.Context(), freshUser()), domain.ConnectionError)
+	requireFailure(t, rig.Listener.Follow(t.Context(), freshUser()), domain.ConnectionError)
 	require.Less(t, time.Since(began), 2*time.Second)
 	rig.Listener.Unfollow(user)
 	rig.Listener.Unfollow(user)
@@ -264,7 +264,7 @@ func (h ListenerHarness) runsOnce(t *testing.T) {
 	require.NoError(t, rig.Listener.Follow(t.Context(), user))
 	rig.Send(user, "x")
 	e.messages(t, user, 1) // so it runs
-	requireCode(t, rig.Listener.Run(t.Context(), e), domain.InitializationFailed)
+	requireFailure(t, rig.Listener.Run(t.Context(), e), domain.InitializationFailed)
 }
 
 // freshUser is a user that no other test has.

@@ -141,8 +141,11 @@ func (h NotifierHarness) takesAnyEventID(t *testing.T) {
 func (h NotifierHarness) keepsKeysApart(t *testing.T) {
 	base := freshUser()
 	pairs := []domain.Notification{
-		{User: base, EventID: "x}:y"}, {User: base + "}:x", EventID: "y"},
-		{User: base + "{", EventID: "y"}, {User: base + "{}", EventID: "y"}, {User: base + ":", EventID: "y"},
+		{User: base, EventID: "x}:y"},
+		{User: base + "}:x", EventID: "y"},
+		{User: base + "{", EventID: "y"},
+		{User: base + "{}", EventID: "y"},
+		{User: base + ":", EventID: "y"},
 	}
 	rig, _ := h.start(t)
 	for _, n := range pairs {
@@ -220,7 +223,7 @@ func (h NotifierHarness) refusesFrames(t *testing.T) {
 		n := sampleNotification(freshUser())
 		n.Frame = []byte(frame)
 		_, err := rig.Publisher.Publish(t.Context(), n)
-		requireCode(t, err, domain.ProcessingError)
+		requireFailure(t, err, domain.ProcessingError)
 		require.False(t, domain.Retryable(err))
 	}
 }

@@ -34,7 +34,7 @@ func (h QuotaHarness) refuses(t *testing.T) {
 	}
 	for range 2 {
 		err := q.Acquire(t.Context(), user, uuid.NewString())
-		requireCode(t, err, domain.QuotaExceeded)
+		requireFailure(t, err, domain.QuotaExceeded)
 		require.Equal(t, "Connection limit exceeded", domain.PublicMessage(err))
 		require.Equal(t, map[string]any{"quota_type": "concurrent_connections", "limit": 3}, domain.As(err).Details)
 	}
@@ -46,7 +46,7 @@ func (h QuotaHarness) releases(t *testing.T) {
 	require.NoError(t, q.Acquire(t.Context(), user, uuid.NewString()))
 	q.Release(user, first)
 	require.NoError(t, q.Acquire(t.Context(), user, uuid.NewString()))
-	requireCode(t, q.Acquire(t.Context(), user, uuid.NewString()), domain.QuotaExceeded)
+	requireFailure(t, q.Acquire(t.Context(), user, uuid.NewString()), domain.QuotaExceeded)
 }
 
 func (h QuotaHarness) releasesNothing(t *testing.T) {
@@ -56,11 +56,11 @@ func (h QuotaHarness) releasesNothing(t *testing.T) {
 	require.NoError(t, q.Acquire(t.Context(), user, uuid.NewString()))
 	q.Release(user, uuid.NewString())
 	q.Release(freshUser(), first)
-	requireCode(t, q.Acquire(t.Context(), user, uuid.NewString()), domain.QuotaExceeded)
+	requireFailure(t, q.Acquire(t.Context(), user, uuid.NewString()), domain.QuotaExceeded)
 	q.Release(user, first)
 	q.Release(user, first)
 	require.NoError(t, q.Acquire(t.Context(), user, uuid.NewString()))
-	requireCode(t, q.Acquire(t.Context(), user, uuid.NewString()), domain.QuotaExceeded)
+	requireFailure(t, q.Acquire(t.Context(), user, uuid.NewString()), domain.QuotaExceeded)
 }
 
 func (h QuotaHarness) keepsApart(t *testing.T) {

@@ -53,7 +53,8 @@ func serveRedis(addr string) (*miniredis.Miniredis, error) {
 	}
 	server := miniredis.NewMiniRedis()
 	if port != "0" {
-		return server, server.StartAddr(addr)
+		err = server.StartAddr(addr)
+		return server, err
 	}
 	for range 10 {
 		err = server.StartAddr(net.JoinHostPort(host, strconv.Itoa(20000+rand.IntN(12000))))
