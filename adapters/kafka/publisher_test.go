@@ -104,6 +104,24 @@ func TestPublisherPartitionsAsOtherClientsDo(t *testing.T) {
 	require.Greater(t, len(used), 1, "the keys tell nothing, all are on one partition")
 }
 
+// Values of murmur2 that Kafka's own tests of its Java client state.
+func TestPublisherPartitionsByTheHashOfTheJavaClient(t *testing.T) {
+	k := embedded(t, "commands")
+	p := publisher(t, k.Addr(), 5*time.Second, &facts{})
+	hashes := map[string]int32{
+		"21": -973932308, "foobar": -790332482, "a-little-bit-long-string": -985981536,
+		"a-little-bit-longer-string":                       -1486304829,
+		"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8": -58897971,
+		"abc": 479470107,
+	}
+	for key := range hashes {
+		require.NoError(t, p.Publish(t.Context(), command("commands", key)))
+	}
+	for _, r := range records(t, k.Addr(), "commands", len(hashes)) {
+		require.Equal(t, (hashes[string(r.Key)]&0x7fffffff)%3, r.Partition, "key %q", r.Key)
+	}
+}
+
 func TestPublisherSurvivesAnOutageWithinItsLimit(t *testing.T) {
 	k := embedded(t, "commands")
 	p := publisher(t, k.Addr(), 10*time.Second, &facts{})
