@@ -27,6 +27,9 @@ type shell struct {
 // the end of the test.
 func open(t *testing.T, vars map[string]string, args ...string) *shell {
 	t.Helper()
+	if vars == nil {
+		vars = map[string]string{}
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	s := &shell{out: newScreen(), errs: newScreen(), interrupt: cancel, exit: make(chan int, 1)}
 	ended := make(chan struct{})

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"strings"
 	"time"
 
 	"github.com/huleedu/edge/adapters/env"
@@ -45,10 +47,18 @@ func (t tool) mint(user, org string, ttl time.Duration) (string, error) {
 	}
 	var cfg jwt.Config
 	if err := env.Read(&cfg, withSecret(t.vars)); err != nil {
-		return "", fmt.Errorf("read the JWT settings: %w", err)
+		return "", unusable(err)
 	}
 	now := time.Now()
 	return jwt.Mint(cfg, jwt.Claims{User: user, Org: org, Issued: now, Expires: now.Add(ttl)})
+}
+
+// errSettings begins a list of settings, each with what is wrong with it.
+var errSettings = errors.New("these settings cannot be used:")
+
+// unusable lists everything that keeps settings from being read.
+func unusable(err error) error {
+	return fmt.Errorf("%w\n  %s", errSettings, strings.Join(env.Explain(err), "\n  "))
 }
 
 func (t tool) printf(format string, args ...any) {

@@ -134,7 +134,7 @@ func (t tool) build(vars map[string]string) (*edge, error) {
 	var g wire.GatewayConfig
 	var w wire.WebSocketConfig
 	if err := errors.Join(env.Read(&g, vars), env.Read(&w, vars)); err != nil {
-		return nil, fmt.Errorf("read the settings: %w", err)
+		return nil, unusable(err)
 	}
 	e := &edge{}
 	gateway, release, err := wire.Gateway(g, t.errs)
