@@ -26,7 +26,7 @@ func (h ListenerHarness) refusesWhileAway(t *testing.T) {
 	rig.Listener.Unfollow(user) // the refused ones were not counted
 	rig.Send(user, "x")
 	witness := freshUser()
-	require.NoError(t, rig.Listener.Follow(t.Context(), witness))
+	h.followSoon(t, rig, witness)
 	rig.Send(witness, "end")
 	e.messages(t, witness, 1)
 	require.LessOrEqual(t, e.count(user), 1)
