@@ -26,9 +26,9 @@ type PlatformConfig struct {
 	CommandTopic, NotificationTopic domain.Topic
 	// Group is the consumer group for commands; empty means the orchestrator's.
 	Group string
-	// AggregatorAddr and OrchestratorAddr are where the services listen; empty
-	// means a free port on loopback.
-	AggregatorAddr, OrchestratorAddr string
+	// AggregatorAddr, OrchestratorAddr, ClassesAddr and TeacherAddr are where the
+	// services listen; empty means a free port on loopback.
+	AggregatorAddr, OrchestratorAddr, ClassesAddr, TeacherAddr string
 	// ChannelPrefix stands before a user's id in the names of Redis channels;
 	// empty means "ws:".
 	ChannelPrefix string
@@ -60,7 +60,8 @@ func (c PlatformConfig) withDefaults() PlatformConfig {
 }
 
 // Platform is the platform behind the two services, in so far as they can tell:
-// a result aggregator and a batch orchestrator over real HTTP, and an
+// a result aggregator, a batch orchestrator, class management and the teachers'
+// own backend over real HTTP, and an
 // orchestrator's hand that takes commands from Kafka, drives batches through
 // their phases and tells their teachers. Its memory is the process's.
 type Platform struct {
@@ -69,6 +70,9 @@ type Platform struct {
 	courier      *courier
 	aggregator   *backend
 	orchestrator *backend
+	classes      *backend
+	teacher      *backend
+	school       *school
 
 	ctx    context.Context // ends everything the platform started
 	cancel context.CancelFunc
@@ -79,7 +83,7 @@ type Platform struct {
 // returns once the topics exist. Close is owed after success.
 func StartPlatform(c PlatformConfig) (*Platform, error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &Platform{config: c.withDefaults(), registry: newRegistry(), ctx: ctx, cancel: cancel}
+	p := &Platform{config: c.withDefaults(), registry: newRegistry(), school: &school{classes: map[domain.UserID][]classDocument{}}, ctx: ctx, cancel: cancel}
 	if err := p.start(); err != nil {
 		p.Close()
 		return nil, fmt.Errorf("start the simulated platform: %w", err)
@@ -98,6 +102,12 @@ func (p *Platform) start() error {
 	if p.orchestrator, err = serve(p.config.OrchestratorAddr, p.orchestratorRoutes()); err != nil {
 		return err
 	}
+	if p.classes, err = serve(p.config.ClassesAddr, p.classRoutes()); err != nil {
+		return err
+	}
+	if p.teacher, err = serve(p.config.TeacherAddr, p.teacherRoutes()); err != nil {
+		return err
+	}
 	if p.config.KafkaAddr == "" {
 		return nil
 	}
@@ -112,7 +122,7 @@ func (p *Platform) start() error {
 // than once.
 func (p *Platform) Close() {
 	p.cancel()
-	for _, b := range []*backend{p.aggregator, p.orchestrator} {
+	for _, b := range []*backend{p.aggregator, p.orchestrator, p.classes, p.teacher} {
 		if b != nil {
 			b.close()
 		}
@@ -129,11 +139,23 @@ func (p *Platform) AggregatorURL() string { return p.aggregator.url() }
 // OrchestratorURL is the batch orchestrator's base URL.
 func (p *Platform) OrchestratorURL() string { return p.orchestrator.url() }
 
+// ClassesURL is class management's base URL.
+func (p *Platform) ClassesURL() string { return p.classes.url() }
+
+// TeacherURL is the base URL of the teachers' own backend.
+func (p *Platform) TeacherURL() string { return p.teacher.url() }
+
 // TroubleAggregator makes the aggregator fail until NoTrouble.
 func (p *Platform) TroubleAggregator(kind Trouble) { p.aggregator.trouble.Store(int32(kind)) }
 
 // TroubleOrchestrator makes the orchestrator's HTTP side fail until NoTrouble.
 func (p *Platform) TroubleOrchestrator(kind Trouble) { p.orchestrator.trouble.Store(int32(kind)) }
+
+// TroubleClasses makes class management fail until NoTrouble.
+func (p *Platform) TroubleClasses(kind Trouble) { p.classes.trouble.Store(int32(kind)) }
+
+// TroubleTeacher makes the teachers' own backend fail until NoTrouble.
+func (p *Platform) TroubleTeacher(kind Trouble) { p.teacher.trouble.Store(int32(kind)) }
 
 // errClosed is what the platform's own waits end with.
 var errClosed = errors.New("the platform was closed")

@@ -16,6 +16,7 @@ type registry struct {
 	order    []domain.BatchID
 	credits  map[domain.UserID]int
 	verdicts map[domain.BatchID]PreflightAnswer
+	fixed    *PreflightAnswer
 	events   map[string]bool // ids of the commands that were taken
 	serial   int
 }
@@ -109,6 +110,18 @@ func (r *registry) available(user domain.UserID) int {
 		return credits
 	}
 	return defaultCredits
+}
+
+// Owner returns whose batch it is; empty: there is no such batch.
+func (p *Platform) Owner(id domain.BatchID) (owner domain.UserID) {
+	p.registry.change(id, func(d *batchDocument) { owner = d.UserID })
+	return owner
+}
+
+// Prompt returns which prompt a batch answers, as JSON.
+func (p *Platform) Prompt(id domain.BatchID) (prompt string) {
+	p.registry.change(id, func(d *batchDocument) { prompt = string(d.PromptRef) })
+	return prompt
 }
 
 // ready reports whether a pipeline may run on a batch in its state.

@@ -53,10 +53,13 @@ func SampleTeachers() []Teacher {
 	}
 }
 
-// Seed makes teachers' batches known and gives them their credits.
+// Seed makes teachers' batches and classes known and gives them their credits.
 func (p *Platform) Seed(teachers ...Teacher) {
 	for _, t := range teachers {
 		p.Grant(t.User, t.Credits)
+		for _, c := range t.Classes {
+			p.Teach(t.User, c)
+		}
 		for _, b := range t.Batches {
 			p.Put(b)
 		}
