@@ -22,6 +22,7 @@ type GatewayConfig struct {
 	Drain       GatewayDrain
 	Tokens      jwt.Config
 	Platform    httpclient.Config     `envPrefix:"API_GATEWAY_"`
+	PlatformKey httpclient.KeyConfig
 	Kafka       kafka.PublisherConfig `envPrefix:"API_GATEWAY_"`
 	Redis       redis.Config          `envPrefix:"API_GATEWAY_"`
 	Limiter     redis.LimiterConfig

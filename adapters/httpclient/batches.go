@@ -25,7 +25,8 @@ const (
 // waiting for the answer.
 const preflightLimit = 10 * time.Second
 
-// Batches asks the result aggregator and the orchestrator about batches.
+// Batches asks the result aggregator and the orchestrator about batches, and
+// tells the orchestrator of new ones.
 type Batches struct {
 	aggregator *service
 	// orchestrator is nil where there is none to ask.
@@ -37,22 +38,23 @@ type Batches struct {
 var (
 	_ ports.BatchStatusClient = (*Batches)(nil)
 	_ ports.PreflightChecker  = (*Batches)(nil)
+	_ ports.BatchRegistry     = (*Batches)(nil)
 	_ ports.HealthProbe       = (*Batches)(nil)
 )
 
 // NewBatches returns a client; it connects to nothing yet. It returns a
 // CONFIGURATION_ERROR for an address that is none. Close gives its connections
 // back.
-func NewBatches(c Config, o ports.Observer, tp trace.TracerProvider, log *slog.Logger) (*Batches, error) {
+func NewBatches(c Config, k KeyConfig, o ports.Observer, tp trace.TracerProvider, log *slog.Logger) (*Batches, error) {
 	tracer := tp.Tracer("github.com/huleedu/edge/adapters/httpclient")
 	open := func(name, key, raw string) (*service, error) {
 		base, err := baseURL(raw)
 		if err != nil {
-			return nil, domain.Misconfigured(key, "must be an absolute http or https URL without query").Because(err)
+			return nil, domain.Misconfigured(key, noAddress).Because(err)
 		}
 		return &service{
 			name: name, base: base, http: client(newTransport(c.ConnectTimeout)),
-			limit: c.Timeout, connect: c.ConnectTimeout, key: c.InternalKey, observer: o, tracer: tracer,
+			limit: c.Timeout, connect: c.ConnectTimeout, key: k.InternalKey, observer: o, tracer: tracer,
 		}, nil
 	}
 	b := &Batches{log: log}

@@ -158,7 +158,7 @@ func TestListForwardsTheQuestionAndTranslatesTheAnswer(t *testing.T) {
 	s := serve(t, 200, `{"batches":[ {"user_id":"a","overall_status":"COMPLETED","n": 1.0},{"overall_status":"odd"},{}, {"user_id":"x"} ],
 		"pagination":{"limit":2,"offset":4,"total":17}}`)
 	var log bytes.Buffer
-	client, err := httpclient.NewBatches(config(s.URL+"/", ""), &facts{}, sdktrace.NewTracerProvider(), slog.New(slog.NewTextHandler(&log, nil)))
+	client, err := httpclient.NewBatches(config(s.URL+"/", ""), httpclient.KeyConfig{InternalKey: key}, &facts{}, sdktrace.NewTracerProvider(), slog.New(slog.NewTextHandler(&log, nil)))
 	require.NoError(t, err)
 	defer client.Close()
 	page, err := client.List(t.Context(), anna(), domain.BatchQuery{Limit: 2, Offset: 4, Status: domain.Processing})
@@ -258,7 +258,7 @@ func TestEveryCallIsCountedAndTraced(t *testing.T) {
 	spans := tracetest.NewSpanRecorder()
 	tp := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))
 	seen := &facts{}
-	client, err := httpclient.NewBatches(config(s.URL, s.URL), seen, tp, slog.New(slog.DiscardHandler))
+	client, err := httpclient.NewBatches(config(s.URL, s.URL), httpclient.KeyConfig{InternalKey: key}, seen, tp, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	defer client.Close()
 

@@ -19,45 +19,76 @@ type Config struct {
 	// question whether a pipeline may start, outside production only. The default
 	// is its name on the platform's container network.
 	OrchestratorURL string `env:"BOS_URL" alias:"BATCH_ORCHESTRATOR_SERVICE_URL" envDefault:"http://batch_orchestrator_service:5000"`
+	// ClassesURL is the base URL of the class management service. The default is
+	// its name on the platform's container network.
+	ClassesURL string `env:"CMS_API_URL" alias:"CLASS_MANAGEMENT_SERVICE_URL" envDefault:"http://class_management_service:5002"`
+	// TeacherURL is the base URL of the teachers' own backend. The default is its
+	// name on the platform's container network.
+	TeacherURL string `env:"BFF_TEACHER_URL" alias:"BFF_TEACHER_SERVICE_URL" envDefault:"http://bff_teacher_service:4101"`
 	// Timeout bounds a whole call, from connecting to the answer's last byte. The
 	// preflight waits at most 10 seconds of it.
 	Timeout time.Duration `env:"HTTP_CLIENT_TIMEOUT_SECONDS" envDefault:"30"`
 	// ConnectTimeout bounds connecting and, separately, the TLS handshake.
 	ConnectTimeout time.Duration `env:"HTTP_CLIENT_CONNECT_TIMEOUT_SECONDS" envDefault:"10"`
+}
+
+// KeyConfig holds the secret between the platform's services. It is apart from
+// Config because its variable is the platform's and never carries a prefix.
+type KeyConfig struct {
 	// InternalKey is the secret that opens the platform's internal routes. It is
 	// required in production.
-	InternalKey domain.Secret `env:"HULEEDU_INTERNAL_API_KEY" alias:"HULEEDU_INTERNAL_API_KEY"`
+	InternalKey domain.Secret `env:"HULEEDU_INTERNAL_API_KEY"`
 }
 
 // The settings' full names, as an operator writes them.
 const (
 	aggregatorKey   = "API_GATEWAY_RESULT_AGGREGATOR_URL"
 	orchestratorKey = "API_GATEWAY_BOS_URL"
+	classesKey      = "API_GATEWAY_CMS_API_URL"
+	teacherKey      = "API_GATEWAY_BFF_TEACHER_URL"
 	timeoutKey      = "API_GATEWAY_HTTP_CLIENT_TIMEOUT_SECONDS"
 	connectKey      = "API_GATEWAY_HTTP_CLIENT_CONNECT_TIMEOUT_SECONDS"
 	internalKey     = "HULEEDU_INTERNAL_API_KEY"
 )
 
+// noAddress is what is wrong with a base URL, in words that repeat nothing of
+// it.
+const noAddress = "must be an absolute http or https URL without query"
+
 // Problems reports every setting that cannot be used in the environment, each
 // as a CONFIGURATION_ERROR.
 func (c Config) Problems(environment domain.Environment) []error {
-	var found []error
-	complain := func(wrong bool, key, message string) {
-		if wrong {
-			found = append(found, domain.Misconfigured(key, message))
-		}
-	}
-	live := environment == domain.Production
-	_, err := baseURL(c.ResultAggregatorURL)
-	complain(err != nil, aggregatorKey, "must be an absolute http or https URL without query")
-	complain(live && c.OrchestratorURL == "", orchestratorKey, "must not be empty in production")
-	_, err = baseURL(c.OrchestratorURL)
-	complain(c.OrchestratorURL != "" && err != nil, orchestratorKey, "must be an absolute http or https URL without query")
-	complain(c.Timeout <= 0, timeoutKey, "must be longer than nothing")
-	complain(c.ConnectTimeout <= 0, connectKey, "must be longer than nothing")
-	complain(live && c.InternalKey == "", internalKey, "must not be empty in production")
-	complain(!plain(c.InternalKey.Reveal()), internalKey, "must be printable ASCII without spaces around it")
+	var found complaints
+	found.when(!isBase(c.ResultAggregatorURL), aggregatorKey, noAddress)
+	found.when(environment == domain.Production && c.OrchestratorURL == "", orchestratorKey, "must not be empty in production")
+	found.when(c.OrchestratorURL != "" && !isBase(c.OrchestratorURL), orchestratorKey, noAddress)
+	found.when(!isBase(c.ClassesURL), classesKey, noAddress)
+	found.when(!isBase(c.TeacherURL), teacherKey, noAddress)
+	found.when(c.Timeout <= 0, timeoutKey, "must be longer than nothing")
+	found.when(c.ConnectTimeout <= 0, connectKey, "must be longer than nothing")
 	return found
+}
+
+// Problems reports a key that cannot be used in the environment.
+func (c KeyConfig) Problems(environment domain.Environment) []error {
+	var found complaints
+	found.when(environment == domain.Production && c.InternalKey == "", internalKey, "must not be empty in production")
+	found.when(!domain.FitsHeader(c.InternalKey.Reveal()), internalKey, "must be printable ASCII without spaces around it")
+	return found
+}
+
+// complaints are what is wrong with settings.
+type complaints []error
+
+func (c *complaints) when(wrong bool, key, message string) {
+	if wrong {
+		*c = append(*c, domain.Misconfigured(key, message))
+	}
+}
+
+func isBase(raw string) bool {
+	_, err := baseURL(raw)
+	return err == nil
 }
 
 var errNoBase = errors.New("not an absolute http or https URL without query, fragment and credentials")

@@ -18,6 +18,8 @@ import (
 func TestBatchesReportOnBatches(t *testing.T)  { contract.BatchStatusClient(t, batches()) }
 func TestBatchesAskForPreflights(t *testing.T) { contract.PreflightChecker(t, preflights()) }
 
+func TestBatchesRegisterBatches(t *testing.T) { contract.BatchRegistry(t, registries()) }
+
 func BenchmarkBatchesReportOnBatches(b *testing.B) {
 	contract.BenchmarkBatchStatusClient(b, batches())
 }
@@ -62,6 +64,20 @@ func preflights() contract.PreflightHarness {
 	}}
 }
 
+func registries() contract.RegistryHarness {
+	return contract.RegistryHarness{New: func(tb testing.TB) contract.RegistryWorld {
+		tb.Helper()
+		p, client := platform(tb)
+		return contract.RegistryWorld{
+			Registry: client, Owner: p.Owner, Prompt: p.Prompt,
+			Trouble: func(kind contract.Trouble) { p.TroubleOrchestrator(trouble(kind)) },
+			Answer:  func(r domain.Reply) { p.AnswerRegistry(world.PreflightAnswer(r)) },
+		}
+	}}
+}
+
+func BenchmarkBatchesRegisterBatches(b *testing.B) { contract.BenchmarkBatchRegistry(b, registries()) }
+
 // platform is the simulated platform and a client of it with a short deadline.
 func platform(tb testing.TB) (*world.Platform, *httpclient.Batches) {
 	tb.Helper()
@@ -83,13 +99,13 @@ func trouble(kind contract.Trouble) world.Trouble {
 func config(aggregator, orchestrator string) httpclient.Config {
 	return httpclient.Config{
 		ResultAggregatorURL: aggregator, OrchestratorURL: orchestrator,
-		Timeout: 5 * time.Second, ConnectTimeout: time.Second, InternalKey: key,
+		Timeout: 5 * time.Second, ConnectTimeout: time.Second, ClassesURL: "http://classes", TeacherURL: "http://teacher",
 	}
 }
 
 func newBatches(tb testing.TB, c httpclient.Config, o *facts) *httpclient.Batches {
 	tb.Helper()
-	b, err := httpclient.NewBatches(c, o, noop.NewTracerProvider(), slog.New(slog.DiscardHandler))
+	b, err := httpclient.NewBatches(c, httpclient.KeyConfig{InternalKey: key}, o, noop.NewTracerProvider(), slog.New(slog.DiscardHandler))
 	require.NoError(tb, err)
 	tb.Cleanup(b.Close)
 	return b

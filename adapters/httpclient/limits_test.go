@@ -26,7 +26,7 @@ func (nobody) Observe(domain.Fact) {}
 // never answers. The pipes let the bubble's clock run.
 func onDeafWire(t *testing.T, c Config) *Batches {
 	t.Helper()
-	b, err := NewBatches(c, nobody{}, noop.NewTracerProvider(), slog.New(slog.DiscardHandler))
+	b, err := NewBatches(c, KeyConfig{}, nobody{}, noop.NewTracerProvider(), slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	var readers sync.WaitGroup
 	t.Cleanup(func() { b.Close(); readers.Wait() })
@@ -60,6 +60,10 @@ func TestLimitsOfEachCall(t *testing.T) {
 			began = time.Now()
 			_, err = b.Check(t.Context(), caller, "b1", "nlp")
 			requireTimeout(t, err, c.check, time.Since(began))
+
+			began = time.Now()
+			_, err = b.Register(t.Context(), caller, domain.Registration{})
+			requireTimeout(t, err, c.list, time.Since(began))
 		})
 	}
 }

@@ -57,6 +57,8 @@ type call struct {
 	limit time.Duration
 	// keeps are the statuses, beside 2xx, whose body is wanted.
 	keeps []int
+	// keepsAll wants the body of every status.
+	keepsAll bool
 }
 
 // answer is what a service said. The body is there only for statuses that the
@@ -70,7 +72,7 @@ type answer struct {
 func (a answer) ok() bool { return a.status >= 200 && a.status < 300 }
 
 func (c call) wants(status int) bool {
-	return answer{status: status}.ok() || slices.Contains(c.keeps, status)
+	return c.keepsAll || answer{status: status}.ok() || slices.Contains(c.keeps, status)
 }
 
 // newTransport returns a pool of one service's own: a slow service cannot take

@@ -94,7 +94,7 @@ func (s *stage) tracedGateway(t *testing.T, spans *telemetry.Recorder) service {
 	c, facts, log := gatewayConfig(t, s.vars), new(memory.Facts), slog.New(slog.DiscardHandler)
 	tokens, err := jwt.New(c.Tokens, facts)
 	require.NoError(t, err)
-	platform, err := httpclient.NewBatches(c.Platform, facts, spans.Provider(), log)
+	platform, err := httpclient.NewBatches(c.Platform, c.PlatformKey, facts, spans.Provider(), log)
 	require.NoError(t, err)
 	t.Cleanup(platform.Close)
 	commands, err := kafka.NewPublisher(c.Kafka, facts, spans.Provider(), log)

@@ -1,0 +1,86 @@
+package httpclient
+
+import (
+	"context"
+	"encoding/json"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// registryLimit bounds telling the orchestrator of a batch or its prompt.
+const registryLimit = 30 * time.Second
+
+// registrationBody is what the orchestrator is told of a new batch; every key
+// is always there.
+type registrationBody struct {
+	Count        int               `json:"expected_essay_count"`
+	EssayIDs     []string          `json:"essay_ids"`
+	CourseCode   domain.CourseCode `json:"course_code"`
+	PromptRef    *domain.PromptRef `json:"student_prompt_ref"`
+	User         domain.UserID     `json:"user_id"`
+	Org          *string           `json:"org_id"`
+	ClassID      *string           `json:"class_id"`
+	Model        *string           `json:"cj_default_llm_model"`
+	Temperature  *float64          `json:"cj_default_temperature"`
+	AssignmentID *string           `json:"assignment_id"` // always null: clients have no say in it
+}
+
+// Register tells the orchestrator of the caller's new batch.
+func (b *Batches) Register(ctx context.Context, caller domain.Caller, r domain.Registration) (domain.Reply, error) {
+	body := registrationBody{
+		Count: len(r.EssayIDs), EssayIDs: r.EssayIDs, CourseCode: r.CourseCode, PromptRef: r.PromptRef,
+		User: caller.User, ClassID: r.ClassID, Model: r.Model, Temperature: r.Temperature,
+	}
+	if caller.Org != "" {
+		body.Org = &caller.Org
+	}
+	return b.tell(ctx, body, call{
+		operation: "batch_register", method: http.MethodPost, caller: caller, endpoint: "/v1/batches/register",
+	})
+}
+
+// SetPrompt tells the orchestrator which prompt a batch answers.
+func (b *Batches) SetPrompt(ctx context.Context, caller domain.Caller, batch domain.BatchID, prompt domain.PromptRef) (domain.Reply, error) {
+	body := struct {
+		PromptRef domain.PromptRef `json:"student_prompt_ref"`
+	}{prompt}
+	return b.tell(ctx, body, call{
+		operation: "batch_prompt", method: http.MethodPatch, caller: caller, batch: batch,
+		endpoint: "/v1/batches/{batch_id}/prompt", ids: []string{string(batch)},
+	})
+}
+
+// tell makes a call whose answer is passed on, whatever its status, as long as
+// it is JSON.
+func (b *Batches) tell(ctx context.Context, document any, c call) (domain.Reply, error) {
+	if b.orchestrator == nil {
+		return domain.Reply{}, domain.Unavailable(orchestratorName, 0)
+	}
+	body, err := json.Marshal(document)
+	if err != nil {
+		return domain.Reply{}, domain.Unknown(err).At("httpclient.tell")
+	}
+	c.body, c.limit, c.keepsAll = body, registryLimit, true
+	a, err := b.orchestrator.do(ctx, c)
+	switch {
+	case err != nil:
+		return domain.Reply{}, err
+	case !json.Valid(a.body):
+		return domain.Reply{}, domain.BrokenAnswer(orchestratorName, errNoJSON)
+	}
+	return domain.Reply{Status: a.status, ContentType: jsonType(a.contentType), Body: a.body}, nil
+}
+
+// jsonType is a media type that may stand on JSON. Another one, which would
+// have browsers read the body as something else, is replaced.
+func jsonType(declared string) string {
+	media, _, err := mime.ParseMediaType(declared)
+	if err == nil && strings.HasPrefix(media, "application/") && (media == "application/json" || strings.HasSuffix(media, "+json")) {
+		return declared
+	}
+	return "application/json"
+}

@@ -1,0 +1,63 @@
+package httpclient_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// TestRegistrationCarriesEveryKey: what was not said is null, and the identity
+// stands in the body too.
+func TestRegistrationCarriesEveryKey(t *testing.T) {
+	s := serve(t, 202, `{ "batch_id": "b1" }`)
+	client := s.client(t)
+	reply, err := client.Register(t.Context(), domain.Caller{User: "åsa"}, domain.Registration{EssayIDs: []string{"e1", "e2"}, CourseCode: "SV1"})
+	require.NoError(t, err)
+	require.Equal(t, domain.Reply{Status: 202, ContentType: "application/json", Body: []byte(`{ "batch_id": "b1" }`)}, reply)
+	require.Equal(t, "POST", s.last().Method)
+	require.Equal(t, "/v1/batches/register", s.last().RequestURI)
+	require.Equal(t, `{"expected_essay_count":2,"essay_ids":["e1","e2"],"course_code":"SV1","student_prompt_ref":null,"user_id":"åsa",`+
+		`"org_id":null,"class_id":null,"cj_default_llm_model":null,"cj_default_temperature":null,"assignment_id":null}`, string(s.received))
+	require.Equal(t, "%C3%A5sa", s.last().Header.Get("X-User-ID"))
+	require.Equal(t, "url", s.last().Header.Get("X-Identity-Encoding"))
+	require.Empty(t, s.last().Header.Get("X-Internal-API-Key"), "this route is not internal")
+
+	ref := domain.PromptRef{References: map[string]map[string]string{"student_prompt_text": {"id": "1"}}}
+	_, err = client.Register(t.Context(), anna(), domain.Registration{
+		EssayIDs: []string{"e1"}, CourseCode: "ENG5", PromptRef: &ref, ClassID: new("c"), Model: new("m"), Temperature: new(0.7),
+	})
+	require.NoError(t, err)
+	require.Equal(t, `{"expected_essay_count":1,"essay_ids":["e1"],"course_code":"ENG5","student_prompt_ref":{"references":{"student_prompt_text":{"id":"1"}}},`+
+		`"user_id":"teacher-anna","org_id":"school-north","class_id":"c","cj_default_llm_model":"m","cj_default_temperature":0.7,"assignment_id":null}`, string(s.received))
+
+	_, err = client.SetPrompt(t.Context(), anna(), "b 1", ref)
+	require.NoError(t, err)
+	require.Equal(t, "PATCH", s.last().Method)
+	require.Equal(t, "/v1/batches/b%201/prompt", s.last().RequestURI)
+	require.Equal(t, `{"student_prompt_ref":{"references":{"student_prompt_text":{"id":"1"}}}}`, string(s.received))
+}
+
+// TestJSONIsNeverCalledSomethingElse: a browser must not read it as a page.
+func TestJSONIsNeverCalledSomethingElse(t *testing.T) {
+	for declared, want := range map[string]string{
+		"application/json": "application/json", "application/json; charset=utf-8": "application/json; charset=utf-8",
+		"application/problem+json": "application/problem+json", "": "application/json",
+		"text/html": "application/json", "image/svg+xml": "application/json", "text/json": "application/json", ";": "application/json",
+	} {
+		s := serve(t, 200, `"<script>"`)
+		s.contentType = declared
+		reply, err := s.client(t).Register(t.Context(), anna(), domain.Registration{})
+		require.NoError(t, err)
+		require.Equal(t, want, reply.ContentType, declared)
+	}
+}
+
+func TestNobodyToRegisterWith(t *testing.T) {
+	client := newBatches(t, config("http://x", ""), &facts{})
+	_, err := client.Register(t.Context(), anna(), domain.Registration{})
+	require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err))
+	_, err = client.SetPrompt(t.Context(), anna(), "b1", domain.PromptRef{})
+	require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err))
+}
