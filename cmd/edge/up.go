@@ -112,6 +112,8 @@ func settings(vars, addresses map[string]string, w *world.World) map[string]stri
 	set("API_GATEWAY_KAFKA_BOOTSTRAP_SERVERS", w.KafkaAddr)
 	set("API_GATEWAY_RESULT_AGGREGATOR_URL", w.Platform.AggregatorURL())
 	set("API_GATEWAY_BOS_URL", w.Platform.OrchestratorURL())
+	set("API_GATEWAY_CMS_API_URL", w.Platform.ClassesURL())
+	set("API_GATEWAY_BFF_TEACHER_URL", w.Platform.TeacherURL())
 	set("HULEEDU_INTERNAL_API_KEY", internalKey(vars))
 	for _, prefix := range []string{"", "API_GATEWAY_"} {
 		fallback(prefix+"LOG_FORMAT", "console")
