@@ -36,6 +36,10 @@ type Config struct {
 	SendQueueBytes int `env:"WEBSOCKET_SEND_QUEUE_BYTES" envDefault:"1048576"`
 	// MaxConnectionsPerUser is how many sockets a user may have.
 	MaxConnectionsPerUser int `env:"WEBSOCKET_MAX_CONNECTIONS_PER_USER" envDefault:"5"`
+	// RefusedTokensPerMinute is how many handshakes without a good token an
+	// address may try per minute on this node before they are answered 429; 0
+	// sets no limit.
+	RefusedTokensPerMinute int `env:"WEBSOCKET_REFUSED_TOKENS_PER_MINUTE" envDefault:"100"`
 	// Origins are the web origins whose pages may connect; "*" lets all in.
 	Origins []string `env:"CORS_ORIGINS" envDefault:"[\"http://localhost:5173\",\"http://localhost:4173\",\"http://localhost:3000\"]"`
 }
@@ -57,6 +61,7 @@ func (c Config) Problems(domain.Environment) []error {
 	demand(c.SendQueueMessages > 0, "WEBSOCKET_SEND_QUEUE_MESSAGES", "must be positive")
 	demand(c.SendQueueBytes > 0, "WEBSOCKET_SEND_QUEUE_BYTES", "must be positive")
 	demand(c.MaxConnectionsPerUser > 0, "WEBSOCKET_MAX_CONNECTIONS_PER_USER", "must be positive")
+	demand(c.RefusedTokensPerMinute >= 0, "WEBSOCKET_REFUSED_TOKENS_PER_MINUTE", "must not be negative")
 	for _, origin := range c.Origins {
 		demand(isOrigin(origin), "CORS_ORIGINS", "holds something that is neither * nor scheme://host[:port]: "+origin)
 	}

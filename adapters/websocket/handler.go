@@ -20,9 +20,11 @@ const retryAfter = 2 * time.Second
 
 // HandlerParts is what a Handler is made of. All are needed.
 type HandlerParts struct {
-	Manager   *Manager
-	Sessions  *app.Sessions
-	Tokens    ports.TokenValidator
+	Manager  *Manager
+	Sessions *app.Sessions
+	Tokens   ports.TokenValidator
+	// Limiter counts refused tokens per address, on this node alone.
+	Limiter   ports.RateLimiter
 	Readiness *app.Readiness
 	Config    Config
 	Observer  ports.Observer
@@ -46,7 +48,8 @@ func NewHandler(p HandlerParts) *Handler {
 // taken over; the socket lives on without the server's goroutine. What must be
 // answered by HTTP comes back as an error and nothing has been written then:
 // INVALID_REQUEST of kind UpgradeRequired, SERVICE_UNAVAILABLE while draining,
-// AUTHORIZATION_ERROR for a foreign origin. From the token on, a refusal is
+// AUTHORIZATION_ERROR for a foreign origin, RATE_LIMIT for a network with too
+// many refused tokens. From the token on, a refusal is
 // upgraded only to be told why by a close.
 func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
 	if err := checkUpgrade(w, r); err != nil {
@@ -83,6 +86,9 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request) (func(), error) {
 	}
 	caller, err := h.authenticate(r)
 	if err != nil {
+		if tooMany := h.countRefusal(r, err); tooMany != nil {
+			return nil, tooMany
+		}
 		return h.refuse(w, r, err)
 	}
 	return h.connect(w, r, caller)
@@ -105,6 +111,22 @@ func (h *Handler) authenticate(r *http.Request) (domain.Caller, error) {
 		return domain.Caller{}, err
 	}
 	return h.Tokens.Validate(ctx, token)
+}
+
+// countRefusal counts a token that was refused, or missing, against its
+// network's limit and returns RATE_LIMIT for one too many. Keys that are
+// missing are no fault of the token's.
+func (h *Handler) countRefusal(r *http.Request, cause error) error {
+	most := h.Config.RefusedTokensPerMinute
+	if most == 0 || domain.CodeOf(cause) != domain.AuthenticationError {
+		return nil
+	}
+	limit := domain.Limit{Class: domain.LimitRefused, Max: most, Window: time.Minute}
+	a := h.Limiter.Take(r.Context(), "addr:"+domain.TrailOf(r.Context()).Network, limit)
+	if a.Allowed {
+		return nil
+	}
+	return domain.RateLimited(most, limit.Window, a.Reset).At("websocket.Serve")
 }
 
 // connect reserves the mailbox, admits the caller and takes the connection
@@ -138,7 +160,7 @@ func (h *Handler) session(caller domain.Caller, correlation string) *session {
 		manager: h.Manager, caller: caller, id: uuid.NewString(),
 		correlation: correlation, sessions: h.Sessions,
 	}
-	s.link.owner, s.link.idle = s, h.Config.IdleTimeout
+	s.link.owner, s.link.idle, s.link.ping = s, h.Config.IdleTimeout, h.Config.PingInterval
 	if h.Config.CloseOnTokenExpiry {
 		s.link.expires = caller.Expires
 	}

@@ -207,3 +207,39 @@ func handshake(user string) string {
 	return "GET /ws?token=" + user + " HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n" +
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAECAwQFBgcICQoLDA0ODw==\r\n\r\n"
 }
+
+func TestRefusedTokensAreLimitedPerNetwork(t *testing.T) {
+	c := settings()
+	c.RefusedTokensPerMinute = 3
+	n := newNode(t, c)
+	for _, query := range []string{"?token=expired", "", "?token=expired"} {
+		s, err := n.dialWith(&gorilla.Dialer{}, query, nil)
+		require.NoError(t, err, "told by a close")
+		require.Equal(t, 1008, s.end(t).Code)
+	}
+	for _, query := range []string{"?token=expired", ""} {
+		s, err := n.dialWith(&gorilla.Dialer{}, query, nil)
+		require.Error(t, err)
+		require.Equal(t, http.StatusTooManyRequests, s.response.StatusCode, "answered before the upgrade")
+	}
+	other := http.Header{"X-Test-Network": {"198.51.100.7"}}
+	s, err := n.dialWith(&gorilla.Dialer{}, "?token=expired", other)
+	require.NoError(t, err, "another network")
+	require.Equal(t, 1008, s.end(t).Code)
+	s, err = n.dialWith(&gorilla.Dialer{}, "?token=nokeys", nil)
+	require.NoError(t, err)
+	require.Equal(t, 1011, s.end(t).Code, "no fault of the token")
+	n.mustDial(t, "u1").Leave()
+	require.Equal(t, 7, n.facts.count(is[domain.ConnectionRejected]))
+	n.clean(t)
+}
+
+func TestRefusedTokensMayGoUnlimited(t *testing.T) {
+	n := newNode(t, settings()) // 0
+	for range 120 {
+		s, err := n.dial("expired")
+		require.NoError(t, err)
+		require.Equal(t, 1008, s.end(t).Code)
+		s.Leave()
+	}
+}

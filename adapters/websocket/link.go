@@ -14,6 +14,8 @@ var (
 	errSilent   = errors.New("no sign of life")
 	errExpired  = errors.New("token has expired")
 	errOutdated = errors.New("the limit of the closing has passed")
+	// errPing ends no reading: it is time for a ping.
+	errPing = errors.New("a ping is due")
 )
 
 const (
@@ -31,14 +33,17 @@ const (
 
 // link is the net.Conn of a session. All of the session's time limits are its
 // one read deadline, which is moved only when it has run out, so that traffic
-// costs nothing. Its Close is soft, because melody closes at once after a close
+// costs nothing. Its reader also sends the pings: melody's writer would grow its
+// stack for them, and a quiet session's writer is never woken. Its Close is soft, because melody closes at once after a close
 // frame, which would cut off the peer's answer and reset the data before it.
 type link struct {
 	net.Conn
 	owner *session
 	idle  time.Duration
-	armed time.Time // the write deadline; guarded by gorilla's own write lock
-	heard time.Time // the last byte; only the reader knows
+	ping  time.Duration // between two pings; 0: none
+	armed time.Time     // the write deadline; guarded by gorilla's own write lock
+	heard time.Time     // the last byte; only the reader knows
+	asked time.Time     // the last ping; likewise
 
 	mu      sync.Mutex
 	pong    time.Time // the next pong is due
@@ -58,7 +63,11 @@ func (l *link) Read(p []byte) (int, error) {
 		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return 0, err
 		}
-		if err := l.rearm(); err != nil {
+		if err := l.rearm(); errors.Is(err, errPing) {
+			l.owner.ping()
+			l.asked = time.Now()
+			_ = l.rearm() // what is due shows in the next round
+		} else if err != nil {
 			return 0, err
 		}
 	}
@@ -75,6 +84,9 @@ func (l *link) rearm() error {
 		}
 	}
 	earlier(l.heard.Add(l.idle), errSilent)
+	if l.ping > 0 {
+		earlier(l.asked.Add(l.ping), errPing)
+	}
 	earlier(l.expires, errExpired)
 	earlier(l.limit, errOutdated)
 	if !time.Now().Before(due) {
@@ -93,6 +105,7 @@ func (l *link) SetReadDeadline(t time.Time) error {
 		return nil
 	}
 	l.heard = time.Now()
+	l.asked = l.heard
 	// A limit that has passed already shows in the first Read.
 	if err := l.rearm(); err != nil {
 		return l.Conn.SetReadDeadline(time.Now())

@@ -54,13 +54,16 @@ func NewManager(c Config, o ports.Observer, tp trace.TracerProvider, log *slog.L
 	return m
 }
 
+// never is longer than any process lives.
+const never = 100 * 365 * 24 * time.Hour
+
 // newEngine tunes melody for many quiet sockets: buffers are borrowed while
 // something is written, and its queue is one slot, since the mailbox queues.
 func newEngine(c Config) *melody.Melody {
 	e := melody.New()
 	e.Config.WriteWait = writeWait
 	e.Config.PongWait = c.PongTimeout
-	e.Config.PingPeriod = c.PingInterval
+	e.Config.PingPeriod = never // the link pings
 	e.Config.MaxMessageSize = c.MaxMessageBytes
 	e.Config.MessageBufferSize = 1
 	e.Upgrader = newUpgrader()
@@ -70,7 +73,7 @@ func newEngine(c Config) *melody.Melody {
 func newUpgrader() *websocket.Upgrader {
 	return &websocket.Upgrader{
 		HandshakeTimeout: writeWait,
-		ReadBufferSize:   256,
+		ReadBufferSize:   128,
 		WriteBufferSize:  4096,
 		WriteBufferPool:  &sync.Pool{},
 		Subprotocols:     []string{protocol},

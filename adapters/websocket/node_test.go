@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 
+	"github.com/huleedu/edge/adapters/memory"
 	"github.com/huleedu/edge/adapters/websocket"
 	"github.com/huleedu/edge/app"
 	"github.com/huleedu/edge/domain"
@@ -206,7 +207,7 @@ func newNode(t testing.TB, c websocket.Config, adjust ...func(*node)) *node {
 	n.readiness.Enter(app.Serving)
 	n.manager = websocket.NewManager(c, n.facts, n.tracer, log)
 	h := websocket.NewHandler(websocket.HandlerParts{
-		Manager: n.manager, Sessions: app.NewSessions(n.registry, n.registry), Tokens: n.tokens,
+		Manager: n.manager, Sessions: app.NewSessions(n.registry, n.registry), Tokens: n.tokens, Limiter: memory.NewLimiter(),
 		Readiness: n.readiness, Config: c, Observer: n.facts, Tracer: n.tracer, Log: log,
 	})
 	n.server = httptest.NewServer(door(h))
@@ -224,7 +225,9 @@ func newNode(t testing.TB, c websocket.Config, adjust ...func(*node)) *node {
 func door(h *websocket.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Correlation-ID", correlation)
-		r = r.WithContext(domain.WithTrail(r.Context(), domain.Trail{Correlation: correlation}))
+		r = r.WithContext(domain.WithTrail(r.Context(), domain.Trail{
+			Correlation: correlation, Network: "192.0.2.1" + r.Header.Get("X-Test-Network"),
+		}))
 		err := h.Serve(w, r)
 		if err == nil {
 			return
@@ -235,6 +238,8 @@ func door(h *websocket.Handler) http.Handler {
 			status = http.StatusUpgradeRequired
 		case e.Code == domain.AuthorizationError:
 			status = http.StatusForbidden
+		case e.Code == domain.RateLimit:
+			status = http.StatusTooManyRequests
 		case e.Code == domain.InvalidRequest:
 			status = http.StatusBadRequest
 		case e.RetryAfter > 0:

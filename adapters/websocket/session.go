@@ -233,6 +233,14 @@ func (s *session) free() {
 	}
 }
 
+// ping asks the peer for a sign of life. A peer whose socket takes nothing is
+// not pinged; its pong will be missed.
+func (s *session) ping() {
+	if peer := s.peer.Load(); peer != nil {
+		_ = peer.WebsocketConnection().WriteControl(websocket.PingMessage, nil, time.Now().Add(sayLimit))
+	}
+}
+
 func (s *session) lose(n int, why domain.FailureReason) {
 	for range n {
 		s.manager.observer.Observe(domain.MessageFailed{Reason: why})
