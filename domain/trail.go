@@ -9,6 +9,10 @@ type Trail struct {
 	Correlation string
 	// Request is this one request's id, a canonical UUID.
 	Request string
+	// Network is where the request comes from, an IPv4 address or an IPv6 /64,
+	// for limits on strangers; it is set only where there is one, and never
+	// logged.
+	Network string
 }
 
 type trailKey struct{}

@@ -52,6 +52,8 @@ var redisLimitSet = wireinject.NewSet(
 var memorySet = wireinject.NewSet(
 	placesPerNode,
 	wireinject.Bind(new(ports.ConnectionQuota), new(*memory.Limits)),
+	memory.NewLimiter,
+	wireinject.Bind(new(ports.RateLimiter), new(*memory.Limiter)),
 )
 
 var websocketSet = wireinject.NewSet(

@@ -9,6 +9,7 @@ package wire
 import (
 	"github.com/huleedu/edge/adapters/jwt"
 	"github.com/huleedu/edge/adapters/kafka"
+	"github.com/huleedu/edge/adapters/memory"
 	"github.com/huleedu/edge/adapters/redis"
 	"github.com/huleedu/edge/adapters/telemetry"
 	"github.com/huleedu/edge/adapters/websocket"
@@ -141,6 +142,7 @@ func WebSocket(cfg WebSocketConfig, out io.Writer) (*Process, func(), error) {
 		cleanup()
 		return nil, nil, err
 	}
+	limiter := memory.NewLimiter()
 	upkeep := webSocketUpkeep(validator, listener, client, tracing)
 	consumerConfig := cfg.Kafka
 	appDelivery := delivery(cfg)
@@ -159,6 +161,7 @@ func WebSocket(cfg WebSocketConfig, out io.Writer) (*Process, func(), error) {
 		Manager:   manager,
 		Sessions:  sessions,
 		Tokens:    validator,
+		Limiter:   limiter,
 		Readiness: readiness,
 		Config:    config,
 		Observer:  observer,
@@ -270,6 +273,7 @@ func WebSocketOn(cfg WebSocketConfig, p Ports, out io.Writer) (*Process, error) 
 	messageListener := p.Listener
 	sessions := app.NewSessions(connectionQuota, messageListener)
 	tokenValidator := p.Tokens
+	portsRateLimiter := p.Limiter
 	upkeep := p.Upkeep
 	consumerConfig := cfg.Kafka
 	appDelivery := delivery(cfg)
@@ -285,6 +289,7 @@ func WebSocketOn(cfg WebSocketConfig, p Ports, out io.Writer) (*Process, error) 
 		Manager:   manager,
 		Sessions:  sessions,
 		Tokens:    tokenValidator,
+		Limiter:   portsRateLimiter,
 		Readiness: readiness,
 		Config:    config,
 		Observer:  observer,

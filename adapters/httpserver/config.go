@@ -54,7 +54,7 @@ func (c GatewayConfig) Problems(environment domain.Environment) []error {
 	const prefix = "API_GATEWAY_"
 	out := portProblems(prefix+"HTTP_PORT", c.Port)
 	out = append(out, c.policy().problems(prefix, environment)...)
-	if _, err := proxies(c.TrustedProxies); err != nil {
+	if _, err := parseProxies(c.TrustedProxies); err != nil {
 		out = append(out, domain.Misconfigured(prefix+"TRUSTED_PROXIES", "is not a comma list of CIDRs").Because(err))
 	}
 	for _, bound := range []struct {
@@ -98,11 +98,18 @@ type WebSocketConfig struct {
 	// Headers are what pages of other origins may send; "*" allows what the
 	// page asks for.
 	Headers []string `env:"CORS_ALLOW_HEADERS" envDefault:"[\"*\"]"`
+	// TrustedProxies is a comma list of CIDRs whose X-Forwarded-For is believed;
+	// empty believes nobody.
+	TrustedProxies string `env:"WEBSOCKET_TRUSTED_PROXIES"`
 }
 
 // Problems reports every value that cannot be used in the environment.
 func (c WebSocketConfig) Problems(environment domain.Environment) []error {
-	return append(portProblems("WEBSOCKET_PORT", c.Port), c.policy().problems("", environment)...)
+	out := append(portProblems("WEBSOCKET_PORT", c.Port), c.policy().problems("", environment)...)
+	if _, err := parseProxies(c.TrustedProxies); err != nil {
+		out = append(out, domain.Misconfigured("WEBSOCKET_TRUSTED_PROXIES", "is not a comma list of CIDRs").Because(err))
+	}
+	return out
 }
 
 func (c WebSocketConfig) policy() corsSettings {

@@ -40,7 +40,7 @@ func newSocketWorld(t *testing.T, d door, redis ports.HealthProbe) *world {
 	w.ready = app.NewReadiness([]ports.HealthProbe{own}, []ports.HealthProbe{probe{Name: "kafka", Condition: domain.Unhealthy, Note: "no broker"}})
 	w.ready.Enter(app.Serving)
 	server, err := httpserver.NewWebSocket(httpserver.WebSocketParts{
-		Config:      httpserver.WebSocketConfig{Host: "127.0.0.1", Origins: []string{"http://localhost:5173"}, Credentials: true, Methods: []string{"GET"}, Headers: []string{"*"}},
+		Config:      httpserver.WebSocketConfig{Host: "127.0.0.1", Origins: []string{"http://localhost:5173"}, Credentials: true, Methods: []string{"GET"}, Headers: []string{"*"}, TrustedProxies: "127.0.0.1"},
 		Environment: domain.Development, Upgrade: d, Sockets: counted{}, SocketsPerUser: 5, Readiness: w.ready, Observer: w.facts,
 		Tracing: noop.NewTracerProvider(), Log: slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Metrics: http.NotFoundHandler(), Redis: redis, RedisAddress: "redis://***:***@host:6379",
@@ -182,4 +182,22 @@ func TestSocketRoutes(t *testing.T) {
 		}
 	}
 	assert.ElementsMatch(t, []string{"/ws", "/ws/", "/healthz", "/healthz/redis", "/healthz/websocket", "/readyz", "/metrics"}, got)
+}
+
+func TestTheUpgradeKnowsItsNetwork(t *testing.T) {
+	t.Parallel()
+	networks := make(chan string, 1)
+	w := newSocketWorld(t, func(_ http.ResponseWriter, r *http.Request) error {
+		networks <- domain.TrailOf(r.Context()).Network
+		return domain.RateLimited(100, time.Minute, 7*time.Second)
+	}, probe{})
+	r := call(t, http.MethodGet, w.base+"/ws", "", "X-Forwarded-For: 2001:db8::1, 198.51.100.7")
+	require.Equal(t, 429, r.StatusCode)
+	assert.Equal(t, "RATE_LIMIT", standard(t, r, domain.WebSocketService).Code)
+	assert.Equal(t, "7", r.Header.Get("Retry-After"))
+	assert.Equal(t, "198.51.100.7", <-networks)
+	assert.NotContains(t, w.log.String(), "198.51.100.7")
+
+	c := httpserver.WebSocketConfig{TrustedProxies: "10.0.0.0/33"}
+	require.Len(t, c.Problems(domain.Testing), 1)
 }

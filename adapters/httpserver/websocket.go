@@ -49,7 +49,8 @@ const (
 type sockets struct {
 	*site
 	WebSocketParts
-	born time.Time
+	born    time.Time
+	trusted proxyList
 }
 
 // NewWebSocket binds the notification service's address and prepares its
@@ -60,6 +61,10 @@ func NewWebSocket(parts WebSocketParts) (*Server, error) {
 	for _, problem := range parts.Config.Problems(parts.Environment) {
 		return nil, problem
 	}
+	trusted, err := parseProxies(parts.Config.TrustedProxies)
+	if err != nil {
+		return nil, err
+	}
 	s := &site{
 		service: domain.WebSocketService, log: parts.Log, observer: parts.Observer,
 		tracer: parts.Tracing.Tracer(scope), origins: newOriginPolicy(parts.Config.policy()),
@@ -67,7 +72,7 @@ func NewWebSocket(parts WebSocketParts) (*Server, error) {
 	if err := s.route(); err != nil {
 		return nil, err
 	}
-	w := &sockets{site: s, WebSocketParts: parts, born: time.Now()}
+	w := &sockets{site: s, WebSocketParts: parts, born: time.Now(), trusted: trusted}
 	if err := s.add(w.routes()); err != nil {
 		return nil, err
 	}
