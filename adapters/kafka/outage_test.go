@@ -66,7 +66,9 @@ func TestMissingTopicOfARealBroker(t *testing.T) {
 	require.Equal(t, domain.KafkaPublishError, domain.CodeOf(err))
 	require.True(t, errors.Is(err, kafkago.UnknownTopicOrPartition) || errors.Is(err, context.DeadlineExceeded), err)
 
-	client := &kafkago.Client{Addr: kafkago.TCP(broker.Addr()), Transport: &kafkago.Transport{}}
+	transport := &kafkago.Transport{}
+	defer transport.CloseIdleConnections()
+	client := &kafkago.Client{Addr: kafkago.TCP(broker.Addr()), Transport: transport}
 	made, err := client.CreateTopics(t.Context(), &kafkago.CreateTopicsRequest{
 		Topics: []kafkago.TopicConfig{{Topic: s.topic, NumPartitions: 1, ReplicationFactor: 1}},
 	})

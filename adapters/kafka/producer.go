@@ -75,11 +75,18 @@ func (p *producer) transport(topic string) (*kafkago.Transport, error) {
 // needs a deadline; the partition follows from the key as in the Java and
 // Python clients, and the topic is created if the brokers allow it.
 func (p *producer) send(ctx context.Context, record kafkago.Message) error {
+	if !p.enter() {
+		return errClosed
+	}
+	defer p.busy.Done()
 	select {
 	case p.places <- struct{}{}:
 	default:
 		return errCrowded
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(p.life, cancel)()
 	partition, err := p.partition(ctx, record)
 	if err != nil {
 		<-p.places
@@ -96,6 +103,17 @@ func (p *producer) send(ctx context.Context, record kafkago.Message) error {
 		err = ctx.Err()
 	}
 	return err
+}
+
+// enter makes close wait for the caller, who owes busy.Done; false means that
+// it is too late. Connections that were opened behind close would stay.
+func (p *producer) enter() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.closed {
+		p.busy.Add(1)
+	}
+	return !p.closed
 }
 
 // dispatch puts a parcel on its partition's lane.
