@@ -1,0 +1,123 @@
+package e2e_test
+
+import (
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	gorilla "github.com/gorilla/websocket"
+)
+
+// TestGatewaysCountTogether: whatever gateway a user's requests come to, the
+// window holds exactly the limit.
+func TestGatewaysCountTogether(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, b backing) {
+		s := newStage(t, b)
+		// On a busy machine Redis is not away yet.
+		vars := s.with(map[string]string{"API_GATEWAY_RATE_LIMIT_QUERIES": "30", "API_GATEWAY_RATE_LIMIT_TIMEOUT": "10"})
+		gateways := []service{s.gateway(t, vars), s.gateway(t, vars), s.gateway(t, vars)}
+		user := "teacher-" + uuid.NewString()
+		var good, refused, other atomic.Int64
+		var group sync.WaitGroup
+		for n := range 60 {
+			group.Go(func() {
+				switch call(t, "GET", gateways[n%3].http("/v1/batches"), "", as(user)).status {
+				case 200:
+					good.Add(1)
+				case 429:
+					refused.Add(1)
+				default:
+					other.Add(1)
+				}
+			})
+		}
+		group.Wait()
+		require.EqualValues(t, 30, good.Load())
+		require.EqualValues(t, 30, refused.Load())
+		require.Zero(t, other.Load())
+		a := call(t, "GET", gateways[0].http("/v1/batches"), "", as(user))
+		f := a.failure(t, 429, "RATE_LIMIT")
+		assert.Equal(t, map[string]any{"limit": 30.0, "window_seconds": 60.0}, f.Details)
+		assert.Equal(t, "0", a.header.Get("RateLimit-Remaining"))
+		assert.Equal(t, a.header.Get("RateLimit-Reset"), a.header.Get("Retry-After"))
+		assert.Equal(t, 200, call(t, "GET", gateways[0].http("/v1/batches"), "", as("teacher-"+uuid.NewString())).status)
+		page := string(call(t, "GET", gateways[0].http("/metrics"), "", nil).body)
+		assert.Contains(t, page, `gateway_rate_limited_total{class="queries"} `)
+		assert.Contains(t, page, "gateway_rate_limiter_degraded 0\n")
+	})
+}
+
+// TestLimitsOutliveRedis: while Redis is away nobody gets an error for it, the
+// limit holds on each node, and the metric says so.
+func TestLimitsOutliveRedis(t *testing.T) {
+	t.Parallel()
+	onEachRedis(t, func(t *testing.T, b backing) {
+		s := newStage(t, b)
+		g := s.gateway(t, s.with(map[string]string{"API_GATEWAY_RATE_LIMIT_COMMANDS": "3"}))
+		teacher, id := s.batch(1)
+		b.stopRedis()
+		body, key := wants("nlp"), headers{"Idempotency-Key": "k"}.bearing(teacher)
+		for range 3 {
+			a := call(t, "POST", g.http(pipelines(id)), body, key)
+			// The platform itself refuses a batch that is being worked on.
+			require.Contains(t, []int{202, 409}, a.status, "%s", &a)
+			require.Empty(t, a.header.Get("Idempotent-Replayed"), "nothing is stored without Redis")
+		}
+		call(t, "POST", g.http(pipelines(id)), body, key).failure(t, 429, "RATE_LIMIT")
+		require.Contains(t, string(call(t, "GET", g.http("/metrics"), "", nil).body), "gateway_rate_limiter_degraded 1\n")
+		b.startRedis()
+		require.Eventually(t, func() bool {
+			return strings.Contains(string(call(t, "GET", g.http("/metrics"), "", nil).body), "gateway_rate_limiter_degraded 0\n")
+		}, patience, 50*time.Millisecond)
+		require.Contains(t, []int{202, 409}, call(t, "POST", g.http(pipelines(id)), body, key).status)
+	})
+}
+
+// TestARepeatIsAnsweredByAnyGateway: one command for one key, and the same
+// bytes wherever it is repeated.
+func TestARepeatIsAnsweredByAnyGateway(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, b backing) {
+		s := newStage(t, b)
+		one, two := s.gateway(t, s.vars), s.gateway(t, s.vars)
+		teacher, id := s.batch(1)
+		key := headers{"Idempotency-Key": uuid.NewString()}.bearing(teacher)
+		first := call(t, "POST", one.http(pipelines(id)), wants("nlp"), key)
+		require.Equal(t, 202, first.status, "%s", &first)
+		again := call(t, "POST", two.http(pipelines(id)), wants("nlp"), key)
+		require.Equal(t, 202, again.status, "%s", &again)
+		require.Equal(t, string(first.body), string(again.body))
+		require.Equal(t, "true", again.header.Get("Idempotent-Replayed"))
+		call(t, "POST", two.http(pipelines(id)), wants("spellcheck"), key).failure(t, 409, "INVALID_REQUEST")
+	})
+}
+
+// TestAFloodOfBadTokensIsNotUpgraded: over the limit a handshake costs no
+// upgrade, and a good token still opens a socket.
+func TestAFloodOfBadTokensIsNotUpgraded(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, b backing) {
+		s := newStage(t, b)
+		n := s.node(t, s.with(map[string]string{"WEBSOCKET_REFUSED_TOKENS_PER_MINUTE": "2"}))
+		for range 2 {
+			connect(t, n.ws(), headers{"Authorization": "Bearer rubbish"}).closedBecause(t, 1008)
+		}
+		conn, response, err := (&gorilla.Dialer{}).DialContext(t.Context(), n.ws()+"?token=rubbish", nil)
+		if err == nil {
+			_ = conn.Close()
+		}
+		require.Error(t, err)
+		defer func() { _ = response.Body.Close() }()
+		require.Equal(t, 429, response.StatusCode)
+		require.NotEmpty(t, response.Header.Get("Retry-After"))
+		require.NotEmpty(t, response.Header.Get("X-Correlation-ID"))
+		connect(t, n.ws(), as("teacher-"+uuid.NewString()))
+	})
+}
