@@ -1,6 +1,8 @@
 package e2e_test
 
 import (
+	"maps"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -48,7 +50,7 @@ func refused(t *testing.T, gateway service, route httpserver.Route, r refusal) {
 	challenge := a.header.Get("WWW-Authenticate")
 	require.True(t, strings.HasPrefix(challenge, "Bearer"), challenge)
 	require.Equal(t, r.reason != "missing_authorization_header", strings.Contains(challenge, "error="), challenge)
-	if route.Method == "HEAD" {
+	if route.Method == http.MethodHead {
 		return
 	}
 	details := map[string]any{"reason": r.reason}
@@ -160,11 +162,8 @@ func carriesTheID(t *testing.T, b backing) {
 		{405, "POST", node.http("/ws"), "", nil},
 		{426, "GET", node.http("/ws"), "", nil},
 	} {
-		h := headers{}.bearing("")
-		delete(h, "Authorization")
-		for k, v := range r.headers {
-			h[k] = v
-		}
+		h := headers{}
+		maps.Copy(h, r.headers)
 		made := call(t, r.method, r.url, r.body, h)
 		require.Equal(t, r.status, made.status, "%s %s: %s", r.method, r.url, &made)
 		require.Regexp(t, `^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`, made.header.Get("X-Correlation-ID"))

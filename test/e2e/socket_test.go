@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"testing"
@@ -87,7 +86,7 @@ func (s *socket) closed(t *testing.T) (code int, raw string) {
 	require.NoError(t, s.SetReadDeadline(time.Now().Add(patience)))
 	_, payload, err := s.ReadMessage()
 	var end *websocket.CloseError
-	require.True(t, errors.As(err, &end), "%v, %s", err, payload)
+	require.ErrorAs(t, err, &end, "%s", payload)
 	return end.Code, end.Text
 }
 
