@@ -149,7 +149,8 @@ func TestUpRefuses(t *testing.T) {
 		"unknown flag":    {nil, []string{"--fast"}, "edge: unknown flag: --fast"},
 		"foreign address": {nil, []string{"--gateway", "127.0.0.1:0", "--websocket", "192.0.2.1:80"}, "cannot assign requested address"},
 		"bad settings": {
-			map[string]string{"WEBSOCKET_PING_INTERVAL": "often", "API_GATEWAY_HTTP_CLIENT_TIMEOUT_SECONDS": "soon"}, nil,
+			map[string]string{"WEBSOCKET_PING_INTERVAL": "often", "API_GATEWAY_HTTP_CLIENT_TIMEOUT_SECONDS": "soon"},
+			nil,
 			"edge: these settings cannot be used:\n" +
 				"  API_GATEWAY_HTTP_CLIENT_TIMEOUT_SECONDS: must be a number of seconds, or a duration such as 30s or 5m\n" +
 				"  WEBSOCKET_PING_INTERVAL: must be a number of seconds, or a duration such as 30s or 5m\n",

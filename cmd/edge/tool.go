@@ -54,11 +54,11 @@ func (t tool) mint(user, org string, ttl time.Duration) (string, error) {
 }
 
 // errSettings begins a list of settings, each with what is wrong with it.
-var errSettings = errors.New("these settings cannot be used:")
+var errSettings = errors.New("these settings cannot be used")
 
 // unusable lists everything that keeps settings from being read.
 func unusable(err error) error {
-	return fmt.Errorf("%w\n  %s", errSettings, strings.Join(env.Explain(err), "\n  "))
+	return fmt.Errorf("%w:\n  %s", errSettings, strings.Join(env.Explain(err), "\n  "))
 }
 
 func (t tool) printf(format string, args ...any) {
