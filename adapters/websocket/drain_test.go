@@ -112,7 +112,9 @@ func TestDrainCutsTheStubborn(t *testing.T) {
 	c.DrainTimeout, c.DrainSpread = 300*time.Millisecond, 0
 	n := newNode(t, c)
 	n.mustDial(t, "u1") // answers nothing, since it never reads
+	begin := time.Now()
 	err := n.manager.Drain(t.Context())
+	require.Less(t, time.Since(begin), 1200*time.Millisecond, "not cut, but waited for")
 	require.Equal(t, domain.Timeout, domain.CodeOf(err))
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	n.clean(t)

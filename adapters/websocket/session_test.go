@@ -184,11 +184,12 @@ func TestTimeLimits(t *testing.T) {
 }
 
 func TestPongsKeepASocketOpen(t *testing.T) {
+	t.Parallel()
 	c := settings()
-	c.PingInterval, c.PongTimeout, c.IdleTimeout = 20*time.Millisecond, 100*time.Millisecond, 100*time.Millisecond
+	c.PingInterval, c.PongTimeout, c.IdleTimeout = 50*time.Millisecond, time.Second, time.Second
 	n := newNode(t, c)
 	conn := n.mustDial(t, "u1")
-	time.AfterFunc(500*time.Millisecond, func() { n.manager.Send(text("u1", "late")) })
+	time.AfterFunc(2500*time.Millisecond, func() { n.manager.Send(text("u1", "late")) })
 	got, err := conn.Next()
 	require.NoError(t, err)
 	require.Equal(t, "late", string(got))
@@ -225,6 +226,37 @@ func TestPanicEndsOneSession(t *testing.T) {
 
 func text(user domain.UserID, s string) domain.Message {
 	return domain.Message{User: user, Payload: []byte(s), Received: time.Now()}
+}
+
+// A client that does not answer our close is not waited for long, and one that
+// takes nothing delays a close only so much.
+func TestGoodbyesEnd(t *testing.T) {
+	for name, act := range map[string]func(*node, net.Conn){
+		"no answer": func(_ *node, conn net.Conn) { _, _ = conn.Write([]byte{0x81, 0x81, 0, 0, 0, 0, 0xff}) },
+		"stuck": func(n *node, _ net.Conn) {
+			for range 20 {
+				n.manager.Send(text("u1", strings.Repeat("x", 1<<20)))
+			}
+			n.manager.CloseUser("u1", nil)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := settings()
+			c.SendQueueBytes = 1 << 30
+			n := newNode(t, c)
+			conn, err := net.Dial("tcp", n.server.Listener.Addr().String())
+			require.NoError(t, err)
+			defer func() { _ = conn.Close() }()
+			_, err = io.WriteString(conn, handshake("u1"))
+			require.NoError(t, err)
+			require.NoError(t, skipHeaders(conn))
+			begin := time.Now()
+			act(n, conn)
+			n.clean(t)
+			require.Less(t, time.Since(begin), 8*time.Second) // a write alone may take longer
+		})
+	}
 }
 
 func TestOperatorDisconnects(t *testing.T) {
