@@ -121,6 +121,8 @@ type Reply struct {
 	Status int
 	// ContentType is the answer's media type.
 	ContentType string
+	// RetryAfter is the answer's own header of that name; empty without one.
+	RetryAfter string
 	// Body is the answer's body, byte for byte.
 	Body []byte
 }

@@ -7,6 +7,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/huleedu/edge/adapters/httpclient"
 	"github.com/huleedu/edge/adapters/httpserver"
 	"github.com/huleedu/edge/app"
 	"github.com/huleedu/edge/domain"
@@ -17,24 +18,30 @@ func gatewayReadiness(u Upkeep) *app.Readiness { return app.NewReadiness(u.Own, 
 
 // gatewayParts is what the graph hands to the gateway's server.
 type gatewayParts struct {
-	Config      httpserver.GatewayConfig
-	Environment domain.Environment
-	Tokens      ports.TokenValidator
-	Limiter     ports.RateLimiter
-	Batches     *app.Batches
-	Pipelines   *app.Pipelines
-	Readiness   *app.Readiness
-	Observer    ports.Observer
-	Tracing     trace.TracerProvider
-	Log         *slog.Logger
-	Metrics     http.Handler
-	Upkeep      Upkeep
+	Config        httpserver.GatewayConfig
+	Environment   domain.Environment
+	Tokens        ports.TokenValidator
+	Limiter       ports.RateLimiter
+	Batches       *app.Batches
+	Pipelines     *app.Pipelines
+	Registrations *app.Registrations
+	Forwarding    Forwarding
+	Platform      httpclient.Config
+	Readiness     *app.Readiness
+	Observer      ports.Observer
+	Tracing       trace.TracerProvider
+	Log           *slog.Logger
+	Metrics       http.Handler
+	Upkeep        Upkeep
 }
 
 func gatewayServer(p gatewayParts) (*httpserver.Server, error) {
 	return httpserver.NewGateway(httpserver.GatewayParts{
 		Config: p.Config, Environment: p.Environment, Tokens: p.Tokens, Limiter: p.Limiter, Batches: p.Batches, Pipelines: p.Pipelines,
-		Readiness: p.Readiness, Observer: p.Observer, Tracing: p.Tracing, Log: p.Log, Metrics: p.Metrics,
+		Registrations: p.Registrations,
+		Classes:       httpserver.Upstream{URL: p.Platform.ClassesURL, Transport: p.Forwarding.Classes},
+		Teacher:       httpserver.Upstream{URL: p.Platform.TeacherURL, Transport: p.Forwarding.Teacher},
+		Readiness:     p.Readiness, Observer: p.Observer, Tracing: p.Tracing, Log: p.Log, Metrics: p.Metrics,
 		Redis: p.Upkeep.Redis, Downstream: p.Upkeep.Downstream,
 	})
 }

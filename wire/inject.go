@@ -30,8 +30,8 @@ func WebSocket(cfg WebSocketConfig, out io.Writer) (*Process, func(), error) {
 // GatewayOn wires the gateway on the given adapters, for tests that swap one.
 func GatewayOn(cfg GatewayConfig, p Ports, out io.Writer) (*Process, error) {
 	panic(wireinject.Build(
-		wireinject.FieldsOf(new(GatewayConfig), "Telemetry"),
-		wireinject.FieldsOf(new(Ports), "Tokens", "Limiter", "Observer", "Tracing", "Metrics", "Upkeep", "Batches", "Preflight", "Commands", "Answers"),
+		wireinject.FieldsOf(new(GatewayConfig), "Platform", "Telemetry"),
+		wireinject.FieldsOf(new(Ports), "Tokens", "Limiter", "Observer", "Tracing", "Metrics", "Upkeep", "Batches", "Preflight", "Commands", "Answers", "Registry", "Forwarding"),
 		gatewayLogger, gatewaySet,
 	))
 }

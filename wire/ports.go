@@ -23,15 +23,23 @@ type Ports struct {
 	Upkeep  Upkeep
 
 	// The gateway's.
-	Batches   ports.BatchStatusClient
-	Preflight ports.PreflightChecker
-	Commands  ports.CommandPublisher
-	Answers   ports.Idempotency
+	Batches    ports.BatchStatusClient
+	Preflight  ports.PreflightChecker
+	Commands   ports.CommandPublisher
+	Answers    ports.Idempotency
+	Registry   ports.BatchRegistry
+	Forwarding Forwarding
 
 	// The notification service's.
 	Listener      ports.MessageListener
 	Notifications ports.NotificationPublisher
 	Quota         ports.ConnectionQuota
+}
+
+// Forwarding is the ways to the services whose own API is passed on. Nil: there
+// is nobody, and their routes are answered SERVICE_UNAVAILABLE.
+type Forwarding struct {
+	Classes, Teacher http.RoundTripper
 }
 
 // Upkeep is what adapters need of the process beside their calls. The zero

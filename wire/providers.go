@@ -65,6 +65,16 @@ func platformClient(c httpclient.Config, k httpclient.KeyConfig, o ports.Observe
 	return b, b.Close, nil
 }
 
+// forwarding has a pool for each service, so that a slow one takes nothing from
+// the others.
+func forwarding(c httpclient.Config) (Forwarding, func()) {
+	classes, teacher := httpclient.NewForwarder(domain.ClassManagement, c), httpclient.NewForwarder(domain.TeacherBFF, c)
+	return Forwarding{classes, teacher}, func() {
+		classes.CloseIdleConnections()
+		teacher.CloseIdleConnections()
+	}
+}
+
 func redisClient(c redis.Config, log *slog.Logger) (*redis.Client, func(), error) {
 	client, err := redis.Open(c)
 	if err != nil {

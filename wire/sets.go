@@ -26,6 +26,8 @@ var httpclientSet = wireinject.NewSet(
 	platformClient,
 	wireinject.Bind(new(ports.BatchStatusClient), new(*httpclient.Batches)),
 	wireinject.Bind(new(ports.PreflightChecker), new(*httpclient.Batches)),
+	wireinject.Bind(new(ports.BatchRegistry), new(*httpclient.Batches)),
+	forwarding,
 )
 
 var kafkaSet = wireinject.NewSet(
@@ -77,7 +79,7 @@ var webSocketTelemetrySet = wireinject.NewSet(
 
 var gatewaySet = wireinject.NewSet(
 	wireinject.FieldsOf(new(GatewayConfig), "Environment", "HTTP", "Drain"),
-	app.NewBatches, app.NewPipelines, wireinject.Struct(new(app.PipelineParts), "*"), newIDs, gatewayReadiness, gatewayProcess,
+	app.NewBatches, app.NewPipelines, app.NewRegistrations, wireinject.Struct(new(app.PipelineParts), "*"), newIDs, gatewayReadiness, gatewayProcess,
 	gatewayServer, wireinject.Struct(new(gatewayParts), "*"),
 )
 

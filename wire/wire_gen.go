@@ -72,6 +72,8 @@ func Gateway(cfg GatewayConfig, out io.Writer) (*Process, func(), error) {
 		Log:       logger,
 	}
 	pipelines := app.NewPipelines(pipelineParts)
+	registrations := app.NewRegistrations(batches)
+	wireForwarding, cleanup3 := forwarding(httpclientConfig)
 	wireUpkeepParts := upkeepParts{
 		Keys:     validator,
 		Commands: publisher,
@@ -84,21 +86,25 @@ func Gateway(cfg GatewayConfig, out io.Writer) (*Process, func(), error) {
 	readiness := gatewayReadiness(upkeep)
 	handler := metrics(telemetryConfig, observer)
 	wireGatewayParts := gatewayParts{
-		Config:      gatewayConfig,
-		Environment: environment,
-		Tokens:      validator,
-		Limiter:     redisRateLimiter,
-		Batches:     appBatches,
-		Pipelines:   pipelines,
-		Readiness:   readiness,
-		Observer:    observer,
-		Tracing:     traceTracerProvider,
-		Log:         logger,
-		Metrics:     handler,
-		Upkeep:      upkeep,
+		Config:        gatewayConfig,
+		Environment:   environment,
+		Tokens:        validator,
+		Limiter:       redisRateLimiter,
+		Batches:       appBatches,
+		Pipelines:     pipelines,
+		Registrations: registrations,
+		Forwarding:    wireForwarding,
+		Platform:      httpclientConfig,
+		Readiness:     readiness,
+		Observer:      observer,
+		Tracing:       traceTracerProvider,
+		Log:           logger,
+		Metrics:       handler,
+		Upkeep:        upkeep,
 	}
 	server, err := gatewayServer(wireGatewayParts)
 	if err != nil {
+		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
@@ -106,6 +112,7 @@ func Gateway(cfg GatewayConfig, out io.Writer) (*Process, func(), error) {
 	gatewayDrain := cfg.Drain
 	process := gatewayProcess(server, readiness, gatewayDrain, upkeep, logger)
 	return process, func() {
+		cleanup3()
 		cleanup2()
 		cleanup()
 	}, nil
@@ -230,24 +237,31 @@ func GatewayOn(cfg GatewayConfig, p Ports, out io.Writer) (*Process, error) {
 		Log:       logger,
 	}
 	pipelines := app.NewPipelines(pipelineParts)
+	batchRegistry := p.Registry
+	registrations := app.NewRegistrations(batchRegistry)
+	wireForwarding := p.Forwarding
+	httpclientConfig := cfg.Platform
 	upkeep := p.Upkeep
 	readiness := gatewayReadiness(upkeep)
 	observer := p.Observer
 	traceTracerProvider := p.Tracing
 	handler := p.Metrics
 	wireGatewayParts := gatewayParts{
-		Config:      gatewayConfig,
-		Environment: environment,
-		Tokens:      tokenValidator,
-		Limiter:     portsRateLimiter,
-		Batches:     batches,
-		Pipelines:   pipelines,
-		Readiness:   readiness,
-		Observer:    observer,
-		Tracing:     traceTracerProvider,
-		Log:         logger,
-		Metrics:     handler,
-		Upkeep:      upkeep,
+		Config:        gatewayConfig,
+		Environment:   environment,
+		Tokens:        tokenValidator,
+		Limiter:       portsRateLimiter,
+		Batches:       batches,
+		Pipelines:     pipelines,
+		Registrations: registrations,
+		Forwarding:    wireForwarding,
+		Platform:      httpclientConfig,
+		Readiness:     readiness,
+		Observer:      observer,
+		Tracing:       traceTracerProvider,
+		Log:           logger,
+		Metrics:       handler,
+		Upkeep:        upkeep,
 	}
 	server, err := gatewayServer(wireGatewayParts)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-func concrete(path string) string { return strings.ReplaceAll(path, "{batch_id}", "b1") }
+func concrete(path string) string { return strings.NewReplacer("{batch_id}", "b1", "{path}", "a/b").Replace(path) }
 
 // TestEveryUserRouteRefusesStrangers walks the table: no route that needs a
 // caller lets anybody else see more than the standard answer.
@@ -38,7 +38,7 @@ func TestEveryUserRouteRefusesStrangers(t *testing.T) {
 		assert.Equal(t, "Not authenticated", f.Message)
 		assert.Equal(t, map[string]any{"reason": "missing_authorization_header"}, f.Details)
 	}
-	require.Equal(t, 7, walked)
+	require.Equal(t, 27, walked)
 }
 
 func TestAnyoneRoutesNeedNothing(t *testing.T) {
@@ -66,6 +66,13 @@ func TestRoutesAreTheContracts(t *testing.T) {
 		"GET /healthz anyone none", "GET /readyz anyone none", "GET /metrics anyone none",
 		"GET /v1/batches user queries", "GET /v1/batches/{batch_id}/status user queries",
 		"POST /v1/batches/{batch_id}/pipelines user commands",
+		"POST /v1/batches/register user commands", "PATCH /v1/batches/{batch_id}/prompt user commands",
+		"GET /v1/classes user default", "POST /v1/classes user default", "PUT /v1/classes user default",
+		"PATCH /v1/classes user default", "DELETE /v1/classes user default",
+		"GET /v1/classes/{path} user default", "POST /v1/classes/{path} user default", "PUT /v1/classes/{path} user default",
+		"PATCH /v1/classes/{path} user default", "DELETE /v1/classes/{path} user default",
+		"GET /bff/v1/teacher/{path} user default", "POST /bff/v1/teacher/{path} user default", "PUT /bff/v1/teacher/{path} user default",
+		"PATCH /bff/v1/teacher/{path} user default", "DELETE /bff/v1/teacher/{path} user default",
 	}, got)
 	w := newWorld(t, func(_ *world, p *httpserver.GatewayParts) {
 		p.Environment, p.Config.Docs, p.Metrics = domain.Production, true, nil

@@ -27,13 +27,8 @@ func readJSON(r *http.Request, limit int64) ([]byte, error) {
 	}
 	body, err := readAll(io.LimitReader(r.Body, limit+1), r.ContentLength)
 	switch {
-	case left(err):
-		return nil, errors.Join(errLeft, err)
 	case err != nil:
-		return nil, &domain.Error{
-			Code: domain.InvalidRequest, Message: "Request body could not be read",
-			Op: "httpserver.readJSON", Err: err,
-		}
+		return nil, unreadable(err)
 	case int64(len(body)) > limit:
 		return nil, tooLarge(limit)
 	default:

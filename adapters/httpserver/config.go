@@ -32,6 +32,9 @@ type GatewayConfig struct {
 	// TrustedProxies is a comma list of CIDRs whose X-Forwarded-For is believed;
 	// empty believes nobody.
 	TrustedProxies string `env:"API_GATEWAY_TRUSTED_PROXIES"`
+	// ForwardAuthorization passes the caller's token on to class management and
+	// the teachers' backend, which learn who it is without.
+	ForwardAuthorization bool `env:"API_GATEWAY_FORWARD_AUTHORIZATION" envDefault:"false"`
 	// MaxBodyBytes bounds a JSON body, in bytes.
 	MaxBodyBytes int64 `env:"API_GATEWAY_MAX_BODY_BYTES" envDefault:"1048576"`
 	// MaxHeaderBytes bounds the request line and headers together, in bytes.

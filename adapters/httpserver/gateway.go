@@ -15,16 +15,19 @@ import (
 // GatewayParts are what the gateway's server is made of. All are needed, save
 // those that say otherwise.
 type GatewayParts struct {
-	Config      GatewayConfig
-	Environment domain.Environment
-	Tokens      ports.TokenValidator
-	Limiter     ports.RateLimiter
-	Batches     *app.Batches
-	Pipelines   *app.Pipelines
-	Readiness   *app.Readiness
-	Observer    ports.Observer
-	Tracing     trace.TracerProvider
-	Log         *slog.Logger
+	Config        GatewayConfig
+	Environment   domain.Environment
+	Tokens        ports.TokenValidator
+	Limiter       ports.RateLimiter
+	Batches       *app.Batches
+	Pipelines     *app.Pipelines
+	Registrations *app.Registrations
+	Readiness     *app.Readiness
+	Observer      ports.Observer
+	Tracing       trace.TracerProvider
+	Log           *slog.Logger
+	// Classes and Teacher are passed on as they are.
+	Classes, Teacher Upstream
 	// Metrics answers scrapes; nil leaves out the route.
 	Metrics http.Handler
 	// Redis is nil while the gateway uses none.
@@ -40,6 +43,9 @@ type gateway struct {
 	maxBody int64
 	// description is the API in OpenAPI, as JSON.
 	description []byte
+	// classes and teacher are the services that are passed on.
+	classes, teacher *upstream
+	buffers          *buffers
 }
 
 // NewGateway binds the gateway's address and prepares its routes; nothing is
@@ -65,7 +71,10 @@ func NewGateway(parts GatewayParts) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &gateway{site: s, GatewayParts: parts, maxBody: parts.Config.MaxBodyBytes, description: description}
+	g := &gateway{site: s, GatewayParts: parts, maxBody: parts.Config.MaxBodyBytes, description: description, buffers: newBuffers()}
+	if err := g.openUpstreams(); err != nil {
+		return nil, err
+	}
 	if err := s.add(g.routes()); err != nil {
 		return nil, err
 	}
@@ -73,4 +82,12 @@ func NewGateway(parts GatewayParts) (*Server, error) {
 		headerBytes: parts.Config.MaxHeaderBytes,
 		header:      parts.Config.HeaderTimeout, answer: parts.Config.AnswerTimeout, idle: parts.Config.IdleTimeout,
 	})
+}
+
+func (g *gateway) openUpstreams() (err error) {
+	if g.classes, err = g.Classes.open(domain.ClassManagement, "proxy_classes"); err != nil {
+		return err
+	}
+	g.teacher, err = g.Teacher.open(domain.TeacherBFF, "proxy_teacher")
+	return err
 }

@@ -16,7 +16,12 @@ func (g *gateway) routes() []row {
 		{http.MethodGet, "/v1/batches", User, LimitQueries, g.listBatches},
 		{http.MethodGet, "/v1/batches/{batch_id}/status", User, LimitQueries, g.batchStatus},
 		{http.MethodPost, "/v1/batches/{batch_id}/pipelines", User, LimitCommands, g.startPipeline},
+		{http.MethodPost, "/v1/batches/register", User, LimitCommands, g.register},
+		{http.MethodPatch, "/v1/batches/{batch_id}/prompt", User, LimitCommands, g.setPrompt},
 	}
+	table = append(table, forwarded("/v1/classes", g.forward(g.classes))...)
+	table = append(table, forwarded("/v1/classes/{path}", g.forward(g.classes))...)
+	table = append(table, forwarded("/bff/v1/teacher/{path}", g.forward(g.teacher))...)
 	if g.Metrics != nil {
 		table = append(table, row{http.MethodGet, "/metrics", Anyone, LimitNone, mounted(g.Metrics)})
 	}
@@ -33,6 +38,16 @@ func (g *gateway) routes() []row {
 			row{http.MethodGet, "/redoc", Anyone, LimitNone, g.docsPage})
 	}
 	return table
+}
+
+// forwarded are the rows of a path that is passed on; HEAD comes with GET.
+func forwarded(path string, handle handler) []row {
+	methods := []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
+	rows := make([]row, 0, len(methods))
+	for _, method := range methods {
+		rows = append(rows, row{method, path, User, LimitDefault, handle})
+	}
+	return rows
 }
 
 // mounted lets a standard handler answer a route.

@@ -2,6 +2,7 @@ package httpserver
 
 import (
 	"net/url"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -19,24 +20,70 @@ func (s *site) straight(c *gin.Context) {
 	}
 }
 
-// crooked reports whether a path, as it was sent, holds a segment that is "."
-// or ".." (also encoded, also with a parameter behind a semicolon), or one
-// that hides a slash, a backslash, a control character or broken UTF-8.
+// maxEncodings is how often a path may be encoded. Each one more would cost
+// another pass, and nobody honest needs more than one.
+const maxEncodings = 8
+
+// crooked reports whether a path, as it was sent, leaves its place or hides
+// something at any depth of encoding: a segment that is "." or ".." (also with
+// a parameter behind a semicolon or blanks around it), a slash that was
+// encoded, a backslash, a control character or broken UTF-8.
 func crooked(escaped string) bool {
-	for segment := range strings.SplitSeq(escaped, "/") {
-		plain, err := url.PathUnescape(segment)
-		if err != nil || !utf8.ValidString(plain) {
+	for range maxEncodings {
+		if bent(escaped) {
 			return true
 		}
-		name, _, _ := strings.Cut(plain, ";")
-		if name == "." || name == ".." || strings.ContainsFunc(plain, hides) {
+		if strings.IndexByte(escaped, '%') < 0 {
+			return false
+		}
+		plain := decodeOnce(escaped)
+		switch {
+		case plain == escaped:
+			return false
+		case strings.Count(plain, "/") != strings.Count(escaped, "/"):
+			return true
+		}
+		escaped = plain
+	}
+	return true
+}
+
+// bent judges a path as it stands, without decoding it.
+func bent(path string) bool {
+	if strings.ContainsFunc(path, hides) || !utf8.ValidString(path) {
+		return true
+	}
+	for segment := range strings.SplitSeq(path, "/") {
+		if segment == "" || segment[0] != '.' && segment[0] != ' ' { // nearly all
+			continue
+		}
+		name, _, _ := strings.Cut(segment, ";")
+		if name = strings.Trim(name, " "); name == "." || name == ".." {
 			return true
 		}
 	}
 	return false
 }
 
-func hides(r rune) bool { return r == '/' || r == '\\' || unicode.IsControl(r) }
+func hides(r rune) bool { return r == '\\' || unicode.IsControl(r) }
+
+// decodeOnce undoes one layer of percent-encoding, as the most forgiving of
+// services would: what is no escape stays.
+func decodeOnce(path string) string {
+	var out strings.Builder
+	out.Grow(len(path))
+	for i := 0; i < len(path); i++ {
+		if path[i] == '%' && i+2 < len(path) {
+			if c, err := strconv.ParseUint(path[i+1:i+3], 16, 8); err == nil {
+				out.WriteByte(byte(c))
+				i += 2
+				continue
+			}
+		}
+		out.WriteByte(path[i])
+	}
+	return out.String()
+}
 
 // pathValue is a variable of the route's template, decoded. straight has seen
 // to it that it decodes.

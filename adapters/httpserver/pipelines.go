@@ -35,7 +35,7 @@ func (g *gateway) startPipeline(c *gin.Context) error {
 		return err
 	}
 	if outcome.Refusal != nil {
-		g.pass(c, outcome.Refusal)
+		g.pass(c, domain.Reply(*outcome.Refusal))
 		return nil
 	}
 	if outcome.Replayed {

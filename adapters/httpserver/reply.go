@@ -44,11 +44,14 @@ func (s *site) encode(c *gin.Context, v any) error {
 	return nil
 }
 
-// pass hands another service's own refusal to the client.
-func (s *site) pass(c *gin.Context, r *domain.Refusal) {
+// pass hands another service's own answer to the client.
+func (s *site) pass(c *gin.Context, r domain.Reply) {
 	contentType := s.fixed.json
 	if r.ContentType != "" {
 		contentType = []string{r.ContentType}
+	}
+	if r.RetryAfter != "" {
+		c.Writer.Header().Set("Retry-After", r.RetryAfter)
 	}
 	s.write(c, r.Status, contentType, r.Body)
 }

@@ -93,7 +93,8 @@ func (r row) stated() bool {
 	return r.handle != nil
 }
 
-// pattern writes a template the router's way: {batch_id} becomes :batch_id.
+// pattern writes a template the router's way: {batch_id} becomes :batch_id, and
+// {path}, which stands for any number of segments, *path.
 func pattern(template string) string {
-	return strings.NewReplacer("{", ":", "}", "").Replace(template)
+	return strings.NewReplacer("{path}", "*path", "{", ":", "}", "").Replace(template)
 }

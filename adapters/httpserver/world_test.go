@@ -146,7 +146,8 @@ func parts(w *world, client ports.BatchStatusClient, tp trace.TracerProvider) ht
 			IDs: app.IDs{New: func() string { return "e1" }, Of: func(name string) string { return name }},
 			Log: slog.New(slog.DiscardHandler),
 		}),
-		Readiness: w.ready, Observer: w.facts, Tracing: tp, Log: log,
+		Registrations: app.NewRegistrations(w.platform),
+		Readiness:     w.ready, Observer: w.facts, Tracing: tp, Log: log,
 		Metrics: http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(rw, "up 1\n") }),
 	}
 }

@@ -87,7 +87,7 @@ func given(r *domain.Reply) domain.Reply {
 	if r == nil {
 		return domain.Reply{}
 	}
-	return domain.Reply{Status: r.Status, ContentType: r.ContentType, Body: bytes.Clone(r.Body)}
+	return domain.Reply{Status: r.Status, ContentType: r.ContentType, RetryAfter: r.RetryAfter, Body: bytes.Clone(r.Body)}
 }
 
 func reply(status int, document map[string]any) domain.Reply {

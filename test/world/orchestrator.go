@@ -81,6 +81,7 @@ func (p *Platform) setPrompt(w http.ResponseWriter, r *http.Request) {
 type PreflightAnswer struct {
 	Status      int
 	ContentType string
+	RetryAfter  string
 	Body        []byte
 }
 
@@ -115,6 +116,9 @@ func (p *Platform) asTold(next http.HandlerFunc) http.HandlerFunc {
 
 func (a PreflightAnswer) write(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", a.ContentType)
+	if a.RetryAfter != "" {
+		w.Header().Set("Retry-After", a.RetryAfter)
+	}
 	w.WriteHeader(a.Status)
 	_, _ = w.Write(a.Body)
 }

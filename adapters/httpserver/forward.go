@@ -1,0 +1,129 @@
+package httpserver
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// maxPassed bounds a body that is passed on unread, in bytes.
+const maxPassed = 10 << 20
+
+// Upstream is a service whose own API is passed on as it is.
+type Upstream struct {
+	// URL is its base, absolute and without query. The request's whole path is
+	// put behind it.
+	URL string
+	// Transport makes the exchanges. Its errors are answered as they are if they
+	// are *domain.Error, else by their cause. Nil: there is nobody, and every
+	// request is answered SERVICE_UNAVAILABLE.
+	Transport http.RoundTripper
+}
+
+// upstream is an Upstream that can be used.
+type upstream struct {
+	name      string
+	operation string
+	base      *url.URL
+	transport http.RoundTripper
+}
+
+var errNoAddress = errors.New("not an absolute URL")
+
+// open checks an address. It returns INITIALIZATION_FAILED for one that is
+// none; nothing of it is repeated.
+func (u Upstream) open(name, operation string) (*upstream, error) {
+	base, err := url.Parse(strings.TrimRight(u.URL, "/"))
+	if err != nil || u.Transport != nil && base.Host == "" {
+		return nil, domain.NotStarted("route to "+name, errNoAddress)
+	}
+	return &upstream{name: name, operation: operation, base: base, transport: u.Transport}, nil
+}
+
+// target is a request's place at the service: below the service's base, byte
+// for byte as the client wrote path and query.
+func (u *upstream) target(in *url.URL) *url.URL {
+	return &url.URL{
+		Scheme: u.base.Scheme, Host: u.base.Host,
+		Path: u.base.Path + in.Path, RawPath: u.base.EscapedPath() + in.EscapedPath(),
+		RawQuery: in.RawQuery, ForceQuery: in.ForceQuery,
+	}
+}
+
+// failure names what ended a call, and the service that was called.
+func (u *upstream) failure(cause error) error {
+	e, told := errors.AsType[*domain.Error](cause)
+	if !told {
+		e = u.guess(cause)
+	}
+	named := e.At("httpserver.forward")
+	named.Err = cause
+	named.Details = maps.Clone(e.Details)
+	if named.Details == nil {
+		named.Details = map[string]any{}
+	}
+	named.Details["external_service"] = u.name
+	return named
+}
+
+// guess judges the error of a transport that does not speak in our codes.
+func (u *upstream) guess(cause error) *domain.Error {
+	timeout, isNet := errors.AsType[net.Error](cause)
+	_, onWire := errors.AsType[*net.OpError](cause)
+	switch {
+	case errors.Is(cause, context.DeadlineExceeded), isNet && timeout.Timeout():
+		return &domain.Error{Code: domain.Timeout, Message: u.name + " timed out", Details: map[string]any{}}
+	case onWire:
+		return domain.Unreachable(u.name, nil)
+	default:
+		return domain.BrokenAnswer(u.name, nil)
+	}
+}
+
+// forward passes requests on to a service and its answers back, both as they
+// come in.
+func (g *gateway) forward(to *upstream) handler {
+	return func(c *gin.Context) error {
+		switch {
+		case to.transport == nil:
+			return to.failure(domain.Unavailable(to.name, 0))
+		case c.Request.ContentLength > maxPassed:
+			return tooLarge(maxPassed)
+		}
+		x := exchangeOf(c)
+		ctx, span := g.tracer.Start(c.Request.Context(), "gateway.proxy_request", trace.WithSpanKind(trace.SpanKindClient),
+			trace.WithAttributes(attribute.String("target.service", to.name), attribute.String("operation", to.operation)))
+		defer span.End()
+		r := &relay{
+			c: c, to: to, header: g.outgoing(ctx, c.Request, x), theirs: http.Header{},
+			patience: x.started.Add(g.Config.AnswerTimeout),
+		}
+		both(c)
+		started := time.Now()
+		err := r.run(c.Request.WithContext(ctx), g.buffers)
+		g.observer.Observe(domain.ServiceCalled{
+			Service: to.name, Method: x.endpoint.label(c.Request.Method), Endpoint: x.endpoint.template,
+			Status: r.status, Took: time.Since(started),
+		})
+		return err
+	}
+}
+
+// both lets the answer begin while the body is still coming in. Without it
+// net/http would take the rest of the body for itself.
+func both(c *gin.Context) {
+	if c.Request.ContentLength != 0 {
+		_ = http.NewResponseController(c.Writer).EnableFullDuplex() // HTTP/2 needs no permission
+	}
+}

@@ -1,0 +1,101 @@
+package httpserver
+
+import (
+	"math"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// register hands a new batch to the orchestrator and its word to the client.
+func (g *gateway) register(c *gin.Context) error {
+	body, err := readJSON(c.Request, g.maxBody)
+	if err != nil {
+		return err
+	}
+	registration, err := registrationRequest(body)
+	if err != nil {
+		return err
+	}
+	reply, err := g.Registrations.Register(c.Request.Context(), exchangeOf(c).caller, registration)
+	if err != nil {
+		return err
+	}
+	g.pass(c, reply)
+	return nil
+}
+
+// setPrompt hands a batch's prompt to the orchestrator and its word to the
+// client.
+func (g *gateway) setPrompt(c *gin.Context) error {
+	id, err := batchID(c)
+	if err != nil {
+		return err
+	}
+	body, err := readJSON(c.Request, g.maxBody)
+	if err != nil {
+		return err
+	}
+	prompt, err := promptRequest(body)
+	if err != nil {
+		return err
+	}
+	reply, err := g.Registrations.SetPrompt(c.Request.Context(), exchangeOf(c).caller, id, prompt)
+	if err != nil {
+		return err
+	}
+	g.pass(c, reply)
+	return nil
+}
+
+// unbounded is for texts that only the body's size bounds.
+const unbounded = math.MaxInt
+
+// maxTemperature is the hottest a model may be asked to be.
+const maxTemperature = 2
+
+// registrationRequest reads the body of a registration. Every broken rule of
+// the schema is reported at once.
+func registrationRequest(body []byte) (domain.Registration, error) {
+	var broken violations
+	o, ok := bodyObject(body, &broken)
+	if !ok {
+		return domain.Registration{}, broken.err()
+	}
+	count, counted := o.count("expected_essay_count")
+	r := domain.Registration{
+		EssayIDs:    o.texts("essay_ids"),
+		CourseCode:  domain.CourseCode(o.word("course_code", words(domain.CourseCodes()))),
+		PromptRef:   o.reference("student_prompt_ref"),
+		ClassID:     o.text("class_id", 0, unbounded),
+		Model:       o.text("cj_default_llm_model", 0, unbounded),
+		Temperature: o.number("cj_default_temperature", 0, maxTemperature),
+	}
+	if counted && r.EssayIDs != nil && count != len(r.EssayIDs) {
+		broken.rule(o.path("essay_ids"), "essay_ids must be as many as expected_essay_count says")
+	}
+	return r, broken.err()
+}
+
+// promptRequest reads the body of a prompt.
+func promptRequest(body []byte) (domain.PromptRef, error) {
+	const key = "student_prompt_ref"
+	var broken violations
+	o, ok := bodyObject(body, &broken)
+	if !ok {
+		return domain.PromptRef{}, broken.err()
+	}
+	if _, there := o.members[key]; !there {
+		broken.missing(o.path(key))
+	}
+	ref := o.reference(key)
+	if err := broken.err(); err != nil {
+		return domain.PromptRef{}, err
+	}
+	if ref == nil {
+		broken.rule(o.path(key), "input should be a JSON object")
+		return domain.PromptRef{}, broken.err()
+	}
+	return *ref, nil
+}

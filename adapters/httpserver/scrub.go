@@ -1,0 +1,145 @@
+package httpserver
+
+import (
+	"context"
+	"net/http"
+	"net/textproto"
+	"strings"
+
+	"go.opentelemetry.io/otel/propagation"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// outgoing is the header of a request that is passed on: the client's without
+// what must not pass, then ours. It is the only way by which a client's header
+// reaches a service.
+func (g *gateway) outgoing(ctx context.Context, in *http.Request, x *exchange) http.Header {
+	out := make(http.Header, len(in.Header)+8)
+	named := connectionNamed(in.Header)
+	for name, values := range in.Header {
+		if !reserved(name) && !named[name] {
+			out[name] = values
+		}
+	}
+	if !g.Config.ForwardAuthorization {
+		delete(out, "Authorization")
+	}
+	id := domain.IdentityOf(x.caller)
+	out.Set("X-User-Id", id.User)
+	if id.Org != "" {
+		out.Set("X-Org-Id", id.Org)
+	}
+	if id.Encoding != "" {
+		out.Set("X-Identity-Encoding", id.Encoding)
+	}
+	out.Set("X-Correlation-Id", x.trail.Correlation)
+	out.Set("X-Forwarded-For", g.limits.trusted.client(in))
+	out.Set("X-Forwarded-Proto", g.limits.trusted.scheme(in))
+	out.Set("X-Forwarded-Host", in.Host)
+	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(out))
+	return out
+}
+
+// connectionNamed are the headers that the client meant for us alone.
+func connectionNamed(h http.Header) map[string]bool {
+	var named map[string]bool
+	for _, line := range h["Connection"] {
+		for name := range strings.SplitSeq(line, ",") {
+			if named == nil {
+				named = map[string]bool{}
+			}
+			named[textproto.CanonicalMIMEHeaderKey(textproto.TrimString(name))] = true
+		}
+	}
+	return named
+}
+
+// foldedSize is longer than every reserved name.
+const foldedSize = 24
+
+// reserved reports whether a client's header must not reach a service, because
+// of what the name is read as there: whoever hands headers on as variables (CGI,
+// WSGI) folds X_User.ID and X-User-ID into one, so they count as one here.
+func reserved(name string) bool {
+	var space [foldedSize]byte
+	folded := fold(space[:0], name)
+	if strings.HasPrefix(string(folded), "x-forwarded-") {
+		return true
+	}
+	if len(name) > foldedSize {
+		return false
+	}
+	switch string(folded) {
+	case "x-user-id", "x-org-id", "x-internal-api-key", "x-service-id", "x-identity-encoding",
+		"x-correlation-id", "x-request-id", "x-roles", "x-user-roles": // who asks, and for what
+		return true
+	case "forwarded", "x-real-ip", "baggage", "traceparent", "tracestate": // where it comes from
+		return true
+	case "connection", "proxy-connection", "keep-alive", "proxy-authenticate", "proxy-authorization",
+		"te", "trailer", "transfer-encoding", "upgrade", "http2-settings": // from hop to hop
+		return true
+	case "content-length", "host", "expect", "proxy": // framing; CGI reads Proxy as a setting
+		return true
+	default:
+		return false
+	}
+}
+
+// fold appends as much of a header's name as there is room for, in lower case
+// and with a hyphen for every character that is no letter or digit.
+func fold(b []byte, name string) []byte {
+	for i := range min(len(name), cap(b)) {
+		switch c := name[i]; {
+		case c >= 'A' && c <= 'Z':
+			b = append(b, c+'a'-'A')
+		case c >= 'a' && c <= 'z', c >= '0' && c <= '9':
+			b = append(b, c)
+		default:
+			b = append(b, '-')
+		}
+	}
+	return b
+}
+
+// client is the address that a request comes from, as far as trusted proxies
+// are believed.
+func (l proxyList) client(r *http.Request) string {
+	addr, known := hostOf(r.RemoteAddr)
+	if !known {
+		return unknownNetwork
+	}
+	if l.holds(addr) {
+		addr = l.origin(addr, r.Header["X-Forwarded-For"])
+	}
+	return addr.String()
+}
+
+// scheme is how the client spoke to the outermost trusted proxy, or to us.
+func (l proxyList) scheme(r *http.Request) string {
+	if r.TLS != nil {
+		return "https"
+	}
+	if addr, known := hostOf(r.RemoteAddr); known && l.holds(addr) && r.Header.Get("X-Forwarded-Proto") == "https" {
+		return "https"
+	}
+	return "http"
+}
+
+// ours reports whether a header of a service's answer is one that the gateway
+// answers for itself.
+func ours(name string) bool {
+	var space [foldedSize]byte
+	folded := string(fold(space[:0], name))
+	for _, prefix := range []string{"access-control-", "ratelimit", "x-ratelimit-", "x-rate-limit-"} {
+		if strings.HasPrefix(folded, prefix) {
+			return true
+		}
+	}
+	switch folded {
+	case "x-correlation-id", "x-request-id", "x-trace-id", "traceparent", "tracestate", "traceresponse", "trailer", "x-content-type-options":
+		return true
+	default:
+		return false
+	}
+}
