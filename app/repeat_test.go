@@ -41,11 +41,11 @@ func (s *shelf) Release(ctx context.Context, _ domain.IdempotencyKey, ticket str
 var _ ports.Idempotency = (*shelf)(nil)
 
 // repeat starts a pipeline with a key, for a client that has left already.
-func (o *office) repeat(body string) (app.Outcome, error) {
+func (o *office) repeat() (app.Outcome, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	return o.pipelines().Start(ctx, domain.Caller{User: "u1"}, domain.PipelineRequest{Batch: "b1", Pipeline: "nlp"},
-		app.Repeat{Key: "k1", Body: []byte(body), Answer: []byte("yes")})
+		app.Repeat{Key: "k1", Body: []byte("{}"), Answer: []byte("yes")})
 }
 
 func willing(s *shelf) *office {
@@ -58,7 +58,7 @@ const claimed = "claim u1 batches/b1/pipelines k1 44136fa3"
 func TestARequestWithAKeyIsRemembered(t *testing.T) {
 	s := &shelf{claim: domain.Claim{Ticket: "t1"}}
 	o := willing(s)
-	outcome, err := o.repeat("{}")
+	outcome, err := o.repeat()
 	require.NoError(t, err)
 	require.Equal(t, app.Outcome{Answer: []byte("yes")}, outcome)
 	require.Equal(t, []string{claimed, "confirm t1 yes"}, s.steps)
@@ -70,7 +70,7 @@ func TestARequestWithAKeyIsRemembered(t *testing.T) {
 func TestARepeatGetsTheStoredAnswer(t *testing.T) {
 	s := &shelf{claim: domain.Claim{State: domain.Answered, Answer: []byte("stored")}}
 	o := willing(s)
-	outcome, err := o.repeat("{}")
+	outcome, err := o.repeat()
 	require.NoError(t, err)
 	require.Equal(t, app.Outcome{Answer: []byte("stored"), Replayed: true}, outcome)
 	require.Empty(t, o.commands)
@@ -82,7 +82,7 @@ func TestAKeyInUseIsAConflict(t *testing.T) {
 	for state, wait := range map[domain.ClaimState]bool{domain.Running: true, domain.Mismatched: false} {
 		s := &shelf{claim: domain.Claim{State: state}}
 		o := willing(s)
-		_, err := o.repeat("{}")
+		_, err := o.repeat()
 		e := domain.As(err)
 		require.Equal(t, domain.InvalidRequest, e.Code)
 		require.Equal(t, domain.Conflict, e.Kind)
@@ -102,7 +102,7 @@ func TestAKeyIsFreeAfterWhatIsNoSuccess(t *testing.T) {
 	} {
 		s := &shelf{claim: domain.Claim{Ticket: "t1"}}
 		o.answers = s
-		_, _ = o.repeat("{}") // either way
+		_, _ = o.repeat() // either way
 		require.Equal(t, []string{claimed, "release t1"}, s.steps, name)
 		require.False(t, s.dead, name)
 	}
@@ -111,11 +111,11 @@ func TestAKeyIsFreeAfterWhatIsNoSuccess(t *testing.T) {
 func TestARequestGoesOnWithoutTheStore(t *testing.T) {
 	s := &shelf{away: domain.Unreachable("redis", errors.New("refused"))}
 	o := willing(s)
-	outcome, err := o.repeat("{}")
+	outcome, err := o.repeat()
 	require.NoError(t, err)
 	require.Equal(t, "yes", string(outcome.Answer))
 	require.Equal(t, []string{claimed}, s.steps, "nothing is owed to a store that gave no ticket")
-	_, err = o.repeat("{}")
+	_, err = o.repeat()
 	require.NoError(t, err)
 	require.Equal(t, o.commands[0].Envelope.EventID, o.commands[1].Envelope.EventID, "a repeat is one event")
 }

@@ -21,7 +21,7 @@ type GatewayConfig struct {
 	HTTP        httpserver.GatewayConfig
 	Drain       GatewayDrain
 	Tokens      jwt.Config
-	Platform    httpclient.Config     `envPrefix:"API_GATEWAY_"`
+	Platform    httpclient.Config `envPrefix:"API_GATEWAY_"`
 	PlatformKey httpclient.KeyConfig
 	Kafka       kafka.PublisherConfig `envPrefix:"API_GATEWAY_"`
 	Redis       redis.Config          `envPrefix:"API_GATEWAY_"`

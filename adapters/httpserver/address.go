@@ -3,6 +3,7 @@ package httpserver
 import (
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/huleedu/edge/domain"
@@ -83,8 +84,7 @@ func (l proxyList) network(r *http.Request) string {
 // origin is the last address that no trusted proxy has; where the chain holds
 // something else than addresses, it is the proxy that passed that on.
 func (l proxyList) origin(nearest netip.Addr, lines []string) netip.Addr {
-	for i := len(lines) - 1; i >= 0; i-- {
-		rest := lines[i]
+	for _, rest := range slices.Backward(lines) {
 		for rest != "" {
 			entry := rest
 			if comma := strings.LastIndexByte(rest, ','); comma >= 0 {

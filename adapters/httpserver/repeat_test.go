@@ -2,7 +2,9 @@ package httpserver_test
 
 import (
 	"context"
+	"io"
 	"log/slog"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -61,8 +63,11 @@ func TestAKeyThatIsNoneIsRefused(t *testing.T) {
 	w := newWorld(t)
 	w.platform.Put("b1", domain.BatchReport{Owner: "u1"})
 	for _, headers := range [][]string{
-		{"Idempotency-Key: "}, {"Idempotency-Key: " + strings.Repeat("k", 129)}, {"Idempotency-Key: kä"},
-		{"Idempotency-Key: a\tb"}, {"Idempotency-Key: a", "Idempotency-Key: a"},
+		{"Idempotency-Key: "},
+		{"Idempotency-Key: " + strings.Repeat("k", 129)},
+		{"Idempotency-Key: kä"},
+		{"Idempotency-Key: a\tb"},
+		{"Idempotency-Key: a", "Idempotency-Key: a"},
 	} {
 		r := start(t, w, nlp, headers...)
 		require.Equal(t, 400, r.StatusCode, headers)
@@ -104,15 +109,27 @@ func TestARunningKeyIsAskedForLater(t *testing.T) {
 			IDs: app.IDs{Of: func(name string) string { return name }}, Log: slog.New(slog.DiscardHandler),
 		})
 	})
-	first := make(chan reply, 1)
-	go func() { first <- start(t, w, nlp, "Idempotency-Key: k") }()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.base+"/v1/batches/b1/pipelines", strings.NewReader(nlp))
+	require.NoError(t, err)
+	request.Header = http.Header{"Idempotency-Key": {"k"}, "Authorization": {"Bearer u1"}}
+	first := make(chan string, 1)
+	go func() {
+		defer close(first)
+		response, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(request)
+		if err != nil {
+			return
+		}
+		defer func() { _ = response.Body.Close() }()
+		body, _ := io.ReadAll(response.Body) // a part is no answer: the test finds out
+		first <- string(body)
+	}()
 	<-s.began
 	r := start(t, w, nlp, "Idempotency-Key: k")
 	close(s.goOn)
 	require.Equal(t, 409, r.StatusCode)
 	assert.Equal(t, "1", r.Header.Get("Retry-After"))
 	assert.Equal(t, "INVALID_REQUEST", standard(t, r, domain.GatewayService).Code)
-	answer := (<-first).body
+	answer := <-first
 	again := start(t, w, nlp, "Idempotency-Key: k")
 	assert.Equal(t, "true", again.Header.Get("Idempotent-Replayed"))
 	assert.Equal(t, answer, again.body)

@@ -198,7 +198,8 @@ func (h LimiterHarness) isExact(t *testing.T) {
 			if want := spent[key] < most; a.Allowed != want {
 				r.Fatalf("request %d of %d: allowed %v", spent[key]+1, most, a.Allowed)
 			}
-			if spent[key]++; a.Allowed && a.Remaining != most-spent[key] {
+			spent[key]++
+			if a.Allowed && a.Remaining != most-spent[key] {
 				r.Fatalf("%d remaining after %d of %d", a.Remaining, spent[key], most)
 			}
 		}
