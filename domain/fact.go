@@ -58,6 +58,23 @@ type ServiceCalled struct {
 	Took     time.Duration
 }
 
+// CircuitChanged tells that calls to a service behind us are let through
+// differently from now on. The first one of a circuit tells how it begins.
+type CircuitChanged struct {
+	Service string
+	State   CircuitState
+}
+
+// CircuitState is whether calls to a service are let through.
+type CircuitState string
+
+// The states: all calls, a few to try, none.
+const (
+	CircuitClosed CircuitState = "closed"
+	CircuitHalf   CircuitState = "half_open"
+	CircuitBroken CircuitState = "open"
+)
+
 // RequestLimited is a request that was refused because its party had made too
 // many of the class.
 type RequestLimited struct{ Class LimitClass }
@@ -149,6 +166,7 @@ func (TokenChecked) fact()        {}
 func (EventPublished) fact()      {}
 func (PublishEnded) fact()        {}
 func (ServiceCalled) fact()       {}
+func (CircuitChanged) fact()      {}
 func (RequestLimited) fact()      {}
 func (LimiterDegraded) fact()     {}
 func (ConnectionAccepted) fact()  {}

@@ -15,8 +15,11 @@ import (
 // EXTERNAL_SERVICE_ERROR for any other answer that is no success,
 // INVALID_RESPONSE for one that cannot be understood, CONNECTION_ERROR when
 // nobody answers, TIMEOUT when nobody answers in time, VALIDATION_ERROR for an
-// id that cannot be asked about. A caller who left shows as context.Canceled in
-// the error's chain.
+// id that cannot be asked about; SERVICE_UNAVAILABLE and CIRCUIT_BREAKER_OPEN,
+// both at once and with nothing sent, when too many are asking already or the
+// last questions failed. A caller who left shows as context.Canceled in the
+// error's chain. Questions are repeated, once at most, only where nothing was
+// answered; nothing else is ever sent twice.
 type BatchStatusClient interface {
 	// Status reports on one batch.
 	Status(ctx context.Context, caller domain.Caller, batch domain.BatchID) (domain.BatchReport, error)
@@ -28,8 +31,9 @@ type BatchStatusClient interface {
 //
 // Concurrency and blocking as for BatchStatusClient. Errors: none for an
 // answer that the contract passes on (it comes as a refusal);
-// EXTERNAL_SERVICE_ERROR, INVALID_RESPONSE, CONNECTION_ERROR, TIMEOUT and
-// VALIDATION_ERROR as above. When in doubt it refuses: no answer is never a permission.
+// EXTERNAL_SERVICE_ERROR, INVALID_RESPONSE, CONNECTION_ERROR, TIMEOUT,
+// SERVICE_UNAVAILABLE, CIRCUIT_BREAKER_OPEN and VALIDATION_ERROR as above. When
+// in doubt it refuses: no answer is never a permission.
 type PreflightChecker interface {
 	// Check asks for one pipeline on one batch.
 	Check(ctx context.Context, caller domain.Caller, batch domain.BatchID, pipeline domain.Pipeline) (domain.Verdict, error)
@@ -40,9 +44,10 @@ type PreflightChecker interface {
 //
 // Concurrency and blocking as for BatchStatusClient. Errors: none for an answer
 // that is JSON, whatever its status; INVALID_RESPONSE for any other answer,
-// CONNECTION_ERROR, TIMEOUT and VALIDATION_ERROR as above, SERVICE_UNAVAILABLE
-// where there is no orchestrator. After a TIMEOUT or INVALID_RESPONSE it is
-// unknown whether the orchestrator did what it was told.
+// CONNECTION_ERROR, TIMEOUT, CIRCUIT_BREAKER_OPEN and VALIDATION_ERROR as above,
+// SERVICE_UNAVAILABLE also where there is no orchestrator. After a TIMEOUT,
+// CONNECTION_ERROR or INVALID_RESPONSE it is unknown whether the orchestrator
+// did what it was told.
 type BatchRegistry interface {
 	// Register makes a batch of the caller's known.
 	Register(ctx context.Context, caller domain.Caller, r domain.Registration) (domain.Reply, error)

@@ -40,6 +40,8 @@ type Ports struct {
 // is nobody, and their routes are answered SERVICE_UNAVAILABLE.
 type Forwarding struct {
 	Classes, Teacher http.RoundTripper
+	// Health tells how these services do.
+	Health []ports.HealthProbe
 }
 
 // Upkeep is what adapters need of the process beside their calls. The zero

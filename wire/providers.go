@@ -67,9 +67,9 @@ func platformClient(c httpclient.Config, k httpclient.KeyConfig, o ports.Observe
 
 // forwarding has a pool for each service, so that a slow one takes nothing from
 // the others.
-func forwarding(c httpclient.Config) (Forwarding, func()) {
-	classes, teacher := httpclient.NewForwarder(domain.ClassManagement, c), httpclient.NewForwarder(domain.TeacherBFF, c)
-	return Forwarding{classes, teacher}, func() {
+func forwarding(c httpclient.Config, o ports.Observer) (Forwarding, func()) {
+	classes, teacher := httpclient.NewForwarder(domain.ClassManagement, c, o), httpclient.NewForwarder(domain.TeacherBFF, c, o)
+	return Forwarding{classes, teacher, []ports.HealthProbe{classes, teacher}}, func() {
 		classes.CloseIdleConnections()
 		teacher.CloseIdleConnections()
 	}
@@ -115,6 +115,7 @@ type upkeepParts struct {
 	Keys     *jwt.Validator
 	Commands *kafka.Publisher
 	Platform *httpclient.Batches
+	Others   Forwarding
 	Redis    *redis.Client
 	Limiter  *redis.RateLimiter
 	Tracing  *telemetry.Tracing
@@ -124,8 +125,8 @@ func gatewayUpkeep(p upkeepParts) Upkeep {
 	return Upkeep{
 		Loops:        []Loop{{"token keys", p.Keys.Run}, {"rate limits", p.Limiter.Run}},
 		Flushes:      []Flush{{"flush commands", p.Commands.Close}, {"flush spans", p.Tracing.Close}},
-		Shared:       []ports.HealthProbe{p.Keys, p.Redis, p.Platform},
-		Downstream:   []ports.HealthProbe{p.Platform},
+		Shared:       append([]ports.HealthProbe{p.Keys, p.Redis, p.Platform}, p.Others.Health...),
+		Downstream:   append([]ports.HealthProbe{p.Platform}, p.Others.Health...),
 		Redis:        p.Redis,
 		RedisAddress: p.Redis.Address(),
 	}

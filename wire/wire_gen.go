@@ -73,11 +73,12 @@ func Gateway(cfg GatewayConfig, out io.Writer) (*Process, func(), error) {
 	}
 	pipelines := app.NewPipelines(pipelineParts)
 	registrations := app.NewRegistrations(batches)
-	wireForwarding, cleanup3 := forwarding(httpclientConfig)
+	wireForwarding, cleanup3 := forwarding(httpclientConfig, observer)
 	wireUpkeepParts := upkeepParts{
 		Keys:     validator,
 		Commands: publisher,
 		Platform: batches,
+		Others:   wireForwarding,
 		Redis:    client,
 		Limiter:  redisRateLimiter,
 		Tracing:  tracing,

@@ -53,8 +53,8 @@ func NewBatches(c Config, k KeyConfig, o ports.Observer, tp trace.TracerProvider
 			return nil, domain.Misconfigured(key, noAddress).Because(err)
 		}
 		return &service{
-			name: name, base: base, http: client(newTransport(c.ConnectTimeout)),
-			limit: c.Timeout, connect: c.ConnectTimeout, key: k.InternalKey, observer: o, tracer: tracer,
+			name: name, base: base, guard: newGuard(name, c, o),
+			limit: c.Timeout, key: k.InternalKey, observer: o, tracer: tracer,
 		}, nil
 	}
 	b := &Batches{log: log}
@@ -73,7 +73,7 @@ func NewBatches(c Config, k KeyConfig, o ports.Observer, tp trace.TracerProvider
 // Close gives idle connections back. Calls in flight are not disturbed.
 func (b *Batches) Close() {
 	for _, s := range b.services() {
-		s.http.CloseIdleConnections()
+		s.guard.pool.CloseIdleConnections()
 	}
 }
 

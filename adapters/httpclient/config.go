@@ -30,6 +30,19 @@ type Config struct {
 	Timeout time.Duration `env:"HTTP_CLIENT_TIMEOUT_SECONDS" envDefault:"30"`
 	// ConnectTimeout bounds connecting and, separately, the TLS handshake.
 	ConnectTimeout time.Duration `env:"HTTP_CLIENT_CONNECT_TIMEOUT_SECONDS" envDefault:"10"`
+	// MaxConcurrency is how many calls to one service may be in flight; one more
+	// is refused at once. One user holds at most a quarter of them, and at most 4
+	// uploads.
+	MaxConcurrency int `env:"DOWNSTREAM_MAX_CONCURRENCY" envDefault:"256"`
+	// FailureThreshold is how many calls to one service must fail in a row before
+	// calls are refused: by refused connections, timeouts, 502, 503 or 504.
+	FailureThreshold uint32 `env:"HTTP_CIRCUIT_BREAKER_FAILURE_THRESHOLD" envDefault:"5"`
+	// RecoveryTimeout is how long they are refused then, before a few are let
+	// through to see whether the service is back.
+	RecoveryTimeout time.Duration `env:"HTTP_CIRCUIT_BREAKER_RECOVERY_TIMEOUT" envDefault:"60"`
+	// SuccessThreshold is how many are let through, and how many of them must
+	// succeed in a row before all are.
+	SuccessThreshold uint32 `env:"HTTP_CIRCUIT_BREAKER_SUCCESS_THRESHOLD" envDefault:"2"`
 }
 
 // KeyConfig holds the secret between the platform's services. It is apart from
@@ -48,6 +61,10 @@ const (
 	teacherKey      = "API_GATEWAY_BFF_TEACHER_URL"
 	timeoutKey      = "API_GATEWAY_HTTP_CLIENT_TIMEOUT_SECONDS"
 	connectKey      = "API_GATEWAY_HTTP_CLIENT_CONNECT_TIMEOUT_SECONDS"
+	placesKey       = "API_GATEWAY_DOWNSTREAM_MAX_CONCURRENCY"
+	failuresKey     = "API_GATEWAY_HTTP_CIRCUIT_BREAKER_FAILURE_THRESHOLD"
+	recoveryKey     = "API_GATEWAY_HTTP_CIRCUIT_BREAKER_RECOVERY_TIMEOUT"
+	successesKey    = "API_GATEWAY_HTTP_CIRCUIT_BREAKER_SUCCESS_THRESHOLD"
 	internalKey     = "HULEEDU_INTERNAL_API_KEY"
 )
 
@@ -66,6 +83,10 @@ func (c Config) Problems(environment domain.Environment) []error {
 	found.when(!isBase(c.TeacherURL), teacherKey, noAddress)
 	found.when(c.Timeout <= 0, timeoutKey, "must be longer than nothing")
 	found.when(c.ConnectTimeout <= 0, connectKey, "must be longer than nothing")
+	found.when(c.MaxConcurrency < 1, placesKey, "must be at least 1")
+	found.when(c.FailureThreshold < 1, failuresKey, "must be at least 1")
+	found.when(c.RecoveryTimeout <= 0, recoveryKey, "must be longer than nothing")
+	found.when(c.SuccessThreshold < 1, successesKey, "must be at least 1")
 	return found
 }
 

@@ -86,6 +86,7 @@ func platform(tb testing.TB) (*world.Platform, *httpclient.Batches) {
 	tb.Cleanup(p.Close)
 	c := config(p.AggregatorURL(), p.OrchestratorURL())
 	c.Timeout = 500 * time.Millisecond
+	c.MaxConcurrency = 1024 // the suites' many callers are one user
 	return p, newBatches(tb, c, &facts{})
 }
 
@@ -100,6 +101,7 @@ func config(aggregator, orchestrator string) httpclient.Config {
 	return httpclient.Config{
 		ResultAggregatorURL: aggregator, OrchestratorURL: orchestrator,
 		Timeout: 5 * time.Second, ConnectTimeout: time.Second, ClassesURL: "http://classes", TeacherURL: "http://teacher",
+		MaxConcurrency: 256, FailureThreshold: 5, RecoveryTimeout: time.Minute, SuccessThreshold: 2,
 	}
 }
 

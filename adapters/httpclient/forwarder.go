@@ -2,73 +2,58 @@ package httpclient
 
 import (
 	"context"
-	"errors"
-	"io"
 	"net/http"
+	"time"
 
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
 )
 
 // Forwarder carries requests that are passed on as they are to one service
 // behind the gateway, and its answers back. It adds nothing to them: identity
-// and trace are the affair of whoever passes them on.
+// and trace are the affair of whoever passes them on. The header X-User-Id says
+// whose share of the service's places an exchange takes.
 //
 // Its errors are those of the ports: CONNECTION_ERROR, TIMEOUT or
-// INVALID_RESPONSE, also from the body of an answer that ends too early. A
-// caller who left shows as context.Canceled in the error's chain.
-type Forwarder struct{ service *service }
+// INVALID_RESPONSE, also from the body of an answer that ends too early, and
+// SERVICE_UNAVAILABLE or CIRCUIT_BREAKER_OPEN for an exchange that was not made.
+// A caller who left shows as context.Canceled in the error's chain.
+type Forwarder struct {
+	guard *guard
+	limit time.Duration
+}
 
-var _ http.RoundTripper = (*Forwarder)(nil)
+var (
+	_ http.RoundTripper = (*Forwarder)(nil)
+	_ ports.HealthProbe = (*Forwarder)(nil)
+)
 
 // NewForwarder returns the way to the service of that name, with a pool of its
 // own; it connects to nothing yet. CloseIdleConnections gives its connections
 // back.
-func NewForwarder(name string, c Config) *Forwarder {
-	return &Forwarder{&service{
-		name: name, http: client(newTransport(c.ConnectTimeout)), limit: c.Timeout, connect: c.ConnectTimeout,
-	}}
+func NewForwarder(service string, c Config, o ports.Observer) *Forwarder {
+	return &Forwarder{guard: newGuard(service, c, o), limit: c.Timeout}
 }
 
 // CloseIdleConnections gives idle connections back. Calls in flight are not
 // disturbed.
-func (f *Forwarder) CloseIdleConnections() { f.service.http.CloseIdleConnections() }
+func (f *Forwarder) CloseIdleConnections() { f.guard.pool.CloseIdleConnections() }
 
 // RoundTrip makes one exchange, which must end within the service's limit,
 // the answer's last byte included.
 func (f *Forwarder) RoundTrip(req *http.Request) (*http.Response, error) {
-	limit := f.service.budget(req.Context(), call{})
-	ctx, cancel := context.WithTimeout(req.Context(), limit)
-	a := &attempt{service: f.service, limit: limit}
-	res, err := f.service.http.Transport.RoundTrip(req.WithContext(a.watch(ctx)))
-	if err != nil {
-		defer cancel()
-		return nil, a.failure(ctx, err)
+	limit := f.limit
+	if deadline, ok := req.Context().Deadline(); ok {
+		limit = min(limit, time.Until(deadline))
 	}
-	res.Body = &forwardedBody{body: res.Body, fails: func(err error) error { return a.failure(ctx, err) }, ends: cancel}
-	return res, nil
+	return f.guard.send(req, limit, streamed)
 }
 
-// forwardedBody is an answer's body whose failures are told in the ports'
-// words.
-type forwardedBody struct {
-	body  io.ReadCloser
-	fails func(error) error
-	ends  context.CancelFunc
-}
-
-func (b *forwardedBody) Read(p []byte) (int, error) {
-	n, err := b.body.Read(p)
-	if err == nil || errors.Is(err, io.EOF) {
-		return n, err
+// Health tells whether exchanges are made; it asks nobody.
+func (f *Forwarder) Health(context.Context) domain.Health {
+	h := domain.Health{Name: f.guard.service, Condition: domain.Healthy, Note: "Circuit closed"}
+	if f.guard.circuit.state() != domain.CircuitClosed {
+		h.Condition, h.Note, h.Err = domain.Degraded, "Circuit open", errSick
 	}
-	return n, b.fails(err)
-}
-
-// Close ends the exchange.
-func (b *forwardedBody) Close() error {
-	defer b.ends()
-	if err := b.body.Close(); err != nil {
-		return domain.Unknown(err).At("httpclient.Close")
-	}
-	return nil
+	return h
 }

@@ -20,7 +20,7 @@ func forwarder(tb testing.TB, timeout time.Duration) *httpclient.Forwarder {
 	tb.Helper()
 	c := config("http://x", "")
 	c.Timeout = timeout
-	f := httpclient.NewForwarder("class_management", c)
+	f := httpclient.NewForwarder("class_management", c, &facts{})
 	tb.Cleanup(f.CloseIdleConnections)
 	return f
 }

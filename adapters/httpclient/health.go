@@ -62,6 +62,27 @@ func (b *Batches) look(ctx context.Context) domain.Health {
 	if len(away) == len(services) {
 		h.Condition = domain.Unhealthy
 	}
+	return withCircuits(h, services)
+}
+
+// withCircuits names the services that are not called for now, also those that
+// answer their health page.
+func withCircuits(h domain.Health, services []*service) domain.Health {
+	var open []string
+	for _, s := range services {
+		if s.guard.circuit.state() != domain.CircuitClosed {
+			open = append(open, s.name)
+		}
+	}
+	if len(open) == 0 {
+		return h
+	}
+	note := "Circuit open: " + strings.Join(open, ", ")
+	if h.Condition == domain.Healthy {
+		h.Condition, h.Note, h.Err = domain.Degraded, note, errSick
+		return h
+	}
+	h.Note += "; " + note
 	return h
 }
 
@@ -70,14 +91,14 @@ func (b *Batches) look(ctx context.Context) domain.Health {
 func (s *service) alive(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, probeLimit)
 	defer cancel()
-	attempt := &attempt{service: s, limit: probeLimit}
-	req, err := http.NewRequestWithContext(attempt.watch(ctx), http.MethodGet, s.base+"/healthz", http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base+"/healthz", http.NoBody)
 	if err != nil {
 		return domain.Unknown(err)
 	}
-	res, err := s.http.Do(req)
+	// The guard is passed by: a look takes nobody's place and opens no circuit.
+	res, err := s.guard.pool.RoundTrip(req)
 	if err != nil {
-		return attempt.failure(ctx, err)
+		return domain.Unreachable(s.name, err)
 	}
 	defer func() { _ = res.Body.Close() }()
 	_, _ = io.CopyN(io.Discard, res.Body, maxDrained)

@@ -5,7 +5,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -31,9 +30,7 @@ func onDeafWire(t *testing.T, c Config) *Batches {
 	var readers sync.WaitGroup
 	t.Cleanup(func() { b.Close(); readers.Wait() })
 	for _, s := range b.services() {
-		pool, ok := s.http.Transport.(*http.Transport)
-		require.True(t, ok)
-		pool.DialContext = func(context.Context, string, string) (net.Conn, error) {
+		s.guard.pool.DialContext = func(context.Context, string, string) (net.Conn, error) {
 			near, far := net.Pipe()
 			readers.Go(func() { _, _ = io.Copy(io.Discard, far) })
 			return near, nil
@@ -51,6 +48,7 @@ func TestLimitsOfEachCall(t *testing.T) {
 			b := onDeafWire(t, Config{
 				ResultAggregatorURL: "http://aggregator", OrchestratorURL: "http://orchestrator",
 				Timeout: c.timeout, ConnectTimeout: time.Second,
+				MaxConcurrency: 8, FailureThreshold: 5, RecoveryTimeout: time.Minute, SuccessThreshold: 2,
 			})
 			caller := domain.Caller{User: "anna"}
 			began := time.Now()

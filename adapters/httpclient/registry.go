@@ -72,7 +72,7 @@ func (b *Batches) tell(ctx context.Context, document any, c call) (domain.Reply,
 	case !json.Valid(a.body):
 		return domain.Reply{}, domain.BrokenAnswer(orchestratorName, errNoJSON)
 	}
-	return domain.Reply{Status: a.status, ContentType: jsonType(a.contentType), Body: a.body}, nil
+	return domain.Reply{Status: a.status, ContentType: jsonType(a.contentType), RetryAfter: a.retryAfter, Body: a.body}, nil
 }
 
 // jsonType is a media type that may stand on JSON. Another one, which would

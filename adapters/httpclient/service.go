@@ -1,10 +1,10 @@
 package httpclient
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"slices"
 	"time"
@@ -20,21 +20,17 @@ const (
 	// maxAnswer bounds the body of an answer, in bytes.
 	maxAnswer = 8 << 20
 	// maxDrained is how much of an unwanted body is read, in bytes, so that its
-	// connection can be used again.
+	// connection can be used again. Headers, and the room that is made for a body
+	// before it comes, are no larger.
 	maxDrained = 64 << 10
-	// maxIdle is how many idle connections to one system are kept; the calls in
-	// flight are not expected to exceed it.
-	maxIdle = 256
 )
 
-// service is one system behind the gateway. Every call to it goes through do,
-// so whatever protects the system, or us from it, belongs there.
+// service is one system behind the gateway. Every call to it goes through do.
 type service struct {
 	name     string
 	base     string
-	http     *http.Client
+	guard    *guard
 	limit    time.Duration
-	connect  time.Duration
 	key      domain.Secret
 	observer ports.Observer
 	tracer   trace.Tracer
@@ -66,37 +62,15 @@ type call struct {
 type answer struct {
 	status      int
 	contentType string
-	body        []byte
+	// retryAfter is empty when the service did not say.
+	retryAfter string
+	body       []byte
 }
 
 func (a answer) ok() bool { return a.status >= 200 && a.status < 300 }
 
 func (c call) wants(status int) bool {
 	return c.keepsAll || answer{status: status}.ok() || slices.Contains(c.keeps, status)
-}
-
-// newTransport returns a pool of one service's own: a slow service cannot take
-// another's connections. It asks for no compression, because bodies are passed
-// on byte for byte, and uses no proxy.
-func newTransport(connect time.Duration) *http.Transport {
-	return &http.Transport{
-		DialContext:            (&net.Dialer{Timeout: connect, KeepAlive: 30 * time.Second}).DialContext,
-		TLSHandshakeTimeout:    connect,
-		MaxIdleConns:           maxIdle,
-		MaxIdleConnsPerHost:    maxIdle,
-		IdleConnTimeout:        90 * time.Second,
-		MaxResponseHeaderBytes: maxDrained,
-		DisableCompression:     true,
-		ForceAttemptHTTP2:      true,
-	}
-}
-
-// client never follows a redirect: it would carry the caller's identity and
-// the internal key to wherever the answer points.
-func client(t *http.Transport) *http.Client {
-	return &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error {
-		return http.ErrUseLastResponse
-	}}
 }
 
 // do makes the call and returns whatever status the service answered with.
@@ -114,37 +88,46 @@ func (s *service) do(ctx context.Context, c call) (answer, error) {
 	defer span.End()
 	started := time.Now()
 	a, err := s.exchange(ctx, c, target)
-	s.observer.Observe(domain.ServiceCalled{
-		Service: s.name, Method: c.method, Endpoint: c.endpoint, Status: a.status, Took: time.Since(started),
-	})
+	if made(err) {
+		s.observer.Observe(domain.ServiceCalled{
+			Service: s.name, Method: c.method, Endpoint: c.endpoint, Status: a.status, Took: time.Since(started),
+		})
+	}
 	return a, err
+}
+
+// made reports whether there was a call: those that the guard refuses are none.
+func made(err error) bool {
+	code := domain.CodeOf(err)
+	return code != domain.ServiceUnavailable && code != domain.CircuitBreakerOpen
 }
 
 // exchange sends one request and reads its answer within the call's limit.
 // With an error, the answer holds the status if there was one.
 func (s *service) exchange(ctx context.Context, c call, target string) (answer, error) {
-	limit := s.budget(ctx, c)
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	attempt := &attempt{service: s, limit: limit}
-	req, err := s.request(attempt.watch(ctx), c, target)
+	req, err := s.request(ctx, c, target)
 	if err != nil {
 		return answer{}, domain.Unknown(err).At("httpclient.request")
 	}
-	res, err := s.http.Do(req)
+	res, err := s.guard.send(req, s.budget(ctx, c), readWhole)
 	if err != nil {
-		return answer{}, attempt.failure(ctx, err)
+		return answer{}, err
 	}
 	defer func() { _ = res.Body.Close() }()
-	a := answer{status: res.StatusCode, contentType: res.Header.Get("Content-Type")}
+	a := answer{status: res.StatusCode, contentType: res.Header.Get("Content-Type"), retryAfter: res.Header.Get("Retry-After")}
 	if !c.wants(a.status) {
 		_, _ = io.CopyN(io.Discard, res.Body, maxDrained)
 		return a, nil
 	}
-	if a.body, err = readAll(res); err != nil {
-		return answer{status: a.status}, attempt.failure(ctx, err)
+	a.body, err = readAll(res)
+	switch {
+	case errors.Is(err, errTooBig):
+		return answer{status: a.status}, domain.BrokenAnswer(s.name, err)
+	case err != nil:
+		return answer{status: a.status}, err
+	default:
+		return a, nil
 	}
-	return a, nil
 }
 
 // budget is the shortest of the service's limit, the call's and what is left
@@ -162,13 +145,17 @@ func (s *service) budget(ctx context.Context, c call) time.Duration {
 
 var errTooBig = errors.New("answer is over its size limit")
 
+// readAll reads a body. What is announced is made room for, as far as it costs
+// little while a slow service sends nothing.
 func readAll(res *http.Response) ([]byte, error) {
 	if res.ContentLength > maxAnswer {
 		return nil, errTooBig
 	}
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
-	if err == nil && len(body) > maxAnswer {
+	room := min(max(res.ContentLength, 0), maxDrained) + bytes.MinRead
+	body := bytes.NewBuffer(make([]byte, 0, room))
+	_, err := body.ReadFrom(io.LimitReader(res.Body, maxAnswer+1))
+	if err == nil && body.Len() > maxAnswer {
 		err = errTooBig
 	}
-	return body, err
+	return body.Bytes(), err
 }

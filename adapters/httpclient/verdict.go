@@ -44,5 +44,5 @@ func judge(a answer) (domain.Verdict, error) {
 }
 
 func refused(status int, a answer) domain.Verdict {
-	return domain.Verdict{Refusal: &domain.Refusal{Status: status, ContentType: a.contentType, Body: a.body}}
+	return domain.Verdict{Refusal: &domain.Refusal{Status: status, ContentType: a.contentType, RetryAfter: a.retryAfter, Body: a.body}}
 }

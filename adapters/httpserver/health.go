@@ -73,7 +73,7 @@ func together(all []domain.Health) state {
 		if h.Condition == domain.Healthy {
 			continue
 		}
-		troubled = append(troubled, h.Name)
+		troubled = append(troubled, described(h))
 		if sum != domain.Unhealthy {
 			sum = h.Condition
 		}
@@ -82,6 +82,14 @@ func together(all []domain.Health) state {
 		return state{sum, "all reachable"}
 	}
 	return state{sum, "in trouble: " + strings.Join(troubled, ", ")}
+}
+
+// described is a dependency's name with what it says of itself.
+func described(h domain.Health) string {
+	if h.Note == "" {
+		return h.Name
+	}
+	return h.Name + " (" + h.Note + ")"
 }
 
 func (g *gateway) ready(c *gin.Context) error { return g.readiness(c, g.Readiness) }

@@ -17,7 +17,7 @@ func TestGatewayHealth(t *testing.T) {
 	t.Parallel()
 	good := probe{Name: "result_aggregator", Condition: domain.Healthy}
 	bad := probe{Name: "kafka", Condition: domain.Unhealthy, Err: assert.AnError}
-	weak := probe{Name: "batch_orchestrator", Condition: domain.Degraded}
+	weak := probe{Name: "batch_orchestrator", Condition: domain.Degraded, Note: "Circuit open"}
 	for name, c := range map[string]struct {
 		redis      ports.HealthProbe
 		downstream []ports.HealthProbe
@@ -35,14 +35,14 @@ func TestGatewayHealth(t *testing.T) {
 			[]ports.HealthProbe{good, bad, weak},
 			`{"service":"api_gateway_service","status":"degraded","message":"API Gateway Service is degraded","version":"1.0.0",` +
 				`"checks":{"service_responsive":true,"dependencies_available":false},"dependencies":{"redis":{"status":"unhealthy","note":"no connection"},` +
-				`"downstream_services":{"status":"unhealthy","note":"in trouble: kafka, batch_orchestrator"}},"environment":"testing"}`,
+				`"downstream_services":{"status":"unhealthy","note":"in trouble: kafka, batch_orchestrator (Circuit open)"}},"environment":"testing"}`,
 		},
 		"weak": {
 			probe{Name: "redis", Condition: domain.Healthy, Note: "connected"},
 			[]ports.HealthProbe{weak},
 			`{"service":"api_gateway_service","status":"degraded","message":"API Gateway Service is degraded","version":"1.0.0",` +
 				`"checks":{"service_responsive":true,"dependencies_available":false},"dependencies":{"redis":{"status":"healthy","note":"connected"},` +
-				`"downstream_services":{"status":"degraded","note":"in trouble: batch_orchestrator"}},"environment":"testing"}`,
+				`"downstream_services":{"status":"degraded","note":"in trouble: batch_orchestrator (Circuit open)"}},"environment":"testing"}`,
 		},
 	} {
 		w := newWorld(t, func(_ *world, p *httpserver.GatewayParts) { p.Redis, p.Downstream = c.redis, c.downstream })

@@ -39,15 +39,20 @@ func TestRefusalsArePassedOn(t *testing.T) {
 	w := newWorld(t)
 	w.platform.Put("b1", domain.BatchReport{Owner: "u1"})
 	for _, status := range []int{400, 402, 404, 409, 429} {
-		w.platform.Decide("b1", domain.Verdict{Refusal: &domain.Refusal{Status: status, ContentType: "application/problem+json", Body: []byte(`{ "their": "own" }`)}})
+		w.platform.Decide("b1", domain.Verdict{Refusal: &domain.Refusal{
+			Status: status, ContentType: "application/problem+json", RetryAfter: "17", Body: []byte(`{ "their": "own" }`),
+		}})
 		r := start(t, w, `{"requested_pipeline":"nlp"}`)
 		require.Equal(t, status, r.StatusCode)
 		everyAnswer(t, r)
 		assert.Equal(t, `{ "their": "own" }`, r.body)
 		assert.Equal(t, "application/problem+json", r.Header.Get("Content-Type"))
+		assert.Equal(t, []string{"17"}, r.Header.Values("Retry-After"))
 	}
 	w.platform.Decide("b1", domain.Verdict{Refusal: &domain.Refusal{Status: 402, Body: []byte(`{}`)}})
-	assert.Equal(t, "application/json", start(t, w, `{"requested_pipeline":"nlp"}`).Header.Get("Content-Type"))
+	r := start(t, w, `{"requested_pipeline":"nlp"}`)
+	assert.Equal(t, "application/json", r.Header.Get("Content-Type"))
+	assert.Empty(t, r.Header.Values("Retry-After"))
 	assert.Empty(t, w.platform.Commands())
 }
 

@@ -17,6 +17,7 @@ type gatewayMetrics struct {
 	serviceCalls    *prometheus.CounterVec
 	serviceSeconds  *prometheus.HistogramVec
 	errors          *prometheus.CounterVec
+	circuits        *prometheus.GaugeVec
 	limited         closed[domain.LimitClass]
 	limitsDegraded  prometheus.Gauge
 	tokenValidation closed[domain.TokenResult]
@@ -43,6 +44,8 @@ func NewGatewayObserver() *Observer {
 			"Time of a call to a service behind the gateway.", answerBuckets(), "service", "method", "endpoint"),
 		errors: o.counters("gateway_api_errors_total",
 			"Errors answered to clients.", "endpoint", "error_type"),
+		circuits: o.gauges("gateway_circuit_state",
+			"Whether calls to a service are let through: 0 all, 1 a few to try, 2 none.", "service"),
 		limited: newClosed(o.counters("gateway_rate_limited_total",
 			"Requests refused by a rate limit.", "class"),
 			spelled, otherLabel, domain.LimitClasses()...),
@@ -72,6 +75,8 @@ func (m *gatewayMetrics) count(fact domain.Fact) {
 		if f.Cached {
 			m.tokensRecalled.Inc()
 		}
+	case domain.CircuitChanged:
+		m.circuits.WithLabelValues(f.Service).Set(openness(f.State))
 	case domain.RequestLimited:
 		m.limited.inc(f.Class)
 	case domain.LimiterDegraded:
@@ -84,6 +89,18 @@ func (m *gatewayMetrics) count(fact domain.Fact) {
 		verb, route := method(f.Method), endpoint(f.Endpoint)
 		m.serviceCalls.WithLabelValues(f.Service, verb, route, status(f.Status)).Inc()
 		m.serviceSeconds.WithLabelValues(f.Service, verb, route).Observe(f.Took.Seconds())
+	}
+}
+
+// openness is a circuit's state as a number that grows with the trouble.
+func openness(s domain.CircuitState) float64 {
+	switch s {
+	case domain.CircuitClosed:
+		return 0
+	case domain.CircuitHalf:
+		return 1
+	default:
+		return 2
 	}
 }
 

@@ -52,6 +52,12 @@ func (o *Observer) gauge(name, help string) prometheus.Gauge {
 	return g
 }
 
+func (o *Observer) gauges(name, help string, labels ...string) *prometheus.GaugeVec {
+	g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
+	o.registry.MustRegister(g)
+	return g
+}
+
 func (o *Observer) histogram(name, help string, buckets []float64) prometheus.Histogram {
 	h := prometheus.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets})
 	o.registry.MustRegister(h)

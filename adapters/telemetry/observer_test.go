@@ -31,6 +31,7 @@ func facts() []domain.Fact {
 		domain.EventPublished{Topic: domain.CommandTopic, EventType: string(domain.CommandTopic)},
 		domain.PublishEnded{Took: time.Millisecond},
 		domain.ServiceCalled{Service: "result_aggregator", Method: "GET", Endpoint: "/internal/v1/batches/{batch_id}/status", Status: 200},
+		domain.CircuitChanged{Service: "result_aggregator", State: domain.CircuitBroken},
 		domain.RequestLimited{Class: domain.LimitCommands},
 		domain.LimiterDegraded{Degraded: true},
 		domain.ConnectionAccepted{},
@@ -50,6 +51,7 @@ func facts() []domain.Fact {
 // The names and labels that dashboards and alerts match on.
 const gatewayGolden = `
 gateway_api_errors_total{endpoint,error_type}
+gateway_circuit_state{service}
 gateway_downstream_service_call_duration_seconds{endpoint,method,service}
 gateway_downstream_service_calls_total{endpoint,method,service,status_code}
 gateway_events_published_total{event_type,topic}
