@@ -28,6 +28,11 @@ type Config struct {
 	DrainSpread time.Duration `env:"WEBSOCKET_DRAIN_SPREAD" envDefault:"10"`
 	// MaxMessageBytes bounds a client's message; a longer one closes 1009.
 	MaxMessageBytes int64 `env:"WEBSOCKET_MAX_MESSAGE_BYTES" envDefault:"65536"`
+	// Compression lets clients agree on permessage-deflate (RFC 7692), without
+	// keeping a window between messages. It costs CPU for each message and socket.
+	// MaxMessageBytes then bounds a message as it is sent and once more when it
+	// is inflated, which can be a thousand times as much for a moment.
+	Compression bool `env:"WEBSOCKET_COMPRESSION" envDefault:"false"`
 	// SendQueueMessages bounds how many messages wait for one socket, the one
 	// being written included; one more closes it (4001).
 	SendQueueMessages int `env:"WEBSOCKET_SEND_QUEUE_MESSAGES" envDefault:"64"`

@@ -41,7 +41,7 @@ type Handler struct {
 
 // NewHandler returns the handler of the socket's route.
 func NewHandler(p HandlerParts) *Handler {
-	return &Handler{HandlerParts: p, spans: newSpans(p.Tracer), upgrader: newUpgrader()}
+	return &Handler{HandlerParts: p, spans: newSpans(p.Tracer), upgrader: newUpgrader(p.Config)}
 }
 
 // Serve answers one handshake. It returns at once after the connection was

@@ -62,6 +62,9 @@ func takeOver(w http.ResponseWriter, r *http.Request) (*takeover, error) {
 	if slices.Contains(subprotocols(r), protocol) {
 		header["Sec-Websocket-Protocol"] = []string{protocol}
 	}
+	if offered := r.Header.Values("Sec-Websocket-Extensions"); len(offered) > 0 {
+		header["Sec-Websocket-Extensions"] = slices.Clone(offered)
+	}
 	return &takeover{
 		conn: conn, header: w.Header().Clone(),
 		request: &http.Request{Method: http.MethodGet, Header: header},

@@ -41,9 +41,19 @@ func NewManager(c Config, o ports.Observer, tp trace.TracerProvider, log *slog.L
 	})
 	m.engine.HandleSentMessage(func(ms *melody.Session, _ []byte) { m.guard(ms, (*session).sent) })
 	m.engine.HandleMessage(func(ms *melody.Session, text []byte) {
-		m.guard(ms, func(s *session) { s.hear(text) })
+		m.guard(ms, func(s *session) {
+			if s.fits(text) {
+				s.hear(text)
+			}
+		})
 	})
-	m.engine.HandleMessageBinary(func(ms *melody.Session, _ []byte) { m.guard(ms, (*session).ignore) })
+	m.engine.HandleMessageBinary(func(ms *melody.Session, data []byte) {
+		m.guard(ms, func(s *session) {
+			if s.fits(data) {
+				s.ignore()
+			}
+		})
+	})
 	m.engine.HandleClose(func(ms *melody.Session, code int, _ string) error {
 		m.guard(ms, func(s *session) { s.answer(Status(code)) })
 		return nil
@@ -66,17 +76,18 @@ func newEngine(c Config) *melody.Melody {
 	e.Config.PingPeriod = never // the link pings
 	e.Config.MaxMessageSize = c.MaxMessageBytes
 	e.Config.MessageBufferSize = 1
-	e.Upgrader = newUpgrader()
+	e.Upgrader = newUpgrader(c)
 	return e
 }
 
-func newUpgrader() *websocket.Upgrader {
+func newUpgrader(c Config) *websocket.Upgrader {
 	return &websocket.Upgrader{
-		HandshakeTimeout: writeWait,
-		ReadBufferSize:   128,
-		WriteBufferSize:  4096,
-		WriteBufferPool:  &sync.Pool{},
-		Subprotocols:     []string{protocol},
+		EnableCompression: c.Compression,
+		HandshakeTimeout:  writeWait,
+		ReadBufferSize:    128,
+		WriteBufferSize:   4096,
+		WriteBufferPool:   &sync.Pool{},
+		Subprotocols:      []string{protocol},
 		// The handler has judged the origin before anything else was done.
 		CheckOrigin: func(*http.Request) bool { return true },
 	}
