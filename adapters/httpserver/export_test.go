@@ -18,6 +18,12 @@ func PipelineRequest(body []byte, batch domain.BatchID) (domain.PipelineRequest,
 	return pipelineRequest(body, batch)
 }
 
+// RegistrationRequest decodes a registration's body.
+func RegistrationRequest(body []byte) (domain.Registration, error) { return registrationRequest(body) }
+
+// PromptRequest decodes a prompt's body.
+func PromptRequest(body []byte) (domain.PromptRef, error) { return promptRequest(body) }
+
 // BatchQuery decodes a list request's query.
 func BatchQuery(values url.Values) (domain.BatchQuery, error) { return batchQuery(values) }
 

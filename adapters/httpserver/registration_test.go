@@ -1,0 +1,190 @@
+package httpserver_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/adapters/httpserver"
+	"github.com/huleedu/edge/domain"
+)
+
+const promptRef = `{"references":{"student_prompt_text":{"storage_id":" p1 "}}}`
+
+func TestRegistrationIsPassedOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := call(t, "POST", w.base+"/v1/batches/register", `{"expected_essay_count":2,"essay_ids":[" e1 ","e2"],"course_code":" ENG5 ","unknown":1,`+
+		`"student_prompt_ref":`+promptRef+`,"class_id":" c1 ","cj_default_llm_model":"m","cj_default_temperature":0.5,"assignment_id":"theirs","user_id":"u2"}`, bearer)
+	require.Equal(t, 202, r.StatusCode, r.body)
+	everyAnswer(t, r)
+	assert.JSONEq(t, `{"batch_id":"batch-registered-1","correlation_id":"`+r.Header.Get("X-Correlation-ID")+`","status":"registered"}`, r.body)
+	ref := domain.PromptRef{References: map[string]map[string]string{"student_prompt_text": {"storage_id": "p1"}}}
+	assert.Equal(t, []domain.Registration{{
+		EssayIDs: []string{"e1", "e2"}, CourseCode: "ENG5", PromptRef: &ref, ClassID: new("c1"), Model: new("m"), Temperature: new(0.5),
+	}}, w.platform.Registered())
+
+	r = call(t, "PATCH", w.base+"/v1/batches/batch-registered-1/prompt", `{"student_prompt_ref":`+promptRef+`}`, bearer)
+	require.Equal(t, 200, r.StatusCode, r.body)
+	assert.JSONEq(t, `{"status":"success","batch_id":"batch-registered-1","student_prompt_ref":{"references":{"student_prompt_text":{"storage_id":"p1"}}}}`, r.body)
+	assert.Equal(t, &ref, w.platform.Prompt("batch-registered-1"))
+
+	r = call(t, "PATCH", w.base+"/v1/batches/batch-registered-1/prompt", `{"student_prompt_ref":`+promptRef+`}`, "Authorization: Bearer u2")
+	require.Equal(t, 403, r.StatusCode, "the owner is the caller, whatever the body said")
+	assert.JSONEq(t, `{"error":"Batch not owned by user"}`, r.body)
+}
+
+func TestRegistrationsNeedLittle(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, body := range []string{
+		`{"expected_essay_count":1,"essay_ids":["e1"],"course_code":"SV3"}`,
+		`{"expected_essay_count":1.0,"essay_ids":["e1"],"course_code":"SV3","student_prompt_ref":null,"class_id":null,"cj_default_llm_model":null,"cj_default_temperature":null}`,
+	} {
+		require.Equal(t, 202, call(t, "POST", w.base+"/v1/batches/register", body, bearer).StatusCode)
+	}
+	for _, registered := range w.platform.Registered() {
+		require.Equal(t, domain.Registration{EssayIDs: []string{"e1"}, CourseCode: "SV3"}, registered)
+	}
+}
+
+// TestTheOrchestratorsWordIsPassedOn: status, media type and every byte.
+func TestTheOrchestratorsWordIsPassedOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, status := range []int{200, 201, 400, 402, 403, 404, 409, 422, 429, 500, 503} {
+		w.platform.Answer(domain.Reply{Status: status, ContentType: "application/problem+json", Body: []byte(`{ "their":"own" }`)})
+		for _, r := range []reply{
+			call(t, "POST", w.base+"/v1/batches/register", `{"expected_essay_count":1,"essay_ids":["e1"],"course_code":"SV3"}`, bearer),
+			call(t, "PATCH", w.base+"/v1/batches/b1/prompt", `{"student_prompt_ref":`+promptRef+`}`, bearer),
+		} {
+			require.Equal(t, status, r.StatusCode)
+			require.Equal(t, `{ "their":"own" }`, r.body)
+			require.Equal(t, "application/problem+json", r.Header.Get("Content-Type"))
+			everyAnswer(t, r)
+		}
+	}
+	w.platform.Answer(domain.Reply{Status: 200, Body: []byte("<html>")})
+	r := call(t, "PATCH", w.base+"/v1/batches/b1/prompt", `{"student_prompt_ref":`+promptRef+`}`, bearer)
+	require.Equal(t, 502, r.StatusCode)
+	require.Equal(t, "INVALID_RESPONSE", standard(t, r, domain.GatewayService).Code)
+}
+
+func TestRegistrationSchema(t *testing.T) {
+	t.Parallel()
+	const good = `"expected_essay_count":1,"essay_ids":["e1"],"course_code":"ENG5"`
+	for body, want := range map[string]string{
+		`{}`: `missing expected_essay_count; missing essay_ids; missing course_code`,
+		``:   `missing `,
+		`{`:  `json_invalid 1`,
+		`[]`: `value_error `,
+		`{"expected_essay_count":0,"essay_ids":["e1"],"course_code":"ENG5"}`:                 `greater_than expected_essay_count 0 {"gt":0}`,
+		`{"expected_essay_count":-1,"essay_ids":["e1"],"course_code":"ENG5"}`:                `greater_than expected_essay_count -1 {"gt":0}`,
+		`{"expected_essay_count":1.5,"essay_ids":["e1"],"course_code":"ENG5"}`:               `int_parsing expected_essay_count 1.5`,
+		`{"expected_essay_count":"1","essay_ids":["e1"],"course_code":"ENG5"}`:               `int_parsing expected_essay_count "1"`,
+		`{"expected_essay_count":1e99,"essay_ids":["e1"],"course_code":"ENG5"}`:              `int_parsing expected_essay_count 1e99`,
+		`{"expected_essay_count":1e999,"essay_ids":["e1"],"course_code":"ENG5"}`:             `int_parsing expected_essay_count 1e999`,
+		`{"expected_essay_count":null,"essay_ids":["e1"],"course_code":"ENG5"}`:              `int_parsing expected_essay_count null`,
+		`{"expected_essay_count":true,"essay_ids":["e1"],"course_code":"ENG5"}`:              `int_parsing expected_essay_count true`,
+		`{"expected_essay_count":2,"essay_ids":["e1"],"course_code":"ENG5"}`:                 `value_error essay_ids`,
+		`{"expected_essay_count":1,"essay_ids":[],"course_code":"ENG5"}`:                     `too_short essay_ids {"actual_length":0,"field_type":"List","min_length":1}`,
+		`{"expected_essay_count":1,"essay_ids":null,"course_code":"ENG5"}`:                   `value_error essay_ids`,
+		`{"expected_essay_count":1,"essay_ids":"e1","course_code":"ENG5"}`:                   `value_error essay_ids`,
+		`{"expected_essay_count":2,"essay_ids":["e1",2],"course_code":"ENG5"}`:               `string_type essay_ids.1 2`,
+		`{"expected_essay_count":1,"essay_ids":["e1"],"course_code":"DE1"}`:                  `enum course_code "DE1" {"expected":"'ENG5', 'ENG6', 'ENG7', 'SV1', 'SV2' or 'SV3'"}`,
+		`{` + good + `,"cj_default_temperature":2.1}`:                                        `less_than_equal cj_default_temperature 2.1 {"le":2}`,
+		`{` + good + `,"cj_default_temperature":-0.1}`:                                       `greater_than_equal cj_default_temperature -0.1 {"ge":0}`,
+		`{` + good + `,"cj_default_temperature":"1"}`:                                        `value_error cj_default_temperature`,
+		`{` + good + `,"cj_default_temperature":1e999}`:                                      `value_error cj_default_temperature`,
+		`{` + good + `,"class_id":1,"cj_default_llm_model":{}}`:                              `string_type class_id 1; string_type cj_default_llm_model`,
+		`{` + good + `,"student_prompt_ref":{}}`:                                             `missing student_prompt_ref.references`,
+		`{` + good + `,"student_prompt_ref":{"references":{"odd":{}}}}`:                      `enum student_prompt_ref.references.odd.[key] "odd"`,
+		`{` + good + `,"student_prompt_ref":{"references":{"student_prompt_text":{"k":1}}}}`: `string_type student_prompt_ref.references.student_prompt_text.k 1`,
+	} {
+		_, err := httpserver.RegistrationRequest([]byte(body))
+		require.Truef(t, strings.HasPrefix(violations(t, err), want), "%s: %s", body, violations(t, err))
+	}
+}
+
+func TestPromptSchema(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		`{}`:                          `missing student_prompt_ref`,
+		`{"student_prompt_ref":null}`: `value_error student_prompt_ref`,
+		`{"student_prompt_ref":[]}`:   `value_error student_prompt_ref`,
+		`{"student_prompt_ref":{"references":null}}`: `value_error student_prompt_ref.references`,
+		`null`: `missing `,
+	} {
+		_, err := httpserver.PromptRequest([]byte(body))
+		require.Equal(t, want, violations(t, err), body)
+	}
+	ref, err := httpserver.PromptRequest([]byte(`{"student_prompt_ref":{"references":{}}}`))
+	require.NoError(t, err)
+	require.Equal(t, domain.PromptRef{References: map[string]map[string]string{}}, ref)
+}
+
+// violations lists what broke the schema: type, place, input, context.
+func violations(t *testing.T, err error) string {
+	t.Helper()
+	require.Equal(t, http.StatusUnprocessableEntity, httpserver.StatusOf(domain.As(err)), err)
+	text, err := json.Marshal(domain.As(err).Details["validation_errors"])
+	require.NoError(t, err)
+	var list []struct {
+		Type  string
+		Loc   []any
+		Input json.RawMessage
+		Ctx   json.RawMessage
+	}
+	require.NoError(t, json.Unmarshal(text, &list))
+	lines := make([]string, 0, len(list))
+	for _, v := range list {
+		require.Equal(t, "body", v.Loc[0])
+		at := make([]string, 0, len(v.Loc))
+		for _, key := range v.Loc[1:] {
+			word, err := json.Marshal(key)
+			require.NoError(t, err)
+			at = append(at, strings.Trim(string(word), `"`))
+		}
+		line := v.Type + " " + strings.Join(at, ".")
+		for _, more := range []json.RawMessage{v.Input, v.Ctx} {
+			if more != nil {
+				line += " " + string(more)
+			}
+		}
+		lines = append(lines, line)
+	}
+	return strings.Join(lines, "; ")
+}
+
+// FuzzRegistration: whatever is accepted keeps every rule, and says the same
+// when it is written again.
+func FuzzRegistration(f *testing.F) {
+	f.Add([]byte(`{"expected_essay_count":2,"essay_ids":["a","b"],"course_code":"ENG5","cj_default_temperature":1e0}`))
+	f.Add([]byte(`{"expected_essay_count":1e0,"essay_ids":[""],"course_code":"SV1","student_prompt_ref":{"references":{"student_prompt_text":{"a":"b"}}}}`))
+	f.Add([]byte(`{"expected_essay_count":-0,"essay_ids":[null],"course_code":null}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		r, err := httpserver.RegistrationRequest(body)
+		if err != nil {
+			require.Equal(t, domain.BrokenSchema, domain.As(err).Kind)
+			return
+		}
+		require.NotEmpty(t, r.EssayIDs)
+		require.Contains(t, domain.CourseCodes(), r.CourseCode)
+		again := map[string]any{
+			"expected_essay_count": len(r.EssayIDs), "essay_ids": r.EssayIDs, "course_code": r.CourseCode, "student_prompt_ref": r.PromptRef,
+			"class_id": r.ClassID, "cj_default_llm_model": r.Model, "cj_default_temperature": r.Temperature,
+		}
+		if r.Temperature != nil {
+			require.True(t, *r.Temperature >= 0 && *r.Temperature <= 2)
+		}
+		text, err := json.Marshal(again)
+		require.NoError(t, err)
+		second, err := httpserver.RegistrationRequest(text)
+		require.NoError(t, err)
+		require.Equal(t, r, second)
+	})
+}
