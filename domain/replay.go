@@ -3,6 +3,7 @@ package domain
 import (
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Position is a place in a user's log of notifications: "<ms>-<seq>", or one
@@ -44,9 +45,23 @@ type Replay struct {
 	Complete bool
 	// Oldest is the first entry that is kept; empty when none is.
 	Oldest Position
-	// Entries are what follows the position, or all that is kept when the
-	// position is gone, oldest first.
+	// Passed are the position and some entries before it, in any order, while it
+	// is in the log: a live source that lags may still bring them.
+	Passed []Position
+	// Entries are what follows the position, or what is kept when the position
+	// is gone, oldest first.
 	Entries []Kept
+	// More says that the log holds more behind the last entry.
+	More bool
+}
+
+// Hole is what one connection may have missed.
+type Hole struct {
+	// After is the last kept notification that it was given; empty when there
+	// was none.
+	After Position
+	// Since is when it may have begun to miss something.
+	Since time.Time
 }
 
 // Kept is one notification of a user's log.

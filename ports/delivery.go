@@ -2,6 +2,7 @@ package ports
 
 import (
 	"context"
+	"time"
 
 	"github.com/huleedu/edge/domain"
 )
@@ -57,7 +58,8 @@ type MessageHandler interface {
 	// Deliver takes one message. The payload is the handler's own.
 	Deliver(user domain.UserID, payload []byte)
 	// Missed tells that messages may have been lost, after the subscription is
-	// back.
+	// back. A gap may be told in parts, each with other users; a user's part
+	// comes before every message that was published to the user after the gap.
 	Missed(gap domain.Gap)
 }
 
@@ -93,11 +95,16 @@ type ConnectionQuota interface {
 // Concurrency: safe for any number of callers. Ordering: entries come oldest
 // first, in the order in which they were announced. Consistency: an entry that
 // was announced before the call is part of its answer, unless it was trimmed
-// or has expired. Blocking: one round trip. Errors: CONNECTION_ERROR, TIMEOUT,
+// or has expired. Size: an answer is bounded in entries and bytes and holds at
+// least one entry if there is any; the rest is asked for behind its last.
+// Blocking: one round trip. Errors: CONNECTION_ERROR, TIMEOUT,
 // SERVICE_UNAVAILABLE.
 type NotificationLog interface {
-	// Since returns what the log holds behind the position.
+	// Since returns what the log holds behind the position, which is not Live.
 	Since(ctx context.Context, user domain.UserID, after domain.Position) (domain.Replay, error)
+	// Recent returns what the log holds of the time up to now, by the log's own
+	// clock. The answer is always complete.
+	Recent(ctx context.Context, user domain.UserID, age time.Duration) (domain.Replay, error)
 	// Last returns the position of the newest entry, Start when there is none.
 	Last(ctx context.Context, user domain.UserID) (domain.Position, error)
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // Bus carries messages to the users that its one process follows, and keeps
-// notifications for ever. Break and Mend play an outage. The zero value is not
+// their newest notifications. Break and Mend play an outage. The zero value is not
 // ready: use NewBus.
 type Bus struct {
 	wake chan struct{} // tells Run of work
@@ -24,6 +24,7 @@ type Bus struct {
 	work    []func(ports.MessageHandler) // what Run will do, in order
 	heard   time.Time                    // the last sign of life
 	logs    map[domain.UserID]*busLog
+	most    int // how many notifications a log holds
 }
 
 type busState uint8
@@ -37,6 +38,7 @@ const (
 var (
 	_ ports.MessageListener       = (*Bus)(nil)
 	_ ports.NotificationPublisher = (*Bus)(nil)
+	_ ports.NotificationLog       = (*Bus)(nil)
 	_ ports.HealthProbe           = (*Bus)(nil)
 )
 
@@ -46,9 +48,13 @@ var (
 	errBusTwice  = errors.New("the bus runs already")
 )
 
+// defaultMost is how many notifications a user's log holds.
+const defaultMost = 256
+
 // NewBus returns a bus that holds messages back until Run.
 func NewBus() *Bus {
 	return &Bus{
+		most: defaultMost,
 		wake: make(chan struct{}, 1), heard: time.Now(),
 		users: map[domain.UserID]int{}, logs: map[domain.UserID]*busLog{},
 	}

@@ -14,6 +14,13 @@ import (
 type busLog struct {
 	ms, seq int64
 	seen    map[string]string // event id -> id in the log
+	kept    []entry           // oldest first
+}
+
+// entry is one notification of a log, and when it was kept.
+type entry struct {
+	domain.Kept
+	at time.Time
 }
 
 var errBusFrame = errors.New("the frame is no JSON object with a member")
@@ -55,6 +62,11 @@ func (b *Bus) Publish(ctx context.Context, n domain.Notification) (domain.Handov
 	}
 	id := log.next(time.Now())
 	log.seen[n.EventID] = id
-	b.send(n.User, domain.WithID(n.Frame, id))
+	frame := domain.WithID(n.Frame, id)
+	log.kept = append(log.kept, entry{Kept: domain.Kept{ID: domain.Position(id), Frame: frame}, at: time.Now()})
+	if over := len(log.kept) - b.most; over > 0 {
+		log.kept = log.kept[over:]
+	}
+	b.send(n.User, frame)
 	return domain.Handover{ID: id}, nil
 }

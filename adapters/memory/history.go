@@ -1,0 +1,110 @@
+package memory
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// The bounds of one answer of a bus's log.
+const (
+	pageEntries = 256
+	pageBytes   = 1 << 20
+)
+
+// Keep bounds every user's log from now on to that many notifications.
+func (b *Bus) Keep(most int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.most = most
+}
+
+// Expire plays the end of what was kept for the user.
+func (b *Bus) Expire(user domain.UserID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if log := b.logs[user]; log != nil {
+		log.kept = nil
+	}
+}
+
+// Since returns what the user's log holds behind the position.
+func (b *Bus) Since(ctx context.Context, user domain.UserID, after domain.Position) (domain.Replay, error) {
+	kept, err := b.history(ctx, "memory.Since", user)
+	if err != nil {
+		return domain.Replay{}, err
+	}
+	replay := domain.Replay{Complete: after == domain.Start, Oldest: oldest(kept)}
+	from := 0
+	if place := slices.IndexFunc(kept, func(e entry) bool { return e.ID == after }); place >= 0 {
+		replay.Complete, from = true, place+1
+		for _, e := range kept[:from] {
+			replay.Passed = append(replay.Passed, e.ID)
+		}
+	}
+	return page(replay, kept[from:]), nil
+}
+
+// Recent returns what the user's log holds of the time.
+func (b *Bus) Recent(ctx context.Context, user domain.UserID, age time.Duration) (domain.Replay, error) {
+	begin := time.Now().Add(-age)
+	kept, err := b.history(ctx, "memory.Recent", user)
+	if err != nil {
+		return domain.Replay{}, err
+	}
+	from := slices.IndexFunc(kept, func(e entry) bool { return !e.at.Before(begin) })
+	if from < 0 {
+		from = len(kept)
+	}
+	return page(domain.Replay{Complete: true, Oldest: oldest(kept)}, kept[from:]), nil
+}
+
+// Last returns the position of the newest entry.
+func (b *Bus) Last(ctx context.Context, user domain.UserID) (domain.Position, error) {
+	kept, err := b.history(ctx, "memory.Last", user)
+	if err != nil || len(kept) == 0 {
+		return domain.Start, err
+	}
+	return kept[len(kept)-1].ID, nil
+}
+
+// history is what is kept for the user now; nobody changes it.
+func (b *Bus) history(ctx context.Context, op string, user domain.UserID) ([]entry, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	err := b.problem()
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return nil, domain.Unreachable("bus", err).At(op)
+	}
+	log := b.logs[user]
+	if log == nil {
+		return nil, nil
+	}
+	return log.kept, nil
+}
+
+func oldest(kept []entry) domain.Position {
+	if len(kept) == 0 {
+		return ""
+	}
+	return kept[0].ID
+}
+
+// page completes a replay with as many entries as fit.
+func page(replay domain.Replay, rest []entry) domain.Replay {
+	bytes := 0
+	for _, e := range rest {
+		if len(replay.Entries) == pageEntries || bytes >= pageBytes {
+			replay.More = true
+			return replay
+		}
+		bytes += len(e.Frame)
+		replay.Entries = append(replay.Entries, e.Kept)
+	}
+	return replay
+}

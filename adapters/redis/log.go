@@ -1,0 +1,175 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
+)
+
+// The bounds of one answer of a log. A default log of ordinary notifications
+// fits into one.
+const (
+	pageEntries = 256
+	pageBytes   = 1 << 20
+	// pagePassed is how many ids are told of what lies behind the reader. It is
+	// more than a subscription lags behind a log.
+	pagePassed = 64
+)
+
+// readScript reads one page of a log.
+//
+// KEYS: the user's log. ARGV: the position, or nothing to read by age; the age
+// in ms; most entries; bytes after which the page ends; most passed ids; name
+// of the field. It answers {position found, oldest id, more behind the page,
+// {passed ids}, {id, frame, id, frame, ...}}.
+//
+// The entries are taken in small portions, so that large ones do not all stand
+// in the script's memory when only the first of them fit into the page.
+const readScript = `
+local log, after = KEYS[1], ARGV[1]
+local found, passed, from = 1, {}, after
+if after == '' then
+  local now = redis.call('TIME')
+  local ms = tonumber(now[1]) * 1000 + math.floor(tonumber(now[2]) / 1000) - tonumber(ARGV[2])
+  from = string.format('%.0f', math.max(ms, 0)) .. '-0'
+elseif after ~= '0-0' then
+  local back = redis.call('XREVRANGE', log, after, '-', 'COUNT', ARGV[5])
+  if back[1] and back[1][1] == after then
+    for i, entry in ipairs(back) do passed[i] = entry[1] end
+  else
+    found, from = 0, '-'
+  end
+end
+local first = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)
+local oldest = first[1] and first[1][1] or ''
+local page, count, bytes, last = {}, 0, 0, after
+while true do
+  local portion = redis.call('XRANGE', log, from, '+', 'COUNT', 33)
+  for _, entry in ipairs(portion) do
+    if entry[1] ~= last then
+      if count >= tonumber(ARGV[3]) or bytes >= tonumber(ARGV[4]) then
+        return {found, oldest, 1, passed, page}
+      end
+      last = entry[1]
+      for i = 1, #entry[2], 2 do
+        if entry[2][i] == ARGV[6] then
+          count, bytes = count + 1, bytes + #entry[2][i + 1]
+          page[#page + 1], page[#page + 2] = last, entry[2][i + 1]
+        end
+      end
+    end
+  end
+  if #portion < 33 then
+    return {found, oldest, 0, passed, page}
+  end
+  from = last
+end
+`
+
+// Log reads the users' logs that a Notifier writes.
+type Log struct {
+	rdb    goredis.UniversalClient
+	script *goredis.Script
+	answer time.Duration
+}
+
+var _ ports.NotificationLog = (*Log)(nil)
+
+// NewLog returns a log over the client.
+func NewLog(c *Client) *Log {
+	return &Log{rdb: c.rdb, script: goredis.NewScript(readScript), answer: c.answer}
+}
+
+// Since returns what the user's log holds behind the position.
+func (l *Log) Since(ctx context.Context, user domain.UserID, after domain.Position) (domain.Replay, error) {
+	return l.read(ctx, "redis.Since", user, string(after), 0)
+}
+
+// Recent returns what the user's log holds of the time, by Redis's clock.
+func (l *Log) Recent(ctx context.Context, user domain.UserID, age time.Duration) (domain.Replay, error) {
+	return l.read(ctx, "redis.Recent", user, "", age.Milliseconds())
+}
+
+// Last returns the position of the newest entry.
+func (l *Log) Last(ctx context.Context, user domain.UserID) (domain.Position, error) {
+	newest, err := l.rdb.XRevRangeN(ctx, logKey(user), "+", "-", 1).Result()
+	if err != nil {
+		return "", l.failed("redis.Last", err)
+	}
+	if len(newest) == 0 {
+		return domain.Start, nil
+	}
+	return domain.Position(newest[0].ID), nil
+}
+
+func (l *Log) read(ctx context.Context, op string, user domain.UserID, after string, ms int64) (domain.Replay, error) {
+	answer, err := l.script.Run(ctx, l.rdb, []string{logKey(user)},
+		after, ms, pageEntries, pageBytes, pagePassed, frameField).Slice()
+	if err != nil {
+		return domain.Replay{}, l.failed(op, err)
+	}
+	replay, ok := replayOf(answer)
+	if !ok {
+		return domain.Replay{}, l.failed(op, errOddAnswer)
+	}
+	return replay, nil
+}
+
+// failed translates an error. There is no final one: a log that cannot be read
+// is to be tried again.
+func (l *Log) failed(op string, err error) error {
+	e := failure(op, err, l.answer)
+	if e.Code == domain.ProcessingError || errors.Is(err, errOddAnswer) {
+		return domain.Unavailable("redis", retryAfter).Because(err).At(op)
+	}
+	return e
+}
+
+// replayOf reads the script's answer; false when it has another shape.
+func replayOf(answer []any) (domain.Replay, bool) {
+	if len(answer) != 5 {
+		return domain.Replay{}, false
+	}
+	found, ok1 := answer[0].(int64)
+	oldest, ok2 := answer[1].(string)
+	more, ok3 := answer[2].(int64)
+	passed, ok4 := texts(answer[3])
+	page, ok5 := texts(answer[4])
+	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || len(page)%2 != 0 {
+		return domain.Replay{}, false
+	}
+	replay := domain.Replay{
+		Complete: found == 1, Oldest: domain.Position(oldest), More: more == 1,
+		Passed: make([]domain.Position, len(passed)), Entries: make([]domain.Kept, 0, len(page)/2),
+	}
+	for i, id := range passed {
+		replay.Passed[i] = domain.Position(id)
+	}
+	for i := 0; i < len(page); i += 2 {
+		id, frame := page[i], []byte(page[i+1])
+		if len(frame) == 0 {
+			return domain.Replay{}, false
+		}
+		replay.Entries = append(replay.Entries, domain.Kept{ID: domain.Position(id), Frame: domain.WithID(frame, id)})
+	}
+	return replay, true
+}
+
+func texts(v any) ([]string, bool) {
+	list, ok := v.([]any)
+	if !ok {
+		return nil, false
+	}
+	out := make([]string, len(list))
+	for i, one := range list {
+		if out[i], ok = one.(string); !ok {
+			return nil, false
+		}
+	}
+	return out, true
+}

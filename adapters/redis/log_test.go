@@ -1,0 +1,79 @@
+package redis_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/adapters/redis"
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/contract"
+)
+
+func logHarness(find func(testing.TB) server, canBreak bool) contract.LogHarness {
+	return contract.LogHarness{
+		New: func(t testing.TB, most int) contract.LogRig {
+			s := find(t)
+			client, other := open(t, s.url), stranger(t, s.url)
+			return contract.LogRig{
+				Log:       redis.NewLog(client),
+				Publisher: redis.NewNotifier(client, redis.NotifierConfig{Max: most, TTL: time.Minute}, "ws:"),
+				Expire: func(user domain.UserID) {
+					key := "wslog:{" + string(user) + "}"
+					require.Positive(t, other.PTTL(context.Background(), key).Val())
+					require.True(t, other.PExpireAt(context.Background(), key, time.Unix(1, 0)).Val())
+				},
+				Break: s.stop,
+			}
+		},
+		Can: contract.LogAbilities{Break: canBreak},
+	}
+}
+
+func TestLogOnEmbedded(t *testing.T) { contract.NotificationLog(t, logHarness(embedded, true)) }
+
+func TestLogOnRealRedis(t *testing.T) {
+	shared(t)
+	contract.NotificationLog(t, logHarness(shared, false))
+}
+
+func TestLogOnOwnRedis(t *testing.T) {
+	own(t)
+	contract.NotificationLog(t, logHarness(own, true))
+}
+
+func BenchmarkLogOnEmbedded(b *testing.B) {
+	contract.BenchmarkNotificationLog(b, logHarness(embedded, true))
+}
+
+func BenchmarkLogOnOwnRedis(b *testing.B) {
+	contract.BenchmarkNotificationLog(b, logHarness(own, true))
+}
+
+// TestLogOfAnotherKind finds a key that is no log: nobody's answer can be made
+// of it, and it may be mended.
+func TestLogOfAnotherKind(t *testing.T) {
+	s := embedded(t)
+	require.NoError(t, stranger(t, s.url).Set(t.Context(), "wslog:{u1}", "x", 0).Err())
+	log := redis.NewLog(open(t, s.url))
+	_, err := log.Since(t.Context(), "u1", domain.Start)
+	require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err))
+	_, err = log.Last(t.Context(), "u1")
+	require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err))
+}
+
+// TestLogWithForeignEntries leaves out what no notifier wrote, and says so to
+// nobody: an operator's XADD must not keep a user from resuming.
+func TestLogWithForeignEntries(t *testing.T) {
+	s := embedded(t)
+	c := stranger(t, s.url)
+	require.NoError(t, c.Do(t.Context(), "XADD", "wslog:{u1}", "5-1", "other", "x").Err())
+	require.NoError(t, c.Do(t.Context(), "XADD", "wslog:{u1}", "5-2", "other", "x", "frame", `{"a":1}`).Err())
+	got, err := redis.NewLog(open(t, s.url)).Since(t.Context(), "u1", "5-1")
+	require.NoError(t, err)
+	require.True(t, got.Complete)
+	require.Len(t, got.Entries, 1)
+	require.Equal(t, `{"a":1,"id":"5-2"}`, string(got.Entries[0].Frame))
+}
