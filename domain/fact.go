@@ -83,6 +83,10 @@ type RequestLimited struct{ Class LimitClass }
 // limits without the other nodes.
 type LimiterDegraded struct{ Degraded bool }
 
+// QuotaDegraded tells that this node began, or ceased, to bound users' sockets
+// without the other nodes.
+type QuotaDegraded struct{ Degraded bool }
+
 // ConnectionAccepted is a socket that was opened for a user.
 type ConnectionAccepted struct{}
 
@@ -169,6 +173,7 @@ func (ServiceCalled) fact()       {}
 func (CircuitChanged) fact()      {}
 func (RequestLimited) fact()      {}
 func (LimiterDegraded) fact()     {}
+func (QuotaDegraded) fact()       {}
 func (ConnectionAccepted) fact()  {}
 func (ConnectionRejected) fact()  {}
 func (ConnectionEnded) fact()     {}

@@ -9,8 +9,10 @@ import (
 )
 
 func quotaHarness() contract.QuotaHarness {
-	return contract.QuotaHarness{New: func(_ testing.TB, perUser int) ports.ConnectionQuota {
-		return memory.NewLimits(perUser)
+	return contract.QuotaHarness{New: func(_ testing.TB, perUser int) contract.QuotaRig {
+		return contract.QuotaRig{Node: func() (ports.ConnectionQuota, func()) {
+			return memory.NewLimits(perUser), func() {}
+		}}
 	}}
 }
 

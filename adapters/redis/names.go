@@ -32,6 +32,9 @@ func (p ChannelPrefix) user(channel string) domain.UserID {
 // logKey names the stream that keeps a user's notifications.
 func logKey(user domain.UserID) string { return "wslog:{" + string(user) + "}" }
 
+// quotaKey names the sorted set of a user's leases.
+func quotaKey(user domain.UserID) string { return "wsquota:{" + string(user) + "}" }
+
 // seenKey names the mark of an event that was kept for the user. The event id
 // is any text a producer chose: a long one would make a long key, and one with
 // a brace could look like another user's key, so both stand there as a hash.

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -14,8 +15,35 @@ import (
 
 // QuotaHarness brings an adapter of ports.ConnectionQuota to its suite.
 type QuotaHarness struct {
-	// New returns a quota of so many sockets a user; t.Cleanup ends it.
-	New func(t testing.TB, perUser int) ports.ConnectionQuota
+	// New returns a technology that is up, for quotas of so many sockets a user;
+	// t.Cleanup ends it.
+	New func(t testing.TB, perUser int) QuotaRig
+	// Can says what the technology is able to do.
+	Can QuotaAbilities
+}
+
+// QuotaAbilities says what a technology is able to do.
+type QuotaAbilities struct {
+	// Share: nodes of one rig count together.
+	Share bool
+	// Break: it can be taken away and brought back.
+	Break bool
+}
+
+// QuotaRig is a technology with nodes on it.
+type QuotaRig struct {
+	// Node returns a further node's quota. kill ends the node without a word to
+	// anybody, as a crash does; without Share there is only one node.
+	Node func() (quota ports.ConnectionQuota, kill func())
+	// Lease bounds how long a killed node's places stay taken; with Share.
+	Lease time.Duration
+	// Break takes the technology away, Mend brings it back; Settle returns when
+	// every node knows of it. With Break.
+	Break, Mend func()
+	Settle      func(away bool)
+	// Lose makes the technology forget everything; with Share, nil where nobody
+	// can do that without harm to others.
+	Lose func()
 }
 
 // ConnectionQuota holds an adapter to the words of ports.ConnectionQuota.
@@ -23,12 +51,31 @@ func ConnectionQuota(t *testing.T, h QuotaHarness) {
 	t.Run("the one over the limit is refused", h.refuses)
 	t.Run("a place that is given back is free", h.releases)
 	t.Run("who has no place gives none back", h.releasesNothing)
+	t.Run("a session that has a place keeps it", h.keeps)
 	t.Run("users do not count for each other", h.keepsApart)
 	t.Run("of many at once exactly the limit succeed", h.boundsMany)
+	if h.Can.Share {
+		t.Run("nodes count together", h.shares)
+		t.Run("of many at once on many nodes exactly the limit succeed", h.boundsManyNodes)
+		t.Run("places last as long as their node", h.lasts)
+		t.Run("a killed node's places are free in time", h.survivesDeath)
+		t.Run("places that were lost are taken again", h.survivesLoss)
+	}
+	if h.Can.Break {
+		t.Run("away: the bound holds per node", h.boundsAlone)
+		t.Run("away: what was taken and given back counts afterwards", h.remembers)
+	}
+}
+
+// one is a quota on a technology of its own.
+func (h QuotaHarness) one(t testing.TB, perUser int) ports.ConnectionQuota {
+	t.Helper()
+	q, _ := h.New(t, perUser).Node()
+	return q
 }
 
 func (h QuotaHarness) refuses(t *testing.T) {
-	q, user := h.New(t, 3), freshUser()
+	q, user := h.one(t, 3), freshUser()
 	for range 3 {
 		require.NoError(t, q.Acquire(t.Context(), user, uuid.NewString()))
 	}
@@ -41,7 +88,7 @@ func (h QuotaHarness) refuses(t *testing.T) {
 }
 
 func (h QuotaHarness) releases(t *testing.T) {
-	q, user, first := h.New(t, 2), freshUser(), uuid.NewString()
+	q, user, first := h.one(t, 2), freshUser(), uuid.NewString()
 	require.NoError(t, q.Acquire(t.Context(), user, first))
 	require.NoError(t, q.Acquire(t.Context(), user, uuid.NewString()))
 	q.Release(user, first)
@@ -50,7 +97,7 @@ func (h QuotaHarness) releases(t *testing.T) {
 }
 
 func (h QuotaHarness) releasesNothing(t *testing.T) {
-	q, user, first := h.New(t, 2), freshUser(), uuid.NewString()
+	q, user, first := h.one(t, 2), freshUser(), uuid.NewString()
 	q.Release(user, uuid.NewString())
 	require.NoError(t, q.Acquire(t.Context(), user, first))
 	require.NoError(t, q.Acquire(t.Context(), user, uuid.NewString()))
@@ -63,8 +110,17 @@ func (h QuotaHarness) releasesNothing(t *testing.T) {
 	requireFailure(t, q.Acquire(t.Context(), user, uuid.NewString()), domain.QuotaExceeded)
 }
 
+func (h QuotaHarness) keeps(t *testing.T) {
+	q, user, session := h.one(t, 1), freshUser(), uuid.NewString()
+	for range 3 {
+		require.NoError(t, q.Acquire(t.Context(), user, session))
+	}
+	q.Release(user, session)
+	require.NoError(t, q.Acquire(t.Context(), user, uuid.NewString()))
+}
+
 func (h QuotaHarness) keepsApart(t *testing.T) {
-	q := h.New(t, 1)
+	q := h.one(t, 1)
 	user := freshUser()
 	for _, u := range []domain.UserID{user, user + "x", user + "}", user + ":"} {
 		require.NoError(t, q.Acquire(t.Context(), u, "8a0f4ac2-2f7b-4b0e-a3c7-0d3f0d1f6f10"))
@@ -73,7 +129,7 @@ func (h QuotaHarness) keepsApart(t *testing.T) {
 
 func (h QuotaHarness) boundsMany(t *testing.T) {
 	const limit, callers = 5, 100
-	q, user := h.New(t, limit), freshUser()
+	q, user := h.one(t, limit), freshUser()
 	for range 3 {
 		var held sync.Map
 		var granted atomic.Int64
@@ -95,7 +151,7 @@ func (h QuotaHarness) boundsMany(t *testing.T) {
 
 // BenchmarkConnectionQuota measures taking a place and giving it back.
 func BenchmarkConnectionQuota(b *testing.B, h QuotaHarness) {
-	q := h.New(b, 5)
+	q := h.one(b, 5)
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		user, session := freshUser(), uuid.NewString()

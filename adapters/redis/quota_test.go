@@ -1,0 +1,138 @@
+package redis_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/adapters/redis"
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/contract"
+	"github.com/huleedu/edge/test/servers"
+)
+
+func TestQuotaOnEmbedded(t *testing.T) {
+	contract.ConnectionQuota(t, quotaHarness(embedded, true))
+}
+
+func TestQuotaOnRealRedis(t *testing.T) {
+	shared(t)
+	contract.ConnectionQuota(t, quotaHarness(shared, false))
+}
+
+func TestQuotaOnOwnRedis(t *testing.T) {
+	own(t)
+	contract.ConnectionQuota(t, quotaHarness(own, true))
+}
+
+func TestQuotaOnCluster(t *testing.T) {
+	s := clustered(t)
+	contract.ConnectionQuota(t, quotaHarness(func(testing.TB) server { return s }, false))
+}
+
+func BenchmarkQuotaOnOwnRedis(b *testing.B) {
+	contract.BenchmarkConnectionQuota(b, quotaHarness(own, true))
+}
+
+// A lease lasts half a minute by Redis's clock, and names who holds it.
+func TestQuotaLeases(t *testing.T) {
+	s, session := embedded(t), uuid.NewString()
+	q, _, _ := placing(t, s.url, redis.QuotaConfig{PerUser: 2, Node: "node-1 (eu)"})
+	require.NoError(t, q.Acquire(t.Context(), "anna", session))
+	c := stranger(t, s.url)
+	now, err := c.Time(t.Context()).Result()
+	require.NoError(t, err)
+	held, err := c.ZRangeWithScores(t.Context(), "wsquota:{anna}", 0, -1).Result()
+	require.NoError(t, err)
+	require.Len(t, held, 1)
+	require.InDelta(t, float64(now.Add(30*time.Second).UnixMilli()), held[0].Score, 2000)
+	left, err := c.PTTL(t.Context(), "wsquota:{anna}").Result()
+	require.NoError(t, err)
+	require.InDelta(t, 30.0, left.Seconds(), 2)
+
+	operator := redis.NewOperator(open(t, s.url))
+	require.NoError(t, q.Acquire(t.Context(), "anna", uuid.NewString()))
+	sessions, err := operator.Sessions(t.Context(), "anna")
+	require.NoError(t, err)
+	require.Len(t, sessions, 2)
+	require.Equal(t, session, sessions[0].ID)
+	require.Equal(t, "node-1 (eu)", sessions[0].Node)
+	require.WithinDuration(t, time.Now(), sessions[0].Since, 5*time.Second)
+	q.Release("anna", session)
+	q.Release("anna", sessions[1].ID)
+	sessions, err = operator.Sessions(t.Context(), "anna")
+	require.NoError(t, err)
+	require.Empty(t, sessions)
+	s.stop()
+	_, err = operator.Sessions(t.Context(), "anna")
+	require.Equal(t, domain.ConnectionError, domain.CodeOf(err))
+	require.Equal(t, domain.ConnectionError, domain.CodeOf(operator.Disconnect(t.Context(), "anna")))
+	s.start()
+}
+
+// A Redis that hangs costs those who meet it a second, and nobody after them.
+func TestQuotaOnAHungRedis(t *testing.T) {
+	p := servers.OwnRedis(t)
+	q, seen, _ := placing(t, p.URL(), redis.QuotaConfig{PerUser: 100, Node: "n", Lease: shortLease})
+	require.NoError(t, q.Acquire(t.Context(), "anna", uuid.NewString()))
+	p.Pause()
+	began := time.Now()
+	require.NoError(t, q.Acquire(t.Context(), "anna", uuid.NewString()))
+	require.Less(t, time.Since(began), 3*time.Second)
+	require.True(t, seen.is(true))
+	began = time.Now()
+	for range 50 {
+		require.NoError(t, q.Acquire(t.Context(), "anna", uuid.NewString()))
+	}
+	require.Less(t, time.Since(began), 100*time.Millisecond)
+	p.Resume()
+	require.Eventually(t, func() bool { return seen.is(false) }, patience, 5*time.Millisecond)
+	held, err := stranger(t, p.URL()).ZCard(t.Context(), "wsquota:{anna}").Result()
+	require.NoError(t, err)
+	require.EqualValues(t, 52, held, "all are entered before Redis is asked again")
+}
+
+// A handshake that is given up takes no place for good, and takes nobody's
+// trust in Redis.
+func TestQuotaOfALeaver(t *testing.T) {
+	s := embedded(t)
+	q, seen, _ := placing(t, s.url, redis.QuotaConfig{PerUser: 1, Node: "n", Lease: shortLease})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	session := uuid.NewString()
+	require.NoError(t, q.Acquire(ctx, "anna", session))
+	require.True(t, seen.is(false))
+	q.Release("anna", session)
+	require.NoError(t, q.Acquire(t.Context(), "anna", uuid.NewString()))
+}
+
+// Places that come and go while others of the user are renewed leave nothing
+// behind.
+func TestQuotaLeavesNoGhosts(t *testing.T) {
+	s := embedded(t)
+	q, _, _ := placing(t, s.url, redis.QuotaConfig{PerUser: 50, Node: "n", Lease: 600 * time.Millisecond})
+	require.NoError(t, q.Acquire(t.Context(), "anna", uuid.NewString()))
+	var group sync.WaitGroup
+	for range 20 {
+		group.Go(func() {
+			for range 100 {
+				session := uuid.NewString()
+				if err := q.Acquire(context.Background(), "anna", session); err != nil {
+					t.Errorf("acquire: %v", err)
+				}
+				q.Release("anna", session)
+			}
+		})
+	}
+	group.Wait()
+	c := stranger(t, s.url)
+	require.Eventually(t, func() bool {
+		// Nobody asks for a place any more, which would sweep old ones out.
+		n, err := c.ZCard(context.Background(), "wsquota:{anna}").Result()
+		return err == nil && n == 1
+	}, patience, 20*time.Millisecond)
+}
