@@ -1,5 +1,11 @@
 package redis
 
+import (
+	"context"
+
+	goredis "github.com/redis/go-redis/v9"
+)
+
 // Waiting is how many questions wait for a round trip.
 func Waiting(l *RateLimiter) int {
 	l.queue.mu.Lock()
@@ -8,4 +14,20 @@ func Waiting(l *RateLimiter) int {
 		return 0
 	}
 	return len(l.queue.next.asked)
+}
+
+// BeforePipelines calls do before each pipeline that the quota sends.
+func (q *Quota) BeforePipelines(do func()) { q.rdb.AddHook(before(do)) }
+
+type before func()
+
+func (before) DialHook(next goredis.DialHook) goredis.DialHook { return next }
+
+func (before) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook { return next }
+
+func (b before) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.ProcessPipelineHook {
+	return func(ctx context.Context, commands []goredis.Cmder) error {
+		b()
+		return next(ctx, commands)
+	}
 }
