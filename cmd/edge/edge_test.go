@@ -22,7 +22,11 @@ type running struct {
 func up(t *testing.T, args ...string) running {
 	t.Helper()
 	all := append([]string{"up", "--gateway", "127.0.0.1:0", "--websocket", "127.0.0.1:0", "--pace", "200ms"}, args...)
-	s := open(t, map[string]string{"WEBSOCKET_DRAIN_SPREAD": "0"}, all...)
+	s := open(t, map[string]string{
+		"WEBSOCKET_DRAIN_SPREAD": "0",
+		// A shared Redis counts what other tests are refused from this address.
+		"API_GATEWAY_RATE_LIMIT_REFUSED": "100000", "WEBSOCKET_REFUSED_TOKENS_PER_MINUTE": "0",
+	}, all...)
 	r := running{s, s.sees(t, `gateway +(http://\S+)`)[1], s.sees(t, `notifications +(ws://\S+)`)[1]}
 	s.sees(t, `Ctrl-C ends\.\n`)
 	return r
