@@ -124,12 +124,14 @@ func (r *roster) refuse(p phase, reason error) {
 	}
 }
 
-// restored returns who was lost and is back and still followed; ok says that
-// nobody is missing any more.
-func (r *roster) restored() (users []domain.UserID, ok bool) {
+// restored hands out, once each, who was lost and is back and still followed;
+// whole says that nobody is missing any more. Before that it hands out nobody,
+// unless a part will do.
+func (r *roster) restored(part bool) (users []domain.UserID, whole bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.lost > 0 {
+	whole = r.lost == 0
+	if !whole && !part {
 		return nil, false
 	}
 	for _, user := range r.back {
@@ -138,7 +140,7 @@ func (r *roster) restored() (users []domain.UserID, ok bool) {
 		}
 	}
 	r.back = nil
-	return users, true
+	return users, whole
 }
 
 // why is the reason of a connection that does not work.

@@ -139,7 +139,7 @@ func (w *rosterWorld) settle(t *rapid.T) {
 		require.True(t, e.live && e.inFlight == 0 && !e.queued && !e.leaving && e.promise == nil)
 	}
 	require.Empty(t, w.promises, "nobody waits for ever")
-	_, ok := w.roster.restored()
+	_, ok := w.roster.restored(false)
 	require.True(t, ok, "no gap stays open")
 }
 
@@ -176,7 +176,7 @@ func TestRosterTellsOfEveryoneWhoWasLost(t *testing.T) {
 	}
 	w.lose(nil)
 	w.connect(nil)
-	_, ok := w.roster.restored()
+	_, ok := w.roster.restored(false)
 	require.False(t, ok)
 	w.lose(nil) // again, before it is back
 	w.connect(nil)
@@ -184,7 +184,7 @@ func TestRosterTellsOfEveryoneWhoWasLost(t *testing.T) {
 	for len(w.answers) > 0 {
 		w.answer(nil)
 	}
-	users, ok := w.roster.restored()
+	users, ok := w.roster.restored(false)
 	require.True(t, ok)
 	require.Equal(t, []domain.UserID{lost}, users, "who was never confirmed has missed nothing")
 }
@@ -275,4 +275,33 @@ func TestKeysOfDifferentPairsDiffer(t *testing.T) {
 			require.NotEqual(t, logKey(domain.UserID(u1)), logKey(domain.UserID(u2)))
 		}
 	})
+}
+
+// TestWhoIsBackIsToldBeforeTheRest covers a message that comes for one user
+// while another is still missing.
+func TestWhoIsBackIsToldBeforeTheRest(t *testing.T) {
+	w := newRosterWorld()
+	w.connect(nil)
+	for _, user := range []domain.UserID{"anna", "bo"} {
+		_, _, err := w.roster.follow(user)
+		require.NoError(t, err)
+	}
+	w.send(nil)
+	for len(w.answers) > 0 {
+		w.answer(nil)
+	}
+	w.lose(nil)
+	w.connect(nil)
+	w.send(nil)
+	w.answer(nil)
+	users, whole := w.roster.restored(false)
+	require.False(t, whole)
+	require.Empty(t, users)
+	users, whole = w.roster.restored(true)
+	require.False(t, whole)
+	require.Len(t, users, 1)
+	w.answer(nil)
+	rest, whole := w.roster.restored(false)
+	require.True(t, whole)
+	require.ElementsMatch(t, []domain.UserID{"anna", "bo"}, append(users, rest...), "each once")
 }

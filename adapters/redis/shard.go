@@ -145,6 +145,9 @@ func (s *shard) deliver(m *goredis.Message) {
 	case len(m.Payload) > s.maxBytes:
 		s.observer.Observe(domain.MessageFailed{Reason: domain.MessageTooBig})
 	default:
+		if s.broken { // whose message this is must know of the gap before
+			s.announce(true)
+		}
 		s.handler.Deliver(s.prefix.user(m.Channel), []byte(m.Payload))
 	}
 }
@@ -156,22 +159,23 @@ func (s *shard) confirm(m *goredis.Subscription) {
 		s.observer.Observe(domain.UserFollowed{Prefix: string(s.prefix), Took: s.heard.Sub(asked)})
 	}
 	if s.broken && s.alive.Load() {
-		s.announce()
+		s.announce(false)
 	}
 }
 
-// announce ends the gap once everyone is back.
-func (s *shard) announce() {
-	users, ok := s.roster.restored()
-	if !ok {
+// announce tells of the gap once everyone is back, and ends it. With part it
+// tells those who are back already.
+func (s *shard) announce(part bool) {
+	users, whole := s.roster.restored(part)
+	if len(users) > 0 {
+		s.handler.Missed(domain.Gap{Users: users, Since: s.since})
+	}
+	if !whole {
 		return
 	}
 	s.broken = false
 	s.observer.Observe(domain.Resubscribed{})
-	s.log.Info("subscription to Redis is back", "users", len(users), "since", s.since)
-	if len(users) > 0 {
-		s.handler.Missed(domain.Gap{Users: users, Since: s.since})
-	}
+	s.log.Info("subscription to Redis is back", "since", s.since)
 }
 
 // write sends what the roster asks for. What gathers while one command is on
