@@ -25,14 +25,16 @@ type Config struct {
 	// TeacherURL is the base URL of the teachers' own backend. The default is its
 	// name on the platform's container network.
 	TeacherURL string `env:"BFF_TEACHER_URL" alias:"BFF_TEACHER_SERVICE_URL" envDefault:"http://bff_teacher_service:4101"`
+	// FilesURL is the base URL of the file service, which takes uploads. The
+	// default is its name on the platform's container network.
+	FilesURL string `env:"FILE_SERVICE_URL" alias:"FILE_SERVICE_URL" envDefault:"http://file_service:7001"`
 	// Timeout bounds a whole call, from connecting to the answer's last byte. The
 	// preflight waits at most 10 seconds of it.
 	Timeout time.Duration `env:"HTTP_CLIENT_TIMEOUT_SECONDS" envDefault:"30"`
 	// ConnectTimeout bounds connecting and, separately, the TLS handshake.
 	ConnectTimeout time.Duration `env:"HTTP_CLIENT_CONNECT_TIMEOUT_SECONDS" envDefault:"10"`
 	// MaxConcurrency is how many calls to one service may be in flight; one more
-	// is refused at once. One user holds at most a quarter of them, and at most 4
-	// uploads.
+	// is refused at once. One user holds at most a quarter of them.
 	MaxConcurrency int `env:"DOWNSTREAM_MAX_CONCURRENCY" envDefault:"256"`
 	// FailureThreshold is how many calls to one service must fail in a row before
 	// calls are refused: by refused connections, timeouts, 502, 503 or 504.
@@ -59,6 +61,7 @@ const (
 	orchestratorKey = "API_GATEWAY_BOS_URL"
 	classesKey      = "API_GATEWAY_CMS_API_URL"
 	teacherKey      = "API_GATEWAY_BFF_TEACHER_URL"
+	filesKey        = "API_GATEWAY_FILE_SERVICE_URL"
 	timeoutKey      = "API_GATEWAY_HTTP_CLIENT_TIMEOUT_SECONDS"
 	connectKey      = "API_GATEWAY_HTTP_CLIENT_CONNECT_TIMEOUT_SECONDS"
 	placesKey       = "API_GATEWAY_DOWNSTREAM_MAX_CONCURRENCY"
@@ -81,6 +84,7 @@ func (c Config) Problems(environment domain.Environment) []error {
 	found.when(c.OrchestratorURL != "" && !isBase(c.OrchestratorURL), orchestratorKey, noAddress)
 	found.when(!isBase(c.ClassesURL), classesKey, noAddress)
 	found.when(!isBase(c.TeacherURL), teacherKey, noAddress)
+	found.when(!isBase(c.FilesURL), filesKey, noAddress)
 	found.when(c.Timeout <= 0, timeoutKey, "must be longer than nothing")
 	found.when(c.ConnectTimeout <= 0, connectKey, "must be longer than nothing")
 	found.when(c.MaxConcurrency < 1, placesKey, "must be at least 1")

@@ -12,7 +12,9 @@ import (
 // Forwarder carries requests that are passed on as they are to one service
 // behind the gateway, and its answers back. It adds nothing to them: identity
 // and trace are the affair of whoever passes them on. The header X-User-Id says
-// whose share of the service's places an exchange takes.
+// whose share of the service's places an exchange takes. A request's body that
+// stalls is interrupted at the exchange's end: by its SetReadDeadline if it has
+// one, else by closing it.
 //
 // Its errors are those of the ports: CONNECTION_ERROR, TIMEOUT or
 // INVALID_RESPONSE, also from the body of an answer that ends too early, and

@@ -33,7 +33,7 @@ type guard struct {
 func newGuard(service string, c Config, o ports.Observer) *guard {
 	return &guard{
 		service: service, connect: c.ConnectTimeout, pool: newPool(c),
-		slots: newSlots(service, c.MaxConcurrency), circuit: newCircuit(service, c, o), retries: newRetries(),
+		slots: newSlots(c.MaxConcurrency), circuit: newCircuit(service, c, o), retries: newRetries(),
 	}
 }
 

@@ -51,7 +51,7 @@ func (p *passage) run(req *http.Request) (*http.Response, error) {
 		GotFirstResponseByte: func() { p.answered.Store(true) },
 	}))
 	if p.kind == streamed {
-		p.prepare(out)
+		defer p.prepare(out)()
 	}
 	res, err := p.guard.pool.RoundTrip(out)
 	if err != nil && p.foundNobody(err) && p.guard.mayRepeat(out) {
@@ -72,16 +72,21 @@ func (p *passage) run(req *http.Request) (*http.Response, error) {
 }
 
 // prepare makes sure that nothing but GET and HEAD is sent twice, and watches
-// the body. net/http repeats any request with an idempotency key by itself; it
-// knows the key only by its usual spelling, services know it by any.
-func (p *passage) prepare(out *http.Request) {
+// the body, until its result is called. net/http repeats any request with an
+// idempotency key by itself; it knows the key only by its usual spelling,
+// services know it by any. It also waits, beyond the deadline, for a body that
+// nobody sends: that is interrupted.
+func (p *passage) prepare(out *http.Request) (done func()) {
 	if out.Method != http.MethodGet && out.Method != http.MethodHead {
 		out.Header = unrepeatable(out.Header)
 	}
-	if out.Body != nil && out.Body != http.NoBody {
-		p.sending = &sending{ReadCloser: out.Body}
-		out.Body = p.sending
+	if out.Body == nil || out.Body == http.NoBody {
+		return func() {}
 	}
+	p.sending = &sending{ReadCloser: out.Body}
+	out.Body = p.sending
+	stop := context.AfterFunc(p.ctx, p.sending.interrupt)
+	return func() { stop() }
 }
 
 // foundNobody says that the service has seen nothing of the request, or at
@@ -185,6 +190,16 @@ func (s *sending) Read(b []byte) (int, error) {
 		s.done.Store(true)
 	}
 	return n, err
+}
+
+// interrupt ends a Read that waits. Closing does so for most bodies; one that
+// is read from a client's connection needs a deadline.
+func (s *sending) interrupt() {
+	if timed, ok := s.ReadCloser.(interface{ SetReadDeadline(time.Time) error }); ok {
+		_ = timed.SetReadDeadline(time.Now()) // a connection without deadlines is not waited for
+		return
+	}
+	_ = s.ReadCloser.Close() // it is closed once more by whoever reads it
 }
 
 // unrepeatable spells the keys so that net/http does not see them.

@@ -2,15 +2,9 @@ package httpclient
 
 import "sync"
 
-const (
-	// userShare is the part of a service's places that one user may hold, so
-	// that nobody's slow requests take all of them.
-	userShare = 4
-	// userUploads is how many uploads one user may have under way.
-	userUploads = 4
-	// filesName is the service that takes uploads and nothing else.
-	filesName = "file_service"
-)
+// userShare is the part of a service's places that one user may hold, a
+// quarter, so that nobody's slow requests take all of them.
+const userShare = 4
 
 // slots are the places of a service's calls in flight. Nobody waits for one: a
 // queue would hold memory for callers who have given up.
@@ -22,12 +16,8 @@ type slots struct {
 	held map[string]int
 }
 
-func newSlots(service string, all int) *slots {
-	each := max(all/userShare, 1)
-	if service == filesName {
-		each = min(each, userUploads)
-	}
-	return &slots{free: all, each: each, held: map[string]int{}}
+func newSlots(all int) *slots {
+	return &slots{free: all, each: max(all/userShare, 1), held: map[string]int{}}
 }
 
 // take gets a place at once or not at all. Calls in nobody's name share the

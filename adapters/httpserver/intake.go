@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"sync/atomic"
+	"time"
 
 	"github.com/huleedu/edge/domain"
 )
@@ -15,7 +16,13 @@ type intake struct {
 	io.ReadCloser
 	limit, taken int64
 	cause        atomic.Pointer[error]
+	// until bounds how long the client may take to send; closing the body does
+	// not end a Read that waits for it.
+	until func(time.Time) error
 }
+
+// SetReadDeadline ends a Read that waits longer.
+func (b *intake) SetReadDeadline(t time.Time) error { return b.until(t) }
 
 // Read ends with an error where the limit is passed, so that the service never
 // has a whole request.

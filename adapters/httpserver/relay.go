@@ -75,7 +75,10 @@ func (r *relay) rewrite(p *httputil.ProxyRequest) {
 	p.Out.Trailer = nil
 	p.Out.TransferEncoding = nil
 	if p.Out.Body != nil {
-		r.body = &intake{ReadCloser: p.Out.Body, limit: maxPassed}
+		r.body = &intake{
+			ReadCloser: p.Out.Body, limit: maxPassed,
+			until: http.NewResponseController(r.c.Writer).SetReadDeadline,
+		}
 		p.Out.Body = r.body
 	}
 }
