@@ -1,5 +1,7 @@
 package redis
 
+import "time"
+
 import (
 	"context"
 
@@ -30,4 +32,10 @@ func (b before) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.Pr
 		b()
 		return next(ctx, commands)
 	}
+}
+
+// Remembering returns a memory of refusals by its two operations.
+func Remembering() (remember func(key string, ends time.Time), left func(key string) time.Duration) {
+	r := newRefusals()
+	return r.remember, r.left
 }
