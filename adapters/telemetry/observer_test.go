@@ -36,6 +36,7 @@ func facts() []domain.Fact {
 		domain.LimiterDegraded{Degraded: true},
 		domain.ConnectionAccepted{},
 		domain.ConnectionRejected{},
+		domain.QuotaDegraded{Degraded: true},
 		domain.ConnectionEnded{Lasted: time.Minute},
 		domain.CloseSeen{Code: 1012},
 		domain.MessageSent{Bytes: 120, Took: time.Millisecond},
@@ -84,6 +85,7 @@ websocket_inbound_messages_total{type}
 websocket_message_size_bytes{}
 websocket_messages_failed_total{error_type}
 websocket_messages_sent_total{}
+websocket_quota_degraded{}
 `
 
 func TestMetricNamesAndLabels(t *testing.T) {
@@ -171,12 +173,14 @@ func TestSocketsAreCountedThroughTheirLife(t *testing.T) {
 	o.Observe(domain.CloseSeen{Code: 1008})
 	o.Observe(domain.SubscriptionsHeld{Count: 4})
 	o.Observe(domain.SubscriptionsHeld{Count: 2})
+	o.Observe(domain.QuotaDegraded{Degraded: true})
 	page := scrape(t, o)
 	for _, want := range []string{
 		`websocket_connections_total{status="accepted"} 2`,
 		`websocket_connections_total{status="rejected"} 1`,
 		`websocket_connections_total{status="closed"} 1`,
 		`websocket_active_connections 1`,
+		`websocket_quota_degraded 1`,
 		`websocket_connection_duration_seconds_bucket{le="5"} 0`,
 		`websocket_connection_duration_seconds_bucket{le="10"} 1`,
 		`websocket_closes_total{code="1008"} 1`,

@@ -13,6 +13,7 @@ import (
 type websocketMetrics struct {
 	accepted, rejected, ended prometheus.Counter
 	active                    prometheus.Gauge
+	quotaDegraded             prometheus.Gauge
 	lifetime                  prometheus.Histogram
 	closes                    closed[int]
 	sent                      prometheus.Counter
@@ -48,6 +49,8 @@ func (m *websocketMetrics) registerSockets(o *Observer) {
 	m.accepted, m.rejected, m.ended = connections.WithLabelValues("accepted"),
 		connections.WithLabelValues("rejected"), connections.WithLabelValues("closed")
 	m.active = o.gauge("websocket_active_connections", "Sockets open now.")
+	m.quotaDegraded = o.gauge("websocket_quota_degraded",
+		"1 while this node bounds users' sockets without the others.")
 	m.lifetime = o.histogram("websocket_connection_duration_seconds", "How long sockets lived.",
 		[]float64{1, 5, 10, 30, 60, 300, 600, 1800, 3600})
 	m.closes = newClosed(
@@ -133,6 +136,8 @@ func (m *websocketMetrics) countSocket(fact domain.Fact) {
 		m.subscriptions.Set(float64(f.Count))
 	case domain.Resubscribed:
 		m.resubscribes.Inc()
+	case domain.QuotaDegraded:
+		m.quotaDegraded.Set(flag(f.Degraded))
 	default:
 		m.countRequest(fact)
 	}
