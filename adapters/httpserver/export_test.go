@@ -41,3 +41,12 @@ func Stated(caller Caller, limit LimitClass) bool {
 
 // Handler is the server's chain without its socket.
 func (s *Server) Handler() http.Handler { return s.http.Handler }
+
+// Network is where a request from a remote address comes from.
+func Network(trusted, remote string, forwarded []string) (string, error) {
+	list, err := parseProxies(trusted)
+	if err != nil {
+		return "", err
+	}
+	return list.network(&http.Request{RemoteAddr: remote, Header: http.Header{"X-Forwarded-For": forwarded}}), nil
+}
