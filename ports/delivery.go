@@ -61,6 +61,20 @@ type MessageHandler interface {
 	// back. A gap may be told in parts, each with other users; a user's part
 	// comes before every message that was published to the user after the gap.
 	Missed(gap domain.Gap)
+	// Disconnect tells that an operator wants every connection of the user
+	// closed, whether the user is followed here or not. One that is told during
+	// an outage is lost.
+	Disconnect(user domain.UserID)
+}
+
+// ConnectionShedder closes what this node can no longer serve.
+//
+// Concurrency: safe for any number of callers. Blocking: until every
+// connection that there was has been told, or ctx is done; then the others
+// stay. Errors: none.
+type ConnectionShedder interface {
+	// Shed closes every connection for the reason, evenly spread over the time.
+	Shed(ctx context.Context, reason error, over time.Duration)
 }
 
 // NotificationPublisher keeps a notification and hands it to every node.

@@ -97,6 +97,15 @@ func (b *Bus) send(user domain.UserID, payload []byte) {
 	b.do(func(h ports.MessageHandler) { h.Deliver(user, own) })
 }
 
+// Disconnect plays an operator who wants the user gone.
+func (b *Bus) Disconnect(user domain.UserID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.state == busUp {
+		b.do(func(h ports.MessageHandler) { h.Disconnect(user) })
+	}
+}
+
 func (b *Bus) do(work func(ports.MessageHandler)) {
 	b.heard = time.Now()
 	b.work = append(b.work, work)

@@ -107,11 +107,11 @@ func NewListener(c *Client, cfg ListenerConfig, o ports.Observer, tp trace.Trace
 		tracer: tp.Tracer("github.com/huleedu/edge/adapters/redis"),
 		tally:  tally{observer: o},
 	}
-	for range cfg.Connections {
+	for i := range cfg.Connections {
 		s := &shard{
 			source: source{
 				rdb: c.rdb, prefix: l.prefix, probe: controlNames + "probe:" + uuid.NewString(),
-				interval: cfg.ProbeInterval, maxBytes: cfg.MaxBytes,
+				interval: cfg.ProbeInterval, maxBytes: cfg.MaxBytes, control: i == 0,
 			},
 			observer: o, log: log,
 		}

@@ -25,10 +25,11 @@ const patience = 20 * time.Second
 type inbox struct {
 	messages chan string
 	gaps     chan domain.Gap
+	gone     chan domain.UserID
 }
 
 func newInbox() *inbox {
-	return &inbox{messages: make(chan string, 1000), gaps: make(chan domain.Gap, 100)}
+	return &inbox{messages: make(chan string, 1000), gaps: make(chan domain.Gap, 100), gone: make(chan domain.UserID, 100)}
 }
 
 func (i *inbox) Deliver(user domain.UserID, payload []byte) {
@@ -36,6 +37,8 @@ func (i *inbox) Deliver(user domain.UserID, payload []byte) {
 }
 
 func (i *inbox) Missed(gap domain.Gap) { i.gaps <- gap }
+
+func (i *inbox) Disconnect(user domain.UserID) { i.gone <- user }
 
 func (i *inbox) message(t testing.TB) string { return next(t, i.messages) }
 

@@ -97,6 +97,13 @@ func publishing(t testing.TB, url string) func(domain.UserID, ...string) {
 	}
 }
 
+// disconnecting is an operator, whose word is lost while Redis is away.
+func disconnecting(t testing.TB, url string) func(domain.UserID) {
+	t.Helper()
+	o := redis.NewOperator(open(t, url))
+	return func(user domain.UserID) { _ = o.Disconnect(context.Background(), user) }
+}
+
 func listenerHarness(find func(testing.TB) server, canBreak bool) contract.ListenerHarness {
 	return contract.ListenerHarness{
 		New: func(t testing.TB) contract.ListenerRig {
@@ -104,6 +111,7 @@ func listenerHarness(find func(testing.TB) server, canBreak bool) contract.Liste
 			return contract.ListenerRig{
 				Listener: listener(open(t, s.url), listening(), contract.Recorder()),
 				Send:     publishing(t, s.url), Break: s.stop, Mend: s.start,
+				Disconnect: disconnecting(t, s.url),
 			}
 		},
 		Can: contract.ListenerAbilities{Break: canBreak},

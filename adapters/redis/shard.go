@@ -34,6 +34,7 @@ type source struct {
 	rdb      goredis.UniversalClient
 	prefix   ChannelPrefix
 	probe    string // the connection's own channel
+	control  bool   // operators are heard on this connection
 	interval time.Duration
 	maxBytes int
 }
@@ -105,7 +106,7 @@ func (s *shard) session(ctx context.Context) error {
 		<-ctx.Done()
 		_ = conn.Close()
 	})
-	if err := conn.Subscribe(ctx, s.probe); err != nil {
+	if err := conn.Subscribe(ctx, s.ownChannels()...); err != nil {
 		return err
 	}
 	s.misses.Store(0)
@@ -117,6 +118,15 @@ func (s *shard) session(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	return err
+}
+
+// ownChannels are those of no user. The probe comes last: what hears it hears
+// the others.
+func (s *shard) ownChannels() []string {
+	if s.control {
+		return []string{disconnectChannel, s.probe}
+	}
+	return []string{s.probe}
 }
 
 // receive hears until the connection ends. Receive of the library reconnects by
@@ -142,6 +152,8 @@ func (s *shard) deliver(m *goredis.Message) {
 	switch {
 	case m.Channel == s.probe:
 		s.misses.Store(0)
+	case m.Channel == disconnectChannel:
+		s.disconnect(m.Payload)
 	case len(m.Payload) > s.maxBytes:
 		s.observer.Observe(domain.MessageFailed{Reason: domain.MessageTooBig})
 	default:
@@ -152,14 +164,30 @@ func (s *shard) deliver(m *goredis.Message) {
 	}
 }
 
+// disconnect passes an operator's word on; what names nobody is ignored.
+func (s *shard) disconnect(payload string) {
+	if user, err := domain.ParseUserID(payload); err == nil {
+		s.handler.Disconnect(user)
+	}
+}
+
 func (s *shard) confirm(m *goredis.Subscription) {
-	if m.Channel == s.probe {
+	switch m.Channel {
+	case s.probe:
 		s.alive.Store(true)
-	} else if asked, fresh := s.roster.confirm(s.prefix.user(m.Channel), m.Kind == "subscribe"); fresh {
-		s.observer.Observe(domain.UserFollowed{Prefix: string(s.prefix), Took: s.heard.Sub(asked)})
+	case disconnectChannel:
+		return
+	default:
+		s.follow(m)
 	}
 	if s.broken && s.alive.Load() {
 		s.announce(false)
+	}
+}
+
+func (s *shard) follow(m *goredis.Subscription) {
+	if asked, fresh := s.roster.confirm(s.prefix.user(m.Channel), m.Kind == "subscribe"); fresh {
+		s.observer.Observe(domain.UserFollowed{Prefix: string(s.prefix), Took: s.heard.Sub(asked)})
 	}
 }
 

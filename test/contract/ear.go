@@ -21,6 +21,7 @@ type ear struct {
 	mu    sync.Mutex
 	heard map[domain.UserID][]string
 	gaps  []domain.Gap
+	gone  []domain.UserID // whom an operator wanted gone
 	news  chan struct{}
 	busy  map[domain.UserID]bool
 	twice bool // a user's messages came two at a time
@@ -54,6 +55,14 @@ func (e *ear) Missed(gap domain.Gap) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.gaps = append(e.gaps, gap)
+	e.tell()
+}
+
+// Disconnect keeps whom an operator wants gone.
+func (e *ear) Disconnect(user domain.UserID) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.gone = append(e.gone, user)
 	e.tell()
 }
 

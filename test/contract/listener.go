@@ -38,6 +38,8 @@ type ListenerRig struct {
 	// Send publishes for a user, as another service does, in the order given;
 	// it returns once the technology has taken the messages.
 	Send func(user domain.UserID, payloads ...string)
+	// Disconnect says as an operator does that the user must go.
+	Disconnect func(user domain.UserID)
 	// Break takes the technology away, Mend brings it back; with Can.Break.
 	Break, Mend func()
 }
@@ -51,6 +53,7 @@ func MessageListener(t *testing.T, h ListenerHarness) {
 	t.Run("only those who are followed", h.leavesOthersAlone)
 	t.Run("Follow is counted", h.counts)
 	t.Run("coming back is seamless", h.comesBack)
+	t.Run("an operator is heard", h.hearsOperators)
 	t.Run("any number of callers", h.servesManyCallers)
 	t.Run("many callers for one user", h.servesManyForOne)
 	t.Run("Follow before Run waits or succeeds", h.followsBeforeRun)
@@ -63,6 +66,7 @@ func MessageListener(t *testing.T, h ListenerHarness) {
 	t.Run("away: Follow is refused at once", h.refusesWhileAway)
 	t.Run("away: every subscription comes back and the gap is told", h.tellsGap)
 	t.Run("away: the gap is of those still followed", h.tellsOnlyFollowers)
+	t.Run("away: an operator is heard afterwards", h.hearsOperatorsAgain)
 	t.Run("away: followed only after it is back", h.followsAfterwards)
 }
 

@@ -1,0 +1,11 @@
+package app
+
+import "github.com/huleedu/edge/domain"
+
+// Disconnect closes the user's connections on this node, because an operator
+// wants them gone.
+func (n *Notifications) Disconnect(user domain.UserID) {
+	for _, manager := range n.managers {
+		manager.CloseUser(user, domain.Forbidden("Disconnected by an operator", nil))
+	}
+}
