@@ -66,15 +66,16 @@ func (n *Notifications) Deliver(user domain.UserID, payload []byte) {
 }
 
 // Missed tells the users of a broken subscription that live messages may have
-// been lost, so that no gap is silent.
+// been lost, so that no gap is silent, and has their connections brought up to
+// date with those that were kept.
 func (n *Notifications) Missed(gap domain.Gap) {
-	if !n.announce {
-		return
+	var frame []byte
+	if n.announce {
+		frame = []byte(`{"event":"resync","data":{"reason":"subscription_gap","since":` + stamp(gap.Since) + `}}`)
 	}
-	frame := []byte(`{"event":"resync","data":{"reason":"subscription_gap","since":` + stamp(gap.Since) + `}}`)
 	now := time.Now()
 	for _, user := range gap.Users {
-		n.send(domain.Message{User: user, Payload: frame, Received: now})
+		n.send(domain.Message{User: user, Payload: frame, Received: now, Missed: gap.Since})
 	}
 }
 

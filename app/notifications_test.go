@@ -183,7 +183,9 @@ func TestMissedTellsEveryFollowedUser(t *testing.T) {
 
 	quiet := newDesk(false)
 	quiet.Missed(gap)
-	require.Empty(t, quiet.screens[0].shown)
+	require.Len(t, quiet.screens[0].shown, 2, "who is not told is brought up to date all the same")
+	require.Empty(t, quiet.screens[0].shown[0].Payload)
+	require.Equal(t, gap.Since, quiet.screens[0].shown[0].Missed)
 }
 
 func FuzzAccept(f *testing.F) {

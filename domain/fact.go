@@ -105,6 +105,10 @@ type MessageSent struct {
 	Took  time.Duration // since this process received the message
 }
 
+// MessageReplayed is a notification of a user's log that was written to a
+// socket. It is none of those of MessageSent.
+type MessageReplayed struct{ Bytes int }
+
 // MessageFailed is a frame that did not reach a socket.
 type MessageFailed struct{ Reason FailureReason }
 
@@ -179,6 +183,7 @@ func (ConnectionRejected) fact()  {}
 func (ConnectionEnded) fact()     {}
 func (CloseSeen) fact()           {}
 func (MessageSent) fact()         {}
+func (MessageReplayed) fact()     {}
 func (MessageFailed) fact()       {}
 func (FrameReceived) fact()       {}
 func (UserFollowed) fact()        {}

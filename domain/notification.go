@@ -40,6 +40,11 @@ type Message struct {
 	Payload []byte
 	// Received is when this process got it.
 	Received time.Time
+	// Missed tells, when it is set, that other messages since then may not have
+	// come: every connection of the user is brought up to date from the user's
+	// log, before any kept notification that comes after this message. Payload
+	// may be empty then.
+	Missed time.Time
 }
 
 // Gap is a stretch of time in which live messages for users may have been

@@ -55,12 +55,23 @@ type Replay struct {
 	More bool
 }
 
+// Resumption is how a client that comes back goes on.
+type Resumption struct {
+	// Frame is what the client is told first; nil when there is nothing to tell.
+	Frame []byte
+	// At is where the client stands before the first entry; empty when that is
+	// not known.
+	At     Position
+	Replay Replay
+}
+
 // Hole is what one connection may have missed.
 type Hole struct {
 	// After is the last kept notification that it was given; empty when there
 	// was none.
 	After Position
-	// Since is when it may have begun to miss something.
+	// Since is when it may have begun to miss something, rather early than late;
+	// zero when that is not known.
 	Since time.Time
 }
 

@@ -41,7 +41,7 @@ func GatewayOn(cfg GatewayConfig, p Ports, out io.Writer) (*Process, error) {
 func WebSocketOn(cfg WebSocketConfig, p Ports, out io.Writer) (*Process, error) {
 	panic(wireinject.Build(
 		wireinject.FieldsOf(new(WebSocketConfig), "Telemetry"),
-		wireinject.FieldsOf(new(Ports), "Tokens", "Limiter", "Observer", "Tracing", "Metrics", "Upkeep", "Listener", "Notifications", "Quota"),
+		wireinject.FieldsOf(new(Ports), "Tokens", "Limiter", "Observer", "Tracing", "Metrics", "Upkeep", "Listener", "Notifications", "History", "Quota"),
 		webSocketLogger, webSocketSet,
 	))
 }

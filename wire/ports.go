@@ -33,13 +33,14 @@ type Ports struct {
 	// The notification service's.
 	Listener      ports.MessageListener
 	Notifications ports.NotificationPublisher
+	History       ports.NotificationLog
 	Quota         ports.ConnectionQuota
 }
 
 // Forwarding is the ways to the services whose own API is passed on. Nil: there
 // is nobody, and their routes are answered SERVICE_UNAVAILABLE.
 type Forwarding struct {
-	Classes, Teacher http.RoundTripper
+	Classes, Teacher, Files http.RoundTripper
 	// Health tells how these services do.
 	Health []ports.HealthProbe
 }

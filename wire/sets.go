@@ -39,9 +39,12 @@ var redisSet = wireinject.NewSet(
 	redisClient,
 	redis.NewListener,
 	redis.NewNotifier,
-	channelPrefix,
+	redis.NewLog,
+	channelPrefix, quota,
+	wireinject.Bind(new(ports.ConnectionQuota), new(*redis.Quota)),
 	wireinject.Bind(new(ports.MessageListener), new(*redis.Listener)),
 	wireinject.Bind(new(ports.NotificationPublisher), new(*redis.Notifier)),
+	wireinject.Bind(new(ports.NotificationLog), new(*redis.Log)),
 )
 
 var redisLimitSet = wireinject.NewSet(
@@ -52,8 +55,6 @@ var redisLimitSet = wireinject.NewSet(
 )
 
 var memorySet = wireinject.NewSet(
-	placesPerNode,
-	wireinject.Bind(new(ports.ConnectionQuota), new(*memory.Limits)),
 	memory.NewLimiter,
 	wireinject.Bind(new(ports.RateLimiter), new(*memory.Limiter)),
 )
@@ -85,7 +86,7 @@ var gatewaySet = wireinject.NewSet(
 
 var webSocketSet = wireinject.NewSet(
 	wireinject.FieldsOf(new(WebSocketConfig), "Environment", "HTTP", "Sockets", "Drain", "Kafka"),
-	websocketSet, delivery, managers, app.NewNotifications, app.NewSessions,
+	websocketSet, delivery, managers, app.NewNotifications, app.NewSessions, app.NewHistory,
 	kafka.NewConsumer, webSocketReadiness,
 	webSocketServer, wireinject.Struct(new(socketParts), "*"),
 	webSocketProcess, wireinject.Struct(new(nodeParts), "*"),

@@ -73,7 +73,7 @@ func Gateway(cfg GatewayConfig, out io.Writer) (*Process, func(), error) {
 	}
 	pipelines := app.NewPipelines(pipelineParts)
 	registrations := app.NewRegistrations(batches)
-	wireForwarding, cleanup3 := forwarding(httpclientConfig, observer)
+	wireForwarding, cleanup3 := forwarding(httpclientConfig, gatewayConfig, observer)
 	wireUpkeepParts := upkeepParts{
 		Keys:     validator,
 		Commands: publisher,
@@ -135,15 +135,17 @@ func WebSocket(cfg WebSocketConfig, out io.Writer) (*Process, func(), error) {
 	}
 	traceTracerProvider := tracerProvider(tracing)
 	manager := websocket.NewManager(config, observer, traceTracerProvider, logger)
-	limits := placesPerNode(config)
 	redisConfig := cfg.Redis
 	client, cleanup, err := redisClient(redisConfig, logger)
 	if err != nil {
 		return nil, nil, err
 	}
+	redisQuota := quota(client, config, observer)
 	listenerConfig := cfg.Listener
 	listener := redis.NewListener(client, listenerConfig, observer, traceTracerProvider, logger)
-	sessions := app.NewSessions(limits, listener)
+	sessions := app.NewSessions(redisQuota, listener)
+	log := redis.NewLog(client)
+	history := app.NewHistory(log)
 	jwtConfig := cfg.Tokens
 	validator, err := jwt.New(jwtConfig, observer)
 	if err != nil {
@@ -151,7 +153,7 @@ func WebSocket(cfg WebSocketConfig, out io.Writer) (*Process, func(), error) {
 		return nil, nil, err
 	}
 	limiter := memory.NewLimiter()
-	upkeep := webSocketUpkeep(validator, listener, client, tracing)
+	upkeep := webSocketUpkeep(validator, listener, redisQuota, client, tracing)
 	consumerConfig := cfg.Kafka
 	appDelivery := delivery(cfg)
 	notifierConfig := cfg.Notifier
@@ -168,6 +170,7 @@ func WebSocket(cfg WebSocketConfig, out io.Writer) (*Process, func(), error) {
 	handlerParts := websocket.HandlerParts{
 		Manager:   manager,
 		Sessions:  sessions,
+		History:   history,
 		Tokens:    validator,
 		Limiter:   limiter,
 		Readiness: readiness,
@@ -287,6 +290,8 @@ func WebSocketOn(cfg WebSocketConfig, p Ports, out io.Writer) (*Process, error) 
 	connectionQuota := p.Quota
 	messageListener := p.Listener
 	sessions := app.NewSessions(connectionQuota, messageListener)
+	notificationLog := p.History
+	history := app.NewHistory(notificationLog)
 	tokenValidator := p.Tokens
 	portsRateLimiter := p.Limiter
 	upkeep := p.Upkeep
@@ -303,6 +308,7 @@ func WebSocketOn(cfg WebSocketConfig, p Ports, out io.Writer) (*Process, error) 
 	handlerParts := websocket.HandlerParts{
 		Manager:   manager,
 		Sessions:  sessions,
+		History:   history,
 		Tokens:    tokenValidator,
 		Limiter:   portsRateLimiter,
 		Readiness: readiness,

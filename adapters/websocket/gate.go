@@ -21,6 +21,14 @@ func (g *gate) enter() bool {
 	return true
 }
 
+// also counts work on behalf of somebody inside, who need not wait for it;
+// leave is owed for it too.
+func (g *gate) also() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.inside++
+}
+
 func (g *gate) leave() {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -22,6 +22,7 @@ const retryAfter = 2 * time.Second
 type HandlerParts struct {
 	Manager  *Manager
 	Sessions *app.Sessions
+	History  *app.History
 	Tokens   ports.TokenValidator
 	// Limiter counts refused tokens per address, on this node alone.
 	Limiter   ports.RateLimiter
@@ -135,11 +136,23 @@ func (h *Handler) countRefusal(r *http.Request, cause error) error {
 func (h *Handler) connect(w http.ResponseWriter, r *http.Request, caller domain.Caller) (func(), error) {
 	ctx, span := h.spans.connecting(r.Context(), caller.User)
 	defer span.End()
+	from, err := resumeFrom(r)
+	if err != nil {
+		return nil, err
+	}
 	s := h.session(caller, domain.TrailOf(ctx).Correlation)
+	if from != "" {
+		s.box.begin()
+	}
 	if err := h.Manager.reserve(s); err != nil {
 		return nil, unavailable()
 	}
 	if err := h.Sessions.Admit(ctx, caller, s.id); err != nil {
+		h.Manager.index.remove(s)
+		return h.refuse(w, r, err)
+	}
+	if err := s.resume(ctx, from); err != nil {
+		h.Sessions.Dismiss(caller, s.id)
 		h.Manager.index.remove(s)
 		return h.refuse(w, r, err)
 	}
@@ -158,7 +171,7 @@ func (h *Handler) connect(w http.ResponseWriter, r *http.Request, caller domain.
 func (h *Handler) session(caller domain.Caller, correlation string) *session {
 	s := &session{
 		manager: h.Manager, caller: caller, id: uuid.NewString(),
-		correlation: correlation, sessions: h.Sessions,
+		correlation: correlation, sessions: h.Sessions, history: h.History, born: time.Now(),
 	}
 	s.link.owner, s.link.idle, s.link.ping = s, h.Config.IdleTimeout, h.Config.PingInterval
 	if h.Config.CloseOnTokenExpiry {

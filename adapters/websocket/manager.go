@@ -27,6 +27,7 @@ type Manager struct {
 	engine   *melody.Melody
 	index    *index
 	gate     gate
+	feeder   feeder
 }
 
 var _ ports.ConnectionManager = (*Manager)(nil)
@@ -108,15 +109,21 @@ func sessionOf(ms *melody.Session) *session {
 }
 
 // Send queues the message on every connection of its user, once each, and
-// returns on how many.
+// returns on how many. One that has the notification already counts too.
 func (m *Manager) Send(message domain.Message) int {
-	received := message.Received
-	if received.IsZero() {
-		received = time.Now()
+	l := letter{payload: message.Payload, received: message.Received, id: markOf(message.Payload)}
+	if l.received.IsZero() {
+		l.received = time.Now()
 	}
 	n := 0
 	for _, s := range m.index.of(message.User) {
-		if s.post(letter{payload: message.Payload, received: received}) {
+		taken := false
+		if message.Missed.IsZero() {
+			taken = s.post(l)
+		} else {
+			taken = s.miss(l, message.Missed)
+		}
+		if taken {
 			n++
 		}
 	}

@@ -163,6 +163,8 @@ type node struct {
 	tokens    tokens
 	server    *httptest.Server
 	log       *journal
+	bus       *memory.Bus
+	past      ports.NotificationLog // the bus, unless adjusted
 	tracer    trace.TracerProvider
 }
 
@@ -198,8 +200,9 @@ func newNode(t testing.TB, c websocket.Config, adjust ...func(*node)) *node {
 	t.Helper()
 	n := &node{
 		readiness: app.NewReadiness(nil, nil), registry: newRegistry(), facts: &facts{},
-		tokens: tokens{expires: time.Now().Add(time.Hour)}, log: &journal{}, tracer: noop.NewTracerProvider(),
+		tokens: tokens{expires: time.Now().Add(time.Hour)}, log: &journal{}, bus: memory.NewBus(), tracer: noop.NewTracerProvider(),
 	}
+	n.past = n.bus
 	for _, a := range adjust {
 		a(n)
 	}
@@ -207,7 +210,7 @@ func newNode(t testing.TB, c websocket.Config, adjust ...func(*node)) *node {
 	n.readiness.Enter(app.Serving)
 	n.manager = websocket.NewManager(c, n.facts, n.tracer, log)
 	h := websocket.NewHandler(websocket.HandlerParts{
-		Manager: n.manager, Sessions: app.NewSessions(n.registry, n.registry), Tokens: n.tokens, Limiter: memory.NewLimiter(),
+		Manager: n.manager, Sessions: app.NewSessions(n.registry, n.registry), History: app.NewHistory(n.past), Tokens: n.tokens, Limiter: memory.NewLimiter(),
 		Readiness: n.readiness, Config: c, Observer: n.facts, Tracer: n.tracer, Log: log,
 	})
 	n.server = httptest.NewServer(door(h))
@@ -240,7 +243,7 @@ func door(h *websocket.Handler) http.Handler {
 			status = http.StatusForbidden
 		case e.Code == domain.RateLimit:
 			status = http.StatusTooManyRequests
-		case e.Code == domain.InvalidRequest:
+		case e.Code == domain.InvalidRequest, e.Code == domain.ValidationError:
 			status = http.StatusBadRequest
 		case e.RetryAfter > 0:
 			w.Header().Set("Retry-After", "2")

@@ -33,6 +33,8 @@ type session struct {
 	id          string // names the place in the quota
 	correlation string
 	sessions    *app.Sessions
+	history     *app.History
+	born        time.Time
 	box         mailbox
 	link        link
 	// peer is set by attach, before anything is written.
@@ -85,24 +87,21 @@ func (s *session) attach(ms *melody.Session) {
 	s.accepted = time.Now()
 	s.peer.Store(ms)
 	s.manager.observer.Observe(domain.ConnectionAccepted{})
-	first, more, done := s.box.attach()
-	s.proceed(first, more, done)
+	s.proceed(s.box.attach())
 }
 
 // post puts a letter into the mailbox and reports whether it is on its way.
 func (s *session) post(l letter) bool {
-	switch s.box.put(l, &s.manager.config) {
-	case next:
-		_ = s.peer.Load().Write(l.payload) // a dead peer's letters are counted at its end
-		return true
-	case queued:
-		return true
-	case overflowed:
+	what, next := s.box.put(l, &s.manager.config)
+	return s.posted(l, what, next)
+}
+
+func (s *session) posted(l letter, what receipt, next turn) bool {
+	if what == overflowed {
 		s.overflow(l)
-		return false
-	default:
-		return false
 	}
+	s.proceed(next)
+	return what == accepted
 }
 
 // overflow gives up on a slow client, without waiting for it.
@@ -119,22 +118,28 @@ func (s *session) overflow(l letter) {
 
 // sent accounts for the letter that was just written and hands over the next.
 func (s *session) sent() {
-	l, known, following, more, done := s.box.written()
-	if known && l.counts() {
+	l, known, next := s.box.written()
+	switch {
+	case !known:
+	case l.counts():
 		s.manager.observer.Observe(domain.MessageSent{Bytes: len(l.payload), Took: time.Since(l.received)})
 		s.manager.spans.forwarded(s.caller.User, l)
+	case l.kept():
+		s.manager.observer.Observe(domain.MessageReplayed{Bytes: len(l.payload)})
 	}
-	s.proceed(following, more, done)
+	s.proceed(next)
 }
 
-// proceed gives the writer its next letter, or says the close that waited for
-// the last one.
-func (s *session) proceed(following letter, more, done bool) {
+// proceed gives the writer its next letter, says the close that waited for the
+// last one, or has the log read.
+func (s *session) proceed(next turn) {
 	switch {
-	case more:
-		_ = s.peer.Load().Write(following.payload)
-	case done:
+	case next.more:
+		_ = s.peer.Load().Write(next.next.payload) // a dead peer's letters are counted at its end
+	case next.done:
 		s.say(sayLimit)
+	case next.fetch:
+		s.manager.feeder.add(s)
 	}
 }
 
@@ -143,11 +148,13 @@ func (s *session) shut(c Close) {
 	if !s.decide(c) {
 		return
 	}
-	idle := s.box.seal()
+	rest := s.box.seal()
 	s.link.end(time.Now().Add(flushLimit))
-	if idle {
+	if rest.done {
 		go s.say(sayLimit)
+		return
 	}
+	s.proceed(rest)
 }
 
 // cut ends the session for the reason at once. A peer that cannot even be sent
@@ -240,6 +247,7 @@ func (s *session) free() {
 // ping asks the peer for a sign of life. A peer whose socket takes nothing is
 // not pinged; its pong will be missed.
 func (s *session) ping() {
+	s.box.forget(time.Now())
 	if peer := s.peer.Load(); peer != nil {
 		_ = peer.WebsocketConnection().WriteControl(websocket.PingMessage, nil, time.Now().Add(sayLimit))
 	}
