@@ -100,7 +100,7 @@ func trouble(kind contract.Trouble) world.Trouble {
 func config(aggregator, orchestrator string) httpclient.Config {
 	return httpclient.Config{
 		ResultAggregatorURL: aggregator, OrchestratorURL: orchestrator,
-		Timeout: 5 * time.Second, ConnectTimeout: time.Second, ClassesURL: "http://classes", TeacherURL: "http://teacher",
+		Timeout: 5 * time.Second, ConnectTimeout: time.Second, ClassesURL: "http://classes", TeacherURL: "http://teacher", FilesURL: "http://files",
 		MaxConcurrency: 256, FailureThreshold: 5, RecoveryTimeout: time.Minute, SuccessThreshold: 2,
 	}
 }

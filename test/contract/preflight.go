@@ -60,7 +60,7 @@ func (h PreflightHarness) allows(t *testing.T) {
 // byte for byte.
 func refusal(status int) domain.Verdict {
 	return domain.Verdict{Refusal: &domain.Refusal{
-		Status: status, ContentType: "application/json", Body: fmt.Appendf(nil, "{ \"error\" :\t\"refused with %d <é>\"}\n", status),
+		Status: status, ContentType: "application/json", RetryAfter: "17", Body: fmt.Appendf(nil, "{ \"error\" :\t\"refused with %d <é>\"}\n", status),
 	}}
 }
 

@@ -1,0 +1,316 @@
+package httpclient_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/adapters/httpclient"
+	"github.com/huleedu/edge/domain"
+)
+
+// deaf is a server that takes connections and says nothing, at next to no cost
+// in this process.
+func deaf(tb testing.TB) (url string, taken *atomic.Int64) {
+	tb.Helper()
+	l, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(tb, err)
+	taken = &atomic.Int64{}
+	var done sync.WaitGroup
+	done.Go(func() {
+		var held []net.Conn
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				break
+			}
+			held = append(held, c)
+			taken.Add(1)
+		}
+		for _, c := range held {
+			_ = c.Close()
+		}
+	})
+	tb.Cleanup(func() { _ = l.Close(); done.Wait() })
+	return "http://" + l.Addr().String(), taken
+}
+
+func user(i int) domain.Caller {
+	return domain.Caller{User: domain.UserID(fmt.Sprintf("teacher-%d", i))}
+}
+
+// crowd is callers of a deaf service, each a user, who wait until the test ends.
+func crowd(tb testing.TB, client *httpclient.Batches, callers int) (answers chan error) {
+	tb.Helper()
+	answers = make(chan error, callers)
+	ctx, cancel := context.WithCancel(tb.Context())
+	var waiting sync.WaitGroup
+	for i := range callers {
+		waiting.Go(func() {
+			_, err := client.Status(ctx, user(i), "b1")
+			answers <- err
+		})
+	}
+	tb.Cleanup(func() { cancel(); waiting.Wait() })
+	return answers
+}
+
+func TestOneDeadServiceLeavesTheOthersUntouched(t *testing.T) {
+	gone := serve(t, 200, ``)
+	gone.Close()
+	mute, _ := deaf(t)
+	for name, aggregator := range map[string]string{
+		"refuses": gone.URL, "hangs": mute, "hangs up": speak(t, ""), "fails": serve(t, 503, `{}`).URL,
+	} {
+		t.Run(name, func(t *testing.T) {
+			orchestrator, classes := serve(t, 200, `{"allowed":true}`), serve(t, 200, `[]`)
+			c := config(aggregator, orchestrator.URL)
+			c.Timeout, c.MaxConcurrency = 300*time.Millisecond, 40
+			client := newBatches(t, c, &facts{})
+			forwarder := httpclient.NewForwarder("class_management", c, &facts{})
+			t.Cleanup(forwarder.CloseIdleConnections)
+			var others, dead sync.WaitGroup
+			var open, busy atomic.Int64
+			for i := range 400 {
+				dead.Go(func() {
+					_, err := client.Status(t.Context(), user(i), "b1")
+					switch domain.CodeOf(err) {
+					case domain.CircuitBreakerOpen:
+						open.Add(1)
+					case domain.ServiceUnavailable:
+						busy.Add(1)
+					}
+				})
+			}
+			for i := range 20 {
+				others.Go(func() {
+					for range 10 {
+						_, err := client.Check(t.Context(), user(i), "b1", "nlp")
+						if err != nil {
+							t.Errorf("orchestrator: %v", err)
+						}
+						body, err := forward(t.Context(), t, forwarder, classes.URL)
+						if err != nil || body != "[]" {
+							t.Errorf("classes: %q %v", body, err)
+						}
+					}
+				})
+			}
+			dead.Wait()
+			others.Wait()
+			require.Positive(t, open.Load()+busy.Load(), "the dead one is not waited for by all")
+			h := client.Health(t.Context())
+			require.Equal(t, domain.Degraded, h.Condition)
+			_, err := client.Status(t.Context(), anna(), "b1")
+			require.Equal(t, domain.CircuitBreakerOpen, domain.CodeOf(err))
+			require.Contains(t, client.Health(t.Context()).Note, "Circuit open: result_aggregator")
+			require.NotContains(t, h.Note, "batch_orchestrator")
+			require.Equal(t, domain.Healthy, forwarder.Health(t.Context()).Condition)
+		})
+	}
+}
+
+func TestHealthNamesAnOpenCircuit(t *testing.T) {
+	s := serve(t, 503, ``)
+	c := config(s.URL, "")
+	client := newBatches(t, c, &facts{})
+	f := httpclient.NewForwarder("bff_teacher", c, &facts{})
+	t.Cleanup(f.CloseIdleConnections)
+	require.Equal(t, domain.Health{Name: "bff_teacher", Condition: domain.Healthy, Note: "Circuit closed"}, f.Health(t.Context()))
+	for range 5 {
+		_, err := client.Status(t.Context(), anna(), "b1")
+		require.Equal(t, domain.ExternalServiceError, domain.CodeOf(err))
+		_, err = forward(t.Context(), t, f, s.URL)
+		require.NoError(t, err)
+	}
+	require.Equal(t, "No answer from result_aggregator; Circuit open: result_aggregator", client.Health(t.Context()).Note)
+	h := f.Health(t.Context())
+	require.Equal(t, domain.Degraded, h.Condition)
+	require.Equal(t, "Circuit open", h.Note)
+	require.Error(t, h.Err)
+}
+
+func TestHealthOfAServiceThatOnlySeemsWell(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/healthz" {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}))
+	t.Cleanup(s.Close)
+	client := newBatches(t, config(s.URL, ""), &facts{})
+	for range 5 {
+		_, err := client.Status(t.Context(), anna(), "b1")
+		require.Error(t, err)
+	}
+	h := client.Health(t.Context())
+	require.Equal(t, domain.Degraded, h.Condition)
+	require.Equal(t, "Circuit open: result_aggregator", h.Note)
+	require.Error(t, h.Err)
+}
+
+func TestRefusalsAreNoCalls(t *testing.T) {
+	s := serve(t, 503, ``)
+	seen := &facts{}
+	client := newBatches(t, config(s.URL, ""), seen)
+	for range 9 {
+		_, err := client.Status(t.Context(), anna(), "b1")
+		require.Error(t, err)
+	}
+	require.Len(t, seen.seen, 5)
+}
+
+// TestManyWaitingCallers holds a thousand calls open and demands that the next
+// ones are refused at once, and that waiting is cheap.
+func TestManyWaitingCallers(t *testing.T) {
+	const callers, over = 1000, 100
+	mute, taken := deaf(t)
+	c := config(mute, "")
+	c.Timeout, c.ConnectTimeout, c.MaxConcurrency = 15*time.Second, 15*time.Second, callers
+	client := newBatches(t, c, &facts{})
+	before := memory()
+	answers := crowd(t, client, callers+over)
+	for range over {
+		require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(<-answers))
+	}
+	require.Eventually(t, func() bool { return taken.Load() == callers }, 10*time.Second, 10*time.Millisecond)
+	held := (memory() - before) / callers
+	t.Logf("a waiting call holds %.1f KB", held/1024)
+	require.Less(t, held, 64.0*1024)
+
+	began := time.Now()
+	for range callers {
+		_, err := client.Status(t.Context(), anna(), "b1")
+		require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err))
+	}
+	each := time.Since(began) / callers
+	t.Logf("a refusal takes %v", each)
+	require.Less(t, each, 5*time.Millisecond)
+	require.Empty(t, answers, "all are still waiting")
+}
+
+// memory is what the process holds now: heap and stacks, in bytes.
+func memory() float64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapInuse + m.StackInuse)
+}
+
+func TestOneUserHoldsAQuarter(t *testing.T) {
+	mute, _ := deaf(t)
+	c := config(mute, "")
+	c.MaxConcurrency, c.FailureThreshold, c.Timeout = 16, 100, 500*time.Millisecond
+	client := newBatches(t, c, &facts{})
+	outcomes := make(chan domain.Code, 20)
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			_, err := client.Status(t.Context(), anna(), "b1")
+			outcomes <- domain.CodeOf(err)
+		})
+	}
+	all.Wait()
+	close(outcomes)
+	count := map[domain.Code]int{}
+	for code := range outcomes {
+		count[code]++
+	}
+	require.Equal(t, map[domain.Code]int{domain.Timeout: 4, domain.ServiceUnavailable: 16}, count)
+}
+
+// TestAPostIsNeverDoubled lets a real server drop connections under real
+// requests, which net/http would repeat for a key.
+func TestAPostIsNeverDoubled(t *testing.T) {
+	var got sync.Map
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		n, _ := got.LoadOrStore(r.URL.Path, &atomic.Int64{})
+		counter, _ := n.(*atomic.Int64)
+		if counter.Add(1); strings.HasSuffix(r.URL.Path, "7") {
+			panic(http.ErrAbortHandler)
+		}
+	}))
+	t.Cleanup(s.Close)
+	c := config("http://x", "")
+	c.FailureThreshold = 1000
+	f := httpclient.NewForwarder("class_management", c, &facts{})
+	t.Cleanup(f.CloseIdleConnections)
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			for n := range 50 {
+				req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, fmt.Sprintf("%s/%d/%d", s.URL, i, n), http.NoBody)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				req.Header.Set("Idempotency-Key", "k")
+				res, err := f.RoundTrip(req)
+				if err == nil {
+					_, _ = io.Copy(io.Discard, res.Body)
+					_ = res.Body.Close()
+				}
+			}
+		})
+	}
+	all.Wait()
+	requests := 0
+	got.Range(func(path, n any) bool {
+		counter, _ := n.(*atomic.Int64)
+		require.Equal(t, int64(1), counter.Load(), path)
+		requests++
+		return true
+	})
+	require.GreaterOrEqual(t, requests, 390, "nearly all arrived")
+}
+
+// TestAStalledUploadEnds has a client that stops sending in the middle.
+func TestAStalledUploadEnds(t *testing.T) {
+	backend := serve(t, 200, `{}`)
+	c := config("http://x", "")
+	c.Timeout = 100 * time.Millisecond
+	f := httpclient.NewForwarder("class_management", c, &facts{})
+	t.Cleanup(f.CloseIdleConnections)
+	outcome := make(chan error, 1)
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		out, err := http.NewRequestWithContext(r.Context(), r.Method, backend.URL, timed{r.Body, http.NewResponseController(w)})
+		if err != nil {
+			outcome <- err
+			return
+		}
+		res, err := f.RoundTrip(out)
+		if err == nil {
+			_ = res.Body.Close()
+		}
+		outcome <- err
+	}))
+	t.Cleanup(front.Close)
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(front.URL, "http://"))
+	require.NoError(t, err)
+	defer func() { _ = conn.Close() }()
+	_, err = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nsome")
+	require.NoError(t, err)
+	select {
+	case err := <-outcome:
+		require.Equal(t, domain.Timeout, domain.CodeOf(err), err)
+	case <-time.After(5 * time.Second):
+		t.Fatal("the exchange waits for its client")
+	}
+}
+
+// timed is a client's body whose connection takes deadlines.
+type timed struct {
+	io.ReadCloser
+	*http.ResponseController
+}
