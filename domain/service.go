@@ -10,9 +10,10 @@ const (
 	WebSocketService Service = "websocket_service"
 )
 
-// The services behind the gateway whose own API is passed on as it is, as
-// errors and metrics call them.
+// The services behind the gateway that requests are passed on to, as errors and
+// metrics call them.
 const (
+	FileService     = "file_service"
 	ClassManagement = "class_management"
 	TeacherBFF      = "bff_teacher"
 )

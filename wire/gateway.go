@@ -41,6 +41,7 @@ func gatewayServer(p gatewayParts) (*httpserver.Server, error) {
 		Registrations: p.Registrations,
 		Classes:       httpserver.Upstream{URL: p.Platform.ClassesURL, Transport: p.Forwarding.Classes},
 		Teacher:       httpserver.Upstream{URL: p.Platform.TeacherURL, Transport: p.Forwarding.Teacher},
+		Files:         httpserver.Upstream{URL: p.Platform.FilesURL, Transport: p.Forwarding.Files},
 		Readiness:     p.Readiness, Observer: p.Observer, Tracing: p.Tracing, Log: p.Log, Metrics: p.Metrics,
 		Redis: p.Upkeep.Redis, Downstream: p.Upkeep.Downstream,
 	})

@@ -4,11 +4,14 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
+	"strconv"
 
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/huleedu/edge/adapters/httpclient"
+	"github.com/huleedu/edge/adapters/httpserver"
 	"github.com/huleedu/edge/adapters/jwt"
 	"github.com/huleedu/edge/adapters/kafka"
 	"github.com/huleedu/edge/adapters/memory"
@@ -66,12 +69,15 @@ func platformClient(c httpclient.Config, k httpclient.KeyConfig, o ports.Observe
 }
 
 // forwarding has a pool for each service, so that a slow one takes nothing from
-// the others.
-func forwarding(c httpclient.Config, o ports.Observer) (Forwarding, func()) {
+// the others. Uploads may take longer than anything else.
+func forwarding(c httpclient.Config, h httpserver.GatewayConfig, o ports.Observer) (Forwarding, func()) {
 	classes, teacher := httpclient.NewForwarder(domain.ClassManagement, c, o), httpclient.NewForwarder(domain.TeacherBFF, c, o)
-	return Forwarding{classes, teacher, []ports.HealthProbe{classes, teacher}}, func() {
+	c.Timeout = h.Uploads.Timeout
+	files := httpclient.NewForwarder(domain.FileService, c, o)
+	return Forwarding{classes, teacher, files, []ports.HealthProbe{classes, teacher, files}}, func() {
 		classes.CloseIdleConnections()
 		teacher.CloseIdleConnections()
+		files.CloseIdleConnections()
 	}
 }
 
@@ -92,9 +98,20 @@ func rateLimiter(c *redis.Client, cfg redis.LimiterConfig, o ports.Observer) *re
 	return redis.NewRateLimiter(c, cfg, memory.NewLimiter(), o)
 }
 
-// placesPerNode bounds a user's sockets on this node.
-func placesPerNode(c websocket.Config) *memory.Limits {
-	return memory.NewLimits(c.MaxConnectionsPerUser)
+// quota bounds a user's sockets over all nodes and, while Redis is away, on this
+// node.
+func quota(r *redis.Client, c websocket.Config, o ports.Observer) *redis.Quota {
+	cfg := redis.QuotaConfig{PerUser: c.MaxConnectionsPerUser, Node: nodeName()}
+	return redis.NewQuota(r, cfg, memory.NewLimits(c.MaxConnectionsPerUser), o)
+}
+
+// nodeName tells operators where a process is: in a container, its pod.
+func nodeName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return host + "/" + strconv.Itoa(os.Getpid())
 }
 
 func delivery(c WebSocketConfig) app.Delivery {
@@ -132,9 +149,9 @@ func gatewayUpkeep(p upkeepParts) Upkeep {
 	}
 }
 
-func webSocketUpkeep(v *jwt.Validator, l *redis.Listener, r *redis.Client, t *telemetry.Tracing) Upkeep {
+func webSocketUpkeep(v *jwt.Validator, l *redis.Listener, q *redis.Quota, r *redis.Client, t *telemetry.Tracing) Upkeep {
 	return Upkeep{
-		Loops:        []Loop{{"token keys", v.Run}},
+		Loops:        []Loop{{"token keys", v.Run}, {"places", q.Run}},
 		Flushes:      []Flush{{"flush spans", t.Close}},
 		Own:          []ports.HealthProbe{l},
 		Shared:       []ports.HealthProbe{v},

@@ -12,7 +12,9 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-func concrete(path string) string { return strings.NewReplacer("{batch_id}", "b1", "{path}", "a/b").Replace(path) }
+func concrete(path string) string {
+	return strings.NewReplacer("{batch_id}", "b1", "{path}", "a/b").Replace(path)
+}
 
 // TestEveryUserRouteRefusesStrangers walks the table: no route that needs a
 // caller lets anybody else see more than the standard answer.
@@ -38,7 +40,7 @@ func TestEveryUserRouteRefusesStrangers(t *testing.T) {
 		assert.Equal(t, "Not authenticated", f.Message)
 		assert.Equal(t, map[string]any{"reason": "missing_authorization_header"}, f.Details)
 	}
-	require.Equal(t, 27, walked)
+	require.Equal(t, 28, walked)
 }
 
 func TestAnyoneRoutesNeedNothing(t *testing.T) {
@@ -67,6 +69,7 @@ func TestRoutesAreTheContracts(t *testing.T) {
 		"GET /v1/batches user queries", "GET /v1/batches/{batch_id}/status user queries",
 		"POST /v1/batches/{batch_id}/pipelines user commands",
 		"POST /v1/batches/register user commands", "PATCH /v1/batches/{batch_id}/prompt user commands",
+		"POST /v1/files/batch user uploads",
 		"GET /v1/classes user default", "POST /v1/classes user default", "PUT /v1/classes user default",
 		"PATCH /v1/classes user default", "DELETE /v1/classes user default",
 		"GET /v1/classes/{path} user default", "POST /v1/classes/{path} user default", "PUT /v1/classes/{path} user default",

@@ -28,7 +28,11 @@ type endpoint struct {
 // goes wrong from shield on is answered in the standard form.
 func (s *site) chain(r row) gin.HandlersChain {
 	ep := newEndpoint(r)
-	chain := gin.HandlersChain{s.begin(ep), s.watch, s.shield, s.allowOrigin, s.straight}
+	chain := gin.HandlersChain{s.begin(ep)}
+	if r.limit == LimitUploads {
+		chain = append(chain, s.linger)
+	}
+	chain = append(chain, s.watch, s.shield, s.allowOrigin, s.straight)
 	if r.caller == User {
 		chain = append(chain, s.admission)
 	}

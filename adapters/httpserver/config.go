@@ -48,8 +48,9 @@ type GatewayConfig struct {
 	IdleTimeout time.Duration `env:"API_GATEWAY_IDLE_TIMEOUT" envDefault:"120s"`
 	// Docs serves the API's description in production too; elsewhere it is
 	// always served.
-	Docs   bool `env:"API_GATEWAY_DOCS" envDefault:"false"`
-	Limits LimitsConfig
+	Docs    bool `env:"API_GATEWAY_DOCS" envDefault:"false"`
+	Limits  LimitsConfig
+	Uploads UploadsConfig
 }
 
 // Problems reports every value that cannot be used in the environment.

@@ -28,6 +28,8 @@ type GatewayParts struct {
 	Log           *slog.Logger
 	// Classes and Teacher are passed on as they are.
 	Classes, Teacher Upstream
+	// Files takes uploads.
+	Files Upstream
 	// Metrics answers scrapes; nil leaves out the route.
 	Metrics http.Handler
 	// Redis is nil while the gateway uses none.
@@ -43,16 +45,19 @@ type gateway struct {
 	maxBody int64
 	// description is the API in OpenAPI, as JSON.
 	description []byte
-	// classes and teacher are the services that are passed on.
-	classes, teacher *upstream
-	buffers          *buffers
+	// classes, teacher and files are the services that are passed on to.
+	classes, teacher, files *upstream
+
+	shares  *uploadShares
+	buffers *buffers
 }
 
 // NewGateway binds the gateway's address and prepares its routes; nothing is
 // served yet. It returns CONFIGURATION_ERROR for settings that Problems would
 // report and INITIALIZATION_FAILED when the address cannot be bound.
 func NewGateway(parts GatewayParts) (*Server, error) {
-	for _, problem := range slices.Concat(parts.Config.Problems(parts.Environment), parts.Config.Limits.Problems(parts.Environment)) {
+	for _, problem := range slices.Concat(parts.Config.Problems(parts.Environment), parts.Config.Limits.Problems(parts.Environment),
+		parts.Config.Uploads.Problems(parts.Environment)) {
 		return nil, problem
 	}
 	trusted, err := parseProxies(parts.Config.TrustedProxies)
@@ -71,7 +76,10 @@ func NewGateway(parts GatewayParts) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &gateway{site: s, GatewayParts: parts, maxBody: parts.Config.MaxBodyBytes, description: description, buffers: newBuffers()}
+	g := &gateway{
+		site: s, GatewayParts: parts, maxBody: parts.Config.MaxBodyBytes, description: description,
+		buffers: newBuffers(), shares: newUploadShares(),
+	}
 	if err := g.openUpstreams(); err != nil {
 		return nil, err
 	}
@@ -86,6 +94,9 @@ func NewGateway(parts GatewayParts) (*Server, error) {
 
 func (g *gateway) openUpstreams() (err error) {
 	if g.classes, err = g.Classes.open(domain.ClassManagement, "proxy_classes"); err != nil {
+		return err
+	}
+	if g.files, err = g.Files.open(domain.FileService, "upload_files"); err != nil {
 		return err
 	}
 	g.teacher, err = g.Teacher.open(domain.TeacherBFF, "proxy_teacher")

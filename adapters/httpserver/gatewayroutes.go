@@ -18,6 +18,7 @@ func (g *gateway) routes() []row {
 		{http.MethodPost, "/v1/batches/{batch_id}/pipelines", User, LimitCommands, g.startPipeline},
 		{http.MethodPost, "/v1/batches/register", User, LimitCommands, g.register},
 		{http.MethodPatch, "/v1/batches/{batch_id}/prompt", User, LimitCommands, g.setPrompt},
+		{http.MethodPost, "/v1/files/batch", User, LimitUploads, g.uploadFiles},
 	}
 	table = append(table, forwarded("/v1/classes", g.forward(g.classes))...)
 	table = append(table, forwarded("/v1/classes/{path}", g.forward(g.classes))...)

@@ -22,7 +22,7 @@ func (s *site) write(c *gin.Context, status int, contentType []string, parts ...
 	}
 	h := c.Writer.Header()
 	h["Content-Type"] = contentType
-	if size > selfMeasured || c.Request.Method == http.MethodHead {
+	if size > selfMeasured || c.Request.Method == http.MethodHead || exchangeOf(c).tail != nil {
 		h["Content-Length"] = []string{strconv.Itoa(size)}
 	}
 	c.Status(status)

@@ -126,6 +126,7 @@ func config() httpserver.GatewayConfig {
 		Methods: []string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}, Headers: []string{"*"},
 		MaxBodyBytes: 1 << 20, MaxHeaderBytes: 32 << 10, HeaderTimeout: 10 * time.Second,
 		AnswerTimeout: 60 * time.Second, IdleTimeout: time.Minute, Limits: generous(),
+		Uploads: httpserver.UploadsConfig{MaxBytes: 100 << 20, MaxFiles: 50, Timeout: time.Minute, StallTimeout: time.Minute},
 	}
 }
 
@@ -152,7 +153,7 @@ func parts(w *world, client ports.BatchStatusClient, tp trace.TracerProvider) ht
 	}
 }
 
-func newWorld(t *testing.T, changes ...func(*world, *httpserver.GatewayParts)) *world {
+func newWorld(t testing.TB, changes ...func(*world, *httpserver.GatewayParts)) *world {
 	t.Helper()
 	w := &world{
 		platform: memory.NewPlatform(), facts: &facts{}, log: &logbook{},
@@ -171,7 +172,7 @@ func newWorld(t *testing.T, changes ...func(*world, *httpserver.GatewayParts)) *
 }
 
 // run serves until the test ends.
-func run(t *testing.T, server *httpserver.Server) {
+func run(t testing.TB, server *httpserver.Server) {
 	t.Helper()
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve() }()
@@ -211,7 +212,7 @@ func call(t *testing.T, method, url, body string, headers ...string) reply {
 }
 
 // raw sends bytes as they are and returns everything that comes back.
-func raw(t *testing.T, address, request string) string {
+func raw(t testing.TB, address, request string) string {
 	t.Helper()
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address)
 	require.NoError(t, err)

@@ -1,0 +1,251 @@
+package httpserver
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/textproto"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/huleedu/edge/domain"
+)
+
+const (
+	// formBuffer is how much of a form is read and sent at a time, in bytes.
+	formBuffer = 32 << 10
+	// maxPartHeader bounds what stands before a part's content, in bytes.
+	maxPartHeader = 16 << 10
+	// maxFormText bounds a field of text, in bytes.
+	maxFormText = 2 << 10
+)
+
+// The fields that the file service takes; others are dropped.
+const (
+	batchField      = "batch_id"
+	assignmentField = "assignment_id"
+	filesField      = "files"
+)
+
+var (
+	errPartHeader = errors.New("part header is over its size limit")
+	errPart       = errors.New("part has no single plain name")
+	errTaken      = errors.New("taker takes no more")
+)
+
+// form copies the fields that the file service takes from one multipart body to
+// another while the first is still coming in. It holds two buffers, whatever
+// the size. The copy has a boundary of its own, so that nothing in a file that
+// only this reader takes for content can be a boundary to the next one, and its
+// end is written only when the whole form is known to be good.
+type form struct {
+	in    *headLimit
+	parts *multipart.Reader
+	// taker takes the copy in large pieces.
+	taker *bufio.Writer
+	out   *multipart.Writer
+	// maxFiles is how many files it may hold.
+	maxFiles int
+
+	batch      domain.BatchID
+	files      int
+	assignment bool
+}
+
+func newForm(in io.Reader, boundary string, taker io.Writer, maxFiles int) *form {
+	f := &form{
+		in: &headLimit{Reader: bufio.NewReaderSize(in, formBuffer)}, maxFiles: maxFiles,
+		taker: bufio.NewWriterSize(takerErrors{taker}, formBuffer),
+	}
+	f.parts = multipart.NewReader(f.in, boundary)
+	f.out = multipart.NewWriter(f.taker)
+	return f
+}
+
+// copy runs to the body's end. It returns errTaken when the taker takes no
+// more, a VALIDATION_ERROR or PARSING_ERROR for a form that cannot be, and then
+// the copy has no end.
+func (f *form) copy() error {
+	for {
+		f.in.begin()
+		part, err := f.parts.NextRawPart()
+		f.in.free()
+		if err == io.EOF { // as it is: wrapped, it is a form without its end
+			break
+		}
+		if err != nil {
+			return malformed(err)
+		}
+		if err := f.take(part); err != nil {
+			return err
+		}
+	}
+	if _, err := io.Copy(io.Discard, f.in); err != nil { // what stands behind the form counts too
+		return malformed(err)
+	}
+	if err := f.complete(); err != nil {
+		return err
+	}
+	if err := f.out.Close(); err != nil {
+		return err
+	}
+	return f.taker.Flush()
+}
+
+// complete judges the form as a whole.
+func (f *form) complete() error {
+	switch {
+	case f.batch == "":
+		return noBatch()
+	case f.files == 0:
+		return domain.Invalid(filesField, "", "", "At least one file is required")
+	default:
+		return nil
+	}
+}
+
+// take copies a part or drops it.
+func (f *form) take(part *multipart.Part) error {
+	name, isFile, err := fieldName(part.Header)
+	if err != nil {
+		return malformed(err)
+	}
+	switch {
+	case name == filesField && isFile:
+		if f.files++; f.files > f.maxFiles {
+			return f.tooMany()
+		}
+		return f.pass(part.Header, part)
+	case name == batchField:
+		return f.takeBatch(part, isFile)
+	case name == assignmentField:
+		return f.takeAssignment(part, isFile)
+	default:
+		return f.move(io.Discard, part)
+	}
+}
+
+func (f *form) tooMany() error {
+	e := domain.Invalid(filesField, "", "", "Too many files")
+	e.Details["limit"] = f.maxFiles
+	return e
+}
+
+func (f *form) takeBatch(part *multipart.Part, isFile bool) error {
+	value, err := textOf(part, batchField, isFile)
+	if err != nil {
+		return err
+	}
+	id := string(value)
+	switch {
+	case strings.TrimSpace(id) == "":
+		return noBatch()
+	case f.batch != "":
+		return twice(batchField)
+	case !utf8.ValidString(id), strings.ContainsFunc(id, unicode.IsControl), utf8.RuneCountInString(id) > maxBatchID:
+		return domain.Invalid(batchField, "", "1 to 255 characters", "Invalid batch ID")
+	}
+	f.batch = domain.BatchID(id)
+	return f.pass(part.Header, bytes.NewReader(value))
+}
+
+// noBatch is a form without a batch_id, or with an empty one.
+func noBatch() error {
+	return domain.Invalid(batchField, "", "", "batch_id is required in form data")
+}
+
+func (f *form) takeAssignment(part *multipart.Part, isFile bool) error {
+	value, err := textOf(part, assignmentField, isFile)
+	if err != nil {
+		return err
+	}
+	if f.assignment {
+		return twice(assignmentField)
+	}
+	f.assignment = true
+	return f.pass(part.Header, bytes.NewReader(value))
+}
+
+func twice(field string) error {
+	return domain.Invalid(field, "", "once", field+" must not stand twice in form data")
+}
+
+// textOf reads a field that is no file.
+func textOf(part *multipart.Part, field string, isFile bool) ([]byte, error) {
+	if isFile {
+		return nil, domain.Invalid(field, "", "text", field+" must be text in form data")
+	}
+	value, err := io.ReadAll(io.LimitReader(part, maxFormText+1))
+	switch {
+	case err != nil:
+		return nil, malformed(err)
+	case len(value) > maxFormText:
+		return nil, domain.Invalid(field, "", fmt.Sprintf("at most %d bytes", maxFormText), field+" is too long")
+	default:
+		return value, nil
+	}
+}
+
+// pass copies a part, its header as it came.
+func (f *form) pass(header textproto.MIMEHeader, content io.Reader) error {
+	to, err := f.out.CreatePart(header)
+	if err != nil {
+		return err
+	}
+	return f.move(to, content)
+}
+
+// move copies a part's content to its end.
+func (f *form) move(to io.Writer, content io.Reader) error {
+	_, err := io.Copy(to, content)
+	if err != nil && !errors.Is(err, errTaken) {
+		return malformed(err)
+	}
+	return err
+}
+
+// malformed is a body that is no form, and why.
+func malformed(cause error) error {
+	if told, ok := errors.AsType[*domain.Error](cause); ok {
+		return told
+	}
+	if errors.Is(cause, errLeft) {
+		return cause
+	}
+	return domain.Unparsable("multipart form data", cause).At("httpserver.form")
+}
+
+// takerErrors marks the errors of a taker.
+type takerErrors struct{ io.Writer }
+
+func (t takerErrors) Write(p []byte) (int, error) {
+	n, err := t.Writer.Write(p)
+	if err != nil {
+		err = errors.Join(errTaken, err)
+	}
+	return n, err
+}
+
+// headLimit bounds what a reader of forms takes while it looks for a part's
+// content, which it would hold in memory.
+type headLimit struct {
+	io.Reader
+	limited bool
+	left    int
+}
+
+func (h *headLimit) begin() { h.limited, h.left = true, maxPartHeader }
+func (h *headLimit) free()  { h.limited = false }
+
+func (h *headLimit) Read(p []byte) (int, error) {
+	if h.limited && h.left <= 0 {
+		return 0, errPartHeader
+	}
+	n, err := h.Reader.Read(p)
+	h.left -= n
+	return n, err
+}
