@@ -32,7 +32,7 @@ func run(ctx context.Context, t tool) int {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(t.upCommand(), t.tokenCommand(), t.listenCommand(), t.pipelineCommand())
+	root.AddCommand(t.upCommand(), t.tokenCommand(), t.listenCommand(), t.pipelineCommand(), t.disconnectCommand(), t.sessionsCommand())
 	root.SetArgs(t.args)
 	root.SetOut(t.out)
 	root.SetErr(t.errs)
