@@ -4,5 +4,6 @@
 //
 // Names in Redis: a user's channel is the prefix and the user's id; a user's
 // keys carry the id in braces, so that all of them share one slot of a cluster.
-// What is not a user's begins with "wsctl:".
+// What is not a user's begins with "wsctl:". The gateway's windows are
+// "gwlimit:{party}:class", its remembered requests "gwonce:{user}:hash".
 package redis

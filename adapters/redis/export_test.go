@@ -1,9 +1,8 @@
 package redis
 
-import "time"
-
 import (
 	"context"
+	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 )
