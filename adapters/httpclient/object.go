@@ -26,13 +26,16 @@ var (
 	errNoObject = errors.New("not a JSON object")
 )
 
+// usualMembers is room for the members of a batch, as the aggregator writes it.
+const usualMembers = 16
+
 // parseObject finds the members of a JSON object. The whole document is
 // validated first, so the walk over it need not be careful.
 func parseObject(raw []byte) (object, error) {
 	if !json.Valid(raw) {
 		return object{}, errNoJSON
 	}
-	o := object{raw: raw}
+	o := object{raw: raw, members: make([]span, 0, usualMembers)}
 	at := o.blank(0)
 	if raw[at] != '{' {
 		return object{}, errNoObject
@@ -130,11 +133,26 @@ func (o object) skipNested(at int) int {
 	}
 }
 
-// unquote reads a JSON string that is known to be valid.
+// unquote reads a JSON string that is known to be valid. Nearly all are spelled
+// as they are.
 func unquote(raw []byte) string {
+	if len(raw) > 1 && raw[0] == '"' && spelledOut(raw) {
+		return string(raw[1 : len(raw)-1])
+	}
 	var s string
 	if json.Unmarshal(raw, &s) != nil {
 		return ""
 	}
 	return s
+}
+
+// spelledOut reports whether a JSON string holds neither escapes nor bytes
+// outside of ASCII.
+func spelledOut(raw []byte) bool {
+	for _, c := range raw {
+		if c == '\\' || c > '~' {
+			return false
+		}
+	}
+	return true
 }

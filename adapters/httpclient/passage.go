@@ -108,9 +108,9 @@ func (p *passage) name(cause error) *domain.Error {
 	var waited net.Error
 	service := p.guard.service
 	switch {
-	case errors.Is(p.ctx.Err(), context.Canceled):
+	case p.left():
 		return domain.Unreachable(service, errors.Join(p.ctx.Err(), cause))
-	case errors.Is(p.ctx.Err(), context.DeadlineExceeded):
+	case p.ctx.Err() != nil:
 		return domain.TimedOut(service, p.limit, cause)
 	case errors.As(cause, &waited) && waited.Timeout():
 		return domain.TimedOut(service, p.guard.connect, cause)
@@ -121,12 +121,18 @@ func (p *passage) name(cause error) *domain.Error {
 	}
 }
 
+// left says that the caller wants no answer any more. One whose own patience
+// has ended says so by the cause, and the service is to blame.
+func (p *passage) left() bool {
+	return errors.Is(p.ctx.Err(), context.Canceled) && !errors.Is(context.Cause(p.ctx), context.DeadlineExceeded)
+}
+
 // verdict is what a failure tells of the service. A body that somebody else
 // sends may end, or stall, for reasons of theirs.
 func (p *passage) verdict(e *domain.Error) error {
 	theirs := p.sending != nil && !p.sending.done.Load() && p.connected.Load()
 	switch {
-	case errors.Is(p.ctx.Err(), context.Canceled), theirs, e.Code == domain.InvalidResponse:
+	case p.left(), theirs, e.Code == domain.InvalidResponse:
 		return errUntold
 	default:
 		return errSick

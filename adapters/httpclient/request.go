@@ -21,22 +21,38 @@ func (s *service) request(ctx context.Context, c call, target string) (*http.Req
 	if err != nil {
 		return nil, err
 	}
-	h := req.Header
-	h.Set("Accept", "application/json")
-	h.Set("User-Agent", serviceID)
+	h := fields{req.Header, make([]string, 0, mostFields)}
+	h.set("Accept", "application/json")
+	h.set("User-Agent", serviceID)
 	if c.body != nil {
-		h.Set("Content-Type", "application/json")
+		h.set("Content-Type", "application/json")
 	}
-	identify(h, c.caller)
+	h.identify(c.caller)
 	if trail := domain.TrailOf(ctx); trail.Correlation != "" {
-		h.Set("X-Correlation-ID", trail.Correlation)
+		h.set("X-Correlation-Id", trail.Correlation)
 	}
 	if strings.HasPrefix(c.endpoint, internalPrefix) {
-		h.Set("X-Internal-Api-Key", s.key.Reveal())
-		h.Set("X-Service-Id", serviceID)
+		h.set("X-Internal-Api-Key", s.key.Reveal())
+		h.set("X-Service-Id", serviceID)
 	}
-	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(h))
+	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(req.Header))
 	return req, nil
+}
+
+// mostFields is how many header fields a call has at most, the trace's aside.
+const mostFields = 9
+
+// fields fills a header with one piece of memory for all values.
+type fields struct {
+	header http.Header
+	values []string
+}
+
+// set adds a field by its canonical name.
+func (f *fields) set(name, value string) {
+	f.values = append(f.values, value)
+	last := len(f.values)
+	f.header[name] = f.values[last-1 : last : last]
 }
 
 // target is the call's URL. It returns a VALIDATION_ERROR for an id that would
