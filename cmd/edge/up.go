@@ -114,6 +114,7 @@ func settings(vars, addresses map[string]string, w *world.World) map[string]stri
 	set("API_GATEWAY_BOS_URL", w.Platform.OrchestratorURL())
 	set("API_GATEWAY_CMS_API_URL", w.Platform.ClassesURL())
 	set("API_GATEWAY_BFF_TEACHER_URL", w.Platform.TeacherURL())
+	set("API_GATEWAY_FILE_SERVICE_URL", w.Platform.FilesURL())
 	set("HULEEDU_INTERNAL_API_KEY", internalKey(vars))
 	for _, prefix := range []string{"", "API_GATEWAY_"} {
 		fallback(prefix+"LOG_FORMAT", "console")

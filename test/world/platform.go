@@ -26,9 +26,9 @@ type PlatformConfig struct {
 	CommandTopic, NotificationTopic domain.Topic
 	// Group is the consumer group for commands; empty means the orchestrator's.
 	Group string
-	// AggregatorAddr, OrchestratorAddr, ClassesAddr and TeacherAddr are where the
-	// services listen; empty means a free port on loopback.
-	AggregatorAddr, OrchestratorAddr, ClassesAddr, TeacherAddr string
+	// AggregatorAddr, OrchestratorAddr, ClassesAddr, TeacherAddr and FilesAddr are
+	// where the services listen; empty means a free port on loopback.
+	AggregatorAddr, OrchestratorAddr, ClassesAddr, TeacherAddr, FilesAddr string
 	// ChannelPrefix stands before a user's id in the names of Redis channels;
 	// empty means "ws:".
 	ChannelPrefix string
@@ -60,9 +60,8 @@ func (c PlatformConfig) withDefaults() PlatformConfig {
 }
 
 // Platform is the platform behind the two services, in so far as they can tell:
-// a result aggregator, a batch orchestrator, class management and the teachers'
-// own backend over real HTTP, and an
-// orchestrator's hand that takes commands from Kafka, drives batches through
+// a result aggregator, a batch orchestrator, class management, the teachers' own
+// backend and a file service over real HTTP, and an orchestrator's hand that takes commands from Kafka, drives batches through
 // their phases and tells their teachers. Its memory is the process's.
 type Platform struct {
 	config       PlatformConfig
@@ -73,6 +72,8 @@ type Platform struct {
 	classes      *backend
 	teacher      *backend
 	school       *school
+	files        *backend
+	shelf        *shelf
 
 	ctx    context.Context // ends everything the platform started
 	cancel context.CancelFunc
@@ -83,7 +84,8 @@ type Platform struct {
 // returns once the topics exist. Close is owed after success.
 func StartPlatform(c PlatformConfig) (*Platform, error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &Platform{config: c.withDefaults(), registry: newRegistry(), school: &school{classes: map[domain.UserID][]classDocument{}}, ctx: ctx, cancel: cancel}
+	p := &Platform{config: c.withDefaults(), registry: newRegistry(), ctx: ctx, cancel: cancel}
+	p.school, p.shelf = &school{classes: map[domain.UserID][]classDocument{}}, &shelf{}
 	if err := p.start(); err != nil {
 		p.Close()
 		return nil, fmt.Errorf("start the simulated platform: %w", err)
@@ -108,6 +110,9 @@ func (p *Platform) start() error {
 	if p.teacher, err = serve(p.config.TeacherAddr, p.teacherRoutes()); err != nil {
 		return err
 	}
+	if p.files, err = serve(p.config.FilesAddr, p.fileRoutes()); err != nil {
+		return err
+	}
 	if p.config.KafkaAddr == "" {
 		return nil
 	}
@@ -122,7 +127,7 @@ func (p *Platform) start() error {
 // than once.
 func (p *Platform) Close() {
 	p.cancel()
-	for _, b := range []*backend{p.aggregator, p.orchestrator, p.classes, p.teacher} {
+	for _, b := range []*backend{p.aggregator, p.orchestrator, p.classes, p.teacher, p.files} {
 		if b != nil {
 			b.close()
 		}
@@ -145,6 +150,9 @@ func (p *Platform) ClassesURL() string { return p.classes.url() }
 // TeacherURL is the base URL of the teachers' own backend.
 func (p *Platform) TeacherURL() string { return p.teacher.url() }
 
+// FilesURL is the file service's base URL.
+func (p *Platform) FilesURL() string { return p.files.url() }
+
 // TroubleAggregator makes the aggregator fail until NoTrouble.
 func (p *Platform) TroubleAggregator(kind Trouble) { p.aggregator.trouble.Store(int32(kind)) }
 
@@ -156,6 +164,9 @@ func (p *Platform) TroubleClasses(kind Trouble) { p.classes.trouble.Store(int32(
 
 // TroubleTeacher makes the teachers' own backend fail until NoTrouble.
 func (p *Platform) TroubleTeacher(kind Trouble) { p.teacher.trouble.Store(int32(kind)) }
+
+// TroubleFiles makes the file service fail until NoTrouble.
+func (p *Platform) TroubleFiles(kind Trouble) { p.files.trouble.Store(int32(kind)) }
 
 // errClosed is what the platform's own waits end with.
 var errClosed = errors.New("the platform was closed")
