@@ -198,20 +198,3 @@ func FuzzPipelineRequest(f *testing.F) {
 		}
 	})
 }
-
-func FuzzCrooked(f *testing.F) {
-	for _, seed := range []string{"/a/../b", "/v1/%2e%2e", "/a%2fb", "/ok/path", "/..;/x"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, escaped string) {
-		if httpserver.Crooked(escaped) {
-			return
-		}
-		plain, err := url.PathUnescape(escaped)
-		require.NoError(t, err)
-		require.Equal(t, strings.Count(escaped, "/"), strings.Count(plain, "/"))
-		for segment := range strings.SplitSeq(plain, "/") {
-			require.NotContains(t, []string{".", ".."}, segment)
-		}
-	})
-}
