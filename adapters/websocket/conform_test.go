@@ -1,0 +1,37 @@
+package websocket_test
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http/httptest"
+	"os"
+	"time"
+
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/huleedu/edge/adapters/memory"
+	"github.com/huleedu/edge/adapters/websocket"
+	"github.com/huleedu/edge/app"
+)
+
+// serveEcho serves sockets that echo, built as the service builds its own, says
+// where and goes on until its standard input ends. It is how a suite that is
+// not written in Go reaches them; with the word "deflate" they compress.
+func serveEcho(word string) {
+	c := settings()
+	c.Compression = word == "deflate"
+	c.MaxMessageBytes, c.SendQueueBytes, c.SendQueueMessages = 32<<20, 64<<20, 4096
+	registry, silent, log := newRegistry(), &facts{mute: true}, slog.New(slog.DiscardHandler)
+	readiness := app.NewReadiness(nil, nil)
+	readiness.Enter(app.Serving)
+	m := websocket.NewManager(c, silent, noop.NewTracerProvider(), log)
+	websocket.Echo(m)
+	server := httptest.NewServer(door(websocket.NewHandler(websocket.HandlerParts{
+		Manager: m, Sessions: app.NewSessions(registry, registry), Tokens: tokens{expires: time.Now().Add(time.Hour)},
+		Limiter: memory.NewLimiter(), Readiness: readiness, Config: c, Observer: silent, Tracer: noop.NewTracerProvider(), Log: log,
+	})))
+	defer server.Close()
+	fmt.Println(server.Listener.Addr())
+	_, _ = io.Copy(io.Discard, os.Stdin)
+}
