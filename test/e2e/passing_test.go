@@ -1,0 +1,115 @@
+package e2e_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/world"
+)
+
+// passingVars are the settings of a gateway in front of the whole platform,
+// whose circuits stay closed, so that each failure shows as what it is.
+func (s *stage) passingVars() map[string]string {
+	return s.with(map[string]string{
+		"CLASS_MANAGEMENT_SERVICE_URL": s.platform.ClassesURL(), "API_GATEWAY_BFF_TEACHER_URL": s.platform.TeacherURL(),
+		"API_GATEWAY_HTTP_CLIENT_TIMEOUT_SECONDS": "1", "API_GATEWAY_HTTP_CIRCUIT_BREAKER_FAILURE_THRESHOLD": "100000",
+		"API_GATEWAY_RATE_LIMIT_DEFAULT": "100000", "API_GATEWAY_RATE_LIMIT_QUERIES": "100000", "API_GATEWAY_RATE_LIMIT_COMMANDS": "100000",
+	})
+}
+
+// TestATeachersDay: a class, a batch, its prompt, and the dashboard that shows
+// both.
+func TestATeachersDay(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, embedded(t))
+	gateway := s.gateway(t, s.passingVars())
+	teacher := "lärare-" + uuid.NewString()
+
+	made := call(t, "POST", gateway.http("/v1/classes"), `{"name":"7A","course_code":"ENG7"}`, as(teacher))
+	require.Equal(t, 201, made.status, "%s", &made)
+	class, _ := made.members(t)["id"].(string)
+	require.Equal(t, "/v1/classes/"+class, made.header.Get("Location"))
+	require.Equal(t, 404, call(t, "GET", gateway.http("/v1/classes/"+class), "", as("stranger")).status, "the service's own answer")
+
+	registered := call(t, "POST", gateway.http("/v1/batches/register"),
+		`{"expected_essay_count":2,"essay_ids":["e1","e2"],"course_code":"ENG7","class_id":"`+class+`"}`, as(teacher))
+	require.Equal(t, 202, registered.status, "%s", &registered)
+	require.Equal(t, registered.header.Get("X-Correlation-ID"), registered.members(t)["correlation_id"])
+	batch, _ := registered.members(t)["batch_id"].(string)
+	require.Equal(t, "pending_content", call(t, "GET", gateway.http(status(batch)), "", as(teacher)).members(t)["status"])
+
+	const ref = `{"references":{"student_prompt_text":{"storage_id":"p1"}}}`
+	prompt := gateway.http("/v1/batches/" + batch + "/prompt")
+	set := call(t, "PATCH", prompt, `{"student_prompt_ref":`+ref+`}`, as(teacher))
+	require.Equal(t, 200, set.status, "%s", &set)
+	require.JSONEq(t, ref, s.platform.Prompt(domain.BatchID(batch)))
+	foreign := call(t, "PATCH", prompt, `{"student_prompt_ref":`+ref+`}`, as("stranger"))
+	require.Equal(t, 403, foreign.status)
+	require.JSONEq(t, `{"error":"Batch not owned by user"}`, string(foreign.body))
+
+	seen := call(t, "GET", gateway.http("/bff/v1/teacher/dashboard"), "", as(teacher)).members(t)
+	require.Equal(t, teacher, seen["teacher_id"])
+	require.Len(t, seen["classes"], 1)
+	require.Len(t, seen["batches"], 1)
+}
+
+// TestADeadServiceTakesNoOtherAlong: each service in turn refuses, then hangs
+// with many waiting on it, while every other one serves.
+func TestADeadServiceTakesNoOtherAlong(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, embedded(t))
+	gateway := s.gateway(t, s.passingVars())
+	teacher, batch := s.batch(1)
+	p := s.platform
+	services := []struct {
+		name, method, path, body string
+		trouble                  func(world.Trouble)
+	}{
+		{"result_aggregator", "GET", status(batch), "", p.TroubleAggregator},
+		{"batch_orchestrator", "PATCH", "/v1/batches/" + string(batch) + "/prompt", `{"student_prompt_ref":{"references":{}}}`, p.TroubleOrchestrator},
+		{"class_management", "GET", "/v1/classes/", "", p.TroubleClasses},
+		{"bff_teacher", "GET", "/bff/v1/teacher/dashboard", "", p.TroubleTeacher},
+	}
+	for i, dead := range services {
+		for kind, code := range map[world.Trouble]string{world.Away: "503 CONNECTION_ERROR", world.Slow: "504 TIMEOUT"} {
+			dead.trouble(kind)
+			var waiting sync.WaitGroup
+			for n := range 20 {
+				waiting.Go(func() {
+					a, err := ask(t, dead.method, gateway.http(dead.path), dead.body, as(fmt.Sprint(teacher, n)))
+					if err == nil && a.status < 500 {
+						t.Errorf("%s answered %s", dead.name, &a)
+					}
+				})
+			}
+			for j, alive := range services {
+				if i == j {
+					continue
+				}
+				started := time.Now()
+				a := call(t, alive.method, gateway.http(alive.path), alive.body, as(teacher))
+				require.Equal(t, 200, a.status, "%s while %s is dead: %s", alive.name, dead.name, &a)
+				t.Logf("%-18s %s: %-18s 200 in %s", dead.name, code, alive.name, time.Since(started).Round(time.Millisecond))
+			}
+			a := call(t, dead.method, gateway.http(dead.path), dead.body, as(teacher))
+			var number int
+			var word string
+			_, err := fmt.Sscan(code, &number, &word)
+			require.NoError(t, err)
+			f := a.failure(t, number, word)
+			require.NotContains(t, string(a.body), "127.0.0.1")
+			if i > 1 {
+				require.Equal(t, dead.name, f.Details["external_service"])
+			}
+			waiting.Wait()
+		}
+		dead.trouble(world.NoTrouble)
+		require.Equal(t, 200, call(t, dead.method, gateway.http(dead.path), dead.body, as(teacher)).status, "%s is back", dead.name)
+	}
+}
