@@ -21,7 +21,9 @@ func (t tool) greet(e *edge, w *world.World) {
 		}
 	}
 	t.printf("\nTry in two other shells:\n  bin/edge listen teacher-anna\n" +
-		"  bin/edge pipeline batch-anna-1 cj_assessment --user teacher-anna\n\nCtrl-C ends.\n")
+		"  bin/edge pipeline batch-anna-1 cj_assessment --user teacher-anna\n")
+	t.printf("or what the gateway passes on:\n  curl -H \"Authorization: Bearer $(bin/edge token teacher-anna)\" http://%s/v1/classes/\n"+
+		"\nCtrl-C ends.\n", e.gateway.Addr)
 }
 
 // origin names no address: a real server's may hold a password.
