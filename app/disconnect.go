@@ -6,6 +6,6 @@ import "github.com/huleedu/edge/domain"
 // wants them gone.
 func (n *Notifications) Disconnect(user domain.UserID) {
 	for _, manager := range n.managers {
-		manager.CloseUser(user, domain.Forbidden("Disconnected by an operator", nil))
+		manager.CloseUser(user, domain.Forbidden("Disconnected", nil))
 	}
 }

@@ -76,6 +76,40 @@ func (s Status) Close() Close {
 	}
 }
 
+// Entry is a line of the catalogue: one way in which a connection ends.
+type Entry struct {
+	Close Close
+	// When says what ends a connection so, Then what its client should do.
+	When, Then string
+}
+
+// Catalogue lists every close that the service sends. A close without a Code
+// carries no reason of ours.
+func Catalogue() []Entry {
+	const mend, renew = "fix itself", "get a new token, reconnect"
+	return []Entry{
+		{Normal.Close(), "the client closed; echoed without a reason", "-"},
+		{GoingAway.Close(), "likewise; the service never begins with it", "-"},
+		{ProtocolError.Close(), "a frame breaks the protocol; the reason, if any, is in words of the library", mend},
+		{Unsupported.Close(), "a kind of data that is not understood", mend},
+		{BadText.Close(), "a text frame is not UTF-8", mend},
+		{Unauthenticated.Close(), "the token expired, before or while connected; other refused tokens have messages of their own", renew},
+		{flooded(), "more than WEBSOCKET_MAX_MESSAGES_PER_MINUTE frames", renew},
+		{TooLarge.Close(), "a message over WEBSOCKET_MAX_MESSAGE_BYTES", mend},
+		{Broken.Close(), "a failure of the service that nobody foresaw", "back off, reconnect"},
+		{closeFor(domain.Unreachable("redis", nil)), "Redis is away at connecting, or for longer than WEBSOCKET_REDIS_OUTAGE_GRACE", "back off, reconnect"},
+		{closeFor(domain.Unavailable("jwt_keys", 0)), "there are no keys yet to judge tokens by", "back off, reconnect"},
+		{Restart.Close(), "the node is being stopped", "reconnect with jitter"},
+		{OverQuota.Close(), "the user has WEBSOCKET_MAX_CONNECTIONS_PER_USER sockets; the newest is refused, the others stay", "close another tab"},
+		{TooSlow.Close(), "the client took its messages too slowly and its queue overflowed", "reconnect, resume"},
+		{Silent.Close(), "no pong for WEBSOCKET_PONG_TIMEOUT, or nothing at all for WEBSOCKET_IDLE_TIMEOUT", "reconnect"},
+		{Disconnected.Close(), "an operator disconnected the user", "do not reconnect"},
+	}
+}
+
+// flooded is a client that sends more than it may.
+func flooded() Close { return Close{Unauthenticated, domain.RateLimit, "Rate limit exceeded"} }
+
 // Statuses lists what this service sends, in ascending order.
 func Statuses() []Status {
 	return []Status{

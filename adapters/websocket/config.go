@@ -41,6 +41,19 @@ type Config struct {
 	SendQueueBytes int `env:"WEBSOCKET_SEND_QUEUE_BYTES" envDefault:"1048576"`
 	// MaxConnectionsPerUser is how many sockets a user may have.
 	MaxConnectionsPerUser int `env:"WEBSOCKET_MAX_CONNECTIONS_PER_USER" envDefault:"5"`
+	// MaxConnections is how many sockets this node holds; one more is answered
+	// 503. 0: nine tenths of the files that the process may have open.
+	MaxConnections int `env:"WEBSOCKET_MAX_CONNECTIONS" envDefault:"0"`
+	// MaxConnectsPerSecond is how many handshakes this node takes in a second;
+	// one more is answered 503. 0 sets no limit.
+	MaxConnectsPerSecond int `env:"WEBSOCKET_MAX_CONNECTS_PER_SECOND" envDefault:"0"`
+	// MaxMessagesPerMinute is how many frames a client may send in a minute,
+	// control frames and fragments included; one more closes 1008. 0 sets no
+	// limit.
+	MaxMessagesPerMinute int `env:"WEBSOCKET_MAX_MESSAGES_PER_MINUTE" envDefault:"120"`
+	// RedisOutageGrace is how long Redis may be away before the sockets are closed
+	// (1011), over ten seconds.
+	RedisOutageGrace time.Duration `env:"WEBSOCKET_REDIS_OUTAGE_GRACE" envDefault:"60"`
 	// RefusedTokensPerMinute is how many handshakes without a good token an
 	// address may try per minute on this node before they are answered 429; 0
 	// sets no limit.
@@ -66,6 +79,10 @@ func (c Config) Problems(domain.Environment) []error {
 	demand(c.SendQueueMessages > 0, "WEBSOCKET_SEND_QUEUE_MESSAGES", "must be positive")
 	demand(c.SendQueueBytes > 0, "WEBSOCKET_SEND_QUEUE_BYTES", "must be positive")
 	demand(c.MaxConnectionsPerUser > 0, "WEBSOCKET_MAX_CONNECTIONS_PER_USER", "must be positive")
+	demand(c.MaxConnections >= 0, "WEBSOCKET_MAX_CONNECTIONS", "must not be negative")
+	demand(c.MaxConnectsPerSecond >= 0, "WEBSOCKET_MAX_CONNECTS_PER_SECOND", "must not be negative")
+	demand(c.MaxMessagesPerMinute >= 0, "WEBSOCKET_MAX_MESSAGES_PER_MINUTE", "must not be negative")
+	demand(c.RedisOutageGrace > 0, "WEBSOCKET_REDIS_OUTAGE_GRACE", "must be positive")
 	demand(c.RefusedTokensPerMinute >= 0, "WEBSOCKET_REFUSED_TOKENS_PER_MINUTE", "must not be negative")
 	for _, origin := range c.Origins {
 		demand(isOrigin(origin), "CORS_ORIGINS", "holds something that is neither * nor scheme://host[:port]: "+origin)

@@ -19,5 +19,5 @@ func TestProblems(t *testing.T) {
 	for _, p := range problems {
 		require.Equal(t, domain.ConfigurationError, domain.CodeOf(p))
 	}
-	require.Len(t, websocket.Config{}.Problems(domain.Development), 8)
+	require.Len(t, websocket.Config{}.Problems(domain.Development), 9)
 }

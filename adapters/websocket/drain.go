@@ -19,7 +19,7 @@ func (m *Manager) Drain(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, m.config.DrainTimeout)
 	defer cancel()
 	empty := m.gate.shut()
-	m.closeAll(ctx)
+	m.closeAll(ctx, Restart.Close(), m.config.DrainSpread)
 	select {
 	case <-empty:
 		return nil
@@ -33,19 +33,19 @@ func (m *Manager) Drain(ctx context.Context) error {
 	return domain.TimedOut("Closing the connections", m.config.DrainTimeout, ctx.Err()).At("websocket.Drain")
 }
 
-// closeAll tells one session after the other to go. A handshake in flight is
+// closeAll tells one session after the other to go, over the time. A handshake in flight is
 // told as well: it learns it when it is complete.
-func (m *Manager) closeAll(ctx context.Context) {
+func (m *Manager) closeAll(ctx context.Context, why Close, over time.Duration) {
 	sessions := m.index.all()
 	if len(sessions) == 0 {
 		return
 	}
-	begin, gap := time.Now(), m.config.DrainSpread/time.Duration(len(sessions))
+	begin, gap := time.Now(), over/time.Duration(len(sessions))
 	for i, s := range sessions {
 		if !sleepUntil(ctx, begin.Add(time.Duration(i)*gap)) {
 			return
 		}
-		s.shut(Restart.Close())
+		s.shut(why)
 	}
 }
 

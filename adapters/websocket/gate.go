@@ -5,8 +5,12 @@ import "sync"
 // gate counts what goes on inside: handshakes, sessions, refusals. Once shut
 // it lets nobody in and tells when the last has left.
 type gate struct {
+	// most is how many may be inside, work aside; 0 sets no limit.
+	most int
+
 	mu     sync.Mutex
 	inside int
+	aside  int           // of them, work that no socket waits for
 	empty  chan struct{} // nil while the gate is open
 }
 
@@ -14,7 +18,7 @@ type gate struct {
 func (g *gate) enter() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.empty != nil {
+	if g.empty != nil || g.most > 0 && g.inside-g.aside >= g.most {
 		return false
 	}
 	g.inside++
@@ -22,16 +26,28 @@ func (g *gate) enter() bool {
 }
 
 // also counts work on behalf of somebody inside, who need not wait for it;
-// leave is owed for it too.
+// done is owed for it.
 func (g *gate) also() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.inside++
+	g.aside++
+}
+
+func (g *gate) done() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.aside--
+	g.depart()
 }
 
 func (g *gate) leave() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.depart()
+}
+
+func (g *gate) depart() {
 	g.inside--
 	if g.empty != nil && g.inside == 0 {
 		close(g.empty)

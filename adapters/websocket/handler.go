@@ -38,17 +38,22 @@ type Handler struct {
 	HandlerParts
 	spans    spans
 	upgrader *websocket.Upgrader
+	pace     turnstile
 }
 
 // NewHandler returns the handler of the socket's route.
 func NewHandler(p HandlerParts) *Handler {
-	return &Handler{HandlerParts: p, spans: newSpans(p.Tracer), upgrader: newUpgrader(p.Config)}
+	return &Handler{
+		HandlerParts: p, spans: newSpans(p.Tracer), upgrader: newUpgrader(p.Config),
+		pace: turnstile{bucket: newBucket(p.Config.MaxConnectsPerSecond, time.Second)},
+	}
 }
 
 // Serve answers one handshake. It returns at once after the connection was
 // taken over; the socket lives on without the server's goroutine. What must be
 // answered by HTTP comes back as an error and nothing has been written then:
-// INVALID_REQUEST of kind UpgradeRequired, SERVICE_UNAVAILABLE while draining,
+// INVALID_REQUEST of kind UpgradeRequired, SERVICE_UNAVAILABLE while draining or
+// over a limit of the node,
 // AUTHORIZATION_ERROR for a foreign origin, RATE_LIMIT for a network with too
 // many refused tokens. From the token on, a refusal is
 // upgraded only to be told why by a close.
@@ -56,7 +61,7 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
 	if err := checkUpgrade(w, r); err != nil {
 		return err
 	}
-	if h.Readiness.Draining() || !h.Manager.gate.enter() {
+	if h.Readiness.Draining() || !h.pace.pass() || !h.Manager.gate.enter() {
 		return h.reject(unavailable())
 	}
 	goOn, err := h.open(w, r)
@@ -171,9 +176,10 @@ func (h *Handler) connect(w http.ResponseWriter, r *http.Request, caller domain.
 func (h *Handler) session(caller domain.Caller, correlation string) *session {
 	s := &session{
 		manager: h.Manager, caller: caller, id: uuid.NewString(),
-		correlation: correlation, sessions: h.Sessions, history: h.History, born: time.Now(),
+		correlation: correlation, sessions: h.Sessions, tokens: h.Tokens, history: h.History, born: time.Now(),
 	}
 	s.link.owner, s.link.idle, s.link.ping = s, h.Config.IdleTimeout, h.Config.PingInterval
+	s.link.sieve.bucket = newBucket(h.Config.MaxMessagesPerMinute, time.Minute)
 	if h.Config.CloseOnTokenExpiry {
 		s.link.expires = caller.Expires
 	}

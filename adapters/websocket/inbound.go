@@ -7,11 +7,7 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-const (
-	// maxCommand bounds what is looked into; a longer frame is no command.
-	maxCommand = 1024
-	pong       = `{"type":"pong"}`
-)
+const pong = `{"type":"pong"}`
 
 // fits ends the session for a message that is too large once it is inflated;
 // what came over the wire has been judged before.
@@ -30,10 +26,14 @@ func (s *session) hear(text []byte) {
 		s.cut(BadText.Close())
 		return
 	}
-	kind := kindOf(text)
-	s.manager.observer.Observe(domain.FrameReceived{Type: kind})
-	if kind == domain.FramePing {
+	c := commandOf(text)
+	s.manager.observer.Observe(domain.FrameReceived{Type: c.kind})
+	switch c.kind {
+	case domain.FramePing:
 		s.post(letter{payload: []byte(pong)})
+	case domain.FrameRefresh:
+		s.refresh(c.token)
+	case domain.FrameIgnored:
 	}
 }
 
@@ -42,17 +42,28 @@ func (s *session) ignore() {
 	s.manager.observer.Observe(domain.FrameReceived{Type: domain.FrameIgnored})
 }
 
-// kindOf reads the kind of a client's frame; what is not understood is
-// ignored.
-func kindOf(text []byte) domain.FrameType {
-	if len(text) > maxCommand {
-		return domain.FrameIgnored
+// command is what a client's frame asks for.
+type command struct {
+	kind  domain.FrameType
+	token string // of a refresh; empty where there is none
+}
+
+// commandOf reads a client's frame; what is not understood is ignored.
+func commandOf(text []byte) command {
+	var frame struct {
+		Type  string `json:"type"`
+		Token any    `json:"token"`
 	}
-	var command struct {
-		Type string `json:"type"`
+	if json.Unmarshal(text, &frame) != nil {
+		return command{kind: domain.FrameIgnored}
 	}
-	if json.Unmarshal(text, &command) == nil && command.Type == string(domain.FramePing) {
-		return domain.FramePing
+	switch kind := domain.FrameType(frame.Type); kind {
+	case domain.FramePing:
+		return command{kind: kind}
+	case domain.FrameRefresh:
+		token, _ := frame.Token.(string)
+		return command{kind: kind, token: token}
+	default:
+		return command{kind: domain.FrameIgnored}
 	}
-	return domain.FrameIgnored
 }

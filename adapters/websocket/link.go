@@ -9,10 +9,11 @@ import (
 	"time"
 )
 
-// Why reading ended, when it was a time limit of ours.
+// Why reading ended, when it was a limit of ours.
 var (
 	errSilent   = errors.New("no sign of life")
 	errExpired  = errors.New("token has expired")
+	errFlood    = errors.New("more frames than are allowed")
 	errOutdated = errors.New("the limit of the closing has passed")
 	// errPing ends no reading: it is time for a ping.
 	errPing = errors.New("a ping is due")
@@ -43,6 +44,8 @@ type link struct {
 	ping  time.Duration // between two pings; 0: none
 	armed time.Time     // the write deadline; guarded by gorilla's own write lock
 	heard time.Time     // the last byte; only the reader knows
+	sieve sieve         // the reader's as well
+	over  bool          // the sieve has said no; likewise
 	asked time.Time     // the last ping; likewise
 
 	mu      sync.Mutex
@@ -54,11 +57,16 @@ type link struct {
 
 // Read reports which limit has passed, if that is why nothing came.
 func (l *link) Read(p []byte) (int, error) {
-	for {
+	for !l.over {
 		n, err := l.Conn.Read(p)
 		if n > 0 {
 			l.heard = time.Now()
-			return n, nil
+			fine := l.sieve.feed(p[:n], l.heard)
+			l.over = fine < n
+			if fine > 0 {
+				return fine, nil // the frames before the one too many still count
+			}
+			continue
 		}
 		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return 0, err
@@ -71,6 +79,15 @@ func (l *link) Read(p []byte) (int, error) {
 			return 0, err
 		}
 	}
+	return 0, errFlood
+}
+
+// extend moves the token's end. Only the reader calls it.
+func (l *link) extend(expires time.Time) {
+	l.mu.Lock()
+	l.expires = expires
+	l.mu.Unlock()
+	_ = l.rearm() // a limit that has passed already shows in the next Read
 }
 
 // rearm sets the read deadline to the earliest limit, or says which has passed.

@@ -127,13 +127,19 @@ func TestForwardSpansAreBounded(t *testing.T) {
 	require.True(t, s.due(2))
 }
 
-func FuzzKindOf(f *testing.F) {
+func FuzzCommandOf(f *testing.F) {
 	f.Add([]byte(`{"type":"ping"}`))
 	f.Add([]byte(`{"type":{"type":"ping"}}`))
+	f.Add([]byte(`{"type":"refresh","token":"x"}`))
+	f.Add([]byte(`{"type":"refresh","token":5}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var object map[string]any
-		if kindOf(text) == domain.FramePing && json.Unmarshal(text, &object) != nil {
-			t.Fatalf("a ping that is no object: %q", text)
+		c := commandOf(text)
+		if c.kind != domain.FrameIgnored && json.Unmarshal(text, &object) != nil {
+			t.Fatalf("a command that is no object: %q", text)
+		}
+		if c.token != "" && c.kind != domain.FrameRefresh {
+			t.Fatalf("a token that nobody asked about: %q", text)
 		}
 	})
 }

@@ -36,6 +36,7 @@ var _ ports.ConnectionManager = (*Manager)(nil)
 // own; Drain ends those of the connections.
 func NewManager(c Config, o ports.Observer, tp trace.TracerProvider, log *slog.Logger) *Manager {
 	m := &Manager{config: c, observer: o, spans: newSpans(tp), log: log, index: newIndex()}
+	m.gate.most = c.capacity(descriptors())
 	m.engine = newEngine(c)
 	m.engine.HandleConnect(func(ms *melody.Session) {
 		m.guard(ms, func(s *session) { s.attach(ms) })

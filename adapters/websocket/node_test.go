@@ -30,7 +30,9 @@ const correlation = "0a8e3f9c-6f0e-4a56-9d0e-2f6f0f6b7c11"
 // tokens takes every token for the name of its user; some words are refused.
 type tokens struct {
 	expires time.Time
-	during  func() // called while a token is judged
+	lasts   time.Duration // from when a token is judged, if set
+	short   *atomic.Bool  // once true, tokens hold for a moment only
+	during  func()        // called while a token is judged
 }
 
 func (v tokens) Validate(_ context.Context, token string) (domain.Caller, error) {
@@ -43,7 +45,14 @@ func (v tokens) Validate(_ context.Context, token string) (domain.Caller, error)
 	case "nokeys":
 		return domain.Caller{}, domain.Unavailable("jwt_keys", time.Second)
 	}
-	return domain.Caller{User: domain.UserID(token), Expires: v.expires}, nil
+	expires := v.expires
+	if v.lasts > 0 {
+		expires = time.Now().Add(v.lasts)
+	}
+	if v.short != nil && v.short.Load() {
+		expires = time.Now().Add(100 * time.Millisecond)
+	}
+	return domain.Caller{User: domain.UserID(token), Expires: expires}, nil
 }
 
 // registry is quota and subscription at once: it keeps what is held.
@@ -192,7 +201,8 @@ func settings() websocket.Config {
 		PingInterval: 30 * time.Second, PongTimeout: 75 * time.Second, IdleTimeout: 300 * time.Second,
 		CloseOnTokenExpiry: true, DrainTimeout: 10 * time.Second, DrainSpread: 50 * time.Millisecond,
 		MaxMessageBytes: 65536, SendQueueMessages: 64, SendQueueBytes: 1 << 20, MaxConnectionsPerUser: 5,
-		Origins: []string{"http://localhost:5173"},
+		RedisOutageGrace: time.Minute,
+		Origins:          []string{"http://localhost:5173"},
 	}
 }
 

@@ -19,10 +19,16 @@ const (
 
 // frame is the payload of the close frame.
 func (c Close) frame(correlation string) []byte {
+	return websocket.FormatCloseMessage(int(c.Status), c.Reason(correlation))
+}
+
+// Reason is the text of the close frame: compact JSON of at most 123 bytes, or
+// nothing.
+func (c Close) Reason(correlation string) string {
 	if c.Status == OverQuota {
 		correlation = "" // clients compare this reason as a whole
 	}
-	return websocket.FormatCloseMessage(int(c.Status), reason(c.Code, c.Message, correlation))
+	return reason(c.Code, c.Message, correlation)
 }
 
 // reason is compact JSON that always fits. A correlation id that is no plain

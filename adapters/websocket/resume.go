@@ -117,7 +117,7 @@ func (f *feeder) work() {
 			f.push(s)
 			continue
 		}
-		s.manager.gate.leave()
+		s.manager.gate.done()
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/huleedu/edge/app"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
 )
 
 // The limits of saying goodbye.
@@ -33,6 +34,7 @@ type session struct {
 	id          string // names the place in the quota
 	correlation string
 	sessions    *app.Sessions
+	tokens      ports.TokenValidator
 	history     *app.History
 	born        time.Time
 	box         mailbox
@@ -211,6 +213,8 @@ func (s *session) failed(err error) {
 		s.decide(Silent.Close())
 	case errors.Is(err, errExpired):
 		s.decide(Unauthenticated.Close())
+	case errors.Is(err, errFlood):
+		s.decide(flooded())
 	case errors.Is(err, websocket.ErrReadLimit):
 		s.said(TooLarge)
 		return

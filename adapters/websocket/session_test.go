@@ -17,7 +17,7 @@ import (
 func TestPingAndEverythingElse(t *testing.T) {
 	n := newNode(t, settings())
 	c := n.mustDial(t, "u1")
-	for _, text := range []string{"hello", `{"type":"pong"}`, `{"type":5}`, `{"type":"refresh","token":"x"}`, `[]`, ""} {
+	for _, text := range []string{"hello", `{"type":"pong"}`, `{"type":5}`, `{"type":"refreshed","token":"x"}`, `[]`, ""} {
 		require.NoError(t, c.WriteMessage(gorilla.TextMessage, []byte(text)))
 	}
 	require.NoError(t, c.WriteMessage(gorilla.BinaryMessage, []byte{0xff}))

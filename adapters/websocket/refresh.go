@@ -1,0 +1,45 @@
+package websocket
+
+import (
+	"context"
+	"time"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// refresh takes a new token for the old one's place: the session lasts as long
+// as the new one. Anything but a good token of the same user ends the session,
+// because its client believes to be somebody else, or to be trusted.
+func (s *session) refresh(token string) {
+	caller, err := s.judge(token)
+	if err != nil {
+		s.shut(closeFor(err))
+		return
+	}
+	if s.manager.config.CloseOnTokenExpiry {
+		s.link.extend(caller.Expires)
+	}
+	s.post(letter{payload: refreshed(caller.Expires)})
+}
+
+func (s *session) judge(token string) (domain.Caller, error) {
+	ctx := domain.WithTrail(context.Background(), domain.Trail{Correlation: s.correlation})
+	ctx, span := s.manager.spans.validating(ctx, token != "")
+	defer span.End()
+	if token == "" {
+		return domain.Caller{}, domain.NotAuthenticated()
+	}
+	caller, err := s.tokens.Validate(ctx, token)
+	if err != nil {
+		return domain.Caller{}, err
+	}
+	if caller.User != s.caller.User {
+		return domain.Caller{}, domain.TokenInvalid("subject")
+	}
+	return caller, nil
+}
+
+// refreshed is the answer to a good token.
+func refreshed(expires time.Time) []byte {
+	return []byte(`{"type":"refreshed","expires_at":"` + expires.UTC().Format("2006-01-02T15:04:05.000000Z07:00") + `"}`)
+}
