@@ -52,8 +52,14 @@ type nodeParts struct {
 	Notifications *app.Notifications
 	Consumer      *kafka.Consumer
 	Readiness     *app.Readiness
+	Outage        *app.Outage
 	Upkeep        Upkeep
 	Log           *slog.Logger
+}
+
+// outage watches over the sockets of a node that may have gone deaf.
+func outage(m *websocket.Manager, c websocket.Config, u Upkeep) *app.Outage {
+	return app.NewOutage(u.Subscription, m, c.RedisOutageGrace)
 }
 
 // webSocketProcess is a node's life. It listens to Redis before it takes
@@ -68,7 +74,7 @@ func webSocketProcess(n nodeParts) *Process {
 		return n.Listener.Run(ctx, n.Notifications)
 	})
 	p.keep(n.Upkeep)
-	p.tasks = append(p.tasks, listener, consumer, serving(n.Server))
+	p.tasks = append(p.tasks, listener, background("outage", n.Outage.Run), consumer, serving(n.Server))
 	p.traffic = []step{
 		{"turn traffic away", func(ctx context.Context) error {
 			n.Server.Retire()

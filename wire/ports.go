@@ -56,6 +56,8 @@ type Upkeep struct {
 	// Own are parts of this node that decide whether it is ready; Shared are
 	// dependencies of all nodes, which are only named.
 	Own, Shared []ports.HealthProbe
+	// Subscription tells whether this node still hears; nil: always.
+	Subscription ports.HealthProbe
 	// Downstream are the services behind the gateway, for its health answer.
 	Downstream []ports.HealthProbe
 	// Redis tells how Redis does; nil while there is none.

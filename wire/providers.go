@@ -154,6 +154,7 @@ func webSocketUpkeep(v *jwt.Validator, l *redis.Listener, q *redis.Quota, r *red
 		Loops:        []Loop{{"token keys", v.Run}, {"places", q.Run}},
 		Flushes:      []Flush{{"flush spans", t.Close}},
 		Own:          []ports.HealthProbe{l},
+		Subscription: l,
 		Shared:       []ports.HealthProbe{v},
 		Redis:        r,
 		RedisAddress: r.Address(),

@@ -200,6 +200,7 @@ func WebSocket(cfg WebSocketConfig, out io.Writer) (*Process, func(), error) {
 		return nil, nil, err
 	}
 	socketDrain := cfg.Drain
+	appOutage := outage(manager, config, upkeep)
 	wireNodeParts := nodeParts{
 		Server:        server,
 		Manager:       manager,
@@ -209,6 +210,7 @@ func WebSocket(cfg WebSocketConfig, out io.Writer) (*Process, func(), error) {
 		Notifications: notifications,
 		Consumer:      consumer,
 		Readiness:     readiness,
+		Outage:        appOutage,
 		Upkeep:        upkeep,
 		Log:           logger,
 	}
@@ -337,6 +339,7 @@ func WebSocketOn(cfg WebSocketConfig, p Ports, out io.Writer) (*Process, error) 
 		return nil, err
 	}
 	socketDrain := cfg.Drain
+	appOutage := outage(manager, config, upkeep)
 	wireNodeParts := nodeParts{
 		Server:        server,
 		Manager:       manager,
@@ -346,6 +349,7 @@ func WebSocketOn(cfg WebSocketConfig, p Ports, out io.Writer) (*Process, error) 
 		Notifications: notifications,
 		Consumer:      consumer,
 		Readiness:     readiness,
+		Outage:        appOutage,
 		Upkeep:        upkeep,
 		Log:           logger,
 	}
