@@ -21,10 +21,9 @@ const rememberFor = 30 * time.Second
 //
 // A page is asked for when waiting is empty, so the socket sets the pace, and
 // takes no room. Live letters do take room. When that runs out, the kept ones
-// are dropped, since the log has them: the client is behind, and the log is
-// read again behind the last page. So only messages that nobody keeps can
-// overflow the queue of a client that catches up; and only when it is behind do
-// kept notifications overtake those.
+// are dropped, since the log has them, and the log is read on until it reaches
+// what is held again. So only messages that nobody keeps can overflow the queue
+// of a client that catches up; and only then are they overtaken by kept ones.
 type catchup struct {
 	holding bool // pages are still to come
 	reading bool // one is being read
@@ -56,10 +55,6 @@ func (m *mailbox) begin() {
 
 // hold keeps a live letter back.
 func (m *mailbox) hold(l letter, c *Config) receipt {
-	k := m.catch
-	if l.kept() && k.behind {
-		return accepted
-	}
 	if m.full(l, c) {
 		m.strip()
 		if l.kept() {
@@ -71,18 +66,24 @@ func (m *mailbox) hold(l letter, c *Config) receipt {
 		}
 	}
 	m.charge(l)
-	k.held = append(k.held, l)
+	m.catch.held = append(m.catch.held, l)
 	return accepted
 }
 
 // strip drops the kept letters that are held: they will come from the log.
 func (m *mailbox) strip() {
 	m.catch.behind = true
+	m.drop(letter.kept)
+}
+
+// drop takes letters out of those that are held.
+func (m *mailbox) drop(which func(letter) bool) {
 	m.catch.held = slices.DeleteFunc(m.catch.held, func(l letter) bool {
-		if l.kept() {
+		out := which(l)
+		if out {
 			m.discharge(l)
 		}
-		return l.kept()
+		return out
 	})
 }
 
@@ -130,6 +131,7 @@ func (m *mailbox) feed(first []byte, at mark, page domain.Replay) turn {
 		k.since = time.Time{} // from here on the log tells where to go on
 	}
 	k.remember(at, page.Passed)
+	m.drop(k.gave) // a lagging subscription brought it before this was known
 	if at != (mark{}) {
 		m.last = at
 	}
