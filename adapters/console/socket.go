@@ -23,13 +23,19 @@ const (
 
 // Socket is a client of the notification service in one caller's name. It
 // stays connected: after an end that a reconnect can mend it connects anew
-// with jitter.
+// with jitter, behind the last notification that it got, so that none of those
+// that are kept is lost.
 type Socket struct {
 	// URL is the service's endpoint, "ws://host:port/ws".
 	URL string
 	// Token is sent as a bearer token.
 	Token string
-	// Frame takes each text frame, in order.
+	// Since is the position to begin at: that of a notification, "0" for all that
+	// is kept, or "$" for those to come. With nothing the service is not asked to
+	// resume until a notification came that has a position.
+	Since string
+	// Frame takes each text frame, in order, except those that only tell where
+	// the connection begins.
 	Frame func(frame []byte)
 	// Note takes what happens to the connection, in words.
 	Note func(text string)
@@ -39,9 +45,9 @@ type Socket struct {
 // returns an *Answer when the service says that there is no point in trying
 // again.
 func (s Socket) Listen(ctx context.Context) error {
-	wait := firstWait
+	wait, place := firstWait, bookmark{at: s.Since}
 	for {
-		connected, end := s.session(ctx)
+		connected, end := s.session(ctx, &place)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -63,9 +69,9 @@ func (s Socket) Listen(ctx context.Context) error {
 }
 
 // session holds one connection to its end, which it returns, and reports
-// whether there was one.
-func (s Socket) session(ctx context.Context) (connected bool, end error) {
-	conn, err := s.dial(ctx)
+// whether there was one. It begins at the place and moves it.
+func (s Socket) session(ctx context.Context, place *bookmark) (connected bool, end error) {
+	conn, err := s.dial(ctx, place.at)
 	if err != nil {
 		return false, err
 	}
@@ -76,16 +82,25 @@ func (s Socket) session(ctx context.Context) (connected bool, end error) {
 		if err != nil {
 			return true, errors.Join(err, conn.Close())
 		}
-		if kind == websocket.TextMessage {
-			s.Frame(frame)
+		if kind != websocket.TextMessage {
+			continue
 		}
+		if begins := place.move(frame); begins {
+			s.Note("listening from " + place.at)
+			continue
+		}
+		s.Frame(frame)
 	}
 }
 
-func (s Socket) dial(ctx context.Context) (*websocket.Conn, error) {
+func (s Socket) dial(ctx context.Context, since string) (*websocket.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialLimit)
 	defer cancel()
-	conn, resp, err := websocket.DefaultDialer.DialContext(ctx, s.URL, http.Header{"Authorization": {"Bearer " + s.Token}})
+	url, err := resumeURL(s.URL, since)
+	if err != nil {
+		return nil, err
+	}
+	conn, resp, err := websocket.DefaultDialer.DialContext(ctx, url, http.Header{"Authorization": {"Bearer " + s.Token}})
 	if resp != nil {
 		defer func() { _ = resp.Body.Close() }()
 	}
