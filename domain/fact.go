@@ -106,7 +106,7 @@ type MessageSent struct {
 }
 
 // MessageReplayed is a notification of a user's log that was written to a
-// socket. It is none of those of MessageSent.
+// socket. There is no MessageSent for it.
 type MessageReplayed struct{ Bytes int }
 
 // MessageFailed is a frame that did not reach a socket.

@@ -40,6 +40,7 @@ func facts() []domain.Fact {
 		domain.ConnectionEnded{Lasted: time.Minute},
 		domain.CloseSeen{Code: 1012},
 		domain.MessageSent{Bytes: 120, Took: time.Millisecond},
+		domain.MessageReplayed{Bytes: 120},
 		domain.MessageFailed{Reason: domain.SlowConsumer},
 		domain.FrameReceived{Type: domain.FramePing},
 		domain.UserFollowed{Prefix: "ws", Took: time.Millisecond},
@@ -86,6 +87,7 @@ websocket_message_size_bytes{}
 websocket_messages_failed_total{error_type}
 websocket_messages_sent_total{}
 websocket_quota_degraded{}
+websocket_replayed_messages_total{}
 `
 
 func TestMetricNamesAndLabels(t *testing.T) {

@@ -16,7 +16,7 @@ type websocketMetrics struct {
 	quotaDegraded             prometheus.Gauge
 	lifetime                  prometheus.Histogram
 	closes                    closed[int]
-	sent                      prometheus.Counter
+	sent, replayed            prometheus.Counter
 	size, delivery            prometheus.Histogram
 	failed                    closed[domain.FailureReason]
 	inbound                   closed[domain.FrameType]
@@ -60,6 +60,7 @@ func (m *websocketMetrics) registerSockets(o *Observer) {
 
 func (m *websocketMetrics) registerMessages(o *Observer) {
 	m.sent = o.counter("websocket_messages_sent_total", "Frames written to sockets.")
+	m.replayed = o.counter("websocket_replayed_messages_total", "Frames among them that came from a user's log.")
 	m.size = o.histogram("websocket_message_size_bytes", "Size of the frames written.",
 		prometheus.ExponentialBuckets(64, 4, 7)) // 64 B to 256 KiB
 	m.delivery = o.histogram("websocket_delivery_seconds", "From receipt in this process to the write on the socket.",
@@ -134,6 +135,10 @@ func (m *websocketMetrics) countSocket(fact domain.Fact) {
 		m.followSeconds.WithLabelValues(f.Prefix).Observe(f.Took.Seconds())
 	case domain.SubscriptionsHeld:
 		m.subscriptions.Set(float64(f.Count))
+	case domain.MessageReplayed:
+		m.sent.Inc()
+		m.replayed.Inc()
+		m.size.Observe(float64(f.Bytes))
 	case domain.Resubscribed:
 		m.resubscribes.Inc()
 	case domain.QuotaDegraded:
