@@ -66,7 +66,7 @@ func TestCircuitOpens(t *testing.T) {
 
 // slow answers long after everybody has given up.
 func slow(*http.Request) string {
-	time.Sleep(time.Minute)
+	<-time.After(time.Minute)
 	return response(200, "{}")
 }
 
@@ -101,10 +101,8 @@ func TestHalfOpenCircuitLetsTwoThrough(t *testing.T) {
 		})
 		outcomes := make(chan error, 2)
 		for range 2 {
-			go func() {
-				_, err := r.get(t)
-				outcomes <- err
-			}()
+			req := request(t.Context(), t, http.MethodGet, nil)
+			go func() { outcomes <- r.whole(req) }()
 		}
 		synctest.Wait()
 		requireOpen(t, r, time.Second)
@@ -202,7 +200,7 @@ func TestWhatOpensNoCircuit(t *testing.T) {
 			time.AfterFunc(20*time.Second, func() { _ = end.Close() })
 			_, err := r.ask(t.Context(), t, http.MethodPost, stalled)
 			require.Equal(t, domain.Timeout, domain.CodeOf(err))
-			time.Sleep(20 * time.Second)
+			<-time.After(20 * time.Second)
 			return nil
 		},
 	} {
@@ -254,7 +252,7 @@ func TestASlowReaderDoesNotHoldTheCircuit(t *testing.T) {
 		for range 2 {
 			res, err := r.send(request(t.Context(), t, http.MethodGet, nil), time.Hour, streamed)
 			require.NoError(t, err)
-			defer func() { _ = res.Body.Close() }()
+			t.Cleanup(func() { _ = res.Body.Close() })
 			_, err = res.Body.Read(make([]byte, 1))
 			require.NoError(t, err)
 		}

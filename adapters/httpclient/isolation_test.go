@@ -80,44 +80,50 @@ func TestOneDeadServiceLeavesTheOthersUntouched(t *testing.T) {
 			client := newBatches(t, c, &facts{})
 			forwarder := httpclient.NewForwarder("class_management", c, &facts{})
 			t.Cleanup(forwarder.CloseIdleConnections)
-			var others, dead sync.WaitGroup
-			var open, busy atomic.Int64
-			for i := range 400 {
-				dead.Go(func() {
-					_, err := client.Status(t.Context(), user(i), "b1")
-					switch domain.CodeOf(err) {
-					case domain.CircuitBreakerOpen:
-						open.Add(1)
-					case domain.ServiceUnavailable:
-						busy.Add(1)
-					}
-				})
-			}
+			var all sync.WaitGroup
+			refused := flood(t, &all, client)
 			for i := range 20 {
-				others.Go(func() {
-					for range 10 {
-						_, err := client.Check(t.Context(), user(i), "b1", "nlp")
-						if err != nil {
-							t.Errorf("orchestrator: %v", err)
-						}
-						body, err := forward(t.Context(), t, forwarder, classes.URL)
-						if err != nil || body != "[]" {
-							t.Errorf("classes: %q %v", body, err)
-						}
-					}
-				})
+				all.Go(func() { useOthers(t, client, forwarder, classes.URL, user(i)) })
 			}
-			dead.Wait()
-			others.Wait()
-			require.Positive(t, open.Load()+busy.Load(), "the dead one is not waited for by all")
-			h := client.Health(t.Context())
-			require.Equal(t, domain.Degraded, h.Condition)
+			all.Wait()
+			require.Positive(t, refused.Load(), "the dead one is not waited for by all")
 			_, err := client.Status(t.Context(), anna(), "b1")
 			require.Equal(t, domain.CircuitBreakerOpen, domain.CodeOf(err))
-			require.Contains(t, client.Health(t.Context()).Note, "Circuit open: result_aggregator")
+			h := client.Health(t.Context())
+			require.Equal(t, domain.Degraded, h.Condition)
+			require.Contains(t, h.Note, "Circuit open: result_aggregator")
 			require.NotContains(t, h.Note, "batch_orchestrator")
 			require.Equal(t, domain.Healthy, forwarder.Health(t.Context()).Condition)
 		})
+	}
+}
+
+// flood asks the aggregator for more than it can bear and counts the calls that
+// were refused at once.
+func flood(t *testing.T, all *sync.WaitGroup, client *httpclient.Batches) (refused *atomic.Int64) {
+	t.Helper()
+	refused = &atomic.Int64{}
+	for i := range 400 {
+		all.Go(func() {
+			_, err := client.Status(t.Context(), user(i), "b1")
+			if code := domain.CodeOf(err); code == domain.CircuitBreakerOpen || code == domain.ServiceUnavailable {
+				refused.Add(1)
+			}
+		})
+	}
+	return refused
+}
+
+// useOthers demands that every other service answers.
+func useOthers(t *testing.T, client *httpclient.Batches, f *httpclient.Forwarder, classes string, caller domain.Caller) {
+	t.Helper()
+	for range 10 {
+		if _, err := client.Check(t.Context(), caller, "b1", "nlp"); err != nil {
+			t.Errorf("orchestrator: %v", err)
+		}
+		if body, err := forward(t.Context(), t, f, classes); err != nil || body != "[]" {
+			t.Errorf("classes: %q %v", body, err)
+		}
 	}
 }
 
@@ -237,7 +243,8 @@ func TestAPostIsNeverDoubled(t *testing.T) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		n, _ := got.LoadOrStore(r.URL.Path, &atomic.Int64{})
 		counter, _ := n.(*atomic.Int64)
-		if counter.Add(1); strings.HasSuffix(r.URL.Path, "7") {
+		counter.Add(1)
+		if strings.HasSuffix(r.URL.Path, "7") {
 			panic(http.ErrAbortHandler)
 		}
 	}))

@@ -205,7 +205,7 @@ func (s *sending) interrupt() {
 		_ = timed.SetReadDeadline(time.Now()) // a connection without deadlines is not waited for
 		return
 	}
-	_ = s.ReadCloser.Close() // it is closed once more by whoever reads it
+	_ = s.Close() // it is closed once more by whoever reads it
 }
 
 // unrepeatable spells the keys so that net/http does not see them.

@@ -140,6 +140,6 @@ func TestRetriesHaveABudget(t *testing.T) {
 		dials, _ := r.seen()
 		require.LessOrEqual(t, dials, calls+calls/10+10)
 		require.GreaterOrEqual(t, dials, calls+calls/10)
-		require.False(t, newRetries().saved.Load() < 100, "a fresh process may repeat ten")
+		require.GreaterOrEqual(t, newRetries().saved.Load(), int64(savedRetries*callsPerRetry), "a fresh process may repeat some")
 	})
 }

@@ -37,7 +37,9 @@ type rig struct {
 	ends    sync.WaitGroup
 }
 
-var errRefused = &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
+func refusal() error {
+	return &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
+}
 
 func guarded(t *testing.T, service string, change ...func(*Config)) *rig {
 	t.Helper()
@@ -74,7 +76,7 @@ func (r *rig) dial() (net.Conn, error) {
 	r.dials++
 	if r.refuses != 0 {
 		r.refuses--
-		return nil, errRefused
+		return nil, refusal()
 	}
 	near, far := net.Pipe()
 	r.ends.Go(func() { r.serve(far) })
@@ -165,6 +167,17 @@ func (r *rig) ask(ctx context.Context, t *testing.T, method string, body io.Read
 	defer func() { _ = res.Body.Close() }()
 	_, err = io.ReadAll(res.Body)
 	return res.StatusCode, err
+}
+
+// whole makes a call and reads its answer, from any goroutine.
+func (r *rig) whole(req *http.Request) error {
+	res, err := r.send(req, 10*time.Second, streamed)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = res.Body.Close() }()
+	_, err = io.ReadAll(res.Body)
+	return err
 }
 
 // get is a GET that everybody may make.

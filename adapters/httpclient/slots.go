@@ -43,7 +43,8 @@ func (s *slots) give(user string) {
 	if user == "" {
 		return
 	}
-	if s.held[user]--; s.held[user] == 0 {
+	s.held[user]--
+	if s.held[user] == 0 {
 		delete(s.held, user)
 	}
 }
