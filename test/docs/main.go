@@ -1,6 +1,7 @@
 // Command docs writes docs/configuration.md out of the configuration structs
-// and the comments on their fields, so that the page cannot say anything else
-// than the code. A test fails while the page is not current.
+// and the comments on their fields, and docs/closes.md out of the catalogue of
+// closes, so that the pages cannot say anything else than the code. A test
+// fails while a page is not current.
 package main
 
 import (
@@ -23,6 +24,9 @@ func write() error {
 	}
 	text, err := configuration(root)
 	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(root, closesPage), []byte(closes()), 0o600); err != nil {
 		return err
 	}
 	return os.WriteFile(filepath.Join(root, page), []byte(text), 0o600)
