@@ -1,0 +1,215 @@
+package e2e_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/gorilla/websocket"
+	"github.com/stretchr/testify/require"
+)
+
+// crowd opens so many sockets of a user at once, spread over the nodes, and
+// returns those that stay and how many were told that there are too many.
+func crowd(t *testing.T, nodes []service, user string, sockets int) (stay []*socket, refused int) {
+	t.Helper()
+	all := make([]*socket, sockets)
+	var group sync.WaitGroup
+	for i := range all {
+		group.Go(func() {
+			header := http.Header{"Authorization": {as(user)["Authorization"]}}
+			dialer := websocket.Dialer{HandshakeTimeout: patience}
+			conn, res, err := dialer.DialContext(t.Context(), nodes[i%len(nodes)].ws(), header)
+			if err != nil {
+				t.Errorf("dial: %v", err)
+				return
+			}
+			all[i] = &socket{conn, res.Header}
+		})
+	}
+	group.Wait()
+	require.False(t, t.Failed())
+	for _, s := range all {
+		t.Cleanup(func() { _ = s.Close() })
+		require.NoError(t, s.WriteMessage(websocket.TextMessage, []byte(`{"type":"ping"}`)))
+		require.NoError(t, s.SetReadDeadline(time.Now().Add(patience)))
+		_, payload, err := s.ReadMessage()
+		if err == nil {
+			require.Equal(t, `{"type":"pong"}`, string(payload))
+			stay = append(stay, s)
+			continue
+		}
+		var end *websocket.CloseError
+		require.ErrorAs(t, err, &end)
+		require.Equal(t, 4000, end.Code)
+		require.Equal(t, `{"error_code":"QUOTA_EXCEEDED","message":"Connection limit exceeded"}`, end.Text)
+		refused++
+	}
+	return stay, refused
+}
+
+// TestQuotaHoldsAcrossNodes: of one user's twenty sockets over three nodes
+// exactly five stay.
+func TestQuotaHoldsAcrossNodes(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, b backing) {
+		s := newStage(t, b)
+		nodes := []service{s.node(t, s.vars), s.node(t, s.vars), s.node(t, s.vars)}
+		for range 5 {
+			user := "teacher-" + uuid.NewString()
+			stay, refused := crowd(t, nodes, user, 20)
+			require.Len(t, stay, 5)
+			require.Equal(t, 15, refused)
+			require.NoError(t, stay[0].WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(1000, ""), time.Now().Add(time.Second)))
+			code, _ := stay[0].closed(t)
+			require.Equal(t, 1000, code)
+			again, refused := crowd(t, nodes[:1], user, 2)
+			require.Len(t, again, 1, "a place is free before its client knows")
+			require.Equal(t, 1, refused)
+		}
+	})
+}
+
+// TestAKilledNodeGivesItsPlacesBack within half a minute.
+func TestAKilledNodeGivesItsPlacesBack(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, embedded(t))
+	doomed := run(t, "websocket", s.vars)
+	host := doomed.bound(t)
+	other := s.node(t, s.vars)
+	user := "teacher-" + uuid.NewString()
+	require.Eventually(t, func() bool {
+		return call(t, "GET", "http://"+host+"/readyz", "", nil).status == 200
+	}, patience, 20*time.Millisecond)
+	for range 5 {
+		connect(t, "ws://"+host+"/ws", as(user))
+	}
+	require.NoError(t, doomed.cmd.Process.Kill())
+	killed := time.Now()
+	code, _ := connect(t, other.ws(), as(user)).closed(t)
+	require.Equal(t, 4000, code)
+	require.Eventually(t, func() bool {
+		c := connect(t, other.ws(), as(user))
+		_ = c.WriteMessage(websocket.TextMessage, []byte(`{"type":"ping"}`))
+		_ = c.SetReadDeadline(time.Now().Add(patience))
+		_, _, err := c.ReadMessage()
+		return err == nil
+	}, 40*time.Second, 250*time.Millisecond)
+	require.Less(t, time.Since(killed), 31*time.Second)
+}
+
+// TestALongOutageSendsClientsAway, and a short one does not.
+func TestALongOutageSendsClientsAway(t *testing.T) {
+	t.Parallel()
+	onEachRedis(t, func(t *testing.T, b backing) {
+		s := newStage(t, b)
+		node := s.node(t, s.with(map[string]string{"WEBSOCKET_REDIS_OUTAGE_GRACE": "4"}))
+		c := connect(t, node.ws(), as("teacher-"+uuid.NewString()))
+		b.stopRedis()
+		node.awaitReady(t, "")
+		b.startRedis()
+		node.awaitReady(t, "ready")
+		require.Equal(t, "resync", c.next(t).Event)
+		b.stopRedis()
+		gone := time.Now()
+		told := c.closedBecause(t, 1011)
+		require.Equal(t, "CONNECTION_ERROR", told.Code)
+		require.Greater(t, time.Since(gone), 3*time.Second)
+		b.startRedis()
+	})
+}
+
+// TestOperatorsReachEveryNode: a user's id on the control channel closes the
+// user's sockets wherever they are, and nobody else's.
+func TestOperatorsReachEveryNode(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, b backing) {
+		s := newStage(t, b)
+		nodes := []service{s.node(t, s.vars), s.node(t, s.vars)}
+		user, other := "teacher-"+uuid.NewString(), "teacher-"+uuid.NewString()
+		stays := connect(t, nodes[0].ws(), as(other))
+		var sockets []*socket
+		for i := range 4 {
+			sockets = append(sockets, connect(t, nodes[i%2].ws(), as(user)))
+		}
+		redis := s.publisher(t)
+		require.Len(t, redis.ZRange(t.Context(), "wsquota:{"+user+"}", 0, -1).Val(), 4)
+		require.NoError(t, redis.Publish(t.Context(), "wsctl:disconnect", user).Err())
+		for _, c := range sockets {
+			require.Equal(t, "AUTHORIZATION_ERROR", c.closedBecause(t, 4003).Code)
+		}
+		require.Zero(t, redis.Exists(t.Context(), "wsquota:{"+user+"}").Val(), "places were free before clients knew")
+		require.NoError(t, redis.Publish(t.Context(), "ws:"+other, "still here").Err())
+		require.Equal(t, "still here", stays.text(t))
+	})
+}
+
+// TestTerminationOfACrowd: two hundred clients that keep talking, with fifty
+// messages queued for each, get all of them and the close.
+func TestTerminationOfACrowd(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, b backing) {
+		const clients, messages = 200, 50
+		s := newStage(t, b)
+		p := run(t, "websocket", s.with(map[string]string{
+			"WEBSOCKET_DRAIN_NOTICE": "1", "WEBSOCKET_DRAIN_SPREAD": "5", "WEBSOCKET_MAX_MESSAGES_PER_MINUTE": "0",
+		}))
+		node, redis := p.bound(t), s.publisher(t)
+		require.Eventually(t, func() bool {
+			return call(t, "GET", "http://"+node+"/readyz", "", nil).status == 200
+		}, patience, 20*time.Millisecond)
+		id := uuid.NewString()
+		user := func(i int) string { return fmt.Sprintf("teacher-%s-%d", id, i) }
+		text := func(i int) string { return fmt.Sprintf("%d %s", i, strings.Repeat("x", 8<<10)) }
+		var talking, reading sync.WaitGroup
+		sockets := make([]*socket, clients)
+		for i := range sockets {
+			sockets[i] = connect(t, "ws://"+node+"/ws", as(user(i)))
+			talking.Go(func() {
+				pace := time.NewTicker(20 * time.Millisecond)
+				defer pace.Stop()
+				for sockets[i].WriteMessage(websocket.TextMessage, []byte(`{"type":"hello"}`)) == nil {
+					<-pace.C
+				}
+			})
+		}
+		// 400 KiB each, which nobody reads yet: more than the kernel takes.
+		for i := range sockets {
+			pipe := redis.Pipeline()
+			for m := range messages {
+				pipe.Publish(t.Context(), "ws:"+user(i), text(m))
+			}
+			_, err := pipe.Exec(t.Context())
+			require.NoError(t, err)
+		}
+		terminated := time.Now()
+		p.terminate(t)
+		for i, c := range sockets {
+			reading.Go(func() {
+				_ = c.SetReadDeadline(time.Now().Add(patience))
+				for m := range messages {
+					if _, got, err := c.ReadMessage(); err != nil || string(got) != text(m) {
+						t.Errorf("client %d, message %d: %d bytes, %v", i, m, len(got), err)
+						return
+					}
+				}
+				if _, _, err := c.ReadMessage(); !websocket.IsCloseError(err, 1012) {
+					t.Errorf("client %d: no 1012 but %v", i, err)
+				}
+				_ = c.Close()
+			})
+		}
+		reading.Wait()
+		require.Equal(t, 0, p.exit(t, 25*time.Second), "%s%s", p.stdout, p.stderr)
+		t.Logf("%d clients with %d messages each were seen off in %v", clients, messages, time.Since(terminated))
+		talking.Wait()
+		keys, err := redis.Keys(t.Context(), "wsquota:{teacher-"+id+"*").Result()
+		require.NoError(t, err)
+		require.Empty(t, keys, "every place was given back")
+		require.Empty(t, redis.PubSubChannels(t.Context(), "ws:teacher-"+id+"*").Val())
+	})
+}
