@@ -148,6 +148,9 @@ func TestGatewayCounts(t *testing.T) {
 	o.Observe(domain.RequestStarted{})
 	o.Observe(domain.RequestServed{Method: "GET", Endpoint: "/v1/batches/{batch_id}/status", Status: 404, Took: 30 * time.Millisecond})
 	o.Observe(domain.ServiceCalled{Service: "result_aggregator", Method: "GET", Endpoint: "/x", Took: 2 * time.Second})
+	o.Observe(domain.CircuitChanged{Service: "a", State: domain.CircuitClosed})
+	o.Observe(domain.CircuitChanged{Service: "b", State: domain.CircuitHalf})
+	o.Observe(domain.CircuitChanged{Service: "c", State: domain.CircuitBroken})
 	o.Observe(domain.TokenChecked{Result: domain.TokenAccepted, Cached: true})
 	o.Observe(domain.TokenChecked{Result: domain.TokenAccepted})
 	page := scrape(t, o)
@@ -158,6 +161,9 @@ func TestGatewayCounts(t *testing.T) {
 		`gateway_http_request_duration_seconds_bucket{endpoint="/v1/batches/{batch_id}/status",method="GET",le="0.05"} 1`,
 		`gateway_downstream_service_calls_total{endpoint="/x",method="GET",service="result_aggregator",status_code="0"} 1`,
 		`gateway_downstream_service_call_duration_seconds_sum{endpoint="/x",method="GET",service="result_aggregator"} 2`,
+		`gateway_circuit_state{service="a"} 0`,
+		`gateway_circuit_state{service="b"} 1`,
+		`gateway_circuit_state{service="c"} 2`,
 		`jwt_validation_total{result="success"} 2`,
 		`jwt_validation_total{result="expired"} 0`,
 		`jwt_cache_hits_total 1`,
