@@ -146,7 +146,8 @@ func readRaw(in *bufio.Reader) (*received, error) {
 		return r, io.ErrUnexpectedEOF
 	}
 	if len(r.env["TRANSFER_ENCODING"]) > 0 {
-		return r, r.headers(text)
+		err = r.headers(text)
+		return r, err
 	}
 	return r, nil
 }

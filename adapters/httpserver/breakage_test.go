@@ -162,7 +162,7 @@ func TestPassingOnStreams(t *testing.T) {
 		}
 	})
 	body, send := io.Pipe()
-	request, err := http.NewRequestWithContext(t.Context(), "POST", w.base+"/v1/classes/echo", body)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.base+"/v1/classes/echo", body)
 	require.NoError(t, err)
 	request.Header.Set("Authorization", "Bearer u1")
 	go func() { _, _ = io.WriteString(send, "0\n") }()
@@ -242,7 +242,7 @@ func TestOneDeadServiceLeavesTheOthersUntouched(t *testing.T) {
 	var waiting sync.WaitGroup
 	for range 200 {
 		waiting.Go(func() {
-			request, _ := http.NewRequestWithContext(ctx, "GET", w.base+"/bff/v1/teacher/dashboard", http.NoBody)
+			request, _ := http.NewRequestWithContext(ctx, http.MethodGet, w.base+"/bff/v1/teacher/dashboard", http.NoBody)
 			request.Header.Set("Authorization", "Bearer u1")
 			pool := &http.Transport{DisableKeepAlives: true}
 			if response, err := pool.RoundTrip(request); err == nil {

@@ -169,8 +169,10 @@ func (inOrg) Validate(_ context.Context, token string) (domain.Caller, error) {
 func TestAnyHeadersAreScrubbed(t *testing.T) {
 	b := newBackend(t)
 	w := newWorld(t, passing(t, b.url, b.url))
-	words := []string{"x", "user", "id", "org", "internal", "api", "key", "service", "identity", "encoding", "correlation", "request", "roles",
-		"forwarded", "for", "host", "proto", "real", "ip", "baggage", "proxy", "authorization", "connection", "te", "content", "length", "transfer"}
+	words := []string{
+		"x", "user", "id", "org", "internal", "api", "key", "service", "identity", "encoding", "correlation", "request", "roles",
+		"forwarded", "for", "host", "proto", "real", "ip", "baggage", "proxy", "authorization", "connection", "te", "content", "length", "transfer",
+	}
 	name := rapid.Custom(func(t *rapid.T) string {
 		parts := rapid.SliceOfN(rapid.SampledFrom(words), 1, 4).Draw(t, "words")
 		out := parts[0]

@@ -9,6 +9,10 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/attribute"
+	sdk "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/huleedu/edge/adapters/httpserver"
 	"github.com/huleedu/edge/domain"
@@ -227,4 +231,24 @@ func TestNobodyIsThere(t *testing.T) {
 	}
 	_, err := httpserver.NewGateway(httpserver.GatewayParts{Config: config(), Tracing: tracing(), Classes: httpserver.Upstream{URL: "x", Transport: http.DefaultTransport}})
 	require.Equal(t, domain.InitializationFailed, domain.CodeOf(err))
+}
+
+func TestPassingOnIsASpan(t *testing.T) {
+	t.Parallel()
+	b := newBackend(t)
+	recorder := tracetest.NewSpanRecorder()
+	w := newWorld(t, passing(t, b.url, b.url), func(_ *world, p *httpserver.GatewayParts) {
+		p.Tracing = sdk.NewTracerProvider(sdk.WithSpanProcessor(recorder))
+	})
+	call(t, "GET", w.base+"/bff/v1/teacher/dashboard", "", bearer, "traceparent: 00-"+clientTrace+"-"+clientParent+"-01")
+	require.Eventually(t, func() bool { return len(recorder.Ended()) == 2 }, tick*1000, tick)
+	inner, outer := recorder.Ended()[0], recorder.Ended()[1]
+	require.Equal(t, "gateway.proxy_request", inner.Name())
+	require.Equal(t, trace.SpanKindClient, inner.SpanKind())
+	require.ElementsMatch(t, []attribute.KeyValue{
+		attribute.String("target.service", "bff_teacher"), attribute.String("operation", "proxy_teacher"),
+	}, inner.Attributes())
+	require.Equal(t, outer.SpanContext().SpanID(), inner.Parent().SpanID())
+	require.Equal(t, "GET /bff/v1/teacher/{path}", outer.Name())
+	require.Contains(t, b.take()[0].env["TRACEPARENT"][0], clientTrace+"-"+inner.SpanContext().SpanID().String())
 }

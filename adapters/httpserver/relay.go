@@ -7,6 +7,7 @@ import (
 	"log"
 	"net/http"
 	"net/http/httputil"
+	"slices"
 	"sync"
 	"time"
 
@@ -128,7 +129,7 @@ func (r *relay) WriteHeader(status int) {
 		switch {
 		case ours(name):
 		case name == "Vary":
-			h["Vary"] = append(h["Vary"][:len(h["Vary"]):len(h["Vary"])], values...)
+			h["Vary"] = append(slices.Clip(h["Vary"]), values...)
 		default:
 			h[name] = values
 		}
