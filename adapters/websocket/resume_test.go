@@ -1,0 +1,329 @@
+package websocket_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	gorilla "github.com/gorilla/websocket"
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
+)
+
+// keep keeps a notification of some bytes for u1 and returns its frame and id.
+func (n *node) keep(t testing.TB, size int) (frame, id string) {
+	t.Helper()
+	text := fmt.Appendf(nil, `{"event":"e","data":%q}`, strings.Repeat("x", size))
+	got, err := n.bus.Publish(context.Background(), domain.Notification{User: "u1", EventID: uuid.NewString(), Frame: text})
+	require.NoError(t, err)
+	return string(domain.WithID(text, got.ID)), got.ID
+}
+
+// live brings what was kept, or anything else, as the subscription does.
+func (n *node) live(text string) {
+	n.manager.Send(domain.Message{User: "u1", Payload: []byte(text), Received: time.Now()})
+}
+
+func (n *node) resume(t testing.TB, id string) *client {
+	t.Helper()
+	c, err := n.dialWith(&gorilla.Dialer{}, "?token=u1&last_event_id="+url.QueryEscape(id), nil)
+	require.NoError(t, err)
+	t.Cleanup(c.Leave)
+	return c
+}
+
+func (c *client) sees(t testing.TB, want ...string) {
+	t.Helper()
+	for i, w := range want {
+		text, err := c.Next()
+		require.NoError(t, err)
+		require.Equal(t, w, string(text), "frame %d", i)
+	}
+}
+
+func TestResume(t *testing.T) {
+	n := newNode(t, settings())
+	n.bus.Keep(3)
+	var frames, ids []string
+	for range 4 { // the first is trimmed
+		frame, id := n.keep(t, 1)
+		frames, ids = append(frames, frame), append(ids, id)
+	}
+	incomplete := func(id, oldest string) string {
+		return fmt.Sprintf(`{"event":"replay_incomplete","data":{"last_event_id":%q,"oldest_available":%s}}`, id, oldest)
+	}
+	lost := func(id string) string { return incomplete(id, fmt.Sprintf("%q", ids[1])) }
+	for from, want := range map[string][]string{
+		"":     nil,
+		"$":    {`{"event":"position","data":{"last_event_id":"` + ids[3] + `"}}`},
+		"0":    frames[1:],
+		"0-0":  frames[1:],
+		ids[0]: append([]string{lost(ids[0])}, frames[1:]...),
+		"7-7":  append([]string{lost("7-7")}, frames[1:]...),
+		ids[1]: frames[2:],
+		ids[3]: nil,
+	} {
+		t.Run("from "+from, func(t *testing.T) {
+			c := n.resume(t, from)
+			n.live("after")
+			c.sees(t, append(want, "after")...)
+		})
+	}
+	n.bus.Expire("u1")
+	n.resume(t, "$").sees(t, `{"event":"position","data":{"last_event_id":"0-0"}}`)
+	n.resume(t, ids[3]).sees(t, incomplete(ids[3], "null"))
+	require.Eventually(t, func() bool { return n.facts.count(is[domain.MessageReplayed]) == 14 }, time.Second, time.Millisecond)
+}
+
+func TestResumeFromNonsense(t *testing.T) {
+	n := newNode(t, settings())
+	for _, id := range []string{"x", "1", "1-", "-1", "1-1-1", "$$", " 0", "1-01", "18446744073709551616-0", "+1-1", "0x1-1"} {
+		c, err := n.dialWith(&gorilla.Dialer{}, "?token=u1&last_event_id="+url.QueryEscape(id), nil)
+		require.Error(t, err)
+		require.Equal(t, http.StatusBadRequest, c.response.StatusCode, id)
+	}
+	n.clean(t)
+	c, err := n.dialWith(&gorilla.Dialer{}, "?token=expired&last_event_id=x", nil)
+	require.NoError(t, err)
+	require.Equal(t, 1008, c.end(t).Code, "who has no token learns nothing of it")
+}
+
+// unreadable is a log that fails so many times.
+type unreadable struct {
+	ports.NotificationLog
+	mu    sync.Mutex
+	times int
+}
+
+func (u *unreadable) Since(ctx context.Context, user domain.UserID, after domain.Position) (domain.Replay, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.times--; u.times >= 0 {
+		return domain.Replay{}, domain.Unreachable("redis", context.DeadlineExceeded)
+	}
+	return u.NotificationLog.Since(ctx, user, after)
+}
+
+func TestResumeWhileTheLogIsAway(t *testing.T) {
+	n := newNode(t, settings(), func(n *node) { n.past = &unreadable{NotificationLog: n.bus, times: 1} })
+	end := n.resume(t, "0").end(t)
+	require.Equal(t, 1011, end.Code)
+	require.Contains(t, end.Text, `"error_code":"CONNECTION_ERROR"`)
+	n.clean(t)
+}
+
+// A client that takes its time gets a long log whole, and what comes meanwhile
+// behind it, although the queue holds only a few of these: the others are read
+// from the log.
+func TestSlowClientResumes(t *testing.T) {
+	c := settings()
+	c.SendQueueMessages = 5
+	n := newNode(t, c)
+	n.bus.Keep(2000)
+	var want []string
+	for range 300 {
+		frame, _ := n.keep(t, 40_000)
+		want = append(want, frame)
+	}
+	conn := n.resume(t, "0")
+	for i := range 40 {
+		if i == 20 {
+			n.live("direct")
+		}
+		frame, _ := n.keep(t, 20_000)
+		n.live(frame)
+		want = append(want, frame)
+	}
+	direct := false
+	for _, w := range want {
+		text, err := conn.Next()
+		require.NoError(t, err)
+		if string(text) == "direct" {
+			direct = true
+			text, err = conn.Next()
+			require.NoError(t, err)
+		}
+		require.True(t, w == string(text), "%.60s", text)
+	}
+	if !direct {
+		conn.sees(t, "direct")
+	}
+	n.live("last")
+	conn.sees(t, "last")
+	require.Zero(t, n.facts.count(is[domain.MessageFailed]))
+}
+
+// Messages that nobody keeps are bounded also while a log is replayed.
+func TestDirectMessagesOverflowAReplay(t *testing.T) {
+	c := settings()
+	c.SendQueueMessages = 5
+	n := newNode(t, c)
+	n.keep(t, 8<<20) // fills what the kernel takes
+	conn := n.resume(t, "0")
+	for range 20 {
+		n.live("direct")
+	}
+	_ = conn
+	n.clean(t)
+	require.Equal(t, 1, n.facts.count(equals(domain.CloseSeen{Code: 4001})))
+}
+
+// A client that is trimmed out of the log while it reads is sent away: when it
+// comes back it is told that something is gone.
+func TestTrimmedWhileReading(t *testing.T) {
+	n := newNode(t, settings())
+	n.bus.Keep(400)
+	for range 300 {
+		n.keep(t, 100_000)
+	}
+	conn := n.resume(t, "0")
+	n.bus.Keep(1)
+	n.keep(t, 1)
+	require.Equal(t, 4001, conn.end(t).Code)
+	n.clean(t)
+}
+
+func missed(since time.Time, text string) domain.Message {
+	return domain.Message{User: "u1", Payload: []byte(text), Received: time.Now(), Missed: since}
+}
+
+// TestGap brings everybody who stayed up to date, with or without an
+// announcement, and whether they have resumed or not.
+func TestGap(t *testing.T) {
+	for _, announcement := range []string{"resync", ""} {
+		t.Run(announcement, func(t *testing.T) {
+			n := newNode(t, settings(), func(n *node) { n.past = &unreadable{NotificationLog: n.bus, times: -1} })
+			frame := func() string { f, _ := n.keep(t, 1); return f }
+			old := frame()
+			<-time.After(1100 * time.Millisecond) // older than what a newcomer is given
+			resumed, plain := n.resume(t, "0"), n.mustDial(t, "u1")
+			resumed.sees(t, old)
+			first := frame()
+			n.live(first)
+			resumed.sees(t, first)
+			plain.sees(t, first)
+			fresh := n.mustDial(t, "u1") // has been given nothing yet
+
+			lost := []string{frame(), frame()}
+			require.Equal(t, 3, n.manager.Send(missed(time.Now(), announcement)))
+			after := frame()
+			n.live(after)
+			n.live("direct")
+			for _, c := range []*client{resumed, plain, fresh} {
+				if announcement != "" {
+					c.sees(t, announcement)
+				}
+				if c == fresh { // it may be given what came just before it did
+					text, err := c.Next()
+					require.NoError(t, err)
+					if string(text) == first {
+						c.sees(t, lost[0])
+					} else {
+						require.Equal(t, lost[0], string(text))
+					}
+					c.sees(t, append(lost[1:], after, "direct")...)
+					continue
+				}
+				c.sees(t, append(lost, after, "direct")...)
+			}
+		})
+	}
+}
+
+// A log that cannot be read for a while holds kept notifications back, so that
+// none comes before those that were missed.
+func TestGapWhileTheLogIsAway(t *testing.T) {
+	broken := &unreadable{}
+	n := newNode(t, settings(), func(n *node) { broken.NotificationLog, n.past = n.bus, broken })
+	c := n.resume(t, "$")
+	_, err := c.Next()
+	require.NoError(t, err)
+	first, _ := n.keep(t, 1)
+	n.live(first)
+	c.sees(t, first)
+	lost, _ := n.keep(t, 1)
+	broken.mu.Lock()
+	broken.times = 3
+	broken.mu.Unlock()
+	n.manager.Send(missed(time.Now(), ""))
+	after, _ := n.keep(t, 1)
+	n.live(after)
+	c.sees(t, lost, after)
+}
+
+func TestGapOfAFullQueue(t *testing.T) {
+	c := settings()
+	c.SendQueueMessages = 2
+	n := newNode(t, c)
+	n.registry.during = func(domain.UserID) {
+		n.live("1")
+		n.live("2")
+		n.manager.Send(missed(time.Now(), "resync"))
+	}
+	require.Equal(t, 4001, n.mustDial(t, "u1").end(t).Code)
+	n.clean(t)
+}
+
+// A drain in the middle of a long replay ends it after the page, never with
+// later notifications behind a hole.
+func TestDrainDuringAReplay(t *testing.T) {
+	n := newNode(t, settings())
+	n.bus.Keep(2000)
+	var want []string
+	for range 600 {
+		frame, _ := n.keep(t, 20_000)
+		want = append(want, frame)
+	}
+	conn := n.resume(t, "0")
+	frame, _ := n.keep(t, 1)
+	n.live(frame)
+	n.live("direct")
+	ended := make(chan error, 1)
+	go func() { ended <- n.manager.Drain(context.Background()) }()
+	for at := 0; ; {
+		text, err := conn.Next()
+		if err != nil {
+			require.ErrorContains(t, err, "close 1012")
+			require.Less(t, at, len(want))
+			break
+		}
+		if string(text) == "direct" {
+			continue
+		}
+		require.True(t, want[at] == string(text), "%.80s", text)
+		at++
+	}
+	require.NoError(t, <-ended)
+}
+
+// BenchmarkResume measures the way from a handshake to the last of so many
+// notifications of a log.
+func BenchmarkResume(b *testing.B) {
+	for _, entries := range []int{0, 256} {
+		b.Run(fmt.Sprint(entries), func(b *testing.B) {
+			n := newNode(b, settings(), func(n *node) { n.facts.mute = true })
+			for range entries {
+				n.keep(b, 400)
+			}
+			dialer := &gorilla.Dialer{}
+			b.ReportAllocs()
+			for b.Loop() {
+				c, err := n.dialWith(dialer, "?token=u1&last_event_id=0", nil)
+				require.NoError(b, err)
+				for range entries {
+					_, _, err = c.ReadMessage()
+					require.NoError(b, err)
+				}
+				c.Leave()
+			}
+		})
+	}
+}
