@@ -16,12 +16,13 @@ import (
 )
 
 // serveEcho serves sockets that echo, built as the service builds its own, says
-// where and goes on until its standard input ends. It is how a suite that is
+// where, and goes on until its standard input ends. It is how a suite that is
 // not written in Go reaches them; with the word "deflate" they compress.
 func serveEcho(word string) {
 	c := settings()
 	c.Compression = word == "deflate"
 	c.MaxMessageBytes, c.SendQueueBytes, c.SendQueueMessages = 32<<20, 64<<20, 4096
+	c.MaxMessagesPerMinute = 0
 	registry, silent, log := newRegistry(), &facts{mute: true}, slog.New(slog.DiscardHandler)
 	readiness := app.NewReadiness(nil, nil)
 	readiness.Enter(app.Serving)

@@ -1,0 +1,19 @@
+package conformance_test
+
+import (
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// lacking ends a test that needs what this machine does not have.
+func lacking(t *testing.T, why string) {
+	t.Helper()
+	if os.Getenv("EDGE_TEST_REQUIRE_REAL") == "1" {
+		t.Fatal(why)
+	}
+	t.Skip("SKIPPED: " + why)
+}
