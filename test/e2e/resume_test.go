@@ -1,0 +1,270 @@
+package e2e_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/gorilla/websocket"
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/adapters/redis"
+	"github.com/huleedu/edge/domain"
+)
+
+// teller keeps numbered notifications for a user, one after the other, and
+// sends as many that nobody keeps between them.
+type teller struct {
+	user  domain.UserID
+	told  atomic.Int64
+	ended chan struct{}
+	halt  context.CancelFunc
+}
+
+// tell goes on until it is stopped or the test ends.
+func (s *stage) tell(t *testing.T, pause time.Duration) *teller {
+	t.Helper()
+	client, err := redis.Open(redis.Config{URL: domain.Secret(s.redis), ConnectTimeout: time.Second, SocketTimeout: 5 * time.Second})
+	require.NoError(t, err)
+	notifier := redis.NewNotifier(client, redis.NotifierConfig{Max: 20_000, TTL: time.Hour}, "ws:")
+	direct := s.publisher(t)
+	ctx, halt := context.WithCancel(context.Background())
+	l := &teller{user: domain.UserID("teacher-" + uuid.NewString()), ended: make(chan struct{}), halt: halt}
+	go func() {
+		defer close(l.ended)
+		defer func() { _ = client.Close() }()
+		for ; ctx.Err() == nil; <-time.After(pause) {
+			n := l.told.Load() + 1
+			_, err := notifier.Publish(context.Background(), domain.Notification{
+				User: l.user, EventID: fmt.Sprint(n), Frame: fmt.Appendf(nil, `{"event":"kept","data":{"n":%d}}`, n),
+			})
+			if err == nil {
+				l.told.Store(n)
+				_ = direct.Publish(context.Background(), "ws:"+string(l.user), `{"event":"direct","data":{}}`).Err()
+			}
+		}
+	}()
+	t.Cleanup(func() { l.stop() })
+	return l
+}
+
+// stop returns how many were kept.
+func (l *teller) stop() int {
+	l.halt()
+	<-l.ended
+	return int(l.told.Load())
+}
+
+// follower is a client who remembers the last notification that it has.
+type follower struct {
+	user   domain.UserID
+	last   string
+	got    int // kept notifications; number n is the n-th
+	resync int
+	conn   *websocket.Conn
+}
+
+var errOutOfOrder = errors.New("not the next notification")
+
+// join connects behind what the follower has. It is not always let in.
+func (f *follower) join(ws string) error {
+	query := url.Values{"last_event_id": {f.last}}
+	header := http.Header{"Authorization": {"Bearer " + tokenOf(string(f.user))}}
+	dialer := websocket.Dialer{HandshakeTimeout: 5 * time.Second}
+	conn, res, err := dialer.Dial(ws+"?"+query.Encode(), header)
+	if res != nil {
+		_ = res.Body.Close()
+	}
+	f.conn = conn
+	return err
+}
+
+// read takes one frame. What is kept must come in order, none missing and none
+// twice.
+func (f *follower) read() error {
+	if err := f.conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		return err
+	}
+	_, text, err := f.conn.ReadMessage()
+	if err != nil {
+		return err
+	}
+	var in struct {
+		Event string
+		ID    string
+		Data  struct{ N int }
+	}
+	if err := json.Unmarshal(text, &in); err != nil {
+		return err
+	}
+	switch in.Event {
+	case "direct":
+	case "resync":
+		f.resync++
+	case "kept":
+		if in.Data.N != f.got+1 {
+			return fmt.Errorf("%w: %d behind %d (%s)", errOutOfOrder, in.Data.N, f.got, text)
+		}
+		f.got, f.last = in.Data.N, in.ID
+	default:
+		return fmt.Errorf("%w: %s", errOutOfOrder, text)
+	}
+	return nil
+}
+
+// catchUp reads until so many kept notifications are there, joining anew as
+// often as it takes.
+func (f *follower) catchUp(want int, nodes ...string) error {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		if f.conn == nil && f.join(nodes[rand.IntN(len(nodes))]) != nil {
+			<-time.After(20 * time.Millisecond)
+			continue
+		}
+		for f.got < want {
+			err := f.read()
+			if errors.Is(err, errOutOfOrder) {
+				return err
+			}
+			if err != nil {
+				break
+			}
+		}
+		if f.got >= want {
+			return nil
+		}
+		f.cut()
+	}
+	return fmt.Errorf("has %d of %d", f.got, want)
+}
+
+// cut ends the connection as a lost network does.
+func (f *follower) cut() {
+	if f.conn != nil {
+		_ = f.conn.NetConn().Close()
+	}
+	f.conn = nil
+}
+
+// TestResumeLosesAndDoublesNothing cuts a client off at random, two hundred
+// times, and lets it go on at one of two nodes while notifications keep coming.
+func TestResumeLosesAndDoublesNothing(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, b backing) {
+		s := newStage(t, b)
+		vars := s.with(map[string]string{"WEBSOCKET_MAX_CONNECTIONS_PER_USER": "100"})
+		nodes := []string{s.node(t, vars).ws(), s.node(t, vars).ws()}
+		l := s.tell(t, time.Millisecond)
+		f := &follower{user: l.user, last: "0"}
+		const rounds = 200
+		for range rounds {
+			require.NoError(t, f.catchUp(f.got+rand.IntN(25), nodes...))
+			f.cut()
+			if rand.IntN(10) == 0 {
+				<-time.After(time.Duration(rand.IntN(100)) * time.Millisecond)
+			}
+		}
+		total := l.stop()
+		require.NoError(t, f.catchUp(total, nodes...))
+		f.cut()
+		require.Equal(t, total, f.got)
+		t.Logf("%d kept notifications over %d connections", total, rounds+1)
+	})
+}
+
+// TestCatchUpAfterBreaks cuts the node's connections to Redis again and again.
+// The sockets stay, and get everything that is kept.
+func TestCatchUpAfterBreaks(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, b backing) {
+		s := newStage(t, b)
+		wire := newCable(t, s.redis)
+		node := s.node(t, s.with(map[string]string{"REDIS_URL": wire.url()}))
+		l := s.tell(t, time.Millisecond)
+		followers := []*follower{{user: l.user, last: "0"}, {user: l.user, last: "0"}}
+		for _, f := range followers {
+			require.NoError(t, f.join(node.ws()))
+		}
+		done := make(chan error, len(followers))
+		var total atomic.Int64
+		for _, f := range followers {
+			go func() {
+				for want := total.Load(); want == 0 || f.got < int(want); want = total.Load() {
+					if err := f.read(); err != nil {
+						done <- err
+						return
+					}
+				}
+				done <- nil
+			}()
+		}
+		const breaks = 10
+		for range breaks {
+			<-time.After(time.Duration(100+rand.IntN(300)) * time.Millisecond)
+			wire.cut()
+		}
+		node.awaitReady(t, "ready")
+		l.halt()
+		total.Store(int64(l.stop()))
+		// One more, because a follower waits for a frame.
+		require.NoError(t, s.publisher(t).Publish(t.Context(), "ws:"+string(l.user), `{"event":"direct","data":{}}`).Err())
+		for range followers {
+			require.NoError(t, <-done)
+		}
+		for _, f := range followers {
+			require.Equal(t, int(total.Load()), f.got)
+			require.Positive(t, f.resync)
+			t.Logf("%d kept notifications, %d breaks announced", f.got, f.resync)
+			f.cut()
+		}
+	})
+}
+
+// TestNodesAreKilled ends one of two nodes the hard way, again and again, under
+// load: who resumes at the other one has lost nothing that is kept.
+func TestNodesAreKilled(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, b backing) {
+		s := newStage(t, b)
+		vars := s.with(map[string]string{"WEBSOCKET_MAX_CONNECTIONS_PER_USER": "100"})
+		const users, kills = 5, 6
+		var tellers [users]*teller
+		var followers [users]*follower
+		for i := range users {
+			tellers[i] = s.tell(t, 5*time.Millisecond)
+			followers[i] = &follower{user: tellers[i].user, last: "0"}
+		}
+		nodes := []*program{run(t, "websocket", vars), run(t, "websocket", vars)}
+		addresses := []string{"ws://" + nodes[0].bound(t) + "/ws", "ws://" + nodes[1].bound(t) + "/ws"}
+		for kill := range kills {
+			failed := make(chan error, users)
+			for i, f := range followers {
+				go func() { failed <- f.catchUp(f.got+200+i, addresses...) }()
+			}
+			<-time.After(time.Duration(rand.IntN(1000)) * time.Millisecond)
+			one := kill % 2
+			require.NoError(t, nodes[one].cmd.Process.Kill())
+			nodes[one] = run(t, "websocket", vars)
+			for range followers {
+				require.NoError(t, <-failed)
+			}
+			addresses[one] = "ws://" + nodes[one].bound(t) + "/ws"
+		}
+		sum := 0
+		for i, f := range followers {
+			total := tellers[i].stop()
+			require.NoError(t, f.catchUp(total, addresses...))
+			require.Equal(t, total, f.got)
+			f.cut()
+			sum += total
+		}
+		t.Logf("%d kept notifications to %d users over %d kills", sum, users, kills)
+	})
+}
