@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/frames"
 	"github.com/huleedu/edge/test/world"
 )
 
@@ -187,6 +188,7 @@ func (s *scene) restarts(t *testing.T) {
 		require.Equal(t, "message", e.Event, "%+v", e)
 		var f struct{ Event, ID string }
 		require.NoError(t, json.Unmarshal([]byte(e.Data), &f))
+		frames.Check(t, []byte(e.Data))
 		return f.Event, f.ID
 	}
 	old := s.node(t, nil)

@@ -9,6 +9,8 @@ import (
 
 	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/test/frames"
 )
 
 // socket is a browser's connection.
@@ -64,12 +66,14 @@ func (s *socket) text(t *testing.T) string {
 	return string(payload)
 }
 
-// next waits for the next notification.
+// next waits for the next notification, or frame of the service's own, which
+// must be as the contract describes it.
 func (s *socket) next(t *testing.T) frame {
 	t.Helper()
 	var f frame
 	text := s.text(t)
 	require.NoError(t, json.Unmarshal([]byte(text), &f), text)
+	frames.Check(t, []byte(text))
 	return f
 }
 

@@ -103,6 +103,9 @@ func (c *courier) tell(ctx context.Context, teacher domain.UserID, event string,
 	if c.redis == nil {
 		return nil
 	}
+	if data == nil {
+		data = map[string]any{} // a message without data has an empty object
+	}
 	frame, err := json.Marshal(struct {
 		Event string         `json:"event"`
 		Data  map[string]any `json:"data"`

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# run.sh BASE TOKEN REPORT - let schemathesis try the API at the URL BASE as the
+# holder of TOKEN, and leave its report, JSON, in the file REPORT.
+#
+# PYTHON3 names an interpreter, 3.10 or later; otherwise python3 is taken. The
+# tool is installed once, outside the tree.
+# Exit code 77: there is no such Python, or it has no pip. 1: there are findings.
+set -euo pipefail
+[ $# = 3 ] || { sed -n '2,7p' "${BASH_SOURCE[0]}"; exit 2; }
+base="$1" token="$2" report="$3"
+version=4.32.5
+here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+tool="${XDG_CACHE_HOME:-$HOME/.cache}/huleedu-edge/schemathesis-$version"
+
+if [ ! -e "$tool/whole" ]; then
+  python="${PYTHON3:-python3}"
+  "$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' 2>/dev/null ||
+    { echo 'there is no Python 3.10 with pip and venv' >&2; exit 77; }
+  # A venv cannot be moved: the mark makes it count only when it is whole.
+  mkdir -p "$tool"
+  exec 9>"$tool.lock"
+  flock 9
+  if [ ! -e "$tool/whole" ]; then
+    "$python" -m venv --clear "$tool" >&2
+    "$tool/bin/python" -m pip install --quiet --disable-pip-version-check "schemathesis==$version" >&2
+    : >"$tool/whole"
+  fi
+fi
+
+cd "$(dirname "$report")" # it leaves its own things where it stands
+exec "$tool/bin/schemathesis" --config-file "$here/schemathesis.toml" run "$base/openapi.json" \
+  --checks all --seed 1 --max-examples 25 --request-timeout 20 --no-color \
+  --header "Authorization: Bearer $token" \
+  --report json --report-json-path "$report"
