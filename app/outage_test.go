@@ -44,21 +44,23 @@ func (l *line) Shed(ctx context.Context, reason error, over time.Duration) {
 	}
 }
 
-func watch(t *testing.T, test func(l *line)) {
+// watched puts a watch over a line until the test ends.
+func watched(t *testing.T) *line {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		l := &line{}
-		ctx, cancel := context.WithCancel(t.Context())
-		ended := make(chan error, 1)
-		go func() { ended <- app.NewOutage(l, l, time.Minute).Run(ctx) }()
-		test(l)
+	l := &line{}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- app.NewOutage(l, l, time.Minute).Run(ctx) }()
+	t.Cleanup(func() {
 		cancel()
 		require.NoError(t, <-ended)
 	})
+	return l
 }
 
 func TestOutageSparesShortOnes(t *testing.T) {
-	watch(t, func(l *line) {
+	synctest.Test(t, func(t *testing.T) {
+		l := watched(t)
 		for range 3 {
 			l.down.Store(true)
 			time.Sleep(58 * time.Second)
@@ -70,7 +72,8 @@ func TestOutageSparesShortOnes(t *testing.T) {
 }
 
 func TestOutageShedsAfterItsGrace(t *testing.T) {
-	watch(t, func(l *line) {
+	synctest.Test(t, func(t *testing.T) {
+		l := watched(t)
 		l.down.Store(true)
 		time.Sleep(60 * time.Second)
 		require.Zero(t, l.sheds.Load())
@@ -84,7 +87,8 @@ func TestOutageShedsAfterItsGrace(t *testing.T) {
 }
 
 func TestOutageStopsSheddingWhenItIsOver(t *testing.T) {
-	watch(t, func(l *line) {
+	synctest.Test(t, func(t *testing.T) {
+		l := watched(t)
 		l.down.Store(true)
 		time.Sleep(63 * time.Second)
 		l.down.Store(false)

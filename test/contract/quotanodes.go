@@ -78,7 +78,15 @@ func (h QuotaHarness) lasts(t *testing.T) {
 	rig, user := h.New(t, 1), freshUser()
 	nodes := rig.nodes(2)
 	require.NoError(t, nodes[0].Acquire(t.Context(), user, uuid.NewString()))
-	for end := time.Now().Add(2 * rig.Lease); time.Now().Before(end); time.Sleep(rig.Lease / 20) {
+	end := time.After(2 * rig.Lease)
+	tries := time.NewTicker(rig.Lease / 20)
+	defer tries.Stop()
+	for {
+		select {
+		case <-end:
+			return
+		case <-tries.C:
+		}
 		requireFailure(t, nodes[1].Acquire(t.Context(), user, uuid.NewString()), domain.QuotaExceeded)
 	}
 }

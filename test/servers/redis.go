@@ -19,11 +19,13 @@ import (
 const redisPatience = 10 * time.Second
 
 // RedisProcess is a real Redis that one test has for itself, to be killed and
-// hung. It keeps its port, and nothing else, over a restart.
+// hung. It keeps its port over a restart, and its data when an option asks for
+// it.
 type RedisProcess struct {
 	t       testing.TB
 	port    int
 	dir     string
+	config  string // the file that it reads before its options, if any
 	options []string
 	server  *exec.Cmd // nil while it does not run
 }
@@ -33,10 +35,15 @@ type RedisProcess struct {
 // or fails it when real servers are required.
 func OwnRedis(t testing.TB, options ...string) *RedisProcess {
 	t.Helper()
+	return startRedis(t, "", options...)
+}
+
+func startRedis(t testing.TB, config string, options ...string) *RedisProcess {
+	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		unavailable(t, "redis-server is not in PATH")
 	}
-	r := &RedisProcess{t: t, dir: t.TempDir(), options: options}
+	r := &RedisProcess{t: t, dir: t.TempDir(), config: config, options: options}
 	t.Cleanup(func() {
 		if r.server != nil {
 			r.end()
@@ -65,7 +72,7 @@ func (r *RedisProcess) Port() int { return r.port }
 // Kill ends the server as a crash does.
 func (r *RedisProcess) Kill() { r.end() }
 
-// Start starts a killed server again, empty, and returns when it answers.
+// Start starts a killed server again and returns when it answers.
 func (r *RedisProcess) Start() {
 	r.t.Helper()
 	require.True(r.t, r.launch(), "redis-server does not start again on port %d", r.port)
@@ -94,15 +101,23 @@ func (r *RedisProcess) launch() bool {
 		"--port", fmt.Sprint(r.port), "--bind", "127.0.0.1", "--protected-mode", "no",
 		"--save", "", "--appendonly", "no", "--dir", r.dir, "--logfile", os.DevNull,
 	}, r.options...)
+	if r.config != "" {
+		args = append([]string{r.config}, args...)
+	}
 	r.server = exec.Command("redis-server", args...)
 	require.NoError(r.t, r.server.Start())
-	for deadline := time.Now().Add(redisPatience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		if answersAs(r.Addr(), r.server.Process.Pid) {
-			return true
+	patience := time.After(redisPatience)
+	looks := time.NewTicker(10 * time.Millisecond)
+	defer looks.Stop()
+	for !answersAs(r.Addr(), r.server.Process.Pid) {
+		select {
+		case <-looks.C:
+		case <-patience:
+			r.end()
+			return false
 		}
 	}
-	r.end()
-	return false
+	return true
 }
 
 // answersAs asks the server for its process id, so that a stranger on the port
