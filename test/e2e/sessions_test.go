@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/gorilla/websocket"
+	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 )
 
@@ -148,6 +149,39 @@ func TestOperatorsReachEveryNode(t *testing.T) {
 	})
 }
 
+// careful is a publisher that says nothing twice, however long an answer takes.
+func (s *stage) careful(t *testing.T) *goredis.Client {
+	t.Helper()
+	o, err := goredis.ParseURL(s.redis)
+	require.NoError(t, err)
+	o.MaxRetries, o.ReadTimeout = -1, patience
+	c := goredis.NewClient(o)
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+// heardAll waits until the node has heard all that was published before: each
+// of its few connections to Redis is in order, and so many users are sure to be
+// on every one of them.
+func heardAll(t *testing.T, node string, redis *goredis.Client) {
+	t.Helper()
+	const witnesses = 40
+	var group sync.WaitGroup
+	for range witnesses {
+		user := "witness-" + uuid.NewString()
+		c := connect(t, "ws://"+node+"/ws", as(user))
+		require.NoError(t, redis.Publish(t.Context(), "ws:"+user, "heard").Err())
+		group.Go(func() {
+			_ = c.SetReadDeadline(time.Now().Add(patience))
+			if _, got, err := c.ReadMessage(); err != nil || string(got) != "heard" {
+				t.Errorf("witness: %q, %v", got, err)
+			}
+			_ = c.Close()
+		})
+	}
+	group.Wait()
+}
+
 // TestTerminationOfACrowd: two hundred clients that keep talking, with fifty
 // messages queued for each, get all of them and the close.
 func TestTerminationOfACrowd(t *testing.T) {
@@ -158,7 +192,7 @@ func TestTerminationOfACrowd(t *testing.T) {
 		p := run(t, "websocket", s.with(map[string]string{
 			"WEBSOCKET_DRAIN_NOTICE": "1", "WEBSOCKET_DRAIN_SPREAD": "5", "WEBSOCKET_MAX_MESSAGES_PER_MINUTE": "0",
 		}))
-		node, redis := p.bound(t), s.publisher(t)
+		node, redis := p.bound(t), s.careful(t)
 		require.Eventually(t, func() bool {
 			return call(t, "GET", "http://"+node+"/readyz", "", nil).status == 200
 		}, patience, 20*time.Millisecond)
@@ -170,7 +204,7 @@ func TestTerminationOfACrowd(t *testing.T) {
 		for i := range sockets {
 			sockets[i] = connect(t, "ws://"+node+"/ws", as(user(i)))
 			talking.Go(func() {
-				pace := time.NewTicker(20 * time.Millisecond)
+				pace := time.NewTicker(250 * time.Millisecond)
 				defer pace.Stop()
 				for sockets[i].WriteMessage(websocket.TextMessage, []byte(`{"type":"hello"}`)) == nil {
 					<-pace.C
@@ -186,6 +220,7 @@ func TestTerminationOfACrowd(t *testing.T) {
 			_, err := pipe.Exec(t.Context())
 			require.NoError(t, err)
 		}
+		heardAll(t, node, redis)
 		terminated := time.Now()
 		p.terminate(t)
 		for i, c := range sockets {
