@@ -20,11 +20,11 @@ PKG      ?= ./...
 RUN      ?=
 ARGS     ?=
 FUZZTIME ?= 10s
-BENCH    ?= .
+BENCH    ?=
 
 .PHONY: help
 help: ## Print the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: build ## Run both services and a simulated platform (ARGS="--redis URL --kafka ADDR" for real servers)
@@ -85,8 +85,11 @@ cover: ## Measure what the tests reach, into bin/cover.html
 	go tool cover -func=bin/cover.out | tail -n 1
 
 .PHONY: bench
-bench: ## Run the benchmarks (BENCH=name, PKG=./adapters/redis)
-	@test/servers/with.sh go test -run '^$$' -bench '$(BENCH)' -benchmem $(PKG)
+bench: ## Measure against bare baselines (ARGS="sockets/fanout -quick"), or Go benchmarks (BENCH=name PKG=./adapters/jwt)
+	@if [ -n '$(BENCH)' ]; then
+		exec test/servers/with.sh go test -run '^$$' -bench '$(BENCH)' -benchmem $(PKG)
+	fi
+	exec go run ./test/bench $(ARGS)
 
 .PHONY: fuzz
 fuzz: ## Fuzz every parser for a moment (FUZZTIME=10s)
@@ -96,6 +99,10 @@ fuzz: ## Fuzz every parser for a moment (FUZZTIME=10s)
 			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package"
 		done
 	done
+
+.PHONY: conformance
+conformance: ## Try every case of Autobahn's suite, a browser and Node (half an hour)
+	@EDGE_CONFORMANCE_FULL=1 go test -v -count=1 -timeout 90m ./test/conformance
 
 .PHONY: clean
 clean: ## Remove what was built
