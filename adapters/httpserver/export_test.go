@@ -1,6 +1,7 @@
 package httpserver
 
 import (
+	"io"
 	"net/http"
 	"net/url"
 
@@ -49,4 +50,11 @@ func Network(trusted, remote string, forwarded []string) (string, error) {
 		return "", err
 	}
 	return list.network(&http.Request{RemoteAddr: remote, Header: http.Header{"X-Forwarded-For": forwarded}}), nil
+}
+
+// CopyForm copies a form and returns the copy's boundary.
+func CopyForm(in io.Reader, boundary string, out io.Writer, maxFiles int) (string, error) {
+	f := newForm(in, boundary, out, maxFiles)
+	err := f.copy()
+	return f.out.Boundary(), err
 }

@@ -87,6 +87,19 @@ func (f *facts) failed() []domain.RequestFailed {
 	return out
 }
 
+func (f *facts) calls() []domain.ServiceCalled {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var out []domain.ServiceCalled
+	for _, fact := range f.all {
+		if s, ok := fact.(domain.ServiceCalled); ok {
+			s.Took = 0
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
 // logbook collects what is logged.
 type logbook struct {
 	mu   sync.Mutex
