@@ -40,8 +40,19 @@ func (h headers) bearing(user string) headers {
 // as are the headers of a user's request.
 func as(user string) headers { return headers(nil).bearing(user) }
 
-// ask makes one request on a connection of its own.
+// ask makes one request on a connection of its own. An answer of the gateway
+// is held against its contract.
 func ask(t *testing.T, method, url, body string, h headers) (answer, error) {
+	t.Helper()
+	a, err := fetch(t, method, url, body, h)
+	if err == nil {
+		a.keepsWord(t, method, url)
+	}
+	return a, err
+}
+
+// fetch is ask of those who have no contract.
+func fetch(t *testing.T, method, url, body string, h headers) (answer, error) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	if err != nil {

@@ -93,7 +93,7 @@ func newPatient(t *testing.T, behind string) *patient {
 		for name := range r.Header {
 			h[name] = r.Header.Get(name)
 		}
-		a, err := ask(t, r.Method, behind+r.URL.Path, "", h)
+		a, err := fetch(t, r.Method, behind+r.URL.Path, "", h)
 		if err != nil {
 			panic(http.ErrAbortHandler)
 		}

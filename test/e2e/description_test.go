@@ -1,0 +1,154 @@
+package e2e_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/goccy/go-yaml"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/api"
+)
+
+// description is the gateway's contract, to hold its answers against.
+type description struct {
+	document *openapi3.T
+	// outside stands for what is answered where there is no operation.
+	outside *openapi3.Operation
+}
+
+// described reads the contract once, the way the gateway does.
+var described = sync.OnceValues(func() (*description, error) {
+	text, err := yaml.YAMLToJSON(api.OpenAPI())
+	if err != nil {
+		return nil, err
+	}
+	document, err := openapi3.NewLoader().LoadFromData(text)
+	if err != nil {
+		return nil, err
+	}
+	for _, media := range []string{"text/html", "text/javascript"} {
+		openapi3filter.RegisterBodyDecoder(media, asText)
+	}
+	d := &description{document, openapi3.NewOperation()}
+	for status, name := range map[int]string{400: "Invalid", 404: "NoRoute", 405: "WrongMethod"} {
+		response, there := document.Components.Responses[name]
+		if !there {
+			return nil, fmt.Errorf("response %q: %w", name, errUndescribed)
+		}
+		d.outside.AddResponse(status, response.Value)
+	}
+	return d, nil
+})
+
+var errUndescribed = errors.New("the contract says nothing of it")
+
+func asText(body io.Reader, _ http.Header, _ *openapi3.SchemaRef, _ openapi3filter.EncodingFn) (any, error) {
+	text, err := io.ReadAll(body)
+	return string(text), err
+}
+
+// operation finds what the contract says of a request. HEAD is GET without a
+// body.
+func (d *description) operation(method string, target *url.URL) *openapi3.Operation {
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	for _, template := range d.document.Paths.InMatchingOrder() {
+		if fits(template, target.EscapedPath()) {
+			if o := d.document.Paths.Value(template).GetOperation(method); o != nil {
+				return o
+			}
+		}
+	}
+	return d.outside
+}
+
+// fits reports whether a path is one of a template's; {path} is the rest of it.
+func fits(template, path string) bool {
+	want, have := strings.Split(template, "/"), strings.Split(path, "/")
+	for i, w := range want {
+		switch {
+		case w == "{path}":
+			return len(have) > i
+		case i >= len(have), !strings.HasPrefix(w, "{") && w != have[i], strings.HasPrefix(w, "{") && have[i] == "":
+			return false
+		}
+	}
+	return len(want) == len(have)
+}
+
+// judge says where an answer is not what the contract says of it: its status,
+// its headers, its media type or its body.
+func (d *description) judge(ctx context.Context, method, target string, a answer) error {
+	at, err := url.Parse(target)
+	if err != nil {
+		return err
+	}
+	request := &http.Request{Method: http.MethodGet, URL: at}
+	route := &routers.Route{Spec: d.document, Method: method, Operation: d.operation(method, at)}
+	return openapi3filter.ValidateResponse(ctx, &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: request, Route: route},
+		Status:                 a.status, Header: a.header, Body: io.NopCloser(bytes.NewReader(a.body)),
+		Options: &openapi3filter.Options{IncludeResponseStatus: true, ExcludeResponseBody: method == http.MethodHead},
+	})
+}
+
+// keepsWord fails the test if the answer is the gateway's and not what its
+// contract says. Whatever the notification service does not sign counts as the
+// gateway's; preflights are no operations.
+func (a answer) keepsWord(t *testing.T, method, target string) {
+	t.Helper()
+	if method == http.MethodOptions || bytes.Contains(a.body, []byte(`"service":"websocket_service"`)) {
+		return
+	}
+	d, err := described()
+	if assert.NoError(t, err) {
+		assert.NoError(t, d.judge(t.Context(), method, target, a), "%s %s: %s", method, target, &a)
+	}
+}
+
+// TestContractIsHeld: an answer that breaks the contract in any way is noticed.
+func TestContractIsHeld(t *testing.T) {
+	t.Parallel()
+	d, err := described()
+	require.NoError(t, err)
+	s := newStage(t, embedded(t))
+	gateway := s.gateway(t, s.vars)
+	teacher, batch := s.batch(1)
+	at := gateway.http(status(batch))
+	good, refused := call(t, "GET", at, "", as(teacher)), call(t, "GET", at, "", nil)
+	require.NoError(t, d.judge(t.Context(), "GET", at, good))
+	require.NoError(t, d.judge(t.Context(), "HEAD", at, answer{good.status, good.header, nil}))
+	require.NoError(t, d.judge(t.Context(), "GET", at, refused))
+	for name, broken := range map[string]answer{
+		"status":     {201, good.header, good.body},
+		"body":       {200, good.header, bytes.Replace(good.body, []byte("ready"), []byte("readier"), 1)},
+		"header":     {200, without(good.header, "X-Trace-Id"), good.body},
+		"challenge":  {401, without(refused.header, "Www-Authenticate"), refused.body},
+		"code":       {401, refused.header, bytes.Replace(refused.body, []byte("AUTHENTICATION_ERROR"), []byte("TIMEOUT"), 1)},
+		"media type": {200, http.Header{"Content-Type": {"text/html"}}, good.body},
+	} {
+		assert.Error(t, d.judge(t.Context(), "GET", at, broken), name)
+	}
+	assert.Error(t, d.judge(t.Context(), "GET", gateway.http("/nowhere"), good), "no operation")
+	assert.Error(t, d.judge(t.Context(), "DELETE", at, good), "not by this method")
+}
+
+func without(h http.Header, name string) http.Header {
+	h = h.Clone()
+	h.Del(name)
+	return h
+}
