@@ -1,8 +1,8 @@
 package servers
 
 import (
+	"bufio"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -129,10 +129,13 @@ func answersAs(addr string, pid int) bool {
 	}
 	defer func() { _ = conn.Close() }()
 	_ = conn.SetDeadline(time.Now().Add(time.Second))
-	// QUIT makes the server close, which ends the read.
-	if _, err := conn.Write([]byte("INFO server\r\nQUIT\r\n")); err != nil {
+	if _, err := conn.Write([]byte("INFO server\r\n")); err != nil {
 		return false
 	}
-	answer, err := io.ReadAll(conn)
-	return err == nil && strings.Contains(string(answer), fmt.Sprintf("process_id:%d\r\n", pid))
+	for lines := bufio.NewScanner(conn); lines.Scan(); {
+		if id, found := strings.CutPrefix(lines.Text(), "process_id:"); found {
+			return id == fmt.Sprint(pid)
+		}
+	}
+	return false
 }
