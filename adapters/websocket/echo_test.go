@@ -13,7 +13,7 @@ import (
 // is written, because a broken frame is answered by the reader and would
 // overtake it.
 func Echo(m *Manager) {
-	echo := func(ms *melody.Session, message []byte, hear func(*session), send func(*session)) {
+	echo := func(ms *melody.Session, message []byte, hear, send func(*session)) {
 		m.guard(ms, func(s *session) {
 			if s.fits(message) {
 				hear(s)

@@ -154,13 +154,12 @@ func (c *client) next(t *testing.T, name string) event {
 
 // connect opens a socket with the token in the subprotocol, which both worlds
 // can do, and waits until it is open.
-func (c *client) connect(t *testing.T, name, url, token string) event {
+func (c *client) connect(t *testing.T, name, url, token string) {
 	t.Helper()
 	c.do(t, command{Do: "open", Name: name, URL: url, Protocols: []string{protocol, "bearer." + token}})
 	e := c.next(t, name)
 	require.Equal(t, "open", e.Event, "%+v", e)
 	require.Equal(t, protocol, e.Protocol, "the server selects the protocol, never the token")
-	return e
 }
 
 // protocol is what clients and service speak.

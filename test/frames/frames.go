@@ -49,11 +49,7 @@ func nameOf(frame []byte) string {
 
 // Against holds a JSON text against the payload of a message of the document.
 func Against(message string, text []byte) error {
-	compiler, err := contract()
-	if err != nil {
-		return err
-	}
-	schema, err := compiler.schema(message)
+	schema, err := contract().schema(message)
 	if err != nil {
 		return err
 	}
@@ -68,31 +64,36 @@ func Against(message string, text []byte) error {
 type schemas struct {
 	mu       sync.Mutex
 	compiler *jsonschema.Compiler
+	broken   error // the document cannot be read
 }
 
 // location is what the compiler knows the document by; nothing is fetched.
 const location = "urn:asyncapi"
 
 // contract reads the document once.
-var contract = sync.OnceValues(func() (*schemas, error) {
-	text, err := yaml.YAMLToJSON(api.AsyncAPI())
-	if err != nil {
-		return nil, err
-	}
-	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
-	if err != nil {
-		return nil, err
-	}
+var contract = sync.OnceValue(func() *schemas {
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft7) // which AsyncAPI's own schema language extends
 	c.AssertFormat()
-	if err := c.AddResource(location, document); err != nil {
-		return nil, err
-	}
-	return &schemas{compiler: c}, nil
+	return &schemas{compiler: c, broken: load(c)}
 })
 
+func load(c *jsonschema.Compiler) error {
+	text, err := yaml.YAMLToJSON(api.AsyncAPI())
+	if err != nil {
+		return err
+	}
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		return err
+	}
+	return c.AddResource(location, document)
+}
+
 func (s *schemas) schema(message string) (*jsonschema.Schema, error) {
+	if s.broken != nil {
+		return nil, s.broken
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.compiler.Compile(location + "#/components/messages/" + message + "/payload")
