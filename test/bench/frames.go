@@ -1,0 +1,159 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+)
+
+const (
+	frameText  = 1
+	frameClose = 8
+	framePing  = 9
+	framePong  = 10
+)
+
+// socket is the reading half of a WebSocket client and as much of the writing
+// half as pings need: no extensions, a mask of zeros, one small buffer.
+type socket struct {
+	conn net.Conn
+	in   *bufio.Reader
+	long []byte // for messages that the buffer does not hold
+}
+
+// newcomer opens a socket. Loopback addresses to come from differ by i, so that
+// ports do not run out; a small window makes a reader that stops be felt soon.
+func newcomer(ctx context.Context, address, token string, i int, small bool) (*socket, error) {
+	d := net.Dialer{
+		Timeout:   time.Minute,
+		LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(1+i%16))},
+		Control: func(_, _ string, raw syscall.RawConn) error {
+			var failed error
+			err := raw.Control(func(fd uintptr) {
+				// The kernel chooses the port when it knows both ends.
+				const bindAddressNoPort = 24
+				failed = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_IP, bindAddressNoPort, 1)
+				if failed == nil && small {
+					failed = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4096)
+				}
+			})
+			return errors.Join(err, failed)
+		},
+	}
+	conn, err := d.DialContext(ctx, "tcp4", address)
+	if err != nil {
+		return nil, err
+	}
+	s := &socket{conn: conn, in: bufio.NewReaderSize(conn, 2048)}
+	if err := s.upgrade(address, token); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *socket) upgrade(address, token string) error {
+	_ = s.conn.SetDeadline(time.Now().Add(time.Minute))
+	_, err := fmt.Fprintf(s.conn, "GET /ws?token=%s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n", token, address)
+	if err != nil {
+		return err
+	}
+	answer, err := http.ReadResponse(s.in, nil)
+	if err != nil {
+		return err
+	}
+	_ = answer.Body.Close()
+	if answer.StatusCode != http.StatusSwitchingProtocols {
+		return fmt.Errorf("the handshake was refused: %s", answer.Status)
+	}
+	return s.conn.SetDeadline(time.Time{})
+}
+
+// next returns the next message, which is good until the call after, and
+// answers pings on the way. Servers here never fragment.
+func (s *socket) next() ([]byte, error) {
+	for {
+		kind, size, err := s.head()
+		if err != nil {
+			return nil, err
+		}
+		body, err := s.body(size)
+		if err != nil {
+			return nil, err
+		}
+		switch kind {
+		case framePing:
+			if err := s.write(framePong, body); err != nil {
+				return nil, err
+			}
+		case frameClose:
+			if len(body) < 2 {
+				return nil, errors.New("closed without a code")
+			}
+			return nil, fmt.Errorf("closed with %d", binary.BigEndian.Uint16(body))
+		case frameText:
+			return body, nil
+		}
+	}
+}
+
+func (s *socket) head() (kind byte, size int, err error) {
+	b, err := s.in.Peek(2)
+	if err != nil {
+		return 0, 0, err
+	}
+	kind, size = b[0]&0x0f, int(b[1]&0x7f)
+	used := 2
+	switch size {
+	case 126:
+		used = 4
+	case 127:
+		used = 10
+	}
+	if b, err = s.in.Peek(used); err != nil {
+		return 0, 0, err
+	}
+	switch used {
+	case 4:
+		size = int(binary.BigEndian.Uint16(b[2:]))
+	case 10:
+		size = int(binary.BigEndian.Uint64(b[2:]) & 0x7fffffff)
+	}
+	_, err = s.in.Discard(used)
+	return kind, size, err
+}
+
+func (s *socket) body(size int) ([]byte, error) {
+	if size <= s.in.Size() {
+		b, err := s.in.Peek(size)
+		_, _ = s.in.Discard(len(b))
+		return b, err
+	}
+	if cap(s.long) < size {
+		s.long = make([]byte, size)
+	}
+	_, err := io.ReadFull(s.in, s.long[:size])
+	return s.long[:size], err
+}
+
+// write sends a control frame.
+func (s *socket) write(kind byte, body []byte) error {
+	frame := append([]byte{0x80 | kind, 0x80 | byte(len(body)&0x7f), 0, 0, 0, 0}, body...)
+	_, err := s.conn.Write(frame)
+	return err
+}
+
+// leave closes in order, without waiting for the answer.
+func (s *socket) leave() {
+	_ = s.conn.SetDeadline(time.Now().Add(time.Second))
+	_ = s.write(frameClose, []byte{0x03, 0xe8})
+	_ = s.conn.Close()
+}

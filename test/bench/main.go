@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := command(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// command is the whole program: a child of itself, or the run that starts them.
+func command(ctx context.Context, args []string, out, errs io.Writer) int {
+	var err error
+	if len(args) > 0 && args[0] == "child" {
+		err = child(ctx, args[1:], out)
+	} else {
+		err = bench(ctx, args, out, errs)
+	}
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, flag.ErrHelp):
+		return 2
+	default:
+		_, _ = fmt.Fprintln(errs, "bench:", err)
+		return 1
+	}
+}
+
+// bench runs the scenarios that args name and prints what they found. What was
+// measured before a scenario failed is printed all the same.
+func bench(ctx context.Context, args []string, out, errs io.Writer) error {
+	o, err := parse(args, errs)
+	if err != nil {
+		return err
+	}
+	l, err := open(ctx, o, errs)
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	var found report
+	var failed error
+	for _, s := range o.scenarios {
+		l.say("%s %s", s.group, s.name)
+		rows, err := s.run(ctx, l)
+		found.add(s, rows)
+		if err != nil {
+			failed = errors.Join(failed, fmt.Errorf("%s %s: %w", s.group, s.name, err))
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return errors.Join(failed, found.print(out, o.quick))
+}

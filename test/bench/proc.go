@@ -1,0 +1,50 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// cpu is what the process has spent so far, user and system, in seconds of one
+// core, exact to a hundredth.
+func (p *process) cpu() float64 {
+	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.pid))
+	if err != nil {
+		return 0
+	}
+	// The name in brackets may hold anything; the fields start behind it.
+	fields := strings.Fields(string(content[strings.LastIndexByte(string(content), ')')+1:]))
+	if len(fields) < 13 {
+		return 0
+	}
+	user, _ := strconv.ParseFloat(fields[11], 64)
+	system, _ := strconv.ParseFloat(fields[12], 64)
+	return (user + system) / 100 // Linux counts in hundredths towards users
+}
+
+// resident is the process's memory in bytes.
+func (p *process) resident() float64 { return p.memory("VmRSS:") }
+
+// peak is the most that it ever was since resetPeak.
+func (p *process) peak() float64 { return p.memory("VmHWM:") }
+
+// resetPeak makes peak begin anew.
+func (p *process) resetPeak() error {
+	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.pid), []byte("5"), 0)
+}
+
+func (p *process) memory(field string) float64 {
+	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(content), field)
+	words := strings.Fields(rest)
+	if len(words) == 0 {
+		return 0
+	}
+	kib, _ := strconv.ParseFloat(words[0], 64)
+	return kib * 1024
+}

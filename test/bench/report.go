@@ -1,0 +1,141 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// row is one finding. Ratio is ours to the baseline's; Bare and Ratio are nil
+// where there is no baseline.
+type row struct {
+	Scenario string   `json:"scenario"`
+	Measure  string   `json:"measure"`
+	Ours     float64  `json:"ours"`
+	Bare     *float64 `json:"bare,omitempty"`
+	Ratio    *float64 `json:"ratio,omitempty"`
+	Target   string   `json:"target,omitempty"`
+	Met      *bool    `json:"met,omitempty"`
+}
+
+// series is a measure over the rounds, ours and the baseline's in step.
+type series struct{ ours, bare []float64 }
+
+func (s *series) add(ours, bare float64) {
+	s.ours, s.bare = append(s.ours, ours), append(s.bare, bare)
+}
+
+// row takes the medians, and the median of the rounds' own ratios: both sides
+// of a round had the same neighbours on the machine.
+func (s *series) row(measure string) row {
+	var ratios []float64
+	for i := range s.ours {
+		if s.bare[i] != 0 {
+			ratios = append(ratios, s.ours[i]/s.bare[i])
+		}
+	}
+	bare, ratio := median(s.bare), median(ratios)
+	return row{Measure: measure, Ours: median(s.ours), Bare: &bare, Ratio: &ratio}
+}
+
+// single is a finding without a baseline.
+func single(measure string, value float64) row { return row{Measure: measure, Ours: value} }
+
+// atLeast and atMost judge the ratio where there is one, else the value.
+func (r row) atLeast(limit float64) row { return r.judge("≥", limit, r.judged() >= limit) }
+
+func (r row) atMost(limit float64) row { return r.judge("≤", limit, r.judged() <= limit) }
+
+func (r row) judge(sign string, limit float64, met bool) row {
+	r.Target, r.Met = sign+" "+figure(limit), &met
+	if r.Ratio != nil {
+		r.Target += " ×"
+	}
+	return r
+}
+
+func (r row) judged() float64 {
+	if r.Ratio != nil {
+		return *r.Ratio
+	}
+	return r.Ours
+}
+
+// report is everything that a run found.
+type report struct{ rows []row }
+
+func (r *report) add(s scenario, rows []row) {
+	for _, x := range rows {
+		x.Scenario = s.group + "/" + s.name
+		r.rows = append(r.rows, x)
+	}
+}
+
+func (r *report) print(out io.Writer, quick bool) error {
+	var b strings.Builder
+	b.WriteString("\n| scenario | measure | ours | bare | ratio | target | met |\n|---|---|---:|---:|---:|---|---|\n")
+	for _, x := range r.rows {
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", x.Scenario, x.Measure,
+			figure(x.Ours), maybe(x.Bare), maybe(x.Ratio), x.Target, verdict(x.Met))
+	}
+	line, err := json.Marshal(map[string]any{
+		"rows": r.rows, "quick": quick, "cores": runtime.NumCPU(), "go": runtime.Version(), "at": time.Now().UTC().Format(time.RFC3339),
+	})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "%s\n%s\n", b.String(), line)
+	return err
+}
+
+func maybe(v *float64) string {
+	if v == nil {
+		return ""
+	}
+	return figure(*v)
+}
+
+func verdict(met *bool) string {
+	switch {
+	case met == nil:
+		return ""
+	case *met:
+		return "yes"
+	default:
+		return "**no**"
+	}
+}
+
+// figure is a number with as many digits as are worth reading.
+func figure(v float64) string {
+	switch a := math.Abs(v); {
+	case a >= 100 || v == math.Trunc(v):
+		return fmt.Sprintf("%.0f", v)
+	case a >= 10:
+		return fmt.Sprintf("%.1f", v)
+	case a >= 0.1:
+		return fmt.Sprintf("%.2f", v)
+	default:
+		return fmt.Sprintf("%.3f", v)
+	}
+}
+
+func median(values []float64) float64 { return quantile(values, 0.5) }
+
+// quantile is 0 of nothing. It leaves values as they are.
+func quantile(values []float64, q float64) float64 {
+	if len(values) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(values))
+	i := min(int(q*float64(len(sorted))), len(sorted)-1)
+	if q == 0.5 && len(sorted)%2 == 0 {
+		return (sorted[i-1] + sorted[i]) / 2
+	}
+	return sorted[i]
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// ownRedis starts a redis-server that keeps nothing, unless one was given.
+func (l *lab) ownRedis(ctx context.Context) error {
+	if l.redis != "" {
+		return nil
+	}
+	address, err := freeAddress()
+	if err != nil {
+		return err
+	}
+	_, port, _ := net.SplitHostPort(address)
+	c := exec.CommandContext(ctx, "redis-server", "--port", port, "--bind", "127.0.0.1", "--protected-mode", "no",
+		"--save", "", "--appendonly", "no", "--dir", l.dir, "--logfile", os.DevNull)
+	if err := c.Start(); err != nil {
+		return fmt.Errorf("redis-server is needed: %w", err)
+	}
+	l.undo = append(l.undo, func() {
+		_ = c.Process.Kill()
+		_ = c.Wait() // reports the signal that was just sent
+	})
+	l.redis = address
+	return until(ctx, 10*time.Second, func() bool { return pongs(address) })
+}
+
+// pongs reports whether a Redis answers there.
+func pongs(address string) bool {
+	conn, err := net.DialTimeout("tcp", address, time.Second)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(time.Second))
+	_, _ = io.WriteString(conn, "PING\r\nQUIT\r\n") // the read tells whether it arrived
+	answer, err := io.ReadAll(conn)
+	return err == nil && strings.HasPrefix(string(answer), "+PONG")
+}
+
+// kafkaAddr is a real Kafka's host:port; the first call may start it, with the
+// script that the tests start theirs with.
+func (l *lab) kafkaAddr(ctx context.Context) (string, error) {
+	if l.kafka != "" {
+		return l.kafka, nil
+	}
+	address, err := freeAddress()
+	if err != nil {
+		return "", err
+	}
+	_, port, _ := net.SplitHostPort(address)
+	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/huleedu/edge").Output()
+	if err != nil {
+		return "", fmt.Errorf("find the module: %w", err)
+	}
+	script := filepath.Join(strings.TrimSpace(string(root)), "test", "servers", "kafka.sh")
+	call := func(ctx context.Context, verb string) error {
+		c := exec.CommandContext(ctx, "env", "KAFKA_PORT="+port, "KAFKA_RUN="+filepath.Join(l.dir, "kafka"), "bash", script, verb)
+		if out, err := c.CombinedOutput(); err != nil {
+			return fmt.Errorf("kafka.sh %s: %w\n%s", verb, err, out)
+		}
+		return nil
+	}
+	l.say("starting Kafka")
+	l.undo = append(l.undo, func() { _ = call(context.WithoutCancel(ctx), "stop") })
+	if err := call(ctx, "start"); err != nil {
+		return "", err
+	}
+	l.kafka = address
+	return address, nil
+}
+
+// freeAddress is a loopback address whose port and the next are free, below
+// the range from which outgoing connections take theirs.
+func freeAddress() (string, error) {
+	for range 100 {
+		port := 20000 + rand.IntN(12000)
+		if vacant(port) && vacant(port+1) {
+			return fmt.Sprintf("127.0.0.1:%d", port), nil
+		}
+	}
+	return "", errors.New("no free port between 20000 and 32000")
+}
+
+func vacant(port int) bool {
+	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	return err == nil && l.Close() == nil
+}
