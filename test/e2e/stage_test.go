@@ -54,6 +54,7 @@ func newStage(t *testing.T, b backing) *stage {
 		"REDIS_URL": b.redis, "KAFKA_BOOTSTRAP_SERVERS": b.kafka, "KAFKA_CONSUMER_GROUP": "websocket-" + id,
 		"API_GATEWAY_RESULT_AGGREGATOR_URL": platform.AggregatorURL(),
 		"API_GATEWAY_BOS_URL":               platform.OrchestratorURL(),
+		"API_GATEWAY_FILE_SERVICE_URL":      platform.FilesURL(),
 		"HULEEDU_INTERNAL_API_KEY":          internalKey,
 		"API_GATEWAY_DRAIN_NOTICE":          "0", "WEBSOCKET_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_SPREAD": "0",
 		// Everybody here has the same address, and looks more often than a person.
