@@ -183,12 +183,13 @@ func (s *scene) restarts(t *testing.T) {
 		n.Type = kind
 		require.NoError(t, s.platform.Notify(ctx, domain.UserID(user), n))
 	}
+	contract := frames.Open()
 	heard := func(socket string) (kind, id string) {
 		e := s.next(t, socket)
 		require.Equal(t, "message", e.Event, "%+v", e)
 		var f struct{ Event, ID string }
 		require.NoError(t, json.Unmarshal([]byte(e.Data), &f))
-		frames.Check(t, []byte(e.Data))
+		contract.Check(t, []byte(e.Data))
 		return f.Event, f.ID
 	}
 	old := s.node(t, nil)

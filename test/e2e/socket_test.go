@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -66,6 +67,9 @@ func (s *socket) text(t *testing.T) string {
 	return string(payload)
 }
 
+// contract is what frames are held against.
+var contract = sync.OnceValue(frames.Open)
+
 // next waits for the next notification, or frame of the service's own, which
 // must be as the contract describes it.
 func (s *socket) next(t *testing.T) frame {
@@ -73,7 +77,7 @@ func (s *socket) next(t *testing.T) frame {
 	var f frame
 	text := s.text(t)
 	require.NoError(t, json.Unmarshal([]byte(text), &f), text)
-	frames.Check(t, []byte(text))
+	contract().Check(t, []byte(text))
 	return f
 }
 

@@ -16,12 +16,29 @@ import (
 	"github.com/huleedu/edge/api"
 )
 
+// Contract is the document's schemas, compiled as they are asked for. It serves
+// many goroutines.
+type Contract struct {
+	mu       sync.Mutex
+	compiler *jsonschema.Compiler
+	broken   error // the document cannot be read; every check tells
+}
+
+// Open reads the document, which takes some milliseconds: once is enough for a
+// package of tests.
+func Open() *Contract {
+	c := jsonschema.NewCompiler()
+	c.DefaultDraft(jsonschema.Draft7) // which AsyncAPI's own schema language extends
+	c.AssertFormat()
+	return &Contract{compiler: c, broken: load(c)}
+}
+
 // Check fails the test unless the frame, sent to a client, is one that the
 // document describes. It returns the name of the message that it is.
-func Check(t testing.TB, frame []byte) string {
+func (c *Contract) Check(t testing.TB, frame []byte) string {
 	t.Helper()
 	name := nameOf(frame)
-	if err := Against(name, frame); err != nil {
+	if err := c.Against(name, frame); err != nil {
 		t.Errorf("not a frame as described: %v\n%s", err, frame)
 	}
 	return name
@@ -48,8 +65,8 @@ func nameOf(frame []byte) string {
 }
 
 // Against holds a JSON text against the payload of a message of the document.
-func Against(message string, text []byte) error {
-	schema, err := contract().schema(message)
+func (c *Contract) Against(message string, text []byte) error {
+	schema, err := c.schema(message)
 	if err != nil {
 		return err
 	}
@@ -60,23 +77,8 @@ func Against(message string, text []byte) error {
 	return schema.Validate(value)
 }
 
-// schemas compiles the document's schemas as they are asked for.
-type schemas struct {
-	mu       sync.Mutex
-	compiler *jsonschema.Compiler
-	broken   error // the document cannot be read
-}
-
 // location is what the compiler knows the document by; nothing is fetched.
 const location = "urn:asyncapi"
-
-// contract reads the document once.
-var contract = sync.OnceValue(func() *schemas {
-	c := jsonschema.NewCompiler()
-	c.DefaultDraft(jsonschema.Draft7) // which AsyncAPI's own schema language extends
-	c.AssertFormat()
-	return &schemas{compiler: c, broken: load(c)}
-})
 
 func load(c *jsonschema.Compiler) error {
 	text, err := yaml.YAMLToJSON(api.AsyncAPI())
@@ -90,11 +92,11 @@ func load(c *jsonschema.Compiler) error {
 	return c.AddResource(location, document)
 }
 
-func (s *schemas) schema(message string) (*jsonschema.Schema, error) {
-	if s.broken != nil {
-		return nil, s.broken
+func (c *Contract) schema(message string) (*jsonschema.Schema, error) {
+	if c.broken != nil {
+		return nil, c.broken
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.compiler.Compile(location + "#/components/messages/" + message + "/payload")
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.compiler.Compile(location + "#/components/messages/" + message + "/payload")
 }

@@ -16,6 +16,7 @@ import (
 )
 
 func TestFramesAsDescribed(t *testing.T) {
+	contract := frames.Open()
 	for text, name := range map[string]string{
 		`{"type":"pong"}`: "Pong",
 		`{"type":"refreshed","expires_at":"2026-01-02T03:04:05Z"}`:                                   "Refreshed",
@@ -26,11 +27,12 @@ func TestFramesAsDescribed(t *testing.T) {
 		`{"event":"x","data":{"category":"batch_progress","priority":"low","action_required":false,"deadline":null,` +
 			`"batch_id":null,"class_id":null,"correlation_id":null,"timestamp":"2026-01-02T03:04:05Z"},"id":"1-0"}`: "Notification",
 	} {
-		require.Equal(t, name, frames.Check(t, []byte(text)))
+		require.Equal(t, name, contract.Check(t, []byte(text)))
 	}
 }
 
 func TestFramesNotAsDescribed(t *testing.T) {
+	contract := frames.Open()
 	for text, name := range map[string]string{
 		`{"type":"ping"}`:         "Pong",
 		`{"type":"refreshed"}`:    "Refreshed",
@@ -44,9 +46,9 @@ func TestFramesNotAsDescribed(t *testing.T) {
 		`{"event":"replay_incomplete","data":{"last_event_id":"5-1"}}`:                        "ReplayIncomplete",
 		`{"event_id":"1","event_type":"huleedu.notification.teacher.requested.v1","data":{}}`: "Request",
 	} {
-		require.Error(t, frames.Against(name, []byte(text)), text)
+		require.Error(t, contract.Against(name, []byte(text)), text)
 	}
-	require.Error(t, frames.Against("NoSuchMessage", []byte(`{}`)))
+	require.Error(t, contract.Against("NoSuchMessage", []byte(`{}`)))
 }
 
 // document is the part of the contract that is written for people.
