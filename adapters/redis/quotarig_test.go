@@ -39,14 +39,14 @@ func (s *standing) is(alone bool) bool {
 }
 
 // placing runs a node's quota until the test ends, or it is killed.
-func placing(t testing.TB, url string, cfg redis.QuotaConfig) (q *redis.Quota, seen *standing, kill func()) {
+func placing(t testing.TB, url string, cfg redis.QuotaConfig) (*redis.Quota, *standing, func()) {
 	t.Helper()
-	seen = &standing{}
-	q = redis.NewQuota(open(t, url), cfg, memory.NewLimits(cfg.PerUser), seen)
+	seen := &standing{}
+	q := redis.NewQuota(open(t, url), cfg, memory.NewLimits(cfg.PerUser), seen)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- q.Run(ctx) }()
-	kill = sync.OnceFunc(func() {
+	kill := sync.OnceFunc(func() {
 		cancel()
 		if err := <-ended; err != nil {
 			t.Errorf("run: %v", err)

@@ -3,6 +3,7 @@ package websocket_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +49,13 @@ func waits(*testing.T, *node, *client) {}
 
 // provocations are by status and error code.
 func provocations() map[string]provocation {
+	all := clientsEnds()
+	maps.Copy(all, ourEnds())
+	return all
+}
+
+// clientsEnds are those that a client brings upon itself.
+func clientsEnds() map[string]provocation {
 	return map[string]provocation{
 		"1000 ": {act: closesWith(1000)},
 		"1001 ": {act: closesWith(1001)},
@@ -71,6 +79,12 @@ func provocations() map[string]provocation {
 		"1009 ": {
 			config: func(c *websocket.Config) { c.MaxMessageBytes = 1 }, act: sends(0x82, 0x82, 0, 0, 0, 0, 1, 1),
 		},
+	}
+}
+
+// ourEnds are those that the service, the platform or an operator begins.
+func ourEnds() map[string]provocation {
+	return map[string]provocation{
 		"1011 UNKNOWN_ERROR": {
 			reason: because("UNKNOWN_ERROR", "An unexpected error occu"), act: waits,
 			node: func(n *node) { n.facts.bomb = is[domain.ConnectionAccepted] },

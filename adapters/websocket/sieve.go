@@ -8,11 +8,11 @@ import "time"
 // its affair.
 type sieve struct {
 	bucket bucket
-	got    int    // bytes of the header that have come
-	want   int    // its length, once the second byte has come
-	extra  int    // those of its bytes that extend the payload's length
-	size   uint64 // the payload's length, as far as the header has told
-	left   uint64 // bytes of the payload still to come
+	got    int // bytes of the header that have come
+	want   int // its length, once the second byte has come
+	extra  int // those of its bytes that extend the payload's length
+	size   int // the payload's length, as far as the header has told
+	left   int // bytes of the payload still to come; of a broken frame, any number
 }
 
 // feed takes bytes that came and returns how many of them lie before the first
@@ -23,9 +23,9 @@ func (f *sieve) feed(p []byte, now time.Time) int {
 	}
 	for i := 0; i < len(p); {
 		if f.left > 0 {
-			n := min(f.left, uint64(len(p)-i))
+			n := min(f.left, len(p)-i)
 			f.left -= n
-			i += int(n)
+			i += n
 			continue
 		}
 		if f.got == 0 && !f.bucket.take(now) {
@@ -56,7 +56,7 @@ func (f *sieve) read(b byte) {
 	case f.got == plainHeader:
 		f.measure(b)
 	case f.got <= plainHeader+f.extra:
-		f.size = f.size<<8 | uint64(b)
+		f.size = f.size<<8 | int(b)
 	}
 	if f.got == f.want {
 		f.left, f.got = f.size, 0
@@ -71,7 +71,7 @@ func (f *sieve) measure(b byte) {
 	case hugeLength:
 		f.extra = 8
 	default:
-		f.size = uint64(length)
+		f.size = int(length)
 	}
 	f.want += f.extra
 	if b&maskBit != 0 {

@@ -45,7 +45,7 @@ func TestCapacity(t *testing.T) {
 }
 
 // frameOf is a client's frame of the opcode.
-func frameOf(opcode byte, payload int) []byte {
+func frameOf(opcode byte, payload uint64) []byte {
 	out := []byte{0x80 | opcode}
 	switch {
 	case payload < longLength:
@@ -53,13 +53,13 @@ func frameOf(opcode byte, payload int) []byte {
 	case payload < 1<<16:
 		out = binary.BigEndian.AppendUint16(append(out, maskBit|longLength), uint16(payload))
 	default:
-		out = binary.BigEndian.AppendUint64(append(out, maskBit|hugeLength), uint64(payload))
+		out = binary.BigEndian.AppendUint64(append(out, maskBit|hugeLength), payload)
 	}
 	return append(out, make([]byte, maskKey+payload)...)
 }
 
 func TestSieveCountsFrames(t *testing.T) {
-	sizes := []int{0, 1, 125, 126, 127, 65535, 65536, 70000, 5}
+	sizes := []uint64{0, 1, 125, 126, 127, 65535, 65536, 70000, 5}
 	for _, step := range []int{1, 2, 3, 7, 128, 1 << 20} {
 		f := sieve{bucket: newBucket(len(sizes), time.Minute)}
 		var stream []byte

@@ -182,6 +182,25 @@ func heardAll(t *testing.T, node string, redis *goredis.Client) {
 	group.Wait()
 }
 
+// bulk is a message that is large enough to wait, each with its number.
+func bulk(i int) string { return fmt.Sprintf("%d %s", i, strings.Repeat("x", 8<<10)) }
+
+// seenOff reads so many messages and the close of a node that ends.
+func seenOff(t *testing.T, c *socket, client, messages int) {
+	t.Helper()
+	defer func() { _ = c.Close() }()
+	_ = c.SetReadDeadline(time.Now().Add(patience))
+	for m := range messages {
+		if _, got, err := c.ReadMessage(); err != nil || string(got) != bulk(m) {
+			t.Errorf("client %d, message %d: %d bytes, %v", client, m, len(got), err)
+			return
+		}
+	}
+	if _, _, err := c.ReadMessage(); !websocket.IsCloseError(err, 1012) {
+		t.Errorf("client %d: no 1012 but %v", client, err)
+	}
+}
+
 // TestTerminationOfACrowd: two hundred clients that keep talking, with fifty
 // messages queued for each, get all of them and the close.
 func TestTerminationOfACrowd(t *testing.T) {
@@ -198,7 +217,6 @@ func TestTerminationOfACrowd(t *testing.T) {
 		}, patience, 20*time.Millisecond)
 		id := uuid.NewString()
 		user := func(i int) string { return fmt.Sprintf("teacher-%s-%d", id, i) }
-		text := func(i int) string { return fmt.Sprintf("%d %s", i, strings.Repeat("x", 8<<10)) }
 		var talking, reading sync.WaitGroup
 		sockets := make([]*socket, clients)
 		for i := range sockets {
@@ -215,7 +233,7 @@ func TestTerminationOfACrowd(t *testing.T) {
 		for i := range sockets {
 			pipe := redis.Pipeline()
 			for m := range messages {
-				pipe.Publish(t.Context(), "ws:"+user(i), text(m))
+				pipe.Publish(t.Context(), "ws:"+user(i), bulk(m))
 			}
 			_, err := pipe.Exec(t.Context())
 			require.NoError(t, err)
@@ -224,19 +242,7 @@ func TestTerminationOfACrowd(t *testing.T) {
 		terminated := time.Now()
 		p.terminate(t)
 		for i, c := range sockets {
-			reading.Go(func() {
-				_ = c.SetReadDeadline(time.Now().Add(patience))
-				for m := range messages {
-					if _, got, err := c.ReadMessage(); err != nil || string(got) != text(m) {
-						t.Errorf("client %d, message %d: %d bytes, %v", i, m, len(got), err)
-						return
-					}
-				}
-				if _, _, err := c.ReadMessage(); !websocket.IsCloseError(err, 1012) {
-					t.Errorf("client %d: no 1012 but %v", i, err)
-				}
-				_ = c.Close()
-			})
+			reading.Go(func() { seenOff(t, c, i, messages) })
 		}
 		reading.Wait()
 		require.Equal(t, 0, p.exit(t, 25*time.Second), "%s%s", p.stdout, p.stderr)
