@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
 	"github.com/huleedu/edge/test/contract"
 )
 
@@ -20,3 +21,13 @@ func harness() contract.ManagerHarness {
 func TestConnectionManager(t *testing.T) { contract.ConnectionManager(t, harness()) }
 
 func BenchmarkConnectionManager(b *testing.B) { contract.BenchmarkConnectionManager(b, harness()) }
+
+func TestConnectionShedder(t *testing.T) {
+	contract.ConnectionShedder(t, contract.ShedderHarness{New: func(t testing.TB) (ports.ConnectionShedder, contract.ManagerNode) {
+		n := newNode(t, settings())
+		return n.manager, contract.ManagerNode{
+			Manager: n.manager,
+			Connect: func(user domain.UserID) (contract.ManagerClient, error) { return n.dial(user) },
+		}
+	}})
+}
