@@ -116,7 +116,8 @@ func (f *form) take(part *multipart.Part) error {
 	}
 	switch {
 	case name == filesField && isFile:
-		if f.files++; f.files > f.maxFiles {
+		f.files++
+		if f.files > f.maxFiles {
 			return f.tooMany()
 		}
 		return f.pass(part.Header, part)

@@ -33,7 +33,7 @@ func TestOneUserHasFourUploads(t *testing.T) {
 		uploading(t, w).send(t, "--B") // nothing for the service yet
 	}
 	var r reply
-	require.Eventually(t, func() bool { r = upload(t, w, goodForm()); return r.StatusCode == 503 }, tick*1000, tick)
+	require.Eventually(t, func() bool { r = upload(t, w, goodForm()); return r.StatusCode == http.StatusServiceUnavailable }, tick*1000, tick)
 	require.Equal(t, "1", r.Header.Get("Retry-After"))
 	f := standard(t, r, domain.GatewayService)
 	require.Equal(t, string(domain.ServiceUnavailable), f.Code)
@@ -52,8 +52,8 @@ func TestAClientThatLeavesStoresNothing(t *testing.T) {
 	w := s.behind(t, nil)
 	for i := range 7 {
 		conn := dial(t, w.Addr())
-		_, err := io.WriteString(conn, fmt.Sprintf("POST %s HTTP/1.1\r\nHost: h\r\n%s\r\n%s\r\nContent-Length: 1000000\r\n\r\n%s",
-			uploadPath, bearer, formType, begun()))
+		_, err := fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: h\r\n%s\r\n%s\r\nContent-Length: 1000000\r\n\r\n%s",
+			uploadPath, bearer, formType, begun())
 		require.NoError(t, err)
 		event(t, s.came)
 		require.NoError(t, conn.Close())
@@ -75,8 +75,8 @@ func TestAClientThatLeavesBeforeTheAnswer(t *testing.T) {
 	s.answer = func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done(); close(left) }
 	w := s.behind(t, nil)
 	conn := dial(t, w.Addr())
-	_, err := io.WriteString(conn, fmt.Sprintf("POST %s HTTP/1.1\r\nHost: h\r\n%s\r\n%s\r\nContent-Length: %d\r\n\r\n%s",
-		uploadPath, bearer, formType, len(goodForm()), goodForm()))
+	_, err := fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: h\r\n%s\r\n%s\r\nContent-Length: %d\r\n\r\n%s",
+		uploadPath, bearer, formType, len(goodForm()), goodForm())
 	require.NoError(t, err)
 	event(t, s.came)
 	require.NoError(t, conn.Close())
@@ -245,16 +245,13 @@ func TestServicesThatDieMidway(t *testing.T) {
 }
 
 // stubborn sends all of its body before it looks for an answer, as browsers do.
-func stubborn(t *testing.T, conn net.Conn, headers, body string) *http.Response {
+func stubborn(t *testing.T, conn net.Conn, headers, body string) heard {
 	t.Helper()
 	_, err := io.WriteString(conn, "POST "+uploadPath+" HTTP/1.1\r\nHost: h\r\n"+headers+fmt.Sprintf("Content-Length: %d\r\n\r\n", len(body)))
 	require.NoError(t, err)
 	_, err = io.WriteString(conn, body)
 	require.NoError(t, err)
-	r, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	require.NoError(t, err)
-	require.NoError(t, r.Body.Close())
-	return r
+	return answerOf(t, conn)
 }
 
 // TestBrowsersSeeEarlyAnswers: nobody is cut off for sending on, within limits.
@@ -276,14 +273,14 @@ func TestBrowsersSeeEarlyAnswers(t *testing.T) {
 	} {
 		conn := dial(t, w.Addr())
 		r := stubborn(t, conn, c.headers, c.body)
-		assert.Equal(t, c.status, r.StatusCode, name)
-		assert.True(t, r.Close, "who has not sent everything need not")
+		assert.Equal(t, c.status, r.status, name)
+		assert.True(t, r.last, "who has not sent everything need not")
 	}
 	conn := dial(t, w.Addr())
 	for range 2 {
 		r := stubborn(t, conn, good, goodForm())
-		require.Equal(t, 202, r.StatusCode)
-		require.False(t, r.Close, "the connection can be used again")
+		require.Equal(t, 202, r.status)
+		require.False(t, r.last, "the connection can be used again")
 	}
 	conn = dial(t, w.Addr())
 	_, err := io.WriteString(conn, "POST "+uploadPath+" HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000000\r\n\r\n")
@@ -314,8 +311,8 @@ func TestNobodyIsAskedForABodyInVain(t *testing.T) {
 		require.Less(t, time.Since(began), 5*time.Second)
 	}
 	conn := dial(t, w.Addr())
-	_, err := io.WriteString(conn, fmt.Sprintf("POST %s HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n%s\r\n%s\r\nContent-Length: %d\r\n\r\n",
-		uploadPath, bearer, formType, len(goodForm())))
+	_, err := fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n%s\r\n%s\r\nContent-Length: %d\r\n\r\n",
+		uploadPath, bearer, formType, len(goodForm()))
 	require.NoError(t, err)
 	in := bufio.NewReader(conn)
 	line, err := in.ReadString('\n')

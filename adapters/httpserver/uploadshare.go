@@ -38,7 +38,8 @@ func (s *uploadShares) take(user domain.UserID) (leave func(), err error) {
 func (s *uploadShares) give(user domain.UserID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.held[user]--; s.held[user] == 0 {
+	s.held[user]--
+	if s.held[user] == 0 {
 		delete(s.held, user)
 	}
 }
