@@ -96,6 +96,25 @@ func TestQuotaOnAHungRedis(t *testing.T) {
 	require.EqualValues(t, 52, held, "all are entered before Redis is asked again")
 }
 
+// A Redis that comes back empty is told of every lease at once, not when each is
+// due.
+func TestQuotaAfterACrash(t *testing.T) {
+	p := servers.OwnRedis(t)
+	q, seen, _ := placing(t, p.URL(), redis.QuotaConfig{PerUser: 5, Node: "n"})
+	require.NoError(t, q.Acquire(t.Context(), "anna", uuid.NewString()))
+	p.Kill()
+	require.NoError(t, q.Acquire(t.Context(), "bo", uuid.NewString()))
+	require.True(t, seen.is(true))
+	p.Start()
+	require.Eventually(t, func() bool { return seen.is(false) }, 8*time.Second, 5*time.Millisecond)
+	c := stranger(t, p.URL())
+	for _, key := range []string{"wsquota:{anna}", "wsquota:{bo}"} {
+		held, err := c.ZCard(t.Context(), key).Result()
+		require.NoError(t, err)
+		require.EqualValues(t, 1, held, key)
+	}
+}
+
 // A handshake that is given up takes no place for good, and takes nobody's
 // trust in Redis.
 func TestQuotaOfALeaver(t *testing.T) {
