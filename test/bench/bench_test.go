@@ -49,7 +49,7 @@ func TestGatewayScenariosRun(t *testing.T) {
 		"gateway/bulkhead above the bulkhead: let through", "gateway/bulkhead below the bulkhead: refused")
 	require.Positive(t, rows["gateway/status requests per CPU second"].Ours)
 	require.Positive(t, *rows["gateway/status requests per CPU second"].Bare)
-	require.Len(t, rows, 13)
+	require.Len(t, rows, 14)
 }
 
 func TestSocketScenariosRun(t *testing.T) {
@@ -58,7 +58,7 @@ func TestSocketScenariosRun(t *testing.T) {
 	zero(t, rows,
 		"sockets/fanout messages lost", "sockets/fanout messages doubled", "sockets/fanout messages out of order",
 		"sockets/slow messages lost", "sockets/slow others' sockets that ended", "sockets/storm sockets that ended")
-	require.EqualValues(t, 10, rows["sockets/slow of those who do not read, cut with 4001"].Ours)
+	require.InDelta(t, 10, rows["sockets/slow of those who do not read, cut with 4001"].Ours, 0)
 	require.Positive(t, rows["sockets/fanout deliveries per CPU second, 100 users"].Ours)
 }
 

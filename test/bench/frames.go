@@ -33,7 +33,7 @@ type socket struct {
 func newcomer(ctx context.Context, address, token string, i int, small bool) (*socket, error) {
 	d := net.Dialer{
 		Timeout:   time.Minute,
-		LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(1+i%16))},
+		LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(1+i&15))},
 		Control: func(_, _ string, raw syscall.RawConn) error {
 			var failed error
 			err := raw.Control(func(fd uintptr) {

@@ -104,17 +104,20 @@ func idleCPU(ctx context.Context, l *lab) ([]row, error) {
 	}
 	defer nodes.stop()
 	n := l.size(1000, 100)
-	for _, p := range []*process{nodes.ours, nodes.bare} {
-		users, err := l.people(n)
-		if err != nil {
-			return nil, err
-		}
-		c, err := gather(ctx, p, users, 100, 0)
-		if err != nil {
-			return nil, err
-		}
-		defer c.leave()
+	users, err := l.people(2 * n)
+	if err != nil {
+		return nil, err
 	}
+	atOurs, err := gather(ctx, nodes.ours, users[:n], 100, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer atOurs.leave()
+	atBare, err := gather(ctx, nodes.bare, users[n:], 100, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer atBare.leave()
 	if err := pause(ctx, time.Duration(l.size(5000, 100))*time.Millisecond); err != nil {
 		return nil, err
 	}

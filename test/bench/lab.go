@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -43,8 +44,8 @@ func open(ctx context.Context, o options, log io.Writer) (*lab, error) {
 
 // close ends what the run started, last things first.
 func (l *lab) close() {
-	for i := len(l.undo) - 1; i >= 0; i-- {
-		l.undo[i]()
+	for _, undo := range slices.Backward(l.undo) {
+		undo()
 	}
 	l.undo = nil
 }

@@ -115,7 +115,7 @@ type outcome struct {
 }
 
 // perCPU is how many requests one second of the server's CPU served.
-func (o outcome) perCPU() float64 { return float64(o.served) / max(o.cpu, 0.01) }
+func (o *outcome) perCPU() float64 { return float64(o.served) / max(o.cpu, 0.01) }
 
 // load sends each of the requests at most each times over, over so many
 // connections, and stops early after span.

@@ -86,7 +86,8 @@ func parse(args []string, errs io.Writer) (options, error) {
 	if o.sockets > 10000 {
 		return o, fmt.Errorf("-n %d: at most 10000", o.sockets)
 	}
-	return o, o.choose(names)
+	err := o.choose(names)
+	return o, err
 }
 
 // fill sets what was left open.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -10,12 +9,12 @@ import (
 // cpu is what the process has spent so far, user and system, in seconds of one
 // core, exact to a hundredth.
 func (p *process) cpu() float64 {
-	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.pid))
+	content, err := p.read("stat")
 	if err != nil {
 		return 0
 	}
 	// The name in brackets may hold anything; the fields start behind it.
-	fields := strings.Fields(string(content[strings.LastIndexByte(string(content), ')')+1:]))
+	fields := strings.Fields(content[strings.LastIndexByte(content, ')')+1:])
 	if len(fields) < 13 {
 		return 0
 	}
@@ -32,15 +31,31 @@ func (p *process) peak() float64 { return p.memory("VmHWM:") }
 
 // resetPeak makes peak begin anew.
 func (p *process) resetPeak() error {
-	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.pid), []byte("5"), 0)
+	about, err := os.OpenRoot("/proc")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = about.Close() }()
+	return about.WriteFile(strconv.Itoa(p.pid)+"/clear_refs", []byte("5"), 0)
+}
+
+// read is what the kernel says about the process.
+func (p *process) read(name string) (string, error) {
+	about, err := os.OpenRoot("/proc")
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = about.Close() }()
+	content, err := about.ReadFile(strconv.Itoa(p.pid) + "/" + name)
+	return string(content), err
 }
 
 func (p *process) memory(field string) float64 {
-	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.pid))
+	content, err := p.read("status")
 	if err != nil {
 		return 0
 	}
-	_, rest, _ := strings.Cut(string(content), field)
+	_, rest, _ := strings.Cut(content, field)
 	words := strings.Fields(rest)
 	if len(words) == 0 {
 		return 0
