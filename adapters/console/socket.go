@@ -48,8 +48,10 @@ func (s Socket) Listen(ctx context.Context) error {
 	wait, place := firstWait, bookmark{at: s.Since}
 	for {
 		connected, end := s.session(ctx, &place)
-		if ctx.Err() != nil {
+		select {
+		case <-ctx.Done():
 			return nil
+		default:
 		}
 		if final := finalAnswer(end); final != nil {
 			return final

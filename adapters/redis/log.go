@@ -43,7 +43,7 @@ elseif after ~= '0-0' then
     for i, entry in ipairs(back) do passed[i] = entry[1] end
   else
     found, from = 0, '-'
-  end
+  end -- of looking for the position
 end
 local first = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)
 local oldest = first[1] and first[1][1] or ''
@@ -60,10 +60,10 @@ while true do
         if entry[2][i] == ARGV[6] then
           count, bytes = count + 1, bytes + #entry[2][i + 1]
           page[#page + 1], page[#page + 2] = last, entry[2][i + 1]
-        end
-      end
-    end
-  end
+        end -- the field
+      end -- fields
+    end -- an entry that was not seen
+  end -- entries
   if #portion < 33 then
     return {found, oldest, 0, passed, page}
   end

@@ -56,8 +56,7 @@ func (w *stream) start(t *rapid.T) {
 	w.box.begin()
 }
 
-func (w *stream) read(after mark) domain.Replay {
-	from := int(after.seq)
+func (w *stream) read(from int) domain.Replay {
 	r := domain.Replay{Complete: from == 0 && w.trimmed == 0 || from > w.trimmed}
 	for i := w.trimmed + 1; i <= from; i++ {
 		r.Passed = append(r.Passed, placeOf(i))
@@ -155,7 +154,7 @@ func (w *stream) look(*rapid.T) {
 	switch {
 	case w.over || w.page != nil:
 	case !w.begun:
-		page := w.read(mark{7, uint64(w.at)})
+		page := w.read(w.at)
 		w.page = &page
 	case w.fetching:
 		hole, open := w.box.hole()
@@ -163,7 +162,9 @@ func (w *stream) look(*rapid.T) {
 			w.fetching = false
 			return
 		}
-		page := w.read(markAt(hole.After))
+		from := 0
+		_, _ = fmt.Sscanf(string(hole.After), "7-%d", &from)
+		page := w.read(from)
 		w.page = &page
 	}
 }
@@ -174,7 +175,7 @@ func (w *stream) feed(*rapid.T) {
 	}
 	at := mark{}
 	if !w.begun && w.at > 0 {
-		at = mark{7, uint64(w.at)}
+		at = markAt(placeOf(w.at))
 	}
 	page := *w.page
 	w.page, w.fetching, w.begun = nil, false, true

@@ -118,13 +118,7 @@ func (m *Manager) Send(message domain.Message) int {
 	}
 	n := 0
 	for _, s := range m.index.of(message.User) {
-		taken := false
-		if message.Missed.IsZero() {
-			taken = s.post(l)
-		} else {
-			taken = s.miss(l, message.Missed)
-		}
-		if taken {
+		if s.take(l, message.Missed) {
 			n++
 		}
 	}

@@ -51,6 +51,15 @@ func (s *session) resume(ctx context.Context, from domain.Position) error {
 	return nil
 }
 
+// take puts a message into the mailbox, and brings the session up to date if
+// others may have been missed since the time given.
+func (s *session) take(l letter, missed time.Time) bool {
+	if missed.IsZero() {
+		return s.post(l)
+	}
+	return s.miss(l, missed)
+}
+
 // miss brings the session up to date after a break of the subscription, and
 // announces it unless the letter is empty.
 func (s *session) miss(announcement letter, since time.Time) bool {

@@ -106,7 +106,8 @@ type unreadable struct {
 func (u *unreadable) Since(ctx context.Context, user domain.UserID, after domain.Position) (domain.Replay, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.times--; u.times >= 0 {
+	u.times--
+	if u.times >= 0 {
 		return domain.Replay{}, domain.Unreachable("redis", context.DeadlineExceeded)
 	}
 	return u.NotificationLog.Since(ctx, user, after)
@@ -151,7 +152,7 @@ func TestSlowClientResumes(t *testing.T) {
 			text, err = conn.Next()
 			require.NoError(t, err)
 		}
-		require.True(t, w == string(text), "%.60s", text)
+		require.Equal(t, w, string(text))
 	}
 	if !direct {
 		conn.sees(t, "direct")
@@ -298,7 +299,7 @@ func TestDrainDuringAReplay(t *testing.T) {
 		if string(text) == "direct" {
 			continue
 		}
-		require.True(t, want[at] == string(text), "%.80s", text)
+		require.Equal(t, want[at], string(text))
 		at++
 	}
 	require.NoError(t, <-ended)
