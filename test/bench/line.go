@@ -117,17 +117,24 @@ type outcome struct {
 // perCPU is how many requests one second of the server's CPU served.
 func (o *outcome) perCPU() float64 { return float64(o.served) / max(o.cpu, 0.01) }
 
-// load sends each of the requests at most each times over, over so many
-// connections, and stops early after span.
-func load(ctx context.Context, p *process, all [][]byte, conns, each int, span time.Duration) (outcome, error) {
-	ctx, cancel := context.WithTimeout(ctx, span)
+// pace is how hard a load is: over so many connections, each request at most
+// each times, and no longer than span.
+type pace struct {
+	conns, each int
+	span        time.Duration
+}
+
+// load sends the requests again and again.
+func load(ctx context.Context, p *process, all [][]byte, how pace) (outcome, error) {
+	ctx, cancel := context.WithTimeout(ctx, how.span)
 	defer cancel()
+	conns := how.conns
 	parts := make([]outcome, conns)
 	errs := make([]error, conns)
 	before := p.cpu()
 	var group sync.WaitGroup
 	for c := range conns {
-		group.Go(func() { errs[c] = parts[c].drive(ctx, p.addr, own(all, c, conns), each) })
+		group.Go(func() { errs[c] = parts[c].drive(ctx, p.addr, own(all, c, conns), how.each) })
 	}
 	group.Wait()
 	whole := outcome{cpu: p.cpu() - before}

@@ -115,15 +115,15 @@ func wholePost(ctx context.Context, l *lab) ([]row, error) {
 		all[i] = fmt.Appendf(nil, "POST /v1/batches/batch-%d/pipelines HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %s\r\n"+
 			"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", i, u.token, len(body), body)
 	}
-	if _, err := load(ctx, doors.ours, all, 1, 1, time.Minute); err != nil {
+	if _, err := load(ctx, doors.ours, all, pace{1, 1, time.Minute}); err != nil {
 		return nil, err
 	}
 	const perUser = 18 // of 20 commands a minute
-	alone, err := load(ctx, doors.ours, all[:len(all)/2], 1, perUser, l.span)
+	alone, err := load(ctx, doors.ours, all[:len(all)/2], pace{1, perUser, l.span})
 	if err != nil {
 		return nil, err
 	}
-	many, err := load(ctx, doors.ours, all[len(all)/2:], 64, perUser, l.span)
+	many, err := load(ctx, doors.ours, all[len(all)/2:], pace{64, perUser, l.span})
 	if err != nil {
 		return nil, err
 	}

@@ -49,11 +49,11 @@ func status(ctx context.Context, l *lab) ([]row, error) {
 		all := requests(users, statusPath)
 		var o [2]outcome
 		for i, p := range []*process{doors.ours, doors.bare} {
-			warm, err := load(ctx, p, all, conns, 1, time.Minute)
+			warm, err := load(ctx, p, all, pace{conns, 1, time.Minute})
 			if err != nil {
 				return nil, err
 			}
-			if o[i], err = load(ctx, p, all, conns, allowance, l.span); err != nil {
+			if o[i], err = load(ctx, p, all, pace{conns, allowance, l.span}); err != nil {
 				return nil, err
 			}
 			bad += warm.bad + o[i].bad
@@ -83,7 +83,7 @@ func addedLatency(ctx context.Context, l *lab) ([]row, error) {
 	}
 	all := requests(users, statusPath)
 	for _, p := range []*process{doors.ours, doors.bare} {
-		if _, err := load(ctx, p, all, 1, 1, time.Minute); err != nil {
+		if _, err := load(ctx, p, all, pace{1, 1, time.Minute}); err != nil {
 			return nil, err
 		}
 	}
@@ -92,11 +92,11 @@ func addedLatency(ctx context.Context, l *lab) ([]row, error) {
 	bad := 0
 	for range l.size(20, 4) * l.rounds {
 		block := min(200, len(all))
-		ours, err := load(ctx, doors.ours, all[:block], 1, 1, time.Minute)
+		ours, err := load(ctx, doors.ours, all[:block], pace{1, 1, time.Minute})
 		if err != nil {
 			return nil, err
 		}
-		bare, err := load(ctx, doors.bare, all[:block], 1, 1, time.Minute)
+		bare, err := load(ctx, doors.bare, all[:block], pace{1, 1, time.Minute})
 		if err != nil {
 			return nil, err
 		}

@@ -78,7 +78,7 @@ func waiting(ctx context.Context, l *lab) ([]row, error) {
 			return nil, err
 		}
 		// A long load before would leave garbage that hides what waiting costs.
-		if _, err := load(ctx, p, requests(users[:10], statusPath), 2, 1, time.Minute); err != nil {
+		if _, err := load(ctx, p, requests(users[:10], statusPath), pace{2, 1, time.Minute}); err != nil {
 			return nil, err
 		}
 		before := p.resident()
@@ -130,7 +130,7 @@ func bulkhead(ctx context.Context, l *lab) ([]row, error) {
 	if err := atBackend(ctx, backend, places); err != nil {
 		return nil, err
 	}
-	o, err := load(ctx, p, requests(users[places:], statusPath), 1, 1, time.Minute)
+	o, err := load(ctx, p, requests(users[places:], statusPath), pace{1, 1, time.Minute})
 	if err != nil {
 		return nil, err
 	}
