@@ -11,6 +11,8 @@ import (
 const (
 	// controlNames begin every name that is not a user's.
 	controlNames = "wsctl:"
+	// placePrefix begins a channel that is there for its slot alone.
+	placePrefix = controlNames + "place:"
 	// hashedEvent begins the event part of a mark whose event id cannot stand
 	// there itself.
 	hashedEvent = "sha256:"

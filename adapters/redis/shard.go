@@ -6,10 +6,12 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/huleedu/edge/domain"
@@ -107,6 +109,7 @@ func (s *shard) session(ctx context.Context) error {
 		_ = conn.Close()
 	})
 	if err := conn.Subscribe(ctx, s.ownChannels()...); err != nil {
+		s.relearn(ctx)
 		return err
 	}
 	s.misses.Store(0)
@@ -121,12 +124,26 @@ func (s *shard) session(ctx context.Context) error {
 }
 
 // ownChannels are those of no user. The probe comes last: what hears it hears
-// the others.
+// the others. On a cluster the first one's slot says which node to connect to,
+// so it is a new name every time: any node will do, while the one of before may
+// be gone and its place not taken yet.
 func (s *shard) ownChannels() []string {
-	if s.control {
-		return []string{disconnectChannel, s.probe}
+	var own []string
+	if _, cluster := s.rdb.(*goredis.ClusterClient); cluster {
+		own = append(own, placePrefix+uuid.NewString())
 	}
-	return []string{s.probe}
+	if s.control {
+		own = append(own, disconnectChannel)
+	}
+	return append(own, s.probe)
+}
+
+// relearn asks a cluster who its nodes are: the library would dial one that is
+// gone for another ten seconds.
+func (s *shard) relearn(ctx context.Context) {
+	if c, cluster := s.rdb.(*goredis.ClusterClient); cluster {
+		c.ReloadState(ctx)
+	}
 }
 
 // receive hears until the connection ends. Receive of the library reconnects by
@@ -172,10 +189,10 @@ func (s *shard) disconnect(payload string) {
 }
 
 func (s *shard) confirm(m *goredis.Subscription) {
-	switch m.Channel {
-	case s.probe:
+	switch {
+	case m.Channel == s.probe:
 		s.alive.Store(true)
-	case disconnectChannel:
+	case strings.HasPrefix(m.Channel, controlNames):
 		return
 	default:
 		s.follow(m)
