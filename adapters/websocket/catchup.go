@@ -24,6 +24,8 @@ const rememberFor = 30 * time.Second
 // are dropped, since the log has them, and the log is read on until it reaches
 // what is held again. So only messages that nobody keeps can overflow the queue
 // of a client that catches up; and only then are they overtaken by kept ones.
+// While the log cannot be read it is the other way round: they go out, and
+// overtake the kept ones.
 type catchup struct {
 	holding bool // pages are still to come
 	reading bool // one is being read
@@ -53,21 +55,40 @@ func (m *mailbox) begin() {
 	m.catch = &catchup{holding: true, reading: true}
 }
 
-// hold keeps a live letter back.
-func (m *mailbox) hold(l letter, c *Config) receipt {
+// hold keeps a live letter back. While the log cannot be read, what nobody keeps
+// does not wait for it: an outage of the log says nothing about the client.
+func (m *mailbox) hold(l letter, c *Config) (receipt, turn) {
 	if m.full(l, c) {
 		m.strip()
 		if l.kept() {
-			return accepted
+			return accepted, turn{}
 		}
 		if m.full(l, c) {
 			m.sealed = true
-			return overflowed
+			return overflowed, turn{}
 		}
 	}
 	m.charge(l)
 	m.catch.held = append(m.catch.held, l)
-	return accepted
+	if m.catch.trouble.IsZero() {
+		return accepted, turn{}
+	}
+	return accepted, m.vent()
+}
+
+// vent lets go of the held letters that nobody keeps.
+func (m *mailbox) vent() turn {
+	k := m.catch
+	k.held = slices.DeleteFunc(k.held, func(l letter) bool {
+		if !l.kept() {
+			m.waiting = append(m.waiting, l)
+		}
+		return !l.kept()
+	})
+	if !m.attached || m.busy {
+		return turn{}
+	}
+	return m.advance()
 }
 
 // strip drops the kept letters that are held: they will come from the log.

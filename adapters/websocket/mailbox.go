@@ -70,7 +70,7 @@ func (m *mailbox) put(l letter, c *Config) (receipt, turn) {
 	case m.catch != nil && m.catch.gave(l):
 		return accepted, turn{}
 	case m.catch != nil && m.catch.holding:
-		return m.hold(l, c), turn{}
+		return m.hold(l, c)
 	case m.full(l, c):
 		m.sealed = true
 		return overflowed, turn{}
