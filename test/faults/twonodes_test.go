@@ -1,0 +1,107 @@
+package faults_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/adapters/console"
+	"github.com/huleedu/edge/test/servers"
+)
+
+// transcript is what happened, line by line, and who got what.
+type transcript struct {
+	began time.Time
+
+	mu     sync.Mutex
+	lines  []string
+	frames map[string][]string
+}
+
+func (r *transcript) say(who, what string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lines = append(r.lines, fmt.Sprintf("%6.3f s  %-9s %s", time.Since(r.began).Seconds(), who, what))
+}
+
+func (r *transcript) frame(who string, frame []byte) {
+	r.say(who, "<- "+string(frame))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.frames[who] = append(r.frames[who], string(frame))
+}
+
+func (r *transcript) of(who string) []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]string(nil), r.frames[who]...)
+}
+
+// listen is one socket of the user.
+func (r *transcript) listen(t *testing.T, who, user, addr string) {
+	t.Helper()
+	ctx, end := context.WithCancel(context.Background())
+	connected, done := make(chan struct{}), make(chan error, 1)
+	var once sync.Once
+	s := console.Socket{
+		URL: "ws://" + addr + "/ws", Token: tokenOf(user), Since: "0",
+		Frame: func(frame []byte) { r.frame(who, frame) },
+		Note: func(text string) {
+			r.say(who, text)
+			once.Do(func() { close(connected) })
+		},
+	}
+	go func() { done <- s.Listen(ctx) }()
+	t.Cleanup(func() {
+		end()
+		require.NoError(t, <-done)
+	})
+	<-connected
+}
+
+// TestTwoNodesOneUser: whichever node takes a notification from Kafka, the
+// user's sockets on both get the same frames, each once, in the same order.
+func TestTwoNodesOneUser(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, servers.Redis(t), servers.Kafka(t), nil)
+	first, second := s.node(t), s.node(t)
+	letters, user := s.courier(t), "teacher-"+uuid.NewString()
+	r := &transcript{began: time.Now(), frames: map[string][]string{}}
+	r.listen(t, "on node 1", user, first)
+	r.listen(t, "on node 2", user, second)
+	from := &sender{user: user, events: uuid.NewString()}
+	const each = 3
+	for n := 1; n <= each; n++ {
+		record := from.record(s.topic, n)
+		for range 2 { // once more, as a producer does that heard nothing
+			r.say("kafka", fmt.Sprintf("kept %d as event %s-%d", n, "...", n))
+			require.Eventually(t, func() bool { return letters.kafka.WriteMessages(t.Context(), record) == nil },
+				patience, 100*time.Millisecond)
+		}
+		r.await(t, 2*n-1)
+		r.say("redis", fmt.Sprintf("direct %d", n))
+		require.NoError(t, letters.redis.Publish(t.Context(), "ws:"+user, fmt.Sprintf(`{"event":"direct","data":{"n":%d}}`, n)).Err())
+		r.await(t, 2*n)
+	}
+	<-time.After(settle) // what comes twice would come now
+	one, two := r.of("on node 1"), r.of("on node 2")
+	require.Len(t, one, 2*each)
+	require.Equal(t, one, two)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t.Log("\n" + strings.Join(r.lines, "\n"))
+}
+
+// await waits until both have so many frames.
+func (r *transcript) await(t *testing.T, frames int) {
+	t.Helper()
+	for _, who := range []string{"on node 1", "on node 2"} {
+		require.Eventually(t, func() bool { return len(r.of(who)) >= frames }, patience, 5*time.Millisecond)
+	}
+}
