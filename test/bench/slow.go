@@ -103,7 +103,7 @@ func flooding(ctx context.Context, node *process, h *herald, deaf []*member) <-c
 			cancel()
 		})
 		err := h.publish(stop, nil, plan{
-			phase: -1, listeners: deaf, each: 1500, size: 2 << 10, rate: 4000,
+			phase: -1, listeners: deaf, each: 1500, size: 8 << 10, rate: 4000,
 		})
 		if err != nil && stop.Err() != nil && ctx.Err() == nil {
 			err = nil // all were cut
