@@ -4,13 +4,14 @@
 #
 # PYTHON3 names an interpreter, 3.10 or later; otherwise python3 is taken. The
 # tool is installed once, outside the tree.
-# Exit code 77: there is no such Python, or it has no pip. 1: there are findings.
+# Exit code 77: there is no such Python, or pip does not get what is
+# needed. 1: there are findings.
 set -euo pipefail
-[ $# = 3 ] || { sed -n '2,7p' "${BASH_SOURCE[0]}"; exit 2; }
+[ $# = 3 ] || { sed -n '2,8p' "${BASH_SOURCE[0]}"; exit 2; }
 base="$1" token="$2" report="$3"
-version=4.32.5
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
-tool="${XDG_CACHE_HOME:-$HOME/.cache}/huleedu-edge/schemathesis-$version"
+wanted="$here/requirements.txt"
+tool="${XDG_CACHE_HOME:-$HOME/.cache}/huleedu-edge/schemathesis-$(cksum <"$wanted" | cut -d ' ' -f 1)"
 
 if [ ! -e "$tool/whole" ]; then
   python="${PYTHON3:-python3}"
@@ -22,9 +23,11 @@ if [ ! -e "$tool/whole" ]; then
   flock 9
   if [ ! -e "$tool/whole" ]; then
     "$python" -m venv --clear "$tool" >&2
-    "$tool/bin/python" -m pip install --quiet --disable-pip-version-check "schemathesis==$version" >&2
+    "$tool/bin/python" -m pip install --quiet --disable-pip-version-check -r "$wanted" >&2 ||
+      { echo 'pip cannot install it' >&2; exit 77; }
     : >"$tool/whole"
   fi
+  exec 9>&-
 fi
 
 # Without a filter the tool leaves out the operation that serves the document.
