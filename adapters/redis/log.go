@@ -19,13 +19,16 @@ const (
 	// pagePassed is how many ids are told of what lies behind the reader. It is
 	// more than a subscription lags behind a log.
 	pagePassed = 64
+	// passedAge is how old a position is when they are not told any more: a
+	// subscription that lags so far has been found deaf.
+	passedAge = 30 * time.Second
 )
 
 // readScript reads one page of a log.
 //
 // KEYS: the user's log. ARGV: the position, or nothing to read by age; the age
-// in ms; most entries; bytes after which the page ends; most passed ids; name
-// of the field. It answers {position found, oldest id, more behind the page,
+// in ms, from which on a position passes its own id alone; most entries; bytes
+// after which the page ends; most passed ids; name of the field. It answers {position found, oldest id, more behind the page,
 // {passed ids}, {id, frame, id, frame, ...}}.
 //
 // The entries are taken in small portions, so that large ones do not all stand
@@ -33,12 +36,13 @@ const (
 const readScript = `
 local log, after = KEYS[1], ARGV[1]
 local found, passed, from = 1, {}, after
+local clock = redis.call('TIME')
+local began = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000) - tonumber(ARGV[2])
 if after == '' then
-  local now = redis.call('TIME')
-  local ms = tonumber(now[1]) * 1000 + math.floor(tonumber(now[2]) / 1000) - tonumber(ARGV[2])
-  from = string.format('%.0f', math.max(ms, 0)) .. '-0'
+  from = string.format('%.0f', math.max(began, 0)) .. '-0'
 elseif after ~= '0-0' then
-  local back = redis.call('XREVRANGE', log, after, '-', 'COUNT', ARGV[5])
+  local most = (tonumber(string.match(after, '^%d+')) or 0) < began and 1 or ARGV[5]
+  local back = redis.call('XREVRANGE', log, after, '-', 'COUNT', most)
   if back[1] and back[1][1] == after then
     for i, entry in ipairs(back) do passed[i] = entry[1] end
   else
@@ -87,12 +91,12 @@ func NewLog(c *Client) *Log {
 
 // Since returns what the user's log holds behind the position.
 func (l *Log) Since(ctx context.Context, user domain.UserID, after domain.Position) (domain.Replay, error) {
-	return l.read(ctx, "redis.Since", user, string(after), 0)
+	return l.read(ctx, "redis.Since", user, string(after), passedAge)
 }
 
 // Recent returns what the user's log holds of the time, by Redis's clock.
 func (l *Log) Recent(ctx context.Context, user domain.UserID, age time.Duration) (domain.Replay, error) {
-	return l.read(ctx, "redis.Recent", user, "", age.Milliseconds())
+	return l.read(ctx, "redis.Recent", user, "", age)
 }
 
 // Last returns the position of the newest entry.
@@ -107,9 +111,9 @@ func (l *Log) Last(ctx context.Context, user domain.UserID) (domain.Position, er
 	return domain.Position(newest[0].ID), nil
 }
 
-func (l *Log) read(ctx context.Context, op string, user domain.UserID, after string, ms int64) (domain.Replay, error) {
+func (l *Log) read(ctx context.Context, op string, user domain.UserID, after string, age time.Duration) (domain.Replay, error) {
 	answer, err := l.script.Run(ctx, l.rdb, []string{logKey(user)},
-		after, ms, pageEntries, pageBytes, pagePassed, frameField).Slice()
+		after, age.Milliseconds(), pageEntries, pageBytes, pagePassed, frameField).Slice()
 	if err != nil {
 		return domain.Replay{}, l.failed(op, err)
 	}
