@@ -29,8 +29,18 @@ type description struct {
 	outside *openapi3.Operation
 }
 
-// described reads the contract once, the way the gateway does.
-var described = sync.OnceValues(func() (*description, error) {
+// described is the contract, or why it cannot be read, once for all tests.
+var described = sync.OnceValue(func() (told struct {
+	*description
+
+	err error
+}) {
+	told.description, told.err = readDescription()
+	return told
+})
+
+// readDescription reads the contract the way the gateway does.
+func readDescription() (*description, error) {
 	text, err := yaml.YAMLToJSON(api.OpenAPI())
 	if err != nil {
 		return nil, err
@@ -51,7 +61,7 @@ var described = sync.OnceValues(func() (*description, error) {
 		d.outside.AddResponse(status, response.Value)
 	}
 	return d, nil
-})
+}
 
 var errUndescribed = errors.New("the contract says nothing of it")
 
@@ -114,8 +124,8 @@ func (a answer) keepsWord(t *testing.T, method, target string) {
 	if method == http.MethodOptions || bytes.Contains(a.body, []byte(`"service":"websocket_service"`)) {
 		return
 	}
-	d, err := described()
-	if assert.NoError(t, err) {
+	d := described()
+	if assert.NoError(t, d.err) {
 		assert.NoError(t, d.judge(t.Context(), method, target, a), "%s %s: %s", method, target, &a)
 	}
 }
@@ -123,8 +133,8 @@ func (a answer) keepsWord(t *testing.T, method, target string) {
 // TestContractIsHeld: an answer that breaks the contract in any way is noticed.
 func TestContractIsHeld(t *testing.T) {
 	t.Parallel()
-	d, err := described()
-	require.NoError(t, err)
+	d := described()
+	require.NoError(t, d.err)
 	s := newStage(t, embedded(t))
 	gateway := s.gateway(t, s.vars)
 	teacher, batch := s.batch(1)
