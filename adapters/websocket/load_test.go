@@ -10,9 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"runtime/debug"
 	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -79,51 +77,6 @@ func outside(t testing.TB, addr string, n int) {
 	line, err := bufio.NewReader(out).ReadString('\n')
 	require.NoError(t, err)
 	require.Equal(t, "open\n", line)
-}
-
-// resident is the process's resident memory in bytes.
-func resident(t testing.TB) int {
-	t.Helper()
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		t.Skip("no /proc on this system")
-	}
-	for line := range strings.SplitSeq(string(status), "\n") {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			kb, err := strconv.Atoi(strings.Fields(rest)[0])
-			require.NoError(t, err)
-			return kb << 10
-		}
-	}
-	t.Fatal("no VmRSS")
-	return 0
-}
-
-// TestIdleMemory bounds what a quiet connection costs. 10,000 of them need
-// -count 1 and a descriptor limit over 10,000; -short and -race measure nothing.
-func TestIdleMemory(t *testing.T) {
-	var limit syscall.Rlimit
-	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit))
-	if testing.Short() || raceEnabled || limit.Cur < 11_000 {
-		t.Skip("needs 11,000 descriptors and an undisturbed allocator")
-	}
-	const connections, most = 10_000, 20 << 10
-	n := newNode(t, settings())
-	debug.FreeOSMemory()
-	before := resident(t)
-	outside(t, n.server.Listener.Addr().String(), connections)
-	require.Equal(t, connections, n.manager.Total())
-	fresh := (resident(t) - before) / connections
-	runtime.GC()
-	runtime.GC()
-	collected := (resident(t) - before) / connections
-	debug.FreeOSMemory()
-	returned := (resident(t) - before) / connections
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	t.Logf("bytes per idle connection at %d: %d at once, %d after GC, %d after memory was returned; stacks %d, heap %d",
-		connections, fresh, collected, returned, m.StackInuse/connections, m.HeapAlloc/connections)
-	require.Less(t, returned, most)
 }
 
 // cpu is the processor time that this process has used.

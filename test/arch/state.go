@@ -76,7 +76,7 @@ func (s source) constructed(name, function string) bool {
 		return strings.HasPrefix(strings.ToLower(name), "err")
 	case wireModule + ".NewSet":
 		return true
-	case "sync.OnceValue":
+	case "sync.OnceValue", "sync.OnceValues":
 		return s.isTest()
 	default:
 		return false

@@ -1,6 +1,0 @@
-//go:build race
-
-package websocket_test
-
-// raceEnabled says that the detector's own memory would be measured.
-const raceEnabled = true
