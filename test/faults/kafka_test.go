@@ -11,7 +11,8 @@ import (
 
 func TestKafkaKilled(t *testing.T) {
 	t.Parallel()
-	k := servers.OwnKafka(t)
+	// A broker that crashed is let in again when its old session is over.
+	k := servers.OwnKafka(t, "KAFKA_EXTRA=broker.session.timeout.ms=3000;broker.heartbeat.interval.ms=500")
 	kafkaFault(t, newStage(t, servers.Redis(t), k.Addr(), nil), "Kafka killed", func() {
 		k.Kill()
 		<-time.After(during(5*time.Second, time.Second))
@@ -23,7 +24,7 @@ func TestKafkaStopped(t *testing.T) {
 	t.Parallel()
 	k := servers.OwnKafka(t)
 	long := during(30*time.Second, 8*time.Second)
-	kafkaFault(t, newStage(t, servers.Redis(t), k.Addr(), nil), "Kafka stopped ", func() {
+	kafkaFault(t, newStage(t, servers.Redis(t), k.Addr(), nil), "Kafka stopped", func() {
 		k.Pause()
 		<-time.After(long)
 		k.Resume()

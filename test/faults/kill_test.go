@@ -29,9 +29,15 @@ func TestNodesKilled(t *testing.T) {
 	front := balance(t, addresses...)
 	awaitReady(t, programs[0].address)
 	crowd := gather(t, s, people, front.url(), front.url(), front.url())
+	words := map[string]int{}
 	for range kills {
 		one := rand.IntN(nodes)
 		programs[one].kill()
+		for i, p := range programs {
+			if i != one {
+				words[word(t.Context(), p.address)]++
+			}
+		}
 		programs[one] = launch(t, s.vars)
 		front.replace(one, programs[one].address)
 		<-time.After(during(8*time.Second, 500*time.Millisecond))
@@ -40,8 +46,9 @@ func TestNodesKilled(t *testing.T) {
 		awaitReady(t, p.address)
 	}
 	got := crowd.finish(t)
-	got.row(t, fmt.Sprintf("One of three nodes killed, %d times", kills), "the others ready throughout")
+	got.row(t, fmt.Sprintf("One of three nodes killed, %d times", kills), fmt.Sprintf("the others: %d times ready, %d degraded", words["ready"], words["degraded"]))
 	got.check(t)
+	require.Equal(t, kills*(nodes-1), words["ready"]+words["degraded"], "the others must serve on: %v", words)
 	require.Zero(t, got.incomplete)
 	require.Zero(t, got.resyncs)
 	require.Greater(t, got.reconnects, kills/2, "the kills must hit somebody")

@@ -34,7 +34,7 @@ func TestRedisStopped(t *testing.T) {
 	t.Parallel()
 	r := servers.OwnRedis(t)
 	long := during(10*time.Second, 6*time.Second)
-	redisFault(t, newStage(t, r.URL(), servers.Kafka(t), nil), "Redis stopped ", func() {
+	redisFault(t, newStage(t, r.URL(), servers.Kafka(t), nil), "Redis stopped", func() {
 		r.Pause()
 		<-time.After(long)
 		r.Resume()
