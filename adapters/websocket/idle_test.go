@@ -59,4 +59,3 @@ func TestIdleMemory(t *testing.T) {
 		connections, fresh, collected, returned, m.StackInuse/connections, m.HeapAlloc/connections)
 	require.Less(t, returned, most)
 }
-

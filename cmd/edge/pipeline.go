@@ -59,8 +59,11 @@ func (t tool) follow(ctx context.Context, g console.Gateway, batch string) error
 	worked := false
 	for looks := 0; ; looks++ {
 		p, err := g.Status(ctx, batch)
+		if errors.Is(err, context.Canceled) {
+			return nil
+		}
 		if err != nil {
-			return unless(ctx, err)
+			return err
 		}
 		if line := progressLine(p); line != last {
 			t.printf("%s  %s\n", time.Now().Format(time.TimeOnly), line)
@@ -76,14 +79,6 @@ func (t tool) follow(ctx context.Context, g console.Gateway, batch string) error
 		case <-time.After(lookEvery):
 		}
 	}
-}
-
-// unless drops an error that comes of being told to stop.
-func unless(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
 }
 
 func progressLine(p console.Progress) string {

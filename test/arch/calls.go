@@ -2,6 +2,7 @@ package arch
 
 import (
 	"go/ast"
+	"slices"
 	"strings"
 )
 
@@ -11,10 +12,9 @@ const errorWriter = "adapters/httpserver/answer.go"
 // environment lets those tests read it that start programs or ask where the
 // real servers are.
 func environment(s source) []finding {
-	for _, starter := range []string{"cmd", "test/servers", "test/e2e", "test/conformance", "test/faults", "test/bench"} {
-		if s.within(starter) {
-			return nil
-		}
+	starters := []string{"cmd", "test/servers", "test/e2e", "test/conformance", "test/faults", "test/bench"}
+	if slices.ContainsFunc(starters, s.within) {
+		return nil
 	}
 	var out []finding
 	s.calls(func(call *ast.CallExpr) {

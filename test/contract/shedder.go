@@ -43,7 +43,7 @@ func (h ShedderHarness) sheds(t *testing.T) {
 	require.GreaterOrEqual(t, time.Since(began), over/2, "not spread")
 	require.Less(t, time.Since(began), 2*over)
 	for _, c := range all {
-		expectNumbers(t, c, 10)
+		expectNumbers(t, c)
 		_, err := c.Next()
 		require.ErrorIs(t, err, io.EOF)
 	}

@@ -34,7 +34,8 @@ var described = sync.OnceValue(func() (told struct {
 	*description
 
 	err error
-}) {
+},
+) {
 	told.description, told.err = readDescription()
 	return told
 })
@@ -151,10 +152,10 @@ func TestContractIsHeld(t *testing.T) {
 		"code":       {401, refused.header, bytes.Replace(refused.body, []byte("AUTHENTICATION_ERROR"), []byte("TIMEOUT"), 1)},
 		"media type": {200, http.Header{"Content-Type": {"text/html"}}, good.body},
 	} {
-		assert.Error(t, d.judge(t.Context(), "GET", at, broken), name)
+		require.Error(t, d.judge(t.Context(), "GET", at, broken), name)
 	}
-	assert.Error(t, d.judge(t.Context(), "GET", gateway.http("/nowhere"), good), "no operation")
-	assert.Error(t, d.judge(t.Context(), "DELETE", at, good), "not by this method")
+	require.Error(t, d.judge(t.Context(), "GET", gateway.http("/nowhere"), good), "no operation")
+	require.Error(t, d.judge(t.Context(), "DELETE", at, good), "not by this method")
 }
 
 func without(h http.Header, name string) http.Header {

@@ -3,6 +3,8 @@
 package e2e_test
 
 import (
+	"context"
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -24,32 +26,54 @@ func TestUploadsTakeNoMemory(t *testing.T) {
 		require.Equal(t, 202, sendFile(t, base, teacher, batch, 1<<20).status)
 	}
 	before := resident(t, p)
-	sent := make(chan answer, 1)
-	go func() { sent <- sendFile(t, base, teacher, batch, 100<<20-1024) }()
-	most := before
-	for look := time.NewTicker(10 * time.Millisecond); ; {
-		select {
-		case <-look.C:
-			most = max(most, resident(t, p))
-			continue
-		case a := <-sent:
-			look.Stop()
-			require.Equal(t, 202, a.status, a)
+	most := watch(t.Context(), p)
+	a := sendFile(t, base, teacher, batch, 100<<20-1024)
+	require.Equal(t, 202, a.status, &a)
+	grown := most() - before
+	t.Logf("resident memory: %d KiB before, %d KiB more at most during 100 MiB", before, grown)
+	require.Less(t, grown, 4<<10)
+}
+
+// watch looks at a program's resident memory until most is called, which
+// returns the highest that was seen, in KiB.
+func watch(ctx context.Context, p *program) (most func() int) {
+	ctx, cancel := context.WithCancel(ctx)
+	highest := make(chan int, 1)
+	go func() {
+		seen := 0
+		look := time.NewTicker(10 * time.Millisecond)
+		defer look.Stop()
+		for ctx.Err() == nil {
+			select {
+			case <-look.C:
+			case <-ctx.Done():
+			}
+			if kib, err := residentOf(p); err == nil {
+				seen = max(seen, kib)
+			}
 		}
-		break
+		highest <- seen
+	}()
+	return func() int {
+		cancel()
+		return <-highest
 	}
-	t.Logf("resident memory: %d KiB before, %d KiB at most during 100 MiB", before, most)
-	require.Less(t, most-before, 4<<10)
 }
 
 // resident is a program's resident memory in KiB.
 func resident(t *testing.T, p *program) int {
 	t.Helper()
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(p.cmd.Process.Pid) + "/status")
-	require.NoError(t, err)
-	_, rest, found := strings.Cut(string(text), "VmRSS:")
-	require.True(t, found)
-	kib, err := strconv.Atoi(strings.Fields(rest)[0])
+	kib, err := residentOf(p)
 	require.NoError(t, err)
 	return kib
+}
+
+func residentOf(p *program) (kib int, err error) {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(p.cmd.Process.Pid) + "/status")
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := strings.Cut(string(text), "VmRSS:")
+	_, err = fmt.Sscan(rest, &kib)
+	return kib, err
 }

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -67,49 +68,67 @@ func TestADeadServiceTakesNoOtherAlong(t *testing.T) {
 	gateway := s.gateway(t, s.passingVars())
 	teacher, batch := s.batch(1)
 	p := s.platform
-	services := []struct {
-		name, method, path, body string
-		trouble                  func(world.Trouble)
-	}{
+	services := []standing{
 		{"result_aggregator", "GET", status(batch), "", p.TroubleAggregator},
 		{"batch_orchestrator", "PATCH", "/v1/batches/" + string(batch) + "/prompt", `{"student_prompt_ref":{"references":{}}}`, p.TroubleOrchestrator},
 		{"class_management", "GET", "/v1/classes/", "", p.TroubleClasses},
 		{"bff_teacher", "GET", "/bff/v1/teacher/dashboard", "", p.TroubleTeacher},
 	}
 	for i, dead := range services {
+		others := slices.Delete(slices.Clone(services), i, i+1)
 		for kind, code := range map[world.Trouble]string{world.Away: "503 CONNECTION_ERROR", world.Slow: "504 TIMEOUT"} {
 			dead.trouble(kind)
 			var waiting sync.WaitGroup
 			for n := range 20 {
-				waiting.Go(func() {
-					a, err := ask(t, dead.method, gateway.http(dead.path), dead.body, as(fmt.Sprint(teacher, n)))
-					if err == nil && a.status < 500 {
-						t.Errorf("%s answered %s", dead.name, &a)
-					}
-				})
+				waiting.Go(func() { dead.disappoints(t, gateway, fmt.Sprint(teacher, n)) })
 			}
-			for j, alive := range services {
-				if i == j {
-					continue
-				}
+			for _, alive := range others {
 				started := time.Now()
-				a := call(t, alive.method, gateway.http(alive.path), alive.body, as(teacher))
+				a := alive.call(t, gateway, teacher)
 				require.Equal(t, 200, a.status, "%s while %s is dead: %s", alive.name, dead.name, &a)
 				t.Logf("%-18s %s: %-18s 200 in %s", dead.name, code, alive.name, time.Since(started).Round(time.Millisecond))
 			}
-			a := call(t, dead.method, gateway.http(dead.path), dead.body, as(teacher))
-			var number int
-			var word string
-			_, err := fmt.Sscan(code, &number, &word)
-			require.NoError(t, err)
-			f := a.failure(t, number, word)
-			require.NotContains(t, string(a.body), "127.0.0.1")
-			if i > 1 {
-				require.Equal(t, dead.name, f.Details["external_service"])
-			}
+			dead.fails(t, gateway, teacher, code)
 			waiting.Wait()
 		}
 		dead.trouble(world.NoTrouble)
-		require.Equal(t, 200, call(t, dead.method, gateway.http(dead.path), dead.body, as(teacher)).status, "%s is back", dead.name)
+		require.Equal(t, 200, dead.call(t, gateway, teacher).status, "%s is back", dead.name)
+	}
+}
+
+// standing is a service behind the gateway, a request that needs it, and how to
+// trouble it.
+type standing struct {
+	name, method, path, body string
+	trouble                  func(world.Trouble)
+}
+
+func (s standing) call(t *testing.T, gateway service, user string) answer {
+	t.Helper()
+	return call(t, s.method, gateway.http(s.path), s.body, as(user))
+}
+
+// disappoints asks a dead service, from any goroutine.
+func (s standing) disappoints(t *testing.T, gateway service, user string) {
+	t.Helper()
+	a, err := ask(t, s.method, gateway.http(s.path), s.body, as(user))
+	if err == nil && a.status < 500 {
+		t.Errorf("%s answered %s", s.name, &a)
+	}
+}
+
+// fails expects the failure of a dead service, "STATUS CODE", and nothing of
+// where it is.
+func (s standing) fails(t *testing.T, gateway service, user, code string) {
+	t.Helper()
+	var number int
+	var word string
+	_, err := fmt.Sscan(code, &number, &word)
+	require.NoError(t, err)
+	a := s.call(t, gateway, user)
+	f := a.failure(t, number, word)
+	require.NotContains(t, string(a.body), "127.0.0.1")
+	if s.name == "class_management" || s.name == "bff_teacher" {
+		require.Equal(t, s.name, f.Details["external_service"])
 	}
 }

@@ -29,6 +29,7 @@ func crowd(t *testing.T, nodes []service, user string, sockets int) (stay []*soc
 				t.Errorf("dial: %v", err)
 				return
 			}
+			_ = res.Body.Close()
 			all[i] = &socket{conn, res.Header}
 		})
 	}

@@ -109,7 +109,7 @@ func (p *Platform) tellOfFiles(ctx context.Context, in Upload) {
 	n := NoticeOf("batch_files_uploaded")
 	n.Batch, n.Payload = in.Batch, map[string]any{"file_count": len(in.Files)}
 	if err := p.courier.ask(ctx, in.User, n); err != nil {
-		p.config.Log.Warn("notification not written", "type", n.Type, "error", err)
+		p.config.Log.WarnContext(ctx, "notification not written", "type", n.Type, "error", err)
 	}
 }
 
