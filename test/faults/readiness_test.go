@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,7 +18,7 @@ import (
 func word(ctx context.Context, addr string) string {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/readyz", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/readyz", http.NoBody)
 	if err != nil {
 		return err.Error()
 	}
@@ -81,12 +82,7 @@ func (w *watch) note(now string) {
 func (w *watch) said(what string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, word := range w.words {
-		if word == what {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(w.words, what)
 }
 
 // story tells the changes after a moment.

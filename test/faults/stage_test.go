@@ -28,13 +28,13 @@ type stage struct {
 
 // newStage has a topic of its own, with fewer partitions than there are users,
 // so that some users share one.
-func newStage(t *testing.T, redis, kafka string, changes map[string]string) *stage {
+func newStage(t *testing.T, redisURL, broker string, changes map[string]string) *stage {
 	t.Helper()
 	id := uuid.NewString()
-	s := &stage{redis: redis, kafka: kafka, topic: domain.Topic("notifications." + id), group: "websocket-" + id}
+	s := &stage{redis: redisURL, kafka: broker, topic: domain.Topic("notifications." + id), group: "websocket-" + id}
 	s.vars = map[string]string{
 		"ENVIRONMENT": "testing", "JWT_SECRET_KEY": secret, "WEBSOCKET_HOST": "127.0.0.1", "WEBSOCKET_PORT": "0",
-		"REDIS_URL": redis, "KAFKA_BOOTSTRAP_SERVERS": kafka, "KAFKA_CONSUMER_GROUP": s.group,
+		"REDIS_URL": redisURL, "KAFKA_BOOTSTRAP_SERVERS": broker, "KAFKA_CONSUMER_GROUP": s.group,
 		"WEBSOCKET_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_SPREAD": "0", "WEBSOCKET_REFUSED_TOKENS_PER_MINUTE": "0",
 		// A hang is noticed after two to three of these.
 		"WEBSOCKET_REDIS_PROBE_INTERVAL": "1", "REDIS_SOCKET_TIMEOUT": "2",

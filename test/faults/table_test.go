@@ -1,7 +1,6 @@
 package faults_test
 
 import (
-	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -147,6 +146,6 @@ func (u *sums) row(t *testing.T, fault, readiness string) {
 		fault, u.kept, u.told, u.refused, u.kept-u.keptLost, u.keptLost, u.keptDoubled, u.heard, u.lost, u.silent,
 		u.resyncs, u.incomplete, u.reconnects, seconds(u.keptSilence), seconds(u.directSilence), readiness)
 	for _, why := range u.closes {
-		t.Log(fmt.Sprintf("closed: %s", why))
+		t.Logf("closed: %s", why)
 	}
 }
