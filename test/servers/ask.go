@@ -4,8 +4,17 @@ import (
 	"context"
 	"os/exec"
 	"strings"
+	"testing"
 	"time"
 )
+
+// needClient ends a test where tell and ask cannot work.
+func needClient(t testing.TB) {
+	t.Helper()
+	if _, err := exec.LookPath("redis-cli"); err != nil {
+		unavailable(t, "redis-cli is not in PATH")
+	}
+}
 
 // tell runs a command by redis-cli and returns the answer, one element a line;
 // nothing when there is none.

@@ -25,9 +25,7 @@ type Cluster struct {
 // OwnCluster starts it and returns when every node says that it is whole.
 func OwnCluster(t testing.TB, options ...string) *Cluster {
 	t.Helper()
-	if _, err := exec.LookPath("redis-cli"); err != nil {
-		unavailable(t, "redis-cli is not in PATH")
-	}
+	needClient(t)
 	c := &Cluster{t: t}
 	create := []string{"--cluster", "create"}
 	for range clusterSize {

@@ -33,6 +33,7 @@ type Sentinel struct {
 // OwnSentinel starts them and returns when every sentinel knows all others.
 func OwnSentinel(t testing.TB, options ...string) *Sentinel {
 	t.Helper()
+	needClient(t)
 	master := OwnRedis(t, options...)
 	s := &Sentinel{t: t, servers: []*RedisProcess{master}}
 	for range 2 {
