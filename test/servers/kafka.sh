@@ -42,6 +42,11 @@ running() {
   [ -n "$p" ] && grep -qaF "$properties" "/proc/$p/cmdline" 2>/dev/null && echo "$p"
 }
 
+# ended: the process is gone and, which can be a moment later, its sockets are.
+ended() {
+  ! running >/dev/null && ! (exec 9<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null
+}
+
 fetch() {
   [ -f "$jars/.complete" ] && return 0
   command -v mvn >/dev/null || die "mvn is not in PATH"
@@ -151,7 +156,7 @@ stop() {
   p="$(running)" || return 0
   kill -CONT "$p" 2>/dev/null || true
   kill -TERM "$p" 2>/dev/null || true
-  for n in $(seq 150); do running >/dev/null || return 0; sleep 0.1; done
+  for n in $(seq 150); do ended && return 0; sleep 0.1; done
   kill -KILL "$p" 2>/dev/null || true
 }
 
@@ -165,7 +170,7 @@ crash() {
   local p
   p="$(running)" || die "no broker is running"
   kill -KILL "$p"
-  while running >/dev/null; do sleep 0.02; done
+  until ended; do sleep 0.02; done
 }
 
 case "${1:-}" in
