@@ -205,9 +205,11 @@ func TestServicesThatAnswerEarly(t *testing.T) {
 	}
 
 	s = newFileService(t)
-	s.early = func(w http.ResponseWriter, _ *http.Request) {
+	s.early = func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).EnableFullDuplex()
 		w.WriteHeader(http.StatusAccepted)
 		_ = http.NewResponseController(w).Flush()
+		_, _ = io.CopyN(io.Discard, r.Body, 10<<20) // the answer is read meanwhile, before the reset
 		panic(http.ErrAbortHandler)
 	}
 	r = upload(t, s.behind(t, nil), formOf(file("big", strings.Repeat("x", 20<<20)), field("batch_id", "b1")))
