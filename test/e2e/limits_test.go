@@ -61,7 +61,10 @@ func TestLimitsOutliveRedis(t *testing.T) {
 	t.Parallel()
 	onEachRedis(t, func(t *testing.T, b backing) {
 		s := newStage(t, b)
-		g := s.gateway(t, s.with(map[string]string{"API_GATEWAY_RATE_LIMIT_COMMANDS": "3"}))
+		g := s.gateway(t, s.with(map[string]string{
+			"API_GATEWAY_RATE_LIMIT_COMMANDS": "3",
+			"API_GATEWAY_RATE_LIMIT_TIMEOUT":  "5", // a busy machine is no absent Redis
+		}))
 		teacher, id := s.batch(1)
 		b.stopRedis()
 		body, key := wants("nlp"), headers{"Idempotency-Key": "k"}.bearing(teacher)
