@@ -27,21 +27,23 @@ func WebSocket(cfg WebSocketConfig, out io.Writer) (*Process, func(), error) {
 	))
 }
 
-// GatewayOn wires the gateway on the given adapters, for tests that swap one.
+// GatewayOn wires the gateway on the given adapters, for tests that swap one. It
+// returns INITIALIZATION_FAILED naming every port that is missing.
 func GatewayOn(cfg GatewayConfig, p Ports, out io.Writer) (*Process, error) {
 	panic(wireinject.Build(
 		wireinject.FieldsOf(new(GatewayConfig), "Platform", "Telemetry"),
-		wireinject.FieldsOf(new(Ports), "Tokens", "Limiter", "Observer", "Tracing", "Metrics", "Upkeep", "Batches", "Preflight", "Commands", "Answers", "Registry", "Forwarding"),
+		completeGateway, wireinject.FieldsOf(new(gatewayPorts), "Tokens", "Limiter", "Observer", "Tracing", "Metrics", "Upkeep", "Batches", "Preflight", "Commands", "Answers", "Registry", "Forwarding"),
 		gatewayLogger, gatewaySet,
 	))
 }
 
 // WebSocketOn wires the notification service on the given adapters, for tests
-// that swap one.
+// that swap one. It returns INITIALIZATION_FAILED naming every port that is
+// missing.
 func WebSocketOn(cfg WebSocketConfig, p Ports, out io.Writer) (*Process, error) {
 	panic(wireinject.Build(
 		wireinject.FieldsOf(new(WebSocketConfig), "Telemetry"),
-		wireinject.FieldsOf(new(Ports), "Tokens", "Limiter", "Observer", "Tracing", "Metrics", "Upkeep", "Listener", "Notifications", "History", "Quota"),
+		completeWebSocket, wireinject.FieldsOf(new(webSocketPorts), "Tokens", "Limiter", "Observer", "Tracing", "Metrics", "Upkeep", "Listener", "Notifications", "History", "Quota"),
 		webSocketLogger, webSocketSet,
 	))
 }

@@ -2,10 +2,14 @@ package wire
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
 
@@ -35,6 +39,42 @@ type Ports struct {
 	Notifications ports.NotificationPublisher
 	History       ports.NotificationLog
 	Quota         ports.ConnectionQuota
+}
+
+// gatewayPorts and webSocketPorts are Ports that lack nothing which the service
+// needs, so that no request is the first to find a nil.
+type (
+	gatewayPorts   Ports
+	webSocketPorts Ports
+)
+
+func completeGateway(p Ports) (gatewayPorts, error) {
+	return gatewayPorts(p), p.lacks(map[string]any{
+		"Batches": p.Batches, "Preflight": p.Preflight, "Commands": p.Commands, "Answers": p.Answers, "Registry": p.Registry,
+	})
+}
+
+func completeWebSocket(p Ports) (webSocketPorts, error) {
+	return webSocketPorts(p), p.lacks(map[string]any{
+		"Listener": p.Listener, "Notifications": p.Notifications, "History": p.History, "Quota": p.Quota,
+	})
+}
+
+// lacks names every port that is nil, of those that both services need and of
+// the service's own.
+func (p Ports) lacks(needed map[string]any) error {
+	needed["Tokens"], needed["Limiter"], needed["Observer"], needed["Tracing"] = p.Tokens, p.Limiter, p.Observer, p.Tracing
+	var missing []string
+	for name, adapter := range needed {
+		if adapter == nil {
+			missing = append(missing, name)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	slices.Sort(missing)
+	return domain.NotStarted("ports", fmt.Errorf("nobody stands behind %s", strings.Join(missing, ", "))).At("wire.Ports")
 }
 
 // Forwarding is the ways to the services whose own API is passed on. Nil: there

@@ -220,19 +220,24 @@ func WebSocket(cfg WebSocketConfig, out io.Writer) (*Process, func(), error) {
 	}, nil
 }
 
-// GatewayOn wires the gateway on the given adapters, for tests that swap one.
+// GatewayOn wires the gateway on the given adapters, for tests that swap one. It
+// returns INITIALIZATION_FAILED naming every port that is missing.
 func GatewayOn(cfg GatewayConfig, p Ports, out io.Writer) (*Process, error) {
 	gatewayConfig := cfg.HTTP
 	environment := cfg.Environment
-	tokenValidator := p.Tokens
-	portsRateLimiter := p.Limiter
-	batchStatusClient := p.Batches
+	wireGatewayPorts, err := completeGateway(p)
+	if err != nil {
+		return nil, err
+	}
+	tokenValidator := wireGatewayPorts.Tokens
+	portsRateLimiter := wireGatewayPorts.Limiter
+	batchStatusClient := wireGatewayPorts.Batches
 	config := cfg.Telemetry
 	logger := gatewayLogger(config, out)
 	batches := app.NewBatches(batchStatusClient, logger)
-	preflightChecker := p.Preflight
-	commandPublisher := p.Commands
-	idempotency := p.Answers
+	preflightChecker := wireGatewayPorts.Preflight
+	commandPublisher := wireGatewayPorts.Commands
+	idempotency := wireGatewayPorts.Answers
 	iDs := newIDs()
 	pipelineParts := app.PipelineParts{
 		Batches:   batches,
@@ -243,15 +248,15 @@ func GatewayOn(cfg GatewayConfig, p Ports, out io.Writer) (*Process, error) {
 		Log:       logger,
 	}
 	pipelines := app.NewPipelines(pipelineParts)
-	batchRegistry := p.Registry
+	batchRegistry := wireGatewayPorts.Registry
 	registrations := app.NewRegistrations(batchRegistry)
-	wireForwarding := p.Forwarding
+	wireForwarding := wireGatewayPorts.Forwarding
 	httpclientConfig := cfg.Platform
-	upkeep := p.Upkeep
+	upkeep := wireGatewayPorts.Upkeep
 	readiness := gatewayReadiness(upkeep)
-	observer := p.Observer
-	traceTracerProvider := p.Tracing
-	handler := p.Metrics
+	observer := wireGatewayPorts.Observer
+	traceTracerProvider := wireGatewayPorts.Tracing
+	handler := wireGatewayPorts.Metrics
 	wireGatewayParts := gatewayParts{
 		Config:        gatewayConfig,
 		Environment:   environment,
@@ -279,27 +284,32 @@ func GatewayOn(cfg GatewayConfig, p Ports, out io.Writer) (*Process, error) {
 }
 
 // WebSocketOn wires the notification service on the given adapters, for tests
-// that swap one.
+// that swap one. It returns INITIALIZATION_FAILED naming every port that is
+// missing.
 func WebSocketOn(cfg WebSocketConfig, p Ports, out io.Writer) (*Process, error) {
 	webSocketConfig := cfg.HTTP
 	environment := cfg.Environment
 	config := cfg.Sockets
-	observer := p.Observer
-	traceTracerProvider := p.Tracing
+	wireWebSocketPorts, err := completeWebSocket(p)
+	if err != nil {
+		return nil, err
+	}
+	observer := wireWebSocketPorts.Observer
+	traceTracerProvider := wireWebSocketPorts.Tracing
 	telemetryConfig := cfg.Telemetry
 	logger := webSocketLogger(telemetryConfig, out)
 	manager := websocket.NewManager(config, observer, traceTracerProvider, logger)
-	connectionQuota := p.Quota
-	messageListener := p.Listener
+	connectionQuota := wireWebSocketPorts.Quota
+	messageListener := wireWebSocketPorts.Listener
 	sessions := app.NewSessions(connectionQuota, messageListener)
-	notificationLog := p.History
+	notificationLog := wireWebSocketPorts.History
 	history := app.NewHistory(notificationLog)
-	tokenValidator := p.Tokens
-	portsRateLimiter := p.Limiter
-	upkeep := p.Upkeep
+	tokenValidator := wireWebSocketPorts.Tokens
+	portsRateLimiter := wireWebSocketPorts.Limiter
+	upkeep := wireWebSocketPorts.Upkeep
 	consumerConfig := cfg.Kafka
 	appDelivery := delivery(cfg)
-	notificationPublisher := p.Notifications
+	notificationPublisher := wireWebSocketPorts.Notifications
 	v := managers(manager)
 	notifications := app.NewNotifications(appDelivery, notificationPublisher, v, observer)
 	consumer, err := kafka.NewConsumer(consumerConfig, notifications, observer, traceTracerProvider, logger)
@@ -320,7 +330,7 @@ func WebSocketOn(cfg WebSocketConfig, p Ports, out io.Writer) (*Process, error) 
 		Log:       logger,
 	}
 	handler := websocket.NewHandler(handlerParts)
-	httpHandler := p.Metrics
+	httpHandler := wireWebSocketPorts.Metrics
 	wireSocketParts := socketParts{
 		Config:      webSocketConfig,
 		Environment: environment,

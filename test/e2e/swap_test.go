@@ -47,6 +47,8 @@ func Example_swapAdapters() {
 		Batches:   platform,
 		Preflight: platform,
 		Commands:  platform,
+		Registry:  platform,
+		Answers:   memory.NewIdempotency(),
 		Observer:  new(memory.Facts),
 		Tracing:   noop.NewTracerProvider(),
 	}, io.Discard)

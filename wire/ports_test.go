@@ -1,0 +1,22 @@
+package wire
+
+import (
+	"io"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/adapters/memory"
+	"github.com/huleedu/edge/domain"
+)
+
+// A port that was forgotten shows when the graph is wired, all of them at once.
+func TestPortsThatAreMissingAreNamed(t *testing.T) {
+	_, err := GatewayOn(GatewayConfig{}, Ports{Limiter: memory.NewLimiter(), Answers: memory.NewIdempotency()}, io.Discard)
+	require.ErrorContains(t, err, "nobody stands behind Batches, Commands, Observer, Preflight, Registry, Tokens, Tracing")
+	require.Equal(t, domain.InitializationFailed, domain.CodeOf(err))
+
+	bus := memory.NewBus()
+	_, err = WebSocketOn(WebSocketConfig{}, Ports{Listener: bus, Notifications: bus, History: bus}, io.Discard)
+	require.ErrorContains(t, err, "nobody stands behind Limiter, Observer, Quota, Tokens, Tracing")
+}
