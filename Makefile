@@ -32,7 +32,8 @@ run: build ## Run both services and a simulated platform (ARGS="--redis URL --ka
 
 .PHONY: build
 build: ## Build static binaries into bin/
-	@CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/ ./cmd/...
+	@revision=$$(git rev-parse HEAD >/dev/null 2>&1 && echo true || echo false) # --version tells it
+	CGO_ENABLED=0 go build -buildvcs=$$revision -trimpath -ldflags '-s -w' -o bin/ ./cmd/...
 
 .PHONY: test
 test: ## Run every test, race detector on, beside a real Redis and a real Kafka

@@ -2,11 +2,13 @@ package wire
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 
 	"github.com/huleedu/edge/adapters/env"
+	"github.com/huleedu/edge/adapters/httpserver"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -23,6 +25,8 @@ type Command[C any] struct {
 	name     domain.Service
 	prefixes []string
 	wire     func(C, io.Writer) (*Process, func(), error)
+	// door is where the service listens for clients.
+	door func(C) (host string, port int)
 }
 
 // GatewayCommand is the program of the API gateway.
@@ -30,6 +34,7 @@ func GatewayCommand() Command[GatewayConfig] {
 	return Command[GatewayConfig]{
 		name: domain.GatewayService, wire: Gateway,
 		prefixes: []string{"API_GATEWAY_", "JWT_"},
+		door:     func(c GatewayConfig) (string, int) { return c.HTTP.Host, c.HTTP.Port },
 	}
 }
 
@@ -38,28 +43,34 @@ func WebSocketCommand() Command[WebSocketConfig] {
 	return Command[WebSocketConfig]{
 		name: domain.WebSocketService, wire: WebSocket,
 		prefixes: []string{"WEBSOCKET_", "NOTIFICATION_", "JWT_"},
+		door:     func(c WebSocketConfig) (string, int) { return c.HTTP.Host, c.HTTP.Port },
 	}
 }
 
 // Run lives until ctx is done and returns the process's exit code: 0 after a
-// clean stop, 2 for settings that cannot be used, 1 for any other failure.
-// vars is the environment; logs go to out, problems to errs.
+// clean stop, 2 for arguments and settings that cannot be used, 1 for any other
+// failure. vars is the environment; logs go to out, problems to errs.
 func (c Command[C]) Run(ctx context.Context, args []string, vars map[string]string, out, errs io.Writer) int {
-	flags := flag.NewFlagSet(string(c.name), flag.ContinueOnError)
-	flags.SetOutput(errs)
-	version := flags.Bool("version", false, "print the version and exit")
-	if err := flags.Parse(args); err != nil {
-		return exitSetting
-	}
-	if *version {
-		_, _ = fmt.Fprintln(out, c.name, domain.Version)
+	asked, err := c.parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		c.help(out)
 		return exitClean
+	case err != nil:
+		_, _ = fmt.Fprintf(errs, "%s: %s; --help tells what there is\n", c.name, err)
+		return exitSetting
+	case asked.version:
+		_, _ = fmt.Fprintln(out, c.name, Version())
+		return exitClean
+	case asked.health:
+		return c.health(ctx, vars, errs)
 	}
-	cfg, err := c.settings(vars, errs)
+	cfg, warnings, err := c.settings(vars)
+	for _, line := range warnings {
+		_, _ = fmt.Fprintln(errs, line)
+	}
 	if err != nil {
-		for _, line := range env.Explain(err) {
-			_, _ = fmt.Fprintln(errs, line)
-		}
+		explain(err, errs)
 		return exitSetting
 	}
 	if err := c.live(ctx, cfg, out); err != nil {
@@ -69,18 +80,70 @@ func (c Command[C]) Run(ctx context.Context, args []string, vars map[string]stri
 	return exitClean
 }
 
-// settings reads everything and warns about variables that look like ours.
-func (c Command[C]) settings(vars map[string]string, errs io.Writer) (C, error) {
-	var cfg C
-	vars, err := env.DotEnv(".env", vars)
+// request is what a command line asks for in place of running the service.
+type request struct{ version, health bool }
+
+func (c Command[C]) parse(args []string) (request, error) {
+	var asked request
+	flags := flag.NewFlagSet(string(c.name), flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.BoolVar(&asked.version, "version", false, "")
+	flags.BoolVar(&asked.health, "healthcheck", false, "")
+	if err := flags.Parse(args); err != nil {
+		return asked, err
+	}
+	if flags.NArg() > 0 {
+		return asked, fmt.Errorf("unknown argument %q", flags.Arg(0))
+	}
+	return asked, nil
+}
+
+func (c Command[C]) help(out io.Writer) {
+	_, _ = fmt.Fprintf(out, `%s runs until it gets SIGTERM, then drains; a second signal ends it at once.
+All settings come from the environment: see docs/configuration.md.
+
+  --healthcheck  ask the service on the configured port whether it lives: exit 0 or 1
+  --version      print the version and exit
+  --help         print this and exit
+
+Exit codes: 0 clean stop, 1 failure, 2 arguments or settings that cannot be used.
+`, c.name)
+}
+
+// health asks the running service. It fails with 1 only, because container
+// engines give other codes a meaning of their own, and leaves out the warnings
+// that the service gave at its start.
+func (c Command[C]) health(ctx context.Context, vars map[string]string, errs io.Writer) int {
+	cfg, _, err := c.settings(vars)
 	if err != nil {
-		return cfg, err
+		explain(err, errs)
+		return exitFailed
+	}
+	host, port := c.door(cfg)
+	if err := httpserver.Alive(ctx, c.name, host, port); err != nil {
+		_, _ = fmt.Fprintln(errs, err)
+		return exitFailed
+	}
+	return exitClean
+}
+
+// settings reads everything and warns about variables that look like ours.
+func (c Command[C]) settings(vars map[string]string) (cfg C, warnings []string, err error) {
+	if vars, err = env.DotEnv(".env", vars); err != nil {
+		return cfg, nil, err
 	}
 	for _, name := range env.Unknown(&cfg, vars, c.prefixes...) {
-		_, _ = fmt.Fprintln(errs, "warning: unknown setting", name)
+		warnings = append(warnings, "warning: unknown setting "+name)
 	}
 	err = env.Read(&cfg, vars)
-	return cfg, err
+	return cfg, warnings, err
+}
+
+// explain lists every problem with the settings.
+func explain(err error, errs io.Writer) {
+	for _, line := range env.Explain(err) {
+		_, _ = fmt.Fprintln(errs, line)
+	}
 }
 
 func (c Command[C]) live(ctx context.Context, cfg C, out io.Writer) error {

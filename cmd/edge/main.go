@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/huleedu/edge/adapters/env"
-	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/wire"
 )
 
 func main() {
@@ -28,7 +28,7 @@ func run(ctx context.Context, t tool) int {
 	root := &cobra.Command{
 		Use:           "edge",
 		Short:         "Run and use the edge of HuleEdu on one machine",
-		Version:       domain.Version,
+		Version:       wire.Version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}

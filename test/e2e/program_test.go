@@ -16,7 +16,18 @@ func TestProgramsTellTheirVersion(t *testing.T) {
 	for name, service := range map[string]string{"gateway": "api_gateway_service", "websocket": "websocket_service"} {
 		p := run(t, name, nil, "--version")
 		require.Equal(t, 0, p.exit(t, patience))
-		require.Regexp(t, `^`+service+` \d+\.\d+\.\d+\n$`, p.stdout.String())
+		require.Regexp(t, `^`+service+` \d+\.\d+\.\d+ \((revision [0-9a-f]{40}, )?(modified, )?go\d[^ ]*\)\n$`, p.stdout.String())
+		require.Empty(t, p.stderr.String())
+	}
+}
+
+func TestProgramsHelp(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"gateway", "websocket"} {
+		p := run(t, name, nil, "--help")
+		require.Equal(t, 0, p.exit(t, patience))
+		require.Contains(t, p.stdout.String(), "--healthcheck")
+		require.Less(t, strings.Count(p.stdout.String(), "\n"), 12)
 		require.Empty(t, p.stderr.String())
 	}
 }
@@ -24,9 +35,14 @@ func TestProgramsTellTheirVersion(t *testing.T) {
 func TestProgramsRefuseUnknownArguments(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"gateway", "websocket"} {
-		p := run(t, name, nil, "--verbose")
-		require.Equal(t, 2, p.exit(t, patience))
-		require.Contains(t, p.stderr.String(), "verbose")
+		for _, argument := range []string{"--verbose", "serve"} {
+			p := run(t, name, nil, argument)
+			require.Equal(t, 2, p.exit(t, patience))
+			require.Contains(t, p.stderr.String(), strings.Trim(argument, "-"))
+			require.Contains(t, p.stderr.String(), "--help")
+			require.Len(t, p.problems(), 1)
+			require.Empty(t, p.stdout.String())
+		}
 	}
 }
 

@@ -1,0 +1,68 @@
+package httpserver
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/huleedu/edge/domain"
+)
+
+const (
+	// aliveLimit bounds the question; container engines give up later.
+	aliveLimit = 2 * time.Second
+	// aliveBytes bounds what is read of an answer.
+	aliveBytes = 64 << 10
+)
+
+// Alive asks the service that listens on this host and port, in another process
+// of the same machine, for its /healthz. An empty or unspecified host is asked
+// on the loopback. It returns CONFIGURATION_ERROR for port 0, because nobody
+// can know which one was taken, CONNECTION_ERROR when nobody answers in two
+// seconds, and EXTERNAL_SERVICE_ERROR when the answer is not this service's.
+func Alive(ctx context.Context, service domain.Service, host string, port int) error {
+	if port == 0 {
+		return domain.Misconfigured("port", "is 0, so that it is not known which port to ask")
+	}
+	ctx, cancel := context.WithTimeout(ctx, aliveLimit)
+	defer cancel()
+	address := url.URL{Scheme: "http", Host: net.JoinHostPort(reachable(host), strconv.Itoa(port)), Path: "/healthz"}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), http.NoBody)
+	if err != nil {
+		return domain.Unknown(err).At("httpserver.Alive")
+	}
+	// A transport of its own: no proxy of the environment stands in between.
+	transport := &http.Transport{DisableKeepAlives: true}
+	res, err := transport.RoundTrip(req)
+	if err != nil {
+		return domain.Unreachable(string(service), err).At("httpserver.Alive")
+	}
+	defer func() { _ = res.Body.Close() }()
+	var body struct {
+		Service domain.Service `json:"service"`
+	}
+	err = json.NewDecoder(io.LimitReader(res.Body, aliveBytes)).Decode(&body)
+	if err != nil || res.StatusCode != http.StatusOK || body.Service != service {
+		return domain.External(string(service), res.StatusCode).Because(err).At("httpserver.Alive")
+	}
+	return nil
+}
+
+// reachable is where to find on this machine what listens on the host.
+func reachable(host string) string {
+	address, err := netip.ParseAddr(host)
+	switch {
+	case host == "", err == nil && address.IsUnspecified() && address.Is4():
+		return "127.0.0.1"
+	case err == nil && address.IsUnspecified():
+		return "::1"
+	default:
+		return host
+	}
+}

@@ -1,0 +1,67 @@
+package e2e_test
+
+import (
+	"maps"
+	"net"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// healthcheck runs the program beside itself, as a container engine does.
+func healthcheck(t *testing.T, name string, vars map[string]string) (int, string) {
+	t.Helper()
+	p := run(t, name, vars, "--healthcheck")
+	code := p.exit(t, patience)
+	require.Empty(t, p.stdout.String())
+	return code, p.stderr.String()
+}
+
+func TestProgramsCheckTheirHealth(t *testing.T) {
+	t.Parallel()
+	other := map[string]string{"gateway": "websocket", "websocket": "gateway"}
+	for name, port := range map[string]string{"gateway": "API_GATEWAY_HTTP_PORT", "websocket": "WEBSOCKET_PORT"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			vars := map[string]string{
+				"JWT_SECRET_KEY": secret, port: "0", "REDIS_URL": "redis://127.0.0.1:1", "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+				"API_GATEWAY_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_SPREAD": "0",
+			}
+			code, said := healthcheck(t, name, vars)
+			require.Equal(t, 1, code)
+			require.Contains(t, said, "not known which port")
+
+			service := run(t, name, vars)
+			_, bound, err := net.SplitHostPort(service.bound(t))
+			require.NoError(t, err)
+			vars[port] = bound
+			// Bound to every address, it is asked on the loopback; a proxy of the
+			// environment is not asked, and a spelling mistake not told again.
+			vars["HTTP_PROXY"], vars["http_proxy"], vars["JWT_AUDIENCES"] = "http://127.0.0.1:1", "http://127.0.0.1:1", ""
+			for _, host := range []string{"0.0.0.0", "127.0.0.1", "localhost", ""} {
+				vars["API_GATEWAY_HTTP_HOST"], vars["WEBSOCKET_HOST"] = host, host
+				code, said = healthcheck(t, name, vars)
+				require.Zero(t, code, said)
+				require.Empty(t, said)
+			}
+
+			broken := maps.Clone(vars)
+			broken[port] = "leaked"
+			code, said = healthcheck(t, name, broken)
+			require.Equal(t, 1, code, "2 has a meaning of its own to container engines")
+			require.Contains(t, said, port+": must be")
+
+			stranger := maps.Clone(vars)
+			stranger["API_GATEWAY_HTTP_PORT"], stranger["WEBSOCKET_PORT"] = bound, bound
+			code, said = healthcheck(t, other[name], stranger)
+			require.Equal(t, 1, code, "another service answers there")
+			require.Contains(t, said, "EXTERNAL_SERVICE_ERROR")
+
+			service.terminate(t)
+			require.Zero(t, service.exit(t, patience))
+			code, said = healthcheck(t, name, vars)
+			require.Equal(t, 1, code)
+			require.Contains(t, said, "CONNECTION_ERROR")
+		})
+	}
+}
