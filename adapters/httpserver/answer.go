@@ -58,9 +58,6 @@ func (s *site) note(x *exchange, e *domain.Error) (status int) {
 
 // explain sets the headers that some statuses owe their client.
 func (s *site) explain(h http.Header, e *domain.Error, status int) {
-	if s.retiring.Load() {
-		h["Connection"] = s.fixed.close
-	}
 	switch status {
 	case http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", challenge(e))

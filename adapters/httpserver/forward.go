@@ -106,7 +106,7 @@ func (g *gateway) forward(to *upstream) handler {
 			trace.WithAttributes(attribute.String("target.service", to.name), attribute.String("operation", to.operation)))
 		defer span.End()
 		r := &relay{
-			c: c, to: to, header: g.outgoing(ctx, c.Request, x), theirs: http.Header{},
+			c: c, site: g.site, to: to, header: g.outgoing(ctx, c.Request, x), theirs: http.Header{},
 			patience: x.started.Add(g.Config.AnswerTimeout),
 		}
 		both(c)

@@ -1,6 +1,8 @@
 package httpserver
 
 import (
+	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -33,8 +35,18 @@ func (s *site) prepare(c *gin.Context, x *exchange) {
 	h["X-Trace-Id"] = ids[2:3:3]
 	h["X-Content-Type-Options"] = s.fixed.nosniff
 	h["Cache-Control"] = s.fixed.noStore
-	if s.retiring.Load() && c.Request.Header.Get("Upgrade") == "" {
-		h["Connection"] = s.fixed.close
+	if c.Request.Header.Get("Upgrade") == "" {
+		s.part(h)
+	}
+}
+
+// part asks the client of a retiring server to connect anew, and so elsewhere.
+// What takes its time is asked again when its answer begins: a server may have
+// begun to retire meanwhile, and a client that was not told may send its next
+// request just as its connection is closed.
+func (s *site) part(h http.Header) {
+	if told := h["Connection"]; s.retiring.Load() && !slices.Contains(told, "close") {
+		h["Connection"] = append(slices.Clip(told), s.fixed.close...)
 	}
 }
 

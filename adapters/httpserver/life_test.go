@@ -128,6 +128,20 @@ func TestRetiredServersAskToConnectAnew(t *testing.T) {
 	}
 }
 
+// TestWhoBeganEarlierIsAskedToConnectAnewToo: an answer that begins after the
+// server began to retire says so, whenever its request came.
+func TestWhoBeganEarlierIsAskedToConnectAnewToo(t *testing.T) {
+	t.Parallel()
+	w, s := newSlow(t)
+	conn := dial(t, w.Addr())
+	_, err := io.WriteString(conn, question)
+	require.NoError(t, err)
+	<-s.asked
+	w.Retire()
+	close(s.let)
+	assert.Equal(t, heard{200, true}, answerOf(t, conn))
+}
+
 func TestShutdownFinishesWhatIsInFlight(t *testing.T) {
 	t.Parallel()
 	w, s := newSlow(t)

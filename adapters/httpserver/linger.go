@@ -75,7 +75,7 @@ func (t *tail) drop(answer *http.ResponseController) {
 // settled tells the client that its connection can be used again, if it has
 // sent everything.
 func (s *site) settled(c *gin.Context) {
-	if exchangeOf(c).tail.ended.Load() && !s.retiring.Load() {
+	if exchangeOf(c).tail.ended.Load() {
 		c.Writer.Header().Del("Connection")
 	}
 }

@@ -32,6 +32,7 @@ var errStatus = errors.New("status is outside of 200 to 599")
 // client's side what is not ours.
 type relay struct {
 	c      *gin.Context
+	site   *site
 	to     *upstream
 	header http.Header // what goes out
 	body   *intake     // nil without a body
@@ -137,6 +138,7 @@ func (r *relay) WriteHeader(status int) {
 	if _, told := r.theirs["Content-Type"]; !told {
 		h["Content-Type"] = nil // or net/http would guess
 	}
+	r.site.part(h)
 	r.c.Status(status)
 	r.c.Writer.WriteHeaderNow()
 }

@@ -39,7 +39,7 @@ func TestClientsThatTakeNothingAreCut(t *testing.T) {
 		client := &slowClient{ResponseWriter: httptest.NewRecorder()}
 		c, _ := gin.CreateTestContext(client)
 		began := time.Now()
-		r := &relay{c: c, patience: began.Add(90 * time.Second)}
+		r := &relay{c: c, site: &site{}, patience: began.Add(90 * time.Second)}
 		write := func() {
 			_, err := r.Write([]byte("x"))
 			require.NoError(t, err)

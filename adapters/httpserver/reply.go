@@ -22,6 +22,7 @@ func (s *site) write(c *gin.Context, status int, contentType []string, parts ...
 	}
 	h := c.Writer.Header()
 	h["Content-Type"] = contentType
+	s.part(h)
 	if size > selfMeasured || c.Request.Method == http.MethodHead || exchangeOf(c).tail != nil {
 		h["Content-Length"] = []string{strconv.Itoa(size)}
 	}

@@ -90,6 +90,7 @@ func (c *client) note(text string) {
 		if c.left.IsZero() {
 			c.left = now
 			why, _, _ := strings.Cut(text, "; again in")
+			why, _, _ = strings.Cut(why, `,"correlation_id"`)
 			c.closes = append(c.closes, why)
 		}
 	case strings.HasPrefix(text, "gave up"):

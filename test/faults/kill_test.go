@@ -23,7 +23,7 @@ func TestNodesKilled(t *testing.T) {
 	programs := make([]*program, nodes)
 	addresses := make([]string, nodes)
 	for i := range programs {
-		programs[i] = launch(t, s.vars)
+		programs[i] = launch(t, "websocket", s.vars)
 		addresses[i] = programs[i].address
 	}
 	front := balance(t, addresses...)
@@ -38,7 +38,7 @@ func TestNodesKilled(t *testing.T) {
 				words[word(t.Context(), p.address)]++
 			}
 		}
-		programs[one] = launch(t, s.vars)
+		programs[one] = launch(t, "websocket", s.vars)
 		front.replace(one, programs[one].address)
 		<-time.After(during(8*time.Second, 500*time.Millisecond))
 	}

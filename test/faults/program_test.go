@@ -9,13 +9,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
-// workshop is where this run builds the program.
+// workshop is where this run builds the programs.
 func workshop() string {
 	return filepath.Join(os.TempDir(), fmt.Sprintf("edge-faults-%d", os.Getpid()))
 }
@@ -23,7 +24,7 @@ func workshop() string {
 // coverage names the directory where programs leave their coverage, if any.
 const coverage = "GOCOVERDIR"
 
-// built builds the notification service once, with the race detector when it is
+// built builds both services once, with the race detector when it is
 // on here, which also spares compiling anew.
 var built = sync.OnceValue(func() error {
 	args := []string{"build", "-ldflags=-s -w", "-o", workshop() + "/"}
@@ -33,26 +34,28 @@ var built = sync.OnceValue(func() error {
 	if err := os.MkdirAll(workshop(), 0o700); err != nil {
 		return err
 	}
-	c := exec.Command("go", append(args, "github.com/huleedu/edge/cmd/websocket")...)
+	c := exec.Command("go", append(args, "github.com/huleedu/edge/cmd/gateway", "github.com/huleedu/edge/cmd/websocket")...)
 	if out, err := c.CombinedOutput(); err != nil {
-		return fmt.Errorf("build the program: %w\n%s", err, out)
+		return fmt.Errorf("build the programs: %w\n%s", err, out)
 	}
 	return nil
 })
 
-// program is a node as a process of its own, which can be killed.
+// program is a node as a process of its own, which can be stopped and killed.
 type program struct {
 	cmd     *exec.Cmd
+	out     *logs
 	address string
 	ended   chan struct{}
 }
 
-// launch starts a node and returns when it serves.
-func launch(t *testing.T, vars map[string]string) *program {
+// launch starts a node of the "gateway" or "websocket" and returns when it
+// serves.
+func launch(t *testing.T, name string, vars map[string]string) *program {
 	t.Helper()
 	require.NoError(t, built())
 	out := newLogs(t)
-	p := &program{cmd: exec.Command(filepath.Join(workshop(), "websocket")), ended: make(chan struct{})}
+	p := &program{cmd: exec.Command(filepath.Join(workshop(), name)), out: out, ended: make(chan struct{})}
 	p.cmd.Dir, p.cmd.Stderr = t.TempDir(), out
 	p.cmd.Env = []string{coverage + "=" + os.Getenv(coverage)}
 	for key, value := range vars {
@@ -84,7 +87,23 @@ func (p *program) follow(stdout io.Reader, out io.Writer, address chan<- string)
 			address <- in.Address
 		}
 	}
-	_ = p.cmd.Wait() // killed, as it should be
+	_ = p.cmd.Wait() // stop reads the outcome; killed is as it should be
+}
+
+// stop asks the program to end, as whoever replaces it does, and returns how
+// long it took. It must end well and complain of nothing.
+func (p *program) stop(t *testing.T) time.Duration {
+	t.Helper()
+	began := time.Now()
+	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
+	select {
+	case <-p.ended:
+	case <-time.After(patience):
+		require.FailNow(t, "the program does not end")
+	}
+	require.Equal(t, 0, p.cmd.ProcessState.ExitCode())
+	require.NotContains(t, p.out.String(), "a step of the drain failed")
+	return time.Since(began)
 }
 
 // kill ends the program as a crash does. More than once does nothing.
