@@ -1,9 +1,15 @@
 package jwt
 
-import "net/http"
+import (
+	"encoding/json"
+	"net/http"
+)
 
 // Route makes the validator fetch its key set through another transport.
 func Route(v *Validator, through http.RoundTripper) { v.remote.client.Transport = through }
 
 // ReadKeySet reads a key set's document.
 func ReadKeySet(algorithm string, document []byte) { _, _ = parseKeySet(algorithm, document) }
+
+// ReadObject takes a JSON object apart.
+func ReadObject(text []byte) (map[string]json.RawMessage, error) { return readObject(text) }

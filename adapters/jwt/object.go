@@ -5,9 +5,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"io"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -26,48 +26,84 @@ const lastSecond = 253402300799
 type object map[string]json.RawMessage
 
 // readObject reads exactly one object. encoding/json alone would let the last
-// of two members of one name win, and mend broken UTF-8.
+// of two members of one name win, and mend broken UTF-8. It judges the text as a
+// whole; what is valid is taken apart here, which costs a tenth of reading it
+// token by token.
 func readObject(text []byte) (object, error) {
-	if !utf8.Valid(text) {
+	if !utf8.Valid(text) || !json.Valid(text) {
 		return nil, errNoObject
 	}
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
+	text = bytes.Trim(text, space)
+	if text[0] != '{' {
 		return nil, errNoObject
 	}
-	members := object{}
-	for decoder.More() {
-		if err := members.readMember(decoder); err != nil {
+	members := make(object, 8)
+	for rest := text[1:]; ; rest = rest[1:] {
+		rest = bytes.TrimLeft(rest, space)
+		if rest[0] == '}' { // only of an empty object
+			return members, nil
+		}
+		raw := rest[:valueEnd(rest)]
+		name, err := unquote(raw)
+		if err != nil {
 			return nil, err
 		}
+		if _, known := members[name]; known {
+			return nil, errTwice
+		}
+		rest = bytes.TrimLeft(rest[len(raw):], space)
+		rest = bytes.TrimLeft(rest[1:], space) // the colon
+		value := rest[:valueEnd(rest)]
+		members[name] = value
+		rest = bytes.TrimLeft(rest[len(value):], space)
+		if rest[0] == '}' {
+			return members, nil
+		}
 	}
-	if _, err := decoder.Token(); err != nil {
-		return nil, errNoObject
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, errNoObject
-	}
-	return members, nil
 }
 
-func (o object) readMember(decoder *json.Decoder) error {
-	token, err := decoder.Token()
-	if err != nil {
-		return errNoObject
+// space is what may stand between the parts of a JSON text.
+const space = " \t\r\n"
+
+// valueEnd is the length of the value that valid JSON begins with.
+func valueEnd(text []byte) int {
+	depth, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		switch {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			depth++
+			continue
+		case (c == '}' || c == ']') && depth > 0:
+			depth--
+		case depth > 0:
+		case strings.IndexByte(space+",}", c) >= 0:
+			return i // behind a number or a word
+		default:
+			continue
+		}
+		if depth == 0 && !quoted && (c == '"' || c == '}' || c == ']') {
+			return i + 1
+		}
 	}
-	name, isName := token.(string)
-	if !isName {
-		return errNoObject
+	return len(text)
+}
+
+// unquote reads a JSON string; most have no escape.
+func unquote(raw []byte) (string, error) {
+	if inner := raw[1 : len(raw)-1]; bytes.IndexByte(inner, '\\') < 0 {
+		return string(inner), nil
 	}
-	if _, known := o[name]; known {
-		return errTwice
+	var value string
+	if err := json.Unmarshal(raw, &value); err != nil {
+		return "", errNoObject
 	}
-	var value json.RawMessage
-	if decoder.Decode(&value) != nil {
-		return errNoObject
-	}
-	o[name] = value
-	return nil
+	return value, nil
 }
 
 // text returns a member that is a string.
@@ -76,7 +112,8 @@ func (o object) text(name string) (value string, isText bool) {
 	if !present || raw[0] != '"' {
 		return "", false
 	}
-	return value, json.Unmarshal(raw, &value) == nil
+	value, err := unquote(raw)
+	return value, err == nil
 }
 
 // instant returns a member that is a NumericDate (RFC 7519 section 2): seconds
