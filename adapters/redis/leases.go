@@ -28,13 +28,21 @@ type renewal struct {
 	user     domain.UserID
 	sessions []string
 	members  []string // of the sessions, in their order
+	known    bool     // Redis was once told of all of them
 }
 
 // debt is a place that Redis may hold for a session that is gone.
 type debt struct {
-	user   domain.UserID
-	member string
-	since  time.Time // it ends by itself a lease later
+	place
+	since time.Time // it ends by itself a lease later
+}
+
+func placesOf(debts []debt) []place {
+	out := make([]place, len(debts))
+	for i, d := range debts {
+		out[i] = d.place
+	}
+	return out
 }
 
 func newLeases(node string) *leases {
@@ -104,8 +112,9 @@ func (l *leases) due(since time.Time) []renewal {
 		if !anyOlder(sessions, since) {
 			continue
 		}
-		r := renewal{user: user}
+		r := renewal{user: user, known: true}
 		for session, held := range sessions {
+			r.known = r.known && !held.renewed.IsZero()
 			r.sessions = append(r.sessions, session)
 			r.members = append(r.members, l.member(session, held))
 		}
@@ -133,7 +142,7 @@ func (l *leases) renewed(done []renewal, at time.Time, known bool) (gone []debt)
 			held, is := l.held[r.user][session]
 			switch {
 			case !is:
-				gone = append(gone, debt{user: r.user, member: r.members[i], since: at})
+				gone = append(gone, debt{place: place{r.user, r.members[i]}, since: at})
 			case known:
 				held.renewed = at
 				l.held[r.user][session] = held
@@ -143,14 +152,16 @@ func (l *leases) renewed(done []renewal, at time.Time, known bool) (gone []debt)
 	return gone
 }
 
-// expire makes every lease due.
-func (l *leases) expire() {
+// expire makes every lease due that was not renewed since the given time.
+func (l *leases) expire(since time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, sessions := range l.held {
 		for session, held := range sessions {
-			held.renewed = time.Time{}
-			sessions[session] = held
+			if held.renewed.Before(since) {
+				held.renewed = time.Time{}
+				sessions[session] = held
+			}
 		}
 	}
 }

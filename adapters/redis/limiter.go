@@ -42,7 +42,7 @@ type RateLimiter struct {
 	observer ports.Observer
 	timeout  time.Duration
 	windows  *windows
-	queue    queue
+	queue    queue[question, answer]
 	refused  *refusals
 	away     atomic.Bool
 	// left wakes Run when Redis is found to be away.

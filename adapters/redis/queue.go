@@ -18,10 +18,10 @@ const (
 // queue gathers questions that come while answers are awaited into the next
 // round trip. A question that comes alone is asked at once, on its own
 // goroutine.
-type queue struct {
+type queue[Q, A any] struct {
 	// count asks all questions in one round trip; false says that nothing was
 	// answered. Its time is bounded.
-	count func([]question) ([]answer, bool)
+	count func([]Q) ([]A, bool)
 	// patience is how old a batch may be when its turn comes; an older one is
 	// not asked, because its requests have waited enough.
 	patience time.Duration
@@ -29,25 +29,25 @@ type queue struct {
 	seats chan struct{}
 
 	mu   sync.Mutex
-	next *batch // the one that still takes questions; nil when there is none
+	next *batch[Q, A] // the one that still takes questions; nil when there is none
 }
 
 // batch is the questions of one round trip. Who opens it, asks it.
-type batch struct {
+type batch[Q, A any] struct {
 	began   time.Time
-	asked   []question
-	answers []answer
+	asked   []Q
+	answers []A
 	counted bool
 	done    chan struct{}
 }
 
-func newQueue(patience time.Duration, count func([]question) ([]answer, bool)) queue {
-	return queue{count: count, patience: patience, seats: make(chan struct{}, flights)}
+func newQueue[Q, A any](patience time.Duration, count func([]Q) ([]A, bool)) queue[Q, A] {
+	return queue[Q, A]{count: count, patience: patience, seats: make(chan struct{}, flights)}
 }
 
 // ask returns the question's answer, or false when there is none, or when ctx
 // is done before it came. The question may be counted all the same.
-func (q *queue) ask(ctx context.Context, one question) (answer, bool) {
+func (q *queue[Q, A]) ask(ctx context.Context, one Q) (got A, counted bool) {
 	b, place := q.join(one)
 	if place == 0 {
 		q.fly(b)
@@ -55,20 +55,20 @@ func (q *queue) ask(ctx context.Context, one question) (answer, bool) {
 		select {
 		case <-b.done:
 		case <-ctx.Done():
-			return answer{}, false
+			return got, false
 		}
 	}
 	if !b.counted {
-		return answer{}, false
+		return got, false
 	}
 	return b.answers[place], true
 }
 
-func (q *queue) join(one question) (b *batch, place int) {
+func (q *queue[Q, A]) join(one Q) (b *batch[Q, A], place int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.next == nil || len(q.next.asked) == maxAsked {
-		q.next = &batch{began: time.Now(), done: make(chan struct{})}
+		q.next = &batch[Q, A]{began: time.Now(), done: make(chan struct{})}
 	}
 	b = q.next
 	b.asked = append(b.asked, one)
@@ -76,7 +76,7 @@ func (q *queue) join(one question) (b *batch, place int) {
 }
 
 // fly waits for a seat, closes the batch for further questions and asks.
-func (q *queue) fly(b *batch) {
+func (q *queue[Q, A]) fly(b *batch[Q, A]) {
 	q.seats <- struct{}{}
 	defer func() { <-q.seats }()
 	q.mu.Lock()

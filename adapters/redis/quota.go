@@ -17,8 +17,8 @@ const (
 	// renewals is how many renewals fit into a lease, ticks how many looks at
 	// which are due: one that failed is tried again at the next tick.
 	renewals, ticks = 3, 30
-	// quotaLimit bounds the wait for one answer about a place; a handshake waits
-	// for it.
+	// quotaLimit bounds the wait for one answer about places; a handshake waits
+	// for it, and perhaps for the answer before.
 	quotaLimit = time.Second
 )
 
@@ -34,7 +34,9 @@ type QuotaConfig struct {
 
 // Quota bounds a user's sockets over all nodes. Each holds a lease in the
 // user's sorted set, whose scores are the leases' ends by Redis's own clock;
-// Run renews them, and adds those again that Redis has lost.
+// Run renews them, and adds those again that Redis has lost. Handshakes that
+// come while an answer is awaited are asked about together in the next
+// question, and so are those that end, so that a storm costs few round trips.
 //
 // While Redis does not answer, the local quota alone decides, at once and
 // without asking; what it let in is entered when Redis is back, and stays also
@@ -44,7 +46,9 @@ type Quota struct {
 	local    ports.ConnectionQuota
 	observer ports.Observer
 	config   QuotaConfig
-	take     *goredis.Script
+	places   *places
+	takes    queue[place, bool]
+	drops    queue[place, struct{}]
 	extend   *goredis.Script
 	leases   *leases
 	away     atomic.Bool
@@ -58,57 +62,80 @@ func NewQuota(c *Client, cfg QuotaConfig, local ports.ConnectionQuota, o ports.O
 	if cfg.Lease <= 0 {
 		cfg.Lease = defaultLease
 	}
-	return &Quota{
+	q := &Quota{
 		rdb: c.rdb, local: local, observer: o, config: cfg, leases: newLeases(cfg.Node),
-		take: goredis.NewScript(takeScript), extend: goredis.NewScript(extendScript),
+		places: newPlaces(c.rdb, cfg.PerUser, cfg.Lease), extend: goredis.NewScript(extendScript),
 	}
+	q.takes = newQueue(2*quotaLimit, q.takeAll)
+	q.drops = newQueue(2*quotaLimit, q.dropAll)
+	return q
 }
 
 // Acquire takes a place for the session. One that this node alone has filled
-// is refused without asking.
-func (q *Quota) Acquire(ctx context.Context, user domain.UserID, session string) error {
-	if err := q.local.Acquire(ctx, user, session); err != nil {
+// is refused without asking. A caller who leaves is waited for all the same, or
+// its place could be taken after it was given back.
+func (q *Quota) Acquire(_ context.Context, user domain.UserID, session string) error {
+	if err := q.local.Acquire(context.Background(), user, session); err != nil {
 		return err
 	}
 	if q.leases.has(user, session) {
 		return nil
 	}
 	l := lease{since: time.Now()}
-	if q.away.Load() {
-		q.leases.put(user, session, l)
-		return nil
-	}
-	granted, err := q.ask(ctx, user, q.leases.member(session, l))
-	switch {
-	case err != nil:
-		// It is open whether the place is taken: the renewal will take it.
-		if ctx.Err() == nil {
-			q.leave()
+	if !q.away.Load() {
+		granted, asked := q.takes.ask(context.Background(), place{user, q.leases.member(session, l)})
+		switch {
+		case !asked: // it is open whether the place is taken: the renewal will take it
+		case !granted:
+			q.local.Release(user, session)
+			return domain.TooManyConnections(q.config.PerUser).At("redis.Acquire")
+		default:
+			l.renewed = l.since
 		}
-	case !granted:
-		q.local.Release(user, session)
-		return domain.TooManyConnections(q.config.PerUser).At("redis.Acquire")
-	default:
-		l.renewed = l.since
 	}
 	q.leases.put(user, session, l)
 	return nil
 }
 
-func (q *Quota) ask(ctx context.Context, user domain.UserID, member string) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, quotaLimit)
-	defer cancel()
-	return q.take.Run(ctx, q.rdb, []string{quotaKey(user)}, member, q.config.PerUser, q.config.Lease.Milliseconds()).Bool()
+// takeAll asks for places. It belongs to no handshake: one that leaves must not
+// spoil the answers of the others.
+func (q *Quota) takeAll(asked []place) (granted []bool, known bool) {
+	known = q.whileThere(func(ctx context.Context) (err error) {
+		granted, err = q.places.take(ctx, asked)
+		return err
+	})
+	return granted, known
 }
 
 // Release gives the place back before it returns; while Redis is away, soon
 // after it is back.
 func (q *Quota) Release(user domain.UserID, session string) {
-	member, held := q.leases.remove(user, session)
-	if held {
-		q.drop([]debt{{user: user, member: member, since: time.Now()}})
+	if member, held := q.leases.remove(user, session); held {
+		left := place{user, member}
+		if _, gone := q.drops.ask(context.Background(), left); !gone {
+			q.leases.owe([]debt{{place: left, since: time.Now()}})
+		}
 	}
 	q.local.Release(user, session)
+}
+
+func (q *Quota) dropAll(left []place) ([]struct{}, bool) {
+	return make([]struct{}, len(left)), q.whileThere(func(ctx context.Context) error { return q.places.drop(ctx, left) })
+}
+
+// whileThere asks Redis something, unless it is away; false says that it is. No
+// caller's context: who leaves has nobody to wait for it.
+func (q *Quota) whileThere(ask func(context.Context) error) bool {
+	if q.away.Load() {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), quotaLimit)
+	defer cancel()
+	if ask(ctx) != nil {
+		q.leave()
+		return false
+	}
+	return true
 }
 
 // drop takes places out of Redis, or owes it while Redis is away.
@@ -116,26 +143,9 @@ func (q *Quota) drop(debts []debt) {
 	if len(debts) == 0 {
 		return
 	}
-	if !q.away.Load() {
-		// No caller's context: who leaves has nobody to wait for it.
-		ctx, cancel := context.WithTimeout(context.Background(), quotaLimit)
-		defer cancel()
-		if q.pay(ctx, debts) == nil {
-			return
-		}
-		q.leave()
+	if _, gone := q.dropAll(placesOf(debts)); !gone {
+		q.leases.owe(debts)
 	}
-	q.leases.owe(debts)
-}
-
-func (q *Quota) pay(ctx context.Context, debts []debt) error {
-	_, err := q.rdb.Pipelined(ctx, func(p goredis.Pipeliner) error {
-		for _, d := range debts {
-			p.ZRem(ctx, quotaKey(d.user), d.member)
-		}
-		return nil
-	})
-	return err
 }
 
 // leave begins to decide without Redis. It may have lost what it held, so

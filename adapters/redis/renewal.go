@@ -17,21 +17,6 @@ local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 `
 
-// takeScript takes a place if one is free. A member that has a place keeps it,
-// so a repeat does no harm.
-//
-// KEYS: the user's leases. ARGV: member, limit, lease in ms. It answers 1, or 0
-// when all places are taken.
-const takeScript = clock + `
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-if not redis.call('ZSCORE', KEYS[1], ARGV[1]) and redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then
-  return 0
-end
-redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[1])
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
-return 1
-`
-
 // extendScript renews a node's leases of one user, and takes them again where
 // they are lost.
 //
@@ -72,7 +57,7 @@ func (q *Quota) tend(ctx context.Context) {
 		if q.ping(ctx) != nil {
 			return
 		}
-		q.leases.expire()
+		q.leases.expire(time.Now())
 	}
 	debts := q.leases.debts(time.Now().Add(-q.config.Lease))
 	if err := q.settle(ctx, debts); err != nil {
@@ -105,7 +90,7 @@ func (q *Quota) ping(ctx context.Context) error {
 func (q *Quota) settle(ctx context.Context, debts []debt) error {
 	for some := range slices.Chunk(debts, maxRenewed) {
 		limited, cancel := context.WithTimeout(ctx, quotaLimit)
-		err := q.pay(limited, some)
+		err := q.places.drop(limited, placesOf(some))
 		cancel()
 		if err != nil {
 			return err
@@ -114,20 +99,21 @@ func (q *Quota) settle(ctx context.Context, debts []debt) error {
 	return nil
 }
 
-// renew extends what is due, in pipelines. A lease that Redis did not know
-// tells that it has lost its data: then all others are due as well.
+// renew extends what is due, in pipelines. A lease that Redis held and does not
+// know tells that it has lost its data: then all others are due as well.
 func (q *Quota) renew(ctx context.Context) error {
-	began := time.Now()
+	began, lost := time.Now(), int64(0)
 	for due := range slices.Chunk(q.leases.due(began.Add(-q.config.Lease/renewals)), maxRenewed) {
-		lost, err := q.renewSome(ctx, due)
+		missing, err := q.renewSome(ctx, due)
 		// A place that was given back meanwhile may have been taken again.
 		q.drop(q.leases.renewed(due, began, err == nil))
 		if err != nil {
 			return err
 		}
-		if lost > 0 {
-			q.leases.expire()
-		}
+		lost += missing
+	}
+	if lost > 0 {
+		q.leases.expire(began)
 	}
 	return nil
 }
@@ -155,10 +141,12 @@ func (q *Quota) pipeline(ctx context.Context, call caller, due []renewal) (lost 
 		}
 		return nil
 	})
-	for _, a := range answers {
+	for i, a := range answers {
 		n, failed := a.Int64()
 		err = errors.Join(err, failed)
-		lost += n
+		if due[i].known {
+			lost += n
+		}
 	}
 	return lost, err
 }

@@ -1,0 +1,125 @@
+package redis
+
+import (
+	"context"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// takeScript takes each place that is free. A member that has a place keeps it,
+// so a repeat does no harm.
+//
+// KEYS: the users' leases. ARGV: limit, lease in ms, then the member of each
+// key. It answers per key 1, or 0 when all places are taken.
+const takeScript = clock + `
+local limit, lease, out = tonumber(ARGV[1]), ARGV[2], {}
+for i, key in ipairs(KEYS) do
+  local member = ARGV[i + 2]
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', now)
+  if redis.call('ZCARD', key) >= limit and not redis.call('ZSCORE', key, member) then
+    out[i] = 0
+  else
+    redis.call('ZADD', key, now + lease, member)
+    redis.call('PEXPIRE', key, lease)
+    out[i] = 1
+  end
+end
+return out
+`
+
+// dropScript gives places back.
+//
+// KEYS: the users' leases. ARGV: the member of each key.
+const dropScript = `
+for i, key in ipairs(KEYS) do
+  redis.call('ZREM', key, ARGV[i])
+end
+return {}
+`
+
+// place is a member of a user's leases.
+type place struct {
+	user   domain.UserID
+	member string
+}
+
+// places are all users' leases in Redis. What is asked together goes in one
+// script, or on a cluster, whose scripts see one slot, in a pipeline of one
+// script per user.
+type places struct {
+	rdb       goredis.UniversalClient
+	spread    bool
+	terms     []any // limit and lease, for every take
+	takes     *goredis.Script
+	givesBack *goredis.Script
+}
+
+func newPlaces(rdb goredis.UniversalClient, limit int, lease time.Duration) *places {
+	return &places{
+		rdb: rdb, spread: isCluster(rdb), terms: []any{limit, lease.Milliseconds()},
+		takes: goredis.NewScript(takeScript), givesBack: goredis.NewScript(dropScript),
+	}
+}
+
+// take says of each place whether it is taken now.
+func (p *places) take(ctx context.Context, asked []place) ([]bool, error) {
+	numbers, err := p.run(ctx, p.takes, p.terms, asked)
+	if err != nil {
+		return nil, err
+	}
+	if len(numbers) != len(asked) {
+		return nil, errOddAnswer
+	}
+	granted := make([]bool, len(asked))
+	for i, n := range numbers {
+		granted[i] = n == 1
+	}
+	return granted, nil
+}
+
+// drop gives the places back; one that is not there is no failure.
+func (p *places) drop(ctx context.Context, left []place) error {
+	_, err := p.run(ctx, p.givesBack, nil, left)
+	return err
+}
+
+// run returns what the script answers for all places, in their order. A break
+// of the connection may run it twice.
+func (p *places) run(ctx context.Context, script *goredis.Script, terms []any, all []place) ([]int64, error) {
+	if p.spread && len(all) > 1 {
+		return p.runEach(ctx, script, terms, all)
+	}
+	keys, args := make([]string, len(all)), make([]any, len(terms), len(terms)+len(all))
+	copy(args, terms)
+	for i, one := range all {
+		keys[i] = quotaKey(one.user)
+		args = append(args, one.member)
+	}
+	return script.Run(ctx, p.rdb, keys, args...).Int64Slice()
+}
+
+// runEach sends the script's text each time: a pipeline cannot first find out
+// which nodes know it.
+func (p *places) runEach(ctx context.Context, script *goredis.Script, terms []any, all []place) ([]int64, error) {
+	pipe := p.rdb.Pipeline()
+	commands := make([]*goredis.Cmd, len(all))
+	for i, one := range all {
+		args := append(make([]any, 0, len(terms)+1), terms...)
+		commands[i] = script.Eval(ctx, pipe, []string{quotaKey(one.user)}, append(args, one.member)...)
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, err
+	}
+	var numbers []int64
+	for _, c := range commands {
+		some, err := c.Int64Slice()
+		if err != nil {
+			return nil, err
+		}
+		numbers = append(numbers, some...)
+	}
+	return numbers, nil
+}
