@@ -17,13 +17,12 @@ import (
 const stampLayout = "2006-01-02T15:04:05.000000-07:00"
 
 // fail answers an error, unless its cause is that the client has left: that is
-// noted as such and is nobody's error.
+// noted as such and is nobody's error. The connection is cut, because a client
+// that only stopped sending looks the same, and must take nothing for an answer.
 func (s *site) fail(c *gin.Context, err error) {
-	if gone(c.Request.Context(), err) && !c.Writer.Written() {
-		c.Abort()
+	if gone(c.Request.Context(), err) {
 		exchangeOf(c).status = statusClientGone
-		c.Status(statusClientGone)
-		return
+		panic(http.ErrAbortHandler)
 	}
 	s.answer(c, domain.As(err))
 }

@@ -2,6 +2,7 @@ package httpserver
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
 
 	"github.com/gin-gonic/gin"
@@ -29,7 +30,11 @@ func (g *gateway) batchStatus(c *gin.Context) error {
 
 // listBatches reports on a page of the caller's batches.
 func (g *gateway) listBatches(c *gin.Context) error {
-	query, err := batchQuery(c.Request.URL.Query())
+	values, err := url.ParseQuery(c.Request.URL.RawQuery)
+	if err != nil {
+		return domain.Invalid("query", "", "key=value pairs, percent-encoded", "Invalid query").Because(err)
+	}
+	query, err := batchQuery(values)
 	if err != nil {
 		return err
 	}

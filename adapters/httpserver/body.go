@@ -61,19 +61,31 @@ func readAll(r io.Reader, announced int64) ([]byte, error) {
 }
 
 func saysJSON(h http.Header) bool {
-	if coding := h.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+	types := h["Content-Type"]
+	switch {
+	case encoded(h) || len(types) > 1:
 		return false
-	}
-	declared := h.Get("Content-Type")
-	if declared == "" || declared == "application/json" {
+	case len(types) == 0 || types[0] == "" || types[0] == "application/json":
 		return true
 	}
+	declared := types[0]
 	media, _, err := mime.ParseMediaType(declared)
 	if err != nil {
 		return false
 	}
 	return media == "application/json" ||
 		strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")
+}
+
+// encoded reports whether a body is not sent as it is, by any line of the
+// header that says so.
+func encoded(h http.Header) bool {
+	for _, coding := range h["Content-Encoding"] {
+		if coding != "" && !strings.EqualFold(coding, "identity") {
+			return true
+		}
+	}
+	return false
 }
 
 func tooLarge(limit int64) *domain.Error {

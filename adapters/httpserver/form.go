@@ -24,6 +24,11 @@ const (
 	maxFormText = 2 << 10
 )
 
+// behindForm is what the reader of forms finds behind every body. Behind a whole
+// form it counts for nothing; a form that ends where a part should begin would
+// look whole without it, because the reader says io.EOF there too.
+const behindForm = "\r\n-"
+
 // The fields that the file service takes; others are dropped.
 const (
 	batchField      = "batch_id"
@@ -57,6 +62,7 @@ type form struct {
 }
 
 func newForm(in io.Reader, boundary string, taker io.Writer, maxFiles int) *form {
+	in = io.MultiReader(in, strings.NewReader(behindForm))
 	f := &form{
 		in: &headLimit{Reader: bufio.NewReaderSize(in, formBuffer)}, maxFiles: maxFiles,
 		taker: bufio.NewWriterSize(takerErrors{taker}, formBuffer),

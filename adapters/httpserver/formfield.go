@@ -20,8 +20,7 @@ func formBoundary(h http.Header) (string, error) {
 		declared = types[0]
 	}
 	media, _, _ := strings.Cut(declared, ";")
-	coding := h.Get("Content-Encoding")
-	if !strings.EqualFold(strings.TrimSpace(media), "multipart/form-data") || coding != "" && !strings.EqualFold(coding, "identity") {
+	if !strings.EqualFold(strings.TrimSpace(media), "multipart/form-data") || encoded(h) {
 		return "", &domain.Error{
 			Code: domain.InvalidRequest, Kind: domain.WrongMediaType,
 			Message: "Content-Type must be multipart/form-data", Op: "httpserver.formBoundary",

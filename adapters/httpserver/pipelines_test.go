@@ -84,18 +84,21 @@ func TestMediaTypes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for header, status := range map[string]int{
-		"Content-Type: application/json":                202,
-		"Content-Type: application/json; charset=utf-8": 202,
-		"Content-Type: Application/JSON":                202,
-		"Content-Type: application/merge+json":          202,
-		"Content-Type: ":                                202,
-		"Content-Encoding: identity":                    202,
-		"Content-Type: text/json":                       415,
-		"Content-Type: application/x-www-form":          415,
-		"Content-Type: ;":                               415,
-		"Content-Encoding: gzip":                        415,
+		"Content-Type: application/json":                                202,
+		"Content-Type: application/json; charset=utf-8":                 202,
+		"Content-Type: Application/JSON":                                202,
+		"Content-Type: application/merge+json":                          202,
+		"Content-Type: ":                                                202,
+		"Content-Encoding: identity":                                    202,
+		"Content-Type: text/json":                                       415,
+		"Content-Type: application/x-www-form":                          415,
+		"Content-Type: ;":                                               415,
+		"Content-Encoding: gzip":                                        415,
+		"Content-Encoding: identity|Content-Encoding: gzip":             415,
+		"Content-Type: application/json|Content-Type: text/plain":       415,
+		"Content-Type: application/json|Content-Type: application/json": 415,
 	} {
-		r := start(t, w, `{"requested_pipeline":"nlp"}`, header)
+		r := start(t, w, `{"requested_pipeline":"nlp"}`, strings.Split(header, "|")...)
 		require.Equal(t, status, r.StatusCode, header)
 		if status == 415 {
 			assert.Equal(t, "INVALID_REQUEST", standard(t, r, domain.GatewayService).Code)

@@ -112,8 +112,7 @@ func (r *relay) cut() error {
 	if !r.unwanted && !errors.Is(r.c.Request.Context().Err(), context.Canceled) && r.broken != nil {
 		return r.to.failure(r.broken)
 	}
-	exchangeOf(r.c).status = statusClientGone
-	return nil
+	return errLeft
 }
 
 // Header is where the service's header goes, never the client's own.

@@ -158,6 +158,11 @@ func TestListOnTheWire(t *testing.T) {
 	f := standard(t, r, domain.GatewayService)
 	assert.Equal(t, "VALIDATION_ERROR", f.Code)
 	assert.Equal(t, "status", f.Details["field"])
+	for _, query := range []string{"limit=%zz", "limit=1;offset=2", "limit=5&status=%"} {
+		r = call(t, http.MethodGet, w.base+"/v1/batches?"+query, "", "Authorization: Bearer u1")
+		require.Equal(t, 400, r.StatusCode, "%s: a question that nobody can read is not the default one", query)
+		assert.Equal(t, map[string]any{"field": "query", "expected": "key=value pairs, percent-encoded"}, standard(t, r, domain.GatewayService).Details)
+	}
 }
 
 func TestStatusIsAProxy(t *testing.T) {
