@@ -32,6 +32,13 @@ func TestLimiterOnCluster(t *testing.T) {
 	contract.RateLimiter(t, limiterHarness(func(testing.TB) server { return s }, false, false))
 }
 
+// TestLimiterOnSixNodes: three masters share the windows between them, and a
+// party's count is as exact as on one.
+func TestLimiterOnSixNodes(t *testing.T) {
+	c := servers.OwnCluster(t)
+	contract.RateLimiter(t, limiterHarness(func(testing.TB) server { return server{url: c.URL()} }, false, false))
+}
+
 func queries(most int) domain.Limit {
 	return domain.Limit{Class: domain.LimitQueries, Max: most, Window: time.Minute}
 }
