@@ -65,15 +65,15 @@ func (c Command[C]) Run(ctx context.Context, args []string, vars map[string]stri
 	case asked.health:
 		return c.health(ctx, vars, errs)
 	}
-	cfg, warnings, err := c.settings(vars)
-	for _, line := range warnings {
+	found := c.read(Environment(vars))
+	for _, line := range found.warnings {
 		_, _ = fmt.Fprintln(errs, line)
 	}
-	if err != nil {
-		explain(err, errs)
+	if found.err != nil {
+		explain(found.err, errs)
 		return exitSetting
 	}
-	if err := c.live(ctx, cfg, out); err != nil {
+	if err := c.live(ctx, found.config, out); err != nil {
 		_, _ = fmt.Fprintln(errs, err)
 		return exitFailed
 	}
@@ -114,29 +114,17 @@ Exit codes: 0 clean stop, 1 failure, 2 arguments or settings that cannot be used
 // engines give other codes a meaning of their own, and leaves out the warnings
 // that the service gave at its start.
 func (c Command[C]) health(ctx context.Context, vars map[string]string, errs io.Writer) int {
-	cfg, _, err := c.settings(vars)
-	if err != nil {
-		explain(err, errs)
+	found := c.read(Environment(vars))
+	if found.err != nil {
+		explain(found.err, errs)
 		return exitFailed
 	}
-	host, port := c.door(cfg)
+	host, port := c.door(found.config)
 	if err := httpserver.Alive(ctx, c.name, host, port); err != nil {
 		_, _ = fmt.Fprintln(errs, err)
 		return exitFailed
 	}
 	return exitClean
-}
-
-// settings reads everything and warns about variables that look like ours.
-func (c Command[C]) settings(vars map[string]string) (cfg C, warnings []string, err error) {
-	if vars, err = env.DotEnv(".env", vars); err != nil {
-		return cfg, nil, err
-	}
-	for _, name := range env.Unknown(&cfg, vars, c.prefixes...) {
-		warnings = append(warnings, "warning: unknown setting "+name)
-	}
-	err = env.Read(&cfg, vars)
-	return cfg, warnings, err
 }
 
 // explain lists every problem with the settings.

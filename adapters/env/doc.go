@@ -4,6 +4,7 @@
 //	env        the variable, behind the prefixes of the structs around it
 //	alias      other variables, taken as they are, tried in order after it
 //	envDefault the value when none of them is set
+//	form       "URL" on a secret whose address may be shown, without credentials
 //	envPrefix  on a struct: goes in front of every "env" inside, not of aliases
 //
 // A time.Duration takes a number of seconds or a Go duration, a []string a JSON

@@ -34,19 +34,29 @@ func DotEnv(path string, vars map[string]string) (map[string]string, error) {
 	if vars[environmentName] == string(domain.Production) {
 		return vars, nil
 	}
-	added, err := godotenv.Read(path)
+	added, err := File(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return vars, nil
 	}
-	if unreadable, is := errors.AsType[*fs.PathError](err); is {
-		return nil, domain.Misconfigured(path, "cannot be read").Because(unreadable)
-	}
 	if err != nil {
-		return nil, domain.Misconfigured(path, "is not in the form NAME=value")
+		return nil, err
 	}
 	maps.Copy(added, vars)
 	if added[environmentName] == string(domain.Production) {
 		return nil, domain.Misconfigured(path, "must not set "+environmentName+"=production: production reads no such file")
 	}
 	return added, nil
+}
+
+// File reads a file of lines NAME=value, as they stand in a .env. Its error is
+// a CONFIGURATION_ERROR that does not quote the file.
+func File(path string) (map[string]string, error) {
+	vars, err := godotenv.Read(path)
+	if unreadable, is := errors.AsType[*fs.PathError](err); is {
+		return nil, domain.Misconfigured(path, "cannot be read").Because(unreadable)
+	}
+	if err != nil {
+		return nil, domain.Misconfigured(path, "is not in the form NAME=value")
+	}
+	return vars, nil
 }

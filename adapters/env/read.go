@@ -130,23 +130,3 @@ func line(err error) string {
 	}
 	return failure.Message
 }
-
-// kindOf names a field's form for the documentation.
-func kindOf(t reflect.Type) string {
-	switch {
-	case t == reflect.TypeFor[domain.Secret]():
-		return "secret"
-	case t.String() == "time.Duration":
-		return "seconds"
-	case t == reflect.TypeFor[[]string]():
-		return "JSON array"
-	}
-	switch t.Kind() {
-	case reflect.Bool:
-		return "boolean"
-	case reflect.String:
-		return "text"
-	default:
-		return "number"
-	}
-}

@@ -14,8 +14,8 @@ type Setting struct {
 	// Default is the text that stands for an unset variable; it is empty when
 	// the field starts out empty.
 	Default string
-	// Kind is the form of the value: text, secret, number, boolean, seconds,
-	// JSON array.
+	// Kind is the form of the value: text, secret, URL (with a secret inside),
+	// number, boolean, seconds, JSON array.
 	Kind string
 	// Package is the import path of the struct that declares the field, Struct
 	// its name and Field the field's: where the comment stands.
@@ -34,7 +34,7 @@ func Settings(dst any) []Setting {
 			}
 			known[f.names[0]] = struct{}{}
 			all = append(all, Setting{
-				Name: f.names[0], Aliases: f.names[1:], Default: f.initial, Kind: kindOf(f.spec.Type),
+				Name: f.names[0], Aliases: f.names[1:], Default: f.initial, Kind: kindOf(f.spec),
 				Package: f.inside.PkgPath(), Struct: f.inside.Name(), Field: f.spec.Name,
 			})
 		}

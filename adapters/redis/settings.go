@@ -19,7 +19,7 @@ type Config struct {
 	// URL is redis://[user:password@]host:port[/db], or rediss:// for TLS. A
 	// cluster names its further nodes as ?addr=host:port&addr=...; sentinels are
 	// the host and the addrs, with ?master_name=NAME.
-	URL domain.Secret `env:"REDIS_URL" envDefault:"redis://localhost:6379" alias:"REDIS_URL"`
+	URL domain.Secret `env:"REDIS_URL" envDefault:"redis://localhost:6379" alias:"REDIS_URL" form:"URL"`
 	// ConnectTimeout bounds one attempt to connect.
 	ConnectTimeout time.Duration `env:"REDIS_CONNECT_TIMEOUT" envDefault:"5" alias:"REDIS_CONNECT_TIMEOUT"`
 	// SocketTimeout bounds the wait for one answer.

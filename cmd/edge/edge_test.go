@@ -181,7 +181,7 @@ func TestListenIsPatient(t *testing.T) {
 func TestHelpNamesEveryCommand(t *testing.T) {
 	s := open(t, nil, "--help")
 	require.Equal(t, 0, s.code(t))
-	for _, command := range []string{"up", "token", "listen", "pipeline", "disconnect", "sessions"} {
+	for _, command := range []string{"up", "token", "listen", "pipeline", "disconnect", "sessions", "config"} {
 		require.Regexp(t, `\n  `+command+` +[A-Z]`, s.out.String())
 	}
 	bad := open(t, nil, "token", strings.Repeat("x", 300))

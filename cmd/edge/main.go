@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -32,13 +33,19 @@ func run(ctx context.Context, t tool) int {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(t.upCommand(), t.tokenCommand(), t.listenCommand(), t.pipelineCommand(), t.disconnectCommand(), t.sessionsCommand())
+	root.AddCommand(t.upCommand(), t.tokenCommand(), t.listenCommand(), t.pipelineCommand(), t.disconnectCommand(), t.sessionsCommand(),
+		t.configCommand())
 	root.SetArgs(t.args)
 	root.SetOut(t.out)
 	root.SetErr(t.errs)
-	if err := root.ExecuteContext(ctx); err != nil {
+	err := root.ExecuteContext(ctx)
+	switch {
+	case errors.Is(err, errRefused):
+		return 2
+	case err != nil:
 		_, _ = fmt.Fprintln(t.errs, "edge:", err)
 		return 1
+	default:
+		return 0
 	}
-	return 0
 }

@@ -1,7 +1,7 @@
-// Command docs writes docs/configuration.md out of the configuration structs
-// and the comments on their fields, and docs/closes.md out of the catalogue of
-// closes, so that the pages cannot say anything else than the code. A test
-// fails while a page is not current.
+// Command docs writes docs/configuration.md and .env.example out of the
+// configuration structs and the comments on their fields, and docs/closes.md
+// out of the catalogue of closes, so that the pages cannot say anything else
+// than the code. A test fails while a page is not current.
 package main
 
 import (
@@ -22,14 +22,19 @@ func write() error {
 	if err != nil {
 		return err
 	}
-	text, err := configuration(root)
-	if err != nil {
-		return err
+	for path, made := range map[string]func(root string) (string, error){
+		page: configuration, examplePage: example,
+		closesPage: func(string) (string, error) { return closes(), nil },
+	} {
+		text, err := made(root)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(root, path), []byte(text), 0o600); err != nil {
+			return err
+		}
 	}
-	if err := os.WriteFile(filepath.Join(root, closesPage), []byte(closes()), 0o600); err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(root, page), []byte(text), 0o600)
+	return nil
 }
 
 // moduleRoot is the directory of go.mod, here or above.

@@ -23,7 +23,7 @@ const coverage = "GOCOVERDIR"
 // workshop is where this run builds the programs.
 func workshop() string { return filepath.Join(os.TempDir(), fmt.Sprintf("edge-e2e-%d", os.Getpid())) }
 
-// built builds the two programs once, instrumented when coverage is wanted. The
+// built builds the programs once, instrumented when coverage is wanted. The
 // race detector is on when it is on here, which also spares compiling anew.
 var built = sync.OnceValue(func() error {
 	args := []string{"build", "-ldflags=-s -w", "-o", workshop() + "/"}
@@ -36,14 +36,14 @@ var built = sync.OnceValue(func() error {
 	if err := os.MkdirAll(workshop(), 0o700); err != nil {
 		return err
 	}
-	c := exec.Command("go", append(args, "github.com/huleedu/edge/cmd/gateway", "github.com/huleedu/edge/cmd/websocket")...)
+	c := exec.Command("go", append(args, "github.com/huleedu/edge/cmd/...")...)
 	if out, err := c.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the programs: %w\n%s", err, out)
 	}
 	return nil
 })
 
-// program is a service as a process of its own.
+// program is a service, or the tool, as a process of its own.
 type program struct {
 	cmd    *exec.Cmd
 	stdout *logs
@@ -53,15 +53,21 @@ type program struct {
 	ended   chan struct{}
 }
 
-// run starts "gateway" or "websocket" with these settings and no others.
+// run starts "gateway", "websocket" or "edge" with these settings and no others.
 func run(t *testing.T, name string, vars map[string]string, args ...string) *program {
+	t.Helper()
+	return runIn(t, t.TempDir(), name, vars, args...)
+}
+
+// runIn is run in a directory.
+func runIn(t *testing.T, dir, name string, vars map[string]string, args ...string) *program {
 	t.Helper()
 	require.NoError(t, built())
 	p := &program{
 		cmd:    exec.Command(filepath.Join(workshop(), name), args...),
 		stdout: newLogs(t), stderr: newLogs(t), address: make(chan string, 1), ended: make(chan struct{}),
 	}
-	p.cmd.Dir, p.cmd.Stderr = t.TempDir(), p.stderr
+	p.cmd.Dir, p.cmd.Stderr = dir, p.stderr
 	p.cmd.Env = []string{coverage + "=" + os.Getenv(coverage)}
 	for key, value := range vars {
 		p.cmd.Env = append(p.cmd.Env, key+"="+value)

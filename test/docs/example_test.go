@@ -1,0 +1,59 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/adapters/env"
+	"github.com/huleedu/edge/wire"
+)
+
+func TestExampleIsCurrent(t *testing.T) {
+	root, err := moduleRoot()
+	require.NoError(t, err)
+	want, err := example(root)
+	require.NoError(t, err)
+	have, err := os.ReadFile(filepath.Join(root, examplePage))
+	require.NoError(t, err)
+	if want != string(have) {
+		t.Fatalf("%s is not current; run: go run ./test/docs\n%s", examplePage, firstDifference(string(have), want))
+	}
+}
+
+// The example passes as it is, and with every line in use changes nothing.
+func TestExampleHoldsTheDefaults(t *testing.T) {
+	root, err := moduleRoot()
+	require.NoError(t, err)
+	asIs := filepath.Join(root, examplePage)
+	text, err := os.ReadFile(asIs)
+	require.NoError(t, err)
+	inUse := filepath.Join(t.TempDir(), "in-use.env")
+	require.NoError(t, os.WriteFile(inUse, regexp.MustCompile(`(?m)^#([A-Z0-9_]+=)`).ReplaceAll(text, []byte("$1")), 0o600))
+	vars, err := env.File(inUse)
+	require.NoError(t, err)
+	for name, config := range services() {
+		for _, s := range env.Settings(config()) {
+			require.Contains(t, vars, s.Name, name)
+		}
+	}
+	want, have := reports(t, asIs), reports(t, inUse)
+	for i := range want {
+		require.Empty(t, want[i].Problems)
+		require.Empty(t, have[i].Problems)
+		require.Empty(t, have[i].Warnings)
+		for j, s := range want[i].Settings {
+			require.Equal(t, s.Value, have[i].Settings[j].Value, s.Name)
+		}
+	}
+}
+
+func reports(t *testing.T, file string) []wire.Report {
+	t.Helper()
+	around, err := wire.EnvFile(file)
+	require.NoError(t, err)
+	return []wire.Report{wire.GatewayCommand().Report(around), wire.WebSocketCommand().Report(around)}
+}

@@ -1,0 +1,155 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// withDotEnv is a directory with such a file.
+func withDotEnv(t *testing.T, text string) string {
+	t.Helper()
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, ".env"), []byte(text), 0o600))
+	return dir
+}
+
+// badSettings break both services, and hold what must not be repeated.
+func badSettings() map[string]string {
+	return map[string]string{
+		"ENVIRONMENT": "production", "JWT_SECRET_KEY": "leaked", "JWT_AUDIENCES": "leaked",
+		"API_GATEWAY_HTTP_PORT": "leaked", "WEBSOCKET_PORT": "leaked", "REDIS_URL": "redis://me:leaked/@host",
+		"API_GATEWAY_BOS_URL": "",
+	}
+}
+
+// TestConfigCheckSaysWhatTheServicesSay, word for word.
+func TestConfigCheckSaysWhatTheServicesSay(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"gateway", "websocket"} {
+		service := run(t, name, badSettings())
+		require.Equal(t, 2, service.exit(t, patience))
+		check := run(t, "edge", badSettings(), "config", "check", name)
+		require.Equal(t, 2, check.exit(t, patience))
+		lines := strings.Split(strings.TrimSpace(check.stdout.String()), "\n  ")
+		require.Equal(t, name+": would not start", lines[0])
+		require.ElementsMatch(t, service.problems(), lines[1:])
+		require.Greater(t, len(lines), 4)
+		require.Contains(t, lines, "warning: unknown setting JWT_AUDIENCES")
+		require.Empty(t, check.stderr.String())
+		require.NotContains(t, check.stdout.String(), "leaked")
+	}
+}
+
+func TestConfigCheckOfGoodSettings(t *testing.T) {
+	t.Parallel()
+	p := run(t, "edge", map[string]string{"JWT_SECRET_KEY": secret}, "config", "check")
+	require.Equal(t, 0, p.exit(t, patience))
+	require.Equal(t, "gateway: good\nwebsocket: good\n", p.stdout.String())
+
+	warned := run(t, "edge", map[string]string{"JWT_SECRET_KEY": secret, "NOTIFICATION_LOG": "1"}, "config", "check")
+	require.Equal(t, 0, warned.exit(t, patience), "an unknown variable keeps nobody from starting")
+	require.Equal(t, "gateway: good\nwebsocket: good\n  warning: unknown setting NOTIFICATION_LOG\n", warned.stdout.String())
+
+	// A file stands for the environment: nothing beside it counts.
+	dir := withDotEnv(t, "WEBSOCKET_PORT=none\n")
+	file := filepath.Join(dir, "some.env")
+	require.NoError(t, os.WriteFile(file, []byte("JWT_SECRET_KEY="+secret+"\n"), 0o600))
+	alone := runIn(t, dir, "edge", map[string]string{"WEBSOCKET_PING_INTERVAL": "never"}, "config", "check", "websocket", "--env-file", file)
+	require.Equal(t, 0, alone.exit(t, patience), alone.stdout)
+	beside := runIn(t, dir, "edge", map[string]string{"JWT_SECRET_KEY": secret}, "config", "check", "websocket")
+	require.Equal(t, 2, beside.exit(t, patience))
+	require.Contains(t, beside.stdout.String(), "WEBSOCKET_PORT: must be")
+}
+
+func TestConfigRefusesWhatItCannotDo(t *testing.T) {
+	t.Parallel()
+	for want, args := range map[string][]string{
+		`edge: "redis": the service is gateway or websocket`: {"check", "redis"},
+		"nowhere.env: cannot be read":                        {"print", "--env-file", "nowhere.env"},
+		"accepts at most 1 arg":                              {"check", "gateway", "websocket"},
+	} {
+		p := run(t, "edge", nil, append([]string{"config"}, args...)...)
+		require.Equal(t, 1, p.exit(t, patience))
+		require.Contains(t, p.stderr.String(), want)
+	}
+}
+
+func TestConfigPrintTellsSourcesAndNoSecrets(t *testing.T) {
+	t.Parallel()
+	dir := withDotEnv(t, "WEBSOCKET_PING_INTERVAL=20\nJWT_ISSUER=file\n")
+	vars := map[string]string{
+		"JWT_SECRET_KEY": secret, "REDIS_URL": "redis://me:leaked@host:6379/1", "API_GATEWAY_KAFKA_SASL_PASSWORD": "leaked",
+		"HULEEDU_INTERNAL_API_KEY": "leaked", "OTEL_EXPORTER_OTLP_ENDPOINT": "https://me:leaked@collector", "JWT_ISSUER": "here",
+	}
+	p := runIn(t, dir, "edge", vars, "config", "print", "--json")
+	require.Equal(t, 0, p.exit(t, patience), "%s%s", p.stdout, p.stderr)
+	require.NotContains(t, p.stdout.String(), "leaked")
+	require.NotContains(t, p.stdout.String(), secret)
+	type setting struct{ Name, Value, Source, Variable string }
+	var all map[string]struct{ Settings []setting }
+	require.NoError(t, json.Unmarshal([]byte(p.stdout.String()), &all))
+	for service, wanted := range map[string][]setting{
+		"gateway": {
+			{"API_GATEWAY_REDIS_URL", "redis://***:***@host:6379/1", "environment", "REDIS_URL"},
+			{"API_GATEWAY_KAFKA_SASL_PASSWORD", "[redacted]", "environment", ""},
+			{"API_GATEWAY_HTTP_PORT", "4001", "default", ""},
+			{"OTEL_EXPORTER_OTLP_ENDPOINT", "https://***:***@collector", "environment", ""},
+		},
+		"websocket": {
+			{"REDIS_URL", "redis://***:***@host:6379/1", "environment", ""},
+			{"WEBSOCKET_PING_INTERVAL", "20s", ".env", ""},
+			{"JWT_ISSUER", "here", "environment", ""},
+		},
+	} {
+		for _, want := range wanted {
+			require.Contains(t, all[service].Settings, want)
+		}
+	}
+
+	plain := runIn(t, dir, "edge", vars, "config", "print", "gateway")
+	require.Equal(t, 0, plain.exit(t, patience))
+	require.Regexp(t, `(?m)^  API_GATEWAY_REDIS_URL +redis://\*\*\*:\*\*\*@host:6379/1 +environment, REDIS_URL$`, plain.stdout.String())
+	require.NotContains(t, plain.stdout.String(), "leaked")
+	require.NotContains(t, plain.stdout.String(), "WEBSOCKET_")
+
+	broken := run(t, "edge", badSettings(), "config", "print")
+	require.Equal(t, 2, broken.exit(t, patience))
+	require.NotContains(t, broken.stdout.String(), "leaked")
+	require.Contains(t, broken.stdout.String(), "[cannot be used]")
+}
+
+// TestProgramsReadDotEnv: outside production, and the process's own variables
+// go first.
+func TestProgramsReadDotEnv(t *testing.T) {
+	t.Parallel()
+	for name, port := range map[string]string{"gateway": "API_GATEWAY_HTTP_PORT", "websocket": "WEBSOCKET_PORT"} {
+		dir := withDotEnv(t, port+"=0\nJWT_AUDIENCES=x\nLOG_LEVEL=none\nJWT_SECRET_KEY="+secret+"\n")
+		vars := map[string]string{
+			"LOG_LEVEL": "info", "API_GATEWAY_HTTP_HOST": "127.0.0.1", "WEBSOCKET_HOST": "127.0.0.1",
+			"REDIS_URL": "redis://127.0.0.1:1", "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+			"API_GATEWAY_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_SPREAD": "0",
+		}
+		p := runIn(t, dir, name, vars)
+		require.NotRegexp(t, ":(4001|8080)$", p.bound(t))
+		require.Equal(t, []string{"warning: unknown setting JWT_AUDIENCES"}, p.problems())
+		p.terminate(t)
+		require.Equal(t, 0, p.exit(t, patience))
+
+		production := maps.Clone(vars)
+		production["ENVIRONMENT"] = "production"
+		p = runIn(t, dir, name, production)
+		require.Equal(t, 2, p.exit(t, patience))
+		require.Contains(t, p.problems(), "JWT_SECRET_KEY: is required for HS256; there is no default secret")
+		require.NotContains(t, p.stderr.String(), "JWT_AUDIENCES")
+
+		lifted := runIn(t, withDotEnv(t, "ENVIRONMENT=production\n"), name, vars)
+		require.Equal(t, 2, lifted.exit(t, patience))
+		require.Contains(t, lifted.stderr.String(), ".env: must not set ENVIRONMENT=production")
+	}
+}
