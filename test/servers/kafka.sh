@@ -20,6 +20,10 @@
 # KAFKA_AUTO_CREATE true whether first use creates a topic
 # KAFKA_ADVERTISE host:port that clients are told (a proxy in front)
 # KAFKA_EXTRA    "key=value;key=value" appended to the broker's properties
+# KAFKA_PROPERTIES a file that is appended to them as well
+# KAFKA_LISTENERS "NAME:PROTOCOL:PORT ..." more listeners, for TLS and SASL; what they need
+#                stands in KAFKA_PROPERTIES
+# KAFKA_SCRAM    "name=N,password=P" a user whom the SCRAM mechanisms know
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 version="${KAFKA_VERSION:-4.1.1}"
@@ -75,14 +79,19 @@ fetch() {
 
 configure() {
   mkdir -p "$run"
+  local entry name protocol at more="" map=""
+  for entry in ${KAFKA_LISTENERS:-}; do
+    IFS=: read -r name protocol at <<<"$entry"
+    more+=",$name://127.0.0.1:$at" map+=",$name:$protocol"
+  done
   cat >"$properties" <<P
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:$((port + 1))
-listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$((port + 1))
-advertised.listeners=PLAINTEXT://${KAFKA_ADVERTISE:-127.0.0.1:$port}
+listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$((port + 1))$more
+advertised.listeners=PLAINTEXT://${KAFKA_ADVERTISE:-127.0.0.1:$port}$more
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT$map
 inter.broker.listener.name=PLAINTEXT
 log.dirs=$run/data
 num.partitions=${KAFKA_PARTITIONS:-3}
@@ -105,11 +114,16 @@ group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 P
   [ -z "${KAFKA_EXTRA:-}" ] || tr ';' '\n' <<<"$KAFKA_EXTRA" >>"$properties"
+  [ -z "${KAFKA_PROPERTIES:-}" ] || cat "$KAFKA_PROPERTIES" >>"$properties"
   [ -f "$run/data/meta.properties" ] && return 0
+  local scram=() mechanism
+  if [ -n "${KAFKA_SCRAM:-}" ]; then
+    for mechanism in SCRAM-SHA-256 SCRAM-SHA-512; do scram+=(--add-scram "$mechanism=[$KAFKA_SCRAM]"); done
+  fi
   local id
   id="$(head -c 16 /dev/urandom | base64 | tr '+/' 'xy' | tr -d '=')"
   java -Xmx128m "${options[@]}" -cp "$jars/*" kafka.tools.StorageTool format \
-    --cluster-id "$id" --config "$properties" >"$run/format.log" 2>&1 </dev/null ||
+    --cluster-id "$id" --config "$properties" ${scram[@]+"${scram[@]}"} >"$run/format.log" 2>&1 </dev/null ||
     { cat "$run/format.log" >&2; die "could not format the data directory"; }
 }
 
@@ -182,5 +196,5 @@ case "${1:-}" in
   resume) signal CONT ;;
   pid) running || die "no broker is running" ;;
   log) cat "$log" ;;
-  *) sed -n '2,24p' "${BASH_SOURCE[0]}"; exit 2 ;;
+  *) sed -n '2,28p' "${BASH_SOURCE[0]}"; exit 2 ;;
 esac

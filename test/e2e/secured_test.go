@@ -1,0 +1,178 @@
+package e2e_test
+
+import (
+	"context"
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/test/servers"
+	"github.com/huleedu/edge/wire"
+)
+
+// secured is a stage whose platform has its own ways to the servers, while the
+// services must use TLS and passwords.
+type secured struct {
+	*stage
+
+	redis servers.SecuredRedis
+	kafka *servers.SecuredBroker
+}
+
+func newSecured(t *testing.T) secured {
+	t.Helper()
+	k := servers.SecuredKafka(t)
+	r := servers.StartSecuredRedis(t, k.Trusted.Identity(time.Now().Add(time.Hour)))
+	s := secured{newStage(t, backing{redis: r.URL(), kafka: k.Addr()}), r, k}
+	maps.Copy(s.vars, map[string]string{
+		"REDIS_URL": r.Secured(servers.Password), "REDIS_CA_FILE": k.Trusted.File(),
+		"KAFKA_BOOTSTRAP_SERVERS": k.Listener("SASL_SSL"), "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+		"KAFKA_SASL_USERNAME": servers.User, "KAFKA_SASL_PASSWORD": servers.Password, "KAFKA_SSL_CA_FILE": k.Trusted.File(),
+	})
+	return s
+}
+
+// observed starts both services and keeps what they write.
+func (s secured) observed(t *testing.T, vars map[string]string) (gateway, node service, written func() string) {
+	t.Helper()
+	g, n := newLogs(t), newLogs(t)
+	gp, release, err := wire.Gateway(gatewayConfig(t, vars), g)
+	require.NoError(t, err)
+	t.Cleanup(release)
+	np, release, err := wire.WebSocket(s.nodeConfig(t, vars), n)
+	require.NoError(t, err)
+	t.Cleanup(release)
+	return launch(t, gp), launch(t, np), func() string { return g.String() + n.String() }
+}
+
+// TestServicesOnSecuredServers: a command and its notification go through, and
+// what cannot be read is buried, with every protocol and mechanism.
+func TestServicesOnSecuredServers(t *testing.T) {
+	t.Parallel()
+	s := newSecured(t)
+	for name, changes := range map[string]map[string]string{
+		"TLS":            {"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_BOOTSTRAP_SERVERS": s.kafka.Listener("SSL")},
+		"a password":     {"KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "KAFKA_BOOTSTRAP_SERVERS": s.kafka.Listener("SASL_PLAINTEXT")},
+		"TLS and PLAIN":  {},
+		"TLS and SCRAM":  {"KAFKA_SASL_MECHANISM": "SCRAM-SHA-256"},
+		"prefixed names": s.prefixed("SCRAM-SHA-512"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			gateway, node, written := s.observed(t, s.with(changes))
+			node.awaitReady(t, "ready")
+			gateway.awaitReady(t, "ready")
+			teacher, batch := s.batch(1)
+			began := time.Now()
+			c := connect(t, node.ws(), as(teacher))
+			a := call(t, "POST", gateway.http(pipelines(batch)), wants("spellcheck"), as(teacher))
+			require.Equal(t, 202, a.status, "%s", &a)
+			s.commandOf(t, batch, began)
+			for c.next(t).Event != "batch_processing_started" {
+			}
+			s.buries(t)
+			require.NotContains(t, written(), servers.Password)
+		})
+	}
+}
+
+// prefixed are the gateway's own names, beside unprefixed ones that would lead
+// it astray but that the notification service needs.
+func (s secured) prefixed(mechanism string) map[string]string {
+	return map[string]string{
+		"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_BOOTSTRAP_SERVERS": s.kafka.Listener("SSL"), "KAFKA_SASL_PASSWORD": "wrong",
+		"API_GATEWAY_KAFKA_BOOTSTRAP_SERVERS": s.kafka.Listener("SASL_SSL"), "API_GATEWAY_KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+		"API_GATEWAY_KAFKA_SASL_MECHANISM": mechanism, "API_GATEWAY_KAFKA_SASL_USERNAME": servers.User,
+		"API_GATEWAY_KAFKA_SASL_PASSWORD": servers.Password, "API_GATEWAY_KAFKA_SSL_CA_FILE": s.kafka.Trusted.File(),
+		"API_GATEWAY_REDIS_URL": s.redis.Secured(servers.Password), "API_GATEWAY_REDIS_CA_FILE": s.kafka.Trusted.File(),
+	}
+}
+
+// buries writes what is no envelope and finds it among the dead letters.
+func (s secured) buries(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	poison := t.Name()
+	connections := &kafka.Transport{}
+	defer connections.CloseIdleConnections()
+	w := &kafka.Writer{Addr: kafka.TCP(s.kafka.Addr()), Topic: string(s.topic), BatchTimeout: time.Millisecond, Transport: connections}
+	require.NoError(t, w.WriteMessages(ctx, kafka.Message{Value: []byte(poison)}))
+	require.NoError(t, w.Close())
+	for {
+		for partition := range 3 {
+			if s.buried(ctx, partition, poison) {
+				return
+			}
+		}
+		require.NoError(t, ctx.Err(), "not among the dead letters")
+	}
+}
+
+// buried looks at all of a partition.
+func (s secured) buried(ctx context.Context, partition int, value string) bool {
+	conn, err := kafka.DialLeader(ctx, "tcp", s.kafka.Addr(), string(s.topic)+".dlq", partition)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = conn.Close() }()
+	first, last, err := conn.ReadOffsets()
+	if err != nil || first == last {
+		return false
+	}
+	_ = conn.SetDeadline(time.Now().Add(time.Second))
+	for offset := first; offset < last; offset++ {
+		if m, err := conn.ReadMessage(1 << 20); err == nil && string(m.Value) == value {
+			return true
+		}
+	}
+	return false
+}
+
+// TestServicesTellWhyTheyAreRefused: nothing dies, readiness tells, the log
+// says why, and no secret is in it.
+func TestServicesTellWhyTheyAreRefused(t *testing.T) {
+	t.Parallel()
+	s := newSecured(t)
+	stranger := servers.NewAuthority(t).File()
+	over := servers.StartSecuredRedis(t, s.kafka.Trusted.Identity(time.Now().Add(-time.Minute)))
+	for name, r := range map[string]struct {
+		changes map[string]string
+		kafka   string
+		redis   string
+	}{
+		"unknown authority": {map[string]string{"KAFKA_SSL_CA_FILE": stranger, "REDIS_CA_FILE": stranger},
+			"certificate signed by unknown authority", "certificate signed by unknown authority"},
+		"expired certificate": {map[string]string{
+			"KAFKA_BOOTSTRAP_SERVERS": s.kafka.Listener(servers.Expired), "KAFKA_SECURITY_PROTOCOL": "SSL",
+			"REDIS_URL": over.Secured(servers.Password)}, "certificate has expired", "certificate has expired"},
+		"wrong password": {map[string]string{
+			"KAFKA_SASL_PASSWORD": "wr0ng-of-the-tests", "REDIS_URL": s.redis.Secured("wr0ng-of-the-tests")},
+			"SASL Authentication Failed", "WRONGPASS"},
+		"wrong SCRAM password": {map[string]string{
+			"KAFKA_SASL_PASSWORD": "wr0ng-of-the-tests", "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512"}, "SASL Authentication Failed", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			gateway, node, written := s.observed(t, s.with(r.changes))
+			teacher, batch := s.batch(1)
+			call(t, "POST", gateway.http(pipelines(batch)), wants("spellcheck"), as(teacher)).failure(t, 503, "KAFKA_PUBLISH_ERROR")
+			require.Eventually(t, func() bool { return strings.Contains(written(), r.kafka) }, patience, 20*time.Millisecond, "%s", r.kafka)
+			if r.redis == "" {
+				node.awaitReady(t, "degraded")
+			} else {
+				require.Eventually(t, func() bool { return strings.Contains(written(), r.redis) }, patience, 20*time.Millisecond, "%s", r.redis)
+				gateway.awaitReady(t, "degraded")
+				node.awaitReady(t, "")
+			}
+			for _, p := range []service{gateway, node} {
+				require.Equal(t, 200, call(t, "GET", p.http("/healthz"), "", nil).status)
+			}
+			for _, secret := range []string{servers.Password, "wr0ng-of-the-tests"} {
+				require.NotContains(t, written(), secret)
+			}
+		})
+	}
+}
