@@ -1,0 +1,143 @@
+package e2e_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// manyIDs is how many batches, users and inventions are asked for.
+const manyIDs = 10_000
+
+// TestSeriesDoNotGrowWithIDs: whatever ten thousand ids, users, paths, methods
+// and names are asked for, the page of metrics has the series it had.
+func TestSeriesDoNotGrowWithIDs(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, embedded(t))
+	vars := s.passingVars()
+	vars["CLASS_MANAGEMENT_SERVICE_URL"] = moody(t)
+	vars["API_GATEWAY_HTTP_CLIENT_TIMEOUT_SECONDS"] = "30" // a busy machine is no slow service
+	vars["API_GATEWAY_LOG_LEVEL"] = "critical"
+	gateway := s.gateway(t, vars)
+	c := &askers{t: t, base: gateway.http("")}
+	c.pool.MaxIdleConnsPerHost = askersSize
+	defer c.pool.CloseIdleConnections()
+	c.ask(1) // each kind of request once
+	for n := range statuses {
+		c.send("GET", fmt.Sprintf("/v1/classes/%d", n), "user", "")
+	}
+	seriesOf(t, gateway) // looking is a request too
+	before := seriesOf(t, gateway)
+	c.ask(manyIDs)
+	after := seriesOf(t, gateway)
+	t.Logf("%d series after 1 id of each kind, %d after %d", len(before), len(after), manyIDs)
+	require.Equal(t, before, after)
+}
+
+// statuses is more than how many statuses a service can answer with.
+const statuses = 500
+
+// moody is a service that answers with another status each time, as the number
+// in the path says, from 200 to beyond what HTTP knows.
+func moody(t *testing.T) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n, _ := strconv.Atoi(path.Base(r.URL.Path))
+		w.WriteHeader(200 + n%statuses)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// seriesOf are the names and labels on the page of metrics. Buckets that fill
+// are there from the start.
+func seriesOf(t *testing.T, gateway service) []string {
+	t.Helper()
+	a := call(t, "GET", gateway.http("/metrics"), "", nil)
+	require.Equal(t, 200, a.status)
+	var out []string
+	for line := range strings.Lines(string(a.body)) {
+		if name, _, found := strings.Cut(line, " "); found && name != "#" {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// askersSize is how many ask at a time.
+const askersSize = 8
+
+// askers ask for things that nobody asked for before.
+type askers struct {
+	t    *testing.T
+	base string
+	pool http.Transport
+}
+
+func (c *askers) ask(times int) {
+	numbers := make(chan int)
+	var group sync.WaitGroup
+	for range askersSize {
+		group.Go(func() {
+			for n := range numbers {
+				c.one(n)
+			}
+		})
+	}
+	for n := range times {
+		numbers <- n
+	}
+	close(numbers)
+	group.Wait()
+}
+
+// one asks for a batch of its own, and for one more thing of many kinds.
+func (c *askers) one(n int) {
+	user, id := fmt.Sprintf("user-%d", n), fmt.Sprintf("batch-%d", n)
+	c.send("GET", status(id), user, "")
+	kinds := []func(){
+		func() { c.send("GET", "/nowhere/"+id, user, "") },
+		func() { c.send("ODD"+fmt.Sprint(n), status(id), user, "") },
+		func() { c.send("ODD"+fmt.Sprint(n), "/nowhere/"+id, user, "") },
+		func() { c.send("GET", fmt.Sprintf("/v1/classes/%d?q=%s", n, id), user, "") },
+		func() { c.send("DELETE", "/bff/v1/teacher/"+id, user, "") },
+		func() { c.send("POST", pipelines(id), user, wants("nlp")) },
+		func() { c.send("PATCH", "/v1/batches/"+id+"/prompt", user, `{"student_prompt_ref":null}`) },
+		func() { c.send("GET", status(id), "", "") },
+	}
+	if n == 0 { // the first one tries them all
+		for _, kind := range kinds {
+			kind()
+		}
+		return
+	}
+	kinds[n%len(kinds)]()
+}
+
+func (c *askers) send(method, path, user, body string) {
+	request, err := http.NewRequestWithContext(c.t.Context(), method, c.base+path, strings.NewReader(body))
+	if err != nil {
+		c.t.Error(err)
+		return
+	}
+	if user != "" {
+		request.Header.Set("Authorization", "Bearer "+tokenOf(user))
+	}
+	answer, err := c.pool.RoundTrip(request)
+	if err != nil {
+		c.t.Error(err)
+		return
+	}
+	_, _ = io.Copy(io.Discard, answer.Body)
+	_ = answer.Body.Close()
+}
