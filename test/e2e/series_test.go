@@ -124,8 +124,8 @@ func (c *askers) one(n int) {
 	kinds[n%len(kinds)]()
 }
 
-func (c *askers) send(method, path, user, body string) {
-	request, err := http.NewRequestWithContext(c.t.Context(), method, c.base+path, strings.NewReader(body))
+func (c *askers) send(method, target, user, body string) {
+	request, err := http.NewRequestWithContext(c.t.Context(), method, c.base+target, strings.NewReader(body))
 	if err != nil {
 		c.t.Error(err)
 		return
