@@ -17,8 +17,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// coverage names the directory where programs leave their coverage, if any.
-const coverage = "GOCOVERDIR"
+// coverage names the directory where programs leave their coverage, if any. It
+// is no GOCOVERDIR, which go test -cover sets to a directory of its own whose
+// foreign data it ignores.
+const coverage = "EDGE_COVER_DIR"
 
 // workshop is where this run builds the programs.
 func workshop() string { return filepath.Join(os.TempDir(), fmt.Sprintf("edge-e2e-%d", os.Getpid())) }
@@ -31,7 +33,7 @@ var built = sync.OnceValue(func() error {
 		args = append(args, "-race")
 	}
 	if os.Getenv(coverage) != "" {
-		args = append(args, "-cover", "-coverpkg=github.com/huleedu/edge/...")
+		args = append(args, "-cover", "-covermode=atomic", "-coverpkg=github.com/huleedu/edge/...")
 	}
 	if err := os.MkdirAll(workshop(), 0o700); err != nil {
 		return err
@@ -68,7 +70,7 @@ func runIn(t *testing.T, dir, name string, vars map[string]string, args ...strin
 		stdout: newLogs(t), stderr: newLogs(t), address: make(chan string, 1), ended: make(chan struct{}),
 	}
 	p.cmd.Dir, p.cmd.Stderr = dir, p.stderr
-	p.cmd.Env = []string{coverage + "=" + os.Getenv(coverage)}
+	p.cmd.Env = []string{"GOCOVERDIR=" + os.Getenv(coverage)}
 	for key, value := range vars {
 		p.cmd.Env = append(p.cmd.Env, key+"="+value)
 	}

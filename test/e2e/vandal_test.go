@@ -1,0 +1,262 @@
+package e2e_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+)
+
+// brief is how long a vandal waits for what may never come.
+const brief = 200 * time.Millisecond
+
+// vandals are clients who mean harm, or whose code is broken.
+type vandals struct {
+	nodes []string // their addresses
+	redis *goredis.Client
+	seed  uint64
+	// users are by whose good tokens they connect; bad are tokens that are not
+	// good, words what clients say.
+	users            []string
+	good, bad, words []string
+	// left is how many handshakes and frames are still to be thrown.
+	left                          atomic.Int64
+	handshakes, upgraded, thrown  atomic.Int64
+	refused, answered, cut, heard atomic.Int64
+}
+
+// newVandals are so many users; a test adds where they go.
+func newVandals(users int, seed uint64) *vandals {
+	v := &vandals{seed: seed}
+	for i := range users {
+		v.users = append(v.users, fmt.Sprintf("vandal-%d", i))
+		v.good = append(v.good, tokenOf(v.users[i]))
+	}
+	for _, r := range refusals() {
+		token := strings.TrimPrefix(r.authorization, "Bearer ")
+		v.bad = append(v.bad, strings.Join(strings.Fields(token), "+"))
+	}
+	v.words = []string{
+		`{"type":"ping"}`, `{"type":"ping"}`, `{"type":"ping","type":[]}`, `{"type":"pong"}`, `{}`, `[]`, `null`, `"`, ``, `{"type":`, `{"type":7}`,
+		`{"type":"refresh","token":"` + v.good[0] + `"}`, `{"type":"refresh","token":{}}`,
+		strings.Repeat(`{"type":`, 200), strings.Repeat(`[`, 12_000), `{"type":"` + strings.Repeat("x", 3000) + `"}`, "\u0000\u2028\U0001f600",
+	}
+	return v
+}
+
+// rage throws so many handshakes and frames from so many clients at once.
+func (v *vandals) rage(ctx context.Context, clients, count int) {
+	v.left.Store(int64(count))
+	var group sync.WaitGroup
+	for range clients {
+		v.seed++
+		a := &vandal{vandals: v, rand: rand.New(rand.NewPCG(v.seed, 0))}
+		group.Go(func() {
+			for v.left.Load() > 0 && ctx.Err() == nil {
+				a.bout(ctx)
+			}
+		})
+	}
+	group.Wait()
+}
+
+// vandal is one of them, with one connection at a time.
+type vandal struct {
+	*vandals
+
+	rand *rand.Rand
+}
+
+func (a *vandal) one(in int) bool { return a.rand.IntN(in) == 0 }
+
+func pick[T any](a *vandal, from ...T) T { return from[a.rand.IntN(len(from))] }
+
+func (a *vandal) user() string { return pick(a, a.users...) }
+
+// bytes are so many at random.
+func (a *vandal) bytes(n int) []byte {
+	out := make([]byte, n+8)
+	for i := 0; i < n; i += 8 {
+		binary.LittleEndian.PutUint64(out[i:], a.rand.Uint64())
+	}
+	return out[:n]
+}
+
+// bout is a connection from its handshake to its end.
+func (a *vandal) bout(ctx context.Context) {
+	conn, err := net.Dial("tcp", pick(a, a.nodes...))
+	if err != nil {
+		return // the test sees to it that the nodes live
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	a.left.Add(-1)
+	a.handshakes.Add(1)
+	words, whole := a.handshake()
+	if _, err := conn.Write(words); err != nil || a.one(40) {
+		return // without waiting for an answer
+	}
+	if !whole { // there may be none
+		_ = conn.SetReadDeadline(time.Now().Add(brief))
+	}
+	in := bufio.NewReader(conn)
+	res, err := http.ReadResponse(in, nil)
+	if err != nil {
+		a.cut.Add(1)
+		return
+	}
+	_ = res.Body.Close()
+	_ = conn.SetReadDeadline(time.Now().Add(patience))
+	if res.StatusCode != http.StatusSwitchingProtocols {
+		a.refused.Add(1)
+		return
+	}
+	a.upgraded.Add(1)
+	a.disturb(ctx)
+	var reading sync.WaitGroup
+	if deaf := a.one(20); !deaf {
+		reading.Go(func() {
+			n, _ := io.Copy(io.Discard, in)
+			a.heard.Add(n)
+		})
+	}
+	a.throw(conn)
+	a.leave(conn.(*net.TCPConn), &reading)
+	_ = conn.Close()
+	reading.Wait()
+}
+
+// throw sends frames until the node has had enough of them, or its client.
+func (a *vandal) throw(conn net.Conn) {
+	for range 1 + a.rand.IntN(60) {
+		if a.left.Add(-1) < 0 {
+			return
+		}
+		a.thrown.Add(1)
+		frame := a.frame()
+		if a.one(10) && len(frame) > 1 { // in two pieces
+			cut := 1 + a.rand.IntN(len(frame)-1)
+			if _, err := conn.Write(frame[:cut]); err != nil {
+				return
+			}
+			frame = frame[cut:]
+		}
+		if _, err := conn.Write(frame); err != nil {
+			return
+		}
+	}
+}
+
+// leave ends the connection well, badly, or by half.
+func (a *vandal) leave(conn *net.TCPConn, reading *sync.WaitGroup) {
+	switch a.rand.IntN(4) {
+	case 0:
+		_, _ = conn.Write(masked(0x88, []byte{0x03, 0xe8}))
+		a.answered.Add(1)
+		_ = conn.SetReadDeadline(time.Now().Add(brief))
+		reading.Wait()
+	case 1:
+		_ = conn.CloseWrite()
+		_ = conn.SetReadDeadline(time.Now().Add(brief))
+		reading.Wait()
+	case 2:
+		_ = conn.SetLinger(0) // a reset
+	default:
+	}
+}
+
+// disturb makes somebody else say something to a user meanwhile.
+func (a *vandal) disturb(ctx context.Context) {
+	switch a.rand.IntN(60) {
+	case 0, 1, 2:
+		a.redis.Publish(ctx, "ws:"+a.user(), fmt.Sprintf(`{"event":"x","data":{"n":%d}}`, a.rand.Int()))
+	case 3:
+		a.redis.Publish(ctx, "ws:"+a.user(), a.bytes(a.rand.IntN(1000)))
+	case 4:
+		a.redis.Publish(ctx, "ws:"+a.user(), strings.Repeat("x", 1<<a.rand.IntN(19)))
+	case 5:
+		a.redis.Publish(ctx, "wsctl:disconnect", pick(a, a.user(), "", "\xff", "nobody", strings.Repeat("u", 5000)))
+	default:
+	}
+}
+
+// handshake is a good one, or not quite; then it may be no whole request.
+func (a *vandal) handshake() (words []byte, whole bool) {
+	h := a.request()
+	switch a.rand.IntN(20) {
+	case 0: // not all of it
+		return []byte(h[:a.rand.IntN(len(h))]), false
+	case 1: // bits that fell over
+		raw := []byte(h)
+		for range 1 + a.rand.IntN(4) {
+			raw[a.rand.IntN(len(raw))] ^= 1 << a.rand.IntN(8)
+		}
+		return raw, false
+	case 2: // more than the handshake
+		return append([]byte(h), a.frame()...), true
+	case 3:
+		return append(a.bytes(1+a.rand.IntN(300)), "\r\n\r\n"...), false
+	case 4:
+		return []byte(pick(a,
+			"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "GET / HTTP/1.0\r\n\r\n", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "\r\n\r\n\r\n\r\n",
+			"GET /ws HTTP/1.1\r\nHost: x\r\nX: "+strings.Repeat("x", 70<<10)+"\r\n\r\n",
+		)), false
+	default:
+		return []byte(h), true
+	}
+}
+
+// request is a handshake of which any line may be wrong.
+func (a *vandal) request() string {
+	good := func(in int, value string, others ...string) string {
+		if a.one(in) {
+			return pick(a, others...)
+		}
+		return value
+	}
+	method := good(60, "GET", "POST", "HEAD", "OPTIONS", "get", "CONNECT")
+	query, authorization, protocols := a.credentials()
+	target := good(60, "/ws", "/ws/", "/ws/x", "//ws", "/ws%2f", "*", "http://node/ws") + query
+	lines := []string{
+		method + " " + target + good(80, " HTTP/1.1", " HTTP/1.0", " HTTP/3", ""),
+		good(80, "Host: node", "Host: a\r\nHost: b", "X: y"),
+		good(60, "Connection: Upgrade", "Connection: close", "Connection: keep-alive, upgrade", "X: y"),
+		good(60, "Upgrade: websocket", "Upgrade: h2c", "Upgrade: WebSocket, x", "X: y"),
+		good(60, "Sec-WebSocket-Version: 13", "Sec-WebSocket-Version: 8", "Sec-WebSocket-Version: x", "X: y"),
+		good(40, "Sec-WebSocket-Key: AAECAwQFBgcICQoLDA0ODw==", "Sec-WebSocket-Key: short", "Sec-WebSocket-Key:", "X: y"),
+		good(10, "X: y", "Origin: http://localhost:5173", "Origin: http://evil.test", "Origin: null", "Origin: \x01", "Content-Length: 5", "Transfer-Encoding: chunked", "Expect: 100-continue"),
+		good(2, "X: y", "Sec-WebSocket-Extensions: permessage-deflate", "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=8, x", "Sec-WebSocket-Extensions: ;;=,"),
+	}
+	return strings.Join(append(append(lines, authorization...), protocols...), "\r\n") + "\r\n\r\n"
+}
+
+// credentials are a token in some place, or in several, or what looks like one.
+func (a *vandal) credentials() (query string, authorization, protocols []string) {
+	token := pick(a, a.good...)
+	if a.one(6) {
+		token = pick(a, a.bad...)
+	}
+	query = pick(a, "", "", "", "?last_event_id=0", "?last_event_id=$", "?last_event_id=1-1", "?last_event_id=nonsense", "?%zz", "?token=")
+	switch a.rand.IntN(4) {
+	case 0:
+		authorization = []string{"Authorization: Bearer " + token}
+	case 1:
+		protocols = []string{"Sec-WebSocket-Protocol: huleedu.notifications.v1, bearer." + token}
+	default:
+		query = pick(a, "?", "?last_event_id=0&", "?x=%00&") + "token=" + token
+	}
+	if a.one(20) {
+		protocols = append(protocols, "Sec-WebSocket-Protocol: "+pick(a, ",,,", "bearer.", "bearer.x", strings.Repeat("a, ", 2000)))
+	}
+	return query, authorization, protocols
+}
