@@ -191,6 +191,11 @@ func seenOff(t *testing.T, c *socket, client, messages int) {
 	t.Helper()
 	defer func() { _ = c.Close() }()
 	_ = c.SetReadDeadline(time.Now().Add(patience))
+	// By default a close that cannot be answered at once is not reported at all.
+	c.SetCloseHandler(func(code int, _ string) error {
+		_ = c.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""), time.Now().Add(patience))
+		return nil
+	})
 	for m := range messages {
 		if _, got, err := c.ReadMessage(); err != nil || string(got) != bulk(m) {
 			t.Errorf("client %d, message %d: %d bytes, %v", client, m, len(got), err)
