@@ -38,13 +38,14 @@ func join(files []string) ([]byte, error) {
 			return nil, err
 		}
 		mode, blocks, _ := bytes.Cut(text, []byte("\n"))
+		mode = append(bytes.Clone(mode), '\n')
 		if !bytes.HasPrefix(mode, []byte("mode: ")) {
 			return nil, fmt.Errorf("%s is no profile", file)
 		}
 		if len(all) == 0 {
-			all = append(mode, '\n')
+			all = append(all, mode...)
 		}
-		if !bytes.HasPrefix(all, append(mode, '\n')) {
+		if !bytes.HasPrefix(all, mode) {
 			return nil, fmt.Errorf("%s counts otherwise than %s", file, files[0])
 		}
 		all = append(all, blocks...)

@@ -58,7 +58,7 @@ func (a *vandal) frame() []byte {
 	case 1:
 		return framed(final|pick[byte](a, opText, opBinary, opPing), []byte(a.word()), false, 0)
 	case 2: // reserved kinds and bits
-		return masked(byte(a.rand.IntN(256)), a.bytes(a.rand.IntN(130)))
+		return masked(a.bytes(1)[0], a.bytes(a.rand.IntN(130)))
 	case 3: // a control frame that is too long, or in pieces
 		return framed(pick[byte](a, final|opPing, final|opPong, final|opClose, opPing), a.bytes(126+a.rand.IntN(200)), true, 0)
 	case 4:
