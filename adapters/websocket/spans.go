@@ -57,14 +57,27 @@ func (s spans) due(now int64) bool {
 	return s.count.Load() < maxForwardSpans && s.count.Add(1) <= maxForwardSpans
 }
 
+// unkept reports that the request's trace is not kept. Its spans would cost what
+// they cost and say nothing to anybody.
+func unkept(ctx context.Context) (trace.Span, bool) {
+	of := trace.SpanContextFromContext(ctx)
+	return noop.Span{}, of.IsValid() && !of.IsSampled() && !of.IsRemote()
+}
+
 // validating covers the judging of a token.
 func (s spans) validating(ctx context.Context, hasToken bool) (context.Context, trace.Span) {
+	if none, is := unkept(ctx); is {
+		return ctx, none
+	}
 	return s.tracer.Start(ctx, "websocket.validate_token", trace.WithAttributes(
 		attribute.Bool("has_token", hasToken), attribute.String("correlation_id", domain.TrailOf(ctx).Correlation)))
 }
 
 // connecting covers a known user's way from the token to the upgrade.
 func (s spans) connecting(ctx context.Context, user domain.UserID) (context.Context, trace.Span) {
+	if none, is := unkept(ctx); is {
+		return ctx, none
+	}
 	return s.tracer.Start(ctx, "websocket.connect", trace.WithAttributes(
 		attribute.String("user.id", string(user)), attribute.String("correlation_id", domain.TrailOf(ctx).Correlation)))
 }

@@ -1,0 +1,85 @@
+package e2e_test
+
+import (
+	"net/http"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/gorilla/websocket"
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/test/servers"
+)
+
+// TestAStormMeetsAHangingRedis: Redis stops in the middle of a storm. Every
+// handshake gets its answer, let in or told 1011, and nothing of those that were
+// refused is left when Redis is back.
+func TestAStormMeetsAHangingRedis(t *testing.T) {
+	t.Parallel()
+	const clients = 400
+	r := servers.OwnRedis(t)
+	s := newStage(t, backing{redis: r.URL(), kafka: embedded(t).kafka})
+	node := s.node(t, s.vars)
+	crowd := "storm-" + uuid.NewString() + "-"
+	var in, refused atomic.Int64
+	var stay sync.Map
+	var group sync.WaitGroup
+	halfway := make(chan struct{})
+	hang := sync.OnceFunc(func() {
+		r.Pause()
+		close(halfway)
+	})
+	for i := range clients {
+		group.Go(func() {
+			if i >= clients/2 {
+				<-halfway
+			}
+			dialer := websocket.Dialer{HandshakeTimeout: patience}
+			header := http.Header{"Authorization": {as(crowd + strconv.Itoa(i))["Authorization"]}}
+			conn, res, err := dialer.DialContext(t.Context(), node.ws(), header)
+			if err != nil {
+				t.Errorf("no answer: %v", err)
+				return
+			}
+			_ = res.Body.Close()
+			t.Cleanup(func() { _ = conn.Close() })
+			_ = conn.SetReadDeadline(time.Now().Add(patience))
+			_ = conn.WriteMessage(websocket.TextMessage, []byte(`{"type":"ping"}`))
+			_, _, err = conn.ReadMessage()
+			switch {
+			case err == nil:
+				in.Add(1)
+				stay.Store(conn, true)
+			case websocket.IsCloseError(err, websocket.CloseInternalServerErr):
+				refused.Add(1)
+			default:
+				t.Errorf("neither let in nor told why: %v", err)
+			}
+			if in.Load() >= clients/8 {
+				hang()
+			}
+		})
+	}
+	group.Wait()
+	require.EqualValues(t, clients, in.Load()+refused.Load())
+	require.GreaterOrEqual(t, refused.Load(), int64(clients/2), "who came to a hanging Redis")
+	r.Resume()
+	redis := s.publisher(t)
+	held := func() int64 {
+		keys, err := redis.Keys(t.Context(), "wsquota:{"+crowd+"*").Result()
+		if err != nil {
+			return -1
+		}
+		return int64(len(keys))
+	}
+	require.Eventually(t, func() bool { return held() == in.Load() }, patience, 50*time.Millisecond, "a place for each socket")
+	stay.Range(func(conn, _ any) bool { return conn.(*websocket.Conn).Close() == nil })
+	require.Eventually(t, func() bool { return held() == 0 }, patience, 50*time.Millisecond, "and none without one")
+	require.Eventually(t, func() bool {
+		return len(redis.PubSubChannels(t.Context(), "ws:"+crowd+"*").Val()) == 0
+	}, patience, 100*time.Millisecond, "no subscription is left")
+}
