@@ -53,7 +53,7 @@ func NewBatches(c Config, k KeyConfig, o ports.Observer, tp trace.TracerProvider
 			return nil, domain.Misconfigured(key, noAddress).Because(err)
 		}
 		return &service{
-			name: name, base: base, guard: newGuard(name, c, o),
+			name: name, path: base.EscapedPath(), lines: newLines(base, c), guard: newGuard(name, c, o),
 			limit: c.Timeout, key: k.InternalKey, observer: o, tracer: tracer,
 		}, nil
 	}
@@ -73,7 +73,7 @@ func NewBatches(c Config, k KeyConfig, o ports.Observer, tp trace.TracerProvider
 // Close gives idle connections back. Calls in flight are not disturbed.
 func (b *Batches) Close() {
 	for _, s := range b.services() {
-		s.guard.pool.CloseIdleConnections()
+		s.lines.close()
 	}
 }
 

@@ -250,7 +250,7 @@ func TestASlowReaderDoesNotHoldTheCircuit(t *testing.T) {
 		r.answers(200, strings.Repeat("x", 100))
 		time.Sleep(time.Minute + time.Millisecond)
 		for range 2 {
-			res, err := r.send(request(t.Context(), t, http.MethodGet, nil), time.Hour, streamed)
+			res, err := r.send(request(t.Context(), t, http.MethodGet, nil), time.Hour)
 			require.NoError(t, err)
 			t.Cleanup(func() { _ = res.Body.Close() })
 			_, err = res.Body.Read(make([]byte, 1))

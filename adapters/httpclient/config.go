@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/net/http/httpguts"
+
 	"github.com/huleedu/edge/domain"
 )
 
@@ -118,15 +120,22 @@ func isBase(raw string) bool {
 
 var errNoBase = errors.New("not an absolute http or https URL without query, fragment and credentials")
 
-// baseURL checks a service's address and drops the slash at its end. The error
-// repeats nothing of the value, which may hold a password.
-func baseURL(raw string) (string, error) {
+// baseURL checks a service's address. The result's path has no slash at its
+// end, and its host is spelled as requests name it. The error repeats nothing of
+// the value, which may hold a password.
+func baseURL(raw string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	switch {
 	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "",
 		u.RawQuery != "" || u.ForceQuery, u.Fragment != "", u.User != nil:
-		return "", errNoBase
-	default:
-		return strings.TrimRight(raw, "/"), nil
+		return nil, errNoBase
 	}
+	host, err := httpguts.PunycodeHostPort(u.Host)
+	if err != nil || !httpguts.ValidHostHeader(host) {
+		return nil, errNoBase
+	}
+	u.Host = host
+	u.RawPath = strings.TrimRight(u.EscapedPath(), "/")
+	u.Path = strings.TrimRight(u.Path, "/")
+	return u, nil
 }

@@ -2,6 +2,7 @@ package httpclient
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"time"
 
@@ -21,7 +22,8 @@ import (
 // SERVICE_UNAVAILABLE or CIRCUIT_BREAKER_OPEN for an exchange that was not made.
 // A caller who left shows as context.Canceled in the error's chain.
 type Forwarder struct {
-	guard *guard
+	*guard
+	pool  *http.Transport
 	limit time.Duration
 }
 
@@ -34,12 +36,28 @@ var (
 // own; it connects to nothing yet. CloseIdleConnections gives its connections
 // back.
 func NewForwarder(service string, c Config, o ports.Observer) *Forwarder {
-	return &Forwarder{guard: newGuard(service, c, o), limit: c.Timeout}
+	return &Forwarder{guard: newGuard(service, c, o), pool: newPool(c), limit: c.Timeout}
+}
+
+// newPool returns connections for one service alone, with room for all calls
+// that may be in flight. It asks for no compression, because bodies are passed
+// on byte for byte, and uses no proxy.
+func newPool(c Config) *http.Transport {
+	return &http.Transport{
+		DialContext:            (&net.Dialer{Timeout: c.ConnectTimeout, KeepAlive: keepAlive}).DialContext,
+		TLSHandshakeTimeout:    c.ConnectTimeout,
+		MaxIdleConns:           c.MaxConcurrency,
+		MaxIdleConnsPerHost:    c.MaxConcurrency,
+		IdleConnTimeout:        idleLimit,
+		MaxResponseHeaderBytes: maxDrained,
+		DisableCompression:     true,
+		ForceAttemptHTTP2:      true,
+	}
 }
 
 // CloseIdleConnections gives idle connections back. Calls in flight are not
 // disturbed.
-func (f *Forwarder) CloseIdleConnections() { f.guard.pool.CloseIdleConnections() }
+func (f *Forwarder) CloseIdleConnections() { f.pool.CloseIdleConnections() }
 
 // RoundTrip makes one exchange, which must end within the service's limit,
 // the answer's last byte included.
@@ -48,13 +66,28 @@ func (f *Forwarder) RoundTrip(req *http.Request) (*http.Response, error) {
 	if deadline, ok := req.Context().Deadline(); ok {
 		limit = min(limit, time.Until(deadline))
 	}
-	return f.guard.send(req, limit, streamed)
+	return f.send(req, limit)
+}
+
+// send makes one exchange, which ends within limit, the answer's last byte
+// included. Redirects are not followed: they would carry the caller's identity
+// to wherever the answer points. The place is held until the answer's body is
+// read or closed; it must be closed.
+func (f *Forwarder) send(req *http.Request, limit time.Duration) (*http.Response, error) {
+	// The header is ours: a client's own of that name never comes this far.
+	user := req.Header.Get("X-User-Id")
+	report, err := f.enter(user)
+	if err != nil {
+		return nil, err
+	}
+	p := &passage{way: f, user: user, limit: limit, report: report}
+	return p.run(req)
 }
 
 // Health tells whether exchanges are made; it asks nobody.
 func (f *Forwarder) Health(context.Context) domain.Health {
-	h := domain.Health{Name: f.guard.service, Condition: domain.Healthy, Note: "Circuit closed"}
-	if f.guard.circuit.state() != domain.CircuitClosed {
+	h := domain.Health{Name: f.service, Condition: domain.Healthy, Note: "Circuit closed"}
+	if f.circuit.state() != domain.CircuitClosed {
 		h.Condition, h.Note, h.Err = domain.Degraded, "Circuit open", errSick
 	}
 	return h

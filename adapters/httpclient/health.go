@@ -2,7 +2,6 @@ package httpclient
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -65,6 +64,9 @@ func (b *Batches) look(ctx context.Context) domain.Health {
 	return withCircuits(h, services)
 }
 
+// nothing wants no body.
+func nothing(int) bool { return false }
+
 // withCircuits names the services that are not called for now, also those that
 // answer their health page.
 func withCircuits(h domain.Health, services []*service) domain.Health {
@@ -89,21 +91,14 @@ func withCircuits(h domain.Health, services []*service) domain.Health {
 // alive asks for the service's health page. It carries nobody's identity; any
 // answer below 500 is a sign of life.
 func (s *service) alive(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, probeLimit)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base+"/healthz", http.NoBody)
-	if err != nil {
-		return domain.Unknown(err)
-	}
 	// The guard is passed by: a look takes nobody's place and opens no circuit.
-	res, err := s.guard.pool.RoundTrip(req)
+	w := newWriting(http.MethodGet, s.path+"/healthz", s.lines.host)
+	a, err := s.lines.exchange(ctx, time.Now().Add(probeLimit), question{http.MethodGet, w.end(nil), nothing})
 	if err != nil {
 		return domain.Unreachable(s.name, err)
 	}
-	defer func() { _ = res.Body.Close() }()
-	_, _ = io.CopyN(io.Discard, res.Body, maxDrained)
-	if res.StatusCode >= http.StatusInternalServerError {
-		return domain.External(s.name, res.StatusCode)
+	if a.status >= http.StatusInternalServerError {
+		return domain.External(s.name, a.status)
 	}
 	return nil
 }

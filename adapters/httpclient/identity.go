@@ -6,13 +6,13 @@ import "github.com/huleedu/edge/domain"
 const serviceID = "api-gateway-service"
 
 // identify says on whose behalf a request is made.
-func (f *fields) identify(caller domain.Caller) {
+func (w *writing) identify(caller domain.Caller) {
 	id := domain.IdentityOf(caller)
 	if id.Encoding != "" {
-		f.set("X-Identity-Encoding", id.Encoding)
+		w.field("X-Identity-Encoding", id.Encoding)
 	}
-	f.set("X-User-Id", id.User)
+	w.field("X-User-Id", id.User)
 	if id.Org != "" {
-		f.set("X-Org-Id", id.Org)
+		w.field("X-Org-Id", id.Org)
 	}
 }

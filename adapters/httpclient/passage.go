@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"sync/atomic"
@@ -15,23 +14,12 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// bodyKind says who reads an answer's body.
-type bodyKind uint8
-
-const (
-	// readWhole bodies are read at once by us: how that ends tells of the service.
-	readWhole bodyKind = iota
-	// streamed bodies are read as fast as a client takes them: only their first
-	// byte tells of the service.
-	streamed
-)
-
-// passage is one exchange on its way, and the body of its answer.
+// passage is one exchange on its way, and the body of its answer. That is read
+// as fast as a client takes it: only its first byte tells of the service.
 type passage struct {
-	guard  *guard
+	way    *Forwarder
 	user   string
 	limit  time.Duration
-	kind   bodyKind
 	report func(error)
 
 	ctx    context.Context
@@ -50,21 +38,18 @@ func (p *passage) run(req *http.Request) (*http.Response, error) {
 		GotConn:              func(httptrace.GotConnInfo) { p.connected.Store(true) },
 		GotFirstResponseByte: func() { p.answered.Store(true) },
 	}))
-	if p.kind == streamed {
-		defer p.prepare(out)()
-	}
-	res, err := p.guard.pool.RoundTrip(out)
-	if err != nil && p.foundNobody(err) && p.guard.mayRepeat(out) {
+	defer p.prepare(out)()
+	res, err := p.way.pool.RoundTrip(out)
+	if err != nil && p.foundNobody(err) && bare(out) && p.way.mayRepeat(out.Method) {
 		trace.SpanFromContext(p.ctx).AddEvent("retry")
-		res, err = p.guard.pool.RoundTrip(out)
+		res, err = p.way.pool.RoundTrip(out)
 	}
 	if err != nil {
 		defer p.cancel()
 		defer p.end()
 		return nil, p.failure(err)
 	}
-	switch res.StatusCode {
-	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+	if inTrouble(res.StatusCode) {
 		p.tell(errSick)
 	}
 	p.body, res.Body = res.Body, p
@@ -80,7 +65,7 @@ func (p *passage) prepare(out *http.Request) (done func()) {
 	if out.Method != http.MethodGet && out.Method != http.MethodHead {
 		out.Header = unrepeatable(out.Header)
 	}
-	if out.Body == nil || out.Body == http.NoBody {
+	if bare(out) {
 		return func() {}
 	}
 	p.sending = &sending{ReadCloser: out.Body}
@@ -88,6 +73,9 @@ func (p *passage) prepare(out *http.Request) (done func()) {
 	stop := context.AfterFunc(p.ctx, p.sending.interrupt)
 	return func() { stop() }
 }
+
+// bare requests have no body.
+func bare(r *http.Request) bool { return r.Body == nil || r.Body == http.NoBody }
 
 // foundNobody says that the service has seen nothing of the request, or at
 // least said nothing, and that the caller still wants to know.
@@ -105,15 +93,14 @@ func (p *passage) failure(cause error) error {
 // name is the error's code. A caller who left shows as context.Canceled in the
 // error's chain, whatever its code.
 func (p *passage) name(cause error) *domain.Error {
-	var waited net.Error
-	service := p.guard.service
+	service := p.way.service
 	switch {
-	case p.left():
+	case left(p.ctx):
 		return domain.Unreachable(service, errors.Join(p.ctx.Err(), cause))
 	case p.ctx.Err() != nil:
 		return domain.TimedOut(service, p.limit, cause)
-	case errors.As(cause, &waited) && waited.Timeout():
-		return domain.TimedOut(service, p.guard.connect, cause)
+	case timedOut(cause):
+		return domain.TimedOut(service, p.way.connect, cause)
 	case p.answered.Load():
 		return domain.BrokenAnswer(service, cause)
 	default:
@@ -121,18 +108,12 @@ func (p *passage) name(cause error) *domain.Error {
 	}
 }
 
-// left says that the caller wants no answer any more. One whose own patience
-// has ended says so by the cause, and the service is to blame.
-func (p *passage) left() bool {
-	return errors.Is(p.ctx.Err(), context.Canceled) && !errors.Is(context.Cause(p.ctx), context.DeadlineExceeded)
-}
-
 // verdict is what a failure tells of the service. A body that somebody else
 // sends may end, or stall, for reasons of theirs.
 func (p *passage) verdict(e *domain.Error) error {
 	theirs := p.sending != nil && !p.sending.done.Load() && p.connected.Load()
 	switch {
-	case p.left(), theirs, e.Code == domain.InvalidResponse:
+	case left(p.ctx), theirs, e.Code == domain.InvalidResponse:
 		return errUntold
 	default:
 		return errSick
@@ -149,7 +130,7 @@ func (p *passage) tell(verdict error) {
 // end gives the place back, once.
 func (p *passage) end() {
 	if p.ended.CompareAndSwap(false, true) {
-		p.guard.slots.give(p.user)
+		p.way.slots.give(p.user)
 	}
 }
 
@@ -158,7 +139,7 @@ func (p *passage) Read(b []byte) (int, error) {
 	n, err := p.body.Read(b)
 	switch {
 	case err == nil:
-		if n > 0 && p.kind == streamed {
+		if n > 0 {
 			p.tell(nil)
 		}
 		return n, nil

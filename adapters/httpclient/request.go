@@ -1,13 +1,14 @@
 package httpclient
 
 import (
-	"bytes"
 	"context"
-	"net/http"
+	"errors"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"go.opentelemetry.io/otel/propagation"
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/huleedu/edge/domain"
 )
@@ -15,66 +16,110 @@ import (
 // internalPrefix marks the routes that only services of the platform may use.
 const internalPrefix = "/internal/"
 
-// request builds what goes on the wire: identity, correlation and the trace.
-func (s *service) request(ctx context.Context, c call, target string) (*http.Request, error) {
-	req, err := http.NewRequestWithContext(ctx, c.method, target, bytes.NewReader(c.body))
-	if err != nil {
-		return nil, err
+// usualRequest is room for a request with what is usual, in bytes.
+const usualRequest = 768
+
+var errNoField = errors.New("a header cannot carry a value")
+
+// writing is a request in HTTP/1.1 as it goes on the wire.
+type writing struct {
+	text []byte
+	// unfit says that a value would have changed the request.
+	unfit bool
+}
+
+func newWriting(method, target, host string) *writing {
+	w := &writing{text: make([]byte, 0, usualRequest)}
+	for _, part := range []string{method, " ", target, " HTTP/1.1\r\nHost: ", host, "\r\n"} {
+		w.text = append(w.text, part...)
 	}
-	h := fields{req.Header, make([]string, 0, mostFields)}
-	h.set("Accept", "application/json")
-	h.set("User-Agent", serviceID)
+	w.field("User-Agent", serviceID)
+	return w
+}
+
+// field adds a header field.
+func (w *writing) field(name, value string) {
+	w.unfit = w.unfit || !httpguts.ValidHeaderFieldValue(value)
+	w.text = append(w.text, name...)
+	w.text = append(w.text, ": "...)
+	w.text = append(w.text, value...)
+	w.text = append(w.text, "\r\n"...)
+}
+
+// end adds the body; nil is none.
+func (w *writing) end(body []byte) []byte {
+	if body != nil {
+		w.field("Content-Length", strconv.Itoa(len(body)))
+	}
+	w.text = append(w.text, "\r\n"...)
+	return append(w.text, body...)
+}
+
+// request writes a call: identity, correlation and the trace.
+func (s *service) request(ctx context.Context, c *call, target string) ([]byte, error) {
+	w := newWriting(c.method, target, s.lines.host)
+	w.field("Accept", "application/json")
 	if c.body != nil {
-		h.set("Content-Type", "application/json")
+		w.field("Content-Type", "application/json")
 	}
-	h.identify(c.caller)
+	w.identify(c.caller)
 	if trail := domain.TrailOf(ctx); trail.Correlation != "" {
-		h.set("X-Correlation-Id", trail.Correlation)
+		w.field("X-Correlation-Id", trail.Correlation)
 	}
 	if strings.HasPrefix(c.endpoint, internalPrefix) {
-		h.set("X-Internal-Api-Key", s.key.Reveal())
-		h.set("X-Service-Id", serviceID)
+		w.field("X-Internal-Api-Key", s.key.Reveal())
+		w.field("X-Service-Id", serviceID)
 	}
-	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(req.Header))
-	return req, nil
+	propagation.TraceContext{}.Inject(ctx, carrier{w})
+	message := w.end(c.body)
+	if w.unfit {
+		return nil, errNoField
+	}
+	return message, nil
 }
 
-// mostFields is how many header fields a call has at most, the trace's aside.
-const mostFields = 9
+// carrier lets the propagator write its fields; it reads none.
+type carrier struct{ *writing }
 
-// fields fills a header with one piece of memory for all values.
-type fields struct {
-	header http.Header
-	values []string
-}
+// Get returns nothing.
+func (carrier) Get(string) string { return "" }
 
-// set adds a field by its canonical name.
-func (f *fields) set(name, value string) {
-	f.values = append(f.values, value)
-	last := len(f.values)
-	f.header[name] = f.values[last-1 : last : last]
-}
+// Set adds a field.
+func (t carrier) Set(name, value string) { t.field(name, value) }
 
-// target is the call's URL. It returns a VALIDATION_ERROR for an id that would
-// change the path it stands in.
-func (s *service) target(c call) (string, error) {
-	parts := strings.Split(c.endpoint, "/")
-	ids := c.ids
-	for i, part := range parts {
-		if !strings.HasPrefix(part, "{") {
-			continue
+// Keys returns nothing.
+func (carrier) Keys() []string { return nil }
+
+// target is what the call asks for. It returns a VALIDATION_ERROR for an id that
+// would change the path it stands in.
+func (s *service) target(c *call) (string, error) {
+	var out strings.Builder
+	out.Grow(len(s.path) + len(c.endpoint) + len(c.query) + usualIDs)
+	out.WriteString(s.path)
+	ids, rest := c.ids, c.endpoint
+	for {
+		plain, braced, more := strings.Cut(rest, "{")
+		out.WriteString(plain)
+		if !more {
+			break
 		}
+		var name string
+		name, rest, _ = strings.Cut(braced, "}")
 		if !fitsSegment(ids[0]) {
-			return "", domain.Invalid(strings.Trim(part, "{}"), "", "an id without slashes", "Invalid id in path")
+			return "", domain.Invalid(name, "", "an id without slashes", "Invalid id in path")
 		}
-		parts[i], ids = url.PathEscape(ids[0]), ids[1:]
+		out.WriteString(url.PathEscape(ids[0]))
+		ids = ids[1:]
 	}
-	target := s.base + strings.Join(parts, "/")
 	if c.query != "" {
-		target += "?" + c.query
+		out.WriteByte('?')
+		out.WriteString(c.query)
 	}
-	return target, nil
+	return out.String(), nil
 }
+
+// usualIDs is room for the ids of a target, in bytes.
+const usualIDs = 48
 
 // fitsSegment refuses what servers and proxies read as more, or less, than one
 // segment of a path, also when it is escaped; some drop what stands behind a

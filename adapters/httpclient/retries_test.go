@@ -72,7 +72,7 @@ func requireSentOnce(t *testing.T, method, key, body string) {
 		if key != "" {
 			req.Header.Set(key, "k1")
 		}
-		res, err := r.send(req, time.Second, streamed)
+		res, err := r.send(req, time.Second)
 		require.Equal(t, i == 1, err != nil, err)
 		if err == nil {
 			_, _ = io.ReadAll(res.Body)

@@ -23,10 +23,10 @@ import (
 // answer hangs up.
 type script func(r *http.Request) string
 
-// rig is a guard in front of a scripted service, in memory, so that the clock
+// rig is the way to of a scripted service, in memory, so that the clock
 // of a synctest bubble runs.
 type rig struct {
-	*guard
+	*Forwarder
 	mu     sync.Mutex
 	script script
 	// refuses is how many connections in a row are refused, -1: all.
@@ -52,7 +52,7 @@ func guarded(t *testing.T, service string, change ...func(*Config)) *rig {
 	}
 	r := &rig{}
 	r.answers(200, "{}")
-	r.guard = newGuard(service, c, r)
+	r.Forwarder = NewForwarder(service, c, r)
 	r.pool.DialContext = func(context.Context, string, string) (net.Conn, error) { return r.dial() }
 	t.Cleanup(func() {
 		r.pool.CloseIdleConnections()
@@ -160,7 +160,7 @@ func (r *rig) history() []domain.CircuitState {
 // ask makes a whole call and returns its code and status.
 func (r *rig) ask(ctx context.Context, t *testing.T, method string, body io.Reader) (status int, err error) {
 	t.Helper()
-	res, err := r.send(request(ctx, t, method, body), 10*time.Second, streamed)
+	res, err := r.send(request(ctx, t, method, body), 10*time.Second)
 	if err != nil {
 		return 0, err
 	}
@@ -171,7 +171,7 @@ func (r *rig) ask(ctx context.Context, t *testing.T, method string, body io.Read
 
 // whole makes a call and reads its answer, from any goroutine.
 func (r *rig) whole(req *http.Request) error {
-	res, err := r.send(req, 10*time.Second, streamed)
+	res, err := r.send(req, 10*time.Second)
 	if err != nil {
 		return err
 	}

@@ -1,11 +1,7 @@
 package httpclient
 
 import (
-	"bytes"
 	"context"
-	"errors"
-	"io"
-	"net/http"
 	"slices"
 	"time"
 
@@ -27,9 +23,11 @@ const (
 
 // service is one system behind the gateway. Every call to it goes through do.
 type service struct {
-	name     string
-	base     string
+	name string
+	// path stands before the path of every endpoint.
+	path     string
 	guard    *guard
+	lines    *lines
 	limit    time.Duration
 	key      domain.Secret
 	observer ports.Observer
@@ -69,13 +67,13 @@ type answer struct {
 
 func (a answer) ok() bool { return a.status >= 200 && a.status < 300 }
 
-func (c call) wants(status int) bool {
+func (c *call) wants(status int) bool {
 	return c.keepsAll || answer{status: status}.ok() || slices.Contains(c.keeps, status)
 }
 
 // do makes the call and returns whatever status the service answered with.
 func (s *service) do(ctx context.Context, c call) (answer, error) {
-	target, err := s.target(c)
+	target, err := s.target(&c)
 	if err != nil {
 		return answer{}, err
 	}
@@ -87,7 +85,7 @@ func (s *service) do(ctx context.Context, c call) (answer, error) {
 		trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(attributes...))
 	defer span.End()
 	started := time.Now()
-	a, err := s.exchange(ctx, c, target)
+	a, err := s.exchange(ctx, &c, target)
 	if made(err) {
 		s.observer.Observe(domain.ServiceCalled{
 			Service: s.name, Method: c.method, Endpoint: c.endpoint, Status: a.status, Took: time.Since(started),
@@ -104,35 +102,27 @@ func made(err error) bool {
 
 // exchange sends one request and reads its answer within the call's limit.
 // With an error, the answer holds the status if there was one.
-func (s *service) exchange(ctx context.Context, c call, target string) (answer, error) {
-	req, err := s.request(ctx, c, target)
+func (s *service) exchange(ctx context.Context, c *call, target string) (answer, error) {
+	message, err := s.request(ctx, c, target)
 	if err != nil {
 		return answer{}, domain.Unknown(err).At("httpclient.request")
 	}
-	res, err := s.guard.send(req, s.budget(ctx, c), readWhole)
+	user := string(c.caller.User)
+	report, err := s.guard.enter(user)
 	if err != nil {
 		return answer{}, err
 	}
-	defer func() { _ = res.Body.Close() }()
-	a := answer{status: res.StatusCode, contentType: res.Header.Get("Content-Type"), retryAfter: res.Header.Get("Retry-After")}
-	if !c.wants(a.status) {
-		_, _ = io.CopyN(io.Discard, res.Body, maxDrained)
-		return a, nil
-	}
-	a.body, err = readAll(res)
-	switch {
-	case errors.Is(err, errTooBig):
-		return answer{status: a.status}, domain.BrokenAnswer(s.name, err)
-	case err != nil:
-		return answer{status: a.status}, err
-	default:
-		return a, nil
-	}
+	defer s.guard.slots.give(user)
+	limit := s.budget(ctx, c)
+	v := visit{service: s, limit: limit, deadline: time.Now().Add(limit)}
+	a, err := v.make(ctx, question{c.method, message, c.wants})
+	report(v.verdict(ctx, a.status, err))
+	return a, err
 }
 
 // budget is the shortest of the service's limit, the call's and what is left
 // of the caller's own deadline.
-func (s *service) budget(ctx context.Context, c call) time.Duration {
+func (s *service) budget(ctx context.Context, c *call) time.Duration {
 	limit := s.limit
 	if c.limit > 0 {
 		limit = min(limit, c.limit)
@@ -141,21 +131,4 @@ func (s *service) budget(ctx context.Context, c call) time.Duration {
 		limit = min(limit, time.Until(deadline))
 	}
 	return limit
-}
-
-var errTooBig = errors.New("answer is over its size limit")
-
-// readAll reads a body. What is announced is made room for, as far as it costs
-// little while a slow service sends nothing.
-func readAll(res *http.Response) ([]byte, error) {
-	if res.ContentLength > maxAnswer {
-		return nil, errTooBig
-	}
-	room := min(max(res.ContentLength, 0), maxDrained) + bytes.MinRead
-	body := bytes.NewBuffer(make([]byte, 0, room))
-	_, err := body.ReadFrom(io.LimitReader(res.Body, maxAnswer+1))
-	if err == nil && body.Len() > maxAnswer {
-		err = errTooBig
-	}
-	return body.Bytes(), err
 }

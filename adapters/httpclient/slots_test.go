@@ -44,7 +44,7 @@ func (r *rig) as(t *testing.T, user string) (*http.Response, error) {
 	t.Helper()
 	req := request(t.Context(), t, http.MethodGet, nil)
 	req.Header.Set("X-User-Id", user)
-	return r.send(req, 10*time.Second, streamed)
+	return r.send(req, 10*time.Second)
 }
 
 func requireBusy(t *testing.T, r *rig, user string) {

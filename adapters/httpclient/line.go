@@ -1,0 +1,210 @@
+package httpclient
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http/httputil"
+	"syscall"
+	"time"
+)
+
+// oneWrite is the size, in bytes, up to which a request surely fits into what
+// the kernel holds for a connection: it is sent before its answer is read.
+const oneWrite = 16 << 10
+
+var errTooBig = errors.New("answer is over its size limit")
+
+// brokenAnswer is an error that came after the first byte of an answer.
+type brokenAnswer struct{ error }
+
+// Unwrap is what went wrong.
+func (b *brokenAnswer) Unwrap() error { return b.error }
+
+// line is one connection to a service, for one exchange at a time.
+type line struct {
+	conn net.Conn
+	in   *bufio.Reader
+	// raw is the socket below, nil where there is none.
+	raw syscall.RawConn
+	// sealed says that there is TLS, which reads ahead, above the socket.
+	sealed bool
+	// used lines have carried an exchange before.
+	used bool
+	// rested is when the last exchange ended.
+	rested time.Time
+
+	// These are made once, so that asking costs no memory.
+	interrupt func()
+	look      func(fd uintptr) bool
+	silent    bool
+}
+
+func newLine(conn net.Conn) *line {
+	l := &line{conn: conn, in: bufio.NewReader(conn)}
+	socket := conn
+	if above, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		socket, l.sealed = above.NetConn(), true
+	}
+	if s, ok := socket.(syscall.Conn); ok {
+		if raw, err := s.SyscallConn(); err == nil {
+			l.raw = raw
+		}
+	}
+	l.interrupt = func() { _ = l.conn.SetDeadline(time.Unix(1, 0)) } // a closed one is interrupted already
+	l.look = func(fd uintptr) bool {
+		l.silent = nothingWaits(fd)
+		return true
+	}
+	return l
+}
+
+// ready reports whether a line that rested can carry an exchange until the
+// deadline. One that its service has closed cannot, and none on which anything
+// waits to be read: it would be taken for the answer.
+func (l *line) ready(deadline time.Time) bool {
+	if l.conn.SetDeadline(deadline) != nil {
+		return false
+	}
+	if l.raw == nil {
+		return true
+	}
+	l.silent = false
+	return l.raw.Read(l.look) == nil && l.silent
+}
+
+// spent reports whether nothing is left of an answer that was read to its end.
+// A TLS connection tells only when it is read; the past deadline keeps it from
+// waiting for more.
+func (l *line) spent() bool {
+	if l.in.Buffered() > 0 {
+		return false
+	}
+	if !l.sealed {
+		return true
+	}
+	l.interrupt()
+	var more [1]byte
+	n, err := l.conn.Read(more[:])
+	return n == 0 && timedOut(err)
+}
+
+func timedOut(err error) bool {
+	var waited net.Error
+	return errors.As(err, &waited) && waited.Timeout()
+}
+
+// talk sends a request and reads its answer, until the deadline or until ctx is
+// done. kept says that the line is as good as new; else it must be closed. With
+// an error, the answer holds the status if there was one.
+func (l *line) talk(ctx context.Context, request []byte, wants func(int) bool) (a answer, kept bool, err error) {
+	stop := context.AfterFunc(ctx, l.interrupt)
+	var sent error
+	if len(request) <= oneWrite {
+		_, sent = l.conn.Write(request)
+		a, kept, err = l.hear(wants)
+	} else {
+		a, kept, sent, err = l.converse(request, wants)
+	}
+	if err != nil && sent != nil {
+		err = errors.Join(err, sent)
+	}
+	return a, stop() && kept && err == nil && sent == nil && l.spent(), err
+}
+
+// converse reads while it sends: a service may answer before it has taken all,
+// and take no more.
+func (l *line) converse(request []byte, wants func(int) bool) (a answer, kept bool, sent, err error) {
+	done := make(chan error, 1)
+	go func() {
+		_, err := l.conn.Write(request)
+		done <- err
+	}()
+	a, kept, err = l.hear(wants)
+	select {
+	case sent = <-done:
+	default:
+		_ = l.conn.Close() // ends the writing
+		<-done
+		kept = false
+	}
+	return a, kept, sent, err
+}
+
+// hear reads an answer, and its body if that is wanted.
+func (l *line) hear(wants func(int) bool) (a answer, kept bool, err error) {
+	if _, err := l.in.Peek(1); err != nil {
+		return answer{}, false, err
+	}
+	h, err := readHead(l.in)
+	if err != nil {
+		return answer{}, false, &brokenAnswer{err}
+	}
+	a = answer{status: h.status, contentType: h.contentType, retryAfter: h.retryAfter}
+	if !wants(h.status) {
+		return a, l.drop(h) && !h.ending, nil
+	}
+	a.body, err = l.body(h)
+	switch {
+	case errors.Is(err, errTooBig):
+		return answer{status: a.status}, false, err
+	case err != nil:
+		return answer{status: a.status}, false, &brokenAnswer{err}
+	default:
+		return a, !h.ending, nil
+	}
+}
+
+// drop reads an unwanted body as far as that is cheaper than another
+// connection, and reports whether that was all of it.
+func (l *line) drop(h head) bool {
+	if h.length == 0 {
+		return true
+	}
+	n, err := io.CopyN(io.Discard, l.stream(h), maxDrained)
+	return errors.Is(err, io.EOF) && (n == h.length || h.chunked && readTrailer(l.in) == nil)
+}
+
+// body reads to the end. What is announced is made room for, as far as it costs
+// little while a slow service sends nothing.
+func (l *line) body(h head) ([]byte, error) {
+	switch {
+	case h.length > maxAnswer:
+		return nil, errTooBig
+	case h.length >= 0 && h.length <= maxDrained:
+		body := make([]byte, h.length)
+		if _, err := io.ReadFull(l.in, body); err != nil {
+			return nil, errors.Join(io.ErrUnexpectedEOF, err)
+		}
+		return body, nil
+	}
+	var body bytes.Buffer
+	n, err := body.ReadFrom(io.LimitReader(l.stream(h), maxAnswer+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case n > maxAnswer:
+		return nil, errTooBig
+	case h.length >= 0 && n < h.length:
+		return nil, io.ErrUnexpectedEOF
+	case h.chunked:
+		return body.Bytes(), readTrailer(l.in)
+	default:
+		return body.Bytes(), nil
+	}
+}
+
+// stream is the body, without a length up to the connection's end.
+func (l *line) stream(h head) io.Reader {
+	switch {
+	case h.chunked:
+		return httputil.NewChunkedReader(l.in)
+	case h.length >= 0:
+		return io.LimitReader(l.in, h.length)
+	default:
+		return l.in
+	}
+}
