@@ -48,7 +48,7 @@ test: ## Run every test, race detector on, beside a real Redis and a real Kafka
 		"go test -json $$race -timeout 10m -count=1 $(if $(RUN),-run '$(RUN)') $(PKG) | $(REPORT)"
 
 .PHONY: check
-check: fmt-check lint wire-diff house test ## Format, lint, wire diff, house rules, test: what .ci/run does
+check: fmt-check lint wire-diff house manifests test ## Format, lint, wire diff, house rules, manifests, test: what .ci/run does
 
 .PHONY: fmt
 fmt: $(GOLANGCI) ## Format the code
@@ -77,6 +77,13 @@ wire-diff: ## Check that wire_gen.go is up to date
 house: ## Check the house rules alone (layers, lengths, comments, names)
 	@echo '== house rules'
 	go test -count=1 ./test/arch
+
+.PHONY: manifests
+manifests: ## Check deploy/ with the libraries of its readers; a module of its own, no service links them
+	@echo '== manifests'
+	cd test/deploy
+	go vet ./...
+	go test -v -count=1 ./...
 
 # What the two services are made of, and the tests that run them whole.
 COVERED := ./adapters/... ./api/... ./app/... ./domain/... ./ports/... ./wire/... ./cmd/...

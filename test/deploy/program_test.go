@@ -1,0 +1,133 @@
+package deploy_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// patience bounds the wait for anything that will happen.
+const patience = 30 * time.Second
+
+// nobody is the user of the images.
+const nobody = 65532
+
+// image is a directory as empty as the image, with the program that the
+// Dockerfile's own command builds.
+type image struct{ name, directory string }
+
+func build(t *testing.T, name string) image {
+	t.Helper()
+	i := image{name, t.TempDir()}
+	line := strings.Replace(buildOf(t, name), "/out/", i.directory+"/", 1)
+	line = "export GOFLAGS=-buildvcs=false; " + line // the checkout may belong to somebody else
+	c := exec.CommandContext(t.Context(), "sh", "-c", line)
+	c.Dir = root
+	out, err := c.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return i
+}
+
+// command runs the program as an engine does: in its directory as root
+// directory, as nobody, with this environment and nothing else.
+func (i image) command(ctx context.Context, vars []string, args ...string) *exec.Cmd {
+	c := exec.CommandContext(ctx, "/"+i.name, args...)
+	c.Err, c.Dir, c.Env = nil, "/", vars // the path is the program's, not ours
+	c.SysProcAttr = &syscall.SysProcAttr{Chroot: i.directory, Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	return c
+}
+
+// TestProgramsNeedNothingElse: built as the Dockerfile says, each program runs
+// in an empty directory, as nobody, and answers for its own health.
+func TestProgramsNeedNothingElse(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("** SKIPPED: only root can change the root directory")
+	}
+	const secret = "b7f3c1d95a2e8460b7f3c1d95a2e8460d1"
+	for name, prefix := range map[string]string{"gateway": "API_GATEWAY_HTTP_", "websocket": "WEBSOCKET_"} {
+		i := build(t, name)
+		port := freePort(t)
+		vars := []string{
+			"ENVIRONMENT=production", "JWT_SECRET_KEY=" + secret, "HULEEDU_INTERNAL_API_KEY=" + secret,
+			prefix + "HOST=127.0.0.1", prefix + "PORT=" + strconv.Itoa(port),
+			"REDIS_URL=redis://127.0.0.1:1", "KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:1",
+			"API_GATEWAY_DRAIN_NOTICE=0", "WEBSOCKET_DRAIN_NOTICE=0",
+		}
+		version, err := i.command(t.Context(), nil, "--version").CombinedOutput()
+		require.NoError(t, err, "%s", version)
+		require.Error(t, i.command(t.Context(), vars, "--healthcheck").Run(), "nobody is there yet")
+
+		var text strings.Builder
+		service := i.command(t.Context(), vars)
+		service.Stdout, service.Stderr = &text, &text
+		began := time.Now()
+		require.NoError(t, service.Start())
+		awaitAlive(t, port)
+		up := time.Since(began)
+		memory := resident(t, service.Process.Pid)
+
+		began = time.Now()
+		out, err := i.command(t.Context(), vars, "--healthcheck").CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		asked := time.Since(began)
+		require.NoError(t, service.Process.Signal(syscall.SIGTERM))
+		require.NoError(t, service.Wait(), "%s", &text)
+
+		size, err := os.Stat(filepath.Join(i.directory, name))
+		require.NoError(t, err)
+		t.Logf("%s: %.1f MB, alive after %d ms with %s resident, --healthcheck takes %d ms; %s",
+			name, float64(size.Size())/1e6, up.Milliseconds(), memory, asked.Milliseconds(), strings.TrimSpace(string(version)))
+	}
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, l.Close()) }()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// awaitAlive returns as soon as the service says that it lives.
+func awaitAlive(t *testing.T, port int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	for ; ctx.Err() == nil; <-time.After(time.Millisecond) {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/healthz", port), http.NoBody)
+		require.NoError(t, err)
+		res, err := client.Do(req)
+		if err != nil {
+			continue
+		}
+		require.NoError(t, res.Body.Close())
+		require.Equal(t, http.StatusOK, res.StatusCode)
+		return
+	}
+	require.FailNow(t, "it does not come alive")
+}
+
+// resident is the process's memory, as the kernel tells it.
+func resident(t *testing.T, pid int) string {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	require.NoError(t, err)
+	for line := range strings.Lines(string(status)) {
+		if rest, is := strings.CutPrefix(line, "VmRSS:"); is {
+			return strings.TrimSpace(rest)
+		}
+	}
+	return "?"
+}
