@@ -2,7 +2,6 @@ package deploy_test
 
 import (
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -71,7 +70,7 @@ func TestDockerfiles(t *testing.T) {
 		require.Equal(t, []string{port}, command[*instructions.ExposeCommand](t, image).Ports)
 		entry := command[*instructions.EntrypointCommand](t, image)
 		require.False(t, entry.PrependShell, "there is no shell")
-		require.Equal(t, []string{"/" + name}, slices.Clone([]string(entry.CmdLine)))
+		require.Equal(t, []string{"/" + name}, entry.CmdLine)
 		health := command[*instructions.HealthCheckCommand](t, image).Health
 		require.Equal(t, []string{"CMD", "/" + name, "--healthcheck"}, health.Test)
 		for _, c := range image.Commands {

@@ -1,6 +1,7 @@
 package deploy_test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -82,9 +83,7 @@ func environment(t *testing.T, all objects, c corev1.Container) map[string]strin
 	vars := map[string]string{}
 	for _, from := range c.EnvFrom {
 		require.NotNil(t, from.ConfigMapRef, "secrets come one by one")
-		for name, value := range one[*corev1.ConfigMap](t, all, "ConfigMap/"+from.ConfigMapRef.Name).Data {
-			vars[name] = value
-		}
+		maps.Copy(vars, one[*corev1.ConfigMap](t, all, "ConfigMap/"+from.ConfigMapRef.Name).Data)
 	}
 	for _, v := range c.Env {
 		require.NotContains(t, vars, v.Name)
@@ -123,7 +122,9 @@ func endsInTime(t *testing.T, d *appsv1.Deployment, s service) {
 func isProbed(t *testing.T, d *appsv1.Deployment, s service) {
 	t.Helper()
 	c := d.Spec.Template.Spec.Containers[0]
-	require.Equal(t, []corev1.ContainerPort{{Name: "http", ContainerPort: int32(s.port)}}, c.Ports)
+	require.Len(t, c.Ports, 1)
+	require.Equal(t, "http", c.Ports[0].Name)
+	require.EqualValues(t, s.port, c.Ports[0].ContainerPort)
 	require.Equal(t, "/healthz", c.StartupProbe.HTTPGet.Path)
 	require.Equal(t, "/readyz", c.ReadinessProbe.HTTPGet.Path)
 	require.Equal(t, "/healthz", c.LivenessProbe.HTTPGet.Path, "what others lack must not restart us")
