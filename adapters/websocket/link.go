@@ -47,6 +47,7 @@ type link struct {
 	sieve sieve         // the reader's as well
 	over  bool          // the sieve has said no; likewise
 	asked time.Time     // the last ping; likewise
+	out   outlet
 
 	mu      sync.Mutex
 	pong    time.Time // the next pong is due
@@ -147,7 +148,7 @@ func (l *link) SetWriteDeadline(t time.Time) error {
 
 // Write notes that the peer cannot be reached any more.
 func (l *link) Write(p []byte) (int, error) {
-	n, err := l.Conn.Write(p)
+	n, err := l.out.pass(l.Conn, p)
 	if err != nil {
 		l.mu.Lock()
 		l.broken = true

@@ -112,12 +112,19 @@ func sessionOf(ms *melody.Session) *session {
 // Send queues the message on every connection of its user, once each, and
 // returns on how many. One that has the notification already counts too.
 func (m *Manager) Send(message domain.Message) int {
-	l := letter{payload: message.Payload, received: message.Received, id: markOf(message.Payload)}
+	sessions := m.index.of(message.User)
+	if len(sessions) == 0 {
+		return 0
+	}
+	l := letter{
+		payload: message.Payload, frame: framed(message.Payload),
+		received: message.Received, id: markOf(message.Payload),
+	}
 	if l.received.IsZero() {
 		l.received = time.Now()
 	}
 	n := 0
-	for _, s := range m.index.of(message.User) {
+	for _, s := range sessions {
 		if s.take(l, message.Missed) {
 			n++
 		}

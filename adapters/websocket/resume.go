@@ -54,6 +54,7 @@ func (s *session) resume(ctx context.Context, from domain.Position) error {
 // take puts a message into the mailbox, and brings the session up to date if
 // others may have been missed since the time given.
 func (s *session) take(l letter, missed time.Time) bool {
+	defer s.survive()
 	if missed.IsZero() {
 		return s.post(l)
 	}

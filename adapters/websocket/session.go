@@ -82,9 +82,12 @@ func (s *session) survive() {
 	s.cut(Broken.Close())
 }
 
-// attach gives the mailbox its writer. melody calls it before its writer runs:
-// the first letter waits in melody's one slot.
+// attach gives the mailbox its socket. melody calls it before its writer runs:
+// an errand waits in melody's one slot.
 func (s *session) attach(ms *melody.Session) {
+	if !s.manager.config.Compression {
+		s.link.out.direct(s.link.Conn)
+	}
 	ms.Request = nil
 	s.accepted = time.Now()
 	s.peer.Store(ms)
@@ -118,8 +121,11 @@ func (s *session) overflow(l letter) {
 	}
 }
 
-// sent accounts for the letter that was just written and hands over the next.
-func (s *session) sent() {
+// sent goes on when melody's writer has done its errand.
+func (s *session) sent() { s.proceed(s.account()) }
+
+// account enters the letter that is out into the books and says what is next.
+func (s *session) account() turn {
 	l, known, next := s.box.written()
 	switch {
 	case !known:
@@ -129,17 +135,24 @@ func (s *session) sent() {
 	case l.kept():
 		s.manager.observer.Observe(domain.MessageReplayed{Bytes: len(l.payload)})
 	}
-	s.proceed(next)
+	return next
 }
 
-// proceed gives the writer its next letter, says the close that waited for the
-// last one, or has the log read.
+// proceed sends letters until the socket takes no more, which the writer then
+// waits for; says the close that waited for the last one; or has the log read.
+// It never waits.
 func (s *session) proceed(next turn) {
+	for next.more {
+		out, errand := s.link.out.offer(next.next)
+		if !out {
+			_ = s.peer.Load().Write(errand) // a dead peer's letters are counted at its end
+			return
+		}
+		next = s.account()
+	}
 	switch {
-	case next.more:
-		_ = s.peer.Load().Write(next.next.payload) // a dead peer's letters are counted at its end
 	case next.done:
-		s.say(sayLimit)
+		go s.say(sayLimit)
 	case next.fetch:
 		s.manager.feeder.add(s)
 	}
@@ -152,10 +165,6 @@ func (s *session) shut(c Close) {
 	}
 	rest := s.box.seal()
 	s.link.end(time.Now().Add(flushLimit))
-	if rest.done {
-		go s.say(sayLimit)
-		return
-	}
 	s.proceed(rest)
 }
 
