@@ -5,6 +5,7 @@ import (
 	"errors"
 	"hash/maphash"
 	"log/slog"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,8 +22,10 @@ import (
 const (
 	// followLimit bounds the wait for one confirmation.
 	followLimit = 5 * time.Second
-	// defaultConnections is enough to keep more than one core busy with parsing.
-	defaultConnections = 4
+	// maxConnections bounds the connections of the subscription, one for each core.
+	// Each has a worker who reads it and writes to its users' sockets; more of them
+	// than cores read less at a time and do nothing sooner.
+	maxConnections = 4
 	// defaultLinger outlasts a page reload and a client's first reconnect.
 	defaultLinger = 5 * time.Second
 	// defaultPrefix is also what tells an unset prefix from a chosen one.
@@ -42,7 +45,8 @@ type ListenerConfig struct {
 	// ProbeInterval is how often each connection of the subscription is sent
 	// something, to see that it still hears.
 	ProbeInterval time.Duration `env:"WEBSOCKET_REDIS_PROBE_INTERVAL" envDefault:"5"`
-	// Connections is over how many connections users are spread; 0 means 4.
+	// Connections is over how many connections users are spread; 0 means one a
+	// core, and at most 4.
 	Connections int
 	// Linger is how long a subscription outlives the last follower, so that
 	// coming back is cheap; 0 means 5 s.
@@ -97,7 +101,7 @@ var errRunTwice = errors.New("the listener runs already")
 // part of the subscription is lost and when it is back.
 func NewListener(c *Client, cfg ListenerConfig, o ports.Observer, tp trace.TracerProvider, log *slog.Logger) *Listener {
 	if cfg.Connections <= 0 {
-		cfg.Connections = defaultConnections
+		cfg.Connections = min(runtime.GOMAXPROCS(0), maxConnections)
 	}
 	if cfg.Linger <= 0 {
 		cfg.Linger = defaultLinger

@@ -10,9 +10,6 @@ import (
 // letter is a frame on its way to one socket.
 type letter struct {
 	payload []byte
-	// frame is the payload as it goes over the wire, where several sockets share
-	// it; nil: each makes its own.
-	frame []byte
 	// received is zero for what counts as no delivery: an answer of our own, and
 	// what comes from the user's log.
 	received time.Time

@@ -28,6 +28,7 @@ type Manager struct {
 	index    *index
 	gate     gate
 	feeder   feeder
+	pens     *sync.Pool // of *pen
 }
 
 var _ ports.ConnectionManager = (*Manager)(nil)
@@ -35,7 +36,7 @@ var _ ports.ConnectionManager = (*Manager)(nil)
 // NewManager returns a manager without connections. It has no goroutine of its
 // own; Drain ends those of the connections.
 func NewManager(c Config, o ports.Observer, tp trace.TracerProvider, log *slog.Logger) *Manager {
-	m := &Manager{config: c, observer: o, spans: newSpans(tp), log: log, index: newIndex()}
+	m := &Manager{config: c, observer: o, spans: newSpans(tp), log: log, index: newIndex(), pens: newPens()}
 	m.gate.most = c.capacity(descriptors())
 	m.engine = newEngine(c)
 	m.engine.HandleConnect(func(ms *melody.Session) {
@@ -116,10 +117,7 @@ func (m *Manager) Send(message domain.Message) int {
 	if len(sessions) == 0 {
 		return 0
 	}
-	l := letter{
-		payload: message.Payload, frame: framed(message.Payload),
-		received: message.Received, id: markOf(message.Payload),
-	}
+	l := letter{payload: message.Payload, received: message.Received, id: markOf(message.Payload)}
 	if l.received.IsZero() {
 		l.received = time.Now()
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -175,6 +176,7 @@ type node struct {
 	bus       *memory.Bus
 	past      ports.NotificationLog // the bus, unless adjusted
 	tracer    trace.TracerProvider
+	accepted  func(net.Conn, http.ConnState) // what the server tells of its connections
 }
 
 // journal keeps what was logged.
@@ -223,7 +225,9 @@ func newNode(t testing.TB, c websocket.Config, adjust ...func(*node)) *node {
 		Manager: n.manager, Sessions: app.NewSessions(n.registry, n.registry), History: app.NewHistory(n.past), Tokens: n.tokens, Limiter: memory.NewLimiter(),
 		Readiness: n.readiness, Config: c, Observer: n.facts, Tracer: n.tracer, Log: log,
 	})
-	n.server = httptest.NewServer(door(h))
+	n.server = httptest.NewUnstartedServer(door(h))
+	n.server.Config.ConnState = n.accepted
+	n.server.Start()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()

@@ -1,8 +1,7 @@
 package websocket
 
 import (
-	"encoding/binary"
-	"math"
+	"bytes"
 	"net"
 	"sync"
 	"syscall"
@@ -25,21 +24,18 @@ const (
 // There is at most one frame at a time, see mailbox. The zero outlet has no direct
 // way, and everything is written by melody.
 type outlet struct {
-	raw syscall.RawConn // nil: no direct way
-	try func(fd uintptr)
+	raw  syscall.RawConn // nil: no direct way
+	pens *sync.Pool
 
 	mu   sync.Mutex
 	busy bool   // somebody waits for the socket
 	over bool   // nothing may follow: a write failed, or a close frame went out
 	rest []byte // what is left of the frame
-	// What try is to write, and how much of it the socket took.
-	frame []byte
-	taken int
 }
 
 // direct opens the direct way, if the connection has one. What is compressed has
 // none: it must pass gorilla.
-func (o *outlet) direct(conn net.Conn) {
+func (o *outlet) direct(conn net.Conn, pens *sync.Pool) {
 	c, ok := conn.(syscall.Conn)
 	if !ok {
 		return
@@ -48,47 +44,29 @@ func (o *outlet) direct(conn net.Conn) {
 	if err != nil { // the socket is closed: the writer will hear of it
 		return
 	}
-	o.raw, o.try = raw, o.write
+	o.raw, o.pens = raw, pens
 }
 
-// offer sends the letter and reports whether all of it is out. If not, melody's
-// writer must be handed the errand, and tells when the letter is out. It never
+// offer sends the message and reports whether all of it is out. If not, melody's
+// writer must be handed the errand, and tells when the message is out. It never
 // waits, and never fails: an error is met again by the writer.
-func (o *outlet) offer(l letter) (out bool, errand []byte) {
+func (o *outlet) offer(payload []byte) (out bool, errand []byte) {
 	if o.raw == nil {
-		return false, l.payload
+		return false, payload
 	}
-	frame := l.frame
-	if frame == nil {
-		frame = framed(l.payload)
-	}
+	p := o.pens.Get().(*pen)
+	defer o.pens.Put(p)
+	p.load(payload)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	taken := 0
 	if !o.busy && !o.over {
-		taken = o.attempt(frame)
+		p.put(o.raw)
 	}
-	if taken == len(frame) {
+	if p.taken == len(p.frame) {
 		return true, nil
 	}
-	o.rest = frame[taken:]
+	o.rest = bytes.Clone(p.frame[p.taken:])
 	return false, nil
-}
-
-// attempt returns how much of the frame the socket took.
-func (o *outlet) attempt(frame []byte) int {
-	o.frame, o.taken = frame, 0
-	_ = o.raw.Control(o.try) // fails when the socket is closed: nothing was taken
-	o.frame = nil
-	return o.taken
-}
-
-// write is what attempt does with the socket, which is in non-blocking mode. A
-// write of net.Conn's would look at the deadline first, and wait.
-func (o *outlet) write(fd uintptr) {
-	if n, err := syscall.Write(int(fd), o.frame); err == nil {
-		o.taken = n
-	}
 }
 
 // pass writes a frame of gorilla's, behind what is left, and waits until the
@@ -97,9 +75,11 @@ func (o *outlet) pass(conn net.Conn, frame []byte) (int, error) {
 	if o.raw == nil {
 		return conn.Write(frame)
 	}
-	rest := o.occupy()
+	if o.join(frame) {
+		return len(frame), nil
+	}
 	n, err := 0, error(nil)
-	if len(rest) > 0 {
+	if rest := o.occupy(); len(rest) > 0 {
 		_, err = conn.Write(rest)
 	}
 	switch {
@@ -111,6 +91,18 @@ func (o *outlet) pass(conn net.Conn, frame []byte) (int, error) {
 	}
 	o.vacate(err != nil || frame[0] == closeFrame)
 	return n, err
+}
+
+// join puts a ping or a pong behind what is left, if the writer has not begun
+// with it: their time limits are not meant for a message.
+func (o *outlet) join(frame []byte) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.rest) == 0 || frame[0] == textFrame || frame[0] == closeFrame {
+		return false
+	}
+	o.rest = append(o.rest, frame...)
+	return true
 }
 
 func (o *outlet) occupy() (rest []byte) {
@@ -125,20 +117,4 @@ func (o *outlet) vacate(over bool) {
 	defer o.mu.Unlock()
 	o.busy = false
 	o.over = o.over || over
-}
-
-// framed is a text message as one frame of a server's, which has no mask. It is
-// the same for every socket.
-func framed(payload []byte) []byte {
-	const header = 10 // the longest
-	out := make([]byte, 0, header+len(payload))
-	switch n := len(payload); {
-	case n < longLength:
-		out = append(out, textFrame, byte(n))
-	case n <= math.MaxUint16:
-		out = binary.BigEndian.AppendUint16(append(out, textFrame, longLength), uint16(n))
-	default:
-		out = binary.BigEndian.AppendUint64(append(out, textFrame, hugeLength), uint64(n))
-	}
-	return append(out, payload...)
 }

@@ -86,7 +86,7 @@ func (s *session) survive() {
 // an errand waits in melody's one slot.
 func (s *session) attach(ms *melody.Session) {
 	if !s.manager.config.Compression {
-		s.link.out.direct(s.link.Conn)
+		s.link.out.direct(s.link.Conn, s.manager.pens)
 	}
 	ms.Request = nil
 	s.accepted = time.Now()
@@ -143,7 +143,7 @@ func (s *session) account() turn {
 // It never waits.
 func (s *session) proceed(next turn) {
 	for next.more {
-		out, errand := s.link.out.offer(next.next)
+		out, errand := s.link.out.offer(next.next.payload)
 		if !out {
 			_ = s.peer.Load().Write(errand) // a dead peer's letters are counted at its end
 			return

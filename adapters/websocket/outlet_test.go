@@ -1,0 +1,183 @@
+package websocket_test
+
+import (
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	gorilla "github.com/gorilla/websocket"
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// narrow leaves the server's end of each connection little room, so that few
+// writes are taken whole.
+func narrow(n *node) {
+	n.accepted = func(conn net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			_ = conn.(*net.TCPConn).SetWriteBuffer(16 << 10)
+		}
+	}
+}
+
+// dialNarrow is a client with no more room at its end than two segments need.
+func dialNarrow(t testing.TB, n *node, user domain.UserID) *client {
+	t.Helper()
+	c, err := n.dialWith(&gorilla.Dialer{
+		ReadBufferSize: 128,
+		NetDial: func(network, addr string) (net.Conn, error) {
+			conn, err := net.Dial(network, addr)
+			if err == nil {
+				err = conn.(*net.TCPConn).SetReadBuffer(64 << 10)
+			}
+			return conn, err
+		},
+	}, "?token="+string(user), nil)
+	require.NoError(t, err)
+	t.Cleanup(c.Leave)
+	return c
+}
+
+// body is the n-th message, of a size.
+func body(n, size int) string {
+	head := strconv.Itoa(n) + " "
+	return head + strings.Repeat(string(rune('a'+n%26)), max(0, size-len(head)))
+}
+
+// interleave sends messages of the sizes while both ends ping and the client reads in
+// fits and starts, then has the node close the socket, and demands that what
+// came is exactly what was sent: no frame within another, none lost, none twice.
+func interleave(t *testing.T, sizes []int, whim func() int) {
+	t.Helper()
+	c := settings()
+	c.PingInterval, c.SendQueueMessages, c.SendQueueBytes = time.Millisecond, 1<<20, 1<<30
+	n := newNode(t, c, narrow)
+	conn := dialNarrow(t, n, "u1")
+	var pings, pongs atomic.Int64
+	conn.SetPingHandler(func(string) error { pings.Add(1); return nil })
+	conn.SetPongHandler(func(string) error { pongs.Add(1); return nil })
+	asked := make(chan int64, 1)
+	go func() {
+		sent := int64(0)
+		for i, size := range sizes {
+			n.manager.Send(text("u1", body(i, size)))
+			if i%3 == 0 && conn.WriteControl(gorilla.PingMessage, nil, time.Now().Add(time.Second)) == nil {
+				sent++
+			}
+		}
+		asked <- sent
+	}()
+	for i, size := range sizes {
+		if pause := whim(); pause%4 == 0 {
+			time.Sleep(time.Duration(pause) * time.Microsecond) // how a slow reader reads
+		}
+		got, err := conn.Next()
+		require.NoError(t, err, "message %d", i)
+		require.Equal(t, body(i, size), string(got))
+	}
+	sent := <-asked
+	require.Equal(t, 1, n.manager.CloseUser("u1", nil))
+	require.Equal(t, 4003, conn.end(t).Code)
+	require.LessOrEqual(t, pongs.Load(), sent)
+	n.clean(t)
+	require.Equal(t, len(sizes), n.facts.count(is[domain.MessageSent]))
+}
+
+func TestFramesStayWholeOnNarrowSockets(t *testing.T) {
+	for seed := range uint64(6) {
+		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
+			t.Parallel()
+			r := rand.New(rand.NewPCG(seed, 1))
+			sizes := make([]int, 150)
+			for i := range sizes {
+				sizes[i] = 1 + r.IntN(1<<(3+r.IntN(16)))
+			}
+			interleave(t, sizes, func() int { return r.IntN(2000) })
+		})
+	}
+}
+
+// The length of a frame is spelled in three ways.
+func TestFramesOfEveryLength(t *testing.T) {
+	interleave(t, []int{1, 124, 125, 126, 127, 65534, 65535, 65536, 65537, 262144, 1}, func() int { return 1 })
+}
+
+func FuzzFramesStayWhole(f *testing.F) {
+	f.Add([]byte{1, 255, 3, 200, 17})
+	f.Fuzz(func(t *testing.T, script []byte) {
+		if len(script) > 64 {
+			t.Skip("longer ones show no more")
+		}
+		sizes := make([]int, len(script))
+		for i, b := range script {
+			sizes[i] = 1 + 4*int(b)*int(b)
+		}
+		next := 0
+		interleave(t, sizes, func() int { next++; return int(script[next%len(script)]) })
+	})
+}
+
+// stuck is a client in whose socket the beginning of a message is stuck.
+func stuck(t *testing.T) (n *node, conn *client, message string) {
+	t.Helper()
+	c := settings()
+	c.SendQueueBytes = 2 << 20
+	n = newNode(t, c, narrow)
+	conn, message = dialNarrow(t, n, "u1"), strings.Repeat("x", 1<<20)
+	require.Equal(t, 1, n.manager.Send(text("u1", message)))
+	require.Zero(t, n.facts.count(is[domain.MessageSent]), "the socket took it all: it is not narrow")
+	return n, conn, message
+}
+
+func TestCloseFollowsTheFrameThatIsStuck(t *testing.T) {
+	for name, c := range map[string]struct {
+		act  func(*node, *client)
+		code int
+	}{
+		"ours": {func(n *node, _ *client) { n.manager.CloseUser("u1", domain.Forbidden("Disconnected", nil)) }, 4003},
+		"the client's": {func(_ *node, c *client) {
+			_ = c.WriteControl(gorilla.CloseMessage, gorilla.FormatCloseMessage(1000, ""), time.Now().Add(time.Second))
+		}, 1000},
+		"gorilla's own": {func(_ *node, c *client) { _, _ = c.NetConn().Write([]byte{0x83, 0x80, 0, 0, 0, 0}) }, 1002},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n, conn, message := stuck(t)
+			c.act(n, conn)
+			got, err := conn.Next()
+			require.NoError(t, err)
+			require.Equal(t, message, string(got))
+			require.Equal(t, c.code, conn.end(t).Code)
+			n.clean(t)
+		})
+	}
+}
+
+func TestOneStuckSocketDelaysNobody(t *testing.T) {
+	n, _, _ := stuck(t)
+	other := n.mustDial(t, "u1")
+	for i := range 10 {
+		require.Equal(t, 2, n.manager.Send(text("u1", body(i, 100))))
+		got, err := other.Next()
+		require.NoError(t, err)
+		require.Equal(t, body(i, 100), string(got))
+	}
+	require.Equal(t, 10, n.facts.count(is[domain.MessageSent]), "what waits behind the stuck one is not sent")
+}
+
+// A peer that is gone while a frame is stuck ends the session, and what was not
+// sent is counted.
+func TestStuckPeerVanishes(t *testing.T) {
+	n, conn, _ := stuck(t)
+	n.manager.Send(text("u1", "behind"))
+	require.NoError(t, conn.NetConn().(*net.TCPConn).SetLinger(0))
+	conn.Leave()
+	n.clean(t)
+	require.Equal(t, 2, n.facts.count(equals(domain.MessageFailed{Reason: domain.WriteFailed})))
+}
