@@ -57,7 +57,7 @@ func parse(args []string, errs io.Writer) (options, error) {
 	f.BoolVar(&o.quick, "quick", false, "seconds instead of minutes: shows that it works, its figures mean little")
 	f.IntVar(&o.rounds, "rounds", 0, "rounds in which ours and the baseline take turns (5; quick 1)")
 	f.IntVar(&o.users, "users", 0, "users that share a load (1000; quick 100)")
-	f.IntVar(&o.sockets, "n", 0, "idle and storm: sockets, at most 10000 (5000; quick 200)")
+	f.IntVar(&o.sockets, "n", 0, "storm, and idle when quick: sockets, at most 10000 (5000; quick 200)")
 	f.DurationVar(&o.span, "span", 0, "length of one measured load (5s; quick 300ms)")
 	f.BoolVar(&o.inside, "inside", false, "run the services from this program instead of building them")
 	f.StringVar(&o.profile, "profile", "", "directory for CPU profiles of the services; implies -inside")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"strconv"
 	"time"
 
 	"github.com/huleedu/edge/adapters/jwt"
@@ -52,9 +53,17 @@ func (l *lab) gateway(ctx context.Context, backend *process, changed map[string]
 }
 
 // node starts the notification service as shipped.
-func (l *lab) node(ctx context.Context) (*process, error) {
+func (l *lab) node(ctx context.Context) (*process, error) { return l.roomyNode(ctx, 0) }
+
+// roomyNode is a node that keeps no tenth of its open files back, but takes so
+// many sockets and a few more; 0 is as shipped.
+func (l *lab) roomyNode(ctx context.Context, sockets int) (*process, error) {
+	if sockets > 0 {
+		sockets += spareFiles / 2
+	}
 	return l.service(ctx, "websocket", map[string]string{
-		"JWT_SECRET_KEY": secret, "WEBSOCKET_HOST": "127.0.0.1", "WEBSOCKET_PORT": "0",
+		"WEBSOCKET_MAX_CONNECTIONS": strconv.Itoa(sockets),
+		"JWT_SECRET_KEY":            secret, "WEBSOCKET_HOST": "127.0.0.1", "WEBSOCKET_PORT": "0",
 		"WEBSOCKET_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_SPREAD": "0",
 		"REDIS_URL": "redis://" + l.redis, "KAFKA_BOOTSTRAP_SERVERS": l.brokers(),
 		"KAFKA_CONSUMER_GROUP": l.tag("group"),
