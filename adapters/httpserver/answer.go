@@ -49,7 +49,7 @@ func (s *site) note(x *exchange, e *domain.Error) (status int) {
 	x.failure = e
 	s.observer.Observe(domain.RequestFailed{Endpoint: x.endpoint.template, Code: e.Code})
 	s.recordFailure(x, e)
-	if status = statusOf(e); status == 0 {
+	if status = StatusOf(e); status == 0 {
 		status = http.StatusInternalServerError
 	}
 	return status

@@ -8,9 +8,6 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// StatusOf is the table of statuses.
-func StatusOf(e *domain.Error) int { return statusOf(e) }
-
 // CanonicalUUID judges a client's correlation id.
 func CanonicalUUID(s string) (string, bool) { return canonicalUUID(s) }
 

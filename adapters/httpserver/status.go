@@ -10,10 +10,10 @@ import (
 // its answer was ready.
 const statusClientGone = 499
 
-// statusOf is the one place that turns an error into an HTTP status: by its
+// StatusOf is the one place that turns an error into an HTTP status: by its
 // kind where the circumstances decide, else by its code. It returns 0 for a
 // code that the table lacks.
-func statusOf(e *domain.Error) int {
+func StatusOf(e *domain.Error) int {
 	if status := statusOfKind(e.Kind); status != 0 {
 		return status
 	}

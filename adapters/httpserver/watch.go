@@ -38,7 +38,7 @@ func (s *site) conclude(c *gin.Context, x *exchange) {
 // whispers.
 func (x *exchange) level() slog.Level {
 	switch {
-	case x.failure != nil && statusOf(x.failure) >= http.StatusInternalServerError:
+	case x.failure != nil && StatusOf(x.failure) >= http.StatusInternalServerError:
 		return slog.LevelError
 	case x.endpoint.quiet:
 		return slog.LevelDebug

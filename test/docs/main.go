@@ -1,7 +1,8 @@
 // Command docs writes docs/configuration.md and .env.example out of the
-// configuration structs and the comments on their fields, and docs/closes.md
-// out of the catalogue of closes, so that the pages cannot say anything else
-// than the code. A test fails while a page is not current.
+// configuration structs and the comments on their fields, docs/closes.md out of
+// the catalogue of closes and docs/errors.md out of the list of codes, so that
+// the pages cannot say anything else than the code. A test fails while a page is
+// not current.
 package main
 
 import (
@@ -25,6 +26,7 @@ func write() error {
 	for path, made := range map[string]func(root string) (string, error){
 		page: configuration, examplePage: example,
 		closesPage: func(string) (string, error) { return closes(), nil },
+		errorsPage: func(string) (string, error) { return failures(), nil },
 	} {
 		text, err := made(root)
 		if err != nil {

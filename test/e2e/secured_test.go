@@ -144,16 +144,23 @@ func TestServicesTellWhyTheyAreRefused(t *testing.T) {
 		kafka   string
 		redis   string
 	}{
-		"unknown authority": {map[string]string{"KAFKA_SSL_CA_FILE": stranger, "REDIS_CA_FILE": stranger},
-			"certificate signed by unknown authority", "certificate signed by unknown authority"},
+		"unknown authority": {
+			map[string]string{"KAFKA_SSL_CA_FILE": stranger, "REDIS_CA_FILE": stranger},
+			"certificate signed by unknown authority", "certificate signed by unknown authority",
+		},
 		"expired certificate": {map[string]string{
 			"KAFKA_BOOTSTRAP_SERVERS": s.kafka.Listener(servers.Expired), "KAFKA_SECURITY_PROTOCOL": "SSL",
-			"REDIS_URL": over.Secured(servers.Password)}, "certificate has expired", "certificate has expired"},
-		"wrong password": {map[string]string{
-			"KAFKA_SASL_PASSWORD": "wr0ng-of-the-tests", "REDIS_URL": s.redis.Secured("wr0ng-of-the-tests")},
-			"SASL Authentication Failed", "WRONGPASS"},
+			"REDIS_URL": over.Secured(servers.Password),
+		}, "certificate has expired", "certificate has expired"},
+		"wrong password": {
+			map[string]string{
+				"KAFKA_SASL_PASSWORD": "wr0ng-of-the-tests", "REDIS_URL": s.redis.Secured("wr0ng-of-the-tests"),
+			},
+			"SASL Authentication Failed", "WRONGPASS",
+		},
 		"wrong SCRAM password": {map[string]string{
-			"KAFKA_SASL_PASSWORD": "wr0ng-of-the-tests", "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512"}, "SASL Authentication Failed", ""},
+			"KAFKA_SASL_PASSWORD": "wr0ng-of-the-tests", "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
+		}, "SASL Authentication Failed", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			gateway, node, written := s.observed(t, s.with(r.changes))

@@ -1,0 +1,98 @@
+package domain
+
+// Meaning explains a code to whoever writes a client.
+type Meaning struct {
+	// When is what happened, Then what the client should do.
+	When, Then string
+	// Details are the keys that the code's errors carry, where they apply.
+	Details []string
+}
+
+const (
+	mend    = "mend the request"
+	backOff = "repeat with backoff, after `Retry-After` where it is given"
+	report  = "report it with its correlation id"
+	spared  = "nothing: it is kept for the platform's other services and not answered here"
+)
+
+// Meaning returns what the code means; the zero value for a code that is not in
+// the list.
+func (c Code) Meaning() Meaning {
+	for _, part := range []map[Code]Meaning{requestMeanings(), callerMeanings(), platformMeanings(), ownMeanings()} {
+		if m, known := part[c]; known {
+			return m
+		}
+	}
+	return Meaning{}
+}
+
+// requestMeanings are about what the client sent.
+func requestMeanings() map[Code]Meaning {
+	return map[Code]Meaning{
+		ValidationError: {
+			"a value breaks a rule of meaning or, with 422, of the schema; a body over its limit is 413", mend,
+			[]string{"field", "value", "expected", "validation_errors", "limit", "limit_bytes"},
+		},
+		MissingRequiredField: {"a required field is not there", mend, []string{"field_name"}},
+		InvalidRequest: {
+			"the request does not fit the route: its method (405, see `Allow`), media type (415), a missing upgrade (426), a conflict (409)",
+			mend + "; after a conflict with `Retry-After` repeat it", nil,
+		},
+		ParsingError:     {"input is not in the form it claims", mend, []string{"parse_target"}},
+		ResourceNotFound: {"there is no such resource or route", "do not repeat it", []string{"resource_type", "resource_id"}},
+		RequestQueued:    {"the request waits to be worked on", spared, []string{"queue_name"}},
+	}
+}
+
+// callerMeanings are about who asks, and how often.
+func callerMeanings() map[Code]Meaning {
+	return map[Code]Meaning{
+		AuthenticationError: {"the token is missing, expired or refused", "get a new token, then repeat it", []string{"reason", "cause"}},
+		InvalidAPIKey:       {"an API key is refused", spared, nil},
+		AuthorizationError: {
+			"the caller is known but may not do this", "do not repeat it", []string{"batch_id", "requested_by"},
+		},
+		RateLimit: {
+			"the caller asked too often in the current window", "wait for `Retry-After`", []string{"limit", "window_seconds"},
+		},
+		QuotaExceeded: {
+			"the user has as many connections as allowed", "close another connection first", []string{"quota_type", "limit"},
+		},
+	}
+}
+
+// platformMeanings are about the services and servers behind.
+func platformMeanings() map[Code]Meaning {
+	all := map[Code]Meaning{
+		ExternalServiceError: {"a service behind the gateway answered with a failure", report, []string{"external_service", "status_code"}},
+		InvalidResponse:      {"a service behind the gateway gave an answer that makes no sense", report, []string{"external_service"}},
+		ConnectionError:      {"a service or server refused or lost the connection", backOff, []string{"target"}},
+		ServiceUnavailable: {
+			"a part cannot serve right now: it starts, drains or is full", backOff, []string{"unavailable_service"},
+		},
+		CircuitBreakerOpen: {"calls to a service failed in a row, so none is made for a while", backOff, []string{"circuit_name"}},
+		KafkaPublishError: {
+			"Kafka did not confirm the command in time; whether it is there is unknown",
+			"repeat it with the same `Idempotency-Key`",
+			[]string{"topic"},
+		},
+		Timeout: {"an answer did not come within its limit", backOff, []string{"timeout_seconds"}},
+	}
+	for _, code := range []Code{
+		ContentServiceError, SpellcheckServiceError, NLPServiceError, AIFeedbackServiceError, CJAssessmentServiceError, LLMProviderServiceError,
+	} {
+		all[code] = Meaning{When: "that service of the platform failed", Then: spared}
+	}
+	return all
+}
+
+// ownMeanings are about the service itself.
+func ownMeanings() map[Code]Meaning {
+	return map[Code]Meaning{
+		UnknownError:         {"something failed that nobody foresaw", report, []string{"error_type"}},
+		ConfigurationError:   {"a setting cannot be used; seen at the start", report, []string{"config_key"}},
+		InvalidConfiguration: {"settings do not fit each other", spared, []string{"config_key"}},
+		ProcessingError:      {"the request was understood but its work failed", report, nil},
+		InitializationFailed: {"a part could not be brought up; seen at the start", report, []string{"component"}},
+	}
+}

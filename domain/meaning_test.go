@@ -1,0 +1,34 @@
+package domain_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/domain"
+)
+
+func TestEveryCodeHasAMeaning(t *testing.T) {
+	for _, code := range domain.Codes() {
+		m := code.Meaning()
+		require.NotEmpty(t, m.When, code)
+		require.NotEmpty(t, m.Then, code)
+	}
+	require.Zero(t, domain.Code("NEW").Meaning())
+}
+
+// What the constructors put into details stands in the catalogue.
+func TestMeaningsNameTheDetails(t *testing.T) {
+	for _, e := range []*domain.Error{
+		domain.Invalid("f", "v", "e", "m"), domain.MissingField("f"), domain.Unparsable("t", nil), domain.NotFound("r", "i"),
+		domain.External("s", 500), domain.BrokenAnswer("s", nil), domain.Unreachable("t", nil), domain.Unavailable("s", 0),
+		domain.TimedOut("w", time.Second, nil), domain.NotPublished("t", nil), domain.CircuitOpen("n", 0),
+		domain.RateLimited(1, time.Second, 0), domain.TooManyConnections(1), domain.Misconfigured("k", "m"),
+		domain.NotStarted("c", nil), domain.Unknown(nil),
+	} {
+		for key := range e.Details {
+			require.Contains(t, e.Code.Meaning().Details, key, e.Code)
+		}
+	}
+}
