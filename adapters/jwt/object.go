@@ -7,7 +7,6 @@ import (
 	"errors"
 	"math"
 	"strconv"
-	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -67,28 +66,45 @@ const space = " \t\r\n"
 
 // valueEnd is the length of the value that valid JSON begins with.
 func valueEnd(text []byte) int {
-	depth, quoted := 0, false
-	for i := 0; i < len(text); i++ {
-		c := text[i]
-		switch {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			depth++
-			continue
-		case (c == '}' || c == ']') && depth > 0:
-			depth--
-		case depth > 0:
-		case strings.IndexByte(space+",}", c) >= 0:
-			return i // behind a number or a word
-		default:
-			continue
+	switch text[0] {
+	case '"':
+		return stringEnd(text)
+	case '{', '[':
+		return nestEnd(text)
+	default: // a number or a word
+		if end := bytes.IndexAny(text, space+",}"); end >= 0 {
+			return end
 		}
-		if depth == 0 && !quoted && (c == '"' || c == '}' || c == ']') {
+		return len(text)
+	}
+}
+
+// stringEnd is the length of the string that text begins with.
+func stringEnd(text []byte) int {
+	for i := 1; i < len(text); i++ {
+		switch text[i] {
+		case '\\':
+			i++
+		case '"':
 			return i + 1
+		}
+	}
+	return len(text)
+}
+
+// nestEnd is the length of the object or array that text begins with.
+func nestEnd(text []byte) int {
+	depth := 0
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '"':
+			i += stringEnd(text[i:]) - 1
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth--; depth == 0 {
+				return i + 1
+			}
 		}
 	}
 	return len(text)

@@ -38,26 +38,12 @@ func TestAStormMeetsAHangingRedis(t *testing.T) {
 			if i >= clients/2 {
 				<-halfway
 			}
-			dialer := websocket.Dialer{HandshakeTimeout: patience}
-			header := http.Header{"Authorization": {as(crowd + strconv.Itoa(i))["Authorization"]}}
-			conn, res, err := dialer.DialContext(t.Context(), node.ws(), header)
-			if err != nil {
-				t.Errorf("no answer: %v", err)
-				return
-			}
-			_ = res.Body.Close()
-			t.Cleanup(func() { _ = conn.Close() })
-			_ = conn.SetReadDeadline(time.Now().Add(patience))
-			_ = conn.WriteMessage(websocket.TextMessage, []byte(`{"type":"ping"}`))
-			_, _, err = conn.ReadMessage()
-			switch {
-			case err == nil:
+			conn, let := knock(t, node.ws(), crowd+strconv.Itoa(i))
+			if let {
 				in.Add(1)
 				stay.Store(conn, true)
-			case websocket.IsCloseError(err, websocket.CloseInternalServerErr):
+			} else if conn != nil {
 				refused.Add(1)
-			default:
-				t.Errorf("neither let in nor told why: %v", err)
 			}
 			if in.Load() >= clients/8 {
 				hang()
@@ -82,4 +68,26 @@ func TestAStormMeetsAHangingRedis(t *testing.T) {
 	require.Eventually(t, func() bool {
 		return len(redis.PubSubChannels(t.Context(), "ws:"+crowd+"*").Val()) == 0
 	}, patience, 100*time.Millisecond, "no subscription is left")
+}
+
+// knock connects as the user and asks for a pong. It reports whether it came;
+// a nil connection means that neither that nor a 1011 did, which fails the test.
+func knock(t *testing.T, url, user string) (conn *websocket.Conn, let bool) {
+	t.Helper()
+	dialer := websocket.Dialer{HandshakeTimeout: patience}
+	conn, res, err := dialer.DialContext(t.Context(), url, http.Header{"Authorization": {as(user)["Authorization"]}})
+	if err != nil {
+		t.Errorf("no answer: %v", err)
+		return nil, false
+	}
+	_ = res.Body.Close()
+	t.Cleanup(func() { _ = conn.Close() })
+	_ = conn.SetReadDeadline(time.Now().Add(patience))
+	_ = conn.WriteMessage(websocket.TextMessage, []byte(`{"type":"ping"}`))
+	_, _, err = conn.ReadMessage()
+	if err == nil || websocket.IsCloseError(err, websocket.CloseInternalServerErr) {
+		return conn, err == nil
+	}
+	t.Errorf("neither let in nor told why: %v", err)
+	return nil, false
 }
