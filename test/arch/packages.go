@@ -61,7 +61,8 @@ func testOnly(dependencies []string) []string {
 		switch {
 		case d == "testing", strings.HasPrefix(d, "testing/"), strings.HasPrefix(d, module+"/test/"),
 			strings.Contains(d, "miniredis"), strings.Contains(d, "kfake"),
-			strings.HasPrefix(d, "github.com/stretchr/testify"), strings.HasPrefix(d, "go.uber.org/goleak"):
+			strings.HasPrefix(d, "github.com/stretchr/testify"), strings.HasPrefix(d, "go.uber.org/goleak"),
+			strings.HasPrefix(d, "github.com/prometheus/prometheus/"):
 			out = append(out, d)
 		}
 	}

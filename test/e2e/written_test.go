@@ -1,0 +1,128 @@
+package e2e_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/gorilla/websocket"
+	"github.com/stretchr/testify/require"
+	otlp "go.opentelemetry.io/proto/otlp/trace/v1"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// TestNothingSecretIsWritten searches everything that both programs write at
+// their most talkative, and everything in their spans, for what was secret or
+// private in the run. An error is on exactly one span of its trace.
+func TestNothingSecretIsWritten(t *testing.T) {
+	t.Parallel()
+	onWatched(t, func(t *testing.T, w *watched) {
+		teacher, batch := w.batch(1)
+		const essay, mail, bad = "the-essay-of-a-pupil", "teacher@school.example", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.forged"
+		token := changed(map[string]any{"sub": teacher, "email": mail, "name": "Astrid Teacher"})
+		bearer := headers{"Authorization": "Bearer " + token}
+		require.Equal(t, 202, call(t, "POST", w.http+pipelines(batch), wants("spellcheck"), bearer).status)
+		socket := connect(t, w.socket()+"?token="+token, nil)
+		require.NoError(t, socket.WriteMessage(websocket.TextMessage, []byte(`{"type":"refresh","token":"`+token+`"}`)))
+		require.NoError(t, w.platform.Tell(t.Context(), domain.UserID(teacher), "private", map[string]any{"text": essay, "to": mail}))
+		for socket.next(t).Event != "batch_results_ready" {
+			continue
+		}
+		refused := connect(t, w.socket()+"?token="+bad, nil)
+		refused.closedBecause(t, 1008)
+		ids := map[string]int{}
+		for _, r := range []struct {
+			method, path, body string
+			status             int
+			token              headers
+		}{
+			{"GET", status(batch) + "?token=" + token, "", 401, headers{"Authorization": "Bearer " + bad}},
+			{"GET", status("no-such-batch"), "", 404, bearer},
+			{"POST", pipelines(batch), `{"requested_pipeline":"` + essay + `"}`, 422, bearer},
+			{"POST", "/v1/batches/register", `{"essay_ids":["` + mail + `"],"x":"` + essay + `"`, 422, bearer},
+		} {
+			a := call(t, r.method, w.http+r.path, r.body, r.token)
+			require.Equal(t, r.status, a.status, "%s", &a)
+			ids[a.header.Get("X-Trace-ID")] = r.status
+		}
+		for id, status := range ids {
+			var spans []span
+			require.Eventually(t, func() bool { spans = w.spans.trace(id); return recorded(spans) > 0 }, patience, look, "%d", status)
+			require.Equal(t, 1, recorded(spans), "%d", status)
+		}
+		for _, p := range []*program{w.gateway, w.node} {
+			p.terminate(t)
+			require.Equal(t, 0, p.exit(t, patience))
+		}
+		refusals := 0
+		for _, s := range named(w.spans.all(), "GET /ws") {
+			if s.Status.GetCode() == otlp.Status_STATUS_CODE_ERROR {
+				refusals += recorded(w.spans.trace(hexOf(s.TraceId)))
+			}
+		}
+		require.Equal(t, 1, refusals, "the refused socket")
+		written := w.gateway.stdout.String() + w.gateway.stderr.String() + w.node.stdout.String() + w.node.stderr.String()
+		require.Contains(t, written, "connection ended")
+		for _, s := range w.spans.all() {
+			written += s.words()
+		}
+		secrets := []string{token, bad, secret, internalKey, redisPassword, collectorToken, essay, mail, "Astrid", "forged", `"event":`}
+		for _, s := range secrets {
+			require.NotContains(t, written, s)
+		}
+		t.Logf("%d secrets not found in %d bytes of %d lines and %d spans", len(secrets), len(written), strings.Count(written, "\n"), len(w.spans.all()))
+	})
+}
+
+// recorded counts the errors on the spans.
+func recorded(spans []span) (n int) {
+	for _, s := range spans {
+		for _, e := range s.Events {
+			if e.Name == "exception" {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// words is every text of the span that somebody could read.
+func (s span) words() string {
+	var b strings.Builder
+	fmt.Fprintln(&b, s.Name, s.TraceState, s.Status.GetMessage(), s.said())
+	for _, e := range s.Events {
+		fmt.Fprintln(&b, e.Name, attributes(e.Attributes))
+	}
+	return b.String()
+}
+
+// TestFloodIsThinnedOut: a client with a dead token cannot fill the disk.
+func TestFloodIsThinnedOut(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, embedded(t))
+	p := run(t, "gateway", s.vars)
+	url := "http://" + p.bound(t) + status(uuid.NewString())
+	const requests = 10_000
+	began := time.Now()
+	client := &http.Client{Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	for range requests {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+		require.NoError(t, err)
+		req.Header.Set("Authorization", "Bearer dead")
+		res, err := client.Do(req)
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+	}
+	p.terminate(t)
+	require.Equal(t, 0, p.exit(t, patience))
+	lines := strings.Count(p.stdout.String(), "\n")
+	t.Logf("%d refused requests, %d lines", requests, lines)
+	const starting = 10 // and stopping
+	took := int(time.Since(began).Seconds())
+	require.LessOrEqual(t, lines, starting+100*(took+2)+requests/100, "of each second the first hundred, then one of a hundred")
+}

@@ -1,0 +1,150 @@
+package seen_test
+
+import (
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/model/rulefmt"
+	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/prometheus/prometheus/promql/promqltest"
+	engine "github.com/prometheus/prometheus/rules"
+	"github.com/prometheus/prometheus/util/teststorage"
+	"github.com/stretchr/testify/require"
+)
+
+// script is an hour and a half of series, a sample a minute, in the notation of
+// Prometheus' own tests.
+type script struct{ fires, silent string }
+
+// scripts hold, for each alert, what must wake somebody and what must not,
+// which is close to it.
+func scripts() map[string]script {
+	const requests = "gateway_http_requests_total{http_status="
+	return map[string]script{
+		"GatewayDown":   {`up{job="gateway"} 1x60 0x30`, `up{job="gateway",instance="a"} 1x90` + "\n" + `up{job="gateway",instance="b"} 0x90`},
+		"WebSocketDown": {`up{job="gateway"} 1x90`, `up{job="websocket"} 1x88 0`},
+		"GatewayErrorBurn": {
+			requests + `"200"} 0+980x90` + "\n" + requests + `"503"} 0+20x90`,
+			requests + `"200"} 0+980x90` + "\n" + requests + `"503"} 0x86 0+20x3` + "\n" + requests + `"404"} 0+500x90`,
+		},
+		"GatewaySlow": {
+			latency("/v1/batches", "5"), latency("/v1/files/batch", "5") + "\n" + latency("/v1/batches", "0.5"),
+		},
+		"CircuitOpen":         {`gateway_circuit_state{service="file_service"} 0x80 2x10`, `gateway_circuit_state{service="file_service"} 0x80 2 1 0x8`},
+		"RateLimiterDegraded": {`gateway_rate_limiter_degraded 0x80 1x10`, `gateway_rate_limiter_degraded 0x80 1x3 0x7`},
+		"PublishFailing": {
+			`gateway_api_errors_total{error_type="KAFKA_PUBLISH_ERROR"} 0x60 0+3x30`,
+			`gateway_api_errors_total{error_type="KAFKA_PUBLISH_ERROR"} 0x80 1x10` + "\n" + `gateway_api_errors_total{error_type="RATE_LIMIT"} 0+90x90`,
+		},
+		"TokensRefused": {tokens(60, 120), tokens(600, 120) + "\n" + `jwt_validation_total{job="gateway",result="expired"} 0+9000x90`},
+		"SubscriptionsBreak": {
+			`redis_resubscribes_total{instance="a"} 0x80 0+1x10`, `redis_resubscribes_total{instance="a"} 0x80 4x10`,
+		},
+		"NotificationLag": {lag("60"), lag("0.25")},
+		"NotificationsDeadLettered": {
+			`notification_events_total{result="dead_letter"} 0x85 1x5`, `notification_events_total{result="dead_letter"} 7x90`,
+		},
+		"NotificationsStalled": {
+			`notification_events_total{result="retried"} 0+2x90` + "\n" + `notification_events_total{result="published"} 50x90`,
+			`notification_events_total{result="retried"} 0+2x90` + "\n" + `notification_events_total{result="published"} 0+1x90`,
+		},
+		"SlowConsumers": {
+			`websocket_closes_total{code="4001"} 0+20x90` + "\n" + `websocket_active_connections 1000x90`,
+			`websocket_closes_total{code="4001"} 0+2x90` + "\n" + `websocket_active_connections 10000x90`,
+		},
+		"ConnectionsNearCapacity": {
+			`process_open_fds{instance="a"} 900x90` + "\n" + `process_max_fds{instance="a"} 1000x90`,
+			`process_open_fds{instance="a"} 700x90` + "\n" + `process_max_fds{instance="a"} 1000x90`,
+		},
+		"QuotaDegraded": {`websocket_quota_degraded 0x80 1x10`, `websocket_quota_degraded 0x80 1x3 0x7`},
+		"DrainStuck": {
+			`websocket_closes_total{code="1012",instance="a"} 0x80 0+5x10`,
+			`websocket_closes_total{code="1012",instance="a"} 0x80 5000x10`,
+		},
+	}
+}
+
+// latency is a flow of requests that all end in the bucket, or above it.
+func latency(endpoint, le string) string {
+	name := `gateway_http_request_duration_seconds_bucket{endpoint="` + endpoint + `",le="`
+	return name + `0.1"} 0x90` + "\n" + name + le + `"} 0+100x90` + "\n" + name + `+Inf"} 0+100x90` + "\n" +
+		`gateway_http_requests_total{endpoint="` + endpoint + `",http_status="200"} 0+100x90`
+}
+
+func lag(le string) string {
+	const name = `notification_lag_seconds_bucket{le="`
+	return name + `0.1"} 0x90` + "\n" + name + le + `"} 0+10x90` + "\n" + name + `+Inf"} 0+10x90`
+}
+
+// tokens are so many good and bad ones a minute.
+func tokens(good, bad int) string {
+	const name = `jwt_validation_total{job="gateway",result="`
+	return fmt.Sprintf(name+`success"} 0+%dx90`+"\n"+name+`invalid"} 0+%dx90`, good, bad)
+}
+
+func TestEveryAlertFiresAndStaysSilent(t *testing.T) {
+	all, known := scripts(), rules(t, "alerts.yml")
+	require.Len(t, all, len(known))
+	for _, r := range known {
+		s, found := all[r.Alert]
+		require.True(t, found, r.Alert)
+		t.Run(r.Alert, func(t *testing.T) {
+			require.True(t, fires(t, r, s.fires), "it stays silent")
+			require.False(t, fires(t, r, s.silent), "it fires")
+			require.False(t, fires(t, r, `up{job="gateway"} 1x90`+"\n"+`up{job="websocket"} 1x90`), "it fires on nothing at all")
+		})
+	}
+}
+
+// fires plays the last half hour of the series a minute at a time, records what
+// is to be recorded and reports whether the alert fires at any time.
+func fires(t *testing.T, r rulefmt.Rule, series string) bool {
+	t.Helper()
+	storage := promqltest.LoadedStorage(t, "load 1m\n"+indented(series))
+	defer func() { _ = storage.Close() }()
+	queries := engine.EngineQueryFunc(promqltest.NewTestEngine(t, false, 0, 1_000_000), storage)
+	parsed, err := parser.ParseExpr(r.Expr)
+	require.NoError(t, err)
+	alert := engine.NewAlertingRule(r.Alert, parsed, time.Duration(r.For), 0, labels.FromMap(r.Labels),
+		labels.EmptyLabels(), labels.EmptyLabels(), "", true, slog.New(slog.DiscardHandler))
+	recorded := recordings(t)
+	for minute := int64(60); minute <= 90 && alert.State() != engine.StateFiring; minute++ {
+		now := time.Unix(minute*60, 0)
+		record(t, storage, recorded, queries, now)
+		_, err := alert.Eval(t.Context(), 0, now, queries, &url.URL{}, 0)
+		require.NoError(t, err)
+	}
+	return alert.State() == engine.StateFiring
+}
+
+func recordings(t *testing.T) (out []*engine.RecordingRule) {
+	t.Helper()
+	for _, r := range rules(t, "recording.yml") {
+		parsed, err := parser.ParseExpr(r.Expr)
+		require.NoError(t, err)
+		out = append(out, engine.NewRecordingRule(r.Record, parsed, labels.EmptyLabels()))
+	}
+	return out
+}
+
+// record evaluates the recording rules and keeps what they say.
+func record(t *testing.T, storage *teststorage.TestStorage, recorded []*engine.RecordingRule, queries engine.QueryFunc, now time.Time) {
+	t.Helper()
+	to := storage.Appender(t.Context())
+	for _, r := range recorded {
+		found, err := r.Eval(t.Context(), 0, now, queries, nil, 0)
+		require.NoError(t, err)
+		for _, sample := range found {
+			_, err := to.Append(0, sample.Metric, sample.T, sample.F)
+			require.NoError(t, err)
+		}
+	}
+	require.NoError(t, to.Commit())
+}
+
+func indented(series string) string { return "  " + strings.ReplaceAll(series, "\n", "\n  ") + "\n" }
