@@ -51,6 +51,12 @@ func (h *History) CatchUp(ctx context.Context, user domain.UserID, hole domain.H
 	return h.log.Recent(ctx, user, time.Since(hole.Since))
 }
 
+// Origin returns ctx within the trace in which a kept notification was handed
+// over; ctx as it is when nobody records that trace. Errors: those of the log.
+func (h *History) Origin(ctx context.Context, user domain.UserID, at domain.Position) (context.Context, error) {
+	return h.log.Origin(ctx, user, at)
+}
+
 // positionFrame tells a client where it stands before its first notification.
 func positionFrame(at domain.Position) []byte {
 	return []byte(`{"event":"position","data":{"last_event_id":"` + string(at) + `"}}`)

@@ -121,4 +121,8 @@ type NotificationLog interface {
 	Recent(ctx context.Context, user domain.UserID, age time.Duration) (domain.Replay, error)
 	// Last returns the position of the newest entry, Start when there is none.
 	Last(ctx context.Context, user domain.UserID) (domain.Position, error)
+	// Origin returns ctx within the trace in which the notification at the
+	// position was kept; ctx as it is when nobody records that trace, or the
+	// entry is gone.
+	Origin(ctx context.Context, user domain.UserID, at domain.Position) (context.Context, error)
 }

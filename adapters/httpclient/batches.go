@@ -55,6 +55,7 @@ func NewBatches(c Config, k KeyConfig, o ports.Observer, tp trace.TracerProvider
 		return &service{
 			name: name, path: base.EscapedPath(), lines: newLines(base, c), guard: newGuard(name, c, o),
 			limit: c.Timeout, key: k.InternalKey, observer: o, tracer: tracer,
+			start: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient)},
 		}, nil
 	}
 	b := &Batches{log: log}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/huleedu/edge/domain"
@@ -32,6 +33,7 @@ type service struct {
 	key      domain.Secret
 	observer ports.Observer
 	tracer   trace.Tracer
+	start    []trace.SpanStartOption
 }
 
 // call is one request to a service.
@@ -77,21 +79,31 @@ func (s *service) do(ctx context.Context, c call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	attributes := []attribute.KeyValue{attribute.String("target.service", s.name), attribute.String("operation", c.operation)}
-	if c.batch != "" {
-		attributes = append(attributes, attribute.String("batch.id", string(c.batch)))
-	}
-	ctx, span := s.tracer.Start(ctx, "gateway.proxy_request",
-		trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(attributes...))
+	ctx, span := s.tracer.Start(ctx, "gateway.proxy_request", s.start...)
 	defer span.End()
 	started := time.Now()
 	a, err := s.exchange(ctx, &c, target)
+	if span.IsRecording() {
+		s.describe(span, c, err)
+	}
 	if made(err) {
 		s.observer.Observe(domain.ServiceCalled{
 			Service: s.name, Method: c.method, Endpoint: c.endpoint, Status: a.status, Took: time.Since(started),
 		})
 	}
 	return a, err
+}
+
+// describe says on the span what the call was about, and that it failed. The
+// error itself is recorded where it is answered.
+func (s *service) describe(span trace.Span, c call, err error) {
+	span.SetAttributes(attribute.String("target.service", s.name), attribute.String("operation", c.operation))
+	if c.batch != "" {
+		span.SetAttributes(attribute.String("batch.id", string(c.batch)))
+	}
+	if err != nil {
+		span.SetStatus(codes.Error, domain.PublicMessage(err))
+	}
 }
 
 // made reports whether there was a call: those that the guard refuses are none.

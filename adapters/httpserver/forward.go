@@ -37,6 +37,8 @@ type upstream struct {
 	operation string
 	base      *url.URL
 	transport http.RoundTripper
+	// start is what every span of a call to it begins with.
+	start []trace.SpanStartOption
 }
 
 var errNoAddress = errors.New("not an absolute URL")
@@ -48,7 +50,11 @@ func (u Upstream) open(name, operation string) (*upstream, error) {
 	if err != nil || u.Transport != nil && base.Host == "" {
 		return nil, domain.NotStarted("route to "+name, errNoAddress)
 	}
-	return &upstream{name: name, operation: operation, base: base, transport: u.Transport}, nil
+	return &upstream{
+		name: name, operation: operation, base: base, transport: u.Transport,
+		start: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
+			attribute.String("target.service", name), attribute.String("operation", operation))},
+	}, nil
 }
 
 // target is a request's place at the service: below the service's base, byte
@@ -102,8 +108,7 @@ func (g *gateway) forward(to *upstream) handler {
 			return tooLarge(maxPassed)
 		}
 		x := exchangeOf(c)
-		ctx, span := g.tracer.Start(c.Request.Context(), "gateway.proxy_request", trace.WithSpanKind(trace.SpanKindClient),
-			trace.WithAttributes(attribute.String("target.service", to.name), attribute.String("operation", to.operation)))
+		ctx, span := g.tracer.Start(c.Request.Context(), "gateway.proxy_request", to.start...)
 		defer span.End()
 		r := &relay{
 			c: c, site: g.site, to: to, header: g.outgoing(ctx, c.Request, x), theirs: http.Header{},
@@ -116,6 +121,7 @@ func (g *gateway) forward(to *upstream) handler {
 			Service: to.name, Method: x.endpoint.label(c.Request.Method), Endpoint: x.endpoint.template,
 			Status: r.status, Took: time.Since(started),
 		})
+		markFailed(span, err)
 		return err
 	}
 }

@@ -53,6 +53,14 @@ func (s *site) recordFailure(x *exchange, e *domain.Error) {
 	)
 }
 
+// markFailed says that a part of the request failed. The error itself is
+// recorded on the request's span alone.
+func markFailed(span trace.Span, err error) {
+	if err != nil && span.IsRecording() {
+		span.SetStatus(codes.Error, domain.PublicMessage(err))
+	}
+}
+
 // closeSpan ends the request's span with what became of it.
 func closeSpan(x *exchange, status int) {
 	if x.span.IsRecording() {

@@ -12,7 +12,6 @@ import (
 	"unicode/utf8"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/huleedu/edge/domain"
 )
@@ -33,15 +32,15 @@ func (u *upload) run() (domain.Reply, error) {
 		return domain.Reply{}, u.reason
 	}
 	x, to := exchangeOf(u.c), u.g.files
-	ctx, span := u.g.tracer.Start(u.ctx, "gateway.proxy_request", trace.WithSpanKind(trace.SpanKindClient),
-		trace.WithAttributes(attribute.String("target.service", to.name), attribute.String("operation", to.operation)))
+	ctx, span := u.g.tracer.Start(u.ctx, "gateway.proxy_request", to.start...)
 	defer span.End()
 	started := time.Now()
 	reply, err := u.call(ctx)
 	u.g.observer.Observe(domain.ServiceCalled{
 		Service: to.name, Method: http.MethodPost, Endpoint: x.endpoint.template, Status: reply.Status, Took: time.Since(started),
 	})
-	if u.all.Load() {
+	markFailed(span, err)
+	if u.all.Load() && span.IsRecording() {
 		span.SetAttributes(attribute.String("batch.id", string(u.form.batch)))
 	}
 	return reply, u.why(err)

@@ -47,6 +47,7 @@ type Consumer struct {
 	partitions int
 	observer   ports.Observer
 	tracer     trace.Tracer
+	start      []trace.SpanStartOption
 	log        *slog.Logger
 	standing   standing
 }
@@ -65,6 +66,7 @@ func NewConsumer(c ConsumerConfig, n *app.Notifications, o ports.Observer, tp tr
 	return &Consumer{
 		config: c, dialer: dialer, notifications: n, dead: newProducer(c.Brokers, connect, log),
 		observer: o, tracer: tp.Tracer(tracerName), log: log,
+		start: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindConsumer)},
 	}, nil
 }
 

@@ -11,7 +11,6 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/huleedu/edge/domain"
 )
@@ -91,11 +90,13 @@ func (c *Consumer) attempt(ctx context.Context, m kafkago.Message) error {
 // the trace of whoever wrote it. A panic is a record that can never succeed.
 func (c *Consumer) accept(ctx context.Context, m kafkago.Message) (h domain.Handover, err error) {
 	event, err := c.decode(m)
-	ctx, span := c.tracer.Start(origin(ctx, event, m), "websocket.consume_notification",
-		trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(
+	ctx, span := c.tracer.Start(origin(ctx, event, m), "websocket.consume_notification", c.start...)
+	if span.IsRecording() {
+		span.SetAttributes(
 			attribute.String("correlation_id", event.CorrelationID[:min(len(event.CorrelationID), maxCorrelation)]),
 			attribute.Int("messaging.kafka.partition", m.Partition),
-			attribute.Int64("messaging.kafka.offset", m.Offset)))
+			attribute.Int64("messaging.kafka.offset", m.Offset))
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			err = domain.Unknown(fmt.Errorf("%w: %v", errPanic, p)).At("kafka.Accept")

@@ -27,6 +27,7 @@ type Publisher struct {
 	timeout  time.Duration
 	observer ports.Observer
 	tracer   trace.Tracer
+	start    []trace.SpanStartOption
 }
 
 // NewPublisher returns a publisher. It fails only when the security settings
@@ -39,6 +40,7 @@ func NewPublisher(c PublisherConfig, o ports.Observer, tp trace.TracerProvider, 
 	return &Publisher{
 		producer: newProducer(c.Brokers, connect, log), timeout: c.Timeout,
 		observer: o, tracer: tp.Tracer(tracerName),
+		start: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindProducer)},
 	}, nil
 }
 
@@ -46,12 +48,14 @@ func NewPublisher(c PublisherConfig, o ports.Observer, tp trace.TracerProvider, 
 // longer than ctx and the publisher's own limit; KAFKA_PUBLISH_ERROR means that
 // the outcome is unknown.
 func (p *Publisher) Publish(ctx context.Context, c domain.Command) error {
-	ctx, span := p.tracer.Start(ctx, "gateway.publish_command",
-		trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(
+	ctx, span := p.tracer.Start(ctx, "gateway.publish_command", p.start...)
+	defer span.End()
+	if span.IsRecording() {
+		span.SetAttributes(
 			attribute.String("batch.id", string(c.Batch)),
 			attribute.String("pipeline", string(c.Pipeline)),
-			attribute.String("user.id", string(c.Caller.User))))
-	defer span.End()
+			attribute.String("user.id", string(c.Caller.User)))
+	}
 	began := time.Now()
 	err := p.publish(ctx, c)
 	p.observer.Observe(domain.PublishEnded{Took: time.Since(began)})

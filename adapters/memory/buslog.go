@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/huleedu/edge/domain"
 )
 
@@ -20,7 +22,8 @@ type busLog struct {
 // entry is one notification of a log, and when it was kept.
 type entry struct {
 	domain.Kept
-	at time.Time
+	at     time.Time
+	origin trace.SpanContext // of who kept it; only if somebody records it
 }
 
 var errBusFrame = errors.New("the frame is no JSON object with a member")
@@ -63,7 +66,11 @@ func (b *Bus) Publish(ctx context.Context, n domain.Notification) (domain.Handov
 	id := log.next(time.Now())
 	log.seen[n.EventID] = id
 	frame := domain.WithID(n.Frame, id)
-	log.kept = append(log.kept, entry{Kept: domain.Kept{ID: domain.Position(id), Frame: frame}, at: time.Now()})
+	one := entry{Kept: domain.Kept{ID: domain.Position(id), Frame: frame}, at: time.Now()}
+	if origin := trace.SpanContextFromContext(ctx); origin.IsSampled() {
+		one.origin = origin
+	}
+	log.kept = append(log.kept, one)
 	if over := len(log.kept) - b.most; over > 0 {
 		log.kept = log.kept[over:]
 	}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/huleedu/edge/domain"
 )
 
@@ -68,6 +70,19 @@ func (b *Bus) Last(ctx context.Context, user domain.UserID) (domain.Position, er
 		return domain.Start, err
 	}
 	return kept[len(kept)-1].ID, nil
+}
+
+// Origin returns ctx within the trace of who kept the notification.
+func (b *Bus) Origin(ctx context.Context, user domain.UserID, at domain.Position) (context.Context, error) {
+	kept, err := b.history(ctx, "memory.Origin", user)
+	if err != nil {
+		return ctx, err
+	}
+	place := slices.IndexFunc(kept, func(e entry) bool { return e.ID == at })
+	if place < 0 || !kept[place].origin.IsValid() {
+		return ctx, nil
+	}
+	return trace.ContextWithSpanContext(ctx, kept[place].origin), nil
 }
 
 // history is what is kept for the user now; nobody changes it.

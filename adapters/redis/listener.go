@@ -128,12 +128,10 @@ func NewListener(c *Client, cfg ListenerConfig, o ports.Observer, tp trace.Trace
 // Follow returns when Redis has confirmed the user's subscription, at once for
 // one that is there already.
 func (l *Listener) Follow(ctx context.Context, user domain.UserID) error {
-	if of := trace.SpanContextFromContext(ctx); !of.IsValid() || of.IsSampled() || of.IsRemote() {
-		var span trace.Span // none for a request whose trace is not kept
-		ctx, span = l.tracer.Start(ctx, "websocket.listen", trace.WithAttributes(
-			attribute.String("user.id", string(user)), attribute.String("channel", l.prefix.channel(user)),
-		))
-		defer span.End()
+	ctx, span := l.tracer.Start(ctx, "websocket.listen")
+	defer span.End()
+	if span.IsRecording() {
+		span.SetAttributes(attribute.String("user.id", string(user)), attribute.String("channel", l.prefix.channel(user)))
 	}
 	r := l.rosterOf(user)
 	p, first, err := r.follow(user)

@@ -47,8 +47,8 @@ const frameField = "frame"
 // keepScript keeps, marks and announces a notification once.
 //
 // KEYS: the user's log, the event's mark. ARGV: frame, channel, most entries of
-// the log, life in ms, name of the field. It answers {id, "1" when the event was
-// seen before}.
+// the log, life in ms, name of the field, the trace to continue or nothing. It
+// answers {id, "1" when the event was seen before}.
 //
 // Everything that can fail comes before anything that would have to be undone,
 // except PUBLISH, which needs the id: its failure takes the entry back. What is
@@ -58,7 +58,11 @@ local seen = redis.call('GET', KEYS[2])
 if seen then
   return {seen, '1'}
 end
-local id = redis.call('XADD', KEYS[1], 'MAXLEN', '=', ARGV[3], '*', ARGV[5], ARGV[1])
+local entry = {ARGV[5], ARGV[1]}
+if ARGV[6] ~= '' then
+  entry[3], entry[4] = 'trace', ARGV[6]
+end
+local id = redis.call('XADD', KEYS[1], 'MAXLEN', '=', ARGV[3], '*', unpack(entry))
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
 local told = redis.pcall('PUBLISH', ARGV[2], string.sub(ARGV[1], 1, -2) .. ',"id":"' .. id .. '"}')
 if type(told) == 'table' and told['err'] then
@@ -106,7 +110,7 @@ func (n *Notifier) Publish(ctx context.Context, notification domain.Notification
 		return domain.Handover{}, broken(errNoFrame).At(op)
 	}
 	keys := []string{logKey(notification.User), seenKey(notification.User, notification.EventID)}
-	args := []any{notification.Frame, n.prefix.channel(notification.User), n.most, n.life, frameField}
+	args := []any{notification.Frame, n.prefix.channel(notification.User), n.most, n.life, frameField, traceOf(ctx)}
 	answer, err := n.run(ctx, keys, args)
 	if errors.Is(err, errFewReplicas) {
 		return domain.Handover{}, domain.Unavailable("redis", retryAfter).Because(err).At(op)

@@ -9,7 +9,6 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
-	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/huleedu/edge/domain"
 )
@@ -36,7 +35,7 @@ type Tracing struct {
 // is owed.
 func NewTracing(c Config, o OTelConfig, s domain.Service, log *slog.Logger) (*Tracing, error) {
 	if !c.EnableTracing || o.Disabled {
-		return &Tracing{provider: noop.NewTracerProvider()}, nil
+		return &Tracing{provider: silent{}}, nil
 	}
 	if o.collector() == "" {
 		p := sdk.NewTracerProvider(sdk.WithSampler(sdk.NeverSample()))

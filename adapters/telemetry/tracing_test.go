@@ -268,6 +268,26 @@ func TestRecorderAwaitsASpan(t *testing.T) {
 	})
 }
 
+// TestTracingOffAllocatesNothing: a span costs what its maker does to describe
+// it, which the adapters leave out when nobody records it.
+func TestTracingOffAllocatesNothing(t *testing.T) {
+	off := defaults()
+	off.EnableTracing = false
+	tracer := start(t, off, standard(), slog.New(slog.DiscardHandler)).Provider().Tracer("test")
+	options := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer)}
+	for name, ctx := range map[string]context.Context{"root": t.Context(), "within a caller's trace": from(t, sampled)} {
+		require.Zero(t, testing.AllocsPerRun(100, func() {
+			ctx, s := tracer.Start(ctx, "work", options...)
+			_, child := tracer.Start(ctx, "part")
+			if child.IsRecording() {
+				child.SetAttributes(attribute.String("batch.id", "b1"))
+			}
+			child.End()
+			s.End()
+		}), name)
+	}
+}
+
 func BenchmarkSpan(b *testing.B) {
 	off := defaults()
 	off.EnableTracing = false

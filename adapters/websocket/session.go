@@ -131,7 +131,7 @@ func (s *session) account() turn {
 	case !known:
 	case l.counts():
 		s.manager.observer.Observe(domain.MessageSent{Bytes: len(l.payload), Took: time.Since(l.received)})
-		s.manager.spans.forwarded(s.caller.User, l)
+		s.manager.spans.forwarded(s, l)
 	case l.kept():
 		s.manager.observer.Observe(domain.MessageReplayed{Bytes: len(l.payload)})
 	}

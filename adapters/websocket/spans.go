@@ -20,31 +20,64 @@ const maxForwardSpans = 100
 // spans writes this package's spans. None carries a token or a payload.
 type spans struct {
 	tracer trace.Tracer
-	off    bool
+	off    bool          // nothing is ever recorded
 	second *atomic.Int64 // the second that count belongs to
 	count  *atomic.Int64
+	seeker *seeker
 }
 
 func newSpans(tp trace.TracerProvider) spans {
 	if tp == nil {
 		tp = noop.NewTracerProvider()
 	}
-	_, off := tp.(noop.TracerProvider)
+	tracer := tp.Tracer("github.com/huleedu/edge/adapters/websocket")
 	return spans{
-		tracer: tp.Tracer("github.com/huleedu/edge/adapters/websocket"), off: off,
-		second: new(atomic.Int64), count: new(atomic.Int64),
+		tracer: tracer, off: !records(tracer),
+		second: new(atomic.Int64), count: new(atomic.Int64), seeker: &seeker{},
 	}
 }
 
-// forwarded records a delivery from its receipt to its writing, after the fact.
-func (s spans) forwarded(user domain.UserID, l letter) {
-	if s.off || !s.due(time.Now().Unix()) {
+// records reports whether the tracer would record anything: a span within a
+// trace that is recorded. The span that finds it out is never ended, so nobody
+// gets it.
+func records(tracer trace.Tracer) bool {
+	sampled := trace.NewSpanContext(trace.SpanContextConfig{
+		TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}, TraceFlags: trace.FlagsSampled,
+	})
+	_, probe := tracer.Start(trace.ContextWithSpanContext(context.Background(), sampled), "probe")
+	return probe.IsRecording()
+}
+
+// forwarded records a delivery, after the fact. That of a kept notification
+// belongs to the trace in which it was kept, which the log knows; a direct
+// message comes without a trace and begins one.
+func (s spans) forwarded(to *session, l letter) {
+	if s.off {
 		return
 	}
-	_, span := s.tracer.Start(context.Background(), "websocket.forward_message",
-		trace.WithTimestamp(l.received),
-		trace.WithAttributes(attribute.String("user.id", string(user)), attribute.Int("message.size", len(l.payload))))
-	span.End()
+	now := time.Now()
+	if !s.due(now.Unix()) {
+		return
+	}
+	d := delivery{user: to.caller.User, size: len(l.payload), received: l.received, written: now}
+	if !l.kept() {
+		s.deliver(context.Background(), d)
+		return
+	}
+	s.seeker.seek(to, l.id.position(), d)
+}
+
+// delivery is what a span tells of a frame on its way through this process.
+type delivery struct {
+	user              domain.UserID
+	size              int
+	received, written time.Time
+}
+
+func (s spans) deliver(ctx context.Context, d delivery) {
+	_, span := s.tracer.Start(ctx, "websocket.forward_message", trace.WithTimestamp(d.received),
+		trace.WithAttributes(attribute.String("user.id", string(d.user)), attribute.Int("message.size", d.size)))
+	span.End(trace.WithTimestamp(d.written))
 }
 
 // due counts at most maxForwardSpans a second. Two goroutines that meet at a
@@ -57,35 +90,35 @@ func (s spans) due(now int64) bool {
 	return s.count.Load() < maxForwardSpans && s.count.Add(1) <= maxForwardSpans
 }
 
-// unkept reports that the request's trace is not kept. Its spans would cost what
-// they cost and say nothing to anybody.
-func unkept(ctx context.Context) (trace.Span, bool) {
-	of := trace.SpanContextFromContext(ctx)
-	return noop.Span{}, of.IsValid() && !of.IsSampled() && !of.IsRemote()
-}
-
 // validating covers the judging of a token.
 func (s spans) validating(ctx context.Context, hasToken bool) (context.Context, trace.Span) {
-	if none, is := unkept(ctx); is {
-		return ctx, none
+	ctx, span := s.tracer.Start(ctx, "websocket.validate_token")
+	if span.IsRecording() {
+		span.SetAttributes(attribute.Bool("has_token", hasToken), correlationOf(ctx))
 	}
-	return s.tracer.Start(ctx, "websocket.validate_token", trace.WithAttributes(
-		attribute.Bool("has_token", hasToken), attribute.String("correlation_id", domain.TrailOf(ctx).Correlation)))
+	return ctx, span
 }
 
 // connecting covers a known user's way from the token to the upgrade.
 func (s spans) connecting(ctx context.Context, user domain.UserID) (context.Context, trace.Span) {
-	if none, is := unkept(ctx); is {
-		return ctx, none
+	ctx, span := s.tracer.Start(ctx, "websocket.connect")
+	if span.IsRecording() {
+		span.SetAttributes(attribute.String("user.id", string(user)), correlationOf(ctx))
 	}
-	return s.tracer.Start(ctx, "websocket.connect", trace.WithAttributes(
-		attribute.String("user.id", string(user)), attribute.String("correlation_id", domain.TrailOf(ctx).Correlation)))
+	return ctx, span
+}
+
+func correlationOf(ctx context.Context) attribute.KeyValue {
+	return attribute.String("correlation_id", domain.TrailOf(ctx).Correlation)
 }
 
 // record notes the error on the current span. It is called once, where a close
 // answers the error.
 func record(ctx context.Context, err error) {
 	span := trace.SpanFromContext(ctx)
+	if !span.IsRecording() {
+		return
+	}
 	e := domain.As(err)
 	span.RecordError(e)
 	span.SetStatus(codes.Error, e.Message)
@@ -95,5 +128,5 @@ func record(ctx context.Context, err error) {
 		attribute.String("error.message", e.Message),
 		attribute.String("error.service", string(domain.WebSocketService)),
 		attribute.String("error.operation", e.Op),
-		attribute.String("correlation_id", domain.TrailOf(ctx).Correlation))
+		correlationOf(ctx))
 }

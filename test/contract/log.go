@@ -53,6 +53,7 @@ func NotificationLog(t *testing.T, h LogHarness) {
 	t.Run("what was passed", h.passed)
 	t.Run("by age", h.recent)
 	t.Run("while others append", h.concurrent)
+	t.Run("the trace in which it was kept", h.origin)
 	t.Run("a context that was done before", h.endsWithContext)
 	if h.Can.Break {
 		t.Run("away", h.away)
@@ -325,6 +326,8 @@ func (r LogRig) requireRetry(ctx context.Context, t testing.TB) {
 	_, err = r.Log.Recent(ctx, freshUser(), time.Hour)
 	requireRetry(t, err)
 	_, err = r.Log.Last(ctx, freshUser())
+	requireRetry(t, err)
+	_, err = r.Log.Origin(ctx, freshUser(), "1-1")
 	requireRetry(t, err)
 }
 

@@ -38,8 +38,14 @@ const internalKey = "e2e-internal-key"
 
 func newStage(t *testing.T, b backing) *stage {
 	t.Helper()
+	return newStageOn(t, b, domain.Topic("notifications."+uuid.NewString()))
+}
+
+// newStageOn is a stage whose notifications are on the topic.
+func newStageOn(t *testing.T, b backing, topic domain.Topic) *stage {
+	t.Helper()
 	id := uuid.NewString()
-	s := &stage{backing: b, topic: domain.Topic("notifications." + id)}
+	s := &stage{backing: b, topic: topic}
 	platform, err := world.StartPlatform(world.PlatformConfig{
 		KafkaAddr: b.kafka, RedisURL: b.redis, InternalKey: internalKey, Pace: 200 * time.Millisecond,
 		NotificationTopic: s.topic, Group: "orchestrator-" + id,
@@ -55,6 +61,8 @@ func newStage(t *testing.T, b backing) *stage {
 		"API_GATEWAY_RESULT_AGGREGATOR_URL": platform.AggregatorURL(),
 		"API_GATEWAY_BOS_URL":               platform.OrchestratorURL(),
 		"API_GATEWAY_FILE_SERVICE_URL":      platform.FilesURL(),
+		"API_GATEWAY_CMS_API_URL":           platform.ClassesURL(),
+		"API_GATEWAY_BFF_TEACHER_URL":       platform.TeacherURL(),
 		"HULEEDU_INTERNAL_API_KEY":          internalKey,
 		"API_GATEWAY_DRAIN_NOTICE":          "0", "WEBSOCKET_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_SPREAD": "0",
 		// Everybody here has the same address, and looks more often than a person.
