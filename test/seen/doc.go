@@ -1,4 +1,4 @@
-// Package seen proves what operators see: the names of the metrics, the
-// dashboards, the alerts and their pages. It alone links Prometheus' own
-// parser and engine.
+// Package seen proves what operators see of the services: the names, labels and
+// values of their metrics, as a list in testdata that dashboards and alerts are
+// held against.
 package seen

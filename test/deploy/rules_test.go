@@ -1,24 +1,28 @@
-package seen_test
+package deploy_test
 
 import (
 	"encoding/json"
-	"os"
+	"log/slog"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/rulefmt"
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/stretchr/testify/require"
 )
 
-const deploy = "../../deploy/"
+// promQL reads expressions as a server with default settings does.
+func promQL() parser.Parser { return parser.NewParser(parser.Options{}) }
 
 // rules reads the rules of a file, with Prometheus' own checks.
 func rules(t *testing.T, file string) (out []rulefmt.Rule) {
 	t.Helper()
-	groups, problems := rulefmt.ParseFile(deploy+"prometheus/"+file, false)
+	groups, problems := rulefmt.ParseFile(root+"deploy/prometheus/"+file, false, model.UTF8Validation, promQL(), slog.New(slog.DiscardHandler))
 	require.Empty(t, problems)
 	for _, g := range groups.Groups {
 		out = append(out, g.Rules...)
@@ -30,12 +34,10 @@ func rules(t *testing.T, file string) (out []rulefmt.Rule) {
 // expressions are all of a dashboard.
 func expressions(t *testing.T, file string) (out []string) {
 	t.Helper()
-	raw, err := os.ReadFile(deploy + "grafana/" + file)
-	require.NoError(t, err)
 	var d struct {
 		Panels []struct{ Targets []struct{ Expr string } }
 	}
-	require.NoError(t, json.Unmarshal(raw, &d))
+	require.NoError(t, json.Unmarshal([]byte(read(t, "deploy/grafana/"+file)), &d))
 	for _, p := range d.Panels {
 		require.NotEmpty(t, p.Targets)
 		for _, target := range p.Targets {
@@ -46,15 +48,23 @@ func expressions(t *testing.T, file string) (out []string) {
 	return out
 }
 
-// exported are the names that there are to ask for.
+// exported are the names that there are to ask for: those of the golden list
+// which test/seen holds the services to, what Go's client tells of a process, and
+// what rules record.
 func exported(t *testing.T) map[string]bool {
 	t.Helper()
 	out := map[string]bool{"up": true}
-	for _, families := range services(t) {
-		for name := range families {
-			for _, suffix := range []string{"", "_bucket", "_sum", "_count"} {
-				out[name+suffix] = true
-			}
+	runtime := prometheus.NewPedanticRegistry()
+	runtime.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	families, err := runtime.Gather()
+	require.NoError(t, err)
+	for _, f := range families {
+		out[f.GetName()] = true
+	}
+	for line := range strings.Lines(read(t, "test/seen/testdata/metrics.golden")) {
+		name, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+		for _, suffix := range []string{"", "_bucket", "_sum", "_count"} {
+			out[name+suffix] = true
 		}
 	}
 	for _, r := range rules(t, "recording.yml") {
@@ -77,7 +87,7 @@ func TestExpressionsAskForWhatThereIs(t *testing.T) {
 		all = append(all, expressions(t, file)...)
 	}
 	for _, text := range all {
-		expr, err := parser.ParseExpr(text)
+		expr, err := promQL().ParseExpr(text)
 		require.NoError(t, err, text)
 		parser.Inspect(expr, func(n parser.Node, _ []parser.Node) error {
 			if s, ok := n.(*parser.VectorSelector); ok {
@@ -91,9 +101,7 @@ func TestExpressionsAskForWhatThereIs(t *testing.T) {
 
 // TestEveryAlertHasItsPage, and every page its alert.
 func TestEveryAlertHasItsPage(t *testing.T) {
-	raw, err := os.ReadFile("../../docs/operations.md")
-	require.NoError(t, err)
-	_, section, found := strings.Cut(string(raw), "\n## Alerts\n")
+	_, section, found := strings.Cut(read(t, "docs/operations.md"), "\n## Alerts\n")
 	require.True(t, found)
 	section, _, _ = strings.Cut(section, "\n## ")
 	var pages, alerts []string

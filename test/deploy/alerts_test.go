@@ -1,4 +1,4 @@
-package seen_test
+package deploy_test
 
 import (
 	"fmt"
@@ -10,7 +10,6 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/rulefmt"
-	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/promql/promqltest"
 	engine "github.com/prometheus/prometheus/rules"
 	"github.com/prometheus/prometheus/util/teststorage"
@@ -108,7 +107,7 @@ func fires(t *testing.T, r rulefmt.Rule, series string) bool {
 	storage := promqltest.LoadedStorage(t, "load 1m\n"+indented(series))
 	defer func() { _ = storage.Close() }()
 	queries := engine.EngineQueryFunc(promqltest.NewTestEngine(t, false, 0, 1_000_000), storage)
-	parsed, err := parser.ParseExpr(r.Expr)
+	parsed, err := promQL().ParseExpr(r.Expr)
 	require.NoError(t, err)
 	alert := engine.NewAlertingRule(r.Alert, parsed, time.Duration(r.For), 0, labels.FromMap(r.Labels),
 		labels.EmptyLabels(), labels.EmptyLabels(), "", true, slog.New(slog.DiscardHandler))
@@ -118,6 +117,7 @@ func fires(t *testing.T, r rulefmt.Rule, series string) bool {
 		record(t, storage, recorded, queries, now)
 		_, err := alert.Eval(t.Context(), 0, now, queries, &url.URL{}, 0)
 		require.NoError(t, err)
+		alert.SetEvaluationTimestamp(now)
 	}
 	return alert.State() == engine.StateFiring
 }
@@ -125,7 +125,7 @@ func fires(t *testing.T, r rulefmt.Rule, series string) bool {
 func recordings(t *testing.T) (out []*engine.RecordingRule) {
 	t.Helper()
 	for _, r := range rules(t, "recording.yml") {
-		parsed, err := parser.ParseExpr(r.Expr)
+		parsed, err := promQL().ParseExpr(r.Expr)
 		require.NoError(t, err)
 		out = append(out, engine.NewRecordingRule(r.Record, parsed, labels.EmptyLabels()))
 	}
