@@ -67,7 +67,8 @@ func readOneHead(in *bufio.Reader, room *int) (head, error) {
 		case err != nil:
 			return head{}, err
 		case len(line) == 0:
-			return h, h.settle()
+			err := h.settle()
+			return h, err
 		case !h.field(line):
 			return head{}, errNoHTTP
 		}

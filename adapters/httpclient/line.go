@@ -128,7 +128,7 @@ func (l *line) converse(request []byte, wants func(int) bool) (a answer, kept bo
 	case sent = <-done:
 	default:
 		_ = l.conn.Close() // ends the writing
-		<-done
+		_ = <-done         // why it could not go on is known
 		kept = false
 	}
 	return a, kept, sent, err

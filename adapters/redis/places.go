@@ -25,8 +25,8 @@ for i, key in ipairs(KEYS) do
     redis.call('ZADD', key, now + lease, member)
     redis.call('PEXPIRE', key, lease)
     out[i] = 1
-  end
-end
+  end -- a place is free
+end -- places
 return out
 `
 

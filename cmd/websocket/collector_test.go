@@ -21,30 +21,30 @@ func TestTarget(t *testing.T) {
 }
 
 // percent is the target in force.
-func percent(t *testing.T) int {
+func percent(t *testing.T) uint64 {
 	t.Helper()
 	s := []metrics.Sample{{Name: "/gc/gogc:percent"}}
 	metrics.Read(s)
 	require.Equal(t, metrics.KindUint64, s[0].Value.Kind())
-	return int(s[0].Value.Uint64())
+	return s[0].Value.Uint64()
 }
 
 func TestTargetFollowsTheHeap(t *testing.T) {
 	before := debug.SetGCPercent(100)
 	t.Cleanup(func() { debug.SetGCPercent(before) })
-	becomes := func(good func(int) bool) func() bool {
+	becomes := func(good func(uint64) bool) func() bool {
 		return func() bool {
 			runtime.GC()
 			return good(percent(t))
 		}
 	}
 	pace()
-	require.Eventually(t, becomes(func(p int) bool { return p > 2*idleGC }), 10*time.Second, time.Millisecond)
+	require.Eventually(t, becomes(func(p uint64) bool { return p > 2*idleGC }), 10*time.Second, time.Millisecond)
 	large := make([]*[1 << 20]byte, 100)
 	for i := range large {
 		large[i] = new([1 << 20]byte)
 	}
-	require.Eventually(t, becomes(func(p int) bool { return p == idleGC }), 10*time.Second, time.Millisecond)
+	require.Eventually(t, becomes(func(p uint64) bool { return p == idleGC }), 10*time.Second, time.Millisecond)
 	runtime.KeepAlive(large)
-	require.Eventually(t, becomes(func(p int) bool { return p > 2*idleGC }), 10*time.Second, time.Millisecond, "it is smaller again")
+	require.Eventually(t, becomes(func(p uint64) bool { return p > 2*idleGC }), 10*time.Second, time.Millisecond, "it is smaller again")
 }

@@ -58,7 +58,7 @@ func (l *lab) steps() ([]int, error) {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
 		return nil, err
 	}
-	numbers := slices.DeleteFunc([]int{1000, 5000, 10000, 18000}, func(n int) bool { return uint64(n)+spareFiles > files.Cur })
+	numbers := slices.DeleteFunc([]int{1000, 5000, 10000, 18000}, func(n int) bool { return n > 1000 && float64(files.Cur) < float64(n+spareFiles) })
 	if len(numbers) < 4 {
 		l.say("%d open files: no more than %d sockets", files.Cur, numbers[len(numbers)-1])
 	}
@@ -85,6 +85,12 @@ func (l *lab) idleCosts(ctx context.Context, numbers []int, start func(context.C
 		return nil, err
 	}
 	defer first.leave()
+	var crowds []*crowd
+	defer func() {
+		for _, c := range crowds {
+			c.leave()
+		}
+	}()
 	var costs []cost
 	empty, live := p.resident(), used(ctx, p)
 	before, there := empty, 0
@@ -93,7 +99,7 @@ func (l *lab) idleCosts(ctx context.Context, numbers []int, start func(context.C
 		if err != nil {
 			return nil, err
 		}
-		defer c.leave()
+		crowds = append(crowds, c)
 		if err := pause(ctx, time.Duration(l.size(5000, 300))*time.Millisecond); err != nil {
 			return nil, err
 		}

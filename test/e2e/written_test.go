@@ -111,7 +111,7 @@ func TestFloodIsThinnedOut(t *testing.T) {
 	client := &http.Client{Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
 	for range requests {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
 		require.NoError(t, err)
 		req.Header.Set("Authorization", "Bearer dead")
 		res, err := client.Do(req)
