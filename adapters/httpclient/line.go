@@ -118,17 +118,19 @@ func (l *line) talk(ctx context.Context, request []byte, wants func(int) bool) (
 // converse reads while it sends: a service may answer before it has taken all,
 // and take no more.
 func (l *line) converse(request []byte, wants func(int) bool) (a answer, kept bool, sent, err error) {
-	done := make(chan error, 1)
+	var written error // set before done is closed
+	done := make(chan struct{})
 	go func() {
-		_, err := l.conn.Write(request)
-		done <- err
+		defer close(done)
+		_, written = l.conn.Write(request)
 	}()
 	a, kept, err = l.hear(wants)
 	select {
-	case sent = <-done:
+	case <-done:
+		sent = written
 	default:
 		_ = l.conn.Close() // ends the writing
-		_ = <-done         // why it could not go on is known
+		<-done
 		kept = false
 	}
 	return a, kept, sent, err
