@@ -60,8 +60,11 @@ func newLines(base *url.URL, c Config) *lines {
 // before the deadline. A GET that meets a line which its service had just closed
 // is sent once more on a new one. An error from the first byte of an answer on
 // is a brokenAnswer, save for errTooBig. With an error, the answer holds the status if
-// there was one.
+// there was one. For a caller who has left already nothing is sent.
 func (l *lines) exchange(ctx context.Context, deadline time.Time, q question) (answer, error) {
+	if err := ctx.Err(); err != nil {
+		return answer{}, err
+	}
 	one, err := l.take(ctx, deadline)
 	if err != nil {
 		return answer{}, err
