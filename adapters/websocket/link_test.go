@@ -49,10 +49,10 @@ func TestWriteDeadlineIsSetOnceASecond(t *testing.T) {
 			time.Sleep(10 * time.Millisecond)
 		}
 		require.Equal(t, 10, m.writes)
-		require.NoError(t, l.SetWriteDeadline(time.Now().Add(cutLimit)))
+		require.NoError(t, l.SetWriteDeadline(time.Now().Add(sayLimit)))
 		require.Equal(t, 11, m.writes, "a shorter limit must hold at once")
 		time.Sleep(time.Second / 2)
-		require.NoError(t, l.SetWriteDeadline(time.Now().Add(cutLimit)))
+		require.NoError(t, l.SetWriteDeadline(time.Now().Add(sayLimit)))
 		require.Equal(t, 12, m.writes, "a limit that has passed cannot be reused")
 	})
 }

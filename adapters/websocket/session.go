@@ -21,8 +21,6 @@ import (
 const (
 	// sayLimit bounds the writing of a close frame.
 	sayLimit = time.Second
-	// cutLimit bounds it for a peer that is not waited for.
-	cutLimit = 100 * time.Millisecond
 	// flushLimit bounds how long queued messages may delay a close.
 	flushLimit = 5 * time.Second
 )
@@ -173,7 +171,7 @@ func (s *session) shut(c Close) {
 func (s *session) cut(c Close) {
 	s.decide(c)
 	s.box.seal()
-	if !s.say(cutLimit) {
+	if !s.say(sayLimit) {
 		_ = s.link.kill()
 	}
 }
@@ -190,12 +188,16 @@ func (s *session) decide(c Close) bool {
 }
 
 // say sends the close frame once. The user's place is free before the client
-// learns that it may come back. It reports whether the frame is out.
+// learns that it may come back. It reports whether the frame is out, or somebody
+// else is at it.
 func (s *session) say(limit time.Duration) bool {
 	s.free()
 	c, peer := s.ending.Load(), s.peer.Load()
-	if c == nil || peer == nil || !s.told.CompareAndSwap(false, true) {
+	if c == nil || peer == nil {
 		return false
+	}
+	if !s.told.CompareAndSwap(false, true) {
+		return true
 	}
 	conn := peer.WebsocketConnection()
 	err := conn.WriteControl(websocket.CloseMessage, c.frame(s.correlation), time.Now().Add(limit))
@@ -239,7 +241,7 @@ func (s *session) failed(err error) {
 		return
 	}
 	s.box.seal()
-	s.say(cutLimit)
+	s.say(sayLimit)
 }
 
 // said notes a close that gorilla has sent by itself.

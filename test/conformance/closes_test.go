@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/huleedu/edge/wire"
+
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/test/frames"
 	"github.com/huleedu/edge/test/world"
@@ -47,7 +49,10 @@ func closes(t *testing.T, s *scene) {
 			r.do(t, command{Do: "send", Name: r.name, Data: strings.Repeat("x", 70_000)})
 		}, 1009, ""},
 		{"4001: a slow consumer", map[string]string{"WEBSOCKET_SEND_QUEUE_MESSAGES": "1"}, nil, func(t *testing.T, r run) {
-			s.publish(t, "ws:"+r.user, slices.Repeat([]string{strings.Repeat("x", 20_000)}, 500)...)
+			r.tap.slow.Store(true)
+			s.publish(t, "ws:"+r.user, slices.Repeat([]string{strings.Repeat("x", 20_000)}, 1500)...)
+			require.Eventually(t, func() bool { return r.counted(t, 4001) }, patience, time.Millisecond)
+			r.tap.slow.Store(false) // the client still hears why
 		}, 4001, "QUOTA_EXCEEDED"},
 		{"4002: silence", map[string]string{"WEBSOCKET_IDLE_TIMEOUT": "1"}, nil, nil, 4002, "TIMEOUT"},
 	} {
@@ -80,12 +85,13 @@ type run struct {
 	*scene
 
 	name, user string
+	node       *wire.Process
 	tap        *tap
 }
 
 func (c ending) try(t *testing.T, s *scene) {
 	p := s.node(t, c.vars)
-	r := run{s, t.Name(), someone(), newTap(t, p)}
+	r := run{s, t.Name(), someone(), p, newTap(t, p)}
 	bearer := token(r.user, time.Hour)
 	if c.token != nil {
 		bearer = c.token(r.user)
@@ -95,7 +101,13 @@ func (c ending) try(t *testing.T, s *scene) {
 		c.act(t, r)
 	}
 	told(t, s.end(t, r.name), c.code, c.reason)
-	require.Contains(t, get(t, p, "/metrics").text, fmt.Sprintf("websocket_closes_total{code=%q} 1", fmt.Sprint(c.code)))
+	require.True(t, r.counted(t, c.code))
+}
+
+// counted reports whether the node has counted the close.
+func (r run) counted(t *testing.T, code int) bool {
+	t.Helper()
+	return strings.Contains(get(t, r.node, "/metrics").text, fmt.Sprintf("websocket_closes_total{code=%q} 1", fmt.Sprint(code)))
 }
 
 // told demands a clean end with a code and a reason.

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -131,8 +132,9 @@ func token(user string, life time.Duration) string {
 }
 
 // tap is a wire between client and service into which bytes can be put, as if
-// the client had sent them: what no client's API would send.
+// the client had sent them: what no client's API would send. It can be a slow line.
 type tap struct {
+	slow     atomic.Bool // 16 KiB a millisecond, towards the client
 	listener net.Listener
 	target   string
 	mu       sync.Mutex
@@ -167,12 +169,29 @@ func (w *tap) serve() {
 			_ = client.Close()
 			continue
 		}
+		// Little is under way on a slow line: what the kernel holds counts as sent.
+		_ = server.(*net.TCPConn).SetReadBuffer(16 << 10)
 		w.mu.Lock()
 		w.pipes = append(w.pipes, server, client)
 		w.mu.Unlock()
 		w.running.Go(func() { pass(server, client) })
-		w.running.Go(func() { pass(client, server) })
+		w.running.Go(func() { pass(client, slowed{server, &w.slow}) })
 	}
+}
+
+// slowed is the reading end of a line that may be slow.
+type slowed struct {
+	net.Conn
+
+	slow *atomic.Bool
+}
+
+func (s slowed) Read(p []byte) (int, error) {
+	if s.slow.Load() {
+		<-time.After(time.Millisecond)
+		p = p[:min(len(p), 16<<10)]
+	}
+	return s.Conn.Read(p)
 }
 
 // pass copies one direction to its end, which the other side then sees.
