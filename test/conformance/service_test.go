@@ -170,7 +170,7 @@ func (w *tap) serve() {
 			continue
 		}
 		// Little is under way on a slow line: what the kernel holds counts as sent.
-		_ = server.(*net.TCPConn).SetReadBuffer(16 << 10)
+		_ = server.(*net.TCPConn).SetReadBuffer(256 << 10)
 		w.mu.Lock()
 		w.pipes = append(w.pipes, server, client)
 		w.mu.Unlock()
