@@ -25,6 +25,9 @@ type Server struct {
 type bounds struct {
 	headerBytes          int
 	header, answer, idle time.Duration
+	// brief connections carry one request, so that what a new goroutine costs
+	// counts.
+	brief bool
 }
 
 // listen binds the address and wraps the site in a server. The time to read a
@@ -37,8 +40,12 @@ func listen(s *site, host string, port int, b bounds) (*Server, error) {
 	if err != nil {
 		return nil, domain.NotStarted("http server", err).At("httpserver.listen")
 	}
+	var handler http.Handler = s.engine
+	if b.brief {
+		handler = roomy{handler}
+	}
 	return &Server{site: s, listener: listener, http: &http.Server{
-		Handler:           s.engine,
+		Handler:           handler,
 		MaxHeaderBytes:    b.headerBytes,
 		ReadHeaderTimeout: b.header,
 		ReadTimeout:       b.answer,
@@ -46,6 +53,29 @@ func listen(s *site, host string, port int, b bounds) (*Server, error) {
 		IdleTimeout:       b.idle,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}}, nil
+}
+
+// roomy grows the stack of a connection's goroutine once, while little is on it.
+// It would grow all the same, in several steps, and each step copies the whole
+// depth of the chain.
+type roomy struct{ inner http.Handler }
+
+// handlerStack is what a request's chain needs of the stack.
+const handlerStack = 8 << 10
+
+// ServeHTTP answers as inner does.
+func (r roomy) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+	reserve(len(q.Method))
+	r.inner.ServeHTTP(w, q)
+}
+
+// reserve makes room by asking for it; the runtime takes nothing back before
+// the next collection.
+//
+//go:noinline
+func reserve(at int) byte {
+	var room [handlerStack]byte
+	return room[at]
 }
 
 // Addr is the address that is bound, host:port.

@@ -78,6 +78,6 @@ func NewWebSocket(parts WebSocketParts) (*Server, error) {
 	}
 	return listen(s, parts.Config.Host, parts.Config.Port, bounds{
 		headerBytes: socketHeaderBytes, header: socketHeaderTime,
-		answer: socketAnswerTime, idle: socketIdleTime,
+		answer: socketAnswerTime, idle: socketIdleTime, brief: true,
 	})
 }
