@@ -35,7 +35,9 @@ type bounds struct {
 // client whose time to send is over for one that left, although it may have
 // sent everything and be waiting.
 func listen(s *site, host string, port int, b bounds) (*Server, error) {
-	var lc net.ListenConfig
+	// Every connection has time limits of ours, and sockets are pinged: TCP's own
+	// probes would only cost four system calls for each.
+	lc := net.ListenConfig{KeepAlive: -1}
 	listener, err := lc.Listen(context.Background(), "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 	if err != nil {
 		return nil, domain.NotStarted("http server", err).At("httpserver.listen")
