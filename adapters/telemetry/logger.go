@@ -31,11 +31,11 @@ const (
 func NewLogger(c Config, s domain.Service, w io.Writer) *slog.Logger {
 	level, _ := c.level()
 	core := zapcore.NewCore(encoder(c.LogFormat), zapcore.Lock(zapcore.AddSync(w)), zapLevel(level))
-	core = zapcore.NewSamplerWithOptions(core, sampleTick, sampleFirst, sampleEvery)
+	thin := zapcore.NewSamplerWithOptions(core, sampleTick, sampleFirst, sampleEvery)
 	core = core.With([]zapcore.Field{zap.String("service", c.name(s))})
 	// The place of a log call says nothing that its message does not: no stacks.
 	inner := zapslog.NewHandler(core, zapslog.AddStacktraceAt(math.MaxInt))
-	return slog.New(&trailHandler{inner: inner})
+	return slog.New(&trailHandler{thin: thin, inner: inner})
 }
 
 func encoder(format string) zapcore.Encoder {

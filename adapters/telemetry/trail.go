@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"go.opentelemetry.io/otel/trace"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/huleedu/edge/domain"
 )
@@ -14,6 +15,9 @@ import (
 // keeps the groups itself, because those fields stand at the top of a line
 // however deep the logger was grouped.
 type trailHandler struct {
+	// thin says which lines of a flood are written, before anything is done for
+	// one that is not. It writes nothing itself.
+	thin   zapcore.Core
 	inner  slog.Handler
 	groups []group
 }
@@ -32,12 +36,12 @@ func (h *trailHandler) Enabled(ctx context.Context, l slog.Level) bool {
 // WithAttrs returns a handler that repeats the attributes on each line.
 func (h *trailHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	if len(h.groups) == 0 {
-		return &trailHandler{inner: h.inner.WithAttrs(attrs)}
+		return &trailHandler{thin: h.thin, inner: h.inner.WithAttrs(attrs)}
 	}
 	groups := slices.Clone(h.groups)
 	last := &groups[len(groups)-1]
 	last.attrs = append(slices.Clone(last.attrs), attrs...)
-	return &trailHandler{inner: h.inner, groups: groups}
+	return &trailHandler{thin: h.thin, inner: h.inner, groups: groups}
 }
 
 // WithGroup returns a handler that nests what is added from now on.
@@ -45,11 +49,14 @@ func (h *trailHandler) WithGroup(name string) slog.Handler {
 	if name == "" {
 		return h
 	}
-	return &trailHandler{inner: h.inner, groups: append(slices.Clone(h.groups), group{name: name})}
+	return &trailHandler{thin: h.thin, inner: h.inner, groups: append(slices.Clone(h.groups), group{name: name})}
 }
 
-// Handle writes one line.
+// Handle writes one line, unless it is one of a flood.
 func (h *trailHandler) Handle(ctx context.Context, r slog.Record) error {
+	if h.thin.Check(zapcore.Entry{Time: r.Time, Level: zapLevel(r.Level), Message: r.Message}, nil) == nil {
+		return nil
+	}
 	out := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
 	out.AddAttrs(trail(ctx)...)
 	if len(h.groups) == 0 {
