@@ -26,8 +26,13 @@ type Process struct {
 	Name string
 	// Addr is the address it is bound to, "host:port".
 	Addr string
-	// Routes lists what it answers.
+	// Routes lists what it answers there.
 	Routes []httpserver.Route
+	// AdminAddr is the operators' address, "host:port"; empty when Addr answers
+	// them too.
+	AdminAddr string
+	// AdminRoutes lists what is answered there.
+	AdminRoutes []httpserver.Route
 
 	log       *slog.Logger
 	readiness *app.Readiness
@@ -50,8 +55,10 @@ type step struct {
 
 // task is work in the background that lasts until it is halted.
 type task struct {
-	name   string
-	run    func(context.Context) error
+	name string
+	run  func(context.Context) error
+	// end makes work return that does not heed its context; nil: it does.
+	end    func(context.Context) error
 	cancel context.CancelFunc
 	done   chan struct{}
 	err    error
@@ -64,9 +71,13 @@ func background(name string, run func(context.Context) error) *task {
 // halt ends the task and waits for it; one that was never launched has ended.
 func (t *task) halt(ctx context.Context) error {
 	t.cancel()
+	var ended error
+	if t.end != nil {
+		ended = t.end(ctx)
+	}
 	select {
 	case <-t.done:
-		return t.err
+		return errors.Join(ended, t.err)
 	case <-ctx.Done():
 		return fmt.Errorf("%s did not end: %w", t.name, ctx.Err())
 	}
@@ -92,12 +103,21 @@ func (t *task) launch(died chan<- error) {
 	}()
 }
 
-// newProcess returns a process around a server that is bound.
+// newProcess returns a process around a server that is bound. Its admin server
+// is the first task and so the last that is halted: until everything else has
+// ended, operators see that the node drains, and what it counts.
 func newProcess(name domain.Service, server *httpserver.Server, r *app.Readiness, log *slog.Logger) *Process {
-	return &Process{
+	p := &Process{
 		Name: string(name), Addr: server.Addr(), Routes: server.Routes(),
 		log: log, readiness: r, died: make(chan error, 1),
 	}
+	if admin := server.Admin(); admin != nil {
+		p.AdminAddr, p.AdminRoutes = admin.Addr(), admin.Routes()
+		answering := background("admin server", func(context.Context) error { return admin.Serve() })
+		answering.end = admin.Shutdown
+		p.tasks = append(p.tasks, answering)
+	}
+	return p
 }
 
 // keep takes over what adapters need beside their calls.
@@ -122,13 +142,17 @@ func (p *Process) Start() {
 			t.launch(p.died)
 		}
 		p.readiness.Enter(app.Serving)
-		p.log.Info("started", "address", p.Addr)
+		where := []any{"address", p.Addr}
+		if p.AdminAddr != "" {
+			where = append(where, "admin_address", p.AdminAddr)
+		}
+		p.log.Info("started", where...)
 	})
 }
 
 // Stop drains the process: traffic first, in the order of its list, then what
-// was produced and recorded is flushed and what still runs is halted. It is
-// bounded by ctx; a step that fails is logged by name and does not keep the
+// was produced and recorded is flushed and what still runs is halted, the
+// operators' listener last of all. It is bounded by ctx; a step that fails is logged by name and does not keep the
 // others from running. Every call returns the same joined error.
 func (p *Process) Stop(ctx context.Context) error {
 	p.starting.Do(p.neverStarted)

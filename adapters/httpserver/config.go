@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -18,6 +17,10 @@ type GatewayConfig struct {
 	Host string `env:"API_GATEWAY_HTTP_HOST" envDefault:"0.0.0.0"`
 	// Port is the TCP port to listen on; 0 takes a free one.
 	Port int `env:"API_GATEWAY_HTTP_PORT" envDefault:"4001"`
+	// AdminAddr is a second address, host:port or :port, for operators: /metrics
+	// and /readyz move there and /healthz is answered there too. It stays open
+	// until the drain has ended. Empty: everything on one port.
+	AdminAddr string `env:"API_GATEWAY_ADMIN_ADDR"`
 	// Origins are the web origins whose pages may call the API; "*" means all,
 	// and is refused together with credentials and in production.
 	Origins []string `env:"API_GATEWAY_CORS_ORIGINS" envDefault:"[\"http://localhost:5173\",\"http://localhost:4173\",\"http://localhost:3000\"]"`
@@ -57,6 +60,7 @@ type GatewayConfig struct {
 func (c GatewayConfig) Problems(environment domain.Environment) []error {
 	const prefix = "API_GATEWAY_"
 	out := portProblems(prefix+"HTTP_PORT", c.Port)
+	out = append(out, adminProblems(prefix+"ADMIN_ADDR", c.AdminAddr, c.Host, c.Port)...)
 	out = append(out, c.policy().problems(prefix, environment)...)
 	if _, err := parseProxies(c.TrustedProxies); err != nil {
 		out = append(out, domain.Misconfigured(prefix+"TRUSTED_PROXIES", "is not a comma list of CIDRs").Because(err))
@@ -91,6 +95,10 @@ type WebSocketConfig struct {
 	Host string `env:"WEBSOCKET_HOST" envDefault:"0.0.0.0"`
 	// Port is the TCP port to listen on; 0 takes a free one.
 	Port int `env:"WEBSOCKET_PORT" envDefault:"8080"`
+	// AdminAddr is a second address, host:port or :port, for operators: /metrics
+	// and /readyz move there and /healthz is answered there too. It stays open
+	// until the drain has ended. Empty: everything on one port.
+	AdminAddr string `env:"WEBSOCKET_ADMIN_ADDR"`
 	// Origins are the web origins whose pages may read the health answers; "*"
 	// means all, and is refused together with credentials and in production.
 	Origins []string `env:"CORS_ORIGINS" envDefault:"[\"http://localhost:5173\",\"http://localhost:4173\",\"http://localhost:3000\"]"`
@@ -109,7 +117,8 @@ type WebSocketConfig struct {
 
 // Problems reports every value that cannot be used in the environment.
 func (c WebSocketConfig) Problems(environment domain.Environment) []error {
-	out := append(portProblems("WEBSOCKET_PORT", c.Port), c.policy().problems("", environment)...)
+	out := append(portProblems("WEBSOCKET_PORT", c.Port), adminProblems("WEBSOCKET_ADMIN_ADDR", c.AdminAddr, c.Host, c.Port)...)
+	out = append(out, c.policy().problems("", environment)...)
 	if _, err := parseProxies(c.TrustedProxies); err != nil {
 		out = append(out, domain.Misconfigured("WEBSOCKET_TRUSTED_PROXIES", "is not a comma list of CIDRs").Because(err))
 	}
@@ -141,7 +150,7 @@ func (c corsSettings) problems(prefix string, environment domain.Environment) []
 	}
 	for _, origin := range c.origins {
 		if origin != "*" && !isOrigin(origin) {
-			out = append(out, domain.Misconfigured(name, "holds something that is neither * nor scheme://host[:port]: "+strconv.Quote(origin)))
+			out = append(out, domain.Misconfigured(name, "holds something that is neither * nor scheme://host[:port]"))
 		}
 	}
 	return out

@@ -52,9 +52,9 @@ type gateway struct {
 	buffers *buffers
 }
 
-// NewGateway binds the gateway's address and prepares its routes; nothing is
+// NewGateway binds the gateway's addresses and prepares its routes; nothing is
 // served yet. It returns CONFIGURATION_ERROR for settings that Problems would
-// report and INITIALIZATION_FAILED when the address cannot be bound.
+// report and INITIALIZATION_FAILED when an address cannot be bound.
 func NewGateway(parts GatewayParts) (*Server, error) {
 	for _, problem := range slices.Concat(parts.Config.Problems(parts.Environment), parts.Config.Limits.Problems(parts.Environment),
 		parts.Config.Uploads.Problems(parts.Environment)) {
@@ -83,10 +83,7 @@ func NewGateway(parts GatewayParts) (*Server, error) {
 	if err := g.openUpstreams(); err != nil {
 		return nil, err
 	}
-	if err := s.add(g.routes()); err != nil {
-		return nil, err
-	}
-	return listen(s, parts.Config.Host, parts.Config.Port, bounds{
+	return s.open(g.tables(), place{parts.Config.Host, parts.Config.Port, parts.Config.AdminAddr}, bounds{
 		headerBytes: parts.Config.MaxHeaderBytes,
 		header:      parts.Config.HeaderTimeout, answer: parts.Config.AnswerTimeout, idle: parts.Config.IdleTimeout,
 	})

@@ -8,11 +8,17 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// routes is everything that the gateway answers.
+// tables is everything that the gateway answers.
+func (g *gateway) tables() tables {
+	return tables{
+		own:       g.routes(),
+		alive:     row{http.MethodGet, "/healthz", Anyone, LimitNone, g.health},
+		operators: forOperators(g.ready, g.Metrics),
+	}
+}
+
 func (g *gateway) routes() []row {
 	table := []row{
-		{http.MethodGet, "/healthz", Anyone, LimitNone, g.health},
-		{http.MethodGet, "/readyz", Anyone, LimitNone, g.ready},
 		{http.MethodGet, "/v1/batches", User, LimitQueries, g.listBatches},
 		{http.MethodGet, "/v1/batches/{batch_id}/status", User, LimitQueries, g.batchStatus},
 		{http.MethodPost, "/v1/batches/{batch_id}/pipelines", User, LimitCommands, g.startPipeline},
@@ -23,9 +29,6 @@ func (g *gateway) routes() []row {
 	table = append(table, forwarded("/v1/classes", g.forward(g.classes))...)
 	table = append(table, forwarded("/v1/classes/{path}", g.forward(g.classes))...)
 	table = append(table, forwarded("/bff/v1/teacher/{path}", g.forward(g.teacher))...)
-	if g.Metrics != nil {
-		table = append(table, row{http.MethodGet, "/metrics", Anyone, LimitNone, mounted(g.Metrics)})
-	}
 	if g.Environment != domain.Production {
 		table = append(table,
 			row{http.MethodGet, "/v1/test/no-auth", Anyone, LimitDefault, g.tryAnonymous},

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/huleedu/edge/domain"
@@ -16,6 +15,8 @@ import (
 // Server is one service's HTTP server. It holds its port from the start and
 // serves once Serve is called.
 type Server struct {
+	// admin is nil while operators are answered here.
+	admin    *Server
 	site     *site
 	http     *http.Server
 	listener net.Listener
@@ -34,11 +35,11 @@ type bounds struct {
 // request is no shorter than the time to answer it, because net/http takes a
 // client whose time to send is over for one that left, although it may have
 // sent everything and be waiting.
-func listen(s *site, host string, port int, b bounds) (*Server, error) {
+func listen(s *site, address string, b bounds) (*Server, error) {
 	// Every connection has time limits of ours, and sockets are pinged: TCP's own
 	// probes would only cost four system calls for each.
 	lc := net.ListenConfig{KeepAlive: -1}
-	listener, err := lc.Listen(context.Background(), "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+	listener, err := lc.Listen(context.Background(), "tcp", address)
 	if err != nil {
 		return nil, domain.NotStarted("http server", err).At("httpserver.listen")
 	}
@@ -82,6 +83,11 @@ func reserve(at int) byte {
 
 // Addr is the address that is bound, host:port.
 func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// Admin is the server that answers operators' questions (metrics, readiness,
+// health) on an address of its own, bound too; nil when this one answers them.
+// It is served and shut down apart, so that it can outlast this one.
+func (s *Server) Admin() *Server { return s.admin }
 
 // Routes lists what the server answers, in the order of registration.
 func (s *Server) Routes() []Route { return slices.Clone(s.site.listed) }

@@ -53,9 +53,9 @@ type sockets struct {
 	trusted proxyList
 }
 
-// NewWebSocket binds the notification service's address and prepares its
+// NewWebSocket binds the notification service's addresses and prepares its
 // routes; nothing is served yet. It returns CONFIGURATION_ERROR for settings
-// that Problems would report and INITIALIZATION_FAILED when the address cannot
+// that Problems would report and INITIALIZATION_FAILED when an address cannot
 // be bound.
 func NewWebSocket(parts WebSocketParts) (*Server, error) {
 	for _, problem := range parts.Config.Problems(parts.Environment) {
@@ -73,10 +73,7 @@ func NewWebSocket(parts WebSocketParts) (*Server, error) {
 		return nil, err
 	}
 	w := &sockets{site: s, WebSocketParts: parts, born: time.Now(), trusted: trusted}
-	if err := s.add(w.routes()); err != nil {
-		return nil, err
-	}
-	return listen(s, parts.Config.Host, parts.Config.Port, bounds{
+	return s.open(w.tables(), place{parts.Config.Host, parts.Config.Port, parts.Config.AdminAddr}, bounds{
 		headerBytes: socketHeaderBytes, header: socketHeaderTime,
 		answer: socketAnswerTime, idle: socketIdleTime, brief: true,
 	})

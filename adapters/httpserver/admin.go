@@ -1,0 +1,107 @@
+package httpserver
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// What a connection of an operator's may take: probes and scrapes are small
+// and quick.
+const (
+	adminHeaderBytes = 32 << 10
+	adminHeaderTime  = 10 * time.Second
+	adminAnswerTime  = 30 * time.Second
+	adminIdleTime    = 120 * time.Second
+)
+
+// tables are what a service answers: its own rows, the row that says that it
+// lives, and those for operators, which an admin listener takes over.
+type tables struct {
+	own       []row
+	alive     row
+	operators []row
+}
+
+// place is where a service listens; an empty admin address leaves everything
+// on one listener.
+type place struct {
+	host  string
+	port  int
+	admin string
+}
+
+// forOperators are the rows that an admin listener takes over. Metrics that are
+// switched off have none.
+func forOperators(ready handler, metrics http.Handler) []row {
+	table := []row{{http.MethodGet, "/readyz", Anyone, LimitNone, ready}}
+	if metrics != nil {
+		table = append(table, row{http.MethodGet, "/metrics", Anyone, LimitNone, mounted(metrics)})
+	}
+	return table
+}
+
+// open registers the tables and binds every address; when one is taken, none
+// stays bound.
+func (s *site) open(t tables, at place, b bounds) (*Server, error) {
+	here := append([]row{t.alive}, t.own...)
+	if at.admin == "" {
+		here = append(here, t.operators...)
+	}
+	if err := s.add(here); err != nil {
+		return nil, err
+	}
+	server, err := listen(s, net.JoinHostPort(at.host, strconv.Itoa(at.port)), b)
+	if err != nil || at.admin == "" {
+		return server, err
+	}
+	if server.admin, err = s.openAdmin(append([]row{t.alive}, t.operators...), at.admin); err != nil {
+		_ = server.listener.Close() // the start has failed anyway
+		return nil, err
+	}
+	return server, nil
+}
+
+// openAdmin is a second server with a router of its own, which shares all else.
+func (s *site) openAdmin(table []row, address string) (*Server, error) {
+	admin := &site{service: s.service, log: s.log, observer: s.observer, tracer: s.tracer, origins: s.origins}
+	if err := admin.route(); err != nil {
+		return nil, err
+	}
+	if err := admin.add(table); err != nil {
+		return nil, err
+	}
+	return listen(admin, address, bounds{
+		headerBytes: adminHeaderBytes, header: adminHeaderTime, answer: adminAnswerTime, idle: adminIdleTime,
+	})
+}
+
+// adminProblems reports an admin address that cannot be bound beside the
+// service's own. Port 0 takes a free one and so is never the same.
+func adminProblems(name, address, host string, port int) []error {
+	if address == "" {
+		return nil
+	}
+	adminHost, text, err := net.SplitHostPort(address)
+	if err != nil {
+		return []error{domain.Misconfigured(name, "must be host:port or :port")}
+	}
+	adminPort, err := strconv.ParseUint(text, 10, 16)
+	if err != nil {
+		return []error{domain.Misconfigured(name, "must end in a TCP port, 0-65535")}
+	}
+	if port != 0 && int(adminPort) == port && (adminHost == host || everywhere(adminHost) || everywhere(host)) {
+		return []error{domain.Misconfigured(name, "must not be the address that the service itself listens on")}
+	}
+	return nil
+}
+
+// everywhere reports whether a host stands for every interface.
+func everywhere(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return host == "" || err == nil && address.IsUnspecified()
+}
