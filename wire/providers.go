@@ -140,10 +140,10 @@ type upkeepParts struct {
 
 func gatewayUpkeep(p upkeepParts) Upkeep {
 	return Upkeep{
-		Loops:        []Loop{{"token keys", p.Keys.Run}, {"rate limits", p.Limiter.Run}},
+		Loops:        []Loop{{"token keys", p.Keys.Run}, {"rate limits", p.Limiter.Run}, {"kafka pulse", p.Commands.Run}},
 		Flushes:      []Flush{{"flush commands", p.Commands.Close}, {"flush spans", p.Tracing.Close}},
-		Shared:       append([]ports.HealthProbe{p.Keys, p.Redis, p.Platform}, p.Others.Health...),
-		Downstream:   append([]ports.HealthProbe{p.Platform}, p.Others.Health...),
+		Shared:       append([]ports.HealthProbe{p.Keys, p.Redis, p.Commands, p.Platform}, p.Others.Health...),
+		Downstream:   append([]ports.HealthProbe{p.Platform, p.Commands}, p.Others.Health...),
 		Redis:        p.Redis,
 		RedisAddress: p.Redis.Address(),
 	}

@@ -24,6 +24,7 @@ const tracerName = "github.com/huleedu/edge/adapters/kafka"
 // and survives any outage of the brokers.
 type Publisher struct {
 	producer *producer
+	pulse    *pulse
 	timeout  time.Duration
 	observer ports.Observer
 	tracer   trace.Tracer
@@ -37,8 +38,13 @@ func NewPublisher(c PublisherConfig, o ports.Observer, tp trace.TracerProvider, 
 	if err != nil {
 		return nil, domain.NotStarted("kafka publisher", err).At("kafka.NewPublisher")
 	}
+	dialer, err := newDialer(c.Security, domain.GatewaySource)
+	if err != nil {
+		return nil, domain.NotStarted("kafka publisher", err).At("kafka.NewPublisher")
+	}
 	return &Publisher{
 		producer: newProducer(c.Brokers, connect, log), timeout: c.Timeout,
+		pulse:    &pulse{dialer: dialer, brokers: addresses(c.Brokers), answers: errNotAsked},
 		observer: o, tracer: tp.Tracer(tracerName),
 		start: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindProducer)},
 	}, nil
@@ -58,6 +64,7 @@ func (p *Publisher) Publish(ctx context.Context, c domain.Command) error {
 	}
 	began := time.Now()
 	err := p.publish(ctx, c)
+	p.pulse.published(err)
 	p.observer.Observe(domain.PublishEnded{Took: time.Since(began)})
 	if err != nil {
 		failure := domain.NotPublished(string(c.Topic), err).At("kafka.Publish")
@@ -67,6 +74,17 @@ func (p *Publisher) Publish(ctx context.Context, c domain.Command) error {
 	p.observer.Observe(domain.EventPublished{Topic: c.Topic, EventType: c.Envelope.EventType})
 	return nil
 }
+
+// Run asks the brokers every few seconds whether they answer, until ctx is
+// done, for Health. Nothing else needs it.
+func (p *Publisher) Run(ctx context.Context) error {
+	p.pulse.run(ctx)
+	return nil
+}
+
+// Health reports whether brokers answer and commands arrive; it asks nobody.
+// Kafka is shared by all nodes, so that it is never worse than degraded.
+func (p *Publisher) Health(context.Context) domain.Health { return p.pulse.health(time.Now()) }
 
 func (p *Publisher) publish(ctx context.Context, c domain.Command) error {
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
