@@ -45,7 +45,8 @@ func (p *pulse) run(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		var err error
-		if conn, err = p.ask(ctx, conn); ctx.Err() != nil {
+		conn, err = p.ask(ctx, conn)
+		if ctx.Err() != nil {
 			return
 		}
 		p.mu.Lock()

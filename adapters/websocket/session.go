@@ -150,7 +150,7 @@ func (s *session) proceed(next turn) {
 	}
 	switch {
 	case next.done:
-		go s.say(sayLimit)
+		go s.say()
 	case next.fetch:
 		s.manager.feeder.add(s)
 	}
@@ -171,7 +171,7 @@ func (s *session) shut(c Close) {
 func (s *session) cut(c Close) {
 	s.decide(c)
 	s.box.seal()
-	if !s.say(sayLimit) {
+	if !s.say() {
 		_ = s.link.kill()
 	}
 }
@@ -190,7 +190,7 @@ func (s *session) decide(c Close) bool {
 // say sends the close frame once. The user's place is free before the client
 // learns that it may come back. It reports whether the frame is out, or somebody
 // else is at it.
-func (s *session) say(limit time.Duration) bool {
+func (s *session) say() bool {
 	s.free()
 	c, peer := s.ending.Load(), s.peer.Load()
 	if c == nil || peer == nil {
@@ -200,7 +200,7 @@ func (s *session) say(limit time.Duration) bool {
 		return true
 	}
 	conn := peer.WebsocketConnection()
-	err := conn.WriteControl(websocket.CloseMessage, c.frame(s.correlation), time.Now().Add(limit))
+	err := conn.WriteControl(websocket.CloseMessage, c.frame(s.correlation), time.Now().Add(sayLimit))
 	s.link.end(time.Now().Add(answerLimit))
 	return err == nil
 }
@@ -211,7 +211,7 @@ func (s *session) answer(status Status) {
 	s.answered.Store(true)
 	s.decide(Close{Status: status})
 	s.box.seal()
-	s.say(sayLimit)
+	s.say()
 }
 
 // failed judges an error of melody: of reading, which ends the session when
@@ -241,7 +241,7 @@ func (s *session) failed(err error) {
 		return
 	}
 	s.box.seal()
-	s.say(sayLimit)
+	s.say()
 }
 
 // said notes a close that gorilla has sent by itself.
