@@ -100,6 +100,9 @@ func (c *caller) run(ctx context.Context, e errand) (tries int, err error) {
 
 // load is what all callers did.
 type load struct {
+	// uploads are places: one user may have so many under way, and is refused beyond.
+	uploads chan struct{}
+
 	mu     sync.Mutex
 	done   map[string]int
 	again  map[string]int // of them, those that met a close and were repeated
@@ -107,10 +110,16 @@ type load struct {
 	took   time.Duration // the longest
 }
 
-func newLoad() *load { return &load{done: map[string]int{}, again: map[string]int{}} }
+func newLoad() *load {
+	return &load{uploads: make(chan struct{}, 4), done: map[string]int{}, again: map[string]int{}}
+}
 
 // do lets the caller run the errand and counts it.
 func (l *load) do(ctx context.Context, c *caller, e errand) {
+	if e.name == "upload" {
+		l.uploads <- struct{}{}
+		defer func() { <-l.uploads }()
+	}
 	began := time.Now()
 	tries, err := c.run(ctx, e)
 	l.mu.Lock()
