@@ -45,7 +45,7 @@ test: ## Run every test, race detector on, beside a real Redis and a real Kafka
 	mkdir -p $(TOOLS)
 	go build -o $(REPORT) ./test/report
 	test/servers/with.sh bash -o pipefail -c \
-		"go test -json $$race -timeout 10m -count=1 $(if $(RUN),-run '$(RUN)') $(PKG) | $(REPORT)"
+		"go test -json $$race -timeout 20m -count=1 $(if $(RUN),-run '$(RUN)') $(PKG) | $(REPORT)"
 
 .PHONY: check
 check: fmt-check lint wire-diff house manifests test ## Format, lint, wire diff, house rules, manifests, test: what .ci/run does
