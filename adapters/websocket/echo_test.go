@@ -13,49 +13,71 @@ import (
 // is written, because a broken frame is answered by the reader and would
 // overtake it.
 func Echo(m *Manager) {
-	echo := func(ms *melody.Session, message []byte, hear, send func(*session)) {
+	echo := func(ms *melody.Session, message []byte, back func(*session)) {
 		m.guard(ms, func(s *session) {
 			if s.fits(message) {
-				hear(s)
-				send(s)
-				awaitEcho(ms)
+				back(s)
 			}
 		})
 	}
 	m.engine.HandleMessage(func(ms *melody.Session, text []byte) {
-		echo(ms, text, func(s *session) { s.hear(text) }, func(s *session) { s.post(letter{payload: slices.Clone(text)}) })
+		echo(ms, text, func(s *session) {
+			s.hear(text)
+			s.post(letter{payload: slices.Clone(text)})
+			for s.owes() && awaitEcho(ms, texts) {
+			}
+		})
 	})
 	m.engine.HandleMessageBinary(func(ms *melody.Session, data []byte) {
-		echo(ms, data, (*session).ignore, func(*session) { _ = ms.WriteBinary(data) })
+		echo(ms, data, func(s *session) {
+			s.ignore()
+			if ms.WriteBinary(data) == nil {
+				awaitEcho(ms, binaries)
+			}
+		})
 	})
 	m.engine.HandleConnect(func(ms *melody.Session) {
-		ms.Set(echoed, make(chan struct{}, 1))
+		ms.Set(texts, make(chan struct{}, 1))
+		ms.Set(binaries, make(chan struct{}, 1))
 		m.guard(ms, func(s *session) { s.attach(ms) })
 	})
 	m.engine.HandleSentMessage(func(ms *melody.Session, _ []byte) {
 		m.guard(ms, (*session).sent)
-		noteEcho(ms)
+		noteEcho(ms, texts)
 	})
-	m.engine.HandleSentMessageBinary(func(ms *melody.Session, _ []byte) { noteEcho(ms) })
+	m.engine.HandleSentMessageBinary(func(ms *melody.Session, _ []byte) { noteEcho(ms, binaries) })
 }
 
-// echoed is where a session keeps the channel that tells of a written echo.
-const echoed = "echoed"
+// Where a session keeps the channels that tell that melody's writer has written.
+const (
+	texts    = "texts"
+	binaries = "binaries"
+)
 
-func noteEcho(ms *melody.Session) {
+// owes tells that melody's writer has something of the mailbox. A socket that took
+// all of it at once owes nothing.
+func (s *session) owes() bool {
+	s.box.mu.Lock()
+	defer s.box.mu.Unlock()
+	return s.box.busy
+}
+
+func noteEcho(ms *melody.Session, kind string) {
 	select {
-	case ms.MustGet(echoed).(chan struct{}) <- struct{}{}:
-	default: // nobody waits: it was no echo
+	case ms.MustGet(kind).(chan struct{}) <- struct{}{}:
+	default: // one that nobody has looked at yet says the same
 	}
 }
 
-// awaitEcho gives up when there will be none, as for text that is none.
-func awaitEcho(ms *melody.Session) {
+// awaitEcho reports false when there will be none, as when the session ends.
+func awaitEcho(ms *melody.Session, kind string) bool {
 	if sessionOf(ms).ending.Load() != nil {
-		return
+		return false
 	}
 	select {
-	case <-ms.MustGet(echoed).(chan struct{}):
+	case <-ms.MustGet(kind).(chan struct{}):
+		return true
 	case <-time.After(writeWait):
+		return false
 	}
 }
