@@ -28,11 +28,11 @@ type endpoint struct {
 // goes wrong from shield on is answered in the standard form.
 func (s *site) chain(r row) gin.HandlersChain {
 	ep := newEndpoint(r)
-	chain := gin.HandlersChain{s.begin(ep)}
+	linger := s.linger
 	if r.limit == LimitUploads {
-		chain = append(chain, s.linger)
+		linger = s.lingerEarly
 	}
-	chain = append(chain, s.watch, s.shield, s.allowOrigin, s.straight)
+	chain := gin.HandlersChain{s.begin(ep), linger, s.watch, s.shield, s.allowOrigin, s.straight}
 	if r.caller == User {
 		chain = append(chain, s.admission)
 	}

@@ -38,27 +38,47 @@ func (t *tail) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// linger lets a route answer before it has the whole body, and goes on reading
-// for a while: a browser looks for an answer only when it has sent everything,
+// Close leaves the body to net/http: whoever passed it on is done with it, and
+// the rest may still have to be read.
+func (t *tail) Close() error { return nil }
+
+// linger goes on reading for a while when a request is answered before its whole
+// body is there: a browser looks for an answer only when it has sent everything,
 // and one whose connection is cut on the way sees none. It stands outermost, so
 // that refusals by the chain are seen too.
 func (s *site) linger(c *gin.Context) {
+	if c.Request.ContentLength != 0 {
+		hearOut(c)
+	}
+}
+
+// lingerEarly is linger for a route that answers while the body is still coming
+// in.
+func (s *site) lingerEarly(c *gin.Context) {
 	both(c)
+	c.Writer.Header()["Connection"] = s.fixed.close // until the whole body is there
+	hearOut(c)
+}
+
+// hearOut runs the rest of the chain, and then reads the rest of the body.
+func hearOut(c *gin.Context) {
 	answer := http.NewResponseController(c.Writer)
 	t := &tail{ReadCloser: c.Request.Body, expects: c.Request.Header.Get("Expect") != ""}
 	c.Request.Body = t
 	exchangeOf(c).tail = t
-	c.Writer.Header()["Connection"] = s.fixed.close // until the whole body is there
-	defer func() {
-		if !t.ended.Load() {
-			_ = answer.SetReadDeadline(time.Now()) // ends whoever still reads
-		}
-		t.readers.Wait()
-	}()
+	defer t.end(answer)
 	c.Next()
 	if c.Writer.Written() {
 		t.drop(answer)
 	}
+}
+
+// end leaves nobody behind who reads.
+func (t *tail) end(answer *http.ResponseController) {
+	if !t.ended.Load() {
+		_ = answer.SetReadDeadline(time.Now())
+	}
+	t.readers.Wait()
 }
 
 // drop sends the answer and reads on until the body's end, within limits. A

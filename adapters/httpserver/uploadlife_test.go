@@ -247,9 +247,9 @@ func TestServicesThatDieMidway(t *testing.T) {
 }
 
 // stubborn sends all of its body before it looks for an answer, as browsers do.
-func stubborn(t *testing.T, conn net.Conn, headers, body string) heard {
+func stubborn(t *testing.T, conn net.Conn, path, headers, body string) heard {
 	t.Helper()
-	_, err := io.WriteString(conn, "POST "+uploadPath+" HTTP/1.1\r\nHost: h\r\n"+headers+fmt.Sprintf("Content-Length: %d\r\n\r\n", len(body)))
+	_, err := io.WriteString(conn, "POST "+path+" HTTP/1.1\r\nHost: h\r\n"+headers+fmt.Sprintf("Content-Length: %d\r\n\r\n", len(body)))
 	require.NoError(t, err)
 	_, err = io.WriteString(conn, body)
 	require.NoError(t, err)
@@ -274,13 +274,13 @@ func TestBrowsersSeeEarlyAnswers(t *testing.T) {
 		"bad first part": {good, "--B\r\nnonsense\r\n\r\n" + tail[:1_000_000], 400},
 	} {
 		conn := dial(t, w.Addr())
-		r := stubborn(t, conn, c.headers, c.body)
+		r := stubborn(t, conn, uploadPath, c.headers, c.body)
 		assert.Equal(t, c.status, r.status, name)
 		assert.True(t, r.last, "who has not sent everything need not")
 	}
 	conn := dial(t, w.Addr())
 	for range 2 {
-		r := stubborn(t, conn, good, goodForm())
+		r := stubborn(t, conn, uploadPath, good, goodForm())
 		require.Equal(t, 202, r.status)
 		require.False(t, r.last, "the connection can be used again")
 	}
@@ -291,6 +291,50 @@ func TestBrowsersSeeEarlyAnswers(t *testing.T) {
 	require.Error(t, err)
 	require.Greater(t, sent, int64(16<<20))
 	require.Less(t, sent, int64(64<<20), "but not for ever")
+}
+
+// TestEveryRouteHearsOut: a refusal reaches who sends on, wherever it comes from,
+// and also who will not use the connection again, which net/http would reset.
+func TestEveryRouteHearsOut(t *testing.T) {
+	t.Parallel()
+	w := served(t, func(http.ResponseWriter, *http.Request) {})
+	const last, json = "Connection: close\r\n", "Content-Type: application/json\r\n"
+	large := strings.Repeat(" ", 12<<20)
+	for name, c := range map[string]struct {
+		path, headers string
+		status        int
+	}{
+		"stranger":         {"/v1/batches/register", last + json, 401},
+		"too large":        {"/v1/batches/register", last + json + bearer + "\r\n", 413},
+		"no JSON":          {"/v1/batches/register", last + "Content-Type: text/plain\r\n" + bearer + "\r\n", 415},
+		"passed, stranger": {"/v1/classes/", last, 401},
+		"passed":           {"/v1/classes/", last + bearer + "\r\n", 413},
+		"passed, kept":     {"/v1/classes/", bearer + "\r\n", 413},
+		"no route":         {"/v2", last, 404},
+	} {
+		r := stubborn(t, dial(t, w.Addr()), c.path, c.headers, large)
+		assert.Equal(t, c.status, r.status, name)
+	}
+	conn := dial(t, w.Addr())
+	for range 3 {
+		r := stubborn(t, conn, "/v1/batches/register", json, "{}")
+		require.Equal(t, 401, r.status)
+		require.False(t, r.last, "a small body costs nobody the connection")
+	}
+}
+
+// TestPassedBodiesWithoutLengthAreBounded: the limit is met on the way, and its
+// client sees it.
+func TestPassedBodiesWithoutLengthAreBounded(t *testing.T) {
+	t.Parallel()
+	w := served(t, func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
+	conn := dial(t, w.Addr())
+	_, err := io.WriteString(conn, "POST /v1/classes/ HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n"+bearer+"\r\n\r\n")
+	require.NoError(t, err)
+	chunk := "100000\r\n" + strings.Repeat("x", 1<<20) + "\r\n"
+	_, err = io.WriteString(conn, strings.Repeat(chunk, 14)+"0\r\n\r\n")
+	require.NoError(t, err)
+	require.Equal(t, 413, answerOf(t, conn).status)
 }
 
 type endless struct{}
