@@ -13,38 +13,64 @@ import (
 func TestTarget(t *testing.T) {
 	const mib = 1 << 20
 	for live, want := range map[uint64]int{
-		0: 800, mib: 800, 8 * mib: 300, 16 * mib: 150, 24 * mib: 100, 25 * mib: 90,
+		0: 3200, mib / 2: 3200, mib: 2400, 8 * mib: 300, 16 * mib: 150, 24 * mib: 100, 25 * mib: 90,
 		48 * mib: 50, 100 * mib: 50, 10_000 * mib: 50,
 	} {
-		require.Equal(t, want, target(live), "%d MiB", live/mib)
+		require.Equal(t, want, target(live, roomGC), "%d MiB", live/mib)
 	}
+	require.Equal(t, 530, target(24*mib, rushGC))
 }
 
-// percent is the target in force.
-func percent(t *testing.T) uint64 {
+// gauge reads one of the runtime's metrics.
+func gauge(t *testing.T, name string) uint64 {
 	t.Helper()
-	s := []metrics.Sample{{Name: "/gc/gogc:percent"}}
+	s := []metrics.Sample{{Name: name}}
 	metrics.Read(s)
 	require.Equal(t, metrics.KindUint64, s[0].Value.Kind())
 	return s[0].Value.Uint64()
 }
 
+func percent(t *testing.T) int { return int(gauge(t, "/gc/gogc:percent")) }
+
+// eventually waits for what a collection leads to.
+func eventually(t *testing.T, good func() bool, why string) {
+	t.Helper()
+	require.Eventually(t, good, 10*time.Second, time.Millisecond, why)
+}
+
 func TestTargetFollowsTheHeap(t *testing.T) {
 	before := debug.SetGCPercent(100)
 	t.Cleanup(func() { debug.SetGCPercent(before) })
-	becomes := func(good func(uint64) bool) func() bool {
+	becomes := func(good func(int) bool) func() bool {
 		return func() bool {
 			runtime.GC()
 			return good(percent(t))
 		}
 	}
-	pace()
-	require.Eventually(t, becomes(func(p uint64) bool { return p > 2*idleGC }), 10*time.Second, time.Millisecond)
-	large := make([]*[1 << 20]byte, 100)
+	small := func(p int) bool { return p > 300 }
+	const calm = 50 * time.Millisecond
+	pace(calm)
+	eventually(t, becomes(small), "next to nothing lives")
+
+	large := make([]*[1 << 20]byte, 300)
 	for i := range large {
 		large[i] = new([1 << 20]byte)
 	}
-	require.Eventually(t, becomes(func(p uint64) bool { return p == idleGC }), 10*time.Second, time.Millisecond)
+	eventually(t, becomes(func(p int) bool { return p == idleGC }), "much lives")
 	runtime.KeepAlive(large)
-	require.Eventually(t, becomes(func(p uint64) bool { return p > 2*idleGC }), 10*time.Second, time.Millisecond, "it is smaller again")
+	large = nil
+	eventually(t, becomes(small), "it is small again")
+
+	// Collections in a row are a rush, in which the heap has more room; when it is
+	// over, what it left is collected and the room is gone.
+	room := func() int { return percent(t) * int(gauge(t, "/gc/heap/live:bytes")+gauge(t, "/gc/scan/stack:bytes")) / 100 }
+	eventually(t, func() bool { runtime.GC(); return room() > 2*roomGC || percent(t) == mostGC }, "a rush")
+	var last []byte
+	for range 2 * worthGC >> 10 {
+		last = make([]byte, 1<<10)
+	}
+	runtime.KeepAlive(last)
+	cycles := gauge(t, "/gc/cycles/total:gc-cycles")
+	eventually(t, func() bool { return gauge(t, "/gc/cycles/total:gc-cycles") > cycles }, "tidied")
+	eventually(t, func() bool { return room() <= roomGC }, "calm")
 }

@@ -15,7 +15,7 @@ import (
 func main() {
 	// An operator who sets either has thought about it.
 	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
-		pace()
+		pace(calmAfter)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first signal drains; a second one ends the process at once.
