@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/huleedu/edge/domain"
@@ -14,14 +15,14 @@ type Limits struct {
 	perUser int
 
 	mu       sync.Mutex
-	sessions map[domain.UserID]map[string]struct{}
+	sessions map[domain.UserID][]string // few each, and mostly one
 }
 
 var _ ports.ConnectionQuota = (*Limits)(nil)
 
 // NewLimits returns limits of so many sessions a user; zero admits nobody.
 func NewLimits(perUser int) *Limits {
-	return &Limits{perUser: perUser, sessions: map[domain.UserID]map[string]struct{}{}}
+	return &Limits{perUser: perUser, sessions: map[domain.UserID][]string{}}
 }
 
 // Acquire takes a place for the session; one that has a place keeps it.
@@ -29,17 +30,13 @@ func (l *Limits) Acquire(_ context.Context, user domain.UserID, session string) 
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	held := l.sessions[user]
-	if _, has := held[session]; has {
+	if slices.Contains(held, session) {
 		return nil
 	}
 	if len(held) >= l.perUser {
 		return domain.TooManyConnections(l.perUser).At("memory.Acquire")
 	}
-	if held == nil {
-		held = map[string]struct{}{}
-		l.sessions[user] = held
-	}
-	held[session] = struct{}{}
+	l.sessions[user] = append(slices.Clip(held), session)
 	return nil
 }
 
@@ -47,8 +44,8 @@ func (l *Limits) Acquire(_ context.Context, user domain.UserID, session string) 
 func (l *Limits) Release(user domain.UserID, session string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.sessions[user], session)
-	if len(l.sessions[user]) == 0 {
+	rest := slices.DeleteFunc(l.sessions[user], func(held string) bool { return held == session })
+	if l.sessions[user] = rest; len(rest) == 0 {
 		delete(l.sessions, user)
 	}
 }

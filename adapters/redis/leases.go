@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -13,12 +14,13 @@ type leases struct {
 	node string
 
 	mu   sync.Mutex
-	held map[domain.UserID]map[string]lease // by session
+	held map[domain.UserID][]lease // few each, and mostly one
 	owed []debt
 }
 
 // lease is one session's place.
 type lease struct {
+	session string
 	since   time.Time // when the session began
 	renewed time.Time // when Redis was last known to hold it; zero: never
 }
@@ -46,7 +48,7 @@ func placesOf(debts []debt) []place {
 }
 
 func newLeases(node string) *leases {
-	return &leases{node: node, held: map[domain.UserID]map[string]lease{}}
+	return &leases{node: node, held: map[domain.UserID][]lease{}}
 }
 
 // sinceForm is how a member writes times: in UTC, as long as any other.
@@ -54,8 +56,8 @@ const sinceForm = "2006-01-02T15:04:05.000Z"
 
 // member is the session in the user's sorted set: what an operator is told.
 // The node's name comes last, because it may hold anything.
-func (l *leases) member(session string, held lease) string {
-	return session + " " + held.since.UTC().Format(sinceForm) + " " + l.node
+func (l *leases) member(held lease) string {
+	return held.session + " " + held.since.UTC().Format(sinceForm) + " " + l.node
 }
 
 // readMember reads a member; one of another shape has only an id.
@@ -72,34 +74,44 @@ func readMember(member string) domain.Session {
 func (l *leases) has(user domain.UserID, session string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_, is := l.held[user][session]
-	return is
+	return l.find(user, session) != nil
 }
 
-func (l *leases) put(user domain.UserID, session string, held lease) {
+// find returns the session's lease, which the lock guards; nil: there is none.
+func (l *leases) find(user domain.UserID, session string) *lease {
+	held := l.held[user]
+	for i := range held {
+		if held[i].session == session {
+			return &held[i]
+		}
+	}
+	return nil
+}
+
+func (l *leases) put(user domain.UserID, held lease) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	sessions := l.held[user]
-	if sessions == nil {
-		sessions = map[string]lease{}
-		l.held[user] = sessions
+	if old := l.find(user, held.session); old != nil {
+		*old = held
+		return
 	}
-	sessions[session] = held
+	l.held[user] = append(slices.Clip(l.held[user]), held)
 }
 
 // remove returns the member of a session that held a place.
 func (l *leases) remove(user domain.UserID, session string) (member string, held bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	old, held := l.held[user][session]
-	if !held {
+	old := l.find(user, session)
+	if old == nil {
 		return "", false
 	}
-	delete(l.held[user], session)
-	if len(l.held[user]) == 0 {
+	member = l.member(*old)
+	rest := slices.DeleteFunc(l.held[user], func(h lease) bool { return h.session == session })
+	if l.held[user] = rest; len(rest) == 0 {
 		delete(l.held, user)
 	}
-	return l.member(session, old), true
+	return member, true
 }
 
 // due lists the users of whom a lease was not renewed since the given time,
@@ -113,23 +125,18 @@ func (l *leases) due(since time.Time) []renewal {
 			continue
 		}
 		r := renewal{user: user, known: true}
-		for session, held := range sessions {
+		for _, held := range sessions {
 			r.known = r.known && !held.renewed.IsZero()
-			r.sessions = append(r.sessions, session)
-			r.members = append(r.members, l.member(session, held))
+			r.sessions = append(r.sessions, held.session)
+			r.members = append(r.members, l.member(held))
 		}
 		out = append(out, r)
 	}
 	return out
 }
 
-func anyOlder(sessions map[string]lease, than time.Time) bool {
-	for _, held := range sessions {
-		if held.renewed.Before(than) {
-			return true
-		}
-	}
-	return false
+func anyOlder(sessions []lease, than time.Time) bool {
+	return slices.ContainsFunc(sessions, func(held lease) bool { return held.renewed.Before(than) })
 }
 
 // renewed notes what came of a renewal that began at the given time, and
@@ -139,13 +146,12 @@ func (l *leases) renewed(done []renewal, at time.Time, known bool) (gone []debt)
 	defer l.mu.Unlock()
 	for _, r := range done {
 		for i, session := range r.sessions {
-			held, is := l.held[r.user][session]
+			held := l.find(r.user, session)
 			switch {
-			case !is:
+			case held == nil:
 				gone = append(gone, debt{place: place{r.user, r.members[i]}, since: at})
 			case known:
 				held.renewed = at
-				l.held[r.user][session] = held
 			}
 		}
 	}
@@ -157,10 +163,9 @@ func (l *leases) expire(since time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, sessions := range l.held {
-		for session, held := range sessions {
-			if held.renewed.Before(since) {
-				held.renewed = time.Time{}
-				sessions[session] = held
+		for i := range sessions {
+			if sessions[i].renewed.Before(since) {
+				sessions[i].renewed = time.Time{}
 			}
 		}
 	}

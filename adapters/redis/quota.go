@@ -81,9 +81,9 @@ func (q *Quota) Acquire(_ context.Context, user domain.UserID, session string) e
 	if q.leases.has(user, session) {
 		return nil
 	}
-	l := lease{since: time.Now()}
+	l := lease{session: session, since: time.Now()}
 	if !q.away.Load() {
-		granted, asked := q.takes.ask(context.Background(), place{user, q.leases.member(session, l)})
+		granted, asked := q.takes.ask(context.Background(), place{user, q.leases.member(l)})
 		switch {
 		case !asked: // it is open whether the place is taken: the renewal will take it
 		case !granted:
@@ -93,7 +93,7 @@ func (q *Quota) Acquire(_ context.Context, user domain.UserID, session string) e
 			l.renewed = l.since
 		}
 	}
-	q.leases.put(user, session, l)
+	q.leases.put(user, l)
 	return nil
 }
 

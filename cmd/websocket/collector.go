@@ -124,8 +124,10 @@ type sizes []metrics.Sample
 
 func newSizes() sizes {
 	return sizes{
-		{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/stack:bytes"},
-		{Name: "/gc/heap/allocs:bytes"}, {Name: "/memory/classes/heap/objects:bytes"},
+		{Name: "/gc/heap/live:bytes"},
+		{Name: "/gc/scan/stack:bytes"},
+		{Name: "/gc/heap/allocs:bytes"},
+		{Name: "/memory/classes/heap/objects:bytes"},
 		{Name: "/memory/classes/heap/free:bytes"},
 	}
 }

@@ -30,7 +30,10 @@ func gauge(t *testing.T, name string) uint64 {
 	return s[0].Value.Uint64()
 }
 
-func percent(t *testing.T) int { return int(gauge(t, "/gc/gogc:percent")) }
+func percent(t *testing.T) uint64 {
+	t.Helper()
+	return gauge(t, "/gc/gogc:percent")
+}
 
 // eventually waits for what a collection leads to.
 func eventually(t *testing.T, good func() bool, why string) {
@@ -38,17 +41,28 @@ func eventually(t *testing.T, good func() bool, why string) {
 	require.Eventually(t, good, 10*time.Second, time.Millisecond, why)
 }
 
+// work leaves more behind than is worth a collection.
+func work() {
+	var last []byte
+	for range 2 * worthGC >> 10 {
+		last = make([]byte, 1<<10)
+	}
+	runtime.KeepAlive(last)
+}
+
+// calm is when work is over here.
+const calm = 20 * time.Millisecond
+
 func TestTargetFollowsTheHeap(t *testing.T) {
-	before := debug.SetGCPercent(100)
-	t.Cleanup(func() { debug.SetGCPercent(before) })
-	becomes := func(good func(int) bool) func() bool {
+	old := debug.SetGCPercent(100)
+	t.Cleanup(func() { debug.SetGCPercent(old) })
+	becomes := func(good func(uint64) bool) func() bool {
 		return func() bool {
 			runtime.GC()
 			return good(percent(t))
 		}
 	}
-	small := func(p int) bool { return p > 300 }
-	const calm = 50 * time.Millisecond
+	small := func(p uint64) bool { return p > 300 }
 	pace(calm)
 	eventually(t, becomes(small), "next to nothing lives")
 
@@ -56,21 +70,21 @@ func TestTargetFollowsTheHeap(t *testing.T) {
 	for i := range large {
 		large[i] = new([1 << 20]byte)
 	}
-	eventually(t, becomes(func(p int) bool { return p == idleGC }), "much lives")
+	eventually(t, becomes(func(p uint64) bool { return p == idleGC }), "much lives")
 	runtime.KeepAlive(large)
-	large = nil
 	eventually(t, becomes(small), "it is small again")
 
 	// Collections in a row are a rush, in which the heap has more room; when it is
 	// over, what it left is collected and the room is gone.
-	room := func() int { return percent(t) * int(gauge(t, "/gc/heap/live:bytes")+gauge(t, "/gc/scan/stack:bytes")) / 100 }
-	eventually(t, func() bool { runtime.GC(); return room() > 2*roomGC || percent(t) == mostGC }, "a rush")
-	var last []byte
-	for range 2 * worthGC >> 10 {
-		last = make([]byte, 1<<10)
+	room := func() uint64 {
+		return percent(t) * (gauge(t, "/gc/heap/live:bytes") + gauge(t, "/gc/scan/stack:bytes")) / 100
 	}
-	runtime.KeepAlive(last)
-	cycles := gauge(t, "/gc/cycles/total:gc-cycles")
-	eventually(t, func() bool { return gauge(t, "/gc/cycles/total:gc-cycles") > cycles }, "tidied")
+	eventually(t, func() bool { runtime.GC(); return room() > 2*roomGC || percent(t) == mostGC }, "a rush")
+	const ours = "/gc/cycles/forced:gc-cycles"
+	before := gauge(t, ours)
+	require.Eventually(t, func() bool {
+		work()
+		return gauge(t, ours) > before
+	}, 10*time.Second, 3*calm, "tidied")
 	eventually(t, func() bool { return room() <= roomGC }, "calm")
 }
