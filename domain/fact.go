@@ -149,6 +149,10 @@ type SubscriptionsHeld struct{ Count int }
 // Resubscribed is a broken subscription that was brought back.
 type Resubscribed struct{}
 
+// ConsumerDegraded tells that this node began, or ceased, to be without
+// notifications that wait on Kafka. The first one tells how it begins.
+type ConsumerDegraded struct{ Degraded bool }
+
 // NotificationHandled is a record of the notification topic that was judged.
 type NotificationHandled struct {
 	Result NotificationResult
@@ -189,4 +193,5 @@ func (FrameReceived) fact()       {}
 func (UserFollowed) fact()        {}
 func (SubscriptionsHeld) fact()   {}
 func (Resubscribed) fact()        {}
+func (ConsumerDegraded) fact()    {}
 func (NotificationHandled) fact() {}

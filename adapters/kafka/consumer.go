@@ -49,7 +49,7 @@ type Consumer struct {
 	tracer     trace.Tracer
 	start      []trace.SpanStartOption
 	log        *slog.Logger
-	standing   standing
+	standing   *standing
 }
 
 // NewConsumer returns a consumer. It fails only when the security settings
@@ -66,7 +66,8 @@ func NewConsumer(c ConsumerConfig, n *app.Notifications, o ports.Observer, tp tr
 	return &Consumer{
 		config: c, dialer: dialer, notifications: n, dead: newProducer(c.Brokers, connect, log),
 		observer: o, tracer: tp.Tracer(tracerName), log: log,
-		start: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindConsumer)},
+		start:    []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindConsumer)},
+		standing: newStanding(o),
 	}, nil
 }
 
@@ -155,8 +156,8 @@ func (c *Consumer) work(lease context.Context, generation *kafkago.Generation) {
 	c.commit(lease, done)
 }
 
-// hold commits what is finished, now and then, and watches the topic, until
-// the assignment should end.
+// hold commits what is finished, now and then, tells how the partitions do, and
+// watches the topic, until the assignment should end.
 func (c *Consumer) hold(lease context.Context, done *progress) {
 	tick, watch := time.NewTicker(commitInterval), time.NewTicker(watchInterval)
 	defer tick.Stop()
@@ -167,6 +168,7 @@ func (c *Consumer) hold(lease context.Context, done *progress) {
 			return
 		case <-tick.C:
 			c.commit(lease, done)
+			c.standing.review()
 		case <-watch.C:
 			if c.moved(lease) {
 				return

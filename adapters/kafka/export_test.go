@@ -3,11 +3,39 @@ package kafka
 import (
 	"errors"
 	"testing"
+	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
 
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
 )
+
+// NoteLife is how long a note on a partition counts.
+const NoteLife = noteLife
+
+// Standing is a consumer's, without the consumer.
+type Standing struct{ *standing }
+
+// NewStanding returns that of a consumer which holds nothing yet.
+func NewStanding(o ports.Observer) Standing { return Standing{newStanding(o)} }
+
+// Joined notes the assignment of partitions.
+func (s Standing) Joined() { s.joined() }
+
+// Left notes that there is no assignment any more.
+func (s Standing) Left(err error) { s.left(err) }
+
+// Stuck notes that nothing moves on a partition.
+func (s Standing) Stuck(partition int, err error) { s.note(partition, part{err: err}) }
+
+// Behind notes how old the record in hand is.
+func (s Standing) Behind(partition int, age time.Duration) {
+	s.note(partition, part{written: time.Now().Add(-age)})
+}
+
+// Review is what the consumer does now and then.
+func (s Standing) Review() { s.review() }
 
 // AcceptRecord hands one record over, outside any group, and demands an answer
 // that the table knows and that is no panic.

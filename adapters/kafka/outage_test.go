@@ -42,6 +42,7 @@ func TestOutagesOfARealBroker(t *testing.T) {
 			require.Equal(t, domain.KafkaPublishError, domain.CodeOf(err))
 			require.Less(t, time.Since(began), 3*time.Second)
 			consumer.awaitHealth(t, domain.Degraded)
+			s.facts.awaitDegraded(t, true)
 			outage.back()
 			returned := time.Now()
 			require.Eventually(t, func() bool { return p.Publish(t.Context(), command(commands, "b1")) == nil },
@@ -51,6 +52,7 @@ func TestOutagesOfARealBroker(t *testing.T) {
 			s.ledger.awaitIDs(t, "u1", ids)
 			t.Logf("consuming again after %v", time.Since(returned).Round(time.Millisecond))
 			consumer.awaitHealth(t, domain.Healthy)
+			s.facts.awaitDegraded(t, false)
 		})
 	}
 }

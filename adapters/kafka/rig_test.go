@@ -51,6 +51,25 @@ func (f *facts) results() map[domain.NotificationResult]int {
 	return out
 }
 
+// degraded lists what was told of how the consumer does.
+func (f *facts) degraded() (told []bool) {
+	for _, fact := range f.all() {
+		if d, is := fact.(domain.ConsumerDegraded); is {
+			told = append(told, d.Degraded)
+		}
+	}
+	return told
+}
+
+// awaitDegraded returns once this is the last word on how the consumer does.
+func (f *facts) awaitDegraded(t *testing.T, want bool) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		told := f.degraded()
+		return len(told) > 0 && told[len(told)-1] == want
+	}, 40*time.Second, 10*time.Millisecond, "never told that degraded is %v", want)
+}
+
 // awaitResults returns once exactly this has become of notifications.
 func (f *facts) awaitResults(t *testing.T, want map[domain.NotificationResult]int) {
 	t.Helper()

@@ -9,6 +9,7 @@ import (
 	kafkago "github.com/segmentio/kafka-go"
 
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
 )
 
 const (
@@ -20,12 +21,23 @@ const (
 	noteLife = 20 * time.Second
 )
 
-// standing is how the consumer does, as its health answers tell.
+// standing is how the consumer does, as its health answers and a fact tell.
 type standing struct {
+	observer ports.Observer
+
 	mu     sync.Mutex
 	member bool
 	err    error
 	parts  map[int]part
+	// told is what the observer knows.
+	told domain.ConsumerDegraded
+}
+
+// newStanding returns that of a consumer which holds nothing yet.
+func newStanding(o ports.Observer) *standing {
+	s := &standing{observer: o, told: domain.ConsumerDegraded{Degraded: true}}
+	o.Observe(s.told)
+	return s
 }
 
 // part is one partition that this process holds.
@@ -45,6 +57,7 @@ func (s *standing) left(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.member, s.err, s.parts = false, err, nil
+	s.tell(time.Now())
 }
 
 // joined notes the assignment of partitions.
@@ -52,6 +65,24 @@ func (s *standing) joined() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.member, s.err, s.parts = true, nil, map[int]part{}
+	s.tell(time.Now())
+}
+
+// review tells what became of the partitions, and what time did to their notes.
+func (s *standing) review() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tell(time.Now())
+}
+
+// tell lets the observer know of a change. Lag is none: it has a metric of its
+// own, and what is behind moves. The caller holds the lock.
+func (s *standing) tell(now time.Time) {
+	note, _ := s.trouble(now)
+	if fact := (domain.ConsumerDegraded{Degraded: note != ""}); fact != s.told {
+		s.told = fact
+		s.observer.Observe(fact)
+	}
 }
 
 // note keeps a partition's state, unless the assignment has ended.
@@ -69,28 +100,39 @@ func (s *standing) health(now time.Time) domain.Health {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	h := domain.Health{Name: "kafka", Condition: domain.Healthy}
-	if !s.member {
-		h.Condition, h.Note, h.Err = domain.Degraded, "Not connected to Kafka; notifications wait there", s.err
-		if errors.Is(s.err, kafkago.UnknownTopicOrPartition) {
-			h.Note = "The notification topic does not exist yet"
-		}
+	if h.Note, h.Err = s.trouble(now); h.Note != "" {
+		h.Condition = domain.Degraded
 		return h
 	}
-	var behind time.Duration
-	for _, p := range s.parts {
-		if now.Sub(p.at) > noteLife {
-			continue
-		}
-		if p.err != nil {
-			h.Condition, h.Note, h.Err = domain.Degraded, "Notifications cannot be taken from Kafka; trying again", p.err
-			return h
-		}
-		if !p.written.IsZero() {
-			behind = max(behind, now.Sub(p.written))
-		}
-	}
-	if behind > lagLimit {
+	if behind := s.behind(now); behind > lagLimit {
 		h.Condition, h.Note = domain.Degraded, fmt.Sprintf("Notifications are %d seconds behind", int(behind.Seconds()))
 	}
 	return h
+}
+
+// trouble is what keeps notifications on Kafka, in public words, with its
+// cause; empty when nothing does. The caller holds the lock.
+func (s *standing) trouble(now time.Time) (note string, err error) {
+	switch {
+	case !s.member && errors.Is(s.err, kafkago.UnknownTopicOrPartition):
+		return "The notification topic does not exist yet", s.err
+	case !s.member:
+		return "Not connected to Kafka; notifications wait there", s.err
+	}
+	for _, p := range s.parts {
+		if p.err != nil && now.Sub(p.at) <= noteLife {
+			return "Notifications cannot be taken from Kafka; trying again", p.err
+		}
+	}
+	return "", nil
+}
+
+// behind is how old the oldest record in hand is. The caller holds the lock.
+func (s *standing) behind(now time.Time) (age time.Duration) {
+	for _, p := range s.parts {
+		if !p.written.IsZero() && now.Sub(p.at) <= noteLife {
+			age = max(age, now.Sub(p.written))
+		}
+	}
+	return age
 }

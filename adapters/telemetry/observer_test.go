@@ -46,6 +46,7 @@ func facts() []domain.Fact {
 		domain.UserFollowed{Prefix: "ws", Took: time.Millisecond},
 		domain.SubscriptionsHeld{Count: 3},
 		domain.Resubscribed{},
+		domain.ConsumerDegraded{Degraded: true},
 		domain.NotificationHandled{Result: domain.NotificationPublished, Lag: time.Second},
 	}
 }
@@ -69,6 +70,7 @@ jwt_validation_total{result}
 
 const websocketGolden = `
 jwt_validation_total{result}
+notification_consumer_degraded{}
 notification_events_total{result}
 notification_lag_seconds{}
 redis_resubscribes_total{}
@@ -182,6 +184,7 @@ func TestSocketsAreCountedThroughTheirLife(t *testing.T) {
 	o.Observe(domain.SubscriptionsHeld{Count: 4})
 	o.Observe(domain.SubscriptionsHeld{Count: 2})
 	o.Observe(domain.QuotaDegraded{Degraded: true})
+	o.Observe(domain.ConsumerDegraded{Degraded: true})
 	page := scrape(t, o)
 	for _, want := range []string{
 		`websocket_connections_total{status="accepted"} 2`,
@@ -189,6 +192,7 @@ func TestSocketsAreCountedThroughTheirLife(t *testing.T) {
 		`websocket_connections_total{status="closed"} 1`,
 		`websocket_active_connections 1`,
 		`websocket_quota_degraded 1`,
+		`notification_consumer_degraded 1`,
 		`websocket_connection_duration_seconds_bucket{le="5"} 0`,
 		`websocket_connection_duration_seconds_bucket{le="10"} 1`,
 		`websocket_closes_total{code="1008"} 1`,

@@ -26,6 +26,7 @@ type websocketMetrics struct {
 	resubscribes              prometheus.Counter
 	notifications             closed[domain.NotificationResult]
 	lag                       prometheus.Histogram
+	consumerDegraded          prometheus.Gauge
 	requests                  *prometheus.CounterVec
 	requestSeconds            *prometheus.HistogramVec
 	inProgress                prometheus.Gauge
@@ -85,6 +86,8 @@ func (m *websocketMetrics) registerSources(o *Observer) {
 		domain.NotificationDeadLetter, domain.NotificationRetried, domain.NotificationExpired)
 	m.lag = o.histogram("notification_lag_seconds", "Age of a record when it was judged.",
 		[]float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, 60, 300, 3600})
+	m.consumerDegraded = o.gauge("notification_consumer_degraded",
+		"1 while this node cannot take notifications from Kafka, or cannot hand them over.")
 }
 
 func (m *websocketMetrics) registerHTTP(o *Observer) {
@@ -143,6 +146,8 @@ func (m *websocketMetrics) countSocket(fact domain.Fact) {
 		m.resubscribes.Inc()
 	case domain.QuotaDegraded:
 		m.quotaDegraded.Set(flag(f.Degraded))
+	case domain.ConsumerDegraded:
+		m.consumerDegraded.Set(flag(f.Degraded))
 	default:
 		m.countRequest(fact)
 	}

@@ -1,11 +1,9 @@
 package e2e_test
 
 import (
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
@@ -77,9 +75,7 @@ func TestLimitsOutliveRedis(t *testing.T) {
 		call(t, "POST", g.http(pipelines(id)), body, key).failure(t, 429, "RATE_LIMIT")
 		require.Contains(t, string(call(t, "GET", g.http("/metrics"), "", nil).body), "gateway_rate_limiter_degraded 1\n")
 		b.startRedis()
-		require.Eventually(t, func() bool {
-			return strings.Contains(string(call(t, "GET", g.http("/metrics"), "", nil).body), "gateway_rate_limiter_degraded 0\n")
-		}, patience, 50*time.Millisecond)
+		g.awaitMetric(t, "gateway_rate_limiter_degraded 0")
 		require.Contains(t, []int{202, 409}, call(t, "POST", g.http(pipelines(id)), body, key).status)
 	})
 }

@@ -85,11 +85,13 @@ func TestKafkaGoesAwayAndComesBack(t *testing.T) {
 		}
 		require.Equal(t, 200, call(t, "GET", gateway.http(status(batch)), "", as(teacher)).status, "reading goes on")
 		node.awaitReady(t, "degraded")
+		node.awaitMetric(t, "notification_consumer_degraded 1")
 		require.NoError(t, s.platform.Tell(t.Context(), domain.UserID(teacher), "direct", nil))
 		require.Equal(t, "direct", socket.next(t).Event, "live messages go on")
 
 		b.resumeKafka()
 		node.awaitReady(t, "ready")
+		node.awaitMetric(t, "notification_consumer_degraded 0")
 		other, fresh := s.batch(1)
 		listening := connect(t, node.ws(), as(other))
 		require.Eventually(t, func() bool {

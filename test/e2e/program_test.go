@@ -129,6 +129,7 @@ func TestProgramsStartWithoutTheirServers(t *testing.T) {
 	base = "http://" + node.bound(t)
 	require.Equal(t, 200, call(t, "GET", base+"/healthz", "", nil).status)
 	call(t, "GET", base+"/readyz", "", nil).failure(t, 503, "SERVICE_UNAVAILABLE")
+	require.Contains(t, string(call(t, "GET", base+"/metrics", "", nil).body), "notification_consumer_degraded 1\n")
 	for _, p := range []*program{gateway, node} {
 		p.terminate(t)
 		require.Equal(t, 0, p.exit(t, 10*time.Second), "%s%s", p.stdout, p.stderr)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"maps"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -170,6 +171,14 @@ func (s service) awaitReady(t *testing.T, word string) {
 		}
 		return last.status == 200 && last.members(t)["status"] == word
 	}, patience, 20*time.Millisecond, "never %q: %s", word, &last)
+}
+
+// awaitMetric waits until /metrics has the line.
+func (s service) awaitMetric(t *testing.T, line string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		return strings.Contains(string(call(t, "GET", s.http("/metrics"), "", nil).body), "\n"+line+"\n")
+	}, patience, 20*time.Millisecond, "never %q", line)
 }
 
 // logs keeps what a process wrote and shows the end of it when its test fails.

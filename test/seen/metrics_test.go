@@ -45,6 +45,7 @@ func day() []domain.Fact {
 		domain.UserFollowed{Prefix: "ws:", Took: time.Millisecond},
 		domain.SubscriptionsHeld{Count: 1},
 		domain.Resubscribed{},
+		domain.ConsumerDegraded{Degraded: true},
 		domain.NotificationHandled{Result: "invented", Lag: time.Second},
 	}
 	for _, code := range domain.Codes() {
