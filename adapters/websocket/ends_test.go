@@ -153,6 +153,21 @@ func TestEveryCloseOnTheWire(t *testing.T) {
 	require.Empty(t, all, "not in the catalogue")
 }
 
+// TestACloseOfOneByteIsBroken: the library takes it for a close without a
+// status, but a body begins with two bytes (RFC 6455 section 5.5.1).
+func TestACloseOfOneByteIsBroken(t *testing.T) {
+	for _, limit := range []int{0, 120} {
+		t.Run(fmt.Sprint(limit), func(t *testing.T) {
+			end := provocation{
+				config: func(c *websocket.Config) { c.MaxMessagesPerMinute = limit },
+				act:    sends(0x81, 0x81, 0, 0, 0, 0, 'x', 0x88, 0x81, 0, 0, 0, 0, 3),
+			}.provoke(t)
+			require.Equal(t, 1002, end.Code)
+			require.Empty(t, end.Text)
+		})
+	}
+}
+
 func (p provocation) provoke(t *testing.T) *gorilla.CloseError {
 	t.Helper()
 	config := settings()

@@ -15,6 +15,8 @@ var (
 	errExpired  = errors.New("token has expired")
 	errFlood    = errors.New("more frames than are allowed")
 	errOutdated = errors.New("the limit of the closing has passed")
+	// errHalfStatus is no limit, but what the library would take for no status.
+	errHalfStatus = errors.New("a close frame of one byte")
 	// errPing ends no reading: it is time for a ping.
 	errPing = errors.New("a ping is due")
 )
@@ -45,7 +47,7 @@ type link struct {
 	armed time.Time     // the write deadline; guarded by gorilla's own write lock
 	heard time.Time     // the last byte; only the reader knows
 	sieve sieve         // the reader's as well
-	over  bool          // the sieve has said no; likewise
+	over  error         // the sieve's no; likewise
 	asked time.Time     // the last ping; likewise
 	out   outlet
 
@@ -58,13 +60,12 @@ type link struct {
 
 // Read reports which limit has passed, if that is why nothing came.
 func (l *link) Read(p []byte) (int, error) {
-	for !l.over {
+	for l.over == nil {
 		n, err := l.Conn.Read(p)
 		if n > 0 {
 			l.heard = time.Now()
-			fine := l.sieve.feed(p[:n], l.heard)
-			l.over = fine < n
-			if fine > 0 {
+			var fine int
+			if fine, l.over = l.sieve.feed(p[:n], l.heard); fine > 0 {
 				return fine, nil // the frames before the one too many still count
 			}
 			continue
@@ -80,7 +81,7 @@ func (l *link) Read(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	return 0, errFlood
+	return 0, l.over
 }
 
 // extend moves the token's end. Only the reader calls it.

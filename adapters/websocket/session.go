@@ -231,8 +231,9 @@ func (s *session) failed(err error) {
 		return
 	case errors.Is(err, errOutdated):
 		s.waited = true
-	case errors.As(err, new(flate.CorruptInputError)), errors.Is(err, io.ErrUnexpectedEOF):
-		s.decide(ProtocolError.Close()) // what came cannot be inflated
+	case errors.Is(err, errHalfStatus),
+		errors.As(err, new(flate.CorruptInputError)), errors.Is(err, io.ErrUnexpectedEOF): // what came cannot be inflated
+		s.decide(ProtocolError.Close())
 	case errors.As(err, &closed), errors.As(err, &network), errors.Is(err, net.ErrClosed),
 		errors.Is(err, websocket.ErrCloseSent), errors.Is(err, melody.ErrWriteClosed):
 		return // whoever sent or got a close has said why; finish says that nobody did

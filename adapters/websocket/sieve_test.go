@@ -2,6 +2,8 @@ package websocket
 
 import (
 	"encoding/binary"
+	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -68,39 +70,55 @@ func TestSieveCountsFrames(t *testing.T) {
 		}
 		whole := len(stream)
 		stream = append(stream, frameOf(9, 3)...)
-		passed := 0
-		for passed < len(stream) {
-			piece := stream[passed:min(passed+step, len(stream))]
-			n := f.feed(piece, time.Time{}.Add(time.Hour))
-			passed += n
-			if n < len(piece) {
-				break
-			}
-		}
+		passed, err := f.sift(stream, step)
 		require.Equal(t, whole, passed, "in steps of %d", step)
+		require.ErrorIs(t, err, errFlood)
 	}
-	var off sieve
-	require.Equal(t, 5, off.feed(make([]byte, 5), time.Now()))
+}
+
+// sift feeds the stream in steps and returns how much of it passes.
+func (f *sieve) sift(stream []byte, step int) (passed int, err error) {
+	at := time.Time{}.Add(time.Hour)
+	for passed < len(stream) && err == nil {
+		var fine int
+		fine, err = f.feed(stream[passed:min(passed+step, len(stream))], at)
+		passed += fine
+	}
+	return passed, err
+}
+
+// TestSieveFindsTheCloseOfOneByte, with a limit and without, and nothing else
+// that has its opcode or its length.
+func TestSieveFindsTheCloseOfOneByte(t *testing.T) {
+	var good []byte
+	for _, frame := range [][]byte{
+		frameOf(1, 1), frameOf(2, 200), frameOf(9, 1), frameOf(10, 1), frameOf(2, 70000), frameOf(8, 0), frameOf(8, 2), frameOf(8, 125),
+	} {
+		good = append(good, frame...)
+	}
+	for _, limit := range []int{0, 100} {
+		for _, step := range []int{1, 2, 7, 1 << 20} {
+			f := sieve{bucket: newBucket(limit, time.Minute)}
+			passed, err := f.sift(append(slices.Clone(good), frameOf(8, 1)...), step)
+			require.Equal(t, len(good)+1, passed, "all but the byte that tells, in steps of %d", step)
+			require.ErrorIs(t, err, errHalfStatus)
+		}
+	}
 }
 
 // FuzzSieve: however bytes are cut, the same ones pass.
 func FuzzSieve(f *testing.F) {
 	f.Add(frameOf(1, 200), uint8(3))
+	f.Add(append(frameOf(8, 2), frameOf(8, 1)...), uint8(0))
 	f.Add([]byte{0x81, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0}, uint8(1))
 	f.Fuzz(func(t *testing.T, stream []byte, step uint8) {
-		at := time.Now()
-		one, many := sieve{bucket: newBucket(3, time.Minute)}, sieve{bucket: newBucket(3, time.Minute)}
-		want, got := one.feed(stream, at), 0
-		for got < len(stream) {
-			piece := stream[got:min(got+1+int(step), len(stream))]
-			n := many.feed(piece, at)
-			got += n
-			if n < len(piece) {
-				break
+		for _, limit := range []int{0, 3} {
+			one, many := sieve{bucket: newBucket(limit, time.Minute)}, sieve{bucket: newBucket(limit, time.Minute)}
+			want, cause := one.feed(stream, time.Time{}.Add(time.Hour))
+			got, why := many.sift(stream, 1+int(step))
+			if got != want || want > len(stream) || !errors.Is(why, cause) || (cause == nil) != (want == len(stream)) {
+				t.Fatalf("%d in one piece (%v), %d in pieces (%v), of %d", want, cause, got, why, len(stream))
 			}
-		}
-		if got != want || want > len(stream) {
-			t.Fatalf("%d in one piece, %d in pieces, of %d", want, got, len(stream))
 		}
 	})
 }

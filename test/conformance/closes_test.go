@@ -37,6 +37,7 @@ func closes(t *testing.T, s *scene) {
 		{"1000: the client closes", nil, nil, func(t *testing.T, r run) { r.do(t, command{Do: "close", Name: r.name, Code: 1000}) }, 1000, ""},
 		{"1005: the client closes without a code", nil, nil, func(t *testing.T, r run) { r.do(t, command{Do: "close", Name: r.name}) }, 1005, ""},
 		{"1002: a broken frame", nil, nil, func(t *testing.T, r run) { r.tap.inject(t, 0x83, 0x80, 0, 0, 0, 0) }, 1002, "bad opcode 3"},
+		{"1002: a close of one byte", nil, nil, func(t *testing.T, r run) { r.tap.inject(t, 0x88, 0x81, 0, 0, 0, 0, 3) }, 1002, ""},
 		{"1007: bad text", nil, nil, func(t *testing.T, r run) { r.tap.inject(t, 0x81, 0x82, 0, 0, 0, 0, 0xc3, 0x28) }, 1007, "VALIDATION_ERROR"},
 		{"1008: a bad token", nil, func(string) string { return "not.a.token" }, nil, 1008, "AUTHENTICATION_ERROR"},
 		{"1008: a token that expires", nil, func(user string) string { return token(user, 2*time.Second) }, nil, 1008, "AUTHENTICATION_ERROR"},
