@@ -17,6 +17,7 @@ type deafener struct {
 	listener net.Listener
 	target   string
 	group    sync.WaitGroup
+	refused  atomic.Int64 // connections that found no Redis
 	mu       sync.Mutex
 	pairs    []*pair
 }
@@ -58,6 +59,7 @@ func (d *deafener) accept() {
 		server, err := net.Dial("tcp", d.target)
 		if err != nil {
 			_ = client.Close()
+			d.refused.Add(1)
 			continue
 		}
 		p := &pair{client: client, server: server}

@@ -33,6 +33,9 @@ func (b before) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.Pr
 	}
 }
 
+// Pause is the wait before the next attempt to connect.
+func Pause(ctx context.Context, attempt int) { pause(ctx, attempt) }
+
 // Remembering returns a memory of refusals by its two operations.
 func Remembering() (remember func(key string, ends time.Time), left func(key string) time.Duration) {
 	r := newRefusals()

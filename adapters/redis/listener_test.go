@@ -5,13 +5,16 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/attribute"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/huleedu/edge/adapters/redis"
 	"github.com/huleedu/edge/domain"
@@ -145,6 +148,65 @@ func TestListenerIsUnhealthyWithoutRedis(t *testing.T) {
 	require.Equal(t, domain.ConnectionError, domain.CodeOf(h.Err))
 	s.start()
 	require.Eventually(t, healthy(l), patience, time.Millisecond)
+}
+
+// TestPausesBetweenAttempts: they double up to a second, a random half of it,
+// however long the outage, and end with the process.
+func TestPausesBetweenAttempts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for attempt, milliseconds := range []int{100, 200, 400, 800, 1000, 1000, 1000} {
+			longest := time.Duration(milliseconds) * time.Millisecond
+			seen := map[time.Duration]bool{}
+			for range 100 {
+				began := time.Now()
+				redis.Pause(t.Context(), attempt)
+				waited := time.Since(began)
+				require.GreaterOrEqual(t, waited, longest/2)
+				require.Less(t, waited, longest)
+				seen[waited] = true
+			}
+			require.Greater(t, len(seen), 90, "nodes come back one by one")
+		}
+		began := time.Now()
+		redis.Pause(t.Context(), 1_000_000)
+		require.Less(t, time.Since(began), time.Second)
+		ended, end := context.WithCancel(t.Context())
+		end()
+		began = time.Now()
+		redis.Pause(ended, 100)
+		require.Zero(t, time.Since(began))
+	})
+}
+
+// TestListenerIsBackSoonAfterALongOutage: however many attempts failed, the next
+// one is near, and the log has one line for all of them.
+func TestListenerIsBackSoonAfterALongOutage(t *testing.T) {
+	t.Parallel()
+	var lines lineCounter
+	s, in := embedded(t), newInbox()
+	d := deafen(t, s.url)
+	cfg := listening()
+	cfg.Connections = 1
+	l := redis.NewListener(open(t, d.url()), cfg, contract.Recorder(), noop.NewTracerProvider(),
+		slog.New(slog.NewTextHandler(&lines, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	run(t, l, in)
+	follow(t, l, "a")
+	s.stop()
+	d.cut()
+	require.Eventually(t, func() bool { return d.refused.Load() >= 8 }, patience, time.Millisecond)
+	require.EqualValues(t, 1, lines.Load(), "an outage is one line")
+	s.start()
+	back := time.Now()
+	require.Equal(t, []domain.UserID{"a"}, in.gap(t).Users)
+	require.Less(t, time.Since(back), 2*time.Second)
+}
+
+// lineCounter counts what is written to it.
+type lineCounter struct{ atomic.Int64 }
+
+func (c *lineCounter) Write(p []byte) (int, error) {
+	c.Add(1)
+	return len(p), nil
 }
 
 func TestListenerNoticesThatItIsDeaf(t *testing.T) {

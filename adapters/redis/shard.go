@@ -24,9 +24,13 @@ const (
 	maxChannels = 1000
 	// maxMisses is how many probes in a row may stay unheard.
 	maxMisses = 2
-	// minWait and maxWait bound the pause between two attempts to connect.
+	// minWait and maxWait bound the pause between two attempts to connect. The
+	// longest is how late a node may be for a Redis that is back; an attempt at an
+	// absent one costs little.
 	minWait = 100 * time.Millisecond
-	maxWait = 5 * time.Second
+	maxWait = time.Second
+	// settled is how long a connection lasts that is no sign of trouble.
+	settled = 5 * time.Second
 )
 
 var errDeaf = errors.New("the subscription does not hear its probe")
@@ -77,7 +81,7 @@ func (s *shard) run(ctx context.Context, handler ports.MessageHandler) {
 		default:
 			s.roster.refuse(down, err)
 		}
-		if time.Since(began) > maxWait && worked {
+		if time.Since(began) > settled && worked {
 			attempt = 0 // one that breaks at once again and again waits longer
 		}
 		if worked || attempt == 0 {
