@@ -195,6 +195,21 @@ func TestConsumerKeepsWhatMaySucceedLater(t *testing.T) {
 	s.facts.awaitDegraded(t, false)
 }
 
+// TestConsumerHandsOverSoonAfterALongOutage: however many attempts failed, the
+// next one is near.
+func TestConsumerHandsOverSoonAfterALongOutage(t *testing.T) {
+	t.Parallel()
+	s := newStage(embedded(t).Addr())
+	s.ledger.refuseUser("u1", domain.Unreachable("redis", errAway))
+	s.start(t)
+	ids := s.produceEvents(t, "u1", 1)
+	require.Eventually(t, func() bool { return s.facts.results()[domain.NotificationRetried] >= 11 }, 40*time.Second, time.Millisecond)
+	s.ledger.refuseUser("u1", nil)
+	back := time.Now()
+	s.ledger.awaitIDs(t, "u1", ids)
+	require.Less(t, time.Since(back), 2*time.Second)
+}
+
 func TestConsumerKeepsWhatCannotBeBuried(t *testing.T) {
 	t.Parallel()
 	k := embedded(t)

@@ -16,12 +16,13 @@ import (
 )
 
 const (
-	// keepPause is the longest wait between two attempts to hand over a record.
-	keepPause = 5 * time.Second
+	// keepPause is the longest wait between two attempts to hand over a record,
+	// and so how late it may be for a Redis that is back.
+	keepPause = time.Second
 	// burialLimit bounds one attempt to write a dead letter.
 	burialLimit = 5 * time.Second
 	// logEvery thins the log of an outage: one line per so many attempts.
-	logEvery = 12
+	logEvery = 60
 	// maxCorrelation bounds what a span repeats of a foreign id, in bytes.
 	maxCorrelation = 64
 )
