@@ -46,13 +46,13 @@ func TestAutobahn(t *testing.T) {
 	suite{plain, [][]string{{"1.*", "2.*", "3.*", "4.*", "5.*", "6.*", "7.*", "9.*", "10.*"}}, 301}.run(t)
 }
 
-// TestAutobahnCompressed: compression. Of every group the first five cases are
-// run, with messages of up to 4 KiB; the suite's own slowness makes the others, up
+// TestAutobahnCompressed: compression. Of every group the first seven cases are
+// run, with messages of up to 16 KiB; the suite's own slowness makes the others, up
 // to 128 KiB, a matter of half an hour, for which one has to ask.
 func TestAutobahnCompressed(t *testing.T) {
 	t.Parallel()
 	const compressions = 12
-	cases := 5
+	cases := 7
 	if os.Getenv(everything) != "" {
 		cases = 18
 	}
