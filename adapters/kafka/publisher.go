@@ -44,7 +44,7 @@ func NewPublisher(c PublisherConfig, o ports.Observer, tp trace.TracerProvider, 
 	}
 	return &Publisher{
 		producer: newProducer(c.Brokers, connect, log), timeout: c.Timeout,
-		pulse:    &pulse{dialer: dialer, brokers: addresses(c.Brokers), answers: errNotAsked},
+		pulse:    newPulse(dialer, addresses(c.Brokers)),
 		observer: o, tracer: tp.Tracer(tracerName),
 		start: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindProducer)},
 	}, nil
@@ -82,9 +82,10 @@ func (p *Publisher) Run(ctx context.Context) error {
 	return nil
 }
 
-// Health reports whether brokers answer and commands arrive; it asks nobody.
-// Kafka is shared by all nodes, so that it is never worse than degraded.
-func (p *Publisher) Health(context.Context) domain.Health { return p.pulse.health(time.Now()) }
+// Health reports whether brokers answer and commands arrive. It asks nobody, but
+// waits for the first answer to Run, for a second at most. Kafka is shared by all
+// nodes, so that it is never worse than degraded.
+func (p *Publisher) Health(ctx context.Context) domain.Health { return p.pulse.health(ctx) }
 
 func (p *Publisher) publish(ctx context.Context, c domain.Command) error {
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)

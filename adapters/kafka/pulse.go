@@ -19,20 +19,28 @@ const (
 	// failureLife is how long a failed publish counts that no later one has put
 	// right.
 	failureLife = 30 * time.Second
+	// firstWait is how long a health answer waits for the brokers' first, so that
+	// a process that has just started does not call a Kafka that is there away.
+	firstWait = time.Second
 )
-
-var errNotAsked = errors.New("not asked yet")
 
 // pulse is how a publisher does, as its health answers tell: whether brokers
 // answer, and whether what is published arrives.
 type pulse struct {
 	dialer  *kafkago.Dialer
 	brokers []string
+	// known is closed once it is known whether brokers answer.
+	known chan struct{}
+	first sync.Once
 
 	mu      sync.Mutex
 	answers error
 	publish error
 	failed  time.Time
+}
+
+func newPulse(d *kafkago.Dialer, brokers []string) *pulse {
+	return &pulse{dialer: d, brokers: brokers, known: make(chan struct{})}
 }
 
 // run asks the brokers until ctx is done, over one connection that is kept
@@ -49,15 +57,21 @@ func (p *pulse) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		p.mu.Lock()
-		p.answers = err
-		p.mu.Unlock()
+		p.heard(err)
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
 	}
+}
+
+// heard notes what came of asking.
+func (p *pulse) heard(err error) {
+	p.mu.Lock()
+	p.answers = err
+	p.mu.Unlock()
+	p.first.Do(func() { close(p.known) })
 }
 
 // ask wants an answer of the broker at the other end of conn, or else of any
@@ -114,17 +128,32 @@ func (p *pulse) published(err error) {
 	p.publish, p.failed = err, time.Now()
 }
 
+// waited reports whether it is known how the brokers do. It waits for that no
+// longer than ctx and firstWait.
+func (p *pulse) waited(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, firstWait)
+	defer cancel()
+	select {
+	case <-p.known:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
 // health puts the state in public words.
-func (p *pulse) health(now time.Time) domain.Health {
+func (p *pulse) health(ctx context.Context) domain.Health {
+	h := domain.Health{Name: "kafka", Condition: domain.Healthy}
+	if !p.waited(ctx) {
+		h.Condition, h.Note = domain.Degraded, "No answer yet"
+		return h
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	h := domain.Health{Name: "kafka", Condition: domain.Healthy}
 	switch {
-	case errors.Is(p.answers, errNotAsked):
-		h.Condition, h.Note = domain.Degraded, "Not asked yet"
 	case p.answers != nil:
 		h.Condition, h.Note, h.Err = domain.Degraded, "No broker answers; commands are refused", p.answers
-	case p.publish != nil && now.Sub(p.failed) < failureLife:
+	case p.publish != nil && time.Since(p.failed) < failureLife:
 		h.Condition, h.Note, h.Err = domain.Degraded, "The last command could not be published", p.publish
 	}
 	return h

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -64,12 +65,14 @@ func checkResync(t *testing.T, f frame, lost time.Time) {
 }
 
 // TestKafkaGoesAwayAndComesBack: a command that nobody confirms is a 503
-// within its deadline, the node stays ready and says so, and both recover.
+// within its deadline, both services stay ready and say so, and both recover.
 func TestKafkaGoesAwayAndComesBack(t *testing.T) {
 	t.Parallel()
 	onEachKafka(t, func(t *testing.T, b backing) {
 		s := newStage(t, b)
 		gateway := s.gateway(t, s.with(map[string]string{"API_GATEWAY_KAFKA_PUBLISH_TIMEOUT": "1"}))
+		require.Equal(t, "healthy", kafkaOf(t, gateway, "ready").Status, "from the first question on")
+		require.Equal(t, "healthy", health(t, gateway).Status)
 		node := s.node(t, s.vars)
 		teacher, batch := s.batch(1)
 		socket := connect(t, node.ws(), as(teacher))
@@ -86,8 +89,18 @@ func TestKafkaGoesAwayAndComesBack(t *testing.T) {
 			require.Less(t, took, 2*time.Second)
 		}
 		require.Equal(t, 200, call(t, "GET", gateway.http(status(batch)), "", as(teacher)).status, "reading goes on")
-		node.awaitReady(t, "degraded")
 		node.awaitMetric(t, "notification_consumer_degraded 1")
+		for _, p := range []service{node, gateway} {
+			p.awaitReady(t, "degraded")
+			require.Equal(t, "degraded", kafkaOf(t, p, "degraded").Status)
+		}
+		require.Eventually(t, func() bool {
+			return kafkaOf(t, gateway, "degraded").Note == "No broker answers; commands are refused"
+		}, patience, 50*time.Millisecond)
+		h := health(t, gateway)
+		require.Equal(t, "degraded", h.Status)
+		require.Contains(t, h.Dependencies.Downstream.Note, "kafka (No broker answers")
+		newcomerSaysSo(t, s)
 		require.NoError(t, s.platform.Tell(t.Context(), domain.UserID(teacher), "direct", nil))
 		require.Equal(t, "direct", socket.next(t).Event, "live messages go on")
 
@@ -100,5 +113,37 @@ func TestKafkaGoesAwayAndComesBack(t *testing.T) {
 			return call(t, "POST", gateway.http(pipelines(fresh)), wants("spellcheck"), as(other)).status == 202
 		}, patience, 100*time.Millisecond)
 		require.Equal(t, "batch_processing_started", listening.next(t).Event)
+		gateway.awaitReady(t, "ready")
+		require.Equal(t, "healthy", health(t, gateway).Status)
 	})
+}
+
+// newcomerSaysSo: a gateway that starts without Kafka takes traffic and says
+// what is missing as soon as it is asked.
+func newcomerSaysSo(t *testing.T, s *stage) {
+	t.Helper()
+	gateway := s.gateway(t, s.vars)
+	began := time.Now()
+	require.Equal(t, "degraded", kafkaOf(t, gateway, "degraded").Status)
+	require.Less(t, time.Since(began), 3*time.Second)
+	require.Equal(t, "degraded", health(t, gateway).Status)
+}
+
+// dependency is one of those that /readyz and /healthz name.
+type dependency struct{ Status, Note string }
+
+// kafkaOf is what a service that is ready says of Kafka; word is what it says of
+// itself.
+func kafkaOf(t *testing.T, s service, word string) dependency {
+	t.Helper()
+	a := call(t, "GET", s.http("/readyz"), "", nil)
+	require.Equal(t, 200, a.status, "Kafka is everybody's, so nobody is out: %s", &a)
+	var body struct {
+		Status       string
+		Dependencies map[string]dependency
+	}
+	require.NoError(t, json.Unmarshal(a.body, &body))
+	require.Equal(t, word, body.Status, "%s", &a)
+	require.Contains(t, body.Dependencies, "kafka")
+	return body.Dependencies["kafka"]
 }

@@ -177,8 +177,8 @@ type gatewayHealth struct {
 		Available  bool `json:"dependencies_available"`
 	}
 	Dependencies struct {
-		Redis      struct{ Status string }
-		Downstream struct{ Status string } `json:"downstream_services"`
+		Redis      dependency
+		Downstream dependency `json:"downstream_services"`
 	}
 }
 
