@@ -18,7 +18,6 @@ import (
 // whose circuits stay closed, so that each failure shows as what it is.
 func (s *stage) passingVars() map[string]string {
 	return s.with(map[string]string{
-		"CLASS_MANAGEMENT_SERVICE_URL": s.platform.ClassesURL(), "API_GATEWAY_BFF_TEACHER_URL": s.platform.TeacherURL(),
 		"API_GATEWAY_HTTP_CLIENT_TIMEOUT_SECONDS": "1", "API_GATEWAY_HTTP_CIRCUIT_BREAKER_FAILURE_THRESHOLD": "100000",
 		"API_GATEWAY_RATE_LIMIT_DEFAULT": "100000", "API_GATEWAY_RATE_LIMIT_QUERIES": "100000", "API_GATEWAY_RATE_LIMIT_COMMANDS": "100000",
 	})

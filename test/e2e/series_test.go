@@ -24,7 +24,7 @@ func TestSeriesDoNotGrowWithIDs(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, embedded(t))
 	vars := s.passingVars()
-	vars["CLASS_MANAGEMENT_SERVICE_URL"] = moody(t)
+	vars["API_GATEWAY_CMS_API_URL"] = moody(t)
 	vars["API_GATEWAY_HTTP_CLIENT_TIMEOUT_SECONDS"] = "30" // a busy machine is no slow service
 	vars["API_GATEWAY_LOG_LEVEL"] = "critical"
 	gateway := s.gateway(t, vars)
