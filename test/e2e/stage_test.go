@@ -105,6 +105,14 @@ type service struct {
 
 func (s service) http(path string) string { return "http://" + s.Addr + path }
 
+// admin is where operators ask.
+func (s service) admin(path string) string {
+	if s.AdminAddr == "" {
+		return s.http(path)
+	}
+	return "http://" + s.AdminAddr + path
+}
+
 func (s service) ws() string { return "ws://" + s.Addr + "/ws" }
 
 // gatewayConfig reads settings as the program does.
@@ -165,7 +173,7 @@ func (s service) awaitReady(t *testing.T, word string) {
 	t.Helper()
 	var last answer
 	require.Eventually(t, func() bool {
-		last = call(t, "GET", s.http("/readyz"), "", nil)
+		last = call(t, "GET", s.admin("/readyz"), "", nil)
 		if word == "" {
 			return last.status == 503
 		}

@@ -1,0 +1,92 @@
+package e2e_test
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/stretchr/testify/require"
+)
+
+// closeCodes are the codes of the contract, and those that clients send. 1006
+// is nobody's to send: it says that there was no close.
+func closeCodes() []string {
+	return strings.Fields("1000 1001 1002 1003 1005 1007 1008 1009 1010 1011 1012 1013 4000 4001 4002 4003 other")
+}
+
+// closesSockets ends a socket in every way but those that need Redis away or a
+// node that goes.
+func (d *day) closesSockets() {
+	d.t.Helper()
+	for _, code := range []int{1000, 1001, 1003, websocket.CloseNoStatusReceived, 1010, 1013, 4321} {
+		c := connect(d.t, d.calm.ws(), as(d.someone()))
+		require.NoError(d.t, c.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""), time.Now().Add(patience)))
+		_, _, err := c.ReadMessage()
+		require.Error(d.t, err)
+	}
+	require.NoError(d.t, connect(d.t, d.calm.ws(), as(d.someone())).NetConn().Close())
+	for code, bytes := range map[int]string{1002: "\x83\x80\x00\x00\x00\x00", 1007: "\x81\x82\x00\x00\x00\x00\xc3\x28"} {
+		c := connect(d.t, d.calm.ws(), as(d.someone()))
+		_, err := c.NetConn().Write([]byte(bytes))
+		require.NoError(d.t, err)
+		d.ends(c, code)
+	}
+	long := connect(d.t, d.calm.ws(), as(d.someone()))
+	require.NoError(d.t, long.WriteMessage(websocket.TextMessage, make([]byte, 70_000)))
+	d.ends(long, 1009)
+	for _, token := range []string{"x", changed(map[string]any{"exp": time.Now().Add(-time.Second).Unix()})} {
+		d.ends(connect(d.t, d.calm.ws(), headers{"Authorization": "Bearer " + token}), 1008)
+	}
+	d.ends(connect(d.t, d.drowsy.ws(), as(d.someone())), 4002)
+
+	user := d.someone()
+	first := connect(d.t, d.hasty.ws(), as(user))
+	d.ends(connect(d.t, d.hasty.ws(), as(user)), 4000)
+	require.NoError(d.t, d.publisher(d.t).Publish(d.t.Context(), "wsctl:disconnect", user).Err())
+	d.ends(first, 4003)
+	talks := connect(d.t, d.hasty.ws(), as(d.someone()))
+	for range 6 {
+		_ = talks.WriteMessage(websocket.TextMessage, []byte("x")) // it may be closed by now
+	}
+	d.ends(talks, 1008)
+	d.overflows()
+}
+
+func (d *day) ends(c *socket, code int) {
+	d.t.Helper()
+	got, raw := c.closed(d.t)
+	require.Equal(d.t, code, got, raw)
+}
+
+// overflows: a client that reads nothing is left behind.
+func (d *day) overflows() {
+	d.t.Helper()
+	user, redis := d.someone(), d.publisher(d.t)
+	connect(d.t, d.hasty.ws(), as(user))
+	text := strings.Repeat("x", 20_000)
+	require.Eventually(d.t, func() bool {
+		for range 50 {
+			require.NoError(d.t, redis.Publish(d.t.Context(), "ws:"+user, text).Err())
+		}
+		page := call(d.t, "GET", d.hasty.http("/metrics"), "", nil)
+		return counted(string(page.body), `websocket_closes_total{code="4001"}`)
+	}, patience, time.Millisecond)
+}
+
+// goesHome stops the calm node. Its page is read while it waits for the answer
+// of a client that has been told to go.
+func (d *day) goesHome() {
+	d.t.Helper()
+	quiet, told := connect(d.t, d.calm.ws(), as(d.someone())), connect(d.t, d.calm.ws(), as(d.someone()))
+	stopped := make(chan error, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		stopped <- d.calm.Stop(ctx)
+	}()
+	d.ends(told, 1012)
+	d.page.add(d.t, "websocket", d.calm.admin("/metrics"))
+	d.ends(quiet, 1012)
+	require.NoError(d.t, <-stopped)
+}

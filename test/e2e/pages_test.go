@@ -1,0 +1,179 @@
+package e2e_test
+
+import (
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+	"github.com/stretchr/testify/require"
+)
+
+// pages are the pages of metrics that were read, by job: those of a service's
+// nodes count together, as for whoever scrapes them.
+type pages map[string][]map[string]*dto.MetricFamily
+
+// add reads one more page.
+func (p pages) add(t *testing.T, job, url string) {
+	t.Helper()
+	a := call(t, "GET", url, "", nil)
+	require.Equal(t, 200, a.status)
+	parser := expfmt.NewTextParser(model.LegacyValidation)
+	families, err := parser.TextToMetricFamilies(strings.NewReader(string(a.body)))
+	require.NoError(t, err)
+	p[job] = append(p[job], families)
+}
+
+// shapes are a job's metrics as "name{labels} type", but for what Go and the
+// process tell of themselves.
+func (p pages) shapes(job string) []string {
+	found := map[string]bool{}
+	for _, families := range p[job] {
+		for name, f := range families {
+			if strings.HasPrefix(name, "go_") || strings.HasPrefix(name, "process_") {
+				continue
+			}
+			for _, m := range f.Metric {
+				var labels []string
+				for _, l := range m.Label {
+					labels = append(labels, l.GetName())
+				}
+				found[shape(name, labels)+" "+strings.ToLower(f.GetType().String())] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(found))
+}
+
+func shape(name string, labels []string) string {
+	slices.Sort(labels)
+	return name + "{" + strings.Join(labels, ",") + "}"
+}
+
+// matchGolden demands exactly the metrics of the golden list, with exactly its
+// labels and types.
+func (p pages) matchGolden(t *testing.T) {
+	t.Helper()
+	raw, err := os.ReadFile("../seen/testdata/metrics.golden")
+	require.NoError(t, err)
+	want, job := map[string][]string{}, ""
+	label := regexp.MustCompile(` (\w+)=\[`)
+	for line := range strings.Lines(string(raw)) {
+		if name, heading := strings.CutPrefix(line, "# "); heading {
+			job = strings.TrimSpace(name)
+			continue
+		}
+		words := strings.Fields(line)
+		var labels []string
+		for _, found := range label.FindAllStringSubmatch(line, -1) {
+			labels = append(labels, found[1])
+		}
+		want[job] = append(want[job], shape(words[0], labels)+" "+words[1])
+	}
+	require.Len(t, want, 2)
+	for job, lines := range want {
+		slices.Sort(lines)
+		require.Equal(t, lines, p.shapes(job), "%s: left the golden list, right the pages", job)
+	}
+}
+
+// contractual are the metrics of the contract, by job: sections 3.11 and 2.10.
+func contractual() map[string]string {
+	return map[string]string{
+		"gateway": `
+gateway_http_requests_total{method,endpoint,http_status} counter
+gateway_http_request_duration_seconds{method,endpoint} histogram
+gateway_http_requests_in_progress{} gauge
+gateway_events_published_total{topic,event_type} counter
+gateway_publish_duration_seconds{} histogram
+gateway_downstream_service_calls_total{service,method,endpoint,status_code} counter
+gateway_downstream_service_call_duration_seconds{service,method,endpoint} histogram
+gateway_api_errors_total{endpoint,error_type} counter
+gateway_rate_limited_total{class} counter
+gateway_rate_limiter_degraded{} gauge
+gateway_circuit_state{service} gauge
+jwt_validation_total{result} counter
+jwt_cache_hits_total{} counter`,
+		"websocket": `
+websocket_connections_total{status} counter
+websocket_active_connections{} gauge
+websocket_connection_duration_seconds{} histogram
+websocket_closes_total{code} counter
+websocket_messages_sent_total{} counter
+websocket_messages_failed_total{error_type} counter
+websocket_message_size_bytes{} histogram
+websocket_delivery_seconds{} histogram
+websocket_inbound_messages_total{type} counter
+websocket_replayed_messages_total{} counter
+jwt_validation_total{result} counter
+redis_subscription_duration_seconds{channel_prefix} histogram
+redis_subscriptions{} gauge
+redis_resubscribes_total{} counter
+notification_events_total{result} counter
+notification_lag_seconds{} histogram
+websocket_http_requests_total{method,endpoint,http_status} counter
+websocket_http_request_duration_seconds{method,endpoint} histogram
+websocket_http_requests_in_progress{} gauge`,
+	}
+}
+
+// beyond are the metrics that the contract does not name.
+func beyond() []string { return []string{"websocket_quota_degraded{} gauge"} }
+
+// keepContract demands every metric that the contract names, with exactly its
+// labels, and no others but those beyond it.
+func (p pages) keepContract(t *testing.T) {
+	t.Helper()
+	for job, table := range contractual() {
+		var want []string
+		for line := range strings.Lines(strings.TrimSpace(table)) {
+			name, rest, _ := strings.Cut(strings.TrimSpace(line), "{")
+			labels, kind, _ := strings.Cut(rest, "} ")
+			want = append(want, shape(name, strings.FieldsFunc(labels, func(r rune) bool { return r == ',' }))+" "+kind)
+		}
+		slices.Sort(want)
+		got := slices.DeleteFunc(p.shapes(job), func(s string) bool { return slices.Contains(beyond(), s) })
+		require.Equal(t, want, got, "%s: left the contract, right the pages", job)
+	}
+}
+
+// nameNobody demands that no label tells a user, a batch or a request: each of
+// the day's has a UUID in it, as have their topics, or a name of the script's.
+func (p pages) nameNobody(t *testing.T) {
+	t.Helper()
+	id := regexp.MustCompile(`(?i)[0-9a-f]{8}-[0-9a-f]{4}|teacher-|batch-|stranger|nonsense|evil`)
+	for job, all := range p {
+		for _, families := range all {
+			for name, f := range families {
+				for _, m := range f.Metric {
+					for _, l := range m.Label {
+						require.NotRegexp(t, id, l.GetValue(), "%s: label %s of %s", job, l.GetName(), name)
+					}
+				}
+			}
+		}
+	}
+}
+
+// sawAll demands that the day has counted every one of the label's values.
+func (p pages) sawAll(t *testing.T, job, name, label string, values ...string) {
+	t.Helper()
+	for _, value := range values {
+		sum := 0.0
+		for _, families := range p[job] {
+			for _, m := range families[name].GetMetric() {
+				for _, l := range m.Label {
+					if l.GetName() == label && l.GetValue() == value {
+						sum += m.GetCounter().GetValue()
+					}
+				}
+			}
+		}
+		require.Positive(t, sum, "%s{%s=%q}", name, label, value)
+	}
+}
