@@ -68,8 +68,8 @@ func reservedMembers(in map[string]json.RawMessage, now time.Time) ([]member, er
 		rule               func(json.RawMessage) bool
 		expected           string
 	}{
-		{"category", "category", "", oneOf(categories()), strings.Join(categories(), ", ")},
-		{"priority", "priority", "", oneOf(priorities()), strings.Join(priorities(), ", ")},
+		{"category", "category", "", oneOf(domain.Categories()), strings.Join(domain.Categories(), ", ")},
+		{"priority", "priority", "", oneOf(domain.Priorities()), strings.Join(domain.Priorities(), ", ")},
 		{"action_required", "action_required", "false", isBool, "a boolean"},
 		{"deadline", "deadline_timestamp", null, isTime, "a time or null"},
 		{"batch_id", "batch_id", null, isText, "a string or null"},

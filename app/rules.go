@@ -8,19 +8,6 @@ import (
 	"time"
 )
 
-// categories lists what a notification can be about.
-func categories() []string {
-	return []string{
-		"batch_progress", "processing_results", "file_operations",
-		"class_management", "student_workflow", "system_alerts",
-	}
-}
-
-// priorities lists how much a notification matters, most first.
-func priorities() []string {
-	return []string{"critical", "immediate", "high", "standard", "low"}
-}
-
 func oneOf(words []string) func(json.RawMessage) bool {
 	return func(raw json.RawMessage) bool { return slices.Contains(words, str(raw)) }
 }

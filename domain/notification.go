@@ -13,6 +13,21 @@ type Notification struct {
 	Frame []byte
 }
 
+// Categories lists what a kept notification can be about. The slice is the
+// caller's own.
+func Categories() []string {
+	return []string{
+		"batch_progress", "processing_results", "file_operations",
+		"class_management", "student_workflow", "system_alerts",
+	}
+}
+
+// Priorities lists how much a kept notification can matter, most first. The
+// slice is the caller's own.
+func Priorities() []string {
+	return []string{"critical", "immediate", "high", "standard", "low"}
+}
+
 // WithID completes a notification's frame with its position in the user's log.
 // frame is a JSON object with at least one member; it is not changed.
 func WithID(frame []byte, id string) []byte {

@@ -43,6 +43,15 @@ func (o *Operator) Disconnect(ctx context.Context, user domain.UserID) error {
 	return nil
 }
 
+// Tell publishes a frame on the user's channel, as other services do: who is not
+// connected at this moment never gets it. Errors as for Disconnect.
+func (o *Operator) Tell(ctx context.Context, p ChannelPrefix, user domain.UserID, frame []byte) error {
+	if err := o.rdb.Publish(ctx, p.channel(user), frame).Err(); err != nil {
+		return failure("redis.Tell", err, o.answer)
+	}
+	return nil
+}
+
 // Sessions returns the sockets that the user has on all nodes, longest first.
 // Those of a killed node stay up to 30 s. Errors as for Disconnect.
 func (o *Operator) Sessions(ctx context.Context, user domain.UserID) ([]domain.Session, error) {

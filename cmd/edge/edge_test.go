@@ -21,7 +21,10 @@ type running struct {
 // up starts everything on free ports.
 func up(t *testing.T, args ...string) running {
 	t.Helper()
-	all := append([]string{"up", "--gateway", "127.0.0.1:0", "--websocket", "127.0.0.1:0", "--pace", "200ms"}, args...)
+	all := append([]string{
+		"up", "--gateway", "127.0.0.1:0", "--websocket", "127.0.0.1:0",
+		"--redis-listen", "127.0.0.1:0", "--kafka-listen", "127.0.0.1:0", "--pace", "200ms",
+	}, args...)
 	s := open(t, map[string]string{
 		"WEBSOCKET_DRAIN_SPREAD": "0",
 		// A shared Redis counts what other tests are refused from this address.
@@ -161,7 +164,7 @@ func TestUpRefuses(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := open(t, c.vars, append([]string{"up"}, c.args...)...)
+			s := open(t, c.vars, append([]string{"up", "--redis-listen", "127.0.0.1:0", "--kafka-listen", "127.0.0.1:0"}, c.args...)...)
 			require.Equal(t, 1, s.code(t), "%s", s.out)
 			require.Contains(t, s.errs.String(), "edge: ")
 			require.Contains(t, s.errs.String(), c.want)
@@ -181,7 +184,7 @@ func TestListenIsPatient(t *testing.T) {
 func TestHelpNamesEveryCommand(t *testing.T) {
 	s := open(t, nil, "--help")
 	require.Equal(t, 0, s.code(t))
-	for _, command := range []string{"up", "token", "listen", "pipeline", "disconnect", "sessions", "config"} {
+	for _, command := range []string{"up", "token", "listen", "pipeline", "notify", "disconnect", "sessions", "config"} {
 		require.Regexp(t, `\n  `+command+` +[A-Z]`, s.out.String())
 	}
 	bad := open(t, nil, "token", strings.Repeat("x", 300))

@@ -8,8 +8,8 @@ import (
 func (t tool) greet(e *edge, w *world.World) {
 	t.printf("gateway        http://%s\n", e.gateway.Addr)
 	t.printf("notifications  ws://%s/ws\n", e.websockets.Addr)
-	t.printf("redis          %s\n", origin(w.Redis() != nil))
-	t.printf("kafka          %s\n\n", origin(w.Kafka() != nil))
+	t.printf("redis          %s\n", origin(w.Redis() != nil, w.RedisURL))
+	t.printf("kafka          %s\n\n", origin(w.Kafka() != nil, w.KafkaAddr))
 	for _, teacher := range world.SampleTeachers() {
 		token, err := t.mint(string(teacher.User), teacher.Org, sessionTime)
 		if err != nil {
@@ -20,16 +20,16 @@ func (t tool) greet(e *edge, w *world.World) {
 			t.printf("  %s, %d essays\n", b.ID, b.Essays)
 		}
 	}
-	t.printf("\nTry in two other shells:\n  bin/edge listen teacher-anna\n" +
-		"  bin/edge pipeline batch-anna-1 cj_assessment --user teacher-anna\n")
+	t.printf("\nTry in other shells:\n  bin/edge listen teacher-anna\n" +
+		"  bin/edge pipeline batch-anna-1 cj_assessment --user teacher-anna\n  bin/edge notify teacher-anna hello\n")
 	t.printf("or what the gateway passes on:\n  curl -H \"Authorization: Bearer $(bin/edge token teacher-anna)\" http://%s/v1/classes/\n"+
 		"\nCtrl-C ends.\n", e.gateway.Addr)
 }
 
-// origin names no address: a real server's may hold a password.
-func origin(embedded bool) string {
+// origin names no real server's address: it may hold a password.
+func origin(embedded bool, address string) string {
 	if embedded {
-		return "embedded"
+		return address + " (embedded)"
 	}
 	return "the one given"
 }

@@ -63,7 +63,7 @@ func (t tool) sessionsCommand() *cobra.Command {
 }
 
 func redisFlag(c *cobra.Command, url *string) {
-	c.Flags().StringVar(url, "redis", "", "URL of the services' Redis; without it, REDIS_URL and its companions")
+	c.Flags().StringVar(url, "redis", "", "URL of the services' Redis; without it REDIS_URL, else that of \"edge up\"")
 }
 
 // operate does something about a user over the services' Redis.
@@ -73,11 +73,8 @@ func (t tool) operate(url, name string, do func(*redis.Operator, domain.UserID) 
 		return err
 	}
 	var cfg redis.Config
-	if err := env.Read(&cfg, t.vars); err != nil {
+	if err := env.Read(&cfg, t.withServers(url, "")); err != nil {
 		return unusable(err)
-	}
-	if url != "" {
-		cfg.URL = domain.Secret(url)
 	}
 	client, err := redis.Open(cfg)
 	if err != nil {

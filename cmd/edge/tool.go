@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,8 +30,31 @@ const developmentSecret = "huleedu-edge-development-secret-not-for-production"
 const (
 	gatewayPort = 4001
 	socketPort  = 8080
+	redisPort   = 4379
+	kafkaPort   = 4092
 	loopback    = "127.0.0.1"
 )
+
+// local is a port's address for this machine alone.
+func local(port int) string { return net.JoinHostPort(loopback, strconv.Itoa(port)) }
+
+// withServers returns the environment with the servers to speak to: those of
+// the flags, else those that are set, else those of "edge up".
+func (t tool) withServers(redis, kafka string) map[string]string {
+	out := maps.Clone(t.vars)
+	for name, choice := range map[string]struct{ given, up string }{
+		"REDIS_URL":               {redis, "redis://" + local(redisPort)},
+		"KAFKA_BOOTSTRAP_SERVERS": {kafka, local(kafkaPort)},
+	} {
+		switch {
+		case choice.given != "":
+			out[name] = choice.given
+		case out[name] == "":
+			out[name] = choice.up
+		}
+	}
+	return out
+}
 
 // withSecret returns the environment with a secret to sign and verify tokens.
 func withSecret(vars map[string]string) map[string]string {

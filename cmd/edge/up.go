@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"net"
-	"strconv"
 	"sync"
 	"time"
 
@@ -21,6 +20,7 @@ import (
 // upFlags are what "edge up" can be told.
 type upFlags struct {
 	redis, kafka        string
+	ownRedis, ownKafka  string
 	gateway, websockets string
 	pace                time.Duration
 }
@@ -39,8 +39,10 @@ func (t tool) upCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&f.redis, "redis", "", "URL of a real Redis in place of the embedded one")
 	c.Flags().StringVar(&f.kafka, "kafka", "", "host:port of a real Kafka in place of the embedded one")
-	c.Flags().StringVar(&f.gateway, "gateway", net.JoinHostPort(loopback, strconv.Itoa(gatewayPort)), "address of the gateway")
-	c.Flags().StringVar(&f.websockets, "websocket", net.JoinHostPort(loopback, strconv.Itoa(socketPort)), "address of the notification service")
+	c.Flags().StringVar(&f.ownRedis, "redis-listen", local(redisPort), "address of the embedded Redis")
+	c.Flags().StringVar(&f.ownKafka, "kafka-listen", local(kafkaPort), "address of the embedded Kafka")
+	c.Flags().StringVar(&f.gateway, "gateway", local(gatewayPort), "address of the gateway")
+	c.Flags().StringVar(&f.websockets, "websocket", local(socketPort), "address of the notification service")
 	c.Flags().DurationVar(&f.pace, "pace", 1500*time.Millisecond, "how long one phase of a pipeline takes")
 	return c
 }
@@ -57,7 +59,10 @@ func (t tool) up(ctx context.Context, f upFlags) error {
 	if err != nil {
 		return err
 	}
-	outside, err := world.Start(world.Config{RedisURL: f.redis, KafkaAddr: f.kafka, Pace: f.pace, InternalKey: internalKey(vars)})
+	outside, err := world.Start(world.Config{
+		RedisURL: f.redis, KafkaAddr: f.kafka, EmbeddedRedis: f.ownRedis, EmbeddedKafka: f.ownKafka,
+		Pace: f.pace, InternalKey: internalKey(vars),
+	})
 	if err != nil {
 		return err
 	}

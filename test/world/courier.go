@@ -80,7 +80,7 @@ func (c *courier) ask(ctx context.Context, teacher domain.UserID, n Notice) erro
 	if trail.Correlation == "" {
 		trail.Correlation = uuid.NewString()
 	}
-	data, err := n.data(teacher, trail.Correlation)
+	data, err := n.Data(teacher, trail.Correlation)
 	if err != nil {
 		return fmt.Errorf("notification %s: %w", n.Type, err)
 	}

@@ -60,8 +60,8 @@ func NoticeOf(kind string) Notice {
 	return Notice{Type: kind, Category: "system_alerts", Priority: "standard"}
 }
 
-// data is the event's data, as the platform's services write it.
-func (n Notice) data(teacher domain.UserID, correlation string) (json.RawMessage, error) {
+// Data is the event's data, as the platform's services write it.
+func (n Notice) Data(teacher domain.UserID, correlation string) (json.RawMessage, error) {
 	payload := n.Payload
 	if payload == nil {
 		payload = map[string]any{}

@@ -6,6 +6,9 @@ import "time"
 type Config struct {
 	// RedisURL and KafkaAddr are real servers; an empty one is embedded.
 	RedisURL, KafkaAddr string
+	// EmbeddedRedis and EmbeddedKafka are where the embedded ones listen, host:port
+	// on loopback; empty: any free port.
+	EmbeddedRedis, EmbeddedKafka string
 	// Pace is how long one phase of a pipeline takes.
 	Pace time.Duration
 	// InternalKey is what the platform's internal routes demand.
@@ -35,13 +38,13 @@ func Start(c Config) (*World, error) {
 
 func (w *World) start(c Config) (err error) {
 	if c.RedisURL == "" {
-		if w.redis, err = StartRedis(freeLoopback); err != nil {
+		if w.redis, err = StartRedis(c.EmbeddedRedis); err != nil {
 			return err
 		}
 		w.RedisURL = w.redis.URL()
 	}
 	if c.KafkaAddr == "" {
-		if w.kafka, err = StartKafka(freeLoopback); err != nil {
+		if w.kafka, err = StartKafka(c.EmbeddedKafka); err != nil {
 			return err
 		}
 		w.KafkaAddr = w.kafka.Addr()
@@ -51,9 +54,6 @@ func (w *World) start(c Config) (err error) {
 	})
 	return err
 }
-
-// freeLoopback asks for any free port.
-const freeLoopback = "127.0.0.1:0"
 
 // Redis is the embedded Redis, or nil when a real one was given.
 func (w *World) Redis() *Redis { return w.redis }
