@@ -48,11 +48,19 @@ func (c Command[C]) read(s Surroundings) (r reading[C]) {
 			return r
 		}
 	}
-	for _, name := range env.Unknown(&r.config, vars, c.prefixes...) {
-		r.warnings = append(r.warnings, "warning: unknown setting "+name)
+	for _, stranger := range env.Unknown(&r.config, vars, c.prefixes...) {
+		r.warnings = append(r.warnings, warning(stranger))
 	}
 	r.values, r.err = env.Inspect(&r.config, vars)
 	return r
+}
+
+func warning(s env.Stranger) string {
+	text := "warning: unknown setting " + s.Name
+	if s.Meant != "" {
+		text += "; did you mean " + s.Meant + "?"
+	}
+	return text
 }
 
 // Report is what a service makes of its surroundings, fit to be shown.

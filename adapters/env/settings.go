@@ -1,10 +1,5 @@
 package env
 
-import (
-	"slices"
-	"strings"
-)
-
 // Setting describes one variable, for documentation and for `edge config`.
 type Setting struct {
 	// Name is the variable, with its prefix.
@@ -40,25 +35,4 @@ func Settings(dst any) []Setting {
 		}
 	}
 	return all
-}
-
-// Unknown lists, sorted, the variables that begin with one of our prefixes but
-// that no field reads: most often a spelling mistake, worth a warning.
-func Unknown(dst any, vars map[string]string, prefixes ...string) []string {
-	read := map[string]struct{}{}
-	for _, setting := range Settings(dst) {
-		read[setting.Name] = struct{}{}
-		for _, alias := range setting.Aliases {
-			read[alias] = struct{}{}
-		}
-	}
-	var unknown []string
-	for name := range vars {
-		ours := slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(name, p) })
-		if _, used := read[name]; ours && !used {
-			unknown = append(unknown, name)
-		}
-	}
-	slices.Sort(unknown)
-	return unknown
 }

@@ -40,8 +40,41 @@ func TestSettings(t *testing.T) {
 
 func TestUnknown(t *testing.T) {
 	vars := enough("EDGE_PORT", "1", "EDGE_PROT", "1", "EDGE_", "1", "JWT_AUDIENCES", "", "OLD_WAIT", "1", "OLD_WAITS", "1", "HOME", "/")
-	require.Equal(t, []string{"EDGE_", "EDGE_PROT", "JWT_AUDIENCES", "OLD_WAITS"}, env.Unknown(&service{}, vars, "EDGE_", "JWT_", "OLD_"))
-	require.Empty(t, env.Unknown(&service{}, vars))
+	require.Equal(t, []env.Stranger{
+		{Name: "EDGE_"}, {Name: "EDGE_PROT", Meant: "EDGE_PORT"}, {Name: "JWT_AUDIENCES", Meant: "JWT_AUDIENCE"}, {Name: "OLD_WAITS", Meant: "OLD_WAIT"},
+	}, env.Unknown(&service{}, vars, "EDGE_", "JWT_", "OLD_"))
+	require.Equal(t, []env.Stranger{{Name: "JWT_AUDIENCES", Meant: "JWT_AUDIENCE"}}, env.Unknown(&service{}, vars), "what others resemble is set")
+}
+
+// brokers has settings under names that are not ours alone.
+type brokers struct {
+	Servers string `env:"KAFKA_BOOTSTRAP_SERVERS" alias:"KAFKA_BOOTSTRAP_SERVERS"`
+	User    string `env:"KAFKA_SASL_USERNAME"`
+	CA      string `env:"KAFKA_SSL_CA_FILE"`
+	Redis   string `env:"REDIS_URL"`
+	Timeout string `env:"REDIS_SOCKET_TIMEOUT"`
+	Origins string `env:"CORS_ORIGINS"`
+	Methods string `env:"CORS_ALLOW_METHODS"`
+}
+
+func TestUnknownTellsASlipFromAStranger(t *testing.T) {
+	for name, meant := range map[string]string{
+		"KAFKA_BOOTSTRAP_SERVER": "KAFKA_BOOTSTRAP_SERVERS", "KAFKA_BOOSTRAP_SERVERS": "KAFKA_BOOTSTRAP_SERVERS",
+		"KAFAK_BOOTSTRAP_SERVERS": "KAFKA_BOOTSTRAP_SERVERS", "kafka_bootstrap_servers": "KAFKA_BOOTSTRAP_SERVERS",
+		"KAFKA_SASL_USERNMAE": "KAFKA_SASL_USERNAME", "REDIS_ULR": "REDIS_URL", "REDIS_URI": "REDIS_URL", "REDISURL": "REDIS_URL",
+		"REDIS_SOCKET_TIMEOUTS": "REDIS_SOCKET_TIMEOUT", "CORS_ORIGIN": "CORS_ORIGINS", "CORS_ALLOWED_METHODS": "CORS_ALLOW_METHODS",
+	} {
+		require.Equal(t, []env.Stranger{{Name: name, Meant: meant}}, env.Unknown(&brokers{}, map[string]string{name: "x"}))
+		require.Empty(t, env.Unknown(&brokers{}, map[string]string{name: "x", meant: "y"}), "%s is somebody else's", name)
+	}
+	for _, name := range []string{
+		"KAFKA_HEAP_OPTS", "KAFKA_OPTS", "KAFKA_HOME", "KAFKA_PORT", "KAFKA_SERVICE_HOST", "KAFKA_PORT_9092_TCP_ADDR",
+		"KAFKA_ADVERTISED_LISTENERS", "KAFKA_SSL_KEY_FILE", "KAFKA_SSL_CERT_FILE", "KAFKA_CLIENT_ID",
+		"REDIS_HOST", "REDIS_PORT", "REDIS_DB", "REDIS_SSL", "REDIS_TLS", "REDIS_USER", "REDIS_PASSWORD", "REDIS_SERVICE_HOST",
+		"REDIS_PORT_6379_TCP", "REDIS_POOL_SIZE", "CORS_MAX_AGE", "CORS_ENABLED", "CORS", "PATH", "HOME", "HOSTNAME",
+	} {
+		require.Empty(t, env.Unknown(&brokers{}, map[string]string{name: "x"}))
+	}
 }
 
 func TestVars(t *testing.T) {

@@ -24,7 +24,7 @@ that is set counts, from left to right.
 - A text that is set but empty is empty; any other setting that is set but empty has its default.
 - Settings that cannot be used keep a service from starting: all of them are listed on stderr,
   without their values, and the exit code is 2. ` + "`ENVIRONMENT=production`" + ` refuses weak ones as well.
-- A variable with one of a service's prefixes that the service does not know is warned about.
+- A variable with one of a service's prefixes that the service does not know is warned about, and so is one that is nearly the name of a setting (` + "`KAFKA_BOOTSTRAP_SERVER`" + `) while that is not set.
 `
 
 // configuration is the whole page.

@@ -40,7 +40,7 @@ func TestConfigCheckSaysWhatTheServicesSay(t *testing.T) {
 		require.Equal(t, name+": would not start", lines[0])
 		require.ElementsMatch(t, service.problems(), lines[1:])
 		require.Greater(t, len(lines), 4)
-		require.Contains(t, lines, "warning: unknown setting JWT_AUDIENCES")
+		require.Contains(t, lines, "warning: unknown setting JWT_AUDIENCES; did you mean JWT_AUDIENCE?")
 		require.Empty(t, check.stderr.String())
 		require.NotContains(t, check.stdout.String(), "leaked")
 	}
@@ -52,9 +52,10 @@ func TestConfigCheckOfGoodSettings(t *testing.T) {
 	require.Equal(t, 0, p.exit(t, patience))
 	require.Equal(t, "gateway: good\nwebsocket: good\n", p.stdout.String())
 
-	warned := run(t, "edge", map[string]string{"JWT_SECRET_KEY": secret, "NOTIFICATION_LOG": "1"}, "config", "check")
+	warned := run(t, "edge", map[string]string{"JWT_SECRET_KEY": secret, "NOTIFICATION_LOG": "1", "KAFKA_BOOTSTRAP_SERVER": "k:1", "REDIS_HOST": "r"}, "config", "check")
+	const slip = "  warning: unknown setting KAFKA_BOOTSTRAP_SERVER; did you mean KAFKA_BOOTSTRAP_SERVERS?\n"
 	require.Equal(t, 0, warned.exit(t, patience), "an unknown variable keeps nobody from starting")
-	require.Equal(t, "gateway: good\nwebsocket: good\n  warning: unknown setting NOTIFICATION_LOG\n", warned.stdout.String())
+	require.Equal(t, "gateway: good\n"+slip+"websocket: good\n"+slip+"  warning: unknown setting NOTIFICATION_LOG\n", warned.stdout.String())
 
 	// A file stands for the environment: nothing beside it counts.
 	dir := withDotEnv(t, "WEBSOCKET_PORT=none\n")
@@ -137,7 +138,7 @@ func TestProgramsReadDotEnv(t *testing.T) {
 		}
 		p := runIn(t, dir, name, vars)
 		require.NotRegexp(t, ":(4001|8080)$", p.bound(t))
-		require.Equal(t, []string{"warning: unknown setting JWT_AUDIENCES"}, p.problems())
+		require.Equal(t, []string{"warning: unknown setting JWT_AUDIENCES; did you mean JWT_AUDIENCE?"}, p.problems())
 		p.terminate(t)
 		require.Equal(t, 0, p.exit(t, patience))
 

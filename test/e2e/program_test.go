@@ -61,7 +61,7 @@ func TestProgramsListEveryProblem(t *testing.T) {
 		}, []string{
 			"API_GATEWAY_HTTP_PORT", "API_GATEWAY_CORS_ORIGINS", "API_GATEWAY_KAFKA_PUBLISH_TIMEOUT",
 			"API_GATEWAY_BOS_URL", "LOG_FORMAT", "JWT_SECRET_KEY", "INTERNAL_API_KEY",
-			"REDIS_URL", "warning: unknown setting API_GATEWAY_HTTP_PROT",
+			"REDIS_URL", "warning: unknown setting API_GATEWAY_HTTP_PROT; did you mean API_GATEWAY_HTTP_PORT?",
 		}},
 		"websocket": {map[string]string{
 			"ENVIRONMENT": "leaked", "WEBSOCKET_PORT": "leaked", "WEBSOCKET_PING_INTERVAL": "leaked", "CORS_ORIGINS": "leaked",
@@ -69,7 +69,7 @@ func TestProgramsListEveryProblem(t *testing.T) {
 			"WEBSOCKET_PONG": "leaked",
 		}, []string{
 			"ENVIRONMENT", "WEBSOCKET_PORT", "WEBSOCKET_PING_INTERVAL", "CORS_ORIGINS", "REDIS_URL",
-			"KAFKA_BOOTSTRAP_SERVERS", "NOTIFICATION_LOG_MAX", "JWT_SECRET_KEY", "warning: unknown setting WEBSOCKET_PONG",
+			"KAFKA_BOOTSTRAP_SERVERS", "NOTIFICATION_LOG_MAX", "JWT_SECRET_KEY", "warning: unknown setting WEBSOCKET_PONG; did you mean WEBSOCKET_PORT?",
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
