@@ -21,9 +21,6 @@ func workshop() string {
 	return filepath.Join(os.TempDir(), fmt.Sprintf("edge-faults-%d", os.Getpid()))
 }
 
-// coverage names the directory where programs leave their coverage, if any.
-const coverage = "GOCOVERDIR"
-
 // built builds both services once, with the race detector when it is
 // on here, which also spares compiling anew.
 var built = sync.OnceValue(func() error {
@@ -57,7 +54,7 @@ func launch(t *testing.T, name string, vars map[string]string) *program {
 	out := newLogs(t)
 	p := &program{cmd: exec.Command(filepath.Join(workshop(), name)), out: out, ended: make(chan struct{})}
 	p.cmd.Dir, p.cmd.Stderr = t.TempDir(), out
-	p.cmd.Env = []string{coverage + "=" + os.Getenv(coverage)}
+	p.cmd.Env = []string{} // nothing of ours: nil would hand all of it on
 	for key, value := range vars {
 		p.cmd.Env = append(p.cmd.Env, key+"="+value)
 	}
