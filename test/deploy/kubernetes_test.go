@@ -3,6 +3,7 @@ package deploy_test
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -77,6 +78,21 @@ func TestManifests(t *testing.T) {
 	}
 }
 
+// TestPolicyPartsClientsFromOperators: who lets the world in reaches no metrics,
+// and Prometheus nothing else.
+func TestPolicyPartsClientsFromOperators(t *testing.T) {
+	t.Parallel()
+	policy := one[*networkingv1.NetworkPolicy](t, render(t, "deploy/kubernetes/base"), "NetworkPolicy/edge")
+	got := map[string]string{}
+	for _, rule := range policy.Spec.Ingress {
+		require.Len(t, rule.Ports, 1)
+		for _, from := range rule.From {
+			got[from.NamespaceSelector.MatchLabels["kubernetes.io/metadata.name"]] += rule.Ports[0].Port.StrVal
+		}
+	}
+	require.Equal(t, map[string]string{"ingress-nginx": "http", "monitoring": "admin"}, got)
+}
+
 // environment is what the container would find, secrets aside.
 func environment(t *testing.T, all objects, c corev1.Container) map[string]string {
 	t.Helper()
@@ -122,16 +138,21 @@ func endsInTime(t *testing.T, d *appsv1.Deployment, s service) {
 func isProbed(t *testing.T, d *appsv1.Deployment, s service) {
 	t.Helper()
 	c := d.Spec.Template.Spec.Containers[0]
-	require.Len(t, c.Ports, 1)
-	require.Equal(t, "http", c.Ports[0].Name)
-	require.EqualValues(t, s.port, c.Ports[0].ContainerPort)
+	admin := strings.TrimPrefix(s.admin, ":")
+	ports := map[string]string{}
+	for _, p := range c.Ports {
+		ports[p.Name] = strconv.Itoa(int(p.ContainerPort))
+	}
+	require.Equal(t, map[string]string{"http": strconv.Itoa(s.port), "admin": admin}, ports)
 	require.Equal(t, "/healthz", c.StartupProbe.HTTPGet.Path)
 	require.Equal(t, "/readyz", c.ReadinessProbe.HTTPGet.Path)
 	require.Equal(t, "/healthz", c.LivenessProbe.HTTPGet.Path, "what others lack must not restart us")
-	for _, p := range []*corev1.Probe{c.StartupProbe, c.ReadinessProbe, c.LivenessProbe} {
-		require.Equal(t, "http", p.HTTPGet.Port.StrVal)
-	}
-	require.Equal(t, "true", d.Spec.Template.Annotations["prometheus.io/scrape"])
+	require.Equal(t, "http", c.StartupProbe.HTTPGet.Port.StrVal)
+	require.Equal(t, "admin", c.ReadinessProbe.HTTPGet.Port.StrVal, "only there it is answered")
+	require.Equal(t, "http", c.LivenessProbe.HTTPGet.Port.StrVal, "the port that clients need")
+	require.Equal(t, map[string]string{
+		"prometheus.io/scrape": "true", "prometheus.io/port": admin, "prometheus.io/path": "/metrics",
+	}, d.Spec.Template.Annotations)
 }
 
 // isConfined: the pod may do nothing that it need not.
@@ -173,6 +194,7 @@ func isFound(t *testing.T, all objects, name string, d *appsv1.Deployment) {
 	selects(t, budget.Spec.Selector, d)
 	require.Equal(t, 1, budget.Spec.MaxUnavailable.IntValue())
 	selects(t, &one[*networkingv1.NetworkPolicy](t, all, "NetworkPolicy/edge").Spec.PodSelector, d)
+	require.Len(t, s.Spec.Ports, 1, "the operators' port is no service's")
 	require.False(t, *one[*corev1.ServiceAccount](t, all, "ServiceAccount/"+d.Spec.Template.Spec.ServiceAccountName).AutomountServiceAccountToken)
 	scaler := one[*autoscalingv2.HorizontalPodAutoscaler](t, all, "HorizontalPodAutoscaler/"+name)
 	require.Equal(t, autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: name}, scaler.Spec.ScaleTargetRef)

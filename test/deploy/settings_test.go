@@ -32,6 +32,8 @@ func dummies() map[string]string {
 // service is what a manifest must know of one of the two.
 type service struct {
 	port int
+	// admin is where operators ask, host:port.
+	admin string
 	// notice is how long it serves on after SIGTERM, stop how long all of its end
 	// may take.
 	notice, stop time.Duration
@@ -48,11 +50,11 @@ func judge(t *testing.T, name string, vars map[string]string) service {
 	case "gateway":
 		var c wire.GatewayConfig
 		err, known = env.Read(&c, vars), env.Settings(&c)
-		out = service{port: c.HTTP.Port, notice: c.Drain.Notice, stop: c.Drain.Timeout}
+		out = service{port: c.HTTP.Port, admin: c.HTTP.AdminAddr, notice: c.Drain.Notice, stop: c.Drain.Timeout}
 	case "websocket":
 		var c wire.WebSocketConfig
 		err, known = env.Read(&c, vars), env.Settings(&c)
-		out = service{port: c.HTTP.Port, notice: c.Drain.Notice, stop: c.Sockets.DrainTimeout}
+		out = service{port: c.HTTP.Port, admin: c.HTTP.AdminAddr, notice: c.Drain.Notice, stop: c.Sockets.DrainTimeout}
 	default:
 		require.FailNow(t, "no service of ours", name)
 	}
