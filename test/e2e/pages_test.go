@@ -122,8 +122,11 @@ websocket_http_requests_in_progress{} gauge`,
 	}
 }
 
-// beyond are the metrics that the contract does not name.
-func beyond() []string { return []string{"websocket_quota_degraded{} gauge"} }
+// beyond are the metrics that the contract's tables do not name; 2.7 asks for the
+// consumer's without a name.
+func beyond() []string {
+	return []string{"notification_consumer_degraded{} gauge", "websocket_quota_degraded{} gauge"}
+}
 
 // keepContract demands every metric that the contract names, with exactly its
 // labels, and no others but those beyond it.
