@@ -13,8 +13,8 @@ import (
 )
 
 func main() {
-	// An operator who sets either has thought about it.
-	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
+	// An operator who sets it has thought about it. GOMEMLIMIT holds all the same.
+	if os.Getenv("GOGC") == "" {
 		pace(calmAfter)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
