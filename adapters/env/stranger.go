@@ -3,6 +3,8 @@ package env
 import (
 	"slices"
 	"strings"
+
+	"github.com/hbollon/go-edlib"
 )
 
 // Stranger is a variable that looks like one of ours but that no field reads:
@@ -49,8 +51,11 @@ func nearest(name string, settings []Setting) string {
 	best, found := 3, ""
 	for _, setting := range settings {
 		for _, known := range append([]string{setting.Name}, setting.Aliases...) {
-			slips := distance(strings.ToUpper(name), known)
-			if slips <= slipsIn(known) && slips < best {
+			most := min(slipsIn(known), best-1)
+			if longer := len(name) - len(known); longer > most || -longer > most {
+				continue // most are: the distance is dear
+			}
+			if slips := edlib.OSADamerauLevenshteinDistance(strings.ToUpper(name), known); slips <= most {
 				best, found = slips, known
 			}
 		}
@@ -66,29 +71,4 @@ func slipsIn(name string) int {
 		return 1
 	}
 	return 2
-}
-
-// distance is how many letters have to be added, left out, replaced or swapped
-// with their neighbour to make one name of the other.
-func distance(a, b string) int {
-	var before, last, row []int
-	for j := range len(b) + 1 {
-		last = append(last, j)
-	}
-	for i := 1; i <= len(a); i++ {
-		row = []int{i}
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			d := min(last[j]+1, row[j-1]+1, last[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				d = min(d, before[j-2]+1)
-			}
-			row = append(row, d)
-		}
-		before, last = last, row
-	}
-	return last[len(b)]
 }
