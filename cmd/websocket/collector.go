@@ -46,7 +46,7 @@ func target(live uint64) int {
 type pacer struct {
 	calmAfter time.Duration
 	percent   int // of the goroutine that collected runs on
-	worked    bool
+	worked    bool   // before the last look
 	asked     uint64 // of the heap, in bytes, at the last look
 }
 
@@ -75,11 +75,14 @@ func (p *pacer) look() {
 	heap := sizesNow()
 	asked := heap.asked() - p.asked
 	p.asked += asked
-	if asked > calmBytes {
-		p.worked = true
-	} else if spare := heap.spare(); spare > idleRoom || p.worked && spare > worthGC {
-		p.worked = false
+	worked, spare := p.worked, heap.spare()
+	p.worked = asked > calmBytes
+	switch {
+	case p.worked:
+	case worked && spare > worthGC:
 		runtime.GC() // each collection halves the stacks that grew
+		debug.FreeOSMemory()
+	case spare > idleRoom:
 		debug.FreeOSMemory()
 	}
 	time.AfterFunc(p.calmAfter, p.look)
