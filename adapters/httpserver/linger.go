@@ -38,10 +38,6 @@ func (t *tail) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close leaves the body to net/http: whoever passed it on is done with it, and
-// the rest may still have to be read.
-func (t *tail) Close() error { return nil }
-
 // linger goes on reading for a while when a request is answered before its whole
 // body is there: a browser looks for an answer only when it has sent everything,
 // and one whose connection is cut on the way sees none. It stands outermost, so

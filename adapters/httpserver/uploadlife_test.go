@@ -328,13 +328,15 @@ func TestEveryRouteHearsOut(t *testing.T) {
 func TestPassedBodiesWithoutLengthAreBounded(t *testing.T) {
 	t.Parallel()
 	w := served(t, func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
-	conn := dial(t, w.Addr())
-	_, err := io.WriteString(conn, "POST /v1/classes/ HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n"+bearer+"\r\n\r\n")
-	require.NoError(t, err)
 	chunk := "100000\r\n" + strings.Repeat("x", 1<<20) + "\r\n"
-	_, err = io.WriteString(conn, strings.Repeat(chunk, 14)+"0\r\n\r\n")
-	require.NoError(t, err)
-	require.Equal(t, 413, answerOf(t, conn).status)
+	for _, last := range []string{"", "Connection: close\r\n"} {
+		conn := dial(t, w.Addr())
+		_, err := io.WriteString(conn, "POST /v1/classes/ HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n"+last+bearer+"\r\n\r\n")
+		require.NoError(t, err)
+		_, err = io.WriteString(conn, strings.Repeat(chunk, 24)+"0\r\n\r\n")
+		require.NoError(t, err, "%q", last)
+		require.Equal(t, 413, answerOf(t, conn).status, "%q", last)
+	}
 }
 
 type endless struct{}
