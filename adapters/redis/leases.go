@@ -88,13 +88,10 @@ func (l *leases) find(user domain.UserID, session string) *lease {
 	return nil
 }
 
+// put notes a session's place, once.
 func (l *leases) put(user domain.UserID, held lease) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if old := l.find(user, held.session); old != nil {
-		*old = held
-		return
-	}
 	l.held[user] = append(slices.Clip(l.held[user]), held)
 }
 
