@@ -86,6 +86,20 @@ func TestUpgrade(t *testing.T) {
 	assert.NotContains(t, w.log.String(), "hijacked", "nothing is written after the switch")
 }
 
+// TestUpgradeWithABody: what follows the head belongs to the socket, whatever the
+// head says.
+func TestUpgradeWithABody(t *testing.T) {
+	t.Parallel()
+	w := newSocketWorld(t, hijacking, nil)
+	for _, body := range []string{"Content-Length: 5", "Transfer-Encoding: chunked"} {
+		answer := raw(t, w.Addr(), "GET /ws HTTP/1.1\r\n"+body+strings.TrimPrefix(handshake, " HTTP/1.1"))
+		assert.Contains(t, answer, "HTTP/1.1 101 ")
+		assert.True(t, strings.HasSuffix(answer, "bye"))
+	}
+	require.Eventually(t, func() bool { return len(w.facts.served()) == 2 }, tick*1000, tick)
+	assert.Never(t, func() bool { return strings.Contains(w.log.String(), "panic") }, 100*tick, tick)
+}
+
 func TestRefusedUpgrade(t *testing.T) {
 	t.Parallel()
 	refusal := make(chan error, 1)

@@ -45,7 +45,7 @@ func target(live uint64) int {
 // pacer sets the target after each collection, and collects when work is over.
 type pacer struct {
 	calmAfter time.Duration
-	percent   int // of the goroutine that collected runs on
+	percent   int    // of the goroutine that collected runs on
 	worked    bool   // before the last look
 	asked     uint64 // of the heap, in bytes, at the last look
 }
