@@ -71,14 +71,18 @@ func TestAClientThatLeavesStoresNothing(t *testing.T) {
 func TestAClientThatLeavesBeforeTheAnswer(t *testing.T) {
 	t.Parallel()
 	s := newFileService(t)
-	left := make(chan struct{})
-	s.answer = func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done(); close(left) }
+	whole, left := make(chan struct{}), make(chan struct{})
+	s.answer = func(_ http.ResponseWriter, r *http.Request) {
+		close(whole)
+		<-r.Context().Done()
+		close(left)
+	}
 	w := s.behind(t, nil)
 	conn := dial(t, w.Addr())
 	_, err := fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: h\r\n%s\r\n%s\r\nContent-Length: %d\r\n\r\n%s",
 		uploadPath, bearer, formType, len(goodForm()), goodForm())
 	require.NoError(t, err)
-	event(t, s.came)
+	event(t, whole) // or the form is cut, which is another test
 	require.NoError(t, conn.Close())
 	event(t, left)
 	require.Eventually(t, func() bool { return len(w.facts.served()) == 1 }, tick*1000, tick)
