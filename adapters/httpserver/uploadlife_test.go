@@ -26,14 +26,14 @@ func TestOneUserHasFourUploads(t *testing.T) {
 	t.Parallel()
 	s := newFileService(t)
 	w := s.behind(t, nil)
-	first := uploading(t, w)
-	first.send(t, begun())
-	event(t, s.came)
-	for range 3 {
-		uploading(t, w).send(t, "--B") // nothing for the service yet
+	var first *slowly
+	for range 4 {
+		first = uploading(t, w)
+		first.send(t, begun())
+		event(t, s.came) // it has its place
 	}
-	var r reply
-	require.Eventually(t, func() bool { r = upload(t, w, goodForm()); return r.StatusCode == http.StatusServiceUnavailable }, tick*1000, tick)
+	r := upload(t, w, goodForm())
+	require.Equal(t, http.StatusServiceUnavailable, r.StatusCode)
 	require.Equal(t, "1", r.Header.Get("Retry-After"))
 	f := standard(t, r, domain.GatewayService)
 	require.Equal(t, string(domain.ServiceUnavailable), f.Code)
