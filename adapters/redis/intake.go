@@ -10,10 +10,15 @@ import (
 // back, and the connection's own coming and going.
 
 // take hands the writer what to send now, as channels, and how long it may
-// sleep if nothing else happens; 0 means for ever.
+// sleep if nothing else happens; 0 means for ever. While Redis owes confirmations
+// there is nothing to send: a storm gathers meanwhile, and goes by few commands.
 func (r *roster) take(now time.Time) (subscribe, unsubscribe []string, sleep time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.flying > 0 {
+		return nil, nil, 0
+	}
+	defer func() { r.flying = len(subscribe) + len(unsubscribe) }()
 	for _, user := range r.pending {
 		e := r.users[user]
 		if e == nil || !e.queued {
@@ -52,6 +57,10 @@ func (r *roster) confirm(user domain.UserID, subscribed bool) (asked time.Time, 
 		return time.Time{}, false
 	}
 	e.inFlight--
+	r.flying--
+	if r.flying == 0 {
+		r.rouse()
+	}
 	switch {
 	case e.inFlight > 0 || e.queued:
 		return time.Time{}, false
@@ -84,7 +93,7 @@ func (r *roster) keep(e *entry, err error) bool {
 func (r *roster) opened() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.phase, r.reason, r.back = up, nil, nil
+	r.phase, r.reason, r.back, r.flying = up, nil, nil, 0
 	r.pending = make([]domain.UserID, 0, len(r.users))
 	for user, e := range r.users {
 		e.queued = true

@@ -25,6 +25,7 @@ type roster struct {
 	users   map[domain.UserID]*entry
 	pending []domain.UserID // to be subscribed, in the order asked
 	idle    []idler         // those without followers, longest first
+	flying  int             // channels whose confirmation the writer waits for
 	lost    int             // entries whose subscription broke and is not back
 	back    []domain.UserID // those of them who are
 }

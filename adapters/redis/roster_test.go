@@ -189,47 +189,48 @@ func TestRosterTellsOfEveryoneWhoWasLost(t *testing.T) {
 	require.Equal(t, []domain.UserID{lost}, users, "who was never confirmed has missed nothing")
 }
 
-// anna has everything in flight at once: subscribed, given up, wanted again.
-func annaInFlight(t *testing.T) (w *rosterWorld, again *promise) {
-	t.Helper()
-	w = newRosterWorld()
-	w.connect(nil)
+// TestRosterTellsOldConfirmationsFromNewOnes: anna was wanted and given up, and
+// both is on its way, when she is wanted again.
+func TestRosterTellsOldConfirmationsFromNewOnes(t *testing.T) {
+	w := newRosterWorld()
 	_, _, err := w.roster.follow("anna")
 	require.NoError(t, err)
-	w.send(nil)
+	w.connect(nil)
 	w.roster.unfollow("anna", w.now)
 	w.now = w.now.Add(2 * time.Second)
 	w.send(nil)
 	require.Equal(t, []rosterCommand{{"anna", true}, {"anna", false}}, w.answers)
-	again, _, err = w.roster.follow("anna")
+	again, _, err := w.roster.follow("anna")
 	require.NoError(t, err)
-	return w, again
-}
-
-func TestRosterWaitsForTheLastOfThreeConfirmations(t *testing.T) {
-	w, again := annaInFlight(t)
-	w.send(nil)
-	require.Len(t, w.answers, 3)
-	for len(w.answers) > 0 {
-		require.NotNil(t, again)
+	for range 3 {
 		select {
 		case <-again.done:
 			require.FailNow(t, "confirmed too early")
 		default:
 		}
+		w.send(nil)
 		w.answer(nil)
 	}
 	require.NoError(t, again.wait(t.Context()))
+	require.True(t, w.held["anna"])
 }
 
-func TestRosterTellsOldConfirmationsFromNewOnes(t *testing.T) {
-	w, again := annaInFlight(t)
-	w.answer(nil) // of the first SUBSCRIBE, before the last is sent
+// TestRosterGathersWhileConfirmationsAreOwed: users who come one after the other
+// go by one command, and its writer is woken for it.
+func TestRosterGathersWhileConfirmationsAreOwed(t *testing.T) {
+	w := newRosterWorld()
+	w.connect(nil)
+	for _, user := range []domain.UserID{"anna", "bo", "cleo"} {
+		_, _, err := w.roster.follow(user)
+		require.NoError(t, err)
+		<-w.roster.wake
+		w.send(nil)
+		require.Equal(t, []rosterCommand{{"anna", true}}, w.answers)
+	}
+	w.answer(nil)
+	<-w.roster.wake
 	w.send(nil)
-	w.answer(nil)
-	w.answer(nil)
-	require.NoError(t, again.wait(t.Context()))
-	require.True(t, w.held["anna"])
+	require.Equal(t, []rosterCommand{{"bo", true}, {"cleo", true}}, w.answers)
 }
 
 func TestRosterLingersFromTheLastUnfollow(t *testing.T) {
