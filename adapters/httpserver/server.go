@@ -64,7 +64,7 @@ func listen(s *site, address string, b bounds) (*Server, error) {
 type roomy struct{ inner http.Handler }
 
 // handlerStack is what a request's chain needs of the stack.
-const handlerStack = 8 << 10
+const handlerStack = 4 << 10
 
 // ServeHTTP answers as inner does.
 func (r roomy) ServeHTTP(w http.ResponseWriter, q *http.Request) {

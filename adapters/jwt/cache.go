@@ -17,7 +17,10 @@ const maxCached = 16384
 type fingerprint = [sha256.Size]byte
 
 // fingerprintOf hashes a token. One of usual length is copied to the stack, so
-// that asking the cache costs no memory.
+// that asking the cache costs no memory. The copy must not lie below all that
+// judges the token: the stack of a new connection would grow for it.
+//
+//go:noinline
 func fingerprintOf(token string) fingerprint {
 	var usual [2048]byte
 	return sha256.Sum256(append(usual[:0], token...))

@@ -25,6 +25,7 @@ type Validator struct {
 	config   Config
 	verifier jws.Verifier
 	keys     keySource
+	headers  headers
 	remote   *remoteKeys // nil unless the keys come from a key set
 	observer ports.Observer
 	// cache is replaced as a whole when keys change. Validate takes it before
@@ -48,7 +49,7 @@ func New(c Config, observer ports.Observer) (*Validator, error) {
 		return nil, domain.NotStarted("token validator", err)
 	}
 	v := &Validator{
-		config: c, verifier: verifier, observer: observer,
+		config: c, verifier: verifier, observer: observer, headers: headers{algorithm: c.Algorithm},
 		remembered: domain.TokenChecked{Result: domain.TokenAccepted, Cached: true},
 		accepted:   domain.TokenChecked{Result: domain.TokenAccepted},
 		expired:    domain.TokenChecked{Result: domain.TokenTooOld},
@@ -111,7 +112,7 @@ func (v *Validator) Validate(_ context.Context, token string) (domain.Caller, er
 // verify judges a token that is not remembered. The signature goes before
 // every claim: nothing is said about a payload that nobody signed.
 func (v *Validator) verify(token string, now time.Time) (domain.Caller, error) {
-	parts, err := takeApart(token, v.config.Algorithm)
+	parts, err := takeApart(token, &v.headers)
 	if err != nil {
 		return domain.Caller{}, err
 	}
