@@ -12,8 +12,9 @@ const (
 	// this service's memory belongs to idle sockets: collecting sooner keeps it a
 	// sixth smaller and costs little while nobody connects.
 	idleGC = 50
-	// mostGC bounds the target while next to nothing lives.
-	mostGC = 3200
+	// mostGC is the target while next to nothing lives: the runtime takes that for
+	// 4 MiB, of which this many percent are roomGC.
+	mostGC = roomGC / (4 << 20) * 100
 	// roomGC is how much garbage is not worth a collection, in bytes. A storm of
 	// handshakes lets the heap grow as fast as it makes garbage, and a collection on
 	// the way looks at all sockets that are in already, and at their stacks: that was
