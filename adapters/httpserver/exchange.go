@@ -44,6 +44,9 @@ func (s *site) begin(ep *endpoint) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		x := &exchange{endpoint: ep, started: time.Now()}
 		x.trail, x.replaced = trailOf(c.Request)
+		if s.network != nil {
+			x.trail.Network = s.network(c.Request)
+		}
 		ctx := domain.WithTrail(c.Request.Context(), x.trail)
 		ctx, x.span = s.openSpan(ctx, c.Request, ep)
 		c.Request = c.Request.WithContext(context.WithValue(ctx, exchangeKey{}, x))

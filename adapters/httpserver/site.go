@@ -2,6 +2,7 @@ package httpserver
 
 import (
 	"log/slog"
+	"net/http"
 	"sync/atomic"
 
 	"github.com/gin-gonic/gin"
@@ -24,6 +25,8 @@ type site struct {
 	// tokens is nil where no route needs a caller.
 	tokens  ports.TokenValidator
 	origins *originPolicy
+	// network is where a request comes from, nil where no handler asks.
+	network func(*http.Request) string
 	// limits is nil where no route has a limit.
 	limits *limits
 

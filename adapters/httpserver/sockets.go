@@ -15,9 +15,6 @@ func (w *sockets) upgrade(c *gin.Context) error {
 	if c.Request.Method != http.MethodGet {
 		return upgradeRequired()
 	}
-	trail := exchangeOf(c).trail
-	trail.Network = w.trusted.network(c.Request)
-	c.Request = c.Request.WithContext(domain.WithTrail(c.Request.Context(), trail))
 	if err := w.Upgrade(c.Writer, c.Request); err != nil {
 		return err
 	}

@@ -19,7 +19,8 @@ type WebSocketParts struct {
 	Environment domain.Environment
 	// Upgrade switches a request to the WebSocket protocol, or returns why not
 	// and leaves the answer to this package. What it is given is good only until
-	// it returns, save for a connection that it hijacked.
+	// it returns, save for a connection that it hijacked and, then, the headers of
+	// request and answer, which are its own.
 	Upgrade func(http.ResponseWriter, *http.Request) error
 	// Sockets counts the connections of this node.
 	Sockets ports.ConnectionManager
@@ -49,8 +50,7 @@ const (
 type sockets struct {
 	*site
 	WebSocketParts
-	born    time.Time
-	trusted proxyList
+	born time.Time
 }
 
 // NewWebSocket binds the notification service's addresses and prepares its
@@ -68,11 +68,12 @@ func NewWebSocket(parts WebSocketParts) (*Server, error) {
 	s := &site{
 		service: domain.WebSocketService, log: parts.Log, observer: parts.Observer,
 		tracer: parts.Tracing.Tracer(scope), origins: newOriginPolicy(parts.Config.policy()),
+		network: trusted.network,
 	}
 	if err := s.route(); err != nil {
 		return nil, err
 	}
-	w := &sockets{site: s, WebSocketParts: parts, born: time.Now(), trusted: trusted}
+	w := &sockets{site: s, WebSocketParts: parts, born: time.Now()}
 	return s.open(w.tables(), place{parts.Config.Host, parts.Config.Port, parts.Config.AdminAddr}, bounds{
 		headerBytes: socketHeaderBytes, header: socketHeaderTime,
 		answer: socketAnswerTime, idle: socketIdleTime, brief: true,

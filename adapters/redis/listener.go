@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
@@ -128,11 +129,8 @@ func NewListener(c *Client, cfg ListenerConfig, o ports.Observer, tp trace.Trace
 // Follow returns when Redis has confirmed the user's subscription, at once for
 // one that is there already.
 func (l *Listener) Follow(ctx context.Context, user domain.UserID) error {
-	ctx, span := l.tracer.Start(ctx, "websocket.listen")
+	ctx, span := l.span(ctx, user)
 	defer span.End()
-	if span.IsRecording() {
-		span.SetAttributes(attribute.String("user.id", string(user)), attribute.String("channel", l.prefix.channel(user)))
-	}
 	r := l.rosterOf(user)
 	p, first, err := r.follow(user)
 	if err != nil {
@@ -146,6 +144,16 @@ func (l *Listener) Follow(ctx context.Context, user domain.UserID) error {
 		return domain.Unreachable("redis", err).At("redis.Follow")
 	}
 	return nil
+}
+
+// span covers the wait for a confirmation. It is not made where the caller's trace
+// is one that nobody records.
+func (l *Listener) span(ctx context.Context, user domain.UserID) (context.Context, trace.Span) {
+	if whole := trace.SpanContextFromContext(ctx); whole.IsValid() && !whole.IsSampled() {
+		return ctx, noop.Span{}
+	}
+	return l.tracer.Start(ctx, "websocket.listen", trace.WithAttributes(
+		attribute.String("user.id", string(user)), attribute.String("channel", l.prefix.channel(user))))
 }
 
 // Unfollow ends one Follow; for a user who is not followed it does nothing.

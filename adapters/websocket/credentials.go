@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/huleedu/edge/domain"
@@ -13,7 +14,7 @@ const bearerPrefix = "bearer."
 // credentials takes the token from the first place that is present, which
 // decides, also when what stands there is no token: Authorization header,
 // subprotocol, query.
-func credentials(r *http.Request) (string, error) {
+func credentials(r *http.Request, query url.Values) (string, error) {
 	if header := r.Header.Get("Authorization"); header != "" {
 		return domain.BearerToken(header)
 	}
@@ -22,7 +23,7 @@ func credentials(r *http.Request) (string, error) {
 			return domain.BearerToken("Bearer " + token)
 		}
 	}
-	if token := r.URL.Query().Get("token"); token != "" {
+	if token := query.Get("token"); token != "" {
 		return token, nil
 	}
 	return "", domain.NotAuthenticated()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/google/uuid"
@@ -90,14 +91,15 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request) (func(), error) {
 	if origins := r.Header.Values("Origin"); len(origins) > 0 && !h.allowed(origins) {
 		return nil, domain.Forbidden("Origin not allowed", nil)
 	}
-	caller, err := h.authenticate(r)
+	query := r.URL.Query()
+	caller, err := h.authenticate(r, query)
 	if err != nil {
 		if tooMany := h.countRefusal(r, err); tooMany != nil {
 			return nil, tooMany
 		}
 		return h.refuse(w, r, err)
 	}
-	return h.connect(w, r, caller)
+	return h.connect(w, r, caller, query)
 }
 
 func (h *Handler) allowed(origins []string) bool {
@@ -109,8 +111,8 @@ func (h *Handler) allowed(origins []string) bool {
 	return true
 }
 
-func (h *Handler) authenticate(r *http.Request) (domain.Caller, error) {
-	token, err := credentials(r)
+func (h *Handler) authenticate(r *http.Request, query url.Values) (domain.Caller, error) {
+	token, err := credentials(r, query)
 	ctx, span := h.spans.validating(r.Context(), token != "")
 	defer span.End()
 	if err != nil {
@@ -138,10 +140,10 @@ func (h *Handler) countRefusal(r *http.Request, cause error) error {
 // connect reserves the mailbox, admits the caller and takes the connection
 // over, in this order, so that nothing is missed; a failure undoes it in
 // reverse.
-func (h *Handler) connect(w http.ResponseWriter, r *http.Request, caller domain.Caller) (func(), error) {
+func (h *Handler) connect(w http.ResponseWriter, r *http.Request, caller domain.Caller, query url.Values) (func(), error) {
 	ctx, span := h.spans.connecting(r.Context(), caller.User)
 	defer span.End()
-	from, err := resumeFrom(r)
+	from, err := resumeFrom(query)
 	if err != nil {
 		return nil, err
 	}

@@ -32,10 +32,10 @@ func has(h http.Header, name, word string) bool {
 	return slices.ContainsFunc(words(h, name), func(w string) bool { return strings.EqualFold(w, word) })
 }
 
-// takeover is a connection taken from net/http, and as much of its request as
-// the upgrade needs. melody gets it in place of the ResponseWriter, so that the
-// server's handler can return and its buffers, its stack and the request with
-// the token in it are freed.
+// takeover is a connection taken from net/http, and the headers that the upgrade
+// reads and writes. melody gets it in place of the ResponseWriter, so that the
+// server's handler can return and its buffers and its stack are freed; the headers
+// and the token in them are, as soon as the 101 is out.
 type takeover struct {
 	conn    net.Conn
 	header  http.Header
@@ -53,22 +53,22 @@ func takeOver(w http.ResponseWriter, r *http.Request) (*takeover, error) {
 	if buffered.Reader.Buffered() > 0 {
 		return nil, errors.Join(errEarlyData, conn.Close())
 	}
-	header := http.Header{
-		"Connection":            {"upgrade"},
-		"Upgrade":               {"websocket"},
-		"Sec-Websocket-Version": {"13"},
-		"Sec-Websocket-Key":     {strings.Clone(r.Header.Get("Sec-Websocket-Key"))},
-	}
-	if slices.Contains(subprotocols(r), protocol) {
-		header["Sec-Websocket-Protocol"] = []string{protocol}
-	}
-	if offered := r.Header.Values("Sec-Websocket-Extensions"); len(offered) > 0 {
-		header["Sec-Websocket-Extensions"] = slices.Clone(offered)
-	}
+	simplify(r.Header, slices.Contains(subprotocols(r), protocol))
 	return &takeover{
-		conn: conn, header: w.Header().Clone(),
-		request: &http.Request{Method: http.MethodGet, Header: header},
+		conn: conn, header: w.Header(),
+		request: &http.Request{Method: http.MethodGet, Header: r.Header},
 	}, nil
+}
+
+// simplify says in the plainest words what checkUpgrade has found, which reads
+// more kindly than the upgrade does.
+func simplify(h http.Header, speaks bool) {
+	words := []string{"upgrade", "websocket", "13", protocol}
+	h["Connection"], h["Upgrade"], h["Sec-Websocket-Version"] = words[0:1:1], words[1:2:2], words[2:3:3]
+	delete(h, "Sec-Websocket-Protocol") // a token may be among them
+	if speaks {
+		h["Sec-Websocket-Protocol"] = words[3:]
+	}
 }
 
 // The sizes of the buffers that only the 101 goes through.

@@ -132,11 +132,9 @@ func (l *link) SetReadDeadline(t time.Time) error {
 	return nil
 }
 
-// SetDeadline clears what the HTTP server had set.
-func (l *link) SetDeadline(t time.Time) error {
-	l.armed = t
-	return l.Conn.SetDeadline(t)
-}
+// SetDeadline is how gorilla clears what the HTTP server had set, which that did
+// itself when it let the connection go.
+func (*link) SetDeadline(time.Time) error { return nil }
 
 // SetWriteDeadline leaves a deadline alone that is near enough to the wanted one.
 func (l *link) SetWriteDeadline(t time.Time) error {

@@ -86,7 +86,6 @@ func newEngine(c Config) *melody.Melody {
 func newUpgrader(c Config) *websocket.Upgrader {
 	return &websocket.Upgrader{
 		EnableCompression: c.Compression,
-		HandshakeTimeout:  writeWait,
 		ReadBufferSize:    128,
 		WriteBufferSize:   4096,
 		WriteBufferPool:   &sync.Pool{},

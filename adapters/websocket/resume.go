@@ -2,7 +2,7 @@ package websocket
 
 import (
 	"context"
-	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -29,8 +29,8 @@ const (
 )
 
 // resumeFrom is the position that the client names; empty without one.
-func resumeFrom(r *http.Request) (domain.Position, error) {
-	asked := r.URL.Query().Get("last_event_id")
+func resumeFrom(query url.Values) (domain.Position, error) {
+	asked := query.Get("last_event_id")
 	if asked == "" {
 		return "", nil
 	}

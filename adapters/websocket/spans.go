@@ -90,9 +90,18 @@ func (s spans) due(now int64) bool {
 	return s.count.Load() < maxForwardSpans && s.count.Add(1) <= maxForwardSpans
 }
 
+// part begins a span of the handshake's trace. It is not made where the trace is
+// one that nobody records.
+func (s spans) part(ctx context.Context, name string) (context.Context, trace.Span) {
+	if whole := trace.SpanContextFromContext(ctx); whole.IsValid() && !whole.IsSampled() {
+		return ctx, noop.Span{}
+	}
+	return s.tracer.Start(ctx, name)
+}
+
 // validating covers the judging of a token.
 func (s spans) validating(ctx context.Context, hasToken bool) (context.Context, trace.Span) {
-	ctx, span := s.tracer.Start(ctx, "websocket.validate_token")
+	ctx, span := s.part(ctx, "websocket.validate_token")
 	if span.IsRecording() {
 		span.SetAttributes(attribute.Bool("has_token", hasToken), correlationOf(ctx))
 	}
@@ -101,7 +110,7 @@ func (s spans) validating(ctx context.Context, hasToken bool) (context.Context, 
 
 // connecting covers a known user's way from the token to the upgrade.
 func (s spans) connecting(ctx context.Context, user domain.UserID) (context.Context, trace.Span) {
-	ctx, span := s.tracer.Start(ctx, "websocket.connect")
+	ctx, span := s.part(ctx, "websocket.connect")
 	if span.IsRecording() {
 		span.SetAttributes(attribute.String("user.id", string(user)), correlationOf(ctx))
 	}
