@@ -31,6 +31,8 @@ const (
 	// commitInterval is how long a finished record may stay uncommitted; after a
 	// crash so much is taken twice.
 	commitInterval = 100 * time.Millisecond
+	// reviewInterval is how long a change in how the partitions do may go unnoticed.
+	reviewInterval = time.Second
 )
 
 // Consumer takes notifications from Kafka and drives the application with
@@ -159,15 +161,23 @@ func (c *Consumer) work(lease context.Context, generation *kafkago.Generation) {
 // hold commits what is finished, now and then, tells how the partitions do, and
 // watches the topic, until the assignment should end.
 func (c *Consumer) hold(lease context.Context, done *progress) {
-	tick, watch := time.NewTicker(commitInterval), time.NewTicker(watchInterval)
-	defer tick.Stop()
+	review, watch := time.NewTicker(reviewInterval), time.NewTicker(watchInterval)
+	defer review.Stop()
 	defer watch.Stop()
+	var due <-chan time.Time // of a commit; nil: nothing is finished
+	fresh := done.fresh
 	for {
 		select {
 		case <-lease.Done():
 			return
-		case <-tick.C:
-			c.commit(lease, done)
+		case <-fresh:
+			due, fresh = time.After(commitInterval), nil
+		case <-due:
+			due, fresh = nil, done.fresh
+			if !c.commit(lease, done) {
+				due = time.After(commitInterval)
+			}
+		case <-review.C:
 			c.standing.review()
 		case <-watch.C:
 			if c.moved(lease) {
@@ -177,8 +187,11 @@ func (c *Consumer) hold(lease context.Context, done *progress) {
 	}
 }
 
-func (c *Consumer) commit(ctx context.Context, done *progress) {
-	if err := done.commit(); err != nil {
+// commit reports whether the group knows of all that was finished when it began.
+func (c *Consumer) commit(ctx context.Context, done *progress) bool {
+	err := done.commit()
+	if err != nil {
 		c.log.WarnContext(ctx, "finished records are not committed yet", "error", err)
 	}
+	return err == nil
 }

@@ -14,6 +14,9 @@ type progress struct {
 	topic      string
 	generation *kafkago.Generation
 
+	// fresh tells that there may be something to commit.
+	fresh chan struct{}
+
 	mu sync.Mutex
 	// next is partition -> offset of the first unfinished record, of those that
 	// the group does not know yet.
@@ -21,7 +24,7 @@ type progress struct {
 }
 
 func newProgress(topic string, g *kafkago.Generation) *progress {
-	return &progress{topic: topic, generation: g, next: map[int]int64{}}
+	return &progress{topic: topic, generation: g, fresh: make(chan struct{}, 1), next: map[int]int64{}}
 }
 
 // finished notes that the record and all before it need no more work.
@@ -29,6 +32,10 @@ func (p *progress) finished(m kafkago.Message) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.next[m.Partition] = m.Offset + 1
+	select {
+	case p.fresh <- struct{}{}:
+	default:
+	}
 }
 
 // commit tells the group. What it could not tell is told the next time. Only
