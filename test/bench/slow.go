@@ -44,14 +44,9 @@ func slowReaders(ctx context.Context, l *lab) ([]row, error) {
 	const rate = 2000.0
 	deaf, listeners := c.members[:few], c.members[few:]
 	steady := plan{listeners: listeners, each: max(1, int(rate*l.span.Seconds()*4)/len(listeners)), size: messageSize, rate: rate}
-	if _, err := s.run(ctx, c, steady); err != nil { // warming up
-		return nil, err
-	}
-	quiet, err := s.run(ctx, c, steady)
-	if err != nil {
-		return nil, err
-	}
-	before, err := s.beside(ctx, c, steady, func(ctx context.Context) error { return flooder.publish(ctx, nil, flood(deaf)) })
+	quiet, before, err := s.hearing(ctx, c, steady, func(ctx context.Context) error {
+		return flooder.publish(ctx, nil, flood(deaf))
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -63,11 +58,8 @@ func slowReaders(ctx context.Context, l *lab) ([]row, error) {
 	flooded := flooding(ctx, node, flooder, deaf)
 	beside, err := s.run(ctx, c, steady)
 	cut := <-flooded
-	if err != nil {
+	if err := errors.Join(err, cut.err); err != nil {
 		return nil, err
-	}
-	if cut.err != nil {
-		return nil, cut.err
 	}
 	closed, err := metric(ctx, node, "websocket_closes_total", slowClose)
 	if err != nil {
@@ -97,6 +89,19 @@ type cutting struct {
 // flood is more than kernel and queue hold.
 func flood(to []*member) plan {
 	return plan{phase: -1, listeners: to, each: 1500, size: 8 << 10, rate: 4000}
+}
+
+// hearing runs the plan while everybody reads: warming up, alone, and beside the
+// other.
+func (s *stage) hearing(ctx context.Context, c *crowd, p plan, other func(context.Context) error) (quiet, beside delivery, err error) {
+	if _, err = s.run(ctx, c, p); err != nil {
+		return quiet, beside, err
+	}
+	if quiet, err = s.run(ctx, c, p); err != nil {
+		return quiet, beside, err
+	}
+	beside, err = s.beside(ctx, c, p, other)
+	return quiet, beside, err
 }
 
 // beside is a run during which something else goes on, which ends with it.
