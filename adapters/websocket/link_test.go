@@ -3,6 +3,8 @@ package websocket
 import (
 	"encoding/json"
 	"net"
+	"net/http"
+	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -142,4 +144,27 @@ func FuzzCommandOf(f *testing.F) {
 			t.Fatalf("a token that nobody asked about: %q", text)
 		}
 	})
+}
+
+// TestAHandshakeThatNobodyReadsEnds: a client may ask for much, read nothing of it,
+// and then for a socket, so that not even the 101 can be written.
+func TestAHandshakeThatNobodyReadsEnds(t *testing.T) {
+	for name, owned := range map[string]func(net.Conn) net.Conn{
+		"refused":  func(c net.Conn) net.Conn { return c },
+		"accepted": func(c net.Conn) net.Conn { return &link{Conn: c} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				near, far := net.Pipe()
+				defer func() { _ = far.Close() }()
+				asked := http.Header{"Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="}}
+				simplify(asked, false)
+				taken := &takeover{conn: owned(near), header: http.Header{}, request: &http.Request{Method: http.MethodGet, Header: asked}}
+				began := time.Now()
+				_, err := newUpgrader(Config{}).Upgrade(taken, taken.request, taken.header)
+				require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+				require.Equal(t, writeWait, time.Since(began))
+			})
+		})
+	}
 }

@@ -86,10 +86,12 @@ func newEngine(c Config) *melody.Melody {
 func newUpgrader(c Config) *websocket.Upgrader {
 	return &websocket.Upgrader{
 		EnableCompression: c.Compression,
-		ReadBufferSize:    128,
-		WriteBufferSize:   4096,
-		WriteBufferPool:   &sync.Pool{},
-		Subprotocols:      []string{protocol},
+		// Answers to earlier requests that were never read may have filled the socket.
+		HandshakeTimeout: writeWait,
+		ReadBufferSize:   128,
+		WriteBufferSize:  4096,
+		WriteBufferPool:  &sync.Pool{},
+		Subprotocols:     []string{protocol},
 		// The handler has judged the origin before anything else was done.
 		CheckOrigin: func(*http.Request) bool { return true },
 	}
