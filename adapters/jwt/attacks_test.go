@@ -223,6 +223,10 @@ func TestAttacks(t *testing.T) {
 				require.Empty(t, caller, a.name)
 				requireCause(t, err, a.cause)
 			}
+			other := strings.Replace(payload(), "teacher-1", "teacher-2", 1)
+			caller, err := v.Validate(t.Context(), s.sign(s.header(`,"typ":"JWT","kid":"any"`), other))
+			require.NoError(t, err, "a good one passes behind them")
+			require.EqualValues(t, "teacher-2", caller.User)
 			t.Logf("%d attacks", len(rows))
 			total += len(rows)
 		})

@@ -117,8 +117,8 @@ func (s *stage) beside(ctx context.Context, c *crowd, p plan, other func(context
 	return d, err
 }
 
-// flooding sends the deaf the flood, until the node says
-// that all are cut or there is no more to send, and reports once.
+// flooding sends the deaf the flood, until the node says that all are cut or there
+// is no more to send, and reports once.
 func flooding(ctx context.Context, node *process, h *herald, deaf []*member) <-chan cutting {
 	done := make(chan cutting, 1)
 	go func() {
