@@ -28,7 +28,6 @@ type crowd struct {
 type member struct {
 	user   user
 	socket *socket
-	deaf   atomic.Bool // reads no more
 	mu     sync.Mutex
 	phase  int64
 	seen   []bool
@@ -41,8 +40,8 @@ type member struct {
 type wrongs struct{ lost, doubled, disordered int }
 
 // gather opens a socket for each user, so many at once, and returns when all
-// are open. The first, so many, have little room for what they do not read.
-func gather(ctx context.Context, p *process, users []user, atOnce, small int) (*crowd, error) {
+// are open. Those who are deaf never read.
+func gather(ctx context.Context, p *process, users []user, atOnce, deaf int) (*crowd, error) {
 	c := &crowd{server: p, members: make([]*member, len(users)), some: make(chan struct{}, 1)}
 	for i, u := range users {
 		c.members[i] = &member{user: u}
@@ -53,7 +52,7 @@ func gather(ctx context.Context, p *process, users []user, atOnce, small int) (*
 	for range min(atOnce, len(users)) {
 		group.Go(func() {
 			for i := int(next.Add(1)) - 1; i < len(users) && failed.Load() == nil; i = int(next.Add(1)) - 1 {
-				s, err := newcomer(ctx, p.addr, users[i].token, i, i < small)
+				s, err := newcomer(ctx, p.addr, users[i].token, i, i < deaf)
 				if err != nil {
 					err = fmt.Errorf("socket %d: %w", i, err)
 					failed.Store(&err)
@@ -68,7 +67,7 @@ func gather(ctx context.Context, p *process, users []user, atOnce, small int) (*
 		c.leave()
 		return nil, *err
 	}
-	for _, m := range c.members {
+	for _, m := range c.members[deaf:] {
 		c.readers.Go(func() { c.read(m) })
 	}
 	return c, nil
@@ -81,9 +80,6 @@ func (c *crowd) read(m *member) {
 			if !c.leaving.Load() {
 				c.lost.Add(1)
 			}
-			return
-		}
-		if m.deaf.Load() {
 			return
 		}
 		mark, ok := readMark(message)
@@ -99,13 +95,6 @@ func (c *crowd) read(m *member) {
 			default:
 			}
 		}
-	}
-}
-
-// deafen lets members read no more, each from its next message on.
-func deafen(members []*member) {
-	for _, m := range members {
-		m.deaf.Store(true)
 	}
 }
 
