@@ -174,6 +174,13 @@ stop() {
   kill -KILL "$p" 2>/dev/null || true
 }
 
+# still waits until every thread has stopped: on a busy machine one may answer yet.
+still() {
+  local pid
+  pid=$(cat "$pidfile")
+  while grep -L '^State:.*T' /proc/"$pid"/task/*/status 2>/dev/null | grep -q .; do sleep 0.01; done
+}
+
 signal() {
   local p
   p="$(running)" || die "no broker is running"
@@ -192,7 +199,7 @@ case "${1:-}" in
   start) start ;;
   stop) stop ;;
   kill) crash ;;
-  pause) signal STOP ;;
+  pause) signal STOP; still ;;
   resume) signal CONT ;;
   pid) running || die "no broker is running" ;;
   log) cat "$log" ;;
