@@ -17,20 +17,28 @@ func Waiting(l *RateLimiter) int {
 	return len(l.queue.next.asked)
 }
 
-// BeforePipelines calls do before each pipeline that the quota sends.
-func (q *Quota) BeforePipelines(do func()) { q.rdb.AddHook(before(do)) }
+// BeforeRenewals calls do before each renewal that the quota asks for.
+func (q *Quota) BeforeRenewals(do func()) { q.rdb.AddHook(before{q.places.extends.Hash(), do}) }
 
-type before func()
+// before calls something before a script.
+type before struct {
+	script string
+	do     func()
+}
 
 func (before) DialHook(next goredis.DialHook) goredis.DialHook { return next }
 
-func (before) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook { return next }
-
-func (b before) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.ProcessPipelineHook {
-	return func(ctx context.Context, commands []goredis.Cmder) error {
-		b()
-		return next(ctx, commands)
+func (b before) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook {
+	return func(ctx context.Context, c goredis.Cmder) error {
+		if args := c.Args(); args[0] == "evalsha" && args[1] == b.script {
+			b.do()
+		}
+		return next(ctx, c)
 	}
+}
+
+func (before) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.ProcessPipelineHook {
+	return next
 }
 
 // Pause is the wait before the next attempt to connect.

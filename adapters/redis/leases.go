@@ -25,12 +25,11 @@ type lease struct {
 	renewed time.Time // when Redis was last known to hold it; zero: never
 }
 
-// renewal is what one user's key is to hold of this node.
+// renewal is a place that is to be held longer.
 type renewal struct {
-	user     domain.UserID
-	sessions []string
-	members  []string // of the sessions, in their order
-	known    bool     // Redis was once told of all of them
+	place
+	session string
+	known   bool // Redis was once told of it
 }
 
 // debt is a place that Redis may hold for a session that is gone.
@@ -111,29 +110,29 @@ func (l *leases) remove(user domain.UserID, session string) (member string, held
 	return member, true
 }
 
-// due lists the users of whom a lease was not renewed since the given time,
-// each with all of its leases.
-func (l *leases) due(since time.Time) []renewal {
+// due lists what was not renewed since the given time, and tells when the oldest
+// of the others was.
+func (l *leases) due(since time.Time) (out []renewal, oldest time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var out []renewal
+	oldest = time.Now()
 	for user, sessions := range l.held {
-		if !anyOlder(sessions, since) {
-			continue
-		}
-		r := renewal{user: user, known: true}
 		for _, held := range sessions {
-			r.known = r.known && !held.renewed.IsZero()
-			r.sessions = append(r.sessions, held.session)
-			r.members = append(r.members, l.member(held))
+			if held.renewed.Before(since) {
+				out = append(out, renewal{place{user, l.member(held)}, held.session, !held.renewed.IsZero()})
+			} else {
+				oldest = earlier(oldest, held.renewed)
+			}
 		}
-		out = append(out, r)
 	}
-	return out
+	return out, oldest
 }
 
-func anyOlder(sessions []lease, than time.Time) bool {
-	return slices.ContainsFunc(sessions, func(held lease) bool { return held.renewed.Before(than) })
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // renewed notes what came of a renewal that began at the given time, and
@@ -142,14 +141,12 @@ func (l *leases) renewed(done []renewal, at time.Time, known bool) (gone []debt)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, r := range done {
-		for i, session := range r.sessions {
-			held := l.find(r.user, session)
-			switch {
-			case held == nil:
-				gone = append(gone, debt{place: place{r.user, r.members[i]}, since: at})
-			case known:
-				held.renewed = at
-			}
+		held := l.find(r.user, r.session)
+		switch {
+		case held == nil:
+			gone = append(gone, debt{place: r.place, since: at})
+		case known:
+			held.renewed = at
 		}
 	}
 	return gone

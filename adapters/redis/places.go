@@ -9,6 +9,12 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
+// clock begins a script that reads Redis's own clock, in ms.
+const clock = `
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+`
+
 // takeScript takes each place that is free. A member that has a place keeps it,
 // so a repeat does no harm.
 //
@@ -40,6 +46,19 @@ end
 return {}
 `
 
+// extendScript renews places, and takes those again that are lost.
+//
+// KEYS: the users' leases. ARGV: lease in ms, then the member of each key. It
+// answers per key 1 when the place was lost, or 0.
+const extendScript = clock + `
+local lease, out = ARGV[1], {}
+for i, key in ipairs(KEYS) do
+  out[i] = redis.call('ZADD', key, now + lease, ARGV[i + 1])
+  redis.call('PEXPIRE', key, lease)
+end
+return out
+`
+
 // place is a member of a user's leases.
 type place struct {
 	user   domain.UserID
@@ -52,26 +71,25 @@ type place struct {
 type places struct {
 	rdb       goredis.UniversalClient
 	spread    bool
-	terms     []any // limit and lease, for every take
+	limit     int
+	lease     int64 // in ms
 	takes     *goredis.Script
+	extends   *goredis.Script
 	givesBack *goredis.Script
 }
 
 func newPlaces(rdb goredis.UniversalClient, limit int, lease time.Duration) *places {
 	return &places{
-		rdb: rdb, spread: isCluster(rdb), terms: []any{limit, lease.Milliseconds()},
-		takes: goredis.NewScript(takeScript), givesBack: goredis.NewScript(dropScript),
+		rdb: rdb, spread: isCluster(rdb), limit: limit, lease: lease.Milliseconds(),
+		takes: goredis.NewScript(takeScript), extends: goredis.NewScript(extendScript), givesBack: goredis.NewScript(dropScript),
 	}
 }
 
 // take says of each place whether it is taken now.
 func (p *places) take(ctx context.Context, asked []place) ([]bool, error) {
-	numbers, err := p.run(ctx, p.takes, p.terms, asked)
+	numbers, err := p.tell(ctx, p.takes, []any{p.limit, p.lease}, asked)
 	if err != nil {
 		return nil, err
-	}
-	if len(numbers) != len(asked) {
-		return nil, errOddAnswer
 	}
 	granted := make([]bool, len(asked))
 	for i, n := range numbers {
@@ -84,6 +102,20 @@ func (p *places) take(ctx context.Context, asked []place) ([]bool, error) {
 func (p *places) drop(ctx context.Context, left []place) error {
 	_, err := p.run(ctx, p.givesBack, nil, left)
 	return err
+}
+
+// extend says of each place 1 when it was lost and is taken anew, or else 0.
+func (p *places) extend(ctx context.Context, held []place) ([]int64, error) {
+	return p.tell(ctx, p.extends, []any{p.lease}, held)
+}
+
+// tell runs a script that answers with a number for each place.
+func (p *places) tell(ctx context.Context, script *goredis.Script, terms []any, all []place) ([]int64, error) {
+	numbers, err := p.run(ctx, script, terms, all)
+	if err == nil && len(numbers) != len(all) {
+		err = errOddAnswer
+	}
+	return numbers, err
 }
 
 // run returns what the script answers for all places, in their order. A break

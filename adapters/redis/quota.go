@@ -14,8 +14,8 @@ import (
 const (
 	// defaultLease is how long a place outlives the node that held it.
 	defaultLease = 30 * time.Second
-	// renewals is how many renewals fit into a lease, ticks how many looks at
-	// which are due: one that failed is tried again at the next tick.
+	// renewals is how many renewals fit into a lease, and ticks how many attempts
+	// at what could not be done, or looks at which are due, at most.
 	renewals, ticks = 3, 30
 	// quotaLimit bounds the wait for one answer about places; a handshake waits
 	// for it, and perhaps for the answer before.
@@ -49,9 +49,10 @@ type Quota struct {
 	places   *places
 	takes    queue[place, bool]
 	drops    queue[place, struct{}]
-	extend   *goredis.Script
 	leases   *leases
 	away     atomic.Bool
+	// trouble tells Run that there is work before the next lease is due.
+	trouble chan struct{}
 }
 
 var _ ports.ConnectionQuota = (*Quota)(nil)
@@ -63,8 +64,8 @@ func NewQuota(c *Client, cfg QuotaConfig, local ports.ConnectionQuota, o ports.O
 		cfg.Lease = defaultLease
 	}
 	q := &Quota{
-		rdb: c.rdb, local: local, observer: o, config: cfg, leases: newLeases(cfg.Node),
-		places: newPlaces(c.rdb, cfg.PerUser, cfg.Lease), extend: goredis.NewScript(extendScript),
+		rdb: c.rdb, local: local, observer: o, config: cfg, leases: newLeases(cfg.Node), trouble: make(chan struct{}, 1),
+		places: newPlaces(c.rdb, cfg.PerUser, cfg.Lease),
 	}
 	q.takes = newQueue(2*quotaLimit, q.takeAll)
 	q.drops = newQueue(2*quotaLimit, q.dropAll)
@@ -113,7 +114,7 @@ func (q *Quota) Release(user domain.UserID, session string) {
 	if member, held := q.leases.remove(user, session); held {
 		left := place{user, member}
 		if _, gone := q.drops.ask(context.Background(), left); !gone {
-			q.leases.owe([]debt{{place: left, since: time.Now()}})
+			q.owe([]debt{{place: left, since: time.Now()}})
 		}
 	}
 	q.local.Release(user, session)
@@ -144,7 +145,20 @@ func (q *Quota) drop(debts []debt) {
 		return
 	}
 	if _, gone := q.dropAll(placesOf(debts)); !gone {
-		q.leases.owe(debts)
+		q.owe(debts)
+	}
+}
+
+// owe leaves to Run what could not be given back.
+func (q *Quota) owe(debts []debt) {
+	q.leases.owe(debts)
+	q.alert()
+}
+
+func (q *Quota) alert() {
+	select {
+	case q.trouble <- struct{}{}:
+	default:
 	}
 }
 
@@ -153,5 +167,6 @@ func (q *Quota) drop(debts []debt) {
 func (q *Quota) leave() {
 	if q.away.CompareAndSwap(false, true) {
 		q.observer.Observe(domain.QuotaDegraded{Degraded: true})
+		q.alert()
 	}
 }

@@ -135,14 +135,14 @@ func TestQuotaLeavesNoGhosts(t *testing.T) {
 	q, _, _ := placing(t, s.url, redis.QuotaConfig{PerUser: 2, Node: "n", Lease: shortLease})
 	require.NoError(t, q.Acquire(t.Context(), "anna", uuid.NewString()))
 	require.NoError(t, q.Acquire(t.Context(), "anna", session))
-	var pipelines atomic.Int32
-	q.BeforePipelines(func() {
-		if pipelines.Add(1) == 1 {
+	var renewals atomic.Int32
+	q.BeforeRenewals(func() {
+		if renewals.Add(1) == 1 {
 			// The renewal has been put together, but Redis gets the release first.
 			q.Release("anna", session)
 		}
 	})
-	require.Eventually(t, func() bool { return pipelines.Load() >= 6 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return renewals.Load() >= 6 }, patience, time.Millisecond)
 	// Nobody has asked for a place, which would have swept an old one out.
 	n, err := stranger(t, s.url).ZCard(t.Context(), "wsquota:{anna}").Result()
 	require.NoError(t, err)
