@@ -19,10 +19,11 @@ import (
 const (
 	sessionTimeout    = 6 * time.Second
 	rebalanceTimeout  = 6 * time.Second
-	heartbeatInterval = time.Second
+	heartbeatInterval = 2 * time.Second
 	rejoinPause       = time.Second
 	groupTimeout      = 3 * time.Second
-	// watchInterval is how long new partitions of the topic may go unnoticed.
+	// watchInterval is how long new partitions of the topic may go unnoticed, and
+	// that a note on one is too old to count.
 	watchInterval = 5 * time.Second
 	// settled is how long an assignment lasts that is no sign of trouble.
 	settled = 2 * time.Second
@@ -31,8 +32,6 @@ const (
 	// commitInterval is how long a finished record may stay uncommitted; after a
 	// crash so much is taken twice.
 	commitInterval = 100 * time.Millisecond
-	// reviewInterval is how long a change in how the partitions do may go unnoticed.
-	reviewInterval = time.Second
 )
 
 // Consumer takes notifications from Kafka and drives the application with
@@ -42,10 +41,12 @@ type Consumer struct {
 	config        ConsumerConfig
 	dialer        *kafkago.Dialer
 	notifications *app.Notifications
-	// dead writes dead letters, and knows the layout of the topics.
+	// brokers are asked for the topic's layout.
+	brokers *contact
+	// dead writes dead letters.
 	dead *producer
 	// partitions is how many the topic had before the last assignment; only
-	// Run's work reads and writes it.
+	// Run's work reads and writes it, and asks the brokers.
 	partitions int
 	observer   ports.Observer
 	tracer     trace.Tracer
@@ -66,7 +67,7 @@ func NewConsumer(c ConsumerConfig, n *app.Notifications, o ports.Observer, tp tr
 		return nil, domain.NotStarted("kafka consumer", err).At("kafka.NewConsumer")
 	}
 	return &Consumer{
-		config: c, dialer: dialer, notifications: n, dead: newProducer(c.Brokers, connect, log),
+		config: c, dialer: dialer, notifications: n, brokers: newContact(dialer, addresses(c.Brokers)), dead: newProducer(c.Brokers, connect, log),
 		observer: o, tracer: tp.Tracer(tracerName), log: log,
 		start:    []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindConsumer)},
 		standing: newStanding(o),
@@ -107,8 +108,9 @@ func (c *Consumer) Run(ctx context.Context) error {
 	return nil
 }
 
-// retire gives up the dead-letter connections; no record is under way.
+// retire gives up the connections; no record is under way.
 func (c *Consumer) retire() {
+	c.brokers.hangUp()
 	ctx, cancel := context.WithTimeout(context.Background(), groupTimeout)
 	defer cancel()
 	_ = c.dead.close(ctx)
@@ -158,11 +160,10 @@ func (c *Consumer) work(lease context.Context, generation *kafkago.Generation) {
 	c.commit(lease, done)
 }
 
-// hold commits what is finished, now and then, tells how the partitions do, and
-// watches the topic, until the assignment should end.
+// hold commits what is finished, now and then, and watches the topic, until the
+// assignment should end.
 func (c *Consumer) hold(lease context.Context, done *progress) {
-	review, watch := time.NewTicker(reviewInterval), time.NewTicker(watchInterval)
-	defer review.Stop()
+	watch := time.NewTicker(watchInterval)
 	defer watch.Stop()
 	var due <-chan time.Time // of a commit; nil: nothing is finished
 	fresh := done.fresh
@@ -177,9 +178,8 @@ func (c *Consumer) hold(lease context.Context, done *progress) {
 			if !c.commit(lease, done) {
 				due = time.After(commitInterval)
 			}
-		case <-review.C:
-			c.standing.review()
 		case <-watch.C:
+			c.standing.review()
 			if c.moved(lease) {
 				return
 			}

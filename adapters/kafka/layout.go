@@ -43,8 +43,18 @@ func (c *Consumer) moved(ctx context.Context) bool {
 	return true
 }
 
-func (c *Consumer) count(ctx context.Context) (int, error) {
-	limited, cancel := context.WithTimeout(ctx, groupTimeout)
+// count asks how many partitions the topic has. One that is missing is created,
+// if the brokers allow it.
+func (c *Consumer) count(ctx context.Context) (n int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, groupTimeout)
 	defer cancel()
-	return c.dead.count(limited, string(c.config.topic()))
+	err = c.brokers.ask(ctx, func(conn *kafkago.Conn) error {
+		partitions, err := conn.ReadPartitions(string(c.config.topic()))
+		n = len(partitions)
+		return err
+	})
+	if err == nil && n == 0 {
+		err = errNoPartitions
+	}
+	return n, err
 }

@@ -13,7 +13,7 @@ import (
 const (
 	// fetchWait is how long the broker holds an empty fetch; also how long a
 	// hung broker goes unnoticed.
-	fetchWait = 2 * time.Second
+	fetchWait = 5 * time.Second
 	// fetchBytes is what one fetch asks for; a larger record comes alone.
 	fetchBytes = 1 << 20
 	// fetchAhead is how many records of a partition wait in memory.

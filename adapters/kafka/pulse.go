@@ -27,8 +27,8 @@ const (
 // pulse is how a publisher does, as its health answers tell: whether brokers
 // answer, and whether what is published arrives.
 type pulse struct {
-	dialer  *kafkago.Dialer
-	brokers []string
+	// brokers are asked by run alone.
+	brokers *contact
 	// known is closed once it is known whether brokers answer.
 	known chan struct{}
 	first sync.Once
@@ -40,20 +40,18 @@ type pulse struct {
 }
 
 func newPulse(d *kafkago.Dialer, brokers []string) *pulse {
-	return &pulse{dialer: d, brokers: brokers, known: make(chan struct{})}
+	return &pulse{brokers: newContact(d, brokers), known: make(chan struct{})}
 }
 
 // run asks the brokers until ctx is done, over one connection that is kept
 // while it answers. The producer's own cannot tell: they keep an old layout
 // through an outage.
 func (p *pulse) run(ctx context.Context) {
-	var conn *kafkago.Conn
-	defer func() { hangUp(conn) }()
+	defer p.brokers.hangUp()
 	tick := time.NewTicker(askPause)
 	defer tick.Stop()
 	for {
-		var err error
-		conn, err = p.ask(ctx, conn)
+		err := p.ask(ctx)
 		if ctx.Err() != nil {
 			return
 		}
@@ -74,47 +72,14 @@ func (p *pulse) heard(err error) {
 	p.first.Do(func() { close(p.known) })
 }
 
-// ask wants an answer of the broker at the other end of conn, or else of any
-// broker; it returns the connection to it.
-func (p *pulse) ask(ctx context.Context, conn *kafkago.Conn) (*kafkago.Conn, error) {
+// ask wants an answer of any broker.
+func (p *pulse) ask(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
-	if conn != nil {
-		if answers(ctx, conn) == nil {
-			return conn, nil
-		}
-		hangUp(conn)
-	}
-	var all []error
-	for _, address := range p.brokers {
-		conn, err := p.dialer.DialContext(ctx, "tcp", address)
-		if err == nil {
-			if err = answers(ctx, conn); err == nil {
-				return conn, nil
-			}
-			hangUp(conn)
-		}
-		all = append(all, err)
-	}
-	return nil, errors.Join(all...)
-}
-
-// answers asks for the brokers alone, which is the smallest metadata.
-func answers(ctx context.Context, conn *kafkago.Conn) error {
-	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
-	if deadline, bounded := ctx.Deadline(); bounded {
-		if err := conn.SetDeadline(deadline); err != nil {
-			return err
-		}
-	}
-	_, err := conn.Brokers()
-	return err
-}
-
-func hangUp(conn *kafkago.Conn) {
-	if conn != nil {
-		_ = conn.Close() // nothing was under way that could be lost
-	}
+	return p.brokers.ask(ctx, func(conn *kafkago.Conn) error {
+		_, err := conn.Brokers() // alone, which is the smallest metadata
+		return err
+	})
 }
 
 // published notes what became of a command. A caller who left says nothing

@@ -68,7 +68,7 @@ func (s *standing) joined() {
 	s.tell(time.Now())
 }
 
-// review tells what became of the partitions, and what time did to their notes.
+// review tells what time did to the notes on the partitions.
 func (s *standing) review() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,9 +89,14 @@ func (s *standing) tell(now time.Time) {
 func (s *standing) note(partition int, p part) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.member {
-		p.at = time.Now()
-		s.parts[partition] = p
+	if !s.member {
+		return
+	}
+	p.at = time.Now()
+	turned := (p.err == nil) != (s.parts[partition].err == nil)
+	s.parts[partition] = p
+	if turned {
+		s.tell(p.at)
 	}
 }
 
