@@ -29,6 +29,10 @@ const (
 	rearmAfter = time.Second
 	// answerLimit is how long a peer may take to answer our close.
 	answerLimit = 2 * time.Second
+	// pingSlots is how many moments of a ping interval pings go out at: those that
+	// are due between two go with the earlier, because waking an idle process costs
+	// more than a ping.
+	pingSlots = 300
 	// lingerBytes bounds what is still read of a peer that was told to go while
 	// it was talking.
 	lingerBytes = 8 << 20
@@ -104,7 +108,7 @@ func (l *link) rearm() error {
 	}
 	earlier(l.heard.Add(l.idle), errSilent)
 	if l.ping > 0 {
-		earlier(l.asked.Add(l.ping), errPing)
+		earlier(slotted(l.asked.Add(l.ping), l.ping/pingSlots), errPing)
 	}
 	earlier(l.expires, errExpired)
 	earlier(l.limit, errOutdated)
@@ -112,6 +116,14 @@ func (l *link) rearm() error {
 		return cause
 	}
 	return l.Conn.SetReadDeadline(due)
+}
+
+// slotted is the last moment up to t that is whole slots away from any other such.
+func slotted(t time.Time, slot time.Duration) time.Time {
+	if slot <= 0 {
+		return t
+	}
+	return t.Add(-time.Duration(t.UnixNano() % int64(slot)))
 }
 
 // SetReadDeadline is how melody says when the next pong is due.
