@@ -9,8 +9,11 @@ import (
 )
 
 const (
-	// outageLook is how often the subscription is asked how it does.
+	// outageLook is how often a subscription that is away is asked how it does.
 	outageLook = time.Second
+	// quietLooks is how often within the grace one is asked that was there: each
+	// look wakes a process that may be asleep.
+	quietLooks = 30
 	// outageSpread is over how long the connections of a deaf node are closed.
 	outageSpread = 10 * time.Second
 )
@@ -32,24 +35,36 @@ func NewOutage(subscription ports.HealthProbe, shedder ports.ConnectionShedder, 
 // Run watches until ctx is done. The closing stops when the subscription is
 // back: who is still there then misses nothing more.
 func (o *Outage) Run(ctx context.Context) error {
-	ticker := time.NewTicker(outageLook)
-	defer ticker.Stop()
+	quiet := o.grace / quietLooks
+	timer := time.NewTimer(quiet)
+	defer timer.Stop()
 	var since time.Time // zero: it is not away
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case now := <-ticker.C:
-			switch {
-			case !o.away(ctx):
-				since = time.Time{}
-			case since.IsZero():
-				since = now
-			case now.Sub(since) >= o.grace:
-				o.shed(ctx)
+		case now := <-timer.C:
+			if since = o.look(ctx, since, now); since.IsZero() {
+				timer.Reset(quiet)
+			} else {
+				timer.Reset(min(quiet, outageLook))
 			}
 		}
 	}
+}
+
+// look returns since when the subscription is away, and closes connections once
+// that is too long.
+func (o *Outage) look(ctx context.Context, since, now time.Time) time.Time {
+	switch {
+	case !o.away(ctx):
+		return time.Time{}
+	case since.IsZero():
+		return now
+	case now.Sub(since) >= o.grace:
+		o.shed(ctx)
+	}
+	return since
 }
 
 func (o *Outage) away(ctx context.Context) bool {

@@ -22,9 +22,11 @@ const (
 	roomGC = 192 << 20
 
 	// calmAfter is how long less than calmBytes must be asked of the heap for work to
-	// be over: pings and leases of 20,000 sockets ask for a quarter.
-	calmAfter = time.Second
-	calmBytes = 8 << 20
+	// be over, and quietLooks how much longer nobody looks when it was over before:
+	// pings and leases of 20,000 sockets ask for a quarter in calmAfter.
+	calmAfter  = time.Second
+	calmBytes  = 8 << 20
+	quietLooks = 3
 	// worthGC is how much of what work leaves behind is worth a collection when it
 	// is over, and idleRoom how much may gather while there is none.
 	worthGC  = 8 << 20
@@ -86,7 +88,11 @@ func (p *pacer) look() {
 	case spare > idleRoom:
 		debug.FreeOSMemory()
 	}
-	time.AfterFunc(p.calmAfter, p.look)
+	rest := p.calmAfter
+	if !p.worked {
+		rest *= quietLooks // each look wakes a process that may be asleep
+	}
+	time.AfterFunc(rest, p.look)
 }
 
 // sizes are the heap's, in bytes.
