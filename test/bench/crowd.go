@@ -28,6 +28,7 @@ type crowd struct {
 type member struct {
 	user   user
 	socket *socket
+	deaf   atomic.Bool // reads no more
 	mu     sync.Mutex
 	phase  int64
 	seen   []bool
@@ -40,8 +41,8 @@ type member struct {
 type wrongs struct{ lost, doubled, disordered int }
 
 // gather opens a socket for each user, so many at once, and returns when all
-// are open. Those who are deaf never read.
-func gather(ctx context.Context, p *process, users []user, atOnce, deaf int) (*crowd, error) {
+// are open. The first, so many, have little room for what they do not read.
+func gather(ctx context.Context, p *process, users []user, atOnce, small int) (*crowd, error) {
 	c := &crowd{server: p, members: make([]*member, len(users)), some: make(chan struct{}, 1)}
 	for i, u := range users {
 		c.members[i] = &member{user: u}
@@ -52,7 +53,7 @@ func gather(ctx context.Context, p *process, users []user, atOnce, deaf int) (*c
 	for range min(atOnce, len(users)) {
 		group.Go(func() {
 			for i := int(next.Add(1)) - 1; i < len(users) && failed.Load() == nil; i = int(next.Add(1)) - 1 {
-				s, err := newcomer(ctx, p.addr, users[i].token, i, i < deaf)
+				s, err := newcomer(ctx, p.addr, users[i].token, i, i < small)
 				if err != nil {
 					err = fmt.Errorf("socket %d: %w", i, err)
 					failed.Store(&err)
@@ -67,7 +68,7 @@ func gather(ctx context.Context, p *process, users []user, atOnce, deaf int) (*c
 		c.leave()
 		return nil, *err
 	}
-	for _, m := range c.members[deaf:] {
+	for _, m := range c.members {
 		c.readers.Go(func() { c.read(m) })
 	}
 	return c, nil
@@ -80,6 +81,9 @@ func (c *crowd) read(m *member) {
 			if !c.leaving.Load() {
 				c.lost.Add(1)
 			}
+			return
+		}
+		if m.deaf.Load() {
 			return
 		}
 		mark, ok := readMark(message)
@@ -95,6 +99,13 @@ func (c *crowd) read(m *member) {
 			default:
 			}
 		}
+	}
+}
+
+// deafen lets members read no more, each from its next message on.
+func deafen(members []*member) {
+	for _, m := range members {
+		m.deaf.Store(true)
 	}
 }
 
@@ -126,10 +137,14 @@ func (c *crowd) begin(phase int64) {
 	c.phase.Store(phase)
 }
 
-// settle waits until so many arrived, or nothing came for three seconds.
+// silence is how long nothing must arrive for what is missing to be lost: it may
+// stand behind others' messages on a slow machine.
+const silence = 15 * time.Second
+
+// settle waits until so many arrived, or nothing came any more.
 func (c *crowd) settle(ctx context.Context, expected int64) error {
 	return until(ctx, 10*time.Minute, func() bool {
-		return c.arrived.Load() >= expected || time.Now().UnixNano()-c.lastAt.Load() > int64(3*time.Second)
+		return c.arrived.Load() >= expected || time.Now().UnixNano()-c.lastAt.Load() > int64(silence)
 	})
 }
 

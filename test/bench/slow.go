@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -10,9 +11,9 @@ import (
 // slowClose is the label of sockets that were closed because they did not read.
 const slowClose = `code="4001"`
 
-// slowReaders lets one user in ten stop reading and floods those, while the
-// others get their messages at a steady rate as before. The baseline has no
-// answer to this: its one writer would wait.
+// slowReaders sends one user in ten a flood, while the others get their messages at
+// a steady rate: first everybody reads, then those whom the flood is for stop. The
+// baseline has no answer to this: its one writer would wait.
 func slowReaders(ctx context.Context, l *lab) ([]row, error) {
 	node, err := l.node(ctx)
 	if err != nil {
@@ -23,8 +24,8 @@ func slowReaders(ctx context.Context, l *lab) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	deaf := len(users) / 10
-	c, err := gather(ctx, node, users, 100, deaf)
+	few := len(users) / 10
+	c, err := gather(ctx, node, users, 100, few)
 	if err != nil {
 		return nil, err
 	}
@@ -41,39 +42,38 @@ func slowReaders(ctx context.Context, l *lab) ([]row, error) {
 	defer flooder.close()
 
 	const rate = 2000.0
-	listeners := c.members[deaf:]
+	deaf, listeners := c.members[:few], c.members[few:]
 	steady := plan{listeners: listeners, each: max(1, int(rate*l.span.Seconds()*4)/len(listeners)), size: messageSize, rate: rate}
-	if _, err := s.run(ctx, c, steady); err != nil { // warming up
-		return nil, err
-	}
-	alone, err := s.run(ctx, c, steady)
+	quiet, before, err := s.hearing(ctx, c, steady, func(ctx context.Context) error {
+		return flooder.publish(ctx, nil, flood(deaf))
+	})
 	if err != nil {
 		return nil, err
 	}
+	deafen(deaf)
 	resident := node.resident()
 	if err := node.resetPeak(); err != nil {
 		return nil, err
 	}
-	flood := flooding(ctx, node, flooder, c.members[:deaf])
+	flooded := flooding(ctx, node, flooder, deaf)
 	beside, err := s.run(ctx, c, steady)
-	cut := <-flood
-	if err != nil {
+	cut := <-flooded
+	if err := errors.Join(err, cut.err); err != nil {
 		return nil, err
-	}
-	if cut.err != nil {
-		return nil, cut.err
 	}
 	closed, err := metric(ctx, node, "websocket_closes_total", slowClose)
 	if err != nil {
 		return nil, err
 	}
 	var p99 series
-	p99.add(quantile(beside.took, .99), quantile(alone.took, .99))
-	wrong := alone.wrong
+	p99.add(quantile(beside.took, .99), quantile(before.took, .99))
+	wrong := quiet.wrong
+	wrong.add(before.wrong)
 	wrong.add(beside.wrong)
 	return append([]row{
-		p99.row(fmt.Sprintf("p99 of the others beside %d who do not read, ms (bare: before)", deaf)).atMost(1.5),
-		single("of those who do not read, cut with 4001", closed).atLeast(float64(deaf)),
+		p99.row(fmt.Sprintf("p99 of the others beside %d who do not read, ms (bare: before)", few)).atMost(1.5),
+		single("p99 of the others without the flood, ms", quantile(quiet.took, .99)),
+		single("of those who do not read, cut with 4001", closed).atLeast(float64(few)),
 		single("seconds from the flood to the last cut", cut.seconds),
 		single("MiB of memory added at the peak", (node.peak()-resident)/(1<<20)),
 		single("others' sockets that ended", float64(c.lost.Load())).atMost(0),
@@ -86,8 +86,39 @@ type cutting struct {
 	err     error
 }
 
-// flooding sends the deaf more than kernel and queue hold, until the node says
-// that all are cut or there is no more to send, and reports once.
+// flood is more than kernel and queue hold, at a rate that each of them could read.
+func flood(to []*member) plan {
+	return plan{phase: -1, listeners: to, each: 1500, size: 8 << 10, rate: 40 * float64(len(to))}
+}
+
+// hearing runs the plan while everybody reads: warming up, alone, and beside the
+// other.
+func (s *stage) hearing(ctx context.Context, c *crowd, p plan, other func(context.Context) error) (quiet, beside delivery, err error) {
+	if _, err = s.run(ctx, c, p); err != nil {
+		return quiet, beside, err
+	}
+	if quiet, err = s.run(ctx, c, p); err != nil {
+		return quiet, beside, err
+	}
+	beside, err = s.beside(ctx, c, p, other)
+	return quiet, beside, err
+}
+
+// beside is a run during which something else goes on, which ends with it.
+func (s *stage) beside(ctx context.Context, c *crowd, p plan, other func(context.Context) error) (delivery, error) {
+	stop, cancel := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- other(stop) }()
+	d, err := s.run(ctx, c, p)
+	cancel()
+	if failed := <-ended; err == nil && !errors.Is(failed, context.Canceled) {
+		err = failed
+	}
+	return d, err
+}
+
+// flooding sends the deaf the flood, until the node says that all are cut or there
+// is no more to send, and reports once.
 func flooding(ctx context.Context, node *process, h *herald, deaf []*member) <-chan cutting {
 	done := make(chan cutting, 1)
 	go func() {
@@ -102,9 +133,7 @@ func flooding(ctx context.Context, node *process, h *herald, deaf []*member) <-c
 			}
 			cancel()
 		})
-		err := h.publish(stop, nil, plan{
-			phase: -1, listeners: deaf, each: 1500, size: 8 << 10, rate: 4000,
-		})
+		err := h.publish(stop, nil, flood(deaf))
 		if err != nil && stop.Err() != nil && ctx.Err() == nil {
 			err = nil // all were cut
 		} else if err == nil {
