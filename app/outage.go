@@ -13,7 +13,7 @@ const (
 	outageLook = time.Second
 	// quietLooks is how often within the grace one is asked that was there: each
 	// look wakes a process that may be asleep.
-	quietLooks = 30
+	quietLooks = 24
 	// outageSpread is over how long the connections of a deaf node are closed.
 	outageSpread = 10 * time.Second
 )
@@ -36,7 +36,7 @@ func NewOutage(subscription ports.HealthProbe, shedder ports.ConnectionShedder, 
 // back: who is still there then misses nothing more.
 func (o *Outage) Run(ctx context.Context) error {
 	quiet := o.grace / quietLooks
-	timer := time.NewTimer(quiet)
+	timer := time.NewTimer(domain.UntilBeat(time.Now(), quiet))
 	defer timer.Stop()
 	var since time.Time // zero: it is not away
 	for {
@@ -45,7 +45,7 @@ func (o *Outage) Run(ctx context.Context) error {
 			return nil
 		case now := <-timer.C:
 			if since = o.look(ctx, since, now); since.IsZero() {
-				timer.Reset(quiet)
+				timer.Reset(domain.UntilBeat(now, quiet))
 			} else {
 				timer.Reset(min(quiet, outageLook))
 			}

@@ -21,7 +21,9 @@ const (
 	rebalanceTimeout  = 6 * time.Second
 	heartbeatInterval = 2 * time.Second
 	rejoinPause       = time.Second
-	groupTimeout      = 3 * time.Second
+	// groupTimeout bounds one answer of the group's coordinator. The runtime wakes
+	// for a deadline also when it has been moved since: at a heartbeat, this way.
+	groupTimeout = 2 * heartbeatInterval
 	// watchInterval is how long new partitions of the topic may go unnoticed, and
 	// that a note on one is too old to count.
 	watchInterval = 5 * time.Second
@@ -163,7 +165,7 @@ func (c *Consumer) work(lease context.Context, generation *kafkago.Generation) {
 // hold commits what is finished, now and then, and watches the topic, until the
 // assignment should end.
 func (c *Consumer) hold(lease context.Context, done *progress) {
-	watch := time.NewTicker(watchInterval)
+	watch := time.NewTimer(domain.UntilBeat(time.Now(), watchInterval))
 	defer watch.Stop()
 	var due <-chan time.Time // of a commit; nil: nothing is finished
 	fresh := done.fresh
@@ -183,6 +185,7 @@ func (c *Consumer) hold(lease context.Context, done *progress) {
 			if c.moved(lease) {
 				return
 			}
+			watch.Reset(domain.UntilBeat(time.Now(), watchInterval))
 		}
 	}
 }

@@ -43,10 +43,10 @@ func (c *Consumer) moved(ctx context.Context) bool {
 	return true
 }
 
-// count asks how many partitions the topic has. One that is missing is created,
-// if the brokers allow it.
+// count asks how many partitions the topic has, for no longer than from one watch
+// to the next. One that is missing is created, if the brokers allow it.
 func (c *Consumer) count(ctx context.Context) (n int, err error) {
-	ctx, cancel := context.WithTimeout(ctx, groupTimeout)
+	ctx, cancel := context.WithTimeout(ctx, watchInterval)
 	defer cancel()
 	err = c.brokers.ask(ctx, func(conn *kafkago.Conn) error {
 		partitions, err := conn.ReadPartitions(string(c.config.topic()))

@@ -13,7 +13,7 @@ import (
 const (
 	// fetchWait is how long the broker holds an empty fetch; also how long a
 	// hung broker goes unnoticed.
-	fetchWait = 5 * time.Second
+	fetchWait = 10 * time.Second
 	// fetchBytes is what one fetch asks for; a larger record comes alone.
 	fetchBytes = 1 << 20
 	// fetchAhead is how many records of a partition wait in memory.
@@ -45,7 +45,7 @@ func (c *Consumer) reader(ctx context.Context, partition int) *kafkago.Reader {
 	return kafkago.NewReader(kafkago.ReaderConfig{
 		Brokers: addresses(c.config.Brokers), Topic: string(c.config.topic()), Partition: partition,
 		Dialer: leashed(ctx, c.dialer), MaxWait: fetchWait, MinBytes: 1, MaxBytes: fetchBytes, QueueCapacity: fetchAhead,
-		ReadBatchTimeout: groupTimeout, ReadBackoffMax: readPause, ReadLagInterval: -1, OffsetOutOfRangeError: true,
+		ReadBatchTimeout: fetchWait, ReadBackoffMax: readPause, ReadLagInterval: -1, OffsetOutOfRangeError: true,
 	})
 }
 

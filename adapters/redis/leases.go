@@ -56,7 +56,9 @@ const sinceForm = "2006-01-02T15:04:05.000Z"
 // member is the session in the user's sorted set: what an operator is told.
 // The node's name comes last, because it may hold anything.
 func (l *leases) member(held lease) string {
-	return held.session + " " + held.since.UTC().Format(sinceForm) + " " + l.node
+	b := append(make([]byte, 0, 128), held.session...)
+	b = held.since.UTC().AppendFormat(append(b, ' '), sinceForm)
+	return string(append(append(b, ' '), l.node...))
 }
 
 // readMember reads a member; one of another shape has only an id.

@@ -260,13 +260,14 @@ func (s *shard) write(ctx context.Context, conn *goredis.PubSub) error {
 // watch publishes to the connection's own channel: one that hears nothing of it
 // may look healthy for ever. A probe that could not be sent counts as unheard.
 func (s *shard) watch(ctx context.Context) error {
-	ticker := time.NewTicker(s.interval)
-	defer ticker.Stop()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
+		timer.Reset(domain.UntilBeat(time.Now(), s.interval))
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-ticker.C:
+		case <-timer.C:
 		}
 		if s.misses.Load() >= maxMisses {
 			return errDeaf

@@ -5,6 +5,8 @@ import (
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
+
+	"github.com/huleedu/edge/domain"
 )
 
 const (
@@ -22,11 +24,11 @@ const (
 	roomGC = 192 << 20
 
 	// calmAfter is how long less than calmBytes must be asked of the heap for work to
-	// be over, and quietLooks how much longer nobody looks when it was over before:
-	// pings and leases of 20,000 sockets ask for a quarter in calmAfter.
-	calmAfter  = time.Second
-	calmBytes  = 8 << 20
-	quietLooks = 3
+	// be over: pings and leases of 20,000 sockets ask for a quarter. quietFor is how
+	// much longer nobody looks when it was over before.
+	calmAfter = time.Second
+	calmBytes = 8 << 20
+	quietFor  = 2.5
 	// worthGC is how much of what work leaves behind is worth a collection when it
 	// is over, and idleRoom how much may gather while there is none.
 	worthGC  = 8 << 20
@@ -90,7 +92,7 @@ func (p *pacer) look() {
 	}
 	rest := p.calmAfter
 	if !p.worked {
-		rest *= quietLooks // each look wakes a process that may be asleep
+		rest = domain.UntilBeat(time.Now(), time.Duration(quietFor*float64(rest)))
 	}
 	time.AfterFunc(rest, p.look)
 }
