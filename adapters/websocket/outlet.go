@@ -1,7 +1,6 @@
 package websocket
 
 import (
-	"bytes"
 	"net"
 	"sync"
 	"syscall"
@@ -12,6 +11,7 @@ import (
 const (
 	textFrame  = 0x81
 	closeFrame = 0x88
+	pingFrame  = 0x89
 )
 
 // outlet is the sending half of a socket. A frame goes out by one write that
@@ -31,6 +31,7 @@ type outlet struct {
 	busy bool   // somebody waits for the socket
 	over bool   // nothing may follow: a write failed, or a close frame went out
 	rest []byte // what is left of the frame
+	torn bool   // it is a ping, which has no errand: the next ping fetches it
 }
 
 // direct opens the direct way, if the connection has one. What is compressed has
@@ -59,14 +60,35 @@ func (o *outlet) offer(payload []byte) (out bool, errand []byte) {
 	p.load(payload)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if !o.busy && !o.over {
+	if !o.busy && !o.over && !o.torn {
 		p.put(o.raw)
 	}
 	if p.taken == len(p.frame) {
 		return true, nil
 	}
-	o.rest = bytes.Clone(p.frame[p.taken:])
+	o.rest = append(o.rest, p.frame[p.taken:]...)
 	return false, nil
+}
+
+// ping sends a ping and reports whether it is out. If not, gorilla must send one:
+// it waits, with deadlines and a timer, which costs as much as a ping.
+func (o *outlet) ping() (out bool) {
+	if o.raw == nil {
+		return false
+	}
+	p := o.pens.Get().(*pen)
+	defer o.pens.Put(p)
+	p.taken, p.frame = 0, append(p.frame[:0], pingFrame, 0)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.busy || o.over || len(o.rest) > 0 {
+		return false
+	}
+	p.put(o.raw)
+	if p.taken == 1 {
+		o.rest, o.torn = append(o.rest, p.frame[1:]...), true
+	}
+	return p.taken == len(p.frame)
 }
 
 // pass writes a frame of gorilla's, behind what is left, and waits until the
@@ -98,7 +120,7 @@ func (o *outlet) pass(conn net.Conn, frame []byte) (int, error) {
 func (o *outlet) join(frame []byte) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if len(o.rest) == 0 || frame[0] == textFrame || frame[0] == closeFrame {
+	if len(o.rest) == 0 || o.torn || frame[0] == textFrame || frame[0] == closeFrame {
 		return false
 	}
 	o.rest = append(o.rest, frame...)
@@ -108,7 +130,7 @@ func (o *outlet) join(frame []byte) bool {
 func (o *outlet) occupy() (rest []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	rest, o.rest, o.busy = o.rest, nil, true
+	rest, o.rest, o.torn, o.busy = o.rest, nil, false, true
 	return rest
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net"
+	"sync"
 	"testing"
 	"time"
 
@@ -102,6 +103,63 @@ func TestPingsJoinWhatIsLeft(t *testing.T) {
 	var p pen
 	p.load(message)
 	require.True(t, bytes.Equal(append(p.frame, ping...), all))
+}
+
+// A ping goes out at once, or not at all: not while somebody waits, not behind what
+// is left of a message, not after a close frame.
+func TestPingsGoOutAtOnce(t *testing.T) {
+	near, far := ends(t)
+	var o outlet
+	require.False(t, o.ping(), "no direct way")
+	o.direct(near, newPens())
+	require.NoError(t, near.SetWriteDeadline(time.Now())) // nothing waits
+	require.True(t, o.ping())
+	o.busy = true
+	require.False(t, o.ping())
+	o.busy, o.rest = false, []byte{1}
+	require.False(t, o.ping())
+	o.rest, o.over = nil, true
+	require.False(t, o.ping())
+	require.NoError(t, near.Close())
+	all, err := io.ReadAll(far)
+	require.NoError(t, err)
+	require.Equal(t, []byte{pingFrame, 0}, all)
+	o.over = false
+	require.False(t, o.ping(), "the socket is closed")
+}
+
+// A socket that takes half a ping has the other half before anything else, and
+// with gorilla's ping at the latest.
+func TestTornPings(t *testing.T) {
+	for name, message := range map[string]bool{"a message comes first": true, "alone": false} {
+		t.Run(name, func(t *testing.T) {
+			near, far := ends(t)
+			var o outlet
+			o.direct(near, newPens())
+			half := new(pen)
+			half.write = func(uintptr) { half.taken, _ = near.Write(half.frame[:1]) }
+			whole := o.pens
+			o.pens = &sync.Pool{New: func() any { return half }}
+			require.False(t, o.ping())
+			o.pens = whole
+			require.False(t, o.ping())
+			want := []byte{pingFrame, 0}
+			if message {
+				out, errand := o.offer([]byte("a"))
+				require.False(t, out)
+				require.Empty(t, errand)
+				want = append(want, textFrame, 1, 'a')
+			}
+			n, err := o.pass(near, []byte{pingFrame, 0}) // gorilla's
+			require.NoError(t, err)
+			require.Equal(t, 2, n)
+			require.True(t, o.ping(), "all is out")
+			require.NoError(t, near.Close())
+			all, err := io.ReadAll(far)
+			require.NoError(t, err)
+			require.Equal(t, append(want, pingFrame, 0, pingFrame, 0), all)
+		})
+	}
 }
 
 // A connection without a descriptor, and one that was closed, leave everything

@@ -264,6 +264,9 @@ func (s *session) free() {
 // not pinged; its pong will be missed.
 func (s *session) ping() {
 	s.box.forget(time.Now())
+	if s.link.out.ping() {
+		return
+	}
 	if peer := s.peer.Load(); peer != nil {
 		_ = peer.WebsocketConnection().WriteControl(websocket.PingMessage, nil, time.Now().Add(sayLimit))
 	}
