@@ -141,19 +141,18 @@ type caller func(context.Context, goredis.Scripter, []string, ...any) *goredis.C
 
 // runConfirmed calls the script and waits for the replicas on the same
 // connection: WAIT speaks of what the server had written when that connection
-// last had a command done, so it covers what a repeat finds as well.
+// last had a command done, so it covers what a repeat finds as well. When it fails
+// the script need not have: a cluster's node that is a replica now sends the script
+// on to the master, and refuses to wait.
 func (n *Notifier) runConfirmed(ctx context.Context, call caller, keys []string, args []any) ([]string, error) {
 	pipe := n.rdb.Pipeline()
 	script := call(ctx, pipe, keys, args...)
 	// Less than the socket's limit, so that an answer still comes.
 	limit := min(n.answer/2, time.Second)
 	confirmed := pipe.Do(ctx, "wait", n.replicas, limit.Milliseconds())
-	_, err := pipe.Exec(ctx)
+	_, _ = pipe.Exec(ctx) // the first error of the two
 	if script.Err() != nil {
 		return nil, script.Err()
-	}
-	if err != nil {
-		return nil, err
 	}
 	if count, err := confirmed.Int(); err != nil || count < n.replicas {
 		return nil, errors.Join(errFewReplicas, err)
