@@ -67,6 +67,7 @@ type Message struct {
 type Gap struct {
 	// Users are those followed by this process through the broken subscription.
 	Users []UserID
-	// Since is the last sign of life before the break.
+	// Since is the last sign of life before the break, less what a message that was
+	// lost with it may have been on its way.
 	Since time.Time
 }

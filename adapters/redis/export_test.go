@@ -49,3 +49,6 @@ func Remembering() (remember func(key string, ends time.Time), left func(key str
 	r := newRefusals()
 	return r.remember, r.left
 }
+
+// UnderWay is how long before the last sign of life a gap begins.
+const UnderWay = underWay

@@ -31,6 +31,10 @@ const (
 	maxWait = time.Second
 	// settled is how long a connection lasts that is no sign of trouble.
 	settled = 5 * time.Second
+	// underWay is how long a message may be on its way to us: one that was published
+	// so long before the last sign of life may be lost as well. On a cluster it even
+	// comes over another node than that.
+	underWay = 500 * time.Millisecond
 )
 
 var errDeaf = errors.New("the subscription does not hear its probe")
@@ -57,7 +61,7 @@ type shard struct {
 	// Of the receiving goroutine.
 	handler ports.MessageHandler
 	broken  bool      // a connection that worked was lost, and is not back
-	since   time.Time // the last sign of life before that
+	since   time.Time // since when messages may be missing
 	heard   time.Time // the last sign of life
 
 	alive  atomic.Bool  // the probe is subscribed
@@ -94,7 +98,7 @@ func (s *shard) run(ctx context.Context, handler ports.MessageHandler) {
 // lose begins a gap, unless one is open already.
 func (s *shard) lose() {
 	if !s.broken {
-		s.broken, s.since = true, s.heard
+		s.broken, s.since = true, s.heard.Add(-underWay)
 	}
 }
 

@@ -1,0 +1,21 @@
+package redis
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestAGapBeginsBeforeTheLastSignOfLife: what was published just before it may have
+// been on its way. A gap that is open keeps its beginning.
+func TestAGapBeginsBeforeTheLastSignOfLife(t *testing.T) {
+	t.Parallel()
+	heard := time.Now()
+	s := shard{heard: heard}
+	s.lose()
+	require.Equal(t, heard.Add(-underWay), s.since)
+	s.heard = heard.Add(time.Minute)
+	s.lose()
+	require.Equal(t, heard.Add(-underWay), s.since)
+}
