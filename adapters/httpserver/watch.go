@@ -50,7 +50,7 @@ func (x *exchange) level() slog.Level {
 // attributes are the line's facts. The query is left out: it may hold a token.
 // Correlation and trace ids are in the context, for the logger to add.
 func (x *exchange) attributes(c *gin.Context, method string, status int, took time.Duration) []slog.Attr {
-	out := make([]slog.Attr, 0, 12)
+	out := make([]slog.Attr, 0, 8) // of a success: failures say more and are few
 	out = append(out,
 		slog.String("method", method),
 		slog.String("endpoint", x.endpoint.template),

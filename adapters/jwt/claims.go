@@ -74,7 +74,7 @@ func meant(claims object, audience string) bool {
 		return one == audience
 	}
 	var many []any
-	if json.Unmarshal(claims["aud"], &many) != nil {
+	if json.Unmarshal([]byte(claims["aud"]), &many) != nil {
 		return false
 	}
 	for _, one := range many {
@@ -87,7 +87,7 @@ func meant(claims object, audience string) bool {
 
 func subject(claims object) (domain.UserID, error) {
 	text, _ := claims.text("sub")
-	user, err := domain.ParseUserID(text)
+	user, err := domain.ParseUserID(strings.Clone(text))
 	switch {
 	case errors.Is(err, domain.ErrNoUser):
 		return "", domain.TokenWithoutSubject()
@@ -105,7 +105,7 @@ func (c Config) organisation(claims object) string {
 		org, _ := claims.text(name)
 		org = strings.TrimSpace(org)
 		if org != "" && !strings.ContainsFunc(org, unicode.IsControl) {
-			return org
+			return strings.Clone(org)
 		}
 	}
 	return ""

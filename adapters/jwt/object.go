@@ -1,12 +1,12 @@
 package jwt
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -21,24 +21,25 @@ var (
 // lastSecond is the end of the year 9999: later times are no times.
 const lastSecond = 253402300799
 
-// object is a JSON object whose members are still undecoded.
-type object map[string]json.RawMessage
+// object is a JSON object whose members are still undecoded. They are parts of one
+// text: what outlives the object is cloned, or it would keep all of it.
+type object map[string]string
 
 // readObject reads exactly one object. encoding/json alone would let the last
 // of two members of one name win, and mend broken UTF-8. It judges the text as a
 // whole; what is valid is taken apart here, which costs a tenth of reading it
 // token by token.
-func readObject(text []byte) (object, error) {
-	if !utf8.Valid(text) || !json.Valid(text) {
+func readObject(encoded []byte) (object, error) {
+	if !utf8.Valid(encoded) || !json.Valid(encoded) {
 		return nil, errNoObject
 	}
-	text = bytes.Trim(text, space)
+	text := strings.Trim(string(encoded), space)
 	if text[0] != '{' {
 		return nil, errNoObject
 	}
 	members := make(object, 8)
 	for rest := text[1:]; ; rest = rest[1:] {
-		rest = bytes.TrimLeft(rest, space)
+		rest = strings.TrimLeft(rest, space)
 		if rest[0] == '}' { // only of an empty object
 			return members, nil
 		}
@@ -50,11 +51,11 @@ func readObject(text []byte) (object, error) {
 		if _, known := members[name]; known {
 			return nil, errTwice
 		}
-		rest = bytes.TrimLeft(rest[len(raw):], space)
-		rest = bytes.TrimLeft(rest[1:], space) // the colon
+		rest = strings.TrimLeft(rest[len(raw):], space)
+		rest = strings.TrimLeft(rest[1:], space) // the colon
 		value := rest[:valueEnd(rest)]
 		members[name] = value
-		rest = bytes.TrimLeft(rest[len(value):], space)
+		rest = strings.TrimLeft(rest[len(value):], space)
 		if rest[0] == '}' {
 			return members, nil
 		}
@@ -65,14 +66,14 @@ func readObject(text []byte) (object, error) {
 const space = " \t\r\n"
 
 // valueEnd is the length of the value that valid JSON begins with.
-func valueEnd(text []byte) int {
+func valueEnd(text string) int {
 	switch text[0] {
 	case '"':
 		return stringEnd(text)
 	case '{', '[':
 		return nestEnd(text)
 	default: // a number or a word
-		if end := bytes.IndexAny(text, space+",}"); end >= 0 {
+		if end := strings.IndexAny(text, space+",}"); end >= 0 {
 			return end
 		}
 		return len(text)
@@ -80,7 +81,7 @@ func valueEnd(text []byte) int {
 }
 
 // stringEnd is the length of the string that text begins with.
-func stringEnd(text []byte) int {
+func stringEnd(text string) int {
 	for i := 1; i < len(text); i++ {
 		switch text[i] {
 		case '\\':
@@ -93,7 +94,7 @@ func stringEnd(text []byte) int {
 }
 
 // nestEnd is the length of the object or array that text begins with.
-func nestEnd(text []byte) int {
+func nestEnd(text string) int {
 	depth := 0
 	for i := 0; i < len(text); i++ {
 		switch text[i] {
@@ -112,12 +113,12 @@ func nestEnd(text []byte) int {
 }
 
 // unquote reads a JSON string; most have no escape.
-func unquote(raw []byte) (string, error) {
-	if inner := raw[1 : len(raw)-1]; bytes.IndexByte(inner, '\\') < 0 {
-		return string(inner), nil
+func unquote(raw string) (string, error) {
+	if inner := raw[1 : len(raw)-1]; strings.IndexByte(inner, '\\') < 0 {
+		return inner, nil
 	}
 	var value string
-	if err := json.Unmarshal(raw, &value); err != nil {
+	if err := json.Unmarshal([]byte(raw), &value); err != nil {
 		return "", errNoObject
 	}
 	return value, nil
@@ -141,7 +142,7 @@ func (o object) instant(name string) (at time.Time, present bool, err error) {
 	if !present {
 		return time.Time{}, false, nil
 	}
-	seconds, err := strconv.ParseFloat(string(raw), 64)
+	seconds, err := strconv.ParseFloat(raw, 64)
 	if err != nil || math.Abs(seconds) > lastSecond {
 		return time.Time{}, true, errNoNumber
 	}

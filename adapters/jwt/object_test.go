@@ -57,7 +57,7 @@ func FuzzObject(f *testing.F) {
 		require.True(t, is, "%q", text)
 		require.Len(t, got, len(want))
 		for name, value := range want {
-			require.Equal(t, string(value), string(got[name]), "%q of %q", name, text)
+			require.Equal(t, string(value), got[name], "%q of %q", name, text)
 		}
 	})
 }

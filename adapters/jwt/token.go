@@ -70,6 +70,7 @@ func (h *headers) judge(text string) (kid string, err error) {
 		return "", err
 	}
 	kid, _ = members.text("kid")
+	kid = strings.Clone(kid)
 	h.last.Store(&allowedHeader{text: strings.Clone(text), kid: kid}) // of the token no more
 	return kid, nil
 }
@@ -91,7 +92,7 @@ func checkHeader(header object, algorithm string) error {
 	if _, present := header["crit"]; present {
 		return malformed()
 	}
-	if plain, present := header["b64"]; present && string(plain) != "true" {
+	if plain, present := header["b64"]; present && plain != "true" {
 		return malformed()
 	}
 	if kind, present := header.text("typ"); present && !accessType(kind) {

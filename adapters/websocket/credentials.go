@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"iter"
 	"net/http"
 	"net/url"
 	"strings"
@@ -18,7 +19,7 @@ func credentials(r *http.Request, query url.Values) (string, error) {
 	if header := r.Header.Get("Authorization"); header != "" {
 		return domain.BearerToken(header)
 	}
-	for _, offered := range subprotocols(r) {
+	for offered := range subprotocols(r) {
 		if token, found := strings.CutPrefix(offered, bearerPrefix); found {
 			return domain.BearerToken("Bearer " + token)
 		}
@@ -29,17 +30,19 @@ func credentials(r *http.Request, query url.Values) (string, error) {
 	return "", domain.NotAuthenticated()
 }
 
-// subprotocols lists what the client offers, in its order, over all header lines.
-func subprotocols(r *http.Request) []string { return words(r.Header, "Sec-Websocket-Protocol") }
+// subprotocols are what the client offers, in its order, over all header lines.
+func subprotocols(r *http.Request) iter.Seq[string] { return words(r.Header, "Sec-Websocket-Protocol") }
 
-func words(h http.Header, name string) []string {
-	var out []string
-	for _, line := range h.Values(name) {
-		for word := range strings.SplitSeq(line, ",") {
-			if word = strings.TrimSpace(word); word != "" {
-				out = append(out, word)
+// words are the members of a header's list (RFC 9110 section 5.6.1), empty ones
+// left out.
+func words(h http.Header, name string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, line := range h.Values(name) {
+			for word := range strings.SplitSeq(line, ",") {
+				if word = strings.TrimSpace(word); word != "" && !yield(word) {
+					return
+				}
 			}
 		}
 	}
-	return out
 }

@@ -29,7 +29,12 @@ func checkUpgrade(w http.ResponseWriter, r *http.Request) error {
 }
 
 func has(h http.Header, name, word string) bool {
-	return slices.ContainsFunc(words(h, name), func(w string) bool { return strings.EqualFold(w, word) })
+	for w := range words(h, name) {
+		if strings.EqualFold(w, word) {
+			return true
+		}
+	}
+	return false
 }
 
 // takeover is a connection taken from net/http, and the headers that the upgrade
@@ -53,7 +58,7 @@ func takeOver(w http.ResponseWriter, r *http.Request) (*takeover, error) {
 	if buffered.Reader.Buffered() > 0 {
 		return nil, errors.Join(errEarlyData, conn.Close())
 	}
-	simplify(r.Header, slices.Contains(subprotocols(r), protocol))
+	simplify(r.Header, slices.Contains(slices.Collect(subprotocols(r)), protocol))
 	return &takeover{
 		conn: conn, header: w.Header(),
 		request: &http.Request{Method: http.MethodGet, Header: r.Header},
