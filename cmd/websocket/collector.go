@@ -14,14 +14,18 @@ const (
 	// this service's memory belongs to idle sockets: collecting sooner keeps it a
 	// sixth smaller and costs little while nobody connects.
 	idleGC = 50
-	// mostGC is the target while next to nothing lives: the runtime takes that for
-	// 4 MiB, of which this many percent are roomGC.
-	mostGC = roomGC / (4 << 20) * 100
-	// roomGC is how much garbage is not worth a collection, in bytes. A storm of
-	// handshakes lets the heap grow as fast as it makes garbage, and a collection on
-	// the way looks at all sockets that are in already, and at their stacks: that was
-	// a fifth of a handshake. What work leaves behind is collected after it.
-	roomGC = 192 << 20
+	// leastRoom is how much garbage is not worth a collection while next to nothing
+	// lives, in bytes, and mostRoom however much does: a storm of handshakes lets the
+	// heap grow as fast as it makes garbage, and a collection on the way looks at all
+	// sockets that are in already, and at their stacks. That was a fifth of a
+	// handshake. What work leaves behind is collected after it.
+	leastRoom, mostRoom = 48 << 20, 192 << 20
+	// freeRoom is what may be garbage besides what lives, in percent of it, between
+	// the two. More, and the first thousands of sockets that come lie as far apart as
+	// their handshakes' garbage made them: it is gone when they are in, its room not.
+	freeRoom = 400
+	// mostGC is the target for leastRoom: the runtime takes next to nothing for 4 MiB.
+	mostGC = leastRoom / (4 << 20) * 100
 
 	// calmAfter is how long less than calmBytes must be asked of the heap for work to
 	// be over: pings and leases of 20,000 sockets ask for a quarter. quietFor is how
@@ -36,14 +40,15 @@ const (
 )
 
 // target is the collector's target for what lived at the last collection: so
-// that the heap may grow by half, and at least by roomGC. It moves in steps, so
+// that the heap may grow by half, and at least by its room. It moves in steps, so
 // that it is set anew seldom.
 func target(live uint64) int {
 	const step = 10
 	if live == 0 {
 		return mostGC
 	}
-	percent := roomGC * 100 / live / step * step
+	room := min(max(live*freeRoom/100, leastRoom), mostRoom)
+	percent := room * 100 / live / step * step
 	return int(min(max(percent, idleGC), mostGC))
 }
 

@@ -13,7 +13,7 @@ import (
 func TestTarget(t *testing.T) {
 	const mib = 1 << 20
 	for live, want := range map[uint64]int{
-		0: 4800, 3 * mib: 4800, 8 * mib: 2400, 64 * mib: 300, 192 * mib: 100, 193 * mib: 90,
+		0: 1200, 3 * mib: 1200, 8 * mib: 600, 12 * mib: 400, 48 * mib: 400, 64 * mib: 300, 192 * mib: 100, 193 * mib: 90,
 		384 * mib: 50, 10_000 * mib: 50,
 	} {
 		require.Equal(t, want, target(live), "%d MiB", live/mib)
