@@ -35,7 +35,7 @@ func NewOutage(subscription ports.HealthProbe, shedder ports.ConnectionShedder, 
 // Run watches until ctx is done. The closing stops when the subscription is
 // back: who is still there then misses nothing more.
 func (o *Outage) Run(ctx context.Context) error {
-	quiet := o.grace / quietLooks
+	quiet := max(o.grace/quietLooks, time.Millisecond)
 	timer := time.NewTimer(domain.UntilBeat(time.Now(), quiet))
 	defer timer.Stop()
 	var since time.Time // zero: it is not away

@@ -99,6 +99,17 @@ func TestOutageStopsSheddingWhenItIsOver(t *testing.T) {
 	})
 }
 
+func TestOutageWithNextToNoGrace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		l := &line{}
+		l.down.Store(true)
+		require.NoError(t, app.NewOutage(l, l, time.Nanosecond).Run(ctx))
+		require.EqualValues(t, 1, l.sheds.Load())
+	})
+}
+
 func TestNoSubscriptionIsNeverAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)

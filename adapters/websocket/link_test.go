@@ -168,3 +168,14 @@ func TestAHandshakeThatNobodyReadsEnds(t *testing.T) {
 		})
 	}
 }
+
+// TestPingsGoOutTogether: those that are due within a slot are due at its beginning.
+func TestPingsGoOutTogether(t *testing.T) {
+	noon := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+	slot := 100 * time.Millisecond
+	for _, within := range []time.Duration{0, 1, 50 * time.Millisecond, slot - 1} {
+		require.Equal(t, noon, slotted(noon.Add(within), slot))
+	}
+	require.Equal(t, noon.Add(slot), slotted(noon.Add(slot), slot))
+	require.Equal(t, noon.Add(1), slotted(noon.Add(1), 0), "no interval to divide")
+}
