@@ -92,16 +92,18 @@ func TestConsumerCommitsWhatIsFinishedAndLeavesAtOnce(t *testing.T) {
 	require.Zero(t, s.ledger.repeated(), "a finished record came again")
 }
 
+// TestConsumerKeepsRecordsWhoseCommitFails: it is one record, so that no later one
+// brings its commit along.
 func TestConsumerKeepsRecordsWhoseCommitFails(t *testing.T) {
 	k := embedded(t)
 	s := newStage(k.Addr())
 	refusal := k.RefuseCommits(s.group)
 	s.start(t)
-	s.ledger.awaitIDs(t, "u1", s.produceEvents(t, "u1", 5))
+	s.ledger.awaitIDs(t, "u1", s.produceEvents(t, "u1", 1))
 	require.NoError(t, refusal.Met(t.Context()))
 	require.Empty(t, k.Committed(s.group, s.topic))
 	refusal.End()
-	s.committed(t, k, 5)
+	s.committed(t, k, 1)
 }
 
 func TestConsumerCountsDuplicates(t *testing.T) {
