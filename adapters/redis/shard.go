@@ -264,15 +264,16 @@ func (s *shard) write(ctx context.Context, conn *goredis.PubSub) error {
 // watch publishes to the connection's own channel: one that hears nothing of it
 // may look healthy for ever. A probe that could not be sent counts as unheard.
 func (s *shard) watch(ctx context.Context) error {
-	timer := time.NewTimer(0)
+	timer := time.NewTimer(domain.UntilBeat(time.Now(), s.interval))
 	defer timer.Stop()
 	for {
-		timer.Reset(domain.UntilBeat(time.Now(), s.interval))
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-timer.C:
 		}
+		// The next beat counts from this one, however long a probe takes.
+		timer.Reset(domain.UntilBeat(time.Now(), s.interval))
 		if s.misses.Load() >= maxMisses {
 			return errDeaf
 		}
