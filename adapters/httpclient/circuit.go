@@ -31,13 +31,15 @@ type circuit struct {
 }
 
 // newCircuit returns a closed circuit and tells the observer of it and of every
-// change.
+// change. A circuit that the settings disable stays closed.
 func newCircuit(service string, c Config, o ports.Observer) *circuit {
 	out := &circuit{service: service, recovery: c.RecoveryTimeout}
 	out.breaker = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Name: service, MaxRequests: c.SuccessThreshold, Timeout: c.RecoveryTimeout,
-		ReadyToTrip: func(n gobreaker.Counts) bool { return n.ConsecutiveFailures >= c.FailureThreshold },
-		IsExcluded:  func(err error) bool { return errors.Is(err, errUntold) },
+		ReadyToTrip: func(n gobreaker.Counts) bool {
+			return c.CircuitBreakerEnabled && n.ConsecutiveFailures >= c.FailureThreshold
+		},
+		IsExcluded: func(err error) bool { return errors.Is(err, errUntold) },
 		// The breaker's lock is held here.
 		OnStateChange: func(_ string, _, to gobreaker.State) {
 			if to == gobreaker.StateOpen {

@@ -64,6 +64,21 @@ func TestCircuitOpens(t *testing.T) {
 	}
 }
 
+func TestADisabledCircuitStaysClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := guarded(t, "class_management", func(c *Config) { c.CircuitBreakerEnabled = false })
+		r.answers(503, "{}")
+		for range 20 {
+			status, err := r.get(t)
+			require.NoError(t, err)
+			require.Equal(t, 503, status)
+		}
+		require.Equal(t, domain.CircuitClosed, r.circuit.state())
+		_, asked := r.seen()
+		require.Len(t, asked, 20, "every call reached the service")
+	})
+}
+
 // slow answers long after everybody has given up.
 func slow(*http.Request) string {
 	<-time.After(time.Minute)

@@ -38,6 +38,9 @@ type Config struct {
 	// MaxConcurrency is how many calls to one service may be in flight; one more
 	// is refused at once. One user holds at most a quarter of them.
 	MaxConcurrency int `env:"DOWNSTREAM_MAX_CONCURRENCY" envDefault:"256"`
+	// CircuitBreakerEnabled lets a service that fails again and again be left
+	// alone for a while. Without it every call is made, whatever came before.
+	CircuitBreakerEnabled bool `env:"CIRCUIT_BREAKER_ENABLED" envDefault:"true"`
 	// FailureThreshold is how many calls to one service must fail in a row before
 	// calls are refused: by refused connections, timeouts, 502, 503 or 504.
 	FailureThreshold uint32 `env:"HTTP_CIRCUIT_BREAKER_FAILURE_THRESHOLD" envDefault:"5"`

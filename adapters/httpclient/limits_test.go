@@ -48,7 +48,7 @@ func TestLimitsOfEachCall(t *testing.T) {
 			b := onDeafWire(t, Config{
 				ResultAggregatorURL: "http://aggregator", OrchestratorURL: "http://orchestrator",
 				Timeout: c.timeout, ConnectTimeout: time.Second,
-				MaxConcurrency: 8, FailureThreshold: 5, RecoveryTimeout: time.Minute, SuccessThreshold: 2,
+				MaxConcurrency: 8, CircuitBreakerEnabled: true, FailureThreshold: 5, RecoveryTimeout: time.Minute, SuccessThreshold: 2,
 			})
 			caller := domain.Caller{User: "anna"}
 			began := time.Now()

@@ -45,7 +45,7 @@ func guarded(t *testing.T, service string, change ...func(*Config)) *rig {
 	t.Helper()
 	c := Config{
 		Timeout: 10 * time.Second, ConnectTimeout: time.Second,
-		MaxConcurrency: 100, FailureThreshold: 5, RecoveryTimeout: time.Minute, SuccessThreshold: 2,
+		MaxConcurrency: 100, CircuitBreakerEnabled: true, FailureThreshold: 5, RecoveryTimeout: time.Minute, SuccessThreshold: 2,
 	}
 	for _, f := range change {
 		f(&c)

@@ -58,7 +58,7 @@ func newFileService(tb testing.TB) *fileService {
 	s.url = server.URL
 	s.forwarder = httpclient.NewForwarder(domain.FileService, httpclient.Config{
 		Timeout: time.Minute, ConnectTimeout: 5 * time.Second, MaxConcurrency: 256,
-		FailureThreshold: 5, RecoveryTimeout: time.Minute, SuccessThreshold: 2,
+		CircuitBreakerEnabled: true, FailureThreshold: 5, RecoveryTimeout: time.Minute, SuccessThreshold: 2,
 	}, &facts{})
 	tb.Cleanup(s.forwarder.CloseIdleConnections)
 	return s
