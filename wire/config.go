@@ -24,7 +24,7 @@ type GatewayConfig struct {
 	Platform    httpclient.Config `envPrefix:"API_GATEWAY_"`
 	PlatformKey httpclient.KeyConfig
 	Kafka       kafka.PublisherConfig `envPrefix:"API_GATEWAY_"`
-	Redis       redis.Config          `envPrefix:"API_GATEWAY_"`
+	Redis       redis.Config          `envPrefix:"API_GATEWAY_" defaults:"REDIS_URL=redis://redis:6379" aliases:"REDIS_URL=API_GATEWAY_SERVICE_REDIS_URL"`
 	Limiter     redis.LimiterConfig
 	Telemetry   telemetry.Config `envPrefix:"API_GATEWAY_"`
 	OTel        telemetry.OTelConfig

@@ -6,6 +6,9 @@
 //	envDefault the value when none of them is set
 //	form       "URL" on a secret whose address may be shown, without credentials
 //	envPrefix  on a struct: goes in front of every "env" inside, not of aliases
+//	defaults   on a struct: other defaults for variables inside, "NAME=value;NAME=value"
+//	aliases    on a struct: further aliases for variables inside, "NAME=ALIAS;NAME=ALIAS",
+//	           tried before those of the field
 //
 // A time.Duration takes a number of seconds or a Go duration, a []string a JSON
 // array, a bool also yes, no, on and off; every other type that caarlos0/env

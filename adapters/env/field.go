@@ -1,6 +1,7 @@
 package env
 
 import (
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -29,10 +30,37 @@ func sectionsOf(dst any) []section {
 	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
 		panic("env: the destination must be a pointer to a struct")
 	}
-	return walk(v.Elem(), "")
+	return walk(v.Elem(), use{})
 }
 
-func walk(v reflect.Value, prefix string) []section {
+// use is what the tags of the structs around a setting say of it.
+type use struct {
+	prefix            string
+	defaults, aliases map[string]string
+}
+
+// inside is the use of the settings in a struct with this tag.
+func (u use) inside(tag reflect.StructTag) use {
+	return use{
+		prefix:   u.prefix + tag.Get("envPrefix"),
+		defaults: pairs(u.defaults, tag.Get("defaults")),
+		aliases:  pairs(u.aliases, tag.Get("aliases")),
+	}
+}
+
+// pairs reads "NAME=value;NAME=value". What the outer structs say wins.
+func pairs(outer map[string]string, text string) map[string]string {
+	out := map[string]string{}
+	for pair := range strings.SplitSeq(text, ";") {
+		if name, value, is := strings.Cut(pair, "="); is {
+			out[name] = value
+		}
+	}
+	maps.Copy(out, outer)
+	return out
+}
+
+func walk(v reflect.Value, u use) []section {
 	own := section{value: v}
 	var inner []section
 	for i := range v.NumField() {
@@ -41,19 +69,22 @@ func walk(v reflect.Value, prefix string) []section {
 			continue
 		}
 		if tag := spec.Tag.Get("env"); tag != "" {
-			own.fields = append(own.fields, newField(v, i, tag, prefix))
+			own.fields = append(own.fields, newField(v, i, tag, u))
 		} else if spec.Type.Kind() == reflect.Struct {
-			inner = append(inner, walk(v.Field(i), prefix+spec.Tag.Get("envPrefix"))...)
+			inner = append(inner, walk(v.Field(i), u.inside(spec.Tag))...)
 		}
 	}
 	return append([]section{own}, inner...)
 }
 
-func newField(v reflect.Value, i int, tag, prefix string) *field {
+func newField(v reflect.Value, i int, tag string, u use) *field {
 	spec := v.Type().Field(i)
 	f := &field{value: v.Field(i), inside: v.Type(), spec: spec, tag: tag, initial: spec.Tag.Get("envDefault")}
-	f.names = []string{prefix + tag}
-	for alias := range strings.SplitSeq(spec.Tag.Get("alias"), ",") {
+	if other, set := u.defaults[tag]; set {
+		f.initial = other
+	}
+	f.names = []string{u.prefix + tag}
+	for alias := range strings.SplitSeq(u.aliases[tag]+","+spec.Tag.Get("alias"), ",") {
 		if alias != "" && !slices.Contains(f.names, alias) {
 			f.names = append(f.names, alias)
 		}

@@ -130,3 +130,42 @@ func FuzzDotEnv(f *testing.F) {
 		}
 	})
 }
+
+// Two uses of one struct differ by the tags of the structs around it.
+func TestTagsOfTheStructsAround(t *testing.T) {
+	type store struct {
+		URL  string `env:"URL" envDefault:"redis://localhost" alias:"URL"`
+		Wait int    `env:"WAIT" envDefault:"5"`
+	}
+	var uses struct {
+		Own   store
+		Other struct{ Inner store } `envPrefix:"B_" defaults:"URL=redis://other?a=b;WAIT=7" aliases:"URL=OLD_B_URL;WAIT=OLD_B_WAIT"`
+	}
+	for name, row := range map[string]struct {
+		vars            map[string]string
+		own, other, why string
+	}{
+		"defaults":              {nil, "redis://localhost", "redis://other?a=b", ""},
+		"the field's own alias": {map[string]string{"URL": "u"}, "u", "u", ""},
+		"the alias around goes before": {
+			map[string]string{"URL": "u", "OLD_B_URL": "o"}, "u", "o", "",
+		},
+		"the prefixed name goes first": {
+			map[string]string{"URL": "u", "OLD_B_URL": "o", "B_URL": "b"}, "u", "b", "",
+		},
+		"a problem names the alias": {map[string]string{"OLD_B_WAIT": "x"}, "redis://localhost", "redis://other?a=b", "OLD_B_WAIT"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := env.Read(&uses, row.vars)
+			require.Equal(t, row.own, uses.Own.URL)
+			require.Equal(t, row.other, uses.Other.Inner.URL)
+			require.Equal(t, 5, uses.Own.Wait)
+			require.Equal(t, 7, uses.Other.Inner.Wait)
+			require.Equal(t, row.why == "", err == nil)
+			if row.why != "" {
+				require.Contains(t, env.Explain(err)[0], row.why+": ")
+			}
+		})
+	}
+	require.Equal(t, []string{"OLD_B_URL", "URL"}, env.Settings(&uses)[2].Aliases)
+}

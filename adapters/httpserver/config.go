@@ -14,9 +14,9 @@ import (
 // GatewayConfig says where the gateway listens and what it takes from clients.
 type GatewayConfig struct {
 	// Host is the address to listen on; empty means every interface.
-	Host string `env:"API_GATEWAY_HTTP_HOST" envDefault:"0.0.0.0"`
+	Host string `env:"API_GATEWAY_HTTP_HOST" alias:"API_GATEWAY_SERVICE_HOST" envDefault:"0.0.0.0"`
 	// Port is the TCP port to listen on; 0 takes a free one.
-	Port int `env:"API_GATEWAY_HTTP_PORT" envDefault:"4001"`
+	Port int `env:"API_GATEWAY_HTTP_PORT" alias:"API_GATEWAY_SERVICE_PORT" envDefault:"4001"`
 	// AdminAddr is a second address, host:port or :port, for operators: /metrics
 	// and /readyz move there and /healthz is answered there too. It stays open
 	// until the drain has ended. Empty: everything on one port.

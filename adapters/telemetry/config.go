@@ -76,14 +76,18 @@ func (c Config) name(s domain.Service) string {
 type OTelConfig struct {
 	// Disabled turns tracing off, as ENABLE_TRACING=false does.
 	Disabled bool `env:"OTEL_SDK_DISABLED" envDefault:"false"`
-	// Endpoint is the collector's base URL (OTLP over HTTP); "/v1/traces" is
-	// appended. Without it spans have ids but go nowhere.
+	// Endpoint is the collector's base URL. Over HTTP "/v1/traces" is appended;
+	// over gRPC host and port are used, and https means TLS. Without it spans have
+	// ids but go nowhere.
 	Endpoint string `env:"OTEL_EXPORTER_OTLP_ENDPOINT"`
-	// TracesEndpoint is the collector's full URL for spans; it wins over the
-	// base URL.
+	// TracesEndpoint is the collector's URL for spans, used as it is; it wins over
+	// the base URL.
 	TracesEndpoint string `env:"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"`
-	// Protocol is that of the collector: http/protobuf is the one spoken here.
-	Protocol string `env:"OTEL_EXPORTER_OTLP_PROTOCOL" envDefault:"http/protobuf"`
+	// Protocol is grpc or http/protobuf. Empty: grpc if the port of the endpoint
+	// is 4317, else http/protobuf.
+	Protocol string `env:"OTEL_EXPORTER_OTLP_PROTOCOL"`
+	// TracesProtocol is the protocol for spans; it wins over the general one.
+	TracesProtocol string `env:"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"`
 	// Exporter is otlp, or none to send nothing whatever the endpoint.
 	Exporter string `env:"OTEL_TRACES_EXPORTER" envDefault:"otlp"`
 	// Sampler is one of the standard names: always_on, always_off,
@@ -104,8 +108,12 @@ func (c OTelConfig) Problems(domain.Environment) []error {
 	if c.TracesEndpoint != "" && !isHTTP(c.TracesEndpoint) {
 		out = append(out, domain.Misconfigured("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "must be an http or https URL"))
 	}
-	if c.Protocol != "http/protobuf" {
-		out = append(out, domain.Misconfigured("OTEL_EXPORTER_OTLP_PROTOCOL", "only http/protobuf is spoken"))
+	const protocols = "must be grpc or http/protobuf"
+	if !slices.Contains([]string{"", protocolGRPC, protocolHTTP}, c.Protocol) {
+		out = append(out, domain.Misconfigured("OTEL_EXPORTER_OTLP_PROTOCOL", protocols))
+	}
+	if !slices.Contains([]string{"", protocolGRPC, protocolHTTP}, c.TracesProtocol) {
+		out = append(out, domain.Misconfigured("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", protocols))
 	}
 	if c.Exporter != "otlp" && c.Exporter != "none" {
 		out = append(out, domain.Misconfigured("OTEL_TRACES_EXPORTER", "must be otlp or none"))
@@ -119,18 +127,48 @@ func (c OTelConfig) Problems(domain.Environment) []error {
 	return out
 }
 
-// collector is the URL that spans are sent to; empty when they go nowhere.
-func (c OTelConfig) collector() string {
+// The protocols of a collector, by their standard names.
+const (
+	protocolGRPC = "grpc"
+	protocolHTTP = "http/protobuf"
+	// grpcPort is the port that OTLP has for gRPC.
+	grpcPort = "4317"
+)
+
+// endpoint is the URL that the settings name for spans; empty when spans go
+// nowhere.
+func (c OTelConfig) endpoint() string {
 	switch {
 	case c.Exporter == "none":
 		return ""
 	case c.TracesEndpoint != "":
 		return c.TracesEndpoint
-	case c.Endpoint != "":
-		return strings.TrimRight(c.Endpoint, "/") + "/v1/traces"
 	default:
-		return ""
+		return c.Endpoint
 	}
+}
+
+// protocol is how the endpoint is spoken to: what the settings name, else what
+// the endpoint's port stands for.
+func (c OTelConfig) protocol() string {
+	if c.TracesProtocol != "" {
+		return c.TracesProtocol
+	}
+	if c.Protocol != "" {
+		return c.Protocol
+	}
+	if u, err := url.Parse(c.endpoint()); err == nil && u.Port() == grpcPort {
+		return protocolGRPC
+	}
+	return protocolHTTP
+}
+
+// httpURL is where spans are posted to, over HTTP.
+func (c OTelConfig) httpURL() string {
+	if c.TracesEndpoint != "" {
+		return c.TracesEndpoint
+	}
+	return strings.TrimRight(c.Endpoint, "/") + "/v1/traces"
 }
 
 // ratio is the share of traces to keep.

@@ -14,7 +14,7 @@ func defaults() telemetry.Config {
 }
 
 func standard() telemetry.OTelConfig {
-	return telemetry.OTelConfig{Protocol: "http/protobuf", Exporter: "otlp", Sampler: "parentbased_always_on"}
+	return telemetry.OTelConfig{Exporter: "otlp", Sampler: "parentbased_always_on"}
 }
 
 func TestDefaultsHaveNoProblems(t *testing.T) {
@@ -35,11 +35,12 @@ func TestEveryProblemIsNamedAtOnce(t *testing.T) {
 	require.Equal(t, []string{"LOG_LEVEL", "LOG_FORMAT"}, keys(t, c.Problems(domain.Testing)))
 
 	o := telemetry.OTelConfig{
-		Endpoint: "collector:4317", TracesEndpoint: "ftp://x", Protocol: "grpc",
+		Endpoint: "collector:4317", TracesEndpoint: "ftp://x", Protocol: "http/json", TracesProtocol: "udp",
 		Exporter: "zipkin", Sampler: "sometimes", SamplerArg: "1.5",
 	}
 	require.Equal(t, []string{
 		"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_PROTOCOL",
+		"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
 		"OTEL_TRACES_EXPORTER", "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG",
 	}, keys(t, o.Problems(domain.Testing)))
 }

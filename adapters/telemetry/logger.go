@@ -23,9 +23,11 @@ const (
 )
 
 // NewLogger returns the service's logger. Each line is one JSON object (or one
-// line for people) with the fields timestamp, level, service and message, in
-// UTC with microseconds, then correlation_id, request_id, trace_id and span_id
-// as far as the context knows them, then the caller's own. w need not be safe
+// line for people) with the fields timestamp, level, event (the
+// text) and service, in UTC with microseconds, then correlation_id, request_id, trace_id and span_id
+// as far as the context knows them, then the caller's own. The names and the
+// levels (debug, info, warning, error) are those that the platform's log
+// pipeline reads. w need not be safe
 // for concurrent use. A format that is not known counts as json, a level that
 // is not known as info.
 func NewLogger(c Config, s domain.Service, w io.Writer) *slog.Logger {
@@ -40,14 +42,24 @@ func NewLogger(c Config, s domain.Service, w io.Writer) *slog.Logger {
 
 func encoder(format string) zapcore.Encoder {
 	c := zapcore.EncoderConfig{
-		TimeKey: "timestamp", LevelKey: "level", MessageKey: "message",
-		LineEnding: zapcore.DefaultLineEnding, EncodeLevel: zapcore.LowercaseLevelEncoder,
+		TimeKey: "timestamp", LevelKey: "level", MessageKey: "event",
+		LineEnding: zapcore.DefaultLineEnding, EncodeLevel: encodeLevel,
 		EncodeTime: encodeTime, EncodeDuration: zapcore.SecondsDurationEncoder,
 	}
 	if strings.EqualFold(format, formatConsole) {
 		return zapcore.NewConsoleEncoder(c)
 	}
 	return zapcore.NewJSONEncoder(c)
+}
+
+// encodeLevel writes the level's name. Python's logging has "warning" where zap
+// has "warn".
+func encodeLevel(l zapcore.Level, e zapcore.PrimitiveArrayEncoder) {
+	if l == zapcore.WarnLevel {
+		e.AppendString("warning")
+		return
+	}
+	e.AppendString(l.String())
 }
 
 func encodeTime(t time.Time, e zapcore.PrimitiveArrayEncoder) {

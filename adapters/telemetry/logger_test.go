@@ -42,9 +42,31 @@ func TestLineHasStableFields(t *testing.T) {
 	require.Regexp(t, `^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$`, line["timestamp"])
 	delete(line, "timestamp")
 	require.Equal(t, map[string]any{
-		"level": "error", "service": "api_gateway_service", "message": "request failed",
+		"level": "error", "service": "api_gateway_service", "event": "request failed",
 		"error": "AUTHENTICATION_ERROR: Not authenticated", "attempt": float64(2),
 	}, line)
+}
+
+// The platform's log pipeline filters by these names.
+func TestLevelsHaveThePlatformsNames(t *testing.T) {
+	for level, name := range map[slog.Level]string{
+		slog.LevelDebug: "debug", slog.LevelInfo: "info", slog.LevelWarn: "warning", slog.LevelError: "error",
+	} {
+		for _, format := range []string{"json", "console"} {
+			var b bytes.Buffer
+			c := defaults()
+			c.LogLevel, c.LogFormat = "debug", format
+			telemetry.NewLogger(c, domain.GatewayService, &b).Log(t.Context(), level, "text")
+			if format == "console" {
+				require.Contains(t, b.String(), "\t"+name+"\ttext")
+				continue
+			}
+			line := lines(t, &b)[0]
+			require.Equal(t, name, line["level"])
+			require.Equal(t, "text", line["event"])
+			require.NotContains(t, line, "message")
+		}
+	}
 }
 
 func TestLineCarriesTheTrailAtTheTop(t *testing.T) {
@@ -74,7 +96,7 @@ func TestLoggerIsAnHonestSlogHandler(t *testing.T) {
 	}, func(t *testing.T) map[string]any {
 		t.Helper()
 		line := lines(t, &b)[0]
-		line[slog.LevelKey], line[slog.MessageKey] = line["level"], line["message"]
+		line[slog.LevelKey], line[slog.MessageKey] = line["level"], line["event"]
 		if stamp, ok := line["timestamp"]; ok && !strings.HasPrefix(t.Name(), "TestLoggerIsAnHonestSlogHandler/zero-time") {
 			line[slog.TimeKey] = stamp
 		}
@@ -107,7 +129,7 @@ func TestLevelIsHeld(t *testing.T) {
 	log.Warn("yes")
 	got := lines(t, &b)
 	require.Len(t, got, 1)
-	require.Equal(t, "yes", got[0]["message"])
+	require.Equal(t, "yes", got[0]["event"])
 	require.Equal(t, "edge-blue", got[0]["service"])
 	require.False(t, log.Enabled(context.Background(), slog.LevelInfo))
 }

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
@@ -37,7 +39,7 @@ func NewTracing(c Config, o OTelConfig, s domain.Service, log *slog.Logger) (*Tr
 	if !c.EnableTracing || o.Disabled {
 		return &Tracing{provider: silent{}}, nil
 	}
-	if o.collector() == "" {
+	if o.endpoint() == "" {
 		p := sdk.NewTracerProvider(sdk.WithSampler(sdk.NeverSample()))
 		return &Tracing{provider: p, sdk: p}, nil
 	}
@@ -46,7 +48,7 @@ func NewTracing(c Config, o OTelConfig, s domain.Service, log *slog.Logger) (*Tr
 		return nil, domain.NotStarted("tracing", domain.Misconfigured("OTEL_TRACES_SAMPLER", "unknown sampler"))
 	}
 	ctx, abandon := context.WithCancel(context.Background())
-	target, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(o.collector()))
+	target, err := o.exporter(ctx)
 	if err != nil {
 		abandon()
 		return nil, domain.NotStarted("tracing", err)
@@ -58,6 +60,14 @@ func NewTracing(c Config, o OTelConfig, s domain.Service, log *slog.Logger) (*Tr
 	p := sdk.NewTracerProvider(sdk.WithSampler(sampler), sdk.WithResource(about),
 		sdk.WithBatcher(&exporter{target: target, abandoned: ctx.Done(), log: log}))
 	return &Tracing{provider: p, sdk: p, abandon: abandon}, nil
+}
+
+// exporter opens the way to the collector. It does not wait for the collector.
+func (c OTelConfig) exporter(ctx context.Context) (*otlptrace.Exporter, error) {
+	if c.protocol() == protocolGRPC {
+		return otlptracegrpc.New(ctx, otlptracegrpc.WithEndpointURL(c.endpoint()))
+	}
+	return otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(c.httpURL()))
 }
 
 // describe says whose spans these are; OTEL_SERVICE_NAME and

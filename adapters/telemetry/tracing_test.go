@@ -100,7 +100,7 @@ func TestLostSpansAreLoggedAndDelayNobody(t *testing.T) {
 	tracing := start(t, defaults(), o, telemetry.NewLogger(defaults(), domain.GatewayService, &b))
 	span(t.Context(), tracing, trace.SpanKindServer)
 	require.NoError(t, tracing.Flush(t.Context()))
-	require.Equal(t, "spans were not exported", lines(t, &b)[0]["message"])
+	require.Equal(t, "spans were not exported", lines(t, &b)[0]["event"])
 }
 
 func TestCloseGivesUpInTime(t *testing.T) {

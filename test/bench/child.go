@@ -64,7 +64,7 @@ func serve(ctx context.Context, handler http.Handler, out io.Writer) error {
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() }) // nobody waits for answers any more
 	defer stop()
-	started, err := json.Marshal(map[string]string{"message": "started", "address": listener.Addr().String()})
+	started, err := json.Marshal(map[string]string{"event": "started", "address": listener.Addr().String()})
 	if err != nil {
 		return err
 	}

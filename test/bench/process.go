@@ -94,8 +94,8 @@ func (p *process) follow(out io.Reader, started chan<- string) {
 	lines := bufio.NewReader(out)
 	for {
 		line, err := lines.ReadBytes('\n')
-		var in struct{ Message, Address string }
-		if json.Unmarshal(line, &in) == nil && in.Message == "started" {
+		var in struct{ Event, Address string }
+		if json.Unmarshal(line, &in) == nil && in.Event == "started" {
 			started <- in.Address
 			_, _ = io.Copy(io.Discard, lines)
 			break

@@ -91,8 +91,8 @@ func (p *program) watch(out io.Reader) {
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
 		_, _ = p.stdout.Write(append(lines.Bytes(), '\n'))
-		var in struct{ Message, Address string }
-		if json.Unmarshal(lines.Bytes(), &in) == nil && in.Message == "started" {
+		var in struct{ Event, Address string }
+		if json.Unmarshal(lines.Bytes(), &in) == nil && in.Event == "started" {
 			p.address <- in.Address
 		}
 	}

@@ -79,8 +79,8 @@ func (p *program) follow(stdout io.Reader, out io.Writer, address chan<- string)
 	lines := bufio.NewScanner(stdout)
 	for lines.Scan() {
 		_, _ = out.Write(append(lines.Bytes(), '\n'))
-		var in struct{ Message, Address string }
-		if json.Unmarshal(lines.Bytes(), &in) == nil && in.Message == "started" {
+		var in struct{ Event, Address string }
+		if json.Unmarshal(lines.Bytes(), &in) == nil && in.Event == "started" {
 			address <- in.Address
 		}
 	}
