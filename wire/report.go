@@ -52,6 +52,9 @@ func (c Command[C]) read(s Surroundings) (r reading[C]) {
 		r.warnings = append(r.warnings, warning(stranger))
 	}
 	r.values, r.err = env.Inspect(&r.config, vars)
+	for _, line := range env.Warnings(&r.config, vars) {
+		r.warnings = append(r.warnings, "warning: "+line)
+	}
 	return r
 }
 

@@ -168,16 +168,17 @@ func WebSocket(cfg WebSocketConfig, out io.Writer) (*Process, func(), error) {
 	}
 	readiness := webSocketReadiness(upkeep, consumer)
 	handlerParts := websocket.HandlerParts{
-		Manager:   manager,
-		Sessions:  sessions,
-		History:   history,
-		Tokens:    validator,
-		Limiter:   limiter,
-		Readiness: readiness,
-		Config:    config,
-		Observer:  observer,
-		Tracer:    traceTracerProvider,
-		Log:       logger,
+		Manager:     manager,
+		Sessions:    sessions,
+		History:     history,
+		Tokens:      validator,
+		Limiter:     limiter,
+		Readiness:   readiness,
+		Config:      config,
+		Environment: environment,
+		Observer:    observer,
+		Tracer:      traceTracerProvider,
+		Log:         logger,
 	}
 	handler := websocket.NewHandler(handlerParts)
 	httpHandler := metrics(telemetryConfig, observer)
@@ -318,16 +319,17 @@ func WebSocketOn(cfg WebSocketConfig, p Ports, out io.Writer) (*Process, error) 
 	}
 	readiness := webSocketReadiness(upkeep, consumer)
 	handlerParts := websocket.HandlerParts{
-		Manager:   manager,
-		Sessions:  sessions,
-		History:   history,
-		Tokens:    tokenValidator,
-		Limiter:   portsRateLimiter,
-		Readiness: readiness,
-		Config:    config,
-		Observer:  observer,
-		Tracer:    traceTracerProvider,
-		Log:       logger,
+		Manager:     manager,
+		Sessions:    sessions,
+		History:     history,
+		Tokens:      tokenValidator,
+		Limiter:     portsRateLimiter,
+		Readiness:   readiness,
+		Config:      config,
+		Environment: environment,
+		Observer:    observer,
+		Tracer:      traceTracerProvider,
+		Log:         logger,
 	}
 	handler := websocket.NewHandler(handlerParts)
 	httpHandler := wireWebSocketPorts.Metrics

@@ -24,7 +24,8 @@ type section struct {
 }
 
 // sectionsOf walks the struct behind a pointer: outer before inner, in the
-// order of the source. A struct without an "env" tag is a section of its own.
+// order of the source. A struct without an "env" tag is a section of its own; an
+// embedded one is part of the struct around it, which has its methods.
 func sectionsOf(dst any) []section {
 	v := reflect.ValueOf(dst)
 	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
@@ -70,6 +71,10 @@ func walk(v reflect.Value, u use) []section {
 		}
 		if tag := spec.Tag.Get("env"); tag != "" {
 			own.fields = append(own.fields, newField(v, i, tag, u))
+		} else if spec.Anonymous && spec.Type.Kind() == reflect.Struct {
+			embedded := walk(v.Field(i), u.inside(spec.Tag))
+			own.fields = append(own.fields, embedded[0].fields...)
+			inner = append(inner, embedded[1:]...)
 		} else if spec.Type.Kind() == reflect.Struct {
 			inner = append(inner, walk(v.Field(i), u.inside(spec.Tag))...)
 		}

@@ -22,19 +22,49 @@ type judge interface {
 func Read(dst any, vars map[string]string) error {
 	sections := sectionsOf(dst)
 	found := &findings{}
-	environment := domain.Environment("")
 	for _, s := range sections {
 		for _, f := range s.fields {
 			found.fill(f, vars)
-			if e, is := reflect.TypeAssert[domain.Environment](f.value); is && environment == "" {
-				environment = e
-			}
 		}
 	}
+	environment := environmentOf(sections)
 	for _, s := range sections {
 		found.ask(s, environment, vars)
 	}
 	return errors.Join(found.list...)
+}
+
+// adviser is a configuration that can tell what is weak or ignored in it.
+type adviser interface {
+	Warnings(environment domain.Environment) []error
+}
+
+// Warnings lists, as lines for a person, what the Warnings methods of the
+// structs say after Read has filled them, each once. A warning does not keep a
+// service from starting.
+func Warnings(dst any, vars map[string]string) []string {
+	sections := sectionsOf(dst)
+	environment, found := environmentOf(sections), &findings{}
+	for _, s := range sections {
+		if asked, can := reflect.TypeAssert[adviser](s.value.Addr()); can {
+			for _, warning := range asked.Warnings(environment) {
+				found.add(s.renamed(warning, vars))
+			}
+		}
+	}
+	return Explain(errors.Join(found.list...))
+}
+
+// environmentOf is the environment that the first field of its type holds.
+func environmentOf(sections []section) domain.Environment {
+	for _, s := range sections {
+		for _, f := range s.fields {
+			if e, is := reflect.TypeAssert[domain.Environment](f.value); is && e != "" {
+				return e
+			}
+		}
+	}
+	return ""
 }
 
 // findings collects what is wrong, each thing once: several structs may read

@@ -52,11 +52,14 @@ type Config struct {
 	SuccessThreshold uint32 `env:"HTTP_CIRCUIT_BREAKER_SUCCESS_THRESHOLD" envDefault:"2"`
 }
 
+// minKey is the shortest internal key, in bytes, that production accepts.
+const minKey = 32
+
 // KeyConfig holds the secret between the platform's services. It is apart from
 // Config because its variable is the platform's and never carries a prefix.
 type KeyConfig struct {
 	// InternalKey is the secret that opens the platform's internal routes. It is
-	// required in production.
+	// required in production, with at least 32 bytes that are not a well-known text.
 	InternalKey domain.Secret `env:"HULEEDU_INTERNAL_API_KEY"`
 }
 
@@ -102,7 +105,12 @@ func (c Config) Problems(environment domain.Environment) []error {
 // Problems reports a key that cannot be used in the environment.
 func (c KeyConfig) Problems(environment domain.Environment) []error {
 	var found complaints
-	found.when(environment == domain.Production && c.InternalKey == "", internalKey, "must not be empty in production")
+	production := environment == domain.Production
+	found.when(production && c.InternalKey == "", internalKey, "must not be empty in production")
+	if production && c.InternalKey != "" {
+		found.when(len(c.InternalKey) < minKey, internalKey, "must have at least 32 bytes in production")
+		found.when(c.InternalKey.Guessable(), internalKey, "is a well-known or guessable text, which production refuses")
+	}
 	found.when(!domain.FitsHeader(c.InternalKey.Reveal()), internalKey, "must be printable ASCII without spaces around it")
 	return found
 }

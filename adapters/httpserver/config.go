@@ -3,11 +3,11 @@ package httpserver
 import (
 	"net"
 	"net/netip"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/huleedu/edge/adapters/internal/origin"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -62,9 +62,7 @@ func (c GatewayConfig) Problems(environment domain.Environment) []error {
 	out := portProblems(prefix+"HTTP_PORT", c.Port)
 	out = append(out, adminProblems(prefix+"ADMIN_ADDR", c.AdminAddr, c.Host, c.Port)...)
 	out = append(out, c.policy().problems(prefix, environment)...)
-	if _, err := parseProxies(c.TrustedProxies); err != nil {
-		out = append(out, domain.Misconfigured(prefix+"TRUSTED_PROXIES", "is not a comma list of CIDRs").Because(err))
-	}
+	out = append(out, proxyProblems(prefix+"TRUSTED_PROXIES", c.TrustedProxies, environment)...)
 	for _, bound := range []struct {
 		name  string
 		value int64
@@ -80,6 +78,11 @@ func (c GatewayConfig) Problems(environment domain.Environment) []error {
 		}
 	}
 	return out
+}
+
+// Warnings reports what the service ignores in the environment.
+func (c GatewayConfig) Warnings(environment domain.Environment) []error {
+	return c.policy().warnings("API_GATEWAY_", environment)
 }
 
 func (c GatewayConfig) policy() corsSettings {
@@ -119,10 +122,12 @@ type WebSocketConfig struct {
 func (c WebSocketConfig) Problems(environment domain.Environment) []error {
 	out := append(portProblems("WEBSOCKET_PORT", c.Port), adminProblems("WEBSOCKET_ADMIN_ADDR", c.AdminAddr, c.Host, c.Port)...)
 	out = append(out, c.policy().problems("", environment)...)
-	if _, err := parseProxies(c.TrustedProxies); err != nil {
-		out = append(out, domain.Misconfigured("WEBSOCKET_TRUSTED_PROXIES", "is not a comma list of CIDRs").Because(err))
-	}
-	return out
+	return append(out, proxyProblems("WEBSOCKET_TRUSTED_PROXIES", c.TrustedProxies, environment)...)
+}
+
+// Warnings reports what the service ignores in the environment.
+func (c WebSocketConfig) Warnings(environment domain.Environment) []error {
+	return c.policy().warnings("", environment)
 }
 
 func (c WebSocketConfig) policy() corsSettings {
@@ -148,18 +153,18 @@ func (c corsSettings) problems(prefix string, environment domain.Environment) []
 			out = append(out, domain.Misconfigured(name, "must not hold * in production"))
 		}
 	}
-	for _, origin := range c.origins {
-		if origin != "*" && !isOrigin(origin) {
-			out = append(out, domain.Misconfigured(name, "holds something that is neither * nor scheme://host[:port]"))
-		}
+	if problem := origin.Problem(c.origins); problem != "" {
+		out = append(out, domain.Misconfigured(name, problem))
 	}
 	return out
 }
 
-// isOrigin accepts what a browser sends as Origin: no path, not even a slash.
-func isOrigin(s string) bool {
-	u, err := url.Parse(s)
-	return err == nil && u.Host != "" && s == u.Scheme+"://"+u.Host
+// warnings reports what is ignored in the environment.
+func (c corsSettings) warnings(prefix string, environment domain.Environment) []error {
+	if ignored := origin.Ignored(c.origins, environment); ignored != "" {
+		return []error{domain.Misconfigured(prefix+"CORS_ORIGINS", ignored)}
+	}
+	return nil
 }
 
 func portProblems(name string, port int) []error {
@@ -167,6 +172,20 @@ func portProblems(name string, port int) []error {
 		return []error{domain.Misconfigured(name, "must be a TCP port, 0-65535")}
 	}
 	return nil
+}
+
+// proxyProblems reports a list that cannot be read and, in production, one that
+// lets every client choose its address.
+func proxyProblems(name, list string, environment domain.Environment) []error {
+	trusted, err := parseProxies(list)
+	switch {
+	case err != nil:
+		return []error{domain.Misconfigured(name, "is not a comma list of CIDRs").Because(err)}
+	case environment == domain.Production && trusted.coversEverything():
+		return []error{domain.Misconfigured(name, "must not cover all addresses in production: every client could choose its own")}
+	default:
+		return nil
+	}
 }
 
 // proxies splits and checks a comma list of CIDRs; a single address stands for

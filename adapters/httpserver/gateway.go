@@ -66,7 +66,7 @@ func NewGateway(parts GatewayParts) (*Server, error) {
 	}
 	s := &site{
 		service: domain.GatewayService, log: parts.Log, observer: parts.Observer,
-		tracer: parts.Tracing.Tracer(scope), tokens: parts.Tokens, origins: newOriginPolicy(parts.Config.policy()),
+		tracer: parts.Tracing.Tracer(scope), tokens: parts.Tokens, origins: newOriginPolicy(parts.Config.policy(), parts.Environment),
 		limits: newLimits(parts.Limiter, parts.Config.Limits, trusted),
 	}
 	if err := s.route(); err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/huleedu/edge/adapters/internal/origin"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -16,8 +17,7 @@ const preflightAge = "600"
 // originPolicy says what pages of other origins may do (the Fetch standard's
 // CORS protocol). The header values are shared by all answers.
 type originPolicy struct {
-	everyone bool
-	known    map[string]struct{}
+	allowed  origin.List
 	permits  []string
 	mirror   bool
 	star     []string
@@ -30,10 +30,9 @@ type originPolicy struct {
 	varyMore []string
 }
 
-func newOriginPolicy(c corsSettings) *originPolicy {
+func newOriginPolicy(c corsSettings, environment domain.Environment) *originPolicy {
 	p := &originPolicy{
-		everyone: slices.Contains(c.origins, "*"),
-		known:    make(map[string]struct{}, len(c.origins)),
+		allowed:  origin.New(c.origins, environment),
 		permits:  c.methods,
 		mirror:   slices.Contains(c.headers, "*"),
 		star:     []string{"*"},
@@ -47,15 +46,7 @@ func newOriginPolicy(c corsSettings) *originPolicy {
 	if c.credentials {
 		p.yes = []string{"true"}
 	}
-	for _, origin := range c.origins {
-		p.known[origin] = struct{}{}
-	}
 	return p
-}
-
-func (p *originPolicy) allows(origin string) bool {
-	_, ok := p.known[origin]
-	return ok || p.everyone
 }
 
 // allowsMethod: HEAD needs no permission of its own, it is GET without a body.
@@ -66,11 +57,11 @@ func (p *originPolicy) allowsMethod(method string) bool {
 func (p *originPolicy) everyMethod() bool { return slices.Contains(p.permits, "*") }
 
 // admit marks an answer as readable by the origin's pages.
-func (p *originPolicy) admit(h http.Header, origin string) {
-	if p.everyone {
+func (p *originPolicy) admit(h http.Header, from string) {
+	if p.allowed.Any() {
 		h["Access-Control-Allow-Origin"] = p.star
 	} else {
-		h["Access-Control-Allow-Origin"] = []string{origin}
+		h["Access-Control-Allow-Origin"] = []string{from}
 	}
 	if p.yes != nil {
 		h["Access-Control-Allow-Credentials"] = p.yes
@@ -98,16 +89,16 @@ func (p *originPolicy) preflight(h, asked http.Header) {
 // answer.
 func (s *site) allowOrigin(c *gin.Context) {
 	p, h := s.origins, c.Writer.Header()
-	if !p.everyone {
+	if !p.allowed.Any() {
 		h["Vary"] = p.vary
 	}
-	origin := c.Request.Header.Get("Origin")
-	if origin == "" {
+	from := c.Request.Header.Get("Origin")
+	if from == "" {
 		return
 	}
-	allowed := p.allows(origin)
+	allowed := p.allowed.Allows(from)
 	if allowed {
-		p.admit(h, origin)
+		p.admit(h, from)
 	}
 	method := c.Request.Header.Get("Access-Control-Request-Method")
 	if c.Request.Method != http.MethodOptions || method == "" {

@@ -67,7 +67,7 @@ func NewWebSocket(parts WebSocketParts) (*Server, error) {
 	}
 	s := &site{
 		service: domain.WebSocketService, log: parts.Log, observer: parts.Observer,
-		tracer: parts.Tracing.Tracer(scope), origins: newOriginPolicy(parts.Config.policy()),
+		tracer: parts.Tracing.Tracer(scope), origins: newOriginPolicy(parts.Config.policy(), parts.Environment),
 		network: trusted.network,
 	}
 	if err := s.route(); err != nil {

@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
+	"encoding/pem"
 	"errors"
 	"os"
 	"strings"
@@ -50,6 +51,10 @@ func (c Config) staticKey() (any, error) {
 // into a service that only verifies. The cause is not kept, it may quote the
 // key.
 func parsePEM(algorithm, setting, text string) (any, error) {
+	block, rest := pem.Decode([]byte(text))
+	if block != nil && strings.TrimSpace(string(rest)) != "" {
+		return nil, domain.Misconfigured(setting, "has something behind its first PEM block; one public key belongs here")
+	}
 	key, err := jwk.ParseKey([]byte(text), jwk.WithPEM(true))
 	if err != nil {
 		return nil, domain.Misconfigured(setting, "is no public key in PEM")

@@ -53,16 +53,16 @@ type Security struct {
 }
 
 // Problems reports what is wrong with the settings.
-func (c PublisherConfig) Problems(domain.Environment) []error {
+func (c PublisherConfig) Problems(environment domain.Environment) []error {
 	var found problems
 	found.brokers(c.Brokers)
 	found.positive("KAFKA_PUBLISH_TIMEOUT", c.Timeout)
-	found.security(c.Security)
+	found.security(c.Security, environment)
 	return found
 }
 
 // Problems reports what is wrong with the settings.
-func (c ConsumerConfig) Problems(domain.Environment) []error {
+func (c ConsumerConfig) Problems(environment domain.Environment) []error {
 	var found problems
 	found.brokers(c.Brokers)
 	if strings.TrimSpace(c.Group) == "" {
@@ -72,8 +72,17 @@ func (c ConsumerConfig) Problems(domain.Environment) []error {
 		found.add("NOTIFICATION_MAX_BYTES", "must be a positive number of bytes")
 	}
 	found.positive("NOTIFICATION_LOG_TTL", c.MaxAge)
-	found.security(c.Security)
+	found.security(c.Security, environment)
 	return found
+}
+
+// Warnings reports settings that are weak in the environment.
+func (s Security) Warnings(environment domain.Environment) []error {
+	if environment != domain.Production || s.Protocol != saslPlaintext || s.Mechanism == mechanismPlain {
+		return nil
+	}
+	return []error{domain.Misconfigured("KAFKA_SECURITY_PROTOCOL",
+		"is SASL_PLAINTEXT: SCRAM hides the password, but records are neither hidden nor protected from changes; SASL_SSL does both")}
 }
 
 // topic is the topic to read.
@@ -127,12 +136,15 @@ func (p *problems) brokers(list string) {
 	}
 }
 
-func (p *problems) security(s Security) {
+func (p *problems) security(s Security, environment domain.Environment) {
 	if !slices.Contains([]string{"", plaintext, tlsOnly, saslPlaintext, saslTLS}, s.Protocol) {
 		p.add("KAFKA_SECURITY_PROTOCOL", "must be PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL")
 	}
 	if s.authenticates() {
 		p.credentials(s)
+	}
+	if environment == domain.Production && s.Protocol == saslPlaintext && s.Mechanism == mechanismPlain {
+		p.add("KAFKA_SECURITY_PROTOCOL", "must be SASL_SSL in production with the mechanism PLAIN: the password would be sent in clear text")
 	}
 	if s.encrypts() && s.CAFile != "" {
 		if _, err := authorities(s.CAFile); err != nil {

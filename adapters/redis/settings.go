@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/url"
 	"os"
+	"slices"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -31,8 +32,11 @@ type Config struct {
 
 // Problems reports every setting that cannot be used. No text of it holds a
 // part of the URL, which may carry a password.
-func (c Config) Problems(domain.Environment) []error {
+func (c Config) Problems(environment domain.Environment) []error {
 	var problems []error
+	if environment == domain.Production && c.unverified() {
+		problems = append(problems, domain.Misconfigured("REDIS_URL", "must not have skip_verify in production: any server would be believed"))
+	}
 	if _, err := c.open(); err != nil {
 		problems = append(problems, err)
 	}
@@ -43,6 +47,15 @@ func (c Config) Problems(domain.Environment) []error {
 		problems = append(problems, domain.Misconfigured("REDIS_SOCKET_TIMEOUT", "must be positive"))
 	}
 	return problems
+}
+
+// unverified reports whether the URL switches off the check of the server's
+// certificate.
+func (c Config) unverified() bool {
+	u, err := url.Parse(c.URL.Reveal())
+	return err == nil && slices.ContainsFunc(u.Query()["skip_verify"], func(value string) bool {
+		return !slices.Contains([]string{"", "0", "false"}, value)
+	})
 }
 
 // opener makes the client of one form; nothing is dialled before first use.

@@ -1,11 +1,9 @@
 package websocket
 
 import (
-	"net/url"
-	"slices"
-	"strings"
 	"time"
 
+	"github.com/huleedu/edge/adapters/internal/origin"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -84,25 +82,17 @@ func (c Config) Problems(domain.Environment) []error {
 	demand(c.MaxMessagesPerMinute >= 0, "WEBSOCKET_MAX_MESSAGES_PER_MINUTE", "must not be negative")
 	demand(c.RedisOutageGrace > 0, "WEBSOCKET_REDIS_OUTAGE_GRACE", "must be positive")
 	demand(c.RefusedTokensPerMinute >= 0, "WEBSOCKET_REFUSED_TOKENS_PER_MINUTE", "must not be negative")
-	for _, origin := range c.Origins {
-		demand(isOrigin(origin), "CORS_ORIGINS", "holds something that is neither * nor scheme://host[:port]: "+origin)
-	}
+	problem := origin.Problem(c.Origins)
+	demand(problem == "", "CORS_ORIGINS", problem)
 	return out
 }
 
-func isOrigin(s string) bool {
-	if s == anyOrigin {
-		return true
+// origins returns the check of a handshake's Origin header. Development allows
+// every loopback origin as well.
+func (c Config) origins(environment domain.Environment) func(header string) bool {
+	list := origin.New(c.Origins, environment)
+	if environment == domain.Development {
+		return list.AllowsLocal
 	}
-	u, err := url.Parse(s)
-	return err == nil && u.Scheme != "" && u.Host != "" && u.User == nil && u.Scheme+"://"+u.Host == s
-}
-
-const anyOrigin = "*"
-
-// allows reports whether a page of the origin may connect.
-func (c Config) allows(origin string) bool {
-	return slices.ContainsFunc(c.Origins, func(allowed string) bool {
-		return allowed == anyOrigin || strings.EqualFold(allowed, origin)
-	})
+	return list.Allows
 }

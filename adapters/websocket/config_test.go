@@ -15,7 +15,7 @@ func TestProblems(t *testing.T) {
 	c.PongTimeout, c.SendQueueMessages = c.PingInterval, 0
 	c.Origins = []string{"*", "https://a.example:8443", "localhost:5173", "http://a.example/"}
 	problems := c.Problems(domain.Development)
-	require.Len(t, problems, 4)
+	require.Len(t, problems, 3)
 	for _, p := range problems {
 		require.Equal(t, domain.ConfigurationError, domain.CodeOf(p))
 	}

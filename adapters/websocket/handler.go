@@ -29,9 +29,11 @@ type HandlerParts struct {
 	Limiter   ports.RateLimiter
 	Readiness *app.Readiness
 	Config    Config
-	Observer  ports.Observer
-	Tracer    trace.TracerProvider
-	Log       *slog.Logger
+	// Environment decides which origins may connect.
+	Environment domain.Environment
+	Observer    ports.Observer
+	Tracer      trace.TracerProvider
+	Log         *slog.Logger
 }
 
 // Handler opens users' sockets.
@@ -40,13 +42,15 @@ type Handler struct {
 	spans    spans
 	upgrader *websocket.Upgrader
 	pace     turnstile
+	origin   func(header string) bool
 }
 
 // NewHandler returns the handler of the socket's route.
 func NewHandler(p HandlerParts) *Handler {
 	return &Handler{
 		HandlerParts: p, spans: newSpans(p.Tracer), upgrader: newUpgrader(p.Config),
-		pace: turnstile{bucket: newBucket(p.Config.MaxConnectsPerSecond, time.Second)},
+		pace:   turnstile{bucket: newBucket(p.Config.MaxConnectsPerSecond, time.Second)},
+		origin: p.Config.origins(p.Environment),
 	}
 }
 
@@ -103,8 +107,8 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request) (func(), error) {
 }
 
 func (h *Handler) allowed(origins []string) bool {
-	for _, origin := range origins {
-		if !h.Config.allows(origin) {
+	for _, header := range origins {
+		if !h.origin(header) {
 			return false
 		}
 	}

@@ -37,7 +37,7 @@ func mayImport(dir, imported string) bool {
 	case "app":
 		return within(own, "domain", "ports")
 	case "adapters":
-		return within(own, "domain", "ports", "app") || dir == "adapters/httpserver" && own == "api"
+		return within(own, "domain", "ports", "app") || shared(own) || dir == "adapters/httpserver" && own == "api"
 	case "wire":
 		return within(own, "domain", "ports", "app", "adapters", "api")
 	case "cmd":
@@ -48,6 +48,9 @@ func mayImport(dir, imported string) bool {
 		return false
 	}
 }
+
+// shared reports whether a package holds what adapters share and no library has.
+func shared(own string) bool { return strings.HasPrefix(own, "adapters/internal/") }
 
 // within reports whether a package is one of the layers or lies below.
 func within(own string, layers ...string) bool { return slices.Contains(layers, top(own)) }

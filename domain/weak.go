@@ -1,0 +1,53 @@
+package domain
+
+import "strings"
+
+// Guessable reports whether the secret, whatever its length, is one that an
+// attacker would try: it holds a placeholder of tutorials and sample files, has
+// fewer than eight different bytes, or repeats at most eight bytes.
+func (s Secret) Guessable() bool {
+	secret := string(s)
+	folded := strings.NewReplacer("_", "-", " ", "-", ".", "-").Replace(strings.ToLower(secret))
+	for _, text := range placeholders() {
+		if strings.Contains(folded, text) {
+			return true
+		}
+	}
+	seen := map[byte]struct{}{}
+	for i := range len(secret) {
+		seen[secret[i]] = struct{}{}
+	}
+	return len(seen) < fewBytes || repeats(secret, fewBytes)
+}
+
+// fewBytes is how many bytes are tried one by one.
+const fewBytes = 8
+
+// repeats reports whether a text is a part of at most the given length, over
+// and over.
+func repeats(text string, most int) bool {
+	for period := 1; period <= most && period*2 <= len(text); period++ {
+		if text[period:] == text[:len(text)-period] {
+			return true
+		}
+	}
+	return false
+}
+
+// IsPEM reports whether the secret is a key or certificate in PEM: a public key
+// is no secret at all.
+func (s Secret) IsPEM() bool { return strings.Contains(string(s), "-----BEGIN ") }
+
+// placeholders are parts of secrets that stand in public texts. A random
+// secret of 32 bytes holds one of them by chance about never.
+func placeholders() []string {
+	return []string{
+		"change-me", "changeme", "change-this", "change-in-prod", "replace-me", "replaceme",
+		"your-secret", "your-256-bit", "your-384-bit", "your-512-bit", "at-least-256-bits", "valid-for-hs",
+		"secret-key", "secretkey", "my-secret", "mysecret", "super-secret", "supersecret", "top-secret",
+		"jwt-secret", "jwtsecret", "dev-secret", "test-secret", "testsecret", "default-secret",
+		"development", "insecure", "not-a-secret", "password", "placeholder", "example", "huleedu",
+		"internal-key", "internalkey", "api-key", "apikey", "dev-key", "test-key", "dummy", "local-dev",
+		"12345678", "abcdefgh", "0123456", "qwerty",
+	}
+}
