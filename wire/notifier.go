@@ -63,8 +63,7 @@ func outage(m *websocket.Manager, c websocket.Config, u Upkeep) *app.Outage {
 }
 
 // webSocketProcess is a node's life. It takes records from Kafka only once its
-// subscription is confirmed, and listens to Redis before it takes
-// records from Kafka and before it admits anybody. Draining, it leaves the
+// subscription is confirmed. Draining, it leaves the
 // consumer group first, so that others take over its partitions while its
 // sockets still get what was handed over.
 func webSocketProcess(n nodeParts) *Process {

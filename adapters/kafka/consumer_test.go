@@ -129,8 +129,8 @@ func TestConsumerBuriesWhatCanNeverSucceed(t *testing.T) {
 			"PARSING_ERROR: no event id":   bytes.Replace(good, []byte(`"event_id"`), []byte(`"eventid"`), 1),
 			"PARSING_ERROR: other type":    bytes.Replace(good, []byte(s.topic), []byte("other"), 1),
 			"VALIDATION_ERROR: no user":    nobody,
-			"VALIDATION_ERROR: too large":  []byte(`"` + strings.Repeat("x", 262143) + `"`),
-			"VALIDATION_ERROR: very large": []byte(`"` + strings.Repeat("x", 900_000) + `"`),
+			"VALIDATION_ERROR: too large":  bytes.Replace(good, []byte(`"n":1`), []byte(`"n":"`+strings.Repeat("x", 262100)+`"`), 1),
+			"VALIDATION_ERROR: very large": bytes.Replace(good, []byte(`"n":1`), []byte(`"n":"`+strings.Repeat("x", 900_000)+`"`), 1),
 		}
 		s.start(t)
 		for name, value := range poison {

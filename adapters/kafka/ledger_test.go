@@ -24,13 +24,14 @@ import (
 // ledger is a ports.NotificationPublisher that keeps each event of a user once
 // and fails on demand.
 type ledger struct {
-	mu      sync.Mutex
-	kept    map[domain.UserID][]string // event ids in order
-	repeats int
-	sum     int
-	refuse  map[domain.UserID]error
-	traces  []trace.SpanContext
-	moved   chan struct{} // closed and renewed at each call
+	mu       sync.Mutex
+	kept     map[domain.UserID][]string // event ids in order
+	repeats  int
+	sum      int
+	controls int
+	refuse   map[domain.UserID]error
+	traces   []trace.SpanContext
+	moved    chan struct{} // closed and renewed at each call
 }
 
 func newLedger() *ledger {
@@ -57,6 +58,14 @@ func (l *ledger) Publish(ctx context.Context, n domain.Notification) (domain.Han
 	l.sum++
 	l.kept[n.User] = append(l.kept[n.User], n.EventID)
 	return domain.Handover{ID: fmt.Sprint(len(l.kept[n.User]))}, nil
+}
+
+// Control fails as every hand-over to the user "control" does.
+func (l *ledger) Control(context.Context, domain.UserID) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.controls++
+	return l.refuse["control"]
 }
 
 // refuseUser makes every hand-over to the user fail; nil ends it.
@@ -142,7 +151,7 @@ func (s *stage) start(t testing.TB) *running {
 		Topic: domain.Topic(s.topic),
 	}
 	s.config(&config)
-	use := app.NewNotifications(app.Delivery{Topic: domain.Topic(s.topic)}, s.ledger, nil, s.facts)
+	use := app.NewNotifications(app.Delivery{Topic: domain.Topic(s.topic), MaxBytes: config.MaxBytes}, s.ledger, nil, s.facts)
 	c, err := kafka.NewConsumer(config, use, s.facts, s.traces, quiet())
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
