@@ -154,13 +154,15 @@ func TestConsumerBuriesWhatCanNeverSucceed(t *testing.T) {
 	})
 }
 
-func TestConsumerBuriesWhatPanics(t *testing.T) {
+func TestConsumerBuriesWhatPanicsThreeTimes(t *testing.T) {
 	s := newStage(embedded(t).Addr())
 	s.ledger.kept = nil // writing to it panics
 	s.start(t)
 	s.produceEvents(t, "u1", 1)
 	r := records(t, s.addr, s.topic+".dlq", 1)[0]
-	require.True(t, strings.HasPrefix(string(r.Headers[0].Value), "UNKNOWN_ERROR: "))
+	require.Equal(t, "UNKNOWN_ERROR: An unexpected error occurred: panic while handing over", string(r.Headers[0].Value))
+	s.facts.awaitResults(t, map[domain.NotificationResult]int{domain.NotificationRetried: 2, domain.NotificationDeadLetter: 1})
+	require.Zero(t, s.ledger.controlled(), "a panic needs no control")
 }
 
 func TestConsumerKeepsWhatMaySucceedLater(t *testing.T) {

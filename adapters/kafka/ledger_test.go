@@ -68,6 +68,13 @@ func (l *ledger) Control(context.Context, domain.UserID) error {
 	return l.refuse["control"]
 }
 
+// controlled is how many controls there were.
+func (l *ledger) controlled() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.controls
+}
+
 // refuseUser makes every hand-over to the user fail; nil ends it.
 func (l *ledger) refuseUser(user domain.UserID, err error) {
 	l.mu.Lock()
