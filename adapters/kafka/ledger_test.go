@@ -1,10 +1,14 @@
 package kafka_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -135,12 +139,14 @@ type stage struct {
 	facts              *facts
 	traces             trace.TracerProvider
 	config             func(*kafka.ConsumerConfig)
+	log                io.Writer
 }
 
 func newStage(addr string) *stage {
 	return &stage{
 		addr: addr, topic: unique("notifications"), group: unique("group"),
 		ledger: newLedger(), facts: &facts{}, traces: noop.NewTracerProvider(), config: func(*kafka.ConsumerConfig) {},
+		log: io.Discard,
 	}
 }
 
@@ -159,17 +165,42 @@ func (s *stage) start(t testing.TB) *running {
 	}
 	s.config(&config)
 	use := app.NewNotifications(app.Delivery{Topic: domain.Topic(s.topic), MaxBytes: config.MaxBytes}, s.ledger, nil, s.facts)
-	c, err := kafka.NewConsumer(config, use, s.facts, s.traces, quiet())
+	c, err := kafka.NewConsumer(config, use, s.facts, s.traces, slog.New(slog.NewTextHandler(s.log, nil)))
 	require.NoError(t, err)
+	return (&running{Consumer: c}).again(t)
+}
+
+// again runs the consumer, which does not run, until stop or the end of the test.
+func (r *running) again(t testing.TB) *running {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- c.Run(ctx) }()
+	go func() { ended <- r.Run(ctx) }()
 	stop := sync.OnceFunc(func() {
 		cancel()
 		require.NoError(t, <-ended)
 	})
 	t.Cleanup(stop)
-	return &running{c, stop}
+	return &running{r.Consumer, stop}
+}
+
+// logged is a log that counts its lines.
+type logged struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+// count is how often the words were logged.
+func (l *logged) count(words string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.text.String(), words)
 }
 
 // awaitHealth returns once the consumer says so.
