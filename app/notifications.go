@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 	"unicode/utf8"
 
@@ -18,6 +19,7 @@ type Notifications struct {
 	managers  []ports.ConnectionManager
 	observer  ports.Observer
 	announce  AnnounceGaps
+	maxBytes  int
 }
 
 // AnnounceGaps says whether clients are told of a break in the subscription.
@@ -27,16 +29,22 @@ type AnnounceGaps bool
 type Delivery struct {
 	// Topic is the one whose records are accepted.
 	Topic domain.Topic
+	// MaxBytes is the largest frame that is accepted, with its id; 0 means no
+	// limit. Every listener drops larger messages.
+	MaxBytes int
 	// Announce sends "resync" to the users of a broken subscription.
 	Announce AnnounceGaps
 }
 
 // NewNotifications returns the use-case; every manager gets every message.
 func NewNotifications(d Delivery, p ports.NotificationPublisher, m []ports.ConnectionManager, o ports.Observer) *Notifications {
-	return &Notifications{topic: d.Topic, announce: d.Announce, publisher: p, managers: m, observer: o}
+	return &Notifications{topic: d.Topic, announce: d.Announce, maxBytes: d.MaxBytes, publisher: p, managers: m, observer: o}
 }
 
-var errWrongType = errors.New("event type is not the topic's")
+var (
+	errWrongType = errors.New("event type is not the topic's")
+	errTooLarge  = errors.New("frame is too large")
+)
 
 // Accept keeps and announces the notification that an event asks for. Errors:
 // PARSING_ERROR and VALIDATION_ERROR for an event that can never succeed, and
@@ -49,9 +57,31 @@ func (n *Notifications) Accept(ctx context.Context, event domain.Envelope) (doma
 	if err != nil {
 		return domain.Handover{}, err
 	}
+	frame := request.frame()
+	if n.maxBytes > 0 && domain.MaxFrameSize(frame) > n.maxBytes {
+		return domain.Handover{}, tooLarge(n.maxBytes)
+	}
 	return n.publisher.Publish(ctx, domain.Notification{
-		EventID: event.EventID, User: request.teacher, Frame: request.frame(),
+		EventID: event.EventID, User: request.teacher, Frame: frame,
 	})
+}
+
+// tooLarge is a notification whose frame every listener would drop.
+func tooLarge(limit int) error {
+	failure := domain.Invalid("record", "", fmt.Sprintf("a frame of at most %d bytes", limit), "Notification is too large")
+	failure.Kind = domain.TooLarge
+	return failure.Because(errTooLarge)
+}
+
+// Control checks whether the publisher can do for a test user what it could not
+// do for the event: nil means that the event itself is the cause. Errors: those
+// of Accept.
+func (n *Notifications) Control(ctx context.Context, event domain.Envelope) error {
+	request, err := parseRequest(event.Data, time.Now())
+	if err != nil {
+		return err
+	}
+	return n.publisher.Control(ctx, request.teacher)
 }
 
 // Deliver hands a live message to every connection of the user on this node.

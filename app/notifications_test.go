@@ -29,6 +29,9 @@ func (o *outbox) Publish(_ context.Context, n domain.Notification) (domain.Hando
 	return domain.Handover{ID: fmt.Sprintf("%d-0", len(o.kept))}, nil
 }
 
+// Control fails as Publish does.
+func (o *outbox) Control(context.Context, domain.UserID) error { return o.err }
+
 // screen is a ConnectionManager that shows what it was sent.
 type screen struct{ shown []domain.Message }
 

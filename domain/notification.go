@@ -28,15 +28,27 @@ func Priorities() []string {
 	return []string{"critical", "immediate", "high", "standard", "low"}
 }
 
+// positionMember begins the member that WithID adds to a frame.
+const positionMember = `,"id":"`
+
 // WithID completes a notification's frame with its position in the user's log.
 // frame is a JSON object with at least one member; it is not changed.
 func WithID(frame []byte, id string) []byte {
-	const member = `,"id":"`
-	out := make([]byte, 0, len(frame)+len(member)+len(id)+2)
+	out := make([]byte, 0, len(frame)+len(positionMember)+len(id)+2)
 	out = append(out, frame[:len(frame)-1]...)
-	out = append(out, member...)
+	out = append(out, positionMember...)
 	out = append(out, id...)
 	return append(out, `"}`...)
+}
+
+// maxPosition is the longest position that a log can assign: two decimal numbers
+// of 64 bits.
+const maxPosition = "18446744073709551615-18446744073709551615"
+
+// MaxFrameSize returns how many bytes the frame has at most once WithID has
+// completed it, whatever id the log assigns.
+func MaxFrameSize(frame []byte) int {
+	return len(frame) + len(positionMember) + len(maxPosition) + len(`"`)
 }
 
 // Handover says what became of a notification that was published.

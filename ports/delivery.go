@@ -84,11 +84,18 @@ type ConnectionShedder interface {
 // Atomicity: kept, marked and announced in one step or not at all, once per
 // event id and user however often it is repeated. Blocking: until the store
 // has answered. Errors: CONNECTION_ERROR, TIMEOUT and SERVICE_UNAVAILABLE when a repeat may
-// succeed; PROCESSING_ERROR when it never will.
+// succeed; PROCESSING_ERROR when it never will; UNKNOWN_ERROR when the store
+// answered with an error that the adapter does not know: Control then tells
+// whether the store or the notification is the cause.
 type NotificationPublisher interface {
 	// Publish keeps and announces the notification; for an event seen before it
 	// does nothing and says so.
 	Publish(ctx context.Context, notification domain.Notification) (domain.Handover, error)
+	// Control does the work of Publish with a fixed notification, in the place
+	// where the user's notifications are kept but for a test user that no caller
+	// can be. It returns nil when the store did that work. It leaves no trace in
+	// the user's log, and no client hears of it.
+	Control(ctx context.Context, user domain.UserID) error
 }
 
 // ConnectionQuota bounds how many sockets a user has.

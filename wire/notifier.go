@@ -62,14 +62,17 @@ func outage(m *websocket.Manager, c websocket.Config, u Upkeep) *app.Outage {
 	return app.NewOutage(u.Subscription, m, c.RedisOutageGrace)
 }
 
-// webSocketProcess is a node's life. It listens to Redis before it takes
-// records from Kafka and before it admits anybody. Draining, it leaves the
+// webSocketProcess is a node's life. It takes records from Kafka only once its
+// subscription is confirmed. Draining, it leaves the
 // consumer group first, so that others take over its partitions while its
 // sockets still get what was handed over.
 func webSocketProcess(n nodeParts) *Process {
 	p := newProcess(domain.WebSocketService, n.Server, n.Readiness, n.Log)
 	p.limit = n.Sockets.DrainTimeout
-	consumer := background("kafka consumer", n.Consumer.Run)
+	membership := app.NewMembership(n.Upkeep.Subscription, n.Upkeep.Redis)
+	consumer := background("kafka consumer", func(ctx context.Context) error {
+		return membership.Run(ctx, n.Consumer.Run)
+	})
 	listener := background("subscription", func(ctx context.Context) error {
 		return n.Listener.Run(ctx, n.Notifications)
 	})

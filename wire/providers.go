@@ -119,7 +119,7 @@ func delivery(c WebSocketConfig) app.Delivery {
 	if topic == "" {
 		topic = domain.NotificationTopic
 	}
-	return app.Delivery{Topic: topic, Announce: app.AnnounceGaps(c.AnnounceGaps)}
+	return app.Delivery{Topic: topic, MaxBytes: c.Kafka.MaxBytes, Announce: app.AnnounceGaps(c.AnnounceGaps)}
 }
 
 // managers are all that hold users' connections.

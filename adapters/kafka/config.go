@@ -29,13 +29,24 @@ type ConsumerConfig struct {
 	Group string `env:"KAFKA_CONSUMER_GROUP" envDefault:"websocket-service-consumer"`
 	// ClientID is the name under which the brokers see this process.
 	ClientID string `env:"KAFKA_CONSUMER_CLIENT_ID" envDefault:"websocket-service-client"`
-	// MaxBytes is the largest record value that is taken; a larger one goes to the dead-letter topic.
+	// MaxBytes is the size of the largest frame that a client is sent; a record whose frame with its id would be larger goes to the dead-letter topic.
 	MaxBytes int `env:"NOTIFICATION_MAX_BYTES" envDefault:"262144"`
 	// MaxAge is how old a record may be, by its Kafka timestamp, to be of use; an older one is passed over.
 	MaxAge time.Duration `env:"NOTIFICATION_LOG_TTL" envDefault:"24h"`
 	// Topic is set by code alone; empty means the notification topic of the contract.
 	Topic domain.Topic
+	// FinalAfter is set by tests alone: how long a record fails for an unknown reason before it is a dead letter; 0 means a minute.
+	FinalAfter time.Duration
 	Security
+}
+
+// finalAfter is how long a record fails for an unknown reason before it is one
+// that can never succeed.
+func (c ConsumerConfig) finalAfter() time.Duration {
+	if c.FinalAfter == 0 {
+		return doubtTime
+	}
+	return c.FinalAfter
 }
 
 // Security says how the brokers are spoken to.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
@@ -45,8 +46,19 @@ type Consumer struct {
 	notifications *app.Notifications
 	// brokers are asked for the topic's layout.
 	brokers *contact
-	// dead writes dead letters.
-	dead *producer
+	connect transports
+	// dead writes dead letters, and source reads records again; each Run opens
+	// its own.
+	dead   *deadLetters
+	source *kafkago.Client
+	// appended says that the times of records are not known; set before the
+	// partitions are read.
+	appended bool
+	// spans are the batches that were last looked at, by partition.
+	spansMu sync.Mutex
+	spans   map[int][]batchSpan
+	// markers says that the warning of transactions was given.
+	markers atomic.Bool
 	// partitions is how many the topic had before the last assignment; only
 	// Run's work reads and writes it, and asks the brokers.
 	partitions int
@@ -69,7 +81,8 @@ func NewConsumer(c ConsumerConfig, n *app.Notifications, o ports.Observer, tp tr
 		return nil, domain.NotStarted("kafka consumer", err).At("kafka.NewConsumer")
 	}
 	return &Consumer{
-		config: c, dialer: dialer, notifications: n, brokers: newContact(dialer, addresses(c.Brokers)), dead: newProducer(c.Brokers, connect, log),
+		config: c, dialer: dialer, notifications: n, brokers: newContact(dialer, addresses(c.Brokers)), connect: connect,
+		spans:    map[int][]batchSpan{},
 		observer: o, tracer: tp.Tracer(tracerName), log: log,
 		start:    []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindConsumer)},
 		standing: newStanding(o),
@@ -81,13 +94,15 @@ func NewConsumer(c ConsumerConfig, n *app.Notifications, o ports.Observer, tp tr
 func (c *Consumer) Health(context.Context) domain.Health { return c.standing.health(time.Now()) }
 
 // Run takes notifications until ctx is done; then it commits what is finished,
-// leaves the group, so that others take over at once, and returns nil. It is
-// called once. An error means that the settings are of no use.
+// leaves the group, so that others take over at once, and returns nil. It may be
+// called again after it has returned. An error means that the settings are of no
+// use.
 func (c *Consumer) Run(ctx context.Context) error {
-	defer c.retire()
+	defer c.open()()
 	if !c.awaitTopic(ctx) {
 		return nil
 	}
+	c.checkTopic(ctx)
 	group, err := kafkago.NewConsumerGroup(kafkago.ConsumerGroupConfig{
 		ID: c.config.Group, Brokers: addresses(c.config.Brokers), Dialer: c.dialer,
 		Topics:            []string{string(c.config.topic())},
@@ -110,12 +125,19 @@ func (c *Consumer) Run(ctx context.Context) error {
 	return nil
 }
 
-// retire gives up the connections; no record is under way.
-func (c *Consumer) retire() {
-	c.brokers.hangUp()
-	ctx, cancel := context.WithTimeout(context.Background(), groupTimeout)
-	defer cancel()
-	_ = c.dead.close(ctx)
+// open prepares connections, which are made with first use, and returns what
+// closes them when no record is under way any more.
+func (c *Consumer) open() (closeAll func()) {
+	topic := string(c.config.topic())
+	transport := c.connect(topic)
+	c.source = &kafkago.Client{Addr: kafkago.TCP(addresses(c.config.Brokers)...), Transport: transport}
+	c.dead = newDeadLetters(c.config.Brokers, deadLetterTopic(topic), c.connect)
+	return func() {
+		c.standing.left(nil)
+		c.brokers.hangUp()
+		transport.CloseIdleConnections()
+		c.dead.close()
+	}
 }
 
 // assignment works through one assignment of partitions, from the moment it is

@@ -129,8 +129,8 @@ func TestConsumerBuriesWhatCanNeverSucceed(t *testing.T) {
 			"PARSING_ERROR: no event id":   bytes.Replace(good, []byte(`"event_id"`), []byte(`"eventid"`), 1),
 			"PARSING_ERROR: other type":    bytes.Replace(good, []byte(s.topic), []byte("other"), 1),
 			"VALIDATION_ERROR: no user":    nobody,
-			"VALIDATION_ERROR: too large":  []byte(`"` + strings.Repeat("x", 262143) + `"`),
-			"VALIDATION_ERROR: very large": []byte(`"` + strings.Repeat("x", 900_000) + `"`),
+			"VALIDATION_ERROR: too large":  bytes.Replace(good, []byte(`"n":1`), []byte(`"n":"`+strings.Repeat("x", 262100)+`"`), 1),
+			"VALIDATION_ERROR: very large": bytes.Replace(good, []byte(`"n":1`), []byte(`"n":"`+strings.Repeat("x", 900_000)+`"`), 1),
 		}
 		s.start(t)
 		for name, value := range poison {
@@ -154,13 +154,15 @@ func TestConsumerBuriesWhatCanNeverSucceed(t *testing.T) {
 	})
 }
 
-func TestConsumerBuriesWhatPanics(t *testing.T) {
+func TestConsumerBuriesWhatPanicsThreeTimes(t *testing.T) {
 	s := newStage(embedded(t).Addr())
 	s.ledger.kept = nil // writing to it panics
 	s.start(t)
 	s.produceEvents(t, "u1", 1)
 	r := records(t, s.addr, s.topic+".dlq", 1)[0]
-	require.True(t, strings.HasPrefix(string(r.Headers[0].Value), "UNKNOWN_ERROR: "))
+	require.Equal(t, "UNKNOWN_ERROR: An unexpected error occurred: panic while handing over", string(r.Headers[0].Value))
+	s.facts.awaitResults(t, map[domain.NotificationResult]int{domain.NotificationRetried: 2, domain.NotificationDeadLetter: 1})
+	require.Zero(t, s.ledger.controlled(), "a panic needs no control")
 }
 
 func TestConsumerKeepsWhatMaySucceedLater(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
@@ -19,41 +18,42 @@ const (
 	// keepPause is the longest wait between two attempts to hand over a record,
 	// and so how late it may be for a Redis that is back.
 	keepPause = time.Second
-	// burialLimit bounds one attempt to write a dead letter.
-	burialLimit = 5 * time.Second
 	// logEvery thins the log of an outage: one line per so many attempts.
 	logEvery = 60
 	// maxCorrelation bounds what a span repeats of a foreign id, in bytes.
 	maxCorrelation = 64
 )
 
-var (
-	errTooLarge = errors.New("record is too large")
-	errPanic    = errors.New("panic while handing over")
-)
+var errPanic = errors.New("panic while handing over")
 
-// settle brings a record to its end: handed over, buried, or too old to
-// matter. It tries for as long as it takes and returns false only when ctx is
+// settle brings a record to its end: handed over, buried, or not to be handed over
+// at all. It tries for as long as it takes and returns false only when ctx is
 // done first, with the record left as it was.
 func (c *Consumer) settle(ctx context.Context, m kafkago.Message) bool {
+	if c.appended {
+		m.Time = time.Time{}
+	}
+	t := &trial{record: m}
 	for attempt := 0; ctx.Err() == nil; attempt++ {
-		if !m.Time.IsZero() && time.Since(m.Time) > c.config.MaxAge {
-			c.observe(domain.NotificationExpired, m)
+		skipped, err := c.skip(ctx, t)
+		if skipped {
 			return true
 		}
 		if attempt == 0 {
-			c.standing.note(m.Partition, part{written: m.Time})
+			c.standing.note(m.Partition, part{written: t.record.Time})
 		}
-		err := c.attempt(ctx, m)
+		if err == nil {
+			err = c.attempt(ctx, t)
+		}
 		if err == nil {
 			return true
 		}
 		if ctx.Err() != nil {
 			return false
 		}
-		c.standing.note(m.Partition, part{written: m.Time, err: err})
-		c.observe(domain.NotificationRetried, m)
-		if attempt%logEvery == 0 {
+		c.standing.note(m.Partition, part{written: t.record.Time, err: err})
+		c.observe(domain.NotificationRetried, t.record)
+		if v, _ := verdictOf(domain.CodeOf(err)); v == keep && attempt%logEvery == 0 {
 			c.log.WarnContext(ctx, "a notification waits on Kafka; trying again",
 				"partition", m.Partition, "offset", m.Offset, "attempt", attempt+1, "error", err)
 		}
@@ -62,15 +62,41 @@ func (c *Consumer) settle(ctx context.Context, m kafkago.Message) bool {
 	return false
 }
 
+// skip reports whether the record must not be handed over: a transaction marker,
+// or a record that is too old to matter. An error means that this is not known.
+func (c *Consumer) skip(ctx context.Context, t *trial) (bool, error) {
+	if looksLikeMarker(t.record) {
+		record, err := c.original(ctx, t)
+		if err != nil || record.marker {
+			c.foundMarker(ctx, t.record, record)
+			return err == nil, err
+		}
+	}
+	if t.record.Time.IsZero() || time.Since(t.record.Time) <= c.config.MaxAge {
+		return false, nil
+	}
+	appended, err := c.hasAppendTime(ctx, t)
+	switch {
+	case err != nil:
+		return false, err
+	case appended: // its age is not known
+		t.record.Time = time.Time{}
+		return false, nil
+	default:
+		c.observe(domain.NotificationExpired, t.record)
+		return true, nil
+	}
+}
+
 // attempt tries once. Nil means that the record is done with.
-func (c *Consumer) attempt(ctx context.Context, m kafkago.Message) error {
-	handover, err := c.accept(ctx, m)
+func (c *Consumer) attempt(ctx context.Context, t *trial) error {
+	handover, err := c.accept(ctx, t.record)
 	if err == nil {
 		result := domain.NotificationPublished
 		if handover.Duplicate {
 			result = domain.NotificationDuplicate
 		}
-		c.observe(result, m)
+		c.observe(result, t.record)
 		return nil
 	}
 	if ctx.Err() != nil {
@@ -78,19 +104,21 @@ func (c *Consumer) attempt(ctx context.Context, m kafkago.Message) error {
 	}
 	switch v, _ := verdictOf(domain.CodeOf(err)); v {
 	case pass:
-		c.observe(domain.NotificationPublished, m)
+		c.observe(domain.NotificationPublished, t.record)
 		return nil
 	case bury:
-		return c.bury(ctx, m, err)
+		return c.bury(ctx, t, err)
+	case doubt:
+		return c.suspect(ctx, t, err)
 	default:
 		return err
 	}
 }
 
 // accept hands the record to the application, within a span that continues
-// the trace of whoever wrote it. A panic is a record that can never succeed.
+// the trace of its producer. A panic becomes an error.
 func (c *Consumer) accept(ctx context.Context, m kafkago.Message) (h domain.Handover, err error) {
-	event, err := c.decode(m)
+	event, err := domain.ParseEnvelope(m.Value)
 	ctx, span := c.tracer.Start(origin(ctx, event, m), "websocket.consume_notification", c.start...)
 	if span.IsRecording() {
 		span.SetAttributes(
@@ -100,7 +128,7 @@ func (c *Consumer) accept(ctx context.Context, m kafkago.Message) (h domain.Hand
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			err = domain.Unknown(fmt.Errorf("%w: %v", errPanic, p)).At("kafka.Accept")
+			err = panicked("kafka.Accept", p)
 		}
 		if err != nil {
 			span.SetStatus(codes.Error, domain.PublicMessage(err))
@@ -111,16 +139,6 @@ func (c *Consumer) accept(ctx context.Context, m kafkago.Message) (h domain.Hand
 		return domain.Handover{}, err
 	}
 	return c.notifications.Accept(domain.WithTrail(ctx, domain.Trail{Correlation: event.CorrelationID}), event)
-}
-
-// decode reads the record's envelope.
-func (c *Consumer) decode(m kafkago.Message) (domain.Envelope, error) {
-	if len(m.Value) > c.config.MaxBytes {
-		failure := domain.Invalid("record", "", fmt.Sprintf("at most %d bytes", c.config.MaxBytes), "Record is too large")
-		failure.Kind = domain.TooLarge
-		return domain.Envelope{}, failure.Because(errTooLarge).At("kafka.Accept")
-	}
-	return domain.ParseEnvelope(m.Value)
 }
 
 // origin returns ctx within the trace that the envelope names, or else the
@@ -138,24 +156,21 @@ func origin(ctx context.Context, event domain.Envelope, m kafkago.Message) conte
 	return propagation.TraceContext{}.Extract(ctx, carrier)
 }
 
-// bury puts the record, unchanged, on the dead-letter topic, with the reason
-// and its place of origin.
-func (c *Consumer) bury(ctx context.Context, m kafkago.Message, cause error) error {
-	reason := string(domain.CodeOf(cause)) + ": " + domain.PublicMessage(cause)
-	source := fmt.Sprintf("%s/%d/%d", m.Topic, m.Partition, m.Offset)
-	limited, cancel := context.WithTimeout(ctx, burialLimit)
-	defer cancel()
-	err := c.dead.send(limited, kafkago.Message{
-		Topic: m.Topic + ".dlq", Key: m.Key, Value: m.Value, Time: time.Now(),
-		Headers: append(slices.Clone(m.Headers),
-			kafkago.Header{Key: "dlq_reason", Value: []byte(reason)},
-			kafkago.Header{Key: "dlq_source", Value: []byte(source)}),
-	})
+// bury puts the record on the dead-letter topic, with the reason and its place of
+// origin. It is done with then. An error means that it must be tried again.
+func (c *Consumer) bury(ctx context.Context, t *trial, cause error) error {
+	topic := deadLetterTopic(t.record.Topic)
+	record, err := c.original(ctx, t)
 	if err != nil {
-		return domain.NotPublished(m.Topic+".dlq", err).At("kafka.Bury")
+		return domain.NotPublished(topic, err).At("kafka.Bury")
 	}
-	c.log.WarnContext(ctx, "a record was put on the dead-letter topic", "source", source, "error", cause)
-	c.observe(domain.NotificationDeadLetter, m)
+	source := fmt.Sprintf("%s/%d/%d", t.record.Topic, t.record.Partition, t.record.Offset)
+	form, err := c.dead.write(ctx, deadLetter{original: record, reason: reason(cause), source: source})
+	if err != nil {
+		return domain.NotPublished(topic, err).At("kafka.Bury")
+	}
+	c.log.WarnContext(ctx, "a record was put on the dead-letter topic", "source", source, "form", form, "error", cause)
+	c.observe(domain.NotificationDeadLetter, t.record)
 	return nil
 }
 

@@ -1,10 +1,14 @@
 package kafka_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -24,13 +28,14 @@ import (
 // ledger is a ports.NotificationPublisher that keeps each event of a user once
 // and fails on demand.
 type ledger struct {
-	mu      sync.Mutex
-	kept    map[domain.UserID][]string // event ids in order
-	repeats int
-	sum     int
-	refuse  map[domain.UserID]error
-	traces  []trace.SpanContext
-	moved   chan struct{} // closed and renewed at each call
+	mu       sync.Mutex
+	kept     map[domain.UserID][]string // event ids in order
+	repeats  int
+	sum      int
+	controls int
+	refuse   map[domain.UserID]error
+	traces   []trace.SpanContext
+	moved    chan struct{} // closed and renewed at each call
 }
 
 func newLedger() *ledger {
@@ -57,6 +62,21 @@ func (l *ledger) Publish(ctx context.Context, n domain.Notification) (domain.Han
 	l.sum++
 	l.kept[n.User] = append(l.kept[n.User], n.EventID)
 	return domain.Handover{ID: fmt.Sprint(len(l.kept[n.User]))}, nil
+}
+
+// Control fails as every hand-over to the user "control" does.
+func (l *ledger) Control(context.Context, domain.UserID) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.controls++
+	return l.refuse["control"]
+}
+
+// controlled is how many controls there were.
+func (l *ledger) controlled() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.controls
 }
 
 // refuseUser makes every hand-over to the user fail; nil ends it.
@@ -119,12 +139,14 @@ type stage struct {
 	facts              *facts
 	traces             trace.TracerProvider
 	config             func(*kafka.ConsumerConfig)
+	log                io.Writer
 }
 
 func newStage(addr string) *stage {
 	return &stage{
 		addr: addr, topic: unique("notifications"), group: unique("group"),
 		ledger: newLedger(), facts: &facts{}, traces: noop.NewTracerProvider(), config: func(*kafka.ConsumerConfig) {},
+		log: io.Discard,
 	}
 }
 
@@ -142,18 +164,43 @@ func (s *stage) start(t testing.TB) *running {
 		Topic: domain.Topic(s.topic),
 	}
 	s.config(&config)
-	use := app.NewNotifications(app.Delivery{Topic: domain.Topic(s.topic)}, s.ledger, nil, s.facts)
-	c, err := kafka.NewConsumer(config, use, s.facts, s.traces, quiet())
+	use := app.NewNotifications(app.Delivery{Topic: domain.Topic(s.topic), MaxBytes: config.MaxBytes}, s.ledger, nil, s.facts)
+	c, err := kafka.NewConsumer(config, use, s.facts, s.traces, slog.New(slog.NewTextHandler(s.log, nil)))
 	require.NoError(t, err)
+	return (&running{Consumer: c}).again(t)
+}
+
+// again runs the consumer, which does not run, until stop or the end of the test.
+func (r *running) again(t testing.TB) *running {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- c.Run(ctx) }()
+	go func() { ended <- r.Run(ctx) }()
 	stop := sync.OnceFunc(func() {
 		cancel()
 		require.NoError(t, <-ended)
 	})
 	t.Cleanup(stop)
-	return &running{c, stop}
+	return &running{r.Consumer, stop}
+}
+
+// logged is a log that counts its lines.
+type logged struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+// count is how often the words were logged.
+func (l *logged) count(words string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.text.String(), words)
 }
 
 // awaitHealth returns once the consumer says so.

@@ -125,11 +125,21 @@ func (s *standing) trouble(now time.Time) (note string, err error) {
 		return "Not connected to Kafka; notifications wait there", s.err
 	}
 	for _, p := range s.parts {
-		if p.err != nil && now.Sub(p.at) <= noteLife {
-			return "Notifications cannot be taken from Kafka; trying again", p.err
+		if p.err == nil || now.Sub(p.at) > noteLife {
+			continue
+		}
+		note, err = "Notifications cannot be taken from Kafka; trying again", p.err
+		if v, _ := verdictOf(domain.CodeOf(p.err)); isFailure(p.err) && v == doubt {
+			return "A notification fails with an unknown error; its partition waits", p.err
 		}
 	}
-	return "", nil
+	return note, err
+}
+
+// isFailure reports whether the error is one of the application, not of a library.
+func isFailure(err error) bool {
+	_, is := errors.AsType[*domain.Error](err)
+	return is
 }
 
 // behind is how old the oldest record in hand is. The caller holds the lock.

@@ -38,6 +38,21 @@ func (l *busLog) next(now time.Time) string {
 	return strconv.FormatInt(l.ms, 10) + "-" + strconv.FormatInt(l.seq, 10)
 }
 
+// Control reports whether the bus works; it keeps nothing that could fail for one
+// user alone.
+func (b *Bus) Control(ctx context.Context, _ domain.UserID) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	err := b.problem()
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return domain.Unreachable("bus", err).At("memory.Control")
+	}
+	return nil
+}
+
 // Publish marks the event and announces the notification, once per event.
 func (b *Bus) Publish(ctx context.Context, n domain.Notification) (domain.Handover, error) {
 	b.mu.Lock()

@@ -18,6 +18,7 @@ type deafener struct {
 	target   string
 	group    sync.WaitGroup
 	refused  atomic.Int64 // connections that found no Redis
+	unheard  atomic.Bool  // no subscription gets what is published
 	mu       sync.Mutex
 	pairs    []*pair
 }
@@ -67,7 +68,7 @@ func (d *deafener) accept() {
 		d.pairs = append(d.pairs, p)
 		d.mu.Unlock()
 		d.group.Go(p.up)
-		d.group.Go(p.down)
+		d.group.Go(func() { p.down(&d.unheard) })
 	}
 }
 
@@ -111,7 +112,7 @@ func (p *pair) up() {
 	}
 }
 
-func (p *pair) down() {
+func (p *pair) down(unheard *atomic.Bool) {
 	defer p.close()
 	buffer := make([]byte, 1<<16)
 	for {
@@ -119,7 +120,7 @@ func (p *pair) down() {
 		if err != nil {
 			return
 		}
-		if p.mute.Load() {
+		if p.mute.Load() || unheard.Load() && bytes.Contains(buffer[:n], []byte("\r\nmessage\r\n")) {
 			continue
 		}
 		if _, err := p.client.Write(buffer[:n]); err != nil {

@@ -15,9 +15,10 @@ import (
 // retryAfter is the hint that goes with a Redis which cannot serve right now.
 const retryAfter = time.Second
 
-// passing lists the first words of Redis's refusals that end by themselves or
-// by an operator's hand; the same command succeeds then.
-func passing() []string {
+// temporary lists the first words of Redis's refusals that end by themselves or
+// by an operator's hand; the same command succeeds then. The list only decides
+// how a refusal is reported: one that is missing here is unknown, not final.
+func temporary() []string {
 	return []string{
 		"LOADING", "BUSY", "READONLY", "OOM", "CLUSTERDOWN", "TRYAGAIN", "MASTERDOWN",
 		"NOREPLICAS", "MISCONF", "MOVED", "ASK", "NOAUTH", "WRONGPASS", "NOPERM",
@@ -26,22 +27,47 @@ func passing() []string {
 	}
 }
 
+// final lists the first words of Redis's refusals that every repeat of the same
+// command gets.
+func final() []string { return []string{"WRONGTYPE", "CROSSSLOT"} }
+
 // failure translates an error of the library. limit is how long an answer was
-// waited for.
+// waited for. PROCESSING_ERROR is final, UNKNOWN_ERROR an answer that neither
+// list names; all other codes are temporary.
 func failure(op string, err error, limit time.Duration) *domain.Error {
-	var refusal goredis.Error
 	var network net.Error
 	switch {
-	case errors.As(err, &refusal) && !errors.Is(err, goredis.Nil):
-		if isPassing(refusal.Error()) {
-			return domain.Unavailable("redis", retryAfter).Because(err).At(op)
-		}
-		return broken(err).At(op)
+	case isReply(err):
+		return refused(op, err)
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
 		return domain.TimedOut("Redis", limit, err).At(op)
 	default:
 		return domain.Unreachable("redis", err).At(op)
 	}
+}
+
+// refused translates an error that Redis, or a proxy before it, answered.
+func refused(op string, err error) *domain.Error {
+	reply := redacted(err)
+	switch message := err.Error(); {
+	case startsWith(message, final()):
+		return broken(reply).At(op)
+	case startsWith(message, temporary()):
+		return domain.Unavailable("redis", retryAfter).Because(reply).At(op)
+	default:
+		return domain.Unknown(reply).At(op)
+	}
+}
+
+// isReply reports whether the error is what the other side answered: an error
+// reply, nil, or bytes that the library cannot read as an answer to the command.
+func isReply(err error) bool {
+	var refusal goredis.Error
+	if errors.As(err, &refusal) || errors.Is(err, errOddAnswer) {
+		return true
+	}
+	return strings.HasPrefix(err.Error(), "redis: ") &&
+		!errors.Is(err, goredis.ErrClosed) && !errors.Is(err, goredis.ErrPoolTimeout) && !errors.Is(err, goredis.ErrPoolExhausted)
 }
 
 // broken is work that fails however often it is repeated.
@@ -52,11 +78,15 @@ func broken(cause error) *domain.Error {
 	}
 }
 
-// isPassing looks for the words at the beginning, and behind a dash or a colon,
+// startsWith looks for the words at the beginning, and behind a dash or a colon,
 // where older servers put the error that ended a script.
-func isPassing(message string) bool {
-	for _, word := range passing() {
-		if strings.HasPrefix(message, word) || strings.Contains(message, "-"+word+" ") || strings.Contains(message, ": "+word+" ") {
+func startsWith(message string, words []string) bool {
+	const script = "ERR Error running script"
+	for _, word := range words {
+		if strings.HasPrefix(message, word) {
+			return true
+		}
+		if strings.HasPrefix(message, script) && (strings.Contains(message, "-"+word+" ") || strings.Contains(message, ": "+word+" ")) {
 			return true
 		}
 	}

@@ -140,5 +140,5 @@ func (i *Idempotency) failure(op string, err error) *domain.Error {
 	if e := failure(op, err, onceLimit); domain.Retryable(e) {
 		return e
 	}
-	return domain.Unavailable("redis", retryAfter).Because(err).At(op)
+	return domain.Unavailable("redis", retryAfter).Because(redacted(err)).At(op)
 }

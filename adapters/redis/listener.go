@@ -118,7 +118,7 @@ func NewListener(c *Client, cfg ListenerConfig, o ports.Observer, tp trace.Trace
 				rdb: c.rdb, prefix: l.prefix, probe: controlNames + "probe:" + uuid.NewString(),
 				interval: cfg.ProbeInterval, maxBytes: cfg.MaxBytes, control: i == 0,
 			},
-			observer: o, log: log,
+			observer: o, log: log, confirmed: make(chan struct{}, 1),
 		}
 		s.roster = newRoster(l.prefix, cfg.Linger)
 		l.shards = append(l.shards, s)

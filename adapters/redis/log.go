@@ -128,8 +128,8 @@ func (l *Log) read(ctx context.Context, op string, user domain.UserID, after str
 // is to be tried again.
 func (l *Log) failed(op string, err error) error {
 	e := failure(op, err, l.answer)
-	if e.Code == domain.ProcessingError || errors.Is(err, errOddAnswer) {
-		return domain.Unavailable("redis", retryAfter).Because(err).At(op)
+	if !domain.Retryable(e) || errors.Is(err, errOddAnswer) {
+		return domain.Unavailable("redis", retryAfter).Because(redacted(err)).At(op)
 	}
 	return e
 }

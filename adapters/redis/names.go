@@ -37,6 +37,21 @@ func logKey(user domain.UserID) string { return "wslog:{" + string(user) + "}" }
 // quotaKey names the sorted set of a user's leases.
 func quotaKey(user domain.UserID) string { return "wsquota:{" + string(user) + "}" }
 
+// controlUser is the test user of Notifier.Control: its channel has the users'
+// prefix, which Redis's access rules allow, and no follower, because no user id
+// begins with a closing brace.
+const controlUser domain.UserID = "}control"
+
+// controlLogKey names a stream in the user's slot that is no user's log: those end
+// with a brace.
+func controlLogKey(user domain.UserID) string { return logKey(user) + ":control" }
+
+// controlSeenKey names a mark in the user's slot that is no event's: the event
+// part of a mark has no brace.
+func controlSeenKey(user domain.UserID, event string) string {
+	return "wsseen:{" + string(user) + "}:}control:" + event
+}
+
 // seenKey names the mark of an event that was kept for the user. The event id
 // is any text a producer chose: a long one would make a long key, and one with
 // a brace could look like another user's key, so both stand there as a hash.

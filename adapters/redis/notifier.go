@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/google/uuid"
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/huleedu/edge/domain"
@@ -111,6 +112,36 @@ func (n *Notifier) Publish(ctx context.Context, notification domain.Notification
 	}
 	keys := []string{logKey(notification.User), seenKey(notification.User, notification.EventID)}
 	args := []any{notification.Frame, n.prefix.channel(notification.User), n.most, n.life, frameField, traceOf(ctx)}
+	return n.keep(ctx, op, keys, args)
+}
+
+// controlFrame is what Control keeps, and controlLife for how long: longer than
+// the check lasts, so that what it leaves in Redis stays small.
+const (
+	controlFrame = `{"event":"control","data":{}}`
+	controlLife  = 10 * time.Second
+)
+
+// Control runs the script of Publish for a test user, on keys of the user's slot
+// that no user has, so that a cluster's node which fails the user fails the
+// control as well. Its event is a new one each time, because the script does
+// nothing for an event that it knows.
+func (n *Notifier) Control(ctx context.Context, user domain.UserID) error {
+	const op = "redis.Control"
+	keys := []string{controlLogKey(user), controlSeenKey(user, uuid.NewString())}
+	args := []any{
+		controlFrame, n.prefix.channel(controlUser), "1",
+		strconv.FormatInt(controlLife.Milliseconds(), 10), frameField, "",
+	}
+	handover, err := n.keep(ctx, op, keys, args)
+	if err == nil && handover.Duplicate {
+		return refused(op, errOddAnswer)
+	}
+	return err
+}
+
+// keep runs the script and reads its answer.
+func (n *Notifier) keep(ctx context.Context, op string, keys []string, args []any) (domain.Handover, error) {
 	answer, err := n.run(ctx, keys, args)
 	if errors.Is(err, errFewReplicas) {
 		return domain.Handover{}, domain.Unavailable("redis", retryAfter).Because(err).At(op)
@@ -118,17 +149,31 @@ func (n *Notifier) Publish(ctx context.Context, notification domain.Notification
 	if err != nil {
 		return domain.Handover{}, failure(op, err, n.answer)
 	}
-	if len(answer) != 2 {
-		return domain.Handover{}, broken(errOddAnswer).At(op)
+	handover, ok := handoverOf(answer)
+	if !ok {
+		return domain.Handover{}, refused(op, errOddAnswer)
 	}
-	return domain.Handover{ID: answer[0], Duplicate: answer[1] == "1"}, nil
+	return handover, nil
+}
+
+// handoverOf reads the script's answer; false when it has another shape, which
+// only another program than the script gives.
+func handoverOf(answer any) (domain.Handover, bool) {
+	parts, ok := texts(answer)
+	if !ok || len(parts) != 2 || parts[1] != "0" && parts[1] != "1" {
+		return domain.Handover{}, false
+	}
+	if at, err := domain.ParsePosition(parts[0]); err != nil || at == domain.Live || at == domain.Start {
+		return domain.Handover{}, false
+	}
+	return domain.Handover{ID: parts[0], Duplicate: parts[1] == "1"}, true
 }
 
 // run calls the script by its hash, and by its text where the server does not
 // know it yet.
-func (n *Notifier) run(ctx context.Context, keys []string, args []any) ([]string, error) {
+func (n *Notifier) run(ctx context.Context, keys []string, args []any) (any, error) {
 	if n.replicas == 0 {
-		return n.script.Run(ctx, n.rdb, keys, args...).StringSlice()
+		return n.script.Run(ctx, n.rdb, keys, args...).Result()
 	}
 	answer, err := n.runConfirmed(ctx, n.script.EvalSha, keys, args)
 	if goredis.HasErrorPrefix(err, "NOSCRIPT") {
@@ -144,7 +189,7 @@ type caller func(context.Context, goredis.Scripter, []string, ...any) *goredis.C
 // last had a command done, so it covers what a repeat finds as well. When it fails
 // the script need not have: a cluster's node that is a replica now sends the script
 // on to the master, and refuses to wait.
-func (n *Notifier) runConfirmed(ctx context.Context, call caller, keys []string, args []any) ([]string, error) {
+func (n *Notifier) runConfirmed(ctx context.Context, call caller, keys []string, args []any) (any, error) {
 	pipe := n.rdb.Pipeline()
 	script := call(ctx, pipe, keys, args...)
 	// Less than the socket's limit, so that an answer still comes.
@@ -157,5 +202,5 @@ func (n *Notifier) runConfirmed(ctx context.Context, call caller, keys []string,
 	if count, err := confirmed.Int(); err != nil || count < n.replicas {
 		return nil, errors.Join(errFewReplicas, err)
 	}
-	return script.StringSlice()
+	return script.Result()
 }

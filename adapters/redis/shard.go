@@ -64,8 +64,13 @@ type shard struct {
 	since   time.Time // since when messages may be missing
 	heard   time.Time // the last sign of life
 
-	alive  atomic.Bool  // the probe is subscribed
-	misses atomic.Int32 // probes sent since one was heard
+	alive   atomic.Bool  // the probe is subscribed
+	hearing atomic.Bool  // the probe was heard over this connection
+	misses  atomic.Int32 // probes sent since one was heard
+
+	// confirmed holds a value once the probe is subscribed, so that it is sent at
+	// once and not with the next beat.
+	confirmed chan struct{}
 }
 
 // run connects until ctx is done.
@@ -76,6 +81,7 @@ func (s *shard) run(ctx context.Context, handler ports.MessageHandler) {
 		began := time.Now()
 		err := s.session(ctx)
 		worked := s.alive.Swap(false)
+		s.hearing.Store(false)
 		s.roster.broke(err)
 		switch {
 		case ctx.Err() != nil:
@@ -89,7 +95,7 @@ func (s *shard) run(ctx context.Context, handler ports.MessageHandler) {
 			attempt = 0 // one that breaks at once again and again waits longer
 		}
 		if worked || attempt == 0 {
-			s.log.WarnContext(ctx, "subscription to Redis is down", "error", err, "worked", worked)
+			s.log.WarnContext(ctx, "subscription to Redis is down", "error", redacted(err), "worked", worked)
 		}
 		pause(ctx, attempt)
 	}
@@ -121,6 +127,10 @@ func (s *shard) session(ctx context.Context) error {
 		return err
 	}
 	s.misses.Store(0)
+	select {
+	case <-s.confirmed: // by the connection before
+	default:
+	}
 	s.roster.opened()
 	group.Go(func() { end(s.write(ctx, conn)) })
 	group.Go(func() { end(s.watch(ctx)) })
@@ -177,6 +187,7 @@ func (s *shard) deliver(m *goredis.Message) {
 	switch {
 	case m.Channel == s.probe:
 		s.misses.Store(0)
+		s.hearing.Store(true)
 	case m.Channel == disconnectChannel:
 		s.disconnect(m.Payload)
 	case len(m.Payload) > s.maxBytes:
@@ -200,6 +211,10 @@ func (s *shard) confirm(m *goredis.Subscription) {
 	switch {
 	case m.Channel == s.probe:
 		s.alive.Store(true)
+		select {
+		case s.confirmed <- struct{}{}:
+		default:
+		}
 	case strings.HasPrefix(m.Channel, controlNames):
 		return
 	default:
@@ -261,8 +276,9 @@ func (s *shard) write(ctx context.Context, conn *goredis.PubSub) error {
 	}
 }
 
-// watch publishes to the connection's own channel: one that hears nothing of it
-// may look healthy for ever. A probe that could not be sent counts as unheard.
+// watch publishes to the connection's own channel, first when that is confirmed
+// and then with each beat: a connection that hears nothing of it may look healthy
+// for ever. A probe that could not be sent counts as unheard.
 func (s *shard) watch(ctx context.Context) error {
 	timer := time.NewTimer(domain.UntilBeat(time.Now(), s.interval))
 	defer timer.Stop()
@@ -270,6 +286,7 @@ func (s *shard) watch(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-s.confirmed:
 		case <-timer.C:
 		}
 		// The next beat counts from this one, however long a probe takes.
@@ -284,9 +301,11 @@ func (s *shard) watch(ctx context.Context) error {
 	}
 }
 
-// problem says why the shard's users may hear nothing; nil when they do.
+// problem says why the shard's users may hear nothing; nil once the connection
+// has heard its probe. A connection that is confirmed but has not heard it yet may
+// be deaf.
 func (s *shard) problem() error {
-	if s.alive.Load() {
+	if s.hearing.Load() {
 		return nil
 	}
 	return s.roster.why()

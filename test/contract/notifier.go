@@ -51,6 +51,7 @@ func NotificationPublisher(t *testing.T, h NotifierHarness) {
 	t.Run("of many at once one is first", h.countsOnce)
 	t.Run("announced in the order of growing ids", h.keepsOrder)
 	t.Run("a frame that cannot carry an id", h.refusesFrames)
+	t.Run("the control of a user reaches no client", h.controls)
 	t.Run("a context that was done before", h.endsWithContext)
 	if h.Can.Break {
 		t.Run("away: a repeat may succeed, and is one", h.survivesOutage)
@@ -226,6 +227,22 @@ func (h NotifierHarness) refusesFrames(t *testing.T) {
 		requireFailure(t, err, domain.ProcessingError)
 		require.False(t, domain.Retryable(err))
 	}
+}
+
+func (h NotifierHarness) controls(t *testing.T) {
+	user := freshUser()
+	rig, e := h.start(t, user)
+	for range 3 {
+		require.NoError(t, rig.Publisher.Control(t.Context(), user))
+		require.NoError(t, rig.Other.Control(t.Context(), user+"{}:"))
+	}
+	n := sampleNotification(user)
+	got, err := rig.Publisher.Publish(t.Context(), n)
+	require.NoError(t, err)
+	require.Equal(t, []string{string(domain.WithID(n.Frame, got.ID))}, e.messages(t, user, 1), "only the notification")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	requireRetry(t, rig.Publisher.Control(ctx, user))
 }
 
 func (h NotifierHarness) endsWithContext(t *testing.T) {

@@ -133,6 +133,8 @@ func (a *accepting) Publish(_ context.Context, n domain.Notification) (domain.Ha
 	return domain.Handover{ID: "1-0"}, nil
 }
 
+func (*accepting) Control(context.Context, domain.UserID) error { return nil }
+
 // frames has the notification service read the records, and returns the events
 // that a browser would get.
 func (s stage) frames(t *testing.T, records []kafka.Message, correlation string) []string {

@@ -1,0 +1,52 @@
+package redis_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/contract"
+)
+
+// A connection that is confirmed but does not hear its probe is never healthy,
+// however often it is made again; the first probe that it hears makes it healthy.
+func TestAReconnectAloneMakesNoNodeReady(t *testing.T) {
+	s := embedded(t)
+	d := deafen(t, s.url)
+	cfg := listening()
+	cfg.ProbeInterval, cfg.Connections = 50*time.Millisecond, 1
+	facts := contract.Recorder()
+	l := listener(open(t, d.url()), cfg, facts)
+	run(t, l, newInbox())
+	require.Eventually(t, healthy(l), patience, time.Millisecond)
+	follow(t, l, "u1")
+
+	d.unheard.Store(true)
+	require.Eventually(t, unhealthy(l), patience, time.Millisecond)
+	reconnects := func() int {
+		return facts.Count(func(f domain.Fact) bool { return f == domain.Resubscribed{} })
+	}
+	before, seen := reconnects(), 0
+	require.Eventually(t, func() bool {
+		if l.Health(context.Background()).Condition != domain.Unhealthy {
+			seen++
+		}
+		return reconnects() >= before+3
+	}, patience, time.Microsecond)
+	require.Zero(t, seen, "ready although it hears nothing")
+	d.unheard.Store(false)
+	require.Eventually(t, healthy(l), patience, time.Millisecond)
+}
+
+// A node is ready as soon as its first connection hears, not with the next beat of
+// the probe.
+func TestANodeIsReadySoonAfterItsStart(t *testing.T) {
+	cfg := listening()
+	cfg.ProbeInterval = time.Hour
+	l := listener(open(t, embedded(t).url), cfg, contract.Recorder())
+	run(t, l, newInbox())
+	require.Eventually(t, healthy(l), patience, time.Millisecond)
+}

@@ -1,0 +1,129 @@
+package app_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/app"
+	"github.com/huleedu/edge/domain"
+)
+
+// part is a HealthProbe that a test switches.
+type part struct{ down atomic.Bool }
+
+func (p *part) Health(context.Context) domain.Health {
+	if p.down.Load() {
+		return domain.Health{Condition: domain.Unhealthy}
+	}
+	return domain.Health{Condition: domain.Healthy}
+}
+
+// member is a consumer that counts how often it joined, and whether it is in.
+type member struct {
+	joins atomic.Int32
+	in    atomic.Bool
+}
+
+func (m *member) consume(ctx context.Context) error {
+	m.joins.Add(1)
+	m.in.Store(true)
+	<-ctx.Done()
+	m.in.Store(false)
+	return nil
+}
+
+// joining runs a membership in a bubble, with the subscription down at first.
+func joining(t *testing.T, test func(subscription, store *part, m *member)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		subscription, store, m := &part{}, &part{}, &member{}
+		subscription.down.Store(true)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- app.NewMembership(subscription, store).Run(ctx, m.consume) }()
+		test(subscription, store, m)
+		cancel()
+		require.NoError(t, <-ended)
+		require.False(t, m.in.Load())
+	})
+}
+
+func TestANodeJoinsAfterItsFirstConfirmedSubscription(t *testing.T) {
+	joining(t, func(subscription, _ *part, m *member) {
+		time.Sleep(time.Hour)
+		require.False(t, m.in.Load(), "joined without a subscription")
+		subscription.down.Store(false)
+		time.Sleep(time.Second)
+		require.True(t, m.in.Load())
+	})
+}
+
+func TestAnOutageOfTheStoreAloneEndsNoMembership(t *testing.T) {
+	joining(t, func(subscription, store *part, m *member) {
+		subscription.down.Store(false)
+		time.Sleep(time.Second)
+		store.down.Store(true)
+		subscription.down.Store(true)
+		time.Sleep(24 * time.Hour)
+		require.True(t, m.in.Load())
+		// The store is back before the subscription: the time counts from now.
+		store.down.Store(false)
+		time.Sleep(59 * time.Second)
+		subscription.down.Store(false)
+		time.Sleep(time.Hour)
+		// A store that answers now and then starts the time again.
+		subscription.down.Store(true)
+		for range 100 {
+			store.down.Store(false)
+			time.Sleep(50 * time.Second)
+			store.down.Store(true)
+			time.Sleep(5 * time.Second)
+		}
+		require.True(t, m.in.Load())
+		require.EqualValues(t, 1, m.joins.Load(), "it stayed a member throughout")
+	})
+}
+
+func TestANodeLeavesWhenOnlyItsOwnSubscriptionStaysDown(t *testing.T) {
+	joining(t, func(subscription, _ *part, m *member) {
+		subscription.down.Store(false)
+		time.Sleep(time.Second)
+		subscription.down.Store(true)
+		time.Sleep(59 * time.Second)
+		require.True(t, m.in.Load(), "left too early")
+		time.Sleep(3 * time.Second)
+		require.False(t, m.in.Load(), "still a member")
+		time.Sleep(time.Hour)
+		require.EqualValues(t, 1, m.joins.Load())
+		subscription.down.Store(false)
+		time.Sleep(time.Second)
+		require.True(t, m.in.Load(), "the subscription is back")
+		require.EqualValues(t, 2, m.joins.Load())
+	})
+}
+
+func TestANodeWithoutSubscriptionIsAMemberAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &member{}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- app.NewMembership(nil, nil).Run(ctx, m.consume) }()
+		time.Sleep(time.Hour)
+		require.True(t, m.in.Load())
+		cancel()
+		require.NoError(t, <-ended)
+	})
+}
+
+var errUseless = errors.New("useless settings")
+
+func TestMembershipEndsWithTheConsumersError(t *testing.T) {
+	fails := func(context.Context) error { return errUseless }
+	require.ErrorIs(t, app.NewMembership(nil, nil).Run(t.Context(), fails), errUseless)
+}

@@ -1,0 +1,195 @@
+package redisreplies_test
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// proxy is a server for the Redis protocol that passes commands on to a real one,
+// except those that a test has it answer itself.
+type proxy struct {
+	listener net.Listener
+	target   string
+	group    sync.WaitGroup
+
+	mu      sync.Mutex
+	answer  func(command []string) (reply string, own bool)
+	clients map[net.Conn]bool
+}
+
+// hangUp is the answer that closes the connection.
+const hangUp = "close"
+
+func startProxy(t testing.TB, target string) *proxy {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	p := &proxy{listener: l, target: strings.TrimPrefix(target, "redis://"), clients: map[net.Conn]bool{}}
+	p.group.Go(p.accept)
+	t.Cleanup(func() {
+		_ = l.Close()
+		p.cut()
+		p.group.Wait()
+	})
+	return p
+}
+
+func (p *proxy) url() string { return "redis://" + p.listener.Addr().String() }
+
+// set installs the answers; nil passes everything on.
+func (p *proxy) set(answer func(command []string) (string, bool)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.answer = answer
+}
+
+// answerScripts answers every script with the reply.
+func (p *proxy) answerScripts(reply string) {
+	p.set(func(command []string) (string, bool) { return reply, isScript(command) })
+}
+
+func isScript(command []string) bool {
+	return strings.HasPrefix(strings.ToLower(command[0]), "eval")
+}
+
+func (p *proxy) cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := range p.clients {
+		_ = c.Close()
+	}
+}
+
+func (p *proxy) accept() {
+	for {
+		client, err := p.listener.Accept()
+		if err != nil {
+			return
+		}
+		p.mu.Lock()
+		p.clients[client] = true
+		p.mu.Unlock()
+		p.group.Go(func() { p.serve(client) })
+	}
+}
+
+func (p *proxy) serve(client net.Conn) {
+	defer func() {
+		_ = client.Close()
+		p.mu.Lock()
+		delete(p.clients, client)
+		p.mu.Unlock()
+	}()
+	server, err := net.Dial("tcp", p.target)
+	if err != nil {
+		return
+	}
+	defer func() { _ = server.Close() }()
+	commands, replies := bufio.NewReader(client), bufio.NewReader(server)
+	for {
+		command, err := readCommand(commands)
+		if err != nil {
+			return
+		}
+		p.mu.Lock()
+		answer := p.answer
+		p.mu.Unlock()
+		if answer != nil {
+			if reply, own := answer(command); own {
+				if reply == hangUp {
+					return
+				}
+				if _, err := io.WriteString(client, reply); err != nil {
+					return
+				}
+				continue
+			}
+		}
+		if err := forward(server, client, command, replies); err != nil {
+			return
+		}
+	}
+}
+
+// forward sends a command on and brings its reply back.
+func forward(server io.Writer, client io.Writer, command []string, replies *bufio.Reader) error {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "*%d\r\n", len(command))
+	for _, word := range command {
+		fmt.Fprintf(&b, "$%d\r\n%s\r\n", len(word), word)
+	}
+	if _, err := server.Write(b.Bytes()); err != nil {
+		return err
+	}
+	var reply bytes.Buffer
+	if err := copyReply(replies, &reply); err != nil {
+		return err
+	}
+	_, err := client.Write(reply.Bytes())
+	return err
+}
+
+var errShape = errors.New("no RESP")
+
+// readCommand reads an array of bulk strings.
+func readCommand(r *bufio.Reader) ([]string, error) {
+	count, err := readLength(r, '*')
+	if err != nil || count < 1 {
+		return nil, errors.Join(errShape, err)
+	}
+	command := make([]string, count)
+	for i := range command {
+		length, err := readLength(r, '$')
+		if err != nil || length < 0 {
+			return nil, errors.Join(errShape, err)
+		}
+		word := make([]byte, length+2)
+		if _, err := io.ReadFull(r, word); err != nil {
+			return nil, err
+		}
+		command[i] = string(word[:length])
+	}
+	return command, nil
+}
+
+func readLength(r *bufio.Reader, kind byte) (int, error) {
+	line, err := r.ReadString('\n')
+	if err != nil {
+		return 0, err
+	}
+	if line[0] != kind {
+		return 0, errShape
+	}
+	return strconv.Atoi(strings.TrimSpace(line[1:]))
+}
+
+// copyReply copies one RESP2 value.
+func copyReply(r *bufio.Reader, to *bytes.Buffer) error {
+	line, err := r.ReadString('\n')
+	if err != nil {
+		return err
+	}
+	to.WriteString(line)
+	n, _ := strconv.Atoi(strings.TrimSpace(line[1:]))
+	switch line[0] {
+	case '$':
+		if n >= 0 {
+			_, err = io.CopyN(to, r, int64(n)+2)
+		}
+	case '*':
+		for ; n > 0 && err == nil; n-- {
+			err = copyReply(r, to)
+		}
+	}
+	return err
+}
