@@ -2,7 +2,6 @@ package domain
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 )
 
@@ -39,6 +38,11 @@ type PipelineRequest struct {
 	Prompt      *PromptPayload
 }
 
+// MaxCommandBytes is the largest encoded envelope of a command, in bytes. Brokers
+// take batches of 1,048,588 bytes unless they are told otherwise; the difference
+// is for the key, the headers and the batch itself.
+const MaxCommandBytes = 1_000_000
+
 // Command is an event ready to be published: the envelope, the topic and the
 // key that decides its partition.
 type Command struct {
@@ -67,7 +71,7 @@ type commandData struct {
 // partition. eventID is a UUID, new for each command.
 func PipelineCommand(ctx context.Context, c Caller, r PipelineRequest, eventID string) (Command, error) {
 	trail := TrailOf(ctx)
-	data, err := json.Marshal(commandData{
+	data, err := EncodeJSON(commandData{
 		BatchID: r.Batch, RequestedPipeline: r.Pipeline, ClientCorrelationID: trail.Correlation,
 		UserID: c.User, IsRetry: r.IsRetry, RetryReason: r.RetryReason, PromptPayload: r.Prompt,
 	})

@@ -34,6 +34,17 @@ type Envelope struct {
 	Metadata       map[string]string `json:"metadata"`
 }
 
+// Encode writes the envelope as a record's value, its timestamp in UTC. It
+// returns UNKNOWN_ERROR for data that is not JSON.
+func (e Envelope) Encode() ([]byte, error) {
+	e.EventTimestamp = e.EventTimestamp.UTC()
+	value, err := EncodeJSON(e)
+	if err != nil {
+		return nil, Unknown(err).At("domain.Encode")
+	}
+	return value, nil
+}
+
 // ErrNoEnvelope says that a record holds no envelope.
 var ErrNoEnvelope = errors.New("no event envelope")
 

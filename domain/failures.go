@@ -106,6 +106,35 @@ func NotPublished(topic string, cause error) *Error {
 	}
 }
 
+// CommandTooLarge is a command that is larger than the platform takes. limit is
+// in bytes; 0 means that the broker did not tell its limit.
+func CommandTooLarge(limit int) *Error {
+	details := map[string]any{}
+	if limit > 0 {
+		details["limit_bytes"] = limit
+	}
+	return &Error{Code: ValidationError, Kind: TooLarge, Message: "Command too large", Details: details}
+}
+
+// CommandRefused is a command that the broker rejects for what is in it. The same
+// command is rejected each time.
+func CommandRefused(cause error) *Error {
+	return &Error{
+		Code: ValidationError, Message: "The command is not valid",
+		Details: map[string]any{"field": "body"}, Err: cause,
+	}
+}
+
+// PublishingMisconfigured is a command that was not published because of the
+// topic, the rights or the settings of the broker or of this service. A repeat
+// fails in the same way until an operator changes that.
+func PublishingMisconfigured(topic string, cause error) *Error {
+	return &Error{
+		Code: ConfigurationError, Message: "Commands cannot be published",
+		Details: map[string]any{"config_key": "kafka", "topic": topic}, Err: cause,
+	}
+}
+
 // CircuitOpen is a call that was not made, because the last ones failed.
 func CircuitOpen(name string, wait time.Duration) *Error {
 	return &Error{

@@ -30,7 +30,7 @@ func (c Code) Meaning() Meaning {
 func requestMeanings() map[Code]Meaning {
 	return map[Code]Meaning{
 		ValidationError: {
-			"a value breaks a rule of meaning or, with 422, of the schema; a body over its limit is 413", mend,
+			"a value breaks a rule of meaning or, with 422, of the schema; a body or a command over its limit is 413", mend,
 			[]string{"field", "value", "expected", "validation_errors", "limit", "limit_bytes"},
 		},
 		MissingRequiredField: {"a required field is not there", mend, []string{"field_name"}},
@@ -89,8 +89,11 @@ func platformMeanings() map[Code]Meaning {
 // ownMeanings are about the service itself.
 func ownMeanings() map[Code]Meaning {
 	return map[Code]Meaning{
-		UnknownError:         {"something failed that nobody foresaw", report, []string{"error_type"}},
-		ConfigurationError:   {"a setting cannot be used; seen at the start", report, []string{"config_key"}},
+		UnknownError: {"something failed that nobody foresaw", report, []string{"error_type"}},
+		ConfigurationError: {
+			"a setting cannot be used: at the start one of the service's own, later the topic, the rights or the settings with which commands are published",
+			report, []string{"config_key", "topic"},
+		},
 		InvalidConfiguration: {"settings do not fit each other", spared, []string{"config_key"}},
 		ProcessingError:      {"the request was understood but its work failed", report, nil},
 		InitializationFailed: {"a part could not be brought up; seen at the start", report, []string{"component"}},

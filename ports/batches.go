@@ -61,7 +61,10 @@ type BatchRegistry interface {
 // that one caller publishes one after the other keep their order. Blocking:
 // until every in-sync replica has the record, the adapter's own limit passed
 // or ctx is done. Errors: KAFKA_PUBLISH_ERROR, which means "unknown", not "not
-// sent": a repeat carries the same event id.
+// sent": a repeat carries the same event id; VALIDATION_ERROR for a command that
+// is never taken, of kind TooLarge over domain.MaxCommandBytes or a smaller limit
+// of the platform; CONFIGURATION_ERROR when topic, rights or settings do not allow
+// publishing. Nothing is published after the last two.
 type CommandPublisher interface {
 	// Publish returns nil once the command is safe.
 	Publish(ctx context.Context, command domain.Command) error

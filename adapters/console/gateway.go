@@ -73,7 +73,7 @@ func (g Gateway) Status(ctx context.Context, batch string) (Progress, error) {
 func (g Gateway) call(ctx context.Context, method, path string, body, into any) error {
 	var payload io.Reader
 	if body != nil {
-		raw, err := json.Marshal(body)
+		raw, err := domain.EncodeJSON(body)
 		if err != nil {
 			return fmt.Errorf("encode the request: %w", err)
 		}

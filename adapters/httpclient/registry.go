@@ -60,7 +60,7 @@ func (b *Batches) tell(ctx context.Context, document any, c call) (domain.Reply,
 	if b.orchestrator == nil {
 		return domain.Reply{}, domain.Unavailable(orchestratorName, 0)
 	}
-	body, err := json.Marshal(document)
+	body, err := domain.EncodeJSON(document)
 	if err != nil {
 		return domain.Reply{}, domain.Unknown(err).At("httpclient.tell")
 	}

@@ -49,3 +49,29 @@ func AcceptRecord(t *testing.T, c *Consumer, value []byte) {
 		t.Fatalf("no verdict for %v", err)
 	}
 }
+
+// BrokersAnswer notes that brokers answer, as Run does.
+func BrokersAnswer(p *Publisher) { p.pulse.heard(nil) }
+
+// WithTimeout changes the limit of one publish.
+func WithTimeout(p *Publisher, limit time.Duration) *Publisher {
+	p.timeout = limit
+	return p
+}
+
+// Waiting counts the records of a topic that wait for a request to end.
+func Waiting(p *Publisher, topic string) (n int) {
+	p.producer.mu.Lock()
+	defer p.producer.mu.Unlock()
+	for to, l := range p.producer.lanes {
+		if to.topic == topic {
+			l.mu.Lock()
+			n += len(l.waiting)
+			l.mu.Unlock()
+		}
+	}
+	return n
+}
+
+// PublishFailure translates an error of the producer.
+func PublishFailure(topic string, err error) error { return publishFailure(topic, err) }

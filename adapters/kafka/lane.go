@@ -2,7 +2,6 @@ package kafka
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -29,6 +28,8 @@ type parcel struct {
 	outcome chan error
 	// leave gives back the parcel's place among those under way.
 	leave func()
+	// last is the error of the latest attempt, for a sender whose time is over.
+	last lastRefusal
 }
 
 // answer settles the parcel; it is called exactly once.
@@ -96,7 +97,8 @@ func (l *lane) take() ([]*parcel, bool) {
 }
 
 // deliver writes a batch until it is confirmed, refused for good, or nobody
-// waits for it any more.
+// waits for it any more. A batch that is refused for what one of its records may
+// be is divided, so that only that record is refused; the order stays.
 func (l *lane) deliver(ctx context.Context, batch []*parcel) {
 	for attempt := 0; ; attempt++ {
 		if batch = patient(batch); len(batch) == 0 {
@@ -104,10 +106,22 @@ func (l *lane) deliver(ctx context.Context, batch []*parcel) {
 		}
 		trial, cancel := context.WithDeadline(ctx, lastDeadline(batch))
 		err := l.write(trial, batch)
-		if err == nil || !passing(err) || ctx.Err() != nil {
+		if divisible := len(batch) > 1 && refusalOf(err).perRecord(); divisible && ctx.Err() == nil {
+			cancel()
+			half := len(batch) / 2
+			l.deliver(ctx, batch[:half:half])
+			l.deliver(ctx, batch[half:])
+			return
+		}
+		if err == nil || !refusalOf(err).repeats(attempt) || ctx.Err() != nil {
 			cancel()
 			answer(batch, err)
 			return
+		}
+		if trial.Err() == nil {
+			for _, p := range batch {
+				p.last.note(err)
+			}
 		}
 		// Only the last attempt's error reaches a sender.
 		l.log.DebugContext(ctx, "a batch is sent again", "attempt", attempt+1, "error", err)
@@ -120,8 +134,8 @@ func (l *lane) deliver(ctx context.Context, batch []*parcel) {
 func patient(batch []*parcel) []*parcel {
 	kept := batch[:0]
 	for _, p := range batch {
-		if err := p.ctx.Err(); err != nil {
-			p.answer(err)
+		if p.ctx.Err() != nil {
+			p.answer(p.last.expired(p.ctx))
 			continue
 		}
 		kept = append(kept, p)
@@ -144,13 +158,4 @@ func lastDeadline(batch []*parcel) time.Time {
 		}
 	}
 	return last
-}
-
-// passing reports whether the same request may be confirmed later. What the
-// broker calls permanent is; all that went wrong on the way is not.
-func passing(err error) bool {
-	if broker, ok := errors.AsType[kafkago.Error](err); ok {
-		return broker.Temporary()
-	}
-	return true
 }

@@ -71,7 +71,7 @@ func (p *producer) transport(topic string) (*kafkago.Transport, error) {
 	return p.topics[topic], nil
 }
 
-// send returns nil once the record is safe. Any error means "unknown". ctx
+// send returns nil once the record is safe. refusalOf tells what an error means. ctx
 // needs a deadline; the partition follows from the key as in the Java and
 // Python clients, and the topic is created if the brokers allow it.
 func (p *producer) send(ctx context.Context, record kafkago.Message) error {
@@ -100,7 +100,7 @@ func (p *producer) send(ctx context.Context, record kafkago.Message) error {
 	select {
 	case err = <-sent.outcome:
 	case <-ctx.Done():
-		err = ctx.Err()
+		err = sent.last.expired(ctx)
 	}
 	return err
 }
@@ -137,6 +137,7 @@ func (p *producer) dispatch(to place, sent *parcel) error {
 
 // partition finds the record's partition, waiting for the topic to appear.
 func (p *producer) partition(ctx context.Context, record kafkago.Message) (int, error) {
+	var last lastRefusal
 	for attempt := 0; ; attempt++ {
 		count, err := p.count(ctx, record.Topic)
 		if err == nil {
@@ -146,9 +147,13 @@ func (p *producer) partition(ctx context.Context, record kafkago.Message) (int, 
 			}
 			return kafkago.Murmur2Balancer{}.Balance(record, all...), nil
 		}
-		if !passing(err) || ctx.Err() != nil || errors.Is(err, errClosed) {
+		if errors.Is(err, errClosed) || !passing(err) {
 			return 0, err
 		}
+		if ctx.Err() != nil {
+			return 0, last.expired(ctx)
+		}
+		last.note(err)
 		pause(ctx, backoff(attempt, resendPause))
 	}
 }

@@ -2,7 +2,6 @@ package kafka
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"maps"
 	"time"
@@ -51,8 +50,10 @@ func NewPublisher(c PublisherConfig, o ports.Observer, tp trace.TracerProvider, 
 }
 
 // Publish returns nil once every in-sync replica has the command. It waits no
-// longer than ctx and the publisher's own limit; KAFKA_PUBLISH_ERROR means that
-// the outcome is unknown.
+// longer than ctx and the publisher's own limit. Errors: VALIDATION_ERROR for a
+// command that is too large (of kind TooLarge) or that brokers reject for what is
+// in it, CONFIGURATION_ERROR when brokers refuse topic, rights or settings, and
+// KAFKA_PUBLISH_ERROR, which means that the outcome is unknown.
 func (p *Publisher) Publish(ctx context.Context, c domain.Command) error {
 	ctx, span := p.tracer.Start(ctx, "gateway.publish_command", p.start...)
 	defer span.End()
@@ -62,12 +63,8 @@ func (p *Publisher) Publish(ctx context.Context, c domain.Command) error {
 			attribute.String("pipeline", string(c.Pipeline)),
 			attribute.String("user.id", string(c.Caller.User)))
 	}
-	began := time.Now()
-	err := p.publish(ctx, c)
-	p.pulse.published(err)
-	p.observer.Observe(domain.PublishEnded{Took: time.Since(began)})
-	if err != nil {
-		failure := domain.NotPublished(string(c.Topic), err).At("kafka.Publish")
+	if err := p.publish(ctx, c); err != nil {
+		failure := domain.As(err).At("kafka.Publish")
 		span.SetStatus(codes.Error, failure.Message)
 		return failure
 	}
@@ -87,6 +84,8 @@ func (p *Publisher) Run(ctx context.Context) error {
 // nodes, so that it is never worse than degraded.
 func (p *Publisher) Health(ctx context.Context) domain.Health { return p.pulse.health(ctx) }
 
+// publish sends one command and notes for Health and for the metrics what became
+// of it. A command over the size limit is not sent, and not noted.
 func (p *Publisher) publish(ctx context.Context, c domain.Command) error {
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
@@ -94,6 +93,37 @@ func (p *Publisher) publish(ctx context.Context, c domain.Command) error {
 	if err != nil {
 		return err
 	}
+	if len(value) > domain.MaxCommandBytes {
+		return domain.CommandTooLarge(domain.MaxCommandBytes)
+	}
+	began := time.Now()
+	err = p.send(ctx, c, value)
+	p.pulse.published(err)
+	p.observer.Observe(domain.PublishEnded{Took: time.Since(began)})
+	if err != nil {
+		return publishFailure(string(c.Topic), err)
+	}
+	return nil
+}
+
+// publishFailure translates an error of the producer.
+func publishFailure(topic string, err error) *domain.Error {
+	switch refusalOf(err).outcome {
+	case recordTooLarge:
+		return domain.CommandTooLarge(0).Because(err)
+	case recordInvalid:
+		return domain.CommandRefused(err)
+	case misconfigured:
+		return domain.PublishingMisconfigured(topic, err)
+	case unknown:
+		return domain.NotPublished(topic, err)
+	default:
+		return domain.NotPublished(topic, err)
+	}
+}
+
+// send hands the encoded command to the producer.
+func (p *Publisher) send(ctx context.Context, c domain.Command, value []byte) error {
 	return p.producer.send(ctx, kafkago.Message{
 		Topic: string(c.Topic), Key: []byte(c.Key), Value: value, Time: time.Now(),
 		Headers: []kafkago.Header{
@@ -112,8 +142,7 @@ func encode(ctx context.Context, e domain.Envelope) ([]byte, error) {
 	maps.Copy(metadata, e.Metadata)
 	propagation.TraceContext{}.Inject(ctx, propagation.MapCarrier(metadata))
 	e.Metadata = metadata
-	e.EventTimestamp = e.EventTimestamp.UTC()
-	return json.Marshal(e)
+	return e.Encode()
 }
 
 // Close refuses further commands and waits, until ctx is done, for those under

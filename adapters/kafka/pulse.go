@@ -19,6 +19,9 @@ const (
 	// failureLife is how long a failed publish counts that no later one has put
 	// right.
 	failureLife = 30 * time.Second
+	// misconfiguredLife is the same for a refusal of topic, rights or settings,
+	// which lasts until an operator changes them.
+	misconfiguredLife = 10 * time.Minute
 	// firstWait is how long a health answer waits for the brokers' first, so that
 	// a process that has just started does not call a Kafka that is there away.
 	firstWait = time.Second
@@ -83,9 +86,12 @@ func (p *pulse) ask(ctx context.Context) error {
 }
 
 // published notes what became of a command. A caller who left says nothing
-// about Kafka.
+// about Kafka, and neither does a record that the broker rejects for what it is.
 func (p *pulse) published(err error) {
 	if errors.Is(err, context.Canceled) || errors.Is(err, errClosed) {
+		return
+	}
+	if why := refusalOf(err).outcome; err != nil && (why == recordTooLarge || why == recordInvalid) {
 		return
 	}
 	p.mu.Lock()
@@ -115,10 +121,15 @@ func (p *pulse) health(ctx context.Context) domain.Health {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	since := time.Since(p.failed)
 	switch {
+	case p.answers != nil && refusalOf(p.answers).outcome == misconfigured:
+		h.Condition, h.Note, h.Err = domain.Degraded, "The brokers refuse this service; commands are refused", p.answers
 	case p.answers != nil:
 		h.Condition, h.Note, h.Err = domain.Degraded, "No broker answers; commands are refused", p.answers
-	case p.publish != nil && time.Since(p.failed) < failureLife:
+	case p.publish != nil && refusalOf(p.publish).outcome == misconfigured && since < misconfiguredLife:
+		h.Condition, h.Note, h.Err = domain.Degraded, "Kafka refuses commands: its topic, rights or settings need an operator", p.publish
+	case p.publish != nil && since < failureLife:
 		h.Condition, h.Note, h.Err = domain.Degraded, "The last command could not be published", p.publish
 	}
 	return h

@@ -137,8 +137,14 @@ func (p *Platform) Publish(ctx context.Context, command domain.Command) error {
 	if p.failure != nil {
 		return p.failure
 	}
-	if err := ctx.Err(); err != nil {
-		return domain.NotPublished(string(command.Topic), err)
+	value, err := command.Envelope.Encode()
+	switch {
+	case err != nil:
+		return err
+	case len(value) > domain.MaxCommandBytes:
+		return domain.CommandTooLarge(domain.MaxCommandBytes).At("memory.Publish")
+	case ctx.Err() != nil:
+		return domain.NotPublished(string(command.Topic), ctx.Err())
 	}
 	command.Envelope.Metadata = maps.Clone(command.Envelope.Metadata)
 	p.commands = append(p.commands, command)

@@ -123,7 +123,7 @@ func (t tool) tell(ctx context.Context, name string, l letter) error {
 		if err != nil {
 			return err
 		}
-		frame, err := json.Marshal(map[string]any{"event": l.kind, "data": data})
+		frame, err := domain.EncodeJSON(map[string]any{"event": l.kind, "data": data})
 		if err != nil {
 			return err
 		}

@@ -59,6 +59,8 @@ func CommandPublisher(t *testing.T, h PublisherHarness) {
 	t.Run("one command for many callers is left as it is", h.leavesCommandAlone)
 	t.Run("a repeat carries the same event id", h.repeats)
 	t.Run("a record is what other services read", h.writesForOthers)
+	t.Run("a command over the limit is the caller's error", h.refusesLargeCommands)
+	t.Run("markup is written as it is", h.keepsMarkup)
 	t.Run("away: unknown within the own limit", h.endsWithinLimit)
 	t.Run("away: unknown when the context is done", h.endsWithContext)
 	t.Run("a context that was done before", h.refusesDoneContext)
@@ -180,6 +182,29 @@ func (h PublisherHarness) writesForOthers(t *testing.T) {
 		"trace_id":       c.Envelope.CorrelationID,
 		"source_service": domain.GatewaySource,
 	}, got.Headers)
+}
+
+func (h PublisherHarness) refusesLargeCommands(t *testing.T) {
+	p, topic := h.New(t), freshTopic()
+	c := sampleCommand(topic, "batch-1")
+	c.Envelope.Data = json.RawMessage(`"` + strings.Repeat("x", domain.MaxCommandBytes) + `"`)
+	err := p.Publish(t.Context(), c)
+	failure, ok := errors.AsType[*domain.Error](err)
+	require.True(t, ok, "%T is no *domain.Error: %v", err, err)
+	require.Equal(t, domain.ValidationError, failure.Code)
+	require.Equal(t, domain.TooLarge, failure.Kind)
+	require.Equal(t, domain.MaxCommandBytes, failure.Details["limit_bytes"])
+	require.Zero(t, failure.RetryAfter)
+}
+
+// keepsMarkup: what HTML escapes for itself stays as long as it was.
+func (h PublisherHarness) keepsMarkup(t *testing.T) {
+	p, topic := h.New(t), freshTopic()
+	c := sampleCommand(topic, "batch-1")
+	text := strings.Repeat("<&>", domain.MaxCommandBytes/4)
+	c.Envelope.Data = json.RawMessage(`"` + text + `"`)
+	require.NoError(t, p.Publish(t.Context(), c))
+	require.Equal(t, `"`+text+`"`, string(h.Records(t, topic, 1)[0].Envelope.Data))
 }
 
 func (h PublisherHarness) endsWithinLimit(t *testing.T) {

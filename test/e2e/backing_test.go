@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/test/servers"
 	"github.com/huleedu/edge/test/world"
 )
@@ -15,6 +16,9 @@ type backing struct {
 	redis, kafka           string
 	stopRedis, startRedis  func()
 	stopKafka, resumeKafka func()
+	// refuseCommands answers commands with an error code of Kafka's protocol; it is
+	// set on an embedded broker only.
+	refuseCommands func(code int16) *world.Refusal
 }
 
 // onEach runs a test on every backing. It may share the servers with other
@@ -72,5 +76,6 @@ func embedded(t *testing.T) backing {
 		redis: r.URL(), kafka: k.Addr(),
 		stopRedis: r.Stop, startRedis: func() { require.NoError(t, r.Restart()) },
 		stopKafka: k.Hang, resumeKafka: k.Resume,
+		refuseCommands: func(code int16) *world.Refusal { return k.RefuseWritesWith(string(domain.CommandTopic), code) },
 	}
 }

@@ -26,7 +26,6 @@ func unseen() map[domain.Code]string {
 		domain.InvalidAPIKey:            "clients have no API keys",
 		domain.RequestQueued:            "a command that is taken is answered with a body of its own",
 		domain.QuotaExceeded:            "connections are the notification service's",
-		domain.ConfigurationError:       "settings are judged before anything is served",
 		domain.InvalidConfiguration:     "settings are judged before anything is served",
 		domain.InitializationFailed:     "nothing is served before everything has started",
 		domain.ProcessingError:          "the gateway processes nothing",
@@ -182,7 +181,11 @@ func theirs() []cause {
 				}})
 		}
 	}
-	return append(rows, cause{"Kafka", 503, domain.KafkaPublishError, func(s *scene) answer {
+	return append(rows, cause{"refused topic", 500, domain.ConfigurationError, func(s *scene) answer {
+		refusal := s.refuseCommands(29)
+		defer refusal.End()
+		return s.start(s.plain)
+	}}, cause{"Kafka", 503, domain.KafkaPublishError, func(s *scene) answer {
 		s.stopKafka() // the last row: it stays away
 		return s.start(s.impatient)
 	}})

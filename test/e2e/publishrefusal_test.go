@@ -1,0 +1,128 @@
+package e2e_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/world"
+)
+
+// publishRow is the HTTP answer to an error code of the broker.
+type publishRow struct {
+	status int
+	code   string
+	// degraded: /readyz names Kafka.
+	degraded bool
+}
+
+// publishRowOf is the answer of the wire contract to a code of the protocol.
+func publishRowOf(code int16) publishRow {
+	switch {
+	case slices.Contains([]int16{10, 18}, code):
+		return publishRow{413, "VALIDATION_ERROR", false}
+	case slices.Contains([]int16{2, 87}, code):
+		return publishRow{400, "VALIDATION_ERROR", false}
+	case slices.Contains([]int16{
+		3, 17, 21, 29, 30, 31, 32, 33, 34, 35, 37, 38, 39, 40, 42, 43, 44, 53, 54, 58,
+		61, 62, 63, 64, 65, 66, 67, 76, 93, 97, 100, 104, 114, 115,
+	}, code):
+		return publishRow{500, "CONFIGURATION_ERROR", true}
+	default:
+		return publishRow{503, "KAFKA_PUBLISH_ERROR", true}
+	}
+}
+
+// commandScene is a gateway on a broker of its own, with a batch whose pipelines
+// may always start.
+type commandScene struct {
+	*stage
+
+	gateway service
+	teacher string
+	batch   domain.BatchID
+}
+
+func newCommandScene(t *testing.T, timeout string) *commandScene {
+	t.Helper()
+	s := &commandScene{stage: newStage(t, embedded(t))}
+	s.teacher, s.batch = s.stage.batch(1)
+	s.platform.Decide(s.batch, world.PreflightAnswer{Status: 200, ContentType: "application/json", Body: []byte(`{"allowed":true}`)})
+	s.gateway = s.stage.gateway(t, s.with(map[string]string{
+		"API_GATEWAY_KAFKA_PUBLISH_TIMEOUT": timeout, "API_GATEWAY_RATE_LIMIT_COMMANDS": "100000",
+	}))
+	s.accepted(t)
+	return s
+}
+
+func (s *commandScene) start(t *testing.T) answer {
+	t.Helper()
+	return call(t, "POST", s.gateway.http(pipelines(s.batch)), wants("nlp"), as(s.teacher))
+}
+
+// accepted waits until a command is published and the gateway is ready again.
+func (s *commandScene) accepted(t *testing.T) {
+	t.Helper()
+	require.Eventually(t, func() bool { return s.start(t).status == 202 }, patience, patience/1000)
+	s.gateway.awaitReady(t, "ready")
+}
+
+func (s *commandScene) readiness(t *testing.T) string {
+	t.Helper()
+	a := call(t, "GET", s.gateway.http("/readyz"), "", nil)
+	require.Equal(t, 200, a.status, &a)
+	return fmt.Sprint(a.members(t)["status"])
+}
+
+// TestEveryKafkaCodeOverHTTP serves each error code of the protocol to a running
+// gateway.
+func TestEveryKafkaCodeOverHTTP(t *testing.T) {
+	t.Parallel()
+	s := newCommandScene(t, "0.5")
+	for _, code := range world.KafkaCodes() {
+		t.Run(fmt.Sprintf("%d %s", code, world.KafkaCodeName(code)), func(t *testing.T) {
+			want := publishRowOf(code)
+			refusal := s.refuseCommands(code)
+			a := s.start(t)
+			a.failure(t, want.status, want.code)
+			require.Equal(t, want.status == 503, a.header.Get("Retry-After") != "", "Retry-After")
+			require.NotContains(t, string(a.body), "127.0.0.1")
+			readiness := "ready"
+			if want.degraded {
+				readiness = "degraded"
+			}
+			require.Equal(t, readiness, s.readiness(t))
+			refusal.End()
+			if want.degraded {
+				s.accepted(t)
+			}
+		})
+	}
+}
+
+// TestCommandOverTheLimitIs413: the size that counts is the one that is sent, and
+// markup is sent as it came.
+func TestCommandOverTheLimitIs413(t *testing.T) {
+	t.Parallel()
+	s := newCommandScene(t, "5")
+	prompt := func(text string) answer {
+		body := `{"requested_pipeline":"nlp","prompt_payload":{"cms_prompt_ref":{"references":{"student_prompt_text":{"storage_id":"` + text + `"}}}}}`
+		return call(t, "POST", s.gateway.http(pipelines(s.batch)), body, as(s.teacher))
+	}
+	for _, markup := range []string{"<", ">", "&"} {
+		a := prompt(strings.Repeat(markup, 175_000))
+		require.Equal(t, 202, a.status, &a)
+	}
+	a := prompt(strings.Repeat("x", 1_000_000))
+	f := a.failure(t, 413, "VALIDATION_ERROR")
+	require.InDelta(t, domain.MaxCommandBytes, f.Details["limit_bytes"], 0)
+	require.Empty(t, a.header.Get("Retry-After"))
+	require.Equal(t, "ready", s.readiness(t))
+	metrics := string(call(t, "GET", s.gateway.http("/metrics"), "", nil).body)
+	require.NotContains(t, metrics, `error_type="KAFKA_PUBLISH_ERROR"`)
+	require.NotContains(t, metrics, `error_type="CONFIGURATION_ERROR"`)
+}
