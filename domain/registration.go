@@ -12,7 +12,9 @@ func CourseCodes() []CourseCode {
 // Registration is what a teacher says of a batch before its essays are
 // uploaded. What is nil was not said.
 type Registration struct {
-	// EssayIDs are as many as essays are expected, at least one.
+	// EssayCount is how many essays are expected, at least one.
+	EssayCount int
+	// EssayIDs are as many as EssayCount says; nil when the teacher names none.
 	EssayIDs   []string
 	CourseCode CourseCode
 	PromptRef  *PromptRef

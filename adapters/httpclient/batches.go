@@ -87,11 +87,14 @@ func (b *Batches) Status(ctx context.Context, caller domain.Caller, batch domain
 	a, err := b.aggregator.do(ctx, call{
 		operation: "batch_status", method: http.MethodGet, caller: caller, batch: batch,
 		endpoint: "/internal/v1/batches/{batch_id}/status", ids: []string{string(batch)},
+		keeps: []int{http.StatusBadRequest},
 	})
 	switch {
+	case err != nil && a.status == http.StatusBadRequest && domain.CodeOf(err) == domain.InvalidResponse:
+		return domain.BatchReport{}, domain.External(aggregatorName, a.status).Because(err)
 	case err != nil:
 		return domain.BatchReport{}, err
-	case a.status == http.StatusNotFound:
+	case a.status == http.StatusNotFound, unknownBatch(a):
 		return domain.BatchReport{}, domain.NotFound("batch", string(batch))
 	case !a.ok():
 		return domain.BatchReport{}, domain.External(aggregatorName, a.status)
@@ -101,6 +104,17 @@ func (b *Batches) Status(ctx context.Context, caller domain.Caller, batch domain
 		return domain.BatchReport{}, domain.BrokenAnswer(aggregatorName, err)
 	}
 	return report, nil
+}
+
+// unknownBatch reports whether the aggregator answered 400 because it has no
+// record of the batch yet. It compares the decoded body, so that only this
+// answer matches and any other 400 stays a failure of the service.
+func unknownBatch(a answer) bool {
+	if a.status != http.StatusBadRequest {
+		return false
+	}
+	o, err := parseObject(a.body)
+	return err == nil && len(o.members) == 1 && o.members[0].key == "error" && unquote(o.value(0)) == "Invalid batch ID"
 }
 
 // List asks the aggregator for a page of the caller's batches.

@@ -142,6 +142,31 @@ func TestOtherStatusesAreFailuresOfTheService(t *testing.T) {
 	require.Equal(t, domain.ExternalServiceError, domain.CodeOf(err), "a list that is not there is no missing batch")
 }
 
+func TestStatusReadsTheAnswerForABatchWithoutARecordAsNotFound(t *testing.T) {
+	for _, body := range []string{`{"error":"Invalid batch ID"}`, " {\n\t\"error\": \"Invalid batch I\\u0044\"}\n"} {
+		_, err := serve(t, 400, body).client(t).Status(t.Context(), anna(), "b3")
+		e := domain.As(err)
+		require.Equal(t, domain.ResourceNotFound, e.Code, body)
+		require.Equal(t, map[string]any{"resource_type": "batch", "resource_id": "b3"}, e.Details)
+		_, err = serve(t, 400, body).client(t).List(t.Context(), anna(), domain.BatchQuery{Limit: 1})
+		require.Equal(t, domain.ExternalServiceError, domain.CodeOf(err), "a list has no batch")
+	}
+	for _, body := range []string{
+		``, `null`, `"Invalid batch ID"`, `{"error":"invalid batch id"}`, `{"error":"Invalid batch ID."}`, `{"Error":"Invalid batch ID"}`,
+		`{"error":"Invalid batch ID","detail":"x"}`, `{"error":"Invalid batch ID","error":"Invalid batch ID"}`, `{"error":["Invalid batch ID"]}`,
+		`{"error":"Invalid batch ID"}x`, `{"error":"` + strings.Repeat("x", 8<<20) + `"}`,
+	} {
+		_, err := serve(t, 400, body).client(t).Status(t.Context(), anna(), "b3")
+		e := domain.As(err)
+		require.Equal(t, domain.ExternalServiceError, e.Code, body[:min(len(body), 60)])
+		require.Equal(t, map[string]any{"external_service": "result_aggregator", "status_code": 400}, e.Details)
+	}
+	for _, status := range []int{401, 409, 422, 500} {
+		_, err := serve(t, status, `{"error":"Invalid batch ID"}`).client(t).Status(t.Context(), anna(), "b3")
+		require.Equal(t, domain.ExternalServiceError, domain.CodeOf(err), "only a 400 says so")
+	}
+}
+
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	elsewhere := serve(t, 200, `{"allowed":true}`)
 	door := httptest.NewServer(http.RedirectHandler(elsewhere.URL, http.StatusTemporaryRedirect))

@@ -32,7 +32,7 @@ type registrationBody struct {
 // Register tells the orchestrator of the caller's new batch.
 func (b *Batches) Register(ctx context.Context, caller domain.Caller, r domain.Registration) (domain.Reply, error) {
 	body := registrationBody{
-		Count: len(r.EssayIDs), EssayIDs: r.EssayIDs, CourseCode: r.CourseCode, PromptRef: r.PromptRef,
+		Count: r.EssayCount, EssayIDs: r.EssayIDs, CourseCode: r.CourseCode, PromptRef: r.PromptRef,
 		User: caller.User, ClassID: r.ClassID, Model: r.Model, Temperature: r.Temperature,
 	}
 	if caller.Org != "" {

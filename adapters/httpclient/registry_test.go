@@ -13,7 +13,7 @@ import (
 func TestRegistrationCarriesEveryKey(t *testing.T) {
 	s := serve(t, 202, `{ "batch_id": "b1" }`)
 	client := s.client(t)
-	reply, err := client.Register(t.Context(), domain.Caller{User: "åsa"}, domain.Registration{EssayIDs: []string{"e1", "e2"}, CourseCode: "SV1"})
+	reply, err := client.Register(t.Context(), domain.Caller{User: "åsa"}, domain.Registration{EssayCount: 2, EssayIDs: []string{"e1", "e2"}, CourseCode: "SV1"})
 	require.NoError(t, err)
 	require.Equal(t, domain.Reply{Status: 202, ContentType: "application/json", Body: []byte(`{ "batch_id": "b1" }`)}, reply)
 	require.Equal(t, "POST", s.last().Method)
@@ -26,11 +26,15 @@ func TestRegistrationCarriesEveryKey(t *testing.T) {
 
 	ref := domain.PromptRef{References: map[string]map[string]string{"student_prompt_text": {"id": "1"}}}
 	_, err = client.Register(t.Context(), anna(), domain.Registration{
-		EssayIDs: []string{"e1"}, CourseCode: "ENG5", PromptRef: &ref, ClassID: new("c"), Model: new("m"), Temperature: new(0.7),
+		EssayCount: 1, EssayIDs: []string{"e1"}, CourseCode: "ENG5", PromptRef: &ref, ClassID: new("c"), Model: new("m"), Temperature: new(0.7),
 	})
 	require.NoError(t, err)
 	require.Equal(t, `{"expected_essay_count":1,"essay_ids":["e1"],"course_code":"ENG5","student_prompt_ref":{"references":{"student_prompt_text":{"id":"1"}}},`+
 		`"user_id":"teacher-anna","org_id":"school-north","class_id":"c","cj_default_llm_model":"m","cj_default_temperature":0.7,"assignment_id":null}`, string(s.received))
+
+	_, err = client.Register(t.Context(), anna(), domain.Registration{EssayCount: 25, CourseCode: "ENG5"})
+	require.NoError(t, err)
+	require.Contains(t, string(s.received), `{"expected_essay_count":25,"essay_ids":null,`, "the count is the client's, also without ids")
 
 	_, err = client.SetPrompt(t.Context(), anna(), "b 1", ref)
 	require.NoError(t, err)

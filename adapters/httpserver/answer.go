@@ -96,7 +96,7 @@ func (s *site) appendError(b []byte, trail domain.Trail, e *domain.Error) []byte
 	b = append(b, `{"code":"`...)
 	b = append(b, e.Code...)
 	b = append(b, `","message":`...)
-	b = appendQuoted(b, e.Message)
+	b = appendQuoted(b, clipRunes(e.Message, maxMessage))
 	b = append(b, `,"correlation_id":"`...)
 	b = append(b, trail.Correlation...)
 	b = append(b, `","request_id":"`...)
@@ -109,17 +109,44 @@ func (s *site) appendError(b []byte, trail domain.Trail, e *domain.Error) []byte
 	return append(appendDetails(b, e.Details), '}')
 }
 
-// appendDetails appends an object whatever happens: details that cannot be
-// written are left out.
+// Bounds of an error answer, so that none exceeds 64 KiB whatever its request or
+// a service's answer held. They are the last line: each error bounds by itself
+// what it repeats.
+const (
+	// maxMessage is in characters, each of which may take six bytes of JSON.
+	maxMessage = 1000
+	// maxDetails is in bytes of JSON.
+	maxDetails = 56 << 10
+)
+
+// clipRunes returns at most the first n characters of a text.
+func clipRunes(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	for at := range text {
+		if n--; n < 0 {
+			return text[:at]
+		}
+	}
+	return text
+}
+
+// appendDetails always appends an object. Details that cannot be encoded or are
+// too large are left out.
 func appendDetails(b []byte, details map[string]any) []byte {
 	if len(details) == 0 {
 		return append(b, `{}`...)
 	}
 	text, err := plainJSON(details)
-	if err != nil {
+	switch {
+	case err != nil:
 		return append(b, `{}`...)
+	case len(text) > maxDetails:
+		return append(b, `{"truncated":true}`...)
+	default:
+		return append(b, text...)
 	}
-	return append(b, text...)
 }
 
 // plainJSON encodes without escaping what only HTML minds.

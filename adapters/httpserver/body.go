@@ -46,18 +46,36 @@ func left(err error) bool {
 	return errors.Is(err, io.ErrUnexpectedEOF) || ok && !broken.Timeout()
 }
 
-// readAll reads to the end into one piece of the announced size, if there is
-// one.
+// firstRoom is the room that is made for a body before any of it came, in bytes.
+const firstRoom = 64 << 10
+
+// readAll reads to the end, or to the announced length if there is one (else
+// -1). It makes room as bytes arrive, so that a client that announces much and
+// sends little costs little.
 func readAll(r io.Reader, announced int64) ([]byte, error) {
-	if announced < 0 {
-		return io.ReadAll(r)
+	room := int64(firstRoom)
+	if announced >= 0 {
+		room = min(room, announced)
 	}
-	body := make([]byte, announced)
-	n, err := io.ReadFull(r, body)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("read %d of %d bytes: %w", n, announced, err)
+	body := make([]byte, 0, room)
+	for int64(len(body)) != announced {
+		if len(body) == cap(body) {
+			room = 2 * room
+			if announced >= 0 {
+				room = min(room, announced)
+			}
+			body = append(make([]byte, 0, room), body...)
+		}
+		n, err := r.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		switch {
+		case errors.Is(err, io.EOF):
+			return body, nil
+		case err != nil:
+			return nil, fmt.Errorf("read %d bytes: %w", len(body), err)
+		}
 	}
-	return body[:n], nil
+	return body, nil
 }
 
 func saysJSON(h http.Header) bool {

@@ -1,6 +1,7 @@
 package httpserver
 
 import (
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
@@ -55,3 +56,29 @@ func CopyForm(in io.Reader, boundary string, out io.Writer, maxFiles int) (strin
 	err := f.copy()
 	return f.out.Boundary(), err
 }
+
+// LoneSurrogate looks for half a surrogate pair in valid JSON.
+func LoneSurrogate(raw []byte) int { return loneSurrogate(raw) }
+
+// Members reads an object, the last of two equal keys.
+func Members(raw json.RawMessage) map[string]json.RawMessage {
+	out := map[string]json.RawMessage{}
+	eachMember(raw, func(key, value json.RawMessage) bool {
+		out[unquoted(key)] = value
+		return true
+	})
+	return out
+}
+
+// Items reads an array.
+func Items(raw json.RawMessage) []json.RawMessage {
+	out := []json.RawMessage{}
+	eachItem(raw, func(item json.RawMessage) bool {
+		out = append(out, item)
+		return true
+	})
+	return out
+}
+
+// Unquoted reads a string.
+func Unquoted(raw json.RawMessage) string { return unquoted(raw) }

@@ -7,18 +7,21 @@ import (
 	"strings"
 )
 
-// count reads a required whole number above zero. It may be written as 3.0; as
-// a text it is none.
+// Forms in HTML send every value as text. So a number may also be written as
+// decimal text, and a boolean as true, false, 1 or 0, as text or as a number.
+// Nothing else is converted.
+
+// count reads a required whole number above zero. It may be written as 3.0.
 func (o object) count(key string) (n int, ok bool) {
 	raw, there := o.members[key]
 	if !there {
 		o.broken.missing(o.path(key))
 		return 0, false
 	}
-	value, err := strconv.ParseFloat(string(raw), 64)
+	value, isNumber := numberOf(raw)
 	switch {
-	case !isNumber(raw) || err != nil || value != math.Trunc(value) || math.Abs(value) > math.MaxInt32:
-		o.broken.add("int_parsing", o.path(key), "Input should be a valid integer", raw)
+	case !isNumber || value != math.Trunc(value) || math.Abs(value) > math.MaxInt32:
+		o.broken.add("int_parsing", o.path(key), "Input should be a valid integer"+unparsed(raw, "an integer"), raw)
 	case value <= 0:
 		o.broken.add("greater_than", o.path(key), "Input should be greater than 0", raw).Ctx = map[string]any{"gt": 0}
 	default:
@@ -33,11 +36,11 @@ func (o object) number(key string, least, most float64) *float64 {
 	if raw == nil {
 		return nil
 	}
-	value, err := strconv.ParseFloat(string(raw), 64)
+	value, isNumber := numberOf(raw)
 	plain := func(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
 	switch {
-	case !isNumber(raw) || err != nil:
-		o.broken.rule(o.path(key), "input should be a number")
+	case !isNumber:
+		o.broken.add("float_parsing", o.path(key), "Input should be a valid number"+unparsed(raw, "a number"), raw)
 	case value < least:
 		o.broken.add("greater_than_equal", o.path(key), "Input should be greater than or equal to "+plain(least), raw).
 			Ctx = map[string]any{"ge": least}
@@ -50,35 +53,83 @@ func (o object) number(key string, least, most float64) *float64 {
 	return nil
 }
 
-// isNumber reports whether valid JSON is a number.
-func isNumber(raw json.RawMessage) bool {
-	return len(raw) > 0 && (raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9')
-}
-
-// texts reads a required list of at least one string, each trimmed.
-func (o object) texts(key string) []string {
+// flag reads an optional boolean; it is false when absent.
+func (o object) flag(key string) bool {
 	raw, there := o.members[key]
 	if !there {
-		o.broken.missing(o.path(key))
-		return nil
+		return false
 	}
-	var items []json.RawMessage
-	if raw[0] != '[' || json.Unmarshal(raw, &items) != nil {
-		o.broken.rule(o.path(key), "input should be a list")
-		return nil
+	value, ok := booleanOf(raw)
+	switch {
+	case ok:
+	case raw[0] == '"', isNumber(raw):
+		o.broken.add("bool_parsing", o.path(key), "Input should be a valid boolean, unable to interpret input", raw)
+	default:
+		o.broken.add("bool_type", o.path(key), "Input should be a valid boolean", raw)
 	}
-	if len(items) == 0 {
-		o.broken.add("too_short", o.path(key), "List should have at least 1 item after validation, not 0", nil).
-			Ctx = map[string]any{"field_type": "List", "min_length": 1, "actual_length": 0}
-		return nil
-	}
-	out := make([]string, 0, len(items))
-	for i, item := range items {
-		var text string
-		if item[0] != '"' || json.Unmarshal(item, &text) != nil {
-			o.broken.notText(append(o.path(key), i), item)
-		}
-		out = append(out, strings.TrimSpace(text))
-	}
-	return out
+	return value
 }
+
+// booleanOf returns the boolean that a value stands for; ok is false if it
+// stands for none.
+func booleanOf(raw json.RawMessage) (value, ok bool) {
+	text := string(raw)
+	switch {
+	case raw[0] == '"':
+		text = strings.TrimSpace(unquoted(raw))
+	case isNumber(raw):
+		number, err := strconv.ParseFloat(text, 64)
+		return number == 1, err == nil && (number == 0 || number == 1)
+	}
+	value = text == "true" || raw[0] == '"' && text == "1"
+	return value, value || text == "false" || raw[0] == '"' && text == "0"
+}
+
+// numberOf returns the value of a JSON number, or of a JSON string with a
+// decimal number. ok is false for everything else and for a number that is too
+// large for a float64.
+func numberOf(raw json.RawMessage) (value float64, ok bool) {
+	text := string(raw)
+	switch {
+	case raw[0] == '"':
+		if text = strings.TrimSpace(unquoted(raw)); !isDecimal(text) {
+			return 0, false
+		}
+	case !isNumber(raw):
+		return 0, false
+	}
+	value, err := strconv.ParseFloat(text, 64)
+	return value, err == nil
+}
+
+// unparsed completes the message about a value that is no number, when it is
+// text.
+func unparsed(raw json.RawMessage, kind string) string {
+	if raw[0] != '"' {
+		return ""
+	}
+	return ", unable to parse string as " + kind
+}
+
+// isNumber reports whether valid JSON is a number.
+func isNumber(raw json.RawMessage) bool {
+	return len(raw) > 0 && (raw[0] == '-' || isDigit(raw[0]))
+}
+
+// isDecimal reports whether a text is a number in decimal notation: an optional
+// minus, digits, and a fraction or none.
+func isDecimal(text string) bool {
+	whole, fraction, fractional := strings.Cut(strings.TrimPrefix(text, "-"), ".")
+	return isDigits(whole) && (!fractional || isDigits(fraction))
+}
+
+func isDigits(text string) bool {
+	for i := range len(text) {
+		if !isDigit(text[i]) {
+			return false
+		}
+	}
+	return text != ""
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }

@@ -9,17 +9,18 @@ import (
 	"unicode/utf8"
 )
 
-// object reads a JSON object member by member and notes what breaks the
-// schema. Keys match exactly; unknown ones are ignored; of a key that stands
-// twice the last counts.
+// object is a JSON object of which a schema's own members are read. Keys match
+// exactly; unknown ones are ignored; of a key that stands twice the last counts.
 type object struct {
 	members map[string]json.RawMessage
 	at      []any
 	broken  *violations
 }
 
-// bodyObject reads a request's body.
-func bodyObject(body []byte, broken *violations) (object, bool) {
+// bodyObject reads a request's body, of which the schema knows some keys. It
+// refuses a string with a lone surrogate anywhere, because what comes of it
+// depends on the reader: two different strings may become one.
+func bodyObject(body []byte, broken *violations, known ...string) (object, bool) {
 	at := []any{"body"}
 	text := bytes.TrimSpace(body)
 	if len(text) == 0 || string(text) == "null" {
@@ -30,7 +31,11 @@ func bodyObject(body []byte, broken *violations) (object, bool) {
 		broken.add("json_invalid", append(at, brokenAt(text)), "JSON decode error", nil)
 		return object{}, false
 	}
-	return nested(text, at, broken)
+	if lone := loneSurrogate(text); lone >= 0 {
+		broken.add("json_invalid", append(at, lone), "JSON decode error", nil)
+		return object{}, false
+	}
+	return nested(text, at, broken, known...)
 }
 
 // brokenAt is how many bytes of a text are good JSON.
@@ -43,31 +48,31 @@ func brokenAt(text []byte) int64 {
 	return 0
 }
 
-// nested reads an object inside valid JSON.
-func nested(raw json.RawMessage, at []any, broken *violations) (object, bool) {
+// nested reads the known members of an object inside valid JSON.
+func nested(raw json.RawMessage, at []any, broken *violations, known ...string) (object, bool) {
 	o := object{at: at, broken: broken}
-	if raw[0] != '{' || json.Unmarshal(raw, &o.members) != nil {
+	if raw[0] != '{' {
 		broken.rule(at, "input should be a JSON object")
 		return object{}, false
 	}
+	o.members = make(map[string]json.RawMessage, len(known))
+	eachMember(raw, func(key, value json.RawMessage) bool {
+		if name := keyOf(key, known); name != "" {
+			o.members[name] = value
+		}
+		return true
+	})
 	return o, true
 }
 
-// path is where a member stands, for schema errors.
+// path is where a member stands, for schema errors. It bounds what they repeat
+// of a key that the client made up.
 func (o object) path(keys ...string) []any {
 	out := slices.Clone(o.at)
 	for _, k := range keys {
-		out = append(out, shortened(k))
+		out = append(out, clipRunes(k, maxInput))
 	}
 	return out
-}
-
-// shortened bounds what an error repeats of a key that the client made up.
-func shortened(key string) string {
-	if utf8.RuneCountInString(key) <= maxInput {
-		return key
-	}
-	return string([]rune(key)[:maxInput])
 }
 
 // value is a member, or nothing when it is absent or null.
@@ -84,12 +89,12 @@ func (o object) text(key string, least, most int) *string {
 	if raw == nil {
 		return nil
 	}
-	at, text := o.path(key), ""
-	if raw[0] != '"' || json.Unmarshal(raw, &text) != nil {
+	at := o.path(key)
+	if raw[0] != '"' {
 		o.broken.notText(at, raw)
 		return nil
 	}
-	text = strings.TrimSpace(text)
+	text := strings.TrimSpace(unquoted(raw))
 	switch n := utf8.RuneCountInString(text); {
 	case n < least:
 		o.broken.tooShort(at, raw, least)
@@ -101,19 +106,6 @@ func (o object) text(key string, least, most int) *string {
 	return nil
 }
 
-// flag reads an optional boolean; it is false when absent.
-func (o object) flag(key string) bool {
-	switch raw := o.members[key]; string(raw) {
-	case "", "false":
-		return false
-	case "true":
-		return true
-	default:
-		o.broken.add("bool_type", o.path(key), "Input should be a valid boolean", raw)
-		return false
-	}
-}
-
 // word reads a required string that must be one of a list.
 func (o object) word(key string, allowed []string) string {
 	raw, there := o.members[key]
@@ -121,9 +113,8 @@ func (o object) word(key string, allowed []string) string {
 		o.broken.missing(o.path(key))
 		return ""
 	}
-	var text string
-	if raw[0] == '"' && json.Unmarshal(raw, &text) == nil {
-		if text = strings.TrimSpace(text); slices.Contains(allowed, text) {
+	if raw[0] == '"' {
+		if text := strings.TrimSpace(unquoted(raw)); slices.Contains(allowed, text) {
 			return text
 		}
 	}

@@ -18,7 +18,8 @@ const (
 )
 
 // batchQuery reads which page of which batches is asked for. A number that is
-// none breaks the schema; an unknown status breaks a rule.
+// none breaks the schema; an unknown status breaks a rule, an empty one is no
+// filter.
 func batchQuery(values url.Values) (domain.BatchQuery, error) {
 	var broken violations
 	q := domain.BatchQuery{
@@ -30,7 +31,7 @@ func batchQuery(values url.Values) (domain.BatchQuery, error) {
 	}
 	if given := values["status"]; len(given) > 0 {
 		q.Status = domain.ClientStatus(strings.TrimSpace(given[len(given)-1]))
-		if !slices.Contains(domain.ClientStatuses(), q.Status) {
+		if q.Status != "" && !slices.Contains(domain.ClientStatuses(), q.Status) {
 			return domain.BatchQuery{}, domain.Invalid("status", string(q.Status), statuses(), "Invalid batch status")
 		}
 	}

@@ -59,12 +59,14 @@ const maxTemperature = 2
 // the schema is reported at once.
 func registrationRequest(body []byte) (domain.Registration, error) {
 	var broken violations
-	o, ok := bodyObject(body, &broken)
+	o, ok := bodyObject(body, &broken, "expected_essay_count", "essay_ids", "course_code", "student_prompt_ref",
+		"class_id", "cj_default_llm_model", "cj_default_temperature")
 	if !ok {
 		return domain.Registration{}, broken.err()
 	}
 	count, counted := o.count("expected_essay_count")
 	r := domain.Registration{
+		EssayCount:  count,
 		EssayIDs:    o.texts("essay_ids"),
 		CourseCode:  domain.CourseCode(o.word("course_code", words(domain.CourseCodes()))),
 		PromptRef:   o.reference("student_prompt_ref"),
@@ -82,7 +84,7 @@ func registrationRequest(body []byte) (domain.Registration, error) {
 func promptRequest(body []byte) (domain.PromptRef, error) {
 	const key = "student_prompt_ref"
 	var broken violations
-	o, ok := bodyObject(body, &broken)
+	o, ok := bodyObject(body, &broken, key)
 	if !ok {
 		return domain.PromptRef{}, broken.err()
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/huleedu/edge/domain"
 )
@@ -20,7 +19,7 @@ const (
 // path names. Every broken rule of the schema is reported at once.
 func pipelineRequest(body []byte, batch domain.BatchID) (domain.PipelineRequest, error) {
 	var broken violations
-	o, ok := bodyObject(body, &broken)
+	o, ok := bodyObject(body, &broken, "batch_id", "requested_pipeline", "is_retry", "retry_reason", "prompt_payload")
 	if !ok {
 		return domain.PipelineRequest{}, broken.err()
 	}
@@ -58,7 +57,7 @@ func (o object) prompt(key string) *domain.PromptPayload {
 	if raw == nil {
 		return nil
 	}
-	p, ok := nested(raw, o.path(key), o.broken)
+	p, ok := nested(raw, o.path(key), o.broken, "assignment_id", "cms_prompt_ref")
 	if !ok {
 		return nil
 	}
@@ -78,7 +77,7 @@ func (o object) reference(key string) *domain.PromptRef {
 	if raw == nil {
 		return nil
 	}
-	ref, ok := nested(raw, o.path(key), o.broken)
+	ref, ok := nested(raw, o.path(key), o.broken, "references")
 	if !ok {
 		return nil
 	}
@@ -87,38 +86,27 @@ func (o object) reference(key string) *domain.PromptRef {
 		o.broken.missing(ref.path("references"))
 		return nil
 	}
-	byType, ok := nested(inner, ref.path("references"), o.broken)
+	byType, ok := nested(inner, ref.path("references"), o.broken, contentTypes()...)
 	if !ok {
 		return nil
 	}
-	out := map[string]map[string]string{}
+	byType.refuseOthers(inner, contentTypes())
+	out := make(map[string]map[string]string, len(byType.members))
 	for _, kind := range slices.Sorted(maps.Keys(byType.members)) {
-		if !slices.Contains(contentTypes(), kind) {
-			name, _ := json.Marshal(kind)
-			o.broken.noneOf(byType.path(kind, "[key]"), name, contentTypes())
-			continue
-		}
 		out[kind] = byType.pairs(kind)
 	}
 	return &domain.PromptRef{References: out}
 }
 
-// pairs reads a member that is an object of strings.
-func (o object) pairs(key string) map[string]string {
-	p, ok := nested(o.members[key], o.path(key), o.broken)
-	if !ok {
-		return nil
-	}
-	out := make(map[string]string, len(p.members))
-	for _, name := range slices.Sorted(maps.Keys(p.members)) {
-		var text string
-		if raw := p.members[name]; raw[0] != '"' || json.Unmarshal(raw, &text) != nil {
-			o.broken.notText(p.path(name), raw)
-			continue
+// refuseOthers notes every key of the object that is none of the allowed ones.
+func (o object) refuseOthers(raw json.RawMessage, allowed []string) {
+	eachMember(raw, func(key, _ json.RawMessage) bool {
+		if keyOf(key, allowed) != "" {
+			return true
 		}
-		out[name] = strings.TrimSpace(text)
-	}
-	return out
+		o.broken.noneOf(o.path(unquoted(key), "[key]"), key, allowed)
+		return !o.broken.truncated
+	})
 }
 
 // contentTypes are what stored content can be.

@@ -25,6 +25,7 @@ func TestSchemaErrors(t *testing.T) {
 		return `{"type":"enum","loc":["body","requested_pipeline"],"msg":"Input should be ` + pipelineWords + `"` + input +
 			`,"ctx":{"expected":"` + pipelineWords + `"}}`
 	}
+	const interpret = "Input should be a valid boolean, unable to interpret input"
 	exactlyOne := `[{"type":"value_error","loc":["body","prompt_payload"],"msg":"Value error, exactly one of assignment_id and cms_prompt_ref must be given"}]`
 	for body, want := range map[string]string{
 		``:                                      `[{"type":"missing","loc":["body"],"msg":"Field required"}]`,
@@ -45,8 +46,10 @@ func TestSchemaErrors(t *testing.T) {
 		`{"requested_pipeline":"nlp","batch_id":7}`: `[{"type":"string_type","loc":["body","batch_id"],"msg":"Input should be a valid string","input":7}]`,
 		`{"requested_pipeline":"nlp","batch_id":"` + long[:256] + `"}`: `[{"type":"string_too_long","loc":["body","batch_id"],` +
 			`"msg":"String should have at most 255 characters","ctx":{"max_length":255}}]`,
-		`{"requested_pipeline":"nlp","is_retry":"true"}`: `[{"type":"bool_type","loc":["body","is_retry"],"msg":"Input should be a valid boolean","input":"true"}]`,
-		`{"requested_pipeline":"nlp","is_retry":null}`:   `[{"type":"bool_type","loc":["body","is_retry"],"msg":"Input should be a valid boolean","input":null}]`,
+		`{"requested_pipeline":"nlp","is_retry":"yes"}`: `[{"type":"bool_parsing","loc":["body","is_retry"],"msg":"` + interpret + `","input":"yes"}]`,
+		`{"requested_pipeline":"nlp","is_retry":2}`:     `[{"type":"bool_parsing","loc":["body","is_retry"],"msg":"` + interpret + `","input":2}]`,
+		`{"requested_pipeline":"nlp","is_retry":[]}`:    `[{"type":"bool_type","loc":["body","is_retry"],"msg":"Input should be a valid boolean"}]`,
+		`{"requested_pipeline":"nlp","is_retry":null}`:  `[{"type":"bool_type","loc":["body","is_retry"],"msg":"Input should be a valid boolean","input":null}]`,
 		`{"requested_pipeline":"nlp","retry_reason":"` + long + `"}`: `[{"type":"string_too_long","loc":["body","retry_reason"],` +
 			`"msg":"String should have at most 500 characters","ctx":{"max_length":500}}]`,
 		`{"requested_pipeline":"nlp","prompt_payload":7}`:                                                        `[{"type":"value_error","loc":["body","prompt_payload"],"msg":"Value error, input should be a JSON object"}]`,
@@ -60,7 +63,7 @@ func TestSchemaErrors(t *testing.T) {
 			`"loc":["body","prompt_payload","cms_prompt_ref","references","processing_log","k"],"msg":"Input should be a valid string","input":1}]`,
 		`{"is_retry":3,"batch_id":false}`: `[{"type":"string_type","loc":["body","batch_id"],"msg":"Input should be a valid string","input":false},` +
 			`{"type":"missing","loc":["body","requested_pipeline"],"msg":"Field required"},` +
-			`{"type":"bool_type","loc":["body","is_retry"],"msg":"Input should be a valid boolean","input":3}]`,
+			`{"type":"bool_parsing","loc":["body","is_retry"],"msg":"` + interpret + `","input":3}]`,
 	} {
 		_, err := httpserver.PipelineRequest([]byte(body), "b1")
 		require.Error(t, err, body)
@@ -104,6 +107,58 @@ func TestSchemaAccepts(t *testing.T) {
 	assert.Nil(t, r.Prompt.AssignmentID)
 }
 
+// TestRetryFlagTakesFormValues: true, false, 1 and 0, as text or as a number.
+func TestRetryFlagTakesFormValues(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]bool{
+		`true`: true, `"true"`: true, `1`: true, `"1"`: true, `" true "`: true, `1.0`: true, `"tru\u0065"`: true,
+		`false`: false, `"false"`: false, `0`: false, `"0"`: false,
+	} {
+		r, err := httpserver.PipelineRequest([]byte(`{"requested_pipeline":"nlp","is_retry":`+value+`}`), "b1")
+		require.NoError(t, err, value)
+		assert.Equal(t, want, r.IsRetry, value)
+	}
+	for _, value := range []string{`"True"`, `"yes"`, `"on"`, `""`, `"01"`, `2`, `-1`, `1.5`, `10`} {
+		_, err := httpserver.PipelineRequest([]byte(`{"requested_pipeline":"nlp","is_retry":`+value+`}`), "b1")
+		assert.Equal(t, "bool_parsing is_retry "+value, violations(t, err))
+	}
+}
+
+// TestLoneSurrogatesAreRefused: wherever the string stands, also where the
+// schema ignores it.
+func TestLoneSurrogatesAreRefused(t *testing.T) {
+	t.Parallel()
+	for _, lone := range []string{
+		`\ud800`, `\udfff`, `\uD83D`, `\ude00\ud83d`, `\ud83d\ud83d\ude00`, `\ud83dx`, `\ud83d\n\ude00`, `\ud83d\\ude00`, `\\\ud800`,
+	} {
+		for _, body := range []string{
+			`{"unknown":"` + lone + `"}`, `{"` + lone + `":1}`, `{"unknown":[{"a":["` + lone + `"]}]}`, `{"retry_reason":"a` + lone + `b"}`,
+			`{"prompt_payload":{"cms_prompt_ref":{"references":{"student_prompt_text":{"` + lone + `":"x"}}}}}`,
+		} {
+			for _, err := range decodedByAll(body) {
+				require.Equal(t, 422, httpserver.StatusOf(domain.As(err)), body)
+				text, _ := json.Marshal(domain.As(err).Details["validation_errors"])
+				require.Contains(t, string(text), `[{"type":"json_invalid","loc":["body",`, body)
+			}
+		}
+	}
+	for _, good := range []string{`\ud83d\ude00`, `\uD83D\uDE00`, `\\ud800`, `\\\\ud800`, `\u00e5`, `\ud7ff\ue000`} {
+		r, err := httpserver.PipelineRequest([]byte(`{"requested_pipeline":"nlp","retry_reason":"`+good+`"}`), "b1")
+		require.NoError(t, err, good)
+		var want string
+		require.NoError(t, json.Unmarshal([]byte(`"`+good+`"`), &want))
+		assert.Equal(t, want, *r.RetryReason)
+	}
+}
+
+// decodedByAll returns what each schema says of a body.
+func decodedByAll(body string) []error {
+	_, pipeline := httpserver.PipelineRequest([]byte(body), "b1")
+	_, registration := httpserver.RegistrationRequest([]byte(body))
+	_, prompt := httpserver.PromptRequest([]byte(body))
+	return []error{pipeline, registration, prompt}
+}
+
 func TestSchemaErrorsOnTheWire(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -119,7 +174,7 @@ func TestListQuery(t *testing.T) {
 	t.Parallel()
 	for query, want := range map[string]domain.BatchQuery{
 		"": {Limit: 20}, "limit=1&offset=7": {Limit: 1, Offset: 7}, "limit=100": {Limit: 100},
-		"status=ready": {Limit: 20, Status: domain.Ready}, "limit=5&limit=6": {Limit: 6}, "other=1": {Limit: 20},
+		"status=ready": {Limit: 20, Status: domain.Ready}, "limit=5&limit=6": {Limit: 6}, "status=": {Limit: 20}, "status=ready&status=": {Limit: 20}, "other=1": {Limit: 20},
 	} {
 		values, _ := url.ParseQuery(query)
 		got, err := httpserver.BatchQuery(values)

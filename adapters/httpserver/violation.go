@@ -2,6 +2,7 @@ package httpserver
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -23,26 +24,66 @@ type violation struct {
 	Ctx   map[string]any  `json:"ctx,omitempty"`
 }
 
-// violations are all broken rules of one request, in the order of the schema.
-type violations []violation
+// Bounds of an answer that lists broken rules, whatever the request was.
+const (
+	// maxViolations is how many are listed.
+	maxViolations = 50
+	// maxListed bounds the list, in bytes of JSON.
+	maxListed = 48 << 10
+)
+
+// violations are the broken rules of one request, in the order in which they
+// are found.
+type violations struct {
+	list []violation
+	// truncated says that more were found. Who looks through a list can stop then.
+	truncated bool
+	// explained are the lists of allowed values that one of the violations
+	// already states.
+	explained []string
+	// surplus is what add returns in place of a violation that is not kept.
+	surplus violation
+}
 
 // add notes a broken rule; the value is repeated only when it is a short
-// scalar.
+// scalar. After maxViolations it keeps nothing and marks the list as truncated.
 func (v *violations) add(kind string, at []any, msg string, input json.RawMessage) *violation {
-	*v = append(*v, violation{Type: kind, Loc: at, Msg: msg, Input: echo(input)})
-	return &(*v)[len(*v)-1]
+	one := violation{Type: kind, Loc: at, Msg: msg, Input: echo(input)}
+	if len(v.list) == maxViolations {
+		v.truncated, v.surplus = true, one
+		return &v.surplus
+	}
+	v.list = append(v.list, one)
+	return &v.list[len(v.list)-1]
 }
 
 // err is the answer to a request that broke rules, nil for one that broke none.
 // Its message is the first rule's.
 func (v *violations) err() error {
-	if len(*v) == 0 {
+	if len(v.list) == 0 {
 		return nil
 	}
-	return &domain.Error{
-		Code: domain.ValidationError, Kind: domain.BrokenSchema, Message: (*v)[0].Msg,
-		Op: "httpserver.decode", Details: map[string]any{"validation_errors": []violation(*v)},
+	details := map[string]any{"validation_errors": v.listed()}
+	if v.truncated {
+		details["truncated"] = true
 	}
+	return &domain.Error{
+		Code: domain.ValidationError, Kind: domain.BrokenSchema, Message: v.list[0].Msg,
+		Op: "httpserver.decode", Details: details,
+	}
+}
+
+// listed returns the violations that fit into maxListed, at least the first.
+func (v *violations) listed() []violation {
+	size := 0
+	for i, one := range v.list {
+		text, err := plainJSON(one)
+		if size += len(text); i > 0 && (err != nil || size > maxListed) {
+			v.truncated = true
+			return v.list[:i]
+		}
+	}
+	return v.list
 }
 
 func (v *violations) missing(at []any) { v.add("missing", at, "Field required", nil) }
@@ -65,8 +106,14 @@ func (v *violations) tooLong(at []any, raw json.RawMessage, most int) {
 		Ctx = map[string]any{"max_length": most}
 }
 
+// noneOf notes a value that is none of a list. An answer states each list once.
 func (v *violations) noneOf(at []any, raw json.RawMessage, allowed []string) {
 	expected := alternatives(allowed)
+	if slices.Contains(v.explained, expected) {
+		v.add("enum", at, "Input should be one of the allowed values", raw)
+		return
+	}
+	v.explained = append(v.explained, expected)
 	v.add("enum", at, "Input should be "+expected, raw).Ctx = map[string]any{"expected": expected}
 }
 
@@ -93,14 +140,18 @@ func alternatives(words []string) string {
 	return out.String()
 }
 
+// longestSpelling is the most bytes that JSON needs for one character: two
+// escapes of six.
+const longestSpelling = 12
+
 // echo returns a scalar of at most maxInput characters, else nothing.
 func echo(raw json.RawMessage) json.RawMessage {
-	if len(raw) == 0 || raw[0] == '{' || raw[0] == '[' {
+	if len(raw) == 0 || raw[0] == '{' || raw[0] == '[' || len(raw) > maxInput*longestSpelling+2 {
 		return nil
 	}
 	text := string(raw)
-	if raw[0] == '"' && json.Unmarshal(raw, &text) != nil {
-		return nil
+	if raw[0] == '"' {
+		text = unquoted(raw)
 	}
 	if utf8.RuneCountInString(text) > maxInput {
 		return nil

@@ -57,7 +57,7 @@ func BatchRegistry(t *testing.T, h RegistryHarness) {
 }
 
 func registration(essays ...string) domain.Registration {
-	return domain.Registration{EssayIDs: essays, CourseCode: "ENG5"}
+	return domain.Registration{EssayCount: len(essays), EssayIDs: essays, CourseCode: "ENG5"}
 }
 
 func prompt(id string) domain.PromptRef {

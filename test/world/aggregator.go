@@ -26,10 +26,12 @@ func (p *Platform) aggregatorRoutes() http.Handler {
 	return mux
 }
 
+// batchStatus answers 400 for a batch that it has no record of, as the
+// platform's own aggregator does until the registration event has reached it.
 func (p *Platform) batchStatus(w http.ResponseWriter, id domain.BatchID) {
 	document, known := p.registry.look(id)
 	if !known {
-		fail(w, http.StatusNotFound, "Batch not found")
+		fail(w, http.StatusBadRequest, "Invalid batch ID")
 		return
 	}
 	answer(w, http.StatusOK, document)

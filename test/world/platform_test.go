@@ -100,7 +100,7 @@ func TestPlatformReportsEveryKeyOfABatch(t *testing.T) {
 		_, err := time.Parse("2006-01-02T15:04:05.000000", created)
 		require.NoError(t, err, "times have no zone")
 	}
-	require.Equal(t, reply{404, `{"error":"Batch not found"}`},
+	require.Equal(t, reply{400, `{"error":"Invalid batch ID"}`},
 		call(t, "GET", p.AggregatorURL()+"/internal/v1/batches/nobody/status", "", internal()))
 }
 

@@ -1,0 +1,212 @@
+package httpserver
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// The functions below walk over JSON that json.Valid has accepted. They
+// allocate nothing per member or item, so that a body with very many of them
+// costs no more memory than any other body.
+
+// eachMember calls visit with the members of a JSON object, in their order, key
+// and value as they are spelled. It stops when visit returns false.
+func eachMember(raw []byte, visit func(key, value json.RawMessage) bool) {
+	at := skipSpace(raw, 1)
+	for raw[at] != '}' {
+		keyEnd := skipString(raw, at)
+		start := skipSpace(raw, skipSpace(raw, keyEnd)+1) // behind the colon
+		end := skipValue(raw, start)
+		if !visit(raw[at:keyEnd], raw[start:end]) {
+			return
+		}
+		if at = skipSpace(raw, end); raw[at] == ',' {
+			at = skipSpace(raw, at+1)
+		}
+	}
+}
+
+// eachItem calls visit with the items of a JSON array, in their order. It stops
+// when visit returns false.
+func eachItem(raw []byte, visit func(item json.RawMessage) bool) {
+	at := skipSpace(raw, 1)
+	for raw[at] != ']' {
+		end := skipValue(raw, at)
+		if !visit(raw[at:end]) {
+			return
+		}
+		if at = skipSpace(raw, end); raw[at] == ',' {
+			at = skipSpace(raw, at+1)
+		}
+	}
+}
+
+// skipSpace returns the index of the first byte at or after at that is no white
+// space.
+func skipSpace(raw []byte, at int) int {
+	for at < len(raw) && strings.IndexByte(" \t\r\n", raw[at]) >= 0 {
+		at++
+	}
+	return at
+}
+
+// skipString returns the index behind the string whose first quote is at at.
+func skipString(raw []byte, at int) int {
+	for at++; raw[at] != '"'; at++ {
+		if raw[at] == '\\' {
+			at++
+		}
+	}
+	return at + 1
+}
+
+// skipValue returns the index behind the value that begins at at.
+func skipValue(raw []byte, at int) int {
+	switch raw[at] {
+	case '"':
+		return skipString(raw, at)
+	case '{', '[':
+		return skipNested(raw, at)
+	default:
+		if end := bytes.IndexAny(raw[at:], ",}] \t\r\n"); end >= 0 {
+			return at + end
+		}
+		return len(raw)
+	}
+}
+
+// skipNested returns the index behind the object or array that begins at at.
+func skipNested(raw []byte, at int) int {
+	for depth := 0; ; {
+		switch raw[at] {
+		case '"':
+			at = skipString(raw, at)
+			continue
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		}
+		at++
+		if depth == 0 {
+			return at
+		}
+	}
+}
+
+// loneSurrogate returns the index of the first escape that is one half of a
+// UTF-16 surrogate pair without the other, -1 if there is none. Such a string is
+// no Unicode text: decoders replace the half, or refuse it, each in its own way.
+func loneSurrogate(raw []byte) int {
+	for at := 0; ; {
+		next := bytes.IndexByte(raw[at:], '\\')
+		if next < 0 {
+			return -1
+		}
+		at += next
+		switch {
+		case raw[at+1] != 'u' || !utf16.IsSurrogate(escaped(raw, at)):
+			at += 2
+		case !isPair(raw, at):
+			return at
+		default:
+			at += 12
+		}
+	}
+}
+
+// isPair reports whether the escape at at and the one behind it are a surrogate
+// pair.
+func isPair(raw []byte, at int) bool {
+	second := at + 6
+	return second+6 <= len(raw) && raw[second] == '\\' && raw[second+1] == 'u' &&
+		utf16.DecodeRune(escaped(raw, at), escaped(raw, second)) != utf8.RuneError
+}
+
+// escaped returns the code unit of the escape \uXXXX at at.
+func escaped(raw []byte, at int) rune {
+	var unit rune
+	for _, c := range raw[at+2 : at+6] {
+		unit <<= 4
+		switch {
+		case c <= '9':
+			unit |= rune(c - '0')
+		case c <= 'F':
+			unit |= rune(c - 'A' + 10)
+		default:
+			unit |= rune(c - 'a' + 10)
+		}
+	}
+	return unit
+}
+
+// unquoted returns the text of a JSON string.
+func unquoted(raw json.RawMessage) string {
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return string(raw[1 : len(raw)-1])
+	}
+	return string(appendUnquoted(make([]byte, 0, len(raw)), raw))
+}
+
+// appendUnquoted appends the text of a JSON string, which has no lone surrogate.
+func appendUnquoted(dst []byte, raw json.RawMessage) []byte {
+	for at := 1; at < len(raw)-1; {
+		switch {
+		case raw[at] != '\\':
+			dst = append(dst, raw[at])
+			at++
+		case raw[at+1] != 'u':
+			dst = append(dst, unescaped(raw[at+1]))
+			at += 2
+		case utf16.IsSurrogate(escaped(raw, at)):
+			dst = utf8.AppendRune(dst, utf16.DecodeRune(escaped(raw, at), escaped(raw, at+6)))
+			at += 12
+		default:
+			dst = utf8.AppendRune(dst, escaped(raw, at))
+			at += 6
+		}
+	}
+	return dst
+}
+
+// unescaped returns the character for which an escape of two bytes stands.
+func unescaped(c byte) byte {
+	switch c {
+	case 'b':
+		return '\b'
+	case 'f':
+		return '\f'
+	case 'n':
+		return '\n'
+	case 'r':
+		return '\r'
+	case 't':
+		return '\t'
+	default: // a quote, a slash or a backslash
+		return c
+	}
+}
+
+// longestName bounds the names of a schema's members, in bytes.
+const longestName = 32
+
+// keyOf returns which of the known names a member's key spells, empty if none.
+func keyOf(raw json.RawMessage, known []string) string {
+	var space [len(`\u0000`) * longestName]byte
+	text := []byte(raw[1 : len(raw)-1])
+	if bytes.IndexByte(text, '\\') >= 0 {
+		if len(text) > len(space) {
+			return ""
+		}
+		text = appendUnquoted(space[:0], raw)
+	}
+	for _, name := range known {
+		if string(text) == name {
+			return name
+		}
+	}
+	return ""
+}

@@ -1,0 +1,80 @@
+package httpserver
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+)
+
+const (
+	// maxTexts bounds a list of texts, in items.
+	maxTexts = 10_000
+	// maxPairs bounds an object of texts, in members.
+	maxPairs = 100
+)
+
+// texts reads an optional list of at least one string, each trimmed. It returns
+// nil when the list is absent, null or broken.
+func (o object) texts(key string) []string {
+	raw := o.value(key)
+	if raw == nil {
+		return nil
+	}
+	if raw[0] != '[' {
+		o.broken.rule(o.path(key), "input should be a list")
+		return nil
+	}
+	n := 0
+	eachItem(raw, func(json.RawMessage) bool {
+		n++
+		return n <= maxTexts
+	})
+	switch {
+	case n == 0:
+		o.broken.add("too_short", o.path(key), "List should have at least 1 item after validation, not 0", nil).
+			Ctx = map[string]any{"field_type": "List", "min_length": 1, "actual_length": 0}
+		return nil
+	case n > maxTexts:
+		o.broken.rule(o.path(key), "list should have at most "+strconv.Itoa(maxTexts)+" items")
+		return nil
+	}
+	return o.items(key, raw, n)
+}
+
+// items reads the n items of a list of strings.
+func (o object) items(key string, raw json.RawMessage, n int) []string {
+	out := make([]string, 0, n)
+	eachItem(raw, func(item json.RawMessage) bool {
+		if item[0] != '"' {
+			o.broken.notText(append(o.path(key), len(out)), item)
+			out = append(out, "")
+			return !o.broken.truncated
+		}
+		out = append(out, strings.TrimSpace(unquoted(item)))
+		return true
+	})
+	return out
+}
+
+// pairs reads a member that is an object of strings, each trimmed.
+func (o object) pairs(key string) map[string]string {
+	raw, at := o.members[key], o.path(key)
+	if raw[0] != '{' {
+		o.broken.rule(at, "input should be a JSON object")
+		return nil
+	}
+	out, n := map[string]string{}, 0
+	eachMember(raw, func(name, value json.RawMessage) bool {
+		if n++; n > maxPairs {
+			o.broken.rule(at, "object should have at most "+strconv.Itoa(maxPairs)+" members")
+			return false
+		}
+		if value[0] != '"' {
+			o.broken.notText(o.path(key, unquoted(name)), value)
+			return !o.broken.truncated
+		}
+		out[unquoted(name)] = strings.TrimSpace(unquoted(value))
+		return true
+	})
+	return out
+}
