@@ -29,6 +29,9 @@ const (
 	rearmAfter = time.Second
 	// answerLimit is how long a peer may take to answer our close.
 	answerLimit = 2 * time.Second
+	// checkLimit is how long a peer may take to answer a ping that checks whether
+	// it is still there, and the least time between two such pings.
+	checkLimit = 5 * time.Second
 	// pingSlots is how many moments of a ping interval pings go out at: those that
 	// are due between two go with the earlier, because waking an idle process costs
 	// more than a ping.
@@ -59,6 +62,8 @@ type link struct {
 	pong    time.Time // the next pong is due
 	expires time.Time // the token is good until then; zero: for ever
 	limit   time.Time // the closing must be over
+	check   time.Time // the peer's last check began; zero: there was none
+	unasked bool      // the ping of that check is still to be sent
 	broken  bool      // a write failed: there is nothing to wait for
 }
 
@@ -78,6 +83,7 @@ func (l *link) Read(p []byte) (int, error) {
 			return 0, err
 		}
 		if err := l.rearm(); errors.Is(err, errPing) {
+			l.begin()
 			l.owner.ping()
 			l.asked = time.Now()
 			_ = l.rearm() // what is due shows in the next round
@@ -86,6 +92,15 @@ func (l *link) Read(p []byte) (int, error) {
 		}
 	}
 	return 0, l.over
+}
+
+// begin starts the time of a check, if the ping that is about to be sent is one.
+func (l *link) begin() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.unasked {
+		l.unasked, l.check = false, time.Now()
+	}
 }
 
 // extend moves the token's end. Only the reader calls it.
@@ -107,6 +122,12 @@ func (l *link) rearm() error {
 		}
 	}
 	earlier(l.heard.Add(l.idle), errSilent)
+	switch {
+	case l.unasked:
+		return errPing
+	case l.heard.Before(l.check):
+		earlier(l.check.Add(checkLimit), errSilent)
+	}
 	if l.ping > 0 {
 		earlier(slotted(l.asked.Add(l.ping), l.ping/pingSlots), errPing)
 	}
@@ -116,6 +137,20 @@ func (l *link) rearm() error {
 		return cause
 	}
 	return l.Conn.SetReadDeadline(due)
+}
+
+// challenge has the reader ping the peer now and end reading (errSilent) when
+// nothing comes within checkLimit. It does nothing while the peer is being checked,
+// before the reader runs, which means that the peer has just connected, and once
+// the session is closing.
+func (l *link) challenge(now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.pong.IsZero() || !l.limit.IsZero() || !l.check.IsZero() && now.Sub(l.check) < checkLimit {
+		return
+	}
+	l.check, l.unasked = now, true
+	_ = l.Conn.SetReadDeadline(now) // wakes the reader; fails only when the socket is gone
 }
 
 // slotted is the last moment up to t that is whole slots away from any other such.

@@ -31,7 +31,10 @@ type Manager struct {
 	pens     *sync.Pool // of *pen
 }
 
-var _ ports.ConnectionManager = (*Manager)(nil)
+var (
+	_ ports.ConnectionManager = (*Manager)(nil)
+	_ ports.ConnectionChecker = (*Manager)(nil)
+)
 
 // NewManager returns a manager without connections. It has no goroutine of its
 // own; Drain ends those of the connections.
@@ -146,6 +149,14 @@ func (m *Manager) CloseUser(user domain.UserID, reason error) int {
 		s.shut(closeFor(reason))
 	}
 	return len(sessions)
+}
+
+// Check pings every connection of the user and closes (4002) those that do not
+// answer within checkLimit.
+func (m *Manager) Check(user domain.UserID) {
+	for _, s := range m.index.of(user) {
+		s.link.challenge(time.Now())
+	}
 }
 
 // reserve gives the session its place in the index, so that messages find its
