@@ -179,6 +179,9 @@ func (h *Handler) connect(w http.ResponseWriter, r *http.Request, caller domain.
 		return nil, lost(err)
 	}
 	s.admitted.Store(true)
+	if t.deflate && h.Config.Compression {
+		s.link.packed = h.Manager.inflater()
+	}
 	s.link.open(t.conn)
 	t.conn = &s.link
 	return func() { s.run(t) }, nil

@@ -9,16 +9,6 @@ import (
 
 const pong = `{"type":"pong"}`
 
-// fits ends the session for a message that is too large once it is inflated;
-// what came over the wire has been judged before.
-func (s *session) fits(message []byte) bool {
-	if int64(len(message)) <= s.manager.config.MaxMessageBytes {
-		return true
-	}
-	s.cut(TooLarge.Close())
-	return false
-}
-
 // hear takes a client's text frame. Nothing that is well-formed disturbs the
 // session.
 func (s *session) hear(text []byte) {

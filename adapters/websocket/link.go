@@ -15,8 +15,11 @@ var (
 	errExpired  = errors.New("token has expired")
 	errFlood    = errors.New("more frames than are allowed")
 	errOutdated = errors.New("the limit of the closing has passed")
-	// errHalfStatus is no limit, but what the library would take for no status.
-	errHalfStatus = errors.New("a close frame of one byte")
+	// errBadFrame, errBadReason and errTooLarge are faults of a client's frames
+	// that the library would not find, or would answer with another status.
+	errBadFrame  = errors.New("a broken frame")
+	errBadReason = errors.New("a close frame whose reason is not UTF-8")
+	errTooLarge  = errors.New("a compressed message that is too large")
 	// errPing ends no reading: it is time for a ping.
 	errPing = errors.New("a ping is due")
 )
@@ -54,9 +57,11 @@ type link struct {
 	armed time.Time     // the write deadline; guarded by gorilla's own write lock
 	heard time.Time     // the last byte; only the reader knows
 	sieve sieve         // the reader's as well
-	over  error         // the sieve's no; likewise
-	asked time.Time     // the last ping; likewise
-	out   outlet
+	over  error         // why a frame of the peer ends the reading; likewise
+	// packed is nil unless compression was agreed on; likewise
+	packed *inflater
+	asked  time.Time // the last ping; likewise
+	out    outlet
 
 	mu      sync.Mutex
 	pong    time.Time // the next pong is due
@@ -69,12 +74,19 @@ type link struct {
 
 // Read reports which limit has passed, if that is why nothing came.
 func (l *link) Read(p []byte) (int, error) {
-	for l.over == nil {
+	for {
+		if l.packed != nil {
+			if n := l.packed.take(p); n > 0 {
+				return n, nil
+			}
+		}
+		if l.over != nil {
+			return 0, l.over
+		}
 		n, err := l.Conn.Read(p)
 		if n > 0 {
 			l.heard = time.Now()
-			var fine int
-			if fine, l.over = l.sieve.feed(p[:n], l.heard); fine > 0 {
+			if fine := l.judge(p[:n]); fine > 0 {
 				return fine, nil // the frames before the one too many still count
 			}
 			continue
@@ -91,7 +103,19 @@ func (l *link) Read(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	return 0, l.over
+}
+
+// judge looks at bytes that came and returns how many may pass as they are. Where
+// compression was agreed on none do: they pass the inflater.
+func (l *link) judge(p []byte) (fine int) {
+	fine, l.over = l.sieve.feed(p, l.heard)
+	if l.packed == nil {
+		return fine
+	}
+	if err := l.packed.feed(p[:fine]); err != nil {
+		l.over = err
+	}
+	return 0
 }
 
 // begin starts the time of a check, if the ping that is about to be sent is one.
