@@ -34,6 +34,12 @@ func (s *Sessions) Admit(ctx context.Context, caller domain.Caller, session stri
 	return nil
 }
 
+// Reclaim asks every node to free the places of the caller's connections whose
+// peers are gone. It is called after the caller was refused a place.
+func (s *Sessions) Reclaim(ctx context.Context, caller domain.Caller) {
+	s.quota.Reclaim(ctx, caller.User)
+}
+
 // Dismiss undoes Admit, in reverse.
 func (s *Sessions) Dismiss(caller domain.Caller, session string) {
 	s.listener.Unfollow(caller.User)

@@ -27,6 +27,10 @@ func (d *door) Release(u domain.UserID, s string) {
 	d.steps = append(d.steps, "release "+string(u)+" "+s)
 }
 
+func (d *door) Reclaim(_ context.Context, u domain.UserID) {
+	d.steps = append(d.steps, "reclaim "+string(u))
+}
+
 func (d *door) Follow(_ context.Context, u domain.UserID) error {
 	d.steps = append(d.steps, "follow "+string(u))
 	return d.deaf

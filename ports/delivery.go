@@ -65,6 +65,10 @@ type MessageHandler interface {
 	// closed, whether the user is followed here or not. One that is told during
 	// an outage is lost.
 	Disconnect(user domain.UserID)
+	// Check tells that a node refused the user a connection, because the user has
+	// as many as allowed: each connection of the user must show that it is alive.
+	// The user may not be followed here.
+	Check(user domain.UserID)
 }
 
 // ConnectionShedder closes what this node can no longer serve.
@@ -75,6 +79,17 @@ type MessageHandler interface {
 type ConnectionShedder interface {
 	// Shed closes every connection for the reason, evenly spread over the time.
 	Shed(ctx context.Context, reason error, over time.Duration)
+}
+
+// ConnectionChecker finds connections whose peers are gone.
+//
+// Concurrency: safe for any number of callers. Blocking: never. Errors: none.
+// Cost: repeated calls for one user ping each connection at most once in five
+// seconds.
+type ConnectionChecker interface {
+	// Check pings every connection of the user on this node and closes those that
+	// do not answer within five seconds.
+	Check(user domain.UserID)
 }
 
 // NotificationPublisher keeps a notification and hands it to every node.
@@ -109,6 +124,11 @@ type ConnectionQuota interface {
 	Acquire(ctx context.Context, user domain.UserID, session string) error
 	// Release gives the place back; for a session without one it does nothing.
 	Release(user domain.UserID, session string)
+	// Reclaim asks every node to check the user's connections, so that those
+	// whose peers are gone give their places back (see MessageHandler.Check). It
+	// does not wait for them, and a request that cannot be sent is dropped.
+	// Blocking: at most one round trip.
+	Reclaim(ctx context.Context, user domain.UserID)
 }
 
 // NotificationLog replays what a user missed.

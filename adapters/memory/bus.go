@@ -106,6 +106,15 @@ func (b *Bus) Disconnect(user domain.UserID) {
 	}
 }
 
+// Check plays a node that refused the user a connection.
+func (b *Bus) Check(user domain.UserID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.state == busUp {
+		b.do(func(h ports.MessageHandler) { h.Check(user) })
+	}
+}
+
 func (b *Bus) do(work func(ports.MessageHandler)) {
 	b.heard = time.Now()
 	b.work = append(b.work, work)

@@ -17,7 +17,7 @@ func listenerHarness() contract.ListenerHarness {
 					bus.Send(user, []byte(p))
 				}
 			}
-			return contract.ListenerRig{Listener: bus, Send: send, Disconnect: bus.Disconnect, Break: bus.Break, Mend: bus.Mend}
+			return contract.ListenerRig{Listener: bus, Send: send, Disconnect: bus.Disconnect, Check: bus.Check, Break: bus.Break, Mend: bus.Mend}
 		},
 		Can: contract.ListenerAbilities{Break: true},
 	}

@@ -40,6 +40,10 @@ func (l *Limits) Acquire(_ context.Context, user domain.UserID, session string) 
 	return nil
 }
 
+// Reclaim does nothing: there is no other node, and who holds this node's
+// connections checks them without being asked.
+func (l *Limits) Reclaim(context.Context, domain.UserID) {}
+
 // Release gives the session's place back.
 func (l *Limits) Release(user domain.UserID, session string) {
 	l.mu.Lock()

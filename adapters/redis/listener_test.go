@@ -43,6 +43,8 @@ func (i *inbox) Missed(gap domain.Gap) { i.gaps <- gap }
 
 func (i *inbox) Disconnect(user domain.UserID) { i.gone <- user }
 
+func (i *inbox) Check(domain.UserID) {}
+
 func (i *inbox) message(t testing.TB) string { return next(t, i.messages) }
 
 func (i *inbox) gap(t testing.TB) domain.Gap { return next(t, i.gaps) }

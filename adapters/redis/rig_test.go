@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/trace/noop"
 
+	"github.com/huleedu/edge/adapters/memory"
 	"github.com/huleedu/edge/adapters/redis"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
@@ -104,6 +105,14 @@ func disconnecting(t testing.TB, url string) func(domain.UserID) {
 	return func(user domain.UserID) { _ = o.Disconnect(context.Background(), user) }
 }
 
+// checking is another node's quota, which asks all nodes to check a user's
+// connections.
+func checking(t testing.TB, url string) func(domain.UserID) {
+	t.Helper()
+	q := redis.NewQuota(open(t, url), redis.QuotaConfig{PerUser: 1, Node: "other"}, memory.NewLimits(1), contract.Recorder())
+	return func(user domain.UserID) { q.Reclaim(context.Background(), user) }
+}
+
 func listenerHarness(find func(testing.TB) server, canBreak bool) contract.ListenerHarness {
 	return contract.ListenerHarness{
 		New: func(t testing.TB) contract.ListenerRig {
@@ -112,6 +121,7 @@ func listenerHarness(find func(testing.TB) server, canBreak bool) contract.Liste
 				Listener: listener(open(t, s.url), listening(), contract.Recorder()),
 				Send:     publishing(t, s.url), Break: s.stop, Mend: s.start,
 				Disconnect: disconnecting(t, s.url),
+				Check:      checking(t, s.url),
 			}
 		},
 		Can: contract.ListenerAbilities{Break: canBreak},

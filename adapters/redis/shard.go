@@ -151,7 +151,7 @@ func (s *shard) ownChannels() []string {
 		own = append(own, placePrefix+uuid.NewString())
 	}
 	if s.control {
-		own = append(own, disconnectChannel)
+		own = append(own, disconnectChannel, checkChannel)
 	}
 	return append(own, s.probe)
 }
@@ -190,6 +190,8 @@ func (s *shard) deliver(m *goredis.Message) {
 		s.hearing.Store(true)
 	case m.Channel == disconnectChannel:
 		s.disconnect(m.Payload)
+	case m.Channel == checkChannel:
+		s.check(m.Payload)
 	case len(m.Payload) > s.maxBytes:
 		s.observer.Observe(domain.MessageFailed{Reason: domain.MessageTooBig})
 	default:

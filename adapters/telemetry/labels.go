@@ -62,9 +62,12 @@ type closed[K comparable] struct {
 }
 
 // newClosed resolves the series of all values; label spells a value. What is
-// not in the list counts as rest.
+// not in the list counts as rest, or not at all when rest is empty.
 func newClosed[K comparable](c *prometheus.CounterVec, label func(K) string, rest string, values ...K) closed[K] {
-	out := closed[K]{known: make(map[K]prometheus.Counter, len(values)), rest: c.WithLabelValues(rest)}
+	out := closed[K]{known: make(map[K]prometheus.Counter, len(values))}
+	if rest != "" {
+		out.rest = c.WithLabelValues(rest)
+	}
 	for _, v := range values {
 		out.known[v] = c.WithLabelValues(label(v))
 	}
@@ -76,7 +79,9 @@ func (c closed[K]) inc(value K) {
 		counter.Inc()
 		return
 	}
-	c.rest.Inc()
+	if c.rest != nil {
+		c.rest.Inc()
+	}
 }
 
 // spelled is the label of a value that is its own name.

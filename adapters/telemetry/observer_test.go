@@ -1,6 +1,7 @@
 package telemetry_test
 
 import (
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -203,6 +204,38 @@ func TestSocketsAreCountedThroughTheirLife(t *testing.T) {
 	}
 	require.Equal(t, []string{"1", "5", "10", "30", "60", "300", "600", "1800", "3600", "+Inf"},
 		buckets(page, "websocket_connection_duration_seconds"))
+}
+
+// TestClosedListsOfTheContract: the series of these labels are exactly those of
+// the contract, each moved by its own fact, also after a fact that is unknown.
+func TestClosedListsOfTheContract(t *testing.T) {
+	failed := []domain.FailureReason{domain.InvalidUTF8, domain.MessageTooBig, domain.SlowConsumer, domain.WriteFailed}
+	handled := []domain.NotificationResult{
+		domain.NotificationPublished, domain.NotificationDuplicate, domain.NotificationDeadLetter,
+		domain.NotificationRetried, domain.NotificationExpired,
+	}
+	o := telemetry.NewWebSocketObserver()
+	o.Observe(domain.MessageFailed{Reason: "invented"})
+	o.Observe(domain.NotificationHandled{Result: "invented"})
+	for i, reason := range failed {
+		for range i + 1 {
+			o.Observe(domain.MessageFailed{Reason: reason})
+		}
+	}
+	for i, result := range handled {
+		for range i + 1 {
+			o.Observe(domain.NotificationHandled{Result: result})
+		}
+	}
+	page := scrape(t, o)
+	for i, name := range []string{"invalid_utf8", "too_large", "slow_consumer", "write_error"} {
+		require.Contains(t, page, fmt.Sprintf("websocket_messages_failed_total{error_type=%q} %d\n", name, i+1))
+	}
+	for i, name := range []string{"published", "duplicate", "dead_letter", "retried", "expired"} {
+		require.Contains(t, page, fmt.Sprintf("notification_events_total{result=%q} %d\n", name, i+1))
+	}
+	require.Equal(t, len(failed), strings.Count(page, "websocket_messages_failed_total{"))
+	require.Equal(t, len(handled), strings.Count(page, "notification_events_total{"))
 }
 
 func TestStrangersCannotGrowTheRegistry(t *testing.T) {

@@ -68,7 +68,7 @@ func (m *websocketMetrics) registerMessages(o *Observer) {
 		prometheus.ExponentialBuckets(0.0001, 4, 9)) // 0.1 ms to 6.5 s
 	m.failed = newClosed(
 		o.counters("websocket_messages_failed_total", "Frames that did not reach a socket.", "error_type"),
-		spelled, otherLabel, domain.InvalidUTF8, domain.MessageTooBig, domain.SlowConsumer, domain.WriteFailed)
+		spelled, "", domain.InvalidUTF8, domain.MessageTooBig, domain.SlowConsumer, domain.WriteFailed)
 	m.inbound = newClosed(
 		o.counters("websocket_inbound_messages_total", "Frames that clients sent.", "type"),
 		spelled, string(domain.FrameIgnored), domain.FramePing, domain.FrameRefresh, domain.FrameIgnored)
@@ -82,7 +82,7 @@ func (m *websocketMetrics) registerSources(o *Observer) {
 	m.resubscribes = o.counter("redis_resubscribes_total", "Broken subscriptions brought back.")
 	m.notifications = newClosed(
 		o.counters("notification_events_total", "Records of the notification topic.", "result"),
-		spelled, otherLabel, domain.NotificationPublished, domain.NotificationDuplicate,
+		spelled, "", domain.NotificationPublished, domain.NotificationDuplicate,
 		domain.NotificationDeadLetter, domain.NotificationRetried, domain.NotificationExpired)
 	m.lag = o.histogram("notification_lag_seconds", "Age of a record when it was judged.",
 		[]float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, 60, 300, 3600})

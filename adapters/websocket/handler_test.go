@@ -1,6 +1,7 @@
 package websocket_test
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -51,7 +52,12 @@ func TestTokenPlaces(t *testing.T) {
 		"bad header decides":   {offer(), "?token=u1", bearer("Basic eDp5"), "", "Invalid authenti"},
 		"bad protocol decides": {offer(protocol, "bearer.expired"), "?token=u1", nil, "", "Token has expired"},
 		"empty bearer":         {offer(protocol, "bearer."), "", nil, "", "Invalid authenti"},
-		"expired":              {offer(), "?token=expired", nil, "", "Token has expired"},
+		"expired":              {offer(), "?token=expired.2", nil, "", "Token has expired"},
+		"two headers":          {offer(), "", http.Header{"Authorization": {"Bearer u1", "Bearer u1"}}, "", "Invalid authenti"},
+		"two headers, one bad": {offer(), "", http.Header{"Authorization": {"Bearer u1", "Basic eDp5"}}, "", "Invalid authenti"},
+		"two protocols":        {offer(protocol, "bearer.u1", "bearer.u3"), "", nil, "", "Invalid authenti"},
+		"two in the query":     {offer(), "?token=u1&token=u2", nil, "", "Invalid authenti"},
+		"one and an empty one": {offer(), "?token=u1&token=", nil, "", "Invalid authenti"},
 		"none":                 {offer(), "", nil, "", "Not authenticated"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -212,7 +218,7 @@ func TestRefusedTokensAreLimitedPerNetwork(t *testing.T) {
 	c := settings()
 	c.RefusedTokensPerMinute = 3
 	n := newNode(t, c)
-	for _, query := range []string{"?token=expired", "", "?token=expired"} {
+	for _, query := range []string{"?token=expired.1", "", "?token=expired.2"} {
 		s, err := n.dialWith(&gorilla.Dialer{}, query, nil)
 		require.NoError(t, err, "told by a close")
 		require.Equal(t, 1008, s.end(t).Code)
@@ -223,7 +229,7 @@ func TestRefusedTokensAreLimitedPerNetwork(t *testing.T) {
 		require.Equal(t, http.StatusTooManyRequests, s.response.StatusCode, "answered before the upgrade")
 	}
 	other := http.Header{"X-Test-Network": {"198.51.100.7"}}
-	s, err := n.dialWith(&gorilla.Dialer{}, "?token=expired", other)
+	s, err := n.dialWith(&gorilla.Dialer{}, "?token=expired.3", other)
 	require.NoError(t, err, "another network")
 	require.Equal(t, 1008, s.end(t).Code)
 	s, err = n.dialWith(&gorilla.Dialer{}, "?token=nokeys", nil)
@@ -236,8 +242,8 @@ func TestRefusedTokensAreLimitedPerNetwork(t *testing.T) {
 
 func TestRefusedTokensMayGoUnlimited(t *testing.T) {
 	n := newNode(t, settings()) // 0
-	for range 120 {
-		s, err := n.dial("expired")
+	for i := range 120 {
+		s, err := n.dial(domain.UserID(fmt.Sprint("expired.", i)))
 		require.NoError(t, err)
 		require.Equal(t, 1008, s.end(t).Code)
 		s.Leave()

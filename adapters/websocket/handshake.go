@@ -16,16 +16,32 @@ import (
 // completely, so that nothing is left to refuse once the connection is taken
 // over. For one that does not, w's headers say what would be accepted.
 func checkUpgrade(w http.ResponseWriter, r *http.Request) error {
-	asks := r.Method == http.MethodGet && has(r.Header, "Connection", "upgrade") && has(r.Header, "Upgrade", "websocket")
-	if !asks || !has(r.Header, "Sec-Websocket-Version", "13") {
+	asks := r.Method == http.MethodGet && r.ProtoMajor == 1 && r.ProtoMinor >= 1 &&
+		has(r.Header, "Connection", "upgrade") && has(r.Header, "Upgrade", "websocket")
+	if !asks || !slices.Equal(r.Header.Values("Sec-Websocket-Version"), []string{"13"}) {
 		w.Header().Set("Upgrade", "websocket")
 		w.Header().Set("Sec-WebSocket-Version", "13")
 		return &domain.Error{Code: domain.InvalidRequest, Kind: domain.UpgradeRequired, Message: "WebSocket upgrade required"}
 	}
-	if key, err := base64.StdEncoding.DecodeString(r.Header.Get("Sec-Websocket-Key")); err != nil || len(key) != 16 {
-		return &domain.Error{Code: domain.InvalidRequest, Message: "Invalid WebSocket handshake", Err: err}
+	if r.ContentLength != 0 || len(r.TransferEncoding) > 0 {
+		return malformed("a body", nil)
+	}
+	keys := r.Header.Values("Sec-Websocket-Key")
+	if len(keys) != 1 {
+		return malformed("no key, or more than one", nil)
+	}
+	if key, err := base64.StdEncoding.Strict().DecodeString(keys[0]); err != nil || len(key) != 16 {
+		return malformed("a key that is not 16 bytes in base64", err)
+	}
+	if _, ok := offersDeflate(r.Header); !ok {
+		return malformed("extensions that are not a list", nil)
 	}
 	return nil
+}
+
+// malformed is a handshake that asks for a WebSocket in a wrong way.
+func malformed(what string, cause error) error {
+	return &domain.Error{Code: domain.InvalidRequest, Message: "Invalid WebSocket handshake", Err: errors.Join(errors.New(what), cause)}
 }
 
 func has(h http.Header, name, word string) bool {
@@ -45,6 +61,7 @@ type takeover struct {
 	conn    net.Conn
 	header  http.Header
 	request *http.Request
+	deflate bool // the client offers compression in a form that can be accepted
 }
 
 var errEarlyData = errors.New("client sent data before the handshake was complete")
@@ -58,19 +75,24 @@ func takeOver(w http.ResponseWriter, r *http.Request) (*takeover, error) {
 	if buffered.Reader.Buffered() > 0 {
 		return nil, errors.Join(errEarlyData, conn.Close())
 	}
-	simplify(r.Header, slices.Contains(slices.Collect(subprotocols(r)), protocol))
+	deflate, _ := offersDeflate(r.Header)
+	simplify(r.Header, slices.Contains(slices.Collect(subprotocols(r)), protocol), deflate)
 	return &takeover{
-		conn: conn, header: w.Header(),
+		conn: conn, header: w.Header(), deflate: deflate,
 		request: &http.Request{Method: http.MethodGet, Header: r.Header},
 	}, nil
 }
 
 // simplify says in the plainest words what checkUpgrade has found, which reads
 // more kindly than the upgrade does.
-func simplify(h http.Header, speaks bool) {
+func simplify(h http.Header, speaks, deflate bool) {
 	words := []string{"upgrade", "websocket", "13", protocol}
 	h["Connection"], h["Upgrade"], h["Sec-Websocket-Version"] = words[0:1:1], words[1:2:2], words[2:3:3]
 	delete(h, "Sec-Websocket-Protocol") // a token may be among them
+	delete(h, "Sec-Websocket-Extensions")
+	if deflate {
+		h.Set("Sec-Websocket-Extensions", deflateExtension)
+	}
 	if speaks {
 		h["Sec-Websocket-Protocol"] = words[3:]
 	}

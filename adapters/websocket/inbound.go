@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"bytes"
 	"encoding/json"
 	"unicode/utf8"
 
@@ -8,16 +9,6 @@ import (
 )
 
 const pong = `{"type":"pong"}`
-
-// fits ends the session for a message that is too large once it is inflated;
-// what came over the wire has been judged before.
-func (s *session) fits(message []byte) bool {
-	if int64(len(message)) <= s.manager.config.MaxMessageBytes {
-		return true
-	}
-	s.cut(TooLarge.Close())
-	return false
-}
 
 // hear takes a client's text frame. Nothing that is well-formed disturbs the
 // session.
@@ -48,22 +39,59 @@ type command struct {
 	token string // of a refresh; empty where there is none
 }
 
-// commandOf reads a client's frame; what is not understood is ignored.
+// commandOf reads a client's frame; what is not understood is ignored. Member
+// names match exactly. A frame with two types is not understood; a refresh with
+// two tokens has none.
 func commandOf(text []byte) command {
-	var frame struct {
-		Type  string `json:"type"`
-		Token any    `json:"token"`
-	}
-	if json.Unmarshal(text, &frame) != nil {
+	if !json.Valid(text) {
 		return command{kind: domain.FrameIgnored}
 	}
-	switch kind := domain.FrameType(frame.Type); kind {
+	d := json.NewDecoder(bytes.NewReader(text))
+	if open, err := d.Token(); err != nil || open != json.Delim('{') {
+		return command{kind: domain.FrameIgnored}
+	}
+	types, tokens := memberTexts(d)
+	if len(types) != 1 {
+		return command{kind: domain.FrameIgnored}
+	}
+	switch kind := domain.FrameType(types[0]); kind {
 	case domain.FramePing:
 		return command{kind: kind}
 	case domain.FrameRefresh:
-		token, _ := frame.Token.(string)
-		return command{kind: kind, token: token}
+		if len(tokens) != 1 {
+			return command{kind: kind}
+		}
+		return command{kind: kind, token: tokens[0]}
 	default:
 		return command{kind: domain.FrameIgnored}
 	}
+}
+
+// memberTexts returns the values of all members named type and token, of an
+// object whose opening brace was read. A value that is not a string is empty.
+func memberTexts(d *json.Decoder) (types, tokens []string) {
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return nil, nil
+		}
+		var value any
+		if name != "type" && name != "token" {
+			var skipped json.RawMessage
+			if d.Decode(&skipped) != nil {
+				return nil, nil
+			}
+			continue
+		}
+		if d.Decode(&value) != nil {
+			return nil, nil
+		}
+		text, _ := value.(string)
+		if name == "type" {
+			types = append(types, text)
+		} else {
+			tokens = append(tokens, text)
+		}
+	}
+	return types, tokens
 }

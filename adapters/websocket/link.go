@@ -15,8 +15,11 @@ var (
 	errExpired  = errors.New("token has expired")
 	errFlood    = errors.New("more frames than are allowed")
 	errOutdated = errors.New("the limit of the closing has passed")
-	// errHalfStatus is no limit, but what the library would take for no status.
-	errHalfStatus = errors.New("a close frame of one byte")
+	// errBadFrame, errBadReason and errTooLarge are faults of a client's frames
+	// that the library would not find, or would answer with another status.
+	errBadFrame  = errors.New("a broken frame")
+	errBadReason = errors.New("a close frame whose reason is not UTF-8")
+	errTooLarge  = errors.New("a compressed message that is too large")
 	// errPing ends no reading: it is time for a ping.
 	errPing = errors.New("a ping is due")
 )
@@ -29,6 +32,9 @@ const (
 	rearmAfter = time.Second
 	// answerLimit is how long a peer may take to answer our close.
 	answerLimit = 2 * time.Second
+	// checkLimit is how long a peer may take to answer a ping that checks whether
+	// it is still there, and the least time between two such pings.
+	checkLimit = 5 * time.Second
 	// pingSlots is how many moments of a ping interval pings go out at: those that
 	// are due between two go with the earlier, because waking an idle process costs
 	// more than a ping.
@@ -51,25 +57,36 @@ type link struct {
 	armed time.Time     // the write deadline; guarded by gorilla's own write lock
 	heard time.Time     // the last byte; only the reader knows
 	sieve sieve         // the reader's as well
-	over  error         // the sieve's no; likewise
-	asked time.Time     // the last ping; likewise
-	out   outlet
+	over  error         // why a frame of the peer ends the reading; likewise
+	// packed is nil unless compression was agreed on; likewise
+	packed *inflater
+	asked  time.Time // the last ping; likewise
+	out    outlet
 
 	mu      sync.Mutex
 	pong    time.Time // the next pong is due
 	expires time.Time // the token is good until then; zero: for ever
 	limit   time.Time // the closing must be over
+	check   time.Time // the peer's last check began; zero: there was none
+	unasked bool      // the ping of that check is still to be sent
 	broken  bool      // a write failed: there is nothing to wait for
 }
 
 // Read reports which limit has passed, if that is why nothing came.
 func (l *link) Read(p []byte) (int, error) {
-	for l.over == nil {
+	for {
+		if l.packed != nil {
+			if n := l.packed.take(p); n > 0 {
+				return n, nil
+			}
+		}
+		if l.over != nil {
+			return 0, l.over
+		}
 		n, err := l.Conn.Read(p)
 		if n > 0 {
 			l.heard = time.Now()
-			var fine int
-			if fine, l.over = l.sieve.feed(p[:n], l.heard); fine > 0 {
+			if fine := l.judge(p[:n]); fine > 0 {
 				return fine, nil // the frames before the one too many still count
 			}
 			continue
@@ -78,6 +95,7 @@ func (l *link) Read(p []byte) (int, error) {
 			return 0, err
 		}
 		if err := l.rearm(); errors.Is(err, errPing) {
+			l.begin()
 			l.owner.ping()
 			l.asked = time.Now()
 			_ = l.rearm() // what is due shows in the next round
@@ -85,7 +103,28 @@ func (l *link) Read(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	return 0, l.over
+}
+
+// judge looks at bytes that came and returns how many may pass as they are. Where
+// compression was agreed on none do: they pass the inflater.
+func (l *link) judge(p []byte) (fine int) {
+	fine, l.over = l.sieve.feed(p, l.heard)
+	if l.packed == nil {
+		return fine
+	}
+	if err := l.packed.feed(p[:fine]); err != nil {
+		l.over = err
+	}
+	return 0
+}
+
+// begin starts the time of a check, if the ping that is about to be sent is one.
+func (l *link) begin() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.unasked {
+		l.unasked, l.check = false, time.Now()
+	}
 }
 
 // extend moves the token's end. Only the reader calls it.
@@ -107,6 +146,12 @@ func (l *link) rearm() error {
 		}
 	}
 	earlier(l.heard.Add(l.idle), errSilent)
+	switch {
+	case l.unasked:
+		return errPing
+	case l.heard.Before(l.check):
+		earlier(l.check.Add(checkLimit), errSilent)
+	}
 	if l.ping > 0 {
 		earlier(slotted(l.asked.Add(l.ping), l.ping/pingSlots), errPing)
 	}
@@ -116,6 +161,20 @@ func (l *link) rearm() error {
 		return cause
 	}
 	return l.Conn.SetReadDeadline(due)
+}
+
+// challenge has the reader ping the peer now and end reading (errSilent) when
+// nothing comes within checkLimit. It does nothing while the peer is being checked,
+// before the reader runs, which means that the peer has just connected, and once
+// the session is closing.
+func (l *link) challenge(now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.pong.IsZero() || !l.limit.IsZero() || !l.check.IsZero() && now.Sub(l.check) < checkLimit {
+		return
+	}
+	l.check, l.unasked = now, true
+	_ = l.Conn.SetReadDeadline(now) // wakes the reader; fails only when the socket is gone
 }
 
 // slotted is the last moment up to t that is whole slots away from any other such.

@@ -158,7 +158,7 @@ func TestAHandshakeThatNobodyReadsEnds(t *testing.T) {
 				near, far := net.Pipe()
 				defer func() { _ = far.Close() }()
 				asked := http.Header{"Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="}}
-				simplify(asked, false)
+				simplify(asked, false, false)
 				taken := &takeover{conn: owned(near), header: http.Header{}, request: &http.Request{Method: http.MethodGet, Header: asked}}
 				began := time.Now()
 				_, err := newUpgrader(Config{}).Upgrade(taken, taken.request, taken.header)

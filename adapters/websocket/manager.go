@@ -29,14 +29,19 @@ type Manager struct {
 	gate     gate
 	feeder   feeder
 	pens     *sync.Pool // of *pen
+	unpacked *sync.Pool // of the readers of an inflater
+	packed   int        // bytes of a compressed message
 }
 
-var _ ports.ConnectionManager = (*Manager)(nil)
+var (
+	_ ports.ConnectionManager = (*Manager)(nil)
+	_ ports.ConnectionChecker = (*Manager)(nil)
+)
 
 // NewManager returns a manager without connections. It has no goroutine of its
 // own; Drain ends those of the connections.
 func NewManager(c Config, o ports.Observer, tp trace.TracerProvider, log *slog.Logger) *Manager {
-	m := &Manager{config: c, observer: o, spans: newSpans(tp), log: log, index: newIndex(), pens: newPens()}
+	m := &Manager{config: c, observer: o, spans: newSpans(tp), log: log, index: newIndex(), pens: newPens(), unpacked: newInflaters(), packed: maxPacked}
 	m.gate.most = c.capacity(descriptors())
 	m.engine = newEngine(c)
 	m.engine.HandleConnect(func(ms *melody.Session) {
@@ -44,19 +49,9 @@ func NewManager(c Config, o ports.Observer, tp trace.TracerProvider, log *slog.L
 	})
 	m.engine.HandleSentMessage(func(ms *melody.Session, _ []byte) { m.guard(ms, (*session).sent) })
 	m.engine.HandleMessage(func(ms *melody.Session, text []byte) {
-		m.guard(ms, func(s *session) {
-			if s.fits(text) {
-				s.hear(text)
-			}
-		})
+		m.guard(ms, func(s *session) { s.hear(text) })
 	})
-	m.engine.HandleMessageBinary(func(ms *melody.Session, data []byte) {
-		m.guard(ms, func(s *session) {
-			if s.fits(data) {
-				s.ignore()
-			}
-		})
-	})
+	m.engine.HandleMessageBinary(func(ms *melody.Session, _ []byte) { m.guard(ms, (*session).ignore) })
 	m.engine.HandleClose(func(ms *melody.Session, code int, _ string) error {
 		m.guard(ms, func(s *session) { s.answer(Status(code)) })
 		return nil
@@ -95,6 +90,10 @@ func newUpgrader(c Config) *websocket.Upgrader {
 		// The handler has judged the origin before anything else was done.
 		CheckOrigin: func(*http.Request) bool { return true },
 	}
+}
+
+func (m *Manager) inflater() *inflater {
+	return &inflater{most: m.config.MaxMessageBytes, packed: m.packed, readers: m.unpacked}
 }
 
 // guard calls the session behind melody's; a panic there ends that session
@@ -146,6 +145,14 @@ func (m *Manager) CloseUser(user domain.UserID, reason error) int {
 		s.shut(closeFor(reason))
 	}
 	return len(sessions)
+}
+
+// Check pings every connection of the user and closes (4002) those that do not
+// answer within checkLimit.
+func (m *Manager) Check(user domain.UserID) {
+	for _, s := range m.index.of(user) {
+		s.link.challenge(time.Now())
+	}
 }
 
 // reserve gives the session its place in the index, so that messages find its

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -33,6 +34,7 @@ type tokens struct {
 	expires time.Time
 	lasts   time.Duration // from when a token is judged, if set
 	short   *atomic.Bool  // once true, tokens hold for a moment only
+	arrived *atomic.Bool  // once true, refused tokens are good, save expired ones
 	during  func()        // called while a token is judged
 }
 
@@ -40,11 +42,18 @@ func (v tokens) Validate(_ context.Context, token string) (domain.Caller, error)
 	if v.during != nil {
 		v.during()
 	}
-	switch token {
+	kind, _, _ := strings.Cut(token, ".")
+	switch kind {
 	case "expired":
 		return domain.Caller{}, domain.TokenExpired()
 	case "nokeys":
-		return domain.Caller{}, domain.Unavailable("jwt_keys", time.Second)
+		if v.arrived == nil || !v.arrived.Load() {
+			return domain.Caller{}, domain.Unavailable("jwt_keys", time.Second)
+		}
+	case "key", "not_yet_valid", "signature", "malformed":
+		if v.arrived == nil || !v.arrived.Load() {
+			return domain.Caller{}, domain.TokenInvalid(kind)
+		}
 	}
 	expires := v.expires
 	if v.lasts > 0 {
@@ -58,13 +67,14 @@ func (v tokens) Validate(_ context.Context, token string) (domain.Caller, error)
 
 // registry is quota and subscription at once: it keeps what is held.
 type registry struct {
-	mu       sync.Mutex
-	places   map[string]domain.UserID
-	followed map[domain.UserID]int
-	limit    int
-	away     error
-	during   func(domain.UserID) // called while a user begins to be followed
-	slow     time.Duration       // how long a release takes
+	mu        sync.Mutex
+	places    map[string]domain.UserID
+	followed  map[domain.UserID]int
+	limit     int
+	reclaimed []domain.UserID // whose connections all nodes were asked to check
+	away      error
+	during    func(domain.UserID) // called while a user begins to be followed
+	slow      time.Duration       // how long a release takes
 }
 
 func newRegistry() *registry {
@@ -86,6 +96,31 @@ func (r *registry) Release(_ domain.UserID, session string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.places, session)
+}
+
+// Reclaim notes that all nodes were asked to check the user's connections.
+func (r *registry) Reclaim(_ context.Context, user domain.UserID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.reclaimed = append(r.reclaimed, user)
+}
+
+func (r *registry) reclaims() []domain.UserID {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.reclaimed)
+}
+
+func (r *registry) setLimit(limit int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.limit = limit
+}
+
+func (r *registry) setAway(away error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.away = away
 }
 
 func (r *registry) Follow(_ context.Context, user domain.UserID) error {
@@ -167,6 +202,7 @@ func equals(want domain.Fact) func(domain.Fact) bool {
 // node is a service with nothing but the socket.
 type node struct {
 	manager   *websocket.Manager
+	handler   *websocket.Handler
 	readiness *app.Readiness
 	registry  *registry
 	facts     *facts
@@ -177,6 +213,7 @@ type node struct {
 	past      ports.NotificationLog // the bus, unless adjusted
 	tracer    trace.TracerProvider
 	accepted  func(net.Conn, http.ConnState) // what the server tells of its connections
+	unserved  bool                           // the test serves the handler itself
 }
 
 // journal keeps what was logged.
@@ -225,6 +262,11 @@ func newNode(t testing.TB, c websocket.Config, adjust ...func(*node)) *node {
 		Manager: n.manager, Sessions: app.NewSessions(n.registry, n.registry), History: app.NewHistory(n.past), Tokens: n.tokens, Limiter: memory.NewLimiter(),
 		Readiness: n.readiness, Config: c, Observer: n.facts, Tracer: n.tracer, Log: log,
 	})
+	h.SetWaits(20*time.Millisecond, 30*time.Millisecond, 5*time.Millisecond, 100)
+	n.handler = h
+	if n.unserved {
+		return n
+	}
 	n.server = httptest.NewUnstartedServer(door(h))
 	n.server.Config.ConnState = n.accepted
 	n.server.Start()
@@ -255,17 +297,30 @@ func door(h *websocket.Handler) http.Handler {
 			status = http.StatusUpgradeRequired
 		case e.Code == domain.AuthorizationError:
 			status = http.StatusForbidden
-		case e.Code == domain.RateLimit:
+		case e.Code == domain.AuthenticationError:
+			status = http.StatusUnauthorized
+		case e.Code == domain.RateLimit, e.Code == domain.QuotaExceeded:
 			status = http.StatusTooManyRequests
-		case e.Code == domain.InvalidRequest, e.Code == domain.ValidationError:
+		case e.Code == domain.InvalidRequest, e.Code == domain.ValidationError, e.Code == domain.ParsingError:
 			status = http.StatusBadRequest
-		case e.RetryAfter > 0:
+		}
+		if e := domain.As(err); e.RetryAfter > 0 {
 			w.Header().Set("Retry-After", "2")
 		}
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, string(domain.CodeOf(err)))
 	})
 }
+
+func closeErrorCode(err error) int {
+	if closed, ok := errors.AsType[*gorilla.CloseError](err); ok {
+		return closed.Code
+	}
+	return gorilla.CloseAbnormalClosure
+}
+
+// drain begins the node's drain.
+func (n *node) drain() { n.readiness.Enter(app.Draining) }
 
 func (n *node) url() string { return "ws" + strings.TrimPrefix(n.server.URL, "http") + "/ws" }
 

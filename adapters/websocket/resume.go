@@ -3,6 +3,7 @@ package websocket
 import (
 	"context"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,11 +31,11 @@ const (
 
 // resumeFrom is the position that the client names; empty without one.
 func resumeFrom(query url.Values) (domain.Position, error) {
-	asked := query.Get("last_event_id")
-	if asked == "" {
+	asked := query["last_event_id"]
+	if strings.Join(asked, "") == "" {
 		return "", nil
 	}
-	return domain.ParsePosition(asked)
+	return domain.ParsePosition(strings.Join(asked, " ")) // two are none
 }
 
 // resume loads what the client missed, or the first page of it, before the

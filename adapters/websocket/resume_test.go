@@ -114,11 +114,19 @@ func (u *unreadable) Since(ctx context.Context, user domain.UserID, after domain
 }
 
 func TestResumeWhileTheLogIsAway(t *testing.T) {
-	n := newNode(t, settings(), func(n *node) { n.past = &unreadable{NotificationLog: n.bus, times: 1} })
+	n := newNode(t, settings(), func(n *node) { n.past = &unreadable{NotificationLog: n.bus, times: 1000} })
 	end := n.resume(t, "0").end(t)
 	require.Equal(t, 1011, end.Code)
 	require.Contains(t, end.Text, `"error_code":"CONNECTION_ERROR"`)
 	n.clean(t)
+}
+
+// A log that is back within the time that handshakes wait costs no connection.
+func TestResumeWaitsForTheLog(t *testing.T) {
+	n := newNode(t, settings(), func(n *node) { n.past = &unreadable{NotificationLog: n.bus, times: 1} })
+	n.resume(t, "0").Leave()
+	n.clean(t)
+	require.Zero(t, n.facts.count(is[domain.ConnectionRejected]))
 }
 
 // A client that takes its time gets a long log whole, and what comes meanwhile

@@ -1,9 +1,7 @@
 package websocket
 
 import (
-	"compress/flate"
 	"errors"
-	"io"
 	"log/slog"
 	"net"
 	"sync/atomic"
@@ -231,9 +229,12 @@ func (s *session) failed(err error) {
 		return
 	case errors.Is(err, errOutdated):
 		s.waited = true
-	case errors.Is(err, errHalfStatus),
-		errors.As(err, new(flate.CorruptInputError)), errors.Is(err, io.ErrUnexpectedEOF): // what came cannot be inflated
+	case errors.Is(err, errBadFrame):
 		s.decide(ProtocolError.Close())
+	case errors.Is(err, errBadReason):
+		s.decide(BadText.Close())
+	case errors.Is(err, errTooLarge):
+		s.decide(TooLarge.Close())
 	case errors.As(err, &closed), errors.As(err, &network), errors.Is(err, net.ErrClosed),
 		errors.Is(err, websocket.ErrCloseSent), errors.Is(err, melody.ErrWriteClosed):
 		return // whoever sent or got a close has said why; finish says that nobody did

@@ -101,7 +101,7 @@ func TestSieveFindsTheCloseOfOneByte(t *testing.T) {
 			f := sieve{bucket: newBucket(limit, time.Minute)}
 			passed, err := f.sift(append(slices.Clone(good), frameOf(8, 1)...), step)
 			require.Equal(t, len(good)+1, passed, "all but the byte that tells, in steps of %d", step)
-			require.ErrorIs(t, err, errHalfStatus)
+			require.ErrorIs(t, err, errBadFrame)
 		}
 	}
 }

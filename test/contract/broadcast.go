@@ -31,6 +31,8 @@ func (c *counter) Missed(domain.Gap) {}
 // Disconnect is not measured.
 func (c *counter) Disconnect(domain.UserID) {}
 
+func (c *counter) Check(domain.UserID) {}
+
 // BenchmarkMessageListener measures the way of a message through the listener
 // ("deliver", one operation is one message to one of 64 users, published in
 // batches of 500 by two senders beside it) and a storm of users who come at the

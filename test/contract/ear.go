@@ -22,6 +22,7 @@ type ear struct {
 	heard map[domain.UserID][]string
 	gaps  []domain.Gap
 	gone  []domain.UserID // whom an operator wanted gone
+	asked []domain.UserID // whose connections are to be checked
 	news  chan struct{}
 	busy  map[domain.UserID]bool
 	twice bool // a user's messages came two at a time
@@ -63,6 +64,14 @@ func (e *ear) Disconnect(user domain.UserID) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.gone = append(e.gone, user)
+	e.tell()
+}
+
+// Check keeps whose connections are to be checked.
+func (e *ear) Check(user domain.UserID) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.asked = append(e.asked, user)
 	e.tell()
 }
 

@@ -40,6 +40,8 @@ type ListenerRig struct {
 	Send func(user domain.UserID, payloads ...string)
 	// Disconnect says as an operator does that the user must go.
 	Disconnect func(user domain.UserID)
+	// Check says as a node does that the user's connections are to be checked.
+	Check func(user domain.UserID)
 	// Break takes the technology away, Mend brings it back; with Can.Break.
 	Break, Mend func()
 }
@@ -54,6 +56,7 @@ func MessageListener(t *testing.T, h ListenerHarness) {
 	t.Run("Follow is counted", h.counts)
 	t.Run("coming back is seamless", h.comesBack)
 	t.Run("an operator is heard", h.hearsOperators)
+	t.Run("a request to check a user's connections is heard", h.hearsChecks)
 	t.Run("any number of callers", h.servesManyCallers)
 	t.Run("many callers for one user", h.servesManyForOne)
 	t.Run("Follow before Run waits or succeeds", h.followsBeforeRun)

@@ -60,3 +60,19 @@ func (e *ear) told(user domain.UserID) int {
 	}
 	return n
 }
+
+// hearsChecks: a request to check connections reaches the handler for users who
+// are followed and for those who are not, and is not taken for a message.
+func (h ListenerHarness) hearsChecks(t *testing.T) {
+	rig, e := h.start(t)
+	awaitOperator(t, rig, e, freshUser()) // control channels are subscribed
+	followed, other := freshUser(), freshUser()+" with a blank"
+	require.NoError(t, rig.Listener.Follow(t.Context(), followed))
+	for _, user := range []domain.UserID{followed, other} {
+		rig.Check(user)
+		e.until(t, "the request", func() bool { return slices.Contains(e.asked, user) })
+		require.Zero(t, e.told(user), "it disconnects nobody")
+	}
+	rig.Send(followed, "x")
+	require.Equal(t, []string{"x"}, e.messages(t, followed, 1))
+}

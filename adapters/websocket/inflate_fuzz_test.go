@@ -1,0 +1,38 @@
+package websocket
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// FuzzInflater: whatever comes, however it is cut, the inflater keeps its bounds
+// and passes the same bytes.
+func FuzzInflater(f *testing.F) {
+	f.Add([]byte{0xc1, 0x82, 0, 0, 0, 0, 0xff, 0xff}, uint8(1))
+	f.Add([]byte{0x41, 0x81, 1, 2, 3, 4, 0, 0x89, 0x80, 0, 0, 0, 0, 0x80, 0x80, 0, 0, 0, 0}, uint8(3))
+	f.Add([]byte{0x81, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 1}, uint8(2))
+	f.Fuzz(func(t *testing.T, stream []byte, step uint8) {
+		make := func() *inflater { return &inflater{most: 1000, packed: 100, readers: newInflaters()} }
+		one, many := make(), make()
+		errOne := one.feed(stream)
+		var errMany error
+		for at := 0; at < len(stream) && errMany == nil; at += 1 + int(step) {
+			errMany = many.feed(stream[at:min(at+1+int(step), len(stream))])
+			require.LessOrEqual(t, len(many.whole), 100)
+		}
+		require.Equal(t, errOne, errMany)
+		require.Equal(t, one.ready, many.ready)
+	})
+}
+
+// FuzzOffers: whatever a client offers, reading it ends.
+func FuzzOffers(f *testing.F) {
+	for _, seed := range []string{"permessage-deflate; client_max_window_bits=\"10\", x", ";;", ",", "a;b=", "a;b=\""} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		accepted, ok := offersDeflate(map[string][]string{"Sec-Websocket-Extensions": {line}})
+		require.False(t, accepted && !ok)
+	})
+}

@@ -1,0 +1,271 @@
+package websocket_test
+
+import (
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// page is an existing browser client. It reconnects after each close: one second
+// later, then two, four, eight, sixteen. It gives up after five attempts in a row,
+// and counts from zero again whenever a socket opens.
+type page struct {
+	opened   []time.Time
+	statuses []int // of the handshakes that were refused by HTTP
+	codes    []int // of the closes
+}
+
+// run lets the page try until it gives up or the time is over.
+func (p *page) run(lasts time.Duration, dial func() (*client, error)) {
+	ends := time.Now().Add(lasts)
+	for attempts := 0; time.Now().Before(ends); attempts++ {
+		c, err := dial()
+		if err == nil {
+			attempts = 0
+			p.opened = append(p.opened, time.Now())
+			p.codes = append(p.codes, closeCode(c))
+			c.Leave()
+		} else {
+			p.statuses = append(p.statuses, c.response.StatusCode)
+		}
+		if attempts == 5 {
+			return
+		}
+		time.Sleep(time.Second << attempts)
+	}
+}
+
+// closeCode reads up to the close frame.
+func closeCode(c *client) int {
+	for {
+		if _, _, err := c.ReadMessage(); err != nil {
+			return closeErrorCode(err)
+		}
+	}
+}
+
+// busiest is how many sockets the page opened within one minute at most.
+func (p *page) busiest() (most int) {
+	for i, first := range p.opened {
+		n := 0
+		for _, at := range p.opened[i:] {
+			if at.Sub(first) < time.Minute {
+				n++
+			}
+		}
+		most = max(most, n)
+	}
+	return most
+}
+
+// TestLoopingPagesOpenFewSockets: a page that cannot be served opens at most
+// seven sockets a minute, whatever it is refused for.
+func TestLoopingPagesOpenFewSockets(t *testing.T) {
+	for name, c := range map[string]struct {
+		token  domain.UserID
+		adjust func(*node)
+		code   int
+		status int // 0: it is never refused by HTTP
+	}{
+		"expired token":    {"expired", nil, 1008, http.StatusUnauthorized},
+		"forged token":     {"signature", nil, 1008, http.StatusUnauthorized},
+		"malformed token":  {"malformed", nil, 1008, http.StatusUnauthorized},
+		"one tab too many": {"u1", func(n *node) { n.registry.limit = 0 }, 4000, http.StatusTooManyRequests},
+		"Redis is away":    {"u1", func(n *node) { n.registry.away = domain.Unreachable("redis", nil) }, 1011, 0},
+		"keys are away":    {"nokeys", nil, 1011, 0},
+		"the log is away":  {"u1&last_event_id=0", func(n *node) { n.past = &unreadable{NotificationLog: n.bus, times: 1 << 30} }, 1011, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				adjust := c.adjust
+				if adjust == nil {
+					adjust = func(*node) {}
+				}
+				n, dial, end := newPiped(t, settings(), adjust)
+				defer end()
+				n.handler.SetWaits(8*time.Second, 15*time.Second, 500*time.Millisecond, 1024)
+				p := &page{}
+				p.run(30*time.Minute, func() (*client, error) { return dial(c.token) })
+				require.NotEmpty(t, p.opened, "it is told once")
+				require.LessOrEqual(t, p.busiest(), 7)
+				for _, code := range p.codes {
+					require.Equal(t, c.code, code)
+				}
+				for _, status := range p.statuses {
+					require.Equal(t, c.status, status)
+				}
+			})
+		})
+	}
+}
+
+// TestRefusedTokensAreToldAgainAfterTenMinutes: between two closes a token is
+// refused by HTTP.
+func TestRefusedTokensAreToldAgainAfterTenMinutes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, dial, end := newPiped(t, settings())
+		defer end()
+		told := func() bool {
+			c, err := dial("expired")
+			if err != nil {
+				require.Equal(t, http.StatusUnauthorized, c.response.StatusCode)
+				return false
+			}
+			require.Equal(t, 1008, closeCode(c))
+			c.Leave()
+			synctest.Wait()
+			return true
+		}
+		require.True(t, told())
+		for range 9 {
+			time.Sleep(time.Minute)
+			require.False(t, told())
+		}
+		time.Sleep(time.Minute)
+		require.True(t, told(), "ten minutes after it was told")
+	})
+}
+
+// TestMemoryNeverRefusesAGoodToken: what was refused is let in as soon as it is
+// good, and what may become good is told by a close each time.
+func TestMemoryNeverRefusesAGoodToken(t *testing.T) {
+	for kind, told := range map[domain.UserID][]bool{
+		"key":           {true, true, true},
+		"not_yet_valid": {true, true, true},
+		"signature":     {true, false, false},
+		"malformed":     {true, false, false},
+	} {
+		t.Run(string(kind), func(t *testing.T) {
+			arrived := &atomic.Bool{}
+			n := newNode(t, settings(), func(n *node) { n.tokens.arrived = arrived })
+			for i, want := range told {
+				c, err := n.dial(kind)
+				if !want {
+					require.Error(t, err, "attempt %d", i)
+					require.Equal(t, http.StatusUnauthorized, c.response.StatusCode)
+					continue
+				}
+				require.NoError(t, err, "attempt %d", i)
+				require.Equal(t, 1008, c.end(t).Code)
+			}
+			arrived.Store(true)
+			n.mustDial(t, kind)
+			require.Equal(t, 1, n.manager.Count(kind))
+		})
+	}
+}
+
+// TestKeysThatArriveLate: a handshake that finds no keys waits for them.
+func TestKeysThatArriveLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		arrived := &atomic.Bool{}
+		n, dial, end := newPiped(t, settings(), func(n *node) { n.tokens.arrived = arrived })
+		defer end()
+		n.handler.SetWaits(8*time.Second, 15*time.Second, 500*time.Millisecond, 1024)
+		go func() {
+			time.Sleep(5 * time.Second)
+			arrived.Store(true)
+		}()
+		c, err := dial("nokeys")
+		require.NoError(t, err)
+		require.Equal(t, 1, n.manager.Count("nokeys"))
+		c.Leave()
+	})
+}
+
+// TestAFreePlaceIsAlwaysGiven: the memory of a full quota refuses only while the
+// quota is full.
+func TestAFreePlaceIsAlwaysGiven(t *testing.T) {
+	n := newNode(t, settings(), func(n *node) { n.registry.limit = 1 })
+	first := n.mustDial(t, "u1")
+	second := n.mustDial(t, "u1")
+	require.Equal(t, 4000, second.end(t).Code)
+	for range 2 {
+		c, err := n.dial("u1")
+		require.Error(t, err)
+		require.Equal(t, http.StatusTooManyRequests, c.response.StatusCode)
+		require.NotEmpty(t, c.response.Header.Get("Retry-After"))
+	}
+	first.Leave()
+	n.clean(t)
+	n.mustDial(t, "u1")
+	require.Equal(t, 1, n.manager.Count("u1"))
+	require.Equal(t, []domain.UserID{"u1"}, n.registry.reclaims(), "once in ten seconds")
+}
+
+// TestRefusalsLeaveRoomForSessions: handshakes that are upgraded only to be
+// refused take no connection's place, and are bounded themselves.
+func TestRefusalsLeaveRoomForSessions(t *testing.T) {
+	const most = 256
+	c := settings()
+	c.MaxConnections = 2
+	n := newNode(t, c)
+	for i := range most { // none answers its close, so each stays for a while
+		silent, err := n.dial(domain.UserID(fmt.Sprint("expired.", i)))
+		require.NoError(t, err)
+		defer silent.Leave()
+		if i == most/2 {
+			n.mustDial(t, "u1")
+		}
+	}
+	refusedBy := func(token domain.UserID) int {
+		c, err := n.dial(token)
+		require.Error(t, err)
+		return c.response.StatusCode
+	}
+	require.Equal(t, http.StatusUnauthorized, refusedBy("expired.new"))
+	n.registry.setLimit(0)
+	require.Equal(t, http.StatusTooManyRequests, refusedBy("u2"))
+	n.registry.setLimit(100)
+	n.mustDial(t, "u2")
+	require.Equal(t, http.StatusServiceUnavailable, refusedBy("u3"), "two sessions are the node's limit")
+}
+
+// TestHandshakesThatWaitAreBounded: beyond the bound a handshake is refused by
+// HTTP at once, a drain ends the wait, and whoever waits gets in when Redis is
+// back.
+func TestHandshakesThatWaitAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, dial, end := newPiped(t, settings(), func(n *node) { n.registry.away = domain.Unreachable("redis", nil) })
+		defer end()
+		n.handler.SetWaits(8*time.Second, 15*time.Second, 500*time.Millisecond, 1)
+		type result struct {
+			c   *client
+			err error
+		}
+		waits := make(chan result, 1)
+		dialAside := func() {
+			c, err := dial("u1")
+			waits <- result{c, err}
+		}
+		go dialAside()
+		synctest.Wait()
+		c, err := dial("u2")
+		require.Error(t, err)
+		require.Equal(t, http.StatusServiceUnavailable, c.response.StatusCode)
+		require.NotEmpty(t, c.response.Header.Get("Retry-After"))
+		time.Sleep(4 * time.Second)
+		n.registry.setAway(nil)
+		r := <-waits
+		require.NoError(t, r.err, "Redis came back")
+		r.c.Leave()
+
+		n.registry.setAway(domain.Unreachable("redis", nil))
+		began := time.Now()
+		go dialAside()
+		synctest.Wait()
+		time.Sleep(time.Second)
+		n.drain()
+		r = <-waits
+		require.Error(t, r.err)
+		require.Equal(t, http.StatusServiceUnavailable, r.c.response.StatusCode)
+		require.Less(t, time.Since(began), 3*time.Second)
+	})
+}

@@ -1,0 +1,74 @@
+package websocket
+
+import (
+	"hash/maphash"
+	"sync"
+	"time"
+)
+
+// recentSet remembers keys for a fixed time. It stores a keyed 128-bit hash of
+// each key, never the key. It holds at most a fixed number of keys and forgets the
+// oldest ones first when more arrive. It is safe for any number of callers; the
+// nil set is empty.
+type recentSet struct {
+	keep  time.Duration
+	most  int // of each of the two generations
+	seeds [2]maphash.Seed
+
+	mu sync.Mutex
+	// When young is full it replaces old, which is dropped.
+	young, old map[recentKey]time.Time
+}
+
+type recentKey [2]uint64
+
+// newRecentSet returns a set that keeps each key for the time and holds at most
+// the given number of keys.
+func newRecentSet(keep time.Duration, most int) *recentSet {
+	return &recentSet{
+		keep: keep, most: max(most/2, 1), seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
+		young: map[recentKey]time.Time{},
+	}
+}
+
+func (r *recentSet) hash(key string) recentKey {
+	return recentKey{maphash.String(r.seeds[0], key), maphash.String(r.seeds[1], key)}
+}
+
+// has reports whether the key was added within the time that keys are kept.
+func (r *recentSet) has(key string) bool {
+	if r == nil {
+		return false
+	}
+	k := r.hash(key)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.find(k)
+}
+
+func (r *recentSet) find(k recentKey) bool {
+	added, known := r.young[k]
+	if !known {
+		added, known = r.old[k]
+	}
+	return known && time.Since(added) < r.keep
+}
+
+// add remembers the key from now on. It returns false, and changes nothing, when
+// the set has the key already.
+func (r *recentSet) add(key string) bool {
+	if r == nil {
+		return false
+	}
+	k := r.hash(key)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.find(k) {
+		return false
+	}
+	if len(r.young) >= r.most {
+		r.old, r.young = r.young, make(map[recentKey]time.Time)
+	}
+	r.young[k] = time.Now()
+	return true
+}

@@ -1,0 +1,148 @@
+package websocket
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// Existing browser clients reset their count of attempts when a socket opens, so
+// a server that upgrades in order to refuse is asked again for ever. A client is
+// therefore told a reason by a close only once in a while; in between it is
+// refused before the upgrade, which lets its count of attempts grow.
+const (
+	// tokenToldFor is how long a refused token is refused before the upgrade,
+	// after its refusal was told through a close.
+	tokenToldFor = 10 * time.Minute
+	// quotaToldFor is the same for a user whose connections are at the limit.
+	quotaToldFor = time.Minute
+	// quotaRetry is the Retry-After of such a user. A place of a peer that is gone
+	// is free by then.
+	quotaRetry = 10 * time.Second
+	// reclaimEvery is the least time between two requests of this node to check
+	// the connections of one user.
+	reclaimEvery = 10 * time.Second
+	// maxTold bounds each memory of refusals: about 5 MB when it is full.
+	maxTold = 1 << 16
+	// maxRefusing is how many handshakes this node upgrades at once only to refuse
+	// them.
+	maxRefusing = 256
+)
+
+// refusals decides how handshakes are refused.
+type refusals struct {
+	tokens    *recentSet // credentials whose refusal was told by a close
+	full      *recentSet // users who were told that their connections are at the limit
+	reclaimed *recentSet // users whose connections all nodes were asked to check
+}
+
+func newRefusals() refusals {
+	return refusals{
+		tokens:    newRecentSet(tokenToldFor, maxTold),
+		full:      newRecentSet(quotaToldFor, maxTold),
+		reclaimed: newRecentSet(reclaimEvery, maxTold),
+	}
+}
+
+// memory returns the set that remembers refusals of this kind, and the key that
+// stands for the client in it; nil for refusals that are not remembered.
+func (f refusals) memory(cause error, credential string, user domain.UserID) (*recentSet, string) {
+	e := domain.As(cause)
+	switch {
+	case e.Code == domain.QuotaExceeded:
+		return f.full, string(user)
+	case e.Code == domain.AuthenticationError && credential != "" && !passes(e):
+		return f.tokens, credential
+	default:
+		return nil, ""
+	}
+}
+
+// passes reports whether the token may become good without being changed: its
+// key may arrive, or its time may come.
+func passes(e *domain.Error) bool {
+	cause, _ := e.Details["cause"].(string)
+	return slices.Contains([]string{"key", "not_yet_valid"}, cause)
+}
+
+// refused is a handshake that gets no session. The credential is empty for a
+// client without one, the user for one that is not known.
+type refused struct {
+	cause      error
+	credential string
+	user       domain.UserID
+}
+
+// refuse upgrades the connection only to close it, because a browser cannot see
+// an HTTP status. It returns the error, for an answer by HTTP, when the client was
+// told lately, or too many handshakes are being refused.
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, f refused) (func(), error) {
+	memory, key := h.refusals.memory(f.cause, f.credential, f.user)
+	if memory.has(key) || !h.Manager.gate.setAside(maxRefusing) {
+		return nil, withRetry(f.cause)
+	}
+	ctx := r.Context()
+	t, err := takeOver(w, r)
+	if err != nil {
+		h.Manager.gate.unsetAside()
+		return nil, lost(err)
+	}
+	c := closeFor(f.cause)
+	record(ctx, f.cause)
+	h.Log.LogAttrs(ctx, slog.LevelInfo, "connection refused",
+		slog.Int("close_code", int(c.Status)), slog.Any("error", f.cause))
+	h.Observer.Observe(domain.ConnectionRejected{})
+	h.Observer.Observe(domain.CloseSeen{Code: int(c.Status)})
+	payload := c.frame(domain.TrailOf(ctx).Correlation)
+	return func() { h.turnAway(t, payload, func() { memory.add(key) }) }, nil
+}
+
+// withRetry tells the client when to try again, where the error does not.
+func withRetry(cause error) error {
+	e := domain.As(cause)
+	switch {
+	case e.RetryAfter > 0, e.Code == domain.AuthenticationError:
+		return e
+	case e.Code == domain.QuotaExceeded:
+		return e.After(quotaRetry)
+	default:
+		return e.After(retryAfter)
+	}
+}
+
+// turnAway answers the handshake, closes and waits a moment for the client's
+// answer, so that a reset does not destroy the reason. It calls told once the
+// close frame is sent.
+func (h *Handler) turnAway(t *takeover, payload []byte, told func()) {
+	defer h.Manager.gate.leaveAside()
+	defer func() { _ = t.conn.Close() }()
+	conn, err := h.upgrader.Upgrade(t, t.request, t.header)
+	if err != nil {
+		return
+	}
+	if conn.WriteControl(websocket.CloseMessage, payload, time.Now().Add(sayLimit)) != nil {
+		return
+	}
+	told()
+	conn.SetReadLimit(h.Config.MaxMessageBytes)
+	err = conn.SetReadDeadline(time.Now().Add(answerLimit))
+	for err == nil {
+		_, _, err = conn.NextReader() // until the answer, which is an error too
+	}
+}
+
+// reclaim has all nodes check the connections of a user who has no free place,
+// so that those whose peers are gone free theirs. It does so at most once in
+// reclaimEvery for each user.
+func (h *Handler) reclaim(ctx context.Context, caller domain.Caller) {
+	if h.refusals.reclaimed.add(string(caller.User)) {
+		h.Manager.Check(caller.User) // also while Redis is away
+		h.Sessions.Reclaim(ctx, caller)
+	}
+}
