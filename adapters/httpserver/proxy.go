@@ -88,8 +88,13 @@ func (p *proxy) request(ctx context.Context) *http.Request {
 }
 
 // failure names what ended the exchange. What the client did comes first: a body
-// that ends too early looks like a broken service.
+// that ends too early looks like a broken service. net/http cancels the context
+// when it cannot read the body, a little before the owner knows why.
 func (p *proxy) failure(cause error) error {
+	if p.body != nil && p.c.Request.Context().Err() != nil {
+		_ = p.body.Close() // its owner reads it to its end
+		<-p.body.ended
+	}
 	if err := p.body.failure(); err != nil {
 		return err
 	}
@@ -118,6 +123,7 @@ func (p *proxy) pass(res *http.Response) error {
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
+			_ = http.NewResponseController(p.c.Writer).Flush() // the client sees that an answer was cut
 			return p.failure(err)
 		}
 		n, err = res.Body.Read(buffer[:])

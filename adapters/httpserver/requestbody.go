@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -48,6 +49,9 @@ type requestBody struct {
 
 	taken          atomic.Int64
 	clean, touched atomic.Bool
+	// expired says that a read passed its deadline. net/http cancels the request's
+	// context then, as for a client that left.
+	expired atomic.Bool
 	// pump is the goroutine that reads, nil while handlers read themselves.
 	pump *bodyPump
 	// chunked says that the answer has no length and needs an end mark.
@@ -104,8 +108,11 @@ func (b *requestBody) read(p []byte) (int, error) {
 	b.touched.Store(true)
 	n, err := b.source.Read(p)
 	b.taken.Add(int64(n))
-	if errors.Is(err, io.EOF) {
+	switch {
+	case errors.Is(err, io.EOF):
 		b.clean.Store(true)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		b.expired.Store(true)
 	}
 	return n, err
 }
