@@ -42,6 +42,8 @@ func gatewayServer(p gatewayParts) (*httpserver.Server, error) {
 		Classes:       httpserver.Upstream{URL: p.Platform.ClassesURL, Transport: p.Forwarding.Classes},
 		Teacher:       httpserver.Upstream{URL: p.Platform.TeacherURL, Transport: p.Forwarding.Teacher},
 		Files:         httpserver.Upstream{URL: p.Platform.FilesURL, Transport: p.Forwarding.Files},
+		Services:      p.Platform.URLs(),
+		StreamIdle:    p.Platform.StreamIdleTimeout,
 		Readiness:     p.Readiness, Observer: p.Observer, Tracing: p.Tracing, Log: p.Log, Metrics: p.Metrics,
 		Redis: p.Upkeep.Redis, Downstream: p.Upkeep.Downstream,
 	})

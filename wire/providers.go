@@ -72,7 +72,7 @@ func platformClient(c httpclient.Config, k httpclient.KeyConfig, o ports.Observe
 // the others. Uploads may take longer than anything else.
 func forwarding(c httpclient.Config, h httpserver.GatewayConfig, o ports.Observer) (Forwarding, func()) {
 	classes, teacher := httpclient.NewForwarder(domain.ClassManagement, c, o), httpclient.NewForwarder(domain.TeacherBFF, c, o)
-	c.Timeout = h.Uploads.Timeout
+	c.Timeout, c.StreamIdleTimeout = h.Uploads.Timeout, h.Uploads.Timeout // an upload has limits of its own
 	files := httpclient.NewForwarder(domain.FileService, c, o)
 	return Forwarding{classes, teacher, files, []ports.HealthProbe{classes, teacher, files}}, func() {
 		classes.CloseIdleConnections()

@@ -53,14 +53,15 @@ func newCircuit(service string, c Config, o ports.Observer) *circuit {
 }
 
 // enter asks to make a call. The caller owes one report of how it went. It
-// returns CIRCUIT_BREAKER_OPEN when no call may be made now.
-func (c *circuit) enter() (report func(error), err error) {
+// returns CIRCUIT_BREAKER_OPEN when no call may be made now. probe says that the
+// circuit is half open.
+func (c *circuit) enter() (report func(error), probe bool, err error) {
 	report, err = c.breaker.Allow()
 	if err != nil {
 		ends := time.Unix(0, c.opened.Load()).Add(c.recovery)
-		return nil, domain.CircuitOpen(c.service, max(time.Until(ends), time.Second)).Because(err).At("httpclient.enter")
+		return nil, false, domain.CircuitOpen(c.service, max(time.Until(ends), time.Second)).Because(err).At("httpclient.enter")
 	}
-	return report, nil
+	return report, c.state() == domain.CircuitHalf, nil
 }
 
 // state is how the circuit stands now. An open one whose time is over becomes

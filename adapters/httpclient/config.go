@@ -3,6 +3,7 @@ package httpclient
 import (
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,10 +32,17 @@ type Config struct {
 	// default is its name on the platform's container network.
 	FilesURL string `env:"FILE_SERVICE_URL" alias:"FILE_SERVICE_URL" envDefault:"http://file_service:7001"`
 	// Timeout bounds a whole call, from connecting to the answer's last byte. The
-	// preflight waits at most 10 seconds of it.
+	// preflight waits at most 10 seconds of it. For a request that is passed on it
+	// bounds the wait for the answer's header, from the end of the request's body.
 	Timeout time.Duration `env:"HTTP_CLIENT_TIMEOUT_SECONDS" envDefault:"30"`
 	// ConnectTimeout bounds connecting and, separately, the TLS handshake.
 	ConnectTimeout time.Duration `env:"HTTP_CLIENT_CONNECT_TIMEOUT_SECONDS" envDefault:"10"`
+	// StreamIdleTimeout is how long a body or an answer that is passed on may stand
+	// still; how long it takes in all is not bounded by it.
+	StreamIdleTimeout time.Duration `env:"STREAM_IDLE_TIMEOUT" envDefault:"30"`
+	// ConnectionMaxAge is how long a connection to a service is used, less up to a
+	// tenth. A connection in use is never closed for its age.
+	ConnectionMaxAge time.Duration `env:"CONNECTION_MAX_AGE" envDefault:"300"`
 	// MaxConcurrency is how many calls to one service may be in flight; one more
 	// is refused at once. One user holds at most a quarter of them.
 	MaxConcurrency int `env:"DOWNSTREAM_MAX_CONCURRENCY" envDefault:"256"`
@@ -55,6 +63,13 @@ type Config struct {
 // minKey is the shortest internal key, in bytes, that production accepts.
 const minKey = 32
 
+// URLs are the base URLs of all services, without those that are not set.
+func (c Config) URLs() []string {
+	return slices.DeleteFunc([]string{
+		c.ResultAggregatorURL, c.OrchestratorURL, c.ClassesURL, c.TeacherURL, c.FilesURL,
+	}, func(raw string) bool { return raw == "" })
+}
+
 // KeyConfig holds the secret between the platform's services. It is apart from
 // Config because its variable is the platform's and never carries a prefix.
 type KeyConfig struct {
@@ -72,6 +87,8 @@ const (
 	filesKey        = "API_GATEWAY_FILE_SERVICE_URL"
 	timeoutKey      = "API_GATEWAY_HTTP_CLIENT_TIMEOUT_SECONDS"
 	connectKey      = "API_GATEWAY_HTTP_CLIENT_CONNECT_TIMEOUT_SECONDS"
+	streamIdleKey   = "API_GATEWAY_STREAM_IDLE_TIMEOUT"
+	maxAgeKey       = "API_GATEWAY_CONNECTION_MAX_AGE"
 	placesKey       = "API_GATEWAY_DOWNSTREAM_MAX_CONCURRENCY"
 	failuresKey     = "API_GATEWAY_HTTP_CIRCUIT_BREAKER_FAILURE_THRESHOLD"
 	recoveryKey     = "API_GATEWAY_HTTP_CIRCUIT_BREAKER_RECOVERY_TIMEOUT"
@@ -95,6 +112,8 @@ func (c Config) Problems(environment domain.Environment) []error {
 	found.when(!isBase(c.FilesURL), filesKey, noAddress)
 	found.when(c.Timeout <= 0, timeoutKey, "must be longer than nothing")
 	found.when(c.ConnectTimeout <= 0, connectKey, "must be longer than nothing")
+	found.when(c.StreamIdleTimeout <= 0, streamIdleKey, "must be longer than nothing")
+	found.when(c.ConnectionMaxAge <= 0, maxAgeKey, "must be longer than nothing")
 	found.when(c.MaxConcurrency < 1, placesKey, "must be at least 1")
 	found.when(c.FailureThreshold < 1, failuresKey, "must be at least 1")
 	found.when(c.RecoveryTimeout <= 0, recoveryKey, "must be longer than nothing")

@@ -101,7 +101,7 @@ func config(aggregator, orchestrator string) httpclient.Config {
 	return httpclient.Config{
 		ResultAggregatorURL: aggregator, OrchestratorURL: orchestrator,
 		Timeout: 5 * time.Second, ConnectTimeout: time.Second, ClassesURL: "http://classes", TeacherURL: "http://teacher", FilesURL: "http://files",
-		MaxConcurrency: 256, CircuitBreakerEnabled: true, FailureThreshold: 5, RecoveryTimeout: time.Minute, SuccessThreshold: 2,
+		StreamIdleTimeout: 5 * time.Second, ConnectionMaxAge: time.Minute, MaxConcurrency: 256, CircuitBreakerEnabled: true, FailureThreshold: 5, RecoveryTimeout: time.Minute, SuccessThreshold: 2,
 	}
 }
 

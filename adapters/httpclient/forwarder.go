@@ -2,20 +2,29 @@ package httpclient
 
 import (
 	"context"
+	"maps"
 	"net"
 	"net/http"
+	"net/url"
+	"slices"
+	"sync"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
 
 // Forwarder carries requests that are passed on as they are to one service
-// behind the gateway, and its answers back. It adds nothing to them: identity
-// and trace are the affair of whoever passes them on. The header X-User-Id says
-// whose share of the service's places an exchange takes. A request's body that
-// stalls is interrupted at the exchange's end: by its SetReadDeadline if it has
-// one, else by closing it.
+// behind the gateway, and its answers back. It adds nothing to them: whoever
+// passes them on sets identity and trace. The header X-User-Id says whose share
+// of the service's places an exchange takes.
+//
+// A request's body is read by one goroutine of the exchange's, which has ended
+// when RoundTrip returns an error, when the answer's body was read to its end or
+// with an error, and when that is closed. Closing a request's body must end a
+// Read that waits, as it does for an io.PipeReader.
 //
 // Its errors are those of the ports: CONNECTION_ERROR, TIMEOUT or
 // INVALID_RESPONSE, also from the body of an answer that ends too early, and
@@ -23,8 +32,15 @@ import (
 // A caller who left shows as context.Canceled in the error's chain.
 type Forwarder struct {
 	*guard
-	pool  *http.Transport
-	limit time.Duration
+	config Config
+	// header bounds the wait for an answer's header, idle every other wait.
+	header, idle time.Duration
+
+	mu sync.Mutex
+	// pools are the connections by scheme and host. A service has one address.
+	pools map[string]*lines
+	// open, unless nil, replaces the dialer of new pools.
+	open func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 var (
@@ -32,56 +48,88 @@ var (
 	_ ports.HealthProbe = (*Forwarder)(nil)
 )
 
-// NewForwarder returns the way to the service of that name, with a pool of its
-// own; it connects to nothing yet. CloseIdleConnections gives its connections
+// NewForwarder returns the way to the service of that name, with connections of
+// its own; it connects to nothing yet. CloseIdleConnections gives its connections
 // back.
 func NewForwarder(service string, c Config, o ports.Observer) *Forwarder {
-	return &Forwarder{guard: newGuard(service, c, o), pool: newPool(c), limit: c.Timeout}
+	f := &Forwarder{
+		guard: newGuard(service, c, o), config: c, header: c.Timeout, idle: c.StreamIdleTimeout,
+		pools: map[string]*lines{},
+	}
+	if f.idle <= 0 {
+		f.idle = f.header
+	}
+	return f
 }
 
-// newPool returns connections for one service alone, with room for all calls
-// that may be in flight. It asks for no compression, because bodies are passed
-// on byte for byte, and uses no proxy.
-func newPool(c Config) *http.Transport {
-	return &http.Transport{
-		DialContext:            (&net.Dialer{Timeout: c.ConnectTimeout, KeepAlive: keepAlive}).DialContext,
-		TLSHandshakeTimeout:    c.ConnectTimeout,
-		MaxIdleConns:           c.MaxConcurrency,
-		MaxIdleConnsPerHost:    c.MaxConcurrency,
-		IdleConnTimeout:        idleLimit,
-		MaxResponseHeaderBytes: maxDrained,
-		DisableCompression:     true,
-		ForceAttemptHTTP2:      true,
+// pool returns the connections to a URL's host.
+func (f *Forwarder) pool(to *url.URL) *lines {
+	key := to.Scheme + "://" + to.Host
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p := f.pools[key]
+	if p == nil {
+		p = newLines(asciiHost(to), f.config)
+		if f.open != nil {
+			p.open = f.open
+		}
+		f.pools[key] = p
 	}
+	return p
+}
+
+// closeBody closes the body of a request that is not sent.
+func closeBody(req *http.Request) {
+	if !bare(req) {
+		_ = req.Body.Close() // its owner reads it to its end
+	}
+}
+
+// asciiHost returns the URL with its host as it is dialled and named.
+func asciiHost(u *url.URL) *url.URL {
+	host, err := httpguts.PunycodeHostPort(u.Host)
+	if err != nil {
+		return u // the dial will fail
+	}
+	return &url.URL{Scheme: u.Scheme, Host: host}
 }
 
 // CloseIdleConnections gives idle connections back. Calls in flight are not
 // disturbed.
-func (f *Forwarder) CloseIdleConnections() { f.pool.CloseIdleConnections() }
+func (f *Forwarder) CloseIdleConnections() {
+	f.mu.Lock()
+	pools := slices.Collect(maps.Values(f.pools))
+	f.pools = map[string]*lines{}
+	f.mu.Unlock()
+	for _, p := range pools {
+		p.close()
+	}
+}
 
-// RoundTrip makes one exchange, which must end within the service's limit,
-// the answer's last byte included.
+// RoundTrip makes one exchange. Its time is bounded by silence: the answer's
+// header has the service's limit from the end of the request's body, and neither
+// body may stand still. Redirects are not followed: they would carry the caller's
+// identity to wherever the answer points. The place in the bulkhead is held until
+// the answer's body is read or closed, or its header says that it stays open; it
+// must be closed.
 func (f *Forwarder) RoundTrip(req *http.Request) (*http.Response, error) {
-	limit := f.limit
+	limit := f.header
 	if deadline, ok := req.Context().Deadline(); ok {
 		limit = min(limit, time.Until(deadline))
 	}
 	return f.send(req, limit)
 }
 
-// send makes one exchange, which ends within limit, the answer's last byte
-// included. Redirects are not followed: they would carry the caller's identity
-// to wherever the answer points. The place is held until the answer's body is
-// read or closed; it must be closed.
-func (f *Forwarder) send(req *http.Request, limit time.Duration) (*http.Response, error) {
+func (f *Forwarder) send(req *http.Request, header time.Duration) (*http.Response, error) {
 	// The header is ours: a client's own of that name never comes this far.
 	user := req.Header.Get("X-User-Id")
-	report, err := f.enter(user)
+	report, probe, err := f.enter(user)
 	if err != nil {
+		closeBody(req)
 		return nil, err
 	}
-	p := &passage{way: f, user: user, limit: limit, report: report}
-	return p.run(req)
+	e := &exchange{way: f, user: user, header: header, verdict: judging(report, probe, !bare(req))}
+	return e.run(req)
 }
 
 // Health tells whether exchanges are made; it asks nobody.

@@ -19,7 +19,7 @@ import (
 func forwarder(tb testing.TB, timeout time.Duration) *httpclient.Forwarder {
 	tb.Helper()
 	c := config("http://x", "")
-	c.Timeout = timeout
+	c.Timeout, c.StreamIdleTimeout = timeout, timeout
 	f := httpclient.NewForwarder("class_management", c, &facts{})
 	tb.Cleanup(f.CloseIdleConnections)
 	return f

@@ -37,28 +37,31 @@ func newGuard(service string, c Config, o ports.Observer) *guard {
 	}
 }
 
-// enter takes a place in the user's name and asks the circuit. The caller owes
-// the place back and one report of how the call went. Errors:
-// SERVICE_UNAVAILABLE without a place and CIRCUIT_BREAKER_OPEN.
-func (g *guard) enter(user string) (report func(error), err error) {
+// enter takes a place in the user's name and asks the circuit. The caller must
+// give the place back and report once how the call went. probe says that the call
+// tries the service out. Errors: SERVICE_UNAVAILABLE without a place and
+// CIRCUIT_BREAKER_OPEN.
+func (g *guard) enter(user string) (report func(error), probe bool, err error) {
 	if !g.slots.take(user) {
-		return nil, domain.Unavailable(g.service, busyWait).At("httpclient.enter")
+		return nil, false, domain.Unavailable(g.service, busyWait).At("httpclient.enter")
 	}
-	report, err = g.circuit.enter()
+	report, probe, err = g.circuit.enter()
 	if err != nil {
 		g.slots.give(user)
-		return nil, err
+		return nil, false, err
 	}
 	g.retries.earn()
-	return report, nil
+	return report, probe, nil
 }
 
 // mayRepeat decides about a call without a body that found nobody. A circuit
 // that is trying a service out gets no second try.
 func (g *guard) mayRepeat(method string) bool {
-	return (method == http.MethodGet || method == http.MethodHead) &&
-		g.circuit.state() == domain.CircuitClosed && g.retries.spend()
+	return readOnly(method) && g.circuit.state() == domain.CircuitClosed && g.retries.spend()
 }
+
+// readOnly are the methods that may be sent twice.
+func readOnly(method string) bool { return method == http.MethodGet || method == http.MethodHead }
 
 // left says that the caller wants no answer any more. One whose own patience
 // has ended says so by the cause, and the service is to blame.

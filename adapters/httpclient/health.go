@@ -93,7 +93,7 @@ func withCircuits(h domain.Health, services []*service) domain.Health {
 func (s *service) alive(ctx context.Context) error {
 	// The guard is passed by: a look takes nobody's place and opens no circuit.
 	w := newWriting(http.MethodGet, s.path+"/healthz", s.lines.host)
-	a, err := s.lines.exchange(ctx, time.Now().Add(probeLimit), question{http.MethodGet, w.end(nil), nothing})
+	a, _, err := s.lines.exchange(ctx, time.Now().Add(probeLimit), question{http.MethodGet, w.end(nil), nothing}, false)
 	if err != nil {
 		return domain.Unreachable(s.name, err)
 	}

@@ -286,12 +286,16 @@ func TestAPostIsNeverDoubled(t *testing.T) {
 func TestAStalledUploadEnds(t *testing.T) {
 	backend := serve(t, 200, `{}`)
 	c := config("http://x", "")
-	c.Timeout = 100 * time.Millisecond
+	c.Timeout, c.StreamIdleTimeout = 100*time.Millisecond, 100*time.Millisecond
 	f := httpclient.NewForwarder("class_management", c, &facts{})
 	t.Cleanup(f.CloseIdleConnections)
 	outcome := make(chan error, 1)
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		out, err := http.NewRequestWithContext(r.Context(), r.Method, backend.URL, timed{r.Body, http.NewResponseController(w)})
+		body, in := io.Pipe()
+		var pump sync.WaitGroup
+		pump.Go(func() { _, _ = io.Copy(in, r.Body) })
+		defer func() { _ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)); pump.Wait() }()
+		out, err := http.NewRequestWithContext(r.Context(), r.Method, backend.URL, body)
 		if err != nil {
 			outcome <- err
 			return
@@ -314,10 +318,4 @@ func TestAStalledUploadEnds(t *testing.T) {
 	case <-time.After(5 * time.Second):
 		t.Fatal("the exchange waits for its client")
 	}
-}
-
-// timed is a client's body whose connection takes deadlines.
-type timed struct {
-	io.ReadCloser
-	*http.ResponseController
 }

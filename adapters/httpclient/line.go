@@ -28,6 +28,11 @@ func (b *brokenAnswer) Unwrap() error { return b.error }
 type line struct {
 	conn net.Conn
 	in   *bufio.Reader
+	// home are the lines that it belongs to; retires is when it is used no more.
+	home    *lines
+	retires time.Time
+	// room is how many bytes may still be read, negative: any number.
+	room int
 	// raw is the socket below, nil where there is none.
 	raw syscall.RawConn
 	// sealed says that there is TLS, which reads ahead, above the socket.
@@ -44,7 +49,8 @@ type line struct {
 }
 
 func newLine(conn net.Conn) *line {
-	l := &line{conn: conn, in: bufio.NewReader(conn)}
+	l := &line{conn: conn, room: -1}
+	l.in = bufio.NewReader(lineSource{l})
 	socket := conn
 	if above, ok := conn.(interface{ NetConn() net.Conn }); ok {
 		socket, l.sealed = above.NetConn(), true
@@ -61,6 +67,24 @@ func newLine(conn net.Conn) *line {
 	}
 	return l
 }
+
+// lineSource reads from a line's connection within its room.
+type lineSource struct{ *line }
+
+func (s lineSource) Read(p []byte) (int, error) {
+	if s.room < 0 {
+		return s.conn.Read(p)
+	}
+	if s.room == 0 {
+		return 0, errTooMany
+	}
+	n, err := s.conn.Read(p[:min(len(p), s.room)])
+	s.room -= n
+	return n, err
+}
+
+// limit bounds what is read from now on, in bytes; negative: not.
+func (l *line) limit(room int) { l.room = room }
 
 // ready reports whether a line that rested can carry an exchange until the
 // deadline. One that its service has closed cannot, and none on which anything
@@ -160,11 +184,18 @@ func (l *line) hear(wants func(int) bool) (a answer, kept bool, err error) {
 	}
 }
 
+// dropWait is how long the rest of an unwanted body is waited for.
+const dropWait = 20 * time.Millisecond
+
 // drop reads an unwanted body as far as that is cheaper than another
-// connection, and reports whether that was all of it.
+// connection, and reports whether that was all of it. The answer does not wait
+// for a body that stands still.
 func (l *line) drop(h head) bool {
 	if h.length == 0 {
 		return true
+	}
+	if h.length < 0 && !h.chunked || l.conn.SetReadDeadline(time.Now().Add(dropWait)) != nil {
+		return false
 	}
 	n, err := io.CopyN(io.Discard, l.stream(h), maxDrained)
 	return errors.Is(err, io.EOF) && (n == h.length || h.chunked && readTrailer(l.in) == nil)

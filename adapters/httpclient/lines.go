@@ -4,8 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"math/rand/v2"
 	"net"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -13,10 +13,9 @@ import (
 	"time"
 )
 
-// lines are the connections to one service for questions and answers that are
-// small enough to be held in memory: HTTP/1.1 on the caller's own goroutine,
-// which net/http's Transport hands from one to another and back. They follow no
-// redirect and use no proxy. What is passed on as a stream goes elsewhere.
+// lines are the connections (a connection pool) to one service: HTTP/1.1 on the
+// caller's own goroutine, which net/http's Transport hands from one to another and
+// back. They follow no redirect and use no proxy.
 type lines struct {
 	// host is what requests name, with the port where it is not the usual one.
 	host    string
@@ -25,6 +24,8 @@ type lines struct {
 	tls     *tls.Config
 	connect time.Duration
 	open    func(ctx context.Context, network, address string) (net.Conn, error)
+	// age is how long a line is used.
+	age time.Duration
 
 	mu sync.Mutex
 	// idle are the lines at rest, the longest rested first: at most as many as
@@ -33,6 +34,8 @@ type lines struct {
 	// sweeper closes those that have rested too long; nil while there is none.
 	sweeper *time.Timer
 	closed  bool
+	// dropped is when all idle lines were last given up after a failure.
+	dropped time.Time
 }
 
 // newLines returns lines to a base URL, as baseURL returns it. It connects to
@@ -40,7 +43,7 @@ type lines struct {
 func newLines(base *url.URL, c Config) *lines {
 	name, port := base.Hostname(), base.Port()
 	l := &lines{
-		host: base.Host, connect: c.ConnectTimeout,
+		host: base.Host, connect: c.ConnectTimeout, age: c.ConnectionMaxAge,
 		open: (&net.Dialer{Timeout: c.ConnectTimeout, KeepAlive: keepAlive}).DialContext,
 	}
 	if plain, _, zoned := strings.Cut(name, "%"); zoned { // zones are known here alone
@@ -57,27 +60,50 @@ func newLines(base *url.URL, c Config) *lines {
 }
 
 // exchange sends a request, which fits into memory, and reads its answer, all
-// before the deadline. A GET that meets a line which its service had just closed
-// is sent once more on a new one. An error from the first byte of an answer on
-// is a brokenAnswer, save for errTooBig. With an error, the answer holds the status if
-// there was one. For a caller who has left already nothing is sent.
-func (l *lines) exchange(ctx context.Context, deadline time.Time, q question) (answer, error) {
+// before the deadline, on a new line if fresh. stale says that it failed without a
+// byte of an answer on a line that had carried others. An error from the first
+// byte of an answer on is a brokenAnswer, save for errTooBig. With an error, the
+// answer holds the status if there was one. For a caller who has left already
+// nothing is sent.
+func (l *lines) exchange(ctx context.Context, deadline time.Time, q question, fresh bool) (a answer, stale bool, err error) {
 	if err := ctx.Err(); err != nil {
-		return answer{}, err
+		return answer{}, false, err
 	}
-	one, err := l.take(ctx, deadline)
+	one, err := l.get(ctx, deadline, fresh)
 	if err != nil {
-		return answer{}, err
+		return answer{}, false, err
 	}
-	stale := one.used
-	a, err := l.on(ctx, one, q)
-	if err == nil || !stale || q.method != http.MethodGet || heard(err) || timedOut(err) || ctx.Err() != nil {
-		return a, err
+	a, err = l.on(ctx, one, q)
+	if err != nil && ctx.Err() == nil {
+		l.failed(one, heard(err), err)
 	}
-	if one, err = l.dial(ctx, deadline); err != nil {
-		return answer{}, err
+	return a, err != nil && one.used && !heard(err) && !timedOut(err), err
+}
+
+// failed gives up the idle lines after an exchange that ended without a byte of
+// an answer on a line that had carried others: the instance at their other end
+// may be gone without a word. It does so at most once in dropPause, so that a
+// service which resets single requests costs no storm of connections.
+func (l *lines) failed(one *line, answered bool, err error) {
+	if answered || !one.used || errors.Is(err, context.Canceled) {
+		return
 	}
-	return l.on(ctx, one, q)
+	hangUp(l.dropIdle())
+}
+
+// dropPause is the least time between two droppings of all idle lines.
+const dropPause = 10 * time.Second
+
+func (l *lines) dropIdle() []*line {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.dropped.IsZero() && time.Since(l.dropped) < dropPause {
+		return nil
+	}
+	l.dropped = time.Now()
+	idle := l.idle
+	l.idle = nil
+	return idle
 }
 
 // question is a request as it goes on the wire.
@@ -105,18 +131,20 @@ func (l *lines) on(ctx context.Context, one *line, q question) (answer, error) {
 	return a, err
 }
 
-// take returns the line that was used last, if it is still good, or a new one.
-func (l *lines) take(ctx context.Context, deadline time.Time) (*line, error) {
-	for {
+// get returns the line that was used last, if it is still good, or a new one; if
+// fresh, a new one. Its deadline is set; a zero one is none.
+func (l *lines) get(ctx context.Context, deadline time.Time, fresh bool) (*line, error) {
+	for !fresh {
 		one := l.last()
 		if one == nil {
-			return l.dial(ctx, deadline)
+			break
 		}
-		if one.ready(deadline) {
+		if time.Now().Before(one.retires) && one.ready(deadline) {
 			return one, nil
 		}
 		_ = one.conn.Close()
 	}
+	return l.dial(ctx, deadline)
 }
 
 func (l *lines) last() *line {
@@ -134,7 +162,7 @@ func (l *lines) last() *line {
 // keep puts a line to rest.
 func (l *lines) keep(one *line) {
 	one.used, one.rested = true, time.Now()
-	if !l.rest(one) {
+	if !one.rested.Before(one.retires) || !l.rest(one) {
 		_ = one.conn.Close()
 	}
 }
@@ -198,8 +226,11 @@ func (l *lines) leave() []*line {
 // dial opens a new line. Connecting and the TLS handshake have a limit each
 // beside the deadline.
 func (l *lines) dial(ctx context.Context, deadline time.Time) (*line, error) {
-	ctx, cancel := context.WithDeadline(ctx, deadline)
-	defer cancel()
+	if !deadline.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline)
+		defer cancel()
+	}
 	conn, err := l.open(ctx, "tcp", l.address)
 	if err != nil {
 		return nil, err
@@ -213,8 +244,25 @@ func (l *lines) dial(ctx context.Context, deadline time.Time) (*line, error) {
 		_ = conn.Close()
 		return nil, err
 	}
-	return newLine(conn), nil
+	one := newLine(conn)
+	one.home, one.retires = l, time.Now().Add(l.lifetime())
+	return one, nil
 }
+
+// ageSpread is the part of the age by which lines retire apart, so that not all
+// of a process are opened again at once.
+const ageSpread = 10
+
+// lifetime is how long a new line may be used.
+func (l *lines) lifetime() time.Duration {
+	if l.age <= 0 {
+		return unlimitedAge
+	}
+	return l.age - rand.N(l.age/ageSpread+1)
+}
+
+// unlimitedAge stands for no limit.
+const unlimitedAge = 365 * 24 * time.Hour
 
 func (l *lines) shake(ctx context.Context, conn net.Conn) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.connect)

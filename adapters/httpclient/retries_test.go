@@ -105,7 +105,7 @@ func TestWhatIsNotRepeated(t *testing.T) {
 		}
 		require.NoError(t, garbled(t, r))
 		r.does(func(*http.Request) string { return "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx" })
-		r.pool.DisableKeepAlives = true
+		r.CloseIdleConnections()
 		_, asked := r.seen()
 		require.Equal(t, slices.Repeat([]string{"GET"}, 5), asked)
 

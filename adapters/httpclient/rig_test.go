@@ -53,9 +53,9 @@ func guarded(t *testing.T, service string, change ...func(*Config)) *rig {
 	r := &rig{}
 	r.answers(200, "{}")
 	r.Forwarder = NewForwarder(service, c, r)
-	r.pool.DialContext = func(context.Context, string, string) (net.Conn, error) { return r.dial() }
+	r.open = func(context.Context, string, string) (net.Conn, error) { return r.dial() }
 	t.Cleanup(func() {
-		r.pool.CloseIdleConnections()
+		r.CloseIdleConnections()
 		r.ends.Wait()
 	})
 	return r
@@ -136,7 +136,7 @@ func response(status int, body string) string {
 
 // refuse makes the next n connections fail; -1: all.
 func (r *rig) refuse(n int) {
-	r.pool.CloseIdleConnections()
+	r.CloseIdleConnections()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.refuses = n

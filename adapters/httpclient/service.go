@@ -120,15 +120,16 @@ func (s *service) exchange(ctx context.Context, c *call, target string) (answer,
 		return answer{}, domain.Unknown(err).At("httpclient.request")
 	}
 	user := string(c.caller.User)
-	report, err := s.guard.enter(user)
+	report, probe, err := s.guard.enter(user)
 	if err != nil {
 		return answer{}, err
 	}
 	defer s.guard.slots.give(user)
+	verdict := judging(report, probe, false)
 	limit := s.budget(ctx, c)
 	v := visit{service: s, limit: limit, deadline: time.Now().Add(limit)}
 	a, err := v.make(ctx, question{c.method, message, c.wants})
-	report(v.verdict(ctx, a.status, err))
+	verdict.tell(v.verdict(ctx, a.status, err))
 	return a, err
 }
 

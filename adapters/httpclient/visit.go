@@ -17,18 +17,19 @@ type visit struct {
 	deadline time.Time
 }
 
-// make asks, and asks once more where nobody was found and the guard permits.
-// Errors: CONNECTION_ERROR, TIMEOUT and INVALID_RESPONSE; then the answer holds
-// the status if there was one.
+// make asks, and asks once more where the service has said nothing and the guard
+// permits. A read that meets a connection which its service had just closed costs
+// nothing of the retries' budget. Errors: CONNECTION_ERROR, TIMEOUT and
+// INVALID_RESPONSE; then the answer holds the status if there was one.
 func (v *visit) make(ctx context.Context, q question) (answer, error) {
-	a, err := v.lines.exchange(ctx, v.deadline, q)
+	a, stale, err := v.lines.exchange(ctx, v.deadline, q, false)
 	if err == nil {
 		return a, nil
 	}
 	e := v.name(ctx, err)
-	if e.Code == domain.ConnectionError && ctx.Err() == nil && v.guard.mayRepeat(q.method) {
+	if e.Code == domain.ConnectionError && ctx.Err() == nil && readOnly(q.method) && (stale || v.guard.mayRepeat(q.method)) {
 		trace.SpanFromContext(ctx).AddEvent("retry")
-		if a, err = v.lines.exchange(ctx, v.deadline, q); err == nil {
+		if a, _, err = v.lines.exchange(ctx, v.deadline, q, true); err == nil {
 			return a, nil
 		}
 		e = v.name(ctx, err)

@@ -20,7 +20,7 @@ const stampLayout = "2006-01-02T15:04:05.000000-07:00"
 // noted as such and is nobody's error. The connection is cut, because a client
 // that only stopped sending looks the same, and must take nothing for an answer.
 func (s *site) fail(c *gin.Context, err error) {
-	if gone(c.Request.Context(), err) {
+	if gone(c, err) {
 		exchangeOf(c).status = statusClientGone
 		panic(http.ErrAbortHandler)
 	}

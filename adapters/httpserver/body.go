@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 
 	"github.com/huleedu/edge/domain"
@@ -104,6 +105,24 @@ func encoded(h http.Header) bool {
 		}
 	}
 	return false
+}
+
+// unreadable says why a body could not be read: its client left, was silent for
+// too long, or sent nonsense.
+func unreadable(cause error) error {
+	switch {
+	case left(cause):
+		return errors.Join(errLeft, cause)
+	case errors.Is(cause, os.ErrDeadlineExceeded):
+		return (&domain.Error{
+			Code: domain.Timeout, Message: "Request body did not arrive in time", Details: map[string]any{}, Err: cause,
+		}).At("httpserver.unreadable")
+	default:
+		return &domain.Error{
+			Code: domain.InvalidRequest, Message: "Request body could not be read",
+			Op: "httpserver.unreadable", Err: cause,
+		}
+	}
 }
 
 func tooLarge(limit int64) *domain.Error {

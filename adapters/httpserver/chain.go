@@ -28,14 +28,7 @@ type endpoint struct {
 // goes wrong from shield on is answered in the standard form.
 func (s *site) chain(r row) gin.HandlersChain {
 	ep := newEndpoint(r)
-	chain := gin.HandlersChain{s.begin(ep)}
-	switch {
-	case r.limit == LimitUploads:
-		chain = append(chain, s.lingerEarly)
-	case r.method != http.MethodGet: // which says nothing more, or becomes a socket
-		chain = append(chain, s.linger)
-	}
-	chain = append(chain, s.watch, s.shield, s.allowOrigin, s.straight)
+	chain := gin.HandlersChain{s.begin(ep), s.watch, s.shield, s.allowOrigin, s.straight}
 	if r.caller == User {
 		chain = append(chain, s.admission)
 	}

@@ -20,8 +20,6 @@ type exchange struct {
 	replaced bool
 	span     trace.Span
 	caller   domain.Caller
-	// tail is the body, where it may outlast the answer; else nil.
-	tail *tail
 	// failure is what was answered instead of success.
 	failure *domain.Error
 	// stack is where a panic came from.

@@ -36,6 +36,8 @@ type upstream struct {
 	name      string
 	operation string
 	base      *url.URL
+	// prefix is where the service's own paths begin.
+	prefix    string
 	transport http.RoundTripper
 	// start is what every span of a call to it begins with.
 	start []trace.SpanStartOption
@@ -45,24 +47,29 @@ var errNoAddress = errors.New("not an absolute URL")
 
 // open checks an address. It returns INITIALIZATION_FAILED for one that is
 // none; nothing of it is repeated.
-func (u Upstream) open(name, operation string) (*upstream, error) {
+func (u Upstream) open(name, operation, prefix string) (*upstream, error) {
 	base, err := url.Parse(strings.TrimRight(u.URL, "/"))
 	if err != nil || u.Transport != nil && base.Host == "" {
 		return nil, domain.NotStarted("route to "+name, errNoAddress)
 	}
 	return &upstream{
-		name: name, operation: operation, base: base, transport: u.Transport,
+		name: name, operation: operation, base: base, prefix: prefix, transport: u.Transport,
 		start: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
 			attribute.String("target.service", name), attribute.String("operation", operation))},
 	}, nil
 }
 
 // target is a request's place at the service: below the service's base, byte
-// for byte as the client wrote path and query.
+// for byte as the client wrote path and query. The prefix itself gets the slash
+// that services answer with a redirect to where it is missing.
 func (u *upstream) target(in *url.URL) *url.URL {
+	path, escaped := in.Path, in.EscapedPath()
+	if path == u.prefix {
+		path, escaped = path+"/", escaped+"/"
+	}
 	return &url.URL{
 		Scheme: u.base.Scheme, Host: u.base.Host,
-		Path: u.base.Path + in.Path, RawPath: u.base.EscapedPath() + in.EscapedPath(),
+		Path: u.base.Path + path, RawPath: u.base.EscapedPath() + escaped,
 		RawQuery: in.RawQuery, ForceQuery: in.ForceQuery,
 	}
 }
@@ -110,26 +117,14 @@ func (g *gateway) forward(to *upstream) handler {
 		x := exchangeOf(c)
 		ctx, span := g.tracer.Start(c.Request.Context(), "gateway.proxy_request", to.start...)
 		defer span.End()
-		r := &relay{
-			c: c, site: g.site, to: to, header: g.outgoing(ctx, c.Request, x), theirs: http.Header{},
-			patience: x.started.Add(g.Config.AnswerTimeout),
-		}
-		both(c)
+		p := &proxy{gateway: g, c: c, to: to}
 		started := time.Now()
-		err := r.run(c.Request.WithContext(ctx), g.buffers)
+		err := p.run(ctx)
 		g.observer.Observe(domain.ServiceCalled{
 			Service: to.name, Method: x.endpoint.label(c.Request.Method), Endpoint: x.endpoint.template,
-			Status: r.status, Took: time.Since(started),
+			Status: p.status, Took: time.Since(started),
 		})
 		markFailed(span, err)
 		return err
-	}
-}
-
-// both lets the answer begin while the body is still coming in. Without it
-// net/http would take the rest of the body for itself.
-func both(c *gin.Context) {
-	if c.Request.ContentLength != 0 {
-		_ = http.NewResponseController(c.Writer).EnableFullDuplex() // HTTP/2 needs no permission
 	}
 }

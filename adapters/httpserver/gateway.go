@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"time"
 
 	"go.opentelemetry.io/otel/trace"
 
@@ -30,6 +31,11 @@ type GatewayParts struct {
 	Classes, Teacher Upstream
 	// Files takes uploads.
 	Files Upstream
+	// Services are the base URLs of all services behind the gateway. No answer
+	// sends a client to them.
+	Services []string
+	// StreamIdle is how long a body that is passed on may stand still.
+	StreamIdle time.Duration
 	// Metrics answers scrapes; nil leaves out the route.
 	Metrics http.Handler
 	// Redis is nil while the gateway uses none.
@@ -49,7 +55,9 @@ type gateway struct {
 	classes, teacher, files *upstream
 
 	shares  *uploadShares
-	buffers *buffers
+	streams *streamShares
+	// locations knows the services' addresses.
+	locations locations
 }
 
 // NewGateway binds the gateway's addresses and prepares its routes; nothing is
@@ -78,7 +86,7 @@ func NewGateway(parts GatewayParts) (*Server, error) {
 	}
 	g := &gateway{
 		site: s, GatewayParts: parts, maxBody: parts.Config.MaxBodyBytes, description: description,
-		buffers: newBuffers(), shares: newUploadShares(),
+		shares: newUploadShares(), streams: newStreamShares(), locations: newLocations(parts.Services),
 	}
 	if err := g.openUpstreams(); err != nil {
 		return nil, err
@@ -90,12 +98,12 @@ func NewGateway(parts GatewayParts) (*Server, error) {
 }
 
 func (g *gateway) openUpstreams() (err error) {
-	if g.classes, err = g.Classes.open(domain.ClassManagement, "proxy_classes"); err != nil {
+	if g.classes, err = g.Classes.open(domain.ClassManagement, "proxy_classes", "/v1/classes"); err != nil {
 		return err
 	}
-	if g.files, err = g.Files.open(domain.FileService, "upload_files"); err != nil {
+	if g.files, err = g.Files.open(domain.FileService, "upload_files", ""); err != nil {
 		return err
 	}
-	g.teacher, err = g.Teacher.open(domain.TeacherBFF, "proxy_teacher")
+	g.teacher, err = g.Teacher.open(domain.TeacherBFF, "proxy_teacher", "/bff/v1/teacher")
 	return err
 }

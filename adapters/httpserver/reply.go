@@ -3,6 +3,7 @@ package httpserver
 import (
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -23,8 +24,11 @@ func (s *site) write(c *gin.Context, status int, contentType []string, parts ...
 	h := c.Writer.Header()
 	h["Content-Type"] = contentType
 	s.part(h)
-	if size > selfMeasured || c.Request.Method == http.MethodHead || exchangeOf(c).tail != nil {
+	if size > selfMeasured || c.Request.Method == http.MethodHead || c.Request.ContentLength != 0 {
 		h["Content-Length"] = []string{strconv.Itoa(size)}
+	}
+	if time.Since(exchangeOf(c).started) > deadlineStep { // the time to answer may be over
+		_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Now().Add(answerTime))
 	}
 	c.Status(status)
 	c.Writer.WriteHeaderNow()

@@ -31,10 +31,10 @@ type bounds struct {
 	brief bool
 }
 
-// listen binds the address and wraps the site in a server. The time to read a
-// request is no shorter than the time to answer it, because net/http takes a
-// client whose time to send is over for one that left, although it may have
-// sent everything and be waiting.
+// listen binds the address and wraps the site in a server. The server itself has
+// no limit for reading a request: net/http goes on reading while it is answered,
+// and would take a client whose time to send is over for one that left. The body's
+// owner bounds it.
 func listen(s *site, address string, b bounds) (*Server, error) {
 	// Every connection has time limits of ours, and sockets are pinged: TCP's own
 	// probes would only cost four system calls for each.
@@ -43,7 +43,8 @@ func listen(s *site, address string, b bounds) (*Server, error) {
 	if err != nil {
 		return nil, domain.NotStarted("http server", err).At("httpserver.listen")
 	}
-	var handler http.Handler = s.engine
+	s.readTime = b.answer
+	var handler http.Handler = bodyOwner{s, s.engine}
 	if b.brief {
 		handler = roomy{handler}
 	}
@@ -51,7 +52,6 @@ func listen(s *site, address string, b bounds) (*Server, error) {
 		Handler:           handler,
 		MaxHeaderBytes:    b.headerBytes,
 		ReadHeaderTimeout: b.header,
-		ReadTimeout:       b.answer,
 		WriteTimeout:      b.answer,
 		IdleTimeout:       b.idle,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
@@ -112,7 +112,9 @@ func (s *Server) Retire() { s.site.retiring.Store(true) }
 // Serve.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.Retire()
+	s.site.drain()
 	err := s.http.Shutdown(ctx)
+	s.site.drains.Wait() // they end now
 	if closed := s.listener.Close(); closed != nil && !errors.Is(closed, net.ErrClosed) {
 		err = errors.Join(err, closed)
 	}

@@ -1,9 +1,12 @@
 package httpserver
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/gin-gonic/gin"
 	"go.opentelemetry.io/otel/trace"
@@ -32,6 +35,15 @@ type site struct {
 
 	// retiring asks clients to connect anew elsewhere.
 	retiring atomic.Bool
+	// draining is done when the server stops; drain makes it so. It ends streams,
+	// which have no end of their own, and bodies that nobody sends.
+	draining context.Context
+	drain    context.CancelFunc
+	// drains are the connections that are read after their answer.
+	drains sync.WaitGroup
+	// readTime bounds the reading of a request's body by its handler.
+	readTime time.Duration
+	buffers  buffers
 
 	engine *gin.Engine
 	listed []Route
@@ -53,6 +65,7 @@ func (s *site) route() error {
 		return domain.NotStarted("router", err)
 	}
 	s.engine = e
+	s.draining, s.drain = context.WithCancel(context.Background())
 	s.fixed = newFixedHeaders()
 	e.NoRoute(s.chain(row{caller: Anyone, handle: noRoute})...)
 	e.NoMethod(s.chain(row{caller: Anyone, handle: noMethod})...)

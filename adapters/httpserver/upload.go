@@ -14,8 +14,8 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// uploadGrace is how long after its limit an upload's connection still takes
-// the answer.
+// uploadGrace is how long after its limit an upload's body may still be read: the
+// upload's own limit comes first.
 const uploadGrace = 30 * time.Second
 
 var (
@@ -41,16 +41,20 @@ func (g *gateway) uploadFiles(c *gin.Context) error {
 		return err
 	}
 	defer leave()
-	u := g.newUpload(c, boundary)
-	defer u.end()
-	exchangeOf(c).tail.readers.Go(u.feed)
-	reply, err := u.run()
+	reply, err := g.sendForm(c, boundary)
 	if err != nil {
 		return err
 	}
-	g.settled(c)
 	g.pass(c, reply)
 	return nil
+}
+
+// sendForm makes the exchange. When it returns, nothing reads the form any more.
+func (g *gateway) sendForm(c *gin.Context, boundary string) (domain.Reply, error) {
+	u := g.newUpload(c, boundary)
+	defer u.end()
+	go u.feed()
+	return u.run()
 }
 
 // upload is one form on its way. Two goroutines work on it: feed reads the
@@ -60,6 +64,8 @@ type upload struct {
 	g    *gateway
 	c    *gin.Context
 	form *form
+	// client is the body as it comes in.
+	client io.ReadCloser
 	// ctx ends the exchange with the file service; patience, as a cause, says
 	// that it took too long.
 	ctx    context.Context
@@ -84,12 +90,12 @@ func (g *gateway) newUpload(c *gin.Context, boundary string) *upload {
 	u.ctx, u.cancel = context.WithCancelCause(c.Request.Context())
 	u.out, u.in = io.Pipe()
 	settings := g.Config.Uploads
-	client := &intake{ReadCloser: c.Request.Body, limit: settings.MaxBytes}
-	u.form = newForm(&uploadSource{u, client}, boundary, &uploadSink{u}, settings.MaxFiles)
-	conn := http.NewResponseController(c.Writer)
 	end := exchangeOf(c).started.Add(settings.Timeout)
-	_ = conn.SetReadDeadline(end.Add(uploadGrace)) // a connection without deadlines has no client
-	_ = conn.SetWriteDeadline(end.Add(uploadGrace))
+	u.client = http.NoBody
+	if body := bodyOf(c); body != nil {
+		u.client = body.stream(streamLimits{bytes: settings.MaxBytes, until: end.Add(uploadGrace)})
+	}
+	u.form = newForm(&uploadSource{u, u.client}, boundary, &uploadSink{u}, settings.MaxFiles)
 	u.stalled = time.AfterFunc(settings.StallTimeout, func() { u.expire(settings.StallTimeout) })
 	u.late = time.AfterFunc(time.Until(end), func() { u.expire(settings.Timeout) })
 	return u
@@ -138,12 +144,13 @@ func (u *upload) progress() {
 	}
 }
 
-// end gives back what the upload holds. feed ends by itself then, at the latest
-// with the client's next bytes.
+// end gives back what the upload holds, and waits for feed.
 func (u *upload) end() {
 	u.abort(errAborted, errAborted)
 	u.stalled.Stop()
 	u.late.Stop()
+	_ = u.client.Close() // its owner reads it to its end
+	<-u.fed
 }
 
 // why is the reason of an abort if there was one, else the error.
@@ -163,8 +170,10 @@ type uploadSource struct {
 }
 
 func (s *uploadSource) Read(p []byte) (int, error) {
-	if s.upload.ctx.Err() != nil {
+	select {
+	case <-s.upload.over:
 		return 0, errTaken
+	default:
 	}
 	s.upload.waitsForClient.Store(true)
 	n, err := s.body.Read(p)

@@ -61,10 +61,25 @@ func (u *upload) call(ctx context.Context) (domain.Reply, error) {
 	defer func() { _ = res.Body.Close() }()
 	reply := domain.Reply{Status: res.StatusCode, ContentType: res.Header.Get("Content-Type")}
 	if !tookForm(reply.Status) {
-		reply.Body, _ = io.ReadAll(io.LimitReader(res.Body, maxUploadReply)) // what came is good enough
+		reply.Body = u.refusalBody(reply.Status, res.Body)
 		return reply, u.refusal(reply)
 	}
 	return u.acceptance(reply, res.Body)
+}
+
+// refusalWait is how long the words of a refusal are waited for.
+const refusalWait = time.Second
+
+// refusalBody reads the body of a refusal where that matters. What came in time is
+// good enough.
+func (u *upload) refusalBody(status int, body io.Reader) []byte {
+	if status != http.StatusBadRequest && status != http.StatusConflict {
+		return nil
+	}
+	limit := time.AfterFunc(refusalWait, func() { u.cancel(errAborted) })
+	defer limit.Stop()
+	words, _ := io.ReadAll(io.LimitReader(body, maxUploadReply))
+	return words
 }
 
 // acceptance is the answer to a form that the service took: it counts when the

@@ -112,15 +112,15 @@ func TestSlowUploadsOutlastOtherRequests(t *testing.T) {
 
 func TestUploadsThatStandStill(t *testing.T) {
 	t.Parallel()
-	quick := func(c *httpserver.GatewayConfig) { c.Uploads.StallTimeout = 100 * time.Millisecond }
-	short := func(c *httpserver.GatewayConfig) { c.Uploads.Timeout = 100 * time.Millisecond }
+	quick := func(c *httpserver.GatewayConfig) { c.Uploads.StallTimeout = 400 * time.Millisecond }
+	short := func(c *httpserver.GatewayConfig) { c.Uploads.Timeout = 400 * time.Millisecond }
 	for name, change := range map[string]func(*httpserver.GatewayConfig){"stall": quick, "in all": short} {
 		late := func(r reply, details map[string]any) {
 			t.Helper()
 			require.Equal(t, 504, r.StatusCode, name)
 			f := standard(t, r, domain.GatewayService)
 			require.Equal(t, string(domain.Timeout), f.Code)
-			details["timeout_seconds"] = 0.1
+			details["timeout_seconds"] = 0.4
 			require.Equal(t, details, f.Details, name)
 		}
 		s := newFileService(t)

@@ -75,7 +75,12 @@ func (x *exchange) attributes(c *gin.Context, method string, status int, took ti
 }
 
 // gone reports whether the client left before its answer. net/http notices
-// only once the request has been read.
-func gone(ctx context.Context, err error) bool {
-	return errors.Is(ctx.Err(), context.Canceled) || errors.Is(err, errLeft)
+// only once the request has been read. A deadline of ours that passed while the
+// body was read is none.
+func gone(c *gin.Context, err error) bool {
+	if errors.Is(err, errLeft) {
+		return true
+	}
+	body := bodyOf(c)
+	return errors.Is(c.Request.Context().Err(), context.Canceled) && (body == nil || !body.expired.Load())
 }

@@ -161,6 +161,7 @@ func parts(w *world, client ports.BatchStatusClient, tp trace.TracerProvider) ht
 			Log: slog.New(slog.DiscardHandler),
 		}),
 		Registrations: app.NewRegistrations(w.platform),
+		StreamIdle:    time.Minute,
 		Readiness:     w.ready, Observer: w.facts, Tracing: tp, Log: log,
 		Metrics: http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(rw, "up 1\n") }),
 	}

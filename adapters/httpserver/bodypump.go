@@ -1,0 +1,210 @@
+package httpserver
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// pumpBuffer is what one exchange holds of a body at a time, in bytes.
+const pumpBuffer = 32 << 10
+
+// drainIdle is how long the client of a draining server may be silent.
+const drainIdle = 5 * time.Second
+
+// bodyPump reads a request's body on a goroutine of its own, so that whoever sends
+// it on can stop at any time without a read of the connection being interrupted.
+// The owner of the body starts it, ends it and waits for it.
+type bodyPump struct {
+	body *requestBody
+	// limit bounds the body, in bytes; 0: it is thrown away.
+	limit int64
+	// idle is how long the client may send nothing, 0: as long as until allows;
+	// until is when the body must be there.
+	idle  time.Duration
+	until time.Time
+	// in and out are the pipe to whoever takes the body; nil: nobody does.
+	in  *io.PipeWriter
+	out *io.PipeReader
+
+	// ended is closed when the goroutine has ended, full when more was thrown
+	// away than the answer's header waits for.
+	ended, full chan struct{}
+	cause       atomic.Pointer[error]
+
+	mu sync.Mutex
+	// interrupted says that nothing is read any more, over that the goroutine has
+	// ended.
+	interrupted, over bool
+	dropped           int64
+}
+
+// streamLimits bound a body that is passed on.
+type streamLimits struct {
+	bytes int64
+	idle  time.Duration
+	until time.Time
+}
+
+// stream hands the body to whoever sends it on. Closing the result ends a Read
+// that waits; the rest of the body is thrown away then.
+func (b *requestBody) stream(limits streamLimits) *bodyPump {
+	p := &bodyPump{limit: limits.bytes, idle: limits.idle, until: limits.until}
+	p.out, p.in = io.Pipe()
+	b.start(p)
+	return p
+}
+
+// Read takes a piece of the body. It ends with an error where the limit is
+// passed, so that the service never has a whole request.
+func (p *bodyPump) Read(to []byte) (int, error) { return p.out.Read(to) }
+
+// Close ends a Read that waits.
+func (p *bodyPump) Close() error { return p.out.CloseWithError(errBodyTaken) }
+
+// failure is what ended the body before its clean end, nil while nothing has. It
+// is fine on nil.
+func (p *bodyPump) failure() error {
+	if p == nil {
+		return nil
+	}
+	if err := p.cause.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// interrupt ends the goroutine's read. The deadline stays: nothing reads the
+// connection afterwards, or the body was read to its end, and then it was
+// interrupted too late and the deadline is taken back.
+func (p *bodyPump) interrupt() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.body.clean.Load() {
+		return
+	}
+	p.interrupted = true
+	_ = p.body.conn.SetReadDeadline(past) // a connection without deadlines has no client
+}
+
+// arm sets the deadline of the next read. It reports whether there is one.
+func (p *bodyPump) arm() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.interrupted {
+		return false
+	}
+	end := p.until
+	if p.idle > 0 {
+		if next := time.Now().Add(p.idle); end.IsZero() || next.Before(end) {
+			end = next
+		}
+	}
+	_ = p.body.conn.SetReadDeadline(end)
+	return true
+}
+
+// disarm takes the deadline back after the clean end: net/http goes on reading to
+// see whether the client leaves.
+func (p *bodyPump) disarm() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_ = p.body.conn.SetReadDeadline(time.Time{})
+}
+
+// hurry leaves the client of a draining server less time to be silent.
+func (p *bodyPump) hurry() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.over || p.interrupted || p.body.clean.Load() || p.idle <= drainIdle {
+		return
+	}
+	p.idle = drainIdle
+	_ = p.body.conn.SetReadDeadline(time.Now().Add(drainIdle))
+}
+
+func (p *bodyPump) leave() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.over = true
+}
+
+func (p *bodyPump) run() {
+	defer close(p.ended)
+	defer p.leave()
+	defer context.AfterFunc(p.body.site.draining, p.hurry)()
+	buffer := p.body.site.buffers.get()
+	defer p.body.site.buffers.put(buffer)
+	for p.arm() {
+		n, err := p.body.read(buffer[:])
+		if p.limit > 0 && p.body.taken.Load() > p.limit {
+			p.fail(tooLarge(p.limit))
+		}
+		p.pass(buffer[:n])
+		switch {
+		case errors.Is(err, io.EOF):
+			p.disarm()
+			if p.in != nil {
+				_ = p.in.Close()
+			}
+			return
+		case err != nil:
+			p.fail(p.name(err))
+			return
+		case p.dropped > drainBytes:
+			return
+		}
+	}
+}
+
+// pass hands a piece on, or throws it away where nobody takes it.
+func (p *bodyPump) pass(piece []byte) {
+	if p.in != nil && p.failure() == nil {
+		if _, err := p.in.Write(piece); err == nil {
+			return
+		}
+	}
+	before := p.dropped
+	p.dropped += int64(len(piece))
+	if before <= settleBytes && p.dropped > settleBytes {
+		close(p.full)
+	}
+}
+
+// fail remembers the first reason why the body did not come to its end.
+func (p *bodyPump) fail(cause error) {
+	p.cause.CompareAndSwap(nil, &cause)
+	if p.in != nil {
+		_ = p.in.CloseWithError(cause) // a pipe always closes
+	}
+}
+
+// name says why a body could not be read.
+func (p *bodyPump) name(cause error) error {
+	if errors.Is(cause, os.ErrDeadlineExceeded) {
+		limit := p.idle
+		if limit <= 0 || !p.until.IsZero() && !time.Now().Before(p.until) {
+			limit = p.until.Sub(p.body.began).Round(time.Millisecond)
+		}
+		return domain.TimedOut("request body", limit, cause).At("httpserver.body")
+	}
+	return unreadable(cause)
+}
+
+// buffers are what bodies pass through, shared by all requests.
+type buffers struct{ pool sync.Pool }
+
+func (b *buffers) get() *[pumpBuffer]byte {
+	if buffer, ok := b.pool.Get().(*[pumpBuffer]byte); ok {
+		return buffer
+	}
+	return new([pumpBuffer]byte)
+}
+
+func (b *buffers) put(buffer *[pumpBuffer]byte) { b.pool.Put(buffer) }

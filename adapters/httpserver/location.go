@@ -1,0 +1,99 @@
+package httpserver
+
+import (
+	"net"
+	"net/url"
+	"strings"
+)
+
+// locations turns the addresses of services into paths of the gateway. Clients
+// cannot reach the services, and must not pass the gateway by.
+type locations struct{ services []serviceAddress }
+
+type serviceAddress struct {
+	host, port string
+	// path stands before every path of the service.
+	path string
+}
+
+func newLocations(services []string) locations {
+	var l locations
+	for _, raw := range services {
+		if u, err := url.Parse(strings.TrimRight(raw, "/")); err == nil && u.Host != "" {
+			l.services = append(l.services, serviceAddress{canonicalHost(u), portOf(u), u.EscapedPath()})
+		}
+	}
+	return l
+}
+
+// rewrite returns the value for a client of the routes below prefix, or false
+// where the header must be dropped: the address of a service that those routes do
+// not reach, or a value that cannot be read. Addresses of others stay.
+func (l locations) rewrite(value, prefix string) (string, bool) {
+	u, err := url.Parse(strings.TrimSpace(value))
+	switch {
+	case err != nil, strings.Contains(value, `\`): // browsers read it as a slash
+		return "", false
+	case u.Host == "":
+		return value, u.Scheme != "http" && u.Scheme != "https"
+	}
+	known := false
+	for _, s := range l.services {
+		if !s.at(u) {
+			continue
+		}
+		known = true
+		path, below := strings.CutPrefix(u.EscapedPath(), s.path)
+		if below && within(path, prefix) && !crooked(path) {
+			return (&url.URL{Path: mustUnescape(path), RawPath: path, RawQuery: u.RawQuery, ForceQuery: u.ForceQuery, Fragment: u.Fragment, RawFragment: u.RawFragment}).String(), true
+		}
+	}
+	return value, !known
+}
+
+// mustUnescape decodes a path that was parsed before.
+func mustUnescape(path string) string {
+	plain, err := url.PathUnescape(path)
+	if err != nil {
+		return path
+	}
+	return plain
+}
+
+// within reports whether a path is the prefix or below it.
+func within(path, prefix string) bool {
+	rest, found := strings.CutPrefix(path, prefix)
+	return found && (rest == "" || rest[0] == '/')
+}
+
+// at reports whether an address is the service's. The scheme does not count, so
+// that without a port both schemes' ports are meant.
+func (s serviceAddress) at(u *url.URL) bool {
+	if canonicalHost(u) != s.host {
+		return false
+	}
+	if port := u.Port(); port != "" {
+		return port == s.port
+	}
+	return s.port == "80" || s.port == "443" || s.port == portOf(u)
+}
+
+// canonicalHost is the host's name as names are compared.
+func canonicalHost(u *url.URL) string {
+	name := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
+	if ip := net.ParseIP(name); ip != nil {
+		return ip.String()
+	}
+	return name
+}
+
+func portOf(u *url.URL) string {
+	switch port := u.Port(); {
+	case port != "":
+		return port
+	case u.Scheme == "https":
+		return "443"
+	default:
+		return "80"
+	}
+}

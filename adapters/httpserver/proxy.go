@@ -1,0 +1,188 @@
+package httpserver
+
+import (
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/textproto"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/huleedu/edge/domain"
+)
+
+const (
+	// deadlineStep is how far a deadline may be off, to set it less often.
+	deadlineStep = time.Second
+	maxStatus    = 599
+	eventStream  = "text/event-stream"
+)
+
+var (
+	errStatus   = errors.New("status is outside of 200 to 599")
+	errDraining = errors.New("server is draining")
+)
+
+// proxy is one request that is passed on and the answer that is passed back. All
+// of it runs on the handler's goroutine; the request's body is read by its owner.
+type proxy struct {
+	*gateway
+	c    *gin.Context
+	to   *upstream
+	body *bodyPump // nil without a body
+
+	status  int // the service's, 0 before it answered
+	renewed time.Time
+}
+
+// run makes the exchange. It returns why there is no whole answer, nil when the
+// client has one.
+func (p *proxy) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	res, err := p.to.transport.RoundTrip(p.request(ctx))
+	if err != nil {
+		return p.failure(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	p.status = res.StatusCode
+	if res.StatusCode < http.StatusOK || res.StatusCode > maxStatus {
+		return p.to.failure(domain.BrokenAnswer(p.to.name, errStatus))
+	}
+	if media, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type")); media == eventStream {
+		closed, err := p.streams.take(exchangeOf(p.c).caller.User, p.to.name)
+		if err != nil {
+			return p.to.failure(err)
+		}
+		defer closed()
+		defer context.AfterFunc(p.draining, func() { cancel(errDraining) })()
+	}
+	err = p.pass(res)
+	if errors.Is(context.Cause(ctx), errDraining) {
+		return nil // the stream ends well, and its client connects to another node
+	}
+	return err
+}
+
+// request is what goes to the service: path and query as they came, no header
+// that was not chosen, no trailers, which some services read as headers.
+func (p *proxy) request(ctx context.Context) *http.Request {
+	in, x := p.c.Request, exchangeOf(p.c)
+	out := (&http.Request{
+		Method: in.Method, URL: p.to.target(in.URL), Header: p.outgoing(ctx, in, x),
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}).WithContext(ctx)
+	if _, named := out.Header["User-Agent"]; !named {
+		out.Header["User-Agent"] = nil // else the transport names itself
+	}
+	if owner := bodyOf(p.c); owner != nil {
+		p.body = owner.stream(streamLimits{bytes: maxPassed, idle: p.StreamIdle, until: x.started.Add(p.Config.Uploads.Timeout)})
+		out.Body, out.ContentLength = p.body, in.ContentLength
+	}
+	return out
+}
+
+// failure names what ended the exchange. What the client did comes first: a body
+// that ends too early looks like a broken service. net/http cancels the context
+// when it cannot read the body, a little before the owner knows why.
+func (p *proxy) failure(cause error) error {
+	if p.body != nil && p.c.Request.Context().Err() != nil {
+		_ = p.body.Close() // its owner reads it to its end
+		<-p.body.ended
+	}
+	if err := p.body.failure(); err != nil {
+		return err
+	}
+	return p.to.failure(cause)
+}
+
+// pass gives the client the service's answer. One whose length is known begins
+// with its first bytes, so that a body that never comes is an error answer.
+func (p *proxy) pass(res *http.Response) error {
+	buffer := p.site.buffers.get()
+	defer p.site.buffers.put(buffer)
+	var n int
+	var err error
+	if res.ContentLength > 0 && p.c.Request.Method != http.MethodHead {
+		if n, err = res.Body.Read(buffer[:]); n == 0 && err != nil && !errors.Is(err, io.EOF) {
+			return p.failure(err)
+		}
+	}
+	p.begin(res)
+	flushes := res.ContentLength < 0
+	for first := true; ; first = false {
+		if (n > 0 || first && flushes) && !p.write(buffer[:n], flushes) {
+			return errLeft
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			_ = http.NewResponseController(p.c.Writer).Flush() // the client sees that an answer was cut
+			return p.failure(err)
+		}
+		n, err = res.Body.Read(buffer[:])
+	}
+}
+
+// begin sends the header: the service's, except what the gateway answers for
+// itself and what is meant for the next hop alone.
+func (p *proxy) begin(res *http.Response) {
+	h := p.c.Writer.Header()
+	named := connectionNamed(res.Header)
+	for name, values := range res.Header {
+		switch {
+		case ours(name), named[name], hopByHop(name):
+		case name == "Vary":
+			h["Vary"] = append(slices.Clip(h["Vary"]), values...)
+		case name == "Location", name == "Content-Location":
+			if value, kept := p.locations.rewrite(values[0], p.to.prefix); kept {
+				h[name] = []string{value}
+			}
+		default:
+			h[name] = values
+		}
+	}
+	if _, told := res.Header["Content-Type"]; !told {
+		h["Content-Type"] = nil // or net/http would guess
+	}
+	p.part(h)
+	p.renew()
+	p.c.Status(res.StatusCode)
+	p.c.Writer.WriteHeaderNow()
+}
+
+// hopByHop are the headers of an answer that end here.
+func hopByHop(name string) bool {
+	switch textproto.CanonicalMIMEHeaderKey(name) {
+	case "Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization",
+		"Te", "Trailer", "Transfer-Encoding", "Upgrade":
+		return true
+	default:
+		return strings.EqualFold(name, "Http2-Settings")
+	}
+}
+
+// renew gives the client more time to take its answer.
+func (p *proxy) renew() {
+	if now := time.Now(); now.Sub(p.renewed) > deadlineStep {
+		p.renewed = now
+		_ = http.NewResponseController(p.c.Writer).SetWriteDeadline(now.Add(answerTime)) // a writer without deadlines has no client
+	}
+}
+
+// write passes a piece on. It reports whether the client takes it.
+func (p *proxy) write(piece []byte, flush bool) bool {
+	p.renew()
+	if len(piece) > 0 {
+		if _, err := p.c.Writer.Write(piece); err != nil {
+			return false
+		}
+	}
+	return !flush || http.NewResponseController(p.c.Writer).Flush() == nil
+}

@@ -1,0 +1,277 @@
+package httpserver_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/adapters/httpclient"
+	"github.com/huleedu/edge/adapters/httpserver"
+	"github.com/huleedu/edge/domain"
+)
+
+const step = 100 * time.Millisecond
+
+// brief limits are passed by every test that takes longer.
+func brief(t *testing.T, address string) []func(*world, *httpserver.GatewayParts) {
+	t.Helper()
+	return []func(*world, *httpserver.GatewayParts){
+		over(t, address, func(c *httpclient.Config) { c.Timeout, c.StreamIdleTimeout = 5*step, 5*step }),
+		func(_ *world, p *httpserver.GatewayParts) { p.Config.AnswerTimeout = 5 * step },
+	}
+}
+
+// drip writes pieces one after the other, at intervals shorter than the idle
+// limit.
+func drip(conn io.Writer, pieces int, piece string) {
+	ticks := time.NewTicker(step)
+	defer ticks.Stop()
+	for range pieces {
+		<-ticks.C
+		_, _ = io.WriteString(conn, piece)
+	}
+}
+
+// TestDeadlinesBoundSilence: an answer and a body that keep flowing are not cut
+// for their length.
+func TestDeadlinesBoundSilence(t *testing.T) {
+	t.Parallel()
+	const pieces = 15
+	address := scripted(t, func(r *http.Request, conn net.Conn) bool {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return false
+		}
+		tell(conn, "HTTP/1.1 200 OK\r\nContent-Length: "+strconv.Itoa(len(body)+pieces)+"\r\n\r\n"+string(body))
+		drip(conn, pieces, "x")
+		return true
+	})
+	w := newWorld(t, brief(t, address)...)
+	for _, body := range []int{0, pieces} {
+		conn := dial(t, w.Addr())
+		_, err := io.WriteString(conn, post+"Content-Length: "+strconv.Itoa(body)+"\r\n\r\n")
+		require.NoError(t, err)
+		drip(conn, body, "y")
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		require.NoError(t, err)
+		text, err := io.ReadAll(res.Body)
+		require.NoError(t, err)
+		require.Equal(t, strings.Repeat("y", body)+strings.Repeat("x", pieces), string(text))
+		require.Equal(t, 200, res.StatusCode)
+	}
+	require.Empty(t, w.facts.failed())
+}
+
+// TestSilenceIsCut: a service that stops in its answer costs the connection, and
+// is named.
+func TestSilenceIsCut(t *testing.T) {
+	t.Parallel()
+	hang := make(chan struct{})
+	defer close(hang)
+	for _, begun := range []string{
+		"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n",
+	} {
+		address := scripted(t, func(_ *http.Request, conn net.Conn) bool { tell(conn, begun); <-hang; return false })
+		w := newWorld(t, brief(t, address)...)
+		told := raw(t, w.Addr(), "GET /v1/classes/a HTTP/1.1\r\nHost: h\r\n"+bearer+"\r\n\r\n")
+		require.Contains(t, told, "HTTP/1.1 200 ")
+		require.False(t, strings.HasSuffix(told, "0\r\n\r\n"), told)
+		require.Eventually(t, func() bool { return len(w.facts.failed()) == 1 }, 5*time.Second, tick)
+		require.Equal(t, domain.Timeout, w.facts.failed()[0].Code)
+	}
+}
+
+// listen opens an event stream and reads its first event.
+func listen(t *testing.T, w *world, user string) (*http.Response, *bufio.Reader) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.base+"/v1/classes/events", http.NoBody)
+	require.NoError(t, err)
+	request.Header.Set("Authorization", "Bearer "+user)
+	transport := &http.Transport{DisableKeepAlives: true}
+	response, err := transport.RoundTrip(request)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = response.Body.Close() })
+	return response, bufio.NewReader(response.Body)
+}
+
+// events is a service whose answers stay open.
+func events(t *testing.T) string {
+	t.Helper()
+	return scripted(t, func(r *http.Request, conn net.Conn) bool {
+		if !strings.HasSuffix(r.URL.Path, "/events") {
+			tell(conn, fine)
+			return true
+		}
+		tell(conn, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n\r\ndata: 1\n\n")
+		_, _ = conn.Read(make([]byte, 1)) // until the gateway ends it
+		return false
+	})
+}
+
+// TestEventStreamsHaveALimitOfTheirOwn: 16 a user, and none of them takes a place
+// of an ordinary call.
+func TestEventStreamsHaveALimitOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, over(t, events(t), func(c *httpclient.Config) { c.MaxConcurrency = 4 }))
+	for range 16 {
+		response, in := listen(t, w, "u1")
+		require.Equal(t, 200, response.StatusCode)
+		line, err := in.ReadString('\n')
+		require.NoError(t, err)
+		require.Equal(t, "data: 1\n", line)
+	}
+	r := call(t, "GET", w.base+"/v1/classes/events", "", bearer)
+	require.Equal(t, 503, r.StatusCode)
+	require.Equal(t, "5", r.Header.Get("Retry-After"))
+	require.Equal(t, string(domain.ServiceUnavailable), standard(t, r, domain.GatewayService).Code)
+	for range 8 {
+		require.Equal(t, 200, call(t, "GET", w.base+"/v1/classes/a", "", bearer).StatusCode)
+	}
+	response, in := listen(t, w, "u2")
+	require.Equal(t, 200, response.StatusCode, "others have their own")
+	_, err := in.ReadString('\n')
+	require.NoError(t, err)
+}
+
+// TestADrainEndsEventStreams: cleanly, and without waiting for them.
+func TestADrainEndsEventStreams(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, over(t, events(t), nil))
+	_, in := listen(t, w, "u1")
+	_, err := in.ReadString('\n')
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	require.NoError(t, w.Shutdown(ctx))
+	rest, err := io.ReadAll(in)
+	require.NoError(t, err, "a clean end")
+	require.Equal(t, "\n", string(rest))
+	require.Equal(t, 200, w.facts.served()[0].Status)
+	require.Empty(t, w.facts.failed())
+}
+
+// TestEventStreamsOutlastOtherAnswers: they have no length.
+func TestEventStreamsOutlastOtherAnswers(t *testing.T) {
+	t.Parallel()
+	address := scripted(t, func(_ *http.Request, conn net.Conn) bool {
+		tell(conn, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+		drip(conn, 15, "data: 1\n\n")
+		return false
+	})
+	w := newWorld(t, brief(t, address)...)
+	_, in := listen(t, w, "u1")
+	text, err := io.ReadAll(in)
+	require.NoError(t, err)
+	require.Equal(t, strings.Repeat("data: 1\n\n", 15), string(text))
+}
+
+// TestRefusalsDoNotWaitForTheirWords: an error answer of the file service whose
+// body stands still is answered at once.
+func TestRefusalsDoNotWaitForTheirWords(t *testing.T) {
+	t.Parallel()
+	hang := make(chan struct{})
+	defer close(hang)
+	for _, status := range []int{400, 403, 404, 409, 500, 503} {
+		s := newFileService(t)
+		s.answer = func(rw http.ResponseWriter, _ *http.Request) {
+			rw.Header().Set("Content-Length", "10")
+			rw.WriteHeader(status)
+			_ = http.NewResponseController(rw).Flush()
+			<-hang
+		}
+		began := time.Now()
+		r := upload(t, s.behind(t, nil), goodForm())
+		require.GreaterOrEqual(t, r.StatusCode, 400)
+		require.Less(t, time.Since(began), 10*time.Second, status)
+	}
+}
+
+// TestLocationsOfServicesBecomePaths: a redirect never leads past the gateway.
+func TestLocationsOfServicesBecomePaths(t *testing.T) {
+	t.Parallel()
+	answer := make(chan string, 1)
+	address := scripted(t, func(_ *http.Request, conn net.Conn) bool {
+		value := <-answer
+		tell(conn, "HTTP/1.1 302 Found\r\nLocation: "+value+"\r\nContent-Location: "+value+"\r\nContent-Length: 0\r\n\r\n")
+		return true
+	})
+	w := newWorld(t, over(t, address, nil), func(_ *world, p *httpserver.GatewayParts) {
+		p.Classes.URL += "/base"
+		p.Services = []string{address + "/base", "http://CMS", "https://bff:443/", "http://bos:5000/api"}
+	})
+	host := strings.TrimPrefix(address, "http://")
+	for value, want := range map[string]string{
+		address + "/base/v1/classes/":                     "/v1/classes/",
+		address + "/base/v1/classes/a?b=1&b=%202#c":       "/v1/classes/a?b=1&b=%202#c",
+		"https://" + host + "/base/v1/classes/a%20b":      "/v1/classes/a%20b",
+		"//" + host + "/base/v1/classes":                  "/v1/classes",
+		"http://user:secret@" + host + "/base/v1/classes": "/v1/classes",
+		address + "/base/v1/classesx":                     "",
+		address + "/base/internal/x":                      "",
+		address + "/base/bff/v1/teacher/x":                "",
+		address + "/base/v1/classes/../../internal":       "",
+		address + "/other/v1/classes/a":                   "",
+		"http://cms/v1/classes/a":                         "/v1/classes/a",
+		"https://cms/v1/classes/a":                        "/v1/classes/a",
+		"http://cms:80/v1/classes/a":                      "/v1/classes/a",
+		"http://cms.:80/v1/classes/a":                     "/v1/classes/a",
+		"http://bff/v1/classes/a":                         "/v1/classes/a",
+		"http://bff:443/v1/classes/a":                     "/v1/classes/a",
+		"http://bos:5000/api/v1/batches":                  "",
+		`http:\\cms\v1\classes`:                           "",
+		"http:cms/v1":                                     "",
+		"http://cms:5002/v1/classes/a":                    "http://cms:5002/v1/classes/a",
+		"https://login.example/v1/classes?x=1":            "https://login.example/v1/classes?x=1",
+		"/v1/other":                                       "/v1/other",
+		"a?b":                                             "a?b",
+		"mailto:a@b.example":                              "mailto:a@b.example",
+	} {
+		answer <- value
+		r := call(t, "GET", w.base+"/v1/classes/a", "", bearer)
+		require.Equal(t, 302, r.StatusCode)
+		for _, name := range []string{"Location", "Content-Location"} {
+			require.Equal(t, want, r.Header.Get(name), "%s: %s", name, value)
+			if want == "" {
+				require.NotContains(t, r.Header, name)
+			}
+		}
+	}
+}
+
+// TestSlowTakersAreCut: a client that takes nothing of its answer loses it.
+func TestSlowTakersAreCut(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("takes 30 s")
+	}
+	ended := make(chan error, 1)
+	address := scripted(t, func(_ *http.Request, conn net.Conn) bool {
+		tell(conn, "HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+		_, err := io.Copy(conn, io.LimitReader(endless{}, 1_000_000_000))
+		ended <- err
+		return false
+	})
+	w := newWorld(t, over(t, address, nil))
+	conn := dial(t, w.Addr())
+	_, err := io.WriteString(conn, "GET /v1/classes/a HTTP/1.1\r\nHost: h\r\n"+bearer+"\r\n\r\n")
+	require.NoError(t, err)
+	select {
+	case err := <-ended:
+		require.Error(t, err)
+	case <-time.After(45 * time.Second):
+		t.Fatal(errors.New("the service is still sending"))
+	}
+	require.Eventually(t, func() bool { return len(w.facts.served()) == 1 }, 5*time.Second, tick)
+	require.Equal(t, 499, w.facts.served()[0].Status)
+}
