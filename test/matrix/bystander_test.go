@@ -15,17 +15,16 @@ import (
 type bystanders struct {
 	done  chan struct{}
 	group sync.WaitGroup
+	beat  time.Duration
 
 	mu   sync.Mutex
 	sent int
 	lost []string
 }
 
-// beat lies between two requests of a bystander.
-const beat = 20 * time.Millisecond
-
-func startBystanders(addr string) *bystanders {
-	b := &bystanders{done: make(chan struct{})}
+// startBystanders starts them; beat lies between two requests of each.
+func startBystanders(addr string, beat time.Duration) *bystanders {
+	b := &bystanders{done: make(chan struct{}), beat: beat}
 	for _, request := range []struct{ method, path, body string }{
 		{"GET", "/v1/batches/b/status", ""},
 		{"GET", "/v1/classes/x", ""},
@@ -44,10 +43,10 @@ func (b *bystanders) stop() []string {
 }
 
 func (b *bystanders) poll(addr, method, path, content string) {
-	ticker := time.NewTicker(beat)
+	ticker := time.NewTicker(b.beat)
 	defer ticker.Stop()
 	var conn *client
-	for n := 0; ; n++ {
+	for {
 		select {
 		case <-b.done:
 			if conn != nil {

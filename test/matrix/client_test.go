@@ -14,8 +14,8 @@ import (
 // bound is the longest time in which every exchange must end.
 const bound = 30 * time.Second
 
-// pause lies between the parts of a slow body.
-const pause = 100 * time.Millisecond
+// shortPause lies between the parts of a slow body, unless a client has another.
+const shortPause = 100 * time.Millisecond
 
 var (
 	errSilent = errors.New("silence")
@@ -49,9 +49,10 @@ func (r result) String() string {
 
 // client is a raw connection to the gateway.
 type client struct {
-	conn net.Conn
-	in   *bufio.Reader
-	sent chan struct{} // closed when everything is written
+	conn  net.Conn
+	in    *bufio.Reader
+	pause time.Duration // between the parts of a request
+	sent  chan struct{} // closed when everything is written
 }
 
 func dial(addr string) (*client, error) {
@@ -60,7 +61,7 @@ func dial(addr string) (*client, error) {
 		return nil, err
 	}
 	_ = conn.SetReadDeadline(time.Now().Add(bound))
-	return &client{conn: conn, in: bufio.NewReader(conn)}, nil
+	return &client{conn: conn, in: bufio.NewReader(conn), pause: shortPause}, nil
 }
 
 // send writes the parts on a goroutine of its own, so that an answer is read
@@ -70,7 +71,7 @@ func (c *client) send(parts ...string) {
 	c.sent = make(chan struct{})
 	go func() {
 		defer close(c.sent)
-		ticker := time.NewTicker(pause)
+		ticker := time.NewTicker(c.pause)
 		defer ticker.Stop()
 		for n, part := range parts {
 			if n > 0 {

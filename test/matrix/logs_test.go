@@ -61,11 +61,18 @@ func (l *accessLog) text() string {
 	return all[max(0, len(all)-shown):]
 }
 
-// raced reports whether the race detector found a data race.
-func (l *accessLog) raced() bool {
+// races returns the reports of the race detector.
+func (l *accessLog) races() []string {
+	const mark = "WARNING: DATA RACE"
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return strings.Contains(l.other.String(), "WARNING: DATA RACE")
+	var out []string
+	for _, report := range strings.Split(l.other.String(), "==================") {
+		if strings.Contains(report, mark) {
+			out = append(out, report)
+		}
+	}
+	return out
 }
 
 // of returns the lines about one request.

@@ -20,6 +20,7 @@ type script func(*call) bool
 
 // plan is what the services do with the requests of one correlation id.
 type plan struct {
+	// run is nil if these services answer well.
 	run script
 	// only restricts the script to calls whose path contains it; the others are
 	// answered well.
@@ -136,7 +137,7 @@ func (s *service) serve(conn *net.TCPConn) {
 			p.calls[request.Method+" "+request.URL.Path]++
 			p.mu.Unlock()
 			c.released = p.released
-			if strings.Contains(request.URL.Path, p.only) {
+			if p.run != nil && strings.Contains(request.URL.Path, p.only) {
 				run = p.run
 			}
 		}
