@@ -20,6 +20,7 @@ type cell struct {
 	plan    *plan
 
 	first, next result
+	logged      bool
 	problems    []string
 }
 

@@ -2,7 +2,6 @@ package matrix_test
 
 import (
 	"compress/gzip"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"net/http"
@@ -16,8 +15,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// collector receives the gateway's spans (OTLP over HTTP) and keeps the server
-// spans by trace id.
+// collector receives the gateways' spans (OTLP over HTTP) and keeps the server
+// spans by correlation id.
 type collector struct {
 	url string
 
@@ -27,9 +26,11 @@ type collector struct {
 
 // serverSpan is what the span of a request says about its end.
 type serverSpan struct {
-	code   string // attribute error.code
-	status string // attribute http.response.status_code
-	failed bool   // span status ERROR
+	gateway string // attribute service.name of its process
+	name    string // method and endpoint
+	code    string // attribute error.code
+	status  string // attribute http.response.status_code
+	failed  bool   // span status ERROR
 }
 
 func newCollector(t *testing.T) *collector {
@@ -65,10 +66,11 @@ func (c *collector) take(r *http.Request) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, resource := range batch.ResourceSpans {
+		process := attribute(resource.GetResource().GetAttributes(), "service.name")
 		for _, scope := range resource.ScopeSpans {
 			for _, s := range scope.Spans {
 				if s.Kind == otlp.Span_SPAN_KIND_SERVER {
-					c.keep(s)
+					c.keep(process, s)
 				}
 			}
 		}
@@ -76,25 +78,47 @@ func (c *collector) take(r *http.Request) error {
 	return nil
 }
 
-func (c *collector) keep(s *otlp.Span) {
-	out := serverSpan{failed: s.GetStatus().GetCode() == otlp.Status_STATUS_CODE_ERROR}
-	for _, kv := range s.Attributes {
-		switch kv.Key {
-		case "error.code":
-			out.code = kv.Value.GetStringValue()
-		case "http.response.status_code":
-			if n, whole := kv.Value.Value.(*common.AnyValue_IntValue); whole {
-				out.status = fmt.Sprint(n.IntValue)
+func (c *collector) keep(process string, s *otlp.Span) {
+	id := attribute(s.Attributes, "correlation_id")
+	c.spans[id] = append(c.spans[id], serverSpan{
+		gateway: process, name: s.Name,
+		code:   attribute(s.Attributes, "error.code"),
+		status: attribute(s.Attributes, "http.response.status_code"),
+		failed: s.GetStatus().GetCode() == otlp.Status_STATUS_CODE_ERROR,
+	})
+}
+
+// attribute returns a text or a number, "" if there is none.
+func attribute(list []*common.KeyValue, name string) string {
+	for _, kv := range list {
+		if kv.Key != name {
+			continue
+		}
+		if n, whole := kv.Value.Value.(*common.AnyValue_IntValue); whole {
+			return fmt.Sprint(n.IntValue)
+		}
+		return kv.Value.GetStringValue()
+	}
+	return ""
+}
+
+// of returns the server spans of a request.
+func (c *collector) of(correlation string) []serverSpan {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.spans[correlation]
+}
+
+// from returns the server spans of a gateway.
+func (c *collector) from(gateway string) (out []serverSpan) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, spans := range c.spans {
+		for _, s := range spans {
+			if s.gateway == gateway {
+				out = append(out, s)
 			}
 		}
 	}
-	trace := hex.EncodeToString(s.TraceId)
-	c.spans[trace] = append(c.spans[trace], out)
-}
-
-// of returns the server spans of a trace.
-func (c *collector) of(trace string) []serverSpan {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.spans[trace]
+	return out
 }

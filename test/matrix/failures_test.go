@@ -16,6 +16,8 @@ type failure struct {
 	run  script
 	// waits marks failures that end by a deadline of the gateway.
 	waits bool
+	// small marks failures for which the size of the request does not matter.
+	small bool
 	want  byKind
 }
 
@@ -100,6 +102,9 @@ func statuses() []failure {
 	noJSON := byKind{"": broken, upload: good, through: good, bodiless: good}
 	// A status that HTTP does not know.
 	beyond := byKind{"": "502 *", through: "999|" + broken, bodiless: "999|" + broken}
+	for i := range out {
+		out[i].small = true
+	}
 	return append(out,
 		failure{name: "answers 204", run: noContent, want: byKind{
 			"": "502 INVALID_RESPONSE|502 EXTERNAL_SERVICE_ERROR", through: "204", bodiless: "204"}},

@@ -3,7 +3,6 @@ package matrix_test
 import (
 	"bytes"
 	"encoding/json"
-	"maps"
 	"strings"
 	"sync"
 )
@@ -80,11 +79,4 @@ func (l *accessLog) of(correlation string) []logLine {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.lines[correlation]
-}
-
-// all returns every request line, by correlation id.
-func (l *accessLog) all() map[string][]logLine {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return maps.Clone(l.lines)
 }

@@ -133,6 +133,9 @@ func setServices(vars map[string]string, url string) {
 	}
 }
 
+// gatewayName returns the name of a site's gateway in spans.
+func gatewayName(site string) string { return "gateway " + site }
+
 // sites starts one gateway for each site.
 func (e *environment) sites(t *testing.T) map[string]*gateway {
 	t.Helper()
@@ -146,6 +149,7 @@ func (e *environment) sites(t *testing.T) map[string]*gateway {
 	}
 	out := map[string]*gateway{}
 	for name, changes := range settings {
+		changes["OTEL_SERVICE_NAME"] = gatewayName(name)
 		out[name] = startGateway(t, with(e.vars, changes))
 	}
 	return out
