@@ -12,7 +12,7 @@ const errorWriter = "adapters/httpserver/answer.go"
 // environment lets those tests read it that start programs or ask where the
 // real servers are.
 func environment(s source) []finding {
-	starters := []string{"cmd", "test/servers", "test/e2e", "test/conformance", "test/faults", "test/bench"}
+	starters := []string{"cmd", "test/servers", "test/e2e", "test/conformance", "test/faults", "test/bench", "test/matrix"}
 	if slices.ContainsFunc(starters, s.within) {
 		return nil
 	}

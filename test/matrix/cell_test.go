@@ -1,0 +1,114 @@
+package matrix_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+// cell is one test of the matrix: a request to a route, with a body, whose
+// service fails.
+type cell struct {
+	route   route
+	failure failure
+	body    body
+	user    string
+	id      string // correlation id of the request
+	nextID  string // of the request behind it on the same connection
+	plan    *plan
+
+	first, next result
+	logged      bool
+	problems    []string
+}
+
+func newCell(r route, f failure, b body) *cell {
+	id := uuid.NewString()
+	return &cell{route: r, failure: f, body: b, user: "user-" + id, id: id, nextID: uuid.NewString(), plan: newPlan(f.run, r.only)}
+}
+
+func (c *cell) name() string {
+	return fmt.Sprintf("%s | %s | %s", c.route.name, c.failure.name, c.body.name)
+}
+
+// waits reports whether the cell takes seconds and little work.
+func (c *cell) waits() bool { return c.failure.waits || c.body.endless || c.body.slow }
+
+// expected returns the permitted outcomes.
+func (c *cell) expected() string {
+	want := c.failure.want.of(c.route.kind)
+	fault := clientFault(c.body)
+	if fault != "" && c.failure.name == "none" && c.route.readsBody() {
+		return fault[1:]
+	}
+	return want + fault
+}
+
+func (c *cell) problem(format string, values ...any) {
+	c.problems = append(c.problems, fmt.Sprintf(format, values...))
+}
+
+// run sends the request and, behind it on the same connection, another one. A
+// framing error must keep that one from being read.
+func (c *cell) run(addr string) {
+	defer close(c.plan.released)
+	conn, err := dial(addr)
+	if err != nil {
+		c.problem("cannot connect: %v", err)
+		return
+	}
+	defer conn.close()
+	head, wire := c.body.request(c.route, c.user, c.id)
+	parts := c.body.parts(head + wire)
+	switch {
+	case c.body.invalid:
+		parts = append(parts[:len(parts)-1], parts[len(parts)-1]+wholeRequest("GET", "/v1/classes/hidden", c.user, c.nextID))
+	case !c.body.endless:
+		parts = append(parts[:len(parts)-1], parts[len(parts)-1]+wholeRequest("GET", "/v1/test/with-auth", c.user, c.nextID))
+	}
+	conn.send(parts...)
+	c.first = conn.read(c.route.method)
+	c.judge()
+	if c.first.err == nil {
+		c.after(conn)
+	}
+}
+
+// judge compares the answer with the permitted outcomes.
+func (c *cell) judge() {
+	r, want := c.first, c.expected()
+	if !matches(r, want, c.route.goodStatus) {
+		c.problem("expected %s, got %s", want, r)
+		return
+	}
+	if got := r.header.Get("X-Correlation-Id"); got != c.id {
+		c.problem("the answer has correlation id %q", got)
+	}
+	if !r.cut && !r.head && r.status != http.StatusNoContent && r.body != "" && !strings.Contains(r.body, c.id) {
+		c.problem("the answer belongs to another request: %s", r)
+	}
+}
+
+// after checks what the connection is good for behind the answer.
+func (c *cell) after(conn *client) {
+	switch {
+	case c.body.endless && !c.first.cut:
+		if !c.first.closes {
+			c.problem("the body never came and %s does not announce the close", c.first)
+		}
+	case c.first.cut || c.first.closes || c.body.invalid:
+		if c.first.status == http.StatusBadRequest && !c.first.closes {
+			c.problem("%s for a framing error does not announce the close", c.first)
+		}
+		if err := conn.ended(); err != nil {
+			c.problem("the connection does not end behind %s: %v", c.first, err)
+		}
+	default:
+		c.next = conn.read(http.MethodGet)
+		if c.next.err != nil || c.next.cut || c.next.status != http.StatusOK || c.next.header.Get("X-Correlation-Id") != c.nextID {
+			c.problem("the next request on the connection, behind %s, got %s", c.first, c.next)
+		}
+	}
+}

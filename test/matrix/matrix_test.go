@@ -1,0 +1,152 @@
+package matrix_test
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// cellCount is the number of cells; fewer are a failure of this test.
+const cellCount = 1000
+
+// onlyCells is a variable with a regular expression of names of cells. When it
+// is set, only those run, and their number is not checked.
+const onlyCells = "EDGE_MATRIX_CELLS"
+
+// The cells that run at a time: those that work, and those that wait for a
+// deadline.
+const (
+	working = 12
+	waiting = 160
+)
+
+// cells returns the whole matrix.
+func cells() []*cell {
+	chosen := regexp.MustCompile(os.Getenv(onlyCells))
+	var out []*cell
+	known := bodies()
+	for _, r := range routes() {
+		for _, f := range r.failures {
+			for _, name := range r.bodies {
+				if f.small && known[name].large {
+					continue
+				}
+				if c := newCell(r, f, known[name]); chosen.MatchString(c.name()) {
+					out = append(out, c)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// TestFailureMatrix: for every route, failure of its service and request body,
+// the client gets exactly one well-formed answer with the right status and
+// code, or a cut after the answer has begun. The next request on the
+// connection works, log, metrics and spans agree, and other users notice
+// nothing.
+func TestFailureMatrix(t *testing.T) {
+	e := newEnvironment(t)
+	gateways := e.sites(t)
+	others := startBystanders(gateways[scriptSite].addr, 20*time.Millisecond)
+	began := time.Now()
+	matrix := cells()
+	runAll(e, gateways, matrix)
+	took := time.Since(began)
+	lost := others.stop()
+	metrics := map[string]metrics{}
+	for name, g := range gateways {
+		metrics[name] = scrape(t, g)
+		g.stop(t, name)
+	}
+	for _, c := range matrix {
+		c.checkRecords(e, gateways[c.failure.site])
+	}
+	for name, m := range metrics {
+		for _, problem := range m.compare(e.collector.from(gatewayName(name))) {
+			t.Errorf("metrics of gateway %q: %s", name, problem)
+		}
+	}
+	report(t, matrix, took)
+	require.Empty(t, lost, "requests of other users that failed")
+	logged := 0
+	for _, c := range matrix {
+		if c.logged {
+			logged++
+		}
+	}
+	require.Greater(t, logged, len(matrix)/4, "cells with a log line")
+	if os.Getenv(onlyCells) == "" {
+		require.GreaterOrEqual(t, len(matrix), cellCount)
+	}
+}
+
+// runAll runs the cells on two pools of workers.
+func runAll(e *environment, gateways map[string]*gateway, matrix []*cell) {
+	var group sync.WaitGroup
+	for _, pool := range []struct {
+		size  int
+		waits bool
+	}{{working, false}, {waiting, true}} {
+		queue := make(chan *cell)
+		for range pool.size {
+			group.Go(func() {
+				for c := range queue {
+					e.service.expect(c.id, c.plan)
+					c.run(gateways[c.failure.site].addr)
+				}
+			})
+		}
+		group.Go(func() {
+			defer close(queue)
+			for _, c := range matrix {
+				if c.waits() == pool.waits {
+					queue <- c
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
+// report prints how many cells ran and fails for each cell with a problem, one
+// line each.
+func report(t *testing.T, matrix []*cell, took time.Duration) {
+	t.Helper()
+	routes, failures, red := tally{}, tally{}, 0
+	for _, c := range matrix {
+		bad := 0
+		if len(c.problems) > 0 {
+			bad = 1
+			t.Errorf("CELL %s: %s", c.name(), strings.Join(c.problems, "; "))
+		}
+		red += bad
+		routes.add(c.route.name, bad)
+		failures.add(c.failure.name, bad)
+	}
+	t.Logf("\n%s\n%s", routes.table("route"), failures.table("failure"))
+	t.Logf("failure matrix: %d cells on %d routes, %d failures, in %s; %d red",
+		len(matrix), len(routes), len(failures), took.Round(time.Second), red)
+}
+
+// tally counts cells, and those with a problem, by name.
+type tally map[string][2]int
+
+func (n tally) add(name string, bad int) { n[name] = [2]int{n[name][0] + 1, n[name][1] + bad} }
+
+func (n tally) table(title string) string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "%-32s cells   red\n", title)
+	for _, name := range slices.Sorted(maps.Keys(n)) {
+		fmt.Fprintf(&out, "%-32s %5d %5d\n", name, n[name][0], n[name][1])
+	}
+	return out.String()
+}

@@ -1,0 +1,230 @@
+package matrix_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// script is how a service treats one request whose head it has read. It
+// returns true if the connection may serve another request.
+type script func(*call) bool
+
+// plan is what the services do with the requests of one correlation id.
+type plan struct {
+	// run is nil if these services answer well.
+	run script
+	// only restricts the script to calls whose path contains it; the others are
+	// answered well.
+	only string
+	// released ends scripts that hang.
+	released chan struct{}
+
+	mu    sync.Mutex
+	calls map[string]int // by method and path
+}
+
+func newPlan(run script, only string) *plan {
+	return &plan{run: run, only: only, released: make(chan struct{}), calls: map[string]int{}}
+}
+
+// counted returns how often each request arrived.
+func (p *plan) counted() map[string]int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.calls
+}
+
+// service stands for every service behind the gateway: one TCP server that
+// picks its behaviour by correlation id and answers well when it knows no plan.
+type service struct {
+	listener net.Listener
+	group    sync.WaitGroup
+	done     chan struct{}
+
+	mu    sync.Mutex
+	plans map[string]*plan
+	seen  map[string]int // requests by correlation id
+	conns map[net.Conn]struct{}
+}
+
+func startService(t *testing.T) *service {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	s := &service{
+		listener: l, done: make(chan struct{}),
+		plans: map[string]*plan{}, seen: map[string]int{}, conns: map[net.Conn]struct{}{},
+	}
+	s.group.Go(s.accept)
+	t.Cleanup(s.close)
+	return s
+}
+
+func (s *service) url() string { return "http://" + s.listener.Addr().String() }
+
+func (s *service) close() {
+	close(s.done)
+	_ = s.listener.Close()
+	s.mu.Lock()
+	for c := range s.conns {
+		_ = c.Close()
+	}
+	s.mu.Unlock()
+	s.group.Wait()
+}
+
+func (s *service) accept() {
+	for {
+		c, err := s.listener.Accept()
+		if err != nil {
+			return
+		}
+		s.mu.Lock()
+		s.conns[c] = struct{}{}
+		s.mu.Unlock()
+		s.group.Go(func() { s.serve(c.(*net.TCPConn)) })
+	}
+}
+
+// expect makes the plan known under a correlation id.
+func (s *service) expect(correlation string, p *plan) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.plans[correlation] = p
+}
+
+// requests returns how many requests with that correlation id arrived.
+func (s *service) requests(correlation string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.seen[correlation]
+}
+
+func (s *service) planOf(correlation string) *plan {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen[correlation]++
+	return s.plans[correlation]
+}
+
+// serve reads requests until the connection ends or a script gives it up.
+func (s *service) serve(conn *net.TCPConn) {
+	defer func() {
+		_ = conn.Close()
+		s.mu.Lock()
+		delete(s.conns, conn)
+		s.mu.Unlock()
+	}()
+	in := bufio.NewReader(conn)
+	for n := 0; ; n++ {
+		request, err := http.ReadRequest(in)
+		if err != nil {
+			return
+		}
+		c := &call{conn: conn, request: request, reused: n > 0, id: request.Header.Get("X-Correlation-ID"), done: s.done}
+		run := script(answerWell)
+		if p := s.planOf(c.id); p != nil {
+			p.mu.Lock()
+			p.calls[request.Method+" "+request.URL.Path]++
+			p.mu.Unlock()
+			c.released = p.released
+			if p.run != nil && strings.Contains(request.URL.Path, p.only) {
+				run = p.run
+			}
+		}
+		if !run(c) {
+			return
+		}
+	}
+}
+
+// call is one request at a service.
+type call struct {
+	conn           *net.TCPConn
+	request        *http.Request
+	id             string
+	reused         bool
+	released, done <-chan struct{}
+}
+
+var errUnread = errors.New("the body cannot be read")
+
+// readBody reads the body to its end.
+func (c *call) readBody() error {
+	if _, err := io.Copy(io.Discard, c.request.Body); err != nil {
+		return errUnread
+	}
+	return nil
+}
+
+func (c *call) write(text string) { _, _ = io.WriteString(c.conn, text) }
+
+// reset closes the connection with a reset in place of an orderly end.
+func (c *call) reset() bool {
+	_ = c.conn.SetLinger(0)
+	_ = c.conn.Close()
+	return false
+}
+
+// hang does nothing until the test of this request has ended.
+func (c *call) hang() bool {
+	select {
+	case <-c.released:
+	case <-c.done:
+	}
+	return false
+}
+
+// good returns the status and body of a healthy service. Every body holds the
+// correlation id, so that a mixed-up answer is seen.
+func (c *call) good() (status int, body string) {
+	path := c.request.URL.Path
+	user := c.request.Header.Get("X-User-ID")
+	switch {
+	case strings.HasPrefix(path, "/internal/v1/batches/user/"):
+		return 200, fmt.Sprintf(`{"batches":[{"batch_id":%q,"user_id":%q,"overall_status":"ready"}],"pagination":{"limit":20,"offset":0,"total":1}}`, c.id, user)
+	case strings.HasSuffix(path, "/preflight"):
+		return 200, fmt.Sprintf(`{"allowed":true,"correlation_id":%q}`, c.id)
+	case strings.HasPrefix(path, "/internal/"):
+		return 200, fmt.Sprintf(`{"batch_id":"b","user_id":%q,"overall_status":"ready","correlation_id":%q}`, user, c.id)
+	case path == "/v1/batches/register":
+		return 202, fmt.Sprintf(`{"batch_id":"b","status":"registered","correlation_id":%q}`, c.id)
+	case path == "/v1/files/batch":
+		return 202, fmt.Sprintf(`{"message":"ok","batch_id":"b","correlation_id":%q}`, c.id)
+	default:
+		return 200, fmt.Sprintf(`{"correlation_id":%q}`, c.id)
+	}
+}
+
+// head returns a status line and headers for a JSON body of n bytes.
+func head(status, n int, more ...string) string {
+	return fmt.Sprintf("HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s\r\n",
+		status, http.StatusText(status), n, strings.Join(more, ""))
+}
+
+// answerWell reads the body and answers as a healthy service does.
+func answerWell(c *call) bool {
+	if c.readBody() != nil {
+		return false
+	}
+	status, body := c.good()
+	c.write(c.whole(status, body))
+	return true
+}
+
+// whole returns an answer; one to HEAD has no body.
+func (c *call) whole(status int, body string, more ...string) string {
+	if c.request.Method == http.MethodHead {
+		return head(status, len(body), more...)
+	}
+	return head(status, len(body), more...) + body
+}
