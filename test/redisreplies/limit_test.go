@@ -32,6 +32,7 @@ func (h *heard) Deliver(user domain.UserID, payload []byte) {
 
 func (*heard) Missed(domain.Gap)        {}
 func (*heard) Disconnect(domain.UserID) {}
+func (*heard) Check(domain.UserID)      {}
 
 func (h *heard) of(user domain.UserID) string {
 	h.mu.Lock()
