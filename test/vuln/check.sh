@@ -2,7 +2,9 @@
 # Looks for known vulnerabilities in what the module and its tests are made of.
 # The database is, in this order: the directory VULN_DB, a copy of vuln.go.dev;
 # vuln.go.dev itself, if it answers; the few entries in test/vuln/database, which
-# find only what was known about our dependencies when they were written.
+# find only what was known about our dependencies when they were written. They are
+# written by hand from public reports: the numbers and the fixed versions are those
+# of the Go vulnerability database, the dates are not.
 #
 #   test/vuln/check.sh GOVULNCHECK [PACKAGE...]
 set -euo pipefail
