@@ -10,6 +10,8 @@ SHELL       := bash
 GOLANGCI_VERSION := v2.15.0
 TOOLS            := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/huleedu-edge
 GOLANGCI         := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
+GOVULNCHECK_VERSION := v1.9.0
+GOVULNCHECK      := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)/govulncheck
 REPORT           := $(TOOLS)/report
 
 # A checkout that belongs to somebody else must build too.
@@ -48,7 +50,7 @@ test: ## Run every test, race detector on, beside a real Redis and a real Kafka
 		"go test -json $$race -timeout 20m -count=1 $(if $(RUN),-run '$(RUN)') $(PKG) | $(REPORT)"
 
 .PHONY: check
-check: fmt-check lint wire-diff house manifests test ## Format, lint, wire diff, house rules, manifests, test: what .ci/run does
+check: fmt-check lint wire-diff house manifests vuln licences test ## Format, lint, wire diff, house rules, manifests, vulnerabilities, licences, test: what .ci/run does
 
 .PHONY: fmt
 fmt: $(GOLANGCI) ## Format the code
@@ -84,6 +86,16 @@ manifests: ## Check deploy/ with the libraries of its readers; a module of its o
 	cd test/deploy
 	go vet ./...
 	go test -v -count=1 ./...
+
+.PHONY: vuln
+vuln: $(GOVULNCHECK) ## Look for known vulnerabilities of the dependencies (VULN_DB=DIR: a copy of vuln.go.dev)
+	@echo '== vulnerabilities'
+	test/vuln/check.sh $(GOVULNCHECK)
+
+.PHONY: licences
+licences: ## Check that every dependency has a free licence
+	@echo '== licences'
+	go test -count=1 ./test/licences
 
 # What the two services are made of, and the tests that run them whole.
 COVERED := ./adapters/... ./api/... ./app/... ./domain/... ./ports/... ./wire/... ./cmd/...
@@ -128,3 +140,7 @@ clean: ## Remove what was built
 $(GOLANGCI):
 	@echo 'building golangci-lint $(GOLANGCI_VERSION) (once, about four minutes)'
 	GOBIN=$(@D) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+
+$(GOVULNCHECK):
+	@echo 'building govulncheck $(GOVULNCHECK_VERSION) (once)'
+	GOBIN=$(@D) go install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)

@@ -99,7 +99,7 @@ func (c Command[C]) parse(args []string) (request, error) {
 }
 
 func (c Command[C]) help(out io.Writer) {
-	_, _ = fmt.Fprintf(out, `%s runs until it gets SIGTERM, then drains; a second signal ends it at once.
+	_, _ = fmt.Fprintf(out, `%s runs until it gets SIGTERM, SIGINT or SIGHUP, then drains; a second signal ends it at once.
 All settings come from the environment: see docs/configuration.md.
 
   --healthcheck  ask the service on the configured port whether it lives: exit 0 or 1

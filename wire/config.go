@@ -52,9 +52,11 @@ type WebSocketConfig struct {
 // GatewayDrain says how the gateway stops.
 type GatewayDrain struct {
 	// Notice is how long the gateway goes on serving after it reports not to be
-	// ready, so that those who route to it can turn away.
+	// ready, so that those who route to it can turn away. Not set, it is shorter
+	// in proportion when the timeout is.
 	Notice time.Duration `env:"API_GATEWAY_DRAIN_NOTICE" envDefault:"2"`
-	// Timeout bounds the whole stop; requests in flight are cut short then.
+	// Timeout bounds the whole stop; requests in flight are cut short then. Not
+	// set, it is longer when the notice needs it.
 	Timeout time.Duration `env:"API_GATEWAY_DRAIN_TIMEOUT" envDefault:"25"`
 }
 
@@ -62,7 +64,8 @@ type GatewayDrain struct {
 // bounds all of it.
 type SocketDrain struct {
 	// Notice is how long the service goes on after it reports not to be ready,
-	// before it begins to close sockets. New sockets are refused meanwhile.
+	// before it begins to close sockets. New sockets are refused meanwhile. Not
+	// set, it is shorter in proportion when WEBSOCKET_DRAIN_TIMEOUT is.
 	Notice time.Duration `env:"WEBSOCKET_DRAIN_NOTICE" envDefault:"2"`
 }
 

@@ -16,7 +16,8 @@ type judge interface {
 // Read fills the struct that dst points to, and every struct inside it. Its
 // error joins everything that is wrong, as CONFIGURATION_ERROR in the order of
 // the struct: the values that cannot be read, then what the Problems methods of
-// the structs inside say of the others. They are asked for the environment that
+// the structs inside say of the others, after their Complete methods have
+// derived what is not set. They are asked for the environment that
 // the first field of type domain.Environment holds. No value is quoted. Explain
 // prints the error. Read panics if dst is no pointer to a struct.
 func Read(dst any, vars map[string]string) error {
@@ -27,11 +28,34 @@ func Read(dst any, vars map[string]string) error {
 			found.fill(f, vars)
 		}
 	}
+	complete(sections, vars)
 	environment := environmentOf(sections)
 	for _, s := range sections {
 		found.ask(s, environment, vars)
 	}
 	return errors.Join(found.list...)
+}
+
+// completer is a configuration in which settings that are not set depend on
+// others. set reports whether a variable, or an alias of it, is set.
+type completer interface {
+	Complete(set func(variable string) bool)
+}
+
+// complete lets the structs fill what depends on other settings.
+func complete(sections []section, vars map[string]string) {
+	present := map[string]bool{}
+	for _, s := range sections {
+		for _, f := range s.fields {
+			_, text, set := f.find(vars)
+			present[f.names[0]] = set && (f.isText() || strings.TrimSpace(text) != "")
+		}
+	}
+	for _, s := range sections {
+		if incomplete, is := reflect.TypeAssert[completer](s.value.Addr()); is {
+			incomplete.Complete(func(variable string) bool { return present[variable] })
+		}
+	}
 }
 
 // adviser is a configuration that can tell what is weak or ignored in it.

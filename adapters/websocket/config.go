@@ -20,9 +20,11 @@ type Config struct {
 	// expires.
 	CloseOnTokenExpiry bool `env:"WEBSOCKET_CLOSE_ON_TOKEN_EXPIRY" envDefault:"true"`
 	// DrainTimeout bounds the closing of all sockets when the service stops;
-	// what is left then is cut.
+	// what is left then is cut. Not set, it is longer when the notice and the
+	// spread need it.
 	DrainTimeout time.Duration `env:"WEBSOCKET_DRAIN_TIMEOUT" envDefault:"25"`
-	// DrainSpread is the window over which the closes of a drain are spread.
+	// DrainSpread is the window over which the closes of a drain are spread. Not
+	// set, it is shorter in proportion when WEBSOCKET_DRAIN_TIMEOUT is.
 	DrainSpread time.Duration `env:"WEBSOCKET_DRAIN_SPREAD" envDefault:"10"`
 	// MaxMessageBytes bounds a client's message; a longer one closes 1009.
 	MaxMessageBytes int64 `env:"WEBSOCKET_MAX_MESSAGE_BYTES" envDefault:"65536"`

@@ -13,8 +13,10 @@ const settleLimit = time.Second
 // Drain refuses new handshakes and closes every connection (1012), each after
 // what is queued on it, evenly spread over the window; then it waits for those
 // that are still answering, and for refusals and handshakes in flight. What is
-// left when ctx or the drain's own limit is done is cut, and a TIMEOUT comes
-// back that wraps ctx's error. A second call waits like the first.
+// left when ctx or the drain's own limit is done is cut, and the log says how
+// many did not answer their close frame in time. It returns TIMEOUT, wrapping
+// ctx's error, when something does not even end then. A second call waits like
+// the first.
 func (m *Manager) Drain(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, m.config.DrainTimeout)
 	defer cancel()
@@ -25,9 +27,10 @@ func (m *Manager) Drain(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 	}
-	m.cutAll()
+	m.log.WarnContext(ctx, "connections are cut that did not answer their close frame", "count", m.cutAll())
 	select {
 	case <-empty:
+		return nil
 	case <-time.After(settleLimit):
 	}
 	return domain.TimedOut("Closing the connections", m.config.DrainTimeout, ctx.Err()).At("websocket.Drain")
@@ -50,18 +53,19 @@ func (m *Manager) closeAll(ctx context.Context, why Close, over time.Duration) {
 }
 
 // cutAll drops what did not go by itself, lingering sockets included, which
-// only the engine still knows.
-func (m *Manager) cutAll() {
+// only the engine still knows. It returns how many connections that were.
+func (m *Manager) cutAll() int {
 	for _, s := range m.index.all() {
 		s.shut(Restart.Close())
 	}
 	peers, err := m.engine.Sessions()
 	if err != nil { // the engine is never closed
-		return
+		return 0
 	}
 	for _, ms := range peers {
 		go m.drop(sessionOf(ms))
 	}
+	return len(peers)
 }
 
 func (m *Manager) drop(s *session) {

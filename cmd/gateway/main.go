@@ -1,20 +1,16 @@
-// Command gateway runs the API gateway until it is interrupted. Every setting
+// Command gateway runs the API gateway until it gets SIGTERM, SIGINT or SIGHUP. Every setting
 // comes from the environment: see docs/configuration.md.
 package main
 
 import (
 	"context"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/huleedu/edge/adapters/env"
 	"github.com/huleedu/edge/wire"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The first signal drains; a second one ends the process at once.
-	context.AfterFunc(ctx, stop)
+	ctx := wire.UntilSignalled(context.Background())
 	os.Exit(wire.GatewayCommand().Run(ctx, os.Args[1:], env.Vars(os.Environ()), os.Stdout, os.Stderr))
 }

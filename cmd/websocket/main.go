@@ -5,8 +5,6 @@ package main
 import (
 	"context"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/huleedu/edge/adapters/env"
 	"github.com/huleedu/edge/wire"
@@ -17,8 +15,6 @@ func main() {
 	if os.Getenv("GOGC") == "" {
 		pace(calmAfter)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The first signal drains; a second one ends the process at once.
-	context.AfterFunc(ctx, stop)
+	ctx := wire.UntilSignalled(context.Background())
 	os.Exit(wire.WebSocketCommand().Run(ctx, os.Args[1:], env.Vars(os.Environ()), os.Stdout, os.Stderr))
 }

@@ -181,10 +181,7 @@ func (h ManagerHarness) cutsDrainShort(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	begin := time.Now()
-	err := node.Manager.Drain(ctx)
-	require.ErrorIs(t, err, context.DeadlineExceeded)
-	var own *domain.Error
-	require.ErrorAs(t, err, &own)
+	require.NoError(t, node.Manager.Drain(ctx), "a connection that was told to go is no failure")
 	require.Less(t, time.Since(begin), 5*time.Second)
 	eventually(t, func() bool { return node.Manager.Total() == 0 })
 }

@@ -1,0 +1,142 @@
+package e2e_test
+
+import (
+	"net/url"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The environment of the platform's compose file, word for word, with strong
+// secrets and the internal key added. The names redis, kafka and jaeger exist
+// only on the container network and port 8080 may be taken on this machine,
+// so onThisMachine replaces host and port of those values and nothing else.
+const gatewayEnvironment = `
+ENV_TYPE=docker
+ENVIRONMENT=production
+LOG_FORMAT=json
+API_GATEWAY_KAFKA_BOOTSTRAP_SERVERS=kafka:9092
+API_GATEWAY_LOG_LEVEL=INFO
+API_GATEWAY_SERVICE_PORT=8080
+API_GATEWAY_SERVICE_HOST=0.0.0.0
+API_GATEWAY_SERVICE_REDIS_URL=redis://redis:6379
+JWT_SECRET_KEY=8fJq2LzX7vRwK0tYbN4mDcHsGpEu9aWi
+HULEEDU_INTERNAL_API_KEY=Zr5xQm8KpW2vTn7LcY4jHd9BsGf3aEuN
+BATCH_ORCHESTRATOR_SERVICE_URL=http://batch_orchestrator_service:5000
+CLASS_MANAGEMENT_SERVICE_URL=http://class_management_service:5002
+FILE_SERVICE_URL=http://file_service:7001
+LLM_PROVIDER_SERVICE_URL=http://llm_provider_service:8080
+BFF_TEACHER_SERVICE_URL=http://bff_teacher_service:4101
+OTEL_EXPORTER_OTLP_ENDPOINT=http://jaeger:4317
+OTEL_SERVICE_NAME=api_gateway_service
+OTEL_TRACES_EXPORTER=otlp
+OTEL_METRICS_EXPORTER=none`
+
+const notificationEnvironment = `
+ENV_TYPE=docker
+ENVIRONMENT=production
+LOG_FORMAT=json
+SERVICE_NAME=websocket_service
+WEBSOCKET_PORT=8080
+REDIS_URL=redis://redis:6379
+JWT_SECRET_KEY=8fJq2LzX7vRwK0tYbN4mDcHsGpEu9aWi
+JWT_ALGORITHM=HS256
+WEBSOCKET_MAX_CONNECTIONS_PER_USER=5
+WEBSOCKET_IDLE_TIMEOUT=300
+WEBSOCKET_PING_INTERVAL=30
+CORS_ORIGINS=["http://localhost:3000"]
+LOG_LEVEL=INFO
+ENABLE_METRICS=true
+ENABLE_TRACING=true
+OTEL_EXPORTER_OTLP_ENDPOINT=http://jaeger:4317
+OTEL_SERVICE_NAME=websocket_service
+OTEL_TRACES_EXPORTER=otlp
+OTEL_METRICS_EXPORTER=none
+KAFKA_BOOTSTRAP_SERVERS=kafka:9092
+KAFKA_CONSUMER_GROUP=websocket-service-consumer
+KAFKA_CONSUMER_CLIENT_ID=websocket-service-client`
+
+// onThisMachine reads the lines and puts the servers of the test in place of the
+// names that exist on the container network alone.
+func onThisMachine(t *testing.T, text string, b backing) map[string]string {
+	t.Helper()
+	redis, err := url.Parse(b.redis)
+	require.NoError(t, err)
+	vars := map[string]string{}
+	for line := range strings.Lines(strings.TrimSpace(text)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		value = strings.NewReplacer("redis:6379", redis.Host, "kafka:9092", b.kafka, "jaeger:4317", "127.0.0.1:4317").Replace(value)
+		if strings.HasSuffix(name, "_PORT") {
+			value = "0"
+		}
+		if name == "API_GATEWAY_SERVICE_HOST" {
+			value = "127.0.0.1"
+		}
+		vars[name] = value
+	}
+	return vars
+}
+
+// TestThePlatformsComposeFile: both services start with the environment that
+// the platform's compose file gives them, know its variables, answer for their
+// health and stop. A loopback origin in production is left out with one warning.
+func TestThePlatformsComposeFile(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, b backing) {
+		for name, row := range map[string]struct {
+			text, warning string
+		}{
+			"gateway":   {gatewayEnvironment, "warning: API_GATEWAY_CORS_ORIGINS: loopback origins are left out"},
+			"websocket": {notificationEnvironment, "warning: CORS_ORIGINS: loopback origins are left out"},
+		} {
+			vars := onThisMachine(t, row.text, b)
+			p := run(t, name, vars)
+			base := "http://" + p.bound(t)
+			require.Equal(t, 200, call(t, "GET", base+"/healthz", "", nil).status)
+			if name == "gateway" {
+				requireRedis(t, base)
+			}
+			require.Eventually(t, func() bool {
+				return call(t, "GET", base+"/readyz", "", nil).status == 200
+			}, patience, 20*time.Millisecond)
+			problems := p.problems()
+			require.Len(t, problems, 1, "%q", problems)
+			require.True(t, strings.HasPrefix(problems[0], row.warning), problems[0])
+			require.Contains(t, p.stdout.String(), `"event":"started"`)
+			p.terminate(t)
+			require.Equal(t, 0, p.exit(t, 20*time.Second), "%s%s", p.stdout, p.stderr)
+		}
+	})
+}
+
+// requireRedis demands that the gateway has found Redis by what it was told.
+func requireRedis(t *testing.T, base string) {
+	t.Helper()
+	dependencies, _ := call(t, "GET", base+"/healthz", "", nil).members(t)["dependencies"].(map[string]any)
+	redis, _ := dependencies["redis"].(map[string]any)
+	require.Equal(t, "healthy", redis["status"])
+}
+
+// TestHangupDrains: SIGHUP stops a service as SIGTERM does. A peer that never
+// answers its close frame is cut, counted in the log and no failure.
+func TestHangupDrains(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, embedded(t))
+	vars := s.with(map[string]string{"WEBSOCKET_DRAIN_TIMEOUT": "3", "API_GATEWAY_DRAIN_TIMEOUT": "3"})
+	gateway, node := run(t, "gateway", vars), run(t, "websocket", vars)
+	_, address := gateway.bound(t), node.bound(t)
+	require.Eventually(t, func() bool {
+		return call(t, "GET", "http://"+address+"/readyz", "", nil).status == 200
+	}, patience, 20*time.Millisecond)
+	connect(t, "ws://"+address+"/ws", as("silent-teacher")) // reads nothing from now on
+	for _, p := range []*program{gateway, node} {
+		require.NoError(t, p.cmd.Process.Signal(syscall.SIGHUP))
+		require.Equal(t, 0, p.exit(t, 10*time.Second), "%s%s", p.stdout, p.stderr)
+		require.Contains(t, p.stdout.String(), `"event":"stopped"`)
+		require.NotContains(t, p.stdout.String(), "a step of the drain failed")
+	}
+	require.Regexp(t, `"event":"connections are cut that did not answer their close frame".*"count":1`, node.stdout.String())
+}
