@@ -38,24 +38,25 @@ func (m *member) consume(ctx context.Context) error {
 	return nil
 }
 
-// joining runs a membership in a bubble, with the subscription down at first.
-func joining(t *testing.T, test func(subscription, store *part, m *member)) {
+// joining runs a membership, in a bubble, with the subscription down at first.
+func joining(t *testing.T) (subscription, store *part, m *member) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		subscription, store, m := &part{}, &part{}, &member{}
-		subscription.down.Store(true)
-		ctx, cancel := context.WithCancel(t.Context())
-		ended := make(chan error, 1)
-		go func() { ended <- app.NewMembership(subscription, store).Run(ctx, m.consume) }()
-		test(subscription, store, m)
+	subscription, store, m = &part{}, &part{}, &member{}
+	subscription.down.Store(true)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- app.NewMembership(subscription, store).Run(ctx, m.consume) }()
+	t.Cleanup(func() {
 		cancel()
 		require.NoError(t, <-ended)
 		require.False(t, m.in.Load())
 	})
+	return subscription, store, m
 }
 
 func TestANodeJoinsAfterItsFirstConfirmedSubscription(t *testing.T) {
-	joining(t, func(subscription, _ *part, m *member) {
+	synctest.Test(t, func(t *testing.T) {
+		subscription, _, m := joining(t)
 		time.Sleep(time.Hour)
 		require.False(t, m.in.Load(), "joined without a subscription")
 		subscription.down.Store(false)
@@ -65,7 +66,8 @@ func TestANodeJoinsAfterItsFirstConfirmedSubscription(t *testing.T) {
 }
 
 func TestAnOutageOfTheStoreAloneEndsNoMembership(t *testing.T) {
-	joining(t, func(subscription, store *part, m *member) {
+	synctest.Test(t, func(t *testing.T) {
+		subscription, store, m := joining(t)
 		subscription.down.Store(false)
 		time.Sleep(time.Second)
 		store.down.Store(true)
@@ -91,7 +93,8 @@ func TestAnOutageOfTheStoreAloneEndsNoMembership(t *testing.T) {
 }
 
 func TestANodeLeavesWhenOnlyItsOwnSubscriptionStaysDown(t *testing.T) {
-	joining(t, func(subscription, _ *part, m *member) {
+	synctest.Test(t, func(t *testing.T) {
+		subscription, _, m := joining(t)
 		subscription.down.Store(false)
 		time.Sleep(time.Second)
 		subscription.down.Store(true)

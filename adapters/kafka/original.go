@@ -43,13 +43,14 @@ type batchSpan struct {
 var errNoOriginal = errors.New("the broker does not have the record")
 
 // fetchOriginal reads the record from the broker again. spans are all batches that
-// came with it. errNoOriginal and OffsetOutOfRange are final.
-func (c *Consumer) fetchOriginal(ctx context.Context, m kafkago.Message) (found original, spans []batchSpan, err error) {
+// came with it: as many as fit into maxBytes, but always the record's own.
+// errNoOriginal and OffsetOutOfRange are final.
+func (c *Consumer) fetchOriginal(ctx context.Context, m kafkago.Message, maxBytes int64) (found original, spans []batchSpan, err error) {
 	ctx, cancel := context.WithTimeout(ctx, originalLimit)
 	defer cancel()
 	response, err := c.source.Fetch(ctx, &kafkago.FetchRequest{
 		Topic: m.Topic, Partition: m.Partition, Offset: m.Offset,
-		MinBytes: 1, MaxBytes: fetchBytes, MaxWait: time.Second,
+		MinBytes: 1, MaxBytes: maxBytes, MaxWait: time.Second,
 	})
 	if err != nil {
 		return original{}, nil, err

@@ -66,8 +66,12 @@ func isReply(err error) bool {
 	if errors.As(err, &refusal) || errors.Is(err, errOddAnswer) {
 		return true
 	}
-	return strings.HasPrefix(err.Error(), "redis: ") &&
-		!errors.Is(err, goredis.ErrClosed) && !errors.Is(err, goredis.ErrPoolTimeout) && !errors.Is(err, goredis.ErrPoolExhausted)
+	for _, words := range []string{"redis: can't parse", "redis: invalid reply", "redis: got ", "redis: unexpected"} {
+		if strings.Contains(err.Error(), words) {
+			return true
+		}
+	}
+	return false
 }
 
 // broken is work that fails however often it is repeated.

@@ -5,6 +5,8 @@ import (
 	"errors"
 
 	kafkago "github.com/segmentio/kafka-go"
+
+	"github.com/huleedu/edge/domain"
 )
 
 // originalAttempts is how often the broker is asked for a record again before the
@@ -29,7 +31,11 @@ func looksLikeMarker(m kafkago.Message) bool {
 // it any more, or could not be asked several times, it is the reader's copy, and
 // the marker is told by its bytes. An error means that it must be tried again.
 func (c *Consumer) original(ctx context.Context, t *trial) (original, error) {
-	found, spans, err := c.fetchOriginal(ctx, t.record)
+	return c.lookUp(ctx, t, 1)
+}
+
+func (c *Consumer) lookUp(ctx context.Context, t *trial, maxBytes int64) (original, error) {
+	found, spans, err := c.fetchOriginal(ctx, t.record, maxBytes)
 	if err == nil {
 		c.remember(t.record.Partition, spans)
 		return found, nil
@@ -37,7 +43,7 @@ func (c *Consumer) original(ctx context.Context, t *trial) (original, error) {
 	t.searches++
 	final := errors.Is(err, errNoOriginal) || errors.Is(err, kafkago.OffsetOutOfRange)
 	if !final && t.searches < originalAttempts {
-		return original{}, err
+		return original{}, domain.Unreachable("kafka", err).At("kafka.LookUp")
 	}
 	found = copyOf(t.record)
 	if looksLikeMarker(t.record) {
@@ -59,7 +65,7 @@ func (c *Consumer) hasAppendTime(ctx context.Context, t *trial) (bool, error) {
 		}
 	}
 	c.spansMu.Unlock()
-	found, err := c.original(ctx, t)
+	found, err := c.lookUp(ctx, t, fetchBytes)
 	return found.appendTime, err
 }
 

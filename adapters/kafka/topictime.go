@@ -33,14 +33,15 @@ func (c *Consumer) checkTopic(ctx context.Context) {
 		c.log.InfoContext(ctx, "the settings of the notification topic cannot be read", "error", err)
 		return
 	}
+	found := false
 	for _, resource := range response.Resources {
 		for _, entry := range resource.ConfigEntries {
 			if entry.ConfigName == timeSetting && entry.ConfigValue == appendedTime {
-				c.appended = true
+				found = true
 			}
 		}
 	}
-	if c.appended {
+	if c.appended = found; found {
 		c.log.WarnContext(ctx, "the notification topic has message.timestamp.type=LogAppendTime: no record expires, and lag is not measured")
 	}
 }

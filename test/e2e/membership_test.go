@@ -1,0 +1,51 @@
+package e2e_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/world"
+	"github.com/huleedu/edge/wire"
+)
+
+// A node joins the consumer group when its subscription is confirmed, and an
+// outage of Redis alone does not make it leave.
+func TestANodeTakesRecordsOnlyWithASubscription(t *testing.T) {
+	t.Parallel()
+	k, err := world.StartKafka("")
+	require.NoError(t, err)
+	t.Cleanup(k.Close)
+	r, err := world.StartRedis("")
+	require.NoError(t, err)
+	t.Cleanup(r.Close)
+	s := newStage(t, backing{kafka: k.Addr(), redis: r.URL()})
+	group := s.vars["KAFKA_CONSUMER_GROUP"]
+	r.Stop()
+	p, release, err := wire.WebSocket(s.nodeConfig(t, s.vars), newLogs(t))
+	require.NoError(t, err)
+	t.Cleanup(release)
+	node := launch(t, p)
+	node.awaitReady(t, "")
+	require.Never(t, func() bool { return k.Members(group) > 0 }, 3*time.Second, 20*time.Millisecond,
+		"joined without a subscription")
+
+	require.NoError(t, r.Restart())
+	node.awaitReady(t, "ready")
+	require.Equal(t, 1, k.Members(group))
+
+	r.Stop()
+	node.awaitReady(t, "")
+	require.Never(t, func() bool { return k.Members(group) != 1 }, 3*time.Second, 20*time.Millisecond,
+		"an outage of Redis alone causes no rebalance")
+	teacher := domain.UserID("teacher-" + uuid.NewString())
+	require.NoError(t, s.platform.Notify(t.Context(), teacher, world.NoticeOf("batch_results_ready")))
+	require.NoError(t, r.Restart())
+	redis := s.publisher(t)
+	require.Eventually(t, func() bool {
+		return redis.XLen(t.Context(), "wslog:{"+string(teacher)+"}").Val() == 1
+	}, patience, 20*time.Millisecond)
+}
