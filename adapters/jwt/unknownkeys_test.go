@@ -99,13 +99,17 @@ func TestUnusableKeySets(t *testing.T) {
 		"null":            func() (int, string, error) { return 200, `{"keys":null}`, nil },
 		"only oct":        func() (int, string, error) { return 200, `{"keys":[{"kty":"oct","k":"c2VjcmV0","kid":"1"}]}`, nil },
 		"only encryption": func() (int, string, error) { return 200, setOf(member(key, "1", "use", "enc")), nil },
-		"half broken":     func() (int, string, error) { return 200, `{"keys":[{"kty":"EC","kid":"1","crv":"P-256","x":"AA"}]}`, nil },
-		"no JSON":         func() (int, string, error) { return 200, `<html>`, nil },
-		"cut":             func() (int, string, error) { return 200, setOf(member(key, "1"))[:60], nil },
-		"error":           func() (int, string, error) { return 500, setOf(member(key, "1")), nil },
-		"redirect":        func() (int, string, error) { return 302, setOf(member(key, "1")), nil },
-		"oversize":        func() (int, string, error) { return 200, setOf(member(key, "1", "x5t", strings.Repeat("a", 1<<20))), nil },
-		"away":            func() (int, string, error) { return 0, "", io.ErrUnexpectedEOF },
+		"half broken": func() (int, string, error) {
+			return 200, `{"keys":[{"kty":"EC","kid":"1","crv":"P-256","x":"AA"}]}`, nil
+		},
+		"no JSON":  func() (int, string, error) { return 200, `<html>`, nil },
+		"cut":      func() (int, string, error) { return 200, setOf(member(key, "1"))[:60], nil },
+		"error":    func() (int, string, error) { return 500, setOf(member(key, "1")), nil },
+		"redirect": func() (int, string, error) { return 302, setOf(member(key, "1")), nil },
+		"oversize": func() (int, string, error) {
+			return 200, setOf(member(key, "1", "x5t", strings.Repeat("a", 1<<20))), nil
+		},
+		"away": func() (int, string, error) { return 0, "", io.ErrUnexpectedEOF },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
