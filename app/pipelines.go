@@ -22,8 +22,10 @@ type PipelineParts struct {
 	Preflight ports.PreflightChecker
 	Commands  ports.CommandPublisher
 	Answers   ports.Idempotency
-	IDs       IDs
-	Log       *slog.Logger
+	// Registered knows the batches that were registered here.
+	Registered ports.BatchRegistrations
+	IDs        IDs
+	Log        *slog.Logger
 }
 
 // Pipelines starts assessments of batches.
@@ -44,7 +46,8 @@ type Outcome struct {
 }
 
 // Start runs a pipeline on the caller's batch: owner, preflight, command. A
-// batch that the platform does not know yet is left to the preflight. A request
+// batch that the platform does not know yet is left to the preflight if the caller
+// registered it here within 24 h, and is RESOURCE_NOT_FOUND otherwise. A request
 // with a key is done once, however often it is repeated. Errors:
 // AUTHORIZATION_ERROR, INVALID_REQUEST of kind Conflict for a key that is in
 // use, and what the ports return; nothing is published then, save that
@@ -59,8 +62,10 @@ func (p *Pipelines) Start(ctx context.Context, caller domain.Caller, r domain.Pi
 // run asks and publishes.
 func (p *Pipelines) run(ctx context.Context, caller domain.Caller, r domain.PipelineRequest, eventID string, answer []byte) (Outcome, error) {
 	_, unowned := p.Batches.owned(ctx, caller, r.Batch)
-	if unowned != nil && domain.CodeOf(unowned) != domain.ResourceNotFound {
-		return Outcome{}, unowned
+	if unowned != nil {
+		if err := p.registered(ctx, caller, r.Batch, unowned); err != nil {
+			return Outcome{}, err
+		}
 	}
 	verdict, err := p.Preflight.Check(ctx, caller, r.Batch, r.Pipeline)
 	if err != nil {
@@ -80,4 +85,22 @@ func (p *Pipelines) run(ctx context.Context, caller domain.Caller, r domain.Pipe
 		return Outcome{}, err
 	}
 	return Outcome{Answer: answer}, nil
+}
+
+// registered returns nil for a batch that the platform does not know, but that the
+// caller registered here; unowned, the platform's answer, for any other; and the
+// error of the store when it cannot tell.
+func (p *Pipelines) registered(ctx context.Context, caller domain.Caller, batch domain.BatchID, unowned error) error {
+	if domain.CodeOf(unowned) != domain.ResourceNotFound {
+		return unowned
+	}
+	found, err := p.Registered.Registered(ctx, caller.User, batch)
+	switch {
+	case err != nil:
+		return err
+	case !found:
+		return unowned
+	default:
+		return nil
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -23,6 +24,28 @@ type office struct {
 	commands []domain.Command
 	lost     error
 	answers  ports.Idempotency
+	// registered says that the batch was registered here; away that nobody can tell.
+	registered bool
+	away       error
+	saved      []domain.BatchID
+	reply      domain.Reply
+}
+
+func (o *office) Registered(context.Context, domain.UserID, domain.BatchID) (bool, error) {
+	return o.registered, o.away
+}
+
+func (o *office) Save(_ context.Context, _ domain.UserID, batch domain.BatchID) error {
+	o.saved = append(o.saved, batch)
+	return o.away
+}
+
+func (o *office) Register(context.Context, domain.Caller, domain.Registration) (domain.Reply, error) {
+	return o.reply, o.unknown
+}
+
+func (o *office) SetPrompt(context.Context, domain.Caller, domain.BatchID, domain.PromptRef) (domain.Reply, error) {
+	return o.reply, o.unknown
 }
 
 func (o *office) Status(context.Context, domain.Caller, domain.BatchID) (domain.BatchReport, error) {
@@ -56,7 +79,7 @@ func (o *office) start() (*domain.Refusal, error) {
 
 func (o *office) pipelines() *app.Pipelines {
 	return app.NewPipelines(app.PipelineParts{
-		Batches: o.batches(), Preflight: o, Commands: o, Answers: o.answers, Log: slog.New(slog.DiscardHandler),
+		Batches: o.batches(), Preflight: o, Commands: o, Answers: o.answers, Registered: o, Log: slog.New(slog.DiscardHandler),
 		IDs: app.IDs{New: func() string { return "e-1" }, Of: func(name string) string { return "of " + name }},
 	})
 }
@@ -84,13 +107,24 @@ func TestStartRefusesAForeignBatchBeforeAskingAnybody(t *testing.T) {
 	require.Empty(t, o.commands)
 }
 
-func TestStartLeavesAnUnknownBatchToThePreflight(t *testing.T) {
-	o := &office{unknown: domain.NotFound("batch", "b1"), verdict: domain.Verdict{Allowed: true}}
+func TestStartLeavesAnUnknownBatchToThePreflightOfWhoRegisteredIt(t *testing.T) {
+	o := &office{unknown: domain.NotFound("batch", "b1"), verdict: domain.Verdict{Allowed: true}, registered: true}
 	_, err := o.start()
 	require.NoError(t, err)
 	require.Len(t, o.commands, 1)
 
-	o = &office{unknown: domain.NotFound("batch", "b1"), verdict: domain.Verdict{Allowed: true, Unasked: true}}
+	o = &office{unknown: domain.NotFound("batch", "b1"), verdict: domain.Verdict{Allowed: true}}
+	_, err = o.start()
+	require.Equal(t, domain.ResourceNotFound, domain.CodeOf(err))
+	require.Zero(t, o.asked, "no preflight")
+	require.Empty(t, o.commands)
+
+	o = &office{unknown: domain.NotFound("batch", "b1"), away: domain.Unavailable("redis", 0), registered: true}
+	_, err = o.start()
+	require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err))
+	require.Zero(t, o.asked, "no preflight")
+
+	o = &office{registered: true, unknown: domain.NotFound("batch", "b1"), verdict: domain.Verdict{Allowed: true, Unasked: true}}
 	_, err = o.start()
 	require.Equal(t, domain.ResourceNotFound, domain.CodeOf(err))
 	require.Empty(t, o.commands)
@@ -147,4 +181,38 @@ func TestListIsThePlatforms(t *testing.T) {
 	page, err := (&office{}).batches().List(context.Background(), domain.Caller{User: "u1"}, domain.BatchQuery{Limit: 20})
 	require.NoError(t, err)
 	require.Equal(t, 7, page.Total)
+}
+
+// TestRegisterKeepsWhatTheOrchestratorAccepted: only a 202 that names one usable
+// batch is kept, and nothing about keeping it changes the answer.
+func TestRegisterKeepsWhatTheOrchestratorAccepted(t *testing.T) {
+	for body, want := range map[string][]domain.BatchID{
+		`{"batch_id":"b1","status":"registered"}`:         {"b1"},
+		`{"batch_id":" b:1 "}`:                            {" b:1 "},
+		`{"batch_id":"` + strings.Repeat("å", 255) + `"}`: {domain.BatchID(strings.Repeat("å", 255))},
+		`{"batch_id":"` + strings.Repeat("b", 256) + `"}`: nil,
+		`{"batch_id":"b1","batch_id":"b2"}`:               nil,
+		`{"Batch_ID":"b1"}`:                               nil,
+		`{"batch_id":1}`:                                  nil,
+		`{"batch_id":" "}`:                                nil,
+		`{"batch_id":"b\u0000"}`:                          nil,
+		`{"batch_id":"b\ud800"}`:                          nil,
+		`{"data":{"batch_id":"b1"}}`:                      nil,
+		`["batch_id","b1"]`:                               nil,
+		`"b1"`:                                            nil,
+	} {
+		for _, away := range []error{nil, domain.Unavailable("redis", 0)} {
+			o := &office{reply: domain.Reply{Status: 202, Body: []byte(body)}, away: away}
+			reply, err := app.NewRegistrations(o, o, slog.New(slog.DiscardHandler)).Register(t.Context(), domain.Caller{User: "u1"}, domain.Registration{})
+			require.NoError(t, err)
+			require.Equal(t, o.reply, reply)
+			require.Equal(t, want, o.saved, body)
+		}
+	}
+	for _, status := range []int{200, 201, 400, 403, 500} {
+		o := &office{reply: domain.Reply{Status: status, Body: []byte(`{"batch_id":"b1"}`)}}
+		_, err := app.NewRegistrations(o, o, slog.New(slog.DiscardHandler)).Register(t.Context(), domain.Caller{User: "u1"}, domain.Registration{})
+		require.NoError(t, err)
+		require.Empty(t, o.saved, status)
+	}
 }

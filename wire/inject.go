@@ -32,7 +32,7 @@ func WebSocket(cfg WebSocketConfig, out io.Writer) (*Process, func(), error) {
 func GatewayOn(cfg GatewayConfig, p Ports, out io.Writer) (*Process, error) {
 	panic(wireinject.Build(
 		wireinject.FieldsOf(new(GatewayConfig), "Platform", "Telemetry"),
-		completeGateway, wireinject.FieldsOf(new(gatewayPorts), "Tokens", "Limiter", "Observer", "Tracing", "Metrics", "Upkeep", "Batches", "Preflight", "Commands", "Answers", "Registry", "Forwarding"),
+		completeGateway, wireinject.FieldsOf(new(gatewayPorts), "Tokens", "Limiter", "Observer", "Tracing", "Metrics", "Upkeep", "Batches", "Preflight", "Commands", "Answers", "Registry", "Registered", "Forwarding"),
 		gatewayLogger, gatewaySet,
 	))
 }

@@ -32,6 +32,7 @@ type Ports struct {
 	Commands   ports.CommandPublisher
 	Answers    ports.Idempotency
 	Registry   ports.BatchRegistry
+	Registered ports.BatchRegistrations
 	Forwarding Forwarding
 
 	// The notification service's.
@@ -50,7 +51,7 @@ type (
 
 func completeGateway(p Ports) (gatewayPorts, error) {
 	return gatewayPorts(p), p.lacks(map[string]any{
-		"Batches": p.Batches, "Preflight": p.Preflight, "Commands": p.Commands, "Answers": p.Answers, "Registry": p.Registry,
+		"Batches": p.Batches, "Preflight": p.Preflight, "Commands": p.Commands, "Answers": p.Answers, "Registry": p.Registry, "Registered": p.Registered,
 	})
 }
 

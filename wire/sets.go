@@ -52,6 +52,8 @@ var redisLimitSet = wireinject.NewSet(
 	wireinject.Bind(new(ports.RateLimiter), new(*redis.RateLimiter)),
 	redis.NewIdempotency,
 	wireinject.Bind(new(ports.Idempotency), new(*redis.Idempotency)),
+	redis.NewRegistrations,
+	wireinject.Bind(new(ports.BatchRegistrations), new(*redis.Registrations)),
 )
 
 var memorySet = wireinject.NewSet(

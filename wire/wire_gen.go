@@ -26,13 +26,13 @@ func Gateway(cfg GatewayConfig, out io.Writer) (*Process, func(), error) {
 	environment := cfg.Environment
 	config := cfg.Tokens
 	observer := telemetry.NewGatewayObserver()
-	validator, err := jwt.New(config, observer)
+	telemetryConfig := cfg.Telemetry
+	logger := gatewayLogger(telemetryConfig, out)
+	validator, err := jwt.New(config, observer, logger)
 	if err != nil {
 		return nil, nil, err
 	}
 	redisConfig := cfg.Redis
-	telemetryConfig := cfg.Telemetry
-	logger := gatewayLogger(telemetryConfig, out)
 	client, cleanup, err := redisClient(redisConfig, logger)
 	if err != nil {
 		return nil, nil, err
@@ -62,17 +62,19 @@ func Gateway(cfg GatewayConfig, out io.Writer) (*Process, func(), error) {
 		return nil, nil, err
 	}
 	idempotency := redis.NewIdempotency(client)
+	registrations := redis.NewRegistrations(client)
 	iDs := newIDs()
 	pipelineParts := app.PipelineParts{
-		Batches:   appBatches,
-		Preflight: batches,
-		Commands:  publisher,
-		Answers:   idempotency,
-		IDs:       iDs,
-		Log:       logger,
+		Batches:    appBatches,
+		Preflight:  batches,
+		Commands:   publisher,
+		Answers:    idempotency,
+		Registered: registrations,
+		IDs:        iDs,
+		Log:        logger,
 	}
 	pipelines := app.NewPipelines(pipelineParts)
-	registrations := app.NewRegistrations(batches)
+	appRegistrations := app.NewRegistrations(batches, registrations, logger)
 	wireForwarding, cleanup3 := forwarding(httpclientConfig, gatewayConfig, observer)
 	wireUpkeepParts := upkeepParts{
 		Keys:     validator,
@@ -93,7 +95,7 @@ func Gateway(cfg GatewayConfig, out io.Writer) (*Process, func(), error) {
 		Limiter:       redisRateLimiter,
 		Batches:       appBatches,
 		Pipelines:     pipelines,
-		Registrations: registrations,
+		Registrations: appRegistrations,
 		Forwarding:    wireForwarding,
 		Platform:      httpclientConfig,
 		Readiness:     readiness,
@@ -147,7 +149,7 @@ func WebSocket(cfg WebSocketConfig, out io.Writer) (*Process, func(), error) {
 	log := redis.NewLog(client)
 	history := app.NewHistory(log)
 	jwtConfig := cfg.Tokens
-	validator, err := jwt.New(jwtConfig, observer)
+	validator, err := jwt.New(jwtConfig, observer, logger)
 	if err != nil {
 		cleanup()
 		return nil, nil, err
@@ -239,18 +241,20 @@ func GatewayOn(cfg GatewayConfig, p Ports, out io.Writer) (*Process, error) {
 	preflightChecker := wireGatewayPorts.Preflight
 	commandPublisher := wireGatewayPorts.Commands
 	idempotency := wireGatewayPorts.Answers
+	batchRegistrations := wireGatewayPorts.Registered
 	iDs := newIDs()
 	pipelineParts := app.PipelineParts{
-		Batches:   batches,
-		Preflight: preflightChecker,
-		Commands:  commandPublisher,
-		Answers:   idempotency,
-		IDs:       iDs,
-		Log:       logger,
+		Batches:    batches,
+		Preflight:  preflightChecker,
+		Commands:   commandPublisher,
+		Answers:    idempotency,
+		Registered: batchRegistrations,
+		IDs:        iDs,
+		Log:        logger,
 	}
 	pipelines := app.NewPipelines(pipelineParts)
 	batchRegistry := wireGatewayPorts.Registry
-	registrations := app.NewRegistrations(batchRegistry)
+	registrations := app.NewRegistrations(batchRegistry, batchRegistrations, logger)
 	wireForwarding := wireGatewayPorts.Forwarding
 	httpclientConfig := cfg.Platform
 	upkeep := wireGatewayPorts.Upkeep

@@ -83,6 +83,7 @@ func TestBatchOfThePathIsTheBodys(t *testing.T) {
 func TestMediaTypes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	w.platform.Put("b1", domain.BatchReport{Owner: "u1"})
 	for header, status := range map[string]int{
 		"Content-Type: application/json":                                202,
 		"Content-Type: application/json; charset=utf-8":                 202,
@@ -109,6 +110,7 @@ func TestMediaTypes(t *testing.T) {
 func TestBodiesAreBounded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(_ *world, p *httpserver.GatewayParts) { p.Config.MaxBodyBytes = 1000 })
+	w.platform.Put("b1", domain.BatchReport{Owner: "u1"})
 	small := `{"requested_pipeline":"nlp"}`
 	full := small + strings.Repeat(" ", 1000-len(small))
 	require.Equal(t, 202, start(t, w, full).StatusCode)

@@ -105,7 +105,7 @@ func TestARunningKeyIsAskedForLater(t *testing.T) {
 	w := newWorld(t, func(w *world, p *httpserver.GatewayParts) {
 		w.platform.Put("b1", domain.BatchReport{Owner: "u1"})
 		p.Pipelines = app.NewPipelines(app.PipelineParts{
-			Batches: p.Batches, Preflight: w.platform, Commands: s, Answers: memory.NewIdempotency(),
+			Batches: p.Batches, Preflight: w.platform, Commands: s, Answers: memory.NewIdempotency(), Registered: w.registered,
 			IDs: app.IDs{Of: func(name string) string { return name }}, Log: slog.New(slog.DiscardHandler),
 		})
 	})

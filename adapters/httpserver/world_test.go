@@ -128,9 +128,11 @@ type world struct {
 	*httpserver.Server
 	base     string
 	platform *memory.Platform
-	facts    *facts
-	log      *logbook
-	ready    *app.Readiness
+	// registered is what was registered here.
+	registered *memory.Registrations
+	facts      *facts
+	log        *logbook
+	ready      *app.Readiness
 }
 
 func config() httpserver.GatewayConfig {
@@ -156,11 +158,11 @@ func parts(w *world, client ports.BatchStatusClient, tp trace.TracerProvider) ht
 		Config: config(), Environment: domain.Testing, Tokens: tokens{}, Limiter: memory.NewLimiter(),
 		Batches: batches,
 		Pipelines: app.NewPipelines(app.PipelineParts{
-			Batches: batches, Preflight: w.platform, Commands: w.platform, Answers: memory.NewIdempotency(),
+			Batches: batches, Preflight: w.platform, Commands: w.platform, Answers: memory.NewIdempotency(), Registered: w.registered,
 			IDs: app.IDs{New: func() string { return "e1" }, Of: func(name string) string { return name }},
 			Log: slog.New(slog.DiscardHandler),
 		}),
-		Registrations: app.NewRegistrations(w.platform),
+		Registrations: app.NewRegistrations(w.platform, w.registered, log),
 		StreamIdle:    time.Minute,
 		Readiness:     w.ready, Observer: w.facts, Tracing: tp, Log: log,
 		Metrics: http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(rw, "up 1\n") }),
@@ -170,7 +172,7 @@ func parts(w *world, client ports.BatchStatusClient, tp trace.TracerProvider) ht
 func newWorld(t testing.TB, changes ...func(*world, *httpserver.GatewayParts)) *world {
 	t.Helper()
 	w := &world{
-		platform: memory.NewPlatform(), facts: &facts{}, log: &logbook{},
+		platform: memory.NewPlatform(), registered: memory.NewRegistrations(), facts: &facts{}, log: &logbook{},
 		ready: app.NewReadiness(nil, []ports.HealthProbe{probe{Name: "kafka", Condition: domain.Healthy, Note: "connected"}}),
 	}
 	w.ready.Enter(app.Serving)

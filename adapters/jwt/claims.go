@@ -18,6 +18,15 @@ func (c Config) judge(payload []byte, now time.Time) (domain.Caller, error) {
 	if err != nil {
 		return domain.Caller{}, malformed().Because(err)
 	}
+	for _, name := range []string{"sub", "iss", "aud", "typ"} {
+		if hasLoneSurrogate(claims[name]) {
+			return domain.Caller{}, malformed().Because(errLoneSurrogate)
+		}
+	}
+	org, err := c.organisation(claims)
+	if err != nil {
+		return domain.Caller{}, err
+	}
 	expires, err := c.lifetime(claims, now)
 	if err != nil {
 		return domain.Caller{}, err
@@ -29,7 +38,7 @@ func (c Config) judge(payload []byte, now time.Time) (domain.Caller, error) {
 	if err != nil {
 		return domain.Caller{}, err
 	}
-	return domain.Caller{User: user, Org: c.organisation(claims), Expires: expires}, nil
+	return domain.Caller{User: user, Org: org, Expires: expires}, nil
 }
 
 // lifetime checks "exp", "nbf" and "iat" and returns the first.
@@ -99,14 +108,18 @@ func subject(claims object) (domain.UserID, error) {
 }
 
 // organisation is the first of the configured claims that can name one. A name
-// with control characters cannot: it could not be sent on in a header.
-func (c Config) organisation(claims object) string {
+// with control characters cannot: it could not be sent on in a header. A claim with
+// a lone surrogate makes the token malformed: it could pass for another name.
+func (c Config) organisation(claims object) (string, error) {
 	for _, name := range c.OrgClaims {
-		org, _ := claims.text(name)
+		org, isText := claims.text(name)
+		if isText && hasLoneSurrogate(claims[name]) {
+			return "", malformed().Because(errLoneSurrogate)
+		}
 		org = strings.TrimSpace(org)
 		if org != "" && !strings.ContainsFunc(org, unicode.IsControl) {
-			return strings.Clone(org)
+			return strings.Clone(org), nil
 		}
 	}
-	return ""
+	return "", nil
 }

@@ -46,7 +46,7 @@ func requireComplaints(t *testing.T, rows map[string]complaint) {
 			row.change(&c)
 			require.Equal(t, row.always, keysOf(t, c.Problems(domain.Development)))
 			require.Equal(t, append(row.always, row.production...), keysOf(t, c.Problems(domain.Production)))
-			_, err := jwt.New(c, nobody{})
+			_, err := jwt.New(c, nobody{}, quiet())
 			require.Equal(t, row.always != nil, err != nil, "New refuses what is refused everywhere: %v", err)
 		})
 	}
@@ -134,7 +134,7 @@ func TestPEMForms(t *testing.T) {
 	} {
 		c := settings()
 		c.Algorithm, c.PublicKey = "RS256", text
-		_, err := jwt.New(c, nobody{})
+		_, err := jwt.New(c, nobody{}, quiet())
 		require.NoError(t, err, name)
 	}
 }

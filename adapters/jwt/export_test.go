@@ -10,3 +10,9 @@ func ReadKeySet(algorithm string, document []byte) { _, _ = parseKeySet(algorith
 
 // ReadObject takes a JSON object apart.
 func ReadObject(text []byte) (map[string]string, error) { return readObject(text) }
+
+// UnknownKeys is how many unknown key ids are remembered.
+func UnknownKeys(v *Validator) int { return len(v.remote.unknown.young) + len(v.remote.unknown.older) }
+
+// HasLoneSurrogate judges a JSON text.
+func HasLoneSurrogate(raw string) bool { return hasLoneSurrogate(raw) }

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -26,21 +28,23 @@ var (
 type remoteKeys struct {
 	config  Config
 	client  *http.Client
-	changed func() // called after another set has taken effect
-	wanted  chan struct{}
+	log     *slog.Logger
+	changed func()        // called after another set has taken effect
+	wanted  chan struct{} // holds one request for a fetch
+	unknown unknownKeys
 
 	mu       sync.RWMutex
 	set      *keySet // nil: none, or too old
 	document []byte  // what set was read from
 	fetched  time.Time
+	began    time.Time // when the fetch of fetched began
 	tried    time.Time
 	failure  error // of the last fetch
-	pending  bool  // a fetch is asked for or under way
 }
 
-func newRemoteKeys(c Config, changed func()) *remoteKeys {
+func newRemoteKeys(c Config, log *slog.Logger, changed func()) *remoteKeys {
 	return &remoteKeys{
-		config: c, changed: changed, wanted: make(chan struct{}, 1),
+		config: c, log: log, changed: changed, wanted: make(chan struct{}, 1),
 		client: &http.Client{
 			Timeout: c.JWKSTimeout,
 			Transport: &http.Transport{
@@ -53,13 +57,13 @@ func newRemoteKeys(c Config, changed func()) *remoteKeys {
 	}
 }
 
-// find looks at the set in memory. An unknown id asks for a fetch, if the last
-// one is older than the floor. As long as that fetch is not back, or the last
-// one failed, nobody can say that the id is wrong, so the answer is that the
-// keys are not loaded; otherwise the id is refused.
+// find looks at the set in memory. An id that is not in it asks for a fetch, which
+// runs behind the answer. Until a fetch that began after the id was first asked for
+// has succeeded, nobody can say that the id is wrong, so the answer is that the
+// keys are not loaded; from then on the id is refused.
 func (r *remoteKeys) find(kid string) ([]any, error) {
 	r.mu.RLock()
-	set, stale := r.set, time.Since(r.fetched) > maxStale
+	set, stale, began, tried := r.set, time.Since(r.fetched) > maxStale, r.began, r.tried
 	r.mu.RUnlock()
 	if set == nil || stale {
 		return nil, notLoaded()
@@ -68,53 +72,62 @@ func (r *remoteKeys) find(kid string) ([]any, error) {
 	if !errors.Is(err, errUnknownKey) {
 		return keys, err
 	}
-	if r.undecided() {
-		return nil, notLoaded()
+	select {
+	case r.wanted <- struct{}{}:
+	default: // a fetch is asked for
 	}
-	return nil, domain.TokenInvalid("key")
+	if first := r.unknown.firstSeen(kid, time.Now()); !began.Before(first) {
+		return nil, domain.TokenInvalid("key")
+	}
+	return nil, notLoadedFor(time.Until(tried.Add(r.config.JWKSMinInterval)))
 }
 
-// undecided asks for a fetch where the floor allows one, and reports whether
-// the set at hand may lack a key that the endpoint has.
-func (r *remoteKeys) undecided() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !r.pending && time.Since(r.tried) >= r.config.JWKSMinInterval {
-		r.pending = true
-		r.wanted <- struct{}{} // has room: only the first to ask comes here
-	}
-	return r.pending || r.failure != nil
-}
-
-// run keeps the set fresh until ctx is done.
+// run keeps the set fresh until ctx is done. A fetch that is asked for begins at
+// once, or as soon as the floor allows.
 func (r *remoteKeys) run(ctx context.Context) {
 	defer r.client.CloseIdleConnections()
-	for {
-		wait := time.NewTimer(r.refresh(ctx))
-		select {
-		case <-ctx.Done():
-			wait.Stop()
-			return
-		case <-r.wanted:
-		case <-wait.C:
-		}
-		wait.Stop()
+	for ctx.Err() == nil {
+		r.await(ctx, r.refresh(ctx))
+	}
+}
+
+// await returns after the time, earlier when a fetch is asked for and the floor
+// allows it, or when ctx is done.
+func (r *remoteKeys) await(ctx context.Context, wait time.Duration) {
+	regular, floor := time.NewTimer(wait), time.NewTimer(r.config.JWKSMinInterval)
+	defer regular.Stop()
+	defer floor.Stop()
+	select {
+	case <-ctx.Done():
+		return
+	case <-regular.C:
+		return
+	case <-floor.C:
+	}
+	select {
+	case <-ctx.Done():
+	case <-regular.C:
+	case <-r.wanted:
 	}
 }
 
 // refresh fetches once and returns how long to wait for the next time: the
 // interval after a success, the floor after a failure.
 func (r *remoteKeys) refresh(ctx context.Context) time.Duration {
-	r.mu.Lock()
-	r.pending = true
-	r.mu.Unlock()
-
+	select {
+	case <-r.wanted: // this fetch is the one that was asked for
+	default:
+	}
+	began := time.Now()
 	document, err := r.fetch(ctx)
 	var set *keySet
 	if err == nil {
 		set, err = parseKeySet(r.config.Algorithm, document)
 	}
-	if r.settle(set, document, err) {
+	if ctx.Err() == nil {
+		r.report(ctx, err)
+	}
+	if r.settle(set, document, began, err) {
 		r.changed()
 	}
 	if err != nil {
@@ -123,15 +136,29 @@ func (r *remoteKeys) refresh(ctx context.Context) time.Duration {
 	return max(r.config.JWKSRefreshInterval, r.config.JWKSMinInterval)
 }
 
+// report logs that fetches began to fail, or succeed again; not each one.
+func (r *remoteKeys) report(ctx context.Context, err error) {
+	r.mu.RLock()
+	failed, loaded := r.failure != nil, r.set != nil
+	r.mu.RUnlock()
+	if failed, ok := errors.AsType[*url.Error](err); ok {
+		err = failed.Err // the address may hold credentials
+	}
+	switch {
+	case err != nil && !failed && loaded:
+		r.log.WarnContext(ctx, "the key set cannot be refreshed; the last one is used for 24 hours at most", "error", err)
+	case err != nil && !failed:
+		r.log.WarnContext(ctx, "the key set cannot be loaded; tokens cannot be checked", "error", err)
+	case err == nil && failed:
+		r.log.InfoContext(ctx, "the key set is loaded again")
+	}
+}
+
 // settle takes a fetch's outcome in and reports whether the keys changed.
-func (r *remoteKeys) settle(set *keySet, document []byte, err error) bool {
+func (r *remoteKeys) settle(set *keySet, document []byte, began time.Time, err error) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.tried, r.failure, r.pending = time.Now(), err, false
-	select {
-	case <-r.wanted: // asked for while the timer's fetch was under way
-	default:
-	}
+	r.tried, r.failure = time.Now(), err
 	if err != nil {
 		tooOld := r.set != nil && time.Since(r.fetched) > maxStale
 		if tooOld {
@@ -139,7 +166,7 @@ func (r *remoteKeys) settle(set *keySet, document []byte, err error) bool {
 		}
 		return tooOld
 	}
-	r.fetched = r.tried
+	r.fetched, r.began = r.tried, began
 	if r.set != nil && bytes.Equal(document, r.document) {
 		return false
 	}

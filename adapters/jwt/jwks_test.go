@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -91,9 +92,18 @@ func es256(tb testing.TB, key any, kid string) string {
 // withKeySet starts a validator on the endpoint, inside the test's clock.
 func withKeySet(t *testing.T, e *endpoint) *jwt.Validator {
 	t.Helper()
+	return withKeySetLogging(t, e, io.Discard, 10*time.Second)
+}
+
+// withKeySetLogging is withKeySet, with its log lines written to out and a floor
+// between fetches.
+func withKeySetLogging(t *testing.T, e *endpoint, out io.Writer, floor time.Duration) *jwt.Validator {
+	t.Helper()
 	c := settings()
 	c.Algorithm, c.JWKSURL = "ES256", "https://identity.test/keys"
-	v := validator(t, c, nobody{})
+	c.JWKSMinInterval = floor
+	v, err := jwt.New(c, nobody{}, slog.New(slog.NewTextHandler(out, nil)))
+	require.NoError(t, err)
 	jwt.Route(v, e)
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -190,12 +200,13 @@ func TestRotation(t *testing.T) {
 			return domain.CodeOf(err)
 		}
 		require.Empty(t, check(old, "old"))
-		require.Equal(t, domain.AuthenticationError, check(next, "next"), "within the floor of the last fetch: the set is fresh")
+		time.Sleep(time.Second)
+		require.Equal(t, domain.ServiceUnavailable, check(next, "next"), "not fetched again for it, and the floor holds")
+		synctest.Wait()
 		require.Equal(t, 1, e.count())
 
-		time.Sleep(10 * time.Second)
 		e.serve(setOf(member(old, "old"), member(next, "next")))
-		require.Equal(t, domain.ServiceUnavailable, check(next, "next"), "asked for, not back yet")
+		time.Sleep(9 * time.Second)
 		synctest.Wait()
 		require.Equal(t, 2, e.count())
 		require.Empty(t, check(next, "next"))
@@ -227,6 +238,10 @@ func TestWithdrawnKey(t *testing.T) {
 
 		e.serve(setOf(member(next, "next")))
 		time.Sleep(300*time.Second + time.Millisecond)
+		synctest.Wait()
+		_, err = v.Validate(t.Context(), token)
+		require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err), "fetched again for it first")
+		time.Sleep(10 * time.Second)
 		synctest.Wait()
 		_, err = v.Validate(t.Context(), token)
 		requireCause(t, err, "key")

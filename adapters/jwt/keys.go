@@ -87,4 +87,9 @@ func rawKey(key jwk.Key) (any, error) {
 }
 
 // notLoaded is the answer while there are no keys to judge by.
-func notLoaded() error { return domain.Unavailable("token_keys", time.Second) }
+func notLoaded() error { return notLoadedFor(0) }
+
+// notLoadedFor is notLoaded when the next fetch begins after the time.
+func notLoadedFor(wait time.Duration) error {
+	return domain.Unavailable("token_keys", max(wait, 0)+time.Second)
+}

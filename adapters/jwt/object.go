@@ -16,6 +16,8 @@ var (
 	errNoObject = errors.New("not one JSON object in UTF-8")
 	errTwice    = errors.New("a member stands twice")
 	errNoNumber = errors.New("not a number of seconds")
+
+	errLoneSurrogate = errors.New("one half of a surrogate pair")
 )
 
 // lastSecond is the end of the year 9999: later times are no times.

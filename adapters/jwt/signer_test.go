@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -108,10 +109,13 @@ func settingsFor(algorithm string, key any) jwt.Config {
 
 func validator(tb testing.TB, c jwt.Config, o ports.Observer) *jwt.Validator {
 	tb.Helper()
-	v, err := jwt.New(c, o)
+	v, err := jwt.New(c, o, quiet())
 	require.NoError(tb, err)
 	return v
 }
+
+// quiet logs nothing.
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // nobody observes nothing.
 type nobody struct{}

@@ -16,6 +16,7 @@ type signed struct {
 	input     string // header and payload as signed
 	signature []byte
 	payload   []byte
+	header    string
 	kid       string
 }
 
@@ -40,12 +41,14 @@ func takeApart(token string, headers *headers) (*signed, error) {
 		return nil, err
 	}
 	return &signed{
-		input: token[:len(parts[0])+1+len(parts[1])], signature: signature, payload: payload, kid: kid,
+		input: token[:len(parts[0])+1+len(parts[1])], signature: signature, payload: payload,
+		header: parts[0], kid: kid,
 	}, nil
 }
 
-// headers judges the headers of tokens. It remembers the last that it allowed:
-// whoever issues tokens begins them all alike.
+// headers judges the headers of tokens. It remembers the last one of a token whose
+// signature held: an issuer begins all its tokens with the same header, and a token
+// that proves nothing cannot replace it.
 type headers struct {
 	algorithm string
 	last      atomic.Pointer[allowedHeader]
@@ -70,9 +73,15 @@ func (h *headers) judge(text string) (kid string, err error) {
 		return "", err
 	}
 	kid, _ = members.text("kid")
-	kid = strings.Clone(kid)
-	h.last.Store(&allowedHeader{text: strings.Clone(text), kid: kid}) // of the token no more
-	return kid, nil
+	return strings.Clone(kid), nil
+}
+
+// remember keeps the header of a token whose signature held. It clones the text,
+// which is a part of the token.
+func (h *headers) remember(text, kid string) {
+	if last := h.last.Load(); last == nil || last.text != text {
+		h.last.Store(&allowedHeader{text: strings.Clone(text), kid: kid})
+	}
 }
 
 // checkHeader allows the one algorithm, no critical extension, unencoded
@@ -82,7 +91,7 @@ func checkHeader(header object, algorithm string) error {
 		if _, present := header[name]; !present {
 			continue
 		}
-		if _, isText := header.text(name); !isText {
+		if _, isText := header.text(name); !isText || hasLoneSurrogate(header[name]) {
 			return malformed()
 		}
 	}

@@ -6,6 +6,7 @@ package jwt
 
 import (
 	"context"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -40,7 +41,7 @@ var _ ports.TokenValidator = (*Validator)(nil)
 // New returns a validator. Its error joins everything that keeps the settings
 // from being used, as CONFIGURATION_ERROR. With a key set the validator knows
 // no keys, and answers SERVICE_UNAVAILABLE, until Run has fetched it.
-func New(c Config, observer ports.Observer) (*Validator, error) {
+func New(c Config, observer ports.Observer, log *slog.Logger) (*Validator, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
@@ -57,7 +58,7 @@ func New(c Config, observer ports.Observer) (*Validator, error) {
 	}
 	v.forget()
 	if !c.symmetric() && c.JWKSURL != "" {
-		v.remote = newRemoteKeys(c, v.forget)
+		v.remote = newRemoteKeys(c, log, v.forget)
 		v.keys = v.remote
 		return v, nil
 	}
@@ -123,6 +124,7 @@ func (v *Validator) verify(token string, now time.Time) (domain.Caller, error) {
 	input := []byte(parts.input)
 	for _, key := range keys {
 		if err = v.verifier.Verify(input, parts.signature, key); err == nil {
+			v.headers.remember(parts.header, parts.kid)
 			return v.config.judge(parts.payload, now)
 		}
 	}

@@ -230,7 +230,7 @@ func newScene(t *testing.T) *scene {
 	s.impatient = with("API_GATEWAY_KAFKA_PUBLISH_TIMEOUT", "1")
 	p, err := wire.GatewayOn(gatewayConfig(t, s.vars), wire.Ports{
 		Tokens: everybody{}, Limiter: memory.NewLimiter(), Batches: falling{}, Preflight: memory.NewPlatform(),
-		Commands: memory.NewPlatform(), Registry: memory.NewPlatform(), Answers: memory.NewIdempotency(),
+		Commands: memory.NewPlatform(), Registry: memory.NewPlatform(), Answers: memory.NewIdempotency(), Registered: memory.NewRegistrations(),
 		Observer: new(memory.Facts), Tracing: noop.NewTracerProvider(),
 	}, io.Discard)
 	require.NoError(t, err)

@@ -42,15 +42,16 @@ func Example_swapAdapters() {
 	platform.Put("batch-1", domain.BatchReport{Owner: "teacher-anna", Overall: "ready_for_pipeline_execution"})
 
 	gateway, err := wire.GatewayOn(settings, wire.Ports{
-		Tokens:    everybody{},
-		Limiter:   memory.NewLimiter(),
-		Batches:   platform,
-		Preflight: platform,
-		Commands:  platform,
-		Registry:  platform,
-		Answers:   memory.NewIdempotency(),
-		Observer:  new(memory.Facts),
-		Tracing:   noop.NewTracerProvider(),
+		Tokens:     everybody{},
+		Limiter:    memory.NewLimiter(),
+		Batches:    platform,
+		Preflight:  platform,
+		Commands:   platform,
+		Registry:   platform,
+		Answers:    memory.NewIdempotency(),
+		Registered: memory.NewRegistrations(),
+		Observer:   new(memory.Facts),
+		Tracing:    noop.NewTracerProvider(),
 	}, io.Discard)
 	if err != nil {
 		fmt.Println(err)

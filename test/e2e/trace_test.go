@@ -92,7 +92,7 @@ func await(t *testing.T, spans *telemetry.Recorder, name string) telemetry.Span 
 func (s *stage) tracedGateway(t *testing.T, spans *telemetry.Recorder) service {
 	t.Helper()
 	c, facts, log := gatewayConfig(t, s.vars), new(memory.Facts), slog.New(slog.DiscardHandler)
-	tokens, err := jwt.New(c.Tokens, facts)
+	tokens, err := jwt.New(c.Tokens, facts, log)
 	require.NoError(t, err)
 	platform, err := httpclient.NewBatches(c.Platform, c.PlatformKey, facts, spans.Provider(), log)
 	require.NoError(t, err)
@@ -101,7 +101,7 @@ func (s *stage) tracedGateway(t *testing.T, spans *telemetry.Recorder) service {
 	require.NoError(t, err)
 	p, err := wire.GatewayOn(c, wire.Ports{
 		Tokens: tokens, Observer: facts, Tracing: spans.Provider(),
-		Limiter: memory.NewLimiter(), Batches: platform, Preflight: platform, Registry: platform, Commands: commands, Answers: memory.NewIdempotency(),
+		Limiter: memory.NewLimiter(), Batches: platform, Preflight: platform, Registry: platform, Commands: commands, Answers: memory.NewIdempotency(), Registered: memory.NewRegistrations(),
 		Upkeep: wire.Upkeep{Flushes: []wire.Flush{{Name: "flush commands", Do: commands.Close}}},
 	}, newLogs(t))
 	require.NoError(t, err)
@@ -111,7 +111,7 @@ func (s *stage) tracedGateway(t *testing.T, spans *telemetry.Recorder) service {
 func (s *stage) tracedNode(t *testing.T, spans *telemetry.Recorder) service {
 	t.Helper()
 	c, facts, log := s.nodeConfig(t, s.vars), new(memory.Facts), slog.New(slog.DiscardHandler)
-	tokens, err := jwt.New(c.Tokens, facts)
+	tokens, err := jwt.New(c.Tokens, facts, log)
 	require.NoError(t, err)
 	client, err := redis.Open(c.Redis)
 	require.NoError(t, err)

@@ -1,0 +1,56 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
+)
+
+const (
+	// registrationLife is how long a registration is kept.
+	registrationLife = 24 * time.Hour
+	// registrationLimit bounds one call.
+	registrationLimit = 500 * time.Millisecond
+)
+
+// Registrations keeps who registered which batch: one key for each batch, whose
+// value is the user. No command has more than one key, so that it works on a
+// cluster.
+type Registrations struct{ rdb goredis.UniversalClient }
+
+var _ ports.BatchRegistrations = (*Registrations)(nil)
+
+// NewRegistrations returns a store on the client.
+func NewRegistrations(c *Client) *Registrations { return &Registrations{c.rdb} }
+
+func registrationKey(batch domain.BatchID) string { return "gwbatch:" + string(batch) }
+
+// Save keeps the registration.
+func (r *Registrations) Save(ctx context.Context, user domain.UserID, batch domain.BatchID) error {
+	ctx, cancel := context.WithTimeout(ctx, registrationLimit)
+	defer cancel()
+	if err := r.rdb.Set(ctx, registrationKey(batch), string(user), registrationLife).Err(); err != nil {
+		return domain.Unavailable("redis", retryAfter).Because(err).At("redis.Save")
+	}
+	return nil
+}
+
+// Registered looks the batch up.
+func (r *Registrations) Registered(ctx context.Context, user domain.UserID, batch domain.BatchID) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, registrationLimit)
+	defer cancel()
+	found, err := r.rdb.Get(ctx, registrationKey(batch)).Result()
+	switch {
+	case errors.Is(err, goredis.Nil):
+		return false, nil
+	case err != nil:
+		return false, domain.Unavailable("redis", retryAfter).Because(err).At("redis.Registered")
+	default:
+		return found == string(user), nil
+	}
+}
