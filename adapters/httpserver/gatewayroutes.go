@@ -34,7 +34,7 @@ func (g *gateway) routes() []row {
 			row{http.MethodGet, "/v1/test/no-auth", Anyone, LimitDefault, g.tryAnonymous},
 			row{http.MethodGet, "/v1/test/with-auth", User, LimitDefault, g.tryIdentified})
 	}
-	if g.Config.docs(g.Environment) {
+	if served, _ := g.Config.docs(g.Environment); served {
 		table = append(table,
 			row{http.MethodGet, "/openapi.json", Anyone, LimitNone, g.openAPI},
 			row{http.MethodGet, "/docs", Anyone, LimitNone, g.docsPage},
