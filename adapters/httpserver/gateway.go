@@ -49,6 +49,7 @@ type gateway struct {
 	classes, teacher, files *upstream
 
 	shares  *uploadShares
+	held    *domain.MemoryBudget
 	buffers *buffers
 }
 
@@ -79,6 +80,7 @@ func NewGateway(parts GatewayParts) (*Server, error) {
 	g := &gateway{
 		site: s, GatewayParts: parts, maxBody: parts.Config.MaxBodyBytes, description: description,
 		buffers: newBuffers(), shares: newUploadShares(),
+		held: domain.NewMemoryBudget(maxHeldAnswers),
 	}
 	if err := g.openUpstreams(); err != nil {
 		return nil, err

@@ -19,12 +19,12 @@ func (g *gateway) tables() tables {
 
 func (g *gateway) routes() []row {
 	table := []row{
-		{http.MethodGet, "/v1/batches", User, LimitQueries, g.listBatches},
-		{http.MethodGet, "/v1/batches/{batch_id}/status", User, LimitQueries, g.batchStatus},
-		{http.MethodPost, "/v1/batches/{batch_id}/pipelines", User, LimitCommands, g.startPipeline},
-		{http.MethodPost, "/v1/batches/register", User, LimitCommands, g.register},
-		{http.MethodPatch, "/v1/batches/{batch_id}/prompt", User, LimitCommands, g.setPrompt},
-		{http.MethodPost, "/v1/files/batch", User, LimitUploads, g.uploadFiles},
+		{http.MethodGet, "/v1/batches", User, LimitQueries, g.holding(g.listBatches)},
+		{http.MethodGet, "/v1/batches/{batch_id}/status", User, LimitQueries, g.holding(g.batchStatus)},
+		{http.MethodPost, "/v1/batches/{batch_id}/pipelines", User, LimitCommands, g.holding(g.startPipeline)},
+		{http.MethodPost, "/v1/batches/register", User, LimitCommands, g.holding(g.register)},
+		{http.MethodPatch, "/v1/batches/{batch_id}/prompt", User, LimitCommands, g.holding(g.setPrompt)},
+		{http.MethodPost, "/v1/files/batch", User, LimitUploads, g.holding(g.uploadFiles)},
 	}
 	table = append(table, forwarded("/v1/classes", g.forward(g.classes))...)
 	table = append(table, forwarded("/v1/classes/{path}", g.forward(g.classes))...)

@@ -59,12 +59,13 @@ func (u *upload) call(ctx context.Context) (domain.Reply, error) {
 		return domain.Reply{}, to.failure(err)
 	}
 	defer func() { _ = res.Body.Close() }()
+	body := &heldReader{res.Body, domain.MemoryOf(ctx), to.name}
 	reply := domain.Reply{Status: res.StatusCode, ContentType: res.Header.Get("Content-Type")}
 	if !tookForm(reply.Status) {
-		reply.Body, _ = io.ReadAll(io.LimitReader(res.Body, maxUploadReply)) // what came is good enough
+		reply.Body, _ = io.ReadAll(io.LimitReader(body, maxUploadReply)) // what came is good enough
 		return reply, u.refusal(reply)
 	}
-	return u.acceptance(reply, res.Body)
+	return u.acceptance(reply, body)
 }
 
 // acceptance is the answer to a form that the service took: it counts when the
