@@ -79,7 +79,29 @@ func TestAcceptKeepsTheFrame(t *testing.T) {
 	require.Equal(t, domain.Handover{ID: "1-0"}, handover)
 	require.Equal(t, []domain.Notification{{EventID: "e1", User: "t1", Frame: []byte(
 		`{"event":"a<b","data":{"z":1.0,"a":{"deep": [1 ,2]},"category":"system_alerts","priority":"critical","action_required":true,` +
-			`"deadline":"2026-01-02T03:04:05","batch_id":"b1","class_id":null,"correlation_id":"c","timestamp":"2026-01-02T03:04:05Z"}}`)}}, d.out.kept)
+			`"deadline":"2026-01-02T03:04:05","batch_id":"b1","class_id":null,"correlation_id":"c","timestamp":"2026-01-02T03:04:05+00:00"}}`)}}, d.out.kept)
+}
+
+// TestTimesInUTCHaveAnOffset: timestamp and deadline as the platform's clients
+// know them; other zones, times without one and the payload's own stay.
+func TestTimesInUTCHaveAnOffset(t *testing.T) {
+	for given, want := range map[string]string{
+		"2026-01-02T03:04:05Z": "2026-01-02T03:04:05+00:00", "2026-01-02T03:04:05.678901Z": "2026-01-02T03:04:05.678901+00:00",
+		"2026-01-02 03:04:05Z": "2026-01-02 03:04:05+00:00", "2026-01-02T03:04:05+00:00": "2026-01-02T03:04:05+00:00",
+		"2026-01-02T03:04:05+02:00": "2026-01-02T03:04:05+02:00", "2026-01-02T03:04:05.5": "2026-01-02T03:04:05.5",
+	} {
+		d := newDesk(true)
+		_, err := d.Accept(context.Background(), event(`{`+least+`,"payload":{"at":"2026-01-02T03:04:05Z"},"timestamp":"`+given+`","deadline_timestamp":"`+given+`"}`))
+		require.NoError(t, err, given)
+		frame := string(d.out.kept[0].Frame)
+		require.Contains(t, frame, `"timestamp":"`+want+`"`)
+		require.Contains(t, frame, `"deadline":"`+want+`"`)
+		require.Contains(t, frame, `"at":"2026-01-02T03:04:05Z"`)
+	}
+	d := newDesk(true)
+	_, err := d.Accept(context.Background(), event(`{`+least+`,"payload":{}}`))
+	require.NoError(t, err)
+	require.Regexp(t, `"timestamp":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00"`, string(d.out.kept[0].Frame))
 }
 
 func TestAcceptFillsWhatIsMissing(t *testing.T) {
@@ -123,6 +145,8 @@ func TestAcceptRefusesWhatBreaksARule(t *testing.T) {
 		"no teacher":        `{"notification_type":"x","category":"batch_progress","priority":"low","payload":{}}`,
 		"numeric teacher":   `{"teacher_id":5,"notification_type":"x","category":"batch_progress","priority":"low","payload":{}}`,
 		"bad teacher":       `{"teacher_id":"}x","notification_type":"x","category":"batch_progress","priority":"low","payload":{}}`,
+		"half a character":  `{"teacher_id":"t\ud800","notification_type":"x","category":"batch_progress","priority":"low","payload":{}}`,
+		"two halves":        `{"teacher_id":"\udc00\ud800","notification_type":"x","category":"batch_progress","priority":"low","payload":{}}`,
 		"blank type":        `{"teacher_id":"t","notification_type":" ","category":"batch_progress","priority":"low","payload":{}}`,
 		"odd category":      `{"teacher_id":"t","notification_type":"x","category":"news","priority":"low","payload":{}}`,
 		"no priority":       `{"teacher_id":"t","notification_type":"x","category":"batch_progress","payload":{}}`,

@@ -44,6 +44,8 @@ func parseRequest(data json.RawMessage, now time.Time) (*request, error) {
 	teacher, kind := str(in["teacher_id"]), str(in["notification_type"])
 	user, err := domain.ParseUserID(teacher)
 	switch {
+	case domain.LoneSurrogate(in["teacher_id"]) >= 0: // decoding replaces it, so it would name another user
+		return nil, broken("teacher_id", "a user id")
 	case err != nil:
 		return nil, broken("teacher_id", "a user id").Because(err)
 	case strings.TrimSpace(kind) == "":
@@ -67,15 +69,16 @@ func reservedMembers(in map[string]json.RawMessage, now time.Time) ([]member, er
 		key, from, missing string
 		rule               func(json.RawMessage) bool
 		expected           string
+		zoned              bool
 	}{
-		{"category", "category", "", oneOf(domain.Categories()), strings.Join(domain.Categories(), ", ")},
-		{"priority", "priority", "", oneOf(domain.Priorities()), strings.Join(domain.Priorities(), ", ")},
-		{"action_required", "action_required", "false", isBool, "a boolean"},
-		{"deadline", "deadline_timestamp", null, isTime, "a time or null"},
-		{"batch_id", "batch_id", null, isText, "a string or null"},
-		{"class_id", "class_id", null, isText, "a string or null"},
-		{"correlation_id", "correlation_id", null, isText, "a string or null"},
-		{"timestamp", "timestamp", stamp(now), isTime, "a time"},
+		{"category", "category", "", oneOf(domain.Categories()), strings.Join(domain.Categories(), ", "), false},
+		{"priority", "priority", "", oneOf(domain.Priorities()), strings.Join(domain.Priorities(), ", "), false},
+		{"action_required", "action_required", "false", isBool, "a boolean", false},
+		{"deadline", "deadline_timestamp", null, isTime, "a time or null", true},
+		{"batch_id", "batch_id", null, isText, "a string or null", false},
+		{"class_id", "class_id", null, isText, "a string or null", false},
+		{"correlation_id", "correlation_id", null, isText, "a string or null", false},
+		{"timestamp", "timestamp", stamp(now), isTime, "a time", true},
 	}
 	out := make([]member, 0, len(fields))
 	for _, f := range fields {
@@ -85,6 +88,9 @@ func reservedMembers(in map[string]json.RawMessage, now time.Time) ([]member, er
 		}
 		if !f.rule(value) {
 			return nil, broken(f.from, f.expected)
+		}
+		if f.zoned {
+			value = withOffset(value)
 		}
 		out = append(out, member{f.key, value})
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -42,6 +43,16 @@ func str(raw json.RawMessage) string {
 		return ""
 	}
 	return s
+}
+
+// withOffset returns a time as a JSON string with UTC written as +00:00, the way
+// the platform's clients know it. Other zones, and times without one, stay.
+func withOffset(raw json.RawMessage) json.RawMessage {
+	text, utc := strings.CutSuffix(str(raw), "Z")
+	if !utc {
+		return raw
+	}
+	return json.RawMessage(strconv.Quote(text + "+00:00"))
 }
 
 // stamp is a time as a JSON string, in UTC with microseconds.

@@ -68,7 +68,7 @@ func ParseEnvelope(record []byte) (Envelope, error) {
 	e.EventTimestamp, _ = time.Parse(time.RFC3339Nano, text(members["event_timestamp"]))
 	_ = json.Unmarshal(members["schema_version"], &e.SchemaVersion)
 	switch {
-	case strings.TrimSpace(e.EventID) == "":
+	case strings.TrimSpace(e.EventID) == "", LoneSurrogate(members["event_id"]) >= 0:
 		return Envelope{}, Unparsable("event_id", ErrNoEnvelope)
 	case e.EventType == "":
 		return Envelope{}, Unparsable("event_type", ErrNoEnvelope)

@@ -19,6 +19,7 @@ func TestParseEnvelopeNeedsIDTypeAndData(t *testing.T) {
 		"null":             `null`,
 		"no event id":      `{"event_type":"t","data":{}}`,
 		"blank event id":   `{"event_id":"  ","event_type":"t","data":{}}`,
+		"half a character": `{"event_id":"e\ud800","event_type":"t","data":{}}`,
 		"numeric event id": `{"event_id":7,"event_type":"t","data":{}}`,
 		"other case":       `{"EVENT_ID":"e","event_type":"t","data":{}}`,
 		"no type":          `{"event_id":"e","data":{}}`,

@@ -25,6 +25,12 @@ const (
 // waiting for the answer.
 const preflightLimit = 10 * time.Second
 
+// How many copies of an answer its handling makes.
+const (
+	statusCopies = 1
+	listCopies   = 3
+)
+
 // Batches asks the result aggregator and the orchestrator about batches, and
 // tells the orchestrator of new ones.
 type Batches struct {
@@ -99,6 +105,9 @@ func (b *Batches) Status(ctx context.Context, caller domain.Caller, batch domain
 	case !a.ok():
 		return domain.BatchReport{}, domain.External(aggregatorName, a.status)
 	}
+	if err := hold(domain.MemoryOf(ctx), aggregatorName, statusCopies, a); err != nil {
+		return domain.BatchReport{}, err
+	}
 	report, err := readReport(a.body)
 	if err != nil {
 		return domain.BatchReport{}, domain.BrokenAnswer(aggregatorName, err)
@@ -132,6 +141,9 @@ func (b *Batches) List(ctx context.Context, caller domain.Caller, q domain.Batch
 		return domain.BatchPage{}, err
 	case !a.ok():
 		return domain.BatchPage{}, domain.External(aggregatorName, a.status)
+	}
+	if err := hold(domain.MemoryOf(ctx), aggregatorName, listCopies, a); err != nil {
+		return domain.BatchPage{}, err
 	}
 	page, unknown, err := readPage(a.body)
 	if err != nil {

@@ -2,7 +2,6 @@ package httpclient
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -10,6 +9,8 @@ import (
 	"net/http/httputil"
 	"syscall"
 	"time"
+
+	"github.com/huleedu/edge/domain"
 )
 
 // oneWrite is the size, in bytes, up to which a request surely fits into what
@@ -41,6 +42,9 @@ type line struct {
 	used bool
 	// rested is when the last exchange ended.
 	rested time.Time
+
+	// memory counts the answer of the exchange under way.
+	memory *domain.MemoryLease
 
 	// These are made once, so that asking costs no memory.
 	interrupt func()
@@ -126,6 +130,8 @@ func timedOut(err error) bool {
 // an error, the answer holds the status if there was one.
 func (l *line) talk(ctx context.Context, request []byte, wants func(int) bool) (a answer, kept bool, err error) {
 	stop := context.AfterFunc(ctx, l.interrupt)
+	l.memory = domain.MemoryOf(ctx)
+	defer func() { l.memory = nil }()
 	var sent error
 	if len(request) <= oneWrite {
 		_, sent = l.conn.Write(request)
@@ -175,7 +181,7 @@ func (l *line) hear(wants func(int) bool) (a answer, kept bool, err error) {
 	}
 	a.body, err = l.body(h)
 	switch {
-	case errors.Is(err, errTooBig):
+	case errors.Is(err, errTooBig), errors.Is(err, errNoMemory):
 		return answer{status: a.status}, false, err
 	case err != nil:
 		return answer{status: a.status}, false, &brokenAnswer{err}
@@ -208,14 +214,17 @@ func (l *line) body(h head) ([]byte, error) {
 	case h.length > maxAnswer:
 		return nil, errTooBig
 	case h.length >= 0 && h.length <= maxDrained:
+		if !l.memory.Grow(h.length) {
+			return nil, errNoMemory
+		}
 		body := make([]byte, h.length)
 		if _, err := io.ReadFull(l.in, body); err != nil {
 			return nil, errors.Join(io.ErrUnexpectedEOF, err)
 		}
 		return body, nil
 	}
-	var body bytes.Buffer
-	n, err := body.ReadFrom(io.LimitReader(l.stream(h), maxAnswer+1))
+	body, err := readHeld(io.LimitReader(l.stream(h), maxAnswer+1), h.length, l.memory)
+	n := int64(len(body))
 	switch {
 	case err != nil:
 		return nil, err
@@ -224,9 +233,9 @@ func (l *line) body(h head) ([]byte, error) {
 	case h.length >= 0 && n < h.length:
 		return nil, io.ErrUnexpectedEOF
 	case h.chunked:
-		return body.Bytes(), readTrailer(l.in)
+		return body, readTrailer(l.in)
 	default:
-		return body.Bytes(), nil
+		return body, nil
 	}
 }
 

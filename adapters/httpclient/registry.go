@@ -3,6 +3,7 @@ package httpclient
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"mime"
 	"net/http"
 	"strings"
@@ -10,6 +11,12 @@ import (
 
 	"github.com/huleedu/edge/domain"
 )
+
+// maxStatus is the highest status code that HTTP defines a class for. Lower ones
+// than 200 are interim answers, which are read over.
+const maxStatus = 599
+
+var errNoStatus = errors.New("status is outside of 200 to 599")
 
 // registryLimit bounds telling the orchestrator of a batch or its prompt.
 const registryLimit = 30 * time.Second
@@ -69,6 +76,8 @@ func (b *Batches) tell(ctx context.Context, document any, c call) (domain.Reply,
 	switch {
 	case err != nil:
 		return domain.Reply{}, err
+	case a.status > maxStatus:
+		return domain.Reply{}, domain.BrokenAnswer(orchestratorName, errNoStatus)
 	case !json.Valid(a.body):
 		return domain.Reply{}, domain.BrokenAnswer(orchestratorName, errNoJSON)
 	}

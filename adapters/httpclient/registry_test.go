@@ -65,3 +65,21 @@ func TestNobodyToRegisterWith(t *testing.T) {
 	_, err = client.SetPrompt(t.Context(), anna(), "b1", domain.PromptRef{})
 	require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err))
 }
+
+// TestOddStatusesAreBrokenAnswers: HTTP has no class for them, and clients make
+// of them what they like.
+func TestOddStatusesAreBrokenAnswers(t *testing.T) {
+	for _, status := range []int{600, 700, 999} {
+		client := serve(t, status, `{}`).client(t)
+		_, registered := client.Register(t.Context(), anna(), domain.Registration{})
+		_, prompted := client.SetPrompt(t.Context(), anna(), "b1", domain.PromptRef{})
+		for _, err := range []error{registered, prompted} {
+			require.Equal(t, domain.InvalidResponse, domain.CodeOf(err), status)
+		}
+	}
+	for _, status := range []int{200, 299, 302, 418, 599} {
+		reply, err := serve(t, status, `{}`).client(t).Register(t.Context(), anna(), domain.Registration{})
+		require.NoError(t, err)
+		require.Equal(t, status, reply.Status)
+	}
+}

@@ -86,7 +86,7 @@ func (s *service) do(ctx context.Context, c call) (answer, error) {
 	if span.IsRecording() {
 		s.describe(span, c, err)
 	}
-	if made(err) {
+	if made(err) || a.status != 0 {
 		s.observer.Observe(domain.ServiceCalled{
 			Service: s.name, Method: c.method, Endpoint: c.endpoint, Status: a.status, Took: time.Since(started),
 		})

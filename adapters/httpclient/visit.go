@@ -43,6 +43,8 @@ func (v *visit) name(ctx context.Context, cause error) *domain.Error {
 	switch {
 	case left(ctx):
 		return domain.Unreachable(v.guard.service, errors.Join(ctx.Err(), cause))
+	case errors.Is(cause, errNoMemory):
+		return domain.Unavailable(v.guard.service, busyWait).Because(cause)
 	case errors.Is(cause, errTooBig):
 		return domain.BrokenAnswer(v.guard.service, cause)
 	case ctx.Err() != nil || !time.Now().Before(v.deadline):
@@ -61,7 +63,7 @@ func (v *visit) verdict(ctx context.Context, status int, err error) error {
 	switch {
 	case inTrouble(status):
 		return errSick
-	case err == nil, errors.Is(err, errTooBig):
+	case err == nil, errors.Is(err, errTooBig), errors.Is(err, errNoMemory):
 		return nil
 	case left(ctx), domain.CodeOf(err) == domain.InvalidResponse:
 		return errUntold

@@ -92,7 +92,10 @@ func (l proxyList) origin(nearest netip.Addr, lines []string) netip.Addr {
 			} else {
 				rest = ""
 			}
-			addr, known := hostOf(strings.TrimSpace(entry))
+			if entry = strings.TrimSpace(entry); entry == "" {
+				continue // an empty element of a list counts for nothing (RFC 9110 section 5.6.1)
+			}
+			addr, known := hostOf(entry)
 			if !known {
 				return nearest
 			}

@@ -34,6 +34,23 @@ func TestNetworks(t *testing.T) {
 	require.Error(t, err)
 }
 
+// TestEmptyElementsOfXForwardedForAreSkipped: a list may have them.
+func TestEmptyElementsOfXForwardedForAreSkipped(t *testing.T) {
+	t.Parallel()
+	for _, lines := range [][]string{
+		{"198.51.100.7,"}, {"198.51.100.7, "}, {"203.0.113.1,,198.51.100.7,,10.0.0.1"}, {"198.51.100.7", ""}, {"198.51.100.7", " , ", ""}, {"203.0.113.1 ,198.51.100.7", ",10.0.0.9,"},
+	} {
+		got, err := httpserver.Network("10.0.0.0/8", "10.1.2.3:4711", lines)
+		require.NoError(t, err)
+		require.Equal(t, "198.51.100.7", got, lines)
+	}
+	for _, lines := range [][]string{{""}, {","}, {" , ,"}, nil} {
+		got, err := httpserver.Network("10.0.0.0/8", "10.1.2.3:4711", lines)
+		require.NoError(t, err)
+		require.Equal(t, "10.1.2.3", got, lines)
+	}
+}
+
 // FuzzNetwork: whatever a client writes, what comes out is bounded, and a
 // client behind no trusted proxy chooses nothing of it.
 func FuzzNetwork(f *testing.F) {

@@ -26,8 +26,8 @@ func (s *site) identify(r *http.Request) (domain.Caller, error) {
 	return s.tokens.Validate(r.Context(), token)
 }
 
-// authorization joins repeated headers, as their senders might have: two are
-// never one good token.
+// authorization returns the credentials. Two lines, of which one may be empty,
+// are joined to something that is never one good token.
 func authorization(h http.Header) string {
 	switch values := h["Authorization"]; len(values) {
 	case 0:
@@ -35,6 +35,6 @@ func authorization(h http.Header) string {
 	case 1:
 		return values[0]
 	default:
-		return values[0] + ", " + values[1]
+		return values[0] + " , " + values[1]
 	}
 }

@@ -78,11 +78,34 @@ func TestRoutesAreTheContracts(t *testing.T) {
 		"PATCH /bff/v1/teacher/{path} user default", "DELETE /bff/v1/teacher/{path} user default",
 	}, got)
 	w := newWorld(t, func(_ *world, p *httpserver.GatewayParts) {
-		p.Environment, p.Config.Docs, p.Metrics = domain.Production, true, nil
+		p.Environment, p.Config.Docs, p.Metrics = domain.Production, "true", nil
 	})
 	assert.Equal(t, 200, call(t, http.MethodGet, w.base+"/docs", "").StatusCode)
 	assert.Equal(t, 404, call(t, http.MethodGet, w.base+"/metrics", "").StatusCode)
 	assert.Equal(t, 404, call(t, http.MethodGet, w.base+"/v1/test/no-auth", "").StatusCode)
+}
+
+// TestDocsAreSwitched: by the setting in every environment, else by the
+// environment.
+func TestDocsAreSwitched(t *testing.T) {
+	t.Parallel()
+	for _, environment := range []domain.Environment{domain.Development, domain.Testing, domain.Staging, domain.Production} {
+		for setting, served := range map[string]bool{
+			"": environment != domain.Production, "true": true, "on": true, " TRUE ": true, "false": false, "off": false, "0": false,
+		} {
+			w := newWorld(t, func(_ *world, p *httpserver.GatewayParts) { p.Environment, p.Config.Docs = environment, setting })
+			for _, path := range []string{"/docs", "/redoc", "/openapi.json", "/docs/page.js"} {
+				status := 404
+				if served {
+					status = 200
+				}
+				assert.Equal(t, status, call(t, http.MethodGet, w.base+path, "").StatusCode, "%s %q %s", environment, setting, path)
+			}
+		}
+	}
+	c := config()
+	c.Docs = "perhaps"
+	require.Len(t, c.Problems(domain.Testing), 1)
 }
 
 func TestRoutesMustStateTheirCallerAndLimit(t *testing.T) {
@@ -125,9 +148,20 @@ func TestEveryFailureOfCredentials(t *testing.T) {
 func TestTwoAuthorizationHeadersAreNoToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	r := call(t, http.MethodGet, w.base+"/v1/batches", "", "Authorization: Bearer u1", "Authorization: Bearer u2")
-	require.Equal(t, 401, r.StatusCode)
-	assert.Equal(t, "invalid_authorization_format", standard(t, r, domain.GatewayService).Details["reason"])
+	for _, lines := range [][]string{
+		{"Bearer u1", "Bearer u2"}, {"Bearer u1", "Bearer u1"}, {"Bearer u1", ""}, {"", "Bearer u1"}, {"Bearer", "u1"}, {"", ""},
+		{"Basic x", "Bearer u1"}, {"Bearer u1", "", ""},
+	} {
+		headers := []string{}
+		for _, line := range lines {
+			headers = append(headers, "Authorization: "+line)
+		}
+		for _, path := range []string{"/v1/batches", "/v1/classes/x"} {
+			r := call(t, http.MethodGet, w.base+path, "", headers...)
+			require.Equal(t, 401, r.StatusCode, lines)
+			assert.Equal(t, "invalid_authorization_format", standard(t, r, domain.GatewayService).Details["reason"])
+		}
+	}
 }
 
 func TestMissingKeysAreNoFaultOfTheToken(t *testing.T) {

@@ -92,8 +92,7 @@ func saysJSON(h http.Header) bool {
 	if err != nil {
 		return false
 	}
-	return media == "application/json" ||
-		strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")
+	return isJSONType(media)
 }
 
 // encoded reports whether a body is not sent as it is, by any line of the

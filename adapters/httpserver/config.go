@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -49,9 +50,9 @@ type GatewayConfig struct {
 	AnswerTimeout time.Duration `env:"API_GATEWAY_ANSWER_TIMEOUT" envDefault:"90s"`
 	// IdleTimeout is how long a connection may wait for its next request.
 	IdleTimeout time.Duration `env:"API_GATEWAY_IDLE_TIMEOUT" envDefault:"120s"`
-	// Docs serves the API's description in production too; elsewhere it is
-	// always served.
-	Docs    bool `env:"API_GATEWAY_DOCS" envDefault:"false"`
+	// Docs says whether the API's description is served: true or false in every
+	// environment, empty everywhere but in production.
+	Docs    string `env:"API_GATEWAY_DOCS"`
 	Limits  LimitsConfig
 	Uploads UploadsConfig
 }
@@ -63,6 +64,9 @@ func (c GatewayConfig) Problems(environment domain.Environment) []error {
 	out = append(out, adminProblems(prefix+"ADMIN_ADDR", c.AdminAddr, c.Host, c.Port)...)
 	out = append(out, c.policy().problems(prefix, environment)...)
 	out = append(out, proxyProblems(prefix+"TRUSTED_PROXIES", c.TrustedProxies, environment)...)
+	if _, ok := c.docs(environment); !ok {
+		out = append(out, domain.Misconfigured(prefix+"DOCS", "must be true, false or empty"))
+	}
 	for _, bound := range []struct {
 		name  string
 		value int64
@@ -89,8 +93,21 @@ func (c GatewayConfig) policy() corsSettings {
 	return corsSettings{c.Origins, c.Credentials, c.Methods, c.Headers}
 }
 
-// docs reports whether the API's description is served.
-func (c GatewayConfig) docs(e domain.Environment) bool { return c.Docs || e != domain.Production }
+// docs reports whether the API's description is served in the environment. ok is
+// false for a setting that is no boolean.
+func (c GatewayConfig) docs(e domain.Environment) (served, ok bool) {
+	switch text := strings.ToLower(strings.TrimSpace(c.Docs)); text {
+	case "":
+		return e != domain.Production, true
+	case "yes", "y", "on":
+		return true, true
+	case "no", "n", "off":
+		return false, true
+	default:
+		served, err := strconv.ParseBool(text)
+		return served, err == nil
+	}
+}
 
 // WebSocketConfig says where the notification service listens.
 type WebSocketConfig struct {

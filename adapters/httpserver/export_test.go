@@ -7,6 +7,7 @@ import (
 	"net/url"
 
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
 )
 
 // CanonicalUUID judges a client's correlation id.
@@ -57,9 +58,6 @@ func CopyForm(in io.Reader, boundary string, out io.Writer, maxFiles int) (strin
 	return f.out.Boundary(), err
 }
 
-// LoneSurrogate looks for half a surrogate pair in valid JSON.
-func LoneSurrogate(raw []byte) int { return loneSurrogate(raw) }
-
 // Members reads an object, the last of two equal keys.
 func Members(raw json.RawMessage) map[string]json.RawMessage {
 	out := map[string]json.RawMessage{}
@@ -82,3 +80,6 @@ func Items(raw json.RawMessage) []json.RawMessage {
 
 // Unquoted reads a string.
 func Unquoted(raw json.RawMessage) string { return unquoted(raw) }
+
+// RecentProbe asks a probe once a second.
+func RecentProbe(p ports.HealthProbe) ports.HealthProbe { return &recentProbe{probe: p} }

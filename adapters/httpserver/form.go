@@ -20,6 +20,8 @@ const (
 	formBuffer = 32 << 10
 	// maxPartHeader bounds what stands before a part's content, in bytes.
 	maxPartHeader = 16 << 10
+	// maxOtherParts is how many parts a form may hold that are no files.
+	maxOtherParts = 100
 	// maxFormText bounds a field of text, in bytes.
 	maxFormText = 2 << 10
 )
@@ -56,9 +58,9 @@ type form struct {
 	// maxFiles is how many files it may hold.
 	maxFiles int
 
-	batch      domain.BatchID
-	files      int
-	assignment bool
+	batch         domain.BatchID
+	files, others int
+	assignment    bool
 }
 
 func newForm(in io.Reader, boundary string, taker io.Writer, maxFiles int) *form {
@@ -73,8 +75,8 @@ func newForm(in io.Reader, boundary string, taker io.Writer, maxFiles int) *form
 }
 
 // copy runs to the body's end. It returns errTaken when the taker takes no
-// more, a VALIDATION_ERROR or PARSING_ERROR for a form that cannot be, and then
-// the copy has no end.
+// more, a VALIDATION_ERROR for a form that cannot be, and then the copy has no
+// end.
 func (f *form) copy() error {
 	for {
 		f.in.begin()
@@ -122,11 +124,15 @@ func (f *form) take(part *multipart.Part) error {
 	}
 	switch {
 	case name == filesField && isFile:
-		f.files++
-		if f.files > f.maxFiles {
-			return f.tooMany()
+		if f.files++; f.files > f.maxFiles {
+			return tooMany("Too many files", f.maxFiles)
 		}
 		return f.pass(part.Header, part)
+	}
+	if f.others++; f.others > maxOtherParts {
+		return tooMany("Too many form fields", maxOtherParts)
+	}
+	switch {
 	case name == batchField:
 		return f.takeBatch(part, isFile)
 	case name == assignmentField:
@@ -136,9 +142,10 @@ func (f *form) take(part *multipart.Part) error {
 	}
 }
 
-func (f *form) tooMany() error {
-	e := domain.Invalid(filesField, "", "", "Too many files")
-	e.Details["limit"] = f.maxFiles
+// tooMany is a form with more parts of a kind than the limit.
+func tooMany(message string, limit int) error {
+	e := domain.Invalid(filesField, "", "", message)
+	e.Details["limit"] = limit
 	return e
 }
 
@@ -223,7 +230,7 @@ func malformed(cause error) error {
 	if errors.Is(cause, errLeft) {
 		return cause
 	}
-	return domain.Unparsable("multipart form data", cause).At("httpserver.form")
+	return domain.Invalid("form", "", "multipart/form-data", "Failed to parse form data").Because(cause).At("httpserver.form")
 }
 
 // takerErrors marks the errors of a taker.

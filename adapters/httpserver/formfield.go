@@ -11,7 +11,7 @@ import (
 )
 
 // formBoundary is what divides the parts of a request's body. It returns
-// INVALID_REQUEST for a body that claims to be no form, PARSING_ERROR for a
+// INVALID_REQUEST for a body that claims to be no form, VALIDATION_ERROR for a
 // boundary that RFC 2046 does not know.
 func formBoundary(h http.Header) (string, error) {
 	types := h["Content-Type"]

@@ -58,6 +58,7 @@ type gateway struct {
 	streams *streamShares
 	// locations knows the services' addresses.
 	locations locations
+	held      *domain.MemoryBudget
 }
 
 // NewGateway binds the gateway's addresses and prepares its routes; nothing is
@@ -87,6 +88,7 @@ func NewGateway(parts GatewayParts) (*Server, error) {
 	g := &gateway{
 		site: s, GatewayParts: parts, maxBody: parts.Config.MaxBodyBytes, description: description,
 		shares: newUploadShares(), streams: newStreamShares(), locations: newLocations(parts.Services),
+		held: domain.NewMemoryBudget(maxHeldAnswers),
 	}
 	if err := g.openUpstreams(); err != nil {
 		return nil, err

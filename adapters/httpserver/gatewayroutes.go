@@ -19,12 +19,12 @@ func (g *gateway) tables() tables {
 
 func (g *gateway) routes() []row {
 	table := []row{
-		{http.MethodGet, "/v1/batches", User, LimitQueries, g.listBatches},
-		{http.MethodGet, "/v1/batches/{batch_id}/status", User, LimitQueries, g.batchStatus},
-		{http.MethodPost, "/v1/batches/{batch_id}/pipelines", User, LimitCommands, g.startPipeline},
-		{http.MethodPost, "/v1/batches/register", User, LimitCommands, g.register},
-		{http.MethodPatch, "/v1/batches/{batch_id}/prompt", User, LimitCommands, g.setPrompt},
-		{http.MethodPost, "/v1/files/batch", User, LimitUploads, g.uploadFiles},
+		{http.MethodGet, "/v1/batches", User, LimitQueries, g.holding(g.listBatches)},
+		{http.MethodGet, "/v1/batches/{batch_id}/status", User, LimitQueries, g.holding(g.batchStatus)},
+		{http.MethodPost, "/v1/batches/{batch_id}/pipelines", User, LimitCommands, g.holding(g.startPipeline)},
+		{http.MethodPost, "/v1/batches/register", User, LimitCommands, g.holding(g.register)},
+		{http.MethodPatch, "/v1/batches/{batch_id}/prompt", User, LimitCommands, g.holding(g.setPrompt)},
+		{http.MethodPost, "/v1/files/batch", User, LimitUploads, g.holding(g.uploadFiles)},
 	}
 	table = append(table, forwarded("/v1/classes", g.forward(g.classes))...)
 	table = append(table, forwarded("/v1/classes/{path}", g.forward(g.classes))...)
@@ -34,7 +34,7 @@ func (g *gateway) routes() []row {
 			row{http.MethodGet, "/v1/test/no-auth", Anyone, LimitDefault, g.tryAnonymous},
 			row{http.MethodGet, "/v1/test/with-auth", User, LimitDefault, g.tryIdentified})
 	}
-	if g.Config.docs(g.Environment) {
+	if served, _ := g.Config.docs(g.Environment); served {
 		table = append(table,
 			row{http.MethodGet, "/openapi.json", Anyone, LimitNone, g.openAPI},
 			row{http.MethodGet, "/docs", Anyone, LimitNone, g.docsPage},

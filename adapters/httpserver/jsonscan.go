@@ -97,35 +97,6 @@ func skipNested(raw []byte, at int) int {
 	}
 }
 
-// loneSurrogate returns the index of the first escape that is one half of a
-// UTF-16 surrogate pair without the other, -1 if there is none. Such a string is
-// no Unicode text: decoders replace the half, or refuse it, each in its own way.
-func loneSurrogate(raw []byte) int {
-	for at := 0; ; {
-		next := bytes.IndexByte(raw[at:], '\\')
-		if next < 0 {
-			return -1
-		}
-		at += next
-		switch {
-		case raw[at+1] != 'u' || !utf16.IsSurrogate(escaped(raw, at)):
-			at += 2
-		case !isPair(raw, at):
-			return at
-		default:
-			at += 12
-		}
-	}
-}
-
-// isPair reports whether the escape at at and the one behind it are a surrogate
-// pair.
-func isPair(raw []byte, at int) bool {
-	second := at + 6
-	return second+6 <= len(raw) && raw[second] == '\\' && raw[second+1] == 'u' &&
-		utf16.DecodeRune(escaped(raw, at), escaped(raw, second)) != utf8.RuneError
-}
-
 // escaped returns the code unit of the escape \uXXXX at at.
 func escaped(raw []byte, at int) rune {
 	var unit rune

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/adapters/httpserver"
+	"github.com/huleedu/edge/domain"
 )
 
 // FuzzScan compares the walk over valid JSON with what encoding/json makes of it.
@@ -23,7 +24,7 @@ func FuzzScan(f *testing.F) {
 			return
 		}
 		raw = bytes.TrimSpace(raw)
-		if httpserver.LoneSurrogate(raw) >= 0 {
+		if domain.LoneSurrogate(raw) >= 0 {
 			return
 		}
 		switch raw[0] {
@@ -41,35 +42,4 @@ func FuzzScan(f *testing.F) {
 			require.Equal(t, want, httpserver.Unquoted(raw))
 		}
 	})
-}
-
-// FuzzLoneSurrogate: a string with a lone surrogate is one that changes when it
-// is decoded and encoded as UTF-16, so its escapes and its text differ in number.
-func FuzzLoneSurrogate(f *testing.F) {
-	for _, seed := range []string{`\ud800`, `\ud83d\ude00`, `\\ud800`, `\ude00\ud83d`, `�`, `\ufffd`, `\ud83d\u`} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, inner string) {
-		raw := []byte(`"` + inner + `"`)
-		var text string
-		if json.Unmarshal(raw, &text) != nil || !utf8.Valid(raw) {
-			return
-		}
-		given := bytes.Count(raw, []byte("\ufffd")) + replacements(raw)
-		require.Equal(t, bytes.Count([]byte(text), []byte("\ufffd")) > given, httpserver.LoneSurrogate(raw) >= 0, "%s", raw)
-	})
-}
-
-// replacements counts the escapes that spell U+FFFD itself.
-func replacements(raw []byte) (n int) {
-	for at := 0; at < len(raw); at++ {
-		if raw[at] != '\\' {
-			continue
-		}
-		if at+6 <= len(raw) && bytes.EqualFold(raw[at:at+6], []byte(`\ufffd`)) {
-			n++
-		}
-		at++
-	}
-	return n
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/huleedu/edge/domain"
 )
 
 // object is a JSON object of which a schema's own members are read. Keys match
@@ -31,7 +33,7 @@ func bodyObject(body []byte, broken *violations, known ...string) (object, bool)
 		broken.add("json_invalid", append(at, brokenAt(text)), "JSON decode error", nil)
 		return object{}, false
 	}
-	if lone := loneSurrogate(text); lone >= 0 {
+	if lone := domain.LoneSurrogate(text); lone >= 0 {
 		broken.add("json_invalid", append(at, lone), "JSON decode error", nil)
 		return object{}, false
 	}

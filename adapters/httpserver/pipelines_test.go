@@ -136,3 +136,29 @@ func TestExpectContinue(t *testing.T) {
 	answer := raw(t, w.Addr(), "POST /v1/batches/b1/pipelines HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 10\r\nConnection: close\r\n\r\n")
 	assert.True(t, strings.HasPrefix(answer, "HTTP/1.1 401 "), "a stranger's body is not even asked for")
 }
+
+// TestRefusalsAreNeverPages: what another service wrote is passed on under a type
+// that no browser runs.
+func TestRefusalsAreNeverPages(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.platform.Put("b1", domain.BatchReport{Owner: "u1", Overall: "ready_for_pipeline_execution", Document: []byte(`{}`)})
+	for _, c := range []struct{ declared, body, want string }{
+		{"text/html", "<script>alert(1)</script>", "text/plain; charset=utf-8"},
+		{"image/svg+xml", "<svg/>", "text/plain; charset=utf-8"},
+		{"text/html; charset=utf-8", `{"allowed":false}`, "application/json"},
+		{"application/xhtml+xml", "<html/>", "text/plain; charset=utf-8"},
+		{"", "no", "text/plain; charset=utf-8"},
+		{"", "", "application/json"},
+		{";", "{}", "application/json"},
+		{"application/json; charset=utf-8", "<html>", "application/json; charset=utf-8"},
+		{"application/problem+json", "{}", "application/problem+json"},
+	} {
+		w.platform.Decide("b1", domain.Verdict{Refusal: &domain.Refusal{Status: 402, ContentType: c.declared, Body: []byte(c.body)}})
+		r := start(t, w, `{"requested_pipeline":"nlp"}`)
+		require.Equal(t, 402, r.StatusCode)
+		require.Equal(t, c.body, r.body)
+		require.Equal(t, c.want, r.Header.Get("Content-Type"), c.declared)
+		everyAnswer(t, r)
+	}
+}

@@ -1,8 +1,11 @@
 package httpserver
 
 import (
+	"encoding/json"
+	"mime"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -51,14 +54,32 @@ func (s *site) encode(c *gin.Context, v any) error {
 
 // pass hands another service's own answer to the client.
 func (s *site) pass(c *gin.Context, r domain.Reply) {
-	contentType := s.fixed.json
-	if r.ContentType != "" {
-		contentType = []string{r.ContentType}
-	}
+	contentType := []string{safeType(r)}
 	if r.RetryAfter != "" {
 		c.Writer.Header().Set("Retry-After", r.RetryAfter)
 	}
 	s.write(c, r.Status, contentType, r.Body)
+}
+
+// safeType is the media type under which another service's answer is passed on.
+// A declared JSON type stays. Anything else becomes a type that no browser runs:
+// application/json for a body that is JSON, else plain text. The answer carries
+// nosniff, so browsers keep to it.
+func safeType(r domain.Reply) string {
+	media, _, err := mime.ParseMediaType(r.ContentType)
+	switch {
+	case err == nil && isJSONType(media):
+		return r.ContentType
+	case len(r.Body) == 0, json.Valid(r.Body):
+		return "application/json"
+	default:
+		return "text/plain; charset=utf-8"
+	}
+}
+
+// isJSONType reports whether a media type stands for JSON.
+func isJSONType(media string) bool {
+	return media == "application/json" || strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")
 }
 
 // appendQuoted appends a JSON string.

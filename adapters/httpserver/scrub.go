@@ -72,7 +72,8 @@ func reserved(name string) bool {
 	}
 	switch string(folded) {
 	case "x-user-id", "x-org-id", "x-internal-api-key", "x-service-id", "x-identity-encoding",
-		"x-correlation-id", "x-request-id", "x-roles", "x-user-roles": // who asks, and for what
+		"x-correlation-id", "x-request-id", "x-roles", "x-user-roles", // who asks, and for what
+		"x-original-url", "x-original-uri", "x-rewrite-url", "x-http-method-override", "x-http-method", "x-method-override": // by which some services replace path or method
 		return true
 	case "forwarded", "x-real-ip", "baggage", "traceparent", "tracestate": // where it comes from
 		return true

@@ -51,7 +51,7 @@ func (w *sockets) health(c *gin.Context) error {
 // redisHealth says how Redis does. Its failure has a body of its own around
 // the standard error.
 func (w *sockets) redisHealth(c *gin.Context) error {
-	h := w.Redis.Health(c.Request.Context())
+	h := w.redis.Health(c.Request.Context())
 	if h.Condition == domain.Unhealthy {
 		w.redisDown(c, domain.Unreachable("redis", h.Err).At("httpserver.redisHealth"))
 		return nil

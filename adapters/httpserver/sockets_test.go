@@ -6,7 +6,10 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -148,6 +151,41 @@ func TestSocketHealth(t *testing.T) {
 	r = call(t, http.MethodGet, w.base+"/healthz/websocket", "")
 	require.Equal(t, 200, r.StatusCode)
 	assert.Equal(t, `{"service":"websocket_manager","status":"healthy","total_connections":3,"max_connections_per_user":5}`, r.body)
+}
+
+// countedProbe counts how often it is asked.
+type countedProbe struct{ asked atomic.Int32 }
+
+func (p *countedProbe) Health(context.Context) domain.Health {
+	p.asked.Add(1)
+	return domain.Health{Name: "redis", Condition: domain.Healthy}
+}
+
+// TestRedisHealthIsReusedForASecond: many clients cost Redis one question.
+func TestRedisHealthIsReusedForASecond(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		redis := &countedProbe{}
+		recent := httpserver.RecentProbe(redis)
+		for range 3 {
+			var clients sync.WaitGroup
+			before := redis.asked.Load()
+			for range 50 {
+				clients.Go(func() { recent.Health(t.Context()) })
+			}
+			clients.Wait()
+			time.Sleep(999 * time.Millisecond)
+			recent.Health(t.Context())
+			assert.Equal(t, before+1, redis.asked.Load())
+			time.Sleep(time.Millisecond)
+		}
+	})
+	redis := &countedProbe{}
+	w := newSocketWorld(t, hijacking, redis)
+	for range 5 {
+		require.Equal(t, 200, call(t, http.MethodGet, w.base+"/healthz/redis", "").StatusCode)
+	}
+	assert.LessOrEqual(t, redis.asked.Load(), int32(2))
 }
 
 func TestRedisDown(t *testing.T) {

@@ -59,8 +59,8 @@ type bad struct {
 }
 
 func badForms() []bad {
-	const malformed = "Failed to parse multipart form data"
-	parse := map[string]any{"parse_target": "multipart form data"}
+	const malformed = "Failed to parse form data"
+	parse := map[string]any{"field": "form", "expected": "multipart/form-data"}
 	disposition := func(text string) string {
 		return formOf("Content-Disposition: "+text+"\r\n\r\nx", field("batch_id", "b1"))
 	}
@@ -80,24 +80,31 @@ func badForms() []bad {
 		{"huge assignment", formOf(field("assignment_id", strings.Repeat("x", 1<<20)), file("a", "x")), domain.ValidationError, "assignment_id is too long", map[string]any{"field": "assignment_id", "expected": "at most 2048 bytes"}},
 		{"batch as a file", formOf(strings.Replace(file("a", "b1"), "files", "batch_id", 1)), domain.ValidationError, "batch_id must be text in form data", map[string]any{"field": "batch_id", "expected": "text"}},
 		{"too many files", formOf(file("a", "1"), file("b", "2"), file("c", "3"), file("d", "4"), field("batch_id", "b1")), domain.ValidationError, "Too many files", map[string]any{"field": "files", "limit": 3.0}},
-		{"no end", strings.TrimSuffix(goodForm(), "--\r\n"), domain.ParsingError, malformed, parse},
-		{"no end of a part", strings.TrimSuffix(goodForm(), "\r\n--B--\r\n"), domain.ParsingError, malformed, parse},
-		{"no part behind a boundary", strings.TrimSuffix(goodForm(), "--\r\n") + "\r\n", domain.ParsingError, malformed, parse},
-		{"no form at all", "hello", domain.ParsingError, malformed, parse},
-		{"empty", "", domain.ParsingError, malformed, parse},
-		{"other boundary", strings.ReplaceAll(goodForm(), "--B", "--C"), domain.ParsingError, malformed, parse},
-		{"no disposition", formOf("Content-Type: text/plain\r\n\r\nx", field("batch_id", "b1")), domain.ParsingError, malformed, parse},
-		{"no name", disposition(`form-data; filename="a"`), domain.ParsingError, malformed, parse},
-		{"no form data", disposition(`attachment; name="files"; filename="a"`), domain.ParsingError, malformed, parse},
-		{"two names", disposition(`form-data; name="files"; name="batch_id"; filename="a"`), domain.ParsingError, malformed, parse},
-		{"two notations", disposition(`form-data; filename="a;name*=b"; name="files"; Name *=utf-8''batch_id`), domain.ParsingError, malformed, parse},
-		{"two dispositions", disposition("form-data; name=\"files\"; filename=\"a\"\r\nContent-Disposition: form-data; name=\"batch_id\""), domain.ParsingError, malformed, parse},
-		{"open quote", disposition(`form-data; name="files"; filename="a`), domain.ParsingError, malformed, parse},
-		{"line break in a header", disposition("form-data; name=\"files\"; filename=\"a\rX: y\""), domain.ParsingError, malformed, parse},
-		{"header without a colon", formOf("nonsense\r\n\r\nx"), domain.ParsingError, malformed, parse},
-		{"huge header", formOf("X: "+strings.Repeat("x", 100_000)+"\r\n"+file("a", "x"), field("batch_id", "b1")), domain.ParsingError, malformed, parse},
-		{"many headers", formOf(strings.Repeat("X: y\r\n", 10_000)+file("a", "x"), field("batch_id", "b1")), domain.ParsingError, malformed, parse},
+		{"too many fields", formOf(file("a", "1"), field("batch_id", "b1"), many(field("x", ""), 100)), domain.ValidationError, "Too many form fields", map[string]any{"field": "files", "limit": 100.0}},
+		{"too many files without a name", formOf(many(file("", ""), 100), field("batch_id", "b1")), domain.ValidationError, "Too many form fields", map[string]any{"field": "files", "limit": 100.0}},
+		{"no end", strings.TrimSuffix(goodForm(), "--\r\n"), domain.ValidationError, malformed, parse},
+		{"no end of a part", strings.TrimSuffix(goodForm(), "\r\n--B--\r\n"), domain.ValidationError, malformed, parse},
+		{"no part behind a boundary", strings.TrimSuffix(goodForm(), "--\r\n") + "\r\n", domain.ValidationError, malformed, parse},
+		{"no form at all", "hello", domain.ValidationError, malformed, parse},
+		{"empty", "", domain.ValidationError, malformed, parse},
+		{"other boundary", strings.ReplaceAll(goodForm(), "--B", "--C"), domain.ValidationError, malformed, parse},
+		{"no disposition", formOf("Content-Type: text/plain\r\n\r\nx", field("batch_id", "b1")), domain.ValidationError, malformed, parse},
+		{"no name", disposition(`form-data; filename="a"`), domain.ValidationError, malformed, parse},
+		{"no form data", disposition(`attachment; name="files"; filename="a"`), domain.ValidationError, malformed, parse},
+		{"two names", disposition(`form-data; name="files"; name="batch_id"; filename="a"`), domain.ValidationError, malformed, parse},
+		{"two notations", disposition(`form-data; filename="a;name*=b"; name="files"; Name *=utf-8''batch_id`), domain.ValidationError, malformed, parse},
+		{"two dispositions", disposition("form-data; name=\"files\"; filename=\"a\"\r\nContent-Disposition: form-data; name=\"batch_id\""), domain.ValidationError, malformed, parse},
+		{"open quote", disposition(`form-data; name="files"; filename="a`), domain.ValidationError, malformed, parse},
+		{"line break in a header", disposition("form-data; name=\"files\"; filename=\"a\rX: y\""), domain.ValidationError, malformed, parse},
+		{"header without a colon", formOf("nonsense\r\n\r\nx"), domain.ValidationError, malformed, parse},
+		{"huge header", formOf("X: "+strings.Repeat("x", 100_000)+"\r\n"+file("a", "x"), field("batch_id", "b1")), domain.ValidationError, malformed, parse},
+		{"many headers", formOf(strings.Repeat("X: y\r\n", 10_000)+file("a", "x"), field("batch_id", "b1")), domain.ValidationError, malformed, parse},
 	}
+}
+
+// many is a part that stands n times in a form.
+func many(part string, n int) string {
+	return strings.TrimSuffix(strings.Repeat(part+"\r\n--B\r\n", n), "\r\n--B\r\n")
 }
 
 // TestBadForms: each is refused, alone and behind a file that has already

@@ -59,12 +59,13 @@ func (u *upload) call(ctx context.Context) (domain.Reply, error) {
 		return domain.Reply{}, to.failure(err)
 	}
 	defer func() { _ = res.Body.Close() }()
+	body := &heldReader{res.Body, domain.MemoryOf(ctx), to.name}
 	reply := domain.Reply{Status: res.StatusCode, ContentType: res.Header.Get("Content-Type")}
 	if !tookForm(reply.Status) {
-		reply.Body = u.refusalBody(reply.Status, res.Body)
+		reply.Body = u.refusalBody(reply.Status, body)
 		return reply, u.refusal(reply)
 	}
-	return u.acceptance(reply, res.Body)
+	return u.acceptance(reply, body)
 }
 
 // refusalWait is how long the words of a refusal are waited for.

@@ -50,7 +50,9 @@ const (
 type sockets struct {
 	*site
 	WebSocketParts
-	born time.Time
+	// redis answers for WebSocketParts.Redis.
+	redis *recentProbe
+	born  time.Time
 }
 
 // NewWebSocket binds the notification service's addresses and prepares its
@@ -73,7 +75,7 @@ func NewWebSocket(parts WebSocketParts) (*Server, error) {
 	if err := s.route(); err != nil {
 		return nil, err
 	}
-	w := &sockets{site: s, WebSocketParts: parts, born: time.Now()}
+	w := &sockets{site: s, WebSocketParts: parts, redis: &recentProbe{probe: parts.Redis}, born: time.Now()}
 	return s.open(w.tables(), place{parts.Config.Host, parts.Config.Port, parts.Config.AdminAddr}, bounds{
 		headerBytes: socketHeaderBytes, header: socketHeaderTime,
 		answer: socketAnswerTime, idle: socketIdleTime, brief: true,

@@ -66,15 +66,16 @@ func (c *Client) Health(ctx context.Context) domain.Health {
 	return domain.Health{Name: "redis", Condition: domain.Healthy}
 }
 
-// hidden is the URL without user, password and options.
+// hidden is the URL as health answers show it: the address only, or not even that
+// when the URL has no credentials.
 func hidden(u domain.Secret) string {
 	parsed, err := url.Parse(u.Reveal())
 	if err != nil {
 		return ""
 	}
-	credentials := ""
+	shown := parsed.Scheme + "://***:***"
 	if parsed.User != nil {
-		credentials = "***:***@"
+		shown += "@" + parsed.Host
 	}
-	return parsed.Scheme + "://" + credentials + parsed.Host + parsed.Path
+	return shown
 }

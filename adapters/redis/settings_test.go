@@ -14,13 +14,13 @@ import (
 
 func TestOpenTakesEveryFormOfAddress(t *testing.T) {
 	for url, address := range map[string]string{
-		"redis://localhost:6379":                                           "redis://localhost:6379",
-		"redis://anna:s3cret@host:6379/2":                                  "redis://***:***@host:6379/2",
+		"redis://localhost:6379":                                           "redis://***:***",
+		"redis://anna:s3cret@host:6379/2":                                  "redis://***:***@host:6379",
 		"redis://:s3cret@host:6379":                                        "redis://***:***@host:6379",
-		"rediss://host:6380":                                               "rediss://host:6380",
+		"rediss://host:6380":                                               "rediss://***:***",
 		"redis://u:s3cret@n1:7000?addr=n2:7001&addr=n3:7002":               "redis://***:***@n1:7000",
-		"redis://s1:26379?addr=s2:26379&master_name=main&password=s3cret":  "redis://s1:26379",
-		"rediss://u:s3cret@s1:26379/1?addr=s2:26379&master_name=main&db=1": "rediss://***:***@s1:26379/1",
+		"redis://s1:26379?addr=s2:26379&master_name=main&password=s3cret":  "redis://***:***",
+		"rediss://u:s3cret@s1:26379/1?addr=s2:26379&master_name=main&db=1": "rediss://***:***@s1:26379",
 	} {
 		c, err := redis.Open(settings(url))
 		require.NoError(t, err, url)

@@ -1,0 +1,56 @@
+package httpclient_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// TestAnswersShareTheirMemory: an answer that does not fit is SERVICE_UNAVAILABLE,
+// whether its length is announced or not, and tells nothing against the service.
+func TestAnswersShareTheirMemory(t *testing.T) {
+	body := `{"user_id":"teacher-anna","x":"` + strings.Repeat("x", 1<<20) + `"}`
+	for _, announced := range []bool{true, false} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if !announced {
+				_ = http.NewResponseController(w).Flush()
+			}
+			_, _ = w.Write([]byte(body))
+		}))
+		t.Cleanup(server.Close)
+		client := newBatches(t, config(server.URL, server.URL), &facts{})
+		budget := domain.NewMemoryBudget(5 << 20)
+		first, second := budget.Lease(), budget.Lease()
+		_, err := client.Status(domain.WithMemory(t.Context(), first), anna(), "b1")
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, budget.Taken(), int64(2*len(body)), "the answer and its copy")
+		require.True(t, budget.Lease().Grow(5<<20-budget.Taken()-100_000))
+		for range 10 {
+			_, err = client.Status(domain.WithMemory(t.Context(), second), anna(), "b1")
+			e := domain.As(err)
+			require.Equal(t, domain.ServiceUnavailable, e.Code)
+			require.Equal(t, map[string]any{"unavailable_service": "result_aggregator"}, e.Details)
+			second.Release()
+		}
+		first.Release()
+		_, err = client.Status(domain.WithMemory(t.Context(), second), anna(), "b1")
+		require.NoError(t, err, "the circuit is closed")
+		second.Release()
+	}
+}
+
+// TestSmallAnswersHoldLittle: what is counted is what arrived, not what an answer
+// may be.
+func TestSmallAnswersHoldLittle(t *testing.T) {
+	s := serve(t, 200, `{"user_id":"teacher-anna"}`)
+	budget := domain.NewMemoryBudget(100_000)
+	lease := budget.Lease()
+	_, err := s.client(t).Status(domain.WithMemory(t.Context(), lease), anna(), "b1")
+	require.NoError(t, err)
+	require.Less(t, budget.Taken(), int64(40_000))
+}
