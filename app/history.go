@@ -36,11 +36,16 @@ func (h *History) Resume(ctx context.Context, user domain.UserID, from domain.Po
 	return domain.Resumption{At: from, Replay: replay}, nil
 }
 
-// CatchUp returns what a connection lacks that stayed. Behind the last kept
-// notification that it was given nothing can be missing. Where there is none,
-// or the log does not know it any more, time decides, unless the hole's
-// beginning is unknown: then the answer is not complete. Errors: those of the
-// log.
+// Position returns where the user's log stands now. Errors: those of the log.
+func (h *History) Position(ctx context.Context, user domain.UserID) (domain.Position, error) {
+	return h.log.Last(ctx, user)
+}
+
+// CatchUp returns what a connection lacks that stayed: what follows the last kept
+// notification that it was given, or the log's position when it connected. Where
+// neither is known, or the log does not hold the position any more, time decides,
+// unless the hole's beginning is unknown: then the answer is not complete. Errors:
+// those of the log.
 func (h *History) CatchUp(ctx context.Context, user domain.UserID, hole domain.Hole) (domain.Replay, error) {
 	if hole.After != "" {
 		replay, err := h.log.Since(ctx, user, hole.After)

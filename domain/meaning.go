@@ -56,7 +56,7 @@ func callerMeanings() map[Code]Meaning {
 			"the caller asked too often in the current window", "wait for `Retry-After`", []string{"limit", "window_seconds"},
 		},
 		QuotaExceeded: {
-			"the user has as many connections as allowed", "close another connection first", []string{"quota_type", "limit"},
+			"the user has as many connections as allowed", "close another connection, or wait for `Retry-After`", []string{"quota_type", "limit"},
 		},
 	}
 }

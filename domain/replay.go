@@ -67,8 +67,8 @@ type Resumption struct {
 
 // Hole is what one connection may have missed.
 type Hole struct {
-	// After is the last kept notification that it was given; empty when there
-	// was none.
+	// After is the last kept notification that it was given, or the log's position
+	// when it connected; empty when neither is known.
 	After Position
 	// Since is when it may have begun to miss something, rather early than late;
 	// zero when that is not known.

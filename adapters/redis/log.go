@@ -80,13 +80,14 @@ type Log struct {
 	rdb    goredis.UniversalClient
 	script *goredis.Script
 	answer time.Duration
+	lasts  lasts
 }
 
 var _ ports.NotificationLog = (*Log)(nil)
 
 // NewLog returns a log over the client.
 func NewLog(c *Client) *Log {
-	return &Log{rdb: c.rdb, script: goredis.NewScript(readScript), answer: c.answer}
+	return &Log{rdb: c.rdb, script: goredis.NewScript(readScript), answer: c.answer, lasts: newLasts(c.rdb)}
 }
 
 // Since returns what the user's log holds behind the position.
@@ -97,18 +98,6 @@ func (l *Log) Since(ctx context.Context, user domain.UserID, after domain.Positi
 // Recent returns what the user's log holds of the time, by Redis's clock.
 func (l *Log) Recent(ctx context.Context, user domain.UserID, age time.Duration) (domain.Replay, error) {
 	return l.read(ctx, "redis.Recent", user, "", age)
-}
-
-// Last returns the position of the newest entry.
-func (l *Log) Last(ctx context.Context, user domain.UserID) (domain.Position, error) {
-	newest, err := l.rdb.XRevRangeN(ctx, logKey(user), "+", "-", 1).Result()
-	if err != nil {
-		return "", l.failed("redis.Last", err)
-	}
-	if len(newest) == 0 {
-		return domain.Start, nil
-	}
-	return domain.Position(newest[0].ID), nil
 }
 
 func (l *Log) read(ctx context.Context, op string, user domain.UserID, after string, age time.Duration) (domain.Replay, error) {

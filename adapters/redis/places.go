@@ -15,16 +15,29 @@ local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 `
 
+// shorten begins a script that judges leases, behind clock. After a step of
+// Redis's clock backwards, leases end later than any lease may; they are shortened
+// when they are seen, or those of a killed node would last as long as the step.
+const shorten = `
+local function shorten(key, lease)
+  local latest = now + lease
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', key, '(' .. latest, '+inf')) do
+    redis.call('ZADD', key, latest, member)
+  end
+end
+`
+
 // takeScript takes each place that is free. A member that has a place keeps it,
 // so a repeat does no harm.
 //
 // KEYS: the users' leases. ARGV: limit, lease in ms, then the member of each
 // key. It answers per key 1, or 0 when all places are taken.
-const takeScript = clock + `
+const takeScript = clock + shorten + `
 local limit, lease, out = tonumber(ARGV[1]), ARGV[2], {}
 for i, key in ipairs(KEYS) do
   local member = ARGV[i + 2]
   redis.call('ZREMRANGEBYSCORE', key, '-inf', now)
+  shorten(key, lease)
   if redis.call('ZCARD', key) >= limit and not redis.call('ZSCORE', key, member) then
     out[i] = 0
   else
@@ -50,9 +63,10 @@ return {}
 //
 // KEYS: the users' leases. ARGV: lease in ms, then the member of each key. It
 // answers per key 1 when the place was lost, or 0.
-const extendScript = clock + `
+const extendScript = clock + shorten + `
 local lease, out = ARGV[1], {}
 for i, key in ipairs(KEYS) do
+  shorten(key, lease)
   out[i] = redis.call('ZADD', key, now + lease, ARGV[i + 1])
   redis.call('PEXPIRE', key, lease)
 end

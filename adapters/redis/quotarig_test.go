@@ -67,7 +67,7 @@ func quotaHarness(find func(testing.TB) server, canBreak bool) contract.QuotaHar
 					nodes = append(nodes, seen)
 					return q, kill
 				},
-				Lease: shortLease, Break: s.stop, Mend: s.start,
+				Lease: shortLease, Break: s.stop, Mend: s.start, Step: s.step,
 				Settle: func(away bool) {
 					for _, n := range nodes {
 						require.Eventually(t, func() bool { return n.is(away) }, patience, 5*time.Millisecond)

@@ -24,6 +24,8 @@ type server struct {
 	url string
 	// stop and start take it away and bring it back; nil for a shared one.
 	stop, start func()
+	// step moves its clock; nil where that is not possible.
+	step func(time.Duration)
 }
 
 func embedded(t testing.TB) server {
@@ -31,7 +33,7 @@ func embedded(t testing.TB) server {
 	r, err := world.StartRedis("")
 	require.NoError(t, err)
 	t.Cleanup(r.Close)
-	return server{url: r.URL(), stop: r.Stop, start: func() { require.NoError(t, r.Restart()) }}
+	return server{url: r.URL(), stop: r.Stop, start: func() { require.NoError(t, r.Restart()) }, step: r.Step}
 }
 
 func shared(t testing.TB) server {

@@ -147,7 +147,7 @@ func (m *mailbox) feed(first []byte, at mark, page domain.Replay) turn {
 	if m.sealed || k == nil || !k.reading {
 		return turn{}
 	}
-	k.reading, k.trouble = false, time.Time{}
+	k.reading, k.trouble, m.known = false, time.Time{}, true
 	if !k.behind {
 		k.since = time.Time{} // from here on the log tells where to go on
 	}

@@ -17,7 +17,7 @@ const (
 	ProtocolError Status = 1002
 	// Unsupported is a kind of data that is not understood.
 	Unsupported Status = 1003
-	// BadText is a text frame that is not UTF-8.
+	// BadText is a text frame, or the reason of a close frame, that is not UTF-8.
 	BadText Status = 1007
 	// Unauthenticated: get a new token, reconnect.
 	Unauthenticated Status = 1008
@@ -92,17 +92,17 @@ func Catalogue() []Entry {
 		{GoingAway.Close(), "likewise; the service never begins with it", "-"},
 		{ProtocolError.Close(), "a frame breaks the protocol; the reason, if any, is in words of the library", mend},
 		{Unsupported.Close(), "a kind of data that is not understood", mend},
-		{BadText.Close(), "a text frame is not UTF-8", mend},
-		{Unauthenticated.Close(), "the token expired, before or while connected; other refused tokens have messages of their own", renew},
+		{BadText.Close(), "a text frame or the reason of a close frame is not UTF-8", mend},
+		{Unauthenticated.Close(), "the token expired, before or while connected; other refused tokens have messages of their own. Within ten minutes the same token is refused by HTTP 401", renew},
 		{flooded(), "more than WEBSOCKET_MAX_MESSAGES_PER_MINUTE frames", renew},
-		{TooLarge.Close(), "a message over WEBSOCKET_MAX_MESSAGE_BYTES", mend},
+		{TooLarge.Close(), "a message over WEBSOCKET_MAX_MESSAGE_BYTES, or a compressed one over 8 KiB", mend},
 		{Broken.Close(), "a failure of the service that nobody foresaw", "back off, reconnect"},
-		{closeFor(domain.Unreachable("redis", nil)), "Redis is away at connecting, or for longer than WEBSOCKET_REDIS_OUTAGE_GRACE", "back off, reconnect"},
-		{closeFor(domain.Unavailable("jwt_keys", 0)), "there are no keys yet to judge tokens by", "back off, reconnect"},
+		{closeFor(domain.Unreachable("redis", nil)), "Redis is away at connecting and does not come back within 15 s, or is away for longer than WEBSOCKET_REDIS_OUTAGE_GRACE", "back off, reconnect"},
+		{closeFor(domain.Unavailable("jwt_keys", 0)), "there are no keys to judge tokens by, and none come within 15 s", "back off, reconnect"},
 		{Restart.Close(), "the node is being stopped", "reconnect with jitter"},
-		{OverQuota.Close(), "the user has WEBSOCKET_MAX_CONNECTIONS_PER_USER sockets; the newest is refused, the others stay", "close another tab"},
+		{OverQuota.Close(), "the user has WEBSOCKET_MAX_CONNECTIONS_PER_USER sockets; the newest is refused, the others stay. Within a minute the next one is refused by HTTP 429", "close another tab"},
 		{TooSlow.Close(), "the client took its messages too slowly and its queue overflowed", "reconnect, resume"},
-		{Silent.Close(), "no pong for WEBSOCKET_PONG_TIMEOUT, or nothing at all for WEBSOCKET_IDLE_TIMEOUT", "reconnect"},
+		{Silent.Close(), "no pong for WEBSOCKET_PONG_TIMEOUT, nothing at all for WEBSOCKET_IDLE_TIMEOUT, or no answer within 5 s to the ping that follows a 4000 of the same user", "reconnect"},
 		{Disconnected.Close(), "an operator disconnected the user", "do not reconnect"},
 	}
 }

@@ -14,7 +14,7 @@ func TestMemberNamesMatchExactly(t *testing.T) {
 	ignored, ping := command{kind: domain.FrameIgnored}, command{kind: domain.FramePing}
 	refresh := func(token string) command { return command{kind: domain.FrameRefresh, token: token} }
 	for text, want := range map[string]command{
-		`{"type":"ping"}`: ping,
+		`{"type":"ping"}`:                                   ping,
 		"\t{ \"type\" :\n\"ping\" } ":                       ping,
 		`{"\u0074ype":"ping"}`:                              ping,
 		`{"x":{"type":"refresh"},"type":"ping","y":[1,{}]}`: ping,

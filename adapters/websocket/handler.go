@@ -191,9 +191,9 @@ func (h *Handler) connect(w http.ResponseWriter, r *http.Request, caller domain.
 	return func() { s.run(t) }, nil
 }
 
-// admit reserves a mailbox, takes a place, follows the user and reads what the
-// client missed, in this order, so that nothing is missed. A failure undoes it in
-// reverse.
+// admit reserves a mailbox, reads where the log stands, takes a place, follows the
+// user and reads what the client missed, in this order, so that nothing is missed.
+// A failure undoes it in reverse.
 func (h *Handler) admit(ctx context.Context, caller domain.Caller, from domain.Position) (*session, error) {
 	s := h.session(caller, domain.TrailOf(ctx).Correlation)
 	if from != "" {
@@ -201,6 +201,9 @@ func (h *Handler) admit(ctx context.Context, caller domain.Caller, from domain.P
 	}
 	if h.Manager.reserve(s) != nil {
 		return nil, unavailable()
+	}
+	if from == "" {
+		s.stand(ctx)
 	}
 	if err := h.Sessions.Admit(ctx, caller, s.id); err != nil {
 		h.Manager.index.remove(s)

@@ -38,7 +38,7 @@ func (p *page) run(lasts time.Duration, dial func() (*client, error)) {
 		if attempts == 5 {
 			return
 		}
-		time.Sleep(time.Second << attempts)
+		<-time.After(time.Second << attempts)
 	}
 }
 

@@ -57,7 +57,10 @@ type mailbox struct {
 	count    int  // letters of out, waiting and held that take room
 	bytes    int  // theirs
 	last     mark // the newest kept notification that went out or waits
-	catch    *catchup
+	// known says that last is where the client stands also when it is zero: before
+	// the first entry of the log.
+	known bool
+	catch *catchup
 }
 
 // put adds a letter within the bounds.
@@ -193,5 +196,17 @@ func (m *mailbox) hole() (domain.Hole, bool) {
 		return domain.Hole{}, false
 	}
 	m.catch.behind = false
-	return domain.Hole{After: m.last.position(), Since: m.catch.since}, true
+	after := m.last.position()
+	if after == "" && m.known {
+		after = domain.Start
+	}
+	return domain.Hole{After: after, Since: m.catch.since}, true
+}
+
+// stand notes the position of the user's log before the first live message. It is
+// called before there are any.
+func (m *mailbox) stand(at domain.Position) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.last, m.known = markAt(at), true
 }

@@ -17,6 +17,8 @@ const (
 	readers = 32
 	// readLimit bounds the reading of one page.
 	readLimit = 5 * time.Second
+	// standLimit bounds the reading of a log's position during a handshake.
+	standLimit = time.Second
 	// retryPause is between two attempts of a reader that has failed.
 	retryPause = 250 * time.Millisecond
 	// troubleLimit is how long a log may be unreadable before its client is sent
@@ -36,6 +38,18 @@ func resumeFrom(query url.Values) (domain.Position, error) {
 		return "", nil
 	}
 	return domain.ParsePosition(strings.Join(asked, " ")) // two are none
+}
+
+// stand notes the position of the log of a client that names none, so that a
+// later break of the subscription is made good from there. It must be called
+// before the user is followed: a message that is on its way by then lies behind
+// the position. When the log cannot be read, time decides later.
+func (s *session) stand(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, standLimit)
+	defer cancel()
+	if at, err := s.history.Position(ctx, s.caller.User); err == nil {
+		s.box.stand(at)
+	}
 }
 
 // resume loads what the client missed, or the first page of it, before the

@@ -38,6 +38,8 @@ type LogRig struct {
 	Expire func(user domain.UserID)
 	// Break takes the technology away; with Can.Break.
 	Break func()
+	// Step moves the technology's clock by the time; nil where that is not possible.
+	Step func(by time.Duration)
 }
 
 // NotificationLog holds an adapter to the words of ports.NotificationLog.
@@ -54,6 +56,8 @@ func NotificationLog(t *testing.T, h LogHarness) {
 	t.Run("by age", h.recent)
 	t.Run("while others append", h.concurrent)
 	t.Run("the trace in which it was kept", h.origin)
+	t.Run("positions do not depend on the clock", h.survivesClockSteps)
+	t.Run("many ask for positions at once", h.lastOfMany)
 	t.Run("a context that was done before", h.endsWithContext)
 	if h.Can.Break {
 		t.Run("away", h.away)

@@ -44,6 +44,9 @@ type QuotaRig struct {
 	// Lose makes the technology forget everything; with Share, nil where nobody
 	// can do that without harm to others.
 	Lose func()
+	// Step moves the technology's clock by the time; with Share, nil where that is
+	// not possible.
+	Step func(by time.Duration)
 }
 
 // ConnectionQuota holds an adapter to the words of ports.ConnectionQuota.
@@ -60,6 +63,7 @@ func ConnectionQuota(t *testing.T, h QuotaHarness) {
 		t.Run("places last as long as their node", h.lasts)
 		t.Run("a killed node's places are free in time", h.survivesDeath)
 		t.Run("places that were lost are taken again", h.survivesLoss)
+		t.Run("a killed node's places are free in time after a step of the clock", h.survivesClockSteps)
 	}
 	if h.Can.Break {
 		t.Run("away: the bound holds per node", h.boundsAlone)

@@ -110,6 +110,41 @@ func (h QuotaHarness) survivesDeath(t *testing.T) {
 	}
 }
 
+// survivesClockSteps: the places of a killed node are free within a lease after
+// the step was seen, whichever way the clock went, and those of a live node stay.
+func (h QuotaHarness) survivesClockSteps(t *testing.T) {
+	for _, step := range []time.Duration{-time.Hour, -40 * time.Second, 40 * time.Second, time.Hour} {
+		t.Run(step.String(), func(t *testing.T) {
+			rig, user := h.New(t, 2), freshUser()
+			if rig.Step == nil {
+				t.Skip("the clock cannot be moved")
+			}
+			doomed, kill := rig.Node()
+			alive, _ := rig.Node()
+			other, _ := rig.Node()
+			require.NoError(t, doomed.Acquire(t.Context(), user, uuid.NewString()))
+			require.NoError(t, alive.Acquire(t.Context(), user, uuid.NewString()))
+			kill()
+			rig.Step(step)
+			stepped := time.Now()
+			require.Eventually(t, func() bool {
+				return other.Acquire(t.Context(), user, uuid.NewString()) == nil
+			}, patience, rig.Lease/50)
+			require.Less(t, time.Since(stepped), rig.Lease+rig.Lease/2)
+			// The live node renews, so in the end both places are held again, and no
+			// more than both.
+			require.Eventually(t, func() bool {
+				session := uuid.NewString()
+				err := other.Acquire(t.Context(), user, session)
+				if err == nil {
+					other.Release(user, session)
+				}
+				return err != nil
+			}, rig.Lease, rig.Lease/50)
+		})
+	}
+}
+
 func (h QuotaHarness) survivesLoss(t *testing.T) {
 	rig, user, kept := h.New(t, 2), freshUser(), uuid.NewString()
 	if rig.Lose == nil {

@@ -111,7 +111,7 @@ func looksForTheToken(t *testing.T, b backing) {
 		"query":                        {query, nil, false},
 		"query, with a slash":          {node.ws() + "/?token=" + good, nil, false},
 		"bad header, good query":       {query, headers{"Authorization": "Bearer x"}, true},
-		"bad subprotocol, good query":  {query, headers{"Sec-WebSocket-Protocol": protocol + ", bearer.x"}, true},
+		"bad subprotocol, good query":  {query, headers{"Sec-WebSocket-Protocol": protocol + ", bearer.y"}, true},
 		"good header, bad subprotocol": {node.ws(), headers{"Sec-WebSocket-Protocol": protocol + ", bearer.x", "Authorization": "Bearer " + good}, false},
 	} {
 		t.Run(name, func(t *testing.T) {

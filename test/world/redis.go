@@ -7,6 +7,7 @@ import (
 	"net"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
@@ -19,6 +20,7 @@ type Redis struct {
 	addr   string
 	end    context.CancelFunc
 	clock  sync.WaitGroup
+	step   atomic.Int64 // by how much the server's clock is off, in ns
 }
 
 // redisTick is how late a key may expire.
@@ -77,7 +79,22 @@ func (r *Redis) tick(ctx context.Context) {
 		case now := <-ticker.C:
 			r.server.FastForward(now.Sub(last))
 			last = now
+			r.setClock()
 		}
+	}
+}
+
+// Step moves the server's clock, as an operator or a time server does: forwards, or
+// backwards for a negative time. From then on the clock moves in steps of a tenth
+// of a second. The time that keys have left stays as it is.
+func (r *Redis) Step(by time.Duration) {
+	r.step.Add(int64(by))
+	r.setClock()
+}
+
+func (r *Redis) setClock() {
+	if off := time.Duration(r.step.Load()); off != 0 {
+		r.server.SetTime(time.Now().Add(off))
 	}
 }
 
