@@ -90,7 +90,7 @@ func (p *bodyPump) interrupt() {
 		return
 	}
 	p.interrupted = true
-	_ = p.body.conn.SetReadDeadline(past) // a connection without deadlines has no client
+	_ = p.body.conn.SetReadDeadline(past()) // a connection without deadlines has no client
 }
 
 // arm sets the deadline of the next read. It reports whether there is one.
