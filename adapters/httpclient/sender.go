@@ -40,7 +40,7 @@ type sentBody struct {
 	failed atomic.Pointer[error]
 }
 
-// Read waits for whoever provides the body.
+// Read reads the body and tells the watchdog how long that takes.
 func (b *sentBody) Read(p []byte) (int, error) {
 	b.clock.wait(&b.clock.body)
 	n, err := b.ReadCloser.Read(p)
