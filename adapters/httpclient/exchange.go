@@ -56,7 +56,7 @@ func (e *exchange) run(req *http.Request) (*http.Response, error) {
 		e.verdict.tell(errSick)
 	}
 	if media, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type")); media == eventStream {
-		e.leave() // it stays open and is counted by whoever passes it on
+		e.leave() // it stays open, and the caller counts it
 	}
 	e.body, res.Body = res.Body, e
 	return res, nil
@@ -216,7 +216,8 @@ func (e *exchange) Close() error {
 }
 
 // finish keeps the connection if the answer was whole and the request was sent
-// whole, else closes it, and waits for whoever writes the request.
+// whole, else closes it, and waits until the writing of the request has
+// ended.
 func (e *exchange) finish(whole bool) {
 	e.finished = true
 	defer e.leave()

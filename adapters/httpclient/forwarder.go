@@ -17,8 +17,8 @@ import (
 )
 
 // Forwarder carries requests that are passed on as they are to one service
-// behind the gateway, and its answers back. It adds nothing to them: whoever
-// passes them on sets identity and trace. The header X-User-Id says whose share
+// behind the gateway, and its answers back. It adds nothing to them: the
+// caller sets identity and trace. The header X-User-Id says whose share
 // of the service's places an exchange takes.
 //
 // A request's body is read by one goroutine of the exchange's, which has ended

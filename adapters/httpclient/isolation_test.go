@@ -76,7 +76,7 @@ func TestOneDeadServiceLeavesTheOthersUntouched(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			orchestrator, classes := serve(t, 200, `{"allowed":true}`), serve(t, 200, `[]`)
 			c := config(aggregator, orchestrator.URL)
-			c.Timeout, c.MaxConcurrency = 300*time.Millisecond, 40
+			c.Timeout, c.MaxConcurrency = time.Second, 40
 			client := newBatches(t, c, &facts{})
 			forwarder := httpclient.NewForwarder("class_management", c, &facts{})
 			t.Cleanup(forwarder.CloseIdleConnections)

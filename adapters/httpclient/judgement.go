@@ -22,10 +22,12 @@ type judgement struct {
 	timer  *time.Timer
 }
 
-// judging returns the judgement of a call that was let through. A probe with a
-// body calls sent when the body has ended.
+// judging returns the judgement of a call that was let through. A call with a body
+// tells by sent when that has ended.
 func judging(report func(error), probe, body bool) *judgement {
 	j := &judgement{report: report}
+	j.mu.Lock() // the timer may fire before it is kept
+	defer j.mu.Unlock()
 	switch {
 	case probe && body:
 		j.timer = time.AfterFunc(probeBody, func() { j.tell(errUntold) })

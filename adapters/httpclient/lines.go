@@ -62,7 +62,7 @@ func newLines(base *url.URL, c Config) *lines {
 // exchange sends a request, which fits into memory, and reads its answer, all
 // before the deadline, on a new line if fresh. stale says that it failed without a
 // byte of an answer on a line that had carried others. An error from the first
-// byte of an answer on is a brokenAnswer, save for errTooBig. With an error, the
+// byte of an answer on is a brokenAnswer, except errTooBig. With an error, the
 // answer holds the status if there was one. For a caller who has left already
 // nothing is sent.
 func (l *lines) exchange(ctx context.Context, deadline time.Time, q question, fresh bool) (a answer, stale bool, err error) {
@@ -132,7 +132,7 @@ func (l *lines) on(ctx context.Context, one *line, q question) (answer, error) {
 }
 
 // get returns the line that was used last, if it is still good, or a new one; if
-// fresh, a new one. Its deadline is set; a zero one is none.
+// fresh, a new one. Its deadline is set; a zero deadline means no limit.
 func (l *lines) get(ctx context.Context, deadline time.Time, fresh bool) (*line, error) {
 	for !fresh {
 		one := l.last()

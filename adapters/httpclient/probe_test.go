@@ -31,6 +31,7 @@ func TestSlowBodiesHoldNoProbe(t *testing.T) {
 		synctest.Wait()
 		requireOpen(t, r, time.Second)
 		time.Sleep(probeBody)
+		synctest.Wait()
 		for range 2 {
 			_, err := r.get(t)
 			require.NoError(t, err)

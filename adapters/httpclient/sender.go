@@ -11,7 +11,7 @@ import (
 
 // sendWait is how long an answered exchange waits until the rest of its request,
 // which was read to its end, is written.
-const sendWait = time.Second
+const sendWait = 100 * time.Millisecond
 
 // sender writes one request on a connection. A request with a body is written on
 // a goroutine of its own, which ends when the body is closed and the connection
@@ -40,7 +40,7 @@ type sentBody struct {
 	failed atomic.Pointer[error]
 }
 
-// Read waits for whoever provides the body.
+// Read reads the body and tells the watchdog how long that takes.
 func (b *sentBody) Read(p []byte) (int, error) {
 	b.clock.wait(&b.clock.body)
 	n, err := b.ReadCloser.Read(p)

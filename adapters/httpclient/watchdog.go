@@ -17,7 +17,7 @@ const (
 )
 
 // watchdog interrupts an exchange that stands still. It counts only the time in
-// which the exchange waits for somebody: for the request's body, for the service
+// which the exchange waits: for the request's body, for the service
 // to take it, for the header, or for the answer's body. Its methods may be called
 // from any goroutine.
 type watchdog struct {

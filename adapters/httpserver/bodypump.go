@@ -18,8 +18,8 @@ const pumpBuffer = 32 << 10
 // drainIdle is how long the client of a draining server may be silent.
 const drainIdle = 5 * time.Second
 
-// bodyPump reads a request's body on a goroutine of its own, so that whoever sends
-// it on can stop at any time without a read of the connection being interrupted.
+// bodyPump reads a request's body on a goroutine of its own, so that the taker of
+// the body can stop at any time and no read of the connection is interrupted.
 // The owner of the body starts it, ends it and waits for it.
 type bodyPump struct {
 	body *requestBody
@@ -29,7 +29,7 @@ type bodyPump struct {
 	// until is when the body must be there.
 	idle  time.Duration
 	until time.Time
-	// in and out are the pipe to whoever takes the body; nil: nobody does.
+	// in and out are the pipe to the taker of the body; nil without one.
 	in  *io.PipeWriter
 	out *io.PipeReader
 
@@ -52,7 +52,7 @@ type streamLimits struct {
 	until time.Time
 }
 
-// stream hands the body to whoever sends it on. Closing the result ends a Read
+// stream hands the body to a taker that sends it on. Closing the result ends a Read
 // that waits; the rest of the body is thrown away then.
 func (b *requestBody) stream(limits streamLimits) *bodyPump {
 	p := &bodyPump{limit: limits.bytes, idle: limits.idle, until: limits.until}
@@ -90,7 +90,7 @@ func (p *bodyPump) interrupt() {
 		return
 	}
 	p.interrupted = true
-	_ = p.body.conn.SetReadDeadline(past) // a connection without deadlines has no client
+	_ = p.body.conn.SetReadDeadline(past()) // a connection without deadlines has no client
 }
 
 // arm sets the deadline of the next read. It reports whether there is one.
@@ -163,7 +163,7 @@ func (p *bodyPump) run() {
 	}
 }
 
-// pass hands a piece on, or throws it away where nobody takes it.
+// pass hands a piece to the taker, or throws it away without one.
 func (p *bodyPump) pass(piece []byte) {
 	if p.in != nil && p.failure() == nil {
 		if _, err := p.in.Write(piece); err == nil {

@@ -62,7 +62,7 @@ func (w *bodyWriter) FlushError() error {
 	return w.body.conn.Flush()
 }
 
-// Hijack hands the connection over. Whoever takes it does not get the body.
+// Hijack hands the connection over. The new owner does not get the body.
 func (w *bodyWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	w.body.stop()
 	conn, rw, err := w.body.conn.Hijack()

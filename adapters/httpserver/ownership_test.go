@@ -38,44 +38,64 @@ func TestFailingRequestsCutNoOthers(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 			defer cancel()
 			var all sync.WaitGroup
-			for range 4 {
+			for range 16 {
+				all.Go(func() { repeat(ctx, w.Addr(), c.request, nil) })
 				all.Go(func() {
-					for ctx.Err() == nil {
-						conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", w.Addr())
-						if err != nil {
-							t.Error(err)
-							return
-						}
-						_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
-						_, _ = io.WriteString(conn, c.request)
-						_, _ = http.ReadResponse(bufio.NewReader(conn), nil)
-						_ = conn.Close()
-					}
-				})
-				all.Go(func() {
-					client := http.Client{Transport: &http.Transport{}}
-					defer client.CloseIdleConnections()
-					for ctx.Err() == nil {
-						request, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, w.base+"/v1/batches/b1/status", http.NoBody)
-						request.Header.Set("Authorization", "Bearer u2")
+					repeat(ctx, w.Addr(), "GET /v1/batches/b1/status HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer u2\r\n\r\n", func(status int) {
 						asked.Add(1)
-						response, err := client.Do(request)
-						if err != nil {
-							lost.Add(1)
-							continue
-						}
-						_, _ = io.Copy(io.Discard, response.Body)
-						_ = response.Body.Close()
-						if response.StatusCode != http.StatusOK {
+						if status != http.StatusOK {
 							lost.Add(1)
 						}
-					}
+					})
 				})
 			}
 			all.Wait()
 			require.Zero(t, lost.Load(), "of %d", asked.Load())
 		})
 	}
+}
+
+// repeat sends a request again and again, on one connection while that lasts, and
+// tells each answer's status, 0 for none.
+func repeat(ctx context.Context, address, request string, told func(status int)) {
+	var conn net.Conn
+	var in *bufio.Reader
+	for ctx.Err() == nil {
+		if conn == nil {
+			var err error
+			if conn, err = (&net.Dialer{}).DialContext(context.WithoutCancel(ctx), "tcp", address); err != nil {
+				continue
+			}
+			in = bufio.NewReader(conn)
+		}
+		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+		status, last := once(conn, in, request)
+		if told != nil {
+			told(status)
+		}
+		if last {
+			_ = conn.Close()
+			conn = nil
+		}
+	}
+	if conn != nil {
+		_ = conn.Close()
+	}
+}
+
+// once makes one exchange; last says that the connection carries no other.
+func once(conn net.Conn, in *bufio.Reader, request string) (status int, last bool) {
+	if _, err := io.WriteString(conn, request); err != nil {
+		return 0, true
+	}
+	res, err := http.ReadResponse(in, nil)
+	if err != nil {
+		return 0, true
+	}
+	if _, err := io.Copy(io.Discard, res.Body); err != nil {
+		return 0, true
+	}
+	return res.StatusCode, res.Close
 }
 
 // TestAFramingErrorEndsTheConnection: what stands behind a broken body is never

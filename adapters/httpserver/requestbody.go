@@ -26,11 +26,10 @@ const (
 	answerTime = 30 * time.Second
 )
 
-var (
-	errBodyTaken = errors.New("request body has another reader")
-	// past is a deadline that ends a read at once.
-	past = time.Unix(1, 0)
-)
+var errBodyTaken = errors.New("request body has another reader")
+
+// past is a deadline that ends a read at once.
+func past() time.Time { return time.Unix(1, 0) }
 
 // requestBody owns a request's body, and the deadlines of its connection, from
 // before the first handler until after the last one. It is the only type that
@@ -168,7 +167,7 @@ func (b *requestBody) finish(returned bool, r *http.Request) {
 	switch {
 	case b.clean.Load() || b.hijacked:
 	case !returned, r.ProtoMajor > 1, b.conn.Flush() != nil:
-		_ = b.conn.SetReadDeadline(past) // net/http reads what is left
+		_ = b.conn.SetReadDeadline(past()) // net/http reads what is left
 	default:
 		b.drain()
 	}
@@ -182,7 +181,7 @@ func (b *requestBody) drain() {
 	defer b.site.drains.Done()
 	conn, _, err := b.conn.Hijack()
 	if err != nil {
-		_ = b.conn.SetReadDeadline(past)
+		_ = b.conn.SetReadDeadline(past())
 		return
 	}
 	defer func() { _ = conn.Close() }()
@@ -193,7 +192,7 @@ func (b *requestBody) drain() {
 	if half, ok := conn.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite()
 	}
-	stop := context.AfterFunc(b.site.draining, func() { _ = conn.SetDeadline(past) })
+	stop := context.AfterFunc(b.site.draining, func() { _ = conn.SetDeadline(past()) })
 	defer stop()
 	_, _ = io.CopyN(io.Discard, conn, drainBytes)
 }

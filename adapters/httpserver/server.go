@@ -114,7 +114,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.Retire()
 	s.site.drain()
 	err := s.http.Shutdown(ctx)
-	s.site.drains.Wait() // they end now
+	if err == nil {
+		s.site.drains.Wait() // they end now
+	}
 	if closed := s.listener.Close(); closed != nil && !errors.Is(closed, net.ErrClosed) {
 		err = errors.Join(err, closed)
 	}

@@ -36,7 +36,7 @@ type site struct {
 	// retiring asks clients to connect anew elsewhere.
 	retiring atomic.Bool
 	// draining is done when the server stops; drain makes it so. It ends streams,
-	// which have no end of their own, and bodies that nobody sends.
+	// which have no end of their own, and bodies that do not come in.
 	draining context.Context
 	drain    context.CancelFunc
 	// drains are the connections that are read after their answer.

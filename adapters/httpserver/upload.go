@@ -61,9 +61,10 @@ func (g *gateway) sendForm(c *gin.Context, boundary string) (domain.Reply, error
 // client and writes the form, run sends it and waits for the answer. Whoever
 // finds that it cannot go on aborts it, and the first reason is the answer.
 type upload struct {
-	g    *gateway
-	c    *gin.Context
-	form *form
+	g       *gateway
+	request *http.Request
+	x       *exchange
+	form    *form
 	// client is the body as it comes in.
 	client io.ReadCloser
 	// ctx ends the exchange with the file service; patience, as a cause, says
@@ -84,13 +85,13 @@ type upload struct {
 
 func (g *gateway) newUpload(c *gin.Context, boundary string) *upload {
 	u := &upload{
-		g: g, c: c,
+		g: g, request: c.Request, x: exchangeOf(c),
 		opened: make(chan struct{}), fed: make(chan struct{}), over: make(chan struct{}),
 	}
 	u.ctx, u.cancel = context.WithCancelCause(c.Request.Context())
 	u.out, u.in = io.Pipe()
 	settings := g.Config.Uploads
-	end := exchangeOf(c).started.Add(settings.Timeout)
+	end := u.x.started.Add(settings.Timeout)
 	u.client = http.NoBody
 	if body := bodyOf(c); body != nil {
 		u.client = body.stream(streamLimits{bytes: settings.MaxBytes, until: end.Add(uploadGrace)})

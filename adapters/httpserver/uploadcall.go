@@ -31,13 +31,13 @@ func (u *upload) run() (domain.Reply, error) {
 	case <-u.over:
 		return domain.Reply{}, u.reason
 	}
-	x, to := exchangeOf(u.c), u.g.files
+	to := u.g.files
 	ctx, span := u.g.tracer.Start(u.ctx, "gateway.proxy_request", to.start...)
 	defer span.End()
 	started := time.Now()
 	reply, err := u.call(ctx)
 	u.g.observer.Observe(domain.ServiceCalled{
-		Service: to.name, Method: http.MethodPost, Endpoint: x.endpoint.template, Status: reply.Status, Took: time.Since(started),
+		Service: to.name, Method: http.MethodPost, Endpoint: u.x.endpoint.template, Status: reply.Status, Took: time.Since(started),
 	})
 	markFailed(span, err)
 	if u.all.Load() && span.IsRecording() {
@@ -51,7 +51,7 @@ func (u *upload) run() (domain.Reply, error) {
 func (u *upload) call(ctx context.Context) (domain.Reply, error) {
 	to := u.g.files
 	req := (&http.Request{
-		Method: http.MethodPost, URL: to.target(&url.URL{Path: u.c.Request.URL.Path, RawQuery: u.c.Request.URL.RawQuery}),
+		Method: http.MethodPost, URL: to.target(&url.URL{Path: u.request.URL.Path, RawQuery: u.request.URL.RawQuery}),
 		Header: u.header(ctx), Body: u.out, ContentLength: -1, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}).WithContext(ctx)
 	res, err := to.transport.RoundTrip(req)
@@ -108,7 +108,7 @@ func (u *upload) acceptance(reply domain.Reply, body io.Reader) (domain.Reply, e
 // header is the client's, without what it says of a body that is another now,
 // by any spelling.
 func (u *upload) header(ctx context.Context) http.Header {
-	out := u.g.outgoing(ctx, u.c.Request, exchangeOf(u.c))
+	out := u.g.outgoing(ctx, u.request, u.x)
 	var space [foldedSize]byte
 	for name := range out {
 		switch string(fold(space[:0], name)) {

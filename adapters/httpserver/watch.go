@@ -76,7 +76,7 @@ func (x *exchange) attributes(c *gin.Context, method string, status int, took ti
 
 // gone reports whether the client left before its answer. net/http notices
 // only once the request has been read. A deadline of ours that passed while the
-// body was read is none.
+// body was read does not count.
 func gone(c *gin.Context, err error) bool {
 	if errors.Is(err, errLeft) {
 		return true

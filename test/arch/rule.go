@@ -26,6 +26,7 @@ func rules() []rule {
 		{"environment", "settings enter once, in cmd, so that one page lists them and tests need no process environment", environment},
 		{"no sleeping", "a sleep is too long on a fast machine and too short on a slow one: await the event, or use synctest", noSleeping},
 		{"bound calls", "a call without a context outlives the request that it was made for", boundCalls},
+		{"handler values", "gin and net/http use a request's context and writer for the next request: what outlives the handler changes the connection of another request", handlerValues},
 		{"one error writer", "every error answer has one shape, written by adapters/httpserver/answer.go", oneErrorWriter},
 		{"own types", "a library's type in an adapter's API spreads the library to the adapter's callers", ownTypes},
 		{"nothing silenced", "a warning is mended, not silenced", nothingSilenced},

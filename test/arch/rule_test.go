@@ -13,6 +13,8 @@ type sample struct{ path, text string }
 
 const imported = "package x\n\nimport _ \"%s\"\n"
 
+const ginFile = "package httpserver\n\nimport (\n\t\"net/http\"\n\n\t\"github.com/gin-gonic/gin\"\n)\n\n"
+
 // bad has at least one source for each rule.
 func bad() map[string][]sample {
 	return map[string][]sample{
@@ -45,6 +47,17 @@ func bad() map[string][]sample {
 			{"app/a.go", "package app\n\n// T is one.\ntype T int\n\nfunc (t *T) M() {}\n"},
 			{"ports/a.go", "package ports\n\n// P is one.\ntype P interface{ M() }\n"},
 			{"adapters/x/a.go", "package x\n\n// Config is one.\ntype Config struct {\n\tA int `env:\"A\"`\n}\n"},
+		},
+		"handler values": {
+			{"adapters/httpserver/a.go", ginFile + "func f(c *gin.Context) { go func() { _ = c.Writer }() }\n"},
+			{"adapters/httpserver/a.go", ginFile + "func f(c *gin.Context) { go g(c) }\n"},
+			{"adapters/httpserver/a.go", ginFile + "func f(c *gin.Context) { context.AfterFunc(x, func() { c.Abort() }) }\n"},
+			{"adapters/httpserver/a.go", ginFile + "func f(c *gin.Context) { w.Go(func() { c.Abort() }) }\n"},
+			{"adapters/httpserver/a.go", ginFile + "func f() { g(func(c *gin.Context) { go c.Abort() }) }\n"},
+			{"adapters/httpserver/a.go", ginFile + "func f(w http.ResponseWriter) { go w.Write(nil) }\n"},
+			{"adapters/httpserver/a.go", ginFile + "func f() { r := http.NewResponseController(w); time.AfterFunc(1, func() { r.Flush() }) }\n"},
+			{"adapters/httpserver/a.go", ginFile + "type t struct{ c *gin.Context }\n"},
+			{"adapters/httpserver/a.go", ginFile + "type t struct{ http.ResponseWriter }\n"},
 		},
 		"package names": {{"adapters/utils/a.go", "package utils\n"}},
 		"file names":    {{"app/token_check.go", "package app\n"}, {"app/Token.go", "package app\n"}},
