@@ -62,12 +62,24 @@ func TestBytesBehindAFramingErrorAreNeverARequest(t *testing.T) {
 	}
 	cases := 0
 	for _, r := range []route{
-		{method: "GET", path: "/v1/classes/x"}, {method: "HEAD", path: "/v1/classes/x"}, {method: "POST", path: "/v1/classes/x"},
-		{method: "PUT", path: "/v1/classes/x"}, {method: "PATCH", path: "/v1/classes/x"}, {method: "DELETE", path: "/v1/classes/x"},
-		{method: "GET", path: "/bff/v1/teacher/x"}, {method: "POST", path: "/bff/v1/teacher/x"}, {method: "DELETE", path: "/bff/v1/teacher/x"},
-		{method: "GET", path: "/v1/batches/b/status"}, {method: "HEAD", path: "/v1/batches"}, {method: "POST", path: "/v1/batches/register"},
-		{method: "PATCH", path: "/v1/batches/b/prompt"}, {method: "POST", path: "/v1/batches/b/pipelines"}, {method: "POST", path: "/v1/files/batch"},
-		{method: "GET", path: "/healthz"}, {method: "POST", path: "/nowhere"}, {method: "GET", path: "/v1/test/no-auth"},
+		{method: "GET", path: "/v1/classes/x"},
+		{method: "HEAD", path: "/v1/classes/x"},
+		{method: "POST", path: "/v1/classes/x"},
+		{method: "PUT", path: "/v1/classes/x"},
+		{method: "PATCH", path: "/v1/classes/x"},
+		{method: "DELETE", path: "/v1/classes/x"},
+		{method: "GET", path: "/bff/v1/teacher/x"},
+		{method: "POST", path: "/bff/v1/teacher/x"},
+		{method: "DELETE", path: "/bff/v1/teacher/x"},
+		{method: "GET", path: "/v1/batches/b/status"},
+		{method: "HEAD", path: "/v1/batches"},
+		{method: "POST", path: "/v1/batches/register"},
+		{method: "PATCH", path: "/v1/batches/b/prompt"},
+		{method: "POST", path: "/v1/batches/b/pipelines"},
+		{method: "POST", path: "/v1/files/batch"},
+		{method: "GET", path: "/healthz"},
+		{method: "POST", path: "/nowhere"},
+		{method: "GET", path: "/v1/test/no-auth"},
 	} {
 		for _, f := range framingErrors() {
 			for name, run := range map[string]script{"": answerWell, ", answered early": unannounced(0, afterBody(closes))} {
