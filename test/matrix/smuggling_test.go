@@ -117,7 +117,7 @@ func (e *environment) smuggle(g *gateway, r route, headers, wire string, run scr
 	}
 	defer conn.close()
 	conn.send(requestHead(r.method, r.path, "user-"+id, id)+"Content-Type: application/json\r\n"+headers+"\r\n"+wire[:1],
-		wire[1:]+wholeRequest("GET", "/v1/classes/hidden", "user-"+id, hidden))
+		wire[1:]+get("/v1/classes/hidden", "user-"+id, hidden))
 	first := conn.read(r.method)
 	// net/http closes behind its own 400 at once, which may cut its text.
 	if first.err != nil || first.cut && first.status != http.StatusBadRequest {
