@@ -73,9 +73,9 @@ func requestHead(method, path, user, id string) string {
 		method, path, tokenOf(user), id)
 }
 
-// whole returns a request without a body.
-func wholeRequest(method, path, user, id string) string {
-	return requestHead(method, path, user, id) + "\r\n"
+// get returns a GET request without a body.
+func get(path, user, id string) string {
+	return requestHead("GET", path, user, id) + "\r\n"
 }
 
 // parts cuts a slow body, which otherwise is one part.

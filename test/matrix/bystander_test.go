@@ -61,9 +61,10 @@ func (b *bystanders) poll(addr, method, path, content string) {
 
 // request sends one request and returns the connection for the next one, nil
 // for a new one.
-func (b *bystanders) request(conn *client, addr, method, path string, content string) *client {
-	id, err := uuid.NewString(), error(nil)
+func (b *bystanders) request(conn *client, addr, method, path, content string) *client {
+	id := uuid.NewString()
 	if conn == nil {
+		var err error
 		if conn, err = dial(addr); err != nil {
 			b.note(method, path, err)
 			return nil

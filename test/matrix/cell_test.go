@@ -64,9 +64,9 @@ func (c *cell) run(addr string) {
 	parts := c.body.parts(head + wire)
 	switch {
 	case c.body.invalid:
-		parts = append(parts[:len(parts)-1], parts[len(parts)-1]+wholeRequest("GET", "/v1/classes/hidden", c.user, c.nextID))
+		parts = append(parts[:len(parts)-1], parts[len(parts)-1]+get("/v1/classes/hidden", c.user, c.nextID))
 	case !c.body.endless:
-		parts = append(parts[:len(parts)-1], parts[len(parts)-1]+wholeRequest("GET", "/v1/test/with-auth", c.user, c.nextID))
+		parts = append(parts[:len(parts)-1], parts[len(parts)-1]+get("/v1/test/with-auth", c.user, c.nextID))
 	}
 	conn.send(parts...)
 	c.first = conn.read(c.route.method)

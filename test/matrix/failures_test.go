@@ -3,6 +3,7 @@ package matrix_test
 import (
 	"fmt"
 	"io"
+	"net/http"
 	"slices"
 	"strings"
 )
@@ -107,7 +108,8 @@ func statuses() []failure {
 	}
 	return append(out,
 		failure{name: "answers 204", run: noContent, want: byKind{
-			"": "502 INVALID_RESPONSE|502 EXTERNAL_SERVICE_ERROR", through: "204", bodiless: "204"}},
+			"": "502 INVALID_RESPONSE|502 EXTERNAL_SERVICE_ERROR", through: "204", bodiless: "204",
+		}},
 		failure{name: "answers 999", run: answers(999, `{"correlation_id":"%s"}`), want: beyond},
 		failure{name: "answers HTML", run: answers(0, "<html>%s</html>"), want: noJSON},
 		failure{name: "answers nothing", run: emptyBody, want: byKind{"": broken, upload: good, through: good, bodiless: good}},
@@ -148,7 +150,7 @@ func stallsInformational(c *call) bool {
 func partOfBody(then script) script {
 	return afterBody(func(c *call) bool {
 		status, content := c.good()
-		if c.request.Method == "HEAD" {
+		if c.request.Method == http.MethodHead {
 			content = ""
 		}
 		c.write(head(status, 1000) + content)
@@ -161,7 +163,7 @@ func partOfChunks(tail string, then script) script {
 	return afterBody(func(c *call) bool {
 		status, content := c.good()
 		text := fmt.Sprintf("HTTP/1.1 %d OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n", status)
-		if c.request.Method != "HEAD" {
+		if c.request.Method != http.MethodHead {
 			text += fmt.Sprintf("%x\r\n%s\r\n%s", len(content), content, tail)
 		}
 		c.write(text)

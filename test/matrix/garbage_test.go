@@ -2,6 +2,7 @@ package matrix_test
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 )
 
@@ -40,7 +41,7 @@ func garbage() []failure {
 		failure{name: "many informational, then good", run: manyInformational, want: all(okOr502)},
 		failure{name: "informational, then good", run: informational, want: all(good)},
 		failure{name: "two answers", run: followed("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison"), want: all(good)},
-		failure{name: "answer, then garbage", run: followed("garbage garbage"), want: all(good)},
+		failure{name: "answer, then garbage", run: followed("no HTTP at all"), want: all(good)},
 	)
 }
 
@@ -50,7 +51,7 @@ func lengthAndChunks(c *call) bool {
 	}
 	status, content := c.good()
 	text := head(status, 3, "Transfer-Encoding: chunked\r\n")
-	if c.request.Method != "HEAD" {
+	if c.request.Method != http.MethodHead {
 		text += fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(content), content)
 	}
 	c.write(text)

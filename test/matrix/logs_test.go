@@ -66,7 +66,7 @@ func (l *accessLog) races() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var out []string
-	for _, report := range strings.Split(l.other.String(), "==================") {
+	for report := range strings.SplitSeq(l.other.String(), "==================") {
 		if strings.Contains(report, mark) {
 			out = append(out, report)
 		}

@@ -15,7 +15,7 @@ import (
 )
 
 // cellCount is the number of cells; fewer are a failure of this test.
-const cellCount = 1000
+const cellCount = 7765
 
 // onlyCells is a variable with a regular expression of names of cells. When it
 // is set, only those run, and their number is not checked.

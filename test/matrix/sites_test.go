@@ -40,8 +40,7 @@ func ofKafka() []failure {
 func idle() []failure {
 	return []failure{
 		{name: "closes idle", site: idleSite, run: afterBody(closesAfterAnswer), want: all(good)},
-		{name: "closes reused unanswered", site: idleSite, run: closesReused, want: byKind{
-			"": unkept, query: unkept, list: unkept, owner: unkept}},
+		{name: "closes reused unanswered", site: idleSite, run: closesReused, want: all(unkept)},
 	}
 }
 

@@ -131,7 +131,7 @@ func (e *environment) openStream(t *testing.T, g *gateway, user string) *stream 
 	conn, err := dial(g.addr)
 	require.NoError(t, err)
 	t.Cleanup(conn.close)
-	conn.send(wholeRequest("GET", "/v1/classes/events", user, id))
+	conn.send(get("/v1/classes/events", user, id))
 	response, err := http.ReadResponse(conn.in, nil)
 	require.NoError(t, err, "the header of a stream does not come")
 	s := &stream{conn: conn, response: response, events: bufio.NewReader(response.Body), plan: p}
