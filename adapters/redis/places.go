@@ -23,8 +23,8 @@ local function shorten(key, lease)
   local latest = now + lease
   for _, member in ipairs(redis.call('ZRANGEBYSCORE', key, '(' .. latest, '+inf')) do
     redis.call('ZADD', key, latest, member)
-  end
-end
+  end -- leases
+end -- shorten
 `
 
 // takeScript takes each place that is free. A member that has a place keeps it,

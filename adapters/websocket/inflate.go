@@ -78,17 +78,8 @@ func (f *inflater) begin() error {
 	}
 	head := f.head
 	f.head, f.left, f.keep, f.at = f.head[:0], size, false, 0
-	opcode, rsv := head[0]&opcodeBits, head[0]&rsvBits
-	control, masked := opcode&controlBit != 0, head[1]&maskBit != 0
-	switch {
-	case !control && masked && f.open != 0 && (opcode != 0 || rsv != 0):
-		return errBadFrame // a message within this one
-	case !control && masked && f.open != 0:
-		f.keep = true
-	case !control && masked && opcode != 0 && rsv == rsv1Bit:
-		f.open, f.keep, f.whole = opcode, true, nil
-	case rsv&rsv1Bit != 0:
-		return errBadFrame // only the first frame of a message says that it is compressed
+	if !f.classify(head) {
+		return errBadFrame
 	}
 	if !f.keep {
 		f.ready = append(f.ready, head...)
@@ -99,6 +90,25 @@ func (f *inflater) begin() error {
 	}
 	f.key, f.last = [maskKey]byte(head[len(head)-maskKey:]), head[0]&finBit != 0
 	return f.ended()
+}
+
+// classify decides whether the frame belongs to a compressed message. It returns
+// false for a frame that is broken.
+func (f *inflater) classify(head []byte) bool {
+	opcode, rsv := head[0]&opcodeBits, head[0]&rsvBits
+	compressed := rsv&rsv1Bit != 0
+	switch {
+	case opcode&controlBit != 0, head[1]&maskBit == 0:
+		return !compressed
+	case f.open != 0:
+		f.keep = true
+		return opcode == 0 && rsv == 0 // else it is a message within this one
+	case opcode != 0 && rsv == rsv1Bit:
+		f.open, f.keep, f.whole = opcode, true, nil
+		return true
+	default:
+		return !compressed // only the first frame of a message says that it is compressed
+	}
 }
 
 // sizeOf reads the payload's length from a header; complete is false while more of

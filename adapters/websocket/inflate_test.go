@@ -13,8 +13,8 @@ func FuzzInflater(f *testing.F) {
 	f.Add([]byte{0x41, 0x81, 1, 2, 3, 4, 0, 0x89, 0x80, 0, 0, 0, 0, 0x80, 0x80, 0, 0, 0, 0}, uint8(3))
 	f.Add([]byte{0x81, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 1}, uint8(2))
 	f.Fuzz(func(t *testing.T, stream []byte, step uint8) {
-		make := func() *inflater { return &inflater{most: 1000, packed: 100, readers: newInflaters()} }
-		one, many := make(), make()
+		fresh := func() *inflater { return &inflater{most: 1000, packed: 100, readers: newInflaters()} }
+		one, many := fresh(), fresh()
 		errOne := one.feed(stream)
 		var errMany error
 		for at := 0; at < len(stream) && errMany == nil; at += 1 + int(step) {

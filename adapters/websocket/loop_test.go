@@ -210,7 +210,7 @@ func TestRefusalsLeaveRoomForSessions(t *testing.T) {
 	for i := range most { // none answers its close, so each stays for a while
 		silent, err := n.dial(domain.UserID(fmt.Sprint("expired.", i)))
 		require.NoError(t, err)
-		defer silent.Leave()
+		t.Cleanup(silent.Leave)
 		if i == most/2 {
 			n.mustDial(t, "u1")
 		}

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"sync"
 	"testing"
+	"time"
 
 	gorilla "github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
@@ -58,7 +59,7 @@ func newPiped(t *testing.T, c websocket.Config, adjust ...func(*node)) (n *node,
 	t.Helper()
 	n = newNode(t, c, append(adjust, func(n *node) { n.unserved = true })...)
 	l := &pipes{waiting: make(chan net.Conn), done: make(chan struct{})}
-	server := &http.Server{Handler: door(n.handler)}
+	server := &http.Server{Handler: door(n.handler), ReadHeaderTimeout: 10 * time.Second}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()
 	n.server = &httptest.Server{URL: "http://node.test"}

@@ -106,7 +106,7 @@ func (f *sieve) minimal() bool {
 	if f.extra == 2 {
 		return f.size >= longLength
 	}
-	return f.size > 1<<16-1
+	return f.size >= 1<<16
 }
 
 // measure takes the byte that tells the lengths. An unmasked frame, which the
