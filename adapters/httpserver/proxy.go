@@ -104,8 +104,8 @@ func (p *proxy) failure(cause error) error {
 // pass gives the client the service's answer. One whose length is known begins
 // with its first bytes, so that a body that never comes is an error answer.
 func (p *proxy) pass(res *http.Response) error {
-	buffer := p.site.buffers.get()
-	defer p.site.buffers.put(buffer)
+	buffer := p.buffers.get()
+	defer p.buffers.put(buffer)
 	var n int
 	var err error
 	if res.ContentLength > 0 && p.c.Request.Method != http.MethodHead {

@@ -83,14 +83,15 @@ func answers(told string) int {
 }
 
 // exchange sends a request on a connection and reads its answer.
-func exchange(t *testing.T, conn net.Conn, in *bufio.Reader, request string) (*http.Response, string) {
+func exchange(t *testing.T, conn net.Conn, in *bufio.Reader, request string) (answer heard, body string) {
 	t.Helper()
 	require.NoError(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
 	_, err := io.WriteString(conn, request)
 	require.NoError(t, err)
 	res, err := http.ReadResponse(in, nil)
 	require.NoError(t, err)
-	body, err := io.ReadAll(res.Body)
+	text, err := io.ReadAll(res.Body)
 	require.NoError(t, err)
-	return res, string(body)
+	require.NoError(t, res.Body.Close())
+	return heard{res.StatusCode, res.Close}, string(text)
 }

@@ -22,6 +22,8 @@ const (
 	// answer.
 	drainBytes = 16 << 20
 	drainTime  = 10 * time.Second
+	// lastDrain replaces drainTime while the server stops.
+	lastDrain = time.Second
 	// answerTime is how long a client may take nothing of its answer.
 	answerTime = 30 * time.Second
 )
@@ -192,7 +194,7 @@ func (b *requestBody) drain() {
 	if half, ok := conn.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite()
 	}
-	stop := context.AfterFunc(b.site.draining, func() { _ = conn.SetDeadline(past()) })
+	stop := context.AfterFunc(b.site.draining, func() { _ = conn.SetDeadline(time.Now().Add(lastDrain)) })
 	defer stop()
 	_, _ = io.CopyN(io.Discard, conn, drainBytes)
 }

@@ -65,6 +65,7 @@ func TestDeadlinesBoundSilence(t *testing.T) {
 		require.NoError(t, err)
 		text, err := io.ReadAll(res.Body)
 		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
 		require.Equal(t, strings.Repeat("y", body)+strings.Repeat("x", pieces), string(text))
 		require.Equal(t, 200, res.StatusCode)
 	}
@@ -93,7 +94,7 @@ func TestSilenceIsCut(t *testing.T) {
 }
 
 // listen opens an event stream and reads its first event.
-func listen(t *testing.T, w *world, user string) (*http.Response, *bufio.Reader) {
+func listen(t *testing.T, w *world, user string) (status int, in *bufio.Reader) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.base+"/v1/classes/events", http.NoBody)
 	require.NoError(t, err)
@@ -102,7 +103,7 @@ func listen(t *testing.T, w *world, user string) (*http.Response, *bufio.Reader)
 	response, err := transport.RoundTrip(request)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = response.Body.Close() })
-	return response, bufio.NewReader(response.Body)
+	return response.StatusCode, bufio.NewReader(response.Body)
 }
 
 // events is a service whose answers stay open.
@@ -125,8 +126,8 @@ func TestEventStreamsHaveALimitOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, over(t, events(t), func(c *httpclient.Config) { c.MaxConcurrency = 4 }))
 	for range 16 {
-		response, in := listen(t, w, "u1")
-		require.Equal(t, 200, response.StatusCode)
+		status, in := listen(t, w, "u1")
+		require.Equal(t, 200, status)
 		line, err := in.ReadString('\n')
 		require.NoError(t, err)
 		require.Equal(t, "data: 1\n", line)
@@ -138,8 +139,8 @@ func TestEventStreamsHaveALimitOfTheirOwn(t *testing.T) {
 	for range 8 {
 		require.Equal(t, 200, call(t, "GET", w.base+"/v1/classes/a", "", bearer).StatusCode)
 	}
-	response, in := listen(t, w, "u2")
-	require.Equal(t, 200, response.StatusCode, "others have their own")
+	status, in := listen(t, w, "u2")
+	require.Equal(t, 200, status, "others have their own")
 	_, err := in.ReadString('\n')
 	require.NoError(t, err)
 }
