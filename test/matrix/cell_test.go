@@ -21,6 +21,8 @@ type cell struct {
 
 	first, next result
 	logged      bool
+	// recorded is what the gateway's log says, for the report.
+	recorded string
 	problems    []string
 }
 
