@@ -23,7 +23,7 @@ type cell struct {
 	logged      bool
 	// recorded is what the gateway's log says, for the report.
 	recorded string
-	problems    []string
+	problems []string
 }
 
 func newCell(r route, f failure, b body) *cell {
