@@ -155,16 +155,25 @@ func partOfBody(then script) script {
 		if c.request.Method == http.MethodHead {
 			content = ""
 		}
-		c.write(head(status, 1000) + content)
+		c.write(head(status, 1000, c.ending()) + content)
 		return then(c)
 	})
+}
+
+// ending announces the close in an answer to HEAD. It is complete without a
+// body, so that the gateway would use the connection again.
+func (c *call) ending() string {
+	if c.request.Method == http.MethodHead {
+		return "Connection: close\r\n"
+	}
+	return ""
 }
 
 // partOfChunks answers with a good header, one chunk, and then the tail.
 func partOfChunks(tail string, then script) script {
 	return afterBody(func(c *call) bool {
 		status, content := c.good()
-		text := fmt.Sprintf("HTTP/1.1 %d OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n", status)
+		text := fmt.Sprintf("HTTP/1.1 %d OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n%s\r\n", status, c.ending())
 		if c.request.Method != http.MethodHead {
 			text += fmt.Sprintf("%x\r\n%s\r\n%s", len(content), content, tail)
 		}
