@@ -21,7 +21,9 @@ type cell struct {
 
 	first, next result
 	logged      bool
-	problems    []string
+	// recorded is what the gateway's log says, for the report.
+	recorded string
+	problems []string
 }
 
 func newCell(r route, f failure, b body) *cell {

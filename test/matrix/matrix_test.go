@@ -126,7 +126,7 @@ func report(t *testing.T, matrix []*cell, took time.Duration) {
 		bad := 0
 		if len(c.problems) > 0 {
 			bad = 1
-			t.Errorf("CELL %s: %s", c.name(), strings.Join(c.problems, "; "))
+			t.Errorf("CELL %s: %s [%s]", c.name(), strings.Join(c.problems, "; "), c.recorded)
 		}
 		red += bad
 		routes.add(c.route.name, bad)

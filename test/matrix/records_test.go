@@ -32,16 +32,16 @@ func (c *cell) checkRecords(e *environment, g *gateway) {
 	if executed := e.service.requests(c.nextID) > 0 || len(g.log.of(c.nextID)) > 0; executed && c.next.status == 0 {
 		c.problem("the bytes behind the request were executed")
 	}
-	spans := e.collector.of(c.id)
+	lines, spans := g.log.of(c.id), e.collector.of(c.id)
 	if len(spans) != 1 {
 		c.problem("%d server spans", len(spans))
 		return
 	}
 	c.checkSpan(spans[0])
-	switch lines := g.log.of(c.id); len(lines) {
+	switch len(lines) {
 	case 0: // the log is thinned out above 100 lines a second
 	case 1:
-		c.logged = true
+		c.logged, c.recorded = true, fmt.Sprintf("logged as %d %s", lines[0].Status, oneLine(lines[0].Error))
 		c.checkLine(lines[0], spans[0])
 	default:
 		c.problem("%d lines in the log", len(lines))
