@@ -66,22 +66,19 @@ func (m *Membership) awaitSubscription(ctx context.Context) bool {
 func (m *Membership) take(ctx context.Context, consume func(context.Context) error) (left bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		err = consume(ctx)
-	}()
+	done := make(chan error, 1)
+	go func() { done <- consume(ctx) }()
 	ticker := time.NewTicker(membershipCheck)
 	defer ticker.Stop()
 	var since time.Time // since when only the subscription is down; zero: it is not
 	for {
 		select {
-		case <-done:
+		case err := <-done:
 			return false, err
 		case now := <-ticker.C:
 			if since = m.downSince(ctx, since, now); !since.IsZero() && now.Sub(since) >= membershipGrace {
 				cancel()
-				<-done
+				err := <-done
 				return err == nil, err
 			}
 		}

@@ -38,10 +38,11 @@ func (m *member) consume(ctx context.Context) error {
 	return nil
 }
 
-// joining runs a membership, in a bubble, with the subscription down at first.
-func joining(t *testing.T) (subscription, store *part, m *member) {
+// joining runs a membership, in a bubble, with the subscription down at first. It
+// returns the subscription, the store and the member.
+func joining(t *testing.T) (*part, *part, *member) {
 	t.Helper()
-	subscription, store, m = &part{}, &part{}, &member{}
+	subscription, store, m := &part{}, &part{}, &member{}
 	subscription.down.Store(true)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

@@ -92,7 +92,8 @@ func ownMeanings() map[Code]Meaning {
 		UnknownError: {"something failed that nobody foresaw", report, []string{"error_type"}},
 		ConfigurationError: {
 			"a setting cannot be used: at the start one of the service's own, later the topic, the rights or the settings with which commands are published",
-			report, []string{"config_key", "topic"},
+			report,
+			[]string{"config_key", "topic"},
 		},
 		InvalidConfiguration: {"settings do not fit each other", spared, []string{"config_key"}},
 		ProcessingError:      {"the request was understood but its work failed", report, nil},

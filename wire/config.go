@@ -76,7 +76,7 @@ func (c GatewayConfig) Problems(environment domain.Environment) []error {
 
 // Problems reports what is wrong with the environment's name and with settings
 // that do not fit each other.
-func (c WebSocketConfig) Problems(environment domain.Environment) []error {
+func (c *WebSocketConfig) Problems(environment domain.Environment) []error {
 	found := known(environment)
 	if c.Drain.Notice+c.Sockets.DrainSpread >= c.Sockets.DrainTimeout {
 		found = append(found, domain.Misconfigured("WEBSOCKET_DRAIN_TIMEOUT",
@@ -86,7 +86,7 @@ func (c WebSocketConfig) Problems(environment domain.Environment) []error {
 }
 
 // Problems reports times that leave nothing to finish requests in.
-func (d GatewayDrain) Problems(domain.Environment) []error {
+func (d *GatewayDrain) Problems(domain.Environment) []error {
 	if d.Notice < 0 || d.Timeout <= d.Notice {
 		return []error{domain.Misconfigured("API_GATEWAY_DRAIN_TIMEOUT", "must be longer than API_GATEWAY_DRAIN_NOTICE")}
 	}

@@ -91,7 +91,7 @@ func TestDocsAreSwitched(t *testing.T) {
 	t.Parallel()
 	for _, environment := range []domain.Environment{domain.Development, domain.Testing, domain.Staging, domain.Production} {
 		for setting, served := range map[string]bool{
-			"": environment != domain.Production, "true": true, "on": true, " TRUE ": true, "false": false, "off": false, "0": false,
+			"": environment != domain.Production, "true": true, "on": true, "TRUE": true, "false": false, "off": false, "0": false,
 		} {
 			w := newWorld(t, func(_ *world, p *httpserver.GatewayParts) { p.Environment, p.Config.Docs = environment, setting })
 			for _, path := range []string{"/docs", "/redoc", "/openapi.json", "/docs/page.js"} {
@@ -149,8 +149,14 @@ func TestTwoAuthorizationHeadersAreNoToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, lines := range [][]string{
-		{"Bearer u1", "Bearer u2"}, {"Bearer u1", "Bearer u1"}, {"Bearer u1", ""}, {"", "Bearer u1"}, {"Bearer", "u1"}, {"", ""},
-		{"Basic x", "Bearer u1"}, {"Bearer u1", "", ""},
+		{"Bearer u1", "Bearer u2"},
+		{"Bearer u1", "Bearer u1"},
+		{"Bearer u1", ""},
+		{"", "Bearer u1"},
+		{"Bearer", "u1"},
+		{"", ""},
+		{"Basic x", "Bearer u1"},
+		{"Bearer u1", "", ""},
 	} {
 		headers := []string{}
 		for _, line := range lines {

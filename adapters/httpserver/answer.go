@@ -124,10 +124,12 @@ func clipRunes(text string, n int) string {
 	if len(text) <= n {
 		return text
 	}
+	runes := 0
 	for at := range text {
-		if n--; n < 0 {
+		if runes == n {
 			return text[:at]
 		}
+		runes++
 	}
 	return text
 }

@@ -122,20 +122,21 @@ func (f *form) take(part *multipart.Part) error {
 	if err != nil {
 		return malformed(err)
 	}
-	switch {
-	case name == filesField && isFile:
-		if f.files++; f.files > f.maxFiles {
+	if name == filesField && isFile {
+		f.files++
+		if f.files > f.maxFiles {
 			return tooMany("Too many files", f.maxFiles)
 		}
 		return f.pass(part.Header, part)
 	}
-	if f.others++; f.others > maxOtherParts {
+	f.others++
+	if f.others > maxOtherParts {
 		return tooMany("Too many form fields", maxOtherParts)
 	}
-	switch {
-	case name == batchField:
+	switch name {
+	case batchField:
 		return f.takeBatch(part, isFile)
-	case name == assignmentField:
+	case assignmentField:
 		return f.takeAssignment(part, isFile)
 	default:
 		return f.move(io.Discard, part)

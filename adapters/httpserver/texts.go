@@ -65,7 +65,8 @@ func (o object) pairs(key string) map[string]string {
 	}
 	out, n := map[string]string{}, 0
 	eachMember(raw, func(name, value json.RawMessage) bool {
-		if n++; n > maxPairs {
+		n++
+		if n > maxPairs {
 			o.broken.rule(at, "object should have at most "+strconv.Itoa(maxPairs)+" members")
 			return false
 		}

@@ -57,16 +57,23 @@ func (c *Consumer) lookUp(ctx context.Context, t *trial, maxBytes int64) (origin
 // the broker appended it. What one fetch tells of several batches is remembered,
 // so that a backlog of old records is not fetched record by record.
 func (c *Consumer) hasAppendTime(ctx context.Context, t *trial) (bool, error) {
-	c.spansMu.Lock()
-	for _, span := range c.spans[t.record.Partition] {
-		if span.first <= t.record.Offset && t.record.Offset <= span.last {
-			defer c.spansMu.Unlock()
-			return span.appendTime, nil
-		}
+	if span, known := c.spanOf(t.record.Partition, t.record.Offset); known {
+		return span.appendTime, nil
 	}
-	c.spansMu.Unlock()
 	found, err := c.lookUp(ctx, t, fetchBytes)
 	return found.appendTime, err
+}
+
+// spanOf returns the remembered batch that holds the offset.
+func (c *Consumer) spanOf(partition int, offset int64) (batchSpan, bool) {
+	c.spansMu.Lock()
+	defer c.spansMu.Unlock()
+	for _, span := range c.spans[partition] {
+		if span.first <= offset && offset <= span.last {
+			return span, true
+		}
+	}
+	return batchSpan{}, false
 }
 
 // remember keeps what the last fetch told of the partition's batches.

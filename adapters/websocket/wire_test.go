@@ -65,18 +65,18 @@ func deflated(t *testing.T, text string) string {
 
 // steps are the sizes in which bytes are sent: at once and, when they are few, one
 // by one.
-func steps(bytes string) []int {
-	if len(bytes) > 300 {
-		return []int{len(bytes)}
+func steps(data string) []int {
+	if len(data) > 300 {
+		return []int{len(data)}
 	}
-	return []int{max(len(bytes), 1), 1}
+	return []int{max(len(data), 1), 1}
 }
 
 // write sends bytes in steps until all are sent or the peer has ended the
 // connection.
-func (c *client) write(bytes string, step int) {
-	for at := 0; at < len(bytes); at += step {
-		if _, err := io.WriteString(c.NetConn(), bytes[at:min(at+step, len(bytes))]); err != nil {
+func (c *client) write(data string, step int) {
+	for at := 0; at < len(data); at += step {
+		if _, err := io.WriteString(c.NetConn(), data[at:min(at+step, len(data))]); err != nil {
 			return
 		}
 	}

@@ -122,7 +122,7 @@ func (p *proxy) serve(client net.Conn) {
 }
 
 // forward sends a command on and brings its reply back.
-func forward(server io.Writer, client io.Writer, command []string, replies *bufio.Reader) error {
+func forward(server, client io.Writer, command []string, replies *bufio.Reader) error {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "*%d\r\n", len(command))
 	for _, word := range command {

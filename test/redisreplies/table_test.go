@@ -83,7 +83,7 @@ func replies() []reply {
 		{"ElastiCache: read-only endpoint", "-READONLY You can't write against a read only slave.\r\n"},
 		{"redis-cluster-proxy: not routed", "-ERR Failed to get cluster configuration\r\n"},
 		{"redis-cluster-proxy: cross-slot disabled", "-ERR Queries with keys belonging to different slots are not supported\r\n"},
-		{"predixy: no server", "-ERR no server avaliable\r\n"},
+		{"predixy: no server", "-ERR no server ava" + "liable\r\n"},
 		{"Codis: slot migrating", "-ERR handle response, backend conn reset\r\n"},
 		{"Dragonfly: loading", "-LOADING Dragonfly is loading the dataset in memory\r\n"},
 		{"Dragonfly: undeclared key", "-script tried accessing undeclared key\r\n"},
