@@ -28,7 +28,7 @@ func BenchmarkBatchesAskForPreflights(b *testing.B) {
 	contract.BenchmarkPreflightChecker(b, preflights())
 }
 
-const key = domain.Secret("internal-key-of-the-tests")
+const key = domain.Secret("v7Qm2xT9-kL4pZ8nR3wY6sB1cF5hJ0dG")
 
 func batches() contract.BatchesHarness {
 	return contract.BatchesHarness{New: func(tb testing.TB) contract.BatchesWorld {

@@ -179,8 +179,13 @@ func (l *line) hear(wants func(int) bool) (a answer, kept bool, err error) {
 	if !wants(h.status) {
 		return a, l.drop(h) && !h.ending, nil
 	}
+	if !a.ok() && l.conn.SetReadDeadline(time.Now().Add(errorBodyWait)) != nil {
+		return answer{status: a.status}, false, &brokenAnswer{net.ErrClosed}
+	}
 	a.body, err = l.body(h)
 	switch {
+	case !a.ok() && timedOut(err):
+		return answer{status: a.status}, false, &brokenAnswer{io.ErrUnexpectedEOF}
 	case errors.Is(err, errTooBig), errors.Is(err, errNoMemory):
 		return answer{status: a.status}, false, err
 	case err != nil:
@@ -192,6 +197,9 @@ func (l *line) hear(wants func(int) bool) (a answer, kept bool, err error) {
 
 // dropWait is how long the rest of an unwanted body is waited for.
 const dropWait = 20 * time.Millisecond
+
+// errorBodyWait is how long the body of an error answer is waited for.
+const errorBodyWait = time.Second
 
 // drop reads an unwanted body as far as that is cheaper than another
 // connection, and reports whether that was all of it. The answer does not wait

@@ -63,11 +63,15 @@ func TestSecurityProtocols(t *testing.T) {
 
 			security.Password, security.CAFile = "wrong", ""
 			p, err := kafka.NewPublisher(kafka.PublisherConfig{
-				Brokers: cluster.ListenAddrs()[0], Timeout: 300 * time.Millisecond, Security: security,
+				Brokers: cluster.ListenAddrs()[0], Timeout: 3 * time.Second, Security: security,
 			}, &facts{}, noop.NewTracerProvider(), quiet())
 			require.NoError(t, err)
 			defer func() { require.NoError(t, p.Close(context.Background())) }()
-			require.Equal(t, domain.KafkaPublishError, domain.CodeOf(p.Publish(t.Context(), command("commands", "b1"))))
+			want := domain.ConfigurationError
+			if security.Mechanism == "PLAIN" { // the embedded broker closes the connection without an error code
+				want = domain.KafkaPublishError
+			}
+			require.Equal(t, want, domain.CodeOf(p.Publish(t.Context(), command("commands", "b1"))))
 		})
 	}
 }
