@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -20,6 +21,9 @@ type played struct {
 
 // Read returns what was said.
 func (p played) Read(b []byte) (int, error) { return p.said.Read(b) }
+
+// SetReadDeadline does nothing: a played answer never waits.
+func (played) SetReadDeadline(time.Time) error { return nil }
 
 // heardBy reads one answer as lines do, and returns what is left behind it.
 func heardBy(raw []byte) (a answer, kept bool, rest []byte, err error) {
