@@ -5,19 +5,18 @@ import (
 	"strings"
 )
 
-// tracerProvider is the one library type that adapters take: the standard way
-// to ask for spans.
+// tracerProvider is the package of the one library type that adapters may accept: the
+// OpenTelemetry tracer provider.
 const tracerProvider = "go.opentelemetry.io/otel/trace"
 
-// ownTypes looks at what an adapter shows: the signatures of exported functions
-// and methods, exported fields and embedded types of exported structs, and the
-// types behind exported names.
+// ownTypes finds library types in the exported API of an adapter: in signatures of
+// functions and methods, exported fields, embedded types, and type definitions.
 func ownTypes(s source) []finding {
 	if !s.within("adapters") || s.isTest() {
 		return nil
 	}
 	var out []finding
-	report := func(n ast.Node) { out = append(out, s.foreign(n)...) }
+	report := func(n ast.Node) { out = append(out, s.libraryTypes(n)...) }
 	for _, d := range s.tree.Decls {
 		switch d := d.(type) {
 		case *ast.FuncDecl:
@@ -26,15 +25,15 @@ func ownTypes(s source) []finding {
 			}
 		case *ast.GenDecl:
 			for _, spec := range d.Specs {
-				eachShown(spec, report)
+				eachExportedType(spec, report)
 			}
 		}
 	}
 	return out
 }
 
-// eachShown visits the types that a declaration shows.
-func eachShown(spec ast.Spec, visit func(ast.Node)) {
+// eachExportedType calls visit for each type that an exported declaration shows.
+func eachExportedType(spec ast.Spec, visit func(ast.Node)) {
 	switch spec := spec.(type) {
 	case *ast.ValueSpec:
 		if anyExported(spec.Names) && spec.Type != nil {
@@ -60,8 +59,8 @@ func eachShown(spec ast.Spec, visit func(ast.Node)) {
 	}
 }
 
-// foreign finds the types of libraries in an expression.
-func (s source) foreign(n ast.Node) []finding {
+// libraryTypes finds library types in an expression.
+func (s source) libraryTypes(n ast.Node) []finding {
 	var out []finding
 	ast.Inspect(n, func(n ast.Node) bool {
 		sel, ok := n.(*ast.SelectorExpr)
@@ -75,8 +74,8 @@ func (s source) foreign(n ast.Node) []finding {
 		p, imported := s.imports[x.Name]
 		switch {
 		case !imported:
-			out = append(out, s.found(sel, "type "+x.Name+"."+sel.Sel.Name+" of a package that the rule cannot name: import it under that name"))
-		case !standard(p) && p != tracerProvider && !strings.HasPrefix(p, module):
+			out = append(out, s.found(sel, "type "+x.Name+"."+sel.Sel.Name+" of an unknown package: import it with that name"))
+		case !inStandardLibrary(p) && p != tracerProvider && !strings.HasPrefix(p, module):
 			out = append(out, s.found(sel, "type of "+p))
 		}
 		return false
