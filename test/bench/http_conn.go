@@ -12,43 +12,43 @@ import (
 	"time"
 )
 
-// patience bounds one request.
-const patience = 30 * time.Second
+// requestTimeout limits one request.
+const requestTimeout = 30 * time.Second
 
-// line is one kept connection of an HTTP client that does as little as it can:
-// it shares the machine with what it measures.
-type line struct {
+// httpConn is one persistent connection of a minimal HTTP client, which leaves most of
+// the CPU to the measured process.
+type httpConn struct {
 	conn net.Conn
 	in   *bufio.Reader
 }
 
-func dial(ctx context.Context, address string) (*line, error) {
-	conn, err := (&net.Dialer{Timeout: patience}).DialContext(ctx, "tcp", address)
+func dial(ctx context.Context, address string) (*httpConn, error) {
+	conn, err := (&net.Dialer{Timeout: requestTimeout}).DialContext(ctx, "tcp", address)
 	if err != nil {
 		return nil, err
 	}
-	return &line{conn, bufio.NewReaderSize(conn, 4096)}, nil
+	return &httpConn{conn, bufio.NewReaderSize(conn, 4096)}, nil
 }
 
-func (l *line) close() { _ = l.conn.Close() }
+func (l *httpConn) close() { _ = l.conn.Close() }
 
-// do sends a request as it stands and returns the answer's status.
-func (l *line) do(request []byte) (int, error) {
-	_ = l.conn.SetDeadline(time.Now().Add(patience))
+// do sends a prepared request and returns the status of the response.
+func (l *httpConn) do(request []byte) (int, error) {
+	_ = l.conn.SetDeadline(time.Now().Add(requestTimeout))
 	if _, err := l.conn.Write(request); err != nil {
 		return 0, err
 	}
-	return l.answer()
+	return l.readResponse()
 }
 
-// answer reads one answer to its end.
-func (l *line) answer() (int, error) {
+// readResponse reads one response and returns its status.
+func (l *httpConn) readResponse() (int, error) {
 	first, err := l.in.ReadSlice('\n')
 	if err != nil {
 		return 0, err
 	}
 	if len(first) < 12 {
-		return 0, fmt.Errorf("no status in %q", first)
+		return 0, fmt.Errorf("response without a status: %q", first)
 	}
 	status, err := strconv.Atoi(string(first[9:12]))
 	if err != nil {
@@ -73,13 +73,13 @@ func (l *line) answer() (int, error) {
 		}
 	}
 	if chunked {
-		return status, l.chunks()
+		return status, l.discardChunks()
 	}
 	_, err = l.in.Discard(length)
 	return status, err
 }
 
-func (l *line) chunks() error {
+func (l *httpConn) discardChunks() error {
 	for {
 		header, err := l.in.ReadSlice('\n')
 		if err != nil {
@@ -98,7 +98,7 @@ func (l *line) chunks() error {
 	}
 }
 
-// requests are what users ask: one request each, sent again and again.
+// requests returns one prepared request per user.
 func requests(users []user, format string) [][]byte {
 	all := make([][]byte, len(users))
 	for i, u := range users {
@@ -107,50 +107,50 @@ func requests(users []user, format string) [][]byte {
 	return all
 }
 
-// outcome is what a load came to.
-type outcome struct {
-	served, bad int
-	cpu         float64
-	took        []float64 // milliseconds, in no order
+// loadResult is the result of a load.
+type loadResult struct {
+	succeeded, failed int
+	cpu               float64
+	latencies         []float64 // milliseconds, unordered
 }
 
-// perCPU is how many requests one second of the server's CPU served.
-func (o *outcome) perCPU() float64 { return float64(o.served) / max(o.cpu, 0.01) }
+// perCPU returns the number of successful requests per CPU second of the server.
+func (o *loadResult) perCPU() float64 { return float64(o.succeeded) / max(o.cpu, 0.01) }
 
-// pace is how hard a load is: over so many connections, each request at most
-// each times, and no longer than span.
-type pace struct {
+// loadLimits limits a load: the number of connections, how often each request is sent,
+// and the duration.
+type loadLimits struct {
 	conns, each int
 	span        time.Duration
 }
 
-// load sends the requests again and again.
-func load(ctx context.Context, p *process, all [][]byte, how pace) (outcome, error) {
+// load sends the requests repeatedly over several connections.
+func load(ctx context.Context, p *process, all [][]byte, how loadLimits) (loadResult, error) {
 	ctx, cancel := context.WithTimeout(ctx, how.span)
 	defer cancel()
 	conns := how.conns
-	parts := make([]outcome, conns)
+	parts := make([]loadResult, conns)
 	errs := make([]error, conns)
 	before := p.cpu()
 	var group sync.WaitGroup
 	for c := range conns {
-		group.Go(func() { errs[c] = parts[c].drive(ctx, p.addr, own(all, c, conns), how.each) })
+		group.Go(func() { errs[c] = parts[c].run(ctx, p.addr, everyNth(all, c, conns), how.each) })
 	}
 	group.Wait()
-	whole := outcome{cpu: p.cpu() - before}
+	whole := loadResult{cpu: p.cpu() - before}
 	for i, part := range parts {
 		if errs[i] != nil {
 			return whole, errs[i]
 		}
-		whole.served += part.served
-		whole.bad += part.bad
-		whole.took = append(whole.took, part.took...)
+		whole.succeeded += part.succeeded
+		whole.failed += part.failed
+		whole.latencies = append(whole.latencies, part.latencies...)
 	}
 	return whole, nil
 }
 
-// own is every conns-th of the requests.
-func own(all [][]byte, c, conns int) [][]byte {
+// everyNth returns every conns-th request, starting with number c.
+func everyNth(all [][]byte, c, conns int) [][]byte {
 	var mine [][]byte
 	for i := c; i < len(all); i += conns {
 		mine = append(mine, all[i])
@@ -158,7 +158,7 @@ func own(all [][]byte, c, conns int) [][]byte {
 	return mine
 }
 
-func (o *outcome) drive(ctx context.Context, address string, mine [][]byte, each int) error {
+func (o *loadResult) run(ctx context.Context, address string, mine [][]byte, each int) error {
 	l, err := dial(context.WithoutCancel(ctx), address)
 	if err != nil {
 		return err
@@ -170,12 +170,12 @@ func (o *outcome) drive(ctx context.Context, address string, mine [][]byte, each
 		if err != nil {
 			return err
 		}
-		o.took = append(o.took, milliseconds(time.Since(began)))
+		o.latencies = append(o.latencies, milliseconds(time.Since(began)))
 		if status >= 300 {
-			o.bad++
+			o.failed++
 			continue
 		}
-		o.served++
+		o.succeeded++
 	}
 	return nil
 }

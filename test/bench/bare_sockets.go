@@ -14,13 +14,13 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// bareSockets is the notification service's baseline: gorilla, one goroutine a
-// socket, one Redis subscription for all users, and the goroutine that reads it
-// writes to the sockets. No queue, no limit, no metric; tokens are read and
-// believed. It is the least work that still delivers.
+// bareSockets is the baseline of the notification service: gorilla, one goroutine
+// per socket and one Redis subscription for all users. The goroutine that reads
+// the subscription writes to the sockets. It has no queue, limit or metric and does
+// not verify tokens: the least work that still delivers.
 type bareSockets struct {
 	client *redis.Client
-	feed   *redis.PubSub
+	pubsub *redis.PubSub
 	up     websocket.Upgrader
 	mu     sync.RWMutex
 	users  map[string][]*websocket.Conn
@@ -37,55 +37,55 @@ func newBareSockets(address string) *bareSockets {
 	}
 }
 
-// follow begins to read the subscription, until ctx is done, and returns the
-// handler that takes sockets.
+// follow starts the subscription, which ends with ctx, and returns the WebSocket
+// handler.
 func (b *bareSockets) follow(ctx context.Context) http.Handler {
-	b.feed = b.client.Subscribe(ctx, "bench:bare")
-	go b.pump(ctx)
+	b.pubsub = b.client.Subscribe(ctx, "bench:bare")
+	go b.deliver(ctx)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /ws", func(w http.ResponseWriter, r *http.Request) {
 		conn, err := b.up.Upgrade(w, r, nil)
 		if err != nil {
-			return // Upgrade has answered
+			return // Upgrade has sent the response
 		}
-		go b.attend(ctx, subject(r.URL.Query().Get("token")), conn)
+		go b.serveSocket(ctx, subject(r.URL.Query().Get("token")), conn)
 	})
 	return mux
 }
 
 func (b *bareSockets) close() {
-	if b.feed != nil {
-		_ = b.feed.Close()
+	if b.pubsub != nil {
+		_ = b.pubsub.Close()
 	}
 	_ = b.client.Close()
 }
 
-func (b *bareSockets) pump(ctx context.Context) {
+func (b *bareSockets) deliver(ctx context.Context) {
 	for {
-		m, err := b.feed.ReceiveMessage(ctx)
+		m, err := b.pubsub.ReceiveMessage(ctx)
 		if errors.Is(err, redis.ErrClosed) || ctx.Err() != nil {
 			return
 		}
 		if err != nil {
-			continue // it reconnects by itself
+			continue // the client reconnects
 		}
 		b.mu.RLock()
 		conns := b.users[strings.TrimPrefix(m.Channel, "ws:")]
 		b.mu.RUnlock()
 		for _, c := range conns {
-			_ = c.WriteMessage(websocket.TextMessage, []byte(m.Payload)) // its reader sees the end
+			_ = c.WriteMessage(websocket.TextMessage, []byte(m.Payload)) // the reader of this socket handles the error
 		}
 	}
 }
 
-// attend lives as long as the socket.
-func (b *bareSockets) attend(ctx context.Context, user string, conn *websocket.Conn) {
+// serveSocket registers the socket and reads from it until it is closed.
+func (b *bareSockets) serveSocket(ctx context.Context, user string, conn *websocket.Conn) {
 	b.mu.Lock()
 	first := len(b.users[user]) == 0
 	b.users[user] = append(slices.Clip(b.users[user]), conn)
 	b.mu.Unlock()
 	if first {
-		_ = b.feed.Subscribe(ctx, "ws:"+user)
+		_ = b.pubsub.Subscribe(ctx, "ws:"+user)
 	}
 	for {
 		if _, _, err := conn.NextReader(); err != nil {
@@ -101,11 +101,11 @@ func (b *bareSockets) attend(ctx context.Context, user string, conn *websocket.C
 	}
 	b.mu.Unlock()
 	if len(rest) == 0 {
-		_ = b.feed.Unsubscribe(ctx, "ws:"+user)
+		_ = b.pubsub.Unsubscribe(ctx, "ws:"+user)
 	}
 }
 
-// subject reads the token's "sub"; whether it is genuine does not matter here.
+// subject returns the "sub" claim of a token without verifying it.
 func subject(token string) string {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {

@@ -20,24 +20,25 @@ const (
 	framePong  = 10
 )
 
-// socket is the reading half of a WebSocket client and as much of the writing
-// half as pings need: no extensions, a mask of zeros, one small buffer.
-type socket struct {
+// wsConn is a minimal WebSocket client: it reads messages and answers pings. It has
+// no extensions, a zero mask and one small buffer.
+type wsConn struct {
 	conn net.Conn
 	in   *bufio.Reader
-	long []byte // for messages that the buffer does not hold
+	long []byte // for messages larger than the buffer
 }
 
-// newcomer opens a socket. Loopback addresses to come from differ by i, so that
-// ports do not run out; a small window makes a reader that stops be felt soon.
-func newcomer(ctx context.Context, address, token string, i int, small bool) (*socket, error) {
+// dialSocket opens a socket. The source address depends on i, so that one address
+// does not run out of ports. A small receive buffer makes a slow reader block the
+// sender soon.
+func dialSocket(ctx context.Context, address, token string, i int, small bool) (*wsConn, error) {
 	d := net.Dialer{
 		Timeout:   time.Minute,
 		LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(1+i&15))},
 		Control: func(_, _ string, raw syscall.RawConn) error {
 			var failed error
 			err := raw.Control(func(fd uintptr) {
-				// The kernel chooses the port when it knows both ends.
+				// The kernel selects the port at connect, when it knows the destination.
 				const bindAddressNoPort = 24
 				failed = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_IP, bindAddressNoPort, 1)
 				if failed == nil && small {
@@ -51,7 +52,7 @@ func newcomer(ctx context.Context, address, token string, i int, small bool) (*s
 	if err != nil {
 		return nil, err
 	}
-	s := &socket{conn: conn, in: bufio.NewReaderSize(conn, 2048)}
+	s := &wsConn{conn: conn, in: bufio.NewReaderSize(conn, 2048)}
 	if err := s.upgrade(address, token); err != nil {
 		_ = conn.Close()
 		return nil, err
@@ -59,29 +60,29 @@ func newcomer(ctx context.Context, address, token string, i int, small bool) (*s
 	return s, nil
 }
 
-func (s *socket) upgrade(address, token string) error {
+func (s *wsConn) upgrade(address, token string) error {
 	_ = s.conn.SetDeadline(time.Now().Add(time.Minute))
 	_, err := fmt.Fprintf(s.conn, "GET /ws?token=%s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n", token, address)
 	if err != nil {
 		return err
 	}
-	answer, err := http.ReadResponse(s.in, nil)
+	response, err := http.ReadResponse(s.in, nil)
 	if err != nil {
 		return err
 	}
-	_ = answer.Body.Close()
-	if answer.StatusCode != http.StatusSwitchingProtocols {
-		return fmt.Errorf("the handshake was refused: %s", answer.Status)
+	_ = response.Body.Close()
+	if response.StatusCode != http.StatusSwitchingProtocols {
+		return fmt.Errorf("the handshake failed: %s", response.Status)
 	}
 	return s.conn.SetDeadline(time.Time{})
 }
 
-// next returns the next message, which is good until the call after, and
-// answers pings on the way. Servers here never fragment.
-func (s *socket) next() ([]byte, error) {
+// next returns the next message and answers pings. The message is valid until the
+// next call. The servers here never send fragmented messages.
+func (s *wsConn) next() ([]byte, error) {
 	for {
-		kind, size, err := s.head()
+		kind, size, err := s.header()
 		if err != nil {
 			return nil, err
 		}
@@ -105,7 +106,7 @@ func (s *socket) next() ([]byte, error) {
 	}
 }
 
-func (s *socket) head() (kind byte, size int, err error) {
+func (s *wsConn) header() (kind byte, size int, err error) {
 	b, err := s.in.Peek(2)
 	if err != nil {
 		return 0, 0, err
@@ -131,7 +132,7 @@ func (s *socket) head() (kind byte, size int, err error) {
 	return kind, size, err
 }
 
-func (s *socket) body(size int) ([]byte, error) {
+func (s *wsConn) body(size int) ([]byte, error) {
 	if size <= s.in.Size() {
 		b, err := s.in.Peek(size)
 		_, _ = s.in.Discard(len(b))
@@ -145,14 +146,14 @@ func (s *socket) body(size int) ([]byte, error) {
 }
 
 // write sends a control frame.
-func (s *socket) write(kind byte, body []byte) error {
+func (s *wsConn) write(kind byte, body []byte) error {
 	frame := append([]byte{0x80 | kind, 0x80 | byte(len(body)&0x7f), 0, 0, 0, 0}, body...)
 	_, err := s.conn.Write(frame)
 	return err
 }
 
-// leave closes in order, without waiting for the answer.
-func (s *socket) leave() {
+// close sends a close frame and closes the connection without waiting for a reply.
+func (s *wsConn) close() {
 	_ = s.conn.SetDeadline(time.Now().Add(time.Second))
 	_ = s.write(frameClose, []byte{0x03, 0xe8})
 	_ = s.conn.Close()

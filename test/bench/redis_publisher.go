@@ -13,48 +13,47 @@ import (
 	"time"
 )
 
-// herald publishes to users over one Redis connection, many commands in one
-// write.
-type herald struct {
+// redisPublisher publishes to users over one Redis connection with pipelined commands.
+type redisPublisher struct {
 	conn    net.Conn
 	out     *bufio.Writer
-	deaf    atomic.Int64 // publishes that reached no subscriber
+	failed  atomic.Int64 // PUBLISH commands without a receiver or with an error
 	drained chan struct{}
 	message []byte
 }
 
-func newHerald(ctx context.Context, address string) (*herald, error) {
-	conn, err := (&net.Dialer{Timeout: patience}).DialContext(ctx, "tcp", address)
+func newRedisPublisher(ctx context.Context, address string) (*redisPublisher, error) {
+	conn, err := (&net.Dialer{Timeout: requestTimeout}).DialContext(ctx, "tcp", address)
 	if err != nil {
 		return nil, err
 	}
-	h := &herald{conn: conn, out: bufio.NewWriterSize(conn, 64<<10), drained: make(chan struct{})}
+	h := &redisPublisher{conn: conn, out: bufio.NewWriterSize(conn, 64<<10), drained: make(chan struct{})}
 	go h.drain()
 	return h, nil
 }
 
-// drain reads the answers, the number of receivers each.
-func (h *herald) drain() {
+// drain reads the replies, which contain the number of receivers.
+func (h *redisPublisher) drain() {
 	defer close(h.drained)
 	in := bufio.NewReader(h.conn)
 	for {
-		answer, err := in.ReadSlice('\n')
+		reply, err := in.ReadSlice('\n')
 		if err != nil {
 			return
 		}
-		if answer[0] == '-' || bytes.Equal(answer, []byte(":0\r\n")) {
-			h.deaf.Add(1)
+		if reply[0] == '-' || bytes.Equal(reply, []byte(":0\r\n")) {
+			h.failed.Add(1)
 		}
 	}
 }
 
-func (h *herald) close() {
+func (h *redisPublisher) close() {
 	_ = h.conn.Close()
 	<-h.drained
 }
 
-// send puts one message on its way; flush makes it go.
-func (h *herald) send(to string, k mark, size int) error {
+// send writes one PUBLISH command to the buffer. The caller must flush.
+func (h *redisPublisher) send(to string, k messageTag, size int) error {
 	h.message = appendMessage(h.message[:0], k, size)
 	b := append(h.out.AvailableBuffer(), "*3\r\n$7\r\nPUBLISH\r\n$"...)
 	b = strconv.AppendInt(b, int64(len("ws:")+len(to)), 10)
@@ -66,40 +65,40 @@ func (h *herald) send(to string, k mark, size int) error {
 	return err
 }
 
-// plan is one phase of publishing: each listener in turn, until each had so
-// many messages.
-type plan struct {
+// publishPlan is one phase of publishing: one message to each listener in turn, until each
+// has been sent each messages.
+type publishPlan struct {
 	phase     int64
-	listeners []*member
+	listeners []*client
 	each      int
 	size      int
-	// rate is messages a second; 0 is as fast as window lets.
+	// rate is in messages per second; 0 means as fast as window allows.
 	rate float64
-	// window is how many may be under way at once when there is no rate.
+	// window is the maximum number of undelivered messages if rate is 0.
 	window int64
 }
 
-// batch is how many messages go in one write at full speed.
-const batch = 64
+// writeBatch is the number of messages in one write at full speed.
+const writeBatch = 64
 
-// publish carries a plan out. c tells what has arrived.
-func (h *herald) publish(ctx context.Context, c *crowd, p plan) error {
+// publish sends all messages of a plan. With a window it uses c to count arrivals.
+func (h *redisPublisher) publish(ctx context.Context, c *clientGroup, p publishPlan) error {
 	if p.rate > 0 {
-		return h.steady(ctx, p)
+		return h.publishAtRate(ctx, p)
 	}
 	total := p.each * len(p.listeners)
 	for sent := 0; sent < total; {
-		for int64(sent)-c.arrived.Load() > p.window-batch {
+		for int64(sent)-c.arrived.Load() > p.window-writeBatch {
 			select {
-			case <-c.some:
+			case <-c.progress:
 			case <-ctx.Done():
 				return ctx.Err()
 			case <-time.After(10 * time.Second):
-				return fmt.Errorf("no progress: %d sent, %d arrived", sent, c.arrived.Load())
+				return fmt.Errorf("no message arrived for 10 s: %d sent, %d arrived", sent, c.arrived.Load())
 			}
 		}
-		until := min(sent+batch, total)
-		if err := h.some(p, sent, until); err != nil {
+		until := min(sent+writeBatch, total)
+		if err := h.sendRange(p, sent, until); err != nil {
 			return err
 		}
 		sent = until
@@ -107,15 +106,15 @@ func (h *herald) publish(ctx context.Context, c *crowd, p plan) error {
 	return nil
 }
 
-// steady sends at the plan's rate, what is due every millisecond.
-func (h *herald) steady(ctx context.Context, p plan) error {
+// publishAtRate sends at the rate of the plan, in one write per millisecond.
+func (h *redisPublisher) publishAtRate(ctx context.Context, p publishPlan) error {
 	total := p.each * len(p.listeners)
 	began := time.Now()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for sent := 0; sent < total; {
 		due := min(total, int(time.Since(began).Seconds()*p.rate)+1)
-		if err := h.some(p, sent, due); err != nil {
+		if err := h.sendRange(p, sent, due); err != nil {
 			return err
 		}
 		sent = max(sent, due)
@@ -128,11 +127,11 @@ func (h *herald) steady(ctx context.Context, p plan) error {
 	return nil
 }
 
-// some sends the messages numbered from to until.
-func (h *herald) some(p plan, from, until int) error {
+// sendRange sends the messages with the numbers from from to until-1.
+func (h *redisPublisher) sendRange(p publishPlan, from, until int) error {
 	n := len(p.listeners)
 	for i := from; i < until; i++ {
-		k := mark{p.phase, time.Now().UnixNano(), int64(i / n)}
+		k := messageTag{p.phase, time.Now().UnixNano(), int64(i / n)}
 		if err := h.send(p.listeners[i%n].user.id, k, p.size); err != nil {
 			return err
 		}
@@ -140,15 +139,15 @@ func (h *herald) some(p plan, from, until int) error {
 	return h.out.Flush()
 }
 
-// metric reads the sum of a metric's series that contain labels, from a
-// service's own page.
+// metric returns the sum of the series of a metric that contain labels, from the
+// /metrics page of a service.
 func metric(ctx context.Context, p *process, name, labels string) (float64, error) {
 	ln, err := dial(ctx, p.addr)
 	if err != nil {
 		return 0, err
 	}
 	defer ln.close()
-	_ = ln.conn.SetDeadline(time.Now().Add(patience))
+	_ = ln.conn.SetDeadline(time.Now().Add(requestTimeout))
 	if _, err := io.WriteString(ln.conn, "GET /metrics HTTP/1.0\r\n\r\n"); err != nil {
 		return 0, err
 	}
@@ -173,7 +172,7 @@ func metric(ctx context.Context, p *process, name, labels string) (float64, erro
 		sum, found = sum+value, true
 	}
 	if !found {
-		return 0, errors.New("no metric " + name)
+		return 0, errors.New("metric not found: " + name)
 	}
 	return sum, nil
 }

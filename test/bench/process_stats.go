@@ -6,30 +6,29 @@ import (
 	"strings"
 )
 
-// cpu is what the process has spent so far, user and system, in seconds of one
-// core, exact to a hundredth.
+// cpu returns the user and system CPU time in seconds. The resolution is 10 ms.
 func (p *process) cpu() float64 {
 	content, err := p.read("stat")
 	if err != nil {
 		return 0
 	}
-	// The name in brackets may hold anything; the fields start behind it.
+	// The process name in parentheses can contain any character; the fields follow it.
 	fields := strings.Fields(content[strings.LastIndexByte(content, ')')+1:])
 	if len(fields) < 13 {
 		return 0
 	}
 	user, _ := strconv.ParseFloat(fields[11], 64)
 	system, _ := strconv.ParseFloat(fields[12], 64)
-	return (user + system) / 100 // Linux counts in hundredths towards users
+	return (user + system) / 100 // USER_HZ is 100
 }
 
-// resident is the process's memory in bytes.
+// resident returns the resident memory in bytes.
 func (p *process) resident() float64 { return p.memory("VmRSS:") }
 
-// peak is the most that it ever was since resetPeak.
+// peak returns the maximum resident memory in bytes since resetPeak.
 func (p *process) peak() float64 { return p.memory("VmHWM:") }
 
-// resetPeak makes peak begin anew.
+// resetPeak sets peak to the current resident memory.
 func (p *process) resetPeak() error {
 	about, err := os.OpenRoot("/proc")
 	if err != nil {
@@ -39,7 +38,7 @@ func (p *process) resetPeak() error {
 	return about.WriteFile(strconv.Itoa(p.pid)+"/clear_refs", []byte("5"), 0)
 }
 
-// read is what the kernel says about the process.
+// read returns a file of /proc/<pid>.
 func (p *process) read(name string) (string, error) {
 	about, err := os.OpenRoot("/proc")
 	if err != nil {

@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// buffers lends the proxy what it copies through.
+// buffers is the buffer pool of the proxy.
 type buffers struct{ pool sync.Pool }
 
-// Get lends a buffer.
+// Get returns a buffer of 32 KiB.
 func (b *buffers) Get() []byte {
 	if kept, ok := b.pool.Get().(*[]byte); ok {
 		return *kept
@@ -20,12 +20,12 @@ func (b *buffers) Get() []byte {
 	return make([]byte, 32<<10)
 }
 
-// Put takes it back.
+// Put returns a buffer to the pool.
 func (b *buffers) Put(used []byte) { b.pool.Put(&used) }
 
-// bareProxy is the gateway's baseline: the standard reverse proxy with
-// connections that are kept and buffers that are reused, and nothing of what a
-// gateway is for. It asks the backend under the path that the gateway uses.
+// bareProxy returns the baseline of the gateway: httputil.ReverseProxy with
+// persistent connections and a buffer pool, without any gateway function. It maps
+// batch paths to the same backend paths as the gateway.
 func bareProxy(to string) (http.Handler, error) {
 	target, err := url.Parse(to)
 	if err != nil {
