@@ -8,18 +8,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// run tallies lines of JSON.
-func run(t *testing.T, lines ...string) (printed string, red bool) {
+// summarize reads the lines and returns the output and whether the run failed.
+func summarize(t *testing.T, lines ...string) (printed string, red bool) {
 	t.Helper()
 	var b bytes.Buffer
-	tally := newTally(&b)
+	tally := newSummary(&b)
 	require.NoError(t, readAll(strings.NewReader(strings.Join(lines, "\n")), tally))
 	tally.close()
-	return b.String(), tally.red()
+	return b.String(), tally.hasFailed()
 }
 
-func TestGreenRun(t *testing.T) {
-	printed, red := run(t,
+func TestPassedRun(t *testing.T) {
+	printed, red := summarize(t,
 		`{"Action":"run","Package":"p","Test":"A"}`,
 		`{"Action":"attr","Package":"p","Test":"A","Key":"server","Value":"redis"}`,
 		`{"Action":"attr","Package":"p","Test":"A","Key":"colour","Value":"kafka"}`,
@@ -37,8 +37,8 @@ func TestGreenRun(t *testing.T) {
 		"on a real Redis: 1 tests; on a real Kafka: 0 tests\n1 passed, 0 failed, 1 skipped\n", printed)
 }
 
-func TestFailedTestIsHeard(t *testing.T) {
-	printed, red := run(t,
+func TestFailedTestOutputIsPrinted(t *testing.T) {
+	printed, red := summarize(t,
 		`{"Action":"output","Package":"p","Test":"A","Output":"wrong colour\n"}`,
 		`{"Action":"fail","Package":"p","Test":"A"}`,
 		`{"Action":"output","Package":"p","Output":"FAIL\tp\t0.1s\n"}`,
@@ -50,7 +50,7 @@ func TestFailedTestIsHeard(t *testing.T) {
 }
 
 func TestPackageThatDoesNotBuildFails(t *testing.T) {
-	printed, red := run(t,
+	printed, red := summarize(t,
 		`{"ImportPath":"p","Action":"build-output","Output":"p/a.go:1: syntax error\n"}`,
 		`{"Action":"output","Package":"p","Output":"FAIL\tp [build failed]\n"}`,
 		`{"Action":"fail","Package":"p","FailedBuild":"p"}`)
@@ -60,18 +60,18 @@ func TestPackageThatDoesNotBuildFails(t *testing.T) {
 	require.Contains(t, printed, "0 passed, 1 failed, 0 skipped\n")
 }
 
-func TestPanicIsHeardThoughItsTestNeverEnds(t *testing.T) {
-	printed, red := run(t,
+func TestOutputOfUnfinishedTestIsPrinted(t *testing.T) {
+	printed, red := summarize(t,
 		`go: something that is not JSON`,
 		`{"Action":"output","Package":"p","Test":"A","Output":"panic: oh\n"}`,
 		`{"Action":"fail","Package":"p"}`)
 	require.True(t, red)
 	require.Contains(t, printed, "something that is not JSON")
-	require.Contains(t, printed, "did not end: p A\npanic: oh\n")
+	require.Contains(t, printed, "unfinished: p A\npanic: oh\n")
 }
 
-func FuzzTallyNeverPanics(f *testing.F) {
+func FuzzSummary(f *testing.F) {
 	f.Add(`{"Action":"pass","Package":"p","Test":"A"}`)
 	f.Add(`{"Action":`)
-	f.Fuzz(func(t *testing.T, line string) { run(t, line, line) })
+	f.Fuzz(func(t *testing.T, line string) { summarize(t, line, line) })
 }
