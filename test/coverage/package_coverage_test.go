@@ -22,7 +22,7 @@ github.com/huleedu/edge/wire/a.go:1.1,2.2 3 1
 github.com/huleedu/edge/wire/a.go:3.1,4.2 1 0
 `
 
-// profiles writes the texts into files.
+// profiles writes the texts to files.
 func profiles(t *testing.T, texts ...string) []string {
 	t.Helper()
 	var files []string
@@ -34,7 +34,7 @@ func profiles(t *testing.T, texts ...string) []string {
 	return files
 }
 
-func TestABlockRanWhereverItRan(t *testing.T) {
+func TestBlockIsCoveredByAnyProfile(t *testing.T) {
 	var out bytes.Buffer
 	merged := filepath.Join(t.TempDir(), "merged")
 	err := run(&out, 90, merged, profiles(t, tests, programs))
@@ -42,22 +42,22 @@ func TestABlockRanWhereverItRan(t *testing.T) {
 	require.Equal(t, []string{
 		"gateway", "4", "of", "10", "40.0", "%", "cmd/gateway", "0", "of", "6", "0.0", "%", "wire", "4", "of", "4", "100.0", "%",
 		"websocket", "4", "of", "4", "100.0", "%", "wire", "4", "of", "4", "100.0", "%",
-	}, strings.Fields(out.String()), "cmd/edge belongs to no service")
+	}, strings.Fields(out.String()), "cmd/edge is not part of a service")
 	text, err := os.ReadFile(merged)
 	require.NoError(t, err)
 	require.Equal(t, 1, strings.Count(string(text), "mode:"))
 }
 
-func TestEnoughIsEnough(t *testing.T) {
+func TestSufficientCoveragePasses(t *testing.T) {
 	require.NoError(t, run(&bytes.Buffer{}, 40, "", profiles(t, tests, programs)))
 }
 
-// TestNothingIsNotEnough: a service that no profile knows has nothing covered.
-func TestNothingIsNotEnough(t *testing.T) {
+// TestMissingCoverageFails checks that a service without any profile has coverage 0.
+func TestMissingCoverageFails(t *testing.T) {
 	require.Error(t, run(&bytes.Buffer{}, 1, "", profiles(t, "mode: atomic\n")))
 }
 
-func TestBrokenProfiles(t *testing.T) {
+func TestInvalidProfilesAreErrors(t *testing.T) {
 	for _, texts := range [][]string{
 		{}, {""}, {"something else\n"}, {tests, "mode: set\n"}, {"mode: atomic\nnonsense\n"},
 	} {
