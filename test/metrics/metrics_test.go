@@ -1,4 +1,4 @@
-package seen_test
+package metrics_test
 
 import (
 	"flag"
@@ -18,9 +18,9 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// day is every kind of fact that the services observe, each with every value
-// of a closed list, and with words of strangers where there may be any.
-func day() []domain.Fact {
+// allFacts returns facts of every kind, with every value of each closed list, and with
+// unknown values where a client can send any.
+func allFacts() []domain.Fact {
 	facts := []domain.Fact{
 		domain.RequestStarted{},
 		domain.RequestServed{Method: "GET", Endpoint: "/v1/batches/{batch_id}/status", Status: 200, Took: time.Second},
@@ -57,10 +57,10 @@ func day() []domain.Fact {
 	return facts
 }
 
-// scraped is what a service exports at the end of the day.
-func scraped(t *testing.T, o *telemetry.Observer) map[string]*dto.MetricFamily {
+// scrape returns the metrics of a service after all facts.
+func scrape(t *testing.T, o *telemetry.Observer) map[string]*dto.MetricFamily {
 	t.Helper()
-	for _, fact := range day() {
+	for _, fact := range allFacts() {
 		o.Observe(fact)
 	}
 	w := httptest.NewRecorder()
@@ -71,16 +71,16 @@ func scraped(t *testing.T, o *telemetry.Observer) map[string]*dto.MetricFamily {
 	return families
 }
 
-// services are both, by the name of their job.
+// services returns the metrics of both services by job name.
 func services(t *testing.T) map[string]map[string]*dto.MetricFamily {
 	t.Helper()
 	return map[string]map[string]*dto.MetricFamily{
-		"gateway": scraped(t, telemetry.NewGatewayObserver()), "websocket": scraped(t, telemetry.NewWebSocketObserver()),
+		"gateway": scrape(t, telemetry.NewGatewayObserver()), "websocket": scrape(t, telemetry.NewWebSocketObserver()),
 	}
 }
 
-// line is a metric's name, type and labels, each with its values.
-func line(f *dto.MetricFamily) string {
+// formatFamily formats a metric: name, type and labels with their values.
+func formatFamily(f *dto.MetricFamily) string {
 	values := map[string][]string{}
 	for _, m := range f.Metric {
 		for _, l := range m.Label {
@@ -96,9 +96,9 @@ func line(f *dto.MetricFamily) string {
 	return strings.TrimSpace(f.GetName() + " " + strings.ToLower(f.GetType().String()) + " " + strings.Join(labels, " "))
 }
 
-// TestMetricsAreThoseOfTheContract compares names, labels and bounded values
-// with testdata/metrics.golden; "go test ./test/seen -update" writes it anew.
-// What Go and the process tell of themselves is not ours to keep.
+// TestMetricsAreThoseOfTheContract compares names, labels and bounded values with
+// testdata/metrics.golden; "go test ./test/metrics -update" overwrites the file. Metrics
+// of the Go runtime and the process are not compared.
 func TestMetricsAreThoseOfTheContract(t *testing.T) {
 	var b strings.Builder
 	for _, job := range []string{"gateway", "websocket"} {
@@ -106,7 +106,7 @@ func TestMetricsAreThoseOfTheContract(t *testing.T) {
 		var lines []string
 		for name, f := range services(t)[job] {
 			if !strings.HasPrefix(name, "go_") && !strings.HasPrefix(name, "process_") {
-				lines = append(lines, line(f))
+				lines = append(lines, formatFamily(f))
 			}
 		}
 		slices.Sort(lines)

@@ -1,4 +1,4 @@
-package seen_test
+package metrics_test
 
 import (
 	"flag"
@@ -8,6 +8,6 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	flag.Bool("update", false, "write testdata/metrics.golden anew")
+	flag.Bool("update", false, "overwrite testdata/metrics.golden")
 	goleak.VerifyTestMain(m)
 }
