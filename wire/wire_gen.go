@@ -152,7 +152,7 @@ func WebSocket(cfg WebSocketConfig, out io.Writer) (*Process, func(), error) {
 		cleanup()
 		return nil, nil, err
 	}
-	limiter := memory.NewLimiter()
+	limiter := memory.NewRateLimiter()
 	upkeep := webSocketUpkeep(validator, listener, redisQuota, client, tracing)
 	consumerConfig := cfg.Kafka
 	appDelivery := delivery(cfg)

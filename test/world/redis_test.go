@@ -34,7 +34,7 @@ func TestEmbeddedRedisExpiresKeysByTheWallClock(t *testing.T) {
 	require.Greater(t, time.Since(began), 150*time.Millisecond)
 }
 
-func TestEmbeddedRedisComesBackOnItsAddressWithItsKeys(t *testing.T) {
+func TestEmbeddedRedisRestartKeepsAddressAndKeys(t *testing.T) {
 	r, client := embeddedRedis(t)
 	url := r.URL()
 	require.NoError(t, client.Set(t.Context(), "k", "v", 0).Err())

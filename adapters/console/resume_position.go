@@ -7,12 +7,13 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// bookmark is where a listener stands in the user's log.
-type bookmark struct{ at string }
+// resumePosition is the position in the user's notification log from which the
+// client resumes.
+type resumePosition struct{ at string }
 
-// move goes to where the frame stands, if it has a place. begins says that the
-// frame is no notification, but tells where the connection begins.
-func (b *bookmark) move(frame []byte) (begins bool) {
+// update takes the position of the frame, if the frame has one. It returns true
+// for the position frame that opens a connection, which is not a notification.
+func (b *resumePosition) update(frame []byte) (begins bool) {
 	var in struct {
 		Event string `json:"event"`
 		ID    string `json:"id"`
@@ -23,17 +24,18 @@ func (b *bookmark) move(frame []byte) (begins bool) {
 	if json.Unmarshal(frame, &in) != nil {
 		return false
 	}
-	place, begins := in.ID, in.Event == "position" && in.ID == ""
+	id, begins := in.ID, in.Event == "position" && in.ID == ""
 	if begins {
-		place = in.Data.Last
+		id = in.Data.Last
 	}
-	if p, err := domain.ParsePosition(place); err == nil && p != domain.Live {
+	if p, err := domain.ParsePosition(id); err == nil && p != domain.Live {
 		b.at = string(p)
 	}
 	return begins
 }
 
-// resumeURL asks the endpoint to go on behind a position.
+// resumeURL adds the position to the endpoint's query. An empty position leaves
+// the endpoint unchanged.
 func resumeURL(endpoint, since string) (string, error) {
 	if since == "" {
 		return endpoint, nil

@@ -14,27 +14,27 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// maxAnswer bounds what is read of an answer, in bytes.
-const maxAnswer = 8 << 20
+// maxResponseBytes limits how many bytes of a response are read.
+const maxResponseBytes = 8 << 20
 
-// Gateway is a client of the API gateway in one caller's name.
-type Gateway struct {
+// GatewayClient calls the API gateway with the token of one user.
+type GatewayClient struct {
 	// URL is the gateway's address, "http://host:port".
 	URL string
 	// Token is sent as a bearer token.
 	Token string
 }
 
-// Receipt is the gateway's answer to a pipeline that was accepted.
-type Receipt struct {
+// PipelineResponse is the gateway's response to an accepted pipeline request.
+type PipelineResponse struct {
 	Status        string `json:"status"`
 	Message       string `json:"message"`
 	BatchID       string `json:"batch_id"`
 	CorrelationID string `json:"correlation_id"`
 }
 
-// Progress is what the gateway says of a batch.
-type Progress struct {
+// BatchStatus is the gateway's response to a batch status request.
+type BatchStatus struct {
 	Status  string `json:"status"`
 	Details struct {
 		CurrentPhase     string `json:"current_phase"`
@@ -44,8 +44,8 @@ type Progress struct {
 	} `json:"details"`
 }
 
-// Done reports whether the batch will not change any more by itself.
-func (p Progress) Done() bool {
+// Done reports whether the batch has reached a final status.
+func (p BatchStatus) Done() bool {
 	switch domain.ClientStatus(p.Status) {
 	case domain.CompletedSuccessfully, domain.CompletedWithFailures, domain.Failed, domain.Cancelled:
 		return true
@@ -54,23 +54,24 @@ func (p Progress) Done() bool {
 	}
 }
 
-// StartPipeline asks for a pipeline on a batch. It returns an *Answer for
-// whatever is not accepted.
-func (g Gateway) StartPipeline(ctx context.Context, batch, pipeline string) (Receipt, error) {
-	var r Receipt
+// StartPipeline starts a pipeline on a batch. It returns a *ServiceError when the
+// gateway rejects the request.
+func (g GatewayClient) StartPipeline(ctx context.Context, batch, pipeline string) (PipelineResponse, error) {
+	var r PipelineResponse
 	body := map[string]string{"batch_id": batch, "requested_pipeline": pipeline}
-	err := g.call(ctx, http.MethodPost, "/v1/batches/"+url.PathEscape(batch)+"/pipelines", body, &r)
+	err := g.send(ctx, http.MethodPost, "/v1/batches/"+url.PathEscape(batch)+"/pipelines", body, &r)
 	return r, err
 }
 
-// Status asks how a batch does.
-func (g Gateway) Status(ctx context.Context, batch string) (Progress, error) {
-	var p Progress
-	err := g.call(ctx, http.MethodGet, "/v1/batches/"+url.PathEscape(batch)+"/status", nil, &p)
+// Status returns the status of a batch. It returns a *ServiceError when the
+// gateway rejects the request.
+func (g GatewayClient) Status(ctx context.Context, batch string) (BatchStatus, error) {
+	var p BatchStatus
+	err := g.send(ctx, http.MethodGet, "/v1/batches/"+url.PathEscape(batch)+"/status", nil, &p)
 	return p, err
 }
 
-func (g Gateway) call(ctx context.Context, method, path string, body, into any) error {
+func (g GatewayClient) send(ctx context.Context, method, path string, body, into any) error {
 	var payload io.Reader
 	if body != nil {
 		raw, err := json.Marshal(body)
@@ -87,23 +88,23 @@ func (g Gateway) call(ctx context.Context, method, path string, body, into any) 
 	}
 	req.Header.Set("Authorization", "Bearer "+g.Token)
 	req.Header.Set("Content-Type", "application/json")
-	return receive(req, into)
+	return doRequest(req, into)
 }
 
-func receive(req *http.Request, into any) error {
+func doRequest(req *http.Request, into any) error {
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return fmt.Errorf("the gateway does not answer: %w", err)
+		return fmt.Errorf("the gateway does not respond: %w", err)
 	}
-	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxResponseBytes))
 	if err = errors.Join(err, resp.Body.Close()); err != nil {
-		return fmt.Errorf("the gateway's answer broke off: %w", err)
+		return fmt.Errorf("read the gateway's response: %w", err)
 	}
 	if resp.StatusCode >= http.StatusMultipleChoices {
-		return readAnswer(resp.StatusCode, raw)
+		return parseServiceError(resp.StatusCode, raw)
 	}
 	if err := json.Unmarshal(raw, into); err != nil {
-		return fmt.Errorf("the gateway's answer is no JSON: %w", err)
+		return fmt.Errorf("decode the gateway's response: %w", err)
 	}
 	return nil
 }

@@ -16,19 +16,19 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// courier brings what the platform announces to Kafka and Redis. Without one of
-// them, what would go there is dropped.
-type courier struct {
+// notifier publishes the platform's notifications on Kafka and Redis. Without one
+// of the two, messages for it are dropped.
+type notifier struct {
 	topic  domain.Topic
 	prefix string
 	kafka  *kafka.Writer
-	// pool is the writer's own: the library's default one outlives it.
-	pool  *kafka.Transport
-	redis *goredis.Client
+	// transport belongs to the writer, because connections of the default transport stay open after Close.
+	transport *kafka.Transport
+	redis     *goredis.Client
 }
 
-func newCourier(c PlatformConfig) (*courier, error) {
-	out := &courier{topic: c.NotificationTopic, prefix: c.ChannelPrefix}
+func newNotifier(c PlatformConfig) (*notifier, error) {
+	out := &notifier{topic: c.NotificationTopic, prefix: c.ChannelPrefix}
 	if c.RedisURL != "" {
 		options, err := goredis.ParseURL(c.RedisURL)
 		if err != nil {
@@ -37,19 +37,19 @@ func newCourier(c PlatformConfig) (*courier, error) {
 		out.redis = goredis.NewClient(options)
 	}
 	if c.KafkaAddr != "" {
-		out.pool = &kafka.Transport{}
+		out.transport = &kafka.Transport{}
 		out.kafka = &kafka.Writer{
-			Transport: out.pool, Addr: kafka.TCP(brokers(c)...), Topic: string(c.NotificationTopic), Balancer: kafka.Murmur2Balancer{},
+			Transport: out.transport, Addr: kafka.TCP(brokers(c)...), Topic: string(c.NotificationTopic), Balancer: kafka.Murmur2Balancer{},
 			BatchTimeout: time.Millisecond, RequiredAcks: kafka.RequireAll, AllowAutoTopicCreation: true,
 		}
 	}
 	return out, nil
 }
 
-func (c *courier) close() {
+func (c *notifier) close() {
 	if c.kafka != nil {
-		_ = c.kafka.Close() // everything was confirmed before
-		c.pool.CloseIdleConnections()
+		_ = c.kafka.Close() // all writes have been confirmed
+		c.transport.CloseIdleConnections()
 	}
 	if c.redis != nil {
 		_ = c.redis.Close()
@@ -58,21 +58,21 @@ func (c *courier) close() {
 
 func brokers(c PlatformConfig) []string { return strings.Split(c.KafkaAddr, ",") }
 
-// Notify asks for one notification on Kafka and returns once the record is
-// safe. The correlation id and the trace of ctx continue in it.
-func (p *Platform) Notify(ctx context.Context, teacher domain.UserID, n Notice) error {
-	return p.courier.ask(ctx, teacher, n)
+// Notify publishes a notification on Kafka and returns when the broker has
+// confirmed the record. The record carries the correlation id and trace of ctx.
+func (p *Platform) Notify(ctx context.Context, teacher domain.UserID, n NotificationRequest) error {
+	return p.notifier.publishKafka(ctx, teacher, n)
 }
 
-// Tell publishes a direct message to a teacher on Redis, as some services do:
-// who is not connected at this moment never gets it.
-func (p *Platform) Tell(ctx context.Context, teacher domain.UserID, event string, data map[string]any) error {
-	return p.courier.tell(ctx, teacher, event, data)
+// PublishDirect publishes a direct message on the teacher's Redis channel. Clients that are
+// not connected at that moment do not receive it.
+func (p *Platform) PublishDirect(ctx context.Context, teacher domain.UserID, event string, data map[string]any) error {
+	return p.notifier.publishRedis(ctx, teacher, event, data)
 }
 
-// ask writes a notification's record; the teacher's id is its key, so that one
-// teacher's notifications keep their order.
-func (c *courier) ask(ctx context.Context, teacher domain.UserID, n Notice) error {
+// publishKafka writes the record of a notification. The teacher's id is the key, so that
+// notifications of one teacher stay in order.
+func (c *notifier) publishKafka(ctx context.Context, teacher domain.UserID, n NotificationRequest) error {
 	if c.kafka == nil {
 		return nil
 	}
@@ -98,13 +98,13 @@ func (c *courier) ask(ctx context.Context, teacher domain.UserID, n Notice) erro
 	return c.kafka.WriteMessages(ctx, kafka.Message{Key: []byte(teacher), Value: value})
 }
 
-// tell publishes on the teacher's channel.
-func (c *courier) tell(ctx context.Context, teacher domain.UserID, event string, data map[string]any) error {
+// publishRedis publishes a message on the teacher's channel.
+func (c *notifier) publishRedis(ctx context.Context, teacher domain.UserID, event string, data map[string]any) error {
 	if c.redis == nil {
 		return nil
 	}
 	if data == nil {
-		data = map[string]any{} // a message without data has an empty object
+		data = map[string]any{} // encode missing data as an empty object
 	}
 	frame, err := json.Marshal(struct {
 		Event string         `json:"event"`
@@ -116,13 +116,13 @@ func (c *courier) tell(ctx context.Context, teacher domain.UserID, event string,
 	return c.redis.Publish(ctx, c.prefix+string(teacher), frame).Err()
 }
 
-// topicsLimit bounds how long Kafka may take to answer at the start.
-const topicsLimit = 20 * time.Second
+// createTopicsTimeout limits the creation of the topics at the start.
+const createTopicsTimeout = 20 * time.Second
 
-// ensureTopics creates the platform's topics where they are missing: a reader
-// that joins before its topic exists waits long for it.
+// ensureTopics creates the platform's topics if they do not exist. A reader that
+// joins before its topic exists would find it only after a long delay.
 func ensureTopics(ctx context.Context, c PlatformConfig) error {
-	ctx, cancel := context.WithTimeout(ctx, topicsLimit)
+	ctx, cancel := context.WithTimeout(ctx, createTopicsTimeout)
 	defer cancel()
 	transport := &kafka.Transport{}
 	defer transport.CloseIdleConnections()
@@ -136,7 +136,7 @@ func ensureTopics(ctx context.Context, c PlatformConfig) error {
 	for {
 		answer, err := client.CreateTopics(ctx, request)
 		if err == nil {
-			return refusedTopics(answer.Errors)
+			return topicsError(answer.Errors)
 		}
 		select {
 		case <-time.After(200 * time.Millisecond):
@@ -146,7 +146,7 @@ func ensureTopics(ctx context.Context, c PlatformConfig) error {
 	}
 }
 
-func refusedTopics(answers map[string]error) error {
+func topicsError(answers map[string]error) error {
 	for topic, err := range answers {
 		if err != nil && !errors.Is(err, kafka.TopicAlreadyExists) {
 			return fmt.Errorf("create topic %s: %w", topic, err)

@@ -7,31 +7,31 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// Notice is a notification that the platform asks to be brought to a teacher.
-type Notice struct {
-	// Type is its name, such as "batch_results_ready".
+// NotificationRequest is a notification request of the platform to a teacher.
+type NotificationRequest struct {
+	// Type is the notification type, such as "batch_results_ready".
 	Type string
-	// Category and Priority are words of the contract.
+	// Category and Priority are values of the wire contract.
 	Category, Priority string
-	// ActionRequired asks the teacher to do something.
+	// ActionRequired is set if the teacher must act.
 	ActionRequired bool
-	// Batch and Class say what it is about; empty: nothing.
+	// Batch and Class are the ids of the subject; both are optional.
 	Batch domain.BatchID
 	Class string
-	// Payload is the type's own data; nil is an empty object.
+	// Payload is the data of the type. nil is sent as an empty object.
 	Payload map[string]any
 }
 
-// Notices lists the notifications that the platform is known to send, without
-// anything that they are about. The slice is the caller's own.
-func Notices() []Notice {
+// NotificationRequests returns all notification types that the platform sends, without
+// subject and payload. The caller may change the slice.
+func NotificationRequests() []NotificationRequest {
 	const (
 		progress = "batch_progress"
 		results  = "processing_results"
 		classes  = "class_management"
 		students = "student_workflow"
 	)
-	return []Notice{
+	return []NotificationRequest{
 		{Type: "batch_files_uploaded", Category: "file_operations", Priority: "standard"},
 		{Type: "batch_processing_started", Category: progress, Priority: "low"},
 		{Type: "batch_spellcheck_completed", Category: progress, Priority: "low"},
@@ -49,19 +49,19 @@ func Notices() []Notice {
 	}
 }
 
-// NoticeOf returns the notification of a type, ready to be filled; an unknown
-// type is a standard alert of that name.
-func NoticeOf(kind string) Notice {
-	for _, n := range Notices() {
+// NotificationRequestOf returns the request for a type, without subject and payload. An unknown
+// type becomes a system alert with priority standard.
+func NotificationRequestOf(kind string) NotificationRequest {
+	for _, n := range NotificationRequests() {
 		if n.Type == kind {
 			return n
 		}
 	}
-	return Notice{Type: kind, Category: "system_alerts", Priority: "standard"}
+	return NotificationRequest{Type: kind, Category: "system_alerts", Priority: "standard"}
 }
 
-// Data is the event's data, as the platform's services write it.
-func (n Notice) Data(teacher domain.UserID, correlation string) (json.RawMessage, error) {
+// Data encodes the data member of the event.
+func (n NotificationRequest) Data(teacher domain.UserID, correlation string) (json.RawMessage, error) {
 	payload := n.Payload
 	if payload == nil {
 		payload = map[string]any{}

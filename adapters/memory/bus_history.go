@@ -10,29 +10,29 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// The bounds of one answer of a bus's log.
+// Limits of one page of the log: number of entries and total frame bytes.
 const (
 	pageEntries = 256
 	pageBytes   = 1 << 20
 )
 
-// Keep bounds every user's log from now on to that many notifications.
-func (b *Bus) Keep(most int) {
+// SetLimit sets the maximum number of entries per user for later publishes.
+func (b *Bus) SetLimit(most int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.most = most
+	b.limit = most
 }
 
-// Expire plays the end of what was kept for the user.
+// Expire deletes the entries of a user, as the expiry of the log does.
 func (b *Bus) Expire(user domain.UserID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if log := b.logs[user]; log != nil {
-		log.kept = nil
+		log.entries = nil
 	}
 }
 
-// Since returns what the user's log holds behind the position.
+// Since returns the user's entries after a position.
 func (b *Bus) Since(ctx context.Context, user domain.UserID, after domain.Position) (domain.Replay, error) {
 	kept, err := b.history(ctx, "memory.Since", user)
 	if err != nil {
@@ -49,7 +49,7 @@ func (b *Bus) Since(ctx context.Context, user domain.UserID, after domain.Positi
 	return page(replay, kept[from:]), nil
 }
 
-// Recent returns what the user's log holds of the time.
+// Recent returns the user's entries that are not older than age.
 func (b *Bus) Recent(ctx context.Context, user domain.UserID, age time.Duration) (domain.Replay, error) {
 	begin := time.Now().Add(-age)
 	kept, err := b.history(ctx, "memory.Recent", user)
@@ -63,7 +63,7 @@ func (b *Bus) Recent(ctx context.Context, user domain.UserID, age time.Duration)
 	return page(domain.Replay{Complete: true, Oldest: oldest(kept)}, kept[from:]), nil
 }
 
-// Last returns the position of the newest entry.
+// Last returns the position of the newest entry, or domain.Start for an empty log.
 func (b *Bus) Last(ctx context.Context, user domain.UserID) (domain.Position, error) {
 	kept, err := b.history(ctx, "memory.Last", user)
 	if err != nil || len(kept) == 0 {
@@ -72,7 +72,8 @@ func (b *Bus) Last(ctx context.Context, user domain.UserID) (domain.Position, er
 	return kept[len(kept)-1].ID, nil
 }
 
-// Origin returns ctx within the trace of who kept the notification.
+// Origin returns ctx with the trace in which the notification was published. It returns
+// ctx unchanged when the entry or its trace is unknown.
 func (b *Bus) Origin(ctx context.Context, user domain.UserID, at domain.Position) (context.Context, error) {
 	kept, err := b.history(ctx, "memory.Origin", user)
 	if err != nil {
@@ -85,11 +86,11 @@ func (b *Bus) Origin(ctx context.Context, user domain.UserID, at domain.Position
 	return trace.ContextWithSpanContext(ctx, kept[place].origin), nil
 }
 
-// history is what is kept for the user now; nobody changes it.
+// history returns the entries of the user. The caller must not change them.
 func (b *Bus) history(ctx context.Context, op string, user domain.UserID) ([]entry, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	err := b.problem()
+	err := b.stateError()
 	if err == nil {
 		err = ctx.Err()
 	}
@@ -100,7 +101,7 @@ func (b *Bus) history(ctx context.Context, op string, user domain.UserID) ([]ent
 	if log == nil {
 		return nil, nil
 	}
-	return log.kept, nil
+	return log.entries, nil
 }
 
 func oldest(kept []entry) domain.Position {
@@ -110,7 +111,7 @@ func oldest(kept []entry) domain.Position {
 	return kept[0].ID
 }
 
-// page completes a replay with as many entries as fit.
+// page adds entries to the replay until a limit is reached. It sets More if entries remain.
 func page(replay domain.Replay, rest []entry) domain.Replay {
 	bytes := 0
 	for _, e := range rest {

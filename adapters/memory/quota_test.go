@@ -13,18 +13,19 @@ import (
 func quotaHarness() contract.QuotaHarness {
 	return contract.QuotaHarness{New: func(_ testing.TB, perUser int) contract.QuotaRig {
 		return contract.QuotaRig{Node: func() (ports.ConnectionQuota, func()) {
-			return memory.NewLimits(perUser), func() {}
+			return memory.NewQuota(perUser), func() {}
 		}}
 	}}
 }
 
-func TestLimitsBoundSockets(t *testing.T)      { contract.ConnectionQuota(t, quotaHarness()) }
-func BenchmarkLimitsBoundSockets(b *testing.B) { contract.BenchmarkConnectionQuota(b, quotaHarness()) }
+func TestQuotaContract(t *testing.T) { contract.ConnectionQuota(t, quotaHarness()) }
+func BenchmarkQuota(b *testing.B)    { contract.BenchmarkConnectionQuota(b, quotaHarness()) }
 
-// TestLimitsForgetUsersWhoLeft: a node that lives long meets every user.
-func TestLimitsForgetUsersWhoLeft(t *testing.T) {
+// TestQuotaDeletesUsersWithoutSessions checks that memory does not grow with the number of
+// users that have disconnected.
+func TestQuotaDeletesUsersWithoutSessions(t *testing.T) {
 	t.Parallel()
-	l := memory.NewLimits(2)
+	l := memory.NewQuota(2)
 	for _, session := range []string{"a", "b", "a"} {
 		require.NoError(t, l.Acquire(t.Context(), "u", session))
 	}

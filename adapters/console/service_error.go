@@ -8,21 +8,22 @@ import (
 	"strings"
 )
 
-// Answer is a service's refusal, made readable.
-type Answer struct {
+// ServiceError is an error response or a close frame of one of the services.
+type ServiceError struct {
 	// Status is the HTTP status, or 0 for a close of a socket.
+	// Status is the HTTP status. It is 0 for a close frame.
 	Status int
-	// Code, Message, Correlation and Details are the standard error's; Code is
-	// empty for an answer that another service gave.
+	// Code, Message, Correlation and Details are the fields of the standard error.
+	// Code is empty when the response is not a standard error.
 	Code        string
 	Message     string
 	Correlation string
 	Details     map[string]any
 }
 
-// readAnswer understands the standard error and, failing that, shows the
-// beginning of whatever came.
-func readAnswer(status int, raw []byte) *Answer {
+// parseServiceError decodes a standard error response. When the body is not a
+// standard error, it returns the first bytes of the body as the message.
+func parseServiceError(status int, raw []byte) *ServiceError {
 	var in struct {
 		Error struct {
 			Code        string         `json:"code"`
@@ -33,15 +34,15 @@ func readAnswer(status int, raw []byte) *Answer {
 	}
 	if json.Unmarshal(raw, &in) == nil && in.Error.Code != "" {
 		e := in.Error
-		return &Answer{Status: status, Code: e.Code, Message: e.Message, Correlation: e.Correlation, Details: e.Details}
+		return &ServiceError{Status: status, Code: e.Code, Message: e.Message, Correlation: e.Correlation, Details: e.Details}
 	}
 	const shown = 300
-	return &Answer{Status: status, Message: strings.TrimSpace(string(raw[:min(len(raw), shown)]))}
+	return &ServiceError{Status: status, Message: strings.TrimSpace(string(raw[:min(len(raw), shown)]))}
 }
 
-// Error prints the refusal over a few lines: what happened, then each detail,
-// then the id to quote to an operator.
-func (a *Answer) Error() string {
+// Error formats the error on several lines: the message, each detail, and the
+// correlation id.
+func (a *ServiceError) Error() string {
 	var b strings.Builder
 	switch {
 	case a.Code == "":

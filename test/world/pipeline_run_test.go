@@ -20,19 +20,19 @@ import (
 
 const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
-// stage is a platform on brokers that a test can look into.
-type stage struct {
+// scenario is a platform with its brokers and a Redis subscription.
+type scenario struct {
 	platform *world.Platform
 	config   world.PlatformConfig
 	redis    *goredis.PubSub
 }
 
-// newStage starts a platform whose topics, group and batches nobody else has,
-// and follows a teacher on Redis.
-func newStage(t *testing.T, kafkaAddr, redisURL string, teacher domain.UserID) stage {
+// newScenario starts a platform with topics, a consumer group and batches of its own
+// and subscribes to a teacher's Redis channel.
+func newScenario(t *testing.T, kafkaAddr, redisURL string, teacher domain.UserID) scenario {
 	t.Helper()
 	own := uuid.NewString()
-	s := stage{config: world.PlatformConfig{
+	s := scenario{config: world.PlatformConfig{
 		KafkaAddr: kafkaAddr, RedisURL: redisURL, Pace: 20 * time.Millisecond, Group: own,
 		CommandTopic: domain.Topic("commands." + own), NotificationTopic: domain.Topic("notifications." + own),
 	}}
@@ -43,7 +43,7 @@ func newStage(t *testing.T, kafkaAddr, redisURL string, teacher domain.UserID) s
 	t.Cleanup(func() { _ = client.Close() })
 	s.redis = client.Subscribe(t.Context(), "ws:"+string(teacher))
 	t.Cleanup(func() { _ = s.redis.Close() })
-	_, err = s.redis.Receive(t.Context()) // the confirmation
+	_, err = s.redis.Receive(t.Context()) // the subscription is confirmed
 	require.NoError(t, err)
 	return s
 }
@@ -59,8 +59,9 @@ func embedded(t *testing.T) (kafkaAddr, redisURL string) {
 	return k.Addr(), r.URL()
 }
 
-// command publishes a pipeline command and returns its correlation id.
-func (s stage) command(t *testing.T, batch domain.BatchID, pipeline domain.Pipeline, eventIDs ...string) string {
+// command publishes a pipeline command once per event id and returns its
+// correlation id.
+func (s scenario) command(t *testing.T, batch domain.BatchID, pipeline domain.Pipeline, eventIDs ...string) string {
 	t.Helper()
 	trail := domain.Trail{Correlation: uuid.NewString()}
 	ctx := domain.WithTrail(t.Context(), trail)
@@ -84,9 +85,9 @@ func (s stage) command(t *testing.T, batch domain.BatchID, pipeline domain.Pipel
 	return trail.Correlation
 }
 
-// notifications reads so many records of the notification topic, in order: they
-// are all of one teacher.
-func (s stage) notifications(t *testing.T, n int) []kafka.Message {
+// notifications reads n records of the notification topic. All are of one teacher
+// and therefore in order.
+func (s scenario) notifications(t *testing.T, n int) []kafka.Message {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
@@ -104,8 +105,8 @@ func (s stage) notifications(t *testing.T, n int) []kafka.Message {
 	return records
 }
 
-// told is what a teacher was told directly: "batch_phase_concluded:spellcheck".
-func (s stage) told(t *testing.T, n int, correlation string) []string {
+// directMessages receives n direct messages and formats them as "batch_phase_concluded:spellcheck:status".
+func (s scenario) directMessages(t *testing.T, n int, correlation string) []string {
 	t.Helper()
 	words := make([]string, 0, n)
 	for len(words) < n {
@@ -125,49 +126,49 @@ func (s stage) told(t *testing.T, n int, correlation string) []string {
 	return words
 }
 
-// accepting is the notification service's own judgement of the records.
-type accepting struct{ got []domain.Notification }
+// recordingPublisher stores the notifications that the notification service accepts.
+type recordingPublisher struct{ notifications []domain.Notification }
 
-func (a *accepting) Publish(_ context.Context, n domain.Notification) (domain.Handover, error) {
-	a.got = append(a.got, n)
+func (a *recordingPublisher) Publish(_ context.Context, n domain.Notification) (domain.Handover, error) {
+	a.notifications = append(a.notifications, n)
 	return domain.Handover{ID: "1-0"}, nil
 }
 
-// frames has the notification service read the records, and returns the events
-// that a browser would get.
-func (s stage) frames(t *testing.T, records []kafka.Message, correlation string) []string {
+// frames passes the records to the notification service and returns the events
+// of the resulting frames.
+func (s scenario) frames(t *testing.T, records []kafka.Message, correlation string) []string {
 	t.Helper()
-	sink := &accepting{}
+	sink := &recordingPublisher{}
 	service := app.NewNotifications(app.Delivery{Topic: s.config.NotificationTopic}, sink, nil, nil)
 	events := make([]string, 0, len(records))
 	for i := range records {
 		m := &records[i]
 		envelope, err := domain.ParseEnvelope(m.Value)
 		require.NoError(t, err)
-		require.Equal(t, traceparent, envelope.Metadata["traceparent"], "the command's trace goes on")
+		require.Equal(t, traceparent, envelope.Metadata["traceparent"], "the trace of the command continues")
 		require.Equal(t, correlation, envelope.CorrelationID)
 		_, err = service.Accept(t.Context(), envelope)
 		require.NoError(t, err)
-		require.Equal(t, string(m.Key), string(sink.got[i].User))
+		require.Equal(t, string(m.Key), string(sink.notifications[i].User))
 		var frame struct {
 			Event string
 			Data  map[string]any
 		}
-		require.NoError(t, json.Unmarshal(sink.got[i].Frame, &frame))
+		require.NoError(t, json.Unmarshal(sink.notifications[i].Frame, &frame))
 		require.Equal(t, correlation, frame.Data["correlation_id"])
 		events = append(events, frame.Event)
 	}
 	return events
 }
 
-func (s stage) status(t *testing.T, batch string) map[string]any {
+func (s scenario) status(t *testing.T, batch string) map[string]any {
 	t.Helper()
-	return call(t, "GET", s.platform.AggregatorURL()+"/internal/v1/batches/"+batch+"/status", "", internal()).members(t)
+	return call(t, "GET", s.platform.AggregatorURL()+"/internal/v1/batches/"+batch+"/status", "", internalHeaders()).members(t)
 }
 
-func (s stage) drivesABatch(t *testing.T) {
+func (s scenario) runBatch(t *testing.T) {
 	t.Helper()
-	s.platform.Put(world.Batch{ID: "b1", Owner: "teacher-anna", Essays: 2})
+	s.platform.AddBatch(world.Batch{ID: "b1", Owner: "teacher-anna", Essays: 2})
 	correlation := s.command(t, "b1", "cj_assessment", uuid.NewString())
 
 	records := s.notifications(t, 6)
@@ -180,7 +181,7 @@ func (s stage) drivesABatch(t *testing.T) {
 		"batch_phase_concluded:spellcheck:completed_successfully",
 		"essay_status_updated:b1-essay-1:cj_assessment_completed", "essay_status_updated:b1-essay-2:cj_assessment_completed",
 		"batch_phase_concluded:cj_assessment:completed_successfully",
-	}, s.told(t, 6, correlation))
+	}, s.directMessages(t, 6, correlation))
 
 	m := s.status(t, "b1")
 	require.Equal(t, "completed_successfully", m["overall_status"])
@@ -192,17 +193,17 @@ func (s stage) drivesABatch(t *testing.T) {
 
 func TestPlatformDrivesABatch(t *testing.T) {
 	kafkaAddr, redisURL := embedded(t)
-	newStage(t, kafkaAddr, redisURL, "teacher-anna").drivesABatch(t)
+	newScenario(t, kafkaAddr, redisURL, "teacher-anna").runBatch(t)
 }
 
 func TestPlatformDrivesABatchOnRealServers(t *testing.T) {
-	s := newStage(t, servers.Kafka(t), servers.Redis(t), "teacher-anna")
-	s.drivesABatch(t)
+	s := newScenario(t, servers.Kafka(t), servers.Redis(t), "teacher-anna")
+	s.runBatch(t)
 }
 
-func TestPlatformShowsARunWhileItLasts(t *testing.T) {
+func TestPlatformReportsPhasesOfARunningPipeline(t *testing.T) {
 	kafkaAddr, redisURL := embedded(t)
-	s := newStage(t, kafkaAddr, redisURL, "teacher-anna")
+	s := newScenario(t, kafkaAddr, redisURL, "teacher-anna")
 	seen := map[string]bool{}
 	s.command(t, "batch-anna-2", "nlp", uuid.NewString())
 	require.Eventually(t, func() bool {
@@ -221,8 +222,8 @@ func TestPlatformShowsARunWhileItLasts(t *testing.T) {
 
 func TestPlatformRunsARepeatedCommandOnce(t *testing.T) {
 	kafkaAddr, redisURL := embedded(t)
-	s := newStage(t, kafkaAddr, redisURL, "teacher-anna")
-	s.platform.Put(world.Batch{ID: "b1", Owner: "teacher-anna", Essays: 1})
+	s := newScenario(t, kafkaAddr, redisURL, "teacher-anna")
+	s.platform.AddBatch(world.Batch{ID: "b1", Owner: "teacher-anna", Essays: 1})
 	id := uuid.NewString()
 	correlation := s.command(t, "b1", "spellcheck", id)
 	s.frames(t, s.notifications(t, 4), correlation)
@@ -240,9 +241,9 @@ func TestPlatformRunsARepeatedCommandOnce(t *testing.T) {
 	require.Equal(t, 2, started)
 }
 
-func TestPlatformTellsWhoCannotPay(t *testing.T) {
+func TestPlatformNotifiesOfMissingCredits(t *testing.T) {
 	kafkaAddr, redisURL := embedded(t)
-	s := newStage(t, kafkaAddr, redisURL, "teacher-cecilia")
+	s := newScenario(t, kafkaAddr, redisURL, "teacher-cecilia")
 	correlation := s.command(t, "batch-cecilia-1", "cj_assessment", uuid.NewString())
 	records := s.notifications(t, 1)
 	require.Equal(t, []string{"pipeline_denied_insufficient_credits"}, s.frames(t, records, correlation))
@@ -250,9 +251,9 @@ func TestPlatformTellsWhoCannotPay(t *testing.T) {
 	require.Equal(t, "ready_for_pipeline_execution", s.status(t, "batch-cecilia-1")["overall_status"])
 }
 
-func TestPlatformLeavesAsideWhatIsNoCommand(t *testing.T) {
+func TestPlatformIgnoresInvalidCommands(t *testing.T) {
 	kafkaAddr, redisURL := embedded(t)
-	s := newStage(t, kafkaAddr, redisURL, "teacher-anna")
+	s := newScenario(t, kafkaAddr, redisURL, "teacher-anna")
 	transport := &kafka.Transport{}
 	defer transport.CloseIdleConnections()
 	w := &kafka.Writer{Addr: kafka.TCP(kafkaAddr), Topic: string(s.config.CommandTopic), Transport: transport, BatchTimeout: time.Millisecond}
@@ -262,17 +263,17 @@ func TestPlatformLeavesAsideWhatIsNoCommand(t *testing.T) {
 		kafka.Message{Value: []byte(`{"event_id":"2","event_type":"` + string(s.config.CommandTopic) + `","data":[]}`)},
 	))
 	require.NoError(t, w.Close())
-	s.platform.Put(world.Batch{ID: "b1", Owner: "teacher-anna", Essays: 1})
+	s.platform.AddBatch(world.Batch{ID: "b1", Owner: "teacher-anna", Essays: 1})
 	correlation := s.command(t, "b1", "spellcheck", uuid.NewString())
 	s.frames(t, s.notifications(t, 4), correlation)
 }
 
-func TestPlatformNotifiesOfEverythingItKnows(t *testing.T) {
+func TestPlatformSendsEveryNotificationType(t *testing.T) {
 	kafkaAddr, redisURL := embedded(t)
-	s := newStage(t, kafkaAddr, redisURL, "teacher-anna")
-	sink := &accepting{}
+	s := newScenario(t, kafkaAddr, redisURL, "teacher-anna")
+	sink := &recordingPublisher{}
 	service := app.NewNotifications(app.Delivery{Topic: s.config.NotificationTopic}, sink, nil, nil)
-	notices := append(world.Notices(), world.NoticeOf("something_new"))
+	notices := append(world.NotificationRequests(), world.NotificationRequestOf("something_new"))
 	for i, n := range notices {
 		n.Batch, n.Class, n.Payload = "b1", "c1", map[string]any{"n": i}
 		require.NoError(t, s.platform.Notify(t.Context(), "teacher-anna", n))
@@ -286,7 +287,7 @@ func TestPlatformNotifiesOfEverythingItKnows(t *testing.T) {
 			Event string
 			Data  map[string]any
 		}
-		require.NoError(t, json.Unmarshal(sink.got[i].Frame, &frame))
+		require.NoError(t, json.Unmarshal(sink.notifications[i].Frame, &frame))
 		require.Equal(t, notices[i].Type, frame.Event)
 		require.Equal(t, notices[i].Category, frame.Data["category"])
 		require.Equal(t, notices[i].ActionRequired, frame.Data["action_required"])
@@ -294,6 +295,6 @@ func TestPlatformNotifiesOfEverythingItKnows(t *testing.T) {
 		require.Equal(t, "c1", frame.Data["class_id"])
 		require.InDelta(t, i, frame.Data["n"], 0)
 	}
-	require.NoError(t, s.platform.Tell(t.Context(), "teacher-anna", "ping", map[string]any{"correlation_id": "c", "timestamp": "now"}))
-	require.Equal(t, []string{"ping::"}, s.told(t, 1, "c"))
+	require.NoError(t, s.platform.PublishDirect(t.Context(), "teacher-anna", "ping", map[string]any{"correlation_id": "c", "timestamp": "now"}))
+	require.Equal(t, []string{"ping::"}, s.directMessages(t, 1, "c"))
 }

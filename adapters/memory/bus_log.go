@@ -12,24 +12,24 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// busLog is what a bus keeps for one user.
+// busLog is the notification log of one user.
 type busLog struct {
 	ms, seq int64
-	seen    map[string]string // event id -> id in the log
-	kept    []entry           // oldest first
+	seen    map[string]string // event id -> entry id
+	entries []entry           // oldest first
 }
 
-// entry is one notification of a log, and when it was kept.
+// entry is one stored notification.
 type entry struct {
 	domain.Kept
 	at     time.Time
-	origin trace.SpanContext // of who kept it; only if somebody records it
+	origin trace.SpanContext // trace of the publisher, if it is sampled
 }
 
-var errBusFrame = errors.New("the frame is no JSON object with a member")
+var errBusFrame = errors.New("the frame is not a JSON object with a member")
 
-// next returns an id that is larger than all before, in the form of Redis.
-func (l *busLog) next(now time.Time) string {
+// nextID returns an id in the form of Redis stream ids. Ids increase.
+func (l *busLog) nextID(now time.Time) string {
 	if ms := now.UnixMilli(); ms > l.ms {
 		l.ms, l.seq = ms, 0
 	} else {
@@ -38,11 +38,12 @@ func (l *busLog) next(now time.Time) string {
 	return strconv.FormatInt(l.ms, 10) + "-" + strconv.FormatInt(l.seq, 10)
 }
 
-// Publish marks the event and announces the notification, once per event.
+// Publish stores a notification and sends it to followers. An event id that was published
+// before is a duplicate: Publish returns the id of the first entry.
 func (b *Bus) Publish(ctx context.Context, n domain.Notification) (domain.Handover, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	err := b.problem()
+	err := b.stateError()
 	if err == nil {
 		err = ctx.Err()
 	}
@@ -63,16 +64,16 @@ func (b *Bus) Publish(ctx context.Context, n domain.Notification) (domain.Handov
 	if id, seen := log.seen[n.EventID]; seen {
 		return domain.Handover{ID: id, Duplicate: true}, nil
 	}
-	id := log.next(time.Now())
+	id := log.nextID(time.Now())
 	log.seen[n.EventID] = id
 	frame := domain.WithID(n.Frame, id)
 	one := entry{Kept: domain.Kept{ID: domain.Position(id), Frame: frame}, at: time.Now()}
 	if origin := trace.SpanContextFromContext(ctx); origin.IsSampled() {
 		one.origin = origin
 	}
-	log.kept = append(log.kept, one)
-	if over := len(log.kept) - b.most; over > 0 {
-		log.kept = log.kept[over:]
+	log.entries = append(log.entries, one)
+	if over := len(log.entries) - b.limit; over > 0 {
+		log.entries = log.entries[over:]
 	}
 	b.send(n.User, frame)
 	return domain.Handover{ID: id}, nil
