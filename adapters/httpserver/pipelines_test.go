@@ -20,7 +20,7 @@ func start(t *testing.T, w *world, body string, headers ...string) reply {
 func TestPipelineIsAccepted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.platform.Put("b1", domain.BatchReport{Owner: "u1"})
+	w.platform.AddBatch("b1", domain.BatchReport{Owner: "u1"})
 	r := start(t, w, `{"batch_id":" b1 ","requested_pipeline":"nlp","is_retry":true,"retry_reason":" again ","unknown":1,`+
 		`"prompt_payload":{"assignment_id":" a1 "}}`, "X-Correlation-ID: "+canonical)
 	require.Equal(t, 202, r.StatusCode, r.body)
@@ -37,9 +37,9 @@ func TestPipelineIsAccepted(t *testing.T) {
 func TestRefusalsArePassedOn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.platform.Put("b1", domain.BatchReport{Owner: "u1"})
+	w.platform.AddBatch("b1", domain.BatchReport{Owner: "u1"})
 	for _, status := range []int{400, 402, 404, 409, 429} {
-		w.platform.Decide("b1", domain.Verdict{Refusal: &domain.Refusal{
+		w.platform.SetVerdict("b1", domain.Verdict{Refusal: &domain.Refusal{
 			Status: status, ContentType: "application/problem+json", RetryAfter: "17", Body: []byte(`{ "their": "own" }`),
 		}})
 		r := start(t, w, `{"requested_pipeline":"nlp"}`)
@@ -49,7 +49,7 @@ func TestRefusalsArePassedOn(t *testing.T) {
 		assert.Equal(t, "application/problem+json", r.Header.Get("Content-Type"))
 		assert.Equal(t, []string{"17"}, r.Header.Values("Retry-After"))
 	}
-	w.platform.Decide("b1", domain.Verdict{Refusal: &domain.Refusal{Status: 402, Body: []byte(`{}`)}})
+	w.platform.SetVerdict("b1", domain.Verdict{Refusal: &domain.Refusal{Status: 402, Body: []byte(`{}`)}})
 	r := start(t, w, `{"requested_pipeline":"nlp"}`)
 	assert.Equal(t, "application/json", r.Header.Get("Content-Type"))
 	assert.Empty(t, r.Header.Values("Retry-After"))
@@ -59,7 +59,7 @@ func TestRefusalsArePassedOn(t *testing.T) {
 func TestForeignBatchStartsNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.platform.Put("b1", domain.BatchReport{Owner: "u2"})
+	w.platform.AddBatch("b1", domain.BatchReport{Owner: "u2"})
 	r := start(t, w, `{"requested_pipeline":"nlp"}`)
 	require.Equal(t, 403, r.StatusCode)
 	f := standard(t, r, domain.GatewayService)

@@ -25,29 +25,29 @@ func (h QuotaHarness) shares(t *testing.T) {
 	require.NoError(t, nodes[0].Acquire(t.Context(), user, first))
 	require.NoError(t, nodes[1].Acquire(t.Context(), user, uuid.NewString()))
 	requireFailure(t, nodes[2].Acquire(t.Context(), user, uuid.NewString()), domain.QuotaExceeded)
-	nodes[1].Release(user, first) // is not the node's to give
+	nodes[1].Release(user, first) // the session belongs to another node
 	requireFailure(t, nodes[2].Acquire(t.Context(), user, uuid.NewString()), domain.QuotaExceeded)
 	nodes[0].Release(user, first)
 	require.NoError(t, nodes[2].Acquire(t.Context(), user, uuid.NewString()))
 }
 
-// place is what a session holds.
-type place struct {
+// admittedSession is an admitted session.
+type admittedSession struct {
 	node    ports.ConnectionQuota
 	session string
 }
 
-// storm opens so many sockets of the user at once, spread over the nodes, and
-// returns those that were let in.
-func storm(t *testing.T, nodes []ports.ConnectionQuota, user domain.UserID, sockets int) []place {
+// acquireConcurrently acquires sessions of one user concurrently on several nodes and returns the
+// admitted ones.
+func acquireConcurrently(t *testing.T, nodes []ports.ConnectionQuota, user domain.UserID, sockets int) []admittedSession {
 	t.Helper()
 	var mu sync.Mutex
-	var held []place
+	var held []admittedSession
 	var group sync.WaitGroup
 	start := make(chan struct{})
 	for i := range sockets {
 		group.Go(func() {
-			p := place{node: nodes[i%len(nodes)], session: uuid.NewString()}
+			p := admittedSession{node: nodes[i%len(nodes)], session: uuid.NewString()}
 			<-start
 			if p.node.Acquire(t.Context(), user, p.session) == nil {
 				mu.Lock()
@@ -61,12 +61,12 @@ func storm(t *testing.T, nodes []ports.ConnectionQuota, user domain.UserID, sock
 	return held
 }
 
-// One user's 20 sockets over three nodes, 100 times.
+// boundsManyNodes opens 20 sockets of one user on three nodes, 100 times.
 func (h QuotaHarness) boundsManyNodes(t *testing.T) {
 	const limit, sockets, tries = 5, 20, 100
 	nodes, user := h.New(t, limit).nodes(3), freshUser()
 	for try := range tries {
-		held := storm(t, nodes, user, sockets)
+		held := acquireConcurrently(t, nodes, user, sockets)
 		require.Len(t, held, limit, "try %d", try)
 		for _, p := range held {
 			p.node.Release(user, p.session)
@@ -103,7 +103,7 @@ func (h QuotaHarness) survivesDeath(t *testing.T) {
 	requireFailure(t, other.Acquire(t.Context(), user, uuid.NewString()), domain.QuotaExceeded)
 	require.Eventually(t, func() bool {
 		return other.Acquire(t.Context(), user, uuid.NewString()) == nil
-	}, patience, rig.Lease/50)
+	}, waitLimit, rig.Lease/50)
 	require.Less(t, time.Since(killed), rig.Lease+rig.Lease/10)
 	for range 2 {
 		require.NoError(t, other.Acquire(t.Context(), user, uuid.NewString()))
@@ -112,13 +112,13 @@ func (h QuotaHarness) survivesDeath(t *testing.T) {
 
 func (h QuotaHarness) survivesLoss(t *testing.T) {
 	rig, user, kept := h.New(t, 2), freshUser(), uuid.NewString()
-	if rig.Lose == nil {
-		t.Skip("nobody else's data may be lost")
+	if rig.LoseData == nil {
+		t.Skip("the technology is shared with other tests")
 	}
 	nodes := rig.nodes(2)
 	require.NoError(t, nodes[0].Acquire(t.Context(), user, kept))
 	require.NoError(t, nodes[0].Acquire(t.Context(), user, uuid.NewString()))
-	rig.Lose()
+	rig.LoseData()
 	require.Eventually(t, func() bool {
 		session := uuid.NewString()
 		if nodes[1].Acquire(t.Context(), user, session) != nil {
@@ -126,7 +126,7 @@ func (h QuotaHarness) survivesLoss(t *testing.T) {
 		}
 		nodes[1].Release(user, session)
 		return false
-	}, patience, rig.Lease/50)
+	}, waitLimit, rig.Lease/50)
 	nodes[0].Release(user, kept)
 	require.NoError(t, nodes[1].Acquire(t.Context(), user, uuid.NewString()))
 }
@@ -135,7 +135,7 @@ func (h QuotaHarness) boundsAlone(t *testing.T) {
 	rig, user := h.New(t, 2), freshUser()
 	nodes := rig.nodes(2)
 	require.NoError(t, nodes[0].Acquire(t.Context(), user, uuid.NewString()))
-	rig.Break()
+	rig.StartOutage()
 	var held []string
 	for _, node := range nodes {
 		for range 2 {
@@ -146,13 +146,13 @@ func (h QuotaHarness) boundsAlone(t *testing.T) {
 		}
 		began := time.Now()
 		requireFailure(t, node.Acquire(t.Context(), user, uuid.NewString()), domain.QuotaExceeded)
-		require.Less(t, time.Since(began), time.Second, "at once")
+		require.Less(t, time.Since(began), time.Second, "during an outage the decision must be immediate")
 	}
-	require.Len(t, held, 3, "one more here, two there")
+	require.Len(t, held, 3, "one more on the first node, two on the second")
 	nodes[1].Release(user, held[1])
 	require.NoError(t, nodes[1].Acquire(t.Context(), user, uuid.NewString()))
-	rig.Mend()
-	rig.Settle(false)
+	rig.EndOutage()
+	rig.AwaitOutage(false)
 }
 
 func (h QuotaHarness) remembers(t *testing.T) {
@@ -161,12 +161,12 @@ func (h QuotaHarness) remembers(t *testing.T) {
 	gone, taken := uuid.NewString(), uuid.NewString()
 	require.NoError(t, nodes[0].Acquire(t.Context(), user, gone))
 	require.NoError(t, nodes[0].Acquire(t.Context(), user, uuid.NewString()))
-	rig.Break()
+	rig.StartOutage()
 	require.NoError(t, nodes[1].Acquire(t.Context(), user, taken))
 	nodes[0].Release(user, gone)
-	rig.Mend()
-	rig.Settle(false)
-	require.NoError(t, nodes[0].Acquire(t.Context(), user, uuid.NewString()), "two are held")
+	rig.EndOutage()
+	rig.AwaitOutage(false)
+	require.NoError(t, nodes[0].Acquire(t.Context(), user, uuid.NewString()), "two of three sessions are in use")
 	for _, node := range nodes {
 		requireFailure(t, node.Acquire(t.Context(), user, uuid.NewString()), domain.QuotaExceeded)
 	}

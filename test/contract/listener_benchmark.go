@@ -13,7 +13,7 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// counter is a handler that only counts.
+// counter is a handler that counts messages.
 type counter struct {
 	n    atomic.Int64
 	goal atomic.Int64
@@ -28,13 +28,13 @@ func (c *counter) Deliver(domain.UserID, []byte) {
 
 func (c *counter) Missed(domain.Gap) {}
 
-// Disconnect is not measured.
+// Disconnect does nothing.
 func (c *counter) Disconnect(domain.UserID) {}
 
-// BenchmarkMessageListener measures the way of a message through the listener
-// ("deliver", one operation is one message to one of 64 users, published in
-// batches of 500 by two senders beside it) and a storm of users who come at the
-// same time ("follow", one operation is 5,000 users, each on a goroutine).
+// BenchmarkMessageListener measures the delivery through the listener ("deliver": one
+// operation is one message to one of 64 users, sent in batches of 500 by two
+// concurrent senders) and concurrent subscriptions ("follow": one operation is 5,000
+// users, one goroutine each).
 func BenchmarkMessageListener(b *testing.B, h ListenerHarness) {
 	b.Run("deliver", h.measureDelivery)
 	b.Run("follow", h.measureStorm)
@@ -42,7 +42,7 @@ func BenchmarkMessageListener(b *testing.B, h ListenerHarness) {
 
 func (h ListenerHarness) measureDelivery(b *testing.B) {
 	rig, c := h.New(b), &counter{met: make(chan struct{}, 1)}
-	listen(b, rig.Listener, c)
+	runListener(b, rig.Listener, c)
 	users := make([]domain.UserID, 64)
 	for i := range users {
 		users[i] = freshUser()
@@ -77,7 +77,7 @@ func (h ListenerHarness) measureDelivery(b *testing.B) {
 func (h ListenerHarness) measureStorm(b *testing.B) {
 	const storm = 5000
 	rig, c := h.New(b), &counter{met: make(chan struct{}, 1)}
-	listen(b, rig.Listener, c)
+	runListener(b, rig.Listener, c)
 	took := newLatencies(b.N * storm)
 	for b.Loop() {
 		users := make([]domain.UserID, storm)
@@ -102,7 +102,7 @@ func (h ListenerHarness) measureStorm(b *testing.B) {
 	took.report(b)
 }
 
-// BenchmarkNotificationPublisher measures one notification, alone and with 64
+// BenchmarkNotificationPublisher measures one publish, sequentially and with 64
 // callers for 64 users.
 func BenchmarkNotificationPublisher(b *testing.B, h NotifierHarness) {
 	rig := h.New(b)

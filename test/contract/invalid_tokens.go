@@ -7,29 +7,29 @@ import (
 	"time"
 )
 
-// refusedToken is a token that proves nothing, with the contract's answer to it.
-type refusedToken struct{ token, message, reason, cause string }
+// invalidToken is an invalid token with the expected error.
+type invalidToken struct{ token, message, reason, cause string }
 
-func expired(token string) refusedToken {
-	return refusedToken{token, "Token has expired", "jwt_expired", "expired"}
+func expired(token string) invalidToken {
+	return invalidToken{token, "Token has expired", "jwt_expired", "expired"}
 }
 
-func withoutExpiry(token string) refusedToken {
-	return refusedToken{token, "Token missing expiration claim", "missing_exp", "expiration"}
+func withoutExpiry(token string) invalidToken {
+	return invalidToken{token, "Token missing expiration claim", "missing_exp", "expiration"}
 }
 
-func withoutSubject(token string) refusedToken {
-	return refusedToken{token, "Invalid token payload: missing subject", "missing_subject", "subject"}
+func withoutSubject(token string) invalidToken {
+	return invalidToken{token, "Invalid token payload: missing subject", "missing_subject", "subject"}
 }
 
-func invalid(cause, token string) refusedToken {
-	return refusedToken{token, "Invalid token", "jwt_invalid", cause}
+func invalid(cause, token string) invalidToken {
+	return invalidToken{token, "Invalid token", "jwt_invalid", cause}
 }
 
-// refusals is the contract's table, with every way into each of its rows.
-func refusals(h ValidatorHarness) map[string]refusedToken {
-	all := map[string]refusedToken{"no token": {"", "Not authenticated", "missing_authorization_header", ""}}
-	for _, part := range []map[string]refusedToken{
+// invalidTokens returns the invalid tokens of the wire contract, with every variant of each.
+func invalidTokens(h ValidatorHarness) map[string]invalidToken {
+	all := map[string]invalidToken{"no token": {"", "Not authenticated", "missing_authorization_header", ""}}
+	for _, part := range []map[string]invalidToken{
 		brokenForms(h), brokenHeaders(h), brokenSignatures(h), brokenTimes(h), brokenPurposes(h), brokenSubjects(h), twoFaults(h),
 	} {
 		maps.Copy(all, part)
@@ -37,11 +37,11 @@ func refusals(h ValidatorHarness) map[string]refusedToken {
 	return all
 }
 
-func brokenForms(h ValidatorHarness) map[string]refusedToken {
+func brokenForms(h ValidatorHarness) map[string]invalidToken {
 	good := h.token(h.claims())
 	parts := strings.Split(good, ".")
 	payload := base64.RawURLEncoding.EncodeToString
-	return map[string]refusedToken{
+	return map[string]invalidToken{
 		"words":                    invalid("malformed", "not a token"),
 		"two parts":                invalid("malformed", parts[0]+"."+parts[1]),
 		"four parts":               invalid("malformed", good+".x"),
@@ -80,10 +80,10 @@ func brokenForms(h ValidatorHarness) map[string]refusedToken {
 	}
 }
 
-func brokenHeaders(h ValidatorHarness) map[string]refusedToken {
+func brokenHeaders(h ValidatorHarness) map[string]invalidToken {
 	claims := h.claims().text()
 	header := func(changes ...any) string { return h.Sign(h.header(changes...), claims) }
-	rows := map[string]refusedToken{
+	rows := map[string]invalidToken{
 		"algorithm absent":        invalid("algorithm", header("alg", without)),
 		"algorithm is a number":   invalid("malformed", header("alg", 256)),
 		"algorithm in lower case": invalid("algorithm", header("alg", strings.ToLower(h.Algorithm))),
@@ -112,12 +112,12 @@ func brokenHeaders(h ValidatorHarness) map[string]refusedToken {
 	return rows
 }
 
-func brokenSignatures(h ValidatorHarness) map[string]refusedToken {
+func brokenSignatures(h ValidatorHarness) map[string]invalidToken {
 	good := h.token(h.claims())
 	cut := strings.LastIndexByte(good, '.') + 1
 	other := h.token(h.claims("sub", "somebody"))
 	parts, others := strings.Split(good, "."), strings.Split(other, ".")
-	return map[string]refusedToken{
+	return map[string]invalidToken{
 		"no signature":         invalid("signature", good[:cut]),
 		"signature of zeros":   invalid("signature", good[:cut]+strings.Repeat("A", len(good)-cut)),
 		"signature cut short":  invalid("signature", good[:cut+len("AAAA")]),
@@ -127,9 +127,9 @@ func brokenSignatures(h ValidatorHarness) map[string]refusedToken {
 	}
 }
 
-func brokenTimes(h ValidatorHarness) map[string]refusedToken {
+func brokenTimes(h ValidatorHarness) map[string]invalidToken {
 	now := time.Now().Unix()
-	rows := map[string]refusedToken{
+	rows := map[string]invalidToken{
 		"expired an hour ago":      expired(h.token(h.claims("exp", now-3600))),
 		"expired within a leeway":  expired(h.token(h.claims("exp", now-1))),
 		"expires now":              expired(h.token(h.claims("exp", now))),
@@ -153,8 +153,8 @@ func brokenTimes(h ValidatorHarness) map[string]refusedToken {
 	return rows
 }
 
-func brokenPurposes(h ValidatorHarness) map[string]refusedToken {
-	return map[string]refusedToken{
+func brokenPurposes(h ValidatorHarness) map[string]invalidToken {
+	return map[string]invalidToken{
 		"no audience":             invalid("audience", h.token(h.claims("aud", without))),
 		"another audience":        invalid("audience", h.token(h.claims("aud", "other"))),
 		"audience as a part":      invalid("audience", h.token(h.claims("aud", h.Audience+"x"))),
@@ -173,9 +173,9 @@ func brokenPurposes(h ValidatorHarness) map[string]refusedToken {
 	}
 }
 
-func brokenSubjects(h ValidatorHarness) map[string]refusedToken {
+func brokenSubjects(h ValidatorHarness) map[string]invalidToken {
 	subject := func(value any) string { return h.token(h.claims("sub", value)) }
-	return map[string]refusedToken{
+	return map[string]invalidToken{
 		"no subject":             withoutSubject(subject(without)),
 		"empty subject":          withoutSubject(subject("")),
 		"blank subject":          withoutSubject(subject(" \t ")),
@@ -191,11 +191,11 @@ func brokenSubjects(h ValidatorHarness) map[string]refusedToken {
 	}
 }
 
-// twoFaults pins the order in which faults are found: what nobody signed is
-// never read, and an expired token is expired whatever else it says.
-func twoFaults(h ValidatorHarness) map[string]refusedToken {
+// twoFaults checks the precedence of errors: the signature comes before all claims, and
+// an expired token is reported as expired regardless of its other claims.
+func twoFaults(h ValidatorHarness) map[string]invalidToken {
 	old := claimSet{"exp": time.Now().Unix() - 60}
-	return map[string]refusedToken{
+	return map[string]invalidToken{
 		"expired and forged":          invalid("signature", h.Forge(h.header(), h.claims().merged(old).text())),
 		"no expiry and forged":        invalid("signature", h.Forge(h.header(), h.claims("exp", without).text())),
 		"no subject and forged":       invalid("signature", h.Forge(h.header(), h.claims("sub", without).text())),

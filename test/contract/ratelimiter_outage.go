@@ -10,26 +10,25 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The part of RateLimiter's suite that takes the technology away, and its
-// benchmark.
+// The part of the RateLimiter suite about outages, and the benchmark.
 
-// awayPatience bounds a decision that finds out that the technology is away;
-// atOnce one that knows.
+// awayPatience limits a decision that detects the outage. atOnce limits a decision
+// after it is detected.
 const (
-	awayPatience = 2 * time.Second
-	atOnce       = 50 * time.Millisecond
+	outageDetectionLimit = 2 * time.Second
+	degradedLimit        = 50 * time.Millisecond
 )
 
 func (h LimiterHarness) decidesAlone(t *testing.T) {
 	rig := h.New(t)
 	one, two := rig.Node(), rig.Node()
-	rig.Break()
-	t.Cleanup(rig.Mend)
+	rig.StartOutage()
+	t.Cleanup(rig.EndOutage)
 	began := time.Now()
 	one.Take(t.Context(), freshParty(), limitOf(1))
 	two.Take(t.Context(), freshParty(), limitOf(1))
-	require.Less(t, time.Since(began), awayPatience)
-	rig.Alone(true)
+	require.Less(t, time.Since(began), outageDetectionLimit)
+	rig.AwaitDegraded(true)
 	party := freshParty()
 	began = time.Now()
 	for range 3 {
@@ -38,18 +37,18 @@ func (h LimiterHarness) decidesAlone(t *testing.T) {
 	}
 	require.False(t, one.Take(t.Context(), party, limitOf(3)).Allowed)
 	require.False(t, two.Take(t.Context(), party, limitOf(3)).Allowed)
-	require.Less(t, time.Since(began), atOnce*8)
+	require.Less(t, time.Since(began), degradedLimit*8)
 }
 
 func (h LimiterHarness) countsTogetherAgain(t *testing.T) {
 	rig := h.New(t)
 	one, two := rig.Node(), rig.Node()
-	rig.Break()
+	rig.StartOutage()
 	one.Take(t.Context(), freshParty(), limitOf(1))
 	two.Take(t.Context(), freshParty(), limitOf(1))
-	rig.Alone(true)
-	rig.Mend()
-	rig.Alone(false)
+	rig.AwaitDegraded(true)
+	rig.EndOutage()
+	rig.AwaitDegraded(false)
 	party := freshParty()
 	require.True(t, one.Take(t.Context(), party, limitOf(2)).Allowed)
 	require.True(t, two.Take(t.Context(), party, limitOf(2)).Allowed)
@@ -57,9 +56,8 @@ func (h LimiterHarness) countsTogetherAgain(t *testing.T) {
 	require.False(t, two.Take(t.Context(), party, limitOf(2)).Allowed)
 }
 
-// BenchmarkRateLimiter measures a decision, alone and among 64 callers, each
-// caller a party of its own that stays within its limit; and one that is
-// refused.
+// BenchmarkRateLimiter measures a decision sequentially and with 64 callers, each with
+// its own party within its limit, and a rejected request.
 func BenchmarkRateLimiter(b *testing.B, h LimiterHarness) {
 	limit := limitOf(1 << 40)
 	b.Run("alone", func(b *testing.B) {
@@ -95,11 +93,11 @@ func BenchmarkRateLimiter(b *testing.B, h LimiterHarness) {
 	})
 }
 
-// measure reports what each decision costs besides time, once it is called
-// again: CPU of this process, its adapter's servers left out, and round trips.
+// measure returns a function that reports the CPU time of this process and the round
+// trips per decision. The CPU time excludes servers in other processes.
 func measure(b *testing.B, rig LimiterRig) (report func()) {
 	b.Helper()
-	trips := rig.Trips
+	trips := rig.RoundTrips
 	if trips == nil {
 		trips = func() int64 { return 0 }
 	}
@@ -107,13 +105,13 @@ func measure(b *testing.B, rig LimiterRig) (report func()) {
 	asked, spent := trips(), cpu(b)
 	return func() {
 		b.ReportMetric(float64(cpu(b)-spent)/float64(b.N), "cpu-ns/op")
-		if rig.Trips != nil {
+		if rig.RoundTrips != nil {
 			b.ReportMetric(float64(trips()-asked)/float64(b.N), "trips/op")
 		}
 	}
 }
 
-// cpu is what this process has used of the processors so far, in nanoseconds.
+// cpu returns the CPU time of this process in nanoseconds.
 func cpu(b *testing.B) int64 {
 	b.Helper()
 	var u syscall.Rusage

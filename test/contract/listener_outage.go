@@ -9,30 +9,30 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// The part of MessageListener's suite that takes the technology away.
+// The part of the MessageListener suite about outages.
 
-func (h ListenerHarness) refusesWhileAway(t *testing.T) {
+func (h ListenerHarness) failsDuringOutage(t *testing.T) {
 	rig, e := h.start(t)
 	require.NoError(t, rig.Listener.Follow(t.Context(), freshUser()))
-	rig.Break()
+	rig.StartOutage()
 	user := freshUser()
 	requireFailure(t, rig.Listener.Follow(t.Context(), user), domain.ConnectionError)
 	began := time.Now()
 	requireFailure(t, rig.Listener.Follow(t.Context(), user), domain.ConnectionError)
-	require.Less(t, time.Since(began), time.Second, "it is known to be away by now")
-	rig.Mend()
+	require.Less(t, time.Since(began), time.Second, "the listener has detected the outage")
+	rig.EndOutage()
 	h.followSoon(t, rig, user)
 	rig.Listener.Unfollow(user)
-	rig.Listener.Unfollow(user) // the refused ones were not counted
+	rig.Listener.Unfollow(user) // failed calls are not counted
 	rig.Send(user, "x")
 	witness := freshUser()
 	h.followSoon(t, rig, witness)
 	rig.Send(witness, "end")
-	e.messages(t, witness, 1)
-	require.LessOrEqual(t, e.count(user), 1)
+	e.awaitMessages(t, witness, 1)
+	require.LessOrEqual(t, e.messageCount(user), 1)
 }
 
-func (h ListenerHarness) tellsGap(t *testing.T) {
+func (h ListenerHarness) reportsGap(t *testing.T) {
 	rig, e := h.start(t)
 	users := make([]domain.UserID, 300)
 	for i := range users {
@@ -41,77 +41,77 @@ func (h ListenerHarness) tellsGap(t *testing.T) {
 	}
 	lived := time.Now()
 	rig.Send(users[0], "before")
-	e.messages(t, users[0], 1)
+	e.awaitMessages(t, users[0], 1)
 	for round := 1; round <= 2; round++ {
-		rig.Break()
+		rig.StartOutage()
 		broke := time.Now()
-		rig.Mend()
-		e.until(t, "every user told of the gap", func() bool {
+		rig.EndOutage()
+		e.await(t, "a gap for every user", func() bool {
 			told := 0
 			for _, g := range e.gaps {
 				told += len(g.Users)
 			}
 			return told >= round*len(users)
 		})
-		gaps := e.missed(t)
+		gaps := e.awaitGaps(t)
 		last := gaps[len(gaps)-1]
-		require.False(t, last.Since.After(broke.Add(time.Millisecond)), "nothing was heard after the break")
-		require.False(t, last.Since.Before(lived.Add(-patience)))
+		require.False(t, last.Since.After(broke.Add(time.Millisecond)), "Since must not be after the start of the outage")
+		require.False(t, last.Since.Before(lived.Add(-waitLimit)))
 		lived = broke
 		for _, user := range users {
-			n := e.count(user)
+			n := e.messageCount(user)
 			rig.Send(user, "after")
-			require.Equal(t, "after", e.messages(t, user, n+1)[n], "everything published after Missed arrives")
+			require.Equal(t, "after", e.awaitMessages(t, user, n+1)[n], "messages published after Missed must be delivered")
 		}
 	}
 	told := map[domain.UserID]int{}
-	for _, g := range e.missed(t) {
+	for _, g := range e.awaitGaps(t) {
 		for _, user := range g.Users {
 			told[user]++
 		}
 	}
 	for _, user := range users {
-		require.Equal(t, 2, told[user], "each break is told once")
+		require.Equal(t, 2, told[user], "each outage is reported once")
 	}
 }
 
-func (h ListenerHarness) tellsOnlyFollowers(t *testing.T) {
+func (h ListenerHarness) reportsGapOfFollowed(t *testing.T) {
 	rig, e := h.start(t)
 	stays, gone, leaves := freshUser(), freshUser(), freshUser()
 	for _, user := range []domain.UserID{stays, gone, leaves} {
 		require.NoError(t, rig.Listener.Follow(t.Context(), user))
 	}
 	rig.Listener.Unfollow(gone)
-	rig.Break()
+	rig.StartOutage()
 	rig.Listener.Unfollow(leaves)
-	rig.Mend()
-	e.missed(t, stays)
+	rig.EndOutage()
+	e.awaitGaps(t, stays)
 	h.followSoon(t, rig, leaves)
-	for _, g := range e.missed(t) {
+	for _, g := range e.awaitGaps(t) {
 		require.NotContains(t, g.Users, gone)
 		require.NotContains(t, g.Users, leaves)
 	}
 	rig.Send(leaves, "x")
-	e.messages(t, leaves, 1)
+	e.awaitMessages(t, leaves, 1)
 }
 
-func (h ListenerHarness) followsAfterwards(t *testing.T) {
-	rig, e := h.New(t), newEar()
-	rig.Break()
-	listen(t, rig.Listener, e)
+func (h ListenerHarness) followsAfterOutage(t *testing.T) {
+	rig, e := h.New(t), newRecordingHandler()
+	rig.StartOutage()
+	runListener(t, rig.Listener, e)
 	requireFailure(t, rig.Listener.Follow(t.Context(), freshUser()), domain.ConnectionError)
-	rig.Mend()
+	rig.EndOutage()
 	user := freshUser()
 	h.followSoon(t, rig, user)
 	rig.Send(user, "x")
-	require.Equal(t, []string{"x"}, e.messages(t, user, 1))
-	require.Empty(t, e.missed(t), "who was never followed has missed nothing")
+	require.Equal(t, []string{"x"}, e.awaitMessages(t, user, 1))
+	require.Empty(t, e.awaitGaps(t), "users who were not followed have no gap")
 }
 
-// followSoon follows as a client does that comes back again and again.
+// followSoon retries Follow like a reconnecting client.
 func (h ListenerHarness) followSoon(t testing.TB, rig ListenerRig, user domain.UserID) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		return rig.Listener.Follow(t.Context(), user) == nil
-	}, patience, 50*time.Millisecond)
+	}, waitLimit, 50*time.Millisecond)
 }
