@@ -15,24 +15,23 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// redisPatience bounds the wait for a server to answer its first PING.
-const redisPatience = 10 * time.Second
+// redisStartLimit limits the wait for a server to start.
+const redisStartLimit = 10 * time.Second
 
-// RedisProcess is a real Redis that one test has for itself, to be killed and
-// hung. It keeps its port over a restart, and its data when an option asks for
-// it.
+// RedisProcess is a real Redis for one test, which can kill and pause it. It keeps its port
+// when it restarts, and its data if its options enable persistence.
 type RedisProcess struct {
 	t       testing.TB
 	port    int
 	dir     string
-	config  string // the file that it reads before its options, if any
+	config  string // configuration file, optional
 	options []string
-	server  *exec.Cmd // nil while it does not run
+	server  *exec.Cmd // nil while it is not running
 }
 
-// OwnRedis starts redis-server from PATH, with further options of its command
-// line; it is gone when the test ends. Without the program it skips the test,
-// or fails it when real servers are required.
+// OwnRedis starts redis-server with additional command line options. The server is stopped
+// when the test ends. Without redis-server the test is skipped, or fails when real servers
+// are required.
 func OwnRedis(t testing.TB, options ...string) *RedisProcess {
 	t.Helper()
 	return startRedis(t, "", options...)
@@ -41,47 +40,47 @@ func OwnRedis(t testing.TB, options ...string) *RedisProcess {
 func startRedis(t testing.TB, config string, options ...string) *RedisProcess {
 	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
-		unavailable(t, "redis-server is not in PATH")
+		skipOrFail(t, "redis-server is not in PATH")
 	}
 	r := &RedisProcess{t: t, dir: t.TempDir(), config: config, options: options}
 	t.Cleanup(func() {
 		if r.server != nil {
-			r.end()
+			r.killProcess()
 		}
 	})
 	for range 5 {
-		// Above 32768 an outgoing connection may already hold the port.
+		// Ports above 32768 may be in use by outgoing connections.
 		r.port = 20000 + rand.IntN(12000)
-		if r.portIsFree() && r.launch() {
+		if r.portIsFree() && r.startProcess() {
 			return r
 		}
 	}
-	require.FailNow(t, "redis-server does not start")
+	require.FailNow(t, "redis-server did not start")
 	return nil
 }
 
-// URL is how clients find the server.
+// URL returns the server's URL.
 func (r *RedisProcess) URL() string { return "redis://" + r.Addr() }
 
-// Addr is the server's host:port.
+// Addr returns the server's host:port.
 func (r *RedisProcess) Addr() string { return fmt.Sprintf("127.0.0.1:%d", r.port) }
 
-// Port is the server's port.
+// Port returns the server's port.
 func (r *RedisProcess) Port() int { return r.port }
 
-// Kill ends the server as a crash does.
-func (r *RedisProcess) Kill() { r.end() }
+// Kill sends SIGKILL to the server.
+func (r *RedisProcess) Kill() { r.killProcess() }
 
-// Start starts a killed server again and returns when it answers.
+// Start starts a killed server and returns when it responds.
 func (r *RedisProcess) Start() {
 	r.t.Helper()
-	require.True(r.t, r.launch(), "redis-server does not start again on port %d", r.port)
+	require.True(r.t, r.startProcess(), "redis-server did not restart on port %d", r.port)
 }
 
-// Pause hangs the server: connections stay, nobody answers.
+// Pause stops the server process: connections stay open without responses.
 func (r *RedisProcess) Pause() { require.NoError(r.t, r.server.Process.Signal(syscall.SIGSTOP)) }
 
-// Resume lets a paused server go on where it was.
+// Resume continues a paused server.
 func (r *RedisProcess) Resume() { require.NoError(r.t, r.server.Process.Signal(syscall.SIGCONT)) }
 
 func (r *RedisProcess) portIsFree() bool {
@@ -89,14 +88,14 @@ func (r *RedisProcess) portIsFree() bool {
 	return err == nil && l.Close() == nil
 }
 
-func (r *RedisProcess) end() {
+func (r *RedisProcess) killProcess() {
 	_ = r.server.Process.Kill()
-	_ = r.server.Wait() // reports the signal that was just sent
+	_ = r.server.Wait() // returns an error for the signal
 	r.server = nil
 }
 
-// launch reports false when the server never answered.
-func (r *RedisProcess) launch() bool {
+// startProcess starts the process. It returns false when the server does not respond in time.
+func (r *RedisProcess) startProcess() bool {
 	args := append([]string{
 		"--port", fmt.Sprint(r.port), "--bind", "127.0.0.1", "--protected-mode", "no",
 		"--save", "", "--appendonly", "no", "--dir", r.dir, "--logfile", os.DevNull,
@@ -106,23 +105,23 @@ func (r *RedisProcess) launch() bool {
 	}
 	r.server = exec.Command("redis-server", args...)
 	require.NoError(r.t, r.server.Start())
-	patience := time.After(redisPatience)
-	looks := time.NewTicker(10 * time.Millisecond)
-	defer looks.Stop()
-	for !answersAs(r.Addr(), r.server.Process.Pid) {
+	timeout := time.After(redisStartLimit)
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	for !respondsWithPID(r.Addr(), r.server.Process.Pid) {
 		select {
-		case <-looks.C:
-		case <-patience:
-			r.end()
+		case <-ticker.C:
+		case <-timeout:
+			r.killProcess()
 			return false
 		}
 	}
 	return true
 }
 
-// answersAs asks the server for its process id, so that a stranger on the port
-// is not taken for it.
-func answersAs(addr string, pid int) bool {
+// respondsWithPID reports whether the server at the address has the process id. Another process
+// can have taken the port.
+func respondsWithPID(addr string, pid int) bool {
 	conn, err := net.DialTimeout("tcp", addr, time.Second)
 	if err != nil {
 		return false

@@ -14,14 +14,12 @@ import (
 	"time"
 )
 
-// kafkaScript is carried in the binary, so that a test finds it wherever it
-// was built.
+// kafkaScript is embedded, so that a test binary does not depend on its location.
 //
 //go:embed kafka.sh pom.xml
 var kafkaScript embed.FS
 
-// Broker is a real Kafka that one test has for itself. Its address stays the
-// same through Kill, Stop and Start, and so does what it was told.
+// Broker is a real Kafka for one test. Its address and data survive Kill, Stop and Start.
 type Broker struct {
 	t         testing.TB
 	directory string
@@ -29,16 +27,15 @@ type Broker struct {
 	settings  []string
 }
 
-// OwnKafka starts a real Kafka for a test that stops or hangs it; t.Cleanup
-// ends it. Settings are variables of kafka.sh, "KAFKA_AUTO_CREATE=false" for
-// example. Where the shared one is missing it skips the test as Kafka does: it
-// needs the same programs, and three seconds to start.
+// OwnKafka starts a real Kafka for a test that stops it. t.Cleanup stops it. settings are
+// variables of kafka.sh, such as "KAFKA_AUTO_CREATE=false". The test is skipped or fails
+// under the same conditions as with Kafka. The start takes about three seconds.
 func OwnKafka(t testing.TB, settings ...string) *Broker {
 	t.Helper()
 	Kafka(t)
 	for _, program := range []string{"java", "mvn", "setsid"} {
 		if _, err := exec.LookPath(program); err != nil {
-			unavailable(t, program+" is not in PATH")
+			skipOrFail(t, program+" is not in PATH")
 		}
 	}
 	b := &Broker{t: t, directory: t.TempDir(), settings: settings}
@@ -57,28 +54,27 @@ func OwnKafka(t testing.TB, settings ...string) *Broker {
 	return b
 }
 
-// Addr is the broker's host:port.
+// Addr returns the broker's host:port.
 func (b *Broker) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(b.port)) }
 
-// Start brings the broker up, again with what it held before, and returns when
-// it answers.
+// Start starts the broker with its existing data and returns when it responds.
 func (b *Broker) Start() { b.t.Helper(); b.call("start") }
 
-// Stop shuts the broker down in order.
+// Stop shuts the broker down gracefully.
 func (b *Broker) Stop() { b.t.Helper(); b.call("stop") }
 
-// Kill ends the broker as a crash would.
+// Kill sends SIGKILL to the broker.
 func (b *Broker) Kill() { b.t.Helper(); b.call("kill") }
 
-// Pause hangs the broker: connections stay, nothing is answered.
+// Pause stops the broker process: connections stay open without responses.
 func (b *Broker) Pause() { b.t.Helper(); b.call("pause") }
 
-// Resume ends Pause.
+// Resume continues a paused broker.
 func (b *Broker) Resume() { b.t.Helper(); b.call("resume") }
 
 func (b *Broker) call(verb string) {
 	b.t.Helper()
-	// The test's own context is done when its cleanups run.
+	// The context of the test is cancelled before its cleanups run.
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	c := exec.CommandContext(ctx, "bash", filepath.Join(b.directory, "kafka.sh"), verb)
@@ -89,13 +85,13 @@ func (b *Broker) call(verb string) {
 	}
 }
 
-// freePorts finds a port of which the next one is free as well, below the
-// range from which outgoing connections take theirs.
+// freePorts returns a port whose successor is also free, below the range of outgoing
+// connections.
 func freePorts(t testing.TB) int {
 	t.Helper()
 	for range 100 {
 		port := 20000 + rand.IntN(12000)
-		if free(port) && free(port+1) {
+		if portFree(port) && portFree(port+1) {
 			return port
 		}
 	}
@@ -103,7 +99,7 @@ func freePorts(t testing.TB) int {
 	return 0
 }
 
-func free(port int) bool {
+func portFree(port int) bool {
 	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {
 		return false

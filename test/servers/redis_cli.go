@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-// needClient ends a test where tell and ask cannot work.
-func needClient(t testing.TB) {
+// requireRedisCLI skips or fails the test if redis-cli is not installed.
+func requireRedisCLI(t testing.TB) {
 	t.Helper()
 	if _, err := exec.LookPath("redis-cli"); err != nil {
-		unavailable(t, "redis-cli is not in PATH")
+		skipOrFail(t, "redis-cli is not in PATH")
 	}
 }
 
-// tell runs a command by redis-cli and returns the answer, one element a line;
-// nothing when there is none.
-func (r *RedisProcess) tell(command ...string) string {
+// query runs a command with redis-cli and returns the reply, one element per line. It
+// returns an empty string on an error.
+func (r *RedisProcess) query(command ...string) string {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	args := append([]string{"-u", r.URL(), "--raw"}, command...)
@@ -29,9 +29,9 @@ func (r *RedisProcess) tell(command ...string) string {
 	return string(out)
 }
 
-// ask is tell for an answer of names and values in turn.
-func (r *RedisProcess) ask(command ...string) map[string]string {
-	lines := strings.Split(r.tell(command...), "\n")
+// queryPairs runs a command whose reply alternates names and values.
+func (r *RedisProcess) queryPairs(command ...string) map[string]string {
+	lines := strings.Split(r.query(command...), "\n")
 	facts := map[string]string{}
 	for i := 0; i+1 < len(lines); i += 2 {
 		facts[lines[i]] = lines[i+1]
