@@ -15,8 +15,8 @@ import (
 	"github.com/huleedu/edge/test/world"
 )
 
-func TestFramesAsDescribed(t *testing.T) {
-	contract := frames.Open()
+func TestValidFrames(t *testing.T) {
+	contract := frames.Load()
 	for text, name := range map[string]string{
 		`{"type":"pong"}`: "Pong",
 		`{"type":"refreshed","expires_at":"2026-01-02T03:04:05Z"}`:                                   "Refreshed",
@@ -31,8 +31,8 @@ func TestFramesAsDescribed(t *testing.T) {
 	}
 }
 
-func TestFramesNotAsDescribed(t *testing.T) {
-	contract := frames.Open()
+func TestInvalidFrames(t *testing.T) {
+	contract := frames.Load()
 	for text, name := range map[string]string{
 		`{"type":"ping"}`:         "Pong",
 		`{"type":"refreshed"}`:    "Refreshed",
@@ -46,12 +46,12 @@ func TestFramesNotAsDescribed(t *testing.T) {
 		`{"event":"replay_incomplete","data":{"last_event_id":"5-1"}}`:                        "ReplayIncomplete",
 		`{"event_id":"1","event_type":"huleedu.notification.teacher.requested.v1","data":{}}`: "Request",
 	} {
-		require.Error(t, contract.Against(name, []byte(text)), text)
+		require.Error(t, contract.Validate(name, []byte(text)), text)
 	}
-	require.Error(t, contract.Against("NoSuchMessage", []byte(`{}`)))
+	require.Error(t, contract.Validate("NoSuchMessage", []byte(`{}`)))
 }
 
-// document is the part of the contract that is written for people.
+// document is the part of the AsyncAPI document that the schemas do not cover.
 type document struct {
 	Channels struct {
 		Socket struct {
@@ -83,7 +83,7 @@ func read(t *testing.T) document {
 	return d
 }
 
-// Every type that the platform is known to send is listed, as it sends it.
+// TestTypesAreListed checks that the document lists all types that the platform sends.
 func TestTypesAreListed(t *testing.T) {
 	var listed, sent []string
 	for _, n := range read(t).Components.Messages.Notification.Types {
@@ -91,14 +91,14 @@ func TestTypesAreListed(t *testing.T) {
 			listed = append(listed, fmt.Sprint(n.Type, n.Category, n.Priority, n.Action))
 		}
 	}
-	for _, n := range world.Notices() {
+	for _, n := range world.NotificationRequests() {
 		sent = append(sent, fmt.Sprint(n.Type, n.Category, n.Priority, n.ActionRequired))
 	}
 	require.ElementsMatch(t, sent, listed)
 }
 
-// Every status that the service closes with is listed, with error codes that
-// exist, and none that it has not.
+// TestClosesAreListed checks that the document lists exactly the close codes of the
+// service, with existing error codes.
 func TestClosesAreListed(t *testing.T) {
 	var listed []websocket.Status
 	for _, c := range read(t).Channels.Socket.Closes {
@@ -108,7 +108,7 @@ func TestClosesAreListed(t *testing.T) {
 	require.Equal(t, websocket.Statuses(), slices.Compact(listed))
 }
 
-func TestTopicsAreThose(t *testing.T) {
+func TestTopicsMatchTheDomain(t *testing.T) {
 	c := read(t).Channels
 	require.Equal(t, string(domain.NotificationTopic), c.Requested.Address)
 	require.Equal(t, string(domain.NotificationTopic)+".dlq", c.Undeliverable.Address)
