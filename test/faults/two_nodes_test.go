@@ -15,7 +15,7 @@ import (
 	"github.com/huleedu/edge/test/servers"
 )
 
-// transcript is what happened, line by line, and who got what.
+// transcript records events in order and the frames of each client.
 type transcript struct {
 	began time.Time
 
@@ -24,14 +24,14 @@ type transcript struct {
 	frames map[string][]string
 }
 
-func (r *transcript) say(who, what string) {
+func (r *transcript) log(who, what string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.lines = append(r.lines, fmt.Sprintf("%6.3f s  %-9s %s", time.Since(r.began).Seconds(), who, what))
 }
 
 func (r *transcript) frame(who string, frame []byte) {
-	r.say(who, "<- "+string(frame))
+	r.log(who, "<- "+string(frame))
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.frames[who] = append(r.frames[who], string(frame))
@@ -43,17 +43,17 @@ func (r *transcript) of(who string) []string {
 	return append([]string(nil), r.frames[who]...)
 }
 
-// listen is one socket of the user.
+// listen connects one socket of the user.
 func (r *transcript) listen(t *testing.T, who, user, addr string) {
 	t.Helper()
 	ctx, end := context.WithCancel(context.Background())
 	connected, done := make(chan struct{}), make(chan error, 1)
 	var once sync.Once
-	s := console.Socket{
+	s := console.NotificationClient{
 		URL: "ws://" + addr + "/ws", Token: tokenOf(user), Since: "0",
-		Frame: func(frame []byte) { r.frame(who, frame) },
-		Note: func(text string) {
-			r.say(who, text)
+		OnFrame: func(frame []byte) { r.frame(who, frame) },
+		OnStatus: func(text string) {
+			r.log(who, text)
 			once.Do(func() { close(connected) })
 		},
 	}
@@ -65,13 +65,13 @@ func (r *transcript) listen(t *testing.T, who, user, addr string) {
 	<-connected
 }
 
-// TestTwoNodesOneUser: whichever node takes a notification from Kafka, the
-// user's sockets on both get the same frames, each once, in the same order.
+// TestTwoNodesOneUser checks that the sockets of a user on two nodes receive the same
+// frames once and in the same order, regardless of which node reads Kafka.
 func TestTwoNodesOneUser(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, servers.Redis(t), servers.Kafka(t), nil)
-	first, second := s.node(t), s.node(t)
-	letters, user := s.courier(t), "teacher-"+uuid.NewString()
+	s := newEnvironment(t, servers.Redis(t), servers.Kafka(t), nil)
+	first, second := s.startNode(t), s.startNode(t)
+	letters, user := s.publisher(t), "teacher-"+uuid.NewString()
 	r := &transcript{began: time.Now(), frames: map[string][]string{}}
 	r.listen(t, "on node 1", user, first)
 	r.listen(t, "on node 2", user, second)
@@ -79,17 +79,17 @@ func TestTwoNodesOneUser(t *testing.T) {
 	const each = 3
 	for n := 1; n <= each; n++ {
 		record := from.record(s.topic, n)
-		for range 2 { // once more, as a producer does that heard nothing
-			r.say("kafka", fmt.Sprintf("kept %d as event %s-%d", n, "...", n))
+		for range 2 { // a producer retries after a lost response
+			r.log("kafka", fmt.Sprintf("kept %d as event %s-%d", n, "...", n))
 			require.Eventually(t, func() bool { return letters.kafka.WriteMessages(t.Context(), record) == nil },
-				patience, 100*time.Millisecond)
+				waitLimit, 100*time.Millisecond)
 		}
 		r.await(t, 2*n-1)
-		r.say("redis", fmt.Sprintf("direct %d", n))
+		r.log("redis", fmt.Sprintf("direct %d", n))
 		require.NoError(t, letters.redis.Publish(t.Context(), "ws:"+user, fmt.Sprintf(`{"event":"direct","data":{"n":%d}}`, n)).Err())
 		r.await(t, 2*n)
 	}
-	<-time.After(settle) // what comes twice would come now
+	<-time.After(settleTime) // a duplicate would arrive in this time
 	one, two := r.of("on node 1"), r.of("on node 2")
 	require.Len(t, one, 2*each)
 	require.Equal(t, one, two)
@@ -98,10 +98,10 @@ func TestTwoNodesOneUser(t *testing.T) {
 	t.Log("\n" + strings.Join(r.lines, "\n"))
 }
 
-// await waits until both have so many frames.
+// await waits until both sockets have received the number of frames.
 func (r *transcript) await(t *testing.T, frames int) {
 	t.Helper()
 	for _, who := range []string{"on node 1", "on node 2"} {
-		require.Eventually(t, func() bool { return len(r.of(who)) >= frames }, patience, 5*time.Millisecond)
+		require.Eventually(t, func() bool { return len(r.of(who)) >= frames }, waitLimit, 5*time.Millisecond)
 	}
 }

@@ -18,36 +18,36 @@ import (
 	"github.com/huleedu/edge/wire"
 )
 
-// stage is the servers under the service, and how to find them.
-type stage struct {
+// environment is the environment of a node: Redis, Kafka, topic and settings.
+type environment struct {
 	redis, kafka string
 	topic        domain.Topic
 	group        string
 	vars         map[string]string
 }
 
-// newStage has a topic of its own, with fewer partitions than there are users,
-// so that some users share one.
-func newStage(t *testing.T, redisURL, broker string, changes map[string]string) *stage {
+// newEnvironment creates a topic with fewer partitions than users, so that some users
+// share a partition.
+func newEnvironment(t *testing.T, redisURL, broker string, changes map[string]string) *environment {
 	t.Helper()
 	id := uuid.NewString()
-	s := &stage{redis: redisURL, kafka: broker, topic: domain.Topic("notifications." + id), group: "websocket-" + id}
+	s := &environment{redis: redisURL, kafka: broker, topic: domain.Topic("notifications." + id), group: "websocket-" + id}
 	s.vars = map[string]string{
 		"ENVIRONMENT": "testing", "JWT_SECRET_KEY": secret, "WEBSOCKET_HOST": "127.0.0.1", "WEBSOCKET_PORT": "0",
 		"REDIS_URL": redisURL, "KAFKA_BOOTSTRAP_SERVERS": broker, "KAFKA_CONSUMER_GROUP": s.group,
 		"WEBSOCKET_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_SPREAD": "0", "WEBSOCKET_REFUSED_TOKENS_PER_MINUTE": "0",
-		// A hang is noticed after two to three of these.
+		// A stopped Redis is detected after two to three intervals.
 		"WEBSOCKET_REDIS_PROBE_INTERVAL": "1", "REDIS_SOCKET_TIMEOUT": "2",
-		// Nothing is to be trimmed, and a killed node's places count for half a minute.
+		// No entry is trimmed, and the sockets of a killed node count for 30 s.
 		"NOTIFICATION_LOG_MAX": "20000", "WEBSOCKET_MAX_CONNECTIONS_PER_USER": "100",
 	}
 	maps.Copy(s.vars, changes)
-	s.create(t)
+	s.createTopic(t)
 	return s
 }
 
-// create makes the topic. A broker may not answer well right after its start.
-func (s *stage) create(t *testing.T) {
+// createTopic creates the topic. It retries, because a broker can fail right after its start.
+func (s *environment) createTopic(t *testing.T) {
 	t.Helper()
 	transport := &kafka.Transport{}
 	defer transport.CloseIdleConnections()
@@ -56,28 +56,27 @@ func (s *stage) create(t *testing.T) {
 		{Topic: string(s.topic), NumPartitions: 3, ReplicationFactor: 1},
 	}}
 	require.Eventually(t, func() bool {
-		answer, err := client.CreateTopics(t.Context(), request)
+		response, err := client.CreateTopics(t.Context(), request)
 		if err != nil {
 			return false
 		}
-		refused := answer.Errors[string(s.topic)]
+		refused := response.Errors[string(s.topic)]
 		return refused == nil || errors.Is(refused, kafka.TopicAlreadyExists)
-	}, patience, 100*time.Millisecond, "the topic cannot be created")
+	}, waitLimit, 100*time.Millisecond, "create the topic")
 }
 
-// node starts the service inside this process and returns once it takes
-// notifications.
-func (s *stage) node(t *testing.T) string {
+// startNode starts the service in this process and returns its address when it is ready.
+func (s *environment) startNode(t *testing.T) string {
 	t.Helper()
 	var c wire.WebSocketConfig
 	require.NoError(t, env.Read(&c, s.vars))
 	c.Kafka.Topic = s.topic
-	p, release, err := wire.WebSocket(c, newLogs(t))
+	p, release, err := wire.WebSocket(c, newLogBuffer(t))
 	require.NoError(t, err)
 	t.Cleanup(release)
 	p.Start()
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), waitLimit)
 		defer cancel()
 		if err := p.Stop(ctx); err != nil {
 			t.Logf("the node did not stop cleanly: %v", err)
@@ -87,15 +86,15 @@ func (s *stage) node(t *testing.T) string {
 	return p.Addr
 }
 
-// logs keeps what a node wrote and shows the end of it when its test fails.
-type logs struct {
+// logBuffer collects the log of a node and prints the end of it when the test fails.
+type logBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
-func newLogs(t *testing.T) *logs {
+func newLogBuffer(t *testing.T) *logBuffer {
 	t.Helper()
-	l := &logs{}
+	l := &logBuffer{}
 	t.Cleanup(func() {
 		const shown = 6 << 10
 		if text := l.String(); t.Failed() {
@@ -105,15 +104,15 @@ func newLogs(t *testing.T) *logs {
 	return l
 }
 
-// Write keeps a line.
-func (l *logs) Write(p []byte) (int, error) {
+// Write appends to the log.
+func (l *logBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.Write(p)
 }
 
-// String is everything so far.
-func (l *logs) String() string {
+// String returns the log so far.
+func (l *logBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
