@@ -52,7 +52,7 @@ func run(w io.Writer, least float64, out string, files []string) error {
 		}
 	}
 	if len(low) > 0 {
-		return fmt.Errorf("coverage below %.4g %%: %s", least, strings.Join(low, ", "))
+		return fmt.Errorf("below %.4g %%: %s", least, strings.Join(low, ", "))
 	}
 	return nil
 }

@@ -113,10 +113,10 @@ func TestGatewaysRolled(t *testing.T) {
 	l.check(t)
 }
 
-// TestRequestsThatMeetTheClose sends requests at the moment when a gateway closes
+// TestRequestsDuringIdleClose sends requests at the moment when a gateway closes
 // idle connections after its notice. Some requests arrive on a closed connection.
 // Clients retry those that are safe to retry, and none of these may fail.
-func TestRequestsThatMeetTheClose(t *testing.T) {
+func TestRequestsDuringIdleClose(t *testing.T) {
 	t.Parallel()
 	g := newGatewayPair(t)
 	ctx, l, all := context.Background(), newLoadResult(), requestKinds(g.batch)

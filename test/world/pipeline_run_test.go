@@ -191,12 +191,12 @@ func (s scenario) runBatch(t *testing.T) {
 	require.Nil(t, m["current_phase"])
 }
 
-func TestPlatformDrivesABatch(t *testing.T) {
+func TestPlatformRunsABatch(t *testing.T) {
 	kafkaAddr, redisURL := embedded(t)
 	newScenario(t, kafkaAddr, redisURL, "teacher-anna").runBatch(t)
 }
 
-func TestPlatformDrivesABatchOnRealServers(t *testing.T) {
+func TestPlatformRunsABatchOnRealServers(t *testing.T) {
 	s := newScenario(t, servers.Kafka(t), servers.Redis(t), "teacher-anna")
 	s.runBatch(t)
 }
