@@ -79,14 +79,14 @@ func (s *fanoutEnv) run(ctx context.Context, c *clientGroup, p publishPlan) (pha
 	s.phase++
 	p.phase = s.phase
 	c.startPhase(p.phase)
-	before, began := c.server.cpu(), time.Now()
+	before, startedAt := c.server.cpu(), time.Now()
 	if err := s.publisher.publish(ctx, c, p); err != nil {
 		return phaseResult{}, err
 	}
 	if err := c.awaitArrivals(ctx, int64(p.each*len(p.listeners))); err != nil {
 		return phaseResult{}, err
 	}
-	d := phaseResult{cpu: c.server.cpu() - before, seconds: time.Since(began).Seconds()}
+	d := phaseResult{cpu: c.server.cpu() - before, seconds: time.Since(startedAt).Seconds()}
 	d.latencies, d.errors = c.results(p.phase, p.listeners, p.each)
 	d.arrived = len(d.latencies)
 	return d, nil

@@ -165,12 +165,12 @@ func (o *loadResult) run(ctx context.Context, address string, mine [][]byte, eac
 	}
 	defer l.close()
 	for i := 0; i < each*len(mine) && ctx.Err() == nil; i++ {
-		began := time.Now()
+		startedAt := time.Now()
 		status, err := l.do(mine[i%len(mine)])
 		if err != nil {
 			return err
 		}
-		o.latencies = append(o.latencies, milliseconds(time.Since(began)))
+		o.latencies = append(o.latencies, milliseconds(time.Since(startedAt)))
 		if status >= 300 {
 			o.failed++
 			continue

@@ -159,12 +159,12 @@ func idleCPU(ctx context.Context, l *runner) ([]row, error) {
 	if err := pause(ctx, time.Duration(l.size(5000, 100))*time.Millisecond); err != nil {
 		return nil, err
 	}
-	ours, bare, began := nodes.ours.cpu(), nodes.bare.cpu(), time.Now()
+	ours, bare, startedAt := nodes.ours.cpu(), nodes.bare.cpu(), time.Now()
 	if err := pause(ctx, time.Duration(l.size(60, 1))*time.Second); err != nil {
 		return nil, err
 	}
 	share := func(p *process, before float64) float64 {
-		return (p.cpu() - before) / time.Since(began).Seconds() * 100
+		return (p.cpu() - before) / time.Since(startedAt).Seconds() * 100
 	}
 	r := single(fmt.Sprintf("%% of a core with %d idle sockets", n), share(nodes.ours, ours)).atMost(0.2)
 	idle := share(nodes.bare, bare)

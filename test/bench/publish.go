@@ -44,12 +44,12 @@ func publisherLatency(ctx context.Context, l *runner) ([]row, error) {
 			return nil, err
 		}
 		p50, p99 = append(p50, median(alone)), append(p99, quantile(alone, .99))
-		began, each := time.Now(), l.size(1000, 30)
+		startedAt, each := time.Now(), l.size(1000, 30)
 		many, err := publishMany(ctx, p, callers, each, l.uniqueName("batch"))
 		if err != nil {
 			return nil, err
 		}
-		rate = append(rate, float64(len(many))/time.Since(began).Seconds())
+		rate = append(rate, float64(len(many))/time.Since(startedAt).Seconds())
 		p50Many = append(p50Many, median(many))
 	}
 	return []row{
@@ -71,7 +71,7 @@ func publishMany(ctx context.Context, p *kafka.Publisher, callers, each int, bat
 				command, err := domain.PipelineCommand(ctx, domain.Caller{User: "bench"}, domain.PipelineRequest{
 					Batch: domain.BatchID(fmt.Sprintf("%s-%d-%d", batch, c, i)), Pipeline: "cj_assessment",
 				}, uuid.NewString())
-				began := time.Now()
+				startedAt := time.Now()
 				if err == nil {
 					err = p.Publish(ctx, command)
 				}
@@ -79,7 +79,7 @@ func publishMany(ctx context.Context, p *kafka.Publisher, callers, each int, bat
 					errs[c] = err
 					return
 				}
-				parts[c] = append(parts[c], milliseconds(time.Since(began)))
+				parts[c] = append(parts[c], milliseconds(time.Since(startedAt)))
 			}
 		})
 	}

@@ -109,11 +109,11 @@ func (h *redisPublisher) publish(ctx context.Context, c *clientGroup, p publishP
 // publishAtRate sends at the rate of the plan, in one write per millisecond.
 func (h *redisPublisher) publishAtRate(ctx context.Context, p publishPlan) error {
 	total := p.each * len(p.listeners)
-	began := time.Now()
+	startedAt := time.Now()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for sent := 0; sent < total; {
-		due := min(total, int(time.Since(began).Seconds()*p.rate)+1)
+		due := min(total, int(time.Since(startedAt).Seconds()*p.rate)+1)
 		if err := h.sendRange(p, sent, due); err != nil {
 			return err
 		}

@@ -123,7 +123,7 @@ func (s *fanoutEnv) runWith(ctx context.Context, c *clientGroup, p publishPlan, 
 func startFlood(ctx context.Context, node *process, h *redisPublisher, deaf []*client) <-chan floodResult {
 	done := make(chan floodResult, 1)
 	go func() {
-		began := time.Now()
+		startedAt := time.Now()
 		stop, cancel := context.WithCancel(ctx)
 		var watch sync.WaitGroup
 		watch.Go(func() {
@@ -140,7 +140,7 @@ func startFlood(ctx context.Context, node *process, h *redisPublisher, deaf []*c
 		} else if err == nil {
 			_ = pause(stop, 3*time.Second) // the last sockets may still be closed
 		}
-		took := time.Since(began).Seconds()
+		took := time.Since(startedAt).Seconds()
 		cancel()
 		watch.Wait()
 		done <- floodResult{took, err}

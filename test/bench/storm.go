@@ -26,12 +26,12 @@ func storm(ctx context.Context, l *runner) ([]row, error) {
 			if err != nil {
 				return nil, err
 			}
-			before, began := p.cpu(), time.Now()
+			before, startedAt := p.cpu(), time.Now()
 			c, err := connectAll(ctx, p, users, len(users), 0)
 			if err != nil {
 				return nil, err
 			}
-			took[i] = time.Since(began).Seconds()
+			took[i] = time.Since(startedAt).Seconds()
 			err = pause(ctx, time.Duration(l.size(1000, 200))*time.Millisecond)
 			rate[i] = float64(len(users)) / max(p.cpu()-before, 0.01)
 			lost += float64(c.lost.Load())

@@ -271,11 +271,11 @@ func measureCalls(b *testing.B, call func() error) {
 	b.Run("alone", func(b *testing.B) {
 		took := newLatencies(b.N)
 		for b.Loop() {
-			began := time.Now()
+			startedAt := time.Now()
 			if err := call(); err != nil {
 				b.Fatal(err)
 			}
-			took.add(time.Since(began))
+			took.add(time.Since(startedAt))
 		}
 		took.report(b)
 	})

@@ -172,10 +172,10 @@ func (h IdempotencyHarness) failsDuringOutage(t *testing.T) {
 		"confirm": func(ctx context.Context) error { return rig.Store.Confirm(ctx, key, held.Ticket, []byte("a")) },
 		"release": func(ctx context.Context) error { return rig.Store.Release(ctx, key, held.Ticket) },
 	} {
-		began := time.Now()
+		startedAt := time.Now()
 		err := step(t.Context())
 		require.Error(t, err, what)
 		require.Contains(t, []domain.Code{domain.ConnectionError, domain.Timeout, domain.ServiceUnavailable}, domain.CodeOf(err), what)
-		require.Less(t, time.Since(began), 2*time.Second, what)
+		require.Less(t, time.Since(startedAt), 2*time.Second, what)
 	}
 }

@@ -235,9 +235,9 @@ func (h ListenerHarness) endsWithContext(t *testing.T) {
 	rig, user := h.New(t), freshUser() // a subscription is not confirmed before Run
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	began := time.Now()
+	startedAt := time.Now()
 	err := rig.Listener.Follow(ctx, user)
-	require.Less(t, time.Since(began), 2*time.Second)
+	require.Less(t, time.Since(startedAt), 2*time.Second)
 	if err == nil {
 		rig.Listener.Unfollow(user) // this adapter does not wait
 		return
@@ -251,9 +251,9 @@ func (h ListenerHarness) endsRun(t *testing.T) {
 	user := freshUser()
 	require.NoError(t, rig.Listener.Follow(t.Context(), user))
 	stop()
-	began := time.Now()
+	startedAt := time.Now()
 	requireFailure(t, rig.Listener.Follow(t.Context(), freshUser()), domain.ConnectionError)
-	require.Less(t, time.Since(began), 2*time.Second)
+	require.Less(t, time.Since(startedAt), 2*time.Second)
 	rig.Listener.Unfollow(user)
 	rig.Listener.Unfollow(user)
 }

@@ -87,11 +87,11 @@ func (h ListenerHarness) measureStorm(b *testing.B) {
 		var group sync.WaitGroup
 		for _, user := range users {
 			group.Go(func() {
-				began := time.Now()
+				startedAt := time.Now()
 				if err := rig.Listener.Follow(context.Background(), user); err != nil {
 					b.Error(err)
 				}
-				took.add(time.Since(began))
+				took.add(time.Since(startedAt))
 			})
 		}
 		group.Wait()

@@ -15,12 +15,12 @@ import (
 
 func (h ListenerHarness) deliversOperatorRequests(t *testing.T) {
 	rig, e := h.start(t)
-	followed, stranger := freshUser(), freshUser()+" with a blank"
+	followed, unfollowed := freshUser(), freshUser()+" with a blank"
 	require.NoError(t, rig.Listener.Follow(t.Context(), followed))
 	rig.Send(followed, "x") // now the listener receives operator requests
 	e.awaitMessages(t, followed, 1)
 	awaitOperator(t, rig, e, freshUser())
-	for _, user := range []domain.UserID{followed, stranger} {
+	for _, user := range []domain.UserID{followed, unfollowed} {
 		rig.Disconnect(user)
 		e.await(t, "the operator's request", func() bool { return slices.Contains(e.disconnects, user) })
 		require.Equal(t, 1, e.disconnectCount(user))
@@ -53,8 +53,8 @@ func (e *recordingHandler) disconnectCount(user domain.UserID) int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	n := 0
-	for _, gone := range e.disconnects {
-		if gone == user {
+	for _, disconnected := range e.disconnects {
+		if disconnected == user {
 			n++
 		}
 	}

@@ -17,9 +17,9 @@ func (h ListenerHarness) failsDuringOutage(t *testing.T) {
 	rig.StartOutage()
 	user := freshUser()
 	requireFailure(t, rig.Listener.Follow(t.Context(), user), domain.ConnectionError)
-	began := time.Now()
+	startedAt := time.Now()
 	requireFailure(t, rig.Listener.Follow(t.Context(), user), domain.ConnectionError)
-	require.Less(t, time.Since(began), time.Second, "the listener has detected the outage")
+	require.Less(t, time.Since(startedAt), time.Second, "the listener has detected the outage")
 	rig.EndOutage()
 	h.followSoon(t, rig, user)
 	rig.Listener.Unfollow(user)
@@ -47,11 +47,11 @@ func (h ListenerHarness) reportsGap(t *testing.T) {
 		broke := time.Now()
 		rig.EndOutage()
 		e.await(t, "a gap for every user", func() bool {
-			told := 0
+			reported := 0
 			for _, g := range e.gaps {
-				told += len(g.Users)
+				reported += len(g.Users)
 			}
-			return told >= round*len(users)
+			return reported >= round*len(users)
 		})
 		gaps := e.awaitGaps(t)
 		last := gaps[len(gaps)-1]
@@ -64,31 +64,31 @@ func (h ListenerHarness) reportsGap(t *testing.T) {
 			require.Equal(t, "after", e.awaitMessages(t, user, n+1)[n], "messages published after Missed must be delivered")
 		}
 	}
-	told := map[domain.UserID]int{}
+	reported := map[domain.UserID]int{}
 	for _, g := range e.awaitGaps(t) {
 		for _, user := range g.Users {
-			told[user]++
+			reported[user]++
 		}
 	}
 	for _, user := range users {
-		require.Equal(t, 2, told[user], "each outage is reported once")
+		require.Equal(t, 2, reported[user], "each outage is reported once")
 	}
 }
 
 func (h ListenerHarness) reportsGapOfFollowed(t *testing.T) {
 	rig, e := h.start(t)
-	stays, gone, leaves := freshUser(), freshUser(), freshUser()
-	for _, user := range []domain.UserID{stays, gone, leaves} {
+	stays, unfollowed, leaves := freshUser(), freshUser(), freshUser()
+	for _, user := range []domain.UserID{stays, unfollowed, leaves} {
 		require.NoError(t, rig.Listener.Follow(t.Context(), user))
 	}
-	rig.Listener.Unfollow(gone)
+	rig.Listener.Unfollow(unfollowed)
 	rig.StartOutage()
 	rig.Listener.Unfollow(leaves)
 	rig.EndOutage()
 	e.awaitGaps(t, stays)
 	h.followSoon(t, rig, leaves)
 	for _, g := range e.awaitGaps(t) {
-		require.NotContains(t, g.Users, gone)
+		require.NotContains(t, g.Users, unfollowed)
 		require.NotContains(t, g.Users, leaves)
 	}
 	rig.Send(leaves, "x")

@@ -66,7 +66,7 @@ func (h ManagerHarness) noConnections(t *testing.T) {
 func (h ManagerHarness) fansOut(t *testing.T) {
 	node, user, other := h.New(t), freshUser(), freshUser()
 	clients := []ManagerClient{node.mustConnect(t, user), node.mustConnect(t, user), node.mustConnect(t, user)}
-	stranger := node.mustConnect(t, other)
+	otherClient := node.mustConnect(t, other)
 	for range 20 { // each round fits into the queue
 		for i := range 10 {
 			require.Equal(t, len(clients), node.Manager.Send(newMessage(user, fmt.Sprint(i))), "a connection is missing")
@@ -76,7 +76,7 @@ func (h ManagerHarness) fansOut(t *testing.T) {
 		}
 	}
 	require.Equal(t, 1, node.Manager.Send(newMessage(other, "other")))
-	text, err := stranger.Next()
+	text, err := otherClient.Next()
 	require.NoError(t, err)
 	require.Equal(t, "other", string(text), "received a message for another user")
 }
@@ -110,7 +110,7 @@ func (h ManagerHarness) counts(t *testing.T) {
 func (h ManagerHarness) closesUser(t *testing.T) {
 	node, user, other := h.New(t), freshUser(), freshUser()
 	clients := []ManagerClient{node.mustConnect(t, user), node.mustConnect(t, user)}
-	bystander := node.mustConnect(t, other)
+	otherClient := node.mustConnect(t, other)
 	for i := range 10 {
 		node.Manager.Send(newMessage(user, fmt.Sprint(i)))
 	}
@@ -122,7 +122,7 @@ func (h ManagerHarness) closesUser(t *testing.T) {
 	}
 	eventually(t, func() bool { return node.Manager.Count(user) == 0 })
 	require.Equal(t, 1, node.Manager.Send(newMessage(other, "still here")))
-	_, err := bystander.Next()
+	_, err := otherClient.Next()
 	require.NoError(t, err)
 }
 
@@ -132,15 +132,15 @@ func (h ManagerHarness) isolatesSlow(t *testing.T) {
 	quick := node.mustConnect(t, user)
 	filler := strings.Repeat("x", 100_000)
 	const most = 2000
-	heard := 0
-	for ; heard < most && node.Manager.Count(user) == 2; heard++ {
+	received := 0
+	for ; received < most && node.Manager.Count(user) == 2; received++ {
 		begin := time.Now()
-		node.Manager.Send(newMessage(user, fmt.Sprint(heard, " ", filler)))
+		node.Manager.Send(newMessage(user, fmt.Sprint(received, " ", filler)))
 		require.Less(t, time.Since(begin), time.Second, "Send waited for a connection")
 		text, err := quick.Next()
 		require.NoError(t, err, "a slow connection closed another one")
 		number, _, _ := strings.Cut(string(text), " ")
-		require.Equal(t, fmt.Sprint(heard), number)
+		require.Equal(t, fmt.Sprint(received), number)
 	}
 	eventually(t, func() bool { return node.Manager.Count(user) == 1 })
 	require.Equal(t, 1, node.Manager.Send(newMessage(user, "after")))
@@ -152,13 +152,13 @@ func (h ManagerHarness) isolatesSlow(t *testing.T) {
 func (h ManagerHarness) drains(t *testing.T) {
 	node := h.New(t)
 	users := []domain.UserID{freshUser(), freshUser(), freshUser()}
-	var heard sync.WaitGroup
+	var received sync.WaitGroup
 	for _, user := range users {
 		c := node.mustConnect(t, user)
 		for i := range 10 {
 			require.Equal(t, 1, node.Manager.Send(newMessage(user, fmt.Sprint(i))))
 		}
-		heard.Go(func() {
+		received.Go(func() {
 			expectNumbers(t, c)
 			if _, err := c.Next(); !errors.Is(err, io.EOF) {
 				t.Errorf("want io.EOF, got %v", err)
@@ -166,7 +166,7 @@ func (h ManagerHarness) drains(t *testing.T) {
 		})
 	}
 	require.NoError(t, node.Manager.Drain(t.Context()))
-	heard.Wait()
+	received.Wait()
 	require.Zero(t, node.Manager.Total())
 	_, err := node.Connect(freshUser())
 	require.Error(t, err, "accepted a connection while draining")

@@ -187,10 +187,10 @@ func (h PublisherHarness) endsWithinLimit(t *testing.T) {
 	}
 	const limit = 300 * time.Millisecond
 	p, topic := h.NewUnreachable(t, limit), freshTopic()
-	began := time.Now()
+	startedAt := time.Now()
 	err := p.Publish(t.Context(), sampleCommand(topic, "batch-1"))
 	requireUnconfirmed(t, err, topic)
-	require.Less(t, time.Since(began), limit+2*time.Second)
+	require.Less(t, time.Since(startedAt), limit+2*time.Second)
 }
 
 func (h PublisherHarness) endsWithContext(t *testing.T) {
@@ -200,9 +200,9 @@ func (h PublisherHarness) endsWithContext(t *testing.T) {
 	p, topic := h.NewUnreachable(t, time.Minute), freshTopic()
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	began := time.Now()
+	startedAt := time.Now()
 	requireUnconfirmed(t, p.Publish(ctx, sampleCommand(topic, "batch-1")), topic)
-	require.Less(t, time.Since(began), 5*time.Second)
+	require.Less(t, time.Since(startedAt), 5*time.Second)
 }
 
 func (h PublisherHarness) refusesDoneContext(t *testing.T) {
@@ -259,11 +259,11 @@ func (h PublisherHarness) measure(b *testing.B, callers int) {
 	for range callers {
 		group.Go(func() {
 			for i := range work {
-				began := time.Now()
+				startedAt := time.Now()
 				if err := p.Publish(b.Context(), sampleCommand(topic, fmt.Sprintf("batch-%d", i%100))); err != nil {
 					b.Error(err)
 				}
-				took.add(time.Since(began))
+				took.add(time.Since(startedAt))
 			}
 		})
 	}

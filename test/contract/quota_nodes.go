@@ -93,10 +93,10 @@ func (h QuotaHarness) lasts(t *testing.T) {
 
 func (h QuotaHarness) survivesDeath(t *testing.T) {
 	rig, user := h.New(t, 3), freshUser()
-	doomed, kill := rig.Node()
+	victim, kill := rig.Node()
 	other, _ := rig.Node()
 	for range 3 {
-		require.NoError(t, doomed.Acquire(t.Context(), user, uuid.NewString()))
+		require.NoError(t, victim.Acquire(t.Context(), user, uuid.NewString()))
 	}
 	kill()
 	killed := time.Now()
@@ -144,9 +144,9 @@ func (h QuotaHarness) boundsAlone(t *testing.T) {
 				held = append(held, session)
 			}
 		}
-		began := time.Now()
+		startedAt := time.Now()
 		requireFailure(t, node.Acquire(t.Context(), user, uuid.NewString()), domain.QuotaExceeded)
-		require.Less(t, time.Since(began), time.Second, "during an outage the decision must be immediate")
+		require.Less(t, time.Since(startedAt), time.Second, "during an outage the decision must be immediate")
 	}
 	require.Len(t, held, 3, "one more on the first node, two on the second")
 	nodes[1].Release(user, held[1])
@@ -158,12 +158,12 @@ func (h QuotaHarness) boundsAlone(t *testing.T) {
 func (h QuotaHarness) remembers(t *testing.T) {
 	rig, user := h.New(t, 3), freshUser()
 	nodes := rig.nodes(2)
-	gone, taken := uuid.NewString(), uuid.NewString()
-	require.NoError(t, nodes[0].Acquire(t.Context(), user, gone))
+	released, taken := uuid.NewString(), uuid.NewString()
+	require.NoError(t, nodes[0].Acquire(t.Context(), user, released))
 	require.NoError(t, nodes[0].Acquire(t.Context(), user, uuid.NewString()))
 	rig.StartOutage()
 	require.NoError(t, nodes[1].Acquire(t.Context(), user, taken))
-	nodes[0].Release(user, gone)
+	nodes[0].Release(user, released)
 	rig.EndOutage()
 	rig.AwaitOutage(false)
 	require.NoError(t, nodes[0].Acquire(t.Context(), user, uuid.NewString()), "two of three sessions are in use")

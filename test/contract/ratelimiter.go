@@ -90,13 +90,13 @@ func requireWithin(t *testing.T, reset, window time.Duration) {
 func (h LimiterHarness) startsNextWindow(t *testing.T) {
 	l, party := h.New(t).Node(), freshParty()
 	limit := domain.Limit{Class: domain.LimitCommands, Max: 2, Window: time.Second}
-	began := time.Now()
+	startedAt := time.Now()
 	for range 2 {
 		require.True(t, l.Take(t.Context(), party, limit).Allowed)
 	}
 	require.False(t, l.Take(t.Context(), party, limit).Allowed)
 	require.Equal(t, 1, awaitAllowed(t, l, party, limit).Remaining, "the new window must have the full limit")
-	require.GreaterOrEqual(t, time.Since(began), limit.Window-windowSlack, "the old window must have its full length")
+	require.GreaterOrEqual(t, time.Since(startedAt), limit.Window-windowSlack, "the old window must have its full length")
 }
 
 // windowSlack is how much too early a window may end: the resolution of the embedded
@@ -106,7 +106,7 @@ const windowSlack = 150 * time.Millisecond
 // awaitAllowed repeats the request after Reset until it is allowed.
 func awaitAllowed(t *testing.T, l ports.RateLimiter, party string, limit domain.Limit) domain.Allowance {
 	t.Helper()
-	for began := time.Now(); time.Since(began) < waitLimit; {
+	for startedAt := time.Now(); time.Since(startedAt) < waitLimit; {
 		a := l.Take(t.Context(), party, limit)
 		if a.Allowed {
 			return a
@@ -121,11 +121,11 @@ func (h LimiterHarness) doesNotProlong(t *testing.T) {
 	l, party := h.New(t).Node(), freshParty()
 	limit := domain.Limit{Class: domain.LimitCommands, Max: 1, Window: time.Second}
 	require.True(t, l.Take(t.Context(), party, limit).Allowed)
-	began := time.Now()
+	startedAt := time.Now()
 	for !l.Take(t.Context(), party, limit).Allowed {
-		require.Less(t, time.Since(began), limit.Window+waitLimit)
+		require.Less(t, time.Since(startedAt), limit.Window+waitLimit)
 	}
-	require.Less(t, time.Since(began), limit.Window+time.Second, "rejected requests must not extend the window")
+	require.Less(t, time.Since(startedAt), limit.Window+time.Second, "rejected requests must not extend the window")
 }
 
 func (h LimiterHarness) keepsApart(t *testing.T) {

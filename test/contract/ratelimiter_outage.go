@@ -24,20 +24,20 @@ func (h LimiterHarness) decidesAlone(t *testing.T) {
 	one, two := rig.Node(), rig.Node()
 	rig.StartOutage()
 	t.Cleanup(rig.EndOutage)
-	began := time.Now()
+	startedAt := time.Now()
 	one.Take(t.Context(), freshParty(), limitOf(1))
 	two.Take(t.Context(), freshParty(), limitOf(1))
-	require.Less(t, time.Since(began), outageDetectionLimit)
+	require.Less(t, time.Since(startedAt), outageDetectionLimit)
 	rig.AwaitDegraded(true)
 	party := freshParty()
-	began = time.Now()
+	startedAt = time.Now()
 	for range 3 {
 		require.True(t, one.Take(t.Context(), party, limitOf(3)).Allowed)
 		require.True(t, two.Take(t.Context(), party, limitOf(3)).Allowed)
 	}
 	require.False(t, one.Take(t.Context(), party, limitOf(3)).Allowed)
 	require.False(t, two.Take(t.Context(), party, limitOf(3)).Allowed)
-	require.Less(t, time.Since(began), degradedLimit*8)
+	require.Less(t, time.Since(startedAt), degradedLimit*8)
 }
 
 func (h LimiterHarness) countsTogetherAgain(t *testing.T) {
@@ -102,11 +102,11 @@ func measure(b *testing.B, rig LimiterRig) (report func()) {
 		trips = func() int64 { return 0 }
 	}
 	b.ReportAllocs()
-	asked, spent := trips(), cpu(b)
+	tripsBefore, cpuBefore := trips(), cpu(b)
 	return func() {
-		b.ReportMetric(float64(cpu(b)-spent)/float64(b.N), "cpu-ns/op")
+		b.ReportMetric(float64(cpu(b)-cpuBefore)/float64(b.N), "cpu-ns/op")
 		if rig.RoundTrips != nil {
-			b.ReportMetric(float64(trips()-asked)/float64(b.N), "trips/op")
+			b.ReportMetric(float64(trips()-tripsBefore)/float64(b.N), "trips/op")
 		}
 	}
 }

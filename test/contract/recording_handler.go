@@ -109,14 +109,14 @@ func (e *recordingHandler) messageCount(user domain.UserID) int {
 func (e *recordingHandler) awaitGaps(t testing.TB, users ...domain.UserID) []domain.Gap {
 	t.Helper()
 	e.await(t, "a gap for each user", func() bool {
-		told := map[domain.UserID]bool{}
+		reported := map[domain.UserID]bool{}
 		for _, g := range e.gaps {
 			for _, u := range g.Users {
-				told[u] = true
+				reported[u] = true
 			}
 		}
 		for _, u := range users {
-			if !told[u] {
+			if !reported[u] {
 				return false
 			}
 		}

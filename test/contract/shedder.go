@@ -38,10 +38,10 @@ func (h ShedderHarness) sheds(t *testing.T) {
 			require.Equal(t, 1, node.Manager.Send(newMessage(user, fmt.Sprint(i))))
 		}
 	}
-	began := time.Now()
+	startedAt := time.Now()
 	shedder.Shed(t.Context(), shedReason(), over)
-	require.GreaterOrEqual(t, time.Since(began), over/2, "the closes must be spread")
-	require.Less(t, time.Since(began), 2*over)
+	require.GreaterOrEqual(t, time.Since(startedAt), over/2, "the closes must be spread")
+	require.Less(t, time.Since(startedAt), 2*over)
 	for _, c := range all {
 		expectNumbers(t, c)
 		_, err := c.Next()
@@ -68,17 +68,17 @@ func (h ShedderHarness) stopsWithContext(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	began := time.Now()
+	startedAt := time.Now()
 	shedder.Shed(ctx, shedReason(), time.Hour)
-	require.Less(t, time.Since(began), 5*time.Second)
+	require.Less(t, time.Since(startedAt), 5*time.Second)
 	require.GreaterOrEqual(t, node.Manager.Total(), 4, "only the first connection may be closed")
 }
 
 func (h ShedderHarness) noConnections(t *testing.T) {
 	shedder, _ := h.New(t)
-	began := time.Now()
+	startedAt := time.Now()
 	shedder.Shed(t.Context(), shedReason(), time.Hour)
-	require.Less(t, time.Since(began), time.Second)
+	require.Less(t, time.Since(startedAt), time.Second)
 }
 
 // shedReason returns the reason for shedding connections.

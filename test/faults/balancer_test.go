@@ -65,10 +65,10 @@ func (b *balancer) probe(ctx context.Context) {
 	var asking sync.WaitGroup
 	for _, node := range nodes {
 		asking.Go(func() {
-			said := readiness(ctx, node)
+			status := readiness(ctx, node)
 			b.mu.Lock()
 			defer b.mu.Unlock()
-			b.ready[node] = said == "ready" || said == "degraded"
+			b.ready[node] = status == "ready" || status == "degraded"
 		})
 	}
 	asking.Wait()
@@ -94,20 +94,20 @@ func (b *balancer) replace(place int, node string) {
 
 func (b *balancer) accept() {
 	for {
-		near, err := b.listener.Accept()
+		client, err := b.listener.Accept()
 		if err != nil {
 			return
 		}
-		far := b.dial()
-		if far == nil {
-			_ = near.Close()
+		server := b.dial()
+		if server == nil {
+			_ = client.Close()
 			continue
 		}
-		if !b.track(near, far) {
+		if !b.track(client, server) {
 			return
 		}
-		b.group.Go(func() { b.forward(near, far) })
-		b.group.Go(func() { b.forward(far, near) })
+		b.group.Go(func() { b.forward(client, server) })
+		b.group.Go(func() { b.forward(server, client) })
 	}
 }
 

@@ -123,13 +123,13 @@ func TestRequestsDuringIdleClose(t *testing.T) {
 	around := 200 * time.Millisecond
 	const each = 40
 	var callers sync.WaitGroup
-	began := make(chan time.Time)
+	startedAt := make(chan time.Time)
 	for i := range 2 * each {
 		c, e := newGatewayClient(g.front.http(""), g.user), []requestKind{all[0], all[2]}[i%2]
 		callers.Go(func() {
 			defer c.transport.CloseIdleConnections()
 			l.send(ctx, c, all[0]) // opens the connection
-			at := (<-began).Add(drainNotice - around + 2*around*time.Duration(i)/(2*each))
+			at := (<-startedAt).Add(drainNotice - around + 2*around*time.Duration(i)/(2*each))
 			sleep(ctx, time.Until(at))
 			l.send(ctx, c, e)
 		})
@@ -140,7 +140,7 @@ func TestRequestsDuringIdleClose(t *testing.T) {
 		defer close(stopped)
 		now := time.Now()
 		for range 2 * each {
-			began <- now
+			startedAt <- now
 		}
 	}()
 	took := g.nodes[0].stop(t)

@@ -28,14 +28,14 @@ func TestNodesKilled(t *testing.T) {
 	}
 	front := newBalancer(t, addresses...)
 	awaitReady(t, programs[0].address)
-	crowd := connectClients(t, s, people, front.url(), front.url(), front.url())
-	words := map[string]int{}
+	clients := connectClients(t, s, people, front.url(), front.url(), front.url())
+	states := map[string]int{}
 	for range kills {
 		one := rand.IntN(nodes)
 		programs[one].kill()
 		for i, p := range programs {
 			if i != one {
-				words[readiness(t.Context(), p.address)]++
+				states[readiness(t.Context(), p.address)]++
 			}
 		}
 		programs[one] = startProgram(t, "websocket", s.vars)
@@ -45,10 +45,10 @@ func TestNodesKilled(t *testing.T) {
 	for _, p := range programs {
 		awaitReady(t, p.address)
 	}
-	got := crowd.finish(t)
-	got.row(t, fmt.Sprintf("One of three nodes killed, %d times", kills), fmt.Sprintf("the others: %d times ready, %d degraded", words["ready"], words["degraded"]))
+	got := clients.finish(t)
+	got.row(t, fmt.Sprintf("One of three nodes killed, %d times", kills), fmt.Sprintf("the others: %d times ready, %d degraded", states["ready"], states["degraded"]))
 	got.check(t)
-	require.Equal(t, kills*(nodes-1), words["ready"]+words["degraded"], "the other nodes must stay ready: %v", words)
+	require.Equal(t, kills*(nodes-1), states["ready"]+states["degraded"], "the other nodes must stay ready: %v", states)
 	require.Zero(t, got.incomplete)
 	require.Zero(t, got.resyncs)
 	require.Greater(t, got.reconnects, kills/2, "the kills must close sockets")

@@ -120,7 +120,7 @@ func (l *loadResult) send(ctx context.Context, c *gatewayClient, e requestKind) 
 		l.uploads <- struct{}{}
 		defer func() { <-l.uploads }()
 	}
-	began := time.Now()
+	startedAt := time.Now()
 	tries, err := c.run(ctx, e)
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -131,7 +131,7 @@ func (l *loadResult) send(ctx context.Context, c *gatewayClient, e requestKind) 
 	if err != nil {
 		l.failed = append(l.failed, e.name+": "+err.Error())
 	}
-	l.longest = max(l.longest, time.Since(began))
+	l.longest = max(l.longest, time.Since(startedAt))
 }
 
 // total returns the number of requests.

@@ -91,7 +91,7 @@ func (p *program) readOutput(stdout io.Reader, out io.Writer, address chan<- str
 // and no step of the drain may fail.
 func (p *program) stop(t *testing.T) time.Duration {
 	t.Helper()
-	began := time.Now()
+	startedAt := time.Now()
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
 	select {
 	case <-p.done:
@@ -100,7 +100,7 @@ func (p *program) stop(t *testing.T) time.Duration {
 	}
 	require.Equal(t, 0, p.cmd.ProcessState.ExitCode())
 	require.NotContains(t, p.out.String(), "a step of the drain failed")
-	return time.Since(began)
+	return time.Since(startedAt)
 }
 
 // kill sends SIGKILL. It may be called more than once.

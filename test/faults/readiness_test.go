@@ -90,9 +90,9 @@ func (w *readinessWatch) describe(from time.Time) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var parts []string
-	for i, word := range w.states {
+	for i, status := range w.states {
 		if w.since[i].After(from) {
-			parts = append(parts, fmt.Sprintf("%s after %s", word, seconds(w.since[i].Sub(from))))
+			parts = append(parts, fmt.Sprintf("%s after %s", status, seconds(w.since[i].Sub(from))))
 		}
 	}
 	if len(parts) == 0 {

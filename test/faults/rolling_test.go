@@ -75,7 +75,7 @@ func TestNotificationNodesRolled(t *testing.T) {
 	s.topic = domain.NotificationTopic // the program reads only this topic
 	s.createTopic(t)
 	p := startPair(t, "websocket", s.vars)
-	crowd := connectClients(t, s, users, p.front.url(), p.front.url(), p.front.url())
+	clients := connectClients(t, s, users, p.front.url(), p.front.url(), p.front.url())
 	closed := 0
 	for range rounds() {
 		p.roll(t, func(n *program) {
@@ -84,7 +84,7 @@ func TestNotificationNodesRolled(t *testing.T) {
 			closed += sockets
 		})
 	}
-	got := crowd.finish(t)
+	got := clients.finish(t)
 	got.row(t, fmt.Sprintf("Both of two nodes replaced, %d times", rounds()), p.describeStops())
 	got.check(t)
 	require.Equal(t, closed, got.reconnects, "each socket reconnects once per stop of its node")

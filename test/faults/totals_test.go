@@ -19,7 +19,7 @@ type clientGroup struct {
 // when each client receives both kinds of messages.
 func connectClients(t *testing.T, s *environment, users int, urls ...string) *clientGroup {
 	t.Helper()
-	c, letters := &clientGroup{}, s.publisher(t)
+	c, pub := &clientGroup{}, s.publisher(t)
 	for range users {
 		user := "teacher-" + uuid.NewString()
 		for _, url := range urls {
@@ -27,7 +27,7 @@ func connectClients(t *testing.T, s *environment, users int, urls ...string) *cl
 			c.clients = append(c.clients, k)
 			require.Eventually(t, k.isConnected, waitLimit, 10*time.Millisecond, "not connected")
 		}
-		c.senders = append(c.senders, letters.startSender(t, user))
+		c.senders = append(c.senders, pub.startSender(t, user))
 	}
 	c.awaitFlow(t)
 	<-time.After(time.Second)
@@ -40,10 +40,10 @@ func connectClients(t *testing.T, s *environment, users int, urls ...string) *cl
 // awaitFlow waits until each client has received new messages of both kinds.
 func (c *clientGroup) awaitFlow(t *testing.T) {
 	t.Helper()
-	began := time.Now()
+	startedAt := time.Now()
 	for _, k := range c.clients {
 		for _, kind := range []string{"kept", "direct"} {
-			require.Eventually(t, func() bool { return k.lastArrival(kind).After(began) }, waitLimit, 20*time.Millisecond,
+			require.Eventually(t, func() bool { return k.lastArrival(kind).After(startedAt) }, waitLimit, 20*time.Millisecond,
 				"no new %s message", kind)
 		}
 	}

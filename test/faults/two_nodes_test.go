@@ -17,7 +17,7 @@ import (
 
 // transcript records events in order and the frames of each client.
 type transcript struct {
-	began time.Time
+	startedAt time.Time
 
 	mu     sync.Mutex
 	lines  []string
@@ -27,7 +27,7 @@ type transcript struct {
 func (r *transcript) log(who, what string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.lines = append(r.lines, fmt.Sprintf("%6.3f s  %-9s %s", time.Since(r.began).Seconds(), who, what))
+	r.lines = append(r.lines, fmt.Sprintf("%6.3f s  %-9s %s", time.Since(r.startedAt).Seconds(), who, what))
 }
 
 func (r *transcript) frame(who string, frame []byte) {
@@ -71,8 +71,8 @@ func TestTwoNodesOneUser(t *testing.T) {
 	t.Parallel()
 	s := newEnvironment(t, servers.Redis(t), servers.Kafka(t), nil)
 	first, second := s.startNode(t), s.startNode(t)
-	letters, user := s.publisher(t), "teacher-"+uuid.NewString()
-	r := &transcript{began: time.Now(), frames: map[string][]string{}}
+	pub, user := s.publisher(t), "teacher-"+uuid.NewString()
+	r := &transcript{startedAt: time.Now(), frames: map[string][]string{}}
 	r.listen(t, "on node 1", user, first)
 	r.listen(t, "on node 2", user, second)
 	from := &sender{user: user, events: uuid.NewString()}
@@ -81,12 +81,12 @@ func TestTwoNodesOneUser(t *testing.T) {
 		record := from.record(s.topic, n)
 		for range 2 { // a producer retries after a lost response
 			r.log("kafka", fmt.Sprintf("kept %d as event %s-%d", n, "...", n))
-			require.Eventually(t, func() bool { return letters.kafka.WriteMessages(t.Context(), record) == nil },
+			require.Eventually(t, func() bool { return pub.kafka.WriteMessages(t.Context(), record) == nil },
 				waitLimit, 100*time.Millisecond)
 		}
 		r.await(t, 2*n-1)
 		r.log("redis", fmt.Sprintf("direct %d", n))
-		require.NoError(t, letters.redis.Publish(t.Context(), "ws:"+user, fmt.Sprintf(`{"event":"direct","data":{"n":%d}}`, n)).Err())
+		require.NoError(t, pub.redis.Publish(t.Context(), "ws:"+user, fmt.Sprintf(`{"event":"direct","data":{"n":%d}}`, n)).Err())
 		r.await(t, 2*n)
 	}
 	<-time.After(settleTime) // a duplicate would arrive in this time
