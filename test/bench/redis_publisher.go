@@ -127,7 +127,7 @@ func (h *redisPublisher) publishAtRate(ctx context.Context, p publishPlan) error
 	return nil
 }
 
-// sendRange sends the messages with the numbers from from to until-1.
+// sendRange sends the messages with the numbers in [from, until).
 func (h *redisPublisher) sendRange(p publishPlan, from, until int) error {
 	n := len(p.listeners)
 	for i := from; i < until; i++ {
