@@ -152,7 +152,7 @@ func WebSocket(cfg WebSocketConfig, out io.Writer) (*Process, func(), error) {
 		cleanup()
 		return nil, nil, err
 	}
-	limiter := memory.NewRateLimiter()
+	memoryRateLimiter := memory.NewRateLimiter()
 	upkeep := webSocketUpkeep(validator, listener, redisQuota, client, tracing)
 	consumerConfig := cfg.Kafka
 	appDelivery := delivery(cfg)
@@ -172,7 +172,7 @@ func WebSocket(cfg WebSocketConfig, out io.Writer) (*Process, func(), error) {
 		Sessions:  sessions,
 		History:   history,
 		Tokens:    validator,
-		Limiter:   limiter,
+		Limiter:   memoryRateLimiter,
 		Readiness: readiness,
 		Config:    config,
 		Observer:  observer,
