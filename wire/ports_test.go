@@ -12,7 +12,7 @@ import (
 
 // A port that was forgotten shows when the graph is wired, all of them at once.
 func TestPortsThatAreMissingAreNamed(t *testing.T) {
-	_, err := GatewayOn(GatewayConfig{}, Ports{Limiter: memory.NewLimiter(), Answers: memory.NewIdempotency()}, io.Discard)
+	_, err := GatewayOn(GatewayConfig{}, Ports{Limiter: memory.NewRateLimiter(), Answers: memory.NewIdempotency()}, io.Discard)
 	require.ErrorContains(t, err, "nobody stands behind Batches, Commands, Observer, Preflight, Registered, Registry, Tokens, Tracing")
 	require.Equal(t, domain.InitializationFailed, domain.CodeOf(err))
 

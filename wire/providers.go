@@ -95,14 +95,14 @@ func redisClient(c redis.Config, log *slog.Logger) (*redis.Client, func(), error
 
 // rateLimiter counts in Redis and, while that is away, in this process.
 func rateLimiter(c *redis.Client, cfg redis.LimiterConfig, o ports.Observer) *redis.RateLimiter {
-	return redis.NewRateLimiter(c, cfg, memory.NewLimiter(), o)
+	return redis.NewRateLimiter(c, cfg, memory.NewRateLimiter(), o)
 }
 
 // quota bounds a user's sockets over all nodes and, while Redis is away, on this
 // node.
 func quota(r *redis.Client, c websocket.Config, o ports.Observer) *redis.Quota {
 	cfg := redis.QuotaConfig{PerUser: c.MaxConnectionsPerUser, Node: nodeName()}
-	return redis.NewQuota(r, cfg, memory.NewLimits(c.MaxConnectionsPerUser), o)
+	return redis.NewQuota(r, cfg, memory.NewQuota(c.MaxConnectionsPerUser), o)
 }
 
 // nodeName tells operators where a process is: in a container, its pod.

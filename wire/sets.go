@@ -57,8 +57,8 @@ var redisLimitSet = wireinject.NewSet(
 )
 
 var memorySet = wireinject.NewSet(
-	memory.NewLimiter,
-	wireinject.Bind(new(ports.RateLimiter), new(*memory.Limiter)),
+	memory.NewRateLimiter,
+	wireinject.Bind(new(ports.RateLimiter), new(*memory.RateLimiter)),
 )
 
 var websocketSet = wireinject.NewSet(

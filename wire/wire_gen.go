@@ -154,7 +154,7 @@ func WebSocket(cfg WebSocketConfig, out io.Writer) (*Process, func(), error) {
 		cleanup()
 		return nil, nil, err
 	}
-	limiter := memory.NewLimiter()
+	memoryRateLimiter := memory.NewRateLimiter()
 	upkeep := webSocketUpkeep(validator, listener, redisQuota, client, tracing)
 	consumerConfig := cfg.Kafka
 	appDelivery := delivery(cfg)
@@ -174,7 +174,7 @@ func WebSocket(cfg WebSocketConfig, out io.Writer) (*Process, func(), error) {
 		Sessions:    sessions,
 		History:     history,
 		Tokens:      validator,
-		Limiter:     limiter,
+		Limiter:     memoryRateLimiter,
 		Readiness:   readiness,
 		Config:      config,
 		Environment: environment,

@@ -1,4 +1,3 @@
-// Package console is the people's side of the edge: a client of both services
-// that prints what they say as a person wants to read it. The edge tool is
-// built on it; the services are not.
+// Package console contains clients of both services and prints their responses
+// for a terminal. Only the edge tool uses it; the services do not.
 package console

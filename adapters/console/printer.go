@@ -10,58 +10,60 @@ import (
 	"time"
 )
 
-// Printer writes notifications for a person, or as they come for a program.
+// Printer writes notifications either as readable lines or as raw JSON frames.
 type Printer struct {
-	// Out gets one line per notification.
+	// Out receives one line per notification.
 	Out io.Writer
-	// JSON writes each frame as it came.
+	// JSON writes each frame unchanged.
 	JSON bool
 }
 
-// Frame writes one frame.
-func (p Printer) Frame(frame []byte) {
+// PrintFrame writes one frame.
+func (p Printer) PrintFrame(frame []byte) {
 	line := string(frame)
 	if !p.JSON {
-		line = readable(frame, time.Now())
+		line = formatNotification(frame, time.Now())
 	}
 	_, _ = fmt.Fprintln(p.Out, line)
 }
 
-// Note writes a remark; a program that reads frames is spared it.
-func (p Printer) Note(text string) {
+// PrintStatus writes a connection event. It writes nothing when JSON is set, so that
+// the output contains only frames.
+func (p Printer) PrintStatus(text string) {
 	if !p.JSON {
 		_, _ = fmt.Fprintf(p.Out, "%s  -- %s\n", time.Now().Format(time.TimeOnly), text)
 	}
 }
 
-// readable puts a notification on one line: time, event, priority, batch, then
-// whatever else it says, by name. What is no notification is shown as it is.
-func readable(frame []byte, now time.Time) string {
+// formatNotification formats a notification on one line: time, event, priority, batch id,
+// then the other members sorted by name. A frame that is not a notification is
+// printed unchanged, without its control characters.
+func formatNotification(frame []byte, now time.Time) string {
 	var in struct {
 		Event string         `json:"event"`
 		Data  map[string]any `json:"data"`
 		ID    string         `json:"id"`
 	}
 	if json.Unmarshal(frame, &in) != nil || in.Event == "" {
-		return now.Format(time.TimeOnly) + "  " + printable(string(frame))
+		return now.Format(time.TimeOnly) + "  " + replaceControls(string(frame))
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  %-36s", now.Format(time.TimeOnly), printable(in.Event))
+	fmt.Fprintf(&b, "%s  %-36s", now.Format(time.TimeOnly), replaceControls(in.Event))
 	for _, key := range []string{"priority", "batch_id"} {
 		if v, ok := in.Data[key]; ok && v != nil {
-			fmt.Fprintf(&b, "  %s", value(v))
+			fmt.Fprintf(&b, "  %s", formatValue(v))
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(in.Data)) {
-		if v := in.Data[key]; v != nil && !spared(key) {
-			fmt.Fprintf(&b, "  %s=%s", printable(key), value(v))
+		if v := in.Data[key]; v != nil && !hidden(key) {
+			fmt.Fprintf(&b, "  %s=%s", replaceControls(key), formatValue(v))
 		}
 	}
 	return b.String()
 }
 
-// spared are members that a person need not read on every line.
-func spared(key string) bool {
+// hidden reports whether a member is left out of the line.
+func hidden(key string) bool {
 	switch key {
 	case "priority", "batch_id", "correlation_id", "timestamp", "category", "action_required":
 		return true
@@ -70,9 +72,9 @@ func spared(key string) bool {
 	}
 }
 
-func value(v any) string {
+func formatValue(v any) string {
 	if s, ok := v.(string); ok {
-		return printable(s)
+		return replaceControls(s)
 	}
 	out, err := json.Marshal(v)
 	if err != nil {
@@ -81,8 +83,8 @@ func value(v any) string {
 	return string(out)
 }
 
-// printable keeps control characters of another program's text from the terminal.
-func printable(s string) string {
+// replaceControls replaces control characters, which a terminal would interpret.
+func replaceControls(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) {
 			return '�'

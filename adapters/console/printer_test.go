@@ -12,23 +12,23 @@ import (
 func printed(json bool, frame string) string {
 	var out strings.Builder
 	p := console.Printer{Out: &out, JSON: json}
-	p.Note("connected")
-	p.Frame([]byte(frame))
+	p.PrintStatus("connected")
+	p.PrintFrame([]byte(frame))
 	return out.String()
 }
 
 const frame = `{"event":"batch_spellcheck_completed","data":{"corrected":4,"batch_id":"b1","priority":"low","deadline":null,"category":"batch_progress"},"id":"1-0"}`
 
-func TestPrinterSpeaksToPeople(t *testing.T) {
+func TestPrinterFormatsNotifications(t *testing.T) {
 	out := printed(false, frame)
 	require.Regexp(t, `^\d\d:\d\d:\d\d  -- connected\n\d\d:\d\d:\d\d  batch_spellcheck_completed +low  b1  corrected=4\n$`, out)
 }
 
-func TestPrinterGivesProgramsTheFrameAlone(t *testing.T) {
+func TestPrinterJSONWritesOnlyFrames(t *testing.T) {
 	require.Equal(t, frame+"\n", printed(true, frame))
 }
 
-func TestPrinterKeepsControlCharactersFromTheTerminal(t *testing.T) {
+func TestPrinterReplacesControlCharacters(t *testing.T) {
 	require.NotContains(t, printed(false, "\x1b[2Jboo"), "\x1b")
 	require.NotContains(t, printed(false, `{"event":"\u001b[2J","data":{"a":"\u0007"}}`), "\x1b")
 	require.Contains(t, printed(false, "plain text"), "plain text")

@@ -31,47 +31,47 @@ func BenchmarkBatchesAskForPreflights(b *testing.B) {
 const key = domain.Secret("v7Qm2xT9-kL4pZ8nR3wY6sB1cF5hJ0dG")
 
 func batches() contract.BatchesHarness {
-	return contract.BatchesHarness{New: func(tb testing.TB) contract.BatchesWorld {
+	return contract.BatchesHarness{New: func(tb testing.TB) contract.BatchesRig {
 		tb.Helper()
 		p, client := platform(tb)
-		return contract.BatchesWorld{
-			Client:  client,
-			Trouble: func(kind contract.Trouble) { p.TroubleAggregator(trouble(kind)) },
-			Put: func(batch domain.BatchID, owner domain.UserID, overall string) {
-				p.Put(world.Batch{ID: batch, Owner: owner, Overall: overall, Essays: 3})
+		return contract.BatchesRig{
+			Client: client,
+			Fail:   func(kind contract.Failure) { p.FailAggregator(trouble(kind)) },
+			AddBatch: func(batch domain.BatchID, owner domain.UserID, overall string) {
+				p.AddBatch(world.Batch{ID: batch, Owner: owner, Overall: overall, Essays: 3})
 			},
 		}
 	}}
 }
 
 func preflights() contract.PreflightHarness {
-	return contract.PreflightHarness{New: func(tb testing.TB) contract.PreflightWorld {
+	return contract.PreflightHarness{New: func(tb testing.TB) contract.PreflightRig {
 		tb.Helper()
 		p, client := platform(tb)
-		return contract.PreflightWorld{
+		return contract.PreflightRig{
 			Checker: client,
-			Trouble: func(kind contract.Trouble) { p.TroubleOrchestrator(trouble(kind)) },
-			Decide: func(batch domain.BatchID, v domain.Verdict) {
-				answer := world.PreflightAnswer{
+			Fail:    func(kind contract.Failure) { p.FailOrchestrator(trouble(kind)) },
+			SetVerdict: func(batch domain.BatchID, v domain.Verdict) {
+				answer := world.FixedResponse{
 					Status: http.StatusOK, ContentType: "application/json", Body: []byte(`{"allowed":true}`),
 				}
 				if v.Refusal != nil {
-					answer = world.PreflightAnswer(*v.Refusal)
+					answer = world.FixedResponse(*v.Refusal)
 				}
-				p.Decide(batch, answer)
+				p.SetPreflightResponse(batch, answer)
 			},
 		}
 	}}
 }
 
 func registries() contract.RegistryHarness {
-	return contract.RegistryHarness{New: func(tb testing.TB) contract.RegistryWorld {
+	return contract.RegistryHarness{New: func(tb testing.TB) contract.RegistryRig {
 		tb.Helper()
 		p, client := platform(tb)
-		return contract.RegistryWorld{
+		return contract.RegistryRig{
 			Registry: client, Owner: p.Owner, Prompt: p.Prompt,
-			Trouble: func(kind contract.Trouble) { p.TroubleOrchestrator(trouble(kind)) },
-			Answer:  func(r domain.Reply) { p.AnswerRegistry(world.PreflightAnswer(r)) },
+			Fail:     func(kind contract.Failure) { p.FailOrchestrator(trouble(kind)) },
+			SetReply: func(r domain.Reply) { p.SetRegistrationResponse(world.FixedResponse(r)) },
 		}
 	}}
 }
@@ -90,10 +90,10 @@ func platform(tb testing.TB) (*world.Platform, *httpclient.Batches) {
 	return p, newBatches(tb, c, &facts{})
 }
 
-func trouble(kind contract.Trouble) world.Trouble {
-	return map[contract.Trouble]world.Trouble{
-		contract.Away: world.Away, contract.Slow: world.Slow,
-		contract.Failing: world.Failing, contract.Garbled: world.Garbled,
+func trouble(kind contract.Failure) world.FailureMode {
+	return map[contract.Failure]world.FailureMode{
+		contract.Unreachable: world.Disconnect, contract.Slow: world.Slow,
+		contract.ServerError: world.ServerError, contract.Malformed: world.Malformed,
 	}[kind]
 }
 

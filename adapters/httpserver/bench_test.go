@@ -47,7 +47,7 @@ func BenchmarkChain(b *testing.B) {
 func chain(b *testing.B, target string, log *slog.Logger) {
 	b.Helper()
 	platform := memory.NewPlatform()
-	platform.Put("b1", domain.BatchReport{Owner: "u1", Overall: "ready"})
+	platform.AddBatch("b1", domain.BatchReport{Owner: "u1", Overall: "ready"})
 	w := &world{platform: platform, log: &logbook{}, ready: app.NewReadiness(nil, nil)}
 	p := parts(w, platform, noop.NewTracerProvider())
 	p.Log, p.Observer = log, ignored{}

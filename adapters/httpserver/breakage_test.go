@@ -237,7 +237,7 @@ func TestOneDeadServiceLeavesTheOthersUntouched(t *testing.T) {
 		passing(t, b.url, b.url)(w, p)
 		p.Teacher = silent
 	})
-	w.platform.Put("b1", domain.BatchReport{Owner: "u1", Overall: "ready"})
+	w.platform.AddBatch("b1", domain.BatchReport{Owner: "u1", Overall: "ready"})
 	ctx, cancel := context.WithCancel(t.Context())
 	var waiting sync.WaitGroup
 	for range 200 {

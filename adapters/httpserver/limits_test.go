@@ -100,8 +100,8 @@ func TestEveryRouteCountsItsClass(t *testing.T) {
 func TestOneTooManyIsRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, limited(nil))
-	w.platform.Put("b1", domain.BatchReport{Owner: "u1", Document: []byte(`{}`)})
-	w.platform.Put("b2", domain.BatchReport{Owner: "u1", Document: []byte(`{}`)})
+	w.platform.AddBatch("b1", domain.BatchReport{Owner: "u1", Document: []byte(`{}`)})
+	w.platform.AddBatch("b2", domain.BatchReport{Owner: "u1", Document: []byte(`{}`)})
 	for i := range 4 {
 		r := call(t, http.MethodGet, w.base+[]string{"/v1/batches", "/v1/batches/b1/status"}[i%2], "", "Authorization: Bearer u1")
 		require.Equal(t, 200, r.StatusCode, "a class, not a path, is limited")

@@ -33,7 +33,7 @@ func TestFailingRequestsCutNoOthers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, over(t, c.service, nil))
-			w.platform.Put("b1", domain.BatchReport{Owner: "u2", Overall: "ready"})
+			w.platform.AddBatch("b1", domain.BatchReport{Owner: "u2", Overall: "ready"})
 			var lost, asked atomic.Int64
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 			defer cancel()

@@ -20,7 +20,7 @@ func start(t *testing.T, w *world, body string, headers ...string) reply {
 func TestPipelineIsAccepted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.platform.Put("b1", domain.BatchReport{Owner: "u1"})
+	w.platform.AddBatch("b1", domain.BatchReport{Owner: "u1"})
 	r := start(t, w, `{"batch_id":" b1 ","requested_pipeline":"nlp","is_retry":true,"retry_reason":" again ","unknown":1,`+
 		`"prompt_payload":{"assignment_id":" a1 "}}`, "X-Correlation-ID: "+canonical)
 	require.Equal(t, 202, r.StatusCode, r.body)
@@ -37,9 +37,9 @@ func TestPipelineIsAccepted(t *testing.T) {
 func TestRefusalsArePassedOn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.platform.Put("b1", domain.BatchReport{Owner: "u1"})
+	w.platform.AddBatch("b1", domain.BatchReport{Owner: "u1"})
 	for _, status := range []int{400, 402, 404, 409, 429} {
-		w.platform.Decide("b1", domain.Verdict{Refusal: &domain.Refusal{
+		w.platform.SetVerdict("b1", domain.Verdict{Refusal: &domain.Refusal{
 			Status: status, ContentType: "application/problem+json", RetryAfter: "17", Body: []byte(`{ "their": "own" }`),
 		}})
 		r := start(t, w, `{"requested_pipeline":"nlp"}`)
@@ -49,7 +49,7 @@ func TestRefusalsArePassedOn(t *testing.T) {
 		assert.Equal(t, "application/problem+json", r.Header.Get("Content-Type"))
 		assert.Equal(t, []string{"17"}, r.Header.Values("Retry-After"))
 	}
-	w.platform.Decide("b1", domain.Verdict{Refusal: &domain.Refusal{Status: 402, Body: []byte(`{}`)}})
+	w.platform.SetVerdict("b1", domain.Verdict{Refusal: &domain.Refusal{Status: 402, Body: []byte(`{}`)}})
 	r := start(t, w, `{"requested_pipeline":"nlp"}`)
 	assert.Equal(t, "application/json", r.Header.Get("Content-Type"))
 	assert.Empty(t, r.Header.Values("Retry-After"))
@@ -59,7 +59,7 @@ func TestRefusalsArePassedOn(t *testing.T) {
 func TestForeignBatchStartsNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.platform.Put("b1", domain.BatchReport{Owner: "u2"})
+	w.platform.AddBatch("b1", domain.BatchReport{Owner: "u2"})
 	r := start(t, w, `{"requested_pipeline":"nlp"}`)
 	require.Equal(t, 403, r.StatusCode)
 	f := standard(t, r, domain.GatewayService)
@@ -83,7 +83,7 @@ func TestBatchOfThePathIsTheBodys(t *testing.T) {
 func TestMediaTypes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.platform.Put("b1", domain.BatchReport{Owner: "u1"})
+	w.platform.AddBatch("b1", domain.BatchReport{Owner: "u1"})
 	for header, status := range map[string]int{
 		"Content-Type: application/json":                                202,
 		"Content-Type: application/json; charset=utf-8":                 202,
@@ -110,7 +110,7 @@ func TestMediaTypes(t *testing.T) {
 func TestBodiesAreBounded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(_ *world, p *httpserver.GatewayParts) { p.Config.MaxBodyBytes = 1000 })
-	w.platform.Put("b1", domain.BatchReport{Owner: "u1"})
+	w.platform.AddBatch("b1", domain.BatchReport{Owner: "u1"})
 	small := `{"requested_pipeline":"nlp"}`
 	full := small + strings.Repeat(" ", 1000-len(small))
 	require.Equal(t, 202, start(t, w, full).StatusCode)
@@ -142,7 +142,7 @@ func TestExpectContinue(t *testing.T) {
 func TestRefusalsAreNeverPages(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.platform.Put("b1", domain.BatchReport{Owner: "u1", Overall: "ready_for_pipeline_execution", Document: []byte(`{}`)})
+	w.platform.AddBatch("b1", domain.BatchReport{Owner: "u1", Overall: "ready_for_pipeline_execution", Document: []byte(`{}`)})
 	for _, c := range []struct{ declared, body, want string }{
 		{"text/html", "<script>alert(1)</script>", "text/plain; charset=utf-8"},
 		{"image/svg+xml", "<svg/>", "text/plain; charset=utf-8"},
@@ -154,7 +154,7 @@ func TestRefusalsAreNeverPages(t *testing.T) {
 		{"application/json; charset=utf-8", "<html>", "application/json; charset=utf-8"},
 		{"application/problem+json", "{}", "application/problem+json"},
 	} {
-		w.platform.Decide("b1", domain.Verdict{Refusal: &domain.Refusal{Status: 402, ContentType: c.declared, Body: []byte(c.body)}})
+		w.platform.SetVerdict("b1", domain.Verdict{Refusal: &domain.Refusal{Status: 402, ContentType: c.declared, Body: []byte(c.body)}})
 		r := start(t, w, `{"requested_pipeline":"nlp"}`)
 		require.Equal(t, 402, r.StatusCode)
 		require.Equal(t, c.body, r.body)

@@ -22,7 +22,7 @@ const nlp = `{"requested_pipeline":"nlp"}`
 func TestARepeatIsAnsweredByteForByte(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.platform.Put("b1", domain.BatchReport{Owner: "u1"})
+	w.platform.AddBatch("b1", domain.BatchReport{Owner: "u1"})
 	first := start(t, w, nlp, "Idempotency-Key: k 1")
 	require.Equal(t, 202, first.StatusCode, first.body)
 	assert.NotContains(t, first.Header, "Idempotent-Replayed")
@@ -48,8 +48,8 @@ func TestARepeatIsAnsweredByteForByte(t *testing.T) {
 func TestAKeyBelongsToUserAndPath(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.platform.Put("b1", domain.BatchReport{Owner: "u1"})
-	w.platform.Put("b2", domain.BatchReport{Owner: "u1"})
+	w.platform.AddBatch("b1", domain.BatchReport{Owner: "u1"})
+	w.platform.AddBatch("b2", domain.BatchReport{Owner: "u1"})
 	require.Equal(t, 202, start(t, w, nlp, "Idempotency-Key: k").StatusCode)
 	r := call(t, "POST", w.base+"/v1/batches/b2/pipelines", nlp, "Idempotency-Key: k", "Authorization: Bearer u1")
 	require.Equal(t, 202, r.StatusCode)
@@ -61,7 +61,7 @@ func TestAKeyBelongsToUserAndPath(t *testing.T) {
 func TestAKeyThatIsNoneIsRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.platform.Put("b1", domain.BatchReport{Owner: "u1"})
+	w.platform.AddBatch("b1", domain.BatchReport{Owner: "u1"})
 	for _, headers := range [][]string{
 		{"Idempotency-Key: "},
 		{"Idempotency-Key: " + strings.Repeat("k", 129)},
@@ -81,11 +81,11 @@ func TestAKeyThatIsNoneIsRefused(t *testing.T) {
 func TestAKeyIsFreeAfterARefusal(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.platform.Put("b1", domain.BatchReport{Owner: "u1"})
-	w.platform.Decide("b1", domain.Verdict{Refusal: &domain.Refusal{Status: 402, Body: []byte(`{}`)}})
+	w.platform.AddBatch("b1", domain.BatchReport{Owner: "u1"})
+	w.platform.SetVerdict("b1", domain.Verdict{Refusal: &domain.Refusal{Status: 402, Body: []byte(`{}`)}})
 	require.Equal(t, 402, start(t, w, nlp, "Idempotency-Key: k").StatusCode)
 	require.Equal(t, 422, start(t, w, `{}`, "Idempotency-Key: k").StatusCode)
-	w.platform.Decide("b1", domain.Verdict{Allowed: true})
+	w.platform.SetVerdict("b1", domain.Verdict{Allowed: true})
 	require.Equal(t, 202, start(t, w, nlp, "Idempotency-Key: k").StatusCode)
 	require.Len(t, w.platform.Commands(), 1)
 }
@@ -103,7 +103,7 @@ func TestARunningKeyIsAskedForLater(t *testing.T) {
 	t.Parallel()
 	s := held{make(chan struct{}), make(chan struct{})}
 	w := newWorld(t, func(w *world, p *httpserver.GatewayParts) {
-		w.platform.Put("b1", domain.BatchReport{Owner: "u1"})
+		w.platform.AddBatch("b1", domain.BatchReport{Owner: "u1"})
 		p.Pipelines = app.NewPipelines(app.PipelineParts{
 			Batches: p.Batches, Preflight: w.platform, Commands: s, Answers: memory.NewIdempotency(), Registered: w.registered,
 			IDs: app.IDs{Of: func(name string) string { return name }}, Log: slog.New(slog.DiscardHandler),

@@ -63,7 +63,7 @@ func TestStraightPathsReachTheirBatch(t *testing.T) {
 		"b1": "b1", "a+b": "a+b", "a+b%21": "a+b!", "a%20b": "a b", "100%25": "100%", "100%25.": "100%.", "a%2eb": "a.b", "register": "register",
 		"...": "...", "%C3%A5": "å", "a;b": "a;b", strings.Repeat("x", 255): strings.Repeat("x", 255),
 	} {
-		w.platform.Put(domain.BatchID(id), domain.BatchReport{Owner: "u1", Overall: "READY", Document: []byte(`{}`)})
+		w.platform.AddBatch(domain.BatchID(id), domain.BatchReport{Owner: "u1", Overall: "READY", Document: []byte(`{}`)})
 		r := call(t, http.MethodGet, w.base+"/v1/batches/"+path+"/status", "", "Authorization: Bearer u1")
 		assert.Equal(t, 200, r.StatusCode, path)
 	}
@@ -78,7 +78,7 @@ func TestHeadIsAnsweredWhereGetIs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	big := `{"k":"` + strings.Repeat("v", 5000) + `"}`
-	w.platform.Put("b1", domain.BatchReport{Owner: "u1", Overall: "ready", Document: []byte(big)})
+	w.platform.AddBatch("b1", domain.BatchReport{Owner: "u1", Overall: "ready", Document: []byte(big)})
 	got := call(t, http.MethodGet, w.base+"/v1/batches/b1/status", "", "Authorization: Bearer u1")
 	head := call(t, http.MethodHead, w.base+"/v1/batches/b1/status", "", "Authorization: Bearer u1")
 	require.Equal(t, 200, head.StatusCode)

@@ -201,7 +201,7 @@ func TestListOnTheWire(t *testing.T) {
 	r := call(t, http.MethodGet, w.base+"/v1/batches", "", "Authorization: Bearer u1")
 	assert.Equal(t, `{"batches":[],"pagination":{"limit":20,"offset":0,"total":0}}`, r.body)
 	for _, id := range []domain.BatchID{"b1", "b2", "b3"} {
-		w.platform.Put(id, domain.BatchReport{Owner: "u1", Overall: "ready"})
+		w.platform.AddBatch(id, domain.BatchReport{Owner: "u1", Overall: "ready"})
 	}
 	r = call(t, http.MethodGet, w.base+"/v1/batches?limit=2&offset=1&status=ready", "", "Authorization: Bearer u1")
 	require.Equal(t, 200, r.StatusCode)
@@ -224,7 +224,7 @@ func TestStatusIsAProxy(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	const document = `{ "batch_id" : "b1", "essays": [ 1.50, "\u00e5" ] ,"x":null}`
-	w.platform.Put("b1", domain.BatchReport{Owner: "u1", Overall: "processing_pipelines", Document: []byte(document)})
+	w.platform.AddBatch("b1", domain.BatchReport{Owner: "u1", Overall: "processing_pipelines", Document: []byte(document)})
 	r := call(t, http.MethodGet, w.base+"/v1/batches/b1/status", "", "Authorization: Bearer u1")
 	require.Equal(t, 200, r.StatusCode)
 	assert.Equal(t, `{"status":"processing","details":`+document+`}`, r.body)

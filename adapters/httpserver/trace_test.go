@@ -44,7 +44,7 @@ const (
 func TestSpanContinuesTheClientsTrace(t *testing.T) {
 	t.Parallel()
 	w, recorder := traced(t)
-	w.platform.Put("b1", domain.BatchReport{Owner: "u1", Overall: "ready"})
+	w.platform.AddBatch("b1", domain.BatchReport{Owner: "u1", Overall: "ready"})
 	r := call(t, http.MethodGet, w.base+"/v1/batches/b1/status?token=secret", "", "Authorization: Bearer u1",
 		"traceparent: 00-"+clientTrace+"-"+clientParent+"-01", "X-Correlation-ID: "+canonical)
 	assert.Equal(t, clientTrace, r.Header.Get("X-Trace-Id"))

@@ -155,7 +155,7 @@ func parts(w *world, client ports.BatchStatusClient, tp trace.TracerProvider) ht
 	log := slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	batches := app.NewBatches(client, slog.New(slog.DiscardHandler))
 	return httpserver.GatewayParts{
-		Config: config(), Environment: domain.Testing, Tokens: tokens{}, Limiter: memory.NewLimiter(),
+		Config: config(), Environment: domain.Testing, Tokens: tokens{}, Limiter: memory.NewRateLimiter(),
 		Batches: batches,
 		Pipelines: app.NewPipelines(app.PipelineParts{
 			Batches: batches, Preflight: w.platform, Commands: w.platform, Answers: memory.NewIdempotency(), Registered: w.registered,

@@ -97,12 +97,12 @@ func TestConsumerCommitsWhatIsFinishedAndLeavesAtOnce(t *testing.T) {
 func TestConsumerKeepsRecordsWhoseCommitFails(t *testing.T) {
 	k := embedded(t)
 	s := newStage(k.Addr())
-	refusal := k.RefuseCommits(s.group)
+	refusal := k.FailCommits(s.group)
 	s.start(t)
 	s.ledger.awaitIDs(t, "u1", s.produceEvents(t, "u1", 1))
-	require.NoError(t, refusal.Met(t.Context()))
+	require.NoError(t, refusal.WaitHit(t.Context()))
 	require.Empty(t, k.Committed(s.group, s.topic))
-	refusal.End()
+	refusal.Remove()
 	s.committed(t, k, 1)
 }
 
@@ -218,14 +218,14 @@ func TestConsumerKeepsWhatCannotBeBuried(t *testing.T) {
 	t.Parallel()
 	k := embedded(t)
 	s := newStage(k.Addr())
-	refusal := k.RefuseWrites(s.topic + ".dlq")
+	refusal := k.FailWrites(s.topic + ".dlq")
 	s.start(t)
 	s.produce(t, &kgo.Record{Key: []byte("u1"), Value: []byte("poison")})
 	ids := s.produceEvents(t, "u1", 1)
 	require.Eventually(t, func() bool { return s.facts.results()[domain.NotificationRetried] > 0 }, 20*time.Second, 10*time.Millisecond)
 	require.Empty(t, s.ledger.ids("u1"), "the record behind it must wait")
 	require.Empty(t, k.Committed(s.group, s.topic))
-	refusal.End()
+	refusal.Remove()
 	s.ledger.awaitIDs(t, "u1", ids)
 	require.Len(t, records(t, s.addr, s.topic+".dlq", 1), 1)
 }
@@ -269,7 +269,7 @@ func TestConsumerWaitsForTheBroker(t *testing.T) {
 	k := embedded(t)
 	s := newStage(k.Addr())
 	ids := s.produceEvents(t, "u1", 2)
-	k.Cut()
+	k.Disconnect()
 	r := s.start(t)
 	require.Equal(t, domain.Degraded, r.awaitHealth(t, domain.Degraded).Condition)
 	require.Eventually(t, func() bool { return r.Health(t.Context()).Err != nil }, 10*time.Second, 10*time.Millisecond)
@@ -291,7 +291,7 @@ func TestConsumerSurvivesOutages(t *testing.T) {
 	r := s.start(t)
 	ids := s.produceEvents(t, "u1", 2)
 	s.ledger.awaitIDs(t, "u1", ids)
-	for _, leave := range []func(){k.Cut, k.Hang} {
+	for _, leave := range []func(){k.Disconnect, k.Hang} {
 		leave()
 		r.awaitHealth(t, domain.Degraded)
 		s.facts.awaitDegraded(t, true)

@@ -126,7 +126,7 @@ func TestPublisherSurvivesAnOutageWithinItsLimit(t *testing.T) {
 	k := embedded(t, "commands")
 	p := publisher(t, k.Addr(), 10*time.Second, &facts{})
 	require.NoError(t, p.Publish(t.Context(), command("commands", "b1")))
-	k.Cut()
+	k.Disconnect()
 	done := make(chan error, 1)
 	go func() { done <- p.Publish(t.Context(), command("commands", "b1")) }()
 	select {
@@ -141,7 +141,7 @@ func TestPublisherSurvivesAnOutageWithinItsLimit(t *testing.T) {
 func TestPublisherStartsBeforeTheBroker(t *testing.T) {
 	t.Parallel()
 	k := embedded(t, "commands")
-	k.Cut()
+	k.Disconnect()
 	p := publisher(t, k.Addr(), 300*time.Millisecond, &facts{})
 	require.Error(t, p.Publish(t.Context(), command("commands", "b1")))
 	k.Resume()
@@ -155,7 +155,7 @@ func TestPublisherDropsWhatNobodyWaitsFor(t *testing.T) {
 	k := embedded(t, "commands")
 	p := publisher(t, k.Addr(), 500*time.Millisecond, &facts{})
 	require.NoError(t, p.Publish(t.Context(), command("commands", "b1")))
-	refusal := k.RefuseWrites("commands")
+	refusal := k.FailWrites("commands")
 	var group sync.WaitGroup
 	for range 10 {
 		group.Go(func() { _ = p.Publish(t.Context(), command("commands", "b1")) })
@@ -164,7 +164,7 @@ func TestPublisherDropsWhatNobodyWaitsFor(t *testing.T) {
 	// The next in the lane: when its turn is over, theirs is. Its own last
 	// request may still be on its way when the broker gives in.
 	require.Error(t, p.Publish(t.Context(), command("commands", "b1")))
-	refusal.End()
+	refusal.Remove()
 	require.NoError(t, p.Publish(t.Context(), command("commands", "b1")))
 	require.LessOrEqual(t, len(records(t, k.Addr(), "commands", 2)), 3)
 }
@@ -196,26 +196,26 @@ func TestPublisherRefusesACrowdAtOnce(t *testing.T) {
 func TestPublisherNeedsEnoughReplicas(t *testing.T) {
 	k := embedded(t, "commands")
 	p := publisher(t, k.Addr(), 500*time.Millisecond, &facts{})
-	refusal := k.RefuseWrites("commands")
+	refusal := k.FailWrites("commands")
 	require.Equal(t, domain.KafkaPublishError, domain.CodeOf(p.Publish(t.Context(), command("commands", "b1"))))
-	refusal.End()
+	refusal.Remove()
 	require.NoError(t, p.Publish(t.Context(), command("commands", "b1")))
 }
 
 // stuck has one command under way that the broker refuses for now.
-func stuck(t *testing.T, k *world.Kafka) (*kafka.Publisher, *world.Refusal, <-chan error) {
+func stuck(t *testing.T, k *world.Kafka) (*kafka.Publisher, *world.InjectedFault, <-chan error) {
 	t.Helper()
 	p := publisher(t, k.Addr(), time.Minute, &facts{})
-	refusal := k.RefuseWrites("commands")
+	refusal := k.FailWrites("commands")
 	done := make(chan error, 1)
 	go func() { done <- p.Publish(t.Context(), command("commands", "b1")) }()
-	require.NoError(t, refusal.Met(t.Context()))
+	require.NoError(t, refusal.WaitHit(t.Context()))
 	return p, refusal, done
 }
 
 func TestPublisherCloseFlushes(t *testing.T) {
 	p, refusal, outcome := stuck(t, embedded(t, "commands"))
-	time.AfterFunc(100*time.Millisecond, refusal.End)
+	time.AfterFunc(100*time.Millisecond, refusal.Remove)
 	require.NoError(t, p.Close(t.Context()))
 	require.NoError(t, <-outcome)
 	require.Equal(t, domain.KafkaPublishError, domain.CodeOf(p.Publish(t.Context(), command("commands", "b1"))), "closed")

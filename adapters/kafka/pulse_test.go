@@ -26,7 +26,7 @@ func TestPublisherTellsHowKafkaDoes(t *testing.T) {
 	t.Parallel()
 	const away = "No broker answers; commands are refused"
 	k := embedded(t, "commands")
-	k.Cut()
+	k.Disconnect()
 	p := publisher(t, k.Addr(), time.Second, &facts{})
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
@@ -43,10 +43,10 @@ func TestPublisherTellsHowKafkaDoes(t *testing.T) {
 	awaitPulse(t, p, domain.Degraded, away)
 	k.Resume()
 	awaitPulse(t, p, domain.Healthy, "")
-	refusal := k.RefuseWrites("commands")
+	refusal := k.FailWrites("commands")
 	require.Error(t, p.Publish(t.Context(), command("commands", "b1")))
 	require.Equal(t, "The last command could not be published", p.Health(t.Context()).Note)
-	refusal.End()
+	refusal.Remove()
 	require.NoError(t, p.Publish(t.Context(), command("commands", "b1")))
 	require.Equal(t, domain.Healthy, p.Health(t.Context()).Condition)
 }

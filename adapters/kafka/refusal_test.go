@@ -61,10 +61,10 @@ func TestEveryCodeOfTheProtocolHasItsAnswer(t *testing.T) {
 			kafka.BrokersAnswer(p)
 			require.NoError(t, p.Publish(t.Context(), command(topic, "b1")), "warm up")
 			p = kafka.WithTimeout(p, time.Second)
-			refusal := k.RefuseWritesWith(topic, code)
+			refusal := k.FailWritesWith(topic, code)
 			err := p.Publish(t.Context(), command(topic, "b1"))
 			requireAnswer(t, answerTo(code), err, p)
-			refusal.End()
+			refusal.Remove()
 			require.NoError(t, p.Publish(t.Context(), command(topic, "b1")))
 			require.Equal(t, domain.Healthy, p.Health(t.Context()).Condition)
 		})
@@ -93,7 +93,7 @@ func TestRefusedMetadataHasItsAnswer(t *testing.T) {
 		t.Run(world.KafkaCodeName(code), func(t *testing.T) {
 			t.Parallel()
 			k, topic := embedded(t), unique("commands")
-			k.RefuseMetadata(topic, code)
+			k.FailMetadata(topic, code)
 			p := publisher(t, k.Addr(), time.Second, &facts{})
 			kafka.BrokersAnswer(p)
 			requireAnswer(t, answerTo(code), p.Publish(t.Context(), command(topic, "b1")), p)
@@ -107,11 +107,11 @@ func TestMissingTopicThatAppearsIsNoRefusal(t *testing.T) {
 	t.Parallel()
 	k, topic := embedded(t), unique("commands")
 	p := publisher(t, k.Addr(), 10*time.Second, &facts{})
-	refusal := k.RefuseMetadata(topic, 3)
+	refusal := k.FailMetadata(topic, 3)
 	done := make(chan error, 1)
 	go func() { done <- p.Publish(t.Context(), command(topic, "b1")) }()
-	require.NoError(t, refusal.Met(t.Context()))
-	refusal.End()
+	require.NoError(t, refusal.WaitHit(t.Context()))
+	refusal.Remove()
 	require.NoError(t, <-done)
 }
 
@@ -121,10 +121,10 @@ func TestBrokerThatStopsAnsweringIsNoRefusal(t *testing.T) {
 	t.Parallel()
 	k, topic := embedded(t), unique("commands")
 	p := publisher(t, k.Addr(), 3*time.Second, &facts{})
-	refusal := k.RefuseWritesWith(topic, 3)
+	refusal := k.FailWritesWith(topic, 3)
 	done := make(chan error, 1)
 	go func() { done <- p.Publish(t.Context(), command(topic, "b1")) }()
-	require.NoError(t, refusal.Met(t.Context()))
+	require.NoError(t, refusal.WaitHit(t.Context()))
 	k.Hang()
 	require.Equal(t, domain.KafkaPublishError, domain.CodeOf(<-done))
 }
@@ -139,10 +139,10 @@ func TestOneRefusedRecordLeavesTheOthers(t *testing.T) {
 			k, topic := embedded(t), unique("commands")
 			p := publisher(t, k.Addr(), 5*time.Second, &facts{})
 			require.NoError(t, p.Publish(t.Context(), command(topic, "b1")), "warm up")
-			first := k.RefuseWrites(topic) // until all others wait behind it
+			first := k.FailWrites(topic) // until all others wait behind it
 			var group sync.WaitGroup
 			group.Go(func() { require.NoError(t, p.Publish(t.Context(), command(topic, "b1"))) })
-			require.NoError(t, first.Met(t.Context()))
+			require.NoError(t, first.WaitHit(t.Context()))
 			const records = 40
 			results := make([]error, records)
 			for i := range records {
@@ -153,8 +153,8 @@ func TestOneRefusedRecordLeavesTheOthers(t *testing.T) {
 				group.Go(func() { results[i] = p.Publish(t.Context(), c) })
 			}
 			require.Eventually(t, func() bool { return kafka.Waiting(p, topic) == records }, 5*time.Second, time.Millisecond)
-			k.RefuseBatches(topic, code, func(batch []byte) bool { return bytes.Contains(batch, []byte(poison)) })
-			first.End()
+			k.FailBatches(topic, code, func(batch []byte) bool { return bytes.Contains(batch, []byte(poison)) })
+			first.Remove()
 			group.Wait()
 			good := 2
 			for i, err := range results {
@@ -186,7 +186,7 @@ func TestBatchOverTheLimitIsDivided(t *testing.T) {
 	k, topic := embedded(t), unique("commands")
 	p := publisher(t, k.Addr(), 5*time.Second, &facts{})
 	require.NoError(t, p.Publish(t.Context(), command(topic, "b1")), "warm up")
-	k.RefuseBatches(topic, 10, func(batch []byte) bool { return len(batch) > 3000 })
+	k.FailBatches(topic, 10, func(batch []byte) bool { return len(batch) > 3000 })
 	var group sync.WaitGroup
 	for range 30 {
 		group.Go(func() {

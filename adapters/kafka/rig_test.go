@@ -137,13 +137,13 @@ func published(addr string) func(t testing.TB, topic domain.Topic, atLeast int) 
 func harness(addr string) contract.PublisherHarness {
 	return contract.PublisherHarness{
 		New: func(t testing.TB) ports.CommandPublisher { return publisher(t, addr, 10*time.Second, &facts{}) },
-		Away: func(t testing.TB, limit time.Duration) ports.CommandPublisher {
+		NewUnreachable: func(t testing.TB, limit time.Duration) ports.CommandPublisher {
 			k := embedded(t)
 			k.Hang()
 			return publisher(t, k.Addr(), limit, &facts{})
 		},
 		Records: published(addr),
-		Can:     contract.PublisherAbilities{Wire: true},
+		Can:     contract.PublisherAbilities{RawRecords: true},
 	}
 }
 

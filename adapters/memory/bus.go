@@ -11,28 +11,28 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// Bus carries messages to the users that its one process follows, and keeps
-// their newest notifications. Break and Mend play an outage. The zero value is not
-// ready: use NewBus.
+// Bus is an in-memory notification bus for one process. It delivers messages to
+// followed users and stores the newest notifications of each user. StartOutage and EndOutage
+// simulate an outage. Use NewBus to create one.
 type Bus struct {
-	wake chan struct{} // tells Run of work
+	wake chan struct{} // signals work to Run
 
-	mu      sync.Mutex
-	state   busState
-	running bool
-	users   map[domain.UserID]int
-	work    []func(ports.MessageHandler) // what Run will do, in order
-	heard   time.Time                    // the last sign of life
-	logs    map[domain.UserID]*busLog
-	most    int // how many notifications a log holds
+	mu         sync.Mutex
+	state      busState
+	running    bool
+	users      map[domain.UserID]int
+	work       []func(ports.MessageHandler) // pending handler calls, in order
+	lastActive time.Time                    // time of the last message
+	logs       map[domain.UserID]*busLog
+	limit      int // maximum entries of a user's log
 }
 
 type busState uint8
 
 const (
 	busUp busState = iota
-	busBroken
-	busEnded
+	busDown
+	busStopped
 )
 
 var (
@@ -43,35 +43,36 @@ var (
 )
 
 var (
-	errBusBroken = errors.New("the bus is broken")
-	errBusEnded  = errors.New("the bus has ended")
-	errBusTwice  = errors.New("the bus runs already")
+	errBusDown    = errors.New("the bus is down")
+	errBusStopped = errors.New("the bus has stopped")
+	errBusRunning = errors.New("the bus is already running")
 )
 
-// defaultMost is how many notifications a user's log holds.
-const defaultMost = 256
+// defaultLogLimit is the default maximum number of entries in a user's log.
+const defaultLogLimit = 256
 
-// NewBus returns a bus that holds messages back until Run.
+// NewBus returns a bus that holds messages until Run is called.
 func NewBus() *Bus {
 	return &Bus{
-		most: defaultMost,
-		wake: make(chan struct{}, 1), heard: time.Now(),
+		limit: defaultLogLimit,
+		wake:  make(chan struct{}, 1), lastActive: time.Now(),
 		users: map[domain.UserID]int{}, logs: map[domain.UserID]*busLog{},
 	}
 }
 
-// Follow counts a follower of the user. It never waits.
+// Follow adds a follower of the user. It never blocks. It returns an error during an
+// outage and after Run has returned.
 func (b *Bus) Follow(_ context.Context, user domain.UserID) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if err := b.problem(); err != nil {
+	if err := b.stateError(); err != nil {
 		return domain.Unreachable("bus", err).At("memory.Follow")
 	}
 	b.users[user]++
 	return nil
 }
 
-// Unfollow takes a follower of the user away.
+// Unfollow removes a follower of the user.
 func (b *Bus) Unfollow(user domain.UserID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -81,8 +82,8 @@ func (b *Bus) Unfollow(user domain.UserID) {
 	}
 }
 
-// Send publishes as another service does: kept nowhere, for whoever follows the
-// user now.
+// Send publishes a direct message, as another service does. It reaches only users that
+// are followed now and is not stored.
 func (b *Bus) Send(user domain.UserID, payload []byte) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -94,29 +95,29 @@ func (b *Bus) send(user domain.UserID, payload []byte) {
 		return
 	}
 	own := slices.Clone(payload)
-	b.do(func(h ports.MessageHandler) { h.Deliver(user, own) })
+	b.enqueue(func(h ports.MessageHandler) { h.Deliver(user, own) })
 }
 
-// Disconnect plays an operator who wants the user gone.
+// Disconnect publishes an operator's request to disconnect the user.
 func (b *Bus) Disconnect(user domain.UserID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.state == busUp {
-		b.do(func(h ports.MessageHandler) { h.Disconnect(user) })
+		b.enqueue(func(h ports.MessageHandler) { h.Disconnect(user) })
 	}
 }
 
-// Check plays a node that refused the user a connection.
+// Check sends a request to check the connections of a user to every follower.
 func (b *Bus) Check(user domain.UserID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.state == busUp {
-		b.do(func(h ports.MessageHandler) { h.Check(user) })
+		b.enqueue(func(h ports.MessageHandler) { h.Check(user) })
 	}
 }
 
-func (b *Bus) do(work func(ports.MessageHandler)) {
-	b.heard = time.Now()
+func (b *Bus) enqueue(work func(ports.MessageHandler)) {
+	b.lastActive = time.Now()
 	b.work = append(b.work, work)
 	select {
 	case b.wake <- struct{}{}:
@@ -124,7 +125,7 @@ func (b *Bus) do(work func(ports.MessageHandler)) {
 	}
 }
 
-// Run hands messages to the handler until ctx is done. A second call returns
+// Run passes messages to the handler until ctx is done. A second call returns
 // INITIALIZATION_FAILED.
 func (b *Bus) Run(ctx context.Context, handler ports.MessageHandler) error {
 	b.mu.Lock()
@@ -132,12 +133,12 @@ func (b *Bus) Run(ctx context.Context, handler ports.MessageHandler) error {
 	b.running = true
 	b.mu.Unlock()
 	if twice {
-		return domain.NotStarted("bus", errBusTwice).At("memory.Run")
+		return domain.NotStarted("bus", errBusRunning).At("memory.Run")
 	}
 	for {
 		select {
 		case <-ctx.Done():
-			b.end()
+			b.stop()
 			return nil
 		case <-b.wake:
 		}
@@ -151,44 +152,43 @@ func (b *Bus) Run(ctx context.Context, handler ports.MessageHandler) error {
 	}
 }
 
-func (b *Bus) end() {
+func (b *Bus) stop() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.state, b.work = busEnded, nil
+	b.state, b.work = busStopped, nil
 }
 
-// Break takes the technology away: what is sent is lost, and following and
-// publishing fail.
-func (b *Bus) Break() {
+// StartOutage starts an outage: messages are lost, and Follow and Publish return an error.
+func (b *Bus) StartOutage() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.state == busUp {
-		b.state = busBroken
+		b.state = busDown
 	}
 }
 
-// Mend brings it back and tells the handler who may have missed something.
-func (b *Bus) Mend() {
+// EndOutage ends the outage and reports the gap of all followed users to the handler.
+func (b *Bus) EndOutage() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.state != busBroken {
+	if b.state != busDown {
 		return
 	}
 	b.state = busUp
-	gap := domain.Gap{Since: b.heard}
+	gap := domain.Gap{Since: b.lastActive}
 	for user := range b.users {
 		gap.Users = append(gap.Users, user)
 	}
 	if len(gap.Users) > 0 {
-		b.do(func(h ports.MessageHandler) { h.Missed(gap) })
+		b.enqueue(func(h ports.MessageHandler) { h.Missed(gap) })
 	}
 }
 
-// Health is unhealthy while the bus is broken or has ended.
+// Health returns unhealthy during an outage and after Run has returned.
 func (b *Bus) Health(context.Context) domain.Health {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if err := b.problem(); err != nil {
+	if err := b.stateError(); err != nil {
 		return domain.Health{
 			Name: "subscription", Condition: domain.Unhealthy, Note: "the subscription is down",
 			Err: domain.Unreachable("bus", err).At("memory.Health"),
@@ -197,12 +197,12 @@ func (b *Bus) Health(context.Context) domain.Health {
 	return domain.Health{Name: "subscription", Condition: domain.Healthy}
 }
 
-func (b *Bus) problem() error {
+func (b *Bus) stateError() error {
 	switch b.state {
-	case busBroken:
-		return errBusBroken
-	case busEnded:
-		return errBusEnded
+	case busDown:
+		return errBusDown
+	case busStopped:
+		return errBusStopped
 	default:
 		return nil
 	}

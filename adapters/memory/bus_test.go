@@ -17,9 +17,9 @@ func listenerHarness() contract.ListenerHarness {
 					bus.Send(user, []byte(p))
 				}
 			}
-			return contract.ListenerRig{Listener: bus, Send: send, Disconnect: bus.Disconnect, Check: bus.Check, Break: bus.Break, Mend: bus.Mend}
+			return contract.ListenerRig{Listener: bus, Send: send, Disconnect: bus.Disconnect, Check: bus.Check, StartOutage: bus.StartOutage, EndOutage: bus.EndOutage}
 		},
-		Can: contract.ListenerAbilities{Break: true},
+		Can: contract.ListenerAbilities{Outage: true},
 	}
 }
 
@@ -27,9 +27,9 @@ func notifierHarness() contract.NotifierHarness {
 	return contract.NotifierHarness{
 		New: func(testing.TB) contract.NotifierRig {
 			bus := memory.NewBus()
-			return contract.NotifierRig{Publisher: bus, Other: bus, Listener: bus, Break: bus.Break, Mend: bus.Mend}
+			return contract.NotifierRig{Publisher: bus, Other: bus, Listener: bus, StartOutage: bus.StartOutage, EndOutage: bus.EndOutage}
 		},
-		Can: contract.NotifierAbilities{Break: true},
+		Can: contract.NotifierAbilities{Outage: true},
 	}
 }
 

@@ -1,4 +1,4 @@
-// Package memory holds twins of the remote adapters that live in the process:
-// they pass the same contract suites, need nothing to be started, and can be
-// told to fail. Tests of whole journeys and examples run on them.
+// Package memory contains in-process implementations of the ports for tests and
+// examples. They pass the same contract suites as the remote adapters, need no server,
+// and can simulate failures.
 package memory

@@ -1,7 +1,7 @@
 package memory
 
-// Users is how many users the limits remember.
-func Users(l *Limits) int {
+// Users returns the number of users with sessions.
+func Users(l *Quota) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.sessions)

@@ -9,34 +9,34 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// Facts keeps every fact, in the order observed. The zero value is ready.
+// Facts records observed facts in order. The zero value is ready to use.
 type Facts struct {
-	mu   sync.Mutex
-	seen []domain.Fact
-	news chan struct{} // closed by the next fact; nil when nobody waits
+	mu      sync.Mutex
+	seen    []domain.Fact
+	changed chan struct{} // closed by the next fact; nil without a waiter
 }
 
 var _ ports.Observer = (*Facts)(nil)
 
-// Observe keeps the fact.
+// Observe records the fact.
 func (f *Facts) Observe(fact domain.Fact) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.seen = append(f.seen, fact)
-	if f.news != nil {
-		close(f.news)
-		f.news = nil
+	if f.changed != nil {
+		close(f.changed)
+		f.changed = nil
 	}
 }
 
-// All returns the facts so far; the slice is the caller's own.
+// All returns a copy of the facts so far.
 func (f *Facts) All() []domain.Fact {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Clone(f.seen)
 }
 
-// Count returns how many of the facts so far match.
+// Count returns how many facts match.
 func (f *Facts) Count(match func(domain.Fact) bool) int {
 	n := 0
 	for _, fact := range f.All() {
@@ -47,9 +47,8 @@ func (f *Facts) Count(match func(domain.Fact) bool) int {
 	return n
 }
 
-// Await returns true as soon as there is a fact that matches, old ones
-// included, and false when ctx is done before. match sees each fact once, so it
-// may count.
+// Await waits for a fact that matches, including earlier facts. It returns false if ctx
+// is done first. It calls match once for each fact.
 func (f *Facts) Await(ctx context.Context, match func(domain.Fact) bool) bool {
 	for next := 0; ; {
 		facts, news := f.from(next)
@@ -65,12 +64,12 @@ func (f *Facts) Await(ctx context.Context, match func(domain.Fact) bool) bool {
 	}
 }
 
-// from returns the facts from a position on, and what is closed by the next.
+// from returns the facts starting at a position, and a channel that the next fact closes.
 func (f *Facts) from(position int) ([]domain.Fact, <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.news == nil {
-		f.news = make(chan struct{})
+	if f.changed == nil {
+		f.changed = make(chan struct{})
 	}
-	return slices.Clone(f.seen[position:]), f.news
+	return slices.Clone(f.seen[position:]), f.changed
 }

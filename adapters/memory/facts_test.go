@@ -14,7 +14,7 @@ import (
 
 func isResubscribed(f domain.Fact) bool { return f == domain.Resubscribed{} }
 
-func TestFactsAwaitOldAndNewOnes(t *testing.T) {
+func TestFactsAwaitEarlierAndLaterFacts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var facts memory.Facts
 		facts.Observe(domain.SubscriptionsHeld{Count: 1})
@@ -26,13 +26,13 @@ func TestFactsAwaitOldAndNewOnes(t *testing.T) {
 		require.Empty(t, ended)
 		facts.Observe(domain.Resubscribed{})
 		require.True(t, <-ended)
-		require.True(t, facts.Await(t.Context(), isResubscribed), "old ones count")
+		require.True(t, facts.Await(t.Context(), isResubscribed), "earlier facts match too")
 		require.Len(t, facts.All(), 3)
 		require.Equal(t, 1, facts.Count(isResubscribed))
 	})
 }
 
-func TestFactsAwaitEndsWithItsContext(t *testing.T) {
+func TestFactsAwaitReturnsWhenContextIsDone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var facts memory.Facts
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)

@@ -12,23 +12,23 @@ import (
 )
 
 const (
-	answerLife = 24 * time.Hour
-	claimLife  = time.Minute + 30*time.Second
+	responseTTL = 24 * time.Hour
+	claimTTL    = time.Minute + 30*time.Second
 )
 
-// Idempotency keeps the answers of requests that may be repeated, for one
-// process. It forgets what has ended whenever it has doubled.
+// Idempotency stores the responses of idempotent requests in this process. It deletes
+// expired records when their number has doubled.
 type Idempotency struct {
-	mu      sync.Mutex
-	held    map[domain.IdempotencyKey]*holding
-	tickets int
-	tidyAt  int
+	mu        sync.Mutex
+	records   map[domain.IdempotencyKey]*record
+	tickets   int
+	cleanupAt int
 }
 
 var _ ports.Idempotency = (*Idempotency)(nil)
 
-// holding is what a key holds: a running request until it has an answer.
-type holding struct {
+// record is the record of a key.
+type record struct {
 	ticket, digest string
 	answer         []byte // nil while the request runs
 	ends           time.Time
@@ -37,19 +37,19 @@ type holding struct {
 // NewIdempotency returns an empty store.
 func NewIdempotency() *Idempotency {
 	const tidyFirst = 1024
-	return &Idempotency{held: map[domain.IdempotencyKey]*holding{}, tidyAt: tidyFirst}
+	return &Idempotency{records: map[domain.IdempotencyKey]*record{}, cleanupAt: tidyFirst}
 }
 
-// Claim asks for the key.
+// Claim claims a key for a request with the digest.
 func (i *Idempotency) Claim(_ context.Context, key domain.IdempotencyKey, digest string) (domain.Claim, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	switch h := i.find(key); {
 	case h == nil:
-		i.tidy()
+		i.cleanup()
 		i.tickets++
 		ticket := strconv.Itoa(i.tickets) + " " + digest
-		i.held[key] = &holding{ticket: ticket, digest: digest, ends: time.Now().Add(claimLife)}
+		i.records[key] = &record{ticket: ticket, digest: digest, ends: time.Now().Add(claimTTL)}
 		return domain.Claim{State: domain.Claimed, Ticket: ticket}, nil
 	case h.answer == nil:
 		return domain.Claim{State: domain.Running}, nil
@@ -60,7 +60,7 @@ func (i *Idempotency) Claim(_ context.Context, key domain.IdempotencyKey, digest
 	}
 }
 
-// Confirm stores the answer.
+// Confirm stores the response of a claimed key.
 func (i *Idempotency) Confirm(_ context.Context, key domain.IdempotencyKey, ticket string, answer []byte) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -68,36 +68,36 @@ func (i *Idempotency) Confirm(_ context.Context, key domain.IdempotencyKey, tick
 		return nil
 	}
 	_, digest, _ := bytes.Cut([]byte(ticket), []byte(" "))
-	stored := append([]byte{}, answer...) // never nil
-	i.held[key] = &holding{digest: string(digest), answer: stored, ends: time.Now().Add(answerLife)}
+	stored := append([]byte{}, answer...) // a nil response would mean that the request is running
+	i.records[key] = &record{digest: string(digest), answer: stored, ends: time.Now().Add(responseTTL)}
 	return nil
 }
 
-// Release frees the key.
+// Release frees a claimed key without a response.
 func (i *Idempotency) Release(_ context.Context, key domain.IdempotencyKey, ticket string) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if h := i.find(key); h != nil && h.ticket == ticket {
-		delete(i.held, key)
+		delete(i.records, key)
 	}
 	return nil
 }
 
-func (i *Idempotency) find(key domain.IdempotencyKey) *holding {
-	if h := i.held[key]; h != nil && time.Now().Before(h.ends) {
+func (i *Idempotency) find(key domain.IdempotencyKey) *record {
+	if h := i.records[key]; h != nil && time.Now().Before(h.ends) {
 		return h
 	}
 	return nil
 }
 
-func (i *Idempotency) tidy() {
-	if len(i.held) < i.tidyAt {
+func (i *Idempotency) cleanup() {
+	if len(i.records) < i.cleanupAt {
 		return
 	}
-	for key := range i.held {
+	for key := range i.records {
 		if i.find(key) == nil {
-			delete(i.held, key)
+			delete(i.records, key)
 		}
 	}
-	i.tidyAt = 2*len(i.held) + i.tidyAt/2
+	i.cleanupAt = 2*len(i.records) + i.cleanupAt/2
 }

@@ -13,14 +13,14 @@ import (
 	"github.com/huleedu/edge/test/contract"
 )
 
-func TestIdempotencyIsAnIdempotency(t *testing.T) {
+func TestIdempotencyContract(t *testing.T) {
 	contract.Idempotency(t, contract.IdempotencyHarness{New: func(testing.TB) contract.IdempotencyRig {
 		i := memory.NewIdempotency()
 		return contract.IdempotencyRig{Store: i, Other: i}
 	}})
 }
 
-func TestIdempotencyForgets(t *testing.T) {
+func TestIdempotencyDeletesExpiredRecords(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := memory.NewIdempotency()
 		key := func(n int) domain.IdempotencyKey { return domain.IdempotencyKey{Key: strconv.Itoa(n)} }
@@ -36,9 +36,9 @@ func TestIdempotencyForgets(t *testing.T) {
 			require.Equal(t, domain.Claimed, state(n))
 		}
 		time.Sleep(time.Minute)
-		require.Equal(t, domain.Running, state(1), "a claim outlives every request")
+		require.Equal(t, domain.Running, state(1), "a claim must last longer than any request")
 		time.Sleep(time.Minute)
-		require.Equal(t, domain.Claimed, state(1), "nobody waits for a request that died")
+		require.Equal(t, domain.Claimed, state(1), "the claim of a lost request must expire")
 		for n := range 3000 {
 			state(5000 + n)
 		}

@@ -11,10 +11,9 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// Platform is the platform behind the gateway: what it knows of batches, what
-// it says to a preflight and what it was told to do. It knows nothing until it
-// is told, allows every pipeline until it is told otherwise, and keeps every
-// command. The zero value is not ready: use NewPlatform.
+// Platform is a test double of the platform behind the gateway. It has no batches until
+// AddBatch is called, allows every pipeline unless SetVerdict has set another result, and records all
+// commands. Use NewPlatform to create one.
 type Platform struct {
 	mu       sync.Mutex
 	batches  map[domain.BatchID]domain.BatchReport
@@ -43,9 +42,9 @@ func NewPlatform() *Platform {
 	}
 }
 
-// Put makes a batch known, or changes it. An empty document becomes a small
-// one with the batch's id and status.
-func (p *Platform) Put(batch domain.BatchID, report domain.BatchReport) {
+// AddBatch adds or replaces a batch. An empty document is replaced by a small one with the
+// batch's id and status.
+func (p *Platform) AddBatch(batch domain.BatchID, report domain.BatchReport) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(report.Document) == 0 {
@@ -57,33 +56,32 @@ func (p *Platform) Put(batch domain.BatchID, report domain.BatchReport) {
 	p.batches[batch] = report
 }
 
-// Decide sets what a preflight of the batch is told, for every pipeline.
-func (p *Platform) Decide(batch domain.BatchID, v domain.Verdict) {
+// SetVerdict sets the preflight result of a batch for all pipelines.
+func (p *Platform) SetVerdict(batch domain.BatchID, v domain.Verdict) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.verdicts[batch] = v
 }
 
-// Fail makes every call return err, until Fail(nil).
+// Fail makes every call return err. Fail(nil) ends the failure.
 func (p *Platform) Fail(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.failure = err
 }
 
-// Commands returns what was published, in its order. The slice is the caller's
-// own.
+// Commands returns a copy of the published commands in order.
 func (p *Platform) Commands() []domain.Command {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.commands)
 }
 
-// Status reports on a batch that Put made known.
+// Status returns the report of a batch. An unknown batch is a not-found error.
 func (p *Platform) Status(ctx context.Context, _ domain.Caller, batch domain.BatchID) (domain.BatchReport, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err := p.trouble(ctx); err != nil {
+	if err := p.currentError(ctx); err != nil {
 		return domain.BatchReport{}, err
 	}
 	report, known := p.batches[batch]
@@ -93,12 +91,11 @@ func (p *Platform) Status(ctx context.Context, _ domain.Caller, batch domain.Bat
 	return report, nil
 }
 
-// List reports on the caller's batches in the order in which Put made them
-// known.
+// List returns a page of the caller's batches in the order of the AddBatch calls.
 func (p *Platform) List(ctx context.Context, caller domain.Caller, q domain.BatchQuery) (domain.BatchPage, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err := p.trouble(ctx); err != nil {
+	if err := p.currentError(ctx); err != nil {
 		return domain.BatchPage{}, err
 	}
 	page := domain.BatchPage{Batches: []domain.Document{}}
@@ -116,11 +113,11 @@ func (p *Platform) List(ctx context.Context, caller domain.Caller, q domain.Batc
 	return page, nil
 }
 
-// Check answers what Decide set; by default it allows.
+// Check returns the result that SetVerdict has set. The default is allowed.
 func (p *Platform) Check(ctx context.Context, _ domain.Caller, batch domain.BatchID, _ domain.Pipeline) (domain.Verdict, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err := p.trouble(ctx); err != nil {
+	if err := p.currentError(ctx); err != nil {
 		return domain.Verdict{}, err
 	}
 	if v, decided := p.verdicts[batch]; decided {
@@ -129,8 +126,7 @@ func (p *Platform) Check(ctx context.Context, _ domain.Caller, batch domain.Batc
 	return domain.Verdict{Allowed: true}, nil
 }
 
-// Publish keeps the command as it is now; later changes to its metadata are
-// not seen.
+// Publish records a copy of the command.
 func (p *Platform) Publish(ctx context.Context, command domain.Command) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -151,21 +147,21 @@ func (p *Platform) Publish(ctx context.Context, command domain.Command) error {
 	return nil
 }
 
-// trouble is what keeps the platform from answering; the lock is held.
-func (p *Platform) trouble(ctx context.Context) error {
+// currentError returns the error of a failing platform. The caller holds the lock.
+func (p *Platform) currentError(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return domain.Unreachable("platform", err)
 	}
 	return p.failure
 }
 
-// document is a batch's JSON object, without its owner.
+// document returns the JSON object of a batch, without its owner.
 func document(batch domain.BatchID, status string) []byte {
 	doc, err := json.Marshal(struct {
 		ID     domain.BatchID `json:"batch_id"`
 		Status string         `json:"overall_status"`
 	}{batch, status})
-	if err != nil { // two strings always encode
+	if err != nil { // cannot happen: strings can always be encoded
 		return []byte("{}")
 	}
 	return doc

@@ -13,50 +13,50 @@ import (
 	"github.com/huleedu/edge/test/contract"
 )
 
-func TestPlatformReportsOnBatches(t *testing.T)  { contract.BatchStatusClient(t, batches()) }
-func TestPlatformAnswersPreflights(t *testing.T) { contract.PreflightChecker(t, preflights()) }
-func TestPlatformRegistersBatches(t *testing.T)  { contract.BatchRegistry(t, registry()) }
-func TestPlatformTakesCommands(t *testing.T)     { contract.CommandPublisher(t, commands()) }
+func TestPlatformBatchStatusClient(t *testing.T) { contract.BatchStatusClient(t, batches()) }
+func TestPlatformPreflightChecker(t *testing.T)  { contract.PreflightChecker(t, preflights()) }
+func TestPlatformBatchRegistry(t *testing.T)     { contract.BatchRegistry(t, registry()) }
+func TestPlatformCommandPublisher(t *testing.T)  { contract.CommandPublisher(t, commands()) }
 
-func BenchmarkPlatformReportsOnBatches(b *testing.B) {
+func BenchmarkPlatformBatchStatusClient(b *testing.B) {
 	contract.BenchmarkBatchStatusClient(b, batches())
 }
 
-func BenchmarkPlatformAnswersPreflights(b *testing.B) {
+func BenchmarkPlatformPreflightChecker(b *testing.B) {
 	contract.BenchmarkPreflightChecker(b, preflights())
 }
 
-func BenchmarkPlatformRegistersBatches(b *testing.B) { contract.BenchmarkBatchRegistry(b, registry()) }
+func BenchmarkPlatformBatchRegistry(b *testing.B) { contract.BenchmarkBatchRegistry(b, registry()) }
 
-func BenchmarkPlatformTakesCommands(b *testing.B) {
+func BenchmarkPlatformCommandPublisher(b *testing.B) {
 	contract.BenchmarkCommandPublisher(b, commands())
 }
 
 func batches() contract.BatchesHarness {
-	return contract.BatchesHarness{Can: contract.BatchesAbilities{AnyID: true}, New: func(testing.TB) contract.BatchesWorld {
+	return contract.BatchesHarness{Can: contract.BatchesAbilities{AnyID: true}, New: func(testing.TB) contract.BatchesRig {
 		p := memory.NewPlatform()
-		return contract.BatchesWorld{
-			Client: p, Trouble: trouble(p),
-			Put: func(batch domain.BatchID, owner domain.UserID, overall string) {
-				p.Put(batch, domain.BatchReport{Owner: owner, Overall: overall})
+		return contract.BatchesRig{
+			Client: p, Fail: failWith(p),
+			AddBatch: func(batch domain.BatchID, owner domain.UserID, overall string) {
+				p.AddBatch(batch, domain.BatchReport{Owner: owner, Overall: overall})
 			},
 		}
 	}}
 }
 
 func preflights() contract.PreflightHarness {
-	return contract.PreflightHarness{New: func(testing.TB) contract.PreflightWorld {
+	return contract.PreflightHarness{New: func(testing.TB) contract.PreflightRig {
 		p := memory.NewPlatform()
-		return contract.PreflightWorld{Checker: p, Decide: p.Decide, Trouble: trouble(p)}
+		return contract.PreflightRig{Checker: p, SetVerdict: p.SetVerdict, Fail: failWith(p)}
 	}}
 }
 
 func registry() contract.RegistryHarness {
-	return contract.RegistryHarness{Can: contract.BatchesAbilities{AnyID: true}, New: func(tb testing.TB) contract.RegistryWorld {
+	return contract.RegistryHarness{Can: contract.BatchesAbilities{AnyID: true}, New: func(tb testing.TB) contract.RegistryRig {
 		tb.Helper()
 		p := memory.NewPlatform()
-		return contract.RegistryWorld{
-			Registry: p, Answer: p.Answer, Trouble: trouble(p),
+		return contract.RegistryRig{
+			Registry: p, SetReply: p.SetReply, Fail: failWith(p),
 			Owner: func(batch domain.BatchID) domain.UserID {
 				report, err := p.Status(tb.Context(), domain.Caller{}, batch)
 				if err != nil {
@@ -73,17 +73,17 @@ func registry() contract.RegistryHarness {
 	}}
 }
 
-// trouble makes the platform fail with the error that a remote one shows as.
-func trouble(p *memory.Platform) func(contract.Trouble) {
-	return func(kind contract.Trouble) {
+// failWith makes the platform fail with the error of the remote adapter.
+func failWith(p *memory.Platform) func(contract.Failure) {
+	return func(kind contract.Failure) {
 		switch kind {
-		case contract.Away:
+		case contract.Unreachable:
 			p.Fail(domain.Unreachable("platform", nil))
 		case contract.Slow:
 			p.Fail(domain.TimedOut("platform", time.Second, nil))
-		case contract.Failing:
+		case contract.ServerError:
 			p.Fail(domain.External("platform", 500))
-		case contract.Garbled:
+		case contract.Malformed:
 			p.Fail(domain.BrokenAnswer("platform", nil))
 		default:
 			p.Fail(nil)
@@ -110,16 +110,16 @@ func commands() contract.PublisherHarness {
 	}
 }
 
-func TestPlatformAllowsUntilToldOtherwise(t *testing.T) {
+func TestPlatformAllowsByDefault(t *testing.T) {
 	v, err := memory.NewPlatform().Check(t.Context(), domain.Caller{}, "b1", "nlp")
 	require.NoError(t, err)
 	require.Equal(t, domain.Verdict{Allowed: true}, v)
 }
 
-func TestPlatformKeepsTheDocumentItWasGiven(t *testing.T) {
+func TestPlatformReturnsTheGivenDocument(t *testing.T) {
 	p := memory.NewPlatform()
 	given := domain.BatchReport{Owner: "teacher-anna", Overall: "ready", Document: []byte(`{ "batch_id":"b1" }`)}
-	p.Put("b1", given)
+	p.AddBatch("b1", given)
 	report, err := p.Status(t.Context(), domain.Caller{User: "teacher-anna"}, "b1")
 	require.NoError(t, err)
 	require.Equal(t, given, report)

@@ -9,15 +9,15 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// registrationLife is how long a registration is kept.
-const registrationLife = 24 * time.Hour
+// registrationTTL is the lifetime of a registration.
+const registrationTTL = 24 * time.Hour
 
-// Registrations keeps who registered which batch, for one process. It drops what
-// has expired whenever it has doubled.
+// Registrations stores the user who registered each batch in this process. It deletes
+// expired registrations when their number has doubled.
 type Registrations struct {
-	mu     sync.Mutex
-	kept   map[domain.BatchID]registration
-	tidyAt int
+	mu        sync.Mutex
+	records   map[domain.BatchID]registration
+	cleanupAt int
 }
 
 var _ ports.BatchRegistrations = (*Registrations)(nil)
@@ -29,36 +29,36 @@ type registration struct {
 
 // NewRegistrations returns an empty store.
 func NewRegistrations() *Registrations {
-	const tidyFirst = 1024
-	return &Registrations{kept: map[domain.BatchID]registration{}, tidyAt: tidyFirst}
+	const cleanupFirst = 1024
+	return &Registrations{records: map[domain.BatchID]registration{}, cleanupAt: cleanupFirst}
 }
 
-// Save keeps the registration.
+// Save stores the user who registered a batch. It replaces an earlier registration.
 func (r *Registrations) Save(_ context.Context, user domain.UserID, batch domain.BatchID) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.tidy()
-	r.kept[batch] = registration{user, time.Now().Add(registrationLife)}
+	r.cleanup()
+	r.records[batch] = registration{user, time.Now().Add(registrationTTL)}
 	return nil
 }
 
-// Registered looks the batch up.
+// Registered reports whether the user registered the batch within the last 24 hours.
 func (r *Registrations) Registered(_ context.Context, user domain.UserID, batch domain.BatchID) (bool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	found, known := r.kept[batch]
+	found, known := r.records[batch]
 	return known && found.user == user && time.Now().Before(found.ends), nil
 }
 
-func (r *Registrations) tidy() {
-	if len(r.kept) < r.tidyAt {
+func (r *Registrations) cleanup() {
+	if len(r.records) < r.cleanupAt {
 		return
 	}
 	now := time.Now()
-	for batch, found := range r.kept {
+	for batch, found := range r.records {
 		if !now.Before(found.ends) {
-			delete(r.kept, batch)
+			delete(r.records, batch)
 		}
 	}
-	r.tidyAt = 2*len(r.kept) + r.tidyAt/2
+	r.cleanupAt = 2*len(r.records) + r.cleanupAt/2
 }

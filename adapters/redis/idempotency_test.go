@@ -17,10 +17,10 @@ func onceHarness(find func(testing.TB) server, canBreak bool) contract.Idempoten
 		New: func(t testing.TB) contract.IdempotencyRig {
 			s := find(t)
 			return contract.IdempotencyRig{
-				Store: redis.NewIdempotency(open(t, s.url)), Other: redis.NewIdempotency(open(t, s.url)), Break: s.stop,
+				Store: redis.NewIdempotency(open(t, s.url)), Other: redis.NewIdempotency(open(t, s.url)), StartOutage: s.stop,
 			}
 		},
-		Can: contract.IdempotencyAbilities{Break: canBreak},
+		Can: contract.IdempotencyAbilities{Outage: canBreak},
 	}
 }
 

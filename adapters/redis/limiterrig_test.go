@@ -108,15 +108,15 @@ func limiterHarness(find func(testing.TB) server, canBreak, canCount bool) contr
 					nodes = append(nodes, seen)
 					return l
 				},
-				Break: s.stop, Mend: s.start, Trips: trips,
-				Alone: func(alone bool) {
+				StartOutage: s.stop, EndOutage: s.start, RoundTrips: trips,
+				AwaitDegraded: func(alone bool) {
 					for _, n := range nodes {
 						n.await(t, alone)
 					}
 				},
 			}
 		},
-		Can: contract.LimiterAbilities{Break: canBreak},
+		Can: contract.LimiterAbilities{Outage: canBreak},
 	}
 }
 

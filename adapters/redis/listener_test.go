@@ -85,7 +85,7 @@ func unhealthy(l *redis.Listener) func() bool {
 }
 
 func TestListenerCountsWhatItDoes(t *testing.T) {
-	s, facts, in := embedded(t), contract.Recorder(), newInbox()
+	s, facts, in := embedded(t), contract.NewFacts(), newInbox()
 	cfg := listening()
 	cfg.MaxBytes = 10
 	l := listener(open(t, s.url), cfg, facts)
@@ -120,7 +120,7 @@ func TestListenerCountsWhatItDoes(t *testing.T) {
 func TestListenerTracesUntilConfirmed(t *testing.T) {
 	s, spans := embedded(t), tracetest.NewSpanRecorder()
 	tp := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))
-	l := redis.NewListener(open(t, s.url), listening(), contract.Recorder(), tp, slog.New(slog.DiscardHandler))
+	l := redis.NewListener(open(t, s.url), listening(), contract.NewFacts(), tp, slog.New(slog.DiscardHandler))
 	run(t, l, newInbox())
 	follow(t, l, "anna")
 	ended := spans.Ended()
@@ -134,7 +134,7 @@ func TestListenerTracesUntilConfirmed(t *testing.T) {
 func TestListenerIsUnhealthyWithoutRedis(t *testing.T) {
 	s := embedded(t)
 	client := open(t, s.url)
-	l := listener(client, listening(), contract.Recorder())
+	l := listener(client, listening(), contract.NewFacts())
 	h := l.Health(t.Context())
 	require.Equal(t, "subscription", h.Name)
 	require.Equal(t, domain.Unhealthy, h.Condition, "nothing is heard before Run")
@@ -189,7 +189,7 @@ func TestListenerIsBackSoonAfterALongOutage(t *testing.T) {
 	d := deafen(t, s.url)
 	cfg := listening()
 	cfg.Connections = 1
-	l := redis.NewListener(open(t, d.url()), cfg, contract.Recorder(), noop.NewTracerProvider(),
+	l := redis.NewListener(open(t, d.url()), cfg, contract.NewFacts(), noop.NewTracerProvider(),
 		slog.New(slog.NewTextHandler(&lines, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	run(t, l, in)
 	follow(t, l, "a")
@@ -212,7 +212,7 @@ func (c *lineCounter) Write(p []byte) (int, error) {
 }
 
 func TestListenerNoticesThatItIsDeaf(t *testing.T) {
-	s, facts, in := embedded(t), contract.Recorder(), newInbox()
+	s, facts, in := embedded(t), contract.NewFacts(), newInbox()
 	d := deafen(t, s.url)
 	cfg := listening()
 	cfg.Connections, cfg.ProbeInterval = 1, 100*time.Millisecond
@@ -233,7 +233,7 @@ func TestListenerNoticesThatItIsDeaf(t *testing.T) {
 }
 
 func TestListenerStaysOnAConnectionThatHears(t *testing.T) {
-	s, facts := embedded(t), contract.Recorder()
+	s, facts := embedded(t), contract.NewFacts()
 	cfg := listening()
 	cfg.ProbeInterval = 50 * time.Millisecond
 	l := listener(open(t, s.url), cfg, facts)
@@ -248,7 +248,7 @@ func TestListenerSurvivesCutConnections(t *testing.T) {
 	d := deafen(t, s.url)
 	cfg := listening()
 	cfg.Connections = 1
-	l := listener(open(t, d.url()), cfg, contract.Recorder())
+	l := listener(open(t, d.url()), cfg, contract.NewFacts())
 	run(t, l, in)
 	follow(t, l, "a")
 	send := publishing(t, s.url)
@@ -268,7 +268,7 @@ func TestListenerNoticesThatRedisHangs(t *testing.T) {
 	client, err := redis.Open(c)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, client.Close()) })
-	l := listener(client, cfg, contract.Recorder())
+	l := listener(client, cfg, contract.NewFacts())
 	run(t, l, in)
 	follow(t, l, "a")
 	require.Eventually(t, healthy(l), patience, time.Millisecond)
@@ -291,7 +291,7 @@ func TestFollowEndsInTimeWhenNothingIsConfirmed(t *testing.T) {
 		t.Skip("it waits for the limit")
 	}
 	s := embedded(t)
-	l := listener(open(t, s.url), listening(), contract.Recorder()) // not running
+	l := listener(open(t, s.url), listening(), contract.NewFacts()) // not running
 	began := time.Now()
 	err := l.Follow(t.Context(), "a")
 	require.Equal(t, domain.ConnectionError, domain.CodeOf(err))

@@ -25,10 +25,10 @@ func logHarness(find func(testing.TB) server, canBreak bool) contract.LogHarness
 					require.Positive(t, other.PTTL(context.Background(), key).Val())
 					require.True(t, other.PExpireAt(context.Background(), key, time.Unix(1, 0)).Val())
 				},
-				Break: s.stop, Step: s.step,
+				StartOutage: s.stop, Step: s.step,
 			}
 		},
-		Can: contract.LogAbilities{Break: canBreak},
+		Can: contract.LogAbilities{Outage: canBreak},
 	}
 }
 

@@ -18,7 +18,7 @@ func TestAReconnectAloneMakesNoNodeReady(t *testing.T) {
 	d := deafen(t, s.url)
 	cfg := listening()
 	cfg.ProbeInterval, cfg.Connections = 50*time.Millisecond, 1
-	facts := contract.Recorder()
+	facts := contract.NewFacts()
 	l := listener(open(t, d.url()), cfg, facts)
 	run(t, l, newInbox())
 	require.Eventually(t, healthy(l), patience, time.Millisecond)
@@ -46,7 +46,7 @@ func TestAReconnectAloneMakesNoNodeReady(t *testing.T) {
 func TestANodeIsReadySoonAfterItsStart(t *testing.T) {
 	cfg := listening()
 	cfg.ProbeInterval = time.Hour
-	l := listener(open(t, embedded(t).url), cfg, contract.Recorder())
+	l := listener(open(t, embedded(t).url), cfg, contract.NewFacts())
 	run(t, l, newInbox())
 	require.Eventually(t, healthy(l), patience, time.Millisecond)
 }

@@ -42,7 +42,7 @@ func (s *standing) is(alone bool) bool {
 func placing(t testing.TB, url string, cfg redis.QuotaConfig) (*redis.Quota, *standing, func()) {
 	t.Helper()
 	seen := &standing{}
-	q := redis.NewQuota(open(t, url), cfg, memory.NewLimits(cfg.PerUser), seen)
+	q := redis.NewQuota(open(t, url), cfg, memory.NewQuota(cfg.PerUser), seen)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- q.Run(ctx) }()
@@ -67,18 +67,18 @@ func quotaHarness(find func(testing.TB) server, canBreak bool) contract.QuotaHar
 					nodes = append(nodes, seen)
 					return q, kill
 				},
-				Lease: shortLease, Break: s.stop, Mend: s.start, Step: s.step,
-				Settle: func(away bool) {
+				Lease: shortLease, StartOutage: s.stop, EndOutage: s.start, Step: s.step,
+				AwaitOutage: func(away bool) {
 					for _, n := range nodes {
 						require.Eventually(t, func() bool { return n.is(away) }, patience, 5*time.Millisecond)
 					}
 				},
 			}
 			if s.stop != nil {
-				rig.Lose = func() { require.NoError(t, stranger(t, s.url).FlushAll(context.Background()).Err()) }
+				rig.LoseData = func() { require.NoError(t, stranger(t, s.url).FlushAll(context.Background()).Err()) }
 			}
 			return rig
 		},
-		Can: contract.QuotaAbilities{Share: true, Break: canBreak},
+		Can: contract.QuotaAbilities{Shared: true, Outage: canBreak},
 	}
 }

@@ -17,7 +17,7 @@ func registrationsHarness(find func(testing.TB) server, canBreak bool) contract.
 		s := find(t)
 		rig := contract.RegistrationsRig{Store: redis.NewRegistrations(open(t, s.url)), Other: redis.NewRegistrations(open(t, s.url))}
 		if canBreak {
-			rig.Break = s.stop
+			rig.StartOutage = s.stop
 		}
 		return rig
 	}}

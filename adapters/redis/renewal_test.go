@@ -82,7 +82,7 @@ func tended(t *testing.T) (*Quota, *paper) {
 	p := &paper{began: time.Now(), kept: map[time.Duration]int{}}
 	rdb := goredis.NewClient(&goredis.Options{Addr: "127.0.0.1:1"})
 	rdb.AddHook(p)
-	q := NewQuota(&Client{rdb: rdb}, QuotaConfig{PerUser: 5, Node: "n"}, memory.NewLimits(5), nobody{})
+	q := NewQuota(&Client{rdb: rdb}, QuotaConfig{PerUser: 5, Node: "n"}, memory.NewQuota(5), nobody{})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- q.Run(ctx) }()

@@ -111,7 +111,7 @@ func disconnecting(t testing.TB, url string) func(domain.UserID) {
 // connections.
 func checking(t testing.TB, url string) func(domain.UserID) {
 	t.Helper()
-	q := redis.NewQuota(open(t, url), redis.QuotaConfig{PerUser: 1, Node: "other"}, memory.NewLimits(1), contract.Recorder())
+	q := redis.NewQuota(open(t, url), redis.QuotaConfig{PerUser: 1, Node: "other"}, memory.NewQuota(1), contract.NewFacts())
 	return func(user domain.UserID) { q.Reclaim(context.Background(), user) }
 }
 
@@ -120,13 +120,13 @@ func listenerHarness(find func(testing.TB) server, canBreak bool) contract.Liste
 		New: func(t testing.TB) contract.ListenerRig {
 			s := find(t)
 			return contract.ListenerRig{
-				Listener: listener(open(t, s.url), listening(), contract.Recorder()),
-				Send:     publishing(t, s.url), Break: s.stop, Mend: s.start,
+				Listener: listener(open(t, s.url), listening(), contract.NewFacts()),
+				Send:     publishing(t, s.url), StartOutage: s.stop, EndOutage: s.start,
 				Disconnect: disconnecting(t, s.url),
 				Check:      checking(t, s.url),
 			}
 		},
-		Can: contract.ListenerAbilities{Break: canBreak},
+		Can: contract.ListenerAbilities{Outage: canBreak},
 	}
 }
 
@@ -136,12 +136,12 @@ func notifierHarness(find func(testing.TB) server, canBreak bool) contract.Notif
 			s := find(t)
 			one, two := open(t, s.url), open(t, s.url)
 			return contract.NotifierRig{
-				Publisher: redis.NewNotifier(one, keeping(), "ws:"),
-				Other:     redis.NewNotifier(two, keeping(), "ws:"),
-				Listener:  listener(one, listening(), contract.Recorder()),
-				Break:     s.stop, Mend: s.start,
+				Publisher:   redis.NewNotifier(one, keeping(), "ws:"),
+				Other:       redis.NewNotifier(two, keeping(), "ws:"),
+				Listener:    listener(one, listening(), contract.NewFacts()),
+				StartOutage: s.stop, EndOutage: s.start,
 			}
 		},
-		Can: contract.NotifierAbilities{Break: canBreak},
+		Can: contract.NotifierAbilities{Outage: canBreak},
 	}
 }

@@ -18,9 +18,9 @@ type gatewayMetrics struct {
 	serviceSeconds  *prometheus.HistogramVec
 	errors          *prometheus.CounterVec
 	circuits        *prometheus.GaugeVec
-	limited         closed[domain.LimitClass]
+	limited         enumCounter[domain.LimitClass]
 	limitsDegraded  prometheus.Gauge
-	tokenValidation closed[domain.TokenResult]
+	tokenValidation enumCounter[domain.TokenResult]
 	tokensRecalled  prometheus.Counter
 }
 
@@ -46,9 +46,9 @@ func NewGatewayObserver() *Observer {
 			"Errors answered to clients.", "endpoint", "error_type"),
 		circuits: o.gauges("gateway_circuit_state",
 			"Whether calls to a service are let through: 0 all, 1 a few to try, 2 none.", "service"),
-		limited: newClosed(o.counters("gateway_rate_limited_total",
+		limited: newEnumCounter(o.counters("gateway_rate_limited_total",
 			"Requests refused by a rate limit.", "class"),
-			spelled, otherLabel, domain.LimitClasses()...),
+			stringLabel, otherLabel, domain.LimitClasses()...),
 		limitsDegraded: o.gauge("gateway_rate_limiter_degraded",
 			"1 while this node decides about rate limits without the others, because Redis is away."),
 		tokenValidation: tokenValidation(o),
@@ -65,11 +65,11 @@ func (m *gatewayMetrics) count(fact domain.Fact) {
 		m.inProgress.Inc()
 	case domain.RequestServed:
 		m.inProgress.Dec()
-		verb, route := method(f.Method), endpoint(f.Endpoint)
-		m.requests.WithLabelValues(verb, route, status(f.Status)).Inc()
+		verb, route := methodLabel(f.Method), endpointLabel(f.Endpoint)
+		m.requests.WithLabelValues(verb, route, statusLabel(f.Status)).Inc()
 		m.requestSeconds.WithLabelValues(verb, route).Observe(f.Took.Seconds())
 	case domain.RequestFailed:
-		m.errors.WithLabelValues(endpoint(f.Endpoint), errorType(f.Code)).Inc()
+		m.errors.WithLabelValues(endpointLabel(f.Endpoint), errorTypeLabel(f.Code)).Inc()
 	case domain.TokenChecked:
 		m.tokenValidation.inc(f.Result)
 		if f.Cached {
@@ -80,14 +80,14 @@ func (m *gatewayMetrics) count(fact domain.Fact) {
 	case domain.RequestLimited:
 		m.limited.inc(f.Class)
 	case domain.LimiterDegraded:
-		m.limitsDegraded.Set(flag(f.Degraded))
+		m.limitsDegraded.Set(boolValue(f.Degraded))
 	case domain.EventPublished:
 		m.published.WithLabelValues(string(f.Topic), f.EventType).Inc()
 	case domain.PublishEnded:
 		m.publishSeconds.Observe(f.Took.Seconds())
 	case domain.ServiceCalled:
-		verb, route := method(f.Method), endpoint(f.Endpoint)
-		m.serviceCalls.WithLabelValues(f.Service, verb, route, status(f.Status)).Inc()
+		verb, route := methodLabel(f.Method), endpointLabel(f.Endpoint)
+		m.serviceCalls.WithLabelValues(f.Service, verb, route, statusLabel(f.Status)).Inc()
 		m.serviceSeconds.WithLabelValues(f.Service, verb, route).Observe(f.Took.Seconds())
 	}
 }
@@ -106,9 +106,9 @@ func openness(s domain.CircuitState) float64 {
 
 // tokenValidation is the one metric that both services share, by its name of
 // old.
-func tokenValidation(o *Observer) closed[domain.TokenResult] {
-	return newClosed(o.counters("jwt_validation_total", "Tokens judged.", "result"),
-		spelled, string(domain.TokenRefused), domain.TokenAccepted, domain.TokenTooOld, domain.TokenRefused)
+func tokenValidation(o *Observer) enumCounter[domain.TokenResult] {
+	return newEnumCounter(o.counters("jwt_validation_total", "Tokens judged.", "result"),
+		stringLabel, string(domain.TokenRefused), domain.TokenAccepted, domain.TokenTooOld, domain.TokenRefused)
 }
 
 // answerBuckets are seconds, from a cached answer to the limit of a slow

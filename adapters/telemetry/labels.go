@@ -10,16 +10,16 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// A label that strangers could fill with words of their own would grow the
-// registry without end. These bound each to a list that is known beforehand.
+// Labels with values from clients would let the registry grow without limit. These
+// functions map each label to a closed list of values.
 const (
 	otherMethod = "OTHER"
 	otherLabel  = "other"
 	noRoute     = "unmatched"
 )
 
-// method is an HTTP method, or OTHER: a client may send any word.
-func method(m string) string {
+// methodLabel returns an HTTP method of the standard library, or OTHER for any other method.
+func methodLabel(m string) string {
 	switch m {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
 		http.MethodDelete, http.MethodConnect, http.MethodOptions, http.MethodTrace:
@@ -29,42 +29,42 @@ func method(m string) string {
 	}
 }
 
-// endpoint is a route's template; a request that met no route has none.
-func endpoint(template string) string {
+// endpointLabel returns the route template, or "unmatched" for a request without a route.
+func endpointLabel(template string) string {
 	if template == "" {
 		return noRoute
 	}
 	return template
 }
 
-// status is an HTTP status; 0 stands for a call that nobody answered.
-func status(code int) string {
+// statusLabel returns an HTTP status as a label. The status 0 means that there was no response.
+func statusLabel(code int) string {
 	if code == 0 || code >= 100 && code <= 599 {
 		return strconv.Itoa(code)
 	}
 	return otherLabel
 }
 
-// errorType is one of the contract's codes.
-func errorType(c domain.Code) string {
+// errorTypeLabel returns an error code of the wire contract, or UNKNOWN_ERROR for another one.
+func errorTypeLabel(c domain.Code) string {
 	if slices.Contains(domain.Codes(), c) {
 		return string(c)
 	}
 	return string(domain.UnknownError)
 }
 
-// closed is a counter whose label takes a closed list of values. The series
-// exist from the start, at zero, so that the first event is an increase, and
-// counting one is a look-up without allocation.
-type closed[K comparable] struct {
+// enumCounter is a counter whose label has a closed list of values. All series exist from the
+// start with the value 0, so that the first event is visible as an increase. inc needs no
+// allocation.
+type enumCounter[K comparable] struct {
 	known map[K]prometheus.Counter
 	rest  prometheus.Counter
 }
 
-// newClosed resolves the series of all values; label spells a value. What is
-// not in the list counts as rest, or not at all when rest is empty.
-func newClosed[K comparable](c *prometheus.CounterVec, label func(K) string, rest string, values ...K) closed[K] {
-	out := closed[K]{known: make(map[K]prometheus.Counter, len(values))}
+// newEnumCounter creates the series of all values. label converts a value to its label. Values
+// outside the list are counted as rest. If rest is empty, they are not counted.
+func newEnumCounter[K comparable](c *prometheus.CounterVec, label func(K) string, rest string, values ...K) enumCounter[K] {
+	out := enumCounter[K]{known: make(map[K]prometheus.Counter, len(values))}
 	if rest != "" {
 		out.rest = c.WithLabelValues(rest)
 	}
@@ -74,7 +74,7 @@ func newClosed[K comparable](c *prometheus.CounterVec, label func(K) string, res
 	return out
 }
 
-func (c closed[K]) inc(value K) {
+func (c enumCounter[K]) inc(value K) {
 	if counter, ok := c.known[value]; ok {
 		counter.Inc()
 		return
@@ -84,11 +84,11 @@ func (c closed[K]) inc(value K) {
 	}
 }
 
-// spelled is the label of a value that is its own name.
-func spelled[K ~string](v K) string { return string(v) }
+// stringLabel converts a string type to its label.
+func stringLabel[K ~string](v K) string { return string(v) }
 
-// flag is the value of a gauge that says yes or no.
-func flag(yes bool) float64 {
+// boolValue converts a boolean to the value of a gauge.
+func boolValue(yes bool) float64 {
 	if yes {
 		return 1
 	}

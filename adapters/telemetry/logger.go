@@ -37,7 +37,7 @@ func NewLogger(c Config, s domain.Service, w io.Writer) *slog.Logger {
 	core = core.With([]zapcore.Field{zap.String("service", c.name(s))})
 	// The place of a log call says nothing that its message does not: no stacks.
 	inner := zapslog.NewHandler(core, zapslog.AddStacktraceAt(math.MaxInt))
-	return slog.New(&trailHandler{thin: thin, inner: inner})
+	return slog.New(&contextHandler{sampler: thin, inner: inner})
 }
 
 func encoder(format string) zapcore.Encoder {

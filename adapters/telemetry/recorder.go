@@ -12,58 +12,54 @@ import (
 
 // Span is an ended span as a plain value, for tests.
 type Span struct {
-	// Name is the operation's; Kind is internal, server, client, producer or
-	// consumer.
+	// Name is the span name. Kind is internal, server, client, producer or consumer.
 	Name, Kind string
-	// TraceID, SpanID and ParentID are lower-case hex; ParentID is empty for a
-	// root.
+	// TraceID, SpanID and ParentID are lower-case hex. ParentID is empty for a root span.
 	TraceID, SpanID, ParentID string
-	// Attributes hold values of Go's own types.
+	// Attributes contains the attribute values as Go types.
 	Attributes map[string]any
-	// Events are in the order in which they were added.
+	// Events contains the span events in order.
 	Events []SpanEvent
-	// Status is Unset, Ok or Error; Message explains an error.
+	// Status is Unset, Ok or Error. Message is the description of an error.
 	Status, Message string
 }
 
-// SpanEvent is something that happened during a span, such as an exception.
+// SpanEvent is an event of a span, such as an exception.
 type SpanEvent struct {
-	// Name is "exception" for a recorded error.
+	// Name is the event name; it is "exception" for a recorded error.
 	Name string
-	// Attributes hold values of Go's own types.
+	// Attributes contains the attribute values as Go types.
 	Attributes map[string]any
 }
 
-// Recorder keeps every span in memory, so that a test can say what it expects.
-// It is safe for any number of goroutines.
+// Recorder stores all spans in memory, for tests. It is safe for concurrent use.
 type Recorder struct {
 	provider *sdk.TracerProvider
 	mu       sync.Mutex
 	spans    []Span
-	// more is closed, and replaced, when a span ends.
-	more chan struct{}
+	// changed is closed and replaced when a span ends.
+	changed chan struct{}
 }
 
-// NewRecorder returns an empty recorder that samples everything.
+// NewRecorder returns an empty recorder that samples all traces.
 func NewRecorder() *Recorder {
-	r := &Recorder{more: make(chan struct{})}
+	r := &Recorder{changed: make(chan struct{})}
 	r.provider = sdk.NewTracerProvider(sdk.WithSampler(sdk.AlwaysSample()), sdk.WithSpanProcessor(processor{r}))
 	return r
 }
 
-// Provider makes tracers whose spans are kept.
+// Provider returns a tracer provider whose spans are recorded.
 func (r *Recorder) Provider() trace.TracerProvider { return r.provider }
 
-// Spans returns the spans that have ended so far, in the order in which they
-// ended. The slice is the caller's own.
+// Spans returns a copy of the ended spans, in the order in which they ended.
 func (r *Recorder) Spans() []Span {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.spans)
 }
 
-// Await returns the first span of that name that ends, now or until ctx is
-// done; then it returns ctx's error.
+// Await returns the first ended span with the name. It waits for one until ctx is done and
+// then returns ctx's error.
 func (r *Recorder) Await(ctx context.Context, name string) (Span, error) {
 	for {
 		found, more := r.find(name)
@@ -78,38 +74,38 @@ func (r *Recorder) Await(ctx context.Context, name string) (Span, error) {
 	}
 }
 
-// find returns the first span of that name, or what to wait for when there is
-// none yet.
+// find returns the first ended span with the name. Otherwise it returns a channel that is
+// closed when another span ends.
 func (r *Recorder) find(name string) (found Span, more <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if i := slices.IndexFunc(r.spans, func(s Span) bool { return s.Name == name }); i >= 0 {
 		return r.spans[i], nil
 	}
-	return Span{}, r.more
+	return Span{}, r.changed
 }
 
 func (r *Recorder) add(s Span) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.spans = append(r.spans, s)
-	close(r.more)
-	r.more = make(chan struct{})
+	close(r.changed)
+	r.changed = make(chan struct{})
 }
 
-// processor is the recorder as the SDK sees it.
+// processor is the SDK span processor of the recorder.
 type processor struct{ recorder *Recorder }
 
 func (processor) OnStart(context.Context, sdk.ReadWriteSpan) {}
 
-func (p processor) OnEnd(s sdk.ReadOnlySpan) { p.recorder.add(plain(s)) }
+func (p processor) OnEnd(s sdk.ReadOnlySpan) { p.recorder.add(convertSpan(s)) }
 
 func (processor) Shutdown(context.Context) error { return nil }
 
 func (processor) ForceFlush(context.Context) error { return nil }
 
-// plain copies what a test may want to know of a span.
-func plain(s sdk.ReadOnlySpan) Span {
+// convertSpan converts an SDK span.
+func convertSpan(s sdk.ReadOnlySpan) Span {
 	out := Span{
 		Name: s.Name(), Kind: s.SpanKind().String(),
 		TraceID: s.SpanContext().TraceID().String(), SpanID: s.SpanContext().SpanID().String(),

@@ -37,7 +37,7 @@ type Tracing struct {
 // is owed.
 func NewTracing(c Config, o OTelConfig, s domain.Service, log *slog.Logger) (*Tracing, error) {
 	if !c.EnableTracing || o.Disabled {
-		return &Tracing{provider: silent{}}, nil
+		return &Tracing{provider: noopProvider{}}, nil
 	}
 	if o.endpoint() == "" {
 		p := sdk.NewTracerProvider(sdk.WithSampler(sdk.NeverSample()))

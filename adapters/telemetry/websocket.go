@@ -15,16 +15,16 @@ type websocketMetrics struct {
 	active                    prometheus.Gauge
 	quotaDegraded             prometheus.Gauge
 	lifetime                  prometheus.Histogram
-	closes                    closed[int]
+	closes                    enumCounter[int]
 	sent, replayed            prometheus.Counter
 	size, delivery            prometheus.Histogram
-	failed                    closed[domain.FailureReason]
-	inbound                   closed[domain.FrameType]
-	tokenValidation           closed[domain.TokenResult]
+	failed                    enumCounter[domain.FailureReason]
+	inbound                   enumCounter[domain.FrameType]
+	tokenValidation           enumCounter[domain.TokenResult]
 	followSeconds             *prometheus.HistogramVec
 	subscriptions             prometheus.Gauge
 	resubscribes              prometheus.Counter
-	notifications             closed[domain.NotificationResult]
+	notifications             enumCounter[domain.NotificationResult]
 	lag                       prometheus.Histogram
 	consumerDegraded          prometheus.Gauge
 	requests                  *prometheus.CounterVec
@@ -54,7 +54,7 @@ func (m *websocketMetrics) registerSockets(o *Observer) {
 		"1 while this node bounds users' sockets without the others.")
 	m.lifetime = o.histogram("websocket_connection_duration_seconds", "How long sockets lived.",
 		[]float64{1, 5, 10, 30, 60, 300, 600, 1800, 3600})
-	m.closes = newClosed(
+	m.closes = newEnumCounter(
 		o.counters("websocket_closes_total", "Close codes sent or received, refusals included.", "code"),
 		strconv.Itoa, otherLabel, closeCodes()...)
 }
@@ -66,12 +66,12 @@ func (m *websocketMetrics) registerMessages(o *Observer) {
 		prometheus.ExponentialBuckets(64, 4, 7)) // 64 B to 256 KiB
 	m.delivery = o.histogram("websocket_delivery_seconds", "From receipt in this process to the write on the socket.",
 		prometheus.ExponentialBuckets(0.0001, 4, 9)) // 0.1 ms to 6.5 s
-	m.failed = newClosed(
+	m.failed = newEnumCounter(
 		o.counters("websocket_messages_failed_total", "Frames that did not reach a socket.", "error_type"),
-		spelled, "", domain.InvalidUTF8, domain.MessageTooBig, domain.SlowConsumer, domain.WriteFailed)
-	m.inbound = newClosed(
+		stringLabel, "", domain.InvalidUTF8, domain.MessageTooBig, domain.SlowConsumer, domain.WriteFailed)
+	m.inbound = newEnumCounter(
 		o.counters("websocket_inbound_messages_total", "Frames that clients sent.", "type"),
-		spelled, string(domain.FrameIgnored), domain.FramePing, domain.FrameRefresh, domain.FrameIgnored)
+		stringLabel, string(domain.FrameIgnored), domain.FramePing, domain.FrameRefresh, domain.FrameIgnored)
 }
 
 func (m *websocketMetrics) registerSources(o *Observer) {
@@ -80,9 +80,9 @@ func (m *websocketMetrics) registerSources(o *Observer) {
 		prometheus.ExponentialBuckets(0.0005, 3, 9), "channel_prefix") // 0.5 ms to 3.3 s
 	m.subscriptions = o.gauge("redis_subscriptions", "Users followed now.")
 	m.resubscribes = o.counter("redis_resubscribes_total", "Broken subscriptions brought back.")
-	m.notifications = newClosed(
+	m.notifications = newEnumCounter(
 		o.counters("notification_events_total", "Records of the notification topic.", "result"),
-		spelled, "", domain.NotificationPublished, domain.NotificationDuplicate,
+		stringLabel, "", domain.NotificationPublished, domain.NotificationDuplicate,
 		domain.NotificationDeadLetter, domain.NotificationRetried, domain.NotificationExpired)
 	m.lag = o.histogram("notification_lag_seconds", "Age of a record when it was judged.",
 		[]float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, 60, 300, 3600})
@@ -145,9 +145,9 @@ func (m *websocketMetrics) countSocket(fact domain.Fact) {
 	case domain.Resubscribed:
 		m.resubscribes.Inc()
 	case domain.QuotaDegraded:
-		m.quotaDegraded.Set(flag(f.Degraded))
+		m.quotaDegraded.Set(boolValue(f.Degraded))
 	case domain.ConsumerDegraded:
-		m.consumerDegraded.Set(flag(f.Degraded))
+		m.consumerDegraded.Set(boolValue(f.Degraded))
 	default:
 		m.countRequest(fact)
 	}
@@ -159,8 +159,8 @@ func (m *websocketMetrics) countRequest(fact domain.Fact) {
 		m.inProgress.Inc()
 	case domain.RequestServed:
 		m.inProgress.Dec()
-		verb, route := method(f.Method), endpoint(f.Endpoint)
-		m.requests.WithLabelValues(verb, route, status(f.Status)).Inc()
+		verb, route := methodLabel(f.Method), endpointLabel(f.Endpoint)
+		m.requests.WithLabelValues(verb, route, statusLabel(f.Status)).Inc()
 		m.requestSeconds.WithLabelValues(verb, route).Observe(f.Took.Seconds())
 	}
 }

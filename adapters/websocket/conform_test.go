@@ -30,7 +30,7 @@ func serveEcho(word string) {
 	websocket.Echo(m)
 	server := httptest.NewServer(door(websocket.NewHandler(websocket.HandlerParts{
 		Manager: m, Sessions: app.NewSessions(registry, registry), History: app.NewHistory(memory.NewBus()), Tokens: tokens{expires: time.Now().Add(time.Hour)},
-		Limiter: memory.NewLimiter(), Readiness: readiness, Config: c, Observer: silent, Tracer: noop.NewTracerProvider(), Log: log,
+		Limiter: memory.NewRateLimiter(), Readiness: readiness, Config: c, Observer: silent, Tracer: noop.NewTracerProvider(), Log: log,
 	})))
 	defer server.Close()
 	fmt.Println(server.Listener.Addr())

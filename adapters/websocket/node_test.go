@@ -259,7 +259,7 @@ func newNode(t testing.TB, c websocket.Config, adjust ...func(*node)) *node {
 	n.readiness.Enter(app.Serving)
 	n.manager = websocket.NewManager(c, n.facts, n.tracer, log)
 	h := websocket.NewHandler(websocket.HandlerParts{
-		Manager: n.manager, Sessions: app.NewSessions(n.registry, n.registry), History: app.NewHistory(n.past), Tokens: n.tokens, Limiter: memory.NewLimiter(),
+		Manager: n.manager, Sessions: app.NewSessions(n.registry, n.registry), History: app.NewHistory(n.past), Tokens: n.tokens, Limiter: memory.NewRateLimiter(),
 		Readiness: n.readiness, Config: c, Observer: n.facts, Tracer: n.tracer, Log: log,
 	})
 	h.SetWaits(20*time.Millisecond, 30*time.Millisecond, 5*time.Millisecond, 100)

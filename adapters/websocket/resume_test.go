@@ -51,7 +51,7 @@ func (c *client) sees(t testing.TB, want ...string) {
 
 func TestResume(t *testing.T) {
 	n := newNode(t, settings())
-	n.bus.Keep(3)
+	n.bus.SetLimit(3)
 	var frames, ids []string
 	for range 4 { // the first is trimmed
 		frame, id := n.keep(t, 1)
@@ -136,7 +136,7 @@ func TestSlowClientResumes(t *testing.T) {
 	c := settings()
 	c.SendQueueMessages = 5
 	n := newNode(t, c)
-	n.bus.Keep(2000)
+	n.bus.SetLimit(2000)
 	var want []string
 	for range 300 {
 		frame, _ := n.keep(t, 40_000)
@@ -189,12 +189,12 @@ func TestDirectMessagesOverflowAReplay(t *testing.T) {
 // comes back it is told that something is gone.
 func TestTrimmedWhileReading(t *testing.T) {
 	n := newNode(t, settings())
-	n.bus.Keep(400)
+	n.bus.SetLimit(400)
 	for range 300 {
 		n.keep(t, 100_000)
 	}
 	conn := n.resume(t, "0")
-	n.bus.Keep(1)
+	n.bus.SetLimit(1)
 	n.keep(t, 1)
 	require.Equal(t, 4001, conn.end(t).Code)
 	n.clean(t)
@@ -285,7 +285,7 @@ func TestGapOfAFullQueue(t *testing.T) {
 // later notifications behind a hole.
 func TestDrainDuringAReplay(t *testing.T) {
 	n := newNode(t, settings())
-	n.bus.Keep(2000)
+	n.bus.SetLimit(2000)
 	var want []string
 	for range 600 {
 		frame, _ := n.keep(t, 20_000)

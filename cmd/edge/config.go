@@ -12,14 +12,14 @@ import (
 	"github.com/huleedu/edge/wire"
 )
 
-// errRefused ends the tool with the exit code that a service ends with when it
-// refuses its settings; why has been printed.
-var errRefused = errors.New("the settings cannot be used")
+// errInvalidSettings makes the tool exit with code 2, the code of a service that rejects
+// its settings. The problems have been printed before.
+var errInvalidSettings = errors.New("the settings are invalid")
 
-var errService = errors.New("the service is gateway or websocket")
+var errUnknownService = errors.New("the service is gateway or websocket")
 
-// inspected is a service's report under the service's name.
-type inspected struct {
+// serviceReport is the settings report of one service.
+type serviceReport struct {
 	service string
 	wire.Report
 }
@@ -27,7 +27,7 @@ type inspected struct {
 func (t tool) configCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "config",
-		Short: "Check and show what the services make of an environment",
+		Short: "Check and print the settings of the services",
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
@@ -39,24 +39,24 @@ func (t tool) checkCommand() *cobra.Command {
 	var file string
 	c := &cobra.Command{
 		Use:   "check [gateway|websocket]",
-		Short: "Check an environment: every problem at once, exit code 0 or 2",
-		Long: "Read the settings as the services do at their start, without starting: this process's variables and,\n" +
-			"outside production, those of a .env here; or those of a file alone. The exit code is 2 when a service\n" +
-			"would refuse to start. Unknown variables are only warned about.",
+		Short: "Check the settings and list all problems; exit code 0 or 2",
+		Long: "Read the settings as the services do when they start, but start nothing. The variables come from this\n" +
+			"process and, outside production, from .env in the current directory; or only from the file that --env-file\n" +
+			"names. The exit code is 2 if a service would not start. Unknown variables are warnings.",
 		Example: "  edge config check gateway --env-file deploy/gateway.env",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			reports, err := t.inspect(args, file)
+			reports, err := t.serviceReports(args, file)
 			if err != nil {
 				return err
 			}
 			for _, r := range reports {
-				t.verdict(r)
+				t.printProblems(r)
 			}
-			return refusal(reports)
+			return reportsError(reports)
 		},
 	}
-	fileFlag(c, &file)
+	addEnvFileFlag(c, &file)
 	return c
 }
 
@@ -65,56 +65,56 @@ func (t tool) printCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "print [gateway|websocket]",
-		Short: "Print every setting in effect and where it comes from, without secrets",
-		Long: "Read the settings as \"edge config check\" does and print each as it takes effect, with its source:\n" +
-			"default, environment or the file, and the variable where another name set it. Secrets are redacted.",
+		Short: "Print every effective setting and its source, with secrets redacted",
+		Long: "Read the settings as \"edge config check\" does. Print each effective value and its source: default,\n" +
+			"environment or the file, and the variable if it has another name. Secrets are redacted.",
 		Example: "  edge config print websocket --json",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			reports, err := t.inspect(args, file)
+			reports, err := t.serviceReports(args, file)
 			if err != nil {
 				return err
 			}
-			if err := t.show(reports, asJSON); err != nil {
+			if err := t.printSettings(reports, asJSON); err != nil {
 				return err
 			}
-			return refusal(reports)
+			return reportsError(reports)
 		},
 	}
-	fileFlag(c, &file)
-	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object, by service")
+	addEnvFileFlag(c, &file)
+	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object with a member for each service")
 	return c
 }
 
-func fileFlag(c *cobra.Command, file *string) {
-	c.Flags().StringVar(file, "env-file", "", "read the variables of this file in place of the process's and of .env")
+func addEnvFileFlag(c *cobra.Command, file *string) {
+	c.Flags().StringVar(file, "env-file", "", "read only the variables of this file")
 }
 
-// inspect asks the one service, or both.
-func (t tool) inspect(args []string, file string) ([]inspected, error) {
-	around := wire.Environment(t.vars)
+// serviceReports reports the settings of the named service, or of both without a name.
+func (t tool) serviceReports(args []string, file string) ([]serviceReport, error) {
+	source := wire.Environment(t.vars)
 	if file != "" {
 		var err error
-		if around, err = wire.EnvFile(file); err != nil {
-			return nil, unusable(err)
+		if source, err = wire.EnvFile(file); err != nil {
+			return nil, settingsError(err)
 		}
 	}
-	gateway := inspected{"gateway", wire.GatewayCommand().Report(around)}
-	websocket := inspected{"websocket", wire.WebSocketCommand().Report(around)}
+	gateway := serviceReport{"gateway", wire.GatewayCommand().Report(source)}
+	websocket := serviceReport{"websocket", wire.WebSocketCommand().Report(source)}
 	switch {
 	case len(args) == 0:
-		return []inspected{gateway, websocket}, nil
+		return []serviceReport{gateway, websocket}, nil
 	case args[0] == gateway.service:
-		return []inspected{gateway}, nil
+		return []serviceReport{gateway}, nil
 	case args[0] == websocket.service:
-		return []inspected{websocket}, nil
+		return []serviceReport{websocket}, nil
 	default:
-		return nil, fmt.Errorf("%q: %w", args[0], errService)
+		return nil, fmt.Errorf("%q: %w", args[0], errUnknownService)
 	}
 }
 
-// verdict prints what is wrong with a service's settings, or that nothing is.
-func (t tool) verdict(r inspected) {
+// printProblems prints the problems and warnings of one service.
+func (t tool) printProblems(r serviceReport) {
 	if len(r.Problems) == 0 {
 		t.printf("%s: good\n", r.service)
 	} else {
@@ -125,8 +125,8 @@ func (t tool) verdict(r inspected) {
 	}
 }
 
-// show prints the settings for a person or for a program.
-func (t tool) show(reports []inspected, asJSON bool) error {
+// printSettings prints the settings as a table or as JSON.
+func (t tool) printSettings(reports []serviceReport, asJSON bool) error {
 	if asJSON {
 		all := map[string]wire.Report{}
 		for _, r := range reports {
@@ -138,7 +138,7 @@ func (t tool) show(reports []inspected, asJSON bool) error {
 		return e.Encode(all)
 	}
 	for _, r := range reports {
-		t.verdict(r)
+		t.printProblems(r)
 		table := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
 		for _, s := range r.Settings {
 			source := s.Source
@@ -154,11 +154,11 @@ func (t tool) show(reports []inspected, asJSON bool) error {
 	return nil
 }
 
-// refusal is an error when one of the services would not start.
-func refusal(reports []inspected) error {
+// reportsError returns errRefused if one of the reports contains a problem.
+func reportsError(reports []serviceReport) error {
 	for _, r := range reports {
 		if len(r.Problems) > 0 {
-			return errRefused
+			return errInvalidSettings
 		}
 	}
 	return nil

@@ -11,76 +11,76 @@ import (
 	"github.com/huleedu/edge/test/servers"
 )
 
-// running is an "edge up" and where it listens.
-type running struct {
-	*shell
+// runningEdge is an "edge up" process and its addresses.
+type runningEdge struct {
+	*commandRun
 
 	gateway, websockets string
 }
 
-// up starts everything on free ports.
-func up(t *testing.T, args ...string) running {
+// startEdge runs "edge up" on free ports.
+func startEdge(t *testing.T, args ...string) runningEdge {
 	t.Helper()
 	all := append([]string{
 		"up", "--gateway", "127.0.0.1:0", "--websocket", "127.0.0.1:0",
 		"--redis-listen", "127.0.0.1:0", "--kafka-listen", "127.0.0.1:0", "--pace", "200ms",
 	}, args...)
-	s := open(t, map[string]string{
+	s := startCommand(t, map[string]string{
 		"WEBSOCKET_DRAIN_SPREAD": "0",
-		// A shared Redis counts what other tests are refused from this address.
+		// A shared Redis counts the refused requests of other tests from this address.
 		"API_GATEWAY_RATE_LIMIT_REFUSED": "100000", "WEBSOCKET_REFUSED_TOKENS_PER_MINUTE": "0",
 	}, all...)
-	r := running{s, s.sees(t, `gateway +(http://\S+)`)[1], s.sees(t, `notifications +(ws://\S+)`)[1]}
-	s.sees(t, `Ctrl-C ends\.\n`)
+	r := runningEdge{s, s.waitOutput(t, `gateway +(http://\S+)`)[1], s.waitOutput(t, `notifications +(ws://\S+)`)[1]}
+	s.waitOutput(t, `Press Ctrl-C to stop\.\n`)
 	return r
 }
 
-// TestUpOnRealServers is alone with the platform's own consumer group there, so
-// it is one test.
+// TestUpOnRealServers runs once, because all runs share the platform's consumer
+// group on the real Kafka.
 func TestUpOnRealServers(t *testing.T) {
-	r := up(t, "--redis", servers.Redis(t), "--kafka", servers.Kafka(t))
-	require.Contains(t, r.out.String(), "the one given")
+	r := startEdge(t, "--redis", servers.Redis(t), "--kafka", servers.Kafka(t))
+	require.Contains(t, r.out.String(), "external")
 	require.NotContains(t, r.out.String(), servers.Redis(t), "it may hold a password")
-	journey(t, r)
+	runJourney(t, r)
 }
 
 func TestUpOnEmbeddedServers(t *testing.T) {
-	r := up(t)
+	r := startEdge(t)
 	require.Contains(t, r.out.String(), "embedded")
-	journey(t, r)
+	runJourney(t, r)
 }
 
-// journey does what the greeting proposes, in three shells.
-func journey(t *testing.T, r running) {
+// runJourney runs the commands that the startup message suggests.
+func runJourney(t *testing.T, r runningEdge) {
 	t.Helper()
-	listening := open(t, nil, "listen", "teacher-anna", "--url", r.websockets)
-	listening.sees(t, `connected\n`)
-	asJSON := open(t, nil, "listen", "teacher-anna", "--json", "--url", r.websockets)
+	listening := startCommand(t, nil, "listen", "teacher-anna", "--url", r.websockets)
+	listening.waitOutput(t, `connected\n`)
+	asJSON := startCommand(t, nil, "listen", "teacher-anna", "--json", "--url", r.websockets)
 
-	ran := open(t, nil, "pipeline", "batch-anna-1", "cj_assessment", "--user", "teacher-anna", "--url", r.gateway)
-	require.Equal(t, 0, ran.code(t), "%s%s", ran.out, ran.errs)
+	ran := startCommand(t, nil, "pipeline", "batch-anna-1", "cj_assessment", "--user", "teacher-anna", "--url", r.gateway)
+	require.Equal(t, 0, ran.exitCode(t), "%s%s", ran.out, ran.errs)
 	require.Regexp(t, `^batch-anna-1: accepted \(correlation id [0-9a-f-]{36}\)\n`, ran.out.String())
 	require.Contains(t, ran.out.String(), "processing")
 	require.Contains(t, ran.out.lines()[len(ran.out.lines())-1], "completed_successfully   4 of 4 essays")
 	require.Empty(t, ran.errs.String())
 
-	listening.sees(t, `\d\d:\d\d:\d\d  batch_processing_started +low  batch-anna-1  requested_pipeline=cj_assessment\n`)
-	listening.sees(t, `essay_status_updated .*essay_id=batch-anna-1-essay-1`)
-	listening.sees(t, `batch_results_ready +high  batch-anna-1`)
-	asJSON.sees(t, `"event":"batch_results_ready"`)
+	listening.waitOutput(t, `\d\d:\d\d:\d\d  batch_processing_started +low  batch-anna-1  requested_pipeline=cj_assessment\n`)
+	listening.waitOutput(t, `essay_status_updated .*essay_id=batch-anna-1-essay-1`)
+	listening.waitOutput(t, `batch_results_ready +high  batch-anna-1`)
+	asJSON.waitOutput(t, `"event":"batch_results_ready"`)
 	for _, line := range asJSON.out.lines() {
-		require.True(t, json.Valid([]byte(line)), "nothing but frames: %s", line)
+		require.True(t, json.Valid([]byte(line)), "each line is a JSON frame: %s", line)
 	}
-	refusals(t, r)
+	checkRejectedRequests(t, r)
 
-	for _, s := range []*shell{listening, asJSON, r.shell} {
-		require.Equal(t, 0, s.ctrlC(t), "%s%s", s.out, s.errs)
+	for _, s := range []*commandRun{listening, asJSON, r.commandRun} {
+		require.Equal(t, 0, s.interruptAndWait(t), "%s%s", s.out, s.errs)
 		require.NotContains(t, s.errs.String(), "edge: ")
 	}
 }
 
-// refusals are printed for a person, over a few lines, without JSON.
-func refusals(t *testing.T, r running) {
+// checkRejectedRequests checks that error responses are printed as readable lines.
+func checkRejectedRequests(t *testing.T, r runningEdge) {
 	t.Helper()
 	for name, c := range map[string]struct {
 		args []string
@@ -106,28 +106,28 @@ func refusals(t *testing.T, r running) {
 			[]string{"listen", "teacher-anna", "--token", "nonsense", "--url", r.websockets},
 			[]string{"edge: Invalid token (AUTHENTICATION_ERROR, close 1008)"},
 		},
-		"nobody there": {
+		"gateway unreachable": {
 			[]string{"pipeline", "batch-anna-1", "nlp", "--user", "teacher-anna", "--url", "http://127.0.0.1:1"},
-			[]string{"edge: the gateway does not answer"},
+			[]string{"edge: the gateway does not respond"},
 		},
 		"no user": {
 			[]string{"pipeline", "batch-anna-1", "nlp", "--url", r.gateway},
-			[]string{"edge: a token needs --user or --token"},
+			[]string{"edge: set --user or --token"},
 		},
 	} {
-		s := open(t, nil, c.args...)
-		require.Equal(t, 1, s.code(t), name)
+		s := startCommand(t, nil, c.args...)
+		require.Equal(t, 1, s.exitCode(t), name)
 		for _, want := range c.want {
 			require.Contains(t, s.errs.String(), want, name)
 		}
 	}
 }
 
-// TestTokenIsBelieved: what "edge token" prints opens the gateway.
-func TestTokenIsBelieved(t *testing.T) {
-	r := up(t)
-	s := open(t, nil, "token", "teacher-anna", "--org", "school-north", "--ttl", "5m")
-	require.Equal(t, 0, s.code(t))
+// TestTokenIsAccepted checks that the gateway accepts a token of "edge token".
+func TestTokenIsAccepted(t *testing.T) {
+	r := startEdge(t)
+	s := startCommand(t, nil, "token", "teacher-anna", "--org", "school-north", "--ttl", "5m")
+	require.Equal(t, 0, s.exitCode(t))
 	require.Len(t, s.out.lines(), 1)
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.gateway+"/v1/test/with-auth", http.NoBody)
 	require.NoError(t, err)
@@ -137,19 +137,19 @@ func TestTokenIsBelieved(t *testing.T) {
 	require.NoError(t, res.Body.Close())
 	require.Equal(t, http.StatusOK, res.StatusCode)
 
-	other := open(t, map[string]string{"JWT_SECRET_KEY": "another-secret"}, "pipeline", "batch-anna-1", "nlp", "--user", "teacher-anna", "--url", r.gateway)
-	require.Equal(t, 1, other.code(t))
+	other := startCommand(t, map[string]string{"JWT_SECRET_KEY": "another-secret"}, "pipeline", "batch-anna-1", "nlp", "--user", "teacher-anna", "--url", r.gateway)
+	require.Equal(t, 1, other.exitCode(t))
 	require.Contains(t, other.errs.String(), "cause: signature")
-	require.Equal(t, 0, r.ctrlC(t))
+	require.Equal(t, 0, r.interruptAndWait(t))
 }
 
-func TestUpRefuses(t *testing.T) {
+func TestUpRejectsInvalidInput(t *testing.T) {
 	for name, c := range map[string]struct {
 		vars map[string]string
 		args []string
 		want string
 	}{
-		"production":      {map[string]string{"ENVIRONMENT": "production"}, nil, `edge: "edge up" is for development: it does not run with ENVIRONMENT=production`},
+		"production":      {map[string]string{"ENVIRONMENT": "production"}, nil, `edge: "edge up" is for development: it refuses to run with ENVIRONMENT=production`},
 		"bad address":     {nil, []string{"--gateway", "nowhere"}, "edge: --gateway: "},
 		"bad redis":       {nil, []string{"--redis", "nowhere"}, "redis"},
 		"extra words":     {nil, []string{"now"}, "edge: unknown command"},
@@ -158,36 +158,36 @@ func TestUpRefuses(t *testing.T) {
 		"bad settings": {
 			map[string]string{"WEBSOCKET_PING_INTERVAL": "often", "API_GATEWAY_HTTP_CLIENT_TIMEOUT_SECONDS": "soon"},
 			nil,
-			"edge: these settings cannot be used:\n" +
+			"edge: invalid settings:\n" +
 				"  API_GATEWAY_HTTP_CLIENT_TIMEOUT_SECONDS: must be a number of seconds, or a duration such as 30s or 5m\n" +
 				"  WEBSOCKET_PING_INTERVAL: must be a number of seconds, or a duration such as 30s or 5m\n",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := open(t, c.vars, append([]string{"up", "--redis-listen", "127.0.0.1:0", "--kafka-listen", "127.0.0.1:0"}, c.args...)...)
-			require.Equal(t, 1, s.code(t), "%s", s.out)
+			s := startCommand(t, c.vars, append([]string{"up", "--redis-listen", "127.0.0.1:0", "--kafka-listen", "127.0.0.1:0"}, c.args...)...)
+			require.Equal(t, 1, s.exitCode(t), "%s", s.out)
 			require.Contains(t, s.errs.String(), "edge: ")
 			require.Contains(t, s.errs.String(), c.want)
 		})
 	}
 }
 
-// TestListenIsPatient: a service that is not there yet is waited for, and
-// waiting can be interrupted.
-func TestListenIsPatient(t *testing.T) {
-	s := open(t, nil, "listen", "teacher-anna", "--url", "ws://127.0.0.1:1/ws")
-	s.sees(t, `disconnected: .*; again in .*ms\n`)
-	s.sees(t, `(?s)again in .*again in `)
-	require.Equal(t, 0, s.ctrlC(t))
+// TestListenRetriesUntilInterrupted checks that listen keeps reconnecting to a
+// service that is not running, and that an interrupt ends it.
+func TestListenRetriesUntilInterrupted(t *testing.T) {
+	s := startCommand(t, nil, "listen", "teacher-anna", "--url", "ws://127.0.0.1:1/ws")
+	s.waitOutput(t, `disconnected: .*; reconnecting in .*ms\n`)
+	s.waitOutput(t, `(?s)reconnecting in .*reconnecting in `)
+	require.Equal(t, 0, s.interruptAndWait(t))
 }
 
-func TestHelpNamesEveryCommand(t *testing.T) {
-	s := open(t, nil, "--help")
-	require.Equal(t, 0, s.code(t))
+func TestHelpListsEveryCommand(t *testing.T) {
+	s := startCommand(t, nil, "--help")
+	require.Equal(t, 0, s.exitCode(t))
 	for _, command := range []string{"up", "token", "listen", "pipeline", "notify", "disconnect", "sessions", "config"} {
 		require.Regexp(t, `\n  `+command+` +[A-Z]`, s.out.String())
 	}
-	bad := open(t, nil, "token", strings.Repeat("x", 300))
-	require.Equal(t, 1, bad.code(t))
+	bad := startCommand(t, nil, "token", strings.Repeat("x", 300))
+	require.Equal(t, 1, bad.exitCode(t))
 	require.Equal(t, "edge: user id is too long, holds control characters or begins with }\n", bad.errs.String())
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/huleedu/edge/adapters/console"
 )
 
-// sessionTime is how long the tool's own tokens hold: a day's work.
-const sessionTime = 12 * time.Hour
+// tokenLifetime is the lifetime of the tokens that the tool issues for itself.
+const tokenLifetime = 12 * time.Hour
 
 func (t tool) listenCommand() *cobra.Command {
 	var url, token, since string
@@ -17,30 +17,30 @@ func (t tool) listenCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "listen USER",
 		Short:   "Connect as a user and print notifications as they come",
-		Long:    "Connect as a user and print notifications as they come. After a break it connects\nanew and goes on behind the last one, so that none of those that are kept is lost.",
+		Long:    "Connect as a user and print notifications as they come. When the connection\nbreaks, reconnect and resume after the last notification. Stored notifications are not lost.",
 		Example: "  edge listen teacher-anna\n  edge listen teacher-anna --since 0\n  edge listen teacher-anna --json | jq .event",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			token, err := t.tokenOr(token, args[0])
+			token, err := t.tokenOrGenerate(token, args[0])
 			if err != nil {
 				return err
 			}
 			p := console.Printer{Out: t.out, JSON: asJSON}
-			s := console.Socket{URL: url, Token: token, Since: since, Frame: p.Frame, Note: p.Note}
+			s := console.NotificationClient{URL: url, Token: token, Since: since, OnFrame: p.PrintFrame, OnStatus: p.PrintStatus}
 			return s.Listen(c.Context())
 		},
 	}
 	c.Flags().StringVar(&url, "url", "ws://127.0.0.1:8080/ws", "the notification service's endpoint")
-	c.Flags().StringVar(&token, "token", "", "token to use in place of a minted one")
-	c.Flags().StringVar(&since, "since", "$", "begin behind the notification with this id; 0: with all that is kept, $: with the next")
-	c.Flags().BoolVar(&asJSON, "json", false, "print each frame as it comes")
+	c.Flags().StringVar(&token, "token", "", "token to use instead of a generated one")
+	c.Flags().StringVar(&since, "since", "$", "start after the notification with this id; 0: all stored notifications, $: only new ones")
+	c.Flags().BoolVar(&asJSON, "json", false, "print each frame as JSON")
 	return c
 }
 
-// tokenOr returns the given token, or mints one for the user.
-func (t tool) tokenOr(token, user string) (string, error) {
+// tokenOrGenerate returns the given token, or generates one for the user.
+func (t tool) tokenOrGenerate(token, user string) (string, error) {
 	if token != "" {
 		return token, nil
 	}
-	return t.mint(user, "", sessionTime)
+	return t.generateToken(user, "", tokenLifetime)
 }

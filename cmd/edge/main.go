@@ -1,6 +1,6 @@
-// Command edge is the people's tool: it runs the whole edge on one machine with
-// a simulated platform behind it, and speaks to a running edge as a teacher
-// would. It is never deployed.
+// Command edge is the development tool: it runs both services on one machine
+// with a simulated platform, and calls running services as a user would. It is
+// never deployed.
 package main
 
 import (
@@ -19,7 +19,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The first signal ends cleanly; a second one ends the process at once.
+	// The first signal starts a graceful shutdown. A second one ends the process.
 	context.AfterFunc(ctx, stop)
 	os.Exit(run(ctx, tool{args: os.Args[1:], vars: env.Vars(os.Environ()), out: os.Stdout, errs: os.Stderr}))
 }
@@ -28,7 +28,7 @@ func main() {
 func run(ctx context.Context, t tool) int {
 	root := &cobra.Command{
 		Use:           "edge",
-		Short:         "Run and use the edge of HuleEdu on one machine",
+		Short:         "Run the HuleEdu edge services on one machine and call them",
 		Version:       wire.Version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -40,7 +40,7 @@ func run(ctx context.Context, t tool) int {
 	root.SetErr(t.errs)
 	err := root.ExecuteContext(ctx)
 	switch {
-	case errors.Is(err, errRefused):
+	case errors.Is(err, errInvalidSettings):
 		return 2
 	case err != nil:
 		_, _ = fmt.Fprintln(t.errs, "edge:", err)

@@ -15,31 +15,31 @@ import (
 )
 
 const (
-	// goingTime is how long sockets may take to be gone: what is queued for a
-	// slow one goes out first.
-	goingTime = 10 * time.Second
-	// goingLook is how often it is looked whether they are.
-	goingLook = 50 * time.Millisecond
+	// disconnectTimeout limits the wait for the sockets to close. A slow socket first sends
+	// its queue.
+	disconnectTimeout = 10 * time.Second
+	// disconnectPollInterval is the interval between the checks.
+	disconnectPollInterval = 50 * time.Millisecond
 )
 
-var errStillThere = errors.New("still there; a node that was killed gives its places back within 30 s")
+var errStillOpen = errors.New("still open; the sockets of a killed node expire within 30 s")
 
 func (t tool) disconnectCommand() *cobra.Command {
 	var url string
 	c := &cobra.Command{
 		Use:   "disconnect USER",
-		Short: "Close every socket of a user, on all nodes",
-		Long: "Tell every node of the notification service, through Redis, to close the user's sockets with 4003,\n" +
-			"after which clients do not come back by themselves; then wait until they are gone.",
+		Short: "Close all sockets of a user on all nodes",
+		Long: "Tell every node of the notification service, through Redis, to close the user's sockets with code 4003,\n" +
+			"after which clients do not reconnect. Then wait until the sockets are closed.",
 		Example: "  edge disconnect teacher-anna --redis redis://redis:6379",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return t.operate(url, args[0], func(o *redis.Operator, user domain.UserID) error {
+			return t.withOperator(url, args[0], func(o *redis.Operator, user domain.UserID) error {
 				return t.disconnect(c.Context(), o, user)
 			})
 		},
 	}
-	redisFlag(c, &url)
+	addRedisFlag(c, &url)
 	return c
 }
 
@@ -47,43 +47,44 @@ func (t tool) sessionsCommand() *cobra.Command {
 	var url string
 	c := &cobra.Command{
 		Use:     "sessions USER",
-		Short:   "Show the sockets of a user: since when, on which node",
+		Short:   "List the sockets of a user: connection time, node and id",
 		Example: "  edge sessions teacher-anna --redis redis://redis:6379",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return t.operate(url, args[0], func(o *redis.Operator, user domain.UserID) error {
+			return t.withOperator(url, args[0], func(o *redis.Operator, user domain.UserID) error {
 				sessions, err := o.Sessions(c.Context(), user)
-				t.list(sessions)
+				t.printSessions(sessions)
 				return err
 			})
 		},
 	}
-	redisFlag(c, &url)
+	addRedisFlag(c, &url)
 	return c
 }
 
-func redisFlag(c *cobra.Command, url *string) {
-	c.Flags().StringVar(url, "redis", "", "URL of the services' Redis; without it REDIS_URL, else that of \"edge up\"")
+func addRedisFlag(c *cobra.Command, url *string) {
+	c.Flags().StringVar(url, "redis", "", "URL of the services' Redis; default: REDIS_URL, then the Redis of \"edge up\"")
 }
 
-// operate does something about a user over the services' Redis.
-func (t tool) operate(url, name string, do func(*redis.Operator, domain.UserID) error) error {
+// withOperator opens the services' Redis, calls do and closes the client.
+func (t tool) withOperator(url, name string, do func(*redis.Operator, domain.UserID) error) error {
 	user, err := domain.ParseUserID(name)
 	if err != nil {
 		return err
 	}
 	var cfg redis.Config
 	if err := env.Read(&cfg, t.withServers(url, "")); err != nil {
-		return unusable(err)
+		return settingsError(err)
 	}
 	client, err := redis.Open(cfg)
 	if err != nil {
-		return unusable(err)
+		return settingsError(err)
 	}
 	return errors.Join(do(redis.NewOperator(client), user), client.Close())
 }
 
-// disconnect tells the nodes and waits for the sockets that there were.
+// disconnect closes the user's sockets and waits until those that were open at
+// the start are closed.
 func (t tool) disconnect(ctx context.Context, o *redis.Operator, user domain.UserID) error {
 	before, err := o.Sessions(ctx, user)
 	if err != nil {
@@ -92,25 +93,26 @@ func (t tool) disconnect(ctx context.Context, o *redis.Operator, user domain.Use
 	if err := o.Disconnect(ctx, user); err != nil {
 		return err
 	}
-	left, err := remaining(ctx, o, user, before)
+	left, err := waitClosed(ctx, o, user, before)
 	t.printf("%s: %d of %d sockets closed\n", user, len(before)-len(left), len(before))
 	if len(left) > 0 && err == nil {
-		t.list(left)
-		return fmt.Errorf("%d sockets are %w", len(left), errStillThere)
+		t.printSessions(left)
+		return fmt.Errorf("%d sockets are %w", len(left), errStillOpen)
 	}
 	return err
 }
 
-// remaining waits until none of the sessions is left, for a while.
-func remaining(ctx context.Context, o *redis.Operator, user domain.UserID, of []domain.Session) ([]domain.Session, error) {
-	look := time.NewTicker(goingLook)
-	defer look.Stop()
+// waitClosed waits until the sessions are closed. It returns the ones that are
+// still open after disconnectTimeout or when ctx is done.
+func waitClosed(ctx context.Context, o *redis.Operator, user domain.UserID, of []domain.Session) ([]domain.Session, error) {
+	ticker := time.NewTicker(disconnectPollInterval)
+	defer ticker.Stop()
 	left := of
-	for end := time.Now().Add(goingTime); len(left) > 0 && time.Now().Before(end); {
+	for end := time.Now().Add(disconnectTimeout); len(left) > 0 && time.Now().Before(end); {
 		select {
 		case <-ctx.Done():
 			return left, ctx.Err()
-		case <-look.C:
+		case <-ticker.C:
 		}
 		now, err := o.Sessions(ctx, user)
 		if err != nil {
@@ -121,7 +123,7 @@ func remaining(ctx context.Context, o *redis.Operator, user domain.UserID, of []
 	return left, nil
 }
 
-func (t tool) list(sessions []domain.Session) {
+func (t tool) printSessions(sessions []domain.Session) {
 	for _, s := range sessions {
 		t.printf("%s  %s  %s\n", s.Since.Format(time.RFC3339), s.Node, s.ID)
 	}

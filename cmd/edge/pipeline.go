@@ -17,16 +17,16 @@ func (t tool) pipelineCommand() *cobra.Command {
 	var detach bool
 	c := &cobra.Command{
 		Use:     "pipeline BATCH PIPELINE",
-		Short:   "Start a pipeline on a batch and follow its status",
-		Long:    "Start a pipeline (spellcheck, ai_feedback, cj_assessment, nlp, student_matching) on a batch\nand print its status whenever it changes, until it is done.",
+		Short:   "Start a pipeline on a batch and print its status until it ends",
+		Long:    "Start a pipeline (spellcheck, ai_feedback, cj_assessment, nlp, student_matching) on a batch.\nPrint the status of the batch at each change until the pipeline ends.",
 		Example: "  edge pipeline batch-anna-1 cj_assessment --user teacher-anna",
 		Args:    cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
-			token, err := t.tokenOr(token, user)
+			token, err := t.tokenOrGenerate(token, user)
 			if err != nil {
-				return fmt.Errorf("a token needs --user or --token: %w", err)
+				return fmt.Errorf("set --user or --token: %w", err)
 			}
-			g := console.Gateway{URL: url, Token: token}
+			g := console.GatewayClient{URL: url, Token: token}
 			receipt, err := g.StartPipeline(c.Context(), args[0], args[1])
 			if err != nil {
 				return err
@@ -35,26 +35,26 @@ func (t tool) pipelineCommand() *cobra.Command {
 			if detach {
 				return nil
 			}
-			return t.follow(c.Context(), g, args[0])
+			return t.pollStatus(c.Context(), g, args[0])
 		},
 	}
 	c.Flags().StringVar(&url, "url", "http://127.0.0.1:4001", "the gateway's address")
-	c.Flags().StringVar(&user, "user", "", "user in whose name to ask")
-	c.Flags().StringVar(&token, "token", "", "token to use in place of a minted one")
-	c.Flags().BoolVar(&detach, "detach", false, "do not follow the status")
+	c.Flags().StringVar(&user, "user", "", "user to generate a token for")
+	c.Flags().StringVar(&token, "token", "", "token to use instead of a generated one")
+	c.Flags().BoolVar(&detach, "detach", false, "do not wait for the pipeline to end")
 	return c
 }
 
-// How often to look at a batch, and for how many looks one that was finished
-// before may still show its old state.
+// statusPollInterval is the interval between status requests. A batch that was
+// finished before can still report its old status for up to maxStaleStatuses requests.
 const (
-	lookEvery = 300 * time.Millisecond
-	patience  = 20
+	statusPollInterval = 300 * time.Millisecond
+	maxStaleStatuses   = 20
 )
 
-// follow prints the batch's status whenever it changes, until the batch has
-// been seen at work and is done, or ctx is.
-func (t tool) follow(ctx context.Context, g console.Gateway, batch string) error {
+// pollStatus prints the status of the batch at each change. It returns when the
+// pipeline has ended or ctx is done. A failed batch is an error.
+func (t tool) pollStatus(ctx context.Context, g console.GatewayClient, batch string) error {
 	var last string
 	worked := false
 	for looks := 0; ; looks++ {
@@ -70,18 +70,18 @@ func (t tool) follow(ctx context.Context, g console.Gateway, batch string) error
 			last = line
 		}
 		worked = worked || p.Status == string(domain.Processing)
-		if p.Done() && (worked || looks >= patience) {
-			return outcome(p)
+		if p.Done() && (worked || looks >= maxStaleStatuses) {
+			return batchError(p)
 		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(lookEvery):
+		case <-time.After(statusPollInterval):
 		}
 	}
 }
 
-func progressLine(p console.Progress) string {
+func progressLine(p console.BatchStatus) string {
 	d := p.Details
 	line := fmt.Sprintf("%-24s %d of %d essays", p.Status, d.CompletedEssays, d.EssayCount)
 	if d.FailedEssayCount > 0 {
@@ -95,7 +95,7 @@ func progressLine(p console.Progress) string {
 
 var errFailed = errors.New("the batch failed")
 
-func outcome(p console.Progress) error {
+func batchError(p console.BatchStatus) error {
 	if p.Status == string(domain.Failed) {
 		return errFailed
 	}

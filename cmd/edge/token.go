@@ -11,13 +11,13 @@ func (t tool) tokenCommand() *cobra.Command {
 	var ttl time.Duration
 	c := &cobra.Command{
 		Use:   "token USER",
-		Short: "Mint a development token for a user",
-		Long: "Mint a token that a service with the same JWT_* settings believes.\n" +
+		Short: "Generate a development token for a user",
+		Long: "Generate a token that services with the same JWT_* settings accept.\n" +
 			"Without JWT_SECRET_KEY it is signed with the secret of \"edge up\".",
 		Example: "  curl -H \"Authorization: Bearer $(edge token teacher-anna)\" http://127.0.0.1:4001/v1/batches",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			token, err := t.mint(args[0], org, ttl)
+			token, err := t.generateToken(args[0], org, ttl)
 			if err != nil {
 				return err
 			}
@@ -25,7 +25,7 @@ func (t tool) tokenCommand() *cobra.Command {
 			return nil
 		},
 	}
-	c.Flags().StringVar(&org, "org", "", "organisation that the token names")
-	c.Flags().DurationVar(&ttl, "ttl", time.Hour, "how long the token holds")
+	c.Flags().StringVar(&org, "org", "", "organisation claim of the token")
+	c.Flags().DurationVar(&ttl, "ttl", time.Hour, "lifetime of the token")
 	return c
 }

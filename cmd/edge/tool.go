@@ -15,18 +15,18 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// tool is one invocation: what it was given and where it speaks.
+// tool holds the arguments, the environment and the outputs of one invocation.
 type tool struct {
 	args      []string
 	vars      map[string]string
 	out, errs io.Writer
 }
 
-// developmentSecret signs tokens where nobody has set a secret. It is public,
-// so the services refuse it in production.
+// developmentSecret signs tokens when no secret is configured. It is public; the
+// services reject it in production.
 const developmentSecret = "huleedu-edge-development-secret-not-for-production"
 
-// The addresses that "edge up" listens on unless told otherwise.
+// Default addresses of "edge up".
 const (
 	gatewayPort = 4001
 	socketPort  = 8080
@@ -35,16 +35,16 @@ const (
 	loopback    = "127.0.0.1"
 )
 
-// local is a port's address for this machine alone.
-func local(port int) string { return net.JoinHostPort(loopback, strconv.Itoa(port)) }
+// loopbackAddr returns the loopback address of a port.
+func loopbackAddr(port int) string { return net.JoinHostPort(loopback, strconv.Itoa(port)) }
 
-// withServers returns the environment with the servers to speak to: those of
-// the flags, else those that are set, else those of "edge up".
+// withServers returns the environment with the server addresses. The arguments,
+// from flags, have precedence over variables; the defaults are those of "edge up".
 func (t tool) withServers(redis, kafka string) map[string]string {
 	out := maps.Clone(t.vars)
 	for name, choice := range map[string]struct{ given, up string }{
-		"REDIS_URL":               {redis, "redis://" + local(redisPort)},
-		"KAFKA_BOOTSTRAP_SERVERS": {kafka, local(kafkaPort)},
+		"REDIS_URL":               {redis, "redis://" + loopbackAddr(redisPort)},
+		"KAFKA_BOOTSTRAP_SERVERS": {kafka, loopbackAddr(kafkaPort)},
 	} {
 		switch {
 		case choice.given != "":
@@ -56,7 +56,8 @@ func (t tool) withServers(redis, kafka string) map[string]string {
 	return out
 }
 
-// withSecret returns the environment with a secret to sign and verify tokens.
+// withSecret returns the environment with a signing secret. The default is
+// developmentSecret.
 func withSecret(vars map[string]string) map[string]string {
 	out := maps.Clone(vars)
 	if out["JWT_SECRET_KEY"] == "" {
@@ -65,25 +66,25 @@ func withSecret(vars map[string]string) map[string]string {
 	return out
 }
 
-// mint makes a development token for a user.
-func (t tool) mint(user, org string, ttl time.Duration) (string, error) {
+// generateToken returns a development token for a user.
+func (t tool) generateToken(user, org string, ttl time.Duration) (string, error) {
 	if _, err := domain.ParseUserID(user); err != nil {
 		return "", err
 	}
 	var cfg jwt.Config
 	if err := env.Read(&cfg, withSecret(t.vars)); err != nil {
-		return "", unusable(err)
+		return "", settingsError(err)
 	}
 	now := time.Now()
 	return jwt.Mint(cfg, jwt.Claims{User: user, Org: org, Issued: now, Expires: now.Add(ttl)})
 }
 
-// errSettings begins a list of settings, each with what is wrong with it.
-var errSettings = errors.New("these settings cannot be used")
+// errSettingsList precedes a list of settings and their problems.
+var errSettingsList = errors.New("invalid settings")
 
-// unusable lists everything that keeps settings from being read.
-func unusable(err error) error {
-	return fmt.Errorf("%w:\n  %s", errSettings, strings.Join(env.Explain(err), "\n  "))
+// settingsError formats all problems of an env.Read error, one on each line.
+func settingsError(err error) error {
+	return fmt.Errorf("%w:\n  %s", errSettingsList, strings.Join(env.Explain(err), "\n  "))
 }
 
 func (t tool) printf(format string, args ...any) {

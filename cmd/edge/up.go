@@ -17,39 +17,39 @@ import (
 	"github.com/huleedu/edge/wire"
 )
 
-// upFlags are what "edge up" can be told.
+// upFlags holds the flags of "edge up".
 type upFlags struct {
-	redis, kafka        string
-	ownRedis, ownKafka  string
-	gateway, websockets string
-	pace                time.Duration
+	redis, kafka                 string
+	embeddedRedis, embeddedKafka string
+	gateway, websockets          string
+	pace                         time.Duration
 }
 
 func (t tool) upCommand() *cobra.Command {
 	var f upFlags
 	c := &cobra.Command{
 		Use:   "up",
-		Short: "Run both services in this process, with a simulated platform behind them",
-		Long: "Run the gateway and the notification service on an embedded Redis and Kafka, on loopback,\n" +
-			"with a simulated platform behind them. Settings of the services are read from the environment.\n" +
-			"It never runs in production mode.",
+		Short: "Run both services and a simulated platform in one process",
+		Long: "Run the gateway and the notification service on loopback addresses, with an embedded Redis and Kafka\n" +
+			"and a simulated platform. The settings of the services come from the environment.\n" +
+			"The command refuses to run in production.",
 		Example: "  edge up\n  edge up --redis redis://127.0.0.1:6379 --kafka 127.0.0.1:9092",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return t.up(c.Context(), f) },
 	}
-	c.Flags().StringVar(&f.redis, "redis", "", "URL of a real Redis in place of the embedded one")
-	c.Flags().StringVar(&f.kafka, "kafka", "", "host:port of a real Kafka in place of the embedded one")
-	c.Flags().StringVar(&f.ownRedis, "redis-listen", local(redisPort), "address of the embedded Redis")
-	c.Flags().StringVar(&f.ownKafka, "kafka-listen", local(kafkaPort), "address of the embedded Kafka")
-	c.Flags().StringVar(&f.gateway, "gateway", local(gatewayPort), "address of the gateway")
-	c.Flags().StringVar(&f.websockets, "websocket", local(socketPort), "address of the notification service")
-	c.Flags().DurationVar(&f.pace, "pace", 1500*time.Millisecond, "how long one phase of a pipeline takes")
+	c.Flags().StringVar(&f.redis, "redis", "", "URL of a real Redis instead of the embedded one")
+	c.Flags().StringVar(&f.kafka, "kafka", "", "host:port of a real Kafka instead of the embedded one")
+	c.Flags().StringVar(&f.embeddedRedis, "redis-listen", loopbackAddr(redisPort), "address of the embedded Redis")
+	c.Flags().StringVar(&f.embeddedKafka, "kafka-listen", loopbackAddr(kafkaPort), "address of the embedded Kafka")
+	c.Flags().StringVar(&f.gateway, "gateway", loopbackAddr(gatewayPort), "address of the gateway")
+	c.Flags().StringVar(&f.websockets, "websocket", loopbackAddr(socketPort), "address of the notification service")
+	c.Flags().DurationVar(&f.pace, "pace", 1500*time.Millisecond, "duration of one pipeline phase")
 	return c
 }
 
-var errProduction = errors.New("\"edge up\" is for development: it does not run with ENVIRONMENT=production")
+var errProduction = errors.New("\"edge up\" is for development: it refuses to run with ENVIRONMENT=production")
 
-// up runs everything until ctx is done.
+// up runs the services and the platform until ctx is done.
 func (t tool) up(ctx context.Context, f upFlags) error {
 	vars := withSecret(t.vars)
 	if domain.Environment(vars["ENVIRONMENT"]) == domain.Production {
@@ -59,25 +59,25 @@ func (t tool) up(ctx context.Context, f upFlags) error {
 	if err != nil {
 		return err
 	}
-	outside, err := world.Start(world.Config{
-		RedisURL: f.redis, KafkaAddr: f.kafka, EmbeddedRedis: f.ownRedis, EmbeddedKafka: f.ownKafka,
+	environment, err := world.Start(world.Config{
+		RedisURL: f.redis, KafkaAddr: f.kafka, EmbeddedRedis: f.embeddedRedis, EmbeddedKafka: f.embeddedKafka,
 		Pace: f.pace, InternalKey: internalKey(vars),
 	})
 	if err != nil {
 		return err
 	}
-	defer outside.Close()
-	outside.Platform.Seed(world.SampleTeachers()...)
-	inside, err := t.build(settings(vars, addresses, outside))
+	defer environment.Close()
+	environment.Platform.Seed(world.SampleTeachers()...)
+	pair, err := t.build(serviceSettings(vars, addresses, environment))
 	if err != nil {
 		return err
 	}
-	defer inside.release()
-	t.greet(inside, outside)
-	return inside.run(ctx)
+	defer pair.release()
+	t.printStartup(pair, environment)
+	return pair.run(ctx)
 }
 
-// internalKey is what the platform demands of the gateway.
+// internalKey returns the key that the platform requires on internal routes.
 func internalKey(vars map[string]string) string {
 	if key := vars["HULEEDU_INTERNAL_API_KEY"]; key != "" {
 		return key
@@ -85,7 +85,7 @@ func internalKey(vars map[string]string) string {
 	return "development-internal-key"
 }
 
-// addresses are where both services are asked to listen.
+// addresses converts the address flags to the variables of the services.
 func (f upFlags) addresses() (map[string]string, error) {
 	gatewayHost, gatewayPort, err := net.SplitHostPort(f.gateway)
 	if err != nil {
@@ -101,9 +101,9 @@ func (f upFlags) addresses() (map[string]string, error) {
 	}, nil
 }
 
-// settings are the environment of both services: what the person has set, and
-// where everything is.
-func settings(vars, addresses map[string]string, w *world.World) map[string]string {
+// serviceSettings adds the addresses, the platform's URLs and development defaults to
+// the environment of both services. It changes and returns vars.
+func serviceSettings(vars, addresses map[string]string, w *world.World) map[string]string {
 	set := func(key, value string) { vars[key] = value }
 	fallback := func(key, value string) {
 		if _, there := vars[key]; !there {
@@ -131,20 +131,20 @@ func settings(vars, addresses map[string]string, w *world.World) map[string]stri
 	return vars
 }
 
-// edge is both services in one process.
-type edge struct {
+// services holds both services of one process.
+type services struct {
 	gateway, websockets *wire.Process
 	releases            []func()
 }
 
-// build wires both services.
-func (t tool) build(vars map[string]string) (*edge, error) {
+// build creates both services. It releases what it has built when it fails.
+func (t tool) build(vars map[string]string) (*services, error) {
 	var g wire.GatewayConfig
 	var w wire.WebSocketConfig
 	if err := errors.Join(env.Read(&g, vars), env.Read(&w, vars)); err != nil {
-		return nil, unusable(err)
+		return nil, settingsError(err)
 	}
-	e := &edge{}
+	e := &services{}
 	gateway, release, err := wire.Gateway(g, t.errs)
 	if err != nil {
 		return nil, fmt.Errorf("build the gateway: %w", err)
@@ -152,27 +152,27 @@ func (t tool) build(vars map[string]string) (*edge, error) {
 	e.gateway, e.releases = gateway, append(e.releases, release)
 	websockets, release, err := wire.WebSocket(w, t.errs)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("build the notification service: %w", err), e.abandon())
+		return nil, errors.Join(fmt.Errorf("build the notification service: %w", err), e.stopUnstarted())
 	}
 	e.websockets, e.releases = websockets, append(e.releases, release)
 	return e, nil
 }
 
-// abandon gives back what was built but never ran.
-func (e *edge) abandon() error {
+// stopUnstarted stops and releases services that never ran.
+func (e *services) stopUnstarted() error {
 	defer e.release()
 	return e.gateway.Stop(context.Background())
 }
 
-func (e *edge) release() {
+func (e *services) release() {
 	for _, release := range e.releases {
 		release()
 	}
 }
 
-// run lives until ctx is done or one of the services dies, which takes the
-// other along.
-func (e *edge) run(ctx context.Context) error {
+// run runs both services until ctx is done. When one of them ends, the other is
+// stopped.
+func (e *services) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var both sync.WaitGroup

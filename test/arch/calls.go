@@ -6,19 +6,19 @@ import (
 	"strings"
 )
 
-// errorWriter is the one file that answers errors over HTTP.
+// errorWriter is the only file that writes HTTP error responses.
 const errorWriter = "adapters/httpserver/answer.go"
 
-// environment lets those tests read it that start programs or ask where the
-// real servers are.
+// environment finds uses of the process environment. Programs may use it, and tests that
+// start programs or look up real servers.
 func environment(s source) []finding {
 	starters := []string{"cmd", "test/servers", "test/e2e", "test/conformance", "test/faults", "test/bench", "test/matrix"}
 	if slices.ContainsFunc(starters, s.within) {
 		return nil
 	}
 	var out []finding
-	s.calls(func(call *ast.CallExpr) {
-		switch name := s.called(call); name {
+	s.eachCall(func(call *ast.CallExpr) {
+		switch name := s.callee(call); name {
 		case "os.Getenv", "os.LookupEnv", "os.Environ", "os.ExpandEnv", "os.Setenv":
 			out = append(out, s.found(call, name))
 		}
@@ -26,24 +26,24 @@ func environment(s source) []finding {
 	return out
 }
 
-// noSleeping lets tests sleep inside synctest, where no time passes.
+// noSleeping finds time.Sleep outside synctest.Test, where the clock is simulated.
 func noSleeping(s source) []finding {
 	var bubbles []ast.Node
-	s.calls(func(call *ast.CallExpr) {
-		if s.called(call) == "testing/synctest.Test" {
+	s.eachCall(func(call *ast.CallExpr) {
+		if s.callee(call) == "testing/synctest.Test" {
 			bubbles = append(bubbles, call)
 		}
 	})
 	var out []finding
-	s.calls(func(call *ast.CallExpr) {
-		if s.called(call) == "time.Sleep" && !inside(call, bubbles) {
+	s.eachCall(func(call *ast.CallExpr) {
+		if s.callee(call) == "time.Sleep" && !insideAny(call, bubbles) {
 			out = append(out, s.found(call, "time.Sleep"))
 		}
 	})
 	return out
 }
 
-func inside(n ast.Node, outer []ast.Node) bool {
+func insideAny(n ast.Node, outer []ast.Node) bool {
 	for _, o := range outer {
 		if o.Pos() <= n.Pos() && n.End() <= o.End() {
 			return true
@@ -52,15 +52,14 @@ func inside(n ast.Node, outer []ast.Node) bool {
 	return false
 }
 
-// boundCalls finds requests and connections that nothing can cut short. Tests
-// have limits of their own.
+// boundCalls finds requests and connections without a context. It does not check tests.
 func boundCalls(s source) []finding {
 	if s.isTest() || s.within("test") {
 		return nil
 	}
 	var out []finding
-	s.calls(func(call *ast.CallExpr) {
-		switch name := s.called(call); name {
+	s.eachCall(func(call *ast.CallExpr) {
+		switch name := s.callee(call); name {
 		case "net/http.NewRequest", "net/http.Get", "net/http.Head", "net/http.Post", "net/http.PostForm",
 			"net.Dial", "net.DialTimeout", "os/exec.Command":
 			out = append(out, s.found(call, name))
@@ -69,21 +68,20 @@ func boundCalls(s source) []finding {
 	return out
 }
 
-// oneErrorWriter looks at the services themselves; tests and the simulated
-// platform answer as they like. A method String with two arguments or more is
-// gin's answer of plain text: the String of fmt takes none, and those of
-// packages (slog.String) are told apart by their import.
+// oneErrorWriter finds HTTP error responses outside errorWriter. It does not check tests.
+// A method String with two or more arguments is gin's plain text response:
+// fmt.Stringer's String has none, and functions such as slog.String have an import.
 func oneErrorWriter(s source) []finding {
 	if s.isTest() || s.within("test") || s.path == errorWriter {
 		return nil
 	}
 	var out []finding
-	s.calls(func(call *ast.CallExpr) {
+	s.eachCall(func(call *ast.CallExpr) {
 		sel, ok := call.Fun.(*ast.SelectorExpr)
 		if !ok {
 			return
 		}
-		function, name := s.called(call), sel.Sel.Name
+		function, name := s.callee(call), sel.Sel.Name
 		switch {
 		case function == "net/http.Error", function == "net/http.NotFound",
 			function == "" && strings.HasPrefix(name, "AbortWith"),
@@ -94,7 +92,7 @@ func oneErrorWriter(s source) []finding {
 	return out
 }
 
-// nothingSilenced knows the comments by which linters are told to look away.
+// nothingSilenced finds comments that disable linters.
 func nothingSilenced(s source) []finding {
 	var out []finding
 	for _, group := range s.tree.Comments {

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// comments wants one on every exported name: functions and methods, types,
-// constants and variables (a group's comment will do), methods of interfaces,
-// and settings, which become documentation.
+// comments finds exported names without a comment: functions, methods, types, constants,
+// variables (a comment on the group is sufficient), interface methods, and configuration
+// fields.
 func comments(s source) []finding {
 	if s.isTest() || s.generated() {
 		return nil
@@ -27,7 +27,7 @@ func comments(s source) []finding {
 	return out
 }
 
-// exportedFunc reports whether callers in other packages can see a function.
+// exportedFunc reports whether other packages can call a function or method.
 func exportedFunc(f *ast.FuncDecl) bool {
 	if f.Recv == nil {
 		return f.Name.IsExported()
@@ -35,7 +35,7 @@ func exportedFunc(f *ast.FuncDecl) bool {
 	return f.Name.IsExported() && ast.IsExported(receiver(f))
 }
 
-// receiver is the name of a method's type.
+// receiver returns the name of a method's receiver type.
 func receiver(f *ast.FuncDecl) string {
 	t := f.Recv.List[0].Type
 	for {
@@ -75,8 +75,7 @@ func (s source) uncommented(d *ast.GenDecl) []finding {
 	return out
 }
 
-// uncommentedMembers looks at the methods of interfaces and at settings, in
-// structs called Config.
+// uncommentedMembers checks interface methods and the fields of configuration structs.
 func (s source) uncommentedMembers(spec *ast.TypeSpec) []finding {
 	var members *ast.FieldList
 	switch t := spec.Type.(type) {
@@ -92,16 +91,16 @@ func (s source) uncommentedMembers(spec *ast.TypeSpec) []finding {
 	}
 	var out []finding
 	for _, m := range members.List {
-		if anyExported(m.Names) && m.Doc == nil && m.Comment == nil && !group(spec, m) {
+		if anyExported(m.Names) && m.Doc == nil && m.Comment == nil && !nestedConfig(spec, m) {
 			out = append(out, s.found(m, spec.Name.Name+"."+m.Names[0].Name+" has no comment"))
 		}
 	}
 	return out
 }
 
-// group reports whether a field of settings is another group of settings,
-// which has comments of its own, and not a setting.
-func group(spec *ast.TypeSpec, field *ast.Field) bool {
+// nestedConfig reports whether a configuration field is a nested configuration struct, whose
+// fields have their own comments.
+func nestedConfig(spec *ast.TypeSpec, field *ast.Field) bool {
 	_, isStruct := spec.Type.(*ast.StructType)
 	return isStruct && (field.Tag == nil || !strings.Contains(field.Tag.Value, "env:\""))
 }

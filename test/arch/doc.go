@@ -1,8 +1,7 @@
-// Package arch holds the code to the rules of the house: who may import whom,
-// how long things may be, what needs a comment, what is written nowhere. Each
-// rule is an ordinary test, says why it is there when it fails, and is itself
-// fed a bad source that it must find.
+// Package arch tests the source code against the rules of the project: import
+// directions, sizes, comments, names, and forbidden constructs. Each rule is a test that
+// prints its reason when it fails, and each rule is tested with code that violates it.
 //
-// The rules read source text with go/parser. So they see every file whatever
-// its build tags, the injectors of Wire included.
+// The rules parse source files with go/parser. Therefore they see all files regardless
+// of build tags, including the injectors of Wire.
 package arch

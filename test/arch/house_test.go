@@ -10,34 +10,34 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// tree is the whole module's source.
-func tree(t *testing.T) []source {
+// parseModule parses all Go files of the module.
+func parseModule(t *testing.T) []source {
 	t.Helper()
 	root, err := findRoot()
 	require.NoError(t, err)
 	files, err := load(root)
 	require.NoError(t, err)
-	require.Greater(t, len(files), 30, "the rules saw next to nothing")
+	require.Greater(t, len(files), 30, "too few files were parsed")
 	return files
 }
 
 func TestHouseRules(t *testing.T) {
-	files := tree(t)
+	files := parseModule(t)
 	for _, r := range rules() {
 		t.Run(r.name, func(t *testing.T) {
 			for _, f := range files {
-				complain(t, r.why, r.check(f))
+				reportFindings(t, r.why, r.check(f))
 			}
 		})
 	}
 }
 
-func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
-	complain(t, "a newcomer reads the package comment first", undocumented(tree(t)))
+func TestEveryPackageHasAComment(t *testing.T) {
+	reportFindings(t, "the package comment is the first documentation that a reader sees", undocumented(parseModule(t)))
 }
 
-func TestEveryPackageWatchesItsGoroutines(t *testing.T) {
-	complain(t, "one goroutine has one known end; only goleak notices when it has not", unwatched(tree(t)))
+func TestEveryPackageChecksForLeaks(t *testing.T) {
+	reportFindings(t, "every goroutine must end; goleak detects leaks", withoutLeakCheck(parseModule(t)))
 }
 
 func TestShippedProgramsLinkNoTestCode(t *testing.T) {
@@ -45,16 +45,16 @@ func TestShippedProgramsLinkNoTestCode(t *testing.T) {
 	require.NoError(t, err)
 	for _, program := range []string{"cmd/gateway", "cmd/websocket"} {
 		if sources, _ := filepath.Glob(filepath.Join(root, program, "*.go")); len(sources) == 0 {
-			t.Logf("%s is not written yet", program)
+			t.Logf("%s does not exist", program)
 			continue
 		}
 		for _, d := range testOnly(dependencies(t, root, program)) {
-			t.Errorf("%s links %s\n\twhy: what ships is what serves; test code grows it and opens doors", program, d)
+			t.Errorf("%s links %s\n\twhy: test code makes the program larger and easier to attack", program, d)
 		}
 	}
 }
 
-// dependencies are the packages that a program links.
+// dependencies returns the packages that a program links.
 func dependencies(t *testing.T, root, program string) []string {
 	t.Helper()
 	list := exec.CommandContext(t.Context(), "go", "list", "-deps", ".")
@@ -64,7 +64,7 @@ func dependencies(t *testing.T, root, program string) []string {
 	return strings.Fields(string(out))
 }
 
-func complain(t *testing.T, why string, findings []finding) {
+func reportFindings(t *testing.T, why string, findings []finding) {
 	t.Helper()
 	for _, f := range findings {
 		t.Errorf("%s: %s\n\twhy: %s", f.at, f.what, why)

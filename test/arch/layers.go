@@ -8,8 +8,8 @@ import (
 
 const wireModule = "github.com/google/wire"
 
-// layers is the table of dependencies. Tests may import what they need, but
-// for Wire, which ignores injectors in test files without a word.
+// layers finds forbidden imports. Tests may import any package except Wire, which
+// silently ignores injectors in test files.
 func layers(s source) []finding {
 	var out []finding
 	for _, i := range s.tree.Imports {
@@ -24,12 +24,12 @@ func layers(s source) []finding {
 	return out
 }
 
-// mayImport is the table.
+// mayImport reports whether a package in dir may import another package.
 func mayImport(dir, imported string) bool {
-	layer := top(dir)
+	layer := firstElement(dir)
 	own, ours := strings.CutPrefix(imported, module+"/")
 	if !ours {
-		return standard(imported) || slices.Contains([]string{"adapters", "wire", "cmd", "test"}, layer)
+		return inStandardLibrary(imported) || slices.Contains([]string{"adapters", "wire", "cmd", "test"}, layer)
 	}
 	switch layer {
 	case "ports":
@@ -44,23 +44,23 @@ func mayImport(dir, imported string) bool {
 		return within(own, "wire", "adapters", "domain") || dir == "cmd/edge" && own == "test/world"
 	case "test":
 		return !within(own, "cmd")
-	default: // domain, api, and whatever the table does not name
+	default: // domain, api and unknown directories
 		return false
 	}
 }
 
-// shared reports whether a package holds what adapters share and no library has.
+// shared reports whether a package contains code that several adapters share.
 func shared(own string) bool { return strings.HasPrefix(own, "adapters/internal/") }
 
-// within reports whether a package is one of the layers or lies below.
-func within(own string, layers ...string) bool { return slices.Contains(layers, top(own)) }
+// within reports whether a package is in one of the layers.
+func within(own string, layers ...string) bool { return slices.Contains(layers, firstElement(own)) }
 
-// top is the first element of a path.
-func top(p string) string {
+// firstElement returns the first element of a path.
+func firstElement(p string) string {
 	first, _, _ := strings.Cut(path.Clean(p), "/")
 	return first
 }
 
-// standard reports whether a path belongs to the standard library, whose first
-// element has no dot.
-func standard(p string) bool { return !strings.Contains(top(p), ".") }
+// inStandardLibrary reports whether a path is in the standard library: its first element has no
+// dot.
+func inStandardLibrary(p string) bool { return !strings.Contains(firstElement(p), ".") }

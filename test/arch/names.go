@@ -19,13 +19,13 @@ func packageNames(s source) []finding {
 
 func fileNames(s source) []finding {
 	name := path.Base(s.path)
-	if s.generated() || regexp.MustCompile(`^[a-z0-9]+(_test)?\.go$`).MatchString(name) {
+	if s.generated() || regexp.MustCompile(`^[a-z0-9]+(_[a-z0-9]+)*\.go$`).MatchString(name) {
 		return nil
 	}
 	return []finding{{s.path, "file name " + name}}
 }
 
-// typeNames finds IReader, ReaderImpl and methods called GetThing.
+// typeNames finds names such as IReader, ReaderImpl and GetThing.
 func typeNames(s source) []finding {
 	if s.generated() {
 		return nil

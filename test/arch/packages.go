@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// byDirectory groups the files of each package.
+// byDirectory groups files by package directory.
 func byDirectory(files []source) map[string][]source {
 	out := map[string][]source{}
 	for _, f := range files {
@@ -16,7 +16,7 @@ func byDirectory(files []source) map[string][]source {
 	return out
 }
 
-// undocumented are the packages without a comment that says what they are for.
+// undocumented finds packages without a package comment.
 func undocumented(files []source) []finding {
 	packages := byDirectory(files)
 	var out []finding
@@ -33,9 +33,9 @@ func undocumented(files []source) []finding {
 	return out
 }
 
-// unwatched are the packages whose tests would not notice a goroutine that
-// stays behind. Packages that run code of the services must have tests.
-func unwatched(files []source) []finding {
+// withoutLeakCheck finds packages whose tests do not detect goroutine leaks, and packages of the
+// services without tests.
+func withoutLeakCheck(files []source) []finding {
 	packages := byDirectory(files)
 	var out []finding
 	for _, dir := range slices.Sorted(maps.Keys(packages)) {
@@ -54,7 +54,7 @@ func unwatched(files []source) []finding {
 	return out
 }
 
-// testOnly are the packages of a program's dependencies that belong to tests.
+// testOnly returns the dependencies that belong to tests.
 func testOnly(dependencies []string) []string {
 	var out []string
 	for _, d := range dependencies {

@@ -8,15 +8,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// sample is a small source that a rule must find, or let pass.
+// sample is source code for a rule.
 type sample struct{ path, text string }
 
 const imported = "package x\n\nimport _ \"%s\"\n"
 
 const ginFile = "package httpserver\n\nimport (\n\t\"net/http\"\n\n\t\"github.com/gin-gonic/gin\"\n)\n\n"
 
-// bad has at least one source for each rule.
-func bad() map[string][]sample {
+// violations returns code that violates each rule.
+func violations() map[string][]sample {
 	return map[string][]sample{
 		"layers": {
 			{"domain/a.go", fmt.Sprintf(imported, "github.com/google/uuid")},
@@ -60,7 +60,7 @@ func bad() map[string][]sample {
 			{"adapters/httpserver/a.go", ginFile + "type t struct{ http.ResponseWriter }\n"},
 		},
 		"package names": {{"adapters/utils/a.go", "package utils\n"}},
-		"file names":    {{"app/token_check.go", "package app\n"}, {"app/Token.go", "package app\n"}},
+		"file names":    {{"app/token-check.go", "package app\n"}, {"app/token__check.go", "package app\n"}, {"app/Token.go", "package app\n"}},
 		"type names": {
 			{"app/a.go", "package app\n\ntype ReaderImpl struct{}\n"},
 			{"app/a.go", "package app\n\ntype IReader interface{}\n"},
@@ -100,8 +100,8 @@ func bad() map[string][]sample {
 	}
 }
 
-// good are sources that look like bad ones and are not.
-func good() map[string][]sample {
+// validSamples returns code that resembles a violation and is valid.
+func validSamples() map[string][]sample {
 	table := strings.Repeat("\t\t{1, 2},\n", maxFunctionLines)
 	return map[string][]sample{
 		"layers": {
@@ -112,6 +112,7 @@ func good() map[string][]sample {
 			{"cmd/edge/a.go", fmt.Sprintf(imported, module+"/test/world")},
 			{"wire/inject.go", "//go:build wireinject\n\n" + fmt.Sprintf(imported, wireModule)},
 		},
+		"file names":      {{"app/token_check.go", "package app\n"}, {"app/token_check_test.go", "package app\n"}},
 		"function length": {{"app/a.go", "package app\n\nfunc f() [][]int {\n\treturn [][]int{\n" + table + "\t}\n}\n"}},
 		"comments": {
 			{"app/a.go", "package app\n\n// Both.\nconst (\n\tA = 1\n\tB = 2\n)\n\ntype t int\n\nfunc (t) M() {}\n"},
@@ -143,21 +144,21 @@ func good() map[string][]sample {
 }
 
 func TestRulesCanFail(t *testing.T) {
-	samples := bad()
+	samples := violations()
 	for _, r := range rules() {
-		require.NotEmpty(t, samples[r.name], "a rule without a bad source may never fail: %s", r.name)
+		require.NotEmpty(t, samples[r.name], "rule without a violating sample: %s", r.name)
 		require.NotEmpty(t, r.why)
 		for _, s := range samples[r.name] {
-			require.NotEmpty(t, check(t, r, s), "%s lets pass:\n%s:\n%s", r.name, s.path, s.text)
+			require.NotEmpty(t, check(t, r, s), "%s does not find the violation in\n%s:\n%s", r.name, s.path, s.text)
 		}
 	}
 }
 
 func TestRulesLetGoodCodePass(t *testing.T) {
-	samples := good()
+	samples := validSamples()
 	for _, r := range rules() {
 		for _, s := range samples[r.name] {
-			require.Empty(t, check(t, r, s), "%s stops:\n%s:\n%s", r.name, s.path, s.text)
+			require.Empty(t, check(t, r, s), "%s reports valid code:\n%s:\n%s", r.name, s.path, s.text)
 		}
 	}
 }
@@ -166,7 +167,7 @@ func TestPackageRulesCanFail(t *testing.T) {
 	files := func(samples ...sample) []source {
 		out := make([]source, 0, len(samples))
 		for _, s := range samples {
-			out = append(out, parsed(t, s))
+			out = append(out, mustParse(t, s))
 		}
 		return out
 	}
@@ -177,11 +178,11 @@ func TestPackageRulesCanFail(t *testing.T) {
 	require.Empty(t, undocumented(files(plain, documented)))
 
 	watched := sample{"app/main_test.go", "package app\n\nfunc TestMain(m *testing.M) { goleak.VerifyTestMain(m) }\n"}
-	require.NotEmpty(t, unwatched(files(plain)), "no tests at all")
-	require.NotEmpty(t, unwatched(files(plain, sample{"app/a_test.go", plain.text})))
-	require.NotEmpty(t, unwatched(files(plain, sample{"app/a_test.go", watched.text})), "not in main_test.go")
-	require.Empty(t, unwatched(files(plain, watched)))
-	require.Empty(t, unwatched(files(sample{"ports/a.go", "package ports\n"})))
+	require.NotEmpty(t, withoutLeakCheck(files(plain)), "no tests at all")
+	require.NotEmpty(t, withoutLeakCheck(files(plain, sample{"app/a_test.go", plain.text})))
+	require.NotEmpty(t, withoutLeakCheck(files(plain, sample{"app/a_test.go", watched.text})), "not in main_test.go")
+	require.Empty(t, withoutLeakCheck(files(plain, watched)))
+	require.Empty(t, withoutLeakCheck(files(sample{"ports/a.go", "package ports\n"})))
 }
 
 func TestTestOnlyDependenciesAreFound(t *testing.T) {
@@ -198,10 +199,10 @@ func TestTestOnlyDependenciesAreFound(t *testing.T) {
 
 func check(t *testing.T, r rule, s sample) []finding {
 	t.Helper()
-	return r.check(parsed(t, s))
+	return r.check(mustParse(t, s))
 }
 
-func parsed(t *testing.T, s sample) source {
+func mustParse(t *testing.T, s sample) source {
 	t.Helper()
 	out, err := parse(s.path, s.text)
 	require.NoError(t, err)

@@ -21,9 +21,8 @@ func fileLength(s source) []finding {
 	return []finding{{s.path, fmt.Sprintf("%d lines, at most %d", n, maxFileLines)}}
 }
 
-// functionLength measures declared functions, without the tables of data in
-// them. A function literal is a part of the function around it, except at the
-// top of a table test, where it would count as data does.
+// functionLength counts the lines of declared functions without data tables. A function
+// literal counts for the enclosing function, except in a table.
 func functionLength(s source) []finding {
 	if s.generated() {
 		return nil
@@ -41,8 +40,7 @@ func functionLength(s source) []finding {
 	return out
 }
 
-// tableLines is how many lines of a body are composite literals without code
-// of their own.
+// tableLines returns the number of lines of composite literals without function literals.
 func (s source) tableLines(body ast.Node) int {
 	total := 0
 	ast.Inspect(body, func(n ast.Node) bool {

@@ -12,27 +12,27 @@ import (
 	"strings"
 )
 
-// module is the path of this module.
+// module is the module path.
 const module = "github.com/huleedu/edge"
 
 // source is one Go file.
 type source struct {
-	// path is relative to the module's root, with slashes.
+	// path is relative to the module root and uses slashes.
 	path string
 	text string
 	set  *token.FileSet
 	tree *ast.File
-	// imports maps the names by which the file knows its packages to their paths.
+	// imports maps local package names to import paths.
 	imports map[string]string
 }
 
-// finding is one place where a rule is broken.
+// finding is one violation of a rule.
 type finding struct {
 	at   string // path:line
 	what string
 }
 
-// parse reads one file's text.
+// parse parses the text of one file.
 func parse(name, text string) (source, error) {
 	set := token.NewFileSet()
 	tree, err := parser.ParseFile(set, name, text, parser.ParseComments|parser.SkipObjectResolution)
@@ -42,8 +42,7 @@ func parse(name, text string) (source, error) {
 	return source{path: name, text: text, set: set, tree: tree, imports: imports(tree)}, nil
 }
 
-// load reads every Go file under root, but for directories that the go tool
-// skips as well.
+// load parses all Go files below root, except in directories that the go tool ignores.
 func load(root string) ([]source, error) {
 	tree := os.DirFS(root)
 	var out []source
@@ -69,7 +68,7 @@ func load(root string) ([]source, error) {
 
 var errNoModule = errors.New("no go.mod above the working directory")
 
-// findRoot is the directory of go.mod, seen from where a test runs.
+// findRoot returns the directory of go.mod, starting at the working directory.
 func findRoot() (string, error) {
 	for dir := "."; len(dir) < 64; dir = filepath.Join(dir, "..") {
 		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
@@ -85,10 +84,10 @@ func (s source) isTest() bool { return strings.HasSuffix(s.path, "_test.go") }
 
 func (s source) generated() bool { return ast.IsGenerated(s.tree) }
 
-// within reports whether the file lies in the directory or below it.
+// within reports whether the file is in the directory or below it.
 func (s source) within(dir string) bool { return strings.HasPrefix(s.path, dir+"/") }
 
-// lines is how many lines a node takes.
+// lines returns the number of lines of a node.
 func (s source) lines(n ast.Node) int {
 	return s.set.Position(n.End()).Line - s.set.Position(n.Pos()).Line + 1
 }
@@ -110,8 +109,8 @@ func imports(tree *ast.File) map[string]string {
 	return out
 }
 
-// packageName guesses a package's name from its path: the last element that is
-// no major version, without what a name cannot hold.
+// packageName guesses the name of a package from its path: the last element that is not a
+// major version, without a "go-" prefix or "-go" suffix.
 func packageName(p string) string {
 	name := path.Base(p)
 	if len(name) > 1 && name[0] == 'v' && strings.Trim(name[1:], "0123456789") == "" {
@@ -122,9 +121,9 @@ func packageName(p string) string {
 	return strings.TrimSuffix(name, "-go")
 }
 
-// called is the function that a call names as "package.Name", with the
-// package's path, or the empty string for anything else.
-func (s source) called(call *ast.CallExpr) string {
+// callee returns the called function as "import/path.Name", or "" if it is not a function
+// of an imported package.
+func (s source) callee(call *ast.CallExpr) string {
 	sel, ok := call.Fun.(*ast.SelectorExpr)
 	if !ok {
 		return ""
@@ -139,8 +138,8 @@ func (s source) called(call *ast.CallExpr) string {
 	return ""
 }
 
-// calls visits every call of the file.
-func (s source) calls(visit func(*ast.CallExpr)) {
+// eachCall visits every call expression of the file.
+func (s source) eachCall(visit func(*ast.CallExpr)) {
 	ast.Inspect(s.tree, func(n ast.Node) bool {
 		if call, ok := n.(*ast.CallExpr); ok {
 			visit(call)

@@ -16,9 +16,8 @@ func noInit(s source) []finding {
 	return out
 }
 
-// noPackageState lets through what nobody changes: sentinel errors, embedded
-// files, assertions that a type fits an interface, Wire's sets and, in tests,
-// what is costly and made once.
+// noPackageState finds package variables. It allows sentinel errors, embedded files,
+// interface assertions, provider sets of Wire and, in tests, sync.OnceValue.
 func noPackageState(s source) []finding {
 	if s.generated() {
 		return nil
@@ -31,7 +30,7 @@ func noPackageState(s source) []finding {
 		}
 		for _, spec := range g.Specs {
 			v, ok := spec.(*ast.ValueSpec)
-			if ok && !embedded(g.Doc) && !embedded(v.Doc) && !s.constant(v) {
+			if ok && !embedded(g.Doc) && !embedded(v.Doc) && !s.immutable(v) {
 				out = append(out, s.found(v, "package variable "+v.Names[0].Name))
 			}
 		}
@@ -39,7 +38,7 @@ func noPackageState(s source) []finding {
 	return out
 }
 
-// embedded reports whether a comment asks for an embedded file.
+// embedded reports whether a comment contains a go:embed directive.
 func embedded(doc *ast.CommentGroup) bool {
 	if doc == nil {
 		return false
@@ -52,8 +51,8 @@ func embedded(doc *ast.CommentGroup) bool {
 	return false
 }
 
-// constant reports whether every name of a variable is one that nobody changes.
-func (s source) constant(v *ast.ValueSpec) bool {
+// immutable reports whether all names of a variable declaration are constant.
+func (s source) immutable(v *ast.ValueSpec) bool {
 	for i, name := range v.Names {
 		if name.Name == "_" {
 			continue
@@ -62,15 +61,15 @@ func (s source) constant(v *ast.ValueSpec) bool {
 			return false
 		}
 		call, ok := v.Values[i].(*ast.CallExpr)
-		if !ok || !s.constructed(name.Name, s.called(call)) {
+		if !ok || !s.immutableValue(name.Name, s.callee(call)) {
 			return false
 		}
 	}
 	return true
 }
 
-// constructed reports whether a function makes a constant of that name.
-func (s source) constructed(name, function string) bool {
+// immutableValue reports whether the function creates a constant value for that name.
+func (s source) immutableValue(name, function string) bool {
 	switch function {
 	case "errors.New", "fmt.Errorf":
 		return strings.HasPrefix(strings.ToLower(name), "err")

@@ -12,9 +12,9 @@ import (
 	"github.com/huleedu/edge/test/servers"
 )
 
-// quick runs scenarios in their quick form, the services in children of this
-// test, and returns the rows. It judges no time.
-func quick(t *testing.T, args ...string) map[string]row {
+// runQuick runs scenarios with -quick, with the services in child processes of this
+// test, and returns the rows by name. It does not check times.
+func runQuick(t *testing.T, args ...string) map[string]row {
 	t.Helper()
 	var out, log bytes.Buffer
 	code := command(t.Context(), append([]string{"-quick", "-inside"}, args...), &out, &log)
@@ -30,8 +30,8 @@ func quick(t *testing.T, args ...string) map[string]row {
 	return rows
 }
 
-// zero demands that what must never happen did not.
-func zero(t *testing.T, rows map[string]row, names ...string) {
+// requireZero checks that counts of errors are 0.
+func requireZero(t *testing.T, rows map[string]row, names ...string) {
 	t.Helper()
 	for _, name := range names {
 		r, ok := rows[name]
@@ -42,37 +42,37 @@ func zero(t *testing.T, rows map[string]row, names ...string) {
 
 func TestGatewayScenariosRun(t *testing.T) {
 	redis := servers.OwnRedis(t)
-	rows := quick(t, "-redis", redis.Addr(), "gateway")
-	zero(t, rows,
-		"gateway/status answers other than 200", "gateway/latency answers other than 200",
-		"gateway/waiting requests answered that should wait",
-		"gateway/bulkhead above the bulkhead: let through", "gateway/bulkhead below the bulkhead: refused")
+	rows := runQuick(t, "-redis", redis.Addr(), "gateway")
+	requireZero(t, rows,
+		"gateway/status responses other than 200", "gateway/latency responses other than 200",
+		"gateway/waiting requests with an unexpected response",
+		"gateway/bulkhead above the bulkhead: accepted", "gateway/bulkhead below the bulkhead: rejected")
 	require.Positive(t, rows["gateway/status requests per CPU second"].Ours)
 	require.Positive(t, *rows["gateway/status requests per CPU second"].Bare)
 	require.Len(t, rows, 14)
 }
 
 func TestSocketScenariosRun(t *testing.T) {
-	// A machine that runs other tests too may keep a node from reading for seconds,
-	// and Redis would cut its subscription in the middle of a flood.
+	// On a machine with other load a node may not read for seconds. Without this
+	// setting Redis would close its subscription.
 	redis := servers.OwnRedis(t, "--client-output-buffer-limit", "pubsub 0 0 0")
-	rows := quick(t, "-redis", redis.Addr(), "sockets")
-	zero(t, rows,
-		"sockets/fanout messages lost", "sockets/fanout messages doubled", "sockets/fanout messages out of order",
-		"sockets/slow messages lost", "sockets/slow others' sockets that ended", "sockets/storm sockets that ended")
-	require.InDelta(t, 10, rows["sockets/slow of those who do not read, cut with 4001"].Ours, 0)
+	rows := runQuick(t, "-redis", redis.Addr(), "sockets")
+	requireZero(t, rows,
+		"sockets/fanout messages lost", "sockets/fanout messages duplicated", "sockets/fanout messages out of order",
+		"sockets/slow messages lost", "sockets/slow other sockets that closed", "sockets/storm sockets that closed")
+	require.InDelta(t, 10, rows["sockets/slow slow sockets closed with 4001"].Ours, 0)
 	require.Positive(t, rows["sockets/fanout deliveries per CPU second, 100 users"].Ours)
 }
 
 func TestPublishScenariosRun(t *testing.T) {
 	broker := servers.Kafka(t)
 	redis := servers.OwnRedis(t)
-	rows := quick(t, "-redis", redis.Addr(), "-kafka", broker, "publish")
-	zero(t, rows, "publish/post answers other than 202")
+	rows := runQuick(t, "-redis", redis.Addr(), "-kafka", broker, "publish")
+	requireZero(t, rows, "publish/post responses other than 202")
 	require.Positive(t, rows["publish/publisher publish alone, p50, ms"].Ours)
 }
 
-func TestArgumentsThatMeanNothingAreRefused(t *testing.T) {
+func TestInvalidArgumentsAreRejected(t *testing.T) {
 	for _, args := range [][]string{{"nothing"}, {"gateway/nothing"}, {"-n", "20000"}} {
 		_, err := parse(args, io.Discard)
 		require.Error(t, err, "%v", args)
@@ -83,40 +83,40 @@ func TestArgumentsThatMeanNothingAreRefused(t *testing.T) {
 	require.Len(t, o.scenarios, 6)
 }
 
-func TestMembersSeeWhatMustNotHappen(t *testing.T) {
-	m, c := &member{phase: -1}, &crowd{}
+func TestClientCountsLostDuplicateAndReorderedMessages(t *testing.T) {
+	m, c := &client{phase: -1}, &clientGroup{}
 	now := time.Now().UnixNano()
 	for _, number := range []int64{0, 2, 1, 1} {
-		m.take(mark{7, now, number}, now)
+		m.record(messageTag{7, now, number}, now)
 	}
-	took, wrong := c.count(7, []*member{m}, 5)
+	took, wrong := c.results(7, []*client{m}, 5)
 	require.Len(t, took, 4)
-	require.Equal(t, wrongs{lost: 2, doubled: 1, disordered: 2}, wrong)
-	_, wrong = c.count(8, []*member{m}, 5)
-	require.Equal(t, wrongs{lost: 5}, wrong)
+	require.Equal(t, deliveryErrors{lost: 2, duplicated: 1, reordered: 2}, wrong)
+	_, wrong = c.results(8, []*client{m}, 5)
+	require.Equal(t, deliveryErrors{lost: 5}, wrong)
 }
 
-func TestMarksSurvive(t *testing.T) {
-	k := mark{3, 1234567890, 42}
+func TestMessageTagRoundTrip(t *testing.T) {
+	k := messageTag{3, 1234567890, 42}
 	message := appendMessage(nil, k, messageSize)
 	require.Len(t, message, messageSize)
 	require.True(t, json.Valid(message))
-	back, ok := readMark(message)
+	back, ok := parseTag(message)
 	require.True(t, ok)
 	require.Equal(t, k, back)
-	for _, other := range []string{``, `{"event":"resync","data":{}}`, markStart + `1 x 3"`, markStart + `1 2"`, markStart} {
-		_, ok := readMark([]byte(other))
+	for _, other := range []string{``, `{"event":"resync","data":{}}`, tagStart + `1 x 3"`, tagStart + `1 2"`, tagStart} {
+		_, ok := parseTag([]byte(other))
 		require.False(t, ok, other)
 	}
 }
 
-// FuzzReadMark: whatever arrives on a socket does no harm.
-func FuzzReadMark(f *testing.F) {
-	f.Add(appendMessage(nil, mark{1, 2, 3}, 100))
+// FuzzParseTag checks that parsing arbitrary messages does not panic.
+func FuzzParseTag(f *testing.F) {
+	f.Add(appendMessage(nil, messageTag{1, 2, 3}, 100))
 	f.Fuzz(func(t *testing.T, message []byte) {
-		k, ok := readMark(message)
+		k, ok := parseTag(message)
 		if ok && (k.phase < 0 || k.number < 0) {
-			t.Skip("numbers beyond 63 bits are not ours")
+			t.Skip("numbers above 63 bits overflow")
 		}
 	})
 }

@@ -16,12 +16,12 @@ import (
 	"github.com/huleedu/edge/wire"
 )
 
-// child is what this program does as a child of itself. The first argument says
-// what; the others are KEY=VALUE. It ends with its standard input, which ends
-// with the parent, however that ends.
+// child runs one of the child processes of a benchmark. The first argument is the
+// kind; the others are KEY=VALUE. It ends when standard input is closed, which
+// also happens when the parent process dies.
 func child(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) == 0 {
-		return errors.New("child of what?")
+		return errors.New("the kind of child is missing")
 	}
 	vars := map[string]string{}
 	for _, a := range args[1:] {
@@ -30,7 +30,7 @@ func child(ctx context.Context, args []string, out io.Writer) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	go func() { // ends with the process: a read of standard input cannot be cut short
+	go func() { // ends with the process, because a read of standard input cannot be cancelled
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		cancel()
 	}()
@@ -48,21 +48,21 @@ func child(ctx context.Context, args []string, out io.Writer) error {
 		defer hub.close()
 		return serve(ctx, hub.follow(ctx), out)
 	case "gateway", "websocket":
-		return inside(ctx, args[0], vars, out)
+		return runService(ctx, args[0], vars, out)
 	default:
-		return fmt.Errorf("no child %q", args[0])
+		return fmt.Errorf("unknown child %q", args[0])
 	}
 }
 
-// serve answers on a free loopback port until ctx is done, and says so in the
-// words of the services.
+// serve serves the handler on a free loopback port until ctx is done. It prints
+// the address in the log format of the services.
 func serve(ctx context.Context, handler http.Handler, out io.Writer) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second}
-	stop := context.AfterFunc(ctx, func() { _ = server.Close() }) // nobody waits for answers any more
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() }) // no client waits for a response any more
 	defer stop()
 	started, err := json.Marshal(map[string]string{"event": "started", "address": listener.Addr().String()})
 	if err != nil {
@@ -77,8 +77,8 @@ func serve(ctx context.Context, handler http.Handler, out io.Writer) error {
 	return nil
 }
 
-// inside runs one of the services in this process, profiled on request.
-func inside(ctx context.Context, name string, vars map[string]string, out io.Writer) error {
+// runService runs a service in this process, with a CPU profile if requested.
+func runService(ctx context.Context, name string, vars map[string]string, out io.Writer) error {
 	if path := vars["profile"]; path != "" {
 		delete(vars, "profile")
 		f, err := os.Create(path)

@@ -1,12 +1,12 @@
-// Command bench measures the two services against bare programs that do the
-// same work and nothing else, on this machine, in one run:
+// Command bench compares the two services with minimal programs that do the same
+// work ("bare" baselines), on this machine, in one run:
 //
 //	go run ./test/bench [flags] [gateway|sockets|publish] [scenario...]
 //
-// The baselines, the backend behind both and, on request, the services
-// themselves are child processes of this program, so that /proc tells what each
-// of them spent. Ours and the baseline take turns in short rounds; what is
-// printed are medians, and the median of the rounds' ratios. Requests for each
-// second of CPU survive a busy machine, latencies do not: take those on a quiet
-// one. The output is a Markdown table and, as its last line, the same as JSON.
+// The baselines, the backend and, with -inside, the services are child processes,
+// so that /proc reports the CPU time and memory of each. The service and its
+// baseline alternate in short rounds. The report contains medians and the median
+// of the ratios per round. Requests per CPU second are comparable on a busy
+// machine; latencies need a quiet one. The output is a Markdown table; its last
+// line is the same data as JSON.
 package main

@@ -6,46 +6,46 @@ import (
 	"time"
 )
 
-// messageSize is that of a usual notification, in bytes.
+// messageSize is the size of a usual notification, in bytes.
 const messageSize = 256
 
-// stage is ours and the baseline with a crowd each, and who publishes to them.
-// The crowds hold other users, so that a message concerns one side only.
-type stage struct {
-	herald *herald
-	crowds []*crowd // ours, then the baseline's
-	nodes  pair
-	phase  int64
+// fanoutEnv contains the node and its baseline with one group of clients each, and the
+// publisher. The groups have different users, so that a message reaches one side.
+type fanoutEnv struct {
+	publisher *redisPublisher
+	groups    []*clientGroup // of the node, then of the baseline
+	nodes     pair
+	phase     int64
 }
 
-// newStage fills both nodes; close is owed.
-func (l *lab) newStage(ctx context.Context) (*stage, error) {
-	nodes, err := both(
-		func() (*process, error) { return l.node(ctx) },
-		func() (*process, error) { return l.bareNode(ctx) },
+// newFanoutEnv starts both nodes and connects the clients. The caller must call close.
+func (l *runner) newFanoutEnv(ctx context.Context) (*fanoutEnv, error) {
+	nodes, err := startBoth(
+		func() (*process, error) { return l.startNode(ctx) },
+		func() (*process, error) { return l.startBareNode(ctx) },
 	)
 	if err != nil {
 		return nil, err
 	}
-	s := &stage{nodes: nodes}
+	s := &fanoutEnv{nodes: nodes}
 	for _, p := range []*process{nodes.ours, nodes.bare} {
-		users, err := l.people(l.users)
+		users, err := l.newUsers(l.users)
 		if err != nil {
 			s.close()
 			return nil, err
 		}
-		c, err := gather(ctx, p, users, 100, 0)
+		c, err := connectAll(ctx, p, users, 100, 0)
 		if err != nil {
 			s.close()
 			return nil, err
 		}
-		s.crowds = append(s.crowds, c)
+		s.groups = append(s.groups, c)
 	}
-	if s.herald, err = newHerald(ctx, l.redis); err != nil {
+	if s.publisher, err = newRedisPublisher(ctx, l.redis); err != nil {
 		s.close()
 		return nil, err
 	}
-	// The baseline subscribes after its handshake.
+	// The baseline subscribes to Redis after the handshake.
 	if err := pause(ctx, time.Second); err != nil {
 		s.close()
 		return nil, err
@@ -53,98 +53,98 @@ func (l *lab) newStage(ctx context.Context) (*stage, error) {
 	return s, nil
 }
 
-func (s *stage) close() {
-	for _, c := range s.crowds {
-		c.leave()
+func (s *fanoutEnv) close() {
+	for _, c := range s.groups {
+		c.close()
 	}
-	if s.herald != nil {
-		s.herald.close()
+	if s.publisher != nil {
+		s.publisher.close()
 	}
 	s.nodes.stop()
 }
 
-// delivery is what one phase came to.
-type delivery struct {
-	cpu     float64
-	took    []float64 // milliseconds from publishing to the client
-	wrong   wrongs
-	arrived int
-	seconds float64
+// phaseResult is the result of one phase.
+type phaseResult struct {
+	cpu       float64
+	latencies []float64 // milliseconds from publishing to the client
+	errors    deliveryErrors
+	arrived   int
+	seconds   float64
 }
 
-func (d delivery) perCPU() float64 { return float64(d.arrived) / max(d.cpu, 0.01) }
+func (d phaseResult) perCPU() float64 { return float64(d.arrived) / max(d.cpu, 0.01) }
 
-// run carries a plan out on one crowd.
-func (s *stage) run(ctx context.Context, c *crowd, p plan) (delivery, error) {
+// run publishes a plan to one group of clients and waits for the messages.
+func (s *fanoutEnv) run(ctx context.Context, c *clientGroup, p publishPlan) (phaseResult, error) {
 	s.phase++
 	p.phase = s.phase
-	c.begin(p.phase)
-	before, began := c.server.cpu(), time.Now()
-	if err := s.herald.publish(ctx, c, p); err != nil {
-		return delivery{}, err
+	c.startPhase(p.phase)
+	before, startedAt := c.server.cpu(), time.Now()
+	if err := s.publisher.publish(ctx, c, p); err != nil {
+		return phaseResult{}, err
 	}
-	if err := c.settle(ctx, int64(p.each*len(p.listeners))); err != nil {
-		return delivery{}, err
+	if err := c.awaitArrivals(ctx, int64(p.each*len(p.listeners))); err != nil {
+		return phaseResult{}, err
 	}
-	d := delivery{cpu: c.server.cpu() - before, seconds: time.Since(began).Seconds()}
-	d.took, d.wrong = c.count(p.phase, p.listeners, p.each)
-	d.arrived = len(d.took)
+	d := phaseResult{cpu: c.server.cpu() - before, seconds: time.Since(startedAt).Seconds()}
+	d.latencies, d.errors = c.results(p.phase, p.listeners, p.each)
+	d.arrived = len(d.latencies)
 	return d, nil
 }
 
-// fanout publishes at full speed, then at a steady rate.
-func fanout(ctx context.Context, l *lab) ([]row, error) {
-	s, err := l.newStage(ctx)
+// fanout publishes at full speed, then at a fixed rate.
+func fanout(ctx context.Context, l *runner) ([]row, error) {
+	s, err := l.newFanoutEnv(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer s.close()
 	const rate = 5000.0
 	var perCPU, perSecond, p50, p99 series
-	var wrong wrongs
+	var wrong deliveryErrors
 	for round := -1; round < l.rounds; round++ {
-		var full, steady [2]delivery
-		for i, c := range s.crowds {
-			full[i], err = s.run(ctx, c, plan{listeners: c.members, each: l.size(150, 40), size: messageSize, window: 1000})
+		var full, steady [2]phaseResult
+		for i, c := range s.groups {
+			full[i], err = s.run(ctx, c, publishPlan{listeners: c.clients, each: l.size(150, 40), size: messageSize, window: 1000})
 			if err != nil {
 				return nil, err
 			}
 		}
-		for i, c := range s.crowds {
-			each := max(1, int(rate*l.span.Seconds()*2)/len(c.members))
-			if steady[i], err = s.run(ctx, c, plan{listeners: c.members, each: each, size: messageSize, rate: rate}); err != nil {
+		for i, c := range s.groups {
+			each := max(1, int(rate*l.span.Seconds()*2)/len(c.clients))
+			if steady[i], err = s.run(ctx, c, publishPlan{listeners: c.clients, each: each, size: messageSize, rate: rate}); err != nil {
 				return nil, err
 			}
 		}
-		wrong.add(full[0].wrong)
-		wrong.add(steady[0].wrong)
+		wrong.add(full[0].errors)
+		wrong.add(steady[0].errors)
 		if round < 0 {
-			continue // warming up; losses count all the same
+			continue // warm-up round: only its errors count
 		}
 		perCPU.add(full[0].perCPU(), full[1].perCPU())
 		perSecond.add(float64(full[0].arrived)/full[0].seconds, float64(full[1].arrived)/full[1].seconds)
-		p50.add(median(steady[0].took), median(steady[1].took))
-		p99.add(quantile(steady[0].took, .99), quantile(steady[1].took, .99))
+		p50.add(median(steady[0].latencies), median(steady[1].latencies))
+		p99.add(quantile(steady[0].latencies, .99), quantile(steady[1].latencies, .99))
 	}
 	return append([]row{
 		perCPU.row(fmt.Sprintf("deliveries per CPU second, %d users", l.users)).atLeast(0.8),
 		perSecond.row("deliveries per second"),
 		p50.row("p50 at 5,000 messages a second, ms"),
 		p99.row("p99 at 5,000 messages a second, ms").atMost(1.5),
-		single("sockets that ended", float64(s.crowds[0].lost.Load())).atMost(0),
+		single("sockets that closed", float64(s.groups[0].lost.Load())).atMost(0),
 	}, wrong.rows()...), nil
 }
 
-func (w *wrongs) add(o wrongs) {
+func (w *deliveryErrors) add(o deliveryErrors) {
 	w.lost += o.lost
-	w.doubled += o.doubled
-	w.disordered += o.disordered
+	w.duplicated += o.duplicated
+	w.reordered += o.reordered
 }
 
-func (w *wrongs) rows() []row {
+func (w *deliveryErrors) rows() []row {
 	return []row{
 		single("messages lost", float64(w.lost)).atMost(0),
-		single("messages doubled", float64(w.doubled)).atMost(0),
-		single("messages out of order", float64(w.disordered)).atMost(0),
+		single("messages duplicated", float64(w.duplicated)).atMost(0),
+		single("messages out of order", float64(w.reordered)).atMost(0),
 	}
 }

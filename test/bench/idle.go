@@ -8,19 +8,20 @@ import (
 	"time"
 )
 
-// idleMemory fills a fresh node step by step and reads what the sockets cost
-// while nothing happens: all of them on average, with whatever the process took
-// to get there, and each further one, which is what shows whether cost is linear.
-func idleMemory(ctx context.Context, l *lab) ([]row, error) {
+// idleMemory connects sockets to a new node in steps and reads the memory after
+// each step. It reports the average per socket, which includes the memory of the
+// handshakes, and the cost of each additional socket, which shows whether the
+// memory grows linearly.
+func idleMemory(ctx context.Context, l *runner) ([]row, error) {
 	numbers, err := l.steps()
 	if err != nil {
 		return nil, err
 	}
-	ours, err := l.idleCosts(ctx, numbers, l.roomyNode)
+	ours, err := l.idleCosts(ctx, numbers, l.startLargeNode)
 	if err != nil {
 		return nil, err
 	}
-	bare, err := l.idleCosts(ctx, numbers, func(ctx context.Context, _ int) (*process, error) { return l.bareNode(ctx) })
+	bare, err := l.idleCosts(ctx, numbers, func(ctx context.Context, _ int) (*process, error) { return l.startBareNode(ctx) })
 	if err != nil {
 		return nil, err
 	}
@@ -30,27 +31,26 @@ func idleMemory(ctx context.Context, l *lab) ([]row, error) {
 		var average, each series
 		average.add(ours[i].resident, bare[i].resident)
 		r := average.row(fmt.Sprintf("KB resident per idle socket, %d of them", n))
-		if n >= 10000 { // a smaller node's share in what all need is no socket's cost
+		if n >= 10000 { // with fewer sockets the fixed memory of the node dominates
 			met := r.Ours <= 17
 			r.Target, r.Met = "≤ 17 KB", &met
 		}
-		rows = append(rows, r, single(fmt.Sprintf("KB of heap and stacks per idle socket, %d of them", n), ours[i].live))
+		rows = append(rows, r, single(fmt.Sprintf("KB of heap and stack per idle socket, %d of them", n), ours[i].live))
 		if i > 0 {
-			each.add(ours[i].further, bare[i].further)
-			rows = append(rows, each.row(fmt.Sprintf("KB resident for each further socket, %d to %d", numbers[i-1], n)))
-			further = append(further, ours[i].further)
+			each.add(ours[i].additional, bare[i].additional)
+			rows = append(rows, each.row(fmt.Sprintf("KB resident per additional socket, %d to %d", numbers[i-1], n)))
+			further = append(further, ours[i].additional)
 		}
 	}
-	return append(rows, single("dearest step to the cheapest, per further socket",
+	return append(rows, single("highest to lowest cost per additional socket",
 		quantile(further, 1)/max(quantile(further, 0), 0.001)).atMost(1.1)), nil
 }
 
-// spareFiles is what each end needs beside its sockets.
-const spareFiles = 500
+// reservedFiles is the number of open files that each process needs in addition to its sockets.
+const reservedFiles = 500
 
-// steps are the numbers of sockets that show whether cost is linear, as far as
-// open files allow.
-func (l *lab) steps() ([]int, error) {
+// steps returns the numbers of sockets to measure, limited by the number of open files.
+func (l *runner) steps() ([]int, error) {
 	if l.quick {
 		return []int{l.sockets / 4, l.sockets / 2, l.sockets}, nil
 	}
@@ -58,44 +58,44 @@ func (l *lab) steps() ([]int, error) {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
 		return nil, err
 	}
-	numbers := slices.DeleteFunc([]int{1000, 5000, 10000, 18000}, func(n int) bool { return n > 1000 && float64(files.Cur) < float64(n+spareFiles) })
+	numbers := slices.DeleteFunc([]int{1000, 5000, 10000, 18000}, func(n int) bool { return n > 1000 && float64(files.Cur) < float64(n+reservedFiles) })
 	if len(numbers) < 4 {
-		l.say("%d open files: no more than %d sockets", files.Cur, numbers[len(numbers)-1])
+		l.logf("the limit of %d open files allows %d sockets", files.Cur, numbers[len(numbers)-1])
 	}
 	return numbers, nil
 }
 
-// cost is kilobytes per socket: of all on average, and of those that a step adds.
-type cost struct{ resident, live, further float64 }
+// socketCost is in kilobytes per socket: live is heap and stack; further is per additional socket.
+type socketCost struct{ resident, live, additional float64 }
 
-func (l *lab) idleCosts(ctx context.Context, numbers []int, start func(context.Context, int) (*process, error)) ([]cost, error) {
+func (l *runner) idleCosts(ctx context.Context, numbers []int, start func(context.Context, int) (*process, error)) ([]socketCost, error) {
 	most := numbers[len(numbers)-1]
 	p, err := start(ctx, most)
 	if err != nil {
 		return nil, err
 	}
 	defer p.stop()
-	users, err := l.people(most + 10)
+	users, err := l.newUsers(most + 10)
 	if err != nil {
 		return nil, err
 	}
-	// The first sockets pay for what all share.
-	first, err := gather(ctx, p, users[most:], 10, 0)
+	// The first sockets allocate memory that all sockets share.
+	first, err := connectAll(ctx, p, users[most:], 10, 0)
 	if err != nil {
 		return nil, err
 	}
-	defer first.leave()
-	var crowds []*crowd
+	defer first.close()
+	var crowds []*clientGroup
 	defer func() {
 		for _, c := range crowds {
-			c.leave()
+			c.close()
 		}
 	}()
-	var costs []cost
-	empty, live := p.resident(), used(ctx, p)
+	var costs []socketCost
+	empty, live := p.resident(), heapAndStack(ctx, p)
 	before, there := empty, 0
 	for _, n := range numbers {
-		c, err := gather(ctx, p, users[there:n], 100, 0)
+		c, err := connectAll(ctx, p, users[there:n], 100, 0)
 		if err != nil {
 			return nil, err
 		}
@@ -105,15 +105,15 @@ func (l *lab) idleCosts(ctx context.Context, numbers []int, start func(context.C
 		}
 		now := p.resident()
 		each := func(growth float64, n int) float64 { return growth / 1000 / float64(n) }
-		costs = append(costs, cost{each(now-empty, n), each(used(ctx, p)-live, n), each(now-before, n-there)})
+		costs = append(costs, socketCost{each(now-empty, n), each(heapAndStack(ctx, p)-live, n), each(now-before, n-there)})
 		before, there = now, n
 	}
 	return costs, nil
 }
 
-// used is the bytes of heap and stacks that a service says it uses; 0 for the
-// baseline, which says nothing.
-func used(ctx context.Context, p *process) float64 {
+// heapAndStack returns the heap and stack in use, in bytes, from the metrics of a service.
+// It returns 0 for the baseline, which has no metrics.
+func heapAndStack(ctx context.Context, p *process) float64 {
 	heap, err := metric(ctx, p, "go_memstats_heap_inuse_bytes", "")
 	if err != nil {
 		return 0
@@ -125,46 +125,46 @@ func used(ctx context.Context, p *process) float64 {
 	return heap + stacks
 }
 
-// idleCPU watches a node over a minute in which nothing happens but pings. A
-// Kafka is there, as in production: asking in vain for one costs more.
-func idleCPU(ctx context.Context, l *lab) ([]row, error) {
+// idleCPU measures a node for one minute with no traffic except pings. Kafka is
+// running, because retries of an unreachable Kafka would cost more CPU.
+func idleCPU(ctx context.Context, l *runner) ([]row, error) {
 	if !l.quick {
 		if _, err := l.kafkaAddr(ctx); err != nil {
 			return nil, err
 		}
 	}
-	nodes, err := both(
-		func() (*process, error) { return l.node(ctx) },
-		func() (*process, error) { return l.bareNode(ctx) },
+	nodes, err := startBoth(
+		func() (*process, error) { return l.startNode(ctx) },
+		func() (*process, error) { return l.startBareNode(ctx) },
 	)
 	if err != nil {
 		return nil, err
 	}
 	defer nodes.stop()
 	n := l.size(1000, 100)
-	users, err := l.people(2 * n)
+	users, err := l.newUsers(2 * n)
 	if err != nil {
 		return nil, err
 	}
-	atOurs, err := gather(ctx, nodes.ours, users[:n], 100, 0)
+	atOurs, err := connectAll(ctx, nodes.ours, users[:n], 100, 0)
 	if err != nil {
 		return nil, err
 	}
-	defer atOurs.leave()
-	atBare, err := gather(ctx, nodes.bare, users[n:], 100, 0)
+	defer atOurs.close()
+	atBare, err := connectAll(ctx, nodes.bare, users[n:], 100, 0)
 	if err != nil {
 		return nil, err
 	}
-	defer atBare.leave()
+	defer atBare.close()
 	if err := pause(ctx, time.Duration(l.size(5000, 100))*time.Millisecond); err != nil {
 		return nil, err
 	}
-	ours, bare, began := nodes.ours.cpu(), nodes.bare.cpu(), time.Now()
+	ours, bare, startedAt := nodes.ours.cpu(), nodes.bare.cpu(), time.Now()
 	if err := pause(ctx, time.Duration(l.size(60, 1))*time.Second); err != nil {
 		return nil, err
 	}
 	share := func(p *process, before float64) float64 {
-		return (p.cpu() - before) / time.Since(began).Seconds() * 100
+		return (p.cpu() - before) / time.Since(startedAt).Seconds() * 100
 	}
 	r := single(fmt.Sprintf("%% of a core with %d idle sockets", n), share(nodes.ours, ours)).atMost(0.2)
 	idle := share(nodes.bare, bare)

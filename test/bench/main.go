@@ -18,7 +18,8 @@ func main() {
 	os.Exit(code)
 }
 
-// command is the whole program: a child of itself, or the run that starts them.
+// command runs the program and returns the exit code. The first argument "child"
+// selects a child process.
 func command(ctx context.Context, args []string, out, errs io.Writer) int {
 	var err error
 	if len(args) > 0 && args[0] == "child" {
@@ -37,14 +38,14 @@ func command(ctx context.Context, args []string, out, errs io.Writer) int {
 	}
 }
 
-// bench runs the scenarios that args name and prints what they found. What was
-// measured before a scenario failed is printed all the same.
+// bench runs the selected scenarios and prints the report. The report includes the
+// results before a failure.
 func bench(ctx context.Context, args []string, out, errs io.Writer) error {
 	o, err := parse(args, errs)
 	if err != nil {
 		return err
 	}
-	l, err := open(ctx, o, errs)
+	l, err := newRunner(ctx, o, errs)
 	if err != nil {
 		return err
 	}
@@ -52,7 +53,7 @@ func bench(ctx context.Context, args []string, out, errs io.Writer) error {
 	var found report
 	var failed error
 	for _, s := range o.scenarios {
-		l.say("%s %s", s.group, s.name)
+		l.logf("%s %s", s.group, s.name)
 		rows, err := s.run(ctx, l)
 		found.add(s, rows)
 		if err != nil {

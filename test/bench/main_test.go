@@ -8,7 +8,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// TestMain lets this test's program be the child that a run starts.
+// TestMain makes the test binary usable as a child process of a benchmark.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "child" {
 		os.Exit(command(context.Background(), os.Args[1:], os.Stdout, os.Stderr))

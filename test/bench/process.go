@@ -17,49 +17,50 @@ import (
 	"time"
 )
 
-// process is a server under measurement, as a process of its own.
+// process is a measured server that runs in its own process.
 type process struct {
 	name  string
 	addr  string
 	pid   int
 	cmd   *exec.Cmd
-	input io.Closer // closed, it ends a child of this program
-	ended chan struct{}
+	input io.Closer // closing it stops a child of this program
+	done  chan struct{}
 	once  sync.Once
 }
 
-// own starts a child of this program; see child for the names.
-func (l *lab) own(ctx context.Context, args ...string) (*process, error) {
+// startChild starts a child process of this program; child lists the kinds.
+func (l *runner) startChild(ctx context.Context, args ...string) (*process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	return l.launch(ctx, exec.Command(self, append([]string{"child"}, args...)...))
+	return l.start(ctx, exec.Command(self, append([]string{"child"}, args...)...))
 }
 
-// service starts gateway or websocket with these settings and no others.
-func (l *lab) service(ctx context.Context, name string, settings map[string]string) (*process, error) {
+// startService starts the gateway or websocket binary with only these settings.
+func (l *runner) startService(ctx context.Context, name string, settings map[string]string) (*process, error) {
 	if l.inside {
 		args := []string{name}
 		if l.profile != "" {
-			args = append(args, "profile="+filepath.Join(l.profile, l.tag(name)+".pprof"))
+			args = append(args, "profile="+filepath.Join(l.profile, l.uniqueName(name)+".pprof"))
 		}
 		for key, value := range settings {
 			args = append(args, key+"="+value)
 		}
-		return l.own(ctx, args...)
+		return l.startChild(ctx, args...)
 	}
 	c := exec.Command(filepath.Join(l.bin, name))
-	c.Env = []string{} // nil would inherit
+	c.Env = []string{} // a nil slice would inherit the environment
 	for key, value := range settings {
 		c.Env = append(c.Env, key+"="+value)
 	}
-	return l.launch(ctx, c)
+	return l.start(ctx, c)
 }
 
-// launch returns when the process says where it listens. stop is owed.
-func (l *lab) launch(ctx context.Context, c *exec.Cmd) (*process, error) {
-	c.Dir = l.dir // where no .env lies
+// start starts the command and returns when it has logged its address. The caller
+// must call stop.
+func (l *runner) start(ctx context.Context, c *exec.Cmd) (*process, error) {
+	c.Dir = l.dir // has no .env file
 	out, err := c.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -73,7 +74,7 @@ func (l *lab) launch(ctx context.Context, c *exec.Cmd) (*process, error) {
 	if err := c.Start(); err != nil {
 		return nil, err
 	}
-	p := &process{name: strings.Join(c.Args, " "), pid: c.Process.Pid, cmd: c, input: in, ended: make(chan struct{})}
+	p := &process{name: strings.Join(c.Args, " "), pid: c.Process.Pid, cmd: c, input: in, done: make(chan struct{})}
 	started := make(chan string, 1)
 	go p.follow(out, started)
 	select {
@@ -85,12 +86,12 @@ func (l *lab) launch(ctx context.Context, c *exec.Cmd) (*process, error) {
 	case <-ctx.Done():
 	}
 	p.stop()
-	return nil, errors.Join(ctx.Err(), fmt.Errorf("%s does not start: %s", p.name, errs.String()))
+	return nil, errors.Join(ctx.Err(), fmt.Errorf("%s did not start: %s", p.name, errs.String()))
 }
 
-// follow reads the process's log to its end; a full pipe would hold it up.
+// follow reads the output until the process ends, so that a full pipe does not block it.
 func (p *process) follow(out io.Reader, started chan<- string) {
-	defer close(p.ended)
+	defer close(p.done)
 	lines := bufio.NewReader(out)
 	for {
 		line, err := lines.ReadBytes('\n')
@@ -105,10 +106,10 @@ func (p *process) follow(out io.Reader, started chan<- string) {
 		}
 	}
 	close(started)
-	_ = p.cmd.Wait() // how a server ends is not what is measured
+	_ = p.cmd.Wait() // the exit status does not matter
 }
 
-// stop ends the process in order, and soon. It may be called again.
+// stop sends SIGTERM and, after 10 s, SIGKILL. It may be called more than once.
 func (p *process) stop() {
 	if p == nil {
 		return
@@ -117,19 +118,19 @@ func (p *process) stop() {
 		_ = p.cmd.Process.Signal(syscall.SIGTERM)
 		_ = p.input.Close()
 		select {
-		case <-p.ended:
+		case <-p.done:
 		case <-time.After(10 * time.Second):
 			_ = p.cmd.Process.Kill()
-			<-p.ended
+			<-p.done
 		}
 	})
 }
 
-// pair is ours and the baseline, side by side.
+// pair is a service and its baseline.
 type pair struct{ ours, bare *process }
 
-// both starts the two; stop is owed.
-func both(ours, bare func() (*process, error)) (pair, error) {
+// startBoth starts a service and its baseline. The caller must call stop.
+func startBoth(ours, bare func() (*process, error)) (pair, error) {
 	o, err := ours()
 	if err != nil {
 		return pair{}, err

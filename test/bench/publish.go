@@ -14,42 +14,42 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// unwatched observes nothing.
-type unwatched struct{}
+// discardObserver is an observer that discards all facts.
+type discardObserver struct{}
 
-// Observe forgets the fact.
-func (unwatched) Observe(domain.Fact) {}
+// Observe discards the fact.
+func (discardObserver) Observe(domain.Fact) {}
 
-// publisher measures the CommandPublisher alone on a real Kafka: one caller,
-// then many.
-func publisher(ctx context.Context, l *lab) ([]row, error) {
+// publisherLatency measures the kafka.Publisher on a real Kafka, first with one caller,
+// then with many.
+func publisherLatency(ctx context.Context, l *runner) ([]row, error) {
 	brokers, err := l.kafkaAddr(ctx)
 	if err != nil {
 		return nil, err
 	}
-	p, err := kafka.NewPublisher(kafka.PublisherConfig{Brokers: brokers, Timeout: patience},
-		unwatched{}, noop.NewTracerProvider(), slog.New(slog.DiscardHandler))
+	p, err := kafka.NewPublisher(kafka.PublisherConfig{Brokers: brokers, Timeout: requestTimeout},
+		discardObserver{}, noop.NewTracerProvider(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = p.Close(context.WithoutCancel(ctx)) }() // every publish has been answered
-	if _, err := publishing(ctx, p, 1, l.size(200, 20), l.tag("batch")); err != nil {
+	defer func() { _ = p.Close(context.WithoutCancel(ctx)) }() // all publishes have returned
+	if _, err := publishMany(ctx, p, 1, l.size(200, 20), l.uniqueName("batch")); err != nil {
 		return nil, err
 	}
 	const callers = 64
 	var p50, p99, rate, p50Many []float64
 	for range l.rounds {
-		alone, err := publishing(ctx, p, 1, l.size(1000, 100), l.tag("batch"))
+		alone, err := publishMany(ctx, p, 1, l.size(1000, 100), l.uniqueName("batch"))
 		if err != nil {
 			return nil, err
 		}
 		p50, p99 = append(p50, median(alone)), append(p99, quantile(alone, .99))
-		began, each := time.Now(), l.size(1000, 30)
-		many, err := publishing(ctx, p, callers, each, l.tag("batch"))
+		startedAt, each := time.Now(), l.size(1000, 30)
+		many, err := publishMany(ctx, p, callers, each, l.uniqueName("batch"))
 		if err != nil {
 			return nil, err
 		}
-		rate = append(rate, float64(len(many))/time.Since(began).Seconds())
+		rate = append(rate, float64(len(many))/time.Since(startedAt).Seconds())
 		p50Many = append(p50Many, median(many))
 	}
 	return []row{
@@ -60,9 +60,9 @@ func publisher(ctx context.Context, l *lab) ([]row, error) {
 	}, nil
 }
 
-// publishing lets callers publish so many commands each, one after the other,
-// and returns what each took in milliseconds.
-func publishing(ctx context.Context, p *kafka.Publisher, callers, each int, batch string) ([]float64, error) {
+// publishMany lets each caller publish a number of commands in sequence. It returns
+// the latencies in milliseconds.
+func publishMany(ctx context.Context, p *kafka.Publisher, callers, each int, batch string) ([]float64, error) {
 	parts, errs := make([][]float64, callers), make([]error, callers)
 	var group sync.WaitGroup
 	for c := range callers {
@@ -71,7 +71,7 @@ func publishing(ctx context.Context, p *kafka.Publisher, callers, each int, batc
 				command, err := domain.PipelineCommand(ctx, domain.Caller{User: "bench"}, domain.PipelineRequest{
 					Batch: domain.BatchID(fmt.Sprintf("%s-%d-%d", batch, c, i)), Pipeline: "cj_assessment",
 				}, uuid.NewString())
-				began := time.Now()
+				startedAt := time.Now()
 				if err == nil {
 					err = p.Publish(ctx, command)
 				}
@@ -79,7 +79,7 @@ func publishing(ctx context.Context, p *kafka.Publisher, callers, each int, batc
 					errs[c] = err
 					return
 				}
-				parts[c] = append(parts[c], milliseconds(time.Since(began)))
+				parts[c] = append(parts[c], milliseconds(time.Since(startedAt)))
 			}
 		})
 	}
@@ -94,18 +94,18 @@ func publishing(ctx context.Context, p *kafka.Publisher, callers, each int, batc
 	return all, nil
 }
 
-// wholePost measures the request that publishes: token, limits, owner,
-// preflight and Kafka.
-func wholePost(ctx context.Context, l *lab) ([]row, error) {
+// postPipeline measures the complete request that publishes a command: token, limits,
+// owner, preflight and Kafka.
+func postPipeline(ctx context.Context, l *runner) ([]row, error) {
 	if _, err := l.kafkaAddr(ctx); err != nil {
 		return nil, err
 	}
-	doors, release, err := l.doors(ctx)
+	doors, release, err := l.startGateways(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	users, err := l.people(l.size(400, 20))
+	users, err := l.newUsers(l.size(400, 20))
 	if err != nil {
 		return nil, err
 	}
@@ -115,22 +115,22 @@ func wholePost(ctx context.Context, l *lab) ([]row, error) {
 		all[i] = fmt.Appendf(nil, "POST /v1/batches/batch-%d/pipelines HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %s\r\n"+
 			"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", i, u.token, len(body), body)
 	}
-	if _, err := load(ctx, doors.ours, all, pace{1, 1, time.Minute}); err != nil {
+	if _, err := load(ctx, doors.ours, all, loadLimits{1, 1, time.Minute}); err != nil {
 		return nil, err
 	}
-	const perUser = 18 // of 20 commands a minute
-	alone, err := load(ctx, doors.ours, all[:len(all)/2], pace{1, perUser, l.span})
+	const perUser = 18 // the limit is 20 commands per minute
+	alone, err := load(ctx, doors.ours, all[:len(all)/2], loadLimits{1, perUser, l.span})
 	if err != nil {
 		return nil, err
 	}
-	many, err := load(ctx, doors.ours, all[len(all)/2:], pace{64, perUser, l.span})
+	many, err := load(ctx, doors.ours, all[len(all)/2:], loadLimits{64, perUser, l.span})
 	if err != nil {
 		return nil, err
 	}
 	return []row{
-		single("whole POST alone, p50, ms", median(alone.took)),
-		single("whole POST among 64, p50, ms", median(many.took)),
+		single("complete POST alone, p50, ms", median(alone.latencies)),
+		single("complete POST among 64, p50, ms", median(many.latencies)),
 		single("POSTs per CPU second", many.perCPU()),
-		single("answers other than 202", float64(alone.bad+many.bad)).atMost(0),
+		single("responses other than 202", float64(alone.failed+many.failed)).atMost(0),
 	}, nil
 }

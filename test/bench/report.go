@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// row is one finding. Ratio is ours to the baseline's; Bare and Ratio are nil
-// where there is no baseline.
+// row is one result. Ratio is Ours divided by Bare. Both pointers are nil without
+// a baseline.
 type row struct {
 	Scenario string   `json:"scenario"`
 	Measure  string   `json:"measure"`
@@ -23,15 +23,15 @@ type row struct {
 	Met      *bool    `json:"met,omitempty"`
 }
 
-// series is a measure over the rounds, ours and the baseline's in step.
+// series holds the values of a measure per round, for the service and the baseline.
 type series struct{ ours, bare []float64 }
 
 func (s *series) add(ours, bare float64) {
 	s.ours, s.bare = append(s.ours, ours), append(s.bare, bare)
 }
 
-// row takes the medians, and the median of the rounds' own ratios: both sides
-// of a round had the same neighbours on the machine.
+// row returns the medians and the median of the ratios per round. Both values of a
+// round were measured under the same load of the machine.
 func (s *series) row(measure string) row {
 	var ratios []float64
 	for i := range s.ours {
@@ -43,30 +43,32 @@ func (s *series) row(measure string) row {
 	return row{Measure: measure, Ours: median(s.ours), Bare: &bare, Ratio: &ratio}
 }
 
-// single is a finding without a baseline.
+// single returns a row without a baseline.
 func single(measure string, value float64) row { return row{Measure: measure, Ours: value} }
 
-// atLeast and atMost judge the ratio where there is one, else the value.
-func (r row) atLeast(limit float64) row { return r.judge("≥", limit, r.judged() >= limit) }
+// atLeast sets a minimum for the ratio, or for the value without a baseline.
+func (r row) atLeast(limit float64) row {
+	return r.withTarget("≥", limit, r.comparedValue() >= limit)
+}
 
-func (r row) atMost(limit float64) row { return r.judge("≤", limit, r.judged() <= limit) }
+func (r row) atMost(limit float64) row { return r.withTarget("≤", limit, r.comparedValue() <= limit) }
 
-func (r row) judge(sign string, limit float64, met bool) row {
-	r.Target, r.Met = sign+" "+figure(limit), &met
+func (r row) withTarget(sign string, limit float64, met bool) row {
+	r.Target, r.Met = sign+" "+formatNumber(limit), &met
 	if r.Ratio != nil {
 		r.Target += " ×"
 	}
 	return r
 }
 
-func (r row) judged() float64 {
+func (r row) comparedValue() float64 {
 	if r.Ratio != nil {
 		return *r.Ratio
 	}
 	return r.Ours
 }
 
-// report is everything that a run found.
+// report collects the rows of a run.
 type report struct{ rows []row }
 
 func (r *report) add(s scenario, rows []row) {
@@ -81,7 +83,7 @@ func (r *report) print(out io.Writer, quick bool) error {
 	b.WriteString("\n| scenario | measure | ours | bare | ratio | target | met |\n|---|---|---:|---:|---:|---|---|\n")
 	for _, x := range r.rows {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", x.Scenario, x.Measure,
-			figure(x.Ours), maybe(x.Bare), maybe(x.Ratio), x.Target, verdict(x.Met))
+			formatNumber(x.Ours), formatOptional(x.Bare), formatOptional(x.Ratio), x.Target, formatMet(x.Met))
 	}
 	line, err := json.Marshal(map[string]any{
 		"rows": r.rows, "quick": quick, "cores": runtime.NumCPU(), "go": runtime.Version(), "at": time.Now().UTC().Format(time.RFC3339),
@@ -93,14 +95,14 @@ func (r *report) print(out io.Writer, quick bool) error {
 	return err
 }
 
-func maybe(v *float64) string {
+func formatOptional(v *float64) string {
 	if v == nil {
 		return ""
 	}
-	return figure(*v)
+	return formatNumber(*v)
 }
 
-func verdict(met *bool) string {
+func formatMet(met *bool) string {
 	switch {
 	case met == nil:
 		return ""
@@ -111,8 +113,8 @@ func verdict(met *bool) string {
 	}
 }
 
-// figure is a number with as many digits as are worth reading.
-func figure(v float64) string {
+// formatNumber formats a number with about three significant digits.
+func formatNumber(v float64) string {
 	switch a := math.Abs(v); {
 	case a >= 100 || v == math.Trunc(v):
 		return fmt.Sprintf("%.0f", v)
@@ -127,7 +129,7 @@ func figure(v float64) string {
 
 func median(values []float64) float64 { return quantile(values, 0.5) }
 
-// quantile is 0 of nothing. It leaves values as they are.
+// quantile returns 0 for no values. It does not change the slice.
 func quantile(values []float64, q float64) float64 {
 	if len(values) == 0 {
 		return 0

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// ownRedis starts a redis-server that keeps nothing, unless one was given.
-func (l *lab) ownRedis(ctx context.Context) error {
+// startRedis starts a redis-server without persistence, unless -redis is set.
+func (l *runner) startRedis(ctx context.Context) error {
 	if l.redis != "" {
 		return nil
 	}
@@ -26,34 +26,34 @@ func (l *lab) ownRedis(ctx context.Context) error {
 	_, port, _ := net.SplitHostPort(address)
 	c := exec.CommandContext(ctx, "redis-server", "--port", port, "--bind", "127.0.0.1", "--protected-mode", "no",
 		"--save", "", "--appendonly", "no", "--dir", l.dir, "--logfile", os.DevNull,
-		"--client-output-buffer-limit", "pubsub 0 0 0") // or it cuts a node that waits for CPU
+		"--client-output-buffer-limit", "pubsub 0 0 0") // otherwise Redis closes a node that waits for CPU
 	if err := c.Start(); err != nil {
-		return fmt.Errorf("redis-server is needed: %w", err)
+		return fmt.Errorf("start redis-server: %w", err)
 	}
-	l.undo = append(l.undo, func() {
+	l.cleanups = append(l.cleanups, func() {
 		_ = c.Process.Kill()
-		_ = c.Wait() // reports the signal that was just sent
+		_ = c.Wait() // returns an error for the signal
 	})
 	l.redis = address
-	return until(ctx, 10*time.Second, func() bool { return pongs(address) })
+	return pollUntil(ctx, 10*time.Second, func() bool { return respondsToPing(address) })
 }
 
-// pongs reports whether a Redis answers there.
-func pongs(address string) bool {
+// respondsToPing reports whether a Redis at the address responds to PING.
+func respondsToPing(address string) bool {
 	conn, err := net.DialTimeout("tcp", address, time.Second)
 	if err != nil {
 		return false
 	}
 	defer func() { _ = conn.Close() }()
 	_ = conn.SetDeadline(time.Now().Add(time.Second))
-	_, _ = io.WriteString(conn, "PING\r\nQUIT\r\n") // the read tells whether it arrived
-	answer, err := io.ReadAll(conn)
-	return err == nil && strings.HasPrefix(string(answer), "+PONG")
+	_, _ = io.WriteString(conn, "PING\r\nQUIT\r\n") // the read detects an error
+	reply, err := io.ReadAll(conn)
+	return err == nil && strings.HasPrefix(string(reply), "+PONG")
 }
 
-// kafkaAddr is a real Kafka's host:port; the first call may start it, with the
-// script that the tests start theirs with.
-func (l *lab) kafkaAddr(ctx context.Context) (string, error) {
+// kafkaAddr returns the address of a real Kafka. The first call starts one with
+// test/servers/kafka.sh, unless -kafka is set.
+func (l *runner) kafkaAddr(ctx context.Context) (string, error) {
 	if l.kafka != "" {
 		return l.kafka, nil
 	}
@@ -74,8 +74,8 @@ func (l *lab) kafkaAddr(ctx context.Context) (string, error) {
 		}
 		return nil
 	}
-	l.say("starting Kafka")
-	l.undo = append(l.undo, func() { _ = call(context.WithoutCancel(ctx), "stop") })
+	l.logf("starting Kafka")
+	l.cleanups = append(l.cleanups, func() { _ = call(context.WithoutCancel(ctx), "stop") })
 	if err := call(ctx, "start"); err != nil {
 		return "", err
 	}
@@ -83,19 +83,19 @@ func (l *lab) kafkaAddr(ctx context.Context) (string, error) {
 	return address, nil
 }
 
-// freeAddress is a loopback address whose port and the next are free, below
-// the range from which outgoing connections take theirs.
+// freeAddress returns a loopback address whose port and the next port are free,
+// below the range of outgoing connections.
 func freeAddress() (string, error) {
 	for range 100 {
 		port := 20000 + rand.IntN(12000)
-		if vacant(port) && vacant(port+1) {
+		if portFree(port) && portFree(port+1) {
 			return fmt.Sprintf("127.0.0.1:%d", port), nil
 		}
 	}
 	return "", errors.New("no free port between 20000 and 32000")
 }
 
-func vacant(port int) bool {
+func portFree(port int) bool {
 	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 	return err == nil && l.Close() == nil
 }

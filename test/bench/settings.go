@@ -16,13 +16,13 @@ const (
 	issuer   = "huleedu-identity-service"
 )
 
-// user is somebody with a token of their own.
+// user is a user id with a token.
 type user struct{ id, token string }
 
-// people mints tokens of people whom nobody has seen before, so that no limit
-// and no cache knows them.
-func (l *lab) people(n int) ([]user, error) {
-	group := l.tag("user")
+// newUsers returns new users. Their ids are unique, so that no limit or cache
+// contains them.
+func (l *runner) newUsers(n int) ([]user, error) {
+	group := l.uniqueName("user")
 	cfg := jwt.Config{Algorithm: "HS256", SecretKey: secret, Audience: audience, Issuer: issuer}
 	all := make([]user, n)
 	for i := range all {
@@ -37,9 +37,9 @@ func (l *lab) people(n int) ([]user, error) {
 	return all, nil
 }
 
-// gateway starts the API gateway before the backend, with settings as shipped
-// except those given.
-func (l *lab) gateway(ctx context.Context, backend *process, changed map[string]string) (*process, error) {
+// startGateway starts the API gateway in front of the backend, with default settings
+// except those in changed.
+func (l *runner) startGateway(ctx context.Context, backend *process, changed map[string]string) (*process, error) {
 	behind := "http://" + backend.addr
 	settings := map[string]string{
 		"JWT_SECRET_KEY": secret, "HULEEDU_INTERNAL_API_KEY": "a benchmark's key",
@@ -49,37 +49,37 @@ func (l *lab) gateway(ctx context.Context, backend *process, changed map[string]
 		"API_GATEWAY_BFF_TEACHER_URL": behind, "API_GATEWAY_FILE_SERVICE_URL": behind,
 	}
 	maps.Copy(settings, changed)
-	return l.service(ctx, "gateway", settings)
+	return l.startService(ctx, "gateway", settings)
 }
 
-// node starts the notification service as shipped.
-func (l *lab) node(ctx context.Context) (*process, error) { return l.roomyNode(ctx, 0) }
+// startNode starts the notification service with default settings.
+func (l *runner) startNode(ctx context.Context) (*process, error) { return l.startLargeNode(ctx, 0) }
 
-// roomyNode is a node that keeps no tenth of its open files back, but takes so
-// many sockets and a few more; 0 is as shipped.
-func (l *lab) roomyNode(ctx context.Context, sockets int) (*process, error) {
+// startLargeNode starts a node with a connection limit of sockets plus a reserve, so that
+// the default limit (90 % of the open files) does not apply; 0 keeps the default.
+func (l *runner) startLargeNode(ctx context.Context, sockets int) (*process, error) {
 	if sockets > 0 {
-		sockets += spareFiles / 2
+		sockets += reservedFiles / 2
 	}
-	return l.service(ctx, "websocket", map[string]string{
+	return l.startService(ctx, "websocket", map[string]string{
 		"WEBSOCKET_MAX_CONNECTIONS": strconv.Itoa(sockets),
 		"JWT_SECRET_KEY":            secret, "WEBSOCKET_HOST": "127.0.0.1", "WEBSOCKET_PORT": "0",
 		"WEBSOCKET_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_SPREAD": "0",
 		"REDIS_URL": "redis://" + l.redis, "KAFKA_BOOTSTRAP_SERVERS": l.brokers(),
-		"KAFKA_CONSUMER_GROUP": l.tag("group"),
+		"KAFKA_CONSUMER_GROUP": l.uniqueName("group"),
 	})
 }
 
-// bareNode starts the notification service's baseline.
-func (l *lab) bareNode(ctx context.Context) (*process, error) {
-	return l.own(ctx, "sockets", "redis="+l.redis)
+// startBareNode starts the baseline of the notification service.
+func (l *runner) startBareNode(ctx context.Context) (*process, error) {
+	return l.startChild(ctx, "sockets", "redis="+l.redis)
 }
 
-// brokers is the Kafka that this run has so far, if any; the services do
-// without when nothing asks for it.
-func (l *lab) brokers() string {
+// brokers returns the Kafka of this run, or an unreachable address. The services
+// run without Kafka as long as they do not use it.
+func (l *runner) brokers() string {
 	if l.kafka == "" {
-		return nowhere
+		return unreachableAddr
 	}
 	return l.kafka
 }

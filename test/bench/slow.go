@@ -11,51 +11,51 @@ import (
 // slowClose is the label of sockets that were closed because they did not read.
 const slowClose = `code="4001"`
 
-// slowReaders sends one user in ten a flood, while the others get their messages at
-// a steady rate: first everybody reads, then those whom the flood is for stop. The
-// baseline has no answer to this: its one writer would wait.
-func slowReaders(ctx context.Context, l *lab) ([]row, error) {
-	node, err := l.node(ctx)
+// slowReaders sends large messages at a high rate to one user in ten, and messages at
+// a steady rate to the others. First all clients read, then those with the high rate
+// stop reading. There is no baseline: its single writer would block.
+func slowReaders(ctx context.Context, l *runner) ([]row, error) {
+	node, err := l.startNode(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer node.stop()
-	users, err := l.people(l.users)
+	users, err := l.newUsers(l.users)
 	if err != nil {
 		return nil, err
 	}
 	few := len(users) / 10
-	c, err := gather(ctx, node, users, 100, few)
+	c, err := connectAll(ctx, node, users, 100, few)
 	if err != nil {
 		return nil, err
 	}
-	defer c.leave()
-	s := &stage{}
-	if s.herald, err = newHerald(ctx, l.redis); err != nil {
+	defer c.close()
+	s := &fanoutEnv{}
+	if s.publisher, err = newRedisPublisher(ctx, l.redis); err != nil {
 		return nil, err
 	}
-	defer s.herald.close()
-	flooder, err := newHerald(ctx, l.redis)
+	defer s.publisher.close()
+	flooder, err := newRedisPublisher(ctx, l.redis)
 	if err != nil {
 		return nil, err
 	}
 	defer flooder.close()
 
 	const rate = 2000.0
-	deaf, listeners := c.members[:few], c.members[few:]
-	steady := plan{listeners: listeners, each: max(1, int(rate*l.span.Seconds()*4)/len(listeners)), size: messageSize, rate: rate}
-	quiet, before, err := s.hearing(ctx, c, steady, func(ctx context.Context) error {
-		return flooder.publish(ctx, nil, flood(deaf))
+	deaf, listeners := c.clients[:few], c.clients[few:]
+	steady := publishPlan{listeners: listeners, each: max(1, int(rate*l.span.Seconds()*4)/len(listeners)), size: messageSize, rate: rate}
+	quiet, before, err := s.runReading(ctx, c, steady, func(ctx context.Context) error {
+		return flooder.publish(ctx, nil, floodPlan(deaf))
 	})
 	if err != nil {
 		return nil, err
 	}
-	deafen(deaf)
+	stopReading(deaf)
 	resident := node.resident()
 	if err := node.resetPeak(); err != nil {
 		return nil, err
 	}
-	flooded := flooding(ctx, node, flooder, deaf)
+	flooded := startFlood(ctx, node, flooder, deaf)
 	beside, err := s.run(ctx, c, steady)
 	cut := <-flooded
 	if err := errors.Join(err, cut.err); err != nil {
@@ -66,46 +66,47 @@ func slowReaders(ctx context.Context, l *lab) ([]row, error) {
 		return nil, err
 	}
 	var p99 series
-	p99.add(quantile(beside.took, .99), quantile(before.took, .99))
-	wrong := quiet.wrong
-	wrong.add(before.wrong)
-	wrong.add(beside.wrong)
+	p99.add(quantile(beside.latencies, .99), quantile(before.latencies, .99))
+	wrong := quiet.errors
+	wrong.add(before.errors)
+	wrong.add(beside.errors)
 	return append([]row{
-		p99.row(fmt.Sprintf("p99 of the others beside %d who do not read, ms (bare: before)", few)).atMost(1.5),
-		single("p99 of the others without the flood, ms", quantile(quiet.took, .99)),
-		single("of those who do not read, cut with 4001", closed).atLeast(float64(few)),
-		single("seconds from the flood to the last cut", cut.seconds),
-		single("MiB of memory added at the peak", (node.peak()-resident)/(1<<20)),
-		single("others' sockets that ended", float64(c.lost.Load())).atMost(0),
+		p99.row(fmt.Sprintf("p99 of other users next to %d slow readers, ms (bare: before)", few)).atMost(1.5),
+		single("p99 of other users without the flood, ms", quantile(quiet.latencies, .99)),
+		single("slow sockets closed with 4001", closed).atLeast(float64(few)),
+		single("seconds from the flood to the last close", cut.seconds),
+		single("MiB of additional memory at the peak", (node.peak()-resident)/(1<<20)),
+		single("other sockets that closed", float64(c.lost.Load())).atMost(0),
 	}, wrong.rows()...), nil
 }
 
-// cutting is how the flood ended.
-type cutting struct {
+// floodResult is the result of a flood.
+type floodResult struct {
 	seconds float64
 	err     error
 }
 
-// flood is more than kernel and queue hold, at a rate that each of them could read.
-func flood(to []*member) plan {
-	return plan{phase: -1, listeners: to, each: 1500, size: 8 << 10, rate: 40 * float64(len(to))}
+// floodPlan returns a plan with more bytes than kernel and queue can buffer, at a rate
+// that a reading client can keep up with.
+func floodPlan(to []*client) publishPlan {
+	return publishPlan{phase: -1, listeners: to, each: 1500, size: 8 << 10, rate: 40 * float64(len(to))}
 }
 
-// hearing runs the plan while everybody reads: warming up, alone, and beside the
+// runReading runs the plan while all clients read: a warm-up, alone, and together with
 // other.
-func (s *stage) hearing(ctx context.Context, c *crowd, p plan, other func(context.Context) error) (quiet, beside delivery, err error) {
+func (s *fanoutEnv) runReading(ctx context.Context, c *clientGroup, p publishPlan, other func(context.Context) error) (quiet, beside phaseResult, err error) {
 	if _, err = s.run(ctx, c, p); err != nil {
 		return quiet, beside, err
 	}
 	if quiet, err = s.run(ctx, c, p); err != nil {
 		return quiet, beside, err
 	}
-	beside, err = s.beside(ctx, c, p, other)
+	beside, err = s.runWith(ctx, c, p, other)
 	return quiet, beside, err
 }
 
-// beside is a run during which something else goes on, which ends with it.
-func (s *stage) beside(ctx context.Context, c *crowd, p plan, other func(context.Context) error) (delivery, error) {
+// runWith runs the plan while other runs, and cancels other afterwards.
+func (s *fanoutEnv) runWith(ctx context.Context, c *clientGroup, p publishPlan, other func(context.Context) error) (phaseResult, error) {
 	stop, cancel := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- other(stop) }()
@@ -117,12 +118,12 @@ func (s *stage) beside(ctx context.Context, c *crowd, p plan, other func(context
 	return d, err
 }
 
-// flooding sends the deaf the flood, until the node says that all are cut or there
-// is no more to send, and reports once.
-func flooding(ctx context.Context, node *process, h *herald, deaf []*member) <-chan cutting {
-	done := make(chan cutting, 1)
+// startFlood sends the flood to the slow clients until the node has closed all of them
+// or the plan is complete. The channel receives one result.
+func startFlood(ctx context.Context, node *process, h *redisPublisher, deaf []*client) <-chan floodResult {
+	done := make(chan floodResult, 1)
 	go func() {
-		began := time.Now()
+		startedAt := time.Now()
 		stop, cancel := context.WithCancel(ctx)
 		var watch sync.WaitGroup
 		watch.Go(func() {
@@ -133,16 +134,16 @@ func flooding(ctx context.Context, node *process, h *herald, deaf []*member) <-c
 			}
 			cancel()
 		})
-		err := h.publish(stop, nil, flood(deaf))
+		err := h.publish(stop, nil, floodPlan(deaf))
 		if err != nil && stop.Err() != nil && ctx.Err() == nil {
-			err = nil // all were cut
+			err = nil // all sockets were closed
 		} else if err == nil {
-			_ = pause(stop, 3*time.Second) // the last ones may still be cut
+			_ = pause(stop, 3*time.Second) // the last sockets may still be closed
 		}
-		took := time.Since(began).Seconds()
+		took := time.Since(startedAt).Seconds()
 		cancel()
 		watch.Wait()
-		done <- cutting{took, err}
+		done <- floodResult{took, err}
 	}()
 	return done
 }

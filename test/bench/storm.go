@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// storm opens all sockets at once. The CPU of what follows a handshake counts:
-// the baseline subscribes only then, ours before.
-func storm(ctx context.Context, l *lab) ([]row, error) {
-	nodes, err := both(
-		func() (*process, error) { return l.node(ctx) },
-		func() (*process, error) { return l.bareNode(ctx) },
+// storm opens all sockets at once. It includes the CPU time shortly after the
+// handshakes, because the baseline subscribes to Redis only then.
+func storm(ctx context.Context, l *runner) ([]row, error) {
+	nodes, err := startBoth(
+		func() (*process, error) { return l.startNode(ctx) },
+		func() (*process, error) { return l.startBareNode(ctx) },
 	)
 	if err != nil {
 		return nil, err
@@ -22,24 +22,24 @@ func storm(ctx context.Context, l *lab) ([]row, error) {
 	for range l.rounds {
 		var rate, took [2]float64
 		for i, p := range []*process{nodes.ours, nodes.bare} {
-			users, err := l.people(l.sockets)
+			users, err := l.newUsers(l.sockets)
 			if err != nil {
 				return nil, err
 			}
-			before, began := p.cpu(), time.Now()
-			c, err := gather(ctx, p, users, len(users), 0)
+			before, startedAt := p.cpu(), time.Now()
+			c, err := connectAll(ctx, p, users, len(users), 0)
 			if err != nil {
 				return nil, err
 			}
-			took[i] = time.Since(began).Seconds()
+			took[i] = time.Since(startedAt).Seconds()
 			err = pause(ctx, time.Duration(l.size(1000, 200))*time.Millisecond)
 			rate[i] = float64(len(users)) / max(p.cpu()-before, 0.01)
 			lost += float64(c.lost.Load())
-			c.leave()
+			c.close()
 			if err != nil {
 				return nil, err
 			}
-			// What the closing costs is not a handshake's.
+			// Closing the sockets must not count as handshake time of the next round.
 			if err := pause(ctx, time.Duration(l.size(3000, 200))*time.Millisecond); err != nil {
 				return nil, err
 			}
@@ -49,7 +49,7 @@ func storm(ctx context.Context, l *lab) ([]row, error) {
 	}
 	return []row{
 		perCPU.row(fmt.Sprintf("handshakes per CPU second, %d at once", l.sockets)).atLeast(0.7),
-		seconds.row("seconds until all are in"),
-		single("sockets that ended", lost).atMost(0),
+		seconds.row("seconds until all are connected"),
+		single("sockets that closed", lost).atMost(0),
 	}, nil
 }

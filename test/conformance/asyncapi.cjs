@@ -1,5 +1,5 @@
-// node asyncapi.cjs - read an AsyncAPI document on standard input and print, one
-// a line, what the specification's own parser has against it. Advice is left out.
+// node asyncapi.cjs - read an AsyncAPI document from standard input and print the errors
+// and warnings of the official parser, one per line.
 "use strict";
 const { Parser } = require("@asyncapi/parser");
 const fs = require("node:fs");

@@ -12,33 +12,33 @@ import (
 	"github.com/huleedu/edge/api"
 )
 
-// TestAsyncAPI: the specification's own parser has nothing against the contract.
+// TestAsyncAPI checks the document with the official AsyncAPI parser.
 func TestAsyncAPI(t *testing.T) {
 	t.Parallel()
-	require.Empty(t, complaints(t, string(api.AsyncAPI())))
+	require.Empty(t, parserErrors(t, string(api.AsyncAPI())))
 }
 
-// TestBrokenAsyncAPI: it would have, were there a reason.
-func TestBrokenAsyncAPI(t *testing.T) {
+// TestInvalidAsyncAPIIsReported checks that the parser reports errors.
+func TestInvalidAsyncAPIIsReported(t *testing.T) {
 	t.Parallel()
 	good := string(api.AsyncAPI())
 	for what, broken := range map[string]string{
-		"a schema that is none":            strings.Replace(good, "minLength: 1", "minLength: one", 1),
-		"a message that a channel has not": strings.Replace(good, "#/channels/socket/messages/pong", "#/components/messages/Pong", 1),
+		"an invalid schema":                strings.Replace(good, "minLength: 1", "minLength: one", 1),
+		"a message missing in the channel": strings.Replace(good, "#/channels/socket/messages/pong", "#/components/messages/Pong", 1),
 	} {
 		require.NotEqual(t, good, broken, what)
-		require.NotEmpty(t, complaints(t, broken), what)
+		require.NotEmpty(t, parserErrors(t, broken), what)
 	}
 }
 
-func complaints(t *testing.T, document string) string {
+func parserErrors(t *testing.T, document string) string {
 	t.Helper()
 	c := exec.Command("node", "asyncapi.cjs")
-	c.Env = append(os.Environ(), "NODE_PATH="+modules(t))
+	c.Env = append(os.Environ(), "NODE_PATH="+nodeModules(t))
 	c.Stdin = strings.NewReader(document)
-	said := &bytes.Buffer{}
-	c.Stderr = said
+	stderr := &bytes.Buffer{}
+	c.Stderr = stderr
 	found, err := c.Output()
-	require.NoError(t, err, "%s", said)
+	require.NoError(t, err, "%s", stderr)
 	return string(found)
 }

@@ -15,50 +15,50 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// everything asks for the cases that take long as well.
-const everything = "EDGE_CONFORMANCE_FULL"
+// fullRunVariable is the environment variable that enables the slow cases.
+const fullRunVariable = "EDGE_CONFORMANCE_FULL"
 
-// noInterpreter is how autobahn.sh says that there is no Python 2.7.
-const noInterpreter = 77
+// exitNoInterpreter is the exit code of autobahn.sh when Python 2.7 is not installed.
+const exitNoInterpreter = 77
 
-// strictEnough is how many cases may end in a way that the suite allows and
-// does not love. Four do: text is looked at when it is whole, not as it comes.
-const strictEnough = 11
+// maxNonStrict is the maximum number of cases with the result NON-STRICT. Four cases have it,
+// because the service validates UTF-8 when a text message is complete.
+const maxNonStrict = 11
 
-// The modes of the echo.
+// The modes of the echo server.
 const (
 	plain   = "plain"
 	deflate = "deflate"
 )
 
-// suite is a run of Autobahn's cases.
-type suite struct {
+// autobahnRun is one run of Autobahn test cases.
+type autobahnRun struct {
 	mode string // plain or deflate
-	// parts run beside each other, each a client with cases of its own: one
-	// client is slower than the echo.
+	// parts are run in parallel, one client each, because a client is slower than the
+	// server.
 	parts [][]string
-	count int // of cases, so that one that did not run does not go unseen
+	count int // expected number of cases, to detect cases that did not run
 }
 
-// TestAutobahn: the protocol, all of it but for compression.
+// TestAutobahn runs all protocol cases except compression.
 func TestAutobahn(t *testing.T) {
 	t.Parallel()
-	suite{plain, [][]string{{"1.*", "2.*", "3.*", "4.*", "5.*", "6.*", "7.*", "9.*", "10.*"}}, 301}.run(t)
+	autobahnRun{plain, [][]string{{"1.*", "2.*", "3.*", "4.*", "5.*", "6.*", "7.*", "9.*", "10.*"}}, 301}.run(t)
 }
 
-// TestAutobahnCompressed: compression. Of every group the first seven cases are
-// run, with messages of up to 16 KiB; the suite's own slowness makes the others, up
-// to 128 KiB, a matter of half an hour, for which one has to ask.
+// TestAutobahnCompressed runs the compression cases: the first seven of each group, with
+// messages up to 16 KiB. The other cases, up to 128 KiB, take about half an hour;
+// EDGE_CONFORMANCE_FULL enables them.
 func TestAutobahnCompressed(t *testing.T) {
 	t.Parallel()
 	const compressions = 12
 	cases := 7
-	if os.Getenv(everything) != "" {
+	if os.Getenv(fullRunVariable) != "" {
 		cases = 18
 	}
-	// The groups are the suite's texts for 12 and its offers of parameters for 13.
+	// Number of groups: in 12 one per kind of text, in 13 one per offer of parameters.
 	groups := map[int]int{12: 5, 13: 7}
-	s := suite{mode: deflate, parts: make([][]string, 2), count: compressions * cases}
+	s := autobahnRun{mode: deflate, parts: make([][]string, 2), count: compressions * cases}
 	for major, groups := range groups {
 		for group := range groups {
 			for n := range cases {
@@ -70,36 +70,36 @@ func TestAutobahnCompressed(t *testing.T) {
 	s.run(t)
 }
 
-// result is what the suite says of a case.
+// result is the suite's result of one case.
 type result struct{ Behavior, BehaviorClose string }
 
-// run judges a fresh echo.
-func (s suite) run(t *testing.T) {
+// run runs the cases against a new echo server.
+func (s autobahnRun) run(t *testing.T) {
 	t.Helper()
-	address := echo(t, s.mode)
+	address := startEchoServer(t, s.mode)
 	all := make([]map[string]result, len(s.parts))
 	t.Run("cases", func(t *testing.T) {
 		for i, cases := range s.parts {
 			t.Run(strconv.Itoa(i+1), func(t *testing.T) {
 				t.Parallel()
-				all[i] = try(t, address, cases)
+				all[i] = runCases(t, address, cases)
 			})
 		}
 	})
-	s.judge(t, all)
+	s.check(t, all)
 }
 
-// try lets a client of the suite try cases and returns its report.
-func try(t *testing.T, address string, cases []string) map[string]result {
+// runCases runs cases with one client and returns its report.
+func runCases(t *testing.T, address string, cases []string) map[string]result {
 	t.Helper()
 	out := t.TempDir()
 	list, err := json.Marshal(cases)
 	require.NoError(t, err)
 	text, err := exec.Command("./autobahn.sh", "ws://"+address+"/ws?token=u1", out, string(list)).CombinedOutput()
 	var ended *exec.ExitError
-	if errors.As(err, &ended) && ended.ExitCode() == noInterpreter {
-		// Nothing installs one, so not even a run that demands everything can.
-		t.Skip("SKIPPED: there is no Python 2.7 on this machine for Autobahn's suite; PYTHON27 may name one")
+	if errors.As(err, &ended) && ended.ExitCode() == exitNoInterpreter {
+		// Python 2.7 cannot be installed automatically, so the test is skipped even if all servers are required.
+		t.Skip("SKIPPED: Autobahn needs Python 2.7; set PYTHON27 to an interpreter")
 	}
 	require.NoError(t, err, "%s\n%s", text, tail(filepath.Join(out, "wstest.log")))
 	raw, err := os.ReadFile(filepath.Join(out, "index.json"))
@@ -109,20 +109,20 @@ func try(t *testing.T, address string, cases []string) map[string]result {
 	return agents["edge"]
 }
 
-// judge demands that every case ran and passed.
-func (s suite) judge(t *testing.T, reports []map[string]result) {
+// check requires that every case has run and passed.
+func (s autobahnRun) check(t *testing.T, reports []map[string]result) {
 	t.Helper()
 	var lax, declined []string
 	count := 0
 	for _, report := range reports {
 		if report == nil {
-			t.Skip("SKIPPED, or failed before it had a report")
+			t.Skip("SKIPPED: there is no report")
 		}
 		for id, c := range report {
 			count++
 			switch c.Behavior {
 			case "OK", "INFORMATIONAL":
-			case "UNIMPLEMENTED": // the parameters of compression that were offered
+			case "UNIMPLEMENTED": // the server declined the offered compression parameters
 				declined = append(declined, id)
 			case "NON-STRICT":
 				lax = append(lax, id)
@@ -135,23 +135,23 @@ func (s suite) judge(t *testing.T, reports []map[string]result) {
 		}
 	}
 	require.Equal(t, s.count, count, "cases that ran")
-	require.LessOrEqual(t, len(lax), strictEnough, "%v", lax)
+	require.LessOrEqual(t, len(lax), maxNonStrict, "%v", lax)
 	t.Logf("%s: %d cases, not strict: %v, declined: %v", s.mode, s.count, lax, declined)
 }
 
-// echo starts the test binary of the sockets' package, which serves them as the
-// service does and echoes, and returns its address.
-func echo(t *testing.T, mode string) string {
+// startEchoServer builds the test binary of adapters/websocket, which contains an echo server with the
+// settings of the service, starts it and returns its address.
+func startEchoServer(t *testing.T, mode string) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "echo")
 	args := []string{"test", "-c", "-o", program}
-	if raced && mode == plain { // inflating under the detector takes ten times as long
+	if raceEnabled && mode == plain { // decompression with the race detector is ten times slower
 		args = append(args, "-race")
 	}
 	text, err := exec.Command("go", append(args, "github.com/huleedu/edge/adapters/websocket")...).CombinedOutput()
 	require.NoError(t, err, "%s", text)
 	server := exec.Command(program, "echo", mode)
-	server.Stderr = os.Stderr // of a race
+	server.Stderr = os.Stderr // reports of the race detector
 	in, err := server.StdinPipe()
 	require.NoError(t, err)
 	stdout, err := server.StdoutPipe()
@@ -161,14 +161,14 @@ func echo(t *testing.T, mode string) string {
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		require.NoError(t, in.Close())
-		require.NoError(t, server.Wait(), "the echo, or a race in it")
+		require.NoError(t, server.Wait(), "the echo server failed or had a data race")
 	})
 	return strings.TrimSpace(address)
 }
 
-// tail is the end of a file, or nothing.
+// tail returns the end of a file, or an empty string.
 func tail(path string) string {
 	const shown = 2 << 10
-	text, _ := os.ReadFile(path) // it may not have come so far
+	text, _ := os.ReadFile(path) // the file may not exist
 	return string(text[max(0, len(text)-shown):])
 }

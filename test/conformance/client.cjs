@@ -1,5 +1,5 @@
-// A WebSocket client that is told what to do on its standard input and says on
-// its standard output what it sees, both one JSON object a line.
+// A WebSocket client that reads commands from standard input and writes events to
+// standard output, one JSON object per line.
 //
 //   node client.cjs node            the "ws" package
 //   node client.cjs chromium URL    a page of the browser, opened at URL
@@ -9,8 +9,7 @@
 "use strict";
 const readline = require("node:readline");
 
-// install runs in either world and uses nothing but the standard API, so that
-// both clients are driven by the same code.
+// install uses only the standard WebSocket API, so that both clients run the same code.
 function install(world, emit) {
   const sockets = {};
   world.act = (c) => {

@@ -16,29 +16,29 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// patience bounds the wait for anything that will happen.
-const patience = 60 * time.Second
+// waitLimit limits every wait.
+const waitLimit = 60 * time.Second
 
-// The clients that are tried.
+// The clients to test.
 const (
 	inNode     = "node"
 	inChromium = "chromium"
 )
 
-// event is what a client's code sees of one socket.
+// event is an event of one socket, as the client's code sees it.
 type event struct {
 	Name, Event string
-	// Protocol and Extensions come with "open".
+	// Protocol and Extensions are set for "open".
 	Protocol, Extensions string
-	// Data comes with "message".
+	// Data is set for "message".
 	Data string
-	// Code, Reason and Clean come with "close".
+	// Code, Reason and Clean are set for "close".
 	Code   int
 	Reason string
 	Clean  bool
 }
 
-// command is what a client's code is told.
+// command is an instruction to the client's code.
 type command struct {
 	Do        string   `json:"do"`
 	Name      string   `json:"name,omitempty"`
@@ -48,31 +48,31 @@ type command struct {
 	Code      int      `json:"code,omitempty"`
 }
 
-// client is a program outside that has WebSockets.
+// client is an external program with a WebSocket implementation.
 type client struct {
-	// origin is that of the browser's page; Node has none.
-	origin string
-	stdin  io.Writer
-	events chan event
-	early  []event // those of other sockets than the one waited for
+	// origin is the origin of the browser's page. It does not apply to Node.
+	origin  string
+	stdin   io.Writer
+	events  chan event
+	pending []event // events of other sockets, which arrived early
 }
 
-// modules is the directory of the Node packages.
-func modules(t *testing.T) string {
+// nodeModules returns the directory of the Node packages.
+func nodeModules(t *testing.T) string {
 	t.Helper()
 	c := exec.Command("./node.sh")
-	said := &strings.Builder{}
-	c.Stderr = said
+	stderr := &strings.Builder{}
+	c.Stderr = stderr
 	path, err := c.Output()
 	var ended *exec.ExitError
-	if errors.As(err, &ended) && ended.ExitCode() == noInterpreter {
-		lacking(t, said.String())
+	if errors.As(err, &ended) && ended.ExitCode() == exitNoInterpreter {
+		skipOrFail(t, stderr.String())
 	}
-	require.NoError(t, err, "%s", said)
+	require.NoError(t, err, "%s", stderr)
 	return strings.TrimSpace(string(path))
 }
 
-// start runs a client until the test ends.
+// start starts a client, which runs until the test ends.
 func start(t *testing.T, kind string) *client {
 	t.Helper()
 	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -81,11 +81,11 @@ func start(t *testing.T, kind string) *client {
 	t.Cleanup(page.Close)
 	if kind == inChromium {
 		if _, err := os.Stat(browser()); err != nil {
-			lacking(t, "there is no Chromium: "+err.Error())
+			skipOrFail(t, "Chromium is not installed: "+err.Error())
 		}
 	}
 	process := exec.Command("node", "client.cjs", kind, page.URL)
-	process.Env = append(os.Environ(), "NODE_PATH="+modules(t), "CHROMIUM="+browser())
+	process.Env = append(os.Environ(), "NODE_PATH="+nodeModules(t), "CHROMIUM="+browser())
 	process.Stderr = os.Stderr
 	in, err := process.StdinPipe()
 	require.NoError(t, err)
@@ -93,16 +93,16 @@ func start(t *testing.T, kind string) *client {
 	require.NoError(t, err)
 	require.NoError(t, process.Start())
 	c := &client{origin: page.URL, stdin: in, events: make(chan event, 1<<12)}
-	go c.follow(out)
+	go c.readEvents(out)
 	t.Cleanup(func() {
 		_ = in.Close()
 		_ = process.Wait()
 	})
-	require.Equal(t, "ready", c.next(t, "").Event)
+	require.Equal(t, "ready", c.awaitEvent(t, "").Event)
 	return c
 }
 
-// browser is the program to run as Chromium.
+// browser returns the path of the Chromium program.
 func browser() string {
 	if path := os.Getenv("CHROMIUM"); path != "" {
 		return path
@@ -110,8 +110,8 @@ func browser() string {
 	return "/usr/bin/chromium"
 }
 
-// follow reads what the client says, to its end.
-func (c *client) follow(out io.Reader) {
+// readEvents reads the client's events until it ends.
+func (c *client) readEvents(out io.Reader) {
 	defer close(c.events)
 	lines := bufio.NewScanner(out)
 	lines.Buffer(nil, 1<<20)
@@ -123,21 +123,21 @@ func (c *client) follow(out io.Reader) {
 	}
 }
 
-func (c *client) do(t *testing.T, what command) {
+func (c *client) send(t *testing.T, what command) {
 	t.Helper()
 	require.NoError(t, json.NewEncoder(c.stdin).Encode(what))
 }
 
-// next waits for the next event of a socket.
-func (c *client) next(t *testing.T, name string) event {
+// awaitEvent waits for the next event of a socket.
+func (c *client) awaitEvent(t *testing.T, name string) event {
 	t.Helper()
-	for i, e := range c.early {
+	for i, e := range c.pending {
 		if e.Name == name {
-			c.early = append(c.early[:i:i], c.early[i+1:]...)
+			c.pending = append(c.pending[:i:i], c.pending[i+1:]...)
 			return e
 		}
 	}
-	limit := time.After(patience)
+	limit := time.After(waitLimit)
 	for {
 		select {
 		case e, ok := <-c.events:
@@ -145,31 +145,31 @@ func (c *client) next(t *testing.T, name string) event {
 			if e.Name == name {
 				return e
 			}
-			c.early = append(c.early, e)
+			c.pending = append(c.pending, e)
 		case <-limit:
-			require.FailNow(t, "the client sees nothing", "of %q; others: %v", name, c.early)
+			require.FailNow(t, "timeout: no event", "of %q; others: %v", name, c.pending)
 		}
 	}
 }
 
-// connect opens a socket with the token in the subprotocol, which both worlds
-// can do, and waits until it is open.
+// connect opens a socket with the token in the subprotocol, which Node and browsers support,
+// and waits until it is open.
 func (c *client) connect(t *testing.T, name, url, token string) {
 	t.Helper()
-	c.do(t, command{Do: "open", Name: name, URL: url, Protocols: []string{protocol, "bearer." + token}})
-	e := c.next(t, name)
+	c.send(t, command{Do: "open", Name: name, URL: url, Protocols: []string{protocol, "bearer." + token}})
+	e := c.awaitEvent(t, name)
 	require.Equal(t, "open", e.Event, "%+v", e)
-	require.Equal(t, protocol, e.Protocol, "the server selects the protocol, never the token")
+	require.Equal(t, protocol, e.Protocol, "the server must select the protocol, not the token")
 }
 
-// protocol is what clients and service speak.
+// protocol is the WebSocket subprotocol of the service.
 const protocol = "huleedu.notifications.v1"
 
-// end waits for the end of a socket, past messages and errors.
-func (c *client) end(t *testing.T, name string) event {
+// awaitClose waits for the close event of a socket and skips other events.
+func (c *client) awaitClose(t *testing.T, name string) event {
 	t.Helper()
 	for {
-		if e := c.next(t, name); e.Event == "close" {
+		if e := c.awaitEvent(t, name); e.Event == "close" {
 			return e
 		}
 	}

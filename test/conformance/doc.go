@@ -1,8 +1,8 @@
-// Package conformance holds the notification service against what others have
-// written: a suite of the WebSocket protocol, a browser, a client library, and
-// the tools that read its contract. Its tests are all there is.
+// Package conformance tests the notification service with external software: a test suite
+// of the WebSocket protocol, a browser, a client library, and the AsyncAPI parser. It
+// contains only tests.
 //
-// What they run is not Go: Python 2.7 with Autobahn's suite, Node with a few
-// packages, Chromium. Each is fetched once into the user's cache and a test
-// that lacks one is skipped, or fails where real servers are required.
+// The software is Python 2.7 with the Autobahn suite, Node with some packages, and Chromium.
+// Packages are downloaded once into the user's cache. A test is skipped when its software is
+// missing, or fails when real servers are required.
 package conformance

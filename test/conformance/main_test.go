@@ -9,8 +9,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// lacking ends a test that needs what this machine does not have.
-func lacking(t *testing.T, why string) {
+// skipOrFail skips the test, or fails it when real servers are required.
+func skipOrFail(t *testing.T, why string) {
 	t.Helper()
 	if os.Getenv("EDGE_TEST_REQUIRE_REAL") == "1" {
 		t.Fatal(why)

@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# node.sh - install the Node packages of package-lock.json once, outside the tree,
-# and print the directory that NODE_PATH has to name.
-# Exit code 77: there is no Node 20 with npm, or no newer one.
+# node.sh - install the Node packages of package-lock.json once, outside the source
+# tree, and print the directory for NODE_PATH.
+# Exit code 77: Node 20 or newer with npm is not installed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 oldest=20
 
 major="$(node -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0)"
 if [ "$major" -lt "$oldest" ] || ! command -v npm >/dev/null; then
-  echo "there is no Node $oldest with npm" >&2
+  echo "Node $oldest with npm is not installed" >&2
   exit 77
 fi
 
 packages="${XDG_CACHE_HOME:-$HOME/.cache}/huleedu-edge/node-$(sha256sum package-lock.json | cut -c1-16)"
-# One at a time installs, and the install becomes visible only when it is whole.
+# One process installs at a time; the directory is renamed when it is complete.
 mkdir -p "$(dirname "$packages")"
 exec 9>"$packages.lock"
 flock 9

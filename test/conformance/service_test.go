@@ -28,8 +28,8 @@ import (
 // secret signs the tokens of these tests.
 const secret = "conformance-0123456789-0123456789"
 
-// scene is a client and what it connects to.
-type scene struct {
+// scenario is a client with its environment.
+type scenario struct {
 	*client
 
 	redis    *world.Redis
@@ -38,11 +38,10 @@ type scene struct {
 	vars     map[string]string
 }
 
-// newScene starts a client of the kind, and Redis, Kafka and the platform in
-// this process.
-func newScene(t *testing.T, kind string) *scene {
+// newScenario starts a client, and Redis, Kafka and the platform in this process.
+func newScenario(t *testing.T, kind string) *scenario {
 	t.Helper()
-	s := &scene{client: start(t, kind), topic: domain.Topic("notifications." + uuid.NewString())}
+	s := &scenario{client: start(t, kind), topic: domain.Topic("notifications." + uuid.NewString())}
 	var err error
 	s.redis, err = world.StartRedis("")
 	require.NoError(t, err)
@@ -63,9 +62,8 @@ func newScene(t *testing.T, kind string) *scene {
 	return s
 }
 
-// node starts a notification service, some settings changed, and waits until it
-// takes notifications.
-func (s *scene) node(t *testing.T, changes map[string]string) *wire.Process {
+// startNode starts a notification service with changed settings and waits until it is ready.
+func (s *scenario) startNode(t *testing.T, changes map[string]string) *wire.Process {
 	t.Helper()
 	vars := maps.Clone(s.vars)
 	maps.Copy(vars, changes)
@@ -77,49 +75,49 @@ func (s *scene) node(t *testing.T, changes map[string]string) *wire.Process {
 	t.Cleanup(release)
 	p.Start()
 	t.Cleanup(func() { stop(t, p) })
-	require.Eventually(t, func() bool { return get(t, p, "/readyz").Status == "ready" }, patience, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return get(t, p, "/readyz").Status == "ready" }, waitLimit, 20*time.Millisecond)
 	return p
 }
 
 func stop(t *testing.T, p *wire.Process) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), waitLimit)
 	defer cancel()
 	if err := p.Stop(ctx); err != nil {
 		t.Logf("%s did not stop cleanly: %v", p.Name, err)
 	}
 }
 
-func socketOf(p *wire.Process) string { return "ws://" + p.Addr + "/ws" }
+func socketURL(p *wire.Process) string { return "ws://" + p.Addr + "/ws" }
 
-// page is an answer of the service over HTTP.
-type page struct {
+// response is an HTTP response of the service.
+type response struct {
 	Status string
 	text   string
 }
 
-func get(t *testing.T, p *wire.Process, path string) page {
+func get(t *testing.T, p *wire.Process, path string) response {
 	t.Helper()
 	transport := &http.Transport{DisableKeepAlives: true}
-	res, err := (&http.Client{Transport: transport, Timeout: patience}).Get("http://" + p.Addr + path)
+	res, err := (&http.Client{Transport: transport, Timeout: waitLimit}).Get("http://" + p.Addr + path)
 	require.NoError(t, err)
 	defer func() { _ = res.Body.Close() }()
 	text, err := io.ReadAll(res.Body)
 	require.NoError(t, err)
-	out := page{text: string(text)}
-	_ = json.Unmarshal(text, &out) // metrics are none
+	out := response{text: string(text)}
+	_ = json.Unmarshal(text, &out) // metrics are not JSON
 	return out
 }
 
-// someone is a teacher nobody else uses.
-func someone() string { return "teacher-" + uuid.NewString() }
+// newUser returns a unique user id.
+func newUser() string { return "teacher-" + uuid.NewString() }
 
-// token is good for so long.
+// token returns a token that expires after life.
 func token(user string, life time.Duration) string {
 	part := func(v any) string {
 		raw, err := json.Marshal(v)
 		if err != nil {
-			panic(err) // maps of plain values
+			panic(err) // cannot happen: plain values
 		}
 		return base64.RawURLEncoding.EncodeToString(raw)
 	}
@@ -131,34 +129,34 @@ func token(user string, life time.Duration) string {
 	return text + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// tap is a wire between client and service into which bytes can be put, as if
-// the client had sent them: what no client's API would send. It can be a slow line.
-type tap struct {
-	slow     atomic.Bool // 16 KiB a millisecond, towards the client
+// proxy is a TCP proxy between client and service. It can inject bytes that a client's API
+// cannot send, and slow down the transfer to the client.
+type proxy struct {
+	slow     atomic.Bool // limits the transfer to the client to 16 KiB per millisecond
 	listener net.Listener
 	target   string
 	mu       sync.Mutex
 	pipes    []net.Conn
-	running  sync.WaitGroup
+	group    sync.WaitGroup
 }
 
-func newTap(t *testing.T, p *wire.Process) *tap {
+func newProxy(t *testing.T, p *wire.Process) *proxy {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	w := &tap{listener: l, target: p.Addr}
-	w.running.Go(w.serve)
+	w := &proxy{listener: l, target: p.Addr}
+	w.group.Go(w.serve)
 	t.Cleanup(func() {
 		_ = l.Close()
-		w.cut()
-		w.running.Wait()
+		w.closeAll()
+		w.group.Wait()
 	})
 	return w
 }
 
-func (w *tap) url() string { return "ws://" + w.listener.Addr().String() + "/ws" }
+func (w *proxy) url() string { return "ws://" + w.listener.Addr().String() + "/ws" }
 
-func (w *tap) serve() {
+func (w *proxy) serve() {
 	for {
 		client, err := w.listener.Accept()
 		if err != nil {
@@ -169,24 +167,24 @@ func (w *tap) serve() {
 			_ = client.Close()
 			continue
 		}
-		// Little is under way on a slow line: what the kernel holds counts as sent.
+		// A small buffer: data in the kernel's buffer counts as sent.
 		_ = server.(*net.TCPConn).SetReadBuffer(256 << 10)
 		w.mu.Lock()
 		w.pipes = append(w.pipes, server, client)
 		w.mu.Unlock()
-		w.running.Go(func() { pass(server, client) })
-		w.running.Go(func() { pass(client, slowed{server, &w.slow}) })
+		w.group.Go(func() { forward(server, client) })
+		w.group.Go(func() { forward(client, slowConn{server, &w.slow}) })
 	}
 }
 
-// slowed is the reading end of a line that may be slow.
-type slowed struct {
+// slowConn is a connection that can be slowed down.
+type slowConn struct {
 	net.Conn
 
 	slow *atomic.Bool
 }
 
-func (s slowed) Read(p []byte) (int, error) {
+func (s slowConn) Read(p []byte) (int, error) {
 	if s.slow.Load() {
 		<-time.After(time.Millisecond)
 		p = p[:min(len(p), 16<<10)]
@@ -194,14 +192,14 @@ func (s slowed) Read(p []byte) (int, error) {
 	return s.Conn.Read(p)
 }
 
-// pass copies one direction to its end, which the other side then sees.
-func pass(to, from net.Conn) {
+// forward copies one direction until it ends and then closes that direction.
+func forward(to, from net.Conn) {
 	_, _ = io.Copy(to, from)
 	_ = to.(*net.TCPConn).CloseWrite()
 }
 
-// inject puts bytes on the way to the service; a single connection is open.
-func (w *tap) inject(t *testing.T, b ...byte) {
+// inject writes bytes to the service on the only open connection.
+func (w *proxy) inject(t *testing.T, b ...byte) {
 	t.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -209,8 +207,8 @@ func (w *tap) inject(t *testing.T, b ...byte) {
 	require.NoError(t, err)
 }
 
-// cut ends every connection.
-func (w *tap) cut() {
+// closeAll closes all connections.
+func (w *proxy) closeAll() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, c := range w.pipes {
@@ -218,9 +216,8 @@ func (w *tap) cut() {
 	}
 }
 
-// publish says something on a channel of Redis, as operators and other services
-// do; several texts come at once.
-func (s *scene) publish(t *testing.T, channel string, texts ...string) {
+// publish publishes texts on a Redis channel in one pipeline.
+func (s *scenario) publish(t *testing.T, channel string, texts ...string) {
 	t.Helper()
 	o, err := goredis.ParseURL(s.redis.URL())
 	require.NoError(t, err)

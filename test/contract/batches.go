@@ -15,89 +15,89 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// Trouble is a way in which the platform fails to answer.
-type Trouble string
+// Failure selects how the platform fails.
+type Failure string
 
-// The troubles that every adapter tells apart. Slow means slower than the
-// adapter's own deadline, which a harness keeps short.
+// The failures that every adapter must distinguish. Slow means slower than the
+// adapter's own timeout, which a harness keeps short.
 const (
-	NoTrouble Trouble = "none"
-	Away      Trouble = "away"
-	Slow      Trouble = "slow"
-	Failing   Trouble = "failing"
-	Garbled   Trouble = "garbled"
+	NoFailure   Failure = "none"
+	Unreachable Failure = "away"
+	Slow        Failure = "slow"
+	ServerError Failure = "failing"
+	Malformed   Failure = "garbled"
 )
 
-// troubles says which error each trouble is.
-func troubles() map[Trouble]domain.Code {
-	return map[Trouble]domain.Code{
-		Away: domain.ConnectionError, Slow: domain.Timeout,
-		Failing: domain.ExternalServiceError, Garbled: domain.InvalidResponse,
+// failureCodes returns the error code for each failure.
+func failureCodes() map[Failure]domain.Code {
+	return map[Failure]domain.Code{
+		Unreachable: domain.ConnectionError, Slow: domain.Timeout,
+		ServerError: domain.ExternalServiceError, Malformed: domain.InvalidResponse,
 	}
 }
 
-// BatchesHarness brings an adapter of ports.BatchStatusClient to its suite.
+// BatchesHarness configures the suite for an adapter of ports.BatchStatusClient.
 type BatchesHarness struct {
-	// New returns a client of a fresh platform that knows no batch; t.Cleanup
-	// ends both.
-	New func(t testing.TB) BatchesWorld
-	// Can says what the technology is able to do.
+	// New returns a client of a new platform without batches. t.Cleanup must stop
+	// both.
+	New func(t testing.TB) BatchesRig
+	// Can lists the abilities of the technology.
 	Can BatchesAbilities
 }
 
-// BatchesAbilities says what a technology is able to do.
+// BatchesAbilities lists the abilities of a technology.
 type BatchesAbilities struct {
-	// AnyID: every id can be asked about; otherwise ids stand in a path.
+	// AnyID is set if every id is valid. Otherwise an id is part of a path.
 	AnyID bool
 }
 
-// BatchesWorld is a client and the platform that it asks.
-type BatchesWorld struct {
+// BatchesRig is a client and its platform.
+type BatchesRig struct {
 	Client ports.BatchStatusClient
-	// Put makes a batch known, or changes it. overall is the platform's word.
-	Put func(batch domain.BatchID, owner domain.UserID, overall string)
-	// Trouble makes the platform fail until NoTrouble.
-	Trouble func(kind Trouble)
+	// AddBatch adds or replaces a batch. overall is the platform's status.
+	AddBatch func(batch domain.BatchID, owner domain.UserID, overall string)
+	// Fail makes the platform fail until it is called with NoFailure.
+	Fail func(kind Failure)
 }
 
-// BatchStatusClient holds an adapter to the words of ports.BatchStatusClient.
+// BatchStatusClient tests an adapter against the comments of ports.BatchStatusClient.
 func BatchStatusClient(t *testing.T, h BatchesHarness) {
 	t.Helper()
 	t.Run("reports owner, status and document", h.reports)
-	t.Run("does not judge who owns what", h.reportsToAnybody)
-	t.Run("follows the batch as it changes", h.follows)
-	t.Run("an unknown batch", h.missesUnknown)
-	t.Run("an id that would change its path", h.refusesPaths)
-	t.Run("lists the caller's own batches, page by page, in one order", h.pages)
-	t.Run("lists by status, in the words that browsers know", h.filters)
-	t.Run("an empty list is a list", h.listsNothing)
-	t.Run("any number of callers", h.servesManyCallers)
-	t.Run("a context that is done", h.endsWithContext)
-	for kind, code := range troubles() {
-		t.Run("platform "+string(kind), func(t *testing.T) { h.names(t, kind, code) })
+	t.Run("does not check the owner", h.ignoresOwner)
+	t.Run("reports changes of the batch", h.follows)
+	t.Run("unknown batch", h.reportsUnknown)
+	t.Run("rejects an id that changes the path", h.refusesPaths)
+	t.Run("lists pages of the caller's batches in a stable order", h.pages)
+	t.Run("filters by client status", h.filters)
+	t.Run("returns an empty list", h.listsNothing)
+	t.Run("serves concurrent callers", h.servesManyCallers)
+	t.Run("returns an error for a cancelled context", h.endsWithContext)
+	for kind, code := range failureCodes() {
+		t.Run("platform "+string(kind), func(t *testing.T) { h.mapsFailure(t, kind, code) })
 	}
 }
 
-// anna asks in these suites.
-func anna() domain.Caller { return domain.Caller{User: "teacher-anna", Org: "school-north"} }
+// sampleCaller returns the caller of the suites.
+func sampleCaller() domain.Caller { return domain.Caller{User: "teacher-anna", Org: "school-north"} }
 
 func (h BatchesHarness) reports(t *testing.T) {
 	w := h.New(t)
-	w.Put("b1", anna().User, "processing_pipelines")
-	report, err := w.Client.Status(t.Context(), anna(), "b1")
+	w.AddBatch("b1", sampleCaller().User, "processing_pipelines")
+	report, err := w.Client.Status(t.Context(), sampleCaller(), "b1")
 	require.NoError(t, err)
-	require.Equal(t, anna().User, report.Owner)
+	require.Equal(t, sampleCaller().User, report.Owner)
 	require.Equal(t, "processing_pipelines", report.Overall)
-	document := members(t, report.Document)
+	document := decodeObject(t, report.Document)
 	require.Equal(t, "b1", document["batch_id"])
 	require.Equal(t, "processing_pipelines", document["overall_status"])
 	require.NotContains(t, document, "user_id")
 }
 
-func (h BatchesHarness) reportsToAnybody(t *testing.T) {
+func (h BatchesHarness) ignoresOwner(t *testing.T) {
 	w := h.New(t)
-	w.Put("b1", "teacher-bo", "ready_for_pipeline_execution")
-	report, err := w.Client.Status(t.Context(), anna(), "b1")
+	w.AddBatch("b1", "teacher-bo", "ready_for_pipeline_execution")
+	report, err := w.Client.Status(t.Context(), sampleCaller(), "b1")
 	require.NoError(t, err)
 	require.Equal(t, domain.UserID("teacher-bo"), report.Owner)
 }
@@ -105,15 +105,15 @@ func (h BatchesHarness) reportsToAnybody(t *testing.T) {
 func (h BatchesHarness) follows(t *testing.T) {
 	w := h.New(t)
 	for _, overall := range []string{"awaiting_content_validation", "processing_pipelines", "completed_successfully"} {
-		w.Put("b1", anna().User, overall)
-		report, err := w.Client.Status(t.Context(), anna(), "b1")
+		w.AddBatch("b1", sampleCaller().User, overall)
+		report, err := w.Client.Status(t.Context(), sampleCaller(), "b1")
 		require.NoError(t, err)
 		require.Equal(t, overall, report.Overall)
 	}
 }
 
-func (h BatchesHarness) missesUnknown(t *testing.T) {
-	_, err := h.New(t).Client.Status(t.Context(), anna(), "b3")
+func (h BatchesHarness) reportsUnknown(t *testing.T) {
+	_, err := h.New(t).Client.Status(t.Context(), sampleCaller(), "b3")
 	e := requireCode(t, err, domain.ResourceNotFound)
 	require.Equal(t, "batch with ID 'b3' not found", e.Message)
 	require.Equal(t, map[string]any{"resource_type": "batch", "resource_id": "b3"}, e.Details)
@@ -121,11 +121,11 @@ func (h BatchesHarness) missesUnknown(t *testing.T) {
 
 func (h BatchesHarness) refusesPaths(t *testing.T) {
 	if h.Can.AnyID {
-		t.Skip("in this technology an id is only an id")
+		t.Skip("every id is valid in this technology")
 	}
 	w := h.New(t)
 	for _, id := range []string{"", ".", "..", "../b1", "a/b"} {
-		_, err := w.Client.Status(t.Context(), anna(), domain.BatchID(id))
+		_, err := w.Client.Status(t.Context(), sampleCaller(), domain.BatchID(id))
 		_ = requireCode(t, err, domain.ValidationError)
 		_, err = w.Client.List(t.Context(), domain.Caller{User: domain.UserID(id)}, domain.BatchQuery{Limit: 1})
 		_ = requireCode(t, err, domain.ValidationError)
@@ -135,37 +135,37 @@ func (h BatchesHarness) refusesPaths(t *testing.T) {
 func (h BatchesHarness) pages(t *testing.T) {
 	w := h.New(t)
 	for i := range 5 {
-		w.Put(domain.BatchID(fmt.Sprintf("b%d", i)), anna().User, "ready_for_pipeline_execution")
+		w.AddBatch(domain.BatchID(fmt.Sprintf("b%d", i)), sampleCaller().User, "ready_for_pipeline_execution")
 	}
-	w.Put("other", "teacher-bo", "ready_for_pipeline_execution")
-	whole := listed(t, w, domain.BatchQuery{Limit: 100}, 5)
+	w.AddBatch("other", "teacher-bo", "ready_for_pipeline_execution")
+	whole := listIDs(t, w, domain.BatchQuery{Limit: 100}, 5)
 	require.ElementsMatch(t, []string{"b0", "b1", "b2", "b3", "b4"}, whole)
-	require.Equal(t, whole[:2], listed(t, w, domain.BatchQuery{Limit: 2}, 5))
-	require.Equal(t, whole[2:4], listed(t, w, domain.BatchQuery{Limit: 2, Offset: 2}, 5))
-	require.Equal(t, whole[4:], listed(t, w, domain.BatchQuery{Limit: 2, Offset: 4}, 5))
-	require.Empty(t, listed(t, w, domain.BatchQuery{Limit: 2, Offset: 9}, 5))
+	require.Equal(t, whole[:2], listIDs(t, w, domain.BatchQuery{Limit: 2}, 5))
+	require.Equal(t, whole[2:4], listIDs(t, w, domain.BatchQuery{Limit: 2, Offset: 2}, 5))
+	require.Equal(t, whole[4:], listIDs(t, w, domain.BatchQuery{Limit: 2, Offset: 4}, 5))
+	require.Empty(t, listIDs(t, w, domain.BatchQuery{Limit: 2, Offset: 9}, 5))
 }
 
 func (h BatchesHarness) filters(t *testing.T) {
 	w := h.New(t)
 	for _, status := range domain.ClientStatuses() {
-		w.Put(domain.BatchID(status), anna().User, status.PlatformStatus())
+		w.AddBatch(domain.BatchID(status), sampleCaller().User, status.PlatformStatus())
 	}
 	for _, status := range domain.ClientStatuses() {
 		query := domain.BatchQuery{Limit: 10, Status: status}
-		require.Equal(t, []string{string(status)}, listed(t, w, query, 1))
-		page, err := w.Client.List(t.Context(), anna(), query)
+		require.Equal(t, []string{string(status)}, listIDs(t, w, query, 1))
+		page, err := w.Client.List(t.Context(), sampleCaller(), query)
 		require.NoError(t, err)
-		document := members(t, page.Batches[0])
+		document := decodeObject(t, page.Batches[0])
 		require.Equal(t, string(status), document["overall_status"])
 		require.NotContains(t, document, "user_id")
 	}
 }
 
 func (h BatchesHarness) listsNothing(t *testing.T) {
-	page, err := h.New(t).Client.List(t.Context(), anna(), domain.BatchQuery{Limit: 10})
+	page, err := h.New(t).Client.List(t.Context(), sampleCaller(), domain.BatchQuery{Limit: 10})
 	require.NoError(t, err)
-	require.NotNil(t, page.Batches, "it is written as [], not as null")
+	require.NotNil(t, page.Batches, "the list must be encoded as [], not as null")
 	require.Empty(t, page.Batches)
 	require.Zero(t, page.Total)
 }
@@ -176,7 +176,7 @@ func (h BatchesHarness) servesManyCallers(t *testing.T) {
 	for i := range 16 {
 		id := domain.BatchID(fmt.Sprintf("b%d", i))
 		owner := domain.UserID(fmt.Sprintf("teacher-%d", i))
-		w.Put(id, owner, "processing_pipelines")
+		w.AddBatch(id, owner, "processing_pipelines")
 		for range 5 {
 			group.Go(func() {
 				report, err := w.Client.Status(t.Context(), domain.Caller{User: owner}, id)
@@ -193,97 +193,96 @@ func (h BatchesHarness) endsWithContext(t *testing.T) {
 	w := h.New(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, status := w.Client.Status(ctx, anna(), "b1")
-	_, list := w.Client.List(ctx, anna(), domain.BatchQuery{Limit: 10})
+	_, status := w.Client.Status(ctx, sampleCaller(), "b1")
+	_, list := w.Client.List(ctx, sampleCaller(), domain.BatchQuery{Limit: 10})
 	requireCanceled(t, status)
 	requireCanceled(t, list)
 }
 
-func (h BatchesHarness) names(t *testing.T, kind Trouble, code domain.Code) {
+func (h BatchesHarness) mapsFailure(t *testing.T, kind Failure, code domain.Code) {
 	t.Helper()
 	w := h.New(t)
-	w.Put("b1", anna().User, "processing_pipelines")
-	w.Trouble(kind)
-	_, err := w.Client.Status(t.Context(), anna(), "b1")
+	w.AddBatch("b1", sampleCaller().User, "processing_pipelines")
+	w.Fail(kind)
+	_, err := w.Client.Status(t.Context(), sampleCaller(), "b1")
 	_ = requireCode(t, err, code)
-	_, err = w.Client.List(t.Context(), anna(), domain.BatchQuery{Limit: 10})
+	_, err = w.Client.List(t.Context(), sampleCaller(), domain.BatchQuery{Limit: 10})
 	_ = requireCode(t, err, code)
 
-	w.Trouble(NoTrouble)
-	_, err = w.Client.Status(t.Context(), anna(), "b1")
-	require.NoError(t, err, "it recovers by itself")
+	w.Fail(NoFailure)
+	_, err = w.Client.Status(t.Context(), sampleCaller(), "b1")
+	require.NoError(t, err, "the client must recover")
 }
 
-// requireCode demands an error of the port that has the code, and returns it.
+// requireCode requires a *domain.Error with the code and returns it.
 func requireCode(tb testing.TB, err error, code domain.Code) *domain.Error {
 	tb.Helper()
 	e, ok := errors.AsType[*domain.Error](err)
-	require.True(tb, ok, "%T is no *domain.Error: %v", err, err)
+	require.True(tb, ok, "%T is not a *domain.Error: %v", err, err)
 	require.Equal(tb, code, e.Code, err)
 	return e
 }
 
-// requireCanceled demands an error of the port by which a caller who left can
-// be told from a platform that failed.
+// requireCanceled requires a *domain.Error that wraps context.Canceled, so that a
+// cancelled call can be distinguished from a failed platform.
 func requireCanceled(tb testing.TB, err error) {
 	tb.Helper()
 	_, ok := errors.AsType[*domain.Error](err)
-	require.True(tb, ok, "%T is no *domain.Error: %v", err, err)
+	require.True(tb, ok, "%T is not a *domain.Error: %v", err, err)
 	require.ErrorIs(tb, err, context.Canceled)
 }
 
-// listed returns the ids on a page of anna's batches.
-func listed(tb testing.TB, w BatchesWorld, q domain.BatchQuery, total int) []string {
+// listIDs returns the ids of one page of anna's batches.
+func listIDs(tb testing.TB, w BatchesRig, q domain.BatchQuery, total int) []string {
 	tb.Helper()
-	page, err := w.Client.List(tb.Context(), anna(), q)
+	page, err := w.Client.List(tb.Context(), sampleCaller(), q)
 	require.NoError(tb, err)
 	require.Equal(tb, total, page.Total)
 	ids := make([]string, 0, len(page.Batches))
 	for _, document := range page.Batches {
-		id, _ := members(tb, document)["batch_id"].(string)
+		id, _ := decodeObject(tb, document)["batch_id"].(string)
 		ids = append(ids, id)
 	}
 	return ids
 }
 
-// members reads a JSON object.
-func members(tb testing.TB, document []byte) map[string]any {
+// decodeObject decodes a JSON object.
+func decodeObject(tb testing.TB, document []byte) map[string]any {
 	tb.Helper()
 	var m map[string]any
 	require.NoError(tb, json.Unmarshal(document, &m), string(document))
 	return m
 }
 
-// BenchmarkBatchStatusClient measures one status, one caller after the other
-// and as many at once as there are processors.
+// BenchmarkBatchStatusClient measures one status request, sequentially and in parallel.
 func BenchmarkBatchStatusClient(b *testing.B, h BatchesHarness) {
 	w := h.New(b)
-	w.Put("b1", anna().User, "processing_pipelines")
-	ask := func() error {
-		_, err := w.Client.Status(b.Context(), anna(), "b1")
+	w.AddBatch("b1", sampleCaller().User, "processing_pipelines")
+	call := func() error {
+		_, err := w.Client.Status(b.Context(), sampleCaller(), "b1")
 		return err
 	}
-	measureCalls(b, ask)
+	measureCalls(b, call)
 }
 
-// measureCalls times a call alone, with its quantiles, and in parallel.
-func measureCalls(b *testing.B, ask func() error) {
+// measureCalls measures a call sequentially, with quantiles, and in parallel.
+func measureCalls(b *testing.B, call func() error) {
 	b.Helper()
 	b.Run("alone", func(b *testing.B) {
 		took := newLatencies(b.N)
 		for b.Loop() {
-			began := time.Now()
-			if err := ask(); err != nil {
+			startedAt := time.Now()
+			if err := call(); err != nil {
 				b.Fatal(err)
 			}
-			took.add(time.Since(began))
+			took.add(time.Since(startedAt))
 		}
 		took.report(b)
 	})
 	b.Run("parallel", func(b *testing.B) {
 		b.RunParallel(func(pb *testing.PB) {
 			for pb.Next() {
-				if err := ask(); err != nil {
+				if err := call(); err != nil {
 					b.Error(err)
 				}
 			}

@@ -1,6 +1,5 @@
-// Package contract holds one suite per port. A suite turns every line of its
-// port's comment into an assertion; an adapter brings a harness, which makes
-// fresh instances and declares what its technology can do, and is done when the
-// suite is green. An adapter that passes is evidence about that adapter; a mock
-// would be an opinion about it.
+// Package contract contains one test suite per port. A suite tests every statement of
+// the port's comment. An adapter provides a harness, which creates instances and lists
+// the abilities of its technology; the adapter is complete when its suite passes. The
+// tests use real adapters and no mocks.
 package contract

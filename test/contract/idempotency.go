@@ -15,41 +15,41 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// IdempotencyHarness brings an adapter of ports.Idempotency to its suite.
+// IdempotencyHarness configures the suite for an adapter of ports.Idempotency.
 type IdempotencyHarness struct {
-	// New returns a store as two nodes have it; t.Cleanup ends it.
+	// New returns one store as seen by two nodes. t.Cleanup must stop it.
 	New func(t testing.TB) IdempotencyRig
 	Can IdempotencyAbilities
 }
 
-// IdempotencyRig is one store on two nodes, and the technology behind it.
+// IdempotencyRig is one store on two nodes and its technology.
 type IdempotencyRig struct {
 	Store, Other ports.Idempotency
-	// Break takes the technology away.
-	Break func()
+	// StartOutage starts an outage of the technology.
+	StartOutage func()
 }
 
-// IdempotencyAbilities are what an adapter's surroundings allow.
+// IdempotencyAbilities lists the abilities of an adapter.
 type IdempotencyAbilities struct {
-	// Break says that the technology can be taken away.
-	Break bool
+	// Outage is set if the harness can start an outage.
+	Outage bool
 }
 
 func freshKey() domain.IdempotencyKey {
 	return domain.IdempotencyKey{User: freshUser(), Path: "batches/b1/pipelines", Key: uuid.NewString()}
 }
 
-// Idempotency holds an adapter to the words of ports.Idempotency.
+// Idempotency tests an adapter against the comments of ports.Idempotency.
 func Idempotency(t *testing.T, h IdempotencyHarness) {
 	t.Run("a key is claimed once", h.claimsOnce)
-	t.Run("a confirmed answer is the answer to the same request", h.answers)
-	t.Run("another body is not answered", h.tellsMismatch)
-	t.Run("a released key is free", h.releases)
-	t.Run("a void ticket changes nothing", h.ignoresVoid)
-	t.Run("keys of others are others", h.keepsKeysApart)
-	t.Run("of many claims at once exactly one succeeds", h.claimsOnceAmongMany)
-	if h.Can.Break {
-		t.Run("away, every step says so in time", h.tellsAway)
+	t.Run("a confirmed response is returned for the same request", h.answers)
+	t.Run("another body is a mismatch", h.reportsMismatch)
+	t.Run("a released key can be claimed again", h.releases)
+	t.Run("an expired ticket changes nothing", h.ignoresExpiredTicket)
+	t.Run("keys are separate per user and path", h.keepsKeysApart)
+	t.Run("exactly one of many concurrent claims succeeds", h.claimsOnceAmongMany)
+	if h.Can.Outage {
+		t.Run("outage: every call returns an error in time", h.failsDuringOutage)
 	}
 }
 
@@ -80,12 +80,12 @@ func (h IdempotencyHarness) answers(t *testing.T) {
 		for range 2 {
 			again := claim(t, rig.Other, key, "d1")
 			require.Equal(t, domain.Answered, again.State)
-			require.Equal(t, answer, string(again.Answer), "byte for byte")
+			require.Equal(t, answer, string(again.Answer), "the response must be identical")
 		}
 	}
 }
 
-func (h IdempotencyHarness) tellsMismatch(t *testing.T) {
+func (h IdempotencyHarness) reportsMismatch(t *testing.T) {
 	rig, key := h.New(t), freshKey()
 	require.NoError(t, rig.Store.Confirm(t.Context(), key, claim(t, rig.Store, key, "d1").Ticket, []byte("a")))
 	require.Equal(t, domain.Claim{State: domain.Mismatched}, claim(t, rig.Other, key, "d2"))
@@ -102,7 +102,7 @@ func (h IdempotencyHarness) releases(t *testing.T) {
 	}
 }
 
-func (h IdempotencyHarness) ignoresVoid(t *testing.T) {
+func (h IdempotencyHarness) ignoresExpiredTicket(t *testing.T) {
 	rig, key := h.New(t), freshKey()
 	void := claim(t, rig.Store, key, "d1").Ticket
 	require.NoError(t, rig.Store.Release(t.Context(), key, void))
@@ -163,19 +163,19 @@ func (h IdempotencyHarness) claimsOnceAmongMany(t *testing.T) {
 	}
 }
 
-func (h IdempotencyHarness) tellsAway(t *testing.T) {
+func (h IdempotencyHarness) failsDuringOutage(t *testing.T) {
 	rig, key := h.New(t), freshKey()
 	held := claim(t, rig.Store, key, "d")
-	rig.Break()
+	rig.StartOutage()
 	for what, step := range map[string]func(context.Context) error{
 		"claim":   func(ctx context.Context) error { _, err := rig.Store.Claim(ctx, freshKey(), "d"); return err },
 		"confirm": func(ctx context.Context) error { return rig.Store.Confirm(ctx, key, held.Ticket, []byte("a")) },
 		"release": func(ctx context.Context) error { return rig.Store.Release(ctx, key, held.Ticket) },
 	} {
-		began := time.Now()
+		startedAt := time.Now()
 		err := step(t.Context())
 		require.Error(t, err, what)
 		require.Contains(t, []domain.Code{domain.ConnectionError, domain.Timeout, domain.ServiceUnavailable}, domain.CodeOf(err), what)
-		require.Less(t, time.Since(began), 2*time.Second, what)
+		require.Less(t, time.Since(startedAt), 2*time.Second, what)
 	}
 }

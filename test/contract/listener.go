@@ -16,67 +16,66 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// ListenerHarness brings an adapter of ports.MessageListener to its suite.
+// ListenerHarness configures the suite for an adapter of ports.MessageListener.
 type ListenerHarness struct {
-	// New returns a listener that does not run yet, over a technology that is
-	// up; t.Cleanup ends what was started. A lingering subscription should
-	// linger for less than a second.
+	// New returns a listener that is not running, on a running technology. t.Cleanup
+	// must stop both. A subscription must end within a second after Unfollow.
 	New func(t testing.TB) ListenerRig
-	// Can says what the technology is able to do.
+	// Can lists the abilities of the technology.
 	Can ListenerAbilities
 }
 
-// ListenerAbilities says what a technology is able to do.
+// ListenerAbilities lists the abilities of a technology.
 type ListenerAbilities struct {
-	// Break: it can be taken away and brought back.
-	Break bool
+	// Outage is set if the harness can start and end an outage.
+	Outage bool
 }
 
-// ListenerRig is one listener and the world around it.
+// ListenerRig is one listener and its technology.
 type ListenerRig struct {
 	Listener ports.MessageListener
-	// Send publishes for a user, as another service does, in the order given;
-	// it returns once the technology has taken the messages.
+	// Send publishes payloads for a user in the given order, as another service does.
+	// It returns when the technology has accepted them.
 	Send func(user domain.UserID, payloads ...string)
-	// Disconnect says as an operator does that the user must go.
+	// Disconnect publishes an operator's request to disconnect the user.
 	Disconnect func(user domain.UserID)
-	// Check says as a node does that the user's connections are to be checked.
+	// Check sends a request to check the connections of a user, as another node does.
 	Check func(user domain.UserID)
-	// Break takes the technology away, Mend brings it back; with Can.Break.
-	Break, Mend func()
+	// StartOutage starts an outage and EndOutage ends it. Both are set with Can.Outage.
+	StartOutage, EndOutage func()
 }
 
-// MessageListener holds an adapter to the words of ports.MessageListener.
+// MessageListener tests an adapter against the comments of ports.MessageListener.
 func MessageListener(t *testing.T, h ListenerHarness) {
-	t.Run("what is published after Follow arrives", h.delivers)
-	t.Run("a payload arrives as it was published", h.deliversVerbatim)
-	t.Run("the messages of one user keep their order", h.keepsOrder)
-	t.Run("each message once per process", h.deliversOnce)
-	t.Run("only those who are followed", h.leavesOthersAlone)
-	t.Run("Follow is counted", h.counts)
-	t.Run("coming back is seamless", h.comesBack)
-	t.Run("an operator is heard", h.hearsOperators)
-	t.Run("a request to check a user's connections is heard", h.hearsChecks)
-	t.Run("any number of callers", h.servesManyCallers)
-	t.Run("many callers for one user", h.servesManyForOne)
+	t.Run("delivers messages published after Follow", h.delivers)
+	t.Run("delivers payloads unchanged", h.deliversVerbatim)
+	t.Run("keeps the order of a user's messages", h.keepsOrder)
+	t.Run("delivers each message once per process", h.deliversOnce)
+	t.Run("delivers only for followed users", h.deliversOnlyFollowed)
+	t.Run("counts Follow calls", h.counts)
+	t.Run("delivers after Unfollow and Follow", h.refollows)
+	t.Run("delivers operator requests", h.deliversOperatorRequests)
+	t.Run("delivers requests to check connections", h.deliversCheckRequests)
+	t.Run("serves concurrent callers", h.servesManyCallers)
+	t.Run("serves concurrent callers for one user", h.servesManyForOne)
 	t.Run("Follow before Run waits or succeeds", h.followsBeforeRun)
-	t.Run("a done context ends Follow", h.endsWithContext)
-	t.Run("Run ends with its context", h.endsRun)
-	t.Run("Run is called once", h.runsOnce)
-	if !h.Can.Break {
+	t.Run("Follow returns when its context is done", h.endsWithContext)
+	t.Run("Run returns when its context is done", h.endsRun)
+	t.Run("Run cannot be called twice", h.runsOnce)
+	if !h.Can.Outage {
 		return
 	}
-	t.Run("away: Follow is refused at once", h.refusesWhileAway)
-	t.Run("away: every subscription comes back and the gap is told", h.tellsGap)
-	t.Run("away: the gap is of those still followed", h.tellsOnlyFollowers)
-	t.Run("away: an operator is heard afterwards", h.hearsOperatorsAgain)
-	t.Run("away: followed only after it is back", h.followsAfterwards)
+	t.Run("outage: Follow fails at once", h.failsDuringOutage)
+	t.Run("outage: restores all subscriptions and reports the gap", h.reportsGap)
+	t.Run("outage: reports the gap only for followed users", h.reportsGapOfFollowed)
+	t.Run("outage: delivers operator requests afterwards", h.deliversOperatorRequestsAfterOutage)
+	t.Run("outage: Follow succeeds after an outage at the start", h.followsAfterOutage)
 }
 
-func (h ListenerHarness) start(t testing.TB) (ListenerRig, *ear) {
+func (h ListenerHarness) start(t testing.TB) (ListenerRig, *recordingHandler) {
 	t.Helper()
-	rig, e := h.New(t), newEar()
-	listen(t, rig.Listener, e)
+	rig, e := h.New(t), newRecordingHandler()
+	runListener(t, rig.Listener, e)
 	return rig, e
 }
 
@@ -87,7 +86,7 @@ func (h ListenerHarness) delivers(t *testing.T) {
 		require.NoError(t, rig.Listener.Follow(t.Context(), user))
 		text := fmt.Sprintf(`{"event":"e","data":{"n":%d}}`, i)
 		rig.Send(user, text)
-		require.Equal(t, []string{text}, e.messages(t, user, 1))
+		require.Equal(t, []string{text}, e.awaitMessages(t, user, 1))
 	}
 }
 
@@ -97,7 +96,7 @@ func (h ListenerHarness) deliversVerbatim(t *testing.T) {
 		require.NoError(t, rig.Listener.Follow(t.Context(), user))
 		want := []string{"", "x", " ", "\x00\xff\r\n+OK\r\n", "żółw 🐢", strings.Repeat("a", 200_000)}
 		rig.Send(user, want...)
-		require.Equal(t, want, e.messages(t, user, len(want)))
+		require.Equal(t, want, e.awaitMessages(t, user, len(want)))
 	}
 }
 
@@ -115,9 +114,9 @@ func (h ListenerHarness) keepsOrder(t *testing.T) {
 	}
 	group.Wait()
 	for _, user := range users {
-		require.Equal(t, want, e.messages(t, user, len(want)))
+		require.Equal(t, want, e.awaitMessages(t, user, len(want)))
 	}
-	require.False(t, e.twice, "a user's messages come one at a time")
+	require.False(t, e.concurrent, "a user's messages must not be delivered concurrently")
 }
 
 func (h ListenerHarness) deliversOnce(t *testing.T) {
@@ -127,10 +126,10 @@ func (h ListenerHarness) deliversOnce(t *testing.T) {
 		require.NoError(t, rig.Listener.Follow(t.Context(), user))
 	}
 	rig.Send(user, "once", "end")
-	require.Equal(t, []string{"once", "end"}, e.messages(t, user, 2))
+	require.Equal(t, []string{"once", "end"}, e.awaitMessages(t, user, 2))
 }
 
-func (h ListenerHarness) leavesOthersAlone(t *testing.T) {
+func (h ListenerHarness) deliversOnlyFollowed(t *testing.T) {
 	rig, e := h.start(t)
 	user := freshUser()
 	near := []domain.UserID{user + "x", user[:len(user)-1], "*", user + "*"}
@@ -139,9 +138,9 @@ func (h ListenerHarness) leavesOthersAlone(t *testing.T) {
 		rig.Send(other, "not for us")
 	}
 	rig.Send(user, "end")
-	e.messages(t, user, 1)
+	e.awaitMessages(t, user, 1)
 	for _, other := range near {
-		require.Zero(t, e.count(other))
+		require.Zero(t, e.messageCount(other))
 	}
 }
 
@@ -153,35 +152,35 @@ func (h ListenerHarness) counts(t *testing.T) {
 	require.NoError(t, rig.Listener.Follow(t.Context(), user))
 	rig.Listener.Unfollow(user)
 	rig.Send(user, "still there")
-	e.messages(t, user, 1)
+	e.awaitMessages(t, user, 1)
 
 	rig.Listener.Unfollow(user)
-	rig.Listener.Unfollow(user) // one too many counts for nothing
+	rig.Listener.Unfollow(user) // one call too many has no effect
 	n := 0
 	require.Eventually(t, func() bool {
-		before := e.count(user)
+		before := e.messageCount(user)
 		rig.Send(user, "too late")
 		rig.Send(witness, "end")
 		n++
-		e.messages(t, witness, n)
-		return e.count(user) == before
-	}, patience, 20*time.Millisecond, "messages may come for a moment, not for ever")
+		e.awaitMessages(t, witness, n)
+		return e.messageCount(user) == before
+	}, waitLimit, 20*time.Millisecond, "messages must stop after Unfollow")
 
 	require.NoError(t, rig.Listener.Follow(t.Context(), user))
 	rig.Send(user, "again")
-	e.until(t, "followed again", func() bool { return slices.Contains(e.heard[user], "again") })
+	e.await(t, "followed again", func() bool { return slices.Contains(e.received[user], "again") })
 }
 
-func (h ListenerHarness) comesBack(t *testing.T) {
+func (h ListenerHarness) refollows(t *testing.T) {
 	rig, e := h.start(t)
 	user := freshUser()
 	for i := range 100 {
 		require.NoError(t, rig.Listener.Follow(t.Context(), user))
 		rig.Send(user, fmt.Sprint(i))
-		require.Equal(t, fmt.Sprint(i), e.messages(t, user, i+1)[i])
+		require.Equal(t, fmt.Sprint(i), e.awaitMessages(t, user, i+1)[i])
 		rig.Listener.Unfollow(user)
 	}
-	require.Len(t, e.messages(t, user, 100), 100)
+	require.Len(t, e.awaitMessages(t, user, 100), 100)
 }
 
 func (h ListenerHarness) servesManyCallers(t *testing.T) {
@@ -200,7 +199,7 @@ func (h ListenerHarness) servesManyCallers(t *testing.T) {
 	}
 	group.Wait()
 	for _, user := range users {
-		require.Equal(t, []string{string(user)}, e.messages(t, user, 1))
+		require.Equal(t, []string{string(user)}, e.awaitMessages(t, user, 1))
 	}
 }
 
@@ -221,43 +220,43 @@ func (h ListenerHarness) servesManyForOne(t *testing.T) {
 	require.NoError(t, rig.Listener.Follow(t.Context(), user))
 	group.Wait()
 	rig.Send(user, "one", "two")
-	require.Equal(t, []string{"one", "two"}, e.messages(t, user, 2))
+	require.Equal(t, []string{"one", "two"}, e.awaitMessages(t, user, 2))
 }
 
 func (h ListenerHarness) followsBeforeRun(t *testing.T) {
-	rig, e := h.New(t), newEar()
+	rig, e := h.New(t), newRecordingHandler()
 	user := freshUser()
 	followed := make(chan error, 1)
 	go func() { followed <- rig.Listener.Follow(context.Background(), user) }()
-	listen(t, rig.Listener, e)
+	runListener(t, rig.Listener, e)
 	require.NoError(t, <-followed)
 	rig.Send(user, "x")
-	e.messages(t, user, 1)
+	e.awaitMessages(t, user, 1)
 }
 
 func (h ListenerHarness) endsWithContext(t *testing.T) {
-	rig, user := h.New(t), freshUser() // nothing can be confirmed before Run
+	rig, user := h.New(t), freshUser() // a subscription is not confirmed before Run
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	began := time.Now()
+	startedAt := time.Now()
 	err := rig.Listener.Follow(ctx, user)
-	require.Less(t, time.Since(began), 2*time.Second)
+	require.Less(t, time.Since(startedAt), 2*time.Second)
 	if err == nil {
-		rig.Listener.Unfollow(user) // it had nothing to wait for
+		rig.Listener.Unfollow(user) // this adapter does not wait
 		return
 	}
 	requireFailure(t, err, domain.ConnectionError)
 }
 
 func (h ListenerHarness) endsRun(t *testing.T) {
-	rig, e := h.New(t), newEar()
-	stop := listen(t, rig.Listener, e)
+	rig, e := h.New(t), newRecordingHandler()
+	stop := runListener(t, rig.Listener, e)
 	user := freshUser()
 	require.NoError(t, rig.Listener.Follow(t.Context(), user))
 	stop()
-	began := time.Now()
+	startedAt := time.Now()
 	requireFailure(t, rig.Listener.Follow(t.Context(), freshUser()), domain.ConnectionError)
-	require.Less(t, time.Since(began), 2*time.Second)
+	require.Less(t, time.Since(startedAt), 2*time.Second)
 	rig.Listener.Unfollow(user)
 	rig.Listener.Unfollow(user)
 }
@@ -267,9 +266,9 @@ func (h ListenerHarness) runsOnce(t *testing.T) {
 	user := freshUser()
 	require.NoError(t, rig.Listener.Follow(t.Context(), user))
 	rig.Send(user, "x")
-	e.messages(t, user, 1) // so it runs
+	e.awaitMessages(t, user, 1) // now it is running
 	requireFailure(t, rig.Listener.Run(t.Context(), e), domain.InitializationFailed)
 }
 
-// freshUser is a user that no other test has.
+// freshUser returns a unique user id.
 func freshUser() domain.UserID { return domain.UserID("u-" + uuid.NewString()) }

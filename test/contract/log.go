@@ -15,57 +15,57 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// LogHarness brings an adapter of ports.NotificationLog to its suite.
+// LogHarness configures the suite for an adapter of ports.NotificationLog.
 type LogHarness struct {
-	// New returns a log that holds at most so many notifications per user, over
-	// a technology that is up; t.Cleanup ends what was started.
+	// New returns a log that stores at most that many notifications per user, on a
+	// running technology. t.Cleanup must stop both.
 	New func(t testing.TB, most int) LogRig
-	// Can says what the technology is able to do.
+	// Can lists the abilities of the technology.
 	Can LogAbilities
 }
 
-// LogAbilities says what a technology is able to do.
+// LogAbilities lists the abilities of a technology.
 type LogAbilities struct {
-	// Break: it can be taken away.
-	Break bool
+	// Outage is set if the harness can start an outage.
+	Outage bool
 }
 
-// LogRig is a log, who writes it, and the world around them.
+// LogRig is a log, its publisher and its technology.
 type LogRig struct {
 	Log       ports.NotificationLog
 	Publisher ports.NotificationPublisher
-	// Expire returns when the user's log has reached the end of its life.
+	// Expire expires the user's log and returns afterwards.
 	Expire func(user domain.UserID)
-	// Break takes the technology away; with Can.Break.
-	Break func()
-	// Step moves the technology's clock by the time; nil where that is not possible.
+	// StartOutage starts an outage. It is set with Can.Outage.
+	StartOutage func()
+	// Step moves the clock of the technology by the given time. It is nil if that is not possible.
 	Step func(by time.Duration)
 }
 
-// NotificationLog holds an adapter to the words of ports.NotificationLog.
+// NotificationLog tests an adapter against the comments of ports.NotificationLog.
 func NotificationLog(t *testing.T, h LogHarness) {
-	t.Run("an empty log", h.empty)
-	t.Run("what lies behind each position", h.since)
-	t.Run("frames as they were announced", h.verbatim)
-	t.Run("a position that was trimmed", h.trimmed)
-	t.Run("a position that never was", h.unknown)
-	t.Run("a log that expired", h.expired)
-	t.Run("users are apart", h.apart)
-	t.Run("large answers come in pages", h.pages)
-	t.Run("what was passed", h.passed)
-	t.Run("by age", h.recent)
-	t.Run("while others append", h.concurrent)
-	t.Run("the trace in which it was kept", h.origin)
+	t.Run("empty log", h.empty)
+	t.Run("returns the entries after a position", h.since)
+	t.Run("returns frames as published", h.verbatim)
+	t.Run("trimmed position", h.trimmed)
+	t.Run("unknown position", h.unknown)
+	t.Run("expired log", h.expired)
+	t.Run("separates users", h.apart)
+	t.Run("splits large results into pages", h.pages)
+	t.Run("returns the passed positions", h.passed)
+	t.Run("returns entries by age", h.recent)
+	t.Run("reads while others append", h.concurrent)
+	t.Run("returns the trace of an entry", h.origin)
 	t.Run("positions do not depend on the clock", h.survivesClockSteps)
-	t.Run("many ask for positions at once", h.lastOfMany)
-	t.Run("a context that was done before", h.endsWithContext)
-	if h.Can.Break {
-		t.Run("away", h.away)
+	t.Run("returns the last positions of concurrent callers", h.lastOfMany)
+	t.Run("returns an error for a cancelled context", h.endsWithContext)
+	if h.Can.Outage {
+		t.Run("outage", h.away)
 	}
 }
 
-// keep publishes so many notifications and returns them as the log keeps them.
-func (r LogRig) keep(t testing.TB, user domain.UserID, n int) []domain.Kept {
+// publish publishes n notifications and returns the expected log entries.
+func (r LogRig) publish(t testing.TB, user domain.UserID, n int) []domain.Kept {
 	t.Helper()
 	out := make([]domain.Kept, n)
 	for i := range out {
@@ -99,7 +99,7 @@ func (r LogRig) requireEmpty(t testing.TB, user domain.UserID, gone domain.Posit
 	require.NoError(t, err)
 	require.Equal(t, domain.Start, last)
 	all := r.since(t, user, domain.Start)
-	require.True(t, all.Complete, "the position of an empty log is good")
+	require.True(t, all.Complete, "the start position is valid in an empty log")
 	require.False(t, all.More)
 	require.Empty(t, all.Oldest)
 	require.Empty(t, all.Entries)
@@ -119,7 +119,7 @@ func (h LogHarness) empty(t *testing.T) {
 
 func (h LogHarness) since(t *testing.T) {
 	user, rig := freshUser(), h.New(t, 256)
-	kept := rig.keep(t, user, 5)
+	kept := rig.publish(t, user, 5)
 	all := rig.since(t, user, domain.Start)
 	require.True(t, all.Complete)
 	requireEntries(t, kept, all.Entries)
@@ -151,7 +151,7 @@ func (h LogHarness) verbatim(t *testing.T) {
 
 func (h LogHarness) trimmed(t *testing.T) {
 	user, rig := freshUser(), h.New(t, 5)
-	kept := rig.keep(t, user, 8)
+	kept := rig.publish(t, user, 8)
 	for _, k := range kept[:3] {
 		got := rig.since(t, user, k.ID)
 		require.False(t, got.Complete, "the entry was trimmed")
@@ -161,13 +161,13 @@ func (h LogHarness) trimmed(t *testing.T) {
 	}
 	require.True(t, rig.since(t, user, kept[3].ID).Complete)
 	whole := rig.since(t, user, domain.Start)
-	require.True(t, whole.Complete, "the beginning is always good")
+	require.True(t, whole.Complete, "the start position is always valid")
 	requireEntries(t, kept[3:], whole.Entries)
 }
 
 func (h LogHarness) unknown(t *testing.T) {
 	user, rig := freshUser(), h.New(t, 256)
-	kept := rig.keep(t, user, 3)
+	kept := rig.publish(t, user, 3)
 	for _, never := range []domain.Position{
 		"0-1", "1-0", kept[1].ID + "9", "9" + kept[1].ID, "18446744073709551615-18446744073709551615",
 	} {
@@ -180,10 +180,10 @@ func (h LogHarness) unknown(t *testing.T) {
 
 func (h LogHarness) expired(t *testing.T) {
 	user, rig := freshUser(), h.New(t, 256)
-	kept := rig.keep(t, user, 3)
+	kept := rig.publish(t, user, 3)
 	rig.Expire(user)
 	rig.requireEmpty(t, user, kept[2].ID)
-	later := rig.keep(t, user, 1)
+	later := rig.publish(t, user, 1)
 	got := rig.since(t, user, kept[2].ID)
 	require.False(t, got.Complete)
 	requireEntries(t, later, got.Entries)
@@ -192,7 +192,7 @@ func (h LogHarness) expired(t *testing.T) {
 func (h LogHarness) apart(t *testing.T) {
 	base, rig := freshUser(), h.New(t, 256)
 	for _, user := range []domain.UserID{base, base + ":", base + "{", base + "{}", "a{b}" + base} {
-		kept := rig.keep(t, user, 2)
+		kept := rig.publish(t, user, 2)
 		requireEntries(t, kept, rig.since(t, user, domain.Start).Entries)
 	}
 }
@@ -210,14 +210,14 @@ func (h LogHarness) pages(t *testing.T) {
 				require.NoError(t, err)
 				want = append(want, domain.Position(got.ID))
 			}
-			require.Equal(t, want, rig.walk(t, user, domain.Start, len(want)))
-			require.Equal(t, want, rig.walk(t, user, "1-1", len(want)), "what is left of a log whose position is gone")
+			require.Equal(t, want, rig.readAllPages(t, user, domain.Start, len(want)))
+			require.Equal(t, want, rig.readAllPages(t, user, "1-1", len(want)), "the remaining entries after an unknown position")
 		})
 	}
 }
 
-// walk reads page after page, each behind the last one.
-func (r LogRig) walk(t testing.TB, user domain.UserID, after domain.Position, most int) (ids []domain.Position) {
+// readAllPages reads all pages from a position and returns the ids.
+func (r LogRig) readAllPages(t testing.TB, user domain.UserID, after domain.Position, most int) (ids []domain.Position) {
 	t.Helper()
 	for more := true; more; {
 		got := r.since(t, user, after)
@@ -227,7 +227,7 @@ func (r LogRig) walk(t testing.TB, user domain.UserID, after domain.Position, mo
 			bytes += len(e.Frame)
 		}
 		more = got.More
-		require.True(t, !more || len(got.Entries) > 0, "a page that promises more is not empty")
+		require.True(t, !more || len(got.Entries) > 0, "a page with More must not be empty")
 		require.LessOrEqual(t, len(got.Entries), 256)
 		require.LessOrEqual(t, bytes, 1<<20+200_000)
 		require.LessOrEqual(t, len(ids), most)
@@ -238,7 +238,7 @@ func (r LogRig) walk(t testing.TB, user domain.UserID, after domain.Position, mo
 
 func (h LogHarness) passed(t *testing.T) {
 	user, rig := freshUser(), h.New(t, 256)
-	kept := rig.keep(t, user, 20)
+	kept := rig.publish(t, user, 20)
 	for at := range kept {
 		got := rig.since(t, user, kept[at].ID)
 		var want []domain.Position
@@ -253,10 +253,10 @@ func (h LogHarness) passed(t *testing.T) {
 func (h LogHarness) recent(t *testing.T) {
 	user, rig := freshUser(), h.New(t, 256)
 	const apart, margin = time.Second, 400 * time.Millisecond
-	first := rig.keep(t, user, 2)
+	first := rig.publish(t, user, 2)
 	<-time.After(apart)
 	between := time.Now()
-	second := rig.keep(t, user, 2)
+	second := rig.publish(t, user, 2)
 	for _, c := range []struct {
 		age  time.Duration
 		want []domain.Kept
@@ -273,8 +273,8 @@ func (h LogHarness) recent(t *testing.T) {
 	}
 }
 
-// concurrent reads while four append: what was announced before a read is part
-// of it, and reading on behind the last entry finds everything once.
+// concurrent reads while four publishers append. An entry must be visible to every
+// read after its publish, and reading page after page must return each entry once.
 func (h LogHarness) concurrent(t *testing.T) {
 	user, rig := freshUser(), h.New(t, 1000)
 	const writers, each = 4, 50
@@ -289,16 +289,16 @@ func (h LogHarness) concurrent(t *testing.T) {
 				}
 				replay, err := rig.Log.Since(context.Background(), user, domain.Position(got.ID))
 				if err != nil || !replay.Complete {
-					t.Errorf("what was announced is not in the log: %v", err)
+					t.Errorf("a published entry is missing: %v", err)
 				}
 			}
 		})
 	}
 	seen := map[domain.Position]bool{}
 	after, order := domain.Start, []domain.Position{}
-	for deadline := time.Now().Add(patience); len(order) < writers*each && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(waitLimit); len(order) < writers*each && time.Now().Before(deadline); {
 		for _, e := range rig.since(t, user, after).Entries {
-			require.False(t, seen[e.ID], "twice: %s", e.ID)
+			require.False(t, seen[e.ID], "entry returned twice: %s", e.ID)
 			seen[e.ID] = true
 			order, after = append(order, e.ID), e.ID
 		}
@@ -319,7 +319,7 @@ func (h LogHarness) endsWithContext(t *testing.T) {
 
 func (h LogHarness) away(t *testing.T) {
 	rig := h.New(t, 256)
-	rig.Break()
+	rig.StartOutage()
 	rig.requireRetry(t.Context(), t)
 }
 
@@ -335,11 +335,11 @@ func (r LogRig) requireRetry(ctx context.Context, t testing.TB) {
 	requireRetry(t, err)
 }
 
-// BenchmarkNotificationLog measures the reading of a full log of 256 entries,
-// and of what is behind its last, which is what most who resume ask for.
+// BenchmarkNotificationLog measures reading a full log of 256 entries, and reading
+// after the last entry, which is the most common request.
 func BenchmarkNotificationLog(b *testing.B, h LogHarness) {
 	user, rig := freshUser(), h.New(b, 256)
-	kept := rig.keep(b, user, 256)
+	kept := rig.publish(b, user, 256)
 	for name, c := range map[string]struct {
 		after domain.Position
 		want  int

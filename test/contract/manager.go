@@ -18,49 +18,47 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// ManagerHarness brings an adapter of ports.ConnectionManager to its suite.
+// ManagerHarness configures the suite for an adapter of ports.ConnectionManager.
 type ManagerHarness struct {
-	// New returns a node without connections; t.Cleanup ends it.
+	// New returns a node without connections. t.Cleanup must stop it.
 	New func(t testing.TB) ManagerNode
 }
 
-// ManagerNode is one node with the door to it.
+// ManagerNode is one node and a way to connect to it.
 type ManagerNode struct {
-	// Manager is what is tested. It takes at least ten small messages for a
-	// connection that is being written to, and some megabytes at the most.
+	// Manager is the tested adapter. Per connection it queues at least ten small
+	// messages and at most some megabytes.
 	Manager ports.ConnectionManager
-	// Connect opens a connection of the user, through real sockets. It returns
-	// when the client may rely on hearing what is sent from then on, or an error
-	// when the node lets nobody in.
+	// Connect opens a connection of the user through real sockets. It returns when the
+	// client receives all further messages, or an error when the node rejects it.
 	Connect func(user domain.UserID) (ManagerClient, error)
 }
 
-// ManagerClient is the far end of a connection. It takes nothing from its
-// socket but in Next.
+// ManagerClient is the client of a connection. It reads from its socket only in Next.
 type ManagerClient interface {
-	// Next returns the next message. It waits at most some seconds. io.EOF: the
-	// connection was ended in good order, after everything that was sent.
+	// Next returns the next message. It waits at most some seconds. It returns io.EOF
+	// when the connection was closed normally after all messages.
 	Next() ([]byte, error)
-	// Leave ends the connection from this side.
+	// Leave closes the connection.
 	Leave()
 }
 
-// ConnectionManager holds an adapter to the words of ports.ConnectionManager.
+// ConnectionManager tests an adapter against the comments of ports.ConnectionManager.
 func ConnectionManager(t *testing.T, h ManagerHarness) {
-	t.Run("nobody there", h.reachesNobody)
-	t.Run("each connection of the user once, in order, nobody else", h.fansOut)
-	t.Run("a message is left as it is", h.leavesMessageAlone)
-	t.Run("connections are counted", h.counts)
-	t.Run("a user is closed, after what is queued", h.closesUser)
-	t.Run("a slow connection delays nobody", h.isolatesSlow)
-	t.Run("drain lets messages out and nobody in", h.drains)
-	t.Run("drain ends with its context", h.cutsDrainShort)
-	t.Run("coming, going and sending at once", h.survivesRace)
+	t.Run("no connections", h.noConnections)
+	t.Run("sends once and in order to each connection of the user only", h.fansOut)
+	t.Run("does not change the message", h.leavesMessageAlone)
+	t.Run("counts connections", h.counts)
+	t.Run("CloseUser sends queued messages first", h.closesUser)
+	t.Run("a slow connection does not delay others", h.isolatesSlow)
+	t.Run("Drain sends queued messages and rejects new connections", h.drains)
+	t.Run("Drain returns when its context is done", h.stopsDrainWithContext)
+	t.Run("connects, disconnects and sends concurrently", h.sendsConcurrently)
 }
 
-func (h ManagerHarness) reachesNobody(t *testing.T) {
+func (h ManagerHarness) noConnections(t *testing.T) {
 	node, user := h.New(t), freshUser()
-	require.Zero(t, node.Manager.Send(say(user, "x")))
+	require.Zero(t, node.Manager.Send(newMessage(user, "x")))
 	require.Zero(t, node.Manager.Count(user))
 	require.Zero(t, node.Manager.CloseUser(user, domain.Forbidden("Disconnected", nil)))
 }
@@ -68,19 +66,19 @@ func (h ManagerHarness) reachesNobody(t *testing.T) {
 func (h ManagerHarness) fansOut(t *testing.T) {
 	node, user, other := h.New(t), freshUser(), freshUser()
 	clients := []ManagerClient{node.mustConnect(t, user), node.mustConnect(t, user), node.mustConnect(t, user)}
-	stranger := node.mustConnect(t, other)
-	for range 20 { // rounds that fit into any queue
+	otherClient := node.mustConnect(t, other)
+	for range 20 { // each round fits into the queue
 		for i := range 10 {
-			require.Equal(t, len(clients), node.Manager.Send(say(user, fmt.Sprint(i))), "a connection was lost")
+			require.Equal(t, len(clients), node.Manager.Send(newMessage(user, fmt.Sprint(i))), "a connection is missing")
 		}
 		for _, c := range clients {
 			expectNumbers(t, c)
 		}
 	}
-	require.Equal(t, 1, node.Manager.Send(say(other, "only you")))
-	text, err := stranger.Next()
+	require.Equal(t, 1, node.Manager.Send(newMessage(other, "other")))
+	text, err := otherClient.Next()
 	require.NoError(t, err)
-	require.Equal(t, "only you", string(text), "a message went to the wrong user")
+	require.Equal(t, "other", string(text), "received a message for another user")
 }
 
 func (h ManagerHarness) leavesMessageAlone(t *testing.T) {
@@ -112,9 +110,9 @@ func (h ManagerHarness) counts(t *testing.T) {
 func (h ManagerHarness) closesUser(t *testing.T) {
 	node, user, other := h.New(t), freshUser(), freshUser()
 	clients := []ManagerClient{node.mustConnect(t, user), node.mustConnect(t, user)}
-	bystander := node.mustConnect(t, other)
+	otherClient := node.mustConnect(t, other)
 	for i := range 10 {
-		node.Manager.Send(say(user, fmt.Sprint(i)))
+		node.Manager.Send(newMessage(user, fmt.Sprint(i)))
 	}
 	require.Equal(t, 2, node.Manager.CloseUser(user, domain.Forbidden("Disconnected", nil)))
 	for _, c := range clients {
@@ -123,8 +121,8 @@ func (h ManagerHarness) closesUser(t *testing.T) {
 		require.ErrorIs(t, err, io.EOF)
 	}
 	eventually(t, func() bool { return node.Manager.Count(user) == 0 })
-	require.Equal(t, 1, node.Manager.Send(say(other, "still here")))
-	_, err := bystander.Next()
+	require.Equal(t, 1, node.Manager.Send(newMessage(other, "still here")))
+	_, err := otherClient.Next()
 	require.NoError(t, err)
 }
 
@@ -134,18 +132,18 @@ func (h ManagerHarness) isolatesSlow(t *testing.T) {
 	quick := node.mustConnect(t, user)
 	filler := strings.Repeat("x", 100_000)
 	const most = 2000
-	heard := 0
-	for ; heard < most && node.Manager.Count(user) == 2; heard++ {
+	received := 0
+	for ; received < most && node.Manager.Count(user) == 2; received++ {
 		begin := time.Now()
-		node.Manager.Send(say(user, fmt.Sprint(heard, " ", filler)))
+		node.Manager.Send(newMessage(user, fmt.Sprint(received, " ", filler)))
 		require.Less(t, time.Since(begin), time.Second, "Send waited for a connection")
 		text, err := quick.Next()
-		require.NoError(t, err, "a slow connection took another one with it")
+		require.NoError(t, err, "a slow connection closed another one")
 		number, _, _ := strings.Cut(string(text), " ")
-		require.Equal(t, fmt.Sprint(heard), number)
+		require.Equal(t, fmt.Sprint(received), number)
 	}
 	eventually(t, func() bool { return node.Manager.Count(user) == 1 })
-	require.Equal(t, 1, node.Manager.Send(say(user, "after")))
+	require.Equal(t, 1, node.Manager.Send(newMessage(user, "after")))
 	text, err := quick.Next()
 	require.NoError(t, err)
 	require.Equal(t, "after", string(text))
@@ -154,41 +152,41 @@ func (h ManagerHarness) isolatesSlow(t *testing.T) {
 func (h ManagerHarness) drains(t *testing.T) {
 	node := h.New(t)
 	users := []domain.UserID{freshUser(), freshUser(), freshUser()}
-	var heard sync.WaitGroup
+	var received sync.WaitGroup
 	for _, user := range users {
 		c := node.mustConnect(t, user)
 		for i := range 10 {
-			require.Equal(t, 1, node.Manager.Send(say(user, fmt.Sprint(i))))
+			require.Equal(t, 1, node.Manager.Send(newMessage(user, fmt.Sprint(i))))
 		}
-		heard.Go(func() {
+		received.Go(func() {
 			expectNumbers(t, c)
 			if _, err := c.Next(); !errors.Is(err, io.EOF) {
-				t.Errorf("no good end, but %v", err)
+				t.Errorf("want io.EOF, got %v", err)
 			}
 		})
 	}
 	require.NoError(t, node.Manager.Drain(t.Context()))
-	heard.Wait()
+	received.Wait()
 	require.Zero(t, node.Manager.Total())
 	_, err := node.Connect(freshUser())
-	require.Error(t, err, "let in while draining")
-	require.NoError(t, node.Manager.Drain(t.Context()), "draining again")
+	require.Error(t, err, "accepted a connection while draining")
+	require.NoError(t, node.Manager.Drain(t.Context()), "second Drain")
 }
 
-func (h ManagerHarness) cutsDrainShort(t *testing.T) {
+func (h ManagerHarness) stopsDrainWithContext(t *testing.T) {
 	node, user := h.New(t), freshUser()
-	node.mustConnect(t, user) // never answers
+	node.mustConnect(t, user) // never reads
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	begin := time.Now()
-	require.NoError(t, node.Manager.Drain(ctx), "a connection that was told to go is no failure")
+	require.NoError(t, node.Manager.Drain(ctx), "a forced close is not an error")
 	require.Less(t, time.Since(begin), 5*time.Second)
 	eventually(t, func() bool { return node.Manager.Total() == 0 })
 }
 
-// survivesRace lets connections come and go while numbers are sent: each hears
-// an unbroken run of them.
-func (h ManagerHarness) survivesRace(t *testing.T) {
+// sendsConcurrently opens and closes connections while numbers are sent. Each connection
+// must receive consecutive numbers.
+func (h ManagerHarness) sendsConcurrently(t *testing.T) {
 	node, user := h.New(t), freshUser()
 	var done atomic.Bool
 	var sender, clients sync.WaitGroup
@@ -197,7 +195,7 @@ func (h ManagerHarness) survivesRace(t *testing.T) {
 	sender.Go(func() {
 		for i := 0; !done.Load(); i++ {
 			<-pace.C
-			node.Manager.Send(say(user, fmt.Sprint(i)))
+			node.Manager.Send(newMessage(user, fmt.Sprint(i)))
 			node.Manager.Count(user)
 			node.Manager.Total()
 		}
@@ -221,7 +219,7 @@ func (h ManagerHarness) survivesRace(t *testing.T) {
 	eventually(t, func() bool { return node.Manager.Total() == 0 })
 }
 
-// expectNumbers reads 0, 1, ... 9.
+// expectNumbers reads the messages 0 to 9.
 func expectNumbers(t *testing.T, c ManagerClient) {
 	t.Helper()
 	for i := range 10 {
@@ -233,7 +231,7 @@ func expectNumbers(t *testing.T, c ManagerClient) {
 	}
 }
 
-// expectRun reads n numbers without a gap, whichever is first.
+// expectRun reads n consecutive numbers, starting with any number.
 func expectRun(t *testing.T, c ManagerClient, n int) {
 	t.Helper()
 	last := -1
@@ -242,7 +240,7 @@ func expectRun(t *testing.T, c ManagerClient, n int) {
 		var number int
 		_, scan := fmt.Sscan(string(text), &number)
 		if err := errors.Join(err, scan); err != nil || last >= 0 && number != last+1 {
-			t.Errorf("after %d came %q, %v", last, text, err)
+			t.Errorf("got %[2]q after %[1]d: %[3]v", last, text, err)
 			return
 		}
 		last = number
@@ -257,12 +255,12 @@ func (n ManagerNode) mustConnect(t testing.TB, user domain.UserID) ManagerClient
 	return c
 }
 
-// BenchmarkConnectionManager measures one delivery to one connection: from Send
-// to the client's having it.
+// BenchmarkConnectionManager measures one delivery to one connection, from Send until
+// the client has received it.
 func BenchmarkConnectionManager(b *testing.B, h ManagerHarness) {
 	node, user := h.New(b), freshUser()
 	c := node.mustConnect(b, user)
-	m := say(user, strings.Repeat("x", 200))
+	m := newMessage(user, strings.Repeat("x", 200))
 	b.ReportAllocs()
 	for b.Loop() {
 		node.Manager.Send(m)
@@ -272,11 +270,11 @@ func BenchmarkConnectionManager(b *testing.B, h ManagerHarness) {
 	}
 }
 
-func say(user domain.UserID, text string) domain.Message {
+func newMessage(user domain.UserID, text string) domain.Message {
 	return domain.Message{User: user, Payload: slices.Clip([]byte(text)), Received: time.Now()}
 }
 
-// eventually waits for what has no event to wait for.
+// eventually polls a condition that has no event.
 func eventually(t testing.TB, ok func() bool) {
 	t.Helper()
 	require.Eventually(t, ok, 10*time.Second, 2*time.Millisecond)

@@ -17,51 +17,51 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// NotifierHarness brings an adapter of ports.NotificationPublisher to its suite.
+// NotifierHarness configures the suite for an adapter of ports.NotificationPublisher.
 type NotifierHarness struct {
-	// New returns publishers of two processes and the listener of one of them,
-	// over a technology that is up; t.Cleanup ends what was started.
+	// New returns publishers of two processes and the listener of one of them, on a
+	// running technology. t.Cleanup must stop all.
 	New func(t testing.TB) NotifierRig
-	// Can says what the technology is able to do.
+	// Can lists the abilities of the technology.
 	Can NotifierAbilities
 }
 
-// NotifierAbilities says what a technology is able to do.
+// NotifierAbilities lists the abilities of a technology.
 type NotifierAbilities struct {
-	// Break: it can be taken away and brought back, with what it kept.
-	Break bool
+	// Outage is set if the harness can start and end an outage without data loss.
+	Outage bool
 }
 
-// NotifierRig is two publishers on one technology and the world around them.
+// NotifierRig is two publishers and a listener on one technology.
 type NotifierRig struct {
 	Publisher, Other ports.NotificationPublisher
 	Listener         ports.MessageListener
-	// Break takes the technology away, Mend brings it back; with Can.Break.
-	Break, Mend func()
+	// StartOutage starts an outage and EndOutage ends it. Both are set with Can.Outage.
+	StartOutage, EndOutage func()
 }
 
-// NotificationPublisher holds an adapter to the words of
+// NotificationPublisher tests an adapter against the comments of
 // ports.NotificationPublisher.
 func NotificationPublisher(t *testing.T, h NotifierHarness) {
-	t.Run("announces the frame with its id", h.announces)
-	t.Run("once per event, however often repeated", h.repeats)
-	t.Run("once per event and user", h.tellsUsersApart)
-	t.Run("any event id", h.takesAnyEventID)
-	t.Run("keys of one user never meet another's", h.keepsKeysApart)
-	t.Run("of many at once one is first", h.countsOnce)
-	t.Run("announced in the order of growing ids", h.keepsOrder)
-	t.Run("a frame that cannot carry an id", h.refusesFrames)
-	t.Run("the control of a user reaches no client", h.controls)
-	t.Run("a context that was done before", h.endsWithContext)
-	if h.Can.Break {
-		t.Run("away: a repeat may succeed, and is one", h.survivesOutage)
+	t.Run("publishes the frame with its id", h.announces)
+	t.Run("publishes a repeated event once", h.repeats)
+	t.Run("publishes once per event and user", h.separatesUsers)
+	t.Run("accepts any event id", h.takesAnyEventID)
+	t.Run("separates the keys of users", h.keepsKeysApart)
+	t.Run("exactly one of many concurrent publishes is first", h.countsOnce)
+	t.Run("publishes in the order of increasing ids", h.keepsOrder)
+	t.Run("rejects a frame that cannot carry an id", h.refusesFrames)
+	t.Run("sends no control request to clients", h.hidesControlRequests)
+	t.Run("returns an error for a cancelled context", h.endsWithContext)
+	if h.Can.Outage {
+		t.Run("outage: a retry can succeed and is detected as a duplicate", h.survivesOutage)
 	}
 }
 
-func (h NotifierHarness) start(t testing.TB, users ...domain.UserID) (NotifierRig, *ear) {
+func (h NotifierHarness) start(t testing.TB, users ...domain.UserID) (NotifierRig, *recordingHandler) {
 	t.Helper()
-	rig, e := h.New(t), newEar()
-	listen(t, rig.Listener, e)
+	rig, e := h.New(t), newRecordingHandler()
+	runListener(t, rig.Listener, e)
 	for _, user := range users {
 		require.NoError(t, rig.Listener.Follow(t.Context(), user))
 	}
@@ -81,8 +81,8 @@ func (h NotifierHarness) announces(t *testing.T) {
 		got, err := rig.Publisher.Publish(t.Context(), n)
 		require.NoError(t, err)
 		require.False(t, got.Duplicate)
-		require.Equal(t, frame, string(n.Frame), "the frame is left as it is")
-		require.Equal(t, string(domain.WithID(n.Frame, got.ID)), e.messages(t, user, i+1)[i])
+		require.Equal(t, frame, string(n.Frame), "the frame must not change")
+		require.Equal(t, string(domain.WithID(n.Frame, got.ID)), e.awaitMessages(t, user, i+1)[i])
 	}
 }
 
@@ -101,12 +101,12 @@ func (h NotifierHarness) repeats(t *testing.T) {
 	}
 	last, err := rig.Other.Publish(t.Context(), sampleNotification(user))
 	require.NoError(t, err)
-	got := e.messages(t, user, 2)
-	require.Len(t, got, 2, "a repeat announces nothing")
+	got := e.awaitMessages(t, user, 2)
+	require.Len(t, got, 2, "a repeated event must not be published")
 	require.Contains(t, got[1], last.ID)
 }
 
-func (h NotifierHarness) tellsUsersApart(t *testing.T) {
+func (h NotifierHarness) separatesUsers(t *testing.T) {
 	one, two := freshUser(), freshUser()
 	rig, e := h.start(t, one, two)
 	n := sampleNotification(one)
@@ -114,7 +114,7 @@ func (h NotifierHarness) tellsUsersApart(t *testing.T) {
 		got, err := rig.Publisher.Publish(t.Context(), n)
 		require.NoError(t, err)
 		require.False(t, got.Duplicate)
-		require.Len(t, e.messages(t, n.User, 1), 1)
+		require.Len(t, e.awaitMessages(t, n.User, 1), 1)
 	}
 }
 
@@ -135,7 +135,7 @@ func (h NotifierHarness) takesAnyEventID(t *testing.T) {
 		again, err := rig.Publisher.Publish(t.Context(), n)
 		require.NoError(t, err)
 		require.Equal(t, domain.Handover{ID: first.ID, Duplicate: true}, again, "event %.20q", event)
-		require.Len(t, e.messages(t, user, i+1), i+1)
+		require.Len(t, e.awaitMessages(t, user, i+1), i+1)
 	}
 }
 
@@ -190,7 +190,7 @@ func (h NotifierHarness) countsOnce(t *testing.T) {
 	require.Len(t, ids, 1)
 	_, err := rig.Publisher.Publish(t.Context(), sampleNotification(user))
 	require.NoError(t, err)
-	require.Len(t, e.messages(t, user, 2), 2)
+	require.Len(t, e.awaitMessages(t, user, 2), 2)
 }
 
 func (h NotifierHarness) keepsOrder(t *testing.T) {
@@ -208,7 +208,7 @@ func (h NotifierHarness) keepsOrder(t *testing.T) {
 	group.Wait()
 	id := regexp.MustCompile(`,"id":"(\d+)-(\d+)"}$`)
 	lastMs, lastSeq := -1, -1
-	for _, frame := range e.messages(t, user, callers) {
+	for _, frame := range e.awaitMessages(t, user, callers) {
 		parts := id.FindStringSubmatch(frame)
 		require.Len(t, parts, 3, frame)
 		ms, _ := strconv.Atoi(parts[1])
@@ -229,7 +229,8 @@ func (h NotifierHarness) refusesFrames(t *testing.T) {
 	}
 }
 
-func (h NotifierHarness) controls(t *testing.T) {
+// hidesControlRequests checks that Control publishes no message to the user's connections.
+func (h NotifierHarness) hidesControlRequests(t *testing.T) {
 	user := freshUser()
 	rig, e := h.start(t, user)
 	for range 3 {
@@ -239,7 +240,7 @@ func (h NotifierHarness) controls(t *testing.T) {
 	n := sampleNotification(user)
 	got, err := rig.Publisher.Publish(t.Context(), n)
 	require.NoError(t, err)
-	require.Equal(t, []string{string(domain.WithID(n.Frame, got.ID))}, e.messages(t, user, 1), "only the notification")
+	require.Equal(t, []string{string(domain.WithID(n.Frame, got.ID))}, e.awaitMessages(t, user, 1), "only the notification")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	requireRetry(t, rig.Publisher.Control(ctx, user))
@@ -259,29 +260,28 @@ func (h NotifierHarness) survivesOutage(t *testing.T) {
 	before, after := sampleNotification(user), sampleNotification(user)
 	kept, err := rig.Publisher.Publish(t.Context(), before)
 	require.NoError(t, err)
-	e.messages(t, user, 1)
+	e.awaitMessages(t, user, 1)
 
-	rig.Break()
+	rig.StartOutage()
 	for _, n := range []domain.Notification{before, after} {
 		_, err = rig.Publisher.Publish(t.Context(), n)
 		requireRetry(t, err)
 	}
-	rig.Mend()
-	e.missed(t, user)
+	rig.EndOutage()
+	e.awaitGaps(t, user)
 	var got domain.Handover
 	require.Eventually(t, func() bool {
 		got, err = rig.Publisher.Publish(t.Context(), after)
 		return err == nil
-	}, patience, 20*time.Millisecond)
-	require.False(t, got.Duplicate, "what failed was not kept")
+	}, waitLimit, 20*time.Millisecond)
+	require.False(t, got.Duplicate, "a failed publish must not be stored")
 	again, err := rig.Publisher.Publish(t.Context(), before)
 	require.NoError(t, err)
 	require.Equal(t, domain.Handover{ID: kept.ID, Duplicate: true}, again)
-	require.Len(t, e.messages(t, user, 2), 2)
+	require.Len(t, e.awaitMessages(t, user, 2), 2)
 }
 
-// requireRetry demands one of the port's errors after which a repeat may
-// succeed.
+// requireRetry requires a retryable error with one of the port's codes.
 func requireRetry(t testing.TB, err error) {
 	t.Helper()
 	require.Contains(t, []domain.Code{domain.ConnectionError, domain.Timeout, domain.ServiceUnavailable}, domain.CodeOf(err), "%v", err)

@@ -13,51 +13,51 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// PreflightHarness brings an adapter of ports.PreflightChecker to its suite.
+// PreflightHarness configures the suite for an adapter of ports.PreflightChecker.
 type PreflightHarness struct {
-	// New returns a checker that asks a fresh platform; t.Cleanup ends both.
-	New func(t testing.TB) PreflightWorld
+	// New returns a checker of a new platform. t.Cleanup must stop both.
+	New func(t testing.TB) PreflightRig
 }
 
-// PreflightWorld is a checker and the platform that it asks.
-type PreflightWorld struct {
+// PreflightRig is a checker and its platform.
+type PreflightRig struct {
 	Checker ports.PreflightChecker
-	// Decide sets what the platform says to the batch's next preflights: that it
-	// is allowed, or the refusal's status and body.
-	Decide func(batch domain.BatchID, v domain.Verdict)
-	// Trouble makes the platform fail until NoTrouble.
-	Trouble func(kind Trouble)
+	// SetVerdict sets the platform's next results for the batch: allowed, or the status and
+	// body of the refusal.
+	SetVerdict func(batch domain.BatchID, v domain.Verdict)
+	// Fail makes the platform fail until it is called with NoFailure.
+	Fail func(kind Failure)
 }
 
-// PreflightChecker holds an adapter to the words of ports.PreflightChecker.
+// PreflightChecker tests an adapter against the comments of ports.PreflightChecker.
 func PreflightChecker(t *testing.T, h PreflightHarness) {
 	t.Helper()
-	t.Run("a permission", h.allows)
+	t.Run("returns allowed", h.allows)
 	for _, status := range []int{
 		http.StatusBadRequest, http.StatusPaymentRequired, http.StatusNotFound,
 		http.StatusConflict, http.StatusTooManyRequests,
 	} {
-		t.Run(fmt.Sprintf("passes on %d", status), func(t *testing.T) { h.passesOn(t, status) })
+		t.Run(fmt.Sprintf("returns the refusal %d", status), func(t *testing.T) { h.passesOn(t, status) })
 	}
-	t.Run("any number of callers", h.servesManyCallers)
-	t.Run("a context that is done is no permission", h.endsWithContext)
-	for kind, code := range troubles() {
-		t.Run("platform "+string(kind)+" is no permission", func(t *testing.T) { h.refuses(t, kind, code) })
+	t.Run("serves concurrent callers", h.servesManyCallers)
+	t.Run("returns an error for a cancelled context", h.endsWithContext)
+	for kind, code := range failureCodes() {
+		t.Run("returns an error: "+string(kind), func(t *testing.T) { h.refuses(t, kind, code) })
 	}
 }
 
 func (h PreflightHarness) allows(t *testing.T) {
 	w := h.New(t)
-	w.Decide("b1", domain.Verdict{Allowed: true})
+	w.SetVerdict("b1", domain.Verdict{Allowed: true})
 	for _, pipeline := range domain.Pipelines() {
-		v, err := w.Checker.Check(t.Context(), anna(), "b1", pipeline)
+		v, err := w.Checker.Check(t.Context(), sampleCaller(), "b1", pipeline)
 		require.NoError(t, err)
 		require.Equal(t, domain.Verdict{Allowed: true}, v)
 	}
 }
 
-// refusal is an answer whose odd spacing shows whether a body is passed on
-// byte for byte.
+// refusal returns a refusal with unusual white space, to test that the body is not
+// changed.
 func refusal(status int) domain.Verdict {
 	return domain.Verdict{Refusal: &domain.Refusal{
 		Status: status, ContentType: "application/json", RetryAfter: "17", Body: fmt.Appendf(nil, "{ \"error\" :\t\"refused with %d <é>\"}\n", status),
@@ -68,8 +68,8 @@ func (h PreflightHarness) passesOn(t *testing.T, status int) {
 	t.Helper()
 	w := h.New(t)
 	want := refusal(status)
-	w.Decide("b1", want)
-	v, err := w.Checker.Check(t.Context(), anna(), "b1", "nlp")
+	w.SetVerdict("b1", want)
+	v, err := w.Checker.Check(t.Context(), sampleCaller(), "b1", "nlp")
 	require.NoError(t, err)
 	require.Equal(t, want, v)
 }
@@ -80,13 +80,13 @@ func (h PreflightHarness) servesManyCallers(t *testing.T) {
 	for i := range 16 {
 		id := domain.BatchID(fmt.Sprintf("b%d", i))
 		allowed := i%2 == 0
-		w.Decide(id, refusal(http.StatusConflict))
+		w.SetVerdict(id, refusal(http.StatusConflict))
 		if allowed {
-			w.Decide(id, domain.Verdict{Allowed: true})
+			w.SetVerdict(id, domain.Verdict{Allowed: true})
 		}
 		for range 5 {
 			group.Go(func() {
-				v, err := w.Checker.Check(t.Context(), anna(), id, "nlp")
+				v, err := w.Checker.Check(t.Context(), sampleCaller(), id, "nlp")
 				if err != nil || v.Allowed != allowed {
 					t.Errorf("batch %s: got %v, %v", id, v.Allowed, err)
 				}
@@ -98,35 +98,35 @@ func (h PreflightHarness) servesManyCallers(t *testing.T) {
 
 func (h PreflightHarness) endsWithContext(t *testing.T) {
 	w := h.New(t)
-	w.Decide("b1", domain.Verdict{Allowed: true})
+	w.SetVerdict("b1", domain.Verdict{Allowed: true})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	v, err := w.Checker.Check(ctx, anna(), "b1", "nlp")
+	v, err := w.Checker.Check(ctx, sampleCaller(), "b1", "nlp")
 	requireCanceled(t, err)
 	require.Zero(t, v)
 }
 
-func (h PreflightHarness) refuses(t *testing.T, kind Trouble, code domain.Code) {
+func (h PreflightHarness) refuses(t *testing.T, kind Failure, code domain.Code) {
 	t.Helper()
 	w := h.New(t)
-	w.Decide("b1", domain.Verdict{Allowed: true})
-	w.Trouble(kind)
-	v, err := w.Checker.Check(t.Context(), anna(), "b1", "nlp")
+	w.SetVerdict("b1", domain.Verdict{Allowed: true})
+	w.Fail(kind)
+	v, err := w.Checker.Check(t.Context(), sampleCaller(), "b1", "nlp")
 	_ = requireCode(t, err, code)
 	require.Zero(t, v)
 
-	w.Trouble(NoTrouble)
-	v, err = w.Checker.Check(t.Context(), anna(), "b1", "nlp")
-	require.NoError(t, err, "it recovers by itself")
+	w.Fail(NoFailure)
+	v, err = w.Checker.Check(t.Context(), sampleCaller(), "b1", "nlp")
+	require.NoError(t, err, "the checker must recover")
 	require.True(t, v.Allowed)
 }
 
-// BenchmarkPreflightChecker measures one question, alone and in parallel.
+// BenchmarkPreflightChecker measures one check, sequentially and in parallel.
 func BenchmarkPreflightChecker(b *testing.B, h PreflightHarness) {
 	w := h.New(b)
-	w.Decide("b1", domain.Verdict{Allowed: true})
+	w.SetVerdict("b1", domain.Verdict{Allowed: true})
 	measureCalls(b, func() error {
-		_, err := w.Checker.Check(b.Context(), anna(), "b1", "nlp")
+		_, err := w.Checker.Check(b.Context(), sampleCaller(), "b1", "nlp")
 		return err
 	})
 }

@@ -18,52 +18,51 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// PublisherHarness brings an adapter of ports.CommandPublisher to its suite.
+// PublisherHarness configures the suite for an adapter of ports.CommandPublisher.
 type PublisherHarness struct {
-	// New returns a publisher that is up; t.Cleanup ends it.
+	// New returns a ready publisher. t.Cleanup must stop it.
 	New func(t testing.TB) ports.CommandPublisher
-	// Away returns a publisher whose technology confirms nothing and whose own
-	// limit for one publish is given. Nil: this technology cannot be away.
-	Away func(t testing.TB, limit time.Duration) ports.CommandPublisher
-	// Records returns what lies on a topic, as soon as there are at least so
-	// many; records of one key come in the order in which they lie there. All
-	// publishers of one harness write where this reads. The suite uses topics
-	// that nobody else has.
+	// NewUnreachable returns a publisher whose technology confirms nothing, with the given publish
+	// timeout. It is nil if the technology cannot fail.
+	NewUnreachable func(t testing.TB, limit time.Duration) ports.CommandPublisher
+	// Records waits until a topic has at least that many records and returns them;
+	// records with the same key are in order. All publishers of one harness write to the
+	// technology that Records reads. The suite uses unique topics.
 	Records func(t testing.TB, topic domain.Topic, atLeast int) []PublishedRecord
-	// Can says what the technology is able to do.
+	// Can lists the abilities of the technology.
 	Can PublisherAbilities
 }
 
-// PublisherAbilities says what a technology is able to do.
+// PublisherAbilities lists the abilities of a technology.
 type PublisherAbilities struct {
-	// Wire: records are bytes with headers, as other services read them.
-	Wire bool
+	// RawRecords is set if records consist of headers and bytes that other services read.
+	RawRecords bool
 }
 
-// PublishedRecord is a record as it lies on its topic.
+// PublishedRecord is a record of a topic.
 type PublishedRecord struct {
-	// Key decides the partition.
+	// Key selects the partition.
 	Key string
 	// Envelope is the event.
 	Envelope domain.Envelope
-	// Headers and Value are the record's bytes; empty without Can.Wire.
+	// Headers and Value are the raw record; empty without Can.RawRecords.
 	Headers map[string]string
 	Value   []byte
 }
 
-// CommandPublisher holds an adapter to the words of ports.CommandPublisher.
+// CommandPublisher tests an adapter against the comments of ports.CommandPublisher.
 func CommandPublisher(t *testing.T, h PublisherHarness) {
-	t.Run("a confirmed command lies on its topic as it was given", h.keepsCommand)
-	t.Run("commands of one key and caller keep their order", h.keepsOrder)
-	t.Run("any number of callers", h.servesManyCallers)
-	t.Run("one command for many callers is left as it is", h.leavesCommandAlone)
-	t.Run("a repeat carries the same event id", h.repeats)
-	t.Run("a record is what other services read", h.writesForOthers)
-	t.Run("a command over the limit is the caller's error", h.refusesLargeCommands)
-	t.Run("markup is written as it is", h.keepsMarkup)
-	t.Run("away: unknown within the own limit", h.endsWithinLimit)
-	t.Run("away: unknown when the context is done", h.endsWithContext)
-	t.Run("a context that was done before", h.refusesDoneContext)
+	t.Run("writes a confirmed command to its topic", h.keepsCommand)
+	t.Run("keeps the order of one caller's commands with one key", h.keepsOrder)
+	t.Run("serves concurrent callers", h.servesManyCallers)
+	t.Run("does not change a command of concurrent callers", h.leavesCommandAlone)
+	t.Run("a retry has the same event id", h.repeats)
+	t.Run("writes records in the format of other services", h.writesForOthers)
+	t.Run("rejects a command over the size limit", h.rejectsLargeCommands)
+	t.Run("writes markup unescaped", h.keepsMarkup)
+	t.Run("outage: unconfirmed after the publish timeout", h.endsWithinLimit)
+	t.Run("outage: unconfirmed when the context is done", h.endsWithContext)
+	t.Run("returns an error for a cancelled context", h.refusesDoneContext)
 }
 
 func (h PublisherHarness) keepsCommand(t *testing.T) {
@@ -131,7 +130,7 @@ func (h PublisherHarness) leavesCommandAlone(t *testing.T) {
 	c := sampleCommand(topic, "batch-1")
 	metadata := maps.Clone(c.Envelope.Metadata)
 	var group sync.WaitGroup
-	for range 8 { // the race detector watches
+	for range 8 { // the race detector finds a write
 		group.Go(func() { _ = p.Publish(t.Context(), c) })
 	}
 	group.Wait()
@@ -154,8 +153,8 @@ func (h PublisherHarness) repeats(t *testing.T) {
 }
 
 func (h PublisherHarness) writesForOthers(t *testing.T) {
-	if !h.Can.Wire {
-		t.Skip("this technology has no bytes on a wire")
+	if !h.Can.RawRecords {
+		t.Skip("this technology has no raw records")
 	}
 	p, topic := h.New(t), freshTopic()
 	c := sampleCommand(topic, "batch-1")
@@ -184,20 +183,21 @@ func (h PublisherHarness) writesForOthers(t *testing.T) {
 	}, got.Headers)
 }
 
-func (h PublisherHarness) refusesLargeCommands(t *testing.T) {
+func (h PublisherHarness) rejectsLargeCommands(t *testing.T) {
 	p, topic := h.New(t), freshTopic()
 	c := sampleCommand(topic, "batch-1")
 	c.Envelope.Data = json.RawMessage(`"` + strings.Repeat("x", domain.MaxCommandBytes) + `"`)
 	err := p.Publish(t.Context(), c)
 	failure, ok := errors.AsType[*domain.Error](err)
-	require.True(t, ok, "%T is no *domain.Error: %v", err, err)
+	require.True(t, ok, "%T is not a *domain.Error: %v", err, err)
 	require.Equal(t, domain.ValidationError, failure.Code)
 	require.Equal(t, domain.TooLarge, failure.Kind)
 	require.Equal(t, domain.MaxCommandBytes, failure.Details["limit_bytes"])
 	require.Zero(t, failure.RetryAfter)
 }
 
-// keepsMarkup: what HTML escapes for itself stays as long as it was.
+// keepsMarkup checks that a command with the characters <, > and & is written unescaped, so
+// that it does not exceed the size limit.
 func (h PublisherHarness) keepsMarkup(t *testing.T) {
 	p, topic := h.New(t), freshTopic()
 	c := sampleCommand(topic, "batch-1")
@@ -208,27 +208,27 @@ func (h PublisherHarness) keepsMarkup(t *testing.T) {
 }
 
 func (h PublisherHarness) endsWithinLimit(t *testing.T) {
-	if h.Away == nil {
-		t.Skip("this technology cannot be away")
+	if h.NewUnreachable == nil {
+		t.Skip("this technology cannot fail")
 	}
 	const limit = 300 * time.Millisecond
-	p, topic := h.Away(t, limit), freshTopic()
-	began := time.Now()
+	p, topic := h.NewUnreachable(t, limit), freshTopic()
+	startedAt := time.Now()
 	err := p.Publish(t.Context(), sampleCommand(topic, "batch-1"))
 	requireUnconfirmed(t, err, topic)
-	require.Less(t, time.Since(began), limit+2*time.Second)
+	require.Less(t, time.Since(startedAt), limit+2*time.Second)
 }
 
 func (h PublisherHarness) endsWithContext(t *testing.T) {
-	if h.Away == nil {
-		t.Skip("this technology cannot be away")
+	if h.NewUnreachable == nil {
+		t.Skip("this technology cannot fail")
 	}
-	p, topic := h.Away(t, time.Minute), freshTopic()
+	p, topic := h.NewUnreachable(t, time.Minute), freshTopic()
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	began := time.Now()
+	startedAt := time.Now()
 	requireUnconfirmed(t, p.Publish(ctx, sampleCommand(topic, "batch-1")), topic)
-	require.Less(t, time.Since(began), 5*time.Second)
+	require.Less(t, time.Since(startedAt), 5*time.Second)
 }
 
 func (h PublisherHarness) refusesDoneContext(t *testing.T) {
@@ -238,20 +238,20 @@ func (h PublisherHarness) refusesDoneContext(t *testing.T) {
 	requireUnconfirmed(t, p.Publish(ctx, sampleCommand(topic, "batch-1")), topic)
 }
 
-// requireUnconfirmed demands the one error of the port, fit to be answered.
+// requireUnconfirmed requires the port's error for an unconfirmed command.
 func requireUnconfirmed(t *testing.T, err error, topic domain.Topic) {
 	t.Helper()
 	e, ok := errors.AsType[*domain.Error](err)
-	require.True(t, ok, "%T is no *domain.Error: %v", err, err)
+	require.True(t, ok, "%T is not a *domain.Error: %v", err, err)
 	require.Equal(t, domain.KafkaPublishError, e.Code)
 	require.Equal(t, string(topic), e.Details["topic"])
 	require.Positive(t, e.RetryAfter)
 }
 
-// freshTopic names a topic that no other test has.
+// freshTopic returns a unique topic.
 func freshTopic() domain.Topic { return domain.Topic("contract.publisher." + uuid.NewString()) }
 
-// sampleCommand is a command with an event id of its own.
+// sampleCommand returns a command with a unique event id.
 func sampleCommand(topic domain.Topic, key string) domain.Command {
 	return domain.Command{
 		Topic: topic, Key: key, Caller: domain.Caller{User: "teacher-1", Org: "org-9"},
@@ -265,8 +265,8 @@ func sampleCommand(topic domain.Topic, key string) domain.Command {
 	}
 }
 
-// BenchmarkCommandPublisher measures one publish, confirmation included: alone,
-// and with 64 callers at once, where ns/op is the time between two of them.
+// BenchmarkCommandPublisher measures one confirmed publish: sequentially, and with 64
+// callers, where ns/op is the time between two confirmations.
 func BenchmarkCommandPublisher(b *testing.B, h PublisherHarness) {
 	for _, callers := range []int{1, 64} {
 		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) { h.measure(b, callers) })
@@ -276,7 +276,7 @@ func BenchmarkCommandPublisher(b *testing.B, h PublisherHarness) {
 func (h PublisherHarness) measure(b *testing.B, callers int) {
 	p, topic := h.New(b), freshTopic()
 	if err := p.Publish(b.Context(), sampleCommand(topic, "warm-up")); err != nil {
-		b.Fatal(err) // connections and the topic itself are made here, untimed
+		b.Fatal(err) // opens connections and creates the topic before the measurement
 	}
 	took := newLatencies(b.N)
 	work := make(chan int)
@@ -285,11 +285,11 @@ func (h PublisherHarness) measure(b *testing.B, callers int) {
 	for range callers {
 		group.Go(func() {
 			for i := range work {
-				began := time.Now()
+				startedAt := time.Now()
 				if err := p.Publish(b.Context(), sampleCommand(topic, fmt.Sprintf("batch-%d", i%100))); err != nil {
 					b.Error(err)
 				}
-				took.add(time.Since(began))
+				took.add(time.Since(startedAt))
 			}
 		})
 	}

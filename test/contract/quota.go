@@ -13,65 +13,65 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// QuotaHarness brings an adapter of ports.ConnectionQuota to its suite.
+// QuotaHarness configures the suite for an adapter of ports.ConnectionQuota.
 type QuotaHarness struct {
-	// New returns a technology that is up, for quotas of so many sockets a user;
-	// t.Cleanup ends it.
+	// New returns a running technology for quotas of perUser sockets per user. t.Cleanup
+	// must stop it.
 	New func(t testing.TB, perUser int) QuotaRig
-	// Can says what the technology is able to do.
+	// Can lists the abilities of the technology.
 	Can QuotaAbilities
 }
 
-// QuotaAbilities says what a technology is able to do.
+// QuotaAbilities lists the abilities of a technology.
 type QuotaAbilities struct {
-	// Share: nodes of one rig count together.
-	Share bool
-	// Break: it can be taken away and brought back.
-	Break bool
+	// Shared is set if the nodes of one rig count together.
+	Shared bool
+	// Outage is set if the harness can start and end an outage.
+	Outage bool
 }
 
-// QuotaRig is a technology with nodes on it.
+// QuotaRig is a technology with nodes.
 type QuotaRig struct {
-	// Node returns a further node's quota. kill ends the node without a word to
-	// anybody, as a crash does; without Share there is only one node.
+	// Node returns the quota of another node. kill stops the node without a release, as
+	// a crash does. Without Can.Shared there is only one node.
 	Node func() (quota ports.ConnectionQuota, kill func())
-	// Lease bounds how long a killed node's places stay taken; with Share.
+	// Lease is how long the sockets of a killed node count, with Can.Shared.
 	Lease time.Duration
-	// Break takes the technology away, Mend brings it back; Settle returns when
-	// every node knows of it. With Break.
-	Break, Mend func()
-	Settle      func(away bool)
-	// Lose makes the technology forget everything; with Share, nil where nobody
-	// can do that without harm to others.
-	Lose func()
-	// Step moves the technology's clock by the time; with Share, nil where that is
-	// not possible.
+	// StartOutage starts an outage and EndOutage ends it. AwaitOutage returns when every node has
+	// detected the change. All are set with Can.Outage.
+	StartOutage, EndOutage func()
+	AwaitOutage            func(away bool)
+	// LoseData deletes all data of the technology, with Can.Shared. It is nil if that would
+	// affect other tests.
+	LoseData func()
+	// Step moves the clock of the technology by the given time, with Can.Shared. It is nil if
+	// that is not possible.
 	Step func(by time.Duration)
 }
 
-// ConnectionQuota holds an adapter to the words of ports.ConnectionQuota.
+// ConnectionQuota tests an adapter against the comments of ports.ConnectionQuota.
 func ConnectionQuota(t *testing.T, h QuotaHarness) {
-	t.Run("the one over the limit is refused", h.refuses)
-	t.Run("a place that is given back is free", h.releases)
-	t.Run("who has no place gives none back", h.releasesNothing)
-	t.Run("a session that has a place keeps it", h.keeps)
-	t.Run("users do not count for each other", h.keepsApart)
-	t.Run("of many at once exactly the limit succeed", h.boundsMany)
-	if h.Can.Share {
-		t.Run("nodes count together", h.shares)
-		t.Run("of many at once on many nodes exactly the limit succeed", h.boundsManyNodes)
-		t.Run("places last as long as their node", h.lasts)
-		t.Run("a killed node's places are free in time", h.survivesDeath)
-		t.Run("places that were lost are taken again", h.survivesLoss)
-		t.Run("a killed node's places are free in time after a step of the clock", h.survivesClockSteps)
+	t.Run("rejects a session over the limit", h.refuses)
+	t.Run("a released session makes room", h.releases)
+	t.Run("releasing an unknown session has no effect", h.releasesNothing)
+	t.Run("acquiring twice counts once", h.keeps)
+	t.Run("counts users separately", h.keepsApart)
+	t.Run("admits exactly the limit of concurrent sessions", h.boundsMany)
+	if h.Can.Shared {
+		t.Run("counts all nodes together", h.shares)
+		t.Run("admits exactly the limit of concurrent sessions on several nodes", h.boundsManyNodes)
+		t.Run("sessions count as long as their node runs", h.lasts)
+		t.Run("sessions of a killed node expire", h.survivesDeath)
+		t.Run("sessions are restored after data loss", h.survivesLoss)
+		t.Run("sessions of a killed node expire after a step of the clock", h.survivesClockSteps)
 	}
-	if h.Can.Break {
-		t.Run("away: the bound holds per node", h.boundsAlone)
-		t.Run("away: what was taken and given back counts afterwards", h.remembers)
+	if h.Can.Outage {
+		t.Run("outage: applies the limit per node", h.boundsAlone)
+		t.Run("outage: changes count afterwards", h.remembers)
 	}
 }
 
-// one is a quota on a technology of its own.
+// one returns a quota on its own technology.
 func (h QuotaHarness) one(t testing.TB, perUser int) ports.ConnectionQuota {
 	t.Helper()
 	q, _ := h.New(t, perUser).Node()
@@ -153,7 +153,7 @@ func (h QuotaHarness) boundsMany(t *testing.T) {
 	}
 }
 
-// BenchmarkConnectionQuota measures taking a place and giving it back.
+// BenchmarkConnectionQuota measures Acquire and Release.
 func BenchmarkConnectionQuota(b *testing.B, h QuotaHarness) {
 	q := h.one(b, 5)
 	b.ReportAllocs()

@@ -16,33 +16,32 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// LimiterHarness brings an adapter of ports.RateLimiter to its suite.
+// LimiterHarness configures the suite for an adapter of ports.RateLimiter.
 type LimiterHarness struct {
-	// New returns nodes that count together; t.Cleanup ends them.
+	// New returns nodes that count together. t.Cleanup must stop them.
 	New func(t testing.TB) LimiterRig
 	Can LimiterAbilities
 }
 
-// LimiterRig is a limiter as all nodes have it, and the technology behind it.
+// LimiterRig is the limiter of several nodes and its technology.
 type LimiterRig struct {
-	// Node returns the limiter of one more node.
+	// Node returns the limiter of another node.
 	Node func() ports.RateLimiter
-	// Break takes the technology away, Mend brings it back; both return when
-	// that is done. Alone returns once the nodes so far are in that state.
-	Break, Mend func()
-	Alone       func(alone bool)
-	// Trips counts the round trips of all nodes so far, for benchmarks; nil when
-	// nobody can tell.
-	Trips func() int64
+	// StartOutage starts an outage and EndOutage ends it; both return afterwards. AwaitDegraded returns
+	// when all nodes have detected the outage or its end.
+	StartOutage, EndOutage func()
+	AwaitDegraded          func(alone bool)
+	// RoundTrips returns the number of round trips of all nodes, for benchmarks. It may be nil.
+	RoundTrips func() int64
 }
 
-// LimiterAbilities are what an adapter's surroundings allow.
+// LimiterAbilities lists the abilities of an adapter.
 type LimiterAbilities struct {
-	// Break says that the technology can be taken away.
-	Break bool
+	// Outage is set if the harness can start and end an outage.
+	Outage bool
 }
 
-// longWindow does not end while a test runs.
+// longWindow is longer than a test.
 const longWindow = time.Minute
 
 func limitOf(most int) domain.Limit {
@@ -51,18 +50,18 @@ func limitOf(most int) domain.Limit {
 
 func freshParty() string { return "user:" + string(freshUser()) }
 
-// RateLimiter holds an adapter to the words of ports.RateLimiter.
+// RateLimiter tests an adapter against the comments of ports.RateLimiter.
 func RateLimiter(t *testing.T, h LimiterHarness) {
-	t.Run("a window holds the limit", h.holds)
-	t.Run("the next window begins with the first request after the last", h.beginsAnew)
-	t.Run("a refused request does not prolong its window", h.doesNotProlong)
-	t.Run("parties and classes do not count for each other", h.keepsApart)
-	t.Run("of many at once on many nodes exactly the limit are allowed", h.boundsMany)
-	t.Run("whatever the parties do, each has exactly its limit", h.isExact)
-	t.Run("one whose context is done gets an answer", h.answersTheDone)
-	if h.Can.Break {
-		t.Run("away, every node decides for itself and at once", h.decidesAlone)
-		t.Run("back, the nodes count together", h.countsTogetherAgain)
+	t.Run("allows the limit per window", h.holds)
+	t.Run("starts the next window with the first request after the previous window", h.startsNextWindow)
+	t.Run("a rejected request does not extend the window", h.doesNotProlong)
+	t.Run("counts parties and classes separately", h.keepsApart)
+	t.Run("allows exactly the limit of concurrent requests on several nodes", h.boundsMany)
+	t.Run("allows exactly the limit for random requests", h.isExact)
+	t.Run("decides for a cancelled context", h.decidesForCancelled)
+	if h.Can.Outage {
+		t.Run("outage: each node decides alone without delay", h.decidesAlone)
+		t.Run("after an outage the nodes count together", h.countsTogetherAgain)
 	}
 }
 
@@ -85,36 +84,36 @@ func (h LimiterHarness) holds(t *testing.T) {
 func requireWithin(t *testing.T, reset, window time.Duration) {
 	t.Helper()
 	require.LessOrEqual(t, reset, window)
-	require.Greater(t, reset, window-patience)
+	require.Greater(t, reset, window-waitLimit)
 }
 
-func (h LimiterHarness) beginsAnew(t *testing.T) {
+func (h LimiterHarness) startsNextWindow(t *testing.T) {
 	l, party := h.New(t).Node(), freshParty()
 	limit := domain.Limit{Class: domain.LimitCommands, Max: 2, Window: time.Second}
-	began := time.Now()
+	startedAt := time.Now()
 	for range 2 {
 		require.True(t, l.Take(t.Context(), party, limit).Allowed)
 	}
 	require.False(t, l.Take(t.Context(), party, limit).Allowed)
-	require.Equal(t, 1, awaitAllowed(t, l, party, limit).Remaining, "the new window is whole")
-	require.GreaterOrEqual(t, time.Since(began), limit.Window-windowSlack, "the old one lasted as long as it says")
+	require.Equal(t, 1, awaitAllowed(t, l, party, limit).Remaining, "the new window must have the full limit")
+	require.GreaterOrEqual(t, time.Since(startedAt), limit.Window-windowSlack, "the old window must have its full length")
 }
 
-// windowSlack is how much too early a window may end: as coarse as the clock of
-// the embedded Redis is.
+// windowSlack is how much too early a window may end: the resolution of the embedded
+// Redis clock.
 const windowSlack = 150 * time.Millisecond
 
-// awaitAllowed asks until a request is allowed, as Reset advises.
+// awaitAllowed repeats the request after Reset until it is allowed.
 func awaitAllowed(t *testing.T, l ports.RateLimiter, party string, limit domain.Limit) domain.Allowance {
 	t.Helper()
-	for began := time.Now(); time.Since(began) < patience; {
+	for startedAt := time.Now(); time.Since(startedAt) < waitLimit; {
 		a := l.Take(t.Context(), party, limit)
 		if a.Allowed {
 			return a
 		}
 		<-time.After(max(a.Reset, time.Millisecond))
 	}
-	require.FailNow(t, "the window never ends")
+	require.FailNow(t, "the window did not end")
 	return domain.Allowance{}
 }
 
@@ -122,11 +121,11 @@ func (h LimiterHarness) doesNotProlong(t *testing.T) {
 	l, party := h.New(t).Node(), freshParty()
 	limit := domain.Limit{Class: domain.LimitCommands, Max: 1, Window: time.Second}
 	require.True(t, l.Take(t.Context(), party, limit).Allowed)
-	began := time.Now()
+	startedAt := time.Now()
 	for !l.Take(t.Context(), party, limit).Allowed {
-		require.Less(t, time.Since(began), limit.Window+patience)
+		require.Less(t, time.Since(startedAt), limit.Window+waitLimit)
 	}
-	require.Less(t, time.Since(began), limit.Window+time.Second, "a flood of requests does not keep itself out")
+	require.Less(t, time.Since(startedAt), limit.Window+time.Second, "rejected requests must not extend the window")
 }
 
 func (h LimiterHarness) keepsApart(t *testing.T) {
@@ -166,7 +165,7 @@ func (h LimiterHarness) boundsMany(t *testing.T) {
 						allowed[which].Add(1)
 						_, twice := remaining[which].LoadOrStore(a.Remaining, true)
 						if twice {
-							t.Errorf("%d remaining was told twice", a.Remaining)
+							t.Errorf("two requests got remaining %d", a.Remaining)
 						}
 					}
 				}
@@ -179,8 +178,8 @@ func (h LimiterHarness) boundsMany(t *testing.T) {
 	}
 }
 
-// isExact lets rapid choose how many nodes, parties, classes and limits there
-// are and who asks when; a count in a map is the truth.
+// isExact lets rapid choose nodes, parties, classes and limits, and compares each
+// decision with a count in a map.
 func (h LimiterHarness) isExact(t *testing.T) {
 	rig := h.New(t)
 	nodes := []ports.RateLimiter{rig.Node(), rig.Node(), rig.Node(), rig.Node(), rig.Node()}
@@ -206,7 +205,7 @@ func (h LimiterHarness) isExact(t *testing.T) {
 	})
 }
 
-func (h LimiterHarness) answersTheDone(t *testing.T) {
+func (h LimiterHarness) decidesForCancelled(t *testing.T) {
 	l := h.New(t).Node()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -13,25 +13,25 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// RegistrationsHarness brings an adapter of ports.BatchRegistrations to its suite.
+// RegistrationsHarness configures the suite for an adapter of ports.BatchRegistrations.
 type RegistrationsHarness struct {
-	// New returns a store as two nodes have it; t.Cleanup ends it.
+	// New returns one store as seen by two nodes. t.Cleanup must stop it.
 	New func(t testing.TB) RegistrationsRig
 }
 
-// RegistrationsRig is one store on two nodes, and the technology behind it.
+// RegistrationsRig is one store on two nodes and its technology.
 type RegistrationsRig struct {
 	Store, Other ports.BatchRegistrations
-	// Break takes the technology away; nil: it cannot be taken away.
-	Break func()
+	// StartOutage starts an outage of the technology. It is nil if that is not possible.
+	StartOutage func()
 }
 
-// BatchRegistrations holds an adapter to the words of ports.BatchRegistrations.
+// BatchRegistrations tests an adapter against the comments of ports.BatchRegistrations.
 func BatchRegistrations(t *testing.T, h RegistrationsHarness) {
-	t.Run("a registration is found by its user on every node", h.finds)
-	t.Run("ids are kept apart byte for byte", h.keepsApart)
+	t.Run("every node finds a registration for its user", h.finds)
+	t.Run("ids are compared byte by byte", h.keepsApart)
 	t.Run("a later registration replaces an earlier one", h.replaces)
-	t.Run("away, both calls say so in time", h.tellsAway)
+	t.Run("outage: every call returns an error in time", h.failsDuringOutage)
 }
 
 func registered(t *testing.T, s ports.BatchRegistrations, user domain.UserID, batch domain.BatchID) bool {
@@ -73,19 +73,19 @@ func (h RegistrationsHarness) replaces(t *testing.T) {
 	require.True(t, registered(t, rig.Store, second, batch))
 }
 
-func (h RegistrationsHarness) tellsAway(t *testing.T) {
+func (h RegistrationsHarness) failsDuringOutage(t *testing.T) {
 	rig, user, batch := h.New(t), freshUser(), freshBatch()
-	if rig.Break == nil {
-		t.Skip("this technology cannot be away")
+	if rig.StartOutage == nil {
+		t.Skip("the harness cannot start an outage")
 	}
 	require.NoError(t, rig.Store.Save(t.Context(), user, batch))
-	rig.Break()
+	rig.StartOutage()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	began := time.Now()
+	startedAt := time.Now()
 	require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(rig.Store.Save(ctx, user, batch)))
 	found, err := rig.Store.Registered(ctx, user, batch)
 	require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err))
 	require.False(t, found)
-	require.Less(t, time.Since(began), 5*time.Second)
+	require.Less(t, time.Since(startedAt), 5*time.Second)
 }

@@ -13,18 +13,18 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// ShedderHarness brings an adapter of ports.ConnectionShedder to its suite.
+// ShedderHarness configures the suite for an adapter of ports.ConnectionShedder.
 type ShedderHarness struct {
-	// New returns a node without connections; its manager is the shedder's own.
+	// New returns a node without connections. The shedder closes the connections of its manager.
 	New func(t testing.TB) (ports.ConnectionShedder, ManagerNode)
 }
 
-// ConnectionShedder holds an adapter to the words of ports.ConnectionShedder.
+// ConnectionShedder tests an adapter against the comments of ports.ConnectionShedder.
 func ConnectionShedder(t *testing.T, h ShedderHarness) {
-	t.Run("everybody is closed, after what is queued, over the time", h.sheds)
-	t.Run("who comes afterwards is let in", h.staysOpen)
-	t.Run("when it is called off the others stay", h.isCalledOff)
-	t.Run("nobody there", h.shedsNobody)
+	t.Run("closes all connections over the period, after queued messages", h.sheds)
+	t.Run("accepts new connections afterwards", h.staysOpen)
+	t.Run("stops when its context is done", h.stopsWithContext)
+	t.Run("no connections", h.noConnections)
 }
 
 func (h ShedderHarness) sheds(t *testing.T) {
@@ -35,13 +35,13 @@ func (h ShedderHarness) sheds(t *testing.T) {
 		user := freshUser()
 		all = append(all, node.mustConnect(t, user))
 		for i := range 10 {
-			require.Equal(t, 1, node.Manager.Send(say(user, fmt.Sprint(i))))
+			require.Equal(t, 1, node.Manager.Send(newMessage(user, fmt.Sprint(i))))
 		}
 	}
-	began := time.Now()
-	shedder.Shed(t.Context(), away(), over)
-	require.GreaterOrEqual(t, time.Since(began), over/2, "not spread")
-	require.Less(t, time.Since(began), 2*over)
+	startedAt := time.Now()
+	shedder.Shed(t.Context(), shedReason(), over)
+	require.GreaterOrEqual(t, time.Since(startedAt), over/2, "the closes must be spread")
+	require.Less(t, time.Since(startedAt), 2*over)
 	for _, c := range all {
 		expectNumbers(t, c)
 		_, err := c.Next()
@@ -52,34 +52,34 @@ func (h ShedderHarness) sheds(t *testing.T) {
 
 func (h ShedderHarness) staysOpen(t *testing.T) {
 	shedder, node := h.New(t)
-	shedder.Shed(t.Context(), away(), 0)
+	shedder.Shed(t.Context(), shedReason(), 0)
 	user := freshUser()
 	c := node.mustConnect(t, user)
-	require.Equal(t, 1, node.Manager.Send(say(user, "x")))
+	require.Equal(t, 1, node.Manager.Send(newMessage(user, "x")))
 	text, err := c.Next()
 	require.NoError(t, err)
 	require.Equal(t, "x", string(text))
 }
 
-func (h ShedderHarness) isCalledOff(t *testing.T) {
+func (h ShedderHarness) stopsWithContext(t *testing.T) {
 	shedder, node := h.New(t)
 	for range 5 {
 		node.mustConnect(t, freshUser())
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	began := time.Now()
-	shedder.Shed(ctx, away(), time.Hour)
-	require.Less(t, time.Since(began), 5*time.Second)
-	require.GreaterOrEqual(t, node.Manager.Total(), 4, "only the first was told")
+	startedAt := time.Now()
+	shedder.Shed(ctx, shedReason(), time.Hour)
+	require.Less(t, time.Since(startedAt), 5*time.Second)
+	require.GreaterOrEqual(t, node.Manager.Total(), 4, "only the first connection may be closed")
 }
 
-func (h ShedderHarness) shedsNobody(t *testing.T) {
+func (h ShedderHarness) noConnections(t *testing.T) {
 	shedder, _ := h.New(t)
-	began := time.Now()
-	shedder.Shed(t.Context(), away(), time.Hour)
-	require.Less(t, time.Since(began), time.Second)
+	startedAt := time.Now()
+	shedder.Shed(t.Context(), shedReason(), time.Hour)
+	require.Less(t, time.Since(startedAt), time.Second)
 }
 
-// away is why connections are shed.
-func away() error { return domain.Unreachable("redis", nil) }
+// shedReason returns the reason for shedding connections.
+func shedReason() error { return domain.Unreachable("redis", nil) }

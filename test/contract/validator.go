@@ -18,48 +18,47 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// ValidatorHarness brings a TokenValidator to the suite. The validator expects
-// Algorithm, Audience and Issuer, a leeway of 5 s, and takes the organisation
-// from org_id, org, organization_id.
+// ValidatorHarness configures the suite for an adapter of ports.TokenValidator. The
+// validator must expect Algorithm, Audience and Issuer, allow a leeway of 5 s, and read
+// the organisation from org_id, org and organization_id.
 type ValidatorHarness struct {
-	// New returns a fresh validator that has its keys. It must start no
-	// goroutine: the suite runs it under a clock of its own.
+	// New returns a validator with its keys. It must not start a goroutine, because the
+	// suite runs it in a synctest bubble.
 	New func(t testing.TB, o ports.Observer) ports.TokenValidator
-	// Sign makes a compact token of a raw JSON header and payload, with a key
-	// that the validator knows, whatever the header says.
+	// Sign returns a compact token of a raw JSON header and payload, signed with a key
+	// that the validator knows, regardless of the header.
 	Sign func(header, payload string) string
-	// Forge does the same with a key that the validator does not know.
+	// Forge is like Sign with a key that the validator does not know.
 	Forge func(header, payload string) string
-	// Algorithm, Audience and Issuer are what the validator expects.
+	// Algorithm, Audience and Issuer are the values that the validator expects.
 	Algorithm, Audience, Issuer string
-	// Can declares the abilities that not every validator has.
-	Can ValidatorCan
+	// Can lists optional abilities.
+	Can ValidatorAbilities
 }
 
-// ValidatorCan is what a validator may be able to do.
-type ValidatorCan struct {
-	// LackKeys returns a validator whose keys are not loaded yet; nil when
-	// that cannot happen.
-	LackKeys func(t testing.TB, o ports.Observer) ports.TokenValidator
+// ValidatorAbilities lists optional abilities of a validator.
+type ValidatorAbilities struct {
+	// NewWithoutKeys returns a validator whose keys are not loaded. It is nil if that cannot
+	// happen.
+	NewWithoutKeys func(t testing.TB, o ports.Observer) ports.TokenValidator
 }
 
-// TokenValidator holds an adapter to the words of ports.TokenValidator and to
-// every row of the contract's table of refused tokens.
+// TokenValidator tests an adapter against the comments of ports.TokenValidator and the
+// invalid tokens of the wire contract.
 func TokenValidator(t *testing.T, h ValidatorHarness) {
 	t.Helper()
 	t.Run("accepts", func(t *testing.T) { validatorAccepts(t, h) })
 	t.Run("refuses", func(t *testing.T) { validatorRefuses(t, h) })
-	t.Run("a remembered token expires all the same", func(t *testing.T) { validatorForgets(t, h) })
-	t.Run("serves many callers at once", func(t *testing.T) { validatorConcurrency(t, h) })
-	t.Run("missing keys are no fault of the token", func(t *testing.T) { validatorWithoutKeys(t, h) })
+	t.Run("a cached token expires", func(t *testing.T) { validatorExpires(t, h) })
+	t.Run("serves concurrent callers", func(t *testing.T) { validatorConcurrency(t, h) })
+	t.Run("missing keys make the validator unavailable", func(t *testing.T) { validatorWithoutKeys(t, h) })
 }
 
-// BenchmarkTokenValidator measures a token that is judged for the first time
-// and one that comes again.
+// BenchmarkTokenValidator measures the first and a repeated validation of a token.
 func BenchmarkTokenValidator(b *testing.B, h ValidatorHarness) {
 	v := h.New(b, &tokenFacts{})
 	b.Run("first", func(b *testing.B) {
-		tokens := make([]string, 20000) // more than a bounded memory holds
+		tokens := make([]string, 20000) // more than a cache holds
 		for i := range tokens {
 			tokens[i] = h.token(h.claims("jti", i))
 		}
@@ -82,20 +81,20 @@ func BenchmarkTokenValidator(b *testing.B, h ValidatorHarness) {
 	})
 }
 
-// tokenFacts keeps what was observed.
+// tokenFacts records observed facts.
 type tokenFacts struct {
 	mu   sync.Mutex
 	seen []domain.Fact
 }
 
-// Observe takes note of one fact.
+// Observe records one fact.
 func (f *tokenFacts) Observe(fact domain.Fact) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.seen = append(f.seen, fact)
 }
 
-// results are the verdicts observed, in order.
+// results returns the observed token results in order.
 func (f *tokenFacts) results() []domain.TokenResult {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -108,17 +107,17 @@ func (f *tokenFacts) results() []domain.TokenResult {
 	return list
 }
 
-// noObserver observes nothing, so that a benchmark measures the validator alone.
+// noObserver discards facts, so that a benchmark measures only the validator.
 type noObserver struct{}
 
-// Observe does nothing.
+// Observe discards the fact.
 func (noObserver) Observe(domain.Fact) {}
 
-// claimSet is the payload of a token.
+// claimSet is the payload or header of a token.
 type claimSet map[string]any
 
-// claims returns a good payload, changed by pairs of name and value; the value
-// without takes the claim out.
+// claims returns a valid payload with changes, given as pairs of name and value. The
+// value without removes the claim.
 func (h ValidatorHarness) claims(changes ...any) claimSet {
 	now := time.Now()
 	c := claimSet{
@@ -140,7 +139,7 @@ func (c claimSet) change(pairs []any) {
 	}
 }
 
-// without takes a claim or a header out.
+// without is the value that removes a claim or a header.
 const without = "\x00absent"
 
 func (h ValidatorHarness) header(changes ...any) string {
@@ -159,8 +158,8 @@ func (c claimSet) text() string {
 	return string(text)
 }
 
-// textWith puts raw members in front, which JSON alone could not express: the
-// same name twice, for example.
+// textWith prepends raw members, which encoding/json cannot produce, such as a repeated
+// name.
 func (c claimSet) textWith(raw string) string { return "{" + raw + "," + c.text()[1:] }
 
 func validatorAccepts(t *testing.T, h ValidatorHarness) {
@@ -170,7 +169,7 @@ func validatorAccepts(t *testing.T, h ValidatorHarness) {
 		token string
 		want  domain.Caller
 	}{
-		"the plain one":           {token: h.token(h.claims())},
+		"minimal":                 {token: h.token(h.claims())},
 		"audience in a list":      {token: h.token(h.claims("aud", []any{"other", 7, h.Audience}))},
 		"without iat":             {token: h.token(h.claims("iat", without))},
 		"iat within the leeway":   {token: h.token(h.claims("iat", now.Unix()+3))},
@@ -212,17 +211,17 @@ func validatorAccepts(t *testing.T, h ValidatorHarness) {
 
 func validatorRefuses(t *testing.T, h ValidatorHarness) {
 	t.Helper()
-	for name, row := range refusals(h) {
+	for name, row := range invalidTokens(h) {
 		t.Run(name, func(t *testing.T) {
 			seen := &tokenFacts{}
 			v := h.New(t, seen)
-			for range 2 { // a refusal is the same the second time
+			for range 2 { // the second validation must give the same error
 				caller, err := v.Validate(t.Context(), row.token)
 				require.Zero(t, caller)
 				requireRefusal(t, err, row)
 			}
 			if row.reason == "missing_authorization_header" {
-				require.Empty(t, seen.results(), "nothing was judged")
+				require.Empty(t, seen.results(), "an empty token is not counted")
 				return
 			}
 			result := domain.TokenRefused
@@ -234,7 +233,7 @@ func validatorRefuses(t *testing.T, h ValidatorHarness) {
 	}
 }
 
-func requireRefusal(t *testing.T, err error, want refusedToken) {
+func requireRefusal(t *testing.T, err error, want invalidToken) {
 	t.Helper()
 	require.Same(t, domain.As(err), err)
 	failure := domain.As(err)
@@ -247,7 +246,7 @@ func requireRefusal(t *testing.T, err error, want refusedToken) {
 	require.Equal(t, details, failure.Details)
 }
 
-func validatorForgets(t *testing.T, h ValidatorHarness) {
+func validatorExpires(t *testing.T, h ValidatorHarness) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		v, token := h.New(t, &tokenFacts{}), h.token(h.claims("exp", time.Now().Add(time.Minute).Unix()))
@@ -274,14 +273,14 @@ func validatorConcurrency(t *testing.T, h ValidatorHarness) {
 			own := h.token(h.claims("sub", fmt.Sprint("teacher-", i)))
 			for range 50 {
 				if _, err := v.Validate(context.Background(), good); err != nil {
-					t.Error("a good token was refused:", err)
+					t.Error("a valid token was rejected:", err)
 				}
 				if _, err := v.Validate(context.Background(), bad); err == nil {
 					t.Error("a forged token was accepted")
 				}
 				caller, err := v.Validate(context.Background(), own)
 				if err != nil || caller.User != domain.UserID(fmt.Sprint("teacher-", i)) {
-					t.Error("a token was taken for another's:", caller.User, err)
+					t.Error("a token was confused with another one:", caller.User, err)
 				}
 			}
 		})
@@ -291,22 +290,22 @@ func validatorConcurrency(t *testing.T, h ValidatorHarness) {
 
 func validatorWithoutKeys(t *testing.T, h ValidatorHarness) {
 	t.Helper()
-	if h.Can.LackKeys == nil {
-		t.Skip("this validator always has its keys")
+	if h.Can.NewWithoutKeys == nil {
+		t.Skip("this validator always has keys")
 	}
 	seen := &tokenFacts{}
-	v := h.Can.LackKeys(t, seen)
+	v := h.Can.NewWithoutKeys(t, seen)
 	_, err := v.Validate(t.Context(), h.token(h.claims()))
 	require.Same(t, domain.As(err), err)
 	require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err))
 	require.Positive(t, domain.As(err).RetryAfter)
-	require.Empty(t, seen.results(), "a token that was not judged is not counted")
+	require.Empty(t, seen.results(), "a token that was not validated is not counted")
 
 	_, err = v.Validate(t.Context(), "not.a.token")
-	require.Equal(t, domain.AuthenticationError, domain.CodeOf(err), "what needs no key is judged without one")
+	require.Equal(t, domain.AuthenticationError, domain.CodeOf(err), "a malformed token is rejected without keys")
 }
 
-// merged returns a copy of the claims with others added.
+// merged returns a copy with the other claims added.
 func (c claimSet) merged(others claimSet) claimSet {
 	m := maps.Clone(c)
 	maps.Copy(m, others)

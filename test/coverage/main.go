@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// module is what the project's packages begin with.
+// module is the prefix of the module's packages.
 const module = "github.com/huleedu/edge/"
 
-// services are the programs that are judged.
+// services returns the programs whose coverage is checked.
 func services() []string { return []string{"gateway", "websocket"} }
 
 func main() {
-	least := flag.Float64("least", 90, "demand this percentage of each service's statements")
+	least := flag.Float64("least", 90, "minimum percentage of covered statements of each service")
 	out := flag.String("out", "", "write the merged profile to this `file`")
 	flag.Parse()
 	if err := run(os.Stdout, *least, *out, flag.Args()); err != nil {
@@ -26,9 +26,9 @@ func main() {
 	}
 }
 
-// run merges the files and prints the table of every service.
+// run merges the profiles and prints a table for each service.
 func run(w io.Writer, least float64, out string, files []string) error {
-	text, err := join(files)
+	text, err := mergeProfiles(files)
 	if err != nil {
 		return err
 	}
@@ -37,17 +37,17 @@ func run(w io.Writer, least float64, out string, files []string) error {
 			return err
 		}
 	}
-	reached, err := measure(bytes.NewReader(text))
+	coverage, err := measure(bytes.NewReader(text))
 	if err != nil {
 		return err
 	}
 	var low []string
 	for _, service := range services() {
-		linked, err := links("cmd/" + service)
+		linked, err := linkedPackages("cmd/" + service)
 		if err != nil {
 			return err
 		}
-		if total := reached.print(w, service, linked); total.percent() < least {
+		if total := coverage.print(w, service, linked); total.percent() < least {
 			low = append(low, service)
 		}
 	}
@@ -57,13 +57,13 @@ func run(w io.Writer, least float64, out string, files []string) error {
 	return nil
 }
 
-// links lists the project's packages that a program is made of.
-func links(program string) ([]string, error) {
+// linkedPackages returns the packages of the module that a program links.
+func linkedPackages(program string) ([]string, error) {
 	c := exec.Command("go", "list", "-deps", module+program)
 	c.Stderr = os.Stderr
 	text, err := c.Output()
 	if err != nil {
-		return nil, fmt.Errorf("list what %s links: %w", program, err)
+		return nil, fmt.Errorf("list the packages of %s: %w", program, err)
 	}
 	var own []string
 	for name := range strings.Lines(string(text)) {

@@ -49,7 +49,7 @@ func expressions(t *testing.T, file string) (out []string) {
 }
 
 // exported are the names that there are to ask for: those of the golden list
-// which test/seen holds the services to, what Go's client tells of a process, and
+// which test/metrics holds the services to, what Go's client tells of a process, and
 // what rules record.
 func exported(t *testing.T) map[string]bool {
 	t.Helper()
@@ -61,7 +61,7 @@ func exported(t *testing.T) map[string]bool {
 	for _, f := range families {
 		out[f.GetName()] = true
 	}
-	for line := range strings.Lines(read(t, "test/seen/testdata/metrics.golden")) {
+	for line := range strings.Lines(read(t, "test/metrics/testdata/metrics.golden")) {
 		name, _, _ := strings.Cut(strings.TrimSpace(line), " ")
 		for _, suffix := range []string{"", "_bucket", "_sum", "_count"} {
 			out[name+suffix] = true

@@ -7,22 +7,22 @@ import (
 	"github.com/huleedu/edge/adapters/websocket"
 )
 
-// closesPage is where closes is written to.
+// closesPage is the path of the generated page.
 const closesPage = "docs/closes.md"
 
-// sampleID shows how much room a correlation id leaves for the message.
+// sampleID is a correlation id; its length determines how much room the message has.
 const sampleID = "00000000-0000-0000-0000-000000000000"
 
-// closes is the page about how connections end.
-func closes() string {
+// closesText returns the page about close codes.
+func closesText() string {
 	var b strings.Builder
-	b.WriteString(`# How connections end
+	b.WriteString(`# Close codes
 
 Generated from the catalogue in adapters/websocket/closes.go by ` + "`go run ./test/docs`" + `.
 
-Every close of the notification service is one of these. The reason is compact JSON of at most 123 bytes; its
-message is shortened to what fits. A client that reads no close frame (1006) lost the network or was cut off:
-it reconnects with backoff.
+The notification service closes a connection with one of these codes. The reason is compact JSON of at most 123 bytes; its
+message is shortened to fit. A client that receives no close frame (1006) has lost the network connection: it
+reconnects with backoff.
 
 | code | reason | when | client should |
 |---|---|---|---|

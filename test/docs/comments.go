@@ -11,14 +11,14 @@ import (
 	"strings"
 )
 
-// module is the import path that stands for the module's root.
+// module is the import path of the module.
 const module = "github.com/huleedu/edge"
 
-// errNoComment is a setting that nobody has explained.
+// errNoComment reports a setting without a comment.
 var errNoComment = errors.New("has no comment")
 
-// comments finds the comments on fields of structs, which reflection does not
-// see. Each package is parsed once.
+// comments reads the comments of struct fields, which reflection does not provide.
+// It parses each package once.
 type comments struct {
 	root     string
 	packages map[string]map[string]string // import path, then "Struct.Field"
@@ -28,7 +28,7 @@ func newComments(root string) *comments {
 	return &comments{root: root, packages: map[string]map[string]string{}}
 }
 
-// of returns the comment on a field, or errNoComment.
+// of returns the comment of a field, or errNoComment.
 func (c *comments) of(path, structure, field string) (string, error) {
 	if _, known := c.packages[path]; !known {
 		found, err := fieldComments(filepath.Join(c.root, filepath.FromSlash(strings.TrimPrefix(path, module))))
@@ -44,7 +44,7 @@ func (c *comments) of(path, structure, field string) (string, error) {
 	return comment, nil
 }
 
-// fieldComments reads every file of a directory but the tests.
+// fieldComments reads the Go files of a directory except tests.
 func fieldComments(dir string) (map[string]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -62,7 +62,7 @@ func fieldComments(dir string) (map[string]string, error) {
 		}
 		ast.Inspect(file, func(n ast.Node) bool {
 			if spec, is := n.(*ast.TypeSpec); is {
-				note(spec, found)
+				collectComments(spec, found)
 			}
 			return true
 		})
@@ -70,9 +70,9 @@ func fieldComments(dir string) (map[string]string, error) {
 	return found, nil
 }
 
-// note takes the comments of one struct's fields: those above, else those
-// behind on the same line.
-func note(spec *ast.TypeSpec, found map[string]string) {
+// collectComments collects the comments of a struct's fields. A comment above the field has
+// precedence over one on the same line.
+func collectComments(spec *ast.TypeSpec, found map[string]string) {
 	structure, is := spec.Type.(*ast.StructType)
 	if !is {
 		return

@@ -14,16 +14,16 @@ import (
 func TestPageIsCurrent(t *testing.T) {
 	root, err := moduleRoot()
 	require.NoError(t, err)
-	want, err := configuration(root)
+	want, err := configurationText(root)
 	require.NoError(t, err)
-	have, err := os.ReadFile("../../" + page)
+	have, err := os.ReadFile("../../" + configurationPage)
 	require.NoError(t, err)
 	if want != string(have) {
-		t.Fatalf("%s is not current; run: go run ./test/docs\n%s", page, firstDifference(string(have), want))
+		t.Fatalf("%s is not current; run: go run ./test/docs\n%s", configurationPage, firstDifference(string(have), want))
 	}
 }
 
-// firstDifference shows the first line in which two texts differ.
+// firstDifference returns the first line in which two texts differ.
 func firstDifference(have, want string) string {
 	a, b := strings.Split(have, "\n"), strings.Split(want, "\n")
 	for i := range min(len(a), len(b)) {
@@ -31,14 +31,14 @@ func firstDifference(have, want string) string {
 			return "have: " + a[i] + "\nwant: " + b[i]
 		}
 	}
-	return "one is longer"
+	return "one text is longer"
 }
 
-// The page names every variable of the contract that exists so far.
+// TestPageNamesTheContract checks that the page lists the variables of the wire contract.
 func TestPageNamesTheContract(t *testing.T) {
 	root, err := moduleRoot()
 	require.NoError(t, err)
-	text, err := configuration(root)
+	text, err := configurationText(root)
 	require.NoError(t, err)
 	for _, name := range []string{
 		"ENVIRONMENT", "JWT_SECRET_KEY", "JWT_ORG_ID_CLAIM_NAMES", "API_GATEWAY_HTTP_PORT", "API_GATEWAY_BOS_URL",
@@ -70,14 +70,14 @@ type C struct {
 	// First line,
 	// second line.
 	A, B int
-	D int // behind
+	D int // same line
 	E int
 }
 type F func()
 `), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "a_test.go"), []byte("no Go"), 0o600))
 	c := newComments(dir)
-	for field, want := range map[string]string{"A": "First line,\nsecond line.", "B": "First line,\nsecond line.", "D": "behind"} {
+	for field, want := range map[string]string{"A": "First line,\nsecond line.", "B": "First line,\nsecond line.", "D": "same line"} {
 		text, err := c.of(module, "C", field)
 		require.NoError(t, err)
 		require.Equal(t, want, text)

@@ -15,7 +15,7 @@ import (
 func TestExampleIsCurrent(t *testing.T) {
 	root, err := moduleRoot()
 	require.NoError(t, err)
-	want, err := example(root)
+	want, err := exampleText(root)
 	require.NoError(t, err)
 	have, err := os.ReadFile(filepath.Join(root, examplePage))
 	require.NoError(t, err)
@@ -24,12 +24,13 @@ func TestExampleIsCurrent(t *testing.T) {
 	}
 }
 
-// The example passes as it is, and with every line in use changes nothing.
-func TestExampleHoldsTheDefaults(t *testing.T) {
+// TestExampleHoldsTheDefaults checks that the example is valid and that its commented
+// lines contain the defaults.
+func TestExampleContainsDefaults(t *testing.T) {
 	const asIs = "../../" + examplePage
 	root, err := moduleRoot()
 	require.NoError(t, err)
-	text, err := example(root)
+	text, err := exampleText(root)
 	require.NoError(t, err)
 	inUse := filepath.Join(t.TempDir(), "in-use.env")
 	require.NoError(t, os.WriteFile(inUse, []byte(regexp.MustCompile(`(?m)^#([A-Z0-9_]+=)`).ReplaceAllString(text, "$1")), 0o600))
@@ -53,7 +54,7 @@ func TestExampleHoldsTheDefaults(t *testing.T) {
 
 func reports(t *testing.T, file string) []wire.Report {
 	t.Helper()
-	around, err := wire.EnvFile(file)
+	source, err := wire.EnvFile(file)
 	require.NoError(t, err)
-	return []wire.Report{wire.GatewayCommand().Report(around), wire.WebSocketCommand().Report(around)}
+	return []wire.Report{wire.GatewayCommand().Report(source), wire.WebSocketCommand().Report(source)}
 }

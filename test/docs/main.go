@@ -1,8 +1,7 @@
-// Command docs writes docs/configuration.md and .env.example out of the
-// configuration structs and the comments on their fields, docs/closes.md out of
-// the catalogue of closes and docs/errors.md out of the list of codes, so that
-// the pages cannot say anything else than the code. A test fails while a page is
-// not current.
+// Command docs generates documentation from the code: docs/configuration.md and
+// .env.example from the configuration structs and the comments of their fields,
+// docs/closes.md from the catalogue of close codes, and docs/errors.md from the error
+// codes. A test fails when a file is not current.
 package main
 
 import (
@@ -24,9 +23,9 @@ func write() error {
 		return err
 	}
 	for path, made := range map[string]func(root string) (string, error){
-		page: configuration, examplePage: example,
-		closesPage: func(string) (string, error) { return closes(), nil },
-		errorsPage: func(string) (string, error) { return failures(), nil },
+		configurationPage: configurationText, examplePage: exampleText,
+		closesPage: func(string) (string, error) { return closesText(), nil },
+		errorsPage: func(string) (string, error) { return errorsText(), nil },
 	} {
 		text, err := made(root)
 		if err != nil {
@@ -39,7 +38,7 @@ func write() error {
 	return nil
 }
 
-// moduleRoot is the directory of go.mod, here or above.
+// moduleRoot returns the nearest directory with a go.mod, starting here and going up.
 func moduleRoot() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/huleedu/edge/wire"
 )
 
-// material would do in production.
-const material = "8fJq2LzX7vRwK0tYbN4mDcHsGpEu9aWi"
+// strongSecret is a secret that is strong enough for production.
+const strongSecret = "8fJq2LzX7vRwK0tYbN4mDcHsGpEu9aWi"
 
 func services() map[string]func() any {
 	return map[string]func() any{
@@ -20,16 +20,16 @@ func services() map[string]func() any {
 	}
 }
 
-// The key is all that a developer must set.
-func TestDefaultsAreEnoughButForTheKey(t *testing.T) {
+// TestDefaultsAreValidExceptForTheKey checks that JWT_SECRET_KEY is the only required setting.
+func TestDefaultsAreValidExceptForTheKey(t *testing.T) {
 	for name, config := range services() {
-		require.NoError(t, env.Read(config(), map[string]string{"JWT_SECRET_KEY": material}), name)
+		require.NoError(t, env.Read(config(), map[string]string{"JWT_SECRET_KEY": strongSecret}), name)
 		require.Equal(t, []string{"JWT_SECRET_KEY: is required for HS256; there is no default secret"},
 			env.Explain(env.Read(config(), nil)), name)
 	}
 }
 
-// No value that is unreadable anywhere is ever printed, or passes.
+// TestNoSettingIsQuoted checks that invalid values are rejected and never printed.
 func TestNoSettingIsQuoted(t *testing.T) {
 	const value = "\x01geheim\x01"
 	for name, config := range services() {
@@ -45,8 +45,8 @@ func TestNoSettingIsQuoted(t *testing.T) {
 	}
 }
 
-// Production lists all of its demands at once.
-func TestProductionRefusesWeakSettings(t *testing.T) {
+// TestProductionRefusesWeakSettings checks that all problems are listed at once.
+func TestProductionRejectsWeakSettings(t *testing.T) {
 	gateway := env.Explain(env.Read(&wire.GatewayConfig{}, map[string]string{
 		"ENVIRONMENT": "production", "JWT_SECRET_KEY": "changeme", "JWT_AUDIENCE": "", "JWT_ISSUER": "",
 		"API_GATEWAY_BOS_URL": "", "API_GATEWAY_CORS_ORIGINS": `["*"]`,
@@ -54,18 +54,18 @@ func TestProductionRefusesWeakSettings(t *testing.T) {
 	for _, name := range []string{
 		"JWT_SECRET_KEY", "JWT_AUDIENCE", "JWT_ISSUER", "HULEEDU_INTERNAL_API_KEY", "API_GATEWAY_BOS_URL", "API_GATEWAY_CORS_ORIGINS",
 	} {
-		require.True(t, named(gateway, name), "%s is not among %q", name, gateway)
+		require.True(t, containsVariable(gateway, name), "%s is not among %q", name, gateway)
 	}
 	socket := env.Explain(env.Read(&wire.WebSocketConfig{}, map[string]string{
 		"ENVIRONMENT": "production", "JWT_SECRET_KEY": "changeme", "JWT_AUDIENCE": "", "JWT_ISSUER": "", "CORS_ORIGINS": `["*"]`,
 	}))
 	for _, name := range []string{"JWT_SECRET_KEY", "JWT_AUDIENCE", "JWT_ISSUER", "CORS_ORIGINS"} {
-		require.True(t, named(socket, name), "%s is not among %q", name, socket)
+		require.True(t, containsVariable(socket, name), "%s is not among %q", name, socket)
 	}
 }
 
-// named reports whether a line speaks of the variable, whatever its prefix.
-func named(lines []string, variable string) bool {
+// containsVariable reports whether a line is about the variable, with or without its prefix.
+func containsVariable(lines []string, variable string) bool {
 	for _, line := range lines {
 		if name, _, found := strings.Cut(line, ": "); found && (name == variable || name == "API_GATEWAY_"+variable) {
 			return true

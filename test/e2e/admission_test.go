@@ -123,7 +123,7 @@ func looksForTheToken(t *testing.T, b backing) {
 				c.closedBecause(t, 1008)
 				return
 			}
-			require.NoError(t, s.platform.Tell(t.Context(), domain.UserID("teacher-places"), name, nil))
+			require.NoError(t, s.platform.PublishDirect(t.Context(), domain.UserID("teacher-places"), name, nil))
 			require.Equal(t, name, c.next(t).Event)
 			require.NoError(t, c.Close())
 		})

@@ -18,7 +18,7 @@ type backing struct {
 	stopKafka, resumeKafka func()
 	// refuseCommands answers commands with an error code of Kafka's protocol; it is
 	// set on an embedded broker only.
-	refuseCommands func(code int16) *world.Refusal
+	refuseCommands func(code int16) *world.InjectedFault
 }
 
 // onEach runs a test on every backing. It may share the servers with other
@@ -76,6 +76,6 @@ func embedded(t *testing.T) backing {
 		redis: r.URL(), kafka: k.Addr(),
 		stopRedis: r.Stop, startRedis: func() { require.NoError(t, r.Restart()) },
 		stopKafka: k.Hang, resumeKafka: k.Resume,
-		refuseCommands: func(code int16) *world.Refusal { return k.RefuseWritesWith(string(domain.CommandTopic), code) },
+		refuseCommands: func(code int16) *world.InjectedFault { return k.FailWritesWith(string(domain.CommandTopic), code) },
 	}
 }

@@ -23,7 +23,7 @@ func TestOneServiceDies(t *testing.T) {
 	classes := func() int { return call(t, "GET", gateway.http("/v1/classes"), "", as(teacher)).status }
 	require.Equal(t, 200, look().status)
 
-	s.platform.TroubleAggregator(world.Away)
+	s.platform.FailAggregator(world.Disconnect)
 	for range 5 {
 		a := look()
 		require.Equal(t, map[string]any{"target": "result_aggregator"}, a.failure(t, 503, "CONNECTION_ERROR").Details)
@@ -39,7 +39,7 @@ func TestOneServiceDies(t *testing.T) {
 	require.Regexp(t, `gateway_circuit_state\{service="result_aggregator"\} [12]\n`, string(metrics.body))
 	require.Contains(t, string(metrics.body), `gateway_circuit_state{service="class_management"} 0`+"\n")
 
-	s.platform.TroubleAggregator(world.NoTrouble)
+	s.platform.FailAggregator(world.NoFailure)
 	good := 0
 	require.Eventually(t, func() bool {
 		if look().status == 200 {

@@ -79,9 +79,9 @@ func (s *scene) upload(g service, form string) answer {
 }
 
 // in lets a trouble befall a service for the time of one request.
-func (s *scene) in(kind world.Trouble, befalls func(world.Trouble), request func() answer) answer {
+func (s *scene) in(kind world.FailureMode, befalls func(world.FailureMode), request func() answer) answer {
 	befalls(kind)
-	defer befalls(world.NoTrouble)
+	defer befalls(world.NoFailure)
 	return request()
 }
 
@@ -143,47 +143,47 @@ func theirs() []cause {
 			return call(s.t, "GET", s.keyless.http(status(s.batch)), "", headers{"Authorization": "Bearer " + token})
 		}},
 		{"open circuit", 503, domain.CircuitBreakerOpen, func(s *scene) answer {
-			return s.in(world.Away, s.platform.TroubleAggregator, func() answer {
+			return s.in(world.Disconnect, s.platform.FailAggregator, func() answer {
 				s.get(s.fragile, status(s.batch)).failure(s.t, 503, "CONNECTION_ERROR")
 				return s.get(s.fragile, status(s.batch))
 			})
 		}},
 		{"panic", 500, domain.UnknownError, func(s *scene) answer { return s.get(s.broken, status(s.batch)) }},
 		{"no JSON from the orchestrator", 502, domain.InvalidResponse, func(s *scene) answer {
-			s.platform.AnswerRegistry(world.PreflightAnswer{Status: 200, ContentType: "text/html", Body: []byte("<html>")})
+			s.platform.SetRegistrationResponse(world.FixedResponse{Status: 200, ContentType: "text/html", Body: []byte("<html>")})
 			return s.post(s.plain, "/v1/batches/register", `{"expected_essay_count":1,"essay_ids":["e"],"course_code":"ENG5"}`)
 		}},
 	}
 	for _, end := range []struct {
-		kind   world.Trouble
+		kind   world.FailureMode
 		status int
 		code   domain.Code
 	}{
-		{world.Away, 503, domain.ConnectionError},
+		{world.Disconnect, 503, domain.ConnectionError},
 		{world.Slow, 504, domain.Timeout},
-		{world.Failing, 502, domain.ExternalServiceError},
-		{world.Garbled, 502, domain.InvalidResponse},
+		{world.ServerError, 502, domain.ExternalServiceError},
+		{world.Malformed, 502, domain.InvalidResponse},
 	} {
 		rows = append(rows,
 			cause{fmt.Sprint("aggregator, trouble ", end.kind), end.status, end.code, func(s *scene) answer {
-				return s.in(end.kind, s.platform.TroubleAggregator, func() answer { return s.get(s.plain, status(s.batch)) })
+				return s.in(end.kind, s.platform.FailAggregator, func() answer { return s.get(s.plain, status(s.batch)) })
 			}},
 			cause{fmt.Sprint("orchestrator, trouble ", end.kind), end.status, end.code, func(s *scene) answer {
-				return s.in(end.kind, s.platform.TroubleOrchestrator, func() answer { return s.start(s.plain) })
+				return s.in(end.kind, s.platform.FailOrchestrator, func() answer { return s.start(s.plain) })
 			}})
-		if end.kind == world.Away || end.kind == world.Slow { // else they are passed on
+		if end.kind == world.Disconnect || end.kind == world.Slow { // else they are passed on
 			rows = append(rows,
 				cause{fmt.Sprint("classes, trouble ", end.kind), end.status, end.code, func(s *scene) answer {
-					return s.in(end.kind, s.platform.TroubleClasses, func() answer { return s.get(s.plain, "/v1/classes") })
+					return s.in(end.kind, s.platform.FailClasses, func() answer { return s.get(s.plain, "/v1/classes") })
 				}},
 				cause{fmt.Sprint("files, trouble ", end.kind), end.status, end.code, func(s *scene) answer {
-					return s.in(end.kind, s.platform.TroubleFiles, func() answer { return s.upload(s.plain, formHead()+formTail(s.batch)) })
+					return s.in(end.kind, s.platform.FailFiles, func() answer { return s.upload(s.plain, formHead()+formTail(s.batch)) })
 				}})
 		}
 	}
 	return append(rows, cause{"refused topic", 500, domain.ConfigurationError, func(s *scene) answer {
 		refusal := s.refuseCommands(29)
-		defer refusal.End()
+		defer refusal.Remove()
 		return s.start(s.plain)
 	}}, cause{"Kafka", 503, domain.KafkaPublishError, func(s *scene) answer {
 		s.stopKafka() // the last row: it stays away
@@ -229,7 +229,7 @@ func newScene(t *testing.T) *scene {
 	s.strict = with("API_GATEWAY_RATE_LIMIT_DEFAULT", "1", "API_GATEWAY_RATE_LIMIT_REFUSED", "1")
 	s.impatient = with("API_GATEWAY_KAFKA_PUBLISH_TIMEOUT", "1")
 	p, err := wire.GatewayOn(gatewayConfig(t, s.vars), wire.Ports{
-		Tokens: everybody{}, Limiter: memory.NewLimiter(), Batches: falling{}, Preflight: memory.NewPlatform(),
+		Tokens: everybody{}, Limiter: memory.NewRateLimiter(), Batches: falling{}, Preflight: memory.NewPlatform(),
 		Commands: memory.NewPlatform(), Registry: memory.NewPlatform(), Answers: memory.NewIdempotency(), Registered: memory.NewRegistrations(),
 		Observer: new(memory.Facts), Tracing: noop.NewTracerProvider(),
 	}, io.Discard)

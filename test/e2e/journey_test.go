@@ -38,7 +38,7 @@ func TestJourney(t *testing.T) {
 
 		require.Equal(t, []string{"processing", "completed_successfully"}, follow(t, gateway, teacher, batch))
 		checkCommand(t, s.commandOf(t, batch, began), accepted, teacher, batch)
-		require.NoError(t, s.platform.Tell(t.Context(), domain.UserID(teacher), "the end", nil))
+		require.NoError(t, s.platform.PublishDirect(t.Context(), domain.UserID(teacher), "the end", nil))
 		want := untilTheEnd(t, sockets[0])
 		checkNotifications(t, want, correlation)
 		for _, other := range sockets[1:] {

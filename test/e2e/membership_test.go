@@ -42,7 +42,7 @@ func TestANodeTakesRecordsOnlyWithASubscription(t *testing.T) {
 	require.Never(t, func() bool { return k.Members(group) != 1 }, 3*time.Second, 20*time.Millisecond,
 		"an outage of Redis alone causes no rebalance")
 	teacher := domain.UserID("teacher-" + uuid.NewString())
-	require.NoError(t, s.platform.Notify(t.Context(), teacher, world.NoticeOf("batch_results_ready")))
+	require.NoError(t, s.platform.Notify(t.Context(), teacher, world.NotificationRequestOf("batch_results_ready")))
 	require.NoError(t, r.Restart())
 	redis := s.publisher(t)
 	require.Eventually(t, func() bool {

@@ -51,7 +51,7 @@ func TestOneSocketTooMany(t *testing.T) {
 		require.Equal(t, `{"error_code":"QUOTA_EXCEEDED","message":"Connection limit exceeded"}`, raw)
 		connect(t, node.ws(), as("another-"+teacher))
 
-		require.NoError(t, s.platform.Tell(t.Context(), domain.UserID(teacher), "still here", nil))
+		require.NoError(t, s.platform.PublishDirect(t.Context(), domain.UserID(teacher), "still here", nil))
 		for _, c := range sockets {
 			require.Equal(t, "still here", c.next(t).Event)
 		}
@@ -62,7 +62,7 @@ func TestOneSocketTooMany(t *testing.T) {
 		require.Empty(t, raw)
 		require.Eventually(t, func() bool {
 			c := connect(t, node.ws(), as(teacher))
-			require.NoError(t, s.platform.Tell(t.Context(), domain.UserID(teacher), "room again", nil))
+			require.NoError(t, s.platform.PublishDirect(t.Context(), domain.UserID(teacher), "room again", nil))
 			require.NoError(t, c.SetReadDeadline(time.Now().Add(patience)))
 			_, _, err := c.ReadMessage()
 			return err == nil
@@ -120,7 +120,7 @@ func answersPings(t *testing.T, b backing) {
 	go func() {
 		<-pinged
 		<-pinged
-		_ = s.platform.Tell(t.Context(), "teacher-ping", "the end", nil)
+		_ = s.platform.PublishDirect(t.Context(), "teacher-ping", "the end", nil)
 	}()
 	require.Equal(t, "the end", c.next(t).Event, "nothing disturbs the session")
 	require.Equal(t, "mine", <-ponged)

@@ -22,7 +22,7 @@ func TestRedisGoesAwayAndComesBack(t *testing.T) {
 		gateway, node := s.gateway(t, s.vars), s.node(t, s.vars)
 		teacher := domain.UserID("teacher-" + uuid.NewString())
 		stays := connect(t, node.ws(), as(string(teacher)))
-		require.NoError(t, s.platform.Tell(t.Context(), teacher, "before", nil))
+		require.NoError(t, s.platform.PublishDirect(t.Context(), teacher, "before", nil))
 		require.Equal(t, "before", stays.next(t).Event)
 
 		lost := time.Now()
@@ -38,7 +38,7 @@ func TestRedisGoesAwayAndComesBack(t *testing.T) {
 			return health(t, gateway).Dependencies.Redis.Status != "healthy"
 		}, patience, 50*time.Millisecond)
 		// What the platform asks for meanwhile waits on Kafka.
-		require.NoError(t, s.platform.Notify(t.Context(), teacher, world.NoticeOf("batch_results_ready")))
+		require.NoError(t, s.platform.Notify(t.Context(), teacher, world.NotificationRequestOf("batch_results_ready")))
 
 		b.startRedis()
 		node.awaitReady(t, "ready")
@@ -47,7 +47,7 @@ func TestRedisGoesAwayAndComesBack(t *testing.T) {
 		require.Eventually(t, func() bool {
 			return redis.XLen(t.Context(), "wslog:{"+string(teacher)+"}").Val() == 1
 		}, patience, 50*time.Millisecond, "what waited is kept")
-		require.NoError(t, s.platform.Tell(t.Context(), teacher, "after", nil))
+		require.NoError(t, s.platform.PublishDirect(t.Context(), teacher, "after", nil))
 		require.Equal(t, "batch_results_ready", stays.next(t).Event, "live, or from the log")
 		require.Equal(t, "after", stays.next(t).Event, "the socket outlived it all")
 	})
@@ -101,7 +101,7 @@ func TestKafkaGoesAwayAndComesBack(t *testing.T) {
 		require.Equal(t, "degraded", h.Status)
 		require.Contains(t, h.Dependencies.Downstream.Note, "kafka (No broker answers")
 		newcomerSaysSo(t, s)
-		require.NoError(t, s.platform.Tell(t.Context(), domain.UserID(teacher), "direct", nil))
+		require.NoError(t, s.platform.PublishDirect(t.Context(), domain.UserID(teacher), "direct", nil))
 		require.Equal(t, "direct", socket.next(t).Event, "live messages go on")
 
 		b.resumeKafka()

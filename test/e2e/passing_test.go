@@ -71,15 +71,15 @@ func TestADeadServiceTakesNoOtherAlong(t *testing.T) {
 	p := s.platform
 	const json, form = "application/json", "multipart/form-data; boundary=B"
 	services := []standing{
-		{"result_aggregator", "GET", status(batch), json, "", 200, p.TroubleAggregator},
-		{"batch_orchestrator", "PATCH", "/v1/batches/" + string(batch) + "/prompt", json, `{"student_prompt_ref":{"references":{}}}`, 200, p.TroubleOrchestrator},
-		{"file_service", "POST", "/v1/files/batch", form, formHead() + formTail(batch), 202, p.TroubleFiles},
-		{"class_management", "GET", "/v1/classes/", json, "", 200, p.TroubleClasses},
-		{"bff_teacher", "GET", "/bff/v1/teacher/dashboard", json, "", 200, p.TroubleTeacher},
+		{"result_aggregator", "GET", status(batch), json, "", 200, p.FailAggregator},
+		{"batch_orchestrator", "PATCH", "/v1/batches/" + string(batch) + "/prompt", json, `{"student_prompt_ref":{"references":{}}}`, 200, p.FailOrchestrator},
+		{"file_service", "POST", "/v1/files/batch", form, formHead() + formTail(batch), 202, p.FailFiles},
+		{"class_management", "GET", "/v1/classes/", json, "", 200, p.FailClasses},
+		{"bff_teacher", "GET", "/bff/v1/teacher/dashboard", json, "", 200, p.FailTeacher},
 	}
 	for i, dead := range services {
 		others := slices.Delete(slices.Clone(services), i, i+1)
-		for kind, code := range map[world.Trouble]string{world.Away: "503 CONNECTION_ERROR", world.Slow: "504 TIMEOUT"} {
+		for kind, code := range map[world.FailureMode]string{world.Disconnect: "503 CONNECTION_ERROR", world.Slow: "504 TIMEOUT"} {
 			dead.trouble(kind)
 			var waiting sync.WaitGroup
 			for n := range 20 {
@@ -94,7 +94,7 @@ func TestADeadServiceTakesNoOtherAlong(t *testing.T) {
 			dead.fails(t, gateway, teacher, code)
 			waiting.Wait()
 		}
-		dead.trouble(world.NoTrouble)
+		dead.trouble(world.NoFailure)
 		require.Equal(t, dead.fine, dead.call(t, gateway, teacher).status, "%s is back", dead.name)
 	}
 }
@@ -104,7 +104,7 @@ func TestADeadServiceTakesNoOtherAlong(t *testing.T) {
 type standing struct {
 	name, method, path, media, body string
 	fine                            int // what it answers else
-	trouble                         func(world.Trouble)
+	trouble                         func(world.FailureMode)
 }
 
 func (s standing) call(t *testing.T, gateway service, user string) answer {

@@ -51,7 +51,7 @@ func newCommandScene(t *testing.T, timeout string) *commandScene {
 	t.Helper()
 	s := &commandScene{stage: newStage(t, embedded(t))}
 	s.teacher, s.batch = s.stage.batch(1)
-	s.platform.Decide(s.batch, world.PreflightAnswer{Status: 200, ContentType: "application/json", Body: []byte(`{"allowed":true}`)})
+	s.platform.SetPreflightResponse(s.batch, world.FixedResponse{Status: 200, ContentType: "application/json", Body: []byte(`{"allowed":true}`)})
 	s.gateway = s.stage.gateway(t, s.with(map[string]string{
 		"API_GATEWAY_KAFKA_PUBLISH_TIMEOUT": timeout, "API_GATEWAY_RATE_LIMIT_COMMANDS": "100000",
 	}))
@@ -96,7 +96,7 @@ func TestEveryKafkaCodeOverHTTP(t *testing.T) {
 				readiness = "degraded"
 			}
 			require.Equal(t, readiness, s.readiness(t))
-			refusal.End()
+			refusal.Remove()
 			if want.degraded {
 				s.accepted(t)
 			}

@@ -62,14 +62,14 @@ func refuses(t *testing.T, b backing) {
 	t.Run("an orchestrator's refusals are passed on", func(t *testing.T) {
 		for _, code := range []int{400, 402, 404, 409, 429} {
 			body := `{"allowed":false,"denial_reason":"reason ` + strconv.Itoa(code) + `", "spaces":  1}`
-			s.platform.Decide(batch, world.PreflightAnswer{Status: code, ContentType: "application/json", Body: []byte(body)})
+			s.platform.SetPreflightResponse(batch, world.FixedResponse{Status: code, ContentType: "application/json", Body: []byte(body)})
 			a := start(t, batch, wants("nlp"), teacher)
 			require.Equal(t, code, a.status)
 			require.Equal(t, body, string(a.body), "byte for byte")
 		}
-		s.platform.Decide(batch, world.PreflightAnswer{Status: 200, ContentType: "application/json", Body: []byte(`{"allowed":false}`)})
+		s.platform.SetPreflightResponse(batch, world.FixedResponse{Status: 200, ContentType: "application/json", Body: []byte(`{"allowed":false}`)})
 		require.Equal(t, 402, start(t, batch, wants("nlp"), teacher).status)
-		s.platform.Decide(batch, world.PreflightAnswer{Status: 418, ContentType: "text/plain", Body: []byte("secret")})
+		s.platform.SetPreflightResponse(batch, world.FixedResponse{Status: 418, ContentType: "text/plain", Body: []byte("secret")})
 		a := start(t, batch, wants("nlp"), teacher)
 		a.failure(t, 502, "EXTERNAL_SERVICE_ERROR")
 		require.NotContains(t, string(a.body), "secret")
@@ -130,16 +130,16 @@ func outlivesThePlatform(t *testing.T, b backing) {
 	teacher, batch := s.batch(1)
 	require.Equal(t, "healthy", health(t, gateway).Status)
 	for _, r := range []struct {
-		trouble world.Trouble
+		trouble world.FailureMode
 		status  int
 		code    string
 	}{
-		{world.Away, 503, "CONNECTION_ERROR"},
+		{world.Disconnect, 503, "CONNECTION_ERROR"},
 		{world.Slow, 504, "TIMEOUT"},
-		{world.Failing, 502, "EXTERNAL_SERVICE_ERROR"},
-		{world.Garbled, 502, "INVALID_RESPONSE"},
+		{world.ServerError, 502, "EXTERNAL_SERVICE_ERROR"},
+		{world.Malformed, 502, "INVALID_RESPONSE"},
 	} {
-		s.platform.TroubleAggregator(r.trouble)
+		s.platform.FailAggregator(r.trouble)
 		for _, a := range []answer{
 			call(t, "GET", gateway.http(status(batch)), "", as(teacher)),
 			call(t, "POST", gateway.http(pipelines(batch)), wants("spellcheck"), as(teacher)),
@@ -149,22 +149,22 @@ func outlivesThePlatform(t *testing.T, b backing) {
 			require.NotContains(t, string(a.body), "127.0.0.1")
 			require.NotContains(t, string(a.body), "10.0.0.7")
 		}
-		s.platform.TroubleAggregator(world.NoTrouble)
-		s.platform.TroubleOrchestrator(r.trouble)
+		s.platform.FailAggregator(world.NoFailure)
+		s.platform.FailOrchestrator(r.trouble)
 		call(t, "POST", gateway.http(pipelines(batch)), wants("spellcheck"), as(teacher)).failure(t, r.status, r.code)
-		s.platform.TroubleOrchestrator(world.NoTrouble)
+		s.platform.FailOrchestrator(world.NoFailure)
 	}
-	s.platform.TroubleAggregator(world.Away)
+	s.platform.FailAggregator(world.Disconnect)
 	require.Eventually(t, func() bool { return health(t, gateway).Status == "degraded" }, patience, 50*time.Millisecond)
 	h := health(t, gateway)
 	require.Equal(t, "degraded", h.Dependencies.Downstream.Status)
 	require.False(t, h.Checks.Available)
-	s.platform.TroubleOrchestrator(world.Away)
+	s.platform.FailOrchestrator(world.Disconnect)
 	require.Eventually(t, func() bool {
 		return health(t, gateway).Dependencies.Downstream.Status == "unhealthy"
 	}, patience, 50*time.Millisecond)
-	s.platform.TroubleAggregator(world.NoTrouble)
-	s.platform.TroubleOrchestrator(world.NoTrouble)
+	s.platform.FailAggregator(world.NoFailure)
+	s.platform.FailOrchestrator(world.NoFailure)
 	require.Eventually(t, func() bool { return health(t, gateway).Status == "healthy" }, patience, 50*time.Millisecond)
 	require.Equal(t, "ready", statusOf(t, gateway, teacher, batch), "nothing was published")
 }

@@ -26,12 +26,12 @@ type secured struct {
 func newSecured(t *testing.T) secured {
 	t.Helper()
 	k := servers.SecuredKafka(t)
-	r := servers.StartSecuredRedis(t, k.Trusted.Identity(time.Now().Add(time.Hour)))
+	r := servers.StartSecuredRedis(t, k.Authority.Issue(time.Now().Add(time.Hour)))
 	s := secured{newStage(t, backing{redis: r.URL(), kafka: k.Addr()}), r, k}
 	maps.Copy(s.vars, map[string]string{
-		"REDIS_URL": r.Secured(servers.Password), "REDIS_CA_FILE": k.Trusted.File(),
+		"REDIS_URL": r.TLSURL(servers.Password), "REDIS_CA_FILE": k.Authority.File(),
 		"KAFKA_BOOTSTRAP_SERVERS": k.Listener("SASL_SSL"), "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
-		"KAFKA_SASL_USERNAME": servers.User, "KAFKA_SASL_PASSWORD": servers.Password, "KAFKA_SSL_CA_FILE": k.Trusted.File(),
+		"KAFKA_SASL_USERNAME": servers.User, "KAFKA_SASL_PASSWORD": servers.Password, "KAFKA_SSL_CA_FILE": k.Authority.File(),
 	})
 	return s
 }
@@ -86,8 +86,8 @@ func (s secured) prefixed(mechanism string) map[string]string {
 		"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_BOOTSTRAP_SERVERS": s.kafka.Listener("SSL"), "KAFKA_SASL_PASSWORD": "wrong",
 		"API_GATEWAY_KAFKA_BOOTSTRAP_SERVERS": s.kafka.Listener("SASL_SSL"), "API_GATEWAY_KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
 		"API_GATEWAY_KAFKA_SASL_MECHANISM": mechanism, "API_GATEWAY_KAFKA_SASL_USERNAME": servers.User,
-		"API_GATEWAY_KAFKA_SASL_PASSWORD": servers.Password, "API_GATEWAY_KAFKA_SSL_CA_FILE": s.kafka.Trusted.File(),
-		"API_GATEWAY_REDIS_URL": s.redis.Secured(servers.Password), "API_GATEWAY_REDIS_CA_FILE": s.kafka.Trusted.File(),
+		"API_GATEWAY_KAFKA_SASL_PASSWORD": servers.Password, "API_GATEWAY_KAFKA_SSL_CA_FILE": s.kafka.Authority.File(),
+		"API_GATEWAY_REDIS_URL": s.redis.TLSURL(servers.Password), "API_GATEWAY_REDIS_CA_FILE": s.kafka.Authority.File(),
 	}
 }
 
@@ -138,7 +138,7 @@ func TestServicesTellWhyTheyAreRefused(t *testing.T) {
 	t.Parallel()
 	s := newSecured(t)
 	stranger := servers.NewAuthority(t).File()
-	over := servers.StartSecuredRedis(t, s.kafka.Trusted.Identity(time.Now().Add(-time.Minute)))
+	over := servers.StartSecuredRedis(t, s.kafka.Authority.Issue(time.Now().Add(-time.Minute)))
 	for name, r := range map[string]struct {
 		changes map[string]string
 		kafka   string
@@ -150,11 +150,11 @@ func TestServicesTellWhyTheyAreRefused(t *testing.T) {
 		},
 		"expired certificate": {map[string]string{
 			"KAFKA_BOOTSTRAP_SERVERS": s.kafka.Listener(servers.Expired), "KAFKA_SECURITY_PROTOCOL": "SSL",
-			"REDIS_URL": over.Secured(servers.Password),
+			"REDIS_URL": over.TLSURL(servers.Password),
 		}, "certificate has expired", "certificate has expired"},
 		"wrong password": {
 			map[string]string{
-				"KAFKA_SASL_PASSWORD": "wr0ng-of-the-tests", "REDIS_URL": s.redis.Secured("wr0ng-of-the-tests"),
+				"KAFKA_SASL_PASSWORD": "wr0ng-of-the-tests", "REDIS_URL": s.redis.TLSURL("wr0ng-of-the-tests"),
 			},
 			"SASL Authentication Failed", "WRONGPASS",
 		},

@@ -68,7 +68,7 @@ func (s *socket) text(t *testing.T) string {
 }
 
 // contract is what frames are held against.
-var contract = sync.OnceValue(frames.Open)
+var contract = sync.OnceValue(frames.Load)
 
 // next waits for the next notification, or frame of the service's own, which
 // must be as the contract describes it.

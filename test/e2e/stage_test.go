@@ -84,7 +84,7 @@ func (s *stage) with(changes map[string]string) map[string]string {
 func (s *stage) batch(essays int) (teacher string, id domain.BatchID) {
 	unique := uuid.NewString()
 	teacher, id = "teacher-"+unique, domain.BatchID("batch-"+unique)
-	s.platform.Put(world.Batch{ID: id, Owner: domain.UserID(teacher), Essays: essays})
+	s.platform.AddBatch(world.Batch{ID: id, Owner: domain.UserID(teacher), Essays: essays})
 	return teacher, id
 }
 

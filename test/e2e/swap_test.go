@@ -39,11 +39,11 @@ func Example_swapAdapters() {
 	// The platform's twin answers about batches, allows every pipeline and keeps
 	// the commands that Kafka would get.
 	platform := memory.NewPlatform()
-	platform.Put("batch-1", domain.BatchReport{Owner: "teacher-anna", Overall: "ready_for_pipeline_execution"})
+	platform.AddBatch("batch-1", domain.BatchReport{Owner: "teacher-anna", Overall: "ready_for_pipeline_execution"})
 
 	gateway, err := wire.GatewayOn(settings, wire.Ports{
 		Tokens:     everybody{},
-		Limiter:    memory.NewLimiter(),
+		Limiter:    memory.NewRateLimiter(),
 		Batches:    platform,
 		Preflight:  platform,
 		Commands:   platform,

@@ -101,7 +101,7 @@ func (s *stage) tracedGateway(t *testing.T, spans *telemetry.Recorder) service {
 	require.NoError(t, err)
 	p, err := wire.GatewayOn(c, wire.Ports{
 		Tokens: tokens, Observer: facts, Tracing: spans.Provider(),
-		Limiter: memory.NewLimiter(), Batches: platform, Preflight: platform, Registry: platform, Commands: commands, Answers: memory.NewIdempotency(), Registered: memory.NewRegistrations(),
+		Limiter: memory.NewRateLimiter(), Batches: platform, Preflight: platform, Registry: platform, Commands: commands, Answers: memory.NewIdempotency(), Registered: memory.NewRegistrations(),
 		Upkeep: wire.Upkeep{Flushes: []wire.Flush{{Name: "flush commands", Do: commands.Close}}},
 	}, newLogs(t))
 	require.NoError(t, err)
@@ -118,8 +118,8 @@ func (s *stage) tracedNode(t *testing.T, spans *telemetry.Recorder) service {
 	t.Cleanup(func() { _ = client.Close() })
 	listener := redis.NewListener(client, c.Listener, facts, spans.Provider(), log)
 	p, err := wire.WebSocketOn(c, wire.Ports{
-		Tokens: tokens, Observer: facts, Tracing: spans.Provider(), Quota: memory.NewLimits(c.Sockets.MaxConnectionsPerUser),
-		Listener: listener, Notifications: redis.NewNotifier(client, c.Notifier, c.Listener.Prefix()), History: redis.NewLog(client), Limiter: memory.NewLimiter(),
+		Tokens: tokens, Observer: facts, Tracing: spans.Provider(), Quota: memory.NewQuota(c.Sockets.MaxConnectionsPerUser),
+		Listener: listener, Notifications: redis.NewNotifier(client, c.Notifier, c.Listener.Prefix()), History: redis.NewLog(client), Limiter: memory.NewRateLimiter(),
 		Upkeep: wire.Upkeep{Own: []ports.HealthProbe{listener}, Redis: client},
 	}, newLogs(t))
 	require.NoError(t, err)

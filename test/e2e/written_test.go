@@ -28,7 +28,7 @@ func TestNothingSecretIsWritten(t *testing.T) {
 		require.Equal(t, 202, call(t, "POST", w.http+pipelines(batch), wants("spellcheck"), bearer).status)
 		socket := connect(t, w.socket()+"?token="+token, nil)
 		require.NoError(t, socket.WriteMessage(websocket.TextMessage, []byte(`{"type":"refresh","token":"`+token+`"}`)))
-		require.NoError(t, w.platform.Tell(t.Context(), domain.UserID(teacher), "private", map[string]any{"text": essay, "to": mail}))
+		require.NoError(t, w.platform.PublishDirect(t.Context(), domain.UserID(teacher), "private", map[string]any{"text": essay, "to": mail}))
 		for socket.next(t).Event != "batch_results_ready" {
 			continue
 		}

@@ -12,52 +12,52 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// balancer stands before the nodes as a load balancer does: each connection
-// goes to the next node. One that does not watch the nodes' readiness tries them
-// all; one that does sends to a ready one, whatever comes of it.
+// balancer is a TCP load balancer: each connection goes to the next node. Without
+// probes it tries all nodes in order. With probes it connects only to a node that
+// is ready, and closes the connection if that fails.
 type balancer struct {
 	listener net.Listener
 	group    sync.WaitGroup
-	end      context.CancelFunc // of the watching
+	cancel   context.CancelFunc // ends the probes
 
 	mu    sync.Mutex
 	nodes []string
-	ready map[string]bool // nil: nobody watches
+	ready map[string]bool // nil without probes
 	next  int
 	open  map[net.Conn]bool
 	ended bool
 }
 
-func balance(t *testing.T, nodes ...string) *balancer {
+func newBalancer(t *testing.T, nodes ...string) *balancer {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	b := &balancer{listener: l, nodes: nodes, open: map[net.Conn]bool{}, end: func() {}}
+	b := &balancer{listener: l, nodes: nodes, open: map[net.Conn]bool{}, cancel: func() {}}
 	b.group.Go(b.accept)
 	t.Cleanup(b.close)
 	return b
 }
 
-// probePeriod is how often a balancer asks, as Kubernetes can at most.
+// probePeriod is the interval of readiness probes, the minimum of Kubernetes.
 const probePeriod = time.Second
 
-// watchful is a balancer that asks each node regularly whether it is ready.
-func watchful(t *testing.T, nodes ...string) *balancer {
+// newProbingBalancer starts a balancer that probes the readiness of each node.
+func newProbingBalancer(t *testing.T, nodes ...string) *balancer {
 	t.Helper()
-	b := balance(t, nodes...)
+	b := newBalancer(t, nodes...)
 	ctx, end := context.WithCancel(context.Background())
 	b.mu.Lock()
-	b.end, b.ready = end, map[string]bool{}
+	b.cancel, b.ready = end, map[string]bool{}
 	b.mu.Unlock()
 	b.group.Go(func() {
-		for ; ctx.Err() == nil; idle(ctx, probePeriod) {
+		for ; ctx.Err() == nil; sleep(ctx, probePeriod) {
 			b.probe(ctx)
 		}
 	})
 	return b
 }
 
-// probe asks all nodes at once.
+// probe requests the readiness of all nodes in parallel.
 func (b *balancer) probe(ctx context.Context) {
 	b.mu.Lock()
 	nodes := slices.Clone(b.nodes)
@@ -65,17 +65,17 @@ func (b *balancer) probe(ctx context.Context) {
 	var asking sync.WaitGroup
 	for _, node := range nodes {
 		asking.Go(func() {
-			said := word(ctx, node)
+			status := readiness(ctx, node)
 			b.mu.Lock()
 			defer b.mu.Unlock()
-			b.ready[node] = said == "ready" || said == "degraded"
+			b.ready[node] = status == "ready" || status == "degraded"
 		})
 	}
 	asking.Wait()
 }
 
-// knows reports whether the balancer sends to the node.
-func (b *balancer) knows(node string) bool {
+// isReady reports whether the last probe found the node ready.
+func (b *balancer) isReady(node string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.ready[node]
@@ -85,7 +85,7 @@ func (b *balancer) url() string { return "ws://" + b.listener.Addr().String() + 
 
 func (b *balancer) http(path string) string { return "http://" + b.listener.Addr().String() + path }
 
-// replace puts another node in a place.
+// replace sets the address of a node.
 func (b *balancer) replace(place int, node string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -94,26 +94,26 @@ func (b *balancer) replace(place int, node string) {
 
 func (b *balancer) accept() {
 	for {
-		near, err := b.listener.Accept()
+		client, err := b.listener.Accept()
 		if err != nil {
 			return
 		}
-		far := b.dial()
-		if far == nil {
-			_ = near.Close()
+		server := b.dial()
+		if server == nil {
+			_ = client.Close()
 			continue
 		}
-		if !b.hold(near, far) {
+		if !b.track(client, server) {
 			return
 		}
-		b.group.Go(func() { b.pass(near, far) })
-		b.group.Go(func() { b.pass(far, near) })
+		b.group.Go(func() { b.forward(client, server) })
+		b.group.Go(func() { b.forward(server, client) })
 	}
 }
 
-// dial connects to the node whose turn it is; nil: it does not accept.
+// dial connects to the next node. It returns nil if no node accepts.
 func (b *balancer) dial() net.Conn {
-	for _, node := range b.turn() {
+	for _, node := range b.candidates() {
 		if conn, err := net.DialTimeout("tcp", node, time.Second); err == nil {
 			return conn
 		}
@@ -121,8 +121,8 @@ func (b *balancer) dial() net.Conn {
 	return nil
 }
 
-// turn is whom to try, in order.
-func (b *balancer) turn() []string {
+// candidates returns the nodes to try, in order.
+func (b *balancer) candidates() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	first := b.next % len(b.nodes)
@@ -135,7 +135,7 @@ func (b *balancer) turn() []string {
 	return order[:min(1, len(order))]
 }
 
-func (b *balancer) hold(ends ...net.Conn) bool {
+func (b *balancer) track(ends ...net.Conn) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, end := range ends {
@@ -147,7 +147,7 @@ func (b *balancer) hold(ends ...net.Conn) bool {
 	return !b.ended
 }
 
-func (b *balancer) pass(to, from net.Conn) {
+func (b *balancer) forward(to, from net.Conn) {
 	_, _ = io.Copy(to, from)
 	_ = to.Close()
 	b.mu.Lock()
@@ -159,7 +159,7 @@ func (b *balancer) close() {
 	_ = b.listener.Close()
 	b.mu.Lock()
 	b.ended = true
-	b.end()
+	b.cancel()
 	for end := range b.open {
 		_ = end.Close()
 	}
@@ -167,8 +167,8 @@ func (b *balancer) close() {
 	b.group.Wait()
 }
 
-// idle waits, but not beyond ctx.
-func idle(ctx context.Context, d time.Duration) {
+// sleep waits for the duration or until ctx is done.
+func sleep(ctx context.Context, d time.Duration) {
 	select {
 	case <-ctx.Done():
 	case <-time.After(d):

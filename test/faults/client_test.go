@@ -11,54 +11,53 @@ import (
 	"github.com/huleedu/edge/adapters/console"
 )
 
-// span is a time in which a client may have missed what nobody keeps, and knows
-// it.
-type span struct{ from, to time.Time }
+// gapWindow is a period in which a client knows that it may have missed direct messages.
+type gapWindow struct{ from, to time.Time }
 
-// client is a person's resuming client: the one of "edge listen". It notes all
-// that comes.
+// client is a resuming client of the notification service, the one of "edge
+// listen". It records all messages.
 type client struct {
-	user string
-	end  context.CancelFunc
-	done chan struct{}
+	user   string
+	cancel context.CancelFunc
+	done   chan struct{}
 
-	mu         sync.Mutex
-	got        map[int]string    // kept, by number: the id
-	ids        map[string]bool   // of kept ones
-	heard      map[int]bool      // direct, by number
-	last       int               // the highest kept number
-	doubled    int               // kept ones that came again
-	disordered int               // kept ones that came behind a later one
-	again      int               // direct ones that came again
-	arrivals   map[string]moment // of each kind
-	connected  int
-	resyncs    int
-	incomplete int
-	closes     []string
-	excused    []span
-	left       time.Time // when the connection ended; zero while there is one
-	odd        []string
+	mu               sync.Mutex
+	stored           map[int]string     // number -> id of stored notifications
+	ids              map[string]bool    // ids of stored notifications
+	direct           map[int]bool       // numbers of direct messages
+	last             int                // highest number of a stored notification
+	duplicated       int                // stored notifications received again
+	reordered        int                // stored notifications received after a later one
+	directDuplicated int                // direct messages received again
+	arrivals         map[string]arrival // by event
+	connected        int
+	resyncs          int
+	incomplete       int
+	closes           []string
+	gaps             []gapWindow
+	disconnectedAt   time.Time // when the connection ended; zero while connected
+	unexpected       []string
 }
 
-// moment is when something came last, and the longest pause before it.
-type moment struct {
-	last    time.Time
-	silence time.Duration
+// arrival is the time of the last message and the longest pause between messages.
+type arrival struct {
+	last         time.Time
+	longestPause time.Duration
 }
 
-// listen connects and stays until the test ends.
+// listen connects a client, which stays connected until the test ends.
 func listen(t *testing.T, url, user string) *client {
 	t.Helper()
 	ctx, end := context.WithCancel(context.Background())
 	c := &client{
-		user: user, end: end, done: make(chan struct{}), got: map[int]string{}, ids: map[string]bool{},
-		heard: map[int]bool{}, arrivals: map[string]moment{}, left: time.Now(),
+		user: user, cancel: end, done: make(chan struct{}), stored: map[int]string{}, ids: map[string]bool{},
+		direct: map[int]bool{}, arrivals: map[string]arrival{}, disconnectedAt: time.Now(),
 	}
 	go func() {
 		defer close(c.done)
-		s := console.Socket{URL: url, Token: tokenOf(user), Since: "0", Frame: c.take, Note: c.note}
+		s := console.NotificationClient{URL: url, Token: tokenOf(user), Since: "0", OnFrame: c.handleFrame, OnStatus: c.handleStatus}
 		if err := s.Listen(ctx); err != nil {
-			c.note("gave up: " + err.Error())
+			c.handleStatus("stopped: " + err.Error())
 		}
 	}()
 	t.Cleanup(c.stop)
@@ -66,40 +65,40 @@ func listen(t *testing.T, url, user string) *client {
 }
 
 func (c *client) stop() {
-	c.end()
+	c.cancel()
 	<-c.done
 }
 
-// note takes what happens to the connection.
-func (c *client) note(text string) {
+// handleStatus records a change of the connection.
+func (c *client) handleStatus(text string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
 	switch {
 	case text == "connected":
 		c.connected++
-		// From the last one that came, a message may have been on its way to the
-		// connection that ended.
-		from := c.left.Add(-time.Second)
+		// A direct message can be lost with the connection from the time of the last
+		// message that arrived.
+		from := c.disconnectedAt.Add(-time.Second)
 		if last := c.arrivals["direct"].last; !last.IsZero() && last.Before(from) {
 			from = last
 		}
-		c.excused = append(c.excused, span{from, now})
-		c.left = time.Time{}
+		c.gaps = append(c.gaps, gapWindow{from, now})
+		c.disconnectedAt = time.Time{}
 	case strings.HasPrefix(text, "disconnected"):
-		if c.left.IsZero() {
-			c.left = now
-			why, _, _ := strings.Cut(text, "; again in")
+		if c.disconnectedAt.IsZero() {
+			c.disconnectedAt = now
+			why, _, _ := strings.Cut(text, "; reconnecting in")
 			why, _, _ = strings.Cut(why, `,"correlation_id"`)
 			c.closes = append(c.closes, why)
 		}
-	case strings.HasPrefix(text, "gave up"):
-		c.odd = append(c.odd, text)
+	case strings.HasPrefix(text, "stopped"):
+		c.unexpected = append(c.unexpected, text)
 	}
 }
 
-// take counts one frame.
-func (c *client) take(frame []byte) {
+// handleFrame records one frame.
+func (c *client) handleFrame(frame []byte) {
 	var in struct {
 		Event string
 		ID    string
@@ -111,78 +110,78 @@ func (c *client) take(frame []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := json.Unmarshal(frame, &in); err != nil {
-		c.odd = append(c.odd, string(frame))
+		c.unexpected = append(c.unexpected, string(frame))
 		return
 	}
 	now := time.Now()
 	switch in.Event {
 	case "kept":
-		c.keep(in.Data.N, in.ID)
+		c.recordStored(in.Data.N, in.ID)
 	case "direct":
-		if c.heard[in.Data.N] {
-			c.again++
+		if c.direct[in.Data.N] {
+			c.directDuplicated++
 		}
-		c.heard[in.Data.N] = true
+		c.direct[in.Data.N] = true
 	case "resync":
 		c.resyncs++
-		c.excused = append(c.excused, span{in.Data.Since, now})
+		c.gaps = append(c.gaps, gapWindow{in.Data.Since, now})
 	case "replay_incomplete":
 		c.incomplete++
 	default:
-		c.odd = append(c.odd, string(frame))
+		c.unexpected = append(c.unexpected, string(frame))
 	}
 	a := c.arrivals[in.Event]
 	if !a.last.IsZero() {
-		a.silence = max(a.silence, now.Sub(a.last))
+		a.longestPause = max(a.longestPause, now.Sub(a.last))
 	}
 	a.last = now
 	c.arrivals[in.Event] = a
 }
 
-func (c *client) keep(n int, id string) {
-	if c.ids[id] || c.got[n] != "" {
-		c.doubled++
+func (c *client) recordStored(n int, id string) {
+	if c.ids[id] || c.stored[n] != "" {
+		c.duplicated++
 		return
 	}
 	if n < c.last {
-		c.disordered++
+		c.reordered++
 	}
-	c.got[n], c.ids[id], c.last = id, true, max(c.last, n)
+	c.stored[n], c.ids[id], c.last = id, true, max(c.last, n)
 }
 
-// on reports whether the client is connected.
-func (c *client) on() bool {
+// isConnected reports whether the client is connected.
+func (c *client) isConnected() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.left.IsZero()
+	return c.disconnectedAt.IsZero()
 }
 
-// has is how many kept notifications came.
-func (c *client) has() int {
+// storedCount returns the number of stored notifications received.
+func (c *client) storedCount() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.got)
+	return len(c.stored)
 }
 
-// newest is when something of the kind came last.
-func (c *client) newest(kind string) time.Time {
+// lastArrival returns the time of the last message of an event.
+func (c *client) lastArrival(kind string) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.arrivals[kind].last
 }
 
-// calm forgets the pauses so far.
-func (c *client) calm() {
+// resetPauses resets the longest pauses.
+func (c *client) resetPauses() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for kind, a := range c.arrivals {
-		c.arrivals[kind] = moment{last: a.last}
+		c.arrivals[kind] = arrival{last: a.last}
 	}
 }
 
-// knows reports whether the client was told that it may lack the message.
-func (c *client) knows(d direct) bool {
-	for _, s := range c.excused {
+// mayHaveMissed reports whether the client knows that it may have missed the message.
+func (c *client) mayHaveMissed(d directMessage) bool {
+	for _, s := range c.gaps {
 		if !d.to.Before(s.from) && !d.from.After(s.to) {
 			return true
 		}

@@ -1,6 +1,5 @@
-// Package faults takes away what the notification service stands on while
-// notifications keep coming, and counts: what was sent, what arrived, what was
-// announced, and how long it was silent. It replaces nodes of both services
-// under load, as whoever rolls out a version does. Its tests are all there is;
-// each prints a row for docs/faults.md.
+// Package faults tests the services under failures of Redis, Kafka and nodes and
+// during rolling updates, with continuous traffic. It counts sent, received,
+// announced and lost messages and the longest pauses. It contains only tests; each
+// prints a row for docs/faults.md.
 package faults

@@ -20,22 +20,22 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// errand is one kind of request.
-type errand struct {
+// requestKind is one kind of request to the gateway.
+type requestKind struct {
 	name, method, path string
 	body, kind         string
-	// keyed requests may be repeated safely, and say so.
+	// keyed requests carry an Idempotency-Key and are safe to retry.
 	keyed bool
 	want  int
 }
 
-// errands are what people do at the gateway, in the order in which every busy
-// client does them.
-func errands(batch string) []errand {
+// requestKinds returns all kinds of requests, in the order in which a busy client sends
+// them.
+func requestKinds(batch string) []requestKind {
 	form, kind := uploadOf(batch)
 	pipelines := "/v1/batches/" + batch + "/pipelines"
 	const command, plain = `{"requested_pipeline":"spellcheck"}`, "application/json"
-	return []errand{
+	return []requestKind{
 		{name: "status", method: "GET", path: "/v1/batches/" + batch + "/status", want: 200},
 		{name: "command", method: "POST", path: pipelines, body: command, kind: plain, want: 202},
 		{name: "command with a key", method: "POST", path: pipelines, body: command, kind: plain, keyed: true, want: 202},
@@ -44,11 +44,11 @@ func errands(batch string) []errand {
 	}
 }
 
-// uploadOf is a form with one file of 64 KiB.
+// uploadOf returns a form with one file of 64 KiB.
 func uploadOf(batch string) (form, kind string) {
 	var out bytes.Buffer
 	w := multipart.NewWriter(&out)
-	_ = w.WriteField("batch_id", batch) // a buffer takes everything
+	_ = w.WriteField("batch_id", batch) // writes to a buffer never fail
 	if file, err := w.CreateFormFile("files", "essay.docx"); err == nil {
 		_, _ = file.Write(bytes.Repeat([]byte("x"), 64<<10))
 	}
@@ -56,21 +56,21 @@ func uploadOf(batch string) (form, kind string) {
 	return out.String(), w.FormDataContentType()
 }
 
-// caller is one client of the gateway: it keeps its connections, closes those
-// that it is told to, and repeats what net/http repeats by itself.
-type caller struct {
+// gatewayClient is one client of the gateway. Its http.Transport keeps one idle connection
+// and retries safe requests.
+type gatewayClient struct {
 	transport *http.Transport
 	base      string
 	user      string
 }
 
-func newCaller(base, user string) *caller {
-	return &caller{&http.Transport{MaxIdleConnsPerHost: 1}, base, user}
+func newGatewayClient(base, user string) *gatewayClient {
+	return &gatewayClient{&http.Transport{MaxIdleConnsPerHost: 1}, base, user}
 }
 
-// run does one errand. tries is how many connections it took.
-func (c *caller) run(ctx context.Context, e errand) (tries int, err error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+// run sends one request. tries is the number of connections that it used.
+func (c *gatewayClient) run(ctx context.Context, e requestKind) (tries int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, waitLimit)
 	defer cancel()
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { tries++ }})
 	req, err := http.NewRequestWithContext(ctx, e.method, c.base+e.path, strings.NewReader(e.body))
@@ -98,44 +98,44 @@ func (c *caller) run(ctx context.Context, e errand) (tries int, err error) {
 	return tries, err
 }
 
-// load is what all callers did.
-type load struct {
-	// uploads are places: one user may have so many under way, and is refused beyond.
+// loadResult collects the results of all callers.
+type loadResult struct {
+	// uploads limits concurrent uploads to the limit per user.
 	uploads chan struct{}
 
-	mu     sync.Mutex
-	done   map[string]int
-	again  map[string]int // of them, those that met a close and were repeated
-	failed []string
-	took   time.Duration // the longest
+	mu      sync.Mutex
+	done    map[string]int
+	retried map[string]int // requests that were retried on another connection
+	failed  []string
+	longest time.Duration // the longest
 }
 
-func newLoad() *load {
-	return &load{uploads: make(chan struct{}, 4), done: map[string]int{}, again: map[string]int{}}
+func newLoadResult() *loadResult {
+	return &loadResult{uploads: make(chan struct{}, 4), done: map[string]int{}, retried: map[string]int{}}
 }
 
-// do lets the caller run the errand and counts it.
-func (l *load) do(ctx context.Context, c *caller, e errand) {
+// send sends the request and counts the result.
+func (l *loadResult) send(ctx context.Context, c *gatewayClient, e requestKind) {
 	if e.name == "upload" {
 		l.uploads <- struct{}{}
 		defer func() { <-l.uploads }()
 	}
-	began := time.Now()
+	startedAt := time.Now()
 	tries, err := c.run(ctx, e)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.done[e.name]++
 	if tries > 1 {
-		l.again[e.name]++
+		l.retried[e.name]++
 	}
 	if err != nil {
 		l.failed = append(l.failed, e.name+": "+err.Error())
 	}
-	l.took = max(l.took, time.Since(began))
+	l.longest = max(l.longest, time.Since(startedAt))
 }
 
-// total is how many requests were made.
-func (l *load) total() (n int) {
+// total returns the number of requests.
+func (l *loadResult) total() (n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, count := range l.done {
@@ -144,22 +144,22 @@ func (l *load) total() (n int) {
 	return n
 }
 
-// row prints what was done; nothing runs any more.
-func (l *load) row(t *testing.T, what, nodes string) {
+// row prints the result. All callers must have stopped.
+func (l *loadResult) row(t *testing.T, what, nodes string) {
 	t.Helper()
 	var kinds []string
 	for _, name := range slices.Sorted(maps.Keys(l.done)) {
-		kinds = append(kinds, fmt.Sprintf("%d %s (%d met a close and were repeated)", l.done[name], name, l.again[name]))
+		kinds = append(kinds, fmt.Sprintf("%d %s (%d were retried)", l.done[name], name, l.retried[name]))
 	}
 	t.Logf("\n| %s | %d requests: %s | failed %d | longest %s | %s |",
-		what, l.total(), strings.Join(kinds, ", "), len(l.failed), seconds(l.took), nodes)
+		what, l.total(), strings.Join(kinds, ", "), len(l.failed), seconds(l.longest), nodes)
 	for _, why := range l.failed[:min(20, len(l.failed))] {
 		t.Log("failed: " + why)
 	}
 }
 
-// check holds what is promised.
-func (l *load) check(t *testing.T) {
+// check requires that no request failed.
+func (l *loadResult) check(t *testing.T) {
 	t.Helper()
 	require.Positive(t, l.total())
 	require.Empty(t, l.failed)

@@ -8,17 +8,16 @@ import (
 	"go.uber.org/goleak"
 )
 
-// patience bounds the wait for anything that will happen; it is generous,
-// because it is only ever used up by a failure.
-const patience = 60 * time.Second
+// waitLimit limits every wait. It is long because only a failing test uses it up.
+const waitLimit = 60 * time.Second
 
-// lengthy makes the outages as long as the table says; without it they are as
-// short as they can be and still be noticed.
-func lengthy() bool { return os.Getenv("EDGE_FAULTS_LONG") == "1" }
+// longOutages reports whether the outages have the lengths of docs/faults.md. Otherwise
+// they are as short as the services can detect.
+func longOutages() bool { return os.Getenv("EDGE_FAULTS_LONG") == "1" }
 
-// during is how long an outage lasts.
-func during(full, short time.Duration) time.Duration {
-	if lengthy() {
+// outageLength returns the length of an outage.
+func outageLength(full, short time.Duration) time.Duration {
+	if longOutages() {
 		return full
 	}
 	return short
@@ -26,7 +25,7 @@ func during(full, short time.Duration) time.Duration {
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		_ = os.RemoveAll(workshop())
+		_ = os.RemoveAll(buildDir())
 		os.Exit(code)
 	}))
 }

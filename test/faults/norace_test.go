@@ -2,5 +2,5 @@
 
 package faults_test
 
-// raced says whether this test runs under the race detector.
-const raced = false
+// raceEnabled reports whether the race detector is enabled.
+const raceEnabled = false

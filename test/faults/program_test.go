@@ -16,19 +16,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// workshop is where this run builds the programs.
-func workshop() string {
+// buildDir returns the directory of the programs of this run.
+func buildDir() string {
 	return filepath.Join(os.TempDir(), fmt.Sprintf("edge-faults-%d", os.Getpid()))
 }
 
-// built builds both services once, with the race detector when it is
-// on here, which also spares compiling anew.
-var built = sync.OnceValue(func() error {
-	args := []string{"build", "-ldflags=-s -w", "-o", workshop() + "/"}
-	if raced {
+// buildPrograms builds both services once. It uses the race detector if this test does,
+// which also reuses the build cache.
+var buildPrograms = sync.OnceValue(func() error {
+	args := []string{"build", "-ldflags=-s -w", "-o", buildDir() + "/"}
+	if raceEnabled {
 		args = append(args, "-race")
 	}
-	if err := os.MkdirAll(workshop(), 0o700); err != nil {
+	if err := os.MkdirAll(buildDir(), 0o700); err != nil {
 		return err
 	}
 	c := exec.Command("go", append(args, "github.com/huleedu/edge/cmd/gateway", "github.com/huleedu/edge/cmd/websocket")...)
@@ -38,23 +38,23 @@ var built = sync.OnceValue(func() error {
 	return nil
 })
 
-// program is a node as a process of its own, which can be stopped and killed.
+// program is a node in its own process, which can be stopped and killed.
 type program struct {
 	cmd     *exec.Cmd
-	out     *logs
+	out     *logBuffer
 	address string
-	ended   chan struct{}
+	done    chan struct{}
 }
 
-// launch starts a node of the "gateway" or "websocket" and returns when it
-// serves.
-func launch(t *testing.T, name string, vars map[string]string) *program {
+// startProgram starts the program "gateway" or "websocket" and returns when it has logged
+// its address.
+func startProgram(t *testing.T, name string, vars map[string]string) *program {
 	t.Helper()
-	require.NoError(t, built())
-	out := newLogs(t)
-	p := &program{cmd: exec.Command(filepath.Join(workshop(), name)), out: out, ended: make(chan struct{})}
+	require.NoError(t, buildPrograms())
+	out := newLogBuffer(t)
+	p := &program{cmd: exec.Command(filepath.Join(buildDir(), name)), out: out, done: make(chan struct{})}
 	p.cmd.Dir, p.cmd.Stderr = t.TempDir(), out
-	p.cmd.Env = []string{} // nothing of ours: nil would hand all of it on
+	p.cmd.Env = []string{} // a nil slice would inherit the environment
 	for key, value := range vars {
 		p.cmd.Env = append(p.cmd.Env, key+"="+value)
 	}
@@ -62,20 +62,20 @@ func launch(t *testing.T, name string, vars map[string]string) *program {
 	require.NoError(t, err)
 	require.NoError(t, p.cmd.Start())
 	address := make(chan string, 1)
-	go p.follow(stdout, out, address)
+	go p.readOutput(stdout, out, address)
 	t.Cleanup(p.kill)
 	select {
 	case p.address = <-address:
-	case <-p.ended:
-	case <-time.After(patience):
+	case <-p.done:
+	case <-time.After(waitLimit):
 	}
-	require.NotEmpty(t, p.address, "the program does not start: %s", out)
+	require.NotEmpty(t, p.address, "the program did not start: %s", out)
 	return p
 }
 
-// follow reads the program's log to its end, and finds where it serves.
-func (p *program) follow(stdout io.Reader, out io.Writer, address chan<- string) {
-	defer close(p.ended)
+// readOutput copies the program's output until it ends and finds its address.
+func (p *program) readOutput(stdout io.Reader, out io.Writer, address chan<- string) {
+	defer close(p.done)
 	lines := bufio.NewScanner(stdout)
 	for lines.Scan() {
 		_, _ = out.Write(append(lines.Bytes(), '\n'))
@@ -84,27 +84,27 @@ func (p *program) follow(stdout io.Reader, out io.Writer, address chan<- string)
 			address <- in.Address
 		}
 	}
-	_ = p.cmd.Wait() // stop reads the outcome; killed is as it should be
+	_ = p.cmd.Wait() // stop checks the exit code
 }
 
-// stop asks the program to end, as whoever replaces it does, and returns how
-// long it took. It must end well and complain of nothing.
+// stop sends SIGTERM and returns how long the shutdown took. The exit code must be 0
+// and no step of the drain may fail.
 func (p *program) stop(t *testing.T) time.Duration {
 	t.Helper()
-	began := time.Now()
+	startedAt := time.Now()
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
 	select {
-	case <-p.ended:
-	case <-time.After(patience):
-		require.FailNow(t, "the program does not end")
+	case <-p.done:
+	case <-time.After(waitLimit):
+		require.FailNow(t, "the program did not stop")
 	}
 	require.Equal(t, 0, p.cmd.ProcessState.ExitCode())
 	require.NotContains(t, p.out.String(), "a step of the drain failed")
-	return time.Since(began)
+	return time.Since(startedAt)
 }
 
-// kill ends the program as a crash does. More than once does nothing.
+// kill sends SIGKILL. It may be called more than once.
 func (p *program) kill() {
 	_ = p.cmd.Process.Kill()
-	<-p.ended
+	<-p.done
 }

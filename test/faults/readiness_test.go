@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// word is what /readyz says: "ready", "degraded", or "503".
-func word(ctx context.Context, addr string) string {
+// readiness returns the status of /readyz: "ready", "degraded", or the HTTP status.
+func readiness(ctx context.Context, addr string) string {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/readyz", http.NoBody)
@@ -25,7 +25,7 @@ func word(ctx context.Context, addr string) string {
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	res, err := client.Do(req)
 	if err != nil {
-		return "no answer"
+		return "no response"
 	}
 	defer func() { _ = res.Body.Close() }()
 	var in struct{ Status string }
@@ -37,62 +37,62 @@ func word(ctx context.Context, addr string) string {
 
 func awaitReady(t *testing.T, addr string) {
 	t.Helper()
-	require.Eventually(t, func() bool { return word(context.Background(), addr) == "ready" },
-		patience, 50*time.Millisecond, "%s is never ready", addr)
+	require.Eventually(t, func() bool { return readiness(context.Background(), addr) == "ready" },
+		waitLimit, 50*time.Millisecond, "%s did not become ready", addr)
 }
 
-// watch notes every change of a node's readiness.
-type watch struct {
-	addr string
-	end  context.CancelFunc
-	done sync.WaitGroup
+// readinessWatch records every change of a node's readiness.
+type readinessWatch struct {
+	addr   string
+	cancel context.CancelFunc
+	done   sync.WaitGroup
 
-	mu    sync.Mutex
-	words []string
-	since []time.Time
+	mu     sync.Mutex
+	states []string
+	since  []time.Time
 }
 
-func watchReadiness(t *testing.T, addr string) *watch {
+func watchReadiness(t *testing.T, addr string) *readinessWatch {
 	t.Helper()
 	ctx, end := context.WithCancel(context.Background())
-	w := &watch{addr: addr, end: end}
+	w := &readinessWatch{addr: addr, cancel: end}
 	w.done.Go(func() {
 		for ; ctx.Err() == nil; <-time.After(50 * time.Millisecond) {
-			w.note(word(ctx, addr))
+			w.record(readiness(ctx, addr))
 		}
 	})
 	t.Cleanup(w.stop)
 	return w
 }
 
-func (w *watch) stop() {
-	w.end()
+func (w *readinessWatch) stop() {
+	w.cancel()
 	w.done.Wait()
 }
 
-func (w *watch) note(now string) {
+func (w *readinessWatch) record(now string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if n := len(w.words); n == 0 || w.words[n-1] != now {
-		w.words, w.since = append(w.words, now), append(w.since, time.Now())
+	if n := len(w.states); n == 0 || w.states[n-1] != now {
+		w.states, w.since = append(w.states, now), append(w.since, time.Now())
 	}
 }
 
-// said reports whether the node has said so at any time.
-func (w *watch) said(what string) bool {
+// observed reports whether the node has ever had the status.
+func (w *readinessWatch) observed(what string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return slices.Contains(w.words, what)
+	return slices.Contains(w.states, what)
 }
 
-// story tells the changes after a moment.
-func (w *watch) story(from time.Time) string {
+// describe describes the changes after a time.
+func (w *readinessWatch) describe(from time.Time) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var parts []string
-	for i, word := range w.words {
+	for i, status := range w.states {
 		if w.since[i].After(from) {
-			parts = append(parts, fmt.Sprintf("%s after %s", word, seconds(w.since[i].Sub(from))))
+			parts = append(parts, fmt.Sprintf("%s after %s", status, seconds(w.since[i].Sub(from))))
 		}
 	}
 	if len(parts) == 0 {

@@ -9,84 +9,85 @@ import (
 	"github.com/huleedu/edge/test/servers"
 )
 
-// users is how many people listen in each fault.
+// users is the number of users in each fault.
 const users = 4
 
-// settle is how long messages flow before and after a fault.
-const settle = time.Second
+// settleTime is how long messages are exchanged before and after a fault.
+const settleTime = time.Second
 
-// confirmed asks one replica to have a notification before it counts as kept.
-func confirmed() map[string]string { return map[string]string{"NOTIFICATION_LOG_MIN_REPLICAS": "1"} }
+// requireReplica requires one replica to confirm a notification before it counts as stored.
+func requireReplica() map[string]string {
+	return map[string]string{"NOTIFICATION_LOG_MIN_REPLICAS": "1"}
+}
 
-// TestRedisKilled: with an append-only file it loses nothing that it confirmed.
+// TestRedisKilled kills Redis with an append-only file, which keeps confirmed writes.
 func TestRedisKilled(t *testing.T) {
 	t.Parallel()
 	r := servers.OwnRedis(t, "--appendonly", "yes")
-	redisFault(t, newStage(t, r.URL(), servers.Kafka(t), nil), "Redis killed (AOF)", func() {
+	redisFault(t, newEnvironment(t, r.URL(), servers.Kafka(t), nil), "Redis killed (AOF)", func() {
 		r.Kill()
-		<-time.After(during(5*time.Second, 2*time.Second))
+		<-time.After(outageLength(5*time.Second, 2*time.Second))
 		r.Start()
 	})
 }
 
-// TestRedisStopped: connections stay, and nobody answers.
+// TestRedisStopped stops Redis: connections stay open without responses.
 func TestRedisStopped(t *testing.T) {
 	t.Parallel()
 	r := servers.OwnRedis(t)
-	long := during(10*time.Second, 6*time.Second)
-	redisFault(t, newStage(t, r.URL(), servers.Kafka(t), nil), "Redis stopped", func() {
+	long := outageLength(10*time.Second, 6*time.Second)
+	redisFault(t, newEnvironment(t, r.URL(), servers.Kafka(t), nil), "Redis stopped", func() {
 		r.Pause()
 		<-time.After(long)
 		r.Resume()
 	})
 }
 
-// TestSentinelFailover: the master is killed and stays away.
+// TestSentinelFailover kills the master, which does not return.
 func TestSentinelFailover(t *testing.T) {
 	t.Parallel()
 	s := servers.OwnSentinel(t)
-	redisFault(t, newStage(t, s.URL(), servers.Kafka(t), confirmed()), "Sentinel: master killed", func() {
+	redisFault(t, newEnvironment(t, s.URL(), servers.Kafka(t), requireReplica()), "Sentinel: master killed", func() {
 		old := s.Master()
 		old.Kill()
-		require.Eventually(t, func() bool { return s.Master() != old }, patience, 50*time.Millisecond)
+		require.Eventually(t, func() bool { return s.Master() != old }, waitLimit, 50*time.Millisecond)
 	})
 }
 
-// TestClusterNodeKilled: the master with most of the node's subscriptions is
-// killed. Its replica takes over and has none of its own to confirm, so for
-// those users kept notifications wait until it is back.
+// TestClusterNodeKilled kills the master that has most of the node's subscriptions.
+// Its replica becomes master without a replica of its own, so stored notifications
+// for these users wait until the killed server is back.
 func TestClusterNodeKilled(t *testing.T) {
 	t.Parallel()
 	c := servers.OwnCluster(t)
-	redisFault(t, newStage(t, c.URL(), servers.Kafka(t), confirmed()), "Cluster: a master killed", func() {
-		node := c.Subscribed("wsctl:probe:*")
+	redisFault(t, newEnvironment(t, c.URL(), servers.Kafka(t), requireReplica()), "Cluster: a master killed", func() {
+		node := c.MostSubscribed("wsctl:probe:*")
 		node.Kill()
 		<-time.After(6 * time.Second)
 		node.Start()
 	})
 }
 
-// redisFault holds what is promised when Redis is in trouble: sockets stay, the
-// node says that it is not ready, everybody gets messages again and is told of
-// the gap.
-func redisFault(t *testing.T, s *stage, name string, fault func()) {
+// redisFault checks the behaviour during a Redis outage: sockets stay open, the node
+// is not ready, afterwards all users receive messages and are told of the gap.
+func redisFault(t *testing.T, s *environment, name string, fault func()) {
 	t.Helper()
-	addr := s.node(t)
-	crowd := gather(t, s, users, "ws://"+addr+"/ws")
+	addr := s.startNode(t)
+	clients := connectClients(t, s, users, "ws://"+addr+"/ws")
 	readiness := watchReadiness(t, addr)
-	<-time.After(settle)
-	began := time.Now()
+	<-time.After(settleTime)
+	startedAt := time.Now()
 	fault()
-	name += ", " + seconds(time.Since(began))
+	name += ", " + seconds(time.Since(startedAt))
 	awaitReady(t, addr)
-	crowd.awaitFlow(t)
-	<-time.After(settle)
+	clients.awaitFlow(t)
+	<-time.After(settleTime)
 	readiness.stop()
-	got := crowd.finish(t)
-	got.row(t, name, readiness.story(began))
+	got := clients.finish(t)
+	got.row(t, name, readiness.describe(startedAt))
 	got.check(t)
-	require.Zero(t, got.reconnects, "sockets stay")
+	require.Zero(t, got.reconnects, "sockets stay open")
 	require.Zero(t, got.incomplete)
-	require.True(t, readiness.said("503"), "the node must say that it is deaf")
-	require.Positive(t, got.resyncs, "no gap is silent")
+	require.True(t, readiness.observed("503"), "the node must report that it is not ready")
+	require.Positive(t, got.resyncs, "each gap must be announced")
 }

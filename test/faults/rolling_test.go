@@ -15,16 +15,15 @@ import (
 	"github.com/huleedu/edge/test/servers"
 )
 
-// rounds is how often every node is replaced.
+// rounds returns how often every node is replaced.
 func rounds() int {
-	if lengthy() {
+	if longOutages() {
 		return 5
 	}
 	return 1
 }
 
-// pair is two processes of one service behind a balancer that asks whether
-// they are ready.
+// pair is two processes of one service behind a balancer with readiness probes.
 type pair struct {
 	name  string
 	vars  map[string]string
@@ -33,14 +32,14 @@ type pair struct {
 	stops []time.Duration
 }
 
-// twoOf starts them and returns when the balancer sends to both.
-func twoOf(t *testing.T, name string, vars map[string]string) *pair {
+// startPair starts two nodes and returns when the balancer uses both.
+func startPair(t *testing.T, name string, vars map[string]string) *pair {
 	t.Helper()
 	p := &pair{name: name, vars: vars}
 	for i := range p.nodes {
-		p.nodes[i] = launch(t, name, vars)
+		p.nodes[i] = startProgram(t, name, vars)
 	}
-	p.front = watchful(t, p.nodes[0].address, p.nodes[1].address)
+	p.front = newProbingBalancer(t, p.nodes[0].address, p.nodes[1].address)
 	for _, n := range p.nodes {
 		p.awaitUse(t, n)
 	}
@@ -49,65 +48,64 @@ func twoOf(t *testing.T, name string, vars map[string]string) *pair {
 
 func (p *pair) awaitUse(t *testing.T, n *program) {
 	t.Helper()
-	require.Eventually(t, func() bool { return p.front.knows(n.address) }, patience, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return p.front.isReady(n.address) }, waitLimit, 20*time.Millisecond)
 }
 
-// roll replaces every node, one after the other. before is called with each
-// just before it is asked to end.
+// roll replaces both nodes in turn. It calls before with each node before it stops it.
 func (p *pair) roll(t *testing.T, before func(*program)) {
 	t.Helper()
 	for i, n := range p.nodes {
 		before(n)
 		p.stops = append(p.stops, n.stop(t))
-		p.nodes[i] = launch(t, p.name, p.vars)
+		p.nodes[i] = startProgram(t, p.name, p.vars)
 		p.front.replace(i, p.nodes[i].address)
 		p.awaitUse(t, p.nodes[i])
 	}
 }
 
-// TestNotificationNodesRolled replaces both nodes, one after the other, while
-// notifications keep coming: every socket is told to come back (1012), does so
-// at the other node and lacks nothing that is kept.
+// TestNotificationNodesRolled replaces both nodes in turn while notifications are
+// sent. Each socket is closed with 1012, reconnects to the other node and misses no
+// stored notification.
 func TestNotificationNodesRolled(t *testing.T) {
 	t.Parallel()
-	// Nobody else's nodes may do the work of these.
-	s := newStage(t, servers.OwnRedis(t).URL(), servers.Kafka(t), map[string]string{
+	// Own Redis: nodes of other tests must not take over the subscriptions.
+	s := newEnvironment(t, servers.OwnRedis(t).URL(), servers.Kafka(t), map[string]string{
 		"WEBSOCKET_DRAIN_NOTICE": "2", "WEBSOCKET_DRAIN_SPREAD": "2",
 	})
-	s.topic = domain.NotificationTopic // the program reads no other
-	s.create(t)
-	p := twoOf(t, "websocket", s.vars)
-	crowd := gather(t, s, users, p.front.url(), p.front.url(), p.front.url())
+	s.topic = domain.NotificationTopic // the program reads only this topic
+	s.createTopic(t)
+	p := startPair(t, "websocket", s.vars)
+	clients := connectClients(t, s, users, p.front.url(), p.front.url(), p.front.url())
 	closed := 0
 	for range rounds() {
 		p.roll(t, func(n *program) {
 			sockets := socketsOf(t, n.address)
-			require.Positive(t, sockets, "nobody is there to be moved")
+			require.Positive(t, sockets, "the node must have sockets")
 			closed += sockets
 		})
 	}
-	got := crowd.finish(t)
-	got.row(t, fmt.Sprintf("Both of two nodes replaced, %d times", rounds()), p.ends())
+	got := clients.finish(t)
+	got.row(t, fmt.Sprintf("Both of two nodes replaced, %d times", rounds()), p.describeStops())
 	got.check(t)
-	require.Equal(t, closed, got.reconnects, "each socket moves once for each end of its node")
-	require.Len(t, got.closes, 1, "all are told the same")
+	require.Equal(t, closed, got.reconnects, "each socket reconnects once per stop of its node")
+	require.Len(t, got.closes, 1, "all sockets get the same close code")
 	require.Contains(t, got.closes[0], "close 1012")
 	require.Zero(t, got.incomplete+got.resyncs, "there is no gap")
 }
 
-// ends tells how long the stops took.
-func (p *pair) ends() string {
+// describeStops describes how long the stops took.
+func (p *pair) describeStops() string {
 	words := make([]string, 0, len(p.stops))
 	for _, d := range p.stops {
 		words = append(words, seconds(d))
 	}
-	return "nodes end after " + strings.Join(words, ", ")
+	return "nodes stop after " + strings.Join(words, ", ")
 }
 
-// socketsOf asks a node how many sockets it holds.
+// socketsOf returns the number of sockets of a node.
 func socketsOf(t *testing.T, addr string) int {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), waitLimit)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/healthz/websocket", http.NoBody)
 	require.NoError(t, err)

@@ -17,54 +17,54 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// pace is the pause between two notifications of one kind to one user.
-const pace = 50 * time.Millisecond
+// sendInterval is the pause between two messages of one kind to one user.
+const sendInterval = 50 * time.Millisecond
 
-// direct is one message that was published on Redis, where nobody keeps it.
-type direct struct {
-	from, to time.Time // Redis took it in between
-	taken    bool      // Redis said so
+// directMessage is one message published on Redis, which is not stored.
+type directMessage struct {
+	from, to time.Time // start and end of the PUBLISH command
+	accepted bool      // PUBLISH succeeded
 }
 
-// sender sends one user notifications of both kinds, numbered from 1, each kind
-// at its own pace: one that is held up does not hold up the other.
+// sender sends stored and direct messages to one user. It numbers each kind from 1
+// and sends both kinds independently, so that one does not delay the other.
 type sender struct {
 	user   string
-	halt   context.CancelFunc
+	cancel context.CancelFunc
 	group  sync.WaitGroup
-	events string // what all event ids begin with
+	events string // prefix of the event ids
 
-	mu   sync.Mutex
-	kept int // confirmed by Kafka
-	told []direct
+	mu        sync.Mutex
+	confirmed int // number of records that Kafka has confirmed
+	direct    []directMessage
 }
 
-// courier is what all senders of a test write with.
-type courier struct {
-	stage *stage
+// publisher holds the Kafka and Redis clients of all senders of a test.
+type publisher struct {
+	env   *environment
 	kafka *kafka.Writer
 	redis goredis.UniversalClient
 }
 
-func (s *stage) courier(t *testing.T) *courier {
+func (s *environment) publisher(t *testing.T) *publisher {
 	t.Helper()
 	transport := &kafka.Transport{DialTimeout: time.Second}
-	c := &courier{stage: s, redis: open(t, s.redis), kafka: &kafka.Writer{
+	c := &publisher{env: s, redis: openRedis(t, s.redis), kafka: &kafka.Writer{
 		Transport: transport, Addr: kafka.TCP(s.kafka), Topic: string(s.topic), Balancer: kafka.Murmur2Balancer{},
 		BatchTimeout: time.Millisecond, RequiredAcks: kafka.RequireAll, AllowAutoTopicCreation: true,
 		MaxAttempts: 1, WriteTimeout: 3 * time.Second, ReadTimeout: 3 * time.Second,
 	}}
 	t.Cleanup(func() {
-		_ = c.kafka.Close() // everything was confirmed before
+		_ = c.kafka.Close() // all writes have been confirmed
 		transport.CloseIdleConnections()
 		_ = c.redis.Close()
 	})
 	return c
 }
 
-// open reads the URL's form as the service does. Nothing is repeated, so that
-// what Redis took is known.
-func open(t *testing.T, url string) goredis.UniversalClient {
+// openRedis returns a client for the kind of URL that the service accepts. It does not
+// retry, so that the result of each command is known.
+func openRedis(t *testing.T, url string) goredis.UniversalClient {
 	t.Helper()
 	const limit = 500 * time.Millisecond
 	switch {
@@ -86,39 +86,39 @@ func open(t *testing.T, url string) goredis.UniversalClient {
 	}
 }
 
-// send begins for one user and goes on until it is stopped or the test ends.
-func (c *courier) send(t *testing.T, user string) *sender {
+// startSender starts a sender for one user, which runs until it is stopped or the test ends.
+func (c *publisher) startSender(t *testing.T, user string) *sender {
 	t.Helper()
 	ctx, halt := context.WithCancel(context.Background())
-	s := &sender{user: user, halt: halt, events: uuid.NewString()}
-	s.group.Go(func() { s.keep(ctx, c) })
-	s.group.Go(func() { s.tell(ctx, c) })
+	s := &sender{user: user, cancel: halt, events: uuid.NewString()}
+	s.group.Go(func() { s.sendStored(ctx, c) })
+	s.group.Go(func() { s.sendDirect(ctx, c) })
 	t.Cleanup(func() { s.stop() })
 	return s
 }
 
-// stop returns how many Kafka has confirmed, once no more are under way.
+// stop stops the sender and returns the number of records that Kafka has confirmed.
 func (s *sender) stop() int {
-	s.halt()
+	s.cancel()
 	s.group.Wait()
-	return s.kept
+	return s.confirmed
 }
 
-// keep writes to Kafka. What it does not confirm is repeated, until it does, as
-// the same event.
-func (s *sender) keep(ctx context.Context, c *courier) {
+// sendStored writes records to Kafka. It repeats a record with the same event id until
+// Kafka confirms it.
+func (s *sender) sendStored(ctx context.Context, c *publisher) {
 	for n := 1; ctx.Err() == nil; n++ {
-		record := s.record(c.stage.topic, n)
-		for deadline := time.Now().Add(patience); c.kafka.WriteMessages(context.Background(), record) != nil; {
+		record := s.record(c.env.topic, n)
+		for deadline := time.Now().Add(waitLimit); c.kafka.WriteMessages(context.Background(), record) != nil; {
 			if time.Now().After(deadline) {
 				return
 			}
 			<-time.After(100 * time.Millisecond)
 		}
 		s.mu.Lock()
-		s.kept = n
+		s.confirmed = n
 		s.mu.Unlock()
-		<-time.After(pace)
+		<-time.After(sendInterval)
 	}
 }
 
@@ -130,21 +130,21 @@ func (s *sender) record(topic domain.Topic, n int) kafka.Message {
 			`"priority":"low","payload":{"n":%d}}`, s.user, n),
 	})
 	if err != nil {
-		panic(err) // plain values
+		panic(err) // cannot happen: the values are plain
 	}
 	return kafka.Message{Key: []byte(s.user), Value: value}
 }
 
-// tell publishes on Redis. What it does not take is not repeated.
-func (s *sender) tell(ctx context.Context, c *courier) {
+// sendDirect publishes on Redis. It does not repeat a failed publish.
+func (s *sender) sendDirect(ctx context.Context, c *publisher) {
 	for n := 1; ctx.Err() == nil; n++ {
 		from := time.Now()
 		once, cancel := context.WithTimeout(context.Background(), time.Second)
 		err := c.redis.Publish(once, "ws:"+s.user, fmt.Sprintf(`{"event":"direct","data":{"n":%d}}`, n)).Err()
 		cancel()
 		s.mu.Lock()
-		s.told = append(s.told, direct{from, time.Now(), err == nil})
+		s.direct = append(s.direct, directMessage{from, time.Now(), err == nil})
 		s.mu.Unlock()
-		<-time.After(pace)
+		<-time.After(sendInterval)
 	}
 }

@@ -1,7 +1,7 @@
-// Command report reads the output of "go test -json" and prints what a person
-// wants of it: go test's own line for each package, everything that a failed
-// test said, what was skipped and why, how many tests ran on real servers, and
-// at the very end one line of counts. It ends with 1 if anything failed.
+// Command report reads the output of "go test -json" and prints a summary: the
+// result line of each package, the output of failed tests, the skipped tests with
+// their reasons, the number of tests on real servers, and one line of counts. The
+// exit code is 1 if a test failed.
 //
 //	go test -json ./... | go run ./test/report
 package main

@@ -8,24 +8,24 @@ import (
 )
 
 func main() {
-	t := newTally(os.Stdout)
+	t := newSummary(os.Stdout)
 	if err := readAll(os.Stdin, t); err != nil {
 		fmt.Fprintln(os.Stderr, "report:", err)
 		os.Exit(1)
 	}
 	t.close()
-	if t.red() {
+	if t.hasFailed() {
 		os.Exit(1)
 	}
 }
 
-// readAll feeds the tally line by line.
-func readAll(r io.Reader, t *tally) error {
+// readAll passes each line to the summary.
+func readAll(r io.Reader, t *summary) error {
 	lines := bufio.NewReader(r)
 	for {
 		line, err := lines.ReadBytes('\n')
 		if len(line) > 0 {
-			t.take(line)
+			t.addLine(line)
 		}
 		if err == io.EOF {
 			return nil

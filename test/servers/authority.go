@@ -17,8 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Authority signs the certificates of servers that demand TLS. It lives as long
-// as its test.
+// Authority is a certificate authority for servers with TLS. Its files are deleted when
+// the test ends.
 type Authority struct {
 	t    testing.TB
 	dir  string
@@ -26,7 +26,7 @@ type Authority struct {
 	cert *x509.Certificate
 }
 
-// NewAuthority makes one that nobody else trusts.
+// NewAuthority creates an authority with a self-signed certificate.
 func NewAuthority(t testing.TB) *Authority {
 	t.Helper()
 	a := &Authority{t: t, dir: t.TempDir()}
@@ -40,23 +40,23 @@ func NewAuthority(t testing.TB) *Authority {
 	require.NoError(t, err)
 	a.cert, err = x509.ParseCertificate(der)
 	require.NoError(t, err)
-	write(t, a.File(), block("CERTIFICATE", der))
+	writeFile(t, a.File(), encodePEM("CERTIFICATE", der))
 	return a
 }
 
-// File holds the authority's own certificate, in PEM: what clients trust.
+// File returns the PEM file of the authority's certificate, which clients must trust.
 func (a *Authority) File() string { return filepath.Join(a.dir, "authority.pem") }
 
-// Identity is a server's certificate with its key, in PEM files.
-type Identity struct {
-	// CertFile and KeyFile hold one each, BothFile the key and then the
-	// certificate, as Kafka's key stores want them.
-	CertFile, KeyFile, BothFile string
+// KeyPair is a server certificate and its key in PEM files.
+type KeyPair struct {
+	// CertFile and KeyFile contain one each. CombinedFile contains the key followed by the
+	// certificate, as a Kafka key store requires.
+	CertFile, KeyFile, CombinedFile string
 }
 
-// Identity makes a certificate for 127.0.0.1 and localhost that holds until
-// then, which may be over.
-func (a *Authority) Identity(until time.Time) Identity {
+// Issue issues a certificate for 127.0.0.1 and localhost. until is the expiry, which may
+// be in the past.
+func (a *Authority) Issue(until time.Time) KeyPair {
 	a.t.Helper()
 	key := newKey(a.t)
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
@@ -71,12 +71,12 @@ func (a *Authority) Identity(until time.Time) Identity {
 	require.NoError(a.t, err)
 	secret, err := x509.MarshalPKCS8PrivateKey(key)
 	require.NoError(a.t, err)
-	cert, private := block("CERTIFICATE", der), block("PRIVATE KEY", secret)
+	cert, private := encodePEM("CERTIFICATE", der), encodePEM("PRIVATE KEY", secret)
 	name := filepath.Join(a.dir, serial.String())
-	id := Identity{CertFile: name + ".crt", KeyFile: name + ".key", BothFile: name + ".pem"}
-	write(a.t, id.CertFile, cert)
-	write(a.t, id.KeyFile, private)
-	write(a.t, id.BothFile, append(private, cert...))
+	id := KeyPair{CertFile: name + ".crt", KeyFile: name + ".key", CombinedFile: name + ".pem"}
+	writeFile(a.t, id.CertFile, cert)
+	writeFile(a.t, id.KeyFile, private)
+	writeFile(a.t, id.CombinedFile, append(private, cert...))
 	return id
 }
 
@@ -87,11 +87,11 @@ func newKey(t testing.TB) *ecdsa.PrivateKey {
 	return key
 }
 
-func block(kind string, der []byte) []byte {
+func encodePEM(kind string, der []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
 }
 
-func write(t testing.TB, file string, content []byte) {
+func writeFile(t testing.TB, file string, content []byte) {
 	t.Helper()
 	require.NoError(t, os.WriteFile(file, content, 0o600))
 }

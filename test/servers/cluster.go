@@ -10,26 +10,25 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// clusterSize is three masters and a replica of each.
+// clusterSize is the number of nodes: three masters with one replica each.
 const clusterSize = 6
 
-// Cluster is a Redis Cluster of three masters with a replica each that one
-// test has for itself. A node is given up when it does not answer for two
-// seconds.
+// Cluster is a Redis Cluster for one test: three masters with one replica each. A node is
+// failed over when it does not respond for two seconds.
 type Cluster struct {
 	t testing.TB
-	// Nodes are all six.
+	// Nodes contains all six nodes.
 	Nodes []*RedisProcess
 }
 
-// OwnCluster starts it and returns when every node says that it is whole.
+// OwnCluster starts a cluster and returns when all nodes report that it is complete.
 func OwnCluster(t testing.TB, options ...string) *Cluster {
 	t.Helper()
-	needClient(t)
+	requireRedisCLI(t)
 	c := &Cluster{t: t}
 	create := []string{"--cluster", "create"}
 	for range clusterSize {
-		// The bus would take the port plus 10000, which outgoing connections use.
+		// The default bus port, port+10000, is in the range of outgoing connections.
 		member := []string{
 			"--cluster-enabled", "yes", "--cluster-port", fmt.Sprint(freePorts(t)), "--cluster-config-file", "nodes.conf",
 			"--cluster-node-timeout", "2000", "--repl-diskless-sync-delay", "0",
@@ -42,15 +41,15 @@ func OwnCluster(t testing.TB, options ...string) *Cluster {
 	require.NoError(t, err, "%s", out)
 	for _, node := range c.Nodes {
 		require.Eventually(t, func() bool {
-			role := node.tell("INFO", "replication")
-			return strings.Contains(node.tell("CLUSTER", "INFO"), "cluster_state:ok") &&
+			role := node.query("INFO", "replication")
+			return strings.Contains(node.query("CLUSTER", "INFO"), "cluster_state:ok") &&
 				(strings.Contains(role, "master_link_status:up") || strings.Contains(role, "connected_slaves:1"))
-		}, groupPatience, 50*time.Millisecond, "the cluster does not become whole")
+		}, groupStartLimit, 50*time.Millisecond, "the cluster did not become complete")
 	}
 	return c
 }
 
-// URL names all nodes.
+// URL returns a URL with all nodes.
 func (c *Cluster) URL() string {
 	var u strings.Builder
 	u.WriteString(c.Nodes[0].URL())
@@ -62,16 +61,16 @@ func (c *Cluster) URL() string {
 	return u.String()
 }
 
-// Subscribed is the node on which most channels of the pattern are subscribed.
-func (c *Cluster) Subscribed(pattern string) *RedisProcess {
+// MostSubscribed returns the node with the most subscribed channels that match the pattern.
+func (c *Cluster) MostSubscribed(pattern string) *RedisProcess {
 	c.t.Helper()
 	var found *RedisProcess
 	most := 0
 	for _, node := range c.Nodes {
-		if n := len(strings.Fields(node.tell("PUBSUB", "CHANNELS", pattern))); n > most {
+		if n := len(strings.Fields(node.query("PUBSUB", "CHANNELS", pattern))); n > most {
 			found, most = node, n
 		}
 	}
-	require.NotNil(c.t, found, "nobody subscribes to %s", pattern)
+	require.NotNil(c.t, found, "no subscription to %s", pattern)
 	return found
 }

@@ -1,29 +1,29 @@
 #!/usr/bin/env bash
 # kafka.sh - one real Apache Kafka broker (KRaft, single node) on 127.0.0.1, for tests.
-# Needs java 17 or newer and mvn. The jars come from the Maven repository that
-# the machine is set up for, once, into a cache outside this tree.
+# Needs java 17 or newer and mvn. The jars come from the configured Maven repository
+# and are downloaded once into a cache outside the source tree.
 #
 #   kafka.sh fetch          fill the cache
-#   kafka.sh start          fetch, format and start as needed; returns when the broker answers
-#   kafka.sh stop           SIGTERM, then SIGKILL after 15 s; data stays
-#   kafka.sh kill           SIGKILL, as in a crash; data stays
-#   kafka.sh pause|resume   SIGSTOP|SIGCONT, as in a hang
+#   kafka.sh start          fetch, format and start as needed; returns when the broker responds
+#   kafka.sh stop           SIGTERM, then SIGKILL after 15 s; data is kept
+#   kafka.sh kill           SIGKILL, like a crash; data is kept
+#   kafka.sh pause|resume   SIGSTOP|SIGCONT, like a hanging process
 #   kafka.sh pid            print the broker's process id
 #   kafka.sh log            print the broker's log
 #
-# KAFKA_PORT     19092   the listener; the controller takes the next port. Stay below
-#                        32768: above it an outgoing connection may already hold the port.
+# KAFKA_PORT     19092   the listener; the controller uses the next port. Use a port below
+#                        32768, the start of the range of outgoing connections.
 # KAFKA_RUN      a directory for data, log and pid (default: under TMPDIR)
 # KAFKA_CACHE    where the jars are kept (default: the XDG cache)
 # KAFKA_VERSION  4.1.1
-# KAFKA_PARTITIONS 3     of a topic that is created by its first use
+# KAFKA_PARTITIONS 3     of a topic that is created on first use
 # KAFKA_AUTO_CREATE true whether first use creates a topic
-# KAFKA_ADVERTISE host:port that clients are told (a proxy in front)
+# KAFKA_ADVERTISE advertised host:port (a proxy in front)
 # KAFKA_EXTRA    "key=value;key=value" appended to the broker's properties
-# KAFKA_PROPERTIES a file that is appended to them as well
-# KAFKA_LISTENERS "NAME:PROTOCOL:PORT ..." more listeners, for TLS and SASL; what they need
-#                stands in KAFKA_PROPERTIES
-# KAFKA_SCRAM    "name=N,password=P" a user whom the SCRAM mechanisms know
+# KAFKA_PROPERTIES a file that is appended to the broker's properties
+# KAFKA_LISTENERS "NAME:PROTOCOL:PORT ..." additional listeners, for TLS and SASL; put their
+#                settings into KAFKA_PROPERTIES
+# KAFKA_SCRAM    "name=N,password=P" a user for the SCRAM mechanisms
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 version="${KAFKA_VERSION:-4.1.1}"
@@ -39,14 +39,14 @@ options=(-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Djava.awt.headless=true
 
 die() { echo "kafka.sh: $*" >&2; exit 1; }
 
-# running prints the broker's pid if it lives and is ours.
+# running prints the broker's pid if the process exists and is this broker.
 running() {
   local p
   p="$(cat "$pidfile" 2>/dev/null)" || return 1
   [ -n "$p" ] && grep -qaF "$properties" "/proc/$p/cmdline" 2>/dev/null && echo "$p"
 }
 
-# ended: the process is gone and, which can be a moment later, its sockets are.
+# ended succeeds when the process has exited and its port is closed, which can be later.
 ended() {
   ! running >/dev/null && ! (exec 9<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null
 }
@@ -55,8 +55,8 @@ fetch() {
   [ -f "$jars/.complete" ] && return 0
   command -v mvn >/dev/null || die "mvn is not in PATH"
   mkdir -p "$cache"
-  # One fetch at a time; each fills a directory of its own, so that an
-  # interrupted one leaves nothing behind that looks whole.
+  # One process fetches at a time, into a separate directory, so that an
+  # interrupted download is never used.
   exec 8>"$cache/lock"
   flock 8
   [ -f "$jars/.complete" ] && return 0
@@ -128,7 +128,7 @@ P
 }
 
 # answers sends an ApiVersions request (key 18, version 0, correlation id 7, no
-# client id) and looks for the correlation id: no client is needed.
+# client id) and checks the correlation id of the response.
 answers() {
   local hex
   exec 9<>"/dev/tcp/127.0.0.1/$port" || return 1
@@ -145,7 +145,7 @@ await() {
     sleep 0.1
   done
   tail -n 30 "$log" >&2
-  die "the broker does not answer"
+  die "the broker does not respond"
 }
 
 start() {
@@ -154,8 +154,8 @@ start() {
   fetch
   configure
   : >"$log"
-  # The shell writes its own pid and becomes the broker, in a session of its
-  # own: a Ctrl-C in the terminal does not reach it.
+  # The shell writes its pid and then execs the broker in a new session, so that
+  # Ctrl-C in the terminal does not stop it.
   # shellcheck disable=SC2016
   setsid bash -c 'echo $$ >"$1"; cd "$2"; shift 2; exec "$@"' _ "$pidfile" "$run" \
     java -Xms64m -Xmx512m "${options[@]}" -cp "$jars/*" kafka.Kafka "$properties" \
@@ -174,7 +174,7 @@ stop() {
   kill -KILL "$p" 2>/dev/null || true
 }
 
-# still waits until every thread has stopped: on a busy machine one may answer yet.
+# still waits until all threads are stopped; on a busy machine that takes a moment.
 still() {
   local pid
   pid=$(cat "$pidfile")
@@ -203,5 +203,5 @@ case "${1:-}" in
   resume) signal CONT ;;
   pid) running || die "no broker is running" ;;
   log) cat "$log" ;;
-  *) sed -n '2,28p' "${BASH_SOURCE[0]}"; exit 2 ;;
+  *) sed -n '2,26p' "${BASH_SOURCE[0]}"; exit 2 ;;
 esac

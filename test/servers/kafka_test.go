@@ -10,8 +10,8 @@ import (
 	"github.com/huleedu/edge/test/servers"
 )
 
-// answers tells whether something accepts connections.
-func answers(address string) bool {
+// accepts reports whether a server accepts connections.
+func accepts(address string) bool {
 	c, err := net.DialTimeout("tcp", address, time.Second)
 	if err != nil {
 		return false
@@ -19,13 +19,13 @@ func answers(address string) bool {
 	return c.Close() == nil
 }
 
-func TestOwnKafkaGoesAndComesBack(t *testing.T) {
+func TestOwnKafkaRestarts(t *testing.T) {
 	b := servers.OwnKafka(t)
-	require.True(t, answers(b.Addr()))
+	require.True(t, accepts(b.Addr()))
 	b.Kill()
-	require.False(t, answers(b.Addr()))
+	require.False(t, accepts(b.Addr()))
 	b.Start()
-	require.True(t, answers(b.Addr()))
+	require.True(t, accepts(b.Addr()))
 	b.Stop()
-	require.False(t, answers(b.Addr()))
+	require.False(t, accepts(b.Addr()))
 }

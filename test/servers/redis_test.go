@@ -9,14 +9,14 @@ import (
 	"github.com/huleedu/edge/test/servers"
 )
 
-func TestOwnSentinelNamesItsMaster(t *testing.T) {
+func TestOwnSentinelReturnsItsMaster(t *testing.T) {
 	t.Parallel()
 	s := servers.OwnSentinel(t)
-	require.True(t, answers(s.Master().Addr()))
+	require.True(t, accepts(s.Master().Addr()))
 	require.Equal(t, 2, strings.Count(s.URL(), "addr="))
 }
 
-func TestOwnClusterIsWhole(t *testing.T) {
+func TestOwnClusterIsComplete(t *testing.T) {
 	t.Parallel()
 	c := servers.OwnCluster(t)
 	require.Len(t, c.Nodes, 6)

@@ -10,31 +10,30 @@ import (
 	"time"
 )
 
-// User and Password open the servers of this package that demand them.
+// User and Password are the credentials of the servers that require them.
 const (
 	User     = "edge"
 	Password = "s3cret-of-the-tests"
 )
 
-// SecuredBroker is a real Kafka that also listens where TLS, a password or both
-// are demanded.
+// SecuredBroker is a real Kafka with additional listeners that require TLS, a password or
+// both.
 type SecuredBroker struct {
 	*Broker
 
-	// Trusted signs its certificates.
-	Trusted *Authority
-	ports   map[string]int
+	// Authority is the authority that issued its certificates.
+	Authority *Authority
+	ports     map[string]int
 }
 
-// Expired is the listener with TLS whose certificate is over.
+// Expired is the name of the TLS listener with an expired certificate.
 const Expired = "EXPIRED"
 
-// SecuredKafka starts a real Kafka with a listener for each of SSL,
-// SASL_PLAINTEXT and SASL_SSL, and Expired. SASL takes PLAIN, SCRAM-SHA-256 and
-// SCRAM-SHA-512.
+// SecuredKafka starts a real Kafka with the listeners SSL, SASL_PLAINTEXT, SASL_SSL and
+// Expired. The SASL mechanisms are PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512.
 func SecuredKafka(t testing.TB) *SecuredBroker {
 	t.Helper()
-	s := &SecuredBroker{Trusted: NewAuthority(t), ports: map[string]int{}}
+	s := &SecuredBroker{Authority: NewAuthority(t), ports: map[string]int{}}
 	var listeners []string
 	for name, protocol := range map[string]string{
 		"SSL": "SSL", "SASL_PLAINTEXT": "SASL_PLAINTEXT", "SASL_SSL": "SASL_SSL", Expired: "SSL",
@@ -43,24 +42,24 @@ func SecuredKafka(t testing.TB) *SecuredBroker {
 		listeners = append(listeners, fmt.Sprintf("%s:%s:%d", name, protocol, s.ports[name]))
 	}
 	properties := filepath.Join(t.TempDir(), "secured.properties")
-	write(t, properties, []byte(s.properties()))
+	writeFile(t, properties, []byte(s.properties()))
 	s.Broker = OwnKafka(t, "KAFKA_LISTENERS="+strings.Join(listeners, " "), "KAFKA_PROPERTIES="+properties,
 		fmt.Sprintf("KAFKA_SCRAM=name=%s,password=%s", User, Password))
 	return s
 }
 
-// Listener is the host:port of a listener by its name.
+// Listener returns the host:port of a listener.
 func (s *SecuredBroker) Listener(name string) string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.ports[name]))
 }
 
-// properties are what the listeners need.
+// properties returns the broker settings of the listeners.
 func (s *SecuredBroker) properties() string {
 	var out strings.Builder
-	good, over := s.Trusted.Identity(time.Now().Add(time.Hour)), s.Trusted.Identity(time.Now().Add(-time.Minute))
-	for listener, id := range map[string]Identity{"ssl": good, "sasl_ssl": good, "expired": over} {
+	valid, expired := s.Authority.Issue(time.Now().Add(time.Hour)), s.Authority.Issue(time.Now().Add(-time.Minute))
+	for listener, id := range map[string]KeyPair{"ssl": valid, "sasl_ssl": valid, "expired": expired} {
 		fmt.Fprintf(&out, "listener.name.%s.ssl.keystore.type=PEM\n", listener)
-		fmt.Fprintf(&out, "listener.name.%s.ssl.keystore.location=%s\n", listener, id.BothFile)
+		fmt.Fprintf(&out, "listener.name.%s.ssl.keystore.location=%s\n", listener, id.CombinedFile)
 	}
 	const module = "org.apache.kafka.common.security"
 	for _, listener := range []string{"sasl_plaintext", "sasl_ssl"} {
@@ -74,30 +73,30 @@ func (s *SecuredBroker) properties() string {
 	return out.String()
 }
 
-// SecuredRedis is a real Redis that demands TLS and a password of clients that
-// come to its second port, and a password at its first.
+// SecuredRedis is a real Redis that requires a password on its first port, and TLS and a
+// password on its second port.
 type SecuredRedis struct {
 	*RedisProcess
 
-	secured string
+	tlsAddr string
 }
 
-// StartSecuredRedis starts one with this certificate.
-func StartSecuredRedis(t testing.TB, id Identity) SecuredRedis {
+// StartSecuredRedis starts a server with this certificate.
+func StartSecuredRedis(t testing.TB, id KeyPair) SecuredRedis {
 	t.Helper()
 	port := strconv.Itoa(freePorts(t))
-	return SecuredRedis{secured: net.JoinHostPort("127.0.0.1", port), RedisProcess: OwnRedis(t,
+	return SecuredRedis{tlsAddr: net.JoinHostPort("127.0.0.1", port), RedisProcess: OwnRedis(t,
 		"--tls-port", port, "--tls-cert-file", id.CertFile, "--tls-key-file", id.KeyFile, "--tls-auth-clients", "no",
 		"--user", User, "on", ">"+Password, "allkeys", "allchannels", "allcommands",
 		"--user", "default", "on", "nopass", "-@all", "+info")}
 }
 
-// URL is where the password is demanded alone.
+// URL returns the URL without TLS.
 func (r SecuredRedis) URL() string {
 	return "redis://" + User + ":" + Password + "@" + r.Addr()
 }
 
-// Secured is where TLS is demanded as well, with this password.
-func (r SecuredRedis) Secured(password string) string {
-	return "rediss://" + User + ":" + password + "@" + r.secured
+// TLSURL returns the URL with TLS and the given password.
+func (r SecuredRedis) TLSURL(password string) string {
+	return "rediss://" + User + ":" + password + "@" + r.tlsAddr
 }

@@ -12,28 +12,28 @@ import (
 )
 
 const (
-	// masterName is what the sentinels call the group.
+	// masterName is the name of the monitored master.
 	masterName = "edge"
 	sentinels  = 3
 	quorum     = 2
-	// groupPatience bounds the wait for servers to know each other.
-	groupPatience = 30 * time.Second
+	// groupStartLimit limits the wait for the servers to discover each other.
+	groupStartLimit = 30 * time.Second
 )
 
-// Sentinel is a master, two replicas and three sentinels that one test has for
-// itself. Two replicas, so that one is left to confirm after a failover. A
-// master is given up when it does not answer for a second.
+// Sentinel is a master with two replicas and three sentinels for one test. After a failover
+// one replica is left to confirm writes. A master is failed over when it does not respond for
+// one second.
 type Sentinel struct {
 	t testing.TB
-	// servers are the master of the beginning and its replicas.
-	servers []*RedisProcess
-	watch   []*RedisProcess
+	// servers are the initial master and its replicas.
+	servers   []*RedisProcess
+	sentinels []*RedisProcess
 }
 
-// OwnSentinel starts them and returns when every sentinel knows all others.
+// OwnSentinel starts the servers and returns when all sentinels know each other.
 func OwnSentinel(t testing.TB, options ...string) *Sentinel {
 	t.Helper()
-	needClient(t)
+	requireRedisCLI(t)
 	master := OwnRedis(t, options...)
 	s := &Sentinel{t: t, servers: []*RedisProcess{master}}
 	for range 2 {
@@ -42,19 +42,19 @@ func OwnSentinel(t testing.TB, options ...string) *Sentinel {
 	}
 	for range sentinels {
 		config := filepath.Join(t.TempDir(), "sentinel.conf")
-		require.NoError(t, os.WriteFile(config, []byte(s.rules()), 0o600))
-		s.watch = append(s.watch, startRedis(t, config, "--sentinel"))
+		require.NoError(t, os.WriteFile(config, []byte(s.config()), 0o600))
+		s.sentinels = append(s.sentinels, startRedis(t, config, "--sentinel"))
 	}
-	for _, w := range s.watch {
+	for _, w := range s.sentinels {
 		require.Eventually(t, func() bool {
-			facts := w.ask("SENTINEL", "master", masterName)
+			facts := w.queryPairs("SENTINEL", "master", masterName)
 			return facts["num-other-sentinels"] == fmt.Sprint(sentinels-1) && facts["num-slaves"] == "2"
-		}, groupPatience, 50*time.Millisecond, "the sentinels do not find each other")
+		}, groupStartLimit, 50*time.Millisecond, "the sentinels did not discover each other")
 	}
 	return s
 }
 
-func (s *Sentinel) rules() string {
+func (s *Sentinel) config() string {
 	return fmt.Sprintf(`sentinel monitor %[1]s 127.0.0.1 %[2]d %[3]d
 sentinel down-after-milliseconds %[1]s 1000
 sentinel failover-timeout %[1]s 5000
@@ -62,25 +62,25 @@ sentinel parallel-syncs %[1]s 2
 `, masterName, s.servers[0].Port(), quorum)
 }
 
-// URL names the sentinels.
+// URL returns a URL with all sentinels.
 func (s *Sentinel) URL() string {
-	u := s.watch[0].URL() + "?master_name=" + masterName
+	u := s.sentinels[0].URL() + "?master_name=" + masterName
 	var more strings.Builder
-	for _, w := range s.watch[1:] {
+	for _, w := range s.sentinels[1:] {
 		more.WriteString("&addr=" + w.Addr())
 	}
 	return u + more.String()
 }
 
-// Master is who the sentinels say has the data now.
+// Master returns the current master according to the sentinels.
 func (s *Sentinel) Master() *RedisProcess {
 	s.t.Helper()
-	port := s.watch[0].ask("SENTINEL", "master", masterName)["port"]
+	port := s.sentinels[0].queryPairs("SENTINEL", "master", masterName)["port"]
 	for _, r := range s.servers {
 		if fmt.Sprint(r.Port()) == port {
 			return r
 		}
 	}
-	require.FailNow(s.t, "the sentinels know no master", "port %q", port)
+	require.FailNow(s.t, "the sentinels report an unknown master", "port %q", port)
 	return nil
 }

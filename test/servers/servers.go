@@ -1,10 +1,9 @@
-// Package servers finds and starts the real Redis and the real Kafka that
-// tests run against.
+// Package servers provides real Redis and Kafka servers for tests.
 //
-// with.sh starts one of each for a whole run and names them in the environment;
-// Redis and Kafka hand them to a test. All packages share them at the same
-// time, so a test uses user ids, topics and groups that nobody else has. A test
-// that stops or hangs a server starts one of its own.
+// with.sh starts one of each for a test run and sets their addresses in the environment.
+// Redis and Kafka return these addresses. All packages share the servers at the same time,
+// so a test must use unique user ids, topics and groups. A test that stops a server starts
+// its own with OwnRedis or OwnKafka.
 package servers
 
 import (
@@ -12,35 +11,34 @@ import (
 	"testing"
 )
 
-// Redis returns the URL of the shared real Redis. Without one it skips the
-// test, or fails it when real servers are required.
+// Redis returns the URL of the shared real Redis. Without one the test is skipped, or fails
+// when real servers are required.
 func Redis(t testing.TB) string {
 	t.Helper()
-	return find(t, "EDGE_TEST_REDIS", "redis")
+	return serverAddress(t, "EDGE_TEST_REDIS", "redis")
 }
 
-// Kafka returns the host:port of the shared real Kafka, which creates topics
-// on first use. Without one it skips the test, or fails it when real servers
-// are required.
+// Kafka returns the host:port of the shared real Kafka, which creates topics on first use.
+// Without one the test is skipped, or fails when real servers are required.
 func Kafka(t testing.TB) string {
 	t.Helper()
-	return find(t, "EDGE_TEST_KAFKA", "kafka")
+	return serverAddress(t, "EDGE_TEST_KAFKA", "kafka")
 }
 
-// find returns the server's address. The test is marked as one that ran on it,
-// so that a run can say how many did.
-func find(t testing.TB, name, server string) string {
+// serverAddress returns the address of a server. It adds an attribute to the test, so that the
+// number of tests on real servers can be counted.
+func serverAddress(t testing.TB, name, server string) string {
 	t.Helper()
 	t.Attr("server", server)
 	address := os.Getenv(name)
 	if address == "" {
-		unavailable(t, name+" names no server; run it under test/servers/with.sh")
+		skipOrFail(t, name+" is not set; run the test with test/servers/with.sh")
 	}
 	return address
 }
 
-// unavailable ends a test that needs what this machine does not have.
-func unavailable(t testing.TB, why string) {
+// skipOrFail skips the test, or fails it when real servers are required.
+func skipOrFail(t testing.TB, why string) {
 	t.Helper()
 	if os.Getenv("EDGE_TEST_REQUIRE_REAL") == "1" {
 		t.Fatalf("a real server is required: %s", why)

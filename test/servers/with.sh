@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# with.sh CMD... - run CMD beside a real Redis and a real Kafka.
+# with.sh CMD... - run CMD with a real Redis and a real Kafka.
 #
-# Starts both on free loopback ports, tells CMD where they are in
-# EDGE_TEST_REDIS (a URL) and EDGE_TEST_KAFKA (host:port), stops what it started
-# and ends with CMD's exit code. A variable that is already set is left alone and
-# nothing is started for it. What the machine cannot provide is named at the end;
-# with CI=true or EDGE_TEST_REQUIRE_REAL=1 it is an error instead.
+# Starts both on free loopback ports, sets EDGE_TEST_REDIS (a URL) and
+# EDGE_TEST_KAFKA (host:port) for CMD, stops both afterwards and exits with CMD's
+# exit code. If a variable is already set, that server is not started. A server
+# that cannot be started is reported at the end; with CI=true or
+# EDGE_TEST_REQUIRE_REAL=1 it is an error.
 set -uo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
-[ $# -gt 0 ] || { sed -n '2,9p' "${BASH_SOURCE[0]}"; exit 2; }
+[ $# -gt 0 ] || { sed -n '2,8p' "${BASH_SOURCE[0]}"; exit 2; }
 
 if [ "${CI:-}" = true ]; then export EDGE_TEST_REQUIRE_REAL=1; fi
 run="$(mktemp -d "${TMPDIR:-/tmp}/edge-servers-XXXXXX")"
 missing=() started=() cmd="" port=""
 
-# free_port finds a port of which the next one is free as well.
+# free_port prints a port whose successor is also free.
 free_port() {
   local p
   while :; do
@@ -26,7 +26,7 @@ free_port() {
   done
 }
 
-# lacks prints the first of the programs that is not in PATH.
+# lacks prints the first program that is not in PATH.
 lacks() {
   local program
   for program in "$@"; do
@@ -35,11 +35,11 @@ lacks() {
   return 1
 }
 
-# server KIND DIRECTORY VERB calls a server's own script.
+# server KIND DIRECTORY VERB runs the script of a server.
 server() { env "${1^^}_PORT=$port" "${1^^}_RUN=$2" "$here/$1.sh" "$3" </dev/null; }
 
-# launch redis|kafka PROGRAM... starts a server and sets port, which may
-# be lost to another process between the look and the bind, hence the attempts.
+# launch redis|kafka PROGRAM... starts a server and sets port. It retries, because
+# another process can take the port before the server binds it.
 launch() {
   local kind="$1" program attempt; shift
   if program="$(lacks "$@")"; then
@@ -55,7 +55,7 @@ launch() {
   return 1
 }
 
-# finish runs once, whatever ends the script.
+# finish stops the servers when the script exits.
 finish() {
   local code=$? s
   trap - EXIT
@@ -64,7 +64,7 @@ finish() {
   exit "$code"
 }
 
-# interrupt passes the signal on to CMD's whole process group.
+# interrupt sends the signal to CMD's process group.
 interrupt() {
   [ -z "$cmd" ] || kill "-$1" -- "-$cmd" 2>/dev/null
   interrupted=1
@@ -89,7 +89,7 @@ if [ ${#missing[@]} -gt 0 ] && [ "${EDGE_TEST_REQUIRE_REAL:-}" = 1 ]; then
   exit 1
 fi
 
-# Job control gives CMD a process group of its own, which can be signalled whole.
+# Job control runs CMD in its own process group, which can receive signals.
 set -m
 "$@" </dev/null &
 cmd=$!
@@ -97,7 +97,7 @@ set +m
 while :; do
   wait "$cmd"
   code=$?
-  kill -0 "$cmd" 2>/dev/null || break # a signal ends wait before CMD
+  kill -0 "$cmd" 2>/dev/null || break # a signal interrupts wait
 done
 
 if [ ${#missing[@]} -gt 0 ]; then

@@ -7,12 +7,12 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// aggregatorRoutes is the result aggregator.
+// aggregatorRoutes returns the routes of the result aggregator.
 func (p *Platform) aggregatorRoutes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", alive)
-	// One pattern for both routes: a user may be called "status".
-	mux.HandleFunc("GET /internal/v1/batches/{first}/{second}", p.guarded(func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("GET /healthz", healthy)
+	// One pattern serves both routes, because "status" is a valid user id.
+	mux.HandleFunc("GET /internal/v1/batches/{first}/{second}", p.requireInternalKey(func(w http.ResponseWriter, r *http.Request) {
 		first, second := r.PathValue("first"), r.PathValue("second")
 		switch {
 		case first == "user":
@@ -20,7 +20,7 @@ func (p *Platform) aggregatorRoutes() http.Handler {
 		case second == "status":
 			p.batchStatus(w, domain.BatchID(first))
 		default:
-			fail(w, http.StatusNotFound, "Not found")
+			respondError(w, http.StatusNotFound, "Not found")
 		}
 	}))
 	return mux
@@ -29,12 +29,12 @@ func (p *Platform) aggregatorRoutes() http.Handler {
 // batchStatus answers 400 for a batch that it has no record of, as the
 // platform's own aggregator does until the registration event has reached it.
 func (p *Platform) batchStatus(w http.ResponseWriter, id domain.BatchID) {
-	document, known := p.registry.look(id)
+	document, known := p.registry.encoded(id)
 	if !known {
-		fail(w, http.StatusBadRequest, "Invalid batch ID")
+		respondError(w, http.StatusBadRequest, "Invalid batch ID")
 		return
 	}
-	answer(w, http.StatusOK, document)
+	respond(w, http.StatusOK, document)
 }
 
 func (p *Platform) listBatches(w http.ResponseWriter, r *http.Request, user domain.UserID) {
@@ -42,11 +42,11 @@ func (p *Platform) listBatches(w http.ResponseWriter, r *http.Request, user doma
 	limit, badLimit := strconv.Atoi(query.Get("limit"))
 	offset, badOffset := strconv.Atoi(query.Get("offset"))
 	if badLimit != nil || badOffset != nil || limit < 1 || limit > 100 || offset < 0 {
-		fail(w, http.StatusBadRequest, "Invalid pagination")
+		respondError(w, http.StatusBadRequest, "Invalid pagination")
 		return
 	}
 	page, total := p.registry.list(user, query.Get("status"), limit, offset)
-	answer(w, http.StatusOK, map[string]any{
+	respond(w, http.StatusOK, map[string]any{
 		"batches":    page,
 		"pagination": map[string]int{"limit": limit, "offset": offset, "total": total},
 	})

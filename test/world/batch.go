@@ -8,37 +8,36 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// Batch is what to tell the platform of a batch.
+// Batch describes a batch to add to the platform.
 type Batch struct {
 	ID    domain.BatchID
 	Owner domain.UserID
-	// Overall is the platform's word for the state; empty means that it is ready
-	// for a pipeline.
+	// Overall is the status in the platform's words. Empty means ready for a
+	// pipeline.
 	Overall string
-	// Essays is how many there are, the last Faulty of which fail the
-	// spellcheck.
+	// Essays is the number of essays. The last Faulty of them fail the spellcheck.
 	Essays, Faulty int
 }
 
-// The platform's words for the states that a run leads through.
+// The platform's batch statuses.
 const (
-	awaitingContent = "awaiting_content_validation"
-	readyToRun      = "ready_for_pipeline_execution"
-	running         = "processing_pipelines"
-	succeeded       = "completed_successfully"
-	succeededPartly = "completed_with_failures"
-	failedWholly    = "failed_critically"
+	awaitingContent  = "awaiting_content_validation"
+	readyToRun       = "ready_for_pipeline_execution"
+	running          = "processing_pipelines"
+	succeeded        = "completed_successfully"
+	succeededPartly  = "completed_with_failures"
+	failedCritically = "failed_critically"
 )
 
-// The words for the state of one essay in one phase.
+// The statuses of one essay in one phase.
 const (
 	inProgress = "in_progress"
 	completed  = "completed"
 	failed     = "failed"
 )
 
-// batchDocument is a batch as the result aggregator writes it; every key is
-// always there.
+// batchDocument is a batch in the result aggregator's format. All keys are
+// always present.
 type batchDocument struct {
 	BatchID      domain.BatchID  `json:"batch_id"`
 	UserID       domain.UserID   `json:"user_id"`
@@ -59,32 +58,32 @@ type batchDocument struct {
 	faulty int
 }
 
-// essayDocument is one essay of a batch.
+// essayDocument is one essay in a batchDocument.
 type essayDocument struct {
-	EssayID         string       `json:"essay_id"`
-	Filename        string       `json:"filename"`
-	FileUploadID    string       `json:"file_upload_id"`
-	SpellStatus     *string      `json:"spellcheck_status"`
-	Corrections     *int         `json:"spellcheck_correction_count"`
-	CorrectedText   *string      `json:"spellcheck_corrected_text_storage_id"`
-	SpellError      *essayFailed `json:"spellcheck_error_detail"`
-	CJStatus        *string      `json:"cj_assessment_status"`
-	CJRank          *int         `json:"cj_rank"`
-	CJScore         *float64     `json:"cj_score"`
-	CJError         *essayFailed `json:"cj_assessment_error_detail"`
-	EssayLastUpdate string       `json:"last_updated"`
+	EssayID         string      `json:"essay_id"`
+	Filename        string      `json:"filename"`
+	FileUploadID    string      `json:"file_upload_id"`
+	SpellStatus     *string     `json:"spellcheck_status"`
+	Corrections     *int        `json:"spellcheck_correction_count"`
+	CorrectedText   *string     `json:"spellcheck_corrected_text_storage_id"`
+	SpellError      *essayError `json:"spellcheck_error_detail"`
+	CJStatus        *string     `json:"cj_assessment_status"`
+	CJRank          *int        `json:"cj_rank"`
+	CJScore         *float64    `json:"cj_score"`
+	CJError         *essayError `json:"cj_assessment_error_detail"`
+	EssayLastUpdate string      `json:"last_updated"`
 }
 
-// essayFailed says why a phase failed on an essay.
-type essayFailed struct {
+// essayError is the error of a phase for one essay.
+type essayError struct {
 	Code    string `json:"error_code"`
 	Message string `json:"message"`
 }
 
-// newDocument is a batch as the aggregator first sees it. A batch that is
-// told to be completed has its essays spellchecked.
+// newDocument returns the initial document of a batch. The essays of a completed
+// batch are spellchecked.
 func newDocument(b Batch) *batchDocument {
-	now := stamp(time.Now())
+	now := formatTime(time.Now())
 	d := &batchDocument{
 		BatchID: b.ID, UserID: b.Owner, Overall: b.Overall, EssayCount: b.Essays, faulty: b.Faulty,
 		Essays: make([]essayDocument, 0, b.Essays), CreatedAt: now, LastUpdated: now,
@@ -101,38 +100,38 @@ func newDocument(b Batch) *batchDocument {
 	if d.Overall == succeeded || d.Overall == succeededPartly {
 		d.start("spellcheck")
 		for i := range d.Essays {
-			d.conclude(i, phaseSpellcheck)
+			d.finishEssay(i, phaseSpellcheck)
 		}
 		d.finish()
-		d.Overall = b.Overall // also where no essay is faulty
+		d.Overall = b.Overall // finish may have set another status
 	}
 	return d
 }
 
-// start marks the batch as taken up by a pipeline.
+// start sets the status of a batch whose pipeline starts.
 func (d *batchDocument) start(pipeline domain.Pipeline) {
-	now := stamp(time.Now())
+	now := formatTime(time.Now())
 	d.Overall, d.Pipeline, d.StartedAt, d.CompletedAt = running, new(string(pipeline)), &now, nil
 	d.Completed, d.Failed, d.LastUpdated = 0, 0, now
 }
 
-// enter moves the batch into a phase.
-func (d *batchDocument) enter(p phase) {
-	d.Phase, d.LastUpdated = new(string(p)), stamp(time.Now())
+// startPhase starts a phase for all essays.
+func (d *batchDocument) startPhase(p phase) {
+	d.Phase, d.LastUpdated = new(string(p)), formatTime(time.Now())
 	for i := range d.Essays {
-		if status := d.Essays[i].status(p); status != nil && !d.out(i) {
+		if status := d.Essays[i].status(p); status != nil && !d.excluded(i) {
 			*status = new(inProgress)
 		}
 	}
 }
 
-// conclude ends a phase for one essay and returns how it ended.
-func (d *batchDocument) conclude(i int, p phase) string {
-	e, now := &d.Essays[i], stamp(time.Now())
+// finishEssay ends a phase for one essay and returns the essay's status.
+func (d *batchDocument) finishEssay(i int, p phase) string {
+	e, now := &d.Essays[i], formatTime(time.Now())
 	e.EssayLastUpdate, d.LastUpdated = now, now
-	if d.out(i) {
+	if d.excluded(i) {
 		e.SpellStatus = new(failed)
-		e.SpellError = &essayFailed{Code: "SPELLCHECK_SERVICE_ERROR", Message: "The text could not be read"}
+		e.SpellError = &essayError{Code: "SPELLCHECK_SERVICE_ERROR", Message: "The text could not be read"}
 		return failed
 	}
 	if status := e.status(p); status != nil {
@@ -147,9 +146,9 @@ func (d *batchDocument) conclude(i int, p phase) string {
 	return completed
 }
 
-// finish ends the run.
+// finish sets the final status of the batch.
 func (d *batchDocument) finish() {
-	now := stamp(time.Now())
+	now := formatTime(time.Now())
 	d.Phase, d.CompletedAt, d.LastUpdated = nil, &now, now
 	d.Failed = min(d.faulty, d.EssayCount)
 	d.Completed = d.EssayCount - d.Failed
@@ -157,18 +156,18 @@ func (d *batchDocument) finish() {
 	case 0:
 		d.Overall = succeeded
 	case d.EssayCount:
-		d.Overall = failedWholly
+		d.Overall = failedCritically
 	default:
 		d.Overall = succeededPartly
 	}
 }
 
-// out reports whether an essay fails the spellcheck, and is left out of the
-// phases behind it.
-func (d *batchDocument) out(i int) bool { return i >= len(d.Essays)-d.faulty }
+// excluded reports whether an essay fails the spellcheck. Such an essay takes no part
+// in later phases.
+func (d *batchDocument) excluded(i int) bool { return i >= len(d.Essays)-d.faulty }
 
-// status is where an essay keeps its state in a phase; nil for phases of which
-// the aggregator keeps none.
+// status returns the field with the essay's status in a phase. It returns nil for
+// a phase that the aggregator does not report.
 func (e *essayDocument) status(p phase) **string {
 	switch p {
 	case phaseSpellcheck:
@@ -180,5 +179,5 @@ func (e *essayDocument) status(p phase) **string {
 	}
 }
 
-// stamp is a time as the platform's databases write it: UTC, without a zone.
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000") }
+// formatTime formats a time like the platform's databases: UTC without a zone.
+func formatTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000") }

@@ -1,4 +1,4 @@
-// Package world is the simulated world around the two services: embedded
-// brokers that can be taken away at will, and the platform behind them. Tests
-// run in it, and so does "edge up".
+// Package world provides the environment of the two services: an embedded Redis
+// and Kafka that a test can interrupt, and a simulated platform. Tests and "edge
+// up" use it.
 package world

@@ -12,7 +12,7 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// Upload is a form that the file service has taken: whole, or not at all.
+// Upload is a complete form that the file service has accepted.
 type Upload struct {
 	User       domain.UserID
 	Batch      domain.BatchID
@@ -26,101 +26,100 @@ type File struct {
 	Bytes int64
 }
 
-// shelf is what the file service remembers.
-type shelf struct {
+// uploadStore stores the accepted uploads.
+type uploadStore struct {
 	mu      sync.Mutex
 	uploads []Upload
-	fixed   *PreflightAnswer
+	fixed   *FixedResponse
 }
 
-// Uploads lists the forms that were taken, the oldest first. The slice is the
-// caller's own.
+// Uploads returns a copy of the accepted uploads, oldest first.
 func (p *Platform) Uploads() []Upload {
-	p.shelf.mu.Lock()
-	defer p.shelf.mu.Unlock()
-	return append([]Upload(nil), p.shelf.uploads...)
+	p.uploadStore.mu.Lock()
+	defer p.uploadStore.mu.Unlock()
+	return append([]Upload(nil), p.uploadStore.uploads...)
 }
 
-// AnswerFiles fixes the answer to all forms that are whole; nothing is taken.
-func (p *Platform) AnswerFiles(a PreflightAnswer) {
-	p.shelf.mu.Lock()
-	defer p.shelf.mu.Unlock()
-	p.shelf.fixed = &a
+// SetUploadResponse sets a fixed response to every complete form. No form is accepted.
+func (p *Platform) SetUploadResponse(a FixedResponse) {
+	p.uploadStore.mu.Lock()
+	defer p.uploadStore.mu.Unlock()
+	p.uploadStore.fixed = &a
 }
 
-// fileRoutes is the file service.
+// fileRoutes returns the routes of the file service.
 func (p *Platform) fileRoutes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", alive)
-	mux.HandleFunc("POST /v1/files/batch", asTeacher(p.takeFiles))
+	mux.HandleFunc("GET /healthz", healthy)
+	mux.HandleFunc("POST /v1/files/batch", withUser(p.receiveFiles))
 	return mux
 }
 
-// takeFiles reads a form to its end before it does anything.
-func (p *Platform) takeFiles(w http.ResponseWriter, r *http.Request, user domain.UserID) {
+// receiveFiles reads the whole form before it responds.
+func (p *Platform) receiveFiles(w http.ResponseWriter, r *http.Request, user domain.UserID) {
 	in, problem := readUpload(r)
-	p.shelf.mu.Lock()
-	fixed := p.shelf.fixed
-	p.shelf.mu.Unlock()
+	p.uploadStore.mu.Lock()
+	fixed := p.uploadStore.fixed
+	p.uploadStore.mu.Unlock()
 	switch {
 	case problem != nil:
-		fail(w, http.StatusBadRequest, "Invalid form data")
+		respondError(w, http.StatusBadRequest, "Invalid form data")
 		return
 	case fixed != nil:
 		fixed.write(w)
 		return
 	case in.Batch == "":
-		fail(w, http.StatusBadRequest, "batch_id is required in form data")
+		respondError(w, http.StatusBadRequest, "batch_id is required in form data")
 		return
 	case len(in.Files) == 0:
-		fail(w, http.StatusBadRequest, "No files provided")
+		respondError(w, http.StatusBadRequest, "No files provided")
 		return
 	}
 	in.User = user
-	p.shelve(w, r, in)
+	p.storeUpload(w, r, in)
 }
 
-// shelve keeps a form whose batch is its sender's; a batch that waits for its
-// essays is ready then.
-func (p *Platform) shelve(w http.ResponseWriter, r *http.Request, in Upload) {
+// storeUpload stores an upload if its user owns the batch. A batch that waits for
+// content becomes ready.
+func (p *Platform) storeUpload(w http.ResponseWriter, r *http.Request, in Upload) {
 	switch p.Owner(in.Batch) {
 	case "":
-		refuse(w, domain.ResourceNotFound, "Batch not found")
+		respondConflict(w, domain.ResourceNotFound, "Batch not found")
 		return
 	case in.User:
 	default:
-		refuse(w, domain.AuthorizationError, "Batch belongs to another user")
+		respondConflict(w, domain.AuthorizationError, "Batch belongs to another user")
 		return
 	}
-	p.registry.change(in.Batch, func(d *batchDocument) { d.fill(in.Files) })
-	p.shelf.mu.Lock()
-	p.shelf.uploads = append(p.shelf.uploads, in)
-	p.shelf.mu.Unlock()
+	p.registry.update(in.Batch, func(d *batchDocument) { d.setFiles(in.Files) })
+	p.uploadStore.mu.Lock()
+	p.uploadStore.uploads = append(p.uploadStore.uploads, in)
+	p.uploadStore.mu.Unlock()
 	trail := domain.Trail{Correlation: r.Header.Get("X-Correlation-ID")}
-	p.tellOfFiles(domain.WithTrail(r.Context(), trail), in)
-	answer(w, http.StatusAccepted, map[string]any{
+	p.notifyUpload(domain.WithTrail(r.Context(), trail), in)
+	respond(w, http.StatusAccepted, map[string]any{
 		"message":  fmt.Sprintf("Received %d files for processing", len(in.Files)),
 		"batch_id": in.Batch, "correlation_id": trail.Correlation,
 	})
 }
 
-// tellOfFiles notifies the teacher.
-func (p *Platform) tellOfFiles(ctx context.Context, in Upload) {
-	n := NoticeOf("batch_files_uploaded")
+// notifyUpload notifies the teacher of the upload.
+func (p *Platform) notifyUpload(ctx context.Context, in Upload) {
+	n := NotificationRequestOf("batch_files_uploaded")
 	n.Batch, n.Payload = in.Batch, map[string]any{"file_count": len(in.Files)}
-	if err := p.courier.ask(ctx, in.User, n); err != nil {
-		p.config.Log.WarnContext(ctx, "notification not written", "type", n.Type, "error", err)
+	if err := p.notifier.publishKafka(ctx, in.User, n); err != nil {
+		p.config.Log.WarnContext(ctx, "publish of a notification failed", "type", n.Type, "error", err)
 	}
 }
 
-// refuse answers a conflict in the way of the platform's newer services.
-func refuse(w http.ResponseWriter, code domain.Code, message string) {
-	answer(w, http.StatusConflict, map[string]any{"error": map[string]any{
+// respondConflict responds with 409 in the error format of the platform's newer services.
+func respondConflict(w http.ResponseWriter, code domain.Code, message string) {
+	respond(w, http.StatusConflict, map[string]any{"error": map[string]any{
 		"error_code": code, "message": message, "service": "file_service",
 	}})
 }
 
-// readUpload reads a form without keeping its files.
+// readUpload reads a form and discards the content of its files.
 func readUpload(r *http.Request) (in Upload, err error) {
 	form, err := r.MultipartReader()
 	if err != nil {
@@ -129,7 +128,7 @@ func readUpload(r *http.Request) (in Upload, err error) {
 	for {
 		part, err := form.NextPart()
 		if errors.Is(err, io.EOF) {
-			return in, drained(r.Body)
+			return in, drain(r.Body)
 		}
 		if err != nil {
 			return Upload{}, err
@@ -140,8 +139,8 @@ func readUpload(r *http.Request) (in Upload, err error) {
 	}
 }
 
-// drained reads on to the body's end: what follows a form may be missing too.
-func drained(body io.Reader) error {
+// drain reads the rest of the body, so that a truncated body is an error.
+func drain(body io.Reader) error {
 	_, err := io.Copy(io.Discard, body)
 	return err
 }
@@ -162,8 +161,8 @@ func (u *Upload) read(part *multipart.Part) error {
 	return err
 }
 
-// fill gives a batch that waits for its essays the files that came.
-func (d *batchDocument) fill(files []File) {
+// setFiles sets the file names of a batch that waits for content and makes it ready.
+func (d *batchDocument) setFiles(files []File) {
 	if d.Overall != awaitingContent {
 		return
 	}

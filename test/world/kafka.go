@@ -11,26 +11,25 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// kafkaPartitions is how many partitions a topic has: enough to tell order per
-// key from order per topic.
+// kafkaPartitions is the number of partitions of a topic. With several partitions
+// a test can distinguish order per key from order per topic.
 const kafkaPartitions = 3
 
-// Kafka is a broker inside this process. It keeps records in memory, creates
-// topics on first use and forgets everything when it is closed.
+// Kafka is a broker in this process. It stores records in memory and creates
+// topics on first use.
 type Kafka struct {
 	cluster *kfake.Cluster
-	gate    *gate
+	gate    *connGate
 }
 
-// StartKafka starts a broker on addr, a loopback host:port; an empty addr, or
-// port 0, takes a free one. The topics exist at once, others on first use.
-// Close is owed.
+// StartKafka starts a broker on addr, a loopback host:port. An empty addr or port
+// 0 selects a free port. It creates the topics at once. The caller must call Close.
 func StartKafka(addr string, topics ...string) (*Kafka, error) {
 	port, err := loopbackPort(addr)
 	if err != nil {
 		return nil, err
 	}
-	g := newGate()
+	g := newConnGate()
 	cluster, err := kfake.NewCluster(
 		kfake.NumBrokers(1), kfake.Ports(port), kfake.ListenFn(g.listen),
 		kfake.AllowAutoTopicCreation(), kfake.DefaultNumPartitions(kafkaPartitions),
@@ -42,7 +41,7 @@ func StartKafka(addr string, topics ...string) (*Kafka, error) {
 	return &Kafka{cluster: cluster, gate: g}, nil
 }
 
-// loopbackPort reads the port of an address that nobody outside can reach.
+// loopbackPort returns the port of a loopback address; other hosts are an error.
 func loopbackPort(addr string) (int, error) {
 	if addr == "" {
 		return 0, nil
@@ -61,51 +60,51 @@ func loopbackPort(addr string) (int, error) {
 	return int(n), nil
 }
 
-// Addr is the broker's host:port.
+// Addr returns the broker's host:port.
 func (k *Kafka) Addr() string { return k.cluster.ListenAddrs()[0] }
 
-// Close ends the broker and all its connections.
+// Close stops the broker and closes all connections.
 func (k *Kafka) Close() {
-	k.gate.set(gateCut)
+	k.gate.set(gateClosed)
 	k.cluster.Close()
 }
 
-// Hang keeps connections open and answers nothing, like a stopped process,
-// until Resume.
-func (k *Kafka) Hang() { k.gate.set(gateHung) }
+// Hang stops all responses until Resume, but keeps connections open, like a
+// stopped process.
+func (k *Kafka) Hang() { k.gate.set(gateStalled) }
 
-// Cut breaks every connection and refuses new ones, like a killed process,
-// until Resume. Nothing that was written is lost.
-func (k *Kafka) Cut() { k.gate.set(gateCut) }
+// Disconnect closes all connections and closes new ones until Resume, like a killed
+// process. Stored records are kept.
+func (k *Kafka) Disconnect() { k.gate.set(gateClosed) }
 
-// Resume ends Hang and Cut.
+// Resume ends Hang and Disconnect.
 func (k *Kafka) Resume() { k.gate.set(gateOpen) }
 
-// RefuseWrites answers every record for the topic with "too few replicas".
-func (k *Kafka) RefuseWrites(topic string) *Refusal {
-	return &Refusal{k.cluster.Fault(kfake.Fault{
+// FailWrites fails every produce request for the topic with NOT_ENOUGH_REPLICAS.
+func (k *Kafka) FailWrites(topic string) *InjectedFault {
+	return &InjectedFault{k.cluster.Fault(kfake.Fault{
 		Keys: []kmsg.Key{kmsg.Produce}, Topic: topic, Err: kerr.NotEnoughReplicas, Count: -1,
 	})}
 }
 
-// RefuseCommits answers every commit of the consumer group with an error.
-func (k *Kafka) RefuseCommits(group string) *Refusal {
-	return &Refusal{k.cluster.Fault(kfake.Fault{
+// FailCommits fails every offset commit of the consumer group.
+func (k *Kafka) FailCommits(group string) *InjectedFault {
+	return &InjectedFault{k.cluster.Fault(kfake.Fault{
 		Keys: []kmsg.Key{kmsg.OffsetCommit}, Group: group, Err: kerr.CoordinatorNotAvailable, Count: -1,
 	})}
 }
 
-// Refusal is a kind of request that a broker answers with an error, until End.
-type Refusal struct{ fault *kfake.FaultHandle }
+// InjectedFault is an error that the broker returns for a kind of request until Remove is called.
+type InjectedFault struct{ fault *kfake.FaultHandle }
 
-// End lets such requests pass again.
-func (r *Refusal) End() { r.fault.Remove() }
+// Remove removes the error.
+func (r *InjectedFault) Remove() { r.fault.Remove() }
 
-// Met returns nil once a request has been refused, or ctx's error.
-func (r *Refusal) Met(ctx context.Context) error { return r.fault.Wait(ctx, 1) }
+// WaitHit waits until a request has failed. It returns ctx's error if ctx ends first.
+func (r *InjectedFault) WaitHit(ctx context.Context) error { return r.fault.Wait(ctx, 1) }
 
-// Committed returns how far a consumer group has come on a topic: partition ->
-// offset of the next record. A partition without a commit is not there.
+// Committed returns the committed offset (the next record) of each partition. A
+// partition without a commit is missing.
 func (k *Kafka) Committed(group, topic string) map[int32]int64 {
 	out := map[int32]int64{}
 	info := k.cluster.GroupInfo(group)
@@ -118,7 +117,7 @@ func (k *Kafka) Committed(group, topic string) map[int32]int64 {
 	return out
 }
 
-// Members returns how many consumers a group has now.
+// Members returns the number of members of a consumer group.
 func (k *Kafka) Members(group string) int {
 	info := k.cluster.GroupInfo(group)
 	if info == nil {

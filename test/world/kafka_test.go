@@ -20,8 +20,8 @@ func startKafka(t *testing.T, topics ...string) *world.Kafka {
 	return k
 }
 
-// write sends one record and says what came of it within the limit.
-func write(t *testing.T, k *world.Kafka, topic string, limit time.Duration) error {
+// writeRecord sends one record and returns the result within the limit.
+func writeRecord(t *testing.T, k *world.Kafka, topic string, limit time.Duration) error {
 	t.Helper()
 	transport := &kafkago.Transport{}
 	defer transport.CloseIdleConnections()
@@ -37,28 +37,28 @@ func write(t *testing.T, k *world.Kafka, topic string, limit time.Duration) erro
 
 func TestKafkaServesItsTopics(t *testing.T) {
 	k := startKafka(t, "known")
-	require.NoError(t, write(t, k, "known", 5*time.Second))
-	require.NoError(t, write(t, k, "made.on.first.use", 5*time.Second))
+	require.NoError(t, writeRecord(t, k, "known", 5*time.Second))
+	require.NoError(t, writeRecord(t, k, "made.on.first.use", 5*time.Second))
 }
 
-func TestKafkaGoesAwayAndComesBack(t *testing.T) {
+func TestKafkaInterruptsAndResumes(t *testing.T) {
 	k := startKafka(t, "known")
-	for name, leave := range map[string]func(){"hang": k.Hang, "cut": k.Cut} {
+	for name, leave := range map[string]func(){"hang": k.Hang, "cut": k.Disconnect} {
 		leave()
-		require.Error(t, write(t, k, "known", 300*time.Millisecond), name)
+		require.Error(t, writeRecord(t, k, "known", 300*time.Millisecond), name)
 		k.Resume()
-		require.NoError(t, write(t, k, "known", 5*time.Second), name)
+		require.NoError(t, writeRecord(t, k, "known", 5*time.Second), name)
 	}
 }
 
-func TestKafkaRefusesWrites(t *testing.T) {
+func TestKafkaFailsWrites(t *testing.T) {
 	k := startKafka(t, "known", "other")
-	refusal := k.RefuseWrites("known")
-	require.ErrorContains(t, write(t, k, "known", time.Second), "Not Enough Replicas")
-	require.NoError(t, refusal.Met(t.Context()))
-	require.NoError(t, write(t, k, "other", 5*time.Second))
-	refusal.End()
-	require.NoError(t, write(t, k, "known", 5*time.Second))
+	refusal := k.FailWrites("known")
+	require.ErrorContains(t, writeRecord(t, k, "known", time.Second), "Not Enough Replicas")
+	require.NoError(t, refusal.WaitHit(t.Context()))
+	require.NoError(t, writeRecord(t, k, "other", 5*time.Second))
+	refusal.Remove()
+	require.NoError(t, writeRecord(t, k, "known", 5*time.Second))
 }
 
 func TestKafkaStaysOnLoopback(t *testing.T) {

@@ -9,21 +9,21 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// orchestratorRoutes is the batch orchestrator's HTTP side.
+// orchestratorRoutes returns the HTTP routes of the batch orchestrator.
 func (p *Platform) orchestratorRoutes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", alive)
-	mux.HandleFunc("POST /v1/batches/register", p.asTold(p.register))
-	mux.HandleFunc("PATCH /v1/batches/{id}/prompt", p.asTold(p.setPrompt))
-	mux.HandleFunc("POST /internal/v1/batches/{id}/pipelines/{pipeline}/preflight", p.guarded(p.preflight))
+	mux.HandleFunc("GET /healthz", healthy)
+	mux.HandleFunc("POST /v1/batches/register", p.fixedOr(p.register))
+	mux.HandleFunc("PATCH /v1/batches/{id}/prompt", p.fixedOr(p.setPrompt))
+	mux.HandleFunc("POST /internal/v1/batches/{id}/pipelines/{pipeline}/preflight", p.requireInternalKey(p.preflight))
 	return mux
 }
 
-// maxBody bounds, in bytes, what the orchestrator reads of a request.
+// maxBody limits a request body, in bytes.
 const maxBody = 1 << 20
 
 func (p *Platform) register(w http.ResponseWriter, r *http.Request) {
-	user, ok := asUser(w, r)
+	user, ok := requireUser(w, r)
 	if !ok {
 		return
 	}
@@ -33,7 +33,7 @@ func (p *Platform) register(w http.ResponseWriter, r *http.Request) {
 		Prompt json.RawMessage `json:"student_prompt_ref"`
 	}
 	if json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&in) != nil || in.Count < 1 || in.User != user {
-		fail(w, http.StatusBadRequest, "Invalid registration")
+		respondError(w, http.StatusBadRequest, "Invalid registration")
 		return
 	}
 	d := newDocument(Batch{
@@ -41,13 +41,13 @@ func (p *Platform) register(w http.ResponseWriter, r *http.Request) {
 	})
 	d.PromptRef = in.Prompt
 	p.registry.put(d)
-	answer(w, http.StatusAccepted, map[string]any{
+	respond(w, http.StatusAccepted, map[string]any{
 		"batch_id": d.BatchID, "correlation_id": r.Header.Get("X-Correlation-ID"), "status": "registered",
 	})
 }
 
 func (p *Platform) setPrompt(w http.ResponseWriter, r *http.Request) {
-	user, ok := asUser(w, r)
+	user, ok := requireUser(w, r)
 	if !ok {
 		return
 	}
@@ -55,12 +55,12 @@ func (p *Platform) setPrompt(w http.ResponseWriter, r *http.Request) {
 		Prompt json.RawMessage `json:"student_prompt_ref"`
 	}
 	if json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&in) != nil || len(in.Prompt) == 0 {
-		fail(w, http.StatusBadRequest, "student_prompt_ref is required")
+		respondError(w, http.StatusBadRequest, "student_prompt_ref is required")
 		return
 	}
 	id := domain.BatchID(r.PathValue("id"))
 	status, problem := http.StatusNotFound, "Batch not found"
-	p.registry.change(id, func(d *batchDocument) {
+	p.registry.update(id, func(d *batchDocument) {
 		switch {
 		case string(d.UserID) != user:
 			status, problem = http.StatusForbidden, "Batch not owned by user"
@@ -71,36 +71,36 @@ func (p *Platform) setPrompt(w http.ResponseWriter, r *http.Request) {
 		}
 	})
 	if status != http.StatusOK {
-		fail(w, status, problem)
+		respondError(w, status, problem)
 		return
 	}
-	answer(w, status, map[string]any{"status": "success", "batch_id": id, "student_prompt_ref": in.Prompt})
+	respond(w, status, map[string]any{"status": "success", "batch_id": id, "student_prompt_ref": in.Prompt})
 }
 
-// PreflightAnswer is an answer of the orchestrator, given as it is.
-type PreflightAnswer struct {
+// FixedResponse is a fixed response that a service sends unchanged.
+type FixedResponse struct {
 	Status      int
 	ContentType string
 	RetryAfter  string
 	Body        []byte
 }
 
-// Decide fixes the answer to the preflights of a batch, known or not.
-func (p *Platform) Decide(id domain.BatchID, a PreflightAnswer) {
+// SetPreflightResponse sets a fixed response to the preflight requests of a batch.
+func (p *Platform) SetPreflightResponse(id domain.BatchID, a FixedResponse) {
 	p.registry.mu.Lock()
 	defer p.registry.mu.Unlock()
-	p.registry.verdicts[id] = a
+	p.registry.preflights[id] = a
 }
 
-// AnswerRegistry fixes the answer to all registrations and prompts.
-func (p *Platform) AnswerRegistry(a PreflightAnswer) {
+// SetRegistrationResponse sets a fixed response to all registration and prompt requests.
+func (p *Platform) SetRegistrationResponse(a FixedResponse) {
 	p.registry.mu.Lock()
 	defer p.registry.mu.Unlock()
 	p.registry.fixed = &a
 }
 
-// asTold answers what AnswerRegistry fixed, if it did.
-func (p *Platform) asTold(next http.HandlerFunc) http.HandlerFunc {
+// fixedOr sends the response that SetRegistrationResponse has set, or calls next.
+func (p *Platform) fixedOr(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		p.registry.mu.Lock()
 		fixed := p.registry.fixed
@@ -114,7 +114,7 @@ func (p *Platform) asTold(next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-func (a PreflightAnswer) write(w http.ResponseWriter) {
+func (a FixedResponse) write(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", a.ContentType)
 	if a.RetryAfter != "" {
 		w.Header().Set("Retry-After", a.RetryAfter)
@@ -123,8 +123,8 @@ func (a PreflightAnswer) write(w http.ResponseWriter) {
 	_, _ = w.Write(a.Body)
 }
 
-// preflightVerdict is what the orchestrator thinks of starting a pipeline.
-type preflightVerdict struct {
+// preflightResult is the body of a preflight response.
+type preflightResult struct {
 	Allowed     bool            `json:"allowed"`
 	Denial      string          `json:"denial_reason,omitempty"`
 	Batch       domain.BatchID  `json:"batch_id"`
@@ -137,23 +137,23 @@ type preflightVerdict struct {
 }
 
 func (p *Platform) preflight(w http.ResponseWriter, r *http.Request) {
-	if _, ok := asUser(w, r); !ok {
+	if _, ok := requireUser(w, r); !ok {
 		return
 	}
 	_, _ = io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, maxBody))
 	id, pipeline := domain.BatchID(r.PathValue("id")), domain.Pipeline(r.PathValue("pipeline"))
-	if fixed, ok := p.decided(id); ok {
+	if fixed, ok := p.preflightResponse(id); ok {
 		fixed.write(w)
 		return
 	}
 	if !slices.Contains(domain.Pipelines(), pipeline) {
-		fail(w, http.StatusBadRequest, "Unknown pipeline")
+		respondError(w, http.StatusBadRequest, "Unknown pipeline")
 		return
 	}
 	status, problem := http.StatusNotFound, "Batch not found"
-	v := preflightVerdict{Batch: id, Pipeline: pipeline, Correlation: r.Header.Get("X-Correlation-ID")}
-	p.registry.change(id, func(d *batchDocument) {
-		p.registry.weigh(d, &v)
+	v := preflightResult{Batch: id, Pipeline: pipeline, Correlation: r.Header.Get("X-Correlation-ID")}
+	p.registry.update(id, func(d *batchDocument) {
+		p.registry.checkCredits(d, &v)
 		switch {
 		case !d.ready():
 			status, problem = http.StatusConflict, "Batch is not ready for a pipeline"
@@ -164,22 +164,22 @@ func (p *Platform) preflight(w http.ResponseWriter, r *http.Request) {
 		}
 	})
 	if problem != "" {
-		fail(w, status, problem)
+		respondError(w, status, problem)
 		return
 	}
-	answer(w, status, v)
+	respond(w, status, v)
 }
 
-func (p *Platform) decided(id domain.BatchID) (PreflightAnswer, bool) {
+func (p *Platform) preflightResponse(id domain.BatchID) (FixedResponse, bool) {
 	p.registry.mu.Lock()
 	defer p.registry.mu.Unlock()
-	a, ok := p.registry.verdicts[id]
+	a, ok := p.registry.preflights[id]
 	return a, ok
 }
 
-// weigh sets what a pipeline costs, and whether its owner can pay; the lock is
-// held. What machines do is free, what a model does is paid per essay.
-func (r *registry) weigh(d *batchDocument, v *preflightVerdict) {
+// checkCredits computes the cost of a pipeline and whether the owner has enough credits.
+// The caller holds the lock.
+func (r *registry) checkCredits(d *batchDocument, v *preflightResult) {
 	v.Resolved, v.Breakdown, v.Available = phasesOf(v.Pipeline), map[phase]int{}, r.available(d.UserID)
 	for _, step := range v.Resolved {
 		if price := step.price(); price > 0 {

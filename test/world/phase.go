@@ -5,7 +5,7 @@ import "github.com/huleedu/edge/domain"
 // phase is one step of a pipeline.
 type phase string
 
-// The phases.
+// The phases of all pipelines.
 const (
 	phaseSpellcheck phase = "spellcheck"
 	phaseNLP        phase = "nlp"
@@ -14,7 +14,7 @@ const (
 	phaseMatching   phase = "student_matching"
 )
 
-// phasesOf resolves a pipeline into its phases, in their order.
+// phasesOf returns the phases of a pipeline in order; nil for an unknown pipeline.
 func phasesOf(p domain.Pipeline) []phase {
 	switch p {
 	case "spellcheck":
@@ -32,7 +32,7 @@ func phasesOf(p domain.Pipeline) []phase {
 	}
 }
 
-// price is what a phase costs, in credits per essay.
+// price returns the cost of a phase in credits per essay.
 func (p phase) price() int {
 	switch p {
 	case phaseCJ:
@@ -44,9 +44,9 @@ func (p phase) price() int {
 	}
 }
 
-// notice is what the owner is told when the phase is over; empty: nothing but
-// the direct message.
-func (p phase) notice() string {
+// notificationType returns the notification type for the end of the phase. It is empty for a
+// phase that has only a direct message.
+func (p phase) notificationType() string {
 	switch p {
 	case phaseSpellcheck:
 		return "batch_spellcheck_completed"

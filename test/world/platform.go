@@ -11,32 +11,31 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// PlatformConfig says what the simulated platform is connected to.
+// PlatformConfig configures the simulated platform.
 type PlatformConfig struct {
-	// KafkaAddr is host:port, or several with commas. Empty: the platform takes
-	// no commands and its notifications go nowhere.
+	// KafkaAddr is host:port, or several separated by commas. When it is empty, the
+	// platform reads no commands and drops its Kafka notifications.
 	KafkaAddr string
-	// RedisURL is where direct notifications are published; empty: nowhere.
+	// RedisURL is the Redis for direct notifications. When it is empty, they are dropped.
 	RedisURL string
-	// InternalKey is what internal routes demand.
+	// InternalKey is the API key that internal routes require.
 	InternalKey string
-	// Pace is how long one phase of a pipeline takes; 0 means 1.5 s.
+	// Pace is the duration of one pipeline phase; 0 means 1.5 s.
 	Pace time.Duration
-	// CommandTopic and NotificationTopic are the contract's unless set.
+	// CommandTopic and NotificationTopic default to the topics of the wire contract.
 	CommandTopic, NotificationTopic domain.Topic
-	// Group is the consumer group for commands; empty means the orchestrator's.
+	// Group is the consumer group for commands. It defaults to the orchestrator's.
 	Group string
 	// AggregatorAddr, OrchestratorAddr, ClassesAddr, TeacherAddr and FilesAddr are
-	// where the services listen; empty means a free port on loopback.
+	// the listen addresses. An empty address selects a free port on loopback.
 	AggregatorAddr, OrchestratorAddr, ClassesAddr, TeacherAddr, FilesAddr string
-	// ChannelPrefix stands before a user's id in the names of Redis channels;
-	// empty means "ws:".
+	// ChannelPrefix precedes the user id in Redis channel names; empty means "ws:".
 	ChannelPrefix string
-	// Log hears what the platform does; nil: nobody.
+	// Log receives the platform's log; nil discards it.
 	Log *slog.Logger
 }
 
-// withDefaults fills what was left empty.
+// withDefaults sets the defaults of empty fields.
 func (c PlatformConfig) withDefaults() PlatformConfig {
 	if c.Pace == 0 {
 		c.Pace = 1500 * time.Millisecond
@@ -59,33 +58,33 @@ func (c PlatformConfig) withDefaults() PlatformConfig {
 	return c
 }
 
-// Platform is the platform behind the two services, in so far as they can tell:
-// a result aggregator, a batch orchestrator, class management, the teachers' own
-// backend and a file service over real HTTP, and an orchestrator's hand that takes commands from Kafka, drives batches through
-// their phases and tells their teachers. Its memory is the process's.
+// Platform simulates the services behind the edge: result aggregator, batch
+// orchestrator, class management, teacher backend and file service, over HTTP. It
+// also reads pipeline commands from Kafka, runs the phases of the batches and
+// notifies the teachers. Its state is in memory.
 type Platform struct {
 	config       PlatformConfig
 	registry     *registry
-	courier      *courier
+	notifier     *notifier
 	aggregator   *backend
 	orchestrator *backend
 	classes      *backend
 	teacher      *backend
-	school       *school
+	classStore   *classStore
 	files        *backend
-	shelf        *shelf
+	uploadStore  *uploadStore
 
-	ctx    context.Context // ends everything the platform started
+	ctx    context.Context // ends all background work
 	cancel context.CancelFunc
 	work   sync.WaitGroup
 }
 
-// StartPlatform brings the platform up, without any batch. With Kafka it
-// returns once the topics exist. Close is owed after success.
+// StartPlatform starts the platform without batches. With Kafka it returns after
+// the topics exist. The caller must call Close after success.
 func StartPlatform(c PlatformConfig) (*Platform, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &Platform{config: c.withDefaults(), registry: newRegistry(), ctx: ctx, cancel: cancel}
-	p.school, p.shelf = &school{classes: map[domain.UserID][]classDocument{}}, &shelf{}
+	p.classStore, p.uploadStore = &classStore{classes: map[domain.UserID][]classDocument{}}, &uploadStore{}
 	if err := p.start(); err != nil {
 		p.Close()
 		return nil, fmt.Errorf("start the simulated platform: %w", err)
@@ -95,22 +94,22 @@ func StartPlatform(c PlatformConfig) (*Platform, error) {
 
 func (p *Platform) start() error {
 	var err error
-	if p.courier, err = newCourier(p.config); err != nil {
+	if p.notifier, err = newNotifier(p.config); err != nil {
 		return err
 	}
-	if p.aggregator, err = serve(p.config.AggregatorAddr, p.aggregatorRoutes()); err != nil {
+	if p.aggregator, err = startBackend(p.config.AggregatorAddr, p.aggregatorRoutes()); err != nil {
 		return err
 	}
-	if p.orchestrator, err = serve(p.config.OrchestratorAddr, p.orchestratorRoutes()); err != nil {
+	if p.orchestrator, err = startBackend(p.config.OrchestratorAddr, p.orchestratorRoutes()); err != nil {
 		return err
 	}
-	if p.classes, err = serve(p.config.ClassesAddr, p.classRoutes()); err != nil {
+	if p.classes, err = startBackend(p.config.ClassesAddr, p.classRoutes()); err != nil {
 		return err
 	}
-	if p.teacher, err = serve(p.config.TeacherAddr, p.teacherRoutes()); err != nil {
+	if p.teacher, err = startBackend(p.config.TeacherAddr, p.teacherRoutes()); err != nil {
 		return err
 	}
-	if p.files, err = serve(p.config.FilesAddr, p.fileRoutes()); err != nil {
+	if p.files, err = startBackend(p.config.FilesAddr, p.fileRoutes()); err != nil {
 		return err
 	}
 	if p.config.KafkaAddr == "" {
@@ -123,8 +122,8 @@ func (p *Platform) start() error {
 	return nil
 }
 
-// Close ends the platform: batches stop where they are. It may be called more
-// than once.
+// Close stops the platform and leaves batches in their current state. It may be
+// called more than once.
 func (p *Platform) Close() {
 	p.cancel()
 	for _, b := range []*backend{p.aggregator, p.orchestrator, p.classes, p.teacher, p.files} {
@@ -133,45 +132,45 @@ func (p *Platform) Close() {
 		}
 	}
 	p.work.Wait()
-	if p.courier != nil {
-		p.courier.close()
+	if p.notifier != nil {
+		p.notifier.close()
 	}
 }
 
-// AggregatorURL is the result aggregator's base URL.
+// AggregatorURL returns the base URL of the result aggregator.
 func (p *Platform) AggregatorURL() string { return p.aggregator.url() }
 
-// OrchestratorURL is the batch orchestrator's base URL.
+// OrchestratorURL returns the base URL of the batch orchestrator.
 func (p *Platform) OrchestratorURL() string { return p.orchestrator.url() }
 
-// ClassesURL is class management's base URL.
+// ClassesURL returns the base URL of class management.
 func (p *Platform) ClassesURL() string { return p.classes.url() }
 
-// TeacherURL is the base URL of the teachers' own backend.
+// TeacherURL returns the base URL of the teacher backend.
 func (p *Platform) TeacherURL() string { return p.teacher.url() }
 
-// FilesURL is the file service's base URL.
+// FilesURL returns the base URL of the file service.
 func (p *Platform) FilesURL() string { return p.files.url() }
 
-// TroubleAggregator makes the aggregator fail until NoTrouble.
-func (p *Platform) TroubleAggregator(kind Trouble) { p.aggregator.trouble.Store(int32(kind)) }
+// FailAggregator makes the aggregator fail until it is called with NoFailure.
+func (p *Platform) FailAggregator(kind FailureMode) { p.aggregator.failure.Store(int32(kind)) }
 
-// TroubleOrchestrator makes the orchestrator's HTTP side fail until NoTrouble.
-func (p *Platform) TroubleOrchestrator(kind Trouble) { p.orchestrator.trouble.Store(int32(kind)) }
+// FailOrchestrator makes the orchestrator's routes fail until it is called with NoFailure.
+func (p *Platform) FailOrchestrator(kind FailureMode) { p.orchestrator.failure.Store(int32(kind)) }
 
-// TroubleClasses makes class management fail until NoTrouble.
-func (p *Platform) TroubleClasses(kind Trouble) { p.classes.trouble.Store(int32(kind)) }
+// FailClasses makes class management fail until it is called with NoFailure.
+func (p *Platform) FailClasses(kind FailureMode) { p.classes.failure.Store(int32(kind)) }
 
-// TroubleTeacher makes the teachers' own backend fail until NoTrouble.
-func (p *Platform) TroubleTeacher(kind Trouble) { p.teacher.trouble.Store(int32(kind)) }
+// FailTeacher makes the teacher backend fail until it is called with NoFailure.
+func (p *Platform) FailTeacher(kind FailureMode) { p.teacher.failure.Store(int32(kind)) }
 
-// TroubleFiles makes the file service fail until NoTrouble.
-func (p *Platform) TroubleFiles(kind Trouble) { p.files.trouble.Store(int32(kind)) }
+// FailFiles makes the file service fail until it is called with NoFailure.
+func (p *Platform) FailFiles(kind FailureMode) { p.files.failure.Store(int32(kind)) }
 
-// errClosed is what the platform's own waits end with.
+// errClosed ends the platform's waits when it closes.
 var errClosed = errors.New("the platform was closed")
 
-// pause waits, or returns errClosed at once when the platform closes.
+// pause waits for the duration. It returns errClosed at once when the platform closes.
 func (p *Platform) pause(d time.Duration) error {
 	select {
 	case <-time.After(d):

@@ -13,21 +13,21 @@ import (
 	"github.com/alicebob/miniredis/v2"
 )
 
-// Redis is a server inside this process: single, without replicas and without
-// persistence, but with Lua, streams and pub/sub. Keys expire by the wall clock.
+// Redis is a single server in this process, without replicas and persistence. It
+// supports Lua, streams and pub/sub. Keys expire by the wall clock.
 type Redis struct {
 	server *miniredis.Miniredis
 	addr   string
 	end    context.CancelFunc
 	clock  sync.WaitGroup
-	step   atomic.Int64 // by how much the server's clock is off, in ns
+	step   atomic.Int64 // offset of the server's clock, in nanoseconds
 }
 
-// redisTick is how late a key may expire.
+// redisTick is the longest delay of a key's expiry.
 const redisTick = 100 * time.Millisecond
 
-// StartRedis starts a server on addr, a loopback host:port; an empty addr, or
-// port 0, takes a free one. Close is owed.
+// StartRedis starts a server on addr, a loopback host:port. An empty addr or port
+// 0 selects a free port. The caller must call Close.
 func StartRedis(addr string) (*Redis, error) {
 	if addr == "" {
 		addr = "127.0.0.1:0"
@@ -45,9 +45,9 @@ func StartRedis(addr string) (*Redis, error) {
 	return r, nil
 }
 
-// serveRedis starts on addr. For port 0 it picks one below those that outgoing
-// connections get: one of these could take the port while the server is
-// stopped, even a client's own that dials it.
+// serveRedis starts a server on addr. For port 0 it selects a port below the range
+// of outgoing connections. Otherwise an outgoing connection could take the port
+// while the server is stopped.
 func serveRedis(addr string) (*miniredis.Miniredis, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -67,8 +67,8 @@ func serveRedis(addr string) (*miniredis.Miniredis, error) {
 	return server, err
 }
 
-// tick lets time pass for the keys. The server's own way looks at every key on
-// every command, which a full server cannot afford.
+// tick advances the clock of the keys. The server's own clock checks every key at
+// each command, which is too slow with many keys.
 func (r *Redis) tick(ctx context.Context) {
 	ticker := time.NewTicker(redisTick)
 	defer ticker.Stop()
@@ -84,9 +84,9 @@ func (r *Redis) tick(ctx context.Context) {
 	}
 }
 
-// Step moves the server's clock, as an operator or a time server does: forwards, or
-// backwards for a negative time. From then on the clock moves in steps of a tenth
-// of a second. The time that keys have left stays as it is.
+// Step moves the server's clock by the given time, backwards if it is negative. After the first
+// step the clock advances in steps of a tenth of a second. The remaining time of keys does
+// not change.
 func (r *Redis) Step(by time.Duration) {
 	r.step.Add(int64(by))
 	r.setClock()
@@ -98,8 +98,8 @@ func (r *Redis) setClock() {
 	}
 }
 
-// onLoopback refuses an address that others could reach: the server asks for no
-// password.
+// onLoopback returns an error for an address that other machines can reach,
+// because the server requires no password.
 func onLoopback(addr string) error {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -111,13 +111,13 @@ func onLoopback(addr string) error {
 	return nil
 }
 
-// URL is how clients find the server; it stays the same over Stop and Restart.
+// URL returns the server's URL, which Stop and Restart do not change.
 func (r *Redis) URL() string { return "redis://" + r.addr }
 
-// Stop cuts every client off and refuses new ones until Restart.
+// Stop closes all connections and refuses new ones until Restart.
 func (r *Redis) Stop() { r.server.Close() }
 
-// Restart serves again, on the same address, with the keys it had.
+// Restart starts the server on the same address with the same keys.
 func (r *Redis) Restart() error {
 	if err := r.server.Restart(); err != nil {
 		return fmt.Errorf("restart the embedded redis: %w", err)
@@ -125,7 +125,7 @@ func (r *Redis) Restart() error {
 	return nil
 }
 
-// Close ends the server for good.
+// Close stops the server. It cannot be restarted afterwards.
 func (r *Redis) Close() {
 	r.end()
 	r.clock.Wait()

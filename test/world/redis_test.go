@@ -26,15 +26,15 @@ func embeddedRedis(t *testing.T) (*world.Redis, *goredis.Client) {
 
 func TestEmbeddedRedisExpiresKeysByTheWallClock(t *testing.T) {
 	_, client := embeddedRedis(t)
-	began := time.Now()
+	startedAt := time.Now()
 	require.NoError(t, client.Set(t.Context(), "k", "v", 300*time.Millisecond).Err())
 	require.Eventually(t, func() bool {
 		return client.Exists(context.Background(), "k").Val() == 0
 	}, 5*time.Second, 10*time.Millisecond)
-	require.Greater(t, time.Since(began), 150*time.Millisecond)
+	require.Greater(t, time.Since(startedAt), 150*time.Millisecond)
 }
 
-func TestEmbeddedRedisComesBackOnItsAddressWithItsKeys(t *testing.T) {
+func TestEmbeddedRedisRestartKeepsAddressAndKeys(t *testing.T) {
 	r, client := embeddedRedis(t)
 	url := r.URL()
 	require.NoError(t, client.Set(t.Context(), "k", "v", 0).Err())

@@ -9,33 +9,33 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// registry is the platform's memory.
+// registry holds the platform's batches, credits and fixed responses.
 type registry struct {
-	mu       sync.Mutex
-	batches  map[domain.BatchID]*batchDocument
-	order    []domain.BatchID
-	credits  map[domain.UserID]int
-	verdicts map[domain.BatchID]PreflightAnswer
-	fixed    *PreflightAnswer
-	events   map[string]bool // ids of the commands that were taken
-	serial   int
+	mu         sync.Mutex
+	batches    map[domain.BatchID]*batchDocument
+	order      []domain.BatchID
+	credits    map[domain.UserID]int
+	preflights map[domain.BatchID]FixedResponse
+	fixed      *FixedResponse
+	events     map[string]bool // ids of the accepted commands
+	serial     int
 }
 
-// defaultCredits is what a teacher has whom nobody gave any.
+// defaultCredits is the number of credits of a teacher without a grant.
 const defaultCredits = 1000
 
 func newRegistry() *registry {
 	return &registry{
 		batches: map[domain.BatchID]*batchDocument{}, credits: map[domain.UserID]int{},
-		verdicts: map[domain.BatchID]PreflightAnswer{}, events: map[string]bool{},
+		preflights: map[domain.BatchID]FixedResponse{}, events: map[string]bool{},
 	}
 }
 
-// Put makes a batch known, or replaces it.
-func (p *Platform) Put(b Batch) { p.registry.put(newDocument(b)) }
+// AddBatch adds or replaces a batch.
+func (p *Platform) AddBatch(b Batch) { p.registry.put(newDocument(b)) }
 
-// Grant sets how many credits a teacher has.
-func (p *Platform) Grant(user domain.UserID, credits int) {
+// SetCredits sets the credits of a teacher.
+func (p *Platform) SetCredits(user domain.UserID, credits int) {
 	p.registry.mu.Lock()
 	defer p.registry.mu.Unlock()
 	p.registry.credits[user] = credits
@@ -50,9 +50,9 @@ func (r *registry) put(d *batchDocument) {
 	r.batches[d.BatchID] = d
 }
 
-// change runs do on a batch while nobody else looks at it; false: there is no
-// such batch.
-func (r *registry) change(id domain.BatchID, do func(*batchDocument)) bool {
+// update calls do with a batch while it holds the lock. It returns false if the
+// batch does not exist.
+func (r *registry) update(id domain.BatchID, do func(*batchDocument)) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	d, known := r.batches[id]
@@ -62,14 +62,13 @@ func (r *registry) change(id domain.BatchID, do func(*batchDocument)) bool {
 	return known
 }
 
-// look returns a batch as JSON.
-func (r *registry) look(id domain.BatchID) (document json.RawMessage, known bool) {
-	known = r.change(id, func(d *batchDocument) { document = d.encode() })
+// encoded returns a batch as JSON.
+func (r *registry) encoded(id domain.BatchID) (document json.RawMessage, known bool) {
+	known = r.update(id, func(d *batchDocument) { document = d.encode() })
 	return document, known
 }
 
-// list returns a page of a user's batches, the oldest first, and how many
-// match in all.
+// list returns a page of a user's batches, oldest first, and the total number.
 func (r *registry) list(user domain.UserID, status string, limit, offset int) (page []json.RawMessage, total int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -87,7 +86,7 @@ func (r *registry) list(user domain.UserID, status string, limit, offset int) (p
 	return page, total
 }
 
-// newID names a batch that is registered.
+// newID returns a new batch id.
 func (r *registry) newID() domain.BatchID {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -95,8 +94,8 @@ func (r *registry) newID() domain.BatchID {
 	return domain.BatchID("batch-registered-" + strconv.Itoa(r.serial))
 }
 
-// first reports whether an event is new, and remembers it.
-func (r *registry) first(event string) bool {
+// markEvent stores an event id. It returns false if the id was stored before.
+func (r *registry) markEvent(event string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	seen := r.events[event]
@@ -104,7 +103,7 @@ func (r *registry) first(event string) bool {
 	return !seen
 }
 
-// available returns a teacher's credits; the lock is held.
+// available returns a teacher's credits. The caller holds the lock.
 func (r *registry) available(user domain.UserID) int {
 	if credits, known := r.credits[user]; known {
 		return credits
@@ -112,26 +111,26 @@ func (r *registry) available(user domain.UserID) int {
 	return defaultCredits
 }
 
-// Owner returns whose batch it is; empty: there is no such batch.
+// Owner returns the owner of a batch, or an empty id if the batch does not exist.
 func (p *Platform) Owner(id domain.BatchID) (owner domain.UserID) {
-	p.registry.change(id, func(d *batchDocument) { owner = d.UserID })
+	p.registry.update(id, func(d *batchDocument) { owner = d.UserID })
 	return owner
 }
 
-// Prompt returns which prompt a batch answers, as JSON.
+// Prompt returns the prompt reference of a batch as JSON.
 func (p *Platform) Prompt(id domain.BatchID) (prompt string) {
-	p.registry.change(id, func(d *batchDocument) { prompt = string(d.PromptRef) })
+	p.registry.update(id, func(d *batchDocument) { prompt = string(d.PromptRef) })
 	return prompt
 }
 
-// ready reports whether a pipeline may run on a batch in its state.
+// ready reports whether a pipeline may start in the batch's status.
 func (d *batchDocument) ready() bool {
 	return !slices.Contains([]string{awaitingContent, running}, d.Overall)
 }
 
 func (d *batchDocument) encode() json.RawMessage {
 	document, err := json.Marshal(d)
-	if err != nil { // it holds nothing that JSON cannot write
+	if err != nil { // cannot happen: all fields are encodable
 		return json.RawMessage("null")
 	}
 	return document

@@ -2,25 +2,25 @@ package world
 
 import "github.com/huleedu/edge/domain"
 
-// Teacher is a person of the sample school district.
+// Teacher is a sample user with credits, classes and batches.
 type Teacher struct {
 	User domain.UserID
-	// Org is the organisation that a token of the teacher names.
+	// Org is the organisation claim of the teacher's tokens.
 	Org string
-	// Credits pay for pipelines that cost something.
+	// Credits pay for phases with a price.
 	Credits int
 	Classes []Class
 	Batches []Batch
 }
 
-// Class is a class that a teacher teaches.
+// Class is a class of a teacher.
 type Class struct {
 	ID, Name, CourseCode string
 	Students             int
 }
 
-// SampleTeachers are the people and batches that "edge up" starts with. Their
-// ids never change, so that commands in documents work as they are written.
+// SampleTeachers returns the users and batches of "edge up". Their ids are stable,
+// because the documentation uses them.
 func SampleTeachers() []Teacher {
 	return []Teacher{
 		{
@@ -47,21 +47,21 @@ func SampleTeachers() []Teacher {
 		{
 			User: "teacher-cecilia", Org: "school-south", Credits: 3,
 			Classes: []Class{{ID: "class-cecilia-5c", Name: "5C", CourseCode: "ENG5", Students: 21}},
-			// Enough for a spellcheck, which is free, and for nothing that costs.
+			// Enough for a spellcheck, which is free, but for no other phase.
 			Batches: []Batch{{ID: "batch-cecilia-1", Owner: "teacher-cecilia", Essays: 5}},
 		},
 	}
 }
 
-// Seed makes teachers' batches and classes known and gives them their credits.
+// Seed adds teachers with their credits, classes and batches.
 func (p *Platform) Seed(teachers ...Teacher) {
 	for _, t := range teachers {
-		p.Grant(t.User, t.Credits)
+		p.SetCredits(t.User, t.Credits)
 		for _, c := range t.Classes {
-			p.Teach(t.User, c)
+			p.AddClass(t.User, c)
 		}
 		for _, b := range t.Batches {
-			p.Put(b)
+			p.AddBatch(b)
 		}
 	}
 }

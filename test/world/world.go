@@ -2,22 +2,22 @@ package world
 
 import "time"
 
-// Config says what a world is made of.
+// Config configures a World.
 type Config struct {
-	// RedisURL and KafkaAddr are real servers; an empty one is embedded.
+	// RedisURL and KafkaAddr are real servers. An empty one is embedded.
 	RedisURL, KafkaAddr string
-	// EmbeddedRedis and EmbeddedKafka are where the embedded ones listen, host:port
-	// on loopback; empty: any free port.
+	// EmbeddedRedis and EmbeddedKafka are the loopback host:port of the embedded
+	// servers. An empty one selects a free port.
 	EmbeddedRedis, EmbeddedKafka string
-	// Pace is how long one phase of a pipeline takes.
+	// Pace is the duration of one pipeline phase.
 	Pace time.Duration
-	// InternalKey is what the platform's internal routes demand.
+	// InternalKey is the API key that the platform's internal routes require.
 	InternalKey string
 }
 
-// World is everything around the two services: Redis, Kafka and the platform.
+// World is the environment of the two services: Redis, Kafka and the platform.
 type World struct {
-	// RedisURL and KafkaAddr are where the services find them.
+	// RedisURL and KafkaAddr are the addresses for the services.
 	RedisURL, KafkaAddr string
 	Platform            *Platform
 
@@ -25,8 +25,8 @@ type World struct {
 	kafka *Kafka
 }
 
-// Start brings up what is not given, and the platform on it. Close is owed
-// after success.
+// Start starts the servers that are not given, and the platform. The caller must
+// call Close after success.
 func Start(c Config) (*World, error) {
 	w := &World{RedisURL: c.RedisURL, KafkaAddr: c.KafkaAddr}
 	if err := w.start(c); err != nil {
@@ -55,13 +55,13 @@ func (w *World) start(c Config) (err error) {
 	return err
 }
 
-// Redis is the embedded Redis, or nil when a real one was given.
+// Redis returns the embedded Redis, or nil when Config has a RedisURL.
 func (w *World) Redis() *Redis { return w.redis }
 
-// Kafka is the embedded Kafka, or nil when a real one was given.
+// Kafka returns the embedded Kafka, or nil when Config has a KafkaAddr.
 func (w *World) Kafka() *Kafka { return w.kafka }
 
-// Close ends what Start has started, in reverse.
+// Close stops everything that Start has started, in reverse order.
 func (w *World) Close() {
 	if w.Platform != nil {
 		w.Platform.Close()

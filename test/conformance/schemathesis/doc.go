@@ -1,7 +1,7 @@
-// Package schemathesis lets a tool that others have written invent requests
-// from api/openapi.yaml, good and bad ones, and look for answers of the gateway
-// that the document does not allow. Its tests are all there is.
+// Package schemathesis generates valid and invalid requests from api/openapi.yaml with the
+// tool of that name, and checks that the gateway's responses conform to the document. It
+// contains only tests.
 //
-// The tool is Python; it is fetched once into the user's cache. Without Python
-// its test is skipped, or fails where real servers are required.
+// The tool needs Python and is installed once into the user's cache. Without Python the test
+// is skipped, or fails when real servers are required.
 package schemathesis

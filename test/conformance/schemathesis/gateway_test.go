@@ -23,16 +23,16 @@ import (
 const (
 	secret      = "schemathesis-0123456789-0123456789"
 	internalKey = "schemathesis-internal-key"
-	// teacher is the sample teacher whose batch the document's examples name.
-	teacher  = "teacher-anna"
-	patience = 30 * time.Second
-	// unlimited is more than any run asks for.
-	unlimited = "1000000"
+	// teacher is the sample user who owns the batch in the document's examples.
+	teacher   = "teacher-anna"
+	waitLimit = 30 * time.Second
+	// highLimit is a rate limit that no run reaches.
+	highLimit = "1000000"
 )
 
-// gateway starts a gateway on servers and a platform inside this process, with
-// room for a tool that asks more often than people, and returns its base URL.
-func gateway(t *testing.T) string {
+// startGateway starts a gateway with an embedded environment and high rate limits. It returns
+// the base URL.
+func startGateway(t *testing.T) string {
 	t.Helper()
 	w, err := world.Start(world.Config{Pace: 50 * time.Millisecond, InternalKey: internalKey})
 	require.NoError(t, err)
@@ -46,21 +46,21 @@ func gateway(t *testing.T) string {
 		"API_GATEWAY_RESULT_AGGREGATOR_URL": w.Platform.AggregatorURL(), "API_GATEWAY_BOS_URL": w.Platform.OrchestratorURL(),
 		"API_GATEWAY_CMS_API_URL": w.Platform.ClassesURL(), "API_GATEWAY_BFF_TEACHER_URL": w.Platform.TeacherURL(),
 		"API_GATEWAY_FILE_SERVICE_URL":   w.Platform.FilesURL(),
-		"API_GATEWAY_RATE_LIMIT_DEFAULT": unlimited, "API_GATEWAY_RATE_LIMIT_QUERIES": unlimited,
-		"API_GATEWAY_RATE_LIMIT_COMMANDS": unlimited, "API_GATEWAY_RATE_LIMIT_UPLOADS": unlimited,
-		"API_GATEWAY_RATE_LIMIT_REFUSED": unlimited,
+		"API_GATEWAY_RATE_LIMIT_DEFAULT": highLimit, "API_GATEWAY_RATE_LIMIT_QUERIES": highLimit,
+		"API_GATEWAY_RATE_LIMIT_COMMANDS": highLimit, "API_GATEWAY_RATE_LIMIT_UPLOADS": highLimit,
+		"API_GATEWAY_RATE_LIMIT_REFUSED": highLimit,
 	}))
 	p, release, err := wire.Gateway(c, io.Discard)
 	require.NoError(t, err)
 	t.Cleanup(release)
 	p.Start()
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), waitLimit)
 		defer cancel()
 		require.NoError(t, p.Stop(ctx))
 	})
 	base := "http://" + p.Addr
-	require.Eventually(t, func() bool { return ready(t, base) }, patience, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return ready(t, base) }, waitLimit, 20*time.Millisecond)
 	return base
 }
 
@@ -76,8 +76,8 @@ func ready(t *testing.T, base string) bool {
 	return res.StatusCode == http.StatusOK
 }
 
-// operations counts what the document describes.
-func operations(t *testing.T) int {
+// countOperations returns the number of operations in the document.
+func countOperations(t *testing.T) int {
 	t.Helper()
 	document, err := openapi3.NewLoader().LoadFromData(api.OpenAPI())
 	require.NoError(t, err)
@@ -89,7 +89,7 @@ func operations(t *testing.T) int {
 	return count
 }
 
-// token is good for an hour.
+// token returns a token that expires after one hour.
 func token(user string) string {
 	encode := base64.RawURLEncoding.EncodeToString
 	text := encode([]byte(`{"alg":"HS256","typ":"JWT"}`)) + "." + encode(fmt.Appendf(nil,

@@ -14,16 +14,15 @@ import (
 )
 
 const (
-	// noPython is how run.sh says that there is none.
-	noPython = 77
-	// limit bounds the run, the first install included.
-	limit = 5 * time.Minute
-	// enough is how many requests must have been tried: a tool that tries none
-	// finds nothing.
-	enough = 800
+	// exitNoPython is the exit code of run.sh when Python is not installed.
+	exitNoPython = 77
+	// runTimeout limits the run, including the first installation.
+	runTimeout = 5 * time.Minute
+	// minRequests is the minimum number of requests, to detect a run without requests.
+	minRequests = 800
 )
 
-// report is what schemathesis says of its run.
+// report is the report of schemathesis.
 type report struct {
 	Complete   bool
 	Operations struct{ Total, Selected, Tested, Errored, Skipped int }
@@ -36,47 +35,46 @@ type report struct {
 	Errors   []json.RawMessage
 }
 
-// TestGatewayKeepsItsWord: whatever schemathesis thinks of, the gateway answers
-// as its document says.
-func TestGatewayKeepsItsWord(t *testing.T) {
+// TestGatewayConformsToOpenAPI checks all generated requests and responses.
+func TestGatewayConformsToOpenAPI(t *testing.T) {
 	t.Parallel()
-	base := gateway(t)
+	base := startGateway(t)
 	file := filepath.Join(t.TempDir(), "report.json")
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	ctx, cancel := context.WithTimeout(t.Context(), runTimeout)
 	defer cancel()
 	command := exec.CommandContext(ctx, "./run.sh", base, token(teacher), file)
 	command.WaitDelay = time.Second
 	text, err := command.CombinedOutput()
 	var ended *exec.ExitError
-	if errors.As(err, &ended) && ended.ExitCode() == noPython {
-		lacking(t, string(text))
+	if errors.As(err, &ended) && ended.ExitCode() == exitNoPython {
+		skipOrFail(t, string(text))
 	}
 	require.NoError(t, err, "%s", text)
 	raw, err := os.ReadFile(file)
 	require.NoError(t, err)
 	var r report
 	require.NoError(t, json.Unmarshal(raw, &r))
-	r.judge(t, operations(t))
+	r.check(t, countOperations(t))
 }
 
-// judge demands that everything was tried and nothing was found.
-func (r report) judge(t *testing.T, operations int) {
+// check requires that all operations were tested without a failure.
+func (r report) check(t *testing.T, operations int) {
 	t.Helper()
 	require.True(t, r.Complete)
-	require.Equal(t, operations, r.Operations.Tested, "operations that were tried")
+	require.Equal(t, operations, r.Operations.Tested, "tested operations")
 	require.Zero(t, r.Operations.Errored+r.Operations.Skipped)
 	for _, phase := range []string{"examples", "coverage", "fuzzing", "stateful"} {
 		require.Equal(t, "success", r.Phases[phase].Status, phase)
 	}
-	require.Greater(t, r.TestCases.Generated, enough, "requests that were tried")
+	require.Greater(t, r.TestCases.Generated, minRequests, "generated requests")
 	require.Zero(t, r.TestCases.Failures)
 	require.Empty(t, r.Failures)
 	require.Empty(t, r.Errors)
-	t.Logf("%d operations, %d requests, nothing found", r.Operations.Tested, r.TestCases.Generated)
+	t.Logf("%d operations, %d requests, no failures", r.Operations.Tested, r.TestCases.Generated)
 }
 
-// lacking ends a test that needs what this machine does not have.
-func lacking(t *testing.T, why string) {
+// skipOrFail skips the test, or fails it when real servers are required.
+func skipOrFail(t *testing.T, why string) {
 	t.Helper()
 	if os.Getenv("EDGE_TEST_REQUIRE_REAL") == "1" {
 		t.Fatal(why)

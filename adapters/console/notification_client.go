@@ -1,0 +1,153 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// The backoff between connection attempts doubles from minBackoff to maxBackoff.
+// Each wait is a random duration between half and all of the backoff.
+const (
+	minBackoff   = 500 * time.Millisecond
+	maxBackoff   = 15 * time.Second
+	dialTimeout  = 15 * time.Second
+	closeTimeout = time.Second
+)
+
+// NotificationClient receives the notifications of one user. It reconnects with jittered
+// backoff after a temporary failure and resumes after the last notification
+// that it received. It loses no notification that the service still stores.
+type NotificationClient struct {
+	// URL is the service's endpoint, "ws://host:port/ws".
+	URL string
+	// Token is sent as a bearer token.
+	Token string
+	// Since is the position to start after: the id of a notification, "0" for all
+	// stored notifications, or "$" for new ones only. When it is empty, the client
+	// does not request a replay until it has received a notification with a position.
+	Since string
+	// OnFrame is called with each text frame, in order. Position frames are left out.
+	OnFrame func(frame []byte)
+	// OnStatus is called with a description of each connection event.
+	OnStatus func(text string)
+}
+
+// Listen connects and reconnects until ctx is done; it then returns nil. It
+// returns a *ServiceError when the service reports a permanent error.
+func (s NotificationClient) Listen(ctx context.Context) error {
+	backoff, resume := minBackoff, resumePosition{at: s.Since}
+	for {
+		connected, end := s.session(ctx, &resume)
+		select {
+		case <-ctx.Done():
+			return nil
+		default:
+		}
+		if final := permanentError(end); final != nil {
+			return final
+		}
+		if connected {
+			backoff = minBackoff
+		}
+		pause := backoff/2 + rand.N(backoff/2)
+		s.OnStatus(fmt.Sprintf("disconnected: %v; reconnecting in %s", end, pause.Round(time.Millisecond)))
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
+		}
+		backoff = min(2*backoff, maxBackoff)
+	}
+}
+
+// session holds one connection until it ends and returns the error that ended
+// it. connected is false when the handshake failed. The connection resumes from
+// resume, which session updates with each frame.
+func (s NotificationClient) session(ctx context.Context, resume *resumePosition) (connected bool, end error) {
+	conn, err := s.dial(ctx, resume.at)
+	if err != nil {
+		return false, err
+	}
+	defer context.AfterFunc(ctx, func() { closeNormally(conn) })()
+	s.OnStatus("connected")
+	for {
+		kind, frame, err := conn.ReadMessage()
+		if err != nil {
+			return true, errors.Join(err, conn.Close())
+		}
+		if kind != websocket.TextMessage {
+			continue
+		}
+		if begins := resume.update(frame); begins {
+			s.OnStatus("resuming after " + resume.at)
+			continue
+		}
+		s.OnFrame(frame)
+	}
+}
+
+func (s NotificationClient) dial(ctx context.Context, since string) (*websocket.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	url, err := resumeURL(s.URL, since)
+	if err != nil {
+		return nil, err
+	}
+	conn, resp, err := websocket.DefaultDialer.DialContext(ctx, url, http.Header{"Authorization": {"Bearer " + s.Token}})
+	if resp != nil {
+		defer func() { _ = resp.Body.Close() }()
+	}
+	if err != nil {
+		return nil, handshakeError(resp, err)
+	}
+	return conn, nil
+}
+
+// closeNormally sends a normal close frame and limits the wait for the response.
+func closeNormally(conn *websocket.Conn) {
+	goodbye := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
+	_ = conn.WriteControl(websocket.CloseMessage, goodbye, time.Now().Add(closeTimeout))
+	_ = conn.SetReadDeadline(time.Now().Add(closeTimeout))
+}
+
+// handshakeError returns the error of a failed handshake. It is a *ServiceError when
+// the server sent an HTTP response.
+func handshakeError(resp *http.Response, err error) error {
+	if resp == nil {
+		return err
+	}
+	raw, readErr := io.ReadAll(io.LimitReader(resp.Body, maxResponseBytes))
+	if readErr != nil {
+		return errors.Join(err, readErr)
+	}
+	return parseServiceError(resp.StatusCode, raw)
+}
+
+// permanentError returns the error if a reconnect cannot succeed, because the
+// client is at fault or needs a new token. It returns nil for a temporary error.
+func permanentError(err error) error {
+	if answer, ok := errors.AsType[*ServiceError](err); ok {
+		if answer.Status == http.StatusServiceUnavailable || answer.Status == http.StatusTooManyRequests {
+			return nil
+		}
+		return answer
+	}
+	closed, ok := errors.AsType[*websocket.CloseError](err)
+	if !ok {
+		return nil
+	}
+	switch closed.Code {
+	case websocket.CloseProtocolError, websocket.CloseUnsupportedData, websocket.CloseInvalidFramePayloadData,
+		websocket.CloseMessageTooBig, websocket.ClosePolicyViolation, 4000, 4003:
+		return parseCloseError(closed)
+	default:
+		return nil
+	}
+}

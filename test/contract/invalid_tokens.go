@@ -1,0 +1,212 @@
+package contract
+
+import (
+	"encoding/base64"
+	"maps"
+	"strings"
+	"time"
+)
+
+// invalidToken is an invalid token with the expected error.
+type invalidToken struct{ token, message, reason, cause string }
+
+func expired(token string) invalidToken {
+	return invalidToken{token, "Token has expired", "jwt_expired", "expired"}
+}
+
+func withoutExpiry(token string) invalidToken {
+	return invalidToken{token, "Token missing expiration claim", "missing_exp", "expiration"}
+}
+
+func withoutSubject(token string) invalidToken {
+	return invalidToken{token, "Invalid token payload: missing subject", "missing_subject", "subject"}
+}
+
+func invalid(cause, token string) invalidToken {
+	return invalidToken{token, "Invalid token", "jwt_invalid", cause}
+}
+
+// invalidTokens returns the invalid tokens of the wire contract, with every variant of each.
+func invalidTokens(h ValidatorHarness) map[string]invalidToken {
+	all := map[string]invalidToken{"no token": {"", "Not authenticated", "missing_authorization_header", ""}}
+	for _, part := range []map[string]invalidToken{
+		brokenForms(h), brokenHeaders(h), brokenSignatures(h), brokenTimes(h), brokenPurposes(h), brokenSubjects(h), twoFaults(h),
+	} {
+		maps.Copy(all, part)
+	}
+	return all
+}
+
+func brokenForms(h ValidatorHarness) map[string]invalidToken {
+	good := h.token(h.claims())
+	parts := strings.Split(good, ".")
+	payload := base64.RawURLEncoding.EncodeToString
+	return map[string]invalidToken{
+		"words":                    invalid("malformed", "not a token"),
+		"two parts":                invalid("malformed", parts[0]+"."+parts[1]),
+		"four parts":               invalid("malformed", good+".x"),
+		"dots":                     invalid("malformed", ".."),
+		"no header":                invalid("malformed", "."+parts[1]+"."+parts[2]),
+		"no payload":               invalid("malformed", parts[0]+".."+parts[2]),
+		"padding":                  invalid("malformed", good+"="),
+		"padded payload":           invalid("malformed", parts[0]+"."+parts[1]+"=."+parts[2]),
+		"space in front":           invalid("malformed", " "+good),
+		"space behind":             invalid("malformed", good+" "),
+		"line feed behind":         invalid("malformed", good+"\n"),
+		"line feed inside":         invalid("malformed", parts[0]+"."+parts[1][:4]+"\n"+parts[1][4:]+"."+parts[2]),
+		"carriage return inside":   invalid("malformed", parts[0][:4]+"\r"+parts[0][4:]+"."+parts[1]+"."+parts[2]),
+		"the other base64":         invalid("malformed", parts[0]+"."+parts[1]+"."+"+/"+parts[2][2:]),
+		"NUL":                      invalid("malformed", good+"\x00"),
+		"not ASCII":                invalid("malformed", good+"å"),
+		"8 KiB and a byte":         invalid("size", "x."+strings.Repeat("a", 8191)),
+		"a megabyte":               invalid("size", strings.Repeat("a", 1<<20)),
+		"a good one over 8 KiB":    invalid("size", h.token(h.claims("x", strings.Repeat("a", 8192)))),
+		"JSON serialisation":       invalid("malformed", `{"payload":"`+parts[1]+`","protected":"`+parts[0]+`","signature":"`+parts[2]+`"}`),
+		"five parts, encrypted":    invalid("malformed", payload([]byte(`{"alg":"dir","enc":"A256GCM"}`))+"..a.b.c"),
+		"header is no JSON":        invalid("malformed", payload([]byte(`alg`))+"."+parts[1]+"."+parts[2]),
+		"header is a list":         invalid("malformed", payload([]byte(`[1]`))+"."+parts[1]+"."+parts[2]),
+		"header is null":           invalid("malformed", payload([]byte(`null`))+"."+parts[1]+"."+parts[2]),
+		"payload is no JSON":       invalid("malformed", h.Sign(h.header(), "hello")),
+		"payload is a list":        invalid("malformed", h.Sign(h.header(), "[]")),
+		"payload is null":          invalid("malformed", h.Sign(h.header(), "null")),
+		"payload with a tail":      invalid("malformed", h.Sign(h.header(), h.claims().text()+"{}")),
+		"payload cut short":        invalid("malformed", h.Sign(h.header(), strings.TrimSuffix(h.claims().text(), "}"))),
+		"payload of broken UTF-8":  invalid("malformed", h.Sign(h.header(), h.claims().textWith("\"x\":\"\xff\""))),
+		"subject twice":            invalid("malformed", h.Sign(h.header(), h.claims().textWith(`"sub":"somebody"`))),
+		"subject twice, escaped":   invalid("malformed", h.Sign(h.header(), h.claims().textWith(`"s\u0075b":"somebody"`))),
+		"expiry twice":             invalid("malformed", h.Sign(h.header(), h.claims().textWith(`"exp":9999999999`))),
+		"an unknown claim twice":   invalid("malformed", h.Sign(h.header(), h.claims("x", 1).textWith(`"x":1`))),
+		"unsorted JSON with comma": invalid("malformed", h.Sign(h.header(), `{,}`)),
+	}
+}
+
+func brokenHeaders(h ValidatorHarness) map[string]invalidToken {
+	claims := h.claims().text()
+	header := func(changes ...any) string { return h.Sign(h.header(changes...), claims) }
+	rows := map[string]invalidToken{
+		"algorithm absent":        invalid("algorithm", header("alg", without)),
+		"algorithm is a number":   invalid("malformed", header("alg", 256)),
+		"algorithm in lower case": invalid("algorithm", header("alg", strings.ToLower(h.Algorithm))),
+		"algorithm with a space":  invalid("algorithm", header("alg", h.Algorithm+" ")),
+		"algorithm twice":         invalid("malformed", h.Sign(`{"alg":"none","alg":"`+h.Algorithm+`"}`, claims)),
+		"alg escaped twice":       invalid("malformed", h.Sign(`{"alg":"`+h.Algorithm+`","\u0061lg":"none"}`, claims)),
+		"crit unknown":            invalid("malformed", header("crit", []string{"x"}, "x", 1)),
+		"crit empty":              invalid("malformed", header("crit", []string{})),
+		"crit b64":                invalid("malformed", header("crit", []string{"b64"}, "b64", false)),
+		"b64 false":               invalid("malformed", header("b64", false)),
+		"typ of another protocol": invalid("malformed", header("typ", "dpop+jwt")),
+		"typ is no text":          invalid("malformed", header("typ", 1)),
+		"kid is no text":          invalid("malformed", header("kid", 1)),
+		"kid is null":             invalid("malformed", header("kid", nil)),
+	}
+	for _, none := range []string{"none", "None", "NONE", "nOnE", ""} {
+		unsigned := h.Sign(h.header("alg", none), claims)
+		rows["algorithm "+none+", unsigned"] = invalid("algorithm", unsigned[:strings.LastIndexByte(unsigned, '.')+1])
+		rows["algorithm "+none+", signed"] = invalid("algorithm", unsigned)
+	}
+	for _, name := range []string{"HS256", "HS384", "HS512", "RS256", "PS256", "ES256", "EdDSA", "ES256K"} {
+		if name != h.Algorithm {
+			rows["algorithm "+name] = invalid("algorithm", header("alg", name))
+		}
+	}
+	return rows
+}
+
+func brokenSignatures(h ValidatorHarness) map[string]invalidToken {
+	good := h.token(h.claims())
+	cut := strings.LastIndexByte(good, '.') + 1
+	other := h.token(h.claims("sub", "somebody"))
+	parts, others := strings.Split(good, "."), strings.Split(other, ".")
+	return map[string]invalidToken{
+		"no signature":         invalid("signature", good[:cut]),
+		"signature of zeros":   invalid("signature", good[:cut]+strings.Repeat("A", len(good)-cut)),
+		"signature cut short":  invalid("signature", good[:cut+len("AAAA")]),
+		"signature of another": invalid("signature", parts[0]+"."+parts[1]+"."+others[2]),
+		"payload of another":   invalid("signature", parts[0]+"."+others[1]+"."+parts[2]),
+		"a foreign key":        invalid("signature", h.Forge(h.header(), h.claims().text())),
+	}
+}
+
+func brokenTimes(h ValidatorHarness) map[string]invalidToken {
+	now := time.Now().Unix()
+	rows := map[string]invalidToken{
+		"expired an hour ago":      expired(h.token(h.claims("exp", now-3600))),
+		"expired within a leeway":  expired(h.token(h.claims("exp", now-1))),
+		"expires now":              expired(h.token(h.claims("exp", now))),
+		"expired before 1970":      expired(h.token(h.claims("exp", -5))),
+		"expired at zero":          expired(h.token(h.claims("exp", 0))),
+		"no expiry":                withoutExpiry(h.token(h.claims("exp", without))),
+		"expiry in another case":   withoutExpiry(h.token(h.claims("exp", without, "EXP", now+60))),
+		"not yet valid":            invalid("not_yet_valid", h.token(h.claims("nbf", now+60))),
+		"issued in the future":     invalid("not_yet_valid", h.token(h.claims("iat", now+60))),
+		"valid in the far future":  invalid("not_yet_valid", h.token(h.claims("nbf", 253402300799))),
+		"expiry beyond all time":   invalid("malformed", h.Sign(h.header(), h.claims("exp", without).textWith(`"exp":1e300`))),
+		"expiry beyond all number": invalid("malformed", h.Sign(h.header(), h.claims("exp", without).textWith(`"exp":1e999`))),
+	}
+	for _, name := range []string{"exp", "nbf", "iat"} {
+		for kind, value := range map[string]any{
+			"text": "9999999999", "true": true, "null": nil, "a list": []int{1}, "an object": map[string]int{},
+		} {
+			rows[name+" is "+kind] = invalid("malformed", h.token(h.claims(name, value)))
+		}
+	}
+	return rows
+}
+
+func brokenPurposes(h ValidatorHarness) map[string]invalidToken {
+	return map[string]invalidToken{
+		"no audience":             invalid("audience", h.token(h.claims("aud", without))),
+		"another audience":        invalid("audience", h.token(h.claims("aud", "other"))),
+		"audience as a part":      invalid("audience", h.token(h.claims("aud", h.Audience+"x"))),
+		"audience in upper case":  invalid("audience", h.token(h.claims("aud", strings.ToUpper(h.Audience)))),
+		"audiences of others":     invalid("audience", h.token(h.claims("aud", []string{"a", "b"}))),
+		"audience list in a list": invalid("audience", h.token(h.claims("aud", []any{[]string{h.Audience}}))),
+		"no audiences":            invalid("audience", h.token(h.claims("aud", []string{}))),
+		"audience is a number":    invalid("audience", h.token(h.claims("aud", 1))),
+		"audience is null":        invalid("audience", h.token(h.claims("aud", nil))),
+		"no issuer":               invalid("issuer", h.token(h.claims("iss", without))),
+		"another issuer":          invalid("issuer", h.token(h.claims("iss", "other"))),
+		"issuer in a list":        invalid("issuer", h.token(h.claims("iss", []string{h.Issuer}))),
+		"issuer with a slash":     invalid("issuer", h.token(h.claims("iss", h.Issuer+"/"))),
+		"a refresh token":         invalid("refresh_token", h.token(h.claims("typ", "refresh"))),
+		"a Refresh token":         invalid("refresh_token", h.token(h.claims("typ", "Refresh"))),
+	}
+}
+
+func brokenSubjects(h ValidatorHarness) map[string]invalidToken {
+	subject := func(value any) string { return h.token(h.claims("sub", value)) }
+	return map[string]invalidToken{
+		"no subject":             withoutSubject(subject(without)),
+		"empty subject":          withoutSubject(subject("")),
+		"blank subject":          withoutSubject(subject(" \t ")),
+		"subject is a number":    withoutSubject(subject(7)),
+		"subject is null":        withoutSubject(subject(nil)),
+		"subject is a list":      withoutSubject(subject([]string{"teacher-1"})),
+		"subject is true":        withoutSubject(subject(true)),
+		"subject too long":       invalid("subject", subject(strings.Repeat("å", 256))),
+		"subject with NUL":       invalid("subject", subject("a\x00b")),
+		"subject with line feed": invalid("subject", subject("a\nb")),
+		"subject with DEL":       invalid("subject", subject("a\x7f")),
+		"subject begins with }":  invalid("subject", subject("}a")),
+	}
+}
+
+// twoFaults checks the precedence of errors: the signature comes before all claims, and
+// an expired token is reported as expired regardless of its other claims.
+func twoFaults(h ValidatorHarness) map[string]invalidToken {
+	old := claimSet{"exp": time.Now().Unix() - 60}
+	return map[string]invalidToken{
+		"expired and forged":          invalid("signature", h.Forge(h.header(), h.claims().merged(old).text())),
+		"no expiry and forged":        invalid("signature", h.Forge(h.header(), h.claims("exp", without).text())),
+		"no subject and forged":       invalid("signature", h.Forge(h.header(), h.claims("sub", without).text())),
+		"no JSON and forged":          invalid("signature", h.Forge(h.header(), "hello")),
+		"other algorithm and forged":  invalid("algorithm", h.Forge(h.header("alg", "none"), h.claims().text())),
+		"expired, no subject":         expired(h.token(h.claims("sub", without).merged(old))),
+		"expired, other audience":     expired(h.token(h.claims("aud", "other").merged(old))),
+		"expired refresh token":       expired(h.token(h.claims("typ", "refresh").merged(old))),
+		"expired, broken iat":         invalid("malformed", h.token(h.claims("iat", "x").merged(old))),
+		"other audience, no subject":  invalid("audience", h.token(h.claims("aud", "other", "sub", without))),
+		"other issuer and audience":   invalid("issuer", h.token(h.claims("aud", "other", "iss", "other"))),
+		"refresh token of no subject": invalid("refresh_token", h.token(h.claims("typ", "refresh", "sub", without))),
+	}
+}

@@ -1,0 +1,119 @@
+package faults_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"maps"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/segmentio/kafka-go"
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/adapters/env"
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/wire"
+)
+
+// environment is the environment of a node: Redis, Kafka, topic and settings.
+type environment struct {
+	redis, kafka string
+	topic        domain.Topic
+	group        string
+	vars         map[string]string
+}
+
+// newEnvironment creates a topic with fewer partitions than users, so that some users
+// share a partition.
+func newEnvironment(t *testing.T, redisURL, broker string, changes map[string]string) *environment {
+	t.Helper()
+	id := uuid.NewString()
+	s := &environment{redis: redisURL, kafka: broker, topic: domain.Topic("notifications." + id), group: "websocket-" + id}
+	s.vars = map[string]string{
+		"ENVIRONMENT": "testing", "JWT_SECRET_KEY": secret, "WEBSOCKET_HOST": "127.0.0.1", "WEBSOCKET_PORT": "0",
+		"REDIS_URL": redisURL, "KAFKA_BOOTSTRAP_SERVERS": broker, "KAFKA_CONSUMER_GROUP": s.group,
+		"WEBSOCKET_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_SPREAD": "0", "WEBSOCKET_REFUSED_TOKENS_PER_MINUTE": "0",
+		// A stopped Redis is detected after two to three intervals.
+		"WEBSOCKET_REDIS_PROBE_INTERVAL": "1", "REDIS_SOCKET_TIMEOUT": "2",
+		// No entry is trimmed, and the sockets of a killed node count for 30 s.
+		"NOTIFICATION_LOG_MAX": "20000", "WEBSOCKET_MAX_CONNECTIONS_PER_USER": "100",
+	}
+	maps.Copy(s.vars, changes)
+	s.createTopic(t)
+	return s
+}
+
+// createTopic creates the topic. It retries, because a broker can fail right after its start.
+func (s *environment) createTopic(t *testing.T) {
+	t.Helper()
+	transport := &kafka.Transport{}
+	defer transport.CloseIdleConnections()
+	client := &kafka.Client{Addr: kafka.TCP(s.kafka), Transport: transport}
+	request := &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{
+		{Topic: string(s.topic), NumPartitions: 3, ReplicationFactor: 1},
+	}}
+	require.Eventually(t, func() bool {
+		response, err := client.CreateTopics(t.Context(), request)
+		if err != nil {
+			return false
+		}
+		refused := response.Errors[string(s.topic)]
+		return refused == nil || errors.Is(refused, kafka.TopicAlreadyExists)
+	}, waitLimit, 100*time.Millisecond, "create the topic")
+}
+
+// startNode starts the service in this process and returns its address when it is ready.
+func (s *environment) startNode(t *testing.T) string {
+	t.Helper()
+	var c wire.WebSocketConfig
+	require.NoError(t, env.Read(&c, s.vars))
+	c.Kafka.Topic = s.topic
+	p, release, err := wire.WebSocket(c, newLogBuffer(t))
+	require.NoError(t, err)
+	t.Cleanup(release)
+	p.Start()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), waitLimit)
+		defer cancel()
+		if err := p.Stop(ctx); err != nil {
+			t.Logf("the node did not stop cleanly: %v", err)
+		}
+	})
+	awaitReady(t, p.Addr)
+	return p.Addr
+}
+
+// logBuffer collects the log of a node and prints the end of it when the test fails.
+type logBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func newLogBuffer(t *testing.T) *logBuffer {
+	t.Helper()
+	l := &logBuffer{}
+	t.Cleanup(func() {
+		const shown = 6 << 10
+		if text := l.String(); t.Failed() {
+			t.Log(text[max(0, len(text)-shown):])
+		}
+	})
+	return l
+}
+
+// Write appends to the log.
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+// String returns the log so far.
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}

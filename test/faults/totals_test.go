@@ -1,0 +1,152 @@
+package faults_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+)
+
+// clientGroup is a group of users, each with one sender and one or more clients.
+type clientGroup struct {
+	senders []*sender
+	clients []*client
+}
+
+// connectClients connects one client per user at each URL and starts the senders. It returns
+// when each client receives both kinds of messages.
+func connectClients(t *testing.T, s *environment, users int, urls ...string) *clientGroup {
+	t.Helper()
+	c, pub := &clientGroup{}, s.publisher(t)
+	for range users {
+		user := "teacher-" + uuid.NewString()
+		for _, url := range urls {
+			k := listen(t, url, user)
+			c.clients = append(c.clients, k)
+			require.Eventually(t, k.isConnected, waitLimit, 10*time.Millisecond, "not connected")
+		}
+		c.senders = append(c.senders, pub.startSender(t, user))
+	}
+	c.awaitFlow(t)
+	<-time.After(time.Second)
+	for _, k := range c.clients {
+		k.resetPauses()
+	}
+	return c
+}
+
+// awaitFlow waits until each client has received new messages of both kinds.
+func (c *clientGroup) awaitFlow(t *testing.T) {
+	t.Helper()
+	startedAt := time.Now()
+	for _, k := range c.clients {
+		for _, kind := range []string{"kept", "direct"} {
+			require.Eventually(t, func() bool { return k.lastArrival(kind).After(startedAt) }, waitLimit, 20*time.Millisecond,
+				"no new %s message", kind)
+		}
+	}
+}
+
+// totals are the counts of a fault over all users and clients.
+type totals struct {
+	kept, keptLost, keptDuplicated, keptReordered                          int
+	directSent, directReceived, directRefused, lostAnnounced, lostSilently int
+	directDuplicated                                                       int
+	reconnects, resyncs, incomplete                                        int
+	closes                                                                 []string
+	keptPause, directPause                                                 time.Duration
+}
+
+// finish stops the senders, waits for the remaining messages and counts.
+func (c *clientGroup) finish(t *testing.T) totals {
+	t.Helper()
+	c.awaitFlow(t)
+	for _, s := range c.senders {
+		s.cancel()
+	}
+	var out totals
+	for _, s := range c.senders {
+		total := s.stop()
+		for _, k := range c.of(s.user) {
+			require.Eventually(t, func() bool { return k.storedCount() >= total }, waitLimit, 20*time.Millisecond,
+				"kept notifications are lost: %d were sent", total)
+			k.stop()
+			out.add(t, s, k)
+		}
+	}
+	slices.Sort(out.closes)
+	out.closes = slices.Compact(out.closes)
+	return out
+}
+
+func (c *clientGroup) of(user string) []*client {
+	var out []*client
+	for _, k := range c.clients {
+		if k.user == user {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+// add counts the messages of one client after its end. A direct message that Redis
+// accepted counts as lost silently if the client neither received it nor knows that
+// it may be missing.
+func (u *totals) add(t *testing.T, s *sender, k *client) {
+	t.Helper()
+	require.Empty(t, k.unexpected)
+	u.kept += s.confirmed
+	for n := 1; n <= s.confirmed; n++ {
+		if k.stored[n] == "" {
+			u.keptLost++
+		}
+	}
+	u.keptDuplicated += k.duplicated
+	u.keptReordered += k.reordered
+	u.directSent += len(s.direct)
+	u.directReceived += len(k.direct)
+	u.directDuplicated += k.directDuplicated
+	for i, d := range s.direct {
+		switch {
+		case k.direct[i+1]:
+		case !d.accepted:
+			u.directRefused++
+		case k.mayHaveMissed(d):
+			u.lostAnnounced++
+		default:
+			u.lostSilently++
+		}
+	}
+	u.reconnects += k.connected - 1
+	u.resyncs += k.resyncs
+	u.incomplete += k.incomplete
+	u.closes = append(u.closes, k.closes...)
+	u.keptPause = max(u.keptPause, k.arrivals["kept"].longestPause)
+	u.directPause = max(u.directPause, k.arrivals["direct"].longestPause)
+}
+
+// check checks the requirements of every fault.
+func (u *totals) check(t *testing.T) {
+	t.Helper()
+	require.Positive(t, u.kept)
+	require.Zero(t, u.keptLost, "kept notifications lost")
+	require.Zero(t, u.keptDuplicated, "kept notifications duplicated")
+	require.Zero(t, u.keptReordered, "kept notifications out of order")
+	require.Zero(t, u.directDuplicated, "direct messages duplicated")
+	require.Zero(t, u.lostSilently, "direct messages lost without an announcement")
+}
+
+// row prints a row of docs/faults.md: fault, sent, received, announced, pauses,
+// readiness.
+func (u *totals) row(t *testing.T, fault, readiness string) {
+	t.Helper()
+	t.Logf("\n| %s | %d kept, %d direct (Redis refused %d) | %d kept (lost %d, duplicated %d), %d direct (lost announced %d, silently %d) | "+
+		"%d resync, %d replay_incomplete, %d reconnects | kept %s, direct %s | %s |",
+		fault, u.kept, u.directSent, u.directRefused, u.kept-u.keptLost, u.keptLost, u.keptDuplicated, u.directReceived, u.lostAnnounced, u.lostSilently,
+		u.resyncs, u.incomplete, u.reconnects, seconds(u.keptPause), seconds(u.directPause), readiness)
+	for _, why := range u.closes {
+		t.Logf("closed: %s", why)
+	}
+}

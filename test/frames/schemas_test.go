@@ -1,0 +1,115 @@
+package frames_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/adapters/websocket"
+	"github.com/huleedu/edge/api"
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/frames"
+	"github.com/huleedu/edge/test/world"
+)
+
+func TestValidFrames(t *testing.T) {
+	contract := frames.Load()
+	for text, name := range map[string]string{
+		`{"type":"pong"}`: "Pong",
+		`{"type":"refreshed","expires_at":"2026-01-02T03:04:05Z"}`:                                   "Refreshed",
+		`{"event":"resync","data":{"reason":"subscription_gap","since":"2026-01-02T03:04:05.678Z"}}`: "Resync",
+		`{"event":"position","data":{"last_event_id":"0-0"}}`:                                        "Position",
+		`{"event":"replay_incomplete","data":{"last_event_id":"5-1","oldest_available":null}}`:       "ReplayIncomplete",
+		`{"event":"essay_status_updated","data":{"any":1}}`:                                          "Notification",
+		`{"event":"x","data":{"category":"batch_progress","priority":"low","action_required":false,"deadline":null,` +
+			`"batch_id":null,"class_id":null,"correlation_id":null,"timestamp":"2026-01-02T03:04:05Z"},"id":"1-0"}`: "Notification",
+	} {
+		require.Equal(t, name, contract.Check(t, []byte(text)))
+	}
+}
+
+func TestInvalidFrames(t *testing.T) {
+	contract := frames.Load()
+	for text, name := range map[string]string{
+		`{"type":"ping"}`:         "Pong",
+		`{"type":"refreshed"}`:    "Refreshed",
+		`{"event":"x"}`:           "Notification",
+		`{"event":1,"data":{}}`:   "Notification",
+		`{"event":"x","data":[]}`: "Notification",
+		`hello`:                   "Notification",
+		`{"event":"x","data":{"category":"batch_progress"},"id":"1-0"}`:                       "Notification", // seven keys are missing
+		`{"event":"resync","data":{"reason":"subscription_gap","since":"yesterday"}}`:         "Resync",
+		`{"event":"position","data":{"last_event_id":"now"}}`:                                 "Position",
+		`{"event":"replay_incomplete","data":{"last_event_id":"5-1"}}`:                        "ReplayIncomplete",
+		`{"event_id":"1","event_type":"huleedu.notification.teacher.requested.v1","data":{}}`: "Request",
+	} {
+		require.Error(t, contract.Validate(name, []byte(text)), text)
+	}
+	require.Error(t, contract.Validate("NoSuchMessage", []byte(`{}`)))
+}
+
+// document is the part of the AsyncAPI document that the schemas do not cover.
+type document struct {
+	Channels struct {
+		Socket struct {
+			Closes []struct {
+				Code      int    `yaml:"code"`
+				ErrorCode string `yaml:"error_code"`
+			} `yaml:"x-closes"`
+		} `yaml:"socket"`
+		Requested, Undeliverable struct {
+			Address string `yaml:"address"`
+		}
+	} `yaml:"channels"`
+	Components struct {
+		Messages struct {
+			Notification struct {
+				Types []struct {
+					Type, Category, Priority, Published string
+					Action                              bool `yaml:"action_required"`
+				} `yaml:"x-types"`
+			} `yaml:"Notification"`
+		} `yaml:"messages"`
+	} `yaml:"components"`
+}
+
+func read(t *testing.T) document {
+	t.Helper()
+	var d document
+	require.NoError(t, yaml.Unmarshal(api.AsyncAPI(), &d))
+	return d
+}
+
+// TestTypesAreListed checks that the document lists all types that the platform sends.
+func TestTypesAreListed(t *testing.T) {
+	var listed, sent []string
+	for _, n := range read(t).Components.Messages.Notification.Types {
+		if n.Published == "" {
+			listed = append(listed, fmt.Sprint(n.Type, n.Category, n.Priority, n.Action))
+		}
+	}
+	for _, n := range world.NotificationRequests() {
+		sent = append(sent, fmt.Sprint(n.Type, n.Category, n.Priority, n.ActionRequired))
+	}
+	require.ElementsMatch(t, sent, listed)
+}
+
+// TestClosesAreListed checks that the document lists exactly the close codes of the
+// service, with existing error codes.
+func TestClosesAreListed(t *testing.T) {
+	var listed []websocket.Status
+	for _, c := range read(t).Channels.Socket.Closes {
+		listed = append(listed, websocket.Status(c.Code))
+		require.True(t, c.ErrorCode == "" || slices.Contains(domain.Codes(), domain.Code(c.ErrorCode)), c.ErrorCode)
+	}
+	require.Equal(t, websocket.Statuses(), slices.Compact(listed))
+}
+
+func TestTopicsMatchTheDomain(t *testing.T) {
+	c := read(t).Channels
+	require.Equal(t, string(domain.NotificationTopic), c.Requested.Address)
+	require.Equal(t, string(domain.NotificationTopic)+".dlq", c.Undeliverable.Address)
+}
