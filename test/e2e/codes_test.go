@@ -29,6 +29,7 @@ func unseen() map[domain.Code]string {
 		domain.InvalidConfiguration:     "settings are judged before anything is served",
 		domain.InitializationFailed:     "nothing is served before everything has started",
 		domain.ProcessingError:          "the gateway processes nothing",
+		domain.ParsingError:             "a body or form that cannot be read is VALIDATION_ERROR",
 		domain.ContentServiceError:      theirs,
 		domain.SpellcheckServiceError:   theirs,
 		domain.NLPServiceError:          theirs,
@@ -117,7 +118,7 @@ func ours() []cause {
 		{"large body", 413, domain.ValidationError, func(s *scene) answer {
 			return s.post(s.plain, pipelines(s.batch), strings.Repeat(" ", 1<<20+1))
 		}},
-		{"form without end", 400, domain.ParsingError, func(s *scene) answer { return s.upload(s.plain, formHead()) }},
+		{"form without end", 400, domain.ValidationError, func(s *scene) answer { return s.upload(s.plain, formHead()) }},
 		{"form without batch", 400, domain.ValidationError, func(s *scene) answer { return s.upload(s.plain, formHead()+"\r\n--B--\r\n") }},
 		{"form for an unknown batch", 404, domain.ResourceNotFound, func(s *scene) answer { return s.upload(s.plain, formHead()+formTail("none")) }},
 		{"no form", 415, domain.InvalidRequest, func(s *scene) answer { return s.post(s.plain, "/v1/files/batch", "{}") }},

@@ -106,8 +106,8 @@ func TestAFloodOfBadTokensIsNotUpgraded(t *testing.T) {
 	onEach(t, func(t *testing.T, b backing) {
 		s := newStage(t, b)
 		n := s.node(t, s.with(map[string]string{"WEBSOCKET_REFUSED_TOKENS_PER_MINUTE": "2"}))
-		for range 2 {
-			connect(t, n.ws(), headers{"Authorization": "Bearer rubbish"}).closedBecause(t, 1008)
+		for _, token := range []string{"rubbish-1", "rubbish-2"} {
+			connect(t, n.ws(), headers{"Authorization": "Bearer " + token}).closedBecause(t, 1008)
 		}
 		conn, response, err := (&gorilla.Dialer{}).DialContext(t.Context(), n.ws()+"?token=rubbish", nil)
 		if err == nil {

@@ -41,9 +41,8 @@ func refuses(t *testing.T, b backing) {
 		f := look(t, "no-such-batch", teacher).failure(t, 404, "RESOURCE_NOT_FOUND")
 		require.Equal(t, "batch with ID 'no-such-batch' not found", f.Message)
 		require.Equal(t, map[string]any{"resource_type": "batch", "resource_id": "no-such-batch"}, f.Details)
-		a := start(t, "no-such-batch", wants("nlp"), teacher)
-		require.Equal(t, 404, a.status, "left to the preflight, whose answer is passed on")
-		require.JSONEq(t, `{"error":"Batch not found"}`, string(a.body))
+		f = start(t, "no-such-batch", wants("nlp"), teacher).failure(t, 404, "RESOURCE_NOT_FOUND")
+		require.Equal(t, "batch with ID 'no-such-batch' not found", f.Message)
 	})
 	t.Run("unknown route", func(t *testing.T) {
 		f := call(t, "GET", gateway.http("/v2/x"), "", nil).failure(t, 404, "RESOURCE_NOT_FOUND")
@@ -92,7 +91,7 @@ func refusesSchemas(t *testing.T, b backing) {
 		`{"requested_pipeline":7}`:   `enum ["body","requested_pipeline"]`,
 		`{"requested_pipeline":"nlp","batch_id":""}`:                         `string_too_short ["body","batch_id"]`,
 		`{"requested_pipeline":"nlp","batch_id":7}`:                          `string_type ["body","batch_id"]`,
-		`{"requested_pipeline":"nlp","is_retry":"x"}`:                        `bool_type ["body","is_retry"]`,
+		`{"requested_pipeline":"nlp","is_retry":"x"}`:                        `bool_parsing ["body","is_retry"]`,
 		`{"requested_pipeline":"nlp","prompt_payload":{}}`:                   `value_error ["body","prompt_payload"]`,
 		`{"requested_pipeline":"nlp","prompt_payload":{"assignment_id":""}}`: `string_too_short ["body","prompt_payload","assignment_id"]`,
 	} {
