@@ -54,6 +54,18 @@ func (r *recentSet) find(k recentKey) bool {
 	return known && time.Since(added) < r.keep
 }
 
+// remove forgets the key.
+func (r *recentSet) remove(key string) {
+	if r == nil {
+		return
+	}
+	k := r.hash(key)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.young, k)
+	delete(r.old, k)
+}
+
 // add remembers the key from now on. It returns false, and changes nothing, when
 // the set has the key already.
 func (r *recentSet) add(key string) bool {

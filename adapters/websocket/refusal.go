@@ -100,7 +100,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, f refused) (fun
 	h.Observer.Observe(domain.ConnectionRejected{})
 	h.Observer.Observe(domain.CloseSeen{Code: int(c.Status)})
 	payload := c.frame(domain.TrailOf(ctx).Correlation)
-	return func() { h.turnAway(t, payload, func() { memory.add(key) }) }, nil
+	return func() { h.turnAway(t, payload, memory, key) }, nil
 }
 
 // withRetry tells the client when to try again, where the error does not.
@@ -117,19 +117,21 @@ func withRetry(cause error) error {
 }
 
 // turnAway answers the handshake, closes and waits a moment for the client's
-// answer, so that a reset does not destroy the reason. It calls told once the
-// close frame is sent.
-func (h *Handler) turnAway(t *takeover, payload []byte, told func()) {
+// answer, so that a reset does not destroy the reason. It adds the key to the
+// memory before the client can see the close frame and come back, and removes it
+// when the frame cannot be sent.
+func (h *Handler) turnAway(t *takeover, payload []byte, memory *recentSet, key string) {
 	defer h.Manager.gate.leaveAside()
 	defer func() { _ = t.conn.Close() }()
 	conn, err := h.upgrader.Upgrade(t, t.request, t.header)
 	if err != nil {
 		return
 	}
+	memory.add(key)
 	if conn.WriteControl(websocket.CloseMessage, payload, time.Now().Add(sayLimit)) != nil {
+		memory.remove(key)
 		return
 	}
-	told()
 	conn.SetReadLimit(h.Config.MaxMessageBytes)
 	err = conn.SetReadDeadline(time.Now().Add(answerLimit))
 	for err == nil {

@@ -59,7 +59,7 @@ func shape(name string, labels []string) string {
 // labels and types.
 func (p pages) matchGolden(t *testing.T) {
 	t.Helper()
-	raw, err := os.ReadFile("../seen/testdata/metrics.golden")
+	raw, err := os.ReadFile("../metrics/testdata/metrics.golden")
 	require.NoError(t, err)
 	want, job := map[string][]string{}, ""
 	label := regexp.MustCompile(` (\w+)=\[`)
