@@ -18,6 +18,11 @@ type cell struct {
 	id      string // correlation id of the request
 	nextID  string // of the request behind it on the same connection
 	plan    *plan
+	// arrived returns how many requests of the cell its services have read.
+	arrived func(id string) int
+	// raced says that the request met a kept connection while its service closed
+	// it. Only GET and HEAD may be sent again then (RFC 9112 section 9.3.1).
+	raced bool
 
 	first, next result
 	logged      bool
@@ -81,6 +86,9 @@ func (c *cell) run(addr string) {
 // judge compares the answer with the permitted outcomes.
 func (c *cell) judge() {
 	r, want := c.first, c.expected()
+	if c.raced = c.lostOnKeptConnection(); c.raced {
+		return
+	}
 	if !matches(r, want, c.route.goodStatus) {
 		c.problem("expected %s, got %s", want, r)
 		return
@@ -91,6 +99,14 @@ func (c *cell) judge() {
 	if !r.cut && !r.head && r.status != http.StatusNoContent && r.body != "" && !strings.Contains(r.body, c.id) {
 		c.problem("the answer belongs to another request: %s", r)
 	}
+}
+
+// lostOnKeptConnection reports whether the answer says that the service could not
+// be reached, for a request that may not be repeated and that no service has read.
+func (c *cell) lostOnKeptConnection() bool {
+	safe := c.route.method == http.MethodGet || c.route.method == http.MethodHead
+	return !safe && !matches(c.first, c.expected(), c.route.goodStatus) &&
+		matches(c.first, refused, c.route.goodStatus) && c.arrived(c.id) == 0
 }
 
 // after checks what the connection is good for behind the answer.

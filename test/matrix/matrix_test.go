@@ -77,12 +77,16 @@ func TestFailureMatrix(t *testing.T) {
 	}
 	report(t, matrix, took)
 	require.Empty(t, lost, "requests of other users that failed")
-	logged := 0
+	logged, raced := 0, 0
 	for _, c := range matrix {
 		if c.logged {
 			logged++
 		}
+		if c.raced {
+			raced++
+		}
 	}
+	require.LessOrEqual(t, raced, len(matrix)/200, "requests that met a connection while its service closed it")
 	require.Greater(t, logged, len(matrix)/4, "cells with a log line")
 	if os.Getenv(onlyCells) == "" {
 		require.GreaterOrEqual(t, len(matrix), cellCount)
@@ -101,6 +105,7 @@ func runAll(e *environment, gateways map[string]*gateway, matrix []*cell) {
 			group.Go(func() {
 				for c := range queue {
 					e.service.expect(c.id, c.plan)
+					c.arrived = e.service.requests
 					c.run(gateways[c.failure.site].addr)
 				}
 			})
