@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -95,7 +96,7 @@ func TestClientThatLeft(t *testing.T) {
 	require.Eventually(t, func() bool { return len(w.facts.served()) == 1 }, 5*time.Second, time.Millisecond)
 	assert.Equal(t, []domain.RequestServed{{Method: "GET", Endpoint: "/v1/batches/{batch_id}/status", Status: 499}}, w.facts.served())
 	assert.Empty(t, w.facts.failed())
-	assert.Contains(t, w.log.String(), `"status":499`)
+	assert.Eventually(t, func() bool { return strings.Contains(w.log.String(), `"status":499`) }, 5*time.Second, time.Millisecond)
 	assert.NotContains(t, w.log.String(), `"level":"ERROR"`)
 }
 

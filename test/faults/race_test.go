@@ -2,5 +2,5 @@
 
 package faults_test
 
-// raced reports whether the race detector is enabled.
-const raced = true
+// raceEnabled reports whether the race detector is enabled.
+const raceEnabled = true
