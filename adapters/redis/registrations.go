@@ -15,7 +15,7 @@ const (
 	// registrationLife is how long a registration is kept.
 	registrationLife = 24 * time.Hour
 	// registrationLimit bounds one call.
-	registrationLimit = 500 * time.Millisecond
+	registrationLimit = 2 * time.Second
 )
 
 // Registrations keeps who registered which batch: one key for each batch, whose
