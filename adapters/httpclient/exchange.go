@@ -57,6 +57,7 @@ func (e *exchange) run(req *http.Request) (*http.Response, error) {
 	}
 	if media, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type")); media == eventStream {
 		e.leave() // it stays open, and the caller counts it
+		e.verdict.tell(nil)
 	}
 	e.body, res.Body = res.Body, e
 	return res, nil

@@ -108,3 +108,21 @@ func TestOnlyServiceFailuresDropIdleConnections(t *testing.T) {
 		})
 	}
 }
+
+// TestErrorBodiesEndWithTheDeadline: the wait for the body of an error answer does not
+// extend the deadline of the call.
+func TestErrorBodiesEndWithTheDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := guarded(t, "result_aggregator")
+		r.does(func(*http.Request) string {
+			time.Sleep(9900 * time.Millisecond)
+			return "HTTP/1.1 400 Bad\r\nContent-Length: 9\r\n\r\npart"
+		})
+		pool := r.pool(&url.URL{Scheme: "http", Host: "service"})
+		q := question{http.MethodGet, []byte("GET / HTTP/1.1\r\nHost: service\r\n\r\n"), func(int) bool { return true }}
+		began := time.Now()
+		_, _, err := pool.exchange(t.Context(), began.Add(10*time.Second), q, false)
+		require.Error(t, err)
+		require.Equal(t, 10*time.Second, time.Since(began))
+	})
+}

@@ -245,7 +245,7 @@ func (l *lines) dial(ctx context.Context, deadline time.Time) (*line, error) {
 		return nil, err
 	}
 	one := newLine(conn)
-	one.home, one.retires = l, time.Now().Add(l.lifetime())
+	one.home, one.deadline, one.retires = l, deadline, time.Now().Add(l.lifetime())
 	return one, nil
 }
 
