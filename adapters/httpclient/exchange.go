@@ -57,6 +57,7 @@ func (e *exchange) run(req *http.Request) (*http.Response, error) {
 	}
 	if media, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type")); media == eventStream {
 		e.leave() // it stays open, and the caller counts it
+		e.verdict.tell(nil)
 	}
 	e.body, res.Body = res.Body, e
 	return res, nil
@@ -98,7 +99,9 @@ func (e *exchange) attempt(req *http.Request, fresh bool) (*http.Response, error
 		e.clock.stop()
 		e.stop()
 		e.send.cut()
-		pool.failed(conn, e.answered, err)
+		if !e.callerFailed() {
+			pool.failed(conn, e.answered, err)
+		}
 		return nil, errors.Join(err, e.send.bodyFailure(), e.send.err)
 	}
 	return res, nil
@@ -163,15 +166,25 @@ func (e *exchange) name(cause error) *domain.Error {
 // judge is what a failure tells of the service. A body that could not be read
 // tells nothing.
 func (e *exchange) judge(err *domain.Error) error {
-	if left(e.ctx) || err.Code == domain.InvalidResponse {
+	if err.Code == domain.InvalidResponse || e.callerFailed() {
 		return errUntold
 	}
-	if e.connected {
-		if _, forBody := e.clock.failure(); forBody || e.send.bodyFailure() != nil || e.ctx.Err() != nil && e.send.body != nil && !e.send.body.ended.Load() {
-			return errUntold
-		}
-	}
 	return errSick
+}
+
+// callerFailed reports whether the attempt failed because the caller left or because
+// the request's body could not be read in time. Such a failure says nothing about the
+// service or the connections to it.
+func (e *exchange) callerFailed() bool {
+	if left(e.ctx) {
+		return true
+	}
+	if !e.connected {
+		return false
+	}
+	_, forBody := e.clock.failure()
+	unread := e.send.body != nil && !e.send.body.ended.Load()
+	return forBody || e.send.bodyFailure() != nil || e.ctx.Err() != nil && unread
 }
 
 // leave gives the place in the bulkhead back, once.

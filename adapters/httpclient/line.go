@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http/httputil"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -42,6 +43,10 @@ type line struct {
 	used bool
 	// rested is when the last exchange ended.
 	rested time.Time
+	// deadline is when the exchange under way must end; zero: no limit.
+	deadline time.Time
+	// interrupted means that interrupt was called during this exchange.
+	interrupted atomic.Bool
 
 	// memory counts the answer of the exchange under way.
 	memory *domain.MemoryLease
@@ -64,7 +69,10 @@ func newLine(conn net.Conn) *line {
 			l.raw = raw
 		}
 	}
-	l.interrupt = func() { _ = l.conn.SetDeadline(time.Unix(1, 0)) } // a closed one is interrupted already
+	l.interrupt = func() {
+		l.interrupted.Store(true)
+		_ = l.conn.SetDeadline(time.Unix(1, 0)) // a closed connection is interrupted already
+	}
 	l.look = func(fd uintptr) bool {
 		l.silent = nothingWaits(fd)
 		return true
@@ -94,6 +102,8 @@ func (l *line) limit(room int) { l.room = room }
 // deadline. One that its service has closed cannot, and none on which anything
 // waits to be read: it would be taken for the answer.
 func (l *line) ready(deadline time.Time) bool {
+	l.deadline = deadline
+	l.interrupted.Store(false)
 	if l.conn.SetDeadline(deadline) != nil {
 		return false
 	}
@@ -179,7 +189,7 @@ func (l *line) hear(wants func(int) bool) (a answer, kept bool, err error) {
 	if !wants(h.status) {
 		return a, l.drop(h) && !h.ending, nil
 	}
-	if !a.ok() && l.conn.SetReadDeadline(time.Now().Add(errorBodyWait)) != nil {
+	if !a.ok() && l.waitAtMost(errorBodyWait) != nil {
 		return answer{status: a.status}, false, &brokenAnswer{net.ErrClosed}
 	}
 	a.body, err = l.body(h)
@@ -195,6 +205,20 @@ func (l *line) hear(wants func(int) bool) (a answer, kept bool, err error) {
 	}
 }
 
+// waitAtMost shortens the time in which the rest of an answer is read. It never
+// extends it.
+func (l *line) waitAtMost(d time.Duration) error {
+	limit := time.Now().Add(d)
+	if !l.deadline.IsZero() && l.deadline.Before(limit) {
+		return nil
+	}
+	err := l.conn.SetReadDeadline(limit)
+	if l.interrupted.Load() { // perhaps before this deadline replaced the one in the past
+		l.interrupt()
+	}
+	return err
+}
+
 // dropWait is how long the rest of an unwanted body is waited for.
 const dropWait = 20 * time.Millisecond
 
@@ -208,7 +232,7 @@ func (l *line) drop(h head) bool {
 	if h.length == 0 {
 		return true
 	}
-	if h.length < 0 && !h.chunked || l.conn.SetReadDeadline(time.Now().Add(dropWait)) != nil {
+	if h.length < 0 && !h.chunked || l.waitAtMost(dropWait) != nil {
 		return false
 	}
 	n, err := io.CopyN(io.Discard, l.stream(h), maxDrained)

@@ -74,7 +74,7 @@ func (l *lines) exchange(ctx context.Context, deadline time.Time, q question, fr
 		return answer{}, false, err
 	}
 	a, err = l.on(ctx, one, q)
-	if err != nil && ctx.Err() == nil {
+	if err != nil && !left(ctx) {
 		l.failed(one, heard(err), err)
 	}
 	return a, err != nil && one.used && !heard(err) && !timedOut(err), err
@@ -114,10 +114,10 @@ type question struct {
 	wants func(status int) bool
 }
 
-// heard says that the error came after the first byte of an answer.
+// heard reports whether the error came after the first byte of an answer.
 func heard(err error) bool {
 	_, is := errors.AsType[*brokenAnswer](err)
-	return is || errors.Is(err, errTooBig)
+	return is || errors.Is(err, errTooBig) || errors.Is(err, errNoMemory)
 }
 
 // on makes an exchange on one line.
@@ -245,7 +245,7 @@ func (l *lines) dial(ctx context.Context, deadline time.Time) (*line, error) {
 		return nil, err
 	}
 	one := newLine(conn)
-	one.home, one.retires = l, time.Now().Add(l.lifetime())
+	one.home, one.deadline, one.retires = l, deadline, time.Now().Add(l.lifetime())
 	return one, nil
 }
 

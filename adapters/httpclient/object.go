@@ -24,7 +24,12 @@ type span struct {
 var (
 	errNoJSON   = errors.New("not JSON")
 	errNoObject = errors.New("not a JSON object")
+	errCrowded  = errors.New("too many members")
 )
+
+// maxMembers is how many members of one object are accepted: each takes about ten
+// times the memory of its shortest spelling.
+const maxMembers = 10_000
 
 // usualMembers is room for the members of a batch, as the aggregator writes it.
 const usualMembers = 16
@@ -47,6 +52,9 @@ func parseObject(raw []byte) (object, error) {
 		m.key = unquote(raw[at:keyEnd])
 		m.valueStart = o.blank(o.blank(keyEnd) + 1) // behind the colon
 		m.valueEnd = o.skipValue(m.valueStart)
+		if len(o.members) == maxMembers {
+			return object{}, errCrowded
+		}
 		o.members = append(o.members, m)
 		at = o.blank(m.valueEnd)
 		if raw[at] == ',' {
@@ -66,6 +74,36 @@ func (o object) find(key string) []int {
 		}
 	}
 	return at
+}
+
+// last returns the value of the last member with exactly that key, nil if there is none.
+func (o object) last(key string) []byte {
+	at := o.find(key)
+	if len(at) == 0 {
+		return nil
+	}
+	return o.value(at[len(at)-1])
+}
+
+// elements returns the elements of a valid JSON array, byte for byte. ok is false for
+// another value and for an array with more than limit elements.
+func elements(raw []byte, limit int) (out [][]byte, ok bool) {
+	if len(raw) == 0 || raw[0] != '[' {
+		return nil, false
+	}
+	o := object{raw: raw}
+	for at := o.blank(1); raw[at] != ']'; {
+		if len(out) == limit {
+			return nil, false
+		}
+		end := o.skipValue(at)
+		out = append(out, raw[at:end])
+		at = o.blank(end)
+		if raw[at] == ',' {
+			at = o.blank(at + 1)
+		}
+	}
+	return out, true
 }
 
 // value returns a member's value, byte for byte.

@@ -75,3 +75,20 @@ func TestAProbeHasADeadline(t *testing.T) {
 		})
 	}
 }
+
+// TestAnOpenEventStreamIsAGoodProbe: the header of a stream shows that the service is
+// back, although no event follows for a long time.
+func TestAnOpenEventStreamIsAGoodProbe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := opened(t)
+		r.does(func(*http.Request) string { return "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n" })
+		time.Sleep(time.Minute + time.Millisecond)
+		for range 2 {
+			res, err := r.send(request(t.Context(), t, http.MethodGet, nil), 10*time.Second)
+			require.NoError(t, err)
+			defer func() { _ = res.Body.Close() }()
+		}
+		time.Sleep(probeAnswer + time.Second)
+		require.Equal(t, domain.CircuitClosed, r.circuit.state())
+	})
+}

@@ -18,8 +18,15 @@ var (
 	errNoPage    = errors.New("not a page of batches")
 )
 
-// maxUnknown bounds, in bytes, what a log line repeats of an unknown status.
-const maxUnknown = 256
+const (
+	// maxUnknown bounds, in bytes, what a log line repeats of an unknown status, and
+	// maxUnknowns how many different ones it repeats.
+	maxUnknown  = 256
+	maxUnknowns = 10
+	// maxPage is how many batches of one page are accepted: ten times the most that is
+	// asked for.
+	maxPage = 1000
+)
 
 // readReport takes an aggregator's batch apart: the owner, the status, and the
 // document without the owner.
@@ -44,14 +51,16 @@ func readReport(body []byte) (domain.BatchReport, error) {
 	return report, nil
 }
 
-// readPage takes an aggregator's list apart. unknown are statuses that nobody
-// agreed on.
+// readPage parses an aggregator's list. unknown are statuses that the contract does
+// not define: some of them, for the log.
 func readPage(body []byte) (page domain.BatchPage, unknown []string, err error) {
-	var top, pagination map[string]json.RawMessage
-	var batches []json.RawMessage
-	if json.Unmarshal(body, &top) != nil || json.Unmarshal(top["batches"], &batches) != nil ||
-		json.Unmarshal(top["pagination"], &pagination) != nil ||
-		json.Unmarshal(pagination["total"], &page.Total) != nil || batches == nil || page.Total < 0 {
+	top, err := parseObject(body)
+	if err != nil {
+		return domain.BatchPage{}, nil, err
+	}
+	batches, ok := elements(top.last("batches"), maxPage)
+	pagination, err := parseObject(top.last("pagination"))
+	if !ok || err != nil || json.Unmarshal(pagination.last("total"), &page.Total) != nil || page.Total < 0 {
 		return domain.BatchPage{}, nil, errNoPage
 	}
 	page.Batches = make([]domain.Document, 0, len(batches))
@@ -61,7 +70,7 @@ func readPage(body []byte) (page domain.BatchPage, unknown []string, err error) 
 			return domain.BatchPage{}, nil, err
 		}
 		status, known := domain.ClientStatusOf(report.Overall)
-		if !known {
+		if !known && len(unknown) < maxUnknowns {
 			unknown = append(unknown, report.Overall[:min(len(report.Overall), maxUnknown)])
 		}
 		document, err := withStatus(report.Document, status)

@@ -54,9 +54,6 @@ type Consumer struct {
 	// appended says that the times of records are not known; set before the
 	// partitions are read.
 	appended bool
-	// spans are the batches that were last looked at, by partition.
-	spansMu sync.Mutex
-	spans   map[int][]batchSpan
 	// markers says that the warning of transactions was given.
 	markers atomic.Bool
 	// partitions is how many the topic had before the last assignment; only
@@ -82,7 +79,6 @@ func NewConsumer(c ConsumerConfig, n *app.Notifications, o ports.Observer, tp tr
 	}
 	return &Consumer{
 		config: c, dialer: dialer, notifications: n, brokers: newContact(dialer, addresses(c.Brokers)), connect: connect,
-		spans:    map[int][]batchSpan{},
 		observer: o, tracer: tp.Tracer(tracerName), log: log,
 		start:    []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindConsumer)},
 		standing: newStanding(o),

@@ -1,7 +1,9 @@
 package kafka
 
 import (
+	"context"
 	"errors"
+	"net"
 	"testing"
 	"time"
 
@@ -75,3 +77,24 @@ func Waiting(p *Publisher, topic string) (n int) {
 
 // PublishFailure translates an error of the producer.
 func PublishFailure(topic string, err error) error { return publishFailure(topic, err) }
+
+// CountLookups counts the requests that Follow makes to read records again.
+type CountLookups struct {
+	next  kafkago.RoundTripper
+	Calls int
+}
+
+// RoundTrip counts and forwards a request.
+func (c *CountLookups) RoundTrip(ctx context.Context, addr net.Addr, r kafkago.Request) (kafkago.Response, error) {
+	c.Calls++
+	return c.next.RoundTrip(ctx, addr, r)
+}
+
+// Follow processes one partition from its first record until ctx is done, without
+// a consumer group.
+func Follow(ctx context.Context, c *Consumer, partition int, count *CountLookups) {
+	defer c.open()()
+	count.next = c.source.Transport
+	c.source.Transport = count
+	c.follow(ctx, kafkago.PartitionAssignment{ID: partition, Offset: kafkago.FirstOffset}, newProgress("", nil))
+}

@@ -29,11 +29,11 @@ var errPanic = errors.New("panic while handing over")
 // settle brings a record to its end: handed over, buried, or not to be handed over
 // at all. It tries for as long as it takes and returns false only when ctx is
 // done first, with the record left as it was.
-func (c *Consumer) settle(ctx context.Context, m kafkago.Message) bool {
+func (c *Consumer) settle(ctx context.Context, m kafkago.Message, l *lookups) bool {
 	if c.appended {
 		m.Time = time.Time{}
 	}
-	t := &trial{record: m}
+	t := &trial{record: m, lookups: l}
 	for attempt := 0; ctx.Err() == nil; attempt++ {
 		skipped, err := c.skip(ctx, t)
 		if skipped {
@@ -66,20 +66,23 @@ func (c *Consumer) settle(ctx context.Context, m kafkago.Message) bool {
 // or a record that is too old to matter. An error means that this is not known.
 func (c *Consumer) skip(ctx context.Context, t *trial) (bool, error) {
 	if looksLikeMarker(t.record) {
-		record, err := c.original(ctx, t)
-		if err != nil || record.marker {
-			c.foundMarker(ctx, t.record, record)
-			return err == nil, err
+		span, err := c.spanOf(ctx, t)
+		if err != nil {
+			return false, err
+		}
+		if span.marker {
+			c.warnOfMarkers(ctx, t.record)
+			return true, nil
 		}
 	}
 	if t.record.Time.IsZero() || time.Since(t.record.Time) <= c.config.MaxAge {
 		return false, nil
 	}
-	appended, err := c.hasAppendTime(ctx, t)
+	span, err := c.spanOf(ctx, t)
 	switch {
 	case err != nil:
 		return false, err
-	case appended: // its age is not known
+	case span.appendTime: // its age is not known
 		t.record.Time = time.Time{}
 		return false, nil
 	default:

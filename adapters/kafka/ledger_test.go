@@ -159,6 +159,12 @@ type running struct {
 // start runs a consumer until stop or the end of the test.
 func (s *stage) start(t testing.TB) *running {
 	t.Helper()
+	return (&running{Consumer: s.newConsumer(t)}).again(t)
+}
+
+// newConsumer returns a consumer that does not run yet.
+func (s *stage) newConsumer(t testing.TB) *kafka.Consumer {
+	t.Helper()
 	config := kafka.ConsumerConfig{
 		Brokers: s.addr, Group: s.group, ClientID: "test", MaxBytes: 262144, MaxAge: 24 * time.Hour,
 		Topic: domain.Topic(s.topic),
@@ -167,7 +173,7 @@ func (s *stage) start(t testing.TB) *running {
 	use := app.NewNotifications(app.Delivery{Topic: domain.Topic(s.topic), MaxBytes: config.MaxBytes}, s.ledger, nil, s.facts)
 	c, err := kafka.NewConsumer(config, use, s.facts, s.traces, slog.New(slog.NewTextHandler(s.log, nil)))
 	require.NoError(t, err)
-	return (&running{Consumer: c}).again(t)
+	return c
 }
 
 // again runs the consumer, which does not run, until stop or the end of the test.

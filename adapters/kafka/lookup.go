@@ -3,15 +3,21 @@ package kafka
 import (
 	"context"
 	"errors"
+	"slices"
 
 	kafkago "github.com/segmentio/kafka-go"
 
 	"github.com/huleedu/edge/domain"
 )
 
-// originalAttempts is how often the broker is asked for a record again before the
-// copy that the reader handed out must do.
-const originalAttempts = 5
+const (
+	// originalAttempts is how often the broker is asked for a record again before
+	// the reader's copy is used.
+	originalAttempts = 5
+	// maxSpans is how many batches of a partition are remembered: more than one
+	// fetch of fetchBytes can hold.
+	maxSpans = 1 << 15
+)
 
 // The sizes of a transaction marker's key (version, type) and value (version,
 // epoch of the coordinator), and the largest known type.
@@ -27,65 +33,103 @@ func looksLikeMarker(m kafkago.Message) bool {
 	return len(m.Key) == markerKey && len(m.Value) == markerValue && len(m.Headers) == 0
 }
 
-// original reads the record from the broker again. Where the broker does not have
-// it any more, or could not be asked several times, it is the reader's copy, and
-// the marker is told by its bytes. An error means that it must be tried again.
-func (c *Consumer) original(ctx context.Context, t *trial) (original, error) {
-	return c.lookUp(ctx, t, 1)
+// lookups remembers what the last fetches returned about one partition, so that a
+// backlog of records that must be looked up costs one fetch for each batch and not
+// one for each record. One goroutine uses it.
+type lookups struct {
+	spans     []batchSpan
+	originals map[int64]original
 }
 
-func (c *Consumer) lookUp(ctx context.Context, t *trial, maxBytes int64) (original, error) {
-	found, spans, err := c.fetchOriginal(ctx, t.record, maxBytes)
-	if err == nil {
-		c.remember(t.record.Partition, spans)
-		return found, nil
-	}
-	t.searches++
-	final := errors.Is(err, errNoOriginal) || errors.Is(err, kafkago.OffsetOutOfRange)
-	if !final && t.searches < originalAttempts {
-		return original{}, domain.Unreachable("kafka", err).At("kafka.LookUp")
-	}
-	found = copyOf(t.record)
-	if looksLikeMarker(t.record) {
-		key := t.record.Key
-		found.marker = key[0] == 0 && key[1] == 0 && key[2] == 0 && key[3] <= markerCommit
-	}
-	return found, nil
-}
-
-// hasAppendTime reports whether the time of the record's batch is the one at which
-// the broker appended it. What one fetch tells of several batches is remembered,
-// so that a backlog of old records is not fetched record by record.
-func (c *Consumer) hasAppendTime(ctx context.Context, t *trial) (bool, error) {
-	if span, known := c.spanOf(t.record.Partition, t.record.Offset); known {
-		return span.appendTime, nil
-	}
-	found, err := c.lookUp(ctx, t, fetchBytes)
-	return found.appendTime, err
-}
-
-// spanOf returns the remembered batch that holds the offset.
-func (c *Consumer) spanOf(partition int, offset int64) (batchSpan, bool) {
-	c.spansMu.Lock()
-	defer c.spansMu.Unlock()
-	for _, span := range c.spans[partition] {
-		if span.first <= offset && offset <= span.last {
-			return span, true
+// span returns the remembered batch that holds the offset.
+func (l *lookups) span(offset int64) (batchSpan, bool) {
+	for _, s := range l.spans {
+		if s.first <= offset && offset <= s.last {
+			return s, true
 		}
 	}
 	return batchSpan{}, false
 }
 
-// remember keeps what the last fetch told of the partition's batches.
-func (c *Consumer) remember(partition int, spans []batchSpan) {
-	c.spansMu.Lock()
-	defer c.spansMu.Unlock()
-	c.spans[partition] = spans
+// original returns the remembered record, unless it differs from the reader's copy,
+// which happens after the topic was created again.
+func (l *lookups) original(m kafkago.Message) (original, bool) {
+	found, ok := l.originals[m.Offset]
+	return found, ok && found.matches(m)
 }
 
-// foundMarker warns once that the topic has transactional producers.
-func (c *Consumer) foundMarker(ctx context.Context, m kafkago.Message, found original) {
-	if !found.marker || !c.markers.CompareAndSwap(false, true) {
+// add remembers the result of a fetch at the offset and drops the batches before it.
+func (l *lookups) add(offset int64, f fetched) {
+	l.spans = slices.DeleteFunc(l.spans, func(s batchSpan) bool { return s.last < offset })
+	for _, s := range f.spans {
+		if _, known := l.span(s.first); !known {
+			l.spans = append(l.spans, s)
+		}
+	}
+	if len(l.spans) > maxSpans {
+		l.spans = f.spans
+	}
+	l.originals = f.originals
+}
+
+// original reads the record from the broker again, with the records behind it in its
+// batch. If the broker does not have it any more, or does not answer several times,
+// it returns the reader's copy. An error means that the call must be repeated.
+func (c *Consumer) original(ctx context.Context, t *trial) (original, error) {
+	if found, known := t.lookups.original(t.record); known {
+		return found, nil
+	}
+	known, err := c.lookUp(ctx, t, 1, true)
+	if err != nil {
+		return original{}, err
+	}
+	if found, ok := t.lookups.original(t.record); known && ok {
+		return found, nil
+	}
+	return copyOf(t.record), nil
+}
+
+// spanOf returns the batch of the record. If the broker does not have it any more, or
+// does not answer several times, a marker is recognised by its bytes.
+// An error means that the call must be repeated.
+func (c *Consumer) spanOf(ctx context.Context, t *trial) (batchSpan, error) {
+	if span, known := t.lookups.span(t.record.Offset); known {
+		return span, nil
+	}
+	known, err := c.lookUp(ctx, t, fetchBytes, false)
+	if err != nil {
+		return batchSpan{}, err
+	}
+	if span, ok := t.lookups.span(t.record.Offset); known && ok {
+		return span, nil
+	}
+	span := batchSpan{first: t.record.Offset, last: t.record.Offset}
+	if looksLikeMarker(t.record) {
+		key := t.record.Key
+		span.marker = key[0] == 0 && key[1] == 0 && key[2] == 0 && key[3] <= markerCommit
+	}
+	return span, nil
+}
+
+// lookUp fetches the record and what follows it, up to maxBytes. known is false when
+// the broker cannot tell. An error means that the call must be repeated.
+func (c *Consumer) lookUp(ctx context.Context, t *trial, maxBytes int64, keep bool) (known bool, err error) {
+	f, err := c.fetchFrom(ctx, t.record, maxBytes, keep)
+	if err == nil {
+		t.lookups.add(t.record.Offset, f)
+		return true, nil
+	}
+	t.searches++
+	final := errors.Is(err, errNoOriginal) || errors.Is(err, kafkago.OffsetOutOfRange)
+	if !final && t.searches < originalAttempts {
+		return false, domain.Unreachable("kafka", err).At("kafka.LookUp")
+	}
+	return false, nil
+}
+
+// warnOfMarkers warns once that the topic has transactional producers.
+func (c *Consumer) warnOfMarkers(ctx context.Context, m kafkago.Message) {
+	if !c.markers.CompareAndSwap(false, true) {
 		return
 	}
 	c.log.WarnContext(ctx, "the notification topic has transactional producers; records of aborted transactions are delivered as well",

@@ -53,6 +53,7 @@ func (c *Consumer) reader(ctx context.Context, partition int) *kafkago.Reader {
 // trouble the reader gets over by itself.
 func (c *Consumer) read(ctx context.Context, reader *kafkago.Reader, done *progress) error {
 	partition := reader.Config().Partition
+	var l lookups
 	for attempt := 0; ; {
 		m, err := reader.FetchMessage(ctx)
 		switch {
@@ -68,7 +69,7 @@ func (c *Consumer) read(ctx context.Context, reader *kafkago.Reader, done *progr
 			attempt++
 		default:
 			attempt = 0
-			if !c.settle(ctx, m) {
+			if !c.settle(ctx, m, &l) {
 				return ctx.Err()
 			}
 			done.finished(m)

@@ -31,6 +31,7 @@ const (
 // trial is what the attempts to hand over one record have shown so far.
 type trial struct {
 	record   kafkago.Message
+	lookups  *lookups // of the record's partition
 	panics   int
 	failures int       // unknown ones since the last control that failed
 	since    time.Time // the first of them
