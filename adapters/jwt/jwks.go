@@ -72,11 +72,14 @@ func (r *remoteKeys) find(kid string) ([]any, error) {
 	if !errors.Is(err, errUnknownKey) {
 		return keys, err
 	}
+	// The time comes before the request, so that the fetch which takes the request
+	// begins after it.
+	first := r.unknown.firstSeen(kid, time.Now())
 	select {
 	case r.wanted <- struct{}{}:
 	default: // a fetch is asked for
 	}
-	if first := r.unknown.firstSeen(kid, time.Now()); !began.Before(first) {
+	if !began.Before(first) {
 		return nil, domain.TokenInvalid("key")
 	}
 	return nil, notLoadedFor(time.Until(tried.Add(r.config.JWKSMinInterval)))
@@ -141,9 +144,6 @@ func (r *remoteKeys) report(ctx context.Context, err error) {
 	r.mu.RLock()
 	failed, loaded := r.failure != nil, r.set != nil
 	r.mu.RUnlock()
-	if failed, ok := errors.AsType[*url.Error](err); ok {
-		err = failed.Err // the address may hold credentials
-	}
 	switch {
 	case err != nil && !failed && loaded:
 		r.log.WarnContext(ctx, "the key set cannot be refreshed; the last one is used for 24 hours at most", "error", err)
@@ -182,6 +182,9 @@ func (r *remoteKeys) fetch(ctx context.Context) ([]byte, error) {
 	}
 	request.Header.Set("Accept", "application/jwk-set+json, application/json")
 	answer, err := r.client.Do(request)
+	if failed, ok := errors.AsType[*url.Error](err); ok {
+		err = failed.Err // the address may hold credentials
+	}
 	if err != nil {
 		return nil, err
 	}

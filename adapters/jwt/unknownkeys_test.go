@@ -123,6 +123,7 @@ func TestUnusableKeySets(t *testing.T) {
 				require.Equal(t, domain.ServiceUnavailable, check(), "no keys yet")
 				time.Sleep(3*time.Hour + time.Minute)
 				require.Equal(t, 1, lines.count("WARN"))
+				require.NotContains(t, v.Health(t.Context()).Err.Error(), "identity.test", "addresses may hold credentials")
 				e.serve(setOf(map[string]any{"kty": "EC", "kid": "broken"}, member(key, "1")))
 				time.Sleep(time.Hour)
 				require.Empty(t, check())

@@ -32,11 +32,18 @@ const (
 	answeredMark = "answered "
 )
 
-// claimScript takes a free key, or tells what it holds.
-// KEYS: the key. ARGV: the ticket, its life in ms.
+// claimScript sets a free key to the ticket, or returns the value of the key. A
+// ticket that ends later than a ticket may is shortened: after a step of Redis's
+// clock backwards, the ticket of a process that died would last as long as the step.
+// KEYS: the key. ARGV: the ticket, its time to live in ms.
 const claimScript = `
 local held = redis.call('GET', KEYS[1])
-if held then return held end
+if held then
+  if string.find(held, '` + runningMark + `', 1, true) == 1 and redis.call('PTTL', KEYS[1]) > tonumber(ARGV[2]) then
+    redis.call('PEXPIRE', KEYS[1], ARGV[2])
+  end -- a ticket that lasts too long
+  return held
+end -- the key is in use
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return ARGV[1]
 `

@@ -65,6 +65,26 @@ func TestIdempotencyKeepsForItsTime(t *testing.T) {
 	require.InDelta(t, (24 * time.Hour).Seconds(), c.PTTL(t.Context(), names[0]).Val().Seconds(), 5)
 }
 
+// A step of Redis's clock backwards lengthens the time to live of each key by the step.
+func TestIdempotencyShortensAClaimAfterAStepOfTheClock(t *testing.T) {
+	s := embedded(t)
+	i, c := redis.NewIdempotency(open(t, s.url)), stranger(t, s.url)
+	key := domain.IdempotencyKey{User: "u1", Path: "p", Key: "k"}
+	claim, err := i.Claim(t.Context(), key, "d")
+	require.NoError(t, err)
+	name := c.Keys(t.Context(), "gwonce:*").Val()[0]
+	require.NoError(t, c.Expire(t.Context(), name, 2*time.Hour).Err())
+	second, err := i.Claim(t.Context(), key, "d")
+	require.NoError(t, err)
+	require.Equal(t, domain.Running, second.State)
+	require.LessOrEqual(t, c.PTTL(t.Context(), name).Val(), 90*time.Second)
+
+	require.NoError(t, i.Confirm(t.Context(), key, claim.Ticket, []byte("a")))
+	_, err = i.Claim(t.Context(), key, "d")
+	require.NoError(t, err)
+	require.Greater(t, c.PTTL(t.Context(), name).Val(), 23*time.Hour, "an answer keeps its time")
+}
+
 func TestIdempotencyGoesOnOverAStrangersKey(t *testing.T) {
 	s := embedded(t)
 	i, c := redis.NewIdempotency(open(t, s.url)), stranger(t, s.url)

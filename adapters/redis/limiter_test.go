@@ -103,6 +103,23 @@ func TestLimiterMendsAWindowThatWouldNeverEnd(t *testing.T) {
 	require.Greater(t, left, 50*time.Second)
 }
 
+// A step of Redis's clock backwards lengthens the time to live of each key by the step.
+func TestLimiterShortensAWindowAfterAStepOfTheClock(t *testing.T) {
+	s := embedded(t)
+	l, _, _ := limiting(t, s.url, patient())
+	c := stranger(t, s.url)
+	for user, count := range map[string]int{"u1": 3, "u2": 50} {
+		key := "gwlimit:{" + user + "}:queries"
+		require.NoError(t, c.Set(t.Context(), key, count, time.Hour).Err())
+		decision := l.Take(t.Context(), user, queries(10))
+		require.Equal(t, count < 10, decision.Allowed)
+		require.LessOrEqual(t, decision.Reset, time.Minute, user)
+		left, err := c.PTTL(t.Context(), key).Result()
+		require.NoError(t, err)
+		require.LessOrEqual(t, left, time.Minute, user)
+	}
+}
+
 func TestLimiterAsksTogetherAndForgetsNoRefusal(t *testing.T) {
 	p := servers.OwnRedis(t)
 	l, _, _ := limiting(t, p.URL(), patient())

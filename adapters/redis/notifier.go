@@ -200,7 +200,7 @@ func (n *Notifier) runConfirmed(ctx context.Context, call caller, keys []string,
 		return nil, script.Err()
 	}
 	if count, err := confirmed.Int(); err != nil || count < n.replicas {
-		return nil, errors.Join(errFewReplicas, err)
+		return nil, errors.Join(errFewReplicas, redacted(err))
 	}
 	return script.Result()
 }

@@ -36,6 +36,7 @@ func redact(reply string) string {
 		return ' '
 	}, text)
 	for _, rule := range []struct{ pattern, put string }{
+		{`(?i)\bwith args beginning with:.*`, "with args beginning with: (...)"},
 		{`'[^']*'?|"[^"]*"?|` + "`[^`]*`?", "(...)"},
 		{`[A-Za-z][A-Za-z0-9+.-]*://\S*`, "(address)"},
 		{`(?i)\b(password|passwd|pass|pwd|secret|token|credentials?|user(name)?)(\s*[=:]\s*|\s+is\s+)\S+`, "$1$3(...)"},

@@ -79,7 +79,7 @@ func (s *shard) run(ctx context.Context, handler ports.MessageHandler) {
 	defer s.roster.refuse(stopped, errStopped)
 	for attempt := 0; ctx.Err() == nil; attempt++ {
 		began := time.Now()
-		err := s.session(ctx)
+		err := redacted(s.session(ctx)) // callers and health checks get it as well
 		worked := s.alive.Swap(false)
 		s.hearing.Store(false)
 		s.roster.broke(err)
@@ -95,7 +95,7 @@ func (s *shard) run(ctx context.Context, handler ports.MessageHandler) {
 			attempt = 0 // one that breaks at once again and again waits longer
 		}
 		if worked || attempt == 0 {
-			s.log.WarnContext(ctx, "subscription to Redis is down", "error", redacted(err), "worked", worked)
+			s.log.WarnContext(ctx, "subscription to Redis is down", "error", err, "worked", worked)
 		}
 		pause(ctx, attempt)
 	}

@@ -26,8 +26,9 @@ func windowKey(party string, class domain.LimitClass) string {
 	return b.String()
 }
 
-// countScript counts one request in the window of each key and begins windows
-// that are not there, or that would never end.
+// countScript counts one request in the window of each key. It starts a window that
+// does not exist or has no expiry, and shortens one that ends later than a window
+// may: after a step of Redis's clock backwards, keys live longer by the step.
 //
 // KEYS: the windows. ARGV: their lengths in ms. It answers, per key, the count
 // and the time left in ms.
@@ -37,7 +38,7 @@ for i, key in ipairs(KEYS) do
   local count = redis.call('INCR', key)
   local left = -1
   if count > 1 then left = redis.call('PTTL', key) end
-  if left < 0 then
+  if left < 0 or left > tonumber(ARGV[i]) then
     redis.call('PEXPIRE', key, ARGV[i])
     left = tonumber(ARGV[i])
   end

@@ -101,13 +101,13 @@ func (h QuotaHarness) survivesDeath(t *testing.T) {
 	kill()
 	killed := time.Now()
 	requireFailure(t, other.Acquire(t.Context(), user, uuid.NewString()), domain.QuotaExceeded)
-	require.Eventually(t, func() bool {
-		return other.Acquire(t.Context(), user, uuid.NewString()) == nil
-	}, waitLimit, rig.Lease/50)
-	require.Less(t, time.Since(killed), rig.Lease+rig.Lease/10)
-	for range 2 {
-		require.NoError(t, other.Acquire(t.Context(), user, uuid.NewString()))
+	// The leases of the three sessions began at different times, so they end at different times.
+	for range 3 {
+		require.Eventually(t, func() bool {
+			return other.Acquire(t.Context(), user, uuid.NewString()) == nil
+		}, waitLimit, rig.Lease/50)
 	}
+	require.Less(t, time.Since(killed), rig.Lease+rig.Lease/2)
 }
 
 // survivesClockSteps checks that the sessions of a killed node expire within a lease after a
