@@ -91,7 +91,7 @@ func allocated(do func()) uint64 {
 }
 
 // budget is what a body may cost, in bytes.
-func budget(body []byte) int64 { return 4*int64(len(body)) + 1<<20 }
+func budget(body []byte) uint64 { return 4*uint64(len(body)) + 1<<20 }
 
 // TestNoBodyCostsMuch: whatever the body, decoding it by any schema stays within
 // its budget, and what is wrong with it fits into an answer. It is not parallel,
