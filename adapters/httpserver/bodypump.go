@@ -122,7 +122,8 @@ func (p *bodyPump) disarm() {
 func (p *bodyPump) hurry() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.over || p.interrupted || p.body.clean.Load() || p.idle <= drainIdle {
+	unbounded := p.idle == 0 && p.in != nil // the taker has a limit of its own
+	if p.over || p.interrupted || p.body.clean.Load() || p.idle <= drainIdle && !unbounded {
 		return
 	}
 	p.idle = drainIdle

@@ -47,7 +47,8 @@ type GatewayConfig struct {
 	HeaderTimeout time.Duration `env:"API_GATEWAY_HEADER_TIMEOUT" envDefault:"10s"`
 	// AnswerTimeout bounds a request that the gateway answers itself, from its
 	// first byte to the end of its answer; it must exceed what the services behind
-	// may take together. What is passed on may take longer while it keeps flowing.
+	// may take together. What is passed on, and an answer over 256 KiB, may take
+	// longer while it keeps flowing.
 	AnswerTimeout time.Duration `env:"API_GATEWAY_ANSWER_TIMEOUT" envDefault:"90s"`
 	// IdleTimeout is how long a connection may wait for its next request.
 	IdleTimeout time.Duration `env:"API_GATEWAY_IDLE_TIMEOUT" envDefault:"120s"`

@@ -1,6 +1,7 @@
 package httpserver
 
 import (
+	"cmp"
 	"net"
 	"net/url"
 	"strings"
@@ -35,7 +36,8 @@ func (l locations) rewrite(value, prefix string) (string, bool) {
 	case err != nil, strings.Contains(value, `\`): // browsers read it as a slash
 		return "", false
 	case u.Host == "":
-		return value, u.Scheme != "http" && u.Scheme != "https"
+		// Browsers read a path that begins with two slashes as a host.
+		return value, u.Scheme != "http" && u.Scheme != "https" && !strings.HasPrefix(u.Path, "//")
 	}
 	known := false
 	for _, s := range l.services {
@@ -72,8 +74,8 @@ func (s serviceAddress) at(u *url.URL) bool {
 	if canonicalHost(u) != s.host {
 		return false
 	}
-	if port := u.Port(); port != "" {
-		return port == s.port
+	if u.Port() != "" {
+		return portOf(u) == s.port
 	}
 	return s.port == "80" || s.port == "443" || s.port == portOf(u)
 }
@@ -90,7 +92,7 @@ func canonicalHost(u *url.URL) string {
 func portOf(u *url.URL) string {
 	switch port := u.Port(); {
 	case port != "":
-		return port
+		return cmp.Or(strings.TrimLeft(port, "0"), "0")
 	case u.Scheme == "https":
 		return "443"
 	default:

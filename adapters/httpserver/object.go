@@ -24,7 +24,7 @@ type object struct {
 // depends on the reader: two different strings may become one.
 func bodyObject(body []byte, broken *violations, known ...string) (object, bool) {
 	at := []any{"body"}
-	text := bytes.TrimSpace(body)
+	text := bytes.Trim(body, " \t\r\n")
 	if len(text) == 0 || string(text) == "null" {
 		broken.missing(at)
 		return object{}, false

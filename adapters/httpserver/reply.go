@@ -30,16 +30,38 @@ func (s *site) write(c *gin.Context, status int, contentType []string, parts ...
 	if size > selfMeasured || c.Request.Method == http.MethodHead || c.Request.ContentLength != 0 {
 		h["Content-Length"] = []string{strconv.Itoa(size)}
 	}
-	if time.Since(exchangeOf(c).started) > deadlineStep { // the time to answer may be over
+	if size > answerPiece || time.Since(exchangeOf(c).started) > deadlineStep { // the time to answer may be over
 		_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Now().Add(answerTime))
 	}
 	c.Status(status)
 	c.Writer.WriteHeaderNow()
 	for _, p := range parts {
-		if _, err := c.Writer.Write(p); err != nil {
+		if !writePieces(c, p) {
 			return
 		}
 	}
+}
+
+// answerPiece is how much of a large answer the client must take within
+// answerTime, in bytes. It is a minimal rate, because the answer holds memory of
+// the shared budget until it is written.
+const answerPiece = 256 << 10
+
+// writePieces writes a part of an answer. The write deadline is renewed for each
+// piece, so that it bounds how long the client takes nothing, not how long the
+// answer takes. It reports whether the client took everything.
+func writePieces(c *gin.Context, part []byte) bool {
+	for first := true; len(part) > 0; first = false {
+		if !first {
+			_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Now().Add(answerTime))
+		}
+		n, err := c.Writer.Write(part[:min(len(part), answerPiece)])
+		if err != nil {
+			return false
+		}
+		part = part[n:]
+	}
+	return true
 }
 
 // encode sends a value as JSON with 200, for answers that are not asked for often.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -57,6 +58,12 @@ type requestBody struct {
 	pump *bodyPump
 	// chunked says that the answer has no length and needs an end mark.
 	chunked, written, hijacked bool
+
+	mu sync.Mutex
+	// direct says that a handler reads the body itself; unhurry stops the wait for
+	// the server's drain.
+	direct  bool
+	unhurry func() bool
 }
 
 // bodyOwner gives every request that has a body its owner.
@@ -96,13 +103,48 @@ func (b *requestBody) Read(p []byte) (int, error) {
 		return 0, errBodyTaken
 	}
 	if !b.touched.Load() {
-		_ = b.conn.SetReadDeadline(b.began.Add(b.site.readTime)) // a connection without deadlines has no client
+		b.beginDirect()
 	}
 	n, err := b.read(p)
-	if b.clean.Load() {
-		_ = b.conn.SetReadDeadline(time.Time{}) // passed later, it would look like a client that left
+	if err != nil {
+		b.endDirect()
 	}
 	return n, err
+}
+
+// beginDirect sets the deadline of a body that its handler reads. The deadline
+// becomes shorter when the server stops.
+func (b *requestBody) beginDirect() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.direct = true
+	_ = b.conn.SetReadDeadline(b.began.Add(b.site.readTime)) // a connection without deadlines has no client
+	b.unhurry = context.AfterFunc(b.site.draining, b.hurry)
+}
+
+// endDirect ends what beginDirect began. It clears the deadline behind a clean
+// end: passed later, it would look like a client that left.
+func (b *requestBody) endDirect() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.direct {
+		return
+	}
+	b.direct = false
+	b.unhurry()
+	if b.clean.Load() {
+		_ = b.conn.SetReadDeadline(time.Time{})
+	}
+}
+
+// hurry shortens the deadline of a body that its handler reads while the server
+// stops.
+func (b *requestBody) hurry() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if end := time.Now().Add(drainIdle); b.direct && end.Before(b.began.Add(b.site.readTime)) {
+		_ = b.conn.SetReadDeadline(end)
+	}
 }
 
 func (b *requestBody) read(p []byte) (int, error) {
@@ -145,6 +187,7 @@ func (b *requestBody) settle() bool {
 
 // start begins to read on a goroutine.
 func (b *requestBody) start(p *bodyPump) {
+	b.endDirect()
 	p.body, p.ended, p.full = b, make(chan struct{}), make(chan struct{})
 	b.pump = p
 	go p.run()
@@ -165,6 +208,7 @@ func (b *requestBody) stop() {
 // finish ends the body's life after the last handler. returned is false when that
 // panicked, which cuts the connection.
 func (b *requestBody) finish(returned bool, r *http.Request) {
+	b.endDirect()
 	b.stop()
 	switch {
 	case b.clean.Load() || b.hijacked:

@@ -30,6 +30,8 @@ func TestSchemaErrors(t *testing.T) {
 	for body, want := range map[string]string{
 		``:                                      `[{"type":"missing","loc":["body"],"msg":"Field required"}]`,
 		` null `:                                `[{"type":"missing","loc":["body"],"msg":"Field required"}]`,
+		"\v{}":                                  `[{"type":"json_invalid","loc":["body",1],"msg":"JSON decode error"}]`,
+		"{}\u00a0":                              `[{"type":"json_invalid","loc":["body",3],"msg":"JSON decode error"}]`,
 		`{`:                                     `[{"type":"json_invalid","loc":["body",1],"msg":"JSON decode error"}]`,
 		"\"\xff\"":                              `[{"type":"json_invalid","loc":["body",0],"msg":"JSON decode error"}]`,
 		`{"a":NaN}`:                             `[{"type":"json_invalid","loc":["body",6],"msg":"JSON decode error"}]`,

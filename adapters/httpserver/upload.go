@@ -67,6 +67,8 @@ type upload struct {
 	form    *form
 	// client is the body as it comes in.
 	client io.ReadCloser
+	// pump reads client; nil without a body.
+	pump *bodyPump
 	// ctx ends the exchange with the file service; patience, as a cause, says
 	// that it took too long.
 	ctx    context.Context
@@ -94,7 +96,8 @@ func (g *gateway) newUpload(c *gin.Context, boundary string) *upload {
 	end := u.x.started.Add(settings.Timeout)
 	u.client = http.NoBody
 	if body := bodyOf(c); body != nil {
-		u.client = body.stream(streamLimits{bytes: settings.MaxBytes, until: end.Add(uploadGrace)})
+		u.pump = body.stream(streamLimits{bytes: settings.MaxBytes, until: end.Add(uploadGrace)})
+		u.client = u.pump
 	}
 	u.form = newForm(&uploadSource{u, u.client}, boundary, &uploadSink{u}, settings.MaxFiles)
 	u.stalled = time.AfterFunc(settings.StallTimeout, func() { u.expire(settings.StallTimeout) })
@@ -154,14 +157,23 @@ func (u *upload) end() {
 	<-u.fed
 }
 
-// why is the reason of an abort if there was one, else the error.
+// why is the reason of an abort if there was one, else what the client's body
+// ended with, else the error. net/http cancels the context when it cannot read the
+// body, a little before the owner knows why.
 func (u *upload) why(err error) error {
 	select {
 	case <-u.over:
 		return u.reason
 	default:
-		return err
 	}
+	if err != nil && u.pump != nil && u.request.Context().Err() != nil {
+		_ = u.pump.Close() // its owner reads it to its end
+		<-u.pump.ended
+		if cause := u.pump.failure(); cause != nil {
+			return cause
+		}
+	}
+	return err
 }
 
 // uploadSource is the client's body as the form reads it.

@@ -75,6 +75,17 @@ func (f *facts) served() []domain.RequestServed {
 	return out
 }
 
+func (f *facts) started() (n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, fact := range f.all {
+		if _, ok := fact.(domain.RequestStarted); ok {
+			n++
+		}
+	}
+	return n
+}
+
 func (f *facts) failed() []domain.RequestFailed {
 	f.mu.Lock()
 	defer f.mu.Unlock()
