@@ -225,8 +225,9 @@ func (s *session) failed(err error) {
 	case errors.Is(err, errFlood):
 		s.decide(flooded())
 	case errors.Is(err, websocket.ErrReadLimit):
-		s.said(TooLarge)
-		return
+		// The library has sent the close, but not where the sum of the fragments'
+		// lengths overflows. A second close frame is never written.
+		s.decide(TooLarge.Close())
 	case errors.Is(err, errOutdated):
 		s.waited = true
 	case errors.Is(err, errBadFrame):
