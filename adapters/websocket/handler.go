@@ -74,11 +74,17 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
 	if h.Readiness.Draining() || !h.pace.pass() || !h.Manager.gate.enter() {
 		return h.reject(unavailable())
 	}
+	taken := false
+	defer func() {
+		if !taken { // also after a panic
+			h.Manager.gate.leave()
+		}
+	}()
 	goOn, err := h.open(w, r)
 	if goOn == nil {
-		h.Manager.gate.leave()
 		return h.reject(err)
 	}
+	taken = true
 	go goOn()
 	return nil
 }
