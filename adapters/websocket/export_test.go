@@ -9,5 +9,8 @@ func (h *Handler) SetWaits(least, most, pause time.Duration, seats int) {
 	h.waiting.seats = make(chan struct{}, seats)
 }
 
+// SetDefaultWaits restores what production waits.
+func (h *Handler) SetDefaultWaits() { h.waiting = newRetryRoom(h.Readiness.Draining) }
+
 // Forget drops all memory of refusals.
 func (h *Handler) Forget() { h.refusals = newRefusals() }

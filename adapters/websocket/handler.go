@@ -106,8 +106,9 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request) (func(), error) {
 	if err != nil {
 		return nil, domain.Unparsable("query", nil) // the cause may repeat a token
 	}
+	waitUntil := h.waiting.deadline()
 	credential, err := credentials(r, query)
-	caller, err := h.authenticate(r.Context(), credential, err)
+	caller, err := h.authenticate(r.Context(), waitUntil, credential, err)
 	switch {
 	case errors.Is(err, errBeforeUpgrade):
 		return nil, err
@@ -117,7 +118,7 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request) (func(), error) {
 		}
 		return h.refuse(w, r, refused{cause: err, credential: credential})
 	}
-	return h.connect(w, r, caller, query)
+	return h.connect(w, r, caller, query, waitUntil)
 }
 
 func (h *Handler) allowed(origins []string) bool {
@@ -131,13 +132,13 @@ func (h *Handler) allowed(origins []string) bool {
 
 // authenticate judges the credential, unless it was malformed. A key set that is
 // away is waited for.
-func (h *Handler) authenticate(ctx context.Context, token string, malformed error) (caller domain.Caller, err error) {
+func (h *Handler) authenticate(ctx context.Context, waitUntil time.Time, token string, malformed error) (caller domain.Caller, err error) {
 	ctx, span := h.spans.validating(ctx, malformed == nil)
 	defer span.End()
 	if malformed != nil {
 		return domain.Caller{}, malformed
 	}
-	err = h.waiting.try(ctx, func(ctx context.Context) (err error) {
+	err = h.waiting.try(ctx, waitUntil, func(ctx context.Context) (err error) {
 		caller, err = h.Tokens.Validate(ctx, token)
 		return err
 	})
@@ -162,7 +163,7 @@ func (h *Handler) countRefusal(r *http.Request, cause error) error {
 
 // connect admits the caller and takes the connection over. A dependency that is
 // away is waited for.
-func (h *Handler) connect(w http.ResponseWriter, r *http.Request, caller domain.Caller, query url.Values) (func(), error) {
+func (h *Handler) connect(w http.ResponseWriter, r *http.Request, caller domain.Caller, query url.Values, waitUntil time.Time) (func(), error) {
 	ctx, span := h.spans.connecting(r.Context(), caller.User)
 	defer span.End()
 	from, err := resumeFrom(query)
@@ -170,7 +171,7 @@ func (h *Handler) connect(w http.ResponseWriter, r *http.Request, caller domain.
 		return nil, err
 	}
 	var s *session
-	err = h.waiting.try(ctx, func(ctx context.Context) (err error) {
+	err = h.waiting.try(ctx, waitUntil, func(ctx context.Context) (err error) {
 		s, err = h.admit(ctx, caller, from)
 		return err
 	})

@@ -47,15 +47,17 @@ func newRetryRoom(draining func() bool) *retryRoom {
 	}
 }
 
-// try calls attempt until it succeeds, fails for good, or a random time has
-// passed since the first call; it then returns the last error. It returns
-// SERVICE_UNAVAILABLE, to be answered by HTTP, when the room is full or the node
-// drains.
-func (r *retryRoom) try(ctx context.Context, attempt func(context.Context) error) error {
-	wait := r.least + rand.N(r.most-r.least+1)
-	deadline := time.Now().Add(wait)
+// deadline returns until when a handshake that begins now waits at most.
+func (r *retryRoom) deadline() time.Time {
+	return time.Now().Add(r.least + rand.N(r.most-r.least+1))
+}
+
+// try calls attempt until it succeeds, fails for good, or the deadline has passed;
+// it then returns the last error. It returns SERVICE_UNAVAILABLE, to be answered by
+// HTTP, when the room is full or the node drains.
+func (r *retryRoom) try(ctx context.Context, deadline time.Time, attempt func(context.Context) error) error {
 	err := attempt(ctx)
-	if !temporary(err) {
+	if !retryable(err) {
 		return err
 	}
 	select {
@@ -68,7 +70,7 @@ func (r *retryRoom) try(ctx context.Context, attempt func(context.Context) error
 	defer cancel()
 	ticker := time.NewTicker(r.pause)
 	defer ticker.Stop()
-	for temporary(err) {
+	for retryable(err) {
 		select {
 		case <-ctx.Done():
 			return err
@@ -77,20 +79,21 @@ func (r *retryRoom) try(ctx context.Context, attempt func(context.Context) error
 		if r.draining() {
 			return unavailable()
 		}
-		err = attempt(ctx)
+		next := attempt(ctx)
+		if next != nil && ctx.Err() != nil {
+			return err // the attempt was cut short; the error before says more
+		}
+		err = next
 	}
 	return err
 }
 
-// temporary reports whether the error says that a dependency is away.
-func temporary(err error) bool {
+// retryable reports whether the error would be told by a close with status 1011,
+// which clients answer by connecting again soon. The cause may pass meanwhile.
+func retryable(err error) bool {
 	if err == nil || errors.Is(err, errBeforeUpgrade) {
 		return false
 	}
-	switch domain.CodeOf(err) {
-	case domain.ConnectionError, domain.ServiceUnavailable, domain.Timeout:
-		return true
-	default:
-		return false
-	}
+	status, _ := StatusOf(domain.CodeOf(err))
+	return status == Broken
 }
