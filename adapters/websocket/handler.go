@@ -40,21 +40,21 @@ type HandlerParts struct {
 // Handler opens users' sockets.
 type Handler struct {
 	HandlerParts
-	spans    spans
-	upgrader *websocket.Upgrader
-	pace     turnstile
-	origin   func(header string) bool
-	refusals refusals
-	waiting  *retryRoom
+	spans         spans
+	upgrader      *websocket.Upgrader
+	connects      connectLimiter
+	originAllowed func(header string) bool
+	refusals      refusals
+	retrier       *retrier
 }
 
 // NewHandler returns the handler of the socket's route.
 func NewHandler(p HandlerParts) *Handler {
 	return &Handler{
 		HandlerParts: p, spans: newSpans(p.Tracer), upgrader: newUpgrader(p.Config),
-		pace:     turnstile{bucket: newBucket(p.Config.MaxConnectsPerSecond, time.Second)},
-		origin:   p.Config.origins(p.Environment),
-		refusals: newRefusals(), waiting: newRetryRoom(p.Readiness.Draining),
+		connects:      connectLimiter{bucket: newTokenBucket(p.Config.MaxConnectsPerSecond, time.Second)},
+		originAllowed: p.Config.origins(p.Environment),
+		refusals:      newRefusals(), retrier: newRetrier(p.Readiness.Draining),
 	}
 }
 
@@ -71,21 +71,21 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
 	if err := checkUpgrade(w, r); err != nil {
 		return err
 	}
-	if h.Readiness.Draining() || !h.pace.pass() || !h.Manager.gate.enter() {
-		return h.reject(unavailable())
+	if h.Readiness.Draining() || !h.connects.allow() || !h.Manager.admission.enter() {
+		return h.reject(nodeUnavailable())
 	}
-	taken := false
+	continues := false
 	defer func() {
-		if !taken { // also after a panic
-			h.Manager.gate.leave()
+		if !continues { // also after a panic
+			h.Manager.admission.leave()
 		}
 	}()
-	goOn, err := h.open(w, r)
-	if goOn == nil {
+	continuation, err := h.open(w, r)
+	if continuation == nil {
 		return h.reject(err)
 	}
-	taken = true
-	go goOn()
+	continues = true
+	go continuation()
 	return nil
 }
 
@@ -106,8 +106,8 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request) (func(), error) {
 	if err != nil {
 		return nil, domain.Unparsable("query", nil) // the cause may repeat a token
 	}
-	waitUntil := h.waiting.deadline()
-	credential, err := credentials(r, query)
+	waitUntil := h.retrier.deadline()
+	credential, err := requestToken(r, query)
 	caller, err := h.authenticate(r.Context(), waitUntil, credential, err)
 	switch {
 	case errors.Is(err, errBeforeUpgrade):
@@ -116,14 +116,14 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request) (func(), error) {
 		if tooMany := h.countRefusal(r, err); tooMany != nil {
 			return nil, tooMany
 		}
-		return h.refuse(w, r, refused{cause: err, credential: credential})
+		return h.refuse(w, r, refusal{cause: err, credential: credential})
 	}
 	return h.connect(w, r, caller, query, waitUntil)
 }
 
 func (h *Handler) allowed(origins []string) bool {
 	for _, header := range origins {
-		if !h.origin(header) {
+		if !h.originAllowed(header) {
 			return false
 		}
 	}
@@ -133,12 +133,12 @@ func (h *Handler) allowed(origins []string) bool {
 // authenticate judges the credential, unless it was malformed. A key set that is
 // away is waited for.
 func (h *Handler) authenticate(ctx context.Context, waitUntil time.Time, token string, malformed error) (caller domain.Caller, err error) {
-	ctx, span := h.spans.validating(ctx, malformed == nil)
+	ctx, span := h.spans.startValidation(ctx, malformed == nil)
 	defer span.End()
 	if malformed != nil {
 		return domain.Caller{}, malformed
 	}
-	err = h.waiting.try(ctx, waitUntil, func(ctx context.Context) (err error) {
+	err = h.retrier.try(ctx, waitUntil, func(ctx context.Context) (err error) {
 		caller, err = h.Tokens.Validate(ctx, token)
 		return err
 	})
@@ -164,14 +164,14 @@ func (h *Handler) countRefusal(r *http.Request, cause error) error {
 // connect admits the caller and takes the connection over. A dependency that is
 // away is waited for.
 func (h *Handler) connect(w http.ResponseWriter, r *http.Request, caller domain.Caller, query url.Values, waitUntil time.Time) (func(), error) {
-	ctx, span := h.spans.connecting(r.Context(), caller.User)
+	ctx, span := h.spans.startConnect(r.Context(), caller.User)
 	defer span.End()
-	from, err := resumeFrom(query)
+	from, err := requestedPosition(query)
 	if err != nil {
 		return nil, err
 	}
 	var s *session
-	err = h.waiting.try(ctx, waitUntil, func(ctx context.Context) (err error) {
+	err = h.retrier.try(ctx, waitUntil, func(ctx context.Context) (err error) {
 		s, err = h.admit(ctx, caller, from)
 		return err
 	})
@@ -180,21 +180,21 @@ func (h *Handler) connect(w http.ResponseWriter, r *http.Request, caller domain.
 		return nil, err
 	case domain.CodeOf(err) == domain.QuotaExceeded:
 		h.reclaim(ctx, caller)
-		return h.refuse(w, r, refused{cause: err, user: caller.User})
+		return h.refuse(w, r, refusal{cause: err, user: caller.User})
 	case err != nil:
-		return h.refuse(w, r, refused{cause: err})
+		return h.refuse(w, r, refusal{cause: err})
 	}
-	t, err := takeOver(w, r)
+	t, err := hijack(w, r)
 	if err != nil {
 		h.dismiss(s)
-		return nil, lost(err)
+		return nil, hijackError(err)
 	}
 	s.admitted.Store(true)
 	if t.deflate && h.Config.Compression {
-		s.link.packed = h.Manager.inflater()
+		s.conn.inflater = h.Manager.newInflater()
 	}
-	s.link.open(t.conn)
-	t.conn = &s.link
+	s.conn.setConn(t.conn)
+	t.conn = &s.conn
 	return func() { s.run(t) }, nil
 }
 
@@ -204,19 +204,19 @@ func (h *Handler) connect(w http.ResponseWriter, r *http.Request, caller domain.
 func (h *Handler) admit(ctx context.Context, caller domain.Caller, from domain.Position) (*session, error) {
 	s := h.session(caller, domain.TrailOf(ctx).Correlation)
 	if from != "" {
-		s.box.begin()
+		s.queue.beginReplay()
 	}
 	if h.Manager.reserve(s) != nil {
-		return nil, unavailable()
+		return nil, nodeUnavailable()
 	}
 	if from == "" {
-		s.stand(ctx)
+		s.notePosition(ctx)
 	}
 	if err := h.Sessions.Admit(ctx, caller, s.id); err != nil {
-		h.Manager.index.remove(s)
+		h.Manager.registry.remove(s)
 		return nil, err
 	}
-	if err := s.resume(ctx, from); err != nil {
+	if err := s.loadMissed(ctx, from); err != nil {
 		h.dismiss(s)
 		return nil, err
 	}
@@ -226,25 +226,25 @@ func (h *Handler) admit(ctx context.Context, caller domain.Caller, from domain.P
 // dismiss undoes admit.
 func (h *Handler) dismiss(s *session) {
 	h.Sessions.Dismiss(s.caller, s.id)
-	h.Manager.index.remove(s)
+	h.Manager.registry.remove(s)
 }
 
 func (h *Handler) session(caller domain.Caller, correlation string) *session {
 	s := &session{
 		manager: h.Manager, caller: caller, id: uuid.NewString(),
-		correlation: correlation, sessions: h.Sessions, tokens: h.Tokens, history: h.History, born: time.Now(),
+		correlation: correlation, sessions: h.Sessions, tokens: h.Tokens, history: h.History, createdAt: time.Now(),
 	}
-	s.link.owner, s.link.idle, s.link.ping = s, h.Config.IdleTimeout, h.Config.PingInterval
-	s.link.sieve.bucket = newBucket(h.Config.MaxMessagesPerMinute, time.Minute)
+	s.conn.session, s.conn.idleTimeout, s.conn.pingInterval = s, h.Config.IdleTimeout, h.Config.PingInterval
+	s.conn.frames.bucket = newTokenBucket(h.Config.MaxMessagesPerMinute, time.Minute)
 	if h.Config.CloseOnTokenExpiry {
-		s.link.expires = caller.Expires
+		s.conn.tokenExpiry = caller.Expires
 	}
 	return s
 }
 
-// lost is a connection that could not be taken over: nobody is left to answer
+// hijackError is a connection that could not be taken over: nobody is left to answer
 // when the client broke the handshake itself.
-func lost(err error) error {
+func hijackError(err error) error {
 	if errors.Is(err, errEarlyData) {
 		return nil
 	}

@@ -17,63 +17,63 @@ import (
 // therefore told a reason by a close only once in a while; in between it is
 // refused before the upgrade, which lets its count of attempts grow.
 const (
-	// tokenToldFor is how long a refused token is refused before the upgrade,
+	// tokenRefusalTTL is how long a refused token is refused before the upgrade,
 	// after its refusal was told through a close.
-	tokenToldFor = 10 * time.Minute
-	// quotaToldFor is the same for a user whose connections are at the limit.
-	quotaToldFor = time.Minute
-	// quotaRetry is the Retry-After of such a user. A place of a peer that is gone
+	tokenRefusalTTL = 10 * time.Minute
+	// quotaRefusalTTL is the same for a user whose connections are at the limit.
+	quotaRefusalTTL = time.Minute
+	// quotaRetryAfter is the Retry-After of such a user. A place of a peer that is gone
 	// is free by then.
-	quotaRetry = 10 * time.Second
-	// reclaimEvery is the least time between two requests of this node to check
+	quotaRetryAfter = 10 * time.Second
+	// reclaimInterval is the least time between two requests of this node to check
 	// the connections of one user.
-	reclaimEvery = 10 * time.Second
-	// maxTold bounds each memory of refusals: about 5 MB when it is full.
-	maxTold = 1 << 16
-	// maxRefusing is how many handshakes this node upgrades at once only to refuse
+	reclaimInterval = 10 * time.Second
+	// maxRemembered bounds each memory of refusals: about 5 MB when it is full.
+	maxRemembered = 1 << 16
+	// maxRefusals is how many handshakes this node upgrades at once only to refuse
 	// them.
-	maxRefusing = 256
+	maxRefusals = 256
 )
 
 // refusals decides how handshakes are refused.
 type refusals struct {
-	tokens    *recentSet // credentials whose refusal was told by a close
-	full      *recentSet // users who were told that their connections are at the limit
-	reclaimed *recentSet // users whose connections all nodes were asked to check
+	tokens         *recentSet // credentials whose refusal was told by a close
+	fullUsers      *recentSet // users who were told that their connections are at the limit
+	reclaimedUsers *recentSet // users whose connections all nodes were asked to check
 }
 
 func newRefusals() refusals {
 	return refusals{
-		tokens:    newRecentSet(tokenToldFor, maxTold),
-		full:      newRecentSet(quotaToldFor, maxTold),
-		reclaimed: newRecentSet(reclaimEvery, maxTold),
+		tokens:         newRecentSet(tokenRefusalTTL, maxRemembered),
+		fullUsers:      newRecentSet(quotaRefusalTTL, maxRemembered),
+		reclaimedUsers: newRecentSet(reclaimInterval, maxRemembered),
 	}
 }
 
-// memory returns the set that remembers refusals of this kind, and the key that
+// setFor returns the set that remembers refusals of this kind, and the key that
 // stands for the client in it; nil for refusals that are not remembered.
-func (f refusals) memory(cause error, credential string, user domain.UserID) (*recentSet, string) {
+func (f refusals) setFor(cause error, credential string, user domain.UserID) (*recentSet, string) {
 	e := domain.As(cause)
 	switch {
 	case e.Code == domain.QuotaExceeded:
-		return f.full, string(user)
-	case e.Code == domain.AuthenticationError && credential != "" && !passes(e):
+		return f.fullUsers, string(user)
+	case e.Code == domain.AuthenticationError && credential != "" && !isTransient(e):
 		return f.tokens, credential
 	default:
 		return nil, ""
 	}
 }
 
-// passes reports whether the token may become good without being changed: its
+// isTransient reports whether the token may become good without being changed: its
 // key may arrive, or its time may come.
-func passes(e *domain.Error) bool {
+func isTransient(e *domain.Error) bool {
 	cause, _ := e.Details["cause"].(string)
 	return slices.Contains([]string{"key", "not_yet_valid"}, cause)
 }
 
-// refused is a handshake that gets no session. The credential is empty for a
+// refusal is a handshake that gets no session. The credential is empty for a
 // client without one, the user for one that is not known.
-type refused struct {
+type refusal struct {
 	cause      error
 	credential string
 	user       domain.UserID
@@ -82,25 +82,25 @@ type refused struct {
 // refuse upgrades the connection only to close it, because a browser cannot see
 // an HTTP status. It returns the error, for an answer by HTTP, when the client was
 // told lately, or too many handshakes are being refused.
-func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, f refused) (func(), error) {
-	memory, key := h.refusals.memory(f.cause, f.credential, f.user)
-	if memory.has(key) || !h.Manager.gate.setAside(maxRefusing) {
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, f refusal) (func(), error) {
+	memory, key := h.refusals.setFor(f.cause, f.credential, f.user)
+	if memory.has(key) || !h.Manager.admission.beginRefusal(maxRefusals) {
 		return nil, withRetry(f.cause)
 	}
 	ctx := r.Context()
-	t, err := takeOver(w, r)
+	t, err := hijack(w, r)
 	if err != nil {
-		h.Manager.gate.unsetAside()
-		return nil, lost(err)
+		h.Manager.admission.cancelRefusal()
+		return nil, hijackError(err)
 	}
-	c := closeFor(f.cause)
-	record(ctx, f.cause)
+	c := closeForError(f.cause)
+	recordError(ctx, f.cause)
 	h.Log.LogAttrs(ctx, slog.LevelInfo, "connection refused",
 		slog.Int("close_code", int(c.Status)), slog.Any("error", f.cause))
 	h.Observer.Observe(domain.ConnectionRejected{})
 	h.Observer.Observe(domain.CloseSeen{Code: int(c.Status)})
-	payload := c.frame(domain.TrailOf(ctx).Correlation)
-	return func() { h.turnAway(t, payload, func() { memory.add(key) }) }, nil
+	payload := c.payload(domain.TrailOf(ctx).Correlation)
+	return func() { h.closeRefused(t, payload, func() { memory.add(key) }) }, nil
 }
 
 // withRetry tells the client when to try again, where the error does not.
@@ -110,28 +110,28 @@ func withRetry(cause error) error {
 	case e.RetryAfter > 0, e.Code == domain.AuthenticationError:
 		return e
 	case e.Code == domain.QuotaExceeded:
-		return e.After(quotaRetry)
+		return e.After(quotaRetryAfter)
 	default:
 		return e.After(retryAfter)
 	}
 }
 
-// turnAway answers the handshake, closes and waits a moment for the client's
+// closeRefused answers the handshake, closes and waits a moment for the client's
 // answer, so that a reset does not destroy the reason. It calls told once the
 // close frame is sent.
-func (h *Handler) turnAway(t *takeover, payload []byte, told func()) {
-	defer h.Manager.gate.leaveAside()
+func (h *Handler) closeRefused(t *hijackedConn, payload []byte, told func()) {
+	defer h.Manager.admission.endRefusal()
 	defer func() { _ = t.conn.Close() }()
 	conn, err := h.upgrader.Upgrade(t, t.request, t.header)
 	if err != nil {
 		return
 	}
-	if conn.WriteControl(websocket.CloseMessage, payload, time.Now().Add(sayLimit)) != nil {
+	if conn.WriteControl(websocket.CloseMessage, payload, time.Now().Add(closeWriteTimeout)) != nil {
 		return
 	}
 	told()
 	conn.SetReadLimit(h.Config.MaxMessageBytes)
-	err = conn.SetReadDeadline(time.Now().Add(answerLimit))
+	err = conn.SetReadDeadline(time.Now().Add(closeAnswerTimeout))
 	for err == nil {
 		_, _, err = conn.NextReader() // until the answer, which is an error too
 	}
@@ -141,7 +141,7 @@ func (h *Handler) turnAway(t *takeover, payload []byte, told func()) {
 // so that those whose peers are gone free theirs. It does so at most once in
 // reclaimEvery for each user.
 func (h *Handler) reclaim(ctx context.Context, caller domain.Caller) {
-	if h.refusals.reclaimed.add(string(caller.User)) {
+	if h.refusals.reclaimedUsers.add(string(caller.User)) {
 		h.Manager.Check(caller.User) // also while Redis is away
 		h.Sessions.Reclaim(ctx, caller)
 	}

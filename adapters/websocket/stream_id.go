@@ -8,18 +8,18 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// mark is a position in a user's log, small enough for every session to
+// streamID is a position in a user's log, small enough for every session to
 // remember one. Marks are compared for being the same and never for their
 // order, which a Redis that lost its data does not keep. The zero mark is none:
 // no entry has it.
-type mark struct{ ms, seq uint64 }
+type streamID struct{ ms, seq uint64 }
 
-// markOf finds the position that ends the frame of a kept notification, as
+// streamIDOf finds the position that ends the frame of a kept notification, as
 // domain.WithID writes it. Any other frame has none.
-func markOf(frame []byte) mark {
+func streamIDOf(frame []byte) streamID {
 	rest, ok := bytes.CutSuffix(frame, []byte(`"}`))
 	if !ok {
-		return mark{}
+		return streamID{}
 	}
 	const longest = len(`,"id":"18446744073709551615-18446744073709551615`)
 	if len(rest) > longest {
@@ -27,33 +27,33 @@ func markOf(frame []byte) mark {
 	}
 	_, id, ok := bytes.Cut(rest, []byte(`,"id":"`))
 	if !ok {
-		return mark{}
+		return streamID{}
 	}
-	return markAt(domain.Position(id))
+	return parseStreamID(domain.Position(id))
 }
 
-// markAt reads a position; anything but "<ms>-<seq>" has no mark, and "0-0" the
+// parseStreamID reads a position; anything but "<ms>-<seq>" has no mark, and "0-0" the
 // zero one.
-func markAt(p domain.Position) mark {
+func parseStreamID(p domain.Position) streamID {
 	left, right, ok := strings.Cut(string(p), "-")
-	if !ok || !canonical(left) || !canonical(right) {
-		return mark{}
+	if !ok || !isCanonical(left) || !isCanonical(right) {
+		return streamID{}
 	}
 	ms, errMs := strconv.ParseUint(left, 10, 64)
 	seq, errSeq := strconv.ParseUint(right, 10, 64)
 	if errMs != nil || errSeq != nil {
-		return mark{}
+		return streamID{}
 	}
-	return mark{ms, seq}
+	return streamID{ms, seq}
 }
 
-// canonical tells the one spelling of a number from others that would read the
+// isCanonical tells the one spelling of a number from others that would read the
 // same.
-func canonical(s string) bool { return s != "" && s[0] != '+' && (s[0] != '0' || s == "0") }
+func isCanonical(s string) bool { return s != "" && s[0] != '+' && (s[0] != '0' || s == "0") }
 
 // position spells the mark; empty for none.
-func (m mark) position() domain.Position {
-	if m == (mark{}) {
+func (m streamID) position() domain.Position {
+	if m == (streamID{}) {
 		return ""
 	}
 	return domain.Position(strconv.FormatUint(m.ms, 10) + "-" + strconv.FormatUint(m.seq, 10))

@@ -9,36 +9,36 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// shards is how many locks the index is spread over; a power of two.
-const shards = 64
+// shardCount is how many locks the index is spread over; a power of two.
+const shardCount = 64
 
-// index finds the sessions of a user. A list that was handed out is never
+// registry finds the sessions of a user. A list that was handed out is never
 // changed: a reader walks it without a lock.
-type index struct {
+type registry struct {
 	seed  maphash.Seed
-	size  atomic.Int64
-	parts [shards]shard
+	total atomic.Int64
+	parts [shardCount]registryShard
 }
 
-type shard struct {
+type registryShard struct {
 	mu    sync.RWMutex
 	users map[domain.UserID][]*session
 }
 
-func newIndex() *index {
-	x := &index{seed: maphash.MakeSeed()}
+func newRegistry() *registry {
+	x := &registry{seed: maphash.MakeSeed()}
 	for i := range x.parts {
 		x.parts[i].users = map[domain.UserID][]*session{}
 	}
 	return x
 }
 
-func (x *index) shard(user domain.UserID) *shard {
-	return &x.parts[maphash.String(x.seed, string(user))%shards]
+func (x *registry) shard(user domain.UserID) *registryShard {
+	return &x.parts[maphash.String(x.seed, string(user))%shardCount]
 }
 
-// of returns the user's sessions; the caller must not change the slice.
-func (x *index) of(user domain.UserID) []*session {
+// sessions returns the user's sessions; the caller must not change the slice.
+func (x *registry) sessions(user domain.UserID) []*session {
 	p := x.shard(user)
 	p.mu.RLock()
 	defer p.mu.RUnlock()
@@ -47,14 +47,14 @@ func (x *index) of(user domain.UserID) []*session {
 
 // add enters the session unless allowed says no. It is asked under the lock
 // that all takes too: a session is either refused or seen.
-func (x *index) add(s *session, allowed func() bool) bool {
+func (x *registry) add(s *session, allowed func() bool) bool {
 	p := x.shard(s.caller.User)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !allowed() {
 		return false
 	}
-	x.size.Add(1)
+	x.total.Add(1)
 	old := p.users[s.caller.User]
 	p.users[s.caller.User] = append(slices.Clip(old), s)
 	return true
@@ -62,12 +62,12 @@ func (x *index) add(s *session, allowed func() bool) bool {
 
 // remove takes a session out that is in; the caller sees to it that it does so
 // once.
-func (x *index) remove(s *session) {
+func (x *registry) remove(s *session) {
 	p := x.shard(s.caller.User)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	old := p.users[s.caller.User]
-	x.size.Add(-1)
+	x.total.Add(-1)
 	rest := slices.DeleteFunc(slices.Clone(old), func(other *session) bool { return other == s })
 	if len(rest) == 0 {
 		delete(p.users, s.caller.User)
@@ -77,7 +77,7 @@ func (x *index) remove(s *session) {
 }
 
 // all returns every session.
-func (x *index) all() []*session {
+func (x *registry) all() []*session {
 	var out []*session
 	for i := range x.parts {
 		p := &x.parts[i]

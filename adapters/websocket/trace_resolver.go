@@ -1,0 +1,82 @@
+package websocket
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// traceLookupTimeout bounds one look into a log.
+const traceLookupTimeout = time.Second
+
+// traceResolver finds the traces that deliveries of kept notifications belong to. Its
+// one goroutine is there only while there is work; the gate counts it. A log
+// that fails costs spans and never a message.
+type traceResolver struct {
+	mu      sync.Mutex
+	queue   []traceLookup
+	running bool
+}
+
+// traceLookup is a delivery whose trace is not known yet.
+type traceLookup struct {
+	session *session
+	at      domain.Position
+	delivery
+}
+
+// submit never blocks; beyond a second's worth of deliveries it forgets.
+func (s *traceResolver) submit(to *session, at domain.Position, d delivery) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.queue) >= maxForwardSpans {
+		return
+	}
+	s.queue = append(s.queue, traceLookup{to, at, d})
+	if !s.running {
+		s.running = true
+		to.manager.admission.addWork()
+		go s.run(to.manager)
+	}
+}
+
+func (s *traceResolver) run(m *Manager) {
+	defer m.admission.workDone()
+	for batch := s.takeAll(); len(batch) > 0; batch = s.takeAll() {
+		for _, one := range batch {
+			if m.resolveTrace(one) != nil {
+				break
+			}
+		}
+	}
+}
+
+// takeAll hands out all there is; nothing ends the work.
+func (s *traceResolver) takeAll() []traceLookup {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	batch := s.queue
+	s.queue = nil
+	s.running = len(batch) > 0
+	return batch
+}
+
+// resolveTrace writes the span of one delivery if its notification's trace is
+// recorded.
+func (m *Manager) resolveTrace(one traceLookup) error {
+	defer one.session.recoverPanic()
+	ctx, cancel := context.WithTimeout(context.Background(), traceLookupTimeout)
+	defer cancel()
+	within, err := one.session.history.Origin(ctx, one.user, one.at)
+	if err != nil {
+		return err
+	}
+	if trace.SpanContextFromContext(within).IsValid() {
+		m.spans.writeDelivery(within, one.delivery)
+	}
+	return nil
+}
