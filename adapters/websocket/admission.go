@@ -2,20 +2,21 @@ package websocket
 
 import "sync"
 
-// admission counts what goes on inside: handshakes, sessions, refusals. Once shut
-// it lets nobody in and tells when the last has left.
+// admission counts handshakes, sessions, refusals and background work. After close
+// it admits nothing more and tells when the count is zero. It is safe for concurrent
+// use.
 type admission struct {
-	// limit is how many may be inside, work aside; 0 sets no limit.
+	// limit is how many handshakes and sessions are admitted; 0 sets no limit.
 	limit int
 
 	mu        sync.Mutex
-	active    int
+	active    int           // everything that is counted
 	refusing  int           // handshakes that are upgraded only to be refused
-	uncounted int           // of them, work that no socket waits for, and refusals
-	idle      chan struct{} // nil while the gate is open
+	uncounted int           // the part of active that does not count against the limit
+	idle      chan struct{} // closed when active is 0; nil until close is called
 }
 
-// enter reports whether there is still entry; leave is then owed once.
+// enter admits a handshake. After true, leave or endRefusal must be called once.
 func (g *admission) enter() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -26,8 +27,8 @@ func (g *admission) enter() bool {
 	return true
 }
 
-// addWork counts work on behalf of somebody inside, who need not wait for it;
-// done is owed for it.
+// addWork counts background work of something that is admitted. It does not count
+// against the limit. workDone must be called once.
 func (g *admission) addWork() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -35,6 +36,7 @@ func (g *admission) addWork() {
 	g.uncounted++
 }
 
+// workDone undoes addWork.
 func (g *admission) workDone() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -42,9 +44,9 @@ func (g *admission) workDone() {
 	g.remove()
 }
 
-// beginRefusal stops counting one who is inside against the limit, because the
-// handshake is only refused. It returns false when the given number of such
-// handshakes is inside. leaveAside or unsetAside must follow.
+// beginRefusal stops counting an admitted handshake against the limit, because it is
+// only refused. It returns false when the given number of such handshakes exists.
+// After true, endRefusal or cancelRefusal must be called once.
 func (g *admission) beginRefusal(most int) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -56,7 +58,7 @@ func (g *admission) beginRefusal(most int) bool {
 	return true
 }
 
-// cancelRefusal undoes setAside.
+// cancelRefusal undoes beginRefusal.
 func (g *admission) cancelRefusal() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -64,7 +66,7 @@ func (g *admission) cancelRefusal() {
 	g.uncounted--
 }
 
-// endRefusal is leave after setAside.
+// endRefusal is leave after beginRefusal.
 func (g *admission) endRefusal() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -73,6 +75,7 @@ func (g *admission) endRefusal() {
 	g.remove()
 }
 
+// leave undoes enter.
 func (g *admission) leave() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -86,7 +89,7 @@ func (g *admission) remove() {
 	}
 }
 
-// close ends the entry. The channel is closed when nobody is inside.
+// close ends the admission. The returned channel is closed when the count is zero.
 func (g *admission) close() <-chan struct{} {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -99,6 +102,7 @@ func (g *admission) close() <-chan struct{} {
 	return g.idle
 }
 
+// isOpen reports whether close was not called yet.
 func (g *admission) isOpen() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()

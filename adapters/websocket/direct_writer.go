@@ -6,51 +6,51 @@ import (
 	"syscall"
 )
 
-// The first bytes of the frames that pass an outlet, see RFC 6455 section 5.2:
-// whole ones, since this server does not fragment.
+// The first bytes of the frames that the service sends (RFC 6455 section 5.2). It
+// does not fragment messages.
 const (
 	textFrame  = 0x81
 	closeFrame = 0x88
 	pingFrame  = 0x89
 )
 
-// directWriter is the sending half of a socket. A frame goes out by one write that
-// never waits, on the goroutine of whoever has it: most sockets take it at once,
-// and handing it to another goroutine would cost as much as the write. Only what
-// a socket does not take is left to melody's writer, who waits for it. Its errand
-// is an empty message, which never reaches the socket: all that is written through
-// gorilla, pings and closes too, goes out behind what is left of the frame before.
+// directWriter is the sending half of a socket. It writes a frame by one
+// non-blocking write on the goroutine that has the message: most sockets accept it
+// at once, and a hand-over to another goroutine costs as much as the write. Melody's
+// writer waits only for what the socket did not accept. Its flush request is an
+// empty text message, which is never sent: everything that gorilla writes, pings and
+// close frames too, follows the rest of the previous frame.
 //
-// There is at most one frame at a time, see mailbox. The zero outlet has no direct
-// way, and everything is written by melody.
+// There is at most one message at a time, see sendQueue. The zero directWriter is
+// disabled: melody writes everything.
 type directWriter struct {
-	raw     syscall.RawConn // nil: no direct way
+	raw     syscall.RawConn // nil: direct writes are disabled
 	buffers *sync.Pool
 
 	mu          sync.Mutex
-	blocked     bool   // somebody waits for the socket
-	closed      bool   // nothing may follow: a write failed, or a close frame went out
-	pending     []byte // what is left of the frame
-	pingPending bool   // it is a ping, which has no errand: the next ping fetches it
+	blocked     bool   // a goroutine waits for the socket
+	closed      bool   // no more writes: one has failed, or a close frame was sent
+	pending     []byte // the rest of the previous frame
+	pingPending bool   // pending is a ping, for which there is no flush request: the next ping writes it
 }
 
-// enable opens the direct way, if the connection has one. What is compressed has
-// none: it must pass gorilla.
+// enable allows direct writes if the connection supports them. Compressed
+// connections must not use them, because gorilla compresses.
 func (o *directWriter) enable(conn net.Conn, pens *sync.Pool) {
 	c, ok := conn.(syscall.Conn)
 	if !ok {
 		return
 	}
 	raw, err := c.SyscallConn()
-	if err != nil { // the socket is closed: the writer will hear of it
+	if err != nil { // the socket is closed: the writer gets the error
 		return
 	}
 	o.raw, o.buffers = raw, pens
 }
 
-// trySend sends the message and reports whether all of it is out. If not, melody's
-// writer must be handed the errand, and tells when the message is out. It never
-// waits, and never fails: an error is met again by the writer.
+// trySend writes the message and returns true when all of it is sent. Otherwise the
+// result must be handed to melody's writer, which reports when the message is sent.
+// It does not block. Errors are left to the writer, which gets them again.
 func (o *directWriter) trySend(payload []byte) (out bool, errand []byte) {
 	if o.raw == nil {
 		return false, payload
@@ -70,8 +70,8 @@ func (o *directWriter) trySend(payload []byte) (out bool, errand []byte) {
 	return false, nil
 }
 
-// tryPing sends a ping and reports whether it is out. If not, gorilla must send one:
-// it waits, with deadlines and a timer, which costs as much as a ping.
+// tryPing writes a ping and reports whether it is sent. If not, gorilla must send
+// one, which costs more: it sets deadlines and a timer.
 func (o *directWriter) tryPing() (out bool) {
 	if o.raw == nil {
 		return false
@@ -91,8 +91,8 @@ func (o *directWriter) tryPing() (out bool) {
 	return p.written == len(p.frame)
 }
 
-// write writes a frame of gorilla's, behind what is left, and waits until the
-// socket has taken it. gorilla calls it for one frame at a time.
+// write writes a frame of gorilla's after the rest of the previous frame and blocks
+// until the socket has accepted it. gorilla calls it for one frame at a time.
 func (o *directWriter) write(conn net.Conn, frame []byte) (int, error) {
 	if o.raw == nil {
 		return conn.Write(frame)
@@ -107,7 +107,7 @@ func (o *directWriter) write(conn net.Conn, frame []byte) (int, error) {
 	switch {
 	case err != nil:
 	case frame[0] == textFrame:
-		n = len(frame) // the errand, which is done
+		n = len(frame) // the flush request itself is not sent
 	default:
 		n, err = conn.Write(frame)
 	}
@@ -115,8 +115,9 @@ func (o *directWriter) write(conn net.Conn, frame []byte) (int, error) {
 	return n, err
 }
 
-// appendPending puts a ping or a pong behind what is left, if the writer has not begun
-// with it: their time limits are not meant for a message.
+// appendPending appends a ping or pong to the rest of the previous frame unless the
+// writer has started with it: the time limits of control frames must not apply to a
+// message.
 func (o *directWriter) appendPending(frame []byte) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -127,6 +128,8 @@ func (o *directWriter) appendPending(frame []byte) bool {
 	return true
 }
 
+// acquire reserves the socket for a blocking write and returns what must be written
+// first.
 func (o *directWriter) acquire() (rest []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -134,6 +137,7 @@ func (o *directWriter) acquire() (rest []byte) {
 	return rest
 }
 
+// release ends the blocking write. over forbids all further writes.
 func (o *directWriter) release(over bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -7,18 +7,18 @@ import (
 	"syscall"
 )
 
-// maxPooledBuffer is the largest buffer that a pen keeps.
+// maxPooledBuffer is the largest buffer, in bytes, that is kept for reuse.
 const maxPooledBuffer = 16 << 10
 
-// frameBuffer writes one frame at a time, and is lent to whoever writes: sockets that
-// are quiet own no buffer.
+// frameBuffer holds one frame while it is written. Buffers are pooled, so that idle
+// sockets have none.
 type frameBuffer struct {
 	frame   []byte
-	written int // how much of the frame the socket took
+	written int // how many bytes the socket accepted
 	write   func(fd uintptr)
 }
 
-// newFrameBuffers returns a stock of pens.
+// newFrameBuffers returns a pool of *frameBuffer.
 func newFrameBuffers() *sync.Pool {
 	return &sync.Pool{New: func() any {
 		p := new(frameBuffer)
@@ -27,7 +27,7 @@ func newFrameBuffers() *sync.Pool {
 	}}
 }
 
-// setText makes the payload a text frame of a server's, which has no mask.
+// setText makes the payload an unmasked text frame.
 func (p *frameBuffer) setText(payload []byte) {
 	p.written = 0
 	if cap(p.frame) > maxPooledBuffer {
@@ -44,13 +44,13 @@ func (p *frameBuffer) setText(payload []byte) {
 	p.frame = append(p.frame, payload...)
 }
 
-// writeTo offers the frame to the socket once, and waits for nothing. A write of
-// net.Conn's would look at the deadline first, and wait.
+// writeTo writes the frame once without blocking. net.Conn's Write would check the
+// deadline first and wait.
 func (p *frameBuffer) writeTo(raw syscall.RawConn) {
-	_ = raw.Control(p.write) // fails when the socket is closed: nothing was taken
+	_ = raw.Control(p.write) // an error means that the socket is closed and nothing is written
 }
 
-// writeOnce is what put does with the socket, which is in non-blocking mode.
+// writeOnce writes to the socket, which is in non-blocking mode.
 func (p *frameBuffer) writeOnce(fd uintptr) {
 	if n, err := syscall.Write(int(fd), p.frame); err == nil {
 		p.written = n

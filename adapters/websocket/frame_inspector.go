@@ -5,26 +5,25 @@ import (
 	"unicode/utf8"
 )
 
-// frameInspector looks at the frames that a client sends, as they come over the wire (RFC
-// 6455 section 5.2). It counts them, data and control, and each fragment, because
-// a message without end costs as much as many messages; and it finds the broken
-// ones that the library takes for right, or answers with another status than the
-// RFC's. The others are the library's affair.
+// frameInspector parses the frames that a client sends (RFC 6455 section 5.2). It
+// counts them, data, control and each fragment, because an endless message costs as
+// much as many messages. It finds the invalid frames that the library accepts, or
+// answers with another status than the RFC requires. The library checks the rest.
 type frameInspector struct {
 	bucket      tokenBucket
 	firstByte   byte // of the header
-	headerRead  byte // bytes of the header that have come
-	headerSize  byte // its length, once the second byte has come
-	lengthBytes byte // those of its bytes that extend the payload's length
+	headerRead  byte // bytes of the header that were read
+	headerSize  byte // known once the second byte was read
+	lengthBytes byte // how many bytes extend the payload's length
 	maskingKey  [maskKey]byte
-	payloadSize int    // the payload's length, as far as the header has told
-	payloadLeft int    // bytes of the payload still to come
-	closeReason []byte // the payload of a close frame so far, unmasked; nil outside
+	payloadSize int    // as far as the header was read
+	payloadLeft int    // bytes of the payload that were not read yet
+	closeReason []byte // the payload of a close frame so far, unmasked; nil for other frames
 }
 
-// inspect takes bytes that came and returns how many of them may pass, and why not
-// all: those that lie before a frame over the limit, or before the byte that shows
-// a broken frame.
+// inspect reads bytes from the client. It returns how many of them are accepted, and
+// an error if not all are: the accepted bytes end before a frame over the rate
+// limit, or before the byte that makes a frame invalid.
 func (f *frameInspector) inspect(p []byte, now time.Time) (fine int, err error) {
 	for i := 0; i < len(p); {
 		if f.payloadLeft > 0 {
@@ -49,22 +48,22 @@ func (f *frameInspector) inspect(p []byte, now time.Time) (fine int, err error) 
 
 // The parts of a frame's header.
 const (
-	minHeader  = 2    // its length without the parts below
-	finBit     = 0x80 // of the first byte
-	rsv1Bit    = 0x40 // likewise: the message is compressed (RFC 7692)
-	rsvBits    = 0x70 // likewise
-	opcodeBits = 0x0f // likewise
-	controlBit = 0x08 // likewise: it is a control frame
-	maskKey    = 4    // the key's bytes, where maskBit is set
-	maskBit    = 0x80 // of the second byte
-	lengthBits = 0x7f // likewise: the length, or one of these:
+	minHeader  = 2    // bytes of a header without the optional parts
+	finBit     = 0x80 // in the first byte
+	rsv1Bit    = 0x40 // in the first byte: the message is compressed (RFC 7692)
+	rsvBits    = 0x70 // in the first byte
+	opcodeBits = 0x0f // in the first byte
+	controlBit = 0x08 // in the first byte: a control frame
+	maskKey    = 4    // bytes of the masking key, if maskBit is set
+	maskBit    = 0x80 // in the second byte
+	lengthBits = 0x7f // in the second byte: the length, or one of the next two
 	length16   = 126  // two bytes of length follow
-	length64   = 127  // eight do
-	topBit     = 0x80 // of the first of the eight: must be 0
+	length64   = 127  // eight bytes of length follow
+	topBit     = 0x80 // in the first of the eight bytes; must be 0
 )
 
-// readHeader takes one byte of a header. It returns false when the byte shows a broken
-// frame.
+// readHeader reads one byte of a header. It returns false when the byte makes the
+// frame invalid.
 func (f *frameInspector) readHeader(b byte) bool {
 	f.headerRead++
 	switch {
@@ -95,13 +94,13 @@ func (f *frameInspector) readHeader(b byte) bool {
 	return true
 }
 
-// maxControl is the longest payload of a control frame.
+// maxControl is the maximum payload of a control frame in bytes.
 const maxControl = 125
 
 func (f *frameInspector) isClose() bool { return f.firstByte&opcodeBits == closeFrame&opcodeBits }
 
-// minimalLength reports whether no shorter spelling of the length exists (RFC 6455
-// section 5.2). It is called once all bytes of the length have come.
+// minimalLength reports whether the length has its shortest encoding (RFC 6455
+// section 5.2). It is called when all bytes of the length are read.
 func (f *frameInspector) minimalLength() bool {
 	if f.lengthBytes == 2 {
 		return f.payloadSize >= length16
@@ -109,8 +108,8 @@ func (f *frameInspector) minimalLength() bool {
 	return f.payloadSize >= 1<<16
 }
 
-// readLength takes the byte that tells the lengths. An unmasked frame, which the
-// library refuses, has a key of zeros.
+// readLength reads the second byte of the header. The masking key of an unmasked
+// frame, which the library refuses, is zero.
 func (f *frameInspector) readLength(b byte) {
 	switch length := b & lengthBits; length {
 	case length16:
@@ -127,7 +126,7 @@ func (f *frameInspector) readLength(b byte) {
 	}
 }
 
-// readReason takes bytes of a close frame's payload: a status of two bytes, then
+// readReason reads bytes of a close frame's payload: a status of two bytes, then
 // text. It returns false when the text is complete and not UTF-8.
 func (f *frameInspector) readReason(p []byte) bool {
 	for _, b := range p {

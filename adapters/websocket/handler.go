@@ -17,16 +17,16 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// retryAfter is when a client that meets a draining node should try another.
+// retryAfter is the Retry-After of a 503.
 const retryAfter = 2 * time.Second
 
-// HandlerParts is what a Handler is made of. All are needed.
+// HandlerParts are the dependencies of a Handler. All are required.
 type HandlerParts struct {
 	Manager  *Manager
 	Sessions *app.Sessions
 	History  *app.History
 	Tokens   ports.TokenValidator
-	// Limiter counts refused tokens per address, on this node alone.
+	// Limiter counts refused tokens per address, on this node only.
 	Limiter   ports.RateLimiter
 	Readiness *app.Readiness
 	Config    Config
@@ -37,7 +37,7 @@ type HandlerParts struct {
 	Log         *slog.Logger
 }
 
-// Handler opens users' sockets.
+// Handler serves the WebSocket handshakes.
 type Handler struct {
 	HandlerParts
 	spans         spans
@@ -58,15 +58,16 @@ func NewHandler(p HandlerParts) *Handler {
 	}
 }
 
-// Serve answers one handshake. It returns at once after the connection was
-// taken over; the socket lives on without the server's goroutine. What must be
-// answered by HTTP comes back as an error and nothing has been written then:
-// INVALID_REQUEST of kind UpgradeRequired, SERVICE_UNAVAILABLE while draining or
-// over a limit of the node,
-// AUTHORIZATION_ERROR for a foreign origin, VALIDATION_ERROR and PARSING_ERROR for
-// a bad query, RATE_LIMIT for a network with too many refused tokens. From the
-// token on, a refusal is upgraded only to be told why by a close, or comes back as
-// its error when the client was told lately.
+// Serve serves one handshake. It returns after the connection is hijacked; a
+// goroutine of its own then serves the session. A returned error must be answered by
+// HTTP, and nothing has been written then: INVALID_REQUEST of kind UpgradeRequired
+// or for a malformed handshake, SERVICE_UNAVAILABLE while draining or over a limit
+// of the node, AUTHORIZATION_ERROR for a foreign origin, VALIDATION_ERROR and
+// PARSING_ERROR for a bad query, RATE_LIMIT for an address with too many refused
+// tokens.
+//
+// Once the token is checked, a refusal is upgraded and told by a close frame, or
+// returned as its error when the client was told recently.
 func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
 	if err := checkUpgrade(w, r); err != nil {
 		return err
@@ -89,15 +90,15 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// reject counts a handshake that ends without an upgrade. A nil error means
-// that the client itself is gone.
+// reject counts a handshake that ends without an upgrade. A nil error means that the
+// client has closed the connection.
 func (h *Handler) reject(err error) error {
 	h.Observer.Observe(domain.ConnectionRejected{})
 	return err
 }
 
-// open decides about the handshake and returns what goes on with the taken
-// connection, which leaves the gate at its end.
+// open decides about the handshake and returns the function that serves the hijacked
+// connection. That function leaves the admission at its end.
 func (h *Handler) open(w http.ResponseWriter, r *http.Request) (func(), error) {
 	if origins := r.Header.Values("Origin"); len(origins) > 0 && !h.allowed(origins) {
 		return nil, domain.Forbidden("Origin not allowed", nil)
@@ -121,6 +122,7 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request) (func(), error) {
 	return h.connect(w, r, caller, query, waitUntil)
 }
 
+// allowed reports whether every Origin header names an allowed origin.
 func (h *Handler) allowed(origins []string) bool {
 	for _, header := range origins {
 		if !h.originAllowed(header) {
@@ -130,8 +132,8 @@ func (h *Handler) allowed(origins []string) bool {
 	return true
 }
 
-// authenticate judges the credential, unless it was malformed. A key set that is
-// away is waited for.
+// authenticate validates the token. malformed is the error of a request without a
+// well-formed token. When the keys cannot be loaded it retries until the given time.
 func (h *Handler) authenticate(ctx context.Context, waitUntil time.Time, token string, malformed error) (caller domain.Caller, err error) {
 	ctx, span := h.spans.startValidation(ctx, malformed == nil)
 	defer span.End()
@@ -145,9 +147,9 @@ func (h *Handler) authenticate(ctx context.Context, waitUntil time.Time, token s
 	return caller, err
 }
 
-// countRefusal counts a token that was refused, or missing, against its
-// network's limit and returns RATE_LIMIT for one too many. Keys that are
-// missing are no fault of the token's.
+// countRefusal counts a refused or missing token against the limit of the client's
+// address and returns RATE_LIMIT when the limit is exceeded. Keys that cannot be
+// loaded are not counted.
 func (h *Handler) countRefusal(r *http.Request, cause error) error {
 	most := h.Config.RefusedTokensPerMinute
 	if most == 0 || domain.CodeOf(cause) != domain.AuthenticationError {
@@ -161,8 +163,8 @@ func (h *Handler) countRefusal(r *http.Request, cause error) error {
 	return domain.RateLimited(most, limit.Window, a.Reset).At("websocket.Serve")
 }
 
-// connect admits the caller and takes the connection over. A dependency that is
-// away is waited for.
+// connect admits the caller and hijacks the connection. When a dependency is
+// unavailable it retries until the given time.
 func (h *Handler) connect(w http.ResponseWriter, r *http.Request, caller domain.Caller, query url.Values, waitUntil time.Time) (func(), error) {
 	ctx, span := h.spans.startConnect(r.Context(), caller.User)
 	defer span.End()
@@ -198,9 +200,9 @@ func (h *Handler) connect(w http.ResponseWriter, r *http.Request, caller domain.
 	return func() { s.run(t) }, nil
 }
 
-// admit reserves a mailbox, reads where the log stands, takes a place, follows the
-// user and reads what the client missed, in this order, so that nothing is missed.
-// A failure undoes it in reverse.
+// admit registers the session, reads the position of the user's log, acquires a
+// lease, subscribes and reads what the client missed. The order ensures that no
+// message is missed. A failure undoes the steps in reverse order.
 func (h *Handler) admit(ctx context.Context, caller domain.Caller, from domain.Position) (*session, error) {
 	s := h.session(caller, domain.TrailOf(ctx).Correlation)
 	if from != "" {
@@ -229,6 +231,7 @@ func (h *Handler) dismiss(s *session) {
 	h.Manager.registry.remove(s)
 }
 
+// session returns a new session of the caller.
 func (h *Handler) session(caller domain.Caller, correlation string) *session {
 	s := &session{
 		manager: h.Manager, caller: caller, id: uuid.NewString(),
@@ -242,8 +245,8 @@ func (h *Handler) session(caller domain.Caller, correlation string) *session {
 	return s
 }
 
-// hijackError is a connection that could not be taken over: nobody is left to answer
-// when the client broke the handshake itself.
+// hijackError returns the error of a connection that could not be hijacked; nil when
+// the client broke the handshake, because then it cannot be answered.
 func hijackError(err error) error {
 	if errors.Is(err, errEarlyData) {
 		return nil

@@ -10,36 +10,37 @@ import (
 	"sync"
 )
 
-// maxCompressed bounds a compressed message as it comes over the wire, in bytes, all
-// its fragments together.
+// maxCompressed bounds a compressed message on the wire, in bytes, all fragments
+// together.
 const maxCompressed = 8 << 10
 
-// inflater replaces the compressed messages of a client (RFC 7692) by plain ones
-// before the library reads them, because the library inflates without a limit. It
-// keeps at most one compressed message of maxPacked bytes and inflates it once it
-// is complete, up to the limit of a plain message. Everything else passes as it
-// is, for the library to judge.
+// inflater replaces the compressed messages of a client (RFC 7692) by uncompressed
+// ones before the library reads them, because the library inflates without a limit.
+// It holds at most one compressed message of maxCompressed bytes, inflates it when
+// it is complete, and stops at the size limit of a message. All other frames pass
+// unchanged.
 type inflater struct {
 	maxInflated   int64      // bytes of an inflated message
 	maxCompressed int        // bytes of a compressed message
 	readers       *sync.Pool // of io.ReadCloser that are flate.Resetter
-	output        []byte     // what the library may read
+	output        []byte     // what the library reads next
 
-	header      []byte // the header of the current frame, as far as it has come
-	payloadLeft int    // bytes of its payload still to come
-	opcode      byte   // the opcode of the compressed message that is being collected; 0: none
+	header      []byte // the header of the current frame so far
+	payloadLeft int    // bytes of its payload that were not read yet
+	opcode      byte   // of the compressed message that is being collected; 0: none
 	collecting  bool   // the current frame belongs to that message
-	finalFrame  bool   // and ends it
+	finalFrame  bool   // the current frame ends that message
 	maskingKey  [maskKey]byte
-	payloadPos  int    // position in the current payload, for the key
+	payloadPos  int    // position in the current payload, for the masking key
 	compressed  []byte // the compressed message so far
 }
 
+// newInflaters returns a pool of flate readers.
 func newInflaters() *sync.Pool {
 	return &sync.Pool{New: func() any { return flate.NewReader(strings.NewReader("")) }}
 }
 
-// read reads what is ready into p.
+// read moves output into p and returns how many bytes.
 func (f *inflater) read(p []byte) int {
 	n := copy(p, f.output)
 	f.output = f.output[n:]
@@ -49,8 +50,8 @@ func (f *inflater) read(p []byte) int {
 	return n
 }
 
-// write takes bytes that came. The error says why the session must end once what
-// is ready has been read.
+// write reads bytes from the client. An error ends the session after the output was
+// read.
 func (f *inflater) write(p []byte) error {
 	for len(p) > 0 {
 		if f.payloadLeft == 0 {
@@ -70,7 +71,7 @@ func (f *inflater) write(p []byte) error {
 	return nil
 }
 
-// beginFrame decides about a frame once its header is complete.
+// beginFrame starts a frame when its header is complete.
 func (f *inflater) beginFrame() error {
 	size, complete := payloadSize(f.header)
 	if !complete {
@@ -93,7 +94,7 @@ func (f *inflater) beginFrame() error {
 }
 
 // classify decides whether the frame belongs to a compressed message. It returns
-// false for a frame that is broken.
+// false for an invalid frame.
 func (f *inflater) classify(head []byte) bool {
 	opcode, rsv := head[0]&opcodeBits, head[0]&rsvBits
 	compressed := rsv&rsv1Bit != 0
@@ -111,8 +112,9 @@ func (f *inflater) classify(head []byte) bool {
 	}
 }
 
-// payloadSize reads the payload's length from a header; complete is false while more of
-// it must come. A length that does not fit is negative.
+// payloadSize reads the payload's length from a header. complete is false while the
+// header is incomplete. A length that does not fit into an int becomes the largest
+// int.
 func payloadSize(head []byte) (size int, complete bool) {
 	if len(head) < minHeader {
 		return 0, false
@@ -140,6 +142,7 @@ func payloadSize(head []byte) (size int, complete bool) {
 	return length, true
 }
 
+// addPayload reads bytes of the current frame's payload.
 func (f *inflater) addPayload(p []byte) error {
 	f.payloadLeft -= len(p)
 	if !f.collecting {
@@ -153,7 +156,8 @@ func (f *inflater) addPayload(p []byte) error {
 	return f.finishMessage()
 }
 
-// finishMessage makes a plain message of the compressed one, if that is complete.
+// finishMessage appends the uncompressed message to the output when the compressed
+// one is complete.
 func (f *inflater) finishMessage() error {
 	if f.payloadLeft > 0 || !f.finalFrame {
 		return nil
@@ -170,7 +174,7 @@ func (f *inflater) finishMessage() error {
 	return nil
 }
 
-// inflate returns the message, or its first bytes when it is over the limit.
+// inflate returns the inflated message, cut after maxInflated + 1 bytes.
 func (f *inflater) inflate() ([]byte, error) {
 	const tail = "\x00\x00\xff\xff\x01\x00\x00\xff\xff" // an empty block that senders cut off, and a last one
 	r := f.readers.Get().(io.ReadCloser)
@@ -181,7 +185,8 @@ func (f *inflater) inflate() ([]byte, error) {
 	return io.ReadAll(io.LimitReader(r, f.maxInflated+1))
 }
 
-// appendFrame appends a client's whole message, with a mask that changes nothing.
+// appendFrame appends an unfragmented frame of a client, with a masking key of
+// zeros.
 func appendFrame(b []byte, opcode byte, payload []byte) []byte {
 	b = append(b, finBit|opcode)
 	switch n := len(payload); {

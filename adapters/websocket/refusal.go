@@ -12,33 +12,34 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// Existing browser clients reset their count of attempts when a socket opens, so
-// a server that upgrades in order to refuse is asked again for ever. A client is
-// therefore told a reason by a close only once in a while; in between it is
-// refused before the upgrade, which lets its count of attempts grow.
+// Existing browser clients reset their count of attempts when a socket opens. A
+// server that upgrades in order to refuse is therefore asked again forever. A client
+// is told the reason by a close frame only once in a while; in between it is refused
+// before the upgrade, so that its count of attempts grows.
 const (
 	// tokenRefusalTTL is how long a refused token is refused before the upgrade,
-	// after its refusal was told through a close.
+	// after a close frame has told its refusal.
 	tokenRefusalTTL = 10 * time.Minute
-	// quotaRefusalTTL is the same for a user whose connections are at the limit.
+	// quotaRefusalTTL is the same time for a user who is at the connection limit.
 	quotaRefusalTTL = time.Minute
-	// quotaRetryAfter is the Retry-After of such a user. A place of a peer that is gone
-	// is free by then.
+	// quotaRetryAfter is the Retry-After of such a user. Leases of dead connections
+	// are free by then.
 	quotaRetryAfter = 10 * time.Second
-	// reclaimInterval is the least time between two requests of this node to check
+	// reclaimInterval is the minimum time between two requests of this node to check
 	// the connections of one user.
 	reclaimInterval = 10 * time.Second
-	// maxRemembered bounds each memory of refusals: about 5 MB when it is full.
+	// maxRemembered bounds each set of refusals; a full set takes about 5 MB.
 	maxRemembered = 1 << 16
-	// maxRefusals is how many handshakes this node upgrades at once only to refuse
-	// them.
+	// maxRefusals is how many handshakes this node upgrades at the same time only to
+	// refuse them.
 	maxRefusals = 256
 )
 
-// refusals decides how handshakes are refused.
+// refusals remembers which clients were told why they are refused. It decides how,
+// never whether, a client is refused.
 type refusals struct {
-	tokens         *recentSet // credentials whose refusal was told by a close
-	fullUsers      *recentSet // users who were told that their connections are at the limit
+	tokens         *recentSet // credentials whose refusal a close frame has told
+	fullUsers      *recentSet // users who were told that they are at the connection limit
 	reclaimedUsers *recentSet // users whose connections all nodes were asked to check
 }
 
@@ -50,8 +51,8 @@ func newRefusals() refusals {
 	}
 }
 
-// setFor returns the set that remembers refusals of this kind, and the key that
-// stands for the client in it; nil for refusals that are not remembered.
+// setFor returns the set that remembers refusals of this kind and the client's key
+// in it; nil for refusals that are not remembered.
 func (f refusals) setFor(cause error, credential string, user domain.UserID) (*recentSet, string) {
 	e := domain.As(cause)
 	switch {
@@ -64,24 +65,24 @@ func (f refusals) setFor(cause error, credential string, user domain.UserID) (*r
 	}
 }
 
-// isTransient reports whether the token may become good without being changed: its
-// key may arrive, or its time may come.
+// isTransient reports whether the same token may become valid: its key may arrive,
+// or its start time may come.
 func isTransient(e *domain.Error) bool {
 	cause, _ := e.Details["cause"].(string)
 	return slices.Contains([]string{"key", "not_yet_valid"}, cause)
 }
 
-// refusal is a handshake that gets no session. The credential is empty for a
-// client without one, the user for one that is not known.
+// refusal is a handshake that is refused. The credential is empty for a client
+// without one, the user for one that is not known.
 type refusal struct {
 	cause      error
 	credential string
 	user       domain.UserID
 }
 
-// refuse upgrades the connection only to close it, because a browser cannot see
-// an HTTP status. It returns the error, for an answer by HTTP, when the client was
-// told lately, or too many handshakes are being refused.
+// refuse upgrades the connection and closes it with the reason, because a browser
+// cannot see an HTTP status. It returns the cause, to be answered by HTTP, when the
+// client was told recently, or maxRefusals handshakes are being refused.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, f refusal) (func(), error) {
 	memory, key := h.refusals.setFor(f.cause, f.credential, f.user)
 	if memory.has(key) || !h.Manager.admission.beginRefusal(maxRefusals) {
@@ -103,7 +104,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, f refusal) (fun
 	return func() { h.closeRefused(t, payload, func() { memory.add(key) }) }, nil
 }
 
-// withRetry tells the client when to try again, where the error does not.
+// withRetry adds a Retry-After to errors that need one.
 func withRetry(cause error) error {
 	e := domain.As(cause)
 	switch {
@@ -116,9 +117,9 @@ func withRetry(cause error) error {
 	}
 }
 
-// closeRefused answers the handshake, closes and waits a moment for the client's
-// answer, so that a reset does not destroy the reason. It calls told once the
-// close frame is sent.
+// closeRefused completes the handshake, sends the close frame and waits up to
+// closeAnswerTimeout for the answer, so that a reset does not destroy the reason. It
+// calls told when the close frame is sent.
 func (h *Handler) closeRefused(t *hijackedConn, payload []byte, told func()) {
 	defer h.Manager.admission.endRefusal()
 	defer func() { _ = t.conn.Close() }()
@@ -133,16 +134,15 @@ func (h *Handler) closeRefused(t *hijackedConn, payload []byte, told func()) {
 	conn.SetReadLimit(h.Config.MaxMessageBytes)
 	err = conn.SetReadDeadline(time.Now().Add(closeAnswerTimeout))
 	for err == nil {
-		_, _, err = conn.NextReader() // until the answer, which is an error too
+		_, _, err = conn.NextReader() // the answer ends it with an error too
 	}
 }
 
-// reclaim has all nodes check the connections of a user who has no free place,
-// so that those whose peers are gone free theirs. It does so at most once in
-// reclaimEvery for each user.
+// reclaim makes all nodes check the connections of a user who has no free lease, at
+// most once in reclaimInterval per user.
 func (h *Handler) reclaim(ctx context.Context, caller domain.Caller) {
 	if h.refusals.reclaimedUsers.add(string(caller.User)) {
-		h.Manager.Check(caller.User) // also while Redis is away
+		h.Manager.Check(caller.User) // this node does not depend on Redis for it
 		h.Sessions.Reclaim(ctx, caller)
 	}
 }

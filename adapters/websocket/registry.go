@@ -9,11 +9,11 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// shardCount is how many locks the index is spread over; a power of two.
+// shardCount is the number of locks of a registry, a power of two.
 const shardCount = 64
 
-// registry finds the sessions of a user. A list that was handed out is never
-// changed: a reader walks it without a lock.
+// registry maps users to their sessions. A returned list is never changed, so that
+// it can be read without a lock.
 type registry struct {
 	seed  maphash.Seed
 	total atomic.Int64
@@ -37,7 +37,7 @@ func (x *registry) shard(user domain.UserID) *registryShard {
 	return &x.parts[maphash.String(x.seed, string(user))%shardCount]
 }
 
-// sessions returns the user's sessions; the caller must not change the slice.
+// sessions returns the user's sessions. The caller must not change the slice.
 func (x *registry) sessions(user domain.UserID) []*session {
 	p := x.shard(user)
 	p.mu.RLock()
@@ -45,8 +45,9 @@ func (x *registry) sessions(user domain.UserID) []*session {
 	return p.users[user]
 }
 
-// add enters the session unless allowed says no. It is asked under the lock
-// that all takes too: a session is either refused or seen.
+// add registers the session unless allowed returns false. allowed is called under
+// the lock that all takes as well: all returns every session that was registered
+// before admission was closed.
 func (x *registry) add(s *session, allowed func() bool) bool {
 	p := x.shard(s.caller.User)
 	p.mu.Lock()
@@ -60,8 +61,7 @@ func (x *registry) add(s *session, allowed func() bool) bool {
 	return true
 }
 
-// remove takes a session out that is in; the caller sees to it that it does so
-// once.
+// remove removes a registered session. The caller must call it once only.
 func (x *registry) remove(s *session) {
 	p := x.shard(s.caller.User)
 	p.mu.Lock()

@@ -7,58 +7,59 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// deliveredTTL is how long a session remembers what it was given from the log,
-// to know it again when it comes live as well. A subscription that lags longer
-// than this has been found deaf.
+// deliveredTTL is how long a session remembers which entries of the log it was sent,
+// to recognize them when they also arrive live. A subscription that lags longer than
+// this fails its probe.
 const deliveredTTL = 30 * time.Second
 
-// replayState is a mailbox's state while its client is brought up to date from the
-// user's log, and for a while after. What goes on live is held until the log
-// has been read up to it:
+// replayState is the state of a queue while the user's log is replayed to the
+// client, and for deliveredTTL after that. Live messages are held back until the log
+// has been read up to them:
 //
-//	waiting: what goes out now: old letters, then pages of the log
-//	held:    what came live since; it follows when the pages reach it
+//	queue: what is sent now: messages queued before, then pages of the log
+//	held:  live messages; they follow when the pages reach them
 //
-// A page is asked for when waiting is empty, so the socket sets the pace, and
-// takes no room. Live letters do take room. When that runs out, the kept ones
-// are dropped, since the log has them, and the log is read on until it reaches
-// what is held again. So only messages that nobody keeps can overflow the queue
-// of a client that catches up; and only then are they overtaken by kept ones.
-// While the log cannot be read it is the other way round: they go out, and
-// overtake the kept ones.
+// A page is read when queue is empty, so the socket sets the pace. Entries of pages
+// do not count against the bounds; live messages do. When the bounds are reached,
+// held messages that the log keeps are dropped, and the log is read further until it
+// reaches the held messages again. Only messages that no log keeps can therefore
+// overflow the queue during a replay, and only after such a drop can kept
+// notifications be sent before them. While the log cannot be read, messages that no
+// log keeps are sent at once, before the kept ones.
 type replayState struct {
-	holding      bool // pages are still to come
-	loading      bool // one is being read
-	incomplete   bool // the log holds more than the pages and held
+	holding      bool // more pages are to be read
+	loading      bool // a page is being read
+	incomplete   bool // the log has entries that are neither in a page nor held
 	held         []outboundMessage
-	since        time.Time         // when something may first have been missed; zero: unknown
-	delivered    map[streamID]bool // what the client has, of the log
-	expiresAt    time.Time         // given may be forgotten
+	since        time.Time         // when the first message may have been missed; zero: unknown
+	delivered    map[streamID]bool // entries of the log that the client has
+	expiresAt    time.Time         // when delivered may be freed
 	failingSince time.Time         // since when the log cannot be read; zero: it can
 }
 
-// alreadyDelivered reports whether the client has the letter from the log already.
+// alreadyDelivered reports whether the client was sent the message from the log.
 func (k *replayState) alreadyDelivered(l outboundMessage) bool {
 	return l.isKept() && k.delivered[l.id]
 }
 
-// claimLoad reports whether a page is due, once: who hears it must read it.
+// claimLoad reports whether a page is to be read. It returns true to one caller
+// only, which must read the page.
 func (k *replayState) claimLoad() bool {
 	due := k.holding && !k.loading
 	k.loading = k.loading || due
 	return due
 }
 
-// beginReplay holds what comes live until the first page is fed, which the caller
-// will do without being asked.
+// beginReplay holds live messages back until the first page is added. The caller
+// reads that page without being asked to.
 func (m *sendQueue) beginReplay() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.replay = &replayState{holding: true, loading: true}
 }
 
-// holdLive keeps a live letter back. While the log cannot be read, what nobody keeps
-// does not wait for it: an outage of the log says nothing about the client.
+// holdLive holds a live message back. While the log cannot be read, messages that no
+// log keeps are not held: an outage of the log must not end the connection.
 func (m *sendQueue) holdLive(l outboundMessage, c *Config) (putResult, nextStep) {
 	if m.full(l, c) {
 		m.dropKept()
@@ -78,7 +79,7 @@ func (m *sendQueue) holdLive(l outboundMessage, c *Config) (putResult, nextStep)
 	return accepted, m.releaseUnkept()
 }
 
-// releaseUnkept lets go of the held letters that nobody keeps.
+// releaseUnkept queues the held messages that no log keeps.
 func (m *sendQueue) releaseUnkept() nextStep {
 	k := m.replay
 	k.held = slices.DeleteFunc(k.held, func(l outboundMessage) bool {
@@ -93,13 +94,14 @@ func (m *sendQueue) releaseUnkept() nextStep {
 	return m.nextMessage()
 }
 
-// dropKept drops the kept letters that are held: they will come from the log.
+// dropKept drops the held messages that the log keeps. They are read from the log
+// later.
 func (m *sendQueue) dropKept() {
 	m.replay.incomplete = true
 	m.dropHeld(outboundMessage.isKept)
 }
 
-// dropHeld takes letters out of those that are held.
+// dropHeld removes the held messages for which the function returns true.
 func (m *sendQueue) dropHeld(which func(outboundMessage) bool) {
 	m.replay.held = slices.DeleteFunc(m.replay.held, func(l outboundMessage) bool {
 		out := which(l)
@@ -110,8 +112,8 @@ func (m *sendQueue) dropHeld(which func(outboundMessage) bool) {
 	})
 }
 
-// markGap tells that messages since then may not have come. The announcement, if
-// there is one, goes out before what the log brings.
+// markGap starts a replay because messages since the given time may be missing. The
+// announcement, if its payload is not empty, is sent before the replay.
 func (m *sendQueue) markGap(announcement outboundMessage, since time.Time, c *Config) (putResult, nextStep) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -123,7 +125,7 @@ func (m *sendQueue) markGap(announcement outboundMessage, since time.Time, c *Co
 	}
 	k := m.replay
 	k.holding = true
-	m.dropKept() // what was held came before the break: the log has it, and what follows
+	m.dropKept() // the log has what was held before the gap
 	if k.since.IsZero() || since.Before(k.since) {
 		k.since = since
 	}
@@ -140,8 +142,8 @@ func (m *sendQueue) markGap(announcement outboundMessage, since time.Time, c *Co
 	return accepted, m.enqueue(announcement)
 }
 
-// addPage adds a page of the log. first, if any, is what a client that comes back
-// is told before everything, and at is where it stands.
+// addPage queues a page of the log. first, if not empty, is sent before everything
+// else. at is the position that the client has named; it is zero without one.
 func (m *sendQueue) addPage(first []byte, at streamID, page domain.Replay) nextStep {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -151,10 +153,10 @@ func (m *sendQueue) addPage(first []byte, at streamID, page domain.Replay) nextS
 	}
 	k.loading, k.failingSince, m.lastKnown = false, time.Time{}, true
 	if !k.incomplete {
-		k.since = time.Time{} // from here on the log tells where to go on
+		k.since = time.Time{} // the position says from now on where to continue
 	}
 	k.markDelivered(at, page.Passed)
-	m.dropHeld(k.alreadyDelivered) // a lagging subscription brought it before this was known
+	m.dropHeld(k.alreadyDelivered) // a lagging subscription may have delivered them first
 	if at != (streamID{}) {
 		m.last = at
 	}
@@ -171,8 +173,9 @@ func (m *sendQueue) addPage(first []byte, at streamID, page domain.Replay) nextS
 	return m.nextMessage()
 }
 
-// appendEntries adds the entries of a page up to the first one that is held, and
-// reports whether there was one: it and all behind it come live.
+// appendEntries queues the entries of a page up to the first one that is held, and
+// reports whether there was such an entry. It and those behind it are sent from
+// held.
 func (m *sendQueue) appendEntries(entries []domain.Kept) (reached bool) {
 	k := m.replay
 	held := map[streamID]bool{}
@@ -195,6 +198,7 @@ func (m *sendQueue) appendEntries(entries []domain.Kept) (reached bool) {
 	return false
 }
 
+// markDelivered records positions whose entries the client does not need.
 func (k *replayState) markDelivered(at streamID, passed []domain.Position) {
 	if k.delivered == nil {
 		k.delivered = map[streamID]bool{}
@@ -207,7 +211,7 @@ func (k *replayState) markDelivered(at streamID, passed []domain.Position) {
 	}
 }
 
-// endReplay ends the catching up: what was held follows.
+// endReplay queues the held messages and ends the replay.
 func (m *sendQueue) endReplay(now time.Time) {
 	k := m.replay
 	for _, l := range k.held {
@@ -217,8 +221,9 @@ func (m *sendQueue) endReplay(now time.Time) {
 	m.replay = &replayState{delivered: k.delivered, expiresAt: now.Add(deliveredTTL)}
 }
 
-// abandonReplay gives up what the log would still bring. Kept letters behind the hole
-// must not go out: the client would believe that it has all before them.
+// abandonReplay ends the replay before the log was read completely. Held
+// notifications that the log keeps are dropped, because a client that gets them
+// would take the entries before them for delivered.
 func (m *sendQueue) abandonReplay() {
 	k := m.replay
 	if !k.holding {
@@ -229,7 +234,7 @@ func (m *sendQueue) abandonReplay() {
 	k.held, k.holding = nil, false
 }
 
-// expireReplay frees what the catching up has left, when it is not needed any more.
+// expireReplay frees the state of a finished replay after deliveredTTL.
 func (m *sendQueue) expireReplay(now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -238,7 +243,8 @@ func (m *sendQueue) expireReplay(now time.Time) {
 	}
 }
 
-// recordFailure notes that the log could not be read, and returns since when.
+// recordFailure records that the log could not be read, and returns since when that
+// is so.
 func (m *sendQueue) recordFailure(now time.Time) time.Time {
 	m.mu.Lock()
 	defer m.mu.Unlock()

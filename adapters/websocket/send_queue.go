@@ -7,15 +7,16 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// outboundMessage is a frame on its way to one socket.
+// outboundMessage is a text frame that is to be sent to one client.
 type outboundMessage struct {
 	payload []byte
-	// received is zero for what counts as no delivery: an answer of our own, and
-	// what comes from the user's log.
+	// received is when the message came from Redis. It is zero for what is not
+	// counted as a delivery: answers of the service itself and entries of the log.
 	received time.Time
-	// id is the place in the user's log of a kept notification.
+	// id is the position of a kept notification in the user's log.
 	id streamID
-	// fromLog letters come from the log and take no room in the queue.
+	// fromLog marks entries that a replay has read from the log. They do not count
+	// against the bounds of the queue.
 	fromLog bool
 }
 
@@ -23,47 +24,47 @@ func (l outboundMessage) isDelivery() bool { return !l.received.IsZero() }
 
 func (l outboundMessage) isKept() bool { return l.id != streamID{} }
 
-// putResult says what became of a letter that was put into a mailbox.
+// putResult is the outcome of adding a message to a queue.
 type putResult uint8
 
 const (
-	// accepted: it is on its way, or the log has it in time.
+	// accepted: the message will be sent, or a replay will read it from the log.
 	accepted putResult = iota
-	// overflowed: there is no room; the mailbox is sealed now.
+	// overflowed: the queue is full. It is closed now.
 	overflowed
-	// rejected: the mailbox was sealed before.
+	// rejected: the queue was closed before.
 	rejected
 )
 
-// nextStep is what the caller must do next for the mailbox.
+// nextStep is what the caller must do after a call to the queue.
 type nextStep struct {
-	message  outboundMessage
-	write    bool // hand next to the writer
-	finished bool // the mailbox is sealed and empty
-	loadPage bool // the log must be read, see hole
+	message  outboundMessage // valid if write
+	write    bool            // write message to the socket
+	finished bool            // the queue is closed and empty
+	loadPage bool            // read the next page of the log, see missingRange
 }
 
-// sendQueue is the bounded queue of one socket. It exists before the socket
-// does: until a writer is attached everything waits. At most one letter is out
-// with the writer at any time. What it does while a client is brought up to
-// date from the user's log is in catchup.go.
+// sendQueue is the bounded queue of one connection. Messages can be added before the
+// connection exists; they wait until attach is called. At most one message is with
+// the writer at any time. The part that replays the user's log is in
+// replay_state.go. It is safe for concurrent use.
 type sendQueue struct {
 	mu       sync.Mutex
 	attached bool
 	closed   bool
-	inFlight bool            // out holds a letter that the writer has
-	current  outboundMessage // valid while busy
+	inFlight bool            // current is with the writer
+	current  outboundMessage // valid while inFlight
 	queue    []outboundMessage
-	count    int      // letters of out, waiting and held that take room
-	bytes    int      // theirs
-	last     streamID // the newest kept notification that went out or waits
-	// lastKnown says that last is where the client stands also when it is zero: before
-	// the first entry of the log.
+	count    int      // messages in current, queue and held that count against the bounds
+	bytes    int      // their size
+	last     streamID // the newest kept notification that was sent or is queued
+	// lastKnown says that last is the client's position even when it is zero, which
+	// then means the position before the first entry of the log.
 	lastKnown bool
 	replay    *replayState
 }
 
-// put adds a letter within the bounds.
+// put adds a message if the bounds allow it.
 func (m *sendQueue) put(l outboundMessage, c *Config) (putResult, nextStep) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -81,7 +82,7 @@ func (m *sendQueue) put(l outboundMessage, c *Config) (putResult, nextStep) {
 	return accepted, m.enqueue(l)
 }
 
-// enqueue puts a letter into the queue, or hands it to the writer who waits.
+// enqueue appends a message, or returns it for writing when the writer is idle.
 func (m *sendQueue) enqueue(l outboundMessage) nextStep {
 	m.addUsage(l)
 	m.trackLast(l)
@@ -93,6 +94,8 @@ func (m *sendQueue) enqueue(l outboundMessage) nextStep {
 	return nextStep{}
 }
 
+// full reports whether the message would exceed the bounds. A single message of any
+// size fits into an empty queue.
 func (m *sendQueue) full(l outboundMessage, c *Config) bool {
 	return m.count > 0 && (m.count >= c.SendQueueMessages || m.bytes+len(l.payload) > c.SendQueueBytes)
 }
@@ -117,7 +120,7 @@ func (m *sendQueue) trackLast(l outboundMessage) {
 	}
 }
 
-// attach tells that there is a writer.
+// attach starts the writing: the connection exists now.
 func (m *sendQueue) attach() nextStep {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -125,8 +128,8 @@ func (m *sendQueue) attach() nextStep {
 	return m.nextMessage()
 }
 
-// complete tells that the writer's letter is out; known is false when the
-// mailbox was emptied meanwhile and the letter has been accounted for.
+// complete records that the current message is written and returns it. known is
+// false when discard has already counted the message as lost.
 func (m *sendQueue) complete() (sent outboundMessage, known bool, next nextStep) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -138,7 +141,8 @@ func (m *sendQueue) complete() (sent outboundMessage, known bool, next nextStep)
 	return sent, known, m.nextMessage()
 }
 
-// nextMessage moves the first waiting letter out. An empty queue keeps no memory.
+// nextMessage takes the first message out of the queue. An empty queue keeps no
+// memory.
 func (m *sendQueue) nextMessage() nextStep {
 	if len(m.queue) == 0 {
 		m.queue = nil
@@ -151,8 +155,8 @@ func (m *sendQueue) nextMessage() nextStep {
 	return nextStep{message: first, write: true}
 }
 
-// close takes no more letters. What waits still goes out, the answer says how;
-// otherwise attach or written will report done.
+// close accepts no more messages. Queued messages are still sent: the result says
+// how, or a later call to attach or complete returns finished.
 func (m *sendQueue) close() nextStep {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -166,8 +170,8 @@ func (m *sendQueue) close() nextStep {
 	return m.nextMessage()
 }
 
-// discard seals the mailbox and returns how many letters that count will not be
-// delivered, the one with the writer included.
+// discard closes the queue, drops its messages and returns how many deliveries are
+// lost, including the one that the writer has.
 func (m *sendQueue) discard() (lost int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -187,8 +191,9 @@ func (m *sendQueue) discard() (lost int) {
 	return lost
 }
 
-// missingRange says what the client lacks, as far as is known; false when nothing more
-// is to be read for it. Kept notifications that come from now on are held.
+// missingRange returns which entries of the log the client lacks, as far as that is
+// known. It returns false when no page is to be read. Kept notifications that arrive
+// from now on are held back.
 func (m *sendQueue) missingRange() (domain.Hole, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -203,8 +208,8 @@ func (m *sendQueue) missingRange() (domain.Hole, bool) {
 	return domain.Hole{After: after, Since: m.replay.since}, true
 }
 
-// setPosition notes the position of the user's log before the first live message. It is
-// called before there are any.
+// setPosition records the position of the user's log. It is called before the first
+// live message can arrive.
 func (m *sendQueue) setPosition(at domain.Position) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -15,7 +15,7 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// The limits of saying goodbye.
+// The time limits of a close.
 const (
 	// closeWriteTimeout bounds the writing of a close frame.
 	closeWriteTimeout = time.Second
@@ -23,11 +23,12 @@ const (
 	flushTimeout = 5 * time.Second
 )
 
-// session is one connection of a user, from its reservation to its end.
+// session is one connection of a user, from its reservation during the handshake to
+// its end.
 type session struct {
 	manager     *Manager
 	caller      domain.Caller
-	id          string // names the place in the quota
+	id          string // identifies the lease in the quota
 	correlation string
 	sessions    *app.Sessions
 	tokens      ports.TokenValidator
@@ -37,19 +38,19 @@ type session struct {
 	conn        sessionConn
 	// peer is set by attach, before anything is written.
 	peer          atomic.Pointer[melody.Session]
-	accepted      time.Time // set by attach; zero: there never was a socket
-	closeTimedOut bool      // the reader ended because the time for the closing did
+	accepted      time.Time // set by attach; zero: the upgrade did not complete
+	closeTimedOut bool      // the peer did not answer the close frame in time
 
-	// closeReason is why the session ends: the first reason counts.
+	// closeReason is why the session ends. The first reason wins.
 	closeReason   atomic.Pointer[Close]
-	closeTried    atomic.Bool // our close frame was tried
-	closeReceived atomic.Bool // the peer's close frame came
-	admitted      atomic.Bool // place and subscription are held
-	released      atomic.Bool // and were given back
+	closeTried    atomic.Bool // sending our close frame was tried
+	closeReceived atomic.Bool // the peer's close frame arrived
+	admitted      atomic.Bool // lease and subscription are held
+	released      atomic.Bool // lease and subscription were given back
 }
 
-// run is the life of the session after its handshake was accepted; it returns
-// when the socket is closed and nothing is owed any more.
+// run serves the connection. It returns when the socket is closed and all resources
+// are released.
 func (s *session) run(t *hijackedConn) {
 	defer s.manager.admission.leave()
 	s.serve(t)
@@ -58,19 +59,19 @@ func (s *session) run(t *hijackedConn) {
 
 func (s *session) serve(t *hijackedConn) {
 	defer s.recoverPanic()
-	// Returns when reading has ended. Its error says that the 101 could not be
-	// written; then nothing was attached.
+	// Returns when reading has ended. An error means that the 101 could not be
+	// written and attach was not called.
 	_ = s.manager.engine.HandleRequest(t, t.request)
 }
 
-// recoverPanic, deferred, ends this session in place of the process.
+// recoverPanic, deferred, ends this session instead of the process.
 func (s *session) recoverPanic() {
 	cause := recover()
 	if cause == nil {
 		return
 	}
 	defer func() {
-		if recover() != nil { // what panicked may be what is needed to end well
+		if recover() != nil { // the close may need what has panicked
 			_ = s.conn.closeSocket()
 		}
 	}()
@@ -78,8 +79,8 @@ func (s *session) recoverPanic() {
 	s.abort(InternalError.Close())
 }
 
-// attach gives the mailbox its socket. melody calls it before its writer runs:
-// an errand waits in melody's one slot.
+// attach connects the queue with the socket. melody calls it before its writer runs;
+// until then a flush request waits in the one slot of melody's queue.
 func (s *session) attach(ms *melody.Session) {
 	if !s.manager.config.Compression {
 		s.conn.writer.enable(s.conn.Conn, s.manager.buffers)
@@ -91,12 +92,14 @@ func (s *session) attach(ms *melody.Session) {
 	s.perform(s.queue.attach())
 }
 
-// enqueue puts a letter into the mailbox and reports whether it is on its way.
+// enqueue adds a message to the queue and reports whether it will be sent.
 func (s *session) enqueue(l outboundMessage) bool {
 	what, next := s.queue.put(l, &s.manager.config)
 	return s.handlePut(l, what, next)
 }
 
+// handlePut acts on the outcome of adding a message and reports whether it will be
+// sent.
 func (s *session) handlePut(l outboundMessage, what putResult, next nextStep) bool {
 	if what == overflowed {
 		s.abortSlow(l)
@@ -105,22 +108,22 @@ func (s *session) handlePut(l outboundMessage, what putResult, next nextStep) bo
 	return what == accepted
 }
 
-// abortSlow gives up on a slow client, without waiting for it.
+// abortSlow ends the session of a client that reads too slowly. It does not block.
 func (s *session) abortSlow(l outboundMessage) {
 	if l.isDelivery() {
 		s.countFailed(1, domain.SlowConsumer)
 	}
 	s.setReason(SlowConsumer.Close())
 	s.countFailed(s.queue.discard(), domain.SlowConsumer)
-	if s.peer.Load() != nil { // else attach finds the mailbox sealed and says it
+	if s.peer.Load() != nil { // otherwise attach finds the queue closed and sends the close frame
 		go s.abort(SlowConsumer.Close())
 	}
 }
 
-// messageSent goes on when melody's writer has done its errand.
+// messageSent continues when melody's writer has completed a flush request.
 func (s *session) messageSent() { s.perform(s.recordSent()) }
 
-// recordSent enters the letter that is out into the books and says what is next.
+// recordSent observes that the current message is sent and returns the next step.
 func (s *session) recordSent() nextStep {
 	l, known, next := s.queue.complete()
 	switch {
@@ -134,14 +137,14 @@ func (s *session) recordSent() nextStep {
 	return next
 }
 
-// perform sends letters until the socket takes no more, which the writer then
-// waits for; says the close that waited for the last one; or has the log read.
-// It never waits.
+// perform carries out the step: it writes messages until the socket accepts no more,
+// which melody's writer then waits for; or it sends the close frame that had to
+// follow the last message; or it has a page of the log read. It does not block.
 func (s *session) perform(next nextStep) {
 	for next.write {
 		out, errand := s.conn.writer.trySend(next.message.payload)
 		if !out {
-			_ = s.peer.Load().Write(errand) // a dead peer's letters are counted at its end
+			_ = s.peer.Load().Write(errand) // messages of a closed connection are counted at its end
 			return
 		}
 		next = s.recordSent()
@@ -154,7 +157,7 @@ func (s *session) perform(next nextStep) {
 	}
 }
 
-// close ends the session for the reason, after what is queued.
+// close ends the session for the reason, after the queued messages are sent.
 func (s *session) close(c Close) {
 	if !s.setReason(c) {
 		return
@@ -164,8 +167,9 @@ func (s *session) close(c Close) {
 	s.perform(rest)
 }
 
-// abort ends the session for the reason at once. A peer that cannot even be sent
-// the close frame is dropped; the others may still answer it.
+// abort ends the session for the reason without sending the queued messages. The
+// socket is closed at once when the close frame cannot be written; otherwise the
+// peer may still answer it.
 func (s *session) abort(c Close) {
 	s.setReason(c)
 	s.queue.close()
@@ -174,7 +178,8 @@ func (s *session) abort(c Close) {
 	}
 }
 
-// setReason keeps the first reason for the end and reports whether it is this one.
+// setReason stores the reason of the end. It returns false when there is one
+// already.
 func (s *session) setReason(c Close) bool {
 	if !s.closeReason.CompareAndSwap(nil, &c) {
 		return false
@@ -185,9 +190,9 @@ func (s *session) setReason(c Close) bool {
 	return true
 }
 
-// sendClose sends the close frame once. The user's place is free before the client
-// learns that it may come back. It reports whether the frame is out, or somebody
-// else is at it.
+// sendClose sends the close frame once. It releases the user's lease first, so that
+// a client that reconnects at once finds it free. It returns true when the frame is
+// sent, or another goroutine sends it.
 func (s *session) sendClose() bool {
 	s.release()
 	c, peer := s.closeReason.Load(), s.peer.Load()
@@ -203,8 +208,8 @@ func (s *session) sendClose() bool {
 	return err == nil
 }
 
-// handleClose echoes the peer's close without a reason, or takes it as the answer
-// to ours.
+// handleClose handles the peer's close frame: it echoes the status without a reason,
+// or takes the frame as the answer to ours.
 func (s *session) handleClose(status Status) {
 	s.closeReceived.Store(true)
 	s.setReason(Close{Status: status})
@@ -212,8 +217,8 @@ func (s *session) handleClose(status Status) {
 	s.sendClose()
 }
 
-// handleError judges an error of melody: of reading, which ends the session when
-// this returns, or of writing, which leaves the rest to the reader.
+// handleError handles an error of melody's. A read error ends the session when this
+// returns; a write error leaves that to the reader.
 func (s *session) handleError(err error) {
 	var network net.Error
 	var closed *websocket.CloseError
@@ -225,8 +230,8 @@ func (s *session) handleError(err error) {
 	case errors.Is(err, errRateLimit):
 		s.setReason(rateLimited())
 	case errors.Is(err, websocket.ErrReadLimit):
-		// The library has sent the close, but not where the sum of the fragments'
-		// lengths overflows. A second close frame is never written.
+		// The library has sent the close frame, except when the sum of the
+		// fragments' lengths overflows. It never writes a second one.
 		s.setReason(MessageTooBig.Close())
 	case errors.Is(err, errCloseTimeout):
 		s.closeTimedOut = true
@@ -238,7 +243,7 @@ func (s *session) handleError(err error) {
 		s.setReason(MessageTooBig.Close())
 	case errors.As(err, &closed), errors.As(err, &network), errors.Is(err, net.ErrClosed),
 		errors.Is(err, websocket.ErrCloseSent), errors.Is(err, melody.ErrWriteClosed):
-		return // whoever sent or got a close has said why; finish says that nobody did
+		return // the reason is set where a close frame was sent or received; finish sets it otherwise
 	default:
 		s.noteLibraryClose(ProtocolError)
 		return
@@ -247,14 +252,14 @@ func (s *session) handleError(err error) {
 	s.sendClose()
 }
 
-// noteLibraryClose notes a close that gorilla has sent by itself.
+// noteLibraryClose records a close frame that gorilla has sent itself.
 func (s *session) noteLibraryClose(status Status) {
 	s.setReason(Close{Status: status})
 	s.closeTried.Store(true)
 	s.queue.close()
 }
 
-// release gives back what admission took.
+// release gives back, once, the lease and the subscription.
 func (s *session) release() {
 	if s.admitted.Load() && s.released.CompareAndSwap(false, true) {
 		s.manager.registry.remove(s)
@@ -262,8 +267,8 @@ func (s *session) release() {
 	}
 }
 
-// sendPing asks the peer for a sign of life. A peer whose socket takes nothing is
-// not pinged; its pong will be missed.
+// sendPing sends a ping. A peer whose socket accepts no data gets none, and is
+// closed when its pong is overdue.
 func (s *session) sendPing() {
 	s.queue.expireReplay(time.Now())
 	if s.conn.writer.tryPing() {
@@ -274,13 +279,14 @@ func (s *session) sendPing() {
 	}
 }
 
+// countFailed observes messages that could not be delivered.
 func (s *session) countFailed(n int, why domain.FailureReason) {
 	for range n {
 		s.manager.observer.Observe(domain.MessageFailed{Reason: why})
 	}
 }
 
-// finish closes the socket and the books.
+// finish releases the resources, closes the socket and logs the end.
 func (s *session) finish() {
 	defer s.recoverPanic()
 	defer func() { _ = s.conn.closeSocket() }()

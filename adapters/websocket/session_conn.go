@@ -9,70 +9,73 @@ import (
 	"time"
 )
 
-// Why reading ended, when it was a limit of ours.
+// The limits of the service that end the reading.
 var (
-	errPeerTimeout  = errors.New("no sign of life")
+	errPeerTimeout  = errors.New("the peer does not answer")
 	errTokenExpired = errors.New("token has expired")
 	errRateLimit    = errors.New("more frames than are allowed")
-	errCloseTimeout = errors.New("the limit of the closing has passed")
-	// errInvalidFrame, errBadReason and errTooLarge are faults of a client's frames
-	// that the library would not find, or would answer with another status.
-	errInvalidFrame  = errors.New("a broken frame")
+	errCloseTimeout = errors.New("the peer has not answered the close frame")
+	// errInvalidFrame, errInvalidReason and errMessageTooBig are violations by the
+	// client that the library does not detect, or answers with another status.
+	errInvalidFrame  = errors.New("an invalid frame")
 	errInvalidReason = errors.New("a close frame whose reason is not UTF-8")
 	errMessageTooBig = errors.New("a compressed message that is too large")
-	// errPingDue ends no reading: it is time for a ping.
+	// errPingDue does not end the reading. It says that a ping must be sent.
 	errPingDue = errors.New("a ping is due")
 )
 
 const (
-	// writeTimeout bounds one write; a peer that takes nothing for so long is gone.
+	// writeTimeout bounds one write. A peer that accepts no data for this time is
+	// gone.
 	writeTimeout = 10 * time.Second
-	// deadlineSlack is how stale a write deadline may be: setting one costs as much
-	// as a seventh of a write.
+	// deadlineSlack is how much earlier than wanted a write deadline may be. Setting
+	// a deadline costs a seventh of a write.
 	deadlineSlack = time.Second
-	// closeAnswerTimeout is how long a peer may take to answer our close.
+	// closeAnswerTimeout is how long the service waits for the answer to its close
+	// frame.
 	closeAnswerTimeout = 2 * time.Second
-	// checkTimeout is how long a peer may take to answer a ping that checks whether
-	// it is still there, and the least time between two such pings.
+	// checkTimeout is how long a peer has to answer the ping of a check, and the
+	// minimum time between two such pings.
 	checkTimeout = 5 * time.Second
-	// pingSlots is how many moments of a ping interval pings go out at: those that
-	// are due between two go with the earlier, because waking an idle process costs
-	// more than a ping.
+	// pingSlots is how many points in time each ping interval has at which pings are
+	// sent. Pings that are due between two of them are sent at the earlier one,
+	// because waking an idle process costs more than a ping.
 	pingSlots = 300
-	// maxDiscard bounds what is still read of a peer that was told to go while
-	// it was talking.
+	// maxDiscard bounds, in bytes, what is read and discarded from a peer after the
+	// close.
 	maxDiscard = 8 << 20
 )
 
-// sessionConn is the net.Conn of a session. All of the session's time limits are its
-// one read deadline, which is moved only when it has run out, so that traffic
-// costs nothing. Its reader also sends the pings: melody's writer would grow its
-// stack for them, and a quiet session's writer is never woken. Its Close is soft, because melody closes at once after a close
-// frame, which would cut off the peer's answer and reset the data before it.
+// sessionConn is the net.Conn of a session. It implements all time limits of the
+// session by one read deadline, which is moved only after it has passed, so that
+// traffic does not pay for it. The reading goroutine also sends the pings, because
+// melody's writer would grow its stack for them and otherwise sleeps. Close does not
+// close the socket at once: melody calls it directly after a close frame, which
+// would cut off the peer's answer and reset the data before it.
 type sessionConn struct {
 	net.Conn
 	session       *session
 	idleTimeout   time.Duration
 	pingInterval  time.Duration  // between two pings; 0: none
-	writeDeadline time.Time      // the write deadline; guarded by gorilla's own write lock
-	lastRead      time.Time      // the last byte; only the reader knows
-	frames        frameInspector // the reader's as well
-	readErr       error          // why a frame of the peer ends the reading; likewise
-	// inflater is nil unless compression was agreed on; likewise
+	writeDeadline time.Time      // guarded by gorilla's write lock
+	lastRead      time.Time      // when the last byte arrived; only the reader uses it
+	frames        frameInspector // only the reader uses it
+	readErr       error          // why a frame of the peer ends the reading; only the reader uses it
+	// inflater is nil unless compression was negotiated. Only the reader uses it.
 	inflater *inflater
-	lastPing time.Time // the last ping; likewise
+	lastPing time.Time // only the reader uses it
 	writer   directWriter
 
 	mu            sync.Mutex
-	pongDue       time.Time // the next pong is due
-	tokenExpiry   time.Time // the token is good until then; zero: for ever
-	closeDeadline time.Time // the closing must be over
-	checkedAt     time.Time // the peer's last check began; zero: there was none
-	checkPending  bool      // the ping of that check is still to be sent
-	writeFailed   bool      // a write failed: there is nothing to wait for
+	pongDue       time.Time // when the next pong is due; zero: the reader has not started
+	tokenExpiry   time.Time // zero: the token does not expire
+	closeDeadline time.Time // when the closing must be complete; zero: the session is not closing
+	checkedAt     time.Time // when the last check began; zero: there was none
+	checkPending  bool      // the ping of that check must still be sent
+	writeFailed   bool      // the peer cannot be reached
 }
 
-// Read reports which limit has passed, if that is why nothing came.
+// Read returns the error of the limit that has passed when nothing arrives in time.
 func (l *sessionConn) Read(p []byte) (int, error) {
 	for {
 		if l.inflater != nil {
@@ -87,7 +90,7 @@ func (l *sessionConn) Read(p []byte) (int, error) {
 		if n > 0 {
 			l.lastRead = time.Now()
 			if fine := l.inspect(p[:n]); fine > 0 {
-				return fine, nil // the frames before the one too many still count
+				return fine, nil // the frames before the invalid one are still processed
 			}
 			continue
 		}
@@ -98,15 +101,15 @@ func (l *sessionConn) Read(p []byte) (int, error) {
 			l.startCheck()
 			l.session.sendPing()
 			l.lastPing = time.Now()
-			_ = l.updateDeadline() // what is due shows in the next round
+			_ = l.updateDeadline() // the next iteration finds a limit that has passed
 		} else if err != nil {
 			return 0, err
 		}
 	}
 }
 
-// inspect looks at bytes that came and returns how many may pass as they are. Where
-// compression was agreed on none do: they pass the inflater.
+// inspect checks bytes that were read and returns how many of them the library may
+// read as they are. With compression the result is 0: the inflater passes them on.
 func (l *sessionConn) inspect(p []byte) (fine int) {
 	fine, l.readErr = l.frames.inspect(p, l.lastRead)
 	if l.inflater == nil {
@@ -118,7 +121,8 @@ func (l *sessionConn) inspect(p []byte) (fine int) {
 	return 0
 }
 
-// startCheck starts the time of a check, if the ping that is about to be sent is one.
+// startCheck starts the time limit of a requested check. It is called directly
+// before a ping is sent.
 func (l *sessionConn) startCheck() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -127,15 +131,17 @@ func (l *sessionConn) startCheck() {
 	}
 }
 
-// extendToken moves the token's end. Only the reader calls it.
+// extendToken replaces the time at which the token expires. Only the reader calls
+// it.
 func (l *sessionConn) extendToken(expires time.Time) {
 	l.mu.Lock()
 	l.tokenExpiry = expires
 	l.mu.Unlock()
-	_ = l.updateDeadline() // a limit that has passed already shows in the next Read
+	_ = l.updateDeadline() // the next Read finds a limit that has passed
 }
 
-// updateDeadline sets the read deadline to the earliest limit, or says which has passed.
+// updateDeadline sets the read deadline to the earliest limit. If a limit has
+// passed, it returns the limit's error and does not change the deadline.
 func (l *sessionConn) updateDeadline() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -163,10 +169,10 @@ func (l *sessionConn) updateDeadline() error {
 	return l.Conn.SetReadDeadline(due)
 }
 
-// requestCheck has the reader ping the peer now and end reading (errSilent) when
-// nothing comes within checkLimit. It does nothing while the peer is being checked,
-// before the reader runs, which means that the peer has just connected, and once
-// the session is closing.
+// requestCheck makes the reader ping the peer now, and end the reading with
+// errPeerTimeout when nothing arrives within checkTimeout. It does nothing while a
+// check is in progress, before the reader has started, and once the session is
+// closing.
 func (l *sessionConn) requestCheck(now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -177,7 +183,7 @@ func (l *sessionConn) requestCheck(now time.Time) {
 	_ = l.Conn.SetReadDeadline(now) // wakes the reader; fails only when the socket is gone
 }
 
-// alignToSlot is the last moment up to t that is whole slots away from any other such.
+// alignToSlot rounds t down to a multiple of the slot.
 func alignToSlot(t time.Time, slot time.Duration) time.Time {
 	if slot <= 0 {
 		return t
@@ -185,7 +191,7 @@ func alignToSlot(t time.Time, slot time.Duration) time.Time {
 	return t.Add(-time.Duration(t.UnixNano() % int64(slot)))
 }
 
-// SetReadDeadline is how melody says when the next pong is due.
+// SetReadDeadline sets when the next pong is due. Only melody calls it.
 func (l *sessionConn) SetReadDeadline(t time.Time) error {
 	l.mu.Lock()
 	first := l.pongDue.IsZero()
@@ -196,18 +202,19 @@ func (l *sessionConn) SetReadDeadline(t time.Time) error {
 	}
 	l.lastRead = time.Now()
 	l.lastPing = l.lastRead
-	// A limit that has passed already shows in the first Read.
+	// The first Read finds a limit that has passed.
 	if err := l.updateDeadline(); err != nil {
 		return l.Conn.SetReadDeadline(time.Now())
 	}
 	return nil
 }
 
-// SetDeadline is how gorilla clears what the HTTP server had set, which that did
-// itself when it let the connection go.
+// SetDeadline does nothing. gorilla calls it to clear the deadlines of the HTTP
+// server, which the server has cleared itself.
 func (*sessionConn) SetDeadline(time.Time) error { return nil }
 
-// SetWriteDeadline leaves a deadline alone that is near enough to the wanted one.
+// SetWriteDeadline keeps the current deadline when it is close enough to t, see
+// deadlineSlack.
 func (l *sessionConn) SetWriteDeadline(t time.Time) error {
 	if late := t.Sub(l.writeDeadline); late >= 0 && late < deadlineSlack && time.Until(l.writeDeadline) > writeTimeout/2 {
 		return nil
@@ -216,7 +223,8 @@ func (l *sessionConn) SetWriteDeadline(t time.Time) error {
 	return l.Conn.SetWriteDeadline(t)
 }
 
-// Write notes that the peer cannot be reached any more.
+// Write sends a frame of the library's. After an error Close closes the socket at
+// once.
 func (l *sessionConn) Write(p []byte) (int, error) {
 	n, err := l.writer.write(l.Conn, p)
 	if err != nil {
@@ -227,14 +235,14 @@ func (l *sessionConn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// setConn gives the link its socket. Until then end only takes note.
+// setConn sets the socket. Before that setCloseDeadline only stores its time.
 func (l *sessionConn) setConn(conn net.Conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.Conn = conn
 }
 
-// setCloseDeadline makes reading stop at t at the latest.
+// setCloseDeadline ends the reading at t at the latest.
 func (l *sessionConn) setCloseDeadline(t time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -244,8 +252,8 @@ func (l *sessionConn) setCloseDeadline(t time.Time) {
 	}
 }
 
-// Close lets the reader wait for the peer's answer, unless nothing more can
-// come; the session itself calls kill when its reader is done.
+// Close gives the peer closeAnswerTimeout to answer the close frame, unless a write
+// has failed. The session calls closeSocket when the reading has ended.
 func (l *sessionConn) Close() error {
 	l.mu.Lock()
 	broken, closing := l.writeFailed, !l.closeDeadline.IsZero()
@@ -259,8 +267,8 @@ func (l *sessionConn) Close() error {
 	return nil
 }
 
-// discardInput tells the peer that nothing more comes and reads on until it has
-// closed, so that a reset does not destroy what it has not read yet.
+// discardInput closes the sending direction and reads until the peer has closed, so
+// that a reset does not destroy data that the peer has not read yet.
 func (l *sessionConn) discardInput() {
 	if half, ok := l.Conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() != nil {
 		return
@@ -270,5 +278,5 @@ func (l *sessionConn) discardInput() {
 	}
 }
 
-// closeSocket closes the socket itself.
+// closeSocket closes the socket.
 func (l *sessionConn) closeSocket() error { return l.Conn.Close() }

@@ -8,14 +8,14 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// streamID is a position in a user's log, small enough for every session to
-// remember one. Marks are compared for being the same and never for their
-// order, which a Redis that lost its data does not keep. The zero mark is none:
-// no entry has it.
+// streamID is a position in a user's log, in a form that is small enough to keep one
+// per session. Positions are compared for equality only, because a Redis that lost
+// its data does not keep their order. The zero value is no position: no entry has
+// it.
 type streamID struct{ ms, seq uint64 }
 
-// streamIDOf finds the position that ends the frame of a kept notification, as
-// domain.WithID writes it. Any other frame has none.
+// streamIDOf returns the position at the end of a kept notification's frame, where
+// domain.WithID writes it; zero for any other frame.
 func streamIDOf(frame []byte) streamID {
 	rest, ok := bytes.CutSuffix(frame, []byte(`"}`))
 	if !ok {
@@ -32,8 +32,8 @@ func streamIDOf(frame []byte) streamID {
 	return parseStreamID(domain.Position(id))
 }
 
-// parseStreamID reads a position; anything but "<ms>-<seq>" has no mark, and "0-0" the
-// zero one.
+// parseStreamID parses a position. It returns zero for "0-0" and for anything but
+// "<ms>-<seq>".
 func parseStreamID(p domain.Position) streamID {
 	left, right, ok := strings.Cut(string(p), "-")
 	if !ok || !isCanonical(left) || !isCanonical(right) {
@@ -47,11 +47,10 @@ func parseStreamID(p domain.Position) streamID {
 	return streamID{ms, seq}
 }
 
-// isCanonical tells the one spelling of a number from others that would read the
-// same.
+// isCanonical reports whether the number has no plus sign and no leading zeros.
 func isCanonical(s string) bool { return s != "" && s[0] != '+' && (s[0] != '0' || s == "0") }
 
-// position spells the mark; empty for none.
+// position formats the position; empty for none.
 func (m streamID) position() domain.Position {
 	if m == (streamID{}) {
 		return ""

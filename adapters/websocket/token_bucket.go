@@ -6,17 +6,17 @@ import (
 	"time"
 )
 
-// tokenBucket holds tokens, one for each thing that is allowed, and is full at the
-// beginning. It remembers only until when the tokens that were taken are being
-// replaced. The zero value allows everything.
+// tokenBucket is a token bucket that is full at the beginning. It stores only when
+// it will be full again. The zero value has no limit. It is not safe for concurrent
+// use.
 type tokenBucket struct {
 	interval time.Duration // until one token is replaced
-	capacity time.Duration // until a whole bucket is
+	capacity time.Duration // until an empty bucket is full
 	fullAt   time.Time
 }
 
-// newTokenBucket holds so many tokens, which are all replaced in the given time; 0
-// sets no limit.
+// newTokenBucket returns a bucket of the given number of tokens, which are all
+// replaced in the given time; 0 sets no limit.
 func newTokenBucket(tokens int, in time.Duration) tokenBucket {
 	if tokens <= 0 {
 		return tokenBucket{}
@@ -25,7 +25,7 @@ func newTokenBucket(tokens int, in time.Duration) tokenBucket {
 	return tokenBucket{interval: gap, capacity: gap * time.Duration(tokens)}
 }
 
-// allow takes a token, if there is one.
+// allow takes a token and reports whether there was one.
 func (b *tokenBucket) allow(now time.Time) bool {
 	if b.interval == 0 {
 		return true
@@ -42,25 +42,25 @@ func (b *tokenBucket) allow(now time.Time) bool {
 	return true
 }
 
-// connectLimiter is a bucket for many callers.
+// connectLimiter is a tokenBucket for concurrent callers.
 type connectLimiter struct {
 	mu     sync.Mutex
 	bucket tokenBucket
 }
 
-// allow reports whether one more may go on.
+// allow takes a token and reports whether there was one.
 func (t *connectLimiter) allow() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.bucket.allow(time.Now())
 }
 
-// reservedDescriptors is what a process needs beside its sockets, for Redis, Kafka,
-// HTTP and files: a tenth, and at least so many.
+// reservedDescriptors is the minimum number of file descriptors that are kept free
+// for Redis, Kafka, HTTP and files; otherwise it is a tenth of the limit.
 const reservedDescriptors = 100
 
-// capacity is how many connections a node holds at most: what is configured, or
-// what the limit on open files leaves.
+// capacity returns how many connections a node holds: the configured number, or what
+// the limit of open files leaves.
 func (c Config) capacity(descriptors uint64) int {
 	if c.MaxConnections > 0 {
 		return c.MaxConnections

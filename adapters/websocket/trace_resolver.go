@@ -10,12 +10,12 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// traceLookupTimeout bounds one look into a log.
+// traceLookupTimeout bounds one read of a log.
 const traceLookupTimeout = time.Second
 
-// traceResolver finds the traces that deliveries of kept notifications belong to. Its
-// one goroutine is there only while there is work; the gate counts it. A log
-// that fails costs spans and never a message.
+// traceResolver finds the traces to which deliveries of kept notifications belong.
+// Its goroutine runs only while there is work, and is counted by admission. When the
+// log cannot be read, spans are lost, never messages.
 type traceResolver struct {
 	mu      sync.Mutex
 	queue   []traceLookup
@@ -29,7 +29,8 @@ type traceLookup struct {
 	delivery
 }
 
-// submit never blocks; beyond a second's worth of deliveries it forgets.
+// submit queues a delivery. It does not block; while the queue is full it drops
+// deliveries.
 func (s *traceResolver) submit(to *session, at domain.Position, d delivery) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -44,6 +45,7 @@ func (s *traceResolver) submit(to *session, at domain.Position, d delivery) {
 	}
 }
 
+// run resolves deliveries until the queue is empty.
 func (s *traceResolver) run(m *Manager) {
 	defer m.admission.workDone()
 	for batch := s.takeAll(); len(batch) > 0; batch = s.takeAll() {
@@ -55,7 +57,7 @@ func (s *traceResolver) run(m *Manager) {
 	}
 }
 
-// takeAll hands out all there is; nothing ends the work.
+// takeAll returns all queued deliveries. An empty result ends the goroutine.
 func (s *traceResolver) takeAll() []traceLookup {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -65,7 +67,7 @@ func (s *traceResolver) takeAll() []traceLookup {
 	return batch
 }
 
-// resolveTrace writes the span of one delivery if its notification's trace is
+// resolveTrace writes the span of one delivery if the trace of its notification is
 // recorded.
 func (m *Manager) resolveTrace(one traceLookup) error {
 	defer one.session.recoverPanic()
