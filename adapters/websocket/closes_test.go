@@ -27,20 +27,20 @@ func TestCloses(t *testing.T) {
 		close Close
 		want  string
 	}{
-		{Normal.Close(), ``},
+		{NormalClosure.Close(), ``},
 		{GoingAway.Close(), ``},
-		{OverQuota.Close(), `{"error_code":"QUOTA_EXCEEDED","message":"Connection limit exceeded"}`},
-		{closeFor(domain.TooManyConnections(5)), `{"error_code":"QUOTA_EXCEEDED","message":"Connection limit exceeded"}`},
-		{closeFor(&domain.Error{Code: domain.QuotaExceeded, Message: "anything"}), `{"error_code":"QUOTA_EXCEEDED","message":"Connection limit exceeded"}`},
-		{closeFor(domain.TokenExpired()), `{"error_code":"AUTHENTICATION_ERROR","message":"Token has expired","correlation_id":"` + someID + `"}`},
+		{ConnectionLimit.Close(), `{"error_code":"QUOTA_EXCEEDED","message":"Connection limit exceeded"}`},
+		{closeForError(domain.TooManyConnections(5)), `{"error_code":"QUOTA_EXCEEDED","message":"Connection limit exceeded"}`},
+		{closeForError(&domain.Error{Code: domain.QuotaExceeded, Message: "anything"}), `{"error_code":"QUOTA_EXCEEDED","message":"Connection limit exceeded"}`},
+		{closeForError(domain.TokenExpired()), `{"error_code":"AUTHENTICATION_ERROR","message":"Token has expired","correlation_id":"` + someID + `"}`},
 		{Unauthenticated.Close(), `{"error_code":"AUTHENTICATION_ERROR","message":"Token has expired","correlation_id":"` + someID + `"}`},
-		{Restart.Close(), `{"error_code":"SERVICE_UNAVAILABLE","message":"Service restart","correlation_id":"` + someID + `"}`},
-		{TooSlow.Close(), `{"error_code":"QUOTA_EXCEEDED","message":"Slow consumer","correlation_id":"` + someID + `"}`},
-		{Silent.Close(), `{"error_code":"TIMEOUT","message":"No sign of life","correlation_id":"` + someID + `"}`},
-		{closeFor(domain.Unreachable("redis", nil)), `{"error_code":"CONNECTION_ERROR","message":"Connection to redis f","correlation_id":"` + someID + `"}`},
-		{closeFor(nil), `{"error_code":"AUTHORIZATION_ERROR","message":"Disconnected","correlation_id":"` + someID + `"}`},
+		{ServiceRestart.Close(), `{"error_code":"SERVICE_UNAVAILABLE","message":"Service restart","correlation_id":"` + someID + `"}`},
+		{SlowConsumer.Close(), `{"error_code":"QUOTA_EXCEEDED","message":"Slow consumer","correlation_id":"` + someID + `"}`},
+		{PeerTimeout.Close(), `{"error_code":"TIMEOUT","message":"No sign of life","correlation_id":"` + someID + `"}`},
+		{closeForError(domain.Unreachable("redis", nil)), `{"error_code":"CONNECTION_ERROR","message":"Connection to redis f","correlation_id":"` + someID + `"}`},
+		{closeForError(nil), `{"error_code":"AUTHORIZATION_ERROR","message":"Disconnected","correlation_id":"` + someID + `"}`},
 	} {
-		payload := c.close.frame(someID)
+		payload := c.close.payload(someID)
 		require.Equal(t, c.want, string(payload[2:]))
 		require.Equal(t, int(c.close.Status), int(payload[0])<<8|int(payload[1]))
 	}

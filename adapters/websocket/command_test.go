@@ -45,7 +45,7 @@ func TestMemberNamesMatchExactly(t *testing.T) {
 		`{"type":"refresh","token":{"a":1}}`:                refresh(""),
 		`{"type":"refresh"}`:                                refresh(""),
 	} {
-		require.Equal(t, want, commandOf([]byte(text)), text)
+		require.Equal(t, want, parseCommand([]byte(text)), text)
 	}
 }
 
@@ -54,7 +54,7 @@ func FuzzCommand(f *testing.F) {
 	f.Add(`{"type":"refresh","token":"a","x":[{"type":1}]}`)
 	f.Add(`{"type":"ping","type":"ping"}`)
 	f.Fuzz(func(t *testing.T, text string) {
-		c := commandOf([]byte(text))
+		c := parseCommand([]byte(text))
 		require.Contains(t, []domain.FrameType{domain.FramePing, domain.FrameRefresh, domain.FrameIgnored}, c.kind)
 		require.True(t, c.token == "" || c.kind == domain.FrameRefresh)
 	})

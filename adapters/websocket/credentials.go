@@ -12,11 +12,11 @@ import (
 // bearerPrefix marks the token among the subprotocols that a browser offers.
 const bearerPrefix = "bearer."
 
-// credentials takes the token from the first place that is present, which
+// requestToken takes the token from the first place that is present, which
 // decides, also when what stands there is no token: Authorization header,
 // subprotocol, query. A place that names two tokens has none. With an error it
 // returns what stands there, which is empty when no place is present.
-func credentials(r *http.Request, query url.Values) (string, error) {
+func requestToken(r *http.Request, query url.Values) (string, error) {
 	if header := strings.Join(r.Header["Authorization"], ", "); header != "" {
 		token, err := domain.BearerToken(header)
 		if err != nil {
@@ -24,21 +24,21 @@ func credentials(r *http.Request, query url.Values) (string, error) {
 		}
 		return token, nil
 	}
-	if offered := bearers(r); offered != nil {
-		return bearer(offered)
+	if offered := offeredTokens(r); offered != nil {
+		return singleToken(offered)
 	}
 	switch tokens := query["token"]; {
 	case strings.Join(tokens, "") == "":
 		return "", domain.NotAuthenticated()
 	case len(tokens) > 1:
-		return bearer(tokens)
+		return singleToken(tokens)
 	default:
 		return tokens[0], nil
 	}
 }
 
-// bearers are the tokens among the subprotocols.
-func bearers(r *http.Request) (tokens []string) {
+// offeredTokens are the tokens among the subprotocols.
+func offeredTokens(r *http.Request) (tokens []string) {
 	for offered := range subprotocols(r) {
 		if token, found := strings.CutPrefix(offered, bearerPrefix); found {
 			tokens = append(tokens, token)
@@ -47,8 +47,8 @@ func bearers(r *http.Request) (tokens []string) {
 	return tokens
 }
 
-// bearer returns the only token; two, or an empty one, have a wrong format.
-func bearer(tokens []string) (string, error) {
+// singleToken returns the only token; two, or an empty one, have a wrong format.
+func singleToken(tokens []string) (string, error) {
 	all := strings.Join(tokens, " , ")
 	token, err := domain.BearerToken("Bearer " + all)
 	if err != nil {
@@ -58,11 +58,13 @@ func bearer(tokens []string) (string, error) {
 }
 
 // subprotocols are what the client offers, in its order, over all header lines.
-func subprotocols(r *http.Request) iter.Seq[string] { return words(r.Header, "Sec-Websocket-Protocol") }
+func subprotocols(r *http.Request) iter.Seq[string] {
+	return listMembers(r.Header, "Sec-Websocket-Protocol")
+}
 
-// words are the members of a header's list (RFC 9110 section 5.6.1), empty ones
+// listMembers are the members of a header's list (RFC 9110 section 5.6.1), empty ones
 // left out.
-func words(h http.Header, name string) iter.Seq[string] {
+func listMembers(h http.Header, name string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for _, line := range h.Values(name) {
 			for word := range strings.SplitSeq(line, ",") {

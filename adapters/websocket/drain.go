@@ -7,8 +7,8 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// settleLimit is how long sockets that were cut may take to be gone.
-const settleLimit = time.Second
+// abortTimeout is how long sockets that were cut may take to be gone.
+const abortTimeout = time.Second
 
 // Drain refuses new handshakes and closes every connection (1012), each after
 // what is queued on it, evenly spread over the window; then it waits for those
@@ -20,18 +20,18 @@ const settleLimit = time.Second
 func (m *Manager) Drain(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, m.config.DrainTimeout)
 	defer cancel()
-	empty := m.gate.shut()
-	m.closeAll(ctx, Restart.Close(), m.config.DrainSpread)
+	empty := m.admission.close()
+	m.closeAll(ctx, ServiceRestart.Close(), m.config.DrainSpread)
 	select {
 	case <-empty:
 		return nil
 	case <-ctx.Done():
 	}
-	m.log.WarnContext(ctx, "connections are cut that did not answer their close frame", "count", m.cutAll())
+	m.log.WarnContext(ctx, "connections are cut that did not answer their close frame", "count", m.abortAll())
 	select {
 	case <-empty:
 		return nil
-	case <-time.After(settleLimit):
+	case <-time.After(abortTimeout):
 	}
 	return domain.TimedOut("Closing the connections", m.config.DrainTimeout, ctx.Err()).At("websocket.Drain")
 }
@@ -39,7 +39,7 @@ func (m *Manager) Drain(ctx context.Context) error {
 // closeAll tells one session after the other to go, over the time. A handshake in flight is
 // told as well: it learns it when it is complete.
 func (m *Manager) closeAll(ctx context.Context, why Close, over time.Duration) {
-	sessions := m.index.all()
+	sessions := m.registry.all()
 	if len(sessions) == 0 {
 		return
 	}
@@ -48,30 +48,30 @@ func (m *Manager) closeAll(ctx context.Context, why Close, over time.Duration) {
 		if !sleepUntil(ctx, begin.Add(time.Duration(i)*gap)) {
 			return
 		}
-		s.shut(why)
+		s.close(why)
 	}
 }
 
-// cutAll drops what did not go by itself, lingering sockets included, which
+// abortAll drops what did not go by itself, lingering sockets included, which
 // only the engine still knows. It returns how many connections that were.
-func (m *Manager) cutAll() int {
-	for _, s := range m.index.all() {
-		s.shut(Restart.Close())
+func (m *Manager) abortAll() int {
+	for _, s := range m.registry.all() {
+		s.close(ServiceRestart.Close())
 	}
 	peers, err := m.engine.Sessions()
 	if err != nil { // the engine is never closed
 		return 0
 	}
 	for _, ms := range peers {
-		go m.drop(sessionOf(ms))
+		go m.abort(sessionOf(ms))
 	}
 	return len(peers)
 }
 
-func (m *Manager) drop(s *session) {
-	defer s.survive()
-	s.cut(Restart.Close())
-	_ = s.link.kill()
+func (m *Manager) abort(s *session) {
+	defer s.recoverPanic()
+	s.abort(ServiceRestart.Close())
+	_ = s.conn.closeSocket()
 }
 
 func sleepUntil(ctx context.Context, t time.Time) bool {

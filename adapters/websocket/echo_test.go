@@ -14,20 +14,20 @@ import (
 // overtake it.
 func Echo(m *Manager) {
 	echo := func(ms *melody.Session, back func(*session)) {
-		m.guard(ms, back)
+		m.withSession(ms, back)
 	}
-	m.packed = int(m.config.MaxMessageBytes) // the suite's messages are large
+	m.maxCompressed = int(m.config.MaxMessageBytes) // the suite's messages are large
 	m.engine.HandleMessage(func(ms *melody.Session, text []byte) {
 		echo(ms, func(s *session) {
-			s.hear(text)
-			s.post(letter{payload: slices.Clone(text)})
+			s.handleText(text)
+			s.enqueue(outboundMessage{payload: slices.Clone(text)})
 			for s.owes() && awaitEcho(ms, texts) {
 			}
 		})
 	})
 	m.engine.HandleMessageBinary(func(ms *melody.Session, data []byte) {
 		echo(ms, func(s *session) {
-			s.ignore()
+			s.handleBinary()
 			if ms.WriteBinary(data) == nil {
 				awaitEcho(ms, binaries)
 			}
@@ -36,10 +36,10 @@ func Echo(m *Manager) {
 	m.engine.HandleConnect(func(ms *melody.Session) {
 		ms.Set(texts, make(chan struct{}, 1))
 		ms.Set(binaries, make(chan struct{}, 1))
-		m.guard(ms, func(s *session) { s.attach(ms) })
+		m.withSession(ms, func(s *session) { s.attach(ms) })
 	})
 	m.engine.HandleSentMessage(func(ms *melody.Session, _ []byte) {
-		m.guard(ms, (*session).sent)
+		m.withSession(ms, (*session).messageSent)
 		noteEcho(ms, texts)
 	})
 	m.engine.HandleSentMessageBinary(func(ms *melody.Session, _ []byte) { noteEcho(ms, binaries) })
@@ -54,9 +54,9 @@ const (
 // owes tells that melody's writer has something of the mailbox. A socket that took
 // all of it at once owes nothing.
 func (s *session) owes() bool {
-	s.box.mu.Lock()
-	defer s.box.mu.Unlock()
-	return s.box.busy
+	s.queue.mu.Lock()
+	defer s.queue.mu.Unlock()
+	return s.queue.inFlight
 }
 
 func noteEcho(ms *melody.Session, kind string) {
@@ -68,13 +68,13 @@ func noteEcho(ms *melody.Session, kind string) {
 
 // awaitEcho reports false when there will be none, as when the session ends.
 func awaitEcho(ms *melody.Session, kind string) bool {
-	if sessionOf(ms).ending.Load() != nil {
+	if sessionOf(ms).closeReason.Load() != nil {
 		return false
 	}
 	select {
 	case <-ms.MustGet(kind).(chan struct{}):
 		return true
-	case <-time.After(writeWait):
+	case <-time.After(writeTimeout):
 		return false
 	}
 }

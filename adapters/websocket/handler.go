@@ -17,16 +17,16 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// retryAfter is when a client that meets a draining node should try another.
+// retryAfter is the Retry-After of a 503.
 const retryAfter = 2 * time.Second
 
-// HandlerParts is what a Handler is made of. All are needed.
+// HandlerParts are the dependencies of a Handler. All are required.
 type HandlerParts struct {
 	Manager  *Manager
 	Sessions *app.Sessions
 	History  *app.History
 	Tokens   ports.TokenValidator
-	// Limiter counts refused tokens per address, on this node alone.
+	// Limiter counts refused tokens per address, on this node only.
 	Limiter   ports.RateLimiter
 	Readiness *app.Readiness
 	Config    Config
@@ -37,61 +37,68 @@ type HandlerParts struct {
 	Log         *slog.Logger
 }
 
-// Handler opens users' sockets.
+// Handler serves the WebSocket handshakes.
 type Handler struct {
 	HandlerParts
-	spans    spans
-	upgrader *websocket.Upgrader
-	pace     turnstile
-	origin   func(header string) bool
-	refusals refusals
-	waiting  *retryRoom
+	spans         spans
+	upgrader      *websocket.Upgrader
+	connects      connectLimiter
+	originAllowed func(header string) bool
+	refusals      refusals
+	retrier       *retrier
 }
 
 // NewHandler returns the handler of the socket's route.
 func NewHandler(p HandlerParts) *Handler {
 	return &Handler{
 		HandlerParts: p, spans: newSpans(p.Tracer), upgrader: newUpgrader(p.Config),
-		pace:     turnstile{bucket: newBucket(p.Config.MaxConnectsPerSecond, time.Second)},
-		origin:   p.Config.origins(p.Environment),
-		refusals: newRefusals(), waiting: newRetryRoom(p.Readiness.Draining),
+		connects:      connectLimiter{bucket: newTokenBucket(p.Config.MaxConnectsPerSecond, time.Second)},
+		originAllowed: p.Config.origins(p.Environment),
+		refusals:      newRefusals(), retrier: newRetrier(p.Readiness.Draining),
 	}
 }
 
-// Serve answers one handshake. It returns at once after the connection was
-// taken over; the socket lives on without the server's goroutine. What must be
-// answered by HTTP comes back as an error and nothing has been written then:
-// INVALID_REQUEST of kind UpgradeRequired, SERVICE_UNAVAILABLE while draining or
-// over a limit of the node,
-// AUTHORIZATION_ERROR for a foreign origin, VALIDATION_ERROR and PARSING_ERROR for
-// a bad query, RATE_LIMIT for a network with too many refused tokens. From the
-// token on, a refusal is upgraded only to be told why by a close, or comes back as
-// its error when the client was told lately.
+// Serve serves one handshake. It returns after the connection is hijacked; a
+// goroutine of its own then serves the session. A returned error must be answered by
+// HTTP, and nothing has been written then: INVALID_REQUEST of kind UpgradeRequired
+// or for a malformed handshake, SERVICE_UNAVAILABLE while draining or over a limit
+// of the node, AUTHORIZATION_ERROR for a foreign origin, VALIDATION_ERROR and
+// PARSING_ERROR for a bad query, RATE_LIMIT for an address with too many refused
+// tokens.
+//
+// Once the token is checked, a refusal is upgraded and told by a close frame, or
+// returned as its error when the client was told recently.
 func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
 	if err := checkUpgrade(w, r); err != nil {
 		return err
 	}
-	if h.Readiness.Draining() || !h.pace.pass() || !h.Manager.gate.enter() {
-		return h.reject(unavailable())
+	if h.Readiness.Draining() || !h.connects.allow() || !h.Manager.admission.enter() {
+		return h.reject(nodeUnavailable())
 	}
-	goOn, err := h.open(w, r)
-	if goOn == nil {
-		h.Manager.gate.leave()
+	continues := false
+	defer func() {
+		if !continues { // also after a panic
+			h.Manager.admission.leave()
+		}
+	}()
+	continuation, err := h.open(w, r)
+	if continuation == nil {
 		return h.reject(err)
 	}
-	go goOn()
+	continues = true
+	go continuation()
 	return nil
 }
 
-// reject counts a handshake that ends without an upgrade. A nil error means
-// that the client itself is gone.
+// reject counts a handshake that ends without an upgrade. A nil error means that the
+// client has closed the connection.
 func (h *Handler) reject(err error) error {
 	h.Observer.Observe(domain.ConnectionRejected{})
 	return err
 }
 
-// open decides about the handshake and returns what goes on with the taken
-// connection, which leaves the gate at its end.
+// open decides about the handshake and returns the function that serves the hijacked
+// connection. That function leaves the admission at its end.
 func (h *Handler) open(w http.ResponseWriter, r *http.Request) (func(), error) {
 	if origins := r.Header.Values("Origin"); len(origins) > 0 && !h.allowed(origins) {
 		return nil, domain.Forbidden("Origin not allowed", nil)
@@ -100,8 +107,9 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request) (func(), error) {
 	if err != nil {
 		return nil, domain.Unparsable("query", nil) // the cause may repeat a token
 	}
-	credential, err := credentials(r, query)
-	caller, err := h.authenticate(r.Context(), credential, err)
+	waitUntil := h.retrier.deadline()
+	credential, err := requestToken(r, query)
+	caller, err := h.authenticate(r.Context(), waitUntil, credential, err)
 	switch {
 	case errors.Is(err, errBeforeUpgrade):
 		return nil, err
@@ -109,38 +117,39 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request) (func(), error) {
 		if tooMany := h.countRefusal(r, err); tooMany != nil {
 			return nil, tooMany
 		}
-		return h.refuse(w, r, refused{cause: err, credential: credential})
+		return h.refuse(w, r, refusal{cause: err, credential: credential})
 	}
-	return h.connect(w, r, caller, query)
+	return h.connect(w, r, caller, query, waitUntil)
 }
 
+// allowed reports whether every Origin header names an allowed origin.
 func (h *Handler) allowed(origins []string) bool {
 	for _, header := range origins {
-		if !h.origin(header) {
+		if !h.originAllowed(header) {
 			return false
 		}
 	}
 	return true
 }
 
-// authenticate judges the credential, unless it was malformed. A key set that is
-// away is waited for.
-func (h *Handler) authenticate(ctx context.Context, token string, malformed error) (caller domain.Caller, err error) {
-	ctx, span := h.spans.validating(ctx, malformed == nil)
+// authenticate validates the token. malformed is the error of a request without a
+// well-formed token. When the keys cannot be loaded it retries until the given time.
+func (h *Handler) authenticate(ctx context.Context, waitUntil time.Time, token string, malformed error) (caller domain.Caller, err error) {
+	ctx, span := h.spans.startValidation(ctx, malformed == nil)
 	defer span.End()
 	if malformed != nil {
 		return domain.Caller{}, malformed
 	}
-	err = h.waiting.try(ctx, func(ctx context.Context) (err error) {
+	err = h.retrier.try(ctx, waitUntil, func(ctx context.Context) (err error) {
 		caller, err = h.Tokens.Validate(ctx, token)
 		return err
 	})
 	return caller, err
 }
 
-// countRefusal counts a token that was refused, or missing, against its
-// network's limit and returns RATE_LIMIT for one too many. Keys that are
-// missing are no fault of the token's.
+// countRefusal counts a refused or missing token against the limit of the client's
+// address and returns RATE_LIMIT when the limit is exceeded. Keys that cannot be
+// loaded are not counted.
 func (h *Handler) countRefusal(r *http.Request, cause error) error {
 	most := h.Config.RefusedTokensPerMinute
 	if most == 0 || domain.CodeOf(cause) != domain.AuthenticationError {
@@ -154,17 +163,17 @@ func (h *Handler) countRefusal(r *http.Request, cause error) error {
 	return domain.RateLimited(most, limit.Window, a.Reset).At("websocket.Serve")
 }
 
-// connect admits the caller and takes the connection over. A dependency that is
-// away is waited for.
-func (h *Handler) connect(w http.ResponseWriter, r *http.Request, caller domain.Caller, query url.Values) (func(), error) {
-	ctx, span := h.spans.connecting(r.Context(), caller.User)
+// connect admits the caller and hijacks the connection. When a dependency is
+// unavailable it retries until the given time.
+func (h *Handler) connect(w http.ResponseWriter, r *http.Request, caller domain.Caller, query url.Values, waitUntil time.Time) (func(), error) {
+	ctx, span := h.spans.startConnect(r.Context(), caller.User)
 	defer span.End()
-	from, err := resumeFrom(query)
+	from, err := requestedPosition(query)
 	if err != nil {
 		return nil, err
 	}
 	var s *session
-	err = h.waiting.try(ctx, func(ctx context.Context) (err error) {
+	err = h.retrier.try(ctx, waitUntil, func(ctx context.Context) (err error) {
 		s, err = h.admit(ctx, caller, from)
 		return err
 	})
@@ -173,43 +182,43 @@ func (h *Handler) connect(w http.ResponseWriter, r *http.Request, caller domain.
 		return nil, err
 	case domain.CodeOf(err) == domain.QuotaExceeded:
 		h.reclaim(ctx, caller)
-		return h.refuse(w, r, refused{cause: err, user: caller.User})
+		return h.refuse(w, r, refusal{cause: err, user: caller.User})
 	case err != nil:
-		return h.refuse(w, r, refused{cause: err})
+		return h.refuse(w, r, refusal{cause: err})
 	}
-	t, err := takeOver(w, r)
+	t, err := hijack(w, r)
 	if err != nil {
 		h.dismiss(s)
-		return nil, lost(err)
+		return nil, hijackError(err)
 	}
 	s.admitted.Store(true)
 	if t.deflate && h.Config.Compression {
-		s.link.packed = h.Manager.inflater()
+		s.conn.inflater = h.Manager.newInflater()
 	}
-	s.link.open(t.conn)
-	t.conn = &s.link
+	s.conn.setConn(t.conn)
+	t.conn = &s.conn
 	return func() { s.run(t) }, nil
 }
 
-// admit reserves a mailbox, reads where the log stands, takes a place, follows the
-// user and reads what the client missed, in this order, so that nothing is missed.
-// A failure undoes it in reverse.
+// admit registers the session, reads the position of the user's log, acquires a
+// lease, subscribes and reads what the client missed. The order ensures that no
+// message is missed. A failure undoes the steps in reverse order.
 func (h *Handler) admit(ctx context.Context, caller domain.Caller, from domain.Position) (*session, error) {
 	s := h.session(caller, domain.TrailOf(ctx).Correlation)
 	if from != "" {
-		s.box.begin()
+		s.queue.beginReplay()
 	}
 	if h.Manager.reserve(s) != nil {
-		return nil, unavailable()
+		return nil, nodeUnavailable()
 	}
 	if from == "" {
-		s.stand(ctx)
+		s.notePosition(ctx)
 	}
 	if err := h.Sessions.Admit(ctx, caller, s.id); err != nil {
-		h.Manager.index.remove(s)
+		h.Manager.registry.remove(s)
 		return nil, err
 	}
-	if err := s.resume(ctx, from); err != nil {
+	if err := s.loadMissed(ctx, from); err != nil {
 		h.dismiss(s)
 		return nil, err
 	}
@@ -219,25 +228,26 @@ func (h *Handler) admit(ctx context.Context, caller domain.Caller, from domain.P
 // dismiss undoes admit.
 func (h *Handler) dismiss(s *session) {
 	h.Sessions.Dismiss(s.caller, s.id)
-	h.Manager.index.remove(s)
+	h.Manager.registry.remove(s)
 }
 
+// session returns a new session of the caller.
 func (h *Handler) session(caller domain.Caller, correlation string) *session {
 	s := &session{
 		manager: h.Manager, caller: caller, id: uuid.NewString(),
-		correlation: correlation, sessions: h.Sessions, tokens: h.Tokens, history: h.History, born: time.Now(),
+		correlation: correlation, sessions: h.Sessions, tokens: h.Tokens, history: h.History, createdAt: time.Now(),
 	}
-	s.link.owner, s.link.idle, s.link.ping = s, h.Config.IdleTimeout, h.Config.PingInterval
-	s.link.sieve.bucket = newBucket(h.Config.MaxMessagesPerMinute, time.Minute)
+	s.conn.session, s.conn.idleTimeout, s.conn.pingInterval = s, h.Config.IdleTimeout, h.Config.PingInterval
+	s.conn.frames.bucket = newTokenBucket(h.Config.MaxMessagesPerMinute, time.Minute)
 	if h.Config.CloseOnTokenExpiry {
-		s.link.expires = caller.Expires
+		s.conn.tokenExpiry = caller.Expires
 	}
 	return s
 }
 
-// lost is a connection that could not be taken over: nobody is left to answer
-// when the client broke the handshake itself.
-func lost(err error) error {
+// hijackError returns the error of a connection that could not be hijacked; nil when
+// the client broke the handshake, because then it cannot be answered.
+func hijackError(err error) error {
 	if errors.Is(err, errEarlyData) {
 		return nil
 	}

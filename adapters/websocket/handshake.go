@@ -17,35 +17,35 @@ import (
 // over. For one that does not, w's headers say what would be accepted.
 func checkUpgrade(w http.ResponseWriter, r *http.Request) error {
 	asks := r.Method == http.MethodGet && r.ProtoMajor == 1 && r.ProtoMinor >= 1 &&
-		has(r.Header, "Connection", "upgrade") && has(r.Header, "Upgrade", "websocket")
+		headerContains(r.Header, "Connection", "upgrade") && headerContains(r.Header, "Upgrade", "websocket")
 	if !asks || !slices.Equal(r.Header.Values("Sec-Websocket-Version"), []string{"13"}) {
 		w.Header().Set("Upgrade", "websocket")
 		w.Header().Set("Sec-WebSocket-Version", "13")
 		return &domain.Error{Code: domain.InvalidRequest, Kind: domain.UpgradeRequired, Message: "WebSocket upgrade required"}
 	}
 	if r.ContentLength != 0 || len(r.TransferEncoding) > 0 {
-		return malformed("a body", nil)
+		return invalidHandshake("a body", nil)
 	}
 	keys := r.Header.Values("Sec-Websocket-Key")
 	if len(keys) != 1 {
-		return malformed("no key, or more than one", nil)
+		return invalidHandshake("no key, or more than one", nil)
 	}
 	if key, err := base64.StdEncoding.Strict().DecodeString(keys[0]); err != nil || len(key) != 16 {
-		return malformed("a key that is not 16 bytes in base64", err)
+		return invalidHandshake("a key that is not 16 bytes in base64", err)
 	}
 	if _, ok := offersDeflate(r.Header); !ok {
-		return malformed("extensions that are not a list", nil)
+		return invalidHandshake("extensions that are not a list", nil)
 	}
 	return nil
 }
 
-// malformed is a handshake that asks for a WebSocket in a wrong way.
-func malformed(what string, cause error) error {
+// invalidHandshake is a handshake that asks for a WebSocket in a wrong way.
+func invalidHandshake(what string, cause error) error {
 	return &domain.Error{Code: domain.InvalidRequest, Message: "Invalid WebSocket handshake", Err: errors.Join(errors.New(what), cause)}
 }
 
-func has(h http.Header, name, word string) bool {
-	for w := range words(h, name) {
+func headerContains(h http.Header, name, word string) bool {
+	for w := range listMembers(h, name) {
 		if strings.EqualFold(w, word) {
 			return true
 		}
@@ -53,11 +53,11 @@ func has(h http.Header, name, word string) bool {
 	return false
 }
 
-// takeover is a connection taken from net/http, and the headers that the upgrade
+// hijackedConn is a connection taken from net/http, and the headers that the upgrade
 // reads and writes. melody gets it in place of the ResponseWriter, so that the
 // server's handler can return and its buffers and its stack are freed; the headers
 // and the token in them are, as soon as the 101 is out.
-type takeover struct {
+type hijackedConn struct {
 	conn    net.Conn
 	header  http.Header
 	request *http.Request
@@ -66,8 +66,8 @@ type takeover struct {
 
 var errEarlyData = errors.New("client sent data before the handshake was complete")
 
-// takeOver hijacks the connection. Client data that came too early ends it.
-func takeOver(w http.ResponseWriter, r *http.Request) (*takeover, error) {
+// hijack hijacks the connection. Client data that came too early ends it.
+func hijack(w http.ResponseWriter, r *http.Request) (*hijackedConn, error) {
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return nil, err
@@ -76,16 +76,16 @@ func takeOver(w http.ResponseWriter, r *http.Request) (*takeover, error) {
 		return nil, errors.Join(errEarlyData, conn.Close())
 	}
 	deflate, _ := offersDeflate(r.Header)
-	simplify(r.Header, slices.Contains(slices.Collect(subprotocols(r)), protocol), deflate)
-	return &takeover{
+	normalizeHeader(r.Header, slices.Contains(slices.Collect(subprotocols(r)), protocol), deflate)
+	return &hijackedConn{
 		conn: conn, header: w.Header(), deflate: deflate,
 		request: &http.Request{Method: http.MethodGet, Header: r.Header},
 	}, nil
 }
 
-// simplify says in the plainest words what checkUpgrade has found, which reads
+// normalizeHeader says in the plainest words what checkUpgrade has found, which reads
 // more kindly than the upgrade does.
-func simplify(h http.Header, speaks, deflate bool) {
+func normalizeHeader(h http.Header, speaks, deflate bool) {
 	words := []string{"upgrade", "websocket", "13", protocol}
 	h["Connection"], h["Upgrade"], h["Sec-Websocket-Version"] = words[0:1:1], words[1:2:2], words[2:3:3]
 	delete(h, "Sec-Websocket-Protocol") // a token may be among them
@@ -105,15 +105,15 @@ const (
 )
 
 // Header is what the 101 carries besides the handshake's own.
-func (t *takeover) Header() http.Header { return t.header }
+func (t *hijackedConn) Header() http.Header { return t.header }
 
 // WriteHeader does nothing: every refusal was made before.
-func (t *takeover) WriteHeader(int) {}
+func (t *hijackedConn) WriteHeader(int) {}
 
 // Write fails: the connection belongs to the upgrade.
-func (t *takeover) Write([]byte) (int, error) { return 0, http.ErrHijacked }
+func (t *hijackedConn) Write([]byte) (int, error) { return 0, http.ErrHijacked }
 
 // Hijack gives the connection to the upgrade.
-func (t *takeover) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+func (t *hijackedConn) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return t.conn, bufio.NewReadWriter(bufio.NewReaderSize(t.conn, handshakeRead), bufio.NewWriterSize(t.conn, handshakeWrite)), nil
 }

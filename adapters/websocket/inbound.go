@@ -10,26 +10,26 @@ import (
 
 const pong = `{"type":"pong"}`
 
-// hear takes a client's text frame. Nothing that is well-formed disturbs the
+// handleText takes a client's text frame. Nothing that is well-formed disturbs the
 // session.
-func (s *session) hear(text []byte) {
+func (s *session) handleText(text []byte) {
 	if !utf8.Valid(text) {
-		s.cut(BadText.Close())
+		s.abort(InvalidUTF8.Close())
 		return
 	}
-	c := commandOf(text)
+	c := parseCommand(text)
 	s.manager.observer.Observe(domain.FrameReceived{Type: c.kind})
 	switch c.kind {
 	case domain.FramePing:
-		s.post(letter{payload: []byte(pong)})
+		s.enqueue(outboundMessage{payload: []byte(pong)})
 	case domain.FrameRefresh:
-		s.refresh(c.token)
+		s.handleRefresh(c.token)
 	case domain.FrameIgnored:
 	}
 }
 
-// ignore takes a client's binary frame.
-func (s *session) ignore() {
+// handleBinary takes a client's binary frame.
+func (s *session) handleBinary() {
 	s.manager.observer.Observe(domain.FrameReceived{Type: domain.FrameIgnored})
 }
 
@@ -39,10 +39,10 @@ type command struct {
 	token string // of a refresh; empty where there is none
 }
 
-// commandOf reads a client's frame; what is not understood is ignored. Member
+// parseCommand reads a client's frame; what is not understood is ignored. Member
 // names match exactly. A frame with two types is not understood; a refresh with
 // two tokens has none.
-func commandOf(text []byte) command {
+func parseCommand(text []byte) command {
 	if !json.Valid(text) {
 		return command{kind: domain.FrameIgnored}
 	}
@@ -50,7 +50,7 @@ func commandOf(text []byte) command {
 	if open, err := d.Token(); err != nil || open != json.Delim('{') {
 		return command{kind: domain.FrameIgnored}
 	}
-	types, tokens := memberTexts(d)
+	types, tokens := memberValues(d)
 	if len(types) != 1 {
 		return command{kind: domain.FrameIgnored}
 	}
@@ -67,9 +67,9 @@ func commandOf(text []byte) command {
 	}
 }
 
-// memberTexts returns the values of all members named type and token, of an
+// memberValues returns the values of all members named type and token, of an
 // object whose opening brace was read. A value that is not a string is empty.
-func memberTexts(d *json.Decoder) (types, tokens []string) {
+func memberValues(d *json.Decoder) (types, tokens []string) {
 	for d.More() {
 		name, err := d.Token()
 		if err != nil {

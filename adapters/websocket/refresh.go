@@ -7,24 +7,24 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// refresh takes a new token for the old one's place: the session lasts as long
+// handleRefresh takes a new token for the old one's place: the session lasts as long
 // as the new one. Anything but a good token of the same user ends the session,
 // because its client believes to be somebody else, or to be trusted.
-func (s *session) refresh(token string) {
-	caller, err := s.judge(token)
+func (s *session) handleRefresh(token string) {
+	caller, err := s.validateToken(token)
 	if err != nil {
-		s.shut(closeFor(err))
+		s.close(closeForError(err))
 		return
 	}
 	if s.manager.config.CloseOnTokenExpiry {
-		s.link.extend(caller.Expires)
+		s.conn.extendToken(caller.Expires)
 	}
-	s.post(letter{payload: refreshed(caller.Expires)})
+	s.enqueue(outboundMessage{payload: refreshed(caller.Expires)})
 }
 
-func (s *session) judge(token string) (domain.Caller, error) {
+func (s *session) validateToken(token string) (domain.Caller, error) {
 	ctx := domain.WithTrail(context.Background(), domain.Trail{Correlation: s.correlation})
-	ctx, span := s.manager.spans.validating(ctx, token != "")
+	ctx, span := s.manager.spans.startValidation(ctx, token != "")
 	defer span.End()
 	if token == "" {
 		return domain.Caller{}, domain.NotAuthenticated()

@@ -12,139 +12,139 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// Existing browser clients reset their count of attempts when a socket opens, so
-// a server that upgrades in order to refuse is asked again for ever. A client is
-// therefore told a reason by a close only once in a while; in between it is
-// refused before the upgrade, which lets its count of attempts grow.
+// Existing browser clients reset their count of attempts when a socket opens. A
+// server that upgrades in order to refuse is therefore asked again forever. A client
+// is told the reason by a close frame only once in a while; in between it is refused
+// before the upgrade, so that its count of attempts grows.
 const (
-	// tokenToldFor is how long a refused token is refused before the upgrade,
-	// after its refusal was told through a close.
-	tokenToldFor = 10 * time.Minute
-	// quotaToldFor is the same for a user whose connections are at the limit.
-	quotaToldFor = time.Minute
-	// quotaRetry is the Retry-After of such a user. A place of a peer that is gone
-	// is free by then.
-	quotaRetry = 10 * time.Second
-	// reclaimEvery is the least time between two requests of this node to check
+	// tokenRefusalTTL is how long a refused token is refused before the upgrade,
+	// after a close frame has told its refusal.
+	tokenRefusalTTL = 10 * time.Minute
+	// quotaRefusalTTL is the same time for a user who is at the connection limit.
+	quotaRefusalTTL = time.Minute
+	// quotaRetryAfter is the Retry-After of such a user. Leases of dead connections
+	// are free by then.
+	quotaRetryAfter = 10 * time.Second
+	// reclaimInterval is the minimum time between two requests of this node to check
 	// the connections of one user.
-	reclaimEvery = 10 * time.Second
-	// maxTold bounds each memory of refusals: about 5 MB when it is full.
-	maxTold = 1 << 16
-	// maxRefusing is how many handshakes this node upgrades at once only to refuse
-	// them.
-	maxRefusing = 256
+	reclaimInterval = 10 * time.Second
+	// maxRemembered bounds each set of refusals; a full set takes about 5 MB.
+	maxRemembered = 1 << 16
+	// maxRefusals is how many handshakes this node upgrades at the same time only to
+	// refuse them.
+	maxRefusals = 256
 )
 
-// refusals decides how handshakes are refused.
+// refusals remembers which clients were told why they are refused. It decides how,
+// never whether, a client is refused.
 type refusals struct {
-	tokens    *recentSet // credentials whose refusal was told by a close
-	full      *recentSet // users who were told that their connections are at the limit
-	reclaimed *recentSet // users whose connections all nodes were asked to check
+	tokens         *recentSet // credentials whose refusal a close frame has told
+	fullUsers      *recentSet // users who were told that they are at the connection limit
+	reclaimedUsers *recentSet // users whose connections all nodes were asked to check
 }
 
 func newRefusals() refusals {
 	return refusals{
-		tokens:    newRecentSet(tokenToldFor, maxTold),
-		full:      newRecentSet(quotaToldFor, maxTold),
-		reclaimed: newRecentSet(reclaimEvery, maxTold),
+		tokens:         newRecentSet(tokenRefusalTTL, maxRemembered),
+		fullUsers:      newRecentSet(quotaRefusalTTL, maxRemembered),
+		reclaimedUsers: newRecentSet(reclaimInterval, maxRemembered),
 	}
 }
 
-// memory returns the set that remembers refusals of this kind, and the key that
-// stands for the client in it; nil for refusals that are not remembered.
-func (f refusals) memory(cause error, credential string, user domain.UserID) (*recentSet, string) {
+// setFor returns the set that remembers refusals of this kind and the client's key
+// in it; nil for refusals that are not remembered.
+func (f refusals) setFor(cause error, credential string, user domain.UserID) (*recentSet, string) {
 	e := domain.As(cause)
 	switch {
 	case e.Code == domain.QuotaExceeded:
-		return f.full, string(user)
-	case e.Code == domain.AuthenticationError && credential != "" && !passes(e):
+		return f.fullUsers, string(user)
+	case e.Code == domain.AuthenticationError && credential != "" && !isTransient(e):
 		return f.tokens, credential
 	default:
 		return nil, ""
 	}
 }
 
-// passes reports whether the token may become good without being changed: its
-// key may arrive, or its time may come.
-func passes(e *domain.Error) bool {
+// isTransient reports whether the same token may become valid: its key may arrive,
+// or its start time may come.
+func isTransient(e *domain.Error) bool {
 	cause, _ := e.Details["cause"].(string)
 	return slices.Contains([]string{"key", "not_yet_valid"}, cause)
 }
 
-// refused is a handshake that gets no session. The credential is empty for a
-// client without one, the user for one that is not known.
-type refused struct {
+// refusal is a handshake that is refused. The credential is empty for a client
+// without one, the user for one that is not known.
+type refusal struct {
 	cause      error
 	credential string
 	user       domain.UserID
 }
 
-// refuse upgrades the connection only to close it, because a browser cannot see
-// an HTTP status. It returns the error, for an answer by HTTP, when the client was
-// told lately, or too many handshakes are being refused.
-func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, f refused) (func(), error) {
-	memory, key := h.refusals.memory(f.cause, f.credential, f.user)
-	if memory.has(key) || !h.Manager.gate.setAside(maxRefusing) {
+// refuse upgrades the connection and closes it with the reason, because a browser
+// cannot see an HTTP status. It returns the cause, to be answered by HTTP, when the
+// client was told recently, or maxRefusals handshakes are being refused.
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, f refusal) (func(), error) {
+	memory, key := h.refusals.setFor(f.cause, f.credential, f.user)
+	if memory.has(key) || !h.Manager.admission.beginRefusal(maxRefusals) {
 		return nil, withRetry(f.cause)
 	}
 	ctx := r.Context()
-	t, err := takeOver(w, r)
+	t, err := hijack(w, r)
 	if err != nil {
-		h.Manager.gate.unsetAside()
-		return nil, lost(err)
+		h.Manager.admission.cancelRefusal()
+		return nil, hijackError(err)
 	}
-	c := closeFor(f.cause)
-	record(ctx, f.cause)
+	c := closeForError(f.cause)
+	recordError(ctx, f.cause)
 	h.Log.LogAttrs(ctx, slog.LevelInfo, "connection refused",
 		slog.Int("close_code", int(c.Status)), slog.Any("error", f.cause))
 	h.Observer.Observe(domain.ConnectionRejected{})
 	h.Observer.Observe(domain.CloseSeen{Code: int(c.Status)})
-	payload := c.frame(domain.TrailOf(ctx).Correlation)
-	return func() { h.turnAway(t, payload, memory, key) }, nil
+	payload := c.payload(domain.TrailOf(ctx).Correlation)
+	return func() { h.closeRefused(t, payload, memory, key) }, nil
 }
 
-// withRetry tells the client when to try again, where the error does not.
+// withRetry adds a Retry-After to errors that need one.
 func withRetry(cause error) error {
 	e := domain.As(cause)
 	switch {
 	case e.RetryAfter > 0, e.Code == domain.AuthenticationError:
 		return e
 	case e.Code == domain.QuotaExceeded:
-		return e.After(quotaRetry)
+		return e.After(quotaRetryAfter)
 	default:
 		return e.After(retryAfter)
 	}
 }
 
-// turnAway answers the handshake, closes and waits a moment for the client's
-// answer, so that a reset does not destroy the reason. It adds the key to the
-// memory before the client can see the close frame and come back, and removes it
-// when the frame cannot be sent.
-func (h *Handler) turnAway(t *takeover, payload []byte, memory *recentSet, key string) {
-	defer h.Manager.gate.leaveAside()
+// closeRefused completes the handshake, sends the close frame and waits up to
+// closeAnswerTimeout for the answer, so that a reset does not destroy the reason. It
+// adds the key to the memory before the client can see the close frame and connect
+// again, and removes it when the frame cannot be sent.
+func (h *Handler) closeRefused(t *hijackedConn, payload []byte, memory *recentSet, key string) {
+	defer h.Manager.admission.endRefusal()
 	defer func() { _ = t.conn.Close() }()
 	conn, err := h.upgrader.Upgrade(t, t.request, t.header)
 	if err != nil {
 		return
 	}
 	memory.add(key)
-	if conn.WriteControl(websocket.CloseMessage, payload, time.Now().Add(sayLimit)) != nil {
+	if conn.WriteControl(websocket.CloseMessage, payload, time.Now().Add(closeWriteTimeout)) != nil {
 		memory.remove(key)
 		return
 	}
 	conn.SetReadLimit(h.Config.MaxMessageBytes)
-	err = conn.SetReadDeadline(time.Now().Add(answerLimit))
+	err = conn.SetReadDeadline(time.Now().Add(closeAnswerTimeout))
 	for err == nil {
-		_, _, err = conn.NextReader() // until the answer, which is an error too
+		_, _, err = conn.NextReader() // the answer ends it with an error too
 	}
 }
 
-// reclaim has all nodes check the connections of a user who has no free place,
-// so that those whose peers are gone free theirs. It does so at most once in
-// reclaimEvery for each user.
+// reclaim makes all nodes check the connections of a user who has no free lease, at
+// most once in reclaimInterval per user.
 func (h *Handler) reclaim(ctx context.Context, caller domain.Caller) {
-	if h.refusals.reclaimed.add(string(caller.User)) {
-		h.Manager.Check(caller.User) // also while Redis is away
+	if h.refusals.reclaimedUsers.add(string(caller.User)) {
+		h.Manager.Check(caller.User) // this node does not depend on Redis for it
 		h.Sessions.Reclaim(ctx, caller)
 	}
 }

@@ -15,287 +15,294 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// The limits of saying goodbye.
+// The time limits of a close.
 const (
-	// sayLimit bounds the writing of a close frame.
-	sayLimit = time.Second
-	// flushLimit bounds how long queued messages may delay a close.
-	flushLimit = 5 * time.Second
+	// closeWriteTimeout bounds the writing of a close frame.
+	closeWriteTimeout = time.Second
+	// flushTimeout bounds how long queued messages may delay a close.
+	flushTimeout = 5 * time.Second
 )
 
-// session is one connection of a user, from its reservation to its end.
+// session is one connection of a user, from its reservation during the handshake to
+// its end.
 type session struct {
 	manager     *Manager
 	caller      domain.Caller
-	id          string // names the place in the quota
+	id          string // identifies the lease in the quota
 	correlation string
 	sessions    *app.Sessions
 	tokens      ports.TokenValidator
 	history     *app.History
-	born        time.Time
-	box         mailbox
-	link        link
+	createdAt   time.Time
+	queue       sendQueue
+	conn        sessionConn
 	// peer is set by attach, before anything is written.
-	peer     atomic.Pointer[melody.Session]
-	accepted time.Time // set by attach; zero: there never was a socket
-	waited   bool      // the reader ended because the time for the closing did
+	peer          atomic.Pointer[melody.Session]
+	accepted      time.Time // set by attach; zero: the upgrade did not complete
+	closeTimedOut bool      // the peer did not answer the close frame in time
 
-	// ending is why the session ends: the first reason counts.
-	ending   atomic.Pointer[Close]
-	told     atomic.Bool // our close frame was tried
-	answered atomic.Bool // the peer's close frame came
-	admitted atomic.Bool // place and subscription are held
-	freed    atomic.Bool // and were given back
+	// closeReason is why the session ends. The first reason wins.
+	closeReason   atomic.Pointer[Close]
+	closeTried    atomic.Bool // sending our close frame was tried
+	closeReceived atomic.Bool // the peer's close frame arrived
+	admitted      atomic.Bool // lease and subscription are held
+	released      atomic.Bool // lease and subscription were given back
 }
 
-// run is the life of the session after its handshake was accepted; it returns
-// when the socket is closed and nothing is owed any more.
-func (s *session) run(t *takeover) {
-	defer s.manager.gate.leave()
+// run serves the connection. It returns when the socket is closed and all resources
+// are released.
+func (s *session) run(t *hijackedConn) {
+	defer s.manager.admission.leave()
 	s.serve(t)
 	s.finish()
 }
 
-func (s *session) serve(t *takeover) {
-	defer s.survive()
-	// Returns when reading has ended. Its error says that the 101 could not be
-	// written; then nothing was attached.
+func (s *session) serve(t *hijackedConn) {
+	defer s.recoverPanic()
+	// Returns when reading has ended. An error means that the 101 could not be
+	// written and attach was not called.
 	_ = s.manager.engine.HandleRequest(t, t.request)
 }
 
-// survive, deferred, ends this session in place of the process.
-func (s *session) survive() {
+// recoverPanic, deferred, ends this session instead of the process.
+func (s *session) recoverPanic() {
 	cause := recover()
 	if cause == nil {
 		return
 	}
 	defer func() {
-		if recover() != nil { // what panicked may be what is needed to end well
-			_ = s.link.kill()
+		if recover() != nil { // the close may need what has panicked
+			_ = s.conn.closeSocket()
 		}
 	}()
 	s.manager.log.Error("session panicked", slog.Any("panic", cause), slog.String("correlation_id", s.correlation))
-	s.cut(Broken.Close())
+	s.abort(InternalError.Close())
 }
 
-// attach gives the mailbox its socket. melody calls it before its writer runs:
-// an errand waits in melody's one slot.
+// attach connects the queue with the socket. melody calls it before its writer runs;
+// until then a flush request waits in the one slot of melody's queue.
 func (s *session) attach(ms *melody.Session) {
 	if !s.manager.config.Compression {
-		s.link.out.direct(s.link.Conn, s.manager.pens)
+		s.conn.writer.enable(s.conn.Conn, s.manager.buffers)
 	}
 	ms.Request = nil
 	s.accepted = time.Now()
 	s.peer.Store(ms)
 	s.manager.observer.Observe(domain.ConnectionAccepted{})
-	s.proceed(s.box.attach())
+	s.perform(s.queue.attach())
 }
 
-// post puts a letter into the mailbox and reports whether it is on its way.
-func (s *session) post(l letter) bool {
-	what, next := s.box.put(l, &s.manager.config)
-	return s.posted(l, what, next)
+// enqueue adds a message to the queue and reports whether it will be sent.
+func (s *session) enqueue(l outboundMessage) bool {
+	what, next := s.queue.put(l, &s.manager.config)
+	return s.handlePut(l, what, next)
 }
 
-func (s *session) posted(l letter, what receipt, next turn) bool {
+// handlePut acts on the outcome of adding a message and reports whether it will be
+// sent.
+func (s *session) handlePut(l outboundMessage, what putResult, next nextStep) bool {
 	if what == overflowed {
-		s.overflow(l)
+		s.abortSlow(l)
 	}
-	s.proceed(next)
+	s.perform(next)
 	return what == accepted
 }
 
-// overflow gives up on a slow client, without waiting for it.
-func (s *session) overflow(l letter) {
-	if l.counts() {
-		s.lose(1, domain.SlowConsumer)
+// abortSlow ends the session of a client that reads too slowly. It does not block.
+func (s *session) abortSlow(l outboundMessage) {
+	if l.isDelivery() {
+		s.countFailed(1, domain.SlowConsumer)
 	}
-	s.decide(TooSlow.Close())
-	s.lose(s.box.empty(), domain.SlowConsumer)
-	if s.peer.Load() != nil { // else attach finds the mailbox sealed and says it
-		go s.cut(TooSlow.Close())
+	s.setReason(SlowConsumer.Close())
+	s.countFailed(s.queue.discard(), domain.SlowConsumer)
+	if s.peer.Load() != nil { // otherwise attach finds the queue closed and sends the close frame
+		go s.abort(SlowConsumer.Close())
 	}
 }
 
-// sent goes on when melody's writer has done its errand.
-func (s *session) sent() { s.proceed(s.account()) }
+// messageSent continues when melody's writer has completed a flush request.
+func (s *session) messageSent() { s.perform(s.recordSent()) }
 
-// account enters the letter that is out into the books and says what is next.
-func (s *session) account() turn {
-	l, known, next := s.box.written()
+// recordSent observes that the current message is sent and returns the next step.
+func (s *session) recordSent() nextStep {
+	l, known, next := s.queue.complete()
 	switch {
 	case !known:
-	case l.counts():
+	case l.isDelivery():
 		s.manager.observer.Observe(domain.MessageSent{Bytes: len(l.payload), Took: time.Since(l.received)})
-		s.manager.spans.forwarded(s, l)
-	case l.kept():
+		s.manager.spans.recordDelivery(s, l)
+	case l.isKept():
 		s.manager.observer.Observe(domain.MessageReplayed{Bytes: len(l.payload)})
 	}
 	return next
 }
 
-// proceed sends letters until the socket takes no more, which the writer then
-// waits for; says the close that waited for the last one; or has the log read.
-// It never waits.
-func (s *session) proceed(next turn) {
-	for next.more {
-		out, errand := s.link.out.offer(next.next.payload)
+// perform carries out the step: it writes messages until the socket accepts no more,
+// which melody's writer then waits for; or it sends the close frame that had to
+// follow the last message; or it has a page of the log read. It does not block.
+func (s *session) perform(next nextStep) {
+	for next.write {
+		out, errand := s.conn.writer.trySend(next.message.payload)
 		if !out {
-			_ = s.peer.Load().Write(errand) // a dead peer's letters are counted at its end
+			_ = s.peer.Load().Write(errand) // messages of a closed connection are counted at its end
 			return
 		}
-		next = s.account()
+		next = s.recordSent()
 	}
 	switch {
-	case next.done:
-		go s.say()
-	case next.fetch:
-		s.manager.feeder.add(s)
+	case next.finished:
+		go s.sendClose()
+	case next.loadPage:
+		s.manager.replayWorkers.submit(s)
 	}
 }
 
-// shut ends the session for the reason, after what is queued.
-func (s *session) shut(c Close) {
-	if !s.decide(c) {
+// close ends the session for the reason, after the queued messages are sent.
+func (s *session) close(c Close) {
+	if !s.setReason(c) {
 		return
 	}
-	rest := s.box.seal()
-	s.link.end(time.Now().Add(flushLimit))
-	s.proceed(rest)
+	rest := s.queue.close()
+	s.conn.setCloseDeadline(time.Now().Add(flushTimeout))
+	s.perform(rest)
 }
 
-// cut ends the session for the reason at once. A peer that cannot even be sent
-// the close frame is dropped; the others may still answer it.
-func (s *session) cut(c Close) {
-	s.decide(c)
-	s.box.seal()
-	if !s.say() {
-		_ = s.link.kill()
+// abort ends the session for the reason without sending the queued messages. The
+// socket is closed at once when the close frame cannot be written; otherwise the
+// peer may still answer it.
+func (s *session) abort(c Close) {
+	s.setReason(c)
+	s.queue.close()
+	if !s.sendClose() {
+		_ = s.conn.closeSocket()
 	}
 }
 
-// decide keeps the first reason for the end and reports whether it is this one.
-func (s *session) decide(c Close) bool {
-	if !s.ending.CompareAndSwap(nil, &c) {
+// setReason stores the reason of the end. It returns false when there is one
+// already.
+func (s *session) setReason(c Close) bool {
+	if !s.closeReason.CompareAndSwap(nil, &c) {
 		return false
 	}
-	if c.Status != none {
+	if c.Status != noCloseFrame {
 		s.manager.observer.Observe(domain.CloseSeen{Code: int(c.Status)})
 	}
 	return true
 }
 
-// say sends the close frame once. The user's place is free before the client
-// learns that it may come back. It reports whether the frame is out, or somebody
-// else is at it.
-func (s *session) say() bool {
-	s.free()
-	c, peer := s.ending.Load(), s.peer.Load()
+// sendClose sends the close frame once. It releases the user's lease first, so that
+// a client that reconnects at once finds it free. It returns true when the frame is
+// sent, or another goroutine sends it.
+func (s *session) sendClose() bool {
+	s.release()
+	c, peer := s.closeReason.Load(), s.peer.Load()
 	if c == nil || peer == nil {
 		return false
 	}
-	if !s.told.CompareAndSwap(false, true) {
+	if !s.closeTried.CompareAndSwap(false, true) {
 		return true
 	}
 	conn := peer.WebsocketConnection()
-	err := conn.WriteControl(websocket.CloseMessage, c.frame(s.correlation), time.Now().Add(sayLimit))
-	s.link.end(time.Now().Add(answerLimit))
+	err := conn.WriteControl(websocket.CloseMessage, c.payload(s.correlation), time.Now().Add(closeWriteTimeout))
+	s.conn.setCloseDeadline(time.Now().Add(closeAnswerTimeout))
 	return err == nil
 }
 
-// answer echoes the peer's close without a reason, or takes it as the answer
-// to ours.
-func (s *session) answer(status Status) {
-	s.answered.Store(true)
-	s.decide(Close{Status: status})
-	s.box.seal()
-	s.say()
+// handleClose handles the peer's close frame: it echoes the status without a reason,
+// or takes the frame as the answer to ours.
+func (s *session) handleClose(status Status) {
+	s.closeReceived.Store(true)
+	s.setReason(Close{Status: status})
+	s.queue.close()
+	s.sendClose()
 }
 
-// failed judges an error of melody: of reading, which ends the session when
-// this returns, or of writing, which leaves the rest to the reader.
-func (s *session) failed(err error) {
+// handleError handles an error of melody's. A read error ends the session when this
+// returns; a write error leaves that to the reader.
+func (s *session) handleError(err error) {
 	var network net.Error
 	var closed *websocket.CloseError
 	switch {
-	case errors.Is(err, errSilent):
-		s.decide(Silent.Close())
-	case errors.Is(err, errExpired):
-		s.decide(Unauthenticated.Close())
-	case errors.Is(err, errFlood):
-		s.decide(flooded())
+	case errors.Is(err, errPeerTimeout):
+		s.setReason(PeerTimeout.Close())
+	case errors.Is(err, errTokenExpired):
+		s.setReason(Unauthenticated.Close())
+	case errors.Is(err, errRateLimit):
+		s.setReason(rateLimited())
 	case errors.Is(err, websocket.ErrReadLimit):
-		s.said(TooLarge)
-		return
-	case errors.Is(err, errOutdated):
-		s.waited = true
-	case errors.Is(err, errBadFrame):
-		s.decide(ProtocolError.Close())
-	case errors.Is(err, errBadReason):
-		s.decide(BadText.Close())
-	case errors.Is(err, errTooLarge):
-		s.decide(TooLarge.Close())
+		// The library has sent the close frame, except when the sum of the
+		// fragments' lengths overflows. It never writes a second one.
+		s.setReason(MessageTooBig.Close())
+	case errors.Is(err, errCloseTimeout):
+		s.closeTimedOut = true
+	case errors.Is(err, errInvalidFrame):
+		s.setReason(ProtocolError.Close())
+	case errors.Is(err, errInvalidReason):
+		s.setReason(InvalidUTF8.Close())
+	case errors.Is(err, errMessageTooBig):
+		s.setReason(MessageTooBig.Close())
 	case errors.As(err, &closed), errors.As(err, &network), errors.Is(err, net.ErrClosed),
 		errors.Is(err, websocket.ErrCloseSent), errors.Is(err, melody.ErrWriteClosed):
-		return // whoever sent or got a close has said why; finish says that nobody did
+		return // the reason is set where a close frame was sent or received; finish sets it otherwise
 	default:
-		s.said(ProtocolError)
+		s.noteLibraryClose(ProtocolError)
 		return
 	}
-	s.box.seal()
-	s.say()
+	s.queue.close()
+	s.sendClose()
 }
 
-// said notes a close that gorilla has sent by itself.
-func (s *session) said(status Status) {
-	s.decide(Close{Status: status})
-	s.told.Store(true)
-	s.box.seal()
+// noteLibraryClose records a close frame that gorilla has sent itself.
+func (s *session) noteLibraryClose(status Status) {
+	s.setReason(Close{Status: status})
+	s.closeTried.Store(true)
+	s.queue.close()
 }
 
-// free gives back what admission took.
-func (s *session) free() {
-	if s.admitted.Load() && s.freed.CompareAndSwap(false, true) {
-		s.manager.index.remove(s)
+// release gives back, once, the lease and the subscription.
+func (s *session) release() {
+	if s.admitted.Load() && s.released.CompareAndSwap(false, true) {
+		s.manager.registry.remove(s)
 		s.sessions.Dismiss(s.caller, s.id)
 	}
 }
 
-// ping asks the peer for a sign of life. A peer whose socket takes nothing is
-// not pinged; its pong will be missed.
-func (s *session) ping() {
-	s.box.forget(time.Now())
-	if s.link.out.ping() {
+// sendPing sends a ping. A peer whose socket accepts no data gets none, and is
+// closed when its pong is overdue.
+func (s *session) sendPing() {
+	s.queue.expireReplay(time.Now())
+	if s.conn.writer.tryPing() {
 		return
 	}
 	if peer := s.peer.Load(); peer != nil {
-		_ = peer.WebsocketConnection().WriteControl(websocket.PingMessage, nil, time.Now().Add(sayLimit))
+		_ = peer.WebsocketConnection().WriteControl(websocket.PingMessage, nil, time.Now().Add(closeWriteTimeout))
 	}
 }
 
-func (s *session) lose(n int, why domain.FailureReason) {
+// countFailed observes messages that could not be delivered.
+func (s *session) countFailed(n int, why domain.FailureReason) {
 	for range n {
 		s.manager.observer.Observe(domain.MessageFailed{Reason: why})
 	}
 }
 
-// finish closes the socket and the books.
+// finish releases the resources, closes the socket and logs the end.
 func (s *session) finish() {
-	defer s.survive()
-	defer func() { _ = s.link.kill() }()
-	s.decide(Close{Status: none})
-	s.free()
-	s.lose(s.box.empty(), domain.WriteFailed)
-	if s.told.Load() && !s.answered.Load() && !s.waited {
-		s.link.linger()
+	defer s.recoverPanic()
+	defer func() { _ = s.conn.closeSocket() }()
+	s.setReason(Close{Status: noCloseFrame})
+	s.release()
+	s.countFailed(s.queue.discard(), domain.WriteFailed)
+	if s.closeTried.Load() && !s.closeReceived.Load() && !s.closeTimedOut {
+		s.conn.discardInput()
 	}
-	_ = s.link.kill()
+	_ = s.conn.closeSocket()
 	if s.accepted.IsZero() {
 		s.manager.observer.Observe(domain.ConnectionRejected{})
 		return
 	}
 	s.manager.observer.Observe(domain.ConnectionEnded{Lasted: time.Since(s.accepted)})
-	end := s.ending.Load()
+	end := s.closeReason.Load()
 	s.manager.log.Info("connection ended",
 		slog.Int("close_code", int(end.Status)), slog.String("error_code", string(end.Code)),
 		slog.Float64("lasted_seconds", time.Since(s.accepted).Seconds()),

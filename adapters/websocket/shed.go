@@ -12,5 +12,5 @@ var _ ports.ConnectionShedder = (*Manager)(nil)
 // Shed closes every connection for the reason, each after what is queued on
 // it, evenly spread over the time.
 func (m *Manager) Shed(ctx context.Context, reason error, over time.Duration) {
-	m.closeAll(ctx, closeFor(reason), over)
+	m.closeAll(ctx, closeForError(reason), over)
 }

@@ -19,11 +19,11 @@ const maxForwardSpans = 100
 
 // spans writes this package's spans. None carries a token or a payload.
 type spans struct {
-	tracer trace.Tracer
-	off    bool          // nothing is ever recorded
-	second *atomic.Int64 // the second that count belongs to
-	count  *atomic.Int64
-	seeker *seeker
+	tracer   trace.Tracer
+	disabled bool          // nothing is ever recorded
+	second   *atomic.Int64 // the second that count belongs to
+	count    *atomic.Int64
+	resolver *traceResolver
 }
 
 func newSpans(tp trace.TracerProvider) spans {
@@ -32,15 +32,15 @@ func newSpans(tp trace.TracerProvider) spans {
 	}
 	tracer := tp.Tracer("github.com/huleedu/edge/adapters/websocket")
 	return spans{
-		tracer: tracer, off: !records(tracer),
-		second: new(atomic.Int64), count: new(atomic.Int64), seeker: &seeker{},
+		tracer: tracer, disabled: !isRecording(tracer),
+		second: new(atomic.Int64), count: new(atomic.Int64), resolver: &traceResolver{},
 	}
 }
 
-// records reports whether the tracer would record anything: a span within a
+// isRecording reports whether the tracer would record anything: a span within a
 // trace that is recorded. The span that finds it out is never ended, so nobody
 // gets it.
-func records(tracer trace.Tracer) bool {
+func isRecording(tracer trace.Tracer) bool {
 	sampled := trace.NewSpanContext(trace.SpanContextConfig{
 		TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}, TraceFlags: trace.FlagsSampled,
 	})
@@ -48,23 +48,23 @@ func records(tracer trace.Tracer) bool {
 	return probe.IsRecording()
 }
 
-// forwarded records a delivery, after the fact. That of a kept notification
+// recordDelivery records a delivery, after the fact. That of a kept notification
 // belongs to the trace in which it was kept, which the log knows; a direct
 // message comes without a trace and begins one.
-func (s spans) forwarded(to *session, l letter) {
-	if s.off {
+func (s spans) recordDelivery(to *session, l outboundMessage) {
+	if s.disabled {
 		return
 	}
 	now := time.Now()
-	if !s.due(now.Unix()) {
+	if !s.allow(now.Unix()) {
 		return
 	}
 	d := delivery{user: to.caller.User, size: len(l.payload), received: l.received, written: now}
-	if !l.kept() {
-		s.deliver(context.Background(), d)
+	if !l.isKept() {
+		s.writeDelivery(context.Background(), d)
 		return
 	}
-	s.seeker.seek(to, l.id.position(), d)
+	s.resolver.submit(to, l.id.position(), d)
 }
 
 // delivery is what a span tells of a frame on its way through this process.
@@ -74,15 +74,15 @@ type delivery struct {
 	received, written time.Time
 }
 
-func (s spans) deliver(ctx context.Context, d delivery) {
+func (s spans) writeDelivery(ctx context.Context, d delivery) {
 	_, span := s.tracer.Start(ctx, "websocket.forward_message", trace.WithTimestamp(d.received),
 		trace.WithAttributes(attribute.String("user.id", string(d.user)), attribute.Int("message.size", d.size)))
 	span.End(trace.WithTimestamp(d.written))
 }
 
-// due counts at most maxForwardSpans a second. Two goroutines that meet at a
+// allow counts at most maxForwardSpans a second. Two goroutines that meet at a
 // second's turn may count a few more, which does no harm.
-func (s spans) due(now int64) bool {
+func (s spans) allow(now int64) bool {
 	if s.second.Load() != now {
 		s.second.Store(now)
 		s.count.Store(0)
@@ -90,27 +90,27 @@ func (s spans) due(now int64) bool {
 	return s.count.Load() < maxForwardSpans && s.count.Add(1) <= maxForwardSpans
 }
 
-// part begins a span of the handshake's trace. It is not made where the trace is
+// start begins a span of the handshake's trace. It is not made where the trace is
 // one that nobody records.
-func (s spans) part(ctx context.Context, name string) (context.Context, trace.Span) {
+func (s spans) start(ctx context.Context, name string) (context.Context, trace.Span) {
 	if whole := trace.SpanContextFromContext(ctx); whole.IsValid() && !whole.IsSampled() {
 		return ctx, noop.Span{}
 	}
 	return s.tracer.Start(ctx, name)
 }
 
-// validating covers the judging of a token.
-func (s spans) validating(ctx context.Context, hasToken bool) (context.Context, trace.Span) {
-	ctx, span := s.part(ctx, "websocket.validate_token")
+// startValidation covers the judging of a token.
+func (s spans) startValidation(ctx context.Context, hasToken bool) (context.Context, trace.Span) {
+	ctx, span := s.start(ctx, "websocket.validate_token")
 	if span.IsRecording() {
 		span.SetAttributes(attribute.Bool("has_token", hasToken), correlationOf(ctx))
 	}
 	return ctx, span
 }
 
-// connecting covers a known user's way from the token to the upgrade.
-func (s spans) connecting(ctx context.Context, user domain.UserID) (context.Context, trace.Span) {
-	ctx, span := s.part(ctx, "websocket.connect")
+// startConnect covers a known user's way from the token to the upgrade.
+func (s spans) startConnect(ctx context.Context, user domain.UserID) (context.Context, trace.Span) {
+	ctx, span := s.start(ctx, "websocket.connect")
 	if span.IsRecording() {
 		span.SetAttributes(attribute.String("user.id", string(user)), correlationOf(ctx))
 	}
@@ -121,9 +121,9 @@ func correlationOf(ctx context.Context) attribute.KeyValue {
 	return attribute.String("correlation_id", domain.TrailOf(ctx).Correlation)
 }
 
-// record notes the error on the current span. It is called once, where a close
+// recordError notes the error on the current span. It is called once, where a close
 // answers the error.
-func record(ctx context.Context, err error) {
+func recordError(ctx context.Context, err error) {
 	span := trace.SpanFromContext(ctx)
 	if !span.IsRecording() {
 		return

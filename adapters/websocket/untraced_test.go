@@ -12,20 +12,20 @@ import (
 )
 
 // untraced is a session and a letter on a node that records nothing.
-func untraced(tp trace.TracerProvider) (spans, *session, letter) {
+func untraced(tp trace.TracerProvider) (spans, *session, outboundMessage) {
 	return newSpans(tp), &session{caller: domain.Caller{User: "u1"}},
-		letter{payload: []byte("12345"), received: time.Now(), id: mark{7, 1}}
+		outboundMessage{payload: []byte("12345"), received: time.Now(), id: streamID{7, 1}}
 }
 
 func TestDeliveryWithoutTracingAllocatesNothing(t *testing.T) {
 	s, to, l := untraced(noop.NewTracerProvider())
-	require.Zero(t, testing.AllocsPerRun(100, func() { s.forwarded(to, l) }))
+	require.Zero(t, testing.AllocsPerRun(100, func() { s.recordDelivery(to, l) }))
 }
 
 func BenchmarkDeliveryWithoutTracing(b *testing.B) {
 	s, to, l := untraced(noop.NewTracerProvider())
 	b.ReportAllocs()
 	for b.Loop() {
-		s.forwarded(to, l)
+		s.recordDelivery(to, l)
 	}
 }

@@ -30,15 +30,15 @@ func ends(t *testing.T) (near, far net.Conn) {
 
 func TestNothingFollowsAClose(t *testing.T) {
 	near, far := ends(t)
-	var o outlet
-	o.direct(near, newPens())
-	out, _ := o.offer([]byte("a"))
+	var o directWriter
+	o.enable(near, newFrameBuffers())
+	out, _ := o.trySend([]byte("a"))
 	require.True(t, out)
 	goodbye := []byte{closeFrame, 0}
-	n, err := o.pass(near, goodbye)
+	n, err := o.write(near, goodbye)
 	require.NoError(t, err)
 	require.Len(t, goodbye, n)
-	out, errand := o.offer([]byte("b"))
+	out, errand := o.trySend([]byte("b"))
 	require.False(t, out)
 	require.Empty(t, errand)
 	require.NoError(t, near.Close())
@@ -49,17 +49,17 @@ func TestNothingFollowsAClose(t *testing.T) {
 
 func TestErrandsNeverReachTheSocket(t *testing.T) {
 	near, far := ends(t)
-	var o outlet
-	o.direct(near, newPens())
-	o.busy = true // as while a ping waits for the socket
-	out, errand := o.offer([]byte("a"))
+	var o directWriter
+	o.enable(near, newFrameBuffers())
+	o.blocked = true // as while a ping waits for the socket
+	out, errand := o.trySend([]byte("a"))
 	require.False(t, out)
 	require.Empty(t, errand)
-	o.busy = false
-	n, err := o.pass(near, []byte{textFrame, 0})
+	o.blocked = false
+	n, err := o.write(near, []byte{textFrame, 0})
 	require.NoError(t, err)
 	require.Equal(t, 2, n)
-	out, _ = o.offer(nil)
+	out, _ = o.trySend(nil)
 	require.True(t, out, "an empty message is a message")
 	require.NoError(t, near.Close())
 	all, err := io.ReadAll(far)
@@ -69,39 +69,39 @@ func TestErrandsNeverReachTheSocket(t *testing.T) {
 
 func TestWriterHearsOfABrokenSocket(t *testing.T) {
 	near, _ := ends(t)
-	var o outlet
-	o.direct(near, newPens())
+	var o directWriter
+	o.enable(near, newFrameBuffers())
 	require.NoError(t, near.Close())
-	out, _ := o.offer([]byte("a"))
+	out, _ := o.trySend([]byte("a"))
 	require.False(t, out)
-	_, err := o.pass(near, []byte{textFrame, 0})
+	_, err := o.write(near, []byte{textFrame, 0})
 	require.ErrorIs(t, err, net.ErrClosed)
-	require.True(t, o.over)
+	require.True(t, o.closed)
 }
 
 // A ping behind a frame that is stuck is not waited for: its limit would end the
 // session of a client that is merely slow.
 func TestPingsJoinWhatIsLeft(t *testing.T) {
 	near, far := ends(t)
-	var o outlet
-	o.direct(near, newPens())
+	var o directWriter
+	o.enable(near, newFrameBuffers())
 	message := bytes.Repeat([]byte("x"), 16<<20)
-	out, _ := o.offer(message)
+	out, _ := o.trySend(message)
 	require.False(t, out, "the socket took it all")
 	require.NoError(t, near.SetWriteDeadline(time.Now())) // waiting would fail at once
 	ping := []byte{0x89, 0}
-	n, err := o.pass(near, ping)
+	n, err := o.write(near, ping)
 	require.NoError(t, err)
 	require.Len(t, ping, n)
 	require.NoError(t, near.SetWriteDeadline(time.Time{}))
 	go func() {
-		_, _ = o.pass(near, []byte{textFrame, 0})
+		_, _ = o.write(near, []byte{textFrame, 0})
 		_ = near.Close()
 	}()
 	all, err := io.ReadAll(far)
 	require.NoError(t, err)
-	var p pen
-	p.load(message)
+	var p frameBuffer
+	p.setText(message)
 	require.True(t, bytes.Equal(append(p.frame, ping...), all))
 }
 
@@ -109,23 +109,23 @@ func TestPingsJoinWhatIsLeft(t *testing.T) {
 // is left of a message, not after a close frame.
 func TestPingsGoOutAtOnce(t *testing.T) {
 	near, far := ends(t)
-	var o outlet
-	require.False(t, o.ping(), "no direct way")
-	o.direct(near, newPens())
+	var o directWriter
+	require.False(t, o.tryPing(), "no direct way")
+	o.enable(near, newFrameBuffers())
 	require.NoError(t, near.SetWriteDeadline(time.Now())) // nothing waits
-	require.True(t, o.ping())
-	o.busy = true
-	require.False(t, o.ping())
-	o.busy, o.rest = false, []byte{1}
-	require.False(t, o.ping())
-	o.rest, o.over = nil, true
-	require.False(t, o.ping())
+	require.True(t, o.tryPing())
+	o.blocked = true
+	require.False(t, o.tryPing())
+	o.blocked, o.pending = false, []byte{1}
+	require.False(t, o.tryPing())
+	o.pending, o.closed = nil, true
+	require.False(t, o.tryPing())
 	require.NoError(t, near.Close())
 	all, err := io.ReadAll(far)
 	require.NoError(t, err)
 	require.Equal(t, []byte{pingFrame, 0}, all)
-	o.over = false
-	require.False(t, o.ping(), "the socket is closed")
+	o.closed = false
+	require.False(t, o.tryPing(), "the socket is closed")
 }
 
 // A socket that takes half a ping has the other half before anything else, and
@@ -134,26 +134,26 @@ func TestTornPings(t *testing.T) {
 	for name, message := range map[string]bool{"a message comes first": true, "alone": false} {
 		t.Run(name, func(t *testing.T) {
 			near, far := ends(t)
-			var o outlet
-			o.direct(near, newPens())
-			half := new(pen)
-			half.write = func(uintptr) { half.taken, _ = near.Write(half.frame[:1]) }
-			whole := o.pens
-			o.pens = &sync.Pool{New: func() any { return half }}
-			require.False(t, o.ping())
-			o.pens = whole
-			require.False(t, o.ping())
+			var o directWriter
+			o.enable(near, newFrameBuffers())
+			half := new(frameBuffer)
+			half.write = func(uintptr) { half.written, _ = near.Write(half.frame[:1]) }
+			whole := o.buffers
+			o.buffers = &sync.Pool{New: func() any { return half }}
+			require.False(t, o.tryPing())
+			o.buffers = whole
+			require.False(t, o.tryPing())
 			want := []byte{pingFrame, 0}
 			if message {
-				out, errand := o.offer([]byte("a"))
+				out, errand := o.trySend([]byte("a"))
 				require.False(t, out)
 				require.Empty(t, errand)
 				want = append(want, textFrame, 1, 'a')
 			}
-			n, err := o.pass(near, []byte{pingFrame, 0}) // gorilla's
+			n, err := o.write(near, []byte{pingFrame, 0}) // gorilla's
 			require.NoError(t, err)
 			require.Equal(t, 2, n)
-			require.True(t, o.ping(), "all is out")
+			require.True(t, o.tryPing(), "all is out")
 			require.NoError(t, near.Close())
 			all, err := io.ReadAll(far)
 			require.NoError(t, err)
@@ -169,9 +169,9 @@ func TestWithoutADirectWay(t *testing.T) {
 	closed, _ := ends(t)
 	require.NoError(t, closed.Close())
 	for _, conn := range []net.Conn{pipe, closed} {
-		var o outlet
-		o.direct(conn, newPens())
-		out, errand := o.offer([]byte("a"))
+		var o directWriter
+		o.enable(conn, newFrameBuffers())
+		out, errand := o.trySend([]byte("a"))
 		require.False(t, out)
 		if o.raw == nil {
 			require.Equal(t, "a", string(errand))
@@ -180,9 +180,9 @@ func TestWithoutADirectWay(t *testing.T) {
 }
 
 func TestPensForgetLongFrames(t *testing.T) {
-	var p pen
-	p.load(make([]byte, 2*longPen))
-	require.Len(t, p.frame, 2*longPen+10-6) // a header with two bytes of length
-	p.load([]byte("a"))
-	require.Less(t, cap(p.frame), longPen)
+	var p frameBuffer
+	p.setText(make([]byte, 2*maxPooledBuffer))
+	require.Len(t, p.frame, 2*maxPooledBuffer+10-6) // a header with two bytes of length
+	p.setText([]byte("a"))
+	require.Less(t, cap(p.frame), maxPooledBuffer)
 }

@@ -9,7 +9,7 @@ import (
 )
 
 func TestMarkOf(t *testing.T) {
-	for text, want := range map[string]mark{
+	for text, want := range map[string]streamID{
 		`{"event":"e","id":"5-1"}`: {5, 1},
 		`{"event":"e","data":{"id":"9-9"},"id":"18446744073709551615-18446744073709551615"}`: {1<<64 - 1, 1<<64 - 1},
 		`{"a":1,"id":"0-0"}`:                      {},
@@ -25,10 +25,10 @@ func TestMarkOf(t *testing.T) {
 		``:                                        {},
 		`x`:                                       {},
 	} {
-		require.Equal(t, want, markOf([]byte(text)), text)
+		require.Equal(t, want, streamIDOf([]byte(text)), text)
 	}
 	frame := []byte(`{"event":"e","data":{},"id":"1795347829509-12"}`)
-	require.Zero(t, testing.AllocsPerRun(100, func() { _ = markOf(frame) }), "every live message is looked at")
+	require.Zero(t, testing.AllocsPerRun(100, func() { _ = streamIDOf(frame) }), "every live message is looked at")
 }
 
 // FuzzMark: a mark and a position are two spellings of one thing.
@@ -36,13 +36,13 @@ func FuzzMark(f *testing.F) {
 	f.Add("5-1")
 	f.Add("18446744073709551615-0")
 	f.Fuzz(func(t *testing.T, text string) {
-		m := markAt(domain.Position(text))
-		if m == (mark{}) {
+		m := parseStreamID(domain.Position(text))
+		if m == (streamID{}) {
 			return
 		}
 		require.Equal(t, text, string(m.position()))
 		p, err := domain.ParsePosition(text)
 		require.NoError(t, err)
-		require.Equal(t, m, markOf(domain.WithID([]byte(`{"a":1}`), string(p))))
+		require.Equal(t, m, streamIDOf(domain.WithID([]byte(`{"a":1}`), string(p))))
 	})
 }

@@ -14,27 +14,27 @@ import (
 // the log is back.
 func TestLogAwayOverflowsNobody(t *testing.T) {
 	config := Config{SendQueueMessages: 4, SendQueueBytes: 1 << 20}
-	w := &stream{box: &mailbox{}, config: config}
+	w := &stream{box: &sendQueue{}, config: config}
 	w.box.attach()
-	what, next := w.box.miss(letter{}, time.Unix(1, 0), &config)
+	what, next := w.box.markGap(outboundMessage{}, time.Unix(1, 0), &config)
 	require.Equal(t, accepted, what)
-	require.True(t, next.fetch)
+	require.True(t, next.loadPage)
 
 	// The first messages come before it is known that the log is away.
 	var out []string
-	send := func(l letter) {
+	send := func(l outboundMessage) {
 		what, next := w.box.put(l, &config)
 		require.Equal(t, accepted, what)
-		for next.more {
-			out = append(out, string(next.next.payload))
-			_, _, next = w.box.written()
+		for next.write {
+			out = append(out, string(next.message.payload))
+			_, _, next = w.box.complete()
 		}
-		require.False(t, next.fetch, "one reader is at it already")
+		require.False(t, next.loadPage, "one reader is at it already")
 	}
 	send(w.letter(-1))
 	send(w.letter(-2))
 	require.Empty(t, out)
-	w.box.failed(time.Unix(2, 0))
+	w.box.recordFailure(time.Unix(2, 0))
 	send(w.letter(1))
 	for n := 3; n <= 20; n++ {
 		send(w.letter(-n))
@@ -43,12 +43,12 @@ func TestLogAwayOverflowsNobody(t *testing.T) {
 	require.Equal(t, `{"n":-1}`, out[0])
 	require.Equal(t, `{"n":-20}`, out[19])
 
-	_, open := w.box.hole()
+	_, open := w.box.missingRange()
 	require.True(t, open)
 	kept := w.letter(1)
-	next = w.box.feed(nil, mark{}, domain.Replay{Complete: true, Entries: []domain.Kept{{ID: placeOf(1), Frame: kept.payload}}})
-	require.True(t, next.more)
-	require.Equal(t, string(kept.payload), string(next.next.payload))
-	_, _, next = w.box.written()
-	require.False(t, next.more, "it comes once")
+	next = w.box.addPage(nil, streamID{}, domain.Replay{Complete: true, Entries: []domain.Kept{{ID: placeOf(1), Frame: kept.payload}}})
+	require.True(t, next.write)
+	require.Equal(t, string(kept.payload), string(next.message.payload))
+	_, _, next = w.box.complete()
+	require.False(t, next.write, "it comes once")
 }

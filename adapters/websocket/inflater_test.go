@@ -13,16 +13,16 @@ func FuzzInflater(f *testing.F) {
 	f.Add([]byte{0x41, 0x81, 1, 2, 3, 4, 0, 0x89, 0x80, 0, 0, 0, 0, 0x80, 0x80, 0, 0, 0, 0}, uint8(3))
 	f.Add([]byte{0x81, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 1}, uint8(2))
 	f.Fuzz(func(t *testing.T, stream []byte, step uint8) {
-		fresh := func() *inflater { return &inflater{most: 1000, packed: 100, readers: newInflaters()} }
+		fresh := func() *inflater { return &inflater{maxInflated: 1000, maxCompressed: 100, readers: newInflaters()} }
 		one, many := fresh(), fresh()
-		errOne := one.feed(stream)
+		errOne := one.write(stream)
 		var errMany error
 		for at := 0; at < len(stream) && errMany == nil; at += 1 + int(step) {
-			errMany = many.feed(stream[at:min(at+1+int(step), len(stream))])
-			require.LessOrEqual(t, len(many.whole), 100)
+			errMany = many.write(stream[at:min(at+1+int(step), len(stream))])
+			require.LessOrEqual(t, len(many.compressed), 100)
 		}
 		require.Equal(t, errOne, errMany)
-		require.Equal(t, one.ready, many.ready)
+		require.Equal(t, one.output, many.output)
 	})
 }
 

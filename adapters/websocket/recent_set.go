@@ -11,13 +11,13 @@ import (
 // oldest ones first when more arrive. It is safe for any number of callers; the
 // nil set is empty.
 type recentSet struct {
-	keep  time.Duration
-	most  int // of each of the two generations
-	seeds [2]maphash.Seed
+	ttl            time.Duration
+	generationSize int // of each of the two generations
+	seeds          [2]maphash.Seed
 
 	mu sync.Mutex
-	// When young is full it replaces old, which is dropped.
-	young, old map[recentKey]time.Time
+	// When current is full it replaces previous, which is dropped.
+	current, previous map[recentKey]time.Time
 }
 
 type recentKey [2]uint64
@@ -26,8 +26,8 @@ type recentKey [2]uint64
 // the given number of keys.
 func newRecentSet(keep time.Duration, most int) *recentSet {
 	return &recentSet{
-		keep: keep, most: max(most/2, 1), seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
-		young: map[recentKey]time.Time{},
+		ttl: keep, generationSize: max(most/2, 1), seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
+		current: map[recentKey]time.Time{},
 	}
 }
 
@@ -43,15 +43,15 @@ func (r *recentSet) has(key string) bool {
 	k := r.hash(key)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.find(k)
+	return r.contains(k)
 }
 
-func (r *recentSet) find(k recentKey) bool {
-	added, known := r.young[k]
+func (r *recentSet) contains(k recentKey) bool {
+	added, known := r.current[k]
 	if !known {
-		added, known = r.old[k]
+		added, known = r.previous[k]
 	}
-	return known && time.Since(added) < r.keep
+	return known && time.Since(added) < r.ttl
 }
 
 // remove forgets the key.
@@ -62,8 +62,8 @@ func (r *recentSet) remove(key string) {
 	k := r.hash(key)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.young, k)
-	delete(r.old, k)
+	delete(r.current, k)
+	delete(r.previous, k)
 }
 
 // add remembers the key from now on. It returns false, and changes nothing, when
@@ -75,12 +75,12 @@ func (r *recentSet) add(key string) bool {
 	k := r.hash(key)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.find(k) {
+	if r.contains(k) {
 		return false
 	}
-	if len(r.young) >= r.most {
-		r.old, r.young = r.young, make(map[recentKey]time.Time)
+	if len(r.current) >= r.generationSize {
+		r.previous, r.current = r.current, make(map[recentKey]time.Time)
 	}
-	r.young[k] = time.Now()
+	r.current[k] = time.Now()
 	return true
 }

@@ -17,15 +17,15 @@ const (
 	maxMessage = 50
 )
 
-// frame is the payload of the close frame.
-func (c Close) frame(correlation string) []byte {
+// payload is the payload of the close frame.
+func (c Close) payload(correlation string) []byte {
 	return websocket.FormatCloseMessage(int(c.Status), c.Reason(correlation))
 }
 
 // Reason is the text of the close frame: compact JSON of at most 123 bytes, or
 // nothing.
 func (c Close) Reason(correlation string) string {
-	if c.Status == OverQuota {
+	if c.Status == ConnectionLimit {
 		correlation = "" // clients compare this reason as a whole
 	}
 	return reason(c.Code, c.Message, correlation)
@@ -38,23 +38,23 @@ func reason(code domain.Code, message, correlation string) string {
 		return ""
 	}
 	head, tail := `{"error_code":"`+string(code)+`","message":"`, `"}`
-	if plain(correlation) {
+	if isPlain(correlation) {
 		tail = `","correlation_id":"` + correlation + `"}`
 	}
-	return head + shorten(message, maxReason-len(head)-len(tail)) + tail
+	return head + truncate(message, maxReason-len(head)-len(tail)) + tail
 }
 
-// plain reports whether the id needs no escape and leaves room for every code.
-func plain(id string) bool {
+// isPlain reports whether the id needs no escape and leaves room for every code.
+func isPlain(id string) bool {
 	const longest = 36 // a UUID
 	return id != "" && len(id) <= longest && !strings.ContainsFunc(id, func(r rune) bool {
 		return r <= ' ' || r >= utf8.RuneSelf || r == '"' || r == '\\'
 	})
 }
 
-// shorten escapes as much of the message as fits into room bytes of a JSON
+// truncate escapes as much of the message as fits into room bytes of a JSON
 // string, never a part of a character.
-func shorten(message string, room int) string {
+func truncate(message string, room int) string {
 	var b strings.Builder
 	characters := 0
 	for _, r := range message {

@@ -30,12 +30,12 @@ func (m *meter) SetReadDeadline(t time.Time) error {
 	return m.Conn.SetReadDeadline(t)
 }
 
-func newLink(t *testing.T) (*link, *meter, net.Conn) {
+func newLink(t *testing.T) (*sessionConn, *meter, net.Conn) {
 	t.Helper()
 	near, far := net.Pipe()
 	m := &meter{Conn: near}
-	l := &link{idle: time.Hour}
-	l.open(m)
+	l := &sessionConn{idleTimeout: time.Hour}
+	l.setConn(m)
 	t.Cleanup(func() {
 		_ = near.Close()
 		_ = far.Close()
@@ -47,14 +47,14 @@ func TestWriteDeadlineIsSetOnceASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, m, _ := newLink(t)
 		for range 1000 {
-			require.NoError(t, l.SetWriteDeadline(time.Now().Add(writeWait)))
+			require.NoError(t, l.SetWriteDeadline(time.Now().Add(writeTimeout)))
 			time.Sleep(10 * time.Millisecond)
 		}
 		require.Equal(t, 10, m.writes)
-		require.NoError(t, l.SetWriteDeadline(time.Now().Add(sayLimit)))
+		require.NoError(t, l.SetWriteDeadline(time.Now().Add(closeWriteTimeout)))
 		require.Equal(t, 11, m.writes, "a shorter limit must hold at once")
 		time.Sleep(time.Second / 2)
-		require.NoError(t, l.SetWriteDeadline(time.Now().Add(sayLimit)))
+		require.NoError(t, l.SetWriteDeadline(time.Now().Add(closeWriteTimeout)))
 		require.Equal(t, 12, m.writes, "a limit that has passed cannot be reused")
 	})
 }
@@ -62,17 +62,17 @@ func TestWriteDeadlineIsSetOnceASecond(t *testing.T) {
 func TestReadLimits(t *testing.T) {
 	const due = time.Minute
 	for name, c := range map[string]struct {
-		set  func(*link)
+		set  func(*sessionConn)
 		byte time.Duration // when the peer sends one; 0: never
 		want error
 		in   time.Duration
 	}{
-		"pong":   {func(*link) {}, 0, errSilent, due},
-		"idle":   {func(l *link) { l.idle = time.Second }, 0, errSilent, time.Second},
-		"expiry": {func(l *link) { l.expires = time.Now().Add(time.Second) }, 0, errExpired, time.Second},
-		"limit":  {func(l *link) { l.end(time.Now().Add(time.Second)) }, 0, errOutdated, time.Second},
-		"past":   {func(l *link) { l.expires = time.Now().Add(-time.Second) }, 0, errExpired, 0},
-		"byte":   {func(l *link) { l.idle = 40 * time.Second }, 30 * time.Second, errSilent, due},
+		"pong":   {func(*sessionConn) {}, 0, errPeerTimeout, due},
+		"idle":   {func(l *sessionConn) { l.idleTimeout = time.Second }, 0, errPeerTimeout, time.Second},
+		"expiry": {func(l *sessionConn) { l.tokenExpiry = time.Now().Add(time.Second) }, 0, errTokenExpired, time.Second},
+		"limit":  {func(l *sessionConn) { l.setCloseDeadline(time.Now().Add(time.Second)) }, 0, errCloseTimeout, time.Second},
+		"past":   {func(l *sessionConn) { l.tokenExpiry = time.Now().Add(-time.Second) }, 0, errTokenExpired, 0},
+		"byte":   {func(l *sessionConn) { l.idleTimeout = 40 * time.Second }, 30 * time.Second, errPeerTimeout, due},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -111,7 +111,7 @@ func TestPongsCostNoDeadline(t *testing.T) {
 			_ = l.SetReadDeadline(time.Now().Add(75 * time.Second)) // as melody does at a pong
 			_, err = l.Read(make([]byte, 1))
 		}
-		require.ErrorIs(t, err, errSilent)
+		require.ErrorIs(t, err, errPeerTimeout)
 		require.Equal(t, pongs*30*time.Second+75*time.Second, time.Since(begin))
 		require.LessOrEqual(t, m.reads, pongs)
 	})
@@ -121,12 +121,12 @@ func TestForwardSpansAreBounded(t *testing.T) {
 	s := newSpans(nil)
 	offered := 0
 	for range 3 * maxForwardSpans {
-		if s.due(1) {
+		if s.allow(1) {
 			offered++
 		}
 	}
 	require.Equal(t, maxForwardSpans, offered)
-	require.True(t, s.due(2))
+	require.True(t, s.allow(2))
 }
 
 func FuzzCommandOf(f *testing.F) {
@@ -136,7 +136,7 @@ func FuzzCommandOf(f *testing.F) {
 	f.Add([]byte(`{"type":"refresh","token":5}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var object map[string]any
-		c := commandOf(text)
+		c := parseCommand(text)
 		if c.kind != domain.FrameIgnored && json.Unmarshal(text, &object) != nil {
 			t.Fatalf("a command that is no object: %q", text)
 		}
@@ -151,19 +151,19 @@ func FuzzCommandOf(f *testing.F) {
 func TestAHandshakeThatNobodyReadsEnds(t *testing.T) {
 	for name, owned := range map[string]func(net.Conn) net.Conn{
 		"refused":  func(c net.Conn) net.Conn { return c },
-		"accepted": func(c net.Conn) net.Conn { return &link{Conn: c} },
+		"accepted": func(c net.Conn) net.Conn { return &sessionConn{Conn: c} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				near, far := net.Pipe()
 				defer func() { _ = far.Close() }()
 				asked := http.Header{"Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="}}
-				simplify(asked, false, false)
-				taken := &takeover{conn: owned(near), header: http.Header{}, request: &http.Request{Method: http.MethodGet, Header: asked}}
+				normalizeHeader(asked, false, false)
+				taken := &hijackedConn{conn: owned(near), header: http.Header{}, request: &http.Request{Method: http.MethodGet, Header: asked}}
 				began := time.Now()
 				_, err := newUpgrader(Config{}).Upgrade(taken, taken.request, taken.header)
 				require.ErrorIs(t, err, os.ErrDeadlineExceeded)
-				require.Equal(t, writeWait, time.Since(began))
+				require.Equal(t, writeTimeout, time.Since(began))
 			})
 		})
 	}
@@ -174,8 +174,8 @@ func TestPingsGoOutTogether(t *testing.T) {
 	noon := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 	slot := 100 * time.Millisecond
 	for _, within := range []time.Duration{0, 1, 50 * time.Millisecond, slot - 1} {
-		require.Equal(t, noon, slotted(noon.Add(within), slot))
+		require.Equal(t, noon, alignToSlot(noon.Add(within), slot))
 	}
-	require.Equal(t, noon.Add(slot), slotted(noon.Add(slot), slot))
-	require.Equal(t, noon.Add(1), slotted(noon.Add(1), 0), "no interval to divide")
+	require.Equal(t, noon.Add(slot), alignToSlot(noon.Add(slot), slot))
+	require.Equal(t, noon.Add(1), alignToSlot(noon.Add(1), 0), "no interval to divide")
 }

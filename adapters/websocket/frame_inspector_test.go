@@ -13,23 +13,23 @@ import (
 
 func TestBucket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBucket(120, time.Minute)
+		b := newTokenBucket(120, time.Minute)
 		for range 120 {
-			require.True(t, b.take(time.Now()))
+			require.True(t, b.allow(time.Now()))
 		}
-		require.False(t, b.take(time.Now()), "it is empty")
+		require.False(t, b.allow(time.Now()), "it is empty")
 		time.Sleep(499 * time.Millisecond)
-		require.False(t, b.take(time.Now()))
+		require.False(t, b.allow(time.Now()))
 		time.Sleep(time.Millisecond)
-		require.True(t, b.take(time.Now()), "a token every half second")
-		require.False(t, b.take(time.Now()))
+		require.True(t, b.allow(time.Now()), "a token every half second")
+		require.False(t, b.allow(time.Now()))
 		time.Sleep(time.Hour)
 		for range 120 {
-			require.True(t, b.take(time.Now()))
+			require.True(t, b.allow(time.Now()))
 		}
-		require.False(t, b.take(time.Now()), "it never holds more than it did")
-		none := newBucket(0, time.Minute)
-		require.True(t, none.take(time.Now()))
+		require.False(t, b.allow(time.Now()), "it never holds more than it did")
+		none := newTokenBucket(0, time.Minute)
+		require.True(t, none.allow(time.Now()))
 	})
 }
 
@@ -50,12 +50,12 @@ func TestCapacity(t *testing.T) {
 func frameOf(opcode byte, payload uint64) []byte {
 	out := []byte{0x80 | opcode}
 	switch {
-	case payload < longLength:
+	case payload < length16:
 		out = append(out, maskBit|byte(payload))
 	case payload < 1<<16:
-		out = binary.BigEndian.AppendUint16(append(out, maskBit|longLength), uint16(payload))
+		out = binary.BigEndian.AppendUint16(append(out, maskBit|length16), uint16(payload))
 	default:
-		out = binary.BigEndian.AppendUint64(append(out, maskBit|hugeLength), payload)
+		out = binary.BigEndian.AppendUint64(append(out, maskBit|length64), payload)
 	}
 	return append(out, make([]byte, maskKey+payload)...)
 }
@@ -63,7 +63,7 @@ func frameOf(opcode byte, payload uint64) []byte {
 func TestSieveCountsFrames(t *testing.T) {
 	sizes := []uint64{0, 1, 125, 126, 127, 65535, 65536, 70000, 5}
 	for _, step := range []int{1, 2, 3, 7, 128, 1 << 20} {
-		f := sieve{bucket: newBucket(len(sizes), time.Minute)}
+		f := frameInspector{bucket: newTokenBucket(len(sizes), time.Minute)}
 		var stream []byte
 		for _, size := range sizes {
 			stream = append(stream, frameOf(1, size)...)
@@ -72,16 +72,16 @@ func TestSieveCountsFrames(t *testing.T) {
 		stream = append(stream, frameOf(9, 3)...)
 		passed, err := f.sift(stream, step)
 		require.Equal(t, whole, passed, "in steps of %d", step)
-		require.ErrorIs(t, err, errFlood)
+		require.ErrorIs(t, err, errRateLimit)
 	}
 }
 
 // sift feeds the stream in steps and returns how much of it passes.
-func (f *sieve) sift(stream []byte, step int) (passed int, err error) {
+func (f *frameInspector) sift(stream []byte, step int) (passed int, err error) {
 	at := time.Time{}.Add(time.Hour)
 	for passed < len(stream) && err == nil {
 		var fine int
-		fine, err = f.feed(stream[passed:min(passed+step, len(stream))], at)
+		fine, err = f.inspect(stream[passed:min(passed+step, len(stream))], at)
 		passed += fine
 	}
 	return passed, err
@@ -98,10 +98,10 @@ func TestSieveFindsTheCloseOfOneByte(t *testing.T) {
 	}
 	for _, limit := range []int{0, 100} {
 		for _, step := range []int{1, 2, 7, 1 << 20} {
-			f := sieve{bucket: newBucket(limit, time.Minute)}
+			f := frameInspector{bucket: newTokenBucket(limit, time.Minute)}
 			passed, err := f.sift(append(slices.Clone(good), frameOf(8, 1)...), step)
 			require.Equal(t, len(good)+1, passed, "all but the byte that tells, in steps of %d", step)
-			require.ErrorIs(t, err, errBadFrame)
+			require.ErrorIs(t, err, errInvalidFrame)
 		}
 	}
 }
@@ -113,8 +113,8 @@ func FuzzSieve(f *testing.F) {
 	f.Add([]byte{0x81, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0}, uint8(1))
 	f.Fuzz(func(t *testing.T, stream []byte, step uint8) {
 		for _, limit := range []int{0, 3} {
-			one, many := sieve{bucket: newBucket(limit, time.Minute)}, sieve{bucket: newBucket(limit, time.Minute)}
-			want, cause := one.feed(stream, time.Time{}.Add(time.Hour))
+			one, many := frameInspector{bucket: newTokenBucket(limit, time.Minute)}, frameInspector{bucket: newTokenBucket(limit, time.Minute)}
+			want, cause := one.inspect(stream, time.Time{}.Add(time.Hour))
 			got, why := many.sift(stream, 1+int(step))
 			if got != want || want > len(stream) || !errors.Is(why, cause) || (cause == nil) != (want == len(stream)) {
 				t.Fatalf("%d in one piece (%v), %d in pieces (%v), of %d", want, cause, got, why, len(stream))

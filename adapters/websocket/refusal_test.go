@@ -1,8 +1,10 @@
 package websocket_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -79,8 +81,14 @@ func TestLoopingPagesOpenFewSockets(t *testing.T) {
 		"malformed token":  {"malformed", nil, 1008, http.StatusUnauthorized},
 		"one tab too many": {"u1", func(n *node) { n.registry.limit = 0 }, 4000, http.StatusTooManyRequests},
 		"Redis is away":    {"u1", func(n *node) { n.registry.away = domain.Unreachable("redis", nil) }, 1011, 0},
-		"keys are away":    {"nokeys", nil, 1011, 0},
-		"the log is away":  {"u1&last_event_id=0", func(n *node) { n.past = &unreadable{NotificationLog: n.bus, times: 1 << 30} }, 1011, 0},
+		"Redis answers an error of unknown cause": {"u1", func(n *node) { n.registry.away = domain.Unknown(errors.New("ERR")) }, 1011, 0},
+		"the log is broken":                       {"u1", func(n *node) { n.registry.away = &domain.Error{Code: domain.ProcessingError} }, 1011, 0},
+		"keys are away":                           {"nokeys", nil, 1011, 0},
+		"keys are away, then Redis": {"nokeys", func(n *node) {
+			n.tokens.arrived, n.registry.away = &atomic.Bool{}, domain.Unreachable("redis", nil)
+			time.AfterFunc(5*time.Second, func() { n.tokens.arrived.Store(true) })
+		}, 1011, 0},
+		"the log is away": {"u1&last_event_id=0", func(n *node) { n.past = &unreadable{NotificationLog: n.bus, times: 1 << 30} }, 1011, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -90,7 +98,7 @@ func TestLoopingPagesOpenFewSockets(t *testing.T) {
 				}
 				n, dial, end := newPiped(t, settings(), adjust)
 				defer end()
-				n.handler.SetWaits(8*time.Second, 15*time.Second, 500*time.Millisecond, 1024)
+				n.handler.SetDefaultWaits()
 				p := &page{}
 				p.run(30*time.Minute, func() (*client, error) { return dial(c.token) })
 				require.NotEmpty(t, p.opened, "it is told once")
@@ -162,13 +170,56 @@ func TestMemoryNeverRefusesAGoodToken(t *testing.T) {
 	}
 }
 
+// TestHandshakesWaitOnce: a handshake that waited for the keys and then for Redis
+// is refused within the bound of one wait, so that the server's time limit for an
+// answer never passes first.
+func TestHandshakesWaitOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		arrived := &atomic.Bool{}
+		n, dial, end := newPiped(t, settings(), func(n *node) {
+			n.tokens.arrived, n.registry.away = arrived, domain.Unreachable("redis", nil)
+		})
+		defer end()
+		n.handler.SetDefaultWaits()
+		began := time.Now()
+		time.AfterFunc(7*time.Second, func() { arrived.Store(true) })
+		c, err := dial("nokeys")
+		require.NoError(t, err)
+		require.Equal(t, 1011, closeCode(c))
+		c.Leave()
+		require.LessOrEqual(t, time.Since(began), 15*time.Second)
+		require.GreaterOrEqual(t, time.Since(began), 5*time.Second)
+	})
+}
+
+// TestAPanicInAHandshakeLeavesNothing: a handshake whose token makes the validator
+// panic takes no connection's place for ever.
+func TestAPanicInAHandshakeLeavesNothing(t *testing.T) {
+	c := settings()
+	c.MaxConnections = 1
+	n := newNode(t, c, func(n *node) {
+		n.unserved = true
+		n.tokens.during = func() { panic("token") }
+	})
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/ws?token=u1", nil)
+	for name, value := range map[string]string{
+		"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "AAECAwQFBgcICQoLDA0ODw==",
+	} {
+		r.Header.Set(name, value)
+	}
+	for range 3 {
+		require.PanicsWithValue(t, "token", func() { _ = n.handler.Serve(httptest.NewRecorder(), r) })
+	}
+	require.NoError(t, n.manager.Drain(t.Context()))
+}
+
 // TestKeysThatArriveLate: a handshake that finds no keys waits for them.
 func TestKeysThatArriveLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		arrived := &atomic.Bool{}
 		n, dial, end := newPiped(t, settings(), func(n *node) { n.tokens.arrived = arrived })
 		defer end()
-		n.handler.SetWaits(8*time.Second, 15*time.Second, 500*time.Millisecond, 1024)
+		n.handler.SetDefaultWaits()
 		go func() {
 			time.Sleep(5 * time.Second)
 			arrived.Store(true)

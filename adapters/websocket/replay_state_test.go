@@ -16,7 +16,7 @@ import (
 // breaks, and a socket that takes its time. A message is a number: a kept one
 // is its own place in the log, a direct one is negative.
 type stream struct {
-	box      *mailbox
+	box      *sendQueue
 	config   Config
 	log      []int
 	trimmed  int // entries that are gone
@@ -37,12 +37,12 @@ const gapMark = 0
 
 func placeOf(n int) domain.Position { return domain.Position(fmt.Sprintf("7-%d", n)) }
 
-func (w *stream) letter(n int) letter {
+func (w *stream) letter(n int) outboundMessage {
 	if n < 0 {
-		return letter{payload: fmt.Appendf(nil, `{"n":%d}`, n), received: time.Unix(1, 0)}
+		return outboundMessage{payload: fmt.Appendf(nil, `{"n":%d}`, n), received: time.Unix(1, 0)}
 	}
 	frame := domain.WithID(fmt.Appendf(nil, `{"n":%d}`, n), string(placeOf(n)))
-	return letter{payload: frame, received: time.Unix(1, 0), id: markOf(frame)}
+	return outboundMessage{payload: frame, received: time.Unix(1, 0), id: streamIDOf(frame)}
 }
 
 // start lets a client come back that has everything up to a place in the log.
@@ -53,7 +53,7 @@ func (w *stream) start(t *rapid.T) {
 	}
 	w.at = rapid.IntRange(0, len(w.log)).Draw(t, "at")
 	w.coming = slices.Clone(w.log[rapid.IntRange(0, len(w.log)).Draw(t, "lag"):])
-	w.box.begin()
+	w.box.beginReplay()
 }
 
 func (w *stream) read(from int) domain.Replay {
@@ -71,8 +71,8 @@ func (w *stream) read(from int) domain.Replay {
 	return r
 }
 
-func (w *stream) take(next turn) {
-	w.fetching = w.fetching || next.fetch
+func (w *stream) take(next nextStep) {
+	w.fetching = w.fetching || next.loadPage
 }
 
 func (w *stream) keep(*rapid.T) {
@@ -111,15 +111,15 @@ func (w *stream) hear(*rapid.T) {
 	}
 	n := w.coming[0]
 	w.coming = w.coming[1:]
-	var what receipt
-	var next turn
+	var what putResult
+	var next nextStep
 	if n == gapMark {
-		what, next = w.box.miss(letter{}, time.Unix(1, 0), &w.config)
+		what, next = w.box.markGap(outboundMessage{}, time.Unix(1, 0), &w.config)
 	} else {
 		what, next = w.box.put(w.letter(n), &w.config)
 	}
 	if w.over = what == overflowed; w.over {
-		w.box.empty()
+		w.box.discard()
 	}
 	w.take(next)
 }
@@ -131,10 +131,10 @@ func (w *stream) attach(*rapid.T) {
 }
 
 func (w *stream) write(*rapid.T) {
-	if !w.box.busy || w.over {
+	if !w.box.inFlight || w.over {
 		return
 	}
-	l, _, next := w.box.written()
+	l, _, next := w.box.complete()
 	var n int
 	_, _ = fmt.Sscanf(string(l.payload), `{"n":%d`, &n)
 	w.got = append(w.got, n)
@@ -145,7 +145,7 @@ func (w *stream) write(*rapid.T) {
 func (w *stream) seal(t *rapid.T) {
 	if w.begun && rapid.IntRange(0, 9).Draw(t, "seal") == 0 {
 		w.sealed = true
-		w.take(w.box.seal())
+		w.take(w.box.close())
 	}
 }
 
@@ -157,7 +157,7 @@ func (w *stream) look(*rapid.T) {
 		page := w.read(w.at)
 		w.page = &page
 	case w.fetching:
-		hole, open := w.box.hole()
+		hole, open := w.box.missingRange()
 		if !open {
 			w.fetching = false
 			return
@@ -173,20 +173,20 @@ func (w *stream) feed(*rapid.T) {
 	if w.page == nil {
 		return
 	}
-	at := mark{}
+	at := streamID{}
 	if !w.begun && w.at > 0 {
-		at = markAt(placeOf(w.at))
+		at = parseStreamID(placeOf(w.at))
 	}
 	page := *w.page
 	w.page, w.fetching, w.begun = nil, false, true
 	if w.over = w.over || !page.Complete; !w.over {
-		w.take(w.box.feed(nil, at, page))
+		w.take(w.box.addPage(nil, at, page))
 	}
 }
 
 func (w *stream) forget(*rapid.T) {
 	if len(w.coming) == 0 { // the subscription lags less than this takes
-		w.box.forget(time.Now().Add(2 * rememberFor))
+		w.box.expireReplay(time.Now().Add(2 * deliveredTTL))
 	}
 }
 
@@ -217,7 +217,7 @@ func (w *stream) settle(t *rapid.T) {
 	}
 	w.check(t)
 	if w.over || w.sealed {
-		require.True(t, w.over || !w.box.busy)
+		require.True(t, w.over || !w.box.inFlight)
 		return
 	}
 	kept := 0
@@ -229,8 +229,8 @@ func (w *stream) settle(t *rapid.T) {
 	require.Equal(t, len(w.log)-w.at, kept, "came from %d of %d: %v", w.at, len(w.log), w.got)
 	require.Zero(t, w.box.count)
 	require.Zero(t, w.box.bytes)
-	w.box.forget(time.Now().Add(2 * rememberFor))
-	require.Nil(t, w.box.catch, "a quiet session keeps nothing")
+	w.box.expireReplay(time.Now().Add(2 * deliveredTTL))
+	require.Nil(t, w.box.replay, "a quiet session keeps nothing")
 }
 
 // TestCatchUp mixes everything that can happen to a client who resumes. What
@@ -238,7 +238,7 @@ func (w *stream) settle(t *rapid.T) {
 // come back with the last id it has.
 func TestCatchUp(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := &stream{box: &mailbox{}, config: Config{SendQueueMessages: 4, SendQueueBytes: 1 << 20}}
+		w := &stream{box: &sendQueue{}, config: Config{SendQueueMessages: 4, SendQueueBytes: 1 << 20}}
 		w.start(t)
 		t.Repeat(map[string]func(*rapid.T){
 			"keep": w.keep, "keep more": w.keep, "send": w.send, "hear": w.hear, "hear more": w.hear,
