@@ -2,6 +2,7 @@ package domain
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 )
 
@@ -21,32 +22,46 @@ func (b *MemoryBudget) Lease() *MemoryLease { return &MemoryLease{budget: b} }
 // Taken returns how much of the budget is taken, in bytes.
 func (b *MemoryBudget) Taken() int64 { return b.taken.Load() }
 
-// MemoryLease is what one request has taken of a budget. A nil lease is not
-// bounded.
+// MemoryLease counts the bytes that one request holds of a budget. It is safe for
+// concurrent use. A nil lease has no limit.
 type MemoryLease struct {
-	budget *MemoryBudget
-	held   atomic.Int64
+	budget   *MemoryBudget
+	mu       sync.Mutex
+	held     int64
+	released bool
 }
 
-// Grow takes n more bytes. It returns false, and takes nothing, when the budget
-// does not have them.
+// Grow reserves n more bytes. It returns false, and reserves nothing, when the
+// budget does not have them or the lease was released.
 func (l *MemoryLease) Grow(n int64) bool {
 	if l == nil {
 		return true
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.released {
+		return false
 	}
 	if l.budget.taken.Add(n) > l.budget.limit {
 		l.budget.taken.Add(-n)
 		return false
 	}
-	l.held.Add(n)
+	l.held += n
 	return true
 }
 
-// Release gives everything back. It may be called more than once.
+// Release returns all bytes to the budget and ends the lease, so that work that
+// outlives its request cannot reserve bytes that are never returned. It may be
+// called more than once.
 func (l *MemoryLease) Release() {
-	if l != nil {
-		l.budget.taken.Add(-l.held.Swap(0))
+	if l == nil {
+		return
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.released = true
+	l.budget.taken.Add(-l.held)
+	l.held = 0
 }
 
 type memoryKey struct{}
