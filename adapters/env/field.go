@@ -97,11 +97,13 @@ func newField(v reflect.Value, i int, tag string, u use) *field {
 	return f
 }
 
-// find returns the first of the field's variables that is set, by name and
-// value; none gives the main name.
+// find returns the name and value of the first of the field's variables that is
+// set. An empty variable counts as not set, unless the field is a text: there the
+// empty text is a value. If no variable is set, find returns the main name.
 func (f *field) find(vars map[string]string) (name, text string, set bool) {
 	for _, name := range f.names {
-		if text, set := vars[name]; set {
+		text, set := vars[name]
+		if set && (f.isText() || strings.TrimSpace(text) != "") {
 			return name, text, true
 		}
 	}

@@ -47,8 +47,7 @@ func complete(sections []section, vars map[string]string) {
 	present := map[string]bool{}
 	for _, s := range sections {
 		for _, f := range s.fields {
-			_, text, set := f.find(vars)
-			present[f.names[0]] = set && (f.isText() || strings.TrimSpace(text) != "")
+			_, _, present[f.names[0]] = f.find(vars)
 		}
 	}
 	for _, s := range sections {
@@ -111,7 +110,6 @@ func (f *findings) fill(setting *field, vars map[string]string) {
 	switch {
 	case !setting.isText():
 		text = strings.TrimSpace(text)
-		set = set && text != ""
 	case set && text == "":
 		setting.value.SetZero()
 		f.checkEnvironment(setting, name)

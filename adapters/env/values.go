@@ -48,9 +48,9 @@ func Inspect(dst any, vars map[string]string) ([]Value, error) {
 }
 
 func (f *field) shown(vars map[string]string, wrong []string) Value {
-	name, text, set := f.find(vars)
+	name, _, set := f.find(vars)
 	v := Value{Name: f.names[0], Text: f.text()}
-	if set && (f.isText() || strings.TrimSpace(text) != "") {
+	if set {
 		v.Variable = name
 	}
 	if slices.Contains(wrong, name) && v.Text != "" {
