@@ -168,3 +168,12 @@ func TestProductionWarns(t *testing.T) {
 		}
 	}
 }
+
+func TestEmptyOpenTelemetryVariablesStartAService(t *testing.T) {
+	vars := map[string]string{
+		"ENVIRONMENT": "testing", "JWT_SECRET_KEY": material,
+		"OTEL_TRACES_EXPORTER": "", "OTEL_TRACES_SAMPLER": "", "OTEL_EXPORTER_OTLP_PROTOCOL": "",
+	}
+	report := wire.WebSocketCommand().Report(wire.Environment(vars))
+	require.Empty(t, report.Problems)
+}
