@@ -29,13 +29,13 @@ type BatchView struct {
 // a batch that the platform does not know, AUTHORIZATION_ERROR for somebody
 // else's, and what the client port returns.
 func (b *Batches) Status(ctx context.Context, caller domain.Caller, id domain.BatchID) (BatchView, error) {
-	report, err := b.owned(ctx, caller, id)
+	report, err := b.ownedBatch(ctx, caller, id)
 	if err != nil {
 		return BatchView{}, err
 	}
 	status, known := domain.ClientStatusOf(report.Overall)
 	if !known {
-		b.log.WarnContext(ctx, "unknown batch status", "overall_status", clip(report.Overall), "batch_id", string(id))
+		b.log.WarnContext(ctx, "unknown batch status", "overall_status", truncate(report.Overall), "batch_id", string(id))
 	}
 	return BatchView{Status: status, Details: report.Document}, nil
 }
@@ -45,8 +45,8 @@ func (b *Batches) List(ctx context.Context, caller domain.Caller, q domain.Batch
 	return b.client.List(ctx, caller, q)
 }
 
-// owned reports on a batch, to its owner alone. The owner's name stays in the log.
-func (b *Batches) owned(ctx context.Context, caller domain.Caller, id domain.BatchID) (domain.BatchReport, error) {
+// ownedBatch reports on a batch, to its owner alone. The owner's name stays in the log.
+func (b *Batches) ownedBatch(ctx context.Context, caller domain.Caller, id domain.BatchID) (domain.BatchReport, error) {
 	report, err := b.client.Status(ctx, caller, id)
 	if err != nil {
 		return domain.BatchReport{}, err
@@ -55,14 +55,14 @@ func (b *Batches) owned(ctx context.Context, caller domain.Caller, id domain.Bat
 		return report, nil
 	}
 	b.log.WarnContext(ctx, "batch belongs to somebody else",
-		"batch_id", string(id), "owner", clip(string(report.Owner)), "requested_by", string(caller.User))
+		"batch_id", string(id), "owner", truncate(string(report.Owner)), "requested_by", string(caller.User))
 	return domain.BatchReport{}, domain.Forbidden("Ownership violation: batch does not belong to user", map[string]any{
 		"batch_id": string(id), "requested_by": string(caller.User),
 	})
 }
 
-// clip bounds what a log line repeats of another service's words, in bytes.
-func clip(s string) string {
+// truncate bounds what a log line repeats of another service's words, in bytes.
+func truncate(s string) string {
 	const limit = 256
 	return s[:min(len(s), limit)]
 }

@@ -37,7 +37,7 @@ func NewMembership(subscription, store ports.HealthProbe) *Membership {
 // consume when that returns by itself.
 func (m *Membership) Run(ctx context.Context, consume func(context.Context) error) error {
 	for m.awaitSubscription(ctx) {
-		left, err := m.take(ctx, consume)
+		left, err := m.consumeUntilLeft(ctx, consume)
 		if !left {
 			return err
 		}
@@ -51,7 +51,7 @@ func (m *Membership) awaitSubscription(ctx context.Context) bool {
 	ticker := time.NewTicker(membershipCheck / 10)
 	defer ticker.Stop()
 	for ctx.Err() == nil {
-		if !m.down(ctx) {
+		if !m.subscriptionDown(ctx) {
 			return true
 		}
 		select {
@@ -62,8 +62,8 @@ func (m *Membership) awaitSubscription(ctx context.Context) bool {
 	return false
 }
 
-// take consumes until the node must leave, which it reports, or consume returns.
-func (m *Membership) take(ctx context.Context, consume func(context.Context) error) (left bool, err error) {
+// consumeUntilLeft consumes until the node must leave, which it reports, or consume returns.
+func (m *Membership) consumeUntilLeft(ctx context.Context, consume func(context.Context) error) (left bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	done := make(chan error, 1)
@@ -76,7 +76,7 @@ func (m *Membership) take(ctx context.Context, consume func(context.Context) err
 		case err := <-done:
 			return false, err
 		case now := <-ticker.C:
-			if since = m.downSince(ctx, since, now); !since.IsZero() && now.Sub(since) >= membershipGrace {
+			if since = m.updateDownSince(ctx, since, now); !since.IsZero() && now.Sub(since) >= membershipGrace {
 				cancel()
 				err := <-done
 				return err == nil, err
@@ -85,10 +85,10 @@ func (m *Membership) take(ctx context.Context, consume func(context.Context) err
 	}
 }
 
-// downSince returns since when the subscription is down while the store answers;
+// updateDownSince returns since when the subscription is down while the store answers;
 // zero when either is not so.
-func (m *Membership) downSince(ctx context.Context, since, now time.Time) time.Time {
-	if !m.down(ctx) || m.store == nil || m.store.Health(ctx).Condition == domain.Unhealthy {
+func (m *Membership) updateDownSince(ctx context.Context, since, now time.Time) time.Time {
+	if !m.subscriptionDown(ctx) || m.store == nil || m.store.Health(ctx).Condition == domain.Unhealthy {
 		return time.Time{}
 	}
 	if since.IsZero() {
@@ -97,6 +97,6 @@ func (m *Membership) downSince(ctx context.Context, since, now time.Time) time.T
 	return since
 }
 
-func (m *Membership) down(ctx context.Context) bool {
+func (m *Membership) subscriptionDown(ctx context.Context) bool {
 	return m.subscription != nil && m.subscription.Health(ctx).Condition == domain.Unhealthy
 }

@@ -53,21 +53,21 @@ func (n *Notifications) Accept(ctx context.Context, event domain.Envelope) (doma
 	if event.EventType != string(n.topic) {
 		return domain.Handover{}, domain.Unparsable("event_type", errWrongType)
 	}
-	request, err := parseRequest(event.Data, time.Now())
+	request, err := parseNotificationRequest(event.Data, time.Now())
 	if err != nil {
 		return domain.Handover{}, err
 	}
 	frame := request.frame()
 	if n.maxBytes > 0 && domain.MaxFrameSize(frame) > n.maxBytes {
-		return domain.Handover{}, tooLarge(n.maxBytes)
+		return domain.Handover{}, frameTooLarge(n.maxBytes)
 	}
 	return n.publisher.Publish(ctx, domain.Notification{
-		EventID: event.EventID, User: request.teacher, Frame: frame,
+		EventID: event.EventID, User: request.user, Frame: frame,
 	})
 }
 
-// tooLarge is a notification whose frame every listener would drop.
-func tooLarge(limit int) error {
+// frameTooLarge is a notification whose frame every listener would drop.
+func frameTooLarge(limit int) error {
 	failure := domain.Invalid("record", "", fmt.Sprintf("a frame of at most %d bytes", limit), "Notification is too large")
 	failure.Kind = domain.TooLarge
 	return failure.Because(errTooLarge)
@@ -77,11 +77,11 @@ func tooLarge(limit int) error {
 // do for the event: nil means that the event itself is the cause. Errors: those
 // of Accept.
 func (n *Notifications) Control(ctx context.Context, event domain.Envelope) error {
-	request, err := parseRequest(event.Data, time.Now())
+	request, err := parseNotificationRequest(event.Data, time.Now())
 	if err != nil {
 		return err
 	}
-	return n.publisher.Control(ctx, request.teacher)
+	return n.publisher.Control(ctx, request.user)
 }
 
 // Deliver hands a live message to every connection of the user on this node.
@@ -101,7 +101,7 @@ func (n *Notifications) Deliver(user domain.UserID, payload []byte) {
 func (n *Notifications) Missed(gap domain.Gap) {
 	var frame []byte
 	if n.announce {
-		frame = []byte(`{"event":"resync","data":{"reason":"subscription_gap","since":` + stamp(gap.Since) + `}}`)
+		frame = []byte(`{"event":"resync","data":{"reason":"subscription_gap","since":` + formatTime(gap.Since) + `}}`)
 	}
 	now := time.Now()
 	for _, user := range gap.Users {

@@ -9,13 +9,13 @@ import (
 )
 
 const (
-	// outageLook is how often a subscription that is away is asked how it does.
-	outageLook = time.Second
-	// quietLooks is how often within the grace one is asked that was there: each
+	// watchdogInterval is how often a subscription that is away is asked how it does.
+	watchdogInterval = time.Second
+	// checksPerGrace is how often within the grace one is asked that was there: each
 	// look wakes a process that may be asleep.
-	quietLooks = 24
-	// outageSpread is over how long the connections of a deaf node are closed.
-	outageSpread = 10 * time.Second
+	checksPerGrace = 24
+	// closeSpread is over how long the connections of a deaf node are closed.
+	closeSpread = 10 * time.Second
 )
 
 // Outage closes connections that have heard nothing for too long, because the
@@ -35,7 +35,7 @@ func NewOutage(subscription ports.HealthProbe, shedder ports.ConnectionShedder, 
 // Run watches until ctx is done. The closing stops when the subscription is
 // back: who is still there then misses nothing more.
 func (o *Outage) Run(ctx context.Context) error {
-	quiet := max(o.grace/quietLooks, time.Millisecond)
+	quiet := max(o.grace/checksPerGrace, time.Millisecond)
 	timer := time.NewTimer(domain.UntilBeat(time.Now(), quiet))
 	defer timer.Stop()
 	var since time.Time // zero: it is not away
@@ -44,50 +44,50 @@ func (o *Outage) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case now := <-timer.C:
-			if since = o.look(ctx, since, now); since.IsZero() {
+			if since = o.check(ctx, since, now); since.IsZero() {
 				timer.Reset(domain.UntilBeat(now, quiet))
 			} else {
-				timer.Reset(min(quiet, outageLook))
+				timer.Reset(min(quiet, watchdogInterval))
 			}
 		}
 	}
 }
 
-// look returns since when the subscription is away, and closes connections once
+// check returns since when the subscription is away, and closes connections once
 // that is too long.
-func (o *Outage) look(ctx context.Context, since, now time.Time) time.Time {
+func (o *Outage) check(ctx context.Context, since, now time.Time) time.Time {
 	switch {
-	case !o.away(ctx):
+	case !o.subscriptionDown(ctx):
 		return time.Time{}
 	case since.IsZero():
 		return now
 	case now.Sub(since) >= o.grace:
-		o.shed(ctx)
+		o.closeConnections(ctx)
 	}
 	return since
 }
 
-func (o *Outage) away(ctx context.Context) bool {
+func (o *Outage) subscriptionDown(ctx context.Context) bool {
 	return o.subscription != nil && o.subscription.Health(ctx).Condition == domain.Unhealthy
 }
 
-// shed closes connections until none is left or the subscription is back.
-func (o *Outage) shed(ctx context.Context) {
+// closeConnections closes connections until none is left or the subscription is back.
+func (o *Outage) closeConnections(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		o.shedder.Shed(ctx, domain.Unreachable("redis", nil), outageSpread)
+		o.shedder.Shed(ctx, domain.Unreachable("redis", nil), closeSpread)
 	}()
-	ticker := time.NewTicker(outageLook)
+	ticker := time.NewTicker(watchdogInterval)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-done:
 			return
 		case <-ticker.C:
-			if !o.away(ctx) {
+			if !o.subscriptionDown(ctx) {
 				cancel()
 				<-done
 				return

@@ -56,14 +56,14 @@ func (p *Pipelines) Start(ctx context.Context, caller domain.Caller, r domain.Pi
 	if repeat.Key == "" {
 		return p.run(ctx, caller, r, p.IDs.New(), repeat.Answer)
 	}
-	return p.once(ctx, caller, r, repeat)
+	return p.runIdempotent(ctx, caller, r, repeat)
 }
 
 // run asks and publishes.
 func (p *Pipelines) run(ctx context.Context, caller domain.Caller, r domain.PipelineRequest, eventID string, answer []byte) (Outcome, error) {
-	_, unowned := p.Batches.owned(ctx, caller, r.Batch)
+	_, unowned := p.Batches.ownedBatch(ctx, caller, r.Batch)
 	if unowned != nil {
-		if err := p.registered(ctx, caller, r.Batch, unowned); err != nil {
+		if err := p.checkRegistered(ctx, caller, r.Batch, unowned); err != nil {
 			return Outcome{}, err
 		}
 	}
@@ -87,10 +87,10 @@ func (p *Pipelines) run(ctx context.Context, caller domain.Caller, r domain.Pipe
 	return Outcome{Answer: answer}, nil
 }
 
-// registered returns nil for a batch that the platform does not know, but that the
+// checkRegistered returns nil for a batch that the platform does not know, but that the
 // caller registered here; unowned, the platform's answer, for any other; and the
 // error of the store when it cannot tell.
-func (p *Pipelines) registered(ctx context.Context, caller domain.Caller, batch domain.BatchID, unowned error) error {
+func (p *Pipelines) checkRegistered(ctx context.Context, caller domain.Caller, batch domain.BatchID, unowned error) error {
 	if domain.CodeOf(unowned) != domain.ResourceNotFound {
 		return unowned
 	}

@@ -21,17 +21,17 @@ const (
 // Readiness answers whether this node should get traffic.
 type Readiness struct {
 	phase atomic.Int32
-	// own are parts of this node: one that is unhealthy takes the node out.
-	own []ports.HealthProbe
-	// others are dependencies that all nodes share: one that is away must not
+	// local are parts of this node: one that is unhealthy takes the node out.
+	local []ports.HealthProbe
+	// shared are dependencies that all nodes share: one that is away must not
 	// take every node out.
-	others []ports.HealthProbe
+	shared []ports.HealthProbe
 }
 
 // NewReadiness returns a node's readiness, in the starting phase. own are this
 // node's own parts, others what all nodes share.
 func NewReadiness(own, others []ports.HealthProbe) *Readiness {
-	return &Readiness{own: own, others: others}
+	return &Readiness{local: own, shared: others}
 }
 
 // Enter moves the node to a phase.
@@ -54,12 +54,12 @@ type Report struct {
 func (r *Readiness) Check(ctx context.Context) Report {
 	report := Report{Phase: Phase(r.phase.Load())}
 	report.Ready = report.Phase == Serving
-	for _, p := range r.own {
+	for _, p := range r.local {
 		h := p.Health(ctx)
 		report.Ready = report.Ready && h.Condition != domain.Unhealthy
 		report.Parts = append(report.Parts, h)
 	}
-	for _, p := range r.others {
+	for _, p := range r.shared {
 		report.Parts = append(report.Parts, p.Health(ctx))
 	}
 	return report

@@ -14,14 +14,14 @@ import (
 // Registrations makes batches known to the platform.
 type Registrations struct {
 	registry ports.BatchRegistry
-	kept     ports.BatchRegistrations
+	owners     ports.BatchRegistrations
 	log      *slog.Logger
 }
 
 // NewRegistrations returns the use-case over the platform's registry and the store
 // of what was registered here.
 func NewRegistrations(registry ports.BatchRegistry, kept ports.BatchRegistrations, log *slog.Logger) *Registrations {
-	return &Registrations{registry: registry, kept: kept, log: log}
+	return &Registrations{registry: registry, owners: kept, log: log}
 }
 
 // Register hands the caller's new batch to the orchestrator and returns its
@@ -30,7 +30,7 @@ func NewRegistrations(registry ports.BatchRegistry, kept ports.BatchRegistration
 func (r *Registrations) Register(ctx context.Context, caller domain.Caller, batch domain.Registration) (domain.Reply, error) {
 	reply, err := r.registry.Register(ctx, caller, batch)
 	if err == nil && reply.Status == statusAccepted {
-		r.save(ctx, caller.User, reply.Body)
+		r.saveOwner(ctx, caller.User, reply.Body)
 	}
 	return reply, err
 }
@@ -38,15 +38,15 @@ func (r *Registrations) Register(ctx context.Context, caller domain.Caller, batc
 // statusAccepted is the orchestrator's answer to a registration that it took.
 const statusAccepted = 202
 
-// save keeps whose batch the orchestrator's answer names. It does so also for a
+// saveOwner keeps whose batch the orchestrator's answer names. It does so also for a
 // caller who has left: the batch is registered all the same.
-func (r *Registrations) save(ctx context.Context, user domain.UserID, body []byte) {
-	id, ok := registeredBatch(body)
+func (r *Registrations) saveOwner(ctx context.Context, user domain.UserID, body []byte) {
+	id, ok := parseBatchID(body)
 	if !ok {
 		r.log.WarnContext(ctx, "the answer to a registration names no batch; its owner is not kept")
 		return
 	}
-	if err := r.kept.Save(context.WithoutCancel(ctx), user, id); err != nil {
+	if err := r.owners.Save(context.WithoutCancel(ctx), user, id); err != nil {
 		r.log.WarnContext(ctx, "the owner of a registered batch is not kept", "batch_id", string(id), "error", err)
 	}
 }
@@ -54,10 +54,10 @@ func (r *Registrations) save(ctx context.Context, user domain.UserID, body []byt
 // maxBatchID bounds a batch id, in characters.
 const maxBatchID = 255
 
-// registeredBatch reads the one "batch_id" of the orchestrator's answer. It must be
+// parseBatchID reads the one "batch_id" of the orchestrator's answer. It must be
 // an id that a client can name in a path.
-func registeredBatch(body []byte) (domain.BatchID, bool) {
-	all, err := members(body)
+func parseBatchID(body []byte) (domain.BatchID, bool) {
+	all, err := parseMembers(body)
 	if err != nil {
 		return "", false
 	}
@@ -65,7 +65,7 @@ func registeredBatch(body []byte) (domain.BatchID, bool) {
 	found := 0
 	for _, m := range all {
 		if m.key == "batch_id" {
-			id = str(m.value)
+			id = stringValue(m.value)
 			found++
 		}
 	}

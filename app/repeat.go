@@ -11,8 +11,8 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// busyWait is when a client may ask again whose first request is still running.
-const busyWait = time.Second
+// inUseRetryAfter is when a client may ask again whose first request is still running.
+const inUseRetryAfter = time.Second
 
 // Repeat says what makes a request a repeat of another, and what a client is
 // told when it was done.
@@ -27,10 +27,10 @@ type Repeat struct {
 	Answer []byte
 }
 
-// once runs the request unless one of its key has been or is being run. The
+// runIdempotent runs the request unless one of its key has been or is being run. The
 // store of answers is no condition: without it the request goes on, and its
 // event id, which depends on the key alone, still makes a repeat one event.
-func (p *Pipelines) once(ctx context.Context, caller domain.Caller, r domain.PipelineRequest, repeat Repeat) (Outcome, error) {
+func (p *Pipelines) runIdempotent(ctx context.Context, caller domain.Caller, r domain.PipelineRequest, repeat Repeat) (Outcome, error) {
 	key := domain.IdempotencyKey{User: caller.User, Path: "batches/" + string(r.Batch) + "/pipelines", Key: repeat.Key}
 	eventID := p.IDs.Of(eventName(caller.User, r, repeat.Key))
 	sum := sha256.Sum256(repeat.Body)
@@ -41,21 +41,21 @@ func (p *Pipelines) once(ctx context.Context, caller domain.Caller, r domain.Pip
 	}
 	switch claim.State {
 	case domain.Running:
-		return Outcome{}, domain.KeyBusy(busyWait).At("app.Start")
+		return Outcome{}, domain.KeyBusy(inUseRetryAfter).At("app.Start")
 	case domain.Mismatched:
 		return Outcome{}, domain.KeyReused().At("app.Start")
 	case domain.Answered:
 		return Outcome{Answer: claim.Answer, Replayed: true}, nil
 	}
 	outcome, err := p.run(ctx, caller, r, eventID, repeat.Answer)
-	p.settle(ctx, key, claim.Ticket, outcome)
+	p.storeOutcome(ctx, key, claim.Ticket, outcome)
 	return outcome, err
 }
 
-// settle keeps the answer of a command that is safe, and frees the key of
+// storeOutcome keeps the answer of a command that is safe, and frees the key of
 // anything else: refused, failed or unknown. The client may have left; that
 // changes neither.
-func (p *Pipelines) settle(ctx context.Context, key domain.IdempotencyKey, ticket string, outcome Outcome) {
+func (p *Pipelines) storeOutcome(ctx context.Context, key domain.IdempotencyKey, ticket string, outcome Outcome) {
 	ctx = context.WithoutCancel(ctx)
 	var err error
 	if outcome.Answer != nil {

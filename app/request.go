@@ -13,86 +13,86 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// request is a notification that the platform asks for, after every rule of
+// notificationRequest is a notification that the platform asks for, after every rule of
 // its fields was checked.
-type request struct {
-	teacher domain.UserID
-	kind    string
-	payload []member
+type notificationRequest struct {
+	user domain.UserID
+	event    string
+	payload []jsonMember
 	// reserved are the envelope's own keys of the frame, in their order.
-	reserved []member
+	reserved []jsonMember
 }
 
-// member is one key of a JSON object, its value byte for byte.
-type member struct {
+// jsonMember is one key of a JSON object, its value byte for byte.
+type jsonMember struct {
 	key   string
 	value json.RawMessage
 }
 
 const null = "null"
 
-// parseRequest reads an event's data; now stands for a missing timestamp. It
+// parseNotificationRequest reads an event's data; now stands for a missing timestamp. It
 // returns a PARSING_ERROR or VALIDATION_ERROR.
-func parseRequest(data json.RawMessage, now time.Time) (*request, error) {
+func parseNotificationRequest(data json.RawMessage, now time.Time) (*notificationRequest, error) {
 	if !utf8.Valid(data) {
-		return nil, broken("data", "valid UTF-8")
+		return nil, invalidField("data", "valid UTF-8")
 	}
 	var in map[string]json.RawMessage
 	if err := json.Unmarshal(data, &in); err != nil {
 		return nil, domain.Unparsable("notification", err)
 	}
-	teacher, kind := str(in["teacher_id"]), str(in["notification_type"])
+	teacher, kind := stringValue(in["teacher_id"]), stringValue(in["notification_type"])
 	user, err := domain.ParseUserID(teacher)
 	switch {
 	case domain.LoneSurrogate(in["teacher_id"]) >= 0: // decoding replaces it, so it would name another user
-		return nil, broken("teacher_id", "a user id")
+		return nil, invalidField("teacher_id", "a user id")
 	case err != nil:
-		return nil, broken("teacher_id", "a user id").Because(err)
+		return nil, invalidField("teacher_id", "a user id").Because(err)
 	case strings.TrimSpace(kind) == "":
-		return nil, broken("notification_type", "a notification type")
+		return nil, invalidField("notification_type", "a notification type")
 	}
-	payload, err := members(in["payload"])
+	payload, err := parseMembers(in["payload"])
 	if err != nil {
-		return nil, broken("payload", "an object").Because(err)
+		return nil, invalidField("payload", "an object").Because(err)
 	}
 	reserved, err := reservedMembers(in, now)
 	if err != nil {
 		return nil, err
 	}
-	return &request{teacher: user, kind: kind, payload: payload, reserved: reserved}, nil
+	return &notificationRequest{user: user, event: kind, payload: payload, reserved: reserved}, nil
 }
 
 // reservedMembers takes the frame's own keys from the event, each checked by
 // its rule; an absent one is null.
-func reservedMembers(in map[string]json.RawMessage, now time.Time) ([]member, error) {
+func reservedMembers(in map[string]json.RawMessage, now time.Time) ([]jsonMember, error) {
 	fields := []struct {
 		key, from, missing string
 		rule               func(json.RawMessage) bool
 		expected           string
 		zoned              bool
 	}{
-		{"category", "category", "", oneOf(domain.Categories()), strings.Join(domain.Categories(), ", "), false},
-		{"priority", "priority", "", oneOf(domain.Priorities()), strings.Join(domain.Priorities(), ", "), false},
+		{"category", "category", "", isOneOf(domain.Categories()), strings.Join(domain.Categories(), ", "), false},
+		{"priority", "priority", "", isOneOf(domain.Priorities()), strings.Join(domain.Priorities(), ", "), false},
 		{"action_required", "action_required", "false", isBool, "a boolean", false},
 		{"deadline", "deadline_timestamp", null, isTime, "a time or null", true},
-		{"batch_id", "batch_id", null, isText, "a string or null", false},
-		{"class_id", "class_id", null, isText, "a string or null", false},
-		{"correlation_id", "correlation_id", null, isText, "a string or null", false},
-		{"timestamp", "timestamp", stamp(now), isTime, "a time", true},
+		{"batch_id", "batch_id", null, isOptionalString, "a string or null", false},
+		{"class_id", "class_id", null, isOptionalString, "a string or null", false},
+		{"correlation_id", "correlation_id", null, isOptionalString, "a string or null", false},
+		{"timestamp", "timestamp", formatTime(now), isTime, "a time", true},
 	}
-	out := make([]member, 0, len(fields))
+	out := make([]jsonMember, 0, len(fields))
 	for _, f := range fields {
 		value := in[f.from]
 		if isNull(value) && f.missing != "" {
 			value = json.RawMessage(f.missing)
 		}
 		if !f.rule(value) {
-			return nil, broken(f.from, f.expected)
+			return nil, invalidField(f.from, f.expected)
 		}
 		if f.zoned {
-			value = withOffset(value)
+			value = withUTCOffset(value)
 		}
-		out = append(out, member{f.key, value})
+		out = append(out, jsonMember{f.key, value})
 	}
 	return out, nil
 }
@@ -100,14 +100,14 @@ func reservedMembers(in map[string]json.RawMessage, now time.Time) ([]member, er
 // frame writes the client's JSON object, without the id that the log assigns:
 // the payload's keys, then the reserved ones. A reserved value wins over a
 // payload key of its name, but a null never erases one.
-func (r *request) frame() []byte {
+func (r *notificationRequest) frame() []byte {
 	own := map[string]json.RawMessage{}
 	for _, m := range r.payload {
 		own[m.key] = m.value
 	}
 	var b bytes.Buffer
 	b.WriteString(`{"event":`)
-	b.Write(quote(r.kind))
+	b.Write(quote(r.event))
 	b.WriteString(`,"data":{`)
 	for _, m := range r.payload {
 		if !r.reserves(m.key) {
@@ -124,11 +124,11 @@ func (r *request) frame() []byte {
 	return b.Bytes()
 }
 
-func (r *request) reserves(key string) bool {
-	return slices.ContainsFunc(r.reserved, func(m member) bool { return m.key == key })
+func (r *notificationRequest) reserves(key string) bool {
+	return slices.ContainsFunc(r.reserved, func(m jsonMember) bool { return m.key == key })
 }
 
-func writeMember(b *bytes.Buffer, m member) {
+func writeMember(b *bytes.Buffer, m jsonMember) {
 	if last := b.Bytes()[b.Len()-1]; last != '{' {
 		b.WriteByte(',')
 	}
@@ -150,19 +150,19 @@ func quote(s string) []byte {
 
 var errNoObject = errors.New("not a JSON object")
 
-// members reads an object's keys in their order and its values byte for byte.
-func members(raw json.RawMessage) ([]member, error) {
+// parseMembers reads an object's keys in their order and its values byte for byte.
+func parseMembers(raw json.RawMessage) ([]jsonMember, error) {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	if open, err := d.Token(); err != nil || open != json.Delim('{') {
 		return nil, errNoObject
 	}
-	var out []member
+	var out []jsonMember
 	for d.More() {
 		key, err := d.Token()
 		if err != nil {
 			return nil, fmt.Errorf("read a key: %w", err)
 		}
-		m := member{}
+		m := jsonMember{}
 		m.key, _ = key.(string)
 		if err := d.Decode(&m.value); err != nil {
 			return nil, fmt.Errorf("read a value: %w", err)
@@ -172,6 +172,6 @@ func members(raw json.RawMessage) ([]member, error) {
 	return out, nil
 }
 
-func broken(field, expected string) *domain.Error {
+func invalidField(field, expected string) *domain.Error {
 	return domain.Invalid(field, "", expected, "Invalid notification: "+field)
 }

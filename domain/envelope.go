@@ -58,14 +58,14 @@ func ParseEnvelope(record []byte) (Envelope, error) {
 		return Envelope{}, Unparsable("event envelope", errors.Join(ErrNoEnvelope, err))
 	}
 	e := Envelope{
-		EventID:       text(members["event_id"]),
-		EventType:     text(members["event_type"]),
-		SourceService: text(members["source_service"]),
-		CorrelationID: text(members["correlation_id"]),
+		EventID:       stringValue(members["event_id"]),
+		EventType:     stringValue(members["event_type"]),
+		SourceService: stringValue(members["source_service"]),
+		CorrelationID: stringValue(members["correlation_id"]),
 		Data:          members["data"],
-		Metadata:      texts(members["metadata"]),
+		Metadata:      stringMembers(members["metadata"]),
 	}
-	e.EventTimestamp, _ = time.Parse(time.RFC3339Nano, text(members["event_timestamp"]))
+	e.EventTimestamp, _ = time.Parse(time.RFC3339Nano, stringValue(members["event_timestamp"]))
 	_ = json.Unmarshal(members["schema_version"], &e.SchemaVersion)
 	switch {
 	case strings.TrimSpace(e.EventID) == "", LoneSurrogate(members["event_id"]) >= 0:
@@ -78,8 +78,8 @@ func ParseEnvelope(record []byte) (Envelope, error) {
 	return e, nil
 }
 
-// text reads a JSON string; anything else is the empty string.
-func text(raw json.RawMessage) string {
+// stringValue reads a JSON string; anything else is the empty string.
+func stringValue(raw json.RawMessage) string {
 	var s string
 	if json.Unmarshal(raw, &s) != nil {
 		return ""
@@ -87,15 +87,15 @@ func text(raw json.RawMessage) string {
 	return s
 }
 
-// texts reads the string members of a JSON object and leaves out the others.
-func texts(raw json.RawMessage) map[string]string {
+// stringMembers reads the string members of a JSON object and leaves out the others.
+func stringMembers(raw json.RawMessage) map[string]string {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(raw, &members) != nil {
 		return nil
 	}
 	out := make(map[string]string, len(members))
 	for k, v := range members {
-		if s := text(v); s != "" {
+		if s := stringValue(v); s != "" {
 			out[k] = s
 		}
 	}

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// unexpected is all that a client learns of a failure nobody foresaw.
-const unexpected = "An unexpected error occurred"
+// unexpectedMessage is all that a client learns of a failure nobody foresaw.
+const unexpectedMessage = "An unexpected error occurred"
 
 // Error is the one error of the application: what clients may see (Code,
 // Message, Details) beside what only operators may (Op, Err).
@@ -131,7 +131,7 @@ func Retryable(err error) bool {
 // Unknown wraps a cause that nobody foresaw. Only the cause's type is public.
 func Unknown(cause error) *Error {
 	return &Error{
-		Code: UnknownError, Message: unexpected, Err: cause,
+		Code: UnknownError, Message: unexpectedMessage, Err: cause,
 		Details: map[string]any{"error_type": fmt.Sprintf("%T", cause)},
 	}
 }

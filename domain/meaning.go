@@ -9,16 +9,16 @@ type Meaning struct {
 }
 
 const (
-	mend    = "mend the request"
+	fixRequest    = "mend the request"
 	backOff = "repeat with backoff, after `Retry-After` where it is given"
-	report  = "report it with its correlation id"
-	spared  = "nothing: it is kept for the platform's other services and not answered here"
+	reportError  = "report it with its correlation id"
+	reserved  = "nothing: it is kept for the platform's other services and not answered here"
 )
 
 // Meaning returns what the code means; the zero value for a code that is not in
 // the list.
 func (c Code) Meaning() Meaning {
-	for _, part := range []map[Code]Meaning{requestMeanings(), callerMeanings(), platformMeanings(), ownMeanings()} {
+	for _, part := range []map[Code]Meaning{requestDocs(), callerDocs(), platformDocs(), serviceDocs()} {
 		if m, known := part[c]; known {
 			return m
 		}
@@ -26,29 +26,29 @@ func (c Code) Meaning() Meaning {
 	return Meaning{}
 }
 
-// requestMeanings are about what the client sent.
-func requestMeanings() map[Code]Meaning {
+// requestDocs are about what the client sent.
+func requestDocs() map[Code]Meaning {
 	return map[Code]Meaning{
 		ValidationError: {
-			"a value breaks a rule of meaning or, with 422, of the schema; a body or a command over its limit is 413", mend,
+			"a value breaks a rule of meaning or, with 422, of the schema; a body or a command over its limit is 413", fixRequest,
 			[]string{"field", "value", "expected", "validation_errors", "limit", "limit_bytes"},
 		},
-		MissingRequiredField: {"a required field is not there", mend, []string{"field_name"}},
+		MissingRequiredField: {"a required field is not there", fixRequest, []string{"field_name"}},
 		InvalidRequest: {
 			"the request does not fit the route: its method (405, see `Allow`), media type (415), a missing upgrade (426), a conflict (409)",
-			mend + "; after a conflict with `Retry-After` repeat it", nil,
+			fixRequest + "; after a conflict with `Retry-After` repeat it", nil,
 		},
-		ParsingError:     {"input is not in the form it claims", mend, []string{"parse_target"}},
+		ParsingError:     {"input is not in the form it claims", fixRequest, []string{"parse_target"}},
 		ResourceNotFound: {"there is no such resource or route", "do not repeat it", []string{"resource_type", "resource_id"}},
-		RequestQueued:    {"the request waits to be worked on", spared, []string{"queue_name"}},
+		RequestQueued:    {"the request waits to be worked on", reserved, []string{"queue_name"}},
 	}
 }
 
-// callerMeanings are about who asks, and how often.
-func callerMeanings() map[Code]Meaning {
+// callerDocs are about who asks, and how often.
+func callerDocs() map[Code]Meaning {
 	return map[Code]Meaning{
 		AuthenticationError: {"the token is missing, expired or refused", "get a new token, then repeat it", []string{"reason", "cause"}},
-		InvalidAPIKey:       {"an API key is refused", spared, nil},
+		InvalidAPIKey:       {"an API key is refused", reserved, nil},
 		AuthorizationError: {
 			"the caller is known but may not do this", "do not repeat it", []string{"batch_id", "requested_by"},
 		},
@@ -61,11 +61,11 @@ func callerMeanings() map[Code]Meaning {
 	}
 }
 
-// platformMeanings are about the services and servers behind.
-func platformMeanings() map[Code]Meaning {
+// platformDocs are about the services and servers behind.
+func platformDocs() map[Code]Meaning {
 	all := map[Code]Meaning{
-		ExternalServiceError: {"a service behind the gateway answered with a failure", report, []string{"external_service", "status_code"}},
-		InvalidResponse:      {"a service behind the gateway gave an answer that makes no sense", report, []string{"external_service"}},
+		ExternalServiceError: {"a service behind the gateway answered with a failure", reportError, []string{"external_service", "status_code"}},
+		InvalidResponse:      {"a service behind the gateway gave an answer that makes no sense", reportError, []string{"external_service"}},
 		ConnectionError:      {"a service or server refused or lost the connection", backOff, []string{"target"}},
 		ServiceUnavailable: {
 			"a part cannot serve right now: it starts, drains or is full", backOff, []string{"unavailable_service"},
@@ -81,22 +81,22 @@ func platformMeanings() map[Code]Meaning {
 	for _, code := range []Code{
 		ContentServiceError, SpellcheckServiceError, NLPServiceError, AIFeedbackServiceError, CJAssessmentServiceError, LLMProviderServiceError,
 	} {
-		all[code] = Meaning{When: "that service of the platform failed", Then: spared}
+		all[code] = Meaning{When: "that service of the platform failed", Then: reserved}
 	}
 	return all
 }
 
-// ownMeanings are about the service itself.
-func ownMeanings() map[Code]Meaning {
+// serviceDocs are about the service itself.
+func serviceDocs() map[Code]Meaning {
 	return map[Code]Meaning{
-		UnknownError: {"something failed that nobody foresaw", report, []string{"error_type"}},
+		UnknownError: {"something failed that nobody foresaw", reportError, []string{"error_type"}},
 		ConfigurationError: {
 			"a setting cannot be used: at the start one of the service's own, later the topic, the rights or the settings with which commands are published",
-			report,
+			reportError,
 			[]string{"config_key", "topic"},
 		},
-		InvalidConfiguration: {"settings do not fit each other", spared, []string{"config_key"}},
-		ProcessingError:      {"the request was understood but its work failed", report, nil},
-		InitializationFailed: {"a part could not be brought up; seen at the start", report, []string{"component"}},
+		InvalidConfiguration: {"settings do not fit each other", reserved, []string{"config_key"}},
+		ProcessingError:      {"the request was understood but its work failed", reportError, nil},
+		InitializationFailed: {"a part could not be brought up; seen at the start", reportError, []string{"component"}},
 	}
 }

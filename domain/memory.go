@@ -10,7 +10,7 @@ import (
 // holds them. It is safe for any number of users.
 type MemoryBudget struct {
 	limit int64
-	taken atomic.Int64
+	inUse atomic.Int64
 }
 
 // NewMemoryBudget returns a budget of limit bytes.
@@ -20,7 +20,7 @@ func NewMemoryBudget(limit int64) *MemoryBudget { return &MemoryBudget{limit: li
 func (b *MemoryBudget) Lease() *MemoryLease { return &MemoryLease{budget: b} }
 
 // Taken returns how much of the budget is taken, in bytes.
-func (b *MemoryBudget) Taken() int64 { return b.taken.Load() }
+func (b *MemoryBudget) Taken() int64 { return b.inUse.Load() }
 
 // MemoryLease counts the bytes that one request holds of a budget. It is safe for
 // concurrent use. A nil lease has no limit.
@@ -42,8 +42,8 @@ func (l *MemoryLease) Grow(n int64) bool {
 	if l.released {
 		return false
 	}
-	if l.budget.taken.Add(n) > l.budget.limit {
-		l.budget.taken.Add(-n)
+	if l.budget.inUse.Add(n) > l.budget.limit {
+		l.budget.inUse.Add(-n)
 		return false
 	}
 	l.held += n
@@ -60,7 +60,7 @@ func (l *MemoryLease) Release() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.released = true
-	l.budget.taken.Add(-l.held)
+	l.budget.inUse.Add(-l.held)
 	l.held = 0
 }
 

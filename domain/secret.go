@@ -1,7 +1,7 @@
 package domain
 
-// redacted stands wherever a secret would be printed.
-const redacted = "[redacted]"
+// redactedText stands wherever a secret would be printed.
+const redactedText = "[redacted]"
 
 // Secret is a setting that prints, logs and marshals as "[redacted]". Reveal
 // is the one way to its value.
@@ -15,7 +15,7 @@ func (s Secret) String() string {
 	if s == "" {
 		return ""
 	}
-	return redacted
+	return redactedText
 }
 
 // GoString hides the secret from %#v.

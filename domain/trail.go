@@ -15,15 +15,15 @@ type Trail struct {
 	Network string
 }
 
-type trailKey struct{}
+type requestContextKey struct{}
 
 // WithTrail returns a context that carries the trail.
 func WithTrail(ctx context.Context, t Trail) context.Context {
-	return context.WithValue(ctx, trailKey{}, t)
+	return context.WithValue(ctx, requestContextKey{}, t)
 }
 
 // TrailOf returns the context's trail; it is zero outside a request.
 func TrailOf(ctx context.Context) Trail {
-	t, _ := ctx.Value(trailKey{}).(Trail)
+	t, _ := ctx.Value(requestContextKey{}).(Trail)
 	return t
 }

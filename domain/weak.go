@@ -17,11 +17,11 @@ func (s Secret) Guessable() bool {
 	for i := range len(secret) {
 		seen[secret[i]] = struct{}{}
 	}
-	return len(seen) < fewBytes || repeats(secret, fewBytes)
+	return len(seen) < minDistinctBytes || repeats(secret, minDistinctBytes)
 }
 
-// fewBytes is how many bytes are tried one by one.
-const fewBytes = 8
+// minDistinctBytes is how many bytes are tried one by one.
+const minDistinctBytes = 8
 
 // repeats reports whether a text is a part of at most the given length, over
 // and over.

@@ -16,7 +16,7 @@ func TestTarget(t *testing.T) {
 		0: 1200, 3 * mib: 1200, 8 * mib: 600, 12 * mib: 400, 48 * mib: 400, 64 * mib: 300, 192 * mib: 100, 193 * mib: 90,
 		384 * mib: 50, 10_000 * mib: 50,
 	} {
-		require.Equal(t, want, target(live), "%d MiB", live/mib)
+		require.Equal(t, want, gcPercent(live), "%d MiB", live/mib)
 	}
 }
 
@@ -43,7 +43,7 @@ func eventually(t *testing.T, good func() bool, why string) {
 // work leaves more behind than is worth a collection.
 func work() {
 	var last []byte
-	for range 2 * worthGC >> 10 {
+	for range 2 * minReclaim >> 10 {
 		last = make([]byte, 1<<10)
 	}
 	runtime.KeepAlive(last)
@@ -62,14 +62,14 @@ func TestTargetFollowsTheHeap(t *testing.T) {
 		}
 	}
 	small := func(p uint64) bool { return p > 300 }
-	pace(calm)
+	startPacer(calm)
 	eventually(t, becomes(small), "next to nothing lives")
 
 	large := make([]*[1 << 20]byte, 400)
 	for i := range large {
 		large[i] = new([1 << 20]byte)
 	}
-	eventually(t, becomes(func(p uint64) bool { return p == idleGC }), "much lives")
+	eventually(t, becomes(func(p uint64) bool { return p == minPercent }), "much lives")
 	runtime.KeepAlive(large)
 	eventually(t, becomes(small), "it is small again")
 

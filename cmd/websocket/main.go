@@ -13,7 +13,7 @@ import (
 func main() {
 	// An operator who sets it has thought about it. GOMEMLIMIT holds all the same.
 	if os.Getenv("GOGC") == "" {
-		pace(calmAfter)
+		startPacer(idleAfter)
 	}
 	ctx := wire.UntilSignalled(context.Background())
 	os.Exit(wire.WebSocketCommand().Run(ctx, os.Args[1:], env.Vars(os.Environ()), os.Stdout, os.Stderr))
