@@ -21,7 +21,7 @@ func isOptionalString(raw json.RawMessage) bool {
 	return isNull(raw) || bytes.HasPrefix(raw, []byte(`"`))
 }
 
-// isTime accepts null and ISO 8601 date-times with or without a zone: the
+// isTime accepts null and ISO 8601 date-times with or without a zone, because the
 // platform's services write both.
 func isTime(raw json.RawMessage) bool {
 	if isNull(raw) {
@@ -36,7 +36,7 @@ func isTime(raw json.RawMessage) bool {
 	return false
 }
 
-// stringValue reads a JSON string; anything else is empty.
+// stringValue decodes a JSON string. It returns "" for any other value.
 func stringValue(raw json.RawMessage) string {
 	var s string
 	if len(raw) == 0 || json.Unmarshal(raw, &s) != nil {
@@ -45,8 +45,8 @@ func stringValue(raw json.RawMessage) string {
 	return s
 }
 
-// withUTCOffset returns a time as a JSON string with UTC written as +00:00, the way
-// the platform's clients know it. Other zones, and times without one, stay.
+// withUTCOffset returns a time as a JSON string in which UTC is +00:00, as the
+// platform's clients expect. Other zones, and times without a zone, are unchanged.
 func withUTCOffset(raw json.RawMessage) json.RawMessage {
 	text, utc := strings.CutSuffix(stringValue(raw), "Z")
 	if !utc {
@@ -55,7 +55,7 @@ func withUTCOffset(raw json.RawMessage) json.RawMessage {
 	return json.RawMessage(strconv.Quote(text + "+00:00"))
 }
 
-// formatTime is a time as a JSON string, in UTC with microseconds.
+// formatTime returns a time as a JSON string, in UTC with microseconds.
 func formatTime(t time.Time) string {
 	return strconv.Quote(t.UTC().Format("2006-01-02T15:04:05.000000Z07:00"))
 }

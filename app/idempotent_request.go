@@ -11,32 +11,32 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// inUseRetryAfter is when a client may ask again whose first request is still running.
+// inUseRetryAfter is the Retry-After of a request whose key is in use.
 const inUseRetryAfter = time.Second
 
-// Repeat says what makes a request a repeat of another, and what a client is
-// told when it was done.
+// Repeat identifies a request that may be repeated, and contains its response.
 type Repeat struct {
-	// Key is the client's own, as domain.ParseIdempotencyKey accepts it; empty
-	// for a request that is not meant to be repeated.
+	// Key is the client's key, as domain.ParseIdempotencyKey accepts it; empty for a
+	// request without a key.
 	Key string
-	// Body is the request's, byte for byte.
+	// Body is the body of the request, byte for byte.
 	Body []byte
-	// Answer is what the client is told once the command is safe; a repeat gets
-	// the same bytes.
+	// Answer is the response after the command was published. A repeated request
+	// gets the same bytes.
 	Answer []byte
 }
 
-// runIdempotent runs the request unless one of its key has been or is being run. The
-// store of answers is no condition: without it the request goes on, and its
-// event id, which depends on the key alone, still makes a repeat one event.
+// runIdempotent runs the request unless a request with the same key was completed or is
+// in progress. If the store is unavailable the request proceeds. A repeated request
+// then still has the same event id, because that depends only on user, batch, pipeline
+// and key.
 func (p *Pipelines) runIdempotent(ctx context.Context, caller domain.Caller, r domain.PipelineRequest, repeat Repeat) (Outcome, error) {
 	key := domain.IdempotencyKey{User: caller.User, Path: "batches/" + string(r.Batch) + "/pipelines", Key: repeat.Key}
 	eventID := p.IDs.Of(eventName(caller.User, r, repeat.Key))
-	sum := sha256.Sum256(repeat.Body)
-	claim, err := p.Answers.Claim(ctx, key, hex.EncodeToString(sum[:]))
+	digest := sha256.Sum256(repeat.Body)
+	claim, err := p.Answers.Claim(ctx, key, hex.EncodeToString(digest[:]))
 	if err != nil {
-		p.Log.WarnContext(ctx, "request goes on without being remembered", "error", err)
+		p.Log.WarnContext(ctx, "the request proceeds without idempotency, because the store is unavailable", "error", err)
 		return p.run(ctx, caller, r, eventID, repeat.Answer)
 	}
 	switch claim.State {
@@ -52,9 +52,8 @@ func (p *Pipelines) runIdempotent(ctx context.Context, caller domain.Caller, r d
 	return outcome, err
 }
 
-// storeOutcome keeps the answer of a command that is safe, and frees the key of
-// anything else: refused, failed or unknown. The client may have left; that
-// changes neither.
+// storeOutcome stores the response of a published command, and releases the key after
+// a refusal, a failure or an unknown outcome. A cancelled request does not stop it.
 func (p *Pipelines) storeOutcome(ctx context.Context, key domain.IdempotencyKey, ticket string, outcome Outcome) {
 	ctx = context.WithoutCancel(ctx)
 	var err error
@@ -64,12 +63,12 @@ func (p *Pipelines) storeOutcome(ctx context.Context, key domain.IdempotencyKey,
 		err = p.Answers.Release(ctx, key, ticket)
 	}
 	if err != nil {
-		p.Log.WarnContext(ctx, "outcome of a request was not remembered", "error", err)
+		p.Log.WarnContext(ctx, "the outcome of a request was not stored", "error", err)
 	}
 }
 
-// eventName is the name behind the event id of a request with a key. Each part
-// is preceded by its length, so that no two requests share a name.
+// eventName returns the name from which the event id of a request with a key is
+// derived. Each part has its length in front, so that names are unique.
 func eventName(user domain.UserID, r domain.PipelineRequest, key string) string {
 	var b strings.Builder
 	for _, part := range []string{string(user), string(r.Batch), string(r.Pipeline), key} {

@@ -13,17 +13,16 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// notificationRequest is a notification that the platform asks for, after every rule of
-// its fields was checked.
+// notificationRequest is a validated request of the platform to notify a user.
 type notificationRequest struct {
-	user domain.UserID
-	event    string
+	user    domain.UserID
+	event   string
 	payload []jsonMember
-	// reserved are the envelope's own keys of the frame, in their order.
+	// reserved are the envelope's members of the frame, in their order.
 	reserved []jsonMember
 }
 
-// jsonMember is one key of a JSON object, its value byte for byte.
+// jsonMember is a member of a JSON object, its value byte for byte.
 type jsonMember struct {
 	key   string
 	value json.RawMessage
@@ -31,8 +30,8 @@ type jsonMember struct {
 
 const null = "null"
 
-// parseNotificationRequest reads an event's data; now stands for a missing timestamp. It
-// returns a PARSING_ERROR or VALIDATION_ERROR.
+// parseNotificationRequest parses and validates an event's data. now replaces a missing
+// timestamp. It returns a PARSING_ERROR or VALIDATION_ERROR.
 func parseNotificationRequest(data json.RawMessage, now time.Time) (*notificationRequest, error) {
 	if !utf8.Valid(data) {
 		return nil, invalidField("data", "valid UTF-8")
@@ -44,7 +43,7 @@ func parseNotificationRequest(data json.RawMessage, now time.Time) (*notificatio
 	teacher, kind := stringValue(in["teacher_id"]), stringValue(in["notification_type"])
 	user, err := domain.ParseUserID(teacher)
 	switch {
-	case domain.LoneSurrogate(in["teacher_id"]) >= 0: // decoding replaces it, so it would name another user
+	case domain.LoneSurrogate(in["teacher_id"]) >= 0: // decoding replaces the surrogate, so that it would identify another user
 		return nil, invalidField("teacher_id", "a user id")
 	case err != nil:
 		return nil, invalidField("teacher_id", "a user id").Because(err)
@@ -62,8 +61,8 @@ func parseNotificationRequest(data json.RawMessage, now time.Time) (*notificatio
 	return &notificationRequest{user: user, event: kind, payload: payload, reserved: reserved}, nil
 }
 
-// reservedMembers takes the frame's own keys from the event, each checked by
-// its rule; an absent one is null.
+// reservedMembers returns the reserved members of the frame from the event, each
+// validated by its rule. A missing member is null or has its default.
 func reservedMembers(in map[string]json.RawMessage, now time.Time) ([]jsonMember, error) {
 	fields := []struct {
 		key, from, missing string
@@ -97,9 +96,9 @@ func reservedMembers(in map[string]json.RawMessage, now time.Time) ([]jsonMember
 	return out, nil
 }
 
-// frame writes the client's JSON object, without the id that the log assigns:
-// the payload's keys, then the reserved ones. A reserved value wins over a
-// payload key of its name, but a null never erases one.
+// frame returns the client's JSON object without the id that the log assigns: the
+// members of the payload, then the reserved ones. A reserved value replaces a payload
+// member of the same name, but a null does not.
 func (r *notificationRequest) frame() []byte {
 	own := map[string]json.RawMessage{}
 	for _, m := range r.payload {
@@ -137,7 +136,7 @@ func writeMember(b *bytes.Buffer, m jsonMember) {
 	b.Write(m.value)
 }
 
-// quote writes a JSON string without escaping what only HTML minds.
+// quote encodes a JSON string without HTML escapes.
 func quote(s string) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -150,7 +149,8 @@ func quote(s string) []byte {
 
 var errNoObject = errors.New("not a JSON object")
 
-// parseMembers reads an object's keys in their order and its values byte for byte.
+// parseMembers returns the members of a JSON object in their order, the values byte
+// for byte. raw must be valid JSON.
 func parseMembers(raw json.RawMessage) ([]jsonMember, error) {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	if open, err := d.Token(); err != nil || open != json.Delim('{') {
@@ -160,12 +160,12 @@ func parseMembers(raw json.RawMessage) ([]jsonMember, error) {
 	for d.More() {
 		key, err := d.Token()
 		if err != nil {
-			return nil, fmt.Errorf("read a key: %w", err)
+			return nil, fmt.Errorf("decode a member name: %w", err)
 		}
 		m := jsonMember{}
 		m.key, _ = key.(string)
 		if err := d.Decode(&m.value); err != nil {
-			return nil, fmt.Errorf("read a value: %w", err)
+			return nil, fmt.Errorf("decode a member value: %w", err)
 		}
 		out = append(out, m)
 	}

@@ -9,36 +9,36 @@ import (
 )
 
 const (
-	// watchdogInterval is how often a subscription that is away is asked how it does.
+	// watchdogInterval is the interval between checks while the subscription is down.
 	watchdogInterval = time.Second
-	// checksPerGrace is how often within the grace one is asked that was there: each
-	// look wakes a process that may be asleep.
+	// checksPerGrace is the number of checks per grace period while the subscription
+	// works. A low number wakes an idle process rarely.
 	checksPerGrace = 24
-	// closeSpread is over how long the connections of a deaf node are closed.
+	// closeSpread is the time over which connections are closed.
 	closeSpread = 10 * time.Second
 )
 
-// Outage closes connections that have heard nothing for too long, because the
-// subscription is away: their clients may find a node that hears.
+// Outage closes the connections of a node whose subscription is down for too long, so
+// that clients reconnect to a node with a working subscription.
 type Outage struct {
 	subscription ports.HealthProbe
 	shedder      ports.ConnectionShedder
 	grace        time.Duration
 }
 
-// NewOutage returns the watch over the subscription. grace is how long it may
-// be away; a node without subscription of its own passes nil and is never deaf.
+// NewOutage returns a watchdog of the subscription. grace is how long it may be down.
+// A nil subscription is never down.
 func NewOutage(subscription ports.HealthProbe, shedder ports.ConnectionShedder, grace time.Duration) *Outage {
 	return &Outage{subscription: subscription, shedder: shedder, grace: grace}
 }
 
-// Run watches until ctx is done. The closing stops when the subscription is
-// back: who is still there then misses nothing more.
+// Run checks the subscription until ctx is done. It stops to close connections when
+// the subscription works again. It always returns nil.
 func (o *Outage) Run(ctx context.Context) error {
 	quiet := max(o.grace/checksPerGrace, time.Millisecond)
 	timer := time.NewTimer(domain.UntilBeat(time.Now(), quiet))
 	defer timer.Stop()
-	var since time.Time // zero: it is not away
+	var since time.Time // zero: the subscription is not down
 	for {
 		select {
 		case <-ctx.Done():
@@ -53,8 +53,8 @@ func (o *Outage) Run(ctx context.Context) error {
 	}
 }
 
-// check returns since when the subscription is away, and closes connections once
-// that is too long.
+// check returns since when the subscription is down, and closes connections after the
+// grace period.
 func (o *Outage) check(ctx context.Context, since, now time.Time) time.Time {
 	switch {
 	case !o.subscriptionDown(ctx):
@@ -71,7 +71,7 @@ func (o *Outage) subscriptionDown(ctx context.Context) bool {
 	return o.subscription != nil && o.subscription.Health(ctx).Condition == domain.Unhealthy
 }
 
-// closeConnections closes connections until none is left or the subscription is back.
+// closeConnections closes connections until none is left or the subscription works.
 func (o *Outage) closeConnections(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

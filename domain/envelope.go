@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// Topic is the name of a Kafka topic, which is also the event type of what is
-// written there.
+// Topic is the name of a Kafka topic. It is also the event type of its records.
 type Topic string
 
 // The topics of the contract.
@@ -17,11 +16,11 @@ const (
 	NotificationTopic Topic = "huleedu.notification.teacher.requested.v1"
 )
 
-// SchemaVersion is the envelope's version that this code writes.
+// SchemaVersion is the version of the envelopes that this module writes.
 const SchemaVersion = 1
 
-// Envelope is the one shape of every event on Kafka: JSON, always these nine
-// keys.
+// Envelope is the JSON object of every event on Kafka. It always has these nine
+// members.
 type Envelope struct {
 	EventID        string            `json:"event_id"`
 	EventType      string            `json:"event_type"`
@@ -34,8 +33,8 @@ type Envelope struct {
 	Metadata       map[string]string `json:"metadata"`
 }
 
-// Encode writes the envelope as a record's value, its timestamp in UTC. It
-// returns UNKNOWN_ERROR for data that is not JSON.
+// Encode returns the value of the record, with the timestamp in UTC. It returns an
+// UNKNOWN_ERROR if the data is not JSON.
 func (e Envelope) Encode() ([]byte, error) {
 	e.EventTimestamp = e.EventTimestamp.UTC()
 	value, err := EncodeJSON(e)
@@ -45,13 +44,13 @@ func (e Envelope) Encode() ([]byte, error) {
 	return value, nil
 }
 
-// ErrNoEnvelope says that a record holds no envelope.
+// ErrNoEnvelope is the cause when a record does not contain an envelope.
 var ErrNoEnvelope = errors.New("no event envelope")
 
-// ParseEnvelope reads an envelope of any producer. Event id, event type and
-// data must be there; of the rest, what has an unexpected type is left empty,
-// because only those three decide whether the event can be handled. Keys match
-// exactly. It returns a PARSING_ERROR.
+// ParseEnvelope parses an envelope of any producer. Event id, event type and data
+// are required. A field of another type is left empty, because only these three
+// decide whether the event can be processed. Member names match exactly. It returns
+// a PARSING_ERROR.
 func ParseEnvelope(record []byte) (Envelope, error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(record, &members); err != nil {
@@ -78,7 +77,7 @@ func ParseEnvelope(record []byte) (Envelope, error) {
 	return e, nil
 }
 
-// stringValue reads a JSON string; anything else is the empty string.
+// stringValue decodes a JSON string. It returns "" for any other value.
 func stringValue(raw json.RawMessage) string {
 	var s string
 	if json.Unmarshal(raw, &s) != nil {
@@ -87,7 +86,7 @@ func stringValue(raw json.RawMessage) string {
 	return s
 }
 
-// stringMembers reads the string members of a JSON object and leaves out the others.
+// stringMembers returns the members of a JSON object that are non-empty strings.
 func stringMembers(raw json.RawMessage) map[string]string {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(raw, &members) != nil {

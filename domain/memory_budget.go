@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 )
 
-// MemoryBudget bounds what answers of services take together while this process
-// holds them. It is safe for any number of users.
+// MemoryBudget limits the total size of the downstream responses that this process
+// holds in memory. It is safe for concurrent use.
 type MemoryBudget struct {
 	limit int64
 	inUse atomic.Int64
@@ -16,10 +16,10 @@ type MemoryBudget struct {
 // NewMemoryBudget returns a budget of limit bytes.
 func NewMemoryBudget(limit int64) *MemoryBudget { return &MemoryBudget{limit: limit} }
 
-// Lease returns a share of the budget for one request; it is empty at first.
+// Lease returns an empty lease for one request.
 func (b *MemoryBudget) Lease() *MemoryLease { return &MemoryLease{budget: b} }
 
-// Taken returns how much of the budget is taken, in bytes.
+// Taken returns the bytes that all leases hold.
 func (b *MemoryBudget) Taken() int64 { return b.inUse.Load() }
 
 // MemoryLease counts the bytes that one request holds of a budget. It is safe for
@@ -66,13 +66,14 @@ func (l *MemoryLease) Release() {
 
 type memoryKey struct{}
 
-// WithMemory returns a context whose answers of services are counted by the
+// WithMemory returns a context in which downstream responses are counted by the
 // lease.
 func WithMemory(ctx context.Context, l *MemoryLease) context.Context {
 	return context.WithValue(ctx, memoryKey{}, l)
 }
 
-// MemoryOf returns the context's lease; nil, which is not bounded, without one.
+// MemoryOf returns the lease of the context. It returns nil, which has no limit, if
+// there is none.
 func MemoryOf(ctx context.Context) *MemoryLease {
 	l, _ := ctx.Value(memoryKey{}).(*MemoryLease)
 	return l

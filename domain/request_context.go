@@ -2,27 +2,26 @@ package domain
 
 import "context"
 
-// Trail is what ties together everything one request leaves behind: answers,
-// errors, logs, spans, downstream calls and events.
+// Trail contains the ids that connect the response, errors, logs, spans, downstream
+// calls and events of one request.
 type Trail struct {
-	// Correlation is the caller's id for the whole piece of work, a canonical UUID.
+	// Correlation is the correlation id, a canonical UUID. The client may choose it.
 	Correlation string
-	// Request is this one request's id, a canonical UUID.
+	// Request is the id of this request, a canonical UUID.
 	Request string
-	// Network is where the request comes from, an IPv4 address or an IPv6 /64,
-	// for limits on strangers; it is set only where there is one, and never
-	// logged.
+	// Network is the address of the client, an IPv4 address or an IPv6 /64, for
+	// limits on unauthenticated requests. It may be empty and is never logged.
 	Network string
 }
 
 type requestContextKey struct{}
 
-// WithTrail returns a context that carries the trail.
+// WithTrail returns a context with the ids.
 func WithTrail(ctx context.Context, t Trail) context.Context {
 	return context.WithValue(ctx, requestContextKey{}, t)
 }
 
-// TrailOf returns the context's trail; it is zero outside a request.
+// TrailOf returns the ids of the context. They are empty outside a request.
 func TrailOf(ctx context.Context) Trail {
 	t, _ := ctx.Value(requestContextKey{}).(Trail)
 	return t

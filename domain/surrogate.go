@@ -10,10 +10,9 @@ import (
 // escapeLength is the length of an escape of the form \uXXXX, in bytes.
 const escapeLength = 6
 
-// LoneSurrogate returns the index in valid JSON of the first escape that is one
-// half of a UTF-16 surrogate pair without the other, -1 if there is none. Such a
-// string is no Unicode text. Decoders replace the half by U+FFFD, so two
-// different strings become one.
+// LoneSurrogate returns the index in valid JSON of the first escape that is a UTF-16
+// surrogate without its other half, or -1. Decoders replace it by U+FFFD, so that two
+// different strings become equal.
 func LoneSurrogate(raw []byte) int {
 	for at := 0; ; {
 		next := bytes.IndexByte(raw[at:], '\\')

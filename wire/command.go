@@ -33,8 +33,8 @@ type Command[C any] struct {
 func GatewayCommand() Command[GatewayConfig] {
 	return Command[GatewayConfig]{
 		name: domain.GatewayService, wire: Gateway,
-		prefixes: []string{"API_GATEWAY_", "JWT_"},
-		listenAddr:     func(c GatewayConfig) (string, int) { return c.HTTP.Host, c.HTTP.Port },
+		prefixes:   []string{"API_GATEWAY_", "JWT_"},
+		listenAddr: func(c GatewayConfig) (string, int) { return c.HTTP.Host, c.HTTP.Port },
 	}
 }
 
@@ -42,8 +42,8 @@ func GatewayCommand() Command[GatewayConfig] {
 func WebSocketCommand() Command[WebSocketConfig] {
 	return Command[WebSocketConfig]{
 		name: domain.WebSocketService, wire: WebSocket,
-		prefixes: []string{"WEBSOCKET_", "NOTIFICATION_", "JWT_"},
-		listenAddr:     func(c WebSocketConfig) (string, int) { return c.HTTP.Host, c.HTTP.Port },
+		prefixes:   []string{"WEBSOCKET_", "NOTIFICATION_", "JWT_"},
+		listenAddr: func(c WebSocketConfig) (string, int) { return c.HTTP.Host, c.HTTP.Port },
 	}
 }
 

@@ -34,16 +34,16 @@ type Process struct {
 	// AdminRoutes lists what is answered there.
 	AdminRoutes []httpserver.Route
 
-	log       *slog.Logger
-	readiness *app.Readiness
-	stopTimeout     time.Duration
-	tasks     []*task
-	drainSteps   []step
-	flushSteps     []step
+	log         *slog.Logger
+	readiness   *app.Readiness
+	stopTimeout time.Duration
+	tasks       []*task
+	drainSteps  []step
+	flushSteps  []step
 
 	starting sync.Once
 	stopping sync.Once
-	failed     chan error
+	failed   chan error
 	stopErr  error
 }
 
@@ -58,10 +58,10 @@ type task struct {
 	name string
 	run  func(context.Context) error
 	// shutdown makes work return that does not heed its context; nil: it does.
-	shutdown    func(context.Context) error
-	cancel context.CancelFunc
-	done   chan struct{}
-	err    error
+	shutdown func(context.Context) error
+	cancel   context.CancelFunc
+	done     chan struct{}
+	err      error
 }
 
 func newTask(name string, run func(context.Context) error) *task {

@@ -9,11 +9,11 @@ import (
 
 // field is one setting: a place in a struct and the variables that fill it.
 type field struct {
-	value   reflect.Value
+	value       reflect.Value
 	declaredIn  reflect.Type // the struct that declares it
-	spec    reflect.StructField
-	tag     string   // the variable without prefix, as the adapter calls it
-	names   []string // the variables in the order they are tried
+	spec        reflect.StructField
+	tag         string   // the variable without prefix, as the adapter calls it
+	names       []string // the variables in the order they are tried
 	defaultText string   // the value when none is set
 }
 

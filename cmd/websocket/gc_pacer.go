@@ -10,38 +10,38 @@ import (
 )
 
 const (
-	// minPercent is the collector's target in percent while the heap is large. Most of
-	// this service's memory belongs to idle sockets: collecting sooner keeps it a
-	// sixth smaller and costs little while nobody connects.
+	// minPercent is the lowest GOGC value, for a large heap. Most of that memory
+	// belongs to idle connections. A value of 50 reduces resident memory by about a
+	// sixth and costs little CPU while no client connects.
 	minPercent = 50
-	// minHeadroom is how much garbage is not worth a collection while next to nothing
-	// lives, in bytes, and mostRoom however much does: a storm of handshakes lets the
-	// heap grow as fast as it makes garbage, and a collection on the way looks at all
-	// sockets that are in already, and at their stacks. That was a fifth of a
-	// handshake. What work leaves behind is collected after it.
+	// minHeadroom and maxHeadroom limit, in bytes, how much the heap may grow before
+	// the next collection. During a burst of handshakes each collection scans all
+	// connections and their stacks, which took a fifth of the CPU time of a handshake.
+	// The garbage of a burst is therefore collected after it.
 	minHeadroom, maxHeadroom = 48 << 20, 192 << 20
-	// headroomPercent is what may be garbage besides what lives, in percent of it, between
-	// the two. More, and the first thousands of sockets that come lie as far apart as
-	// their handshakes' garbage made them: it is gone when they are in, its room not.
+	// headroomPercent is the headroom between these limits, in percent of the live
+	// heap. A higher value spreads the first thousands of connections over more pages,
+	// and these pages stay resident when the garbage between them is freed.
 	headroomPercent = 400
-	// maxPercent is the target for leastRoom: the runtime takes next to nothing for 4 MiB.
+	// maxPercent is the highest GOGC value. It gives minHeadroom for a live heap of
+	// 4 MiB, the smallest heap that the runtime considers.
 	maxPercent = minHeadroom / (4 << 20) * 100
 
-	// idleAfter is how long less than calmBytes must be asked of the heap for work to
-	// be over: pings and leases of 20,000 sockets ask for a quarter. quietFor is how
-	// much longer nobody looks when it was over before.
+	// idleAfter is the interval of a check, and idleBytes how many bytes an idle
+	// process allocates at most in one interval. Pings and leases of 20,000
+	// connections need a quarter of it.
 	idleAfter = time.Second
 	idleBytes = 8 << 20
-	idleFactor  = 2.5
-	// minReclaim is how much of what work leaves behind is worth a collection when it
-	// is over, and idleRoom how much may gather while there is none.
-	minReclaim  = 8 << 20
+	// idleFactor multiplies the interval while the process is idle.
+	idleFactor = 2.5
+	// minReclaim is how many bytes must be reclaimable after a burst to start a
+	// collection. maxIdleGarbage is the same limit while the process is idle.
+	minReclaim     = 8 << 20
 	maxIdleGarbage = 48 << 20
 )
 
-// gcPercent is the collector's target for what lived at the last collection: so
-// that the heap may grow by half, and at least by its room. It moves in steps, so
-// that it is set anew seldom.
+// gcPercent returns the GOGC value for the live heap, in bytes. It changes in
+// steps of ten, so that the value is set rarely.
 func gcPercent(live uint64) int {
 	const step = 10
 	if live == 0 {
@@ -52,57 +52,58 @@ func gcPercent(live uint64) int {
 	return int(min(max(percent, minPercent), maxPercent))
 }
 
-// gcPacer sets the target after each collection, and collects when work is over.
+// gcPacer sets GOGC after each collection and starts a collection after a burst of
+// work.
 type gcPacer struct {
-	calmAfter time.Duration
-	percent   int    // of the goroutine that collected runs on
-	busy    bool   // before the last look
-	allocated     uint64 // of the heap, in bytes, at the last look
+	interval  time.Duration
+	percent   int    // used only by afterGC
+	busy      bool   // in the interval before the last check
+	allocated uint64 // total bytes allocated at the last check
 }
 
-// startPacer begins to set the collector's target, for as long as the process lives. It
-// has no goroutine of its own: a collection calls it when it finds what it left
-// behind, and a timer when it may be time to tidy.
-func startPacer(calmAfter time.Duration) {
-	p := &gcPacer{calmAfter: calmAfter}
+// startPacer controls GOGC until the process ends. It has no goroutine: each
+// collection calls afterGC through a cleanup, and a timer calls check.
+func startPacer(interval time.Duration) {
+	p := &gcPacer{interval: interval}
 	p.afterGC()
 	p.check()
 }
 
-// afterGC sets the target for what lives.
+// afterGC sets GOGC for the live heap and registers itself for the next collection.
 func (p *gcPacer) afterGC() {
 	heap := readHeapMetrics()
 	if percent := gcPercent(heap.live()); percent != p.percent {
 		p.percent = percent
 		debug.SetGCPercent(percent)
 	}
-	// Large enough not to share its memory with other small things.
+	// The object is too large for the tiny allocator, so it is freed by itself.
 	runtime.AddCleanup(new([64]byte), (*gcPacer).afterGC, p)
 }
 
-// check gives back what work took, once it is over, and what gathered since.
+// check returns memory to the operating system: after a burst of work, and when
+// garbage accumulates in an idle process.
 func (p *gcPacer) check() {
 	heap := readHeapMetrics()
-	asked := heap.allocated() - p.allocated
-	p.allocated += asked
-	worked, spare := p.busy, heap.reclaimable()
-	p.busy = asked > idleBytes
+	allocated := heap.allocated() - p.allocated
+	p.allocated += allocated
+	wasBusy, reclaimable := p.busy, heap.reclaimable()
+	p.busy = allocated > idleBytes
 	switch {
 	case p.busy:
-	case worked && spare > minReclaim:
-		runtime.GC() // each collection halves the stacks that grew
+	case wasBusy && reclaimable > minReclaim:
+		runtime.GC() // a collection also shrinks the stacks
 		debug.FreeOSMemory()
-	case spare > maxIdleGarbage:
+	case reclaimable > maxIdleGarbage:
 		debug.FreeOSMemory()
 	}
-	rest := p.calmAfter
+	rest := p.interval
 	if !p.busy {
 		rest = domain.UntilBeat(time.Now(), time.Duration(idleFactor*float64(rest)))
 	}
 	time.AfterFunc(rest, p.check)
 }
 
-// heapMetrics are the heap's, in bytes.
+// heapMetrics are samples of the runtime's memory metrics, in bytes.
 type heapMetrics []metrics.Sample
 
 func readHeapMetrics() heapMetrics {
@@ -118,18 +119,18 @@ func readHeapMetrics() heapMetrics {
 }
 
 func (s heapMetrics) at(i int) uint64 {
-	if s[i].Value.Kind() != metrics.KindUint64 { // this Go does not tell
+	if s[i].Value.Kind() != metrics.KindUint64 { // not supported by this Go version
 		return 0
 	}
 	return s[i].Value.Uint64()
 }
 
-// live is what the collector's target is a part of.
+// live returns the bytes that GOGC refers to: the live heap and the stacks.
 func (s heapMetrics) live() uint64 { return s.at(0) + s.at(1) }
 
-// allocated is what was ever asked of the heap.
+// allocated returns the bytes that were allocated since the process started.
 func (s heapMetrics) allocated() uint64 { return s.at(2) }
 
-// reclaimable is what could be given back, at most: not all that came since the last
-// collection is garbage.
+// reclaimable returns an upper bound of the bytes that a collection can free. Some of
+// the objects since the last collection may be live.
 func (s heapMetrics) reclaimable() uint64 { return s.at(3) - min(s.at(3), s.at(0)) + s.at(4) }

@@ -1,4 +1,4 @@
-// Command websocket runs the notification service until it is interrupted.
+// Command websocket runs the notification service until it gets SIGTERM, SIGINT or SIGHUP.
 // Every setting comes from the environment: see docs/configuration.md.
 package main
 
@@ -11,7 +11,7 @@ import (
 )
 
 func main() {
-	// An operator who sets it has thought about it. GOMEMLIMIT holds all the same.
+	// GOGC, when set, replaces the pacer. GOMEMLIMIT applies in both cases.
 	if os.Getenv("GOGC") == "" {
 		startPacer(idleAfter)
 	}
