@@ -8,7 +8,7 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// Batches reports on batches to the people they belong to.
+// Batches reports on batches to their owners.
 type Batches struct {
 	client ports.BatchStatusClient
 	log    *slog.Logger
@@ -19,34 +19,35 @@ func NewBatches(client ports.BatchStatusClient, log *slog.Logger) *Batches {
 	return &Batches{client: client, log: log}
 }
 
-// BatchView is a batch as its owner sees it.
+// BatchView is the status of a batch for its owner.
 type BatchView struct {
 	Status  domain.ClientStatus
 	Details domain.Document
 }
 
-// Status reports on the caller's own batch. It returns RESOURCE_NOT_FOUND for
-// a batch that the platform does not know, AUTHORIZATION_ERROR for somebody
-// else's, and what the client port returns.
+// Status returns the status of the caller's batch. It returns RESOURCE_NOT_FOUND for
+// an unknown batch, AUTHORIZATION_ERROR for a batch of another user, and the errors of
+// the port.
 func (b *Batches) Status(ctx context.Context, caller domain.Caller, id domain.BatchID) (BatchView, error) {
-	report, err := b.owned(ctx, caller, id)
+	report, err := b.ownedBatch(ctx, caller, id)
 	if err != nil {
 		return BatchView{}, err
 	}
 	status, known := domain.ClientStatusOf(report.Overall)
 	if !known {
-		b.log.WarnContext(ctx, "unknown batch status", "overall_status", clip(report.Overall), "batch_id", string(id))
+		b.log.WarnContext(ctx, "unknown batch status", "overall_status", truncate(report.Overall), "batch_id", string(id))
 	}
 	return BatchView{Status: status, Details: report.Document}, nil
 }
 
-// List reports on a page of the caller's batches.
+// List returns a page of the caller's batches. Errors are those of the port.
 func (b *Batches) List(ctx context.Context, caller domain.Caller, q domain.BatchQuery) (domain.BatchPage, error) {
 	return b.client.List(ctx, caller, q)
 }
 
-// owned reports on a batch, to its owner alone. The owner's name stays in the log.
-func (b *Batches) owned(ctx context.Context, caller domain.Caller, id domain.BatchID) (domain.BatchReport, error) {
+// ownedBatch returns the report on a batch if the caller is its owner. The owner's id
+// is logged and not part of the error.
+func (b *Batches) ownedBatch(ctx context.Context, caller domain.Caller, id domain.BatchID) (domain.BatchReport, error) {
 	report, err := b.client.Status(ctx, caller, id)
 	if err != nil {
 		return domain.BatchReport{}, err
@@ -54,15 +55,15 @@ func (b *Batches) owned(ctx context.Context, caller domain.Caller, id domain.Bat
 	if report.Owner == caller.User {
 		return report, nil
 	}
-	b.log.WarnContext(ctx, "batch belongs to somebody else",
-		"batch_id", string(id), "owner", clip(string(report.Owner)), "requested_by", string(caller.User))
+	b.log.WarnContext(ctx, "batch belongs to another user",
+		"batch_id", string(id), "owner", truncate(string(report.Owner)), "requested_by", string(caller.User))
 	return domain.BatchReport{}, domain.Forbidden("Ownership violation: batch does not belong to user", map[string]any{
 		"batch_id": string(id), "requested_by": string(caller.User),
 	})
 }
 
-// clip bounds what a log line repeats of another service's words, in bytes.
-func clip(s string) string {
+// truncate limits, in bytes, a text of another service in a log line.
+func truncate(s string) string {
 	const limit = 256
 	return s[:min(len(s), limit)]
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // Check pings the user's connections on this node, because the user has no free
-// place for another one. Managers that cannot check their connections are
+// slot for another one. Managers that cannot check their connections are
 // skipped.
 func (n *Notifications) Check(user domain.UserID) {
 	for _, manager := range n.managers {

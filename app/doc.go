@@ -1,4 +1,4 @@
-// Package app holds the use-cases of the edge: starting pipelines, reporting
-// on batches, bringing notifications and admitting sessions. Each is a noun
-// with verbs; each drives the world through ports and knows no transport.
+// Package app implements the use-cases of the edge: starting pipelines, reporting on
+// batches, delivering notifications and admitting sessions. It calls external systems
+// only through ports and does not depend on a transport.
 package app

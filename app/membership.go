@@ -9,35 +9,36 @@ import (
 )
 
 const (
-	// membershipCheck is how often the subscription is looked at.
+	// membershipCheck is the interval between checks of the subscription.
 	membershipCheck = time.Second
 	// membershipGrace is how long this node's subscription may be down, while the
-	// store answers commands, before the node gives up its partitions.
+	// store answers commands, before the node leaves the group.
 	membershipGrace = 60 * time.Second
 )
 
-// Membership decides when a node takes part in the consumer group: from its
-// first confirmed subscription on, until its own subscription has been down for
-// membershipGrace although the store answers commands. While the store itself is
-// away the node stays a member: every node is affected, and a rebalance helps none.
+// Membership decides when a node is a member of the consumer group. The node joins
+// after its first confirmed subscription. It leaves when its own subscription was down
+// for membershipGrace although the store answered commands. While the store is
+// unavailable the node stays a member, because every node is affected and a rebalance
+// does not help.
 type Membership struct {
 	subscription ports.HealthProbe
 	store        ports.HealthProbe
 }
 
-// NewMembership returns the rule for a node. subscription is this node's own; nil
-// means that it is never down. store tells whether commands are answered; nil
-// means never, so that the node stays a member.
+// NewMembership returns the membership of a node. subscription is the subscription of
+// this node; nil means that it is never down. store reports whether the store answers
+// commands; nil means that the node never leaves.
 func NewMembership(subscription, store ports.HealthProbe) *Membership {
 	return &Membership{subscription: subscription, store: store}
 }
 
-// Run calls consume each time the node becomes a member, and ends its context
-// when the node must leave. It returns when ctx is done, or with the error of
-// consume when that returns by itself.
+// Run calls consume each time the node joins, and cancels its context when the node
+// leaves. It returns nil when ctx is done, or the result of consume when consume
+// returns before it was cancelled.
 func (m *Membership) Run(ctx context.Context, consume func(context.Context) error) error {
 	for m.awaitSubscription(ctx) {
-		left, err := m.take(ctx, consume)
+		left, err := m.consumeUntilLeft(ctx, consume)
 		if !left {
 			return err
 		}
@@ -45,13 +46,12 @@ func (m *Membership) Run(ctx context.Context, consume func(context.Context) erro
 	return nil
 }
 
-// awaitSubscription returns true once the subscription works, false when ctx is
-// done.
+// awaitSubscription waits for the subscription. It returns false when ctx is done.
 func (m *Membership) awaitSubscription(ctx context.Context) bool {
 	ticker := time.NewTicker(membershipCheck / 10)
 	defer ticker.Stop()
 	for ctx.Err() == nil {
-		if !m.down(ctx) {
+		if !m.subscriptionDown(ctx) {
 			return true
 		}
 		select {
@@ -62,21 +62,22 @@ func (m *Membership) awaitSubscription(ctx context.Context) bool {
 	return false
 }
 
-// take consumes until the node must leave, which it reports, or consume returns.
-func (m *Membership) take(ctx context.Context, consume func(context.Context) error) (left bool, err error) {
+// consumeUntilLeft runs consume. It cancels consume and returns true when the node
+// leaves; it returns false and the result when consume returns by itself.
+func (m *Membership) consumeUntilLeft(ctx context.Context, consume func(context.Context) error) (left bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- consume(ctx) }()
 	ticker := time.NewTicker(membershipCheck)
 	defer ticker.Stop()
-	var since time.Time // since when only the subscription is down; zero: it is not
+	var since time.Time // start of the period; zero: the subscription is not down alone
 	for {
 		select {
 		case err := <-done:
 			return false, err
 		case now := <-ticker.C:
-			if since = m.downSince(ctx, since, now); !since.IsZero() && now.Sub(since) >= membershipGrace {
+			if since = m.updateDownSince(ctx, since, now); !since.IsZero() && now.Sub(since) >= membershipGrace {
 				cancel()
 				err := <-done
 				return err == nil, err
@@ -85,10 +86,10 @@ func (m *Membership) take(ctx context.Context, consume func(context.Context) err
 	}
 }
 
-// downSince returns since when the subscription is down while the store answers;
-// zero when either is not so.
-func (m *Membership) downSince(ctx context.Context, since, now time.Time) time.Time {
-	if !m.down(ctx) || m.store == nil || m.store.Health(ctx).Condition == domain.Unhealthy {
+// updateDownSince returns the start of the period in which the subscription is down
+// while the store answers. It returns zero if this is not the case now.
+func (m *Membership) updateDownSince(ctx context.Context, since, now time.Time) time.Time {
+	if !m.subscriptionDown(ctx) || m.store == nil || m.store.Health(ctx).Condition == domain.Unhealthy {
 		return time.Time{}
 	}
 	if since.IsZero() {
@@ -97,6 +98,6 @@ func (m *Membership) downSince(ctx context.Context, since, now time.Time) time.T
 	return since
 }
 
-func (m *Membership) down(ctx context.Context) bool {
+func (m *Membership) subscriptionDown(ctx context.Context) bool {
 	return m.subscription != nil && m.subscription.Health(ctx).Condition == domain.Unhealthy
 }

@@ -24,13 +24,13 @@ func (p *part) Health(context.Context) domain.Health {
 	return domain.Health{Condition: domain.Healthy}
 }
 
-// member is a consumer that counts how often it joined, and whether it is in.
-type member struct {
+// jsonMember is a consumer that counts how often it joined, and whether it is in.
+type jsonMember struct {
 	joins atomic.Int32
 	in    atomic.Bool
 }
 
-func (m *member) consume(ctx context.Context) error {
+func (m *jsonMember) consume(ctx context.Context) error {
 	m.joins.Add(1)
 	m.in.Store(true)
 	<-ctx.Done()
@@ -40,9 +40,9 @@ func (m *member) consume(ctx context.Context) error {
 
 // joining runs a membership, in a bubble, with the subscription down at first. It
 // returns the subscription, the store and the member.
-func joining(t *testing.T) (*part, *part, *member) {
+func joining(t *testing.T) (*part, *part, *jsonMember) {
 	t.Helper()
-	subscription, store, m := &part{}, &part{}, &member{}
+	subscription, store, m := &part{}, &part{}, &jsonMember{}
 	subscription.down.Store(true)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -114,7 +114,7 @@ func TestANodeLeavesWhenOnlyItsOwnSubscriptionStaysDown(t *testing.T) {
 
 func TestANodeWithoutSubscriptionIsAMemberAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := &member{}
+		m := &jsonMember{}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- app.NewMembership(nil, nil).Run(ctx, m.consume) }()

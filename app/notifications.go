@@ -11,8 +11,8 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// Notifications brings users what concerns them: those that the platform asks
-// for on Kafka are kept first, those of other services go straight through.
+// Notifications delivers notifications to users. Notifications from Kafka are stored
+// first; messages that other services publish on Redis are only forwarded.
 type Notifications struct {
 	topic     domain.Topic
 	publisher ports.NotificationPublisher
@@ -22,71 +22,72 @@ type Notifications struct {
 	maxBytes  int
 }
 
-// AnnounceGaps says whether clients are told of a break in the subscription.
+// AnnounceGaps reports whether clients get a "resync" frame after a lost subscription.
 type AnnounceGaps bool
 
-// Delivery says how notifications reach people.
+// Delivery configures the delivery of notifications.
 type Delivery struct {
-	// Topic is the one whose records are accepted.
+	// Topic is the topic whose records are accepted.
 	Topic domain.Topic
-	// MaxBytes is the largest frame that is accepted, with its id; 0 means no
-	// limit. Every listener drops larger messages.
+	// MaxBytes is the maximum size of a frame with its id, in bytes; 0 means no limit.
+	// Every listener drops larger messages.
 	MaxBytes int
-	// Announce sends "resync" to the users of a broken subscription.
+	// Announce sends "resync" to the users of a lost subscription.
 	Announce AnnounceGaps
 }
 
-// NewNotifications returns the use-case; every manager gets every message.
+// NewNotifications returns the use-case. Every manager gets every message.
 func NewNotifications(d Delivery, p ports.NotificationPublisher, m []ports.ConnectionManager, o ports.Observer) *Notifications {
 	return &Notifications{topic: d.Topic, announce: d.Announce, maxBytes: d.MaxBytes, publisher: p, managers: m, observer: o}
 }
 
 var (
-	errWrongType = errors.New("event type is not the topic's")
+	errWrongType = errors.New("event type differs from the topic")
 	errTooLarge  = errors.New("frame is too large")
 )
 
-// Accept keeps and announces the notification that an event asks for. Errors:
-// PARSING_ERROR and VALIDATION_ERROR for an event that can never succeed, and
-// what the publisher port returns.
+// Accept stores and publishes the notification of an event. Errors: PARSING_ERROR and
+// VALIDATION_ERROR for an event that can never succeed, and those of the publisher
+// port.
 func (n *Notifications) Accept(ctx context.Context, event domain.Envelope) (domain.Handover, error) {
 	if event.EventType != string(n.topic) {
 		return domain.Handover{}, domain.Unparsable("event_type", errWrongType)
 	}
-	request, err := parseRequest(event.Data, time.Now())
+	request, err := parseNotificationRequest(event.Data, time.Now())
 	if err != nil {
 		return domain.Handover{}, err
 	}
 	frame := request.frame()
 	if n.maxBytes > 0 && domain.MaxFrameSize(frame) > n.maxBytes {
-		return domain.Handover{}, tooLarge(n.maxBytes)
+		return domain.Handover{}, frameTooLarge(n.maxBytes)
 	}
 	return n.publisher.Publish(ctx, domain.Notification{
-		EventID: event.EventID, User: request.teacher, Frame: frame,
+		EventID: event.EventID, User: request.user, Frame: frame,
 	})
 }
 
-// tooLarge is a notification whose frame every listener would drop.
-func tooLarge(limit int) error {
+// frameTooLarge returns the error of a notification whose frame every listener would
+// drop.
+func frameTooLarge(limit int) error {
 	failure := domain.Invalid("record", "", fmt.Sprintf("a frame of at most %d bytes", limit), "Notification is too large")
 	failure.Kind = domain.TooLarge
 	return failure.Because(errTooLarge)
 }
 
-// Control checks whether the publisher can do for a test user what it could not
-// do for the event: nil means that the event itself is the cause. Errors: those
-// of Accept.
+// Control runs the operation that failed for the event with a fixed notification of a
+// test user. It returns nil when that succeeds, so that the event itself is the cause.
+// Errors are those of Accept.
 func (n *Notifications) Control(ctx context.Context, event domain.Envelope) error {
-	request, err := parseRequest(event.Data, time.Now())
+	request, err := parseNotificationRequest(event.Data, time.Now())
 	if err != nil {
 		return err
 	}
-	return n.publisher.Control(ctx, request.teacher)
+	return n.publisher.Control(ctx, request.user)
 }
 
-// Deliver hands a live message to every connection of the user on this node.
-// It never blocks. A payload that is not UTF-8 cannot be a text frame; it is
-// dropped and counted.
+// Deliver sends a live message to every connection of the user on this node. It never
+// blocks. A payload that is not UTF-8 cannot be a text frame; it is dropped and
+// counted.
 func (n *Notifications) Deliver(user domain.UserID, payload []byte) {
 	if !utf8.Valid(payload) {
 		n.observer.Observe(domain.MessageFailed{Reason: domain.InvalidUTF8})
@@ -95,13 +96,12 @@ func (n *Notifications) Deliver(user domain.UserID, payload []byte) {
 	n.send(domain.Message{User: user, Payload: payload, Received: time.Now()})
 }
 
-// Missed tells the users of a broken subscription that live messages may have
-// been lost, so that no gap is silent, and has their connections brought up to
-// date with those that were kept.
+// Missed tells the users of a lost subscription that live messages may be lost, and
+// makes their connections replay the stored notifications of that period.
 func (n *Notifications) Missed(gap domain.Gap) {
 	var frame []byte
 	if n.announce {
-		frame = []byte(`{"event":"resync","data":{"reason":"subscription_gap","since":` + stamp(gap.Since) + `}}`)
+		frame = []byte(`{"event":"resync","data":{"reason":"subscription_gap","since":` + formatTime(gap.Since) + `}}`)
 	}
 	now := time.Now()
 	for _, user := range gap.Users {

@@ -8,62 +8,62 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// IDs makes event ids, which are UUIDs.
+// IDs generates event ids, which are UUIDs.
 type IDs struct {
-	// New is new at each call.
+	// New returns a new id at each call.
 	New func() string
-	// Of is the same for the same name (UUID version 5).
+	// Of returns the same id for the same name (UUID version 5).
 	Of func(name string) string
 }
 
-// PipelineParts are what Pipelines is made of. All are needed.
+// PipelineParts are the dependencies of Pipelines. All are required.
 type PipelineParts struct {
 	Batches   *Batches
 	Preflight ports.PreflightChecker
 	Commands  ports.CommandPublisher
 	Answers   ports.Idempotency
-	// Registered knows the batches that were registered here.
+	// Registered stores which batches were registered through the gateway.
 	Registered ports.BatchRegistrations
 	IDs        IDs
 	Log        *slog.Logger
 }
 
-// Pipelines starts assessments of batches.
+// Pipelines starts pipelines on batches.
 type Pipelines struct{ PipelineParts }
 
-// NewPipelines returns the use-case over ownership, preflight and publishing.
+// NewPipelines returns the use-case.
 func NewPipelines(p PipelineParts) *Pipelines { return &Pipelines{p} }
 
-// Outcome is what a request to start a pipeline came to, unless it failed.
+// Outcome is the result of a request to start a pipeline that did not fail.
 type Outcome struct {
-	// Refusal is the orchestrator's own; nil when the command is safe on Kafka.
+	// Refusal is the orchestrator's refusal; nil when Kafka confirmed the command.
 	Refusal *domain.Refusal
-	// Answer is what the client is told then.
+	// Answer is the response to the client when Refusal is nil.
 	Answer []byte
-	// Replayed says that the answer is that of an earlier request of the same
-	// key, and that nothing was done.
+	// Replayed reports that the response is that of an earlier request with the same
+	// key, and that nothing was published.
 	Replayed bool
 }
 
-// Start runs a pipeline on the caller's batch: owner, preflight, command. A
-// batch that the platform does not know yet is left to the preflight if the caller
-// registered it here within 24 h, and is RESOURCE_NOT_FOUND otherwise. A request
-// with a key is done once, however often it is repeated. Errors:
-// AUTHORIZATION_ERROR, INVALID_REQUEST of kind Conflict for a key that is in
-// use, and what the ports return; nothing is published then, save that
-// KAFKA_PUBLISH_ERROR means unknown.
+// Start starts a pipeline on the caller's batch. It checks the owner, asks the
+// preflight and publishes the command. For a batch that the platform does not know
+// yet, the preflight decides if the caller registered the batch through the gateway
+// within 24 h; otherwise the error is RESOURCE_NOT_FOUND. A request with an idempotency
+// key is executed once. Errors: AUTHORIZATION_ERROR, INVALID_REQUEST of kind Conflict
+// for a key in use, and those of the ports. Nothing is published after an error, except
+// that the outcome is unknown after KAFKA_PUBLISH_ERROR.
 func (p *Pipelines) Start(ctx context.Context, caller domain.Caller, r domain.PipelineRequest, repeat Repeat) (Outcome, error) {
 	if repeat.Key == "" {
 		return p.run(ctx, caller, r, p.IDs.New(), repeat.Answer)
 	}
-	return p.once(ctx, caller, r, repeat)
+	return p.runIdempotent(ctx, caller, r, repeat)
 }
 
-// run asks and publishes.
+// run checks the request and publishes the command.
 func (p *Pipelines) run(ctx context.Context, caller domain.Caller, r domain.PipelineRequest, eventID string, answer []byte) (Outcome, error) {
-	_, unowned := p.Batches.owned(ctx, caller, r.Batch)
+	_, unowned := p.Batches.ownedBatch(ctx, caller, r.Batch)
 	if unowned != nil {
-		if err := p.registered(ctx, caller, r.Batch, unowned); err != nil {
+		if err := p.checkRegistered(ctx, caller, r.Batch, unowned); err != nil {
 			return Outcome{}, err
 		}
 	}
@@ -87,10 +87,10 @@ func (p *Pipelines) run(ctx context.Context, caller domain.Caller, r domain.Pipe
 	return Outcome{Answer: answer}, nil
 }
 
-// registered returns nil for a batch that the platform does not know, but that the
-// caller registered here; unowned, the platform's answer, for any other; and the
-// error of the store when it cannot tell.
-func (p *Pipelines) registered(ctx context.Context, caller domain.Caller, batch domain.BatchID, unowned error) error {
+// checkRegistered returns nil if the platform does not know the batch and the caller
+// registered it through the gateway. Otherwise it returns unowned, the error of the
+// platform, or the error of the store.
+func (p *Pipelines) checkRegistered(ctx context.Context, caller domain.Caller, batch domain.BatchID, unowned error) error {
 	if domain.CodeOf(unowned) != domain.ResourceNotFound {
 		return unowned
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// Phase is where a process stands in its life.
+// Phase is the phase of a process.
 type Phase int32
 
 // The phases, in order.
@@ -18,48 +18,48 @@ const (
 	Draining
 )
 
-// Readiness answers whether this node should get traffic.
+// Readiness decides whether this node should get traffic.
 type Readiness struct {
 	phase atomic.Int32
-	// own are parts of this node: one that is unhealthy takes the node out.
-	own []ports.HealthProbe
-	// others are dependencies that all nodes share: one that is away must not
-	// take every node out.
-	others []ports.HealthProbe
+	// local are components of this node. If one is unhealthy, the node is not ready.
+	local []ports.HealthProbe
+	// shared are dependencies of all nodes. They do not change readiness, because
+	// otherwise an outage would make every node unready.
+	shared []ports.HealthProbe
 }
 
-// NewReadiness returns a node's readiness, in the starting phase. own are this
-// node's own parts, others what all nodes share.
-func NewReadiness(own, others []ports.HealthProbe) *Readiness {
-	return &Readiness{own: own, others: others}
+// NewReadiness returns the readiness of a node in phase Starting. local are components
+// of this node, shared are dependencies of all nodes.
+func NewReadiness(local, shared []ports.HealthProbe) *Readiness {
+	return &Readiness{local: local, shared: shared}
 }
 
 // Enter moves the node to a phase.
 func (r *Readiness) Enter(p Phase) { r.phase.Store(int32(p)) }
 
-// Draining reports whether the node is on its way out.
+// Draining reports whether the node drains.
 func (r *Readiness) Draining() bool { return Phase(r.phase.Load()) == Draining }
 
-// Report is a node's readiness in detail.
+// Report is the readiness of a node in detail.
 type Report struct {
-	// Ready says whether the node should get traffic.
+	// Ready reports whether the node should get traffic.
 	Ready bool
-	// Phase is where the process stands.
+	// Phase is the phase of the process.
 	Phase Phase
-	// Parts are the dependencies, own ones first.
+	// Parts are the dependencies, those of this node first.
 	Parts []domain.Health
 }
 
-// Check asks every part.
+// Check queries every probe.
 func (r *Readiness) Check(ctx context.Context) Report {
 	report := Report{Phase: Phase(r.phase.Load())}
 	report.Ready = report.Phase == Serving
-	for _, p := range r.own {
+	for _, p := range r.local {
 		h := p.Health(ctx)
 		report.Ready = report.Ready && h.Condition != domain.Unhealthy
 		report.Parts = append(report.Parts, h)
 	}
-	for _, p := range r.others {
+	for _, p := range r.shared {
 		report.Parts = append(report.Parts, p.Health(ctx))
 	}
 	return report

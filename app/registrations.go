@@ -11,53 +11,52 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// Registrations makes batches known to the platform.
+// Registrations registers batches with the platform.
 type Registrations struct {
 	registry ports.BatchRegistry
-	kept     ports.BatchRegistrations
+	owners   ports.BatchRegistrations
 	log      *slog.Logger
 }
 
-// NewRegistrations returns the use-case over the platform's registry and the store
-// of what was registered here.
+// NewRegistrations returns the use-case. kept stores who registered which batch.
 func NewRegistrations(registry ports.BatchRegistry, kept ports.BatchRegistrations, log *slog.Logger) *Registrations {
-	return &Registrations{registry: registry, kept: kept, log: log}
+	return &Registrations{registry: registry, owners: kept, log: log}
 }
 
-// Register hands the caller's new batch to the orchestrator and returns its
-// word, whatever it is. After a 202 it saves that the batch is the caller's; when
-// that fails it logs a warning and the answer stays. Errors are the port's.
+// Register sends the caller's new batch to the orchestrator and returns its response
+// unchanged. After a 202 it stores the caller as the owner of the batch. If that fails
+// it logs a warning and the response stays the same. Errors are those of the port.
 func (r *Registrations) Register(ctx context.Context, caller domain.Caller, batch domain.Registration) (domain.Reply, error) {
 	reply, err := r.registry.Register(ctx, caller, batch)
 	if err == nil && reply.Status == statusAccepted {
-		r.save(ctx, caller.User, reply.Body)
+		r.saveOwner(ctx, caller.User, reply.Body)
 	}
 	return reply, err
 }
 
-// statusAccepted is the orchestrator's answer to a registration that it took.
+// statusAccepted is the orchestrator's status for an accepted registration.
 const statusAccepted = 202
 
-// save keeps whose batch the orchestrator's answer names. It does so also for a
-// caller who has left: the batch is registered all the same.
-func (r *Registrations) save(ctx context.Context, user domain.UserID, body []byte) {
-	id, ok := registeredBatch(body)
+// saveOwner stores the user as the owner of the batch in the orchestrator's response.
+// A cancelled request does not stop it, because the batch is registered.
+func (r *Registrations) saveOwner(ctx context.Context, user domain.UserID, body []byte) {
+	id, ok := parseBatchID(body)
 	if !ok {
-		r.log.WarnContext(ctx, "the answer to a registration names no batch; its owner is not kept")
+		r.log.WarnContext(ctx, "the response to a registration has no valid batch id; the owner is not stored")
 		return
 	}
-	if err := r.kept.Save(context.WithoutCancel(ctx), user, id); err != nil {
-		r.log.WarnContext(ctx, "the owner of a registered batch is not kept", "batch_id", string(id), "error", err)
+	if err := r.owners.Save(context.WithoutCancel(ctx), user, id); err != nil {
+		r.log.WarnContext(ctx, "the owner of a registered batch is not stored", "batch_id", string(id), "error", err)
 	}
 }
 
-// maxBatchID bounds a batch id, in characters.
+// maxBatchID is the maximum length of a batch id, in characters.
 const maxBatchID = 255
 
-// registeredBatch reads the one "batch_id" of the orchestrator's answer. It must be
-// an id that a client can name in a path.
-func registeredBatch(body []byte) (domain.BatchID, bool) {
-	all, err := members(body)
+// parseBatchID returns the "batch_id" of the orchestrator's response. It returns false
+// if the member is missing or duplicate, or cannot be an id in a path.
+func parseBatchID(body []byte) (domain.BatchID, bool) {
+	all, err := parseMembers(body)
 	if err != nil {
 		return "", false
 	}
@@ -65,7 +64,7 @@ func registeredBatch(body []byte) (domain.BatchID, bool) {
 	found := 0
 	for _, m := range all {
 		if m.key == "batch_id" {
-			id = str(m.value)
+			id = stringValue(m.value)
 			found++
 		}
 	}
@@ -74,9 +73,8 @@ func registeredBatch(body []byte) (domain.BatchID, bool) {
 	return domain.BatchID(id), usable
 }
 
-// SetPrompt says which prompt a batch answers. Whether it is the caller's own
-// is the orchestrator's to judge, which knows of batches before the aggregator
-// does. Errors are the port's.
+// SetPrompt sets the prompt of a batch. The orchestrator checks the owner, because it
+// knows a batch before the aggregator does. Errors are those of the port.
 func (r *Registrations) SetPrompt(ctx context.Context, caller domain.Caller, batch domain.BatchID, prompt domain.PromptRef) (domain.Reply, error) {
 	return r.registry.SetPrompt(ctx, caller, batch, prompt)
 }

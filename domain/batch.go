@@ -3,7 +3,7 @@ package domain
 // BatchID names a batch of essays.
 type BatchID string
 
-// ClientStatus is a batch's state in the words that browsers know.
+// ClientStatus is a batch's state as clients see it.
 type ClientStatus string
 
 // The client statuses of the contract.
@@ -17,17 +17,16 @@ const (
 	Cancelled             ClientStatus = "cancelled"
 )
 
-// ClientStatuses lists them in the order of a batch's life. The slice is the
-// caller's own.
+// ClientStatuses lists the client statuses in the order of a batch's life. It
+// returns a new slice.
 func ClientStatuses() []ClientStatus {
 	return []ClientStatus{
 		PendingContent, Ready, Processing, CompletedSuccessfully, CompletedWithFailures, Failed, Cancelled,
 	}
 }
 
-// ClientStatusOf translates the platform's own word for a batch's state. A
-// client status stays as it is. known is false for a word that nobody agreed
-// on; such a batch counts as pending.
+// ClientStatusOf translates the platform's status of a batch. A client status stays
+// as it is. For an unknown status it returns PendingContent and false.
 func ClientStatusOf(overall string) (status ClientStatus, known bool) {
 	switch overall {
 	case string(PendingContent), "awaiting_content_validation", "awaiting_pipeline_configuration", "REGISTERED":
@@ -50,8 +49,8 @@ func ClientStatusOf(overall string) (status ClientStatus, known bool) {
 	}
 }
 
-// PlatformStatus is the word by which the platform's list is filtered for a
-// client status.
+// PlatformStatus returns the platform's status that filters its list for a client
+// status.
 func (s ClientStatus) PlatformStatus() string {
 	switch s {
 	case PendingContent:
@@ -67,14 +66,14 @@ func (s ClientStatus) PlatformStatus() string {
 	}
 }
 
-// BatchReport is what the platform says of one batch.
+// BatchReport is the platform's answer about one batch.
 type BatchReport struct {
 	// Owner is the user the batch belongs to; empty when the platform names none.
 	Owner UserID
-	// Overall is the platform's word for the batch's state.
+	// Overall is the platform's status of the batch.
 	Overall string
 	// Document is the platform's JSON object without the member that names the
-	// owner; every other byte is as it came.
+	// owner; every other byte is unchanged.
 	Document []byte
 }
 
@@ -88,8 +87,8 @@ type BatchQuery struct {
 
 // BatchPage is one page of a user's batches.
 type BatchPage struct {
-	// Batches are JSON objects without owners, their "overall_status" in the
-	// words that browsers know.
+	// Batches are JSON objects without owners. Their "overall_status" is a client
+	// status.
 	Batches []Document
 	// Total counts all batches that match, on this page or not.
 	Total int
@@ -103,19 +102,18 @@ func (d Document) MarshalJSON() ([]byte, error) { return d, nil }
 
 // Verdict is the orchestrator's answer to "may this pipeline start?".
 type Verdict struct {
-	// Allowed says that nothing speaks against it.
+	// Allowed reports that the pipeline may start.
 	Allowed bool
-	// Unasked says that there is no orchestrator to ask in this environment.
+	// Unasked reports that no orchestrator is configured in this environment.
 	Unasked bool
 	// Refusal is set when it is not allowed.
 	Refusal *Refusal
 }
 
-// Refusal is a Reply that says no.
+// Refusal is a Reply that refuses a request.
 type Refusal Reply
 
-// Reply is another service's own answer that the contract hands to the client
-// unchanged.
+// Reply is another service's answer that is passed to the client unchanged.
 type Reply struct {
 	// Status is an HTTP status code.
 	Status int

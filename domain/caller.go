@@ -11,12 +11,12 @@ import (
 // maxUserID bounds a user id, in characters.
 const maxUserID = 255
 
-// UserID names a person of the platform: a token's "sub", an event's
-// "teacher_id". It names Redis keys and channels, so it is checked once, where
-// it enters.
+// UserID identifies a user of the platform: a token's "sub", an event's
+// "teacher_id". It is part of Redis keys and channels, so ParseUserID validates it
+// at every input.
 type UserID string
 
-// What can be wrong with a user id.
+// The errors of ParseUserID.
 var (
 	ErrNoUser  = errors.New("user id is empty or blank")
 	ErrBadUser = errors.New("user id is too long, holds control characters or begins with }")
@@ -36,12 +36,12 @@ func ParseUserID(s string) (UserID, error) {
 	}
 }
 
-// Caller is who a verified token speaks for.
+// Caller is the user that a verified token identifies.
 type Caller struct {
 	// User is the token's subject.
 	User UserID
 	// Org is the caller's organisation; empty when the token names none.
 	Org string
-	// Expires is the token's "exp": nothing that the token opened outlives it.
+	// Expires is the token's "exp". A connection that the token opened ends then.
 	Expires time.Time
 }

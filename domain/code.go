@@ -1,10 +1,10 @@
 package domain
 
-// Code names a kind of failure. The list is closed: clients and dashboards
-// match on these values, so a new one is a change of the contract.
+// Code identifies a kind of failure. The list is closed: clients and dashboards
+// match on these values, so a new code changes the wire contract.
 type Code string
 
-// The codes of the contract. The value is the name.
+// The codes of the wire contract.
 const (
 	ValidationError      Code = "VALIDATION_ERROR"
 	MissingRequiredField Code = "MISSING_REQUIRED_FIELD"
@@ -43,8 +43,8 @@ const (
 	Timeout Code = "TIMEOUT"
 )
 
-// Codes lists every code, in the order of the contract's table. The slice is
-// the caller's own.
+// Codes lists every code, in the order of the contract's table. It returns a new
+// slice.
 func Codes() []Code {
 	return []Code{
 		ValidationError, MissingRequiredField, InvalidRequest, ParsingError,

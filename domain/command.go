@@ -5,31 +5,30 @@ import (
 	"time"
 )
 
-// GatewaySource is the "source_service" of everything the gateway publishes.
+// GatewaySource is the "source_service" of every event that the gateway publishes.
 const GatewaySource = string(GatewayService)
 
 // Pipeline names an assessment that can be run on a batch.
 type Pipeline string
 
-// Pipelines lists what may be requested, in the contract's order. The slice is
-// the caller's own.
+// Pipelines lists the pipelines that may be requested, in the contract's order. It
+// returns a new slice.
 func Pipelines() []Pipeline {
 	return []Pipeline{"spellcheck", "ai_feedback", "cj_assessment", "nlp", "student_matching"}
 }
 
-// PromptPayload says which prompt the essays answer: exactly one of the two is
-// set.
+// PromptPayload identifies the prompt of the essays. Exactly one field is set.
 type PromptPayload struct {
 	AssignmentID *string    `json:"assignment_id"`
 	CMSPromptRef *PromptRef `json:"cms_prompt_ref"`
 }
 
-// PromptRef points at stored content: content type -> key -> value.
+// PromptRef refers to stored content: content type -> key -> value.
 type PromptRef struct {
 	References map[string]map[string]string `json:"references"`
 }
 
-// PipelineRequest is what a caller asks: run this pipeline on that batch.
+// PipelineRequest is a request to run a pipeline on a batch.
 type PipelineRequest struct {
 	Batch       BatchID
 	Pipeline    Pipeline
@@ -39,8 +38,8 @@ type PipelineRequest struct {
 }
 
 // MaxCommandBytes is the largest encoded envelope of a command, in bytes. Brokers
-// take batches of 1,048,588 bytes unless they are told otherwise; the difference
-// is for the key, the headers and the batch itself.
+// accept batches of 1,048,588 bytes by default. The difference is reserved for the
+// key, the headers and the batch header.
 const MaxCommandBytes = 1_000_000
 
 // Command is an event ready to be published: the envelope, the topic and the
@@ -66,13 +65,14 @@ type commandData struct {
 	PromptPayload       *PromptPayload `json:"prompt_payload"`
 }
 
-// PipelineCommand builds the command that starts a pipeline, correlated to the
-// trail of ctx. The batch id is its key, so that one batch stays on one
-// partition. eventID is a UUID, new for each command.
+// PipelineCommand returns the command that starts a pipeline, with the correlation
+// id of ctx. The batch id is its key, so that all commands of a batch are on one
+// partition. eventID is a UUID, new for each command. It returns an UNKNOWN_ERROR if
+// the request cannot be encoded.
 func PipelineCommand(ctx context.Context, c Caller, r PipelineRequest, eventID string) (Command, error) {
-	trail := TrailOf(ctx)
+	request := TrailOf(ctx)
 	data, err := EncodeJSON(commandData{
-		BatchID: r.Batch, RequestedPipeline: r.Pipeline, ClientCorrelationID: trail.Correlation,
+		BatchID: r.Batch, RequestedPipeline: r.Pipeline, ClientCorrelationID: request.Correlation,
 		UserID: c.User, IsRetry: r.IsRetry, RetryReason: r.RetryReason, PromptPayload: r.Prompt,
 	})
 	if err != nil {
@@ -86,7 +86,7 @@ func PipelineCommand(ctx context.Context, c Caller, r PipelineRequest, eventID s
 		Topic: CommandTopic, Key: string(r.Batch), Caller: c, Batch: r.Batch, Pipeline: r.Pipeline,
 		Envelope: Envelope{
 			EventID: eventID, EventType: string(CommandTopic), EventTimestamp: time.Now().UTC(),
-			SourceService: GatewaySource, SchemaVersion: SchemaVersion, CorrelationID: trail.Correlation,
+			SourceService: GatewaySource, SchemaVersion: SchemaVersion, CorrelationID: request.Correlation,
 			Data: data, Metadata: metadata,
 		},
 	}, nil

@@ -1,5 +1,4 @@
-// Package domain holds the words of HuleEdu's edge: who calls, what may be
-// asked, what is announced and what can go wrong. It is pure Go on the standard
-// library, does no I/O, and knows no transport except the event envelope, which
-// is itself a word of the business.
+// Package domain defines the business types of HuleEdu's edge: callers, batches,
+// commands, notifications and errors. It imports only the standard library and does
+// no I/O. The event envelope is its only wire format.
 package domain

@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// Topic is the name of a Kafka topic, which is also the event type of what is
-// written there.
+// Topic is the name of a Kafka topic. It is also the event type of its records.
 type Topic string
 
 // The topics of the contract.
@@ -17,11 +16,11 @@ const (
 	NotificationTopic Topic = "huleedu.notification.teacher.requested.v1"
 )
 
-// SchemaVersion is the envelope's version that this code writes.
+// SchemaVersion is the version of the envelopes that this module writes.
 const SchemaVersion = 1
 
-// Envelope is the one shape of every event on Kafka: JSON, always these nine
-// keys.
+// Envelope is the JSON object of every event on Kafka. It always has these nine
+// members.
 type Envelope struct {
 	EventID        string            `json:"event_id"`
 	EventType      string            `json:"event_type"`
@@ -34,8 +33,8 @@ type Envelope struct {
 	Metadata       map[string]string `json:"metadata"`
 }
 
-// Encode writes the envelope as a record's value, its timestamp in UTC. It
-// returns UNKNOWN_ERROR for data that is not JSON.
+// Encode returns the value of the record, with the timestamp in UTC. It returns an
+// UNKNOWN_ERROR if the data is not JSON.
 func (e Envelope) Encode() ([]byte, error) {
 	e.EventTimestamp = e.EventTimestamp.UTC()
 	value, err := EncodeJSON(e)
@@ -45,27 +44,27 @@ func (e Envelope) Encode() ([]byte, error) {
 	return value, nil
 }
 
-// ErrNoEnvelope says that a record holds no envelope.
+// ErrNoEnvelope is the cause when a record does not contain an envelope.
 var ErrNoEnvelope = errors.New("no event envelope")
 
-// ParseEnvelope reads an envelope of any producer. Event id, event type and
-// data must be there; of the rest, what has an unexpected type is left empty,
-// because only those three decide whether the event can be handled. Keys match
-// exactly. It returns a PARSING_ERROR.
+// ParseEnvelope parses an envelope of any producer. Event id, event type and data
+// are required. A field of another type is left empty, because only these three
+// decide whether the event can be processed. Member names match exactly. It returns
+// a PARSING_ERROR.
 func ParseEnvelope(record []byte) (Envelope, error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(record, &members); err != nil {
 		return Envelope{}, Unparsable("event envelope", errors.Join(ErrNoEnvelope, err))
 	}
 	e := Envelope{
-		EventID:       text(members["event_id"]),
-		EventType:     text(members["event_type"]),
-		SourceService: text(members["source_service"]),
-		CorrelationID: text(members["correlation_id"]),
+		EventID:       stringValue(members["event_id"]),
+		EventType:     stringValue(members["event_type"]),
+		SourceService: stringValue(members["source_service"]),
+		CorrelationID: stringValue(members["correlation_id"]),
 		Data:          members["data"],
-		Metadata:      texts(members["metadata"]),
+		Metadata:      stringMembers(members["metadata"]),
 	}
-	e.EventTimestamp, _ = time.Parse(time.RFC3339Nano, text(members["event_timestamp"]))
+	e.EventTimestamp, _ = time.Parse(time.RFC3339Nano, stringValue(members["event_timestamp"]))
 	_ = json.Unmarshal(members["schema_version"], &e.SchemaVersion)
 	switch {
 	case strings.TrimSpace(e.EventID) == "", LoneSurrogate(members["event_id"]) >= 0:
@@ -78,8 +77,8 @@ func ParseEnvelope(record []byte) (Envelope, error) {
 	return e, nil
 }
 
-// text reads a JSON string; anything else is the empty string.
-func text(raw json.RawMessage) string {
+// stringValue decodes a JSON string. It returns "" for any other value.
+func stringValue(raw json.RawMessage) string {
 	var s string
 	if json.Unmarshal(raw, &s) != nil {
 		return ""
@@ -87,15 +86,15 @@ func text(raw json.RawMessage) string {
 	return s
 }
 
-// texts reads the string members of a JSON object and leaves out the others.
-func texts(raw json.RawMessage) map[string]string {
+// stringMembers returns the members of a JSON object that are non-empty strings.
+func stringMembers(raw json.RawMessage) map[string]string {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(raw, &members) != nil {
 		return nil
 	}
 	out := make(map[string]string, len(members))
 	for k, v := range members {
-		if s := text(v); s != "" {
+		if s := stringValue(v); s != "" {
 			out[k] = s
 		}
 	}

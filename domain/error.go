@@ -7,23 +7,23 @@ import (
 	"time"
 )
 
-// unexpected is all that a client learns of a failure nobody foresaw.
-const unexpected = "An unexpected error occurred"
+// unexpectedMessage is the public message of an unknown error.
+const unexpectedMessage = "An unexpected error occurred"
 
-// Error is the one error of the application: what clients may see (Code,
-// Message, Details) beside what only operators may (Op, Err).
+// Error is the error type of the application. Code, Message and Details are public;
+// Op and Err are for operators only.
 type Error struct {
-	// Code is what clients and dashboards match on.
+	// Code is the stable identifier for clients and dashboards.
 	Code Code
-	// Kind tells apart failures of one code that a transport answers
-	// differently, such as a broken schema and a broken rule.
+	// Kind distinguishes failures with the same code that a transport answers
+	// differently, such as an invalid schema (422) and an invalid value (400).
 	Kind Kind
-	// Message is public and stable: no address, no text of another service,
-	// no name of another user.
+	// Message is public and stable. It contains no address, no text of another
+	// service and no id of another user.
 	Message string
 	// Op is the operation that failed, "package.Verb", for logs and spans.
 	Op string
-	// Details are public facts about the failure, in the contract's keys.
+	// Details are public; their keys are those of the wire contract.
 	Details map[string]any
 	// RetryAfter, when positive, is how long the caller should wait before
 	// trying again.
@@ -32,11 +32,11 @@ type Error struct {
 	Err error
 }
 
-// Kind refines a Code where the circumstances, not the code, decide how a
-// transport answers.
+// Kind refines a Code where the status of the response depends on more than the
+// code.
 type Kind uint8
 
-// The kinds. Plain is answered as the code says.
+// The kinds. Plain has the status of the code.
 const (
 	Plain Kind = iota
 	BrokenSchema
@@ -47,7 +47,7 @@ const (
 	UpgradeRequired
 )
 
-// Error prints operation, code, public message and private cause, for logs.
+// Error returns operation, code, public message and private cause, for logs.
 func (e *Error) Error() string {
 	parts := make([]string, 0, 4)
 	if e.Op != "" {
@@ -63,10 +63,10 @@ func (e *Error) Error() string {
 	return strings.Join(parts, ": ")
 }
 
-// Unwrap gives the private cause to errors.Is and errors.As.
+// Unwrap returns the private cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// At returns a copy of the error that names the operation it failed in.
+// At returns a copy of the error with the operation that failed.
 func (e *Error) At(op string) *Error {
 	c := *e
 	c.Op = op
@@ -80,16 +80,16 @@ func (e *Error) Because(cause error) *Error {
 	return &c
 }
 
-// After returns a copy of the error that tells the caller when to try again.
+// After returns a copy of the error with the time after which the caller may retry.
 func (e *Error) After(wait time.Duration) *Error {
 	c := *e
 	c.RetryAfter = wait
 	return &c
 }
 
-// As returns the outermost *Error in err's chain. An error nobody foresaw
-// becomes an UNKNOWN_ERROR whose details name only the type of its cause; nil
-// stays nil.
+// As returns the outermost *Error in err's chain. Any other error becomes an
+// UNKNOWN_ERROR whose details contain only the type of its cause. It returns nil for
+// nil.
 func As(err error) *Error {
 	if err == nil {
 		return nil
@@ -100,8 +100,8 @@ func As(err error) *Error {
 	return Unknown(err)
 }
 
-// CodeOf returns the code of err: UnknownError for a foreign error, the empty
-// code for nil.
+// CodeOf returns the code of err: UnknownError for an error of another type, "" for
+// nil.
 func CodeOf(err error) Code {
 	if err == nil {
 		return ""
@@ -109,7 +109,7 @@ func CodeOf(err error) Code {
 	return As(err).Code
 }
 
-// PublicMessage returns what a client may read of err; it is empty for nil.
+// PublicMessage returns the message of err for clients, "" for nil.
 func PublicMessage(err error) string {
 	if err == nil {
 		return ""
@@ -117,8 +117,8 @@ func PublicMessage(err error) string {
 	return As(err).Message
 }
 
-// Retryable reports whether the same request may succeed later without being
-// changed: something was away, busy or late.
+// Retryable reports whether the same request may succeed later: a dependency was
+// unavailable, busy or late.
 func Retryable(err error) bool {
 	switch CodeOf(err) {
 	case ConnectionError, ServiceUnavailable, CircuitBreakerOpen, KafkaPublishError, Timeout, RateLimit:
@@ -128,10 +128,10 @@ func Retryable(err error) bool {
 	}
 }
 
-// Unknown wraps a cause that nobody foresaw. Only the cause's type is public.
+// Unknown wraps an unexpected error. Only the type of the cause is public.
 func Unknown(cause error) *Error {
 	return &Error{
-		Code: UnknownError, Message: unexpected, Err: cause,
+		Code: UnknownError, Message: unexpectedMessage, Err: cause,
 		Details: map[string]any{"error_type": fmt.Sprintf("%T", cause)},
 	}
 }

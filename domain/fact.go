@@ -2,15 +2,14 @@ package domain
 
 import "time"
 
-// Fact is something that happened and is counted. Facts are plain values in
-// words of the business; what becomes of them (a metric, a line of a test) is
-// the observer's affair. None carries a user's id.
+// Fact is an occurrence that is counted. Facts are plain values of the business; the
+// observer maps them to metrics. No fact contains a user id.
 type Fact interface{ fact() }
 
-// RequestStarted is an HTTP request that began to be answered.
+// RequestStarted reports that the processing of an HTTP request began.
 type RequestStarted struct{}
 
-// RequestServed is an HTTP request that was answered.
+// RequestServed reports that an HTTP request was answered.
 type RequestServed struct {
 	Method   string
 	Endpoint string // the route's template, never the path
@@ -18,101 +17,101 @@ type RequestServed struct {
 	Took     time.Duration
 }
 
-// RequestFailed is an error that was answered to a client.
+// RequestFailed reports an error response to a client.
 type RequestFailed struct {
 	Endpoint string // the route's template
 	Code     Code
 }
 
-// TokenChecked is a token that was judged.
+// TokenChecked reports that a token was validated.
 type TokenChecked struct {
 	Result TokenResult
-	Cached bool // the verdict was remembered
+	Cached bool // the result came from the cache
 }
 
-// TokenResult is what became of a token.
+// TokenResult is the result of a token validation.
 type TokenResult string
 
-// The results of judging a token.
+// The results of a token validation.
 const (
 	TokenAccepted TokenResult = "success"
 	TokenTooOld   TokenResult = "expired"
 	TokenRefused  TokenResult = "invalid"
 )
 
-// EventPublished is an event that Kafka has confirmed.
+// EventPublished reports an event that Kafka confirmed.
 type EventPublished struct {
 	Topic     Topic
 	EventType string
 }
 
-// PublishEnded is an attempt to publish, however it ended.
+// PublishEnded reports the end of an attempt to publish, successful or not.
 type PublishEnded struct{ Took time.Duration }
 
-// ServiceCalled is a call to a service behind us that ended.
+// ServiceCalled reports the end of a call to a downstream service.
 type ServiceCalled struct {
 	Service  string
 	Method   string
 	Endpoint string // the route's template at that service
-	Status   int    // 0: no answer
+	Status   int    // 0: no response
 	Took     time.Duration
 }
 
-// CircuitChanged tells that calls to a service behind us are let through
-// differently from now on. The first one of a circuit tells how it begins.
+// CircuitChanged reports a new state of the circuit breaker of a downstream service,
+// and at the start its first state.
 type CircuitChanged struct {
 	Service string
 	State   CircuitState
 }
 
-// CircuitState is whether calls to a service are let through.
+// CircuitState is the state of a circuit breaker.
 type CircuitState string
 
-// The states: all calls, a few to try, none.
+// The states: all calls pass, a few probes pass, no call passes.
 const (
 	CircuitClosed CircuitState = "closed"
 	CircuitHalf   CircuitState = "half_open"
 	CircuitBroken CircuitState = "open"
 )
 
-// RequestLimited is a request that was refused because its party had made too
-// many of the class.
+// RequestLimited reports a request that was refused by the rate limit of its class.
 type RequestLimited struct{ Class LimitClass }
 
-// LimiterDegraded tells that this node began, or ceased, to decide about
-// limits without the other nodes.
+// LimiterDegraded reports that this node began, or stopped, to apply rate limits
+// without the other nodes.
 type LimiterDegraded struct{ Degraded bool }
 
-// QuotaDegraded tells that this node began, or ceased, to bound users' sockets
-// without the other nodes.
+// QuotaDegraded reports that this node began, or stopped, to apply the connection
+// quota without the other nodes.
 type QuotaDegraded struct{ Degraded bool }
 
-// ConnectionAccepted is a socket that was opened for a user.
+// ConnectionAccepted reports a WebSocket connection that was opened for a user.
 type ConnectionAccepted struct{}
 
-// ConnectionRejected is a handshake that was refused, before or by closing.
+// ConnectionRejected reports a handshake that was refused, by an HTTP error or by a
+// close frame.
 type ConnectionRejected struct{}
 
-// ConnectionEnded is a socket of a user that is gone.
+// ConnectionEnded reports the end of a user's connection.
 type ConnectionEnded struct{ Lasted time.Duration }
 
-// CloseSeen is a close code that was sent or received, refusals included.
+// CloseSeen reports a close code that was sent or received, including refusals.
 type CloseSeen struct{ Code int }
 
-// MessageSent is a frame written to a socket.
+// MessageSent reports a frame that was written to a connection.
 type MessageSent struct {
 	Bytes int
 	Took  time.Duration // since this process received the message
 }
 
-// MessageReplayed is a notification of a user's log that was written to a
-// socket. There is no MessageSent for it.
+// MessageReplayed reports a notification of a user's log that was written to a
+// connection. No MessageSent is reported for it.
 type MessageReplayed struct{ Bytes int }
 
-// MessageFailed is a frame that did not reach a socket.
+// MessageFailed reports a frame that was not written to a connection.
 type MessageFailed struct{ Reason FailureReason }
 
-// FailureReason says why a frame did not reach a socket.
+// FailureReason is the reason why a frame was not written.
 type FailureReason string
 
 // The reasons of the contract.
@@ -123,43 +122,43 @@ const (
 	WriteFailed   FailureReason = "write_error"
 )
 
-// FrameReceived is a frame that a client sent.
+// FrameReceived reports a frame from a client.
 type FrameReceived struct{ Type FrameType }
 
-// FrameType is the kind of a client's frame; a closed list, because it labels
-// a metric.
+// FrameType is the type of a client's frame. The list is closed, because it is a
+// label of a metric.
 type FrameType string
 
-// The kinds that are told apart; everything else is ignored.
+// The frame types. Every other frame is ignored.
 const (
 	FramePing    FrameType = "ping"
 	FrameRefresh FrameType = "refresh"
 	FrameIgnored FrameType = "ignored"
 )
 
-// UserFollowed is a subscription to a user's messages that was confirmed.
+// UserFollowed reports that a subscription to a user's messages was confirmed.
 type UserFollowed struct {
 	Prefix string // the channels' prefix, never a user's channel
 	Took   time.Duration
 }
 
-// SubscriptionsHeld is how many users this process follows now.
+// SubscriptionsHeld reports the number of users that this process is subscribed to.
 type SubscriptionsHeld struct{ Count int }
 
-// Resubscribed is a broken subscription that was brought back.
+// Resubscribed reports that a lost subscription was restored.
 type Resubscribed struct{}
 
-// ConsumerDegraded tells that this node began, or ceased, to be without
-// notifications that wait on Kafka. The first one tells how it begins.
+// ConsumerDegraded reports that this node stopped, or resumed, to process
+// notifications from Kafka, and at the start its first state.
 type ConsumerDegraded struct{ Degraded bool }
 
-// NotificationHandled is a record of the notification topic that was judged.
+// NotificationHandled reports a processed record of the notification topic.
 type NotificationHandled struct {
 	Result NotificationResult
 	Lag    time.Duration // since the record was written; 0 when unknown
 }
 
-// NotificationResult is what became of a notification's record.
+// NotificationResult is the result of processing a notification record.
 type NotificationResult string
 
 // The results of the contract.

@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// maxEchoedValue bounds, in bytes, what a validation error repeats of the
-// value that broke the rule.
+// maxEchoedValue is the length in bytes up to which a validation error contains the
+// invalid value.
 const maxEchoedValue = 100
 
-// Invalid is a value that breaks a rule of meaning. The value is echoed only
-// when it is short; pass an empty value for a secret.
+// Invalid returns the error of a value that violates a rule. The details contain the
+// value only when it is short; pass an empty value for a secret.
 func Invalid(field, value, expected, message string) *Error {
 	d := map[string]any{"field": field}
 	if expected != "" {
@@ -22,7 +22,7 @@ func Invalid(field, value, expected, message string) *Error {
 	return &Error{Code: ValidationError, Message: message, Details: d}
 }
 
-// MissingField is a required field that is not there.
+// MissingField returns the error of a missing required field.
 func MissingField(field string) *Error {
 	return &Error{
 		Code: MissingRequiredField, Message: "Missing required field: " + field,
@@ -30,7 +30,7 @@ func MissingField(field string) *Error {
 	}
 }
 
-// Unparsable is input that is not in the form it claims.
+// Unparsable returns the error of input that cannot be parsed.
 func Unparsable(target string, cause error) *Error {
 	return &Error{
 		Code: ParsingError, Message: "Failed to parse " + target,
@@ -38,8 +38,8 @@ func Unparsable(target string, cause error) *Error {
 	}
 }
 
-// NotFound is a resource that does not exist, or that the caller may not know
-// to exist.
+// NotFound returns the error of a resource that does not exist, or whose existence
+// the caller may not learn.
 func NotFound(resource, id string) *Error {
 	return &Error{
 		Code: ResourceNotFound, Message: fmt.Sprintf("%s with ID '%s' not found", resource, id),
@@ -47,7 +47,7 @@ func NotFound(resource, id string) *Error {
 	}
 }
 
-// Forbidden is an act that the caller is known but not allowed to do.
+// Forbidden returns the error of an action that the authenticated caller may not do.
 func Forbidden(message string, details map[string]any) *Error {
 	if details == nil {
 		details = map[string]any{}
@@ -55,8 +55,8 @@ func Forbidden(message string, details map[string]any) *Error {
 	return &Error{Code: AuthorizationError, Message: message, Details: details}
 }
 
-// External is a service behind us that answered with a failure. status is its
-// HTTP status; its body stays private.
+// External returns the error of a downstream service that answered with a failure.
+// status is its HTTP status. Its body stays private.
 func External(service string, status int) *Error {
 	return &Error{
 		Code: ExternalServiceError, Message: "An external service failed to answer the request",
@@ -64,7 +64,7 @@ func External(service string, status int) *Error {
 	}
 }
 
-// BrokenAnswer is a service behind us whose answer cannot be understood.
+// BrokenAnswer returns the error of a downstream service whose response is malformed.
 func BrokenAnswer(service string, cause error) *Error {
 	return &Error{
 		Code: InvalidResponse, Message: "An external service gave an invalid answer",
@@ -72,8 +72,8 @@ func BrokenAnswer(service string, cause error) *Error {
 	}
 }
 
-// Unreachable is a system that refused or lost the connection. target is its
-// role ("redis", "result_aggregator"), never an address.
+// Unreachable returns the error of a refused or lost connection. target is the role
+// of the other side ("redis", "result_aggregator"), never an address.
 func Unreachable(target string, cause error) *Error {
 	return &Error{
 		Code: ConnectionError, Message: "Connection to " + target + " failed",
@@ -81,7 +81,7 @@ func Unreachable(target string, cause error) *Error {
 	}
 }
 
-// Unavailable is a part of the platform that cannot serve right now.
+// Unavailable returns the error of a service that cannot serve at present.
 func Unavailable(service string, wait time.Duration) *Error {
 	return &Error{
 		Code: ServiceUnavailable, Message: "Service temporarily unavailable",
@@ -89,7 +89,7 @@ func Unavailable(service string, wait time.Duration) *Error {
 	}
 }
 
-// TimedOut is work that did not end within its limit.
+// TimedOut returns the error of an operation that exceeded its time limit.
 func TimedOut(what string, limit time.Duration, cause error) *Error {
 	return &Error{
 		Code: Timeout, Message: what + " timed out",
@@ -97,8 +97,8 @@ func TimedOut(what string, limit time.Duration, cause error) *Error {
 	}
 }
 
-// NotPublished is a command that Kafka did not confirm in time. The outcome is
-// unknown: the record may be there all the same.
+// NotPublished returns the error of a command that Kafka did not confirm in time. The
+// outcome is unknown: the record may exist.
 func NotPublished(topic string, cause error) *Error {
 	return &Error{
 		Code: KafkaPublishError, Message: "Failed to publish the command",
@@ -106,8 +106,8 @@ func NotPublished(topic string, cause error) *Error {
 	}
 }
 
-// CommandTooLarge is a command that is larger than the platform takes. limit is
-// in bytes; 0 means that the broker did not tell its limit.
+// CommandTooLarge returns the error of a command over the size limit. limit is in
+// bytes; 0 means that the limit of the broker is not known.
 func CommandTooLarge(limit int) *Error {
 	details := map[string]any{}
 	if limit > 0 {
@@ -116,8 +116,8 @@ func CommandTooLarge(limit int) *Error {
 	return &Error{Code: ValidationError, Kind: TooLarge, Message: "Command too large", Details: details}
 }
 
-// CommandRefused is a command that the broker rejects for what is in it. The same
-// command is rejected each time.
+// CommandRefused returns the error of a command that the broker rejects because of
+// its content. A retry fails in the same way.
 func CommandRefused(cause error) *Error {
 	return &Error{
 		Code: ValidationError, Message: "The command is not valid",
@@ -125,9 +125,9 @@ func CommandRefused(cause error) *Error {
 	}
 }
 
-// PublishingMisconfigured is a command that was not published because of the
-// topic, the rights or the settings of the broker or of this service. A repeat
-// fails in the same way until an operator changes that.
+// PublishingMisconfigured returns the error of a command that was not published
+// because of the topic, the access rights or the settings of the broker or of this
+// service. A retry fails in the same way until an operator corrects the cause.
 func PublishingMisconfigured(topic string, cause error) *Error {
 	return &Error{
 		Code: ConfigurationError, Message: "Commands cannot be published",
@@ -135,7 +135,8 @@ func PublishingMisconfigured(topic string, cause error) *Error {
 	}
 }
 
-// CircuitOpen is a call that was not made, because the last ones failed.
+// CircuitOpen returns the error of a call that was not made, because the last ones
+// failed.
 func CircuitOpen(name string, wait time.Duration) *Error {
 	return &Error{
 		Code: CircuitBreakerOpen, Message: "Service temporarily unavailable",
@@ -143,7 +144,8 @@ func CircuitOpen(name string, wait time.Duration) *Error {
 	}
 }
 
-// RateLimited is a request too many. window is the limit's period.
+// RateLimited returns the error of a request over the rate limit. window is the
+// limit's period.
 func RateLimited(limit int, window, wait time.Duration) *Error {
 	return &Error{
 		Code: RateLimit, Message: "Rate limit exceeded",
@@ -152,7 +154,7 @@ func RateLimited(limit int, window, wait time.Duration) *Error {
 	}
 }
 
-// TooManyConnections is a socket over the user's limit.
+// TooManyConnections returns the error of a connection over the user's limit.
 func TooManyConnections(limit int) *Error {
 	return &Error{
 		Code: QuotaExceeded, Message: "Connection limit exceeded",
@@ -160,12 +162,12 @@ func TooManyConnections(limit int) *Error {
 	}
 }
 
-// Misconfigured is a setting that cannot be used.
+// Misconfigured returns the error of an invalid setting.
 func Misconfigured(key, message string) *Error {
 	return &Error{Code: ConfigurationError, Message: message, Details: map[string]any{"config_key": key}}
 }
 
-// NotStarted is a component that could not be brought up.
+// NotStarted returns the error of a component that failed to start.
 func NotStarted(component string, cause error) *Error {
 	return &Error{
 		Code: InitializationFailed, Message: "Failed to start " + component,

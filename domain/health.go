@@ -1,23 +1,23 @@
 package domain
 
-// Condition is how well a part of the system does.
+// Condition is the health of a component.
 type Condition string
 
-// The conditions. A degraded service still serves; an unhealthy part does not.
+// The conditions. A degraded component still serves; an unhealthy one does not.
 const (
 	Healthy   Condition = "healthy"
 	Degraded  Condition = "degraded"
 	Unhealthy Condition = "unhealthy"
 )
 
-// Health is one dependency's state, as last seen by this process.
+// Health is the state of a dependency as this process last observed it.
 type Health struct {
 	// Name is the dependency's role: "redis", "subscription", "kafka".
 	Name string
-	// Condition is how it does.
+	// Condition is the state.
 	Condition Condition
-	// Note says more in words that are fit for the public.
+	// Note is a public explanation.
 	Note string
-	// Err is the private cause of a bad condition.
+	// Err is the private cause.
 	Err error
 }

@@ -2,18 +2,18 @@ package domain
 
 import "time"
 
-// IdempotencyKey names a request that its client may repeat. The client's own
-// key belongs to one user and one path.
+// IdempotencyKey identifies a request that the client may repeat. The client's key
+// is scoped to one user and one path.
 type IdempotencyKey struct {
 	User UserID
-	// Path is what was asked for, by route and ids: the same client key on
-	// another batch is another key.
+	// Path is the route with its ids. The same client key on another batch is a
+	// different key.
 	Path string
 	// Key is what the client sent, as ParseIdempotencyKey accepts it.
 	Key string
 }
 
-// maxIdempotencyKey bounds a client's key, in bytes.
+// maxIdempotencyKey is the maximum length of a client's key, in bytes.
 const maxIdempotencyKey = 128
 
 // ParseIdempotencyKey accepts 1-128 printable ASCII characters, spaces
@@ -29,7 +29,7 @@ func ParseIdempotencyKey(s string) (string, error) {
 	return s, nil
 }
 
-// KeyReused is a request whose key was used for another request.
+// KeyReused returns the error of a request whose key was used with another body.
 func KeyReused() *Error {
 	return &Error{
 		Code: InvalidRequest, Kind: Conflict, Details: map[string]any{},
@@ -37,7 +37,7 @@ func KeyReused() *Error {
 	}
 }
 
-// KeyBusy is a request whose key belongs to one that has not ended yet.
+// KeyBusy returns the error of a request whose key belongs to a request in progress.
 func KeyBusy(wait time.Duration) *Error {
 	return &Error{
 		Code: InvalidRequest, Kind: Conflict, Details: map[string]any{}, RetryAfter: wait,
@@ -45,23 +45,22 @@ func KeyBusy(wait time.Duration) *Error {
 	}
 }
 
-// Claim is the answer to a request that asks to be the first of its key.
+// Claim is the result of claiming an idempotency key.
 type Claim struct {
-	// State says what the claimant should do.
+	// State is the state of the key.
 	State ClaimState
-	// Answer is the stored answer, for Answered.
+	// Answer is the stored response, for state Answered.
 	Answer []byte
-	// Ticket is the proof of a claim that was made, for Claimed; only the store
-	// reads it.
+	// Ticket proves the claim, for state Claimed. Only the store interprets it.
 	Ticket string
 }
 
-// ClaimState is what is known of a key.
+// ClaimState is the state of an idempotency key.
 type ClaimState uint8
 
-// The states of a key. Claimed: the request is the first and owes a confirm or
-// a release. Running: another request of the key has not ended. Answered: the
-// same request has been answered. Mismatched: the key was used for another
+// The states of a key. Claimed: the request is the first and must confirm or release
+// the key. Running: another request with the key is in progress. Answered: the
+// response of the same request is stored. Mismatched: the key was used with another
 // body.
 const (
 	Claimed ClaimState = iota

@@ -2,17 +2,16 @@ package domain
 
 import "net/url"
 
-// Identity is a caller as header fields carry it to the services behind us.
+// Identity is a caller in the form of the header fields for downstream services.
 type Identity struct {
 	// User is never empty; Org is empty for a caller without organisation.
 	User, Org string
-	// Encoding is "url" when both names are percent-encoded, else empty.
+	// Encoding is "url" when both values are percent-encoded, else empty.
 	Encoding string
 }
 
-// IdentityOf spells a caller for headers. When either name holds what a header
-// cannot carry unchanged, both are percent-encoded: a receiver needs to look at
-// one place.
+// IdentityOf returns the header values of a caller. If one of them cannot be sent
+// unchanged, both are percent-encoded, so that one header tells the encoding of both.
 func IdentityOf(c Caller) Identity {
 	if FitsHeader(string(c.User)) && FitsHeader(c.Org) {
 		return Identity{User: string(c.User), Org: c.Org}
@@ -20,9 +19,9 @@ func IdentityOf(c Caller) Identity {
 	return Identity{User: url.PathEscape(string(c.User)), Org: url.PathEscape(c.Org), Encoding: "url"}
 }
 
-// FitsHeader reports whether a header field carries the value as it is:
-// printable ASCII, and no space at an end, which receivers cut off (" anna"
-// would become anna).
+// FitsHeader reports whether a header field can carry the value unchanged: printable
+// ASCII without leading or trailing spaces, which receivers trim (" anna" would
+// become "anna").
 func FitsHeader(s string) bool {
 	if s == "" {
 		return true

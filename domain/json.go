@@ -5,10 +5,10 @@ import (
 	"encoding/json"
 )
 
-// EncodeJSON writes a value as JSON without a trailing line feed. Unlike
-// json.Marshal it keeps <, > and & as they are: the HTML escapes are six bytes
-// each, so that a document could grow to six times the size that its client sent.
-// A json.RawMessage inside the value keeps the escapes that it already has.
+// EncodeJSON encodes a value as JSON without a trailing line feed. Unlike
+// json.Marshal it does not escape <, > and &: each escape has six bytes, so a
+// document could grow to six times its size. A json.RawMessage inside the value keeps
+// its escapes.
 func EncodeJSON(v any) ([]byte, error) {
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)

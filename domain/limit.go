@@ -2,11 +2,10 @@ package domain
 
 import "time"
 
-// Limit is how many requests of a class one party may make in a fixed window
-// that begins with the first of them.
+// Limit is the number of requests of a class that one party may make in a fixed
+// window, which begins with the first request.
 type Limit struct {
-	// Class names what is limited: requests of different classes do not count
-	// against each other.
+	// Class is what is limited. Classes are counted separately.
 	Class LimitClass
 	// Max is the number of requests, at least 1.
 	Max int
@@ -14,10 +13,10 @@ type Limit struct {
 	Window time.Duration
 }
 
-// LimitClass names a kind of request.
+// LimitClass is a class of requests with a limit of its own.
 type LimitClass string
 
-// The classes of the contract; refused tokens are a class of their own.
+// The classes of the wire contract. LimitRefused counts requests with refused tokens.
 const (
 	LimitCommands LimitClass = "commands"
 	LimitUploads  LimitClass = "uploads"
@@ -26,16 +25,16 @@ const (
 	LimitRefused  LimitClass = "refused"
 )
 
-// LimitClasses lists the classes. The slice is the caller's own.
+// LimitClasses lists the classes. It returns a new slice.
 func LimitClasses() []LimitClass {
 	return []LimitClass{LimitCommands, LimitUploads, LimitQueries, LimitDefault, LimitRefused}
 }
 
-// Allowance is the decision about one request.
+// Allowance is the decision of a rate limiter about one request.
 type Allowance struct {
-	// Allowed says that the request is within the limit. It has been counted.
+	// Allowed reports that the request is within the limit. It is counted.
 	Allowed bool
-	// Remaining is how many more are within the limit in this window.
+	// Remaining is the number of further requests allowed in this window.
 	Remaining int
 	// Reset is the time until the window ends.
 	Reset time.Duration

@@ -6,12 +6,11 @@ import (
 	"time"
 )
 
-// Position is a place in a user's log of notifications: "<ms>-<seq>", or one
-// of the two words below.
+// Position is a position in a user's notification log: "<ms>-<seq>", Start or Live.
 type Position string
 
-// Start is the position before everything; it is also that of an empty log.
-// Live asks for nothing that is past.
+// Start is the position before the first entry, and the position of an empty log.
+// Live requests no replay.
 const (
 	Start Position = "0-0"
 	Live  Position = "$"
@@ -38,46 +37,44 @@ func isNumber(s string) bool {
 	return err == nil
 }
 
-// Replay is what a user's log holds behind a position.
+// Replay is the part of a user's log after a position.
 type Replay struct {
-	// Complete says that the position was still in the log, so nothing is
+	// Complete reports that the position was still in the log, so that no entry is
 	// missing between it and the first entry.
 	Complete bool
-	// Oldest is the first entry that is kept; empty when none is.
+	// Oldest is the oldest entry of the log; empty for an empty log.
 	Oldest Position
-	// Passed are the position and some entries before it, in any order, while it
-	// is in the log: a live source that lags may still bring them.
+	// Passed contains the position and some entries before it, in any order, if the
+	// position is in the log. A live subscription that lags may still deliver them.
 	Passed []Position
-	// Entries are what follows the position, or what is kept when the position
-	// is gone, oldest first.
+	// Entries are the entries after the position, or all entries if the position was
+	// trimmed, oldest first.
 	Entries []Kept
-	// More says that the log holds more behind the last entry.
+	// More reports that the log has entries after the last one of Entries.
 	More bool
 }
 
-// Resumption is how a client that comes back goes on.
+// Resumption is the state from which a reconnected client continues.
 type Resumption struct {
-	// Frame is what the client is told first; nil when there is nothing to tell.
+	// Frame is sent first; nil if there is none.
 	Frame []byte
-	// At is where the client stands before the first entry; empty when that is
-	// not known.
+	// At is the client's position before the first entry; empty if unknown.
 	At     Position
 	Replay Replay
 }
 
-// Hole is what one connection may have missed.
+// Hole is the range of notifications that one connection may have missed.
 type Hole struct {
-	// After is the last kept notification that it was given, or the log's position
-	// when it connected; empty when neither is known.
+	// After is the position of the last notification sent to the connection, or the
+	// log's position when it connected; empty if neither is known.
 	After Position
-	// Since is when it may have begun to miss something, rather early than late;
-	// zero when that is not known.
+	// Since is the earliest time at which a message may be lost; zero if unknown.
 	Since time.Time
 }
 
-// Kept is one notification of a user's log.
+// Kept is an entry of a user's log.
 type Kept struct {
 	ID Position
-	// Frame is complete: the client's text frame with its "id".
+	// Frame is the client's text frame, with its "id".
 	Frame []byte
 }

@@ -1,27 +1,27 @@
 package domain
 
-// redacted stands wherever a secret would be printed.
-const redacted = "[redacted]"
+// redactedText is printed in place of a secret.
+const redactedText = "[redacted]"
 
-// Secret is a setting that prints, logs and marshals as "[redacted]". Reveal
-// is the one way to its value.
+// Secret is a setting that prints, logs and marshals as "[redacted]". Only Reveal
+// returns its value.
 type Secret string
 
 // Reveal returns the secret itself.
 func (s Secret) Reveal() string { return string(s) }
 
-// String hides the secret from fmt and from logs; an unset one stays empty.
+// String returns "[redacted]", or "" for an empty secret.
 func (s Secret) String() string {
 	if s == "" {
 		return ""
 	}
-	return redacted
+	return redactedText
 }
 
-// GoString hides the secret from %#v.
+// GoString returns the same text as String, for %#v.
 func (s Secret) GoString() string { return s.String() }
 
-// MarshalText hides the secret from encoders.
+// MarshalText returns the same text as String, for encoders.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // UnmarshalText reads the secret from a setting.

@@ -1,7 +1,6 @@
 package domain
 
-// Service is the name of one of the two services, as errors and health answers
-// carry it.
+// Service is the name of one of the two services in errors and health responses.
 type Service string
 
 // The two services.
@@ -10,8 +9,8 @@ const (
 	WebSocketService Service = "websocket_service"
 )
 
-// The services behind the gateway that requests are passed on to, as errors and
-// metrics call them.
+// The downstream services that requests are forwarded to, as named in errors and
+// metrics.
 const (
 	FileService     = "file_service"
 	ClassManagement = "class_management"
@@ -21,7 +20,7 @@ const (
 // Version is the release that the services report.
 const Version = "1.0.0"
 
-// Environment is where a process runs; it decides which settings are too weak.
+// Environment is where a process runs. Production refuses weak settings.
 type Environment string
 
 // The environments.

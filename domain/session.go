@@ -2,12 +2,12 @@ package domain
 
 import "time"
 
-// Session is one socket of a user, as operators are told of it.
+// Session describes a connection of a user for operators.
 type Session struct {
-	// ID is the socket's own, a UUID.
+	// ID is the id of the connection, a UUID.
 	ID string
 	// Node is the process that holds it.
 	Node string
-	// Since is when it was let in, by that node's clock.
+	// Since is when the connection was accepted, by the clock of its node.
 	Since time.Time
 }

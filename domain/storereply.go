@@ -1,18 +1,18 @@
 package domain
 
-// StoreReply is an error that a store answered, in words that are fit for logs
-// and for the headers of a dead letter: bounded, without addresses, credentials
-// or arguments.
+// StoreReply is an error reply of a store, with a text that is safe for logs and for
+// headers of dead letters: limited in length, without addresses, credentials or
+// arguments.
 type StoreReply struct {
-	// Text is the reply after everything private was removed.
+	// Text is the reply without its private parts.
 	Text string
-	// Err is the error as it was received. It may hold private words; use it only
-	// with errors.Is and errors.As.
+	// Err is the original error. It may contain private data; use it only with
+	// errors.Is and errors.As.
 	Err error
 }
 
 // Error returns Text.
 func (r *StoreReply) Error() string { return r.Text }
 
-// Unwrap returns the error as it was received.
+// Unwrap returns the original error.
 func (r *StoreReply) Unwrap() error { return r.Err }

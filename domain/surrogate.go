@@ -7,13 +7,12 @@ import (
 	"unicode/utf8"
 )
 
-// unitLength is the length of an escape of the form \uXXXX, in bytes.
-const unitLength = 6
+// escapeLength is the length of an escape of the form \uXXXX, in bytes.
+const escapeLength = 6
 
-// LoneSurrogate returns the index in valid JSON of the first escape that is one
-// half of a UTF-16 surrogate pair without the other, -1 if there is none. Such a
-// string is no Unicode text. Decoders replace the half by U+FFFD, so two
-// different strings become one.
+// LoneSurrogate returns the index in valid JSON of the first escape that is a UTF-16
+// surrogate without its other half, or -1. Decoders replace it by U+FFFD, so that two
+// different strings become equal.
 func LoneSurrogate(raw []byte) int {
 	for at := 0; ; {
 		next := bytes.IndexByte(raw[at:], '\\')
@@ -21,26 +20,26 @@ func LoneSurrogate(raw []byte) int {
 			return -1
 		}
 		at += next
-		first, isUnit := unitAt(raw, at)
+		first, isUnit := escapedUnit(raw, at)
 		switch {
 		case !isUnit || !utf16.IsSurrogate(first):
 			at += 2
 		default:
-			second, _ := unitAt(raw, at+unitLength)
+			second, _ := escapedUnit(raw, at+escapeLength)
 			if utf16.DecodeRune(first, second) == utf8.RuneError {
 				return at
 			}
-			at += 2 * unitLength
+			at += 2 * escapeLength
 		}
 	}
 }
 
-// unitAt returns the code unit of the escape \uXXXX at an index; false if there
+// escapedUnit returns the code unit of the escape \uXXXX at an index; false if there
 // is none.
-func unitAt(raw []byte, at int) (rune, bool) {
-	if at+unitLength > len(raw) || raw[at] != '\\' || raw[at+1] != 'u' {
+func escapedUnit(raw []byte, at int) (rune, bool) {
+	if at+escapeLength > len(raw) || raw[at] != '\\' || raw[at+1] != 'u' {
 		return 0, false
 	}
-	unit, err := strconv.ParseUint(string(raw[at+2:at+unitLength]), 16, 16)
+	unit, err := strconv.ParseUint(string(raw[at+2:at+escapeLength]), 16, 16)
 	return rune(unit), err == nil
 }

@@ -6,13 +6,13 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// TokenValidator decides who holds a token.
+// TokenValidator validates tokens.
 //
 // Concurrency: safe for any number of callers. Blocking: never on a network.
-// Errors: AUTHENTICATION_ERROR for a token that proves nothing, with the
-// contract's reason and cause; SERVICE_UNAVAILABLE while there are no keys to
-// judge by, which is no fault of the token.
+// Errors: AUTHENTICATION_ERROR for an invalid token, with the contract's reason and
+// cause; SERVICE_UNAVAILABLE while no keys are loaded, whatever the token.
 type TokenValidator interface {
-	// Validate judges a compact JWS (RFC 7515) and returns who it speaks for.
+	// Validate validates a compact JWS (RFC 7515) and returns the caller that it
+	// identifies.
 	Validate(ctx context.Context, token string) (domain.Caller, error)
 }

@@ -6,66 +6,64 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// BatchStatusClient asks the platform about batches, in the caller's name. It
-// does not judge who owns what.
+// BatchStatusClient queries the platform about batches, with the caller's identity.
+// It does not check ownership.
 //
 // Concurrency: safe for any number of callers. Blocking: until the platform
-// answered, the adapter's own deadline passed or ctx is done. Errors:
-// RESOURCE_NOT_FOUND for a batch that the platform does not know,
-// EXTERNAL_SERVICE_ERROR for any other answer that is no success,
-// INVALID_RESPONSE for one that cannot be understood, CONNECTION_ERROR when
-// nobody answers, TIMEOUT when nobody answers in time, VALIDATION_ERROR for an
-// id that cannot be asked about; SERVICE_UNAVAILABLE and CIRCUIT_BREAKER_OPEN,
-// both at once and with nothing sent, when too many are asking already or the
-// last questions failed. A caller who left shows as context.Canceled in the
-// error's chain. Questions are repeated, once at most, only where nothing was
-// answered; nothing else is ever sent twice.
+// responds, the adapter's timeout expires or ctx is done. Errors: RESOURCE_NOT_FOUND
+// for an unknown batch, EXTERNAL_SERVICE_ERROR for any other unsuccessful response,
+// INVALID_RESPONSE for a malformed one, CONNECTION_ERROR when the connection fails,
+// TIMEOUT when no response arrives in time, VALIDATION_ERROR for an id that cannot be
+// sent. SERVICE_UNAVAILABLE (too many calls in progress) and CIRCUIT_BREAKER_OPEN are
+// returned immediately, and nothing is sent. When ctx was cancelled, the chain of the
+// error contains context.Canceled. A query is retried at most once, and only if no
+// byte of a response arrived. No other call is retried.
 type BatchStatusClient interface {
-	// Status reports on one batch.
+	// Status returns the status of one batch.
 	Status(ctx context.Context, caller domain.Caller, batch domain.BatchID) (domain.BatchReport, error)
-	// List reports on a page of the caller's own batches, in the platform's order.
+	// List returns a page of the caller's batches, in the platform's order.
 	List(ctx context.Context, caller domain.Caller, query domain.BatchQuery) (domain.BatchPage, error)
 }
 
 // PreflightChecker asks the orchestrator whether a pipeline may start.
 //
-// Concurrency and blocking as for BatchStatusClient. Errors: none for an
-// answer that the contract passes on (it comes as a refusal);
+// Concurrency and blocking as for BatchStatusClient. Errors: none for a response that
+// is passed to the client (it is a Refusal of the verdict);
 // EXTERNAL_SERVICE_ERROR, INVALID_RESPONSE, CONNECTION_ERROR, TIMEOUT,
-// SERVICE_UNAVAILABLE, CIRCUIT_BREAKER_OPEN and VALIDATION_ERROR as above. When
-// in doubt it refuses: no answer is never a permission.
+// SERVICE_UNAVAILABLE, CIRCUIT_BREAKER_OPEN and VALIDATION_ERROR as above. A call
+// without a valid response never allows the pipeline.
 type PreflightChecker interface {
-	// Check asks for one pipeline on one batch.
+	// Check asks about one pipeline on one batch.
 	Check(ctx context.Context, caller domain.Caller, batch domain.BatchID, pipeline domain.Pipeline) (domain.Verdict, error)
 }
 
-// BatchRegistry tells the orchestrator of new batches and of their prompts. The
-// orchestrator judges what is right; its word is passed on whatever it is.
+// BatchRegistry sends new batches and their prompts to the orchestrator. The
+// orchestrator validates them; its response is passed to the client unchanged.
 //
-// Concurrency and blocking as for BatchStatusClient. Errors: none for an answer
-// that is JSON, whatever its status; INVALID_RESPONSE for any other answer,
+// Concurrency and blocking as for BatchStatusClient. Errors: none for a
+// response that is JSON, whatever its status; INVALID_RESPONSE for any other response,
 // CONNECTION_ERROR, TIMEOUT, CIRCUIT_BREAKER_OPEN and VALIDATION_ERROR as above,
-// SERVICE_UNAVAILABLE also where there is no orchestrator. After a TIMEOUT,
+// SERVICE_UNAVAILABLE also when no orchestrator is configured. After a TIMEOUT,
 // CONNECTION_ERROR or INVALID_RESPONSE it is unknown whether the orchestrator
-// did what it was told.
+// processed the request.
 type BatchRegistry interface {
-	// Register makes a batch of the caller's known.
+	// Register registers a batch of the caller.
 	Register(ctx context.Context, caller domain.Caller, r domain.Registration) (domain.Reply, error)
-	// SetPrompt says which prompt the essays of a batch answer.
+	// SetPrompt sets the prompt of a batch.
 	SetPrompt(ctx context.Context, caller domain.Caller, batch domain.BatchID, prompt domain.PromptRef) (domain.Reply, error)
 }
 
-// CommandPublisher tells the platform to do something.
+// CommandPublisher publishes commands for the platform.
 //
-// Concurrency: safe for any number of callers. Ordering: commands of one key
-// that one caller publishes one after the other keep their order. Blocking:
-// until every in-sync replica has the record, the adapter's own limit passed
-// or ctx is done. Errors: KAFKA_PUBLISH_ERROR, which means "unknown", not "not
-// sent": a repeat carries the same event id; VALIDATION_ERROR for a command that
-// is never taken, of kind TooLarge over domain.MaxCommandBytes or a smaller limit
-// of the platform; CONFIGURATION_ERROR when topic, rights or settings do not allow
-// publishing. Nothing is published after the last two.
+// Concurrency: safe for any number of callers. Ordering: commands with the same
+// key that one caller publishes sequentially keep their order. Blocking: until every
+// in-sync replica has the record, the adapter's timeout expires or ctx is done.
+// Errors: KAFKA_PUBLISH_ERROR, after which it is unknown whether the command was
+// published (a retry must have the same event id); VALIDATION_ERROR for a command that
+// can never be published, of kind TooLarge over domain.MaxCommandBytes or a smaller
+// limit of the broker; CONFIGURATION_ERROR when topic, access rights or settings do not
+// allow publishing. Nothing is published after the last two.
 type CommandPublisher interface {
-	// Publish returns nil once the command is safe.
+	// Publish returns nil when Kafka has confirmed the command.
 	Publish(ctx context.Context, command domain.Command) error
 }

@@ -1,9 +1,8 @@
-// Package ports holds what the application needs from the world, as
-// interfaces that the application drives. Each says what it is for and what an
-// adapter must keep: concurrency, ordering, blocking, the codes of its errors
-// and what happens while the technology behind it is away. The suites in
-// test/contract hold every adapter to these words.
+// Package ports defines the interfaces through which the application uses external
+// systems. Each comment states what an adapter must guarantee: concurrency, ordering,
+// blocking, error codes, and the behaviour while the external system is unavailable.
+// The suites in test/contract verify every adapter.
 //
-// Every error that leaves a port is a *domain.Error. A context that is done
-// ends every blocking call.
+// Every error of a port is a *domain.Error. Every blocking call returns when its
+// context is done.
 package ports

@@ -6,20 +6,20 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// Observer counts what happens, in business words.
+// Observer counts facts.
 //
-// Concurrency: safe for any number of callers. Blocking: never, it is called
-// on the path of every message. Errors: none; an unknown fact is ignored.
+// Concurrency: safe for any number of callers. Blocking: never, because it
+// is called for every message. Errors: none; an unknown fact is ignored.
 type Observer interface {
-	// Observe takes note of one fact.
+	// Observe counts one fact.
 	Observe(fact domain.Fact)
 }
 
-// HealthProbe tells how a dependency does.
+// HealthProbe reports the health of a dependency.
 //
 // Concurrency: safe for any number of callers. Blocking: at most about a
-// second. Errors: inside the answer.
+// second. Errors: in the result.
 type HealthProbe interface {
-	// Health reports the dependency's state as this process sees it.
+	// Health returns the state of the dependency as this process observes it.
 	Health(ctx context.Context) domain.Health
 }

@@ -25,16 +25,16 @@ type Command[C any] struct {
 	name     domain.Service
 	prefixes []string
 	wire     func(C, io.Writer) (*Process, func(), error)
-	// door is where the service listens for clients.
-	door func(C) (host string, port int)
+	// listenAddr is where the service listens for clients.
+	listenAddr func(C) (host string, port int)
 }
 
 // GatewayCommand is the program of the API gateway.
 func GatewayCommand() Command[GatewayConfig] {
 	return Command[GatewayConfig]{
 		name: domain.GatewayService, wire: Gateway,
-		prefixes: []string{"API_GATEWAY_", "JWT_"},
-		door:     func(c GatewayConfig) (string, int) { return c.HTTP.Host, c.HTTP.Port },
+		prefixes:   []string{"API_GATEWAY_", "JWT_"},
+		listenAddr: func(c GatewayConfig) (string, int) { return c.HTTP.Host, c.HTTP.Port },
 	}
 }
 
@@ -42,8 +42,8 @@ func GatewayCommand() Command[GatewayConfig] {
 func WebSocketCommand() Command[WebSocketConfig] {
 	return Command[WebSocketConfig]{
 		name: domain.WebSocketService, wire: WebSocket,
-		prefixes: []string{"WEBSOCKET_", "NOTIFICATION_", "JWT_"},
-		door:     func(c WebSocketConfig) (string, int) { return c.HTTP.Host, c.HTTP.Port },
+		prefixes:   []string{"WEBSOCKET_", "NOTIFICATION_", "JWT_"},
+		listenAddr: func(c WebSocketConfig) (string, int) { return c.HTTP.Host, c.HTTP.Port },
 	}
 }
 
@@ -63,28 +63,28 @@ func (c Command[C]) Run(ctx context.Context, args []string, vars map[string]stri
 		_, _ = fmt.Fprintln(out, c.name, Version())
 		return exitClean
 	case asked.health:
-		return c.health(ctx, vars, errs)
+		return c.checkHealth(ctx, vars, errs)
 	}
 	found := c.read(Environment(vars))
 	for _, line := range found.warnings {
 		_, _ = fmt.Fprintln(errs, line)
 	}
 	if found.err != nil {
-		explain(found.err, errs)
+		printProblems(found.err, errs)
 		return exitSetting
 	}
-	if err := c.live(ctx, found.config, out); err != nil {
+	if err := c.serve(ctx, found.config, out); err != nil {
 		_, _ = fmt.Fprintln(errs, err)
 		return exitFailed
 	}
 	return exitClean
 }
 
-// request is what a command line asks for in place of running the service.
-type request struct{ version, health bool }
+// options is what a command line asks for in place of running the service.
+type options struct{ version, health bool }
 
-func (c Command[C]) parse(args []string) (request, error) {
-	var asked request
+func (c Command[C]) parse(args []string) (options, error) {
+	var asked options
 	flags := flag.NewFlagSet(string(c.name), flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.BoolVar(&asked.version, "version", false, "")
@@ -110,16 +110,16 @@ Exit codes: 0 clean stop, 1 failure, 2 arguments or settings that cannot be used
 `, c.name)
 }
 
-// health asks the running service. It fails with 1 only, because container
+// checkHealth asks the running service. It fails with 1 only, because container
 // engines give other codes a meaning of their own, and leaves out the warnings
 // that the service gave at its start.
-func (c Command[C]) health(ctx context.Context, vars map[string]string, errs io.Writer) int {
+func (c Command[C]) checkHealth(ctx context.Context, vars map[string]string, errs io.Writer) int {
 	found := c.read(Environment(vars))
 	if found.err != nil {
-		explain(found.err, errs)
+		printProblems(found.err, errs)
 		return exitFailed
 	}
-	host, port := c.door(found.config)
+	host, port := c.listenAddr(found.config)
 	if err := httpserver.Alive(ctx, c.name, host, port); err != nil {
 		_, _ = fmt.Fprintln(errs, err)
 		return exitFailed
@@ -127,14 +127,14 @@ func (c Command[C]) health(ctx context.Context, vars map[string]string, errs io.
 	return exitClean
 }
 
-// explain lists every problem with the settings.
-func explain(err error, errs io.Writer) {
+// printProblems lists every problem with the settings.
+func printProblems(err error, errs io.Writer) {
 	for _, line := range env.Explain(err) {
 		_, _ = fmt.Fprintln(errs, line)
 	}
 }
 
-func (c Command[C]) live(ctx context.Context, cfg C, out io.Writer) error {
+func (c Command[C]) serve(ctx context.Context, cfg C, out io.Writer) error {
 	process, release, err := c.wire(cfg, out)
 	if err != nil {
 		return fmt.Errorf("start %s: %w", c.name, err)

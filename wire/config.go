@@ -71,13 +71,13 @@ type SocketDrain struct {
 
 // Problems reports what is wrong with the environment's name.
 func (c GatewayConfig) Problems(environment domain.Environment) []error {
-	return known(environment)
+	return checkEnvironment(environment)
 }
 
 // Problems reports what is wrong with the environment's name and with settings
 // that do not fit each other.
 func (c *WebSocketConfig) Problems(environment domain.Environment) []error {
-	found := known(environment)
+	found := checkEnvironment(environment)
 	if c.Drain.Notice+c.Sockets.DrainSpread >= c.Sockets.DrainTimeout {
 		found = append(found, domain.Misconfigured("WEBSOCKET_DRAIN_TIMEOUT",
 			"must be longer than WEBSOCKET_DRAIN_NOTICE and WEBSOCKET_DRAIN_SPREAD together"))
@@ -101,7 +101,7 @@ func (d SocketDrain) Problems(domain.Environment) []error {
 	return nil
 }
 
-func known(e domain.Environment) []error {
+func checkEnvironment(e domain.Environment) []error {
 	if e.Known() {
 		return nil
 	}

@@ -33,11 +33,11 @@ func (c *WebSocketConfig) Complete(set func(variable string) bool) {
 	if !spread {
 		c.Sockets.DrainSpread = inProportion(defaultSpread, *timeout)
 		if notice {
-			c.Sockets.DrainSpread = min(c.Sockets.DrainSpread, half(*timeout-c.Drain.Notice))
+			c.Sockets.DrainSpread = min(c.Sockets.DrainSpread, halfOf(*timeout-c.Drain.Notice))
 		}
 	}
 	if !notice {
-		c.Drain.Notice = min(inProportion(defaultNotice, *timeout), half(*timeout-c.Sockets.DrainSpread))
+		c.Drain.Notice = min(inProportion(defaultNotice, *timeout), halfOf(*timeout-c.Sockets.DrainSpread))
 	}
 }
 
@@ -49,5 +49,5 @@ func inProportion(part, timeout time.Duration) time.Duration {
 	return max(0, time.Duration(float64(part)*timeout.Seconds()/defaultTimeout.Seconds()))
 }
 
-// half is half of what is left, if anything is.
-func half(left time.Duration) time.Duration { return max(0, left/2) }
+// halfOf is half of what is left, if anything is.
+func halfOf(left time.Duration) time.Duration { return max(0, left/2) }

@@ -53,10 +53,10 @@ func gatewayServer(p gatewayParts) (*httpserver.Server, error) {
 // then sees the last commands and spans off.
 func gatewayProcess(server *httpserver.Server, r *app.Readiness, d GatewayDrain, u Upkeep, log *slog.Logger) *Process {
 	p := newProcess(domain.GatewayService, server, r, log)
-	p.limit = d.Timeout
-	p.keep(u)
-	p.tasks = append(p.tasks, serving(server))
-	p.traffic = []step{
+	p.stopTimeout = d.Timeout
+	p.addLifecycle(u)
+	p.tasks = append(p.tasks, serverTask(server))
+	p.drainSteps = []step{
 		{"turn traffic away", func(ctx context.Context) error {
 			server.Retire()
 			return pause(d.Notice)(ctx)

@@ -50,20 +50,20 @@ type (
 )
 
 func completeGateway(p Ports) (gatewayPorts, error) {
-	return gatewayPorts(p), p.lacks(map[string]any{
+	return gatewayPorts(p), p.checkMissing(map[string]any{
 		"Batches": p.Batches, "Preflight": p.Preflight, "Commands": p.Commands, "Answers": p.Answers, "Registry": p.Registry, "Registered": p.Registered,
 	})
 }
 
 func completeWebSocket(p Ports) (webSocketPorts, error) {
-	return webSocketPorts(p), p.lacks(map[string]any{
+	return webSocketPorts(p), p.checkMissing(map[string]any{
 		"Listener": p.Listener, "Notifications": p.Notifications, "History": p.History, "Quota": p.Quota,
 	})
 }
 
-// lacks names every port that is nil, of those that both services need and of
+// checkMissing names every port that is nil, of those that both services need and of
 // the service's own.
-func (p Ports) lacks(needed map[string]any) error {
+func (p Ports) checkMissing(needed map[string]any) error {
 	needed["Tokens"], needed["Limiter"], needed["Observer"], needed["Tracing"] = p.Tokens, p.Limiter, p.Observer, p.Tracing
 	var missing []string
 	for name, adapter := range needed {

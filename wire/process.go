@@ -14,9 +14,9 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// reserve is what the draining of traffic leaves of a stop's time for flushing
+// flushReserve is what the draining of traffic leaves of a stop's time for flushing
 // what was produced and recorded.
-const reserve = 2 * time.Second
+const flushReserve = 2 * time.Second
 
 // Process is a service that is wired and bound to its address but serves
 // nothing yet. Start, Stop and Run may be called from any goroutine, each to
@@ -34,16 +34,16 @@ type Process struct {
 	// AdminRoutes lists what is answered there.
 	AdminRoutes []httpserver.Route
 
-	log       *slog.Logger
-	readiness *app.Readiness
-	limit     time.Duration
-	tasks     []*task
-	traffic   []step
-	flush     []step
+	log         *slog.Logger
+	readiness   *app.Readiness
+	stopTimeout time.Duration
+	tasks       []*task
+	drainSteps  []step
+	flushSteps  []step
 
 	starting sync.Once
 	stopping sync.Once
-	died     chan error
+	failed   chan error
 	stopErr  error
 }
 
@@ -57,23 +57,23 @@ type step struct {
 type task struct {
 	name string
 	run  func(context.Context) error
-	// end makes work return that does not heed its context; nil: it does.
-	end    func(context.Context) error
-	cancel context.CancelFunc
-	done   chan struct{}
-	err    error
+	// shutdown makes work return that does not heed its context; nil: it does.
+	shutdown func(context.Context) error
+	cancel   context.CancelFunc
+	done     chan struct{}
+	err      error
 }
 
-func background(name string, run func(context.Context) error) *task {
+func newTask(name string, run func(context.Context) error) *task {
 	return &task{name: name, run: run, cancel: func() {}, done: make(chan struct{})}
 }
 
-// halt ends the task and waits for it; one that was never launched has ended.
-func (t *task) halt(ctx context.Context) error {
+// stop ends the task and waits for it; one that was never launched has ended.
+func (t *task) stop(ctx context.Context) error {
 	t.cancel()
 	var ended error
-	if t.end != nil {
-		ended = t.end(ctx)
+	if t.shutdown != nil {
+		ended = t.shutdown(ctx)
 	}
 	select {
 	case <-t.done:
@@ -83,10 +83,10 @@ func (t *task) halt(ctx context.Context) error {
 	}
 }
 
-// errEnded is a task that ended although nobody halted it.
-var errEnded = errors.New("ended by itself")
+// errUnexpectedEnd is a task that ended although nobody halted it.
+var errUnexpectedEnd = errors.New("ended by itself")
 
-func (t *task) launch(died chan<- error) {
+func (t *task) start(died chan<- error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	t.cancel = cancel
 	go func() {
@@ -97,7 +97,7 @@ func (t *task) launch(died chan<- error) {
 			return
 		}
 		select {
-		case died <- fmt.Errorf("%s: %w", t.name, errors.Join(errEnded, t.err)):
+		case died <- fmt.Errorf("%s: %w", t.name, errors.Join(errUnexpectedEnd, t.err)):
 		default: // another task died first; one cause is enough to stop
 		}
 	}()
@@ -109,37 +109,37 @@ func (t *task) launch(died chan<- error) {
 func newProcess(name domain.Service, server *httpserver.Server, r *app.Readiness, log *slog.Logger) *Process {
 	p := &Process{
 		Name: string(name), Addr: server.Addr(), Routes: server.Routes(),
-		log: log, readiness: r, died: make(chan error, 1),
+		log: log, readiness: r, failed: make(chan error, 1),
 	}
 	if admin := server.Admin(); admin != nil {
 		p.AdminAddr, p.AdminRoutes = admin.Addr(), admin.Routes()
-		answering := background("admin server", func(context.Context) error { return admin.Serve() })
-		answering.end = admin.Shutdown
+		answering := newTask("admin server", func(context.Context) error { return admin.Serve() })
+		answering.shutdown = admin.Shutdown
 		p.tasks = append(p.tasks, answering)
 	}
 	return p
 }
 
-// keep takes over what adapters need beside their calls.
-func (p *Process) keep(u Upkeep) {
+// addLifecycle takes over what adapters need beside their calls.
+func (p *Process) addLifecycle(u Upkeep) {
 	for _, l := range u.Loops {
-		p.tasks = append(p.tasks, background(l.Name, l.Run))
+		p.tasks = append(p.tasks, newTask(l.Name, l.Run))
 	}
 	for _, f := range u.Flushes {
-		p.flush = append(p.flush, step{f.Name, f.Do})
+		p.flushSteps = append(p.flushSteps, step{f.Name, f.Do})
 	}
 }
 
-// serving is the task of a server, which ends by being shut down.
-func serving(server *httpserver.Server) *task {
-	return background("http server", func(context.Context) error { return server.Serve() })
+// serverTask is the task of a server, which ends by being shut down.
+func serverTask(server *httpserver.Server) *task {
+	return newTask("http server", func(context.Context) error { return server.Serve() })
 }
 
 // Start launches everything and lets the node be ready.
 func (p *Process) Start() {
 	p.starting.Do(func() {
 		for _, t := range p.tasks {
-			t.launch(p.died)
+			t.start(p.failed)
 		}
 		p.readiness.Enter(app.Serving)
 		where := []any{"address", p.Addr}
@@ -159,10 +159,10 @@ func (p *Process) Stop(ctx context.Context) error {
 	p.stopping.Do(func() {
 		p.readiness.Enter(app.Draining)
 		began := time.Now()
-		traffic, cancel := before(ctx, reserve)
+		traffic, cancel := withReserve(ctx, flushReserve)
 		defer cancel()
-		err := p.perform(traffic, p.traffic)
-		p.stopErr = errors.Join(err, p.perform(ctx, p.flush), p.perform(ctx, p.halts()))
+		err := p.runSteps(traffic, p.drainSteps)
+		p.stopErr = errors.Join(err, p.runSteps(ctx, p.flushSteps), p.runSteps(ctx, p.stopSteps()))
 		p.log.InfoContext(ctx, "stopped", "took_seconds", time.Since(began).Seconds())
 	})
 	return p.stopErr
@@ -175,10 +175,10 @@ func (p *Process) Run(ctx context.Context) error {
 	var death error
 	select {
 	case <-ctx.Done():
-	case death = <-p.died:
+	case death = <-p.failed:
 		p.log.ErrorContext(ctx, "a part of the process died", "error", death)
 	}
-	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.limit)
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.stopTimeout)
 	defer cancel()
 	return errors.Join(death, p.Stop(limited))
 }
@@ -191,7 +191,7 @@ func (p *Process) neverStarted() {
 	}
 }
 
-func (p *Process) perform(ctx context.Context, steps []step) error {
+func (p *Process) runSteps(ctx context.Context, steps []step) error {
 	var all []error
 	for _, s := range steps {
 		if err := s.do(ctx); err != nil {
@@ -202,19 +202,19 @@ func (p *Process) perform(ctx context.Context, steps []step) error {
 	return errors.Join(all...)
 }
 
-// halts ends the tasks in the reverse order of their launch; those that the
+// stopSteps ends the tasks in the reverse order of their launch; those that the
 // drain has ended already end again at no cost.
-func (p *Process) halts() []step {
+func (p *Process) stopSteps() []step {
 	steps := make([]step, 0, len(p.tasks))
 	for _, t := range slices.Backward(p.tasks) {
-		steps = append(steps, step{"halt " + t.name, t.halt})
+		steps = append(steps, step{"halt " + t.name, t.stop})
 	}
 	return steps
 }
 
-// before returns a context that ends the given time ahead of its parent, or at
+// withReserve returns a context that ends the given time ahead of its parent, or at
 // half of what is left when that is more.
-func before(ctx context.Context, ahead time.Duration) (context.Context, context.CancelFunc) {
+func withReserve(ctx context.Context, ahead time.Duration) (context.Context, context.CancelFunc) {
 	deadline, bounded := ctx.Deadline()
 	if !bounded {
 		return context.WithCancel(ctx)

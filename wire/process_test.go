@@ -39,7 +39,7 @@ func (d *diary) step(name string, err error) step {
 
 // lasting is a task that notes its end.
 func (d *diary) lasting(name string) *task {
-	return background(name, func(ctx context.Context) error {
+	return newTask(name, func(ctx context.Context) error {
 		<-ctx.Done()
 		d.note("end " + name)
 		return nil
@@ -48,8 +48,8 @@ func (d *diary) lasting(name string) *task {
 
 func process(tasks []*task, traffic, flush []step) *Process {
 	return &Process{
-		Name: "test", log: slog.New(slog.DiscardHandler), readiness: app.NewReadiness(nil, nil), limit: 25 * time.Second,
-		tasks: tasks, traffic: traffic, flush: flush, died: make(chan error, 1),
+		Name: "test", log: slog.New(slog.DiscardHandler), readiness: app.NewReadiness(nil, nil), stopTimeout: 25 * time.Second,
+		tasks: tasks, drainSteps: traffic, flushSteps: flush, failed: make(chan error, 1),
 	}
 }
 
@@ -58,7 +58,7 @@ func TestRunDrainsInOrder(t *testing.T) {
 		d := &diary{}
 		consumer := d.lasting("consumer")
 		p := process([]*task{d.lasting("listener"), consumer, d.lasting("server")},
-			[]step{{"halt consumer", consumer.halt}, d.step("close sockets", nil)}, []step{d.step("flush", nil)})
+			[]step{{"halt consumer", consumer.stop}, d.step("close sockets", nil)}, []step{d.step("flush", nil)})
 
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
@@ -89,16 +89,16 @@ func TestAFailingStepDoesNotStopTheOthers(t *testing.T) {
 func TestAPartThatDiesStopsTheProcess(t *testing.T) {
 	d := &diary{}
 	cause := errors.New("port taken")
-	dying := background("server", func(context.Context) error { return cause })
-	quiet := background("listener", func(context.Context) error { return nil })
+	dying := newTask("server", func(context.Context) error { return cause })
+	quiet := newTask("listener", func(context.Context) error { return nil })
 	err := process([]*task{dying, d.lasting("consumer"), quiet}, nil, []step{d.step("flush", nil)}).Run(t.Context())
-	require.ErrorIs(t, err, errEnded)
+	require.ErrorIs(t, err, errUnexpectedEnd)
 	require.Equal(t, []string{"flush", "end consumer"}, d.read())
 }
 
 func TestStoppingIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		stubborn := background("stubborn", func(context.Context) error {
+		stubborn := newTask("stubborn", func(context.Context) error {
 			time.Sleep(time.Minute)
 			return nil
 		})
@@ -116,7 +116,7 @@ func TestStoppingIsBounded(t *testing.T) {
 		err := p.Stop(ctx)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.Equal(t, 10*time.Second, time.Since(began))
-		require.Equal(t, reserve, left, "traffic leaves time for flushing")
+		require.Equal(t, flushReserve, left, "traffic leaves time for flushing")
 		<-stubborn.done
 	})
 }

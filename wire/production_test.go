@@ -86,9 +86,9 @@ func rules() map[string]rule {
 	return out
 }
 
-// explain reads one service's settings and returns what is wrong and what is
+// printProblems reads one service's settings and returns what is wrong and what is
 // warned about.
-func explain(service string, vars map[string]string) (problems, warnings []string) {
+func printProblems(service string, vars map[string]string) (problems, warnings []string) {
 	if service == gatewayOnly {
 		var c wire.GatewayConfig
 		problems = env.Explain(env.Read(&c, vars))
@@ -103,7 +103,7 @@ func explain(service string, vars map[string]string) (problems, warnings []strin
 // its value; the good configuration starts.
 func TestProductionRules(t *testing.T) {
 	for _, service := range []string{gatewayOnly, nodeOnly} {
-		problems, warnings := explain(service, production())
+		problems, warnings := printProblems(service, production())
 		require.Empty(t, problems, service)
 		require.Empty(t, warnings, service)
 		for name, r := range rules() {
@@ -113,7 +113,7 @@ func TestProductionRules(t *testing.T) {
 			t.Run(service+"/"+name, func(t *testing.T) {
 				vars := production()
 				maps.Copy(vars, r.set)
-				problems, _ := explain(service, vars)
+				problems, _ := printProblems(service, vars)
 				require.NotEmpty(t, problems)
 				for _, line := range problems {
 					require.True(t, strings.HasPrefix(line, r.named+": "), line)
@@ -122,7 +122,7 @@ func TestProductionRules(t *testing.T) {
 					}
 				}
 				vars["ENVIRONMENT"] = "staging"
-				problems, _ = explain(service, vars)
+				problems, _ = printProblems(service, vars)
 				require.Equal(t, r.everywhere, len(problems) > 0, problems)
 			})
 		}
@@ -139,7 +139,7 @@ func TestProductionListsAllRulesAtOnce(t *testing.T) {
 				want[r.named] = true
 			}
 		}
-		problems, _ := explain(service, vars)
+		problems, _ := printProblems(service, vars)
 		for name := range want {
 			require.True(t, slices.ContainsFunc(problems, func(line string) bool { return strings.HasPrefix(line, name+": ") }), "%s in %q", name, problems)
 		}
@@ -158,13 +158,22 @@ func TestProductionWarns(t *testing.T) {
 		} {
 			vars := production()
 			maps.Copy(vars, set)
-			problems, warnings := explain(service, vars)
+			problems, warnings := printProblems(service, vars)
 			require.Empty(t, problems)
 			require.Len(t, warnings, 1, "%s %s", service, name)
 			require.True(t, strings.HasPrefix(warnings[0], name+": "), warnings[0])
 			vars["ENVIRONMENT"] = "staging"
-			_, warnings = explain(service, vars)
+			_, warnings = printProblems(service, vars)
 			require.Empty(t, warnings)
 		}
 	}
+}
+
+func TestEmptyOpenTelemetryVariablesStartAService(t *testing.T) {
+	vars := map[string]string{
+		"ENVIRONMENT": "testing", "JWT_SECRET_KEY": material,
+		"OTEL_TRACES_EXPORTER": "", "OTEL_TRACES_SAMPLER": "", "OTEL_EXPORTER_OTLP_PROTOCOL": "",
+	}
+	report := wire.WebSocketCommand().Report(wire.Environment(vars))
+	require.Empty(t, report.Problems)
 }

@@ -49,11 +49,11 @@ func metrics(c telemetry.Config, o *telemetry.Observer) http.Handler {
 	return o.Handler()
 }
 
-// eventIDs is the name space of event ids that are made of names.
-const eventIDs = "urn:huleedu:edge:event"
+// eventIDNamespace is the name space of event ids that are made of names.
+const eventIDNamespace = "urn:huleedu:edge:event"
 
 func newIDs() app.IDs {
-	space := uuid.NewSHA1(uuid.NameSpaceURL, []byte(eventIDs))
+	space := uuid.NewSHA1(uuid.NameSpaceURL, []byte(eventIDNamespace))
 	return app.IDs{
 		New: uuid.NewString,
 		Of:  func(name string) string { return uuid.NewSHA1(space, []byte(name)).String() },

@@ -14,14 +14,14 @@ const dotEnv = ".env"
 type Surroundings struct {
 	vars   map[string]string
 	origin string
-	// added is a further file; empty: none.
-	added string
+	// dotEnvFile is a further file; empty: none.
+	dotEnvFile string
 }
 
 // Environment is what a service meets when it is started: the process's
 // variables and, outside production, a .env in the working directory.
 func Environment(vars map[string]string) Surroundings {
-	return Surroundings{vars: vars, origin: environmentOrigin, added: dotEnv}
+	return Surroundings{vars: vars, origin: environmentOrigin, dotEnvFile: dotEnv}
 }
 
 // EnvFile is a file of variables in place of the process's own, as a container
@@ -31,8 +31,8 @@ func EnvFile(path string) (Surroundings, error) {
 	return Surroundings{vars: vars, origin: path}, err
 }
 
-// reading is what a service makes of its surroundings.
-type reading[C any] struct {
+// readResult is what a service makes of its surroundings.
+type readResult[C any] struct {
 	config   C
 	values   []env.Value
 	warnings []string
@@ -41,10 +41,10 @@ type reading[C any] struct {
 
 // read is the one way in which settings are read. It also warns about variables
 // that look like the service's.
-func (c Command[C]) read(s Surroundings) (r reading[C]) {
+func (c Command[C]) read(s Surroundings) (r readResult[C]) {
 	vars := s.vars
-	if s.added != "" {
-		if vars, r.err = env.DotEnv(s.added, vars); r.err != nil {
+	if s.dotEnvFile != "" {
+		if vars, r.err = env.DotEnv(s.dotEnvFile, vars); r.err != nil {
 			return r
 		}
 	}
@@ -107,5 +107,5 @@ func (s Surroundings) source(variable string) string {
 	if _, own := s.vars[variable]; own {
 		return s.origin
 	}
-	return s.added
+	return s.dotEnvFile
 }

@@ -14,11 +14,11 @@ func Version() string {
 	if !known {
 		return domain.Version
 	}
-	return domain.Version + " (" + strings.Join(origin(info), ", ") + ")"
+	return domain.Version + " (" + strings.Join(buildFacts(info), ", ") + ")"
 }
 
-// origin is what a build recorded of its source and compiler.
-func origin(info *debug.BuildInfo) []string {
+// buildFacts is what a build recorded of its source and compiler.
+func buildFacts(info *debug.BuildInfo) []string {
 	var facts []string
 	for _, s := range info.Settings {
 		switch {

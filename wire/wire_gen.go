@@ -203,7 +203,7 @@ func WebSocket(cfg WebSocketConfig, out io.Writer) (*Process, func(), error) {
 		return nil, nil, err
 	}
 	socketDrain := cfg.Drain
-	appOutage := outage(manager, config, upkeep)
+	appOutage := newSubscriptionWatchdog(manager, config, upkeep)
 	wireNodeParts := nodeParts{
 		Server:        server,
 		Manager:       manager,
@@ -355,7 +355,7 @@ func WebSocketOn(cfg WebSocketConfig, p Ports, out io.Writer) (*Process, error) 
 		return nil, err
 	}
 	socketDrain := cfg.Drain
-	appOutage := outage(manager, config, upkeep)
+	appOutage := newSubscriptionWatchdog(manager, config, upkeep)
 	wireNodeParts := nodeParts{
 		Server:        server,
 		Manager:       manager,

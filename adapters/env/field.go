@@ -9,12 +9,12 @@ import (
 
 // field is one setting: a place in a struct and the variables that fill it.
 type field struct {
-	value   reflect.Value
-	inside  reflect.Type // the struct that declares it
-	spec    reflect.StructField
-	tag     string   // the variable without prefix, as the adapter calls it
-	names   []string // the variables in the order they are tried
-	initial string   // the value when none is set
+	value       reflect.Value
+	declaredIn  reflect.Type // the struct that declares it
+	spec        reflect.StructField
+	tag         string   // the variable without prefix, as the adapter calls it
+	names       []string // the variables in the order they are tried
+	defaultText string   // the value when none is set
 }
 
 // section is one configuration struct, with the settings it declares itself.
@@ -31,26 +31,26 @@ func sectionsOf(dst any) []section {
 	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
 		panic("env: the destination must be a pointer to a struct")
 	}
-	return walk(v.Elem(), use{})
+	return collectSections(v.Elem(), tagContext{})
 }
 
-// use is what the tags of the structs around a setting say of it.
-type use struct {
+// tagContext is what the tags of the structs around a setting say of it.
+type tagContext struct {
 	prefix            string
 	defaults, aliases map[string]string
 }
 
-// inside is the use of the settings in a struct with this tag.
-func (u use) inside(tag reflect.StructTag) use {
-	return use{
+// nested is the use of the settings in a struct with this tag.
+func (u tagContext) nested(tag reflect.StructTag) tagContext {
+	return tagContext{
 		prefix:   u.prefix + tag.Get("envPrefix"),
-		defaults: pairs(u.defaults, tag.Get("defaults")),
-		aliases:  pairs(u.aliases, tag.Get("aliases")),
+		defaults: parsePairs(u.defaults, tag.Get("defaults")),
+		aliases:  parsePairs(u.aliases, tag.Get("aliases")),
 	}
 }
 
-// pairs reads "NAME=value;NAME=value". What the outer structs say wins.
-func pairs(outer map[string]string, text string) map[string]string {
+// parsePairs reads "NAME=value;NAME=value". What the outer structs say wins.
+func parsePairs(outer map[string]string, text string) map[string]string {
 	out := map[string]string{}
 	for pair := range strings.SplitSeq(text, ";") {
 		if name, value, is := strings.Cut(pair, "="); is {
@@ -61,7 +61,7 @@ func pairs(outer map[string]string, text string) map[string]string {
 	return out
 }
 
-func walk(v reflect.Value, u use) []section {
+func collectSections(v reflect.Value, u tagContext) []section {
 	own := section{value: v}
 	var inner []section
 	for i := range v.NumField() {
@@ -72,21 +72,21 @@ func walk(v reflect.Value, u use) []section {
 		if tag := spec.Tag.Get("env"); tag != "" {
 			own.fields = append(own.fields, newField(v, i, tag, u))
 		} else if spec.Anonymous && spec.Type.Kind() == reflect.Struct {
-			embedded := walk(v.Field(i), u.inside(spec.Tag))
+			embedded := collectSections(v.Field(i), u.nested(spec.Tag))
 			own.fields = append(own.fields, embedded[0].fields...)
 			inner = append(inner, embedded[1:]...)
 		} else if spec.Type.Kind() == reflect.Struct {
-			inner = append(inner, walk(v.Field(i), u.inside(spec.Tag))...)
+			inner = append(inner, collectSections(v.Field(i), u.nested(spec.Tag))...)
 		}
 	}
 	return append([]section{own}, inner...)
 }
 
-func newField(v reflect.Value, i int, tag string, u use) *field {
+func newField(v reflect.Value, i int, tag string, u tagContext) *field {
 	spec := v.Type().Field(i)
-	f := &field{value: v.Field(i), inside: v.Type(), spec: spec, tag: tag, initial: spec.Tag.Get("envDefault")}
+	f := &field{value: v.Field(i), declaredIn: v.Type(), spec: spec, tag: tag, defaultText: spec.Tag.Get("envDefault")}
 	if other, set := u.defaults[tag]; set {
-		f.initial = other
+		f.defaultText = other
 	}
 	f.names = []string{u.prefix + tag}
 	for alias := range strings.SplitSeq(u.aliases[tag]+","+spec.Tag.Get("alias"), ",") {
@@ -97,11 +97,13 @@ func newField(v reflect.Value, i int, tag string, u use) *field {
 	return f
 }
 
-// find returns the first of the field's variables that is set, by name and
-// value; none gives the main name.
+// find returns the name and value of the first of the field's variables that is
+// set. An empty variable counts as not set, unless the field is a text: there the
+// empty text is a value. If no variable is set, find returns the main name.
 func (f *field) find(vars map[string]string) (name, text string, set bool) {
 	for _, name := range f.names {
-		if text, set := vars[name]; set {
+		text, set := vars[name]
+		if set && (f.isText() || strings.TrimSpace(text) != "") {
 			return name, text, true
 		}
 	}

@@ -85,8 +85,8 @@ func parseBool(text string) (bool, error) {
 	return value, nil
 }
 
-// wanted says what a value of the type looks like, for a person.
-func wanted(t reflect.Type) string {
+// expectedForm says what a value of the type looks like, for a person.
+func expectedForm(t reflect.Type) string {
 	switch {
 	case t == reflect.TypeFor[time.Duration]():
 		return "must be a number of seconds, or a duration such as 30s or 5m"

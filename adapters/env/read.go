@@ -8,8 +8,8 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// judge is a configuration that can tell what is wrong with it.
-type judge interface {
+// validator is a configuration that can tell what is wrong with it.
+type validator interface {
 	Problems(environment domain.Environment) []error
 }
 
@@ -22,7 +22,7 @@ type judge interface {
 // prints the error. Read panics if dst is no pointer to a struct.
 func Read(dst any, vars map[string]string) error {
 	sections := sectionsOf(dst)
-	found := &findings{}
+	found := &problemList{}
 	for _, s := range sections {
 		for _, f := range s.fields {
 			found.fill(f, vars)
@@ -31,9 +31,9 @@ func Read(dst any, vars map[string]string) error {
 	complete(sections, vars)
 	environment := environmentOf(sections)
 	for _, s := range sections {
-		found.ask(s, environment, vars)
+		found.validate(s, environment, vars)
 	}
-	return errors.Join(found.list...)
+	return errors.Join(found.problems...)
 }
 
 // completer is a configuration in which settings that are not set depend on
@@ -47,8 +47,7 @@ func complete(sections []section, vars map[string]string) {
 	present := map[string]bool{}
 	for _, s := range sections {
 		for _, f := range s.fields {
-			_, text, set := f.find(vars)
-			present[f.names[0]] = set && (f.isText() || strings.TrimSpace(text) != "")
+			_, _, present[f.names[0]] = f.find(vars)
 		}
 	}
 	for _, s := range sections {
@@ -58,8 +57,8 @@ func complete(sections []section, vars map[string]string) {
 	}
 }
 
-// adviser is a configuration that can tell what is weak or ignored in it.
-type adviser interface {
+// warner is a configuration that can tell what is weak or ignored in it.
+type warner interface {
 	Warnings(environment domain.Environment) []error
 }
 
@@ -68,15 +67,15 @@ type adviser interface {
 // service from starting.
 func Warnings(dst any, vars map[string]string) []string {
 	sections := sectionsOf(dst)
-	environment, found := environmentOf(sections), &findings{}
+	environment, found := environmentOf(sections), &problemList{}
 	for _, s := range sections {
-		if asked, can := reflect.TypeAssert[adviser](s.value.Addr()); can {
+		if asked, can := reflect.TypeAssert[warner](s.value.Addr()); can {
 			for _, warning := range asked.Warnings(environment) {
-				found.add(s.renamed(warning, vars))
+				found.add(s.withVariableName(warning, vars))
 			}
 		}
 	}
-	return Explain(errors.Join(found.list...))
+	return Explain(errors.Join(found.problems...))
 }
 
 // environmentOf is the environment that the first field of its type holds.
@@ -91,60 +90,59 @@ func environmentOf(sections []section) domain.Environment {
 	return ""
 }
 
-// findings collects what is wrong, each thing once: several structs may read
+// problemList collects what is wrong, each thing once: several structs may read
 // the same variable.
-type findings struct{ list []error }
+type problemList struct{ problems []error }
 
-func (f *findings) add(problem error) {
-	for _, known := range f.list {
-		if line(known) == line(problem) {
+func (f *problemList) add(problem error) {
+	for _, known := range f.problems {
+		if formatProblem(known) == formatProblem(problem) {
 			return
 		}
 	}
-	f.list = append(f.list, problem)
+	f.problems = append(f.problems, problem)
 }
 
 // fill reads one field. One that cannot be read keeps its default, so that the
 // rules for values do not complain about it a second time.
-func (f *findings) fill(setting *field, vars map[string]string) {
+func (f *problemList) fill(setting *field, vars map[string]string) {
 	name, text, set := setting.find(vars)
 	switch {
 	case !setting.isText():
 		text = strings.TrimSpace(text)
-		set = set && text != ""
 	case set && text == "":
 		setting.value.SetZero()
 		f.checkEnvironment(setting, name)
 		return
 	}
-	if err := parse(setting.value, setting.initial); err != nil {
+	if err := parse(setting.value, setting.defaultText); err != nil {
 		f.add(domain.Misconfigured(setting.names[0], "has a default that cannot be read"))
 	}
 	if set && parse(setting.value, text) != nil {
-		f.add(domain.Misconfigured(name, wanted(setting.spec.Type)))
+		f.add(domain.Misconfigured(name, expectedForm(setting.spec.Type)))
 	}
 	f.checkEnvironment(setting, name)
 }
 
-func (f *findings) checkEnvironment(setting *field, name string) {
+func (f *problemList) checkEnvironment(setting *field, name string) {
 	if e, is := reflect.TypeAssert[domain.Environment](setting.value); is && !e.Known() {
 		f.add(domain.Misconfigured(name, "must be development, staging, production or testing"))
 	}
 }
 
-// ask collects what a section says of itself. It knows its variables without
+// validate collects what a section says of itself. It knows its variables without
 // prefix; the reader is told the variable that was read.
-func (f *findings) ask(s section, environment domain.Environment, vars map[string]string) {
-	asked, can := reflect.TypeAssert[judge](s.value.Addr())
+func (f *problemList) validate(s section, environment domain.Environment, vars map[string]string) {
+	asked, can := reflect.TypeAssert[validator](s.value.Addr())
 	if !can {
 		return
 	}
 	for _, problem := range asked.Problems(environment) {
-		f.add(s.renamed(problem, vars))
+		f.add(s.withVariableName(problem, vars))
 	}
 }
 
-func (s section) renamed(problem error, vars map[string]string) error {
+func (s section) withVariableName(problem error, vars map[string]string) error {
 	failure, is := errors.AsType[*domain.Error](problem)
 	if !is {
 		return domain.Misconfigured(s.value.Type().String(), "cannot be used").Because(problem)
@@ -171,10 +169,10 @@ func Explain(err error) []string {
 		}
 		return lines
 	}
-	return []string{line(err)}
+	return []string{formatProblem(err)}
 }
 
-func line(err error) string {
+func formatProblem(err error) string {
 	failure, is := errors.AsType[*domain.Error](err)
 	if !is {
 		return err.Error()

@@ -274,3 +274,16 @@ func FuzzRead(f *testing.F) {
 		require.LessOrEqual(t, c.Server.Wait, time.Duration(1<<63-1))
 	})
 }
+
+func TestAnEmptyVariableHidesNoAlias(t *testing.T) {
+	var c service
+	require.NoError(t, env.Read(&c, enough("EDGE_WAIT", " ", "OLD_WAIT", "", "OLDER_WAIT", "7")))
+	require.Equal(t, 7*time.Second, c.Server.Wait)
+
+	values, err := env.Inspect(&c, enough("EDGE_WAIT", "", "OLDER_WAIT", "7"))
+	require.NoError(t, err)
+	wait := slices.IndexFunc(values, func(v env.Value) bool { return v.Name == "EDGE_WAIT" })
+	require.Equal(t, "OLDER_WAIT", values[wait].Variable)
+
+	require.Error(t, env.Read(&c, enough("EDGE_URL", "", "URL", "http://other")), "an empty text is a value")
+}

@@ -29,8 +29,8 @@ func Settings(dst any) []Setting {
 			}
 			known[f.names[0]] = struct{}{}
 			all = append(all, Setting{
-				Name: f.names[0], Aliases: f.names[1:], Default: f.initial, Kind: kindOf(f.spec),
-				Package: f.inside.PkgPath(), Struct: f.inside.Name(), Field: f.spec.Name,
+				Name: f.names[0], Aliases: f.names[1:], Default: f.defaultText, Kind: kindOf(f.spec),
+				Package: f.declaredIn.PkgPath(), Struct: f.declaredIn.Name(), Field: f.spec.Name,
 			})
 		}
 	}

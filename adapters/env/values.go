@@ -25,14 +25,14 @@ type Value struct {
 	Variable string
 }
 
-// unshown stands for a value that something is wrong with.
-const unshown = "[cannot be used]"
+// unusableValue stands for a value that something is wrong with.
+const unusableValue = "[cannot be used]"
 
 // Inspect is Read that also tells what each setting has become, in the order
 // of the struct, each variable once.
 func Inspect(dst any, vars map[string]string) ([]Value, error) {
 	err := Read(dst, vars)
-	wrong := culprits(err)
+	wrong := invalidVariables(err)
 	var all []Value
 	known := map[string]struct{}{}
 	for _, s := range sectionsOf(dst) {
@@ -41,20 +41,20 @@ func Inspect(dst any, vars map[string]string) ([]Value, error) {
 				continue
 			}
 			known[f.names[0]] = struct{}{}
-			all = append(all, f.shown(vars, wrong))
+			all = append(all, f.describe(vars, wrong))
 		}
 	}
 	return all, err
 }
 
-func (f *field) shown(vars map[string]string, wrong []string) Value {
-	name, text, set := f.find(vars)
+func (f *field) describe(vars map[string]string, wrong []string) Value {
+	name, _, set := f.find(vars)
 	v := Value{Name: f.names[0], Text: f.text()}
-	if set && (f.isText() || strings.TrimSpace(text) != "") {
+	if set {
 		v.Variable = name
 	}
 	if slices.Contains(wrong, name) && v.Text != "" {
-		v.Text = unshown
+		v.Text = unusableValue
 	}
 	return v
 }
@@ -64,29 +64,29 @@ func (f *field) text() string {
 	switch value := f.value.Interface().(type) {
 	case domain.Secret:
 		if f.spec.Tag.Get("form") == formURL {
-			return masked(value.Reveal())
+			return maskCredentials(value.Reveal())
 		}
 		return value.String()
 	case []string:
 		// A list of strings has no form that JSON lacks.
 		list, _ := json.Marshal(value)
-		return masked(string(list))
+		return maskCredentials(string(list))
 	default:
-		return plain(masked(fmt.Sprint(value)))
+		return quoteControls(maskCredentials(fmt.Sprint(value)))
 	}
 }
 
-// plain quotes what would not stand on one line.
-func plain(text string) string {
+// quoteControls quotes what would not stand on one line.
+func quoteControls(text string) string {
 	if strings.ContainsFunc(text, unicode.IsControl) {
 		return strconv.Quote(text)
 	}
 	return text
 }
 
-// masked hides the credentials of a text that is a URL: all that stands before
+// maskCredentials hides the credentials of a text that is a URL: all that stands before
 // the last @, wherever that is, and options whose names speak of secrets.
-func masked(text string) string {
+func maskCredentials(text string) string {
 	scheme, rest, is := strings.Cut(text, "://")
 	if !is {
 		return text
@@ -100,22 +100,22 @@ func masked(text string) string {
 	}
 	options := strings.Split(query, "&")
 	for i, option := range options {
-		if name, _, given := strings.Cut(option, "="); given && tells(name) {
+		if name, _, given := strings.Cut(option, "="); given && isSecretName(name) {
 			options[i] = name + "=***"
 		}
 	}
 	return scheme + "://" + address + "?" + strings.Join(options, "&")
 }
 
-// tells reports whether a name promises a secret.
-func tells(name string) bool {
+// isSecretName reports whether a name promises a secret.
+func isSecretName(name string) bool {
 	return slices.ContainsFunc([]string{"pass", "user", "token", "secret", "key", "auth", "sig"}, func(word string) bool {
 		return strings.Contains(strings.ToLower(name), word)
 	})
 }
 
-// culprits are the variables that an error of Read names.
-func culprits(err error) []string {
+// invalidVariables are the variables that an error of Read names.
+func invalidVariables(err error) []string {
 	joined, is := err.(interface{ Unwrap() []error })
 	if !is {
 		return nil

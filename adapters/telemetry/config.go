@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"cmp"
 	"log/slog"
 	"net/url"
 	"slices"
@@ -99,6 +100,14 @@ type OTelConfig struct {
 	SamplerArg string `env:"OTEL_TRACES_SAMPLER_ARG"`
 }
 
+// Complete applies the rules of OpenTelemetry for variables: an empty one counts
+// as not set, and names are not case-sensitive.
+func (c *OTelConfig) Complete(func(variable string) bool) {
+	c.Exporter = strings.ToLower(cmp.Or(c.Exporter, exporterOTLP))
+	c.Sampler = strings.ToLower(cmp.Or(c.Sampler, "parentbased_always_on"))
+	c.Protocol, c.TracesProtocol = strings.ToLower(c.Protocol), strings.ToLower(c.TracesProtocol)
+}
+
 // Problems names every setting that cannot be used.
 func (c OTelConfig) Problems(domain.Environment) []error {
 	var out []error
@@ -115,7 +124,7 @@ func (c OTelConfig) Problems(domain.Environment) []error {
 	if !slices.Contains([]string{"", protocolGRPC, protocolHTTP}, c.TracesProtocol) {
 		out = append(out, domain.Misconfigured("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", protocols))
 	}
-	if c.Exporter != "otlp" && c.Exporter != "none" {
+	if c.Exporter != exporterOTLP && c.Exporter != exporterNone {
 		out = append(out, domain.Misconfigured("OTEL_TRACES_EXPORTER", "must be otlp or none"))
 	}
 	if _, ok := c.sampler(); !ok {
@@ -127,8 +136,11 @@ func (c OTelConfig) Problems(domain.Environment) []error {
 	return out
 }
 
-// The protocols of a collector, by their standard names.
+// The exporters and the protocols, by their standard names.
 const (
+	exporterOTLP = "otlp"
+	exporterNone = "none"
+
 	protocolGRPC = "grpc"
 	protocolHTTP = "http/protobuf"
 	// grpcPort is the port that OTLP has for gRPC.
@@ -139,7 +151,7 @@ const (
 // nowhere.
 func (c OTelConfig) endpoint() string {
 	switch {
-	case c.Exporter == "none":
+	case c.Exporter == exporterNone:
 		return ""
 	case c.TracesEndpoint != "":
 		return c.TracesEndpoint

@@ -45,6 +45,18 @@ func TestEveryProblemIsNamedAtOnce(t *testing.T) {
 	}, keys(t, o.Problems(domain.Testing)))
 }
 
+func TestEmptyVariablesOfOpenTelemetryCountAsNotSet(t *testing.T) {
+	o := telemetry.OTelConfig{Endpoint: "http://c:4318"}
+	o.Complete(func(string) bool { return true })
+	require.Empty(t, o.Problems(domain.Production))
+	require.Equal(t, standard().Exporter, o.Exporter)
+	require.Equal(t, standard().Sampler, o.Sampler)
+
+	o = telemetry.OTelConfig{Exporter: "None", Sampler: "Always_On", Protocol: "GRPC", TracesProtocol: "HTTP/protobuf"}
+	o.Complete(func(string) bool { return true })
+	require.Empty(t, o.Problems(domain.Production))
+}
+
 func FuzzProblemsNeverPanics(f *testing.F) {
 	f.Add("info", "http://c:4318", "traceidratio", "0.5")
 	f.Add("", "://", "parentbased_", "NaN")

@@ -21,7 +21,7 @@ type gatewayMetrics struct {
 	limited         enumCounter[domain.LimitClass]
 	limitsDegraded  prometheus.Gauge
 	tokenValidation enumCounter[domain.TokenResult]
-	tokensRecalled  prometheus.Counter
+	tokenCacheHits  prometheus.Counter
 }
 
 // NewGatewayObserver returns the gateway's observer, every metric registered.
@@ -52,7 +52,7 @@ func NewGatewayObserver() *Observer {
 		limitsDegraded: o.gauge("gateway_rate_limiter_degraded",
 			"1 while this node decides about rate limits without the others, because Redis is away."),
 		tokenValidation: tokenValidation(o),
-		tokensRecalled:  o.counter("jwt_cache_hits_total", "Tokens judged from memory."),
+		tokenCacheHits:  o.counter("jwt_cache_hits_total", "Tokens judged from memory."),
 	}
 	o.count = m.count
 	return o
@@ -73,10 +73,10 @@ func (m *gatewayMetrics) count(fact domain.Fact) {
 	case domain.TokenChecked:
 		m.tokenValidation.inc(f.Result)
 		if f.Cached {
-			m.tokensRecalled.Inc()
+			m.tokenCacheHits.Inc()
 		}
 	case domain.CircuitChanged:
-		m.circuits.WithLabelValues(f.Service).Set(openness(f.State))
+		m.circuits.WithLabelValues(f.Service).Set(circuitValue(f.State))
 	case domain.RequestLimited:
 		m.limited.inc(f.Class)
 	case domain.LimiterDegraded:
@@ -92,8 +92,8 @@ func (m *gatewayMetrics) count(fact domain.Fact) {
 	}
 }
 
-// openness is a circuit's state as a number that grows with the trouble.
-func openness(s domain.CircuitState) float64 {
+// circuitValue is a circuit's state as a number that grows with the trouble.
+func circuitValue(s domain.CircuitState) float64 {
 	switch s {
 	case domain.CircuitClosed:
 		return 0

@@ -21,8 +21,8 @@ type Tracing struct {
 	provider trace.TracerProvider
 	// sdk is nil when tracing is off.
 	sdk *sdk.TracerProvider
-	// abandon ends an export under way; nil when nothing is exported.
-	abandon context.CancelFunc
+	// cancelExports ends an export under way; nil when nothing is exported.
+	cancelExports context.CancelFunc
 }
 
 // NewTracing starts tracing for a service.
@@ -53,13 +53,13 @@ func NewTracing(c Config, o OTelConfig, s domain.Service, log *slog.Logger) (*Tr
 		abandon()
 		return nil, domain.NotStarted("tracing", err)
 	}
-	about, err := describe(ctx, c, s)
+	about, err := newResource(ctx, c, s)
 	if err != nil {
 		log.Warn("trace resource is incomplete", "error", err)
 	}
 	p := sdk.NewTracerProvider(sdk.WithSampler(sampler), sdk.WithResource(about),
-		sdk.WithBatcher(&exporter{target: target, abandoned: ctx.Done(), log: log}))
-	return &Tracing{provider: p, sdk: p, abandon: abandon}, nil
+		sdk.WithBatcher(&exporter{target: target, cancelled: ctx.Done(), log: log}))
+	return &Tracing{provider: p, sdk: p, cancelExports: abandon}, nil
 }
 
 // exporter opens the way to the collector. It does not wait for the collector.
@@ -70,9 +70,9 @@ func (c OTelConfig) exporter(ctx context.Context) (*otlptrace.Exporter, error) {
 	return otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(c.httpURL()))
 }
 
-// describe says whose spans these are; OTEL_SERVICE_NAME and
+// newResource says whose spans these are; OTEL_SERVICE_NAME and
 // OTEL_RESOURCE_ATTRIBUTES have the last word.
-func describe(ctx context.Context, c Config, s domain.Service) (*resource.Resource, error) {
+func newResource(ctx context.Context, c Config, s domain.Service) (*resource.Resource, error) {
 	return resource.New(ctx,
 		resource.WithTelemetrySDK(),
 		resource.WithAttributes(
@@ -90,7 +90,7 @@ func (t *Tracing) Flush(ctx context.Context) error {
 		return nil
 	}
 	if err := t.sdk.ForceFlush(ctx); err != nil {
-		return lost(err)
+		return exportError(err)
 	}
 	return nil
 }
@@ -102,16 +102,16 @@ func (t *Tracing) Close(ctx context.Context) error {
 		return nil
 	}
 	err := t.sdk.Shutdown(ctx)
-	if t.abandon != nil {
-		t.abandon()
+	if t.cancelExports != nil {
+		t.cancelExports()
 	}
 	if err != nil {
-		return lost(err)
+		return exportError(err)
 	}
 	return nil
 }
 
-func lost(cause error) error {
+func exportError(cause error) error {
 	return domain.Unreachable("trace collector", cause).At("telemetry.Tracing")
 }
 
@@ -119,8 +119,8 @@ func lost(cause error) error {
 // not in the SDK's handler, which the whole process shares.
 type exporter struct {
 	target sdk.SpanExporter
-	// abandoned is closed when the export under way shall be given up.
-	abandoned <-chan struct{}
+	// cancelled is closed when the export under way shall be given up.
+	cancelled <-chan struct{}
 	log       *slog.Logger
 }
 
@@ -130,7 +130,7 @@ func (e *exporter) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) er
 	defer cancel()
 	go func() {
 		select {
-		case <-e.abandoned:
+		case <-e.cancelled:
 			cancel()
 		case <-ctx.Done():
 		}

@@ -1,4 +1,4 @@
-// Command websocket runs the notification service until it is interrupted.
+// Command websocket runs the notification service until it gets SIGTERM, SIGINT or SIGHUP.
 // Every setting comes from the environment: see docs/configuration.md.
 package main
 
@@ -11,9 +11,9 @@ import (
 )
 
 func main() {
-	// An operator who sets it has thought about it. GOMEMLIMIT holds all the same.
+	// GOGC, when set, replaces the pacer. GOMEMLIMIT applies in both cases.
 	if os.Getenv("GOGC") == "" {
-		pace(calmAfter)
+		startPacer(idleAfter)
 	}
 	ctx := wire.UntilSignalled(context.Background())
 	os.Exit(wire.WebSocketCommand().Run(ctx, os.Args[1:], env.Vars(os.Environ()), os.Stdout, os.Stderr))

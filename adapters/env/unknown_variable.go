@@ -51,7 +51,7 @@ func nearest(name string, settings []Setting) string {
 	best, found := 3, ""
 	for _, setting := range settings {
 		for _, known := range append([]string{setting.Name}, setting.Aliases...) {
-			most := min(slipsIn(known), best-1)
+			most := min(maxDistance(known), best-1)
 			if longer := len(name) - len(known); longer > most || -longer > most {
 				continue // most are: the distance is dear
 			}
@@ -63,9 +63,9 @@ func nearest(name string, settings []Setting) string {
 	return found
 }
 
-// slipsIn is how many slips of the pen still leave a name recognisable. Short
+// maxDistance is how many slips of the pen still leave a name recognisable. Short
 // names are too near to each other: REDIS_SSL is not REDIS_URL.
-func slipsIn(name string) int {
+func maxDistance(name string) int {
 	const long = 12
 	if len(name) < long {
 		return 1

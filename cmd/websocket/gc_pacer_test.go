@@ -10,13 +10,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestTarget(t *testing.T) {
+func TestGCPercentForLiveHeap(t *testing.T) {
 	const mib = 1 << 20
 	for live, want := range map[uint64]int{
 		0: 1200, 3 * mib: 1200, 8 * mib: 600, 12 * mib: 400, 48 * mib: 400, 64 * mib: 300, 192 * mib: 100, 193 * mib: 90,
 		384 * mib: 50, 10_000 * mib: 50,
 	} {
-		require.Equal(t, want, target(live), "%d MiB", live/mib)
+		require.Equal(t, want, gcPercent(live), "%d MiB", live/mib)
 	}
 }
 
@@ -34,25 +34,25 @@ func percent(t *testing.T) uint64 {
 	return gauge(t, "/gc/gogc:percent")
 }
 
-// eventually waits for what a collection leads to.
+// eventually waits until the condition holds.
 func eventually(t *testing.T, good func() bool, why string) {
 	t.Helper()
 	require.Eventually(t, good, 10*time.Second, time.Millisecond, why)
 }
 
-// work leaves more behind than is worth a collection.
+// work allocates more garbage than minReclaim.
 func work() {
 	var last []byte
-	for range 2 * worthGC >> 10 {
+	for range 2 * minReclaim >> 10 {
 		last = make([]byte, 1<<10)
 	}
 	runtime.KeepAlive(last)
 }
 
-// calm is when work is over here.
-const calm = 20 * time.Millisecond
+// testInterval is the interval of the pacer in this test.
+const testInterval = 20 * time.Millisecond
 
-func TestTargetFollowsTheHeap(t *testing.T) {
+func TestPacerFollowsTheHeap(t *testing.T) {
 	old := debug.SetGCPercent(100)
 	t.Cleanup(func() { debug.SetGCPercent(old) })
 	becomes := func(good func(uint64) bool) func() bool {
@@ -62,22 +62,22 @@ func TestTargetFollowsTheHeap(t *testing.T) {
 		}
 	}
 	small := func(p uint64) bool { return p > 300 }
-	pace(calm)
-	eventually(t, becomes(small), "next to nothing lives")
+	startPacer(testInterval)
+	eventually(t, becomes(small), "the heap is small")
 
 	large := make([]*[1 << 20]byte, 400)
 	for i := range large {
 		large[i] = new([1 << 20]byte)
 	}
-	eventually(t, becomes(func(p uint64) bool { return p == idleGC }), "much lives")
+	eventually(t, becomes(func(p uint64) bool { return p == minPercent }), "the heap is large")
 	runtime.KeepAlive(large)
-	eventually(t, becomes(small), "it is small again")
+	eventually(t, becomes(small), "the heap is small again")
 
-	// What work leaves behind is collected after it.
-	const ours = "/gc/cycles/forced:gc-cycles"
-	before := gauge(t, ours)
+	// A collection is forced after a burst of work.
+	const forced = "/gc/cycles/forced:gc-cycles"
+	before := gauge(t, forced)
 	require.Eventually(t, func() bool {
 		work()
-		return gauge(t, ours) > before
-	}, 10*time.Second, 3*calm, "tidied")
+		return gauge(t, forced) > before
+	}, 10*time.Second, 3*testInterval, "the garbage is collected")
 }

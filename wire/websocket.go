@@ -57,8 +57,8 @@ type nodeParts struct {
 	Log           *slog.Logger
 }
 
-// outage watches over the sockets of a node that may have gone deaf.
-func outage(m *websocket.Manager, c websocket.Config, u Upkeep) *app.Outage {
+// newSubscriptionWatchdog watches over the sockets of a node that may have gone deaf.
+func newSubscriptionWatchdog(m *websocket.Manager, c websocket.Config, u Upkeep) *app.Outage {
 	return app.NewOutage(u.Subscription, m, c.RedisOutageGrace)
 }
 
@@ -68,22 +68,22 @@ func outage(m *websocket.Manager, c websocket.Config, u Upkeep) *app.Outage {
 // sockets still get what was handed over.
 func webSocketProcess(n nodeParts) *Process {
 	p := newProcess(domain.WebSocketService, n.Server, n.Readiness, n.Log)
-	p.limit = n.Sockets.DrainTimeout
+	p.stopTimeout = n.Sockets.DrainTimeout
 	membership := app.NewMembership(n.Upkeep.Subscription, n.Upkeep.Redis)
-	consumer := background("kafka consumer", func(ctx context.Context) error {
+	consumer := newTask("kafka consumer", func(ctx context.Context) error {
 		return membership.Run(ctx, n.Consumer.Run)
 	})
-	listener := background("subscription", func(ctx context.Context) error {
+	listener := newTask("subscription", func(ctx context.Context) error {
 		return n.Listener.Run(ctx, n.Notifications)
 	})
-	p.keep(n.Upkeep)
-	p.tasks = append(p.tasks, listener, background("outage", n.Outage.Run), consumer, serving(n.Server))
-	p.traffic = []step{
+	p.addLifecycle(n.Upkeep)
+	p.tasks = append(p.tasks, listener, newTask("outage", n.Outage.Run), consumer, serverTask(n.Server))
+	p.drainSteps = []step{
 		{"turn traffic away", func(ctx context.Context) error {
 			n.Server.Retire()
 			return pause(n.Drain.Notice)(ctx)
 		}},
-		{"leave the consumer group", consumer.halt},
+		{"leave the consumer group", consumer.stop},
 		{"close sockets", n.Manager.Drain},
 		{"finish requests", n.Server.Shutdown},
 	}

@@ -2,9 +2,9 @@ package domain
 
 import "strings"
 
-// Guessable reports whether the secret, whatever its length, is one that an
-// attacker would try: it holds a placeholder of tutorials and sample files, has
-// fewer than eight different bytes, or repeats at most eight bytes.
+// Guessable reports whether an attacker would try the secret, independent of its
+// length: it contains a placeholder of tutorials and sample files, has fewer than
+// eight different bytes, or is a repetition of at most eight bytes.
 func (s Secret) Guessable() bool {
 	secret := string(s)
 	folded := strings.NewReplacer("_", "-", " ", "-", ".", "-").Replace(strings.ToLower(secret))
@@ -17,14 +17,14 @@ func (s Secret) Guessable() bool {
 	for i := range len(secret) {
 		seen[secret[i]] = struct{}{}
 	}
-	return len(seen) < fewBytes || repeats(secret, fewBytes)
+	return len(seen) < minDistinctBytes || repeats(secret, minDistinctBytes)
 }
 
-// fewBytes is how many bytes are tried one by one.
-const fewBytes = 8
+// minDistinctBytes is the minimum number of different bytes of a secret.
+const minDistinctBytes = 8
 
-// repeats reports whether a text is a part of at most the given length, over
-// and over.
+// repeats reports whether a text is a repetition of a part of at most the given
+// length.
 func repeats(text string, most int) bool {
 	for period := 1; period <= most && period*2 <= len(text); period++ {
 		if text[period:] == text[:len(text)-period] {
@@ -34,12 +34,12 @@ func repeats(text string, most int) bool {
 	return false
 }
 
-// IsPEM reports whether the secret is a key or certificate in PEM: a public key
-// is no secret at all.
+// IsPEM reports whether the secret is a key or certificate in PEM. A public key is
+// not secret.
 func (s Secret) IsPEM() bool { return strings.Contains(string(s), "-----BEGIN ") }
 
-// placeholders are parts of secrets that stand in public texts. A random
-// secret of 32 bytes holds one of them by chance about never.
+// placeholders returns parts of secrets in public texts. The probability that a
+// random secret of 32 bytes contains one is negligible.
 func placeholders() []string {
 	return []string{
 		"change-me", "changeme", "change-this", "change-in-prod", "replace-me", "replaceme",

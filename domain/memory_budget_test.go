@@ -44,3 +44,13 @@ func TestMemoryBudgetHoldsUnderManyUsers(t *testing.T) {
 	users.Wait()
 	require.Zero(t, budget.Taken())
 }
+
+func TestAReleasedLeaseReservesNoMemory(t *testing.T) {
+	budget := domain.NewMemoryBudget(100)
+	lease := budget.Lease()
+	require.True(t, lease.Grow(10))
+	lease.Release()
+	require.False(t, lease.Grow(10), "nothing would return these bytes")
+	lease.Release()
+	require.Zero(t, budget.Taken())
+}

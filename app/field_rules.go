@@ -9,25 +9,25 @@ import (
 	"time"
 )
 
-func oneOf(words []string) func(json.RawMessage) bool {
-	return func(raw json.RawMessage) bool { return slices.Contains(words, str(raw)) }
+func isOneOf(words []string) func(json.RawMessage) bool {
+	return func(raw json.RawMessage) bool { return slices.Contains(words, stringValue(raw)) }
 }
 
 func isNull(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == null }
 
 func isBool(raw json.RawMessage) bool { return string(raw) == "true" || string(raw) == "false" }
 
-func isText(raw json.RawMessage) bool {
+func isOptionalString(raw json.RawMessage) bool {
 	return isNull(raw) || bytes.HasPrefix(raw, []byte(`"`))
 }
 
-// isTime accepts null and ISO 8601 date-times with or without a zone: the
+// isTime accepts null and ISO 8601 date-times with or without a zone, because the
 // platform's services write both.
 func isTime(raw json.RawMessage) bool {
 	if isNull(raw) {
 		return true
 	}
-	s := str(raw)
+	s := stringValue(raw)
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999Z07:00", "2006-01-02 15:04:05.999999999"} {
 		if _, err := time.Parse(layout, s); err == nil {
 			return true
@@ -36,8 +36,8 @@ func isTime(raw json.RawMessage) bool {
 	return false
 }
 
-// str reads a JSON string; anything else is empty.
-func str(raw json.RawMessage) string {
+// stringValue decodes a JSON string. It returns "" for any other value.
+func stringValue(raw json.RawMessage) string {
 	var s string
 	if len(raw) == 0 || json.Unmarshal(raw, &s) != nil {
 		return ""
@@ -45,17 +45,17 @@ func str(raw json.RawMessage) string {
 	return s
 }
 
-// withOffset returns a time as a JSON string with UTC written as +00:00, the way
-// the platform's clients know it. Other zones, and times without one, stay.
-func withOffset(raw json.RawMessage) json.RawMessage {
-	text, utc := strings.CutSuffix(str(raw), "Z")
+// withUTCOffset returns a time as a JSON string in which UTC is +00:00, as the
+// platform's clients expect. Other zones, and times without a zone, are unchanged.
+func withUTCOffset(raw json.RawMessage) json.RawMessage {
+	text, utc := strings.CutSuffix(stringValue(raw), "Z")
 	if !utc {
 		return raw
 	}
 	return json.RawMessage(strconv.Quote(text + "+00:00"))
 }
 
-// stamp is a time as a JSON string, in UTC with microseconds.
-func stamp(t time.Time) string {
+// formatTime returns a time as a JSON string, in UTC with microseconds.
+func formatTime(t time.Time) string {
 	return strconv.Quote(t.UTC().Format("2006-01-02T15:04:05.000000Z07:00"))
 }

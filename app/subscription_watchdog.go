@@ -1,0 +1,97 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
+)
+
+const (
+	// watchdogInterval is the interval between checks while the subscription is down.
+	watchdogInterval = time.Second
+	// checksPerGrace is the number of checks per grace period while the subscription
+	// works. A low number wakes an idle process rarely.
+	checksPerGrace = 24
+	// closeSpread is the time over which connections are closed.
+	closeSpread = 10 * time.Second
+)
+
+// Outage closes the connections of a node whose subscription is down for too long, so
+// that clients reconnect to a node with a working subscription.
+type Outage struct {
+	subscription ports.HealthProbe
+	shedder      ports.ConnectionShedder
+	grace        time.Duration
+}
+
+// NewOutage returns a watchdog of the subscription. grace is how long it may be down.
+// A nil subscription is never down.
+func NewOutage(subscription ports.HealthProbe, shedder ports.ConnectionShedder, grace time.Duration) *Outage {
+	return &Outage{subscription: subscription, shedder: shedder, grace: grace}
+}
+
+// Run checks the subscription until ctx is done. It stops to close connections when
+// the subscription works again. It always returns nil.
+func (o *Outage) Run(ctx context.Context) error {
+	quiet := max(o.grace/checksPerGrace, time.Millisecond)
+	timer := time.NewTimer(domain.UntilBeat(time.Now(), quiet))
+	defer timer.Stop()
+	var since time.Time // zero: the subscription is not down
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case now := <-timer.C:
+			if since = o.check(ctx, since, now); since.IsZero() {
+				timer.Reset(domain.UntilBeat(now, quiet))
+			} else {
+				timer.Reset(min(quiet, watchdogInterval))
+			}
+		}
+	}
+}
+
+// check returns since when the subscription is down, and closes connections after the
+// grace period.
+func (o *Outage) check(ctx context.Context, since, now time.Time) time.Time {
+	switch {
+	case !o.subscriptionDown(ctx):
+		return time.Time{}
+	case since.IsZero():
+		return now
+	case now.Sub(since) >= o.grace:
+		o.closeConnections(ctx)
+	}
+	return since
+}
+
+func (o *Outage) subscriptionDown(ctx context.Context) bool {
+	return o.subscription != nil && o.subscription.Health(ctx).Condition == domain.Unhealthy
+}
+
+// closeConnections closes connections until none is left or the subscription works.
+func (o *Outage) closeConnections(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		o.shedder.Shed(ctx, domain.Unreachable("redis", nil), closeSpread)
+	}()
+	ticker := time.NewTicker(watchdogInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-done:
+			return
+		case <-ticker.C:
+			if !o.subscriptionDown(ctx) {
+				cancel()
+				<-done
+				return
+			}
+		}
+	}
+}
