@@ -82,11 +82,12 @@ func (s *commandScene) readiness(t *testing.T) string {
 // gateway.
 func TestEveryKafkaCodeOverHTTP(t *testing.T) {
 	t.Parallel()
-	s := newCommandScene(t, "0.5")
+	s := newCommandScene(t, "1")
 	for _, code := range world.KafkaCodes() {
 		t.Run(fmt.Sprintf("%d %s", code, world.KafkaCodeName(code)), func(t *testing.T) {
 			want := publishRowOf(code)
 			refusal := s.refuseCommands(code)
+			defer refusal.Remove()
 			a := s.start(t)
 			a.failure(t, want.status, want.code)
 			require.Equal(t, want.status == 503, a.header.Get("Retry-After") != "", "Retry-After")

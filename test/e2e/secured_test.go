@@ -165,7 +165,7 @@ func TestServicesTellWhyTheyAreRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			gateway, node, written := s.observed(t, s.with(r.changes))
 			teacher, batch := s.batch(1)
-			call(t, "POST", gateway.http(pipelines(batch)), wants("spellcheck"), as(teacher)).failure(t, 503, "KAFKA_PUBLISH_ERROR")
+			call(t, "POST", gateway.http(pipelines(batch)), wants("spellcheck"), as(teacher)).failure(t, 500, "CONFIGURATION_ERROR")
 			require.Eventually(t, func() bool { return strings.Contains(written(), r.kafka) }, patience, 20*time.Millisecond, "%s", r.kafka)
 			if r.redis == "" {
 				node.awaitReady(t, "degraded")
