@@ -33,14 +33,14 @@ import (
 type Forwarder struct {
 	*guard
 	config Config
-	// header bounds the wait for an answer's header, idle every other wait.
-	header, idle time.Duration
+	// headerTimeout bounds the wait for an answer's header, idle every other wait.
+	headerTimeout, idleTimeout time.Duration
 
 	mu sync.Mutex
 	// pools are the connections by scheme and host. A service has one address.
-	pools map[string]*lines
-	// open, unless nil, replaces the dialer of new pools.
-	open func(ctx context.Context, network, address string) (net.Conn, error)
+	pools map[string]*connPool
+	// dialContext, unless nil, replaces the dialer of new pools.
+	dialContext func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 var (
@@ -53,34 +53,34 @@ var (
 // back.
 func NewForwarder(service string, c Config, o ports.Observer) *Forwarder {
 	f := &Forwarder{
-		guard: newGuard(service, c, o), config: c, header: c.Timeout, idle: c.StreamIdleTimeout,
-		pools: map[string]*lines{},
+		guard: newGuard(service, c, o), config: c, headerTimeout: c.Timeout, idleTimeout: c.StreamIdleTimeout,
+		pools: map[string]*connPool{},
 	}
-	if f.idle <= 0 {
-		f.idle = f.header
+	if f.idleTimeout <= 0 {
+		f.idleTimeout = f.headerTimeout
 	}
 	return f
 }
 
 // pool returns the connections to a URL's host.
-func (f *Forwarder) pool(to *url.URL) *lines {
+func (f *Forwarder) pool(to *url.URL) *connPool {
 	key := to.Scheme + "://" + to.Host
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	p := f.pools[key]
 	if p == nil {
-		p = newLines(asciiHost(to), f.config)
-		if f.open != nil {
-			p.open = f.open
+		p = newConnPool(asciiHost(to), f.config)
+		if f.dialContext != nil {
+			p.dialContext = f.dialContext
 		}
 		f.pools[key] = p
 	}
 	return p
 }
 
-// closeBody closes the body of a request that is not sent.
-func closeBody(req *http.Request) {
-	if !bare(req) {
+// closeRequestBody closes the body of a request that is not sent.
+func closeRequestBody(req *http.Request) {
+	if !hasNoBody(req) {
 		_ = req.Body.Close() // its owner reads it to its end
 	}
 }
@@ -99,7 +99,7 @@ func asciiHost(u *url.URL) *url.URL {
 func (f *Forwarder) CloseIdleConnections() {
 	f.mu.Lock()
 	pools := slices.Collect(maps.Values(f.pools))
-	f.pools = map[string]*lines{}
+	f.pools = map[string]*connPool{}
 	f.mu.Unlock()
 	for _, p := range pools {
 		p.close()
@@ -113,22 +113,22 @@ func (f *Forwarder) CloseIdleConnections() {
 // the answer's body is read or closed, or its header says that it stays open; it
 // must be closed.
 func (f *Forwarder) RoundTrip(req *http.Request) (*http.Response, error) {
-	limit := f.header
+	limit := f.headerTimeout
 	if deadline, ok := req.Context().Deadline(); ok {
 		limit = min(limit, time.Until(deadline))
 	}
-	return f.send(req, limit)
+	return f.roundTrip(req, limit)
 }
 
-func (f *Forwarder) send(req *http.Request, header time.Duration) (*http.Response, error) {
+func (f *Forwarder) roundTrip(req *http.Request, header time.Duration) (*http.Response, error) {
 	// The header is ours: a client's own of that name never comes this far.
 	user := req.Header.Get("X-User-Id")
-	report, probe, err := f.enter(user)
+	report, probe, err := f.acquire(user)
 	if err != nil {
-		closeBody(req)
+		closeRequestBody(req)
 		return nil, err
 	}
-	e := &exchange{way: f, user: user, header: header, verdict: judging(report, probe, !bare(req))}
+	e := &exchange{forwarder: f, user: user, headerTimeout: header, outcome: newOutcomeReport(report, probe, !hasNoBody(req))}
 	return e.run(req)
 }
 
@@ -136,7 +136,7 @@ func (f *Forwarder) send(req *http.Request, header time.Duration) (*http.Respons
 func (f *Forwarder) Health(context.Context) domain.Health {
 	h := domain.Health{Name: f.service, Condition: domain.Healthy, Note: "Circuit closed"}
 	if f.circuit.state() != domain.CircuitClosed {
-		h.Condition, h.Note, h.Err = domain.Degraded, "Circuit open", errSick
+		h.Condition, h.Note, h.Err = domain.Degraded, "Circuit open", errUnhealthy
 	}
 	return h
 }

@@ -11,9 +11,9 @@ const (
 	// bodyGrace is added to the time that a request's body may be silent: its
 	// owner has a limit of its own and names the failure better.
 	bodyGrace = time.Second
-	// lateAnswer is how long an answer is still looked for after the request
+	// lateResponseTimeout is how long an answer is still looked for after the request
 	// could not be written.
-	lateAnswer = time.Second
+	lateResponseTimeout = time.Second
 )
 
 // watchdog interrupts an exchange that stands still. It counts only the time in
@@ -21,7 +21,7 @@ const (
 // to take it, for the header, or for the answer's body. Its methods may be called
 // from any goroutine.
 type watchdog struct {
-	header, idle time.Duration
+	headerTimeout, idleTimeout time.Duration
 	// interrupt makes the connection's reads and writes fail.
 	interrupt func()
 
@@ -29,62 +29,62 @@ type watchdog struct {
 	timer *time.Timer
 	// The running waits; zero: not waiting.
 	body, write, read time.Time
-	// due, unless zero, is the time by which the header must be there.
-	due      time.Time
-	limit    time.Duration // what due was made of
-	expired  time.Duration // the limit that was passed; 0: none
-	forBody  bool          // it was the request's body that stood still
-	headed   bool          // the header is there
-	finished bool
+	// headerDeadline, unless zero, is the time by which the header must be there.
+	headerDeadline time.Time
+	headerLimit    time.Duration // what due was made of
+	expiredLimit   time.Duration // the limit that was passed; 0: none
+	bodyStalled    bool          // it was the request's body that stood still
+	headerReceived bool          // the header is there
+	finished       bool
 }
 
 func newWatchdog(header, idle time.Duration, interrupt func()) *watchdog {
-	return &watchdog{header: header, idle: idle, interrupt: interrupt}
+	return &watchdog{headerTimeout: header, idleTimeout: idle, interrupt: interrupt}
 }
 
 // start begins to watch. sent says that there is no request body to wait for.
 func (w *watchdog) start(sent bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	first := w.idle
+	first := w.idleTimeout
 	if sent {
-		w.limit, w.due, first = w.header, time.Now().Add(w.header), w.header
+		w.headerLimit, w.headerDeadline, first = w.headerTimeout, time.Now().Add(w.headerTimeout), w.headerTimeout
 	}
 	w.timer = time.AfterFunc(first, w.check)
 }
 
-// expect sets the time until the answer's header.
-func (w *watchdog) expect(limit, wait time.Duration) {
+// awaitHeader sets the time until the answer's header.
+func (w *watchdog) awaitHeader(limit, wait time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.finished || w.headed {
+	if w.finished || w.headerReceived {
 		return
 	}
-	w.limit, w.due = limit, time.Now().Add(wait)
+	w.headerLimit, w.headerDeadline = limit, time.Now().Add(wait)
 	w.timer.Reset(wait)
 }
 
-// answered ends the wait for the header.
-func (w *watchdog) answered() {
+// headerArrived ends the wait for the header.
+func (w *watchdog) headerArrived() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.due, w.headed = time.Time{}, true
+	w.headerDeadline, w.headerReceived = time.Time{}, true
 	if !w.finished {
-		w.timer.Reset(w.idle)
+		w.timer.Reset(w.idleTimeout)
 	}
 }
 
-// wait begins one of the waits.
-func (w *watchdog) wait(which *time.Time) {
+// begin begins one of the waits.
+func (w *watchdog) begin(which *time.Time) {
 	now := time.Now()
 	w.mu.Lock()
 	*which = now
 	w.mu.Unlock()
 }
 
-// moved ends one of the waits. What moves in one direction is a sign of life for
+// end ends one of the waits. What moves in one direction is a sign of life for
 // the other too.
-func (w *watchdog) moved(which *time.Time) {
+func (w *watchdog) end(which *time.Time) {
 	now := time.Now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -100,15 +100,15 @@ func (w *watchdog) moved(which *time.Time) {
 func (w *watchdog) next() (at time.Time, limit time.Duration) {
 	switch {
 	case !w.write.IsZero():
-		return w.write.Add(w.idle), w.idle
+		return w.write.Add(w.idleTimeout), w.idleTimeout
 	case !w.body.IsZero():
-		return w.body.Add(w.idle + bodyGrace), w.idle
-	case !w.due.IsZero():
-		return w.due, w.limit
+		return w.body.Add(w.idleTimeout + bodyGrace), w.idleTimeout
+	case !w.headerDeadline.IsZero():
+		return w.headerDeadline, w.headerLimit
 	case !w.read.IsZero():
-		return w.read.Add(w.idle), w.idle
+		return w.read.Add(w.idleTimeout), w.idleTimeout
 	default:
-		return time.Time{}, w.idle
+		return time.Time{}, w.idleTimeout
 	}
 }
 
@@ -121,12 +121,12 @@ func (w *watchdog) check() {
 	at, limit := w.next()
 	switch left := time.Until(at); {
 	case at.IsZero():
-		w.timer.Reset(w.idle)
+		w.timer.Reset(w.idleTimeout)
 	case left > 0:
 		w.timer.Reset(left)
 	default:
-		w.expired, w.finished = limit, true
-		w.forBody = w.write.IsZero() && !w.body.IsZero()
+		w.expiredLimit, w.finished = limit, true
+		w.bodyStalled = w.write.IsZero() && !w.body.IsZero()
 		w.interrupt()
 	}
 }
@@ -141,17 +141,17 @@ func (w *watchdog) stop() {
 	}
 }
 
-// failure is the limit that was passed, 0 if none was. forBody says that the
+// expiry is the limit that was passed, 0 if none was. forBody says that the
 // request's body stood still and not the service.
-func (w *watchdog) failure() (limit time.Duration, forBody bool) {
+func (w *watchdog) expiry() (limit time.Duration, forBody bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.expired, w.forBody
+	return w.expiredLimit, w.bodyStalled
 }
 
 // timeout names the passed limit, nil if none was passed.
 func (w *watchdog) timeout(service string, cause error) *domain.Error {
-	if limit, _ := w.failure(); limit > 0 {
+	if limit, _ := w.expiry(); limit > 0 {
 		return domain.TimedOut(service, limit, cause)
 	}
 	return nil

@@ -8,22 +8,22 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// passedOn lists the statuses of a preflight that reach the client with their
+// passedStatuses lists the statuses of a preflight that reach the client with their
 // body.
-func passedOn() []int {
+func passedStatuses() []int {
 	return []int{
 		http.StatusBadRequest, http.StatusPaymentRequired, http.StatusNotFound,
 		http.StatusConflict, http.StatusTooManyRequests,
 	}
 }
 
-var errNoVerdict = errors.New(`"allowed" is not there once, as true or false`)
+var errNoAllowed = errors.New(`"allowed" is not there once, as true or false`)
 
-// judge reads the orchestrator's answer. Only a 200 that plainly allows is a
+// parsePreflight reads the orchestrator's answer. Only a 200 that plainly allows is a
 // permission.
-func judge(a answer) (domain.Verdict, error) {
-	if slices.Contains(passedOn(), a.status) {
-		return refused(a.status, a), nil
+func parsePreflight(a serviceResponse) (domain.Verdict, error) {
+	if slices.Contains(passedStatuses(), a.status) {
+		return newRefusal(a.status, a), nil
 	}
 	if a.status != http.StatusOK {
 		return domain.Verdict{}, domain.External(orchestratorName, a.status)
@@ -37,12 +37,12 @@ func judge(a answer) (domain.Verdict, error) {
 	case len(allowed) == 1 && string(o.value(allowed[0])) == "true":
 		return domain.Verdict{Allowed: true}, nil
 	case len(allowed) == 1 && string(o.value(allowed[0])) == "false":
-		return refused(http.StatusPaymentRequired, a), nil
+		return newRefusal(http.StatusPaymentRequired, a), nil
 	default:
-		return domain.Verdict{}, domain.BrokenAnswer(orchestratorName, errNoVerdict)
+		return domain.Verdict{}, domain.BrokenAnswer(orchestratorName, errNoAllowed)
 	}
 }
 
-func refused(status int, a answer) domain.Verdict {
+func newRefusal(status int, a serviceResponse) domain.Verdict {
 	return domain.Verdict{Refusal: &domain.Refusal{Status: status, ContentType: a.contentType, RetryAfter: a.retryAfter, Body: a.body}}
 }

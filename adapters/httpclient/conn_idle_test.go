@@ -46,8 +46,8 @@ func TestOnlyServiceFailuresDropIdleConnections(t *testing.T) {
 	small := func(ctx context.Context, r *rig) error {
 		pool := r.pool(&url.URL{Scheme: "http", Host: "service"})
 		message := []byte("GET / HTTP/1.1\r\nHost: service\r\n\r\n")
-		q := question{http.MethodGet, message, func(int) bool { return true }}
-		_, _, err := pool.exchange(ctx, time.Now().Add(time.Minute), q, false)
+		q := wireRequest{http.MethodGet, message, func(int) bool { return true }}
+		_, _, err := pool.roundTrip(ctx, time.Now().Add(time.Minute), q, false)
 		return err
 	}
 	for name, one := range map[string]struct {
@@ -119,9 +119,9 @@ func TestErrorBodiesEndWithTheDeadline(t *testing.T) {
 			return "HTTP/1.1 400 Bad\r\nContent-Length: 9\r\n\r\npart"
 		})
 		pool := r.pool(&url.URL{Scheme: "http", Host: "service"})
-		q := question{http.MethodGet, []byte("GET / HTTP/1.1\r\nHost: service\r\n\r\n"), func(int) bool { return true }}
+		q := wireRequest{http.MethodGet, []byte("GET / HTTP/1.1\r\nHost: service\r\n\r\n"), func(int) bool { return true }}
 		began := time.Now()
-		_, _, err := pool.exchange(t.Context(), began.Add(10*time.Second), q, false)
+		_, _, err := pool.roundTrip(t.Context(), began.Add(10*time.Second), q, false)
 		require.Error(t, err)
 		require.Equal(t, 10*time.Second, time.Since(began))
 	})

@@ -26,17 +26,17 @@ func (p played) Read(b []byte) (int, error) { return p.said.Read(b) }
 func (played) SetReadDeadline(time.Time) error { return nil }
 
 // heardBy reads one answer as lines do, and returns what is left behind it.
-func heardBy(raw []byte) (a answer, kept bool, rest []byte, err error) {
-	l := newLine(played{said: bytes.NewReader(raw)})
-	a, kept, err = l.hear(func(int) bool { return true })
+func heardBy(raw []byte) (a serviceResponse, kept bool, rest []byte, err error) {
+	l := newConn(played{said: bytes.NewReader(raw)})
+	a, kept, err = l.readResponse(func(int) bool { return true })
 	if err == nil {
-		rest, err = io.ReadAll(l.in)
+		rest, err = io.ReadAll(l.reader)
 	}
 	return a, kept, rest, err
 }
 
 // readByOthers reads one answer as net/http does, interim ones skipped.
-func readByOthers(t *testing.T, raw []byte) (a answer, ending bool, rest []byte) {
+func readByOthers(t *testing.T, raw []byte) (a serviceResponse, ending bool, rest []byte) {
 	t.Helper()
 	in := bufio.NewReader(bytes.NewReader(raw))
 	for {
@@ -50,7 +50,7 @@ func readByOthers(t *testing.T, raw []byte) (a answer, ending bool, rest []byte)
 		}
 		rest, err = io.ReadAll(in)
 		require.NoError(t, err)
-		return answer{
+		return serviceResponse{
 			status: res.StatusCode, body: body,
 			contentType: res.Header.Get("Content-Type"), retryAfter: res.Header.Get("Retry-After"),
 		}, res.Close, rest
@@ -155,7 +155,7 @@ func refusedAnswers() []string {
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX\r\n\r\n",
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-2\r\n{}\r\n0\r\n\r\n",
 		strings.Repeat("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n", 3000) + "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
-		"HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", maxDrained) + "\r\nContent-Length: 0\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", maxDiscard) + "\r\nContent-Length: 0\r\n\r\n",
 	}
 }
 
@@ -163,15 +163,15 @@ func TestAnswersThatCouldBeReadInTwoWaysAreRefused(t *testing.T) {
 	for _, raw := range refusedAnswers() {
 		_, kept, _, err := heardBy([]byte(raw))
 		require.Error(t, err, "%.80q", raw)
-		require.True(t, heard(err), "%.80q", raw)
+		require.True(t, responseStarted(err), "%.80q", raw)
 		require.False(t, kept)
 	}
 }
 
 func TestRequestsCannotBeSplit(t *testing.T) {
 	for _, value := range []string{"a\r\nX-User-Id: bo", "a\n", "\r", "a\x00", "a\x7f"} {
-		w := newWriting(http.MethodGet, "/x", "service")
-		w.field("X-Correlation-Id", value)
-		require.True(t, w.unfit, "%q", value)
+		w := newRequestWriter(http.MethodGet, "/x", "service")
+		w.addField("X-Correlation-Id", value)
+		require.True(t, w.invalid, "%q", value)
 	}
 }

@@ -12,7 +12,7 @@ import (
 // times its own memory while it is parsed, whatever is in it.
 func TestAnswersAreParsedInBoundedMemory(t *testing.T) {
 	fill := func(before, item, after string) []byte {
-		return []byte(before + strings.Repeat(item, (maxAnswer-len(before)-len(after)-1)/len(item)) + strings.TrimSuffix(item, ",") + after)
+		return []byte(before + strings.Repeat(item, (maxResponseBody-len(before)-len(after)-1)/len(item)) + strings.TrimSuffix(item, ",") + after)
 	}
 	const end = `],"pagination":{"total":1}}`
 	for name, body := range map[string][]byte{

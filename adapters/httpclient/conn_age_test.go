@@ -46,7 +46,7 @@ func TestConnectionsRetire(t *testing.T) {
 }
 
 func TestAgesAreSpread(t *testing.T) {
-	l := &lines{age: 5 * time.Minute}
+	l := &connPool{maxAge: 5 * time.Minute}
 	seen := map[time.Duration]bool{}
 	for range 100 {
 		age := l.lifetime()
@@ -91,26 +91,26 @@ func TestADeadInstanceIsLeft(t *testing.T) {
 // TestIdleConnectionsAreDroppedSeldom: at most once in ten seconds.
 func TestIdleConnectionsAreDroppedSeldom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := &lines{}
+		l := &connPool{}
 		near, far := net.Pipe()
 		defer func() { _ = near.Close(); _ = far.Close() }()
-		used := &line{conn: near, used: true}
-		fill := func() { l.idle = []*line{{conn: near}} }
+		used := &conn{socket: near, reused: true}
+		fill := func() { l.idle = []*conn{{socket: near}} }
 		fill()
-		l.failed(&line{conn: near}, false, net.ErrClosed)
+		l.noteFailure(&conn{socket: near}, false, net.ErrClosed)
 		require.Len(t, l.idle, 1, "a new connection says nothing of the others")
-		l.failed(used, true, net.ErrClosed)
+		l.noteFailure(used, true, net.ErrClosed)
 		require.Len(t, l.idle, 1, "an answer that broke says nothing of the others")
-		l.failed(used, false, context.Canceled)
+		l.noteFailure(used, false, context.Canceled)
 		require.Len(t, l.idle, 1, "a client that left says nothing of them")
-		l.failed(used, false, net.ErrClosed)
+		l.noteFailure(used, false, net.ErrClosed)
 		require.Empty(t, l.idle)
 		fill()
 		time.Sleep(9 * time.Second)
-		l.failed(used, false, net.ErrClosed)
+		l.noteFailure(used, false, net.ErrClosed)
 		require.Len(t, l.idle, 1)
 		time.Sleep(time.Second)
-		l.failed(used, false, net.ErrClosed)
+		l.noteFailure(used, false, net.ErrClosed)
 		require.Empty(t, l.idle)
 	})
 }

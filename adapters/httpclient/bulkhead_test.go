@@ -16,26 +16,26 @@ import (
 
 func TestPlaces(t *testing.T) {
 	for _, c := range []struct{ all, each int }{{256, 64}, {16, 4}, {7, 1}, {3, 1}, {1, 1}} {
-		s := newSlots(c.all)
+		s := newBulkhead(c.all)
 		for range c.each {
-			require.True(t, s.take("anna"))
+			require.True(t, s.acquire("anna"))
 		}
-		require.False(t, s.take("anna"), "%+v", c)
+		require.False(t, s.acquire("anna"), "%+v", c)
 		for i := range c.all - c.each {
-			require.True(t, s.take(fmt.Sprint(i)), "others are not held up: %+v", c)
+			require.True(t, s.acquire(fmt.Sprint(i)), "others are not held up: %+v", c)
 		}
-		require.False(t, s.take("bo"), "%+v", c)
-		require.False(t, s.take(""), "%+v", c)
-		s.give("anna")
-		require.True(t, s.take("anna"))
+		require.False(t, s.acquire("bo"), "%+v", c)
+		require.False(t, s.acquire(""), "%+v", c)
+		s.release("anna")
+		require.True(t, s.acquire("anna"))
 		for range c.each {
-			s.give("anna")
+			s.release("anna")
 		}
 		for i := range c.all - c.each {
-			s.give(fmt.Sprint(i))
+			s.release(fmt.Sprint(i))
 		}
 		require.Equal(t, c.all, s.free)
-		require.Empty(t, s.held, "nobody is remembered")
+		require.Empty(t, s.byUser, "nobody is remembered")
 	}
 }
 
@@ -44,7 +44,7 @@ func (r *rig) as(t *testing.T, user string) (*http.Response, error) {
 	t.Helper()
 	req := request(t.Context(), t, http.MethodGet, nil)
 	req.Header.Set("X-User-Id", user)
-	return r.send(req, 10*time.Second)
+	return r.roundTrip(req, 10*time.Second)
 }
 
 func requireBusy(t *testing.T, r *rig, user string) {
@@ -109,15 +109,15 @@ func TestAPlaceComesBackFromEveryFailure(t *testing.T) {
 			r.does(slow)
 			_, err := r.get(t)
 			require.Equal(t, domain.Timeout, domain.CodeOf(err))
-			require.Equal(t, 1, r.slots.free)
+			require.Equal(t, 1, r.bulkhead.free)
 		}
 		_, err := r.get(t)
 		require.Equal(t, domain.CircuitBreakerOpen, domain.CodeOf(err))
-		require.Equal(t, 1, r.slots.free)
+		require.Equal(t, 1, r.bulkhead.free)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		_, err = r.ask(ctx, t, http.MethodGet, nil)
 		require.Error(t, err)
-		require.Equal(t, 1, r.slots.free)
+		require.Equal(t, 1, r.bulkhead.free)
 	})
 }

@@ -12,65 +12,65 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// head is what the head of an answer says, as far as it decides where the
+// responseHead is what the head of an answer says, as far as it decides where the
 // answer ends and what it means.
-type head struct {
+type responseHead struct {
 	status int
 	// length is the body's, in bytes; -1: it ends with its chunks, or with the
 	// connection.
 	length  int64
 	chunked bool
-	// ending says that the connection carries no further answer.
-	ending      bool
+	// closeAfter says that the connection carries no further answer.
+	closeAfter  bool
 	contentType string
 	retryAfter  string
 
-	modern bool // HTTP/1.1
+	http11 bool // HTTP/1.1
 }
 
 var (
-	errNoHTTP  = errors.New("not an answer in HTTP/1.1")
-	errTooMany = errors.New("head is over its size limit")
+	errMalformedResponse = errors.New("not an answer in HTTP/1.1")
+	errHeadTooLarge      = errors.New("head is over its size limit")
 )
 
 // readHead reads an answer's head, those of interim answers before it included:
 // at most maxDrained bytes in all. It is stricter than net/http, so that no
 // answer can be read in two ways: lines end with CR LF and are not folded, and a
 // length beside chunks, or two lengths, are refused.
-func readHead(in *bufio.Reader) (head, error) {
-	room := maxDrained
+func readHead(in *bufio.Reader) (responseHead, error) {
+	room := maxDiscard
 	for {
-		h, err := readOneHead(in, &room)
+		h, err := parseHead(in, &room)
 		switch {
 		case err != nil:
-			return head{}, err
+			return responseHead{}, err
 		case h.status == http.StatusSwitchingProtocols:
-			return head{}, errNoHTTP // nobody asked for another protocol
+			return responseHead{}, errMalformedResponse // nobody asked for another protocol
 		case h.status >= http.StatusOK:
 			return h, nil
 		}
 	}
 }
 
-func readOneHead(in *bufio.Reader, room *int) (head, error) {
+func parseHead(in *bufio.Reader, room *int) (responseHead, error) {
 	line, err := readLine(in, room)
 	if err != nil {
-		return head{}, err
+		return responseHead{}, err
 	}
-	h := head{length: -1}
-	if !h.begin(line) {
-		return head{}, errNoHTTP
+	h := responseHead{length: -1}
+	if !h.parseStatusLine(line) {
+		return responseHead{}, errMalformedResponse
 	}
 	for {
 		line, err := readLine(in, room)
 		switch {
 		case err != nil:
-			return head{}, err
+			return responseHead{}, err
 		case len(line) == 0:
-			err := h.settle()
+			err := h.setFraming()
 			return h, err
-		case !h.field(line):
-			return head{}, errNoHTTP
+		case !h.addField(line):
+			return responseHead{}, errMalformedResponse
 		}
 	}
 }
@@ -88,32 +88,32 @@ func readLine(in *bufio.Reader, room *int) ([]byte, error) {
 	*room -= len(line)
 	switch {
 	case *room < 0:
-		return nil, errTooMany
+		return nil, errHeadTooLarge
 	case errors.Is(err, io.EOF):
 		return nil, io.ErrUnexpectedEOF
 	case err != nil:
 		return nil, err
 	case len(line) < 2 || line[len(line)-2] != '\r':
-		return nil, errNoHTTP
+		return nil, errMalformedResponse
 	default:
 		return line[:len(line)-2], nil
 	}
 }
 
-// begin reads the status line: "HTTP/1.1 200 OK".
-func (h *head) begin(line []byte) bool {
+// parseStatusLine reads the status line: "HTTP/1.1 200 OK".
+func (h *responseHead) parseStatusLine(line []byte) bool {
 	const version = "HTTP/1."
 	if len(line) < 12 || string(line[:7]) != version || line[8] != ' ' || len(line) > 12 && line[12] != ' ' {
 		return false
 	}
-	h.modern = line[7] == '1'
+	h.http11 = line[7] == '1'
 	status, err := strconv.ParseUint(string(line[9:12]), 10, 16)
-	h.status, h.ending = int(status), !h.modern
-	return err == nil && status >= 100 && (h.modern || line[7] == '0') && printable(line)
+	h.status, h.closeAfter = int(status), !h.http11
+	return err == nil && status >= 100 && (h.http11 || line[7] == '0') && isPrintable(line)
 }
 
-// field reads a header field: "Name: value".
-func (h *head) field(line []byte) bool {
+// addField reads a header field: "Name: value".
+func (h *responseHead) addField(line []byte) bool {
 	name, value, ok := parseField(line)
 	if !ok {
 		return false
@@ -121,7 +121,7 @@ func (h *head) field(line []byte) bool {
 	switch len(name) {
 	case len("Connection"):
 		if strings.EqualFold(string(name), "Connection") && httpguts.HeaderValuesContainsToken([]string{string(value)}, "close") {
-			h.ending = true
+			h.closeAfter = true
 		}
 	case len("Retry-After"):
 		if h.retryAfter == "" && strings.EqualFold(string(name), "Retry-After") {
@@ -132,34 +132,34 @@ func (h *head) field(line []byte) bool {
 			h.contentType = mediaType(value)
 		}
 	case len("Content-Length"):
-		return !strings.EqualFold(string(name), "Content-Length") || h.measure(value)
+		return !strings.EqualFold(string(name), "Content-Length") || h.parseContentLength(value)
 	case len("Transfer-Encoding"):
-		return !strings.EqualFold(string(name), "Transfer-Encoding") || h.cut(value)
+		return !strings.EqualFold(string(name), "Transfer-Encoding") || h.parseTransferEncoding(value)
 	}
 	return true
 }
 
 func parseField(line []byte) (name, value []byte, ok bool) {
 	name, value, ok = bytes.Cut(line, []byte{':'})
-	return name, bytes.Trim(value, " \t"), ok && token(name) && printable(line)
+	return name, bytes.Trim(value, " \t"), ok && isToken(name) && isPrintable(line)
 }
 
 // readTrailer reads what stands behind the last chunk. It is believed nothing.
 func readTrailer(in *bufio.Reader) error {
-	room := maxDrained
+	room := maxDiscard
 	for {
 		line, err := readLine(in, &room)
 		if err != nil || len(line) == 0 {
 			return err
 		}
 		if _, _, ok := parseField(line); !ok {
-			return errNoHTTP
+			return errMalformedResponse
 		}
 	}
 }
 
-// measure reads the body's length.
-func (h *head) measure(value []byte) bool {
+// parseContentLength reads the body's length.
+func (h *responseHead) parseContentLength(value []byte) bool {
 	for _, c := range value {
 		if c < '0' || c > '9' {
 			return false
@@ -173,22 +173,22 @@ func (h *head) measure(value []byte) bool {
 	return true
 }
 
-// cut reads that the body comes in chunks, the only coding there is.
-func (h *head) cut(value []byte) bool {
+// parseTransferEncoding reads that the body comes in chunks, the only coding there is.
+func (h *responseHead) parseTransferEncoding(value []byte) bool {
 	again := h.chunked
 	h.chunked = true
-	return !again && h.modern && strings.EqualFold(string(value), "chunked")
+	return !again && h.http11 && strings.EqualFold(string(value), "chunked")
 }
 
-// settle decides where the body ends.
-func (h *head) settle() error {
+// setFraming decides where the body ends.
+func (h *responseHead) setFraming() error {
 	switch {
 	case h.chunked && h.length >= 0:
-		return errNoHTTP
+		return errMalformedResponse
 	case h.status < http.StatusOK, h.status == http.StatusNoContent, h.status == http.StatusNotModified:
 		h.length, h.chunked = 0, false
 	case !h.chunked && h.length < 0:
-		h.ending = true
+		h.closeAfter = true
 	}
 	return nil
 }
@@ -202,8 +202,8 @@ func mediaType(value []byte) string {
 	return string(value)
 }
 
-// token reports whether this is a field's name.
-func token(name []byte) bool {
+// isToken reports whether this is a field's name.
+func isToken(name []byte) bool {
 	if len(name) == 0 {
 		return false
 	}
@@ -215,8 +215,8 @@ func token(name []byte) bool {
 	return true
 }
 
-// printable refuses control characters; a tab is a space.
-func printable(line []byte) bool {
+// isPrintable refuses control characters; a tab is a space.
+func isPrintable(line []byte) bool {
 	for _, c := range line {
 		if c < ' ' && c != '\t' || c == 0x7f {
 			return false

@@ -10,18 +10,18 @@ import (
 // errNoMemory is an answer for which the process has no memory left.
 var errNoMemory = errors.New("answers of services hold all of their memory")
 
-// firstRoom is the room that is made for a body before any of it came, in bytes.
-const firstRoom = 16 << 10
+// initialBuffer is the room that is made for a body before any of it came, in bytes.
+const initialBuffer = 16 << 10
 
-// readHeld reads to the end, or to the announced length if there is one (else
+// readWithLease reads to the end, or to the announced length if there is one (else
 // -1). It takes the memory from the lease in steps, each as large as what has
 // arrived, so that a slow small answer holds little. It returns errNoMemory when
 // the lease has no more.
-func readHeld(r io.Reader, announced int64, lease *domain.MemoryLease) ([]byte, error) {
+func readWithLease(r io.Reader, announced int64, lease *domain.MemoryLease) ([]byte, error) {
 	var body []byte
 	for int64(len(body)) != announced {
 		if len(body) == cap(body) {
-			room := max(int64(firstRoom), int64(cap(body)))
+			room := max(int64(initialBuffer), int64(cap(body)))
 			if announced >= 0 {
 				room = min(room, announced-int64(len(body)))
 			}
@@ -42,11 +42,11 @@ func readHeld(r io.Reader, announced int64, lease *domain.MemoryLease) ([]byte, 
 	return body, nil
 }
 
-// hold takes memory for copies of an answer that was read. It returns
+// reserveCopies takes memory for copies of an answer that was read. It returns
 // SERVICE_UNAVAILABLE when there is none left.
-func hold(lease *domain.MemoryLease, service string, copies int64, a answer) error {
+func reserveCopies(lease *domain.MemoryLease, service string, copies int64, a serviceResponse) error {
 	if !lease.Grow(copies * int64(len(a.body))) {
-		return domain.Unavailable(service, busyWait).Because(errNoMemory).At("httpclient.hold")
+		return domain.Unavailable(service, busyRetryAfter).Because(errNoMemory).At("httpclient.hold")
 	}
 	return nil
 }

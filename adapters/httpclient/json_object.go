@@ -7,58 +7,58 @@ import (
 	"strings"
 )
 
-// object is a JSON object whose top-level members are known by where they
+// jsonObject is a JSON object whose top-level members are known by where they
 // stand, so that single ones can be changed while every other byte stays.
-type object struct {
+type jsonObject struct {
 	raw     []byte
-	members []span
+	members []memberSpan
 }
 
-// span is where a member stands: its key and its value, without the white
+// memberSpan is where a member stands: its key and its value, without the white
 // space and punctuation around them.
-type span struct {
+type memberSpan struct {
 	key                            string
 	keyStart, valueStart, valueEnd int
 }
 
 var (
-	errNoJSON   = errors.New("not JSON")
-	errNoObject = errors.New("not a JSON object")
-	errCrowded  = errors.New("too many members")
+	errNotJSON        = errors.New("not JSON")
+	errNotObject      = errors.New("not a JSON object")
+	errTooManyMembers = errors.New("too many members")
 )
 
 // maxMembers is how many members of one object are accepted: each takes about ten
 // times the memory of its shortest spelling.
 const maxMembers = 10_000
 
-// usualMembers is room for the members of a batch, as the aggregator writes it.
-const usualMembers = 16
+// typicalMembers is room for the members of a batch, as the aggregator writes it.
+const typicalMembers = 16
 
 // parseObject finds the members of a JSON object. The whole document is
 // validated first, so the walk over it need not be careful.
-func parseObject(raw []byte) (object, error) {
+func parseObject(raw []byte) (jsonObject, error) {
 	if !json.Valid(raw) {
-		return object{}, errNoJSON
+		return jsonObject{}, errNotJSON
 	}
-	o := object{raw: raw, members: make([]span, 0, usualMembers)}
-	at := o.blank(0)
+	o := jsonObject{raw: raw, members: make([]memberSpan, 0, typicalMembers)}
+	at := o.skipSpace(0)
 	if raw[at] != '{' {
-		return object{}, errNoObject
+		return jsonObject{}, errNotObject
 	}
-	at = o.blank(at + 1)
+	at = o.skipSpace(at + 1)
 	for raw[at] != '}' {
-		m := span{keyStart: at}
+		m := memberSpan{keyStart: at}
 		keyEnd := o.skipString(at)
 		m.key = unquote(raw[at:keyEnd])
-		m.valueStart = o.blank(o.blank(keyEnd) + 1) // behind the colon
+		m.valueStart = o.skipSpace(o.skipSpace(keyEnd) + 1) // behind the colon
 		m.valueEnd = o.skipValue(m.valueStart)
 		if len(o.members) == maxMembers {
-			return object{}, errCrowded
+			return jsonObject{}, errTooManyMembers
 		}
 		o.members = append(o.members, m)
-		at = o.blank(m.valueEnd)
+		at = o.skipSpace(m.valueEnd)
 		if raw[at] == ',' {
-			at = o.blank(at + 1)
+			at = o.skipSpace(at + 1)
 		}
 	}
 	return o, nil
@@ -66,7 +66,7 @@ func parseObject(raw []byte) (object, error) {
 
 // find returns the numbers of the members with exactly that key, escapes
 // undone.
-func (o object) find(key string) []int {
+func (o jsonObject) find(key string) []int {
 	var at []int
 	for i, m := range o.members {
 		if m.key == key {
@@ -77,7 +77,7 @@ func (o object) find(key string) []int {
 }
 
 // last returns the value of the last member with exactly that key, nil if there is none.
-func (o object) last(key string) []byte {
+func (o jsonObject) last(key string) []byte {
 	at := o.find(key)
 	if len(at) == 0 {
 		return nil
@@ -91,27 +91,27 @@ func elements(raw []byte, limit int) (out [][]byte, ok bool) {
 	if len(raw) == 0 || raw[0] != '[' {
 		return nil, false
 	}
-	o := object{raw: raw}
-	for at := o.blank(1); raw[at] != ']'; {
+	o := jsonObject{raw: raw}
+	for at := o.skipSpace(1); raw[at] != ']'; {
 		if len(out) == limit {
 			return nil, false
 		}
 		end := o.skipValue(at)
 		out = append(out, raw[at:end])
-		at = o.blank(end)
+		at = o.skipSpace(end)
 		if raw[at] == ',' {
-			at = o.blank(at + 1)
+			at = o.skipSpace(at + 1)
 		}
 	}
 	return out, true
 }
 
 // value returns a member's value, byte for byte.
-func (o object) value(i int) []byte { return o.raw[o.members[i].valueStart:o.members[i].valueEnd] }
+func (o jsonObject) value(i int) []byte { return o.raw[o.members[i].valueStart:o.members[i].valueEnd] }
 
-// edges returns what to cut to be rid of a member: up to the next key, or, for
+// removalRange returns what to cut to be rid of a member: up to the next key, or, for
 // the last one, from the end of the value before it.
-func (o object) edges(i int) (from, to int) {
+func (o jsonObject) removalRange(i int) (from, to int) {
 	switch {
 	case i+1 < len(o.members):
 		return o.members[i].keyStart, o.members[i+1].keyStart
@@ -122,8 +122,8 @@ func (o object) edges(i int) (from, to int) {
 	}
 }
 
-// blank returns where the white space that may begin at a place ends.
-func (o object) blank(at int) int {
+// skipSpace returns where the white space that may begin at a place ends.
+func (o jsonObject) skipSpace(at int) int {
 	for at < len(o.raw) && strings.IndexByte(" \t\r\n", o.raw[at]) >= 0 {
 		at++
 	}
@@ -131,7 +131,7 @@ func (o object) blank(at int) int {
 }
 
 // skipString returns where the string that begins at a quote ends.
-func (o object) skipString(at int) int {
+func (o jsonObject) skipString(at int) int {
 	for at++; o.raw[at] != '"'; at++ {
 		if o.raw[at] == '\\' {
 			at++
@@ -141,7 +141,7 @@ func (o object) skipString(at int) int {
 }
 
 // skipValue returns where a value ends.
-func (o object) skipValue(at int) int {
+func (o jsonObject) skipValue(at int) int {
 	switch o.raw[at] {
 	case '"':
 		return o.skipString(at)
@@ -153,7 +153,7 @@ func (o object) skipValue(at int) int {
 }
 
 // skipNested returns where the object or array that begins at a place ends.
-func (o object) skipNested(at int) int {
+func (o jsonObject) skipNested(at int) int {
 	for depth := 0; ; {
 		switch o.raw[at] {
 		case '"':
@@ -174,7 +174,7 @@ func (o object) skipNested(at int) int {
 // unquote reads a JSON string that is known to be valid. Nearly all are spelled
 // as they are.
 func unquote(raw []byte) string {
-	if len(raw) > 1 && raw[0] == '"' && spelledOut(raw) {
+	if len(raw) > 1 && raw[0] == '"' && isPlainASCII(raw) {
 		return string(raw[1 : len(raw)-1])
 	}
 	var s string
@@ -184,9 +184,9 @@ func unquote(raw []byte) string {
 	return s
 }
 
-// spelledOut reports whether a JSON string holds neither escapes nor bytes
+// isPlainASCII reports whether a JSON string holds neither escapes nor bytes
 // outside of ASCII.
-func spelledOut(raw []byte) bool {
+func isPlainASCII(raw []byte) bool {
 	for _, c := range raw {
 		if c == '\\' || c > '~' {
 			return false
