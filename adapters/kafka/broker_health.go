@@ -12,53 +12,53 @@ import (
 )
 
 const (
-	// askPause is how often the brokers are asked whether they answer.
-	askPause = 5 * time.Second
-	// askLimit bounds one such question, a new connection included.
-	askLimit = 3 * time.Second
-	// failureLife is how long a failed publish counts that no later one has put
+	// pingInterval is how often the brokers are asked whether they answer.
+	pingInterval = 5 * time.Second
+	// pingTimeout bounds one such question, a new connection included.
+	pingTimeout = 3 * time.Second
+	// failureTTL is how long a failed publish counts that no later one has put
 	// right.
-	failureLife = 30 * time.Second
-	// misconfiguredLife is the same for a refusal of topic, rights or settings,
+	failureTTL = 30 * time.Second
+	// misconfiguredTTL is the same for a refusal of topic, rights or settings,
 	// which lasts until an operator changes them.
-	misconfiguredLife = 10 * time.Minute
-	// firstWait is how long a health answer waits for the brokers' first, so that
+	misconfiguredTTL = 10 * time.Minute
+	// firstAnswerTimeout is how long a health answer waits for the brokers' first, so that
 	// a process that has just started does not call a Kafka that is there away.
-	firstWait = time.Second
+	firstAnswerTimeout = time.Second
 )
 
-// pulse is how a publisher does, as its health answers tell: whether brokers
+// brokerHealth is how a publisher does, as its health answers tell: whether brokers
 // answer, and whether what is published arrives.
-type pulse struct {
+type brokerHealth struct {
 	// brokers are asked by run alone.
-	brokers *contact
-	// known is closed once it is known whether brokers answer.
-	known chan struct{}
-	first sync.Once
+	brokers *metadataConn
+	// answered is closed once it is known whether brokers answer.
+	answered chan struct{}
+	first    sync.Once
 
-	mu      sync.Mutex
-	answers error
-	publish error
-	failed  time.Time
+	mu           sync.Mutex
+	answerError  error
+	publishError error
+	publishedAt  time.Time
 }
 
-func newPulse(d *kafkago.Dialer, brokers []string) *pulse {
-	return &pulse{brokers: newContact(d, brokers), known: make(chan struct{})}
+func newBrokerHealth(d *kafkago.Dialer, brokers []string) *brokerHealth {
+	return &brokerHealth{brokers: newMetadataConn(d, brokers), answered: make(chan struct{})}
 }
 
 // run asks the brokers until ctx is done, over one connection that is kept
 // while it answers. The producer's own cannot tell: they keep an old layout
 // through an outage.
-func (p *pulse) run(ctx context.Context) {
-	defer p.brokers.hangUp()
-	tick := time.NewTicker(askPause)
+func (p *brokerHealth) run(ctx context.Context) {
+	defer p.brokers.close()
+	tick := time.NewTicker(pingInterval)
 	defer tick.Stop()
 	for {
-		err := p.ask(ctx)
+		err := p.ping(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		p.heard(err)
+		p.setAnswer(err)
 		select {
 		case <-ctx.Done():
 			return
@@ -67,45 +67,45 @@ func (p *pulse) run(ctx context.Context) {
 	}
 }
 
-// heard notes what came of asking.
-func (p *pulse) heard(err error) {
+// setAnswer notes what came of asking.
+func (p *brokerHealth) setAnswer(err error) {
 	p.mu.Lock()
-	p.answers = err
+	p.answerError = err
 	p.mu.Unlock()
-	p.first.Do(func() { close(p.known) })
+	p.first.Do(func() { close(p.answered) })
 }
 
-// ask wants an answer of any broker.
-func (p *pulse) ask(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, askLimit)
+// ping wants an answer of any broker.
+func (p *brokerHealth) ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
-	return p.brokers.ask(ctx, func(conn *kafkago.Conn) error {
+	return p.brokers.do(ctx, func(conn *kafkago.Conn) error {
 		_, err := conn.Brokers() // alone, which is the smallest metadata
 		return err
 	})
 }
 
-// published notes what became of a command. A caller who left says nothing
+// notePublish notes what became of a command. A caller who left says nothing
 // about Kafka, and neither does a record that the broker rejects for what it is.
-func (p *pulse) published(err error) {
+func (p *brokerHealth) notePublish(err error) {
 	if errors.Is(err, context.Canceled) || errors.Is(err, errClosed) {
 		return
 	}
-	if why := refusalOf(err).outcome; err != nil && (why == recordTooLarge || why == recordInvalid) {
+	if why := classifyError(err).outcome; err != nil && (why == recordTooLarge || why == recordInvalid) {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.publish, p.failed = err, time.Now()
+	p.publishError, p.publishedAt = err, time.Now()
 }
 
-// waited reports whether it is known how the brokers do. It waits for that no
+// awaitFirst reports whether it is known how the brokers do. It waits for that no
 // longer than ctx and firstWait.
-func (p *pulse) waited(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, firstWait)
+func (p *brokerHealth) awaitFirst(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, firstAnswerTimeout)
 	defer cancel()
 	select {
-	case <-p.known:
+	case <-p.answered:
 		return true
 	case <-ctx.Done():
 		return false
@@ -113,24 +113,24 @@ func (p *pulse) waited(ctx context.Context) bool {
 }
 
 // health puts the state in public words.
-func (p *pulse) health(ctx context.Context) domain.Health {
+func (p *brokerHealth) health(ctx context.Context) domain.Health {
 	h := domain.Health{Name: "kafka", Condition: domain.Healthy}
-	if !p.waited(ctx) {
+	if !p.awaitFirst(ctx) {
 		h.Condition, h.Note = domain.Degraded, "No answer yet"
 		return h
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	since := time.Since(p.failed)
+	since := time.Since(p.publishedAt)
 	switch {
-	case p.answers != nil && refusalOf(p.answers).outcome == misconfigured:
-		h.Condition, h.Note, h.Err = domain.Degraded, "The brokers refuse this service; commands are refused", p.answers
-	case p.answers != nil:
-		h.Condition, h.Note, h.Err = domain.Degraded, "No broker answers; commands are refused", p.answers
-	case p.publish != nil && refusalOf(p.publish).outcome == misconfigured && since < misconfiguredLife:
-		h.Condition, h.Note, h.Err = domain.Degraded, "Kafka refuses commands: its topic, rights or settings need an operator", p.publish
-	case p.publish != nil && since < failureLife:
-		h.Condition, h.Note, h.Err = domain.Degraded, "The last command could not be published", p.publish
+	case p.answerError != nil && classifyError(p.answerError).outcome == misconfigured:
+		h.Condition, h.Note, h.Err = domain.Degraded, "The brokers refuse this service; commands are refused", p.answerError
+	case p.answerError != nil:
+		h.Condition, h.Note, h.Err = domain.Degraded, "No broker answers; commands are refused", p.answerError
+	case p.publishError != nil && classifyError(p.publishError).outcome == misconfigured && since < misconfiguredTTL:
+		h.Condition, h.Note, h.Err = domain.Degraded, "Kafka refuses commands: its topic, rights or settings need an operator", p.publishError
+	case p.publishError != nil && since < failureTTL:
+		h.Condition, h.Note, h.Err = domain.Degraded, "The last command could not be published", p.publishError
 	}
 	return h
 }

@@ -14,12 +14,12 @@ func TestEveryCodeHasAVerdict(t *testing.T) {
 		domain.ValidationError, domain.MissingRequiredField, domain.InvalidRequest, domain.ParsingError, domain.ProcessingError,
 	}
 	for _, code := range domain.Codes() {
-		v, known := verdictOf(code)
+		v, known := classify(code)
 		require.True(t, known, "%s is not in the table", code)
-		require.Equal(t, domain.Retryable(&domain.Error{Code: code}), v == keep, "%s", code)
-		require.Equal(t, slices.Contains(final, code), v == bury, "%s", code)
+		require.Equal(t, domain.Retryable(&domain.Error{Code: code}), v == retry, "%s", code)
+		require.Equal(t, slices.Contains(final, code), v == toDeadLetter, "%s", code)
 	}
-	v, known := verdictOf("SOMETHING_ELSE")
+	v, known := classify("SOMETHING_ELSE")
 	require.False(t, known)
-	require.Equal(t, doubt, v)
+	require.Equal(t, checkControl, v)
 }

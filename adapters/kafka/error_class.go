@@ -23,8 +23,8 @@ const (
 	misconfigured
 )
 
-// refusal is how the producer and the publisher treat an error.
-type refusal struct {
+// errorClass is how the producer and the publisher treat an error.
+type errorClass struct {
 	outcome outcome
 	// retried: the same request may be confirmed within the sender's time.
 	retried bool
@@ -34,33 +34,33 @@ type refusal struct {
 // finds wrong: the records behind it wait.
 const recordRetries = 3
 
-// repeats reports whether the request is sent again after the attempt, counted
+// retries reports whether the request is sent again after the attempt, counted
 // from 0.
-func (r refusal) repeats(attempt int) bool {
+func (r errorClass) retries(attempt int) bool {
 	return r.retried && (r.outcome != recordInvalid || attempt < recordRetries)
 }
 
 // perRecord reports whether the refusal may concern only some records of a batch.
 // An unexpected error of the broker may, too.
-func (r refusal) perRecord() bool {
+func (r errorClass) perRecord() bool {
 	return r.outcome == recordTooLarge || r.outcome == recordInvalid || (r.outcome == unknown && !r.retried)
 }
 
-// refusalOf classifies an error: the broker's own code by refusalOfCode, a failed
+// classifyError classifies an error: the broker's own code by refusalOfCode, a failed
 // TLS handshake as misconfigured, everything else as a failure on the way, which
 // is tried again. nil is treated like such a failure; callers test for it first.
-func refusalOf(err error) refusal {
+func classifyError(err error) errorClass {
 	if code, ok := errors.AsType[kafkago.Error](err); ok {
-		return refusalOfCode(code)
+		return classifyCode(code)
 	}
 	if handshakeFailed(err) {
-		return refusal{outcome: misconfigured}
+		return errorClass{outcome: misconfigured}
 	}
-	return refusal{outcome: unknown, retried: true}
+	return errorClass{outcome: unknown, retried: true}
 }
 
-// passing reports whether the same request may be confirmed later.
-func passing(err error) bool { return refusalOf(err).retried }
+// retryable reports whether the same request may be confirmed later.
+func retryable(err error) bool { return classifyError(err).retried }
 
 // handshakeFailed reports whether TLS could not be agreed on: this side does not
 // trust the broker, the broker refuses this side, or it speaks no TLS.

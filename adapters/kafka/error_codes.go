@@ -10,42 +10,42 @@ const (
 	rebootstrapRequired     kafkago.Error = 129
 )
 
-// refusalOfCode is the table of the protocol's error codes: what each means in an
+// classifyCode is the table of the protocol's error codes: what each means in an
 // answer to a produce request, to the metadata request or to the handshake before
 // it. A code that is not listed answers other requests only, or comes from a newer
 // broker: the outcome is unknown and the request is not repeated.
-func refusalOfCode(code kafkago.Error) refusal {
+func classifyCode(code kafkago.Error) errorClass {
 	switch code {
 	case kafkago.MessageSizeTooLarge, kafkago.RecordListTooLarge:
-		return refusal{outcome: recordTooLarge}
+		return errorClass{outcome: recordTooLarge}
 
 	case kafkago.InvalidRecord:
-		return refusal{outcome: recordInvalid}
+		return errorClass{outcome: recordInvalid}
 	case kafkago.InvalidMessage:
 		// A checksum may be wrong because of the way, so it is tried again.
-		return refusal{outcome: recordInvalid, retried: true}
+		return errorClass{outcome: recordInvalid, retried: true}
 
 	case kafkago.UnknownTopicOrPartition, kafkago.UnknownTopicID:
 		// A topic that is being created answers so as well.
-		return refusal{outcome: misconfigured, retried: true}
+		return errorClass{outcome: misconfigured, retried: true}
 	case kafkago.InvalidReplicationFactor:
 		// Creating the topic needs more brokers than are up.
-		return refusal{outcome: misconfigured, retried: true}
+		return errorClass{outcome: misconfigured, retried: true}
 	case kafkago.InvalidTimestamp:
 		// The time is that of this service's clock: no request can change it.
-		return refusal{outcome: misconfigured}
+		return errorClass{outcome: misconfigured}
 	case kafkago.InvalidTopic, kafkago.InvalidRequiredAcks, kafkago.InvalidPartitionNumber,
 		kafkago.InvalidReplicaAssignment, kafkago.InvalidConfiguration, kafkago.InvalidRequest, kafkago.PolicyViolation,
 		kafkago.UnsupportedVersion, kafkago.UnsupportedForMessageFormat, kafkago.UnsupportedCompressionType,
 		mismatchedEndpointType, unsupportedEndpointType, kafkago.InconsistentClusterID:
-		return refusal{outcome: misconfigured}
+		return errorClass{outcome: misconfigured}
 	case kafkago.TopicAuthorizationFailed, kafkago.GroupAuthorizationFailed, kafkago.ClusterAuthorizationFailed,
 		kafkago.TransactionalIDAuthorizationFailed, kafkago.SecurityDisabled,
 		kafkago.UnsupportedSASLMechanism, kafkago.IllegalSASLState, kafkago.SASLAuthenticationFailed,
 		kafkago.DelegationTokenAuthDisabled, kafkago.DelegationTokenNotFound, kafkago.DelegationTokenOwnerMismatch,
 		kafkago.DelegationTokenRequestNotAllowed, kafkago.DelegationTokenAuthorizationFailed, kafkago.DelegationTokenExpired,
 		kafkago.InvalidPrincipalType, kafkago.UnacceptableCredential, kafkago.PrincipalDeserializationFailure:
-		return refusal{outcome: misconfigured}
+		return errorClass{outcome: misconfigured}
 
 	case kafkago.LeaderNotAvailable, kafkago.NotLeaderForPartition, kafkago.RequestTimedOut,
 		kafkago.BrokerNotAvailable, kafkago.ReplicaNotAvailable, kafkago.NetworkException,
@@ -57,9 +57,9 @@ func refusalOfCode(code kafkago.Error) refusal {
 		kafkago.PreferredLeaderNotAvailable, kafkago.EligibleLeadersNotAvailable, kafkago.UnstableOffsetCommit,
 		kafkago.ThrottlingQuotaExceeded, kafkago.InconsistentTopicID, kafkago.FetchSessionTopicIDError,
 		newLeaderElected, rebootstrapRequired:
-		return refusal{outcome: unknown, retried: true}
+		return errorClass{outcome: unknown, retried: true}
 
 	default:
-		return refusal{outcome: unknown}
+		return errorClass{outcome: unknown}
 	}
 }

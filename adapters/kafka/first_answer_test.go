@@ -42,7 +42,7 @@ func TestHealthWaitsForTheFirstAnswer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				p := newPulse(refusesAfter(c.dial), []string{"broker:9092"})
+				p := newBrokerHealth(refusesAfter(c.dial), []string{"broker:9092"})
 				go p.run(t.Context())
 				ctx, cancel := context.WithTimeout(t.Context(), c.wish)
 				defer cancel()
@@ -61,15 +61,15 @@ func TestHealthWaitsForTheFirstAnswer(t *testing.T) {
 func TestHealthIsGoodWithTheFirstAnswer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPulse(nil, nil)
+		p := newBrokerHealth(nil, nil)
 		const after = 900 * time.Millisecond
-		time.AfterFunc(after, func() { p.heard(nil) })
+		time.AfterFunc(after, func() { p.setAnswer(nil) })
 		began := time.Now()
 		for range 2 {
 			require.Equal(t, domain.Health{Name: "kafka", Condition: domain.Healthy}, p.health(t.Context()))
 			require.Equal(t, after, time.Since(began))
 		}
-		p.heard(errors.New("gone"))
+		p.setAnswer(errors.New("gone"))
 		require.Equal(t, domain.Degraded, p.health(t.Context()).Condition)
 		require.Equal(t, after, time.Since(began))
 	})

@@ -7,29 +7,29 @@ import (
 	"time"
 )
 
-// refusalLife is how long ago the latest attempt may have failed to explain why
+// lastErrorTTL is how long ago the latest attempt may have failed to explain why
 // a sender ran out of time. Attempts are at most resendPause apart, so an older
 // one means that the broker has stopped answering since.
-const refusalLife = time.Second
+const lastErrorTTL = time.Second
 
-// lastRefusal keeps the error of a record's latest attempt. note and expired may
+// lastError keeps the error of a record's latest attempt. note and expired may
 // run at the same time.
-type lastRefusal struct{ latest atomic.Pointer[failedAttempt] }
+type lastError struct{ latest atomic.Pointer[failedAttempt] }
 
 type failedAttempt struct {
 	err error
 	at  time.Time
 }
 
-// note keeps an attempt's error in place of the one before.
-func (l *lastRefusal) note(err error) {
+// store keeps an attempt's error in place of the one before.
+func (l *lastError) store(err error) {
 	l.latest.Store(&failedAttempt{err, time.Now()})
 }
 
-// expired is the error of a sender whose ctx is done: ctx's own, joined with the
+// timeoutError is the error of a sender whose ctx is done: ctx's own, joined with the
 // latest attempt's if that one is recent.
-func (l *lastRefusal) expired(ctx context.Context) error {
-	if latest := l.latest.Load(); latest != nil && time.Since(latest.at) < refusalLife {
+func (l *lastError) timeoutError(ctx context.Context) error {
+	if latest := l.latest.Load(); latest != nil && time.Since(latest.at) < lastErrorTTL {
 		return errors.Join(ctx.Err(), latest.err)
 	}
 	return ctx.Err()

@@ -44,11 +44,11 @@ func TestContactFindsABrokerThatAnswers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &wires{dialed: map[string]int{}, open: map[*wire]bool{}}
-		c := newContact(w.dialer(), []string{"a:1", "b:1", "c:1"})
+		c := newMetadataConn(w.dialer(), []string{"a:1", "b:1", "c:1"})
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		began := time.Now()
-		require.NoError(t, c.ask(ctx, func(conn *kafkago.Conn) error {
+		require.NoError(t, c.do(ctx, func(conn *kafkago.Conn) error {
 			if w.dialed["b:1"] == 0 {
 				_, err := conn.Brokers()
 				return err
@@ -60,11 +60,11 @@ func TestContactFindsABrokerThatAnswers(t *testing.T) {
 		require.Len(t, w.open, 1)
 
 		no := func(*kafkago.Conn) error { return kafkago.UnknownTopicOrPartition }
-		require.ErrorIs(t, c.ask(ctx, no), kafkago.UnknownTopicOrPartition)
+		require.ErrorIs(t, c.do(ctx, no), kafkago.UnknownTopicOrPartition)
 		require.Equal(t, map[string]int{"a:1": 1, "b:1": 1}, w.dialed, "a no is an answer")
 
 		cut := func(*kafkago.Conn) error { return net.ErrClosed }
-		require.ErrorIs(t, c.ask(ctx, cut), net.ErrClosed)
+		require.ErrorIs(t, c.do(ctx, cut), net.ErrClosed)
 		require.Equal(t, map[string]int{"a:1": 2, "b:1": 2, "c:1": 1}, w.dialed, "the kept one, then each")
 		require.Empty(t, w.open)
 	})

@@ -18,42 +18,42 @@ const (
 	resendPause = 250 * time.Millisecond
 )
 
-// parcel is a record on its way, and who waits for it.
-type parcel struct {
+// pendingRecord is a record on its way, and who waits for it.
+type pendingRecord struct {
 	// ctx is the sender's patience: once it is done the parcel is dropped, or
 	// its outcome is nobody's concern any more.
 	ctx    context.Context
 	record kafkago.Message
-	// outcome holds one answer, so that giving it never waits for a reader.
-	outcome chan error
-	// leave gives back the parcel's place among those under way.
-	leave func()
-	// last is the error of the latest attempt, for a sender whose time is over.
-	last lastRefusal
+	// result holds one answer, so that giving it never waits for a reader.
+	result chan error
+	// release gives back the parcel's place among those under way.
+	release func()
+	// lastError is the error of the latest attempt, for a sender whose time is over.
+	lastError lastError
 }
 
-// answer settles the parcel; it is called exactly once.
-func (p *parcel) answer(err error) {
-	p.outcome <- err
-	p.leave()
+// complete settles the parcel; it is called exactly once.
+func (p *pendingRecord) complete(err error) {
+	p.result <- err
+	p.release()
 }
 
-func (p *parcel) size() int { return len(p.record.Key) + len(p.record.Value) }
+func (p *pendingRecord) size() int { return len(p.record.Key) + len(p.record.Value) }
 
-// lane sends the records of one partition in order, one request at a time.
+// partitionQueue sends the records of one partition in order, one request at a time.
 // What comes while a request is under way leaves together in the next one, so
 // that a lone record never waits for company.
-type lane struct {
-	write func(ctx context.Context, batch []*parcel) error
+type partitionQueue struct {
+	write func(ctx context.Context, batch []*pendingRecord) error
 	log   *slog.Logger
 
 	mu      sync.Mutex
-	waiting []*parcel
+	waiting []*pendingRecord
 	sending bool
 }
 
-// put queues a parcel. It reports whether the caller must start send.
-func (l *lane) put(p *parcel) (idle bool) {
+// enqueue queues a parcel. It reports whether the caller must start send.
+func (l *partitionQueue) enqueue(p *pendingRecord) (idle bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.waiting = append(l.waiting, p)
@@ -62,20 +62,20 @@ func (l *lane) put(p *parcel) (idle bool) {
 	return idle
 }
 
-// send empties the lane and ends. Only one runs at a time.
-func (l *lane) send(ctx context.Context) {
+// run empties the lane and ends. Only one runs at a time.
+func (l *partitionQueue) run(ctx context.Context) {
 	for {
-		batch, ok := l.take()
+		batch, ok := l.nextBatch()
 		if !ok {
 			return
 		}
-		l.deliver(ctx, batch)
+		l.sendBatch(ctx, batch)
 	}
 }
 
-// take removes the next batch; false means that the lane is empty and send
+// nextBatch removes the next batch; false means that the lane is empty and send
 // must end.
-func (l *lane) take() ([]*parcel, bool) {
+func (l *partitionQueue) nextBatch() ([]*pendingRecord, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.waiting) == 0 {
@@ -96,31 +96,31 @@ func (l *lane) take() ([]*parcel, bool) {
 	return batch, true
 }
 
-// deliver writes a batch until it is confirmed, refused for good, or nobody
+// sendBatch writes a batch until it is confirmed, refused for good, or nobody
 // waits for it any more. A batch that is refused for what one of its records may
 // be is divided, so that only that record is refused; the order stays.
-func (l *lane) deliver(ctx context.Context, batch []*parcel) {
+func (l *partitionQueue) sendBatch(ctx context.Context, batch []*pendingRecord) {
 	for attempt := 0; ; attempt++ {
-		if batch = patient(batch); len(batch) == 0 {
+		if batch = dropExpired(batch); len(batch) == 0 {
 			return
 		}
 		trial, cancel := context.WithDeadline(ctx, lastDeadline(batch))
 		err := l.write(trial, batch)
-		if divisible := len(batch) > 1 && refusalOf(err).perRecord(); divisible && ctx.Err() == nil {
+		if divisible := len(batch) > 1 && classifyError(err).perRecord(); divisible && ctx.Err() == nil {
 			cancel()
 			half := len(batch) / 2
-			l.deliver(ctx, batch[:half:half])
-			l.deliver(ctx, batch[half:])
+			l.sendBatch(ctx, batch[:half:half])
+			l.sendBatch(ctx, batch[half:])
 			return
 		}
-		if err == nil || !refusalOf(err).repeats(attempt) || ctx.Err() != nil {
+		if err == nil || !classifyError(err).retries(attempt) || ctx.Err() != nil {
 			cancel()
-			answer(batch, err)
+			completeAll(batch, err)
 			return
 		}
 		if trial.Err() == nil {
 			for _, p := range batch {
-				p.last.note(err)
+				p.lastError.store(err)
 			}
 		}
 		// Only the last attempt's error reaches a sender.
@@ -130,12 +130,12 @@ func (l *lane) deliver(ctx context.Context, batch []*parcel) {
 	}
 }
 
-// patient answers those parcels whose senders have gone and returns the rest.
-func patient(batch []*parcel) []*parcel {
+// dropExpired answers those parcels whose senders have gone and returns the rest.
+func dropExpired(batch []*pendingRecord) []*pendingRecord {
 	kept := batch[:0]
 	for _, p := range batch {
 		if p.ctx.Err() != nil {
-			p.answer(p.last.expired(p.ctx))
+			p.complete(p.lastError.timeoutError(p.ctx))
 			continue
 		}
 		kept = append(kept, p)
@@ -143,14 +143,14 @@ func patient(batch []*parcel) []*parcel {
 	return kept
 }
 
-func answer(batch []*parcel, err error) {
+func completeAll(batch []*pendingRecord, err error) {
 	for _, p := range batch {
-		p.answer(err)
+		p.complete(err)
 	}
 }
 
 // lastDeadline is when the most patient sender gives up.
-func lastDeadline(batch []*parcel) time.Time {
+func lastDeadline(batch []*pendingRecord) time.Time {
 	var last time.Time
 	for _, p := range batch {
 		if d, ok := p.ctx.Deadline(); ok && d.After(last) {

@@ -15,9 +15,9 @@ import (
 )
 
 const (
-	// keepPause is the longest wait between two attempts to hand over a record,
+	// retryPause is the longest wait between two attempts to hand over a record,
 	// and so how late it may be for a Redis that is back.
-	keepPause = time.Second
+	retryPause = time.Second
 	// logEvery thins the log of an outage: one line per so many attempts.
 	logEvery = 60
 	// maxCorrelation bounds what a span repeats of a foreign id, in bytes.
@@ -26,21 +26,21 @@ const (
 
 var errPanic = errors.New("panic while handing over")
 
-// settle brings a record to its end: handed over, buried, or not to be handed over
+// process brings a record to its end: handed over, buried, or not to be handed over
 // at all. It tries for as long as it takes and returns false only when ctx is
 // done first, with the record left as it was.
-func (c *Consumer) settle(ctx context.Context, m kafkago.Message, l *lookups) bool {
-	if c.appended {
+func (c *Consumer) process(ctx context.Context, m kafkago.Message, l *lookups) bool {
+	if c.timesUnknown {
 		m.Time = time.Time{}
 	}
-	t := &trial{record: m, lookups: l}
+	t := &recordState{record: m, lookups: l}
 	for attempt := 0; ctx.Err() == nil; attempt++ {
-		skipped, err := c.skip(ctx, t)
+		skipped, err := c.shouldSkip(ctx, t)
 		if skipped {
 			return true
 		}
 		if attempt == 0 {
-			c.standing.note(m.Partition, part{written: t.record.Time})
+			c.health.update(m.Partition, partitionHealth{written: t.record.Time})
 		}
 		if err == nil {
 			err = c.attempt(ctx, t)
@@ -51,20 +51,20 @@ func (c *Consumer) settle(ctx context.Context, m kafkago.Message, l *lookups) bo
 		if ctx.Err() != nil {
 			return false
 		}
-		c.standing.note(m.Partition, part{written: t.record.Time, err: err})
+		c.health.update(m.Partition, partitionHealth{written: t.record.Time, err: err})
 		c.observe(domain.NotificationRetried, t.record)
-		if v, _ := verdictOf(domain.CodeOf(err)); v == keep && attempt%logEvery == 0 {
+		if v, _ := classify(domain.CodeOf(err)); v == retry && attempt%logEvery == 0 {
 			c.log.WarnContext(ctx, "a notification waits on Kafka; trying again",
 				"partition", m.Partition, "offset", m.Offset, "attempt", attempt+1, "error", err)
 		}
-		pause(ctx, backoff(attempt, keepPause))
+		pause(ctx, backoff(attempt, retryPause))
 	}
 	return false
 }
 
-// skip reports whether the record must not be handed over: a transaction marker,
+// shouldSkip reports whether the record must not be handed over: a transaction marker,
 // or a record that is too old to matter. An error means that this is not known.
-func (c *Consumer) skip(ctx context.Context, t *trial) (bool, error) {
+func (c *Consumer) shouldSkip(ctx context.Context, t *recordState) (bool, error) {
 	if looksLikeMarker(t.record) {
 		span, err := c.spanOf(ctx, t)
 		if err != nil {
@@ -92,7 +92,7 @@ func (c *Consumer) skip(ctx context.Context, t *trial) (bool, error) {
 }
 
 // attempt tries once. Nil means that the record is done with.
-func (c *Consumer) attempt(ctx context.Context, t *trial) error {
+func (c *Consumer) attempt(ctx context.Context, t *recordState) error {
 	handover, err := c.accept(ctx, t.record)
 	if err == nil {
 		result := domain.NotificationPublished
@@ -105,14 +105,14 @@ func (c *Consumer) attempt(ctx context.Context, t *trial) error {
 	if ctx.Err() != nil {
 		return err
 	}
-	switch v, _ := verdictOf(domain.CodeOf(err)); v {
-	case pass:
+	switch v, _ := classify(domain.CodeOf(err)); v {
+	case countAsDone:
 		c.observe(domain.NotificationPublished, t.record)
 		return nil
-	case bury:
-		return c.bury(ctx, t, err)
-	case doubt:
-		return c.suspect(ctx, t, err)
+	case toDeadLetter:
+		return c.writeDeadLetter(ctx, t, err)
+	case checkControl:
+		return c.handleUnknown(ctx, t, err)
 	default:
 		return err
 	}
@@ -122,7 +122,7 @@ func (c *Consumer) attempt(ctx context.Context, t *trial) error {
 // the trace of its producer. A panic becomes an error.
 func (c *Consumer) accept(ctx context.Context, m kafkago.Message) (h domain.Handover, err error) {
 	event, err := domain.ParseEnvelope(m.Value)
-	ctx, span := c.tracer.Start(origin(ctx, event, m), "websocket.consume_notification", c.start...)
+	ctx, span := c.tracer.Start(traceContext(ctx, event, m), "websocket.consume_notification", c.spanOptions...)
 	if span.IsRecording() {
 		span.SetAttributes(
 			attribute.String("correlation_id", event.CorrelationID[:min(len(event.CorrelationID), maxCorrelation)]),
@@ -144,9 +144,9 @@ func (c *Consumer) accept(ctx context.Context, m kafkago.Message) (h domain.Hand
 	return c.notifications.Accept(domain.WithTrail(ctx, domain.Trail{Correlation: event.CorrelationID}), event)
 }
 
-// origin returns ctx within the trace that the envelope names, or else the
+// traceContext returns ctx within the trace that the envelope names, or else the
 // record's headers.
-func origin(ctx context.Context, event domain.Envelope, m kafkago.Message) context.Context {
+func traceContext(ctx context.Context, event domain.Envelope, m kafkago.Message) context.Context {
 	carrier := propagation.MapCarrier{}
 	for _, h := range m.Headers {
 		if h.Key == "traceparent" || h.Key == "tracestate" {
@@ -159,16 +159,16 @@ func origin(ctx context.Context, event domain.Envelope, m kafkago.Message) conte
 	return propagation.TraceContext{}.Extract(ctx, carrier)
 }
 
-// bury puts the record on the dead-letter topic, with the reason and its place of
+// writeDeadLetter puts the record on the dead-letter topic, with the reason and its place of
 // origin. It is done with then. An error means that it must be tried again.
-func (c *Consumer) bury(ctx context.Context, t *trial, cause error) error {
+func (c *Consumer) writeDeadLetter(ctx context.Context, t *recordState, cause error) error {
 	topic := deadLetterTopic(t.record.Topic)
 	record, err := c.original(ctx, t)
 	if err != nil {
 		return domain.NotPublished(topic, err).At("kafka.Bury")
 	}
 	source := fmt.Sprintf("%s/%d/%d", t.record.Topic, t.record.Partition, t.record.Offset)
-	form, err := c.dead.write(ctx, deadLetter{original: record, reason: reason(cause), source: source})
+	form, err := c.deadLetters.write(ctx, deadLetter{original: record, reason: reason(cause), source: source})
 	if err != nil {
 		return domain.NotPublished(topic, err).At("kafka.Bury")
 	}

@@ -15,43 +15,43 @@ import (
 const (
 	// panicAttempts is how many panics make a record a dead letter.
 	panicAttempts = 3
-	// doubtAttempts is how many unknown failures, each with a control that
+	// unknownAttempts is how many unknown failures, each with a control that
 	// succeeded, make a record a dead letter, over doubtTime at least.
-	doubtAttempts = 10
-	doubtTime     = 60 * time.Second
-	// controlLimit bounds one control.
-	controlLimit = 5 * time.Second
-	// changeLog is the least time between two log lines about one record's unknown
+	unknownAttempts = 10
+	unknownDuration = 60 * time.Second
+	// controlTimeout bounds one control.
+	controlTimeout = 5 * time.Second
+	// logInterval is the least time between two log lines about one record's unknown
 	// failures, however often they change.
-	changeLog = 10 * time.Second
+	logInterval = 10 * time.Second
 	// maxReason bounds, in bytes, the reason of a dead letter.
 	maxReason = 512
 )
 
-// trial is what the attempts to hand over one record have shown so far.
-type trial struct {
-	record   kafkago.Message
-	lookups  *lookups // of the record's partition
-	panics   int
-	failures int       // unknown ones since the last control that failed
-	since    time.Time // the first of them
-	logged   string    // what the last log line was about
-	loggedAt time.Time
-	searches int // attempts to read the original that failed
+// recordState is what the attempts to hand over one record have shown so far.
+type recordState struct {
+	record         kafkago.Message
+	lookups        *lookups // of the record's partition
+	panics         int
+	failures       int       // unknown ones since the last control that failed
+	firstFailure   time.Time // the first of them
+	logged         string    // what the last log line was about
+	loggedAt       time.Time
+	lookupFailures int // attempts to read the original that failed
 }
 
-// suspect decides about a failure of unknown cause. It returns nil when the record
+// handleUnknown decides about a failure of unknown cause. It returns nil when the record
 // is done with, which means that it became a dead letter.
-func (c *Consumer) suspect(ctx context.Context, t *trial, cause error) error {
+func (c *Consumer) handleUnknown(ctx context.Context, t *recordState, cause error) error {
 	if errors.Is(cause, errPanic) {
 		t.panics++
 		c.logChange(ctx, t, cause, nil)
 		if t.panics >= panicAttempts {
-			return c.bury(ctx, t, cause)
+			return c.writeDeadLetter(ctx, t, cause)
 		}
 		return cause
 	}
-	control := c.control(ctx, t.record)
+	control := c.runControl(ctx, t.record)
 	if ctx.Err() != nil {
 		return cause
 	}
@@ -61,19 +61,19 @@ func (c *Consumer) suspect(ctx context.Context, t *trial, cause error) error {
 		return cause
 	}
 	if t.failures == 0 {
-		t.since = time.Now()
+		t.firstFailure = time.Now()
 	}
 	t.failures++
-	if t.failures >= doubtAttempts && time.Since(t.since) >= c.config.finalAfter() {
-		return c.bury(ctx, t, cause)
+	if t.failures >= unknownAttempts && time.Since(t.firstFailure) >= c.config.finalAfter() {
+		return c.writeDeadLetter(ctx, t, cause)
 	}
 	return cause
 }
 
-// control asks the application whether it can do for a test user what it could
+// runControl asks the application whether it can do for a test user what it could
 // not do for the record. Nil: it can, so the record is the cause.
-func (c *Consumer) control(ctx context.Context, m kafkago.Message) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, controlLimit)
+func (c *Consumer) runControl(ctx context.Context, m kafkago.Message) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, controlTimeout)
 	defer cancel()
 	defer func() {
 		if p := recover(); p != nil {
@@ -89,9 +89,9 @@ func (c *Consumer) control(ctx context.Context, m kafkago.Message) (err error) {
 
 // logChange logs an unknown failure once, and again when it is another one or the
 // control has another outcome. Numbers do not count as a change.
-func (c *Consumer) logChange(ctx context.Context, t *trial, cause, control error) {
+func (c *Consumer) logChange(ctx context.Context, t *recordState, cause, control error) {
 	about := withoutDigits(fmt.Sprint(cause, control == nil))
-	if about == t.logged || !t.loggedAt.IsZero() && time.Since(t.loggedAt) < changeLog {
+	if about == t.logged || !t.loggedAt.IsZero() && time.Since(t.loggedAt) < logInterval {
 		return
 	}
 	t.logged, t.loggedAt = about, time.Now()

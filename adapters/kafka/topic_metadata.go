@@ -12,7 +12,7 @@ import (
 // earlier may be left with nothing to read.
 func (c *Consumer) awaitTopic(ctx context.Context) bool {
 	for attempt := 0; ; attempt++ {
-		count, err := c.count(ctx)
+		count, err := c.partitionCount(ctx)
 		if ctx.Err() != nil {
 			return false
 		}
@@ -20,19 +20,19 @@ func (c *Consumer) awaitTopic(ctx context.Context) bool {
 			c.partitions = count
 			return true
 		}
-		c.standing.left(err)
+		c.health.setUnassigned(err)
 		if attempt%logEvery == 0 {
 			c.log.WarnContext(ctx, "the notification topic cannot be found; trying again", "error", err)
 		}
-		pause(ctx, backoff(attempt, churnPause))
+		pause(ctx, backoff(attempt, maxRejoinPause))
 	}
 }
 
-// moved reports whether the topic has other partitions than when the current
+// partitionsChanged reports whether the topic has other partitions than when the current
 // assignment was asked for. The library has a watch of its own, but that one
 // takes its first look after the assignment and is blind to what came between.
-func (c *Consumer) moved(ctx context.Context) bool {
-	count, err := c.count(ctx)
+func (c *Consumer) partitionsChanged(ctx context.Context) bool {
+	count, err := c.partitionCount(ctx)
 	if err != nil && !errors.Is(err, kafkago.UnknownTopicOrPartition) {
 		return false // nothing is known; the assignment holds
 	}
@@ -43,12 +43,12 @@ func (c *Consumer) moved(ctx context.Context) bool {
 	return true
 }
 
-// count asks how many partitions the topic has, for no longer than from one watch
+// partitionCount asks how many partitions the topic has, for no longer than from one watch
 // to the next. One that is missing is created, if the brokers allow it.
-func (c *Consumer) count(ctx context.Context) (n int, err error) {
+func (c *Consumer) partitionCount(ctx context.Context) (n int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, watchInterval)
 	defer cancel()
-	err = c.brokers.ask(ctx, func(conn *kafkago.Conn) error {
+	err = c.brokers.do(ctx, func(conn *kafkago.Conn) error {
 		partitions, err := conn.ReadPartitions(string(c.config.topic()))
 		n = len(partitions)
 		return err

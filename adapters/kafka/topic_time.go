@@ -8,10 +8,10 @@ import (
 )
 
 const (
-	// settingLimit bounds the question for a topic's settings.
-	settingLimit = 3 * time.Second
-	timeSetting  = "message.timestamp.type"
-	appendedTime = "LogAppendTime"
+	// settingTimeout bounds the question for a topic's settings.
+	settingTimeout = 3 * time.Second
+	timeSetting    = "message.timestamp.type"
+	appendedTime   = "LogAppendTime"
 )
 
 // checkTopic asks how the topic's records get their time. With LogAppendTime the
@@ -19,9 +19,9 @@ const (
 // a record is not known, no record expires and no lag is measured. It warns once.
 // Brokers that do not say, for want of rights for example, are not asked again.
 func (c *Consumer) checkTopic(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, settingLimit)
+	ctx, cancel := context.WithTimeout(ctx, settingTimeout)
 	defer cancel()
-	response, err := c.source.DescribeConfigs(ctx, &kafkago.DescribeConfigsRequest{
+	response, err := c.lookupClient.DescribeConfigs(ctx, &kafkago.DescribeConfigsRequest{
 		Resources: []kafkago.DescribeConfigRequestResource{{
 			ResourceType: kafkago.ResourceTypeTopic, ResourceName: string(c.config.topic()), ConfigNames: []string{timeSetting},
 		}},
@@ -41,7 +41,7 @@ func (c *Consumer) checkTopic(ctx context.Context) {
 			}
 		}
 	}
-	if c.appended = found; found {
+	if c.timesUnknown = found; found {
 		c.log.WarnContext(ctx, "the notification topic has message.timestamp.type=LogAppendTime: no record expires, and lag is not measured")
 	}
 }
