@@ -10,17 +10,17 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// attempt is one call to a service within its guard.
+// attempt is one call to a service that the guard has admitted.
 type attempt struct {
 	*service
 	limit    time.Duration
 	deadline time.Time
 }
 
-// run asks, and asks once more where the service has said nothing and the guard
-// permits. A read that meets a connection which its service had just closed costs
-// nothing of the retries' budget. Errors: CONNECTION_ERROR, TIMEOUT and
-// INVALID_RESPONSE; then the answer holds the status if there was one.
+// run sends the request, and sends it once more if no byte of a response arrived and the
+// guard permits it. A retry after a failure on a reused connection does not count against
+// the budget. Errors: CONNECTION_ERROR, TIMEOUT, SERVICE_UNAVAILABLE and INVALID_RESPONSE;
+// then the response holds the status if one was received.
 func (v *attempt) run(ctx context.Context, q wireRequest) (serviceResponse, error) {
 	a, stale, err := v.pool.roundTrip(ctx, v.deadline, q, false)
 	if err == nil {
@@ -37,8 +37,8 @@ func (v *attempt) run(ctx context.Context, q wireRequest) (serviceResponse, erro
 	return serviceResponse{status: a.status}, e
 }
 
-// classify is the error's code. A caller who left shows as context.Canceled in the
-// error's chain, whatever its code.
+// classify returns the error with its code. If the caller left, the error's chain holds
+// context.Canceled, whatever the code.
 func (v *attempt) classify(ctx context.Context, cause error) *domain.Error {
 	switch {
 	case callerLeft(ctx):
@@ -58,7 +58,7 @@ func (v *attempt) classify(ctx context.Context, cause error) *domain.Error {
 	}
 }
 
-// outcome is what the call's end tells of the service.
+// outcome returns what the end of the call means for the circuit.
 func (v *attempt) outcome(ctx context.Context, status int, err error) error {
 	switch {
 	case isUnavailable(status):

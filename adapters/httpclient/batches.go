@@ -21,8 +21,8 @@ const (
 	orchestratorName = "batch_orchestrator"
 )
 
-// preflightTimeout bounds the question whether a pipeline may start: a person is
-// waiting for the answer.
+// preflightTimeout bounds the preflight call of a pipeline, because a user waits for
+// the response.
 const preflightTimeout = 10 * time.Second
 
 // How many copies of an answer its handling makes.
@@ -156,7 +156,7 @@ func (b *Batches) List(ctx context.Context, caller domain.Caller, q domain.Batch
 }
 
 // Check asks the orchestrator whether the pipeline may start. Where there is
-// no orchestrator the verdict says that nobody was asked.
+// no orchestrator the verdict is Unasked.
 func (b *Batches) Check(ctx context.Context, caller domain.Caller, batch domain.BatchID, pipeline domain.Pipeline) (domain.Verdict, error) {
 	if b.orchestrator == nil {
 		return domain.Verdict{Allowed: true, Unasked: true}, nil

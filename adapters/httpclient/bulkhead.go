@@ -2,16 +2,16 @@ package httpclient
 
 import "sync"
 
-// userFraction is the part of a service's places that one user may hold, a
-// quarter, so that nobody's slow requests take all of them.
+// userFraction is the divisor of a service's slots that one user may hold: a quarter, so
+// that the slow requests of one user do not take all of them.
 const userFraction = 4
 
-// bulkhead are the places of a service's calls in flight. Nobody waits for one: a
-// queue would hold memory for callers who have given up.
+// bulkhead limits the calls in flight to one service. Callers do not wait for a slot: a queue
+// would hold memory for callers that have given up.
 type bulkhead struct {
 	mu   sync.Mutex
 	free int
-	// perUser is how many one user may hold.
+	// perUser is how many slots one user may hold.
 	perUser int
 	byUser  map[string]int
 }
@@ -20,8 +20,8 @@ func newBulkhead(all int) *bulkhead {
 	return &bulkhead{free: all, perUser: max(all/userFraction, 1), byUser: map[string]int{}}
 }
 
-// acquire gets a place at once or not at all. Calls in nobody's name share the
-// places without a bound of their own.
+// acquire takes a slot and reports whether one was free. Calls without a user have no limit
+// of their own.
 func (s *bulkhead) acquire(user string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -35,7 +35,7 @@ func (s *bulkhead) acquire(user string) bool {
 	return true
 }
 
-// release returns a place that was taken.
+// release releases a slot that was acquired.
 func (s *bulkhead) release(user string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -14,32 +14,32 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// maxSingleWrite is the size, in bytes, up to which a request surely fits into what
-// the kernel holds for a connection: it is sent before its answer is read.
+// maxSingleWrite is the largest request, in bytes, that is written before its response is
+// read: it fits into the socket buffer.
 const maxSingleWrite = 16 << 10
 
 var errResponseTooLarge = errors.New("answer is over its size limit")
 
-// brokenResponse is an error that came after the first byte of an answer.
+// brokenResponse is an error after the first byte of a response.
 type brokenResponse struct{ error }
 
-// Unwrap is what went wrong.
+// Unwrap returns the cause.
 func (b *brokenResponse) Unwrap() error { return b.error }
 
-// conn is one connection to a service, for one exchange at a time.
+// conn is one connection to a service. It carries one exchange at a time.
 type conn struct {
 	socket net.Conn
 	reader *bufio.Reader
-	// pool are the lines that it belongs to; retires is when it is used no more.
+	// pool owns the connection; expires is when it is not reused any more.
 	pool    *connPool
 	expires time.Time
-	// readLimit is how many bytes may still be read, negative: any number.
+	// readLimit is how many bytes may still be read; negative: no limit.
 	readLimit int
-	// rawSocket is the socket below, nil where there is none.
+	// rawSocket is the descriptor of the socket, nil if there is none.
 	rawSocket syscall.RawConn
-	// encrypted says that there is TLS, which reads ahead, above the socket.
+	// encrypted means that TLS, which reads ahead, lies above the socket.
 	encrypted bool
-	// reused lines have carried an exchange before.
+	// reused means that it has carried an exchange before.
 	reused bool
 	// idleSince is when the last exchange ended.
 	idleSince time.Time
@@ -48,10 +48,10 @@ type conn struct {
 	// interrupted means that interrupt was called during this exchange.
 	interrupted atomic.Bool
 
-	// memory counts the answer of the exchange under way.
+	// memory counts the response of the current exchange.
 	memory *domain.MemoryLease
 
-	// These are made once, so that asking costs no memory.
+	// These closures are allocated once for each connection.
 	interrupt      func()
 	peekSocket     func(fd uintptr) bool
 	nothingPending bool
@@ -79,7 +79,7 @@ func newConn(socket net.Conn) *conn {
 	return l
 }
 
-// connReader reads from a line's connection within its room.
+// connReader reads from the connection up to its readLimit.
 type connReader struct{ *conn }
 
 func (s connReader) Read(p []byte) (int, error) {
@@ -94,12 +94,12 @@ func (s connReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// setReadLimit bounds what is read from now on, in bytes; negative: not.
+// setReadLimit bounds what is read from now on, in bytes; negative: no limit.
 func (l *conn) setReadLimit(room int) { l.readLimit = room }
 
-// usable reports whether a line that rested can carry an exchange until the
-// deadline. One that its service has closed cannot, and none on which anything
-// waits to be read: it would be taken for the answer.
+// usable sets the deadline and reports whether an idle connection can carry an exchange. It
+// cannot if the service closed it, or if unread bytes are pending: they would be read as the
+// response.
 func (l *conn) usable(deadline time.Time) bool {
 	l.deadline = deadline
 	l.interrupted.Store(false)
@@ -113,9 +113,8 @@ func (l *conn) usable(deadline time.Time) bool {
 	return l.rawSocket.Read(l.peekSocket) == nil && l.nothingPending
 }
 
-// drained reports whether nothing is left of an answer that was read to its end.
-// A TLS connection tells only when it is read; the past deadline keeps it from
-// waiting for more.
+// drained reports whether no bytes follow a response that was read to its end. A TLS
+// connection must be read for that; the deadline in the past keeps the read from waiting.
 func (l *conn) drained() bool {
 	if l.reader.Buffered() > 0 {
 		return false
@@ -134,9 +133,9 @@ func timedOut(err error) bool {
 	return errors.As(err, &waited) && waited.Timeout()
 }
 
-// roundTrip sends a request and reads its answer, until the deadline or until ctx is
-// done. kept says that the line is as good as new; else it must be closed. With
-// an error, the answer holds the status if there was one.
+// roundTrip sends a request and reads its response, until the deadline or until ctx is done.
+// If kept is false the connection must be closed. With an error, the response holds the
+// status if one was received.
 func (l *conn) roundTrip(ctx context.Context, request []byte, wants func(int) bool) (a serviceResponse, kept bool, err error) {
 	stop := context.AfterFunc(ctx, l.interrupt)
 	l.memory = domain.MemoryOf(ctx)
@@ -154,8 +153,8 @@ func (l *conn) roundTrip(ctx context.Context, request []byte, wants func(int) bo
 	return a, stop() && kept && err == nil && sent == nil && l.drained(), err
 }
 
-// duplex reads while it sends: a service may answer before it has taken all,
-// and take no more.
+// duplex reads while it writes: a service may respond before it has read the whole request,
+// and read no more.
 func (l *conn) duplex(request []byte, wants func(int) bool) (a serviceResponse, kept bool, sent, err error) {
 	var written error // set before done is closed
 	done := make(chan struct{})
@@ -175,7 +174,7 @@ func (l *conn) duplex(request []byte, wants func(int) bool) (a serviceResponse, 
 	return a, kept, sent, err
 }
 
-// readResponse reads an answer, and its body if that is wanted.
+// readResponse reads a response, and its body if wants accepts the status.
 func (l *conn) readResponse(wants func(int) bool) (a serviceResponse, kept bool, err error) {
 	if _, err := l.reader.Peek(1); err != nil {
 		return serviceResponse{}, false, err
@@ -218,15 +217,14 @@ func (l *conn) shortenDeadline(d time.Duration) error {
 	return err
 }
 
-// discardTimeout is how long the rest of an unwanted body is waited for.
+// discardTimeout bounds the wait for the rest of an unwanted body.
 const discardTimeout = 20 * time.Millisecond
 
-// errorBodyTimeout is how long the body of an error answer is waited for.
+// errorBodyTimeout bounds the wait for the body of an error response.
 const errorBodyTimeout = time.Second
 
-// discardBody reads an unwanted body as far as that is cheaper than another
-// connection, and reports whether that was all of it. The answer does not wait
-// for a body that stands still.
+// discardBody reads up to maxDiscard bytes of an unwanted body and reports whether that was
+// all of it. It does not wait for a body that stalls.
 func (l *conn) discardBody(h responseHead) bool {
 	if h.length == 0 {
 		return true
@@ -238,8 +236,8 @@ func (l *conn) discardBody(h responseHead) bool {
 	return errors.Is(err, io.EOF) && (n == h.length || h.chunked && readTrailer(l.reader) == nil)
 }
 
-// readBody reads to the end. What is announced is made room for, as far as it costs
-// little while a slow service sends nothing.
+// readBody reads the body to its end. It allocates the announced length at once only if
+// that is small.
 func (l *conn) readBody(h responseHead) ([]byte, error) {
 	switch {
 	case h.length > maxResponseBody:
@@ -270,7 +268,7 @@ func (l *conn) readBody(h responseHead) ([]byte, error) {
 	}
 }
 
-// bodyReader is the body, without a length up to the connection's end.
+// bodyReader returns a reader of the body; without a length it ends with the connection.
 func (l *conn) bodyReader(h responseHead) io.Reader {
 	switch {
 	case h.chunked:

@@ -13,33 +13,32 @@ import (
 	"time"
 )
 
-// connPool are the connections (a connection pool) to one service: HTTP/1.1 on the
-// caller's own goroutine, which net/http's Transport hands from one to another and
-// back. They follow no redirect and use no proxy.
+// connPool is the connection pool of one service. It speaks HTTP/1.1 on the caller's
+// goroutine, without the goroutines that net/http's Transport needs for each connection. It
+// follows no redirect and uses no proxy.
 type connPool struct {
-	// host is what requests name, with the port where it is not the usual one.
+	// host is the Host header of requests, with the port unless it is the default.
 	host    string
 	address string
 	// tls is nil for plain HTTP.
 	tls            *tls.Config
 	connectTimeout time.Duration
 	dialContext    func(ctx context.Context, network, address string) (net.Conn, error)
-	// maxAge is how long a line is used.
+	// maxAge is how long a connection is used; 0: no limit.
 	maxAge time.Duration
 
 	mu sync.Mutex
-	// idle are the lines at rest, the longest rested first: at most as many as
-	// there are callers at once.
+	// idle are the idle connections, the longest idle first: at most as many as there
+	// were concurrent callers.
 	idle []*conn
-	// sweepTimer closes those that have rested too long; nil while there is none.
+	// sweepTimer closes connections that were idle too long; nil while none is idle.
 	sweepTimer *time.Timer
 	closed     bool
-	// lastDrop is when all idle lines were last given up after a failure.
+	// lastDrop is when all idle connections were last closed after a failure.
 	lastDrop time.Time
 }
 
-// newConnPool returns lines to a base URL, as baseURL returns it. It connects to
-// nothing yet.
+// newConnPool returns the pool of a base URL, as baseURL returns it. It does not connect yet.
 func newConnPool(base *url.URL, c Config) *connPool {
 	name, port := base.Hostname(), base.Port()
 	l := &connPool{
@@ -59,12 +58,11 @@ func newConnPool(base *url.URL, c Config) *connPool {
 	return l
 }
 
-// roundTrip sends a request, which fits into memory, and reads its answer, all
-// before the deadline, on a new line if fresh. stale says that it failed without a
-// byte of an answer on a line that had carried others. An error from the first
-// byte of an answer on is a brokenAnswer, except errTooBig. With an error, the
-// answer holds the status if there was one. For a caller who has left already
-// nothing is sent.
+// roundTrip sends a request and reads its response before the deadline. If fresh is set it
+// opens a new connection. stale means that it failed without a byte of a response on a
+// reused connection. An error after the first byte is a brokenResponse, except
+// errResponseTooLarge and errNoMemory. With an error, the response holds the status if one
+// was received. It sends nothing if ctx is done.
 func (l *connPool) roundTrip(ctx context.Context, deadline time.Time, q wireRequest, fresh bool) (a serviceResponse, stale bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return serviceResponse{}, false, err
@@ -80,10 +78,10 @@ func (l *connPool) roundTrip(ctx context.Context, deadline time.Time, q wireRequ
 	return a, err != nil && one.reused && !responseStarted(err) && !timedOut(err), err
 }
 
-// noteFailure gives up the idle lines after an exchange that ended without a byte of
-// an answer on a line that had carried others: the instance at their other end
-// may be gone without a word. It does so at most once in dropPause, so that a
-// service which resets single requests costs no storm of connections.
+// noteFailure closes the idle connections after an exchange that failed without a byte of a
+// response on a reused connection: the instance behind them may be gone. It does so at most
+// once in dropInterval, so that a service which resets single requests causes no storm of
+// connections.
 func (l *connPool) noteFailure(one *conn, answered bool, err error) {
 	if answered || !one.reused || errors.Is(err, context.Canceled) {
 		return
@@ -91,7 +89,7 @@ func (l *connPool) noteFailure(one *conn, answered bool, err error) {
 	closeAll(l.dropIdle())
 }
 
-// dropInterval is the least time between two droppings of all idle lines.
+// dropInterval is the least time between two drops of all idle connections.
 const dropInterval = 10 * time.Second
 
 func (l *connPool) dropIdle() []*conn {
@@ -106,11 +104,11 @@ func (l *connPool) dropIdle() []*conn {
 	return idle
 }
 
-// wireRequest is a request as it goes on the wire.
+// wireRequest is a serialized request.
 type wireRequest struct {
 	method string
 	raw    []byte
-	// wantsBody says of which statuses the body is read.
+	// wantsBody reports whether the body of a response with that status is read.
 	wantsBody func(status int) bool
 }
 
@@ -120,7 +118,7 @@ func responseStarted(err error) bool {
 	return is || errors.Is(err, errResponseTooLarge) || errors.Is(err, errNoMemory)
 }
 
-// roundTripOn makes an exchange on one line.
+// roundTripOn makes an exchange on one connection, and keeps or closes it.
 func (l *connPool) roundTripOn(ctx context.Context, one *conn, q wireRequest) (serviceResponse, error) {
 	a, kept, err := one.roundTrip(ctx, q.raw, q.wantsBody)
 	if kept {
@@ -131,8 +129,8 @@ func (l *connPool) roundTripOn(ctx context.Context, one *conn, q wireRequest) (s
 	return a, err
 }
 
-// get returns the line that was used last, if it is still good, or a new one; if
-// fresh, a new one. Its deadline is set; a zero deadline means no limit.
+// get returns the most recently used idle connection that is usable, or a new one. If fresh
+// is set it returns a new one. It sets the deadline; zero means no limit.
 func (l *connPool) get(ctx context.Context, deadline time.Time, fresh bool) (*conn, error) {
 	for !fresh {
 		one := l.popIdle()
@@ -159,7 +157,7 @@ func (l *connPool) popIdle() *conn {
 	return one
 }
 
-// put puts a line to rest.
+// put returns a connection to the pool, or closes it if it has reached its age.
 func (l *connPool) put(one *conn) {
 	one.reused, one.idleSince = true, time.Now()
 	if !one.idleSince.Before(one.expires) || !l.addIdle(one) {
@@ -180,8 +178,7 @@ func (l *connPool) addIdle(one *conn) bool {
 	return true
 }
 
-// sweep closes the lines that have rested too long, and comes back when the
-// next one will have.
+// sweep closes the connections that were idle too long and schedules the next sweep.
 func (l *connPool) sweep() { closeAll(l.takeExpired()) }
 
 func (l *connPool) takeExpired() []*conn {
@@ -200,15 +197,15 @@ func (l *connPool) takeExpired() []*conn {
 	return old
 }
 
-// closeAll closes lines. It is called without the lock, because TLS says goodbye.
+// closeAll closes connections. It is called without the lock, because TLS sends an alert.
 func closeAll(all []*conn) {
 	for _, one := range all {
 		_ = one.socket.Close() // nothing is lost with it
 	}
 }
 
-// close closes the lines at rest, and the others once they come to rest. Calls
-// in flight are not disturbed.
+// close closes the idle connections, and the others when they become idle. It does not
+// interrupt calls in flight.
 func (l *connPool) close() { closeAll(l.shutdown()) }
 
 func (l *connPool) shutdown() []*conn {
@@ -223,8 +220,8 @@ func (l *connPool) shutdown() []*conn {
 	return idle
 }
 
-// dial opens a new line. Connecting and the TLS handshake have a limit each
-// beside the deadline.
+// dial opens a connection. Connecting and the TLS handshake have one timeout each, in
+// addition to the deadline.
 func (l *connPool) dial(ctx context.Context, deadline time.Time) (*conn, error) {
 	if !deadline.IsZero() {
 		var cancel context.CancelFunc
@@ -249,11 +246,11 @@ func (l *connPool) dial(ctx context.Context, deadline time.Time) (*conn, error) 
 	return one, nil
 }
 
-// ageJitter is the part of the age by which lines retire apart, so that not all
-// of a process are opened again at once.
+// ageJitter is the divisor of the random part of the age, so that the connections of a
+// process do not expire together.
 const ageJitter = 10
 
-// lifetime is how long a new line may be used.
+// lifetime returns how long a new connection may be used.
 func (l *connPool) lifetime() time.Duration {
 	if l.maxAge <= 0 {
 		return unlimitedAge

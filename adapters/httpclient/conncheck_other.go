@@ -2,6 +2,6 @@
 
 package httpclient
 
-// nothingWaits cannot be told here without waiting, so that no line is used
-// twice. The services run on Unix; this is for building their tools elsewhere.
-func nothingWaits(uintptr) bool { return false }
+// nothingToRead returns false, so that no connection is reused: this platform has no check
+// without waiting. The services run on Unix; this file lets their tools build elsewhere.
+func nothingToRead(uintptr) bool { return false }

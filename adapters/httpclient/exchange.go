@@ -14,12 +14,12 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// exchange is one request that is passed on, and the body of its answer. Except
-// for the writing of a request's body all of it runs on its caller's goroutine.
+// exchange is one forwarded request with the body of its response. Only the request's
+// body is written on another goroutine; everything else runs on the caller's.
 type exchange struct {
 	forwarder *Forwarder
 	user      string
-	// headerTimeout bounds the wait for the answer's header, from the end of the
+	// headerTimeout bounds the wait for the response header, from the end of the
 	// request's body.
 	headerTimeout time.Duration
 	outcome       *outcomeReport
@@ -32,12 +32,12 @@ type exchange struct {
 	stopWatching func() bool // ends the watch on ctx
 
 	body io.ReadCloser
-	// closeAfter says that the connection carries no further answer.
+	// closeAfter means that the connection carries no further response.
 	closeAfter bool
-	// connected and answered say how far the current attempt came.
+	// connected and answered tell how far the current attempt came.
 	connected, answered bool
 	finished            bool
-	released            atomic.Bool // its place
+	released            atomic.Bool // the slot in the bulkhead
 }
 
 func (e *exchange) run(req *http.Request) (*http.Response, error) {
@@ -56,19 +56,19 @@ func (e *exchange) run(req *http.Request) (*http.Response, error) {
 		e.outcome.report(errUnhealthy)
 	}
 	if media, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type")); media == eventStream {
-		e.releaseSlot() // it stays open, and the caller counts it
+		e.releaseSlot() // the response stays open; the caller limits such streams
 		e.outcome.report(nil)
 	}
 	e.body, res.Body = res.Body, e
 	return res, nil
 }
 
-// eventStream is the media type of answers that stay open.
+// eventStream is the media type of responses that stay open.
 const eventStream = "text/event-stream"
 
-// shouldRetry decides about a second and last attempt: for GET and HEAD, before the
-// first byte of an answer, within the budget. An attempt on a connection that the
-// service had just closed costs nothing of it.
+// shouldRetry reports whether a second and last attempt is made: for GET and HEAD, before
+// the first byte of a response, within the retry budget. A retry after an attempt on a
+// reused connection does not count against the budget.
 func (e *exchange) shouldRetry(req *http.Request, err error) bool {
 	if !hasNoBody(req) || e.ctx.Err() != nil || e.answered || !readOnly(req.Method) ||
 		domain.CodeOf(e.classify(err)) != domain.ConnectionError {
@@ -77,8 +77,8 @@ func (e *exchange) shouldRetry(req *http.Request, err error) bool {
 	return e.conn != nil && e.conn.reused || e.forwarder.mayRetry(req.Method)
 }
 
-// attempt sends the request on a connection, a new one if fresh, and reads the
-// answer's header.
+// attempt sends the request and reads the response header. If fresh is set it opens a new
+// connection.
 func (e *exchange) attempt(req *http.Request, fresh bool) (*http.Response, error) {
 	e.conn, e.connected, e.answered = nil, false, false
 	if err := e.ctx.Err(); err != nil {
@@ -107,8 +107,8 @@ func (e *exchange) attempt(req *http.Request, fresh bool) (*http.Response, error
 	return res, nil
 }
 
-// receive reads the answer's header. Interim answers end here; a switch of
-// protocols is no answer, because it was not asked for.
+// receive reads the response header and skips interim responses. It refuses 101, because
+// no request asks for another protocol.
 func (e *exchange) receive(req *http.Request) (*http.Response, error) {
 	e.conn.setReadLimit(maxDiscard)
 	defer e.conn.setReadLimit(-1)
@@ -131,15 +131,15 @@ func (e *exchange) receive(req *http.Request) (*http.Response, error) {
 	}
 }
 
-// failure names what ended the exchange and tells the circuit.
+// failure classifies the error that ended the exchange and reports it to the circuit.
 func (e *exchange) failure(cause error) error {
 	named := e.classify(cause)
 	e.outcome.report(e.outcomeOf(named))
 	return named
 }
 
-// classify is the error's code. A caller who left shows as context.Canceled in the
-// error's chain, whatever its code.
+// classify returns the error with its code. If the caller left, the error's chain holds
+// context.Canceled, whatever the code.
 func (e *exchange) classify(cause error) *domain.Error {
 	service := e.forwarder.service
 	if callerLeft(e.ctx) {
@@ -163,8 +163,8 @@ func (e *exchange) classify(cause error) *domain.Error {
 	}
 }
 
-// outcomeOf is what a failure tells of the service. A body that could not be read
-// tells nothing.
+// outcomeOf returns what a failure means for the circuit. A request body that could not be
+// read is inconclusive.
 func (e *exchange) outcomeOf(err *domain.Error) error {
 	if err.Code == domain.InvalidResponse || e.callerFailed() {
 		return errInconclusive
@@ -187,15 +187,15 @@ func (e *exchange) callerFailed() bool {
 	return forBody || e.sender.bodyFailure() != nil || e.ctx.Err() != nil && unread
 }
 
-// releaseSlot gives the place in the bulkhead back, once.
+// releaseSlot releases the slot in the bulkhead. Only the first call has an effect.
 func (e *exchange) releaseSlot() {
 	if e.released.CompareAndSwap(false, true) {
 		e.forwarder.bulkhead.release(e.user)
 	}
 }
 
-// Read reads the answer's body. At its end, and with an error, the exchange is
-// over: nothing reads the request's body any more.
+// Read reads the response body. At its end, and after an error, the exchange is over:
+// nothing reads the request's body any more.
 func (e *exchange) Read(p []byte) (int, error) {
 	if e.finished {
 		return 0, io.EOF
@@ -219,7 +219,7 @@ func (e *exchange) Read(p []byte) (int, error) {
 	}
 }
 
-// Close ends the exchange. Before the body's end it costs the connection.
+// Close ends the exchange. Before the end of the body it closes the connection.
 func (e *exchange) Close() error {
 	if !e.finished {
 		e.outcome.report(nil)
@@ -228,9 +228,8 @@ func (e *exchange) Close() error {
 	return nil
 }
 
-// finish keeps the connection if the answer was whole and the request was sent
-// whole, else closes it, and waits until the writing of the request has
-// ended.
+// finish returns the connection to the pool if request and response are complete, else it
+// closes it. It waits until the request's writer has ended.
 func (e *exchange) finish(whole bool) {
 	e.finished = true
 	defer e.releaseSlot()

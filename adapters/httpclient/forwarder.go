@@ -19,7 +19,7 @@ import (
 // Forwarder carries requests that are passed on as they are to one service
 // behind the gateway, and its answers back. It adds nothing to them: the
 // caller sets identity and trace. The header X-User-Id says whose share
-// of the service's places an exchange takes.
+// of the bulkhead an exchange uses.
 //
 // A request's body is read by one goroutine of the exchange's, which has ended
 // when RoundTrip returns an error, when the answer's body was read to its end or
@@ -29,7 +29,7 @@ import (
 // Its errors are those of the ports: CONNECTION_ERROR, TIMEOUT or
 // INVALID_RESPONSE, also from the body of an answer that ends too early, and
 // SERVICE_UNAVAILABLE or CIRCUIT_BREAKER_OPEN for an exchange that was not made.
-// A caller who left shows as context.Canceled in the error's chain.
+// If the caller left, the error's chain holds context.Canceled.
 type Forwarder struct {
 	*guard
 	config Config
@@ -109,7 +109,7 @@ func (f *Forwarder) CloseIdleConnections() {
 // RoundTrip makes one exchange. Its time is bounded by silence: the answer's
 // header has the service's limit from the end of the request's body, and neither
 // body may stand still. Redirects are not followed: they would carry the caller's
-// identity to wherever the answer points. The place in the bulkhead is held until
+// identity to the address in the response. The slot in the bulkhead is held until
 // the answer's body is read or closed, or its header says that it stays open; it
 // must be closed.
 func (f *Forwarder) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -132,7 +132,7 @@ func (f *Forwarder) roundTrip(req *http.Request, header time.Duration) (*http.Re
 	return e.run(req)
 }
 
-// Health tells whether exchanges are made; it asks nobody.
+// Health returns the state of the circuit. It makes no request.
 func (f *Forwarder) Health(context.Context) domain.Health {
 	h := domain.Health{Name: f.service, Condition: domain.Healthy, Note: "Circuit closed"}
 	if f.circuit.state() != domain.CircuitClosed {

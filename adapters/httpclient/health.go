@@ -88,10 +88,10 @@ func withCircuits(h domain.Health, services []*service) domain.Health {
 	return h
 }
 
-// checkHealth asks for the service's health page. It carries nobody's identity; any
+// checkHealth requests the service's health page without a user's identity; any
 // answer below 500 is a sign of life.
 func (s *service) checkHealth(ctx context.Context) error {
-	// The guard is passed by: a look takes nobody's place and opens no circuit.
+	// It bypasses the guard: a health check takes no slot and opens no circuit.
 	w := newRequestWriter(http.MethodGet, s.path+"/healthz", s.pool.host)
 	a, _, err := s.pool.roundTrip(ctx, time.Now().Add(healthTimeout), wireRequest{http.MethodGet, w.finish(nil), noBody}, false)
 	if err != nil {

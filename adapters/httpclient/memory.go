@@ -7,7 +7,7 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// errNoMemory is an answer for which the process has no memory left.
+// errNoMemory means that the memory budget for responses is used up.
 var errNoMemory = errors.New("answers of services hold all of their memory")
 
 // initialBuffer is the room that is made for a body before any of it came, in bytes.

@@ -6,15 +6,15 @@ import (
 )
 
 const (
-	// probeBodyTimeout is how long the body of a request that tries a service out may
-	// take to come in. A slower one gives its place to another request.
+	// probeBodyTimeout bounds the time in which a probe's request body arrives. A slower
+	// request releases its probe slot to another one.
 	probeBodyTimeout = time.Second
-	// probeResponseTimeout is how long a service that is tried out may take to answer.
+	// probeResponseTimeout bounds the response of a service to a probe.
 	probeResponseTimeout = 10 * time.Second
 )
 
-// outcomeReport tells the circuit, once, what an exchange shows of its service. In a
-// half-open circuit it does so in time: the exchange itself may take longer.
+// outcomeReport reports the outcome of an exchange to the circuit once. In a half-open circuit
+// it does so within a deadline, although the exchange itself may take longer.
 type outcomeReport struct {
 	mu       sync.Mutex
 	callback func(error)
@@ -22,8 +22,8 @@ type outcomeReport struct {
 	timer    *time.Timer
 }
 
-// newOutcomeReport returns the judgement of a call that was let through. A call with a body
-// tells by sent when that has ended.
+// newOutcomeReport returns the report of an admitted call. A call with a body calls
+// requestSent at the end of its body.
 func newOutcomeReport(report func(error), probe, body bool) *outcomeReport {
 	j := &outcomeReport{callback: report}
 	j.mu.Lock() // the timer may fire before it is kept
@@ -37,7 +37,7 @@ func newOutcomeReport(report func(error), probe, body bool) *outcomeReport {
 	return j
 }
 
-// requestSent begins the time that a probe's answer may take.
+// requestSent starts the timeout of a probe's response.
 func (j *outcomeReport) requestSent() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -47,7 +47,7 @@ func (j *outcomeReport) requestSent() {
 	j.timer = time.AfterFunc(probeResponseTimeout, func() { j.report(errUnhealthy) })
 }
 
-// report reports to the circuit; only the first call counts.
+// report reports to the circuit. Only the first call has an effect.
 func (j *outcomeReport) report(verdict error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -21,7 +21,7 @@ var errInvalidStatus = errors.New("status is outside of 200 to 599")
 // registryTimeout bounds telling the orchestrator of a batch or its prompt.
 const registryTimeout = 30 * time.Second
 
-// registrationBody is what the orchestrator is told of a new batch; every key
+// registrationBody is the request body for a new batch; every key
 // is always there.
 type registrationBody struct {
 	Count        int               `json:"expected_essay_count"`

@@ -12,15 +12,15 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// responseHead is what the head of an answer says, as far as it decides where the
-// answer ends and what it means.
+// responseHead holds the fields of a response head that determine its framing, and those that
+// callers use.
 type responseHead struct {
 	status int
 	// length is the body's, in bytes; -1: it ends with its chunks, or with the
 	// connection.
 	length  int64
 	chunked bool
-	// closeAfter says that the connection carries no further answer.
+	// closeAfter means that the connection carries no further response.
 	closeAfter  bool
 	contentType string
 	retryAfter  string
@@ -33,10 +33,10 @@ var (
 	errHeadTooLarge      = errors.New("head is over its size limit")
 )
 
-// readHead reads an answer's head, those of interim answers before it included:
-// at most maxDrained bytes in all. It is stricter than net/http, so that no
-// answer can be read in two ways: lines end with CR LF and are not folded, and a
-// length beside chunks, or two lengths, are refused.
+// readHead reads a response head and the interim responses before it: at most maxDiscard
+// bytes in all. It is stricter than net/http, so that no response has two readings: lines end
+// with CR LF and are not folded; Content-Length beside Transfer-Encoding and two different
+// lengths are refused.
 func readHead(in *bufio.Reader) (responseHead, error) {
 	room := maxDiscard
 	for {
@@ -45,7 +45,7 @@ func readHead(in *bufio.Reader) (responseHead, error) {
 		case err != nil:
 			return responseHead{}, err
 		case h.status == http.StatusSwitchingProtocols:
-			return responseHead{}, errMalformedResponse // nobody asked for another protocol
+			return responseHead{}, errMalformedResponse // no request asks for another protocol
 		case h.status >= http.StatusOK:
 			return h, nil
 		}
@@ -100,7 +100,7 @@ func readLine(in *bufio.Reader, room *int) ([]byte, error) {
 	}
 }
 
-// parseStatusLine reads the status line: "HTTP/1.1 200 OK".
+// parseStatusLine parses the status line: "HTTP/1.1 200 OK".
 func (h *responseHead) parseStatusLine(line []byte) bool {
 	const version = "HTTP/1."
 	if len(line) < 12 || string(line[:7]) != version || line[8] != ' ' || len(line) > 12 && line[12] != ' ' {
@@ -112,7 +112,7 @@ func (h *responseHead) parseStatusLine(line []byte) bool {
 	return err == nil && status >= 100 && (h.http11 || line[7] == '0') && isPrintable(line)
 }
 
-// addField reads a header field: "Name: value".
+// addField parses a header field: "Name: value".
 func (h *responseHead) addField(line []byte) bool {
 	name, value, ok := parseField(line)
 	if !ok {
@@ -144,7 +144,7 @@ func parseField(line []byte) (name, value []byte, ok bool) {
 	return name, bytes.Trim(value, " \t"), ok && isToken(name) && isPrintable(line)
 }
 
-// readTrailer reads what stands behind the last chunk. It is believed nothing.
+// readTrailer reads the trailer section and ignores its fields.
 func readTrailer(in *bufio.Reader) error {
 	room := maxDiscard
 	for {
@@ -158,7 +158,7 @@ func readTrailer(in *bufio.Reader) error {
 	}
 }
 
-// parseContentLength reads the body's length.
+// parseContentLength parses Content-Length. It refuses a second, different value.
 func (h *responseHead) parseContentLength(value []byte) bool {
 	for _, c := range value {
 		if c < '0' || c > '9' {
@@ -173,14 +173,14 @@ func (h *responseHead) parseContentLength(value []byte) bool {
 	return true
 }
 
-// parseTransferEncoding reads that the body comes in chunks, the only coding there is.
+// parseTransferEncoding accepts only one "chunked", in HTTP/1.1.
 func (h *responseHead) parseTransferEncoding(value []byte) bool {
 	again := h.chunked
 	h.chunked = true
 	return !again && h.http11 && strings.EqualFold(string(value), "chunked")
 }
 
-// setFraming decides where the body ends.
+// setFraming determines where the body ends.
 func (h *responseHead) setFraming() error {
 	switch {
 	case h.chunked && h.length >= 0:

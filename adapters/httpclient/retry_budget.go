@@ -10,7 +10,7 @@ const (
 	maxSavedRetries = 10
 )
 
-// retryBudget is what may still be repeated, in tenths of a retry.
+// retryBudget limits retries to a share of the calls. It counts in tenths of a retry.
 type retryBudget struct{ tokens atomic.Int64 }
 
 func newRetryBudget() *retryBudget {
@@ -19,14 +19,14 @@ func newRetryBudget() *retryBudget {
 	return r
 }
 
-// deposit counts a call.
+// deposit adds the share of one call.
 func (r *retryBudget) deposit() {
 	if r.tokens.Load() < maxSavedRetries*callsPerRetry { // a few too many do no harm
 		r.tokens.Add(1)
 	}
 }
 
-// withdraw takes one retry, if there is one.
+// withdraw takes one retry and reports whether there was one.
 func (r *retryBudget) withdraw() bool {
 	for {
 		saved := r.tokens.Load()

@@ -9,13 +9,12 @@ import (
 	"time"
 )
 
-// sendTimeout is how long an answered exchange waits until the rest of its request,
-// which was read to its end, is written.
+// sendTimeout bounds the wait for the rest of a request whose body was read to its end,
+// after the response was received.
 const sendTimeout = 100 * time.Millisecond
 
-// sender writes one request on a connection. A request with a body is written on
-// a goroutine of its own, which ends when the body is closed and the connection
-// is closed, and is always awaited.
+// sender writes one request to a connection. A request with a body is written on a
+// goroutine, which ends when the body and the connection are closed. It is always awaited.
 type sender struct {
 	conn     *conn
 	watchdog *watchdog
@@ -23,24 +22,24 @@ type sender struct {
 	onBodyRead func()
 	// body is nil for a request without one.
 	body *requestBody
-	// done is closed when the writing has ended; nil without a body.
+	// done is closed when the writer has ended; nil without a body.
 	done chan struct{}
-	// err is why not all was written. It is valid once done is closed.
+	// err is the error of the write. It is valid once done is closed.
 	err error
 }
 
-// requestBody is a request's body while it is sent.
+// requestBody wraps a request's body while it is sent.
 type requestBody struct {
 	io.ReadCloser
 	watchdog *watchdog
 	onEnd    func()
-	// atEOF says that all of it was read.
+	// atEOF means that all of it was read.
 	atEOF atomic.Bool
-	// readError is why it could not be read, nil while it could.
+	// readError is the error of a failed read, nil if there was none.
 	readError atomic.Pointer[error]
 }
 
-// Read reads the body and tells the watchdog how long that takes.
+// Read reads the body and reports the wait to the watchdog.
 func (b *requestBody) Read(p []byte) (int, error) {
 	b.watchdog.begin(&b.watchdog.body)
 	n, err := b.ReadCloser.Read(p)
@@ -55,10 +54,10 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// hasNoBody requests have no body.
+// hasNoBody reports whether the request has no body.
 func hasNoBody(r *http.Request) bool { return r.Body == nil || r.Body == http.NoBody }
 
-// send writes a request without a body, or begins to write one with a body.
+// send writes a request without a body, or starts to write one with a body.
 func (s *sender) send(req *http.Request) {
 	s.watchdog.start(hasNoBody(req))
 	if hasNoBody(req) {
@@ -78,8 +77,9 @@ func (s *sender) send(req *http.Request) {
 	}()
 }
 
-// write sends the request to its end. After a failure that is not the body's,
-// the connection stays open: the service may have answered before it closed.
+// write sends the whole request. After a failed write the connection stays open, because
+// the service may have responded before it closed. After a failed read of the body it is
+// closed.
 func (s *sender) write(req *http.Request) error {
 	out := bufio.NewWriter(watchedWriter{s.conn.socket, s.watchdog})
 	err := req.Write(out)
@@ -88,7 +88,7 @@ func (s *sender) write(req *http.Request) error {
 	}
 	switch {
 	case s.body != nil && s.body.readError.Load() != nil:
-		_ = s.conn.socket.Close() // the service must not take a part for the whole
+		_ = s.conn.socket.Close() // the service must not accept a truncated body
 	case err != nil:
 		s.watchdog.awaitHeader(s.watchdog.headerTimeout, lateResponseTimeout)
 	case s.body != nil:
@@ -97,10 +97,9 @@ func (s *sender) write(req *http.Request) error {
 	return err
 }
 
-// abort closes the connection and the body, and waits until the writing has
-// ended.
+// abort closes the connection and the body, and waits until the writer has ended.
 func (s *sender) abort() {
-	_ = s.conn.socket.Close() // what was to be told of it was told
+	_ = s.conn.socket.Close() // its errors were reported already
 	if s.done == nil {
 		return
 	}
@@ -108,8 +107,8 @@ func (s *sender) abort() {
 	<-s.done
 }
 
-// complete reports whether all of the request was written. The last of it may
-// still be on its way when the answer is there.
+// complete reports whether the whole request was written. It waits up to sendTimeout for
+// the last part, which may be in progress when the response arrives.
 func (s *sender) complete() bool {
 	if s.done == nil {
 		return s.err == nil
@@ -130,7 +129,7 @@ func (s *sender) complete() bool {
 	}
 }
 
-// bodyFailure is why the request's body could not be read, nil if it could.
+// bodyFailure returns the error of the request's body, nil if there was none.
 func (s *sender) bodyFailure() error {
 	if s.body == nil {
 		return nil
@@ -141,7 +140,7 @@ func (s *sender) bodyFailure() error {
 	return nil
 }
 
-// watchedWriter tells the watchdog how long the service takes nothing.
+// watchedWriter reports to the watchdog how long a write blocks.
 type watchedWriter struct {
 	writer   io.Writer
 	watchdog *watchdog

@@ -57,8 +57,8 @@ type call struct {
 	keepAllBodies bool
 }
 
-// serviceResponse is what a service said. The body is there only for statuses that the
-// call wants to read.
+// serviceResponse is the response of a service. The body is set only for the statuses whose
+// body the call wants.
 type serviceResponse struct {
 	status      int
 	contentType string
@@ -73,7 +73,7 @@ func (c *call) wantsBody(status int) bool {
 	return c.keepAllBodies || serviceResponse{status: status}.ok() || slices.Contains(c.keepBodyOf, status)
 }
 
-// do makes the call and returns whatever status the service answered with.
+// do makes the call and returns the response, whatever its status.
 func (s *service) do(ctx context.Context, c call) (serviceResponse, error) {
 	target, err := s.target(&c)
 	if err != nil {
@@ -106,7 +106,7 @@ func (s *service) setSpanAttributes(span trace.Span, c call, err error) {
 	}
 }
 
-// wasSent reports whether there was a call: those that the guard refuses are none.
+// wasSent reports whether the call was sent; the guard's refusals are not.
 func wasSent(err error) bool {
 	code := domain.CodeOf(err)
 	return code != domain.ServiceUnavailable && code != domain.CircuitBreakerOpen

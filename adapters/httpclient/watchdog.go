@@ -8,18 +8,16 @@ import (
 )
 
 const (
-	// bodyGrace is added to the time that a request's body may be silent: its
-	// owner has a limit of its own and names the failure better.
+	// bodyGrace is added to the idle timeout of a request's body: its owner has the same
+	// timeout and reports the failure more precisely.
 	bodyGrace = time.Second
-	// lateResponseTimeout is how long an answer is still looked for after the request
-	// could not be written.
+	// lateResponseTimeout bounds the wait for a response after a failed write.
 	lateResponseTimeout = time.Second
 )
 
-// watchdog interrupts an exchange that stands still. It counts only the time in
-// which the exchange waits: for the request's body, for the service
-// to take it, for the header, or for the answer's body. Its methods may be called
-// from any goroutine.
+// watchdog interrupts an exchange that makes no progress. It measures only the time in which
+// the exchange waits: for the request's body, for the service to accept it, for the header,
+// or for the response body. Its methods are safe for concurrent use.
 type watchdog struct {
 	headerTimeout, idleTimeout time.Duration
 	// interrupt makes the connection's reads and writes fail.
@@ -27,9 +25,9 @@ type watchdog struct {
 
 	mu    sync.Mutex
 	timer *time.Timer
-	// The running waits; zero: not waiting.
+	// When the current waits began; zero: not waiting.
 	body, write, read time.Time
-	// headerDeadline, unless zero, is the time by which the header must be there.
+	// headerDeadline, unless zero, is when the header must have arrived.
 	headerDeadline time.Time
 	headerLimit    time.Duration // what due was made of
 	expiredLimit   time.Duration // the limit that was passed; 0: none
@@ -42,7 +40,7 @@ func newWatchdog(header, idle time.Duration, interrupt func()) *watchdog {
 	return &watchdog{headerTimeout: header, idleTimeout: idle, interrupt: interrupt}
 }
 
-// start begins to watch. sent says that there is no request body to wait for.
+// start starts the watchdog. sent means that there is no request body to wait for.
 func (w *watchdog) start(sent bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -53,7 +51,7 @@ func (w *watchdog) start(sent bool) {
 	w.timer = time.AfterFunc(first, w.check)
 }
 
-// awaitHeader sets the time until the answer's header.
+// awaitHeader sets the deadline of the response header, and the limit that a timeout reports.
 func (w *watchdog) awaitHeader(limit, wait time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -74,7 +72,7 @@ func (w *watchdog) headerArrived() {
 	}
 }
 
-// begin begins one of the waits.
+// begin starts one of the waits.
 func (w *watchdog) begin(which *time.Time) {
 	now := time.Now()
 	w.mu.Lock()
@@ -82,8 +80,8 @@ func (w *watchdog) begin(which *time.Time) {
 	w.mu.Unlock()
 }
 
-// end ends one of the waits. What moves in one direction is a sign of life for
-// the other too.
+// end ends one of the waits and restarts the others: progress in one direction counts for
+// both.
 func (w *watchdog) end(which *time.Time) {
 	now := time.Now()
 	w.mu.Lock()
@@ -96,7 +94,7 @@ func (w *watchdog) end(which *time.Time) {
 	}
 }
 
-// next is when the current wait ends, and its limit.
+// next returns when the current wait ends, and its limit.
 func (w *watchdog) next() (at time.Time, limit time.Duration) {
 	switch {
 	case !w.write.IsZero():
@@ -131,7 +129,7 @@ func (w *watchdog) check() {
 	}
 }
 
-// stop ends the watch; the connection is not touched afterwards.
+// stop stops the watchdog. It does not touch the connection afterwards.
 func (w *watchdog) stop() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -141,15 +139,15 @@ func (w *watchdog) stop() {
 	}
 }
 
-// expiry is the limit that was passed, 0 if none was. forBody says that the
-// request's body stood still and not the service.
+// expiry returns the limit that was exceeded, 0 if none was. forBody means that the
+// request's body stalled, not the service.
 func (w *watchdog) expiry() (limit time.Duration, forBody bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.expiredLimit, w.bodyStalled
 }
 
-// timeout names the passed limit, nil if none was passed.
+// timeout returns the TIMEOUT error of the exceeded limit, nil if none was exceeded.
 func (w *watchdog) timeout(service string, cause error) *domain.Error {
 	if limit, _ := w.expiry(); limit > 0 {
 		return domain.TimedOut(service, limit, cause)
