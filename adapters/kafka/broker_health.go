@@ -14,7 +14,7 @@ import (
 const (
 	// pingInterval is how often the brokers are asked whether they answer.
 	pingInterval = 5 * time.Second
-	// pingTimeout bounds one such question, a new connection included.
+	// pingTimeout bounds one such request, a new connection included.
 	pingTimeout = 3 * time.Second
 	// failureTTL is how long a failed publish counts that no later one has put
 	// right.
@@ -27,8 +27,8 @@ const (
 	firstAnswerTimeout = time.Second
 )
 
-// brokerHealth is how a publisher does, as its health answers tell: whether brokers
-// answer, and whether what is published arrives.
+// brokerHealth is the health of a publisher: whether brokers respond, and whether the last
+// command was published.
 type brokerHealth struct {
 	// brokers are asked by run alone.
 	brokers *metadataConn
@@ -85,7 +85,7 @@ func (p *brokerHealth) ping(ctx context.Context) error {
 	})
 }
 
-// notePublish notes what became of a command. A caller who left says nothing
+// notePublish records the result of a command. A caller that left says nothing
 // about Kafka, and neither does a record that the broker rejects for what it is.
 func (p *brokerHealth) notePublish(err error) {
 	if errors.Is(err, context.Canceled) || errors.Is(err, errClosed) {

@@ -37,9 +37,9 @@ const (
 	commitInterval = 100 * time.Millisecond
 )
 
-// Consumer takes notifications from Kafka and drives the application with
-// them. Each partition is worked on its own, in order: one that waits does not
-// hold up the others. An outage, of any length, only makes it wait.
+// Consumer reads notifications from Kafka and passes them to the application. It processes
+// each partition in order and independently of the others. It waits through outages of any
+// length.
 type Consumer struct {
 	config        ConsumerConfig
 	dialer        *kafkago.Dialer
@@ -85,14 +85,13 @@ func NewConsumer(c ConsumerConfig, n *app.Notifications, o ports.Observer, tp tr
 	}, nil
 }
 
-// Health reports whether notifications flow; it asks nobody. Kafka is shared by
+// Health reports whether notifications are consumed. It makes no request. Kafka is shared by
 // all nodes, so the worst it says is degraded.
 func (c *Consumer) Health(context.Context) domain.Health { return c.health.health(time.Now()) }
 
-// Run takes notifications until ctx is done; then it commits what is finished,
-// leaves the group, so that others take over at once, and returns nil. It may be
-// called again after it has returned. An error means that the settings are of no
-// use.
+// Run processes notifications until ctx is done. Then it commits what is finished, leaves the
+// group, so that other members take over at once, and returns nil. It may be called again
+// after it has returned. An error means that the settings are invalid.
 func (c *Consumer) Run(ctx context.Context) error {
 	defer c.openClients()()
 	if !c.awaitTopic(ctx) {
@@ -157,9 +156,9 @@ func (c *Consumer) assignment(ctx context.Context, group *kafkago.ConsumerGroup,
 	return time.Since(began)
 }
 
-// runAssignment handles every assigned partition until the lease is over or the topic
-// has other partitions, then commits what was finished; its end is the end of
-// the assignment. A record in hand is left to the next holder.
+// runAssignment processes every assigned partition until lease is done or the topic's
+// partitions change, then commits what is finished. The assignment ends when it returns. An
+// unfinished record is left to the next member.
 func (c *Consumer) runAssignment(lease context.Context, generation *kafkago.Generation) {
 	if c.partitionsChanged(lease) {
 		return
@@ -180,8 +179,8 @@ func (c *Consumer) runAssignment(lease context.Context, generation *kafkago.Gene
 	c.commit(lease, done)
 }
 
-// supervise commits what is finished, now and then, and watches the topic, until the
-// assignment should end.
+// supervise commits finished records and watches the topic's partitions until the assignment
+// must end.
 func (c *Consumer) supervise(lease context.Context, done *progress) {
 	watch := time.NewTimer(domain.UntilBeat(time.Now(), watchInterval))
 	defer watch.Stop()
@@ -208,7 +207,7 @@ func (c *Consumer) supervise(lease context.Context, done *progress) {
 	}
 }
 
-// commit reports whether the group knows of all that was finished when it began.
+// commit reports whether everything that was finished when it began is committed.
 func (c *Consumer) commit(ctx context.Context, done *progress) bool {
 	err := done.commit()
 	if err != nil {

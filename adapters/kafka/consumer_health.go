@@ -21,7 +21,7 @@ const (
 	statusTTL = 20 * time.Second
 )
 
-// consumerHealth is how the consumer does, as its health answers and a fact tell.
+// consumerHealth is the health of a consumer. It reports changes to the observer.
 type consumerHealth struct {
 	observer ports.Observer
 

@@ -24,8 +24,7 @@ const (
 // deadLetterTopic is where the records of a topic go that can never succeed.
 func deadLetterTopic(topic string) string { return topic + ".dlq" }
 
-// deadLetter is a record that can never succeed, with the reason and its place of
-// origin, "topic/partition/offset".
+// deadLetter is a record that can never succeed, with the reason and its source, "topic/partition/offset".
 type deadLetter struct {
 	original
 	reason, source string
@@ -39,7 +38,7 @@ type deadLetterForm struct {
 }
 
 // forms are the ways to write the dead letter, from the complete copy to one that
-// any topic takes. What is left out is told by its size and digest.
+// any topic takes. What is left out is described by its size and digest.
 func (d deadLetter) forms() []deadLetterForm {
 	own := []kafkago.Header{
 		{Key: "dlq_reason", Value: []byte(d.reason)}, {Key: "dlq_source", Value: []byte(d.source)},

@@ -2,25 +2,24 @@ package kafka
 
 import "github.com/huleedu/edge/domain"
 
-// disposition is what becomes of a record whose hand-over failed.
+// disposition is how a record that failed is handled.
 type disposition uint8
 
 const (
-	// retry holds the record, and with it its partition, and tries again.
+	// retry retries the record; its partition waits.
 	retry disposition = iota
-	// checkControl holds the record until a control shows that the record itself is the
-	// cause.
+	// checkControl retries the record until a control shows that the record itself is
+	// the cause.
 	checkControl
-	// toDeadLetter puts the record on the dead-letter topic: it can never succeed.
+	// toDeadLetter writes the record to the dead-letter topic: it can never succeed.
 	toDeadLetter
-	// countAsDone counts the record as done.
+	// countAsDone counts the record as published.
 	countAsDone
 )
 
-// classify is the table of this transport: code of the failure -> what becomes
-// of the record. Only the codes of a record that can never succeed are buried; a
-// code that the application does not use for records, or that is not in the table
-// (known is false), says nothing about the record.
+// classify maps the code of a failure to the disposition of its record. Only the codes of a
+// record that can never succeed lead to a dead letter. A code that the application does not
+// use for records, or that is not in the table (known is false), tells nothing about it.
 func classify(code domain.Code) (v disposition, known bool) {
 	switch code {
 	case domain.ValidationError, domain.MissingRequiredField, domain.InvalidRequest, domain.ParsingError,

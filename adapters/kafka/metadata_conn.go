@@ -8,9 +8,9 @@ import (
 	kafkago "github.com/segmentio/kafka-go"
 )
 
-// metadataConn is a connection to any of the brokers, kept while it answers. Unlike
-// the producer's it holds no layout that could be old, and costs nothing between
-// two questions. One question at a time.
+// metadataConn is a connection to any broker, kept while it responds. Unlike the producer's
+// transport it caches no metadata and runs no background requests. It is not safe for
+// concurrent use.
 type metadataConn struct {
 	dialer  *kafkago.Dialer
 	brokers []string
@@ -24,8 +24,8 @@ func newMetadataConn(d *kafkago.Dialer, brokers []string) *metadataConn {
 	return &metadataConn{dialer: d, brokers: brokers}
 }
 
-// do puts a question to the broker at the other end, or else to any that
-// answers until ctx is done. A broker's no is an answer, and comes back as it is.
+// do runs a request on the open connection, or else on one to any broker that
+// responds before ctx is done. It returns an error code of a broker as it is.
 func (c *metadataConn) do(ctx context.Context, question func(*kafkago.Conn) error) error {
 	left := len(c.brokers)
 	if c.conn != nil {
@@ -63,7 +63,7 @@ func (c *metadataConn) attempt(ctx context.Context, left int, question func(*kaf
 	return err == nil || refused, err
 }
 
-// close closes what is open; nothing is under way that could be lost.
+// close closes the connection. No request may be in flight.
 func (c *metadataConn) close() {
 	if c.conn != nil {
 		_ = c.conn.Close()

@@ -22,8 +22,8 @@ const (
 	readPause = time.Second
 )
 
-// consumePartition takes the partition's records one after the other, from where the
-// group left off, until ctx is done.
+// consumePartition processes the partition's records in order, from the committed offset,
+// until ctx is done.
 func (c *Consumer) consumePartition(ctx context.Context, p kafkago.PartitionAssignment, done *progress) {
 	for from := p.Offset; ctx.Err() == nil; {
 		reader := c.newReader(ctx, p.ID)
@@ -33,14 +33,14 @@ func (c *Consumer) consumePartition(ctx context.Context, p kafkago.PartitionAssi
 		}
 		_ = reader.Close()
 		if errors.Is(err, kafkago.OffsetOutOfRange) {
-			// The log was cut or made anew: what there is of it is taken.
+			// The log was truncated or created again: start with its first record.
 			from = kafkago.FirstOffset
 			pause(ctx, backoff(0, readPause))
 		}
 	}
 }
 
-// newReader opens one partition. It connects with the first fetch.
+// newReader returns a reader of one partition. It connects with the first fetch.
 func (c *Consumer) newReader(ctx context.Context, partition int) *kafkago.Reader {
 	return kafkago.NewReader(kafkago.ReaderConfig{
 		Brokers: addresses(c.config.Brokers), Topic: string(c.config.topic()), Partition: partition,
@@ -49,8 +49,8 @@ func (c *Consumer) newReader(ctx context.Context, partition int) *kafkago.Reader
 	})
 }
 
-// consumeRecords takes records until ctx is done or the offset is not there. Any other
-// trouble the reader gets over by itself.
+// consumeRecords processes records until ctx is done or the offset does not exist. The reader
+// retries other errors itself.
 func (c *Consumer) consumeRecords(ctx context.Context, reader *kafkago.Reader, done *progress) error {
 	partition := reader.Config().Partition
 	var l lookups
@@ -80,8 +80,8 @@ func (c *Consumer) consumeRecords(ctx context.Context, reader *kafkago.Reader, d
 	}
 }
 
-// closeOnDone returns a dialer whose connections are cut when ctx is done, so that
-// giving up a partition never waits for a broker.
+// closeOnDone returns a dialer whose connections are closed when ctx is done, so that
+// releasing a partition never waits for a broker.
 func closeOnDone(ctx context.Context, d *kafkago.Dialer) *kafkago.Dialer {
 	plain := net.Dialer{Timeout: d.Timeout}
 	out := *d

@@ -18,21 +18,21 @@ const (
 	resendPause = 250 * time.Millisecond
 )
 
-// pendingRecord is a record on its way, and who waits for it.
+// pendingRecord is an unconfirmed record with the result channel of its sender.
 type pendingRecord struct {
-	// ctx is the sender's patience: once it is done the parcel is dropped, or
-	// its outcome is nobody's concern any more.
+	// ctx is the sender's context. Once it is done the record is dropped, or its result
+	// is ignored.
 	ctx    context.Context
 	record kafkago.Message
-	// result holds one answer, so that giving it never waits for a reader.
+	// result has room for one value, so that complete never blocks.
 	result chan error
-	// release gives back the parcel's place among those under way.
+	// release releases the record's slot among those in flight.
 	release func()
-	// lastError is the error of the latest attempt, for a sender whose time is over.
+	// lastError is the error of the latest attempt, for a sender whose ctx is done.
 	lastError lastError
 }
 
-// complete settles the parcel; it is called exactly once.
+// complete sends the result; it is called exactly once.
 func (p *pendingRecord) complete(err error) {
 	p.result <- err
 	p.release()
@@ -40,9 +40,9 @@ func (p *pendingRecord) complete(err error) {
 
 func (p *pendingRecord) size() int { return len(p.record.Key) + len(p.record.Value) }
 
-// partitionQueue sends the records of one partition in order, one request at a time.
-// What comes while a request is under way leaves together in the next one, so
-// that a lone record never waits for company.
+// partitionQueue sends the records of one partition in order, one request at a time. Records
+// that arrive during a request form the next batch, so that a single record never waits for a
+// batch timer.
 type partitionQueue struct {
 	write func(ctx context.Context, batch []*pendingRecord) error
 	log   *slog.Logger
@@ -52,7 +52,7 @@ type partitionQueue struct {
 	sending bool
 }
 
-// enqueue queues a parcel. It reports whether the caller must start send.
+// enqueue queues a record. It reports whether the caller must start run.
 func (l *partitionQueue) enqueue(p *pendingRecord) (idle bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -62,7 +62,7 @@ func (l *partitionQueue) enqueue(p *pendingRecord) (idle bool) {
 	return idle
 }
 
-// run empties the lane and ends. Only one runs at a time.
+// run sends batches until the queue is empty. Only one runs at a time.
 func (l *partitionQueue) run(ctx context.Context) {
 	for {
 		batch, ok := l.nextBatch()
@@ -73,8 +73,7 @@ func (l *partitionQueue) run(ctx context.Context) {
 	}
 }
 
-// nextBatch removes the next batch; false means that the lane is empty and send
-// must end.
+// nextBatch removes the next batch; false means that the queue is empty and run must end.
 func (l *partitionQueue) nextBatch() ([]*pendingRecord, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -96,9 +95,9 @@ func (l *partitionQueue) nextBatch() ([]*pendingRecord, bool) {
 	return batch, true
 }
 
-// sendBatch writes a batch until it is confirmed, refused for good, or nobody
-// waits for it any more. A batch that is refused for what one of its records may
-// be is divided, so that only that record is refused; the order stays.
+// sendBatch writes a batch until it is confirmed, permanently refused, or no sender waits any
+// more. A batch whose refusal may concern a single record is halved, and the halves are sent
+// one after the other: only that record is refused, and the order is kept.
 func (l *partitionQueue) sendBatch(ctx context.Context, batch []*pendingRecord) {
 	for attempt := 0; ; attempt++ {
 		if batch = dropExpired(batch); len(batch) == 0 {
@@ -130,7 +129,7 @@ func (l *partitionQueue) sendBatch(ctx context.Context, batch []*pendingRecord) 
 	}
 }
 
-// dropExpired answers those parcels whose senders have gone and returns the rest.
+// dropExpired completes the records whose senders gave up and returns the others.
 func dropExpired(batch []*pendingRecord) []*pendingRecord {
 	kept := batch[:0]
 	for _, p := range batch {
@@ -149,7 +148,7 @@ func completeAll(batch []*pendingRecord, err error) {
 	}
 }
 
-// lastDeadline is when the most patient sender gives up.
+// lastDeadline returns the latest deadline of the batch's senders.
 func lastDeadline(batch []*pendingRecord) time.Time {
 	var last time.Time
 	for _, p := range batch {

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	// retryPause is the longest wait between two attempts to hand over a record,
+	// retryPause is the longest wait between two attempts to process a record,
 	// and so how late it may be for a Redis that is back.
 	retryPause = time.Second
 	// logEvery thins the log of an outage: one line per so many attempts.
@@ -26,9 +26,8 @@ const (
 
 var errPanic = errors.New("panic while handing over")
 
-// process brings a record to its end: handed over, buried, or not to be handed over
-// at all. It tries for as long as it takes and returns false only when ctx is
-// done first, with the record left as it was.
+// process retries a record until it is published, skipped, or written to the dead-letter
+// topic. It returns false only when ctx is done first; then the record is unfinished.
 func (c *Consumer) process(ctx context.Context, m kafkago.Message, l *lookups) bool {
 	if c.timesUnknown {
 		m.Time = time.Time{}
@@ -62,8 +61,8 @@ func (c *Consumer) process(ctx context.Context, m kafkago.Message, l *lookups) b
 	return false
 }
 
-// shouldSkip reports whether the record must not be handed over: a transaction marker,
-// or a record that is too old to matter. An error means that this is not known.
+// shouldSkip reports whether the record is a transaction marker or expired. An error means
+// that this is unknown yet.
 func (c *Consumer) shouldSkip(ctx context.Context, t *recordState) (bool, error) {
 	if looksLikeMarker(t.record) {
 		span, err := c.spanOf(ctx, t)
@@ -91,7 +90,7 @@ func (c *Consumer) shouldSkip(ctx context.Context, t *recordState) (bool, error)
 	}
 }
 
-// attempt tries once. Nil means that the record is done with.
+// attempt tries once. Nil means that the record is finished.
 func (c *Consumer) attempt(ctx context.Context, t *recordState) error {
 	handover, err := c.accept(ctx, t.record)
 	if err == nil {
@@ -118,8 +117,8 @@ func (c *Consumer) attempt(ctx context.Context, t *recordState) error {
 	}
 }
 
-// accept hands the record to the application, within a span that continues
-// the trace of its producer. A panic becomes an error.
+// accept passes the record to the application, in a span that continues the producer's trace.
+// It turns a panic into an error.
 func (c *Consumer) accept(ctx context.Context, m kafkago.Message) (h domain.Handover, err error) {
 	event, err := domain.ParseEnvelope(m.Value)
 	ctx, span := c.tracer.Start(traceContext(ctx, event, m), "websocket.consume_notification", c.spanOptions...)
@@ -144,8 +143,8 @@ func (c *Consumer) accept(ctx context.Context, m kafkago.Message) (h domain.Hand
 	return c.notifications.Accept(domain.WithTrail(ctx, domain.Trail{Correlation: event.CorrelationID}), event)
 }
 
-// traceContext returns ctx within the trace that the envelope names, or else the
-// record's headers.
+// traceContext returns ctx with the trace of the envelope or, without one, of the record's
+// headers.
 func traceContext(ctx context.Context, event domain.Envelope, m kafkago.Message) context.Context {
 	carrier := propagation.MapCarrier{}
 	for _, h := range m.Headers {
@@ -159,8 +158,8 @@ func traceContext(ctx context.Context, event domain.Envelope, m kafkago.Message)
 	return propagation.TraceContext{}.Extract(ctx, carrier)
 }
 
-// writeDeadLetter puts the record on the dead-letter topic, with the reason and its place of
-// origin. It is done with then. An error means that it must be tried again.
+// writeDeadLetter writes the record to the dead-letter topic, with its reason and source. An
+// error means that it must be repeated.
 func (c *Consumer) writeDeadLetter(ctx context.Context, t *recordState, cause error) error {
 	topic := deadLetterTopic(t.record.Topic)
 	record, err := c.original(ctx, t)

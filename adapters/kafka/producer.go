@@ -12,8 +12,8 @@ import (
 	"github.com/segmentio/kafka-go/protocol/metadata"
 )
 
-// maxInFlight bounds how many records may be unconfirmed at once: in an outage
-// memory stays where it is and further callers are refused at once.
+// maxInFlight is how many records may be unconfirmed at once. Beyond it callers are refused
+// at once, so that memory does not grow in an outage.
 const maxInFlight = 1024
 
 var (
@@ -23,13 +23,13 @@ var (
 
 // producer writes records with acknowledgement of all in-sync replicas.
 //
-// The library's own writer is not used: it cannot drop a record that nobody
-// waits for any more, so an outage would end with commands that their callers
-// were long told to repeat, and a lone record waits for its batch timer.
+// The library's own writer is not used: it cannot drop a record whose sender
+// gave up, so after an outage it would send commands that their callers were told to
+// repeat, and a single record waits for its batch timer.
 type producer struct {
 	addr    net.Addr
 	connect transportFactory
-	// ctx ends what Close could not wait for.
+	// ctx is canceled when close stops waiting for records in flight.
 	ctx      context.Context
 	cancel   context.CancelFunc
 	inFlight chan struct{}
@@ -105,8 +105,8 @@ func (p *producer) send(ctx context.Context, record kafkago.Message) error {
 	return err
 }
 
-// begin makes close wait for the caller, who owes busy.Done; false means that
-// it is too late. Connections that were opened behind close would stay.
+// begin makes close wait for the caller, which must call workers.Done. It returns false after
+// close, because connections that are opened later would leak.
 func (p *producer) begin() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -116,7 +116,7 @@ func (p *producer) begin() bool {
 	return !p.closed
 }
 
-// enqueue puts a parcel on its partition's lane.
+// enqueue adds a record to the queue of its partition.
 func (p *producer) enqueue(to topicPartition, sent *pendingRecord) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -27,7 +27,7 @@ func newProgress(topic string, g *kafkago.Generation) *progress {
 	return &progress{topic: topic, generation: g, changed: make(chan struct{}, 1), next: map[int]int64{}}
 }
 
-// markDone notes that the record and all before it need no more work.
+// markDone marks the record and all before it as finished.
 func (p *progress) markDone(m kafkago.Message) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -38,8 +38,8 @@ func (p *progress) markDone(m kafkago.Message) {
 	}
 }
 
-// commit tells the group. What it could not tell is told the next time. Only
-// one call at a time.
+// commit commits the finished offsets. Offsets that could not be committed are committed the
+// next time. It is not safe for concurrent use.
 func (p *progress) commit() error {
 	p.mu.Lock()
 	told := maps.Clone(p.next)

@@ -19,8 +19,8 @@ import (
 // tracerName names this package's spans.
 const tracerName = "github.com/huleedu/edge/adapters/kafka"
 
-// Publisher is a ports.CommandPublisher. It connects with the first command
-// and survives any outage of the brokers.
+// Publisher is a ports.CommandPublisher. It connects with the first command and reconnects
+// after outages of the brokers.
 type Publisher struct {
 	producer    *producer
 	health      *brokerHealth
@@ -31,7 +31,7 @@ type Publisher struct {
 }
 
 // NewPublisher returns a publisher. It fails only when the security settings
-// cannot be used, never because the brokers are away. Close is owed.
+// cannot be used, never because the brokers are unreachable. The caller must call Close.
 func NewPublisher(c PublisherConfig, o ports.Observer, tp trace.TracerProvider, log *slog.Logger) (*Publisher, error) {
 	connect, err := newTransports(c.Security, domain.GatewaySource)
 	if err != nil {
@@ -79,7 +79,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 	return nil
 }
 
-// Health reports whether brokers answer and commands arrive. It asks nobody, but
+// Health reports whether brokers answer and commands arrive. It makes no request, but
 // waits for the first answer to Run, for a second at most. Kafka is shared by all
 // nodes, so that it is never worse than degraded.
 func (p *Publisher) Health(ctx context.Context) domain.Health { return p.health.health(ctx) }

@@ -28,7 +28,7 @@ const (
 	maxReason = 512
 )
 
-// recordState is what the attempts to hand over one record have shown so far.
+// recordState counts the failed attempts of one record.
 type recordState struct {
 	record         kafkago.Message
 	lookups        *lookups // of the record's partition
@@ -40,8 +40,8 @@ type recordState struct {
 	lookupFailures int // attempts to read the original that failed
 }
 
-// handleUnknown decides about a failure of unknown cause. It returns nil when the record
-// is done with, which means that it became a dead letter.
+// handleUnknown handles a failure of unknown cause. It returns nil once the record is a dead
+// letter.
 func (c *Consumer) handleUnknown(ctx context.Context, t *recordState, cause error) error {
 	if errors.Is(cause, errPanic) {
 		t.panics++

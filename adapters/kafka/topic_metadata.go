@@ -28,9 +28,9 @@ func (c *Consumer) awaitTopic(ctx context.Context) bool {
 	}
 }
 
-// partitionsChanged reports whether the topic has other partitions than when the current
-// assignment was asked for. The library has a watch of its own, but that one
-// takes its first look after the assignment and is blind to what came between.
+// partitionsChanged reports whether the number of partitions differs from the one before the
+// current assignment. The library's own watch starts after the assignment and misses changes
+// before it.
 func (c *Consumer) partitionsChanged(ctx context.Context) bool {
 	count, err := c.partitionCount(ctx)
 	if err != nil && !errors.Is(err, kafkago.UnknownTopicOrPartition) {

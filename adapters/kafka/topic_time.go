@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	// settingTimeout bounds the question for a topic's settings.
+	// settingTimeout bounds the request for a topic's settings.
 	settingTimeout = 3 * time.Second
 	timeSetting    = "message.timestamp.type"
 	appendedTime   = "LogAppendTime"
