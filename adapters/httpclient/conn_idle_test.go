@@ -88,25 +88,32 @@ func TestOnlyServiceFailuresDropIdleConnections(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := guarded(t, "class_management", func(c *Config) { c.ConnectionMaxAge = time.Hour })
-				release := make(chan struct{})
-				r.does(func(*http.Request) string { <-release; return response(200, "{}") })
-				outcomes := make(chan error, idle)
-				for range idle {
-					req := request(t.Context(), t, http.MethodGet, nil)
-					go func() { outcomes <- r.whole(req) }()
-				}
-				synctest.Wait()
-				close(release)
-				for range idle {
-					require.NoError(t, <-outcomes)
-				}
+				r := withIdle(t, idle)
 				r.answers(200, "{}")
 				require.Error(t, one.fails(t, r))
 				require.Len(t, r.pool(&url.URL{Scheme: "http", Host: "service"}).idle, one.kept)
 			})
 		})
 	}
+}
+
+// withIdle returns a rig whose pool holds idle connections.
+func withIdle(t *testing.T, idle int) *rig {
+	t.Helper()
+	r := guarded(t, "class_management", func(c *Config) { c.ConnectionMaxAge = time.Hour })
+	release := make(chan struct{})
+	r.does(func(*http.Request) string { <-release; return response(200, "{}") })
+	outcomes := make(chan error, idle)
+	for range idle {
+		req := request(t.Context(), t, http.MethodGet, nil)
+		go func() { outcomes <- r.whole(req) }()
+	}
+	synctest.Wait()
+	close(release)
+	for range idle {
+		require.NoError(t, <-outcomes)
+	}
+	return r
 }
 
 // TestErrorBodiesEndWithTheDeadline: the wait for the body of an error answer does not
