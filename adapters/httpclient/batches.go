@@ -21,9 +21,9 @@ const (
 	orchestratorName = "batch_orchestrator"
 )
 
-// preflightLimit bounds the question whether a pipeline may start: a person is
-// waiting for the answer.
-const preflightLimit = 10 * time.Second
+// preflightTimeout bounds the preflight call of a pipeline, because a user waits for
+// the response.
+const preflightTimeout = 10 * time.Second
 
 // How many copies of an answer its handling makes.
 const (
@@ -38,7 +38,7 @@ type Batches struct {
 	// orchestrator is nil where there is none to ask.
 	orchestrator *service
 	log          *slog.Logger
-	probe        probe
+	healthCache  healthCache
 }
 
 var (
@@ -56,12 +56,12 @@ func NewBatches(c Config, k KeyConfig, o ports.Observer, tp trace.TracerProvider
 	open := func(name, key, raw string) (*service, error) {
 		base, err := baseURL(raw)
 		if err != nil {
-			return nil, domain.Misconfigured(key, noAddress).Because(err)
+			return nil, domain.Misconfigured(key, invalidAddress).Because(err)
 		}
 		return &service{
-			name: name, path: base.EscapedPath(), lines: newLines(base, c), guard: newGuard(name, c, o),
+			name: name, path: base.EscapedPath(), pool: newConnPool(base, c), guard: newGuard(name, c, o),
 			limit: c.Timeout, key: k.InternalKey, observer: o, tracer: tracer,
-			start: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient)},
+			spanOptions: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient)},
 		}, nil
 	}
 	b := &Batches{log: log}
@@ -80,7 +80,7 @@ func NewBatches(c Config, k KeyConfig, o ports.Observer, tp trace.TracerProvider
 // Close gives idle connections back. Calls in flight are not disturbed.
 func (b *Batches) Close() {
 	for _, s := range b.services() {
-		s.lines.close()
+		s.pool.close()
 	}
 }
 
@@ -93,19 +93,19 @@ func (b *Batches) Status(ctx context.Context, caller domain.Caller, batch domain
 	a, err := b.aggregator.do(ctx, call{
 		operation: "batch_status", method: http.MethodGet, caller: caller, batch: batch,
 		endpoint: "/internal/v1/batches/{batch_id}/status", ids: []string{string(batch)},
-		keeps: []int{http.StatusBadRequest},
+		keepBodyOf: []int{http.StatusBadRequest},
 	})
 	switch {
 	case err != nil && a.status == http.StatusBadRequest && domain.CodeOf(err) == domain.InvalidResponse:
 		return domain.BatchReport{}, domain.External(aggregatorName, a.status).Because(err)
 	case err != nil:
 		return domain.BatchReport{}, err
-	case a.status == http.StatusNotFound, unknownBatch(a):
+	case a.status == http.StatusNotFound, isUnknownBatch(a):
 		return domain.BatchReport{}, domain.NotFound("batch", string(batch))
 	case !a.ok():
 		return domain.BatchReport{}, domain.External(aggregatorName, a.status)
 	}
-	if err := hold(domain.MemoryOf(ctx), aggregatorName, statusCopies, a); err != nil {
+	if err := reserveCopies(domain.MemoryOf(ctx), aggregatorName, statusCopies, a); err != nil {
 		return domain.BatchReport{}, err
 	}
 	report, err := readReport(a.body)
@@ -115,10 +115,10 @@ func (b *Batches) Status(ctx context.Context, caller domain.Caller, batch domain
 	return report, nil
 }
 
-// unknownBatch reports whether the aggregator answered 400 because it has no
+// isUnknownBatch reports whether the aggregator answered 400 because it has no
 // record of the batch yet. It compares the decoded body, so that only this
 // answer matches and any other 400 stays a failure of the service.
-func unknownBatch(a answer) bool {
+func isUnknownBatch(a serviceResponse) bool {
 	if a.status != http.StatusBadRequest {
 		return false
 	}
@@ -142,7 +142,7 @@ func (b *Batches) List(ctx context.Context, caller domain.Caller, q domain.Batch
 	case !a.ok():
 		return domain.BatchPage{}, domain.External(aggregatorName, a.status)
 	}
-	if err := hold(domain.MemoryOf(ctx), aggregatorName, listCopies, a); err != nil {
+	if err := reserveCopies(domain.MemoryOf(ctx), aggregatorName, listCopies, a); err != nil {
 		return domain.BatchPage{}, err
 	}
 	page, unknown, err := readPage(a.body)
@@ -156,7 +156,7 @@ func (b *Batches) List(ctx context.Context, caller domain.Caller, q domain.Batch
 }
 
 // Check asks the orchestrator whether the pipeline may start. Where there is
-// no orchestrator the verdict says that nobody was asked.
+// no orchestrator the verdict is Unasked.
 func (b *Batches) Check(ctx context.Context, caller domain.Caller, batch domain.BatchID, pipeline domain.Pipeline) (domain.Verdict, error) {
 	if b.orchestrator == nil {
 		return domain.Verdict{Allowed: true, Unasked: true}, nil
@@ -165,10 +165,10 @@ func (b *Batches) Check(ctx context.Context, caller domain.Caller, batch domain.
 		operation: "pipeline_preflight", method: http.MethodPost, caller: caller, batch: batch,
 		endpoint: "/internal/v1/batches/{batch_id}/pipelines/{pipeline}/preflight",
 		ids:      []string{string(batch), string(pipeline)},
-		body:     []byte("{}"), limit: preflightLimit, keeps: passedOn(),
+		body:     []byte("{}"), limit: preflightTimeout, keepBodyOf: passedStatuses(),
 	})
 	if err != nil {
 		return domain.Verdict{}, err
 	}
-	return judge(a)
+	return parsePreflight(a)
 }

@@ -11,27 +11,27 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// What a call tells of its service; nil says that the service is there.
+// The outcomes of a call for the circuit; nil means that the service works.
 var (
-	// errSick counts towards opening the circuit.
-	errSick = errors.New("service is in trouble")
-	// errUntold tells nothing: the caller left, or what failed was not the
-	// service.
-	errUntold = errors.New("call tells nothing of the service")
+	// errUnhealthy counts as a failure.
+	errUnhealthy = errors.New("service is in trouble")
+	// errInconclusive is not counted: the caller left, or the service did not cause the
+	// failure.
+	errInconclusive = errors.New("call tells nothing of the service")
 )
 
-// circuit stops calls to a service that fails again and again, and lets a few
-// through after a while to see whether it is back.
+// circuit is the circuit breaker of one service. It refuses calls after consecutive failures
+// and admits a few probes after the recovery timeout.
 type circuit struct {
 	service  string
 	recovery time.Duration
 	breaker  *gobreaker.TwoStepCircuitBreaker[struct{}]
-	// opened is when it opened last, in nanoseconds of Unix time.
-	opened atomic.Int64
+	// openedAt is when it opened last, in nanoseconds of Unix time.
+	openedAt atomic.Int64
 }
 
-// newCircuit returns a closed circuit and tells the observer of it and of every
-// change. A circuit that the settings disable stays closed.
+// newCircuit returns a closed circuit. It reports the state and every change to the observer.
+// A disabled circuit stays closed.
 func newCircuit(service string, c Config, o ports.Observer) *circuit {
 	out := &circuit{service: service, recovery: c.RecoveryTimeout}
 	out.breaker = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
@@ -39,11 +39,11 @@ func newCircuit(service string, c Config, o ports.Observer) *circuit {
 		ReadyToTrip: func(n gobreaker.Counts) bool {
 			return c.CircuitBreakerEnabled && n.ConsecutiveFailures >= c.FailureThreshold
 		},
-		IsExcluded: func(err error) bool { return errors.Is(err, errUntold) },
+		IsExcluded: func(err error) bool { return errors.Is(err, errInconclusive) },
 		// The breaker's lock is held here.
 		OnStateChange: func(_ string, _, to gobreaker.State) {
 			if to == gobreaker.StateOpen {
-				out.opened.Store(time.Now().UnixNano())
+				out.openedAt.Store(time.Now().UnixNano())
 			}
 			o.Observe(domain.CircuitChanged{Service: service, State: stateOf(to)})
 		},
@@ -52,20 +52,19 @@ func newCircuit(service string, c Config, o ports.Observer) *circuit {
 	return out
 }
 
-// enter asks to make a call. The caller owes one report of how it went. It
-// returns CIRCUIT_BREAKER_OPEN when no call may be made now. probe says that the
-// circuit is half open.
-func (c *circuit) enter() (report func(error), probe bool, err error) {
+// allow admits a call or returns CIRCUIT_BREAKER_OPEN. The caller must call report once.
+// probe means that the circuit is half open.
+func (c *circuit) allow() (report func(error), probe bool, err error) {
 	report, err = c.breaker.Allow()
 	if err != nil {
-		ends := time.Unix(0, c.opened.Load()).Add(c.recovery)
+		ends := time.Unix(0, c.openedAt.Load()).Add(c.recovery)
 		return nil, false, domain.CircuitOpen(c.service, max(time.Until(ends), time.Second)).Because(err).At("httpclient.enter")
 	}
 	return report, c.state() == domain.CircuitHalf, nil
 }
 
-// state is how the circuit stands now. An open one whose time is over becomes
-// half open by being asked.
+// state returns the current state. An open circuit becomes half open when it is asked after
+// the recovery timeout.
 func (c *circuit) state() domain.CircuitState { return stateOf(c.breaker.State()) }
 
 func stateOf(s gobreaker.State) domain.CircuitState {

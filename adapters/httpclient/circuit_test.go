@@ -226,8 +226,8 @@ func TestWhatOpensNoCircuit(t *testing.T) {
 					require.NoError(t, call(t, r))
 				}
 				require.Equal(t, domain.CircuitClosed, r.circuit.state())
-				require.Equal(t, 100, r.slots.free, "every place came back")
-				require.Empty(t, r.slots.held)
+				require.Equal(t, 100, r.bulkhead.free, "every place came back")
+				require.Empty(t, r.bulkhead.byUser)
 			})
 		})
 	}
@@ -265,7 +265,7 @@ func TestASlowReaderDoesNotHoldTheCircuit(t *testing.T) {
 		r.answers(200, strings.Repeat("x", 100))
 		time.Sleep(time.Minute + time.Millisecond)
 		for range 2 {
-			res, err := r.send(request(t.Context(), t, http.MethodGet, nil), time.Hour)
+			res, err := r.roundTrip(request(t.Context(), t, http.MethodGet, nil), time.Hour)
 			require.NoError(t, err)
 			t.Cleanup(func() { _ = res.Body.Close() })
 			_, err = res.Body.Read(make([]byte, 1))

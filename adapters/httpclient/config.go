@@ -89,66 +89,66 @@ const (
 	connectKey      = "API_GATEWAY_HTTP_CLIENT_CONNECT_TIMEOUT_SECONDS"
 	streamIdleKey   = "API_GATEWAY_STREAM_IDLE_TIMEOUT"
 	maxAgeKey       = "API_GATEWAY_CONNECTION_MAX_AGE"
-	placesKey       = "API_GATEWAY_DOWNSTREAM_MAX_CONCURRENCY"
+	concurrencyKey  = "API_GATEWAY_DOWNSTREAM_MAX_CONCURRENCY"
 	failuresKey     = "API_GATEWAY_HTTP_CIRCUIT_BREAKER_FAILURE_THRESHOLD"
 	recoveryKey     = "API_GATEWAY_HTTP_CIRCUIT_BREAKER_RECOVERY_TIMEOUT"
 	successesKey    = "API_GATEWAY_HTTP_CIRCUIT_BREAKER_SUCCESS_THRESHOLD"
 	internalKey     = "HULEEDU_INTERNAL_API_KEY"
 )
 
-// noAddress is what is wrong with a base URL, in words that repeat nothing of
+// invalidAddress is what is wrong with a base URL, in words that repeat nothing of
 // it.
-const noAddress = "must be an absolute http or https URL without query"
+const invalidAddress = "must be an absolute http or https URL without query"
 
 // Problems reports every setting that cannot be used in the environment, each
 // as a CONFIGURATION_ERROR.
 func (c Config) Problems(environment domain.Environment) []error {
-	var found complaints
-	found.when(!isBase(c.ResultAggregatorURL), aggregatorKey, noAddress)
-	found.when(environment == domain.Production && c.OrchestratorURL == "", orchestratorKey, "must not be empty in production")
-	found.when(c.OrchestratorURL != "" && !isBase(c.OrchestratorURL), orchestratorKey, noAddress)
-	found.when(!isBase(c.ClassesURL), classesKey, noAddress)
-	found.when(!isBase(c.TeacherURL), teacherKey, noAddress)
-	found.when(!isBase(c.FilesURL), filesKey, noAddress)
-	found.when(c.Timeout <= 0, timeoutKey, "must be longer than nothing")
-	found.when(c.ConnectTimeout <= 0, connectKey, "must be longer than nothing")
-	found.when(c.StreamIdleTimeout <= 0, streamIdleKey, "must be longer than nothing")
-	found.when(c.ConnectionMaxAge <= 0, maxAgeKey, "must be longer than nothing")
-	found.when(c.MaxConcurrency < 1, placesKey, "must be at least 1")
-	found.when(c.FailureThreshold < 1, failuresKey, "must be at least 1")
-	found.when(c.RecoveryTimeout <= 0, recoveryKey, "must be longer than nothing")
-	found.when(c.SuccessThreshold < 1, successesKey, "must be at least 1")
+	var found problems
+	found.check(!isBaseURL(c.ResultAggregatorURL), aggregatorKey, invalidAddress)
+	found.check(environment == domain.Production && c.OrchestratorURL == "", orchestratorKey, "must not be empty in production")
+	found.check(c.OrchestratorURL != "" && !isBaseURL(c.OrchestratorURL), orchestratorKey, invalidAddress)
+	found.check(!isBaseURL(c.ClassesURL), classesKey, invalidAddress)
+	found.check(!isBaseURL(c.TeacherURL), teacherKey, invalidAddress)
+	found.check(!isBaseURL(c.FilesURL), filesKey, invalidAddress)
+	found.check(c.Timeout <= 0, timeoutKey, "must be longer than nothing")
+	found.check(c.ConnectTimeout <= 0, connectKey, "must be longer than nothing")
+	found.check(c.StreamIdleTimeout <= 0, streamIdleKey, "must be longer than nothing")
+	found.check(c.ConnectionMaxAge <= 0, maxAgeKey, "must be longer than nothing")
+	found.check(c.MaxConcurrency < 1, concurrencyKey, "must be at least 1")
+	found.check(c.FailureThreshold < 1, failuresKey, "must be at least 1")
+	found.check(c.RecoveryTimeout <= 0, recoveryKey, "must be longer than nothing")
+	found.check(c.SuccessThreshold < 1, successesKey, "must be at least 1")
 	return found
 }
 
 // Problems reports a key that cannot be used in the environment.
 func (c KeyConfig) Problems(environment domain.Environment) []error {
-	var found complaints
+	var found problems
 	production := environment == domain.Production
-	found.when(production && c.InternalKey == "", internalKey, "must not be empty in production")
+	found.check(production && c.InternalKey == "", internalKey, "must not be empty in production")
 	if production && c.InternalKey != "" {
-		found.when(len(c.InternalKey) < minKey, internalKey, "must have at least 32 bytes in production")
-		found.when(c.InternalKey.Guessable(), internalKey, "is a well-known or guessable text, which production refuses")
+		found.check(len(c.InternalKey) < minKey, internalKey, "must have at least 32 bytes in production")
+		found.check(c.InternalKey.Guessable(), internalKey, "is a well-known or guessable text, which production refuses")
 	}
-	found.when(!domain.FitsHeader(c.InternalKey.Reveal()), internalKey, "must be printable ASCII without spaces around it")
+	found.check(!domain.FitsHeader(c.InternalKey.Reveal()), internalKey, "must be printable ASCII without spaces around it")
 	return found
 }
 
-// complaints are what is wrong with settings.
-type complaints []error
+// problems are what is wrong with settings.
+type problems []error
 
-func (c *complaints) when(wrong bool, key, message string) {
+func (c *problems) check(wrong bool, key, message string) {
 	if wrong {
 		*c = append(*c, domain.Misconfigured(key, message))
 	}
 }
 
-func isBase(raw string) bool {
+func isBaseURL(raw string) bool {
 	_, err := baseURL(raw)
 	return err == nil
 }
 
-var errNoBase = errors.New("not an absolute http or https URL without query, fragment and credentials")
+var errInvalidBaseURL = errors.New("not an absolute http or https URL without query, fragment and credentials")
 
 // baseURL checks a service's address. The result's path has no slash at its
 // end, and its host is spelled as requests name it. The error repeats nothing of
@@ -158,11 +158,11 @@ func baseURL(raw string) (*url.URL, error) {
 	switch {
 	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "",
 		u.RawQuery != "" || u.ForceQuery, u.Fragment != "", u.User != nil:
-		return nil, errNoBase
+		return nil, errInvalidBaseURL
 	}
 	host, err := httpguts.PunycodeHostPort(u.Host)
 	if err != nil || !httpguts.ValidHostHeader(host) {
-		return nil, errNoBase
+		return nil, errInvalidBaseURL
 	}
 	u.Host = host
 	u.RawPath = strings.TrimRight(u.EscapedPath(), "/")

@@ -14,148 +14,148 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// exchange is one request that is passed on, and the body of its answer. Except
-// for the writing of a request's body all of it runs on its caller's goroutine.
+// exchange is one forwarded request with the body of its response. Only the request's
+// body is written on another goroutine; everything else runs on the caller's.
 type exchange struct {
-	way  *Forwarder
-	user string
-	// header bounds the wait for the answer's header, from the end of the
+	forwarder *Forwarder
+	user      string
+	// headerTimeout bounds the wait for the response header, from the end of the
 	// request's body.
-	header  time.Duration
-	verdict *judgement
+	headerTimeout time.Duration
+	outcome       *outcomeReport
 
 	ctx context.Context
 	// These belong to the current attempt.
-	conn  *line
-	send  *sender
-	clock *watchdog
-	stop  func() bool // ends the watch on ctx
+	conn         *conn
+	sender       *sender
+	watchdog     *watchdog
+	stopWatching func() bool // ends the watch on ctx
 
 	body io.ReadCloser
-	// last says that the connection carries no further answer.
-	last bool
-	// connected and answered say how far the current attempt came.
+	// closeAfter means that the connection carries no further response.
+	closeAfter bool
+	// connected and answered tell how far the current attempt came.
 	connected, answered bool
 	finished            bool
-	returned            atomic.Bool // its place
+	released            atomic.Bool // the slot in the bulkhead
 }
 
 func (e *exchange) run(req *http.Request) (*http.Response, error) {
 	e.ctx = req.Context()
 	res, err := e.attempt(req, false)
-	if err != nil && e.repeats(req, err) {
+	if err != nil && e.shouldRetry(req, err) {
 		trace.SpanFromContext(e.ctx).AddEvent("retry")
 		res, err = e.attempt(req, true)
 	}
 	if err != nil {
-		defer e.leave()
-		closeBody(req)
+		defer e.releaseSlot()
+		closeRequestBody(req)
 		return nil, e.failure(err)
 	}
-	if inTrouble(res.StatusCode) {
-		e.verdict.tell(errSick)
+	if isUnavailable(res.StatusCode) {
+		e.outcome.report(errUnhealthy)
 	}
 	if media, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type")); media == eventStream {
-		e.leave() // it stays open, and the caller counts it
-		e.verdict.tell(nil)
+		e.releaseSlot() // the response stays open; the caller limits such streams
+		e.outcome.report(nil)
 	}
 	e.body, res.Body = res.Body, e
 	return res, nil
 }
 
-// eventStream is the media type of answers that stay open.
+// eventStream is the media type of responses that stay open.
 const eventStream = "text/event-stream"
 
-// repeats decides about a second and last attempt: for GET and HEAD, before the
-// first byte of an answer, within the budget. An attempt on a connection that the
-// service had just closed costs nothing of it.
-func (e *exchange) repeats(req *http.Request, err error) bool {
-	if !bare(req) || e.ctx.Err() != nil || e.answered || !readOnly(req.Method) ||
-		domain.CodeOf(e.name(err)) != domain.ConnectionError {
+// shouldRetry reports whether a second and last attempt is made: for GET and HEAD, before
+// the first byte of a response, within the retry budget. A retry after an attempt on a
+// reused connection does not count against the budget.
+func (e *exchange) shouldRetry(req *http.Request, err error) bool {
+	if !hasNoBody(req) || e.ctx.Err() != nil || e.answered || !readOnly(req.Method) ||
+		domain.CodeOf(e.classify(err)) != domain.ConnectionError {
 		return false
 	}
-	return e.conn != nil && e.conn.used || e.way.mayRepeat(req.Method)
+	return e.conn != nil && e.conn.reused || e.forwarder.mayRetry(req.Method)
 }
 
-// attempt sends the request on a connection, a new one if fresh, and reads the
-// answer's header.
+// attempt sends the request and reads the response header. If fresh is set it opens a new
+// connection.
 func (e *exchange) attempt(req *http.Request, fresh bool) (*http.Response, error) {
 	e.conn, e.connected, e.answered = nil, false, false
 	if err := e.ctx.Err(); err != nil {
 		return nil, err
 	}
-	pool := e.way.pool(req.URL)
+	pool := e.forwarder.pool(req.URL)
 	conn, err := pool.get(e.ctx, time.Time{}, fresh)
 	if err != nil {
 		return nil, err
 	}
 	e.conn, e.connected = conn, true
-	e.clock = newWatchdog(e.header, e.way.idle, conn.interrupt)
-	e.stop = context.AfterFunc(e.ctx, conn.interrupt)
-	e.send = &sender{conn: conn, clock: e.clock, ended: e.verdict.sent}
-	e.send.send(req)
+	e.watchdog = newWatchdog(e.headerTimeout, e.forwarder.idleTimeout, conn.interrupt)
+	e.stopWatching = context.AfterFunc(e.ctx, conn.interrupt)
+	e.sender = &sender{conn: conn, watchdog: e.watchdog, onBodyRead: e.outcome.requestSent}
+	e.sender.send(req)
 	res, err := e.receive(req)
 	if err != nil {
-		e.clock.stop()
-		e.stop()
-		e.send.cut()
+		e.watchdog.stop()
+		e.stopWatching()
+		e.sender.abort()
 		if !e.callerFailed() {
-			pool.failed(conn, e.answered, err)
+			pool.noteFailure(conn, e.answered, err)
 		}
-		return nil, errors.Join(err, e.send.bodyFailure(), e.send.err)
+		return nil, errors.Join(err, e.sender.bodyFailure(), e.sender.err)
 	}
 	return res, nil
 }
 
-// receive reads the answer's header. Interim answers end here; a switch of
-// protocols is no answer, because it was not asked for.
+// receive reads the response header and skips interim responses. It refuses 101, because
+// no request asks for another protocol.
 func (e *exchange) receive(req *http.Request) (*http.Response, error) {
-	e.conn.limit(maxDrained)
-	defer e.conn.limit(-1)
-	if _, err := e.conn.in.Peek(1); err != nil {
+	e.conn.setReadLimit(maxDiscard)
+	defer e.conn.setReadLimit(-1)
+	if _, err := e.conn.reader.Peek(1); err != nil {
 		return nil, err
 	}
 	e.answered = true
 	for {
-		res, err := http.ReadResponse(e.conn.in, req)
+		res, err := http.ReadResponse(e.conn.reader, req)
 		switch {
 		case err != nil:
 			return nil, err
 		case res.StatusCode == http.StatusSwitchingProtocols:
-			return nil, errNoHTTP
+			return nil, errMalformedResponse
 		case res.StatusCode < http.StatusContinue || res.StatusCode >= http.StatusOK:
-			e.last = res.Close
-			e.clock.answered()
+			e.closeAfter = res.Close
+			e.watchdog.headerArrived()
 			return res, nil
 		}
 	}
 }
 
-// failure names what ended the exchange and tells the circuit.
+// failure classifies the error that ended the exchange and reports it to the circuit.
 func (e *exchange) failure(cause error) error {
-	named := e.name(cause)
-	e.verdict.tell(e.judge(named))
+	named := e.classify(cause)
+	e.outcome.report(e.outcomeOf(named))
 	return named
 }
 
-// name is the error's code. A caller who left shows as context.Canceled in the
-// error's chain, whatever its code.
-func (e *exchange) name(cause error) *domain.Error {
-	service := e.way.service
-	if left(e.ctx) {
+// classify returns the error with its code. If the caller left, the error's chain holds
+// context.Canceled, whatever the code.
+func (e *exchange) classify(cause error) *domain.Error {
+	service := e.forwarder.service
+	if callerLeft(e.ctx) {
 		return domain.Unreachable(service, errors.Join(e.ctx.Err(), cause))
 	}
 	if e.ctx.Err() != nil {
-		return domain.TimedOut(service, e.header, cause)
+		return domain.TimedOut(service, e.headerTimeout, cause)
 	}
 	if e.connected {
-		if late := e.clock.timeout(service, cause); late != nil {
+		if late := e.watchdog.timeout(service, cause); late != nil {
 			return late
 		}
 	}
 	switch {
 	case timedOut(cause):
-		return domain.TimedOut(service, e.way.connect, cause)
+		return domain.TimedOut(service, e.forwarder.connect, cause)
 	case e.answered:
 		return domain.BrokenAnswer(service, cause)
 	default:
@@ -163,54 +163,54 @@ func (e *exchange) name(cause error) *domain.Error {
 	}
 }
 
-// judge is what a failure tells of the service. A body that could not be read
-// tells nothing.
-func (e *exchange) judge(err *domain.Error) error {
+// outcomeOf returns what a failure means for the circuit. A request body that could not be
+// read is inconclusive.
+func (e *exchange) outcomeOf(err *domain.Error) error {
 	if err.Code == domain.InvalidResponse || e.callerFailed() {
-		return errUntold
+		return errInconclusive
 	}
-	return errSick
+	return errUnhealthy
 }
 
 // callerFailed reports whether the attempt failed because the caller left or because
 // the request's body could not be read in time. Such a failure says nothing about the
 // service or the connections to it.
 func (e *exchange) callerFailed() bool {
-	if left(e.ctx) {
+	if callerLeft(e.ctx) {
 		return true
 	}
 	if !e.connected {
 		return false
 	}
-	_, forBody := e.clock.failure()
-	unread := e.send.body != nil && !e.send.body.ended.Load()
-	return forBody || e.send.bodyFailure() != nil || e.ctx.Err() != nil && unread
+	_, forBody := e.watchdog.expiry()
+	unread := e.sender.body != nil && !e.sender.body.atEOF.Load()
+	return forBody || e.sender.bodyFailure() != nil || e.ctx.Err() != nil && unread
 }
 
-// leave gives the place in the bulkhead back, once.
-func (e *exchange) leave() {
-	if e.returned.CompareAndSwap(false, true) {
-		e.way.slots.give(e.user)
+// releaseSlot releases the slot in the bulkhead. Only the first call has an effect.
+func (e *exchange) releaseSlot() {
+	if e.released.CompareAndSwap(false, true) {
+		e.forwarder.bulkhead.release(e.user)
 	}
 }
 
-// Read reads the answer's body. At its end, and with an error, the exchange is
-// over: nothing reads the request's body any more.
+// Read reads the response body. At its end, and after an error, the exchange is over:
+// nothing reads the request's body any more.
 func (e *exchange) Read(p []byte) (int, error) {
 	if e.finished {
 		return 0, io.EOF
 	}
-	e.clock.wait(&e.clock.read)
+	e.watchdog.begin(&e.watchdog.read)
 	n, err := e.body.Read(p)
-	e.clock.moved(&e.clock.read)
+	e.watchdog.end(&e.watchdog.read)
 	switch {
 	case err == nil:
 		if n > 0 {
-			e.verdict.tell(nil)
+			e.outcome.report(nil)
 		}
 		return n, nil
 	case errors.Is(err, io.EOF):
-		e.verdict.tell(nil)
+		e.outcome.report(nil)
 		e.finish(true)
 		return n, io.EOF
 	default:
@@ -219,27 +219,26 @@ func (e *exchange) Read(p []byte) (int, error) {
 	}
 }
 
-// Close ends the exchange. Before the body's end it costs the connection.
+// Close ends the exchange. Before the end of the body it closes the connection.
 func (e *exchange) Close() error {
 	if !e.finished {
-		e.verdict.tell(nil)
+		e.outcome.report(nil)
 		e.finish(false)
 	}
 	return nil
 }
 
-// finish keeps the connection if the answer was whole and the request was sent
-// whole, else closes it, and waits until the writing of the request has
-// ended.
+// finish returns the connection to the pool if request and response are complete, else it
+// closes it. It waits until the request's writer has ended.
 func (e *exchange) finish(whole bool) {
 	e.finished = true
-	defer e.leave()
-	e.clock.stop()
-	kept := whole && !e.last && e.send.complete()
-	undisturbed := e.stop()
-	if limit, _ := e.clock.failure(); kept && undisturbed && limit == 0 && e.conn.spent() {
-		e.conn.home.keep(e.conn)
+	defer e.releaseSlot()
+	e.watchdog.stop()
+	kept := whole && !e.closeAfter && e.sender.complete()
+	undisturbed := e.stopWatching()
+	if limit, _ := e.watchdog.expiry(); kept && undisturbed && limit == 0 && e.conn.drained() {
+		e.conn.pool.put(e.conn)
 		return
 	}
-	e.send.cut()
+	e.sender.abort()
 }

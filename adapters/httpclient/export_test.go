@@ -6,13 +6,13 @@ import "crypto/x509"
 // service.
 func (b *Batches) Trust(roots *x509.CertPool) {
 	for _, s := range b.services() {
-		s.lines.tls.RootCAs = roots
+		s.pool.tls.RootCAs = roots
 	}
 }
 
 // Resting is how many connections to the aggregator are kept.
 func (b *Batches) Resting() int {
-	l := b.aggregator.lines
+	l := b.aggregator.pool
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.idle)

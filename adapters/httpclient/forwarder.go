@@ -19,7 +19,7 @@ import (
 // Forwarder carries requests that are passed on as they are to one service
 // behind the gateway, and its answers back. It adds nothing to them: the
 // caller sets identity and trace. The header X-User-Id says whose share
-// of the service's places an exchange takes.
+// of the bulkhead an exchange uses.
 //
 // A request's body is read by one goroutine of the exchange's, which has ended
 // when RoundTrip returns an error, when the answer's body was read to its end or
@@ -29,18 +29,18 @@ import (
 // Its errors are those of the ports: CONNECTION_ERROR, TIMEOUT or
 // INVALID_RESPONSE, also from the body of an answer that ends too early, and
 // SERVICE_UNAVAILABLE or CIRCUIT_BREAKER_OPEN for an exchange that was not made.
-// A caller who left shows as context.Canceled in the error's chain.
+// If the caller left, the error's chain holds context.Canceled.
 type Forwarder struct {
 	*guard
 	config Config
-	// header bounds the wait for an answer's header, idle every other wait.
-	header, idle time.Duration
+	// headerTimeout bounds the wait for an answer's header, idle every other wait.
+	headerTimeout, idleTimeout time.Duration
 
 	mu sync.Mutex
 	// pools are the connections by scheme and host. A service has one address.
-	pools map[string]*lines
-	// open, unless nil, replaces the dialer of new pools.
-	open func(ctx context.Context, network, address string) (net.Conn, error)
+	pools map[string]*connPool
+	// dialContext, unless nil, replaces the dialer of new pools.
+	dialContext func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 var (
@@ -53,34 +53,34 @@ var (
 // back.
 func NewForwarder(service string, c Config, o ports.Observer) *Forwarder {
 	f := &Forwarder{
-		guard: newGuard(service, c, o), config: c, header: c.Timeout, idle: c.StreamIdleTimeout,
-		pools: map[string]*lines{},
+		guard: newGuard(service, c, o), config: c, headerTimeout: c.Timeout, idleTimeout: c.StreamIdleTimeout,
+		pools: map[string]*connPool{},
 	}
-	if f.idle <= 0 {
-		f.idle = f.header
+	if f.idleTimeout <= 0 {
+		f.idleTimeout = f.headerTimeout
 	}
 	return f
 }
 
 // pool returns the connections to a URL's host.
-func (f *Forwarder) pool(to *url.URL) *lines {
+func (f *Forwarder) pool(to *url.URL) *connPool {
 	key := to.Scheme + "://" + to.Host
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	p := f.pools[key]
 	if p == nil {
-		p = newLines(asciiHost(to), f.config)
-		if f.open != nil {
-			p.open = f.open
+		p = newConnPool(asciiHost(to), f.config)
+		if f.dialContext != nil {
+			p.dialContext = f.dialContext
 		}
 		f.pools[key] = p
 	}
 	return p
 }
 
-// closeBody closes the body of a request that is not sent.
-func closeBody(req *http.Request) {
-	if !bare(req) {
+// closeRequestBody closes the body of a request that is not sent.
+func closeRequestBody(req *http.Request) {
+	if !hasNoBody(req) {
 		_ = req.Body.Close() // its owner reads it to its end
 	}
 }
@@ -99,7 +99,7 @@ func asciiHost(u *url.URL) *url.URL {
 func (f *Forwarder) CloseIdleConnections() {
 	f.mu.Lock()
 	pools := slices.Collect(maps.Values(f.pools))
-	f.pools = map[string]*lines{}
+	f.pools = map[string]*connPool{}
 	f.mu.Unlock()
 	for _, p := range pools {
 		p.close()
@@ -109,34 +109,34 @@ func (f *Forwarder) CloseIdleConnections() {
 // RoundTrip makes one exchange. Its time is bounded by silence: the answer's
 // header has the service's limit from the end of the request's body, and neither
 // body may stand still. Redirects are not followed: they would carry the caller's
-// identity to wherever the answer points. The place in the bulkhead is held until
+// identity to the address in the response. The slot in the bulkhead is held until
 // the answer's body is read or closed, or its header says that it stays open; it
 // must be closed.
 func (f *Forwarder) RoundTrip(req *http.Request) (*http.Response, error) {
-	limit := f.header
+	limit := f.headerTimeout
 	if deadline, ok := req.Context().Deadline(); ok {
 		limit = min(limit, time.Until(deadline))
 	}
-	return f.send(req, limit)
+	return f.roundTrip(req, limit)
 }
 
-func (f *Forwarder) send(req *http.Request, header time.Duration) (*http.Response, error) {
+func (f *Forwarder) roundTrip(req *http.Request, header time.Duration) (*http.Response, error) {
 	// The header is ours: a client's own of that name never comes this far.
 	user := req.Header.Get("X-User-Id")
-	report, probe, err := f.enter(user)
+	report, probe, err := f.acquire(user)
 	if err != nil {
-		closeBody(req)
+		closeRequestBody(req)
 		return nil, err
 	}
-	e := &exchange{way: f, user: user, header: header, verdict: judging(report, probe, !bare(req))}
+	e := &exchange{forwarder: f, user: user, headerTimeout: header, outcome: newOutcomeReport(report, probe, !hasNoBody(req))}
 	return e.run(req)
 }
 
-// Health tells whether exchanges are made; it asks nobody.
+// Health returns the state of the circuit. It makes no request.
 func (f *Forwarder) Health(context.Context) domain.Health {
 	h := domain.Health{Name: f.service, Condition: domain.Healthy, Note: "Circuit closed"}
 	if f.circuit.state() != domain.CircuitClosed {
-		h.Condition, h.Note, h.Err = domain.Degraded, "Circuit open", errSick
+		h.Condition, h.Note, h.Err = domain.Degraded, "Circuit open", errUnhealthy
 	}
 	return h
 }

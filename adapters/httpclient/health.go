@@ -11,40 +11,40 @@ import (
 )
 
 const (
-	// probeLimit bounds a look at a service.
-	probeLimit = time.Second
-	// probeKept is how long a look is good for, so that health requests cannot
+	// healthTimeout bounds a look at a service.
+	healthTimeout = time.Second
+	// healthTTL is how long a look is good for, so that health requests cannot
 	// be turned into a load on the platform.
-	probeKept = time.Second
+	healthTTL = time.Second
 )
 
-// probe remembers the last look at the services.
-type probe struct {
-	mu    sync.Mutex
-	taken time.Time
-	last  domain.Health
+// healthCache remembers the last look at the services.
+type healthCache struct {
+	mu        sync.Mutex
+	checkedAt time.Time
+	last      domain.Health
 }
 
 // Health looks whether the services answer: healthy when all do, degraded when
 // some do, unhealthy when none does. The look is at most a second old.
 func (b *Batches) Health(ctx context.Context) domain.Health {
-	p := &b.probe
+	p := &b.healthCache
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.taken.IsZero() || time.Since(p.taken) > probeKept {
+	if p.checkedAt.IsZero() || time.Since(p.checkedAt) > healthTTL {
 		// A caller that leaves must not make the services look dead to others.
-		p.last, p.taken = b.look(context.WithoutCancel(ctx)), time.Now()
+		p.last, p.checkedAt = b.checkAll(context.WithoutCancel(ctx)), time.Now()
 	}
 	return p.last
 }
 
-// look asks all services at once.
-func (b *Batches) look(ctx context.Context) domain.Health {
+// checkAll asks all services at once.
+func (b *Batches) checkAll(ctx context.Context) domain.Health {
 	services := b.services()
 	failures := make([]error, len(services))
 	var all sync.WaitGroup
 	for i, s := range services {
-		all.Go(func() { failures[i] = s.alive(ctx) })
+		all.Go(func() { failures[i] = s.checkHealth(ctx) })
 	}
 	all.Wait()
 	h := domain.Health{Name: "downstream_services", Condition: domain.Healthy, Note: "All services answer"}
@@ -64,8 +64,8 @@ func (b *Batches) look(ctx context.Context) domain.Health {
 	return withCircuits(h, services)
 }
 
-// nothing wants no body.
-func nothing(int) bool { return false }
+// noBody wants no body.
+func noBody(int) bool { return false }
 
 // withCircuits names the services that are not called for now, also those that
 // answer their health page.
@@ -81,19 +81,19 @@ func withCircuits(h domain.Health, services []*service) domain.Health {
 	}
 	note := "Circuit open: " + strings.Join(open, ", ")
 	if h.Condition == domain.Healthy {
-		h.Condition, h.Note, h.Err = domain.Degraded, note, errSick
+		h.Condition, h.Note, h.Err = domain.Degraded, note, errUnhealthy
 		return h
 	}
 	h.Note += "; " + note
 	return h
 }
 
-// alive asks for the service's health page. It carries nobody's identity; any
+// checkHealth requests the service's health page without a user's identity; any
 // answer below 500 is a sign of life.
-func (s *service) alive(ctx context.Context) error {
-	// The guard is passed by: a look takes nobody's place and opens no circuit.
-	w := newWriting(http.MethodGet, s.path+"/healthz", s.lines.host)
-	a, _, err := s.lines.exchange(ctx, time.Now().Add(probeLimit), question{http.MethodGet, w.end(nil), nothing}, false)
+func (s *service) checkHealth(ctx context.Context) error {
+	// It bypasses the guard: a health check takes no slot and opens no circuit.
+	w := newRequestWriter(http.MethodGet, s.path+"/healthz", s.pool.host)
+	a, _, err := s.pool.roundTrip(ctx, time.Now().Add(healthTimeout), wireRequest{http.MethodGet, w.finish(nil), noBody}, false)
 	if err != nil {
 		return domain.Unreachable(s.name, err)
 	}

@@ -5,14 +5,14 @@ import "github.com/huleedu/edge/domain"
 // serviceID is how the gateway introduces itself on internal routes.
 const serviceID = "api-gateway-service"
 
-// identify says on whose behalf a request is made.
-func (w *writing) identify(caller domain.Caller) {
+// addIdentity says on whose behalf a request is made.
+func (w *requestWriter) addIdentity(caller domain.Caller) {
 	id := domain.IdentityOf(caller)
 	if id.Encoding != "" {
-		w.field("X-Identity-Encoding", id.Encoding)
+		w.addField("X-Identity-Encoding", id.Encoding)
 	}
-	w.field("X-User-Id", id.User)
+	w.addField("X-User-Id", id.User)
 	if id.Org != "" {
-		w.field("X-Org-Id", id.Org)
+		w.addField("X-Org-Id", id.Org)
 	}
 }

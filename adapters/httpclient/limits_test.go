@@ -30,7 +30,7 @@ func onDeafWire(t *testing.T, c Config) *Batches {
 	var readers sync.WaitGroup
 	t.Cleanup(func() { b.Close(); readers.Wait() })
 	for _, s := range b.services() {
-		s.lines.open = func(context.Context, string, string) (net.Conn, error) {
+		s.pool.dialContext = func(context.Context, string, string) (net.Conn, error) {
 			near, far := net.Pipe()
 			readers.Go(func() { _, _ = io.Copy(io.Discard, far) })
 			return near, nil

@@ -30,7 +30,7 @@ func TestSlowBodiesHoldNoProbe(t *testing.T) {
 		}
 		synctest.Wait()
 		requireOpen(t, r, time.Second)
-		time.Sleep(probeBody)
+		time.Sleep(probeBodyTimeout)
 		synctest.Wait()
 		for range 2 {
 			_, err := r.get(t)
@@ -51,7 +51,7 @@ func TestAProbeHasADeadline(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := opened(t)
-				r.header = time.Minute
+				r.headerTimeout = time.Minute
 				r.does(func(*http.Request) string { time.Sleep(20 * time.Second); return response(200, "{}") })
 				time.Sleep(time.Minute + time.Millisecond)
 				outcome := make(chan error, 1)
@@ -68,7 +68,7 @@ func TestAProbeHasADeadline(t *testing.T) {
 					}
 					outcome <- err
 				}()
-				time.Sleep(probeAnswer + time.Second)
+				time.Sleep(probeResponseTimeout + time.Second)
 				require.Equal(t, domain.CircuitBroken, r.circuit.state())
 				require.NoError(t, <-outcome, "the call itself goes on")
 			})
@@ -84,11 +84,11 @@ func TestAnOpenEventStreamIsAGoodProbe(t *testing.T) {
 		r.does(func(*http.Request) string { return "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n" })
 		time.Sleep(time.Minute + time.Millisecond)
 		for range 2 {
-			res, err := r.send(request(t.Context(), t, http.MethodGet, nil), 10*time.Second)
+			res, err := r.roundTrip(request(t.Context(), t, http.MethodGet, nil), 10*time.Second)
 			require.NoError(t, err)
 			defer func() { _ = res.Body.Close() }()
 		}
-		time.Sleep(probeAnswer + time.Second)
+		time.Sleep(probeResponseTimeout + time.Second)
 		require.Equal(t, domain.CircuitClosed, r.circuit.state())
 	})
 }

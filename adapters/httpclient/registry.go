@@ -16,12 +16,12 @@ import (
 // than 200 are interim answers, which are read over.
 const maxStatus = 599
 
-var errNoStatus = errors.New("status is outside of 200 to 599")
+var errInvalidStatus = errors.New("status is outside of 200 to 599")
 
-// registryLimit bounds telling the orchestrator of a batch or its prompt.
-const registryLimit = 30 * time.Second
+// registryTimeout bounds telling the orchestrator of a batch or its prompt.
+const registryTimeout = 30 * time.Second
 
-// registrationBody is what the orchestrator is told of a new batch; every key
+// registrationBody is the request body for a new batch; every key
 // is always there.
 type registrationBody struct {
 	Count        int               `json:"expected_essay_count"`
@@ -45,7 +45,7 @@ func (b *Batches) Register(ctx context.Context, caller domain.Caller, r domain.R
 	if caller.Org != "" {
 		body.Org = &caller.Org
 	}
-	return b.tell(ctx, body, call{
+	return b.send(ctx, body, call{
 		operation: "batch_register", method: http.MethodPost, caller: caller, endpoint: "/v1/batches/register",
 	})
 }
@@ -55,15 +55,15 @@ func (b *Batches) SetPrompt(ctx context.Context, caller domain.Caller, batch dom
 	body := struct {
 		PromptRef domain.PromptRef `json:"student_prompt_ref"`
 	}{prompt}
-	return b.tell(ctx, body, call{
+	return b.send(ctx, body, call{
 		operation: "batch_prompt", method: http.MethodPatch, caller: caller, batch: batch,
 		endpoint: "/v1/batches/{batch_id}/prompt", ids: []string{string(batch)},
 	})
 }
 
-// tell makes a call whose answer is passed on, whatever its status, as long as
+// send makes a call whose answer is passed on, whatever its status, as long as
 // it is JSON.
-func (b *Batches) tell(ctx context.Context, document any, c call) (domain.Reply, error) {
+func (b *Batches) send(ctx context.Context, document any, c call) (domain.Reply, error) {
 	if b.orchestrator == nil {
 		return domain.Reply{}, domain.Unavailable(orchestratorName, 0)
 	}
@@ -71,15 +71,15 @@ func (b *Batches) tell(ctx context.Context, document any, c call) (domain.Reply,
 	if err != nil {
 		return domain.Reply{}, domain.Unknown(err).At("httpclient.tell")
 	}
-	c.body, c.limit, c.keepsAll = body, registryLimit, true
+	c.body, c.limit, c.keepAllBodies = body, registryTimeout, true
 	a, err := b.orchestrator.do(ctx, c)
 	switch {
 	case err != nil:
 		return domain.Reply{}, err
 	case a.status > maxStatus:
-		return domain.Reply{}, domain.BrokenAnswer(orchestratorName, errNoStatus)
+		return domain.Reply{}, domain.BrokenAnswer(orchestratorName, errInvalidStatus)
 	case !json.Valid(a.body):
-		return domain.Reply{}, domain.BrokenAnswer(orchestratorName, errNoJSON)
+		return domain.Reply{}, domain.BrokenAnswer(orchestratorName, errNotJSON)
 	}
 	return domain.Reply{Status: a.status, ContentType: jsonType(a.contentType), RetryAfter: a.retryAfter, Body: a.body}, nil
 }

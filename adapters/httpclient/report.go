@@ -15,14 +15,14 @@ const (
 
 var (
 	errTwoOwners = errors.New("the owner is named twice")
-	errNoPage    = errors.New("not a page of batches")
+	errNotPage   = errors.New("not a page of batches")
 )
 
 const (
-	// maxUnknown bounds, in bytes, what a log line repeats of an unknown status, and
+	// maxLoggedStatus bounds, in bytes, what a log line repeats of an unknown status, and
 	// maxUnknowns how many different ones it repeats.
-	maxUnknown  = 256
-	maxUnknowns = 10
+	maxLoggedStatus   = 256
+	maxLoggedStatuses = 10
 	// maxPage is how many batches of one page are accepted: ten times the most that is
 	// asked for.
 	maxPage = 1000
@@ -45,7 +45,7 @@ func readReport(body []byte) (domain.BatchReport, error) {
 	}
 	if len(owners) == 1 {
 		report.Owner = domain.UserID(unquote(o.value(owners[0])))
-		from, to := o.edges(owners[0])
+		from, to := o.removalRange(owners[0])
 		report.Document = splice(o.raw, from, to, "")
 	}
 	return report, nil
@@ -61,7 +61,7 @@ func readPage(body []byte) (page domain.BatchPage, unknown []string, err error) 
 	batches, ok := elements(top.last("batches"), maxPage)
 	pagination, err := parseObject(top.last("pagination"))
 	if !ok || err != nil || json.Unmarshal(pagination.last("total"), &page.Total) != nil || page.Total < 0 {
-		return domain.BatchPage{}, nil, errNoPage
+		return domain.BatchPage{}, nil, errNotPage
 	}
 	page.Batches = make([]domain.Document, 0, len(batches))
 	for _, raw := range batches {
@@ -70,8 +70,8 @@ func readPage(body []byte) (page domain.BatchPage, unknown []string, err error) 
 			return domain.BatchPage{}, nil, err
 		}
 		status, known := domain.ClientStatusOf(report.Overall)
-		if !known && len(unknown) < maxUnknowns {
-			unknown = append(unknown, report.Overall[:min(len(report.Overall), maxUnknown)])
+		if !known && len(unknown) < maxLoggedStatuses {
+			unknown = append(unknown, report.Overall[:min(len(report.Overall), maxLoggedStatus)])
 		}
 		document, err := withStatus(report.Document, status)
 		if err != nil {
@@ -94,7 +94,7 @@ func withStatus(document []byte, status domain.ClientStatus) ([]byte, error) {
 		m := o.members[at[len(at)-1]]
 		return splice(o.raw, m.valueStart, m.valueEnd, value), nil
 	}
-	member, at := `"`+overallKey+`":`+value, o.blank(0)+1
+	member, at := `"`+overallKey+`":`+value, o.skipSpace(0)+1
 	if len(o.members) > 0 {
 		last := o.members[len(o.members)-1]
 		member, at = ","+member, last.valueEnd

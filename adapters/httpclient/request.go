@@ -16,85 +16,85 @@ import (
 // internalPrefix marks the routes that only services of the platform may use.
 const internalPrefix = "/internal/"
 
-// usualRequest is room for a request with what is usual, in bytes.
-const usualRequest = 768
+// typicalRequestSize is room for a request with what is usual, in bytes.
+const typicalRequestSize = 768
 
-var errNoField = errors.New("a header cannot carry a value")
+var errInvalidHeaderValue = errors.New("a header cannot carry a value")
 
-// writing is a request in HTTP/1.1 as it goes on the wire.
-type writing struct {
-	text []byte
-	// unfit says that a value would have changed the request.
-	unfit bool
+// requestWriter is a request in HTTP/1.1 as it goes on the wire.
+type requestWriter struct {
+	buf []byte
+	// invalid says that a value would have changed the request.
+	invalid bool
 }
 
-func newWriting(method, target, host string) *writing {
-	w := &writing{text: make([]byte, 0, usualRequest)}
+func newRequestWriter(method, target, host string) *requestWriter {
+	w := &requestWriter{buf: make([]byte, 0, typicalRequestSize)}
 	for _, part := range []string{method, " ", target, " HTTP/1.1\r\nHost: ", host, "\r\n"} {
-		w.text = append(w.text, part...)
+		w.buf = append(w.buf, part...)
 	}
-	w.field("User-Agent", serviceID)
+	w.addField("User-Agent", serviceID)
 	return w
 }
 
-// field adds a header field.
-func (w *writing) field(name, value string) {
-	w.unfit = w.unfit || !httpguts.ValidHeaderFieldValue(value)
-	w.text = append(w.text, name...)
-	w.text = append(w.text, ": "...)
-	w.text = append(w.text, value...)
-	w.text = append(w.text, "\r\n"...)
+// addField adds a header field.
+func (w *requestWriter) addField(name, value string) {
+	w.invalid = w.invalid || !httpguts.ValidHeaderFieldValue(value)
+	w.buf = append(w.buf, name...)
+	w.buf = append(w.buf, ": "...)
+	w.buf = append(w.buf, value...)
+	w.buf = append(w.buf, "\r\n"...)
 }
 
-// end adds the body; nil is none.
-func (w *writing) end(body []byte) []byte {
+// finish adds the body; nil is none.
+func (w *requestWriter) finish(body []byte) []byte {
 	if body != nil {
-		w.field("Content-Length", strconv.Itoa(len(body)))
+		w.addField("Content-Length", strconv.Itoa(len(body)))
 	}
-	w.text = append(w.text, "\r\n"...)
-	return append(w.text, body...)
+	w.buf = append(w.buf, "\r\n"...)
+	return append(w.buf, body...)
 }
 
-// request writes a call: identity, correlation and the trace.
-func (s *service) request(ctx context.Context, c *call, target string) ([]byte, error) {
-	w := newWriting(c.method, target, s.lines.host)
-	w.field("Accept", "application/json")
+// encode writes a call: identity, correlation and the trace.
+func (s *service) encode(ctx context.Context, c *call, target string) ([]byte, error) {
+	w := newRequestWriter(c.method, target, s.pool.host)
+	w.addField("Accept", "application/json")
 	if c.body != nil {
-		w.field("Content-Type", "application/json")
+		w.addField("Content-Type", "application/json")
 	}
-	w.identify(c.caller)
+	w.addIdentity(c.caller)
 	if trail := domain.TrailOf(ctx); trail.Correlation != "" {
-		w.field("X-Correlation-Id", trail.Correlation)
+		w.addField("X-Correlation-Id", trail.Correlation)
 	}
 	if strings.HasPrefix(c.endpoint, internalPrefix) {
-		w.field("X-Internal-Api-Key", s.key.Reveal())
-		w.field("X-Service-Id", serviceID)
+		w.addField("X-Internal-Api-Key", s.key.Reveal())
+		w.addField("X-Service-Id", serviceID)
 	}
-	propagation.TraceContext{}.Inject(ctx, carrier{w})
-	message := w.end(c.body)
-	if w.unfit {
-		return nil, errNoField
+	propagation.TraceContext{}.Inject(ctx, headerCarrier{w})
+	message := w.finish(c.body)
+	if w.invalid {
+		return nil, errInvalidHeaderValue
 	}
 	return message, nil
 }
 
-// carrier lets the propagator write its fields; it reads none.
-type carrier struct{ *writing }
+// headerCarrier lets the propagator write its fields; it reads none.
+type headerCarrier struct{ *requestWriter }
 
 // Get returns nothing.
-func (carrier) Get(string) string { return "" }
+func (headerCarrier) Get(string) string { return "" }
 
 // Set adds a field.
-func (t carrier) Set(name, value string) { t.field(name, value) }
+func (t headerCarrier) Set(name, value string) { t.addField(name, value) }
 
 // Keys returns nothing.
-func (carrier) Keys() []string { return nil }
+func (headerCarrier) Keys() []string { return nil }
 
 // target is what the call asks for. It returns a VALIDATION_ERROR for an id that
 // would change the path it stands in.
 func (s *service) target(c *call) (string, error) {
 	var out strings.Builder
-	out.Grow(len(s.path) + len(c.endpoint) + len(c.query) + usualIDs)
+	out.Grow(len(s.path) + len(c.endpoint) + len(c.query) + typicalIDsSize)
 	out.WriteString(s.path)
 	ids, rest := c.ids, c.endpoint
 	for {
@@ -105,7 +105,7 @@ func (s *service) target(c *call) (string, error) {
 		}
 		var name string
 		name, rest, _ = strings.Cut(braced, "}")
-		if !fitsSegment(ids[0]) {
+		if !isPathSegment(ids[0]) {
 			return "", domain.Invalid(name, "", "an id without slashes", "Invalid id in path")
 		}
 		out.WriteString(url.PathEscape(ids[0]))
@@ -118,13 +118,13 @@ func (s *service) target(c *call) (string, error) {
 	return out.String(), nil
 }
 
-// usualIDs is room for the ids of a target, in bytes.
-const usualIDs = 48
+// typicalIDsSize is room for the ids of a target, in bytes.
+const typicalIDsSize = 48
 
-// fitsSegment refuses what servers and proxies read as more, or less, than one
+// isPathSegment refuses what servers and proxies read as more, or less, than one
 // segment of a path, also when it is escaped; some drop what stands behind a
 // semicolon before they look.
-func fitsSegment(id string) bool {
+func isPathSegment(id string) bool {
 	name, _, _ := strings.Cut(id, ";")
 	return name != "" && name != "." && name != ".." && !strings.ContainsAny(id, `/\`)
 }

@@ -53,7 +53,7 @@ func guarded(t *testing.T, service string, change ...func(*Config)) *rig {
 	r := &rig{}
 	r.answers(200, "{}")
 	r.Forwarder = NewForwarder(service, c, r)
-	r.open = func(context.Context, string, string) (net.Conn, error) { return r.dial() }
+	r.dialContext = func(context.Context, string, string) (net.Conn, error) { return r.dial() }
 	t.Cleanup(func() {
 		r.CloseIdleConnections()
 		r.ends.Wait()
@@ -160,7 +160,7 @@ func (r *rig) history() []domain.CircuitState {
 // ask makes a whole call and returns its code and status.
 func (r *rig) ask(ctx context.Context, t *testing.T, method string, body io.Reader) (status int, err error) {
 	t.Helper()
-	res, err := r.send(request(ctx, t, method, body), 10*time.Second)
+	res, err := r.roundTrip(request(ctx, t, method, body), 10*time.Second)
 	if err != nil {
 		return 0, err
 	}
@@ -171,7 +171,7 @@ func (r *rig) ask(ctx context.Context, t *testing.T, method string, body io.Read
 
 // whole makes a call and reads its answer, from any goroutine.
 func (r *rig) whole(req *http.Request) error {
-	res, err := r.send(req, 10*time.Second)
+	res, err := r.roundTrip(req, 10*time.Second)
 	if err != nil {
 		return err
 	}

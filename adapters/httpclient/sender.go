@@ -9,63 +9,62 @@ import (
 	"time"
 )
 
-// sendWait is how long an answered exchange waits until the rest of its request,
-// which was read to its end, is written.
-const sendWait = 100 * time.Millisecond
+// sendTimeout bounds the wait for the rest of a request whose body was read to its end,
+// after the response was received.
+const sendTimeout = 100 * time.Millisecond
 
-// sender writes one request on a connection. A request with a body is written on
-// a goroutine of its own, which ends when the body is closed and the connection
-// is closed, and is always awaited.
+// sender writes one request to a connection. A request with a body is written on a
+// goroutine, which ends when the body and the connection are closed. It is always awaited.
 type sender struct {
-	conn  *line
-	clock *watchdog
-	// ended is called when the request's body was read to its end.
-	ended func()
+	conn     *conn
+	watchdog *watchdog
+	// onBodyRead is called when the request's body was read to its end.
+	onBodyRead func()
 	// body is nil for a request without one.
-	body *sentBody
-	// done is closed when the writing has ended; nil without a body.
+	body *requestBody
+	// done is closed when the writer has ended; nil without a body.
 	done chan struct{}
-	// err is why not all was written. It is valid once done is closed.
+	// err is the error of the write. It is valid once done is closed.
 	err error
 }
 
-// sentBody is a request's body while it is sent.
-type sentBody struct {
+// requestBody wraps a request's body while it is sent.
+type requestBody struct {
 	io.ReadCloser
-	clock *watchdog
-	end   func()
-	// ended says that all of it was read.
-	ended atomic.Bool
-	// failed is why it could not be read, nil while it could.
-	failed atomic.Pointer[error]
+	watchdog *watchdog
+	onEnd    func()
+	// atEOF means that all of it was read.
+	atEOF atomic.Bool
+	// readError is the error of a failed read, nil if there was none.
+	readError atomic.Pointer[error]
 }
 
-// Read reads the body and tells the watchdog how long that takes.
-func (b *sentBody) Read(p []byte) (int, error) {
-	b.clock.wait(&b.clock.body)
+// Read reads the body and reports the wait to the watchdog.
+func (b *requestBody) Read(p []byte) (int, error) {
+	b.watchdog.begin(&b.watchdog.body)
 	n, err := b.ReadCloser.Read(p)
-	b.clock.moved(&b.clock.body)
+	b.watchdog.end(&b.watchdog.body)
 	switch {
 	case errors.Is(err, io.EOF):
-		b.ended.Store(true)
-		b.end()
+		b.atEOF.Store(true)
+		b.onEnd()
 	case err != nil:
-		b.failed.Store(&err)
+		b.readError.Store(&err)
 	}
 	return n, err
 }
 
-// bare requests have no body.
-func bare(r *http.Request) bool { return r.Body == nil || r.Body == http.NoBody }
+// hasNoBody reports whether the request has no body.
+func hasNoBody(r *http.Request) bool { return r.Body == nil || r.Body == http.NoBody }
 
-// send writes a request without a body, or begins to write one with a body.
+// send writes a request without a body, or starts to write one with a body.
 func (s *sender) send(req *http.Request) {
-	s.clock.start(bare(req))
-	if bare(req) {
+	s.watchdog.start(hasNoBody(req))
+	if hasNoBody(req) {
 		s.err = s.write(req)
 		return
 	}
-	s.body = &sentBody{ReadCloser: req.Body, clock: s.clock, end: s.ended}
+	s.body = &requestBody{ReadCloser: req.Body, watchdog: s.watchdog, onEnd: s.onBodyRead}
 	out := *req
 	out.Body = s.body
 	if out.ContentLength <= 0 { // unknown; net/http would try to read one byte first
@@ -78,29 +77,29 @@ func (s *sender) send(req *http.Request) {
 	}()
 }
 
-// write sends the request to its end. After a failure that is not the body's,
-// the connection stays open: the service may have answered before it closed.
+// write sends the whole request. After a failed write the connection stays open, because
+// the service may have responded before it closed. After a failed read of the body it is
+// closed.
 func (s *sender) write(req *http.Request) error {
-	out := bufio.NewWriter(clockedWriter{s.conn.conn, s.clock})
+	out := bufio.NewWriter(watchedWriter{s.conn.socket, s.watchdog})
 	err := req.Write(out)
 	if err == nil {
 		err = out.Flush()
 	}
 	switch {
-	case s.body != nil && s.body.failed.Load() != nil:
-		_ = s.conn.conn.Close() // the service must not take a part for the whole
+	case s.body != nil && s.body.readError.Load() != nil:
+		_ = s.conn.socket.Close() // the service must not accept a truncated body
 	case err != nil:
-		s.clock.expect(s.clock.header, lateAnswer)
+		s.watchdog.awaitHeader(s.watchdog.headerTimeout, lateResponseTimeout)
 	case s.body != nil:
-		s.clock.expect(s.clock.header, s.clock.header)
+		s.watchdog.awaitHeader(s.watchdog.headerTimeout, s.watchdog.headerTimeout)
 	}
 	return err
 }
 
-// cut closes the connection and the body, and waits until the writing has
-// ended.
-func (s *sender) cut() {
-	_ = s.conn.conn.Close() // what was to be told of it was told
+// abort closes the connection and the body, and waits until the writer has ended.
+func (s *sender) abort() {
+	_ = s.conn.socket.Close() // its errors were reported already
 	if s.done == nil {
 		return
 	}
@@ -108,14 +107,14 @@ func (s *sender) cut() {
 	<-s.done
 }
 
-// complete reports whether all of the request was written. The last of it may
-// still be on its way when the answer is there.
+// complete reports whether the whole request was written. It waits up to sendTimeout for
+// the last part, which may be in progress when the response arrives.
 func (s *sender) complete() bool {
 	if s.done == nil {
 		return s.err == nil
 	}
-	if s.body.ended.Load() {
-		limit := time.NewTimer(sendWait)
+	if s.body.atEOF.Load() {
+		limit := time.NewTimer(sendTimeout)
 		defer limit.Stop()
 		select {
 		case <-s.done:
@@ -130,26 +129,26 @@ func (s *sender) complete() bool {
 	}
 }
 
-// bodyFailure is why the request's body could not be read, nil if it could.
+// bodyFailure returns the error of the request's body, nil if there was none.
 func (s *sender) bodyFailure() error {
 	if s.body == nil {
 		return nil
 	}
-	if failed := s.body.failed.Load(); failed != nil {
+	if failed := s.body.readError.Load(); failed != nil {
 		return *failed
 	}
 	return nil
 }
 
-// clockedWriter tells the watchdog how long the service takes nothing.
-type clockedWriter struct {
-	to    io.Writer
-	clock *watchdog
+// watchedWriter reports to the watchdog how long a write blocks.
+type watchedWriter struct {
+	writer   io.Writer
+	watchdog *watchdog
 }
 
-func (w clockedWriter) Write(p []byte) (int, error) {
-	w.clock.wait(&w.clock.write)
-	n, err := w.to.Write(p)
-	w.clock.moved(&w.clock.write)
+func (w watchedWriter) Write(p []byte) (int, error) {
+	w.watchdog.begin(&w.watchdog.write)
+	n, err := w.writer.Write(p)
+	w.watchdog.end(&w.watchdog.write)
 	return n, err
 }

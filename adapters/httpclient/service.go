@@ -14,26 +14,26 @@ import (
 )
 
 const (
-	// maxAnswer bounds the body of an answer, in bytes.
-	maxAnswer = 8 << 20
-	// maxDrained is how much of an unwanted body is read, in bytes, so that its
+	// maxResponseBody bounds the body of an answer, in bytes.
+	maxResponseBody = 8 << 20
+	// maxDiscard is how much of an unwanted body is read, in bytes, so that its
 	// connection can be used again. Headers, and the room that is made for a body
 	// before it comes, are no larger.
-	maxDrained = 64 << 10
+	maxDiscard = 64 << 10
 )
 
 // service is one system behind the gateway. Every call to it goes through do.
 type service struct {
 	name string
 	// path stands before the path of every endpoint.
-	path     string
-	guard    *guard
-	lines    *lines
-	limit    time.Duration
-	key      domain.Secret
-	observer ports.Observer
-	tracer   trace.Tracer
-	start    []trace.SpanStartOption
+	path        string
+	guard       *guard
+	pool        *connPool
+	limit       time.Duration
+	key         domain.Secret
+	observer    ports.Observer
+	tracer      trace.Tracer
+	spanOptions []trace.SpanStartOption
 }
 
 // call is one request to a service.
@@ -51,15 +51,15 @@ type call struct {
 	batch domain.BatchID
 	// limit, unless zero, is shorter than the service's own.
 	limit time.Duration
-	// keeps are the statuses, beside 2xx, whose body is wanted.
-	keeps []int
-	// keepsAll wants the body of every status.
-	keepsAll bool
+	// keepBodyOf are the statuses, beside 2xx, whose body is wanted.
+	keepBodyOf []int
+	// keepAllBodies wants the body of every status.
+	keepAllBodies bool
 }
 
-// answer is what a service said. The body is there only for statuses that the
-// call wants to read.
-type answer struct {
+// serviceResponse is the response of a service. The body is set only for the statuses whose
+// body the call wants.
+type serviceResponse struct {
 	status      int
 	contentType string
 	// retryAfter is empty when the service did not say.
@@ -67,26 +67,26 @@ type answer struct {
 	body       []byte
 }
 
-func (a answer) ok() bool { return a.status >= 200 && a.status < 300 }
+func (a serviceResponse) ok() bool { return a.status >= 200 && a.status < 300 }
 
-func (c *call) wants(status int) bool {
-	return c.keepsAll || answer{status: status}.ok() || slices.Contains(c.keeps, status)
+func (c *call) wantsBody(status int) bool {
+	return c.keepAllBodies || serviceResponse{status: status}.ok() || slices.Contains(c.keepBodyOf, status)
 }
 
-// do makes the call and returns whatever status the service answered with.
-func (s *service) do(ctx context.Context, c call) (answer, error) {
+// do makes the call and returns the response, whatever its status.
+func (s *service) do(ctx context.Context, c call) (serviceResponse, error) {
 	target, err := s.target(&c)
 	if err != nil {
-		return answer{}, err
+		return serviceResponse{}, err
 	}
-	ctx, span := s.tracer.Start(ctx, "gateway.proxy_request", s.start...)
+	ctx, span := s.tracer.Start(ctx, "gateway.proxy_request", s.spanOptions...)
 	defer span.End()
 	started := time.Now()
-	a, err := s.exchange(ctx, &c, target)
+	a, err := s.roundTrip(ctx, &c, target)
 	if span.IsRecording() {
-		s.describe(span, c, err)
+		s.setSpanAttributes(span, c, err)
 	}
-	if made(err) || a.status != 0 {
+	if wasSent(err) || a.status != 0 {
 		s.observer.Observe(domain.ServiceCalled{
 			Service: s.name, Method: c.method, Endpoint: c.endpoint, Status: a.status, Took: time.Since(started),
 		})
@@ -94,9 +94,9 @@ func (s *service) do(ctx context.Context, c call) (answer, error) {
 	return a, err
 }
 
-// describe says on the span what the call was about, and that it failed. The
+// setSpanAttributes says on the span what the call was about, and that it failed. The
 // error itself is recorded where it is answered.
-func (s *service) describe(span trace.Span, c call, err error) {
+func (s *service) setSpanAttributes(span trace.Span, c call, err error) {
 	span.SetAttributes(attribute.String("target.service", s.name), attribute.String("operation", c.operation))
 	if c.batch != "" {
 		span.SetAttributes(attribute.String("batch.id", string(c.batch)))
@@ -106,36 +106,36 @@ func (s *service) describe(span trace.Span, c call, err error) {
 	}
 }
 
-// made reports whether there was a call: those that the guard refuses are none.
-func made(err error) bool {
+// wasSent reports whether the call was sent; the guard's refusals are not.
+func wasSent(err error) bool {
 	code := domain.CodeOf(err)
 	return code != domain.ServiceUnavailable && code != domain.CircuitBreakerOpen
 }
 
-// exchange sends one request and reads its answer within the call's limit.
+// roundTrip sends one request and reads its answer within the call's limit.
 // With an error, the answer holds the status if there was one.
-func (s *service) exchange(ctx context.Context, c *call, target string) (answer, error) {
-	message, err := s.request(ctx, c, target)
+func (s *service) roundTrip(ctx context.Context, c *call, target string) (serviceResponse, error) {
+	message, err := s.encode(ctx, c, target)
 	if err != nil {
-		return answer{}, domain.Unknown(err).At("httpclient.request")
+		return serviceResponse{}, domain.Unknown(err).At("httpclient.request")
 	}
 	user := string(c.caller.User)
-	report, probe, err := s.guard.enter(user)
+	report, probe, err := s.guard.acquire(user)
 	if err != nil {
-		return answer{}, err
+		return serviceResponse{}, err
 	}
-	defer s.guard.slots.give(user)
-	verdict := judging(report, probe, false)
-	limit := s.budget(ctx, c)
-	v := visit{service: s, limit: limit, deadline: time.Now().Add(limit)}
-	a, err := v.make(ctx, question{c.method, message, c.wants})
-	verdict.tell(v.verdict(ctx, a.status, err))
+	defer s.guard.bulkhead.release(user)
+	verdict := newOutcomeReport(report, probe, false)
+	limit := s.timeout(ctx, c)
+	v := attempt{service: s, limit: limit, deadline: time.Now().Add(limit)}
+	a, err := v.run(ctx, wireRequest{c.method, message, c.wantsBody})
+	verdict.report(v.outcome(ctx, a.status, err))
 	return a, err
 }
 
-// budget is the shortest of the service's limit, the call's and what is left
+// timeout is the shortest of the service's limit, the call's and what is left
 // of the caller's own deadline.
-func (s *service) budget(ctx context.Context, c *call) time.Duration {
+func (s *service) timeout(ctx context.Context, c *call) time.Duration {
 	limit := s.limit
 	if c.limit > 0 {
 		limit = min(limit, c.limit)

@@ -34,7 +34,7 @@ type service struct {
 	body        string
 
 	mu       sync.Mutex
-	request  *http.Request
+	encode   *http.Request
 	received []byte
 }
 
@@ -42,13 +42,13 @@ type service struct {
 func (s *service) last() *http.Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.request
+	return s.encode
 }
 
 func (s *service) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.request = nil
+	s.encode = nil
 }
 
 func serve(tb testing.TB, status int, body string) *service {
@@ -56,7 +56,7 @@ func serve(tb testing.TB, status int, body string) *service {
 	s := &service{status: status, body: body, contentType: "application/json"}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
-		s.request = r
+		s.encode = r
 		s.received, _ = io.ReadAll(r.Body)
 		s.mu.Unlock()
 		w.Header().Set("Content-Type", s.contentType)

@@ -8,83 +8,81 @@ import (
 )
 
 const (
-	// bodyGrace is added to the time that a request's body may be silent: its
-	// owner has a limit of its own and names the failure better.
+	// bodyGrace is added to the idle timeout of a request's body: its owner has the same
+	// timeout and reports the failure more precisely.
 	bodyGrace = time.Second
-	// lateAnswer is how long an answer is still looked for after the request
-	// could not be written.
-	lateAnswer = time.Second
+	// lateResponseTimeout bounds the wait for a response after a failed write.
+	lateResponseTimeout = time.Second
 )
 
-// watchdog interrupts an exchange that stands still. It counts only the time in
-// which the exchange waits: for the request's body, for the service
-// to take it, for the header, or for the answer's body. Its methods may be called
-// from any goroutine.
+// watchdog interrupts an exchange that makes no progress. It measures only the time in which
+// the exchange waits: for the request's body, for the service to accept it, for the header,
+// or for the response body. Its methods are safe for concurrent use.
 type watchdog struct {
-	header, idle time.Duration
+	headerTimeout, idleTimeout time.Duration
 	// interrupt makes the connection's reads and writes fail.
 	interrupt func()
 
 	mu    sync.Mutex
 	timer *time.Timer
-	// The running waits; zero: not waiting.
+	// When the current waits began; zero: not waiting.
 	body, write, read time.Time
-	// due, unless zero, is the time by which the header must be there.
-	due      time.Time
-	limit    time.Duration // what due was made of
-	expired  time.Duration // the limit that was passed; 0: none
-	forBody  bool          // it was the request's body that stood still
-	headed   bool          // the header is there
-	finished bool
+	// headerDeadline, unless zero, is when the header must have arrived.
+	headerDeadline time.Time
+	headerLimit    time.Duration // what due was made of
+	expiredLimit   time.Duration // the limit that was passed; 0: none
+	bodyStalled    bool          // it was the request's body that stood still
+	headerReceived bool          // the header is there
+	finished       bool
 }
 
 func newWatchdog(header, idle time.Duration, interrupt func()) *watchdog {
-	return &watchdog{header: header, idle: idle, interrupt: interrupt}
+	return &watchdog{headerTimeout: header, idleTimeout: idle, interrupt: interrupt}
 }
 
-// start begins to watch. sent says that there is no request body to wait for.
+// start starts the watchdog. sent means that there is no request body to wait for.
 func (w *watchdog) start(sent bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	first := w.idle
+	first := w.idleTimeout
 	if sent {
-		w.limit, w.due, first = w.header, time.Now().Add(w.header), w.header
+		w.headerLimit, w.headerDeadline, first = w.headerTimeout, time.Now().Add(w.headerTimeout), w.headerTimeout
 	}
 	w.timer = time.AfterFunc(first, w.check)
 }
 
-// expect sets the time until the answer's header.
-func (w *watchdog) expect(limit, wait time.Duration) {
+// awaitHeader sets the deadline of the response header, and the limit that a timeout reports.
+func (w *watchdog) awaitHeader(limit, wait time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.finished || w.headed {
+	if w.finished || w.headerReceived {
 		return
 	}
-	w.limit, w.due = limit, time.Now().Add(wait)
+	w.headerLimit, w.headerDeadline = limit, time.Now().Add(wait)
 	w.timer.Reset(wait)
 }
 
-// answered ends the wait for the header.
-func (w *watchdog) answered() {
+// headerArrived ends the wait for the header.
+func (w *watchdog) headerArrived() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.due, w.headed = time.Time{}, true
+	w.headerDeadline, w.headerReceived = time.Time{}, true
 	if !w.finished {
-		w.timer.Reset(w.idle)
+		w.timer.Reset(w.idleTimeout)
 	}
 }
 
-// wait begins one of the waits.
-func (w *watchdog) wait(which *time.Time) {
+// begin starts one of the waits.
+func (w *watchdog) begin(which *time.Time) {
 	now := time.Now()
 	w.mu.Lock()
 	*which = now
 	w.mu.Unlock()
 }
 
-// moved ends one of the waits. What moves in one direction is a sign of life for
-// the other too.
-func (w *watchdog) moved(which *time.Time) {
+// end ends one of the waits and restarts the others: progress in one direction counts for
+// both.
+func (w *watchdog) end(which *time.Time) {
 	now := time.Now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -96,19 +94,19 @@ func (w *watchdog) moved(which *time.Time) {
 	}
 }
 
-// next is when the current wait ends, and its limit.
+// next returns when the current wait ends, and its limit.
 func (w *watchdog) next() (at time.Time, limit time.Duration) {
 	switch {
 	case !w.write.IsZero():
-		return w.write.Add(w.idle), w.idle
+		return w.write.Add(w.idleTimeout), w.idleTimeout
 	case !w.body.IsZero():
-		return w.body.Add(w.idle + bodyGrace), w.idle
-	case !w.due.IsZero():
-		return w.due, w.limit
+		return w.body.Add(w.idleTimeout + bodyGrace), w.idleTimeout
+	case !w.headerDeadline.IsZero():
+		return w.headerDeadline, w.headerLimit
 	case !w.read.IsZero():
-		return w.read.Add(w.idle), w.idle
+		return w.read.Add(w.idleTimeout), w.idleTimeout
 	default:
-		return time.Time{}, w.idle
+		return time.Time{}, w.idleTimeout
 	}
 }
 
@@ -121,17 +119,17 @@ func (w *watchdog) check() {
 	at, limit := w.next()
 	switch left := time.Until(at); {
 	case at.IsZero():
-		w.timer.Reset(w.idle)
+		w.timer.Reset(w.idleTimeout)
 	case left > 0:
 		w.timer.Reset(left)
 	default:
-		w.expired, w.finished = limit, true
-		w.forBody = w.write.IsZero() && !w.body.IsZero()
+		w.expiredLimit, w.finished = limit, true
+		w.bodyStalled = w.write.IsZero() && !w.body.IsZero()
 		w.interrupt()
 	}
 }
 
-// stop ends the watch; the connection is not touched afterwards.
+// stop stops the watchdog. It does not touch the connection afterwards.
 func (w *watchdog) stop() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -141,17 +139,17 @@ func (w *watchdog) stop() {
 	}
 }
 
-// failure is the limit that was passed, 0 if none was. forBody says that the
-// request's body stood still and not the service.
-func (w *watchdog) failure() (limit time.Duration, forBody bool) {
+// expiry returns the limit that was exceeded, 0 if none was. forBody means that the
+// request's body stalled, not the service.
+func (w *watchdog) expiry() (limit time.Duration, forBody bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.expired, w.forBody
+	return w.expiredLimit, w.bodyStalled
 }
 
-// timeout names the passed limit, nil if none was passed.
+// timeout returns the TIMEOUT error of the exceeded limit, nil if none was exceeded.
 func (w *watchdog) timeout(service string, cause error) *domain.Error {
-	if limit, _ := w.failure(); limit > 0 {
+	if limit, _ := w.expiry(); limit > 0 {
 		return domain.TimedOut(service, limit, cause)
 	}
 	return nil

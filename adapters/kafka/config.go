@@ -44,7 +44,7 @@ type ConsumerConfig struct {
 // that can never succeed.
 func (c ConsumerConfig) finalAfter() time.Duration {
 	if c.FinalAfter == 0 {
-		return doubtTime
+		return unknownDuration
 	}
 	return c.FinalAfter
 }

@@ -20,12 +20,12 @@ const (
 	metadataTTL = time.Second
 )
 
-// transports makes the connections for one topic each: they keep the layout of
+// transportFactory makes the connections for one topic each: they keep the layout of
 // the cluster fresh by asking for that topic alone, not for all there are.
-type transports func(topic string) *kafkago.Transport
+type transportFactory func(topic string) *kafkago.Transport
 
 // newTransports returns what opens the connections of a producer, each on first use.
-func newTransports(s Security, clientID string) (transports, error) {
+func newTransports(s Security, clientID string) (transportFactory, error) {
 	encryption, authentication, err := s.open()
 	if err != nil {
 		return nil, err

@@ -28,42 +28,42 @@ const (
 	// watchInterval is how long new partitions of the topic may go unnoticed, and
 	// that a note on one is too old to count.
 	watchInterval = 5 * time.Second
-	// settled is how long an assignment lasts that is no sign of trouble.
-	settled = 2 * time.Second
-	// churnPause is the longest wait between attempts to get an assignment.
-	churnPause = 2 * time.Second
+	// stableAfter is how long an assignment lasts that is no sign of trouble.
+	stableAfter = 2 * time.Second
+	// maxRejoinPause is the longest wait between attempts to get an assignment.
+	maxRejoinPause = 2 * time.Second
 	// commitInterval is how long a finished record may stay uncommitted; after a
 	// crash so much is taken twice.
 	commitInterval = 100 * time.Millisecond
 )
 
-// Consumer takes notifications from Kafka and drives the application with
-// them. Each partition is worked on its own, in order: one that waits does not
-// hold up the others. An outage, of any length, only makes it wait.
+// Consumer reads notifications from Kafka and passes them to the application. It processes
+// each partition in order and independently of the others. It waits through outages of any
+// length.
 type Consumer struct {
 	config        ConsumerConfig
 	dialer        *kafkago.Dialer
 	notifications *app.Notifications
 	// brokers are asked for the topic's layout.
-	brokers *contact
-	connect transports
-	// dead writes dead letters, and source reads records again; each Run opens
+	brokers *metadataConn
+	connect transportFactory
+	// deadLetters writes dead letters, and source reads records again; each Run opens
 	// its own.
-	dead   *deadLetters
-	source *kafkago.Client
-	// appended says that the times of records are not known; set before the
+	deadLetters  *deadLetters
+	lookupClient *kafkago.Client
+	// timesUnknown says that the times of records are not known; set before the
 	// partitions are read.
-	appended bool
-	// markers says that the warning of transactions was given.
-	markers atomic.Bool
+	timesUnknown bool
+	// markersWarned says that the warning of transactions was given.
+	markersWarned atomic.Bool
 	// partitions is how many the topic had before the last assignment; only
 	// Run's work reads and writes it, and asks the brokers.
-	partitions int
-	observer   ports.Observer
-	tracer     trace.Tracer
-	start      []trace.SpanStartOption
-	log        *slog.Logger
-	standing   *standing
+	partitions  int
+	observer    ports.Observer
+	tracer      trace.Tracer
+	spanOptions []trace.SpanStartOption
+	log         *slog.Logger
+	health      *consumerHealth
 }
 
 // NewConsumer returns a consumer. It fails only when the security settings
@@ -78,23 +78,22 @@ func NewConsumer(c ConsumerConfig, n *app.Notifications, o ports.Observer, tp tr
 		return nil, domain.NotStarted("kafka consumer", err).At("kafka.NewConsumer")
 	}
 	return &Consumer{
-		config: c, dialer: dialer, notifications: n, brokers: newContact(dialer, addresses(c.Brokers)), connect: connect,
+		config: c, dialer: dialer, notifications: n, brokers: newMetadataConn(dialer, addresses(c.Brokers)), connect: connect,
 		observer: o, tracer: tp.Tracer(tracerName), log: log,
-		start:    []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindConsumer)},
-		standing: newStanding(o),
+		spanOptions: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindConsumer)},
+		health:      newConsumerHealth(o),
 	}, nil
 }
 
-// Health reports whether notifications flow; it asks nobody. Kafka is shared by
+// Health reports whether notifications are consumed. It makes no request. Kafka is shared by
 // all nodes, so the worst it says is degraded.
-func (c *Consumer) Health(context.Context) domain.Health { return c.standing.health(time.Now()) }
+func (c *Consumer) Health(context.Context) domain.Health { return c.health.health(time.Now()) }
 
-// Run takes notifications until ctx is done; then it commits what is finished,
-// leaves the group, so that others take over at once, and returns nil. It may be
-// called again after it has returned. An error means that the settings are of no
-// use.
+// Run processes notifications until ctx is done. Then it commits what is finished, leaves the
+// group, so that other members take over at once, and returns nil. It may be called again
+// after it has returned. An error means that the settings are invalid.
 func (c *Consumer) Run(ctx context.Context) error {
-	defer c.open()()
+	defer c.openClients()()
 	if !c.awaitTopic(ctx) {
 		return nil
 	}
@@ -113,26 +112,26 @@ func (c *Consumer) Run(ctx context.Context) error {
 	closed := context.AfterFunc(ctx, func() { _ = group.Close() })
 	defer func() { closed(); _ = group.Close() }()
 	for churn := 0; ctx.Err() == nil; churn++ {
-		if lasted := c.assignment(ctx, group, churn); lasted > settled {
+		if lasted := c.assignment(ctx, group, churn); lasted > stableAfter {
 			churn = 0
 		}
-		pause(ctx, backoff(churn, churnPause))
+		pause(ctx, backoff(churn, maxRejoinPause))
 	}
 	return nil
 }
 
-// open prepares connections, which are made with first use, and returns what
+// openClients prepares connections, which are made with first use, and returns what
 // closes them when no record is under way any more.
-func (c *Consumer) open() (closeAll func()) {
+func (c *Consumer) openClients() (closeAll func()) {
 	topic := string(c.config.topic())
 	transport := c.connect(topic)
-	c.source = &kafkago.Client{Addr: kafkago.TCP(addresses(c.config.Brokers)...), Transport: transport}
-	c.dead = newDeadLetters(c.config.Brokers, deadLetterTopic(topic), c.connect)
+	c.lookupClient = &kafkago.Client{Addr: kafkago.TCP(addresses(c.config.Brokers)...), Transport: transport}
+	c.deadLetters = newDeadLetters(c.config.Brokers, deadLetterTopic(topic), c.connect)
 	return func() {
-		c.standing.left(nil)
-		c.brokers.hangUp()
+		c.health.setUnassigned(nil)
+		c.brokers.close()
 		transport.CloseIdleConnections()
-		c.dead.close()
+		c.deadLetters.close()
 	}
 }
 
@@ -144,49 +143,49 @@ func (c *Consumer) assignment(ctx context.Context, group *kafkago.ConsumerGroup,
 		if ctx.Err() == nil && attempt%logEvery == 0 {
 			c.log.WarnContext(ctx, "kafka is away; trying again", "error", err)
 		}
-		c.standing.left(err)
+		c.health.setUnassigned(err)
 		return 0
 	}
 	began, ended := time.Now(), make(chan struct{})
 	generation.Start(func(lease context.Context) {
 		defer close(ended)
-		c.work(lease, generation)
+		c.runAssignment(lease, generation)
 	})
 	<-ended
-	c.standing.left(nil)
+	c.health.setUnassigned(nil)
 	return time.Since(began)
 }
 
-// work handles every assigned partition until the lease is over or the topic
-// has other partitions, then commits what was finished; its end is the end of
-// the assignment. A record in hand is left to the next holder.
-func (c *Consumer) work(lease context.Context, generation *kafkago.Generation) {
-	if c.moved(lease) {
+// runAssignment processes every assigned partition until lease is done or the topic's
+// partitions change, then commits what is finished. The assignment ends when it returns. An
+// unfinished record is left to the next member.
+func (c *Consumer) runAssignment(lease context.Context, generation *kafkago.Generation) {
+	if c.partitionsChanged(lease) {
 		return
 	}
 	topic := string(c.config.topic())
 	partitions := generation.Assignments[topic]
 	c.log.InfoContext(lease, "kafka partitions assigned", "topic", topic, "count", len(partitions), "generation", generation.ID)
-	c.standing.joined()
+	c.health.setAssigned()
 	done := newProgress(topic, generation)
 	ctx, cancel := context.WithCancel(lease)
 	var workers sync.WaitGroup
 	for _, p := range partitions {
-		workers.Go(func() { c.follow(ctx, p, done) })
+		workers.Go(func() { c.consumePartition(ctx, p, done) })
 	}
-	c.hold(lease, done)
+	c.supervise(lease, done)
 	cancel()
 	workers.Wait()
 	c.commit(lease, done)
 }
 
-// hold commits what is finished, now and then, and watches the topic, until the
-// assignment should end.
-func (c *Consumer) hold(lease context.Context, done *progress) {
+// supervise commits finished records and watches the topic's partitions until the assignment
+// must end.
+func (c *Consumer) supervise(lease context.Context, done *progress) {
 	watch := time.NewTimer(domain.UntilBeat(time.Now(), watchInterval))
 	defer watch.Stop()
 	var due <-chan time.Time // of a commit; nil: nothing is finished
-	fresh := done.fresh
+	fresh := done.changed
 	for {
 		select {
 		case <-lease.Done():
@@ -194,13 +193,13 @@ func (c *Consumer) hold(lease context.Context, done *progress) {
 		case <-fresh:
 			due, fresh = time.After(commitInterval), nil
 		case <-due:
-			due, fresh = nil, done.fresh
+			due, fresh = nil, done.changed
 			if !c.commit(lease, done) {
 				due = time.After(commitInterval)
 			}
 		case <-watch.C:
-			c.standing.review()
-			if c.moved(lease) {
+			c.health.refresh()
+			if c.partitionsChanged(lease) {
 				return
 			}
 			watch.Reset(domain.UntilBeat(time.Now(), watchInterval))
@@ -208,7 +207,7 @@ func (c *Consumer) hold(lease context.Context, done *progress) {
 	}
 }
 
-// commit reports whether the group knows of all that was finished when it began.
+// commit reports whether everything that was finished when it began is committed.
 func (c *Consumer) commit(ctx context.Context, done *progress) bool {
 	err := done.commit()
 	if err != nil {

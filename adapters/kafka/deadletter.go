@@ -16,16 +16,15 @@ import (
 )
 
 const (
-	// deadLetterLimit bounds one attempt to write a dead letter.
-	deadLetterLimit = 5 * time.Second
-	deadLetterPause = 250 * time.Millisecond
+	// deadLetterTimeout bounds one attempt to write a dead letter.
+	deadLetterTimeout = 5 * time.Second
+	deadLetterPause   = 250 * time.Millisecond
 )
 
 // deadLetterTopic is where the records of a topic go that can never succeed.
 func deadLetterTopic(topic string) string { return topic + ".dlq" }
 
-// deadLetter is a record that can never succeed, with the reason and its place of
-// origin, "topic/partition/offset".
+// deadLetter is a record that can never succeed, with the reason and its source, "topic/partition/offset".
 type deadLetter struct {
 	original
 	reason, source string
@@ -39,15 +38,15 @@ type deadLetterForm struct {
 }
 
 // forms are the ways to write the dead letter, from the complete copy to one that
-// any topic takes. What is left out is told by its size and digest.
+// any topic takes. What is left out is described by its size and digest.
 func (d deadLetter) forms() []deadLetterForm {
 	own := []kafkago.Header{
 		{Key: "dlq_reason", Value: []byte(d.reason)}, {Key: "dlq_source", Value: []byte(d.source)},
 	}
-	without := slices.Concat(own, omitted("dlq_value", d.value))
+	without := slices.Concat(own, digestHeaders("dlq_value", d.value))
 	code, _, _ := strings.Cut(d.reason, ":")
 	minimal := slices.Concat([]kafkago.Header{{Key: "dlq_reason", Value: []byte(code)}, own[1]},
-		omitted("dlq_value", d.value), omitted("dlq_key", d.key))
+		digestHeaders("dlq_value", d.value), digestHeaders("dlq_key", d.key))
 	return []deadLetterForm{
 		{"complete", d.key, d.value, slices.Concat(d.headers, own)},
 		{"without value", d.key, nil, slices.Concat(d.headers, without)},
@@ -56,8 +55,8 @@ func (d deadLetter) forms() []deadLetterForm {
 	}
 }
 
-// omitted describes what is left out; nothing for what was null.
-func omitted(name string, content []byte) []kafkago.Header {
+// digestHeaders describes what is left out; nothing for what was null.
+func digestHeaders(name string, content []byte) []kafkago.Header {
 	if content == nil {
 		return nil
 	}
@@ -75,7 +74,7 @@ type deadLetters struct {
 	transport *kafkago.Transport
 }
 
-func newDeadLetters(brokers, topic string, connect transports) *deadLetters {
+func newDeadLetters(brokers, topic string, connect transportFactory) *deadLetters {
 	transport := connect(topic)
 	client := &kafkago.Client{Addr: kafkago.TCP(addresses(brokers)...), Transport: transport}
 	return &deadLetters{topic: topic, client: client, transport: transport}
@@ -89,18 +88,18 @@ func (d *deadLetters) close() { d.transport.CloseIdleConnections() }
 // error, of the topic, the rights or the way there, is returned, and the outcome
 // is unknown.
 func (d *deadLetters) write(ctx context.Context, letter deadLetter) (form string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, deadLetterLimit)
+	ctx, cancel := context.WithTimeout(ctx, deadLetterTimeout)
 	defer cancel()
 	for _, f := range letter.forms() {
-		if err = d.compressed(ctx, f); err == nil || !refusedForGood(err) {
+		if err = d.writeForm(ctx, f); err == nil || !permanentlyRefused(err) {
 			return f.name, err
 		}
 	}
 	return "", err
 }
 
-// compressed writes one form with the best compression that the broker knows.
-func (d *deadLetters) compressed(ctx context.Context, f deadLetterForm) (err error) {
+// writeForm writes one form with the best compression that the broker knows.
+func (d *deadLetters) writeForm(ctx context.Context, f deadLetterForm) (err error) {
 	for _, codec := range []kafkago.Compression{kafkago.Zstd, kafkago.Gzip, 0} {
 		if err = d.produce(ctx, f, codec); !errors.Is(err, kafkago.UnsupportedCompressionType) {
 			return err
@@ -112,8 +111,8 @@ func (d *deadLetters) compressed(ctx context.Context, f deadLetterForm) (err err
 // produce writes one form; temporary errors are tried again until ctx is done.
 func (d *deadLetters) produce(ctx context.Context, f deadLetterForm, codec kafkago.Compression) error {
 	for attempt := 0; ; attempt++ {
-		err := d.once(ctx, f, codec)
-		if err == nil || refusedForGood(err) || !passing(err) || ctx.Err() != nil {
+		err := d.produceOnce(ctx, f, codec)
+		if err == nil || permanentlyRefused(err) || !retryable(err) || ctx.Err() != nil {
 			return err
 		}
 		pause(ctx, backoff(attempt, deadLetterPause))
@@ -123,7 +122,7 @@ func (d *deadLetters) produce(ctx context.Context, f deadLetterForm, codec kafka
 	}
 }
 
-func (d *deadLetters) once(ctx context.Context, f deadLetterForm, codec kafkago.Compression) error {
+func (d *deadLetters) produceOnce(ctx context.Context, f deadLetterForm, codec kafkago.Compression) error {
 	partition, err := d.partition(ctx, f.key)
 	if err != nil {
 		return err
@@ -166,9 +165,9 @@ func (d *deadLetters) partition(ctx context.Context, key []byte) (int, error) {
 	return kafkago.Murmur2Balancer{}.Balance(kafkago.Message{Key: key}, all...), nil
 }
 
-// refusedForGood reports whether the broker refused the record itself, so that the
+// permanentlyRefused reports whether the broker refused the record itself, so that the
 // same record is refused every time.
-func refusedForGood(err error) bool {
+func permanentlyRefused(err error) bool {
 	return slices.ContainsFunc([]kafkago.Error{
 		kafkago.MessageSizeTooLarge, kafkago.RecordListTooLarge, kafkago.InvalidRecord,
 		kafkago.UnsupportedForMessageFormat, kafkago.UnsupportedCompressionType,

@@ -14,30 +14,30 @@ import (
 )
 
 // NoteLife is how long a note on a partition counts.
-const NoteLife = noteLife
+const NoteLife = statusTTL
 
 // Standing is a consumer's, without the consumer.
-type Standing struct{ *standing }
+type Standing struct{ *consumerHealth }
 
 // NewStanding returns that of a consumer which holds nothing yet.
-func NewStanding(o ports.Observer) Standing { return Standing{newStanding(o)} }
+func NewStanding(o ports.Observer) Standing { return Standing{newConsumerHealth(o)} }
 
 // Joined notes the assignment of partitions.
-func (s Standing) Joined() { s.joined() }
+func (s Standing) Joined() { s.setAssigned() }
 
 // Left notes that there is no assignment any more.
-func (s Standing) Left(err error) { s.left(err) }
+func (s Standing) Left(err error) { s.setUnassigned(err) }
 
 // Stuck notes that nothing moves on a partition.
-func (s Standing) Stuck(partition int, err error) { s.note(partition, part{err: err}) }
+func (s Standing) Stuck(partition int, err error) { s.update(partition, partitionHealth{err: err}) }
 
 // Behind notes how old the record in hand is.
 func (s Standing) Behind(partition int, age time.Duration) {
-	s.note(partition, part{written: time.Now().Add(-age)})
+	s.update(partition, partitionHealth{written: time.Now().Add(-age)})
 }
 
 // Review is what the consumer does now and then.
-func (s Standing) Review() { s.review() }
+func (s Standing) Review() { s.refresh() }
 
 // AcceptRecord hands one record over, outside any group, and demands an answer
 // that the table knows and that is no panic.
@@ -47,13 +47,13 @@ func AcceptRecord(t *testing.T, c *Consumer, value []byte) {
 	if errors.Is(err, errPanic) {
 		t.Fatal(err)
 	}
-	if _, known := verdictOf(domain.CodeOf(err)); err != nil && !known {
+	if _, known := classify(domain.CodeOf(err)); err != nil && !known {
 		t.Fatalf("no verdict for %v", err)
 	}
 }
 
 // BrokersAnswer notes that brokers answer, as Run does.
-func BrokersAnswer(p *Publisher) { p.pulse.heard(nil) }
+func BrokersAnswer(p *Publisher) { p.health.setAnswer(nil) }
 
 // WithTimeout changes the limit of one publish.
 func WithTimeout(p *Publisher, limit time.Duration) *Publisher {
@@ -65,7 +65,7 @@ func WithTimeout(p *Publisher, limit time.Duration) *Publisher {
 func Waiting(p *Publisher, topic string) (n int) {
 	p.producer.mu.Lock()
 	defer p.producer.mu.Unlock()
-	for to, l := range p.producer.lanes {
+	for to, l := range p.producer.queues {
 		if to.topic == topic {
 			l.mu.Lock()
 			n += len(l.waiting)
@@ -93,8 +93,8 @@ func (c *CountLookups) RoundTrip(ctx context.Context, addr net.Addr, r kafkago.R
 // Follow processes one partition from its first record until ctx is done, without
 // a consumer group.
 func Follow(ctx context.Context, c *Consumer, partition int, count *CountLookups) {
-	defer c.open()()
-	count.next = c.source.Transport
-	c.source.Transport = count
-	c.follow(ctx, kafkago.PartitionAssignment{ID: partition, Offset: kafkago.FirstOffset}, newProgress("", nil))
+	defer c.openClients()()
+	count.next = c.lookupClient.Transport
+	c.lookupClient.Transport = count
+	c.consumePartition(ctx, kafkago.PartitionAssignment{ID: partition, Offset: kafkago.FirstOffset}, newProgress("", nil))
 }

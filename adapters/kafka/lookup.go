@@ -75,7 +75,7 @@ func (l *lookups) add(offset int64, f fetched) {
 // original reads the record from the broker again, with the records behind it in its
 // batch. If the broker does not have it any more, or does not answer several times,
 // it returns the reader's copy. An error means that the call must be repeated.
-func (c *Consumer) original(ctx context.Context, t *trial) (original, error) {
+func (c *Consumer) original(ctx context.Context, t *recordState) (original, error) {
 	if found, known := t.lookups.original(t.record); known {
 		return found, nil
 	}
@@ -92,7 +92,7 @@ func (c *Consumer) original(ctx context.Context, t *trial) (original, error) {
 // spanOf returns the batch of the record. If the broker does not have it any more, or
 // does not answer several times, a marker is recognised by its bytes.
 // An error means that the call must be repeated.
-func (c *Consumer) spanOf(ctx context.Context, t *trial) (batchSpan, error) {
+func (c *Consumer) spanOf(ctx context.Context, t *recordState) (batchSpan, error) {
 	if span, known := t.lookups.span(t.record.Offset); known {
 		return span, nil
 	}
@@ -113,15 +113,15 @@ func (c *Consumer) spanOf(ctx context.Context, t *trial) (batchSpan, error) {
 
 // lookUp fetches the record and what follows it, up to maxBytes. known is false when
 // the broker cannot tell. An error means that the call must be repeated.
-func (c *Consumer) lookUp(ctx context.Context, t *trial, maxBytes int64, keep bool) (known bool, err error) {
+func (c *Consumer) lookUp(ctx context.Context, t *recordState, maxBytes int64, keep bool) (known bool, err error) {
 	f, err := c.fetchFrom(ctx, t.record, maxBytes, keep)
 	if err == nil {
 		t.lookups.add(t.record.Offset, f)
 		return true, nil
 	}
-	t.searches++
+	t.lookupFailures++
 	final := errors.Is(err, errNoOriginal) || errors.Is(err, kafkago.OffsetOutOfRange)
-	if !final && t.searches < originalAttempts {
+	if !final && t.lookupFailures < originalAttempts {
 		return false, domain.Unreachable("kafka", err).At("kafka.LookUp")
 	}
 	return false, nil
@@ -129,7 +129,7 @@ func (c *Consumer) lookUp(ctx context.Context, t *trial, maxBytes int64, keep bo
 
 // warnOfMarkers warns once that the topic has transactional producers.
 func (c *Consumer) warnOfMarkers(ctx context.Context, m kafkago.Message) {
-	if !c.markers.CompareAndSwap(false, true) {
+	if !c.markersWarned.CompareAndSwap(false, true) {
 		return
 	}
 	c.log.WarnContext(ctx, "the notification topic has transactional producers; records of aborted transactions are delivered as well",

@@ -72,7 +72,7 @@ var errNoOriginal = errors.New("the broker does not have the record")
 func (c *Consumer) fetchFrom(ctx context.Context, m kafkago.Message, maxBytes int64, keep bool) (fetched, error) {
 	ctx, cancel := context.WithTimeout(ctx, originalTimeout)
 	defer cancel()
-	response, err := c.source.Fetch(ctx, &kafkago.FetchRequest{
+	response, err := c.lookupClient.Fetch(ctx, &kafkago.FetchRequest{
 		Topic: m.Topic, Partition: m.Partition, Offset: m.Offset,
 		MinBytes: 1, MaxBytes: maxBytes, MaxWait: time.Second,
 	})

@@ -22,36 +22,36 @@ const (
 	readPause = time.Second
 )
 
-// follow takes the partition's records one after the other, from where the
-// group left off, until ctx is done.
-func (c *Consumer) follow(ctx context.Context, p kafkago.PartitionAssignment, done *progress) {
+// consumePartition processes the partition's records in order, from the committed offset,
+// until ctx is done.
+func (c *Consumer) consumePartition(ctx context.Context, p kafkago.PartitionAssignment, done *progress) {
 	for from := p.Offset; ctx.Err() == nil; {
-		reader := c.reader(ctx, p.ID)
+		reader := c.newReader(ctx, p.ID)
 		err := reader.SetOffset(from)
 		if err == nil {
-			err = c.read(ctx, reader, done)
+			err = c.consumeRecords(ctx, reader, done)
 		}
 		_ = reader.Close()
 		if errors.Is(err, kafkago.OffsetOutOfRange) {
-			// The log was cut or made anew: what there is of it is taken.
+			// The log was truncated or created again: start with its first record.
 			from = kafkago.FirstOffset
 			pause(ctx, backoff(0, readPause))
 		}
 	}
 }
 
-// reader opens one partition. It connects with the first fetch.
-func (c *Consumer) reader(ctx context.Context, partition int) *kafkago.Reader {
+// newReader returns a reader of one partition. It connects with the first fetch.
+func (c *Consumer) newReader(ctx context.Context, partition int) *kafkago.Reader {
 	return kafkago.NewReader(kafkago.ReaderConfig{
 		Brokers: addresses(c.config.Brokers), Topic: string(c.config.topic()), Partition: partition,
-		Dialer: leashed(ctx, c.dialer), MaxWait: fetchWait, MinBytes: 1, MaxBytes: fetchBytes, QueueCapacity: fetchAhead,
+		Dialer: closeOnDone(ctx, c.dialer), MaxWait: fetchWait, MinBytes: 1, MaxBytes: fetchBytes, QueueCapacity: fetchAhead,
 		ReadBatchTimeout: fetchWait, ReadBackoffMax: readPause, ReadLagInterval: -1, OffsetOutOfRangeError: true,
 	})
 }
 
-// read takes records until ctx is done or the offset is not there. Any other
-// trouble the reader gets over by itself.
-func (c *Consumer) read(ctx context.Context, reader *kafkago.Reader, done *progress) error {
+// consumeRecords processes records until ctx is done or the offset does not exist. The reader
+// retries other errors itself.
+func (c *Consumer) consumeRecords(ctx context.Context, reader *kafkago.Reader, done *progress) error {
 	partition := reader.Config().Partition
 	var l lookups
 	for attempt := 0; ; {
@@ -60,7 +60,7 @@ func (c *Consumer) read(ctx context.Context, reader *kafkago.Reader, done *progr
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err != nil:
-			c.standing.note(partition, part{err: err})
+			c.health.update(partition, partitionHealth{err: err})
 			c.log.WarnContext(ctx, "a partition cannot be read; trying again", "partition", partition, "error", err)
 			if errors.Is(err, kafkago.OffsetOutOfRange) || errors.Is(err, io.EOF) {
 				return err
@@ -69,20 +69,20 @@ func (c *Consumer) read(ctx context.Context, reader *kafkago.Reader, done *progr
 			attempt++
 		default:
 			attempt = 0
-			if !c.settle(ctx, m, &l) {
+			if !c.process(ctx, m, &l) {
 				return ctx.Err()
 			}
-			done.finished(m)
+			done.markDone(m)
 			if m.Offset+1 >= m.HighWaterMark {
-				c.standing.note(partition, part{})
+				c.health.update(partition, partitionHealth{})
 			}
 		}
 	}
 }
 
-// leashed returns a dialer whose connections are cut when ctx is done, so that
-// giving up a partition never waits for a broker.
-func leashed(ctx context.Context, d *kafkago.Dialer) *kafkago.Dialer {
+// closeOnDone returns a dialer whose connections are closed when ctx is done, so that
+// releasing a partition never waits for a broker.
+func closeOnDone(ctx context.Context, d *kafkago.Dialer) *kafkago.Dialer {
 	plain := net.Dialer{Timeout: d.Timeout}
 	out := *d
 	out.DialFunc = func(dialing context.Context, network, address string) (net.Conn, error) {
@@ -90,18 +90,18 @@ func leashed(ctx context.Context, d *kafkago.Dialer) *kafkago.Dialer {
 		if err != nil {
 			return nil, err
 		}
-		return &leashedConn{conn, context.AfterFunc(ctx, func() { _ = conn.Close() })}, nil
+		return &closeOnDoneConn{conn, context.AfterFunc(ctx, func() { _ = conn.Close() })}, nil
 	}
 	return &out
 }
 
-type leashedConn struct {
+type closeOnDoneConn struct {
 	net.Conn
-	unleash func() bool
+	stop func() bool
 }
 
 // Close also forgets the connection.
-func (c *leashedConn) Close() error {
-	c.unleash()
+func (c *closeOnDoneConn) Close() error {
+	c.stop()
 	return c.Conn.Close()
 }

@@ -12,48 +12,48 @@ import (
 	"github.com/segmentio/kafka-go/protocol/metadata"
 )
 
-// maxUnderWay bounds how many records may be unconfirmed at once: in an outage
-// memory stays where it is and further callers are refused at once.
-const maxUnderWay = 1024
+// maxInFlight is how many records may be unconfirmed at once. Beyond it callers are refused
+// at once, so that memory does not grow in an outage.
+const maxInFlight = 1024
 
 var (
-	errClosed  = errors.New("the producer is closed")
-	errCrowded = errors.New("too many records are unconfirmed")
+	errClosed         = errors.New("the producer is closed")
+	errTooManyPending = errors.New("too many records are unconfirmed")
 )
 
 // producer writes records with acknowledgement of all in-sync replicas.
 //
-// The library's own writer is not used: it cannot drop a record that nobody
-// waits for any more, so an outage would end with commands that their callers
-// were long told to repeat, and a lone record waits for its batch timer.
+// The library's own writer is not used: it cannot drop a record whose sender
+// gave up, so after an outage it would send commands that their callers were told to
+// repeat, and a single record waits for its batch timer.
 type producer struct {
 	addr    net.Addr
-	connect transports
-	// life ends what Close could not wait for.
-	life   context.Context
-	kill   context.CancelFunc
-	places chan struct{}
+	connect transportFactory
+	// ctx is canceled when close stops waiting for records in flight.
+	ctx      context.Context
+	cancel   context.CancelFunc
+	inFlight chan struct{}
 
-	mu     sync.Mutex
-	closed bool
-	lanes  map[place]*lane
-	topics map[string]*kafkago.Transport
-	busy   sync.WaitGroup
+	mu      sync.Mutex
+	closed  bool
+	queues  map[topicPartition]*partitionQueue
+	topics  map[string]*kafkago.Transport
+	workers sync.WaitGroup
 
 	log *slog.Logger
 }
 
-// place is a partition of a topic.
-type place struct {
+// topicPartition is a partition of a topic.
+type topicPartition struct {
 	topic     string
 	partition int
 }
 
-func newProducer(brokers string, connect transports, log *slog.Logger) *producer {
+func newProducer(brokers string, connect transportFactory, log *slog.Logger) *producer {
 	life, kill := context.WithCancel(context.Background())
 	return &producer{
-		addr: kafkago.TCP(addresses(brokers)...), connect: connect, life: life, kill: kill,
-		places: make(chan struct{}, maxUnderWay), lanes: map[place]*lane{},
+		addr: kafkago.TCP(addresses(brokers)...), connect: connect, ctx: life, cancel: kill,
+		inFlight: make(chan struct{}, maxInFlight), queues: map[topicPartition]*partitionQueue{},
 		topics: map[string]*kafkago.Transport{}, log: log,
 	}
 }
@@ -75,71 +75,71 @@ func (p *producer) transport(topic string) (*kafkago.Transport, error) {
 // needs a deadline; the partition follows from the key as in the Java and
 // Python clients, and the topic is created if the brokers allow it.
 func (p *producer) send(ctx context.Context, record kafkago.Message) error {
-	if !p.enter() {
+	if !p.begin() {
 		return errClosed
 	}
-	defer p.busy.Done()
+	defer p.workers.Done()
 	select {
-	case p.places <- struct{}{}:
+	case p.inFlight <- struct{}{}:
 	default:
-		return errCrowded
+		return errTooManyPending
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(p.life, cancel)()
+	defer context.AfterFunc(p.ctx, cancel)()
 	partition, err := p.partition(ctx, record)
 	if err != nil {
-		<-p.places
+		<-p.inFlight
 		return err
 	}
-	sent := &parcel{ctx: ctx, record: record, outcome: make(chan error, 1), leave: func() { <-p.places }}
-	if err := p.dispatch(place{record.Topic, partition}, sent); err != nil {
-		<-p.places
+	sent := &pendingRecord{ctx: ctx, record: record, result: make(chan error, 1), release: func() { <-p.inFlight }}
+	if err := p.enqueue(topicPartition{record.Topic, partition}, sent); err != nil {
+		<-p.inFlight
 		return err
 	}
 	select {
-	case err = <-sent.outcome:
+	case err = <-sent.result:
 	case <-ctx.Done():
-		err = sent.last.expired(ctx)
+		err = sent.lastError.timeoutError(ctx)
 	}
 	return err
 }
 
-// enter makes close wait for the caller, who owes busy.Done; false means that
-// it is too late. Connections that were opened behind close would stay.
-func (p *producer) enter() bool {
+// begin makes close wait for the caller, which must call workers.Done. It returns false after
+// close, because connections that are opened later would leak.
+func (p *producer) begin() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.closed {
-		p.busy.Add(1)
+		p.workers.Add(1)
 	}
 	return !p.closed
 }
 
-// dispatch puts a parcel on its partition's lane.
-func (p *producer) dispatch(to place, sent *parcel) error {
+// enqueue adds a record to the queue of its partition.
+func (p *producer) enqueue(to topicPartition, sent *pendingRecord) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
 		return errClosed
 	}
-	l := p.lanes[to]
+	l := p.queues[to]
 	if l == nil {
 		via := &kafkago.Client{Addr: p.addr, Transport: p.topics[to.topic]}
-		l = &lane{log: p.log, write: func(ctx context.Context, batch []*parcel) error { return write(ctx, via, to, batch) }}
-		p.lanes[to] = l
+		l = &partitionQueue{log: p.log, write: func(ctx context.Context, batch []*pendingRecord) error { return write(ctx, via, to, batch) }}
+		p.queues[to] = l
 	}
-	if l.put(sent) {
-		p.busy.Go(func() { l.send(p.life) })
+	if l.enqueue(sent) {
+		p.workers.Go(func() { l.run(p.ctx) })
 	}
 	return nil
 }
 
 // partition finds the record's partition, waiting for the topic to appear.
 func (p *producer) partition(ctx context.Context, record kafkago.Message) (int, error) {
-	var last lastRefusal
+	var last lastError
 	for attempt := 0; ; attempt++ {
-		count, err := p.count(ctx, record.Topic)
+		count, err := p.partitionCount(ctx, record.Topic)
 		if err == nil {
 			all := make([]int, count)
 			for i := range all {
@@ -147,22 +147,22 @@ func (p *producer) partition(ctx context.Context, record kafkago.Message) (int, 
 			}
 			return kafkago.Murmur2Balancer{}.Balance(record, all...), nil
 		}
-		if errors.Is(err, errClosed) || !passing(err) {
+		if errors.Is(err, errClosed) || !retryable(err) {
 			return 0, err
 		}
 		if ctx.Err() != nil {
-			return 0, last.expired(ctx)
+			return 0, last.timeoutError(ctx)
 		}
-		last.note(err)
+		last.store(err)
 		pause(ctx, backoff(attempt, resendPause))
 	}
 }
 
 var errNoPartitions = errors.New("the topic has no partitions yet")
 
-// count asks the connections' cache how many partitions a topic has; a topic
+// partitionCount asks the connections' cache how many partitions a topic has; a topic
 // that is missing there is asked for, which creates it.
-func (p *producer) count(ctx context.Context, topic string) (int, error) {
+func (p *producer) partitionCount(ctx context.Context, topic string) (int, error) {
 	transport, err := p.transport(topic)
 	if err != nil {
 		return 0, err
@@ -187,7 +187,7 @@ func (p *producer) count(ctx context.Context, topic string) (int, error) {
 }
 
 // write sends one batch once.
-func write(ctx context.Context, via *kafkago.Client, to place, batch []*parcel) error {
+func write(ctx context.Context, via *kafkago.Client, to topicPartition, batch []*pendingRecord) error {
 	records := make([]kafkago.Record, 0, len(batch))
 	for _, sent := range batch {
 		records = append(records, kafkago.Record{
@@ -213,7 +213,7 @@ func (p *producer) close(ctx context.Context) error {
 	p.mu.Unlock()
 	idle := make(chan struct{})
 	go func() {
-		p.busy.Wait()
+		p.workers.Wait()
 		close(idle)
 	}()
 	var err error
@@ -222,7 +222,7 @@ func (p *producer) close(ctx context.Context) error {
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
-	p.kill()
+	p.cancel()
 	<-idle
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -14,8 +14,8 @@ type progress struct {
 	topic      string
 	generation *kafkago.Generation
 
-	// fresh tells that there may be something to commit.
-	fresh chan struct{}
+	// changed tells that there may be something to commit.
+	changed chan struct{}
 
 	mu sync.Mutex
 	// next is partition -> offset of the first unfinished record, of those that
@@ -24,22 +24,22 @@ type progress struct {
 }
 
 func newProgress(topic string, g *kafkago.Generation) *progress {
-	return &progress{topic: topic, generation: g, fresh: make(chan struct{}, 1), next: map[int]int64{}}
+	return &progress{topic: topic, generation: g, changed: make(chan struct{}, 1), next: map[int]int64{}}
 }
 
-// finished notes that the record and all before it need no more work.
-func (p *progress) finished(m kafkago.Message) {
+// markDone marks the record and all before it as finished.
+func (p *progress) markDone(m kafkago.Message) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.next[m.Partition] = m.Offset + 1
 	select {
-	case p.fresh <- struct{}{}:
+	case p.changed <- struct{}{}:
 	default:
 	}
 }
 
-// commit tells the group. What it could not tell is told the next time. Only
-// one call at a time.
+// commit commits the finished offsets. Offsets that could not be committed are committed the
+// next time. It is not safe for concurrent use.
 func (p *progress) commit() error {
 	p.mu.Lock()
 	told := maps.Clone(p.next)

@@ -19,19 +19,19 @@ import (
 // tracerName names this package's spans.
 const tracerName = "github.com/huleedu/edge/adapters/kafka"
 
-// Publisher is a ports.CommandPublisher. It connects with the first command
-// and survives any outage of the brokers.
+// Publisher is a ports.CommandPublisher. It connects with the first command and reconnects
+// after outages of the brokers.
 type Publisher struct {
-	producer *producer
-	pulse    *pulse
-	timeout  time.Duration
-	observer ports.Observer
-	tracer   trace.Tracer
-	start    []trace.SpanStartOption
+	producer    *producer
+	health      *brokerHealth
+	timeout     time.Duration
+	observer    ports.Observer
+	tracer      trace.Tracer
+	spanOptions []trace.SpanStartOption
 }
 
 // NewPublisher returns a publisher. It fails only when the security settings
-// cannot be used, never because the brokers are away. Close is owed.
+// cannot be used, never because the brokers are unreachable. The caller must call Close.
 func NewPublisher(c PublisherConfig, o ports.Observer, tp trace.TracerProvider, log *slog.Logger) (*Publisher, error) {
 	connect, err := newTransports(c.Security, domain.GatewaySource)
 	if err != nil {
@@ -43,9 +43,9 @@ func NewPublisher(c PublisherConfig, o ports.Observer, tp trace.TracerProvider, 
 	}
 	return &Publisher{
 		producer: newProducer(c.Brokers, connect, log), timeout: c.Timeout,
-		pulse:    newPulse(dialer, addresses(c.Brokers)),
+		health:   newBrokerHealth(dialer, addresses(c.Brokers)),
 		observer: o, tracer: tp.Tracer(tracerName),
-		start: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindProducer)},
+		spanOptions: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindProducer)},
 	}, nil
 }
 
@@ -55,7 +55,7 @@ func NewPublisher(c PublisherConfig, o ports.Observer, tp trace.TracerProvider, 
 // in it, CONFIGURATION_ERROR when brokers refuse topic, rights or settings, and
 // KAFKA_PUBLISH_ERROR, which means that the outcome is unknown.
 func (p *Publisher) Publish(ctx context.Context, c domain.Command) error {
-	ctx, span := p.tracer.Start(ctx, "gateway.publish_command", p.start...)
+	ctx, span := p.tracer.Start(ctx, "gateway.publish_command", p.spanOptions...)
 	defer span.End()
 	if span.IsRecording() {
 		span.SetAttributes(
@@ -75,14 +75,14 @@ func (p *Publisher) Publish(ctx context.Context, c domain.Command) error {
 // Run asks the brokers every few seconds whether they answer, until ctx is
 // done, for Health. Nothing else needs it.
 func (p *Publisher) Run(ctx context.Context) error {
-	p.pulse.run(ctx)
+	p.health.run(ctx)
 	return nil
 }
 
-// Health reports whether brokers answer and commands arrive. It asks nobody, but
+// Health reports whether brokers answer and commands arrive. It makes no request, but
 // waits for the first answer to Run, for a second at most. Kafka is shared by all
 // nodes, so that it is never worse than degraded.
-func (p *Publisher) Health(ctx context.Context) domain.Health { return p.pulse.health(ctx) }
+func (p *Publisher) Health(ctx context.Context) domain.Health { return p.health.health(ctx) }
 
 // publish sends one command and notes for Health and for the metrics what became
 // of it. A command over the size limit is not sent, and not noted.
@@ -98,7 +98,7 @@ func (p *Publisher) publish(ctx context.Context, c domain.Command) error {
 	}
 	began := time.Now()
 	err = p.send(ctx, c, value)
-	p.pulse.published(err)
+	p.health.notePublish(err)
 	p.observer.Observe(domain.PublishEnded{Took: time.Since(began)})
 	if err != nil {
 		return publishFailure(string(c.Topic), err)
@@ -108,7 +108,7 @@ func (p *Publisher) publish(ctx context.Context, c domain.Command) error {
 
 // publishFailure translates an error of the producer.
 func publishFailure(topic string, err error) *domain.Error {
-	switch refusalOf(err).outcome {
+	switch classifyError(err).outcome {
 	case recordTooLarge:
 		return domain.CommandTooLarge(0).Because(err)
 	case recordInvalid:

@@ -1,0 +1,48 @@
+package httpclient
+
+import (
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestAnswersAreParsedInBoundedMemory: an answer of the largest size takes at most a few
+// times its own memory while it is parsed, whatever is in it.
+func TestAnswersAreParsedInBoundedMemory(t *testing.T) {
+	fill := func(before, item, after string) []byte {
+		return []byte(before + strings.Repeat(item, (maxResponseBody-len(before)-len(after)-1)/len(item)) + strings.TrimSuffix(item, ",") + after)
+	}
+	const end = `],"pagination":{"total":1}}`
+	for name, body := range map[string][]byte{
+		"small batches":    fill(`{"batches":[`, `{},`, end),
+		"unknown statuses": fill(`{"batches":[`, `{"overall_status":"x"},`, end),
+		"members":          fill(`{`, `"":0,`, `}`),
+		"pagination":       fill(`{"batches":[],"pagination":{`, `"":0,`, `}}`),
+		"members of batch": fill(`{"batches":[{`, `"":0,`, `}`+end),
+		"one batch":        fill(`{"batches":[{"a":[`, `0,`, `]}`+end),
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, parse := range []func() any{
+				func() any { r, _ := readReport(body); return r },
+				func() any { p, _, _ := readPage(body); return p },
+			} {
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				kept := parse()
+				runtime.ReadMemStats(&after)
+				runtime.KeepAlive(kept)
+				require.LessOrEqual(t, int(after.TotalAlloc-before.TotalAlloc), 4*len(body))
+			}
+		})
+	}
+}
+
+// TestUnknownStatusesOfAPageAreBounded: the log repeats some of them, each in part.
+func TestUnknownStatusesOfAPageAreBounded(t *testing.T) {
+	item := `{"overall_status":"` + strings.Repeat("x", 1000) + `"},`
+	_, unknown, err := readPage([]byte(`{"batches":[` + strings.Repeat(item, 100) + `{}],"pagination":{"total":1}}`))
+	require.NoError(t, err)
+	require.LessOrEqual(t, len(strings.Join(unknown, "")), 4096)
+}
