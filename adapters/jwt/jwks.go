@@ -26,25 +26,25 @@ var (
 // remoteKeys is a key set that one goroutine keeps fresh; everyone else only
 // reads.
 type remoteKeys struct {
-	config  Config
-	client  *http.Client
-	log     *slog.Logger
-	changed func()        // called after another set has taken effect
-	wanted  chan struct{} // holds one request for a fetch
-	unknown unknownKeys
+	config         Config
+	client         *http.Client
+	log            *slog.Logger
+	changed        func()        // called after another set has taken effect
+	fetchRequested chan struct{} // holds one request for a fetch
+	unknown        unknownKeys
 
-	mu       sync.RWMutex
-	set      *keySet // nil: none, or too old
-	document []byte  // what set was read from
-	fetched  time.Time
-	began    time.Time // when the fetch of fetched began
-	tried    time.Time
-	failure  error // of the last fetch
+	mu           sync.RWMutex
+	set          *keySet // nil: none, or too old
+	document     []byte  // what set was read from
+	fetched      time.Time
+	fetchStarted time.Time // when the fetch of fetched began
+	lastAttempt  time.Time
+	failure      error // of the last fetch
 }
 
 func newRemoteKeys(c Config, log *slog.Logger, changed func()) *remoteKeys {
 	return &remoteKeys{
-		config: c, log: log, changed: changed, wanted: make(chan struct{}, 1),
+		config: c, log: log, changed: changed, fetchRequested: make(chan struct{}, 1),
 		client: &http.Client{
 			Timeout: c.JWKSTimeout,
 			Transport: &http.Transport{
@@ -63,7 +63,7 @@ func newRemoteKeys(c Config, log *slog.Logger, changed func()) *remoteKeys {
 // keys are not loaded; from then on the id is refused.
 func (r *remoteKeys) find(kid string) ([]any, error) {
 	r.mu.RLock()
-	set, stale, began, tried := r.set, time.Since(r.fetched) > maxStale, r.began, r.tried
+	set, stale, began, tried := r.set, time.Since(r.fetched) > maxStale, r.fetchStarted, r.lastAttempt
 	r.mu.RUnlock()
 	if set == nil || stale {
 		return nil, notLoaded()
@@ -76,7 +76,7 @@ func (r *remoteKeys) find(kid string) ([]any, error) {
 	// begins after it.
 	first := r.unknown.firstSeen(kid, time.Now())
 	select {
-	case r.wanted <- struct{}{}:
+	case r.fetchRequested <- struct{}{}:
 	default: // a fetch is asked for
 	}
 	if !began.Before(first) {
@@ -110,7 +110,7 @@ func (r *remoteKeys) await(ctx context.Context, wait time.Duration) {
 	select {
 	case <-ctx.Done():
 	case <-regular.C:
-	case <-r.wanted:
+	case <-r.fetchRequested:
 	}
 }
 
@@ -118,7 +118,7 @@ func (r *remoteKeys) await(ctx context.Context, wait time.Duration) {
 // interval after a success, the floor after a failure.
 func (r *remoteKeys) refresh(ctx context.Context) time.Duration {
 	select {
-	case <-r.wanted: // this fetch is the one that was asked for
+	case <-r.fetchRequested: // this fetch is the one that was asked for
 	default:
 	}
 	began := time.Now()
@@ -128,9 +128,9 @@ func (r *remoteKeys) refresh(ctx context.Context) time.Duration {
 		set, err = parseKeySet(r.config.Algorithm, document)
 	}
 	if ctx.Err() == nil {
-		r.report(ctx, err)
+		r.logChange(ctx, err)
 	}
-	if r.settle(set, document, began, err) {
+	if r.store(set, document, began, err) {
 		r.changed()
 	}
 	if err != nil {
@@ -139,8 +139,8 @@ func (r *remoteKeys) refresh(ctx context.Context) time.Duration {
 	return max(r.config.JWKSRefreshInterval, r.config.JWKSMinInterval)
 }
 
-// report logs that fetches began to fail, or succeed again; not each one.
-func (r *remoteKeys) report(ctx context.Context, err error) {
+// logChange logs that fetches began to fail, or succeed again; not each one.
+func (r *remoteKeys) logChange(ctx context.Context, err error) {
 	r.mu.RLock()
 	failed, loaded := r.failure != nil, r.set != nil
 	r.mu.RUnlock()
@@ -154,11 +154,11 @@ func (r *remoteKeys) report(ctx context.Context, err error) {
 	}
 }
 
-// settle takes a fetch's outcome in and reports whether the keys changed.
-func (r *remoteKeys) settle(set *keySet, document []byte, began time.Time, err error) bool {
+// store takes a fetch's outcome in and reports whether the keys changed.
+func (r *remoteKeys) store(set *keySet, document []byte, began time.Time, err error) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.tried, r.failure = time.Now(), err
+	r.lastAttempt, r.failure = time.Now(), err
 	if err != nil {
 		tooOld := r.set != nil && time.Since(r.fetched) > maxStale
 		if tooOld {
@@ -166,7 +166,7 @@ func (r *remoteKeys) settle(set *keySet, document []byte, began time.Time, err e
 		}
 		return tooOld
 	}
-	r.fetched, r.began = r.tried, began
+	r.fetched, r.fetchStarted = r.lastAttempt, began
 	if r.set != nil && bytes.Equal(document, r.document) {
 		return false
 	}

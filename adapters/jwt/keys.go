@@ -69,8 +69,8 @@ func parsePEM(algorithm, setting, text string) (any, error) {
 	return raw, nil
 }
 
-// errForeignKey is a key of a kind that verifies none of our algorithms.
-var errForeignKey = errors.New("key of a foreign kind")
+// errUnsupportedKey is a key of a kind that verifies none of our algorithms.
+var errUnsupportedKey = errors.New("key of a foreign kind")
 
 // rawKey takes the standard library's key out of jwx's.
 func rawKey(key jwk.Key) (any, error) {
@@ -82,7 +82,7 @@ func rawKey(key jwk.Key) (any, error) {
 	case *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey:
 		return k, nil
 	default:
-		return nil, errForeignKey
+		return nil, errUnsupportedKey
 	}
 }
 

@@ -51,7 +51,7 @@ func parseKeySet(algorithm string, document []byte) (*keySet, error) {
 
 func (s *keySet) add(algorithm string, text []byte) {
 	key, err := jwk.ParseKey(text)
-	if err != nil || !meantFor(algorithm, key) {
+	if err != nil || !usableFor(algorithm, key) {
 		return
 	}
 	raw, err := rawKey(key)
@@ -64,8 +64,8 @@ func (s *keySet) add(algorithm string, text []byte) {
 	}
 }
 
-// meantFor reports whether the key's own words allow this use of it.
-func meantFor(algorithm string, key jwk.Key) bool {
+// usableFor reports whether the key's own words allow this use of it.
+func usableFor(algorithm string, key jwk.Key) bool {
 	if use := key.KeyUsage(); use != "" && use != string(jwk.ForSignature) {
 		return false
 	}

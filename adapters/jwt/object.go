@@ -13,35 +13,35 @@ import (
 
 // Why a token's part cannot be read.
 var (
-	errNoObject = errors.New("not one JSON object in UTF-8")
-	errTwice    = errors.New("a member stands twice")
-	errNoNumber = errors.New("not a number of seconds")
+	errNotObject       = errors.New("not one JSON object in UTF-8")
+	errDuplicateMember = errors.New("a member stands twice")
+	errNotNumericDate  = errors.New("not a number of seconds")
 
 	errLoneSurrogate = errors.New("one half of a surrogate pair")
 )
 
-// lastSecond is the end of the year 9999: later times are no times.
-const lastSecond = 253402300799
+// maxNumericDate is the end of the year 9999: later times are no times.
+const maxNumericDate = 253402300799
 
-// object is a JSON object whose members are still undecoded. They are parts of one
+// jsonObject is a JSON object whose members are still undecoded. They are parts of one
 // text: what outlives the object is cloned, or it would keep all of it.
-type object map[string]string
+type jsonObject map[string]string
 
-// readObject reads exactly one object. encoding/json alone would let the last
+// parseObject reads exactly one object. encoding/json alone would let the last
 // of two members of one name win, and mend broken UTF-8. It judges the text as a
 // whole; what is valid is taken apart here, which costs a tenth of reading it
 // token by token.
-func readObject(encoded []byte) (object, error) {
+func parseObject(encoded []byte) (jsonObject, error) {
 	if !utf8.Valid(encoded) || !json.Valid(encoded) {
-		return nil, errNoObject
+		return nil, errNotObject
 	}
-	text := strings.Trim(string(encoded), space)
+	text := strings.Trim(string(encoded), whitespace)
 	if text[0] != '{' {
-		return nil, errNoObject
+		return nil, errNotObject
 	}
-	members := make(object, 8)
+	members := make(jsonObject, 8)
 	for rest := text[1:]; ; rest = rest[1:] {
-		rest = strings.TrimLeft(rest, space)
+		rest = strings.TrimLeft(rest, whitespace)
 		if rest[0] == '}' { // only of an empty object
 			return members, nil
 		}
@@ -51,21 +51,21 @@ func readObject(encoded []byte) (object, error) {
 			return nil, err
 		}
 		if _, known := members[name]; known {
-			return nil, errTwice
+			return nil, errDuplicateMember
 		}
-		rest = strings.TrimLeft(rest[len(raw):], space)
-		rest = strings.TrimLeft(rest[1:], space) // the colon
+		rest = strings.TrimLeft(rest[len(raw):], whitespace)
+		rest = strings.TrimLeft(rest[1:], whitespace) // the colon
 		value := rest[:valueEnd(rest)]
 		members[name] = value
-		rest = strings.TrimLeft(rest[len(value):], space)
+		rest = strings.TrimLeft(rest[len(value):], whitespace)
 		if rest[0] == '}' {
 			return members, nil
 		}
 	}
 }
 
-// space is what may stand between the parts of a JSON text.
-const space = " \t\r\n"
+// whitespace is what may stand between the parts of a JSON text.
+const whitespace = " \t\r\n"
 
 // valueEnd is the length of the value that valid JSON begins with.
 func valueEnd(text string) int {
@@ -73,9 +73,9 @@ func valueEnd(text string) int {
 	case '"':
 		return stringEnd(text)
 	case '{', '[':
-		return nestEnd(text)
+		return nestedEnd(text)
 	default: // a number or a word
-		if end := strings.IndexAny(text, space+",}"); end >= 0 {
+		if end := strings.IndexAny(text, whitespace+",}"); end >= 0 {
 			return end
 		}
 		return len(text)
@@ -95,8 +95,8 @@ func stringEnd(text string) int {
 	return len(text)
 }
 
-// nestEnd is the length of the object or array that text begins with.
-func nestEnd(text string) int {
+// nestedEnd is the length of the object or array that text begins with.
+func nestedEnd(text string) int {
 	depth := 0
 	for i := 0; i < len(text); i++ {
 		switch text[i] {
@@ -121,13 +121,13 @@ func unquote(raw string) (string, error) {
 	}
 	var value string
 	if err := json.Unmarshal([]byte(raw), &value); err != nil {
-		return "", errNoObject
+		return "", errNotObject
 	}
 	return value, nil
 }
 
-// text returns a member that is a string.
-func (o object) text(name string) (value string, isText bool) {
+// stringMember returns a member that is a string.
+func (o jsonObject) stringMember(name string) (value string, isText bool) {
 	raw, present := o[name]
 	if !present || raw[0] != '"' {
 		return "", false
@@ -136,17 +136,17 @@ func (o object) text(name string) (value string, isText bool) {
 	return value, err == nil
 }
 
-// instant returns a member that is a NumericDate (RFC 7519 section 2): seconds
+// numericDate returns a member that is a NumericDate (RFC 7519 section 2): seconds
 // since 1970, with a fraction if need be. A member that is there and no such
 // number is an error.
-func (o object) instant(name string) (at time.Time, present bool, err error) {
+func (o jsonObject) numericDate(name string) (at time.Time, present bool, err error) {
 	raw, present := o[name]
 	if !present {
 		return time.Time{}, false, nil
 	}
 	seconds, err := strconv.ParseFloat(raw, 64)
-	if err != nil || math.Abs(seconds) > lastSecond {
-		return time.Time{}, true, errNoNumber
+	if err != nil || math.Abs(seconds) > maxNumericDate {
+		return time.Time{}, true, errNotNumericDate
 	}
 	whole, fraction := math.Modf(seconds)
 	return time.Unix(int64(whole), int64(fraction*float64(time.Second))), true, nil

@@ -10,9 +10,9 @@ import (
 // maxToken bounds a token, in bytes. Larger ones are refused unread.
 const maxToken = 8 << 10
 
-// signed is a compact JWS (RFC 7515 section 3.1), taken apart but not yet
+// compactToken is a compact JWS (RFC 7515 section 3.1), taken apart but not yet
 // believed.
-type signed struct {
+type compactToken struct {
 	input     string // header and payload as signed
 	signature []byte
 	payload   []byte
@@ -20,10 +20,10 @@ type signed struct {
 	kid       string
 }
 
-// takeApart checks everything that can be said of a token before its
+// parseCompact checks everything that can be said of a token before its
 // signature. Nothing that the header proposes besides "kid" is ever followed:
 // "jku", "x5u", "jwk" and "x5c" are not even read.
-func takeApart(token string, headers *headers) (*signed, error) {
+func parseCompact(token string, headers *headers) (*compactToken, error) {
 	if len(token) > maxToken {
 		return nil, domain.TokenInvalid("size")
 	}
@@ -36,11 +36,11 @@ func takeApart(token string, headers *headers) (*signed, error) {
 	if !payloadOK || !signatureOK {
 		return nil, malformed()
 	}
-	kid, err := headers.judge(parts[0])
+	kid, err := headers.check(parts[0])
 	if err != nil {
 		return nil, err
 	}
-	return &signed{
+	return &compactToken{
 		input: token[:len(parts[0])+1+len(parts[1])], signature: signature, payload: payload,
 		header: parts[0], kid: kid,
 	}, nil
@@ -56,8 +56,8 @@ type headers struct {
 
 type allowedHeader struct{ text, kid string }
 
-// judge returns the "kid" of a header that is allowed.
-func (h *headers) judge(text string) (kid string, err error) {
+// check returns the "kid" of a header that is allowed.
+func (h *headers) check(text string) (kid string, err error) {
 	if last := h.last.Load(); last != nil && last.text == text {
 		return last.kid, nil
 	}
@@ -65,14 +65,14 @@ func (h *headers) judge(text string) (kid string, err error) {
 	if !ok {
 		return "", malformed()
 	}
-	members, err := readObject(decoded)
+	members, err := parseObject(decoded)
 	if err != nil {
 		return "", malformed().Because(err)
 	}
 	if err := checkHeader(members, h.algorithm); err != nil {
 		return "", err
 	}
-	kid, _ = members.text("kid")
+	kid, _ = members.stringMember("kid")
 	return strings.Clone(kid), nil
 }
 
@@ -86,16 +86,16 @@ func (h *headers) remember(text, kid string) {
 
 // checkHeader allows the one algorithm, no critical extension, unencoded
 // payloads neither, and no type but that of an access token.
-func checkHeader(header object, algorithm string) error {
+func checkHeader(header jsonObject, algorithm string) error {
 	for _, name := range []string{"alg", "kid", "typ"} {
 		if _, present := header[name]; !present {
 			continue
 		}
-		if _, isText := header.text(name); !isText || hasLoneSurrogate(header[name]) {
+		if _, isText := header.stringMember(name); !isText || hasLoneSurrogate(header[name]) {
 			return malformed()
 		}
 	}
-	if named, _ := header.text("alg"); named != algorithm {
+	if named, _ := header.stringMember("alg"); named != algorithm {
 		return domain.TokenInvalid("algorithm")
 	}
 	if _, present := header["crit"]; present {
@@ -104,7 +104,7 @@ func checkHeader(header object, algorithm string) error {
 	if plain, present := header["b64"]; present && plain != "true" {
 		return malformed()
 	}
-	if kind, present := header.text("typ"); present && !accessType(kind) {
+	if kind, present := header.stringMember("typ"); present && !accessType(kind) {
 		return malformed()
 	}
 	return nil

@@ -33,7 +33,7 @@ type Validator struct {
 	// it takes keys, so that a verdict by old keys cannot enter a new cache.
 	cache atomic.Pointer[cache]
 	// The facts are kept as interfaces, so that observing one costs no memory.
-	remembered, accepted, expired, refused domain.Fact
+	cachedFact, acceptedFact, expiredFact, refusedFact domain.Fact
 }
 
 var _ ports.TokenValidator = (*Validator)(nil)
@@ -51,14 +51,14 @@ func New(c Config, observer ports.Observer, log *slog.Logger) (*Validator, error
 	}
 	v := &Validator{
 		config: c, verifier: verifier, observer: observer, headers: headers{algorithm: c.Algorithm},
-		remembered: domain.TokenChecked{Result: domain.TokenAccepted, Cached: true},
-		accepted:   domain.TokenChecked{Result: domain.TokenAccepted},
-		expired:    domain.TokenChecked{Result: domain.TokenTooOld},
-		refused:    domain.TokenChecked{Result: domain.TokenRefused},
+		cachedFact:   domain.TokenChecked{Result: domain.TokenAccepted, Cached: true},
+		acceptedFact: domain.TokenChecked{Result: domain.TokenAccepted},
+		expiredFact:  domain.TokenChecked{Result: domain.TokenTooOld},
+		refusedFact:  domain.TokenChecked{Result: domain.TokenRefused},
 	}
-	v.forget()
+	v.clearCache()
 	if !c.symmetric() && c.JWKSURL != "" {
-		v.remote = newRemoteKeys(c, log, v.forget)
+		v.remote = newRemoteKeys(c, log, v.clearCache)
 		v.keys = v.remote
 		return v, nil
 	}
@@ -96,24 +96,24 @@ func (v *Validator) Validate(_ context.Context, token string) (domain.Caller, er
 		return domain.Caller{}, domain.NotAuthenticated().At(operation)
 	}
 	if len(token) > maxToken {
-		return v.verdict(domain.Caller{}, domain.TokenInvalid("size"))
+		return v.observe(domain.Caller{}, domain.TokenInvalid("size"))
 	}
-	known, of, now := v.cache.Load(), fingerprintOf(token), time.Now()
-	if caller, live := known.live(of, now); live {
-		v.observer.Observe(v.remembered)
+	known, of, now := v.cache.Load(), hashToken(token), time.Now()
+	if caller, live := known.valid(of, now); live {
+		v.observer.Observe(v.cachedFact)
 		return caller, nil
 	}
 	caller, err := v.verify(token, now)
 	if err == nil {
 		known.put(of, caller)
 	}
-	return v.verdict(caller, err)
+	return v.observe(caller, err)
 }
 
 // verify judges a token that is not remembered. The signature goes before
 // every claim: nothing is said about a payload that nobody signed.
 func (v *Validator) verify(token string, now time.Time) (domain.Caller, error) {
-	parts, err := takeApart(token, &v.headers)
+	parts, err := parseCompact(token, &v.headers)
 	if err != nil {
 		return domain.Caller{}, err
 	}
@@ -125,28 +125,28 @@ func (v *Validator) verify(token string, now time.Time) (domain.Caller, error) {
 	for _, key := range keys {
 		if err = v.verifier.Verify(input, parts.signature, key); err == nil {
 			v.headers.remember(parts.header, parts.kid)
-			return v.config.judge(parts.payload, now)
+			return v.config.checkClaims(parts.payload, now)
 		}
 	}
 	return domain.Caller{}, domain.TokenInvalid("signature").Because(err)
 }
 
-// verdict counts the outcome. A token that could not be judged is not counted.
-func (v *Validator) verdict(caller domain.Caller, err error) (domain.Caller, error) {
+// observe counts the outcome. A token that could not be judged is not counted.
+func (v *Validator) observe(caller domain.Caller, err error) (domain.Caller, error) {
 	if err == nil {
-		v.observer.Observe(v.accepted)
+		v.observer.Observe(v.acceptedFact)
 		return caller, nil
 	}
 	failure := domain.As(err).At(operation)
 	switch {
 	case failure.Code != domain.AuthenticationError:
 	case failure.Details["reason"] == "jwt_expired":
-		v.observer.Observe(v.expired)
+		v.observer.Observe(v.expiredFact)
 	default:
-		v.observer.Observe(v.refused)
+		v.observer.Observe(v.refusedFact)
 	}
 	return domain.Caller{}, failure
 }
 
-// forget drops every remembered verdict.
-func (v *Validator) forget() { v.cache.Store(newCache()) }
+// clearCache drops every remembered verdict.
+func (v *Validator) clearCache() { v.cache.Store(newCache()) }

@@ -12,16 +12,16 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// healthLimit bounds the ping of a health check.
-const healthLimit = time.Second
+// healthTimeout bounds the ping of a health check.
+const healthTimeout = time.Second
 
 // Client is a process's connections to Redis. It dials when first used and
 // again after every break, so it outlives any outage.
 type Client struct {
 	rdb     goredis.UniversalClient
 	address string
-	// answer is the longest wait for one answer.
-	answer time.Duration
+	// timeout is the longest wait for one answer.
+	timeout time.Duration
 }
 
 var _ ports.HealthProbe = (*Client)(nil)
@@ -36,16 +36,16 @@ func Open(c Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	goredis.SetLogger(silent{})
-	return &Client{rdb: open(), address: hidden(c.URL), answer: c.SocketTimeout}, nil
+	goredis.SetLogger(discardLogger{})
+	return &Client{rdb: open(), address: redactedURL(c.URL), timeout: c.SocketTimeout}, nil
 }
 
-// silent keeps the library's own lines off stderr, where they would stand
+// discardLogger keeps the library's own lines off stderr, where they would stand
 // between structured logs: what failed comes back as an error as well.
-type silent struct{}
+type discardLogger struct{}
 
 // Printf drops the line.
-func (silent) Printf(context.Context, string, ...any) {}
+func (discardLogger) Printf(context.Context, string, ...any) {}
 
 // Close ends every connection.
 func (c *Client) Close() error { return c.rdb.Close() }
@@ -55,7 +55,7 @@ func (c *Client) Address() string { return c.address }
 
 // Health pings Redis, for at most a second.
 func (c *Client) Health(ctx context.Context) domain.Health {
-	ctx, cancel := context.WithTimeout(ctx, healthLimit)
+	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
 	if err := c.rdb.Ping(ctx).Err(); err != nil {
 		return domain.Health{
@@ -66,9 +66,9 @@ func (c *Client) Health(ctx context.Context) domain.Health {
 	return domain.Health{Name: "redis", Condition: domain.Healthy}
 }
 
-// hidden is the URL as health answers show it: the address only, or not even that
+// redactedURL is the URL as health answers show it: the address only, or not even that
 // when the URL has no credentials.
-func hidden(u domain.Secret) string {
+func redactedURL(u domain.Secret) string {
 	parsed, err := url.Parse(u.Reveal())
 	if err != nil {
 		return ""

@@ -21,8 +21,8 @@ import (
 )
 
 const (
-	// followLimit bounds the wait for one confirmation.
-	followLimit = 5 * time.Second
+	// followTimeout bounds the wait for one confirmation.
+	followTimeout = 5 * time.Second
 	// maxConnections bounds the connections of the subscription, one for each core.
 	// Each has a worker who reads it and writes to its users' sockets; more of them
 	// than cores read less at a time and do nothing sooner.
@@ -66,8 +66,8 @@ func (c ListenerConfig) Prefix() ChannelPrefix {
 func (c ListenerConfig) Problems(domain.Environment) []error {
 	var problems []error
 	p := string(c.Prefix())
-	if p == "" || strings.HasPrefix(controlNames, p) || strings.HasPrefix(p, controlNames) {
-		problems = append(problems, domain.Misconfigured("WEBSOCKET_CHANNEL_PREFIX", "must not be empty and must keep users out of "+controlNames))
+	if p == "" || strings.HasPrefix(controlPrefix, p) || strings.HasPrefix(p, controlPrefix) {
+		problems = append(problems, domain.Misconfigured("WEBSOCKET_CHANNEL_PREFIX", "must not be empty and must keep users out of "+controlPrefix))
 	}
 	if c.MaxBytes <= 0 {
 		problems = append(problems, domain.Misconfigured("NOTIFICATION_MAX_BYTES", "must be positive"))
@@ -88,7 +88,7 @@ type Listener struct {
 	shards   []*shard
 	seed     maphash.Seed
 	running  atomic.Bool
-	tally    tally
+	followed followCounter
 }
 
 var (
@@ -109,18 +109,18 @@ func NewListener(c *Client, cfg ListenerConfig, o ports.Observer, tp trace.Trace
 	}
 	l := &Listener{
 		prefix: cfg.Prefix(), observer: o, seed: maphash.MakeSeed(),
-		tracer: tp.Tracer("github.com/huleedu/edge/adapters/redis"),
-		tally:  tally{observer: o},
+		tracer:   tp.Tracer("github.com/huleedu/edge/adapters/redis"),
+		followed: followCounter{observer: o},
 	}
 	for i := range cfg.Connections {
 		s := &shard{
-			source: source{
-				rdb: c.rdb, prefix: l.prefix, probe: controlNames + "probe:" + uuid.NewString(),
-				interval: cfg.ProbeInterval, maxBytes: cfg.MaxBytes, control: i == 0,
+			shardConfig: shardConfig{
+				rdb: c.rdb, prefix: l.prefix, probe: controlPrefix + "probe:" + uuid.NewString(),
+				interval: cfg.ProbeInterval, maxBytes: cfg.MaxBytes, subscribeControl: i == 0,
 			},
-			observer: o, log: log, confirmed: make(chan struct{}, 1),
+			observer: o, log: log, probeConfirmed: make(chan struct{}, 1),
 		}
-		s.roster = newRoster(l.prefix, cfg.Linger)
+		s.subs = newSubscriptions(l.prefix, cfg.Linger)
 		l.shards = append(l.shards, s)
 	}
 	return l
@@ -131,13 +131,13 @@ func NewListener(c *Client, cfg ListenerConfig, o ports.Observer, tp trace.Trace
 func (l *Listener) Follow(ctx context.Context, user domain.UserID) error {
 	ctx, span := l.span(ctx, user)
 	defer span.End()
-	r := l.rosterOf(user)
+	r := l.subscriptionsOf(user)
 	p, first, err := r.follow(user)
 	if err != nil {
 		return domain.Unreachable("redis", err).At("redis.Follow")
 	}
 	if first {
-		l.tally.add(1)
+		l.followed.add(1)
 	}
 	if err := p.wait(ctx); err != nil {
 		l.Unfollow(user)
@@ -158,8 +158,8 @@ func (l *Listener) span(ctx context.Context, user domain.UserID) (context.Contex
 
 // Unfollow ends one Follow; for a user who is not followed it does nothing.
 func (l *Listener) Unfollow(user domain.UserID) {
-	if last := l.rosterOf(user).unfollow(user, time.Now()); last {
-		l.tally.add(-1)
+	if last := l.subscriptionsOf(user).unfollow(user, time.Now()); last {
+		l.followed.add(-1)
 	}
 }
 
@@ -181,7 +181,7 @@ func (l *Listener) Run(ctx context.Context, handler ports.MessageHandler) error 
 // its users would hear nothing.
 func (l *Listener) Health(context.Context) domain.Health {
 	for _, s := range l.shards {
-		if err := s.problem(); err != nil {
+		if err := s.unhealthyReason(); err != nil {
 			return domain.Health{
 				Name: "subscription", Condition: domain.Unhealthy, Note: "the subscription to Redis is down",
 				Err: domain.Unreachable("redis", err).At("redis.Health"),
@@ -191,19 +191,19 @@ func (l *Listener) Health(context.Context) domain.Health {
 	return domain.Health{Name: "subscription", Condition: domain.Healthy}
 }
 
-func (l *Listener) rosterOf(user domain.UserID) *roster {
-	return l.shards[maphash.String(l.seed, string(user))%uint64(len(l.shards))].roster
+func (l *Listener) subscriptionsOf(user domain.UserID) *subscriptions {
+	return l.shards[maphash.String(l.seed, string(user))%uint64(len(l.shards))].subs
 }
 
-// tally counts the users followed and reports each change in its order, so that
+// followCounter counts the users followed and reports each change in its order, so that
 // the last report is the truth.
-type tally struct {
+type followCounter struct {
 	mu       sync.Mutex
 	users    int
 	observer ports.Observer
 }
 
-func (t *tally) add(n int) {
+func (t *followCounter) add(n int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.users += n

@@ -45,7 +45,7 @@ func (c NotifierConfig) Problems(domain.Environment) []error {
 // which is the entry's own.
 const frameField = "frame"
 
-// keepScript keeps, marks and announces a notification once.
+// publishScript keeps, marks and announces a notification once.
 //
 // KEYS: the user's log, the event's mark. ARGV: frame, channel, most entries of
 // the log, life in ms, name of the field, the trace to continue or nothing. It
@@ -54,7 +54,7 @@ const frameField = "frame"
 // Everything that can fail comes before anything that would have to be undone,
 // except PUBLISH, which needs the id: its failure takes the entry back. What is
 // published is the frame with "id" as its last member.
-const keepScript = `
+const publishScript = `
 local seen = redis.call('GET', KEYS[2])
 if seen then
   return {seen, '1'}
@@ -77,28 +77,28 @@ return {id, '0'}
 // Notifier keeps notifications in the users' logs and announces them on their
 // channels, in one script.
 type Notifier struct {
-	rdb    goredis.UniversalClient
-	prefix ChannelPrefix
-	script *goredis.Script
-	answer time.Duration
+	rdb     goredis.UniversalClient
+	prefix  ChannelPrefix
+	script  *goredis.Script
+	timeout time.Duration
 	// The settings as the script takes them.
-	most, life string
-	replicas   int
+	maxEntries, ttl string
+	replicas        int
 }
 
 var _ ports.NotificationPublisher = (*Notifier)(nil)
 
 var (
-	errFewReplicas = errors.New("too few replicas confirmed in time")
-	errOddAnswer   = errors.New("the script gave an answer of another shape")
-	errNoFrame     = errors.New("the frame is no JSON object with a member")
+	errFewReplicas      = errors.New("too few replicas confirmed in time")
+	errUnexpectedResult = errors.New("the script gave an answer of another shape")
+	errInvalidFrame     = errors.New("the frame is no JSON object with a member")
 )
 
 // NewNotifier returns a notifier that announces on channels of the prefix.
 func NewNotifier(c *Client, cfg NotifierConfig, prefix ChannelPrefix) *Notifier {
 	return &Notifier{
-		rdb: c.rdb, prefix: prefix, script: goredis.NewScript(keepScript), answer: c.answer,
-		most: strconv.Itoa(cfg.Max), life: strconv.FormatInt(cfg.TTL.Milliseconds(), 10),
+		rdb: c.rdb, prefix: prefix, script: goredis.NewScript(publishScript), timeout: c.timeout,
+		maxEntries: strconv.Itoa(cfg.Max), ttl: strconv.FormatInt(cfg.TTL.Milliseconds(), 10),
 		replicas: cfg.MinReplicas,
 	}
 }
@@ -108,18 +108,18 @@ func NewNotifier(c *Client, cfg NotifierConfig, prefix ChannelPrefix) *Notifier 
 func (n *Notifier) Publish(ctx context.Context, notification domain.Notification) (domain.Handover, error) {
 	const op = "redis.Publish"
 	if f := notification.Frame; len(f) < len(`{"":0}`) || f[0] != '{' || f[len(f)-1] != '}' {
-		return domain.Handover{}, broken(errNoFrame).At(op)
+		return domain.Handover{}, permanentError(errInvalidFrame).At(op)
 	}
 	keys := []string{logKey(notification.User), seenKey(notification.User, notification.EventID)}
-	args := []any{notification.Frame, n.prefix.channel(notification.User), n.most, n.life, frameField, traceOf(ctx)}
-	return n.keep(ctx, op, keys, args)
+	args := []any{notification.Frame, n.prefix.channel(notification.User), n.maxEntries, n.ttl, frameField, encodeTrace(ctx)}
+	return n.store(ctx, op, keys, args)
 }
 
 // controlFrame is what Control keeps, and controlLife for how long: longer than
 // the check lasts, so that what it leaves in Redis stays small.
 const (
 	controlFrame = `{"event":"control","data":{}}`
-	controlLife  = 10 * time.Second
+	controlTTL   = 10 * time.Second
 )
 
 // Control runs the script of Publish for a test user, on keys of the user's slot
@@ -131,35 +131,35 @@ func (n *Notifier) Control(ctx context.Context, user domain.UserID) error {
 	keys := []string{controlLogKey(user), controlSeenKey(user, uuid.NewString())}
 	args := []any{
 		controlFrame, n.prefix.channel(controlUser), "1",
-		strconv.FormatInt(controlLife.Milliseconds(), 10), frameField, "",
+		strconv.FormatInt(controlTTL.Milliseconds(), 10), frameField, "",
 	}
-	handover, err := n.keep(ctx, op, keys, args)
+	handover, err := n.store(ctx, op, keys, args)
 	if err == nil && handover.Duplicate {
-		return refused(op, errOddAnswer)
+		return replyError(op, errUnexpectedResult)
 	}
 	return err
 }
 
-// keep runs the script and reads its answer.
-func (n *Notifier) keep(ctx context.Context, op string, keys []string, args []any) (domain.Handover, error) {
-	answer, err := n.run(ctx, keys, args)
+// store runs the script and reads its answer.
+func (n *Notifier) store(ctx context.Context, op string, keys []string, args []any) (domain.Handover, error) {
+	answer, err := n.callScript(ctx, keys, args)
 	if errors.Is(err, errFewReplicas) {
 		return domain.Handover{}, domain.Unavailable("redis", retryAfter).Because(err).At(op)
 	}
 	if err != nil {
-		return domain.Handover{}, failure(op, err, n.answer)
+		return domain.Handover{}, redisError(op, err, n.timeout)
 	}
-	handover, ok := handoverOf(answer)
+	handover, ok := parseHandover(answer)
 	if !ok {
-		return domain.Handover{}, refused(op, errOddAnswer)
+		return domain.Handover{}, replyError(op, errUnexpectedResult)
 	}
 	return handover, nil
 }
 
-// handoverOf reads the script's answer; false when it has another shape, which
+// parseHandover reads the script's answer; false when it has another shape, which
 // only another program than the script gives.
-func handoverOf(answer any) (domain.Handover, bool) {
-	parts, ok := texts(answer)
+func parseHandover(answer any) (domain.Handover, bool) {
+	parts, ok := toStrings(answer)
 	if !ok || len(parts) != 2 || parts[1] != "0" && parts[1] != "1" {
 		return domain.Handover{}, false
 	}
@@ -169,31 +169,31 @@ func handoverOf(answer any) (domain.Handover, bool) {
 	return domain.Handover{ID: parts[0], Duplicate: parts[1] == "1"}, true
 }
 
-// run calls the script by its hash, and by its text where the server does not
+// callScript calls the script by its hash, and by its text where the server does not
 // know it yet.
-func (n *Notifier) run(ctx context.Context, keys []string, args []any) (any, error) {
+func (n *Notifier) callScript(ctx context.Context, keys []string, args []any) (any, error) {
 	if n.replicas == 0 {
 		return n.script.Run(ctx, n.rdb, keys, args...).Result()
 	}
-	answer, err := n.runConfirmed(ctx, n.script.EvalSha, keys, args)
+	answer, err := n.callAndWait(ctx, n.script.EvalSha, keys, args)
 	if goredis.HasErrorPrefix(err, "NOSCRIPT") {
-		return n.runConfirmed(ctx, n.script.Eval, keys, args)
+		return n.callAndWait(ctx, n.script.Eval, keys, args)
 	}
 	return answer, err
 }
 
-type caller func(context.Context, goredis.Scripter, []string, ...any) *goredis.Cmd
+type scriptCall func(context.Context, goredis.Scripter, []string, ...any) *goredis.Cmd
 
-// runConfirmed calls the script and waits for the replicas on the same
+// callAndWait calls the script and waits for the replicas on the same
 // connection: WAIT speaks of what the server had written when that connection
 // last had a command done, so it covers what a repeat finds as well. When it fails
 // the script need not have: a cluster's node that is a replica now sends the script
 // on to the master, and refuses to wait.
-func (n *Notifier) runConfirmed(ctx context.Context, call caller, keys []string, args []any) (any, error) {
+func (n *Notifier) callAndWait(ctx context.Context, call scriptCall, keys []string, args []any) (any, error) {
 	pipe := n.rdb.Pipeline()
 	script := call(ctx, pipe, keys, args...)
 	// Less than the socket's limit, so that an answer still comes.
-	limit := min(n.answer/2, time.Second)
+	limit := min(n.timeout/2, time.Second)
 	confirmed := pipe.Do(ctx, "wait", n.replicas, limit.Milliseconds())
 	_, _ = pipe.Exec(ctx) // the first error of the two
 	if script.Err() != nil {

@@ -12,10 +12,10 @@ import (
 )
 
 const (
-	// registrationLife is how long a registration is kept.
-	registrationLife = 24 * time.Hour
-	// registrationLimit bounds one call.
-	registrationLimit = 500 * time.Millisecond
+	// registrationTTL is how long a registration is kept.
+	registrationTTL = 24 * time.Hour
+	// registrationTimeout bounds one call.
+	registrationTimeout = 500 * time.Millisecond
 )
 
 // Registrations keeps who registered which batch: one key for each batch, whose
@@ -32,9 +32,9 @@ func registrationKey(batch domain.BatchID) string { return "gwbatch:" + string(b
 
 // Save keeps the registration.
 func (r *Registrations) Save(ctx context.Context, user domain.UserID, batch domain.BatchID) error {
-	ctx, cancel := context.WithTimeout(ctx, registrationLimit)
+	ctx, cancel := context.WithTimeout(ctx, registrationTimeout)
 	defer cancel()
-	if err := r.rdb.Set(ctx, registrationKey(batch), string(user), registrationLife).Err(); err != nil {
+	if err := r.rdb.Set(ctx, registrationKey(batch), string(user), registrationTTL).Err(); err != nil {
 		return domain.Unavailable("redis", retryAfter).Because(redacted(err)).At("redis.Save")
 	}
 	return nil
@@ -42,7 +42,7 @@ func (r *Registrations) Save(ctx context.Context, user domain.UserID, batch doma
 
 // Registered looks the batch up.
 func (r *Registrations) Registered(ctx context.Context, user domain.UserID, batch domain.BatchID) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, registrationLimit)
+	ctx, cancel := context.WithTimeout(ctx, registrationTimeout)
 	defer cancel()
 	found, err := r.rdb.Get(ctx, registrationKey(batch)).Result()
 	switch {

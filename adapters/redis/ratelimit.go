@@ -1,0 +1,157 @@
+package redis
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
+)
+
+// LimiterConfig says how long a decision may wait for Redis.
+type LimiterConfig struct {
+	// Timeout is the longest a request waits for Redis to decide about its rate
+	// limit; then each node decides for itself until Redis answers again.
+	Timeout time.Duration `env:"API_GATEWAY_RATE_LIMIT_TIMEOUT" envDefault:"0.1"`
+}
+
+// Problems reports a time that cannot be waited.
+func (c LimiterConfig) Problems(domain.Environment) []error {
+	if c.Timeout <= 0 {
+		return []error{domain.Misconfigured("API_GATEWAY_RATE_LIMIT_TIMEOUT", "must be positive")}
+	}
+	return nil
+}
+
+// recoveryInterval is how often a Redis that is away is asked whether it is back.
+const recoveryInterval = 500 * time.Millisecond
+
+// RateLimiter counts requests in windows that all nodes share, by Redis's own
+// clock. Requests that come while an answer is awaited are asked about together
+// in the next question. A refusal is remembered until its window ends, so that
+// a flood costs Redis nothing.
+//
+// When Redis fails or is too slow, the request that found out and all others
+// are decided by the local limiter, without asking again, until Run has found
+// Redis to answer.
+type RateLimiter struct {
+	local       ports.RateLimiter
+	observer    ports.Observer
+	timeout     time.Duration
+	counter     *windowCounter
+	requests    batcher[windowRequest, windowState]
+	denied      *deniedCache
+	unavailable atomic.Bool
+	// wake wakes Run when Redis is found to be away.
+	wake chan struct{}
+}
+
+var _ ports.RateLimiter = (*RateLimiter)(nil)
+
+// NewRateLimiter returns a limiter that falls back to local, which counts for
+// this node alone. Run is owed to it.
+func NewRateLimiter(c *Client, cfg LimiterConfig, local ports.RateLimiter, o ports.Observer) *RateLimiter {
+	l := &RateLimiter{
+		local: local, observer: o, timeout: cfg.Timeout, counter: newWindowCounter(c.rdb),
+		denied: newDeniedCache(), wake: make(chan struct{}, 1),
+	}
+	l.requests = newBatcher(cfg.Timeout, l.countBatch)
+	return l
+}
+
+// Take counts the request. It waits at most twice as long as Redis may take to
+// answer: for the answer before, and for its own.
+func (l *RateLimiter) Take(ctx context.Context, party string, limit domain.Limit) domain.Allowance {
+	key := windowKey(party, limit.Class)
+	if left := l.denied.remaining(key); left > 0 {
+		return domain.Allowance{Reset: left}
+	}
+	if l.unavailable.Load() {
+		return l.local.Take(ctx, party, limit)
+	}
+	w, counted := l.requests.do(ctx, windowRequest{key: key, length: limit.Window})
+	switch {
+	case !counted:
+		return l.local.Take(ctx, party, limit)
+	case w.count > int64(limit.Max):
+		l.denied.add(key, w.ends)
+		return domain.Allowance{Reset: max(time.Until(w.ends), 0)}
+	default:
+		return domain.Allowance{
+			Allowed: true, Remaining: limit.Max - int(w.count),
+			Reset: min(max(time.Until(w.ends), 0), limit.Window),
+		}
+	}
+}
+
+// countBatch asks Redis about all questions at once. It belongs to no request: one
+// that leaves must not spoil the answers of the others.
+func (l *RateLimiter) countBatch(asked []windowRequest) ([]windowState, bool) {
+	if l.unavailable.Load() {
+		return nil, false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), l.timeout)
+	defer cancel()
+	answers, err := l.counter.count(ctx, asked)
+	if err != nil {
+		l.markUnavailable()
+		return nil, false
+	}
+	return answers, true
+}
+
+func (l *RateLimiter) markUnavailable() {
+	if l.unavailable.CompareAndSwap(false, true) {
+		l.observer.Observe(domain.LimiterDegraded{Degraded: true})
+		select {
+		case l.wake <- struct{}{}:
+		default: // Run has not taken the last one yet
+		}
+	}
+}
+
+// Run brings the limiter back to Redis after each outage, until ctx is done.
+func (l *RateLimiter) Run(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-l.wake:
+			l.awaitRecovery(ctx)
+		}
+	}
+}
+
+// awaitRecovery asks until Redis counts again, in good time.
+func (l *RateLimiter) awaitRecovery(ctx context.Context) {
+	ticker := time.NewTicker(recoveryInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			if l.recovered(ctx) {
+				l.unavailable.Store(false)
+				l.observer.Observe(domain.LimiterDegraded{Degraded: false})
+				return
+			}
+		}
+	}
+}
+
+func (l *RateLimiter) recovered(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, l.timeout)
+	defer cancel()
+	_, err := l.counter.count(ctx, []windowRequest{{key: probeKey, length: recoveryInterval}})
+	return err == nil
+}
+
+// isCluster reports whether keys of one command must share a slot.
+func isCluster(rdb goredis.UniversalClient) bool {
+	_, is := rdb.(*goredis.ClusterClient)
+	return is
+}
