@@ -29,10 +29,10 @@ type batcher[Q, A any] struct {
 	slots chan struct{}
 
 	mu   sync.Mutex
-	next *batch[Q, A] // the one that still takes questions; nil when there is none
+	next *batch[Q, A] // accepts requests; nil if there is none
 }
 
-// batch is the questions of one round trip. Who opens it, asks it.
+// batch is the requests of one round trip. The caller that opens it runs it.
 type batch[Q, A any] struct {
 	opened   time.Time
 	requests []Q

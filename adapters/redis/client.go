@@ -15,8 +15,8 @@ import (
 // healthTimeout bounds the ping of a health check.
 const healthTimeout = time.Second
 
-// Client is a process's connections to Redis. It dials when first used and
-// again after every break, so it outlives any outage.
+// Client is the connection pool of a process. It connects on first use and again after
+// each lost connection.
 type Client struct {
 	rdb     goredis.UniversalClient
 	address string
@@ -26,8 +26,8 @@ type Client struct {
 
 var _ ports.HealthProbe = (*Client)(nil)
 
-// Open reads the settings; it fails only when they cannot be used, never
-// because Redis is away. The caller owes Close.
+// Open returns a client. It does not connect: it returns an error only for invalid
+// settings. The caller must call Close.
 func Open(c Config) (*Client, error) {
 	if problems := c.Problems(""); len(problems) > 0 {
 		return nil, errors.Join(problems...)
@@ -44,16 +44,16 @@ func Open(c Config) (*Client, error) {
 // between structured logs: what failed comes back as an error as well.
 type discardLogger struct{}
 
-// Printf drops the line.
+// Printf does nothing.
 func (discardLogger) Printf(context.Context, string, ...any) {}
 
-// Close ends every connection.
+// Close closes all connections.
 func (c *Client) Close() error { return c.rdb.Close() }
 
-// Address is where Redis is, with credentials and options hidden.
+// Address returns the URL of Redis without credentials and options.
 func (c *Client) Address() string { return c.address }
 
-// Health pings Redis, for at most a second.
+// Health pings Redis. It returns within one second.
 func (c *Client) Health(ctx context.Context) domain.Health {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()

@@ -12,7 +12,7 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// retryAfter is the hint that goes with a Redis which cannot serve right now.
+// retryAfter is the Retry-After of errors that are temporary.
 const retryAfter = time.Second
 
 // temporaryPrefixes lists the first words of Redis's refusals that end by themselves or
@@ -59,8 +59,8 @@ func replyError(op string, err error) *domain.Error {
 	}
 }
 
-// isReply reports whether the error is what the other side answered: an error
-// reply, nil, or bytes that the library cannot read as an answer to the command.
+// isReply reports whether the server sent the error: an error reply, nil, or bytes that
+// the library cannot parse as a reply to the command.
 func isReply(err error) bool {
 	var refusal goredis.Error
 	if errors.As(err, &refusal) || errors.Is(err, errUnexpectedResult) {

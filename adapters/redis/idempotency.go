@@ -25,8 +25,8 @@ const (
 	idempotencyTimeout = 500 * time.Millisecond
 )
 
-// What a key holds: a ticket is running, an answer is the digest of its
-// request, a space and the answer.
+// Prefixes of values. The ticket follows runningPrefix; the digest of the request, a space
+// and the response follow answeredPrefix.
 const (
 	runningPrefix  = "running "
 	answeredPrefix = "answered "
@@ -48,7 +48,7 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return ARGV[1]
 `
 
-// confirmScript replaces a ticket by the answer, unless another holds the key.
+// confirmScript replaces a ticket by the response, unless the key has another value.
 // KEYS: the key. ARGV: the ticket, the answer, its life in ms.
 const confirmScript = `
 local held = redis.call('GET', KEYS[1])
@@ -57,14 +57,13 @@ redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1
 `
 
-// releaseScript frees a key that the ticket holds. KEYS: the key. ARGV: the
-// ticket.
+// releaseScript deletes a key whose value is the ticket. KEYS: the key. ARGV: the ticket.
 const releaseScript = `
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0
 `
 
-// Idempotency keeps the answers of requests that may be repeated.
+// Idempotency stores the responses of idempotent requests.
 type Idempotency struct {
 	rdb                     goredis.UniversalClient
 	claim, confirm, release *goredis.Script
@@ -90,7 +89,7 @@ func idempotencyKey(key domain.IdempotencyKey) string {
 	return "gwonce:{" + string(key.User) + "}:" + hex.EncodeToString(sum[:])
 }
 
-// Claim asks for the key.
+// Claim claims the key for a request with the digest.
 func (i *Idempotency) Claim(ctx context.Context, key domain.IdempotencyKey, digest string) (domain.Claim, error) {
 	const op = "redis.Claim"
 	ticket := runningPrefix + uuid.NewString() + " " + digest
@@ -118,7 +117,7 @@ func (i *Idempotency) Claim(ctx context.Context, key domain.IdempotencyKey, dige
 	}
 }
 
-// Confirm stores the answer.
+// Confirm stores the response of a claimed key.
 func (i *Idempotency) Confirm(ctx context.Context, key domain.IdempotencyKey, ticket string, answer []byte) error {
 	digest := ticket[strings.LastIndexByte(ticket, ' ')+1:]
 	ctx, cancel := context.WithTimeout(ctx, idempotencyTimeout)
@@ -131,7 +130,7 @@ func (i *Idempotency) Confirm(ctx context.Context, key domain.IdempotencyKey, ti
 	return nil
 }
 
-// Release frees the key.
+// Release frees a claimed key without a response.
 func (i *Idempotency) Release(ctx context.Context, key domain.IdempotencyKey, ticket string) error {
 	ctx, cancel := context.WithTimeout(ctx, idempotencyTimeout)
 	defer cancel()

@@ -16,45 +16,45 @@ const (
 	// hashedEventPrefix begins the event part of a mark whose event id cannot stand
 	// there itself.
 	hashedEventPrefix = "sha256:"
-	// maxPlainEvent bounds, in bytes, an event id that stands in a mark's key.
+	// maxPlainEvent is the maximum length in bytes of an event id that is not hashed.
 	maxPlainEvent = 128
 )
 
-// ChannelPrefix begins the name of every user's channel.
+// ChannelPrefix is the prefix of the users' channels.
 type ChannelPrefix string
 
-// channel is where messages for the user are published.
+// channel returns the name of the user's channel.
 func (p ChannelPrefix) channel(user domain.UserID) string { return string(p) + string(user) }
 
-// user is whose channel it is.
+// user returns the user of a channel.
 func (p ChannelPrefix) user(channel string) domain.UserID {
 	return domain.UserID(strings.TrimPrefix(channel, string(p)))
 }
 
-// logKey names the stream that keeps a user's notifications.
+// logKey returns the key of the stream with the user's notifications.
 func logKey(user domain.UserID) string { return "wslog:{" + string(user) + "}" }
 
-// quotaKey names the sorted set of a user's leases.
+// quotaKey returns the key of the sorted set with the user's leases.
 func quotaKey(user domain.UserID) string { return "wsquota:{" + string(user) + "}" }
 
 // controlUser is the test user of Notifier.Control: its channel has the users'
-// prefix, which Redis's access rules allow, and no follower, because no user id
+// prefix, which Redis's access rules allow, and no subscriber, because no user id
 // begins with a closing brace.
 const controlUser domain.UserID = "}control"
 
-// controlLogKey names a stream in the user's slot that is no user's log: those end
-// with a brace.
+// controlLogKey returns the key of a stream in the user's slot. It differs from the
+// key of every user's log, which ends with a brace.
 func controlLogKey(user domain.UserID) string { return logKey(user) + ":control" }
 
-// controlSeenKey names a mark in the user's slot that is no event's: the event
-// part of a mark has no brace.
+// controlSeenKey returns the key of a mark in the user's slot. It differs from the key
+// of every event's mark, whose event part has no brace.
 func controlSeenKey(user domain.UserID, event string) string {
 	return "wsseen:{" + string(user) + "}:}control:" + event
 }
 
-// seenKey names the mark of an event that was kept for the user. The event id
-// is any text a producer chose: a long one would make a long key, and one with
-// a brace could look like another user's key, so both stand there as a hash.
+// seenKey returns the key that marks an event as stored for the user. The producer
+// chooses the event id. A long id, or one with a brace that could make the key equal to
+// another user's, is replaced by its hash.
 func seenKey(user domain.UserID, event string) string {
 	if len(event) > maxPlainEvent || strings.Contains(event, "}") || strings.HasPrefix(event, hashedEventPrefix) {
 		sum := sha256.Sum256([]byte(event))

@@ -11,14 +11,14 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// LimiterConfig says how long a decision may wait for Redis.
+// LimiterConfig is the timeout of a decision.
 type LimiterConfig struct {
 	// Timeout is the longest a request waits for Redis to decide about its rate
 	// limit; then each node decides for itself until Redis answers again.
 	Timeout time.Duration `env:"API_GATEWAY_RATE_LIMIT_TIMEOUT" envDefault:"0.1"`
 }
 
-// Problems reports a time that cannot be waited.
+// Problems returns an error for a timeout that is not positive.
 func (c LimiterConfig) Problems(domain.Environment) []error {
 	if c.Timeout <= 0 {
 		return []error{domain.Misconfigured("API_GATEWAY_RATE_LIMIT_TIMEOUT", "must be positive")}
@@ -29,14 +29,12 @@ func (c LimiterConfig) Problems(domain.Environment) []error {
 // recoveryInterval is how often a Redis that is away is asked whether it is back.
 const recoveryInterval = 500 * time.Millisecond
 
-// RateLimiter counts requests in windows that all nodes share, by Redis's own
-// clock. Requests that come while an answer is awaited are asked about together
-// in the next question. A refusal is remembered until its window ends, so that
-// a flood costs Redis nothing.
+// RateLimiter counts requests in windows that all nodes share, by the clock of Redis. It
+// batches concurrent requests. It caches refusals until the window ends, so that further
+// requests of the same party do not reach Redis.
 //
-// When Redis fails or is too slow, the request that found out and all others
-// are decided by the local limiter, without asking again, until Run has found
-// Redis to answer.
+// If Redis fails or exceeds the timeout, the local limiter decides about this request and
+// all others until Run finds that Redis answers again.
 type RateLimiter struct {
 	local       ports.RateLimiter
 	observer    ports.Observer
@@ -51,8 +49,8 @@ type RateLimiter struct {
 
 var _ ports.RateLimiter = (*RateLimiter)(nil)
 
-// NewRateLimiter returns a limiter that falls back to local, which counts for
-// this node alone. Run is owed to it.
+// NewRateLimiter returns a limiter that falls back to local, which counts only this node's
+// requests. The caller must start Run.
 func NewRateLimiter(c *Client, cfg LimiterConfig, local ports.RateLimiter, o ports.Observer) *RateLimiter {
 	l := &RateLimiter{
 		local: local, observer: o, timeout: cfg.Timeout, counter: newWindowCounter(c.rdb),
@@ -62,8 +60,8 @@ func NewRateLimiter(c *Client, cfg LimiterConfig, local ports.RateLimiter, o por
 	return l
 }
 
-// Take counts the request. It waits at most twice as long as Redis may take to
-// answer: for the answer before, and for its own.
+// Take counts the request and returns the decision. It waits at most twice the timeout: for
+// the previous batch and for its own.
 func (l *RateLimiter) Take(ctx context.Context, party string, limit domain.Limit) domain.Allowance {
 	key := windowKey(party, limit.Class)
 	if left := l.denied.remaining(key); left > 0 {
@@ -108,12 +106,12 @@ func (l *RateLimiter) markUnavailable() {
 		l.observer.Observe(domain.LimiterDegraded{Degraded: true})
 		select {
 		case l.wake <- struct{}{}:
-		default: // Run has not taken the last one yet
+		default: // Run is already notified
 		}
 	}
 }
 
-// Run brings the limiter back to Redis after each outage, until ctx is done.
+// Run returns the limiter to Redis after each outage. It returns when ctx is done.
 func (l *RateLimiter) Run(ctx context.Context) error {
 	for {
 		select {
@@ -150,7 +148,7 @@ func (l *RateLimiter) recovered(ctx context.Context) bool {
 	return err == nil
 }
 
-// isCluster reports whether keys of one command must share a slot.
+// isCluster reports whether the keys of one command must share a slot.
 func isCluster(rdb goredis.UniversalClient) bool {
 	_, is := rdb.(*goredis.ClusterClient)
 	return is

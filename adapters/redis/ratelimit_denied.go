@@ -15,8 +15,8 @@ type deniedCache struct {
 	seeds [2]maphash.Seed
 
 	mu sync.Mutex
-	// The ends of windows in two generations: when young is full, it takes the
-	// place of old, which is dropped.
+	// The ends of windows in two generations. When current is full, it becomes previous, and
+	// the old previous is deleted.
 	current, previous map[[2]uint64]time.Time
 }
 

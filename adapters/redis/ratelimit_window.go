@@ -10,12 +10,12 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// probeKey is the window by which Redis is found to count again. It is no
-// party's: those stand in braces.
+// probeKey is the window that detects the recovery of Redis. It is not the key of a party,
+// which contains braces.
 const probeKey = "gwlimit:probe"
 
-// windowKey names a party's window. No class holds a brace or a colon, so no
-// two parties share a key, whatever they are called.
+// windowKey returns the key of a party's window. No class contains a brace or a colon, so
+// two parties never share a key.
 func windowKey(party string, class domain.LimitClass) string {
 	var b strings.Builder
 	b.Grow(len("gwlimit:{}:") + len(party) + len(class))
@@ -72,9 +72,9 @@ func newWindowCounter(rdb goredis.UniversalClient) *windowCounter {
 	return &windowCounter{rdb: rdb, script: goredis.NewScript(countScript), cluster: isCluster(rdb)}
 }
 
-// count asks about all keys in one round trip: in one script, or on a cluster,
-// whose scripts see one slot, in a pipeline of one script per key. A break of
-// the connection may count a request twice, never not at all.
+// count counts all requests in one round trip: in one script, or on a cluster, whose scripts
+// have access to one slot, in a pipeline with one script per key. After a lost connection a
+// request can be counted twice, but it is always counted.
 func (w *windowCounter) count(ctx context.Context, asked []windowRequest) ([]windowState, error) {
 	now := time.Now()
 	if w.cluster && len(asked) > 1 {

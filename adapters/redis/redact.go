@@ -15,8 +15,8 @@ const (
 	maxReplyInput = 4096
 )
 
-// redacted returns a reply as an error whose text is fit for logs and headers.
-// An error that nobody answered is returned as it is.
+// redacted returns an error reply with a text that is safe for logs and headers. It
+// returns every other error unchanged.
 func redacted(err error) error {
 	if err == nil || !isReply(err) {
 		return err
@@ -24,9 +24,9 @@ func redacted(err error) error {
 	return &domain.StoreReply{Text: redact(err.Error()), Err: err}
 }
 
-// redact removes from a reply what may be private: quoted arguments, values
-// behind names of secrets, addresses and host names, long opaque words, and
-// control characters. It returns at most maxReply bytes of valid UTF-8.
+// redact removes private parts from a reply: arguments, values of secrets, addresses, host
+// names, long opaque words and control characters. It returns at most maxReplyText bytes
+// of valid UTF-8.
 func redact(reply string) string {
 	text := strings.ToValidUTF8(reply[:min(len(reply), maxReplyInput)], " ")
 	text = strings.Map(func(r rune) rune {

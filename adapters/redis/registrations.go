@@ -18,9 +18,8 @@ const (
 	registrationTimeout = 500 * time.Millisecond
 )
 
-// Registrations keeps who registered which batch: one key for each batch, whose
-// value is the user. No command has more than one key, so that it works on a
-// cluster.
+// Registrations stores the user who registered each batch: one key per batch, with the user
+// as its value. Each command has one key, so that it works on a cluster.
 type Registrations struct{ rdb goredis.UniversalClient }
 
 var _ ports.BatchRegistrations = (*Registrations)(nil)
@@ -30,7 +29,7 @@ func NewRegistrations(c *Client) *Registrations { return &Registrations{c.rdb} }
 
 func registrationKey(batch domain.BatchID) string { return "gwbatch:" + string(batch) }
 
-// Save keeps the registration.
+// Save stores the user who registered a batch. It replaces an earlier registration.
 func (r *Registrations) Save(ctx context.Context, user domain.UserID, batch domain.BatchID) error {
 	ctx, cancel := context.WithTimeout(ctx, registrationTimeout)
 	defer cancel()
@@ -40,7 +39,7 @@ func (r *Registrations) Save(ctx context.Context, user domain.UserID, batch doma
 	return nil
 }
 
-// Registered looks the batch up.
+// Registered reports whether the user registered the batch within the last 24 hours.
 func (r *Registrations) Registered(ctx context.Context, user domain.UserID, batch domain.BatchID) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, registrationTimeout)
 	defer cancel()
