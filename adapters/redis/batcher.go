@@ -7,25 +7,24 @@ import (
 )
 
 const (
-	// maxBatchesInFlight is how many round trips go on at once. More of them carry fewer
-	// questions each, at a higher cost for all.
+	// maxBatchesInFlight is the number of concurrent round trips. A larger number makes
+	// batches smaller and each request more expensive.
 	maxBatchesInFlight = 2
-	// maxBatch bounds the questions of one round trip: so many take Redis about
-	// half a millisecond.
+	// maxBatch is the maximum number of requests in a round trip. Redis takes about half a
+	// millisecond for it.
 	maxBatch = 256
 )
 
-// batcher gathers questions that come while answers are awaited into the next
-// round trip. A question that comes alone is asked at once, on its own
-// goroutine.
+// batcher combines requests that arrive during a round trip into the next one. A single
+// request is sent at once, on the goroutine of its caller.
 type batcher[Q, A any] struct {
-	// process asks all questions in one round trip; false says that nothing was
-	// answered. Its time is bounded.
+	// process sends all requests in one round trip. It returns false without results. Its
+	// duration is bounded.
 	process func([]Q) ([]A, bool)
-	// maxAge is how old a batch may be when its turn comes; an older one is
-	// not asked, because its requests have waited enough.
+	// maxAge is the maximum age of a batch when a slot is free. An older batch fails
+	// without a round trip.
 	maxAge time.Duration
-	// slots bounds the round trips that go on.
+	// slots limits the concurrent round trips.
 	slots chan struct{}
 
 	mu   sync.Mutex
@@ -45,8 +44,8 @@ func newBatcher[Q, A any](patience time.Duration, count func([]Q) ([]A, bool)) b
 	return batcher[Q, A]{process: count, maxAge: patience, slots: make(chan struct{}, maxBatchesInFlight)}
 }
 
-// do returns the question's answer, or false when there is none, or when ctx
-// is done before it came. The question may be counted all the same.
+// do returns the result of a request. It returns false if the round trip fails or if ctx is
+// done first; Redis may have executed the request even then.
 func (q *batcher[Q, A]) do(ctx context.Context, one Q) (got A, counted bool) {
 	b, place := q.join(one)
 	if place == 0 {
@@ -75,7 +74,7 @@ func (q *batcher[Q, A]) join(one Q) (b *batch[Q, A], place int) {
 	return b, len(b.requests) - 1
 }
 
-// run waits for a seat, closes the batch for further questions and asks.
+// run waits for a slot, closes the batch for further requests and sends it.
 func (q *batcher[Q, A]) run(b *batch[Q, A]) {
 	q.slots <- struct{}{}
 	defer func() { <-q.slots }()

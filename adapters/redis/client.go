@@ -12,7 +12,7 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// healthTimeout bounds the ping of a health check.
+// healthTimeout is the timeout of a health check.
 const healthTimeout = time.Second
 
 // Client is the connection pool of a process. It connects on first use and again after
@@ -20,7 +20,7 @@ const healthTimeout = time.Second
 type Client struct {
 	rdb     goredis.UniversalClient
 	address string
-	// timeout is the longest wait for one answer.
+	// timeout is the timeout of one command.
 	timeout time.Duration
 }
 
@@ -40,8 +40,8 @@ func Open(c Config) (*Client, error) {
 	return &Client{rdb: open(), address: redactedURL(c.URL), timeout: c.SocketTimeout}, nil
 }
 
-// discardLogger keeps the library's own lines off stderr, where they would stand
-// between structured logs: what failed comes back as an error as well.
+// discardLogger discards the library's log lines, which are not structured. Each failure
+// is returned as an error too.
 type discardLogger struct{}
 
 // Printf does nothing.
@@ -66,8 +66,8 @@ func (c *Client) Health(ctx context.Context) domain.Health {
 	return domain.Health{Name: "redis", Condition: domain.Healthy}
 }
 
-// redactedURL is the URL as health answers show it: the address only, or not even that
-// when the URL has no credentials.
+// redactedURL returns the URL for health answers: scheme and address, or only the scheme
+// if the URL has no credentials.
 func redactedURL(u domain.Secret) string {
 	parsed, err := url.Parse(u.Reveal())
 	if err != nil {

@@ -15,9 +15,9 @@ import (
 // retryAfter is the Retry-After of errors that are temporary.
 const retryAfter = time.Second
 
-// temporaryPrefixes lists the first words of Redis's refusals that end by themselves or
-// by an operator's hand; the same command succeeds then. The list only decides
-// how a refusal is reported: one that is missing here is unknown, not final.
+// temporaryPrefixes lists the first words of error replies that end by themselves or
+// after a change by an operator. The list only decides how a reply is reported: a reply
+// that is missing here is unknown, not final.
 func temporaryPrefixes() []string {
 	return []string{
 		"LOADING", "BUSY", "READONLY", "OOM", "CLUSTERDOWN", "TRYAGAIN", "MASTERDOWN",
@@ -27,13 +27,13 @@ func temporaryPrefixes() []string {
 	}
 }
 
-// finalPrefixes lists the first words of Redis's refusals that every repeat of the same
+// finalPrefixes lists the first words of error replies that every repetition of the same
 // command gets.
 func finalPrefixes() []string { return []string{"WRONGTYPE", "CROSSSLOT"} }
 
-// redisError translates an error of the library. limit is how long an answer was
-// waited for. PROCESSING_ERROR is final, UNKNOWN_ERROR an answer that neither
-// list names; all other codes are temporary.
+// redisError converts an error of the library. limit is the timeout of the command.
+// PROCESSING_ERROR is final, UNKNOWN_ERROR is a reply that is in neither list, all other
+// codes are temporary.
 func redisError(op string, err error, limit time.Duration) *domain.Error {
 	var network net.Error
 	switch {
@@ -46,7 +46,7 @@ func redisError(op string, err error, limit time.Duration) *domain.Error {
 	}
 }
 
-// replyError translates an error that Redis, or a proxy before it, answered.
+// replyError converts an error reply of Redis or of a proxy in front of it.
 func replyError(op string, err error) *domain.Error {
 	reply := redacted(err)
 	switch message := err.Error(); {
@@ -74,7 +74,7 @@ func isReply(err error) bool {
 	return false
 }
 
-// permanentError is work that fails however often it is repeated.
+// permanentError returns the error of a notification that can never be stored.
 func permanentError(cause error) *domain.Error {
 	return &domain.Error{
 		Code: domain.ProcessingError, Message: "The notification cannot be kept",
@@ -82,8 +82,8 @@ func permanentError(cause error) *domain.Error {
 	}
 }
 
-// hasReplyPrefix looks for the words at the beginning, and behind a dash or a colon,
-// where older servers put the error that ended a script.
+// hasReplyPrefix reports whether the reply begins with one of the words. In the error of
+// a script it also looks after a dash or a colon, where older servers put the cause.
 func hasReplyPrefix(message string, words []string) bool {
 	const script = "ERR Error running script"
 	for _, word := range words {

@@ -9,7 +9,7 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// heldLeases are the places that this node's sessions hold.
+// heldLeases is the leases of this node's sessions.
 type heldLeases struct {
 	node string
 
@@ -18,24 +18,24 @@ type heldLeases struct {
 	pendingReleases []pendingRelease
 }
 
-// heldLease is one session's place.
+// heldLease is the lease of one session.
 type heldLease struct {
 	session string
 	since   time.Time // when the session began
 	renewed time.Time // when Redis was last known to hold it; zero: never
 }
 
-// renewal is a place that is to be held longer.
+// renewal is a lease to renew.
 type renewal struct {
 	leaseKey
 	session string
-	known   bool // Redis was once told of it
+	known   bool // Redis has confirmed it before
 }
 
-// pendingRelease is a place that Redis may hold for a session that is gone.
+// pendingRelease is a lease that Redis may still have although its session has ended.
 type pendingRelease struct {
 	leaseKey
-	since time.Time // it ends by itself a lease later
+	since time.Time // the lease expires by itself one lease time later
 }
 
 func leaseKeysOf(debts []pendingRelease) []leaseKey {
@@ -53,15 +53,15 @@ func newHeldLeases(node string) *heldLeases {
 // sinceForm is how a member writes times: in UTC, as long as any other.
 const sinceForm = "2006-01-02T15:04:05.000Z"
 
-// member is the session in the user's sorted set: what an operator is told.
-// The node's name comes last, because it may hold anything.
+// member returns the session's member of the user's sorted set, which operators read too.
+// The node's name comes last, because it can contain spaces.
 func (l *heldLeases) member(held heldLease) string {
 	b := append(make([]byte, 0, 128), held.session...)
 	b = held.since.UTC().AppendFormat(append(b, ' '), sinceForm)
 	return string(append(append(b, ' '), l.node...))
 }
 
-// readMember reads a member; one of another shape has only an id.
+// readMember parses a member. A member of another form becomes a session with only an id.
 func readMember(member string) domain.Session {
 	id, rest, _ := strings.Cut(member, " ")
 	since, node, _ := strings.Cut(rest, " ")
@@ -78,7 +78,7 @@ func (l *heldLeases) has(user domain.UserID, session string) bool {
 	return l.find(user, session) != nil
 }
 
-// find returns the session's lease, which the lock guards; nil: there is none.
+// find returns the session's lease, or nil. The caller must hold the lock.
 func (l *heldLeases) find(user domain.UserID, session string) *heldLease {
 	held := l.held[user]
 	for i := range held {
@@ -89,14 +89,14 @@ func (l *heldLeases) find(user domain.UserID, session string) *heldLease {
 	return nil
 }
 
-// add notes a session's place, once.
+// add adds the lease of a session.
 func (l *heldLeases) add(user domain.UserID, held heldLease) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.held[user] = append(slices.Clip(l.held[user]), held)
 }
 
-// remove returns the member of a session that held a place.
+// remove removes the lease of a session and returns its member.
 func (l *heldLeases) remove(user domain.UserID, session string) (member string, held bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -112,8 +112,8 @@ func (l *heldLeases) remove(user domain.UserID, session string) (member string, 
 	return member, true
 }
 
-// due lists what was not renewed since the given time, and tells when the oldest
-// of the others was.
+// due returns the leases that were not renewed since the given time, and the oldest renewal
+// time of the others.
 func (l *heldLeases) due(since time.Time) (out []renewal, oldest time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -137,8 +137,8 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// recordRenewal notes what came of a renewal that began at the given time, and
-// returns those whose sessions are gone since.
+// recordRenewal records the result of a renewal that began at the given time. It returns
+// the leases whose sessions have ended since.
 func (l *heldLeases) recordRenewal(done []renewal, at time.Time, known bool) (gone []pendingRelease) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -173,7 +173,7 @@ func (l *heldLeases) addPendingReleases(debts []pendingRelease) {
 	l.pendingReleases = append(l.pendingReleases, debts...)
 }
 
-// takePendingReleases hands over what is owed and has not ended by itself.
+// takePendingReleases removes the pending releases and returns those that have not expired.
 func (l *heldLeases) takePendingReleases(oldest time.Time) (out []pendingRelease) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

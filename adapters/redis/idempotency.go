@@ -16,12 +16,13 @@ import (
 )
 
 const (
-	// responseTTL is how long an answer is kept.
+	// responseTTL is the time to live of a response.
 	responseTTL = 24 * time.Hour
-	// claimTTL frees a claim whose process died; it outlives every request.
+	// claimTTL is the time to live of a claim, longer than every request. It frees the
+	// claim of a process that died.
 	claimTTL = time.Minute + 30*time.Second
-	// idempotencyTimeout bounds a step: a request goes on without being remembered rather
-	// than wait for Redis.
+	// idempotencyTimeout is the timeout of a call. After it the request continues without
+	// idempotency.
 	idempotencyTimeout = 500 * time.Millisecond
 )
 
@@ -81,9 +82,8 @@ func NewIdempotency(c *Client) *Idempotency {
 	}
 }
 
-// idempotencyKey names a client's key. Path and key are hashed, so that none of them
-// can look like another's and the name stays short; no path holds the byte
-// between them.
+// idempotencyKey returns the Redis key of a client's key. It hashes path and key, so that
+// it is short and unambiguous; no path contains the separator.
 func idempotencyKey(key domain.IdempotencyKey) string {
 	sum := sha256.Sum256([]byte(key.Key + "\x00" + key.Path))
 	return "gwonce:{" + string(key.User) + "}:" + hex.EncodeToString(sum[:])
@@ -140,8 +140,8 @@ func (i *Idempotency) Release(ctx context.Context, key domain.IdempotencyKey, ti
 	return nil
 }
 
-// retryableError is always one that may pass: the store is no reason to refuse a
-// request for good.
+// retryableError converts an error to one that is always temporary: the store never rejects
+// a request permanently.
 func (i *Idempotency) retryableError(op string, err error) *domain.Error {
 	if e := redisError(op, err, idempotencyTimeout); domain.Retryable(e) {
 		return e

@@ -9,12 +9,12 @@ import (
 )
 
 const (
-	// controlPrefix begin every name that is not a user's.
+	// controlPrefix begins every name that does not belong to a user.
 	controlPrefix = "wsctl:"
-	// slotPrefix begins a channel that is there for its slot alone.
+	// slotPrefix begins a channel that is subscribed only for its cluster slot.
 	slotPrefix = controlPrefix + "place:"
-	// hashedEventPrefix begins the event part of a mark whose event id cannot stand
-	// there itself.
+	// hashedEventPrefix begins the event part of a key that contains the hash of the
+	// event id.
 	hashedEventPrefix = "sha256:"
 	// maxPlainEvent is the maximum length in bytes of an event id that is not hashed.
 	maxPlainEvent = 128

@@ -9,15 +9,15 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// clockLua begins a script that reads Redis's own clock, in ms.
+// clockLua sets now to the clock of Redis, in ms.
 const clockLua = `
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 `
 
-// shortenLua begins a script that judges leases, behind clock. After a step of
-// Redis's clock backwards, leases end later than any lease may; they are shortened
-// when they are seen, or those of a killed node would last as long as the step.
+// shortenLua defines a function that shortens leases; it needs clockLua. After a step of
+// Redis's clock backwards, leases end later than a new lease would. Scripts shorten them
+// when they read the key, because those of a killed node would last as long as the step.
 const shortenLua = `
 local function shorten(key, lease)
   local latest = now + lease
@@ -27,11 +27,11 @@ local function shorten(key, lease)
 end -- shorten
 `
 
-// acquireLeaseScript takes each place that is free. A member that has a place keeps it,
-// so a repeat does no harm.
+// acquireLeaseScript adds a lease per key unless the limit is reached. It is idempotent: a
+// member that has a lease keeps it.
 //
-// KEYS: the users' leases. ARGV: limit, lease in ms, then the member of each
-// key. It answers per key 1, or 0 when all places are taken.
+// KEYS: the users' leases. ARGV: limit, lease in ms, then the member of each key. It
+// returns 1 per key, or 0 if the limit is reached.
 const acquireLeaseScript = clockLua + shortenLua + `
 local limit, lease, out = tonumber(ARGV[1]), ARGV[2], {}
 for i, key in ipairs(KEYS) do
@@ -49,7 +49,7 @@ end -- places
 return out
 `
 
-// releaseLeaseScript gives places back.
+// releaseLeaseScript removes leases.
 //
 // KEYS: the users' leases. ARGV: the member of each key.
 const releaseLeaseScript = `
@@ -59,10 +59,10 @@ end
 return {}
 `
 
-// extendLeaseScript renews places, and takes those again that are lost.
+// extendLeaseScript renews leases, and adds those that do not exist.
 //
-// KEYS: the users' leases. ARGV: lease in ms, then the member of each key. It
-// answers per key 1 when the place was lost, or 0.
+// KEYS: the users' leases. ARGV: lease in ms, then the member of each key. It returns 1
+// per key if the lease did not exist, or 0.
 const extendLeaseScript = clockLua + shortenLua + `
 local lease, out = ARGV[1], {}
 for i, key in ipairs(KEYS) do
@@ -73,15 +73,14 @@ end
 return out
 `
 
-// leaseKey is a member of a user's leases.
+// leaseKey identifies a lease: a member of the user's sorted set.
 type leaseKey struct {
 	user   domain.UserID
 	member string
 }
 
-// leaseStore are all users' leases in Redis. What is asked together goes in one
-// script, or on a cluster, whose scripts see one slot, in a pipeline of one
-// script per user.
+// leaseStore is the leases of all users in Redis. A batch is one script, or on a cluster,
+// whose scripts have access to one slot, a pipeline with one script per user.
 type leaseStore struct {
 	rdb           goredis.UniversalClient
 	cluster       bool
@@ -99,7 +98,7 @@ func newLeaseStore(rdb goredis.UniversalClient, limit int, lease time.Duration) 
 	}
 }
 
-// acquire says of each place whether it is taken now.
+// acquire returns for each lease whether it was granted.
 func (p *leaseStore) acquire(ctx context.Context, asked []leaseKey) ([]bool, error) {
 	numbers, err := p.runCounted(ctx, p.acquireScript, []any{p.limit, p.lease}, asked)
 	if err != nil {
@@ -112,18 +111,18 @@ func (p *leaseStore) acquire(ctx context.Context, asked []leaseKey) ([]bool, err
 	return granted, nil
 }
 
-// release gives the places back; one that is not there is no failure.
+// release removes the leases. It ignores a lease that does not exist.
 func (p *leaseStore) release(ctx context.Context, left []leaseKey) error {
 	_, err := p.run(ctx, p.releaseScript, nil, left)
 	return err
 }
 
-// extend says of each place 1 when it was lost and is taken anew, or else 0.
+// extend returns 1 for each lease that did not exist and was added, else 0.
 func (p *leaseStore) extend(ctx context.Context, held []leaseKey) ([]int64, error) {
 	return p.runCounted(ctx, p.extendScript, []any{p.lease}, held)
 }
 
-// runCounted runs a script that answers with a number for each place.
+// runCounted runs a script that returns a number for each lease.
 func (p *leaseStore) runCounted(ctx context.Context, script *goredis.Script, terms []any, all []leaseKey) ([]int64, error) {
 	numbers, err := p.run(ctx, script, terms, all)
 	if err == nil && len(numbers) != len(all) {
@@ -132,8 +131,8 @@ func (p *leaseStore) runCounted(ctx context.Context, script *goredis.Script, ter
 	return numbers, err
 }
 
-// run returns what the script answers for all places, in their order. A break
-// of the connection may run it twice.
+// run returns the results of the script in the order of the leases. The script can run
+// twice after a lost connection.
 func (p *leaseStore) run(ctx context.Context, script *goredis.Script, terms []any, all []leaseKey) ([]int64, error) {
 	if p.cluster && len(all) > 1 {
 		return p.runEach(ctx, script, terms, all)

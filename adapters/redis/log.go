@@ -11,16 +11,16 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// The bounds of one answer of a log. A default log of ordinary notifications
-// fits into one.
+// The limits of one page. A log of the default size with ordinary notifications fits into
+// one page.
 const (
 	pageEntries = 256
 	pageBytes   = 1 << 20
-	// maxPassed is how many ids are told of what lies behind the reader. It is
-	// more than a subscription lags behind a log.
+	// maxPassed is the maximum number of ids before the position that a page contains. A
+	// subscription lags less behind the log.
 	maxPassed = 64
-	// maxPassedAge is how old a position is when they are not told any more: a
-	// subscription that lags so far has been found deaf.
+	// maxPassedAge is the maximum age of a position with passed ids. The probe detects a
+	// subscription that lags further.
 	maxPassedAge = 30 * time.Second
 )
 
@@ -31,8 +31,8 @@ const (
 // after which the page ends; most passed ids; name of the field. It answers {position found, oldest id, more behind the page,
 // {passed ids}, {id, frame, id, frame, ...}}.
 //
-// The entries are taken in small portions, so that large ones do not all stand
-// in the script's memory when only the first of them fit into the page.
+// The script reads the entries in small portions, so that its memory is bounded when only
+// the first entries fit into the page.
 const readScript = `
 local log, after = KEYS[1], ARGV[1]
 local found, passed, from = 1, {}, after
@@ -75,7 +75,7 @@ while true do
 end
 `
 
-// Log reads the users' logs that a Notifier writes.
+// Log reads the notification logs that a Notifier writes.
 type Log struct {
 	rdb       goredis.UniversalClient
 	script    *goredis.Script
@@ -85,17 +85,17 @@ type Log struct {
 
 var _ ports.NotificationLog = (*Log)(nil)
 
-// NewLog returns a log over the client.
+// NewLog returns a log on the client.
 func NewLog(c *Client) *Log {
 	return &Log{rdb: c.rdb, script: goredis.NewScript(readScript), timeout: c.timeout, positions: newPositionReader(c.rdb)}
 }
 
-// Since returns what the user's log holds behind the position.
+// Since returns the user's entries after the position.
 func (l *Log) Since(ctx context.Context, user domain.UserID, after domain.Position) (domain.Replay, error) {
 	return l.read(ctx, "redis.Since", user, string(after), maxPassedAge)
 }
 
-// Recent returns what the user's log holds of the time, by Redis's clock.
+// Recent returns the user's entries that are not older than age, by the clock of Redis.
 func (l *Log) Recent(ctx context.Context, user domain.UserID, age time.Duration) (domain.Replay, error) {
 	return l.read(ctx, "redis.Recent", user, "", age)
 }
@@ -113,8 +113,8 @@ func (l *Log) read(ctx context.Context, op string, user domain.UserID, after str
 	return replay, nil
 }
 
-// retryableError translates an error. There is no final one: a log that cannot be read
-// is to be tried again.
+// retryableError converts an error. No error is final: reading a log can always be
+// repeated.
 func (l *Log) retryableError(op string, err error) error {
 	e := redisError(op, err, l.timeout)
 	if !domain.Retryable(e) || errors.Is(err, errUnexpectedResult) {
@@ -123,7 +123,7 @@ func (l *Log) retryableError(op string, err error) error {
 	return e
 }
 
-// parseReplay reads the script's answer; false when it has another shape.
+// parseReplay parses the result of the script. It returns false for another form.
 func parseReplay(answer []any) (domain.Replay, bool) {
 	if len(answer) != 5 {
 		return domain.Replay{}, false

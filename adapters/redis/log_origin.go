@@ -10,14 +10,13 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// traceField is the field of a log entry that holds the trace in which it was
-// kept, if somebody records that trace. What is published is the client's frame
-// and nothing else, so this is the trace's only way to the nodes with the
-// sockets.
+// traceField is the field of a log entry with the trace in which it was stored, if that
+// trace is sampled. The published message contains only the client's frame, so the nodes
+// with the connections read the trace from the entry.
 const traceField = "trace"
 
-// encodeTrace spells the trace of ctx, "traceparent" or "traceparent tracestate";
-// empty when nobody records it.
+// encodeTrace returns the trace of ctx as "traceparent" or "traceparent tracestate". It
+// returns an empty string if the trace is not sampled.
 func encodeTrace(ctx context.Context) string {
 	if !trace.SpanContextFromContext(ctx).IsSampled() {
 		return ""
@@ -27,9 +26,8 @@ func encodeTrace(ctx context.Context) string {
 	return strings.TrimSpace(carrier["traceparent"] + " " + carrier["tracestate"])
 }
 
-// Origin returns ctx within the trace of the node that kept the notification.
-// Its parent counts as one of this process, so that the decision to record the
-// trace, which was made there, holds here.
+// Origin returns ctx with the trace in which the notification was stored. The parent is
+// marked as local, so that the sampling decision of that node applies here.
 func (l *Log) Origin(ctx context.Context, user domain.UserID, at domain.Position) (context.Context, error) {
 	found, err := l.rdb.XRangeN(ctx, logKey(user), string(at), string(at), 1).Result()
 	if err != nil {

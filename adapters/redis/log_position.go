@@ -12,17 +12,17 @@ import (
 )
 
 const (
-	// positionTimeout bounds the wait for one answer about logs' positions.
+	// positionTimeout is the timeout of one round trip.
 	positionTimeout = time.Second
-	// positionBackoff is how long nothing is asked after a question without an answer,
-	// so that handshakes do not wait one after the other for a Redis that hangs.
+	// positionBackoff is how long Last fails at once after a failed round trip, so that
+	// handshakes do not wait one after the other for a Redis that hangs.
 	positionBackoff = time.Second
 )
 
 // positionScript reads the positions of logs.
 //
-// KEYS: the users' logs. It answers per key the newest id, 0-0 for a log without
-// entries, or nothing for a key that is not a log.
+// KEYS: the users' logs. It returns per key the newest id, 0-0 for a log without entries,
+// or an empty string for a key that is not a log.
 const positionScript = `
 local out = {}
 for i, key in ipairs(KEYS) do
@@ -41,14 +41,14 @@ var (
 	errNoLog      = errors.New("the key does not hold a log")
 )
 
-// positionReader asks for the positions of many logs in few round trips: every handshake
-// needs one.
+// positionReader reads the positions of many logs in few round trips. Every handshake needs
+// a position.
 type positionReader struct {
 	rdb      goredis.UniversalClient
 	script   *goredis.Script
 	cluster  bool
 	requests *batcher[domain.UserID, domain.Position]
-	failedAt *atomic.Int64 // when a question had no answer, in ns since began
+	failedAt *atomic.Int64 // time of the last failed round trip, in ns since started
 	started  time.Time
 }
 
@@ -63,9 +63,8 @@ func newPositionReader(rdb goredis.UniversalClient) positionReader {
 	return l
 }
 
-// Last returns the position of the newest entry. Positions that are asked for
-// while an answer is awaited are asked for together. For a second after a question
-// without an answer it fails at once.
+// Last returns the position of the newest entry. It batches concurrent calls. It fails at
+// once during the second after a failed round trip.
 func (l *Log) Last(ctx context.Context, user domain.UserID) (domain.Position, error) {
 	if err := ctx.Err(); err != nil {
 		return "", l.retryableError("redis.Last", err)
@@ -84,7 +83,7 @@ func (l *Log) Last(ctx context.Context, user domain.UserID) (domain.Position, er
 	}
 }
 
-// readBatch asks for the positions of all users' logs. It belongs to no caller.
+// readBatch reads the positions of all users' logs. It uses no caller's context.
 func (l *positionReader) readBatch(users []domain.UserID) (positions []domain.Position, known bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), positionTimeout)
 	defer cancel()
@@ -100,8 +99,8 @@ func (l *positionReader) readBatch(users []domain.UserID) (positions []domain.Po
 	return positions, true
 }
 
-// run asks in one script, or on a cluster, whose scripts see one slot, in a
-// pipeline of one script per user.
+// run uses one script, or on a cluster, whose scripts have access to one slot, a pipeline
+// with one script per user.
 func (l *positionReader) run(ctx context.Context, users []domain.UserID) ([]string, error) {
 	if !l.cluster || len(users) == 1 {
 		keys := make([]string, len(users))

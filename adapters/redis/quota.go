@@ -12,35 +12,34 @@ import (
 )
 
 const (
-	// defaultLease is how long a place outlives the node that held it.
+	// defaultLease is how long a lease outlives a node that has died.
 	defaultLease = 30 * time.Second
-	// renewalsPerLease is how many renewals fit into a lease, and ticks how many attempts
-	// at what could not be done, or looks at which are due, at most.
+	// renewalsPerLease is the number of renewals during a lease, and retriesPerLease the
+	// maximum number of attempts after a failure.
 	renewalsPerLease, retriesPerLease = 3, 30
-	// quotaTimeout bounds the wait for one answer about places; a handshake waits
-	// for it, and perhaps for the answer before.
+	// quotaTimeout is the timeout of one round trip. A handshake waits for its own and
+	// perhaps for the previous one.
 	quotaTimeout = time.Second
 )
 
-// QuotaConfig says how many places a user has, and who asks for them.
+// QuotaConfig is the limit of connections per user, and the name of this node.
 type QuotaConfig struct {
-	// PerUser is how many sockets a user may have over all nodes.
+	// PerUser is the maximum number of a user's connections on all nodes.
 	PerUser int
 	// Node names this process to operators.
 	Node string
-	// Lease is how long a place is held without being renewed; 0 means 30 s.
+	// Lease is the lifetime of a lease without renewal; 0 means 30 s.
 	Lease time.Duration
 }
 
-// Quota bounds a user's sockets over all nodes. Each holds a lease in the
-// user's sorted set, whose scores are the leases' ends by Redis's own clock;
-// Run renews them, and adds those again that Redis has lost. Handshakes that
-// come while an answer is awaited are asked about together in the next
-// question, and so are those that end, so that a storm costs few round trips.
+// Quota limits a user's connections on all nodes. Each connection has a lease in the user's
+// sorted set, whose scores are the ends of the leases by the clock of Redis. Run renews the
+// leases, and adds those again that Redis has lost. Concurrent acquisitions and releases are
+// batched.
 //
-// While Redis does not answer, the local quota alone decides, at once and
-// without asking; what it let in is entered when Redis is back, and stays also
-// where that is over the limit: only a newcomer is ever refused.
+// Quota fails open: while Redis does not answer, the local quota decides alone, without a
+// round trip. Run adds the sessions that it admitted when Redis is back, also above the
+// limit: only new sessions are refused.
 type Quota struct {
 	rdb         goredis.UniversalClient
 	local       ports.ConnectionQuota
@@ -57,8 +56,8 @@ type Quota struct {
 
 var _ ports.ConnectionQuota = (*Quota)(nil)
 
-// NewQuota returns a quota that falls back to local, which counts the same
-// sessions for this node alone and has the same limit. Run is owed to it.
+// NewQuota returns a quota that falls back to local, which counts only this node's sessions
+// and has the same limit. The caller must start Run.
 func NewQuota(c *Client, cfg QuotaConfig, local ports.ConnectionQuota, o ports.Observer) *Quota {
 	if cfg.Lease <= 0 {
 		cfg.Lease = defaultLease
@@ -72,9 +71,9 @@ func NewQuota(c *Client, cfg QuotaConfig, local ports.ConnectionQuota, o ports.O
 	return q
 }
 
-// Acquire takes a place for the session. One that this node alone has filled
-// is refused without asking. A caller who leaves is waited for all the same, or
-// its place could be taken after it was given back.
+// Acquire acquires a lease for the session. It returns QUOTA_EXCEEDED without a round trip
+// if this node alone has reached the limit. It admits the session if Redis does not answer.
+// It ignores the cancellation of ctx, because a lease could then be added after its release.
 func (q *Quota) Acquire(_ context.Context, user domain.UserID, session string) error {
 	if err := q.local.Acquire(context.Background(), user, session); err != nil {
 		return err
@@ -86,7 +85,7 @@ func (q *Quota) Acquire(_ context.Context, user domain.UserID, session string) e
 	if !q.unavailable.Load() {
 		granted, asked := q.acquires.do(context.Background(), leaseKey{user, q.held.member(l)})
 		switch {
-		case !asked: // it is open whether the place is taken: the renewal will take it
+		case !asked: // unknown whether the lease exists: the renewal adds it
 		case !granted:
 			q.local.Release(user, session)
 			return domain.TooManyConnections(q.config.PerUser).At("redis.Acquire")
@@ -98,8 +97,8 @@ func (q *Quota) Acquire(_ context.Context, user domain.UserID, session string) e
 	return nil
 }
 
-// acquireBatch asks for places. It belongs to no handshake: one that leaves must not
-// spoil the answers of the others.
+// acquireBatch acquires leases. It uses no caller's context, because one cancelled handshake
+// must not fail the others.
 func (q *Quota) acquireBatch(asked []leaseKey) (granted []bool, known bool) {
 	known = q.withRedis(func(ctx context.Context) (err error) {
 		granted, err = q.store.acquire(ctx, asked)
@@ -108,8 +107,8 @@ func (q *Quota) acquireBatch(asked []leaseKey) (granted []bool, known bool) {
 	return granted, known
 }
 
-// Release gives the place back before it returns; while Redis is away, soon
-// after it is back.
+// Release removes the lease before it returns. While Redis is unavailable, Run removes it
+// later.
 func (q *Quota) Release(user domain.UserID, session string) {
 	if member, held := q.held.remove(user, session); held {
 		left := leaseKey{user, member}
@@ -124,8 +123,8 @@ func (q *Quota) releaseBatch(left []leaseKey) ([]struct{}, bool) {
 	return make([]struct{}, len(left)), q.withRedis(func(ctx context.Context) error { return q.store.release(ctx, left) })
 }
 
-// withRedis asks Redis something, unless it is away; false says that it is. No
-// caller's context: who leaves has nobody to wait for it.
+// withRedis makes a round trip, unless Redis is known to be unavailable. It returns false
+// if there was no result.
 func (q *Quota) withRedis(ask func(context.Context) error) bool {
 	if q.unavailable.Load() {
 		return false
@@ -139,7 +138,7 @@ func (q *Quota) withRedis(ask func(context.Context) error) bool {
 	return true
 }
 
-// releaseAll takes places out of Redis, or owes it while Redis is away.
+// releaseAll removes leases, later if Redis is unavailable.
 func (q *Quota) releaseAll(debts []pendingRelease) {
 	if len(debts) == 0 {
 		return
@@ -149,7 +148,7 @@ func (q *Quota) releaseAll(debts []pendingRelease) {
 	}
 }
 
-// deferReleases leaves to Run what could not be given back.
+// deferReleases leaves releases to Run.
 func (q *Quota) deferReleases(debts []pendingRelease) {
 	q.held.addPendingReleases(debts)
 	q.wakeRun()
@@ -162,8 +161,8 @@ func (q *Quota) wakeRun() {
 	}
 }
 
-// markUnavailable begins to decide without Redis. It may have lost what it held, so
-// every lease is to be renewed when it is back.
+// markUnavailable starts to decide without Redis. Redis can lose its data meanwhile, so Run
+// renews every lease when it is back.
 func (q *Quota) markUnavailable() {
 	if q.unavailable.CompareAndSwap(false, true) {
 		q.observer.Observe(domain.QuotaDegraded{Degraded: true})

@@ -8,11 +8,11 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// maxRenewBatch bounds what is renewed at once: so many take Redis about 2 ms.
+// maxRenewBatch is the maximum number of leases per renewal. Redis takes about 2 ms for it.
 const maxRenewBatch = 512
 
-// Run renews this node's leases until ctx is done. What is held then is left
-// to end by itself, unless it is released.
+// Run renews this node's leases until ctx is done. Leases that are held then expire, unless
+// they are released.
 func (q *Quota) Run(ctx context.Context) error {
 	due := time.Now().Add(q.renewInterval())
 	for {
@@ -23,22 +23,22 @@ func (q *Quota) Run(ctx context.Context) error {
 			return nil
 		case <-timer.C:
 			due = time.Now().Add(q.maintain(ctx))
-		case <-q.wake: // however much of it: what was due comes no later
+		case <-q.wake: // the next maintenance is never later than planned
 			timer.Stop()
 			due = earlier(due, time.Now().Add(q.retryInterval()))
 		}
 	}
 }
 
-// renewInterval is how long a lease is left alone.
+// renewInterval is the time between two renewals of a lease.
 func (q *Quota) renewInterval() time.Duration { return q.config.Lease / renewalsPerLease }
 
 // retryInterval is the time between two attempts.
 func (q *Quota) retryInterval() time.Duration { return q.config.Lease / retriesPerLease }
 
-// maintain renews what is due, and says when there is something to do again. While
-// Redis is away it looks whether it is back; then everything is due, and paid,
-// before Redis is asked again.
+// maintain renews the leases that are due and returns the time until the next call. While
+// Redis is unavailable it pings Redis. When Redis answers, it sends all releases and renews
+// all leases before handshakes use Redis again.
 func (q *Quota) maintain(ctx context.Context) (rest time.Duration) {
 	away := q.unavailable.Load()
 	if away {
@@ -62,7 +62,7 @@ func (q *Quota) maintain(ctx context.Context) (rest time.Duration) {
 	return rest
 }
 
-// renewFailed takes note of a Redis that does not answer, unless it was not let.
+// renewFailed marks Redis as unavailable, unless ctx is done.
 func (q *Quota) renewFailed(ctx context.Context) (rest time.Duration) {
 	if ctx.Err() == nil {
 		q.markUnavailable()
@@ -88,15 +88,15 @@ func (q *Quota) releasePending(ctx context.Context, debts []pendingRelease) erro
 	return nil
 }
 
-// renew extends what is due by the next tick, many at once, and says how long
-// nothing else is. A lease that Redis held and does not know tells that it has
-// lost its data: then all others are due as well.
+// renew renews the leases that are due before the next attempt, in batches, and returns the
+// time until the next lease is due. If Redis has lost a lease that it had confirmed, it has
+// lost its data: then all leases are due.
 func (q *Quota) renew(ctx context.Context) (rest time.Duration, err error) {
 	began, lost := time.Now(), int64(0)
 	all, oldest := q.held.due(began.Add(q.retryInterval() - q.renewInterval()))
 	for due := range slices.Chunk(all, maxRenewBatch) {
 		missing, err := q.renewBatch(ctx, due)
-		// A place that was given back meanwhile may have been taken again.
+		// A lease that was released meanwhile may have been added again.
 		q.releaseAll(q.held.recordRenewal(due, began, err == nil))
 		if err != nil {
 			return 0, err
@@ -110,7 +110,7 @@ func (q *Quota) renew(ctx context.Context) (rest time.Duration, err error) {
 	return max(q.retryInterval(), q.renewInterval()-began.Sub(oldest)), nil
 }
 
-// renewBatch returns how many leases Redis had lost that it was told of.
+// renewBatch renews leases and returns how many of them Redis had lost.
 func (q *Quota) renewBatch(ctx context.Context, due []renewal) (lost int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, quotaTimeout)
 	defer cancel()

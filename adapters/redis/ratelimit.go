@@ -26,7 +26,7 @@ func (c LimiterConfig) Problems(domain.Environment) []error {
 	return nil
 }
 
-// recoveryInterval is how often a Redis that is away is asked whether it is back.
+// recoveryInterval is the interval between attempts while Redis is unavailable.
 const recoveryInterval = 500 * time.Millisecond
 
 // RateLimiter counts requests in windows that all nodes share, by the clock of Redis. It
@@ -43,7 +43,7 @@ type RateLimiter struct {
 	requests    batcher[windowRequest, windowState]
 	denied      *deniedCache
 	unavailable atomic.Bool
-	// wake wakes Run when Redis is found to be away.
+	// wake tells Run that Redis is unavailable.
 	wake chan struct{}
 }
 
@@ -85,8 +85,8 @@ func (l *RateLimiter) Take(ctx context.Context, party string, limit domain.Limit
 	}
 }
 
-// countBatch asks Redis about all questions at once. It belongs to no request: one
-// that leaves must not spoil the answers of the others.
+// countBatch counts all requests in one round trip. It uses no request's context, because
+// one cancelled request must not fail the others.
 func (l *RateLimiter) countBatch(asked []windowRequest) ([]windowState, bool) {
 	if l.unavailable.Load() {
 		return nil, false
@@ -123,7 +123,7 @@ func (l *RateLimiter) Run(ctx context.Context) error {
 	}
 }
 
-// awaitRecovery asks until Redis counts again, in good time.
+// awaitRecovery tries until Redis counts within the timeout.
 func (l *RateLimiter) awaitRecovery(ctx context.Context) {
 	ticker := time.NewTicker(recoveryInterval)
 	defer ticker.Stop()

@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// maxDenied bounds how many refusals are remembered: about 4 MB. One that is
-// forgotten costs another question.
+// maxDenied is the maximum number of cached windows, about 4 MB. The next request of a
+// window that was evicted asks Redis again.
 const maxDenied = 1 << 16
 
-// deniedCache remembers windows that are full until they end.
+// deniedCache caches windows that are full until they end.
 type deniedCache struct {
 	seeds [2]maphash.Seed
 
@@ -27,12 +27,12 @@ func newDeniedCache() *deniedCache {
 	}
 }
 
-// hash stands for a key: a keyed hash, small and aimed at by nobody.
+// hash returns a keyed hash of the key. A client cannot produce a collision.
 func (r *deniedCache) hash(key string) [2]uint64 {
 	return [2]uint64{maphash.String(r.seeds[0], key), maphash.String(r.seeds[1], key)}
 }
 
-// remaining is how long the key's window is still known to be full.
+// remaining returns how long the window of the key is known to be full.
 func (r *deniedCache) remaining(key string) time.Duration {
 	mark := r.hash(key)
 	r.mu.Lock()
@@ -47,7 +47,7 @@ func (r *deniedCache) remaining(key string) time.Duration {
 	return time.Until(ends)
 }
 
-// add notes that the key's window is full until it ends.
+// add stores that the window of the key is full until it ends.
 func (r *deniedCache) add(key string, ends time.Time) {
 	mark := r.hash(key)
 	r.mu.Lock()

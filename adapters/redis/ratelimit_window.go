@@ -48,20 +48,20 @@ end
 return out
 `
 
-// windowRequest is a request that wants to be counted in the key's window.
+// windowRequest is a request to count in the window of the key.
 type windowRequest struct {
 	key    string
 	length time.Duration
 }
 
-// windowState is a window after the request was counted. ends is early by as long as
-// the answer took, never late.
+// windowState is a window after the request was counted. ends is too early by up to the
+// duration of the round trip, never too late.
 type windowState struct {
 	count int64
 	ends  time.Time
 }
 
-// windowCounter counts in Redis.
+// windowCounter counts requests in Redis.
 type windowCounter struct {
 	rdb     goredis.UniversalClient
 	script  *goredis.Script

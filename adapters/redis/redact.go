@@ -9,9 +9,9 @@ import (
 )
 
 const (
-	// maxReplyText bounds, in bytes, what is repeated of a reply.
+	// maxReplyText is the maximum length in bytes of a redacted reply.
 	maxReplyText = 200
-	// maxReplyInput bounds, in bytes, what is looked at of a reply.
+	// maxReplyInput is how many bytes of a reply are processed.
 	maxReplyInput = 4096
 )
 
@@ -51,7 +51,7 @@ func redact(reply string) string {
 	return truncate(strings.Join(strings.Fields(text), " "), maxReplyText)
 }
 
-// truncate shortens a text to at most so many bytes, at a character's boundary.
+// truncate shortens a text to at most the given number of bytes, at a character boundary.
 func truncate(text string, most int) string {
 	if len(text) <= most {
 		return text

@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	// registrationTTL is how long a registration is kept.
+	// registrationTTL is the time to live of a registration.
 	registrationTTL = 24 * time.Hour
-	// registrationTimeout bounds one call.
+	// registrationTimeout is the timeout of one call.
 	registrationTimeout = 500 * time.Millisecond
 )
 
