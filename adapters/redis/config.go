@@ -15,7 +15,7 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// Config says where Redis is.
+// Config is the address and the timeouts of Redis.
 type Config struct {
 	// URL is redis://[user:password@]host:port[/db], or rediss:// for TLS. A
 	// cluster names its further nodes as ?addr=host:port&addr=...; sentinels are
@@ -30,8 +30,8 @@ type Config struct {
 	CAFile string `env:"REDIS_CA_FILE" alias:"REDIS_CA_FILE"`
 }
 
-// Problems reports every setting that cannot be used. No text of it holds a
-// part of the URL, which may carry a password.
+// Problems returns an error for every invalid setting. No error contains a part of the URL,
+// which can contain a password.
 func (c Config) Problems(environment domain.Environment) []error {
 	var problems []error
 	if environment == domain.Production && c.skipsVerify() {
@@ -58,12 +58,12 @@ func (c Config) skipsVerify() bool {
 	})
 }
 
-// clientFactory makes the client of one form; nothing is dialled before first use.
+// clientFactory creates a client. It does not connect.
 type clientFactory func() goredis.UniversalClient
 
 var errScheme = errors.New("scheme is neither redis nor rediss")
 
-// open reads the URL in the form that it has.
+// open parses the URL as a single server, sentinels or a cluster.
 func (c Config) open() (clientFactory, error) {
 	u, err := url.Parse(c.URL.Reveal())
 	if err == nil && u.Scheme != "redis" && u.Scheme != "rediss" {
@@ -86,13 +86,13 @@ func (c Config) open() (clientFactory, error) {
 	}
 }
 
-// invalidURL leaves the cause out: the parsers repeat what they were given.
+// invalidURL returns the error without its cause, because parsers quote the URL.
 func invalidURL() error {
 	return domain.Misconfigured("REDIS_URL", "must be redis://[user:password@]host:port[/db], or rediss://, with known options")
 }
 
-// certPool reads the certificates that the server's must be signed by; nil are the
-// system's.
+// certPool reads the certificates of the authorities that sign the server's certificate; nil
+// means the system's.
 func (c Config) certPool(u *url.URL) (*x509.CertPool, error) {
 	if c.CAFile == "" {
 		return nil, nil
@@ -111,10 +111,9 @@ func (c Config) certPool(u *url.URL) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// Of the library's own habits these are changed: contexts end commands; one
-// retry instead of three, because every caller has its own way of repeating;
-// one dial per attempt, so that an absent server is known to be absent; RESP 2,
-// which is cheaper to read and has nothing pushed in between.
+// These defaults of the library are changed: contexts end commands; one retry instead of
+// three, because callers repeat on their own; one dial per attempt, so that an unavailable
+// server is detected soon; RESP 2, which is cheaper to parse and has no push messages.
 
 func (c Config) single(trust *x509.CertPool) (clientFactory, error) {
 	o, err := goredis.ParseURL(c.URL.Reveal())
@@ -151,7 +150,7 @@ func (c Config) cluster(trust *x509.CertPool) (clientFactory, error) {
 	return func() goredis.UniversalClient { return goredis.NewClusterClient(o) }, nil
 }
 
-// tlsConfig completes the TLS settings of a rediss:// URL; nil is plain TCP.
+// tlsConfig completes the TLS configuration of a rediss:// URL; nil means plain TCP.
 func tlsConfig(c *tls.Config, trust *x509.CertPool) *tls.Config {
 	if c == nil {
 		return nil

@@ -21,19 +21,19 @@ import (
 )
 
 const (
-	// followTimeout bounds the wait for one confirmation.
+	// followTimeout is the maximum wait for one confirmation.
 	followTimeout = 5 * time.Second
-	// maxConnections bounds the connections of the subscription, one for each core.
-	// Each has a worker who reads it and writes to its users' sockets; more of them
-	// than cores read less at a time and do nothing sooner.
+	// maxConnections is the maximum number of connections of the subscription, one per core.
+	// The goroutine of a connection also writes to its users' sockets, so that more
+	// connections than cores do not deliver sooner.
 	maxConnections = 4
 	// defaultLinger outlasts a page reload and a client's first reconnect.
 	defaultLinger = 5 * time.Second
-	// defaultPrefix is also what tells an unset prefix from a chosen one.
+	// defaultPrefix is the default of WEBSOCKET_CHANNEL_PREFIX.
 	defaultPrefix = "ws:"
 )
 
-// ListenerConfig says what is listened to, and how.
+// ListenerConfig is the configuration of a Listener.
 type ListenerConfig struct {
 	// ChannelPrefix begins the channel of every user; the user's id follows.
 	ChannelPrefix string `env:"WEBSOCKET_CHANNEL_PREFIX" envDefault:"ws:"`
@@ -43,18 +43,17 @@ type ListenerConfig struct {
 	// MaxBytes is the size of the largest message that is passed on; a larger
 	// one is dropped and counted.
 	MaxBytes int `env:"NOTIFICATION_MAX_BYTES" envDefault:"262144"`
-	// ProbeInterval is how often each connection of the subscription is sent
-	// something, to see that it still hears.
+	// ProbeInterval is how often a message is sent to each connection of the subscription, to
+	// check that it still receives.
 	ProbeInterval time.Duration `env:"WEBSOCKET_REDIS_PROBE_INTERVAL" envDefault:"5"`
-	// Connections is over how many connections users are spread; 0 means one a
-	// core, and at most 4.
+	// Connections is the number of connections; 0 means one per core, at most 4.
 	Connections int
-	// Linger is how long a subscription outlives the last follower, so that
-	// coming back is cheap; 0 means 5 s.
+	// Linger is how long a subscription is kept after the last Unfollow, so that a reconnect
+	// is cheap; 0 means 5 s.
 	Linger time.Duration
 }
 
-// Prefix is the prefix in force.
+// Prefix returns the effective prefix.
 func (c ListenerConfig) Prefix() ChannelPrefix {
 	if c.OldChannelPrefix != "" && (c.ChannelPrefix == "" || c.ChannelPrefix == defaultPrefix) {
 		return ChannelPrefix(c.OldChannelPrefix + ":")
@@ -62,7 +61,7 @@ func (c ListenerConfig) Prefix() ChannelPrefix {
 	return ChannelPrefix(c.ChannelPrefix)
 }
 
-// Problems reports every setting that cannot be used.
+// Problems returns an error for every invalid setting.
 func (c ListenerConfig) Problems(domain.Environment) []error {
 	var problems []error
 	p := string(c.Prefix())
@@ -78,9 +77,9 @@ func (c ListenerConfig) Problems(domain.Environment) []error {
 	return problems
 }
 
-// Listener follows users' channels over a few connections, whatever the number
-// of users. Classic pub/sub works alike on a single server, with sentinels and
-// on a cluster.
+// Listener subscribes to users' channels on a few connections, independent of the number of
+// users. It uses classic pub/sub, which works on a single server, with sentinels and on a
+// cluster.
 type Listener struct {
 	prefix   ChannelPrefix
 	observer ports.Observer
@@ -98,8 +97,8 @@ var (
 
 var errRunTwice = errors.New("the listener runs already")
 
-// NewListener returns a listener that hears nothing until Run. It logs when a
-// part of the subscription is lost and when it is back.
+// NewListener returns a listener, which connects in Run. It logs when a connection of the
+// subscription is lost and when it is restored.
 func NewListener(c *Client, cfg ListenerConfig, o ports.Observer, tp trace.TracerProvider, log *slog.Logger) *Listener {
 	if cfg.Connections <= 0 {
 		cfg.Connections = min(runtime.GOMAXPROCS(0), maxConnections)
@@ -126,8 +125,8 @@ func NewListener(c *Client, cfg ListenerConfig, o ports.Observer, tp trace.Trace
 	return l
 }
 
-// Follow returns when Redis has confirmed the user's subscription, at once for
-// one that is there already.
+// Follow returns when Redis has confirmed the user's subscription, at once if it already
+// exists.
 func (l *Listener) Follow(ctx context.Context, user domain.UserID) error {
 	ctx, span := l.span(ctx, user)
 	defer span.End()
@@ -146,8 +145,8 @@ func (l *Listener) Follow(ctx context.Context, user domain.UserID) error {
 	return nil
 }
 
-// span covers the wait for a confirmation. It is not made where the caller's trace
-// is one that nobody records.
+// span starts a span for the wait for a confirmation, unless the caller's trace is not
+// sampled.
 func (l *Listener) span(ctx context.Context, user domain.UserID) (context.Context, trace.Span) {
 	if whole := trace.SpanContextFromContext(ctx); whole.IsValid() && !whole.IsSampled() {
 		return ctx, noop.Span{}
@@ -163,7 +162,7 @@ func (l *Listener) Unfollow(user domain.UserID) {
 	}
 }
 
-// Run keeps the subscription until ctx is done, and then refuses to follow. A
+// Run maintains the subscription until ctx is done. Follow returns an error after that. A
 // second call returns INITIALIZATION_FAILED.
 func (l *Listener) Run(ctx context.Context, handler ports.MessageHandler) error {
 	if !l.running.CompareAndSwap(false, true) {
@@ -177,8 +176,8 @@ func (l *Listener) Run(ctx context.Context, handler ports.MessageHandler) error 
 	return nil
 }
 
-// Health is unhealthy when any connection of the subscription is down or deaf:
-// its users would hear nothing.
+// Health returns unhealthy when any connection of the subscription is down or has not
+// received its probe, because its users can miss messages.
 func (l *Listener) Health(context.Context) domain.Health {
 	for _, s := range l.shards {
 		if err := s.unhealthyReason(); err != nil {
@@ -195,8 +194,8 @@ func (l *Listener) subscriptionsOf(user domain.UserID) *subscriptions {
 	return l.shards[maphash.String(l.seed, string(user))%uint64(len(l.shards))].subs
 }
 
-// followCounter counts the users followed and reports each change in its order, so that
-// the last report is the truth.
+// followCounter counts the followed users and reports each change in order, so that the last
+// report is correct.
 type followCounter struct {
 	mu       sync.Mutex
 	users    int

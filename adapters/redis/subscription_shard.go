@@ -19,57 +19,56 @@ import (
 )
 
 const (
-	// maxChannelsPerCommand bounds one SUBSCRIBE: large enough to spare round trips, small
-	// enough to keep Redis free for others.
+	// maxChannelsPerCommand is the maximum number of channels of one SUBSCRIBE: large enough
+	// to save round trips, small enough not to block Redis.
 	maxChannelsPerCommand = 1000
-	// maxMissedProbes is how many probes in a row may stay unheard.
+	// maxMissedProbes is how many consecutive probes may be missed.
 	maxMissedProbes = 2
-	// minBackoff and maxWait bound the pause between two attempts to connect. The
-	// longest is how late a node may be for a Redis that is back; an attempt at an
-	// absent one costs little.
+	// minBackoff and maxBackoff limit the time between two attempts to connect. The maximum
+	// is short, because a node must notice soon that Redis is back, and an attempt is cheap.
 	minBackoff = 100 * time.Millisecond
 	maxBackoff = time.Second
-	// stableAfter is how long a connection lasts that is no sign of trouble.
+	// stableAfter is the age from which on a lost connection resets the backoff.
 	stableAfter = 5 * time.Second
-	// gapMargin is how long a message may be on its way to us: one that was published
-	// so long before the last sign of life may be lost as well. On a cluster it even
-	// comes over another node than that.
+	// gapMargin is how long a message can be in transit. A message that was published less
+	// than this before the last received one can be lost too, also because a cluster can
+	// send it through another node.
 	gapMargin = 500 * time.Millisecond
 )
 
 var errProbeLost = errors.New("the subscription does not hear its probe")
 
-// shardConfig is what a shard listens to.
+// shardConfig is the configuration of a shard.
 type shardConfig struct {
 	rdb              goredis.UniversalClient
 	prefix           ChannelPrefix
 	probe            string // the connection's own channel
-	subscribeControl bool   // operators are heard on this connection
+	subscribeControl bool   // subscribe the control channels on this connection
 	interval         time.Duration
 	maxBytes         int
 }
 
-// shard is one connection of the subscription and the users on it. Its
-// goroutines: one receives and calls the handler, one sends commands, one
-// probes, one closes; run waits for all of them.
+// shard is one connection of the subscription with its users. It has four goroutines: one
+// receives and calls the handler, one sends commands, one sends probes, one closes the
+// connection. run waits for all of them.
 type shard struct {
 	shardConfig
 	subs     *subscriptions
 	observer ports.Observer
 	log      *slog.Logger
 
-	// Of the receiving goroutine.
+	// Used only by the receiving goroutine.
 	handler      ports.MessageHandler
-	gapOpen      bool      // a connection that worked was lost, and is not back
-	gapSince     time.Time // since when messages may be missing
-	lastReceived time.Time // the last sign of life
+	gapOpen      bool      // a working connection was lost and not all users are restored
+	gapSince     time.Time // from when on messages can be missing
+	lastReceived time.Time // when the connection last received something
 
 	subscribed   atomic.Bool  // the probe is subscribed
-	probeHeard   atomic.Bool  // the probe was heard over this connection
-	missedProbes atomic.Int32 // probes sent since one was heard
+	probeHeard   atomic.Bool  // this connection has received its probe
+	missedProbes atomic.Int32 // probes sent since the last one was received
 
-	// probeConfirmed holds a value once the probe is subscribed, so that it is sent at
-	// once and not with the next beat.
+	// probeConfirmed holds a value once the probe is subscribed, so that the first probe is
+	// sent at once.
 	probeConfirmed chan struct{}
 }
 
@@ -101,23 +100,23 @@ func (s *shard) run(ctx context.Context, handler ports.MessageHandler) {
 	}
 }
 
-// startGap begins a gap, unless one is open already.
+// startGap starts a gap, unless one is open.
 func (s *shard) startGap() {
 	if !s.gapOpen {
 		s.gapOpen, s.gapSince = true, s.lastReceived.Add(-gapMargin)
 	}
 }
 
-// serveConnection is the life of one connection. It always returns an error: why the
-// connection ended.
+// serveConnection connects and serves one connection until it ends. It always returns an
+// error: why the connection ended.
 func (s *shard) serveConnection(ctx context.Context) error {
 	ctx, end := context.WithCancelCause(ctx)
 	conn := s.rdb.Subscribe(ctx)
 	var group sync.WaitGroup
 	defer group.Wait()
 	defer end(nil)
-	// Closing is the only way to end a read that waits. The context must end
-	// first, or the library would dial again inside.
+	// Only Close interrupts a blocked read. The context must end first, or the library would
+	// reconnect.
 	group.Go(func() {
 		<-ctx.Done()
 		_ = conn.Close()
@@ -128,7 +127,7 @@ func (s *shard) serveConnection(ctx context.Context) error {
 	}
 	s.missedProbes.Store(0)
 	select {
-	case <-s.probeConfirmed: // by the connection before
+	case <-s.probeConfirmed: // of the previous connection
 	default:
 	}
 	s.subs.connected()
@@ -141,10 +140,10 @@ func (s *shard) serveConnection(ctx context.Context) error {
 	return err
 }
 
-// controlChannels are those of no user. The probe comes last: what hears it hears
-// the others. On a cluster the first one's slot says which node to connect to,
-// so it is a new name every time: any node will do, while the one of before may
-// be gone and its place not taken yet.
+// controlChannels returns the channels that belong to no user. The probe is last, so that
+// its confirmation confirms the others. On a cluster the slot of the first channel selects
+// the node, so its name is new each time: the previous node can be down without a
+// replacement.
 func (s *shard) controlChannels() []string {
 	var own []string
 	if _, cluster := s.rdb.(*goredis.ClusterClient); cluster {
@@ -156,17 +155,17 @@ func (s *shard) controlChannels() []string {
 	return append(own, s.probe)
 }
 
-// reloadCluster asks a cluster who its nodes are: the library would dial one that is
-// gone for another ten seconds.
+// reloadCluster reloads the nodes of a cluster. Otherwise the library connects to a node
+// that is down for up to ten more seconds.
 func (s *shard) reloadCluster(ctx context.Context) {
 	if c, cluster := s.rdb.(*goredis.ClusterClient); cluster {
 		c.ReloadState(ctx)
 	}
 }
 
-// receive hears until the connection ends. Receive of the library reconnects by
-// itself after an error; the result is thrown away, because only a connection
-// that this package opened has its confirmations counted.
+// receive receives until the connection ends. The library's Receive reconnects by itself
+// after an error; that connection is discarded, because confirmations are counted only on
+// connections that this package opened.
 func (s *shard) receive(ctx context.Context, conn *goredis.PubSub) error {
 	for {
 		got, err := conn.Receive(ctx)
@@ -195,14 +194,15 @@ func (s *shard) deliver(m *goredis.Message) {
 	case len(m.Payload) > s.maxBytes:
 		s.observer.Observe(domain.MessageFailed{Reason: domain.MessageTooBig})
 	default:
-		if s.gapOpen { // whose message this is must know of the gap before
+		if s.gapOpen { // the gap is reported before the first message after it
 			s.reportGap(true)
 		}
 		s.handler.Deliver(s.prefix.user(m.Channel), []byte(m.Payload))
 	}
 }
 
-// disconnect passes an operator's word on; what names nobody is ignored.
+// disconnect passes an operator's request to the handler. It ignores a payload that is not
+// a user id.
 func (s *shard) disconnect(payload string) {
 	if user, err := domain.ParseUserID(payload); err == nil {
 		s.handler.Disconnect(user)
@@ -233,8 +233,8 @@ func (s *shard) confirmUser(m *goredis.Subscription) {
 	}
 }
 
-// reportGap tells of the gap once everyone is back, and ends it. With part it
-// tells those who are back already.
+// reportGap reports the gap and ends it when all users are restored. With part it also
+// reports the users who are restored so far.
 func (s *shard) reportGap(part bool) {
 	users, whole := s.subs.takeRestored(part)
 	if len(users) > 0 {
@@ -248,8 +248,8 @@ func (s *shard) reportGap(part bool) {
 	s.log.Info("subscription to Redis is back", "since", s.gapSince)
 }
 
-// sendCommands sends what the roster asks for. What gathers while one command is on
-// its way goes into the next.
+// sendCommands sends the commands that subs returns. Changes during a command are combined
+// in the next one.
 func (s *shard) sendCommands(ctx context.Context, conn *goredis.PubSub) error {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
@@ -278,9 +278,9 @@ func (s *shard) sendCommands(ctx context.Context, conn *goredis.PubSub) error {
 	}
 }
 
-// runProbe publishes to the connection's own channel, first when that is confirmed
-// and then with each beat: a connection that hears nothing of it may look healthy
-// for ever. A probe that could not be sent counts as unheard.
+// runProbe publishes to the connection's own channel, when it is confirmed and then at each
+// interval. It returns an error after two missed probes, because a connection can stay open
+// without receiving anything. A probe that cannot be sent counts as missed.
 func (s *shard) runProbe(ctx context.Context) error {
 	timer := time.NewTimer(domain.UntilBeat(time.Now(), s.interval))
 	defer timer.Stop()
@@ -291,7 +291,7 @@ func (s *shard) runProbe(ctx context.Context) error {
 		case <-s.probeConfirmed:
 		case <-timer.C:
 		}
-		// The next beat counts from this one, however long a probe takes.
+		// The interval does not depend on the duration of a probe.
 		timer.Reset(domain.UntilBeat(time.Now(), s.interval))
 		if s.missedProbes.Load() >= maxMissedProbes {
 			return errProbeLost
@@ -303,9 +303,8 @@ func (s *shard) runProbe(ctx context.Context) error {
 	}
 }
 
-// unhealthyReason says why the shard's users may hear nothing; nil once the connection
-// has heard its probe. A connection that is confirmed but has not heard it yet may
-// be deaf.
+// unhealthyReason returns why messages can be missed, or nil if this connection has
+// received its probe. A confirmed connection without a received probe is not healthy.
 func (s *shard) unhealthyReason() error {
 	if s.probeHeard.Load() {
 		return nil
@@ -313,8 +312,8 @@ func (s *shard) unhealthyReason() error {
 	return s.subs.downReason()
 }
 
-// waitBackoff waits before the next attempt, at random, so that nodes which lost the
-// same Redis do not come back to it together.
+// waitBackoff waits for a random time before the next attempt, so that nodes do not
+// reconnect to the same Redis at the same time.
 func waitBackoff(ctx context.Context, attempt int) {
 	longest := maxBackoff
 	if attempt < 6 {

@@ -9,48 +9,48 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// subscriptions is who is followed over one connection: what callers want, what was
-// sent to Redis and what Redis has confirmed. Redis confirms every command for
-// every channel, in the order sent, so a channel counts as subscribed only when
-// nothing of it is in flight and the last command was SUBSCRIBE.
+// subscriptions is the state of one connection's users: what callers want, what was sent to
+// Redis and what Redis has confirmed. Redis confirms every command for every channel, in
+// order, so a channel is subscribed only when no command for it is in flight and the last
+// one was SUBSCRIBE.
 type subscriptions struct {
 	prefix ChannelPrefix
 	linger time.Duration
-	// wake tells the writer, who alone sends commands, that there is work.
+	// wake tells sendCommands, which alone sends commands, that there is work.
 	wake chan struct{}
 
 	mu            sync.Mutex
 	phase         phase
 	reason        error // why the phase is down
 	users         map[domain.UserID]*subscription
-	pending       []domain.UserID // to be subscribed, in the order asked
-	idle          []idleUser      // those without followers, longest first
-	inFlight      int             // channels whose confirmation the writer waits for
-	lost          int             // entries whose subscription broke and is not back
-	restoredUsers []domain.UserID // those of them who are
+	pending       []domain.UserID // users to subscribe, in order
+	idle          []idleUser      // users without followers, oldest first
+	inFlight      int             // channels with an outstanding confirmation
+	lost          int             // subscriptions that were lost and are not restored
+	restoredUsers []domain.UserID // lost users whose subscription is restored
 }
 
-// phase is what is known of the connection.
+// phase is the state of the connection.
 type phase uint8
 
 const (
-	connecting phase = iota // not known yet, or just broken: callers wait
+	connecting phase = iota // not connected yet, or just lost: callers wait
 	up
-	down // the last attempt to connect failed: callers are refused
+	down // the last attempt to connect failed: callers get an error
 	stopped
 )
 
-// subscription is what a roster knows of one user.
+// subscription is the state of one user.
 type subscription struct {
-	refs          int       // Follows that are not undone
+	refs          int       // number of followers
 	inFlight      int       // commands sent and not confirmed
 	queued        bool      // in pending
 	unsubscribing bool      // UNSUBSCRIBE was the last command sent
 	live          bool      // confirmed, and nothing sent since
 	lost          bool      // was live when the connection broke
 	idleSince     time.Time // when refs became 0
-	waitingSince  time.Time // when the first waiting caller came
-	promise       *promise  // what callers wait for; nil when nobody does
+	waitingSince  time.Time // since when callers wait
+	promise       *promise  // what callers wait for; nil if no caller waits
 }
 
 type idleUser struct {
@@ -58,7 +58,7 @@ type idleUser struct {
 	since time.Time
 }
 
-// promise is the coming confirmation of one subscription.
+// promise is the future confirmation of one subscription.
 type promise struct {
 	done chan struct{}
 	err  error // set before done is closed
@@ -69,7 +69,7 @@ var (
 	errStopped    = errors.New("the listener has ended")
 )
 
-// wait returns when the subscription is confirmed; a nil promise is kept.
+// wait returns when the subscription is confirmed, at once for a nil promise.
 func (p *promise) wait(ctx context.Context) error {
 	if p == nil {
 		return nil
@@ -98,8 +98,8 @@ func newSubscriptions(prefix ChannelPrefix, linger time.Duration) *subscriptions
 	}
 }
 
-// follow counts a follower. The promise is nil when the subscription is live;
-// first says that the user had no follower before.
+// follow adds a follower. The promise is nil if the subscription is live. first is set for
+// the user's first follower.
 func (r *subscriptions) follow(user domain.UserID) (p *promise, first bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -131,7 +131,7 @@ func (r *subscriptions) enqueue(user domain.UserID, e *subscription) {
 	r.wakeWriter()
 }
 
-// wakeWriter wakes the writer; one call that is not yet heard is enough.
+// wakeWriter wakes sendCommands.
 func (r *subscriptions) wakeWriter() {
 	select {
 	case r.wake <- struct{}{}:
@@ -139,7 +139,7 @@ func (r *subscriptions) wakeWriter() {
 	}
 }
 
-// unfollow takes one follower away; last says that it was the user's last.
+// unfollow removes a follower. It returns true for the user's last follower.
 func (r *subscriptions) unfollow(user domain.UserID, now time.Time) (last bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -163,7 +163,7 @@ func (r *subscriptions) unfollow(user domain.UserID, now time.Time) (last bool) 
 	return true
 }
 
-// remove drops a user of whom Redis holds nothing.
+// remove removes a user who has no subscription in Redis.
 func (r *subscriptions) remove(user domain.UserID, e *subscription) {
 	if e.lost {
 		r.lost--

@@ -6,12 +6,12 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// The half of a roster that its one connection drives: what to send, what came
-// back, and the connection's own coming and going.
+// This file has the methods that the connection calls: commands, confirmations, and the
+// start and end of a connection.
 
-// nextCommands hands the writer what to send now, as channels, and how long it may
-// sleep if nothing else happens; 0 means for ever. While Redis owes confirmations
-// there is nothing to send: a storm gathers meanwhile, and goes by few commands.
+// nextCommands returns the channels to subscribe and to unsubscribe, and after which time to
+// call it again; 0 means only after a wake. While confirmations are outstanding it returns
+// no channels, so that many changes are combined in few commands.
 func (r *subscriptions) nextCommands(now time.Time) (subscribe, unsubscribe []string, sleep time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -47,8 +47,8 @@ func (r *subscriptions) nextCommands(now time.Time) (subscribe, unsubscribe []st
 	return subscribe, unsubscribe, 0
 }
 
-// confirm takes note of one confirmation. fresh says that callers were waiting
-// for it, since the time asked.
+// confirm records one confirmation. fresh is set if callers waited for it, since the time
+// asked.
 func (r *subscriptions) confirm(user domain.UserID, subscribed bool) (asked time.Time, fresh bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -79,7 +79,7 @@ func (r *subscriptions) confirm(user domain.UserID, subscribed bool) (asked time
 	return e.waitingSince, r.resolveWaiters(e, nil)
 }
 
-// resolveWaiters resolves what callers wait for; false means that nobody did.
+// resolveWaiters ends the wait of callers. It returns false if no caller waited.
 func (r *subscriptions) resolveWaiters(e *subscription, err error) bool {
 	if e.promise == nil {
 		return false
@@ -89,7 +89,7 @@ func (r *subscriptions) resolveWaiters(e *subscription, err error) bool {
 	return true
 }
 
-// connected starts on a fresh connection: everyone is to be subscribed.
+// connected starts a new connection: all users must be subscribed.
 func (r *subscriptions) connected() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -102,8 +102,8 @@ func (r *subscriptions) connected() {
 	r.wakeWriter()
 }
 
-// disconnected ends a connection: what was sent over it counts for nothing. Callers go
-// on waiting, because the next attempt follows at once.
+// disconnected ends a connection and resets all subscriptions. Callers continue to wait,
+// because the next attempt follows at once.
 func (r *subscriptions) disconnected(reason error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -122,8 +122,7 @@ func (r *subscriptions) disconnected(reason error) {
 	}
 }
 
-// failWaiters fails the callers that wait and those to come, until the next
-// connection.
+// failWaiters fails the waiting callers and all later ones until the next connection.
 func (r *subscriptions) failWaiters(p phase, reason error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -133,9 +132,8 @@ func (r *subscriptions) failWaiters(p phase, reason error) {
 	}
 }
 
-// takeRestored hands out, once each, who was lost and is back and still followed;
-// whole says that nobody is missing any more. Before that it hands out nobody,
-// unless a part will do.
+// takeRestored returns the followed users whose lost subscription is restored, once each.
+// whole is set if no user is missing. Without part it returns no users before that.
 func (r *subscriptions) takeRestored(part bool) (users []domain.UserID, whole bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -152,7 +150,7 @@ func (r *subscriptions) takeRestored(part bool) (users []domain.UserID, whole bo
 	return users, whole
 }
 
-// downReason is the reason of a connection that does not work.
+// downReason returns why the connection does not work.
 func (r *subscriptions) downReason() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
