@@ -8,17 +8,15 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// maxCached bounds the verified tokens that are remembered: two generations of
-// half this number.
+// maxCached is the maximum number of cached tokens, in two generations of half this number.
 const maxCached = 16384
 
-// tokenHash stands for a token, so that no token lies in memory for longer
-// than its request.
+// tokenHash identifies a token, so that no token stays in memory after its request.
 type tokenHash = [sha256.Size]byte
 
-// hashToken hashes a token. One of usual length is copied to the stack, so
-// that asking the cache costs no memory. The copy must not lie below all that
-// judges the token: the stack of a new connection would grow for it.
+// hashToken hashes a token. It copies a token of usual length to the stack, so that it does
+// not allocate. It is not inlined, because the copy would enlarge the stack frame of its
+// caller, and so the stack of each new connection.
 //
 //go:noinline
 func hashToken(token string) tokenHash {
@@ -26,10 +24,9 @@ func hashToken(token string) tokenHash {
 	return sha256.Sum256(append(usual[:0], token...))
 }
 
-// cache remembers who verified tokens spoke for. Entries age in two
-// generations: when the younger is full it becomes the older, whose entries
-// are forgotten unless they were asked for meanwhile. That is one map access
-// per hit, no list and no sweeping.
+// cache caches the callers of valid tokens. It has two generations: when current is full, it
+// becomes previous, and the old previous is deleted. An entry that is read moves to current.
+// A hit costs one map access.
 type cache struct {
 	mu                sync.Mutex
 	current, previous map[tokenHash]domain.Caller
@@ -37,7 +34,7 @@ type cache struct {
 
 func newCache() *cache { return &cache{current: map[tokenHash]domain.Caller{}} }
 
-// get returns the caller of a token, expired or not.
+// get returns the caller of a token, also of an expired one.
 func (c *cache) get(of tokenHash) (domain.Caller, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -51,7 +48,7 @@ func (c *cache) get(of tokenHash) (domain.Caller, bool) {
 	return caller, known
 }
 
-// put remembers a verified token.
+// put caches a valid token.
 func (c *cache) put(of tokenHash, caller domain.Caller) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

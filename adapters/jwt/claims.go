@@ -10,9 +10,9 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// checkClaims decides over the claims of a token whose signature holds. The order is
-// fixed, so that a token with several faults always gets the same answer:
-// form, expiry, not-before, issuer, audience, kind, subject.
+// checkClaims checks the claims of a token with a valid signature. The order is fixed, so
+// that a token with several faults always gets the same error: form, expiry, not-before,
+// issuer, audience, type, subject.
 func (c Config) checkClaims(payload []byte, now time.Time) (domain.Caller, error) {
 	claims, err := parseObject(payload)
 	if err != nil {
@@ -41,7 +41,7 @@ func (c Config) checkClaims(payload []byte, now time.Time) (domain.Caller, error
 	return domain.Caller{User: user, Org: org, Expires: expires}, nil
 }
 
-// checkTimes checks "exp", "nbf" and "iat" and returns the first.
+// checkTimes checks "exp", "nbf" and "iat" and returns "exp".
 func (c Config) checkTimes(claims jsonObject, now time.Time) (time.Time, error) {
 	expires, present, expErr := claims.numericDate("exp")
 	notBefore, _, nbfErr := claims.numericDate("nbf")
@@ -61,7 +61,7 @@ func (c Config) checkTimes(claims jsonObject, now time.Time) (time.Time, error) 
 	}
 }
 
-// checkIssuerAndAudience checks for whom, by whom and as what the token was made.
+// checkIssuerAndAudience checks "iss" and "aud", and rejects refresh tokens.
 func (c Config) checkIssuerAndAudience(claims jsonObject) error {
 	if c.Issuer != "" {
 		if issuer, isText := claims.stringMember("iss"); !isText || issuer != c.Issuer {
@@ -77,7 +77,7 @@ func (c Config) checkIssuerAndAudience(claims jsonObject) error {
 	return nil
 }
 
-// hasAudience reports whether "aud", a string or a list, names the audience.
+// hasAudience reports whether "aud", a string or a list, contains the audience.
 func hasAudience(claims jsonObject, audience string) bool {
 	if one, isText := claims.stringMember("aud"); isText {
 		return one == audience
@@ -107,9 +107,9 @@ func subject(claims jsonObject) (domain.UserID, error) {
 	}
 }
 
-// organisation is the first of the configured claims that can name one. A name
-// with control characters cannot: it could not be sent on in a header. A claim with
-// a lone surrogate makes the token malformed: it could pass for another name.
+// organisation returns the first valid value of the configured claims. It ignores a value
+// with control characters, which cannot be sent in a header. A claim with a lone surrogate
+// makes the token malformed, because it could equal another name after decoding.
 func (c Config) organisation(claims jsonObject) (string, error) {
 	for _, name := range c.OrgClaims {
 		org, isText := claims.stringMember(name)

@@ -7,23 +7,22 @@ import (
 )
 
 const (
-	// maxUnknown bounds the key ids that are remembered, in two generations of half
-	// this number. Each takes a hash and a time, however long the id is.
+	// maxUnknown is the maximum number of stored key ids, in two generations of half this
+	// number. Each needs a hash and a time, independent of the length of the id.
 	maxUnknown = 4096
-	// unknownTTL is how long a key id is remembered: as long as a key set is served.
+	// unknownTTL is how long a key id is stored: as long as an old key set is used.
 	unknownTTL = maxStale
 )
 
-// unknownKeys remembers when key ids were first asked for that no key set had. It
-// is safe for any number of callers. When it is full, the older half is forgotten;
-// such an id is then treated as one that is new.
+// unknownKeys stores when each unknown key id was first seen. It is safe for concurrent use.
+// When it is full, it deletes the older half; a deleted id counts as new.
 type unknownKeys struct {
 	mu                sync.Mutex
 	current, previous map[tokenHash]time.Time
 }
 
-// firstSeen returns when the key id was first asked for, and remembers now for one
-// that is new or was forgotten.
+// firstSeen returns when the key id was first seen. It stores now for an id that is new or
+// was deleted.
 func (u *unknownKeys) firstSeen(kid string, now time.Time) time.Time {
 	of := sha256.Sum256([]byte(kid))
 	u.mu.Lock()

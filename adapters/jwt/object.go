@@ -11,7 +11,7 @@ import (
 	"unicode/utf8"
 )
 
-// Why a token's part cannot be read.
+// Errors of a token's part.
 var (
 	errNotObject       = errors.New("not one JSON object in UTF-8")
 	errDuplicateMember = errors.New("a member stands twice")
@@ -20,17 +20,16 @@ var (
 	errLoneSurrogate = errors.New("one half of a surrogate pair")
 )
 
-// maxNumericDate is the end of the year 9999: later times are no times.
+// maxNumericDate is the end of the year 9999, in seconds since 1970.
 const maxNumericDate = 253402300799
 
-// jsonObject is a JSON object whose members are still undecoded. They are parts of one
-// text: what outlives the object is cloned, or it would keep all of it.
+// jsonObject is a JSON object with undecoded members. They share one text: a value that
+// outlives the object must be cloned, or it keeps the whole text in memory.
 type jsonObject map[string]string
 
-// parseObject reads exactly one object. encoding/json alone would let the last
-// of two members of one name win, and mend broken UTF-8. It judges the text as a
-// whole; what is valid is taken apart here, which costs a tenth of reading it
-// token by token.
+// parseObject parses exactly one object. It rejects duplicate members and invalid UTF-8,
+// which encoding/json accepts. encoding/json validates the text as a whole, and parseObject
+// splits valid text, which is ten times as fast as reading it token by token.
 func parseObject(encoded []byte) (jsonObject, error) {
 	if !utf8.Valid(encoded) || !json.Valid(encoded) {
 		return nil, errNotObject
@@ -64,10 +63,10 @@ func parseObject(encoded []byte) (jsonObject, error) {
 	}
 }
 
-// whitespace is what may stand between the parts of a JSON text.
+// whitespace is the white space of JSON.
 const whitespace = " \t\r\n"
 
-// valueEnd is the length of the value that valid JSON begins with.
+// valueEnd returns the length of the value at the beginning of valid JSON.
 func valueEnd(text string) int {
 	switch text[0] {
 	case '"':
@@ -82,7 +81,7 @@ func valueEnd(text string) int {
 	}
 }
 
-// stringEnd is the length of the string that text begins with.
+// stringEnd returns the length of the string at the beginning of text.
 func stringEnd(text string) int {
 	for i := 1; i < len(text); i++ {
 		switch text[i] {
@@ -95,7 +94,7 @@ func stringEnd(text string) int {
 	return len(text)
 }
 
-// nestedEnd is the length of the object or array that text begins with.
+// nestedEnd returns the length of the object or array at the beginning of text.
 func nestedEnd(text string) int {
 	depth := 0
 	for i := 0; i < len(text); i++ {
@@ -114,7 +113,7 @@ func nestedEnd(text string) int {
 	return len(text)
 }
 
-// unquote reads a JSON string; most have no escape.
+// unquote decodes a JSON string. It does not copy a string without escapes.
 func unquote(raw string) (string, error) {
 	if inner := raw[1 : len(raw)-1]; strings.IndexByte(inner, '\\') < 0 {
 		return inner, nil
@@ -136,9 +135,8 @@ func (o jsonObject) stringMember(name string) (value string, isText bool) {
 	return value, err == nil
 }
 
-// numericDate returns a member that is a NumericDate (RFC 7519 section 2): seconds
-// since 1970, with a fraction if need be. A member that is there and no such
-// number is an error.
+// numericDate returns a member that is a NumericDate (RFC 7519 section 2): seconds since
+// 1970, with an optional fraction. It returns an error for a member that is no such number.
 func (o jsonObject) numericDate(name string) (at time.Time, present bool, err error) {
 	raw, present := o[name]
 	if !present {
@@ -152,9 +150,9 @@ func (o jsonObject) numericDate(name string) (at time.Time, present bool, err er
 	return time.Unix(int64(whole), int64(fraction*float64(time.Second))), true, nil
 }
 
-// decodePart reads base64url without padding (RFC 7515 section 2). The library
-// alone would skip line feeds and ignore the last character's spare bits, so
-// that one token could be written in many ways.
+// decodePart decodes base64url without padding (RFC 7515 section 2). It rejects line feeds
+// and unused bits in the last character, which the library ignores, so that a token has
+// exactly one encoding.
 func decodePart(part string) ([]byte, bool) {
 	for i := range len(part) {
 		if part[i] == '\n' || part[i] == '\r' {

@@ -7,11 +7,10 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// maxToken bounds a token, in bytes. Larger ones are refused unread.
+// maxToken is the maximum size of a token in bytes. Larger tokens are not parsed.
 const maxToken = 8 << 10
 
-// compactToken is a compact JWS (RFC 7515 section 3.1), taken apart but not yet
-// believed.
+// compactToken is a parsed compact JWS (RFC 7515 section 3.1) with an unverified signature.
 type compactToken struct {
 	input     string // header and payload as signed
 	signature []byte
@@ -20,9 +19,8 @@ type compactToken struct {
 	kid       string
 }
 
-// parseCompact checks everything that can be said of a token before its
-// signature. Nothing that the header proposes besides "kid" is ever followed:
-// "jku", "x5u", "jwk" and "x5c" are not even read.
+// parseCompact parses a token and checks its form and header. It uses only "kid" of the
+// header's key members: it does not read "jku", "x5u", "jwk" and "x5c".
 func parseCompact(token string, headers *headers) (*compactToken, error) {
 	if len(token) > maxToken {
 		return nil, domain.TokenInvalid("size")
@@ -46,9 +44,9 @@ func parseCompact(token string, headers *headers) (*compactToken, error) {
 	}, nil
 }
 
-// headers judges the headers of tokens. It remembers the last one of a token whose
-// signature held: an issuer begins all its tokens with the same header, and a token
-// that proves nothing cannot replace it.
+// headers checks the headers of tokens. It caches the header of the last token with a valid
+// signature, because an issuer uses the same header for all its tokens. A token without a
+// valid signature cannot replace it.
 type headers struct {
 	algorithm string
 	last      atomic.Pointer[allowedHeader]
@@ -56,7 +54,7 @@ type headers struct {
 
 type allowedHeader struct{ text, kid string }
 
-// check returns the "kid" of a header that is allowed.
+// check returns the "kid" of a valid header.
 func (h *headers) check(text string) (kid string, err error) {
 	if last := h.last.Load(); last != nil && last.text == text {
 		return last.kid, nil
@@ -76,16 +74,16 @@ func (h *headers) check(text string) (kid string, err error) {
 	return strings.Clone(kid), nil
 }
 
-// remember keeps the header of a token whose signature held. It clones the text,
-// which is a part of the token.
+// remember caches the header of a token with a valid signature. It clones the text, which is
+// a part of the token.
 func (h *headers) remember(text, kid string) {
 	if last := h.last.Load(); last == nil || last.text != text {
 		h.last.Store(&allowedHeader{text: strings.Clone(text), kid: kid})
 	}
 }
 
-// checkHeader allows the one algorithm, no critical extension, unencoded
-// payloads neither, and no type but that of an access token.
+// checkHeader accepts only the configured algorithm and the type of an access token. It
+// rejects critical extensions and unencoded payloads.
 func checkHeader(header jsonObject, algorithm string) error {
 	for _, name := range []string{"alg", "kid", "typ"} {
 		if _, present := header[name]; !present {
