@@ -9,10 +9,10 @@ import (
 	"slices"
 )
 
-// minRSABits is the smallest RSA key that is believed (RFC 7518 section 3.3).
+// minRSABits is the minimum size of an RSA key (RFC 7518 section 3.3).
 const minRSABits = 2048
 
-// family is the kind of key that an algorithm verifies with.
+// family is the type of key of an algorithm.
 type family int
 
 const (
@@ -22,7 +22,7 @@ const (
 	ed25519Family
 )
 
-// families maps the name of every algorithm to its kind of key.
+// families maps the name of every algorithm to its type of key.
 func families() map[string]family {
 	return map[string]family{
 		"HS256": hmacFamily, "HS384": hmacFamily, "HS512": hmacFamily,

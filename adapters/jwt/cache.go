@@ -8,65 +8,62 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// maxCached bounds the verified tokens that are remembered: two generations of
-// half this number.
+// maxCached is the maximum number of cached tokens, in two generations of half this number.
 const maxCached = 16384
 
-// fingerprint stands for a token, so that no token lies in memory for longer
-// than its request.
-type fingerprint = [sha256.Size]byte
+// tokenHash identifies a token, so that no token stays in memory after its request.
+type tokenHash = [sha256.Size]byte
 
-// fingerprintOf hashes a token. One of usual length is copied to the stack, so
-// that asking the cache costs no memory. The copy must not lie below all that
-// judges the token: the stack of a new connection would grow for it.
+// hashToken hashes a token. It copies a token of usual length to the stack, so that it does
+// not allocate. It is not inlined, because the copy would enlarge the stack frame of its
+// caller, and so the stack of each new connection.
 //
 //go:noinline
-func fingerprintOf(token string) fingerprint {
+func hashToken(token string) tokenHash {
 	var usual [2048]byte
 	return sha256.Sum256(append(usual[:0], token...))
 }
 
-// cache remembers who verified tokens spoke for. Entries age in two
-// generations: when the younger is full it becomes the older, whose entries
-// are forgotten unless they were asked for meanwhile. That is one map access
-// per hit, no list and no sweeping.
+// cache caches the callers of valid tokens. It has two generations: when current is full, it
+// becomes previous, and the old previous is deleted. An entry that is read moves to current.
+// A hit costs one map access.
 type cache struct {
-	mu           sync.Mutex
-	young, older map[fingerprint]domain.Caller
+	mu                sync.Mutex
+	current, previous map[tokenHash]domain.Caller
 }
 
-func newCache() *cache { return &cache{young: map[fingerprint]domain.Caller{}} }
+func newCache() *cache { return &cache{current: map[tokenHash]domain.Caller{}} }
 
-// get returns the caller of a token, expired or not.
-func (c *cache) get(of fingerprint) (domain.Caller, bool) {
+// get returns the caller of a token, also of an expired one.
+func (c *cache) get(of tokenHash) (domain.Caller, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if caller, known := c.young[of]; known {
+	if caller, known := c.current[of]; known {
 		return caller, true
 	}
-	caller, known := c.older[of]
+	caller, known := c.previous[of]
 	if known {
-		c.keep(of, caller)
+		c.add(of, caller)
 	}
 	return caller, known
 }
 
-// put remembers a verified token.
-func (c *cache) put(of fingerprint, caller domain.Caller) {
+// put caches a valid token.
+func (c *cache) put(of tokenHash, caller domain.Caller) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.keep(of, caller)
+	c.add(of, caller)
 }
 
-func (c *cache) keep(of fingerprint, caller domain.Caller) {
-	if len(c.young) >= maxCached/2 {
-		c.older, c.young = c.young, map[fingerprint]domain.Caller{}
+func (c *cache) add(of tokenHash, caller domain.Caller) {
+	if len(c.current) >= maxCached/2 {
+		c.previous, c.current = c.current, map[tokenHash]domain.Caller{}
 	}
-	c.young[of] = caller
+	c.current[of] = caller
 }
 
-// live returns the caller of a token that has not expired.
-func (c *cache) live(of fingerprint, now time.Time) (domain.Caller, bool) {
+// valid returns the caller of a token that has not expired.
+func (c *cache) valid(of tokenHash, now time.Time) (domain.Caller, bool) {
 	caller, known := c.get(of)
 	return caller, known && now.Before(caller.Expires)
 }

@@ -10,11 +10,11 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// judge decides over the claims of a token whose signature holds. The order is
-// fixed, so that a token with several faults always gets the same answer:
-// form, expiry, not-before, issuer, audience, kind, subject.
-func (c Config) judge(payload []byte, now time.Time) (domain.Caller, error) {
-	claims, err := readObject(payload)
+// checkClaims checks the claims of a token with a valid signature. The order is fixed, so
+// that a token with several faults always gets the same error: form, expiry, not-before,
+// issuer, audience, type, subject.
+func (c Config) checkClaims(payload []byte, now time.Time) (domain.Caller, error) {
+	claims, err := parseObject(payload)
 	if err != nil {
 		return domain.Caller{}, malformed().Because(err)
 	}
@@ -27,11 +27,11 @@ func (c Config) judge(payload []byte, now time.Time) (domain.Caller, error) {
 	if err != nil {
 		return domain.Caller{}, err
 	}
-	expires, err := c.lifetime(claims, now)
+	expires, err := c.checkTimes(claims, now)
 	if err != nil {
 		return domain.Caller{}, err
 	}
-	if err := c.purpose(claims); err != nil {
+	if err := c.checkIssuerAndAudience(claims); err != nil {
 		return domain.Caller{}, err
 	}
 	user, err := subject(claims)
@@ -41,11 +41,11 @@ func (c Config) judge(payload []byte, now time.Time) (domain.Caller, error) {
 	return domain.Caller{User: user, Org: org, Expires: expires}, nil
 }
 
-// lifetime checks "exp", "nbf" and "iat" and returns the first.
-func (c Config) lifetime(claims object, now time.Time) (time.Time, error) {
-	expires, present, expErr := claims.instant("exp")
-	notBefore, _, nbfErr := claims.instant("nbf")
-	issued, _, iatErr := claims.instant("iat")
+// checkTimes checks "exp", "nbf" and "iat" and returns "exp".
+func (c Config) checkTimes(claims jsonObject, now time.Time) (time.Time, error) {
+	expires, present, expErr := claims.numericDate("exp")
+	notBefore, _, nbfErr := claims.numericDate("nbf")
+	issued, _, iatErr := claims.numericDate("iat")
 	latest := now.Add(c.Leeway)
 	switch {
 	case expErr != nil || nbfErr != nil || iatErr != nil:
@@ -61,25 +61,25 @@ func (c Config) lifetime(claims object, now time.Time) (time.Time, error) {
 	}
 }
 
-// purpose checks for whom, by whom and as what the token was made.
-func (c Config) purpose(claims object) error {
+// checkIssuerAndAudience checks "iss" and "aud", and rejects refresh tokens.
+func (c Config) checkIssuerAndAudience(claims jsonObject) error {
 	if c.Issuer != "" {
-		if issuer, isText := claims.text("iss"); !isText || issuer != c.Issuer {
+		if issuer, isText := claims.stringMember("iss"); !isText || issuer != c.Issuer {
 			return domain.TokenInvalid("issuer")
 		}
 	}
-	if c.Audience != "" && !meant(claims, c.Audience) {
+	if c.Audience != "" && !hasAudience(claims, c.Audience) {
 		return domain.TokenInvalid("audience")
 	}
-	if kind, _ := claims.text("typ"); strings.EqualFold(kind, "refresh") {
+	if kind, _ := claims.stringMember("typ"); strings.EqualFold(kind, "refresh") {
 		return domain.TokenInvalid("refresh_token")
 	}
 	return nil
 }
 
-// meant reports whether "aud", a string or a list, names the audience.
-func meant(claims object, audience string) bool {
-	if one, isText := claims.text("aud"); isText {
+// hasAudience reports whether "aud", a string or a list, contains the audience.
+func hasAudience(claims jsonObject, audience string) bool {
+	if one, isText := claims.stringMember("aud"); isText {
 		return one == audience
 	}
 	var many []any
@@ -94,8 +94,8 @@ func meant(claims object, audience string) bool {
 	return false
 }
 
-func subject(claims object) (domain.UserID, error) {
-	text, _ := claims.text("sub")
+func subject(claims jsonObject) (domain.UserID, error) {
+	text, _ := claims.stringMember("sub")
 	user, err := domain.ParseUserID(strings.Clone(text))
 	switch {
 	case errors.Is(err, domain.ErrNoUser):
@@ -107,12 +107,12 @@ func subject(claims object) (domain.UserID, error) {
 	}
 }
 
-// organisation is the first of the configured claims that can name one. A name
-// with control characters cannot: it could not be sent on in a header. A claim with
-// a lone surrogate makes the token malformed: it could pass for another name.
-func (c Config) organisation(claims object) (string, error) {
+// organisation returns the first valid value of the configured claims. It ignores a value
+// with control characters, which cannot be sent in a header. A claim with a lone surrogate
+// makes the token malformed, because it could equal another name after decoding.
+func (c Config) organisation(claims jsonObject) (string, error) {
 	for _, name := range c.OrgClaims {
-		org, isText := claims.text(name)
+		org, isText := claims.stringMember(name)
 		if isText && hasLoneSurrogate(claims[name]) {
 			return "", malformed().Because(errLoneSurrogate)
 		}

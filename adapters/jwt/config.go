@@ -14,7 +14,7 @@ import (
 // output size of HS256 (RFC 7518 section 3.2).
 const minSecret = 32
 
-// Config says which tokens are believed. One algorithm, one kind of key.
+// Config is the configuration of a Validator: one algorithm and one kind of key.
 type Config struct {
 	// Algorithm is the one signature algorithm that tokens may name: HS256, HS384, HS512,
 	// RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA.
@@ -50,8 +50,8 @@ type Config struct {
 	JWKSTimeout time.Duration `env:"JWT_JWKS_TIMEOUT" envDefault:"5"`
 }
 
-// Problems lists everything that keeps the settings from being used, and in
-// production also what is too weak. It reads the key file, if one is named.
+// Problems returns an error for every invalid setting, and in production for every setting
+// that is too weak. It reads the key file if one is configured.
 func (c Config) Problems(environment domain.Environment) []error {
 	p := &problems{}
 	if _, known := families()[c.Algorithm]; !known {
@@ -106,7 +106,7 @@ func (c Config) jwksProblems(p *problems, environment domain.Environment) {
 // symmetric reports whether the algorithm signs with a shared secret.
 func (c Config) symmetric() bool { return families()[c.Algorithm] == hmacFamily }
 
-// problems collects what is wrong with the settings.
+// problems collects errors of settings.
 type problems struct{ list []error }
 
 func (p *problems) add(name, message string) {
@@ -119,7 +119,7 @@ func (p *problems) addIf(wrong bool, name, message string) {
 	}
 }
 
-// check joins the problems that make a Config unusable anywhere.
+// check joins the problems that make a Config invalid in every environment.
 func (c Config) check() error { return errors.Join(c.Problems(domain.Development)...) }
 
 func isBlank(s string) bool { return strings.TrimSpace(s) == "" }

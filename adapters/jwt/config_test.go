@@ -31,14 +31,14 @@ func keysOf(t *testing.T, problems []error) []string {
 	return names
 }
 
-// complaint is a change to good settings and what is said about it.
-type complaint struct {
+// expectedProblem is a change to good settings and what is said about it.
+type expectedProblem struct {
 	change func(*jwt.Config)
 	// always is complained about everywhere, production there alone.
 	always, production []string
 }
 
-func requireComplaints(t *testing.T, rows map[string]complaint) {
+func requireProblems(t *testing.T, rows map[string]expectedProblem) {
 	t.Helper()
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
@@ -46,14 +46,14 @@ func requireComplaints(t *testing.T, rows map[string]complaint) {
 			row.change(&c)
 			require.Equal(t, row.always, keysOf(t, c.Problems(domain.Development)))
 			require.Equal(t, append(row.always, row.production...), keysOf(t, c.Problems(domain.Production)))
-			_, err := jwt.New(c, nobody{}, quiet())
+			_, err := jwt.New(c, discardObserver{}, discardLog())
 			require.Equal(t, row.always != nil, err != nil, "New refuses what is refused everywhere: %v", err)
 		})
 	}
 }
 
 func TestProblems(t *testing.T) {
-	requireComplaints(t, map[string]complaint{
+	requireProblems(t, map[string]expectedProblem{
 		"good":                 {func(*jwt.Config) {}, nil, nil},
 		"unknown algorithm":    {func(c *jwt.Config) { c.Algorithm = "none" }, []string{"JWT_ALGORITHM"}, nil},
 		"lower-case algorithm": {func(c *jwt.Config) { c.Algorithm = "hs256" }, []string{"JWT_ALGORITHM"}, nil},
@@ -89,7 +89,7 @@ func TestPublicKeyProblems(t *testing.T) {
 	jwks := func(url string) func(*jwt.Config) {
 		return func(c *jwt.Config) { c.Algorithm, c.SecretKey, c.JWKSURL = "ES256", "", url }
 	}
-	requireComplaints(t, map[string]complaint{
+	requireProblems(t, map[string]expectedProblem{
 		"no public key":           {asymmetric("ES256", ""), []string{"JWT_PUBLIC_KEY"}, nil},
 		"public key":              {asymmetric("ES256", publicPEM(ec)), nil, nil},
 		"public key on one line":  {asymmetric("ES256", strings.ReplaceAll(publicPEM(ec), "\n", `\n`)), nil, nil},
@@ -112,7 +112,7 @@ func TestPublicKeyProblems(t *testing.T) {
 }
 
 // No problem quotes the value that is wrong: it may be a secret.
-func TestProblemsKeepSecrets(t *testing.T) {
+func TestProblemsDoNotQuoteSecrets(t *testing.T) {
 	c := settings()
 	c.Algorithm, c.SecretKey = "hs256-geheim", "geheim"
 	c.PublicKey, c.JWKSURL = "geheim", "ftp://user:geheim@host"
@@ -134,7 +134,7 @@ func TestPEMForms(t *testing.T) {
 	} {
 		c := settings()
 		c.Algorithm, c.PublicKey = "RS256", text
-		_, err := jwt.New(c, nobody{}, quiet())
+		_, err := jwt.New(c, discardObserver{}, discardLog())
 		require.NoError(t, err, name)
 	}
 }

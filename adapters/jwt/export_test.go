@@ -2,17 +2,19 @@ package jwt
 
 import "net/http"
 
-// Route makes the validator fetch its key set through another transport.
-func Route(v *Validator, through http.RoundTripper) { v.remote.client.Transport = through }
+// SetTransport makes the validator fetch its key set through another transport.
+func SetTransport(v *Validator, through http.RoundTripper) { v.remote.client.Transport = through }
 
-// ReadKeySet reads a key set's document.
-func ReadKeySet(algorithm string, document []byte) { _, _ = parseKeySet(algorithm, document) }
+// ParseKeySet reads a key set's document.
+func ParseKeySet(algorithm string, document []byte) { _, _ = parseKeySet(algorithm, document) }
 
-// ReadObject takes a JSON object apart.
-func ReadObject(text []byte) (map[string]string, error) { return readObject(text) }
+// ParseObject takes a JSON object apart.
+func ParseObject(text []byte) (map[string]string, error) { return parseObject(text) }
 
 // UnknownKeys is how many unknown key ids are remembered.
-func UnknownKeys(v *Validator) int { return len(v.remote.unknown.young) + len(v.remote.unknown.older) }
+func UnknownKeys(v *Validator) int {
+	return len(v.remote.unknown.current) + len(v.remote.unknown.previous)
+}
 
 // HasLoneSurrogate judges a JSON text.
 func HasLoneSurrogate(raw string) bool { return hasLoneSurrogate(raw) }

@@ -14,56 +14,55 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// maxDocument bounds the key set's document, in bytes.
+// maxDocument is the maximum size of a key set in bytes.
 const maxDocument = 1 << 20
 
-// What can go wrong with a fetch besides the network.
+// Errors of a fetch other than those of the network.
 var (
 	errBadStatus   = errors.New("the key set's endpoint did not answer 200")
 	errBigDocument = errors.New("the key set is over 1 MiB")
 )
 
-// remoteKeys is a key set that one goroutine keeps fresh; everyone else only
-// reads.
+// remoteKeys is a key set that one goroutine fetches. All other goroutines only read it.
 type remoteKeys struct {
-	config  Config
-	client  *http.Client
-	log     *slog.Logger
-	changed func()        // called after another set has taken effect
-	wanted  chan struct{} // holds one request for a fetch
-	unknown unknownKeys
+	config         Config
+	client         *http.Client
+	log            *slog.Logger
+	changed        func()        // called after the set has changed
+	fetchRequested chan struct{} // holds one request for a fetch
+	unknown        unknownKeys
 
-	mu       sync.RWMutex
-	set      *keySet // nil: none, or too old
-	document []byte  // what set was read from
-	fetched  time.Time
-	began    time.Time // when the fetch of fetched began
-	tried    time.Time
-	failure  error // of the last fetch
+	mu           sync.RWMutex
+	set          *keySet // nil: not loaded, or too old
+	document     []byte  // the document of set
+	fetched      time.Time
+	fetchStarted time.Time // when the last successful fetch began
+	lastAttempt  time.Time
+	failure      error // of the last fetch
 }
 
 func newRemoteKeys(c Config, log *slog.Logger, changed func()) *remoteKeys {
 	return &remoteKeys{
-		config: c, log: log, changed: changed, wanted: make(chan struct{}, 1),
+		config: c, log: log, changed: changed, fetchRequested: make(chan struct{}, 1),
 		client: &http.Client{
 			Timeout: c.JWKSTimeout,
 			Transport: &http.Transport{
 				Proxy: http.ProxyFromEnvironment, MaxIdleConns: 1, ForceAttemptHTTP2: true,
 				MaxResponseHeaderBytes: 64 << 10,
 			},
-			// A redirect could lead to plain http or to another house.
+			// A redirect could lead to plain http or to another organisation.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}
 }
 
-// find looks at the set in memory. An id that is not in it asks for a fetch, which
-// runs behind the answer. Until a fetch that began after the id was first asked for
-// has succeeded, nobody can say that the id is wrong, so the answer is that the
-// keys are not loaded; from then on the id is refused.
+// find returns the keys of an id from the set in memory. An unknown id requests a fetch,
+// which runs after the answer. find returns SERVICE_UNAVAILABLE for the id until a fetch has
+// succeeded that began after the id was first seen, and then AUTHENTICATION_ERROR with the
+// cause "key".
 func (r *remoteKeys) find(kid string) ([]any, error) {
 	r.mu.RLock()
-	set, stale, began, tried := r.set, time.Since(r.fetched) > maxStale, r.began, r.tried
+	set, stale, began, tried := r.set, time.Since(r.fetched) > maxStale, r.fetchStarted, r.lastAttempt
 	r.mu.RUnlock()
 	if set == nil || stale {
 		return nil, notLoaded()
@@ -72,12 +71,11 @@ func (r *remoteKeys) find(kid string) ([]any, error) {
 	if !errors.Is(err, errUnknownKey) {
 		return keys, err
 	}
-	// The time comes before the request, so that the fetch which takes the request
-	// begins after it.
+	// The time is stored before the request, so that the requested fetch begins later.
 	first := r.unknown.firstSeen(kid, time.Now())
 	select {
-	case r.wanted <- struct{}{}:
-	default: // a fetch is asked for
+	case r.fetchRequested <- struct{}{}:
+	default: // a fetch is already requested
 	}
 	if !began.Before(first) {
 		return nil, domain.TokenInvalid("key")
@@ -85,8 +83,8 @@ func (r *remoteKeys) find(kid string) ([]any, error) {
 	return nil, notLoadedFor(time.Until(tried.Add(r.config.JWKSMinInterval)))
 }
 
-// run keeps the set fresh until ctx is done. A fetch that is asked for begins at
-// once, or as soon as the floor allows.
+// run fetches the set until ctx is done, regularly and on request. A requested fetch begins
+// at once, or when the minimum interval has passed.
 func (r *remoteKeys) run(ctx context.Context) {
 	defer r.client.CloseIdleConnections()
 	for ctx.Err() == nil {
@@ -94,8 +92,8 @@ func (r *remoteKeys) run(ctx context.Context) {
 	}
 }
 
-// await returns after the time, earlier when a fetch is asked for and the floor
-// allows it, or when ctx is done.
+// await waits for the given time. It returns earlier if a fetch is requested and the minimum
+// interval has passed, or if ctx is done.
 func (r *remoteKeys) await(ctx context.Context, wait time.Duration) {
 	regular, floor := time.NewTimer(wait), time.NewTimer(r.config.JWKSMinInterval)
 	defer regular.Stop()
@@ -110,15 +108,15 @@ func (r *remoteKeys) await(ctx context.Context, wait time.Duration) {
 	select {
 	case <-ctx.Done():
 	case <-regular.C:
-	case <-r.wanted:
+	case <-r.fetchRequested:
 	}
 }
 
-// refresh fetches once and returns how long to wait for the next time: the
-// interval after a success, the floor after a failure.
+// refresh fetches once and returns the time until the next fetch: the refresh interval after
+// a success, the minimum interval after a failure.
 func (r *remoteKeys) refresh(ctx context.Context) time.Duration {
 	select {
-	case <-r.wanted: // this fetch is the one that was asked for
+	case <-r.fetchRequested: // this is the requested fetch
 	default:
 	}
 	began := time.Now()
@@ -128,9 +126,9 @@ func (r *remoteKeys) refresh(ctx context.Context) time.Duration {
 		set, err = parseKeySet(r.config.Algorithm, document)
 	}
 	if ctx.Err() == nil {
-		r.report(ctx, err)
+		r.logChange(ctx, err)
 	}
-	if r.settle(set, document, began, err) {
+	if r.store(set, document, began, err) {
 		r.changed()
 	}
 	if err != nil {
@@ -139,8 +137,8 @@ func (r *remoteKeys) refresh(ctx context.Context) time.Duration {
 	return max(r.config.JWKSRefreshInterval, r.config.JWKSMinInterval)
 }
 
-// report logs that fetches began to fail, or succeed again; not each one.
-func (r *remoteKeys) report(ctx context.Context, err error) {
+// logChange logs the first failed fetch and the first successful one after it.
+func (r *remoteKeys) logChange(ctx context.Context, err error) {
 	r.mu.RLock()
 	failed, loaded := r.failure != nil, r.set != nil
 	r.mu.RUnlock()
@@ -154,11 +152,11 @@ func (r *remoteKeys) report(ctx context.Context, err error) {
 	}
 }
 
-// settle takes a fetch's outcome in and reports whether the keys changed.
-func (r *remoteKeys) settle(set *keySet, document []byte, began time.Time, err error) bool {
+// store stores the result of a fetch and reports whether the keys have changed.
+func (r *remoteKeys) store(set *keySet, document []byte, began time.Time, err error) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.tried, r.failure = time.Now(), err
+	r.lastAttempt, r.failure = time.Now(), err
 	if err != nil {
 		tooOld := r.set != nil && time.Since(r.fetched) > maxStale
 		if tooOld {
@@ -166,7 +164,7 @@ func (r *remoteKeys) settle(set *keySet, document []byte, began time.Time, err e
 		}
 		return tooOld
 	}
-	r.fetched, r.began = r.tried, began
+	r.fetched, r.fetchStarted = r.lastAttempt, began
 	if r.set != nil && bytes.Equal(document, r.document) {
 		return false
 	}
@@ -174,7 +172,7 @@ func (r *remoteKeys) settle(set *keySet, document []byte, began time.Time, err e
 	return true
 }
 
-// fetch reads the document, within the client's time and the bound on size.
+// fetch fetches the document. The client's timeout and maxDocument limit it.
 func (r *remoteKeys) fetch(ctx context.Context) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, r.config.JWKSURL, http.NoBody)
 	if err != nil {
@@ -199,7 +197,7 @@ func (r *remoteKeys) fetch(ctx context.Context) ([]byte, error) {
 	return document, err
 }
 
-// health tells how fresh the keys are.
+// health returns unhealthy without keys, and degraded if the last fetch failed.
 func (r *remoteKeys) health() domain.Health {
 	r.mu.RLock()
 	defer r.mu.RUnlock()

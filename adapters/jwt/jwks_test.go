@@ -43,12 +43,14 @@ func (e *endpoint) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func (e *endpoint) serve(body string) {
-	e.say(func() (int, string, error) { return http.StatusOK, body, nil })
+	e.setAnswer(func() (int, string, error) { return http.StatusOK, body, nil })
 }
 
-func (e *endpoint) fail() { e.say(func() (int, string, error) { return 0, "", io.ErrUnexpectedEOF }) }
+func (e *endpoint) fail() {
+	e.setAnswer(func() (int, string, error) { return 0, "", io.ErrUnexpectedEOF })
+}
 
-func (e *endpoint) say(answer func() (int, string, error)) {
+func (e *endpoint) setAnswer(answer func() (int, string, error)) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.answer = answer
@@ -102,9 +104,9 @@ func withKeySetLogging(t *testing.T, e *endpoint, out io.Writer, floor time.Dura
 	c := settings()
 	c.Algorithm, c.JWKSURL = "ES256", "https://identity.test/keys"
 	c.JWKSMinInterval = floor
-	v, err := jwt.New(c, nobody{}, slog.New(slog.NewTextHandler(out, nil)))
+	v, err := jwt.New(c, discardObserver{}, slog.New(slog.NewTextHandler(out, nil)))
 	require.NoError(t, err)
-	jwt.Route(v, e)
+	jwt.SetTransport(v, e)
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- v.Run(ctx) }()
@@ -117,14 +119,14 @@ func withKeySetLogging(t *testing.T, e *endpoint, out io.Writer, floor time.Dura
 }
 
 // loaded is a validator whose key set holds one key and is not refreshed.
-func loaded(t *testing.T, key any, kid string) *jwt.Validator {
+func withStaticKeySet(t *testing.T, key any, kid string) *jwt.Validator {
 	t.Helper()
 	e := &endpoint{}
 	e.serve(setOf(member(key, kid)))
 	c := settings()
 	c.Algorithm, c.JWKSURL = "ES256", "https://identity.test/keys"
-	v := validator(t, c, nobody{})
-	jwt.Route(v, e)
+	v := validator(t, c, discardObserver{})
+	jwt.SetTransport(v, e)
 	ctx, stop := context.WithCancel(t.Context())
 	stop() // one fetch, then the end
 	require.NoError(t, v.Run(ctx))
@@ -273,7 +275,7 @@ func TestOutage(t *testing.T) {
 		e.fail()
 		time.Sleep(23 * time.Hour)
 		require.Empty(t, check("1"), "stale keys serve")
-		require.Equal(t, domain.ServiceUnavailable, check("2"), "nobody can say whether this key exists")
+		require.Equal(t, domain.ServiceUnavailable, check("2"), "discardObserver can say whether this key exists")
 		require.Equal(t, domain.Degraded, v.Health(t.Context()).Condition)
 		time.Sleep(time.Hour + 20*time.Second)
 		require.Equal(t, domain.ServiceUnavailable, check("1"), "too old to be believed, remembered or not")
@@ -286,7 +288,7 @@ func TestOutage(t *testing.T) {
 }
 
 // A set that became useless does not displace a good one.
-func TestUselessAnswersAreOutages(t *testing.T) {
+func TestUnusableAnswersKeepTheKeys(t *testing.T) {
 	for name, answer := range map[string]func() (int, string, error){
 		"no keys":  func() (int, string, error) { return 200, `{"keys":[]}`, nil },
 		"no JSON":  func() (int, string, error) { return 200, `<html>`, nil },
@@ -297,7 +299,7 @@ func TestUselessAnswersAreOutages(t *testing.T) {
 				key, e := keyFor("ES256"), &endpoint{}
 				e.serve(setOf(member(key, "1")))
 				v := withKeySet(t, e)
-				e.say(answer)
+				e.setAnswer(answer)
 				time.Sleep(10 * time.Minute)
 				_, err := v.Validate(t.Context(), es256(t, key, "1"))
 				require.NoError(t, err)
@@ -322,7 +324,7 @@ func TestRealEndpoint(t *testing.T) {
 	for path, want := range map[string]domain.Code{"/good": "", "/moved": domain.ServiceUnavailable, "/silent": domain.ServiceUnavailable} {
 		c := settings()
 		c.Algorithm, c.JWKSURL, c.JWKSTimeout, c.JWKSMinInterval = "ES256", server.URL+path, 100*time.Millisecond, time.Hour
-		v := validator(t, c, nobody{})
+		v := validator(t, c, discardObserver{})
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- v.Run(ctx) }()
@@ -335,7 +337,7 @@ func TestRealEndpoint(t *testing.T) {
 }
 
 func TestRunWithoutKeySetOnlyWaits(t *testing.T) {
-	v := validator(t, settings(), nobody{})
+	v := validator(t, settings(), discardObserver{})
 	require.Equal(t, domain.Healthy, v.Health(t.Context()).Condition)
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
@@ -348,7 +350,7 @@ func FuzzKeySet(f *testing.F) {
 	f.Add(`{"keys":[{"kty":"OKP","crv":"Ed25519","x":""}]}`)
 	f.Fuzz(func(_ *testing.T, document string) {
 		for _, algorithm := range []string{"RS256", "ES256", "EdDSA"} {
-			jwt.ReadKeySet(algorithm, []byte(document))
+			jwt.ParseKeySet(algorithm, []byte(document))
 		}
 	})
 }

@@ -15,15 +15,14 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// keySource finds the keys that a token may have been signed with.
+// keySource returns the keys that can verify a token.
 type keySource interface {
-	// find returns the candidates for a key id; an absent id is "". It never
-	// waits. Its errors are the answer to the caller of Validate.
+	// find returns the candidates for a key id; "" means no key id. It never blocks. Validate
+	// returns its errors unchanged.
 	find(kid string) ([]any, error)
 }
 
-// fixedKey is one key that never changes and has no id, so that the token's
-// key id says nothing.
+// fixedKey is a configured key. It has no id, so the token's key id is ignored.
 type fixedKey struct{ key any }
 
 func (f fixedKey) find(string) ([]any, error) { return []any{f.key}, nil }
@@ -47,9 +46,8 @@ func (c Config) staticKey() (any, error) {
 	}
 }
 
-// parsePEM reads one public key. A private key is refused: it does not belong
-// into a service that only verifies. The cause is not kept, it may quote the
-// key.
+// parsePEM parses one public key. It rejects a private key, because a service that only
+// verifies must not have one. Its errors have no cause, which could quote the key.
 func parsePEM(algorithm, setting, text string) (any, error) {
 	block, rest := pem.Decode([]byte(text))
 	if block != nil && strings.TrimSpace(string(rest)) != "" {
@@ -69,10 +67,10 @@ func parsePEM(algorithm, setting, text string) (any, error) {
 	return raw, nil
 }
 
-// errForeignKey is a key of a kind that verifies none of our algorithms.
-var errForeignKey = errors.New("key of a foreign kind")
+// errUnsupportedKey is returned for a type of key that no supported algorithm uses.
+var errUnsupportedKey = errors.New("key of a foreign kind")
 
-// rawKey takes the standard library's key out of jwx's.
+// rawKey returns the standard library's key of a jwx key.
 func rawKey(key jwk.Key) (any, error) {
 	var raw any
 	if err := key.Raw(&raw); err != nil {
@@ -82,14 +80,14 @@ func rawKey(key jwk.Key) (any, error) {
 	case *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey:
 		return k, nil
 	default:
-		return nil, errForeignKey
+		return nil, errUnsupportedKey
 	}
 }
 
-// notLoaded is the answer while there are no keys to judge by.
+// notLoaded returns the error while no keys are loaded.
 func notLoaded() error { return notLoadedFor(0) }
 
-// notLoadedFor is notLoaded when the next fetch begins after the time.
+// notLoadedFor returns the same error with the time until the next fetch.
 func notLoadedFor(wait time.Duration) error {
 	return domain.Unavailable("token_keys", max(wait, 0)+time.Second)
 }

@@ -12,26 +12,25 @@ import (
 )
 
 const (
-	// maxKeys bounds how many keys of a set are looked at.
+	// maxKeys is how many keys of a set are parsed.
 	maxKeys = 100
-	// maxStale is how long a set is served while its endpoint is away.
+	// maxStale is how long a set is used while its endpoint is unavailable.
 	maxStale = 24 * time.Hour
 )
 
-// errNoKeys is a document in which no key fits the algorithm. It counts as a
-// failed fetch: an endpoint that publishes nothing is broken, and the set at
-// hand is better.
+// errNoKeys is returned for a document in which no key fits the algorithm. It counts as a
+// failed fetch, so that the old set stays in use.
 var errNoKeys = errors.New("no key of the set fits the algorithm")
 
-// keySet is the fitting keys of one JWKS document (RFC 7517).
+// keySet is the usable keys of one JWKS document (RFC 7517).
 type keySet struct {
 	byID map[string][]any
 	all  []any
 }
 
-// parseKeySet keeps the keys that fit the algorithm and drops, without
-// failing, symmetric and private ones, those with another "alg", a "use" other
-// than "sig" or "key_ops" without "verify", and those that cannot be read.
+// parseKeySet returns the keys that fit the algorithm. It ignores symmetric and private
+// keys, keys with another "alg", a "use" other than "sig" or "key_ops" without "verify", and
+// invalid keys.
 func parseKeySet(algorithm string, document []byte) (*keySet, error) {
 	var d struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -51,7 +50,7 @@ func parseKeySet(algorithm string, document []byte) (*keySet, error) {
 
 func (s *keySet) add(algorithm string, text []byte) {
 	key, err := jwk.ParseKey(text)
-	if err != nil || !meantFor(algorithm, key) {
+	if err != nil || !usableFor(algorithm, key) {
 		return
 	}
 	raw, err := rawKey(key)
@@ -64,8 +63,8 @@ func (s *keySet) add(algorithm string, text []byte) {
 	}
 }
 
-// meantFor reports whether the key's own words allow this use of it.
-func meantFor(algorithm string, key jwk.Key) bool {
+// usableFor reports whether the key's members allow the algorithm and verification.
+func usableFor(algorithm string, key jwk.Key) bool {
 	if use := key.KeyUsage(); use != "" && use != string(jwk.ForSignature) {
 		return false
 	}
@@ -76,11 +75,11 @@ func meantFor(algorithm string, key jwk.Key) bool {
 	return len(operations) == 0 || slices.Contains(operations, jwk.KeyOpVerify)
 }
 
-// errUnknownKey is a key id that the set does not hold.
+// errUnknownKey is returned for a key id that is not in the set.
 var errUnknownKey = errors.New("unknown key id")
 
-// find returns the candidates for a key id. Without one, exactly one key must
-// fit. In a set without ids the token's says nothing.
+// find returns the candidates for a key id. Without a key id, the set must have exactly one
+// key. In a set without ids the token's key id is ignored.
 func (s *keySet) find(kid string) ([]any, error) {
 	switch {
 	case kid != "" && len(s.byID) > 0:

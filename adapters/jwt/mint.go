@@ -11,7 +11,7 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// Claims is what a development token says.
+// Claims are the claims of a development token.
 type Claims struct {
 	// User becomes "sub".
 	User string
@@ -27,9 +27,8 @@ type Claims struct {
 	Others map[string]any
 }
 
-// Mint signs a development token that a validator of the same settings
-// believes. It works for the HS algorithms only: this module never holds a
-// private key.
+// Mint signs a development token that a validator with the same settings accepts. It
+// supports only the HS algorithms, because this module never has a private key.
 func Mint(c Config, claims Claims) (string, error) {
 	if !c.symmetric() || isBlank(c.SecretKey.Reveal()) {
 		return "", domain.Misconfigured("JWT_SECRET_KEY", "tokens can be made only with an HS algorithm and a secret")
@@ -50,7 +49,7 @@ func Mint(c Config, claims Claims) (string, error) {
 	return string(token), nil
 }
 
-// members lays the claims out as the settings expect them.
+// members returns the claims with the names from the settings.
 func (c Config) members(claims Claims) map[string]any {
 	m := map[string]any{"sub": claims.User}
 	if c.Audience != "" {

@@ -11,37 +11,36 @@ import (
 	"unicode/utf8"
 )
 
-// Why a token's part cannot be read.
+// Errors of a token's part.
 var (
-	errNoObject = errors.New("not one JSON object in UTF-8")
-	errTwice    = errors.New("a member stands twice")
-	errNoNumber = errors.New("not a number of seconds")
+	errNotObject       = errors.New("not one JSON object in UTF-8")
+	errDuplicateMember = errors.New("a member stands twice")
+	errNotNumericDate  = errors.New("not a number of seconds")
 
 	errLoneSurrogate = errors.New("one half of a surrogate pair")
 )
 
-// lastSecond is the end of the year 9999: later times are no times.
-const lastSecond = 253402300799
+// maxNumericDate is the end of the year 9999, in seconds since 1970.
+const maxNumericDate = 253402300799
 
-// object is a JSON object whose members are still undecoded. They are parts of one
-// text: what outlives the object is cloned, or it would keep all of it.
-type object map[string]string
+// jsonObject is a JSON object with undecoded members. They share one text: a value that
+// outlives the object must be cloned, or it keeps the whole text in memory.
+type jsonObject map[string]string
 
-// readObject reads exactly one object. encoding/json alone would let the last
-// of two members of one name win, and mend broken UTF-8. It judges the text as a
-// whole; what is valid is taken apart here, which costs a tenth of reading it
-// token by token.
-func readObject(encoded []byte) (object, error) {
+// parseObject parses exactly one object. It rejects duplicate members and invalid UTF-8,
+// which encoding/json accepts. encoding/json validates the text as a whole, and parseObject
+// splits valid text, which is ten times as fast as reading it token by token.
+func parseObject(encoded []byte) (jsonObject, error) {
 	if !utf8.Valid(encoded) || !json.Valid(encoded) {
-		return nil, errNoObject
+		return nil, errNotObject
 	}
-	text := strings.Trim(string(encoded), space)
+	text := strings.Trim(string(encoded), whitespace)
 	if text[0] != '{' {
-		return nil, errNoObject
+		return nil, errNotObject
 	}
-	members := make(object, 8)
+	members := make(jsonObject, 8)
 	for rest := text[1:]; ; rest = rest[1:] {
-		rest = strings.TrimLeft(rest, space)
+		rest = strings.TrimLeft(rest, whitespace)
 		if rest[0] == '}' { // only of an empty object
 			return members, nil
 		}
@@ -51,38 +50,38 @@ func readObject(encoded []byte) (object, error) {
 			return nil, err
 		}
 		if _, known := members[name]; known {
-			return nil, errTwice
+			return nil, errDuplicateMember
 		}
-		rest = strings.TrimLeft(rest[len(raw):], space)
-		rest = strings.TrimLeft(rest[1:], space) // the colon
+		rest = strings.TrimLeft(rest[len(raw):], whitespace)
+		rest = strings.TrimLeft(rest[1:], whitespace) // the colon
 		value := rest[:valueEnd(rest)]
 		members[name] = value
-		rest = strings.TrimLeft(rest[len(value):], space)
+		rest = strings.TrimLeft(rest[len(value):], whitespace)
 		if rest[0] == '}' {
 			return members, nil
 		}
 	}
 }
 
-// space is what may stand between the parts of a JSON text.
-const space = " \t\r\n"
+// whitespace is the white space of JSON.
+const whitespace = " \t\r\n"
 
-// valueEnd is the length of the value that valid JSON begins with.
+// valueEnd returns the length of the value at the beginning of valid JSON.
 func valueEnd(text string) int {
 	switch text[0] {
 	case '"':
 		return stringEnd(text)
 	case '{', '[':
-		return nestEnd(text)
+		return nestedEnd(text)
 	default: // a number or a word
-		if end := strings.IndexAny(text, space+",}"); end >= 0 {
+		if end := strings.IndexAny(text, whitespace+",}"); end >= 0 {
 			return end
 		}
 		return len(text)
 	}
 }
 
-// stringEnd is the length of the string that text begins with.
+// stringEnd returns the length of the string at the beginning of text.
 func stringEnd(text string) int {
 	for i := 1; i < len(text); i++ {
 		switch text[i] {
@@ -95,8 +94,8 @@ func stringEnd(text string) int {
 	return len(text)
 }
 
-// nestEnd is the length of the object or array that text begins with.
-func nestEnd(text string) int {
+// nestedEnd returns the length of the object or array at the beginning of text.
+func nestedEnd(text string) int {
 	depth := 0
 	for i := 0; i < len(text); i++ {
 		switch text[i] {
@@ -114,20 +113,20 @@ func nestEnd(text string) int {
 	return len(text)
 }
 
-// unquote reads a JSON string; most have no escape.
+// unquote decodes a JSON string. It does not copy a string without escapes.
 func unquote(raw string) (string, error) {
 	if inner := raw[1 : len(raw)-1]; strings.IndexByte(inner, '\\') < 0 {
 		return inner, nil
 	}
 	var value string
 	if err := json.Unmarshal([]byte(raw), &value); err != nil {
-		return "", errNoObject
+		return "", errNotObject
 	}
 	return value, nil
 }
 
-// text returns a member that is a string.
-func (o object) text(name string) (value string, isText bool) {
+// stringMember returns a member that is a string.
+func (o jsonObject) stringMember(name string) (value string, isText bool) {
 	raw, present := o[name]
 	if !present || raw[0] != '"' {
 		return "", false
@@ -136,25 +135,24 @@ func (o object) text(name string) (value string, isText bool) {
 	return value, err == nil
 }
 
-// instant returns a member that is a NumericDate (RFC 7519 section 2): seconds
-// since 1970, with a fraction if need be. A member that is there and no such
-// number is an error.
-func (o object) instant(name string) (at time.Time, present bool, err error) {
+// numericDate returns a member that is a NumericDate (RFC 7519 section 2): seconds since
+// 1970, with an optional fraction. It returns an error for a member that is no such number.
+func (o jsonObject) numericDate(name string) (at time.Time, present bool, err error) {
 	raw, present := o[name]
 	if !present {
 		return time.Time{}, false, nil
 	}
 	seconds, err := strconv.ParseFloat(raw, 64)
-	if err != nil || math.Abs(seconds) > lastSecond {
-		return time.Time{}, true, errNoNumber
+	if err != nil || math.Abs(seconds) > maxNumericDate {
+		return time.Time{}, true, errNotNumericDate
 	}
 	whole, fraction := math.Modf(seconds)
 	return time.Unix(int64(whole), int64(fraction*float64(time.Second))), true, nil
 }
 
-// decodePart reads base64url without padding (RFC 7515 section 2). The library
-// alone would skip line feeds and ignore the last character's spare bits, so
-// that one token could be written in many ways.
+// decodePart decodes base64url without padding (RFC 7515 section 2). It rejects line feeds
+// and unused bits in the last character, which the library ignores, so that a token has
+// exactly one encoding.
 func decodePart(part string) ([]byte, bool) {
 	for i := range len(part) {
 		if part[i] == '\n' || part[i] == '\r' {

@@ -46,7 +46,7 @@ func FuzzObject(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		got, err := jwt.ReadObject(text)
+		got, err := jwt.ParseObject(text)
 		if err != nil {
 			if want, is := readByTokens(text); is && json.Valid(text) && bytes.Equal(bytes.ToValidUTF8(text, nil), text) {
 				t.Fatalf("%q is %v, but: %v", text, want, err)

@@ -109,18 +109,18 @@ func settingsFor(algorithm string, key any) jwt.Config {
 
 func validator(tb testing.TB, c jwt.Config, o ports.Observer) *jwt.Validator {
 	tb.Helper()
-	v, err := jwt.New(c, o, quiet())
+	v, err := jwt.New(c, o, discardLog())
 	require.NoError(tb, err)
 	return v
 }
 
 // quiet logs nothing.
-func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+func discardLog() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-// nobody observes nothing.
-type nobody struct{}
+// discardObserver observes nothing.
+type discardObserver struct{}
 
-func (nobody) Observe(domain.Fact) {}
+func (discardObserver) Observe(domain.Fact) {}
 
 // payload is a good payload, for an hour.
 func payload() string {

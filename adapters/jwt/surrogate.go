@@ -17,7 +17,7 @@ func hasLoneSurrogate(raw string) bool {
 		unit, isUnit := escapedUnit(raw[at:])
 		switch {
 		case !isUnit:
-			raw = raw[min(at+2, len(raw)):] // a backslash and what it escapes
+			raw = raw[min(at+2, len(raw)):] // a backslash and the escaped character
 		case unit < 0xD800 || unit > 0xDFFF:
 			raw = raw[at+unitLength:]
 		default:
@@ -33,7 +33,7 @@ func hasLoneSurrogate(raw string) bool {
 // unitLength is the length of an escape such as \u00e5, in bytes.
 const unitLength = 6
 
-// escapedUnit reads the UTF-16 code unit whose escape text begins with.
+// escapedUnit decodes the UTF-16 escape at the beginning of text.
 func escapedUnit(text string) (unit uint64, ok bool) {
 	if len(text) < unitLength || text[0] != '\\' || text[1] != 'u' {
 		return 0, false

@@ -7,12 +7,11 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// maxToken bounds a token, in bytes. Larger ones are refused unread.
+// maxToken is the maximum size of a token in bytes. Larger tokens are not parsed.
 const maxToken = 8 << 10
 
-// signed is a compact JWS (RFC 7515 section 3.1), taken apart but not yet
-// believed.
-type signed struct {
+// compactToken is a parsed compact JWS (RFC 7515 section 3.1) with an unverified signature.
+type compactToken struct {
 	input     string // header and payload as signed
 	signature []byte
 	payload   []byte
@@ -20,10 +19,9 @@ type signed struct {
 	kid       string
 }
 
-// takeApart checks everything that can be said of a token before its
-// signature. Nothing that the header proposes besides "kid" is ever followed:
-// "jku", "x5u", "jwk" and "x5c" are not even read.
-func takeApart(token string, headers *headers) (*signed, error) {
+// parseCompact parses a token and checks its form and header. It uses only "kid" of the
+// header's key members: it does not read "jku", "x5u", "jwk" and "x5c".
+func parseCompact(token string, headers *headers) (*compactToken, error) {
 	if len(token) > maxToken {
 		return nil, domain.TokenInvalid("size")
 	}
@@ -36,19 +34,19 @@ func takeApart(token string, headers *headers) (*signed, error) {
 	if !payloadOK || !signatureOK {
 		return nil, malformed()
 	}
-	kid, err := headers.judge(parts[0])
+	kid, err := headers.check(parts[0])
 	if err != nil {
 		return nil, err
 	}
-	return &signed{
+	return &compactToken{
 		input: token[:len(parts[0])+1+len(parts[1])], signature: signature, payload: payload,
 		header: parts[0], kid: kid,
 	}, nil
 }
 
-// headers judges the headers of tokens. It remembers the last one of a token whose
-// signature held: an issuer begins all its tokens with the same header, and a token
-// that proves nothing cannot replace it.
+// headers checks the headers of tokens. It caches the header of the last token with a valid
+// signature, because an issuer uses the same header for all its tokens. A token without a
+// valid signature cannot replace it.
 type headers struct {
 	algorithm string
 	last      atomic.Pointer[allowedHeader]
@@ -56,8 +54,8 @@ type headers struct {
 
 type allowedHeader struct{ text, kid string }
 
-// judge returns the "kid" of a header that is allowed.
-func (h *headers) judge(text string) (kid string, err error) {
+// check returns the "kid" of a valid header.
+func (h *headers) check(text string) (kid string, err error) {
 	if last := h.last.Load(); last != nil && last.text == text {
 		return last.kid, nil
 	}
@@ -65,37 +63,37 @@ func (h *headers) judge(text string) (kid string, err error) {
 	if !ok {
 		return "", malformed()
 	}
-	members, err := readObject(decoded)
+	members, err := parseObject(decoded)
 	if err != nil {
 		return "", malformed().Because(err)
 	}
 	if err := checkHeader(members, h.algorithm); err != nil {
 		return "", err
 	}
-	kid, _ = members.text("kid")
+	kid, _ = members.stringMember("kid")
 	return strings.Clone(kid), nil
 }
 
-// remember keeps the header of a token whose signature held. It clones the text,
-// which is a part of the token.
+// remember caches the header of a token with a valid signature. It clones the text, which is
+// a part of the token.
 func (h *headers) remember(text, kid string) {
 	if last := h.last.Load(); last == nil || last.text != text {
 		h.last.Store(&allowedHeader{text: strings.Clone(text), kid: kid})
 	}
 }
 
-// checkHeader allows the one algorithm, no critical extension, unencoded
-// payloads neither, and no type but that of an access token.
-func checkHeader(header object, algorithm string) error {
+// checkHeader accepts only the configured algorithm and the type of an access token. It
+// rejects critical extensions and unencoded payloads.
+func checkHeader(header jsonObject, algorithm string) error {
 	for _, name := range []string{"alg", "kid", "typ"} {
 		if _, present := header[name]; !present {
 			continue
 		}
-		if _, isText := header.text(name); !isText || hasLoneSurrogate(header[name]) {
+		if _, isText := header.stringMember(name); !isText || hasLoneSurrogate(header[name]) {
 			return malformed()
 		}
 	}
-	if named, _ := header.text("alg"); named != algorithm {
+	if named, _ := header.stringMember("alg"); named != algorithm {
 		return domain.TokenInvalid("algorithm")
 	}
 	if _, present := header["crit"]; present {
@@ -104,7 +102,7 @@ func checkHeader(header object, algorithm string) error {
 	if plain, present := header["b64"]; present && plain != "true" {
 		return malformed()
 	}
-	if kind, present := header.text("typ"); present && !accessType(kind) {
+	if kind, present := header.stringMember("typ"); present && !accessType(kind) {
 		return malformed()
 	}
 	return nil

@@ -1,7 +1,6 @@
-// Package jwt decides who holds a JSON Web Token. jwx does the cryptography and
-// reads keys; the form of a token and its claims are judged here, because jwx
-// lets much through that the contract refuses. No type of jwx leaves the
-// package.
+// Package jwt validates JSON Web Tokens. It uses jwx for cryptography and keys. It checks
+// the form of a token and its claims itself, because jwx accepts tokens that the wire
+// contract rejects. It exports no type of jwx.
 package jwt
 
 import (
@@ -20,8 +19,8 @@ import (
 // operation names Validate in logs and spans.
 const operation = "jwt.Validate"
 
-// Validator judges tokens by one algorithm and one source of keys. It is safe
-// for any number of callers and never waits.
+// Validator validates tokens with one algorithm and one source of keys. It is safe for
+// concurrent use and never blocks.
 type Validator struct {
 	config   Config
 	verifier jws.Verifier
@@ -29,18 +28,17 @@ type Validator struct {
 	headers  headers
 	remote   *remoteKeys // nil unless the keys come from a key set
 	observer ports.Observer
-	// cache is replaced as a whole when keys change. Validate takes it before
-	// it takes keys, so that a verdict by old keys cannot enter a new cache.
+	// cache is replaced when keys change. Validate loads it before it loads keys, so that a
+	// result of old keys is never stored in a new cache.
 	cache atomic.Pointer[cache]
-	// The facts are kept as interfaces, so that observing one costs no memory.
-	remembered, accepted, expired, refused domain.Fact
+	// The facts are stored as interfaces, so that Observe does not allocate.
+	cachedFact, acceptedFact, expiredFact, refusedFact domain.Fact
 }
 
 var _ ports.TokenValidator = (*Validator)(nil)
 
-// New returns a validator. Its error joins everything that keeps the settings
-// from being used, as CONFIGURATION_ERROR. With a key set the validator knows
-// no keys, and answers SERVICE_UNAVAILABLE, until Run has fetched it.
+// New returns a validator. Its error joins a CONFIGURATION_ERROR for each invalid setting.
+// With a key set, Validate returns SERVICE_UNAVAILABLE until Run has fetched it.
 func New(c Config, observer ports.Observer, log *slog.Logger) (*Validator, error) {
 	if err := c.check(); err != nil {
 		return nil, err
@@ -51,14 +49,14 @@ func New(c Config, observer ports.Observer, log *slog.Logger) (*Validator, error
 	}
 	v := &Validator{
 		config: c, verifier: verifier, observer: observer, headers: headers{algorithm: c.Algorithm},
-		remembered: domain.TokenChecked{Result: domain.TokenAccepted, Cached: true},
-		accepted:   domain.TokenChecked{Result: domain.TokenAccepted},
-		expired:    domain.TokenChecked{Result: domain.TokenTooOld},
-		refused:    domain.TokenChecked{Result: domain.TokenRefused},
+		cachedFact:   domain.TokenChecked{Result: domain.TokenAccepted, Cached: true},
+		acceptedFact: domain.TokenChecked{Result: domain.TokenAccepted},
+		expiredFact:  domain.TokenChecked{Result: domain.TokenTooOld},
+		refusedFact:  domain.TokenChecked{Result: domain.TokenRefused},
 	}
-	v.forget()
+	v.clearCache()
 	if !c.symmetric() && c.JWKSURL != "" {
-		v.remote = newRemoteKeys(c, log, v.forget)
+		v.remote = newRemoteKeys(c, log, v.clearCache)
 		v.keys = v.remote
 		return v, nil
 	}
@@ -70,8 +68,8 @@ func New(c Config, observer ports.Observer, log *slog.Logger) (*Validator, error
 	return v, nil
 }
 
-// Run keeps the key set fresh until ctx is done; without one it only waits. An
-// endpoint that is away never ends it. It returns nil. Run it once.
+// Run fetches the key set until ctx is done; without a key set it only waits. It continues
+// while the endpoint is unavailable. It returns nil. It must be called once.
 func (v *Validator) Run(ctx context.Context) error {
 	if v.remote == nil {
 		<-ctx.Done()
@@ -81,7 +79,7 @@ func (v *Validator) Run(ctx context.Context) error {
 	return nil
 }
 
-// Health tells whether there are keys to judge by and whether they are fresh.
+// Health returns whether keys are loaded and whether the last fetch succeeded.
 func (v *Validator) Health(context.Context) domain.Health {
 	if v.remote == nil {
 		return domain.Health{Name: "token_keys", Condition: domain.Healthy}
@@ -89,31 +87,31 @@ func (v *Validator) Health(context.Context) domain.Health {
 	return v.remote.health()
 }
 
-// Validate judges a token. A verdict that the token passed is remembered until
-// the token expires or the keys change.
+// Validate validates a token and returns its caller. It caches valid tokens until they
+// expire or the keys change.
 func (v *Validator) Validate(_ context.Context, token string) (domain.Caller, error) {
 	if token == "" {
 		return domain.Caller{}, domain.NotAuthenticated().At(operation)
 	}
 	if len(token) > maxToken {
-		return v.verdict(domain.Caller{}, domain.TokenInvalid("size"))
+		return v.observe(domain.Caller{}, domain.TokenInvalid("size"))
 	}
-	known, of, now := v.cache.Load(), fingerprintOf(token), time.Now()
-	if caller, live := known.live(of, now); live {
-		v.observer.Observe(v.remembered)
+	known, of, now := v.cache.Load(), hashToken(token), time.Now()
+	if caller, live := known.valid(of, now); live {
+		v.observer.Observe(v.cachedFact)
 		return caller, nil
 	}
 	caller, err := v.verify(token, now)
 	if err == nil {
 		known.put(of, caller)
 	}
-	return v.verdict(caller, err)
+	return v.observe(caller, err)
 }
 
-// verify judges a token that is not remembered. The signature goes before
-// every claim: nothing is said about a payload that nobody signed.
+// verify validates a token that is not cached. It checks the signature before the claims, so
+// that no error depends on an unsigned payload.
 func (v *Validator) verify(token string, now time.Time) (domain.Caller, error) {
-	parts, err := takeApart(token, &v.headers)
+	parts, err := parseCompact(token, &v.headers)
 	if err != nil {
 		return domain.Caller{}, err
 	}
@@ -125,28 +123,28 @@ func (v *Validator) verify(token string, now time.Time) (domain.Caller, error) {
 	for _, key := range keys {
 		if err = v.verifier.Verify(input, parts.signature, key); err == nil {
 			v.headers.remember(parts.header, parts.kid)
-			return v.config.judge(parts.payload, now)
+			return v.config.checkClaims(parts.payload, now)
 		}
 	}
 	return domain.Caller{}, domain.TokenInvalid("signature").Because(err)
 }
 
-// verdict counts the outcome. A token that could not be judged is not counted.
-func (v *Validator) verdict(caller domain.Caller, err error) (domain.Caller, error) {
+// observe observes the result. It ignores errors other than AUTHENTICATION_ERROR.
+func (v *Validator) observe(caller domain.Caller, err error) (domain.Caller, error) {
 	if err == nil {
-		v.observer.Observe(v.accepted)
+		v.observer.Observe(v.acceptedFact)
 		return caller, nil
 	}
 	failure := domain.As(err).At(operation)
 	switch {
 	case failure.Code != domain.AuthenticationError:
 	case failure.Details["reason"] == "jwt_expired":
-		v.observer.Observe(v.expired)
+		v.observer.Observe(v.expiredFact)
 	default:
-		v.observer.Observe(v.refused)
+		v.observer.Observe(v.refusedFact)
 	}
 	return domain.Caller{}, failure
 }
 
-// forget drops every remembered verdict.
-func (v *Validator) forget() { v.cache.Store(newCache()) }
+// clearCache deletes all cached tokens.
+func (v *Validator) clearCache() { v.cache.Store(newCache()) }

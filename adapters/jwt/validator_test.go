@@ -61,7 +61,7 @@ func TestEveryAlgorithm(t *testing.T) {
 	} {
 		t.Run(algorithm, func(t *testing.T) {
 			key := keyFor(algorithm)
-			v := validator(t, settingsFor(algorithm, key), nobody{})
+			v := validator(t, settingsFor(algorithm, key), discardObserver{})
 			caller, err := v.Validate(t.Context(), sign(t, algorithm, key, `{"alg":"`+algorithm+`"}`, payload()))
 			require.NoError(t, err)
 			require.Equal(t, domain.UserID("teacher-1"), caller.User)
@@ -76,7 +76,7 @@ func TestEveryAlgorithm(t *testing.T) {
 func TestChecksSwitchedOff(t *testing.T) {
 	c := settings()
 	c.Audience, c.Issuer = "", ""
-	v := validator(t, c, nobody{})
+	v := validator(t, c, discardObserver{})
 	for _, text := range []string{`{"sub":"a","exp":` + inAnHour() + `}`, `{"sub":"a","aud":7,"iss":[],"exp":` + inAnHour() + `}`} {
 		_, err := v.Validate(t.Context(), sign(t, "HS256", []byte(shared), `{"alg":"HS256"}`, text))
 		require.NoError(t, err)
@@ -86,7 +86,7 @@ func TestChecksSwitchedOff(t *testing.T) {
 }
 
 // What was remembered is said to the observer, for the metric of cache hits.
-func TestRememberedVerdictIsObserved(t *testing.T) {
+func TestCachedTokenIsObserved(t *testing.T) {
 	seen := &recorder{}
 	v := validator(t, settings(), seen)
 	token, err := jwt.Mint(settings(), jwt.Claims{User: "a", Expires: time.Now().Add(time.Hour)})
@@ -106,8 +106,8 @@ type recorder struct{ facts []domain.Fact }
 func (r *recorder) Observe(f domain.Fact) { r.facts = append(r.facts, f) }
 
 // A remembered verdict costs no memory.
-func TestRememberedVerdictIsFree(t *testing.T) {
-	v := validator(t, settings(), nobody{})
+func TestCachedTokenDoesNotAllocate(t *testing.T) {
+	v := validator(t, settings(), discardObserver{})
 	token, err := jwt.Mint(settings(), jwt.Claims{User: "a", Expires: time.Now().Add(time.Hour)})
 	require.NoError(t, err)
 	ctx := t.Context()
@@ -121,7 +121,7 @@ func TestMint(t *testing.T) {
 		at := time.Now().Add(time.Hour).Truncate(time.Second)
 		token, err := jwt.Mint(c, jwt.Claims{User: "teacher-1", Org: "school-1", Issued: time.Now(), Expires: at})
 		require.NoError(t, err)
-		caller, err := validator(t, c, nobody{}).Validate(t.Context(), token)
+		caller, err := validator(t, c, discardObserver{}).Validate(t.Context(), token)
 		require.NoError(t, err)
 		require.True(t, at.Equal(caller.Expires))
 		require.Equal(t, domain.UserID("teacher-1"), caller.User)
@@ -146,7 +146,7 @@ func TestMintRefuses(t *testing.T) {
 }
 
 func FuzzValidate(f *testing.F) {
-	v := validator(f, settings(), nobody{})
+	v := validator(f, settings(), discardObserver{})
 	f.Add(sign(f, "HS256", []byte(shared), `{"alg":"HS256"}`, payload()))
 	f.Add("..")
 	f.Add("a.b.c")
@@ -165,7 +165,7 @@ func FuzzValidate(f *testing.F) {
 // FuzzClaims signs whatever the fuzzer writes: the reader of claims must stand
 // what a broken issuer signs.
 func FuzzClaims(f *testing.F) {
-	v := validator(f, settings(), nobody{})
+	v := validator(f, settings(), discardObserver{})
 	f.Add(`{"alg":"HS256"}`, payload())
 	f.Add(`{"alg":"HS256","crit":[]}`, `{"exp":1e400}`)
 	f.Add(`{"alg":"HS256","kid":"x"}`, `{"sub":{"a":[1,2,{}]},"sub":""}`)

@@ -12,22 +12,22 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// healthLimit bounds the ping of a health check.
-const healthLimit = time.Second
+// healthTimeout is the timeout of a health check.
+const healthTimeout = time.Second
 
-// Client is a process's connections to Redis. It dials when first used and
-// again after every break, so it outlives any outage.
+// Client is the connection pool of a process. It connects on first use and again after
+// each lost connection.
 type Client struct {
 	rdb     goredis.UniversalClient
 	address string
-	// answer is the longest wait for one answer.
-	answer time.Duration
+	// timeout is the timeout of one command.
+	timeout time.Duration
 }
 
 var _ ports.HealthProbe = (*Client)(nil)
 
-// Open reads the settings; it fails only when they cannot be used, never
-// because Redis is away. The caller owes Close.
+// Open returns a client. It does not connect: it returns an error only for invalid
+// settings. The caller must call Close.
 func Open(c Config) (*Client, error) {
 	if problems := c.Problems(""); len(problems) > 0 {
 		return nil, errors.Join(problems...)
@@ -36,26 +36,26 @@ func Open(c Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	goredis.SetLogger(silent{})
-	return &Client{rdb: open(), address: hidden(c.URL), answer: c.SocketTimeout}, nil
+	goredis.SetLogger(discardLogger{})
+	return &Client{rdb: open(), address: redactedURL(c.URL), timeout: c.SocketTimeout}, nil
 }
 
-// silent keeps the library's own lines off stderr, where they would stand
-// between structured logs: what failed comes back as an error as well.
-type silent struct{}
+// discardLogger discards the library's log lines, which are not structured. Each failure
+// is returned as an error too.
+type discardLogger struct{}
 
-// Printf drops the line.
-func (silent) Printf(context.Context, string, ...any) {}
+// Printf does nothing.
+func (discardLogger) Printf(context.Context, string, ...any) {}
 
-// Close ends every connection.
+// Close closes all connections.
 func (c *Client) Close() error { return c.rdb.Close() }
 
-// Address is where Redis is, with credentials and options hidden.
+// Address returns the URL of Redis without credentials and options.
 func (c *Client) Address() string { return c.address }
 
-// Health pings Redis, for at most a second.
+// Health pings Redis. It returns within one second.
 func (c *Client) Health(ctx context.Context) domain.Health {
-	ctx, cancel := context.WithTimeout(ctx, healthLimit)
+	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
 	if err := c.rdb.Ping(ctx).Err(); err != nil {
 		return domain.Health{
@@ -66,9 +66,9 @@ func (c *Client) Health(ctx context.Context) domain.Health {
 	return domain.Health{Name: "redis", Condition: domain.Healthy}
 }
 
-// hidden is the URL as health answers show it: the address only, or not even that
-// when the URL has no credentials.
-func hidden(u domain.Secret) string {
+// redactedURL returns the URL for health answers: scheme and address, or only the scheme
+// if the URL has no credentials.
+func redactedURL(u domain.Secret) string {
 	parsed, err := url.Parse(u.Reveal())
 	if err != nil {
 		return ""

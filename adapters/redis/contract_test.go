@@ -16,8 +16,8 @@ func TestListenerOnRealRedis(t *testing.T) {
 }
 
 func TestListenerOnOwnRedis(t *testing.T) {
-	own(t)
-	contract.MessageListener(t, listenerHarness(own, true))
+	ownServer(t)
+	contract.MessageListener(t, listenerHarness(ownServer, true))
 }
 
 func TestNotifierOnEmbedded(t *testing.T) {
@@ -30,8 +30,8 @@ func TestNotifierOnRealRedis(t *testing.T) {
 }
 
 func TestNotifierOnOwnRedis(t *testing.T) {
-	own(t)
-	contract.NotificationPublisher(t, notifierHarness(own, true))
+	ownServer(t)
+	contract.NotificationPublisher(t, notifierHarness(ownServer, true))
 }
 
 func BenchmarkListenerOnEmbedded(b *testing.B) {
@@ -39,7 +39,7 @@ func BenchmarkListenerOnEmbedded(b *testing.B) {
 }
 
 func BenchmarkListenerOnOwnRedis(b *testing.B) {
-	contract.BenchmarkMessageListener(b, listenerHarness(own, true))
+	contract.BenchmarkMessageListener(b, listenerHarness(ownServer, true))
 }
 
 func BenchmarkNotifierOnEmbedded(b *testing.B) {
@@ -47,5 +47,5 @@ func BenchmarkNotifierOnEmbedded(b *testing.B) {
 }
 
 func BenchmarkNotifierOnOwnRedis(b *testing.B) {
-	contract.BenchmarkNotificationPublisher(b, notifierHarness(own, true))
+	contract.BenchmarkNotificationPublisher(b, notifierHarness(ownServer, true))
 }

@@ -9,16 +9,16 @@ import (
 
 // Waiting is how many questions wait for a round trip.
 func Waiting(l *RateLimiter) int {
-	l.queue.mu.Lock()
-	defer l.queue.mu.Unlock()
-	if l.queue.next == nil {
+	l.requests.mu.Lock()
+	defer l.requests.mu.Unlock()
+	if l.requests.next == nil {
 		return 0
 	}
-	return len(l.queue.next.asked)
+	return len(l.requests.next.requests)
 }
 
 // BeforeRenewals calls do before each renewal that the quota asks for.
-func (q *Quota) BeforeRenewals(do func()) { q.rdb.AddHook(before{q.places.extends.Hash(), do}) }
+func (q *Quota) BeforeRenewals(do func()) { q.rdb.AddHook(before{q.store.extendScript.Hash(), do}) }
 
 // before calls something before a script.
 type before struct {
@@ -41,14 +41,14 @@ func (before) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.Proc
 	return next
 }
 
-// Pause is the wait before the next attempt to connect.
-func Pause(ctx context.Context, attempt int) { pause(ctx, attempt) }
+// WaitBackoff is the wait before the next attempt to connect.
+func WaitBackoff(ctx context.Context, attempt int) { waitBackoff(ctx, attempt) }
 
-// Remembering returns a memory of refusals by its two operations.
-func Remembering() (remember func(key string, ends time.Time), left func(key string) time.Duration) {
-	r := newRefusals()
-	return r.remember, r.left
+// NewDeniedCache returns a memory of refusals by its two operations.
+func NewDeniedCache() (remember func(key string, ends time.Time), left func(key string) time.Duration) {
+	r := newDeniedCache()
+	return r.add, r.remaining
 }
 
-// UnderWay is how long before the last sign of life a gap begins.
-const UnderWay = underWay
+// GapMargin is how long before the last sign of life a gap begins.
+const GapMargin = gapMargin

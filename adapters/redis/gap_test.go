@@ -12,10 +12,10 @@ import (
 func TestAGapBeginsBeforeTheLastSignOfLife(t *testing.T) {
 	t.Parallel()
 	heard := time.Now()
-	s := shard{heard: heard}
-	s.lose()
-	require.Equal(t, heard.Add(-underWay), s.since)
-	s.heard = heard.Add(time.Minute)
-	s.lose()
-	require.Equal(t, heard.Add(-underWay), s.since)
+	s := shard{lastReceived: heard}
+	s.startGap()
+	require.Equal(t, heard.Add(-gapMargin), s.gapSince)
+	s.lastReceived = heard.Add(time.Minute)
+	s.startGap()
+	require.Equal(t, heard.Add(-gapMargin), s.gapSince)
 }

@@ -16,20 +16,21 @@ import (
 )
 
 const (
-	// answerLife is how long an answer is kept.
-	answerLife = 24 * time.Hour
-	// claimLife frees a claim whose process died; it outlives every request.
-	claimLife = time.Minute + 30*time.Second
-	// onceLimit bounds a step: a request goes on without being remembered rather
-	// than wait for Redis.
-	onceLimit = 500 * time.Millisecond
+	// responseTTL is the time to live of a response.
+	responseTTL = 24 * time.Hour
+	// claimTTL is the time to live of a claim, longer than every request. It frees the
+	// claim of a process that died.
+	claimTTL = time.Minute + 30*time.Second
+	// idempotencyTimeout is the timeout of a call. After it the request continues without
+	// idempotency.
+	idempotencyTimeout = 500 * time.Millisecond
 )
 
-// What a key holds: a ticket is running, an answer is the digest of its
-// request, a space and the answer.
+// Prefixes of values. The ticket follows runningPrefix; the digest of the request, a space
+// and the response follow answeredPrefix.
 const (
-	runningMark  = "running "
-	answeredMark = "answered "
+	runningPrefix  = "running "
+	answeredPrefix = "answered "
 )
 
 // claimScript sets a free key to the ticket, or returns the value of the key. A
@@ -39,7 +40,7 @@ const (
 const claimScript = `
 local held = redis.call('GET', KEYS[1])
 if held then
-  if string.find(held, '` + runningMark + `', 1, true) == 1 and redis.call('PTTL', KEYS[1]) > tonumber(ARGV[2]) then
+  if string.find(held, '` + runningPrefix + `', 1, true) == 1 and redis.call('PTTL', KEYS[1]) > tonumber(ARGV[2]) then
     redis.call('PEXPIRE', KEYS[1], ARGV[2])
   end -- a ticket that lasts too long
   return held
@@ -48,7 +49,7 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return ARGV[1]
 `
 
-// confirmScript replaces a ticket by the answer, unless another holds the key.
+// confirmScript replaces a ticket by the response, unless the key has another value.
 // KEYS: the key. ARGV: the ticket, the answer, its life in ms.
 const confirmScript = `
 local held = redis.call('GET', KEYS[1])
@@ -57,14 +58,13 @@ redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1
 `
 
-// releaseScript frees a key that the ticket holds. KEYS: the key. ARGV: the
-// ticket.
+// releaseScript deletes a key whose value is the ticket. KEYS: the key. ARGV: the ticket.
 const releaseScript = `
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0
 `
 
-// Idempotency keeps the answers of requests that may be repeated.
+// Idempotency stores the responses of idempotent requests.
 type Idempotency struct {
 	rdb                     goredis.UniversalClient
 	claim, confirm, release *goredis.Script
@@ -72,7 +72,7 @@ type Idempotency struct {
 
 var _ ports.Idempotency = (*Idempotency)(nil)
 
-var errOddKey = errors.New("the key holds something else than a ticket or an answer")
+var errUnexpectedValue = errors.New("the key holds something else than a ticket or an answer")
 
 // NewIdempotency returns a store on the client.
 func NewIdempotency(c *Client) *Idempotency {
@@ -82,35 +82,34 @@ func NewIdempotency(c *Client) *Idempotency {
 	}
 }
 
-// onceKey names a client's key. Path and key are hashed, so that none of them
-// can look like another's and the name stays short; no path holds the byte
-// between them.
-func onceKey(key domain.IdempotencyKey) string {
+// idempotencyKey returns the Redis key of a client's key. It hashes path and key, so that
+// it is short and unambiguous; no path contains the separator.
+func idempotencyKey(key domain.IdempotencyKey) string {
 	sum := sha256.Sum256([]byte(key.Key + "\x00" + key.Path))
 	return "gwonce:{" + string(key.User) + "}:" + hex.EncodeToString(sum[:])
 }
 
-// Claim asks for the key.
+// Claim claims the key for a request with the digest.
 func (i *Idempotency) Claim(ctx context.Context, key domain.IdempotencyKey, digest string) (domain.Claim, error) {
 	const op = "redis.Claim"
-	ticket := runningMark + uuid.NewString() + " " + digest
-	ctx, cancel := context.WithTimeout(ctx, onceLimit)
+	ticket := runningPrefix + uuid.NewString() + " " + digest
+	ctx, cancel := context.WithTimeout(ctx, idempotencyTimeout)
 	defer cancel()
-	held, err := i.claim.Run(ctx, i.rdb, []string{onceKey(key)}, ticket, claimLife.Milliseconds()).Text()
+	held, err := i.claim.Run(ctx, i.rdb, []string{idempotencyKey(key)}, ticket, claimTTL.Milliseconds()).Text()
 	if err != nil {
-		return domain.Claim{}, i.failure(op, err)
+		return domain.Claim{}, i.retryableError(op, err)
 	}
 	if held == ticket {
 		return domain.Claim{State: domain.Claimed, Ticket: ticket}, nil
 	}
-	if strings.HasPrefix(held, runningMark) {
+	if strings.HasPrefix(held, runningPrefix) {
 		return domain.Claim{State: domain.Running}, nil
 	}
-	rest, answered := strings.CutPrefix(held, answeredMark)
+	rest, answered := strings.CutPrefix(held, answeredPrefix)
 	theirs, answer, whole := strings.Cut(rest, " ")
 	switch {
 	case !answered || !whole:
-		return domain.Claim{}, domain.Unavailable("redis", retryAfter).Because(errOddKey).At(op)
+		return domain.Claim{}, domain.Unavailable("redis", retryAfter).Because(errUnexpectedValue).At(op)
 	case theirs != digest:
 		return domain.Claim{State: domain.Mismatched}, nil
 	default:
@@ -118,33 +117,33 @@ func (i *Idempotency) Claim(ctx context.Context, key domain.IdempotencyKey, dige
 	}
 }
 
-// Confirm stores the answer.
+// Confirm stores the response of a claimed key.
 func (i *Idempotency) Confirm(ctx context.Context, key domain.IdempotencyKey, ticket string, answer []byte) error {
 	digest := ticket[strings.LastIndexByte(ticket, ' ')+1:]
-	ctx, cancel := context.WithTimeout(ctx, onceLimit)
+	ctx, cancel := context.WithTimeout(ctx, idempotencyTimeout)
 	defer cancel()
-	value := answeredMark + digest + " " + string(answer)
-	err := i.confirm.Run(ctx, i.rdb, []string{onceKey(key)}, ticket, value, answerLife.Milliseconds()).Err()
+	value := answeredPrefix + digest + " " + string(answer)
+	err := i.confirm.Run(ctx, i.rdb, []string{idempotencyKey(key)}, ticket, value, responseTTL.Milliseconds()).Err()
 	if err != nil {
-		return i.failure("redis.Confirm", err)
+		return i.retryableError("redis.Confirm", err)
 	}
 	return nil
 }
 
-// Release frees the key.
+// Release frees a claimed key without a response.
 func (i *Idempotency) Release(ctx context.Context, key domain.IdempotencyKey, ticket string) error {
-	ctx, cancel := context.WithTimeout(ctx, onceLimit)
+	ctx, cancel := context.WithTimeout(ctx, idempotencyTimeout)
 	defer cancel()
-	if err := i.release.Run(ctx, i.rdb, []string{onceKey(key)}, ticket).Err(); err != nil {
-		return i.failure("redis.Release", err)
+	if err := i.release.Run(ctx, i.rdb, []string{idempotencyKey(key)}, ticket).Err(); err != nil {
+		return i.retryableError("redis.Release", err)
 	}
 	return nil
 }
 
-// failure is always one that may pass: the store is no reason to refuse a
-// request for good.
-func (i *Idempotency) failure(op string, err error) *domain.Error {
-	if e := failure(op, err, onceLimit); domain.Retryable(e) {
+// retryableError converts an error to one that is always temporary: the store never rejects
+// a request permanently.
+func (i *Idempotency) retryableError(op string, err error) *domain.Error {
+	if e := redisError(op, err, idempotencyTimeout); domain.Retryable(e) {
 		return e
 	}
 	return domain.Unavailable("redis", retryAfter).Because(redacted(err)).At(op)

@@ -12,12 +12,12 @@ import (
 	"github.com/huleedu/edge/test/servers"
 )
 
-func onceHarness(find func(testing.TB) server, canBreak bool) contract.IdempotencyHarness {
+func idempotencyHarness(find func(testing.TB) server, canBreak bool) contract.IdempotencyHarness {
 	return contract.IdempotencyHarness{
 		New: func(t testing.TB) contract.IdempotencyRig {
 			s := find(t)
 			return contract.IdempotencyRig{
-				Store: redis.NewIdempotency(open(t, s.url)), Other: redis.NewIdempotency(open(t, s.url)), StartOutage: s.stop,
+				Store: redis.NewIdempotency(openClient(t, s.url)), Other: redis.NewIdempotency(openClient(t, s.url)), StartOutage: s.stop,
 			}
 		},
 		Can: contract.IdempotencyAbilities{Outage: canBreak},
@@ -25,35 +25,35 @@ func onceHarness(find func(testing.TB) server, canBreak bool) contract.Idempoten
 }
 
 func TestIdempotencyOnEmbedded(t *testing.T) {
-	contract.Idempotency(t, onceHarness(embedded, true))
+	contract.Idempotency(t, idempotencyHarness(embedded, true))
 }
 
 func TestIdempotencyOnRealRedis(t *testing.T) {
 	shared(t)
-	contract.Idempotency(t, onceHarness(shared, false))
+	contract.Idempotency(t, idempotencyHarness(shared, false))
 }
 
 func TestIdempotencyOnOwnRedis(t *testing.T) {
-	own(t)
-	contract.Idempotency(t, onceHarness(own, true))
+	ownServer(t)
+	contract.Idempotency(t, idempotencyHarness(ownServer, true))
 }
 
 func TestIdempotencyOnCluster(t *testing.T) {
 	s := clustered(t)
-	contract.Idempotency(t, onceHarness(func(testing.TB) server { return s }, false))
+	contract.Idempotency(t, idempotencyHarness(func(testing.TB) server { return s }, false))
 }
 
 func TestIdempotencyOnAHungRedis(t *testing.T) {
 	p := servers.OwnRedis(t)
-	contract.Idempotency(t, onceHarness(func(t testing.TB) server {
+	contract.Idempotency(t, idempotencyHarness(func(t testing.TB) server {
 		t.Helper()
 		return server{url: p.URL(), stop: func() { p.Pause(); t.Cleanup(p.Resume) }}
 	}, true))
 }
 
-func TestIdempotencyKeepsForItsTime(t *testing.T) {
+func TestIdempotencyTTL(t *testing.T) {
 	s := embedded(t)
-	i, c := redis.NewIdempotency(open(t, s.url)), stranger(t, s.url)
+	i, c := redis.NewIdempotency(openClient(t, s.url)), externalClient(t, s.url)
 	key := domain.IdempotencyKey{User: "u1", Path: "p", Key: "k"}
 	claim, err := i.Claim(t.Context(), key, "d")
 	require.NoError(t, err)
@@ -68,7 +68,7 @@ func TestIdempotencyKeepsForItsTime(t *testing.T) {
 // A step of Redis's clock backwards lengthens the time to live of each key by the step.
 func TestIdempotencyShortensAClaimAfterAStepOfTheClock(t *testing.T) {
 	s := embedded(t)
-	i, c := redis.NewIdempotency(open(t, s.url)), stranger(t, s.url)
+	i, c := redis.NewIdempotency(openClient(t, s.url)), externalClient(t, s.url)
 	key := domain.IdempotencyKey{User: "u1", Path: "p", Key: "k"}
 	claim, err := i.Claim(t.Context(), key, "d")
 	require.NoError(t, err)
@@ -85,9 +85,9 @@ func TestIdempotencyShortensAClaimAfterAStepOfTheClock(t *testing.T) {
 	require.Greater(t, c.PTTL(t.Context(), name).Val(), 23*time.Hour, "an answer keeps its time")
 }
 
-func TestIdempotencyGoesOnOverAStrangersKey(t *testing.T) {
+func TestIdempotencyRejectsForeignValues(t *testing.T) {
 	s := embedded(t)
-	i, c := redis.NewIdempotency(open(t, s.url)), stranger(t, s.url)
+	i, c := redis.NewIdempotency(openClient(t, s.url)), externalClient(t, s.url)
 	key := domain.IdempotencyKey{User: "u1", Path: "p", Key: "k"}
 	_, err := i.Claim(t.Context(), key, "d")
 	require.NoError(t, err)

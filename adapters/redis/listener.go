@@ -21,19 +21,19 @@ import (
 )
 
 const (
-	// followLimit bounds the wait for one confirmation.
-	followLimit = 5 * time.Second
-	// maxConnections bounds the connections of the subscription, one for each core.
-	// Each has a worker who reads it and writes to its users' sockets; more of them
-	// than cores read less at a time and do nothing sooner.
+	// followTimeout is the maximum wait for one confirmation.
+	followTimeout = 5 * time.Second
+	// maxConnections is the maximum number of connections of the subscription, one per core.
+	// The goroutine of a connection also writes to its users' sockets, so that more
+	// connections than cores do not deliver sooner.
 	maxConnections = 4
 	// defaultLinger outlasts a page reload and a client's first reconnect.
 	defaultLinger = 5 * time.Second
-	// defaultPrefix is also what tells an unset prefix from a chosen one.
+	// defaultPrefix is the default of WEBSOCKET_CHANNEL_PREFIX.
 	defaultPrefix = "ws:"
 )
 
-// ListenerConfig says what is listened to, and how.
+// ListenerConfig is the configuration of a Listener.
 type ListenerConfig struct {
 	// ChannelPrefix begins the channel of every user; the user's id follows.
 	ChannelPrefix string `env:"WEBSOCKET_CHANNEL_PREFIX" envDefault:"ws:"`
@@ -43,18 +43,17 @@ type ListenerConfig struct {
 	// MaxBytes is the size of the largest message that is passed on; a larger
 	// one is dropped and counted.
 	MaxBytes int `env:"NOTIFICATION_MAX_BYTES" envDefault:"262144"`
-	// ProbeInterval is how often each connection of the subscription is sent
-	// something, to see that it still hears.
+	// ProbeInterval is how often a message is sent to each connection of the subscription, to
+	// check that it still receives.
 	ProbeInterval time.Duration `env:"WEBSOCKET_REDIS_PROBE_INTERVAL" envDefault:"5"`
-	// Connections is over how many connections users are spread; 0 means one a
-	// core, and at most 4.
+	// Connections is the number of connections; 0 means one per core, at most 4.
 	Connections int
-	// Linger is how long a subscription outlives the last follower, so that
-	// coming back is cheap; 0 means 5 s.
+	// Linger is how long a subscription is kept after the last Unfollow, so that a reconnect
+	// is cheap; 0 means 5 s.
 	Linger time.Duration
 }
 
-// Prefix is the prefix in force.
+// Prefix returns the effective prefix.
 func (c ListenerConfig) Prefix() ChannelPrefix {
 	if c.OldChannelPrefix != "" && (c.ChannelPrefix == "" || c.ChannelPrefix == defaultPrefix) {
 		return ChannelPrefix(c.OldChannelPrefix + ":")
@@ -62,12 +61,12 @@ func (c ListenerConfig) Prefix() ChannelPrefix {
 	return ChannelPrefix(c.ChannelPrefix)
 }
 
-// Problems reports every setting that cannot be used.
+// Problems returns an error for every invalid setting.
 func (c ListenerConfig) Problems(domain.Environment) []error {
 	var problems []error
 	p := string(c.Prefix())
-	if p == "" || strings.HasPrefix(controlNames, p) || strings.HasPrefix(p, controlNames) {
-		problems = append(problems, domain.Misconfigured("WEBSOCKET_CHANNEL_PREFIX", "must not be empty and must keep users out of "+controlNames))
+	if p == "" || strings.HasPrefix(controlPrefix, p) || strings.HasPrefix(p, controlPrefix) {
+		problems = append(problems, domain.Misconfigured("WEBSOCKET_CHANNEL_PREFIX", "must not be empty and must keep users out of "+controlPrefix))
 	}
 	if c.MaxBytes <= 0 {
 		problems = append(problems, domain.Misconfigured("NOTIFICATION_MAX_BYTES", "must be positive"))
@@ -78,9 +77,9 @@ func (c ListenerConfig) Problems(domain.Environment) []error {
 	return problems
 }
 
-// Listener follows users' channels over a few connections, whatever the number
-// of users. Classic pub/sub works alike on a single server, with sentinels and
-// on a cluster.
+// Listener subscribes to users' channels on a few connections, independent of the number of
+// users. It uses classic pub/sub, which works on a single server, with sentinels and on a
+// cluster.
 type Listener struct {
 	prefix   ChannelPrefix
 	observer ports.Observer
@@ -88,7 +87,7 @@ type Listener struct {
 	shards   []*shard
 	seed     maphash.Seed
 	running  atomic.Bool
-	tally    tally
+	followed followCounter
 }
 
 var (
@@ -98,8 +97,8 @@ var (
 
 var errRunTwice = errors.New("the listener runs already")
 
-// NewListener returns a listener that hears nothing until Run. It logs when a
-// part of the subscription is lost and when it is back.
+// NewListener returns a listener, which connects in Run. It logs when a connection of the
+// subscription is lost and when it is restored.
 func NewListener(c *Client, cfg ListenerConfig, o ports.Observer, tp trace.TracerProvider, log *slog.Logger) *Listener {
 	if cfg.Connections <= 0 {
 		cfg.Connections = min(runtime.GOMAXPROCS(0), maxConnections)
@@ -109,35 +108,35 @@ func NewListener(c *Client, cfg ListenerConfig, o ports.Observer, tp trace.Trace
 	}
 	l := &Listener{
 		prefix: cfg.Prefix(), observer: o, seed: maphash.MakeSeed(),
-		tracer: tp.Tracer("github.com/huleedu/edge/adapters/redis"),
-		tally:  tally{observer: o},
+		tracer:   tp.Tracer("github.com/huleedu/edge/adapters/redis"),
+		followed: followCounter{observer: o},
 	}
 	for i := range cfg.Connections {
 		s := &shard{
-			source: source{
-				rdb: c.rdb, prefix: l.prefix, probe: controlNames + "probe:" + uuid.NewString(),
-				interval: cfg.ProbeInterval, maxBytes: cfg.MaxBytes, control: i == 0,
+			shardConfig: shardConfig{
+				rdb: c.rdb, prefix: l.prefix, probe: controlPrefix + "probe:" + uuid.NewString(),
+				interval: cfg.ProbeInterval, maxBytes: cfg.MaxBytes, subscribeControl: i == 0,
 			},
-			observer: o, log: log, confirmed: make(chan struct{}, 1),
+			observer: o, log: log, probeConfirmed: make(chan struct{}, 1),
 		}
-		s.roster = newRoster(l.prefix, cfg.Linger)
+		s.subs = newSubscriptions(l.prefix, cfg.Linger)
 		l.shards = append(l.shards, s)
 	}
 	return l
 }
 
-// Follow returns when Redis has confirmed the user's subscription, at once for
-// one that is there already.
+// Follow returns when Redis has confirmed the user's subscription, at once if it already
+// exists.
 func (l *Listener) Follow(ctx context.Context, user domain.UserID) error {
 	ctx, span := l.span(ctx, user)
 	defer span.End()
-	r := l.rosterOf(user)
+	r := l.subscriptionsOf(user)
 	p, first, err := r.follow(user)
 	if err != nil {
 		return domain.Unreachable("redis", err).At("redis.Follow")
 	}
 	if first {
-		l.tally.add(1)
+		l.followed.add(1)
 	}
 	if err := p.wait(ctx); err != nil {
 		l.Unfollow(user)
@@ -146,8 +145,8 @@ func (l *Listener) Follow(ctx context.Context, user domain.UserID) error {
 	return nil
 }
 
-// span covers the wait for a confirmation. It is not made where the caller's trace
-// is one that nobody records.
+// span starts a span for the wait for a confirmation, unless the caller's trace is not
+// sampled.
 func (l *Listener) span(ctx context.Context, user domain.UserID) (context.Context, trace.Span) {
 	if whole := trace.SpanContextFromContext(ctx); whole.IsValid() && !whole.IsSampled() {
 		return ctx, noop.Span{}
@@ -158,12 +157,12 @@ func (l *Listener) span(ctx context.Context, user domain.UserID) (context.Contex
 
 // Unfollow ends one Follow; for a user who is not followed it does nothing.
 func (l *Listener) Unfollow(user domain.UserID) {
-	if last := l.rosterOf(user).unfollow(user, time.Now()); last {
-		l.tally.add(-1)
+	if last := l.subscriptionsOf(user).unfollow(user, time.Now()); last {
+		l.followed.add(-1)
 	}
 }
 
-// Run keeps the subscription until ctx is done, and then refuses to follow. A
+// Run maintains the subscription until ctx is done. Follow returns an error after that. A
 // second call returns INITIALIZATION_FAILED.
 func (l *Listener) Run(ctx context.Context, handler ports.MessageHandler) error {
 	if !l.running.CompareAndSwap(false, true) {
@@ -177,11 +176,11 @@ func (l *Listener) Run(ctx context.Context, handler ports.MessageHandler) error 
 	return nil
 }
 
-// Health is unhealthy when any connection of the subscription is down or deaf:
-// its users would hear nothing.
+// Health returns unhealthy when any connection of the subscription is down or has not
+// received its probe, because its users can miss messages.
 func (l *Listener) Health(context.Context) domain.Health {
 	for _, s := range l.shards {
-		if err := s.problem(); err != nil {
+		if err := s.unhealthyReason(); err != nil {
 			return domain.Health{
 				Name: "subscription", Condition: domain.Unhealthy, Note: "the subscription to Redis is down",
 				Err: domain.Unreachable("redis", err).At("redis.Health"),
@@ -191,19 +190,19 @@ func (l *Listener) Health(context.Context) domain.Health {
 	return domain.Health{Name: "subscription", Condition: domain.Healthy}
 }
 
-func (l *Listener) rosterOf(user domain.UserID) *roster {
-	return l.shards[maphash.String(l.seed, string(user))%uint64(len(l.shards))].roster
+func (l *Listener) subscriptionsOf(user domain.UserID) *subscriptions {
+	return l.shards[maphash.String(l.seed, string(user))%uint64(len(l.shards))].subs
 }
 
-// tally counts the users followed and reports each change in its order, so that
-// the last report is the truth.
-type tally struct {
+// followCounter counts the followed users and reports each change in order, so that the last
+// report is correct.
+type followCounter struct {
 	mu       sync.Mutex
 	users    int
 	observer ports.Observer
 }
 
-func (t *tally) add(n int) {
+func (t *followCounter) add(n int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.users += n

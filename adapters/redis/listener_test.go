@@ -84,14 +84,14 @@ func unhealthy(l *redis.Listener) func() bool {
 	return func() bool { return l.Health(context.Background()).Condition == domain.Unhealthy }
 }
 
-func TestListenerCountsWhatItDoes(t *testing.T) {
+func TestListenerObservesSubscriptions(t *testing.T) {
 	s, facts, in := embedded(t), contract.NewFacts(), newInbox()
-	cfg := listening()
+	cfg := listenerConfig()
 	cfg.MaxBytes = 10
-	l := listener(open(t, s.url), cfg, facts)
+	l := listener(openClient(t, s.url), cfg, facts)
 	run(t, l, in)
 	follow(t, l, "a", "a", "b")
-	send := publishing(t, s.url)
+	send := publisher(t, s.url)
 	send("a", strings.Repeat("x", 11), strings.Repeat("x", 10))
 	require.Equal(t, "a xxxxxxxxxx", in.message(t), "a larger one is dropped")
 	l.Unfollow("a")
@@ -120,7 +120,7 @@ func TestListenerCountsWhatItDoes(t *testing.T) {
 func TestListenerTracesUntilConfirmed(t *testing.T) {
 	s, spans := embedded(t), tracetest.NewSpanRecorder()
 	tp := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))
-	l := redis.NewListener(open(t, s.url), listening(), contract.NewFacts(), tp, slog.New(slog.DiscardHandler))
+	l := redis.NewListener(openClient(t, s.url), listenerConfig(), contract.NewFacts(), tp, slog.New(slog.DiscardHandler))
 	run(t, l, newInbox())
 	follow(t, l, "anna")
 	ended := spans.Ended()
@@ -133,8 +133,8 @@ func TestListenerTracesUntilConfirmed(t *testing.T) {
 
 func TestListenerIsUnhealthyWithoutRedis(t *testing.T) {
 	s := embedded(t)
-	client := open(t, s.url)
-	l := listener(client, listening(), contract.NewFacts())
+	client := openClient(t, s.url)
+	l := listener(client, listenerConfig(), contract.NewFacts())
 	h := l.Health(t.Context())
 	require.Equal(t, "subscription", h.Name)
 	require.Equal(t, domain.Unhealthy, h.Condition, "nothing is heard before Run")
@@ -152,16 +152,16 @@ func TestListenerIsUnhealthyWithoutRedis(t *testing.T) {
 	require.Eventually(t, healthy(l), patience, time.Millisecond)
 }
 
-// TestPausesBetweenAttempts: they double up to a second, a random half of it,
+// TestBackoffBetweenAttempts: they double up to a second, a random half of it,
 // however long the outage, and end with the process.
-func TestPausesBetweenAttempts(t *testing.T) {
+func TestBackoffBetweenAttempts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for attempt, milliseconds := range []int{100, 200, 400, 800, 1000, 1000, 1000} {
 			longest := time.Duration(milliseconds) * time.Millisecond
 			seen := map[time.Duration]bool{}
 			for range 100 {
 				began := time.Now()
-				redis.Pause(t.Context(), attempt)
+				redis.WaitBackoff(t.Context(), attempt)
 				waited := time.Since(began)
 				require.GreaterOrEqual(t, waited, longest/2)
 				require.Less(t, waited, longest)
@@ -170,31 +170,31 @@ func TestPausesBetweenAttempts(t *testing.T) {
 			require.Greater(t, len(seen), 90, "nodes come back one by one")
 		}
 		began := time.Now()
-		redis.Pause(t.Context(), 1_000_000)
+		redis.WaitBackoff(t.Context(), 1_000_000)
 		require.Less(t, time.Since(began), time.Second)
 		ended, end := context.WithCancel(t.Context())
 		end()
 		began = time.Now()
-		redis.Pause(ended, 100)
+		redis.WaitBackoff(ended, 100)
 		require.Zero(t, time.Since(began))
 	})
 }
 
-// TestListenerIsBackSoonAfterALongOutage: however many attempts failed, the next
+// TestListenerReconnectsSoonAfterALongOutage: however many attempts failed, the next
 // one is near, and the log has one line for all of them.
-func TestListenerIsBackSoonAfterALongOutage(t *testing.T) {
+func TestListenerReconnectsSoonAfterALongOutage(t *testing.T) {
 	t.Parallel()
 	var lines lineCounter
 	s, in := embedded(t), newInbox()
-	d := deafen(t, s.url)
-	cfg := listening()
+	d := startMuteProxy(t, s.url)
+	cfg := listenerConfig()
 	cfg.Connections = 1
-	l := redis.NewListener(open(t, d.url()), cfg, contract.NewFacts(), noop.NewTracerProvider(),
+	l := redis.NewListener(openClient(t, d.url()), cfg, contract.NewFacts(), noop.NewTracerProvider(),
 		slog.New(slog.NewTextHandler(&lines, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	run(t, l, in)
 	follow(t, l, "a")
 	s.stop()
-	d.cut()
+	d.closeAll()
 	require.Eventually(t, func() bool { return d.refused.Load() >= 8 }, patience, time.Millisecond)
 	require.EqualValues(t, 1, lines.Load(), "an outage is one line")
 	s.start()
@@ -211,49 +211,49 @@ func (c *lineCounter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func TestListenerNoticesThatItIsDeaf(t *testing.T) {
+func TestListenerDetectsASilentSubscription(t *testing.T) {
 	s, facts, in := embedded(t), contract.NewFacts(), newInbox()
-	d := deafen(t, s.url)
-	cfg := listening()
+	d := startMuteProxy(t, s.url)
+	cfg := listenerConfig()
 	cfg.Connections, cfg.ProbeInterval = 1, 100*time.Millisecond
-	l := listener(open(t, d.url()), cfg, facts)
+	l := listener(openClient(t, d.url()), cfg, facts)
 	run(t, l, in)
 	follow(t, l, "a", "b")
-	send := publishing(t, s.url)
-	d.silence()
+	send := publisher(t, s.url)
+	d.muteSubscriptions()
 	began := time.Now()
 	send("a", "lost")
 	gap := in.gap(t)
 	require.GreaterOrEqual(t, time.Since(began), cfg.ProbeInterval, "two probes were missed")
 	require.ElementsMatch(t, []domain.UserID{"a", "b"}, gap.Users)
-	require.WithinDuration(t, began.Add(-redis.UnderWay), gap.Since, 3*cfg.ProbeInterval)
+	require.WithinDuration(t, began.Add(-redis.GapMargin), gap.Since, 3*cfg.ProbeInterval)
 	send("a", "heard")
 	require.Equal(t, "a heard", in.message(t))
 	require.Equal(t, 1, facts.Count(func(f domain.Fact) bool { return f == domain.Resubscribed{} }))
 }
 
-func TestListenerStaysOnAConnectionThatHears(t *testing.T) {
+func TestListenerKeepsAWorkingConnection(t *testing.T) {
 	s, facts := embedded(t), contract.NewFacts()
-	cfg := listening()
+	cfg := listenerConfig()
 	cfg.ProbeInterval = 50 * time.Millisecond
-	l := listener(open(t, s.url), cfg, facts)
+	l := listener(openClient(t, s.url), cfg, facts)
 	run(t, l, newInbox())
 	require.Eventually(t, healthy(l), patience, time.Millisecond)
 	require.Never(t, unhealthy(l), 10*cfg.ProbeInterval, 5*time.Millisecond)
 	require.Zero(t, facts.Count(func(f domain.Fact) bool { return f == domain.Resubscribed{} }))
 }
 
-func TestListenerSurvivesCutConnections(t *testing.T) {
+func TestListenerReconnectsAfterClosedConnections(t *testing.T) {
 	s, in := embedded(t), newInbox()
-	d := deafen(t, s.url)
-	cfg := listening()
+	d := startMuteProxy(t, s.url)
+	cfg := listenerConfig()
 	cfg.Connections = 1
-	l := listener(open(t, d.url()), cfg, contract.NewFacts())
+	l := listener(openClient(t, d.url()), cfg, contract.NewFacts())
 	run(t, l, in)
 	follow(t, l, "a")
-	send := publishing(t, s.url)
+	send := publisher(t, s.url)
 	for range 5 {
-		d.cut()
+		d.closeAll()
 		require.Equal(t, []domain.UserID{"a"}, in.gap(t).Users)
 		follow(t, l, "a") // known at once, or after the next confirmation
 		send("a", "x")
@@ -261,9 +261,9 @@ func TestListenerSurvivesCutConnections(t *testing.T) {
 	}
 }
 
-func TestListenerNoticesThatRedisHangs(t *testing.T) {
+func TestListenerDetectsAHungRedis(t *testing.T) {
 	p, in := servers.OwnRedis(t), newInbox()
-	cfg, c := listening(), settings(p.URL())
+	cfg, c := listenerConfig(), settings(p.URL())
 	cfg.ProbeInterval, c.ConnectTimeout, c.SocketTimeout = 200*time.Millisecond, 500*time.Millisecond, 500*time.Millisecond
 	client, err := redis.Open(c)
 	require.NoError(t, err)
@@ -282,16 +282,16 @@ func TestListenerNoticesThatRedisHangs(t *testing.T) {
 	p.Resume()
 	require.Equal(t, []domain.UserID{"a"}, in.gap(t).Users)
 	require.Eventually(t, healthy(l), patience, 10*time.Millisecond)
-	publishing(t, p.URL())("a", "x")
+	publisher(t, p.URL())("a", "x")
 	require.Equal(t, "a x", in.message(t))
 }
 
-func TestFollowEndsInTimeWhenNothingIsConfirmed(t *testing.T) {
+func TestFollowTimesOutWithoutConfirmation(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it waits for the limit")
 	}
 	s := embedded(t)
-	l := listener(open(t, s.url), listening(), contract.NewFacts()) // not running
+	l := listener(openClient(t, s.url), listenerConfig(), contract.NewFacts()) // not running
 	began := time.Now()
 	err := l.Follow(t.Context(), "a")
 	require.Equal(t, domain.ConnectionError, domain.CodeOf(err))

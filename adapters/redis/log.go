@@ -11,17 +11,17 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// The bounds of one answer of a log. A default log of ordinary notifications
-// fits into one.
+// The limits of one page. A log of the default size with ordinary notifications fits into
+// one page.
 const (
 	pageEntries = 256
 	pageBytes   = 1 << 20
-	// pagePassed is how many ids are told of what lies behind the reader. It is
-	// more than a subscription lags behind a log.
-	pagePassed = 64
-	// passedAge is how old a position is when they are not told any more: a
-	// subscription that lags so far has been found deaf.
-	passedAge = 30 * time.Second
+	// maxPassed is the maximum number of ids before the position that a page contains. A
+	// subscription lags less behind the log.
+	maxPassed = 64
+	// maxPassedAge is the maximum age of a position with passed ids. The probe detects a
+	// subscription that lags further.
+	maxPassedAge = 30 * time.Second
 )
 
 // readScript reads one page of a log.
@@ -31,8 +31,8 @@ const (
 // after which the page ends; most passed ids; name of the field. It answers {position found, oldest id, more behind the page,
 // {passed ids}, {id, frame, id, frame, ...}}.
 //
-// The entries are taken in small portions, so that large ones do not all stand
-// in the script's memory when only the first of them fit into the page.
+// The script reads the entries in small portions, so that its memory is bounded when only
+// the first entries fit into the page.
 const readScript = `
 local log, after = KEYS[1], ARGV[1]
 local found, passed, from = 1, {}, after
@@ -75,64 +75,64 @@ while true do
 end
 `
 
-// Log reads the users' logs that a Notifier writes.
+// Log reads the notification logs that a Notifier writes.
 type Log struct {
-	rdb    goredis.UniversalClient
-	script *goredis.Script
-	answer time.Duration
-	lasts  lasts
+	rdb       goredis.UniversalClient
+	script    *goredis.Script
+	timeout   time.Duration
+	positions positionReader
 }
 
 var _ ports.NotificationLog = (*Log)(nil)
 
-// NewLog returns a log over the client.
+// NewLog returns a log on the client.
 func NewLog(c *Client) *Log {
-	return &Log{rdb: c.rdb, script: goredis.NewScript(readScript), answer: c.answer, lasts: newLasts(c.rdb)}
+	return &Log{rdb: c.rdb, script: goredis.NewScript(readScript), timeout: c.timeout, positions: newPositionReader(c.rdb)}
 }
 
-// Since returns what the user's log holds behind the position.
+// Since returns the user's entries after the position.
 func (l *Log) Since(ctx context.Context, user domain.UserID, after domain.Position) (domain.Replay, error) {
-	return l.read(ctx, "redis.Since", user, string(after), passedAge)
+	return l.read(ctx, "redis.Since", user, string(after), maxPassedAge)
 }
 
-// Recent returns what the user's log holds of the time, by Redis's clock.
+// Recent returns the user's entries that are not older than age, by the clock of Redis.
 func (l *Log) Recent(ctx context.Context, user domain.UserID, age time.Duration) (domain.Replay, error) {
 	return l.read(ctx, "redis.Recent", user, "", age)
 }
 
 func (l *Log) read(ctx context.Context, op string, user domain.UserID, after string, age time.Duration) (domain.Replay, error) {
 	answer, err := l.script.Run(ctx, l.rdb, []string{logKey(user)},
-		after, age.Milliseconds(), pageEntries, pageBytes, pagePassed, frameField).Slice()
+		after, age.Milliseconds(), pageEntries, pageBytes, maxPassed, frameField).Slice()
 	if err != nil {
-		return domain.Replay{}, l.failed(op, err)
+		return domain.Replay{}, l.retryableError(op, err)
 	}
-	replay, ok := replayOf(answer)
+	replay, ok := parseReplay(answer)
 	if !ok {
-		return domain.Replay{}, l.failed(op, errOddAnswer)
+		return domain.Replay{}, l.retryableError(op, errUnexpectedResult)
 	}
 	return replay, nil
 }
 
-// failed translates an error. There is no final one: a log that cannot be read
-// is to be tried again.
-func (l *Log) failed(op string, err error) error {
-	e := failure(op, err, l.answer)
-	if !domain.Retryable(e) || errors.Is(err, errOddAnswer) {
+// retryableError converts an error. No error is final: reading a log can always be
+// repeated.
+func (l *Log) retryableError(op string, err error) error {
+	e := redisError(op, err, l.timeout)
+	if !domain.Retryable(e) || errors.Is(err, errUnexpectedResult) {
 		return domain.Unavailable("redis", retryAfter).Because(redacted(err)).At(op)
 	}
 	return e
 }
 
-// replayOf reads the script's answer; false when it has another shape.
-func replayOf(answer []any) (domain.Replay, bool) {
+// parseReplay parses the result of the script. It returns false for another form.
+func parseReplay(answer []any) (domain.Replay, bool) {
 	if len(answer) != 5 {
 		return domain.Replay{}, false
 	}
 	found, ok1 := answer[0].(int64)
 	oldest, ok2 := answer[1].(string)
 	more, ok3 := answer[2].(int64)
-	passed, ok4 := texts(answer[3])
-	page, ok5 := texts(answer[4])
+	passed, ok4 := toStrings(answer[3])
+	page, ok5 := toStrings(answer[4])
 	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || len(page)%2 != 0 {
 		return domain.Replay{}, false
 	}
@@ -153,7 +153,7 @@ func replayOf(answer []any) (domain.Replay, bool) {
 	return replay, true
 }
 
-func texts(v any) ([]string, bool) {
+func toStrings(v any) ([]string, bool) {
 	list, ok := v.([]any)
 	if !ok {
 		return nil, false

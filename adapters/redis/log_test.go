@@ -16,7 +16,7 @@ func logHarness(find func(testing.TB) server, canBreak bool) contract.LogHarness
 	return contract.LogHarness{
 		New: func(t testing.TB, most int) contract.LogRig {
 			s := find(t)
-			client, other := open(t, s.url), stranger(t, s.url)
+			client, other := openClient(t, s.url), externalClient(t, s.url)
 			return contract.LogRig{
 				Log:       redis.NewLog(client),
 				Publisher: redis.NewNotifier(client, redis.NotifierConfig{Max: most, TTL: time.Minute}, "ws:"),
@@ -40,8 +40,8 @@ func TestLogOnRealRedis(t *testing.T) {
 }
 
 func TestLogOnOwnRedis(t *testing.T) {
-	own(t)
-	contract.NotificationLog(t, logHarness(own, true))
+	ownServer(t)
+	contract.NotificationLog(t, logHarness(ownServer, true))
 }
 
 func BenchmarkLogOnEmbedded(b *testing.B) {
@@ -49,15 +49,15 @@ func BenchmarkLogOnEmbedded(b *testing.B) {
 }
 
 func BenchmarkLogOnOwnRedis(b *testing.B) {
-	contract.BenchmarkNotificationLog(b, logHarness(own, true))
+	contract.BenchmarkNotificationLog(b, logHarness(ownServer, true))
 }
 
-// TestLogOfAnotherKind finds a key that is no log: nobody's answer can be made
+// TestLogWithAnotherType finds a key that is no log: nobody's answer can be made
 // of it, and it may be mended.
-func TestLogOfAnotherKind(t *testing.T) {
+func TestLogWithAnotherType(t *testing.T) {
 	s := embedded(t)
-	require.NoError(t, stranger(t, s.url).Set(t.Context(), "wslog:{u1}", "x", 0).Err())
-	log := redis.NewLog(open(t, s.url))
+	require.NoError(t, externalClient(t, s.url).Set(t.Context(), "wslog:{u1}", "x", 0).Err())
+	log := redis.NewLog(openClient(t, s.url))
 	_, err := log.Since(t.Context(), "u1", domain.Start)
 	require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err))
 	_, err = log.Last(t.Context(), "u1")
@@ -68,10 +68,10 @@ func TestLogOfAnotherKind(t *testing.T) {
 // nobody: an operator's XADD must not keep a user from resuming.
 func TestLogWithForeignEntries(t *testing.T) {
 	s := embedded(t)
-	c := stranger(t, s.url)
+	c := externalClient(t, s.url)
 	require.NoError(t, c.Do(t.Context(), "XADD", "wslog:{u1}", "5-1", "other", "x").Err())
 	require.NoError(t, c.Do(t.Context(), "XADD", "wslog:{u1}", "5-2", "other", "x", "frame", `{"a":1}`).Err())
-	got, err := redis.NewLog(open(t, s.url)).Since(t.Context(), "u1", "5-1")
+	got, err := redis.NewLog(openClient(t, s.url)).Since(t.Context(), "u1", "5-1")
 	require.NoError(t, err)
 	require.True(t, got.Complete)
 	require.Len(t, got.Entries, 1)

@@ -13,20 +13,20 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// NotifierConfig says how long and how safely notifications are kept.
+// NotifierConfig is the size, lifetime and replication of the notification logs.
 type NotifierConfig struct {
-	// Max is how many notifications a user's log holds at most; the oldest go
+	// Max is the maximum number of notifications in a user's log; the oldest are deleted
 	// first.
 	Max int `env:"NOTIFICATION_LOG_MAX" envDefault:"256"`
-	// TTL is how long a user's log outlives its newest notification, and how
-	// long an event is known to have been seen.
+	// TTL is the time to live of a user's log after its newest notification, and of the mark
+	// of an event.
 	TTL time.Duration `env:"NOTIFICATION_LOG_TTL" envDefault:"24h"`
-	// MinReplicas is how many replicas must hold a notification before it counts
-	// as kept; 1 is advised with sentinels or a cluster.
+	// MinReplicas is the number of replicas that must confirm a notification; 1 is
+	// recommended with sentinels or a cluster.
 	MinReplicas int `env:"NOTIFICATION_LOG_MIN_REPLICAS" envDefault:"0"`
 }
 
-// Problems reports every setting that cannot be used.
+// Problems returns an error for every invalid setting.
 func (c NotifierConfig) Problems(domain.Environment) []error {
 	var problems []error
 	if c.Max <= 0 {
@@ -41,20 +41,19 @@ func (c NotifierConfig) Problems(domain.Environment) []error {
 	return problems
 }
 
-// frameField is the field of a log entry that holds the frame without its id,
-// which is the entry's own.
+// frameField is the field of a log entry with the frame, without the id of the entry.
 const frameField = "frame"
 
-// keepScript keeps, marks and announces a notification once.
+// publishScript stores, marks and publishes a notification once.
 //
 // KEYS: the user's log, the event's mark. ARGV: frame, channel, most entries of
-// the log, life in ms, name of the field, the trace to continue or nothing. It
-// answers {id, "1" when the event was seen before}.
+// the log, TTL in ms, name of the field, the trace to continue or an empty string. It
+// returns {id, "1"} for an event that was seen before, else {id, "0"}.
 //
-// Everything that can fail comes before anything that would have to be undone,
-// except PUBLISH, which needs the id: its failure takes the entry back. What is
-// published is the frame with "id" as its last member.
-const keepScript = `
+// Commands that can fail come before changes, except PUBLISH, which needs the id: if it
+// fails, the entry is deleted. The published message is the frame with "id" as its last
+// member.
+const publishScript = `
 local seen = redis.call('GET', KEYS[2])
 if seen then
   return {seen, '1'}
@@ -74,92 +73,91 @@ redis.call('SET', KEYS[2], id, 'PX', ARGV[4])
 return {id, '0'}
 `
 
-// Notifier keeps notifications in the users' logs and announces them on their
+// Notifier stores notifications in the users' logs and publishes them on the users'
 // channels, in one script.
 type Notifier struct {
-	rdb    goredis.UniversalClient
-	prefix ChannelPrefix
-	script *goredis.Script
-	answer time.Duration
-	// The settings as the script takes them.
-	most, life string
-	replicas   int
+	rdb     goredis.UniversalClient
+	prefix  ChannelPrefix
+	script  *goredis.Script
+	timeout time.Duration
+	// The settings as arguments of the script.
+	maxEntries, ttl string
+	replicas        int
 }
 
 var _ ports.NotificationPublisher = (*Notifier)(nil)
 
 var (
-	errFewReplicas = errors.New("too few replicas confirmed in time")
-	errOddAnswer   = errors.New("the script gave an answer of another shape")
-	errNoFrame     = errors.New("the frame is no JSON object with a member")
+	errFewReplicas      = errors.New("too few replicas confirmed in time")
+	errUnexpectedResult = errors.New("the script gave an answer of another shape")
+	errInvalidFrame     = errors.New("the frame is no JSON object with a member")
 )
 
-// NewNotifier returns a notifier that announces on channels of the prefix.
+// NewNotifier returns a notifier that publishes on channels with the prefix.
 func NewNotifier(c *Client, cfg NotifierConfig, prefix ChannelPrefix) *Notifier {
 	return &Notifier{
-		rdb: c.rdb, prefix: prefix, script: goredis.NewScript(keepScript), answer: c.answer,
-		most: strconv.Itoa(cfg.Max), life: strconv.FormatInt(cfg.TTL.Milliseconds(), 10),
+		rdb: c.rdb, prefix: prefix, script: goredis.NewScript(publishScript), timeout: c.timeout,
+		maxEntries: strconv.Itoa(cfg.Max), ttl: strconv.FormatInt(cfg.TTL.Milliseconds(), 10),
 		replicas: cfg.MinReplicas,
 	}
 }
 
-// Publish keeps and announces the notification. An error that may pass leaves
-// it open whether that was done: the repeat finds out.
+// Publish stores and publishes the notification. After a temporary error it is unknown
+// whether that happened; a repetition is safe.
 func (n *Notifier) Publish(ctx context.Context, notification domain.Notification) (domain.Handover, error) {
 	const op = "redis.Publish"
 	if f := notification.Frame; len(f) < len(`{"":0}`) || f[0] != '{' || f[len(f)-1] != '}' {
-		return domain.Handover{}, broken(errNoFrame).At(op)
+		return domain.Handover{}, permanentError(errInvalidFrame).At(op)
 	}
 	keys := []string{logKey(notification.User), seenKey(notification.User, notification.EventID)}
-	args := []any{notification.Frame, n.prefix.channel(notification.User), n.most, n.life, frameField, traceOf(ctx)}
-	return n.keep(ctx, op, keys, args)
+	args := []any{notification.Frame, n.prefix.channel(notification.User), n.maxEntries, n.ttl, frameField, encodeTrace(ctx)}
+	return n.store(ctx, op, keys, args)
 }
 
-// controlFrame is what Control keeps, and controlLife for how long: longer than
-// the check lasts, so that what it leaves in Redis stays small.
+// controlFrame is the frame that Control stores, and controlTTL its time to live: longer than
+// the check, and short, so that the keys need little memory.
 const (
 	controlFrame = `{"event":"control","data":{}}`
-	controlLife  = 10 * time.Second
+	controlTTL   = 10 * time.Second
 )
 
-// Control runs the script of Publish for a test user, on keys of the user's slot
-// that no user has, so that a cluster's node which fails the user fails the
-// control as well. Its event is a new one each time, because the script does
-// nothing for an event that it knows.
+// Control runs the script of Publish for a test user, on keys in the slot of the given user,
+// so that a failure of that cluster node fails the control too. Its event id is new each
+// time, because the script does nothing for a known event.
 func (n *Notifier) Control(ctx context.Context, user domain.UserID) error {
 	const op = "redis.Control"
 	keys := []string{controlLogKey(user), controlSeenKey(user, uuid.NewString())}
 	args := []any{
 		controlFrame, n.prefix.channel(controlUser), "1",
-		strconv.FormatInt(controlLife.Milliseconds(), 10), frameField, "",
+		strconv.FormatInt(controlTTL.Milliseconds(), 10), frameField, "",
 	}
-	handover, err := n.keep(ctx, op, keys, args)
+	handover, err := n.store(ctx, op, keys, args)
 	if err == nil && handover.Duplicate {
-		return refused(op, errOddAnswer)
+		return replyError(op, errUnexpectedResult)
 	}
 	return err
 }
 
-// keep runs the script and reads its answer.
-func (n *Notifier) keep(ctx context.Context, op string, keys []string, args []any) (domain.Handover, error) {
-	answer, err := n.run(ctx, keys, args)
+// store runs the script and parses its result.
+func (n *Notifier) store(ctx context.Context, op string, keys []string, args []any) (domain.Handover, error) {
+	answer, err := n.callScript(ctx, keys, args)
 	if errors.Is(err, errFewReplicas) {
 		return domain.Handover{}, domain.Unavailable("redis", retryAfter).Because(err).At(op)
 	}
 	if err != nil {
-		return domain.Handover{}, failure(op, err, n.answer)
+		return domain.Handover{}, redisError(op, err, n.timeout)
 	}
-	handover, ok := handoverOf(answer)
+	handover, ok := parseHandover(answer)
 	if !ok {
-		return domain.Handover{}, refused(op, errOddAnswer)
+		return domain.Handover{}, replyError(op, errUnexpectedResult)
 	}
 	return handover, nil
 }
 
-// handoverOf reads the script's answer; false when it has another shape, which
-// only another program than the script gives.
-func handoverOf(answer any) (domain.Handover, bool) {
-	parts, ok := texts(answer)
+// parseHandover parses the result of the script. It returns false for another form, which
+// only a different program returns.
+func parseHandover(answer any) (domain.Handover, bool) {
+	parts, ok := toStrings(answer)
 	if !ok || len(parts) != 2 || parts[1] != "0" && parts[1] != "1" {
 		return domain.Handover{}, false
 	}
@@ -169,31 +167,29 @@ func handoverOf(answer any) (domain.Handover, bool) {
 	return domain.Handover{ID: parts[0], Duplicate: parts[1] == "1"}, true
 }
 
-// run calls the script by its hash, and by its text where the server does not
-// know it yet.
-func (n *Notifier) run(ctx context.Context, keys []string, args []any) (any, error) {
+// callScript calls the script by its hash, or by its text if the server does not know it.
+func (n *Notifier) callScript(ctx context.Context, keys []string, args []any) (any, error) {
 	if n.replicas == 0 {
 		return n.script.Run(ctx, n.rdb, keys, args...).Result()
 	}
-	answer, err := n.runConfirmed(ctx, n.script.EvalSha, keys, args)
+	answer, err := n.callAndWait(ctx, n.script.EvalSha, keys, args)
 	if goredis.HasErrorPrefix(err, "NOSCRIPT") {
-		return n.runConfirmed(ctx, n.script.Eval, keys, args)
+		return n.callAndWait(ctx, n.script.Eval, keys, args)
 	}
 	return answer, err
 }
 
-type caller func(context.Context, goredis.Scripter, []string, ...any) *goredis.Cmd
+type scriptCall func(context.Context, goredis.Scripter, []string, ...any) *goredis.Cmd
 
-// runConfirmed calls the script and waits for the replicas on the same
-// connection: WAIT speaks of what the server had written when that connection
-// last had a command done, so it covers what a repeat finds as well. When it fails
-// the script need not have: a cluster's node that is a replica now sends the script
-// on to the master, and refuses to wait.
-func (n *Notifier) runConfirmed(ctx context.Context, call caller, keys []string, args []any) (any, error) {
+// callAndWait calls the script and waits for the replicas on the same connection. WAIT
+// covers all writes before the last command of the connection, so it also covers a
+// duplicate. It can fail although the script succeeded: a cluster node that has become a
+// replica redirects the script to the master, and rejects WAIT.
+func (n *Notifier) callAndWait(ctx context.Context, call scriptCall, keys []string, args []any) (any, error) {
 	pipe := n.rdb.Pipeline()
 	script := call(ctx, pipe, keys, args...)
-	// Less than the socket's limit, so that an answer still comes.
-	limit := min(n.answer/2, time.Second)
+	// Less than the socket timeout, so that Redis can reply.
+	limit := min(n.timeout/2, time.Second)
 	confirmed := pipe.Do(ctx, "wait", n.replicas, limit.Milliseconds())
 	_, _ = pipe.Exec(ctx) // the first error of the two
 	if script.Err() != nil {

@@ -26,12 +26,12 @@ func publish(t testing.TB, n *redis.Notifier, what domain.Notification) domain.H
 	return got
 }
 
-func TestNotifierKeepsALogOfBoundedLengthAndLife(t *testing.T) {
-	for name, find := range map[string]func(testing.TB) server{"embedded": embedded, "own": own} {
+func TestNotifierBoundsLengthAndTTLOfTheLog(t *testing.T) {
+	for name, find := range map[string]func(testing.TB) server{"embedded": embedded, "own": ownServer} {
 		t.Run(name, func(t *testing.T) {
 			s := find(t)
-			n := redis.NewNotifier(open(t, s.url), redis.NotifierConfig{Max: 3, TTL: time.Minute}, "ws:")
-			other := stranger(t, s.url)
+			n := redis.NewNotifier(openClient(t, s.url), redis.NotifierConfig{Max: 3, TTL: time.Minute}, "ws:")
+			other := externalClient(t, s.url)
 			var ids []string
 			for range 5 {
 				ids = append(ids, publish(t, n, notification("u{x}")).ID)
@@ -54,18 +54,18 @@ func TestNotifierKeepsALogOfBoundedLengthAndLife(t *testing.T) {
 	}
 }
 
-func TestNotifierBringsItsScriptToAServerThatForgotIt(t *testing.T) {
-	s := own(t)
-	n := redis.NewNotifier(open(t, s.url), keeping(), "ws:")
+func TestNotifierReloadsItsScript(t *testing.T) {
+	s := ownServer(t)
+	n := redis.NewNotifier(openClient(t, s.url), notifierConfig(), "ws:")
 	for range 2 {
-		require.NoError(t, stranger(t, s.url).ScriptFlush(t.Context()).Err())
+		require.NoError(t, externalClient(t, s.url).ScriptFlush(t.Context()).Err())
 		publish(t, n, notification("u"))
 	}
 }
 
-func TestNotifierTellsFinalFailuresFromPassingOnes(t *testing.T) {
-	s := own(t)
-	n, other := redis.NewNotifier(open(t, s.url), keeping(), "ws:"), stranger(t, s.url)
+func TestNotifierDistinguishesFinalErrors(t *testing.T) {
+	s := ownServer(t)
+	n, other := redis.NewNotifier(openClient(t, s.url), notifierConfig(), "ws:"), externalClient(t, s.url)
 	require.NoError(t, other.Set(t.Context(), "wslog:{a}", "no stream", 0).Err())
 	_, err := n.Publish(t.Context(), notification("a"))
 	require.Equal(t, domain.ProcessingError, domain.CodeOf(err))
@@ -85,8 +85,8 @@ func TestNotifierTellsFinalFailuresFromPassingOnes(t *testing.T) {
 }
 
 func TestNotifierIsBusyWhileAnotherScriptRuns(t *testing.T) {
-	s := own(t)
-	n, other := redis.NewNotifier(open(t, s.url), keeping(), "ws:"), stranger(t, s.url)
+	s := ownServer(t)
+	n, other := redis.NewNotifier(openClient(t, s.url), notifierConfig(), "ws:"), externalClient(t, s.url)
 	require.NoError(t, other.ConfigSet(t.Context(), "busy-reply-threshold", "50").Err())
 	ended := make(chan struct{})
 	go func() {
@@ -97,14 +97,14 @@ func TestNotifierIsBusyWhileAnotherScriptRuns(t *testing.T) {
 		_, err := n.Publish(t.Context(), notification("u"))
 		return domain.CodeOf(err) == domain.ServiceUnavailable
 	}, patience, 20*time.Millisecond)
-	require.NoError(t, stranger(t, s.url).ScriptKill(t.Context()).Err())
+	require.NoError(t, externalClient(t, s.url).ScriptKill(t.Context()).Err())
 	<-ended
 	publish(t, n, notification("u"))
 }
 
 func TestNotifierTimesOutOnARedisThatHangs(t *testing.T) {
 	p := servers.OwnRedis(t)
-	n := redis.NewNotifier(open(t, p.URL()), keeping(), "ws:")
+	n := redis.NewNotifier(openClient(t, p.URL()), notifierConfig(), "ws:")
 	publish(t, n, notification("u"))
 	p.Pause()
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
@@ -121,18 +121,18 @@ func TestNotifierTimesOutOnARedisThatHangs(t *testing.T) {
 func TestNotifierWaitsForReplicas(t *testing.T) {
 	master := servers.OwnRedis(t, "--repl-diskless-sync-delay", "0")
 	replica := servers.OwnRedis(t, "--replicaof", "127.0.0.1 "+strconv.Itoa(master.Port()))
-	ask := stranger(t, master.URL())
+	ask := externalClient(t, master.URL())
 	joined := func() bool { return online(ask) }
 	require.Eventually(t, joined, patience, 20*time.Millisecond)
-	cfg := keeping()
+	cfg := notifierConfig()
 	cfg.MinReplicas = 1
-	n := redis.NewNotifier(open(t, master.URL()), cfg, "ws:")
+	n := redis.NewNotifier(openClient(t, master.URL()), cfg, "ws:")
 	require.False(t, publish(t, n, notification("u")).Duplicate)
 
 	replica.Pause()
 	what := notification("u")
 	for range 2 { // the repeat finds the mark, and still nobody who confirms
-		fresh := redis.NewNotifier(open(t, master.URL()), cfg, "ws:")
+		fresh := redis.NewNotifier(openClient(t, master.URL()), cfg, "ws:")
 		_, err := fresh.Publish(t.Context(), what)
 		require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err))
 	}
@@ -144,10 +144,10 @@ func TestNotifierWaitsForReplicas(t *testing.T) {
 		return err == nil
 	}, patience, 20*time.Millisecond)
 	require.True(t, got.Duplicate)
-	entries := stranger(t, replica.URL()).XRange(t.Context(), "wslog:{u}", "-", "+").Val()
+	entries := externalClient(t, replica.URL()).XRange(t.Context(), "wslog:{u}", "-", "+").Val()
 	require.Equal(t, got.ID, entries[len(entries)-1].ID)
 
-	_, err := redis.NewNotifier(open(t, replica.URL()), keeping(), "ws:").Publish(t.Context(), notification("u"))
+	_, err := redis.NewNotifier(openClient(t, replica.URL()), notifierConfig(), "ws:").Publish(t.Context(), notification("u"))
 	require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err), "a replica takes nothing, for now")
 }
 

@@ -10,54 +10,55 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// disconnectChannel carries the ids of users whom an operator wants gone.
-const disconnectChannel = controlNames + "disconnect"
+// disconnectChannel is the control channel for requests to disconnect a user. The payload
+// is the user's id.
+const disconnectChannel = controlPrefix + "disconnect"
 
-// listScript reads the leases that hold.
+// listScript returns the leases that have not expired.
 //
 // KEYS: the user's leases.
-const listScript = clock + `
+const listScript = clockLua + `
 return redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf')
 `
 
-// Operator is what a person does to the users of all nodes, through Redis
-// alone: no node needs to be reached, and none has a door for it.
+// Operator implements the commands of an operator for all nodes. It only uses Redis; it does
+// not connect to a node.
 type Operator struct {
-	rdb    goredis.UniversalClient
-	answer time.Duration
-	list   *goredis.Script
+	rdb     goredis.UniversalClient
+	timeout time.Duration
+	list    *goredis.Script
 }
 
 // NewOperator returns an operator on the client's Redis.
 func NewOperator(c *Client) *Operator {
-	return &Operator{rdb: c.rdb, answer: c.answer, list: goredis.NewScript(listScript)}
+	return &Operator{rdb: c.rdb, timeout: c.timeout, list: goredis.NewScript(listScript)}
 }
 
-// Disconnect tells every node to close the user's sockets for good. It does
-// not wait for it: Sessions tells. A node that has lost Redis does not hear it.
+// Disconnect tells every node to close the user's connections. It does not wait for them;
+// Sessions returns those that remain. A node without a connection to Redis misses it.
 // Errors: CONNECTION_ERROR, TIMEOUT, SERVICE_UNAVAILABLE.
 func (o *Operator) Disconnect(ctx context.Context, user domain.UserID) error {
 	if err := o.rdb.Publish(ctx, disconnectChannel, string(user)).Err(); err != nil {
-		return failure("redis.Disconnect", err, o.answer)
+		return redisError("redis.Disconnect", err, o.timeout)
 	}
 	return nil
 }
 
-// Tell publishes a frame on the user's channel, as other services do: who is not
-// connected at this moment never gets it. Errors as for Disconnect.
-func (o *Operator) Tell(ctx context.Context, p ChannelPrefix, user domain.UserID, frame []byte) error {
+// Publish publishes a frame on the user's channel, as other services do. Only connected
+// clients receive it. Errors as for Disconnect.
+func (o *Operator) Publish(ctx context.Context, p ChannelPrefix, user domain.UserID, frame []byte) error {
 	if err := o.rdb.Publish(ctx, p.channel(user), frame).Err(); err != nil {
-		return failure("redis.Tell", err, o.answer)
+		return redisError("redis.Tell", err, o.timeout)
 	}
 	return nil
 }
 
-// Sessions returns the sockets that the user has on all nodes, longest first.
-// Those of a killed node stay up to 30 s. Errors as for Disconnect.
+// Sessions returns the user's connections on all nodes, oldest first. Those of a killed node
+// are returned for up to 30 s. Errors as for Disconnect.
 func (o *Operator) Sessions(ctx context.Context, user domain.UserID) ([]domain.Session, error) {
 	members, err := o.list.Run(ctx, o.rdb, []string{quotaKey(user)}).StringSlice()
 	if err != nil {
-		return nil, failure("redis.Sessions", err, o.answer)
+		return nil, redisError("redis.Sessions", err, o.timeout)
 	}
 	out := make([]domain.Session, 0, len(members))
 	for _, member := range members {

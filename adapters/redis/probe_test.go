@@ -13,18 +13,18 @@ import (
 
 // A connection that is confirmed but does not hear its probe is never healthy,
 // however often it is made again; the first probe that it hears makes it healthy.
-func TestAReconnectAloneMakesNoNodeReady(t *testing.T) {
+func TestReconnectWithoutProbeIsNotReady(t *testing.T) {
 	s := embedded(t)
-	d := deafen(t, s.url)
-	cfg := listening()
+	d := startMuteProxy(t, s.url)
+	cfg := listenerConfig()
 	cfg.ProbeInterval, cfg.Connections = 50*time.Millisecond, 1
 	facts := contract.NewFacts()
-	l := listener(open(t, d.url()), cfg, facts)
+	l := listener(openClient(t, d.url()), cfg, facts)
 	run(t, l, newInbox())
 	require.Eventually(t, healthy(l), patience, time.Millisecond)
 	follow(t, l, "u1")
 
-	d.unheard.Store(true)
+	d.dropMessages.Store(true)
 	require.Eventually(t, unhealthy(l), patience, time.Millisecond)
 	reconnects := func() int {
 		return facts.Count(func(f domain.Fact) bool { return f == domain.Resubscribed{} })
@@ -37,16 +37,16 @@ func TestAReconnectAloneMakesNoNodeReady(t *testing.T) {
 		return reconnects() >= before+3
 	}, patience, time.Microsecond)
 	require.Zero(t, seen, "ready although it hears nothing")
-	d.unheard.Store(false)
+	d.dropMessages.Store(false)
 	require.Eventually(t, healthy(l), patience, time.Millisecond)
 }
 
 // A node is ready as soon as its first connection hears, not with the next beat of
 // the probe.
-func TestANodeIsReadySoonAfterItsStart(t *testing.T) {
-	cfg := listening()
+func TestReadyAfterTheFirstProbe(t *testing.T) {
+	cfg := listenerConfig()
 	cfg.ProbeInterval = time.Hour
-	l := listener(open(t, embedded(t).url), cfg, contract.NewFacts())
+	l := listener(openClient(t, embedded(t).url), cfg, contract.NewFacts())
 	run(t, l, newInbox())
 	require.Eventually(t, healthy(l), patience, time.Millisecond)
 }

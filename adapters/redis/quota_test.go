@@ -25,8 +25,8 @@ func TestQuotaOnRealRedis(t *testing.T) {
 }
 
 func TestQuotaOnOwnRedis(t *testing.T) {
-	own(t)
-	contract.ConnectionQuota(t, quotaHarness(own, true))
+	ownServer(t)
+	contract.ConnectionQuota(t, quotaHarness(ownServer, true))
 }
 
 func TestQuotaOnCluster(t *testing.T) {
@@ -35,15 +35,15 @@ func TestQuotaOnCluster(t *testing.T) {
 }
 
 func BenchmarkQuotaOnOwnRedis(b *testing.B) {
-	contract.BenchmarkConnectionQuota(b, quotaHarness(own, true))
+	contract.BenchmarkConnectionQuota(b, quotaHarness(ownServer, true))
 }
 
 // A lease lasts half a minute by Redis's clock, and names who holds it.
 func TestQuotaLeases(t *testing.T) {
 	s, session := embedded(t), uuid.NewString()
-	q, _, _ := placing(t, s.url, redis.QuotaConfig{PerUser: 2, Node: "node-1 (eu)"})
+	q, _, _ := startQuota(t, s.url, redis.QuotaConfig{PerUser: 2, Node: "node-1 (eu)"})
 	require.NoError(t, q.Acquire(t.Context(), "anna", session))
-	c := stranger(t, s.url)
+	c := externalClient(t, s.url)
 	now, err := c.Time(t.Context()).Result()
 	require.NoError(t, err)
 	held, err := c.ZRangeWithScores(t.Context(), "wsquota:{anna}", 0, -1).Result()
@@ -54,7 +54,7 @@ func TestQuotaLeases(t *testing.T) {
 	require.NoError(t, err)
 	require.InDelta(t, 30.0, left.Seconds(), 2)
 
-	operator := redis.NewOperator(open(t, s.url))
+	operator := redis.NewOperator(openClient(t, s.url))
 	require.NoError(t, q.Acquire(t.Context(), "anna", uuid.NewString()))
 	sessions, err := operator.Sessions(t.Context(), "anna")
 	require.NoError(t, err)
@@ -77,7 +77,7 @@ func TestQuotaLeases(t *testing.T) {
 // A Redis that hangs costs those who meet it a second, and nobody after them.
 func TestQuotaOnAHungRedis(t *testing.T) {
 	p := servers.OwnRedis(t)
-	q, seen, _ := placing(t, p.URL(), redis.QuotaConfig{PerUser: 100, Node: "n", Lease: shortLease})
+	q, seen, _ := startQuota(t, p.URL(), redis.QuotaConfig{PerUser: 100, Node: "n", Lease: shortLease})
 	require.NoError(t, q.Acquire(t.Context(), "anna", uuid.NewString()))
 	p.Pause()
 	began := time.Now()
@@ -91,7 +91,7 @@ func TestQuotaOnAHungRedis(t *testing.T) {
 	require.Less(t, time.Since(began), 100*time.Millisecond)
 	p.Resume()
 	require.Eventually(t, func() bool { return seen.is(false) }, patience, 5*time.Millisecond)
-	held, err := stranger(t, p.URL()).ZCard(t.Context(), "wsquota:{anna}").Result()
+	held, err := externalClient(t, p.URL()).ZCard(t.Context(), "wsquota:{anna}").Result()
 	require.NoError(t, err)
 	require.EqualValues(t, 52, held, "all are entered before Redis is asked again")
 }
@@ -100,14 +100,14 @@ func TestQuotaOnAHungRedis(t *testing.T) {
 // due.
 func TestQuotaAfterACrash(t *testing.T) {
 	p := servers.OwnRedis(t)
-	q, seen, _ := placing(t, p.URL(), redis.QuotaConfig{PerUser: 5, Node: "n"})
+	q, seen, _ := startQuota(t, p.URL(), redis.QuotaConfig{PerUser: 5, Node: "n"})
 	require.NoError(t, q.Acquire(t.Context(), "anna", uuid.NewString()))
 	p.Kill()
 	require.NoError(t, q.Acquire(t.Context(), "bo", uuid.NewString()))
 	require.True(t, seen.is(true))
 	p.Start()
 	require.Eventually(t, func() bool { return seen.is(false) }, 8*time.Second, 5*time.Millisecond)
-	c := stranger(t, p.URL())
+	c := externalClient(t, p.URL())
 	for _, key := range []string{"wsquota:{anna}", "wsquota:{bo}"} {
 		held, err := c.ZCard(t.Context(), key).Result()
 		require.NoError(t, err)
@@ -117,9 +117,9 @@ func TestQuotaAfterACrash(t *testing.T) {
 
 // A handshake that is given up takes no place for good, and takes nobody's
 // trust in Redis.
-func TestQuotaOfALeaver(t *testing.T) {
+func TestQuotaOfACancelledCaller(t *testing.T) {
 	s := embedded(t)
-	q, seen, _ := placing(t, s.url, redis.QuotaConfig{PerUser: 1, Node: "n", Lease: shortLease})
+	q, seen, _ := startQuota(t, s.url, redis.QuotaConfig{PerUser: 1, Node: "n", Lease: shortLease})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	session := uuid.NewString()
@@ -130,9 +130,9 @@ func TestQuotaOfALeaver(t *testing.T) {
 }
 
 // A place that is given back while it is being renewed leaves nothing behind.
-func TestQuotaLeavesNoGhosts(t *testing.T) {
+func TestQuotaReleasesALeaseThatIsRenewedAtTheSameTime(t *testing.T) {
 	s, session := embedded(t), uuid.NewString()
-	q, _, _ := placing(t, s.url, redis.QuotaConfig{PerUser: 2, Node: "n", Lease: shortLease})
+	q, _, _ := startQuota(t, s.url, redis.QuotaConfig{PerUser: 2, Node: "n", Lease: shortLease})
 	require.NoError(t, q.Acquire(t.Context(), "anna", uuid.NewString()))
 	require.NoError(t, q.Acquire(t.Context(), "anna", session))
 	var renewals atomic.Int32
@@ -144,7 +144,7 @@ func TestQuotaLeavesNoGhosts(t *testing.T) {
 	})
 	require.Eventually(t, func() bool { return renewals.Load() >= 6 }, patience, time.Millisecond)
 	// Nobody has asked for a place, which would have swept an old one out.
-	n, err := stranger(t, s.url).ZCard(t.Context(), "wsquota:{anna}").Result()
+	n, err := externalClient(t, s.url).ZCard(t.Context(), "wsquota:{anna}").Result()
 	require.NoError(t, err)
 	require.EqualValues(t, 1, n)
 }

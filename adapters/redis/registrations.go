@@ -12,15 +12,14 @@ import (
 )
 
 const (
-	// registrationLife is how long a registration is kept.
-	registrationLife = 24 * time.Hour
-	// registrationLimit bounds one call.
-	registrationLimit = 2 * time.Second
+	// registrationTTL is the time to live of a registration.
+	registrationTTL = 24 * time.Hour
+	// registrationTimeout is the timeout of one call.
+	registrationTimeout = 2 * time.Second
 )
 
-// Registrations keeps who registered which batch: one key for each batch, whose
-// value is the user. No command has more than one key, so that it works on a
-// cluster.
+// Registrations stores the user who registered each batch: one key per batch, with the user
+// as its value. Each command has one key, so that it works on a cluster.
 type Registrations struct{ rdb goredis.UniversalClient }
 
 var _ ports.BatchRegistrations = (*Registrations)(nil)
@@ -30,19 +29,19 @@ func NewRegistrations(c *Client) *Registrations { return &Registrations{c.rdb} }
 
 func registrationKey(batch domain.BatchID) string { return "gwbatch:" + string(batch) }
 
-// Save keeps the registration.
+// Save stores the user who registered a batch. It replaces an earlier registration.
 func (r *Registrations) Save(ctx context.Context, user domain.UserID, batch domain.BatchID) error {
-	ctx, cancel := context.WithTimeout(ctx, registrationLimit)
+	ctx, cancel := context.WithTimeout(ctx, registrationTimeout)
 	defer cancel()
-	if err := r.rdb.Set(ctx, registrationKey(batch), string(user), registrationLife).Err(); err != nil {
+	if err := r.rdb.Set(ctx, registrationKey(batch), string(user), registrationTTL).Err(); err != nil {
 		return domain.Unavailable("redis", retryAfter).Because(redacted(err)).At("redis.Save")
 	}
 	return nil
 }
 
-// Registered looks the batch up.
+// Registered reports whether the user registered the batch within the last 24 hours.
 func (r *Registrations) Registered(ctx context.Context, user domain.UserID, batch domain.BatchID) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, registrationLimit)
+	ctx, cancel := context.WithTimeout(ctx, registrationTimeout)
 	defer cancel()
 	found, err := r.rdb.Get(ctx, registrationKey(batch)).Result()
 	switch {

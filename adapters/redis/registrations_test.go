@@ -15,7 +15,7 @@ import (
 func registrationsHarness(find func(testing.TB) server, canBreak bool) contract.RegistrationsHarness {
 	return contract.RegistrationsHarness{New: func(t testing.TB) contract.RegistrationsRig {
 		s := find(t)
-		rig := contract.RegistrationsRig{Store: redis.NewRegistrations(open(t, s.url)), Other: redis.NewRegistrations(open(t, s.url))}
+		rig := contract.RegistrationsRig{Store: redis.NewRegistrations(openClient(t, s.url)), Other: redis.NewRegistrations(openClient(t, s.url))}
 		if canBreak {
 			rig.StartOutage = s.stop
 		}
@@ -45,9 +45,9 @@ func TestRegistrationsOnAHungRedis(t *testing.T) {
 	}, true))
 }
 
-func TestRegistrationsAreKeptForADay(t *testing.T) {
+func TestRegistrationTTL(t *testing.T) {
 	s := embedded(t)
-	r, c := redis.NewRegistrations(open(t, s.url)), stranger(t, s.url)
+	r, c := redis.NewRegistrations(openClient(t, s.url)), externalClient(t, s.url)
 	require.NoError(t, r.Save(t.Context(), "u1", "b1"))
 	require.InDelta(t, (24 * time.Hour).Seconds(), c.PTTL(t.Context(), "gwbatch:b1").Val().Seconds(), 5)
 	require.NoError(t, c.Del(t.Context(), "gwbatch:b1").Err())

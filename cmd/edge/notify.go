@@ -129,7 +129,7 @@ func (t tool) publishDirect(ctx context.Context, name string, l notifyArgs) erro
 		if err != nil {
 			return err
 		}
-		if err := o.Tell(ctx, channels.Prefix(), user, frame); err != nil {
+		if err := o.Publish(ctx, channels.Prefix(), user, frame); err != nil {
 			return err
 		}
 		t.printf("%s: %s sent to connected clients\n", user, l.kind)

@@ -1,0 +1,162 @@
+package jwt_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/adapters/jwt"
+	"github.com/huleedu/edge/domain"
+)
+
+// TestWithdrawnKeyIsRefusedAtAnyInterval: the first use asks for a fetch,
+// every later one is refused, whatever the time between them.
+func TestWithdrawnKeyIsRefusedAtAnyInterval(t *testing.T) {
+	for _, pause := range []time.Duration{11 * time.Second, time.Minute, 20 * time.Minute, 5 * time.Hour} {
+		pause += time.Millisecond // no refresh begins in that moment
+		t.Run(pause.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				old, next, e := keyFor("ES256"), keyFor("ES256"), &endpoint{}
+				e.serve(setOf(member(next, "next")))
+				v := withKeySet(t, e)
+				token := sign(t, "ES256", old, `{"alg":"ES256","kid":"old"}`, strings.Replace(payload(), inAnHour(), "9999999999", 1))
+				time.Sleep(pause)
+				_, err := v.Validate(t.Context(), token)
+				require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err), "not fetched for it yet")
+				require.LessOrEqual(t, domain.As(err).RetryAfter, 11*time.Second)
+				for range 4 {
+					time.Sleep(pause)
+					_, err = v.Validate(t.Context(), token)
+					requireCause(t, err, "key")
+				}
+			})
+		})
+	}
+}
+
+// TestKeyThatArrivesLateWorks: its token was refused before, and asks for a fetch
+// again behind its next refusal.
+func TestKeyThatArrivesLateWorks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		old, late, e := keyFor("ES256"), keyFor("ES256"), &endpoint{}
+		e.serve(setOf(member(old, "old")))
+		v := withKeySet(t, e)
+		check := func() error {
+			_, err := v.Validate(t.Context(), es256(t, late, "late"))
+			synctest.Wait()
+			return err
+		}
+		time.Sleep(time.Second)
+		require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(check()))
+		time.Sleep(20 * time.Second)
+		requireCause(t, check(), "key")
+		e.serve(setOf(member(old, "old"), member(late, "late")))
+		time.Sleep(20 * time.Second)
+		requireCause(t, check(), "key")
+		require.NoError(t, check(), "the fetch ran behind the refusal")
+	})
+}
+
+// TestRandomKeyIDsDoNotAffectOtherTokens: no more fetches than the floor allows, no
+// more memory than the bound, good tokens as before.
+func TestRandomKeyIDsDoNotAffectOtherTokens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		good, e := keyFor("ES256"), &endpoint{}
+		e.serve(setOf(member(good, "good")))
+		v := withKeySet(t, e)
+		foreign := strings.SplitN(es256(t, good, "good"), ".", 2)[1]
+		time.Sleep(time.Millisecond)
+		for second := range 60 {
+			for n := range 300 {
+				head := base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"alg":"ES256","kid":"%d-%d%s"}`, second, n, strings.Repeat("x", 200)))
+				_, err := v.Validate(t.Context(), head+"."+foreign)
+				require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err))
+			}
+			_, err := v.Validate(t.Context(), es256(t, good, "good"))
+			require.NoError(t, err)
+			time.Sleep(time.Second)
+		}
+		require.LessOrEqual(t, e.count(), 7)
+		require.LessOrEqual(t, jwt.UnknownKeys(v), 4096)
+	})
+}
+
+// TestUnusableKeySets: each answer counts as an endpoint that is away, at the start
+// and later: old keys stay for a day, health tells, and each change is logRecorder once.
+func TestUnusableKeySets(t *testing.T) {
+	key := keyFor("ES256")
+	for name, answer := range map[string]func() (int, string, error){
+		"empty":           func() (int, string, error) { return 200, `{"keys":[]}`, nil },
+		"no member":       func() (int, string, error) { return 200, `{}`, nil },
+		"null":            func() (int, string, error) { return 200, `{"keys":null}`, nil },
+		"only oct":        func() (int, string, error) { return 200, `{"keys":[{"kty":"oct","k":"c2VjcmV0","kid":"1"}]}`, nil },
+		"only encryption": func() (int, string, error) { return 200, setOf(member(key, "1", "use", "enc")), nil },
+		"half broken": func() (int, string, error) {
+			return 200, `{"keys":[{"kty":"EC","kid":"1","crv":"P-256","x":"AA"}]}`, nil
+		},
+		"no JSON":  func() (int, string, error) { return 200, `<html>`, nil },
+		"cut":      func() (int, string, error) { return 200, setOf(member(key, "1"))[:60], nil },
+		"error":    func() (int, string, error) { return 500, setOf(member(key, "1")), nil },
+		"redirect": func() (int, string, error) { return 302, setOf(member(key, "1")), nil },
+		"oversize": func() (int, string, error) {
+			return 200, setOf(member(key, "1", "x5t", strings.Repeat("a", 1<<20))), nil
+		},
+		"away": func() (int, string, error) { return 0, "", io.ErrUnexpectedEOF },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e, lines := &endpoint{}, &logRecorder{}
+				e.setAnswer(answer)
+				v := withKeySetLogging(t, e, lines, time.Hour)
+				check := func() domain.Code {
+					_, err := v.Validate(t.Context(), sign(t, "ES256", key, `{"alg":"ES256","kid":"1"}`, strings.Replace(payload(), inAnHour(), "9999999999", 1)))
+					return domain.CodeOf(err)
+				}
+				require.Equal(t, domain.ServiceUnavailable, check(), "no keys yet")
+				time.Sleep(3*time.Hour + time.Minute)
+				require.Equal(t, 1, lines.count("WARN"))
+				require.NotContains(t, v.Health(t.Context()).Err.Error(), "identity.test", "addresses may hold credentials")
+				e.serve(setOf(map[string]any{"kty": "EC", "kid": "broken"}, member(key, "1")))
+				time.Sleep(time.Hour)
+				require.Empty(t, check())
+				require.Equal(t, domain.Healthy, v.Health(t.Context()).Condition)
+
+				e.setAnswer(answer)
+				time.Sleep(23 * time.Hour)
+				require.Empty(t, check(), "old keys stay")
+				require.Equal(t, domain.Degraded, v.Health(t.Context()).Condition)
+				require.Equal(t, 2, lines.count("WARN"))
+				require.Equal(t, 1, lines.count("INFO"))
+				require.NotContains(t, lines.text.String(), "identity.test", "addresses may hold credentials")
+				time.Sleep(3 * time.Hour)
+				require.Equal(t, domain.ServiceUnavailable, check())
+			})
+		})
+	}
+}
+
+// logRecorder keeps log lines.
+type logRecorder struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logRecorder) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logRecorder) count(level string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.text.String(), "level="+level)
+}

@@ -1,0 +1,155 @@
+package redis
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
+)
+
+// LimiterConfig is the timeout of a decision.
+type LimiterConfig struct {
+	// Timeout is the longest a request waits for Redis to decide about its rate
+	// limit; then each node decides for itself until Redis answers again.
+	Timeout time.Duration `env:"API_GATEWAY_RATE_LIMIT_TIMEOUT" envDefault:"0.1"`
+}
+
+// Problems returns an error for a timeout that is not positive.
+func (c LimiterConfig) Problems(domain.Environment) []error {
+	if c.Timeout <= 0 {
+		return []error{domain.Misconfigured("API_GATEWAY_RATE_LIMIT_TIMEOUT", "must be positive")}
+	}
+	return nil
+}
+
+// recoveryInterval is the interval between attempts while Redis is unavailable.
+const recoveryInterval = 500 * time.Millisecond
+
+// RateLimiter counts requests in windows that all nodes share, by the clock of Redis. It
+// batches concurrent requests. It caches refusals until the window ends, so that further
+// requests of the same party do not reach Redis.
+//
+// If Redis fails or exceeds the timeout, the local limiter decides about this request and
+// all others until Run finds that Redis answers again.
+type RateLimiter struct {
+	local       ports.RateLimiter
+	observer    ports.Observer
+	timeout     time.Duration
+	counter     *windowCounter
+	requests    batcher[windowRequest, windowState]
+	denied      *deniedCache
+	unavailable atomic.Bool
+	// wake tells Run that Redis is unavailable.
+	wake chan struct{}
+}
+
+var _ ports.RateLimiter = (*RateLimiter)(nil)
+
+// NewRateLimiter returns a limiter that falls back to local, which counts only this node's
+// requests. The caller must start Run.
+func NewRateLimiter(c *Client, cfg LimiterConfig, local ports.RateLimiter, o ports.Observer) *RateLimiter {
+	l := &RateLimiter{
+		local: local, observer: o, timeout: cfg.Timeout, counter: newWindowCounter(c.rdb),
+		denied: newDeniedCache(), wake: make(chan struct{}, 1),
+	}
+	l.requests = newBatcher(cfg.Timeout, l.countBatch)
+	return l
+}
+
+// Take counts the request and returns the decision. It waits at most twice the timeout: for
+// the previous batch and for its own.
+func (l *RateLimiter) Take(ctx context.Context, party string, limit domain.Limit) domain.Allowance {
+	key := windowKey(party, limit.Class)
+	if left := l.denied.remaining(key); left > 0 {
+		return domain.Allowance{Reset: left}
+	}
+	if l.unavailable.Load() {
+		return l.local.Take(ctx, party, limit)
+	}
+	w, counted := l.requests.do(ctx, windowRequest{key: key, length: limit.Window})
+	switch {
+	case !counted:
+		return l.local.Take(ctx, party, limit)
+	case w.count > int64(limit.Max):
+		l.denied.add(key, w.ends)
+		return domain.Allowance{Reset: max(time.Until(w.ends), 0)}
+	default:
+		return domain.Allowance{
+			Allowed: true, Remaining: limit.Max - int(w.count),
+			Reset: min(max(time.Until(w.ends), 0), limit.Window),
+		}
+	}
+}
+
+// countBatch counts all requests in one round trip. It uses no request's context, because
+// one cancelled request must not fail the others.
+func (l *RateLimiter) countBatch(asked []windowRequest) ([]windowState, bool) {
+	if l.unavailable.Load() {
+		return nil, false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), l.timeout)
+	defer cancel()
+	answers, err := l.counter.count(ctx, asked)
+	if err != nil {
+		l.markUnavailable()
+		return nil, false
+	}
+	return answers, true
+}
+
+func (l *RateLimiter) markUnavailable() {
+	if l.unavailable.CompareAndSwap(false, true) {
+		l.observer.Observe(domain.LimiterDegraded{Degraded: true})
+		select {
+		case l.wake <- struct{}{}:
+		default: // Run is already notified
+		}
+	}
+}
+
+// Run returns the limiter to Redis after each outage. It returns when ctx is done.
+func (l *RateLimiter) Run(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-l.wake:
+			l.awaitRecovery(ctx)
+		}
+	}
+}
+
+// awaitRecovery tries until Redis counts within the timeout.
+func (l *RateLimiter) awaitRecovery(ctx context.Context) {
+	ticker := time.NewTicker(recoveryInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			if l.recovered(ctx) {
+				l.unavailable.Store(false)
+				l.observer.Observe(domain.LimiterDegraded{Degraded: false})
+				return
+			}
+		}
+	}
+}
+
+func (l *RateLimiter) recovered(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, l.timeout)
+	defer cancel()
+	_, err := l.counter.count(ctx, []windowRequest{{key: probeKey, length: recoveryInterval}})
+	return err == nil
+}
+
+// isCluster reports whether the keys of one command must share a slot.
+func isCluster(rdb goredis.UniversalClient) bool {
+	_, is := rdb.(*goredis.ClusterClient)
+	return is
+}
