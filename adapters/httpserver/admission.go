@@ -8,17 +8,17 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// admission lets only verified callers on. It reads nothing but the header.
-func (s *site) admission(c *gin.Context) {
+// authenticate lets only verified callers on. It reads nothing but the header.
+func (s *router) authenticate(c *gin.Context) {
 	caller, err := s.identify(c.Request)
 	if err != nil {
-		s.refuse(c, err)
+		s.rejectToken(c, err)
 		return
 	}
-	exchangeOf(c).caller = caller
+	requestStateOf(c).caller = caller
 }
 
-func (s *site) identify(r *http.Request) (domain.Caller, error) {
+func (s *router) identify(r *http.Request) (domain.Caller, error) {
 	token, err := domain.BearerToken(authorization(r.Header))
 	if err != nil {
 		return domain.Caller{}, err

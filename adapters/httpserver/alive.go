@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	// aliveLimit bounds the question; container engines give up later.
-	aliveLimit = 2 * time.Second
+	// aliveTimeout bounds the question; container engines give up later.
+	aliveTimeout = 2 * time.Second
 	// aliveBytes bounds what is read of an answer.
 	aliveBytes = 64 << 10
 )
@@ -30,9 +30,9 @@ func Alive(ctx context.Context, service domain.Service, host string, port int) e
 	if port == 0 {
 		return domain.Misconfigured("port", "is 0, so that it is not known which port to ask")
 	}
-	ctx, cancel := context.WithTimeout(ctx, aliveLimit)
+	ctx, cancel := context.WithTimeout(ctx, aliveTimeout)
 	defer cancel()
-	address := url.URL{Scheme: "http", Host: net.JoinHostPort(reachable(host), strconv.Itoa(port)), Path: "/healthz"}
+	address := url.URL{Scheme: "http", Host: net.JoinHostPort(probeHost(host), strconv.Itoa(port)), Path: "/healthz"}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), http.NoBody)
 	if err != nil {
 		return domain.Unknown(err).At("httpserver.Alive")
@@ -54,8 +54,8 @@ func Alive(ctx context.Context, service domain.Service, host string, port int) e
 	return nil
 }
 
-// reachable is where to find on this machine what listens on the host.
-func reachable(host string) string {
+// probeHost is where to find on this machine what listens on the host.
+func probeHost(host string) string {
 	address, err := netip.ParseAddr(host)
 	switch {
 	case host == "", err == nil && address.IsUnspecified() && address.Is4():

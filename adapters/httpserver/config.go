@@ -207,9 +207,9 @@ func proxyProblems(name, list string, environment domain.Environment) []error {
 	}
 }
 
-// proxies splits and checks a comma list of CIDRs; a single address stands for
+// splitProxies splits and checks a comma list of CIDRs; a single address stands for
 // itself.
-func proxies(list string) ([]string, error) {
+func splitProxies(list string) ([]string, error) {
 	var out []string
 	for item := range strings.SplitSeq(list, ",") {
 		item = strings.TrimSpace(item)

@@ -20,7 +20,7 @@ func formBoundary(h http.Header) (string, error) {
 		declared = types[0]
 	}
 	media, _, _ := strings.Cut(declared, ";")
-	if !strings.EqualFold(strings.TrimSpace(media), "multipart/form-data") || encoded(h) {
+	if !strings.EqualFold(strings.TrimSpace(media), "multipart/form-data") || isEncoded(h) {
 		return "", &domain.Error{
 			Code: domain.InvalidRequest, Kind: domain.WrongMediaType,
 			Message: "Content-Type must be multipart/form-data", Op: "httpserver.formBoundary",
@@ -44,7 +44,7 @@ func formBoundary(h http.Header) (string, error) {
 func fieldName(h textproto.MIMEHeader) (name string, isFile bool, err error) {
 	for _, values := range h {
 		for _, value := range values {
-			if strings.ContainsFunc(value, breaks) {
+			if strings.ContainsFunc(value, isControl) {
 				return "", false, errPart
 			}
 		}
@@ -64,8 +64,8 @@ func fieldName(h textproto.MIMEHeader) (name string, isFile bool, err error) {
 	return name, parameters["filename"] != "", nil
 }
 
-// breaks reports characters that may end a line or a string elsewhere.
-func breaks(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
+// isControl reports characters that may end a line or a string elsewhere.
+func isControl(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
 
 // extendedName reports whether a field's name is written as RFC 2231 allows
 // for file names, which few readers of forms know.

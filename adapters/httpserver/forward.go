@@ -17,8 +17,8 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// maxPassed bounds a body that is passed on unread, in bytes.
-const maxPassed = 10 << 20
+// maxForwardedBody bounds a body that is passed on unread, in bytes.
+const maxForwardedBody = 10 << 20
 
 // Upstream is a service whose own API is passed on as it is.
 type Upstream struct {
@@ -39,22 +39,22 @@ type upstream struct {
 	// prefix is where the service's own paths begin.
 	prefix    string
 	transport http.RoundTripper
-	// start is what every span of a call to it begins with.
-	start []trace.SpanStartOption
+	// spanOptions is what every span of a call to it begins with.
+	spanOptions []trace.SpanStartOption
 }
 
 var errNoAddress = errors.New("not an absolute URL")
 
-// open checks an address. It returns INITIALIZATION_FAILED for one that is
+// build checks an address. It returns INITIALIZATION_FAILED for one that is
 // none; nothing of it is repeated.
-func (u Upstream) open(name, operation, prefix string) (*upstream, error) {
+func (u Upstream) build(name, operation, prefix string) (*upstream, error) {
 	base, err := url.Parse(strings.TrimRight(u.URL, "/"))
 	if err != nil || u.Transport != nil && base.Host == "" {
 		return nil, domain.NotStarted("route to "+name, errNoAddress)
 	}
 	return &upstream{
 		name: name, operation: operation, base: base, prefix: prefix, transport: u.Transport,
-		start: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
+		spanOptions: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
 			attribute.String("target.service", name), attribute.String("operation", operation))},
 	}, nil
 }
@@ -78,7 +78,7 @@ func (u *upstream) target(in *url.URL) *url.URL {
 func (u *upstream) failure(cause error) error {
 	e, told := errors.AsType[*domain.Error](cause)
 	if !told {
-		e = u.guess(cause)
+		e = u.classify(cause)
 	}
 	named := e.At("httpserver.forward")
 	named.Err = cause
@@ -90,8 +90,8 @@ func (u *upstream) failure(cause error) error {
 	return named
 }
 
-// guess judges the error of a transport that does not speak in our codes.
-func (u *upstream) guess(cause error) *domain.Error {
+// classify judges the error of a transport that does not speak in our codes.
+func (u *upstream) classify(cause error) *domain.Error {
 	timeout, isNet := errors.AsType[net.Error](cause)
 	_, onWire := errors.AsType[*net.OpError](cause)
 	switch {
@@ -111,20 +111,20 @@ func (g *gateway) forward(to *upstream) handler {
 		switch {
 		case to.transport == nil:
 			return to.failure(domain.Unavailable(to.name, 0))
-		case c.Request.ContentLength > maxPassed:
-			return tooLarge(maxPassed)
+		case c.Request.ContentLength > maxForwardedBody:
+			return tooLarge(maxForwardedBody)
 		}
-		x := exchangeOf(c)
-		ctx, span := g.tracer.Start(c.Request.Context(), "gateway.proxy_request", to.start...)
+		x := requestStateOf(c)
+		ctx, span := g.tracer.Start(c.Request.Context(), "gateway.proxy_request", to.spanOptions...)
 		defer span.End()
-		p := &proxy{gateway: g, c: c, to: to}
+		p := &proxy{gateway: g, c: c, upstream: to}
 		started := time.Now()
 		err := p.run(ctx)
 		g.observer.Observe(domain.ServiceCalled{
 			Service: to.name, Method: x.endpoint.label(c.Request.Method), Endpoint: x.endpoint.template,
 			Status: p.status, Took: time.Since(started),
 		})
-		markFailed(span, err)
+		markSpanFailed(span, err)
 		return err
 	}
 }

@@ -55,9 +55,9 @@ func (c LimitsConfig) Problems(domain.Environment) []error {
 	return out
 }
 
-// rule is one class's limit and its spelling in headers, which all answers
+// limitRule is one class's limit and its spelling in headers, which all answers
 // share.
-type rule struct {
+type limitRule struct {
 	domain.Limit
 	most []string
 }
@@ -65,18 +65,18 @@ type rule struct {
 // limits counts the requests of routes that have a class.
 type limits struct {
 	limiter ports.RateLimiter
-	trusted proxyList
-	rules   map[LimitClass]*rule
-	refused *rule
+	trusted trustedProxies
+	rules   map[LimitClass]*limitRule
+	refused *limitRule
 }
 
-func newLimits(l ports.RateLimiter, c LimitsConfig, trusted proxyList) *limits {
-	of := func(class domain.LimitClass, most int) *rule {
-		return &rule{domain.Limit{Class: class, Max: most, Window: c.Window}, []string{strconv.Itoa(most)}}
+func newLimits(l ports.RateLimiter, c LimitsConfig, trusted trustedProxies) *limits {
+	of := func(class domain.LimitClass, most int) *limitRule {
+		return &limitRule{domain.Limit{Class: class, Max: most, Window: c.Window}, []string{strconv.Itoa(most)}}
 	}
 	return &limits{
 		limiter: l, trusted: trusted,
-		rules: map[LimitClass]*rule{
+		rules: map[LimitClass]*limitRule{
 			LimitCommands: of(domain.LimitCommands, c.Commands),
 			LimitUploads:  of(domain.LimitUploads, c.Uploads),
 			LimitQueries:  of(domain.LimitQueries, c.Queries),
@@ -86,9 +86,9 @@ func newLimits(l ports.RateLimiter, c LimitsConfig, trusted proxyList) *limits {
 	}
 }
 
-// party is whose request it is: the caller's or, where there is none, the
+// limitKey is whose request it is: the caller's or, where there is none, the
 // address's. Each is marked, so that no user id can pass for an address.
-func (l *limits) party(user domain.UserID, r *http.Request) string {
+func (l *limits) limitKey(user domain.UserID, r *http.Request) string {
 	if user != "" {
 		return "user:" + string(user)
 	}
@@ -97,30 +97,30 @@ func (l *limits) party(user domain.UserID, r *http.Request) string {
 
 // limit counts the request against its party's limit of the route's class:
 // the caller's, or the address's where there is none.
-func (s *site) limit(class LimitClass) gin.HandlerFunc {
+func (s *router) limit(class LimitClass) gin.HandlerFunc {
 	r := s.limits.rules[class]
 	return func(c *gin.Context) {
-		party := s.limits.party(exchangeOf(c).caller.User, c.Request)
-		if err := s.spend(c, party, r); err != nil {
+		party := s.limits.limitKey(requestStateOf(c).caller.User, c.Request)
+		if err := s.consume(c, party, r); err != nil {
 			s.fail(c, err)
 		}
 	}
 }
 
-// refuse answers a request that proved nothing. Its address may try that only
+// rejectToken answers a request that proved nothing. Its address may try that only
 // so often; a good token is never refused for its address.
-func (s *site) refuse(c *gin.Context, cause error) {
+func (s *router) rejectToken(c *gin.Context, cause error) {
 	if domain.CodeOf(cause) == domain.AuthenticationError {
-		if err := s.spend(c, s.limits.party("", c.Request), s.limits.refused); err != nil {
+		if err := s.consume(c, s.limits.limitKey("", c.Request), s.limits.refused); err != nil {
 			cause = err
 		}
 	}
 	s.fail(c, cause)
 }
 
-// spend counts the request and tells its client how the party stands. It
+// consume counts the request and tells its client how the party stands. It
 // returns RATE_LIMIT for one too many.
-func (s *site) spend(c *gin.Context, party string, r *rule) error {
+func (s *router) consume(c *gin.Context, party string, r *limitRule) error {
 	a := s.limits.limiter.Take(c.Request.Context(), party, r.Limit)
 	told := []string{strconv.Itoa(a.Remaining), strconv.Itoa(wholeSeconds(a.Reset))}
 	h := c.Writer.Header()

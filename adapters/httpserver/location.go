@@ -41,20 +41,20 @@ func (l locations) rewrite(value, prefix string) (string, bool) {
 	}
 	known := false
 	for _, s := range l.services {
-		if !s.at(u) {
+		if !s.matches(u) {
 			continue
 		}
 		known = true
 		path, below := strings.CutPrefix(u.EscapedPath(), s.path)
-		if below && within(path, prefix) && !crooked(path) {
-			return (&url.URL{Path: mustUnescape(path), RawPath: path, RawQuery: u.RawQuery, ForceQuery: u.ForceQuery, Fragment: u.Fragment, RawFragment: u.RawFragment}).String(), true
+		if below && isBelow(path, prefix) && !isUnsafePath(path) {
+			return (&url.URL{Path: unescapePath(path), RawPath: path, RawQuery: u.RawQuery, ForceQuery: u.ForceQuery, Fragment: u.Fragment, RawFragment: u.RawFragment}).String(), true
 		}
 	}
 	return value, !known
 }
 
-// mustUnescape decodes a path that was parsed before.
-func mustUnescape(path string) string {
+// unescapePath decodes a path that was parsed before.
+func unescapePath(path string) string {
 	plain, err := url.PathUnescape(path)
 	if err != nil {
 		return path
@@ -62,15 +62,15 @@ func mustUnescape(path string) string {
 	return plain
 }
 
-// within reports whether a path is the prefix or below it.
-func within(path, prefix string) bool {
+// isBelow reports whether a path is the prefix or below it.
+func isBelow(path, prefix string) bool {
 	rest, found := strings.CutPrefix(path, prefix)
 	return found && (rest == "" || rest[0] == '/')
 }
 
-// at reports whether an address is the service's. The scheme does not count, so
+// matches reports whether an address is the service's. The scheme does not count, so
 // that without a port both schemes' ports are meant.
-func (s serviceAddress) at(u *url.URL) bool {
+func (s serviceAddress) matches(u *url.URL) bool {
 	if canonicalHost(u) != s.host {
 		return false
 	}

@@ -12,10 +12,10 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// straight refuses paths that could mean something else to a service behind
+// requireSafePath refuses paths that could mean something else to a service behind
 // us than they mean here.
-func (s *site) straight(c *gin.Context) {
-	if crooked(c.Request.URL.EscapedPath()) {
+func (s *router) requireSafePath(c *gin.Context) {
+	if isUnsafePath(c.Request.URL.EscapedPath()) {
 		s.fail(c, domain.Invalid("path", "", "no dot segments, encoded slashes or control characters", "Invalid request path"))
 	}
 }
@@ -24,13 +24,13 @@ func (s *site) straight(c *gin.Context) {
 // another pass, and nobody honest needs more than one.
 const maxEncodings = 8
 
-// crooked reports whether a path, as it was sent, leaves its place or hides
+// isUnsafePath reports whether a path, as it was sent, leaves its place or hides
 // something at any depth of encoding: a segment that is "." or ".." (also with
 // a parameter behind a semicolon or blanks around it), a slash that was
 // encoded, a backslash, a control character or broken UTF-8.
-func crooked(escaped string) bool {
+func isUnsafePath(escaped string) bool {
 	for range maxEncodings {
-		if bent(escaped) {
+		if hasUnsafeSegment(escaped) {
 			return true
 		}
 		if strings.IndexByte(escaped, '%') < 0 {
@@ -48,9 +48,9 @@ func crooked(escaped string) bool {
 	return true
 }
 
-// bent judges a path as it stands, without decoding it.
-func bent(path string) bool {
-	if strings.ContainsFunc(path, hides) || !utf8.ValidString(path) {
+// hasUnsafeSegment judges a path as it stands, without decoding it.
+func hasUnsafeSegment(path string) bool {
+	if strings.ContainsFunc(path, isForbiddenRune) || !utf8.ValidString(path) {
 		return true
 	}
 	for segment := range strings.SplitSeq(path, "/") {
@@ -65,7 +65,7 @@ func bent(path string) bool {
 	return false
 }
 
-func hides(r rune) bool { return r == '\\' || unicode.IsControl(r) }
+func isForbiddenRune(r rune) bool { return r == '\\' || unicode.IsControl(r) }
 
 // decodeOnce undoes one layer of percent-encoding, as the most forgiving of
 // services would: what is no escape stays.

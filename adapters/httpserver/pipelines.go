@@ -28,20 +28,20 @@ func (g *gateway) startPipeline(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	x := exchangeOf(c)
+	x := requestStateOf(c)
 	outcome, err := g.Pipelines.Start(c.Request.Context(), x.caller, request,
 		app.Repeat{Key: key, Body: body, Answer: accepted(id, x.trail)})
 	if err != nil {
 		return err
 	}
 	if outcome.Refusal != nil {
-		g.pass(c, domain.Reply(*outcome.Refusal))
+		g.writeReply(c, domain.Reply(*outcome.Refusal))
 		return nil
 	}
 	if outcome.Replayed {
 		c.Writer.Header().Set("Idempotent-Replayed", "true")
 	}
-	g.write(c, http.StatusAccepted, g.fixed.json, outcome.Answer)
+	g.writeResponse(c, http.StatusAccepted, g.fixedHeaders.json, outcome.Answer)
 	return nil
 }
 

@@ -49,8 +49,8 @@ type Route struct {
 // it returns nil, or an error that cuts the connection.
 type handler func(c *gin.Context) error
 
-// row is a line of a service's route table.
-type row struct {
+// routeDef is a line of a service's route table.
+type routeDef struct {
 	method string
 	path   string
 	caller Caller
@@ -58,28 +58,28 @@ type row struct {
 	handle handler
 }
 
-// add registers the rows of a table, each GET once more as HEAD.
-func (s *site) add(table []row) error {
+// addRoutes registers the rows of a table, each GET once more as HEAD.
+func (s *router) addRoutes(table []routeDef) error {
 	for _, r := range table {
-		if !r.stated() {
+		if !r.isComplete() {
 			return domain.NotStarted("route "+r.method+" "+r.path, nil)
 		}
-		s.mount(r)
+		s.addRoute(r)
 		if r.method == http.MethodGet {
 			r.method = http.MethodHead
-			s.mount(r)
+			s.addRoute(r)
 		}
 	}
 	return nil
 }
 
-func (s *site) mount(r row) {
-	s.listed = append(s.listed, Route{Method: r.method, Path: r.path, Caller: r.caller, Limit: r.limit})
+func (s *router) addRoute(r routeDef) {
+	s.routeList = append(s.routeList, Route{Method: r.method, Path: r.path, Caller: r.caller, Limit: r.limit})
 	s.engine.Handle(r.method, pattern(r.path), s.chain(r)...)
 }
 
-// stated reports whether the row says all that a route must say.
-func (r row) stated() bool {
+// isComplete reports whether the row says all that a route must say.
+func (r routeDef) isComplete() bool {
 	switch r.caller {
 	case Anyone, User:
 	default:

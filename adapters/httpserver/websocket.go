@@ -48,11 +48,11 @@ const (
 
 // sockets holds the notification service's handlers.
 type sockets struct {
-	*site
+	*router
 	WebSocketParts
 	// redis answers for WebSocketParts.Redis.
-	redis *recentProbe
-	born  time.Time
+	redis *cachedProbe
+	startedAt  time.Time
 }
 
 // NewWebSocket binds the notification service's addresses and prepares its
@@ -67,17 +67,17 @@ func NewWebSocket(parts WebSocketParts) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &site{
+	s := &router{
 		service: domain.WebSocketService, log: parts.Log, observer: parts.Observer,
 		tracer: parts.Tracing.Tracer(scope), origins: newOriginPolicy(parts.Config.policy(), parts.Environment),
 		network: trusted.network,
 	}
-	if err := s.route(); err != nil {
+	if err := s.setUpEngine(); err != nil {
 		return nil, err
 	}
-	w := &sockets{site: s, WebSocketParts: parts, redis: &recentProbe{probe: parts.Redis}, born: time.Now()}
-	return s.open(w.tables(), place{parts.Config.Host, parts.Config.Port, parts.Config.AdminAddr}, bounds{
+	w := &sockets{router: s, WebSocketParts: parts, redis: &cachedProbe{probe: parts.Redis}, startedAt: time.Now()}
+	return s.listenAll(w.tables(), listenAddr{parts.Config.Host, parts.Config.Port, parts.Config.AdminAddr}, connLimits{
 		headerBytes: socketHeaderBytes, header: socketHeaderTime,
-		answer: socketAnswerTime, idle: socketIdleTime, brief: true,
+		answer: socketAnswerTime, idle: socketIdleTime, singleRequest: true,
 	})
 }

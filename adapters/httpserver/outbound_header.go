@@ -11,14 +11,14 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// outgoing is the header of a request that is passed on: the client's without
+// outboundHeader is the header of a request that is passed on: the client's without
 // what must not pass, then ours. It is the only way by which a client's header
 // reaches a service.
-func (g *gateway) outgoing(ctx context.Context, in *http.Request, x *exchange) http.Header {
+func (g *gateway) outboundHeader(ctx context.Context, in *http.Request, x *requestState) http.Header {
 	out := make(http.Header, len(in.Header)+8)
-	named := connectionNamed(in.Header)
+	named := connectionOptions(in.Header)
 	for name, values := range in.Header {
-		if !reserved(name) && !named[name] {
+		if !isReservedHeader(name) && !named[name] {
 			out[name] = values
 		}
 	}
@@ -34,15 +34,15 @@ func (g *gateway) outgoing(ctx context.Context, in *http.Request, x *exchange) h
 		out.Set("X-Identity-Encoding", id.Encoding)
 	}
 	out.Set("X-Correlation-Id", x.trail.Correlation)
-	out.Set("X-Forwarded-For", g.limits.trusted.client(in))
+	out.Set("X-Forwarded-For", g.limits.trusted.clientAddr(in))
 	out.Set("X-Forwarded-Proto", g.limits.trusted.scheme(in))
 	out.Set("X-Forwarded-Host", in.Host)
 	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(out))
 	return out
 }
 
-// connectionNamed are the headers that the client meant for us alone.
-func connectionNamed(h http.Header) map[string]bool {
+// connectionOptions are the headers that the client meant for us alone.
+func connectionOptions(h http.Header) map[string]bool {
 	var named map[string]bool
 	for _, line := range h["Connection"] {
 		for name := range strings.SplitSeq(line, ",") {
@@ -55,19 +55,19 @@ func connectionNamed(h http.Header) map[string]bool {
 	return named
 }
 
-// foldedSize is longer than every reserved name.
-const foldedSize = 24
+// maxReservedName is longer than every reserved name.
+const maxReservedName = 24
 
-// reserved reports whether a client's header must not reach a service, because
+// isReservedHeader reports whether a client's header must not reach a service, because
 // of what the name is read as there: whoever hands headers on as variables (CGI,
 // WSGI) folds X_User.ID and X-User-ID into one, so they count as one here.
-func reserved(name string) bool {
-	var space [foldedSize]byte
-	folded := fold(space[:0], name)
+func isReservedHeader(name string) bool {
+	var space [maxReservedName]byte
+	folded := normalizeName(space[:0], name)
 	if strings.HasPrefix(string(folded), "x-forwarded-") {
 		return true
 	}
-	if len(name) > foldedSize {
+	if len(name) > maxReservedName {
 		return false
 	}
 	switch string(folded) {
@@ -87,9 +87,9 @@ func reserved(name string) bool {
 	}
 }
 
-// fold appends as much of a header's name as there is room for, in lower case
+// normalizeName appends as much of a header's name as there is room for, in lower case
 // and with a hyphen for every character that is no letter or digit.
-func fold(b []byte, name string) []byte {
+func normalizeName(b []byte, name string) []byte {
 	for i := range min(len(name), cap(b)) {
 		switch c := name[i]; {
 		case c >= 'A' && c <= 'Z':
@@ -103,35 +103,35 @@ func fold(b []byte, name string) []byte {
 	return b
 }
 
-// client is the address that a request comes from, as far as trusted proxies
+// clientAddr is the address that a request comes from, as far as trusted proxies
 // are believed.
-func (l proxyList) client(r *http.Request) string {
-	addr, known := hostOf(r.RemoteAddr)
+func (l trustedProxies) clientAddr(r *http.Request) string {
+	addr, known := parseAddr(r.RemoteAddr)
 	if !known {
 		return unknownNetwork
 	}
-	if l.holds(addr) {
-		addr = l.origin(addr, r.Header["X-Forwarded-For"])
+	if l.contains(addr) {
+		addr = l.forwardedClient(addr, r.Header["X-Forwarded-For"])
 	}
 	return addr.String()
 }
 
 // scheme is how the client spoke to the outermost trusted proxy, or to us.
-func (l proxyList) scheme(r *http.Request) string {
+func (l trustedProxies) scheme(r *http.Request) string {
 	if r.TLS != nil {
 		return "https"
 	}
-	if addr, known := hostOf(r.RemoteAddr); known && l.holds(addr) && r.Header.Get("X-Forwarded-Proto") == "https" {
+	if addr, known := parseAddr(r.RemoteAddr); known && l.contains(addr) && r.Header.Get("X-Forwarded-Proto") == "https" {
 		return "https"
 	}
 	return "http"
 }
 
-// ours reports whether a header of a service's answer is one that the gateway
+// isGatewayHeader reports whether a header of a service's answer is one that the gateway
 // answers for itself.
-func ours(name string) bool {
-	var space [foldedSize]byte
-	folded := string(fold(space[:0], name))
+func isGatewayHeader(name string) bool {
+	var space [maxReservedName]byte
+	folded := string(normalizeName(space[:0], name))
 	for _, prefix := range []string{"access-control-", "ratelimit", "x-ratelimit-", "x-rate-limit-"} {
 		if strings.HasPrefix(folded, prefix) {
 			return true

@@ -13,50 +13,50 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// stampLayout is UTC with microseconds and its offset spelled out.
-const stampLayout = "2006-01-02T15:04:05.000000-07:00"
+// timestampLayout is UTC with microseconds and its offset spelled out.
+const timestampLayout = "2006-01-02T15:04:05.000000-07:00"
 
 // fail answers an error, unless its cause is that the client has left: that is
 // noted as such and is nobody's error. The connection is cut, because a client
 // that only stopped sending looks the same, and must take nothing for an answer.
-func (s *site) fail(c *gin.Context, err error) {
-	if gone(c, err) {
-		exchangeOf(c).status = statusClientGone
+func (s *router) fail(c *gin.Context, err error) {
+	if clientLeft(c, err) {
+		requestStateOf(c).status = statusClientGone
 		panic(http.ErrAbortHandler)
 	}
-	s.answer(c, domain.As(err))
+	s.writeError(c, domain.As(err))
 }
 
-// answer is the one writer of errors. It ends the chain. An error that shows
+// writeError is the one writer of errors. It ends the chain. An error that shows
 // when the answer has begun can only cut the connection, so that no client
 // takes a part for the whole.
-func (s *site) answer(c *gin.Context, e *domain.Error) {
+func (s *router) writeError(c *gin.Context, e *domain.Error) {
 	c.Abort()
-	status := s.note(exchangeOf(c), e)
+	status := s.recordError(requestStateOf(c), e)
 	if c.Writer.Written() {
 		panic(http.ErrAbortHandler)
 	}
 	h := c.Writer.Header()
-	s.explain(h, e, status)
+	s.setErrorHeaders(h, e, status)
 	body := append(make([]byte, 0, 512), `{"error":`...)
-	body = s.appendError(body, exchangeOf(c).trail, e)
+	body = s.appendError(body, requestStateOf(c).trail, e)
 	body = append(body, '}')
-	s.write(c, status, s.fixed.json, body)
+	s.writeResponse(c, status, s.fixedHeaders.json, body)
 }
 
-// note records the error once: for the log line, the metric and the span.
-func (s *site) note(x *exchange, e *domain.Error) (status int) {
+// recordError records the error once: for the log line, the metric and the span.
+func (s *router) recordError(x *requestState, e *domain.Error) (status int) {
 	x.failure = e
 	s.observer.Observe(domain.RequestFailed{Endpoint: x.endpoint.template, Code: e.Code})
-	s.recordFailure(x, e)
+	s.recordSpanError(x, e)
 	if status = StatusOf(e); status == 0 {
 		status = http.StatusInternalServerError
 	}
 	return status
 }
 
-// explain sets the headers that some statuses owe their client.
-func (s *site) explain(h http.Header, e *domain.Error, status int) {
+// setErrorHeaders sets the headers that some statuses owe their client.
+func (s *router) setErrorHeaders(h http.Header, e *domain.Error, status int) {
 	switch status {
 	case http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", challenge(e))
@@ -92,7 +92,7 @@ func wholeSeconds(d time.Duration) int { return max(int(math.Ceil(d.Seconds())),
 
 // appendError appends the object inside "error": always these keys, in this
 // order.
-func (s *site) appendError(b []byte, trail domain.Trail, e *domain.Error) []byte {
+func (s *router) appendError(b []byte, trail domain.Trail, e *domain.Error) []byte {
 	b = append(b, `{"code":"`...)
 	b = append(b, e.Code...)
 	b = append(b, `","message":`...)
@@ -104,7 +104,7 @@ func (s *site) appendError(b []byte, trail domain.Trail, e *domain.Error) []byte
 	b = append(b, `","service":"`...)
 	b = append(b, s.service...)
 	b = append(b, `","timestamp":"`...)
-	b = time.Now().UTC().AppendFormat(b, stampLayout)
+	b = time.Now().UTC().AppendFormat(b, timestampLayout)
 	b = append(b, `","details":`...)
 	return append(appendDetails(b, e.Details), '}')
 }

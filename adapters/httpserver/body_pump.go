@@ -15,8 +15,8 @@ import (
 // pumpBuffer is what one exchange holds of a body at a time, in bytes.
 const pumpBuffer = 32 << 10
 
-// drainIdle is how long the client of a draining server may be silent.
-const drainIdle = 5 * time.Second
+// drainIdleTimeout is how long the client of a draining server may be silent.
+const drainIdleTimeout = 5 * time.Second
 
 // bodyPump reads a request's body on a goroutine of its own, so that the taker of
 // the body can stop at any time and no read of the connection is interrupted.
@@ -29,20 +29,20 @@ type bodyPump struct {
 	// until is when the body must be there.
 	idle  time.Duration
 	until time.Time
-	// in and out are the pipe to the taker of the body; nil without one.
-	in  *io.PipeWriter
-	out *io.PipeReader
+	// pipeWriter and out are the pipe to the taker of the body; nil without one.
+	pipeWriter  *io.PipeWriter
+	pipeReader *io.PipeReader
 
-	// ended is closed when the goroutine has ended, full when more was thrown
+	// done is closed when the goroutine has ended, full when more was thrown
 	// away than the answer's header waits for.
-	ended, full chan struct{}
+	done, drainLimitHit chan struct{}
 	cause       atomic.Pointer[error]
 
 	mu sync.Mutex
 	// interrupted says that nothing is read any more, over that the goroutine has
 	// ended.
-	interrupted, over bool
-	dropped           int64
+	interrupted, finished bool
+	discarded           int64
 }
 
 // streamLimits bound a body that is passed on.
@@ -56,17 +56,17 @@ type streamLimits struct {
 // that waits; the rest of the body is thrown away then.
 func (b *requestBody) stream(limits streamLimits) *bodyPump {
 	p := &bodyPump{limit: limits.bytes, idle: limits.idle, until: limits.until}
-	p.out, p.in = io.Pipe()
-	b.start(p)
+	p.pipeReader, p.pipeWriter = io.Pipe()
+	b.startPump(p)
 	return p
 }
 
 // Read takes a piece of the body. It ends with an error where the limit is
 // passed, so that the service never has a whole request.
-func (p *bodyPump) Read(to []byte) (int, error) { return p.out.Read(to) }
+func (p *bodyPump) Read(to []byte) (int, error) { return p.pipeReader.Read(to) }
 
 // Close ends a Read that waits.
-func (p *bodyPump) Close() error { return p.out.CloseWithError(errBodyTaken) }
+func (p *bodyPump) Close() error { return p.pipeReader.CloseWithError(errBodyInUse) }
 
 // failure is what ended the body before its clean end, nil while nothing has. It
 // is fine on nil.
@@ -86,15 +86,15 @@ func (p *bodyPump) failure() error {
 func (p *bodyPump) interrupt() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.body.clean.Load() {
+	if p.body.complete.Load() {
 		return
 	}
 	p.interrupted = true
-	_ = p.body.conn.SetReadDeadline(past()) // a connection without deadlines has no client
+	_ = p.body.conn.SetReadDeadline(expiredDeadline()) // a connection without deadlines has no client
 }
 
-// arm sets the deadline of the next read. It reports whether there is one.
-func (p *bodyPump) arm() bool {
+// setDeadline sets the deadline of the next read. It reports whether there is one.
+func (p *bodyPump) setDeadline() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.interrupted {
@@ -110,102 +110,102 @@ func (p *bodyPump) arm() bool {
 	return true
 }
 
-// disarm takes the deadline back after the clean end: net/http goes on reading to
+// clearDeadline takes the deadline back after the clean end: net/http goes on reading to
 // see whether the client leaves.
-func (p *bodyPump) disarm() {
+func (p *bodyPump) clearDeadline() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	_ = p.body.conn.SetReadDeadline(time.Time{})
 }
 
-// hurry leaves the client of a draining server less time to be silent.
-func (p *bodyPump) hurry() {
+// shortenDeadline leaves the client of a draining server less time to be silent.
+func (p *bodyPump) shortenDeadline() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	unbounded := p.idle == 0 && p.in != nil // the taker has a limit of its own
-	if p.over || p.interrupted || p.body.clean.Load() || p.idle <= drainIdle && !unbounded {
+	unbounded := p.idle == 0 && p.pipeWriter != nil // the taker has a limit of its own
+	if p.finished || p.interrupted || p.body.complete.Load() || p.idle <= drainIdleTimeout && !unbounded {
 		return
 	}
-	p.idle = drainIdle
-	_ = p.body.conn.SetReadDeadline(time.Now().Add(drainIdle))
+	p.idle = drainIdleTimeout
+	_ = p.body.conn.SetReadDeadline(time.Now().Add(drainIdleTimeout))
 }
 
-func (p *bodyPump) leave() {
+func (p *bodyPump) markFinished() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.over = true
+	p.finished = true
 }
 
 func (p *bodyPump) run() {
-	defer close(p.ended)
-	defer p.leave()
-	defer context.AfterFunc(p.body.site.draining, p.hurry)()
-	buffer := p.body.site.buffers.get()
-	defer p.body.site.buffers.put(buffer)
-	for p.arm() {
+	defer close(p.done)
+	defer p.markFinished()
+	defer context.AfterFunc(p.body.router.draining, p.shortenDeadline)()
+	buffer := p.body.router.buffers.get()
+	defer p.body.router.buffers.put(buffer)
+	for p.setDeadline() {
 		n, err := p.body.read(buffer[:])
-		if p.limit > 0 && p.body.taken.Load() > p.limit {
-			p.fail(tooLarge(p.limit))
+		if p.limit > 0 && p.body.bytesRead.Load() > p.limit {
+			p.setFailure(tooLarge(p.limit))
 		}
-		p.pass(buffer[:n])
+		p.deliver(buffer[:n])
 		switch {
 		case errors.Is(err, io.EOF):
-			p.disarm()
-			if p.in != nil {
-				_ = p.in.Close()
+			p.clearDeadline()
+			if p.pipeWriter != nil {
+				_ = p.pipeWriter.Close()
 			}
 			return
 		case err != nil:
-			p.fail(p.name(err))
+			p.setFailure(p.readError(err))
 			return
-		case p.dropped > drainBytes:
+		case p.discarded > drainBytes:
 			return
 		}
 	}
 }
 
-// pass hands a piece to the taker, or throws it away without one.
-func (p *bodyPump) pass(piece []byte) {
-	if p.in != nil && p.failure() == nil {
-		if _, err := p.in.Write(piece); err == nil {
+// deliver hands a piece to the taker, or throws it away without one.
+func (p *bodyPump) deliver(piece []byte) {
+	if p.pipeWriter != nil && p.failure() == nil {
+		if _, err := p.pipeWriter.Write(piece); err == nil {
 			return
 		}
 	}
-	before := p.dropped
-	p.dropped += int64(len(piece))
-	if before <= settleBytes && p.dropped > settleBytes {
-		close(p.full)
+	before := p.discarded
+	p.discarded += int64(len(piece))
+	if before <= headerDrainBytes && p.discarded > headerDrainBytes {
+		close(p.drainLimitHit)
 	}
 }
 
-// fail remembers the first reason why the body did not come to its end.
-func (p *bodyPump) fail(cause error) {
+// setFailure remembers the first reason why the body did not come to its end.
+func (p *bodyPump) setFailure(cause error) {
 	p.cause.CompareAndSwap(nil, &cause)
-	if p.in != nil {
-		_ = p.in.CloseWithError(cause) // a pipe always closes
+	if p.pipeWriter != nil {
+		_ = p.pipeWriter.CloseWithError(cause) // a pipe always closes
 	}
 }
 
-// name says why a body could not be read.
-func (p *bodyPump) name(cause error) error {
+// readError says why a body could not be read.
+func (p *bodyPump) readError(cause error) error {
 	if errors.Is(cause, os.ErrDeadlineExceeded) {
 		limit := p.idle
 		if limit <= 0 || !p.until.IsZero() && !time.Now().Before(p.until) {
-			limit = p.until.Sub(p.body.began).Round(time.Millisecond)
+			limit = p.until.Sub(p.body.startedAt).Round(time.Millisecond)
 		}
 		return domain.TimedOut("request body", limit, cause).At("httpserver.body")
 	}
-	return unreadable(cause)
+	return bodyReadError(cause)
 }
 
-// buffers are what bodies pass through, shared by all requests.
-type buffers struct{ pool sync.Pool }
+// bufferPool are what bodies pass through, shared by all requests.
+type bufferPool struct{ pool sync.Pool }
 
-func (b *buffers) get() *[pumpBuffer]byte {
+func (b *bufferPool) get() *[pumpBuffer]byte {
 	if buffer, ok := b.pool.Get().(*[pumpBuffer]byte); ok {
 		return buffer
 	}
 	return new([pumpBuffer]byte)
 }
 
-func (b *buffers) put(buffer *[pumpBuffer]byte) { b.pool.Put(buffer) }
+func (b *bufferPool) put(buffer *[pumpBuffer]byte) { b.pool.Put(buffer) }

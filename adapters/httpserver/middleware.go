@@ -8,9 +8,9 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// unmatched labels requests that no route answers, so that strangers cannot
+// unmatchedRoute labels requests that no route answers, so that strangers cannot
 // invent metric series.
-const unmatched = "unmatched"
+const unmatchedRoute = "unmatched"
 
 // endpoint is what the chain knows of a route before a request comes.
 type endpoint struct {
@@ -21,34 +21,34 @@ type endpoint struct {
 	// quiet requests are logged for debugging only: probes and scrapes.
 	quiet bool
 	span  string
-	start []trace.SpanStartOption
+	spanOptions []trace.SpanStartOption
 }
 
 // chain is the way of every request through a route, outermost first. Whatever
 // goes wrong from shield on is answered in the standard form.
-func (s *site) chain(r row) gin.HandlersChain {
+func (s *router) chain(r routeDef) gin.HandlersChain {
 	ep := newEndpoint(r)
-	chain := gin.HandlersChain{s.begin(ep), s.watch, s.shield, s.allowOrigin, s.straight}
+	chain := gin.HandlersChain{s.beginRequest(ep), s.accessLog, s.recoverPanic, s.cors, s.requireSafePath}
 	if r.caller == User {
-		chain = append(chain, s.admission)
+		chain = append(chain, s.authenticate)
 	}
 	if r.limit != "" && r.limit != LimitNone {
 		chain = append(chain, s.limit(r.limit))
 	}
-	return append(chain, s.last(r.handle))
+	return append(chain, s.runHandler(r.handle))
 }
 
-func newEndpoint(r row) *endpoint {
+func newEndpoint(r routeDef) *endpoint {
 	ep := &endpoint{
 		method: r.method, template: r.path, caller: r.caller, span: r.method + " " + r.path,
 		quiet: r.caller == Anyone && r.limit == LimitNone && r.path != "/ws" && r.path != "/ws/",
-		start: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer)},
+		spanOptions: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer)},
 	}
 	if r.path == "" {
-		ep.template, ep.span = unmatched, unmatched
+		ep.template, ep.span = unmatchedRoute, unmatchedRoute
 		return ep
 	}
-	ep.start = append(ep.start, trace.WithAttributes(
+	ep.spanOptions = append(ep.spanOptions, trace.WithAttributes(
 		attribute.String("http.request.method", r.method),
 		attribute.String("http.route", r.path),
 	))
@@ -69,8 +69,8 @@ func (ep *endpoint) label(method string) string {
 	}
 }
 
-// last runs the handler and answers its error.
-func (s *site) last(handle handler) gin.HandlerFunc {
+// runHandler runs the handler and answers its error.
+func (s *router) runHandler(handle handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if err := handle(c); err != nil {
 			s.fail(c, err)

@@ -14,9 +14,9 @@ import (
 // errPanic is the private cause of an answer that ended in a panic.
 var errPanic = errors.New("panic")
 
-// shield turns a panic into the standard answer. The deliberate one that cuts
+// recoverPanic turns a panic into the standard answer. The deliberate one that cuts
 // a connection passes.
-func (s *site) shield(c *gin.Context) {
+func (s *router) recoverPanic(c *gin.Context) {
 	defer func() {
 		value := recover()
 		if value == nil {
@@ -25,13 +25,13 @@ func (s *site) shield(c *gin.Context) {
 		if err, ok := value.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 			panic(value)
 		}
-		exchangeOf(c).stack = debug.Stack()
-		s.answer(c, panicked(value))
+		requestStateOf(c).stack = debug.Stack()
+		s.writeError(c, panicError(value))
 	}()
 	c.Next()
 }
 
-func panicked(value any) *domain.Error {
+func panicError(value any) *domain.Error {
 	cause := fmt.Errorf("%w: %v", errPanic, value)
 	if err, ok := value.(error); ok {
 		cause = fmt.Errorf("%w: %w", errPanic, err)

@@ -14,25 +14,25 @@ import (
 )
 
 const (
-	// settleBytes and settleTime bound what is read of an unread body before the
+	// headerDrainBytes and settleTime bound what is read of an unread body before the
 	// answer's header, so that its connection can be kept.
-	settleBytes = 64 << 10
-	settleTime  = 100 * time.Millisecond
+	headerDrainBytes = 64 << 10
+	headerDrainTime  = 100 * time.Millisecond
 	// drainBytes and drainTime bound what is read after an answer that announced
 	// the close. A client whose connection is closed while it sends may lose the
 	// answer.
 	drainBytes = 16 << 20
 	drainTime  = 10 * time.Second
-	// lastDrain replaces drainTime while the server stops.
-	lastDrain = time.Second
-	// answerTime is how long a client may take nothing of its answer.
-	answerTime = 30 * time.Second
+	// shutdownDrainTime replaces drainTime while the server stops.
+	shutdownDrainTime = time.Second
+	// writeIdleTimeout is how long a client may take nothing of its answer.
+	writeIdleTimeout = 30 * time.Second
 )
 
-var errBodyTaken = errors.New("request body has another reader")
+var errBodyInUse = errors.New("request body has another reader")
 
-// past is a deadline that ends a read at once.
-func past() time.Time { return time.Unix(1, 0) }
+// expiredDeadline is a deadline that ends a read at once.
+func expiredDeadline() time.Time { return time.Unix(1, 0) }
 
 // requestBody owns a request's body, and the deadlines of its connection, from
 // before the first handler until after the last one. It is the only type that
@@ -43,32 +43,32 @@ type requestBody struct {
 	source io.ReadCloser
 	// conn belongs to net/http's own writer, which serves no other request.
 	conn *http.ResponseController
-	site *site
+	router *router
 	// length is the announced one, negative if unknown.
 	length  int64
-	expects bool // the client sends nothing before it is told to
-	began   time.Time
+	expectsContinue bool // the client sends nothing before it is told to
+	startedAt   time.Time
 
-	taken          atomic.Int64
-	clean, touched atomic.Bool
-	// expired says that a read passed its deadline. net/http cancels the request's
+	bytesRead          atomic.Int64
+	complete, readStarted atomic.Bool
+	// timedOut says that a read passed its deadline. net/http cancels the request's
 	// context then, as for a client that left.
-	expired atomic.Bool
+	timedOut atomic.Bool
 	// pump is the goroutine that reads, nil while handlers read themselves.
 	pump *bodyPump
 	// chunked says that the answer has no length and needs an end mark.
 	chunked, written, hijacked bool
 
 	mu sync.Mutex
-	// direct says that a handler reads the body itself; unhurry stops the wait for
+	// handlerReads says that a handler reads the body itself; unhurry stops the wait for
 	// the server's drain.
-	direct  bool
-	unhurry func() bool
+	handlerReads  bool
+	stopDrainWatch func() bool
 }
 
 // bodyOwner gives every request that has a body its owner.
 type bodyOwner struct {
-	site  *site
+	router  *router
 	inner http.Handler
 }
 
@@ -79,8 +79,8 @@ func (o bodyOwner) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	b := &requestBody{
-		source: r.Body, conn: http.NewResponseController(w), site: o.site, length: r.ContentLength,
-		expects: r.Header.Get("Expect") != "", began: time.Now(),
+		source: r.Body, conn: http.NewResponseController(w), router: o.router, length: r.ContentLength,
+		expectsContinue: r.Header.Get("Expect") != "", startedAt: time.Now(),
 	}
 	// The body is ours to finish: net/http would wait for all of it.
 	_ = b.conn.EnableFullDuplex() // HTTP/2 needs no permission
@@ -100,62 +100,62 @@ func bodyOf(c *gin.Context) *requestBody {
 // Read reads on the handler's goroutine.
 func (b *requestBody) Read(p []byte) (int, error) {
 	if b.pump != nil {
-		return 0, errBodyTaken
+		return 0, errBodyInUse
 	}
-	if !b.touched.Load() {
-		b.beginDirect()
+	if !b.readStarted.Load() {
+		b.beginHandlerRead()
 	}
 	n, err := b.read(p)
 	if err != nil {
-		b.endDirect()
+		b.endHandlerRead()
 	}
 	return n, err
 }
 
-// beginDirect sets the deadline of a body that its handler reads. The deadline
+// beginHandlerRead sets the deadline of a body that its handler reads. The deadline
 // becomes shorter when the server stops.
-func (b *requestBody) beginDirect() {
+func (b *requestBody) beginHandlerRead() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.direct = true
-	_ = b.conn.SetReadDeadline(b.began.Add(b.site.readTime)) // a connection without deadlines has no client
-	b.unhurry = context.AfterFunc(b.site.draining, b.hurry)
+	b.handlerReads = true
+	_ = b.conn.SetReadDeadline(b.startedAt.Add(b.router.readTimeout)) // a connection without deadlines has no client
+	b.stopDrainWatch = context.AfterFunc(b.router.draining, b.shortenDeadline)
 }
 
-// endDirect ends what beginDirect began. It clears the deadline behind a clean
+// endHandlerRead ends what beginDirect began. It clears the deadline behind a clean
 // end: passed later, it would look like a client that left.
-func (b *requestBody) endDirect() {
+func (b *requestBody) endHandlerRead() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.direct {
+	if !b.handlerReads {
 		return
 	}
-	b.direct = false
-	b.unhurry()
-	if b.clean.Load() {
+	b.handlerReads = false
+	b.stopDrainWatch()
+	if b.complete.Load() {
 		_ = b.conn.SetReadDeadline(time.Time{})
 	}
 }
 
-// hurry shortens the deadline of a body that its handler reads while the server
+// shortenDeadline shortens the deadline of a body that its handler reads while the server
 // stops.
-func (b *requestBody) hurry() {
+func (b *requestBody) shortenDeadline() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if end := time.Now().Add(drainIdle); b.direct && end.Before(b.began.Add(b.site.readTime)) {
+	if end := time.Now().Add(drainIdleTimeout); b.handlerReads && end.Before(b.startedAt.Add(b.router.readTimeout)) {
 		_ = b.conn.SetReadDeadline(end)
 	}
 }
 
 func (b *requestBody) read(p []byte) (int, error) {
-	b.touched.Store(true)
+	b.readStarted.Store(true)
 	n, err := b.source.Read(p)
-	b.taken.Add(int64(n))
+	b.bytesRead.Add(int64(n))
 	switch {
 	case errors.Is(err, io.EOF):
-		b.clean.Store(true)
+		b.complete.Store(true)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		b.expired.Store(true)
+		b.timedOut.Store(true)
 	}
 	return n, err
 }
@@ -163,57 +163,57 @@ func (b *requestBody) read(p []byte) (int, error) {
 // Close does nothing: the owner finishes the body.
 func (b *requestBody) Close() error { return nil }
 
-// settle prepares for the answer's header. It reports whether the body was read
+// drainBeforeHeader prepares for the answer's header. It reports whether the body was read
 // to its clean end, after a short wait for the rest of it; else the answer must
 // announce the close.
-func (b *requestBody) settle() bool {
+func (b *requestBody) drainBeforeHeader() bool {
 	switch {
-	case b.clean.Load():
+	case b.complete.Load():
 		return true
-	case b.expects && !b.touched.Load(), b.length-b.taken.Load() > settleBytes:
+	case b.expectsContinue && !b.readStarted.Load(), b.length-b.bytesRead.Load() > headerDrainBytes:
 		return false
 	case b.pump == nil:
-		b.start(&bodyPump{until: time.Now().Add(settleTime)})
+		b.startPump(&bodyPump{until: time.Now().Add(headerDrainTime)})
 	}
-	limit := time.NewTimer(settleTime)
+	limit := time.NewTimer(headerDrainTime)
 	defer limit.Stop()
 	select {
-	case <-b.pump.ended:
-	case <-b.pump.full:
+	case <-b.pump.done:
+	case <-b.pump.drainLimitHit:
 	case <-limit.C:
 	}
-	return b.clean.Load()
+	return b.complete.Load()
 }
 
-// start begins to read on a goroutine.
-func (b *requestBody) start(p *bodyPump) {
-	b.endDirect()
-	p.body, p.ended, p.full = b, make(chan struct{}), make(chan struct{})
+// startPump begins to read on a goroutine.
+func (b *requestBody) startPump(p *bodyPump) {
+	b.endHandlerRead()
+	p.body, p.done, p.drainLimitHit = b, make(chan struct{}), make(chan struct{})
 	b.pump = p
 	go p.run()
 }
 
-// stop ends the goroutine that reads, if there is one, and waits for it.
-func (b *requestBody) stop() {
+// stopPump ends the goroutine that reads, if there is one, and waits for it.
+func (b *requestBody) stopPump() {
 	if b.pump == nil {
 		return
 	}
-	if b.pump.out != nil {
-		_ = b.pump.out.CloseWithError(errBodyTaken) // a pipe always closes
+	if b.pump.pipeReader != nil {
+		_ = b.pump.pipeReader.CloseWithError(errBodyInUse) // a pipe always closes
 	}
 	b.pump.interrupt()
-	<-b.pump.ended
+	<-b.pump.done
 }
 
 // finish ends the body's life after the last handler. returned is false when that
 // panicked, which cuts the connection.
 func (b *requestBody) finish(returned bool, r *http.Request) {
-	b.endDirect()
-	b.stop()
+	b.endHandlerRead()
+	b.stopPump()
 	switch {
-	case b.clean.Load() || b.hijacked:
+	case b.complete.Load() || b.hijacked:
 	case !returned, r.ProtoMajor > 1, b.conn.Flush() != nil:
-		_ = b.conn.SetReadDeadline(past()) // net/http reads what is left
+		_ = b.conn.SetReadDeadline(expiredDeadline()) // net/http reads what is left
 	default:
 		b.drain()
 	}
@@ -223,11 +223,11 @@ func (b *requestBody) finish(returned bool, r *http.Request) {
 // rest or the limits are reached. It reads the connection itself: behind a framing
 // error there is no body to read.
 func (b *requestBody) drain() {
-	b.site.drains.Add(1)
-	defer b.site.drains.Done()
+	b.router.activeDrains.Add(1)
+	defer b.router.activeDrains.Done()
 	conn, _, err := b.conn.Hijack()
 	if err != nil {
-		_ = b.conn.SetReadDeadline(past())
+		_ = b.conn.SetReadDeadline(expiredDeadline())
 		return
 	}
 	defer func() { _ = conn.Close() }()
@@ -238,7 +238,7 @@ func (b *requestBody) drain() {
 	if half, ok := conn.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite()
 	}
-	stop := context.AfterFunc(b.site.draining, func() { _ = conn.SetDeadline(time.Now().Add(lastDrain)) })
+	stop := context.AfterFunc(b.router.draining, func() { _ = conn.SetDeadline(time.Now().Add(shutdownDrainTime)) })
 	defer stop()
 	_, _ = io.CopyN(io.Discard, conn, drainBytes)
 }

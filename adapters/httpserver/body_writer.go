@@ -22,20 +22,20 @@ func (w *bodyWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // WriteHeader announces the close unless the body was read to its clean end.
 func (w *bodyWriter) WriteHeader(status int) {
 	if status >= http.StatusOK && !w.body.written {
-		w.begin(status)
+		w.prepareHeader(status)
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
 
-func (w *bodyWriter) begin(status int) {
+func (w *bodyWriter) prepareHeader(status int) {
 	w.body.written = true
 	h := w.Header()
-	if told := h["Connection"]; !w.body.settle() && !slices.Contains(told, "close") {
+	if told := h["Connection"]; !w.body.drainBeforeHeader() && !slices.Contains(told, "close") {
 		h["Connection"] = append(slices.Clip(told), "close")
 	}
 	bodyless := status == http.StatusNoContent || status == http.StatusNotModified || w.request.Method == http.MethodHead
 	w.body.chunked = !bodyless && h.Get("Content-Length") == "" && w.request.ProtoAtLeast(1, 1)
-	_ = w.body.conn.SetWriteDeadline(time.Now().Add(answerTime)) // a writer without deadlines has no client
+	_ = w.body.conn.SetWriteDeadline(time.Now().Add(writeIdleTimeout)) // a writer without deadlines has no client
 }
 
 // Write begins the answer if that has not begun.
@@ -64,7 +64,7 @@ func (w *bodyWriter) FlushError() error {
 
 // Hijack hands the connection over. The new owner does not get the body.
 func (w *bodyWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	w.body.stop()
+	w.body.stopPump()
 	conn, rw, err := w.body.conn.Hijack()
 	w.body.hijacked = err == nil
 	return conn, rw, err

@@ -13,49 +13,49 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// selfMeasured is the size, in bytes, up to which net/http finds the
+// autoLengthLimit is the size, in bytes, up to which net/http finds the
 // Content-Length by itself.
-const selfMeasured = 2048
+const autoLengthLimit = 2048
 
-// write sends an answer made of parts, with its length. A client that does
+// writeResponse sends an answer made of parts, with its length. A client that does
 // not take it is its own affair.
-func (s *site) write(c *gin.Context, status int, contentType []string, parts ...[]byte) {
+func (s *router) writeResponse(c *gin.Context, status int, contentType []string, parts ...[]byte) {
 	size := 0
 	for _, p := range parts {
 		size += len(p)
 	}
 	h := c.Writer.Header()
 	h["Content-Type"] = contentType
-	s.part(h)
-	if size > selfMeasured || c.Request.Method == http.MethodHead || c.Request.ContentLength != 0 {
+	s.announceClose(h)
+	if size > autoLengthLimit || c.Request.Method == http.MethodHead || c.Request.ContentLength != 0 {
 		h["Content-Length"] = []string{strconv.Itoa(size)}
 	}
-	if size > answerPiece || time.Since(exchangeOf(c).started) > deadlineStep { // the time to answer may be over
-		_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Now().Add(answerTime))
+	if size > writeChunk || time.Since(requestStateOf(c).started) > deadlineGranularity { // the time to answer may be over
+		_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Now().Add(writeIdleTimeout))
 	}
 	c.Status(status)
 	c.Writer.WriteHeaderNow()
 	for _, p := range parts {
-		if !writePieces(c, p) {
+		if !writeChunks(c, p) {
 			return
 		}
 	}
 }
 
-// answerPiece is how much of a large answer the client must take within
+// writeChunk is how much of a large answer the client must take within
 // answerTime, in bytes. It is a minimal rate, because the answer holds memory of
 // the shared budget until it is written.
-const answerPiece = 256 << 10
+const writeChunk = 256 << 10
 
-// writePieces writes a part of an answer. The write deadline is renewed for each
+// writeChunks writes a part of an answer. The write deadline is renewed for each
 // piece, so that it bounds how long the client takes nothing, not how long the
 // answer takes. It reports whether the client took everything.
-func writePieces(c *gin.Context, part []byte) bool {
+func writeChunks(c *gin.Context, part []byte) bool {
 	for first := true; len(part) > 0; first = false {
 		if !first {
-			_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Now().Add(answerTime))
+			_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Now().Add(writeIdleTimeout))
 		}
-		n, err := c.Writer.Write(part[:min(len(part), answerPiece)])
+		n, err := c.Writer.Write(part[:min(len(part), writeChunk)])
 		if err != nil {
 			return false
 		}
@@ -64,30 +64,30 @@ func writePieces(c *gin.Context, part []byte) bool {
 	return true
 }
 
-// encode sends a value as JSON with 200, for answers that are not asked for often.
-func (s *site) encode(c *gin.Context, v any) error {
+// writeJSON sends a value as JSON with 200, for answers that are not asked for often.
+func (s *router) writeJSON(c *gin.Context, v any) error {
 	body, err := plainJSON(v)
 	if err != nil {
 		return err
 	}
-	s.write(c, http.StatusOK, s.fixed.json, body)
+	s.writeResponse(c, http.StatusOK, s.fixedHeaders.json, body)
 	return nil
 }
 
-// pass hands another service's own answer to the client.
-func (s *site) pass(c *gin.Context, r domain.Reply) {
-	contentType := []string{safeType(r)}
+// writeReply hands another service's own answer to the client.
+func (s *router) writeReply(c *gin.Context, r domain.Reply) {
+	contentType := []string{safeContentType(r)}
 	if r.RetryAfter != "" {
 		c.Writer.Header().Set("Retry-After", r.RetryAfter)
 	}
-	s.write(c, r.Status, contentType, r.Body)
+	s.writeResponse(c, r.Status, contentType, r.Body)
 }
 
-// safeType is the media type under which another service's answer is passed on.
+// safeContentType is the media type under which another service's answer is passed on.
 // A declared JSON type stays. Anything else becomes a type that no browser runs:
 // application/json for a body that is JSON, else plain text. The answer carries
 // nosniff, so browsers keep to it.
-func safeType(r domain.Reply) string {
+func safeContentType(r domain.Reply) string {
 	media, _, err := mime.ParseMediaType(r.ContentType)
 	switch {
 	case err == nil && isJSONType(media):
@@ -106,7 +106,7 @@ func isJSONType(media string) bool {
 
 // appendQuoted appends a JSON string.
 func appendQuoted(b []byte, text string) []byte {
-	if plainText(text) {
+	if isPlainASCII(text) {
 		b = append(b, '"')
 		b = append(b, text...)
 		return append(b, '"')
@@ -118,8 +118,8 @@ func appendQuoted(b []byte, text string) []byte {
 	return append(b, quoted...)
 }
 
-// plainText reports whether a JSON string may hold the text as it is.
-func plainText(text string) bool {
+// isPlainASCII reports whether a JSON string may hold the text as it is.
+func isPlainASCII(text string) bool {
 	for i := range len(text) {
 		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
 			return false

@@ -8,34 +8,34 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// maxHeldAnswers bounds what answers of services take together while the gateway
+// maxBufferedAnswers bounds what answers of services take together while the gateway
 // holds them, in bytes.
-const maxHeldAnswers = 128 << 20
+const maxBufferedAnswers = 128 << 20
 
-// holding runs a handler whose answer comes from a service and is held in memory.
+// withMemoryLease runs a handler whose answer comes from a service and is held in memory.
 // What the answer takes is given back when it was written.
-func (g *gateway) holding(handle handler) handler {
+func (g *gateway) withMemoryLease(handle handler) handler {
 	return func(c *gin.Context) error {
-		lease := g.held.Lease()
+		lease := g.memoryBudget.Lease()
 		defer lease.Release()
 		c.Request = c.Request.WithContext(domain.WithMemory(c.Request.Context(), lease))
 		return handle(c)
 	}
 }
 
-// heldReader counts what is read from a service before it is handed on. It ends
+// budgetReader counts what is read from a service before it is handed on. It ends
 // with SERVICE_UNAVAILABLE when the budget is used up.
-type heldReader struct {
+type budgetReader struct {
 	io.Reader
 	lease   *domain.MemoryLease
 	service string
 }
 
 // Read counts twice what it reads, because readers to the end make room ahead.
-func (r *heldReader) Read(p []byte) (int, error) {
+func (r *budgetReader) Read(p []byte) (int, error) {
 	n, err := r.Reader.Read(p)
 	if !r.lease.Grow(2 * int64(n)) {
-		return 0, domain.Unavailable(r.service, shareWait).At("httpserver.held")
+		return 0, domain.Unavailable(r.service, retryAfter).At("httpserver.held")
 	}
 	return n, err
 }
