@@ -12,8 +12,8 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// accessLog counts the request, ends its span and writes its one line of the log,
-// however the request ends.
+// accessLog counts the request, ends its span and writes one log line, also after a
+// panic.
 func (s *router) accessLog(c *gin.Context) {
 	s.observer.Observe(domain.RequestStarted{})
 	defer s.finishRequest(c, requestStateOf(c))
@@ -34,8 +34,7 @@ func (s *router) finishRequest(c *gin.Context, x *requestState) {
 	}
 }
 
-// level says how loud the line is: our own failures are errors, probes are
-// whispers.
+// level returns the log level: error for a 5xx, debug for probes, else info.
 func (x *requestState) level() slog.Level {
 	switch {
 	case x.failure != nil && StatusOf(x.failure) >= http.StatusInternalServerError:
@@ -74,9 +73,9 @@ func (x *requestState) attributes(c *gin.Context, method string, status int, too
 	return out
 }
 
-// clientLeft reports whether the client left before its answer. net/http notices
-// only once the request has been read. A deadline of ours that passed while the
-// body was read does not count.
+// clientLeft reports whether the client disconnected before its answer. net/http
+// detects that only after the body was read. An expired read deadline of the gateway
+// does not count.
 func clientLeft(c *gin.Context, err error) bool {
 	if errors.Is(err, errClientLeft) {
 		return true

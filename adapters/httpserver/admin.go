@@ -22,9 +22,9 @@ const (
 // routeTables are what a service answers: its own rows, the row that says that it
 // lives, and those for operators, which an admin listener takes over.
 type routeTables struct {
-	service       []routeDef
-	alive     routeDef
-	admin []routeDef
+	service []routeDef
+	alive   routeDef
+	admin   []routeDef
 }
 
 // listenAddr is where a service listens; an empty admin address leaves everything

@@ -8,7 +8,7 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// authenticate lets only verified callers on. It reads nothing but the header.
+// authenticate verifies the caller's token. It reads only the header.
 func (s *router) authenticate(c *gin.Context) {
 	caller, err := s.identify(c.Request)
 	if err != nil {

@@ -12,48 +12,47 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// pumpBuffer is what one exchange holds of a body at a time, in bytes.
+// pumpBuffer is the size of the buffer through which a body passes, in bytes.
 const pumpBuffer = 32 << 10
 
-// drainIdleTimeout is how long the client of a draining server may be silent.
+// drainIdleTimeout bounds how long a client may send nothing while the server drains.
 const drainIdleTimeout = 5 * time.Second
 
-// bodyPump reads a request's body on a goroutine of its own, so that the taker of
-// the body can stop at any time and no read of the connection is interrupted.
-// The owner of the body starts it, ends it and waits for it.
+// bodyPump reads a request's body on its own goroutine and writes it to a pipe. The
+// reader of the pipe can stop at any time without an interrupted read of the
+// connection. The requestBody starts the goroutine, ends it and waits for it.
 type bodyPump struct {
 	body *requestBody
-	// limit bounds the body, in bytes; 0: it is thrown away.
+	// limit bounds the body, in bytes; 0 discards the body.
 	limit int64
-	// idle is how long the client may send nothing, 0: as long as until allows;
-	// until is when the body must be there.
+	// idle bounds how long the client may send nothing; 0 means until alone counts.
+	// until is the deadline of the whole body.
 	idle  time.Duration
 	until time.Time
-	// pipeWriter and out are the pipe to the taker of the body; nil without one.
-	pipeWriter  *io.PipeWriter
+	// pipeWriter and pipeReader pass the body on; nil for a body that is discarded.
+	pipeWriter *io.PipeWriter
 	pipeReader *io.PipeReader
 
-	// done is closed when the goroutine has ended, full when more was thrown
-	// away than the answer's header waits for.
+	// done is closed when the goroutine has ended, drainLimitHit when more than
+	// headerDrainBytes was discarded.
 	done, drainLimitHit chan struct{}
-	cause       atomic.Pointer[error]
+	cause               atomic.Pointer[error]
 
 	mu sync.Mutex
-	// interrupted says that nothing is read any more, over that the goroutine has
-	// ended.
+	// interrupted stops further reads. finished reports that the goroutine has ended.
 	interrupted, finished bool
-	discarded           int64
+	discarded             int64
 }
 
-// streamLimits bound a body that is passed on.
+// streamLimits bound a body that is sent on to a service.
 type streamLimits struct {
 	bytes int64
 	idle  time.Duration
 	until time.Time
 }
 
-// stream hands the body to a taker that sends it on. Closing the result ends a Read
-// that waits; the rest of the body is thrown away then.
+// stream returns the body as a reader for a transport. Close of the result ends a
+// blocked Read; the rest of the body is then discarded.
 func (b *requestBody) stream(limits streamLimits) *bodyPump {
 	p := &bodyPump{limit: limits.bytes, idle: limits.idle, until: limits.until}
 	p.pipeReader, p.pipeWriter = io.Pipe()
@@ -61,15 +60,15 @@ func (b *requestBody) stream(limits streamLimits) *bodyPump {
 	return p
 }
 
-// Read takes a piece of the body. It ends with an error where the limit is
-// passed, so that the service never has a whole request.
+// Read reads from the pipe. It returns an error at the size limit, so that the
+// service never receives a complete request.
 func (p *bodyPump) Read(to []byte) (int, error) { return p.pipeReader.Read(to) }
 
-// Close ends a Read that waits.
+// Close ends a blocked Read.
 func (p *bodyPump) Close() error { return p.pipeReader.CloseWithError(errBodyInUse) }
 
-// failure is what ended the body before its clean end, nil while nothing has. It
-// is fine on nil.
+// failure returns the error that ended the body early, or nil. It may be called on a
+// nil pump.
 func (p *bodyPump) failure() error {
 	if p == nil {
 		return nil
@@ -80,9 +79,9 @@ func (p *bodyPump) failure() error {
 	return nil
 }
 
-// interrupt ends the goroutine's read. The deadline stays: nothing reads the
-// connection afterwards, or the body was read to its end, and then it was
-// interrupted too late and the deadline is taken back.
+// interrupt ends the goroutine's read by a deadline in the past. The deadline stays,
+// because nothing reads the connection afterwards. If the body ends at the same
+// time, clearDeadline removes it.
 func (p *bodyPump) interrupt() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -93,7 +92,7 @@ func (p *bodyPump) interrupt() {
 	_ = p.body.conn.SetReadDeadline(expiredDeadline()) // a connection without deadlines has no client
 }
 
-// setDeadline sets the deadline of the next read. It reports whether there is one.
+// setDeadline sets the deadline of the next read. It returns false after interrupt.
 func (p *bodyPump) setDeadline() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -110,19 +109,19 @@ func (p *bodyPump) setDeadline() bool {
 	return true
 }
 
-// clearDeadline takes the deadline back after the clean end: net/http goes on reading to
-// see whether the client leaves.
+// clearDeadline removes the deadline after the end of the body. net/http continues
+// to read in order to detect a disconnect.
 func (p *bodyPump) clearDeadline() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	_ = p.body.conn.SetReadDeadline(time.Time{})
 }
 
-// shortenDeadline leaves the client of a draining server less time to be silent.
+// shortenDeadline reduces the idle limit to drainIdleTimeout when the server drains.
 func (p *bodyPump) shortenDeadline() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	unbounded := p.idle == 0 && p.pipeWriter != nil // the taker has a limit of its own
+	unbounded := p.idle == 0 && p.pipeWriter != nil // the reader of the pipe has its own idle limit
 	if p.finished || p.interrupted || p.body.complete.Load() || p.idle <= drainIdleTimeout && !unbounded {
 		return
 	}
@@ -164,7 +163,7 @@ func (p *bodyPump) run() {
 	}
 }
 
-// deliver hands a piece to the taker, or throws it away without one.
+// deliver writes a piece to the pipe, or discards it if the pipe has no reader.
 func (p *bodyPump) deliver(piece []byte) {
 	if p.pipeWriter != nil && p.failure() == nil {
 		if _, err := p.pipeWriter.Write(piece); err == nil {
@@ -178,7 +177,7 @@ func (p *bodyPump) deliver(piece []byte) {
 	}
 }
 
-// setFailure remembers the first reason why the body did not come to its end.
+// setFailure stores the first error that ended the body early.
 func (p *bodyPump) setFailure(cause error) {
 	p.cause.CompareAndSwap(nil, &cause)
 	if p.pipeWriter != nil {
@@ -186,7 +185,7 @@ func (p *bodyPump) setFailure(cause error) {
 	}
 }
 
-// readError says why a body could not be read.
+// readError translates the error of a read.
 func (p *bodyPump) readError(cause error) error {
 	if errors.Is(cause, os.ErrDeadlineExceeded) {
 		limit := p.idle
@@ -198,7 +197,7 @@ func (p *bodyPump) readError(cause error) error {
 	return bodyReadError(cause)
 }
 
-// bufferPool are what bodies pass through, shared by all requests.
+// bufferPool holds the buffers for bodies of all requests.
 type bufferPool struct{ pool sync.Pool }
 
 func (b *bufferPool) get() *[pumpBuffer]byte {

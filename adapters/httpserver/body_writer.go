@@ -8,18 +8,18 @@ import (
 	"time"
 )
 
-// bodyWriter is the answer's writer of a request with a body. Before the header
-// it decides what becomes of the connection.
+// bodyWriter is the ResponseWriter of a request with a body. Before it writes the
+// header it decides whether the connection is kept.
 type bodyWriter struct {
 	http.ResponseWriter
 	body    *requestBody
 	request *http.Request
 }
 
-// Unwrap leads to net/http's own writer.
+// Unwrap returns net/http's own writer.
 func (w *bodyWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// WriteHeader announces the close unless the body was read to its clean end.
+// WriteHeader adds "Connection: close" unless the body was read to its end.
 func (w *bodyWriter) WriteHeader(status int) {
 	if status >= http.StatusOK && !w.body.written {
 		w.prepareHeader(status)
@@ -38,7 +38,7 @@ func (w *bodyWriter) prepareHeader(status int) {
 	_ = w.body.conn.SetWriteDeadline(time.Now().Add(writeIdleTimeout)) // a writer without deadlines has no client
 }
 
-// Write begins the answer if that has not begun.
+// Write writes the header first if it was not written.
 func (w *bodyWriter) Write(p []byte) (int, error) {
 	if !w.body.written {
 		w.WriteHeader(http.StatusOK)
@@ -46,7 +46,7 @@ func (w *bodyWriter) Write(p []byte) (int, error) {
 	return w.ResponseWriter.Write(p)
 }
 
-// Flush sends what was written.
+// Flush sends buffered data to the client.
 func (w *bodyWriter) Flush() {
 	if !w.body.written {
 		w.WriteHeader(http.StatusOK)
@@ -54,7 +54,7 @@ func (w *bodyWriter) Flush() {
 	_ = w.body.conn.Flush()
 }
 
-// FlushError is Flush that says why it failed.
+// FlushError is Flush with an error.
 func (w *bodyWriter) FlushError() error {
 	if !w.body.written {
 		w.WriteHeader(http.StatusOK)
@@ -62,7 +62,7 @@ func (w *bodyWriter) FlushError() error {
 	return w.body.conn.Flush()
 }
 
-// Hijack hands the connection over. The new owner does not get the body.
+// Hijack transfers the connection to the caller. It ends the reading of the body.
 func (w *bodyWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	w.body.stopPump()
 	conn, rw, err := w.body.conn.Hijack()

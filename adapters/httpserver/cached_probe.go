@@ -12,12 +12,12 @@ import (
 // probeTTL is how long the result of a probe is reused.
 const probeTTL = time.Second
 
-// cachedProbe asks a dependency at most once in probeAge, however many clients
-// ask for the result. Callers that come while it asks wait for that answer.
+// cachedProbe reuses the result of a health probe for probeTTL. Concurrent callers
+// wait for one probe.
 type cachedProbe struct {
-	probe ports.HealthProbe
-	mu    sync.Mutex
-	last  domain.Health
+	probe     ports.HealthProbe
+	mu        sync.Mutex
+	last      domain.Health
 	checkedAt time.Time
 }
 

@@ -26,9 +26,9 @@ const (
 	maxFormText = 2 << 10
 )
 
-// formSuffix is what the reader of forms finds behind every body. Behind a whole
-// form it counts for nothing; a form that ends where a part should begin would
-// look whole without it, because the reader says io.EOF there too.
+// formSuffix is appended to every body. It has no effect after a complete form. A
+// form that ends where a part should begin becomes an error; without the suffix the
+// reader would return io.EOF as for a complete form.
 const formSuffix = "\r\n-"
 
 // The fields that the file service takes; others are dropped.
@@ -39,22 +39,21 @@ const (
 )
 
 var (
-	errPartHeader = errors.New("part header is over its size limit")
-	errPart       = errors.New("part has no single plain name")
-	errDestination      = errors.New("taker takes no more")
+	errPartHeader  = errors.New("part header is over its size limit")
+	errPart        = errors.New("part has no single plain name")
+	errDestination = errors.New("taker takes no more")
 )
 
-// form copies the fields that the file service takes from one multipart body to
-// another while the first is still coming in. It holds two buffers, whatever
-// the size. The copy has a boundary of its own, so that nothing in a file that
-// only this reader takes for content can be a boundary to the next one, and its
-// end is written only when the whole form is known to be good.
+// form copies the accepted fields from one multipart body to another while the first
+// is still being received. It needs two buffers for any size. The copy has its own
+// random boundary, so that file content cannot be read as a boundary by the service.
+// The final boundary is written only when the whole form is valid.
 type form struct {
 	in    *partHeaderLimit
 	parts *multipart.Reader
 	// dst takes the copy in large pieces.
 	dst *bufio.Writer
-	out   *multipart.Writer
+	out *multipart.Writer
 	// maxFiles is how many files it may hold.
 	maxFiles int
 
@@ -74,9 +73,9 @@ func newForm(in io.Reader, boundary string, taker io.Writer, maxFiles int) *form
 	return f
 }
 
-// copy runs to the body's end. It returns errTaken when the taker takes no
-// more, a VALIDATION_ERROR for a form that cannot be, and then the copy has no
-// end.
+// copy copies the form to its end. It returns errDestination when the destination
+// fails and VALIDATION_ERROR for an invalid form. After an error the copy has no final
+// boundary.
 func (f *form) copy() error {
 	for {
 		f.in.enable()
@@ -104,7 +103,7 @@ func (f *form) copy() error {
 	return f.dst.Flush()
 }
 
-// validate judges the form as a whole.
+// validate checks the rules for the whole form.
 func (f *form) validate() error {
 	switch {
 	case f.batch == "":
@@ -116,7 +115,7 @@ func (f *form) validate() error {
 	}
 }
 
-// handlePart copies a part or drops it.
+// handlePart copies or discards a part.
 func (f *form) handlePart(part *multipart.Part) error {
 	name, isFile, err := fieldName(part.Header)
 	if err != nil {
@@ -143,7 +142,7 @@ func (f *form) handlePart(part *multipart.Part) error {
 	}
 }
 
-// tooMany is a form with more parts of a kind than the limit.
+// tooMany returns the error for more parts of a kind than the limit.
 func tooMany(message string, limit int) error {
 	e := domain.Invalid(filesField, "", "", message)
 	e.Details["limit"] = limit
@@ -168,7 +167,7 @@ func (f *form) handleBatch(part *multipart.Part, isFile bool) error {
 	return f.copyPart(part.Header, bytes.NewReader(value))
 }
 
-// noBatch is a form without a batch_id, or with an empty one.
+// noBatch returns the error for a missing or empty batch_id.
 func noBatch() error {
 	return domain.Invalid(batchField, "", "", "batch_id is required in form data")
 }
@@ -189,7 +188,7 @@ func duplicateField(field string) error {
 	return domain.Invalid(field, "", "once", field+" must not stand twice in form data")
 }
 
-// readText reads a field that is no file.
+// readText reads a text field. A part with a file name is an error.
 func readText(part *multipart.Part, field string, isFile bool) ([]byte, error) {
 	if isFile {
 		return nil, domain.Invalid(field, "", "text", field+" must be text in form data")
@@ -205,7 +204,7 @@ func readText(part *multipart.Part, field string, isFile bool) ([]byte, error) {
 	}
 }
 
-// copyPart copies a part, its header as it came.
+// copyPart copies a part with its header as received.
 func (f *form) copyPart(header textproto.MIMEHeader, content io.Reader) error {
 	to, err := f.out.CreatePart(header)
 	if err != nil {
@@ -214,7 +213,7 @@ func (f *form) copyPart(header textproto.MIMEHeader, content io.Reader) error {
 	return f.copyContent(to, content)
 }
 
-// copyContent copies a part's content to its end.
+// copyContent copies the content of a part.
 func (f *form) copyContent(to io.Writer, content io.Reader) error {
 	_, err := io.Copy(to, content)
 	if err != nil && !errors.Is(err, errDestination) {
@@ -223,7 +222,8 @@ func (f *form) copyContent(to io.Writer, content io.Reader) error {
 	return err
 }
 
-// malformed is a body that is no form, and why.
+// malformed returns the VALIDATION_ERROR for a body that is not a form. A
+// *domain.Error in the cause takes precedence.
 func malformed(cause error) error {
 	if told, ok := errors.AsType[*domain.Error](cause); ok {
 		return told
@@ -234,7 +234,7 @@ func malformed(cause error) error {
 	return domain.Invalid("form", "", "multipart/form-data", "Failed to parse form data").Because(cause).At("httpserver.form")
 }
 
-// destinationErrors marks the errors of a taker.
+// destinationErrors marks write errors with errDestination.
 type destinationErrors struct{ io.Writer }
 
 func (t destinationErrors) Write(p []byte) (int, error) {
@@ -245,16 +245,16 @@ func (t destinationErrors) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// partHeaderLimit bounds what a reader of forms takes while it looks for a part's
-// content, which it would hold in memory.
+// partHeaderLimit bounds how much is read before the content of a part. The multipart
+// reader holds that much in memory.
 type partHeaderLimit struct {
 	io.Reader
-	limited bool
-	remaining    int
+	limited   bool
+	remaining int
 }
 
-func (h *partHeaderLimit) enable() { h.limited, h.remaining = true, maxPartHeader }
-func (h *partHeaderLimit) disable()  { h.limited = false }
+func (h *partHeaderLimit) enable()  { h.limited, h.remaining = true, maxPartHeader }
+func (h *partHeaderLimit) disable() { h.limited = false }
 
 func (h *partHeaderLimit) Read(p []byte) (int, error) {
 	if h.limited && h.remaining <= 0 {

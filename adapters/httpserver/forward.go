@@ -25,13 +25,13 @@ type Upstream struct {
 	// URL is its base, absolute and without query. The request's whole path is
 	// put behind it.
 	URL string
-	// Transport makes the exchanges. Its errors are answered as they are if they
-	// are *domain.Error, else by their cause. Nil: there is nobody, and every
-	// request is answered SERVICE_UNAVAILABLE.
+	// Transport sends the requests. An error of type *domain.Error is answered
+	// unchanged; other errors are classified. With a nil Transport every request is
+	// answered SERVICE_UNAVAILABLE.
 	Transport http.RoundTripper
 }
 
-// upstream is an Upstream that can be used.
+// upstream is a validated Upstream.
 type upstream struct {
 	name      string
 	operation string
@@ -45,8 +45,8 @@ type upstream struct {
 
 var errNoAddress = errors.New("not an absolute URL")
 
-// build checks an address. It returns INITIALIZATION_FAILED for one that is
-// none; nothing of it is repeated.
+// build validates the address. It returns INITIALIZATION_FAILED, without the address,
+// if it is not an absolute URL.
 func (u Upstream) build(name, operation, prefix string) (*upstream, error) {
 	base, err := url.Parse(strings.TrimRight(u.URL, "/"))
 	if err != nil || u.Transport != nil && base.Host == "" {
@@ -59,9 +59,8 @@ func (u Upstream) build(name, operation, prefix string) (*upstream, error) {
 	}, nil
 }
 
-// target is a request's place at the service: below the service's base, byte
-// for byte as the client wrote path and query. The prefix itself gets the slash
-// that services answer with a redirect to where it is missing.
+// target returns the URL at the service: the base, then path and query as the client
+// sent them. The bare prefix gets a trailing slash, because services redirect to it.
 func (u *upstream) target(in *url.URL) *url.URL {
 	path, escaped := in.Path, in.EscapedPath()
 	if path == u.prefix {
@@ -74,7 +73,7 @@ func (u *upstream) target(in *url.URL) *url.URL {
 	}
 }
 
-// failure names what ended a call, and the service that was called.
+// failure adds the service's name to an error and translates errors of other types.
 func (u *upstream) failure(cause error) error {
 	e, told := errors.AsType[*domain.Error](cause)
 	if !told {
@@ -90,7 +89,7 @@ func (u *upstream) failure(cause error) error {
 	return named
 }
 
-// classify judges the error of a transport that does not speak in our codes.
+// classify translates an error that is not a *domain.Error.
 func (u *upstream) classify(cause error) *domain.Error {
 	timeout, isNet := errors.AsType[net.Error](cause)
 	_, onWire := errors.AsType[*net.OpError](cause)
@@ -104,8 +103,7 @@ func (u *upstream) classify(cause error) *domain.Error {
 	}
 }
 
-// forward passes requests on to a service and its answers back, both as they
-// come in.
+// forward returns the handler that streams requests to a service and answers back.
 func (g *gateway) forward(to *upstream) handler {
 	return func(c *gin.Context) error {
 		switch {

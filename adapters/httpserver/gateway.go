@@ -54,11 +54,11 @@ type gateway struct {
 	// classes, teacher and files are the services that are passed on to.
 	classes, teacher, files *upstream
 
-	uploadLimiter  *uploadLimiter
+	uploadLimiter *uploadLimiter
 	streamLimiter *streamLimiter
 	// locations knows the services' addresses.
-	locations locations
-	memoryBudget      *domain.MemoryBudget
+	locations    locations
+	memoryBudget *domain.MemoryBudget
 }
 
 // NewGateway binds the gateway's addresses and prepares its routes; nothing is

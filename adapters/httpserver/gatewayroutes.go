@@ -11,9 +11,9 @@ import (
 // tables is everything that the gateway answers.
 func (g *gateway) tables() routeTables {
 	return routeTables{
-		service:       g.routes(),
-		alive:     routeDef{http.MethodGet, "/healthz", Anyone, LimitNone, g.health},
-		admin: adminRoutes(g.ready, g.Metrics),
+		service: g.routes(),
+		alive:   routeDef{http.MethodGet, "/healthz", Anyone, LimitNone, g.health},
+		admin:   adminRoutes(g.ready, g.Metrics),
 	}
 }
 

@@ -12,13 +12,13 @@ import (
 
 // gatewayHealth is the body of the gateway's /healthz.
 type gatewayHealth struct {
-	Service      domain.Service     `json:"service"`
-	Status       domain.Condition   `json:"status"`
-	Message      string             `json:"message"`
-	Version      string             `json:"version"`
-	Checks       gatewayChecks      `json:"checks"`
-	Dependencies gatewayDependencies       `json:"dependencies"`
-	Environment  domain.Environment `json:"environment"`
+	Service      domain.Service      `json:"service"`
+	Status       domain.Condition    `json:"status"`
+	Message      string              `json:"message"`
+	Version      string              `json:"version"`
+	Checks       gatewayChecks       `json:"checks"`
+	Dependencies gatewayDependencies `json:"dependencies"`
+	Environment  domain.Environment  `json:"environment"`
 }
 
 type gatewayChecks struct {

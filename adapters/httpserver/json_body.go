@@ -37,11 +37,10 @@ func readJSON(r *http.Request, limit int64) ([]byte, error) {
 	}
 }
 
-// errClientLeft is a client that went away before it had sent everything.
+// errClientLeft is the error for a client that disconnected.
 var errClientLeft = errors.New("client left")
 
-// isDisconnect tells a connection that ended from one that carries nonsense or is
-// slow.
+// isDisconnect reports whether a read error means that the connection ended.
 func isDisconnect(err error) bool {
 	broken, ok := errors.AsType[*net.OpError](err)
 	return errors.Is(err, io.ErrUnexpectedEOF) || ok && !broken.Timeout()

@@ -14,9 +14,9 @@ import (
 // object is a JSON object of which a schema's own members are read. Keys match
 // exactly; unknown ones are ignored; of a key that stands twice the last counts.
 type object struct {
-	members map[string]json.RawMessage
-	at      []any
-	violations  *violations
+	members    map[string]json.RawMessage
+	at         []any
+	violations *violations
 }
 
 // bodyObject reads a request's body, of which the schema knows some keys. It

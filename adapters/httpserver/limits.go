@@ -86,8 +86,8 @@ func newLimits(l ports.RateLimiter, c LimitsConfig, trusted trustedProxies) *lim
 	}
 }
 
-// limitKey is whose request it is: the caller's or, where there is none, the
-// address's. Each is marked, so that no user id can pass for an address.
+// limitKey returns the rate limit key: the user, or the address without a user. A
+// prefix keeps users and addresses apart.
 func (l *limits) limitKey(user domain.UserID, r *http.Request) string {
 	if user != "" {
 		return "user:" + string(user)
@@ -107,8 +107,8 @@ func (s *router) limit(class LimitClass) gin.HandlerFunc {
 	}
 }
 
-// rejectToken answers a request that proved nothing. Its address may try that only
-// so often; a good token is never refused for its address.
+// rejectToken answers a request without a valid token and counts it against the limit
+// of its address.
 func (s *router) rejectToken(c *gin.Context, cause error) {
 	if domain.CodeOf(cause) == domain.AuthenticationError {
 		if err := s.consume(c, s.limits.limitKey("", c.Request), s.limits.refused); err != nil {
@@ -118,8 +118,8 @@ func (s *router) rejectToken(c *gin.Context, cause error) {
 	s.fail(c, cause)
 }
 
-// consume counts the request and tells its client how the party stands. It
-// returns RATE_LIMIT for one too many.
+// consume counts the request and sets the RateLimit headers. It returns RATE_LIMIT
+// over the limit.
 func (s *router) consume(c *gin.Context, party string, r *limitRule) error {
 	a := s.limits.limiter.Take(c.Request.Context(), party, r.Limit)
 	told := []string{strconv.Itoa(a.Remaining), strconv.Itoa(wholeSeconds(a.Reset))}

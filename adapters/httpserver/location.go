@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// locations turns the addresses of services into paths of the gateway. Clients
-// cannot reach the services, and must not pass the gateway by.
+// locations translates addresses of services into paths of the gateway, because
+// clients cannot reach the services.
 type locations struct{ services []serviceAddress }
 
 type serviceAddress struct {

@@ -8,12 +8,11 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// maxBufferedAnswers bounds what answers of services take together while the gateway
-// holds them, in bytes.
+// maxBufferedAnswers bounds the memory of all buffered answers of services, in bytes.
 const maxBufferedAnswers = 128 << 20
 
-// withMemoryLease runs a handler whose answer comes from a service and is held in memory.
-// What the answer takes is given back when it was written.
+// withMemoryLease wraps a handler that buffers a service's answer. It releases the
+// memory lease when the answer was written.
 func (g *gateway) withMemoryLease(handle handler) handler {
 	return func(c *gin.Context) error {
 		lease := g.memoryBudget.Lease()
@@ -23,15 +22,15 @@ func (g *gateway) withMemoryLease(handle handler) handler {
 	}
 }
 
-// budgetReader counts what is read from a service before it is handed on. It ends
-// with SERVICE_UNAVAILABLE when the budget is used up.
+// budgetReader charges the memory lease for what is read. It returns
+// SERVICE_UNAVAILABLE when the budget is exhausted.
 type budgetReader struct {
 	io.Reader
 	lease   *domain.MemoryLease
 	service string
 }
 
-// Read counts twice what it reads, because readers to the end make room ahead.
+// Read charges twice what it reads, because io.ReadAll allocates ahead.
 func (r *budgetReader) Read(p []byte) (int, error) {
 	n, err := r.Reader.Read(p)
 	if !r.lease.Grow(2 * int64(n)) {

@@ -8,24 +8,24 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// unmatchedRoute labels requests that no route answers, so that strangers cannot
-// invent metric series.
+// unmatchedRoute is the metric label of requests without a route, so that clients
+// cannot create metric series.
 const unmatchedRoute = "unmatched"
 
-// endpoint is what the chain knows of a route before a request comes.
+// endpoint is the static description of a route for the middleware.
 type endpoint struct {
 	// method is empty where any method may come.
 	method   string
 	template string
 	caller   Caller
 	// quiet requests are logged for debugging only: probes and scrapes.
-	quiet bool
-	span  string
+	quiet       bool
+	span        string
 	spanOptions []trace.SpanStartOption
 }
 
-// chain is the way of every request through a route, outermost first. Whatever
-// goes wrong from shield on is answered in the standard form.
+// chain returns the middleware of a route, outermost first. Errors inside recoverPanic
+// are answered in the standard form.
 func (s *router) chain(r routeDef) gin.HandlersChain {
 	ep := newEndpoint(r)
 	chain := gin.HandlersChain{s.beginRequest(ep), s.accessLog, s.recoverPanic, s.cors, s.requireSafePath}
@@ -41,7 +41,7 @@ func (s *router) chain(r routeDef) gin.HandlersChain {
 func newEndpoint(r routeDef) *endpoint {
 	ep := &endpoint{
 		method: r.method, template: r.path, caller: r.caller, span: r.method + " " + r.path,
-		quiet: r.caller == Anyone && r.limit == LimitNone && r.path != "/ws" && r.path != "/ws/",
+		quiet:       r.caller == Anyone && r.limit == LimitNone && r.path != "/ws" && r.path != "/ws/",
 		spanOptions: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer)},
 	}
 	if r.path == "" {
@@ -55,7 +55,7 @@ func newEndpoint(r routeDef) *endpoint {
 	return ep
 }
 
-// label bounds the method's name to the known ones.
+// label returns the method as a metric label; unknown methods become OTHER.
 func (ep *endpoint) label(method string) string {
 	if ep.method != "" {
 		return ep.method
@@ -69,7 +69,8 @@ func (ep *endpoint) label(method string) string {
 	}
 }
 
-// runHandler runs the handler and answers its error.
+// runHandler is the last step of the chain: it calls the handler and answers its
+// error.
 func (s *router) runHandler(handle handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if err := handle(c); err != nil {

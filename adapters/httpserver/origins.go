@@ -17,31 +17,31 @@ const preflightAge = "600"
 // originPolicy says what pages of other origins may do (the Fetch standard's
 // CORS protocol). The header values are shared by all answers.
 type originPolicy struct {
-	allowed  origin.List
-	allowedMethods  []string
-	anyHeader   bool
-	star     []string
-	vary     []string
-	credentials      []string
-	exposed  []string
-	methods  []string
-	headers  []string
-	maxAge   []string
-	preflightVary []string
+	allowed        origin.List
+	allowedMethods []string
+	anyHeader      bool
+	star           []string
+	vary           []string
+	credentials    []string
+	exposed        []string
+	methods        []string
+	headers        []string
+	maxAge         []string
+	preflightVary  []string
 }
 
 func newOriginPolicy(c corsSettings, environment domain.Environment) *originPolicy {
 	p := &originPolicy{
-		allowed:  origin.New(c.origins, environment),
-		allowedMethods:  c.methods,
-		anyHeader:   slices.Contains(c.headers, "*"),
-		star:     []string{"*"},
-		vary:     []string{"Origin"},
-		exposed:  []string{exposedHeaders()},
-		methods:  []string{strings.Join(c.methods, ", ")},
-		headers:  []string{strings.Join(c.headers, ", ")},
-		maxAge:   []string{preflightAge},
-		preflightVary: []string{"Origin, Access-Control-Request-Method, Access-Control-Request-Headers"},
+		allowed:        origin.New(c.origins, environment),
+		allowedMethods: c.methods,
+		anyHeader:      slices.Contains(c.headers, "*"),
+		star:           []string{"*"},
+		vary:           []string{"Origin"},
+		exposed:        []string{exposedHeaders()},
+		methods:        []string{strings.Join(c.methods, ", ")},
+		headers:        []string{strings.Join(c.headers, ", ")},
+		maxAge:         []string{preflightAge},
+		preflightVary:  []string{"Origin, Access-Control-Request-Method, Access-Control-Request-Headers"},
 	}
 	if c.credentials {
 		p.credentials = []string{"true"}

@@ -11,9 +11,9 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// outboundHeader is the header of a request that is passed on: the client's without
-// what must not pass, then ours. It is the only way by which a client's header
-// reaches a service.
+// outboundHeader returns the header of a forwarded request: the client's header
+// without reserved headers, then the gateway's own. Client headers reach a service
+// only through this function.
 func (g *gateway) outboundHeader(ctx context.Context, in *http.Request, x *requestState) http.Header {
 	out := make(http.Header, len(in.Header)+8)
 	named := connectionOptions(in.Header)
@@ -41,7 +41,7 @@ func (g *gateway) outboundHeader(ctx context.Context, in *http.Request, x *reque
 	return out
 }
 
-// connectionOptions are the headers that the client meant for us alone.
+// connectionOptions returns the headers that Connection lists as hop-by-hop.
 func connectionOptions(h http.Header) map[string]bool {
 	var named map[string]bool
 	for _, line := range h["Connection"] {
@@ -127,8 +127,7 @@ func (l trustedProxies) scheme(r *http.Request) string {
 	return "http"
 }
 
-// isGatewayHeader reports whether a header of a service's answer is one that the gateway
-// answers for itself.
+// isGatewayHeader reports whether the gateway sets a response header itself.
 func isGatewayHeader(name string) bool {
 	var space [maxReservedName]byte
 	folded := string(normalizeName(space[:0], name))

@@ -12,8 +12,7 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// requireSafePath refuses paths that could mean something else to a service behind
-// us than they mean here.
+// requireSafePath refuses paths that a service may interpret differently.
 func (s *router) requireSafePath(c *gin.Context) {
 	if isUnsafePath(c.Request.URL.EscapedPath()) {
 		s.fail(c, domain.Invalid("path", "", "no dot segments, encoded slashes or control characters", "Invalid request path"))
@@ -24,8 +23,8 @@ func (s *router) requireSafePath(c *gin.Context) {
 // another pass, and nobody honest needs more than one.
 const maxEncodings = 8
 
-// isUnsafePath reports whether a path, as it was sent, leaves its place or hides
-// something at any depth of encoding: a segment that is "." or ".." (also with
+// isUnsafePath reports whether a path, as it was sent, leaves its prefix or hides a
+// separator at any depth of encoding: a segment that is "." or ".." (also with
 // a parameter behind a semicolon or blanks around it), a slash that was
 // encoded, a backslash, a control character or broken UTF-8.
 func isUnsafePath(escaped string) bool {
@@ -48,7 +47,7 @@ func isUnsafePath(escaped string) bool {
 	return true
 }
 
-// hasUnsafeSegment judges a path as it stands, without decoding it.
+// hasUnsafeSegment checks a path without decoding it.
 func hasUnsafeSegment(path string) bool {
 	if strings.ContainsFunc(path, isForbiddenRune) || !utf8.ValidString(path) {
 		return true

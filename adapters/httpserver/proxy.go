@@ -17,10 +17,10 @@ import (
 )
 
 const (
-	// deadlineGranularity is how far a deadline may be off, to set it less often.
+	// deadlineGranularity is the minimal time between two changes of a deadline.
 	deadlineGranularity = time.Second
-	maxStatus    = 599
-	eventStream  = "text/event-stream"
+	maxStatus           = 599
+	eventStream         = "text/event-stream"
 )
 
 var (
@@ -28,20 +28,20 @@ var (
 	errDraining = errors.New("server is draining")
 )
 
-// proxy is one request that is passed on and the answer that is passed back. All
-// of it runs on the handler's goroutine; the request's body is read by its owner.
+// proxy forwards one request and its answer. It runs on the handler's goroutine; the
+// bodyPump reads the request's body.
 type proxy struct {
 	*gateway
-	c    *gin.Context
-	upstream   *upstream
-	body *bodyPump // nil without a body
+	c        *gin.Context
+	upstream *upstream
+	body     *bodyPump // nil without a body
 
-	status  int // the service's, 0 before it answered
+	status        int // the service's, 0 before it answered
 	deadlineSetAt time.Time
 }
 
-// run makes the exchange. It returns why there is no whole answer, nil when the
-// client has one.
+// run sends the request and copies the answer. It returns nil when the client has a
+// complete answer.
 func (p *proxy) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -64,13 +64,14 @@ func (p *proxy) run(ctx context.Context) error {
 	}
 	err = p.copyResponse(res)
 	if errors.Is(context.Cause(ctx), errDraining) {
-		return nil // the stream ends well, and its client connects to another node
+		return nil // the stream ends without an error; its client reconnects to another node
 	}
 	return err
 }
 
-// request is what goes to the service: path and query as they came, no header
-// that was not chosen, no trailers, which some services read as headers.
+// request builds the request for the service. Path and query stay as received;
+// headers are filtered; trailers are dropped, because some services read them as
+// headers.
 func (p *proxy) request(ctx context.Context) *http.Request {
 	in, x := p.c.Request, requestStateOf(p.c)
 	out := (&http.Request{
@@ -87,12 +88,13 @@ func (p *proxy) request(ctx context.Context) *http.Request {
 	return out
 }
 
-// failure names what ended the exchange. What the client did comes first: a body
-// that ends too early looks like a broken service. net/http cancels the context
-// when it cannot read the body, a little before the owner knows why.
+// failure returns the error to answer. An error of the request's body takes
+// precedence, because an incomplete body looks like a failure of the service.
+// net/http cancels the context before the pump stores its error, so failure waits
+// for the pump in that case.
 func (p *proxy) failure(cause error) error {
 	if p.body != nil && p.c.Request.Context().Err() != nil {
-		_ = p.body.Close() // its owner reads it to its end
+		_ = p.body.Close() // the pump discards the rest
 		<-p.body.done
 	}
 	if err := p.body.failure(); err != nil {
@@ -101,8 +103,9 @@ func (p *proxy) failure(cause error) error {
 	return p.upstream.failure(cause)
 }
 
-// copyResponse gives the client the service's answer. One whose length is known begins
-// with its first bytes, so that a body that never comes is an error answer.
+// copyResponse sends the service's answer to the client. If its length is known, the
+// header is written after the first bytes of the body were read, so that a body that
+// never arrives becomes an error answer.
 func (p *proxy) copyResponse(res *http.Response) error {
 	buffer := p.buffers.get()
 	defer p.buffers.put(buffer)
@@ -130,8 +133,8 @@ func (p *proxy) copyResponse(res *http.Response) error {
 	}
 }
 
-// writeHeader sends the header: the service's, except what the gateway answers for
-// itself and what is meant for the next hop alone.
+// writeHeader writes the service's header without hop-by-hop headers and without
+// headers that the gateway sets itself.
 func (p *proxy) writeHeader(res *http.Response) {
 	h := p.c.Writer.Header()
 	named := connectionOptions(res.Header)
@@ -157,7 +160,7 @@ func (p *proxy) writeHeader(res *http.Response) {
 	p.c.Writer.WriteHeaderNow()
 }
 
-// isHopByHop are the headers of an answer that end here.
+// isHopByHop reports whether a response header must not be forwarded.
 func isHopByHop(name string) bool {
 	switch textproto.CanonicalMIMEHeaderKey(name) {
 	case "Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization",
@@ -168,7 +171,7 @@ func isHopByHop(name string) bool {
 	}
 }
 
-// extendWriteDeadline gives the client more time to take its answer.
+// extendWriteDeadline gives the client writeIdleTimeout for the next write.
 func (p *proxy) extendWriteDeadline() {
 	if now := time.Now(); now.Sub(p.deadlineSetAt) > deadlineGranularity {
 		p.deadlineSetAt = now
@@ -176,7 +179,8 @@ func (p *proxy) extendWriteDeadline() {
 	}
 }
 
-// write passes a piece on. It reports whether the client takes it.
+// write sends a piece to the client. It returns false when the client cannot be
+// written to.
 func (p *proxy) write(piece []byte, flush bool) bool {
 	p.extendWriteDeadline()
 	if len(piece) > 0 {

@@ -31,8 +31,8 @@ func (s *router) readiness(c *gin.Context, r *app.Readiness) error {
 		return notReady(s.service, report.Phase, parts)
 	}
 	return s.writeJSON(c, struct {
-		Service      domain.Service   `json:"service"`
-		Status       string           `json:"status"`
+		Service      domain.Service             `json:"service"`
+		Status       string                     `json:"status"`
 		Dependencies map[string]dependencyState `json:"dependencies"`
 	}{s.service, status, parts})
 }

@@ -14,8 +14,8 @@ import (
 // errPanic is the private cause of an answer that ended in a panic.
 var errPanic = errors.New("panic")
 
-// recoverPanic turns a panic into the standard answer. The deliberate one that cuts
-// a connection passes.
+// recoverPanic answers a panic with the standard error. It re-panics with
+// http.ErrAbortHandler, which closes the connection.
 func (s *router) recoverPanic(c *gin.Context) {
 	defer func() {
 		value := recover()

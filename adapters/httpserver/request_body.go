@@ -14,65 +14,65 @@ import (
 )
 
 const (
-	// headerDrainBytes and settleTime bound what is read of an unread body before the
-	// answer's header, so that its connection can be kept.
+	// headerDrainBytes and headerDrainTime bound what is read of an unread body before
+	// the answer's header. A body that ends within them keeps its connection.
 	headerDrainBytes = 64 << 10
 	headerDrainTime  = 100 * time.Millisecond
-	// drainBytes and drainTime bound what is read after an answer that announced
-	// the close. A client whose connection is closed while it sends may lose the
+	// drainBytes and drainTime bound what is read after an answer that announced the
+	// close. A client that still sends when its connection is closed may lose the
 	// answer.
 	drainBytes = 16 << 20
 	drainTime  = 10 * time.Second
 	// shutdownDrainTime replaces drainTime while the server stops.
 	shutdownDrainTime = time.Second
-	// writeIdleTimeout is how long a client may take nothing of its answer.
+	// writeIdleTimeout bounds how long a client may read nothing of its answer.
 	writeIdleTimeout = 30 * time.Second
 )
 
 var errBodyInUse = errors.New("request body has another reader")
 
-// expiredDeadline is a deadline that ends a read at once.
+// expiredDeadline returns a deadline in the past, which ends a read at once.
 func expiredDeadline() time.Time { return time.Unix(1, 0) }
 
-// requestBody owns a request's body, and the deadlines of its connection, from
-// before the first handler until after the last one. It is the only type that
-// reads the body. Handlers read it on their own goroutine, or through stream. When
-// the owner is finished, the body was read to its clean end, or the answer has
-// announced the close and the connection is closed; nothing reads it any more.
+// requestBody owns a request's body and the deadlines of its connection from before
+// the first handler until after the last one. No other type reads the body. A
+// handler reads it on its own goroutine or through stream. When finish returns,
+// either the body was read to its end, or the answer announced the close and the
+// connection is closed. No goroutine reads the body after that.
 type requestBody struct {
 	source io.ReadCloser
-	// conn belongs to net/http's own writer, which serves no other request.
-	conn *http.ResponseController
+	// conn controls net/http's own writer, which is not reused for another request.
+	conn   *http.ResponseController
 	router *router
-	// length is the announced one, negative if unknown.
-	length  int64
-	expectsContinue bool // the client sends nothing before it is told to
-	startedAt   time.Time
+	// length is the Content-Length, negative if unknown.
+	length          int64
+	expectsContinue bool // the client waits for 100 Continue
+	startedAt       time.Time
 
-	bytesRead          atomic.Int64
+	bytesRead             atomic.Int64
 	complete, readStarted atomic.Bool
-	// timedOut says that a read passed its deadline. net/http cancels the request's
-	// context then, as for a client that left.
+	// timedOut reports that a read passed its deadline. net/http then cancels the
+	// request's context, as it does when the client disconnects.
 	timedOut atomic.Bool
-	// pump is the goroutine that reads, nil while handlers read themselves.
+	// pump is the goroutine that reads the body, nil while handlers read it.
 	pump *bodyPump
-	// chunked says that the answer has no length and needs an end mark.
+	// chunked reports that the answer needs a final chunk.
 	chunked, written, hijacked bool
 
 	mu sync.Mutex
 	// handlerReads says that a handler reads the body itself; unhurry stops the wait for
 	// the server's drain.
-	handlerReads  bool
+	handlerReads   bool
 	stopDrainWatch func() bool
 }
 
-// bodyOwner gives every request that has a body its owner.
+// bodyOwner is the middleware that wraps the body of a request in a requestBody.
 type bodyOwner struct {
-	router  *router
-	inner http.Handler
+	router *router
+	inner  http.Handler
 }
 
-// ServeHTTP answers as inner does.
+// ServeHTTP calls inner.
 func (o bodyOwner) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength == 0 {
 		o.inner.ServeHTTP(w, r)
@@ -82,7 +82,7 @@ func (o bodyOwner) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		source: r.Body, conn: http.NewResponseController(w), router: o.router, length: r.ContentLength,
 		expectsContinue: r.Header.Get("Expect") != "", startedAt: time.Now(),
 	}
-	// The body is ours to finish: net/http would wait for all of it.
+	// Without full duplex, net/http reads the whole body before it writes the header.
 	_ = b.conn.EnableFullDuplex() // HTTP/2 needs no permission
 	r.Body = b
 	returned := false
@@ -91,13 +91,13 @@ func (o bodyOwner) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	returned = true
 }
 
-// bodyOf is the owner of the request's body, nil if it has none.
+// bodyOf returns the owner of the request's body, nil for a request without a body.
 func bodyOf(c *gin.Context) *requestBody {
 	b, _ := c.Request.Body.(*requestBody)
 	return b
 }
 
-// Read reads on the handler's goroutine.
+// Read reads on the handler's goroutine. It returns errBodyInUse after stream.
 func (b *requestBody) Read(p []byte) (int, error) {
 	if b.pump != nil {
 		return 0, errBodyInUse
@@ -160,12 +160,12 @@ func (b *requestBody) read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close does nothing: the owner finishes the body.
+// Close does nothing. finish ends the body.
 func (b *requestBody) Close() error { return nil }
 
-// drainBeforeHeader prepares for the answer's header. It reports whether the body was read
-// to its clean end, after a short wait for the rest of it; else the answer must
-// announce the close.
+// drainBeforeHeader waits up to headerDrainTime for the rest of the body, before the
+// answer's header is written. It reports whether the body was read to its end. If
+// not, the answer must announce the close.
 func (b *requestBody) drainBeforeHeader() bool {
 	switch {
 	case b.complete.Load():
@@ -185,7 +185,7 @@ func (b *requestBody) drainBeforeHeader() bool {
 	return b.complete.Load()
 }
 
-// startPump begins to read on a goroutine.
+// startPump starts the goroutine that reads the body.
 func (b *requestBody) startPump(p *bodyPump) {
 	b.endHandlerRead()
 	p.body, p.done, p.drainLimitHit = b, make(chan struct{}), make(chan struct{})
@@ -193,7 +193,7 @@ func (b *requestBody) startPump(p *bodyPump) {
 	go p.run()
 }
 
-// stopPump ends the goroutine that reads, if there is one, and waits for it.
+// stopPump ends the goroutine that reads the body, if there is one, and waits for it.
 func (b *requestBody) stopPump() {
 	if b.pump == nil {
 		return
@@ -205,8 +205,8 @@ func (b *requestBody) stopPump() {
 	<-b.pump.done
 }
 
-// finish ends the body's life after the last handler. returned is false when that
-// panicked, which cuts the connection.
+// finish ends the body after the last handler. returned is false if the handler
+// panicked; net/http then closes the connection.
 func (b *requestBody) finish(returned bool, r *http.Request) {
 	b.endHandlerRead()
 	b.stopPump()
@@ -219,9 +219,9 @@ func (b *requestBody) finish(returned bool, r *http.Request) {
 	}
 }
 
-// drain closes the connection behind the answer, once the client has sent the
-// rest or the limits are reached. It reads the connection itself: behind a framing
-// error there is no body to read.
+// drain closes the connection after the answer, when the client has sent the rest of
+// the body or a limit is reached. It reads the raw connection, because the body
+// cannot be read after a framing error.
 func (b *requestBody) drain() {
 	b.router.activeDrains.Add(1)
 	defer b.router.activeDrains.Done()

@@ -10,16 +10,16 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// requestState is one request and its answer, as the chain sees it. One goroutine
-// owns it.
+// requestState is the state of one request in the middleware. Only the handler's
+// goroutine uses it.
 type requestState struct {
 	endpoint *endpoint
 	started  time.Time
 	trail    domain.Trail
-	// correlationReplaced says that the client's correlation id was no id.
+	// correlationReplaced reports that the client's correlation id was invalid.
 	correlationReplaced bool
-	span     trace.Span
-	caller   domain.Caller
+	span                trace.Span
+	caller              domain.Caller
 	// failure is what was answered instead of success.
 	failure *domain.Error
 	// stack is where a panic came from.
@@ -36,8 +36,7 @@ func requestStateOf(c *gin.Context) *requestState {
 	return x
 }
 
-// beginRequest opens the exchange: ids, span and the headers that every answer
-// carries.
+// beginRequest creates the requestState: ids, span and the common headers.
 func (s *router) beginRequest(ep *endpoint) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		x := &requestState{endpoint: ep, started: time.Now()}

@@ -17,8 +17,8 @@ import (
 // Content-Length by itself.
 const autoLengthLimit = 2048
 
-// writeResponse sends an answer made of parts, with its length. A client that does
-// not take it is its own affair.
+// writeResponse sends an answer made of parts, with its length. Write errors are
+// ignored, because the client has disconnected.
 func (s *router) writeResponse(c *gin.Context, status int, contentType []string, parts ...[]byte) {
 	size := 0
 	for _, p := range parts {
@@ -74,7 +74,7 @@ func (s *router) writeJSON(c *gin.Context, v any) error {
 	return nil
 }
 
-// writeReply hands another service's own answer to the client.
+// writeReply sends a service's answer to the client.
 func (s *router) writeReply(c *gin.Context, r domain.Reply) {
 	contentType := []string{safeContentType(r)}
 	if r.RetryAfter != "" {

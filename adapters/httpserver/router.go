@@ -18,8 +18,8 @@ import (
 // scope names this package's spans.
 const scope = "github.com/huleedu/edge/adapters/httpserver"
 
-// router is what all routes of one service share. It does not change once the
-// server is built, save for retiring.
+// router holds what all routes of one service share. Only retiring, draining and
+// activeDrains change after the server is built.
 type router struct {
 	service  domain.Service
 	log      *slog.Logger
@@ -28,29 +28,29 @@ type router struct {
 	// tokens is nil where no route needs a caller.
 	tokens  ports.TokenValidator
 	origins *originPolicy
-	// network is where a request comes from, nil where no handler asks.
+	// network returns a request's client network; nil if no handler needs it.
 	network func(*http.Request) string
 	// limits is nil where no route has a limit.
 	limits *limits
 
-	// retiring asks clients to connect anew elsewhere.
+	// retiring makes every answer announce the close.
 	retiring atomic.Bool
-	// draining is done when the server stops; drain makes it so. It ends streams,
-	// which have no end of their own, and bodies that do not come in.
+	// draining is cancelled by drain when the server stops. It ends event streams and
+	// shortens the wait for bodies.
 	draining context.Context
 	drain    context.CancelFunc
-	// activeDrains are the connections that are read after their answer.
+	// activeDrains counts the connections that are read after their answer.
 	activeDrains sync.WaitGroup
 	// readTimeout bounds the reading of a request's body by its handler.
 	readTimeout time.Duration
-	buffers  bufferPool
+	buffers     bufferPool
 
-	engine *gin.Engine
-	routeList []Route
-	fixedHeaders  fixedHeaders
+	engine       *gin.Engine
+	routeList    []Route
+	fixedHeaders fixedHeaders
 }
 
-// setUpEngine prepares the router. Paths are matched as they were sent, so that an
+// setUpEngine creates the gin engine. Paths are matched as they were sent, so that an
 // encoded slash never becomes a separator, and nothing is redirected.
 func (s *router) setUpEngine() error {
 	gin.SetMode(gin.ReleaseMode)
@@ -83,8 +83,8 @@ func noMethod(*gin.Context) error {
 	return &domain.Error{Code: domain.InvalidRequest, Kind: domain.WrongMethod, Message: "Method not allowed"}
 }
 
-// truncateASCII bounds what an answer or a log line repeats of a client's words, in
-// bytes of ASCII.
+// truncateASCII returns at most the first 100 bytes of an ASCII text, for error
+// answers and log lines.
 func truncateASCII(escaped string) string {
 	const limit = 100
 	return escaped[:min(len(escaped), limit)]

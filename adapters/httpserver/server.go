@@ -17,7 +17,7 @@ import (
 type Server struct {
 	// admin is nil while operators are answered here.
 	admin    *Server
-	router     *router
+	router   *router
 	http     *http.Server
 	listener net.Listener
 }
@@ -66,7 +66,7 @@ type stackGrower struct{ inner http.Handler }
 // handlerStack is what a request's chain needs of the stack.
 const handlerStack = 4 << 10
 
-// ServeHTTP answers as inner does.
+// ServeHTTP calls inner.
 func (r stackGrower) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	growStack(len(q.Method))
 	r.inner.ServeHTTP(w, q)

@@ -12,22 +12,22 @@ const (
 	// how many of one user.
 	maxStreams     = 1024
 	maxUserStreams = 16
-	// streamRetryAfter is when a client may ask again for whom there was no stream.
+	// streamRetryAfter is the Retry-After of a refused stream.
 	streamRetryAfter = 5 * time.Second
 )
 
-// streamLimiter counts the open event streams. They stay open for hours, so they
-// do not count among the calls in flight.
+// streamLimiter counts the open event streams. They do not count in the concurrency
+// limit of their service.
 type streamLimiter struct {
-	mu   sync.Mutex
-	open int
+	mu      sync.Mutex
+	open    int
 	perUser map[domain.UserID]int
 }
 
 func newStreamLimiter() *streamLimiter { return &streamLimiter{perUser: map[domain.UserID]int{}} }
 
-// acquire opens a stream to the service for the user; close must be called once. It
-// returns SERVICE_UNAVAILABLE for one too many.
+// acquire counts a stream of the user; closed must be called once. It returns
+// SERVICE_UNAVAILABLE over a limit.
 func (s *streamLimiter) acquire(user domain.UserID, service string) (closed func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

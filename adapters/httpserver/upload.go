@@ -19,12 +19,12 @@ import (
 const uploadGrace = 30 * time.Second
 
 var (
-	// errAborted is what ends a form that the file service must not take for whole.
-	errAborted = errors.New("upload was aborted")
-	errEarlyAcceptance   = errors.New("accepted before the form was whole")
+	// errAborted ends a form that the file service must not accept as complete.
+	errAborted         = errors.New("upload was aborted")
+	errEarlyAcceptance = errors.New("accepted before the form was whole")
 )
 
-// uploadFiles passes a form on to the file service while it is still coming in.
+// uploadFiles streams a form to the file service.
 func (g *gateway) uploadFiles(c *gin.Context) error {
 	if c.Request.ContentLength > g.Config.Uploads.MaxBytes {
 		return tooLarge(g.Config.Uploads.MaxBytes)
@@ -49,7 +49,7 @@ func (g *gateway) uploadFiles(c *gin.Context) error {
 	return nil
 }
 
-// sendForm makes the exchange. When it returns, nothing reads the form any more.
+// sendForm runs an upload. When it returns, no goroutine reads the form.
 func (g *gateway) sendForm(c *gin.Context, boundary string) (domain.Reply, error) {
 	u := g.newUpload(c, boundary)
 	defer u.close()
@@ -57,31 +57,30 @@ func (g *gateway) sendForm(c *gin.Context, boundary string) (domain.Reply, error
 	return u.run()
 }
 
-// upload is one form on its way. Two goroutines work on it: feed reads the
-// client and writes the form, run sends it and waits for the answer. Whoever
-// finds that it cannot go on aborts it, and the first reason is the answer.
+// upload is one upload in progress. Two goroutines work on it: copyForm reads the
+// client's form and writes the copy, run sends the copy and waits for the answer.
+// Either may abort the upload; the first reason is answered.
 type upload struct {
 	g       *gateway
 	request *http.Request
-	state       *requestState
+	state   *requestState
 	form    *form
-	// client is the body as it comes in.
+	// client is the request's body.
 	client io.ReadCloser
-	// pump reads client; nil without a body.
+	// pump is client if the request has a body, else nil.
 	pump *bodyPump
-	// ctx ends the exchange with the file service; patience, as a cause, says
-	// that it took too long.
+	// ctx ends the call to the file service.
 	ctx    context.Context
 	cancel context.CancelCauseFunc
-	// out is what the service reads, in what feed writes.
+	// out is the body of the call, in its writing end for copyForm.
 	out *io.PipeReader
 	in  *io.PipeWriter
-	// started is closed when there is something to send, fed when feed has ended,
-	// with fault, and over when the upload was aborted, with reason.
+	// started is closed at the first byte to send, copied when copyForm has ended
+	// (with copyErr), and aborted when the upload was aborted (with reason).
 	started, copied, aborted   chan struct{}
-	startOnce, abortOnce      sync.Once
-	copyErr, reason       error
-	stallTimer, totalTimer       *time.Timer
+	startOnce, abortOnce       sync.Once
+	copyErr, reason            error
+	stallTimer, totalTimer     *time.Timer
 	waitingForClient, complete atomic.Bool
 }
 
@@ -105,7 +104,7 @@ func (g *gateway) newUpload(c *gin.Context, boundary string) *upload {
 	return u
 }
 
-// copyForm copies the form until its end, or until it cannot go on.
+// copyForm copies the form until its end or an error.
 func (u *upload) copyForm() {
 	defer close(u.copied)
 	err := u.form.copy()
@@ -131,8 +130,8 @@ func (u *upload) abort(reason, cause error) {
 	})
 }
 
-// onTimeout aborts an upload that took too long, in the service's name unless the
-// client is the one that is waited for.
+// onTimeout aborts an upload at a time limit. The error names the file service unless
+// the upload waits for the client.
 func (u *upload) onTimeout(limit time.Duration) {
 	if u.waitingForClient.Load() {
 		u.abort(domain.TimedOut("upload", limit, nil).At("httpserver.upload"), errAborted)
@@ -141,25 +140,25 @@ func (u *upload) onTimeout(limit time.Duration) {
 	u.abort(u.g.files.failure(domain.TimedOut(u.g.files.name, limit, nil)), context.DeadlineExceeded)
 }
 
-// resetStallTimer puts off the end of an upload that does not stand still.
+// resetStallTimer restarts the stall limit after progress.
 func (u *upload) resetStallTimer() {
 	if u.ctx.Err() == nil {
 		u.stallTimer.Reset(u.g.Config.Uploads.StallTimeout)
 	}
 }
 
-// close gives back what the upload holds, and waits for feed.
+// close releases the resources of the upload and waits for copyForm.
 func (u *upload) close() {
 	u.abort(errAborted, errAborted)
 	u.stallTimer.Stop()
 	u.totalTimer.Stop()
-	_ = u.client.Close() // its owner reads it to its end
+	_ = u.client.Close() // the pump discards the rest
 	<-u.copied
 }
 
-// failure is the reason of an abort if there was one, else what the client's body
-// ended with, else the error. net/http cancels the context when it cannot read the
-// body, a little before the owner knows why.
+// failure returns the reason of an abort, else the error of the client's body, else
+// err. net/http cancels the context before the pump stores its error, so failure
+// waits for the pump in that case.
 func (u *upload) failure(err error) error {
 	select {
 	case <-u.aborted:
@@ -167,7 +166,7 @@ func (u *upload) failure(err error) error {
 	default:
 	}
 	if err != nil && u.pump != nil && u.request.Context().Err() != nil {
-		_ = u.pump.Close() // its owner reads it to its end
+		_ = u.pump.Close() // the pump discards the rest
 		<-u.pump.done
 		if cause := u.pump.failure(); cause != nil {
 			return cause
@@ -176,7 +175,7 @@ func (u *upload) failure(err error) error {
 	return err
 }
 
-// uploadSource is the client's body as the form reads it.
+// uploadSource reads the client's body and records progress.
 type uploadSource struct {
 	upload *upload
 	body   io.Reader
@@ -197,7 +196,7 @@ func (s *uploadSource) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// uploadSink is the form as the file service reads it.
+// uploadSink writes the copied form to the call's body and records progress.
 type uploadSink struct{ upload *upload }
 
 func (s *uploadSink) Write(p []byte) (int, error) {

@@ -23,8 +23,8 @@ const (
 	maxServiceMessage = 200
 )
 
-// run makes the exchange, once there is something to send, and returns what to
-// tell the client.
+// run calls the file service when the first bytes of the copy are ready. It returns
+// the answer for the client.
 func (u *upload) run() (domain.Reply, error) {
 	select {
 	case <-u.started:
@@ -46,8 +46,8 @@ func (u *upload) run() (domain.Reply, error) {
 	return reply, u.failure(err)
 }
 
-// call sends the form and judges the answer. The reply's status is set whenever
-// there is one.
+// call sends the form and reads the answer. The reply's status is set when the
+// service answered, also beside an error.
 func (u *upload) call(ctx context.Context) (domain.Reply, error) {
 	to := u.g.files
 	req := (&http.Request{
@@ -71,8 +71,8 @@ func (u *upload) call(ctx context.Context) (domain.Reply, error) {
 // refusalTimeout is how long the words of a refusal are waited for.
 const refusalTimeout = time.Second
 
-// refusalBody reads the body of a refusal where that matters. What came in time is
-// good enough.
+// refusalBody reads the body of a 400 or 409. It returns what arrives within
+// refusalTimeout.
 func (u *upload) refusalBody(status int, body io.Reader) []byte {
 	if status != http.StatusBadRequest && status != http.StatusConflict {
 		return nil
@@ -83,8 +83,8 @@ func (u *upload) refusalBody(status int, body io.Reader) []byte {
 	return words
 }
 
-// readAcceptance is the answer to a form that the service took: it counts when the
-// form was whole.
+// readAcceptance reads the answer to an accepted form. It returns an error if the form
+// was not complete.
 func (u *upload) readAcceptance(reply domain.Reply, body io.Reader) (domain.Reply, error) {
 	to := u.g.files
 	select {
@@ -105,8 +105,8 @@ func (u *upload) readAcceptance(reply domain.Reply, body io.Reader) (domain.Repl
 	return reply, nil
 }
 
-// header is the client's, without what it says of a body that is another now,
-// by any spelling.
+// header returns the outbound header without the headers that describe the client's
+// body, in any spelling.
 func (u *upload) header(ctx context.Context) http.Header {
 	out := u.g.outboundHeader(ctx, u.request, u.state)
 	var space [maxReservedName]byte
@@ -124,7 +124,7 @@ func isAccepted(status int) bool {
 	return status == http.StatusCreated || status == http.StatusAccepted
 }
 
-// refusalError is what becomes of the service's other answers.
+// refusalError translates the service's other answers.
 func (u *upload) refusalError(r domain.Reply) error {
 	switch status := r.Status; {
 	case status == http.StatusBadRequest:
@@ -142,8 +142,8 @@ func (u *upload) refusalError(r domain.Reply) error {
 	}
 }
 
-// unknownBatch names the batch only if all of the form was read: feed is at it
-// otherwise.
+// unknownBatch returns the 404. It contains the batch id only if copyForm has ended,
+// because copyForm writes the id.
 func (u *upload) unknownBatch() error {
 	if u.complete.Load() {
 		return domain.NotFound("batch", string(u.form.batch)).At("httpserver.upload")
@@ -154,7 +154,7 @@ func (u *upload) unknownBatch() error {
 	}
 }
 
-// conflictCode is the code inside a conflict's error, if it has one.
+// conflictCode returns the error code in the body of a 409, or an empty code.
 func conflictCode(body []byte) domain.Code {
 	var answer struct {
 		Error struct {
@@ -167,8 +167,8 @@ func conflictCode(body []byte) domain.Code {
 	return answer.Error.Code
 }
 
-// serviceMessage is what the service says is wrong with the form, when that is a short
-// line of plain text, else words of ours.
+// serviceMessage returns the service's error or detail text if it is one line of plain
+// text, else a fixed message.
 func serviceMessage(body []byte) string {
 	var answer map[string]json.RawMessage
 	if json.Unmarshal(body, &answer) == nil {
@@ -182,7 +182,7 @@ func serviceMessage(body []byte) string {
 	return "The file service refused the form"
 }
 
-// isPlainLine refuses what is markup, or more than a line: a stack trace, a page.
+// isPlainLine reports whether a text is one line without markup.
 func isPlainLine(text string) bool {
 	return strings.TrimSpace(text) != "" && utf8.ValidString(text) &&
 		!strings.ContainsAny(text, "<>") && !strings.ContainsFunc(text, unicode.IsControl)

@@ -10,21 +10,21 @@ import (
 const (
 	// maxUserUploads is how many uploads of one user may be under way.
 	maxUserUploads = 4
-	// retryAfter is when a user with too many may try again.
+	// retryAfter is the Retry-After of a refused upload.
 	retryAfter = time.Second
 )
 
-// uploadLimiter counts the uploads under way, each from its first byte here:
-// one that never sends enough to reach the file service counts as well.
+// uploadLimiter counts the uploads in progress, also those that have not reached the
+// file service.
 type uploadLimiter struct {
-	mu   sync.Mutex
+	mu      sync.Mutex
 	perUser map[domain.UserID]int
 }
 
 func newUploadLimiter() *uploadLimiter { return &uploadLimiter{perUser: map[domain.UserID]int{}} }
 
-// acquire begins an upload of the user's. It returns SERVICE_UNAVAILABLE for one
-// too many; else leave is owed once.
+// acquire counts an upload of the user; leave must be called once. It returns
+// SERVICE_UNAVAILABLE over the limit.
 func (s *uploadLimiter) acquire(user domain.UserID) (leave func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -51,8 +51,8 @@ type sockets struct {
 	*router
 	WebSocketParts
 	// redis answers for WebSocketParts.Redis.
-	redis *cachedProbe
-	startedAt  time.Time
+	redis     *cachedProbe
+	startedAt time.Time
 }
 
 // NewWebSocket binds the notification service's addresses and prepares its

@@ -16,9 +16,8 @@ import (
 // timestampLayout is UTC with microseconds and its offset spelled out.
 const timestampLayout = "2006-01-02T15:04:05.000000-07:00"
 
-// fail answers an error, unless its cause is that the client has left: that is
-// noted as such and is nobody's error. The connection is cut, because a client
-// that only stopped sending looks the same, and must take nothing for an answer.
+// fail answers an error. If the client has disconnected, it records status 499 and
+// closes the connection without an answer.
 func (s *router) fail(c *gin.Context, err error) {
 	if clientLeft(c, err) {
 		requestStateOf(c).status = statusClientGone
@@ -27,9 +26,9 @@ func (s *router) fail(c *gin.Context, err error) {
 	s.writeError(c, domain.As(err))
 }
 
-// writeError is the one writer of errors. It ends the chain. An error that shows
-// when the answer has begun can only cut the connection, so that no client
-// takes a part for the whole.
+// writeError is the only function that writes error answers. It ends the chain. If
+// the answer has already begun, it closes the connection, so that the client does not
+// accept a partial answer as complete.
 func (s *router) writeError(c *gin.Context, e *domain.Error) {
 	c.Abort()
 	status := s.recordError(requestStateOf(c), e)
@@ -44,7 +43,7 @@ func (s *router) writeError(c *gin.Context, e *domain.Error) {
 	s.writeResponse(c, status, s.fixedHeaders.json, body)
 }
 
-// recordError records the error once: for the log line, the metric and the span.
+// recordError records the error once, for the log line, the metric and the span.
 func (s *router) recordError(x *requestState, e *domain.Error) (status int) {
 	x.failure = e
 	s.observer.Observe(domain.RequestFailed{Endpoint: x.endpoint.template, Code: e.Code})
@@ -55,7 +54,7 @@ func (s *router) recordError(x *requestState, e *domain.Error) (status int) {
 	return status
 }
 
-// setErrorHeaders sets the headers that some statuses owe their client.
+// setErrorHeaders sets the headers that some statuses require.
 func (s *router) setErrorHeaders(h http.Header, e *domain.Error, status int) {
 	switch status {
 	case http.StatusUnauthorized:
