@@ -46,8 +46,8 @@ func (x *requestState) level() slog.Level {
 	}
 }
 
-// attributes are the line's facts. The query is left out: it may hold a token.
-// Correlation and trace ids are in the context, for the logger to add.
+// attributes returns the fields of the log line. The query is omitted, because it
+// may contain a token.
 func (x *requestState) attributes(c *gin.Context, method string, status int, took time.Duration) []slog.Attr {
 	out := make([]slog.Attr, 0, 8) // of a success: failures say more and are few
 	out = append(out,

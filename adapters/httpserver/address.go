@@ -9,20 +9,20 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// clientPrefixBits is how much of an IPv6 address stands for one household or host,
-// which has all addresses below.
+// clientPrefixBits is the IPv6 prefix length, in bits, that identifies one client: a
+// host or home network usually has a whole /64.
 const clientPrefixBits = 64
 
 // mappedBits stand before an IPv4 address that is written as IPv6.
 const mappedBits = 96
 
-// unknownNetwork stands for connections that have no address, all together.
+// unknownNetwork is the network of all connections without a readable address.
 const unknownNetwork = "unknown"
 
-// trustedProxies is the networks whose X-Forwarded-For is believed.
+// trustedProxies lists the networks whose X-Forwarded-For is trusted.
 type trustedProxies []netip.Prefix
 
-// parseProxies reads a comma list of CIDRs; a single address stands for itself.
+// parseProxies parses a comma list of CIDRs. A single address is a network of one.
 func parseProxies(list string) (trustedProxies, error) {
 	items, err := splitProxies(list)
 	if err != nil {
@@ -59,10 +59,10 @@ func (l trustedProxies) contains(addr netip.Addr) bool {
 	return false
 }
 
-// network is where a request comes from: an IPv4 address or an IPv6 /64. The
-// entries of X-Forwarded-For are believed from the last to the first, as long
-// as trusted proxies wrote them; all lines of the header count, because a
-// proxy may have added its own below the client's.
+// network returns the network of a request: an IPv4 address or an IPv6 /64. It reads
+// the entries of X-Forwarded-For from the last to the first as long as trusted
+// proxies wrote them. All lines of the header count, because a proxy may append its
+// own line.
 func (l trustedProxies) network(r *http.Request) string {
 	addr, known := parseAddr(r.RemoteAddr)
 	if !known {
@@ -81,8 +81,8 @@ func (l trustedProxies) network(r *http.Request) string {
 	return home.String()
 }
 
-// forwardedClient is the last address that no trusted proxy has; where the chain holds
-// something else than addresses, it is the proxy that passed that on.
+// forwardedClient returns the last address that is not a trusted proxy. If an entry
+// is not an address, it returns the proxy that forwarded the entry.
 func (l trustedProxies) forwardedClient(nearest netip.Addr, lines []string) netip.Addr {
 	for _, rest := range slices.Backward(lines) {
 		for rest != "" {
@@ -107,7 +107,7 @@ func (l trustedProxies) forwardedClient(nearest netip.Addr, lines []string) neti
 	return nearest
 }
 
-// parseAddr reads an address with or without a port.
+// parseAddr parses an address with or without a port.
 func parseAddr(text string) (netip.Addr, bool) {
 	if withPort, err := netip.ParseAddrPort(text); err == nil {
 		return withPort.Addr().Unmap().WithZone(""), true

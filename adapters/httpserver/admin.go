@@ -19,24 +19,24 @@ const (
 	adminIdleTime    = 120 * time.Second
 )
 
-// routeTables are what a service answers: its own rows, the row that says that it
-// lives, and those for operators, which an admin listener takes over.
+// routeTables are the routes of a service: its own, the liveness route, and the
+// routes that an admin listener serves instead.
 type routeTables struct {
 	service []routeDef
 	alive   routeDef
 	admin   []routeDef
 }
 
-// listenAddr is where a service listens; an empty admin address leaves everything
-// on one listener.
+// listenAddr is the address of a service. With an empty admin address one listener
+// serves all routes.
 type listenAddr struct {
 	host  string
 	port  int
 	admin string
 }
 
-// adminRoutes are the rows that an admin listener takes over. Metrics that are
-// switched off have none.
+// adminRoutes returns the routes of the admin listener. Without a metrics handler
+// there is no /metrics.
 func adminRoutes(ready handler, metrics http.Handler) []routeDef {
 	table := []routeDef{{http.MethodGet, "/readyz", Anyone, LimitNone, ready}}
 	if metrics != nil {
@@ -45,8 +45,8 @@ func adminRoutes(ready handler, metrics http.Handler) []routeDef {
 	return table
 }
 
-// listenAll registers the tables and binds every address; when one is taken, none
-// stays bound.
+// listenAll registers the routes and binds every address. If one cannot be bound,
+// none stays bound.
 func (s *router) listenAll(t routeTables, at listenAddr, b connLimits) (*Server, error) {
 	here := append([]routeDef{t.alive}, t.service...)
 	if at.admin == "" {
@@ -66,7 +66,8 @@ func (s *router) listenAll(t routeTables, at listenAddr, b connLimits) (*Server,
 	return server, nil
 }
 
-// openAdmin is a second server with a router of its own, which shares all else.
+// openAdmin creates the admin server. It has its own router and shares all other
+// parts.
 func (s *router) openAdmin(table []routeDef, address string) (*Server, error) {
 	admin := &router{service: s.service, log: s.log, observer: s.observer, tracer: s.tracer, origins: s.origins}
 	if err := admin.setUpEngine(); err != nil {
@@ -100,7 +101,7 @@ func adminProblems(name, address, host string, port int) []error {
 	return nil
 }
 
-// isUnspecified reports whether a host stands for every interface.
+// isUnspecified reports whether a host means every interface.
 func isUnspecified(host string) bool {
 	address, err := netip.ParseAddr(host)
 	return host == "" || err == nil && address.IsUnspecified()

@@ -26,8 +26,8 @@ func (s *router) identify(r *http.Request) (domain.Caller, error) {
 	return s.tokens.Validate(r.Context(), token)
 }
 
-// authorization returns the credentials. Two lines, of which one may be empty,
-// are joined to something that is never one good token.
+// authorization returns the Authorization header. Two lines are joined to an invalid
+// value.
 func authorization(h http.Header) string {
 	switch values := h["Authorization"]; len(values) {
 	case 0:

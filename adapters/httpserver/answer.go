@@ -72,8 +72,8 @@ func (s *router) setErrorHeaders(h http.Header, e *domain.Error, status int) {
 	}
 }
 
-// challenge is the WWW-Authenticate value of RFC 6750 section 3. It names no
-// error when there were no credentials at all.
+// challenge returns the WWW-Authenticate value (RFC 6750 section 3). It has no error
+// attribute if there were no credentials.
 func challenge(e *domain.Error) string {
 	const realm = `Bearer realm="huleedu"`
 	switch e.Details["reason"] {
@@ -86,11 +86,10 @@ func challenge(e *domain.Error) string {
 	}
 }
 
-// wholeSeconds rounds up, at least to one.
+// wholeSeconds rounds up to at least one second.
 func wholeSeconds(d time.Duration) int { return max(int(math.Ceil(d.Seconds())), 1) }
 
-// appendError appends the object inside "error": always these keys, in this
-// order.
+// appendError appends the object for "error" with its fixed keys.
 func (s *router) appendError(b []byte, trail domain.Trail, e *domain.Error) []byte {
 	b = append(b, `{"code":"`...)
 	b = append(b, e.Code...)
@@ -133,8 +132,8 @@ func clipRunes(text string, n int) string {
 	return text
 }
 
-// appendDetails always appends an object. Details that cannot be encoded or are
-// too large are left out.
+// appendDetails appends the details as an object. Details that cannot be encoded or
+// are too large are omitted.
 func appendDetails(b []byte, details map[string]any) []byte {
 	if len(details) == 0 {
 		return append(b, `{}`...)
@@ -150,7 +149,7 @@ func appendDetails(b []byte, details map[string]any) []byte {
 	}
 }
 
-// plainJSON encodes without escaping what only HTML minds.
+// plainJSON encodes without HTML escapes.
 func plainJSON(v any) ([]byte, error) {
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)

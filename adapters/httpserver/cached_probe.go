@@ -9,7 +9,7 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// probeTTL is how long the result of a probe is reused.
+// probeTTL is how long a probe's result is reused.
 const probeTTL = time.Second
 
 // cachedProbe reuses the result of a health probe for probeTTL. Concurrent callers

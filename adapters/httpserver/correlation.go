@@ -10,8 +10,8 @@ import (
 )
 
 // requestIDs takes the correlation id from the header, else from the query, else
-// makes one; the request id is always new. replaced says that the client sent
-// something that is no UUID.
+// creates one. The request id is always new. replaced reports that the client sent
+// an invalid id.
 func requestIDs(r *http.Request) (trail domain.Trail, replaced bool) {
 	sent := ""
 	if values := r.Header["X-Correlation-Id"]; len(values) > 0 {

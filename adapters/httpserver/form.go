@@ -18,9 +18,9 @@ import (
 const (
 	// formBuffer is how much of a form is read and sent at a time, in bytes.
 	formBuffer = 32 << 10
-	// maxPartHeader bounds what stands before a part's content, in bytes.
+	// maxPartHeader bounds the header of a part, in bytes.
 	maxPartHeader = 16 << 10
-	// maxOtherParts is how many parts a form may hold that are no files.
+	// maxOtherParts bounds the parts of a form that are not files.
 	maxOtherParts = 100
 	// maxFormText bounds a field of text, in bytes.
 	maxFormText = 2 << 10
@@ -91,7 +91,7 @@ func (f *form) copy() error {
 			return err
 		}
 	}
-	if _, err := io.Copy(io.Discard, f.in); err != nil { // what stands behind the form counts too
+	if _, err := io.Copy(io.Discard, f.in); err != nil { // the epilogue counts too
 		return malformed(err)
 	}
 	if err := f.validate(); err != nil {

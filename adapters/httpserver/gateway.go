@@ -13,8 +13,8 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// GatewayParts are what the gateway's server is made of. All are needed, save
-// those that say otherwise.
+// GatewayParts are the dependencies of the gateway's server. All are required unless
+// their comment says otherwise.
 type GatewayParts struct {
 	Config        GatewayConfig
 	Environment   domain.Environment
@@ -56,7 +56,7 @@ type gateway struct {
 
 	uploadLimiter *uploadLimiter
 	streamLimiter *streamLimiter
-	// locations knows the services' addresses.
+	// locations holds the addresses of all services.
 	locations    locations
 	memoryBudget *domain.MemoryBudget
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// tables is everything that the gateway answers.
+// tables returns all routes of the gateway.
 func (g *gateway) tables() routeTables {
 	return routeTables{
 		service: g.routes(),
@@ -44,7 +44,7 @@ func (g *gateway) routes() []routeDef {
 	return table
 }
 
-// forwarded are the rows of a path that is passed on; HEAD comes with GET.
+// forwarded returns the routes of a forwarded path. addRoutes adds HEAD for GET.
 func forwarded(path string, handle handler) []routeDef {
 	methods := []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
 	rows := make([]routeDef, 0, len(methods))
@@ -54,7 +54,7 @@ func forwarded(path string, handle handler) []routeDef {
 	return rows
 }
 
-// mounted lets a standard handler answer a route.
+// mounted adapts a standard handler.
 func mounted(h http.Handler) handler {
 	return func(c *gin.Context) error {
 		h.ServeHTTP(c.Writer, c.Request)

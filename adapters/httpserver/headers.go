@@ -8,8 +8,8 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// fixedHeaders are header values that never change. They are shared by all
-// answers, so nobody may write into them.
+// fixedHeaders are constant header values. All answers share them, so they must not
+// be modified.
 type fixedHeaders struct {
 	nosniff, noStore, json, html, script, close []string
 }
@@ -25,8 +25,7 @@ func newFixedHeaders() fixedHeaders {
 	}
 }
 
-// setCommonHeaders sets the headers that every answer carries, the answer of a switch
-// of protocols included.
+// setCommonHeaders sets the headers of every answer, also of a protocol switch.
 func (s *router) setCommonHeaders(c *gin.Context, x *requestState) {
 	ids := []string{x.trail.Correlation, x.trail.Request, x.span.SpanContext().TraceID().String()}
 	h := c.Writer.Header()
@@ -40,17 +39,16 @@ func (s *router) setCommonHeaders(c *gin.Context, x *requestState) {
 	}
 }
 
-// announceClose asks the client of a retiring server to connect anew, and so elsewhere.
-// What takes its time is asked again when its answer begins: a server may have
-// begun to retire meanwhile, and a client that was not told may send its next
-// request just as its connection is closed.
+// announceClose adds "Connection: close" while the server retires, so that the
+// client reconnects to another node. It is called again when a slow answer begins,
+// because the server may have begun to retire meanwhile.
 func (s *router) announceClose(h http.Header) {
 	if told := h["Connection"]; s.retiring.Load() && !slices.Contains(told, "close") {
 		h["Connection"] = append(slices.Clip(told), s.fixedHeaders.close...)
 	}
 }
 
-// exposedHeaders are what pages of other origins may read of an answer.
+// exposedHeaders returns the headers that pages of other origins may read.
 func exposedHeaders() string {
 	return strings.Join([]string{
 		"X-Correlation-ID", "X-Request-ID", "X-Trace-ID", "Retry-After",

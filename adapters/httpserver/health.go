@@ -31,8 +31,7 @@ type gatewayDependencies struct {
 	Downstream dependencyState `json:"downstream_services"`
 }
 
-// health says that the process lives, always with 200, and what it sees of
-// what it needs.
+// health answers /healthz, always with 200, with the health of all dependencies.
 func (g *gateway) health(c *gin.Context) error {
 	needs := g.checkDependencies(c.Request.Context())
 	overall := domain.Healthy
@@ -47,7 +46,7 @@ func (g *gateway) health(c *gin.Context) error {
 	})
 }
 
-// checkDependencies asks every dependency at once.
+// checkDependencies runs all health probes concurrently.
 func (g *gateway) checkDependencies(ctx context.Context) gatewayDependencies {
 	needs := gatewayDependencies{Redis: dependencyState{domain.Healthy, "not used"}}
 	seen := make([]domain.Health, len(g.Downstream))
@@ -66,7 +65,7 @@ func (g *gateway) checkDependencies(ctx context.Context) gatewayDependencies {
 	return needs
 }
 
-// summarize sums up: the worst condition, and who is in it.
+// summarize returns the worst condition and the dependencies that are not healthy.
 func summarize(all []domain.Health) dependencyState {
 	sum, troubled := domain.Healthy, []string{}
 	for _, h := range all {
@@ -84,7 +83,7 @@ func summarize(all []domain.Health) dependencyState {
 	return dependencyState{sum, "in trouble: " + strings.Join(troubled, ", ")}
 }
 
-// describe is a dependency's name with what it says of itself.
+// describe returns a dependency's name and note.
 func describe(h domain.Health) string {
 	if h.Note == "" {
 		return h.Name

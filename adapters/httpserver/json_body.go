@@ -14,8 +14,8 @@ import (
 )
 
 // readJSON reads a whole JSON body of at most limit bytes. A missing media
-// type is read as JSON; a compressed body is a wrong one. It returns errLeft
-// when the client went away meanwhile.
+// type is read as JSON; a compressed body is refused. It returns errClientLeft when
+// the client disconnects.
 func readJSON(r *http.Request, limit int64) ([]byte, error) {
 	if !isJSONRequest(r.Header) {
 		return nil, &domain.Error{
@@ -46,7 +46,7 @@ func isDisconnect(err error) bool {
 	return errors.Is(err, io.ErrUnexpectedEOF) || ok && !broken.Timeout()
 }
 
-// initialBuffer is the room that is made for a body before any of it came, in bytes.
+// initialBuffer is the initial buffer size for a body, in bytes.
 const initialBuffer = 64 << 10
 
 // readAll reads to the end, or to the announced length if there is one (else
@@ -105,8 +105,8 @@ func isEncoded(h http.Header) bool {
 	return false
 }
 
-// bodyReadError says why a body could not be read: its client left, was silent for
-// too long, or sent nonsense.
+// bodyReadError translates a read error: the client disconnected, was silent for too
+// long, or sent an invalid body.
 func bodyReadError(cause error) error {
 	switch {
 	case isDisconnect(cause):

@@ -70,8 +70,7 @@ func (o object) boolean(key string) bool {
 	return value
 }
 
-// booleanOf returns the boolean that a value stands for; ok is false if it
-// stands for none.
+// booleanOf returns the boolean value of a JSON value. ok is false if there is none.
 func booleanOf(raw json.RawMessage) (value, ok bool) {
 	text := string(raw)
 	switch {
@@ -102,8 +101,7 @@ func numberOf(raw json.RawMessage) (value float64, ok bool) {
 	return value, err == nil
 }
 
-// parseHint completes the message about a value that is no number, when it is
-// text.
+// parseHint completes the message for a text that is not a number.
 func parseHint(raw json.RawMessage, kind string) string {
 	if raw[0] != '"' {
 		return ""

@@ -11,8 +11,8 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// object is a JSON object of which a schema's own members are read. Keys match
-// exactly; unknown ones are ignored; of a key that stands twice the last counts.
+// object holds the members of a JSON object that a schema knows. Keys match exactly;
+// unknown keys are ignored; the last of duplicate keys counts.
 type object struct {
 	members    map[string]json.RawMessage
 	at         []any
@@ -40,7 +40,7 @@ func bodyObject(body []byte, broken *violations, known ...string) (object, bool)
 	return parseMembers(text, at, broken, known...)
 }
 
-// syntaxErrorOffset is how many bytes of a text are good JSON.
+// syntaxErrorOffset returns the offset of the first syntax error.
 func syntaxErrorOffset(text []byte) int64 {
 	var value json.RawMessage
 	var syntax *json.SyntaxError
@@ -67,8 +67,8 @@ func parseMembers(raw json.RawMessage, at []any, broken *violations, known ...st
 	return o, true
 }
 
-// path is where a member stands, for schema errors. It bounds what they repeat
-// of a key that the client made up.
+// path returns the location of a member for schema errors. It truncates keys that
+// the client chose.
 func (o object) path(keys ...string) []any {
 	out := slices.Clone(o.at)
 	for _, k := range keys {
@@ -77,7 +77,7 @@ func (o object) path(keys ...string) []any {
 	return out
 }
 
-// value is a member, or nothing when it is absent or null.
+// value returns a member, or nil if it is absent or null.
 func (o object) value(key string) json.RawMessage {
 	if raw := o.members[key]; string(raw) != "null" {
 		return raw

@@ -44,7 +44,7 @@ func eachItem(raw []byte, visit func(item json.RawMessage) bool) {
 	}
 }
 
-// skipSpace returns the index of the first byte at or after at that is no white
+// skipSpace returns the index of the first byte at or after at that is not white
 // space.
 func skipSpace(raw []byte, at int) int {
 	for at < len(raw) && strings.IndexByte(" \t\r\n", raw[at]) >= 0 {
@@ -143,7 +143,7 @@ func appendUnquoted(dst []byte, raw json.RawMessage) []byte {
 	return dst
 }
 
-// unescape returns the character for which an escape of two bytes stands.
+// unescape returns the character of a two-byte escape.
 func unescape(c byte) byte {
 	switch c {
 	case 'b':

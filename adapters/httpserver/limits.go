@@ -55,14 +55,13 @@ func (c LimitsConfig) Problems(domain.Environment) []error {
 	return out
 }
 
-// limitRule is one class's limit and its spelling in headers, which all answers
-// share.
+// limitRule is the limit of one class with its header value.
 type limitRule struct {
 	domain.Limit
 	most []string
 }
 
-// limits counts the requests of routes that have a class.
+// limits holds the rate limits of all classes.
 type limits struct {
 	limiter ports.RateLimiter
 	trusted trustedProxies
@@ -95,8 +94,7 @@ func (l *limits) limitKey(user domain.UserID, r *http.Request) string {
 	return "addr:" + l.trusted.network(r)
 }
 
-// limit counts the request against its party's limit of the route's class:
-// the caller's, or the address's where there is none.
+// limit counts the request against the limit of its class and key.
 func (s *router) limit(class LimitClass) gin.HandlerFunc {
 	r := s.limits.rules[class]
 	return func(c *gin.Context) {

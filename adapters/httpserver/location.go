@@ -13,7 +13,7 @@ type locations struct{ services []serviceAddress }
 
 type serviceAddress struct {
 	host, port string
-	// path stands before every path of the service.
+	// path is the prefix of every path of the service.
 	path string
 }
 
@@ -27,9 +27,9 @@ func newLocations(services []string) locations {
 	return l
 }
 
-// rewrite returns the value for a client of the routes below prefix, or false
-// where the header must be dropped: the address of a service that those routes do
-// not reach, or a value that cannot be read. Addresses of others stay.
+// rewrite returns the value for a client of the routes below prefix. It returns
+// false if the header must be dropped: the address of a service outside these
+// routes, or an unreadable value. Other addresses stay.
 func (l locations) rewrite(value, prefix string) (string, bool) {
 	u, err := url.Parse(strings.TrimSpace(value))
 	switch {
@@ -80,7 +80,7 @@ func (s serviceAddress) matches(u *url.URL) bool {
 	return s.port == "80" || s.port == "443" || s.port == portOf(u)
 }
 
-// canonicalHost is the host's name as names are compared.
+// canonicalHost returns the host in lower case, without a trailing dot.
 func canonicalHost(u *url.URL) string {
 	name := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
 	if ip := net.ParseIP(name); ip != nil {

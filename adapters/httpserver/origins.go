@@ -11,11 +11,11 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// preflightAge is how long a browser may remember a preflight, in seconds.
+// preflightAge is how long a browser may cache a preflight, in seconds.
 const preflightAge = "600"
 
-// originPolicy says what pages of other origins may do (the Fetch standard's
-// CORS protocol). The header values are shared by all answers.
+// originPolicy implements CORS (Fetch standard). All answers share the header
+// values.
 type originPolicy struct {
 	allowed        origin.List
 	allowedMethods []string
@@ -56,7 +56,7 @@ func (p *originPolicy) allowsMethod(method string) bool {
 
 func (p *originPolicy) allowsEveryMethod() bool { return slices.Contains(p.allowedMethods, "*") }
 
-// setAllowHeaders marks an answer as readable by the origin's pages.
+// setAllowHeaders lets pages of the origin read the answer.
 func (p *originPolicy) setAllowHeaders(h http.Header, from string) {
 	if p.allowed.Any() {
 		h["Access-Control-Allow-Origin"] = p.star
@@ -69,7 +69,7 @@ func (p *originPolicy) setAllowHeaders(h http.Header, from string) {
 	h["Access-Control-Expose-Headers"] = p.exposed
 }
 
-// preflight fills the answer to a browser's question before a request.
+// preflight sets the headers of the answer to a preflight request.
 func (p *originPolicy) preflight(h, asked http.Header) {
 	h["Vary"] = p.preflightVary
 	h["Access-Control-Allow-Methods"] = p.methods
@@ -84,9 +84,8 @@ func (p *originPolicy) preflight(h, asked http.Header) {
 	}
 }
 
-// cors answers preflights and marks other answers for the pages that
-// may read them. A request from elsewhere is served: its page cannot read the
-// answer.
+// cors answers preflight requests and sets the CORS headers of other answers. A
+// request of another origin is served without them.
 func (s *router) cors(c *gin.Context) {
 	p, h := s.origins, c.Writer.Header()
 	if !p.allowed.Any() {

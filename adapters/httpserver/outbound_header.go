@@ -55,12 +55,12 @@ func connectionOptions(h http.Header) map[string]bool {
 	return named
 }
 
-// maxReservedName is longer than every reserved name.
+// maxReservedName is longer than every reserved name, in bytes.
 const maxReservedName = 24
 
-// isReservedHeader reports whether a client's header must not reach a service, because
-// of what the name is read as there: whoever hands headers on as variables (CGI,
-// WSGI) folds X_User.ID and X-User-ID into one, so they count as one here.
+// isReservedHeader reports whether a client's header must not reach a service. Names
+// are compared in normalized form, because CGI and WSGI servers map X_User.ID and
+// X-User-ID to one variable.
 func isReservedHeader(name string) bool {
 	var space [maxReservedName]byte
 	folded := normalizeName(space[:0], name)
@@ -72,13 +72,13 @@ func isReservedHeader(name string) bool {
 	}
 	switch string(folded) {
 	case "x-user-id", "x-org-id", "x-internal-api-key", "x-service-id", "x-identity-encoding",
-		"x-correlation-id", "x-request-id", "x-roles", "x-user-roles", // who asks, and for what
-		"x-original-url", "x-original-uri", "x-rewrite-url", "x-http-method-override", "x-http-method", "x-method-override": // by which some services replace path or method
+		"x-correlation-id", "x-request-id", "x-roles", "x-user-roles", // identity
+		"x-original-url", "x-original-uri", "x-rewrite-url", "x-http-method-override", "x-http-method", "x-method-override": // replace path or method at some services
 		return true
-	case "forwarded", "x-real-ip", "baggage", "traceparent", "tracestate": // where it comes from
+	case "forwarded", "x-real-ip", "baggage", "traceparent", "tracestate": // origin and trace
 		return true
 	case "connection", "proxy-connection", "keep-alive", "proxy-authenticate", "proxy-authorization",
-		"te", "trailer", "transfer-encoding", "upgrade", "http2-settings": // from hop to hop
+		"te", "trailer", "transfer-encoding", "upgrade", "http2-settings": // hop-by-hop
 		return true
 	case "content-length", "host", "expect", "proxy": // framing; CGI reads Proxy as a setting
 		return true
@@ -87,8 +87,8 @@ func isReservedHeader(name string) bool {
 	}
 }
 
-// normalizeName appends as much of a header's name as there is room for, in lower case
-// and with a hyphen for every character that is no letter or digit.
+// normalizeName appends the lower-case name, with a hyphen for every character that
+// is not a letter or digit. It stops at the capacity of b.
 func normalizeName(b []byte, name string) []byte {
 	for i := range min(len(name), cap(b)) {
 		switch c := name[i]; {
@@ -103,8 +103,8 @@ func normalizeName(b []byte, name string) []byte {
 	return b
 }
 
-// clientAddr is the address that a request comes from, as far as trusted proxies
-// are believed.
+// clientAddr returns the client's address. It evaluates X-Forwarded-For of trusted
+// proxies.
 func (l trustedProxies) clientAddr(r *http.Request) string {
 	addr, known := parseAddr(r.RemoteAddr)
 	if !known {
@@ -116,7 +116,7 @@ func (l trustedProxies) clientAddr(r *http.Request) string {
 	return addr.String()
 }
 
-// scheme is how the client spoke to the outermost trusted proxy, or to us.
+// scheme returns the scheme that the client used, as a trusted proxy reports it.
 func (l trustedProxies) scheme(r *http.Request) string {
 	if r.TLS != nil {
 		return "https"

@@ -19,8 +19,8 @@ func (s *router) requireSafePath(c *gin.Context) {
 	}
 }
 
-// maxEncodings is how often a path may be encoded. Each one more would cost
-// another pass, and nobody honest needs more than one.
+// maxEncodings bounds how often a path may be percent-encoded. Each level costs one
+// pass.
 const maxEncodings = 8
 
 // isUnsafePath reports whether a path, as it was sent, leaves its prefix or hides a
@@ -66,8 +66,7 @@ func hasUnsafeSegment(path string) bool {
 
 func isForbiddenRune(r rune) bool { return r == '\\' || unicode.IsControl(r) }
 
-// decodeOnce undoes one layer of percent-encoding, as the most forgiving of
-// services would: what is no escape stays.
+// decodeOnce decodes one level of percent-encoding leniently: invalid escapes stay.
 func decodeOnce(path string) string {
 	var out strings.Builder
 	out.Grow(len(path))
@@ -84,8 +83,8 @@ func decodeOnce(path string) string {
 	return out.String()
 }
 
-// pathValue is a variable of the route's template, decoded. straight has seen
-// to it that it decodes.
+// pathValue returns a decoded path parameter. requireSafePath has checked that it
+// decodes.
 func pathValue(c *gin.Context, name string) string {
 	escaped := c.Param(name)
 	plain, err := url.PathUnescape(escaped)
@@ -95,8 +94,7 @@ func pathValue(c *gin.Context, name string) string {
 	return plain
 }
 
-// batchID takes the batch's id, 1-255 characters that are not all blank, from
-// the path.
+// batchID returns the batch id in the path: 1-255 characters that are not all blank.
 func batchID(c *gin.Context) (domain.BatchID, error) {
 	id := pathValue(c, "batch_id")
 	if strings.TrimSpace(id) == "" || utf8.RuneCountInString(id) > maxBatchID {

@@ -9,8 +9,8 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// startPipeline turns the request into a command. It answers 202 only once the
-// command is safe.
+// startPipeline publishes the command. It answers 202 only after the broker has
+// confirmed the record.
 func (g *gateway) startPipeline(c *gin.Context) error {
 	id, err := batchID(c)
 	if err != nil {
@@ -45,8 +45,8 @@ func (g *gateway) startPipeline(c *gin.Context) error {
 	return nil
 }
 
-// idempotencyKey reads the client's key for the request; it is empty without
-// the header. Two headers are no key.
+// idempotencyKey returns the client's Idempotency-Key, empty without the header. Two
+// headers are an error.
 func idempotencyKey(h http.Header) (string, error) {
 	switch lines := h["Idempotency-Key"]; len(lines) {
 	case 0:

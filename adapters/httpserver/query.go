@@ -17,9 +17,8 @@ const (
 	maxPage     = 100
 )
 
-// batchQuery reads which page of which batches is asked for. A number that is
-// none breaks the schema; an unknown status breaks a rule, an empty one is no
-// filter.
+// batchQuery parses the query of a list request. An invalid number is a schema
+// error, an unknown status a VALIDATION_ERROR. An empty status is no filter.
 func batchQuery(values url.Values) (domain.BatchQuery, error) {
 	var broken violations
 	q := domain.BatchQuery{
@@ -38,7 +37,7 @@ func batchQuery(values url.Values) (domain.BatchQuery, error) {
 	return q, nil
 }
 
-// intRange is what a number is when it is absent and where it must lie.
+// intRange is the default and the bounds of an integer.
 type intRange struct{ fallback, least, most int }
 
 // queryInt reads an optional whole number; of several the last counts.

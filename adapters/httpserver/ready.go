@@ -9,14 +9,14 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// dependencyState is how a dependency does, in words fit for the public.
+// dependencyState is the public health of a dependency.
 type dependencyState struct {
 	Status domain.Condition `json:"status"`
 	Note   string           `json:"note"`
 }
 
-// readiness tells a load balancer whether to send traffic here. A node that
-// is not ready answers with the standard error.
+// readiness answers /readyz. A node that is not ready answers with the standard
+// error.
 func (s *router) readiness(c *gin.Context, r *app.Readiness) error {
 	report := r.Check(c.Request.Context())
 	parts := make(map[string]dependencyState, len(report.Parts))

@@ -11,7 +11,7 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// errPanic is the private cause of an answer that ended in a panic.
+// errPanic is the internal cause of an answer after a panic.
 var errPanic = errors.New("panic")
 
 // recoverPanic answers a panic with the standard error. It re-panics with

@@ -8,7 +8,7 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// register hands a new batch to the orchestrator and its word to the client.
+// register sends a registration to the orchestrator and passes its answer on.
 func (g *gateway) register(c *gin.Context) error {
 	body, err := readJSON(c.Request, g.maxBody)
 	if err != nil {
@@ -26,8 +26,7 @@ func (g *gateway) register(c *gin.Context) error {
 	return nil
 }
 
-// setPrompt hands a batch's prompt to the orchestrator and its word to the
-// client.
+// setPrompt sends a batch's prompt to the orchestrator and passes its answer on.
 func (g *gateway) setPrompt(c *gin.Context) error {
 	id, err := batchID(c)
 	if err != nil {
@@ -49,10 +48,10 @@ func (g *gateway) setPrompt(c *gin.Context) error {
 	return nil
 }
 
-// noLimit is for texts that only the body's size bounds.
+// noLimit is for texts that only the size of the body bounds.
 const noLimit = math.MaxInt
 
-// maxTemperature is the hottest a model may be asked to be.
+// maxTemperature is the upper bound of a model's temperature.
 const maxTemperature = 2
 
 // registrationRequest reads the body of a registration. Every broken rule of

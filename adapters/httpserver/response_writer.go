@@ -13,8 +13,8 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// autoLengthLimit is the size, in bytes, up to which net/http finds the
-// Content-Length by itself.
+// autoLengthLimit is the size, in bytes, up to which net/http sets Content-Length
+// itself.
 const autoLengthLimit = 2048
 
 // writeResponse sends an answer made of parts, with its length. Write errors are
@@ -42,9 +42,9 @@ func (s *router) writeResponse(c *gin.Context, status int, contentType []string,
 	}
 }
 
-// writeChunk is how much of a large answer the client must take within
-// answerTime, in bytes. It is a minimal rate, because the answer holds memory of
-// the shared budget until it is written.
+// writeChunk is how much of a large answer the client must read within
+// writeIdleTimeout, in bytes. It implies a minimal rate, because the answer holds
+// memory of the shared budget until it is written.
 const writeChunk = 256 << 10
 
 // writeChunks writes a part of an answer. The write deadline is renewed for each
@@ -64,7 +64,7 @@ func writeChunks(c *gin.Context, part []byte) bool {
 	return true
 }
 
-// writeJSON sends a value as JSON with 200, for answers that are not asked for often.
+// writeJSON sends a value as JSON with status 200.
 func (s *router) writeJSON(c *gin.Context, v any) error {
 	body, err := plainJSON(v)
 	if err != nil {
@@ -99,7 +99,7 @@ func safeContentType(r domain.Reply) string {
 	}
 }
 
-// isJSONType reports whether a media type stands for JSON.
+// isJSONType reports whether a media type is JSON.
 func isJSONType(media string) bool {
 	return media == "application/json" || strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")
 }

@@ -35,7 +35,7 @@ const (
 
 // Route is one operation that a server answers.
 type Route struct {
-	// Method is an HTTP method; every GET stands once more as HEAD.
+	// Method is an HTTP method; every GET is also listed as HEAD.
 	Method string
 	// Path is the route's template, its variables in braces.
 	Path string
@@ -49,7 +49,7 @@ type Route struct {
 // it returns nil, or an error that cuts the connection.
 type handler func(c *gin.Context) error
 
-// routeDef is a line of a service's route table.
+// routeDef is an entry of a service's route table.
 type routeDef struct {
 	method string
 	path   string
@@ -58,7 +58,7 @@ type routeDef struct {
 	handle handler
 }
 
-// addRoutes registers the rows of a table, each GET once more as HEAD.
+// addRoutes registers a table; each GET is also registered as HEAD.
 func (s *router) addRoutes(table []routeDef) error {
 	for _, r := range table {
 		if !r.isComplete() {
@@ -78,7 +78,7 @@ func (s *router) addRoute(r routeDef) {
 	s.engine.Handle(r.method, pattern(r.path), s.chain(r)...)
 }
 
-// isComplete reports whether the row says all that a route must say.
+// isComplete reports whether all required fields are set.
 func (r routeDef) isComplete() bool {
 	switch r.caller {
 	case Anyone, User:
@@ -93,8 +93,8 @@ func (r routeDef) isComplete() bool {
 	return r.handle != nil
 }
 
-// pattern writes a template the router's way: {batch_id} becomes :batch_id, and
-// {path}, which stands for any number of segments, *path.
+// pattern translates a template to gin's syntax: {batch_id} becomes :batch_id, and
+// {path}, which matches any number of segments, becomes *path.
 func pattern(template string) string {
 	return strings.NewReplacer("{path}", "*path", "{", ":", "}", "").Replace(template)
 }

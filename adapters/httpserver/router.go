@@ -30,7 +30,7 @@ type router struct {
 	origins *originPolicy
 	// network returns a request's client network; nil if no handler needs it.
 	network func(*http.Request) string
-	// limits is nil where no route has a limit.
+	// limits is nil if no route has a limit.
 	limits *limits
 
 	// retiring makes every answer announce the close.

@@ -98,7 +98,7 @@ func (o object) promptRef(key string) *domain.PromptRef {
 	return &domain.PromptRef{References: out}
 }
 
-// rejectUnknownKeys notes every key of the object that is none of the allowed ones.
+// rejectUnknownKeys adds a violation for every key that is not allowed.
 func (o object) rejectUnknownKeys(raw json.RawMessage, allowed []string) {
 	eachMember(raw, func(key, _ json.RawMessage) bool {
 		if matchKey(key, allowed) != "" {

@@ -22,16 +22,16 @@ type Server struct {
 	listener net.Listener
 }
 
-// connLimits are what one connection may take, in bytes and time.
+// connLimits bound one connection, in bytes and time.
 type connLimits struct {
 	headerBytes          int
 	header, answer, idle time.Duration
-	// singleRequest connections carry one request, so that what a new goroutine costs
-	// counts.
+	// singleRequest says that a connection carries one request, so that the cost of
+	// a new goroutine matters.
 	singleRequest bool
 }
 
-// listen binds the address and wraps the site in a server. The server itself has
+// listen binds the address and creates the server of the router. The server itself has
 // no limit for reading a request: net/http goes on reading while it is answered,
 // and would take a client whose time to send is over for one that left. The body's
 // owner bounds it.
@@ -58,9 +58,9 @@ func listen(s *router, address string, b connLimits) (*Server, error) {
 	}}, nil
 }
 
-// stackGrower grows the stack of a connection's goroutine once, while little is on it.
-// It would grow all the same, in several steps, and each step copies the whole
-// depth of the chain.
+// stackGrower grows the stack of a connection's goroutine once, before the call
+// chain is deep. Otherwise the runtime grows it in several steps and copies the
+// whole stack in each.
 type stackGrower struct{ inner http.Handler }
 
 // handlerStack is what a request's chain needs of the stack.
@@ -101,9 +101,9 @@ func (s *Server) Serve() error {
 	return nil
 }
 
-// Retire makes every answer from now on ask its client to connect anew, and so
-// to another node. Requests are served as before and idle connections stay,
-// because closing one can meet a request that is on its way.
+// Retire adds "Connection: close" to every answer from now on, so that clients
+// reconnect to another node. Requests are still served and idle connections stay
+// open, because closing one can meet a request in transit.
 func (s *Server) Retire() { s.router.retiring.Store(true) }
 
 // Shutdown stops listening and waits for the requests in flight. When ctx ends

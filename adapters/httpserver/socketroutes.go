@@ -2,9 +2,9 @@ package httpserver
 
 import "net/http"
 
-// tables is everything that the notification service answers. The sockets'
-// route lets anyone in: the upgrade itself judges the token, because a refusal
-// is told through a close code.
+// tables returns all routes of the notification service. The route of the sockets
+// needs no caller, because the upgrade verifies the token and reports a refusal by a
+// close code.
 func (w *sockets) tables() routeTables {
 	return routeTables{service: []routeDef{
 		{http.MethodGet, "/ws", Anyone, LimitNone, w.upgrade},

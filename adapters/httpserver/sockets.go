@@ -39,7 +39,7 @@ type webSocketHealth struct {
 	Uptime      int64              `json:"uptime_seconds"`
 }
 
-// health says that the process lives.
+// health answers /healthz. It reports only that the process runs.
 func (w *sockets) health(c *gin.Context) error {
 	return w.writeJSON(c, webSocketHealth{
 		Service: domain.WebSocketService, Status: domain.Healthy, Message: "WebSocket Service is healthy",

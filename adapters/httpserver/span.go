@@ -13,9 +13,9 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// startSpan starts the request's server span under the client's trace, if it
-// names one. With tracing off there is still a trace id, so that answers, logs
-// and the services behind us can be tied together.
+// startSpan starts the request's server span, as a child of the client's trace if
+// there is one. Without tracing it creates a trace id for answers, logs and
+// services.
 func (s *router) startSpan(ctx context.Context, r *http.Request, ep *endpoint) (context.Context, trace.Span) {
 	if r.Header.Get("Traceparent") != "" {
 		ctx = propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(r.Header))
@@ -28,7 +28,7 @@ func (s *router) startSpan(ctx context.Context, r *http.Request, ep *endpoint) (
 	return ctx, trace.SpanFromContext(ctx)
 }
 
-// newUnsampledContext makes a trace that nobody records.
+// newUnsampledContext returns a span context with random ids that is not sampled.
 func newUnsampledContext() trace.SpanContext {
 	var traceID trace.TraceID
 	var spanID trace.SpanID
@@ -37,7 +37,7 @@ func newUnsampledContext() trace.SpanContext {
 	return trace.NewSpanContext(trace.SpanContextConfig{TraceID: traceID, SpanID: spanID})
 }
 
-// recordSpanError notes an error on the current span, once, where it is answered.
+// recordSpanError records the answered error on the request's span.
 func (s *router) recordSpanError(x *requestState, e *domain.Error) {
 	if !x.span.IsRecording() {
 		return
@@ -53,15 +53,15 @@ func (s *router) recordSpanError(x *requestState, e *domain.Error) {
 	)
 }
 
-// markSpanFailed says that a part of the request failed. The error itself is
-// recorded on the request's span alone.
+// markSpanFailed sets the error status of a span. Only the request's span records
+// the error itself.
 func markSpanFailed(span trace.Span, err error) {
 	if err != nil && span.IsRecording() {
 		span.SetStatus(codes.Error, domain.PublicMessage(err))
 	}
 }
 
-// endSpan ends the request's span with what became of it.
+// endSpan ends the request's span with its status.
 func endSpan(x *requestState, status int) {
 	if x.span.IsRecording() {
 		x.span.SetAttributes(

@@ -36,10 +36,9 @@ const (
 // are found.
 type violations struct {
 	list []violation
-	// truncated says that more were found. Who looks through a list can stop then.
+	// truncated reports that more violations were found. A caller may stop then.
 	truncated bool
-	// listedEnums are the lists of allowed values that one of the violations
-	// already states.
+	// listedEnums holds the lists of allowed values that a violation already states.
 	listedEnums []string
 	// discarded is what add returns in place of a violation that is not kept.
 	discarded violation

@@ -12,14 +12,14 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// WebSocketParts are what the notification service's server is made of. All
-// are needed, save those that say otherwise.
+// WebSocketParts are the dependencies of the notification service's server. All are
+// required unless their comment says otherwise.
 type WebSocketParts struct {
 	Config      WebSocketConfig
 	Environment domain.Environment
 	// Upgrade switches a request to the WebSocket protocol, or returns why not
 	// and leaves the answer to this package. What it is given is good only until
-	// it returns, save for a connection that it hijacked and, then, the headers of
+	// it returns, except for a connection that it hijacked and, then, the headers of
 	// request and answer, which are its own.
 	Upgrade func(http.ResponseWriter, *http.Request) error
 	// Sockets counts the connections of this node.
@@ -32,7 +32,7 @@ type WebSocketParts struct {
 	Log            *slog.Logger
 	// Metrics answers scrapes; nil leaves out the route.
 	Metrics http.Handler
-	// Redis tells how Redis does; RedisAddress is its URL as anybody may see it,
+	// Redis tells how Redis does; RedisAddress is its URL for the public,
 	// without credentials.
 	Redis        ports.HealthProbe
 	RedisAddress string
