@@ -41,7 +41,7 @@ const (
 var (
 	errPartHeader  = errors.New("part header is over its size limit")
 	errPart        = errors.New("part has no single plain name")
-	errDestination = errors.New("taker takes no more")
+	errDestination = errors.New("destination accepts no more data")
 )
 
 // form copies the accepted fields from one multipart body to another while the first
