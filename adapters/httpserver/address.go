@@ -9,28 +9,28 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// homeBits is how much of an IPv6 address stands for one household or host,
-// which has all addresses below.
-const homeBits = 64
+// clientPrefixBits is the IPv6 prefix length, in bits, that identifies one client: a
+// host or home network usually has a whole /64.
+const clientPrefixBits = 64
 
 // mappedBits stand before an IPv4 address that is written as IPv6.
 const mappedBits = 96
 
-// unknownNetwork stands for connections that have no address, all together.
+// unknownNetwork is the network of all connections without a readable address.
 const unknownNetwork = "unknown"
 
-// proxyList is the networks whose X-Forwarded-For is believed.
-type proxyList []netip.Prefix
+// trustedProxies lists the networks whose X-Forwarded-For is trusted.
+type trustedProxies []netip.Prefix
 
-// parseProxies reads a comma list of CIDRs; a single address stands for itself.
-func parseProxies(list string) (proxyList, error) {
-	items, err := proxies(list)
+// parseProxies parses a comma list of CIDRs. A single address is a network of one.
+func parseProxies(list string) (trustedProxies, error) {
+	items, err := splitProxies(list)
 	if err != nil {
 		return nil, err
 	}
-	out := make(proxyList, 0, len(items))
+	out := make(trustedProxies, 0, len(items))
 	for _, item := range items {
-		p, err := prefixOf(item)
+		p, err := parsePrefix(item)
 		if err != nil {
 			return nil, domain.Unparsable("trusted proxies", err)
 		}
@@ -39,7 +39,7 @@ func parseProxies(list string) (proxyList, error) {
 	return out, nil
 }
 
-func prefixOf(item string) (netip.Prefix, error) {
+func parsePrefix(item string) (netip.Prefix, error) {
 	if addr, err := netip.ParseAddr(item); err == nil {
 		return addr.Unmap().Prefix(addr.Unmap().BitLen())
 	}
@@ -50,7 +50,7 @@ func prefixOf(item string) (netip.Prefix, error) {
 	return p.Masked(), err
 }
 
-func (l proxyList) holds(addr netip.Addr) bool {
+func (l trustedProxies) contains(addr netip.Addr) bool {
 	for _, p := range l {
 		if p.Contains(addr) {
 			return true
@@ -59,31 +59,31 @@ func (l proxyList) holds(addr netip.Addr) bool {
 	return false
 }
 
-// network is where a request comes from: an IPv4 address or an IPv6 /64. The
-// entries of X-Forwarded-For are believed from the last to the first, as long
-// as trusted proxies wrote them; all lines of the header count, because a
-// proxy may have added its own below the client's.
-func (l proxyList) network(r *http.Request) string {
-	addr, known := hostOf(r.RemoteAddr)
+// network returns the network of a request: an IPv4 address or an IPv6 /64. It reads
+// the entries of X-Forwarded-For from the last to the first as long as trusted
+// proxies wrote them. All lines of the header count, because a proxy may append its
+// own line.
+func (l trustedProxies) network(r *http.Request) string {
+	addr, known := parseAddr(r.RemoteAddr)
 	if !known {
 		return unknownNetwork
 	}
-	if l.holds(addr) {
-		addr = l.origin(addr, r.Header["X-Forwarded-For"])
+	if l.contains(addr) {
+		addr = l.forwardedClient(addr, r.Header["X-Forwarded-For"])
 	}
 	if addr.Is4() {
 		return addr.String()
 	}
-	home, err := addr.Prefix(homeBits)
+	home, err := addr.Prefix(clientPrefixBits)
 	if err != nil { // every IPv6 address has 64 bits
 		return unknownNetwork
 	}
 	return home.String()
 }
 
-// origin is the last address that no trusted proxy has; where the chain holds
-// something else than addresses, it is the proxy that passed that on.
-func (l proxyList) origin(nearest netip.Addr, lines []string) netip.Addr {
+// forwardedClient returns the last address that is not a trusted proxy. If an entry
+// is not an address, it returns the proxy that forwarded the entry.
+func (l trustedProxies) forwardedClient(nearest netip.Addr, lines []string) netip.Addr {
 	for _, rest := range slices.Backward(lines) {
 		for rest != "" {
 			entry := rest
@@ -95,11 +95,11 @@ func (l proxyList) origin(nearest netip.Addr, lines []string) netip.Addr {
 			if entry = strings.TrimSpace(entry); entry == "" {
 				continue // an empty element of a list counts for nothing (RFC 9110 section 5.6.1)
 			}
-			addr, known := hostOf(entry)
+			addr, known := parseAddr(entry)
 			if !known {
 				return nearest
 			}
-			if nearest = addr; !l.holds(addr) {
+			if nearest = addr; !l.contains(addr) {
 				return addr
 			}
 		}
@@ -107,8 +107,8 @@ func (l proxyList) origin(nearest netip.Addr, lines []string) netip.Addr {
 	return nearest
 }
 
-// hostOf reads an address with or without a port.
-func hostOf(text string) (netip.Addr, bool) {
+// parseAddr parses an address with or without a port.
+func parseAddr(text string) (netip.Addr, bool) {
 	if withPort, err := netip.ParseAddrPort(text); err == nil {
 		return withPort.Addr().Unmap().WithZone(""), true
 	}

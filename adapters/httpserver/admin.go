@@ -19,63 +19,64 @@ const (
 	adminIdleTime    = 120 * time.Second
 )
 
-// tables are what a service answers: its own rows, the row that says that it
-// lives, and those for operators, which an admin listener takes over.
-type tables struct {
-	own       []row
-	alive     row
-	operators []row
+// routeTables are the routes of a service: its own, the liveness route, and the
+// routes that an admin listener serves instead.
+type routeTables struct {
+	service []routeDef
+	alive   routeDef
+	admin   []routeDef
 }
 
-// place is where a service listens; an empty admin address leaves everything
-// on one listener.
-type place struct {
+// listenAddr is the address of a service. With an empty admin address one listener
+// serves all routes.
+type listenAddr struct {
 	host  string
 	port  int
 	admin string
 }
 
-// forOperators are the rows that an admin listener takes over. Metrics that are
-// switched off have none.
-func forOperators(ready handler, metrics http.Handler) []row {
-	table := []row{{http.MethodGet, "/readyz", Anyone, LimitNone, ready}}
+// adminRoutes returns the routes of the admin listener. Without a metrics handler
+// there is no /metrics.
+func adminRoutes(ready handler, metrics http.Handler) []routeDef {
+	table := []routeDef{{http.MethodGet, "/readyz", Anyone, LimitNone, ready}}
 	if metrics != nil {
-		table = append(table, row{http.MethodGet, "/metrics", Anyone, LimitNone, mounted(metrics)})
+		table = append(table, routeDef{http.MethodGet, "/metrics", Anyone, LimitNone, mounted(metrics)})
 	}
 	return table
 }
 
-// open registers the tables and binds every address; when one is taken, none
-// stays bound.
-func (s *site) open(t tables, at place, b bounds) (*Server, error) {
-	here := append([]row{t.alive}, t.own...)
+// listenAll registers the routes and binds every address. If one cannot be bound,
+// none stays bound.
+func (s *router) listenAll(t routeTables, at listenAddr, b connLimits) (*Server, error) {
+	here := append([]routeDef{t.alive}, t.service...)
 	if at.admin == "" {
-		here = append(here, t.operators...)
+		here = append(here, t.admin...)
 	}
-	if err := s.add(here); err != nil {
+	if err := s.addRoutes(here); err != nil {
 		return nil, err
 	}
 	server, err := listen(s, net.JoinHostPort(at.host, strconv.Itoa(at.port)), b)
 	if err != nil || at.admin == "" {
 		return server, err
 	}
-	if server.admin, err = s.openAdmin(append([]row{t.alive}, t.operators...), at.admin); err != nil {
+	if server.admin, err = s.openAdmin(append([]routeDef{t.alive}, t.admin...), at.admin); err != nil {
 		_ = server.listener.Close() // the start has failed anyway
 		return nil, err
 	}
 	return server, nil
 }
 
-// openAdmin is a second server with a router of its own, which shares all else.
-func (s *site) openAdmin(table []row, address string) (*Server, error) {
-	admin := &site{service: s.service, log: s.log, observer: s.observer, tracer: s.tracer, origins: s.origins}
-	if err := admin.route(); err != nil {
+// openAdmin creates the admin server. It has its own router and shares all other
+// parts.
+func (s *router) openAdmin(table []routeDef, address string) (*Server, error) {
+	admin := &router{service: s.service, log: s.log, observer: s.observer, tracer: s.tracer, origins: s.origins}
+	if err := admin.setUpEngine(); err != nil {
 		return nil, err
 	}
-	if err := admin.add(table); err != nil {
+	if err := admin.addRoutes(table); err != nil {
 		return nil, err
 	}
-	return listen(admin, address, bounds{
+	return listen(admin, address, connLimits{
 		headerBytes: adminHeaderBytes, header: adminHeaderTime, answer: adminAnswerTime, idle: adminIdleTime,
 	})
 }
@@ -94,14 +95,14 @@ func adminProblems(name, address, host string, port int) []error {
 	if err != nil {
 		return []error{domain.Misconfigured(name, "must end in a TCP port, 0-65535")}
 	}
-	if port != 0 && int(adminPort) == port && (adminHost == host || everywhere(adminHost) || everywhere(host)) {
+	if port != 0 && int(adminPort) == port && (adminHost == host || isUnspecified(adminHost) || isUnspecified(host)) {
 		return []error{domain.Misconfigured(name, "must not be the address that the service itself listens on")}
 	}
 	return nil
 }
 
-// everywhere reports whether a host stands for every interface.
-func everywhere(host string) bool {
+// isUnspecified reports whether a host means every interface.
+func isUnspecified(host string) bool {
 	address, err := netip.ParseAddr(host)
 	return host == "" || err == nil && address.IsUnspecified()
 }

@@ -8,17 +8,17 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// admission lets only verified callers on. It reads nothing but the header.
-func (s *site) admission(c *gin.Context) {
+// authenticate verifies the caller's token. It reads only the header.
+func (s *router) authenticate(c *gin.Context) {
 	caller, err := s.identify(c.Request)
 	if err != nil {
-		s.refuse(c, err)
+		s.rejectToken(c, err)
 		return
 	}
-	exchangeOf(c).caller = caller
+	requestStateOf(c).caller = caller
 }
 
-func (s *site) identify(r *http.Request) (domain.Caller, error) {
+func (s *router) identify(r *http.Request) (domain.Caller, error) {
 	token, err := domain.BearerToken(authorization(r.Header))
 	if err != nil {
 		return domain.Caller{}, err
@@ -26,8 +26,8 @@ func (s *site) identify(r *http.Request) (domain.Caller, error) {
 	return s.tokens.Validate(r.Context(), token)
 }
 
-// authorization returns the credentials. Two lines, of which one may be empty,
-// are joined to something that is never one good token.
+// authorization returns the Authorization header. Two lines are joined to an invalid
+// value.
 func authorization(h http.Header) string {
 	switch values := h["Authorization"]; len(values) {
 	case 0:

@@ -15,29 +15,29 @@ import (
 )
 
 const (
-	// aliveLimit bounds the question; container engines give up later.
-	aliveLimit = 2 * time.Second
+	// aliveTimeout bounds the request. Container engines give up later.
+	aliveTimeout = 2 * time.Second
 	// aliveBytes bounds what is read of an answer.
 	aliveBytes = 64 << 10
 )
 
-// Alive asks the service that listens on this host and port, in another process
-// of the same machine, for its /healthz. An empty or unspecified host is asked
-// on the loopback. It returns CONFIGURATION_ERROR for port 0, because nobody
-// can know which one was taken, CONNECTION_ERROR when nobody answers in two
-// seconds, and EXTERNAL_SERVICE_ERROR when the answer is not this service's.
+// Alive requests /healthz from the service at this host and port, in another process
+// of the same machine. An empty or unspecified host becomes the loopback address. It
+// returns CONFIGURATION_ERROR for port 0, because the real port is unknown,
+// CONNECTION_ERROR without an answer within two seconds, and EXTERNAL_SERVICE_ERROR
+// for an answer of another service.
 func Alive(ctx context.Context, service domain.Service, host string, port int) error {
 	if port == 0 {
 		return domain.Misconfigured("port", "is 0, so that it is not known which port to ask")
 	}
-	ctx, cancel := context.WithTimeout(ctx, aliveLimit)
+	ctx, cancel := context.WithTimeout(ctx, aliveTimeout)
 	defer cancel()
-	address := url.URL{Scheme: "http", Host: net.JoinHostPort(reachable(host), strconv.Itoa(port)), Path: "/healthz"}
+	address := url.URL{Scheme: "http", Host: net.JoinHostPort(probeHost(host), strconv.Itoa(port)), Path: "/healthz"}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), http.NoBody)
 	if err != nil {
 		return domain.Unknown(err).At("httpserver.Alive")
 	}
-	// A transport of its own: no proxy of the environment stands in between.
+	// Its own transport ignores the proxy settings of the environment.
 	transport := &http.Transport{DisableKeepAlives: true}
 	res, err := transport.RoundTrip(req)
 	if err != nil {
@@ -54,8 +54,8 @@ func Alive(ctx context.Context, service domain.Service, host string, port int) e
 	return nil
 }
 
-// reachable is where to find on this machine what listens on the host.
-func reachable(host string) string {
+// probeHost returns the address under which the host is reachable on this machine.
+func probeHost(host string) string {
 	address, err := netip.ParseAddr(host)
 	switch {
 	case host == "", err == nil && address.IsUnspecified() && address.Is4():

@@ -13,50 +13,49 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// stampLayout is UTC with microseconds and its offset spelled out.
-const stampLayout = "2006-01-02T15:04:05.000000-07:00"
+// timestampLayout is UTC with microseconds and its offset spelled out.
+const timestampLayout = "2006-01-02T15:04:05.000000-07:00"
 
-// fail answers an error, unless its cause is that the client has left: that is
-// noted as such and is nobody's error. The connection is cut, because a client
-// that only stopped sending looks the same, and must take nothing for an answer.
-func (s *site) fail(c *gin.Context, err error) {
-	if gone(c, err) {
-		exchangeOf(c).status = statusClientGone
+// fail answers an error. If the client has disconnected, it records status 499 and
+// closes the connection without an answer.
+func (s *router) fail(c *gin.Context, err error) {
+	if clientLeft(c, err) {
+		requestStateOf(c).status = statusClientGone
 		panic(http.ErrAbortHandler)
 	}
-	s.answer(c, domain.As(err))
+	s.writeError(c, domain.As(err))
 }
 
-// answer is the one writer of errors. It ends the chain. An error that shows
-// when the answer has begun can only cut the connection, so that no client
-// takes a part for the whole.
-func (s *site) answer(c *gin.Context, e *domain.Error) {
+// writeError is the only function that writes error answers. It ends the chain. If
+// the answer has already begun, it closes the connection, so that the client does not
+// accept a partial answer as complete.
+func (s *router) writeError(c *gin.Context, e *domain.Error) {
 	c.Abort()
-	status := s.note(exchangeOf(c), e)
+	status := s.recordError(requestStateOf(c), e)
 	if c.Writer.Written() {
 		panic(http.ErrAbortHandler)
 	}
 	h := c.Writer.Header()
-	s.explain(h, e, status)
+	s.setErrorHeaders(h, e, status)
 	body := append(make([]byte, 0, 512), `{"error":`...)
-	body = s.appendError(body, exchangeOf(c).trail, e)
+	body = s.appendError(body, requestStateOf(c).trail, e)
 	body = append(body, '}')
-	s.write(c, status, s.fixed.json, body)
+	s.writeResponse(c, status, s.fixedHeaders.json, body)
 }
 
-// note records the error once: for the log line, the metric and the span.
-func (s *site) note(x *exchange, e *domain.Error) (status int) {
+// recordError records the error once, for the log line, the metric and the span.
+func (s *router) recordError(x *requestState, e *domain.Error) (status int) {
 	x.failure = e
 	s.observer.Observe(domain.RequestFailed{Endpoint: x.endpoint.template, Code: e.Code})
-	s.recordFailure(x, e)
+	s.recordSpanError(x, e)
 	if status = StatusOf(e); status == 0 {
 		status = http.StatusInternalServerError
 	}
 	return status
 }
 
-// explain sets the headers that some statuses owe their client.
-func (s *site) explain(h http.Header, e *domain.Error, status int) {
+// setErrorHeaders sets the headers that some statuses require.
+func (s *router) setErrorHeaders(h http.Header, e *domain.Error, status int) {
 	switch status {
 	case http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", challenge(e))
@@ -73,8 +72,8 @@ func (s *site) explain(h http.Header, e *domain.Error, status int) {
 	}
 }
 
-// challenge is the WWW-Authenticate value of RFC 6750 section 3. It names no
-// error when there were no credentials at all.
+// challenge returns the WWW-Authenticate value (RFC 6750 section 3). It has no error
+// attribute if there were no credentials.
 func challenge(e *domain.Error) string {
 	const realm = `Bearer realm="huleedu"`
 	switch e.Details["reason"] {
@@ -87,12 +86,11 @@ func challenge(e *domain.Error) string {
 	}
 }
 
-// wholeSeconds rounds up, at least to one.
+// wholeSeconds rounds up to at least one second.
 func wholeSeconds(d time.Duration) int { return max(int(math.Ceil(d.Seconds())), 1) }
 
-// appendError appends the object inside "error": always these keys, in this
-// order.
-func (s *site) appendError(b []byte, trail domain.Trail, e *domain.Error) []byte {
+// appendError appends the object for "error" with its fixed keys.
+func (s *router) appendError(b []byte, trail domain.Trail, e *domain.Error) []byte {
 	b = append(b, `{"code":"`...)
 	b = append(b, e.Code...)
 	b = append(b, `","message":`...)
@@ -104,7 +102,7 @@ func (s *site) appendError(b []byte, trail domain.Trail, e *domain.Error) []byte
 	b = append(b, `","service":"`...)
 	b = append(b, s.service...)
 	b = append(b, `","timestamp":"`...)
-	b = time.Now().UTC().AppendFormat(b, stampLayout)
+	b = time.Now().UTC().AppendFormat(b, timestampLayout)
 	b = append(b, `","details":`...)
 	return append(appendDetails(b, e.Details), '}')
 }
@@ -134,8 +132,8 @@ func clipRunes(text string, n int) string {
 	return text
 }
 
-// appendDetails always appends an object. Details that cannot be encoded or are
-// too large are left out.
+// appendDetails appends the details as an object. Details that cannot be encoded or
+// are too large are omitted.
 func appendDetails(b []byte, details map[string]any) []byte {
 	if len(details) == 0 {
 		return append(b, `{}`...)
@@ -151,7 +149,7 @@ func appendDetails(b []byte, details map[string]any) []byte {
 	}
 }
 
-// plainJSON encodes without escaping what only HTML minds.
+// plainJSON encodes without HTML escapes.
 func plainJSON(v any) ([]byte, error) {
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)

@@ -17,14 +17,14 @@ func (g *gateway) batchStatus(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	view, err := g.Batches.Status(c.Request.Context(), exchangeOf(c).caller, id)
+	view, err := g.Batches.Status(c.Request.Context(), requestStateOf(c).caller, id)
 	if err != nil {
 		return err
 	}
 	head := append(make([]byte, 0, 64), `{"status":"`...)
 	head = append(head, view.Status...)
 	head = append(head, `","details":`...)
-	g.write(c, http.StatusOK, g.fixed.json, head, view.Details, []byte{'}'})
+	g.writeResponse(c, http.StatusOK, g.fixedHeaders.json, head, view.Details, []byte{'}'})
 	return nil
 }
 
@@ -38,11 +38,11 @@ func (g *gateway) listBatches(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	page, err := g.Batches.List(c.Request.Context(), exchangeOf(c).caller, query)
+	page, err := g.Batches.List(c.Request.Context(), requestStateOf(c).caller, query)
 	if err != nil {
 		return err
 	}
-	g.write(c, http.StatusOK, g.fixed.json, appendPage(page, query))
+	g.writeResponse(c, http.StatusOK, g.fixedHeaders.json, appendPage(page, query))
 	return nil
 }
 

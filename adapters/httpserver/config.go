@@ -33,11 +33,11 @@ type GatewayConfig struct {
 	// Headers are what pages of other origins may send; "*" allows what the
 	// page asks for.
 	Headers []string `env:"API_GATEWAY_CORS_ALLOW_HEADERS" envDefault:"[\"*\"]"`
-	// TrustedProxies is a comma list of CIDRs whose X-Forwarded-For is believed;
-	// empty believes nobody.
+	// TrustedProxies is a comma list of CIDRs whose X-Forwarded-For is trusted;
+	// empty trusts no proxy.
 	TrustedProxies string `env:"API_GATEWAY_TRUSTED_PROXIES"`
 	// ForwardAuthorization passes the caller's token on to class management and
-	// the teachers' backend, which learn who it is without.
+	// the teachers' backend, which identify the caller without it.
 	ForwardAuthorization bool `env:"API_GATEWAY_FORWARD_AUTHORIZATION" envDefault:"false"`
 	// MaxBodyBytes bounds a JSON body, in bytes.
 	MaxBodyBytes int64 `env:"API_GATEWAY_MAX_BODY_BYTES" envDefault:"1048576"`
@@ -96,7 +96,7 @@ func (c GatewayConfig) policy() corsSettings {
 }
 
 // docs reports whether the API's description is served in the environment. ok is
-// false for a setting that is no boolean.
+// false for a setting that is not a boolean.
 func (c GatewayConfig) docs(e domain.Environment) (served, ok bool) {
 	switch text := strings.ToLower(strings.TrimSpace(c.Docs)); text {
 	case "":
@@ -132,8 +132,8 @@ type WebSocketConfig struct {
 	// Headers are what pages of other origins may send; "*" allows what the
 	// page asks for.
 	Headers []string `env:"CORS_ALLOW_HEADERS" envDefault:"[\"*\"]"`
-	// TrustedProxies is a comma list of CIDRs whose X-Forwarded-For is believed;
-	// empty believes nobody.
+	// TrustedProxies is a comma list of CIDRs whose X-Forwarded-For is trusted;
+	// empty trusts no proxy.
 	TrustedProxies string `env:"WEBSOCKET_TRUSTED_PROXIES"`
 }
 
@@ -153,7 +153,7 @@ func (c WebSocketConfig) policy() corsSettings {
 	return corsSettings{c.Origins, c.Credentials, c.Methods, c.Headers}
 }
 
-// corsSettings are what both services can be told about other origins.
+// corsSettings are the CORS settings of a service.
 type corsSettings struct {
 	origins     []string
 	credentials bool
@@ -207,9 +207,8 @@ func proxyProblems(name, list string, environment domain.Environment) []error {
 	}
 }
 
-// proxies splits and checks a comma list of CIDRs; a single address stands for
-// itself.
-func proxies(list string) ([]string, error) {
+// splitProxies splits and checks a comma list of CIDRs and addresses.
+func splitProxies(list string) ([]string, error) {
 	var out []string
 	for item := range strings.SplitSeq(list, ",") {
 		item = strings.TrimSpace(item)

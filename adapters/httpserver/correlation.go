@@ -9,10 +9,10 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// trailOf takes the correlation id from the header, else from the query, else
-// makes one; the request id is always new. replaced says that the client sent
-// something that is no UUID.
-func trailOf(r *http.Request) (trail domain.Trail, replaced bool) {
+// requestIDs takes the correlation id from the header, else from the query, else
+// creates one. The request id is always new. replaced reports that the client sent
+// an invalid id.
+func requestIDs(r *http.Request) (trail domain.Trail, replaced bool) {
 	sent := ""
 	if values := r.Header["X-Correlation-Id"]; len(values) > 0 {
 		sent = values[0]

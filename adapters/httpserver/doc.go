@@ -1,9 +1,8 @@
-// Package httpserver is the HTTP face of both services: the routes, who may
-// call them, how requests are read and how every answer, above all every
-// error, is written. Each route of a service stands in one table
-// (gatewayroutes.go, socketroutes.go); each request passes the same chain
-// (chain.go); one function writes errors (answer.go) after one table of
-// statuses (status.go).
+// Package httpserver implements the HTTP servers of both services: routes,
+// authentication, decoding of requests, and answers. The routes of a service are in
+// one table (gatewayroutes.go, socketroutes.go). Every request passes the same
+// middleware (middleware.go). One function writes errors (answer.go); one table
+// maps errors to statuses (status.go).
 //
-// gin routes requests inside; nothing exported shows it.
+// gin is an internal detail: no exported name uses it.
 package httpserver

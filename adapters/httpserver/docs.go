@@ -20,7 +20,7 @@ func openAPIDocument() ([]byte, error) {
 }
 
 func (g *gateway) openAPI(c *gin.Context) error {
-	g.write(c, http.StatusOK, g.fixed.json, g.description)
+	g.writeResponse(c, http.StatusOK, g.fixedHeaders.json, g.description)
 	return nil
 }
 
@@ -28,11 +28,11 @@ func (g *gateway) openAPI(c *gin.Context) error {
 func (g *gateway) docsPage(c *gin.Context) error {
 	c.Writer.Header().Set("Content-Security-Policy",
 		"default-src 'none'; connect-src 'self'; script-src 'self'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'")
-	g.write(c, http.StatusOK, g.fixed.html, api.Page())
+	g.writeResponse(c, http.StatusOK, g.fixedHeaders.html, api.Page())
 	return nil
 }
 
 func (g *gateway) docsScript(c *gin.Context) error {
-	g.write(c, http.StatusOK, g.fixed.script, api.Script())
+	g.writeResponse(c, http.StatusOK, g.fixedHeaders.script, api.Script())
 	return nil
 }

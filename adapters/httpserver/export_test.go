@@ -28,15 +28,15 @@ func PromptRequest(body []byte) (domain.PromptRef, error) { return promptRequest
 func BatchQuery(values url.Values) (domain.BatchQuery, error) { return batchQuery(values) }
 
 // Crooked judges a path as it was sent.
-func Crooked(escaped string) bool { return crooked(escaped) }
+func Crooked(escaped string) bool { return isUnsafePath(escaped) }
 
 // Stated reports whether a route with these words may be registered.
 func Stated(caller Caller, limit LimitClass) bool {
-	s := &site{limits: &limits{}}
-	if err := s.route(); err != nil {
+	s := &router{limits: &limits{}}
+	if err := s.setUpEngine(); err != nil {
 		return false
 	}
-	return s.add([]row{{"GET", "/x", caller, limit, noRoute}}) == nil
+	return s.addRoutes([]routeDef{{"GET", "/x", caller, limit, noRoute}}) == nil
 }
 
 // Handler is the server's chain without its socket.
@@ -82,4 +82,4 @@ func Items(raw json.RawMessage) []json.RawMessage {
 func Unquoted(raw json.RawMessage) string { return unquoted(raw) }
 
 // RecentProbe asks a probe once a second.
-func RecentProbe(p ports.HealthProbe) ports.HealthProbe { return &recentProbe{probe: p} }
+func RecentProbe(p ports.HealthProbe) ports.HealthProbe { return &cachedProbe{probe: p} }

@@ -18,18 +18,18 @@ import (
 const (
 	// formBuffer is how much of a form is read and sent at a time, in bytes.
 	formBuffer = 32 << 10
-	// maxPartHeader bounds what stands before a part's content, in bytes.
+	// maxPartHeader bounds the header of a part, in bytes.
 	maxPartHeader = 16 << 10
-	// maxOtherParts is how many parts a form may hold that are no files.
+	// maxOtherParts bounds the parts of a form that are not files.
 	maxOtherParts = 100
 	// maxFormText bounds a field of text, in bytes.
 	maxFormText = 2 << 10
 )
 
-// behindForm is what the reader of forms finds behind every body. Behind a whole
-// form it counts for nothing; a form that ends where a part should begin would
-// look whole without it, because the reader says io.EOF there too.
-const behindForm = "\r\n-"
+// formSuffix is appended to every body. It has no effect after a complete form. A
+// form that ends where a part should begin becomes an error; without the suffix the
+// reader would return io.EOF as for a complete form.
+const formSuffix = "\r\n-"
 
 // The fields that the file service takes; others are dropped.
 const (
@@ -39,22 +39,21 @@ const (
 )
 
 var (
-	errPartHeader = errors.New("part header is over its size limit")
-	errPart       = errors.New("part has no single plain name")
-	errTaken      = errors.New("taker takes no more")
+	errPartHeader  = errors.New("part header is over its size limit")
+	errPart        = errors.New("part has no single plain name")
+	errDestination = errors.New("destination accepts no more data")
 )
 
-// form copies the fields that the file service takes from one multipart body to
-// another while the first is still coming in. It holds two buffers, whatever
-// the size. The copy has a boundary of its own, so that nothing in a file that
-// only this reader takes for content can be a boundary to the next one, and its
-// end is written only when the whole form is known to be good.
+// form copies the accepted fields from one multipart body to another while the first
+// is still being received. It needs two buffers for any size. The copy has its own
+// random boundary, so that file content cannot be read as a boundary by the service.
+// The final boundary is written only when the whole form is valid.
 type form struct {
-	in    *headLimit
+	in    *partHeaderLimit
 	parts *multipart.Reader
-	// taker takes the copy in large pieces.
-	taker *bufio.Writer
-	out   *multipart.Writer
+	// dst takes the copy in large pieces.
+	dst *bufio.Writer
+	out *multipart.Writer
 	// maxFiles is how many files it may hold.
 	maxFiles int
 
@@ -64,48 +63,48 @@ type form struct {
 }
 
 func newForm(in io.Reader, boundary string, taker io.Writer, maxFiles int) *form {
-	in = io.MultiReader(in, strings.NewReader(behindForm))
+	in = io.MultiReader(in, strings.NewReader(formSuffix))
 	f := &form{
-		in: &headLimit{Reader: bufio.NewReaderSize(in, formBuffer)}, maxFiles: maxFiles,
-		taker: bufio.NewWriterSize(takerErrors{taker}, formBuffer),
+		in: &partHeaderLimit{Reader: bufio.NewReaderSize(in, formBuffer)}, maxFiles: maxFiles,
+		dst: bufio.NewWriterSize(destinationErrors{taker}, formBuffer),
 	}
 	f.parts = multipart.NewReader(f.in, boundary)
-	f.out = multipart.NewWriter(f.taker)
+	f.out = multipart.NewWriter(f.dst)
 	return f
 }
 
-// copy runs to the body's end. It returns errTaken when the taker takes no
-// more, a VALIDATION_ERROR for a form that cannot be, and then the copy has no
-// end.
+// copy copies the form to its end. It returns errDestination when the destination
+// fails and VALIDATION_ERROR for an invalid form. After an error the copy has no final
+// boundary.
 func (f *form) copy() error {
 	for {
-		f.in.begin()
+		f.in.enable()
 		part, err := f.parts.NextRawPart()
-		f.in.free()
+		f.in.disable()
 		if err == io.EOF { // as it is: wrapped, it is a form without its end
 			break
 		}
 		if err != nil {
 			return malformed(err)
 		}
-		if err := f.take(part); err != nil {
+		if err := f.handlePart(part); err != nil {
 			return err
 		}
 	}
-	if _, err := io.Copy(io.Discard, f.in); err != nil { // what stands behind the form counts too
+	if _, err := io.Copy(io.Discard, f.in); err != nil { // the epilogue counts too
 		return malformed(err)
 	}
-	if err := f.complete(); err != nil {
+	if err := f.validate(); err != nil {
 		return err
 	}
 	if err := f.out.Close(); err != nil {
 		return err
 	}
-	return f.taker.Flush()
+	return f.dst.Flush()
 }
 
-// complete judges the form as a whole.
-func (f *form) complete() error {
+// validate checks the rules for the whole form.
+func (f *form) validate() error {
 	switch {
 	case f.batch == "":
 		return noBatch()
@@ -116,8 +115,8 @@ func (f *form) complete() error {
 	}
 }
 
-// take copies a part or drops it.
-func (f *form) take(part *multipart.Part) error {
+// handlePart copies or discards a part.
+func (f *form) handlePart(part *multipart.Part) error {
 	name, isFile, err := fieldName(part.Header)
 	if err != nil {
 		return malformed(err)
@@ -127,7 +126,7 @@ func (f *form) take(part *multipart.Part) error {
 		if f.files > f.maxFiles {
 			return tooMany("Too many files", f.maxFiles)
 		}
-		return f.pass(part.Header, part)
+		return f.copyPart(part.Header, part)
 	}
 	f.others++
 	if f.others > maxOtherParts {
@@ -135,23 +134,23 @@ func (f *form) take(part *multipart.Part) error {
 	}
 	switch name {
 	case batchField:
-		return f.takeBatch(part, isFile)
+		return f.handleBatch(part, isFile)
 	case assignmentField:
-		return f.takeAssignment(part, isFile)
+		return f.handleAssignment(part, isFile)
 	default:
-		return f.move(io.Discard, part)
+		return f.copyContent(io.Discard, part)
 	}
 }
 
-// tooMany is a form with more parts of a kind than the limit.
+// tooMany returns the error for more parts of a kind than the limit.
 func tooMany(message string, limit int) error {
 	e := domain.Invalid(filesField, "", "", message)
 	e.Details["limit"] = limit
 	return e
 }
 
-func (f *form) takeBatch(part *multipart.Part, isFile bool) error {
-	value, err := textOf(part, batchField, isFile)
+func (f *form) handleBatch(part *multipart.Part, isFile bool) error {
+	value, err := readText(part, batchField, isFile)
 	if err != nil {
 		return err
 	}
@@ -160,37 +159,37 @@ func (f *form) takeBatch(part *multipart.Part, isFile bool) error {
 	case strings.TrimSpace(id) == "":
 		return noBatch()
 	case f.batch != "":
-		return twice(batchField)
+		return duplicateField(batchField)
 	case !utf8.ValidString(id), strings.ContainsFunc(id, unicode.IsControl), utf8.RuneCountInString(id) > maxBatchID:
 		return domain.Invalid(batchField, "", "1 to 255 characters", "Invalid batch ID")
 	}
 	f.batch = domain.BatchID(id)
-	return f.pass(part.Header, bytes.NewReader(value))
+	return f.copyPart(part.Header, bytes.NewReader(value))
 }
 
-// noBatch is a form without a batch_id, or with an empty one.
+// noBatch returns the error for a missing or empty batch_id.
 func noBatch() error {
 	return domain.Invalid(batchField, "", "", "batch_id is required in form data")
 }
 
-func (f *form) takeAssignment(part *multipart.Part, isFile bool) error {
-	value, err := textOf(part, assignmentField, isFile)
+func (f *form) handleAssignment(part *multipart.Part, isFile bool) error {
+	value, err := readText(part, assignmentField, isFile)
 	if err != nil {
 		return err
 	}
 	if f.assignment {
-		return twice(assignmentField)
+		return duplicateField(assignmentField)
 	}
 	f.assignment = true
-	return f.pass(part.Header, bytes.NewReader(value))
+	return f.copyPart(part.Header, bytes.NewReader(value))
 }
 
-func twice(field string) error {
+func duplicateField(field string) error {
 	return domain.Invalid(field, "", "once", field+" must not stand twice in form data")
 }
 
-// textOf reads a field that is no file.
-func textOf(part *multipart.Part, field string, isFile bool) ([]byte, error) {
+// readText reads a text field. A part with a file name is an error.
+func readText(part *multipart.Part, field string, isFile bool) ([]byte, error) {
 	if isFile {
 		return nil, domain.Invalid(field, "", "text", field+" must be text in form data")
 	}
@@ -205,62 +204,63 @@ func textOf(part *multipart.Part, field string, isFile bool) ([]byte, error) {
 	}
 }
 
-// pass copies a part, its header as it came.
-func (f *form) pass(header textproto.MIMEHeader, content io.Reader) error {
+// copyPart copies a part with its header as received.
+func (f *form) copyPart(header textproto.MIMEHeader, content io.Reader) error {
 	to, err := f.out.CreatePart(header)
 	if err != nil {
 		return err
 	}
-	return f.move(to, content)
+	return f.copyContent(to, content)
 }
 
-// move copies a part's content to its end.
-func (f *form) move(to io.Writer, content io.Reader) error {
+// copyContent copies the content of a part.
+func (f *form) copyContent(to io.Writer, content io.Reader) error {
 	_, err := io.Copy(to, content)
-	if err != nil && !errors.Is(err, errTaken) {
+	if err != nil && !errors.Is(err, errDestination) {
 		return malformed(err)
 	}
 	return err
 }
 
-// malformed is a body that is no form, and why.
+// malformed returns the VALIDATION_ERROR for a body that is not a form. A
+// *domain.Error in the cause takes precedence.
 func malformed(cause error) error {
 	if told, ok := errors.AsType[*domain.Error](cause); ok {
 		return told
 	}
-	if errors.Is(cause, errLeft) {
+	if errors.Is(cause, errClientLeft) {
 		return cause
 	}
 	return domain.Invalid("form", "", "multipart/form-data", "Failed to parse form data").Because(cause).At("httpserver.form")
 }
 
-// takerErrors marks the errors of a taker.
-type takerErrors struct{ io.Writer }
+// destinationErrors marks write errors with errDestination.
+type destinationErrors struct{ io.Writer }
 
-func (t takerErrors) Write(p []byte) (int, error) {
+func (t destinationErrors) Write(p []byte) (int, error) {
 	n, err := t.Writer.Write(p)
 	if err != nil {
-		err = errors.Join(errTaken, err)
+		err = errors.Join(errDestination, err)
 	}
 	return n, err
 }
 
-// headLimit bounds what a reader of forms takes while it looks for a part's
-// content, which it would hold in memory.
-type headLimit struct {
+// partHeaderLimit bounds how much is read before the content of a part. The multipart
+// reader holds that much in memory.
+type partHeaderLimit struct {
 	io.Reader
-	limited bool
-	left    int
+	limited   bool
+	remaining int
 }
 
-func (h *headLimit) begin() { h.limited, h.left = true, maxPartHeader }
-func (h *headLimit) free()  { h.limited = false }
+func (h *partHeaderLimit) enable()  { h.limited, h.remaining = true, maxPartHeader }
+func (h *partHeaderLimit) disable() { h.limited = false }
 
-func (h *headLimit) Read(p []byte) (int, error) {
-	if h.limited && h.left <= 0 {
+func (h *partHeaderLimit) Read(p []byte) (int, error) {
+	if h.limited && h.remaining <= 0 {
 		return 0, errPartHeader
 	}
 	n, err := h.Reader.Read(p)
-	h.left -= n
+	h.remaining -= n
 	return n, err
 }

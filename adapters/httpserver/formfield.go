@@ -10,9 +10,9 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// formBoundary is what divides the parts of a request's body. It returns
-// INVALID_REQUEST for a body that claims to be no form, VALIDATION_ERROR for a
-// boundary that RFC 2046 does not know.
+// formBoundary returns the multipart boundary of the Content-Type. It returns
+// INVALID_REQUEST for another media type and VALIDATION_ERROR for a boundary that
+// RFC 2046 does not allow.
 func formBoundary(h http.Header) (string, error) {
 	types := h["Content-Type"]
 	declared := ""
@@ -20,7 +20,7 @@ func formBoundary(h http.Header) (string, error) {
 		declared = types[0]
 	}
 	media, _, _ := strings.Cut(declared, ";")
-	if !strings.EqualFold(strings.TrimSpace(media), "multipart/form-data") || encoded(h) {
+	if !strings.EqualFold(strings.TrimSpace(media), "multipart/form-data") || isEncoded(h) {
 		return "", &domain.Error{
 			Code: domain.InvalidRequest, Kind: domain.WrongMediaType,
 			Message: "Content-Type must be multipart/form-data", Op: "httpserver.formBoundary",
@@ -37,14 +37,14 @@ func formBoundary(h http.Header) (string, error) {
 	return boundary, nil
 }
 
-// fieldName is whose part it is, and whether it has a file's name. Headers that
-// somebody else might read differently are refused, because they are passed on
-// as they came: two dispositions, a name in the extended notation, control
+// fieldName returns the name of a part's field and whether the part has a file name.
+// It refuses headers that other readers may interpret differently, because headers
+// are sent on unchanged: two dispositions, a name in extended notation, control
 // characters.
 func fieldName(h textproto.MIMEHeader) (name string, isFile bool, err error) {
 	for _, values := range h {
 		for _, value := range values {
-			if strings.ContainsFunc(value, breaks) {
+			if strings.ContainsFunc(value, isControl) {
 				return "", false, errPart
 			}
 		}
@@ -64,8 +64,8 @@ func fieldName(h textproto.MIMEHeader) (name string, isFile bool, err error) {
 	return name, parameters["filename"] != "", nil
 }
 
-// breaks reports characters that may end a line or a string elsewhere.
-func breaks(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
+// isControl reports whether a character is a control character other than a tab.
+func isControl(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
 
 // extendedName reports whether a field's name is written as RFC 2231 allows
 // for file names, which few readers of forms know.

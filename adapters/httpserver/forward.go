@@ -17,21 +17,21 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// maxPassed bounds a body that is passed on unread, in bytes.
-const maxPassed = 10 << 20
+// maxForwardedBody bounds a body that is passed on unread, in bytes.
+const maxForwardedBody = 10 << 20
 
 // Upstream is a service whose own API is passed on as it is.
 type Upstream struct {
 	// URL is its base, absolute and without query. The request's whole path is
 	// put behind it.
 	URL string
-	// Transport makes the exchanges. Its errors are answered as they are if they
-	// are *domain.Error, else by their cause. Nil: there is nobody, and every
-	// request is answered SERVICE_UNAVAILABLE.
+	// Transport sends the requests. An error of type *domain.Error is answered
+	// unchanged; other errors are classified. With a nil Transport every request is
+	// answered SERVICE_UNAVAILABLE.
 	Transport http.RoundTripper
 }
 
-// upstream is an Upstream that can be used.
+// upstream is a validated Upstream.
 type upstream struct {
 	name      string
 	operation string
@@ -39,29 +39,28 @@ type upstream struct {
 	// prefix is where the service's own paths begin.
 	prefix    string
 	transport http.RoundTripper
-	// start is what every span of a call to it begins with.
-	start []trace.SpanStartOption
+	// spanOptions is what every span of a call to it begins with.
+	spanOptions []trace.SpanStartOption
 }
 
 var errNoAddress = errors.New("not an absolute URL")
 
-// open checks an address. It returns INITIALIZATION_FAILED for one that is
-// none; nothing of it is repeated.
-func (u Upstream) open(name, operation, prefix string) (*upstream, error) {
+// build validates the address. It returns INITIALIZATION_FAILED, without the address,
+// if it is not an absolute URL.
+func (u Upstream) build(name, operation, prefix string) (*upstream, error) {
 	base, err := url.Parse(strings.TrimRight(u.URL, "/"))
 	if err != nil || u.Transport != nil && base.Host == "" {
 		return nil, domain.NotStarted("route to "+name, errNoAddress)
 	}
 	return &upstream{
 		name: name, operation: operation, base: base, prefix: prefix, transport: u.Transport,
-		start: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
+		spanOptions: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
 			attribute.String("target.service", name), attribute.String("operation", operation))},
 	}, nil
 }
 
-// target is a request's place at the service: below the service's base, byte
-// for byte as the client wrote path and query. The prefix itself gets the slash
-// that services answer with a redirect to where it is missing.
+// target returns the URL at the service: the base, then path and query as the client
+// sent them. The bare prefix gets a trailing slash, because services redirect to it.
 func (u *upstream) target(in *url.URL) *url.URL {
 	path, escaped := in.Path, in.EscapedPath()
 	if path == u.prefix {
@@ -74,11 +73,11 @@ func (u *upstream) target(in *url.URL) *url.URL {
 	}
 }
 
-// failure names what ended a call, and the service that was called.
+// failure adds the service's name to an error and translates errors of other types.
 func (u *upstream) failure(cause error) error {
 	e, told := errors.AsType[*domain.Error](cause)
 	if !told {
-		e = u.guess(cause)
+		e = u.classify(cause)
 	}
 	named := e.At("httpserver.forward")
 	named.Err = cause
@@ -90,8 +89,8 @@ func (u *upstream) failure(cause error) error {
 	return named
 }
 
-// guess judges the error of a transport that does not speak in our codes.
-func (u *upstream) guess(cause error) *domain.Error {
+// classify translates an error that is not a *domain.Error.
+func (u *upstream) classify(cause error) *domain.Error {
 	timeout, isNet := errors.AsType[net.Error](cause)
 	_, onWire := errors.AsType[*net.OpError](cause)
 	switch {
@@ -104,27 +103,26 @@ func (u *upstream) guess(cause error) *domain.Error {
 	}
 }
 
-// forward passes requests on to a service and its answers back, both as they
-// come in.
+// forward returns the handler that streams requests to a service and answers back.
 func (g *gateway) forward(to *upstream) handler {
 	return func(c *gin.Context) error {
 		switch {
 		case to.transport == nil:
 			return to.failure(domain.Unavailable(to.name, 0))
-		case c.Request.ContentLength > maxPassed:
-			return tooLarge(maxPassed)
+		case c.Request.ContentLength > maxForwardedBody:
+			return tooLarge(maxForwardedBody)
 		}
-		x := exchangeOf(c)
-		ctx, span := g.tracer.Start(c.Request.Context(), "gateway.proxy_request", to.start...)
+		x := requestStateOf(c)
+		ctx, span := g.tracer.Start(c.Request.Context(), "gateway.proxy_request", to.spanOptions...)
 		defer span.End()
-		p := &proxy{gateway: g, c: c, to: to}
+		p := &proxy{gateway: g, c: c, upstream: to}
 		started := time.Now()
 		err := p.run(ctx)
 		g.observer.Observe(domain.ServiceCalled{
 			Service: to.name, Method: x.endpoint.label(c.Request.Method), Endpoint: x.endpoint.template,
 			Status: p.status, Took: time.Since(started),
 		})
-		markFailed(span, err)
+		markSpanFailed(span, err)
 		return err
 	}
 }

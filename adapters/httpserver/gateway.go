@@ -13,8 +13,8 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// GatewayParts are what the gateway's server is made of. All are needed, save
-// those that say otherwise.
+// GatewayParts are the dependencies of the gateway's server. All are required unless
+// their comment says otherwise.
 type GatewayParts struct {
 	Config        GatewayConfig
 	Environment   domain.Environment
@@ -46,7 +46,7 @@ type GatewayParts struct {
 
 // gateway holds the gateway's handlers.
 type gateway struct {
-	*site
+	*router
 	GatewayParts
 	maxBody int64
 	// description is the API in OpenAPI, as JSON.
@@ -54,11 +54,11 @@ type gateway struct {
 	// classes, teacher and files are the services that are passed on to.
 	classes, teacher, files *upstream
 
-	shares  *uploadShares
-	streams *streamShares
-	// locations knows the services' addresses.
-	locations locations
-	held      *domain.MemoryBudget
+	uploadLimiter *uploadLimiter
+	streamLimiter *streamLimiter
+	// locations holds the addresses of all services.
+	locations    locations
+	memoryBudget *domain.MemoryBudget
 }
 
 // NewGateway binds the gateway's addresses and prepares its routes; nothing is
@@ -73,12 +73,12 @@ func NewGateway(parts GatewayParts) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &site{
+	s := &router{
 		service: domain.GatewayService, log: parts.Log, observer: parts.Observer,
 		tracer: parts.Tracing.Tracer(scope), tokens: parts.Tokens, origins: newOriginPolicy(parts.Config.policy(), parts.Environment),
 		limits: newLimits(parts.Limiter, parts.Config.Limits, trusted),
 	}
-	if err := s.route(); err != nil {
+	if err := s.setUpEngine(); err != nil {
 		return nil, err
 	}
 	description, err := openAPIDocument()
@@ -86,26 +86,26 @@ func NewGateway(parts GatewayParts) (*Server, error) {
 		return nil, err
 	}
 	g := &gateway{
-		site: s, GatewayParts: parts, maxBody: parts.Config.MaxBodyBytes, description: description,
-		shares: newUploadShares(), streams: newStreamShares(), locations: newLocations(parts.Services),
-		held: domain.NewMemoryBudget(maxHeldAnswers),
+		router: s, GatewayParts: parts, maxBody: parts.Config.MaxBodyBytes, description: description,
+		uploadLimiter: newUploadLimiter(), streamLimiter: newStreamLimiter(), locations: newLocations(parts.Services),
+		memoryBudget: domain.NewMemoryBudget(maxBufferedAnswers),
 	}
 	if err := g.openUpstreams(); err != nil {
 		return nil, err
 	}
-	return s.open(g.tables(), place{parts.Config.Host, parts.Config.Port, parts.Config.AdminAddr}, bounds{
+	return s.listenAll(g.tables(), listenAddr{parts.Config.Host, parts.Config.Port, parts.Config.AdminAddr}, connLimits{
 		headerBytes: parts.Config.MaxHeaderBytes,
 		header:      parts.Config.HeaderTimeout, answer: parts.Config.AnswerTimeout, idle: parts.Config.IdleTimeout,
 	})
 }
 
 func (g *gateway) openUpstreams() (err error) {
-	if g.classes, err = g.Classes.open(domain.ClassManagement, "proxy_classes", "/v1/classes"); err != nil {
+	if g.classes, err = g.Classes.build(domain.ClassManagement, "proxy_classes", "/v1/classes"); err != nil {
 		return err
 	}
-	if g.files, err = g.Files.open(domain.FileService, "upload_files", ""); err != nil {
+	if g.files, err = g.Files.build(domain.FileService, "upload_files", ""); err != nil {
 		return err
 	}
-	g.teacher, err = g.Teacher.open(domain.TeacherBFF, "proxy_teacher", "/bff/v1/teacher")
+	g.teacher, err = g.Teacher.build(domain.TeacherBFF, "proxy_teacher", "/bff/v1/teacher")
 	return err
 }

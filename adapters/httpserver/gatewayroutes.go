@@ -8,53 +8,53 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// tables is everything that the gateway answers.
-func (g *gateway) tables() tables {
-	return tables{
-		own:       g.routes(),
-		alive:     row{http.MethodGet, "/healthz", Anyone, LimitNone, g.health},
-		operators: forOperators(g.ready, g.Metrics),
+// tables returns all routes of the gateway.
+func (g *gateway) tables() routeTables {
+	return routeTables{
+		service: g.routes(),
+		alive:   routeDef{http.MethodGet, "/healthz", Anyone, LimitNone, g.health},
+		admin:   adminRoutes(g.ready, g.Metrics),
 	}
 }
 
-func (g *gateway) routes() []row {
-	table := []row{
-		{http.MethodGet, "/v1/batches", User, LimitQueries, g.holding(g.listBatches)},
-		{http.MethodGet, "/v1/batches/{batch_id}/status", User, LimitQueries, g.holding(g.batchStatus)},
-		{http.MethodPost, "/v1/batches/{batch_id}/pipelines", User, LimitCommands, g.holding(g.startPipeline)},
-		{http.MethodPost, "/v1/batches/register", User, LimitCommands, g.holding(g.register)},
-		{http.MethodPatch, "/v1/batches/{batch_id}/prompt", User, LimitCommands, g.holding(g.setPrompt)},
-		{http.MethodPost, "/v1/files/batch", User, LimitUploads, g.holding(g.uploadFiles)},
+func (g *gateway) routes() []routeDef {
+	table := []routeDef{
+		{http.MethodGet, "/v1/batches", User, LimitQueries, g.withMemoryLease(g.listBatches)},
+		{http.MethodGet, "/v1/batches/{batch_id}/status", User, LimitQueries, g.withMemoryLease(g.batchStatus)},
+		{http.MethodPost, "/v1/batches/{batch_id}/pipelines", User, LimitCommands, g.withMemoryLease(g.startPipeline)},
+		{http.MethodPost, "/v1/batches/register", User, LimitCommands, g.withMemoryLease(g.register)},
+		{http.MethodPatch, "/v1/batches/{batch_id}/prompt", User, LimitCommands, g.withMemoryLease(g.setPrompt)},
+		{http.MethodPost, "/v1/files/batch", User, LimitUploads, g.withMemoryLease(g.uploadFiles)},
 	}
 	table = append(table, forwarded("/v1/classes", g.forward(g.classes))...)
 	table = append(table, forwarded("/v1/classes/{path}", g.forward(g.classes))...)
 	table = append(table, forwarded("/bff/v1/teacher/{path}", g.forward(g.teacher))...)
 	if g.Environment != domain.Production {
 		table = append(table,
-			row{http.MethodGet, "/v1/test/no-auth", Anyone, LimitDefault, g.tryAnonymous},
-			row{http.MethodGet, "/v1/test/with-auth", User, LimitDefault, g.tryIdentified})
+			routeDef{http.MethodGet, "/v1/test/no-auth", Anyone, LimitDefault, g.tryAnonymous},
+			routeDef{http.MethodGet, "/v1/test/with-auth", User, LimitDefault, g.tryIdentified})
 	}
 	if served, _ := g.Config.docs(g.Environment); served {
 		table = append(table,
-			row{http.MethodGet, "/openapi.json", Anyone, LimitNone, g.openAPI},
-			row{http.MethodGet, "/docs", Anyone, LimitNone, g.docsPage},
-			row{http.MethodGet, "/docs/page.js", Anyone, LimitNone, g.docsScript},
-			row{http.MethodGet, "/redoc", Anyone, LimitNone, g.docsPage})
+			routeDef{http.MethodGet, "/openapi.json", Anyone, LimitNone, g.openAPI},
+			routeDef{http.MethodGet, "/docs", Anyone, LimitNone, g.docsPage},
+			routeDef{http.MethodGet, "/docs/page.js", Anyone, LimitNone, g.docsScript},
+			routeDef{http.MethodGet, "/redoc", Anyone, LimitNone, g.docsPage})
 	}
 	return table
 }
 
-// forwarded are the rows of a path that is passed on; HEAD comes with GET.
-func forwarded(path string, handle handler) []row {
+// forwarded returns the routes of a forwarded path. addRoutes adds HEAD for GET.
+func forwarded(path string, handle handler) []routeDef {
 	methods := []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
-	rows := make([]row, 0, len(methods))
+	rows := make([]routeDef, 0, len(methods))
 	for _, method := range methods {
-		rows = append(rows, row{method, path, User, LimitDefault, handle})
+		rows = append(rows, routeDef{method, path, User, LimitDefault, handle})
 	}
 	return rows
 }
 
-// mounted lets a standard handler answer a route.
+// mounted adapts a standard handler.
 func mounted(h http.Handler) handler {
 	return func(c *gin.Context) error {
 		h.ServeHTTP(c.Writer, c.Request)
@@ -64,13 +64,13 @@ func mounted(h http.Handler) handler {
 
 // tryAnonymous shows a developer that the gateway answers.
 func (g *gateway) tryAnonymous(c *gin.Context) error {
-	return g.encode(c, message{"Success - no auth required"})
+	return g.writeJSON(c, message{"Success - no auth required"})
 }
 
 // tryIdentified shows a developer that a token is good.
 func (g *gateway) tryIdentified(c *gin.Context) error {
-	user := string(exchangeOf(c).caller.User)
-	return g.encode(c, message{"Success - authenticated as " + user})
+	user := string(requestStateOf(c).caller.User)
+	return g.writeJSON(c, message{"Success - authenticated as " + user})
 }
 
 type message struct {

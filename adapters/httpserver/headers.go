@@ -8,8 +8,8 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// fixedHeaders are header values that never change. They are shared by all
-// answers, so nobody may write into them.
+// fixedHeaders are constant header values. All answers share them, so they must not
+// be modified.
 type fixedHeaders struct {
 	nosniff, noStore, json, html, script, close []string
 }
@@ -25,32 +25,30 @@ func newFixedHeaders() fixedHeaders {
 	}
 }
 
-// prepare sets the headers that every answer carries, the answer of a switch
-// of protocols included.
-func (s *site) prepare(c *gin.Context, x *exchange) {
+// setCommonHeaders sets the headers of every answer, also of a protocol switch.
+func (s *router) setCommonHeaders(c *gin.Context, x *requestState) {
 	ids := []string{x.trail.Correlation, x.trail.Request, x.span.SpanContext().TraceID().String()}
 	h := c.Writer.Header()
 	h["X-Correlation-Id"] = ids[0:1:1]
 	h["X-Request-Id"] = ids[1:2:2]
 	h["X-Trace-Id"] = ids[2:3:3]
-	h["X-Content-Type-Options"] = s.fixed.nosniff
-	h["Cache-Control"] = s.fixed.noStore
+	h["X-Content-Type-Options"] = s.fixedHeaders.nosniff
+	h["Cache-Control"] = s.fixedHeaders.noStore
 	if c.Request.Header.Get("Upgrade") == "" {
-		s.part(h)
+		s.announceClose(h)
 	}
 }
 
-// part asks the client of a retiring server to connect anew, and so elsewhere.
-// What takes its time is asked again when its answer begins: a server may have
-// begun to retire meanwhile, and a client that was not told may send its next
-// request just as its connection is closed.
-func (s *site) part(h http.Header) {
+// announceClose adds "Connection: close" while the server retires, so that the
+// client reconnects to another node. It is called again when a slow answer begins,
+// because the server may have begun to retire meanwhile.
+func (s *router) announceClose(h http.Header) {
 	if told := h["Connection"]; s.retiring.Load() && !slices.Contains(told, "close") {
-		h["Connection"] = append(slices.Clip(told), s.fixed.close...)
+		h["Connection"] = append(slices.Clip(told), s.fixedHeaders.close...)
 	}
 }
 
-// exposedHeaders are what pages of other origins may read of an answer.
+// exposedHeaders returns the headers that pages of other origins may read.
 func exposedHeaders() string {
 	return strings.Join([]string{
 		"X-Correlation-ID", "X-Request-ID", "X-Trace-ID", "Retry-After",

@@ -10,15 +10,15 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// gatewayAlive is the body of the gateway's /healthz.
-type gatewayAlive struct {
-	Service      domain.Service     `json:"service"`
-	Status       domain.Condition   `json:"status"`
-	Message      string             `json:"message"`
-	Version      string             `json:"version"`
-	Checks       gatewayChecks      `json:"checks"`
-	Dependencies gatewayNeeds       `json:"dependencies"`
-	Environment  domain.Environment `json:"environment"`
+// gatewayHealth is the body of the gateway's /healthz.
+type gatewayHealth struct {
+	Service      domain.Service      `json:"service"`
+	Status       domain.Condition    `json:"status"`
+	Message      string              `json:"message"`
+	Version      string              `json:"version"`
+	Checks       gatewayChecks       `json:"checks"`
+	Dependencies gatewayDependencies `json:"dependencies"`
+	Environment  domain.Environment  `json:"environment"`
 }
 
 type gatewayChecks struct {
@@ -26,20 +26,19 @@ type gatewayChecks struct {
 	Available  bool `json:"dependencies_available"`
 }
 
-type gatewayNeeds struct {
-	Redis      state `json:"redis"`
-	Downstream state `json:"downstream_services"`
+type gatewayDependencies struct {
+	Redis      dependencyState `json:"redis"`
+	Downstream dependencyState `json:"downstream_services"`
 }
 
-// health says that the process lives, always with 200, and what it sees of
-// what it needs.
+// health answers /healthz, always with 200, with the health of all dependencies.
 func (g *gateway) health(c *gin.Context) error {
-	needs := g.look(c.Request.Context())
+	needs := g.checkDependencies(c.Request.Context())
 	overall := domain.Healthy
 	if needs.Redis.Status != domain.Healthy || needs.Downstream.Status != domain.Healthy {
 		overall = domain.Degraded
 	}
-	return g.encode(c, gatewayAlive{
+	return g.writeJSON(c, gatewayHealth{
 		Service: domain.GatewayService, Status: overall,
 		Message: "API Gateway Service is " + string(overall), Version: domain.Version,
 		Checks:       gatewayChecks{Responsive: true, Available: overall == domain.Healthy},
@@ -47,45 +46,45 @@ func (g *gateway) health(c *gin.Context) error {
 	})
 }
 
-// look asks every dependency at once.
-func (g *gateway) look(ctx context.Context) gatewayNeeds {
-	needs := gatewayNeeds{Redis: state{domain.Healthy, "not used"}}
+// checkDependencies runs all health probes concurrently.
+func (g *gateway) checkDependencies(ctx context.Context) gatewayDependencies {
+	needs := gatewayDependencies{Redis: dependencyState{domain.Healthy, "not used"}}
 	seen := make([]domain.Health, len(g.Downstream))
 	var asking sync.WaitGroup
 	if g.Redis != nil {
 		asking.Go(func() {
 			h := g.Redis.Health(ctx)
-			needs.Redis = state{h.Condition, h.Note}
+			needs.Redis = dependencyState{h.Condition, h.Note}
 		})
 	}
 	for i, probe := range g.Downstream {
 		asking.Go(func() { seen[i] = probe.Health(ctx) })
 	}
 	asking.Wait()
-	needs.Downstream = together(seen)
+	needs.Downstream = summarize(seen)
 	return needs
 }
 
-// together sums up: the worst condition, and who is in it.
-func together(all []domain.Health) state {
+// summarize returns the worst condition and the dependencies that are not healthy.
+func summarize(all []domain.Health) dependencyState {
 	sum, troubled := domain.Healthy, []string{}
 	for _, h := range all {
 		if h.Condition == domain.Healthy {
 			continue
 		}
-		troubled = append(troubled, described(h))
+		troubled = append(troubled, describe(h))
 		if sum != domain.Unhealthy {
 			sum = h.Condition
 		}
 	}
 	if len(troubled) == 0 {
-		return state{sum, "all reachable"}
+		return dependencyState{sum, "all reachable"}
 	}
-	return state{sum, "in trouble: " + strings.Join(troubled, ", ")}
+	return dependencyState{sum, "in trouble: " + strings.Join(troubled, ", ")}
 }
 
-// described is a dependency's name with what it says of itself.
-func described(h domain.Health) string {
+// describe returns a dependency's name and note.
+func describe(h domain.Health) string {
 	if h.Note == "" {
 		return h.Name
 	}

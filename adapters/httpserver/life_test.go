@@ -117,7 +117,7 @@ func TestClientThatLeftWhileSending(t *testing.T) {
 	assert.Empty(t, w.facts.failed())
 }
 
-func TestRetiredServersAskToConnectAnew(t *testing.T) {
+func TestRetiredServersAnnounceTheClose(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	conn := dial(t, w.Addr())

@@ -55,28 +55,27 @@ func (c LimitsConfig) Problems(domain.Environment) []error {
 	return out
 }
 
-// rule is one class's limit and its spelling in headers, which all answers
-// share.
-type rule struct {
+// limitRule is the limit of one class with its header value.
+type limitRule struct {
 	domain.Limit
 	most []string
 }
 
-// limits counts the requests of routes that have a class.
+// limits holds the rate limits of all classes.
 type limits struct {
 	limiter ports.RateLimiter
-	trusted proxyList
-	rules   map[LimitClass]*rule
-	refused *rule
+	trusted trustedProxies
+	rules   map[LimitClass]*limitRule
+	refused *limitRule
 }
 
-func newLimits(l ports.RateLimiter, c LimitsConfig, trusted proxyList) *limits {
-	of := func(class domain.LimitClass, most int) *rule {
-		return &rule{domain.Limit{Class: class, Max: most, Window: c.Window}, []string{strconv.Itoa(most)}}
+func newLimits(l ports.RateLimiter, c LimitsConfig, trusted trustedProxies) *limits {
+	of := func(class domain.LimitClass, most int) *limitRule {
+		return &limitRule{domain.Limit{Class: class, Max: most, Window: c.Window}, []string{strconv.Itoa(most)}}
 	}
 	return &limits{
 		limiter: l, trusted: trusted,
-		rules: map[LimitClass]*rule{
+		rules: map[LimitClass]*limitRule{
 			LimitCommands: of(domain.LimitCommands, c.Commands),
 			LimitUploads:  of(domain.LimitUploads, c.Uploads),
 			LimitQueries:  of(domain.LimitQueries, c.Queries),
@@ -86,41 +85,40 @@ func newLimits(l ports.RateLimiter, c LimitsConfig, trusted proxyList) *limits {
 	}
 }
 
-// party is whose request it is: the caller's or, where there is none, the
-// address's. Each is marked, so that no user id can pass for an address.
-func (l *limits) party(user domain.UserID, r *http.Request) string {
+// limitKey returns the rate limit key: the user, or the address without a user. A
+// prefix keeps users and addresses apart.
+func (l *limits) limitKey(user domain.UserID, r *http.Request) string {
 	if user != "" {
 		return "user:" + string(user)
 	}
 	return "addr:" + l.trusted.network(r)
 }
 
-// limit counts the request against its party's limit of the route's class:
-// the caller's, or the address's where there is none.
-func (s *site) limit(class LimitClass) gin.HandlerFunc {
+// limit counts the request against the limit of its class and key.
+func (s *router) limit(class LimitClass) gin.HandlerFunc {
 	r := s.limits.rules[class]
 	return func(c *gin.Context) {
-		party := s.limits.party(exchangeOf(c).caller.User, c.Request)
-		if err := s.spend(c, party, r); err != nil {
+		party := s.limits.limitKey(requestStateOf(c).caller.User, c.Request)
+		if err := s.consume(c, party, r); err != nil {
 			s.fail(c, err)
 		}
 	}
 }
 
-// refuse answers a request that proved nothing. Its address may try that only
-// so often; a good token is never refused for its address.
-func (s *site) refuse(c *gin.Context, cause error) {
+// rejectToken answers a request without a valid token and counts it against the limit
+// of its address.
+func (s *router) rejectToken(c *gin.Context, cause error) {
 	if domain.CodeOf(cause) == domain.AuthenticationError {
-		if err := s.spend(c, s.limits.party("", c.Request), s.limits.refused); err != nil {
+		if err := s.consume(c, s.limits.limitKey("", c.Request), s.limits.refused); err != nil {
 			cause = err
 		}
 	}
 	s.fail(c, cause)
 }
 
-// spend counts the request and tells its client how the party stands. It
-// returns RATE_LIMIT for one too many.
-func (s *site) spend(c *gin.Context, party string, r *rule) error {
+// consume counts the request and sets the RateLimit headers. It returns RATE_LIMIT
+// over the limit.
+func (s *router) consume(c *gin.Context, party string, r *limitRule) error {
 	a := s.limits.limiter.Take(c.Request.Context(), party, r.Limit)
 	told := []string{strconv.Itoa(a.Remaining), strconv.Itoa(wholeSeconds(a.Reset))}
 	h := c.Writer.Header()

@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// locations turns the addresses of services into paths of the gateway. Clients
-// cannot reach the services, and must not pass the gateway by.
+// locations translates addresses of services into paths of the gateway, because
+// clients cannot reach the services.
 type locations struct{ services []serviceAddress }
 
 type serviceAddress struct {
 	host, port string
-	// path stands before every path of the service.
+	// path is the prefix of every path of the service.
 	path string
 }
 
@@ -27,9 +27,9 @@ func newLocations(services []string) locations {
 	return l
 }
 
-// rewrite returns the value for a client of the routes below prefix, or false
-// where the header must be dropped: the address of a service that those routes do
-// not reach, or a value that cannot be read. Addresses of others stay.
+// rewrite returns the value for a client of the routes below prefix. It returns
+// false if the header must be dropped: the address of a service outside these
+// routes, or an unreadable value. Other addresses stay.
 func (l locations) rewrite(value, prefix string) (string, bool) {
 	u, err := url.Parse(strings.TrimSpace(value))
 	switch {
@@ -41,20 +41,20 @@ func (l locations) rewrite(value, prefix string) (string, bool) {
 	}
 	known := false
 	for _, s := range l.services {
-		if !s.at(u) {
+		if !s.matches(u) {
 			continue
 		}
 		known = true
 		path, below := strings.CutPrefix(u.EscapedPath(), s.path)
-		if below && within(path, prefix) && !crooked(path) {
-			return (&url.URL{Path: mustUnescape(path), RawPath: path, RawQuery: u.RawQuery, ForceQuery: u.ForceQuery, Fragment: u.Fragment, RawFragment: u.RawFragment}).String(), true
+		if below && isBelow(path, prefix) && !isUnsafePath(path) {
+			return (&url.URL{Path: unescapePath(path), RawPath: path, RawQuery: u.RawQuery, ForceQuery: u.ForceQuery, Fragment: u.Fragment, RawFragment: u.RawFragment}).String(), true
 		}
 	}
 	return value, !known
 }
 
-// mustUnescape decodes a path that was parsed before.
-func mustUnescape(path string) string {
+// unescapePath decodes a path that was parsed before.
+func unescapePath(path string) string {
 	plain, err := url.PathUnescape(path)
 	if err != nil {
 		return path
@@ -62,15 +62,15 @@ func mustUnescape(path string) string {
 	return plain
 }
 
-// within reports whether a path is the prefix or below it.
-func within(path, prefix string) bool {
+// isBelow reports whether a path is the prefix or below it.
+func isBelow(path, prefix string) bool {
 	rest, found := strings.CutPrefix(path, prefix)
 	return found && (rest == "" || rest[0] == '/')
 }
 
-// at reports whether an address is the service's. The scheme does not count, so
+// matches reports whether an address is the service's. The scheme does not count, so
 // that without a port both schemes' ports are meant.
-func (s serviceAddress) at(u *url.URL) bool {
+func (s serviceAddress) matches(u *url.URL) bool {
 	if canonicalHost(u) != s.host {
 		return false
 	}
@@ -80,7 +80,7 @@ func (s serviceAddress) at(u *url.URL) bool {
 	return s.port == "80" || s.port == "443" || s.port == portOf(u)
 }
 
-// canonicalHost is the host's name as names are compared.
+// canonicalHost returns the host in lower case, without a trailing dot.
 func canonicalHost(u *url.URL) string {
 	name := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
 	if ip := net.ParseIP(name); ip != nil {

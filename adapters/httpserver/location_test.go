@@ -26,11 +26,11 @@ func FuzzLocation(f *testing.F) {
 			t.Fatalf("%q became %q: %v", value, out, err)
 		}
 		for _, s := range l.services {
-			if u.Host != "" && s.at(u) {
+			if u.Host != "" && s.matches(u) {
 				t.Fatalf("%q became %q, which is a service", value, out)
 			}
 		}
-		if out != value && (u.Host != "" || !within(u.EscapedPath(), "/v1/classes") || crooked(u.EscapedPath())) {
+		if out != value && (u.Host != "" || !isBelow(u.EscapedPath(), "/v1/classes") || isUnsafePath(u.EscapedPath())) {
 			t.Fatalf("%q became %q, which is outside of the prefix", value, out)
 		}
 	})

@@ -11,83 +11,82 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// preflightAge is how long a browser may remember a preflight, in seconds.
+// preflightAge is how long a browser may cache a preflight, in seconds.
 const preflightAge = "600"
 
-// originPolicy says what pages of other origins may do (the Fetch standard's
-// CORS protocol). The header values are shared by all answers.
+// originPolicy implements CORS (Fetch standard). All answers share the header
+// values.
 type originPolicy struct {
-	allowed  origin.List
-	permits  []string
-	mirror   bool
-	star     []string
-	vary     []string
-	yes      []string
-	exposed  []string
-	methods  []string
-	headers  []string
-	maxAge   []string
-	varyMore []string
+	allowed        origin.List
+	allowedMethods []string
+	anyHeader      bool
+	star           []string
+	vary           []string
+	credentials    []string
+	exposed        []string
+	methods        []string
+	headers        []string
+	maxAge         []string
+	preflightVary  []string
 }
 
 func newOriginPolicy(c corsSettings, environment domain.Environment) *originPolicy {
 	p := &originPolicy{
-		allowed:  origin.New(c.origins, environment),
-		permits:  c.methods,
-		mirror:   slices.Contains(c.headers, "*"),
-		star:     []string{"*"},
-		vary:     []string{"Origin"},
-		exposed:  []string{exposedHeaders()},
-		methods:  []string{strings.Join(c.methods, ", ")},
-		headers:  []string{strings.Join(c.headers, ", ")},
-		maxAge:   []string{preflightAge},
-		varyMore: []string{"Origin, Access-Control-Request-Method, Access-Control-Request-Headers"},
+		allowed:        origin.New(c.origins, environment),
+		allowedMethods: c.methods,
+		anyHeader:      slices.Contains(c.headers, "*"),
+		star:           []string{"*"},
+		vary:           []string{"Origin"},
+		exposed:        []string{exposedHeaders()},
+		methods:        []string{strings.Join(c.methods, ", ")},
+		headers:        []string{strings.Join(c.headers, ", ")},
+		maxAge:         []string{preflightAge},
+		preflightVary:  []string{"Origin, Access-Control-Request-Method, Access-Control-Request-Headers"},
 	}
 	if c.credentials {
-		p.yes = []string{"true"}
+		p.credentials = []string{"true"}
 	}
 	return p
 }
 
 // allowsMethod: HEAD needs no permission of its own, it is GET without a body.
 func (p *originPolicy) allowsMethod(method string) bool {
-	return method == http.MethodHead || p.everyMethod() || slices.Contains(p.permits, method)
+	return method == http.MethodHead || p.allowsEveryMethod() || slices.Contains(p.allowedMethods, method)
 }
 
-func (p *originPolicy) everyMethod() bool { return slices.Contains(p.permits, "*") }
+func (p *originPolicy) allowsEveryMethod() bool { return slices.Contains(p.allowedMethods, "*") }
 
-// admit marks an answer as readable by the origin's pages.
-func (p *originPolicy) admit(h http.Header, from string) {
+// setAllowHeaders lets pages of the origin read the answer.
+func (p *originPolicy) setAllowHeaders(h http.Header, from string) {
 	if p.allowed.Any() {
 		h["Access-Control-Allow-Origin"] = p.star
 	} else {
 		h["Access-Control-Allow-Origin"] = []string{from}
 	}
-	if p.yes != nil {
-		h["Access-Control-Allow-Credentials"] = p.yes
+	if p.credentials != nil {
+		h["Access-Control-Allow-Credentials"] = p.credentials
 	}
 	h["Access-Control-Expose-Headers"] = p.exposed
 }
 
-// preflight fills the answer to a browser's question before a request.
+// preflight sets the headers of the answer to a preflight request.
 func (p *originPolicy) preflight(h, asked http.Header) {
-	h["Vary"] = p.varyMore
+	h["Vary"] = p.preflightVary
 	h["Access-Control-Allow-Methods"] = p.methods
-	if p.everyMethod() { // browsers take a star literally when credentials are sent
+	if p.allowsEveryMethod() { // browsers take a star literally when credentials are sent
 		h["Access-Control-Allow-Methods"] = asked["Access-Control-Request-Method"]
 	}
 	h["Access-Control-Max-Age"] = p.maxAge
-	if !p.mirror {
+	if !p.anyHeader {
 		h["Access-Control-Allow-Headers"] = p.headers
 	} else if names := asked["Access-Control-Request-Headers"]; len(names) > 0 {
 		h["Access-Control-Allow-Headers"] = names
 	}
 }
 
-// allowOrigin answers preflights and marks other answers for the pages that
-// may read them. A request from elsewhere is served: its page cannot read the
-// answer.
-func (s *site) allowOrigin(c *gin.Context) {
+// cors answers preflight requests and sets the CORS headers of other answers. A
+// request of another origin is served without them.
+func (s *router) cors(c *gin.Context) {
 	p, h := s.origins, c.Writer.Header()
 	if !p.allowed.Any() {
 		h["Vary"] = p.vary
@@ -98,7 +97,7 @@ func (s *site) allowOrigin(c *gin.Context) {
 	}
 	allowed := p.allowed.Allows(from)
 	if allowed {
-		p.admit(h, from)
+		p.setAllowHeaders(h, from)
 	}
 	method := c.Request.Header.Get("Access-Control-Request-Method")
 	if c.Request.Method != http.MethodOptions || method == "" {

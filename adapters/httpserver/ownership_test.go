@@ -204,10 +204,10 @@ func TestASmallRestKeepsTheConnection(t *testing.T) {
 		"POST /v1/batches/register HTTP/1.1\r\nHost: h\r\nContent-Length: 60000\r\n\r\n" + strings.Repeat("x", 60000),
 		"DELETE /v1/classes/a HTTP/1.1\r\nHost: h\r\n" + bearer + "\r\nContent-Length: 4\r\n\r\nbody",
 	} {
-		res, _ := exchange(t, conn, in, request)
+		res, _ := requestState(t, conn, in, request)
 		require.False(t, res.last, request)
 	}
-	res, _ := exchange(t, conn, in, "POST /nowhere HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n"+strings.Repeat("x", 100000))
+	res, _ := requestState(t, conn, in, "POST /nowhere HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n"+strings.Repeat("x", 100000))
 	require.True(t, res.last)
 }
 
@@ -245,11 +245,11 @@ func TestASlowServiceIsATimeout(t *testing.T) {
 				}
 				conn := dial(t, w.Addr())
 				in := bufio.NewReader(conn)
-				res, text := exchange(t, conn, in, method+" /v1/classes/a HTTP/1.1\r\nHost: h\r\n"+bearer+"\r\n"+body)
+				res, text := requestState(t, conn, in, method+" /v1/classes/a HTTP/1.1\r\nHost: h\r\n"+bearer+"\r\n"+body)
 				require.Equal(t, 504, res.status, "%s %s %s", name, method, text)
 				require.Contains(t, text, `"code":"TIMEOUT"`)
 				require.False(t, res.last, name)
-				res, _ = exchange(t, conn, in, "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")
+				res, _ = requestState(t, conn, in, "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")
 				require.Equal(t, 200, res.status)
 				n++
 			}

@@ -12,25 +12,24 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// straight refuses paths that could mean something else to a service behind
-// us than they mean here.
-func (s *site) straight(c *gin.Context) {
-	if crooked(c.Request.URL.EscapedPath()) {
+// requireSafePath refuses paths that a service may interpret differently.
+func (s *router) requireSafePath(c *gin.Context) {
+	if isUnsafePath(c.Request.URL.EscapedPath()) {
 		s.fail(c, domain.Invalid("path", "", "no dot segments, encoded slashes or control characters", "Invalid request path"))
 	}
 }
 
-// maxEncodings is how often a path may be encoded. Each one more would cost
-// another pass, and nobody honest needs more than one.
+// maxEncodings bounds how often a path may be percent-encoded. Each level costs one
+// pass.
 const maxEncodings = 8
 
-// crooked reports whether a path, as it was sent, leaves its place or hides
-// something at any depth of encoding: a segment that is "." or ".." (also with
+// isUnsafePath reports whether a path, as it was sent, leaves its prefix or hides a
+// separator at any depth of encoding: a segment that is "." or ".." (also with
 // a parameter behind a semicolon or blanks around it), a slash that was
 // encoded, a backslash, a control character or broken UTF-8.
-func crooked(escaped string) bool {
+func isUnsafePath(escaped string) bool {
 	for range maxEncodings {
-		if bent(escaped) {
+		if hasUnsafeSegment(escaped) {
 			return true
 		}
 		if strings.IndexByte(escaped, '%') < 0 {
@@ -48,9 +47,9 @@ func crooked(escaped string) bool {
 	return true
 }
 
-// bent judges a path as it stands, without decoding it.
-func bent(path string) bool {
-	if strings.ContainsFunc(path, hides) || !utf8.ValidString(path) {
+// hasUnsafeSegment checks a path without decoding it.
+func hasUnsafeSegment(path string) bool {
+	if strings.ContainsFunc(path, isForbiddenRune) || !utf8.ValidString(path) {
 		return true
 	}
 	for segment := range strings.SplitSeq(path, "/") {
@@ -65,10 +64,9 @@ func bent(path string) bool {
 	return false
 }
 
-func hides(r rune) bool { return r == '\\' || unicode.IsControl(r) }
+func isForbiddenRune(r rune) bool { return r == '\\' || unicode.IsControl(r) }
 
-// decodeOnce undoes one layer of percent-encoding, as the most forgiving of
-// services would: what is no escape stays.
+// decodeOnce decodes one level of percent-encoding leniently: invalid escapes stay.
 func decodeOnce(path string) string {
 	var out strings.Builder
 	out.Grow(len(path))
@@ -85,8 +83,8 @@ func decodeOnce(path string) string {
 	return out.String()
 }
 
-// pathValue is a variable of the route's template, decoded. straight has seen
-// to it that it decodes.
+// pathValue returns a decoded path parameter. requireSafePath has checked that it
+// decodes.
 func pathValue(c *gin.Context, name string) string {
 	escaped := c.Param(name)
 	plain, err := url.PathUnescape(escaped)
@@ -96,8 +94,7 @@ func pathValue(c *gin.Context, name string) string {
 	return plain
 }
 
-// batchID takes the batch's id, 1-255 characters that are not all blank, from
-// the path.
+// batchID returns the batch id in the path: 1-255 characters that are not all blank.
 func batchID(c *gin.Context) (domain.BatchID, error) {
 	id := pathValue(c, "batch_id")
 	if strings.TrimSpace(id) == "" || utf8.RuneCountInString(id) > maxBatchID {

@@ -9,8 +9,8 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// startPipeline turns the request into a command. It answers 202 only once the
-// command is safe.
+// startPipeline publishes the command. It answers 202 only after the broker has
+// confirmed the record.
 func (g *gateway) startPipeline(c *gin.Context) error {
 	id, err := batchID(c)
 	if err != nil {
@@ -28,25 +28,25 @@ func (g *gateway) startPipeline(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	x := exchangeOf(c)
+	x := requestStateOf(c)
 	outcome, err := g.Pipelines.Start(c.Request.Context(), x.caller, request,
 		app.Repeat{Key: key, Body: body, Answer: accepted(id, x.trail)})
 	if err != nil {
 		return err
 	}
 	if outcome.Refusal != nil {
-		g.pass(c, domain.Reply(*outcome.Refusal))
+		g.writeReply(c, domain.Reply(*outcome.Refusal))
 		return nil
 	}
 	if outcome.Replayed {
 		c.Writer.Header().Set("Idempotent-Replayed", "true")
 	}
-	g.write(c, http.StatusAccepted, g.fixed.json, outcome.Answer)
+	g.writeResponse(c, http.StatusAccepted, g.fixedHeaders.json, outcome.Answer)
 	return nil
 }
 
-// idempotencyKey reads the client's key for the request; it is empty without
-// the header. Two headers are no key.
+// idempotencyKey returns the client's Idempotency-Key, empty without the header. Two
+// headers are an error.
 func idempotencyKey(h http.Header) (string, error) {
 	switch lines := h["Idempotency-Key"]; len(lines) {
 	case 0:

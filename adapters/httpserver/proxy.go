@@ -17,10 +17,10 @@ import (
 )
 
 const (
-	// deadlineStep is how far a deadline may be off, to set it less often.
-	deadlineStep = time.Second
-	maxStatus    = 599
-	eventStream  = "text/event-stream"
+	// deadlineGranularity is the minimal time between two changes of a deadline.
+	deadlineGranularity = time.Second
+	maxStatus           = 599
+	eventStream         = "text/event-stream"
 )
 
 var (
@@ -28,82 +28,85 @@ var (
 	errDraining = errors.New("server is draining")
 )
 
-// proxy is one request that is passed on and the answer that is passed back. All
-// of it runs on the handler's goroutine; the request's body is read by its owner.
+// proxy forwards one request and its answer. It runs on the handler's goroutine; the
+// bodyPump reads the request's body.
 type proxy struct {
 	*gateway
-	c    *gin.Context
-	to   *upstream
-	body *bodyPump // nil without a body
+	c        *gin.Context
+	upstream *upstream
+	body     *bodyPump // nil without a body
 
-	status  int // the service's, 0 before it answered
-	renewed time.Time
+	status        int // the service's, 0 before it answered
+	deadlineSetAt time.Time
 }
 
-// run makes the exchange. It returns why there is no whole answer, nil when the
-// client has one.
+// run sends the request and copies the answer. It returns nil when the client has a
+// complete answer.
 func (p *proxy) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	res, err := p.to.transport.RoundTrip(p.request(ctx))
+	res, err := p.upstream.transport.RoundTrip(p.request(ctx))
 	if err != nil {
 		return p.failure(err)
 	}
 	defer func() { _ = res.Body.Close() }()
 	p.status = res.StatusCode
 	if res.StatusCode < http.StatusOK || res.StatusCode > maxStatus {
-		return p.to.failure(domain.BrokenAnswer(p.to.name, errStatus))
+		return p.upstream.failure(domain.BrokenAnswer(p.upstream.name, errStatus))
 	}
 	if media, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type")); media == eventStream {
-		closed, err := p.streams.take(exchangeOf(p.c).caller.User, p.to.name)
+		closed, err := p.streamLimiter.acquire(requestStateOf(p.c).caller.User, p.upstream.name)
 		if err != nil {
-			return p.to.failure(err)
+			return p.upstream.failure(err)
 		}
 		defer closed()
 		defer context.AfterFunc(p.draining, func() { cancel(errDraining) })()
 	}
-	err = p.pass(res)
+	err = p.copyResponse(res)
 	if errors.Is(context.Cause(ctx), errDraining) {
-		return nil // the stream ends well, and its client connects to another node
+		return nil // the stream ends without an error; its client reconnects to another node
 	}
 	return err
 }
 
-// request is what goes to the service: path and query as they came, no header
-// that was not chosen, no trailers, which some services read as headers.
+// request builds the request for the service. Path and query stay as received;
+// headers are filtered; trailers are dropped, because some services read them as
+// headers.
 func (p *proxy) request(ctx context.Context) *http.Request {
-	in, x := p.c.Request, exchangeOf(p.c)
+	in, x := p.c.Request, requestStateOf(p.c)
 	out := (&http.Request{
-		Method: in.Method, URL: p.to.target(in.URL), Header: p.outgoing(ctx, in, x),
+		Method: in.Method, URL: p.upstream.target(in.URL), Header: p.outboundHeader(ctx, in, x),
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}).WithContext(ctx)
 	if _, named := out.Header["User-Agent"]; !named {
 		out.Header["User-Agent"] = nil // else the transport names itself
 	}
 	if owner := bodyOf(p.c); owner != nil {
-		p.body = owner.stream(streamLimits{bytes: maxPassed, idle: p.StreamIdle, until: x.started.Add(p.Config.Uploads.Timeout)})
+		p.body = owner.stream(streamLimits{bytes: maxForwardedBody, idle: p.StreamIdle, until: x.started.Add(p.Config.Uploads.Timeout)})
 		out.Body, out.ContentLength = p.body, in.ContentLength
 	}
 	return out
 }
 
-// failure names what ended the exchange. What the client did comes first: a body
-// that ends too early looks like a broken service. net/http cancels the context
-// when it cannot read the body, a little before the owner knows why.
+// failure returns the error to answer. An error of the request's body takes
+// precedence, because an incomplete body looks like a failure of the service.
+// net/http cancels the context before the pump stores its error, so failure waits
+// for the pump in that case.
 func (p *proxy) failure(cause error) error {
 	if p.body != nil && p.c.Request.Context().Err() != nil {
-		_ = p.body.Close() // its owner reads it to its end
-		<-p.body.ended
+		_ = p.body.Close() // the pump discards the rest
+		<-p.body.done
 	}
 	if err := p.body.failure(); err != nil {
 		return err
 	}
-	return p.to.failure(cause)
+	return p.upstream.failure(cause)
 }
 
-// pass gives the client the service's answer. One whose length is known begins
-// with its first bytes, so that a body that never comes is an error answer.
-func (p *proxy) pass(res *http.Response) error {
+// copyResponse sends the service's answer to the client. If its length is known, the
+// header is written after the first bytes of the body were read, so that a body that
+// never arrives becomes an error answer.
+func (p *proxy) copyResponse(res *http.Response) error {
 	buffer := p.buffers.get()
 	defer p.buffers.put(buffer)
 	var n int
@@ -113,11 +116,11 @@ func (p *proxy) pass(res *http.Response) error {
 			return p.failure(err)
 		}
 	}
-	p.begin(res)
+	p.writeHeader(res)
 	flushes := res.ContentLength < 0
 	for first := true; ; first = false {
 		if (n > 0 || first && flushes) && !p.write(buffer[:n], flushes) {
-			return errLeft
+			return errClientLeft
 		}
 		switch {
 		case errors.Is(err, io.EOF):
@@ -130,18 +133,18 @@ func (p *proxy) pass(res *http.Response) error {
 	}
 }
 
-// begin sends the header: the service's, except what the gateway answers for
-// itself and what is meant for the next hop alone.
-func (p *proxy) begin(res *http.Response) {
+// writeHeader writes the service's header without hop-by-hop headers and without
+// headers that the gateway sets itself.
+func (p *proxy) writeHeader(res *http.Response) {
 	h := p.c.Writer.Header()
-	named := connectionNamed(res.Header)
+	named := connectionOptions(res.Header)
 	for name, values := range res.Header {
 		switch {
-		case ours(name), named[name], hopByHop(name):
+		case isGatewayHeader(name), named[name], isHopByHop(name):
 		case name == "Vary":
 			h["Vary"] = append(slices.Clip(h["Vary"]), values...)
 		case name == "Location", name == "Content-Location":
-			if value, kept := p.locations.rewrite(values[0], p.to.prefix); kept {
+			if value, kept := p.locations.rewrite(values[0], p.upstream.prefix); kept {
 				h[name] = []string{value}
 			}
 		default:
@@ -151,14 +154,14 @@ func (p *proxy) begin(res *http.Response) {
 	if _, told := res.Header["Content-Type"]; !told {
 		h["Content-Type"] = nil // or net/http would guess
 	}
-	p.part(h)
-	p.renew()
+	p.announceClose(h)
+	p.extendWriteDeadline()
 	p.c.Status(res.StatusCode)
 	p.c.Writer.WriteHeaderNow()
 }
 
-// hopByHop are the headers of an answer that end here.
-func hopByHop(name string) bool {
+// isHopByHop reports whether a response header must not be forwarded.
+func isHopByHop(name string) bool {
 	switch textproto.CanonicalMIMEHeaderKey(name) {
 	case "Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization",
 		"Te", "Trailer", "Transfer-Encoding", "Upgrade":
@@ -168,17 +171,18 @@ func hopByHop(name string) bool {
 	}
 }
 
-// renew gives the client more time to take its answer.
-func (p *proxy) renew() {
-	if now := time.Now(); now.Sub(p.renewed) > deadlineStep {
-		p.renewed = now
-		_ = http.NewResponseController(p.c.Writer).SetWriteDeadline(now.Add(answerTime)) // a writer without deadlines has no client
+// extendWriteDeadline gives the client writeIdleTimeout for the next write.
+func (p *proxy) extendWriteDeadline() {
+	if now := time.Now(); now.Sub(p.deadlineSetAt) > deadlineGranularity {
+		p.deadlineSetAt = now
+		_ = http.NewResponseController(p.c.Writer).SetWriteDeadline(now.Add(writeIdleTimeout)) // a writer without deadlines has no client
 	}
 }
 
-// write passes a piece on. It reports whether the client takes it.
+// write sends a piece to the client. It returns false when the client cannot be
+// written to.
 func (p *proxy) write(piece []byte, flush bool) bool {
-	p.renew()
+	p.extendWriteDeadline()
 	if len(piece) > 0 {
 		if _, err := p.c.Writer.Write(piece); err != nil {
 			return false

@@ -82,8 +82,8 @@ func answers(told string) int {
 	return strings.Count(told, "HTTP/1.1 ") - strings.Count(told, " 100 Continue")
 }
 
-// exchange sends a request on a connection and reads its answer.
-func exchange(t *testing.T, conn net.Conn, in *bufio.Reader, request string) (answer heard, body string) {
+// requestState sends a request on a connection and reads its answer.
+func requestState(t *testing.T, conn net.Conn, in *bufio.Reader, request string) (answer heard, body string) {
 	t.Helper()
 	require.NoError(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
 	_, err := io.WriteString(conn, request)

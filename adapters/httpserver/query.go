@@ -17,14 +17,13 @@ const (
 	maxPage     = 100
 )
 
-// batchQuery reads which page of which batches is asked for. A number that is
-// none breaks the schema; an unknown status breaks a rule, an empty one is no
-// filter.
+// batchQuery parses the query of a list request. An invalid number is a schema
+// error, an unknown status a VALIDATION_ERROR. An empty status is no filter.
 func batchQuery(values url.Values) (domain.BatchQuery, error) {
 	var broken violations
 	q := domain.BatchQuery{
-		Limit:  broken.number(values, "limit", span{defaultPage, 1, maxPage}),
-		Offset: broken.number(values, "offset", span{0, 0, math.MaxInt32}),
+		Limit:  broken.queryInt(values, "limit", intRange{defaultPage, 1, maxPage}),
+		Offset: broken.queryInt(values, "offset", intRange{0, 0, math.MaxInt32}),
 	}
 	if err := broken.err(); err != nil {
 		return domain.BatchQuery{}, err
@@ -38,14 +37,14 @@ func batchQuery(values url.Values) (domain.BatchQuery, error) {
 	return q, nil
 }
 
-// span is what a number is when it is absent and where it must lie.
-type span struct{ otherwise, least, most int }
+// intRange is the default and the bounds of an integer.
+type intRange struct{ fallback, least, most int }
 
-// number reads an optional whole number; of several the last counts.
-func (v *violations) number(values url.Values, key string, s span) int {
+// queryInt reads an optional whole number; of several the last counts.
+func (v *violations) queryInt(values url.Values, key string, s intRange) int {
 	given := values[key]
 	if len(given) == 0 {
-		return s.otherwise
+		return s.fallback
 	}
 	text := given[len(given)-1]
 	at := []any{"query", key}
@@ -65,5 +64,5 @@ func (v *violations) number(values url.Values, key string, s span) int {
 }
 
 func statuses() string {
-	return strings.Join(words(domain.ClientStatuses()), ", ")
+	return strings.Join(toStrings(domain.ClientStatuses()), ", ")
 }

@@ -9,20 +9,20 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// state is how a dependency does, in words fit for the public.
-type state struct {
+// dependencyState is the public health of a dependency.
+type dependencyState struct {
 	Status domain.Condition `json:"status"`
 	Note   string           `json:"note"`
 }
 
-// readiness tells a load balancer whether to send traffic here. A node that
-// is not ready answers with the standard error.
-func (s *site) readiness(c *gin.Context, r *app.Readiness) error {
+// readiness answers /readyz. A node that is not ready answers with the standard
+// error.
+func (s *router) readiness(c *gin.Context, r *app.Readiness) error {
 	report := r.Check(c.Request.Context())
-	parts := make(map[string]state, len(report.Parts))
+	parts := make(map[string]dependencyState, len(report.Parts))
 	status := "ready"
 	for _, p := range report.Parts {
-		parts[p.Name] = state{p.Condition, p.Note}
+		parts[p.Name] = dependencyState{p.Condition, p.Note}
 		if p.Condition != domain.Healthy {
 			status = string(domain.Degraded)
 		}
@@ -30,14 +30,14 @@ func (s *site) readiness(c *gin.Context, r *app.Readiness) error {
 	if !report.Ready {
 		return notReady(s.service, report.Phase, parts)
 	}
-	return s.encode(c, struct {
-		Service      domain.Service   `json:"service"`
-		Status       string           `json:"status"`
-		Dependencies map[string]state `json:"dependencies"`
+	return s.writeJSON(c, struct {
+		Service      domain.Service             `json:"service"`
+		Status       string                     `json:"status"`
+		Dependencies map[string]dependencyState `json:"dependencies"`
 	}{s.service, status, parts})
 }
 
-func notReady(service domain.Service, phase app.Phase, parts map[string]state) *domain.Error {
+func notReady(service domain.Service, phase app.Phase, parts map[string]dependencyState) *domain.Error {
 	e := domain.Unavailable(string(service), time.Second)
 	switch phase {
 	case app.Starting:

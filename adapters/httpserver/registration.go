@@ -8,7 +8,7 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// register hands a new batch to the orchestrator and its word to the client.
+// register sends a registration to the orchestrator and passes its answer on.
 func (g *gateway) register(c *gin.Context) error {
 	body, err := readJSON(c.Request, g.maxBody)
 	if err != nil {
@@ -18,16 +18,15 @@ func (g *gateway) register(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	reply, err := g.Registrations.Register(c.Request.Context(), exchangeOf(c).caller, registration)
+	reply, err := g.Registrations.Register(c.Request.Context(), requestStateOf(c).caller, registration)
 	if err != nil {
 		return err
 	}
-	g.pass(c, reply)
+	g.writeReply(c, reply)
 	return nil
 }
 
-// setPrompt hands a batch's prompt to the orchestrator and its word to the
-// client.
+// setPrompt sends a batch's prompt to the orchestrator and passes its answer on.
 func (g *gateway) setPrompt(c *gin.Context) error {
 	id, err := batchID(c)
 	if err != nil {
@@ -41,18 +40,18 @@ func (g *gateway) setPrompt(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	reply, err := g.Registrations.SetPrompt(c.Request.Context(), exchangeOf(c).caller, id, prompt)
+	reply, err := g.Registrations.SetPrompt(c.Request.Context(), requestStateOf(c).caller, id, prompt)
 	if err != nil {
 		return err
 	}
-	g.pass(c, reply)
+	g.writeReply(c, reply)
 	return nil
 }
 
-// unbounded is for texts that only the body's size bounds.
-const unbounded = math.MaxInt
+// noLimit is for texts that only the size of the body bounds.
+const noLimit = math.MaxInt
 
-// maxTemperature is the hottest a model may be asked to be.
+// maxTemperature is the upper bound of a model's temperature.
 const maxTemperature = 2
 
 // registrationRequest reads the body of a registration. Every broken rule of
@@ -64,15 +63,15 @@ func registrationRequest(body []byte) (domain.Registration, error) {
 	if !ok {
 		return domain.Registration{}, broken.err()
 	}
-	count, counted := o.count("expected_essay_count")
+	count, counted := o.positiveInt("expected_essay_count")
 	r := domain.Registration{
 		EssayCount:  count,
-		EssayIDs:    o.texts("essay_ids"),
-		CourseCode:  domain.CourseCode(o.word("course_code", words(domain.CourseCodes()))),
-		PromptRef:   o.reference("student_prompt_ref"),
-		ClassID:     o.text("class_id", 0, unbounded),
-		Model:       o.text("cj_default_llm_model", 0, unbounded),
-		Temperature: o.number("cj_default_temperature", 0, maxTemperature),
+		EssayIDs:    o.stringList("essay_ids"),
+		CourseCode:  domain.CourseCode(o.enum("course_code", toStrings(domain.CourseCodes()))),
+		PromptRef:   o.promptRef("student_prompt_ref"),
+		ClassID:     o.optionalString("class_id", 0, noLimit),
+		Model:       o.optionalString("cj_default_llm_model", 0, noLimit),
+		Temperature: o.optionalNumber("cj_default_temperature", 0, maxTemperature),
 	}
 	if counted && r.EssayIDs != nil && count != len(r.EssayIDs) {
 		broken.rule(o.path("essay_ids"), "essay_ids must be as many as expected_essay_count says")
@@ -91,7 +90,7 @@ func promptRequest(body []byte) (domain.PromptRef, error) {
 	if _, there := o.members[key]; !there {
 		broken.missing(o.path(key))
 	}
-	ref := o.reference(key)
+	ref := o.promptRef(key)
 	if err := broken.err(); err != nil {
 		return domain.PromptRef{}, err
 	}

@@ -35,7 +35,7 @@ const (
 
 // Route is one operation that a server answers.
 type Route struct {
-	// Method is an HTTP method; every GET stands once more as HEAD.
+	// Method is an HTTP method; every GET is also listed as HEAD.
 	Method string
 	// Path is the route's template, its variables in braces.
 	Path string
@@ -49,8 +49,8 @@ type Route struct {
 // it returns nil, or an error that cuts the connection.
 type handler func(c *gin.Context) error
 
-// row is a line of a service's route table.
-type row struct {
+// routeDef is an entry of a service's route table.
+type routeDef struct {
 	method string
 	path   string
 	caller Caller
@@ -58,28 +58,28 @@ type row struct {
 	handle handler
 }
 
-// add registers the rows of a table, each GET once more as HEAD.
-func (s *site) add(table []row) error {
+// addRoutes registers a table; each GET is also registered as HEAD.
+func (s *router) addRoutes(table []routeDef) error {
 	for _, r := range table {
-		if !r.stated() {
+		if !r.isComplete() {
 			return domain.NotStarted("route "+r.method+" "+r.path, nil)
 		}
-		s.mount(r)
+		s.addRoute(r)
 		if r.method == http.MethodGet {
 			r.method = http.MethodHead
-			s.mount(r)
+			s.addRoute(r)
 		}
 	}
 	return nil
 }
 
-func (s *site) mount(r row) {
-	s.listed = append(s.listed, Route{Method: r.method, Path: r.path, Caller: r.caller, Limit: r.limit})
+func (s *router) addRoute(r routeDef) {
+	s.routeList = append(s.routeList, Route{Method: r.method, Path: r.path, Caller: r.caller, Limit: r.limit})
 	s.engine.Handle(r.method, pattern(r.path), s.chain(r)...)
 }
 
-// stated reports whether the row says all that a route must say.
-func (r row) stated() bool {
+// isComplete reports whether all required fields are set.
+func (r routeDef) isComplete() bool {
 	switch r.caller {
 	case Anyone, User:
 	default:
@@ -93,8 +93,8 @@ func (r row) stated() bool {
 	return r.handle != nil
 }
 
-// pattern writes a template the router's way: {batch_id} becomes :batch_id, and
-// {path}, which stands for any number of segments, *path.
+// pattern translates a template to gin's syntax: {batch_id} becomes :batch_id, and
+// {path}, which matches any number of segments, becomes *path.
 func pattern(template string) string {
 	return strings.NewReplacer("{path}", "*path", "{", ":", "}", "").Replace(template)
 }

@@ -23,13 +23,13 @@ func pipelineRequest(body []byte, batch domain.BatchID) (domain.PipelineRequest,
 	if !ok {
 		return domain.PipelineRequest{}, broken.err()
 	}
-	named := o.text("batch_id", 1, maxBatchID)
+	named := o.optionalString("batch_id", 1, maxBatchID)
 	r := domain.PipelineRequest{
 		Batch:       batch,
-		Pipeline:    domain.Pipeline(o.word("requested_pipeline", words(domain.Pipelines()))),
-		IsRetry:     o.flag("is_retry"),
-		RetryReason: o.text("retry_reason", 0, maxRetryReason),
-		Prompt:      o.prompt("prompt_payload"),
+		Pipeline:    domain.Pipeline(o.enum("requested_pipeline", toStrings(domain.Pipelines()))),
+		IsRetry:     o.boolean("is_retry"),
+		RetryReason: o.optionalString("retry_reason", 0, maxRetryReason),
+		Prompt:      o.promptPayload("prompt_payload"),
 	}
 	if err := broken.err(); err != nil {
 		return domain.PipelineRequest{}, err
@@ -41,8 +41,8 @@ func pipelineRequest(body []byte, batch domain.BatchID) (domain.PipelineRequest,
 	return r, nil
 }
 
-// words turns named strings into plain ones.
-func words[T ~string](named []T) []string {
+// toStrings turns named strings into plain ones.
+func toStrings[T ~string](named []T) []string {
 	out := make([]string, 0, len(named))
 	for _, w := range named {
 		out = append(out, string(w))
@@ -50,62 +50,62 @@ func words[T ~string](named []T) []string {
 	return out
 }
 
-// prompt reads an optional prompt: an assignment or a reference, not both and
+// promptPayload reads an optional prompt: an assignment or a reference, not both and
 // not none.
-func (o object) prompt(key string) *domain.PromptPayload {
+func (o object) promptPayload(key string) *domain.PromptPayload {
 	raw := o.value(key)
 	if raw == nil {
 		return nil
 	}
-	p, ok := nested(raw, o.path(key), o.broken, "assignment_id", "cms_prompt_ref")
+	p, ok := parseMembers(raw, o.path(key), o.violations, "assignment_id", "cms_prompt_ref")
 	if !ok {
 		return nil
 	}
 	if (p.value("assignment_id") == nil) == (p.value("cms_prompt_ref") == nil) {
-		o.broken.rule(p.at, "exactly one of assignment_id and cms_prompt_ref must be given")
+		o.violations.rule(p.at, "exactly one of assignment_id and cms_prompt_ref must be given")
 		return nil
 	}
 	return &domain.PromptPayload{
-		AssignmentID: p.text("assignment_id", 1, maxAssignmentID),
-		CMSPromptRef: p.reference("cms_prompt_ref"),
+		AssignmentID: p.optionalString("assignment_id", 1, maxAssignmentID),
+		CMSPromptRef: p.promptRef("cms_prompt_ref"),
 	}
 }
 
-// reference reads an optional reference to stored content.
-func (o object) reference(key string) *domain.PromptRef {
+// promptRef reads an optional reference to stored content.
+func (o object) promptRef(key string) *domain.PromptRef {
 	raw := o.value(key)
 	if raw == nil {
 		return nil
 	}
-	ref, ok := nested(raw, o.path(key), o.broken, "references")
+	ref, ok := parseMembers(raw, o.path(key), o.violations, "references")
 	if !ok {
 		return nil
 	}
 	inner, there := ref.members["references"]
 	if !there {
-		o.broken.missing(ref.path("references"))
+		o.violations.missing(ref.path("references"))
 		return nil
 	}
-	byType, ok := nested(inner, ref.path("references"), o.broken, contentTypes()...)
+	byType, ok := parseMembers(inner, ref.path("references"), o.violations, contentTypes()...)
 	if !ok {
 		return nil
 	}
-	byType.refuseOthers(inner, contentTypes())
+	byType.rejectUnknownKeys(inner, contentTypes())
 	out := make(map[string]map[string]string, len(byType.members))
 	for _, kind := range slices.Sorted(maps.Keys(byType.members)) {
-		out[kind] = byType.pairs(kind)
+		out[kind] = byType.stringMap(kind)
 	}
 	return &domain.PromptRef{References: out}
 }
 
-// refuseOthers notes every key of the object that is none of the allowed ones.
-func (o object) refuseOthers(raw json.RawMessage, allowed []string) {
+// rejectUnknownKeys adds a violation for every key that is not allowed.
+func (o object) rejectUnknownKeys(raw json.RawMessage, allowed []string) {
 	eachMember(raw, func(key, _ json.RawMessage) bool {
-		if keyOf(key, allowed) != "" {
+		if matchKey(key, allowed) != "" {
 			return true
 		}
-		o.broken.noneOf(o.path(unquoted(key), "[key]"), key, allowed)
-		return !o.broken.truncated
+		o.violations.notInEnum(o.path(unquoted(key), "[key]"), key, allowed)
+		return !o.violations.truncated
 	})
 }
 

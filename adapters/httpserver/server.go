@@ -17,25 +17,25 @@ import (
 type Server struct {
 	// admin is nil while operators are answered here.
 	admin    *Server
-	site     *site
+	router   *router
 	http     *http.Server
 	listener net.Listener
 }
 
-// bounds are what one connection may take, in bytes and time.
-type bounds struct {
+// connLimits bound one connection, in bytes and time.
+type connLimits struct {
 	headerBytes          int
 	header, answer, idle time.Duration
-	// brief connections carry one request, so that what a new goroutine costs
-	// counts.
-	brief bool
+	// singleRequest says that a connection carries one request, so that the cost of
+	// a new goroutine matters.
+	singleRequest bool
 }
 
-// listen binds the address and wraps the site in a server. The server itself has
+// listen binds the address and creates the server of the router. The server itself has
 // no limit for reading a request: net/http goes on reading while it is answered,
 // and would take a client whose time to send is over for one that left. The body's
 // owner bounds it.
-func listen(s *site, address string, b bounds) (*Server, error) {
+func listen(s *router, address string, b connLimits) (*Server, error) {
 	// Every connection has time limits of ours, and sockets are pinged: TCP's own
 	// probes would only cost four system calls for each.
 	lc := net.ListenConfig{KeepAlive: -1}
@@ -43,12 +43,12 @@ func listen(s *site, address string, b bounds) (*Server, error) {
 	if err != nil {
 		return nil, domain.NotStarted("http server", err).At("httpserver.listen")
 	}
-	s.readTime = b.answer
+	s.readTimeout = b.answer
 	var handler http.Handler = bodyOwner{s, s.engine}
-	if b.brief {
-		handler = roomy{handler}
+	if b.singleRequest {
+		handler = stackGrower{handler}
 	}
-	return &Server{site: s, listener: listener, http: &http.Server{
+	return &Server{router: s, listener: listener, http: &http.Server{
 		Handler:           handler,
 		MaxHeaderBytes:    b.headerBytes,
 		ReadHeaderTimeout: b.header,
@@ -58,25 +58,25 @@ func listen(s *site, address string, b bounds) (*Server, error) {
 	}}, nil
 }
 
-// roomy grows the stack of a connection's goroutine once, while little is on it.
-// It would grow all the same, in several steps, and each step copies the whole
-// depth of the chain.
-type roomy struct{ inner http.Handler }
+// stackGrower grows the stack of a connection's goroutine once, before the call
+// chain is deep. Otherwise the runtime grows it in several steps and copies the
+// whole stack in each.
+type stackGrower struct{ inner http.Handler }
 
 // handlerStack is what a request's chain needs of the stack.
 const handlerStack = 4 << 10
 
-// ServeHTTP answers as inner does.
-func (r roomy) ServeHTTP(w http.ResponseWriter, q *http.Request) {
-	reserve(len(q.Method))
+// ServeHTTP calls inner.
+func (r stackGrower) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+	growStack(len(q.Method))
 	r.inner.ServeHTTP(w, q)
 }
 
-// reserve makes room by asking for it; the runtime takes nothing back before
+// growStack makes room by asking for it; the runtime takes nothing back before
 // the next collection.
 //
 //go:noinline
-func reserve(at int) byte {
+func growStack(at int) byte {
 	var room [handlerStack]byte
 	return room[at]
 }
@@ -90,7 +90,7 @@ func (s *Server) Addr() string { return s.listener.Addr().String() }
 func (s *Server) Admin() *Server { return s.admin }
 
 // Routes lists what the server answers, in the order of registration.
-func (s *Server) Routes() []Route { return slices.Clone(s.site.listed) }
+func (s *Server) Routes() []Route { return slices.Clone(s.router.routeList) }
 
 // Serve answers requests until Shutdown begins; it then returns nil while
 // Shutdown still waits for requests in flight. It is called at most once.
@@ -101,10 +101,10 @@ func (s *Server) Serve() error {
 	return nil
 }
 
-// Retire makes every answer from now on ask its client to connect anew, and so
-// to another node. Requests are served as before and idle connections stay,
-// because closing one can meet a request that is on its way.
-func (s *Server) Retire() { s.site.retiring.Store(true) }
+// Retire adds "Connection: close" to every answer from now on, so that clients
+// reconnect to another node. Requests are still served and idle connections stay
+// open, because closing one can meet a request in transit.
+func (s *Server) Retire() { s.router.retiring.Store(true) }
 
 // Shutdown stops listening and waits for the requests in flight. When ctx ends
 // first they are cut and a TIMEOUT is returned. Connections that switched
@@ -112,10 +112,10 @@ func (s *Server) Retire() { s.site.retiring.Store(true) }
 // Serve.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.Retire()
-	s.site.drain()
+	s.router.drain()
 	err := s.http.Shutdown(ctx)
 	if err == nil {
-		s.site.drains.Wait() // they end now
+		s.router.activeDrains.Wait() // they end now
 	}
 	if closed := s.listener.Close(); closed != nil && !errors.Is(closed, net.ErrClosed) {
 		err = errors.Join(err, closed)

@@ -2,14 +2,14 @@ package httpserver
 
 import "net/http"
 
-// tables is everything that the notification service answers. The sockets'
-// route lets anyone in: the upgrade itself judges the token, because a refusal
-// is told through a close code.
-func (w *sockets) tables() tables {
-	return tables{own: []row{
+// tables returns all routes of the notification service. The route of the sockets
+// needs no caller, because the upgrade verifies the token and reports a refusal by a
+// close code.
+func (w *sockets) tables() routeTables {
+	return routeTables{service: []routeDef{
 		{http.MethodGet, "/ws", Anyone, LimitNone, w.upgrade},
 		{http.MethodGet, "/ws/", Anyone, LimitNone, w.upgrade},
 		{http.MethodGet, "/healthz/redis", Anyone, LimitNone, w.redisHealth},
 		{http.MethodGet, "/healthz/websocket", Anyone, LimitNone, w.socketHealth},
-	}, alive: row{http.MethodGet, "/healthz", Anyone, LimitNone, w.health}, operators: forOperators(w.ready, w.Metrics)}
+	}, alive: routeDef{http.MethodGet, "/healthz", Anyone, LimitNone, w.health}, admin: adminRoutes(w.ready, w.Metrics)}
 }

@@ -18,7 +18,7 @@ func (w *sockets) upgrade(c *gin.Context) error {
 	if err := w.Upgrade(c.Writer, c.Request); err != nil {
 		return err
 	}
-	exchangeOf(c).status = http.StatusSwitchingProtocols
+	requestStateOf(c).status = http.StatusSwitchingProtocols
 	return nil
 }
 
@@ -29,8 +29,8 @@ func upgradeRequired() *domain.Error {
 	}
 }
 
-// socketsAlive is the body of /healthz.
-type socketsAlive struct {
+// webSocketHealth is the body of /healthz.
+type webSocketHealth struct {
 	Service     domain.Service     `json:"service"`
 	Status      domain.Condition   `json:"status"`
 	Message     string             `json:"message"`
@@ -39,12 +39,12 @@ type socketsAlive struct {
 	Uptime      int64              `json:"uptime_seconds"`
 }
 
-// health says that the process lives.
+// health answers /healthz. It reports only that the process runs.
 func (w *sockets) health(c *gin.Context) error {
-	return w.encode(c, socketsAlive{
+	return w.writeJSON(c, webSocketHealth{
 		Service: domain.WebSocketService, Status: domain.Healthy, Message: "WebSocket Service is healthy",
-		Environment: w.Environment, Timestamp: time.Now().UTC().Format(stampLayout),
-		Uptime: int64(time.Since(w.born).Seconds()),
+		Environment: w.Environment, Timestamp: time.Now().UTC().Format(timestampLayout),
+		Uptime: int64(time.Since(w.startedAt).Seconds()),
 	})
 }
 
@@ -56,7 +56,7 @@ func (w *sockets) redisHealth(c *gin.Context) error {
 		w.redisDown(c, domain.Unreachable("redis", h.Err).At("httpserver.redisHealth"))
 		return nil
 	}
-	return w.encode(c, struct {
+	return w.writeJSON(c, struct {
 		Service string           `json:"service"`
 		Status  domain.Condition `json:"status"`
 		URL     string           `json:"url"`
@@ -64,17 +64,17 @@ func (w *sockets) redisHealth(c *gin.Context) error {
 }
 
 func (w *sockets) redisDown(c *gin.Context, e *domain.Error) {
-	x := exchangeOf(c)
-	status := w.note(x, e)
-	w.explain(c.Writer.Header(), e, status)
+	x := requestStateOf(c)
+	status := w.recordError(x, e)
+	w.setErrorHeaders(c.Writer.Header(), e, status)
 	body := []byte(`{"service":"redis","status":"unhealthy","error":`)
 	body = append(w.appendError(body, x.trail, e), '}')
-	w.write(c, status, w.fixed.json, body)
+	w.writeResponse(c, status, w.fixedHeaders.json, body)
 }
 
 // socketHealth counts this node's sockets.
 func (w *sockets) socketHealth(c *gin.Context) error {
-	return w.encode(c, struct {
+	return w.writeJSON(c, struct {
 		Service string           `json:"service"`
 		Status  domain.Condition `json:"status"`
 		Total   int              `json:"total_connections"`

@@ -13,23 +13,23 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// openSpan starts the request's server span under the client's trace, if it
-// names one. With tracing off there is still a trace id, so that answers, logs
-// and the services behind us can be tied together.
-func (s *site) openSpan(ctx context.Context, r *http.Request, ep *endpoint) (context.Context, trace.Span) {
+// startSpan starts the request's server span, as a child of the client's trace if
+// there is one. Without tracing it creates a trace id for answers, logs and
+// services.
+func (s *router) startSpan(ctx context.Context, r *http.Request, ep *endpoint) (context.Context, trace.Span) {
 	if r.Header.Get("Traceparent") != "" {
 		ctx = propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(r.Header))
 	}
-	ctx, span := s.tracer.Start(ctx, ep.span, ep.start...)
+	ctx, span := s.tracer.Start(ctx, ep.span, ep.spanOptions...)
 	if span.SpanContext().IsValid() {
 		return ctx, span
 	}
-	ctx = trace.ContextWithSpanContext(ctx, unsampled())
+	ctx = trace.ContextWithSpanContext(ctx, newUnsampledContext())
 	return ctx, trace.SpanFromContext(ctx)
 }
 
-// unsampled makes a trace that nobody records.
-func unsampled() trace.SpanContext {
+// newUnsampledContext returns a span context with random ids that is not sampled.
+func newUnsampledContext() trace.SpanContext {
 	var traceID trace.TraceID
 	var spanID trace.SpanID
 	rand.Read(traceID[:])
@@ -37,8 +37,8 @@ func unsampled() trace.SpanContext {
 	return trace.NewSpanContext(trace.SpanContextConfig{TraceID: traceID, SpanID: spanID})
 }
 
-// recordFailure notes an error on the current span, once, where it is answered.
-func (s *site) recordFailure(x *exchange, e *domain.Error) {
+// recordSpanError records the answered error on the request's span.
+func (s *router) recordSpanError(x *requestState, e *domain.Error) {
 	if !x.span.IsRecording() {
 		return
 	}
@@ -53,16 +53,16 @@ func (s *site) recordFailure(x *exchange, e *domain.Error) {
 	)
 }
 
-// markFailed says that a part of the request failed. The error itself is
-// recorded on the request's span alone.
-func markFailed(span trace.Span, err error) {
+// markSpanFailed sets the error status of a span. Only the request's span records
+// the error itself.
+func markSpanFailed(span trace.Span, err error) {
 	if err != nil && span.IsRecording() {
 		span.SetStatus(codes.Error, domain.PublicMessage(err))
 	}
 }
 
-// closeSpan ends the request's span with what became of it.
-func closeSpan(x *exchange, status int) {
+// endSpan ends the request's span with its status.
+func endSpan(x *requestState, status int) {
 	if x.span.IsRecording() {
 		x.span.SetAttributes(
 			attribute.Int("http.response.status_code", status),

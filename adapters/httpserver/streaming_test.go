@@ -177,9 +177,9 @@ func TestEventStreamsOutlastOtherAnswers(t *testing.T) {
 	require.Equal(t, strings.Repeat("data: 1\n\n", 15), string(text))
 }
 
-// TestRefusalsDoNotWaitForTheirWords: an error answer of the file service whose
+// TestRefusalsDoNotWaitForAStalledBody: an error answer of the file service whose
 // body stands still is answered at once.
-func TestRefusalsDoNotWaitForTheirWords(t *testing.T) {
+func TestRefusalsDoNotWaitForAStalledBody(t *testing.T) {
 	t.Parallel()
 	hang := make(chan struct{})
 	defer close(hang)
@@ -253,8 +253,8 @@ func TestLocationsOfServicesBecomePaths(t *testing.T) {
 	}
 }
 
-// TestSlowTakersAreCut: a client that takes nothing of its answer loses it.
-func TestSlowTakersAreCut(t *testing.T) {
+// TestClientsThatReadNothingAreDisconnected checks the write deadline of forwarded answers.
+func TestClientsThatReadNothingAreDisconnected(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes 30 s")

@@ -19,12 +19,12 @@ import (
 const uploadGrace = 30 * time.Second
 
 var (
-	// errAborted is what ends a form that the file service must not take for whole.
-	errAborted = errors.New("upload was aborted")
-	errEarly   = errors.New("accepted before the form was whole")
+	// errAborted ends a form that the file service must not accept as complete.
+	errAborted         = errors.New("upload was aborted")
+	errEarlyAcceptance = errors.New("accepted before the form was whole")
 )
 
-// uploadFiles passes a form on to the file service while it is still coming in.
+// uploadFiles streams a form to the file service.
 func (g *gateway) uploadFiles(c *gin.Context) error {
 	if c.Request.ContentLength > g.Config.Uploads.MaxBytes {
 		return tooLarge(g.Config.Uploads.MaxBytes)
@@ -36,7 +36,7 @@ func (g *gateway) uploadFiles(c *gin.Context) error {
 	if g.files.transport == nil {
 		return g.files.failure(domain.Unavailable(g.files.name, 0))
 	}
-	leave, err := g.shares.take(exchangeOf(c).caller.User)
+	leave, err := g.uploadLimiter.acquire(requestStateOf(c).caller.User)
 	if err != nil {
 		return err
 	}
@@ -45,76 +45,75 @@ func (g *gateway) uploadFiles(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	g.pass(c, reply)
+	g.writeReply(c, reply)
 	return nil
 }
 
-// sendForm makes the exchange. When it returns, nothing reads the form any more.
+// sendForm runs an upload. When it returns, no goroutine reads the form.
 func (g *gateway) sendForm(c *gin.Context, boundary string) (domain.Reply, error) {
 	u := g.newUpload(c, boundary)
-	defer u.end()
-	go u.feed()
+	defer u.close()
+	go u.copyForm()
 	return u.run()
 }
 
-// upload is one form on its way. Two goroutines work on it: feed reads the
-// client and writes the form, run sends it and waits for the answer. Whoever
-// finds that it cannot go on aborts it, and the first reason is the answer.
+// upload is one upload in progress. Two goroutines work on it: copyForm reads the
+// client's form and writes the copy, run sends the copy and waits for the answer.
+// Either may abort the upload; the first reason is answered.
 type upload struct {
 	g       *gateway
 	request *http.Request
-	x       *exchange
+	state   *requestState
 	form    *form
-	// client is the body as it comes in.
+	// client is the request's body.
 	client io.ReadCloser
-	// pump reads client; nil without a body.
+	// pump is client if the request has a body, else nil.
 	pump *bodyPump
-	// ctx ends the exchange with the file service; patience, as a cause, says
-	// that it took too long.
+	// ctx ends the call to the file service.
 	ctx    context.Context
 	cancel context.CancelCauseFunc
-	// out is what the service reads, in what feed writes.
+	// out is the body of the call, in its writing end for copyForm.
 	out *io.PipeReader
 	in  *io.PipeWriter
-	// opened is closed when there is something to send, fed when feed has ended,
-	// with fault, and over when the upload was aborted, with reason.
-	opened, fed, over   chan struct{}
-	open, aborting      sync.Once
-	fault, reason       error
-	stalled, late       *time.Timer
-	waitsForClient, all atomic.Bool
+	// started is closed at the first byte to send, copied when copyForm has ended
+	// (with copyErr), and aborted when the upload was aborted (with reason).
+	started, copied, aborted   chan struct{}
+	startOnce, abortOnce       sync.Once
+	copyErr, reason            error
+	stallTimer, totalTimer     *time.Timer
+	waitingForClient, complete atomic.Bool
 }
 
 func (g *gateway) newUpload(c *gin.Context, boundary string) *upload {
 	u := &upload{
-		g: g, request: c.Request, x: exchangeOf(c),
-		opened: make(chan struct{}), fed: make(chan struct{}), over: make(chan struct{}),
+		g: g, request: c.Request, state: requestStateOf(c),
+		started: make(chan struct{}), copied: make(chan struct{}), aborted: make(chan struct{}),
 	}
 	u.ctx, u.cancel = context.WithCancelCause(c.Request.Context())
 	u.out, u.in = io.Pipe()
 	settings := g.Config.Uploads
-	end := u.x.started.Add(settings.Timeout)
+	end := u.state.started.Add(settings.Timeout)
 	u.client = http.NoBody
 	if body := bodyOf(c); body != nil {
 		u.pump = body.stream(streamLimits{bytes: settings.MaxBytes, until: end.Add(uploadGrace)})
 		u.client = u.pump
 	}
 	u.form = newForm(&uploadSource{u, u.client}, boundary, &uploadSink{u}, settings.MaxFiles)
-	u.stalled = time.AfterFunc(settings.StallTimeout, func() { u.expire(settings.StallTimeout) })
-	u.late = time.AfterFunc(time.Until(end), func() { u.expire(settings.Timeout) })
+	u.stallTimer = time.AfterFunc(settings.StallTimeout, func() { u.onTimeout(settings.StallTimeout) })
+	u.totalTimer = time.AfterFunc(time.Until(end), func() { u.onTimeout(settings.Timeout) })
 	return u
 }
 
-// feed copies the form until its end, or until it cannot go on.
-func (u *upload) feed() {
-	defer close(u.fed)
+// copyForm copies the form until its end or an error.
+func (u *upload) copyForm() {
+	defer close(u.copied)
 	err := u.form.copy()
 	switch {
 	case err == nil:
-		u.all.Store(true)
-		u.fault = u.in.Close()
-	case errors.Is(err, errTaken):
-		u.fault = err
+		u.complete.Store(true)
+		u.copyErr = u.in.Close()
+	case errors.Is(err, errDestination):
+		u.copyErr = err
 	default:
 		u.abort(err, err)
 	}
@@ -123,52 +122,52 @@ func (u *upload) feed() {
 // abort ends the exchange so that the service never has a whole request. The
 // first reason stays; cause is what the exchange ends with.
 func (u *upload) abort(reason, cause error) {
-	u.aborting.Do(func() {
+	u.abortOnce.Do(func() {
 		u.reason = reason
-		close(u.over)
+		close(u.aborted)
 		u.cancel(cause)
 		_ = u.in.CloseWithError(errAborted) // a pipe always closes
 	})
 }
 
-// expire aborts an upload that took too long, in the service's name unless the
-// client is the one that is waited for.
-func (u *upload) expire(limit time.Duration) {
-	if u.waitsForClient.Load() {
+// onTimeout aborts an upload at a time limit. The error names the file service unless
+// the upload waits for the client.
+func (u *upload) onTimeout(limit time.Duration) {
+	if u.waitingForClient.Load() {
 		u.abort(domain.TimedOut("upload", limit, nil).At("httpserver.upload"), errAborted)
 		return
 	}
 	u.abort(u.g.files.failure(domain.TimedOut(u.g.files.name, limit, nil)), context.DeadlineExceeded)
 }
 
-// progress puts off the end of an upload that does not stand still.
-func (u *upload) progress() {
+// resetStallTimer restarts the stall limit after progress.
+func (u *upload) resetStallTimer() {
 	if u.ctx.Err() == nil {
-		u.stalled.Reset(u.g.Config.Uploads.StallTimeout)
+		u.stallTimer.Reset(u.g.Config.Uploads.StallTimeout)
 	}
 }
 
-// end gives back what the upload holds, and waits for feed.
-func (u *upload) end() {
+// close releases the resources of the upload and waits for copyForm.
+func (u *upload) close() {
 	u.abort(errAborted, errAborted)
-	u.stalled.Stop()
-	u.late.Stop()
-	_ = u.client.Close() // its owner reads it to its end
-	<-u.fed
+	u.stallTimer.Stop()
+	u.totalTimer.Stop()
+	_ = u.client.Close() // the pump discards the rest
+	<-u.copied
 }
 
-// why is the reason of an abort if there was one, else what the client's body
-// ended with, else the error. net/http cancels the context when it cannot read the
-// body, a little before the owner knows why.
-func (u *upload) why(err error) error {
+// failure returns the reason of an abort, else the error of the client's body, else
+// err. net/http cancels the context before the pump stores its error, so failure
+// waits for the pump in that case.
+func (u *upload) failure(err error) error {
 	select {
-	case <-u.over:
+	case <-u.aborted:
 		return u.reason
 	default:
 	}
 	if err != nil && u.pump != nil && u.request.Context().Err() != nil {
-		_ = u.pump.Close() // its owner reads it to its end
-		<-u.pump.ended
+		_ = u.pump.Close() // the pump discards the rest
+		<-u.pump.done
 		if cause := u.pump.failure(); cause != nil {
 			return cause
 		}
@@ -176,7 +175,7 @@ func (u *upload) why(err error) error {
 	return err
 }
 
-// uploadSource is the client's body as the form reads it.
+// uploadSource reads the client's body and records progress.
 type uploadSource struct {
 	upload *upload
 	body   io.Reader
@@ -184,25 +183,25 @@ type uploadSource struct {
 
 func (s *uploadSource) Read(p []byte) (int, error) {
 	select {
-	case <-s.upload.over:
-		return 0, errTaken
+	case <-s.upload.aborted:
+		return 0, errDestination
 	default:
 	}
-	s.upload.waitsForClient.Store(true)
+	s.upload.waitingForClient.Store(true)
 	n, err := s.body.Read(p)
-	s.upload.waitsForClient.Store(false)
+	s.upload.waitingForClient.Store(false)
 	if n > 0 {
-		s.upload.progress()
+		s.upload.resetStallTimer()
 	}
 	return n, err
 }
 
-// uploadSink is the form as the file service reads it.
+// uploadSink writes the copied form to the call's body and records progress.
 type uploadSink struct{ upload *upload }
 
 func (s *uploadSink) Write(p []byte) (int, error) {
-	s.upload.open.Do(func() { close(s.upload.opened) })
+	s.upload.startOnce.Do(func() { close(s.upload.started) })
 	n, err := s.upload.in.Write(p)
-	s.upload.progress()
+	s.upload.resetStallTimer()
 	return n, err
 }

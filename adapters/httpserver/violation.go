@@ -36,22 +36,21 @@ const (
 // are found.
 type violations struct {
 	list []violation
-	// truncated says that more were found. Who looks through a list can stop then.
+	// truncated reports that more violations were found. A caller may stop then.
 	truncated bool
-	// explained are the lists of allowed values that one of the violations
-	// already states.
-	explained []string
-	// surplus is what add returns in place of a violation that is not kept.
-	surplus violation
+	// listedEnums holds the lists of allowed values that a violation already states.
+	listedEnums []string
+	// discarded is what add returns in place of a violation that is not kept.
+	discarded violation
 }
 
 // add notes a broken rule; the value is repeated only when it is a short
 // scalar. After maxViolations it keeps nothing and marks the list as truncated.
 func (v *violations) add(kind string, at []any, msg string, input json.RawMessage) *violation {
-	one := violation{Type: kind, Loc: at, Msg: msg, Input: echo(input)}
+	one := violation{Type: kind, Loc: at, Msg: msg, Input: echoInput(input)}
 	if len(v.list) == maxViolations {
-		v.truncated, v.surplus = true, one
-		return &v.surplus
+		v.truncated, v.discarded = true, one
+		return &v.discarded
 	}
 	v.list = append(v.list, one)
 	return &v.list[len(v.list)-1]
@@ -63,7 +62,7 @@ func (v *violations) err() error {
 	if len(v.list) == 0 {
 		return nil
 	}
-	details := map[string]any{"validation_errors": v.listed()}
+	details := map[string]any{"validation_errors": v.bounded()}
 	if v.truncated {
 		details["truncated"] = true
 	}
@@ -73,8 +72,8 @@ func (v *violations) err() error {
 	}
 }
 
-// listed returns the violations that fit into maxListed, at least the first.
-func (v *violations) listed() []violation {
+// bounded returns the violations that fit into maxListed, at least the first.
+func (v *violations) bounded() []violation {
 	size := 0
 	for i, one := range v.list {
 		text, err := plainJSON(one)
@@ -92,7 +91,7 @@ func (v *violations) rule(at []any, msg string) {
 	v.add("value_error", at, "Value error, "+msg, nil)
 }
 
-func (v *violations) notText(at []any, raw json.RawMessage) {
+func (v *violations) notString(at []any, raw json.RawMessage) {
 	v.add("string_type", at, "Input should be a valid string", raw)
 }
 
@@ -106,14 +105,14 @@ func (v *violations) tooLong(at []any, raw json.RawMessage, most int) {
 		Ctx = map[string]any{"max_length": most}
 }
 
-// noneOf notes a value that is none of a list. An answer states each list once.
-func (v *violations) noneOf(at []any, raw json.RawMessage, allowed []string) {
-	expected := alternatives(allowed)
-	if slices.Contains(v.explained, expected) {
+// notInEnum notes a value that is none of a list. An answer states each list once.
+func (v *violations) notInEnum(at []any, raw json.RawMessage, allowed []string) {
+	expected := enumList(allowed)
+	if slices.Contains(v.listedEnums, expected) {
 		v.add("enum", at, "Input should be one of the allowed values", raw)
 		return
 	}
-	v.explained = append(v.explained, expected)
+	v.listedEnums = append(v.listedEnums, expected)
 	v.add("enum", at, "Input should be "+expected, raw).Ctx = map[string]any{"expected": expected}
 }
 
@@ -124,8 +123,8 @@ func characters(n int) string {
 	return strconv.Itoa(n) + " characters"
 }
 
-// alternatives lists words for people: 'a', 'b' or 'c'.
-func alternatives(words []string) string {
+// enumList lists words for people: 'a', 'b' or 'c'.
+func enumList(words []string) string {
 	var out strings.Builder
 	for i, w := range words {
 		switch {
@@ -140,13 +139,13 @@ func alternatives(words []string) string {
 	return out.String()
 }
 
-// longestSpelling is the most bytes that JSON needs for one character: two
+// maxEscapedRune is the most bytes that JSON needs for one character: two
 // escapes of six.
-const longestSpelling = 12
+const maxEscapedRune = 12
 
-// echo returns a scalar of at most maxInput characters, else nothing.
-func echo(raw json.RawMessage) json.RawMessage {
-	if len(raw) == 0 || raw[0] == '{' || raw[0] == '[' || len(raw) > maxInput*longestSpelling+2 {
+// echoInput returns a scalar of at most maxInput characters, else nothing.
+func echoInput(raw json.RawMessage) json.RawMessage {
+	if len(raw) == 0 || raw[0] == '{' || raw[0] == '[' || len(raw) > maxInput*maxEscapedRune+2 {
 		return nil
 	}
 	text := string(raw)

@@ -12,14 +12,14 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// WebSocketParts are what the notification service's server is made of. All
-// are needed, save those that say otherwise.
+// WebSocketParts are the dependencies of the notification service's server. All are
+// required unless their comment says otherwise.
 type WebSocketParts struct {
 	Config      WebSocketConfig
 	Environment domain.Environment
 	// Upgrade switches a request to the WebSocket protocol, or returns why not
 	// and leaves the answer to this package. What it is given is good only until
-	// it returns, save for a connection that it hijacked and, then, the headers of
+	// it returns, except for a connection that it hijacked and, then, the headers of
 	// request and answer, which are its own.
 	Upgrade func(http.ResponseWriter, *http.Request) error
 	// Sockets counts the connections of this node.
@@ -32,7 +32,7 @@ type WebSocketParts struct {
 	Log            *slog.Logger
 	// Metrics answers scrapes; nil leaves out the route.
 	Metrics http.Handler
-	// Redis tells how Redis does; RedisAddress is its URL as anybody may see it,
+	// Redis tells how Redis does; RedisAddress is its URL for the public,
 	// without credentials.
 	Redis        ports.HealthProbe
 	RedisAddress string
@@ -48,11 +48,11 @@ const (
 
 // sockets holds the notification service's handlers.
 type sockets struct {
-	*site
+	*router
 	WebSocketParts
 	// redis answers for WebSocketParts.Redis.
-	redis *recentProbe
-	born  time.Time
+	redis     *cachedProbe
+	startedAt time.Time
 }
 
 // NewWebSocket binds the notification service's addresses and prepares its
@@ -67,17 +67,17 @@ func NewWebSocket(parts WebSocketParts) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &site{
+	s := &router{
 		service: domain.WebSocketService, log: parts.Log, observer: parts.Observer,
 		tracer: parts.Tracing.Tracer(scope), origins: newOriginPolicy(parts.Config.policy(), parts.Environment),
 		network: trusted.network,
 	}
-	if err := s.route(); err != nil {
+	if err := s.setUpEngine(); err != nil {
 		return nil, err
 	}
-	w := &sockets{site: s, WebSocketParts: parts, redis: &recentProbe{probe: parts.Redis}, born: time.Now()}
-	return s.open(w.tables(), place{parts.Config.Host, parts.Config.Port, parts.Config.AdminAddr}, bounds{
+	w := &sockets{router: s, WebSocketParts: parts, redis: &cachedProbe{probe: parts.Redis}, startedAt: time.Now()}
+	return s.listenAll(w.tables(), listenAddr{parts.Config.Host, parts.Config.Port, parts.Config.AdminAddr}, connLimits{
 		headerBytes: socketHeaderBytes, header: socketHeaderTime,
-		answer: socketAnswerTime, idle: socketIdleTime, brief: true,
+		answer: socketAnswerTime, idle: socketIdleTime, singleRequest: true,
 	})
 }

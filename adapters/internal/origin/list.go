@@ -9,16 +9,14 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// List is a set of allowed origins. It is not changed after New and may be used
-// from any goroutine.
+// List is a set of allowed origins. It is immutable and safe for concurrent use.
 type List struct {
 	any   bool
 	known map[string]struct{}
 }
 
-// New returns the list that the entries of a setting make in the environment.
-// Production leaves out loopback origins, of which Ignored tells. Entries that
-// Check refuses allow nothing.
+// New returns the list for the entries of a setting. In production it omits loopback
+// origins, which Ignored reports. Entries that Check refuses have no effect.
 func New(entries []string, environment domain.Environment) List {
 	l := List{any: slices.Contains(entries, Any), known: make(map[string]struct{}, len(entries))}
 	for _, entry := range entries {
@@ -33,8 +31,8 @@ func New(entries []string, environment domain.Environment) List {
 // Any reports whether the list allows every origin.
 func (l List) Any() bool { return l.any }
 
-// Allows reports whether a request with this Origin header is from an origin of
-// the list. The header is compared in its canonical form.
+// Allows reports whether the Origin header is in the list. The header is compared in
+// canonical form.
 func (l List) Allows(header string) bool {
 	if l.any {
 		return true
@@ -50,15 +48,14 @@ func (l List) Allows(header string) bool {
 	return known
 }
 
-// AllowsLocal is Allows that also takes every loopback origin, whatever its
-// port: a developer's page.
+// AllowsLocal is Allows, but also allows every loopback origin on any port.
 func (l List) AllowsLocal(header string) bool {
 	canonical, err := Canonical(header)
 	return l.Allows(header) || err == nil && IsLoopback(canonical)
 }
 
-// Check returns what is wrong with the entries, or nil. Each reason stands
-// once, without the entry.
+// Check returns the errors of invalid entries, each error once and without the
+// entry, or nil.
 func Check(entries []string) error {
 	var all []error
 	for _, entry := range entries {
@@ -69,7 +66,8 @@ func Check(entries []string) error {
 	return errors.Join(all...)
 }
 
-// Problem is Check as a sentence behind the setting's name; empty: none.
+// Problem returns the errors of Check as the end of a sentence that begins with the
+// setting's name. It is empty for valid entries.
 func Problem(entries []string) string {
 	err := Check(entries)
 	if err == nil {
@@ -78,8 +76,7 @@ func Problem(entries []string) string {
 	return "holds an entry that " + strings.ReplaceAll(err.Error(), "\n", ", and one that ")
 }
 
-// Ignored is the warning about entries that New leaves out in the environment;
-// empty: none is left out.
+// Ignored returns a warning about the entries that New omits, or an empty text.
 func Ignored(entries []string, environment domain.Environment) string {
 	if environment != domain.Production {
 		return ""

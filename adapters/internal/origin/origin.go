@@ -13,10 +13,10 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// Any is the entry of a list that stands for all origins.
+// Any is the list entry that allows all origins.
 const Any = "*"
 
-// Why a text is no origin. The errors do not repeat the text.
+// Errors of Canonical. They do not contain the text.
 var (
 	errForm     = errors.New("is not scheme://host[:port], without path, query and credentials")
 	errWildcard = errors.New("has a wildcard inside; list each origin")
@@ -24,9 +24,9 @@ var (
 	errPort     = errors.New("has a port that is not 1-65535")
 )
 
-// Canonical returns the form in which a browser sends the origin: scheme and
-// host in lower case, an international name in punycode, an address in its
-// shortest spelling, no default port. It refuses what is no single origin.
+// Canonical returns the origin as a browser sends it: scheme and host in lower case,
+// an international name in punycode, an address in its shortest form, no default
+// port. It returns an error for a text that is not a single origin.
 func Canonical(text string) (string, error) {
 	if strings.Contains(text, "*") {
 		return "", errWildcard
@@ -46,7 +46,7 @@ func Canonical(text string) (string, error) {
 	return strings.ToLower(u.Scheme) + "://" + host + port, nil
 }
 
-// canonicalHost returns the name or address as a URL carries it.
+// canonicalHost returns the name or address in the form of a URL.
 func canonicalHost(host string, bracketed bool) (string, error) {
 	address, err := netip.ParseAddr(host)
 	switch {
@@ -72,12 +72,13 @@ func canonicalHost(host string, bracketed bool) (string, error) {
 	return ascii, nil
 }
 
-// notOfName reports whether a character stands in no name of a host.
+// notOfName reports whether a character is not allowed in a host name.
 func notOfName(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '.' && r != '_'
 }
 
-// canonicalPort returns ":port", or nothing for the scheme's own.
+// canonicalPort returns ":port", or an empty text for the default port of the
+// scheme.
 func canonicalPort(u *url.URL) (string, error) {
 	text := u.Port()
 	if text == "" {
@@ -107,8 +108,8 @@ func defaultPort(scheme string) string {
 	}
 }
 
-// IsLoopback reports whether a canonical origin is on the browser's own
-// machine: a host that is exactly localhost, an address of 127.0.0.0/8 or [::1].
+// IsLoopback reports whether a canonical origin is on the browser's own machine: the
+// host localhost, an address of 127.0.0.0/8 or [::1].
 func IsLoopback(canonical string) bool {
 	u, err := url.Parse(canonical)
 	if err != nil {

@@ -14,10 +14,10 @@ import (
 )
 
 // readJSON reads a whole JSON body of at most limit bytes. A missing media
-// type is read as JSON; a compressed body is a wrong one. It returns errLeft
-// when the client went away meanwhile.
+// type is read as JSON; a compressed body is refused. It returns errClientLeft when
+// the client disconnects.
 func readJSON(r *http.Request, limit int64) ([]byte, error) {
-	if !saysJSON(r.Header) {
+	if !isJSONRequest(r.Header) {
 		return nil, &domain.Error{
 			Code: domain.InvalidRequest, Kind: domain.WrongMediaType,
 			Message: "Content-Type must be application/json", Op: "httpserver.readJSON",
@@ -29,7 +29,7 @@ func readJSON(r *http.Request, limit int64) ([]byte, error) {
 	body, err := readAll(io.LimitReader(r.Body, limit+1), r.ContentLength)
 	switch {
 	case err != nil:
-		return nil, unreadable(err)
+		return nil, bodyReadError(err)
 	case int64(len(body)) > limit:
 		return nil, tooLarge(limit)
 	default:
@@ -37,24 +37,23 @@ func readJSON(r *http.Request, limit int64) ([]byte, error) {
 	}
 }
 
-// errLeft is a client that went away before it had sent everything.
-var errLeft = errors.New("client left")
+// errClientLeft is the error for a client that disconnected.
+var errClientLeft = errors.New("client left")
 
-// left tells a connection that ended from one that carries nonsense or is
-// slow.
-func left(err error) bool {
+// isDisconnect reports whether a read error means that the connection ended.
+func isDisconnect(err error) bool {
 	broken, ok := errors.AsType[*net.OpError](err)
 	return errors.Is(err, io.ErrUnexpectedEOF) || ok && !broken.Timeout()
 }
 
-// firstRoom is the room that is made for a body before any of it came, in bytes.
-const firstRoom = 64 << 10
+// initialBuffer is the initial buffer size for a body, in bytes.
+const initialBuffer = 64 << 10
 
 // readAll reads to the end, or to the announced length if there is one (else
 // -1). It makes room as bytes arrive, so that a client that announces much and
 // sends little costs little.
 func readAll(r io.Reader, announced int64) ([]byte, error) {
-	room := int64(firstRoom)
+	room := int64(initialBuffer)
 	if announced >= 0 {
 		room = min(room, announced)
 	}
@@ -79,10 +78,10 @@ func readAll(r io.Reader, announced int64) ([]byte, error) {
 	return body, nil
 }
 
-func saysJSON(h http.Header) bool {
+func isJSONRequest(h http.Header) bool {
 	types := h["Content-Type"]
 	switch {
-	case encoded(h) || len(types) > 1:
+	case isEncoded(h) || len(types) > 1:
 		return false
 	case len(types) == 0 || types[0] == "" || types[0] == "application/json":
 		return true
@@ -95,9 +94,9 @@ func saysJSON(h http.Header) bool {
 	return isJSONType(media)
 }
 
-// encoded reports whether a body is not sent as it is, by any line of the
+// isEncoded reports whether a body is not sent as it is, by any line of the
 // header that says so.
-func encoded(h http.Header) bool {
+func isEncoded(h http.Header) bool {
 	for _, coding := range h["Content-Encoding"] {
 		if coding != "" && !strings.EqualFold(coding, "identity") {
 			return true
@@ -106,12 +105,12 @@ func encoded(h http.Header) bool {
 	return false
 }
 
-// unreadable says why a body could not be read: its client left, was silent for
-// too long, or sent nonsense.
-func unreadable(cause error) error {
+// bodyReadError translates a read error: the client disconnected, was silent for too
+// long, or sent an invalid body.
+func bodyReadError(cause error) error {
 	switch {
-	case left(cause):
-		return errors.Join(errLeft, cause)
+	case isDisconnect(cause):
+		return errors.Join(errClientLeft, cause)
 	case errors.Is(cause, os.ErrDeadlineExceeded):
 		return (&domain.Error{
 			Code: domain.Timeout, Message: "Request body did not arrive in time", Details: map[string]any{}, Err: cause,

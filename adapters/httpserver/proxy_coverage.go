@@ -11,12 +11,12 @@ func publicNetworks() (four, six []netip.Prefix) {
 
 // coversEverything reports whether the networks together hold all public
 // addresses of IPv4 or all of IPv6.
-func (l proxyList) coversEverything() bool {
+func (l trustedProxies) coversEverything() bool {
 	four, six := publicNetworks()
 	return l.coversAll(four) || l.coversAll(six)
 }
 
-func (l proxyList) coversAll(networks []netip.Prefix) bool {
+func (l trustedProxies) coversAll(networks []netip.Prefix) bool {
 	for _, network := range networks {
 		if !l.covers(network) {
 			return false
@@ -28,7 +28,7 @@ func (l proxyList) coversAll(networks []netip.Prefix) bool {
 // covers reports whether every address of the network is in one of the list's.
 // It looks at halves only where a network of the list lies inside, so its work
 // is bounded by the length of the list times that of an address.
-func (l proxyList) covers(network netip.Prefix) bool {
+func (l trustedProxies) covers(network netip.Prefix) bool {
 	inside := false
 	for _, p := range l {
 		if p.Overlaps(network) {

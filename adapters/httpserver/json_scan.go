@@ -44,7 +44,7 @@ func eachItem(raw []byte, visit func(item json.RawMessage) bool) {
 	}
 }
 
-// skipSpace returns the index of the first byte at or after at that is no white
+// skipSpace returns the index of the first byte at or after at that is not white
 // space.
 func skipSpace(raw []byte, at int) int {
 	for at < len(raw) && strings.IndexByte(" \t\r\n", raw[at]) >= 0 {
@@ -97,8 +97,8 @@ func skipNested(raw []byte, at int) int {
 	}
 }
 
-// escaped returns the code unit of the escape \uXXXX at at.
-func escaped(raw []byte, at int) rune {
+// escapeUnit returns the code unit of the escape \uXXXX at at.
+func escapeUnit(raw []byte, at int) rune {
 	var unit rune
 	for _, c := range raw[at+2 : at+6] {
 		unit <<= 4
@@ -130,21 +130,21 @@ func appendUnquoted(dst []byte, raw json.RawMessage) []byte {
 			dst = append(dst, raw[at])
 			at++
 		case raw[at+1] != 'u':
-			dst = append(dst, unescaped(raw[at+1]))
+			dst = append(dst, unescape(raw[at+1]))
 			at += 2
-		case utf16.IsSurrogate(escaped(raw, at)):
-			dst = utf8.AppendRune(dst, utf16.DecodeRune(escaped(raw, at), escaped(raw, at+6)))
+		case utf16.IsSurrogate(escapeUnit(raw, at)):
+			dst = utf8.AppendRune(dst, utf16.DecodeRune(escapeUnit(raw, at), escapeUnit(raw, at+6)))
 			at += 12
 		default:
-			dst = utf8.AppendRune(dst, escaped(raw, at))
+			dst = utf8.AppendRune(dst, escapeUnit(raw, at))
 			at += 6
 		}
 	}
 	return dst
 }
 
-// unescaped returns the character for which an escape of two bytes stands.
-func unescaped(c byte) byte {
+// unescape returns the character of a two-byte escape.
+func unescape(c byte) byte {
 	switch c {
 	case 'b':
 		return '\b'
@@ -161,12 +161,12 @@ func unescaped(c byte) byte {
 	}
 }
 
-// longestName bounds the names of a schema's members, in bytes.
-const longestName = 32
+// maxNameLength bounds the names of a schema's members, in bytes.
+const maxNameLength = 32
 
-// keyOf returns which of the known names a member's key spells, empty if none.
-func keyOf(raw json.RawMessage, known []string) string {
-	var space [len(`\u0000`) * longestName]byte
+// matchKey returns which of the known names a member's key spells, empty if none.
+func matchKey(raw json.RawMessage, known []string) string {
+	var space [len(`\u0000`) * maxNameLength]byte
 	text := []byte(raw[1 : len(raw)-1])
 	if bytes.IndexByte(text, '\\') >= 0 {
 		if len(text) > len(space) {

@@ -12,20 +12,20 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// watch counts the request, ends its span and writes its one line of the log,
-// however the request ends.
-func (s *site) watch(c *gin.Context) {
+// accessLog counts the request, ends its span and writes one log line, also after a
+// panic.
+func (s *router) accessLog(c *gin.Context) {
 	s.observer.Observe(domain.RequestStarted{})
-	defer s.conclude(c, exchangeOf(c))
+	defer s.finishRequest(c, requestStateOf(c))
 	c.Next()
 }
 
-func (s *site) conclude(c *gin.Context, x *exchange) {
+func (s *router) finishRequest(c *gin.Context, x *requestState) {
 	status, took := x.status, time.Since(x.started)
 	if status == 0 {
 		status = c.Writer.Status()
 	}
-	closeSpan(x, status)
+	endSpan(x, status)
 	method := x.endpoint.label(c.Request.Method)
 	s.observer.Observe(domain.RequestServed{Method: method, Endpoint: x.endpoint.template, Status: status, Took: took})
 	level := x.level()
@@ -34,9 +34,8 @@ func (s *site) conclude(c *gin.Context, x *exchange) {
 	}
 }
 
-// level says how loud the line is: our own failures are errors, probes are
-// whispers.
-func (x *exchange) level() slog.Level {
+// level returns the log level: error for a 5xx, debug for probes, else info.
+func (x *requestState) level() slog.Level {
 	switch {
 	case x.failure != nil && StatusOf(x.failure) >= http.StatusInternalServerError:
 		return slog.LevelError
@@ -47,14 +46,14 @@ func (x *exchange) level() slog.Level {
 	}
 }
 
-// attributes are the line's facts. The query is left out: it may hold a token.
-// Correlation and trace ids are in the context, for the logger to add.
-func (x *exchange) attributes(c *gin.Context, method string, status int, took time.Duration) []slog.Attr {
+// attributes returns the fields of the log line. The query is omitted, because it
+// may contain a token.
+func (x *requestState) attributes(c *gin.Context, method string, status int, took time.Duration) []slog.Attr {
 	out := make([]slog.Attr, 0, 8) // of a success: failures say more and are few
 	out = append(out,
 		slog.String("method", method),
 		slog.String("endpoint", x.endpoint.template),
-		slog.String("path", clip(c.Request.URL.EscapedPath())),
+		slog.String("path", truncateASCII(c.Request.URL.EscapedPath())),
 		slog.Int("status", status),
 		slog.Float64("took_seconds", took.Seconds()),
 		slog.Int("bytes", max(c.Writer.Size(), 0)),
@@ -62,7 +61,7 @@ func (x *exchange) attributes(c *gin.Context, method string, status int, took ti
 	if x.caller.User != "" {
 		out = append(out, slog.String("user_id", string(x.caller.User)))
 	}
-	if x.replaced {
+	if x.correlationReplaced {
 		out = append(out, slog.Bool("correlation_id_replaced", true))
 	}
 	if x.failure != nil {
@@ -74,13 +73,13 @@ func (x *exchange) attributes(c *gin.Context, method string, status int, took ti
 	return out
 }
 
-// gone reports whether the client left before its answer. net/http notices
-// only once the request has been read. A deadline of ours that passed while the
-// body was read does not count.
-func gone(c *gin.Context, err error) bool {
-	if errors.Is(err, errLeft) {
+// clientLeft reports whether the client disconnected before its answer. net/http
+// detects that only after the body was read. An expired read deadline of the gateway
+// does not count.
+func clientLeft(c *gin.Context, err error) bool {
+	if errors.Is(err, errClientLeft) {
 		return true
 	}
 	body := bodyOf(c)
-	return errors.Is(c.Request.Context().Err(), context.Canceled) && (body == nil || !body.expired.Load())
+	return errors.Is(c.Request.Context().Err(), context.Canceled) && (body == nil || !body.timedOut.Load())
 }

@@ -11,12 +11,12 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// object is a JSON object of which a schema's own members are read. Keys match
-// exactly; unknown ones are ignored; of a key that stands twice the last counts.
+// object holds the members of a JSON object that a schema knows. Keys match exactly;
+// unknown keys are ignored; the last of duplicate keys counts.
 type object struct {
-	members map[string]json.RawMessage
-	at      []any
-	broken  *violations
+	members    map[string]json.RawMessage
+	at         []any
+	violations *violations
 }
 
 // bodyObject reads a request's body, of which the schema knows some keys. It
@@ -30,18 +30,18 @@ func bodyObject(body []byte, broken *violations, known ...string) (object, bool)
 		return object{}, false
 	}
 	if !utf8.Valid(text) || !json.Valid(text) {
-		broken.add("json_invalid", append(at, brokenAt(text)), "JSON decode error", nil)
+		broken.add("json_invalid", append(at, syntaxErrorOffset(text)), "JSON decode error", nil)
 		return object{}, false
 	}
 	if lone := domain.LoneSurrogate(text); lone >= 0 {
 		broken.add("json_invalid", append(at, lone), "JSON decode error", nil)
 		return object{}, false
 	}
-	return nested(text, at, broken, known...)
+	return parseMembers(text, at, broken, known...)
 }
 
-// brokenAt is how many bytes of a text are good JSON.
-func brokenAt(text []byte) int64 {
+// syntaxErrorOffset returns the offset of the first syntax error.
+func syntaxErrorOffset(text []byte) int64 {
 	var value json.RawMessage
 	var syntax *json.SyntaxError
 	if err := json.Unmarshal(text, &value); errors.As(err, &syntax) {
@@ -50,16 +50,16 @@ func brokenAt(text []byte) int64 {
 	return 0
 }
 
-// nested reads the known members of an object inside valid JSON.
-func nested(raw json.RawMessage, at []any, broken *violations, known ...string) (object, bool) {
-	o := object{at: at, broken: broken}
+// parseMembers reads the known members of an object inside valid JSON.
+func parseMembers(raw json.RawMessage, at []any, broken *violations, known ...string) (object, bool) {
+	o := object{at: at, violations: broken}
 	if raw[0] != '{' {
 		broken.rule(at, "input should be a JSON object")
 		return object{}, false
 	}
 	o.members = make(map[string]json.RawMessage, len(known))
 	eachMember(raw, func(key, value json.RawMessage) bool {
-		if name := keyOf(key, known); name != "" {
+		if name := matchKey(key, known); name != "" {
 			o.members[name] = value
 		}
 		return true
@@ -67,8 +67,8 @@ func nested(raw json.RawMessage, at []any, broken *violations, known ...string) 
 	return o, true
 }
 
-// path is where a member stands, for schema errors. It bounds what they repeat
-// of a key that the client made up.
+// path returns the location of a member for schema errors. It truncates keys that
+// the client chose.
 func (o object) path(keys ...string) []any {
 	out := slices.Clone(o.at)
 	for _, k := range keys {
@@ -77,7 +77,7 @@ func (o object) path(keys ...string) []any {
 	return out
 }
 
-// value is a member, or nothing when it is absent or null.
+// value returns a member, or nil if it is absent or null.
 func (o object) value(key string) json.RawMessage {
 	if raw := o.members[key]; string(raw) != "null" {
 		return raw
@@ -85,34 +85,34 @@ func (o object) value(key string) json.RawMessage {
 	return nil
 }
 
-// text reads an optional string of least to most characters, trimmed.
-func (o object) text(key string, least, most int) *string {
+// optionalString reads an optional string of least to most characters, trimmed.
+func (o object) optionalString(key string, least, most int) *string {
 	raw := o.value(key)
 	if raw == nil {
 		return nil
 	}
 	at := o.path(key)
 	if raw[0] != '"' {
-		o.broken.notText(at, raw)
+		o.violations.notString(at, raw)
 		return nil
 	}
 	text := strings.TrimSpace(unquoted(raw))
 	switch n := utf8.RuneCountInString(text); {
 	case n < least:
-		o.broken.tooShort(at, raw, least)
+		o.violations.tooShort(at, raw, least)
 	case n > most:
-		o.broken.tooLong(at, raw, most)
+		o.violations.tooLong(at, raw, most)
 	default:
 		return &text
 	}
 	return nil
 }
 
-// word reads a required string that must be one of a list.
-func (o object) word(key string, allowed []string) string {
+// enum reads a required string that must be one of a list.
+func (o object) enum(key string, allowed []string) string {
 	raw, there := o.members[key]
 	if !there {
-		o.broken.missing(o.path(key))
+		o.violations.missing(o.path(key))
 		return ""
 	}
 	if raw[0] == '"' {
@@ -120,6 +120,6 @@ func (o object) word(key string, allowed []string) string {
 			return text
 		}
 	}
-	o.broken.noneOf(o.path(key), raw, allowed)
+	o.violations.notInEnum(o.path(key), raw, allowed)
 	return ""
 }

@@ -11,27 +11,27 @@ import (
 // decimal text, and a boolean as true, false, 1 or 0, as text or as a number.
 // Nothing else is converted.
 
-// count reads a required whole number above zero. It may be written as 3.0.
-func (o object) count(key string) (n int, ok bool) {
+// positiveInt reads a required whole number above zero. It may be written as 3.0.
+func (o object) positiveInt(key string) (n int, ok bool) {
 	raw, there := o.members[key]
 	if !there {
-		o.broken.missing(o.path(key))
+		o.violations.missing(o.path(key))
 		return 0, false
 	}
 	value, isNumber := numberOf(raw)
 	switch {
 	case !isNumber || value != math.Trunc(value) || math.Abs(value) > math.MaxInt32:
-		o.broken.add("int_parsing", o.path(key), "Input should be a valid integer"+unparsed(raw, "an integer"), raw)
+		o.violations.add("int_parsing", o.path(key), "Input should be a valid integer"+parseHint(raw, "an integer"), raw)
 	case value <= 0:
-		o.broken.add("greater_than", o.path(key), "Input should be greater than 0", raw).Ctx = map[string]any{"gt": 0}
+		o.violations.add("greater_than", o.path(key), "Input should be greater than 0", raw).Ctx = map[string]any{"gt": 0}
 	default:
 		return int(value), true
 	}
 	return 0, false
 }
 
-// number reads an optional number from least to most.
-func (o object) number(key string, least, most float64) *float64 {
+// optionalNumber reads an optional number from least to most.
+func (o object) optionalNumber(key string, least, most float64) *float64 {
 	raw := o.value(key)
 	if raw == nil {
 		return nil
@@ -40,12 +40,12 @@ func (o object) number(key string, least, most float64) *float64 {
 	plain := func(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
 	switch {
 	case !isNumber:
-		o.broken.add("float_parsing", o.path(key), "Input should be a valid number"+unparsed(raw, "a number"), raw)
+		o.violations.add("float_parsing", o.path(key), "Input should be a valid number"+parseHint(raw, "a number"), raw)
 	case value < least:
-		o.broken.add("greater_than_equal", o.path(key), "Input should be greater than or equal to "+plain(least), raw).
+		o.violations.add("greater_than_equal", o.path(key), "Input should be greater than or equal to "+plain(least), raw).
 			Ctx = map[string]any{"ge": least}
 	case value > most:
-		o.broken.add("less_than_equal", o.path(key), "Input should be less than or equal to "+plain(most), raw).
+		o.violations.add("less_than_equal", o.path(key), "Input should be less than or equal to "+plain(most), raw).
 			Ctx = map[string]any{"le": most}
 	default:
 		return &value
@@ -53,8 +53,8 @@ func (o object) number(key string, least, most float64) *float64 {
 	return nil
 }
 
-// flag reads an optional boolean; it is false when absent.
-func (o object) flag(key string) bool {
+// boolean reads an optional boolean; it is false when absent.
+func (o object) boolean(key string) bool {
 	raw, there := o.members[key]
 	if !there {
 		return false
@@ -63,15 +63,14 @@ func (o object) flag(key string) bool {
 	switch {
 	case ok:
 	case raw[0] == '"', isNumber(raw):
-		o.broken.add("bool_parsing", o.path(key), "Input should be a valid boolean, unable to interpret input", raw)
+		o.violations.add("bool_parsing", o.path(key), "Input should be a valid boolean, unable to interpret input", raw)
 	default:
-		o.broken.add("bool_type", o.path(key), "Input should be a valid boolean", raw)
+		o.violations.add("bool_type", o.path(key), "Input should be a valid boolean", raw)
 	}
 	return value
 }
 
-// booleanOf returns the boolean that a value stands for; ok is false if it
-// stands for none.
+// booleanOf returns the boolean value of a JSON value. ok is false if there is none.
 func booleanOf(raw json.RawMessage) (value, ok bool) {
 	text := string(raw)
 	switch {
@@ -102,9 +101,8 @@ func numberOf(raw json.RawMessage) (value float64, ok bool) {
 	return value, err == nil
 }
 
-// unparsed completes the message about a value that is no number, when it is
-// text.
-func unparsed(raw json.RawMessage, kind string) string {
+// parseHint completes the message for a text that is not a number.
+func parseHint(raw json.RawMessage, kind string) string {
 	if raw[0] != '"' {
 		return ""
 	}

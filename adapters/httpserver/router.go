@@ -18,9 +18,9 @@ import (
 // scope names this package's spans.
 const scope = "github.com/huleedu/edge/adapters/httpserver"
 
-// site is what all routes of one service share. It does not change once the
-// server is built, save for retiring.
-type site struct {
+// router holds what all routes of one service share. Only retiring, draining and
+// activeDrains change after the server is built.
+type router struct {
 	service  domain.Service
 	log      *slog.Logger
 	observer ports.Observer
@@ -28,31 +28,31 @@ type site struct {
 	// tokens is nil where no route needs a caller.
 	tokens  ports.TokenValidator
 	origins *originPolicy
-	// network is where a request comes from, nil where no handler asks.
+	// network returns a request's client network; nil if no handler needs it.
 	network func(*http.Request) string
-	// limits is nil where no route has a limit.
+	// limits is nil if no route has a limit.
 	limits *limits
 
-	// retiring asks clients to connect anew elsewhere.
+	// retiring makes every answer announce the close.
 	retiring atomic.Bool
-	// draining is done when the server stops; drain makes it so. It ends streams,
-	// which have no end of their own, and bodies that do not come in.
+	// draining is cancelled by drain when the server stops. It ends event streams and
+	// shortens the wait for bodies.
 	draining context.Context
 	drain    context.CancelFunc
-	// drains are the connections that are read after their answer.
-	drains sync.WaitGroup
-	// readTime bounds the reading of a request's body by its handler.
-	readTime time.Duration
-	buffers  buffers
+	// activeDrains counts the connections that are read after their answer.
+	activeDrains sync.WaitGroup
+	// readTimeout bounds the reading of a request's body by its handler.
+	readTimeout time.Duration
+	buffers     bufferPool
 
-	engine *gin.Engine
-	listed []Route
-	fixed  fixedHeaders
+	engine       *gin.Engine
+	routeList    []Route
+	fixedHeaders fixedHeaders
 }
 
-// route prepares the router. Paths are matched as they were sent, so that an
+// setUpEngine creates the gin engine. Paths are matched as they were sent, so that an
 // encoded slash never becomes a separator, and nothing is redirected.
-func (s *site) route() error {
+func (s *router) setUpEngine() error {
 	gin.SetMode(gin.ReleaseMode)
 	e := gin.New()
 	e.UseRawPath = true
@@ -66,16 +66,16 @@ func (s *site) route() error {
 	}
 	s.engine = e
 	s.draining, s.drain = context.WithCancel(context.Background())
-	s.fixed = newFixedHeaders()
-	e.NoRoute(s.chain(row{caller: Anyone, handle: noRoute})...)
-	e.NoMethod(s.chain(row{caller: Anyone, handle: noMethod})...)
+	s.fixedHeaders = newFixedHeaders()
+	e.NoRoute(s.chain(routeDef{caller: Anyone, handle: noRoute})...)
+	e.NoMethod(s.chain(routeDef{caller: Anyone, handle: noMethod})...)
 	return nil
 }
 
 func noRoute(c *gin.Context) error {
 	return &domain.Error{
 		Code: domain.ResourceNotFound, Message: "Route not found",
-		Details: map[string]any{"resource_type": "route", "resource_id": clip(c.Request.URL.EscapedPath())},
+		Details: map[string]any{"resource_type": "route", "resource_id": truncateASCII(c.Request.URL.EscapedPath())},
 	}
 }
 
@@ -83,9 +83,9 @@ func noMethod(*gin.Context) error {
 	return &domain.Error{Code: domain.InvalidRequest, Kind: domain.WrongMethod, Message: "Method not allowed"}
 }
 
-// clip bounds what an answer or a log line repeats of a client's words, in
-// bytes of ASCII.
-func clip(escaped string) string {
+// truncateASCII returns at most the first 100 bytes of an ASCII text, for error
+// answers and log lines.
+func truncateASCII(escaped string) string {
 	const limit = 100
 	return escaped[:min(len(escaped), limit)]
 }

@@ -19,35 +19,35 @@ import (
 const (
 	// maxUploadReply bounds the file service's answer, in bytes.
 	maxUploadReply = 1 << 20
-	// maxTold bounds, in characters, what is repeated of its words.
-	maxTold = 200
+	// maxServiceMessage bounds, in characters, what is repeated of its words.
+	maxServiceMessage = 200
 )
 
-// run makes the exchange, once there is something to send, and returns what to
-// tell the client.
+// run calls the file service when the first bytes of the copy are ready. It returns
+// the answer for the client.
 func (u *upload) run() (domain.Reply, error) {
 	select {
-	case <-u.opened:
-	case <-u.over:
+	case <-u.started:
+	case <-u.aborted:
 		return domain.Reply{}, u.reason
 	}
 	to := u.g.files
-	ctx, span := u.g.tracer.Start(u.ctx, "gateway.proxy_request", to.start...)
+	ctx, span := u.g.tracer.Start(u.ctx, "gateway.proxy_request", to.spanOptions...)
 	defer span.End()
 	started := time.Now()
 	reply, err := u.call(ctx)
 	u.g.observer.Observe(domain.ServiceCalled{
-		Service: to.name, Method: http.MethodPost, Endpoint: u.x.endpoint.template, Status: reply.Status, Took: time.Since(started),
+		Service: to.name, Method: http.MethodPost, Endpoint: u.state.endpoint.template, Status: reply.Status, Took: time.Since(started),
 	})
-	markFailed(span, err)
-	if u.all.Load() && span.IsRecording() {
+	markSpanFailed(span, err)
+	if u.complete.Load() && span.IsRecording() {
 		span.SetAttributes(attribute.String("batch.id", string(u.form.batch)))
 	}
-	return reply, u.why(err)
+	return reply, u.failure(err)
 }
 
-// call sends the form and judges the answer. The reply's status is set whenever
-// there is one.
+// call sends the form and reads the answer. The reply's status is set when the
+// service answered, also beside an error.
 func (u *upload) call(ctx context.Context) (domain.Reply, error) {
 	to := u.g.files
 	req := (&http.Request{
@@ -59,40 +59,40 @@ func (u *upload) call(ctx context.Context) (domain.Reply, error) {
 		return domain.Reply{}, to.failure(err)
 	}
 	defer func() { _ = res.Body.Close() }()
-	body := &heldReader{res.Body, domain.MemoryOf(ctx), to.name}
+	body := &budgetReader{res.Body, domain.MemoryOf(ctx), to.name}
 	reply := domain.Reply{Status: res.StatusCode, ContentType: res.Header.Get("Content-Type")}
-	if !tookForm(reply.Status) {
+	if !isAccepted(reply.Status) {
 		reply.Body = u.refusalBody(reply.Status, body)
-		return reply, u.refusal(reply)
+		return reply, u.refusalError(reply)
 	}
-	return u.acceptance(reply, body)
+	return u.readAcceptance(reply, body)
 }
 
-// refusalWait is how long the words of a refusal are waited for.
-const refusalWait = time.Second
+// refusalTimeout is how long the words of a refusal are waited for.
+const refusalTimeout = time.Second
 
-// refusalBody reads the body of a refusal where that matters. What came in time is
-// good enough.
+// refusalBody reads the body of a 400 or 409. It returns what arrives within
+// refusalTimeout.
 func (u *upload) refusalBody(status int, body io.Reader) []byte {
 	if status != http.StatusBadRequest && status != http.StatusConflict {
 		return nil
 	}
-	limit := time.AfterFunc(refusalWait, func() { u.cancel(errAborted) })
+	limit := time.AfterFunc(refusalTimeout, func() { u.cancel(errAborted) })
 	defer limit.Stop()
 	words, _ := io.ReadAll(io.LimitReader(body, maxUploadReply))
 	return words
 }
 
-// acceptance is the answer to a form that the service took: it counts when the
-// form was whole.
-func (u *upload) acceptance(reply domain.Reply, body io.Reader) (domain.Reply, error) {
+// readAcceptance reads the answer to an accepted form. It returns an error if the form
+// was not complete.
+func (u *upload) readAcceptance(reply domain.Reply, body io.Reader) (domain.Reply, error) {
 	to := u.g.files
 	select {
-	case <-u.over:
+	case <-u.aborted:
 		return reply, u.reason
-	case <-u.fed:
-		if u.fault != nil {
-			return reply, to.failure(domain.BrokenAnswer(to.name, errEarly))
+	case <-u.copied:
+		if u.copyErr != nil {
+			return reply, to.failure(domain.BrokenAnswer(to.name, errEarlyAcceptance))
 		}
 	}
 	var err error
@@ -105,13 +105,13 @@ func (u *upload) acceptance(reply domain.Reply, body io.Reader) (domain.Reply, e
 	return reply, nil
 }
 
-// header is the client's, without what it says of a body that is another now,
-// by any spelling.
+// header returns the outbound header without the headers that describe the client's
+// body, in any spelling.
 func (u *upload) header(ctx context.Context) http.Header {
-	out := u.g.outgoing(ctx, u.request, u.x)
-	var space [foldedSize]byte
+	out := u.g.outboundHeader(ctx, u.request, u.state)
+	var space [maxReservedName]byte
 	for name := range out {
-		switch string(fold(space[:0], name)) {
+		switch string(normalizeName(space[:0], name)) {
 		case "content-type", "content-encoding", "content-md5", "content-digest", "repr-digest", "digest":
 			delete(out, name)
 		}
@@ -120,18 +120,18 @@ func (u *upload) header(ctx context.Context) http.Header {
 	return out
 }
 
-func tookForm(status int) bool {
+func isAccepted(status int) bool {
 	return status == http.StatusCreated || status == http.StatusAccepted
 }
 
-// refusal is what becomes of the service's other answers.
-func (u *upload) refusal(r domain.Reply) error {
+// refusalError translates the service's other answers.
+func (u *upload) refusalError(r domain.Reply) error {
 	switch status := r.Status; {
 	case status == http.StatusBadRequest:
-		return domain.Invalid("form", "", "", told(r.Body)).At("httpserver.upload")
-	case status == http.StatusForbidden, status == http.StatusConflict && conflict(r.Body) == domain.AuthorizationError:
+		return domain.Invalid("form", "", "", serviceMessage(r.Body)).At("httpserver.upload")
+	case status == http.StatusForbidden, status == http.StatusConflict && conflictCode(r.Body) == domain.AuthorizationError:
 		return domain.Forbidden("Not allowed to add files to this batch", nil).At("httpserver.upload")
-	case status == http.StatusNotFound, status == http.StatusConflict && conflict(r.Body) == domain.ResourceNotFound:
+	case status == http.StatusNotFound, status == http.StatusConflict && conflictCode(r.Body) == domain.ResourceNotFound:
 		return u.unknownBatch()
 	case status == http.StatusConflict:
 		return &domain.Error{
@@ -142,10 +142,10 @@ func (u *upload) refusal(r domain.Reply) error {
 	}
 }
 
-// unknownBatch names the batch only if all of the form was read: feed is at it
-// otherwise.
+// unknownBatch returns the 404. It contains the batch id only if copyForm has ended,
+// because copyForm writes the id.
 func (u *upload) unknownBatch() error {
-	if u.all.Load() {
+	if u.complete.Load() {
 		return domain.NotFound("batch", string(u.form.batch)).At("httpserver.upload")
 	}
 	return &domain.Error{
@@ -154,8 +154,8 @@ func (u *upload) unknownBatch() error {
 	}
 }
 
-// conflict is the code inside a conflict's error, if it has one.
-func conflict(body []byte) domain.Code {
+// conflictCode returns the error code in the body of a 409, or an empty code.
+func conflictCode(body []byte) domain.Code {
 	var answer struct {
 		Error struct {
 			Code domain.Code `json:"error_code"`
@@ -167,30 +167,30 @@ func conflict(body []byte) domain.Code {
 	return answer.Error.Code
 }
 
-// told is what the service says is wrong with the form, when that is a short
-// line of plain text, else words of ours.
-func told(body []byte) string {
+// serviceMessage returns the service's error or detail text if it is one line of plain
+// text, else a fixed message.
+func serviceMessage(body []byte) string {
 	var answer map[string]json.RawMessage
 	if json.Unmarshal(body, &answer) == nil {
 		for _, key := range []string{"error", "detail"} {
 			var text string
-			if json.Unmarshal(answer[key], &text) == nil && isLine(text) {
-				return shorten(strings.TrimSpace(text))
+			if json.Unmarshal(answer[key], &text) == nil && isPlainLine(text) {
+				return truncateRunes(strings.TrimSpace(text))
 			}
 		}
 	}
 	return "The file service refused the form"
 }
 
-// isLine refuses what is markup, or more than a line: a stack trace, a page.
-func isLine(text string) bool {
+// isPlainLine reports whether a text is one line without markup.
+func isPlainLine(text string) bool {
 	return strings.TrimSpace(text) != "" && utf8.ValidString(text) &&
 		!strings.ContainsAny(text, "<>") && !strings.ContainsFunc(text, unicode.IsControl)
 }
 
-func shorten(text string) string {
-	if runes := []rune(text); len(runes) > maxTold {
-		return string(runes[:maxTold])
+func truncateRunes(text string) string {
+	if runes := []rune(text); len(runes) > maxServiceMessage {
+		return string(runes[:maxServiceMessage])
 	}
 	return text
 }

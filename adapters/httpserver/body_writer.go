@@ -8,37 +8,37 @@ import (
 	"time"
 )
 
-// bodyWriter is the answer's writer of a request with a body. Before the header
-// it decides what becomes of the connection.
+// bodyWriter is the ResponseWriter of a request with a body. Before it writes the
+// header it decides whether the connection is kept.
 type bodyWriter struct {
 	http.ResponseWriter
 	body    *requestBody
 	request *http.Request
 }
 
-// Unwrap leads to net/http's own writer.
+// Unwrap returns net/http's own writer.
 func (w *bodyWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// WriteHeader announces the close unless the body was read to its clean end.
+// WriteHeader adds "Connection: close" unless the body was read to its end.
 func (w *bodyWriter) WriteHeader(status int) {
 	if status >= http.StatusOK && !w.body.written {
-		w.begin(status)
+		w.prepareHeader(status)
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
 
-func (w *bodyWriter) begin(status int) {
+func (w *bodyWriter) prepareHeader(status int) {
 	w.body.written = true
 	h := w.Header()
-	if told := h["Connection"]; !w.body.settle() && !slices.Contains(told, "close") {
+	if told := h["Connection"]; !w.body.drainBeforeHeader() && !slices.Contains(told, "close") {
 		h["Connection"] = append(slices.Clip(told), "close")
 	}
 	bodyless := status == http.StatusNoContent || status == http.StatusNotModified || w.request.Method == http.MethodHead
 	w.body.chunked = !bodyless && h.Get("Content-Length") == "" && w.request.ProtoAtLeast(1, 1)
-	_ = w.body.conn.SetWriteDeadline(time.Now().Add(answerTime)) // a writer without deadlines has no client
+	_ = w.body.conn.SetWriteDeadline(time.Now().Add(writeIdleTimeout)) // a writer without deadlines has no client
 }
 
-// Write begins the answer if that has not begun.
+// Write writes the header first if it was not written.
 func (w *bodyWriter) Write(p []byte) (int, error) {
 	if !w.body.written {
 		w.WriteHeader(http.StatusOK)
@@ -46,7 +46,7 @@ func (w *bodyWriter) Write(p []byte) (int, error) {
 	return w.ResponseWriter.Write(p)
 }
 
-// Flush sends what was written.
+// Flush sends buffered data to the client.
 func (w *bodyWriter) Flush() {
 	if !w.body.written {
 		w.WriteHeader(http.StatusOK)
@@ -54,7 +54,7 @@ func (w *bodyWriter) Flush() {
 	_ = w.body.conn.Flush()
 }
 
-// FlushError is Flush that says why it failed.
+// FlushError is Flush with an error.
 func (w *bodyWriter) FlushError() error {
 	if !w.body.written {
 		w.WriteHeader(http.StatusOK)
@@ -62,9 +62,9 @@ func (w *bodyWriter) FlushError() error {
 	return w.body.conn.Flush()
 }
 
-// Hijack hands the connection over. The new owner does not get the body.
+// Hijack transfers the connection to the caller. It ends the reading of the body.
 func (w *bodyWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	w.body.stop()
+	w.body.stopPump()
 	conn, rw, err := w.body.conn.Hijack()
 	w.body.hijacked = err == nil
 	return conn, rw, err

@@ -11,12 +11,12 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// errPanic is the private cause of an answer that ended in a panic.
+// errPanic is the internal cause of an answer after a panic.
 var errPanic = errors.New("panic")
 
-// shield turns a panic into the standard answer. The deliberate one that cuts
-// a connection passes.
-func (s *site) shield(c *gin.Context) {
+// recoverPanic answers a panic with the standard error. It re-panics with
+// http.ErrAbortHandler, which closes the connection.
+func (s *router) recoverPanic(c *gin.Context) {
 	defer func() {
 		value := recover()
 		if value == nil {
@@ -25,13 +25,13 @@ func (s *site) shield(c *gin.Context) {
 		if err, ok := value.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 			panic(value)
 		}
-		exchangeOf(c).stack = debug.Stack()
-		s.answer(c, panicked(value))
+		requestStateOf(c).stack = debug.Stack()
+		s.writeError(c, panicError(value))
 	}()
 	c.Next()
 }
 
-func panicked(value any) *domain.Error {
+func panicError(value any) *domain.Error {
 	cause := fmt.Errorf("%w: %v", errPanic, value)
 	if err, ok := value.(error); ok {
 		cause = fmt.Errorf("%w: %w", errPanic, err)
