@@ -18,11 +18,10 @@ func NewSessions(quota ports.ConnectionQuota, listener ports.MessageListener) *S
 	return &Sessions{quota: quota, listener: listener}
 }
 
-// Admit takes one of the caller's places and follows their messages: when it
-// returns nil, nothing published from then on is missed, provided that the
-// connection manager already knows where to put it. A failure undoes what was
-// done. Errors: QUOTA_EXCEEDED, CONNECTION_ERROR. After success, Dismiss is
-// owed exactly once.
+// Admit acquires a lease of the caller's connection quota and subscribes to the
+// caller's messages. After nil no message that is published is missed, provided that
+// the connection manager already has the session registered; Dismiss must then be
+// called once. A failure undoes the steps. Errors: QUOTA_EXCEEDED, CONNECTION_ERROR.
 func (s *Sessions) Admit(ctx context.Context, caller domain.Caller, session string) error {
 	if err := s.quota.Acquire(ctx, caller.User, session); err != nil {
 		return err
@@ -34,13 +33,13 @@ func (s *Sessions) Admit(ctx context.Context, caller domain.Caller, session stri
 	return nil
 }
 
-// Reclaim asks every node to free the places of the caller's connections whose
-// peers are gone. It is called after the caller was refused a place.
+// Reclaim asks every node to release the leases of the caller's dead connections. It
+// is called after the quota was exceeded.
 func (s *Sessions) Reclaim(ctx context.Context, caller domain.Caller) {
 	s.quota.Reclaim(ctx, caller.User)
 }
 
-// Dismiss undoes Admit, in reverse.
+// Dismiss undoes Admit, in reverse order.
 func (s *Sessions) Dismiss(caller domain.Caller, session string) {
 	s.listener.Unfollow(caller.User)
 	s.quota.Release(caller.User, session)

@@ -31,10 +31,10 @@ func countPings(c *client) *atomic.Int32 {
 	return pings
 }
 
-// TestAFullQuotaFreesPlacesOfPeersThatAreGone: a user whose network changed has
-// sockets that nobody reads. One refusal has them closed (4002) within five
-// seconds, those that answer stay, and the user gets in.
-func TestAFullQuotaFreesPlacesOfPeersThatAreGone(t *testing.T) {
+// TestCheckClosesDeadConnectionsOfAFullQuota: a user whose network changed has
+// connections that no client reads. A refusal closes them (4002) within five
+// seconds. Connections that answer stay, and the user can connect.
+func TestCheckClosesDeadConnectionsOfAFullQuota(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, dial, end := newPiped(t, settings(), func(n *node) { n.registry.limit = 3 })
 		defer end()
@@ -68,9 +68,9 @@ func TestAFullQuotaFreesPlacesOfPeersThatAreGone(t *testing.T) {
 	})
 }
 
-// TestChecksAreNoPingStorm: however often a check is asked for, a socket is
-// pinged at most once in five seconds, and one that answers never ends.
-func TestChecksAreNoPingStorm(t *testing.T) {
+// TestChecksPingAtMostOnceInFiveSeconds: repeated checks ping a connection at most
+// once in five seconds and do not close one that answers.
+func TestChecksPingAtMostOnceInFiveSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, dial, end := newPiped(t, settings())
 		defer end()

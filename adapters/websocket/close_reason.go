@@ -10,29 +10,29 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// The bounds of a reason: a control frame's payload less its status, in bytes,
-// and the contract's on the message, in characters.
+// The bounds of a reason: maxReason in bytes, the payload of a control frame without
+// the status; maxMessage in characters.
 const (
 	maxReason  = 123
 	maxMessage = 50
 )
 
-// payload is the payload of the close frame.
+// payload returns the payload of the close frame.
 func (c Close) payload(correlation string) []byte {
 	return websocket.FormatCloseMessage(int(c.Status), c.Reason(correlation))
 }
 
-// Reason is the text of the close frame: compact JSON of at most 123 bytes, or
-// nothing.
+// Reason returns the text of the close frame: compact JSON of at most 123 bytes, or
+// an empty string.
 func (c Close) Reason(correlation string) string {
 	if c.Status == ConnectionLimit {
-		correlation = "" // clients compare this reason as a whole
+		correlation = "" // clients compare the whole reason
 	}
 	return reason(c.Code, c.Message, correlation)
 }
 
-// reason is compact JSON that always fits. A correlation id that is no plain
-// word is left out; the message takes what room is left.
+// reason returns compact JSON of at most maxReason bytes. A correlation id that is
+// not plain is omitted; the message gets the remaining room.
 func reason(code domain.Code, message, correlation string) string {
 	if code == "" {
 		return ""
@@ -44,7 +44,7 @@ func reason(code domain.Code, message, correlation string) string {
 	return head + truncate(message, maxReason-len(head)-len(tail)) + tail
 }
 
-// isPlain reports whether the id needs no escape and leaves room for every code.
+// isPlain reports whether the id needs no escape and is short enough for every code.
 func isPlain(id string) bool {
 	const longest = 36 // a UUID
 	return id != "" && len(id) <= longest && !strings.ContainsFunc(id, func(r rune) bool {
@@ -52,8 +52,8 @@ func isPlain(id string) bool {
 	})
 }
 
-// truncate escapes as much of the message as fits into room bytes of a JSON
-// string, never a part of a character.
+// truncate escapes as much of the message as fits into room bytes of a JSON string,
+// in whole characters.
 func truncate(message string, room int) string {
 	var b strings.Builder
 	characters := 0
@@ -68,6 +68,7 @@ func truncate(message string, room int) string {
 	return b.String()
 }
 
+// escape returns the character as it is written in a JSON string.
 func escape(r rune) string {
 	switch {
 	case r == '"' || r == '\\':

@@ -2,30 +2,32 @@ package websocket
 
 import "github.com/huleedu/edge/domain"
 
-// Status is the code of a close frame (RFC 6455 section 7.4). Its range tells
-// the client what to do: below 1008 mend yourself, from there on come back in
-// the way that the constant's comment says.
+// Status is the code of a close frame (RFC 6455 section 7.4). Below 1008 the client
+// has a fault and must not reconnect unchanged; from 1008 on the comments of the
+// constants say what the client should do.
 type Status int
 
 // The statuses that this service sends.
 const (
-	// NormalClosure and GoingAway are the client's own and are echoed without a reason;
-	// the service never begins with them, because clients do not come back.
+	// NormalClosure and GoingAway come from the client and are echoed without a
+	// reason. The service never sends them first, because clients do not reconnect
+	// after them.
 	NormalClosure Status = 1000
 	GoingAway     Status = 1001
-	// ProtocolError is a broken frame. The library says what was wrong with it.
+	// ProtocolError is an invalid frame. The library writes the reason.
 	ProtocolError Status = 1002
-	// Unsupported is a kind of data that is not understood.
+	// Unsupported is data of a kind that is not supported.
 	Unsupported Status = 1003
 	// InvalidUTF8 is a text frame, or the reason of a close frame, that is not UTF-8.
 	InvalidUTF8 Status = 1007
 	// Unauthenticated: get a new token, reconnect.
 	Unauthenticated Status = 1008
-	// MessageTooBig is a message over WEBSOCKET_MAX_MESSAGE_BYTES, in the library's words.
+	// MessageTooBig is a message over WEBSOCKET_MAX_MESSAGE_BYTES. The library
+	// writes the reason.
 	MessageTooBig Status = 1009
-	// InternalError is our failure or Redis's: back off, reconnect.
+	// InternalError is a failure of the service or of Redis: back off, reconnect.
 	InternalError Status = 1011
-	// ServiceRestart is the drain: reconnect with jitter.
+	// ServiceRestart is a drain: reconnect with jitter.
 	ServiceRestart Status = 1012
 	// ConnectionLimit refuses the newest socket of a user: close another tab.
 	ConnectionLimit Status = 4000
@@ -33,24 +35,26 @@ const (
 	SlowConsumer Status = 4001
 	// PeerTimeout is a client that answers no ping or sends nothing: reconnect.
 	PeerTimeout Status = 4002
-	// Disconnected was asked for by an operator: do not reconnect.
+	// Disconnected is a disconnect by an operator: do not reconnect.
 	Disconnected Status = 4003
 )
 
-// noCloseFrame marks a connection that ended without a close frame; it is never sent.
+// noCloseFrame marks a connection that ended without a close frame; it is never
+// sent.
 const noCloseFrame Status = 1006
 
-// Close is what a client is told when its connection ends.
+// Close is the content of a close frame.
 type Close struct {
 	// Status is the frame's code.
 	Status Status
-	// Code is the reason's error code; without one the frame has no reason of ours.
+	// Code is the error code in the reason. Without one the service writes no
+	// reason.
 	Code domain.Code
-	// Message says more; it is shortened to fit.
+	// Message is the text in the reason; it is shortened to fit.
 	Message string
 }
 
-// Close returns the status with the reason it has when no error says more.
+// Close returns the status with its default reason.
 func (s Status) Close() Close {
 	switch s {
 	case Unsupported:
@@ -76,29 +80,29 @@ func (s Status) Close() Close {
 	}
 }
 
-// Entry is a line of the catalogue: one way in which a connection ends.
+// Entry is one row of the catalogue.
 type Entry struct {
 	Close Close
-	// When says what ends a connection so, Then what its client should do.
+	// When is what causes the close, Then what the client should do.
 	When, Then string
 }
 
-// Catalogue lists every close that the service sends. A close without a Code
-// carries no reason of ours.
+// Catalogue lists every close that the service sends. For a close without a Code the
+// service writes no reason.
 func Catalogue() []Entry {
 	const mend, renew = "fix itself", "get a new token, reconnect"
 	return []Entry{
 		{NormalClosure.Close(), "the client closed; echoed without a reason", "-"},
-		{GoingAway.Close(), "likewise; the service never begins with it", "-"},
-		{ProtocolError.Close(), "a frame breaks the protocol; the reason, if any, is in words of the library", mend},
-		{Unsupported.Close(), "a kind of data that is not understood", mend},
+		{GoingAway.Close(), "the same; the service never sends it first", "-"},
+		{ProtocolError.Close(), "an invalid frame; the library writes the reason, if there is one", mend},
+		{Unsupported.Close(), "data of a kind that is not supported", mend},
 		{InvalidUTF8.Close(), "a text frame or the reason of a close frame is not UTF-8", mend},
 		{Unauthenticated.Close(), "the token expired, before or while connected; other refused tokens have messages of their own. Within ten minutes the same token is refused by HTTP 401", renew},
 		{rateLimited(), "more than WEBSOCKET_MAX_MESSAGES_PER_MINUTE frames", renew},
 		{MessageTooBig.Close(), "a message over WEBSOCKET_MAX_MESSAGE_BYTES, or a compressed one over 8 KiB", mend},
-		{InternalError.Close(), "a failure of the service that nobody foresaw", "back off, reconnect"},
+		{InternalError.Close(), "an unexpected failure of the service; at connecting it is retried for up to 15 s first", "back off, reconnect"},
 		{closeForError(domain.Unreachable("redis", nil)), "Redis is away at connecting and does not come back within 15 s, or is away for longer than WEBSOCKET_REDIS_OUTAGE_GRACE", "back off, reconnect"},
-		{closeForError(domain.Unavailable("jwt_keys", 0)), "there are no keys to judge tokens by, and none come within 15 s", "back off, reconnect"},
+		{closeForError(domain.Unavailable("jwt_keys", 0)), "the keys that verify tokens cannot be loaded within 15 s", "back off, reconnect"},
 		{ServiceRestart.Close(), "the node is being stopped", "reconnect with jitter"},
 		{ConnectionLimit.Close(), "the user has WEBSOCKET_MAX_CONNECTIONS_PER_USER sockets; the newest is refused, the others stay. Within a minute the next one is refused by HTTP 429", "close another tab"},
 		{SlowConsumer.Close(), "the client took its messages too slowly and its queue overflowed", "reconnect, resume"},
@@ -107,10 +111,10 @@ func Catalogue() []Entry {
 	}
 }
 
-// rateLimited is a client that sends more than it may.
+// rateLimited is the close of a client that sends too many frames.
 func rateLimited() Close { return Close{Unauthenticated, domain.RateLimit, "Rate limit exceeded"} }
 
-// Statuses lists what this service sends, in ascending order.
+// Statuses lists the statuses that the service sends, in ascending order.
 func Statuses() []Status {
 	return []Status{
 		NormalClosure, GoingAway, ProtocolError, Unsupported, InvalidUTF8, Unauthenticated, MessageTooBig,
@@ -118,8 +122,8 @@ func Statuses() []Status {
 	}
 }
 
-// StatusOf is the table from an error's code to the status of the close that
-// tells it. ok is false for a code that the table lacks.
+// StatusOf maps an error code to the status of the close that tells it. ok is false
+// for a code that is not mapped.
 func StatusOf(code domain.Code) (status Status, ok bool) {
 	switch code {
 	case domain.AuthenticationError, domain.InvalidAPIKey, domain.RateLimit:
@@ -144,7 +148,7 @@ func StatusOf(code domain.Code) (status Status, ok bool) {
 	}
 }
 
-// closeForError is the close that tells a client of the error.
+// closeForError returns the close that tells the client the error.
 func closeForError(err error) Close {
 	e := domain.As(err)
 	if e == nil {
@@ -152,7 +156,7 @@ func closeForError(err error) Close {
 	}
 	status, _ := StatusOf(e.Code)
 	if status == ConnectionLimit {
-		return status.Close() // its reason is fixed, whatever the error says
+		return status.Close() // its reason is fixed
 	}
 	return Close{Status: status, Code: e.Code, Message: e.Message}
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// provocation makes a node end a connection in one way of the catalogue.
-type provocation struct {
+// closeCase makes a node end a connection with one close of the catalogue.
+type closeCase struct {
 	// reason is the close frame's, byte for byte.
 	reason string
 	config func(*websocket.Config)
@@ -25,8 +25,8 @@ type provocation struct {
 	act    func(*testing.T, *node, *client)
 }
 
-// because is a reason in the service's form.
-func because(code domain.Code, message string) string {
+// reasonText returns a reason in the service's format.
+func reasonText(code domain.Code, message string) string {
 	return fmt.Sprintf(`{"error_code":%q,"message":%q,"correlation_id":%q}`, code, message, correlation)
 }
 
@@ -47,32 +47,32 @@ func sends(frame ...byte) func(*testing.T, *node, *client) {
 
 func waits(*testing.T, *node, *client) {}
 
-// provocations are by status and error code.
-func provocations() map[string]provocation {
-	all := clientsEnds()
-	maps.Copy(all, ourEnds())
+// closeCases returns all cases by status and error code.
+func closeCases() map[string]closeCase {
+	all := clientCloses()
+	maps.Copy(all, serverCloses())
 	return all
 }
 
-// clientsEnds are those that a client brings upon itself.
-func clientsEnds() map[string]provocation {
-	return map[string]provocation{
+// clientCloses are the closes that a client causes.
+func clientCloses() map[string]closeCase {
+	return map[string]closeCase{
 		"1000 ": {act: closesWith(1000)},
 		"1001 ": {act: closesWith(1001)},
 		"1002 ": {reason: "bad opcode 3", act: sends(0x83, 0x80, 0, 0, 0, 0)},
 		"1003 INVALID_REQUEST": {
-			reason: because("INVALID_REQUEST", "Unsupported data"),
+			reason: reasonText("INVALID_REQUEST", "Unsupported data"),
 			act: func(_ *testing.T, n *node, _ *client) {
 				n.manager.CloseUser("u1", &domain.Error{Code: domain.InvalidRequest, Message: "Unsupported data"})
 			},
 		},
-		"1007 VALIDATION_ERROR": {reason: because("VALIDATION_ERROR", "Text is not UTF-8"), act: sends(0x81, 0x81, 0, 0, 0, 0, 0xff)},
+		"1007 VALIDATION_ERROR": {reason: reasonText("VALIDATION_ERROR", "Text is not UTF-8"), act: sends(0x81, 0x81, 0, 0, 0, 0, 0xff)},
 		"1008 AUTHENTICATION_ERROR": {
-			reason: because("AUTHENTICATION_ERROR", "Token has expired"), act: waits,
+			reason: reasonText("AUTHENTICATION_ERROR", "Token has expired"), act: waits,
 			node: func(n *node) { n.tokens.lasts = 100 * time.Millisecond },
 		},
 		"1008 RATE_LIMIT": {
-			reason: because("RATE_LIMIT", "Rate limit exceeded"),
+			reason: reasonText("RATE_LIMIT", "Rate limit exceeded"),
 			config: func(c *websocket.Config) { c.MaxMessagesPerMinute = 1 },
 			act:    sends(0x89, 0x80, 0, 0, 0, 0, 0x89, 0x80, 0, 0, 0, 0),
 		},
@@ -82,22 +82,22 @@ func clientsEnds() map[string]provocation {
 	}
 }
 
-// ourEnds are those that the service, the platform or an operator begins.
-func ourEnds() map[string]provocation {
-	return map[string]provocation{
+// serverCloses are the closes that the service, the platform or an operator causes.
+func serverCloses() map[string]closeCase {
+	return map[string]closeCase{
 		"1011 UNKNOWN_ERROR": {
-			reason: because("UNKNOWN_ERROR", "An unexpected error occu"), act: waits,
-			node: func(n *node) { n.facts.bomb = is[domain.ConnectionAccepted] },
+			reason: reasonText("UNKNOWN_ERROR", "An unexpected error occu"), act: waits,
+			node: func(n *node) { n.facts.panicOn = is[domain.ConnectionAccepted] },
 		},
 		"1011 CONNECTION_ERROR": {
-			reason: because("CONNECTION_ERROR", "Connection to redis f"),
+			reason: reasonText("CONNECTION_ERROR", "Connection to redis f"),
 			act: func(_ *testing.T, n *node, _ *client) {
 				n.manager.Shed(context.Background(), domain.Unreachable("redis", nil), 50*time.Millisecond)
 			},
 		},
-		"1011 SERVICE_UNAVAILABLE": {reason: because("SERVICE_UNAVAILABLE", "Service temporaril"), token: "nokeys", act: waits},
+		"1011 SERVICE_UNAVAILABLE": {reason: reasonText("SERVICE_UNAVAILABLE", "Service temporaril"), token: "nokeys", act: waits},
 		"1012 SERVICE_UNAVAILABLE": {
-			reason: because("SERVICE_UNAVAILABLE", "Service restart"),
+			reason: reasonText("SERVICE_UNAVAILABLE", "Service restart"),
 			act: func(t *testing.T, n *node, _ *client) {
 				ended := make(chan error, 1)
 				go func() { ended <- n.manager.Drain(context.Background()) }()
@@ -109,7 +109,7 @@ func ourEnds() map[string]provocation {
 			node: func(n *node) { n.registry.limit = 0 },
 		},
 		"4001 QUOTA_EXCEEDED": {
-			reason: because("QUOTA_EXCEEDED", "Slow consumer"), act: waits,
+			reason: reasonText("QUOTA_EXCEEDED", "Slow consumer"), act: waits,
 			config: func(c *websocket.Config) { c.SendQueueBytes = 300 },
 			node: func(n *node) {
 				n.registry.during = func(user domain.UserID) {
@@ -120,11 +120,11 @@ func ourEnds() map[string]provocation {
 			},
 		},
 		"4002 TIMEOUT": {
-			reason: because("TIMEOUT", "No sign of life"), act: waits,
+			reason: reasonText("TIMEOUT", "No sign of life"), act: waits,
 			config: func(c *websocket.Config) { c.IdleTimeout = 100 * time.Millisecond },
 		},
 		"4003 AUTHORIZATION_ERROR": {
-			reason: because("AUTHORIZATION_ERROR", "Disconnected"),
+			reason: reasonText("AUTHORIZATION_ERROR", "Disconnected"),
 			act: func(_ *testing.T, n *node, _ *client) {
 				n.manager.CloseUser("u1", domain.Forbidden("Disconnected", nil))
 			},
@@ -132,17 +132,17 @@ func ourEnds() map[string]provocation {
 	}
 }
 
-// TestEveryCloseOnTheWire: each line of the catalogue is provoked, and its
-// code and reason are what clients match on.
+// TestEveryCloseOnTheWire causes each close of the catalogue and compares its code
+// and reason.
 func TestEveryCloseOnTheWire(t *testing.T) {
-	all := provocations()
+	all := closeCases()
 	for _, entry := range websocket.Catalogue() {
 		name := fmt.Sprintf("%d %s", entry.Close.Status, entry.Close.Code)
 		p, known := all[name]
 		require.True(t, known, "nobody provokes %q", name)
 		delete(all, name)
 		t.Run(name, func(t *testing.T) {
-			end := p.provoke(t)
+			end := p.run(t)
 			require.Equal(t, int(entry.Close.Status), end.Code)
 			require.Equal(t, p.reason, end.Text)
 			if entry.Close.Code != "" {
@@ -153,22 +153,22 @@ func TestEveryCloseOnTheWire(t *testing.T) {
 	require.Empty(t, all, "not in the catalogue")
 }
 
-// TestACloseOfOneByteIsBroken: the library takes it for a close without a
-// status, but a body begins with two bytes (RFC 6455 section 5.5.1).
-func TestACloseOfOneByteIsBroken(t *testing.T) {
+// TestCloseFrameOfOneByteIsInvalid: the library accepts it as a close without a
+// status, but a payload begins with two bytes (RFC 6455 section 5.5.1).
+func TestCloseFrameOfOneByteIsInvalid(t *testing.T) {
 	for _, limit := range []int{0, 120} {
 		t.Run(fmt.Sprint(limit), func(t *testing.T) {
-			end := provocation{
+			end := closeCase{
 				config: func(c *websocket.Config) { c.MaxMessagesPerMinute = limit },
 				act:    sends(0x81, 0x81, 0, 0, 0, 0, 'x', 0x88, 0x81, 0, 0, 0, 0, 3),
-			}.provoke(t)
+			}.run(t)
 			require.Equal(t, 1002, end.Code)
 			require.Empty(t, end.Text)
 		})
 	}
 }
 
-func (p provocation) provoke(t *testing.T) *gorilla.CloseError {
+func (p closeCase) run(t *testing.T) *gorilla.CloseError {
 	t.Helper()
 	config := settings()
 	if p.config != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// TestMemberNamesMatchExactly: a client's frame is understood by the exact names
-// of its members, once each.
+// TestMemberNamesMatchExactly: a client's frame is recognized by the exact names of
+// its members, once each.
 func TestMemberNamesMatchExactly(t *testing.T) {
 	ignored, ping := command{kind: domain.FrameIgnored}, command{kind: domain.FramePing}
 	refresh := func(token string) command { return command{kind: domain.FrameRefresh, token: token} }
@@ -49,7 +49,7 @@ func TestMemberNamesMatchExactly(t *testing.T) {
 	}
 }
 
-// FuzzCommand: any text is read to one of the kinds.
+// FuzzCommand: every text is parsed to one of the kinds.
 func FuzzCommand(f *testing.F) {
 	f.Add(`{"type":"refresh","token":"a","x":[{"type":1}]}`)
 	f.Add(`{"type":"ping","type":"ping"}`)

@@ -7,62 +7,63 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// Config says how sockets are kept.
+// Config are the settings of the connections.
 type Config struct {
 	// PingInterval is the time between two pings of the server.
 	PingInterval time.Duration `env:"WEBSOCKET_PING_INTERVAL" envDefault:"30"`
-	// PongTimeout closes a socket (4002) that answers no ping for so long.
+	// PongTimeout is how long a client may leave pings unanswered before its socket
+	// is closed (4002).
 	PongTimeout time.Duration `env:"WEBSOCKET_PONG_TIMEOUT" envDefault:"75"`
-	// IdleTimeout closes a socket (4002) from which nothing at all came for so
-	// long.
+	// IdleTimeout is how long a client may send nothing at all before its socket is
+	// closed (4002).
 	IdleTimeout time.Duration `env:"WEBSOCKET_IDLE_TIMEOUT" envDefault:"300"`
 	// CloseOnTokenExpiry closes a socket (1008) when the token that opened it
 	// expires.
 	CloseOnTokenExpiry bool `env:"WEBSOCKET_CLOSE_ON_TOKEN_EXPIRY" envDefault:"true"`
-	// DrainTimeout bounds the closing of all sockets when the service stops;
-	// what is left then is cut. Not set, it is longer when the notice and the
-	// spread need it.
+	// DrainTimeout bounds the closing of all sockets when the service stops; the
+	// remaining ones are aborted. If it is not set, it is extended to cover the
+	// notice and the spread.
 	DrainTimeout time.Duration `env:"WEBSOCKET_DRAIN_TIMEOUT" envDefault:"25"`
-	// DrainSpread is the window over which the closes of a drain are spread. Not
-	// set, it is shorter in proportion when WEBSOCKET_DRAIN_TIMEOUT is.
+	// DrainSpread is the time over which the closes of a drain are spread. If it is
+	// not set, it is shortened in proportion to WEBSOCKET_DRAIN_TIMEOUT.
 	DrainSpread time.Duration `env:"WEBSOCKET_DRAIN_SPREAD" envDefault:"10"`
 	// MaxMessageBytes bounds a client's message; a longer one closes 1009.
 	MaxMessageBytes int64 `env:"WEBSOCKET_MAX_MESSAGE_BYTES" envDefault:"65536"`
-	// Compression lets clients agree on permessage-deflate (RFC 7692), without
-	// keeping a window between messages. It costs CPU for each message and socket.
-	// MaxMessageBytes then bounds a message as it is sent and once more when it
-	// is inflated, which can be a thousand times as much for a moment.
+	// Compression lets clients negotiate permessage-deflate (RFC 7692) without
+	// context takeover. It costs CPU for each message and socket. A compressed
+	// message of a client is limited to 8 KiB on the wire and to
+	// WEBSOCKET_MAX_MESSAGE_BYTES inflated.
 	Compression bool `env:"WEBSOCKET_COMPRESSION" envDefault:"false"`
-	// SendQueueMessages bounds how many messages wait for one socket, the one
-	// being written included; one more closes it (4001).
+	// SendQueueMessages bounds how many messages wait for one socket, including the
+	// one that is being written; one more closes it (4001).
 	SendQueueMessages int `env:"WEBSOCKET_SEND_QUEUE_MESSAGES" envDefault:"64"`
-	// SendQueueBytes bounds the bytes of those messages. A single longer message
-	// still passes when nothing else waits.
+	// SendQueueBytes bounds the size of those messages. A single larger message is
+	// sent when no other waits.
 	SendQueueBytes int `env:"WEBSOCKET_SEND_QUEUE_BYTES" envDefault:"1048576"`
 	// MaxConnectionsPerUser is how many sockets a user may have.
 	MaxConnectionsPerUser int `env:"WEBSOCKET_MAX_CONNECTIONS_PER_USER" envDefault:"5"`
-	// MaxConnections is how many sockets this node holds; one more is answered
-	// 503. 0: nine tenths of the files that the process may have open.
+	// MaxConnections is how many sockets this node holds; one more is answered 503.
+	// 0: nine tenths of the limit of open files.
 	MaxConnections int `env:"WEBSOCKET_MAX_CONNECTIONS" envDefault:"0"`
-	// MaxConnectsPerSecond is how many handshakes this node takes in a second;
-	// one more is answered 503. 0 sets no limit.
+	// MaxConnectsPerSecond is how many handshakes this node accepts per second; one
+	// more is answered 503. 0 sets no limit.
 	MaxConnectsPerSecond int `env:"WEBSOCKET_MAX_CONNECTS_PER_SECOND" envDefault:"0"`
-	// MaxMessagesPerMinute is how many frames a client may send in a minute,
-	// control frames and fragments included; one more closes 1008. 0 sets no
-	// limit.
-	MaxMessagesPerMinute int `env:"WEBSOCKET_MAX_MESSAGES_PER_MINUTE" envDefault:"120"`
-	// RedisOutageGrace is how long Redis may be away before the sockets are closed
-	// (1011), over ten seconds.
-	RedisOutageGrace time.Duration `env:"WEBSOCKET_REDIS_OUTAGE_GRACE" envDefault:"60"`
-	// RefusedTokensPerMinute is how many handshakes without a good token an
-	// address may try per minute on this node before they are answered 429; 0
+	// MaxMessagesPerMinute is how many frames a client may send per minute,
+	// including control frames and fragments; one more closes the socket (1008). 0
 	// sets no limit.
+	MaxMessagesPerMinute int `env:"WEBSOCKET_MAX_MESSAGES_PER_MINUTE" envDefault:"120"`
+	// RedisOutageGrace is how long Redis may be unreachable before the sockets are
+	// closed (1011), spread over ten seconds.
+	RedisOutageGrace time.Duration `env:"WEBSOCKET_REDIS_OUTAGE_GRACE" envDefault:"60"`
+	// RefusedTokensPerMinute is how many handshakes without a valid token an address
+	// may attempt per minute on this node; one more is answered 429. 0 sets no
+	// limit.
 	RefusedTokensPerMinute int `env:"WEBSOCKET_REFUSED_TOKENS_PER_MINUTE" envDefault:"100"`
-	// Origins are the web origins whose pages may connect; "*" lets all in.
+	// Origins are the web origins whose pages may connect; "*" allows all.
 	Origins []string `env:"CORS_ORIGINS" envDefault:"[\"http://localhost:5173\",\"http://localhost:4173\",\"http://localhost:3000\"]"`
 }
 
-// Problems reports every setting that cannot work.
+// Problems reports every invalid setting.
 func (c Config) Problems(domain.Environment) []error {
 	var out []error
 	demand := func(ok bool, key, message string) {
@@ -89,8 +90,8 @@ func (c Config) Problems(domain.Environment) []error {
 	return out
 }
 
-// origins returns the check of a handshake's Origin header. Development allows
-// every loopback origin as well.
+// origins returns the check of the Origin header. Development also allows every
+// loopback origin.
 func (c Config) origins(environment domain.Environment) func(header string) bool {
 	list := origin.New(c.Origins, environment)
 	if environment == domain.Development {

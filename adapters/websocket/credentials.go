@@ -9,13 +9,13 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// bearerPrefix marks the token among the subprotocols that a browser offers.
+// bearerPrefix marks the token among the offered subprotocols.
 const bearerPrefix = "bearer."
 
-// requestToken takes the token from the first place that is present, which
-// decides, also when what stands there is no token: Authorization header,
-// subprotocol, query. A place that names two tokens has none. With an error it
-// returns what stands there, which is empty when no place is present.
+// requestToken returns the token from the first place that is present: Authorization
+// header, subprotocol, query. That place decides even if it holds no valid token. A
+// place with two tokens is an invalid format. With an error the result is the text
+// that was found, which is empty when no place is present.
 func requestToken(r *http.Request, query url.Values) (string, error) {
 	if header := strings.Join(r.Header["Authorization"], ", "); header != "" {
 		token, err := domain.BearerToken(header)
@@ -37,7 +37,7 @@ func requestToken(r *http.Request, query url.Values) (string, error) {
 	}
 }
 
-// offeredTokens are the tokens among the subprotocols.
+// offeredTokens returns the tokens among the subprotocols.
 func offeredTokens(r *http.Request) (tokens []string) {
 	for offered := range subprotocols(r) {
 		if token, found := strings.CutPrefix(offered, bearerPrefix); found {
@@ -47,7 +47,8 @@ func offeredTokens(r *http.Request) (tokens []string) {
 	return tokens
 }
 
-// singleToken returns the only token; two, or an empty one, have a wrong format.
+// singleToken returns the only token. Two tokens, or an empty one, are an invalid
+// format.
 func singleToken(tokens []string) (string, error) {
 	all := strings.Join(tokens, " , ")
 	token, err := domain.BearerToken("Bearer " + all)
@@ -57,13 +58,13 @@ func singleToken(tokens []string) (string, error) {
 	return token, nil
 }
 
-// subprotocols are what the client offers, in its order, over all header lines.
+// subprotocols returns the offered subprotocols in order.
 func subprotocols(r *http.Request) iter.Seq[string] {
 	return listMembers(r.Header, "Sec-Websocket-Protocol")
 }
 
-// listMembers are the members of a header's list (RFC 9110 section 5.6.1), empty ones
-// left out.
+// listMembers returns the members of a header's list (RFC 9110 section 5.6.1)
+// without empty ones.
 func listMembers(h http.Header, name string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for _, line := range h.Values(name) {

@@ -14,7 +14,7 @@ import (
 
 const deflate = "permessage-deflate"
 
-// offering dials with a client that would compress.
+// offering connects a client that offers compression.
 func offering(t *testing.T, n *node) *client {
 	t.Helper()
 	c, err := n.dialWith(&gorilla.Dialer{EnableCompression: true}, "?token=u1", nil)
@@ -48,12 +48,12 @@ func TestCompressedMessages(t *testing.T) {
 	require.Equal(t, long, text)
 	require.NoError(t, c.WriteMessage(gorilla.BinaryMessage, long), "few bytes on the wire, many inflated")
 	require.Equal(t, 1009, c.end(t).Code)
-	n.clean(t)
+	n.awaitClean(t)
 }
 
-// A frame that says it is compressed and is not breaks the protocol; so does
-// one from a client that never agreed on compression.
-func TestWhatCannotBeInflated(t *testing.T) {
+// A frame that is marked as compressed and is not is a protocol error; so is a
+// compressed frame without negotiated compression.
+func TestInvalidCompressedFrames(t *testing.T) {
 	settings := settings()
 	for name, on := range map[string]bool{"agreed": true, "not agreed": false} {
 		t.Run(name, func(t *testing.T) {
@@ -63,7 +63,7 @@ func TestWhatCannotBeInflated(t *testing.T) {
 			_, err := c.NetConn().Write([]byte{0xc1, 0x82, 0, 0, 0, 0, 0xff, 0xff})
 			require.NoError(t, err)
 			require.Equal(t, 1002, c.end(t).Code)
-			n.clean(t)
+			n.awaitClean(t)
 			require.Equal(t, 1, n.facts.count(equals(domain.CloseSeen{Code: 1002})))
 		})
 	}

@@ -51,7 +51,7 @@ func (o *directWriter) enable(conn net.Conn, pens *sync.Pool) {
 // trySend writes the message and returns true when all of it is sent. Otherwise the
 // result must be handed to melody's writer, which reports when the message is sent.
 // It does not block. Errors are left to the writer, which gets them again.
-func (o *directWriter) trySend(payload []byte) (out bool, errand []byte) {
+func (o *directWriter) trySend(payload []byte) (out bool, flush []byte) {
 	if o.raw == nil {
 		return false, payload
 	}

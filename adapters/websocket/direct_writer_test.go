@@ -17,9 +17,9 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// narrow leaves the server's end of each connection little room, so that few
-// writes are taken whole.
-func narrow(n *node) {
+// smallBuffers gives the server's connections small send buffers, so that few writes
+// are accepted completely.
+func smallBuffers(n *node) {
 	n.accepted = func(conn net.Conn, state http.ConnState) {
 		if state == http.StateNew {
 			_ = conn.(*net.TCPConn).SetWriteBuffer(16 << 10)
@@ -27,8 +27,8 @@ func narrow(n *node) {
 	}
 }
 
-// dialNarrow is a client with no more room at its end than two segments need.
-func dialNarrow(t testing.TB, n *node, user domain.UserID) *client {
+// dialSmallBuffers connects a client with a small receive buffer.
+func dialSmallBuffers(t testing.TB, n *node, user domain.UserID) *client {
 	t.Helper()
 	c, err := n.dialWith(&gorilla.Dialer{
 		ReadBufferSize: 128,
@@ -45,21 +45,21 @@ func dialNarrow(t testing.TB, n *node, user domain.UserID) *client {
 	return c
 }
 
-// body is the n-th message, of a size.
+// body returns the n-th message of the given size.
 func body(n, size int) string {
 	head := strconv.Itoa(n) + " "
 	return head + strings.Repeat(string(rune('a'+n%26)), max(0, size-len(head)))
 }
 
-// interleave sends messages of the sizes while both ends ping and the client reads in
-// fits and starts, then has the node close the socket, and demands that what
-// came is exactly what was sent: no frame within another, none lost, none twice.
+// interleave sends messages while both ends ping and the client reads irregularly,
+// closes the socket, and requires that the client received exactly the messages that
+// were sent.
 func interleave(t *testing.T, sizes []int, whim func() int) {
 	t.Helper()
 	c := settings()
 	c.PingInterval, c.SendQueueMessages, c.SendQueueBytes = time.Millisecond, 1<<20, 1<<30
-	n := newNode(t, c, narrow)
-	conn := dialNarrow(t, n, "u1")
+	n := newNode(t, c, smallBuffers)
+	conn := dialSmallBuffers(t, n, "u1")
 	var pings, pongs atomic.Int64
 	conn.SetPingHandler(func(string) error { pings.Add(1); return nil })
 	conn.SetPongHandler(func(string) error { pongs.Add(1); return nil })
@@ -86,11 +86,11 @@ func interleave(t *testing.T, sizes []int, whim func() int) {
 	require.Equal(t, 1, n.manager.CloseUser("u1", nil))
 	require.Equal(t, 4003, conn.end(t).Code)
 	require.LessOrEqual(t, pongs.Load(), sent)
-	n.clean(t)
+	n.awaitClean(t)
 	require.Equal(t, len(sizes), n.facts.count(is[domain.MessageSent]))
 }
 
-func TestFramesStayWholeOnNarrowSockets(t *testing.T) {
+func TestFramesAreCompleteOnSmallSocketBuffers(t *testing.T) {
 	for seed := range uint64(6) {
 		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			t.Parallel()
@@ -104,12 +104,12 @@ func TestFramesStayWholeOnNarrowSockets(t *testing.T) {
 	}
 }
 
-// The length of a frame is spelled in three ways.
+// The length of a frame has three encodings.
 func TestFramesOfEveryLength(t *testing.T) {
 	interleave(t, []int{1, 124, 125, 126, 127, 65534, 65535, 65536, 65537, 262144, 1}, func() int { return 1 })
 }
 
-func FuzzFramesStayWhole(f *testing.F) {
+func FuzzFramesAreComplete(f *testing.F) {
 	f.Add([]byte{1, 255, 3, 200, 17})
 	f.Fuzz(func(t *testing.T, script []byte) {
 		if len(script) > 64 {
@@ -124,19 +124,19 @@ func FuzzFramesStayWhole(f *testing.F) {
 	})
 }
 
-// stuck is a client in whose socket the beginning of a message is stuck.
-func stuck(t *testing.T) (n *node, conn *client, message string) {
+// blockedPeer returns a client whose socket has accepted a part of a message only.
+func blockedPeer(t *testing.T) (n *node, conn *client, message string) {
 	t.Helper()
 	c := settings()
 	c.SendQueueBytes = 2 << 20
-	n = newNode(t, c, narrow)
-	conn, message = dialNarrow(t, n, "u1"), strings.Repeat("x", 1<<20)
+	n = newNode(t, c, smallBuffers)
+	conn, message = dialSmallBuffers(t, n, "u1"), strings.Repeat("x", 1<<20)
 	require.Equal(t, 1, n.manager.Send(text("u1", message)))
 	require.Zero(t, n.facts.count(is[domain.MessageSent]), "the socket took it all: it is not narrow")
 	return n, conn, message
 }
 
-func TestCloseFollowsTheFrameThatIsStuck(t *testing.T) {
+func TestCloseFollowsABlockedFrame(t *testing.T) {
 	for name, c := range map[string]struct {
 		act  func(*node, *client)
 		code int
@@ -149,19 +149,19 @@ func TestCloseFollowsTheFrameThatIsStuck(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			n, conn, message := stuck(t)
+			n, conn, message := blockedPeer(t)
 			c.act(n, conn)
 			got, err := conn.Next()
 			require.NoError(t, err)
 			require.Equal(t, message, string(got))
 			require.Equal(t, c.code, conn.end(t).Code)
-			n.clean(t)
+			n.awaitClean(t)
 		})
 	}
 }
 
-func TestOneStuckSocketDelaysNobody(t *testing.T) {
-	n, _, _ := stuck(t)
+func TestBlockedSocketDelaysNoOther(t *testing.T) {
+	n, _, _ := blockedPeer(t)
 	other := n.mustDial(t, "u1")
 	for i := range 10 {
 		require.Equal(t, 2, n.manager.Send(text("u1", body(i, 100))))
@@ -172,13 +172,13 @@ func TestOneStuckSocketDelaysNobody(t *testing.T) {
 	require.Equal(t, 10, n.facts.count(is[domain.MessageSent]), "what waits behind the stuck one is not sent")
 }
 
-// A peer that is gone while a frame is stuck ends the session, and what was not
-// sent is counted.
-func TestStuckPeerVanishes(t *testing.T) {
-	n, conn, _ := stuck(t)
+// A peer that disconnects while a frame is blocked ends the session, and the
+// messages that were not sent are counted.
+func TestBlockedPeerDisconnects(t *testing.T) {
+	n, conn, _ := blockedPeer(t)
 	n.manager.Send(text("u1", "behind"))
 	require.NoError(t, conn.NetConn().(*net.TCPConn).SetLinger(0))
 	conn.Leave()
-	n.clean(t)
+	n.awaitClean(t)
 	require.Equal(t, 2, n.facts.count(equals(domain.MessageFailed{Reason: domain.WriteFailed})))
 }

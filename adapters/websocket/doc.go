@@ -1,12 +1,13 @@
-// Package websocket holds users' sockets with melody over gorilla.
+// Package websocket serves the users' WebSocket connections with melody over
+// gorilla.
 //
-// A connection is one session in the Manager's index from before its handshake
-// is answered until it is told to go. The session's own mailbox is the only
-// queue: one frame at a time is offered to the socket, and the next when that one
-// is out, so nothing is dropped behind our back, order is kept, and an idle
-// session owns no queue at all. Who brings a message writes it, by a write that
-// never waits; only what a socket does not take at once is waited for, by melody's
-// writer (see outlet). Time limits (pong, idle, token
-// expiry, the wait for a close to be answered) are all read deadlines of the
-// one net.Conn, so a session has melody's two goroutines and no timer of ours.
+// A connection is one session in the Manager's registry from before its handshake is
+// answered until its close begins. The session's sendQueue is the only queue. It
+// hands one message at a time to the socket and the next when that one is written,
+// so that no message is dropped unnoticed, the order is kept, and an idle session
+// has no queue. The goroutine that brings a message writes it without blocking;
+// melody's writer waits only for what the socket does not accept at once (see
+// directWriter). All time limits (pong, idle, token expiry, answer to a close frame)
+// are read deadlines of the one net.Conn, so that a session has melody's two
+// goroutines and no timers.
 package websocket

@@ -7,16 +7,15 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// abortTimeout is how long sockets that were cut may take to be gone.
+// abortTimeout is how long aborted connections may take to end.
 const abortTimeout = time.Second
 
-// Drain refuses new handshakes and closes every connection (1012), each after
-// what is queued on it, evenly spread over the window; then it waits for those
-// that are still answering, and for refusals and handshakes in flight. What is
-// left when ctx or the drain's own limit is done is cut, and the log says how
-// many did not answer their close frame in time. It returns TIMEOUT, wrapping
-// ctx's error, when something does not even end then. A second call waits like
-// the first.
+// Drain refuses new handshakes and closes every connection (1012), each after its
+// queued messages, evenly spread over DrainSpread. Then it waits for the answers of
+// the peers, and for handshakes and refusals in progress. Connections that remain
+// when ctx is done or DrainTimeout has passed are aborted, and their number is
+// logged. Drain returns TIMEOUT, wrapping ctx's error, when something has not ended
+// abortTimeout later. A second call waits as well.
 func (m *Manager) Drain(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, m.config.DrainTimeout)
 	defer cancel()
@@ -36,8 +35,8 @@ func (m *Manager) Drain(ctx context.Context) error {
 	return domain.TimedOut("Closing the connections", m.config.DrainTimeout, ctx.Err()).At("websocket.Drain")
 }
 
-// closeAll tells one session after the other to go, over the time. A handshake in flight is
-// told as well: it learns it when it is complete.
+// closeAll closes all sessions, one after another, spread over the time. A session
+// whose handshake is in progress is closed once the handshake is complete.
 func (m *Manager) closeAll(ctx context.Context, why Close, over time.Duration) {
 	sessions := m.registry.all()
 	if len(sessions) == 0 {
@@ -52,8 +51,8 @@ func (m *Manager) closeAll(ctx context.Context, why Close, over time.Duration) {
 	}
 }
 
-// abortAll drops what did not go by itself, lingering sockets included, which
-// only the engine still knows. It returns how many connections that were.
+// abortAll aborts all connections and returns how many there were. Closing
+// connections are not in the registry any more; the engine still knows them.
 func (m *Manager) abortAll() int {
 	for _, s := range m.registry.all() {
 		s.close(ServiceRestart.Close())
@@ -68,12 +67,14 @@ func (m *Manager) abortAll() int {
 	return len(peers)
 }
 
+// abort ends the session and closes its socket.
 func (m *Manager) abort(s *session) {
 	defer s.recoverPanic()
 	s.abort(ServiceRestart.Close())
 	_ = s.conn.closeSocket()
 }
 
+// sleepUntil waits until t. It returns false when ctx is done before.
 func sleepUntil(ctx context.Context, t time.Time) bool {
 	timer := time.NewTimer(time.Until(t))
 	defer timer.Stop()

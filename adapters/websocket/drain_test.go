@@ -14,9 +14,9 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// Clients that keep talking get everything that was queued, and the close, and
-// never a reset.
-func TestDrainOfTalkingClients(t *testing.T) {
+// Clients that keep sending get everything that was queued and the close frame, and
+// no reset.
+func TestDrainOfSendingClients(t *testing.T) {
 	const clients, messages = 50, 60
 	c := settings()
 	c.DrainSpread = 300 * time.Millisecond
@@ -52,7 +52,7 @@ func TestDrainOfTalkingClients(t *testing.T) {
 	require.NoError(t, n.manager.Drain(t.Context()))
 	require.Greater(t, time.Since(begin), 250*time.Millisecond, "not spread")
 	ends.Wait()
-	n.clean(t)
+	n.awaitClean(t)
 	require.Equal(t, clients, n.facts.count(equals(domain.CloseSeen{Code: 1012})))
 	require.Equal(t, clients*messages, n.facts.count(is[domain.MessageSent]))
 	_, err := n.dial("late")
@@ -66,8 +66,8 @@ func unjoin(err error) error {
 	return err
 }
 
-// A handshake that is in flight when the drain begins is waited for, and the
-// new socket is told to go like the others.
+// A handshake in progress is completed before the drain ends, and its socket is
+// closed like the others.
 func TestDrainWaitsForHandshakes(t *testing.T) {
 	n := newNode(t, settings())
 	drained := make(chan error, 1)
@@ -84,12 +84,11 @@ func TestDrainWaitsForHandshakes(t *testing.T) {
 	require.Equal(t, 1012, end.Code)
 	require.Equal(t, `{"error_code":"SERVICE_UNAVAILABLE","message":"Service restart","correlation_id":"`+correlation+`"}`, end.Text)
 	require.NoError(t, <-drained)
-	n.clean(t)
+	n.awaitClean(t)
 }
 
-// A handshake that gets to its place only after the sockets were told to go is
-// refused: nobody would tell it.
-func TestDrainRefusesTheLate(t *testing.T) {
+// A handshake that registers its session after the sockets were closed is refused.
+func TestDrainRefusesNewHandshakes(t *testing.T) {
 	drained := make(chan error, 1)
 	n := newNode(t, settings(), func(n *node) {
 		n.tokens.during = func() {
@@ -104,10 +103,10 @@ func TestDrainRefusesTheLate(t *testing.T) {
 	require.ErrorIs(t, err, gorilla.ErrBadHandshake)
 	require.Equal(t, http.StatusServiceUnavailable, c.response.StatusCode)
 	require.NoError(t, <-drained)
-	n.clean(t)
+	n.awaitClean(t)
 }
 
-func TestDrainCutsTheStubborn(t *testing.T) {
+func TestDrainAbortsUnresponsivePeers(t *testing.T) {
 	c := settings()
 	c.DrainTimeout, c.DrainSpread = 300*time.Millisecond, 0
 	n := newNode(t, c)
@@ -115,5 +114,5 @@ func TestDrainCutsTheStubborn(t *testing.T) {
 	begin := time.Now()
 	require.NoError(t, n.manager.Drain(t.Context()), "it got its close frame")
 	require.Less(t, time.Since(begin), 1200*time.Millisecond, "not cut, but waited for")
-	n.clean(t)
+	n.awaitClean(t)
 }

@@ -15,21 +15,21 @@ import (
 	"github.com/huleedu/edge/app"
 )
 
-// serveEcho serves sockets that echo, built as the service builds its own, says
-// where, and goes on until its standard input ends. It is how a suite that is
-// not written in Go reaches them; with the word "deflate" they compress.
+// serveEcho serves sockets that echo, built as in the service, prints its address
+// and runs until its standard input ends. Conformance suites in other languages use
+// it; with the word "deflate" it compresses.
 func serveEcho(word string) {
 	c := settings()
 	c.Compression = word == "deflate"
 	c.MaxMessageBytes, c.SendQueueBytes, c.SendQueueMessages = 32<<20, 64<<20, 4096
 	c.MaxMessagesPerMinute = 0
-	registry, silent, log := newRegistry(), &facts{mute: true}, slog.New(slog.DiscardHandler)
+	registry, silent, log := newStubSessions(), &recorder{mute: true}, slog.New(slog.DiscardHandler)
 	readiness := app.NewReadiness(nil, nil)
 	readiness.Enter(app.Serving)
 	m := websocket.NewManager(c, silent, noop.NewTracerProvider(), log)
 	websocket.Echo(m)
-	server := httptest.NewServer(door(websocket.NewHandler(websocket.HandlerParts{
-		Manager: m, Sessions: app.NewSessions(registry, registry), History: app.NewHistory(memory.NewBus()), Tokens: tokens{expires: time.Now().Add(time.Hour)},
+	server := httptest.NewServer(serveHandler(websocket.NewHandler(websocket.HandlerParts{
+		Manager: m, Sessions: app.NewSessions(registry, registry), History: app.NewHistory(memory.NewBus()), Tokens: stubValidator{expires: time.Now().Add(time.Hour)},
 		Limiter: memory.NewRateLimiter(), Readiness: readiness, Config: c, Observer: silent, Tracer: noop.NewTracerProvider(), Log: log,
 	})))
 	defer server.Close()

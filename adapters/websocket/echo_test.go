@@ -7,11 +7,10 @@ import (
 	"github.com/olahol/melody"
 )
 
-// Echo makes a manager send back every message, besides doing with it what it
-// always does. Conformance suites need it; the service has nothing like it, and
-// this file is compiled into tests alone. The next frame is read when the echo
-// is written, because a broken frame is answered by the reader and would
-// overtake it.
+// Echo makes a manager send back every message in addition to its usual work.
+// Conformance suites need it; it is compiled into tests only. The next frame is read
+// after the echo is written, because the answer to an invalid frame would overtake
+// it otherwise.
 func Echo(m *Manager) {
 	echo := func(ms *melody.Session, back func(*session)) {
 		m.withSession(ms, back)
@@ -51,8 +50,7 @@ const (
 	binaries = "binaries"
 )
 
-// owes tells that melody's writer has something of the mailbox. A socket that took
-// all of it at once owes nothing.
+// owes reports whether melody's writer has a part of the queue to write.
 func (s *session) owes() bool {
 	s.queue.mu.Lock()
 	defer s.queue.mu.Unlock()

@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// deflateExtension is the one extension that may be agreed on (RFC 7692).
+// deflateExtension is the only supported extension (RFC 7692).
 const deflateExtension = "permessage-deflate"
 
 // offersDeflate reports whether one of the client's offers can be accepted as the
-// library implements it: without windows that outlive a message, and with windows
-// of any size. Offers with parameters that are unknown, repeated, malformed or not
-// supported are declined (RFC 7692 section 5). ok is false when the header is not
-// a list of extensions (RFC 6455 section 9.1).
+// library implements it: without context takeover and with windows of any size.
+// Offers with unknown, repeated, malformed or unsupported parameters are declined
+// (RFC 7692 section 5). ok is false when the header is not a list of extensions (RFC
+// 6455 section 9.1).
 func offersDeflate(h http.Header) (accepted, ok bool) {
 	for _, line := range h.Values("Sec-Websocket-Extensions") {
 		for rest := line; ; {
@@ -35,11 +35,11 @@ func offersDeflate(h http.Header) (accepted, ok bool) {
 // param is one parameter of an offer.
 type param struct {
 	name, value string
-	valued      bool // it has a value, which may not be empty
+	valued      bool // the parameter has a value, which must not be empty
 }
 
-// supported reports whether all parameters of an offer can be granted. A client's
-// window may have any size. Ours cannot be limited.
+// supported reports whether all parameters of an offer can be granted. The client's
+// window may have any size; the server's cannot be limited.
 func supported(params []param) bool {
 	seen := map[string]bool{}
 	for _, p := range params {
@@ -57,14 +57,14 @@ func supported(params []param) bool {
 			if bits, err := strconv.Atoi(p.value); p.valued && (err != nil || bits < 8 || bits > 15 || p.value != strconv.Itoa(bits)) {
 				return false
 			}
-		default: // server_max_window_bits too
+		default: // server_max_window_bits is not supported either
 			return false
 		}
 	}
 	return true
 }
 
-// readExtension reads one element of the list and returns what follows its comma.
+// readExtension reads one element of the list and returns the text after its comma.
 func readExtension(s string) (name string, params []param, rest string, ok bool) {
 	if name, s = readToken(s); name == "" {
 		return "", nil, "", false
@@ -92,7 +92,7 @@ func readExtension(s string) (name string, params []param, rest string, ok bool)
 	}
 }
 
-// readValue reads a token, or a token in quotes; empty for anything else.
+// readValue reads a token, or a quoted token; the value is empty for anything else.
 func readValue(s string) (value, rest string) {
 	s = strings.TrimLeft(s, " \t")
 	if !strings.HasPrefix(s, `"`) {

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// ends are a loopback connection's two.
-func ends(t *testing.T) (near, far net.Conn) {
+// socketPair returns both ends of a loopback connection.
+func socketPair(t *testing.T) (near, far net.Conn) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -29,7 +29,7 @@ func ends(t *testing.T) (near, far net.Conn) {
 }
 
 func TestNothingFollowsAClose(t *testing.T) {
-	near, far := ends(t)
+	near, far := socketPair(t)
 	var o directWriter
 	o.enable(near, newFrameBuffers())
 	out, _ := o.trySend([]byte("a"))
@@ -38,23 +38,23 @@ func TestNothingFollowsAClose(t *testing.T) {
 	n, err := o.write(near, goodbye)
 	require.NoError(t, err)
 	require.Len(t, goodbye, n)
-	out, errand := o.trySend([]byte("b"))
+	out, flush := o.trySend([]byte("b"))
 	require.False(t, out)
-	require.Empty(t, errand)
+	require.Empty(t, flush)
 	require.NoError(t, near.Close())
 	all, err := io.ReadAll(far)
 	require.NoError(t, err)
 	require.Equal(t, []byte{textFrame, 1, 'a', closeFrame, 0}, all)
 }
 
-func TestErrandsNeverReachTheSocket(t *testing.T) {
-	near, far := ends(t)
+func TestFlushRequestsAreNotSent(t *testing.T) {
+	near, far := socketPair(t)
 	var o directWriter
 	o.enable(near, newFrameBuffers())
 	o.blocked = true // as while a ping waits for the socket
-	out, errand := o.trySend([]byte("a"))
+	out, flush := o.trySend([]byte("a"))
 	require.False(t, out)
-	require.Empty(t, errand)
+	require.Empty(t, flush)
 	o.blocked = false
 	n, err := o.write(near, []byte{textFrame, 0})
 	require.NoError(t, err)
@@ -67,8 +67,8 @@ func TestErrandsNeverReachTheSocket(t *testing.T) {
 	require.Equal(t, []byte{textFrame, 1, 'a', textFrame, 0}, all)
 }
 
-func TestWriterHearsOfABrokenSocket(t *testing.T) {
-	near, _ := ends(t)
+func TestWriterGetsTheSocketsError(t *testing.T) {
+	near, _ := socketPair(t)
 	var o directWriter
 	o.enable(near, newFrameBuffers())
 	require.NoError(t, near.Close())
@@ -79,10 +79,10 @@ func TestWriterHearsOfABrokenSocket(t *testing.T) {
 	require.True(t, o.closed)
 }
 
-// A ping behind a frame that is stuck is not waited for: its limit would end the
-// session of a client that is merely slow.
-func TestPingsJoinWhatIsLeft(t *testing.T) {
-	near, far := ends(t)
+// A ping behind an unfinished frame is not waited for: the time limit of the ping
+// would end the session of a slow client.
+func TestPingsFollowTheRestOfAFrame(t *testing.T) {
+	near, far := socketPair(t)
 	var o directWriter
 	o.enable(near, newFrameBuffers())
 	message := bytes.Repeat([]byte("x"), 16<<20)
@@ -105,10 +105,10 @@ func TestPingsJoinWhatIsLeft(t *testing.T) {
 	require.True(t, bytes.Equal(append(p.frame, ping...), all))
 }
 
-// A ping goes out at once, or not at all: not while somebody waits, not behind what
-// is left of a message, not after a close frame.
-func TestPingsGoOutAtOnce(t *testing.T) {
-	near, far := ends(t)
+// A ping is written at once or not at all: not while a goroutine waits for the
+// socket, not behind the rest of a message, not after a close frame.
+func TestPingsAreSentDirectly(t *testing.T) {
+	near, far := socketPair(t)
 	var o directWriter
 	require.False(t, o.tryPing(), "no direct way")
 	o.enable(near, newFrameBuffers())
@@ -128,12 +128,12 @@ func TestPingsGoOutAtOnce(t *testing.T) {
 	require.False(t, o.tryPing(), "the socket is closed")
 }
 
-// A socket that takes half a ping has the other half before anything else, and
-// with gorilla's ping at the latest.
-func TestTornPings(t *testing.T) {
+// The second half of a partly written ping is sent before everything else, at the
+// latest with gorilla's next ping.
+func TestPartlyWrittenPings(t *testing.T) {
 	for name, message := range map[string]bool{"a message comes first": true, "alone": false} {
 		t.Run(name, func(t *testing.T) {
-			near, far := ends(t)
+			near, far := socketPair(t)
 			var o directWriter
 			o.enable(near, newFrameBuffers())
 			half := new(frameBuffer)
@@ -145,9 +145,9 @@ func TestTornPings(t *testing.T) {
 			require.False(t, o.tryPing())
 			want := []byte{pingFrame, 0}
 			if message {
-				out, errand := o.trySend([]byte("a"))
+				out, flush := o.trySend([]byte("a"))
 				require.False(t, out)
-				require.Empty(t, errand)
+				require.Empty(t, flush)
 				want = append(want, textFrame, 1, 'a')
 			}
 			n, err := o.write(near, []byte{pingFrame, 0}) // gorilla's
@@ -162,24 +162,24 @@ func TestTornPings(t *testing.T) {
 	}
 }
 
-// A connection without a descriptor, and one that was closed, leave everything
-// to melody's writer.
-func TestWithoutADirectWay(t *testing.T) {
+// A connection without a file descriptor, or a closed one, is written by melody
+// only.
+func TestConnectionWithoutDirectWrites(t *testing.T) {
 	pipe, _ := net.Pipe()
-	closed, _ := ends(t)
+	closed, _ := socketPair(t)
 	require.NoError(t, closed.Close())
 	for _, conn := range []net.Conn{pipe, closed} {
 		var o directWriter
 		o.enable(conn, newFrameBuffers())
-		out, errand := o.trySend([]byte("a"))
+		out, flush := o.trySend([]byte("a"))
 		require.False(t, out)
 		if o.raw == nil {
-			require.Equal(t, "a", string(errand))
+			require.Equal(t, "a", string(flush))
 		}
 	}
 }
 
-func TestPensForgetLongFrames(t *testing.T) {
+func TestLargeBuffersAreNotKept(t *testing.T) {
 	var p frameBuffer
 	p.setText(make([]byte, 2*maxPooledBuffer))
 	require.Len(t, p.frame, 2*maxPooledBuffer+10-6) // a header with two bytes of length

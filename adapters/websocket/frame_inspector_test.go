@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestBucket(t *testing.T) {
+func TestTokenBucket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newTokenBucket(120, time.Minute)
 		for range 120 {
@@ -46,7 +46,7 @@ func TestCapacity(t *testing.T) {
 	require.NotZero(t, descriptors())
 }
 
-// frameOf is a client's frame of the opcode.
+// frameOf returns a client's frame with the opcode.
 func frameOf(opcode byte, payload uint64) []byte {
 	out := []byte{0x80 | opcode}
 	switch {
@@ -60,7 +60,7 @@ func frameOf(opcode byte, payload uint64) []byte {
 	return append(out, make([]byte, maskKey+payload)...)
 }
 
-func TestSieveCountsFrames(t *testing.T) {
+func TestInspectorCountsFrames(t *testing.T) {
 	sizes := []uint64{0, 1, 125, 126, 127, 65535, 65536, 70000, 5}
 	for _, step := range []int{1, 2, 3, 7, 128, 1 << 20} {
 		f := frameInspector{bucket: newTokenBucket(len(sizes), time.Minute)}
@@ -70,14 +70,15 @@ func TestSieveCountsFrames(t *testing.T) {
 		}
 		whole := len(stream)
 		stream = append(stream, frameOf(9, 3)...)
-		passed, err := f.sift(stream, step)
+		passed, err := f.inspectInSteps(stream, step)
 		require.Equal(t, whole, passed, "in steps of %d", step)
 		require.ErrorIs(t, err, errRateLimit)
 	}
 }
 
-// sift feeds the stream in steps and returns how much of it passes.
-func (f *frameInspector) sift(stream []byte, step int) (passed int, err error) {
+// inspectInSteps inspects the stream in steps and returns how many bytes are
+// accepted.
+func (f *frameInspector) inspectInSteps(stream []byte, step int) (passed int, err error) {
 	at := time.Time{}.Add(time.Hour)
 	for passed < len(stream) && err == nil {
 		var fine int
@@ -87,9 +88,9 @@ func (f *frameInspector) sift(stream []byte, step int) (passed int, err error) {
 	return passed, err
 }
 
-// TestSieveFindsTheCloseOfOneByte, with a limit and without, and nothing else
-// that has its opcode or its length.
-func TestSieveFindsTheCloseOfOneByte(t *testing.T) {
+// TestInspectorRefusesCloseOfOneByte, with a rate limit and without, and accepts
+// other frames with the same opcode or length.
+func TestInspectorRefusesCloseOfOneByte(t *testing.T) {
 	var good []byte
 	for _, frame := range [][]byte{
 		frameOf(1, 1), frameOf(2, 200), frameOf(9, 1), frameOf(10, 1), frameOf(2, 70000), frameOf(8, 0), frameOf(8, 2), frameOf(8, 125),
@@ -99,15 +100,15 @@ func TestSieveFindsTheCloseOfOneByte(t *testing.T) {
 	for _, limit := range []int{0, 100} {
 		for _, step := range []int{1, 2, 7, 1 << 20} {
 			f := frameInspector{bucket: newTokenBucket(limit, time.Minute)}
-			passed, err := f.sift(append(slices.Clone(good), frameOf(8, 1)...), step)
+			passed, err := f.inspectInSteps(append(slices.Clone(good), frameOf(8, 1)...), step)
 			require.Equal(t, len(good)+1, passed, "all but the byte that tells, in steps of %d", step)
 			require.ErrorIs(t, err, errInvalidFrame)
 		}
 	}
 }
 
-// FuzzSieve: however bytes are cut, the same ones pass.
-func FuzzSieve(f *testing.F) {
+// FuzzInspector: the result does not depend on how the bytes are split.
+func FuzzInspector(f *testing.F) {
 	f.Add(frameOf(1, 200), uint8(3))
 	f.Add(append(frameOf(8, 2), frameOf(8, 1)...), uint8(0))
 	f.Add([]byte{0x81, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0}, uint8(1))
@@ -115,7 +116,7 @@ func FuzzSieve(f *testing.F) {
 		for _, limit := range []int{0, 3} {
 			one, many := frameInspector{bucket: newTokenBucket(limit, time.Minute)}, frameInspector{bucket: newTokenBucket(limit, time.Minute)}
 			want, cause := one.inspect(stream, time.Time{}.Add(time.Hour))
-			got, why := many.sift(stream, 1+int(step))
+			got, why := many.inspectInSteps(stream, 1+int(step))
 			if got != want || want > len(stream) || !errors.Is(why, cause) || (cause == nil) != (want == len(stream)) {
 				t.Fatalf("%d in one piece (%v), %d in pieces (%v), of %d", want, cause, got, why, len(stream))
 			}

@@ -19,7 +19,7 @@ import (
 
 const protocol = "huleedu.notifications.v1"
 
-func TestUpgradeCarriesTheTrail(t *testing.T) {
+func TestUpgradeCarriesTheCorrelationID(t *testing.T) {
 	n := newNode(t, settings())
 	c := n.mustDial(t, "u1")
 	require.Equal(t, correlation, c.response.Header.Get("X-Correlation-ID"))
@@ -28,7 +28,7 @@ func TestUpgradeCarriesTheTrail(t *testing.T) {
 	require.Equal(t, 1, places)
 	require.Equal(t, 1, followed)
 	c.Leave()
-	n.clean(t)
+	n.awaitClean(t)
 	require.Contains(t, n.log.String(), "connection ended")
 	require.NotContains(t, n.log.String(), "token")
 }
@@ -71,7 +71,7 @@ func TestTokenPlaces(t *testing.T) {
 			if c.user != "" {
 				require.Equal(t, 1, n.manager.Count(c.user))
 				conn.Leave()
-				n.clean(t)
+				n.awaitClean(t)
 				return
 			}
 			end := conn.end(t)
@@ -97,13 +97,13 @@ func TestRefusedByClose(t *testing.T) {
 	require.Contains(t, end.Text, "SERVICE_UNAVAILABLE")
 
 	first.Leave()
-	n.clean(t)
-	n.registry.away = domain.Unreachable("redis", nil)
+	n.awaitClean(t)
+	n.registry.outage = domain.Unreachable("redis", nil)
 	away := n.mustDial(t, "u1")
 	end = away.end(t)
 	require.Equal(t, 1011, end.Code)
 	require.Contains(t, end.Text, "CONNECTION_ERROR")
-	n.clean(t)
+	n.awaitClean(t)
 	for _, code := range []int{4000, 1011} {
 		require.NotZero(t, n.facts.count(equals(domain.CloseSeen{Code: code})))
 	}
@@ -134,7 +134,7 @@ func TestRefusedByHTTP(t *testing.T) {
 	}
 	n.readiness.Enter(app.Draining)
 	require.Equal(t, http.StatusServiceUnavailable, status(&gorilla.Dialer{}, "?token=u1", foreign), "draining comes before the origin")
-	n.clean(t)
+	n.awaitClean(t)
 	require.Equal(t, 3, n.facts.count(is[domain.ConnectionRejected]))
 }
 
@@ -147,9 +147,8 @@ func TestAnyOrigin(t *testing.T) {
 	conn.Leave()
 }
 
-// A message that comes while the handshake is still in flight is neither lost
-// nor doubled, and keeps its place.
-func TestMailboxBeforeTheSocket(t *testing.T) {
+// A message that arrives during the handshake is delivered once and in order.
+func TestMessagesBeforeTheUpgradeAreQueued(t *testing.T) {
 	n := newNode(t, settings())
 	n.registry.during = func(user domain.UserID) {
 		for _, text := range []string{"0", "1", "2"} {
@@ -166,8 +165,8 @@ func TestMailboxBeforeTheSocket(t *testing.T) {
 	require.Eventually(t, func() bool { return n.facts.count(is[domain.MessageSent]) == 4 }, time.Second, time.Millisecond)
 }
 
-// A mailbox that overflows before its socket is there closes that socket.
-func TestOverflowBeforeTheSocket(t *testing.T) {
+// A queue that overflows during the handshake closes the connection.
+func TestOverflowBeforeTheUpgrade(t *testing.T) {
 	c := settings()
 	c.SendQueueMessages = 2
 	n := newNode(t, c)
@@ -177,7 +176,7 @@ func TestOverflowBeforeTheSocket(t *testing.T) {
 		}
 	}
 	require.Equal(t, 4001, n.mustDial(t, "u1").end(t).Code)
-	n.clean(t)
+	n.awaitClean(t)
 	require.Equal(t, 3, n.facts.count(equals(domain.MessageFailed{Reason: domain.SlowConsumer})))
 }
 
@@ -190,11 +189,11 @@ func TestEarlyDataEndsTheHandshake(t *testing.T) {
 	require.NoError(t, err)
 	answer, _ := io.ReadAll(conn)
 	require.Empty(t, answer)
-	n.clean(t)
+	n.awaitClean(t)
 	require.Equal(t, 1, n.facts.count(is[domain.ConnectionRejected]))
 }
 
-func TestCannotBeTakenOver(t *testing.T) {
+func TestHijackFails(t *testing.T) {
 	n := newNode(t, settings())
 	request := httptest.NewRequest(http.MethodGet, "/ws?token=u1", http.NoBody)
 	for _, line := range strings.Split(handshake("u1"), "\r\n")[2:] {
@@ -205,10 +204,10 @@ func TestCannotBeTakenOver(t *testing.T) {
 	answer := httptest.NewRecorder() // no hijacker
 	n.server.Config.Handler.ServeHTTP(answer, request)
 	require.Contains(t, answer.Body.String(), string(domain.UnknownError))
-	n.clean(t)
+	n.awaitClean(t)
 }
 
-// handshake is what a client writes first.
+// handshake returns the bytes of an upgrade request.
 func handshake(user string) string {
 	return "GET /ws?token=" + user + " HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n" +
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAECAwQFBgcICQoLDA0ODw==\r\n\r\n"
@@ -237,10 +236,10 @@ func TestRefusedTokensAreLimitedPerNetwork(t *testing.T) {
 	require.Equal(t, 1011, s.end(t).Code, "no fault of the token")
 	n.mustDial(t, "u1").Leave()
 	require.Equal(t, 7, n.facts.count(is[domain.ConnectionRejected]))
-	n.clean(t)
+	n.awaitClean(t)
 }
 
-func TestRefusedTokensMayGoUnlimited(t *testing.T) {
+func TestRefusedTokensWithoutLimit(t *testing.T) {
 	n := newNode(t, settings()) // 0
 	for i := range 120 {
 		s, err := n.dial(domain.UserID(fmt.Sprint("expired.", i)))

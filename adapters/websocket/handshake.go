@@ -12,9 +12,10 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// checkUpgrade accepts a GET that asks for a WebSocket (RFC 6455 section 4.2.1)
-// completely, so that nothing is left to refuse once the connection is taken
-// over. For one that does not, w's headers say what would be accepted.
+// checkUpgrade validates the upgrade request completely (RFC 6455 section 4.2.1), so
+// that the upgrade cannot fail after the connection is hijacked. When the request
+// does not ask for a supported upgrade, it sets the headers that say what is
+// supported.
 func checkUpgrade(w http.ResponseWriter, r *http.Request) error {
 	asks := r.Method == http.MethodGet && r.ProtoMajor == 1 && r.ProtoMinor >= 1 &&
 		headerContains(r.Header, "Connection", "upgrade") && headerContains(r.Header, "Upgrade", "websocket")
@@ -39,11 +40,12 @@ func checkUpgrade(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// invalidHandshake is a handshake that asks for a WebSocket in a wrong way.
+// invalidHandshake returns the error of a malformed upgrade request.
 func invalidHandshake(what string, cause error) error {
 	return &domain.Error{Code: domain.InvalidRequest, Message: "Invalid WebSocket handshake", Err: errors.Join(errors.New(what), cause)}
 }
 
+// headerContains reports whether a header's list contains the word, in any case.
 func headerContains(h http.Header, name, word string) bool {
 	for w := range listMembers(h, name) {
 		if strings.EqualFold(w, word) {
@@ -53,20 +55,21 @@ func headerContains(h http.Header, name, word string) bool {
 	return false
 }
 
-// hijackedConn is a connection taken from net/http, and the headers that the upgrade
-// reads and writes. melody gets it in place of the ResponseWriter, so that the
-// server's handler can return and its buffers and its stack are freed; the headers
-// and the token in them are, as soon as the 101 is out.
+// hijackedConn is a hijacked connection with the headers that the upgrade reads and
+// writes. melody gets it as the ResponseWriter, so that the server's handler can
+// return and free its buffers and its stack. The headers, which hold the token, are
+// freed when the 101 is sent.
 type hijackedConn struct {
 	conn    net.Conn
 	header  http.Header
 	request *http.Request
-	deflate bool // the client offers compression in a form that can be accepted
+	deflate bool // an offer of compression can be accepted
 }
 
 var errEarlyData = errors.New("client sent data before the handshake was complete")
 
-// hijack hijacks the connection. Client data that came too early ends it.
+// hijack hijacks the connection. It closes the connection and returns errEarlyData
+// when the client has sent data before the 101.
 func hijack(w http.ResponseWriter, r *http.Request) (*hijackedConn, error) {
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -83,12 +86,12 @@ func hijack(w http.ResponseWriter, r *http.Request) (*hijackedConn, error) {
 	}, nil
 }
 
-// normalizeHeader says in the plainest words what checkUpgrade has found, which reads
-// more kindly than the upgrade does.
+// normalizeHeader rewrites what checkUpgrade has accepted in the plain form that the
+// library's stricter parser accepts.
 func normalizeHeader(h http.Header, speaks, deflate bool) {
 	words := []string{"upgrade", "websocket", "13", protocol}
 	h["Connection"], h["Upgrade"], h["Sec-Websocket-Version"] = words[0:1:1], words[1:2:2], words[2:3:3]
-	delete(h, "Sec-Websocket-Protocol") // a token may be among them
+	delete(h, "Sec-Websocket-Protocol") // may contain a token
 	delete(h, "Sec-Websocket-Extensions")
 	if deflate {
 		h.Set("Sec-Websocket-Extensions", deflateExtension)
@@ -98,22 +101,22 @@ func normalizeHeader(h http.Header, speaks, deflate bool) {
 	}
 }
 
-// The sizes of the buffers that only the 101 goes through.
+// The sizes of the buffers, in bytes, that are used for the 101 only.
 const (
 	handshakeRead  = 16
 	handshakeWrite = 1024
 )
 
-// Header is what the 101 carries besides the handshake's own.
+// Header returns the additional headers of the 101.
 func (t *hijackedConn) Header() http.Header { return t.header }
 
-// WriteHeader does nothing: every refusal was made before.
+// WriteHeader does nothing: the upgrade cannot fail.
 func (t *hijackedConn) WriteHeader(int) {}
 
-// Write fails: the connection belongs to the upgrade.
+// Write fails: the connection is hijacked.
 func (t *hijackedConn) Write([]byte) (int, error) { return 0, http.ErrHijacked }
 
-// Hijack gives the connection to the upgrade.
+// Hijack returns the connection with buffers for the 101.
 func (t *hijackedConn) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return t.conn, bufio.NewReadWriter(bufio.NewReaderSize(t.conn, handshakeRead), bufio.NewWriterSize(t.conn, handshakeWrite)), nil
 }

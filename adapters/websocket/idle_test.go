@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// resident is the process's resident memory in bytes.
+// resident returns the resident memory of the process in bytes.
 func resident(t testing.TB) int {
 	t.Helper()
 	status, err := os.ReadFile("/proc/self/status")
@@ -45,7 +45,7 @@ func TestIdleMemory(t *testing.T) {
 	n := newNode(t, settings())
 	debug.FreeOSMemory()
 	before := resident(t)
-	outside(t, n.server.Listener.Addr().String(), connections)
+	startClients(t, n.server.Listener.Addr().String(), connections)
 	require.Equal(t, connections, n.manager.Total())
 	fresh := (resident(t) - before) / connections
 	runtime.GC()

@@ -10,8 +10,8 @@ import (
 
 const pong = `{"type":"pong"}`
 
-// handleText takes a client's text frame. Nothing that is well-formed disturbs the
-// session.
+// handleText handles a text frame of the client. Text that is not UTF-8 closes the
+// session; unknown frames are ignored.
 func (s *session) handleText(text []byte) {
 	if !utf8.Valid(text) {
 		s.abort(InvalidUTF8.Close())
@@ -28,20 +28,20 @@ func (s *session) handleText(text []byte) {
 	}
 }
 
-// handleBinary takes a client's binary frame.
+// handleBinary ignores a binary frame.
 func (s *session) handleBinary() {
 	s.manager.observer.Observe(domain.FrameReceived{Type: domain.FrameIgnored})
 }
 
-// command is what a client's frame asks for.
+// command is the content of a client's text frame.
 type command struct {
 	kind  domain.FrameType
-	token string // of a refresh; empty where there is none
+	token string // of a refresh; empty without one
 }
 
-// parseCommand reads a client's frame; what is not understood is ignored. Member
-// names match exactly. A frame with two types is not understood; a refresh with
-// two tokens has none.
+// parseCommand parses a text frame; an unknown frame is FrameIgnored. Member names
+// must match exactly. A frame with two types is unknown; a refresh with two tokens
+// has no token.
 func parseCommand(text []byte) command {
 	if !json.Valid(text) {
 		return command{kind: domain.FrameIgnored}
@@ -67,8 +67,8 @@ func parseCommand(text []byte) command {
 	}
 }
 
-// memberValues returns the values of all members named type and token, of an
-// object whose opening brace was read. A value that is not a string is empty.
+// memberValues returns the values of all members named type and token of an object
+// whose opening brace was read. A value that is not a string becomes an empty one.
 func memberValues(d *json.Decoder) (types, tokens []string) {
 	for d.More() {
 		name, err := d.Token()

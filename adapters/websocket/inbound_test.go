@@ -13,22 +13,22 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// expiring lets every token hold for so long from when it is judged.
+// expiring makes each token expire after the given time from its validation.
 func expiring(d time.Duration) func(*node) {
 	return func(n *node) { n.tokens.lasts = d }
 }
 
-func (c *client) say(t testing.TB, text string) {
+func (c *client) sendText(t testing.TB, text string) {
 	t.Helper()
 	require.NoError(t, c.WriteMessage(gorilla.TextMessage, []byte(text)))
 }
 
-func TestRefreshMovesTheExpiry(t *testing.T) {
+func TestRefreshExtendsTheSession(t *testing.T) {
 	n := newNode(t, settings(), expiring(400*time.Millisecond))
 	c, begin := n.mustDial(t, "u1"), time.Now()
 	for range 4 {
 		<-time.After(200 * time.Millisecond)
-		c.say(t, `{"type":"refresh","token":"u1"}`)
+		c.sendText(t, `{"type":"refresh","token":"u1"}`)
 		text, err := c.Next()
 		require.NoError(t, err)
 		var answer struct {
@@ -44,16 +44,16 @@ func TestRefreshMovesTheExpiry(t *testing.T) {
 	require.Contains(t, end.Text, `"message":"Token has expired"`)
 	require.Greater(t, time.Since(begin), time.Second)
 	require.Equal(t, 4, n.facts.count(equals(domain.FrameReceived{Type: domain.FrameRefresh})))
-	n.clean(t)
+	n.awaitClean(t)
 }
 
-// A token that ends sooner than the old one ends the session sooner.
-func TestRefreshMayShorten(t *testing.T) {
+// A new token that expires earlier shortens the session.
+func TestRefreshCanShortenTheSession(t *testing.T) {
 	var short atomic.Bool
 	n := newNode(t, settings(), func(n *node) { n.tokens.short = &short })
 	c := n.mustDial(t, "u1")
 	short.Store(true)
-	c.say(t, `{"type":"refresh","token":"u1"}`)
+	c.sendText(t, `{"type":"refresh","token":"u1"}`)
 	_, err := c.Next()
 	require.NoError(t, err)
 	begin := time.Now()
@@ -66,11 +66,11 @@ func TestRefreshWithoutExpiry(t *testing.T) {
 	config.CloseOnTokenExpiry = false
 	n := newNode(t, config, expiring(50*time.Millisecond))
 	c := n.mustDial(t, "u1")
-	c.say(t, `{"type":"refresh","token":"u1"}`)
+	c.sendText(t, `{"type":"refresh","token":"u1"}`)
 	_, err := c.Next()
 	require.NoError(t, err)
 	<-time.After(200 * time.Millisecond)
-	c.say(t, `{"type":"ping"}`)
+	c.sendText(t, `{"type":"ping"}`)
 	text, err := c.Next()
 	require.NoError(t, err)
 	require.Equal(t, `{"type":"pong"}`, string(text))
@@ -91,18 +91,19 @@ func TestRefusedRefresh(t *testing.T) {
 		n := newNode(t, settings())
 		c := n.mustDial(t, "u1")
 		n.manager.Send(text("u1", "queued"))
-		c.say(t, frame)
+		c.sendText(t, frame)
 		got, err := c.Next()
 		require.NoError(t, err)
 		require.Equal(t, "queued", string(got))
 		end := c.end(t)
 		require.Equal(t, want.code, end.Code, frame)
 		require.Contains(t, end.Text, want.reason, frame)
-		n.clean(t)
+		n.awaitClean(t)
 	}
 }
 
-// Exactly so many frames are heard, data and control, and one more is too many.
+// Frames up to the limit are accepted, data and control; one more closes the
+// session.
 func TestInboundRate(t *testing.T) {
 	for name, one := range map[string]func(c *client) error{
 		"text":  func(c *client) error { return c.WriteMessage(gorilla.TextMessage, []byte("x")) },
@@ -138,7 +139,7 @@ func TestInboundRate(t *testing.T) {
 			end := c.end(t)
 			require.Equal(t, 1008, end.Code)
 			require.Contains(t, end.Text, `"error_code":"RATE_LIMIT","message":"Rate limit exceeded"`)
-			n.clean(t)
+			n.awaitClean(t)
 			if name == "text" {
 				require.Equal(t, most, n.facts.count(equals(domain.FrameReceived{Type: domain.FrameIgnored})))
 			}
@@ -146,7 +147,7 @@ func TestInboundRate(t *testing.T) {
 	}
 }
 
-func TestNodeIsFull(t *testing.T) {
+func TestConnectionLimitOfTheNode(t *testing.T) {
 	config := settings()
 	config.MaxConnections = 2
 	n := newNode(t, config)
@@ -167,7 +168,7 @@ func TestNodeIsFull(t *testing.T) {
 	}, 5*time.Second, 5*time.Millisecond)
 }
 
-func TestNodeTakesOnlySoManyASecond(t *testing.T) {
+func TestConnectRateOfTheNode(t *testing.T) {
 	config := settings()
 	config.MaxConnectsPerSecond = 3
 	n := newNode(t, config)

@@ -22,8 +22,8 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// holdClients opens number connections to addr, one per user u0, u1, ..., says
-// so, and swallows what comes until its standard input ends.
+// holdClients opens the given number of connections, one per user u0, u1, ...,
+// prints a line, and reads until its standard input ends.
 func holdClients(addr, number string) {
 	n, _ := strconv.Atoi(number)
 	for i := range n {
@@ -59,8 +59,8 @@ func skipHeaders(conn net.Conn) error {
 	return nil
 }
 
-// outside runs the clients in a process of their own until the test ends.
-func outside(t testing.TB, addr string, n int) {
+// startClients runs the clients in another process until the test ends.
+func startClients(t testing.TB, addr string, n int) {
 	t.Helper()
 	self, err := os.Executable()
 	require.NoError(t, err)
@@ -79,7 +79,7 @@ func outside(t testing.TB, addr string, n int) {
 	require.Equal(t, "open\n", line)
 }
 
-// cpu is the processor time that this process has used.
+// cpu returns the processor time that this process has used.
 func cpu() time.Duration {
 	var u syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
@@ -91,9 +91,9 @@ const (
 	frameSize = 300 // bytes of each message
 )
 
-// BenchmarkDelivery compares what one delivery costs the server's process in
-// CPU: through the manager, and as a bare gorilla write from the sender's own
-// goroutine, which is the least that still delivers. The clients are elsewhere.
+// BenchmarkDelivery compares the CPU time of one delivery through the manager with a
+// bare gorilla write from the sender's goroutine. The clients run in another
+// process.
 func BenchmarkDelivery(b *testing.B) {
 	b.Run("manager", benchmarkManager)
 	b.Run("bare", benchmarkBare)
@@ -103,7 +103,7 @@ func benchmarkManager(b *testing.B) {
 	c := settings()
 	c.SendQueueMessages = 8 * fans // a busy machine can leave one writer behind
 	n := newNode(b, c, func(n *node) { n.facts.mute = true })
-	outside(b, n.server.Listener.Addr().String(), fans)
+	startClients(b, n.server.Listener.Addr().String(), fans)
 	messages := make([]domain.Message, fans)
 	for i := range messages {
 		messages[i] = domain.Message{User: domain.UserID("u" + strconv.Itoa(i)), Payload: bytes.Repeat([]byte("x"), frameSize), Received: time.Now()}
@@ -139,7 +139,7 @@ func benchmarkBare(b *testing.B) {
 		}
 	})}
 	go func() { _ = server.Serve(listener) }()
-	outside(b, listener.Addr().String(), fans)
+	startClients(b, listener.Addr().String(), fans)
 	payload := bytes.Repeat([]byte("x"), frameSize)
 	begin := cpu()
 	b.ReportAllocs()

@@ -11,22 +11,22 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// setBack is a log whose clock went back by half a minute since everything in it
-// was kept: what it holds of any time reaches half a minute further back.
-type setBack struct{ ports.NotificationLog }
+// skewedLog is a log whose clock stepped back by 30 s after its entries were
+// written: Recent returns entries that are up to 30 s older.
+type skewedLog struct{ ports.NotificationLog }
 
-func (s setBack) Recent(ctx context.Context, user domain.UserID, age time.Duration) (domain.Replay, error) {
+func (s skewedLog) Recent(ctx context.Context, user domain.UserID, age time.Duration) (domain.Replay, error) {
 	return s.NotificationLog.Recent(ctx, user, age+30*time.Second)
 }
 
-// TestCatchUpBeginsAtTheLogsPosition: a break of the subscription brings what was
-// kept since the client connected, whatever the clock of the log did, whether the
-// log was empty then, and whether the client asked for a position or not.
+// TestCatchUpBeginsAtTheLogsPosition: after a gap a client gets what was published
+// since it connected, whatever the clock of the log did, whether the log was empty,
+// and whether the client asked for a position.
 func TestCatchUpBeginsAtTheLogsPosition(t *testing.T) {
 	for _, old := range []int{0, 10} {
 		for name, query := range map[string]string{"no position": "", "live": "&last_event_id=$", "empty": "&last_event_id="} {
 			t.Run(name, func(t *testing.T) {
-				n := newNode(t, settings(), func(n *node) { n.past = setBack{n.bus} })
+				n := newNode(t, settings(), func(n *node) { n.past = skewedLog{n.bus} })
 				for range old {
 					n.keep(t, 1)
 				}

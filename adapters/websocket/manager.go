@@ -25,7 +25,7 @@ type Manager struct {
 	spans         spans
 	log           *slog.Logger
 	engine        *melody.Melody
-	registry      *registry
+	registry      *stubSessions
 	admission     admission
 	replayWorkers replayWorkers
 	buffers       *sync.Pool // of *frameBuffer
@@ -41,7 +41,7 @@ var (
 // NewManager returns a manager without connections. It starts no goroutine; Drain
 // ends the goroutines of the connections.
 func NewManager(c Config, o ports.Observer, tp trace.TracerProvider, log *slog.Logger) *Manager {
-	m := &Manager{config: c, observer: o, spans: newSpans(tp), log: log, registry: newRegistry(), buffers: newFrameBuffers(), inflaters: newInflaters(), maxCompressed: maxCompressed}
+	m := &Manager{config: c, observer: o, spans: newSpans(tp), log: log, registry: newStubSessions(), buffers: newFrameBuffers(), inflaters: newInflaters(), maxCompressed: maxCompressed}
 	m.admission.limit = c.capacity(descriptors())
 	m.engine = newEngine(c)
 	m.engine.HandleConnect(func(ms *melody.Session) {

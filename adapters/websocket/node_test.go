@@ -29,8 +29,8 @@ import (
 
 const correlation = "0a8e3f9c-6f0e-4a56-9d0e-2f6f0f6b7c11"
 
-// tokens takes every token for the name of its user; some words are refused.
-type tokens struct {
+// stubValidator accepts every token as the id of its user, except for some words.
+type stubValidator struct {
 	expires time.Time
 	lasts   time.Duration // from when a token is judged, if set
 	short   *atomic.Bool  // once true, tokens hold for a moment only
@@ -38,7 +38,7 @@ type tokens struct {
 	during  func()        // called while a token is judged
 }
 
-func (v tokens) Validate(_ context.Context, token string) (domain.Caller, error) {
+func (v stubValidator) Validate(_ context.Context, token string) (domain.Caller, error) {
 	if v.during != nil {
 		v.during()
 	}
@@ -65,23 +65,23 @@ func (v tokens) Validate(_ context.Context, token string) (domain.Caller, error)
 	return domain.Caller{User: domain.UserID(token), Expires: expires}, nil
 }
 
-// registry is quota and subscription at once: it keeps what is held.
-type registry struct {
+// stubSessions is a quota and a subscription.
+type stubSessions struct {
 	mu        sync.Mutex
 	places    map[string]domain.UserID
 	followed  map[domain.UserID]int
 	limit     int
 	reclaimed []domain.UserID // whose connections all nodes were asked to check
-	away      error
+	outage    error
 	during    func(domain.UserID) // called while a user begins to be followed
 	slow      time.Duration       // how long a release takes
 }
 
-func newRegistry() *registry {
-	return &registry{places: map[string]domain.UserID{}, followed: map[domain.UserID]int{}, limit: 1 << 20}
+func newStubSessions() *stubSessions {
+	return &stubSessions{places: map[string]domain.UserID{}, followed: map[domain.UserID]int{}, limit: 1 << 20}
 }
 
-func (r *registry) Acquire(_ context.Context, user domain.UserID, session string) error {
+func (r *stubSessions) Acquire(_ context.Context, user domain.UserID, session string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.places) >= r.limit {
@@ -91,41 +91,41 @@ func (r *registry) Acquire(_ context.Context, user domain.UserID, session string
 	return nil
 }
 
-func (r *registry) Release(_ domain.UserID, session string) {
+func (r *stubSessions) Release(_ domain.UserID, session string) {
 	<-time.After(r.slow)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.places, session)
 }
 
-// Reclaim notes that all nodes were asked to check the user's connections.
-func (r *registry) Reclaim(_ context.Context, user domain.UserID) {
+// Reclaim records the user.
+func (r *stubSessions) Reclaim(_ context.Context, user domain.UserID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.reclaimed = append(r.reclaimed, user)
 }
 
-func (r *registry) reclaims() []domain.UserID {
+func (r *stubSessions) reclaims() []domain.UserID {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.reclaimed)
 }
 
-func (r *registry) setLimit(limit int) {
+func (r *stubSessions) setLimit(limit int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.limit = limit
 }
 
-func (r *registry) setAway(away error) {
+func (r *stubSessions) setOutage(away error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.away = away
+	r.outage = away
 }
 
-func (r *registry) Follow(_ context.Context, user domain.UserID) error {
+func (r *stubSessions) Follow(_ context.Context, user domain.UserID) error {
 	r.mu.Lock()
-	during, away := r.during, r.away
+	during, away := r.during, r.outage
 	r.followed[user]++
 	r.mu.Unlock()
 	if during != nil {
@@ -137,7 +137,7 @@ func (r *registry) Follow(_ context.Context, user domain.UserID) error {
 	return away
 }
 
-func (r *registry) Unfollow(user domain.UserID) {
+func (r *stubSessions) Unfollow(user domain.UserID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.followed[user]--
@@ -146,26 +146,26 @@ func (r *registry) Unfollow(user domain.UserID) {
 	}
 }
 
-// Run is not part of admission.
-func (r *registry) Run(context.Context, ports.MessageHandler) error { return nil }
+// Run does nothing.
+func (r *stubSessions) Run(context.Context, ports.MessageHandler) error { return nil }
 
-// held is how many places and followed users there are.
-func (r *registry) held() (places, followed int) {
+// held returns the numbers of leases and of subscribed users.
+func (r *stubSessions) held() (places, followed int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.places), len(r.followed)
 }
 
-// facts remembers what was observed, or panics at one kind of it.
-type facts struct {
-	mu   sync.Mutex
-	seen []domain.Fact
-	bomb func(domain.Fact) bool
-	mute bool // only count what was sent
-	sent atomic.Int64
+// recorder records facts, or panics at one kind of them.
+type recorder struct {
+	mu      sync.Mutex
+	seen    []domain.Fact
+	panicOn func(domain.Fact) bool
+	mute    bool // only count what was sent
+	sent    atomic.Int64
 }
 
-func (f *facts) Observe(fact domain.Fact) {
+func (f *recorder) Observe(fact domain.Fact) {
 	if f.mute {
 		if is[domain.MessageSent](fact) {
 			f.sent.Add(1)
@@ -175,13 +175,13 @@ func (f *facts) Observe(fact domain.Fact) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.seen = append(f.seen, fact)
-	if f.bomb != nil && f.bomb(fact) {
-		f.bomb = nil
+	if f.panicOn != nil && f.panicOn(fact) {
+		f.panicOn = nil
 		panic("bomb")
 	}
 }
 
-func (f *facts) count(match func(domain.Fact) bool) int {
+func (f *recorder) count(match func(domain.Fact) bool) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	n := 0
@@ -199,16 +199,16 @@ func equals(want domain.Fact) func(domain.Fact) bool {
 	return func(fact domain.Fact) bool { return fact == want }
 }
 
-// node is a service with nothing but the socket.
+// node is a manager and a handler behind a test server.
 type node struct {
 	manager   *websocket.Manager
 	handler   *websocket.Handler
 	readiness *app.Readiness
-	registry  *registry
-	facts     *facts
-	tokens    tokens
+	registry  *stubSessions
+	facts     *recorder
+	tokens    stubValidator
 	server    *httptest.Server
-	log       *journal
+	log       *logBuffer
 	bus       *memory.Bus
 	past      ports.NotificationLog // the bus, unless adjusted
 	tracer    trace.TracerProvider
@@ -216,25 +216,25 @@ type node struct {
 	unserved  bool                           // the test serves the handler itself
 }
 
-// journal keeps what was logged.
-type journal struct {
+// logBuffer stores log lines.
+type logBuffer struct {
 	mu   sync.Mutex
 	text strings.Builder
 }
 
-func (j *journal) Write(p []byte) (int, error) {
+func (j *logBuffer) Write(p []byte) (int, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.text.Write(p)
 }
 
-func (j *journal) String() string {
+func (j *logBuffer) String() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.text.String()
 }
 
-// settings are quick ones.
+// settings returns a configuration with short times.
 func settings() websocket.Config {
 	return websocket.Config{
 		PingInterval: 30 * time.Second, PongTimeout: 75 * time.Second, IdleTimeout: 300 * time.Second,
@@ -248,8 +248,8 @@ func settings() websocket.Config {
 func newNode(t testing.TB, c websocket.Config, adjust ...func(*node)) *node {
 	t.Helper()
 	n := &node{
-		readiness: app.NewReadiness(nil, nil), registry: newRegistry(), facts: &facts{},
-		tokens: tokens{expires: time.Now().Add(time.Hour)}, log: &journal{}, bus: memory.NewBus(), tracer: noop.NewTracerProvider(),
+		readiness: app.NewReadiness(nil, nil), registry: newStubSessions(), facts: &recorder{},
+		tokens: stubValidator{expires: time.Now().Add(time.Hour)}, log: &logBuffer{}, bus: memory.NewBus(), tracer: noop.NewTracerProvider(),
 	}
 	n.past = n.bus
 	for _, a := range adjust {
@@ -267,7 +267,7 @@ func newNode(t testing.TB, c websocket.Config, adjust ...func(*node)) *node {
 	if n.unserved {
 		return n
 	}
-	n.server = httptest.NewUnstartedServer(door(h))
+	n.server = httptest.NewUnstartedServer(serveHandler(h))
 	n.server.Config.ConnState = n.accepted
 	n.server.Start()
 	t.Cleanup(func() {
@@ -279,9 +279,9 @@ func newNode(t testing.TB, c websocket.Config, adjust ...func(*node)) *node {
 	return n
 }
 
-// door does what the HTTP adapter does around the socket: a trail, the ids on
-// every answer, and the errors.
-func door(h *websocket.Handler) http.Handler {
+// serveHandler does what the HTTP adapter does: request context, correlation id,
+// error answers.
+func serveHandler(h *websocket.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Correlation-ID", correlation)
 		r = r.WithContext(domain.WithTrail(r.Context(), domain.Trail{
@@ -319,12 +319,12 @@ func closeErrorCode(err error) int {
 	return gorilla.CloseAbnormalClosure
 }
 
-// drain begins the node's drain.
+// drain sets the node to draining.
 func (n *node) drain() { n.readiness.Enter(app.Draining) }
 
 func (n *node) url() string { return "ws" + strings.TrimPrefix(n.server.URL, "http") + "/ws" }
 
-// client is a browser's end.
+// client is the client's end of a connection.
 type client struct {
 	*gorilla.Conn
 	response *http.Response
@@ -353,7 +353,7 @@ func (n *node) mustDial(t testing.TB, user domain.UserID) *client {
 	return c
 }
 
-// Next reads a message; an end with a close frame is a good one.
+// Next reads a message. It returns io.EOF after a close frame.
 func (c *client) Next() ([]byte, error) {
 	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
 	_, text, err := c.ReadMessage()
@@ -363,7 +363,7 @@ func (c *client) Next() ([]byte, error) {
 	return text, err
 }
 
-// Leave ends the connection without a word.
+// Leave closes the connection without a close frame.
 func (c *client) Leave() { _ = c.Close() }
 
 // end reads up to the close frame and returns it.
@@ -380,8 +380,8 @@ func (c *client) end(t testing.TB) *gorilla.CloseError {
 	}
 }
 
-// clean waits until the node holds nothing of anybody.
-func (n *node) clean(t testing.TB) {
+// awaitClean waits until the node holds no connection and no resource of one.
+func (n *node) awaitClean(t testing.TB) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		places, followed := n.registry.held()

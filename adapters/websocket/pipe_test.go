@@ -17,15 +17,15 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// pipes is a listener whose connections are in memory, so that a test with
-// synctest can let hours pass.
-type pipes struct {
+// pipeListener accepts connections in memory, so that a test with synctest can
+// advance the time by hours.
+type pipeListener struct {
 	waiting chan net.Conn
 	done    chan struct{}
 	once    sync.Once
 }
 
-func (p *pipes) Accept() (net.Conn, error) {
+func (p *pipeListener) Accept() (net.Conn, error) {
 	select {
 	case c := <-p.waiting:
 		return c, nil
@@ -34,14 +34,14 @@ func (p *pipes) Accept() (net.Conn, error) {
 	}
 }
 
-func (p *pipes) Close() error {
+func (p *pipeListener) Close() error {
 	p.once.Do(func() { close(p.done) })
 	return nil
 }
 
-func (p *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1} }
+func (p *pipeListener) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1} }
 
-func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+func (p *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	here, there := net.Pipe()
 	select {
 	case p.waiting <- there:
@@ -53,13 +53,13 @@ func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	}
 }
 
-// newPiped returns a node that is reached through memory. It must be called in a
-// synctest bubble. end drains it and stops its server.
+// newPiped returns a node with connections in memory. It must be called in a
+// synctest bubble. end drains the node and stops its server.
 func newPiped(t *testing.T, c websocket.Config, adjust ...func(*node)) (n *node, dial func(domain.UserID) (*client, error), end func()) {
 	t.Helper()
 	n = newNode(t, c, append(adjust, func(n *node) { n.unserved = true })...)
-	l := &pipes{waiting: make(chan net.Conn), done: make(chan struct{})}
-	server := &http.Server{Handler: door(n.handler), ReadHeaderTimeout: 10 * time.Second}
+	l := &pipeListener{waiting: make(chan net.Conn), done: make(chan struct{})}
+	server := &http.Server{Handler: serveHandler(n.handler), ReadHeaderTimeout: 10 * time.Second}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()
 	n.server = &httptest.Server{URL: "http://node.test"}

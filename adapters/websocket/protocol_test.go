@@ -82,10 +82,10 @@ func (c *client) write(data string, step int) {
 	}
 }
 
-// TestBrokenFramesEndWithAClose: each malformed frame is answered by a close frame
+// TestInvalidFramesAreClosedWithAStatus: each malformed frame is answered by a close frame
 // with the status of RFC 6455, over a real socket, whether it comes at once or
 // byte by byte.
-func TestBrokenFramesEndWithAClose(t *testing.T) {
+func TestInvalidFramesAreClosedWithAStatus(t *testing.T) {
 	long := func(first byte) string {
 		return masked(0x82, []byte{127, first, 0, 0, 0, 0, 0, 0, 0}, "")
 	}
@@ -145,7 +145,7 @@ func TestBrokenFramesEndWithAClose(t *testing.T) {
 				socket.write(c.bytes, step)
 				require.Equal(t, c.code, socket.end(t).Code)
 				socket.Leave()
-				n.clean(t)
+				n.awaitClean(t)
 			}
 		})
 	}
@@ -201,7 +201,7 @@ func TestCompressedFramesOnTheWire(t *testing.T) {
 				}
 				require.Equal(t, c.code, socket.end(t).Code)
 				socket.Leave()
-				n.clean(t)
+				n.awaitClean(t)
 			}
 		})
 	}

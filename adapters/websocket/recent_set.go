@@ -6,24 +6,23 @@ import (
 	"time"
 )
 
-// recentSet remembers keys for a fixed time. It stores a keyed 128-bit hash of
-// each key, never the key. It holds at most a fixed number of keys and forgets the
-// oldest ones first when more arrive. It is safe for any number of callers; the
-// nil set is empty.
+// recentSet remembers keys for a fixed time. It stores a keyed 128-bit hash instead
+// of each key. It holds a fixed number of keys at most; when it is full, the oldest
+// keys are dropped first. It is safe for concurrent use. The nil set is empty.
 type recentSet struct {
 	ttl            time.Duration
-	generationSize int // of each of the two generations
+	generationSize int // maximum number of keys per generation
 	seeds          [2]maphash.Seed
 
 	mu sync.Mutex
-	// When current is full it replaces previous, which is dropped.
+	// A full current generation replaces the previous one, which is dropped.
 	current, previous map[recentKey]time.Time
 }
 
 type recentKey [2]uint64
 
-// newRecentSet returns a set that keeps each key for the time and holds at most
-// the given number of keys.
+// newRecentSet returns a set that remembers each key for the given time and holds at
+// most the given number of keys.
 func newRecentSet(keep time.Duration, most int) *recentSet {
 	return &recentSet{
 		ttl: keep, generationSize: max(most/2, 1), seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
@@ -35,7 +34,7 @@ func (r *recentSet) hash(key string) recentKey {
 	return recentKey{maphash.String(r.seeds[0], key), maphash.String(r.seeds[1], key)}
 }
 
-// has reports whether the key was added within the time that keys are kept.
+// has reports whether the key is remembered.
 func (r *recentSet) has(key string) bool {
 	if r == nil {
 		return false
@@ -46,6 +45,7 @@ func (r *recentSet) has(key string) bool {
 	return r.contains(k)
 }
 
+// contains is has under the lock.
 func (r *recentSet) contains(k recentKey) bool {
 	added, known := r.current[k]
 	if !known {
@@ -66,8 +66,8 @@ func (r *recentSet) remove(key string) {
 	delete(r.previous, k)
 }
 
-// add remembers the key from now on. It returns false, and changes nothing, when
-// the set has the key already.
+// add remembers the key from now on. It returns false and changes nothing when the
+// key is remembered already.
 func (r *recentSet) add(key string) bool {
 	if r == nil {
 		return false

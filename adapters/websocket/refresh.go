@@ -7,9 +7,8 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// handleRefresh takes a new token for the old one's place: the session lasts as long
-// as the new one. Anything but a good token of the same user ends the session,
-// because its client believes to be somebody else, or to be trusted.
+// handleRefresh replaces the token, and with it the time at which the session
+// expires. Anything but a valid token of the same user closes the session.
 func (s *session) handleRefresh(token string) {
 	caller, err := s.validateToken(token)
 	if err != nil {
@@ -22,6 +21,7 @@ func (s *session) handleRefresh(token string) {
 	s.enqueue(outboundMessage{payload: refreshed(caller.Expires)})
 }
 
+// validateToken validates the token of a refresh and its user.
 func (s *session) validateToken(token string) (domain.Caller, error) {
 	ctx := domain.WithTrail(context.Background(), domain.Trail{Correlation: s.correlation})
 	ctx, span := s.manager.spans.startValidation(ctx, token != "")
@@ -39,7 +39,7 @@ func (s *session) validateToken(token string) (domain.Caller, error) {
 	return caller, nil
 }
 
-// refreshed is the answer to a good token.
+// refreshed returns the answer to a valid token.
 func refreshed(expires time.Time) []byte {
 	return []byte(`{"type":"refreshed","expires_at":"` + expires.UTC().Format("2006-01-02T15:04:05.000000Z07:00") + `"}`)
 }

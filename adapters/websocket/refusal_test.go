@@ -15,17 +15,17 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// page is an existing browser client. It reconnects after each close: one second
+// browserClient is an existing browser client. It reconnects after each close: one second
 // later, then two, four, eight, sixteen. It gives up after five attempts in a row,
 // and counts from zero again whenever a socket opens.
-type page struct {
+type browserClient struct {
 	opened   []time.Time
 	statuses []int // of the handshakes that were refused by HTTP
 	codes    []int // of the closes
 }
 
-// run lets the page try until it gives up or the time is over.
-func (p *page) run(lasts time.Duration, dial func() (*client, error)) {
+// run connects until the client gives up or the time has passed.
+func (p *browserClient) run(lasts time.Duration, dial func() (*client, error)) {
 	ends := time.Now().Add(lasts)
 	for attempts := 0; time.Now().Before(ends); attempts++ {
 		c, err := dial()
@@ -44,7 +44,7 @@ func (p *page) run(lasts time.Duration, dial func() (*client, error)) {
 	}
 }
 
-// closeCode reads up to the close frame.
+// closeCode reads up to the close frame and returns its status.
 func closeCode(c *client) int {
 	for {
 		if _, _, err := c.ReadMessage(); err != nil {
@@ -53,8 +53,9 @@ func closeCode(c *client) int {
 	}
 }
 
-// busiest is how many sockets the page opened within one minute at most.
-func (p *page) busiest() (most int) {
+// maxPerMinute returns the maximum number of sockets that were opened within one
+// minute.
+func (p *browserClient) maxPerMinute() (most int) {
 	for i, first := range p.opened {
 		n := 0
 		for _, at := range p.opened[i:] {
@@ -67,9 +68,9 @@ func (p *page) busiest() (most int) {
 	return most
 }
 
-// TestLoopingPagesOpenFewSockets: a page that cannot be served opens at most
-// seven sockets a minute, whatever it is refused for.
-func TestLoopingPagesOpenFewSockets(t *testing.T) {
+// TestReconnectingClientsOpenFewSockets: a client that is refused opens at most
+// seven sockets a minute, for every reason of a refusal.
+func TestReconnectingClientsOpenFewSockets(t *testing.T) {
 	for name, c := range map[string]struct {
 		token  domain.UserID
 		adjust func(*node)
@@ -80,15 +81,15 @@ func TestLoopingPagesOpenFewSockets(t *testing.T) {
 		"forged token":     {"signature", nil, 1008, http.StatusUnauthorized},
 		"malformed token":  {"malformed", nil, 1008, http.StatusUnauthorized},
 		"one tab too many": {"u1", func(n *node) { n.registry.limit = 0 }, 4000, http.StatusTooManyRequests},
-		"Redis is away":    {"u1", func(n *node) { n.registry.away = domain.Unreachable("redis", nil) }, 1011, 0},
-		"Redis answers an error of unknown cause": {"u1", func(n *node) { n.registry.away = domain.Unknown(errors.New("ERR")) }, 1011, 0},
-		"the log is broken":                       {"u1", func(n *node) { n.registry.away = &domain.Error{Code: domain.ProcessingError} }, 1011, 0},
+		"Redis is away":    {"u1", func(n *node) { n.registry.outage = domain.Unreachable("redis", nil) }, 1011, 0},
+		"Redis answers an error of unknown cause": {"u1", func(n *node) { n.registry.outage = domain.Unknown(errors.New("ERR")) }, 1011, 0},
+		"the log is broken":                       {"u1", func(n *node) { n.registry.outage = &domain.Error{Code: domain.ProcessingError} }, 1011, 0},
 		"keys are away":                           {"nokeys", nil, 1011, 0},
 		"keys are away, then Redis": {"nokeys", func(n *node) {
-			n.tokens.arrived, n.registry.away = &atomic.Bool{}, domain.Unreachable("redis", nil)
+			n.tokens.arrived, n.registry.outage = &atomic.Bool{}, domain.Unreachable("redis", nil)
 			time.AfterFunc(5*time.Second, func() { n.tokens.arrived.Store(true) })
 		}, 1011, 0},
-		"the log is away": {"u1&last_event_id=0", func(n *node) { n.past = &unreadable{NotificationLog: n.bus, times: 1 << 30} }, 1011, 0},
+		"the log is away": {"u1&last_event_id=0", func(n *node) { n.past = &failingLog{NotificationLog: n.bus, times: 1 << 30} }, 1011, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -99,10 +100,10 @@ func TestLoopingPagesOpenFewSockets(t *testing.T) {
 				n, dial, end := newPiped(t, settings(), adjust)
 				defer end()
 				n.handler.SetDefaultWaits()
-				p := &page{}
+				p := &browserClient{}
 				p.run(30*time.Minute, func() (*client, error) { return dial(c.token) })
 				require.NotEmpty(t, p.opened, "it is told once")
-				require.LessOrEqual(t, p.busiest(), 7)
+				require.LessOrEqual(t, p.maxPerMinute(), 7)
 				for _, code := range p.codes {
 					require.Equal(t, c.code, code)
 				}
@@ -114,9 +115,9 @@ func TestLoopingPagesOpenFewSockets(t *testing.T) {
 	}
 }
 
-// TestRefusedTokensAreToldAgainAfterTenMinutes: between two closes a token is
+// TestRefusedTokenIsClosedAgainAfterTenMinutes: between two closes the token is
 // refused by HTTP.
-func TestRefusedTokensAreToldAgainAfterTenMinutes(t *testing.T) {
+func TestRefusedTokenIsClosedAgainAfterTenMinutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, dial, end := newPiped(t, settings())
 		defer end()
@@ -141,9 +142,9 @@ func TestRefusedTokensAreToldAgainAfterTenMinutes(t *testing.T) {
 	})
 }
 
-// TestMemoryNeverRefusesAGoodToken: what was refused is let in as soon as it is
-// good, and what may become good is told by a close each time.
-func TestMemoryNeverRefusesAGoodToken(t *testing.T) {
+// TestValidTokenIsNeverRefusedByMemory: a refused token that becomes valid is
+// accepted at once, and one that may become valid is always refused by a close.
+func TestValidTokenIsNeverRefusedByMemory(t *testing.T) {
 	for kind, told := range map[domain.UserID][]bool{
 		"key":           {true, true, true},
 		"not_yet_valid": {true, true, true},
@@ -170,14 +171,14 @@ func TestMemoryNeverRefusesAGoodToken(t *testing.T) {
 	}
 }
 
-// TestHandshakesWaitOnce: a handshake that waited for the keys and then for Redis
-// is refused within the bound of one wait, so that the server's time limit for an
-// answer never passes first.
+// TestHandshakesWaitOnce: a handshake that waits for the keys and then for Redis is
+// refused within the limit of one wait, which is below the server's time limit for
+// an answer.
 func TestHandshakesWaitOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		arrived := &atomic.Bool{}
 		n, dial, end := newPiped(t, settings(), func(n *node) {
-			n.tokens.arrived, n.registry.away = arrived, domain.Unreachable("redis", nil)
+			n.tokens.arrived, n.registry.outage = arrived, domain.Unreachable("redis", nil)
 		})
 		defer end()
 		n.handler.SetDefaultWaits()
@@ -192,9 +193,9 @@ func TestHandshakesWaitOnce(t *testing.T) {
 	})
 }
 
-// TestAPanicInAHandshakeLeavesNothing: a handshake whose token makes the validator
-// panic takes no connection's place for ever.
-func TestAPanicInAHandshakeLeavesNothing(t *testing.T) {
+// TestPanicInAHandshakeLeavesTheAdmission: a panic of the validator does not keep a
+// place of the connection limit.
+func TestPanicInAHandshakeLeavesTheAdmission(t *testing.T) {
 	c := settings()
 	c.MaxConnections = 1
 	n := newNode(t, c, func(n *node) {
@@ -213,7 +214,7 @@ func TestAPanicInAHandshakeLeavesNothing(t *testing.T) {
 	require.NoError(t, n.manager.Drain(t.Context()))
 }
 
-// TestKeysThatArriveLate: a handshake that finds no keys waits for them.
+// TestKeysThatArriveLate: a handshake waits while the keys cannot be loaded.
 func TestKeysThatArriveLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		arrived := &atomic.Bool{}
@@ -231,9 +232,9 @@ func TestKeysThatArriveLate(t *testing.T) {
 	})
 }
 
-// TestAFreePlaceIsAlwaysGiven: the memory of a full quota refuses only while the
-// quota is full.
-func TestAFreePlaceIsAlwaysGiven(t *testing.T) {
+// TestFreeLeaseIsAlwaysGranted: a remembered refusal has no effect once the quota
+// has a free lease.
+func TestFreeLeaseIsAlwaysGranted(t *testing.T) {
 	n := newNode(t, settings(), func(n *node) { n.registry.limit = 1 })
 	first := n.mustDial(t, "u1")
 	second := n.mustDial(t, "u1")
@@ -245,15 +246,15 @@ func TestAFreePlaceIsAlwaysGiven(t *testing.T) {
 		require.NotEmpty(t, c.response.Header.Get("Retry-After"))
 	}
 	first.Leave()
-	n.clean(t)
+	n.awaitClean(t)
 	n.mustDial(t, "u1")
 	require.Equal(t, 1, n.manager.Count("u1"))
 	require.Equal(t, []domain.UserID{"u1"}, n.registry.reclaims(), "once in ten seconds")
 }
 
-// TestRefusalsLeaveRoomForSessions: handshakes that are upgraded only to be
-// refused take no connection's place, and are bounded themselves.
-func TestRefusalsLeaveRoomForSessions(t *testing.T) {
+// TestRefusalsDoNotCountAsConnections: handshakes that are upgraded only to be
+// refused do not count against the connection limit, and have a limit of their own.
+func TestRefusalsDoNotCountAsConnections(t *testing.T) {
 	const most = 256
 	c := settings()
 	c.MaxConnections = 2
@@ -279,12 +280,12 @@ func TestRefusalsLeaveRoomForSessions(t *testing.T) {
 	require.Equal(t, http.StatusServiceUnavailable, refusedBy("u3"), "two sessions are the node's limit")
 }
 
-// TestHandshakesThatWaitAreBounded: beyond the bound a handshake is refused by
-// HTTP at once, a drain ends the wait, and whoever waits gets in when Redis is
-// back.
-func TestHandshakesThatWaitAreBounded(t *testing.T) {
+// TestWaitingHandshakesAreBounded: a handshake over the limit is refused by HTTP at
+// once, a drain ends the wait, and a waiting handshake succeeds when Redis is
+// reachable again.
+func TestWaitingHandshakesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n, dial, end := newPiped(t, settings(), func(n *node) { n.registry.away = domain.Unreachable("redis", nil) })
+		n, dial, end := newPiped(t, settings(), func(n *node) { n.registry.outage = domain.Unreachable("redis", nil) })
 		defer end()
 		n.handler.SetWaits(8*time.Second, 15*time.Second, 500*time.Millisecond, 1)
 		type result struct {
@@ -303,12 +304,12 @@ func TestHandshakesThatWaitAreBounded(t *testing.T) {
 		require.Equal(t, http.StatusServiceUnavailable, c.response.StatusCode)
 		require.NotEmpty(t, c.response.Header.Get("Retry-After"))
 		time.Sleep(4 * time.Second)
-		n.registry.setAway(nil)
+		n.registry.setOutage(nil)
 		r := <-waits
 		require.NoError(t, r.err, "Redis came back")
 		r.c.Leave()
 
-		n.registry.setAway(domain.Unreachable("redis", nil))
+		n.registry.setOutage(domain.Unreachable("redis", nil))
 		began := time.Now()
 		go dialAside()
 		synctest.Wait()

@@ -12,9 +12,9 @@ import (
 // shardCount is the number of locks of a registry, a power of two.
 const shardCount = 64
 
-// registry maps users to their sessions. A returned list is never changed, so that
+// stubSessions maps users to their sessions. A returned list is never changed, so that
 // it can be read without a lock.
-type registry struct {
+type stubSessions struct {
 	seed  maphash.Seed
 	total atomic.Int64
 	parts [shardCount]registryShard
@@ -25,20 +25,20 @@ type registryShard struct {
 	users map[domain.UserID][]*session
 }
 
-func newRegistry() *registry {
-	x := &registry{seed: maphash.MakeSeed()}
+func newStubSessions() *stubSessions {
+	x := &stubSessions{seed: maphash.MakeSeed()}
 	for i := range x.parts {
 		x.parts[i].users = map[domain.UserID][]*session{}
 	}
 	return x
 }
 
-func (x *registry) shard(user domain.UserID) *registryShard {
+func (x *stubSessions) shard(user domain.UserID) *registryShard {
 	return &x.parts[maphash.String(x.seed, string(user))%shardCount]
 }
 
 // sessions returns the user's sessions. The caller must not change the slice.
-func (x *registry) sessions(user domain.UserID) []*session {
+func (x *stubSessions) sessions(user domain.UserID) []*session {
 	p := x.shard(user)
 	p.mu.RLock()
 	defer p.mu.RUnlock()
@@ -48,7 +48,7 @@ func (x *registry) sessions(user domain.UserID) []*session {
 // add registers the session unless allowed returns false. allowed is called under
 // the lock that all takes as well: all returns every session that was registered
 // before admission was closed.
-func (x *registry) add(s *session, allowed func() bool) bool {
+func (x *stubSessions) add(s *session, allowed func() bool) bool {
 	p := x.shard(s.caller.User)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -62,7 +62,7 @@ func (x *registry) add(s *session, allowed func() bool) bool {
 }
 
 // remove removes a registered session. The caller must call it once only.
-func (x *registry) remove(s *session) {
+func (x *stubSessions) remove(s *session) {
 	p := x.shard(s.caller.User)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -77,7 +77,7 @@ func (x *registry) remove(s *session) {
 }
 
 // all returns every session.
-func (x *registry) all() []*session {
+func (x *stubSessions) all() []*session {
 	var out []*session
 	for i := range x.parts {
 		p := &x.parts[i]

@@ -11,39 +11,38 @@ import (
 )
 
 const (
-	// maxReplayWorkers is how many logs are read at once for sessions that go on with
-	// their next page, or that a break of the subscription has left behind. A
-	// handshake reads its first page by itself.
+	// maxReplayWorkers is how many logs are read concurrently for sessions that need
+	// their next page. A handshake reads its first page itself.
 	maxReplayWorkers = 32
 	// pageTimeout bounds the reading of one page.
 	pageTimeout = 5 * time.Second
 	// positionTimeout bounds the reading of a log's position during a handshake.
 	positionTimeout = time.Second
-	// replayRetryInterval is between two attempts of a reader that has failed.
+	// replayRetryInterval is the time between two attempts to read a log.
 	replayRetryInterval = 250 * time.Millisecond
-	// maxLogOutage is how long a log may be unreadable before its client is sent
-	// away, to come back and resume.
+	// maxLogOutage is how long a log may be unreadable before the connection is
+	// closed, so that the client reconnects and resumes.
 	maxLogOutage = time.Minute
-	// subscriptionLag covers what had been published, but was not heard yet, when the last
-	// sign of life before a break came.
+	// subscriptionLag covers messages that were published, but not received, when
+	// the last message or probe before a gap arrived.
 	subscriptionLag = 5 * time.Second
-	// clockSlack covers that Redis learns of a question later than it is asked.
+	// clockSlack covers the time between a request to Redis and its execution.
 	clockSlack = time.Second
 )
 
-// requestedPosition is the position that the client names; empty without one.
+// requestedPosition returns the position in the query; empty without one.
 func requestedPosition(query url.Values) (domain.Position, error) {
 	asked := query["last_event_id"]
 	if strings.Join(asked, "") == "" {
 		return "", nil
 	}
-	return domain.ParsePosition(strings.Join(asked, " ")) // two are none
+	return domain.ParsePosition(strings.Join(asked, " ")) // two positions are not a valid one
 }
 
-// notePosition notes the position of the log of a client that names none, so that a
-// later break of the subscription is made good from there. It must be called
-// before the user is followed: a message that is on its way by then lies behind
-// the position. When the log cannot be read, time decides later.
+// notePosition records the position of the log for a client that names none, so that
+// a later gap is replayed from there. It must be called before the subscription: a
+// message that arrives after it lies behind the position. When the log cannot be
+// read, a gap is replayed by time.
 func (s *session) notePosition(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, positionTimeout)
 	defer cancel()
@@ -52,8 +51,8 @@ func (s *session) notePosition(ctx context.Context) {
 	}
 }
 
-// loadMissed loads what the client missed, or the first page of it, before the
-// handshake is answered: when that fails, the client can still be refused.
+// loadMissed reads the first page of what the client missed before the handshake is
+// answered. On an error the client can still be refused.
 func (s *session) loadMissed(ctx context.Context, from domain.Position) error {
 	if from == "" {
 		return nil
@@ -66,8 +65,8 @@ func (s *session) loadMissed(ctx context.Context, from domain.Position) error {
 	return nil
 }
 
-// deliver puts a message into the mailbox, and brings the session up to date if
-// others may have been missed since the time given.
+// deliver queues a message and reports whether it will be sent. If missed is not
+// zero, messages since then may be missing, and the log is replayed.
 func (s *session) deliver(l outboundMessage, missed time.Time) bool {
 	defer s.recoverPanic()
 	if missed.IsZero() {
@@ -76,8 +75,8 @@ func (s *session) deliver(l outboundMessage, missed time.Time) bool {
 	return s.replayGap(l, missed)
 }
 
-// replayGap brings the session up to date after a break of the subscription, and
-// announces it unless the letter is empty.
+// replayGap replays the log after a gap of the subscription. The announcement is
+// sent first unless it is empty.
 func (s *session) replayGap(announcement outboundMessage, since time.Time) bool {
 	since = since.Add(-subscriptionLag)
 	if earliest := s.createdAt.Add(-clockSlack); since.Before(earliest) {
@@ -87,7 +86,8 @@ func (s *session) replayGap(announcement outboundMessage, since time.Time) bool 
 	return s.handlePut(announcement, what, next)
 }
 
-// loadPage reads the next page. It reports whether to try again later.
+// loadPage reads the next page. It returns true when the read failed and must be
+// repeated.
 func (s *session) loadPage() (again bool) {
 	defer s.recoverPanic()
 	hole, open := s.queue.missingRange()
@@ -101,7 +101,7 @@ func (s *session) loadPage() (again bool) {
 	case err == nil && page.Complete:
 		s.perform(s.queue.addPage(nil, streamID{}, page))
 		return false
-	case err == nil: // trimmed under the feet of a client that takes too long
+	case err == nil: // the client is so slow that the log was trimmed meanwhile
 		s.abort(SlowConsumer.Close())
 		return false
 	case time.Since(s.queue.recordFailure(time.Now())) > maxLogOutage:
@@ -112,14 +112,15 @@ func (s *session) loadPage() (again bool) {
 	}
 }
 
-// replayWorkers reads logs for any number of sessions with few goroutines, which are
-// there only while there is work. The gate counts the work.
+// replayWorkers reads logs for any number of sessions with at most maxReplayWorkers
+// goroutines, which run only while there is work. Admission counts the work.
 type replayWorkers struct {
 	mu      sync.Mutex
 	queue   []*session
 	running int
 }
 
+// submit queues a session whose next page must be read. It does not block.
 func (f *replayWorkers) submit(s *session) {
 	s.manager.admission.addWork()
 	f.push(s)
@@ -135,6 +136,7 @@ func (f *replayWorkers) push(s *session) {
 	}
 }
 
+// run reads pages until the queue is empty.
 func (f *replayWorkers) run() {
 	for s := f.pop(); s != nil; s = f.pop() {
 		if s.loadPage() {
@@ -146,7 +148,8 @@ func (f *replayWorkers) run() {
 	}
 }
 
-// pop returns nil when there is no work, which ends the worker.
+// pop returns the next session; nil when the queue is empty, which ends the
+// goroutine.
 func (f *replayWorkers) pop() *session {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -12,10 +12,10 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// stream is a mailbox between a user's log, a subscription that lags and
-// breaks, and a socket that takes its time. A message is a number: a kept one
-// is its own place in the log, a direct one is negative.
-type stream struct {
+// replayModel is a queue between a user's log, a subscription that lags and breaks,
+// and a slow socket. A message is a number: a positive one is the position of a kept
+// notification in the log, a negative one is a direct message.
+type replayModel struct {
 	box      *sendQueue
 	config   Config
 	log      []int
@@ -37,7 +37,7 @@ const gapMark = 0
 
 func placeOf(n int) domain.Position { return domain.Position(fmt.Sprintf("7-%d", n)) }
 
-func (w *stream) letter(n int) outboundMessage {
+func (w *replayModel) message(n int) outboundMessage {
 	if n < 0 {
 		return outboundMessage{payload: fmt.Appendf(nil, `{"n":%d}`, n), received: time.Unix(1, 0)}
 	}
@@ -45,9 +45,9 @@ func (w *stream) letter(n int) outboundMessage {
 	return outboundMessage{payload: frame, received: time.Unix(1, 0), id: streamIDOf(frame)}
 }
 
-// start lets a client come back that has everything up to a place in the log.
-// The subscription may still bring some of that.
-func (w *stream) start(t *rapid.T) {
+// start connects a client that has everything up to a position of the log. The
+// subscription may still deliver some of that.
+func (w *replayModel) start(t *rapid.T) {
 	for range rapid.IntRange(0, 8).Draw(t, "before") {
 		w.log = append(w.log, len(w.log)+1)
 	}
@@ -56,7 +56,7 @@ func (w *stream) start(t *rapid.T) {
 	w.box.beginReplay()
 }
 
-func (w *stream) read(from int) domain.Replay {
+func (w *replayModel) read(from int) domain.Replay {
 	r := domain.Replay{Complete: from == 0 && w.trimmed == 0 || from > w.trimmed}
 	for i := w.trimmed + 1; i <= from; i++ {
 		r.Passed = append(r.Passed, placeOf(i))
@@ -66,46 +66,46 @@ func (w *stream) read(from int) domain.Replay {
 			r.More = true
 			break
 		}
-		r.Entries = append(r.Entries, domain.Kept{ID: placeOf(n), Frame: w.letter(n).payload})
+		r.Entries = append(r.Entries, domain.Kept{ID: placeOf(n), Frame: w.message(n).payload})
 	}
 	return r
 }
 
-func (w *stream) take(next nextStep) {
+func (w *replayModel) take(next nextStep) {
 	w.fetching = w.fetching || next.loadPage
 }
 
-func (w *stream) keep(*rapid.T) {
+func (w *replayModel) keep(*rapid.T) {
 	w.log = append(w.log, len(w.log)+1)
 	if !w.broken {
 		w.coming = append(w.coming, len(w.log))
 	}
 }
 
-func (w *stream) send(*rapid.T) {
+func (w *replayModel) send(*rapid.T) {
 	w.direct--
 	if !w.broken {
 		w.coming = append(w.coming, w.direct)
 	}
 }
 
-// trim lets the log forget all but its newest; a client that is further behind
-// is sent away.
-func (w *stream) trim(*rapid.T) {
+// trim removes all but the newest entries from the log. A client that is further
+// behind is disconnected.
+func (w *replayModel) trim(*rapid.T) {
 	if w.begun {
 		w.trimmed = max(w.trimmed, len(w.log)-6)
 	}
 }
 
-func (w *stream) breakOff(*rapid.T) { w.broken, w.coming = true, nil }
+func (w *replayModel) breakOff(*rapid.T) { w.broken, w.coming = true, nil }
 
-func (w *stream) mend(*rapid.T) {
+func (w *replayModel) restore(*rapid.T) {
 	if w.broken {
 		w.broken, w.coming = false, append(w.coming, gapMark)
 	}
 }
 
-func (w *stream) hear(*rapid.T) {
+func (w *replayModel) receive(*rapid.T) {
 	if len(w.coming) == 0 || w.over {
 		return
 	}
@@ -116,7 +116,7 @@ func (w *stream) hear(*rapid.T) {
 	if n == gapMark {
 		what, next = w.box.markGap(outboundMessage{}, time.Unix(1, 0), &w.config)
 	} else {
-		what, next = w.box.put(w.letter(n), &w.config)
+		what, next = w.box.put(w.message(n), &w.config)
 	}
 	if w.over = what == overflowed; w.over {
 		w.box.discard()
@@ -124,13 +124,13 @@ func (w *stream) hear(*rapid.T) {
 	w.take(next)
 }
 
-func (w *stream) attach(*rapid.T) {
+func (w *replayModel) attach(*rapid.T) {
 	if !w.box.attached && w.begun {
 		w.take(w.box.attach())
 	}
 }
 
-func (w *stream) write(*rapid.T) {
+func (w *replayModel) write(*rapid.T) {
 	if !w.box.inFlight || w.over {
 		return
 	}
@@ -141,16 +141,16 @@ func (w *stream) write(*rapid.T) {
 	w.take(next)
 }
 
-// seal ends the session as a drain does: after what is queued.
-func (w *stream) seal(t *rapid.T) {
+// close ends the session as a drain does, after the queued messages.
+func (w *replayModel) close(t *rapid.T) {
 	if w.begun && rapid.IntRange(0, 9).Draw(t, "seal") == 0 {
 		w.sealed = true
 		w.take(w.box.close())
 	}
 }
 
-// look reads the log; feed hands the page over some time later.
-func (w *stream) look(*rapid.T) {
+// startRead reads the log; finishRead adds the page later.
+func (w *replayModel) startRead(*rapid.T) {
 	switch {
 	case w.over || w.page != nil:
 	case !w.begun:
@@ -169,7 +169,7 @@ func (w *stream) look(*rapid.T) {
 	}
 }
 
-func (w *stream) feed(*rapid.T) {
+func (w *replayModel) finishRead(*rapid.T) {
 	if w.page == nil {
 		return
 	}
@@ -184,15 +184,15 @@ func (w *stream) feed(*rapid.T) {
 	}
 }
 
-func (w *stream) forget(*rapid.T) {
+func (w *replayModel) expire(*rapid.T) {
 	if len(w.coming) == 0 { // the subscription lags less than this takes
 		w.box.expireReplay(time.Now().Add(2 * deliveredTTL))
 	}
 }
 
-// check demands of what the client has: kept notifications are those behind its
-// place, in order, none missing and none twice; direct messages are in order.
-func (w *stream) check(t *rapid.T) {
+// check requires that the client has the kept notifications after its position in
+// order, complete and once each, and the direct messages in order.
+func (w *replayModel) check(t *rapid.T) {
 	next, direct := w.at+1, 0
 	for _, n := range w.got {
 		if n < 0 {
@@ -207,11 +207,11 @@ func (w *stream) check(t *rapid.T) {
 	require.LessOrEqual(t, w.box.count, w.config.SendQueueMessages+1)
 }
 
-// settle lets everything arrive.
-func (w *stream) settle(t *rapid.T) {
-	w.mend(t)
+// finish delivers everything.
+func (w *replayModel) finish(t *rapid.T) {
+	w.restore(t)
 	for range 10 * (len(w.log) + 10) {
-		for _, step := range []func(*rapid.T){w.look, w.feed, w.attach, w.hear, w.write} {
+		for _, step := range []func(*rapid.T){w.startRead, w.finishRead, w.attach, w.receive, w.write} {
 			step(t)
 		}
 	}
@@ -233,18 +233,18 @@ func (w *stream) settle(t *rapid.T) {
 	require.Nil(t, w.box.replay, "a quiet session keeps nothing")
 }
 
-// TestCatchUp mixes everything that can happen to a client who resumes. What
-// it is given must be whole at every moment, because it may be cut off then and
-// come back with the last id it has.
-func TestCatchUp(t *testing.T) {
+// TestReplayModel combines the operations at random. What the client has must be
+// complete at every moment, because it may disconnect then and resume with its last
+// id.
+func TestReplayModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := &stream{box: &sendQueue{}, config: Config{SendQueueMessages: 4, SendQueueBytes: 1 << 20}}
+		w := &replayModel{box: &sendQueue{}, config: Config{SendQueueMessages: 4, SendQueueBytes: 1 << 20}}
 		w.start(t)
 		t.Repeat(map[string]func(*rapid.T){
-			"keep": w.keep, "keep more": w.keep, "send": w.send, "hear": w.hear, "hear more": w.hear,
-			"break": w.breakOff, "mend": w.mend, "attach": w.attach, "write": w.write, "write more": w.write,
-			"look": w.look, "feed": w.feed, "trim": w.trim, "seal": w.seal, "forget": w.forget, "": w.check,
+			"keep": w.keep, "keep more": w.keep, "send": w.send, "hear": w.receive, "hear more": w.receive,
+			"break": w.breakOff, "mend": w.restore, "attach": w.attach, "write": w.write, "write more": w.write,
+			"look": w.startRead, "feed": w.finishRead, "trim": w.trim, "seal": w.close, "forget": w.expire, "": w.check,
 		})
-		w.settle(t)
+		w.finish(t)
 	})
 }

@@ -18,7 +18,8 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// keep keeps a notification of some bytes for u1 and returns its frame and id.
+// keep publishes a notification of the given size for u1 and returns its frame and
+// id.
 func (n *node) keep(t testing.TB, size int) (frame, id string) {
 	t.Helper()
 	text := fmt.Appendf(nil, `{"event":"e","data":%q}`, strings.Repeat("x", size))
@@ -27,7 +28,7 @@ func (n *node) keep(t testing.TB, size int) (frame, id string) {
 	return string(domain.WithID(text, got.ID)), got.ID
 }
 
-// live brings what was kept, or anything else, as the subscription does.
+// live delivers a message as the subscription does.
 func (n *node) live(text string) {
 	n.manager.Send(domain.Message{User: "u1", Payload: []byte(text), Received: time.Now()})
 }
@@ -40,7 +41,7 @@ func (n *node) resume(t testing.TB, id string) *client {
 	return c
 }
 
-func (c *client) sees(t testing.TB, want ...string) {
+func (c *client) expect(t testing.TB, want ...string) {
 	t.Helper()
 	for i, w := range want {
 		text, err := c.Next()
@@ -74,36 +75,36 @@ func TestResume(t *testing.T) {
 		t.Run("from "+from, func(t *testing.T) {
 			c := n.resume(t, from)
 			n.live("after")
-			c.sees(t, append(want, "after")...)
+			c.expect(t, append(want, "after")...)
 		})
 	}
 	n.bus.Expire("u1")
-	n.resume(t, "$").sees(t, `{"event":"position","data":{"last_event_id":"0-0"}}`)
-	n.resume(t, ids[3]).sees(t, incomplete(ids[3], "null"))
+	n.resume(t, "$").expect(t, `{"event":"position","data":{"last_event_id":"0-0"}}`)
+	n.resume(t, ids[3]).expect(t, incomplete(ids[3], "null"))
 	require.Eventually(t, func() bool { return n.facts.count(is[domain.MessageReplayed]) == 14 }, time.Second, time.Millisecond)
 }
 
-func TestResumeFromNonsense(t *testing.T) {
+func TestResumeFromInvalidPosition(t *testing.T) {
 	n := newNode(t, settings())
 	for _, id := range []string{"x", "1", "1-", "-1", "1-1-1", "$$", " 0", "1-01", "18446744073709551616-0", "+1-1", "0x1-1"} {
 		c, err := n.dialWith(&gorilla.Dialer{}, "?token=u1&last_event_id="+url.QueryEscape(id), nil)
 		require.Error(t, err)
 		require.Equal(t, http.StatusBadRequest, c.response.StatusCode, id)
 	}
-	n.clean(t)
+	n.awaitClean(t)
 	c, err := n.dialWith(&gorilla.Dialer{}, "?token=expired&last_event_id=x", nil)
 	require.NoError(t, err)
 	require.Equal(t, 1008, c.end(t).Code, "who has no token learns nothing of it")
 }
 
-// unreadable is a log that fails so many times.
-type unreadable struct {
+// failingLog is a log whose first reads fail.
+type failingLog struct {
 	ports.NotificationLog
 	mu    sync.Mutex
 	times int
 }
 
-func (u *unreadable) Since(ctx context.Context, user domain.UserID, after domain.Position) (domain.Replay, error) {
+func (u *failingLog) Since(ctx context.Context, user domain.UserID, after domain.Position) (domain.Replay, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.times--
@@ -113,25 +114,24 @@ func (u *unreadable) Since(ctx context.Context, user domain.UserID, after domain
 	return u.NotificationLog.Since(ctx, user, after)
 }
 
-func TestResumeWhileTheLogIsAway(t *testing.T) {
-	n := newNode(t, settings(), func(n *node) { n.past = &unreadable{NotificationLog: n.bus, times: 1000} })
+func TestResumeDuringLogOutage(t *testing.T) {
+	n := newNode(t, settings(), func(n *node) { n.past = &failingLog{NotificationLog: n.bus, times: 1000} })
 	end := n.resume(t, "0").end(t)
 	require.Equal(t, 1011, end.Code)
 	require.Contains(t, end.Text, `"error_code":"CONNECTION_ERROR"`)
-	n.clean(t)
+	n.awaitClean(t)
 }
 
-// A log that is back within the time that handshakes wait costs no connection.
+// A log that is readable again within the wait of a handshake costs no connection.
 func TestResumeWaitsForTheLog(t *testing.T) {
-	n := newNode(t, settings(), func(n *node) { n.past = &unreadable{NotificationLog: n.bus, times: 1} })
+	n := newNode(t, settings(), func(n *node) { n.past = &failingLog{NotificationLog: n.bus, times: 1} })
 	n.resume(t, "0").Leave()
-	n.clean(t)
+	n.awaitClean(t)
 	require.Zero(t, n.facts.count(is[domain.ConnectionRejected]))
 }
 
-// A client that takes its time gets a long log whole, and what comes meanwhile
-// behind it, although the queue holds only a few of these: the others are read
-// from the log.
+// A slow client gets a long log completely, then the messages that arrive meanwhile,
+// although the queue holds only a few of them: the others are read from the log.
 func TestSlowClientResumes(t *testing.T) {
 	c := settings()
 	c.SendQueueMessages = 5
@@ -163,14 +163,14 @@ func TestSlowClientResumes(t *testing.T) {
 		require.Equal(t, w, string(text))
 	}
 	if !direct {
-		conn.sees(t, "direct")
+		conn.expect(t, "direct")
 	}
 	n.live("last")
-	conn.sees(t, "last")
+	conn.expect(t, "last")
 	require.Zero(t, n.facts.count(is[domain.MessageFailed]))
 }
 
-// Messages that nobody keeps are bounded also while a log is replayed.
+// Messages that no log keeps are bounded during a replay too.
 func TestDirectMessagesOverflowAReplay(t *testing.T) {
 	c := settings()
 	c.SendQueueMessages = 5
@@ -181,12 +181,12 @@ func TestDirectMessagesOverflowAReplay(t *testing.T) {
 		n.live("direct")
 	}
 	_ = conn
-	n.clean(t)
+	n.awaitClean(t)
 	require.Equal(t, 1, n.facts.count(equals(domain.CloseSeen{Code: 4001})))
 }
 
-// A client that is trimmed out of the log while it reads is sent away: when it
-// comes back it is told that something is gone.
+// A client whose entries are trimmed while it reads is disconnected. When it
+// resumes, it is told that entries are missing.
 func TestTrimmedWhileReading(t *testing.T) {
 	n := newNode(t, settings())
 	n.bus.SetLimit(400)
@@ -197,28 +197,28 @@ func TestTrimmedWhileReading(t *testing.T) {
 	n.bus.SetLimit(1)
 	n.keep(t, 1)
 	require.Equal(t, 4001, conn.end(t).Code)
-	n.clean(t)
+	n.awaitClean(t)
 }
 
 func missed(since time.Time, text string) domain.Message {
 	return domain.Message{User: "u1", Payload: []byte(text), Received: time.Now(), Missed: since}
 }
 
-// TestGap brings everybody who stayed up to date, with or without an
-// announcement, and whether they have resumed or not.
+// TestGap replays the log to every client that stayed connected, with or without an
+// announcement, and with or without an earlier resume.
 func TestGap(t *testing.T) {
 	for _, announcement := range []string{"resync", ""} {
 		t.Run(announcement, func(t *testing.T) {
-			n := newNode(t, settings(), func(n *node) { n.past = &unreadable{NotificationLog: n.bus, times: -1} })
+			n := newNode(t, settings(), func(n *node) { n.past = &failingLog{NotificationLog: n.bus, times: -1} })
 			frame := func() string { f, _ := n.keep(t, 1); return f }
 			old := frame()
 			<-time.After(1100 * time.Millisecond) // older than what a newcomer is given
 			resumed, plain := n.resume(t, "0"), n.mustDial(t, "u1")
-			resumed.sees(t, old)
+			resumed.expect(t, old)
 			first := frame()
 			n.live(first)
-			resumed.sees(t, first)
-			plain.sees(t, first)
+			resumed.expect(t, first)
+			plain.expect(t, first)
 			fresh := n.mustDial(t, "u1") // has been given nothing yet
 
 			lost := []string{frame(), frame()}
@@ -228,36 +228,36 @@ func TestGap(t *testing.T) {
 			n.live("direct")
 			for _, c := range []*client{resumed, plain, fresh} {
 				if announcement != "" {
-					c.sees(t, announcement)
+					c.expect(t, announcement)
 				}
 				if c == fresh { // it may be given what came just before it did
 					text, err := c.Next()
 					require.NoError(t, err)
 					if string(text) == first {
-						c.sees(t, lost[0])
+						c.expect(t, lost[0])
 					} else {
 						require.Equal(t, lost[0], string(text))
 					}
-					c.sees(t, append(lost[1:], after, "direct")...)
+					c.expect(t, append(lost[1:], after, "direct")...)
 					continue
 				}
-				c.sees(t, append(lost, after, "direct")...)
+				c.expect(t, append(lost, after, "direct")...)
 			}
 		})
 	}
 }
 
-// A log that cannot be read for a while holds kept notifications back, so that
-// none comes before those that were missed.
-func TestGapWhileTheLogIsAway(t *testing.T) {
-	broken := &unreadable{}
+// While the log cannot be read, kept notifications are held back, so that none is
+// sent before the missed ones.
+func TestGapDuringLogOutage(t *testing.T) {
+	broken := &failingLog{}
 	n := newNode(t, settings(), func(n *node) { broken.NotificationLog, n.past = n.bus, broken })
 	c := n.resume(t, "$")
 	_, err := c.Next()
 	require.NoError(t, err)
 	first, _ := n.keep(t, 1)
 	n.live(first)
-	c.sees(t, first)
+	c.expect(t, first)
 	lost, _ := n.keep(t, 1)
 	broken.mu.Lock()
 	broken.times = 3
@@ -265,7 +265,7 @@ func TestGapWhileTheLogIsAway(t *testing.T) {
 	n.manager.Send(missed(time.Now(), ""))
 	after, _ := n.keep(t, 1)
 	n.live(after)
-	c.sees(t, lost, after)
+	c.expect(t, lost, after)
 }
 
 func TestGapOfAFullQueue(t *testing.T) {
@@ -278,11 +278,10 @@ func TestGapOfAFullQueue(t *testing.T) {
 		n.manager.Send(missed(time.Now(), "resync"))
 	}
 	require.Equal(t, 4001, n.mustDial(t, "u1").end(t).Code)
-	n.clean(t)
+	n.awaitClean(t)
 }
 
-// A drain in the middle of a long replay ends it after the page, never with
-// later notifications behind a hole.
+// A drain ends a long replay after the current page and sends no later notification.
 func TestDrainDuringAReplay(t *testing.T) {
 	n := newNode(t, settings())
 	n.bus.SetLimit(2000)
@@ -313,8 +312,7 @@ func TestDrainDuringAReplay(t *testing.T) {
 	require.NoError(t, <-ended)
 }
 
-// BenchmarkResume measures the way from a handshake to the last of so many
-// notifications of a log.
+// BenchmarkResume measures a handshake with a replay, up to the last notification.
 func BenchmarkResume(b *testing.B) {
 	for _, entries := range []int{0, 256} {
 		b.Run(fmt.Sprint(entries), func(b *testing.B) {

@@ -142,9 +142,9 @@ func (s *session) recordSent() nextStep {
 // follow the last message; or it has a page of the log read. It does not block.
 func (s *session) perform(next nextStep) {
 	for next.write {
-		out, errand := s.conn.writer.trySend(next.message.payload)
+		out, flush := s.conn.writer.trySend(next.message.payload)
 		if !out {
-			_ = s.peer.Load().Write(errand) // messages of a closed connection are counted at its end
+			_ = s.peer.Load().Write(flush) // messages of a closed connection are counted at its end
 			return
 		}
 		next = s.recordSent()

@@ -14,26 +14,26 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// meter counts how often deadlines are set.
-type meter struct {
+// deadlineCounter counts how often deadlines are set.
+type deadlineCounter struct {
 	net.Conn
 	writes, reads int
 }
 
-func (m *meter) SetWriteDeadline(t time.Time) error {
+func (m *deadlineCounter) SetWriteDeadline(t time.Time) error {
 	m.writes++
 	return m.Conn.SetWriteDeadline(t)
 }
 
-func (m *meter) SetReadDeadline(t time.Time) error {
+func (m *deadlineCounter) SetReadDeadline(t time.Time) error {
 	m.reads++
 	return m.Conn.SetReadDeadline(t)
 }
 
-func newLink(t *testing.T) (*sessionConn, *meter, net.Conn) {
+func newSessionConn(t *testing.T) (*sessionConn, *deadlineCounter, net.Conn) {
 	t.Helper()
 	near, far := net.Pipe()
-	m := &meter{Conn: near}
+	m := &deadlineCounter{Conn: near}
 	l := &sessionConn{idleTimeout: time.Hour}
 	l.setConn(m)
 	t.Cleanup(func() {
@@ -45,7 +45,7 @@ func newLink(t *testing.T) (*sessionConn, *meter, net.Conn) {
 
 func TestWriteDeadlineIsSetOnceASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l, m, _ := newLink(t)
+		l, m, _ := newSessionConn(t)
 		for range 1000 {
 			require.NoError(t, l.SetWriteDeadline(time.Now().Add(writeTimeout)))
 			time.Sleep(10 * time.Millisecond)
@@ -76,7 +76,7 @@ func TestReadLimits(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l, _, far := newLink(t)
+				l, _, far := newSessionConn(t)
 				c.set(l)
 				begin := time.Now()
 				if c.byte > 0 {
@@ -95,9 +95,9 @@ func TestReadLimits(t *testing.T) {
 	}
 }
 
-func TestPongsCostNoDeadline(t *testing.T) {
+func TestPongsSetNoDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l, m, far := newLink(t)
+		l, m, far := newSessionConn(t)
 		const pongs = 10
 		go func() {
 			for range pongs {
@@ -146,9 +146,9 @@ func FuzzCommandOf(f *testing.F) {
 	})
 }
 
-// TestAHandshakeThatNobodyReadsEnds: a client may ask for much, read nothing of it,
-// and then for a socket, so that not even the 101 can be written.
-func TestAHandshakeThatNobodyReadsEnds(t *testing.T) {
+// TestUnreadHandshakeEnds: a client sends many requests, reads no answer, and then
+// asks for an upgrade, so that the 101 cannot be written.
+func TestUnreadHandshakeEnds(t *testing.T) {
 	for name, owned := range map[string]func(net.Conn) net.Conn{
 		"refused":  func(c net.Conn) net.Conn { return c },
 		"accepted": func(c net.Conn) net.Conn { return &sessionConn{Conn: c} },
@@ -169,8 +169,8 @@ func TestAHandshakeThatNobodyReadsEnds(t *testing.T) {
 	}
 }
 
-// TestPingsGoOutTogether: those that are due within a slot are due at its beginning.
-func TestPingsGoOutTogether(t *testing.T) {
+// TestPingsAreAligned: pings that are due within a slot are sent at its beginning.
+func TestPingsAreAligned(t *testing.T) {
 	noon := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 	slot := 100 * time.Millisecond
 	for _, within := range []time.Duration{0, 1, 50 * time.Millisecond, slot - 1} {

@@ -14,7 +14,7 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-func TestPingAndEverythingElse(t *testing.T) {
+func TestPingAndIgnoredFrames(t *testing.T) {
 	n := newNode(t, settings())
 	c := n.mustDial(t, "u1")
 	for _, text := range []string{"hello", `{"type":"pong"}`, `{"type":5}`, `{"type":"refreshed","token":"x"}`, `[]`, ""} {
@@ -41,16 +41,16 @@ func TestCloseIsEchoed(t *testing.T) {
 		require.Empty(t, end.Text)
 		places, _ := n.registry.held()
 		require.Zero(t, places, "the place must be free before the client knows")
-		n.clean(t)
+		n.awaitClean(t)
 		require.Equal(t, 1, n.facts.count(equals(domain.CloseSeen{Code: code})))
 	}
 	c := n.mustDial(t, "u1")
 	require.NoError(t, c.WriteControl(gorilla.CloseMessage, nil, time.Now().Add(time.Second)))
 	require.Equal(t, gorilla.CloseNoStatusReceived, c.end(t).Code)
-	n.clean(t)
+	n.awaitClean(t)
 }
 
-func TestClientsFaults(t *testing.T) {
+func TestClientErrors(t *testing.T) {
 	settings := settings()
 	settings.MaxMessageBytes = 1000
 	for name, c := range map[string]struct {
@@ -73,16 +73,16 @@ func TestClientsFaults(t *testing.T) {
 			require.Equal(t, c.code, end.Code)
 			require.Contains(t, end.Text, c.reason)
 			conn.Leave()
-			n.clean(t)
+			n.awaitClean(t)
 			require.Equal(t, 1, n.facts.count(is[domain.CloseSeen]))
 			require.Equal(t, 1, n.facts.count(equals(domain.CloseSeen{Code: c.code})))
 		})
 	}
 }
 
-// A client that is still sending when it is told to go can end its sentence and
-// read the close: a reset would destroy what it has not read yet.
-func TestNoResetWhileTheClientTalks(t *testing.T) {
+// A client that is still sending when its connection is closed can finish and read
+// the close frame; a reset would destroy it.
+func TestNoResetWhileTheClientSends(t *testing.T) {
 	n := newNode(t, settings())
 	conn, err := net.Dial("tcp", n.server.Listener.Addr().String())
 	require.NoError(t, err)
@@ -112,7 +112,7 @@ func TestSlowConsumer(t *testing.T) {
 		accepted++
 		require.Less(t, accepted, 10_000)
 	}
-	n.clean(t)
+	n.awaitClean(t)
 	require.Equal(t, 1, n.facts.count(equals(domain.CloseSeen{Code: 4001})))
 	failed := n.facts.count(is[domain.MessageFailed])
 	require.Equal(t, accepted+1, n.facts.count(is[domain.MessageSent])+failed, "every message is accounted for")
@@ -120,7 +120,7 @@ func TestSlowConsumer(t *testing.T) {
 	require.Contains(t, n.log.String(), "close_code=4001")
 }
 
-func TestSlowConsumerLearnsItWhenItReads(t *testing.T) {
+func TestSlowConsumerReadsItsCloseFrame(t *testing.T) {
 	c := settings()
 	c.SendQueueBytes = 300
 	n := newNode(t, c)
@@ -132,10 +132,10 @@ func TestSlowConsumerLearnsItWhenItReads(t *testing.T) {
 	end := n.mustDial(t, "u1").end(t)
 	require.Equal(t, 4001, end.Code)
 	require.Contains(t, end.Text, `"error_code":"QUOTA_EXCEEDED","message":"Slow consumer"`)
-	n.clean(t)
+	n.awaitClean(t)
 }
 
-func TestOneLongMessagePasses(t *testing.T) {
+func TestOversizedMessagePassesAnEmptyQueue(t *testing.T) {
 	c := settings()
 	c.SendQueueBytes = 300
 	n := newNode(t, c)
@@ -178,7 +178,7 @@ func TestTimeLimits(t *testing.T) {
 			end := conn.end(t)
 			require.Equal(t, c.code, end.Code)
 			require.Contains(t, end.Text, c.reason)
-			n.clean(t)
+			n.awaitClean(t)
 		})
 	}
 }
@@ -209,7 +209,7 @@ func TestPanicEndsOneSession(t *testing.T) {
 		}, 1000},
 	} {
 		t.Run(name, func(t *testing.T) {
-			n := newNode(t, settings(), func(n *node) { n.facts.bomb = c.bomb })
+			n := newNode(t, settings(), func(n *node) { n.facts.panicOn = c.bomb })
 			victim := n.mustDial(t, "u1")
 			c.act(n, victim)
 			require.Equal(t, c.code, victim.end(t).Code)
@@ -228,9 +228,9 @@ func text(user domain.UserID, s string) domain.Message {
 	return domain.Message{User: user, Payload: []byte(s), Received: time.Now()}
 }
 
-// A client that does not answer our close is not waited for long, and one that
-// takes nothing delays a close only so much.
-func TestGoodbyesEnd(t *testing.T) {
+// A client that does not answer the close frame is waited for briefly, and one that
+// reads nothing delays a close only up to flushTimeout.
+func TestClosingEnds(t *testing.T) {
 	for name, act := range map[string]func(*node, net.Conn){
 		"no answer": func(_ *node, conn net.Conn) { _, _ = conn.Write([]byte{0x81, 0x81, 0, 0, 0, 0, 0xff}) },
 		"stuck": func(n *node, _ net.Conn) {
@@ -253,7 +253,7 @@ func TestGoodbyesEnd(t *testing.T) {
 			require.NoError(t, skipHeaders(conn))
 			begin := time.Now()
 			act(n, conn)
-			n.clean(t)
+			n.awaitClean(t)
 			require.Less(t, time.Since(begin), 8*time.Second) // a write alone may take longer
 		})
 	}
@@ -266,5 +266,5 @@ func TestOperatorDisconnects(t *testing.T) {
 	end := conn.end(t)
 	require.Equal(t, 4003, end.Code)
 	require.Contains(t, end.Text, `"error_code":"AUTHORIZATION_ERROR","message":"Disconnected"`)
-	n.clean(t)
+	n.awaitClean(t)
 }

@@ -9,8 +9,8 @@ import (
 
 var _ ports.ConnectionShedder = (*Manager)(nil)
 
-// Shed closes every connection for the reason, each after what is queued on
-// it, evenly spread over the time.
+// Shed closes every connection for the reason, each after its queued messages,
+// evenly spread over the time.
 func (m *Manager) Shed(ctx context.Context, reason error, over time.Duration) {
 	m.closeAll(ctx, closeForError(reason), over)
 }

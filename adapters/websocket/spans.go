@@ -13,15 +13,14 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// maxForwardSpans is how many deliveries a second are offered to the tracer:
-// all of a quiet node, some of a busy one.
+// maxForwardSpans is how many deliveries per second are offered to the tracer.
 const maxForwardSpans = 100
 
-// spans writes this package's spans. None carries a token or a payload.
+// spans writes the spans of this package. No span carries a token or a payload.
 type spans struct {
 	tracer   trace.Tracer
-	disabled bool          // nothing is ever recorded
-	second   *atomic.Int64 // the second that count belongs to
+	disabled bool          // no span is recorded
+	second   *atomic.Int64 // the second to which count belongs
 	count    *atomic.Int64
 	resolver *traceResolver
 }
@@ -37,9 +36,8 @@ func newSpans(tp trace.TracerProvider) spans {
 	}
 }
 
-// isRecording reports whether the tracer would record anything: a span within a
-// trace that is recorded. The span that finds it out is never ended, so nobody
-// gets it.
+// isRecording reports whether the tracer records a span of a sampled trace. The span
+// that it starts to find out is never ended, so that it is not exported.
 func isRecording(tracer trace.Tracer) bool {
 	sampled := trace.NewSpanContext(trace.SpanContextConfig{
 		TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}, TraceFlags: trace.FlagsSampled,
@@ -48,9 +46,9 @@ func isRecording(tracer trace.Tracer) bool {
 	return probe.IsRecording()
 }
 
-// recordDelivery records a delivery, after the fact. That of a kept notification
-// belongs to the trace in which it was kept, which the log knows; a direct
-// message comes without a trace and begins one.
+// recordDelivery records a delivery that is complete. A kept notification belongs to
+// the trace in which it was published, which the log knows; a direct message has no
+// trace and starts one.
 func (s spans) recordDelivery(to *session, l outboundMessage) {
 	if s.disabled {
 		return
@@ -67,21 +65,22 @@ func (s spans) recordDelivery(to *session, l outboundMessage) {
 	s.resolver.submit(to, l.id.position(), d)
 }
 
-// delivery is what a span tells of a frame on its way through this process.
+// delivery is the data of a span about one message.
 type delivery struct {
 	user              domain.UserID
 	size              int
 	received, written time.Time
 }
 
+// writeDelivery writes the span of a delivery.
 func (s spans) writeDelivery(ctx context.Context, d delivery) {
 	_, span := s.tracer.Start(ctx, "websocket.forward_message", trace.WithTimestamp(d.received),
 		trace.WithAttributes(attribute.String("user.id", string(d.user)), attribute.Int("message.size", d.size)))
 	span.End(trace.WithTimestamp(d.written))
 }
 
-// allow counts at most maxForwardSpans a second. Two goroutines that meet at a
-// second's turn may count a few more, which does no harm.
+// allow returns true at most maxForwardSpans times a second. Concurrent callers may
+// get a few more when the second changes.
 func (s spans) allow(now int64) bool {
 	if s.second.Load() != now {
 		s.second.Store(now)
@@ -90,8 +89,7 @@ func (s spans) allow(now int64) bool {
 	return s.count.Load() < maxForwardSpans && s.count.Add(1) <= maxForwardSpans
 }
 
-// start begins a span of the handshake's trace. It is not made where the trace is
-// one that nobody records.
+// start starts a span of the handshake, unless the trace is not sampled.
 func (s spans) start(ctx context.Context, name string) (context.Context, trace.Span) {
 	if whole := trace.SpanContextFromContext(ctx); whole.IsValid() && !whole.IsSampled() {
 		return ctx, noop.Span{}
@@ -99,7 +97,7 @@ func (s spans) start(ctx context.Context, name string) (context.Context, trace.S
 	return s.tracer.Start(ctx, name)
 }
 
-// startValidation covers the judging of a token.
+// startValidation starts the span of the token's validation.
 func (s spans) startValidation(ctx context.Context, hasToken bool) (context.Context, trace.Span) {
 	ctx, span := s.start(ctx, "websocket.validate_token")
 	if span.IsRecording() {
@@ -108,7 +106,7 @@ func (s spans) startValidation(ctx context.Context, hasToken bool) (context.Cont
 	return ctx, span
 }
 
-// startConnect covers a known user's way from the token to the upgrade.
+// startConnect starts the span of an authenticated handshake up to the upgrade.
 func (s spans) startConnect(ctx context.Context, user domain.UserID) (context.Context, trace.Span) {
 	ctx, span := s.start(ctx, "websocket.connect")
 	if span.IsRecording() {
@@ -121,8 +119,8 @@ func correlationOf(ctx context.Context) attribute.KeyValue {
 	return attribute.String("correlation_id", domain.TrailOf(ctx).Correlation)
 }
 
-// recordError notes the error on the current span. It is called once, where a close
-// answers the error.
+// recordError records the error on the current span. It is called once, where a
+// close frame answers the error.
 func recordError(ctx context.Context, err error) {
 	span := trace.SpanFromContext(ctx)
 	if !span.IsRecording() {

@@ -17,7 +17,7 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// traced is a node whose spans are recorded as the sampler says.
+// traced returns a node whose spans are recorded as the sampler decides.
 func traced(t *testing.T, sampler sdk.Sampler, past ports.NotificationLog) (*node, *tracetest.SpanRecorder) {
 	t.Helper()
 	r := tracetest.NewSpanRecorder()
@@ -30,7 +30,7 @@ func traced(t *testing.T, sampler sdk.Sampler, past ports.NotificationLog) (*nod
 	}), r
 }
 
-func named(r *tracetest.SpanRecorder, name string) (out []sdk.ReadOnlySpan) {
+func spansNamed(r *tracetest.SpanRecorder, name string) (out []sdk.ReadOnlySpan) {
 	for _, s := range r.Ended() {
 		if s.Name() == name {
 			out = append(out, s)
@@ -39,14 +39,14 @@ func named(r *tracetest.SpanRecorder, name string) (out []sdk.ReadOnlySpan) {
 	return out
 }
 
-// ended waits for that many spans of the name.
-func ended(t *testing.T, r *tracetest.SpanRecorder, name string, n int) []sdk.ReadOnlySpan {
+// awaitSpans waits for the number of spans with the name.
+func awaitSpans(t *testing.T, r *tracetest.SpanRecorder, name string, n int) []sdk.ReadOnlySpan {
 	t.Helper()
-	require.EventuallyWithT(t, func(c *assert.CollectT) { assert.Len(c, named(r, name), n) }, 10*time.Second, time.Millisecond)
-	return named(r, name)
+	require.EventuallyWithT(t, func(c *assert.CollectT) { assert.Len(c, spansNamed(r, name), n) }, 10*time.Second, time.Millisecond)
+	return spansNamed(r, name)
 }
 
-func said(s sdk.ReadOnlySpan) map[attribute.Key]string {
+func attributesOf(s sdk.ReadOnlySpan) map[attribute.Key]string {
 	out := map[attribute.Key]string{}
 	for _, kv := range s.Attributes() {
 		out[kv.Key] = kv.Value.String()
@@ -60,16 +60,16 @@ func TestSpans(t *testing.T) {
 	n.manager.Send(domain.Message{User: "u1", Payload: []byte("12345"), Received: time.Now()})
 	_, err := c.Next()
 	require.NoError(t, err)
-	forward := ended(t, r, "websocket.forward_message", 1)[0]
-	require.Equal(t, map[attribute.Key]string{"user.id": "u1", "message.size": "5"}, said(forward))
+	forward := awaitSpans(t, r, "websocket.forward_message", 1)[0]
+	require.Equal(t, map[attribute.Key]string{"user.id": "u1", "message.size": "5"}, attributesOf(forward))
 	require.False(t, forward.Parent().IsValid(), "a direct message begins a trace")
-	require.Equal(t, map[attribute.Key]string{"has_token": "true", "correlation_id": correlation}, said(named(r, "websocket.validate_token")[0]))
-	require.Equal(t, map[attribute.Key]string{"user.id": "u1", "correlation_id": correlation}, said(named(r, "websocket.connect")[0]))
+	require.Equal(t, map[attribute.Key]string{"has_token": "true", "correlation_id": correlation}, attributesOf(spansNamed(r, "websocket.validate_token")[0]))
+	require.Equal(t, map[attribute.Key]string{"user.id": "u1", "correlation_id": correlation}, attributesOf(spansNamed(r, "websocket.connect")[0]))
 }
 
-// TestKeptNotificationsContinueTheirTrace: whatever the sampler says of new
-// traces, what was recorded when it was kept is recorded when it is written,
-// once for each socket; what was not is not.
+// TestKeptNotificationsContinueTheirTrace: a delivery is recorded, once per socket,
+// if the trace of its publication is recorded, whatever the sampler decides for new
+// traces.
 func TestKeptNotificationsContinueTheirTrace(t *testing.T) {
 	n, r := traced(t, sdk.ParentBased(sdk.NeverSample()), nil)
 	sockets := []*client{n.mustDial(t, "u1"), n.mustDial(t, "u1")}
@@ -88,14 +88,14 @@ func TestKeptNotificationsContinueTheirTrace(t *testing.T) {
 			require.NoError(t, err)
 		}
 	}
-	for _, s := range ended(t, r, "websocket.forward_message", 2) {
+	for _, s := range awaitSpans(t, r, "websocket.forward_message", 2) {
 		require.Equal(t, origin.TraceID(), s.SpanContext().TraceID())
 		require.Equal(t, origin.SpanID(), s.Parent().SpanID())
 		require.False(t, s.EndTime().Before(s.StartTime()))
 	}
 }
 
-// slowLog takes its time to say where a notification came from.
+// slowLog is a log whose Origin blocks.
 type slowLog struct {
 	ports.NotificationLog
 	asked chan struct{}
@@ -107,7 +107,7 @@ func (l slowLog) Origin(ctx context.Context, _ domain.UserID, _ domain.Position)
 	return ctx, domain.Unreachable("log", ctx.Err())
 }
 
-// TestSlowLogDelaysNoMessage: only spans are lost, and the node still drains.
+// TestSlowLogDelaysNoMessage: only spans are lost, and the node drains.
 func TestSlowLogDelaysNoMessage(t *testing.T) {
 	log := slowLog{memory.NewBus(), make(chan struct{}, 100)}
 	n, r := traced(t, sdk.AlwaysSample(), log)
@@ -121,11 +121,11 @@ func TestSlowLogDelaysNoMessage(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	require.NoError(t, n.manager.Drain(ctx))
-	require.Empty(t, named(r, "websocket.forward_message"))
+	require.Empty(t, spansNamed(r, "websocket.forward_message"))
 }
 
-// TestNothingIsSoughtForNobody: a node that records nothing asks no log.
-func TestNothingIsSoughtForNobody(t *testing.T) {
+// TestNoTraceLookupWithoutTracing: a node that records nothing reads no log.
+func TestNoTraceLookupWithoutTracing(t *testing.T) {
 	log := slowLog{memory.NewBus(), make(chan struct{}, 100)}
 	n, _ := traced(t, sdk.NeverSample(), log)
 	c := n.mustDial(t, "u1")

@@ -8,7 +8,7 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-func TestMarkOf(t *testing.T) {
+func TestStreamIDOf(t *testing.T) {
 	for text, want := range map[string]streamID{
 		`{"event":"e","id":"5-1"}`: {5, 1},
 		`{"event":"e","data":{"id":"9-9"},"id":"18446744073709551615-18446744073709551615"}`: {1<<64 - 1, 1<<64 - 1},
@@ -31,8 +31,8 @@ func TestMarkOf(t *testing.T) {
 	require.Zero(t, testing.AllocsPerRun(100, func() { _ = streamIDOf(frame) }), "every live message is looked at")
 }
 
-// FuzzMark: a mark and a position are two spellings of one thing.
-func FuzzMark(f *testing.F) {
+// FuzzStreamID: formatting and parsing a position are inverse.
+func FuzzStreamID(f *testing.F) {
 	f.Add("5-1")
 	f.Add("18446744073709551615-0")
 	f.Fuzz(func(t *testing.T, text string) {

@@ -9,12 +9,12 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// TestLogAwayOverflowsNobody: while the log cannot be read, a client that takes
-// what comes is not cut off, however much that is, and gets what was kept when
-// the log is back.
-func TestLogAwayOverflowsNobody(t *testing.T) {
+// TestLogOutageOverflowsNoQueue: while the log cannot be read, a client that reads
+// its messages is not disconnected, and it gets the kept notifications when the log
+// is readable again.
+func TestLogOutageOverflowsNoQueue(t *testing.T) {
 	config := Config{SendQueueMessages: 4, SendQueueBytes: 1 << 20}
-	w := &stream{box: &sendQueue{}, config: config}
+	w := &replayModel{box: &sendQueue{}, config: config}
 	w.box.attach()
 	what, next := w.box.markGap(outboundMessage{}, time.Unix(1, 0), &config)
 	require.Equal(t, accepted, what)
@@ -31,13 +31,13 @@ func TestLogAwayOverflowsNobody(t *testing.T) {
 		}
 		require.False(t, next.loadPage, "one reader is at it already")
 	}
-	send(w.letter(-1))
-	send(w.letter(-2))
+	send(w.message(-1))
+	send(w.message(-2))
 	require.Empty(t, out)
 	w.box.recordFailure(time.Unix(2, 0))
-	send(w.letter(1))
+	send(w.message(1))
 	for n := 3; n <= 20; n++ {
-		send(w.letter(-n))
+		send(w.message(-n))
 	}
 	require.Len(t, out, 20, "all but the kept one")
 	require.Equal(t, `{"n":-1}`, out[0])
@@ -45,7 +45,7 @@ func TestLogAwayOverflowsNobody(t *testing.T) {
 
 	_, open := w.box.missingRange()
 	require.True(t, open)
-	kept := w.letter(1)
+	kept := w.message(1)
 	next = w.box.addPage(nil, streamID{}, domain.Replay{Complete: true, Entries: []domain.Kept{{ID: placeOf(1), Frame: kept.payload}}})
 	require.True(t, next.write)
 	require.Equal(t, string(kept.payload), string(next.message.payload))

@@ -11,7 +11,7 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// untraced is a session and a letter on a node that records nothing.
+// untraced returns a session and a message on a node that records nothing.
 func untraced(tp trace.TracerProvider) (spans, *session, outboundMessage) {
 	return newSpans(tp), &session{caller: domain.Caller{User: "u1"}},
 		outboundMessage{payload: []byte("12345"), received: time.Now(), id: streamID{7, 1}}
