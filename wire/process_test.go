@@ -15,7 +15,7 @@ import (
 	"github.com/huleedu/edge/app"
 )
 
-// diary notes what happens, in order.
+// diary records the steps in order.
 type diary struct {
 	mu    sync.Mutex
 	lines []string
@@ -37,7 +37,7 @@ func (d *diary) step(name string, err error) step {
 	return step{name, func(context.Context) error { d.note(name); return err }}
 }
 
-// lasting is a task that notes its end.
+// lasting returns a task that runs until it is stopped and records its end.
 func (d *diary) lasting(name string) *task {
 	return newTask(name, func(ctx context.Context) error {
 		<-ctx.Done()
@@ -58,7 +58,7 @@ func TestRunDrainsInOrder(t *testing.T) {
 		d := &diary{}
 		consumer := d.lasting("consumer")
 		p := process([]*task{d.lasting("listener"), consumer, d.lasting("server")},
-			[]step{{"halt consumer", consumer.stop}, d.step("close sockets", nil)}, []step{d.step("flush", nil)})
+			[]step{{"stop consumer", consumer.stop}, d.step("close sockets", nil)}, []step{d.step("flush", nil)})
 
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
