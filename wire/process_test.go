@@ -86,7 +86,7 @@ func TestAFailingStepDoesNotStopTheOthers(t *testing.T) {
 	require.Equal(t, err, p.Stop(t.Context()))
 }
 
-func TestAPartThatDiesStopsTheProcess(t *testing.T) {
+func TestAFailedTaskStopsTheProcess(t *testing.T) {
 	d := &diary{}
 	cause := errors.New("port taken")
 	dying := newTask("server", func(context.Context) error { return cause })
@@ -121,7 +121,7 @@ func TestStoppingIsBounded(t *testing.T) {
 	})
 }
 
-func TestStopBeforeStartOnlyReleases(t *testing.T) {
+func TestStopBeforeStart(t *testing.T) {
 	d := &diary{}
 	p := process([]*task{d.lasting("server")}, []step{d.step("a", nil)}, nil)
 	require.NoError(t, p.Stop(t.Context()))
