@@ -55,7 +55,7 @@ func willing(s *shelf) *office {
 // The first half of a claim line; the digest is of the body "{}".
 const claimed = "claim u1 batches/b1/pipelines k1 44136fa3"
 
-func TestARequestWithAKeyIsRemembered(t *testing.T) {
+func TestTheResponseOfARequestWithAKeyIsStored(t *testing.T) {
 	s := &shelf{claim: domain.Claim{Ticket: "t1"}}
 	o := willing(s)
 	outcome, err := o.repeat()
@@ -92,7 +92,7 @@ func TestAKeyInUseIsAConflict(t *testing.T) {
 	}
 }
 
-func TestAKeyIsFreeAfterWhatIsNoSuccess(t *testing.T) {
+func TestAKeyIsReleasedAfterAFailure(t *testing.T) {
 	away := domain.Unreachable("x", nil)
 	for name, o := range map[string]*office{
 		"foreign": {report: domain.BatchReport{Owner: "u2"}},
@@ -108,7 +108,7 @@ func TestAKeyIsFreeAfterWhatIsNoSuccess(t *testing.T) {
 	}
 }
 
-func TestARequestGoesOnWithoutTheStore(t *testing.T) {
+func TestARequestProceedsWithoutTheStore(t *testing.T) {
 	s := &shelf{away: domain.Unreachable("redis", errors.New("refused"))}
 	o := willing(s)
 	outcome, err := o.repeat()

@@ -96,7 +96,7 @@ func TestStartPublishesForTheOwner(t *testing.T) {
 	require.Equal(t, "u1", data["user_id"])
 }
 
-func TestStartRefusesAForeignBatchBeforeAskingAnybody(t *testing.T) {
+func TestStartRefusesABatchOfAnotherUserBeforeThePreflight(t *testing.T) {
 	o := &office{report: domain.BatchReport{Owner: "u2"}, verdict: domain.Verdict{Allowed: true}}
 	_, err := o.start()
 	e := domain.As(err)
@@ -107,7 +107,7 @@ func TestStartRefusesAForeignBatchBeforeAskingAnybody(t *testing.T) {
 	require.Empty(t, o.commands)
 }
 
-func TestStartLeavesAnUnknownBatchToThePreflightOfWhoRegisteredIt(t *testing.T) {
+func TestStartAllowsAnUnknownBatchThatTheCallerRegistered(t *testing.T) {
 	o := &office{unknown: domain.NotFound("batch", "b1"), verdict: domain.Verdict{Allowed: true}, registered: true}
 	_, err := o.start()
 	require.NoError(t, err)
@@ -156,7 +156,7 @@ func TestStartPassesARefusalOn(t *testing.T) {
 	require.Empty(t, o.commands)
 }
 
-func TestStatusIsForTheOwnerAlone(t *testing.T) {
+func TestStatusIsOnlyForTheOwner(t *testing.T) {
 	caller := domain.Caller{User: "u1"}
 	o := &office{report: domain.BatchReport{Owner: "u1", Overall: "processing_pipelines", Document: []byte(`{"a":1}`)}}
 	view, err := o.batches().Status(context.Background(), caller, "b1")
@@ -177,7 +177,7 @@ func TestAnUnknownStatusCountsAsPending(t *testing.T) {
 	require.Equal(t, domain.PendingContent, view.Status)
 }
 
-func TestListIsThePlatforms(t *testing.T) {
+func TestListReturnsThePageOfThePlatform(t *testing.T) {
 	page, err := (&office{}).batches().List(context.Background(), domain.Caller{User: "u1"}, domain.BatchQuery{Limit: 20})
 	require.NoError(t, err)
 	require.Equal(t, 7, page.Total)

@@ -58,7 +58,7 @@ func watched(t *testing.T) *line {
 	return l
 }
 
-func TestOutageSparesShortOnes(t *testing.T) {
+func TestWatchdogIgnoresShortOutages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := watched(t)
 		for range 3 {
@@ -71,7 +71,7 @@ func TestOutageSparesShortOnes(t *testing.T) {
 	})
 }
 
-func TestOutageShedsAfterItsGrace(t *testing.T) {
+func TestWatchdogClosesConnectionsAfterTheGracePeriod(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := watched(t)
 		l.down.Store(true)
@@ -86,7 +86,7 @@ func TestOutageShedsAfterItsGrace(t *testing.T) {
 	})
 }
 
-func TestOutageStopsSheddingWhenItIsOver(t *testing.T) {
+func TestWatchdogStopsClosingAfterTheOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := watched(t)
 		l.down.Store(true)
@@ -99,7 +99,7 @@ func TestOutageStopsSheddingWhenItIsOver(t *testing.T) {
 	})
 }
 
-func TestOutageWithNextToNoGrace(t *testing.T) {
+func TestWatchdogWithAMinimalGracePeriod(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -110,7 +110,7 @@ func TestOutageWithNextToNoGrace(t *testing.T) {
 	})
 }
 
-func TestNoSubscriptionIsNeverAway(t *testing.T) {
+func TestWatchdogWithoutASubscription(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()

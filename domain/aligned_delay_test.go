@@ -10,7 +10,7 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-func TestUntilBeat(t *testing.T) {
+func TestAlignedDelayIsBetweenHalfAndOneAndAHalfPeriods(t *testing.T) {
 	t.Parallel()
 	noon := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 	for after, want := range map[time.Duration]time.Duration{
@@ -23,8 +23,8 @@ func TestUntilBeat(t *testing.T) {
 	}
 }
 
-// TestBeatsFallTogether: whoever waits ends on a beat, neither at once nor late.
-func TestBeatsFallTogether(t *testing.T) {
+// TestTasksWithOnePeriodRunTogether: whoever waits ends on a beat, neither at once nor late.
+func TestTasksWithOnePeriodRunTogether(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		now := time.Unix(0, rapid.Int64Range(0, 1<<62).Draw(t, "now"))

@@ -9,7 +9,7 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-func TestEveryCodeHasAMeaning(t *testing.T) {
+func TestEveryCodeIsDocumented(t *testing.T) {
 	for _, code := range domain.Codes() {
 		m := code.Meaning()
 		require.NotEmpty(t, m.When, code)
@@ -19,7 +19,7 @@ func TestEveryCodeHasAMeaning(t *testing.T) {
 }
 
 // What the constructors put into details stands in the catalogue.
-func TestMeaningsNameTheDetails(t *testing.T) {
+func TestErrorDocsListTheDetailKeys(t *testing.T) {
 	for _, e := range []*domain.Error{
 		domain.Invalid("f", "v", "e", "m"), domain.MissingField("f"), domain.Unparsable("t", nil), domain.NotFound("r", "i"),
 		domain.External("s", 500), domain.BrokenAnswer("s", nil), domain.Unreachable("t", nil), domain.Unavailable("s", 0),

@@ -22,7 +22,7 @@ func ExampleError() {
 	// Connection to redis failed
 }
 
-func TestForeignErrorsShowOnlyTheirType(t *testing.T) {
+func TestUnknownErrorsExposeOnlyTheirType(t *testing.T) {
 	err := fmt.Errorf("dial 10.0.0.7: %w", io.EOF)
 
 	e := domain.As(err)
@@ -32,20 +32,20 @@ func TestForeignErrorsShowOnlyTheirType(t *testing.T) {
 	require.ErrorIs(t, e, io.EOF)
 }
 
-func TestNoErrorHasNoCode(t *testing.T) {
+func TestNilErrorHasNoCode(t *testing.T) {
 	require.Nil(t, domain.As(nil))
 	require.Empty(t, domain.CodeOf(nil))
 	require.Empty(t, domain.PublicMessage(nil))
 	require.False(t, domain.Retryable(nil))
 }
 
-func TestTheOutermostErrorDecides(t *testing.T) {
+func TestAsReturnsTheOutermostError(t *testing.T) {
 	inner := domain.NotFound("batch", "b1")
 	outer := domain.BrokenAnswer("result_aggregator", inner)
 	require.Equal(t, domain.InvalidResponse, domain.CodeOf(fmt.Errorf("wrapped: %w", outer)))
 }
 
-func TestRefiningAnErrorLeavesTheOriginal(t *testing.T) {
+func TestErrorCopiesDoNotChangeTheOriginal(t *testing.T) {
 	first := domain.NotFound("batch", "b1")
 	second := first.At("op").Because(io.EOF).After(time.Second)
 
@@ -57,7 +57,7 @@ func TestRefiningAnErrorLeavesTheOriginal(t *testing.T) {
 	require.Equal(t, time.Second, second.RetryAfter)
 }
 
-func TestCodesAreDistinctAndAllJudged(t *testing.T) {
+func TestCodesAreDistinctAndClassified(t *testing.T) {
 	seen := map[domain.Code]bool{}
 	for _, c := range domain.Codes() {
 		require.False(t, seen[c], c)

@@ -8,7 +8,7 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-func TestIdentityIsSpelledForHeaders(t *testing.T) {
+func TestIdentityIsEncodedForHeaders(t *testing.T) {
 	for caller, want := range map[domain.Caller]domain.Identity{
 		{User: "anna"}:                      {User: "anna"},
 		{User: "anna", Org: "school north"}: {User: "anna", Org: "school north"},

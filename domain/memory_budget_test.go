@@ -9,7 +9,7 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-func TestMemoryBudgetIsSharedAndGivenBack(t *testing.T) {
+func TestMemoryBudgetIsSharedAndReleased(t *testing.T) {
 	budget := domain.NewMemoryBudget(100)
 	one, two := budget.Lease(), budget.Lease()
 	require.True(t, one.Grow(60))
@@ -28,7 +28,7 @@ func TestMemoryBudgetIsSharedAndGivenBack(t *testing.T) {
 	require.Nil(t, domain.MemoryOf(t.Context()))
 }
 
-func TestMemoryBudgetHoldsUnderManyUsers(t *testing.T) {
+func TestMemoryBudgetIsSafeForConcurrentUse(t *testing.T) {
 	budget := domain.NewMemoryBudget(1000)
 	var users sync.WaitGroup
 	for range 50 {

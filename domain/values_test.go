@@ -51,7 +51,7 @@ func TestClientStatusOf(t *testing.T) {
 	}
 }
 
-func TestPlatformStatusIsTheFirstInternalWord(t *testing.T) {
+func TestPlatformStatusIsTheFirstInternalStatus(t *testing.T) {
 	want := map[domain.ClientStatus]string{
 		"pending_content": "awaiting_content_validation", "ready": "ready_for_pipeline_execution",
 		"processing": "processing_pipelines", "failed": "content_ingestion_failed",
@@ -77,7 +77,7 @@ func TestDocumentsAreEmbeddedAsTheyAre(t *testing.T) {
 	require.Equal(t, `[{"a":1.50}]`, string(out))
 }
 
-func TestTrailTravelsWithTheContext(t *testing.T) {
+func TestContextContainsTheRequestIDs(t *testing.T) {
 	require.Zero(t, domain.TrailOf(context.Background()))
 	trail := domain.Trail{Correlation: "c", Request: "r"}
 	require.Equal(t, trail, domain.TrailOf(domain.WithTrail(context.Background(), trail)))
@@ -90,6 +90,6 @@ func TestEnvironmentsAreAClosedList(t *testing.T) {
 	require.False(t, domain.Environment("prod").Known())
 }
 
-func TestPipelinesAreTheContracts(t *testing.T) {
+func TestPipelinesMatchTheContract(t *testing.T) {
 	require.Equal(t, []domain.Pipeline{"spellcheck", "ai_feedback", "cj_assessment", "nlp", "student_matching"}, domain.Pipelines())
 }

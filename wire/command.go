@@ -19,13 +19,13 @@ const (
 	exitSetting = 2
 )
 
-// Command is a service's program: it reads settings, wires, runs and says how
-// it ended.
+// Command is the program of a service. It reads settings, builds the service, runs it
+// and returns an exit code.
 type Command[C any] struct {
 	name     domain.Service
 	prefixes []string
 	wire     func(C, io.Writer) (*Process, func(), error)
-	// listenAddr is where the service listens for clients.
+	// listenAddr returns the address on which the service accepts clients.
 	listenAddr func(C) (host string, port int)
 }
 
@@ -47,9 +47,9 @@ func WebSocketCommand() Command[WebSocketConfig] {
 	}
 }
 
-// Run lives until ctx is done and returns the process's exit code: 0 after a
-// clean stop, 2 for arguments and settings that cannot be used, 1 for any other
-// failure. vars is the environment; logs go to out, problems to errs.
+// Run runs the service until ctx is done and returns the exit code of the process: 0
+// after a clean stop, 2 for invalid arguments or settings, 1 for any other failure.
+// vars is the environment. Logs are written to out, problems to errs.
 func (c Command[C]) Run(ctx context.Context, args []string, vars map[string]string, out, errs io.Writer) int {
 	asked, err := c.parse(args)
 	switch {
@@ -57,7 +57,7 @@ func (c Command[C]) Run(ctx context.Context, args []string, vars map[string]stri
 		c.help(out)
 		return exitClean
 	case err != nil:
-		_, _ = fmt.Fprintf(errs, "%s: %s; --help tells what there is\n", c.name, err)
+		_, _ = fmt.Fprintf(errs, "%s: %s; see --help\n", c.name, err)
 		return exitSetting
 	case asked.version:
 		_, _ = fmt.Fprintln(out, c.name, Version())
@@ -80,7 +80,7 @@ func (c Command[C]) Run(ctx context.Context, args []string, vars map[string]stri
 	return exitClean
 }
 
-// options is what a command line asks for in place of running the service.
+// options are the command line flags that replace running the service.
 type options struct{ version, health bool }
 
 func (c Command[C]) parse(args []string) (options, error) {
@@ -102,17 +102,16 @@ func (c Command[C]) help(out io.Writer) {
 	_, _ = fmt.Fprintf(out, `%s runs until it gets SIGTERM, SIGINT or SIGHUP, then drains; a second signal ends it at once.
 All settings come from the environment: see docs/configuration.md.
 
-  --healthcheck  ask the service on the configured port whether it lives: exit 0 or 1
+  --healthcheck  check whether the service on the configured port is alive: exit 0 or 1
   --version      print the version and exit
   --help         print this and exit
 
-Exit codes: 0 clean stop, 1 failure, 2 arguments or settings that cannot be used.
+Exit codes: 0 clean stop, 1 failure, 2 invalid arguments or settings.
 `, c.name)
 }
 
-// checkHealth asks the running service. It fails with 1 only, because container
-// engines give other codes a meaning of their own, and leaves out the warnings
-// that the service gave at its start.
+// checkHealth queries the running service. It returns only 0 or 1, because container
+// engines reserve other codes, and does not repeat the warnings of the start.
 func (c Command[C]) checkHealth(ctx context.Context, vars map[string]string, errs io.Writer) int {
 	found := c.read(Environment(vars))
 	if found.err != nil {
@@ -127,7 +126,7 @@ func (c Command[C]) checkHealth(ctx context.Context, vars map[string]string, err
 	return exitClean
 }
 
-// printProblems lists every problem with the settings.
+// printProblems prints every problem of the settings.
 func printProblems(err error, errs io.Writer) {
 	for _, line := range env.Explain(err) {
 		_, _ = fmt.Fprintln(errs, line)

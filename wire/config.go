@@ -13,7 +13,7 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// GatewayConfig is every setting of the API gateway: the sum of its adapters'.
+// GatewayConfig contains all settings of the API gateway.
 type GatewayConfig struct {
 	// Environment is development, staging, production or testing. Production
 	// refuses weak settings.
@@ -30,12 +30,12 @@ type GatewayConfig struct {
 	OTel        telemetry.OTelConfig
 }
 
-// WebSocketConfig is every setting of the notification service.
+// WebSocketConfig contains all settings of the notification service.
 type WebSocketConfig struct {
 	// Environment is development, staging, production or testing. Production
 	// refuses weak settings.
 	Environment domain.Environment `env:"ENVIRONMENT" envDefault:"development"`
-	// AnnounceGaps tells clients to resync after a break of the subscription.
+	// AnnounceGaps sends clients a resync frame after a lost subscription.
 	AnnounceGaps bool `env:"WEBSOCKET_ANNOUNCE_GAPS" envDefault:"true"`
 	HTTP         httpserver.WebSocketConfig
 	Sockets      websocket.Config
@@ -49,33 +49,33 @@ type WebSocketConfig struct {
 	OTel         telemetry.OTelConfig
 }
 
-// GatewayDrain says how the gateway stops.
+// GatewayDrain configures how the gateway stops.
 type GatewayDrain struct {
-	// Notice is how long the gateway goes on serving after it reports not to be
-	// ready, so that those who route to it can turn away. Not set, it is shorter
-	// in proportion when the timeout is.
+	// Notice is how long the gateway continues to serve after it reports not ready,
+	// so that load balancers can remove it. If it is not set, it is shortened in
+	// proportion to a shorter timeout.
 	Notice time.Duration `env:"API_GATEWAY_DRAIN_NOTICE" envDefault:"2"`
-	// Timeout bounds the whole stop; requests in flight are cut short then. Not
-	// set, it is longer when the notice needs it.
+	// Timeout limits the whole stop; requests in flight are then aborted. If it is not
+	// set, it is extended for a longer notice.
 	Timeout time.Duration `env:"API_GATEWAY_DRAIN_TIMEOUT" envDefault:"25"`
 }
 
-// SocketDrain says how the notification service stops; WEBSOCKET_DRAIN_TIMEOUT
-// bounds all of it.
+// SocketDrain configures how the notification service stops. WEBSOCKET_DRAIN_TIMEOUT
+// limits the whole stop.
 type SocketDrain struct {
-	// Notice is how long the service goes on after it reports not to be ready,
-	// before it begins to close sockets. New sockets are refused meanwhile. Not
-	// set, it is shorter in proportion when WEBSOCKET_DRAIN_TIMEOUT is.
+	// Notice is how long the service waits after it reports not ready, before it
+	// closes connections. New connections are refused meanwhile. If it is not set, it
+	// is shortened in proportion to a shorter WEBSOCKET_DRAIN_TIMEOUT.
 	Notice time.Duration `env:"WEBSOCKET_DRAIN_NOTICE" envDefault:"2"`
 }
 
-// Problems reports what is wrong with the environment's name.
+// Problems reports an unknown environment.
 func (c GatewayConfig) Problems(environment domain.Environment) []error {
 	return checkEnvironment(environment)
 }
 
-// Problems reports what is wrong with the environment's name and with settings
-// that do not fit each other.
+// Problems reports an unknown environment and drain settings that contradict each
+// other.
 func (c *WebSocketConfig) Problems(environment domain.Environment) []error {
 	found := checkEnvironment(environment)
 	if c.Drain.Notice+c.Sockets.DrainSpread >= c.Sockets.DrainTimeout {
@@ -85,7 +85,7 @@ func (c *WebSocketConfig) Problems(environment domain.Environment) []error {
 	return found
 }
 
-// Problems reports times that leave nothing to finish requests in.
+// Problems reports times that leave no time to finish requests.
 func (d *GatewayDrain) Problems(domain.Environment) []error {
 	if d.Notice < 0 || d.Timeout <= d.Notice {
 		return []error{domain.Misconfigured("API_GATEWAY_DRAIN_TIMEOUT", "must be longer than API_GATEWAY_DRAIN_NOTICE")}
@@ -93,7 +93,7 @@ func (d *GatewayDrain) Problems(domain.Environment) []error {
 	return nil
 }
 
-// Problems reports a time that cannot be waited.
+// Problems reports a negative time.
 func (d SocketDrain) Problems(domain.Environment) []error {
 	if d.Notice < 0 {
 		return []error{domain.Misconfigured("WEBSOCKET_DRAIN_NOTICE", "must not be negative")}

@@ -2,16 +2,16 @@ package wire
 
 import "time"
 
-// The defaults of a drain, as the settings' tags have them. A setting that is
-// not set adapts to those that are, so that only values that were chosen can
-// conflict.
+// The defaults of a drain, as in the tags of the settings. A setting that is not set
+// is adapted to those that are set, so that only explicit values can conflict.
 const (
 	defaultTimeout = 25 * time.Second
 	defaultNotice  = 2 * time.Second
 	defaultSpread  = 10 * time.Second
 )
 
-// Complete derives what is not set of the notice and the timeout.
+// Complete derives the notice from the timeout, or the timeout from the notice, if
+// only one of them is set.
 func (d *GatewayDrain) Complete(set func(variable string) bool) {
 	notice, timeout := set("API_GATEWAY_DRAIN_NOTICE"), set("API_GATEWAY_DRAIN_TIMEOUT")
 	switch {
@@ -22,7 +22,7 @@ func (d *GatewayDrain) Complete(set func(variable string) bool) {
 	}
 }
 
-// Complete derives what is not set of the drain's notice, spread and timeout.
+// Complete derives the settings of the drain that are not set from those that are.
 func (c *WebSocketConfig) Complete(set func(variable string) bool) {
 	notice, spread := set("WEBSOCKET_DRAIN_NOTICE"), set("WEBSOCKET_DRAIN_SPREAD")
 	timeout := &c.Sockets.DrainTimeout
@@ -41,7 +41,7 @@ func (c *WebSocketConfig) Complete(set func(variable string) bool) {
 	}
 }
 
-// inProportion shortens a part of the default timeout as that is shortened.
+// inProportion scales a part of the default timeout down to a shorter timeout.
 func inProportion(part, timeout time.Duration) time.Duration {
 	if timeout >= defaultTimeout {
 		return part
@@ -49,5 +49,5 @@ func inProportion(part, timeout time.Duration) time.Duration {
 	return max(0, time.Duration(float64(part)*timeout.Seconds()/defaultTimeout.Seconds()))
 }
 
-// halfOf is half of what is left, if anything is.
+// halfOf returns half of a duration, and zero for a negative one.
 func halfOf(left time.Duration) time.Duration { return max(0, left/2) }

@@ -16,7 +16,7 @@ import (
 
 func gatewayReadiness(u Upkeep) *app.Readiness { return app.NewReadiness(u.Own, u.Shared) }
 
-// gatewayParts is what the graph hands to the gateway's server.
+// gatewayParts are the dependencies of the gateway's server.
 type gatewayParts struct {
 	Config        httpserver.GatewayConfig
 	Environment   domain.Environment
@@ -49,15 +49,15 @@ func gatewayServer(p gatewayParts) (*httpserver.Server, error) {
 	})
 }
 
-// gatewayProcess is the gateway's life: it finishes the requests in flight,
-// then sees the last commands and spans off.
+// gatewayProcess returns the process of the gateway. Its drain finishes the requests in
+// flight, then flushes commands and spans.
 func gatewayProcess(server *httpserver.Server, r *app.Readiness, d GatewayDrain, u Upkeep, log *slog.Logger) *Process {
 	p := newProcess(domain.GatewayService, server, r, log)
 	p.stopTimeout = d.Timeout
 	p.addLifecycle(u)
 	p.tasks = append(p.tasks, serverTask(server))
 	p.drainSteps = []step{
-		{"turn traffic away", func(ctx context.Context) error {
+		{"wait for the load balancer", func(ctx context.Context) error {
 			server.Retire()
 			return pause(d.Notice)(ctx)
 		}},

@@ -8,8 +8,8 @@ import (
 	wireinject "github.com/google/wire"
 )
 
-// Gateway wires the API gateway on its production adapters. Logs go to out.
-// The cleanup releases handles; call it after the process has stopped.
+// Gateway builds the API gateway with its production adapters. Logs are written to out.
+// Call the cleanup after the process has stopped; it closes connections.
 func Gateway(cfg GatewayConfig, out io.Writer) (*Process, func(), error) {
 	panic(wireinject.Build(
 		wireinject.FieldsOf(new(GatewayConfig), "Tokens", "Platform", "PlatformKey", "Kafka", "Redis", "Limiter", "Telemetry", "OTel"),
@@ -18,8 +18,9 @@ func Gateway(cfg GatewayConfig, out io.Writer) (*Process, func(), error) {
 	))
 }
 
-// WebSocket wires the notification service on its production adapters. Logs go
-// to out. The cleanup releases handles; call it after the process has stopped.
+// WebSocket builds the notification service with its production adapters. Logs are
+// written to out. Call the cleanup after the process has stopped; it closes
+// connections.
 func WebSocket(cfg WebSocketConfig, out io.Writer) (*Process, func(), error) {
 	panic(wireinject.Build(
 		wireinject.FieldsOf(new(WebSocketConfig), "Tokens", "Redis", "Listener", "Notifier", "Telemetry", "OTel"),
@@ -27,8 +28,8 @@ func WebSocket(cfg WebSocketConfig, out io.Writer) (*Process, func(), error) {
 	))
 }
 
-// GatewayOn wires the gateway on the given adapters, for tests that swap one. It
-// returns INITIALIZATION_FAILED naming every port that is missing.
+// GatewayOn builds the gateway with the given adapters, for tests. It returns an
+// INITIALIZATION_FAILED that lists every missing port.
 func GatewayOn(cfg GatewayConfig, p Ports, out io.Writer) (*Process, error) {
 	panic(wireinject.Build(
 		wireinject.FieldsOf(new(GatewayConfig), "Platform", "Telemetry"),
@@ -37,9 +38,8 @@ func GatewayOn(cfg GatewayConfig, p Ports, out io.Writer) (*Process, error) {
 	))
 }
 
-// WebSocketOn wires the notification service on the given adapters, for tests
-// that swap one. It returns INITIALIZATION_FAILED naming every port that is
-// missing.
+// WebSocketOn builds the notification service with the given adapters, for tests. It
+// returns an INITIALIZATION_FAILED that lists every missing port.
 func WebSocketOn(cfg WebSocketConfig, p Ports, out io.Writer) (*Process, error) {
 	panic(wireinject.Build(
 		wireinject.FieldsOf(new(WebSocketConfig), "Telemetry"),

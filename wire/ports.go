@@ -13,20 +13,19 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// Ports are the adapters that a test puts behind the application in place of
-// the production's: GatewayOn and WebSocketOn take what their service needs
-// and ignore the rest. Everything on the driving side (HTTP, sockets, the
-// Kafka consumer) stays real.
+// Ports are the adapters that a test uses in place of those of production. GatewayOn
+// and WebSocketOn use the ports of their service and ignore the others. The inbound
+// side (HTTP, WebSocket, the Kafka consumer) is that of production.
 type Ports struct {
 	Tokens   ports.TokenValidator
 	Limiter  ports.RateLimiter
 	Observer ports.Observer
 	Tracing  trace.TracerProvider
-	// Metrics answers scrapes; nil leaves out the route.
+	// Metrics serves /metrics; nil omits the route.
 	Metrics http.Handler
 	Upkeep  Upkeep
 
-	// The gateway's.
+	// Ports of the gateway.
 	Batches    ports.BatchStatusClient
 	Preflight  ports.PreflightChecker
 	Commands   ports.CommandPublisher
@@ -35,15 +34,15 @@ type Ports struct {
 	Registered ports.BatchRegistrations
 	Forwarding Forwarding
 
-	// The notification service's.
+	// Ports of the notification service.
 	Listener      ports.MessageListener
 	Notifications ports.NotificationPublisher
 	History       ports.NotificationLog
 	Quota         ports.ConnectionQuota
 }
 
-// gatewayPorts and webSocketPorts are Ports that lack nothing which the service
-// needs, so that no request is the first to find a nil.
+// gatewayPorts and webSocketPorts are Ports with every port that the service needs, so
+// that a missing one fails at the start.
 type (
 	gatewayPorts   Ports
 	webSocketPorts Ports
@@ -61,8 +60,8 @@ func completeWebSocket(p Ports) (webSocketPorts, error) {
 	})
 }
 
-// checkMissing names every port that is nil, of those that both services need and of
-// the service's own.
+// checkMissing returns an error that lists every nil port of needed and of those that
+// both services need.
 func (p Ports) checkMissing(needed map[string]any) error {
 	needed["Tokens"], needed["Limiter"], needed["Observer"], needed["Tracing"] = p.Tokens, p.Limiter, p.Observer, p.Tracing
 	var missing []string
@@ -75,45 +74,44 @@ func (p Ports) checkMissing(needed map[string]any) error {
 		return nil
 	}
 	slices.Sort(missing)
-	return domain.NotStarted("ports", fmt.Errorf("nobody stands behind %s", strings.Join(missing, ", "))).At("wire.Ports")
+	return domain.NotStarted("ports", fmt.Errorf("no adapter for %s", strings.Join(missing, ", "))).At("wire.Ports")
 }
 
-// Forwarding is the ways to the services whose own API is passed on. Nil: there
-// is nobody, and their routes are answered SERVICE_UNAVAILABLE.
+// Forwarding contains the transports to the services whose API is forwarded. For a nil
+// transport the routes are answered with SERVICE_UNAVAILABLE.
 type Forwarding struct {
 	Classes, Teacher, Files http.RoundTripper
-	// Health tells how these services do.
+	// Health reports the health of these services.
 	Health []ports.HealthProbe
 }
 
-// Upkeep is what adapters need of the process beside their calls. The zero
-// value is fine for adapters that need none.
+// Upkeep contains the background work, flushes and health probes of adapters. The zero
+// value is valid.
 type Upkeep struct {
 	// Loops run from start to stop.
 	Loops []Loop
-	// Flushes run at the end of a drain, in order: first what was produced, then
-	// what was recorded.
+	// Flushes run at the end of a drain, in order: first events, then spans.
 	Flushes []Flush
-	// Own are parts of this node that decide whether it is ready; Shared are
-	// dependencies of all nodes, which are only named.
+	// Own are components of this node that decide whether it is ready. Shared are
+	// dependencies of all nodes, which are only reported.
 	Own, Shared []ports.HealthProbe
-	// Subscription tells whether this node still hears; nil: always.
+	// Subscription reports whether this node receives messages; nil: always.
 	Subscription ports.HealthProbe
-	// Downstream are the services behind the gateway, for its health answer.
+	// Downstream are the services behind the gateway, for its health response.
 	Downstream []ports.HealthProbe
-	// Redis tells how Redis does; nil while there is none.
+	// Redis reports the health of Redis; nil if Redis is not used.
 	Redis ports.HealthProbe
-	// RedisAddress is Redis's URL without credentials, for health answers.
+	// RedisAddress is the URL of Redis without credentials, for health responses.
 	RedisAddress string
 }
 
-// Loop is work in the background that returns when its context is done.
+// Loop is background work that returns when its context is done.
 type Loop struct {
 	Name string
 	Run  func(context.Context) error
 }
 
-// Flush is a last effort before the process ends.
+// Flush writes buffered data before the process ends.
 type Flush struct {
 	Name string
 	Do   func(context.Context) error

@@ -13,10 +13,10 @@ import (
 // A port that was forgotten shows when the graph is wired, all of them at once.
 func TestPortsThatAreMissingAreNamed(t *testing.T) {
 	_, err := GatewayOn(GatewayConfig{}, Ports{Limiter: memory.NewRateLimiter(), Answers: memory.NewIdempotency()}, io.Discard)
-	require.ErrorContains(t, err, "nobody stands behind Batches, Commands, Observer, Preflight, Registered, Registry, Tokens, Tracing")
+	require.ErrorContains(t, err, "no adapter for Batches, Commands, Observer, Preflight, Registered, Registry, Tokens, Tracing")
 	require.Equal(t, domain.InitializationFailed, domain.CodeOf(err))
 
 	bus := memory.NewBus()
 	_, err = WebSocketOn(WebSocketConfig{}, Ports{Listener: bus, Notifications: bus, History: bus}, io.Discard)
-	require.ErrorContains(t, err, "nobody stands behind Limiter, Observer, Quota, Tokens, Tracing")
+	require.ErrorContains(t, err, "no adapter for Limiter, Observer, Quota, Tokens, Tracing")
 }

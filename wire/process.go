@@ -14,24 +14,22 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// flushReserve is what the draining of traffic leaves of a stop's time for flushing
-// what was produced and recorded.
+// flushReserve is the part of the stop timeout that is reserved for flushes.
 const flushReserve = 2 * time.Second
 
-// Process is a service that is wired and bound to its address but serves
-// nothing yet. Start, Stop and Run may be called from any goroutine, each to
-// effect once.
+// Process is a service that is bound to its address. Start, Stop and Run may be called
+// from any goroutine; each takes effect once.
 type Process struct {
-	// Name is the service's, for logs.
+	// Name is the name of the service.
 	Name string
-	// Addr is the address it is bound to, "host:port".
+	// Addr is the address of the service, "host:port".
 	Addr string
-	// Routes lists what it answers there.
+	// Routes lists the routes at Addr.
 	Routes []httpserver.Route
-	// AdminAddr is the operators' address, "host:port"; empty when Addr answers
-	// them too.
+	// AdminAddr is the address of the admin listener, "host:port"; empty if Addr serves
+	// the admin routes.
 	AdminAddr string
-	// AdminRoutes lists what is answered there.
+	// AdminRoutes lists the routes at AdminAddr.
 	AdminRoutes []httpserver.Route
 
 	log         *slog.Logger
@@ -47,17 +45,17 @@ type Process struct {
 	stopErr  error
 }
 
-// step is one part of the drain, by the name that logs show.
+// step is a step of the drain. Logs contain its name.
 type step struct {
 	name string
 	do   func(context.Context) error
 }
 
-// task is work in the background that lasts until it is halted.
+// task is background work that runs until it is stopped.
 type task struct {
 	name string
 	run  func(context.Context) error
-	// shutdown makes work return that does not heed its context; nil: it does.
+	// shutdown ends work that does not observe its context; nil if it does.
 	shutdown func(context.Context) error
 	cancel   context.CancelFunc
 	done     chan struct{}
@@ -68,7 +66,7 @@ func newTask(name string, run func(context.Context) error) *task {
 	return &task{name: name, run: run, cancel: func() {}, done: make(chan struct{})}
 }
 
-// stop ends the task and waits for it; one that was never launched has ended.
+// stop ends the task and waits for it. A task that was never started has ended.
 func (t *task) stop(ctx context.Context) error {
 	t.cancel()
 	var ended error
@@ -79,12 +77,12 @@ func (t *task) stop(ctx context.Context) error {
 	case <-t.done:
 		return errors.Join(ended, t.err)
 	case <-ctx.Done():
-		return fmt.Errorf("%s did not end: %w", t.name, ctx.Err())
+		return fmt.Errorf("%s did not stop: %w", t.name, ctx.Err())
 	}
 }
 
-// errUnexpectedEnd is a task that ended although nobody halted it.
-var errUnexpectedEnd = errors.New("ended by itself")
+// errUnexpectedEnd is the error of a task that ended before it was stopped.
+var errUnexpectedEnd = errors.New("ended unexpectedly")
 
 func (t *task) start(died chan<- error) {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -98,14 +96,13 @@ func (t *task) start(died chan<- error) {
 		}
 		select {
 		case died <- fmt.Errorf("%s: %w", t.name, errors.Join(errUnexpectedEnd, t.err)):
-		default: // another task died first; one cause is enough to stop
+		default: // another task failed first
 		}
 	}()
 }
 
-// newProcess returns a process around a server that is bound. Its admin server
-// is the first task and so the last that is halted: until everything else has
-// ended, operators see that the node drains, and what it counts.
+// newProcess returns a process of a server that is bound. The admin server is the first
+// task and is stopped last, so that operators can observe the drain to its end.
 func newProcess(name domain.Service, server *httpserver.Server, r *app.Readiness, log *slog.Logger) *Process {
 	p := &Process{
 		Name: string(name), Addr: server.Addr(), Routes: server.Routes(),
@@ -120,7 +117,7 @@ func newProcess(name domain.Service, server *httpserver.Server, r *app.Readiness
 	return p
 }
 
-// addLifecycle takes over what adapters need beside their calls.
+// addLifecycle adds the background work and the flushes of adapters.
 func (p *Process) addLifecycle(u Upkeep) {
 	for _, l := range u.Loops {
 		p.tasks = append(p.tasks, newTask(l.Name, l.Run))
@@ -130,12 +127,12 @@ func (p *Process) addLifecycle(u Upkeep) {
 	}
 }
 
-// serverTask is the task of a server, which ends by being shut down.
+// serverTask returns the task of a server. A step of the drain shuts the server down.
 func serverTask(server *httpserver.Server) *task {
 	return newTask("http server", func(context.Context) error { return server.Serve() })
 }
 
-// Start launches everything and lets the node be ready.
+// Start starts all tasks and makes the node ready.
 func (p *Process) Start() {
 	p.starting.Do(func() {
 		for _, t := range p.tasks {
@@ -150,10 +147,9 @@ func (p *Process) Start() {
 	})
 }
 
-// Stop drains the process: traffic first, in the order of its list, then what
-// was produced and recorded is flushed and what still runs is halted, the
-// operators' listener last of all. It is bounded by ctx; a step that fails is logged by name and does not keep the
-// others from running. Every call returns the same joined error.
+// Stop drains the process: first traffic, then flushes, then the tasks that still run,
+// the admin listener last. It ends when ctx is done. A failed step is logged and does
+// not skip the others. Every call returns the same joined error.
 func (p *Process) Stop(ctx context.Context) error {
 	p.starting.Do(p.neverStarted)
 	p.stopping.Do(func() {
@@ -168,23 +164,23 @@ func (p *Process) Stop(ctx context.Context) error {
 	return p.stopErr
 }
 
-// Run starts the process, waits until ctx is done or a part of it dies, and
-// stops it within its own limit.
+// Run starts the process, waits until ctx is done or a task fails, and stops the
+// process within its stop timeout.
 func (p *Process) Run(ctx context.Context) error {
 	p.Start()
 	var death error
 	select {
 	case <-ctx.Done():
 	case death = <-p.failed:
-		p.log.ErrorContext(ctx, "a part of the process died", "error", death)
+		p.log.ErrorContext(ctx, "a background task ended unexpectedly", "error", death)
 	}
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.stopTimeout)
 	defer cancel()
 	return errors.Join(death, p.Stop(limited))
 }
 
-// neverStarted marks every task as ended, so that a stop before the start only
-// releases.
+// neverStarted marks every task as ended, so that a stop before the start does not
+// wait for them.
 func (p *Process) neverStarted() {
 	for _, t := range p.tasks {
 		close(t.done)
@@ -202,18 +198,18 @@ func (p *Process) runSteps(ctx context.Context, steps []step) error {
 	return errors.Join(all...)
 }
 
-// stopSteps ends the tasks in the reverse order of their launch; those that the
-// drain has ended already end again at no cost.
+// stopSteps returns the steps that stop the tasks in reverse order of their start.
+// Stopping a task that has ended does nothing.
 func (p *Process) stopSteps() []step {
 	steps := make([]step, 0, len(p.tasks))
 	for _, t := range slices.Backward(p.tasks) {
-		steps = append(steps, step{"halt " + t.name, t.stop})
+		steps = append(steps, step{"stop " + t.name, t.stop})
 	}
 	return steps
 }
 
-// withReserve returns a context that ends the given time ahead of its parent, or at
-// half of what is left when that is more.
+// withReserve returns a context whose deadline is earlier than that of its parent by
+// the given time, but at least half of the remaining time away.
 func withReserve(ctx context.Context, ahead time.Duration) (context.Context, context.CancelFunc) {
 	deadline, bounded := ctx.Deadline()
 	if !bounded {
@@ -223,8 +219,8 @@ func withReserve(ctx context.Context, ahead time.Duration) (context.Context, con
 	return context.WithDeadline(ctx, deadline.Add(-ahead))
 }
 
-// pause waits, so that those who route to this node notice that it is no
-// longer ready while it still serves.
+// pause returns a step that waits, so that load balancers can observe that this node
+// is not ready while it still serves.
 func pause(d time.Duration) func(context.Context) error {
 	return func(ctx context.Context) error {
 		select {

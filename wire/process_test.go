@@ -15,7 +15,7 @@ import (
 	"github.com/huleedu/edge/app"
 )
 
-// diary notes what happens, in order.
+// diary records the steps in order.
 type diary struct {
 	mu    sync.Mutex
 	lines []string
@@ -37,7 +37,7 @@ func (d *diary) step(name string, err error) step {
 	return step{name, func(context.Context) error { d.note(name); return err }}
 }
 
-// lasting is a task that notes its end.
+// lasting returns a task that runs until it is stopped and records its end.
 func (d *diary) lasting(name string) *task {
 	return newTask(name, func(ctx context.Context) error {
 		<-ctx.Done()
@@ -58,7 +58,7 @@ func TestRunDrainsInOrder(t *testing.T) {
 		d := &diary{}
 		consumer := d.lasting("consumer")
 		p := process([]*task{d.lasting("listener"), consumer, d.lasting("server")},
-			[]step{{"halt consumer", consumer.stop}, d.step("close sockets", nil)}, []step{d.step("flush", nil)})
+			[]step{{"stop consumer", consumer.stop}, d.step("close sockets", nil)}, []step{d.step("flush", nil)})
 
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
@@ -86,7 +86,7 @@ func TestAFailingStepDoesNotStopTheOthers(t *testing.T) {
 	require.Equal(t, err, p.Stop(t.Context()))
 }
 
-func TestAPartThatDiesStopsTheProcess(t *testing.T) {
+func TestAFailedTaskStopsTheProcess(t *testing.T) {
 	d := &diary{}
 	cause := errors.New("port taken")
 	dying := newTask("server", func(context.Context) error { return cause })
@@ -121,7 +121,7 @@ func TestStoppingIsBounded(t *testing.T) {
 	})
 }
 
-func TestStopBeforeStartOnlyReleases(t *testing.T) {
+func TestStopBeforeStart(t *testing.T) {
 	d := &diary{}
 	p := process([]*task{d.lasting("server")}, []step{d.step("a", nil)}, nil)
 	require.NoError(t, p.Stop(t.Context()))

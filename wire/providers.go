@@ -41,7 +41,7 @@ func webSocketTracing(c telemetry.Config, o telemetry.OTelConfig, log *slog.Logg
 
 func tracerProvider(t *telemetry.Tracing) trace.TracerProvider { return t.Provider() }
 
-// metrics answers scrapes, or nobody when metrics are switched off.
+// metrics returns the handler of /metrics, or nil if metrics are disabled.
 func metrics(c telemetry.Config, o *telemetry.Observer) http.Handler {
 	if !c.EnableMetrics {
 		return nil
@@ -49,7 +49,7 @@ func metrics(c telemetry.Config, o *telemetry.Observer) http.Handler {
 	return o.Handler()
 }
 
-// eventIDNamespace is the name space of event ids that are made of names.
+// eventIDNamespace is the name space of event ids that are derived from names.
 const eventIDNamespace = "urn:huleedu:edge:event"
 
 func newIDs() app.IDs {
@@ -68,11 +68,11 @@ func platformClient(c httpclient.Config, k httpclient.KeyConfig, o ports.Observe
 	return b, b.Close, nil
 }
 
-// forwarding has a pool for each service, so that a slow one takes nothing from
-// the others. Uploads may take longer than anything else.
+// forwarding returns a connection pool for each service, so that a slow service does
+// not affect the others. Uploads have a timeout of their own.
 func forwarding(c httpclient.Config, h httpserver.GatewayConfig, o ports.Observer) (Forwarding, func()) {
 	classes, teacher := httpclient.NewForwarder(domain.ClassManagement, c, o), httpclient.NewForwarder(domain.TeacherBFF, c, o)
-	c.Timeout, c.StreamIdleTimeout = h.Uploads.Timeout, h.Uploads.Timeout // an upload has limits of its own
+	c.Timeout, c.StreamIdleTimeout = h.Uploads.Timeout, h.Uploads.Timeout // the server applies the limits of an upload
 	files := httpclient.NewForwarder(domain.FileService, c, o)
 	return Forwarding{classes, teacher, files, []ports.HealthProbe{classes, teacher, files}}, func() {
 		classes.CloseIdleConnections()
@@ -88,24 +88,25 @@ func redisClient(c redis.Config, log *slog.Logger) (*redis.Client, func(), error
 	}
 	return client, func() {
 		if err := client.Close(); err != nil {
-			log.Warn("closing redis failed", "error", err)
+			log.Warn("the Redis client was not closed", "error", err)
 		}
 	}, nil
 }
 
-// rateLimiter counts in Redis and, while that is away, in this process.
+// rateLimiter counts in Redis and, while Redis is unavailable, in this process.
 func rateLimiter(c *redis.Client, cfg redis.LimiterConfig, o ports.Observer) *redis.RateLimiter {
 	return redis.NewRateLimiter(c, cfg, memory.NewRateLimiter(), o)
 }
 
-// quota bounds a user's sockets over all nodes and, while Redis is away, on this
-// node.
+// quota limits the connections of a user across all nodes and, while Redis is
+// unavailable, on this node.
 func quota(r *redis.Client, c websocket.Config, o ports.Observer) *redis.Quota {
 	cfg := redis.QuotaConfig{PerUser: c.MaxConnectionsPerUser, Node: nodeName()}
 	return redis.NewQuota(r, cfg, memory.NewQuota(c.MaxConnectionsPerUser), o)
 }
 
-// nodeName tells operators where a process is: in a container, its pod.
+// nodeName returns host name and process id, for operators. In a container the host
+// name is that of the pod.
 func nodeName() string {
 	host, err := os.Hostname()
 	if err != nil {
@@ -122,12 +123,12 @@ func delivery(c WebSocketConfig) app.Delivery {
 	return app.Delivery{Topic: topic, MaxBytes: c.Kafka.MaxBytes, Announce: app.AnnounceGaps(c.AnnounceGaps)}
 }
 
-// managers are all that hold users' connections.
+// managers returns the connection managers of all transports.
 func managers(sockets *websocket.Manager) []ports.ConnectionManager {
 	return []ports.ConnectionManager{sockets}
 }
 
-// upkeepParts are the gateway's adapters that need more than calls.
+// upkeepParts are the adapters of the gateway with background work, flushes or health.
 type upkeepParts struct {
 	Keys     *jwt.Validator
 	Commands *kafka.Publisher
@@ -140,7 +141,7 @@ type upkeepParts struct {
 
 func gatewayUpkeep(p upkeepParts) Upkeep {
 	return Upkeep{
-		Loops:        []Loop{{"token keys", p.Keys.Run}, {"rate limits", p.Limiter.Run}, {"kafka pulse", p.Commands.Run}},
+		Loops:        []Loop{{"token keys", p.Keys.Run}, {"rate limits", p.Limiter.Run}, {"kafka health", p.Commands.Run}},
 		Flushes:      []Flush{{"flush commands", p.Commands.Close}, {"flush spans", p.Tracing.Close}},
 		Shared:       append([]ports.HealthProbe{p.Keys, p.Redis, p.Commands, p.Platform}, p.Others.Health...),
 		Downstream:   append([]ports.HealthProbe{p.Platform, p.Commands}, p.Others.Health...),
@@ -151,7 +152,7 @@ func gatewayUpkeep(p upkeepParts) Upkeep {
 
 func webSocketUpkeep(v *jwt.Validator, l *redis.Listener, q *redis.Quota, r *redis.Client, t *telemetry.Tracing) Upkeep {
 	return Upkeep{
-		Loops:        []Loop{{"token keys", v.Run}, {"places", q.Run}},
+		Loops:        []Loop{{"token keys", v.Run}, {"connection quota", q.Run}},
 		Flushes:      []Flush{{"flush spans", t.Close}},
 		Own:          []ports.HealthProbe{l},
 		Subscription: l,

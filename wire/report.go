@@ -4,34 +4,34 @@ import (
 	"github.com/huleedu/edge/adapters/env"
 )
 
-// environmentOrigin is what reports call the process's own variables.
+// environmentOrigin is the name of the process's variables in reports.
 const environmentOrigin = "environment"
 
-// dotEnv is the file beside a service that adds variables, outside production.
+// dotEnv is the file in the working directory that adds variables, outside production.
 const dotEnv = ".env"
 
-// Surroundings are where a service finds its settings.
+// Surroundings is the source of the settings of a service.
 type Surroundings struct {
 	vars   map[string]string
 	origin string
-	// dotEnvFile is a further file; empty: none.
+	// dotEnvFile is a file with further variables; empty if there is none.
 	dotEnvFile string
 }
 
-// Environment is what a service meets when it is started: the process's
-// variables and, outside production, a .env in the working directory.
+// Environment returns the source of a running service: the process's variables and,
+// outside production, the file .env in the working directory.
 func Environment(vars map[string]string) Surroundings {
 	return Surroundings{vars: vars, origin: environmentOrigin, dotEnvFile: dotEnv}
 }
 
-// EnvFile is a file of variables in place of the process's own, as a container
-// engine would set them. Its error does not quote the file.
+// EnvFile returns a file of variables as the source, in place of the process's
+// variables. Its error does not quote the file.
 func EnvFile(path string) (Surroundings, error) {
 	vars, err := env.File(path)
 	return Surroundings{vars: vars, origin: path}, err
 }
 
-// readResult is what a service makes of its surroundings.
+// readResult is the result of reading the settings.
 type readResult[C any] struct {
 	config   C
 	values   []env.Value
@@ -39,8 +39,8 @@ type readResult[C any] struct {
 	err      error
 }
 
-// read is the one way in which settings are read. It also warns about variables
-// that look like the service's.
+// read reads the settings. It also warns about unknown variables that resemble a
+// setting.
 func (c Command[C]) read(s Surroundings) (r readResult[C]) {
 	vars := s.vars
 	if s.dotEnvFile != "" {
@@ -66,26 +66,25 @@ func warning(s env.Stranger) string {
 	return text
 }
 
-// Report is what a service makes of its surroundings, fit to be shown.
+// Report is the result of reading the settings, without secrets.
 type Report struct {
 	Settings []ReportedSetting `json:"settings"`
-	// Warnings do not keep the service from starting; Problems do.
+	// Warnings do not prevent a start; Problems do.
 	Warnings []string `json:"warnings"`
 	Problems []string `json:"problems"`
 }
 
-// ReportedSetting is one setting as it takes effect. Secrets are redacted, also
-// inside URLs.
+// ReportedSetting is a setting in effect. Secrets are redacted, also in URLs.
 type ReportedSetting struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
 	// Source is "default", "environment" or the file that set it.
 	Source string `json:"source"`
-	// Variable is the one that set it, where it goes by another name.
+	// Variable is the variable that set it, if it is an alias.
 	Variable string `json:"variable,omitempty"`
 }
 
-// Report reads the settings exactly as Run does, and runs nothing.
+// Report reads the settings as Run does, without running the service.
 func (c Command[C]) Report(s Surroundings) Report {
 	r := c.read(s)
 	out := Report{Settings: []ReportedSetting{}, Warnings: append([]string{}, r.warnings...), Problems: append([]string{}, env.Explain(r.err)...)}
@@ -99,7 +98,7 @@ func (c Command[C]) Report(s Surroundings) Report {
 	return out
 }
 
-// source says where the variable was set.
+// source returns where the variable was set.
 func (s Surroundings) source(variable string) string {
 	if variable == "" {
 		return "default"

@@ -14,8 +14,7 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// Which adapter stands behind which port: one set per adapter package, every
-// binding here. Changing an adapter in production is one line of this file.
+// The bindings of adapters to ports, one set for each adapter package.
 
 var jwtSet = wireinject.NewSet(
 	jwt.New,
@@ -77,8 +76,7 @@ var webSocketTelemetrySet = wireinject.NewSet(
 	wireinject.Bind(new(ports.Observer), new(*telemetry.Observer)),
 )
 
-// The use-cases and the driving side of each service are the same whatever
-// adapters stand behind the ports.
+// The use-cases and the inbound side of each service do not depend on the adapters.
 
 var gatewaySet = wireinject.NewSet(
 	wireinject.FieldsOf(new(GatewayConfig), "Environment", "HTTP", "Drain"),

@@ -7,8 +7,8 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// Version tells what was built: the release, the revision of its source where
-// the build recorded one, and the compiler.
+// Version returns the release, the revision of the source if the build recorded one,
+// and the version of the compiler.
 func Version() string {
 	info, known := debug.ReadBuildInfo()
 	if !known {
@@ -17,7 +17,7 @@ func Version() string {
 	return domain.Version + " (" + strings.Join(buildFacts(info), ", ") + ")"
 }
 
-// buildFacts is what a build recorded of its source and compiler.
+// buildFacts returns the revision and the compiler that a build recorded.
 func buildFacts(info *debug.BuildInfo) []string {
 	var facts []string
 	for _, s := range info.Settings {

@@ -19,7 +19,7 @@ func webSocketReadiness(u Upkeep, c *kafka.Consumer) *app.Readiness {
 	return app.NewReadiness(u.Own, append([]ports.HealthProbe{c}, u.Shared...))
 }
 
-// socketParts is what the graph hands to the notification service's server.
+// socketParts are the dependencies of the notification service's server.
 type socketParts struct {
 	Config      httpserver.WebSocketConfig
 	Environment domain.Environment
@@ -42,7 +42,7 @@ func webSocketServer(p socketParts) (*httpserver.Server, error) {
 	})
 }
 
-// nodeParts is what a node of the notification service runs.
+// nodeParts are the components that a node of the notification service runs.
 type nodeParts struct {
 	Server        *httpserver.Server
 	Manager       *websocket.Manager
@@ -57,15 +57,15 @@ type nodeParts struct {
 	Log           *slog.Logger
 }
 
-// newSubscriptionWatchdog watches over the sockets of a node that may have gone deaf.
+// newSubscriptionWatchdog returns the watchdog that closes the connections of a node
+// without a subscription.
 func newSubscriptionWatchdog(m *websocket.Manager, c websocket.Config, u Upkeep) *app.Outage {
 	return app.NewOutage(u.Subscription, m, c.RedisOutageGrace)
 }
 
-// webSocketProcess is a node's life. It takes records from Kafka only once its
-// subscription is confirmed. Draining, it leaves the
-// consumer group first, so that others take over its partitions while its
-// sockets still get what was handed over.
+// webSocketProcess returns the process of a node. It consumes from Kafka only after its
+// subscription is confirmed. Its drain leaves the consumer group first, so that other
+// nodes take over its partitions while its connections still receive messages.
 func webSocketProcess(n nodeParts) *Process {
 	p := newProcess(domain.WebSocketService, n.Server, n.Readiness, n.Log)
 	p.stopTimeout = n.Sockets.DrainTimeout
@@ -77,9 +77,9 @@ func webSocketProcess(n nodeParts) *Process {
 		return n.Listener.Run(ctx, n.Notifications)
 	})
 	p.addLifecycle(n.Upkeep)
-	p.tasks = append(p.tasks, listener, newTask("outage", n.Outage.Run), consumer, serverTask(n.Server))
+	p.tasks = append(p.tasks, listener, newTask("subscription watchdog", n.Outage.Run), consumer, serverTask(n.Server))
 	p.drainSteps = []step{
-		{"turn traffic away", func(ctx context.Context) error {
+		{"wait for the load balancer", func(ctx context.Context) error {
 			n.Server.Retire()
 			return pause(n.Drain.Notice)(ctx)
 		}},

@@ -19,8 +19,8 @@ import (
 
 // Injectors from inject.go:
 
-// Gateway wires the API gateway on its production adapters. Logs go to out.
-// The cleanup releases handles; call it after the process has stopped.
+// Gateway builds the API gateway with its production adapters. Logs are written to out.
+// Call the cleanup after the process has stopped; it closes connections.
 func Gateway(cfg GatewayConfig, out io.Writer) (*Process, func(), error) {
 	gatewayConfig := cfg.HTTP
 	environment := cfg.Environment
@@ -121,8 +121,9 @@ func Gateway(cfg GatewayConfig, out io.Writer) (*Process, func(), error) {
 	}, nil
 }
 
-// WebSocket wires the notification service on its production adapters. Logs go
-// to out. The cleanup releases handles; call it after the process has stopped.
+// WebSocket builds the notification service with its production adapters. Logs are
+// written to out. Call the cleanup after the process has stopped; it closes
+// connections.
 func WebSocket(cfg WebSocketConfig, out io.Writer) (*Process, func(), error) {
 	webSocketConfig := cfg.HTTP
 	environment := cfg.Environment
@@ -203,7 +204,7 @@ func WebSocket(cfg WebSocketConfig, out io.Writer) (*Process, func(), error) {
 		return nil, nil, err
 	}
 	socketDrain := cfg.Drain
-	appOutage := newSubscriptionWatchdog(manager, config, upkeep)
+	outage := newSubscriptionWatchdog(manager, config, upkeep)
 	wireNodeParts := nodeParts{
 		Server:        server,
 		Manager:       manager,
@@ -213,7 +214,7 @@ func WebSocket(cfg WebSocketConfig, out io.Writer) (*Process, func(), error) {
 		Notifications: notifications,
 		Consumer:      consumer,
 		Readiness:     readiness,
-		Outage:        appOutage,
+		Outage:        outage,
 		Upkeep:        upkeep,
 		Log:           logger,
 	}
@@ -223,8 +224,8 @@ func WebSocket(cfg WebSocketConfig, out io.Writer) (*Process, func(), error) {
 	}, nil
 }
 
-// GatewayOn wires the gateway on the given adapters, for tests that swap one. It
-// returns INITIALIZATION_FAILED naming every port that is missing.
+// GatewayOn builds the gateway with the given adapters, for tests. It returns an
+// INITIALIZATION_FAILED that lists every missing port.
 func GatewayOn(cfg GatewayConfig, p Ports, out io.Writer) (*Process, error) {
 	gatewayConfig := cfg.HTTP
 	environment := cfg.Environment
@@ -288,9 +289,8 @@ func GatewayOn(cfg GatewayConfig, p Ports, out io.Writer) (*Process, error) {
 	return process, nil
 }
 
-// WebSocketOn wires the notification service on the given adapters, for tests
-// that swap one. It returns INITIALIZATION_FAILED naming every port that is
-// missing.
+// WebSocketOn builds the notification service with the given adapters, for tests. It
+// returns an INITIALIZATION_FAILED that lists every missing port.
 func WebSocketOn(cfg WebSocketConfig, p Ports, out io.Writer) (*Process, error) {
 	webSocketConfig := cfg.HTTP
 	environment := cfg.Environment
@@ -355,7 +355,7 @@ func WebSocketOn(cfg WebSocketConfig, p Ports, out io.Writer) (*Process, error) 
 		return nil, err
 	}
 	socketDrain := cfg.Drain
-	appOutage := newSubscriptionWatchdog(manager, config, upkeep)
+	outage := newSubscriptionWatchdog(manager, config, upkeep)
 	wireNodeParts := nodeParts{
 		Server:        server,
 		Manager:       manager,
@@ -365,7 +365,7 @@ func WebSocketOn(cfg WebSocketConfig, p Ports, out io.Writer) (*Process, error) 
 		Notifications: notifications,
 		Consumer:      consumer,
 		Readiness:     readiness,
-		Outage:        appOutage,
+		Outage:        outage,
 		Upkeep:        upkeep,
 		Log:           logger,
 	}

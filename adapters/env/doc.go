@@ -1,19 +1,20 @@
-// Package env fills the configuration structs of the adapters from the
-// environment. A struct's tags say where each field comes from:
+// Package env fills the configuration structs of the adapters from environment
+// variables. Struct tags define the variables of each field:
 //
-//	env        the variable, behind the prefixes of the structs around it
-//	alias      other variables, taken as they are, tried in order after it
-//	envDefault the value when none of them is set
-//	form       "URL" on a secret whose address may be shown, without credentials
-//	envPrefix  on a struct: goes in front of every "env" inside, not of aliases
-//	defaults   on a struct: other defaults for variables inside, "NAME=value;NAME=value"
-//	aliases    on a struct: further aliases for variables inside, "NAME=ALIAS;NAME=ALIAS",
-//	           tried before those of the field
+//	env        the variable, without the prefixes of the enclosing structs
+//	alias      further variables, without prefix, used in order after the main one
+//	envDefault the value if no variable is set
+//	form       "URL" on a secret whose address may be shown without credentials
+//	envPrefix  on a struct: the prefix of every "env" inside, not of aliases
+//	defaults   on a struct: replaces defaults inside, "NAME=value;NAME=value"
+//	aliases    on a struct: further aliases inside, "NAME=ALIAS;NAME=ALIAS",
+//	           used before those of the field
 //
-// A time.Duration takes a number of seconds or a Go duration, a []string a JSON
-// array, a bool also yes, no, on and off; every other type that caarlos0/env
-// knows, or that is an encoding.TextUnmarshaler, is read as that library does.
+// A time.Duration is a number of seconds or a Go duration, a []string is a JSON array,
+// a bool may also be yes, no, on or off. Every other type is parsed by caarlos0/env,
+// which supports encoding.TextUnmarshaler.
 //
-// A variable that is set but empty is an empty text, not its default: that is
-// how a check is switched off. For every other type it counts as not set.
+// A text variable that is set but empty has the empty value, not its default: this
+// switches a check off. For every other type an empty variable counts as not set, and
+// the next alias is used.
 package env

@@ -11,10 +11,10 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// environmentName is the variable that says where the process runs.
+// environmentName is the variable of the domain.Environment.
 const environmentName = "ENVIRONMENT"
 
-// Vars turns the lines of os.Environ into a map for Read.
+// Vars converts the result of os.Environ to a map for Read.
 func Vars(environ []string) map[string]string {
 	vars := make(map[string]string, len(environ))
 	for _, one := range environ {
@@ -25,11 +25,10 @@ func Vars(environ []string) map[string]string {
 	return vars
 }
 
-// DotEnv returns vars with the file's variables added; one that is set already
-// wins, also when it is empty. A file that is not there adds nothing. In
-// production the file is not read, and it cannot itself declare production:
-// that is a CONFIGURATION_ERROR, like a file that cannot be read. Errors do not
-// quote the file.
+// DotEnv returns vars with the variables of the file added. A variable of vars has
+// precedence, also when it is empty. A missing file adds nothing. In production the
+// file is not read. A file that sets ENVIRONMENT=production, or that cannot be read, is
+// a CONFIGURATION_ERROR. Errors do not quote the file.
 func DotEnv(path string, vars map[string]string) (map[string]string, error) {
 	if vars[environmentName] == string(domain.Production) {
 		return vars, nil
@@ -48,8 +47,8 @@ func DotEnv(path string, vars map[string]string) (map[string]string, error) {
 	return added, nil
 }
 
-// File reads a file of lines NAME=value, as they stand in a .env. Its error is
-// a CONFIGURATION_ERROR that does not quote the file.
+// File reads a .env file with lines NAME=value. Its error is a CONFIGURATION_ERROR that
+// does not quote the file.
 func File(path string) (map[string]string, error) {
 	vars, err := godotenv.Read(path)
 	if unreadable, is := errors.AsType[*fs.PathError](err); is {

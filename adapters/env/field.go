@@ -7,25 +7,25 @@ import (
 	"strings"
 )
 
-// field is one setting: a place in a struct and the variables that fill it.
+// field is a setting: a struct field and its variables.
 type field struct {
 	value       reflect.Value
-	declaredIn  reflect.Type // the struct that declares it
+	declaredIn  reflect.Type // the struct that declares the field
 	spec        reflect.StructField
-	tag         string   // the variable without prefix, as the adapter calls it
-	names       []string // the variables in the order they are tried
-	defaultText string   // the value when none is set
+	tag         string   // the variable without prefix
+	names       []string // the variables in order of precedence
+	defaultText string   // the value if no variable is set
 }
 
-// section is one configuration struct, with the settings it declares itself.
+// section is a configuration struct with the settings that it declares.
 type section struct {
 	value  reflect.Value
 	fields []*field
 }
 
-// sectionsOf walks the struct behind a pointer: outer before inner, in the
-// order of the source. A struct without an "env" tag is a section of its own; an
-// embedded one is part of the struct around it, which has its methods.
+// sectionsOf returns the sections of the struct that dst points to: outer before inner,
+// in the order of the source. A struct without an "env" tag is a section. An embedded
+// struct belongs to the enclosing section, which has its methods.
 func sectionsOf(dst any) []section {
 	v := reflect.ValueOf(dst)
 	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
@@ -34,13 +34,13 @@ func sectionsOf(dst any) []section {
 	return collectSections(v.Elem(), tagContext{})
 }
 
-// tagContext is what the tags of the structs around a setting say of it.
+// tagContext contains the tags of the structs that enclose a setting.
 type tagContext struct {
 	prefix            string
 	defaults, aliases map[string]string
 }
 
-// nested is the use of the settings in a struct with this tag.
+// nested returns the context of the settings in a struct with this tag.
 func (u tagContext) nested(tag reflect.StructTag) tagContext {
 	return tagContext{
 		prefix:   u.prefix + tag.Get("envPrefix"),
@@ -49,7 +49,7 @@ func (u tagContext) nested(tag reflect.StructTag) tagContext {
 	}
 }
 
-// parsePairs reads "NAME=value;NAME=value". What the outer structs say wins.
+// parsePairs parses "NAME=value;NAME=value". The tags of outer structs have precedence.
 func parsePairs(outer map[string]string, text string) map[string]string {
 	out := map[string]string{}
 	for pair := range strings.SplitSeq(text, ";") {
@@ -110,5 +110,5 @@ func (f *field) find(vars map[string]string) (name, text string, set bool) {
 	return f.names[0], "", false
 }
 
-// isText reports whether an empty value means something for the field.
+// isText reports whether the empty text is a value of the field.
 func (f *field) isText() bool { return f.spec.Type.Kind() == reflect.String }

@@ -12,17 +12,17 @@ import (
 	"github.com/caarlos0/env/v11"
 )
 
-// Why a value cannot be read. They reach nobody: what is printed says what the
-// value should be, never what it is, because it may be a secret.
+// The errors of values that cannot be parsed. They are not printed: messages contain
+// the expected form and never the value, because it may be a secret.
 var (
 	errNoDuration = errors.New("no duration")
 	errNoList     = errors.New("no JSON array of strings")
 	errNoBool     = errors.New("no boolean")
 )
 
-// parse reads a text into a field. The library is given one field at a time,
-// in a struct made for it, because the errors it gives for a whole struct do
-// not say which variable was meant, and quote its value.
+// parse parses a text into a field. It passes one field at a time to the library,
+// because the errors of the library for a whole struct do not identify the variable and
+// quote its value.
 func parse(into reflect.Value, text string) error {
 	holder := reflect.New(reflect.StructOf([]reflect.StructField{
 		{Name: "Value", Type: into.Type(), Tag: `env:"VALUE"`},
@@ -41,7 +41,7 @@ func parse(into reflect.Value, text string) error {
 	return err
 }
 
-// parseDuration reads seconds, whole or with a fraction, or a Go duration.
+// parseDuration parses a decimal number of seconds or a Go duration.
 func parseDuration(text string) (time.Duration, error) {
 	seconds, err := strconv.ParseFloat(text, 64)
 	if err != nil {
@@ -54,7 +54,7 @@ func parseDuration(text string) (time.Duration, error) {
 	return time.Duration(math.Round(nanoseconds)), nil
 }
 
-// parseList reads a JSON array in which every element is a string.
+// parseList parses a JSON array of strings.
 func parseList(text string) ([]string, error) {
 	var elements []*string
 	if err := json.Unmarshal([]byte(text), &elements); err != nil || elements == nil {
@@ -70,7 +70,7 @@ func parseList(text string) ([]string, error) {
 	return list, nil
 }
 
-// parseBool reads the words that Go and YAML know.
+// parseBool parses the boolean values of Go and YAML.
 func parseBool(text string) (bool, error) {
 	switch strings.ToLower(text) {
 	case "yes", "y", "on":
@@ -85,7 +85,7 @@ func parseBool(text string) (bool, error) {
 	return value, nil
 }
 
-// expectedForm says what a value of the type looks like, for a person.
+// expectedForm describes the form of values of the type.
 func expectedForm(t reflect.Type) string {
 	switch {
 	case t == reflect.TypeFor[time.Duration]():

@@ -8,18 +8,17 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// validator is a configuration that can tell what is wrong with it.
+// validator is a configuration that reports its problems.
 type validator interface {
 	Problems(environment domain.Environment) []error
 }
 
-// Read fills the struct that dst points to, and every struct inside it. Its
-// error joins everything that is wrong, as CONFIGURATION_ERROR in the order of
-// the struct: the values that cannot be read, then what the Problems methods of
-// the structs inside say of the others, after their Complete methods have
-// derived what is not set. They are asked for the environment that
-// the first field of type domain.Environment holds. No value is quoted. Explain
-// prints the error. Read panics if dst is no pointer to a struct.
+// Read fills the struct that dst points to, and every struct inside it. It parses the
+// variables, calls the Complete methods, which derive settings that are not set, and
+// then the Problems methods with the value of the first field of type
+// domain.Environment. Its error joins all problems as CONFIGURATION_ERROR, first the
+// values that cannot be parsed, in the order of the struct. It quotes no value. Explain
+// formats the error. Read panics if dst is not a pointer to a struct.
 func Read(dst any, vars map[string]string) error {
 	sections := sectionsOf(dst)
 	found := &problemList{}
@@ -36,13 +35,13 @@ func Read(dst any, vars map[string]string) error {
 	return errors.Join(found.problems...)
 }
 
-// completer is a configuration in which settings that are not set depend on
-// others. set reports whether a variable, or an alias of it, is set.
+// completer is a configuration in which the value of a setting that is not set depends
+// on others. set reports whether a variable, or an alias of it, is set.
 type completer interface {
 	Complete(set func(variable string) bool)
 }
 
-// complete lets the structs fill what depends on other settings.
+// complete calls the Complete methods.
 func complete(sections []section, vars map[string]string) {
 	present := map[string]bool{}
 	for _, s := range sections {
@@ -57,14 +56,13 @@ func complete(sections []section, vars map[string]string) {
 	}
 }
 
-// warner is a configuration that can tell what is weak or ignored in it.
+// warner is a configuration that reports weak or ignored settings.
 type warner interface {
 	Warnings(environment domain.Environment) []error
 }
 
-// Warnings lists, as lines for a person, what the Warnings methods of the
-// structs say after Read has filled them, each once. A warning does not keep a
-// service from starting.
+// Warnings returns the results of the Warnings methods of the structs, one line each,
+// without duplicates. Read must have filled dst. A warning does not prevent a start.
 func Warnings(dst any, vars map[string]string) []string {
 	sections := sectionsOf(dst)
 	environment, found := environmentOf(sections), &problemList{}
@@ -78,7 +76,7 @@ func Warnings(dst any, vars map[string]string) []string {
 	return Explain(errors.Join(found.problems...))
 }
 
-// environmentOf is the environment that the first field of its type holds.
+// environmentOf returns the value of the first field of type domain.Environment.
 func environmentOf(sections []section) domain.Environment {
 	for _, s := range sections {
 		for _, f := range s.fields {
@@ -90,7 +88,7 @@ func environmentOf(sections []section) domain.Environment {
 	return ""
 }
 
-// problemList collects what is wrong, each thing once: several structs may read
+// problemList collects problems without duplicates, because several structs may read
 // the same variable.
 type problemList struct{ problems []error }
 
@@ -103,8 +101,8 @@ func (f *problemList) add(problem error) {
 	f.problems = append(f.problems, problem)
 }
 
-// fill reads one field. One that cannot be read keeps its default, so that the
-// rules for values do not complain about it a second time.
+// fill fills one field. A field that cannot be parsed keeps its default, so that the
+// Problems methods do not report it again.
 func (f *problemList) fill(setting *field, vars map[string]string) {
 	name, text, set := setting.find(vars)
 	switch {
@@ -130,8 +128,8 @@ func (f *problemList) checkEnvironment(setting *field, name string) {
 	}
 }
 
-// validate collects what a section says of itself. It knows its variables without
-// prefix; the reader is told the variable that was read.
+// validate adds the problems of a section. A section reports variables without prefix;
+// the problem contains the variable that was read.
 func (f *problemList) validate(s section, environment domain.Environment, vars map[string]string) {
 	asked, can := reflect.TypeAssert[validator](s.value.Addr())
 	if !can {
@@ -156,8 +154,8 @@ func (s section) withVariableName(problem error, vars map[string]string) error {
 	return failure
 }
 
-// Explain lists an error of Read as lines for a person, "NAME: what is wrong",
-// without any value. Other errors are one line each.
+// Explain formats an error of Read as lines "NAME: problem" without any value. Other
+// errors are one line each.
 func Explain(err error) []string {
 	if err == nil {
 		return nil

@@ -4,21 +4,20 @@ package env
 type Setting struct {
 	// Name is the variable, with its prefix.
 	Name string
-	// Aliases are the other variables, in the order they are tried.
+	// Aliases are the other variables, in order of precedence.
 	Aliases []string
-	// Default is the text that stands for an unset variable; it is empty when
-	// the field starts out empty.
+	// Default is the value of an unset variable; empty if there is none.
 	Default string
 	// Kind is the form of the value: text, secret, URL (with a secret inside),
 	// number, boolean, seconds, JSON array.
 	Kind string
 	// Package is the import path of the struct that declares the field, Struct
-	// its name and Field the field's: where the comment stands.
+	// its name and Field the name of the field, whose comment documents the setting.
 	Package, Struct, Field string
 }
 
-// Settings lists every variable that Read would look for, in the order of the
-// struct, each once. dst may be the pointer to an empty struct.
+// Settings lists every variable that Read reads, in the order of the struct, without
+// duplicates. dst may point to an empty struct.
 func Settings(dst any) []Setting {
 	var all []Setting
 	known := map[string]struct{}{}

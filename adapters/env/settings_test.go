@@ -57,7 +57,7 @@ type brokers struct {
 	Methods string `env:"CORS_ALLOW_METHODS"`
 }
 
-func TestUnknownTellsASlipFromAStranger(t *testing.T) {
+func TestUnknownDistinguishesMisspelledFromForeignVariables(t *testing.T) {
 	for name, meant := range map[string]string{
 		"KAFKA_BOOTSTRAP_SERVER": "KAFKA_BOOTSTRAP_SERVERS", "KAFKA_BOOSTRAP_SERVERS": "KAFKA_BOOTSTRAP_SERVERS",
 		"KAFAK_BOOTSTRAP_SERVERS": "KAFKA_BOOTSTRAP_SERVERS", "kafka_bootstrap_servers": "KAFKA_BOOTSTRAP_SERVERS",

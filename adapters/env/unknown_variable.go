@@ -7,22 +7,22 @@ import (
 	"github.com/hbollon/go-edlib"
 )
 
-// Stranger is a variable that looks like one of ours but that no field reads:
-// most often a spelling mistake, worth a warning.
+// Stranger is a variable that resembles a setting but that no field reads. In most
+// cases its name is misspelled.
 type Stranger struct {
 	// Name is the variable.
 	Name string
-	// Meant is the setting whose name is nearly the same; empty: none is.
+	// Meant is the setting with the most similar name; empty if there is none.
 	Meant string
 }
 
-// Unknown lists, sorted by name, the variables that no field reads although they
-// begin with one of our prefixes or are nearly the name of a setting. Without a
-// prefix of ours a variable may be somebody else's (REDIS_HOST, KAFKA_HEAP_OPTS):
-// it counts only while the setting that it resembles is not set itself.
+// Unknown lists, sorted by name, the variables that no field reads although they have
+// one of the prefixes or a name that is similar to a setting. A variable without a
+// prefix may belong to another program (REDIS_HOST, KAFKA_HEAP_OPTS); it is listed only
+// if the similar setting is not set.
 func Unknown(dst any, vars map[string]string, prefixes ...string) []Stranger {
 	settings := Settings(dst)
-	set := map[string]bool{} // what is read, and whether its setting is set
+	set := map[string]bool{} // every variable that is read, and whether its setting is set
 	for _, setting := range settings {
 		names := append([]string{setting.Name}, setting.Aliases...)
 		there := slices.ContainsFunc(names, func(name string) bool { _, is := vars[name]; return is })
@@ -45,26 +45,26 @@ func Unknown(dst any, vars map[string]string, prefixes ...string) []Stranger {
 	return unknown
 }
 
-// nearest is the setting's name that differs least from the given one, by no
-// more than a slip; empty: there is none.
+// nearest returns the variable with the smallest edit distance to the name, or "" if no
+// distance is small enough.
 func nearest(name string, settings []Setting) string {
 	best, found := 3, ""
 	for _, setting := range settings {
 		for _, known := range append([]string{setting.Name}, setting.Aliases...) {
 			most := min(maxDistance(known), best-1)
 			if longer := len(name) - len(known); longer > most || -longer > most {
-				continue // most are: the distance is dear
+				continue // skips the expensive calculation
 			}
-			if slips := edlib.OSADamerauLevenshteinDistance(strings.ToUpper(name), known); slips <= most {
-				best, found = slips, known
+			if distance := edlib.OSADamerauLevenshteinDistance(strings.ToUpper(name), known); distance <= most {
+				best, found = distance, known
 			}
 		}
 	}
 	return found
 }
 
-// maxDistance is how many slips of the pen still leave a name recognisable. Short
-// names are too near to each other: REDIS_SSL is not REDIS_URL.
+// maxDistance returns the edit distance up to which a name counts as misspelled. It is
+// lower for short names, which are similar to each other: REDIS_SSL is not REDIS_URL.
 func maxDistance(name string) int {
 	const long = 12
 	if len(name) < long {

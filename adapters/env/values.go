@@ -13,23 +13,22 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// Value is a setting as it takes effect, fit to be shown to anybody.
+// Value is a setting in effect, without secrets.
 type Value struct {
-	// Name is the variable, with its prefix, whichever one was used.
+	// Name is the main variable, with its prefix.
 	Name string
-	// Text is the value: a secret is [redacted], credentials in a URL are ***,
-	// and one that is part of a problem is not shown, because it may be
-	// anything.
+	// Text is the value. A secret is [redacted] and credentials in a URL are ***. An
+	// invalid value is not shown, because it may contain a secret.
 	Text string
-	// Variable is the one that set it; empty: the default holds.
+	// Variable is the variable that set it; empty for the default.
 	Variable string
 }
 
-// unusableValue stands for a value that something is wrong with.
+// unusableValue replaces an invalid value.
 const unusableValue = "[cannot be used]"
 
-// Inspect is Read that also tells what each setting has become, in the order
-// of the struct, each variable once.
+// Inspect calls Read and also returns the value of each setting, in the order of the
+// struct, without duplicates.
 func Inspect(dst any, vars map[string]string) ([]Value, error) {
 	err := Read(dst, vars)
 	wrong := invalidVariables(err)
@@ -59,7 +58,7 @@ func (f *field) describe(vars map[string]string, wrong []string) Value {
 	return v
 }
 
-// text prints the field's value the way a variable would be written.
+// text returns the value of the field in the form of a variable.
 func (f *field) text() string {
 	switch value := f.value.Interface().(type) {
 	case domain.Secret:
@@ -68,7 +67,7 @@ func (f *field) text() string {
 		}
 		return value.String()
 	case []string:
-		// A list of strings has no form that JSON lacks.
+		// Encoding a list of strings cannot fail.
 		list, _ := json.Marshal(value)
 		return maskCredentials(string(list))
 	default:
@@ -76,7 +75,7 @@ func (f *field) text() string {
 	}
 }
 
-// quoteControls quotes what would not stand on one line.
+// quoteControls quotes a text with control characters.
 func quoteControls(text string) string {
 	if strings.ContainsFunc(text, unicode.IsControl) {
 		return strconv.Quote(text)
@@ -84,8 +83,8 @@ func quoteControls(text string) string {
 	return text
 }
 
-// maskCredentials hides the credentials of a text that is a URL: all that stands before
-// the last @, wherever that is, and options whose names speak of secrets.
+// maskCredentials masks the credentials in a URL: everything before the last @, and
+// query parameters whose names suggest a secret.
 func maskCredentials(text string) string {
 	scheme, rest, is := strings.Cut(text, "://")
 	if !is {
@@ -107,14 +106,14 @@ func maskCredentials(text string) string {
 	return scheme + "://" + address + "?" + strings.Join(options, "&")
 }
 
-// isSecretName reports whether a name promises a secret.
+// isSecretName reports whether a name suggests a secret.
 func isSecretName(name string) bool {
 	return slices.ContainsFunc([]string{"pass", "user", "token", "secret", "key", "auth", "sig"}, func(word string) bool {
 		return strings.Contains(strings.ToLower(name), word)
 	})
 }
 
-// invalidVariables are the variables that an error of Read names.
+// invalidVariables returns the variables in an error of Read.
 func invalidVariables(err error) []string {
 	joined, is := err.(interface{ Unwrap() []error })
 	if !is {
@@ -130,10 +129,10 @@ func invalidVariables(err error) []string {
 	return names
 }
 
-// formURL is the "form" of a secret that is a URL with credentials inside.
+// formURL is the "form" of a secret that is a URL with credentials.
 const formURL = "URL"
 
-// kindOf names a field's form for the documentation.
+// kindOf returns the kind of a field's value, for Setting.
 func kindOf(f reflect.StructField) string {
 	switch {
 	case f.Tag.Get("form") != "":

@@ -11,7 +11,7 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// Config says what a service tells about itself.
+// Config configures logs, metrics and traces of a service.
 type Config struct {
 	// LogLevel is the least severe level that is written: debug, info, warning
 	// or error, in any case.
@@ -20,15 +20,15 @@ type Config struct {
 	LogFormat string `env:"LOG_FORMAT" envDefault:"json" alias:"LOG_FORMAT"`
 	// EnableMetrics serves /metrics.
 	EnableMetrics bool `env:"ENABLE_METRICS" envDefault:"true" alias:"ENABLE_METRICS"`
-	// EnableTracing makes spans; without it a caller's trace context is only
-	// passed on.
+	// EnableTracing creates spans. Without it the caller's trace context is only
+	// forwarded.
 	EnableTracing bool `env:"ENABLE_TRACING" envDefault:"true" alias:"ENABLE_TRACING"`
 	// ServiceName replaces the service's own name in logs and spans. Errors and
 	// health answers keep the name of the contract.
 	ServiceName string `env:"SERVICE_NAME" alias:"SERVICE_NAME"`
 }
 
-// Problems names every setting that cannot be used.
+// Problems reports every invalid setting.
 func (c Config) Problems(domain.Environment) []error {
 	var out []error
 	if _, ok := c.level(); !ok {
@@ -45,8 +45,8 @@ const (
 	formatConsole = "console"
 )
 
-// level reads the level's name. It also takes the names that Python's logging
-// has for it, because deployments carry them.
+// level returns the level. It also accepts the names of Python's logging, because
+// existing deployments use them.
 func (c Config) level() (slog.Level, bool) {
 	switch strings.ToLower(c.LogLevel) {
 	case "debug":
@@ -62,7 +62,7 @@ func (c Config) level() (slog.Level, bool) {
 	}
 }
 
-// name is what logs and spans call the service.
+// name returns the name of the service in logs and spans.
 func (c Config) name(s domain.Service) string {
 	if c.ServiceName != "" {
 		return c.ServiceName
@@ -70,33 +70,33 @@ func (c Config) name(s domain.Service) string {
 	return string(s)
 }
 
-// OTelConfig holds the standard OTEL_* settings that decide whether and where
-// spans go. They are never prefixed. Those for headers, certificates, time
+// OTelConfig contains the standard OTEL_* settings that decide whether and where spans
+// are sent. They are never prefixed. Those for headers, certificates, time
 // limits, batching and resource attributes are read by the OpenTelemetry SDK
 // itself.
 type OTelConfig struct {
 	// Disabled turns tracing off, as ENABLE_TRACING=false does.
 	Disabled bool `env:"OTEL_SDK_DISABLED" envDefault:"false"`
 	// Endpoint is the collector's base URL. Over HTTP "/v1/traces" is appended;
-	// over gRPC host and port are used, and https means TLS. Without it spans have
-	// ids but go nowhere.
+	// over gRPC host and port are used, and https means TLS. Without it spans have ids
+	// but are not sent.
 	Endpoint string `env:"OTEL_EXPORTER_OTLP_ENDPOINT"`
-	// TracesEndpoint is the collector's URL for spans, used as it is; it wins over
-	// the base URL.
+	// TracesEndpoint is the collector's URL for spans, used as it is; it has
+	// precedence over the base URL.
 	TracesEndpoint string `env:"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"`
 	// Protocol is grpc or http/protobuf. Empty: grpc if the port of the endpoint
 	// is 4317, else http/protobuf.
 	Protocol string `env:"OTEL_EXPORTER_OTLP_PROTOCOL"`
-	// TracesProtocol is the protocol for spans; it wins over the general one.
+	// TracesProtocol is the protocol for spans; it has precedence over the general one.
 	TracesProtocol string `env:"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"`
-	// Exporter is otlp, or none to send nothing whatever the endpoint.
+	// Exporter is otlp, or none to send no spans.
 	Exporter string `env:"OTEL_TRACES_EXPORTER" envDefault:"otlp"`
 	// Sampler is one of the standard names: always_on, always_off,
-	// traceidratio, each also with parentbased_ in front. Whatever its name, a
-	// client's own sampling flag decides nothing.
+	// traceidratio, each also with parentbased_ in front. The
+	// sampled flag of a client is always ignored.
 	Sampler string `env:"OTEL_TRACES_SAMPLER" envDefault:"parentbased_always_on"`
-	// SamplerArg is the share of traces that the ratio samplers keep, from 0 to
-	// 1; empty is 1.
+	// SamplerArg is the ratio of traces that the ratio samplers keep, from 0 to 1;
+	// empty is 1.
 	SamplerArg string `env:"OTEL_TRACES_SAMPLER_ARG"`
 }
 
@@ -108,7 +108,7 @@ func (c *OTelConfig) Complete(func(variable string) bool) {
 	c.Protocol, c.TracesProtocol = strings.ToLower(c.Protocol), strings.ToLower(c.TracesProtocol)
 }
 
-// Problems names every setting that cannot be used.
+// Problems reports every invalid setting.
 func (c OTelConfig) Problems(domain.Environment) []error {
 	var out []error
 	if c.Endpoint != "" && !isHTTP(c.Endpoint) {
@@ -143,12 +143,11 @@ const (
 
 	protocolGRPC = "grpc"
 	protocolHTTP = "http/protobuf"
-	// grpcPort is the port that OTLP has for gRPC.
+	// grpcPort is the default port of OTLP over gRPC.
 	grpcPort = "4317"
 )
 
-// endpoint is the URL that the settings name for spans; empty when spans go
-// nowhere.
+// endpoint returns the configured URL for spans, or "" if spans are not sent.
 func (c OTelConfig) endpoint() string {
 	switch {
 	case c.Exporter == exporterNone:
@@ -160,8 +159,8 @@ func (c OTelConfig) endpoint() string {
 	}
 }
 
-// protocol is how the endpoint is spoken to: what the settings name, else what
-// the endpoint's port stands for.
+// protocol returns the configured protocol, or the one that the port of the endpoint
+// implies.
 func (c OTelConfig) protocol() string {
 	if c.TracesProtocol != "" {
 		return c.TracesProtocol
@@ -175,7 +174,7 @@ func (c OTelConfig) protocol() string {
 	return protocolHTTP
 }
 
-// httpURL is where spans are posted to, over HTTP.
+// httpURL returns the URL to which spans are posted over HTTP.
 func (c OTelConfig) httpURL() string {
 	if c.TracesEndpoint != "" {
 		return c.TracesEndpoint
@@ -183,7 +182,7 @@ func (c OTelConfig) httpURL() string {
 	return strings.TrimRight(c.Endpoint, "/") + "/v1/traces"
 }
 
-// ratio is the share of traces to keep.
+// ratio returns the ratio of traces to keep, and false if it is invalid.
 func (c OTelConfig) ratio() (float64, bool) {
 	if c.SamplerArg == "" {
 		return 1, true

@@ -1,8 +1,7 @@
-// Package telemetry lets operators see what the services do: logs (zap behind
-// log/slog), spans (OpenTelemetry) and metrics (Prometheus). Nothing of those
-// libraries shows outside, save the tracer provider that instrumented code
-// takes.
+// Package telemetry provides logs (zap behind log/slog), spans (OpenTelemetry) and
+// metrics (Prometheus). Its API does not expose these libraries, except for the tracer
+// provider, which instrumented code needs.
 //
 // No user id is ever a label, and a domain.Secret prints as "[redacted]"
-// wherever it is logged.
+// in logs.
 package telemetry

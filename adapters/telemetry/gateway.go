@@ -6,8 +6,8 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// gatewayMetrics is the gateway's table of metrics. Dashboards and alerts match
-// on names and labels: they change only with the contract.
+// gatewayMetrics are the metrics of the gateway. Dashboards and alerts depend on names
+// and labels, so they change only with the wire contract.
 type gatewayMetrics struct {
 	requests        *prometheus.CounterVec
 	requestSeconds  *prometheus.HistogramVec
@@ -24,7 +24,7 @@ type gatewayMetrics struct {
 	tokenCacheHits  prometheus.Counter
 }
 
-// NewGatewayObserver returns the gateway's observer, every metric registered.
+// NewGatewayObserver returns the gateway's observer with all metrics registered.
 func NewGatewayObserver() *Observer {
 	o := newObserver()
 	m := gatewayMetrics{
@@ -58,7 +58,7 @@ func NewGatewayObserver() *Observer {
 	return o
 }
 
-// count moves the metrics that a fact concerns.
+// count updates the metrics of a fact.
 func (m *gatewayMetrics) count(fact domain.Fact) {
 	switch f := fact.(type) {
 	case domain.RequestStarted:
@@ -92,7 +92,7 @@ func (m *gatewayMetrics) count(fact domain.Fact) {
 	}
 }
 
-// circuitValue is a circuit's state as a number that grows with the trouble.
+// circuitValue returns a circuit's state as a number: 0 closed, 1 half-open, 2 open.
 func circuitValue(s domain.CircuitState) float64 {
 	switch s {
 	case domain.CircuitClosed:
@@ -104,21 +104,19 @@ func circuitValue(s domain.CircuitState) float64 {
 	}
 }
 
-// tokenValidation is the one metric that both services share, by its name of
-// old.
+// tokenValidation registers the metric that both services share.
 func tokenValidation(o *Observer) enumCounter[domain.TokenResult] {
 	return newEnumCounter(o.counters("jwt_validation_total", "Tokens judged.", "result"),
 		stringLabel, string(domain.TokenRefused), domain.TokenAccepted, domain.TokenTooOld, domain.TokenRefused)
 }
 
-// answerBuckets are seconds, from a cached answer to the limit of a slow
-// service.
+// answerBuckets are the histogram buckets of HTTP responses, in seconds.
 func answerBuckets() []float64 {
 	return []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30}
 }
 
-// publishBuckets are seconds, fine around the few milliseconds that a healthy
-// Kafka takes, up to the publish limit.
+// publishBuckets are the histogram buckets of publishing, in seconds. They are narrow
+// around the few milliseconds of a healthy Kafka and end at the publish timeout.
 func publishBuckets() []float64 {
 	return []float64{0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5}
 }

@@ -14,28 +14,26 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// A flood is thinned out per level and message: each second the first lines
-// are written, then one of so many. What is counted must be a metric.
+// Logs are sampled per level and message: in each second the first sampleFirst lines
+// are written, then one of sampleEvery. Use a metric to count.
 const (
 	sampleTick  = time.Second
 	sampleFirst = 100
 	sampleEvery = 100
 )
 
-// NewLogger returns the service's logger. Each line is one JSON object (or one
-// line for people) with the fields timestamp, level, event (the
-// text) and service, in UTC with microseconds, then correlation_id, request_id, trace_id and span_id
-// as far as the context knows them, then the caller's own. The names and the
-// levels (debug, info, warning, error) are those that the platform's log
-// pipeline reads. w need not be safe
-// for concurrent use. A format that is not known counts as json, a level that
-// is not known as info.
+// NewLogger returns the logger of a service. Each line is a JSON object (or a console
+// line) with the fields timestamp (UTC, microseconds), level, event (the text) and
+// service, then correlation_id, request_id, trace_id and span_id if the context has
+// them, then the attributes of the caller. The platform's log pipeline reads these
+// names and the levels debug, info, warning and error. w need not be safe for
+// concurrent use. An unknown format counts as json, an unknown level as info.
 func NewLogger(c Config, s domain.Service, w io.Writer) *slog.Logger {
 	level, _ := c.level()
 	core := zapcore.NewCore(encoder(c.LogFormat), zapcore.Lock(zapcore.AddSync(w)), zapLevel(level))
 	thin := zapcore.NewSamplerWithOptions(core, sampleTick, sampleFirst, sampleEvery)
 	core = core.With([]zapcore.Field{zap.String("service", c.name(s))})
-	// The place of a log call says nothing that its message does not: no stacks.
+	// Stack traces are disabled, because the message identifies the log call.
 	inner := zapslog.NewHandler(core, zapslog.AddStacktraceAt(math.MaxInt))
 	return slog.New(&contextHandler{sampler: thin, inner: inner})
 }
@@ -52,8 +50,8 @@ func encoder(format string) zapcore.Encoder {
 	return zapcore.NewJSONEncoder(c)
 }
 
-// encodeLevel writes the level's name. Python's logging has "warning" where zap
-// has "warn".
+// encodeLevel writes the name of the level, as Python's logging spells it: "warning"
+// instead of "warn".
 func encodeLevel(l zapcore.Level, e zapcore.PrimitiveArrayEncoder) {
 	if l == zapcore.WarnLevel {
 		e.AppendString("warning")

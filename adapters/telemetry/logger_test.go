@@ -69,7 +69,7 @@ func TestLevelsHaveThePlatformsNames(t *testing.T) {
 	}
 }
 
-func TestLineCarriesTheTrailAtTheTop(t *testing.T) {
+func TestRequestIDsAreTopLevelFields(t *testing.T) {
 	var b bytes.Buffer
 	recorder := telemetry.NewRecorder()
 	ctx := domain.WithTrail(t.Context(), domain.Trail{Correlation: "c-1", Request: "r-1"})
@@ -88,7 +88,7 @@ func TestLineCarriesTheTrailAtTheTop(t *testing.T) {
 	require.Equal(t, map[string]any{"b": float64(2), "h": map[string]any{"c": float64(3)}}, line["g"])
 }
 
-func TestLoggerIsAnHonestSlogHandler(t *testing.T) {
+func TestLoggerPassesTheSlogHandlerTest(t *testing.T) {
 	var b bytes.Buffer
 	slogtest.Run(t, func(*testing.T) slog.Handler {
 		b.Reset()
@@ -97,7 +97,7 @@ func TestLoggerIsAnHonestSlogHandler(t *testing.T) {
 		t.Helper()
 		line := lines(t, &b)[0]
 		line[slog.LevelKey], line[slog.MessageKey] = line["level"], line["event"]
-		if stamp, ok := line["timestamp"]; ok && !strings.HasPrefix(t.Name(), "TestLoggerIsAnHonestSlogHandler/zero-time") {
+		if stamp, ok := line["timestamp"]; ok && !strings.HasPrefix(t.Name(), "TestLoggerPassesTheSlogHandlerTest/zero-time") {
 			line[slog.TimeKey] = stamp
 		}
 		return line
@@ -119,7 +119,7 @@ func TestSecretsAreNeverWritten(t *testing.T) {
 	}
 }
 
-func TestLevelIsHeld(t *testing.T) {
+func TestLinesBelowTheLevelAreDropped(t *testing.T) {
 	var b bytes.Buffer
 	c := defaults()
 	c.LogLevel = "WARNING"
@@ -134,7 +134,7 @@ func TestLevelIsHeld(t *testing.T) {
 	require.False(t, log.Enabled(context.Background(), slog.LevelInfo))
 }
 
-func TestConsoleIsForPeople(t *testing.T) {
+func TestConsoleFormat(t *testing.T) {
 	var b bytes.Buffer
 	c := defaults()
 	c.LogFormat = "console"
@@ -143,7 +143,7 @@ func TestConsoleIsForPeople(t *testing.T) {
 	require.Contains(t, b.String(), "127.0.0.1:4001")
 }
 
-func TestFloodIsThinnedPerMessage(t *testing.T) {
+func TestLinesAreSampledPerMessage(t *testing.T) {
 	var b bytes.Buffer
 	log := telemetry.NewLogger(defaults(), domain.GatewayService, &b)
 	for range 10_000 {

@@ -10,26 +10,25 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// Observer turns facts into one service's metrics. Which fact moves which
-// metric stands in one file per service: gateway.go, websocket.go. Each
-// observer has a registry of its own, so that both services fit in one process.
+// Observer counts facts as metrics of one service, see gateway.go and websocket.go.
+// Each observer has its own registry, so that both services can run in one process.
 type Observer struct {
 	registry *prometheus.Registry
 	count    func(domain.Fact)
 }
 
-// newObserver adds what every process tells of itself.
+// newObserver returns an observer with the metrics of the Go runtime and the process.
 func newObserver() *Observer {
 	r := prometheus.NewRegistry()
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return &Observer{registry: r}
 }
 
-// Observe counts the fact; one that the service's contract does not count is
-// ignored. It never blocks and is safe for any number of callers.
+// Observe counts the fact. It ignores a fact without a metric in this service. It never
+// blocks and is safe for concurrent use.
 func (o *Observer) Observe(fact domain.Fact) { o.count(fact) }
 
-// Handler answers GET /metrics in the format that the scraper asks for.
+// Handler serves GET /metrics in the format that the client accepts.
 func (o *Observer) Handler() http.Handler {
 	return promhttp.HandlerFor(o.registry, promhttp.HandlerOpts{})
 }

@@ -238,7 +238,7 @@ func TestClosedListsOfTheContract(t *testing.T) {
 	require.Equal(t, len(handled), strings.Count(page, "notification_events_total{"))
 }
 
-func TestStrangersCannotGrowTheRegistry(t *testing.T) {
+func TestUnknownLabelsDoNotGrowTheRegistry(t *testing.T) {
 	odd := strings.Repeat("z", 100)
 	for _, o := range []*telemetry.Observer{telemetry.NewGatewayObserver(), telemetry.NewWebSocketObserver()} {
 		o.Observe(domain.RequestServed{Method: odd, Status: 700})

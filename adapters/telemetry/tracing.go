@@ -15,26 +15,25 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// Tracing makes spans and sends them to the collector, in the background: a
-// collector that is away costs spans, never a request.
+// Tracing creates spans and sends them to the collector in the background. While the
+// collector is unavailable spans are lost, but no request is delayed.
 type Tracing struct {
 	provider trace.TracerProvider
 	// sdk is nil when tracing is off.
 	sdk *sdk.TracerProvider
-	// cancelExports ends an export under way; nil when nothing is exported.
+	// cancelExports cancels an export in progress; nil if nothing is exported.
 	cancelExports context.CancelFunc
 }
 
 // NewTracing starts tracing for a service.
 //
-//   - Tracing off: spans cost nothing and a caller's trace context is passed on
-//     as it came.
-//   - No collector: spans have ids, which logs and answers show, but nothing is
-//     recorded, and downstream services are told so by the sampled flag.
-//   - Else spans are kept as the sampler says. What cannot be sent is logged.
+//   - Tracing disabled: no spans are created and the caller's trace context is
+//     forwarded unchanged.
+//   - No collector: spans have ids, which logs and responses contain, but they are not
+//     recorded, and the sampled flag for downstream services is false.
+//   - Otherwise the sampler decides. Spans that cannot be sent are logged.
 //
-// It returns an INITIALIZATION_FAILED for settings that cannot be used. Close
-// is owed.
+// It returns an INITIALIZATION_FAILED for invalid settings. The caller must call Close.
 func NewTracing(c Config, o OTelConfig, s domain.Service, log *slog.Logger) (*Tracing, error) {
 	if !c.EnableTracing || o.Disabled {
 		return &Tracing{provider: noopProvider{}}, nil
@@ -62,7 +61,8 @@ func NewTracing(c Config, o OTelConfig, s domain.Service, log *slog.Logger) (*Tr
 	return &Tracing{provider: p, sdk: p, cancelExports: abandon}, nil
 }
 
-// exporter opens the way to the collector. It does not wait for the collector.
+// exporter returns an exporter for the configured protocol. It does not wait for the
+// collector.
 func (c OTelConfig) exporter(ctx context.Context) (*otlptrace.Exporter, error) {
 	if c.protocol() == protocolGRPC {
 		return otlptracegrpc.New(ctx, otlptracegrpc.WithEndpointURL(c.endpoint()))
@@ -70,8 +70,8 @@ func (c OTelConfig) exporter(ctx context.Context) (*otlptrace.Exporter, error) {
 	return otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(c.httpURL()))
 }
 
-// newResource says whose spans these are; OTEL_SERVICE_NAME and
-// OTEL_RESOURCE_ATTRIBUTES have the last word.
+// newResource returns the resource of the spans. OTEL_SERVICE_NAME and
+// OTEL_RESOURCE_ATTRIBUTES have precedence.
 func newResource(ctx context.Context, c Config, s domain.Service) (*resource.Resource, error) {
 	return resource.New(ctx,
 		resource.WithTelemetrySDK(),
@@ -81,10 +81,10 @@ func newResource(ctx context.Context, c Config, s domain.Service) (*resource.Res
 		resource.WithFromEnv())
 }
 
-// Provider makes the tracers. It is safe for any number of callers.
+// Provider returns the tracer provider. It is safe for concurrent use.
 func (t *Tracing) Provider() trace.TracerProvider { return t.provider }
 
-// Flush sends every ended span, and returns when they are gone or ctx is done.
+// Flush sends all ended spans. It returns a CONNECTION_ERROR if ctx is done first.
 func (t *Tracing) Flush(ctx context.Context) error {
 	if t.sdk == nil {
 		return nil
@@ -95,8 +95,8 @@ func (t *Tracing) Flush(ctx context.Context) error {
 	return nil
 }
 
-// Close sends what is left until ctx is done, then gives up the rest. Spans
-// that end later are dropped. It may be called more than once.
+// Close sends the remaining spans until ctx is done, then drops the rest. Spans that end
+// later are dropped. It may be called more than once.
 func (t *Tracing) Close(ctx context.Context) error {
 	if t.sdk == nil {
 		return nil
@@ -115,16 +115,17 @@ func exportError(cause error) error {
 	return domain.Unreachable("trace collector", cause).At("telemetry.Tracing")
 }
 
-// exporter hands spans to the collector. A failure ends here, in the log, and
-// not in the SDK's handler, which the whole process shares.
+// exporter sends spans to the collector. It logs failures itself, because the error
+// handler of the SDK is global.
 type exporter struct {
 	target sdk.SpanExporter
-	// cancelled is closed when the export under way shall be given up.
+	// cancelled is closed to cancel an export in progress.
 	cancelled <-chan struct{}
 	log       *slog.Logger
 }
 
-// ExportSpans sends one batch; it is not called concurrently.
+// ExportSpans sends one batch. It is not called concurrently. It returns nil also after
+// a failure, which it logs.
 func (e *exporter) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -141,5 +142,5 @@ func (e *exporter) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) er
 	return nil
 }
 
-// Shutdown releases the exporter.
+// Shutdown closes the connection to the collector.
 func (e *exporter) Shutdown(ctx context.Context) error { return e.target.Shutdown(ctx) }

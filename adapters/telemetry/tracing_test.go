@@ -30,7 +30,7 @@ const (
 	unsampled   = "00-" + clientTrace + "-00f067aa0ba902b7-00"
 )
 
-// collector is a stand-in that hands over the batches it gets.
+// collector starts a fake collector that returns the received batches.
 func collector(t *testing.T, status int) (address string, batches <-chan string) {
 	t.Helper()
 	got := make(chan string, 16)
@@ -92,7 +92,7 @@ func TestCloseSendsWhatIsLeftAndMayBeRepeated(t *testing.T) {
 	require.NoError(t, tracing.Close(t.Context()))
 }
 
-func TestLostSpansAreLoggedAndDelayNobody(t *testing.T) {
+func TestLostSpansAreLoggedWithoutDelay(t *testing.T) {
 	url, _ := collector(t, http.StatusBadRequest)
 	var b bytes.Buffer
 	o := standard()
@@ -128,7 +128,7 @@ func TestCloseGivesUpInTime(t *testing.T) {
 	}
 }
 
-func TestIdsFlowWithoutACollector(t *testing.T) {
+func TestSpansHaveIDsWithoutACollector(t *testing.T) {
 	for name, o := range map[string]telemetry.OTelConfig{
 		"no endpoint":   standard(),
 		"exporter none": {Endpoint: "http://127.0.0.1:1", Exporter: "none", Sampler: "always_on"},
@@ -200,7 +200,7 @@ func TestSamplingIsDecidedHere(t *testing.T) {
 	}
 }
 
-func TestRatioIsNotTheClientsChoice(t *testing.T) {
+func TestClientsCannotInfluenceTheRatioSampler(t *testing.T) {
 	url, _ := collector(t, http.StatusOK)
 	o := standard()
 	o.Endpoint, o.Sampler, o.SamplerArg = url, "parentbased_traceidratio", "0.5"
@@ -221,7 +221,7 @@ func TestUnusableSettingsAreRefused(t *testing.T) {
 	require.Equal(t, domain.InitializationFailed, domain.CodeOf(err))
 }
 
-func TestRecorderTellsWhatASpanSaid(t *testing.T) {
+func TestRecorderReturnsTheDataOfASpan(t *testing.T) {
 	r := telemetry.NewRecorder()
 	tracer := r.Provider().Tracer("test")
 	ctx, parent := tracer.Start(t.Context(), "parent", trace.WithSpanKind(trace.SpanKindServer))

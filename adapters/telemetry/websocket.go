@@ -8,8 +8,8 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// websocketMetrics is the WebSocket service's table of metrics. Dashboards and
-// alerts match on names and labels: they change only with the contract.
+// websocketMetrics are the metrics of the notification service. Dashboards and alerts
+// depend on names and labels, so they change only with the wire contract.
 type websocketMetrics struct {
 	accepted, rejected, ended prometheus.Counter
 	active                    prometheus.Gauge
@@ -32,7 +32,7 @@ type websocketMetrics struct {
 	inProgress                prometheus.Gauge
 }
 
-// NewWebSocketObserver returns the WebSocket service's observer, every metric
+// NewWebSocketObserver returns the notification service's observer with all metrics
 // registered.
 func NewWebSocketObserver() *Observer {
 	o := newObserver()
@@ -98,7 +98,7 @@ func (m *websocketMetrics) registerHTTP(o *Observer) {
 	m.inProgress = o.gauge("websocket_http_requests_in_progress", "HTTP requests being answered.")
 }
 
-// count moves the metrics that a fact concerns, the most frequent first.
+// count updates the metrics of a fact. The most frequent facts are tested first.
 func (m *websocketMetrics) count(fact domain.Fact) {
 	switch f := fact.(type) {
 	case domain.MessageSent:
@@ -165,8 +165,8 @@ func (m *websocketMetrics) countRequest(fact domain.Fact) {
 	}
 }
 
-// closeCodes are those of the contract, and those that RFC 6455 section 7.4.1
-// knows; a client can send any number.
+// closeCodes lists the codes of the wire contract and of RFC 6455 section 7.4.1. Other
+// codes are counted as "other", because a client can send any number.
 func closeCodes() []int {
 	return []int{
 		1000, 1001, 1002, 1003, 1005, 1006, 1007, 1008, 1009, 1010, 1011, 1012, 1013,
