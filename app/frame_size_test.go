@@ -42,8 +42,8 @@ func TestWhatIsAcceptedFitsTheLimitAsAFrame(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		data := generated(t)
 		free, bounded := &outbox{}, &outbox{}
-		everything := app.NewNotifications(app.Delivery{Topic: domain.NotificationTopic}, free, nil, &tally{})
-		limited := app.NewNotifications(app.Delivery{Topic: domain.NotificationTopic, MaxBytes: limit}, bounded, nil, &tally{})
+		everything := app.NewNotifications(app.NotificationConfig{Topic: domain.NotificationTopic}, free, nil, &tally{})
+		limited := app.NewNotifications(app.NotificationConfig{Topic: domain.NotificationTopic, MaxBytes: limit}, bounded, nil, &tally{})
 		_, err := everything.Accept(context.Background(), event(data))
 		require.NoError(t, err)
 		size := len(domain.WithID(free.kept[0].Frame, longestID))
@@ -66,12 +66,12 @@ func TestWhatIsAcceptedFitsTheLimitAsAFrame(t *testing.T) {
 
 func TestTheLimitIsExact(t *testing.T) {
 	frame := func(limit int, fill string) error {
-		d := app.NewNotifications(app.Delivery{Topic: domain.NotificationTopic, MaxBytes: limit}, &outbox{}, nil, &tally{})
+		d := app.NewNotifications(app.NotificationConfig{Topic: domain.NotificationTopic, MaxBytes: limit}, &outbox{}, nil, &tally{})
 		_, err := d.Accept(context.Background(), event(`{`+least+`,"payload":{"f":"`+fill+`"},"timestamp":"2026-01-02T03:04:05Z"}`))
 		return err
 	}
 	sent := &outbox{}
-	all := app.NewNotifications(app.Delivery{Topic: domain.NotificationTopic}, sent, nil, &tally{})
+	all := app.NewNotifications(app.NotificationConfig{Topic: domain.NotificationTopic}, sent, nil, &tally{})
 	_, err := all.Accept(context.Background(), event(`{`+least+`,"payload":{"f":"xyz"},"timestamp":"2026-01-02T03:04:05Z"}`))
 	require.NoError(t, err)
 	exact := len(domain.WithID(sent.kept[0].Frame, longestID))

@@ -19,12 +19,12 @@ func NewHistory(log ports.NotificationLog) *History { return &History{log: log} 
 // Live. It is called after the user is subscribed: later messages arrive live.
 // Errors: those of the log.
 func (h *History) Resume(ctx context.Context, user domain.UserID, from domain.Position) (domain.Resumption, error) {
-	if from == domain.Live {
+	if from == domain.PositionLive {
 		last, err := h.log.Last(ctx, user)
 		if err != nil {
 			return domain.Resumption{}, err
 		}
-		return domain.Resumption{Frame: positionFrame(last), At: last, Replay: domain.Replay{Complete: true}}, nil
+		return domain.Resumption{Frame: positionFrame(last), Position: last, Replay: domain.Replay{Complete: true}}, nil
 	}
 	replay, err := h.log.Since(ctx, user, from)
 	if err != nil {
@@ -33,7 +33,7 @@ func (h *History) Resume(ctx context.Context, user domain.UserID, from domain.Po
 	if !replay.Complete {
 		return domain.Resumption{Frame: incompleteFrame(from, replay.Oldest), Replay: replay}, nil
 	}
-	return domain.Resumption{At: from, Replay: replay}, nil
+	return domain.Resumption{Position: from, Replay: replay}, nil
 }
 
 // Position returns the current position of the user's log. Errors: those of the log.
@@ -46,7 +46,7 @@ func (h *History) Position(ctx context.Context, user domain.UserID) (domain.Posi
 // neither is known, or the log does not hold the position any more, it returns the
 // entries since the gap began. If that time is unknown as well, the result is not
 // complete. Errors: those of the log.
-func (h *History) CatchUp(ctx context.Context, user domain.UserID, hole domain.Hole) (domain.Replay, error) {
+func (h *History) CatchUp(ctx context.Context, user domain.UserID, hole domain.MissedRange) (domain.Replay, error) {
 	if hole.After != "" {
 		replay, err := h.log.Since(ctx, user, hole.After)
 		if err != nil || replay.Complete || hole.Since.IsZero() {

@@ -45,7 +45,7 @@ func (o *office) repeat() (app.Outcome, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	return o.pipelines().Start(ctx, domain.Caller{User: "u1"}, domain.PipelineRequest{Batch: "b1", Pipeline: "nlp"},
-		app.Repeat{Key: "k1", Body: []byte("{}"), Answer: []byte("yes")})
+		app.IdempotentRequest{Key: "k1", Body: []byte("{}"), Response: []byte("yes")})
 }
 
 func willing(s *shelf) *office {
@@ -60,7 +60,7 @@ func TestTheResponseOfARequestWithAKeyIsStored(t *testing.T) {
 	o := willing(s)
 	outcome, err := o.repeat()
 	require.NoError(t, err)
-	require.Equal(t, app.Outcome{Answer: []byte("yes")}, outcome)
+	require.Equal(t, app.Outcome{Response: []byte("yes")}, outcome)
 	require.Equal(t, []string{claimed, "confirm t1 yes"}, s.steps)
 	require.False(t, s.dead, "the outcome is kept although the client has left")
 	require.Len(t, o.commands, 1)
@@ -68,11 +68,11 @@ func TestTheResponseOfARequestWithAKeyIsStored(t *testing.T) {
 }
 
 func TestARepeatGetsTheStoredAnswer(t *testing.T) {
-	s := &shelf{claim: domain.Claim{State: domain.Answered, Answer: []byte("stored")}}
+	s := &shelf{claim: domain.Claim{State: domain.Completed, Response: []byte("stored")}}
 	o := willing(s)
 	outcome, err := o.repeat()
 	require.NoError(t, err)
-	require.Equal(t, app.Outcome{Answer: []byte("stored"), Replayed: true}, outcome)
+	require.Equal(t, app.Outcome{Response: []byte("stored"), Replayed: true}, outcome)
 	require.Empty(t, o.commands)
 	require.Zero(t, o.asked)
 	require.Len(t, s.steps, 1)
@@ -113,7 +113,7 @@ func TestARequestProceedsWithoutTheStore(t *testing.T) {
 	o := willing(s)
 	outcome, err := o.repeat()
 	require.NoError(t, err)
-	require.Equal(t, "yes", string(outcome.Answer))
+	require.Equal(t, "yes", string(outcome.Response))
 	require.Equal(t, []string{claimed}, s.steps, "nothing is owed to a store that gave no ticket")
 	_, err = o.repeat()
 	require.NoError(t, err)

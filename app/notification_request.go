@@ -38,7 +38,7 @@ func parseNotificationRequest(data json.RawMessage, now time.Time) (*notificatio
 	}
 	var in map[string]json.RawMessage
 	if err := json.Unmarshal(data, &in); err != nil {
-		return nil, domain.Unparsable("notification", err)
+		return nil, domain.ParseFailure("notification", err)
 	}
 	teacher, kind := stringValue(in["teacher_id"]), stringValue(in["notification_type"])
 	user, err := domain.ParseUserID(teacher)
@@ -46,13 +46,13 @@ func parseNotificationRequest(data json.RawMessage, now time.Time) (*notificatio
 	case domain.LoneSurrogate(in["teacher_id"]) >= 0: // decoding replaces the surrogate, so that it would identify another user
 		return nil, invalidField("teacher_id", "a user id")
 	case err != nil:
-		return nil, invalidField("teacher_id", "a user id").Because(err)
+		return nil, invalidField("teacher_id", "a user id").WithCause(err)
 	case strings.TrimSpace(kind) == "":
 		return nil, invalidField("notification_type", "a notification type")
 	}
 	payload, err := parseMembers(in["payload"])
 	if err != nil {
-		return nil, invalidField("payload", "an object").Because(err)
+		return nil, invalidField("payload", "an object").WithCause(err)
 	}
 	reserved, err := reservedMembers(in, now)
 	if err != nil {

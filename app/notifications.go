@@ -25,20 +25,20 @@ type Notifications struct {
 // AnnounceGaps reports whether clients get a "resync" frame after a lost subscription.
 type AnnounceGaps bool
 
-// Delivery configures the delivery of notifications.
-type Delivery struct {
+// NotificationConfig configures the delivery of notifications.
+type NotificationConfig struct {
 	// Topic is the topic whose records are accepted.
 	Topic domain.Topic
 	// MaxBytes is the maximum size of a frame with its id, in bytes; 0 means no limit.
 	// Every listener drops larger messages.
 	MaxBytes int
-	// Announce sends "resync" to the users of a lost subscription.
-	Announce AnnounceGaps
+	// AnnounceGaps sends "resync" to the users of a lost subscription.
+	AnnounceGaps AnnounceGaps
 }
 
 // NewNotifications returns the use-case. Every manager gets every message.
-func NewNotifications(d Delivery, p ports.NotificationPublisher, m []ports.ConnectionManager, o ports.Observer) *Notifications {
-	return &Notifications{topic: d.Topic, announce: d.Announce, maxBytes: d.MaxBytes, publisher: p, managers: m, observer: o}
+func NewNotifications(d NotificationConfig, p ports.NotificationPublisher, m []ports.ConnectionManager, o ports.Observer) *Notifications {
+	return &Notifications{topic: d.Topic, announce: d.AnnounceGaps, maxBytes: d.MaxBytes, publisher: p, managers: m, observer: o}
 }
 
 var (
@@ -49,17 +49,17 @@ var (
 // Accept stores and publishes the notification of an event. Errors: PARSING_ERROR and
 // VALIDATION_ERROR for an event that can never succeed, and those of the publisher
 // port.
-func (n *Notifications) Accept(ctx context.Context, event domain.Envelope) (domain.Handover, error) {
+func (n *Notifications) Accept(ctx context.Context, event domain.Envelope) (domain.PublishResult, error) {
 	if event.EventType != string(n.topic) {
-		return domain.Handover{}, domain.Unparsable("event_type", errWrongType)
+		return domain.PublishResult{}, domain.ParseFailure("event_type", errWrongType)
 	}
 	request, err := parseNotificationRequest(event.Data, time.Now())
 	if err != nil {
-		return domain.Handover{}, err
+		return domain.PublishResult{}, err
 	}
 	frame := request.frame()
 	if n.maxBytes > 0 && domain.MaxFrameSize(frame) > n.maxBytes {
-		return domain.Handover{}, frameTooLarge(n.maxBytes)
+		return domain.PublishResult{}, frameTooLarge(n.maxBytes)
 	}
 	return n.publisher.Publish(ctx, domain.Notification{
 		EventID: event.EventID, User: request.user, Frame: frame,
@@ -71,7 +71,7 @@ func (n *Notifications) Accept(ctx context.Context, event domain.Envelope) (doma
 func frameTooLarge(limit int) error {
 	failure := domain.Invalid("record", "", fmt.Sprintf("a frame of at most %d bytes", limit), "Notification is too large")
 	failure.Kind = domain.TooLarge
-	return failure.Because(errTooLarge)
+	return failure.WithCause(errTooLarge)
 }
 
 // Control runs the operation that failed for the event with a fixed notification of a
@@ -105,7 +105,7 @@ func (n *Notifications) Missed(gap domain.Gap) {
 	}
 	now := time.Now()
 	for _, user := range gap.Users {
-		n.send(domain.Message{User: user, Payload: frame, Received: now, Missed: gap.Since})
+		n.send(domain.Message{User: user, Payload: frame, Received: now, MissedSince: gap.Since})
 	}
 }
 

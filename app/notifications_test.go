@@ -21,12 +21,12 @@ type outbox struct {
 	err  error
 }
 
-func (o *outbox) Publish(_ context.Context, n domain.Notification) (domain.Handover, error) {
+func (o *outbox) Publish(_ context.Context, n domain.Notification) (domain.PublishResult, error) {
 	if o.err != nil {
-		return domain.Handover{}, o.err
+		return domain.PublishResult{}, o.err
 	}
 	o.kept = append(o.kept, n)
-	return domain.Handover{ID: fmt.Sprintf("%d-0", len(o.kept))}, nil
+	return domain.PublishResult{ID: fmt.Sprintf("%d-0", len(o.kept))}, nil
 }
 
 // Control fails as Publish does.
@@ -59,7 +59,7 @@ type desk struct {
 func newDesk(announce app.AnnounceGaps) desk {
 	d := desk{out: &outbox{}, screens: [2]*screen{{}, {}}, seen: &tally{}}
 	managers := []ports.ConnectionManager{d.screens[0], d.screens[1]}
-	d.Notifications = app.NewNotifications(app.Delivery{Topic: domain.NotificationTopic, Announce: announce}, d.out, managers, d.seen)
+	d.Notifications = app.NewNotifications(app.NotificationConfig{Topic: domain.NotificationTopic, AnnounceGaps: announce}, d.out, managers, d.seen)
 	return d
 }
 
@@ -76,7 +76,7 @@ func TestAcceptKeepsTheFrame(t *testing.T) {
 		"priority":"critical","payload":{"z":1.0,"a":{"deep": [1 ,2]}},"action_required":true,"deadline_timestamp":"2026-01-02T03:04:05",
 		"batch_id":"b1","class_id":null,"correlation_id":"c","timestamp":"2026-01-02T03:04:05Z","unknown":[]}`))
 	require.NoError(t, err)
-	require.Equal(t, domain.Handover{ID: "1-0"}, handover)
+	require.Equal(t, domain.PublishResult{ID: "1-0"}, handover)
 	require.Equal(t, []domain.Notification{{EventID: "e1", User: "t1", Frame: []byte(
 		`{"event":"a<b","data":{"z":1.0,"a":{"deep": [1 ,2]},"category":"system_alerts","priority":"critical","action_required":true,` +
 			`"deadline":"2026-01-02T03:04:05","batch_id":"b1","class_id":null,"correlation_id":"c","timestamp":"2026-01-02T03:04:05+00:00"}}`)}}, d.out.kept)
@@ -212,7 +212,7 @@ func TestMissedTellsEveryFollowedUser(t *testing.T) {
 	quiet.Missed(gap)
 	require.Len(t, quiet.screens[0].shown, 2, "who is not told is brought up to date all the same")
 	require.Empty(t, quiet.screens[0].shown[0].Payload)
-	require.Equal(t, gap.Since, quiet.screens[0].shown[0].Missed)
+	require.Equal(t, gap.Since, quiet.screens[0].shown[0].MissedSince)
 }
 
 func FuzzAccept(f *testing.F) {

@@ -12,16 +12,16 @@ import (
 type IDs struct {
 	// New returns a new id at each call.
 	New func() string
-	// Of returns the same id for the same name (UUID version 5).
-	Of func(name string) string
+	// FromName returns the same id for the same name (UUID version 5).
+	FromName func(name string) string
 }
 
 // PipelineParts are the dependencies of Pipelines. All are required.
 type PipelineParts struct {
-	Batches   *Batches
-	Preflight ports.PreflightChecker
-	Commands  ports.CommandPublisher
-	Answers   ports.Idempotency
+	Batches     *Batches
+	Preflight   ports.PreflightChecker
+	Commands    ports.CommandPublisher
+	Idempotency ports.Idempotency
 	// Registered stores which batches were registered through the gateway.
 	Registered ports.BatchRegistrations
 	IDs        IDs
@@ -38,8 +38,8 @@ func NewPipelines(p PipelineParts) *Pipelines { return &Pipelines{p} }
 type Outcome struct {
 	// Refusal is the orchestrator's refusal; nil when Kafka confirmed the command.
 	Refusal *domain.Refusal
-	// Answer is the response to the client when Refusal is nil.
-	Answer []byte
+	// Response is the response to the client when Refusal is nil.
+	Response []byte
 	// Replayed reports that the response is that of an earlier request with the same
 	// key, and that nothing was published.
 	Replayed bool
@@ -52,9 +52,9 @@ type Outcome struct {
 // key is executed once. Errors: AUTHORIZATION_ERROR, INVALID_REQUEST of kind Conflict
 // for a key in use, and those of the ports. Nothing is published after an error, except
 // that the outcome is unknown after KAFKA_PUBLISH_ERROR.
-func (p *Pipelines) Start(ctx context.Context, caller domain.Caller, r domain.PipelineRequest, repeat Repeat) (Outcome, error) {
+func (p *Pipelines) Start(ctx context.Context, caller domain.Caller, r domain.PipelineRequest, repeat IdempotentRequest) (Outcome, error) {
 	if repeat.Key == "" {
-		return p.run(ctx, caller, r, p.IDs.New(), repeat.Answer)
+		return p.run(ctx, caller, r, p.IDs.New(), repeat.Response)
 	}
 	return p.runIdempotent(ctx, caller, r, repeat)
 }
@@ -71,7 +71,7 @@ func (p *Pipelines) run(ctx context.Context, caller domain.Caller, r domain.Pipe
 	if err != nil {
 		return Outcome{}, err
 	}
-	if verdict.Unasked && unowned != nil {
+	if verdict.Skipped && unowned != nil {
 		return Outcome{}, unowned
 	}
 	if !verdict.Allowed {
@@ -84,7 +84,7 @@ func (p *Pipelines) run(ctx context.Context, caller domain.Caller, r domain.Pipe
 	if err := p.Commands.Publish(ctx, command); err != nil {
 		return Outcome{}, err
 	}
-	return Outcome{Answer: answer}, nil
+	return Outcome{Response: answer}, nil
 }
 
 // checkRegistered returns nil if the platform does not know the batch and the caller

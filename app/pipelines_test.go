@@ -70,8 +70,8 @@ func (o *office) batches() *app.Batches { return app.NewBatches(o, slog.New(slog
 
 func (o *office) start() (*domain.Refusal, error) {
 	outcome, err := o.pipelines().Start(context.Background(), domain.Caller{User: "u1"},
-		domain.PipelineRequest{Batch: "b1", Pipeline: "nlp"}, app.Repeat{Answer: []byte("yes")})
-	if (err == nil && outcome.Refusal == nil) != (string(outcome.Answer) == "yes") || outcome.Replayed {
+		domain.PipelineRequest{Batch: "b1", Pipeline: "nlp"}, app.IdempotentRequest{Response: []byte("yes")})
+	if (err == nil && outcome.Refusal == nil) != (string(outcome.Response) == "yes") || outcome.Replayed {
 		panic("the answer belongs to what was accepted")
 	}
 	return outcome.Refusal, err
@@ -79,8 +79,8 @@ func (o *office) start() (*domain.Refusal, error) {
 
 func (o *office) pipelines() *app.Pipelines {
 	return app.NewPipelines(app.PipelineParts{
-		Batches: o.batches(), Preflight: o, Commands: o, Answers: o.answers, Registered: o, Log: slog.New(slog.DiscardHandler),
-		IDs: app.IDs{New: func() string { return "e-1" }, Of: func(name string) string { return "of " + name }},
+		Batches: o.batches(), Preflight: o, Commands: o, Idempotency: o.answers, Registered: o, Log: slog.New(slog.DiscardHandler),
+		IDs: app.IDs{New: func() string { return "e-1" }, FromName: func(name string) string { return "of " + name }},
 	})
 }
 
@@ -124,7 +124,7 @@ func TestStartAllowsAnUnknownBatchThatTheCallerRegistered(t *testing.T) {
 	require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err))
 	require.Zero(t, o.asked, "no preflight")
 
-	o = &office{registered: true, unknown: domain.NotFound("batch", "b1"), verdict: domain.Verdict{Allowed: true, Unasked: true}}
+	o = &office{registered: true, unknown: domain.NotFound("batch", "b1"), verdict: domain.Verdict{Allowed: true, Skipped: true}}
 	_, err = o.start()
 	require.Equal(t, domain.ResourceNotFound, domain.CodeOf(err))
 	require.Empty(t, o.commands)

@@ -40,27 +40,27 @@ func (r *Readiness) Enter(p Phase) { r.phase.Store(int32(p)) }
 // Draining reports whether the node drains.
 func (r *Readiness) Draining() bool { return Phase(r.phase.Load()) == Draining }
 
-// Report is the readiness of a node in detail.
-type Report struct {
+// ReadinessReport is the readiness of a node in detail.
+type ReadinessReport struct {
 	// Ready reports whether the node should get traffic.
 	Ready bool
 	// Phase is the phase of the process.
 	Phase Phase
-	// Parts are the dependencies, those of this node first.
-	Parts []domain.Health
+	// Dependencies are the dependencies, those of this node first.
+	Dependencies []domain.Health
 }
 
 // Check queries every probe.
-func (r *Readiness) Check(ctx context.Context) Report {
-	report := Report{Phase: Phase(r.phase.Load())}
+func (r *Readiness) Check(ctx context.Context) ReadinessReport {
+	report := ReadinessReport{Phase: Phase(r.phase.Load())}
 	report.Ready = report.Phase == Serving
 	for _, p := range r.local {
 		h := p.Health(ctx)
 		report.Ready = report.Ready && h.Condition != domain.Unhealthy
-		report.Parts = append(report.Parts, h)
+		report.Dependencies = append(report.Dependencies, h)
 	}
 	for _, p := range r.shared {
-		report.Parts = append(report.Parts, p.Health(ctx))
+		report.Dependencies = append(report.Dependencies, p.Health(ctx))
 	}
 	return report
 }

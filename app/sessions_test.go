@@ -76,7 +76,7 @@ func TestReadinessFollowsPhaseAndOwnParts(t *testing.T) {
 	r.Enter(app.Serving)
 	report := r.Check(context.Background())
 	require.True(t, report.Ready, "a shared dependency takes no node out")
-	require.Equal(t, []domain.Health{domain.Health(well), domain.Health(limping), domain.Health(away)}, report.Parts)
+	require.Equal(t, []domain.Health{domain.Health(well), domain.Health(limping), domain.Health(away)}, report.Dependencies)
 	require.False(t, r.Draining())
 	r.Enter(app.Draining)
 	require.True(t, r.Draining())

@@ -18,25 +18,25 @@ const (
 	closeSpread = 10 * time.Second
 )
 
-// Outage closes the connections of a node whose subscription is down for too long, so
+// SubscriptionWatchdog closes the connections of a node whose subscription is down for too long, so
 // that clients reconnect to a node with a working subscription.
-type Outage struct {
+type SubscriptionWatchdog struct {
 	subscription ports.HealthProbe
 	shedder      ports.ConnectionShedder
 	grace        time.Duration
 }
 
-// NewOutage returns a watchdog of the subscription. grace is how long it may be down.
+// NewSubscriptionWatchdog returns a watchdog of the subscription. grace is how long it may be down.
 // A nil subscription is never down.
-func NewOutage(subscription ports.HealthProbe, shedder ports.ConnectionShedder, grace time.Duration) *Outage {
-	return &Outage{subscription: subscription, shedder: shedder, grace: grace}
+func NewSubscriptionWatchdog(subscription ports.HealthProbe, shedder ports.ConnectionShedder, grace time.Duration) *SubscriptionWatchdog {
+	return &SubscriptionWatchdog{subscription: subscription, shedder: shedder, grace: grace}
 }
 
 // Run checks the subscription until ctx is done. It stops to close connections when
 // the subscription works again. It always returns nil.
-func (o *Outage) Run(ctx context.Context) error {
+func (o *SubscriptionWatchdog) Run(ctx context.Context) error {
 	quiet := max(o.grace/checksPerGrace, time.Millisecond)
-	timer := time.NewTimer(domain.UntilBeat(time.Now(), quiet))
+	timer := time.NewTimer(domain.AlignedDelay(time.Now(), quiet))
 	defer timer.Stop()
 	var since time.Time // zero: the subscription is not down
 	for {
@@ -45,7 +45,7 @@ func (o *Outage) Run(ctx context.Context) error {
 			return nil
 		case now := <-timer.C:
 			if since = o.check(ctx, since, now); since.IsZero() {
-				timer.Reset(domain.UntilBeat(now, quiet))
+				timer.Reset(domain.AlignedDelay(now, quiet))
 			} else {
 				timer.Reset(min(quiet, watchdogInterval))
 			}
@@ -55,7 +55,7 @@ func (o *Outage) Run(ctx context.Context) error {
 
 // check returns since when the subscription is down, and closes connections after the
 // grace period.
-func (o *Outage) check(ctx context.Context, since, now time.Time) time.Time {
+func (o *SubscriptionWatchdog) check(ctx context.Context, since, now time.Time) time.Time {
 	switch {
 	case !o.subscriptionDown(ctx):
 		return time.Time{}
@@ -67,12 +67,12 @@ func (o *Outage) check(ctx context.Context, since, now time.Time) time.Time {
 	return since
 }
 
-func (o *Outage) subscriptionDown(ctx context.Context) bool {
+func (o *SubscriptionWatchdog) subscriptionDown(ctx context.Context) bool {
 	return o.subscription != nil && o.subscription.Health(ctx).Condition == domain.Unhealthy
 }
 
 // closeConnections closes connections until none is left or the subscription works.
-func (o *Outage) closeConnections(ctx context.Context) {
+func (o *SubscriptionWatchdog) closeConnections(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	done := make(chan struct{})

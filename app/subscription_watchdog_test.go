@@ -50,7 +50,7 @@ func watched(t *testing.T) *line {
 	l := &line{}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- app.NewOutage(l, l, time.Minute).Run(ctx) }()
+	go func() { ended <- app.NewSubscriptionWatchdog(l, l, time.Minute).Run(ctx) }()
 	t.Cleanup(func() {
 		cancel()
 		require.NoError(t, <-ended)
@@ -105,7 +105,7 @@ func TestWatchdogWithAMinimalGracePeriod(t *testing.T) {
 		defer cancel()
 		l := &line{}
 		l.down.Store(true)
-		require.NoError(t, app.NewOutage(l, l, time.Nanosecond).Run(ctx))
+		require.NoError(t, app.NewSubscriptionWatchdog(l, l, time.Nanosecond).Run(ctx))
 		require.EqualValues(t, 1, l.sheds.Load())
 	})
 }
@@ -115,7 +115,7 @@ func TestWatchdogWithoutASubscription(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		l := &line{}
-		require.NoError(t, app.NewOutage(nil, l, time.Minute).Run(ctx))
+		require.NoError(t, app.NewSubscriptionWatchdog(nil, l, time.Minute).Run(ctx))
 		require.Zero(t, l.sheds.Load())
 	})
 }

@@ -19,7 +19,7 @@ func TestAlignedDelayIsBetweenHalfAndOneAndAHalfPeriods(t *testing.T) {
 		2500 * time.Millisecond: 2500 * time.Millisecond,
 		4 * time.Second:         6 * time.Second,
 	} {
-		require.Equal(t, want, domain.UntilBeat(noon.Add(after), 5*time.Second), "%v after a beat", after)
+		require.Equal(t, want, domain.AlignedDelay(noon.Add(after), 5*time.Second), "%v after a beat", after)
 	}
 }
 
@@ -29,7 +29,7 @@ func TestTasksWithOnePeriodRunTogether(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		now := time.Unix(0, rapid.Int64Range(0, 1<<62).Draw(t, "now"))
 		period := time.Duration(rapid.Int64Range(2, int64(time.Hour)).Draw(t, "period"))
-		wait := domain.UntilBeat(now, period)
+		wait := domain.AlignedDelay(now, period)
 		if now.Add(wait).UnixNano()%int64(period) != 0 || wait < period/2 || wait >= period+period/2 {
 			t.Fatalf("%v", wait)
 		}

@@ -104,8 +104,8 @@ func (d Document) MarshalJSON() ([]byte, error) { return d, nil }
 type Verdict struct {
 	// Allowed reports that the pipeline may start.
 	Allowed bool
-	// Unasked reports that no orchestrator is configured in this environment.
-	Unasked bool
+	// Skipped reports that no orchestrator is configured in this environment.
+	Skipped bool
 	// Refusal is set when it is not allowed.
 	Refusal *Refusal
 }

@@ -18,8 +18,8 @@ type UserID string
 
 // The errors of ParseUserID.
 var (
-	ErrNoUser  = errors.New("user id is empty or blank")
-	ErrBadUser = errors.New("user id is too long, holds control characters or begins with }")
+	ErrEmptyUserID   = errors.New("user id is empty or blank")
+	ErrInvalidUserID = errors.New("user id is too long, holds control characters or begins with }")
 )
 
 // ParseUserID accepts 1-255 characters of valid UTF-8 that are not all blank,
@@ -28,9 +28,9 @@ var (
 func ParseUserID(s string) (UserID, error) {
 	switch {
 	case strings.TrimSpace(s) == "":
-		return "", ErrNoUser
+		return "", ErrEmptyUserID
 	case !utf8.ValidString(s), utf8.RuneCountInString(s) > maxUserID, s[0] == '}', strings.ContainsFunc(s, unicode.IsControl):
-		return "", ErrBadUser
+		return "", ErrInvalidUserID
 	default:
 		return UserID(s), nil
 	}

@@ -70,13 +70,13 @@ type commandData struct {
 // partition. eventID is a UUID, new for each command. It returns an UNKNOWN_ERROR if
 // the request cannot be encoded.
 func PipelineCommand(ctx context.Context, c Caller, r PipelineRequest, eventID string) (Command, error) {
-	request := TrailOf(ctx)
+	request := RequestContextOf(ctx)
 	data, err := EncodeJSON(commandData{
-		BatchID: r.Batch, RequestedPipeline: r.Pipeline, ClientCorrelationID: request.Correlation,
+		BatchID: r.Batch, RequestedPipeline: r.Pipeline, ClientCorrelationID: request.CorrelationID,
 		UserID: c.User, IsRetry: r.IsRetry, RetryReason: r.RetryReason, PromptPayload: r.Prompt,
 	})
 	if err != nil {
-		return Command{}, Unknown(err).At("domain.PipelineCommand")
+		return Command{}, Unknown(err).WithOp("domain.PipelineCommand")
 	}
 	metadata := map[string]string{}
 	if c.Org != "" {
@@ -86,7 +86,7 @@ func PipelineCommand(ctx context.Context, c Caller, r PipelineRequest, eventID s
 		Topic: CommandTopic, Key: string(r.Batch), Caller: c, Batch: r.Batch, Pipeline: r.Pipeline,
 		Envelope: Envelope{
 			EventID: eventID, EventType: string(CommandTopic), EventTimestamp: time.Now().UTC(),
-			SourceService: GatewaySource, SchemaVersion: SchemaVersion, CorrelationID: request.Correlation,
+			SourceService: GatewaySource, SchemaVersion: SchemaVersion, CorrelationID: request.CorrelationID,
 			Data: data, Metadata: metadata,
 		},
 	}, nil

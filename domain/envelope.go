@@ -39,7 +39,7 @@ func (e Envelope) Encode() ([]byte, error) {
 	e.EventTimestamp = e.EventTimestamp.UTC()
 	value, err := EncodeJSON(e)
 	if err != nil {
-		return nil, Unknown(err).At("domain.Encode")
+		return nil, Unknown(err).WithOp("domain.Encode")
 	}
 	return value, nil
 }
@@ -54,7 +54,7 @@ var ErrNoEnvelope = errors.New("no event envelope")
 func ParseEnvelope(record []byte) (Envelope, error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(record, &members); err != nil {
-		return Envelope{}, Unparsable("event envelope", errors.Join(ErrNoEnvelope, err))
+		return Envelope{}, ParseFailure("event envelope", errors.Join(ErrNoEnvelope, err))
 	}
 	e := Envelope{
 		EventID:       stringValue(members["event_id"]),
@@ -68,11 +68,11 @@ func ParseEnvelope(record []byte) (Envelope, error) {
 	_ = json.Unmarshal(members["schema_version"], &e.SchemaVersion)
 	switch {
 	case strings.TrimSpace(e.EventID) == "", LoneSurrogate(members["event_id"]) >= 0:
-		return Envelope{}, Unparsable("event_id", ErrNoEnvelope)
+		return Envelope{}, ParseFailure("event_id", ErrNoEnvelope)
 	case e.EventType == "":
-		return Envelope{}, Unparsable("event_type", ErrNoEnvelope)
+		return Envelope{}, ParseFailure("event_type", ErrNoEnvelope)
 	case len(e.Data) == 0:
-		return Envelope{}, Unparsable("data", ErrNoEnvelope)
+		return Envelope{}, ParseFailure("data", ErrNoEnvelope)
 	}
 	return e, nil
 }

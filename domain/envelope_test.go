@@ -42,7 +42,7 @@ func TestParseEnvelopeToleratesTheRest(t *testing.T) {
 }
 
 func TestPipelineCommandFillsTheEnvelope(t *testing.T) {
-	ctx := domain.WithTrail(context.Background(), domain.Trail{Correlation: "c-1", Request: "r-1"})
+	ctx := domain.WithRequestContext(context.Background(), domain.RequestContext{CorrelationID: "c-1", RequestID: "r-1"})
 	reason, assignment := "late", "a1"
 	c, err := domain.PipelineCommand(ctx, domain.Caller{User: "u1", Org: "o1"}, domain.PipelineRequest{
 		Batch: "b1", Pipeline: "nlp", IsRetry: true, RetryReason: &reason, Prompt: &domain.PromptPayload{AssignmentID: &assignment},

@@ -39,7 +39,7 @@ type Kind uint8
 // The kinds. Plain has the status of the code.
 const (
 	Plain Kind = iota
-	BrokenSchema
+	SchemaViolation
 	Conflict
 	TooLarge
 	WrongMethod
@@ -66,22 +66,22 @@ func (e *Error) Error() string {
 // Unwrap returns the private cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// At returns a copy of the error with the operation that failed.
-func (e *Error) At(op string) *Error {
+// WithOp returns a copy of the error with the operation that failed.
+func (e *Error) WithOp(op string) *Error {
 	c := *e
 	c.Op = op
 	return &c
 }
 
-// Because returns a copy of the error with its private cause.
-func (e *Error) Because(cause error) *Error {
+// WithCause returns a copy of the error with its private cause.
+func (e *Error) WithCause(cause error) *Error {
 	c := *e
 	c.Err = cause
 	return &c
 }
 
-// After returns a copy of the error with the time after which the caller may retry.
-func (e *Error) After(wait time.Duration) *Error {
+// WithRetryAfter returns a copy of the error with the time after which the caller may retry.
+func (e *Error) WithRetryAfter(wait time.Duration) *Error {
 	c := *e
 	c.RetryAfter = wait
 	return &c

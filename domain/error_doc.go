@@ -1,9 +1,9 @@
 package domain
 
-// Meaning documents an error code for developers of clients.
-type Meaning struct {
-	// When describes the cause, Then what the client should do.
-	When, Then string
+// ErrorDoc documents an error code for developers of clients.
+type ErrorDoc struct {
+	// Cause describes the cause, Then what the client should do.
+	Cause, Action string
 	// Details are the detail keys that errors of this code may contain.
 	Details []string
 }
@@ -15,20 +15,20 @@ const (
 	reserved    = "nothing: the code is reserved for the platform's other services and not sent by these"
 )
 
-// Meaning returns the documentation of the code, or the zero value for an unknown
+// Doc returns the documentation of the code, or the zero value for an unknown
 // code.
-func (c Code) Meaning() Meaning {
-	for _, part := range []map[Code]Meaning{requestDocs(), callerDocs(), platformDocs(), serviceDocs()} {
+func (c Code) Doc() ErrorDoc {
+	for _, part := range []map[Code]ErrorDoc{requestDocs(), callerDocs(), platformDocs(), serviceDocs()} {
 		if m, known := part[c]; known {
 			return m
 		}
 	}
-	return Meaning{}
+	return ErrorDoc{}
 }
 
 // requestDocs documents the codes of invalid requests.
-func requestDocs() map[Code]Meaning {
-	return map[Code]Meaning{
+func requestDocs() map[Code]ErrorDoc {
+	return map[Code]ErrorDoc{
 		ValidationError: {
 			"a value violates a rule or, with 422, the schema; a body or a command over its size limit is 413", fixRequest,
 			[]string{"field", "value", "expected", "validation_errors", "limit", "limit_bytes"},
@@ -45,8 +45,8 @@ func requestDocs() map[Code]Meaning {
 }
 
 // callerDocs documents the codes of credentials, permissions and limits.
-func callerDocs() map[Code]Meaning {
-	return map[Code]Meaning{
+func callerDocs() map[Code]ErrorDoc {
+	return map[Code]ErrorDoc{
 		AuthenticationError: {"the token is missing, expired or refused", "get a new token, then retry", []string{"reason", "cause"}},
 		InvalidAPIKey:       {"the API key is refused", reserved, nil},
 		AuthorizationError: {
@@ -62,8 +62,8 @@ func callerDocs() map[Code]Meaning {
 }
 
 // platformDocs documents the codes of downstream services and servers.
-func platformDocs() map[Code]Meaning {
-	all := map[Code]Meaning{
+func platformDocs() map[Code]ErrorDoc {
+	all := map[Code]ErrorDoc{
 		ExternalServiceError: {"a service behind the gateway answered with a failure", reportError, []string{"external_service", "status_code"}},
 		InvalidResponse:      {"a service behind the gateway sent a malformed response", reportError, []string{"external_service"}},
 		ConnectionError:      {"a service or server refused or lost the connection", backOff, []string{"target"}},
@@ -81,14 +81,14 @@ func platformDocs() map[Code]Meaning {
 	for _, code := range []Code{
 		ContentServiceError, SpellcheckServiceError, NLPServiceError, AIFeedbackServiceError, CJAssessmentServiceError, LLMProviderServiceError,
 	} {
-		all[code] = Meaning{When: "the named service of the platform failed", Then: reserved}
+		all[code] = ErrorDoc{Cause: "the named service of the platform failed", Action: reserved}
 	}
 	return all
 }
 
 // serviceDocs documents the codes of failures in the service itself.
-func serviceDocs() map[Code]Meaning {
-	return map[Code]Meaning{
+func serviceDocs() map[Code]ErrorDoc {
+	return map[Code]ErrorDoc{
 		UnknownError: {"an unexpected failure", reportError, []string{"error_type"}},
 		ConfigurationError: {
 			"a setting is invalid: at the start one of the service, later the topic, the access rights or the settings for publishing commands",

@@ -14,7 +14,7 @@ import (
 )
 
 func ExampleError() {
-	err := domain.Unreachable("redis", io.ErrUnexpectedEOF).At("redis.Follow")
+	err := domain.Unreachable("redis", io.ErrUnexpectedEOF).WithOp("redis.Follow")
 	fmt.Println(err)
 	fmt.Println(domain.PublicMessage(err))
 	// Output:
@@ -41,13 +41,13 @@ func TestNilErrorHasNoCode(t *testing.T) {
 
 func TestAsReturnsTheOutermostError(t *testing.T) {
 	inner := domain.NotFound("batch", "b1")
-	outer := domain.BrokenAnswer("result_aggregator", inner)
+	outer := domain.MalformedResponse("result_aggregator", inner)
 	require.Equal(t, domain.InvalidResponse, domain.CodeOf(fmt.Errorf("wrapped: %w", outer)))
 }
 
 func TestErrorCopiesDoNotChangeTheOriginal(t *testing.T) {
 	first := domain.NotFound("batch", "b1")
-	second := first.At("op").Because(io.EOF).After(time.Second)
+	second := first.WithOp("op").WithCause(io.EOF).WithRetryAfter(time.Second)
 
 	require.Empty(t, first.Op)
 	require.NoError(t, first.Err)
@@ -84,11 +84,11 @@ func TestFailuresCarryTheContractsDetails(t *testing.T) {
 		{domain.Invalid("secret", "", "", "m"), domain.ValidationError, map[string]any{"field": "secret"}},
 		{domain.Invalid("f", string(make([]byte, 101)), "", "m"), domain.ValidationError, map[string]any{"field": "f"}},
 		{domain.MissingField("files"), domain.MissingRequiredField, map[string]any{"field_name": "files"}},
-		{domain.Unparsable("event", cause), domain.ParsingError, map[string]any{"parse_target": "event"}},
+		{domain.ParseFailure("event", cause), domain.ParsingError, map[string]any{"parse_target": "event"}},
 		{domain.NotFound("batch", "b3"), domain.ResourceNotFound, map[string]any{"resource_type": "batch", "resource_id": "b3"}},
 		{domain.Forbidden("m", nil), domain.AuthorizationError, map[string]any{}},
 		{domain.External("file_service", 418), domain.ExternalServiceError, map[string]any{"external_service": "file_service", "status_code": 418}},
-		{domain.BrokenAnswer("file_service", cause), domain.InvalidResponse, map[string]any{"external_service": "file_service"}},
+		{domain.MalformedResponse("file_service", cause), domain.InvalidResponse, map[string]any{"external_service": "file_service"}},
 		{domain.Unreachable("redis", cause), domain.ConnectionError, map[string]any{"target": "redis"}},
 		{domain.Unavailable("websocket_service", time.Second), domain.ServiceUnavailable, map[string]any{"unavailable_service": "websocket_service"}},
 		{domain.TimedOut("request", 30*time.Second, cause), domain.Timeout, map[string]any{"timeout_seconds": 30.0}},

@@ -14,7 +14,7 @@ type RequestServed struct {
 	Method   string
 	Endpoint string // the route's template, never the path
 	Status   int
-	Took     time.Duration
+	Duration time.Duration
 }
 
 // RequestFailed reports an error response to a client.
@@ -34,9 +34,9 @@ type TokenResult string
 
 // The results of a token validation.
 const (
-	TokenAccepted TokenResult = "success"
-	TokenTooOld   TokenResult = "expired"
-	TokenRefused  TokenResult = "invalid"
+	TokenResultSuccess TokenResult = "success"
+	TokenResultExpired TokenResult = "expired"
+	TokenResultInvalid TokenResult = "invalid"
 )
 
 // EventPublished reports an event that Kafka confirmed.
@@ -46,7 +46,7 @@ type EventPublished struct {
 }
 
 // PublishEnded reports the end of an attempt to publish, successful or not.
-type PublishEnded struct{ Took time.Duration }
+type PublishEnded struct{ Duration time.Duration }
 
 // ServiceCalled reports the end of a call to a downstream service.
 type ServiceCalled struct {
@@ -54,7 +54,7 @@ type ServiceCalled struct {
 	Method   string
 	Endpoint string // the route's template at that service
 	Status   int    // 0: no response
-	Took     time.Duration
+	Duration time.Duration
 }
 
 // CircuitChanged reports a new state of the circuit breaker of a downstream service,
@@ -69,9 +69,9 @@ type CircuitState string
 
 // The states: all calls pass, a few probes pass, no call passes.
 const (
-	CircuitClosed CircuitState = "closed"
-	CircuitHalf   CircuitState = "half_open"
-	CircuitBroken CircuitState = "open"
+	CircuitStateClosed   CircuitState = "closed"
+	CircuitStateHalfOpen CircuitState = "half_open"
+	CircuitStateOpen     CircuitState = "open"
 )
 
 // RequestLimited reports a request that was refused by the rate limit of its class.
@@ -93,15 +93,15 @@ type ConnectionAccepted struct{}
 type ConnectionRejected struct{}
 
 // ConnectionEnded reports the end of a user's connection.
-type ConnectionEnded struct{ Lasted time.Duration }
+type ConnectionEnded struct{ Duration time.Duration }
 
-// CloseSeen reports a close code that was sent or received, including refusals.
-type CloseSeen struct{ Code int }
+// CloseCodeObserved reports a close code that was sent or received, including refusals.
+type CloseCodeObserved struct{ Code int }
 
 // MessageSent reports a frame that was written to a connection.
 type MessageSent struct {
-	Bytes int
-	Took  time.Duration // since this process received the message
+	Bytes   int
+	Latency time.Duration // since this process received the message
 }
 
 // MessageReplayed reports a notification of a user's log that was written to a
@@ -136,14 +136,14 @@ const (
 	FrameIgnored FrameType = "ignored"
 )
 
-// UserFollowed reports that a subscription to a user's messages was confirmed.
-type UserFollowed struct {
-	Prefix string // the channels' prefix, never a user's channel
-	Took   time.Duration
+// SubscriptionConfirmed reports that a subscription to a user's messages was confirmed.
+type SubscriptionConfirmed struct {
+	Prefix   string // the channels' prefix, never a user's channel
+	Duration time.Duration
 }
 
-// SubscriptionsHeld reports the number of users that this process is subscribed to.
-type SubscriptionsHeld struct{ Count int }
+// SubscriptionCount reports the number of users that this process is subscribed to.
+type SubscriptionCount struct{ Count int }
 
 // Resubscribed reports that a lost subscription was restored.
 type Resubscribed struct{}
@@ -170,27 +170,27 @@ const (
 	NotificationExpired    NotificationResult = "expired"
 )
 
-func (RequestStarted) fact()      {}
-func (RequestServed) fact()       {}
-func (RequestFailed) fact()       {}
-func (TokenChecked) fact()        {}
-func (EventPublished) fact()      {}
-func (PublishEnded) fact()        {}
-func (ServiceCalled) fact()       {}
-func (CircuitChanged) fact()      {}
-func (RequestLimited) fact()      {}
-func (LimiterDegraded) fact()     {}
-func (QuotaDegraded) fact()       {}
-func (ConnectionAccepted) fact()  {}
-func (ConnectionRejected) fact()  {}
-func (ConnectionEnded) fact()     {}
-func (CloseSeen) fact()           {}
-func (MessageSent) fact()         {}
-func (MessageReplayed) fact()     {}
-func (MessageFailed) fact()       {}
-func (FrameReceived) fact()       {}
-func (UserFollowed) fact()        {}
-func (SubscriptionsHeld) fact()   {}
-func (Resubscribed) fact()        {}
-func (ConsumerDegraded) fact()    {}
-func (NotificationHandled) fact() {}
+func (RequestStarted) fact()        {}
+func (RequestServed) fact()         {}
+func (RequestFailed) fact()         {}
+func (TokenChecked) fact()          {}
+func (EventPublished) fact()        {}
+func (PublishEnded) fact()          {}
+func (ServiceCalled) fact()         {}
+func (CircuitChanged) fact()        {}
+func (RequestLimited) fact()        {}
+func (LimiterDegraded) fact()       {}
+func (QuotaDegraded) fact()         {}
+func (ConnectionAccepted) fact()    {}
+func (ConnectionRejected) fact()    {}
+func (ConnectionEnded) fact()       {}
+func (CloseCodeObserved) fact()     {}
+func (MessageSent) fact()           {}
+func (MessageReplayed) fact()       {}
+func (MessageFailed) fact()         {}
+func (FrameReceived) fact()         {}
+func (SubscriptionConfirmed) fact() {}
+func (SubscriptionCount) fact()     {}
+func (Resubscribed) fact()          {}
+func (ConsumerDegraded) fact()      {}
+func (NotificationHandled) fact()   {}

@@ -30,8 +30,8 @@ func MissingField(field string) *Error {
 	}
 }
 
-// Unparsable returns the error of input that cannot be parsed.
-func Unparsable(target string, cause error) *Error {
+// ParseFailure returns the error of input that cannot be parsed.
+func ParseFailure(target string, cause error) *Error {
 	return &Error{
 		Code: ParsingError, Message: "Failed to parse " + target,
 		Details: map[string]any{"parse_target": target}, Err: cause,
@@ -64,8 +64,8 @@ func External(service string, status int) *Error {
 	}
 }
 
-// BrokenAnswer returns the error of a downstream service whose response is malformed.
-func BrokenAnswer(service string, cause error) *Error {
+// MalformedResponse returns the error of a downstream service whose response is malformed.
+func MalformedResponse(service string, cause error) *Error {
 	return &Error{
 		Code: InvalidResponse, Message: "An external service gave an invalid answer",
 		Details: map[string]any{"external_service": service}, Err: cause,

@@ -29,16 +29,16 @@ func ParseIdempotencyKey(s string) (string, error) {
 	return s, nil
 }
 
-// KeyReused returns the error of a request whose key was used with another body.
-func KeyReused() *Error {
+// IdempotencyKeyReused returns the error of a request whose key was used with another body.
+func IdempotencyKeyReused() *Error {
 	return &Error{
 		Code: InvalidRequest, Kind: Conflict, Details: map[string]any{},
 		Message: "Idempotency-Key was used for another request",
 	}
 }
 
-// KeyBusy returns the error of a request whose key belongs to a request in progress.
-func KeyBusy(wait time.Duration) *Error {
+// IdempotencyKeyInUse returns the error of a request whose key belongs to a request in progress.
+func IdempotencyKeyInUse(wait time.Duration) *Error {
 	return &Error{
 		Code: InvalidRequest, Kind: Conflict, Details: map[string]any{}, RetryAfter: wait,
 		Message: "A request with this Idempotency-Key is still running",
@@ -49,8 +49,8 @@ func KeyBusy(wait time.Duration) *Error {
 type Claim struct {
 	// State is the state of the key.
 	State ClaimState
-	// Answer is the stored response, for state Answered.
-	Answer []byte
+	// Response is the stored response, for state Answered.
+	Response []byte
 	// Ticket proves the claim, for state Claimed. Only the store interprets it.
 	Ticket string
 }
@@ -65,6 +65,6 @@ type ClaimState uint8
 const (
 	Claimed ClaimState = iota
 	Running
-	Answered
+	Completed
 	Mismatched
 )

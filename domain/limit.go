@@ -30,8 +30,8 @@ func LimitClasses() []LimitClass {
 	return []LimitClass{LimitCommands, LimitUploads, LimitQueries, LimitDefault, LimitRefused}
 }
 
-// Allowance is the decision of a rate limiter about one request.
-type Allowance struct {
+// RateDecision is the decision of a rate limiter about one request.
+type RateDecision struct {
 	// Allowed reports that the request is within the limit. It is counted.
 	Allowed bool
 	// Remaining is the number of further requests allowed in this window.

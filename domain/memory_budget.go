@@ -19,8 +19,8 @@ func NewMemoryBudget(limit int64) *MemoryBudget { return &MemoryBudget{limit: li
 // Lease returns an empty lease for one request.
 func (b *MemoryBudget) Lease() *MemoryLease { return &MemoryLease{budget: b} }
 
-// Taken returns the bytes that all leases hold.
-func (b *MemoryBudget) Taken() int64 { return b.inUse.Load() }
+// InUse returns the bytes that all leases hold.
+func (b *MemoryBudget) InUse() int64 { return b.inUse.Load() }
 
 // MemoryLease counts the bytes that one request holds of a budget. It is safe for
 // concurrent use. A nil lease has no limit.

@@ -18,10 +18,10 @@ func TestMemoryBudgetIsSharedAndReleased(t *testing.T) {
 	require.False(t, one.Grow(1))
 	one.Release()
 	one.Release()
-	require.Equal(t, int64(40), budget.Taken())
+	require.Equal(t, int64(40), budget.InUse())
 	require.True(t, two.Grow(60))
 	two.Release()
-	require.Zero(t, budget.Taken())
+	require.Zero(t, budget.InUse())
 	var unbounded *domain.MemoryLease
 	require.True(t, unbounded.Grow(1<<40))
 	unbounded.Release()
@@ -42,7 +42,7 @@ func TestMemoryBudgetIsSafeForConcurrentUse(t *testing.T) {
 		})
 	}
 	users.Wait()
-	require.Zero(t, budget.Taken())
+	require.Zero(t, budget.InUse())
 }
 
 func TestAReleasedLeaseReservesNoMemory(t *testing.T) {
@@ -52,5 +52,5 @@ func TestAReleasedLeaseReservesNoMemory(t *testing.T) {
 	lease.Release()
 	require.False(t, lease.Grow(10), "nothing would return these bytes")
 	lease.Release()
-	require.Zero(t, budget.Taken())
+	require.Zero(t, budget.InUse())
 }

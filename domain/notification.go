@@ -49,8 +49,8 @@ func MaxFrameSize(frame []byte) int {
 	return len(frame) + len(positionMember) + len(maxPosition) + len(`"`)
 }
 
-// Handover is the result of publishing a notification.
-type Handover struct {
+// PublishResult is the result of publishing a notification.
+type PublishResult struct {
 	// ID is the notification's position in the user's log.
 	ID string
 	// Duplicate reports that the event was stored before and that nothing was sent.
@@ -65,10 +65,10 @@ type Message struct {
 	Payload []byte
 	// Received is when this process received the message.
 	Received time.Time
-	// Missed, if set, is the time since which messages may be lost. Every connection
+	// MissedSince, if set, is the time since which messages may be lost. Every connection
 	// of the user then gets the entries of the user's log that it lacks, before any
 	// stored notification that follows this message. Payload may be empty then.
-	Missed time.Time
+	MissedSince time.Time
 }
 
 // Gap is a period in which live messages for users may be lost.

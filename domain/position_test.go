@@ -10,7 +10,7 @@ import (
 
 func TestParsePosition(t *testing.T) {
 	good := map[string]domain.Position{
-		"0": domain.Start, "0-0": domain.Start, "$": domain.Live,
+		"0": domain.PositionStart, "0-0": domain.PositionStart, "$": domain.PositionLive,
 		"1700000000000-0": "1700000000000-0", "18446744073709551615-18446744073709551615": "18446744073709551615-18446744073709551615",
 	}
 	for in, want := range good {

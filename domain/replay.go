@@ -12,18 +12,18 @@ type Position string
 // Start is the position before the first entry, and the position of an empty log.
 // Live requests no replay.
 const (
-	Start Position = "0-0"
-	Live  Position = "$"
+	PositionStart Position = "0-0"
+	PositionLive  Position = "$"
 )
 
 // ParsePosition accepts "0", "0-0", "$" and "<ms>-<seq>" with decimal numbers
 // of 64 bits; "0" becomes Start. It returns a VALIDATION_ERROR.
 func ParsePosition(s string) (Position, error) {
 	if s == "0" {
-		return Start, nil
+		return PositionStart, nil
 	}
 	ms, seq, ok := strings.Cut(s, "-")
-	if s == string(Live) || ok && isNumber(ms) && isNumber(seq) {
+	if s == string(PositionLive) || ok && isNumber(ms) && isNumber(seq) {
 		return Position(s), nil
 	}
 	return "", Invalid("last_event_id", s, "0, $ or <ms>-<seq>", "Invalid last_event_id")
@@ -44,12 +44,12 @@ type Replay struct {
 	Complete bool
 	// Oldest is the oldest entry of the log; empty for an empty log.
 	Oldest Position
-	// Passed contains the position and some entries before it, in any order, if the
+	// Preceding contains the position and some entries before it, in any order, if the
 	// position is in the log. A live subscription that lags may still deliver them.
-	Passed []Position
+	Preceding []Position
 	// Entries are the entries after the position, or all entries if the position was
 	// trimmed, oldest first.
-	Entries []Kept
+	Entries []LogEntry
 	// More reports that the log has entries after the last one of Entries.
 	More bool
 }
@@ -58,13 +58,13 @@ type Replay struct {
 type Resumption struct {
 	// Frame is sent first; nil if there is none.
 	Frame []byte
-	// At is the client's position before the first entry; empty if unknown.
-	At     Position
-	Replay Replay
+	// Position is the client's position before the first entry; empty if unknown.
+	Position Position
+	Replay   Replay
 }
 
-// Hole is the range of notifications that one connection may have missed.
-type Hole struct {
+// MissedRange is the range of notifications that one connection may have missed.
+type MissedRange struct {
 	// After is the position of the last notification sent to the connection, or the
 	// log's position when it connected; empty if neither is known.
 	After Position
@@ -72,8 +72,8 @@ type Hole struct {
 	Since time.Time
 }
 
-// Kept is an entry of a user's log.
-type Kept struct {
+// LogEntry is an entry of a user's log.
+type LogEntry struct {
 	ID Position
 	// Frame is the client's text frame, with its "id".
 	Frame []byte

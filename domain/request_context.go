@@ -2,13 +2,13 @@ package domain
 
 import "context"
 
-// Trail contains the ids that connect the response, errors, logs, spans, downstream
+// RequestContext contains the ids that connect the response, errors, logs, spans, downstream
 // calls and events of one request.
-type Trail struct {
-	// Correlation is the correlation id, a canonical UUID. The client may choose it.
-	Correlation string
-	// Request is the id of this request, a canonical UUID.
-	Request string
+type RequestContext struct {
+	// CorrelationID is the correlation id, a canonical UUID. The client may choose it.
+	CorrelationID string
+	// RequestID is the id of this request, a canonical UUID.
+	RequestID string
 	// Network is the address of the client, an IPv4 address or an IPv6 /64, for
 	// limits on unauthenticated requests. It may be empty and is never logged.
 	Network string
@@ -16,13 +16,13 @@ type Trail struct {
 
 type requestContextKey struct{}
 
-// WithTrail returns a context with the ids.
-func WithTrail(ctx context.Context, t Trail) context.Context {
+// WithRequestContext returns a context with the ids.
+func WithRequestContext(ctx context.Context, t RequestContext) context.Context {
 	return context.WithValue(ctx, requestContextKey{}, t)
 }
 
-// TrailOf returns the ids of the context. They are empty outside a request.
-func TrailOf(ctx context.Context) Trail {
-	t, _ := ctx.Value(requestContextKey{}).(Trail)
+// RequestContextOf returns the ids of the context. They are empty outside a request.
+func RequestContextOf(ctx context.Context) RequestContext {
+	t, _ := ctx.Value(requestContextKey{}).(RequestContext)
 	return t
 }

@@ -19,11 +19,11 @@ func TestParseUserID(t *testing.T) {
 	}
 	for _, empty := range []string{"", "  ", "\t", "\u00a0"} {
 		_, err := domain.ParseUserID(empty)
-		require.ErrorIs(t, err, domain.ErrNoUser)
+		require.ErrorIs(t, err, domain.ErrEmptyUserID)
 	}
 	for _, bad := range []string{"a\nb", "}u", strings.Repeat("ä", 256), "a\x00", "\xff", "a\u0085b"} {
 		_, err := domain.ParseUserID(bad)
-		require.ErrorIs(t, err, domain.ErrBadUser, "%q", bad)
+		require.ErrorIs(t, err, domain.ErrInvalidUserID, "%q", bad)
 	}
 }
 
@@ -78,9 +78,9 @@ func TestDocumentsAreEmbeddedAsTheyAre(t *testing.T) {
 }
 
 func TestContextContainsTheRequestIDs(t *testing.T) {
-	require.Zero(t, domain.TrailOf(context.Background()))
-	trail := domain.Trail{Correlation: "c", Request: "r"}
-	require.Equal(t, trail, domain.TrailOf(domain.WithTrail(context.Background(), trail)))
+	require.Zero(t, domain.RequestContextOf(context.Background()))
+	trail := domain.RequestContext{CorrelationID: "c", RequestID: "r"}
+	require.Equal(t, trail, domain.RequestContextOf(domain.WithRequestContext(context.Background(), trail)))
 }
 
 func TestEnvironmentsAreAClosedList(t *testing.T) {

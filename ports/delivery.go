@@ -103,7 +103,7 @@ type ConnectionChecker interface {
 type NotificationPublisher interface {
 	// Publish stores and publishes the notification. For a known event id it does
 	// nothing and returns a duplicate.
-	Publish(ctx context.Context, notification domain.Notification) (domain.Handover, error)
+	Publish(ctx context.Context, notification domain.Notification) (domain.PublishResult, error)
 	// Control runs the operation of Publish with a fixed notification of a test user
 	// that no caller can be, on keys in the same slot as the user's. It returns nil
 	// when the operation succeeds. It changes nothing in the user's log and reaches no

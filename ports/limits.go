@@ -15,7 +15,7 @@ import (
 type RateLimiter interface {
 	// Take counts one request of the party against the limit. party is a user id or a
 	// client address, with a prefix that distinguishes the two.
-	Take(ctx context.Context, party string, limit domain.Limit) domain.Allowance
+	Take(ctx context.Context, party string, limit domain.Limit) domain.RateDecision
 }
 
 // Idempotency stores the response of a request under its idempotency key.

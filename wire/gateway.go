@@ -14,7 +14,7 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-func gatewayReadiness(u Upkeep) *app.Readiness { return app.NewReadiness(u.Own, u.Shared) }
+func gatewayReadiness(u Lifecycle) *app.Readiness { return app.NewReadiness(u.Own, u.Shared) }
 
 // gatewayParts are the dependencies of the gateway's server.
 type gatewayParts struct {
@@ -32,7 +32,7 @@ type gatewayParts struct {
 	Tracing       trace.TracerProvider
 	Log           *slog.Logger
 	Metrics       http.Handler
-	Upkeep        Upkeep
+	Lifecycle     Lifecycle
 }
 
 func gatewayServer(p gatewayParts) (*httpserver.Server, error) {
@@ -45,13 +45,13 @@ func gatewayServer(p gatewayParts) (*httpserver.Server, error) {
 		Services:      p.Platform.URLs(),
 		StreamIdle:    p.Platform.StreamIdleTimeout,
 		Readiness:     p.Readiness, Observer: p.Observer, Tracing: p.Tracing, Log: p.Log, Metrics: p.Metrics,
-		Redis: p.Upkeep.Redis, Downstream: p.Upkeep.Downstream,
+		Redis: p.Lifecycle.Redis, Downstream: p.Lifecycle.Downstream,
 	})
 }
 
 // gatewayProcess returns the process of the gateway. Its drain finishes the requests in
 // flight, then flushes commands and spans.
-func gatewayProcess(server *httpserver.Server, r *app.Readiness, d GatewayDrain, u Upkeep, log *slog.Logger) *Process {
+func gatewayProcess(server *httpserver.Server, r *app.Readiness, d GatewayDrain, u Lifecycle, log *slog.Logger) *Process {
 	p := newProcess(domain.GatewayService, server, r, log)
 	p.stopTimeout = d.Timeout
 	p.addLifecycle(u)

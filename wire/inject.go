@@ -14,7 +14,7 @@ func Gateway(cfg GatewayConfig, out io.Writer) (*Process, func(), error) {
 	panic(wireinject.Build(
 		wireinject.FieldsOf(new(GatewayConfig), "Tokens", "Platform", "PlatformKey", "Kafka", "Redis", "Limiter", "Telemetry", "OTel"),
 		jwtSet, httpclientSet, kafkaSet, redisLimitSet, gatewayTelemetrySet, gatewaySet,
-		gatewayUpkeep, wireinject.Struct(new(upkeepParts), "*"),
+		gatewayLifecycle, wireinject.Struct(new(lifecycleParts), "*"),
 	))
 }
 
@@ -24,7 +24,7 @@ func Gateway(cfg GatewayConfig, out io.Writer) (*Process, func(), error) {
 func WebSocket(cfg WebSocketConfig, out io.Writer) (*Process, func(), error) {
 	panic(wireinject.Build(
 		wireinject.FieldsOf(new(WebSocketConfig), "Tokens", "Redis", "Listener", "Notifier", "Telemetry", "OTel"),
-		jwtSet, redisSet, memorySet, webSocketTelemetrySet, webSocketUpkeep, webSocketSet,
+		jwtSet, redisSet, memorySet, webSocketTelemetrySet, webSocketLifecycle, webSocketSet,
 	))
 }
 
@@ -33,7 +33,7 @@ func WebSocket(cfg WebSocketConfig, out io.Writer) (*Process, func(), error) {
 func GatewayOn(cfg GatewayConfig, p Ports, out io.Writer) (*Process, error) {
 	panic(wireinject.Build(
 		wireinject.FieldsOf(new(GatewayConfig), "Platform", "Telemetry"),
-		completeGateway, wireinject.FieldsOf(new(gatewayPorts), "Tokens", "Limiter", "Observer", "Tracing", "Metrics", "Upkeep", "Batches", "Preflight", "Commands", "Answers", "Registry", "Registered", "Forwarding"),
+		completeGateway, wireinject.FieldsOf(new(gatewayPorts), "Tokens", "Limiter", "Observer", "Tracing", "Metrics", "Lifecycle", "Batches", "Preflight", "Commands", "Answers", "Registry", "Registered", "Forwarding"),
 		gatewayLogger, gatewaySet,
 	))
 }
@@ -43,7 +43,7 @@ func GatewayOn(cfg GatewayConfig, p Ports, out io.Writer) (*Process, error) {
 func WebSocketOn(cfg WebSocketConfig, p Ports, out io.Writer) (*Process, error) {
 	panic(wireinject.Build(
 		wireinject.FieldsOf(new(WebSocketConfig), "Telemetry"),
-		completeWebSocket, wireinject.FieldsOf(new(webSocketPorts), "Tokens", "Limiter", "Observer", "Tracing", "Metrics", "Upkeep", "Listener", "Notifications", "History", "Quota"),
+		completeWebSocket, wireinject.FieldsOf(new(webSocketPorts), "Tokens", "Limiter", "Observer", "Tracing", "Metrics", "Lifecycle", "Listener", "Notifications", "History", "Quota"),
 		webSocketLogger, webSocketSet,
 	))
 }

@@ -22,8 +22,8 @@ type Ports struct {
 	Observer ports.Observer
 	Tracing  trace.TracerProvider
 	// Metrics serves /metrics; nil omits the route.
-	Metrics http.Handler
-	Upkeep  Upkeep
+	Metrics   http.Handler
+	Lifecycle Lifecycle
 
 	// Ports of the gateway.
 	Batches    ports.BatchStatusClient
@@ -74,7 +74,7 @@ func (p Ports) checkMissing(needed map[string]any) error {
 		return nil
 	}
 	slices.Sort(missing)
-	return domain.NotStarted("ports", fmt.Errorf("no adapter for %s", strings.Join(missing, ", "))).At("wire.Ports")
+	return domain.NotStarted("ports", fmt.Errorf("no adapter for %s", strings.Join(missing, ", "))).WithOp("wire.Ports")
 }
 
 // Forwarding contains the transports to the services whose API is forwarded. For a nil
@@ -85,9 +85,9 @@ type Forwarding struct {
 	Health []ports.HealthProbe
 }
 
-// Upkeep contains the background work, flushes and health probes of adapters. The zero
+// Lifecycle contains the background work, flushes and health probes of adapters. The zero
 // value is valid.
-type Upkeep struct {
+type Lifecycle struct {
 	// Loops run from start to stop.
 	Loops []Loop
 	// Flushes run at the end of a drain, in order: first events, then spans.

@@ -118,7 +118,7 @@ func newProcess(name domain.Service, server *httpserver.Server, r *app.Readiness
 }
 
 // addLifecycle adds the background work and the flushes of adapters.
-func (p *Process) addLifecycle(u Upkeep) {
+func (p *Process) addLifecycle(u Lifecycle) {
 	for _, l := range u.Loops {
 		p.tasks = append(p.tasks, newTask(l.Name, l.Run))
 	}

@@ -55,8 +55,8 @@ const eventIDNamespace = "urn:huleedu:edge:event"
 func newIDs() app.IDs {
 	space := uuid.NewSHA1(uuid.NameSpaceURL, []byte(eventIDNamespace))
 	return app.IDs{
-		New: uuid.NewString,
-		Of:  func(name string) string { return uuid.NewSHA1(space, []byte(name)).String() },
+		New:      uuid.NewString,
+		FromName: func(name string) string { return uuid.NewSHA1(space, []byte(name)).String() },
 	}
 }
 
@@ -115,12 +115,12 @@ func nodeName() string {
 	return host + "/" + strconv.Itoa(os.Getpid())
 }
 
-func delivery(c WebSocketConfig) app.Delivery {
+func notificationConfig(c WebSocketConfig) app.NotificationConfig {
 	topic := c.Kafka.Topic
 	if topic == "" {
 		topic = domain.NotificationTopic
 	}
-	return app.Delivery{Topic: topic, MaxBytes: c.Kafka.MaxBytes, Announce: app.AnnounceGaps(c.AnnounceGaps)}
+	return app.NotificationConfig{Topic: topic, MaxBytes: c.Kafka.MaxBytes, AnnounceGaps: app.AnnounceGaps(c.AnnounceGaps)}
 }
 
 // managers returns the connection managers of all transports.
@@ -128,8 +128,8 @@ func managers(sockets *websocket.Manager) []ports.ConnectionManager {
 	return []ports.ConnectionManager{sockets}
 }
 
-// upkeepParts are the adapters of the gateway with background work, flushes or health.
-type upkeepParts struct {
+// lifecycleParts are the adapters of the gateway with background work, flushes or health.
+type lifecycleParts struct {
 	Keys     *jwt.Validator
 	Commands *kafka.Publisher
 	Platform *httpclient.Batches
@@ -139,8 +139,8 @@ type upkeepParts struct {
 	Tracing  *telemetry.Tracing
 }
 
-func gatewayUpkeep(p upkeepParts) Upkeep {
-	return Upkeep{
+func gatewayLifecycle(p lifecycleParts) Lifecycle {
+	return Lifecycle{
 		Loops:        []Loop{{"token keys", p.Keys.Run}, {"rate limits", p.Limiter.Run}, {"kafka health", p.Commands.Run}},
 		Flushes:      []Flush{{"flush commands", p.Commands.Close}, {"flush spans", p.Tracing.Close}},
 		Shared:       append([]ports.HealthProbe{p.Keys, p.Redis, p.Commands, p.Platform}, p.Others.Health...),
@@ -150,8 +150,8 @@ func gatewayUpkeep(p upkeepParts) Upkeep {
 	}
 }
 
-func webSocketUpkeep(v *jwt.Validator, l *redis.Listener, q *redis.Quota, r *redis.Client, t *telemetry.Tracing) Upkeep {
-	return Upkeep{
+func webSocketLifecycle(v *jwt.Validator, l *redis.Listener, q *redis.Quota, r *redis.Client, t *telemetry.Tracing) Lifecycle {
+	return Lifecycle{
 		Loops:        []Loop{{"token keys", v.Run}, {"connection quota", q.Run}},
 		Flushes:      []Flush{{"flush spans", t.Close}},
 		Own:          []ports.HealthProbe{l},

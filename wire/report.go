@@ -10,8 +10,8 @@ const environmentOrigin = "environment"
 // dotEnv is the file in the working directory that adds variables, outside production.
 const dotEnv = ".env"
 
-// Surroundings is the source of the settings of a service.
-type Surroundings struct {
+// ConfigSource is the source of the settings of a service.
+type ConfigSource struct {
 	vars   map[string]string
 	origin string
 	// dotEnvFile is a file with further variables; empty if there is none.
@@ -20,15 +20,15 @@ type Surroundings struct {
 
 // Environment returns the source of a running service: the process's variables and,
 // outside production, the file .env in the working directory.
-func Environment(vars map[string]string) Surroundings {
-	return Surroundings{vars: vars, origin: environmentOrigin, dotEnvFile: dotEnv}
+func Environment(vars map[string]string) ConfigSource {
+	return ConfigSource{vars: vars, origin: environmentOrigin, dotEnvFile: dotEnv}
 }
 
 // EnvFile returns a file of variables as the source, in place of the process's
 // variables. Its error does not quote the file.
-func EnvFile(path string) (Surroundings, error) {
+func EnvFile(path string) (ConfigSource, error) {
 	vars, err := env.File(path)
-	return Surroundings{vars: vars, origin: path}, err
+	return ConfigSource{vars: vars, origin: path}, err
 }
 
 // readResult is the result of reading the settings.
@@ -41,7 +41,7 @@ type readResult[C any] struct {
 
 // read reads the settings. It also warns about unknown variables that resemble a
 // setting.
-func (c Command[C]) read(s Surroundings) (r readResult[C]) {
+func (c Command[C]) read(s ConfigSource) (r readResult[C]) {
 	vars := s.vars
 	if s.dotEnvFile != "" {
 		if vars, r.err = env.DotEnv(s.dotEnvFile, vars); r.err != nil {
@@ -58,10 +58,10 @@ func (c Command[C]) read(s Surroundings) (r readResult[C]) {
 	return r
 }
 
-func warning(s env.Stranger) string {
+func warning(s env.UnknownVariable) string {
 	text := "warning: unknown setting " + s.Name
-	if s.Meant != "" {
-		text += "; did you mean " + s.Meant + "?"
+	if s.Suggestion != "" {
+		text += "; did you mean " + s.Suggestion + "?"
 	}
 	return text
 }
@@ -85,7 +85,7 @@ type ReportedSetting struct {
 }
 
 // Report reads the settings as Run does, without running the service.
-func (c Command[C]) Report(s Surroundings) Report {
+func (c Command[C]) Report(s ConfigSource) Report {
 	r := c.read(s)
 	out := Report{Settings: []ReportedSetting{}, Warnings: append([]string{}, r.warnings...), Problems: append([]string{}, env.Explain(r.err)...)}
 	for _, v := range r.values {
@@ -99,7 +99,7 @@ func (c Command[C]) Report(s Surroundings) Report {
 }
 
 // source returns where the variable was set.
-func (s Surroundings) source(variable string) string {
+func (s ConfigSource) source(variable string) string {
 	if variable == "" {
 		return "default"
 	}

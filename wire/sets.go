@@ -86,7 +86,7 @@ var gatewaySet = wireinject.NewSet(
 
 var webSocketSet = wireinject.NewSet(
 	wireinject.FieldsOf(new(WebSocketConfig), "Environment", "HTTP", "Sockets", "Drain", "Kafka"),
-	websocketSet, delivery, managers, app.NewNotifications, app.NewSessions, app.NewHistory,
+	websocketSet, notificationConfig, managers, app.NewNotifications, app.NewSessions, app.NewHistory,
 	kafka.NewConsumer, webSocketReadiness, newSubscriptionWatchdog,
 	webSocketServer, wireinject.Struct(new(socketParts), "*"),
 	webSocketProcess, wireinject.Struct(new(nodeParts), "*"),

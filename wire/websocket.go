@@ -15,7 +15,7 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-func webSocketReadiness(u Upkeep, c *kafka.Consumer) *app.Readiness {
+func webSocketReadiness(u Lifecycle, c *kafka.Consumer) *app.Readiness {
 	return app.NewReadiness(u.Own, append([]ports.HealthProbe{c}, u.Shared...))
 }
 
@@ -31,14 +31,14 @@ type socketParts struct {
 	Tracing     trace.TracerProvider
 	Log         *slog.Logger
 	Metrics     http.Handler
-	Upkeep      Upkeep
+	Lifecycle   Lifecycle
 }
 
 func webSocketServer(p socketParts) (*httpserver.Server, error) {
 	return httpserver.NewWebSocket(httpserver.WebSocketParts{
 		Config: p.Config, Environment: p.Environment, Upgrade: p.Handler.Serve, Sockets: p.Manager,
 		SocketsPerUser: p.Sockets.MaxConnectionsPerUser, Readiness: p.Readiness, Observer: p.Observer,
-		Tracing: p.Tracing, Log: p.Log, Metrics: p.Metrics, Redis: p.Upkeep.Redis, RedisAddress: p.Upkeep.RedisAddress,
+		Tracing: p.Tracing, Log: p.Log, Metrics: p.Metrics, Redis: p.Lifecycle.Redis, RedisAddress: p.Lifecycle.RedisAddress,
 	})
 }
 
@@ -52,15 +52,15 @@ type nodeParts struct {
 	Notifications *app.Notifications
 	Consumer      *kafka.Consumer
 	Readiness     *app.Readiness
-	Outage        *app.Outage
-	Upkeep        Upkeep
+	Watchdog      *app.SubscriptionWatchdog
+	Lifecycle     Lifecycle
 	Log           *slog.Logger
 }
 
 // newSubscriptionWatchdog returns the watchdog that closes the connections of a node
 // without a subscription.
-func newSubscriptionWatchdog(m *websocket.Manager, c websocket.Config, u Upkeep) *app.Outage {
-	return app.NewOutage(u.Subscription, m, c.RedisOutageGrace)
+func newSubscriptionWatchdog(m *websocket.Manager, c websocket.Config, u Lifecycle) *app.SubscriptionWatchdog {
+	return app.NewSubscriptionWatchdog(u.Subscription, m, c.RedisOutageGrace)
 }
 
 // webSocketProcess returns the process of a node. It consumes from Kafka only after its
@@ -69,15 +69,15 @@ func newSubscriptionWatchdog(m *websocket.Manager, c websocket.Config, u Upkeep)
 func webSocketProcess(n nodeParts) *Process {
 	p := newProcess(domain.WebSocketService, n.Server, n.Readiness, n.Log)
 	p.stopTimeout = n.Sockets.DrainTimeout
-	membership := app.NewMembership(n.Upkeep.Subscription, n.Upkeep.Redis)
+	membership := app.NewMembership(n.Lifecycle.Subscription, n.Lifecycle.Redis)
 	consumer := newTask("kafka consumer", func(ctx context.Context) error {
 		return membership.Run(ctx, n.Consumer.Run)
 	})
 	listener := newTask("subscription", func(ctx context.Context) error {
 		return n.Listener.Run(ctx, n.Notifications)
 	})
-	p.addLifecycle(n.Upkeep)
-	p.tasks = append(p.tasks, listener, newTask("subscription watchdog", n.Outage.Run), consumer, serverTask(n.Server))
+	p.addLifecycle(n.Lifecycle)
+	p.tasks = append(p.tasks, listener, newTask("subscription watchdog", n.Watchdog.Run), consumer, serverTask(n.Server))
 	p.drainSteps = []step{
 		{"wait for the load balancer", func(ctx context.Context) error {
 			n.Server.Retire()

@@ -65,18 +65,18 @@ func Gateway(cfg GatewayConfig, out io.Writer) (*Process, func(), error) {
 	registrations := redis.NewRegistrations(client)
 	iDs := newIDs()
 	pipelineParts := app.PipelineParts{
-		Batches:    appBatches,
-		Preflight:  batches,
-		Commands:   publisher,
-		Answers:    idempotency,
-		Registered: registrations,
-		IDs:        iDs,
-		Log:        logger,
+		Batches:     appBatches,
+		Preflight:   batches,
+		Commands:    publisher,
+		Idempotency: idempotency,
+		Registered:  registrations,
+		IDs:         iDs,
+		Log:         logger,
 	}
 	pipelines := app.NewPipelines(pipelineParts)
 	appRegistrations := app.NewRegistrations(batches, registrations, logger)
 	wireForwarding, cleanup3 := forwarding(httpclientConfig, gatewayConfig, observer)
-	wireUpkeepParts := upkeepParts{
+	wireLifecycleParts := lifecycleParts{
 		Keys:     validator,
 		Commands: publisher,
 		Platform: batches,
@@ -85,8 +85,8 @@ func Gateway(cfg GatewayConfig, out io.Writer) (*Process, func(), error) {
 		Limiter:  redisRateLimiter,
 		Tracing:  tracing,
 	}
-	upkeep := gatewayUpkeep(wireUpkeepParts)
-	readiness := gatewayReadiness(upkeep)
+	lifecycle := gatewayLifecycle(wireLifecycleParts)
+	readiness := gatewayReadiness(lifecycle)
 	handler := metrics(telemetryConfig, observer)
 	wireGatewayParts := gatewayParts{
 		Config:        gatewayConfig,
@@ -103,7 +103,7 @@ func Gateway(cfg GatewayConfig, out io.Writer) (*Process, func(), error) {
 		Tracing:       traceTracerProvider,
 		Log:           logger,
 		Metrics:       handler,
-		Upkeep:        upkeep,
+		Lifecycle:     lifecycle,
 	}
 	server, err := gatewayServer(wireGatewayParts)
 	if err != nil {
@@ -113,7 +113,7 @@ func Gateway(cfg GatewayConfig, out io.Writer) (*Process, func(), error) {
 		return nil, nil, err
 	}
 	gatewayDrain := cfg.Drain
-	process := gatewayProcess(server, readiness, gatewayDrain, upkeep, logger)
+	process := gatewayProcess(server, readiness, gatewayDrain, lifecycle, logger)
 	return process, func() {
 		cleanup3()
 		cleanup2()
@@ -156,20 +156,20 @@ func WebSocket(cfg WebSocketConfig, out io.Writer) (*Process, func(), error) {
 		return nil, nil, err
 	}
 	memoryRateLimiter := memory.NewRateLimiter()
-	upkeep := webSocketUpkeep(validator, listener, redisQuota, client, tracing)
+	lifecycle := webSocketLifecycle(validator, listener, redisQuota, client, tracing)
 	consumerConfig := cfg.Kafka
-	appDelivery := delivery(cfg)
+	appNotificationConfig := notificationConfig(cfg)
 	notifierConfig := cfg.Notifier
 	redisChannelPrefix := channelPrefix(listenerConfig)
 	notifier := redis.NewNotifier(client, notifierConfig, redisChannelPrefix)
 	v := managers(manager)
-	notifications := app.NewNotifications(appDelivery, notifier, v, observer)
+	notifications := app.NewNotifications(appNotificationConfig, notifier, v, observer)
 	consumer, err := kafka.NewConsumer(consumerConfig, notifications, observer, traceTracerProvider, logger)
 	if err != nil {
 		cleanup()
 		return nil, nil, err
 	}
-	readiness := webSocketReadiness(upkeep, consumer)
+	readiness := webSocketReadiness(lifecycle, consumer)
 	handlerParts := websocket.HandlerParts{
 		Manager:     manager,
 		Sessions:    sessions,
@@ -196,7 +196,7 @@ func WebSocket(cfg WebSocketConfig, out io.Writer) (*Process, func(), error) {
 		Tracing:     traceTracerProvider,
 		Log:         logger,
 		Metrics:     httpHandler,
-		Upkeep:      upkeep,
+		Lifecycle:   lifecycle,
 	}
 	server, err := webSocketServer(wireSocketParts)
 	if err != nil {
@@ -204,7 +204,7 @@ func WebSocket(cfg WebSocketConfig, out io.Writer) (*Process, func(), error) {
 		return nil, nil, err
 	}
 	socketDrain := cfg.Drain
-	outage := newSubscriptionWatchdog(manager, config, upkeep)
+	subscriptionWatchdog := newSubscriptionWatchdog(manager, config, lifecycle)
 	wireNodeParts := nodeParts{
 		Server:        server,
 		Manager:       manager,
@@ -214,8 +214,8 @@ func WebSocket(cfg WebSocketConfig, out io.Writer) (*Process, func(), error) {
 		Notifications: notifications,
 		Consumer:      consumer,
 		Readiness:     readiness,
-		Outage:        outage,
-		Upkeep:        upkeep,
+		Watchdog:      subscriptionWatchdog,
+		Lifecycle:     lifecycle,
 		Log:           logger,
 	}
 	process := webSocketProcess(wireNodeParts)
@@ -245,21 +245,21 @@ func GatewayOn(cfg GatewayConfig, p Ports, out io.Writer) (*Process, error) {
 	batchRegistrations := wireGatewayPorts.Registered
 	iDs := newIDs()
 	pipelineParts := app.PipelineParts{
-		Batches:    batches,
-		Preflight:  preflightChecker,
-		Commands:   commandPublisher,
-		Answers:    idempotency,
-		Registered: batchRegistrations,
-		IDs:        iDs,
-		Log:        logger,
+		Batches:     batches,
+		Preflight:   preflightChecker,
+		Commands:    commandPublisher,
+		Idempotency: idempotency,
+		Registered:  batchRegistrations,
+		IDs:         iDs,
+		Log:         logger,
 	}
 	pipelines := app.NewPipelines(pipelineParts)
 	batchRegistry := wireGatewayPorts.Registry
 	registrations := app.NewRegistrations(batchRegistry, batchRegistrations, logger)
 	wireForwarding := wireGatewayPorts.Forwarding
 	httpclientConfig := cfg.Platform
-	upkeep := wireGatewayPorts.Upkeep
-	readiness := gatewayReadiness(upkeep)
+	lifecycle := wireGatewayPorts.Lifecycle
+	readiness := gatewayReadiness(lifecycle)
 	observer := wireGatewayPorts.Observer
 	traceTracerProvider := wireGatewayPorts.Tracing
 	handler := wireGatewayPorts.Metrics
@@ -278,14 +278,14 @@ func GatewayOn(cfg GatewayConfig, p Ports, out io.Writer) (*Process, error) {
 		Tracing:       traceTracerProvider,
 		Log:           logger,
 		Metrics:       handler,
-		Upkeep:        upkeep,
+		Lifecycle:     lifecycle,
 	}
 	server, err := gatewayServer(wireGatewayParts)
 	if err != nil {
 		return nil, err
 	}
 	gatewayDrain := cfg.Drain
-	process := gatewayProcess(server, readiness, gatewayDrain, upkeep, logger)
+	process := gatewayProcess(server, readiness, gatewayDrain, lifecycle, logger)
 	return process, nil
 }
 
@@ -311,17 +311,17 @@ func WebSocketOn(cfg WebSocketConfig, p Ports, out io.Writer) (*Process, error) 
 	history := app.NewHistory(notificationLog)
 	tokenValidator := wireWebSocketPorts.Tokens
 	portsRateLimiter := wireWebSocketPorts.Limiter
-	upkeep := wireWebSocketPorts.Upkeep
+	lifecycle := wireWebSocketPorts.Lifecycle
 	consumerConfig := cfg.Kafka
-	appDelivery := delivery(cfg)
+	appNotificationConfig := notificationConfig(cfg)
 	notificationPublisher := wireWebSocketPorts.Notifications
 	v := managers(manager)
-	notifications := app.NewNotifications(appDelivery, notificationPublisher, v, observer)
+	notifications := app.NewNotifications(appNotificationConfig, notificationPublisher, v, observer)
 	consumer, err := kafka.NewConsumer(consumerConfig, notifications, observer, traceTracerProvider, logger)
 	if err != nil {
 		return nil, err
 	}
-	readiness := webSocketReadiness(upkeep, consumer)
+	readiness := webSocketReadiness(lifecycle, consumer)
 	handlerParts := websocket.HandlerParts{
 		Manager:     manager,
 		Sessions:    sessions,
@@ -348,14 +348,14 @@ func WebSocketOn(cfg WebSocketConfig, p Ports, out io.Writer) (*Process, error) 
 		Tracing:     traceTracerProvider,
 		Log:         logger,
 		Metrics:     httpHandler,
-		Upkeep:      upkeep,
+		Lifecycle:   lifecycle,
 	}
 	server, err := webSocketServer(wireSocketParts)
 	if err != nil {
 		return nil, err
 	}
 	socketDrain := cfg.Drain
-	outage := newSubscriptionWatchdog(manager, config, upkeep)
+	subscriptionWatchdog := newSubscriptionWatchdog(manager, config, lifecycle)
 	wireNodeParts := nodeParts{
 		Server:        server,
 		Manager:       manager,
@@ -365,8 +365,8 @@ func WebSocketOn(cfg WebSocketConfig, p Ports, out io.Writer) (*Process, error) 
 		Notifications: notifications,
 		Consumer:      consumer,
 		Readiness:     readiness,
-		Outage:        outage,
-		Upkeep:        upkeep,
+		Watchdog:      subscriptionWatchdog,
+		Lifecycle:     lifecycle,
 		Log:           logger,
 	}
 	process := webSocketProcess(wireNodeParts)

@@ -28,7 +28,7 @@ func (b *resumePosition) update(frame []byte) (begins bool) {
 	if begins {
 		id = in.Data.Last
 	}
-	if p, err := domain.ParsePosition(id); err == nil && p != domain.Live {
+	if p, err := domain.ParsePosition(id); err == nil && p != domain.PositionLive {
 		b.at = string(p)
 	}
 	return begins

@@ -52,7 +52,7 @@ func DotEnv(path string, vars map[string]string) (map[string]string, error) {
 func File(path string) (map[string]string, error) {
 	vars, err := godotenv.Read(path)
 	if unreadable, is := errors.AsType[*fs.PathError](err); is {
-		return nil, domain.Misconfigured(path, "cannot be read").Because(unreadable)
+		return nil, domain.Misconfigured(path, "cannot be read").WithCause(unreadable)
 	}
 	if err != nil {
 		return nil, domain.Misconfigured(path, "is not in the form NAME=value")

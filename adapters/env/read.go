@@ -143,12 +143,12 @@ func (f *problemList) validate(s section, environment domain.Environment, vars m
 func (s section) withVariableName(problem error, vars map[string]string) error {
 	failure, is := errors.AsType[*domain.Error](problem)
 	if !is {
-		return domain.Misconfigured(s.value.Type().String(), "cannot be used").Because(problem)
+		return domain.Misconfigured(s.value.Type().String(), "cannot be used").WithCause(problem)
 	}
 	for _, setting := range s.fields {
 		if failure.Details["config_key"] == setting.tag {
 			name, _, _ := setting.find(vars)
-			return domain.Misconfigured(name, failure.Message).Because(failure.Err)
+			return domain.Misconfigured(name, failure.Message).WithCause(failure.Err)
 		}
 	}
 	return failure

@@ -40,10 +40,10 @@ func TestSettings(t *testing.T) {
 
 func TestUnknown(t *testing.T) {
 	vars := enough("EDGE_PORT", "1", "EDGE_PROT", "1", "EDGE_", "1", "JWT_AUDIENCES", "", "OLD_WAIT", "1", "OLD_WAITS", "1", "HOME", "/")
-	require.Equal(t, []env.Stranger{
-		{Name: "EDGE_"}, {Name: "EDGE_PROT", Meant: "EDGE_PORT"}, {Name: "JWT_AUDIENCES", Meant: "JWT_AUDIENCE"}, {Name: "OLD_WAITS", Meant: "OLD_WAIT"},
+	require.Equal(t, []env.UnknownVariable{
+		{Name: "EDGE_"}, {Name: "EDGE_PROT", Suggestion: "EDGE_PORT"}, {Name: "JWT_AUDIENCES", Suggestion: "JWT_AUDIENCE"}, {Name: "OLD_WAITS", Suggestion: "OLD_WAIT"},
 	}, env.Unknown(&service{}, vars, "EDGE_", "JWT_", "OLD_"))
-	require.Equal(t, []env.Stranger{{Name: "JWT_AUDIENCES", Meant: "JWT_AUDIENCE"}}, env.Unknown(&service{}, vars), "what others resemble is set")
+	require.Equal(t, []env.UnknownVariable{{Name: "JWT_AUDIENCES", Suggestion: "JWT_AUDIENCE"}}, env.Unknown(&service{}, vars), "what others resemble is set")
 }
 
 // brokers has settings under names that are not ours alone.
@@ -64,7 +64,7 @@ func TestUnknownDistinguishesMisspelledFromForeignVariables(t *testing.T) {
 		"KAFKA_SASL_USERNMAE": "KAFKA_SASL_USERNAME", "REDIS_ULR": "REDIS_URL", "REDIS_URI": "REDIS_URL", "REDISURL": "REDIS_URL",
 		"REDIS_SOCKET_TIMEOUTS": "REDIS_SOCKET_TIMEOUT", "CORS_ORIGIN": "CORS_ORIGINS", "CORS_ALLOWED_METHODS": "CORS_ALLOW_METHODS",
 	} {
-		require.Equal(t, []env.Stranger{{Name: name, Meant: meant}}, env.Unknown(&brokers{}, map[string]string{name: "x"}))
+		require.Equal(t, []env.UnknownVariable{{Name: name, Suggestion: meant}}, env.Unknown(&brokers{}, map[string]string{name: "x"}))
 		require.Empty(t, env.Unknown(&brokers{}, map[string]string{name: "x", meant: "y"}), "%s is somebody else's", name)
 	}
 	for _, name := range []string{

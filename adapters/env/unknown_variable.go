@@ -7,20 +7,20 @@ import (
 	"github.com/hbollon/go-edlib"
 )
 
-// Stranger is a variable that resembles a setting but that no field reads. In most
+// UnknownVariable is a variable that resembles a setting but that no field reads. In most
 // cases its name is misspelled.
-type Stranger struct {
+type UnknownVariable struct {
 	// Name is the variable.
 	Name string
-	// Meant is the setting with the most similar name; empty if there is none.
-	Meant string
+	// Suggestion is the setting with the most similar name; empty if there is none.
+	Suggestion string
 }
 
 // Unknown lists, sorted by name, the variables that no field reads although they have
 // one of the prefixes or a name that is similar to a setting. A variable without a
 // prefix may belong to another program (REDIS_HOST, KAFKA_HEAP_OPTS); it is listed only
 // if the similar setting is not set.
-func Unknown(dst any, vars map[string]string, prefixes ...string) []Stranger {
+func Unknown(dst any, vars map[string]string, prefixes ...string) []UnknownVariable {
 	settings := Settings(dst)
 	set := map[string]bool{} // every variable that is read, and whether its setting is set
 	for _, setting := range settings {
@@ -30,7 +30,7 @@ func Unknown(dst any, vars map[string]string, prefixes ...string) []Stranger {
 			set[name] = set[name] || there
 		}
 	}
-	var unknown []Stranger
+	var unknown []UnknownVariable
 	for name := range vars {
 		if _, read := set[name]; read {
 			continue
@@ -38,10 +38,10 @@ func Unknown(dst any, vars map[string]string, prefixes ...string) []Stranger {
 		meant := nearest(name, settings)
 		ours := slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(name, p) })
 		if ours || meant != "" && !set[meant] {
-			unknown = append(unknown, Stranger{name, meant})
+			unknown = append(unknown, UnknownVariable{name, meant})
 		}
 	}
-	slices.SortFunc(unknown, func(a, b Stranger) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(unknown, func(a, b UnknownVariable) int { return strings.Compare(a.Name, b.Name) })
 	return unknown
 }
 

@@ -44,15 +44,15 @@ func (v *attempt) classify(ctx context.Context, cause error) *domain.Error {
 	case callerLeft(ctx):
 		return domain.Unreachable(v.guard.service, errors.Join(ctx.Err(), cause))
 	case errors.Is(cause, errNoMemory):
-		return domain.Unavailable(v.guard.service, busyRetryAfter).Because(cause)
+		return domain.Unavailable(v.guard.service, busyRetryAfter).WithCause(cause)
 	case errors.Is(cause, errResponseTooLarge):
-		return domain.BrokenAnswer(v.guard.service, cause)
+		return domain.MalformedResponse(v.guard.service, cause)
 	case ctx.Err() != nil || !time.Now().Before(v.deadline):
 		return domain.TimedOut(v.guard.service, v.limit, cause)
 	case timedOut(cause):
 		return domain.TimedOut(v.guard.service, v.guard.connect, cause)
 	case responseStarted(cause):
-		return domain.BrokenAnswer(v.guard.service, cause)
+		return domain.MalformedResponse(v.guard.service, cause)
 	default:
 		return domain.Unreachable(v.guard.service, cause)
 	}

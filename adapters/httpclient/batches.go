@@ -56,7 +56,7 @@ func NewBatches(c Config, k KeyConfig, o ports.Observer, tp trace.TracerProvider
 	open := func(name, key, raw string) (*service, error) {
 		base, err := baseURL(raw)
 		if err != nil {
-			return nil, domain.Misconfigured(key, invalidAddress).Because(err)
+			return nil, domain.Misconfigured(key, invalidAddress).WithCause(err)
 		}
 		return &service{
 			name: name, path: base.EscapedPath(), pool: newConnPool(base, c), guard: newGuard(name, c, o),
@@ -97,7 +97,7 @@ func (b *Batches) Status(ctx context.Context, caller domain.Caller, batch domain
 	})
 	switch {
 	case err != nil && a.status == http.StatusBadRequest && domain.CodeOf(err) == domain.InvalidResponse:
-		return domain.BatchReport{}, domain.External(aggregatorName, a.status).Because(err)
+		return domain.BatchReport{}, domain.External(aggregatorName, a.status).WithCause(err)
 	case err != nil:
 		return domain.BatchReport{}, err
 	case a.status == http.StatusNotFound, isUnknownBatch(a):
@@ -110,7 +110,7 @@ func (b *Batches) Status(ctx context.Context, caller domain.Caller, batch domain
 	}
 	report, err := readReport(a.body)
 	if err != nil {
-		return domain.BatchReport{}, domain.BrokenAnswer(aggregatorName, err)
+		return domain.BatchReport{}, domain.MalformedResponse(aggregatorName, err)
 	}
 	return report, nil
 }
@@ -147,7 +147,7 @@ func (b *Batches) List(ctx context.Context, caller domain.Caller, q domain.Batch
 	}
 	page, unknown, err := readPage(a.body)
 	if err != nil {
-		return domain.BatchPage{}, domain.BrokenAnswer(aggregatorName, err)
+		return domain.BatchPage{}, domain.MalformedResponse(aggregatorName, err)
 	}
 	if len(unknown) > 0 {
 		b.log.WarnContext(ctx, "unknown batch status", "overall_status", unknown)
@@ -159,7 +159,7 @@ func (b *Batches) List(ctx context.Context, caller domain.Caller, q domain.Batch
 // no orchestrator the verdict is Unasked.
 func (b *Batches) Check(ctx context.Context, caller domain.Caller, batch domain.BatchID, pipeline domain.Pipeline) (domain.Verdict, error) {
 	if b.orchestrator == nil {
-		return domain.Verdict{Allowed: true, Unasked: true}, nil
+		return domain.Verdict{Allowed: true, Skipped: true}, nil
 	}
 	a, err := b.orchestrator.do(ctx, call{
 		operation: "pipeline_preflight", method: http.MethodPost, caller: caller, batch: batch,

@@ -20,7 +20,7 @@ import (
 func TestIdentityTravelsWithEveryCall(t *testing.T) {
 	s := serve(t, 200, `{}`)
 	const correlation = "3f0e2d5c-5a3e-4f53-9d5b-0f1f5a1b2c3d"
-	ctx := domain.WithTrail(t.Context(), domain.Trail{Correlation: correlation})
+	ctx := domain.WithRequestContext(t.Context(), domain.RequestContext{CorrelationID: correlation})
 	_, err := s.client(t).Status(ctx, anna(), "b1")
 	require.NoError(t, err)
 	require.Equal(t, "GET", s.last().Method)
@@ -230,7 +230,7 @@ func TestPreflightIsSkippedWithoutAnOrchestrator(t *testing.T) {
 	client := newBatches(t, config("http://127.0.0.1:1", ""), &facts{})
 	v, err := client.Check(t.Context(), anna(), "b1", "nlp")
 	require.NoError(t, err)
-	require.Equal(t, domain.Verdict{Allowed: true, Unasked: true}, v)
+	require.Equal(t, domain.Verdict{Allowed: true, Skipped: true}, v)
 }
 
 func TestPreflightTable(t *testing.T) {
@@ -307,8 +307,8 @@ func TestEveryCallIsCountedAndTraced(t *testing.T) {
 		{Service: "result_aggregator", Method: "GET", Endpoint: "/internal/v1/batches/{batch_id}/status", Status: 0},
 	}
 	for i := range seen.seen {
-		require.Positive(t, seen.seen[i].Took)
-		seen.seen[i].Took = 0
+		require.Positive(t, seen.seen[i].Duration)
+		seen.seen[i].Duration = 0
 	}
 	require.Equal(t, want, seen.seen)
 

@@ -48,7 +48,7 @@ func newCircuit(service string, c Config, o ports.Observer) *circuit {
 			o.Observe(domain.CircuitChanged{Service: service, State: stateOf(to)})
 		},
 	})
-	o.Observe(domain.CircuitChanged{Service: service, State: domain.CircuitClosed})
+	o.Observe(domain.CircuitChanged{Service: service, State: domain.CircuitStateClosed})
 	return out
 }
 
@@ -58,9 +58,9 @@ func (c *circuit) allow() (report func(error), probe bool, err error) {
 	report, err = c.breaker.Allow()
 	if err != nil {
 		ends := time.Unix(0, c.openedAt.Load()).Add(c.recovery)
-		return nil, false, domain.CircuitOpen(c.service, max(time.Until(ends), time.Second)).Because(err).At("httpclient.enter")
+		return nil, false, domain.CircuitOpen(c.service, max(time.Until(ends), time.Second)).WithCause(err).WithOp("httpclient.enter")
 	}
-	return report, c.state() == domain.CircuitHalf, nil
+	return report, c.state() == domain.CircuitStateHalfOpen, nil
 }
 
 // state returns the current state. An open circuit becomes half open when it is asked after
@@ -70,10 +70,10 @@ func (c *circuit) state() domain.CircuitState { return stateOf(c.breaker.State()
 func stateOf(s gobreaker.State) domain.CircuitState {
 	switch s {
 	case gobreaker.StateClosed:
-		return domain.CircuitClosed
+		return domain.CircuitStateClosed
 	case gobreaker.StateHalfOpen:
-		return domain.CircuitHalf
+		return domain.CircuitStateHalfOpen
 	default:
-		return domain.CircuitBroken
+		return domain.CircuitStateOpen
 	}
 }

@@ -73,7 +73,7 @@ func TestADisabledCircuitStaysClosed(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, 503, status)
 		}
-		require.Equal(t, domain.CircuitClosed, r.circuit.state())
+		require.Equal(t, domain.CircuitStateClosed, r.circuit.state())
 		_, asked := r.seen()
 		require.Len(t, asked, 20, "every call reached the service")
 	})
@@ -95,7 +95,7 @@ func TestCircuitClosesAfterTwoGoodCalls(t *testing.T) {
 			require.NoError(t, err)
 		}
 		require.Equal(t, []domain.CircuitState{
-			domain.CircuitClosed, domain.CircuitBroken, domain.CircuitHalf, domain.CircuitClosed,
+			domain.CircuitStateClosed, domain.CircuitStateOpen, domain.CircuitStateHalfOpen, domain.CircuitStateClosed,
 		}, r.history())
 		for range 4 {
 			r.refuse(-1)
@@ -171,7 +171,7 @@ func opened(t *testing.T) *rig {
 		_, err := r.get(t)
 		require.NoError(t, err)
 	}
-	require.Equal(t, domain.CircuitBroken, r.circuit.state())
+	require.Equal(t, domain.CircuitStateOpen, r.circuit.state())
 	return r
 }
 
@@ -225,7 +225,7 @@ func TestWhatOpensNoCircuit(t *testing.T) {
 				for range 12 {
 					require.NoError(t, call(t, r))
 				}
-				require.Equal(t, domain.CircuitClosed, r.circuit.state())
+				require.Equal(t, domain.CircuitStateClosed, r.circuit.state())
 				require.Equal(t, 100, r.bulkhead.free, "every place came back")
 				require.Empty(t, r.bulkhead.byUser)
 			})
@@ -271,6 +271,6 @@ func TestASlowReaderDoesNotHoldTheCircuit(t *testing.T) {
 			_, err = res.Body.Read(make([]byte, 1))
 			require.NoError(t, err)
 		}
-		require.Equal(t, domain.CircuitClosed, r.circuit.state())
+		require.Equal(t, domain.CircuitStateClosed, r.circuit.state())
 	})
 }

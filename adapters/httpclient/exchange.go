@@ -157,7 +157,7 @@ func (e *exchange) classify(cause error) *domain.Error {
 	case timedOut(cause):
 		return domain.TimedOut(service, e.forwarder.connect, cause)
 	case e.answered:
-		return domain.BrokenAnswer(service, cause)
+		return domain.MalformedResponse(service, cause)
 	default:
 		return domain.Unreachable(service, cause)
 	}

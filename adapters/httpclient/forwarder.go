@@ -135,7 +135,7 @@ func (f *Forwarder) roundTrip(req *http.Request, header time.Duration) (*http.Re
 // Health returns the state of the circuit. It makes no request.
 func (f *Forwarder) Health(context.Context) domain.Health {
 	h := domain.Health{Name: f.service, Condition: domain.Healthy, Note: "Circuit closed"}
-	if f.circuit.state() != domain.CircuitClosed {
+	if f.circuit.state() != domain.CircuitStateClosed {
 		h.Condition, h.Note, h.Err = domain.Degraded, "Circuit open", errUnhealthy
 	}
 	return h

@@ -41,7 +41,7 @@ func newGuard(service string, c Config, o ports.Observer) *guard {
 // SERVICE_UNAVAILABLE without a free slot, and CIRCUIT_BREAKER_OPEN.
 func (g *guard) acquire(user string) (report func(error), probe bool, err error) {
 	if !g.bulkhead.acquire(user) {
-		return nil, false, domain.Unavailable(g.service, busyRetryAfter).At("httpclient.enter")
+		return nil, false, domain.Unavailable(g.service, busyRetryAfter).WithOp("httpclient.enter")
 	}
 	report, probe, err = g.circuit.allow()
 	if err != nil {
@@ -55,7 +55,7 @@ func (g *guard) acquire(user string) (report func(error), probe bool, err error)
 // mayRetry reports whether a call that got no response may be retried. Probes of a half-open
 // circuit are not retried.
 func (g *guard) mayRetry(method string) bool {
-	return readOnly(method) && g.circuit.state() == domain.CircuitClosed && g.retryBudget.withdraw()
+	return readOnly(method) && g.circuit.state() == domain.CircuitStateClosed && g.retryBudget.withdraw()
 }
 
 // readOnly reports whether requests of the method may be sent twice.

@@ -72,7 +72,7 @@ func noBody(int) bool { return false }
 func withCircuits(h domain.Health, services []*service) domain.Health {
 	var open []string
 	for _, s := range services {
-		if s.guard.circuit.state() != domain.CircuitClosed {
+		if s.guard.circuit.state() != domain.CircuitStateClosed {
 			open = append(open, s.name)
 		}
 	}

@@ -46,7 +46,7 @@ func readWithLease(r io.Reader, announced int64, lease *domain.MemoryLease) ([]b
 // SERVICE_UNAVAILABLE when there is none left.
 func reserveCopies(lease *domain.MemoryLease, service string, copies int64, a serviceResponse) error {
 	if !lease.Grow(copies * int64(len(a.body))) {
-		return domain.Unavailable(service, busyRetryAfter).Because(errNoMemory).At("httpclient.hold")
+		return domain.Unavailable(service, busyRetryAfter).WithCause(errNoMemory).WithOp("httpclient.hold")
 	}
 	return nil
 }

@@ -28,8 +28,8 @@ func TestAnswersShareTheirMemory(t *testing.T) {
 		first, second := budget.Lease(), budget.Lease()
 		_, err := client.Status(domain.WithMemory(t.Context(), first), anna(), "b1")
 		require.NoError(t, err)
-		require.GreaterOrEqual(t, budget.Taken(), int64(2*len(body)), "the answer and its copy")
-		require.True(t, budget.Lease().Grow(5<<20-budget.Taken()-100_000))
+		require.GreaterOrEqual(t, budget.InUse(), int64(2*len(body)), "the answer and its copy")
+		require.True(t, budget.Lease().Grow(5<<20-budget.InUse()-100_000))
 		for range 10 {
 			_, err = client.Status(domain.WithMemory(t.Context(), second), anna(), "b1")
 			e := domain.As(err)
@@ -52,5 +52,5 @@ func TestSmallAnswersHoldLittle(t *testing.T) {
 	lease := budget.Lease()
 	_, err := s.client(t).Status(domain.WithMemory(t.Context(), lease), anna(), "b1")
 	require.NoError(t, err)
-	require.Less(t, budget.Taken(), int64(40_000))
+	require.Less(t, budget.InUse(), int64(40_000))
 }

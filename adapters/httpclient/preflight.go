@@ -30,7 +30,7 @@ func parsePreflight(a serviceResponse) (domain.Verdict, error) {
 	}
 	o, err := parseObject(a.body)
 	if err != nil {
-		return domain.Verdict{}, domain.BrokenAnswer(orchestratorName, err)
+		return domain.Verdict{}, domain.MalformedResponse(orchestratorName, err)
 	}
 	allowed := o.find("allowed")
 	switch {
@@ -39,7 +39,7 @@ func parsePreflight(a serviceResponse) (domain.Verdict, error) {
 	case len(allowed) == 1 && string(o.value(allowed[0])) == "false":
 		return newRefusal(http.StatusPaymentRequired, a), nil
 	default:
-		return domain.Verdict{}, domain.BrokenAnswer(orchestratorName, errNoAllowed)
+		return domain.Verdict{}, domain.MalformedResponse(orchestratorName, errNoAllowed)
 	}
 }
 

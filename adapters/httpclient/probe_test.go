@@ -36,7 +36,7 @@ func TestSlowBodiesHoldNoProbe(t *testing.T) {
 			_, err := r.get(t)
 			require.NoError(t, err)
 		}
-		require.Equal(t, domain.CircuitClosed, r.circuit.state())
+		require.Equal(t, domain.CircuitStateClosed, r.circuit.state())
 		for _, in := range ends {
 			require.NoError(t, in.Close())
 			require.NoError(t, <-outcomes)
@@ -69,7 +69,7 @@ func TestAProbeHasADeadline(t *testing.T) {
 					outcome <- err
 				}()
 				time.Sleep(probeResponseTimeout + time.Second)
-				require.Equal(t, domain.CircuitBroken, r.circuit.state())
+				require.Equal(t, domain.CircuitStateOpen, r.circuit.state())
 				require.NoError(t, <-outcome, "the call itself goes on")
 			})
 		})
@@ -89,6 +89,6 @@ func TestAnOpenEventStreamIsAGoodProbe(t *testing.T) {
 			defer func() { _ = res.Body.Close() }()
 		}
 		time.Sleep(probeResponseTimeout + time.Second)
-		require.Equal(t, domain.CircuitClosed, r.circuit.state())
+		require.Equal(t, domain.CircuitStateClosed, r.circuit.state())
 	})
 }

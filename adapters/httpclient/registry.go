@@ -69,7 +69,7 @@ func (b *Batches) send(ctx context.Context, document any, c call) (domain.Reply,
 	}
 	body, err := domain.EncodeJSON(document)
 	if err != nil {
-		return domain.Reply{}, domain.Unknown(err).At("httpclient.tell")
+		return domain.Reply{}, domain.Unknown(err).WithOp("httpclient.tell")
 	}
 	c.body, c.limit, c.keepAllBodies = body, registryTimeout, true
 	a, err := b.orchestrator.do(ctx, c)
@@ -77,9 +77,9 @@ func (b *Batches) send(ctx context.Context, document any, c call) (domain.Reply,
 	case err != nil:
 		return domain.Reply{}, err
 	case a.status > maxStatus:
-		return domain.Reply{}, domain.BrokenAnswer(orchestratorName, errInvalidStatus)
+		return domain.Reply{}, domain.MalformedResponse(orchestratorName, errInvalidStatus)
 	case !json.Valid(a.body):
-		return domain.Reply{}, domain.BrokenAnswer(orchestratorName, errNotJSON)
+		return domain.Reply{}, domain.MalformedResponse(orchestratorName, errNotJSON)
 	}
 	return domain.Reply{Status: a.status, ContentType: jsonType(a.contentType), RetryAfter: a.retryAfter, Body: a.body}, nil
 }

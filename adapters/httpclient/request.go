@@ -63,8 +63,8 @@ func (s *service) encode(ctx context.Context, c *call, target string) ([]byte, e
 		w.addField("Content-Type", "application/json")
 	}
 	w.addIdentity(c.caller)
-	if trail := domain.TrailOf(ctx); trail.Correlation != "" {
-		w.addField("X-Correlation-Id", trail.Correlation)
+	if trail := domain.RequestContextOf(ctx); trail.CorrelationID != "" {
+		w.addField("X-Correlation-Id", trail.CorrelationID)
 	}
 	if strings.HasPrefix(c.endpoint, internalPrefix) {
 		w.addField("X-Internal-Api-Key", s.key.Reveal())

@@ -88,7 +88,7 @@ func (s *service) do(ctx context.Context, c call) (serviceResponse, error) {
 	}
 	if wasSent(err) || a.status != 0 {
 		s.observer.Observe(domain.ServiceCalled{
-			Service: s.name, Method: c.method, Endpoint: c.endpoint, Status: a.status, Took: time.Since(started),
+			Service: s.name, Method: c.method, Endpoint: c.endpoint, Status: a.status, Duration: time.Since(started),
 		})
 	}
 	return a, err
@@ -117,7 +117,7 @@ func wasSent(err error) bool {
 func (s *service) roundTrip(ctx context.Context, c *call, target string) (serviceResponse, error) {
 	message, err := s.encode(ctx, c, target)
 	if err != nil {
-		return serviceResponse{}, domain.Unknown(err).At("httpclient.request")
+		return serviceResponse{}, domain.Unknown(err).WithOp("httpclient.request")
 	}
 	user := string(c.caller.User)
 	report, probe, err := s.guard.acquire(user)

@@ -27,7 +27,7 @@ func (s *router) finishRequest(c *gin.Context, x *requestState) {
 	}
 	endSpan(x, status)
 	method := x.endpoint.label(c.Request.Method)
-	s.observer.Observe(domain.RequestServed{Method: method, Endpoint: x.endpoint.template, Status: status, Took: took})
+	s.observer.Observe(domain.RequestServed{Method: method, Endpoint: x.endpoint.template, Status: status, Duration: took})
 	level := x.level()
 	if ctx := c.Request.Context(); s.log.Enabled(ctx, level) {
 		s.log.LogAttrs(ctx, level, "request", x.attributes(c, method, status, took)...)

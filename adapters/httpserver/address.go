@@ -32,7 +32,7 @@ func parseProxies(list string) (trustedProxies, error) {
 	for _, item := range items {
 		p, err := parsePrefix(item)
 		if err != nil {
-			return nil, domain.Unparsable("trusted proxies", err)
+			return nil, domain.ParseFailure("trusted proxies", err)
 		}
 		out = append(out, p)
 	}

@@ -35,13 +35,13 @@ func Alive(ctx context.Context, service domain.Service, host string, port int) e
 	address := url.URL{Scheme: "http", Host: net.JoinHostPort(probeHost(host), strconv.Itoa(port)), Path: "/healthz"}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), http.NoBody)
 	if err != nil {
-		return domain.Unknown(err).At("httpserver.Alive")
+		return domain.Unknown(err).WithOp("httpserver.Alive")
 	}
 	// Its own transport ignores the proxy settings of the environment.
 	transport := &http.Transport{DisableKeepAlives: true}
 	res, err := transport.RoundTrip(req)
 	if err != nil {
-		return domain.Unreachable(string(service), err).At("httpserver.Alive")
+		return domain.Unreachable(string(service), err).WithOp("httpserver.Alive")
 	}
 	defer func() { _ = res.Body.Close() }()
 	var body struct {
@@ -49,7 +49,7 @@ func Alive(ctx context.Context, service domain.Service, host string, port int) e
 	}
 	err = json.NewDecoder(io.LimitReader(res.Body, aliveBytes)).Decode(&body)
 	if err != nil || res.StatusCode != http.StatusOK || body.Service != service {
-		return domain.External(string(service), res.StatusCode).Because(err).At("httpserver.Alive")
+		return domain.External(string(service), res.StatusCode).WithCause(err).WithOp("httpserver.Alive")
 	}
 	return nil
 }

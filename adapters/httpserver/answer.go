@@ -90,15 +90,15 @@ func challenge(e *domain.Error) string {
 func wholeSeconds(d time.Duration) int { return max(int(math.Ceil(d.Seconds())), 1) }
 
 // appendError appends the object for "error" with its fixed keys.
-func (s *router) appendError(b []byte, trail domain.Trail, e *domain.Error) []byte {
+func (s *router) appendError(b []byte, trail domain.RequestContext, e *domain.Error) []byte {
 	b = append(b, `{"code":"`...)
 	b = append(b, e.Code...)
 	b = append(b, `","message":`...)
 	b = appendQuoted(b, clipRunes(e.Message, maxMessage))
 	b = append(b, `,"correlation_id":"`...)
-	b = append(b, trail.Correlation...)
+	b = append(b, trail.CorrelationID...)
 	b = append(b, `","request_id":"`...)
-	b = append(b, trail.Request...)
+	b = append(b, trail.RequestID...)
 	b = append(b, `","service":"`...)
 	b = append(b, s.service...)
 	b = append(b, `","timestamp":"`...)
@@ -155,7 +155,7 @@ func plainJSON(v any) ([]byte, error) {
 	e := json.NewEncoder(&out)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
-		return nil, domain.Unknown(err).At("httpserver.plainJSON")
+		return nil, domain.Unknown(err).WithOp("httpserver.plainJSON")
 	}
 	return bytes.TrimRight(out.Bytes(), "\n"), nil
 }

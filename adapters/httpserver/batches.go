@@ -32,7 +32,7 @@ func (g *gateway) batchStatus(c *gin.Context) error {
 func (g *gateway) listBatches(c *gin.Context) error {
 	values, err := url.ParseQuery(c.Request.URL.RawQuery)
 	if err != nil {
-		return domain.Invalid("query", "", "key=value pairs, percent-encoded", "Invalid query").Because(err)
+		return domain.Invalid("query", "", "key=value pairs, percent-encoded", "Invalid query").WithCause(err)
 	}
 	query, err := batchQuery(values)
 	if err != nil {

@@ -192,7 +192,7 @@ func (p *bodyPump) readError(cause error) error {
 		if limit <= 0 || !p.until.IsZero() && !time.Now().Before(p.until) {
 			limit = p.until.Sub(p.body.startedAt).Round(time.Millisecond)
 		}
-		return domain.TimedOut("request body", limit, cause).At("httpserver.body")
+		return domain.TimedOut("request body", limit, cause).WithOp("httpserver.body")
 	}
 	return bodyReadError(cause)
 }

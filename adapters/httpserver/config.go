@@ -199,7 +199,7 @@ func proxyProblems(name, list string, environment domain.Environment) []error {
 	trusted, err := parseProxies(list)
 	switch {
 	case err != nil:
-		return []error{domain.Misconfigured(name, "is not a comma list of CIDRs").Because(err)}
+		return []error{domain.Misconfigured(name, "is not a comma list of CIDRs").WithCause(err)}
 	case environment == domain.Production && trusted.coversEverything():
 		return []error{domain.Misconfigured(name, "must not cover all addresses in production: every client could choose its own")}
 	default:
@@ -217,7 +217,7 @@ func splitProxies(list string) ([]string, error) {
 		}
 		if _, err := netip.ParseAddr(item); err != nil {
 			if _, _, err := net.ParseCIDR(item); err != nil {
-				return nil, domain.Unparsable("trusted proxies", err)
+				return nil, domain.ParseFailure("trusted proxies", err)
 			}
 		}
 		out = append(out, item)

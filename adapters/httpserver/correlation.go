@@ -12,7 +12,7 @@ import (
 // requestIDs takes the correlation id from the header, else from the query, else
 // creates one. The request id is always new. replaced reports that the client sent
 // an invalid id.
-func requestIDs(r *http.Request) (trail domain.Trail, replaced bool) {
+func requestIDs(r *http.Request) (trail domain.RequestContext, replaced bool) {
 	sent := ""
 	if values := r.Header["X-Correlation-Id"]; len(values) > 0 {
 		sent = values[0]
@@ -24,7 +24,7 @@ func requestIDs(r *http.Request) (trail domain.Trail, replaced bool) {
 	if !ok {
 		id = uuid.NewString()
 	}
-	return domain.Trail{Correlation: id, Request: uuid.NewString()}, sent != "" && !ok
+	return domain.RequestContext{CorrelationID: id, RequestID: uuid.NewString()}, sent != "" && !ok
 }
 
 // canonicalUUID accepts the spellings of a UUID: 32 hexadecimal digits, with

@@ -14,7 +14,7 @@ import (
 func openAPIDocument() ([]byte, error) {
 	document, err := yaml.YAMLToJSON(api.OpenAPI())
 	if err != nil {
-		return nil, domain.NotStarted("api description", err).At("httpserver.openAPIDocument")
+		return nil, domain.NotStarted("api description", err).WithOp("httpserver.openAPIDocument")
 	}
 	return document, nil
 }

@@ -231,7 +231,7 @@ func malformed(cause error) error {
 	if errors.Is(cause, errClientLeft) {
 		return cause
 	}
-	return domain.Invalid("form", "", "multipart/form-data", "Failed to parse form data").Because(cause).At("httpserver.form")
+	return domain.Invalid("form", "", "multipart/form-data", "Failed to parse form data").WithCause(cause).WithOp("httpserver.form")
 }
 
 // destinationErrors marks write errors with errDestination.

@@ -79,7 +79,7 @@ func (u *upstream) failure(cause error) error {
 	if !told {
 		e = u.classify(cause)
 	}
-	named := e.At("httpserver.forward")
+	named := e.WithOp("httpserver.forward")
 	named.Err = cause
 	named.Details = maps.Clone(e.Details)
 	if named.Details == nil {
@@ -99,7 +99,7 @@ func (u *upstream) classify(cause error) *domain.Error {
 	case onWire:
 		return domain.Unreachable(u.name, nil)
 	default:
-		return domain.BrokenAnswer(u.name, nil)
+		return domain.MalformedResponse(u.name, nil)
 	}
 }
 
@@ -120,7 +120,7 @@ func (g *gateway) forward(to *upstream) handler {
 		err := p.run(ctx)
 		g.observer.Observe(domain.ServiceCalled{
 			Service: to.name, Method: x.endpoint.label(c.Request.Method), Endpoint: x.endpoint.template,
-			Status: p.status, Took: time.Since(started),
+			Status: p.status, Duration: time.Since(started),
 		})
 		markSpanFailed(span, err)
 		return err

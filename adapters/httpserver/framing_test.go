@@ -31,8 +31,8 @@ func (f *facts) called(t *testing.T) []domain.ServiceCalled {
 	var out []domain.ServiceCalled
 	for _, fact := range f.all {
 		if c, ok := fact.(domain.ServiceCalled); ok {
-			require.Positive(t, c.Took)
-			c.Took = 0
+			require.Positive(t, c.Duration)
+			c.Duration = 0
 			out = append(out, c)
 		}
 	}

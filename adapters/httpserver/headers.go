@@ -27,7 +27,7 @@ func newFixedHeaders() fixedHeaders {
 
 // setCommonHeaders sets the headers of every answer, also of a protocol switch.
 func (s *router) setCommonHeaders(c *gin.Context, x *requestState) {
-	ids := []string{x.trail.Correlation, x.trail.Request, x.span.SpanContext().TraceID().String()}
+	ids := []string{x.trail.CorrelationID, x.trail.RequestID, x.span.SpanContext().TraceID().String()}
 	h := c.Writer.Header()
 	h["X-Correlation-Id"] = ids[0:1:1]
 	h["X-Request-Id"] = ids[1:2:2]

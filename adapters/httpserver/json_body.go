@@ -114,7 +114,7 @@ func bodyReadError(cause error) error {
 	case errors.Is(cause, os.ErrDeadlineExceeded):
 		return (&domain.Error{
 			Code: domain.Timeout, Message: "Request body did not arrive in time", Details: map[string]any{}, Err: cause,
-		}).At("httpserver.unreadable")
+		}).WithOp("httpserver.unreadable")
 	default:
 		return &domain.Error{
 			Code: domain.InvalidRequest, Message: "Request body could not be read",

@@ -129,5 +129,5 @@ func (s *router) consume(c *gin.Context, party string, r *limitRule) error {
 		return nil
 	}
 	s.observer.Observe(domain.RequestLimited{Class: r.Class})
-	return domain.RateLimited(r.Max, r.Window, a.Reset).At("httpserver.limit")
+	return domain.RateLimited(r.Max, r.Window, a.Reset).WithOp("httpserver.limit")
 }

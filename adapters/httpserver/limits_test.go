@@ -26,11 +26,11 @@ type ledger struct {
 	resets time.Duration
 }
 
-func (l *ledger) Take(_ context.Context, party string, limit domain.Limit) domain.Allowance {
+func (l *ledger) Take(_ context.Context, party string, limit domain.Limit) domain.RateDecision {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.taken = append(l.taken, party+" "+string(limit.Class))
-	return domain.Allowance{Allowed: !l.full[limit.Class], Remaining: limit.Max - 1, Reset: l.resets}
+	return domain.RateDecision{Allowed: !l.full[limit.Class], Remaining: limit.Max - 1, Reset: l.resets}
 }
 
 func (l *ledger) read() []string {

@@ -34,7 +34,7 @@ type budgetReader struct {
 func (r *budgetReader) Read(p []byte) (int, error) {
 	n, err := r.Reader.Read(p)
 	if !r.lease.Grow(2 * int64(n)) {
-		return 0, domain.Unavailable(r.service, retryAfter).At("httpserver.held")
+		return 0, domain.Unavailable(r.service, retryAfter).WithOp("httpserver.held")
 	}
 	return n, err
 }

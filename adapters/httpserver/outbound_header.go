@@ -33,7 +33,7 @@ func (g *gateway) outboundHeader(ctx context.Context, in *http.Request, x *reque
 	if id.Encoding != "" {
 		out.Set("X-Identity-Encoding", id.Encoding)
 	}
-	out.Set("X-Correlation-Id", x.trail.Correlation)
+	out.Set("X-Correlation-Id", x.trail.CorrelationID)
 	out.Set("X-Forwarded-For", g.limits.trusted.clientAddr(in))
 	out.Set("X-Forwarded-Proto", g.limits.trusted.scheme(in))
 	out.Set("X-Forwarded-Host", in.Host)

@@ -30,7 +30,7 @@ func (g *gateway) startPipeline(c *gin.Context) error {
 	}
 	x := requestStateOf(c)
 	outcome, err := g.Pipelines.Start(c.Request.Context(), x.caller, request,
-		app.Repeat{Key: key, Body: body, Answer: accepted(id, x.trail)})
+		app.IdempotentRequest{Key: key, Body: body, Response: accepted(id, x.trail)})
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func (g *gateway) startPipeline(c *gin.Context) error {
 	if outcome.Replayed {
 		c.Writer.Header().Set("Idempotent-Replayed", "true")
 	}
-	g.writeResponse(c, http.StatusAccepted, g.fixedHeaders.json, outcome.Answer)
+	g.writeResponse(c, http.StatusAccepted, g.fixedHeaders.json, outcome.Response)
 	return nil
 }
 
@@ -58,10 +58,10 @@ func idempotencyKey(h http.Header) (string, error) {
 	}
 }
 
-func accepted(id domain.BatchID, trail domain.Trail) []byte {
+func accepted(id domain.BatchID, trail domain.RequestContext) []byte {
 	b := append(make([]byte, 0, 192), `{"status":"accepted","message":"Pipeline execution request received","batch_id":`...)
 	b = appendQuoted(b, string(id))
 	b = append(b, `,"correlation_id":"`...)
-	b = append(b, trail.Correlation...)
+	b = append(b, trail.CorrelationID...)
 	return append(b, `"}`...)
 }

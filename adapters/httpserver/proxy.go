@@ -52,7 +52,7 @@ func (p *proxy) run(ctx context.Context) error {
 	defer func() { _ = res.Body.Close() }()
 	p.status = res.StatusCode
 	if res.StatusCode < http.StatusOK || res.StatusCode > maxStatus {
-		return p.upstream.failure(domain.BrokenAnswer(p.upstream.name, errStatus))
+		return p.upstream.failure(domain.MalformedResponse(p.upstream.name, errStatus))
 	}
 	if media, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type")); media == eventStream {
 		closed, err := p.streamLimiter.acquire(requestStateOf(p.c).caller.User, p.upstream.name)

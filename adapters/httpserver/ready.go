@@ -19,9 +19,9 @@ type dependencyState struct {
 // error.
 func (s *router) readiness(c *gin.Context, r *app.Readiness) error {
 	report := r.Check(c.Request.Context())
-	parts := make(map[string]dependencyState, len(report.Parts))
+	parts := make(map[string]dependencyState, len(report.Dependencies))
 	status := "ready"
-	for _, p := range report.Parts {
+	for _, p := range report.Dependencies {
 		parts[p.Name] = dependencyState{p.Condition, p.Note}
 		if p.Condition != domain.Healthy {
 			status = string(domain.Degraded)

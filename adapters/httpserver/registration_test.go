@@ -195,7 +195,7 @@ func FuzzRegistration(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		r, err := httpserver.RegistrationRequest(body)
 		if err != nil {
-			require.Equal(t, domain.BrokenSchema, domain.As(err).Kind)
+			require.Equal(t, domain.SchemaViolation, domain.As(err).Kind)
 			return
 		}
 		require.Positive(t, r.EssayCount)

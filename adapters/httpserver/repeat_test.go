@@ -105,8 +105,8 @@ func TestARunningKeyIsAskedForLater(t *testing.T) {
 	w := newWorld(t, func(w *world, p *httpserver.GatewayParts) {
 		w.platform.AddBatch("b1", domain.BatchReport{Owner: "u1"})
 		p.Pipelines = app.NewPipelines(app.PipelineParts{
-			Batches: p.Batches, Preflight: w.platform, Commands: s, Answers: memory.NewIdempotency(), Registered: w.registered,
-			IDs: app.IDs{Of: func(name string) string { return name }}, Log: slog.New(slog.DiscardHandler),
+			Batches: p.Batches, Preflight: w.platform, Commands: s, Idempotency: memory.NewIdempotency(), Registered: w.registered,
+			IDs: app.IDs{FromName: func(name string) string { return name }}, Log: slog.New(slog.DiscardHandler),
 		})
 	})
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.base+"/v1/batches/b1/pipelines", strings.NewReader(nlp))

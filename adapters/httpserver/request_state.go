@@ -15,7 +15,7 @@ import (
 type requestState struct {
 	endpoint *endpoint
 	started  time.Time
-	trail    domain.Trail
+	trail    domain.RequestContext
 	// correlationReplaced reports that the client's correlation id was invalid.
 	correlationReplaced bool
 	span                trace.Span
@@ -44,7 +44,7 @@ func (s *router) beginRequest(ep *endpoint) gin.HandlerFunc {
 		if s.network != nil {
 			x.trail.Network = s.network(c.Request)
 		}
-		ctx := domain.WithTrail(c.Request.Context(), x.trail)
+		ctx := domain.WithRequestContext(c.Request.Context(), x.trail)
 		ctx, x.span = s.startSpan(ctx, c.Request, ep)
 		c.Request = c.Request.WithContext(context.WithValue(ctx, requestStateKey{}, x))
 		s.setCommonHeaders(c, x)

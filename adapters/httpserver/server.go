@@ -41,7 +41,7 @@ func listen(s *router, address string, b connLimits) (*Server, error) {
 	lc := net.ListenConfig{KeepAlive: -1}
 	listener, err := lc.Listen(context.Background(), "tcp", address)
 	if err != nil {
-		return nil, domain.NotStarted("http server", err).At("httpserver.listen")
+		return nil, domain.NotStarted("http server", err).WithOp("httpserver.listen")
 	}
 	s.readTimeout = b.answer
 	var handler http.Handler = bodyOwner{s, s.engine}
@@ -96,7 +96,7 @@ func (s *Server) Routes() []Route { return slices.Clone(s.router.routeList) }
 // Shutdown still waits for requests in flight. It is called at most once.
 func (s *Server) Serve() error {
 	if err := s.http.Serve(s.listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
-		return domain.Unknown(err).At("httpserver.Serve")
+		return domain.Unknown(err).WithOp("httpserver.Serve")
 	}
 	return nil
 }
@@ -125,7 +125,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	err = errors.Join(err, s.http.Close())
 	if ctx.Err() != nil {
-		return (&domain.Error{Code: domain.Timeout, Message: "Requests in flight were cut short", Err: err}).At("httpserver.Shutdown")
+		return (&domain.Error{Code: domain.Timeout, Message: "Requests in flight were cut short", Err: err}).WithOp("httpserver.Shutdown")
 	}
-	return domain.Unknown(err).At("httpserver.Shutdown")
+	return domain.Unknown(err).WithOp("httpserver.Shutdown")
 }

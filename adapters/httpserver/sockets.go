@@ -53,7 +53,7 @@ func (w *sockets) health(c *gin.Context) error {
 func (w *sockets) redisHealth(c *gin.Context) error {
 	h := w.redis.Health(c.Request.Context())
 	if h.Condition == domain.Unhealthy {
-		w.redisDown(c, domain.Unreachable("redis", h.Err).At("httpserver.redisHealth"))
+		w.redisDown(c, domain.Unreachable("redis", h.Err).WithOp("httpserver.redisHealth"))
 		return nil
 	}
 	return w.writeJSON(c, struct {

@@ -243,7 +243,7 @@ func TestTheUpgradeKnowsItsNetwork(t *testing.T) {
 	t.Parallel()
 	networks := make(chan string, 1)
 	w := newSocketWorld(t, func(_ http.ResponseWriter, r *http.Request) error {
-		networks <- domain.TrailOf(r.Context()).Network
+		networks <- domain.RequestContextOf(r.Context()).Network
 		return domain.RateLimited(100, time.Minute, 7*time.Second)
 	}, probe{})
 	r := call(t, http.MethodGet, w.base+"/ws", "", "X-Forwarded-For: 2001:db8::1, 198.51.100.7")

@@ -22,7 +22,7 @@ func StatusOf(e *domain.Error) int {
 
 func statusOfKind(kind domain.Kind) int {
 	switch kind {
-	case domain.BrokenSchema:
+	case domain.SchemaViolation:
 		return http.StatusUnprocessableEntity
 	case domain.Conflict:
 		return http.StatusConflict

@@ -50,7 +50,7 @@ func TestEveryCodeHasTheContractsStatus(t *testing.T) {
 func TestKindDecidesBeforeCode(t *testing.T) {
 	t.Parallel()
 	for kind, status := range map[domain.Kind]int{
-		domain.Plain: 400, domain.BrokenSchema: 422, domain.Conflict: 409, domain.TooLarge: 413,
+		domain.Plain: 400, domain.SchemaViolation: 422, domain.Conflict: 409, domain.TooLarge: 413,
 		domain.WrongMethod: 405, domain.WrongMediaType: 415, domain.UpgradeRequired: 426,
 	} {
 		assert.Equal(t, status, httpserver.StatusOf(&domain.Error{Code: domain.InvalidRequest, Kind: kind}))

@@ -32,7 +32,7 @@ func (s *streamLimiter) acquire(user domain.UserID, service string) (closed func
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.open >= maxStreams || s.perUser[user] >= maxUserStreams {
-		return nil, domain.Unavailable(service, streamRetryAfter).At("httpserver.stream")
+		return nil, domain.Unavailable(service, streamRetryAfter).WithOp("httpserver.stream")
 	}
 	s.open++
 	s.perUser[user]++

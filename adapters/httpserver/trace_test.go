@@ -62,7 +62,7 @@ func TestSpanContinuesTheClientsTrace(t *testing.T) {
 func TestErrorIsOnItsSpanOnce(t *testing.T) {
 	t.Parallel()
 	w, recorder := traced(t)
-	w.platform.Fail(domain.Unreachable("result_aggregator", assert.AnError).At("httpclient.Status"))
+	w.platform.Fail(domain.Unreachable("result_aggregator", assert.AnError).WithOp("httpclient.Status"))
 	r := call(t, http.MethodGet, w.base+"/v1/batches", "", "Authorization: Bearer u1", "X-Correlation-ID: "+canonical)
 	require.Equal(t, 503, r.StatusCode)
 	span, attributes := one(t, recorder)
@@ -95,7 +95,7 @@ func TestOneLinePerRequest(t *testing.T) {
 	w := newWorld(t)
 	call(t, http.MethodGet, w.base+"/v1/batches/b9/status?token=hush", "", "Authorization: Bearer u1")
 	call(t, http.MethodGet, w.base+"/healthz", "")
-	w.platform.Fail(domain.Unreachable("result_aggregator", assert.AnError).At("httpclient.Status"))
+	w.platform.Fail(domain.Unreachable("result_aggregator", assert.AnError).WithOp("httpclient.Status"))
 	call(t, http.MethodGet, w.base+"/v1/batches", "", "Authorization: Bearer u1")
 	require.Eventually(t, func() bool { return strings.Count(w.log.String(), "\n") == 3 }, tick*1000, tick)
 	lines := strings.Split(w.log.String(), "\n")

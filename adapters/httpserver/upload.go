@@ -134,7 +134,7 @@ func (u *upload) abort(reason, cause error) {
 // the upload waits for the client.
 func (u *upload) onTimeout(limit time.Duration) {
 	if u.waitingForClient.Load() {
-		u.abort(domain.TimedOut("upload", limit, nil).At("httpserver.upload"), errAborted)
+		u.abort(domain.TimedOut("upload", limit, nil).WithOp("httpserver.upload"), errAborted)
 		return
 	}
 	u.abort(u.g.files.failure(domain.TimedOut(u.g.files.name, limit, nil)), context.DeadlineExceeded)

@@ -37,7 +37,7 @@ func (u *upload) run() (domain.Reply, error) {
 	started := time.Now()
 	reply, err := u.call(ctx)
 	u.g.observer.Observe(domain.ServiceCalled{
-		Service: to.name, Method: http.MethodPost, Endpoint: u.state.endpoint.template, Status: reply.Status, Took: time.Since(started),
+		Service: to.name, Method: http.MethodPost, Endpoint: u.state.endpoint.template, Status: reply.Status, Duration: time.Since(started),
 	})
 	markSpanFailed(span, err)
 	if u.complete.Load() && span.IsRecording() {
@@ -92,7 +92,7 @@ func (u *upload) readAcceptance(reply domain.Reply, body io.Reader) (domain.Repl
 		return reply, u.reason
 	case <-u.copied:
 		if u.copyErr != nil {
-			return reply, to.failure(domain.BrokenAnswer(to.name, errEarlyAcceptance))
+			return reply, to.failure(domain.MalformedResponse(to.name, errEarlyAcceptance))
 		}
 	}
 	var err error
@@ -100,7 +100,7 @@ func (u *upload) readAcceptance(reply domain.Reply, body io.Reader) (domain.Repl
 		return reply, to.failure(err)
 	}
 	if len(reply.Body) > maxUploadReply {
-		return reply, to.failure(domain.BrokenAnswer(to.name, nil))
+		return reply, to.failure(domain.MalformedResponse(to.name, nil))
 	}
 	return reply, nil
 }
@@ -128,9 +128,9 @@ func isAccepted(status int) bool {
 func (u *upload) refusalError(r domain.Reply) error {
 	switch status := r.Status; {
 	case status == http.StatusBadRequest:
-		return domain.Invalid("form", "", "", serviceMessage(r.Body)).At("httpserver.upload")
+		return domain.Invalid("form", "", "", serviceMessage(r.Body)).WithOp("httpserver.upload")
 	case status == http.StatusForbidden, status == http.StatusConflict && conflictCode(r.Body) == domain.AuthorizationError:
-		return domain.Forbidden("Not allowed to add files to this batch", nil).At("httpserver.upload")
+		return domain.Forbidden("Not allowed to add files to this batch", nil).WithOp("httpserver.upload")
 	case status == http.StatusNotFound, status == http.StatusConflict && conflictCode(r.Body) == domain.ResourceNotFound:
 		return u.unknownBatch()
 	case status == http.StatusConflict:
@@ -138,7 +138,7 @@ func (u *upload) refusalError(r domain.Reply) error {
 			Code: domain.InvalidRequest, Kind: domain.Conflict, Message: "The batch cannot take files now", Op: "httpserver.upload",
 		}
 	default:
-		return domain.External(u.g.files.name, status).At("httpserver.upload")
+		return domain.External(u.g.files.name, status).WithOp("httpserver.upload")
 	}
 }
 
@@ -146,7 +146,7 @@ func (u *upload) refusalError(r domain.Reply) error {
 // because copyForm writes the id.
 func (u *upload) unknownBatch() error {
 	if u.complete.Load() {
-		return domain.NotFound("batch", string(u.form.batch)).At("httpserver.upload")
+		return domain.NotFound("batch", string(u.form.batch)).WithOp("httpserver.upload")
 	}
 	return &domain.Error{
 		Code: domain.ResourceNotFound, Message: "batch not found", Op: "httpserver.upload",

@@ -29,7 +29,7 @@ func (s *uploadLimiter) acquire(user domain.UserID) (leave func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.perUser[user] >= maxUserUploads {
-		return nil, domain.Unavailable(domain.FileService, retryAfter).At("httpserver.upload")
+		return nil, domain.Unavailable(domain.FileService, retryAfter).WithOp("httpserver.upload")
 	}
 	s.perUser[user]++
 	return func() { s.release(user) }, nil

@@ -67,7 +67,7 @@ func (v *violations) err() error {
 		details["truncated"] = true
 	}
 	return &domain.Error{
-		Code: domain.ValidationError, Kind: domain.BrokenSchema, Message: v.list[0].Msg,
+		Code: domain.ValidationError, Kind: domain.SchemaViolation, Message: v.list[0].Msg,
 		Op: "httpserver.decode", Details: details,
 	}
 }

@@ -68,7 +68,7 @@ func (f *facts) served() []domain.RequestServed {
 	var out []domain.RequestServed
 	for _, fact := range f.all {
 		if s, ok := fact.(domain.RequestServed); ok {
-			s.Took = 0
+			s.Duration = 0
 			out = append(out, s)
 		}
 	}
@@ -104,7 +104,7 @@ func (f *facts) calls() []domain.ServiceCalled {
 	var out []domain.ServiceCalled
 	for _, fact := range f.all {
 		if s, ok := fact.(domain.ServiceCalled); ok {
-			s.Took = 0
+			s.Duration = 0
 			out = append(out, s)
 		}
 	}
@@ -169,8 +169,8 @@ func parts(w *world, client ports.BatchStatusClient, tp trace.TracerProvider) ht
 		Config: config(), Environment: domain.Testing, Tokens: tokens{}, Limiter: memory.NewRateLimiter(),
 		Batches: batches,
 		Pipelines: app.NewPipelines(app.PipelineParts{
-			Batches: batches, Preflight: w.platform, Commands: w.platform, Answers: memory.NewIdempotency(), Registered: w.registered,
-			IDs: app.IDs{New: func() string { return "e1" }, Of: func(name string) string { return name }},
+			Batches: batches, Preflight: w.platform, Commands: w.platform, Idempotency: memory.NewIdempotency(), Registered: w.registered,
+			IDs: app.IDs{New: func() string { return "e1" }, FromName: func(name string) string { return name }},
 			Log: slog.New(slog.DiscardHandler),
 		}),
 		Registrations: app.NewRegistrations(w.platform, w.registered, log),

@@ -16,11 +16,11 @@ import (
 func (c Config) checkClaims(payload []byte, now time.Time) (domain.Caller, error) {
 	claims, err := parseObject(payload)
 	if err != nil {
-		return domain.Caller{}, malformed().Because(err)
+		return domain.Caller{}, malformed().WithCause(err)
 	}
 	for _, name := range []string{"sub", "iss", "aud", "typ"} {
 		if hasLoneSurrogate(claims[name]) {
-			return domain.Caller{}, malformed().Because(errLoneSurrogate)
+			return domain.Caller{}, malformed().WithCause(errLoneSurrogate)
 		}
 	}
 	org, err := c.organisation(claims)
@@ -49,7 +49,7 @@ func (c Config) checkTimes(claims jsonObject, now time.Time) (time.Time, error) 
 	latest := now.Add(c.Leeway)
 	switch {
 	case expErr != nil || nbfErr != nil || iatErr != nil:
-		return time.Time{}, malformed().Because(errors.Join(expErr, nbfErr, iatErr))
+		return time.Time{}, malformed().WithCause(errors.Join(expErr, nbfErr, iatErr))
 	case !present:
 		return time.Time{}, domain.TokenWithoutExpiry()
 	case !now.Before(expires):
@@ -98,10 +98,10 @@ func subject(claims jsonObject) (domain.UserID, error) {
 	text, _ := claims.stringMember("sub")
 	user, err := domain.ParseUserID(strings.Clone(text))
 	switch {
-	case errors.Is(err, domain.ErrNoUser):
+	case errors.Is(err, domain.ErrEmptyUserID):
 		return "", domain.TokenWithoutSubject()
 	case err != nil:
-		return "", domain.TokenInvalid("subject").Because(err)
+		return "", domain.TokenInvalid("subject").WithCause(err)
 	default:
 		return user, nil
 	}
@@ -114,7 +114,7 @@ func (c Config) organisation(claims jsonObject) (string, error) {
 	for _, name := range c.OrgClaims {
 		org, isText := claims.stringMember(name)
 		if isText && hasLoneSurrogate(claims[name]) {
-			return "", malformed().Because(errLoneSurrogate)
+			return "", malformed().WithCause(errLoneSurrogate)
 		}
 		org = strings.TrimSpace(org)
 		if org != "" && !strings.ContainsFunc(org, unicode.IsControl) {

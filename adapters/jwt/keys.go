@@ -37,7 +37,7 @@ func (c Config) staticKey() (any, error) {
 	case c.PublicKeyPath != "":
 		text, err := os.ReadFile(c.PublicKeyPath)
 		if err != nil {
-			return nil, domain.Misconfigured("JWT_PUBLIC_KEY_PATH", "cannot be read").Because(err)
+			return nil, domain.Misconfigured("JWT_PUBLIC_KEY_PATH", "cannot be read").WithCause(err)
 		}
 		return parsePEM(c.Algorithm, "JWT_PUBLIC_KEY_PATH", string(text))
 	default:

@@ -35,7 +35,7 @@ func Mint(c Config, claims Claims) (string, error) {
 	}
 	payload, err := json.Marshal(c.members(claims))
 	if err != nil {
-		return "", domain.Unparsable("claims", err)
+		return "", domain.ParseFailure("claims", err)
 	}
 	header := jws.NewHeaders()
 	if err := header.Set(jws.TypeKey, "JWT"); err != nil {

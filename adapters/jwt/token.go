@@ -65,7 +65,7 @@ func (h *headers) check(text string) (kid string, err error) {
 	}
 	members, err := parseObject(decoded)
 	if err != nil {
-		return "", malformed().Because(err)
+		return "", malformed().WithCause(err)
 	}
 	if err := checkHeader(members, h.algorithm); err != nil {
 		return "", err

@@ -49,10 +49,10 @@ func New(c Config, observer ports.Observer, log *slog.Logger) (*Validator, error
 	}
 	v := &Validator{
 		config: c, verifier: verifier, observer: observer, headers: headers{algorithm: c.Algorithm},
-		cachedFact:   domain.TokenChecked{Result: domain.TokenAccepted, Cached: true},
-		acceptedFact: domain.TokenChecked{Result: domain.TokenAccepted},
-		expiredFact:  domain.TokenChecked{Result: domain.TokenTooOld},
-		refusedFact:  domain.TokenChecked{Result: domain.TokenRefused},
+		cachedFact:   domain.TokenChecked{Result: domain.TokenResultSuccess, Cached: true},
+		acceptedFact: domain.TokenChecked{Result: domain.TokenResultSuccess},
+		expiredFact:  domain.TokenChecked{Result: domain.TokenResultExpired},
+		refusedFact:  domain.TokenChecked{Result: domain.TokenResultInvalid},
 	}
 	v.clearCache()
 	if !c.symmetric() && c.JWKSURL != "" {
@@ -91,7 +91,7 @@ func (v *Validator) Health(context.Context) domain.Health {
 // expire or the keys change.
 func (v *Validator) Validate(_ context.Context, token string) (domain.Caller, error) {
 	if token == "" {
-		return domain.Caller{}, domain.NotAuthenticated().At(operation)
+		return domain.Caller{}, domain.NotAuthenticated().WithOp(operation)
 	}
 	if len(token) > maxToken {
 		return v.observe(domain.Caller{}, domain.TokenInvalid("size"))
@@ -126,7 +126,7 @@ func (v *Validator) verify(token string, now time.Time) (domain.Caller, error) {
 			return v.config.checkClaims(parts.payload, now)
 		}
 	}
-	return domain.Caller{}, domain.TokenInvalid("signature").Because(err)
+	return domain.Caller{}, domain.TokenInvalid("signature").WithCause(err)
 }
 
 // observe observes the result. It ignores errors other than AUTHENTICATION_ERROR.
@@ -135,7 +135,7 @@ func (v *Validator) observe(caller domain.Caller, err error) (domain.Caller, err
 		v.observer.Observe(v.acceptedFact)
 		return caller, nil
 	}
-	failure := domain.As(err).At(operation)
+	failure := domain.As(err).WithOp(operation)
 	switch {
 	case failure.Code != domain.AuthenticationError:
 	case failure.Details["reason"] == "jwt_expired":

@@ -96,8 +96,8 @@ func TestCachedTokenIsObserved(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.Equal(t, []domain.Fact{
-		domain.TokenChecked{Result: domain.TokenAccepted},
-		domain.TokenChecked{Result: domain.TokenAccepted, Cached: true},
+		domain.TokenChecked{Result: domain.TokenResultSuccess},
+		domain.TokenChecked{Result: domain.TokenResultSuccess, Cached: true},
 	}, seen.facts)
 }
 

@@ -71,11 +71,11 @@ type Consumer struct {
 func NewConsumer(c ConsumerConfig, n *app.Notifications, o ports.Observer, tp trace.TracerProvider, log *slog.Logger) (*Consumer, error) {
 	dialer, err := newDialer(c.Security, c.ClientID)
 	if err != nil {
-		return nil, domain.NotStarted("kafka consumer", err).At("kafka.NewConsumer")
+		return nil, domain.NotStarted("kafka consumer", err).WithOp("kafka.NewConsumer")
 	}
 	connect, err := newTransports(c.Security, c.ClientID)
 	if err != nil {
-		return nil, domain.NotStarted("kafka consumer", err).At("kafka.NewConsumer")
+		return nil, domain.NotStarted("kafka consumer", err).WithOp("kafka.NewConsumer")
 	}
 	return &Consumer{
 		config: c, dialer: dialer, notifications: n, brokers: newMetadataConn(dialer, addresses(c.Brokers)), connect: connect,
@@ -105,7 +105,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 		JoinGroupBackoff: rejoinPause, Timeout: groupTimeout, StartOffset: kafkago.FirstOffset,
 	})
 	if err != nil {
-		return domain.NotStarted("kafka consumer", err).At("kafka.Run")
+		return domain.NotStarted("kafka consumer", err).WithOp("kafka.Run")
 	}
 	// Closing the group ends its current assignment, which ends the work; the
 	// other way round the library would join again before it leaves.
@@ -182,7 +182,7 @@ func (c *Consumer) runAssignment(lease context.Context, generation *kafkago.Gene
 // supervise commits finished records and watches the topic's partitions until the assignment
 // must end.
 func (c *Consumer) supervise(lease context.Context, done *progress) {
-	watch := time.NewTimer(domain.UntilBeat(time.Now(), watchInterval))
+	watch := time.NewTimer(domain.AlignedDelay(time.Now(), watchInterval))
 	defer watch.Stop()
 	var due <-chan time.Time // of a commit; nil: nothing is finished
 	fresh := done.changed
@@ -202,7 +202,7 @@ func (c *Consumer) supervise(lease context.Context, done *progress) {
 			if c.partitionsChanged(lease) {
 				return
 			}
-			watch.Reset(domain.UntilBeat(time.Now(), watchInterval))
+			watch.Reset(domain.AlignedDelay(time.Now(), watchInterval))
 		}
 	}
 }

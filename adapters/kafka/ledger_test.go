@@ -44,24 +44,24 @@ func newLedger() *ledger {
 	}
 }
 
-func (l *ledger) Publish(ctx context.Context, n domain.Notification) (domain.Handover, error) {
+func (l *ledger) Publish(ctx context.Context, n domain.Notification) (domain.PublishResult, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	defer func() { close(l.moved); l.moved = make(chan struct{}) }()
 	if ctx.Err() != nil {
-		return domain.Handover{}, domain.Unreachable("redis", ctx.Err())
+		return domain.PublishResult{}, domain.Unreachable("redis", ctx.Err())
 	}
 	l.traces = append(l.traces, trace.SpanContextFromContext(ctx))
 	if err := l.refuse[n.User]; err != nil {
-		return domain.Handover{}, err
+		return domain.PublishResult{}, err
 	}
 	if slices.Contains(l.kept[n.User], n.EventID) {
 		l.repeats++
-		return domain.Handover{Duplicate: true}, nil
+		return domain.PublishResult{Duplicate: true}, nil
 	}
 	l.sum++
 	l.kept[n.User] = append(l.kept[n.User], n.EventID)
-	return domain.Handover{ID: fmt.Sprint(len(l.kept[n.User]))}, nil
+	return domain.PublishResult{ID: fmt.Sprint(len(l.kept[n.User]))}, nil
 }
 
 // Control fails as every hand-over to the user "control" does.
@@ -170,7 +170,7 @@ func (s *stage) newConsumer(t testing.TB) *kafka.Consumer {
 		Topic: domain.Topic(s.topic),
 	}
 	s.config(&config)
-	use := app.NewNotifications(app.Delivery{Topic: domain.Topic(s.topic), MaxBytes: config.MaxBytes}, s.ledger, nil, s.facts)
+	use := app.NewNotifications(app.NotificationConfig{Topic: domain.Topic(s.topic), MaxBytes: config.MaxBytes}, s.ledger, nil, s.facts)
 	c, err := kafka.NewConsumer(config, use, s.facts, s.traces, slog.New(slog.NewTextHandler(s.log, nil)))
 	require.NoError(t, err)
 	return c

@@ -122,7 +122,7 @@ func (c *Consumer) lookUp(ctx context.Context, t *recordState, maxBytes int64, k
 	t.lookupFailures++
 	final := errors.Is(err, errNoOriginal) || errors.Is(err, kafkago.OffsetOutOfRange)
 	if !final && t.lookupFailures < originalAttempts {
-		return false, domain.Unreachable("kafka", err).At("kafka.LookUp")
+		return false, domain.Unreachable("kafka", err).WithOp("kafka.LookUp")
 	}
 	return false, nil
 }

@@ -119,7 +119,7 @@ func (c *Consumer) attempt(ctx context.Context, t *recordState) error {
 
 // accept passes the record to the application, in a span that continues the producer's trace.
 // It turns a panic into an error.
-func (c *Consumer) accept(ctx context.Context, m kafkago.Message) (h domain.Handover, err error) {
+func (c *Consumer) accept(ctx context.Context, m kafkago.Message) (h domain.PublishResult, err error) {
 	event, err := domain.ParseEnvelope(m.Value)
 	ctx, span := c.tracer.Start(traceContext(ctx, event, m), "websocket.consume_notification", c.spanOptions...)
 	if span.IsRecording() {
@@ -138,9 +138,9 @@ func (c *Consumer) accept(ctx context.Context, m kafkago.Message) (h domain.Hand
 		span.End()
 	}()
 	if err != nil {
-		return domain.Handover{}, err
+		return domain.PublishResult{}, err
 	}
-	return c.notifications.Accept(domain.WithTrail(ctx, domain.Trail{Correlation: event.CorrelationID}), event)
+	return c.notifications.Accept(domain.WithRequestContext(ctx, domain.RequestContext{CorrelationID: event.CorrelationID}), event)
 }
 
 // traceContext returns ctx with the trace of the envelope or, without one, of the record's
@@ -164,12 +164,12 @@ func (c *Consumer) writeDeadLetter(ctx context.Context, t *recordState, cause er
 	topic := deadLetterTopic(t.record.Topic)
 	record, err := c.original(ctx, t)
 	if err != nil {
-		return domain.NotPublished(topic, err).At("kafka.Bury")
+		return domain.NotPublished(topic, err).WithOp("kafka.Bury")
 	}
 	source := fmt.Sprintf("%s/%d/%d", t.record.Topic, t.record.Partition, t.record.Offset)
 	form, err := c.deadLetters.write(ctx, deadLetter{original: record, reason: reason(cause), source: source})
 	if err != nil {
-		return domain.NotPublished(topic, err).At("kafka.Bury")
+		return domain.NotPublished(topic, err).WithOp("kafka.Bury")
 	}
 	c.log.WarnContext(ctx, "a record was put on the dead-letter topic", "source", source, "form", form, "error", cause)
 	c.observe(domain.NotificationDeadLetter, t.record)

@@ -35,11 +35,11 @@ type Publisher struct {
 func NewPublisher(c PublisherConfig, o ports.Observer, tp trace.TracerProvider, log *slog.Logger) (*Publisher, error) {
 	connect, err := newTransports(c.Security, domain.GatewaySource)
 	if err != nil {
-		return nil, domain.NotStarted("kafka publisher", err).At("kafka.NewPublisher")
+		return nil, domain.NotStarted("kafka publisher", err).WithOp("kafka.NewPublisher")
 	}
 	dialer, err := newDialer(c.Security, domain.GatewaySource)
 	if err != nil {
-		return nil, domain.NotStarted("kafka publisher", err).At("kafka.NewPublisher")
+		return nil, domain.NotStarted("kafka publisher", err).WithOp("kafka.NewPublisher")
 	}
 	return &Publisher{
 		producer: newProducer(c.Brokers, connect, log), timeout: c.Timeout,
@@ -64,7 +64,7 @@ func (p *Publisher) Publish(ctx context.Context, c domain.Command) error {
 			attribute.String("user.id", string(c.Caller.User)))
 	}
 	if err := p.publish(ctx, c); err != nil {
-		failure := domain.As(err).At("kafka.Publish")
+		failure := domain.As(err).WithOp("kafka.Publish")
 		span.SetStatus(codes.Error, failure.Message)
 		return failure
 	}
@@ -99,7 +99,7 @@ func (p *Publisher) publish(ctx context.Context, c domain.Command) error {
 	began := time.Now()
 	err = p.send(ctx, c, value)
 	p.health.notePublish(err)
-	p.observer.Observe(domain.PublishEnded{Took: time.Since(began)})
+	p.observer.Observe(domain.PublishEnded{Duration: time.Since(began)})
 	if err != nil {
 		return publishFailure(string(c.Topic), err)
 	}
@@ -110,7 +110,7 @@ func (p *Publisher) publish(ctx context.Context, c domain.Command) error {
 func publishFailure(topic string, err error) *domain.Error {
 	switch classifyError(err).outcome {
 	case recordTooLarge:
-		return domain.CommandTooLarge(0).Because(err)
+		return domain.CommandTooLarge(0).WithCause(err)
 	case recordInvalid:
 		return domain.CommandRefused(err)
 	case misconfigured:
@@ -149,7 +149,7 @@ func encode(ctx context.Context, e domain.Envelope) ([]byte, error) {
 // way. It is idempotent.
 func (p *Publisher) Close(ctx context.Context) error {
 	if err := p.producer.close(ctx); err != nil {
-		return domain.TimedOut("flushing commands", p.timeout, err).At("kafka.Close")
+		return domain.TimedOut("flushing commands", p.timeout, err).WithOp("kafka.Close")
 	}
 	return nil
 }

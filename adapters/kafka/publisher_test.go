@@ -47,7 +47,7 @@ func TestPublisherCountsWhatHappens(t *testing.T) {
 	require.Len(t, seen.all(), 3, "a failed attempt ended, nothing was published")
 	ended, ok := seen.all()[2].(domain.PublishEnded)
 	require.True(t, ok)
-	require.GreaterOrEqual(t, ended.Took, 300*time.Millisecond)
+	require.GreaterOrEqual(t, ended.Duration, 300*time.Millisecond)
 }
 
 func TestPublisherCarriesTheTrace(t *testing.T) {

@@ -112,7 +112,7 @@ func withoutDigits(s string) string {
 // panicked is the error of an attempt that panicked. The value of the panic stays
 // private: it may hold parts of the record.
 func panicked(op string, value any) error {
-	return domain.Unknown(fmt.Errorf("%w: %v", errPanic, value)).At(op)
+	return domain.Unknown(fmt.Errorf("%w: %v", errPanic, value)).WithOp(op)
 }
 
 // reason tells in a dead letter why the record can never succeed: the code, the

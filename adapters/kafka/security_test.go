@@ -118,7 +118,7 @@ func FuzzRecord(f *testing.F) {
 	f.Add(value)
 	f.Add([]byte(`{}`))
 	f.Add([]byte(``))
-	use := app.NewNotifications(app.Delivery{Topic: domain.Topic(s.topic)}, s.ledger, nil, s.facts)
+	use := app.NewNotifications(app.NotificationConfig{Topic: domain.Topic(s.topic)}, s.ledger, nil, s.facts)
 	c, err := kafka.NewConsumer(kafka.ConsumerConfig{
 		Brokers: s.addr, Group: s.group, MaxBytes: 262144, MaxAge: time.Hour, Topic: domain.Topic(s.topic),
 	}, use, s.facts, s.traces, quiet())

@@ -66,7 +66,7 @@ func (b *Bus) Follow(_ context.Context, user domain.UserID) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if err := b.stateError(); err != nil {
-		return domain.Unreachable("bus", err).At("memory.Follow")
+		return domain.Unreachable("bus", err).WithOp("memory.Follow")
 	}
 	b.users[user]++
 	return nil
@@ -133,7 +133,7 @@ func (b *Bus) Run(ctx context.Context, handler ports.MessageHandler) error {
 	b.running = true
 	b.mu.Unlock()
 	if twice {
-		return domain.NotStarted("bus", errBusRunning).At("memory.Run")
+		return domain.NotStarted("bus", errBusRunning).WithOp("memory.Run")
 	}
 	for {
 		select {
@@ -191,7 +191,7 @@ func (b *Bus) Health(context.Context) domain.Health {
 	if err := b.stateError(); err != nil {
 		return domain.Health{
 			Name: "subscription", Condition: domain.Unhealthy, Note: "the subscription is down",
-			Err: domain.Unreachable("bus", err).At("memory.Health"),
+			Err: domain.Unreachable("bus", err).WithOp("memory.Health"),
 		}
 	}
 	return domain.Health{Name: "subscription", Condition: domain.Healthy}

@@ -38,12 +38,12 @@ func (b *Bus) Since(ctx context.Context, user domain.UserID, after domain.Positi
 	if err != nil {
 		return domain.Replay{}, err
 	}
-	replay := domain.Replay{Complete: after == domain.Start, Oldest: oldest(kept)}
+	replay := domain.Replay{Complete: after == domain.PositionStart, Oldest: oldest(kept)}
 	from := 0
 	if place := slices.IndexFunc(kept, func(e entry) bool { return e.ID == after }); place >= 0 {
 		replay.Complete, from = true, place+1
 		for _, e := range kept[:from] {
-			replay.Passed = append(replay.Passed, e.ID)
+			replay.Preceding = append(replay.Preceding, e.ID)
 		}
 	}
 	return page(replay, kept[from:]), nil
@@ -67,7 +67,7 @@ func (b *Bus) Recent(ctx context.Context, user domain.UserID, age time.Duration)
 func (b *Bus) Last(ctx context.Context, user domain.UserID) (domain.Position, error) {
 	kept, err := b.history(ctx, "memory.Last", user)
 	if err != nil || len(kept) == 0 {
-		return domain.Start, err
+		return domain.PositionStart, err
 	}
 	return kept[len(kept)-1].ID, nil
 }
@@ -95,7 +95,7 @@ func (b *Bus) history(ctx context.Context, op string, user domain.UserID) ([]ent
 		err = ctx.Err()
 	}
 	if err != nil {
-		return nil, domain.Unreachable("bus", err).At(op)
+		return nil, domain.Unreachable("bus", err).WithOp(op)
 	}
 	log := b.logs[user]
 	if log == nil {
@@ -120,7 +120,7 @@ func page(replay domain.Replay, rest []entry) domain.Replay {
 			return replay
 		}
 		bytes += len(e.Frame)
-		replay.Entries = append(replay.Entries, e.Kept)
+		replay.Entries = append(replay.Entries, e.LogEntry)
 	}
 	return replay
 }

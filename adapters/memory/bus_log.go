@@ -21,7 +21,7 @@ type busLog struct {
 
 // entry is one stored notification.
 type entry struct {
-	domain.Kept
+	domain.LogEntry
 	at     time.Time
 	origin trace.SpanContext // trace of the publisher, if it is sampled
 }
@@ -48,14 +48,14 @@ func (b *Bus) Control(ctx context.Context, _ domain.UserID) error {
 		err = ctx.Err()
 	}
 	if err != nil {
-		return domain.Unreachable("bus", err).At("memory.Control")
+		return domain.Unreachable("bus", err).WithOp("memory.Control")
 	}
 	return nil
 }
 
 // Publish stores a notification and sends it to followers. An event id that was published
 // before is a duplicate: Publish returns the id of the first entry.
-func (b *Bus) Publish(ctx context.Context, n domain.Notification) (domain.Handover, error) {
+func (b *Bus) Publish(ctx context.Context, n domain.Notification) (domain.PublishResult, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	err := b.stateError()
@@ -63,13 +63,13 @@ func (b *Bus) Publish(ctx context.Context, n domain.Notification) (domain.Handov
 		err = ctx.Err()
 	}
 	if err != nil {
-		return domain.Handover{}, domain.Unreachable("bus", err).At("memory.Publish")
+		return domain.PublishResult{}, domain.Unreachable("bus", err).WithOp("memory.Publish")
 	}
 	if len(n.Frame) < len(`{"":0}`) || !bytes.HasPrefix(n.Frame, []byte("{")) || !bytes.HasSuffix(n.Frame, []byte("}")) {
-		return domain.Handover{}, (&domain.Error{
+		return domain.PublishResult{}, (&domain.Error{
 			Code: domain.ProcessingError, Message: "The notification cannot be kept",
 			Details: map[string]any{}, Err: errBusFrame,
-		}).At("memory.Publish")
+		}).WithOp("memory.Publish")
 	}
 	log := b.logs[n.User]
 	if log == nil {
@@ -77,12 +77,12 @@ func (b *Bus) Publish(ctx context.Context, n domain.Notification) (domain.Handov
 		b.logs[n.User] = log
 	}
 	if id, seen := log.seen[n.EventID]; seen {
-		return domain.Handover{ID: id, Duplicate: true}, nil
+		return domain.PublishResult{ID: id, Duplicate: true}, nil
 	}
 	id := log.nextID(time.Now())
 	log.seen[n.EventID] = id
 	frame := domain.WithID(n.Frame, id)
-	one := entry{Kept: domain.Kept{ID: domain.Position(id), Frame: frame}, at: time.Now()}
+	one := entry{LogEntry: domain.LogEntry{ID: domain.Position(id), Frame: frame}, at: time.Now()}
 	if origin := trace.SpanContextFromContext(ctx); origin.IsSampled() {
 		one.origin = origin
 	}
@@ -91,5 +91,5 @@ func (b *Bus) Publish(ctx context.Context, n domain.Notification) (domain.Handov
 		log.entries = log.entries[over:]
 	}
 	b.send(n.User, frame)
-	return domain.Handover{ID: id}, nil
+	return domain.PublishResult{ID: id}, nil
 }

@@ -17,11 +17,11 @@ func isResubscribed(f domain.Fact) bool { return f == domain.Resubscribed{} }
 func TestFactsAwaitEarlierAndLaterFacts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var facts memory.Facts
-		facts.Observe(domain.SubscriptionsHeld{Count: 1})
+		facts.Observe(domain.SubscriptionCount{Count: 1})
 		ended := make(chan bool)
 		go func() { ended <- facts.Await(t.Context(), isResubscribed) }()
 		synctest.Wait()
-		facts.Observe(domain.SubscriptionsHeld{Count: 2})
+		facts.Observe(domain.SubscriptionCount{Count: 2})
 		synctest.Wait()
 		require.Empty(t, ended)
 		facts.Observe(domain.Resubscribed{})

@@ -56,7 +56,7 @@ func (i *Idempotency) Claim(_ context.Context, key domain.IdempotencyKey, digest
 	case h.digest != digest:
 		return domain.Claim{State: domain.Mismatched}, nil
 	default:
-		return domain.Claim{State: domain.Answered, Answer: bytes.Clone(h.answer)}, nil
+		return domain.Claim{State: domain.Completed, Response: bytes.Clone(h.answer)}, nil
 	}
 }
 

@@ -43,7 +43,7 @@ func TestIdempotencyDeletesExpiredRecords(t *testing.T) {
 			state(5000 + n)
 		}
 		time.Sleep(24*time.Hour - 2*time.Minute - 1)
-		require.Equal(t, domain.Answered, state(0))
+		require.Equal(t, domain.Completed, state(0))
 		time.Sleep(time.Nanosecond)
 		require.Equal(t, domain.Claimed, state(0))
 	})

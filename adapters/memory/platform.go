@@ -138,7 +138,7 @@ func (p *Platform) Publish(ctx context.Context, command domain.Command) error {
 	case err != nil:
 		return err
 	case len(value) > domain.MaxCommandBytes:
-		return domain.CommandTooLarge(domain.MaxCommandBytes).At("memory.Publish")
+		return domain.CommandTooLarge(domain.MaxCommandBytes).WithOp("memory.Publish")
 	case ctx.Err() != nil:
 		return domain.NotPublished(string(command.Topic), ctx.Err())
 	}

@@ -84,7 +84,7 @@ func failWith(p *memory.Platform) func(contract.Failure) {
 		case contract.ServerError:
 			p.Fail(domain.External("platform", 500))
 		case contract.Malformed:
-			p.Fail(domain.BrokenAnswer("platform", nil))
+			p.Fail(domain.MalformedResponse("platform", nil))
 		default:
 			p.Fail(nil)
 		}

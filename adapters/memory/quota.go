@@ -34,7 +34,7 @@ func (l *Quota) Acquire(_ context.Context, user domain.UserID, session string) e
 		return nil
 	}
 	if len(held) >= l.perUser {
-		return domain.TooManyConnections(l.perUser).At("memory.Acquire")
+		return domain.TooManyConnections(l.perUser).WithOp("memory.Acquire")
 	}
 	l.sessions[user] = append(slices.Clip(held), session)
 	return nil

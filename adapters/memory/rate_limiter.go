@@ -48,7 +48,7 @@ func NewRateLimiter() *RateLimiter {
 }
 
 // Take counts one request and returns the decision.
-func (l *RateLimiter) Take(_ context.Context, party string, limit domain.Limit) domain.Allowance {
+func (l *RateLimiter) Take(_ context.Context, party string, limit domain.Limit) domain.RateDecision {
 	key, now := l.key(party, limit.Class), time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -58,10 +58,10 @@ func (l *RateLimiter) Take(_ context.Context, party string, limit domain.Limit) 
 	}
 	left := w.ends.Sub(now)
 	if w.count >= limit.Max {
-		return domain.Allowance{Reset: left}
+		return domain.RateDecision{Reset: left}
 	}
 	w.count++
-	return domain.Allowance{Allowed: true, Remaining: limit.Max - w.count, Reset: left}
+	return domain.RateDecision{Allowed: true, Remaining: limit.Max - w.count, Reset: left}
 }
 
 // key hashes class and party, separated by a zero byte, which no class contains.

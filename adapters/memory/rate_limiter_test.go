@@ -31,11 +31,11 @@ func TestLimiterResetsInEachWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, limit := memory.NewRateLimiter(), domain.Limit{Class: domain.LimitQueries, Max: 2, Window: time.Minute}
 		for range 3 {
-			require.Equal(t, domain.Allowance{Allowed: true, Remaining: 1, Reset: time.Minute}, l.Take(t.Context(), "u1", limit))
+			require.Equal(t, domain.RateDecision{Allowed: true, Remaining: 1, Reset: time.Minute}, l.Take(t.Context(), "u1", limit))
 			time.Sleep(20 * time.Second)
-			require.Equal(t, domain.Allowance{Allowed: true, Reset: 40 * time.Second}, l.Take(t.Context(), "u1", limit))
+			require.Equal(t, domain.RateDecision{Allowed: true, Reset: 40 * time.Second}, l.Take(t.Context(), "u1", limit))
 			time.Sleep(40*time.Second - 1)
-			require.Equal(t, domain.Allowance{Reset: 1}, l.Take(t.Context(), "u1", limit))
+			require.Equal(t, domain.RateDecision{Reset: 1}, l.Take(t.Context(), "u1", limit))
 			time.Sleep(time.Nanosecond)
 		}
 	})

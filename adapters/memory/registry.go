@@ -48,7 +48,7 @@ func (p *Platform) Register(ctx context.Context, caller domain.Caller, r domain.
 	p.batches[id] = domain.BatchReport{Owner: caller.User, Overall: overall, Document: document(id, overall)}
 	p.prompts[id] = r.PromptRef
 	return jsonReply(http.StatusAccepted, map[string]any{
-		"batch_id": id, "correlation_id": domain.TrailOf(ctx).Correlation, "status": "registered",
+		"batch_id": id, "correlation_id": domain.RequestContextOf(ctx).CorrelationID, "status": "registered",
 	}), nil
 }
 
@@ -76,7 +76,7 @@ func (p *Platform) fixedReply(ctx context.Context) (*domain.Reply, error) {
 		return nil, err
 	}
 	if p.reply != nil && !json.Valid(p.reply.Body) {
-		return nil, domain.BrokenAnswer("platform", nil)
+		return nil, domain.MalformedResponse("platform", nil)
 	}
 	return p.reply, nil
 }

@@ -60,7 +60,7 @@ func (c *Client) Health(ctx context.Context) domain.Health {
 	if err := c.rdb.Ping(ctx).Err(); err != nil {
 		return domain.Health{
 			Name: "redis", Condition: domain.Unhealthy, Note: "Redis does not answer",
-			Err: domain.Unreachable("redis", redacted(err)).At("redis.Health"),
+			Err: domain.Unreachable("redis", redacted(err)).WithOp("redis.Health"),
 		}
 	}
 	return domain.Health{Name: "redis", Condition: domain.Healthy}

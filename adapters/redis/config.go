@@ -102,7 +102,7 @@ func (c Config) certPool(u *url.URL) (*x509.CertPool, error) {
 	}
 	pem, err := os.ReadFile(c.CAFile)
 	if err != nil {
-		return nil, domain.Misconfigured("REDIS_CA_FILE", "cannot be read").Because(err)
+		return nil, domain.Misconfigured("REDIS_CA_FILE", "cannot be read").WithCause(err)
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {

@@ -40,9 +40,9 @@ func redisError(op string, err error, limit time.Duration) *domain.Error {
 	case isReply(err):
 		return replyError(op, err)
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
-		return domain.TimedOut("Redis", limit, err).At(op)
+		return domain.TimedOut("Redis", limit, err).WithOp(op)
 	default:
-		return domain.Unreachable("redis", err).At(op)
+		return domain.Unreachable("redis", err).WithOp(op)
 	}
 }
 
@@ -51,11 +51,11 @@ func replyError(op string, err error) *domain.Error {
 	reply := redacted(err)
 	switch message := err.Error(); {
 	case hasReplyPrefix(message, finalPrefixes()):
-		return permanentError(reply).At(op)
+		return permanentError(reply).WithOp(op)
 	case hasReplyPrefix(message, temporaryPrefixes()):
-		return domain.Unavailable("redis", retryAfter).Because(reply).At(op)
+		return domain.Unavailable("redis", retryAfter).WithCause(reply).WithOp(op)
 	default:
-		return domain.Unknown(reply).At(op)
+		return domain.Unknown(reply).WithOp(op)
 	}
 }
 

@@ -109,11 +109,11 @@ func (i *Idempotency) Claim(ctx context.Context, key domain.IdempotencyKey, dige
 	theirs, answer, whole := strings.Cut(rest, " ")
 	switch {
 	case !answered || !whole:
-		return domain.Claim{}, domain.Unavailable("redis", retryAfter).Because(errUnexpectedValue).At(op)
+		return domain.Claim{}, domain.Unavailable("redis", retryAfter).WithCause(errUnexpectedValue).WithOp(op)
 	case theirs != digest:
 		return domain.Claim{State: domain.Mismatched}, nil
 	default:
-		return domain.Claim{State: domain.Answered, Answer: []byte(answer)}, nil
+		return domain.Claim{State: domain.Completed, Response: []byte(answer)}, nil
 	}
 }
 
@@ -146,5 +146,5 @@ func (i *Idempotency) retryableError(op string, err error) *domain.Error {
 	if e := redisError(op, err, idempotencyTimeout); domain.Retryable(e) {
 		return e
 	}
-	return domain.Unavailable("redis", retryAfter).Because(redacted(err)).At(op)
+	return domain.Unavailable("redis", retryAfter).WithCause(redacted(err)).WithOp(op)
 }

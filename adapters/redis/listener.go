@@ -133,14 +133,14 @@ func (l *Listener) Follow(ctx context.Context, user domain.UserID) error {
 	r := l.subscriptionsOf(user)
 	p, first, err := r.follow(user)
 	if err != nil {
-		return domain.Unreachable("redis", err).At("redis.Follow")
+		return domain.Unreachable("redis", err).WithOp("redis.Follow")
 	}
 	if first {
 		l.followed.add(1)
 	}
 	if err := p.wait(ctx); err != nil {
 		l.Unfollow(user)
-		return domain.Unreachable("redis", err).At("redis.Follow")
+		return domain.Unreachable("redis", err).WithOp("redis.Follow")
 	}
 	return nil
 }
@@ -166,7 +166,7 @@ func (l *Listener) Unfollow(user domain.UserID) {
 // second call returns INITIALIZATION_FAILED.
 func (l *Listener) Run(ctx context.Context, handler ports.MessageHandler) error {
 	if !l.running.CompareAndSwap(false, true) {
-		return domain.NotStarted("subscription", errRunTwice).At("redis.Run")
+		return domain.NotStarted("subscription", errRunTwice).WithOp("redis.Run")
 	}
 	var group sync.WaitGroup
 	for _, s := range l.shards {
@@ -183,7 +183,7 @@ func (l *Listener) Health(context.Context) domain.Health {
 		if err := s.unhealthyReason(); err != nil {
 			return domain.Health{
 				Name: "subscription", Condition: domain.Unhealthy, Note: "the subscription to Redis is down",
-				Err: domain.Unreachable("redis", err).At("redis.Health"),
+				Err: domain.Unreachable("redis", err).WithOp("redis.Health"),
 			}
 		}
 	}
@@ -206,5 +206,5 @@ func (t *followCounter) add(n int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.users += n
-	t.observer.Observe(domain.SubscriptionsHeld{Count: t.users})
+	t.observer.Observe(domain.SubscriptionCount{Count: t.users})
 }

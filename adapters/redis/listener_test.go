@@ -102,12 +102,12 @@ func TestListenerObservesSubscriptions(t *testing.T) {
 	held, followed := []int{}, 0
 	for _, f := range facts.All() {
 		switch f := f.(type) {
-		case domain.SubscriptionsHeld:
+		case domain.SubscriptionCount:
 			held = append(held, f.Count)
-		case domain.UserFollowed:
+		case domain.SubscriptionConfirmed:
 			followed++
 			require.Equal(t, "ws:", f.Prefix)
-			require.Positive(t, f.Took)
+			require.Positive(t, f.Duration)
 		}
 	}
 	require.Equal(t, []int{1, 2, 1, 0}, held)

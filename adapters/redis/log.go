@@ -118,7 +118,7 @@ func (l *Log) read(ctx context.Context, op string, user domain.UserID, after str
 func (l *Log) retryableError(op string, err error) error {
 	e := redisError(op, err, l.timeout)
 	if !domain.Retryable(e) || errors.Is(err, errUnexpectedResult) {
-		return domain.Unavailable("redis", retryAfter).Because(redacted(err)).At(op)
+		return domain.Unavailable("redis", retryAfter).WithCause(redacted(err)).WithOp(op)
 	}
 	return e
 }
@@ -138,17 +138,17 @@ func parseReplay(answer []any) (domain.Replay, bool) {
 	}
 	replay := domain.Replay{
 		Complete: found == 1, Oldest: domain.Position(oldest), More: more == 1,
-		Passed: make([]domain.Position, len(passed)), Entries: make([]domain.Kept, 0, len(page)/2),
+		Preceding: make([]domain.Position, len(passed)), Entries: make([]domain.LogEntry, 0, len(page)/2),
 	}
 	for i, id := range passed {
-		replay.Passed[i] = domain.Position(id)
+		replay.Preceding[i] = domain.Position(id)
 	}
 	for i := 0; i < len(page); i += 2 {
 		id, frame := page[i], []byte(page[i+1])
 		if len(frame) == 0 {
 			return domain.Replay{}, false
 		}
-		replay.Entries = append(replay.Entries, domain.Kept{ID: domain.Position(id), Frame: domain.WithID(frame, id)})
+		replay.Entries = append(replay.Entries, domain.LogEntry{ID: domain.Position(id), Frame: domain.WithID(frame, id)})
 	}
 	return replay, true
 }

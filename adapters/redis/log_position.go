@@ -70,14 +70,14 @@ func (l *Log) Last(ctx context.Context, user domain.UserID) (domain.Position, er
 		return "", l.retryableError("redis.Last", err)
 	}
 	if time.Since(l.positions.started)-time.Duration(l.positions.failedAt.Load()) < positionBackoff {
-		return "", domain.Unreachable("redis", errNoPosition).At("redis.Last")
+		return "", domain.Unreachable("redis", errNoPosition).WithOp("redis.Last")
 	}
 	at, known := l.positions.requests.do(ctx, user)
 	switch {
 	case !known:
-		return "", domain.Unreachable("redis", errNoPosition).At("redis.Last")
+		return "", domain.Unreachable("redis", errNoPosition).WithOp("redis.Last")
 	case at == "":
-		return "", domain.Unavailable("redis", retryAfter).Because(errNoLog).At("redis.Last")
+		return "", domain.Unavailable("redis", retryAfter).WithCause(errNoLog).WithOp("redis.Last")
 	default:
 		return at, nil
 	}

@@ -58,7 +58,7 @@ func TestLogWithAnotherType(t *testing.T) {
 	s := embedded(t)
 	require.NoError(t, externalClient(t, s.url).Set(t.Context(), "wslog:{u1}", "x", 0).Err())
 	log := redis.NewLog(openClient(t, s.url))
-	_, err := log.Since(t.Context(), "u1", domain.Start)
+	_, err := log.Since(t.Context(), "u1", domain.PositionStart)
 	require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err))
 	_, err = log.Last(t.Context(), "u1")
 	require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err))

@@ -104,10 +104,10 @@ func NewNotifier(c *Client, cfg NotifierConfig, prefix ChannelPrefix) *Notifier 
 
 // Publish stores and publishes the notification. After a temporary error it is unknown
 // whether that happened; a repetition is safe.
-func (n *Notifier) Publish(ctx context.Context, notification domain.Notification) (domain.Handover, error) {
+func (n *Notifier) Publish(ctx context.Context, notification domain.Notification) (domain.PublishResult, error) {
 	const op = "redis.Publish"
 	if f := notification.Frame; len(f) < len(`{"":0}`) || f[0] != '{' || f[len(f)-1] != '}' {
-		return domain.Handover{}, permanentError(errInvalidFrame).At(op)
+		return domain.PublishResult{}, permanentError(errInvalidFrame).WithOp(op)
 	}
 	keys := []string{logKey(notification.User), seenKey(notification.User, notification.EventID)}
 	args := []any{notification.Frame, n.prefix.channel(notification.User), n.maxEntries, n.ttl, frameField, encodeTrace(ctx)}
@@ -139,32 +139,32 @@ func (n *Notifier) Control(ctx context.Context, user domain.UserID) error {
 }
 
 // store runs the script and parses its result.
-func (n *Notifier) store(ctx context.Context, op string, keys []string, args []any) (domain.Handover, error) {
+func (n *Notifier) store(ctx context.Context, op string, keys []string, args []any) (domain.PublishResult, error) {
 	answer, err := n.callScript(ctx, keys, args)
 	if errors.Is(err, errFewReplicas) {
-		return domain.Handover{}, domain.Unavailable("redis", retryAfter).Because(err).At(op)
+		return domain.PublishResult{}, domain.Unavailable("redis", retryAfter).WithCause(err).WithOp(op)
 	}
 	if err != nil {
-		return domain.Handover{}, redisError(op, err, n.timeout)
+		return domain.PublishResult{}, redisError(op, err, n.timeout)
 	}
 	handover, ok := parseHandover(answer)
 	if !ok {
-		return domain.Handover{}, replyError(op, errUnexpectedResult)
+		return domain.PublishResult{}, replyError(op, errUnexpectedResult)
 	}
 	return handover, nil
 }
 
 // parseHandover parses the result of the script. It returns false for another form, which
 // only a different program returns.
-func parseHandover(answer any) (domain.Handover, bool) {
+func parseHandover(answer any) (domain.PublishResult, bool) {
 	parts, ok := toStrings(answer)
 	if !ok || len(parts) != 2 || parts[1] != "0" && parts[1] != "1" {
-		return domain.Handover{}, false
+		return domain.PublishResult{}, false
 	}
-	if at, err := domain.ParsePosition(parts[0]); err != nil || at == domain.Live || at == domain.Start {
-		return domain.Handover{}, false
+	if at, err := domain.ParsePosition(parts[0]); err != nil || at == domain.PositionLive || at == domain.PositionStart {
+		return domain.PublishResult{}, false
 	}
-	return domain.Handover{ID: parts[0], Duplicate: parts[1] == "1"}, true
+	return domain.PublishResult{ID: parts[0], Duplicate: parts[1] == "1"}, true
 }
 
 // callScript calls the script by its hash, or by its text if the server does not know it.

@@ -19,7 +19,7 @@ func notification(user string) domain.Notification {
 	return domain.Notification{EventID: uuid.NewString(), User: domain.UserID(user), Frame: []byte(`{"event":"e","data":{}}`)}
 }
 
-func publish(t testing.TB, n *redis.Notifier, what domain.Notification) domain.Handover {
+func publish(t testing.TB, n *redis.Notifier, what domain.Notification) domain.PublishResult {
 	t.Helper()
 	got, err := n.Publish(t.Context(), what)
 	require.NoError(t, err)
@@ -137,7 +137,7 @@ func TestNotifierWaitsForReplicas(t *testing.T) {
 		require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err))
 	}
 	replica.Resume()
-	var got domain.Handover
+	var got domain.PublishResult
 	require.Eventually(t, func() bool {
 		var err error
 		got, err = n.Publish(t.Context(), what)

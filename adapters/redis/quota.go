@@ -88,7 +88,7 @@ func (q *Quota) Acquire(_ context.Context, user domain.UserID, session string) e
 		case !asked: // unknown whether the lease exists: the renewal adds it
 		case !granted:
 			q.local.Release(user, session)
-			return domain.TooManyConnections(q.config.PerUser).At("redis.Acquire")
+			return domain.TooManyConnections(q.config.PerUser).WithOp("redis.Acquire")
 		default:
 			l.renewed = l.since
 		}

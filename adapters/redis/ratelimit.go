@@ -62,10 +62,10 @@ func NewRateLimiter(c *Client, cfg LimiterConfig, local ports.RateLimiter, o por
 
 // Take counts the request and returns the decision. It waits at most twice the timeout: for
 // the previous batch and for its own.
-func (l *RateLimiter) Take(ctx context.Context, party string, limit domain.Limit) domain.Allowance {
+func (l *RateLimiter) Take(ctx context.Context, party string, limit domain.Limit) domain.RateDecision {
 	key := windowKey(party, limit.Class)
 	if left := l.denied.remaining(key); left > 0 {
-		return domain.Allowance{Reset: left}
+		return domain.RateDecision{Reset: left}
 	}
 	if l.unavailable.Load() {
 		return l.local.Take(ctx, party, limit)
@@ -76,9 +76,9 @@ func (l *RateLimiter) Take(ctx context.Context, party string, limit domain.Limit
 		return l.local.Take(ctx, party, limit)
 	case w.count > int64(limit.Max):
 		l.denied.add(key, w.ends)
-		return domain.Allowance{Reset: max(time.Until(w.ends), 0)}
+		return domain.RateDecision{Reset: max(time.Until(w.ends), 0)}
 	default:
-		return domain.Allowance{
+		return domain.RateDecision{
 			Allowed: true, Remaining: limit.Max - int(w.count),
 			Reset: min(max(time.Until(w.ends), 0), limit.Window),
 		}

@@ -26,7 +26,7 @@ type localLimiter struct {
 	asked atomic.Int64
 }
 
-func (c *localLimiter) Take(_ context.Context, party string, limit domain.Limit) domain.Allowance {
+func (c *localLimiter) Take(_ context.Context, party string, limit domain.Limit) domain.RateDecision {
 	c.asked.Add(1)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -35,7 +35,7 @@ func (c *localLimiter) Take(_ context.Context, party string, limit domain.Limit)
 	}
 	c.spent[party]++
 	left := limit.Max - c.spent[party]
-	return domain.Allowance{Allowed: left >= 0, Remaining: max(left, 0), Reset: limit.Window}
+	return domain.RateDecision{Allowed: left >= 0, Remaining: max(left, 0), Reset: limit.Window}
 }
 
 // limiterObserver tells in which state a limiter is.

@@ -88,7 +88,7 @@ func TestNoErrorHoldsPrivateWordsOfAReply(t *testing.T) {
 	for name, call := range map[string]func(context.Context) error{
 		"save":       func(ctx context.Context) error { return registrations.Save(ctx, "u1", "b1") },
 		"registered": func(ctx context.Context) error { _, err := registrations.Registered(ctx, "u1", "b1"); return err },
-		"since":      func(ctx context.Context) error { _, err := log.Since(ctx, "u1", domain.Start); return err },
+		"since":      func(ctx context.Context) error { _, err := log.Since(ctx, "u1", domain.PositionStart); return err },
 		"recent":     func(ctx context.Context) error { _, err := log.Recent(ctx, "u1", time.Minute); return err },
 		"last":       func(ctx context.Context) error { _, err := log.Last(ctx, "u1"); return err },
 		"origin":     func(ctx context.Context) error { _, err := log.Origin(ctx, "u1", "1-1"); return err },

@@ -34,7 +34,7 @@ func (r *Registrations) Save(ctx context.Context, user domain.UserID, batch doma
 	ctx, cancel := context.WithTimeout(ctx, registrationTimeout)
 	defer cancel()
 	if err := r.rdb.Set(ctx, registrationKey(batch), string(user), registrationTTL).Err(); err != nil {
-		return domain.Unavailable("redis", retryAfter).Because(redacted(err)).At("redis.Save")
+		return domain.Unavailable("redis", retryAfter).WithCause(redacted(err)).WithOp("redis.Save")
 	}
 	return nil
 }
@@ -48,7 +48,7 @@ func (r *Registrations) Registered(ctx context.Context, user domain.UserID, batc
 	case errors.Is(err, goredis.Nil):
 		return false, nil
 	case err != nil:
-		return false, domain.Unavailable("redis", retryAfter).Because(redacted(err)).At("redis.Registered")
+		return false, domain.Unavailable("redis", retryAfter).WithCause(redacted(err)).WithOp("redis.Registered")
 	default:
 		return found == string(user), nil
 	}

@@ -229,7 +229,7 @@ func (s *shard) confirm(m *goredis.Subscription) {
 
 func (s *shard) confirmUser(m *goredis.Subscription) {
 	if asked, fresh := s.subs.confirm(s.prefix.user(m.Channel), m.Kind == "subscribe"); fresh {
-		s.observer.Observe(domain.UserFollowed{Prefix: string(s.prefix), Took: s.lastReceived.Sub(asked)})
+		s.observer.Observe(domain.SubscriptionConfirmed{Prefix: string(s.prefix), Duration: s.lastReceived.Sub(asked)})
 	}
 }
 
@@ -282,7 +282,7 @@ func (s *shard) sendCommands(ctx context.Context, conn *goredis.PubSub) error {
 // interval. It returns an error after two missed probes, because a connection can stay open
 // without receiving anything. A probe that cannot be sent counts as missed.
 func (s *shard) runProbe(ctx context.Context) error {
-	timer := time.NewTimer(domain.UntilBeat(time.Now(), s.interval))
+	timer := time.NewTimer(domain.AlignedDelay(time.Now(), s.interval))
 	defer timer.Stop()
 	for {
 		select {
@@ -292,7 +292,7 @@ func (s *shard) runProbe(ctx context.Context) error {
 		case <-timer.C:
 		}
 		// The interval does not depend on the duration of a probe.
-		timer.Reset(domain.UntilBeat(time.Now(), s.interval))
+		timer.Reset(domain.AlignedDelay(time.Now(), s.interval))
 		if s.missedProbes.Load() >= maxMissedProbes {
 			return errProbeLost
 		}

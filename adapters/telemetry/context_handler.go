@@ -91,12 +91,12 @@ func (h *contextHandler) nested(r slog.Record) slog.Attr {
 // requestAttrs returns the request's ids in the context.
 func requestAttrs(ctx context.Context) []slog.Attr {
 	attrs := make([]slog.Attr, 0, 4)
-	t := domain.TrailOf(ctx)
-	if t.Correlation != "" {
-		attrs = append(attrs, slog.String("correlation_id", t.Correlation))
+	t := domain.RequestContextOf(ctx)
+	if t.CorrelationID != "" {
+		attrs = append(attrs, slog.String("correlation_id", t.CorrelationID))
 	}
-	if t.Request != "" {
-		attrs = append(attrs, slog.String("request_id", t.Request))
+	if t.RequestID != "" {
+		attrs = append(attrs, slog.String("request_id", t.RequestID))
 	}
 	if s := trace.SpanContextFromContext(ctx); s.IsValid() {
 		attrs = append(attrs, slog.String("trace_id", s.TraceID().String()), slog.String("span_id", s.SpanID().String()))

@@ -67,7 +67,7 @@ func (m *gatewayMetrics) count(fact domain.Fact) {
 		m.inProgress.Dec()
 		verb, route := methodLabel(f.Method), endpointLabel(f.Endpoint)
 		m.requests.WithLabelValues(verb, route, statusLabel(f.Status)).Inc()
-		m.requestSeconds.WithLabelValues(verb, route).Observe(f.Took.Seconds())
+		m.requestSeconds.WithLabelValues(verb, route).Observe(f.Duration.Seconds())
 	case domain.RequestFailed:
 		m.errors.WithLabelValues(endpointLabel(f.Endpoint), errorTypeLabel(f.Code)).Inc()
 	case domain.TokenChecked:
@@ -84,20 +84,20 @@ func (m *gatewayMetrics) count(fact domain.Fact) {
 	case domain.EventPublished:
 		m.published.WithLabelValues(string(f.Topic), f.EventType).Inc()
 	case domain.PublishEnded:
-		m.publishSeconds.Observe(f.Took.Seconds())
+		m.publishSeconds.Observe(f.Duration.Seconds())
 	case domain.ServiceCalled:
 		verb, route := methodLabel(f.Method), endpointLabel(f.Endpoint)
 		m.serviceCalls.WithLabelValues(f.Service, verb, route, statusLabel(f.Status)).Inc()
-		m.serviceSeconds.WithLabelValues(f.Service, verb, route).Observe(f.Took.Seconds())
+		m.serviceSeconds.WithLabelValues(f.Service, verb, route).Observe(f.Duration.Seconds())
 	}
 }
 
 // circuitValue returns a circuit's state as a number: 0 closed, 1 half-open, 2 open.
 func circuitValue(s domain.CircuitState) float64 {
 	switch s {
-	case domain.CircuitClosed:
+	case domain.CircuitStateClosed:
 		return 0
-	case domain.CircuitHalf:
+	case domain.CircuitStateHalfOpen:
 		return 1
 	default:
 		return 2
@@ -107,7 +107,7 @@ func circuitValue(s domain.CircuitState) float64 {
 // tokenValidation registers the metric that both services share.
 func tokenValidation(o *Observer) enumCounter[domain.TokenResult] {
 	return newEnumCounter(o.counters("jwt_validation_total", "Tokens judged.", "result"),
-		stringLabel, string(domain.TokenRefused), domain.TokenAccepted, domain.TokenTooOld, domain.TokenRefused)
+		stringLabel, string(domain.TokenResultInvalid), domain.TokenResultSuccess, domain.TokenResultExpired, domain.TokenResultInvalid)
 }
 
 // answerBuckets are the histogram buckets of HTTP responses, in seconds.

@@ -72,7 +72,7 @@ func TestLevelsHaveThePlatformsNames(t *testing.T) {
 func TestRequestIDsAreTopLevelFields(t *testing.T) {
 	var b bytes.Buffer
 	recorder := telemetry.NewRecorder()
-	ctx := domain.WithTrail(t.Context(), domain.Trail{Correlation: "c-1", Request: "r-1"})
+	ctx := domain.WithRequestContext(t.Context(), domain.RequestContext{CorrelationID: "c-1", RequestID: "r-1"})
 	ctx, span := recorder.Provider().Tracer("test").Start(ctx, "work")
 	defer span.End()
 
@@ -158,7 +158,7 @@ func TestLinesAreSampledPerMessage(t *testing.T) {
 
 func BenchmarkLogLine(b *testing.B) {
 	log := telemetry.NewLogger(defaults(), domain.GatewayService, io.Discard)
-	ctx := domain.WithTrail(b.Context(), domain.Trail{Correlation: "c-1", Request: "r-1"})
+	ctx := domain.WithRequestContext(b.Context(), domain.RequestContext{CorrelationID: "c-1", RequestID: "r-1"})
 	b.ReportAllocs()
 	for b.Loop() {
 		log.InfoContext(ctx, "request served", "status", 200)

@@ -26,26 +26,26 @@ import (
 func facts() []domain.Fact {
 	return []domain.Fact{
 		domain.RequestStarted{},
-		domain.RequestServed{Method: "GET", Endpoint: "/v1/batches", Status: 200, Took: time.Millisecond},
+		domain.RequestServed{Method: "GET", Endpoint: "/v1/batches", Status: 200, Duration: time.Millisecond},
 		domain.RequestFailed{Endpoint: "/v1/batches", Code: domain.Timeout},
-		domain.TokenChecked{Result: domain.TokenAccepted},
+		domain.TokenChecked{Result: domain.TokenResultSuccess},
 		domain.EventPublished{Topic: domain.CommandTopic, EventType: string(domain.CommandTopic)},
-		domain.PublishEnded{Took: time.Millisecond},
+		domain.PublishEnded{Duration: time.Millisecond},
 		domain.ServiceCalled{Service: "result_aggregator", Method: "GET", Endpoint: "/internal/v1/batches/{batch_id}/status", Status: 200},
-		domain.CircuitChanged{Service: "result_aggregator", State: domain.CircuitBroken},
+		domain.CircuitChanged{Service: "result_aggregator", State: domain.CircuitStateOpen},
 		domain.RequestLimited{Class: domain.LimitCommands},
 		domain.LimiterDegraded{Degraded: true},
 		domain.ConnectionAccepted{},
 		domain.ConnectionRejected{},
 		domain.QuotaDegraded{Degraded: true},
-		domain.ConnectionEnded{Lasted: time.Minute},
-		domain.CloseSeen{Code: 1012},
-		domain.MessageSent{Bytes: 120, Took: time.Millisecond},
+		domain.ConnectionEnded{Duration: time.Minute},
+		domain.CloseCodeObserved{Code: 1012},
+		domain.MessageSent{Bytes: 120, Latency: time.Millisecond},
 		domain.MessageReplayed{Bytes: 120},
 		domain.MessageFailed{Reason: domain.SlowConsumer},
 		domain.FrameReceived{Type: domain.FramePing},
-		domain.UserFollowed{Prefix: "ws", Took: time.Millisecond},
-		domain.SubscriptionsHeld{Count: 3},
+		domain.SubscriptionConfirmed{Prefix: "ws", Duration: time.Millisecond},
+		domain.SubscriptionCount{Count: 3},
 		domain.Resubscribed{},
 		domain.ConsumerDegraded{Degraded: true},
 		domain.NotificationHandled{Result: domain.NotificationPublished, Lag: time.Second},
@@ -149,13 +149,13 @@ func TestGatewayCounts(t *testing.T) {
 	o := telemetry.NewGatewayObserver()
 	o.Observe(domain.RequestStarted{})
 	o.Observe(domain.RequestStarted{})
-	o.Observe(domain.RequestServed{Method: "GET", Endpoint: "/v1/batches/{batch_id}/status", Status: 404, Took: 30 * time.Millisecond})
-	o.Observe(domain.ServiceCalled{Service: "result_aggregator", Method: "GET", Endpoint: "/x", Took: 2 * time.Second})
-	o.Observe(domain.CircuitChanged{Service: "a", State: domain.CircuitClosed})
-	o.Observe(domain.CircuitChanged{Service: "b", State: domain.CircuitHalf})
-	o.Observe(domain.CircuitChanged{Service: "c", State: domain.CircuitBroken})
-	o.Observe(domain.TokenChecked{Result: domain.TokenAccepted, Cached: true})
-	o.Observe(domain.TokenChecked{Result: domain.TokenAccepted})
+	o.Observe(domain.RequestServed{Method: "GET", Endpoint: "/v1/batches/{batch_id}/status", Status: 404, Duration: 30 * time.Millisecond})
+	o.Observe(domain.ServiceCalled{Service: "result_aggregator", Method: "GET", Endpoint: "/x", Duration: 2 * time.Second})
+	o.Observe(domain.CircuitChanged{Service: "a", State: domain.CircuitStateClosed})
+	o.Observe(domain.CircuitChanged{Service: "b", State: domain.CircuitStateHalfOpen})
+	o.Observe(domain.CircuitChanged{Service: "c", State: domain.CircuitStateOpen})
+	o.Observe(domain.TokenChecked{Result: domain.TokenResultSuccess, Cached: true})
+	o.Observe(domain.TokenChecked{Result: domain.TokenResultSuccess})
 	page := scrape(t, o)
 	for _, want := range []string{
 		`gateway_http_requests_in_progress 1`,
@@ -180,10 +180,10 @@ func TestSocketsAreCountedThroughTheirLife(t *testing.T) {
 	o.Observe(domain.ConnectionAccepted{})
 	o.Observe(domain.ConnectionAccepted{})
 	o.Observe(domain.ConnectionRejected{})
-	o.Observe(domain.ConnectionEnded{Lasted: 7 * time.Second})
-	o.Observe(domain.CloseSeen{Code: 1008})
-	o.Observe(domain.SubscriptionsHeld{Count: 4})
-	o.Observe(domain.SubscriptionsHeld{Count: 2})
+	o.Observe(domain.ConnectionEnded{Duration: 7 * time.Second})
+	o.Observe(domain.CloseCodeObserved{Code: 1008})
+	o.Observe(domain.SubscriptionCount{Count: 4})
+	o.Observe(domain.SubscriptionCount{Count: 2})
 	o.Observe(domain.QuotaDegraded{Degraded: true})
 	o.Observe(domain.ConsumerDegraded{Degraded: true})
 	page := scrape(t, o)
@@ -244,7 +244,7 @@ func TestUnknownLabelsDoNotGrowTheRegistry(t *testing.T) {
 		o.Observe(domain.RequestServed{Method: odd, Status: 700})
 		o.Observe(domain.RequestFailed{Code: domain.Code(odd)})
 		o.Observe(domain.TokenChecked{Result: domain.TokenResult(odd)})
-		o.Observe(domain.CloseSeen{Code: 4999})
+		o.Observe(domain.CloseCodeObserved{Code: 4999})
 		o.Observe(domain.MessageFailed{Reason: domain.FailureReason(odd)})
 		o.Observe(domain.FrameReceived{Type: domain.FrameType(odd)})
 		o.Observe(domain.RequestLimited{Class: domain.LimitClass(odd)})
@@ -321,7 +321,7 @@ func BenchmarkObserve(b *testing.B) {
 		observer *telemetry.Observer
 		fact     domain.Fact
 	}{
-		"message sent":   {telemetry.NewWebSocketObserver(), domain.MessageSent{Bytes: 200, Took: time.Millisecond}},
+		"message sent":   {telemetry.NewWebSocketObserver(), domain.MessageSent{Bytes: 200, Latency: time.Millisecond}},
 		"frame received": {telemetry.NewWebSocketObserver(), domain.FrameReceived{Type: domain.FramePing}},
 		"request served": {telemetry.NewGatewayObserver(), domain.RequestServed{Method: "GET", Endpoint: "/v1/batches", Status: 200}},
 	} {

@@ -112,7 +112,7 @@ func (t *Tracing) Close(ctx context.Context) error {
 }
 
 func exportError(cause error) error {
-	return domain.Unreachable("trace collector", cause).At("telemetry.Tracing")
+	return domain.Unreachable("trace collector", cause).WithOp("telemetry.Tracing")
 }
 
 // exporter sends spans to the collector. It logs failures itself, because the error

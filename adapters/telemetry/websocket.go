@@ -104,7 +104,7 @@ func (m *websocketMetrics) count(fact domain.Fact) {
 	case domain.MessageSent:
 		m.sent.Inc()
 		m.size.Observe(float64(f.Bytes))
-		m.delivery.Observe(f.Took.Seconds())
+		m.delivery.Observe(f.Latency.Seconds())
 	case domain.MessageFailed:
 		m.failed.inc(f.Reason)
 	case domain.FrameReceived:
@@ -131,12 +131,12 @@ func (m *websocketMetrics) countSocket(fact domain.Fact) {
 	case domain.ConnectionEnded:
 		m.ended.Inc()
 		m.active.Dec()
-		m.lifetime.Observe(f.Lasted.Seconds())
-	case domain.CloseSeen:
+		m.lifetime.Observe(f.Duration.Seconds())
+	case domain.CloseCodeObserved:
 		m.closes.inc(f.Code)
-	case domain.UserFollowed:
-		m.followSeconds.WithLabelValues(f.Prefix).Observe(f.Took.Seconds())
-	case domain.SubscriptionsHeld:
+	case domain.SubscriptionConfirmed:
+		m.followSeconds.WithLabelValues(f.Prefix).Observe(f.Duration.Seconds())
+	case domain.SubscriptionCount:
 		m.subscriptions.Set(float64(f.Count))
 	case domain.MessageReplayed:
 		m.sent.Inc()
@@ -161,7 +161,7 @@ func (m *websocketMetrics) countRequest(fact domain.Fact) {
 		m.inProgress.Dec()
 		verb, route := methodLabel(f.Method), endpointLabel(f.Endpoint)
 		m.requests.WithLabelValues(verb, route, statusLabel(f.Status)).Inc()
-		m.requestSeconds.WithLabelValues(verb, route).Observe(f.Took.Seconds())
+		m.requestSeconds.WithLabelValues(verb, route).Observe(f.Duration.Seconds())
 	}
 }
 

@@ -32,7 +32,7 @@ func (m *Manager) Drain(ctx context.Context) error {
 		return nil
 	case <-time.After(abortTimeout):
 	}
-	return domain.TimedOut("Closing the connections", m.config.DrainTimeout, ctx.Err()).At("websocket.Drain")
+	return domain.TimedOut("Closing the connections", m.config.DrainTimeout, ctx.Err()).WithOp("websocket.Drain")
 }
 
 // closeAll closes all sessions, one after another, spread over the time. A session

@@ -105,7 +105,7 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request) (func(), error) {
 	}
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return nil, domain.Unparsable("query", nil) // the cause may repeat a token
+		return nil, domain.ParseFailure("query", nil) // the cause may repeat a token
 	}
 	waitUntil := h.retrier.deadline()
 	credential, err := requestToken(r, query)
@@ -156,11 +156,11 @@ func (h *Handler) countRefusal(r *http.Request, cause error) error {
 		return nil
 	}
 	limit := domain.Limit{Class: domain.LimitRefused, Max: most, Window: time.Minute}
-	a := h.Limiter.Take(r.Context(), "addr:"+domain.TrailOf(r.Context()).Network, limit)
+	a := h.Limiter.Take(r.Context(), "addr:"+domain.RequestContextOf(r.Context()).Network, limit)
 	if a.Allowed {
 		return nil
 	}
-	return domain.RateLimited(most, limit.Window, a.Reset).At("websocket.Serve")
+	return domain.RateLimited(most, limit.Window, a.Reset).WithOp("websocket.Serve")
 }
 
 // connect admits the caller and hijacks the connection. When a dependency is
@@ -204,7 +204,7 @@ func (h *Handler) connect(w http.ResponseWriter, r *http.Request, caller domain.
 // lease, subscribes and reads what the client missed. The order ensures that no
 // message is missed. A failure undoes the steps in reverse order.
 func (h *Handler) admit(ctx context.Context, caller domain.Caller, from domain.Position) (*session, error) {
-	s := h.session(caller, domain.TrailOf(ctx).Correlation)
+	s := h.session(caller, domain.RequestContextOf(ctx).CorrelationID)
 	if from != "" {
 		s.queue.beginReplay()
 	}
@@ -251,5 +251,5 @@ func hijackError(err error) error {
 	if errors.Is(err, errEarlyData) {
 		return nil
 	}
-	return domain.Unknown(err).At("websocket.Serve")
+	return domain.Unknown(err).WithOp("websocket.Serve")
 }

@@ -124,7 +124,7 @@ func (m *Manager) Send(message domain.Message) int {
 	}
 	n := 0
 	for _, s := range sessions {
-		if s.deliver(l, message.Missed) {
+		if s.deliver(l, message.MissedSince) {
 			n++
 		}
 	}

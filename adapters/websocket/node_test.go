@@ -284,8 +284,8 @@ func newNode(t testing.TB, c websocket.Config, adjust ...func(*node)) *node {
 func serveHandler(h *websocket.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Correlation-ID", correlation)
-		r = r.WithContext(domain.WithTrail(r.Context(), domain.Trail{
-			Correlation: correlation, Network: "192.0.2.1" + r.Header.Get("X-Test-Network"),
+		r = r.WithContext(domain.WithRequestContext(r.Context(), domain.RequestContext{
+			CorrelationID: correlation, Network: "192.0.2.1" + r.Header.Get("X-Test-Network"),
 		}))
 		err := h.Serve(w, r)
 		if err == nil {

@@ -23,7 +23,7 @@ func (s *session) handleRefresh(token string) {
 
 // validateToken validates the token of a refresh and its user.
 func (s *session) validateToken(token string) (domain.Caller, error) {
-	ctx := domain.WithTrail(context.Background(), domain.Trail{Correlation: s.correlation})
+	ctx := domain.WithRequestContext(context.Background(), domain.RequestContext{CorrelationID: s.correlation})
 	ctx, span := s.manager.spans.startValidation(ctx, token != "")
 	defer span.End()
 	if token == "" {

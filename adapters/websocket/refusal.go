@@ -99,8 +99,8 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, f refusal) (fun
 	h.Log.LogAttrs(ctx, slog.LevelInfo, "connection refused",
 		slog.Int("close_code", int(c.Status)), slog.Any("error", f.cause))
 	h.Observer.Observe(domain.ConnectionRejected{})
-	h.Observer.Observe(domain.CloseSeen{Code: int(c.Status)})
-	payload := c.payload(domain.TrailOf(ctx).Correlation)
+	h.Observer.Observe(domain.CloseCodeObserved{Code: int(c.Status)})
+	payload := c.payload(domain.RequestContextOf(ctx).CorrelationID)
 	return func() { h.closeRefused(t, payload, memory, key) }, nil
 }
 
@@ -111,9 +111,9 @@ func withRetry(cause error) error {
 	case e.RetryAfter > 0, e.Code == domain.AuthenticationError:
 		return e
 	case e.Code == domain.QuotaExceeded:
-		return e.After(quotaRetryAfter)
+		return e.WithRetryAfter(quotaRetryAfter)
 	default:
-		return e.After(retryAfter)
+		return e.WithRetryAfter(retryAfter)
 	}
 }
 

@@ -61,7 +61,7 @@ func (s *session) loadMissed(ctx context.Context, from domain.Position) error {
 	if err != nil {
 		return err
 	}
-	s.perform(s.queue.addPage(r.Frame, parseStreamID(r.At), r.Replay))
+	s.perform(s.queue.addPage(r.Frame, parseStreamID(r.Position), r.Replay))
 	return nil
 }
 

@@ -155,7 +155,7 @@ func (m *sendQueue) addPage(first []byte, at streamID, page domain.Replay) nextS
 	if !k.incomplete {
 		k.since = time.Time{} // the position says from now on where to continue
 	}
-	k.markDelivered(at, page.Passed)
+	k.markDelivered(at, page.Preceding)
 	m.dropHeld(k.alreadyDelivered) // a lagging subscription may have delivered them first
 	if at != (streamID{}) {
 		m.last = at
@@ -176,7 +176,7 @@ func (m *sendQueue) addPage(first []byte, at streamID, page domain.Replay) nextS
 // appendEntries queues the entries of a page up to the first one that is held, and
 // reports whether there was such an entry. It and those behind it are sent from
 // held.
-func (m *sendQueue) appendEntries(entries []domain.Kept) (reached bool) {
+func (m *sendQueue) appendEntries(entries []domain.LogEntry) (reached bool) {
 	k := m.replay
 	held := map[streamID]bool{}
 	for _, l := range k.held {

@@ -59,14 +59,14 @@ func (w *replayModel) start(t *rapid.T) {
 func (w *replayModel) read(from int) domain.Replay {
 	r := domain.Replay{Complete: from == 0 && w.trimmed == 0 || from > w.trimmed}
 	for i := w.trimmed + 1; i <= from; i++ {
-		r.Passed = append(r.Passed, placeOf(i))
+		r.Preceding = append(r.Preceding, placeOf(i))
 	}
 	for n := max(from, w.trimmed) + 1; n <= len(w.log); n++ {
 		if len(r.Entries) == 3 {
 			r.More = true
 			break
 		}
-		r.Entries = append(r.Entries, domain.Kept{ID: placeOf(n), Frame: w.message(n).payload})
+		r.Entries = append(r.Entries, domain.LogEntry{ID: placeOf(n), Frame: w.message(n).payload})
 	}
 	return r
 }

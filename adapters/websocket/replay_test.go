@@ -182,7 +182,7 @@ func TestDirectMessagesOverflowAReplay(t *testing.T) {
 	}
 	_ = conn
 	n.awaitClean(t)
-	require.Equal(t, 1, n.facts.count(equals(domain.CloseSeen{Code: 4001})))
+	require.Equal(t, 1, n.facts.count(equals(domain.CloseCodeObserved{Code: 4001})))
 }
 
 // A client whose entries are trimmed while it reads is disconnected. When it
@@ -201,7 +201,7 @@ func TestTrimmedWhileReading(t *testing.T) {
 }
 
 func missed(since time.Time, text string) domain.Message {
-	return domain.Message{User: "u1", Payload: []byte(text), Received: time.Now(), Missed: since}
+	return domain.Message{User: "u1", Payload: []byte(text), Received: time.Now(), MissedSince: since}
 }
 
 // TestGap replays the log to every client that stayed connected, with or without an

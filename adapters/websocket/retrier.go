@@ -29,7 +29,7 @@ var errBeforeUpgrade = errors.New("refused before the upgrade")
 // nodeUnavailable is the error of a handshake that this node does not serve now: it
 // drains, or a limit of the node is reached.
 func nodeUnavailable() error {
-	return domain.Unavailable(string(domain.WebSocketService), retryAfter).Because(errBeforeUpgrade)
+	return domain.Unavailable(string(domain.WebSocketService), retryAfter).WithCause(errBeforeUpgrade)
 }
 
 // retrier lets a bounded number of handshakes wait for an unavailable dependency,

@@ -194,18 +194,18 @@ func (m *sendQueue) discard() (lost int) {
 // missingRange returns which entries of the log the client lacks, as far as that is
 // known. It returns false when no page is to be read. Kept notifications that arrive
 // from now on are held back.
-func (m *sendQueue) missingRange() (domain.Hole, bool) {
+func (m *sendQueue) missingRange() (domain.MissedRange, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed || m.replay == nil {
-		return domain.Hole{}, false
+		return domain.MissedRange{}, false
 	}
 	m.replay.incomplete = false
 	after := m.last.position()
 	if after == "" && m.lastKnown {
-		after = domain.Start
+		after = domain.PositionStart
 	}
-	return domain.Hole{After: after, Since: m.replay.since}, true
+	return domain.MissedRange{After: after, Since: m.replay.since}, true
 }
 
 // setPosition records the position of the user's log. It is called before the first

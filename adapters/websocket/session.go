@@ -129,7 +129,7 @@ func (s *session) recordSent() nextStep {
 	switch {
 	case !known:
 	case l.isDelivery():
-		s.manager.observer.Observe(domain.MessageSent{Bytes: len(l.payload), Took: time.Since(l.received)})
+		s.manager.observer.Observe(domain.MessageSent{Bytes: len(l.payload), Latency: time.Since(l.received)})
 		s.manager.spans.recordDelivery(s, l)
 	case l.isKept():
 		s.manager.observer.Observe(domain.MessageReplayed{Bytes: len(l.payload)})
@@ -185,7 +185,7 @@ func (s *session) setReason(c Close) bool {
 		return false
 	}
 	if c.Status != noCloseFrame {
-		s.manager.observer.Observe(domain.CloseSeen{Code: int(c.Status)})
+		s.manager.observer.Observe(domain.CloseCodeObserved{Code: int(c.Status)})
 	}
 	return true
 }
@@ -301,7 +301,7 @@ func (s *session) finish() {
 		s.manager.observer.Observe(domain.ConnectionRejected{})
 		return
 	}
-	s.manager.observer.Observe(domain.ConnectionEnded{Lasted: time.Since(s.accepted)})
+	s.manager.observer.Observe(domain.ConnectionEnded{Duration: time.Since(s.accepted)})
 	end := s.closeReason.Load()
 	s.manager.log.Info("connection ended",
 		slog.Int("close_code", int(end.Status)), slog.String("error_code", string(end.Code)),

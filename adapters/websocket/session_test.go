@@ -42,7 +42,7 @@ func TestCloseIsEchoed(t *testing.T) {
 		places, _ := n.registry.held()
 		require.Zero(t, places, "the place must be free before the client knows")
 		n.awaitClean(t)
-		require.Equal(t, 1, n.facts.count(equals(domain.CloseSeen{Code: code})))
+		require.Equal(t, 1, n.facts.count(equals(domain.CloseCodeObserved{Code: code})))
 	}
 	c := n.mustDial(t, "u1")
 	require.NoError(t, c.WriteControl(gorilla.CloseMessage, nil, time.Now().Add(time.Second)))
@@ -74,8 +74,8 @@ func TestClientErrors(t *testing.T) {
 			require.Contains(t, end.Text, c.reason)
 			conn.Leave()
 			n.awaitClean(t)
-			require.Equal(t, 1, n.facts.count(is[domain.CloseSeen]))
-			require.Equal(t, 1, n.facts.count(equals(domain.CloseSeen{Code: c.code})))
+			require.Equal(t, 1, n.facts.count(is[domain.CloseCodeObserved]))
+			require.Equal(t, 1, n.facts.count(equals(domain.CloseCodeObserved{Code: c.code})))
 		})
 	}
 }
@@ -113,7 +113,7 @@ func TestSlowConsumer(t *testing.T) {
 		require.Less(t, accepted, 10_000)
 	}
 	n.awaitClean(t)
-	require.Equal(t, 1, n.facts.count(equals(domain.CloseSeen{Code: 4001})))
+	require.Equal(t, 1, n.facts.count(equals(domain.CloseCodeObserved{Code: 4001})))
 	failed := n.facts.count(is[domain.MessageFailed])
 	require.Equal(t, accepted+1, n.facts.count(is[domain.MessageSent])+failed, "every message is accounted for")
 	require.NotZero(t, n.facts.count(equals(domain.MessageFailed{Reason: domain.SlowConsumer})))
@@ -204,7 +204,7 @@ func TestPanicEndsOneSession(t *testing.T) {
 		"on connecting": {is[domain.ConnectionAccepted], func(*node, *client) {}, 1011},
 		"in the writer": {is[domain.MessageSent], func(n *node, _ *client) { n.manager.Send(text("u1", "x")) }, 1011},
 		"in the reader": {is[domain.FrameReceived], func(_ *node, c *client) { _ = c.WriteMessage(gorilla.TextMessage, nil) }, 1011},
-		"in the closing": {is[domain.CloseSeen], func(_ *node, c *client) {
+		"in the closing": {is[domain.CloseCodeObserved], func(_ *node, c *client) {
 			_ = c.WriteControl(gorilla.CloseMessage, gorilla.FormatCloseMessage(1000, ""), time.Now().Add(time.Second))
 		}, 1000},
 	} {

@@ -116,7 +116,7 @@ func (s spans) startConnect(ctx context.Context, user domain.UserID) (context.Co
 }
 
 func correlationOf(ctx context.Context) attribute.KeyValue {
-	return attribute.String("correlation_id", domain.TrailOf(ctx).Correlation)
+	return attribute.String("correlation_id", domain.RequestContextOf(ctx).CorrelationID)
 }
 
 // recordError records the error on the current span. It is called once, where a

@@ -46,7 +46,7 @@ func TestLogOutageOverflowsNoQueue(t *testing.T) {
 	_, open := w.box.missingRange()
 	require.True(t, open)
 	kept := w.message(1)
-	next = w.box.addPage(nil, streamID{}, domain.Replay{Complete: true, Entries: []domain.Kept{{ID: placeOf(1), Frame: kept.payload}}})
+	next = w.box.addPage(nil, streamID{}, domain.Replay{Complete: true, Entries: []domain.LogEntry{{ID: placeOf(1), Frame: kept.payload}}})
 	require.True(t, next.write)
 	require.Equal(t, string(kept.payload), string(next.message.payload))
 	_, _, next = w.box.complete()

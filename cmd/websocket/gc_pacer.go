@@ -98,7 +98,7 @@ func (p *gcPacer) check() {
 	}
 	rest := p.interval
 	if !p.busy {
-		rest = domain.UntilBeat(time.Now(), time.Duration(idleFactor*float64(rest)))
+		rest = domain.AlignedDelay(time.Now(), time.Duration(idleFactor*float64(rest)))
 	}
 	time.AfterFunc(rest, p.check)
 }

@@ -79,8 +79,8 @@ func (h IdempotencyHarness) answers(t *testing.T) {
 		require.NoError(t, rig.Store.Confirm(t.Context(), key, first.Ticket, []byte(answer)))
 		for range 2 {
 			again := claim(t, rig.Other, key, "d1")
-			require.Equal(t, domain.Answered, again.State)
-			require.Equal(t, answer, string(again.Answer), "the response must be identical")
+			require.Equal(t, domain.Completed, again.State)
+			require.Equal(t, answer, string(again.Response), "the response must be identical")
 		}
 	}
 }
@@ -89,7 +89,7 @@ func (h IdempotencyHarness) reportsMismatch(t *testing.T) {
 	rig, key := h.New(t), freshKey()
 	require.NoError(t, rig.Store.Confirm(t.Context(), key, claim(t, rig.Store, key, "d1").Ticket, []byte("a")))
 	require.Equal(t, domain.Claim{State: domain.Mismatched}, claim(t, rig.Other, key, "d2"))
-	require.Equal(t, domain.Answered, claim(t, rig.Other, key, "d1").State)
+	require.Equal(t, domain.Completed, claim(t, rig.Other, key, "d1").State)
 }
 
 func (h IdempotencyHarness) releases(t *testing.T) {
@@ -116,7 +116,7 @@ func (h IdempotencyHarness) ignoresExpiredTicket(t *testing.T) {
 	require.NoError(t, rig.Store.Confirm(t.Context(), key, void, []byte("void")))
 	require.NoError(t, rig.Store.Release(t.Context(), key, void))
 	require.NoError(t, rig.Other.Release(t.Context(), key, held))
-	require.Equal(t, domain.Claim{State: domain.Answered, Answer: []byte("held")}, claim(t, rig.Store, key, "d2"))
+	require.Equal(t, domain.Claim{State: domain.Completed, Response: []byte("held")}, claim(t, rig.Store, key, "d2"))
 }
 
 func (h IdempotencyHarness) keepsKeysApart(t *testing.T) {

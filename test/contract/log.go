@@ -65,14 +65,14 @@ func NotificationLog(t *testing.T, h LogHarness) {
 }
 
 // publish publishes n notifications and returns the expected log entries.
-func (r LogRig) publish(t testing.TB, user domain.UserID, n int) []domain.Kept {
+func (r LogRig) publish(t testing.TB, user domain.UserID, n int) []domain.LogEntry {
 	t.Helper()
-	out := make([]domain.Kept, n)
+	out := make([]domain.LogEntry, n)
 	for i := range out {
 		one := sampleNotification(user)
 		got, err := r.Publisher.Publish(t.Context(), one)
 		require.NoError(t, err)
-		out[i] = domain.Kept{ID: domain.Position(got.ID), Frame: domain.WithID(one.Frame, got.ID)}
+		out[i] = domain.LogEntry{ID: domain.Position(got.ID), Frame: domain.WithID(one.Frame, got.ID)}
 	}
 	return out
 }
@@ -84,7 +84,7 @@ func (r LogRig) since(t testing.TB, user domain.UserID, after domain.Position) d
 	return got
 }
 
-func requireEntries(t testing.TB, want, got []domain.Kept) {
+func requireEntries(t testing.TB, want, got []domain.LogEntry) {
 	t.Helper()
 	require.Len(t, got, len(want))
 	for i := range want {
@@ -97,8 +97,8 @@ func (r LogRig) requireEmpty(t testing.TB, user domain.UserID, gone domain.Posit
 	t.Helper()
 	last, err := r.Log.Last(t.Context(), user)
 	require.NoError(t, err)
-	require.Equal(t, domain.Start, last)
-	all := r.since(t, user, domain.Start)
+	require.Equal(t, domain.PositionStart, last)
+	all := r.since(t, user, domain.PositionStart)
 	require.True(t, all.Complete, "the start position is valid in an empty log")
 	require.False(t, all.More)
 	require.Empty(t, all.Oldest)
@@ -120,7 +120,7 @@ func (h LogHarness) empty(t *testing.T) {
 func (h LogHarness) since(t *testing.T) {
 	user, rig := freshUser(), h.New(t, 256)
 	kept := rig.publish(t, user, 5)
-	all := rig.since(t, user, domain.Start)
+	all := rig.since(t, user, domain.PositionStart)
 	require.True(t, all.Complete)
 	requireEntries(t, kept, all.Entries)
 	for i, k := range kept {
@@ -145,7 +145,7 @@ func (h LogHarness) verbatim(t *testing.T) {
 		put, err := rig.Publisher.Publish(t.Context(), n)
 		require.NoError(t, err)
 		got := rig.since(t, user, before)
-		requireEntries(t, []domain.Kept{{ID: domain.Position(put.ID), Frame: domain.WithID(n.Frame, put.ID)}}, got.Entries)
+		requireEntries(t, []domain.LogEntry{{ID: domain.Position(put.ID), Frame: domain.WithID(n.Frame, put.ID)}}, got.Entries)
 	}
 }
 
@@ -156,11 +156,11 @@ func (h LogHarness) trimmed(t *testing.T) {
 		got := rig.since(t, user, k.ID)
 		require.False(t, got.Complete, "the entry was trimmed")
 		require.Equal(t, kept[3].ID, got.Oldest)
-		require.Empty(t, got.Passed)
+		require.Empty(t, got.Preceding)
 		requireEntries(t, kept[3:], got.Entries)
 	}
 	require.True(t, rig.since(t, user, kept[3].ID).Complete)
-	whole := rig.since(t, user, domain.Start)
+	whole := rig.since(t, user, domain.PositionStart)
 	require.True(t, whole.Complete, "the start position is always valid")
 	requireEntries(t, kept[3:], whole.Entries)
 }
@@ -193,7 +193,7 @@ func (h LogHarness) apart(t *testing.T) {
 	base, rig := freshUser(), h.New(t, 256)
 	for _, user := range []domain.UserID{base, base + ":", base + "{", base + "{}", "a{b}" + base} {
 		kept := rig.publish(t, user, 2)
-		requireEntries(t, kept, rig.since(t, user, domain.Start).Entries)
+		requireEntries(t, kept, rig.since(t, user, domain.PositionStart).Entries)
 	}
 }
 
@@ -210,7 +210,7 @@ func (h LogHarness) pages(t *testing.T) {
 				require.NoError(t, err)
 				want = append(want, domain.Position(got.ID))
 			}
-			require.Equal(t, want, rig.readAllPages(t, user, domain.Start, len(want)))
+			require.Equal(t, want, rig.readAllPages(t, user, domain.PositionStart, len(want)))
 			require.Equal(t, want, rig.readAllPages(t, user, "1-1", len(want)), "the remaining entries after an unknown position")
 		})
 	}
@@ -245,9 +245,9 @@ func (h LogHarness) passed(t *testing.T) {
 		for _, k := range kept[:at+1] {
 			want = append(want, k.ID)
 		}
-		require.ElementsMatch(t, want, got.Passed)
+		require.ElementsMatch(t, want, got.Preceding)
 	}
-	require.Empty(t, rig.since(t, user, domain.Start).Passed)
+	require.Empty(t, rig.since(t, user, domain.PositionStart).Preceding)
 }
 
 func (h LogHarness) recent(t *testing.T) {
@@ -259,7 +259,7 @@ func (h LogHarness) recent(t *testing.T) {
 	second := rig.publish(t, user, 2)
 	for _, c := range []struct {
 		age  time.Duration
-		want []domain.Kept
+		want []domain.LogEntry
 	}{
 		{time.Since(between) + margin, second},
 		{time.Hour, append(first, second...)},
@@ -295,7 +295,7 @@ func (h LogHarness) concurrent(t *testing.T) {
 		})
 	}
 	seen := map[domain.Position]bool{}
-	after, order := domain.Start, []domain.Position{}
+	after, order := domain.PositionStart, []domain.Position{}
 	for deadline := time.Now().Add(waitLimit); len(order) < writers*each && time.Now().Before(deadline); {
 		for _, e := range rig.since(t, user, after).Entries {
 			require.False(t, seen[e.ID], "entry returned twice: %s", e.ID)
@@ -305,7 +305,7 @@ func (h LogHarness) concurrent(t *testing.T) {
 	}
 	group.Wait()
 	var want []domain.Position
-	for _, e := range rig.since(t, user, domain.Start).Entries {
+	for _, e := range rig.since(t, user, domain.PositionStart).Entries {
 		want = append(want, e.ID)
 	}
 	require.Equal(t, want, order)
@@ -325,7 +325,7 @@ func (h LogHarness) away(t *testing.T) {
 
 func (r LogRig) requireRetry(ctx context.Context, t testing.TB) {
 	t.Helper()
-	_, err := r.Log.Since(ctx, freshUser(), domain.Start)
+	_, err := r.Log.Since(ctx, freshUser(), domain.PositionStart)
 	requireRetry(t, err)
 	_, err = r.Log.Recent(ctx, freshUser(), time.Hour)
 	requireRetry(t, err)
@@ -343,7 +343,7 @@ func BenchmarkNotificationLog(b *testing.B, h LogHarness) {
 	for name, c := range map[string]struct {
 		after domain.Position
 		want  int
-	}{"all": {domain.Start, 256}, "none": {kept[255].ID, 0}} {
+	}{"all": {domain.PositionStart, 256}, "none": {kept[255].ID, 0}} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

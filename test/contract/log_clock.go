@@ -41,7 +41,7 @@ func (h LogHarness) lastOfMany(t *testing.T) {
 	want := map[domain.UserID]domain.Position{}
 	for i := range 40 {
 		user := freshUser()
-		want[user] = domain.Start
+		want[user] = domain.PositionStart
 		if published := rig.publish(t, user, i%3); len(published) > 0 {
 			want[user] = published[len(published)-1].ID
 		}

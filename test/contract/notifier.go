@@ -97,7 +97,7 @@ func (h NotifierHarness) repeats(t *testing.T) {
 		n.Frame = []byte(`{"event":"changed"}`)
 		again, err := p.Publish(t.Context(), n)
 		require.NoError(t, err)
-		require.Equal(t, domain.Handover{ID: first.ID, Duplicate: true}, again)
+		require.Equal(t, domain.PublishResult{ID: first.ID, Duplicate: true}, again)
 	}
 	last, err := rig.Other.Publish(t.Context(), sampleNotification(user))
 	require.NoError(t, err)
@@ -134,7 +134,7 @@ func (h NotifierHarness) takesAnyEventID(t *testing.T) {
 		require.False(t, first.Duplicate, "event %.20q", event)
 		again, err := rig.Publisher.Publish(t.Context(), n)
 		require.NoError(t, err)
-		require.Equal(t, domain.Handover{ID: first.ID, Duplicate: true}, again, "event %.20q", event)
+		require.Equal(t, domain.PublishResult{ID: first.ID, Duplicate: true}, again, "event %.20q", event)
 		require.Len(t, e.awaitMessages(t, user, i+1), i+1)
 	}
 }
@@ -162,7 +162,7 @@ func (h NotifierHarness) countsOnce(t *testing.T) {
 	rig, e := h.start(t, user)
 	n := sampleNotification(user)
 	const callers = 50
-	answers := make(chan domain.Handover, callers)
+	answers := make(chan domain.PublishResult, callers)
 	var group sync.WaitGroup
 	for i := range callers {
 		p := rig.Publisher
@@ -269,7 +269,7 @@ func (h NotifierHarness) survivesOutage(t *testing.T) {
 	}
 	rig.EndOutage()
 	e.awaitGaps(t, user)
-	var got domain.Handover
+	var got domain.PublishResult
 	require.Eventually(t, func() bool {
 		got, err = rig.Publisher.Publish(t.Context(), after)
 		return err == nil
@@ -277,7 +277,7 @@ func (h NotifierHarness) survivesOutage(t *testing.T) {
 	require.False(t, got.Duplicate, "a failed publish must not be stored")
 	again, err := rig.Publisher.Publish(t.Context(), before)
 	require.NoError(t, err)
-	require.Equal(t, domain.Handover{ID: kept.ID, Duplicate: true}, again)
+	require.Equal(t, domain.PublishResult{ID: kept.ID, Duplicate: true}, again)
 	require.Len(t, e.awaitMessages(t, user, 2), 2)
 }
 

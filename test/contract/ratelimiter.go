@@ -104,7 +104,7 @@ func (h LimiterHarness) startsNextWindow(t *testing.T) {
 const windowSlack = 150 * time.Millisecond
 
 // awaitAllowed repeats the request after Reset until it is allowed.
-func awaitAllowed(t *testing.T, l ports.RateLimiter, party string, limit domain.Limit) domain.Allowance {
+func awaitAllowed(t *testing.T, l ports.RateLimiter, party string, limit domain.Limit) domain.RateDecision {
 	t.Helper()
 	for startedAt := time.Now(); time.Since(startedAt) < waitLimit; {
 		a := l.Take(t.Context(), party, limit)
@@ -114,7 +114,7 @@ func awaitAllowed(t *testing.T, l ports.RateLimiter, party string, limit domain.
 		<-time.After(max(a.Reset, time.Millisecond))
 	}
 	require.FailNow(t, "the window did not end")
-	return domain.Allowance{}
+	return domain.RateDecision{}
 }
 
 func (h LimiterHarness) doesNotProlong(t *testing.T) {

@@ -198,7 +198,7 @@ func validatorAccepts(t *testing.T, h ValidatorHarness) {
 			require.Equal(t, row.want.User, caller.User)
 			require.Equal(t, row.want.Org, caller.Org)
 			require.WithinDuration(t, now.Add(time.Hour), caller.Expires, 2*time.Second)
-			require.Equal(t, []domain.TokenResult{domain.TokenAccepted}, seen.results())
+			require.Equal(t, []domain.TokenResult{domain.TokenResultSuccess}, seen.results())
 		})
 	}
 	t.Run("expiry with a fraction", func(t *testing.T) {
@@ -224,9 +224,9 @@ func validatorRefuses(t *testing.T, h ValidatorHarness) {
 				require.Empty(t, seen.results(), "an empty token is not counted")
 				return
 			}
-			result := domain.TokenRefused
+			result := domain.TokenResultInvalid
 			if row.reason == "jwt_expired" {
-				result = domain.TokenTooOld
+				result = domain.TokenResultExpired
 			}
 			require.Equal(t, []domain.TokenResult{result, result}, seen.results())
 		})

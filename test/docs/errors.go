@@ -45,7 +45,7 @@ func errorsText() string {
 	b.WriteString(errorsIntroduction)
 	for _, code := range domain.Codes() {
 		e := &domain.Error{Code: code}
-		m := code.Meaning()
+		m := code.Doc()
 		repeat := "no"
 		if domain.Retryable(e) {
 			repeat = "yes"
@@ -55,7 +55,7 @@ func errorsText() string {
 			details = "`" + strings.Join(m.Details, "`, `") + "`"
 		}
 		status := httpserver.StatusOf(e)
-		fmt.Fprintf(&b, "| `%s` | %d %s | %s | %s | %s | %s |\n", code, status, http.StatusText(status), m.When, details, repeat, m.Then)
+		fmt.Fprintf(&b, "| `%s` | %d %s | %s | %s | %s | %s |\n", code, status, http.StatusText(status), m.Cause, details, repeat, m.Action)
 	}
 	b.WriteString(exitCodes)
 	return b.String()

@@ -102,7 +102,7 @@ func (s *stage) tracedGateway(t *testing.T, spans *telemetry.Recorder) service {
 	p, err := wire.GatewayOn(c, wire.Ports{
 		Tokens: tokens, Observer: facts, Tracing: spans.Provider(),
 		Limiter: memory.NewRateLimiter(), Batches: platform, Preflight: platform, Registry: platform, Commands: commands, Answers: memory.NewIdempotency(), Registered: memory.NewRegistrations(),
-		Upkeep: wire.Upkeep{Flushes: []wire.Flush{{Name: "flush commands", Do: commands.Close}}},
+		Lifecycle: wire.Lifecycle{Flushes: []wire.Flush{{Name: "flush commands", Do: commands.Close}}},
 	}, newLogs(t))
 	require.NoError(t, err)
 	return launch(t, p)
@@ -120,7 +120,7 @@ func (s *stage) tracedNode(t *testing.T, spans *telemetry.Recorder) service {
 	p, err := wire.WebSocketOn(c, wire.Ports{
 		Tokens: tokens, Observer: facts, Tracing: spans.Provider(), Quota: memory.NewQuota(c.Sockets.MaxConnectionsPerUser),
 		Listener: listener, Notifications: redis.NewNotifier(client, c.Notifier, c.Listener.Prefix()), History: redis.NewLog(client), Limiter: memory.NewRateLimiter(),
-		Upkeep: wire.Upkeep{Own: []ports.HealthProbe{listener}, Redis: client},
+		Lifecycle: wire.Lifecycle{Own: []ports.HealthProbe{listener}, Redis: client},
 	}, newLogs(t))
 	require.NoError(t, err)
 	n := launch(t, p)

@@ -23,27 +23,27 @@ import (
 func allFacts() []domain.Fact {
 	facts := []domain.Fact{
 		domain.RequestStarted{},
-		domain.RequestServed{Method: "GET", Endpoint: "/v1/batches/{batch_id}/status", Status: 200, Took: time.Second},
-		domain.RequestServed{Method: "BREW", Endpoint: "", Status: 999, Took: time.Second},
+		domain.RequestServed{Method: "GET", Endpoint: "/v1/batches/{batch_id}/status", Status: 200, Duration: time.Second},
+		domain.RequestServed{Method: "BREW", Endpoint: "", Status: 999, Duration: time.Second},
 		domain.RequestFailed{Endpoint: "", Code: "INVENTED"},
-		domain.TokenChecked{Result: domain.TokenAccepted, Cached: true},
+		domain.TokenChecked{Result: domain.TokenResultSuccess, Cached: true},
 		domain.TokenChecked{Result: "invented"},
 		domain.EventPublished{Topic: domain.CommandTopic, EventType: string(domain.CommandTopic)},
-		domain.PublishEnded{Took: time.Millisecond},
-		domain.ServiceCalled{Service: "result_aggregator", Method: "GET", Endpoint: "/x/{id}", Took: time.Second},
-		domain.CircuitChanged{Service: "result_aggregator", State: domain.CircuitBroken},
+		domain.PublishEnded{Duration: time.Millisecond},
+		domain.ServiceCalled{Service: "result_aggregator", Method: "GET", Endpoint: "/x/{id}", Duration: time.Second},
+		domain.CircuitChanged{Service: "result_aggregator", State: domain.CircuitStateOpen},
 		domain.RequestLimited{Class: "invented"},
 		domain.LimiterDegraded{Degraded: true},
 		domain.QuotaDegraded{Degraded: true},
 		domain.ConnectionAccepted{},
 		domain.ConnectionRejected{},
-		domain.ConnectionEnded{Lasted: time.Hour},
-		domain.MessageSent{Bytes: 10, Took: time.Millisecond},
+		domain.ConnectionEnded{Duration: time.Hour},
+		domain.MessageSent{Bytes: 10, Latency: time.Millisecond},
 		domain.MessageReplayed{Bytes: 10},
 		domain.MessageFailed{Reason: "invented"},
 		domain.FrameReceived{Type: "invented"},
-		domain.UserFollowed{Prefix: "ws:", Took: time.Millisecond},
-		domain.SubscriptionsHeld{Count: 1},
+		domain.SubscriptionConfirmed{Prefix: "ws:", Duration: time.Millisecond},
+		domain.SubscriptionCount{Count: 1},
 		domain.Resubscribed{},
 		domain.ConsumerDegraded{Degraded: true},
 		domain.NotificationHandled{Result: "invented", Lag: time.Second},
@@ -52,7 +52,7 @@ func allFacts() []domain.Fact {
 		facts = append(facts, domain.RequestFailed{Endpoint: "/v1/batches", Code: code})
 	}
 	for code := range 5000 {
-		facts = append(facts, domain.CloseSeen{Code: code})
+		facts = append(facts, domain.CloseCodeObserved{Code: code})
 	}
 	return facts
 }

@@ -62,7 +62,7 @@ func TestWhatIsAcceptedIsDeliveredByEveryListener(t *testing.T) {
 		require.NoError(t, <-ended)
 	})
 	notifier := redis.NewNotifier(client, redis.NotifierConfig{Max: 10, TTL: time.Minute}, "ws:")
-	use := app.NewNotifications(app.Delivery{Topic: topic, MaxBytes: limit}, notifier, nil, facts)
+	use := app.NewNotifications(app.NotificationConfig{Topic: topic, MaxBytes: limit}, notifier, nil, facts)
 	accepted, refused := 0, 0
 	for fill := limit - 350; fill < limit; fill++ {
 		user := domain.UserID(fmt.Sprintf("u%04d", fill))

@@ -128,7 +128,7 @@ func (s *stage) start(t *testing.T, change func(*kafka.ConsumerConfig)) {
 	if change != nil {
 		change(&config)
 	}
-	use := app.NewNotifications(app.Delivery{Topic: topic}, notifier, nil, s.facts)
+	use := app.NewNotifications(app.NotificationConfig{Topic: topic}, notifier, nil, s.facts)
 	s.consumer, err = kafka.NewConsumer(config, use, s.facts, noop.NewTracerProvider(), slog.New(slog.NewJSONHandler(s.log, nil)))
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -70,7 +70,7 @@ func (p *Platform) handleRecord(record []byte) {
 		return
 	}
 	j.correlation = envelope.CorrelationID
-	j.ctx = domain.WithTrail(p.ctx, domain.Trail{Correlation: j.correlation})
+	j.ctx = domain.WithRequestContext(p.ctx, domain.RequestContext{CorrelationID: j.correlation})
 	j.ctx = propagation.TraceContext{}.Extract(j.ctx, propagation.MapCarrier(envelope.Metadata))
 	p.startRun(j)
 }

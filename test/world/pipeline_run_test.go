@@ -63,8 +63,8 @@ func embedded(t *testing.T) (kafkaAddr, redisURL string) {
 // correlation id.
 func (s scenario) command(t *testing.T, batch domain.BatchID, pipeline domain.Pipeline, eventIDs ...string) string {
 	t.Helper()
-	trail := domain.Trail{Correlation: uuid.NewString()}
-	ctx := domain.WithTrail(t.Context(), trail)
+	trail := domain.RequestContext{CorrelationID: uuid.NewString()}
+	ctx := domain.WithRequestContext(t.Context(), trail)
 	transport := &kafka.Transport{}
 	defer transport.CloseIdleConnections()
 	w := &kafka.Writer{
@@ -82,7 +82,7 @@ func (s scenario) command(t *testing.T, batch domain.BatchID, pipeline domain.Pi
 		require.NoError(t, err)
 		require.NoError(t, w.WriteMessages(ctx, kafka.Message{Key: []byte(batch), Value: value}))
 	}
-	return trail.Correlation
+	return trail.CorrelationID
 }
 
 // notifications reads n records of the notification topic. All are of one teacher
@@ -129,9 +129,9 @@ func (s scenario) directMessages(t *testing.T, n int, correlation string) []stri
 // recordingPublisher stores the notifications that the notification service accepts.
 type recordingPublisher struct{ notifications []domain.Notification }
 
-func (a *recordingPublisher) Publish(_ context.Context, n domain.Notification) (domain.Handover, error) {
+func (a *recordingPublisher) Publish(_ context.Context, n domain.Notification) (domain.PublishResult, error) {
 	a.notifications = append(a.notifications, n)
-	return domain.Handover{ID: "1-0"}, nil
+	return domain.PublishResult{ID: "1-0"}, nil
 }
 
 func (*recordingPublisher) Control(context.Context, domain.UserID) error { return nil }
@@ -141,7 +141,7 @@ func (*recordingPublisher) Control(context.Context, domain.UserID) error { retur
 func (s scenario) frames(t *testing.T, records []kafka.Message, correlation string) []string {
 	t.Helper()
 	sink := &recordingPublisher{}
-	service := app.NewNotifications(app.Delivery{Topic: s.config.NotificationTopic}, sink, nil, nil)
+	service := app.NewNotifications(app.NotificationConfig{Topic: s.config.NotificationTopic}, sink, nil, nil)
 	events := make([]string, 0, len(records))
 	for i := range records {
 		m := &records[i]
@@ -274,7 +274,7 @@ func TestPlatformSendsEveryNotificationType(t *testing.T) {
 	kafkaAddr, redisURL := embedded(t)
 	s := newScenario(t, kafkaAddr, redisURL, "teacher-anna")
 	sink := &recordingPublisher{}
-	service := app.NewNotifications(app.Delivery{Topic: s.config.NotificationTopic}, sink, nil, nil)
+	service := app.NewNotifications(app.NotificationConfig{Topic: s.config.NotificationTopic}, sink, nil, nil)
 	notices := append(world.NotificationRequests(), world.NotificationRequestOf("something_new"))
 	for i, n := range notices {
 		n.Batch, n.Class, n.Payload = "b1", "c1", map[string]any{"n": i}
