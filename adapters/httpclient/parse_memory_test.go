@@ -33,7 +33,7 @@ func TestAnswersAreParsedInBoundedMemory(t *testing.T) {
 				kept := parse()
 				runtime.ReadMemStats(&after)
 				runtime.KeepAlive(kept)
-				require.LessOrEqual(t, int(after.TotalAlloc-before.TotalAlloc), 4*len(body))
+				require.LessOrEqual(t, after.TotalAlloc-before.TotalAlloc, 4*uint64(len(body)))
 			}
 		})
 	}

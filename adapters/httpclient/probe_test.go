@@ -1,6 +1,7 @@
 package httpclient
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -83,11 +84,13 @@ func TestAnOpenEventStreamIsAGoodProbe(t *testing.T) {
 		r := opened(t)
 		r.does(func(*http.Request) string { return "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n" })
 		time.Sleep(time.Minute + time.Millisecond)
-		for range 2 {
+		open := func() io.Closer {
 			res, err := r.roundTrip(request(t.Context(), t, http.MethodGet, nil), 10*time.Second)
 			require.NoError(t, err)
-			defer func() { _ = res.Body.Close() }()
+			return res.Body
 		}
+		first, second := open(), open()
+		defer func() { require.NoError(t, errors.Join(first.Close(), second.Close())) }()
 		time.Sleep(probeResponseTimeout + time.Second)
 		require.Equal(t, domain.CircuitStateClosed, r.circuit.state())
 	})

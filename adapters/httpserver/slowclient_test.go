@@ -47,5 +47,5 @@ func TestSlowReadersGetTheWholeAnswer(t *testing.T) {
 	text, err := io.ReadAll(res.Body)
 	require.NoError(t, err)
 	require.NoError(t, res.Body.Close())
-	require.Equal(t, len(`{"status":"ready","details":}`)+len(document), len(text))
+	require.Len(t, text, len(`{"status":"ready","details":}`)+len(document))
 }

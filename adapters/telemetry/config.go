@@ -109,7 +109,7 @@ func (c *OTelConfig) Complete(func(variable string) bool) {
 }
 
 // Problems reports every invalid setting.
-func (c OTelConfig) Problems(domain.Environment) []error {
+func (c *OTelConfig) Problems(domain.Environment) []error {
 	var out []error
 	if c.Endpoint != "" && !isHTTP(c.Endpoint) {
 		out = append(out, domain.Misconfigured("OTEL_EXPORTER_OTLP_ENDPOINT", "must be an http or https URL"))
@@ -148,7 +148,7 @@ const (
 )
 
 // endpoint returns the configured URL for spans, or "" if spans are not sent.
-func (c OTelConfig) endpoint() string {
+func (c *OTelConfig) endpoint() string {
 	switch {
 	case c.Exporter == exporterNone:
 		return ""
@@ -161,7 +161,7 @@ func (c OTelConfig) endpoint() string {
 
 // protocol returns the configured protocol, or the one that the port of the endpoint
 // implies.
-func (c OTelConfig) protocol() string {
+func (c *OTelConfig) protocol() string {
 	if c.TracesProtocol != "" {
 		return c.TracesProtocol
 	}
@@ -175,7 +175,7 @@ func (c OTelConfig) protocol() string {
 }
 
 // httpURL returns the URL to which spans are posted over HTTP.
-func (c OTelConfig) httpURL() string {
+func (c *OTelConfig) httpURL() string {
 	if c.TracesEndpoint != "" {
 		return c.TracesEndpoint
 	}
@@ -183,7 +183,7 @@ func (c OTelConfig) httpURL() string {
 }
 
 // ratio returns the ratio of traces to keep, and false if it is invalid.
-func (c OTelConfig) ratio() (float64, bool) {
+func (c *OTelConfig) ratio() (float64, bool) {
 	if c.SamplerArg == "" {
 		return 1, true
 	}

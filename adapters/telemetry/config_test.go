@@ -19,7 +19,8 @@ func standard() telemetry.OTelConfig {
 
 func TestDefaultsHaveNoProblems(t *testing.T) {
 	require.Empty(t, defaults().Problems(domain.Production))
-	require.Empty(t, standard().Problems(domain.Production))
+	otel := standard()
+	require.Empty(t, otel.Problems(domain.Production))
 }
 
 func TestLevelNamesOfPythonAreKnown(t *testing.T) {

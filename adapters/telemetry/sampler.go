@@ -49,7 +49,7 @@ func sampleLike(parent trace.SpanContext) sdk.SamplingResult {
 
 // sampler returns the standard sampler with the configured name. It returns false for an
 // unknown name.
-func (c OTelConfig) sampler() (sdk.Sampler, bool) {
+func (c *OTelConfig) sampler() (sdk.Sampler, bool) {
 	name, parentBased := strings.CutPrefix(strings.ToLower(c.Sampler), "parentbased_")
 	ratio, _ := c.ratio()
 	switch name {

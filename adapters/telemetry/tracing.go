@@ -63,7 +63,7 @@ func NewTracing(c Config, o OTelConfig, s domain.Service, log *slog.Logger) (*Tr
 
 // exporter returns an exporter for the configured protocol. It does not wait for the
 // collector.
-func (c OTelConfig) exporter(ctx context.Context) (*otlptrace.Exporter, error) {
+func (c *OTelConfig) exporter(ctx context.Context) (*otlptrace.Exporter, error) {
 	if c.protocol() == protocolGRPC {
 		return otlptracegrpc.New(ctx, otlptracegrpc.WithEndpointURL(c.endpoint()))
 	}
