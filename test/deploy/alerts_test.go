@@ -44,6 +44,14 @@ func scripts() map[string]script {
 			`gateway_api_errors_total{error_type="KAFKA_PUBLISH_ERROR"} 0x60 0+3x30`,
 			`gateway_api_errors_total{error_type="KAFKA_PUBLISH_ERROR"} 0x80 1x10` + "\n" + `gateway_api_errors_total{error_type="RATE_LIMIT"} 0+90x90`,
 		},
+		"PublishMisconfigured": {
+			`gateway_api_errors_total{error_type="CONFIGURATION_ERROR"} 0x85 1x5`,
+			`gateway_api_errors_total{error_type="CONFIGURATION_ERROR"} 3x90` + "\n" + `gateway_api_errors_total{error_type="RATE_LIMIT"} 0+9x90`,
+		},
+		"PublishMisconfigured/FirstError": {
+			`gateway_api_errors_total{error_type="CONFIGURATION_ERROR"} _x85 1x5`,
+			`gateway_api_errors_total{error_type="RATE_LIMIT"} _x85 1x5`,
+		},
 		"TokensRefused": {tokens(60, 120), tokens(600, 120) + "\n" + `jwt_validation_total{job="gateway",result="expired"} 0+9000x90`},
 		"SubscriptionsBreak": {
 			`redis_resubscribes_total{instance="a"} 0x80 0+1x10`, `redis_resubscribes_total{instance="a"} 0x80 4x10`,
