@@ -25,12 +25,13 @@ func TestAnswersShareTheirMemory(t *testing.T) {
 		t.Cleanup(server.Close)
 		client := newBatches(t, config(server.URL, server.URL), &facts{})
 		budget := domain.NewMemoryBudget(5 << 20)
-		first, second := budget.Lease(), budget.Lease()
+		first := budget.Lease()
 		_, err := client.Status(domain.WithMemory(t.Context(), first), anna(), "b1")
 		require.NoError(t, err)
 		require.GreaterOrEqual(t, budget.InUse(), int64(2*len(body)), "the answer and its copy")
 		require.True(t, budget.Lease().Grow(5<<20-budget.InUse()-100_000))
 		for range 10 {
+			second := budget.Lease()
 			_, err = client.Status(domain.WithMemory(t.Context(), second), anna(), "b1")
 			e := domain.As(err)
 			require.Equal(t, domain.ServiceUnavailable, e.Code)
@@ -38,6 +39,7 @@ func TestAnswersShareTheirMemory(t *testing.T) {
 			second.Release()
 		}
 		first.Release()
+		second := budget.Lease()
 		_, err = client.Status(domain.WithMemory(t.Context(), second), anna(), "b1")
 		require.NoError(t, err, "the circuit is closed")
 		second.Release()
