@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
@@ -95,20 +96,27 @@ func (t *Tracing) Flush(ctx context.Context) error {
 	return nil
 }
 
-// Close sends the remaining spans until ctx is done, then drops the rest. Spans that end
-// later are dropped. It may be called more than once.
+// closeTimeout is how long Close waits for the collector.
+const closeTimeout = 2 * time.Second
+
+// Close sends the remaining spans for at most two seconds or until ctx is done, then
+// drops the rest: a collector that does not answer must not delay the stop. The dropped
+// spans are logged and are no error unless ctx was done. Spans that end later are
+// dropped. It may be called more than once.
 func (t *Tracing) Close(ctx context.Context) error {
 	if t.sdk == nil {
 		return nil
 	}
-	err := t.sdk.Shutdown(ctx)
+	limited, cancel := context.WithTimeout(ctx, closeTimeout)
+	defer cancel()
+	err := t.sdk.Shutdown(limited)
 	if t.cancelExports != nil {
 		t.cancelExports()
 	}
-	if err != nil {
-		return exportError(err)
+	if err == nil || limited.Err() != nil && ctx.Err() == nil {
+		return nil
 	}
-	return nil
+	return exportError(err)
 }
 
 func exportError(cause error) error {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -101,6 +102,26 @@ func TestLostSpansAreLoggedWithoutDelay(t *testing.T) {
 	span(t.Context(), tracing, trace.SpanKindServer)
 	require.NoError(t, tracing.Flush(t.Context()))
 	require.Equal(t, "spans were not exported", lines(t, &b)[0]["event"])
+}
+
+// TestCloseWaitsTwoSecondsForACollectorThatDoesNotAnswer, over HTTP and gRPC, also
+// when more spans wait than one export holds.
+func TestCloseWaitsTwoSecondsForACollectorThatDoesNotAnswer(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0") // accepts and never answers
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	for _, protocol := range []string{"http/protobuf", "grpc"} {
+		o := standard()
+		o.Endpoint, o.Protocol = "http://"+listener.Addr().String(), protocol
+		tracing := start(t, defaults(), o, slog.New(slog.DiscardHandler))
+		for range 1500 {
+			span(t.Context(), tracing, trace.SpanKindServer)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 25*time.Second)
+		require.NoError(t, tracing.Close(ctx), protocol)
+		require.NoError(t, ctx.Err(), "%s: the stop has time left", protocol)
+		cancel()
+	}
 }
 
 func TestCloseGivesUpInTime(t *testing.T) {
