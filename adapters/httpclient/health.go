@@ -64,7 +64,7 @@ func (b *Batches) checkAll(ctx context.Context) domain.Health {
 	return withCircuits(h, services)
 }
 
-// noBody wants no body.
+// noBody reports for every status that the response body is not read.
 func noBody(int) bool { return false }
 
 // withCircuits names the services that are not called for now, also those that
