@@ -12,6 +12,7 @@ import (
 	"testing/slogtest"
 
 	"github.com/stretchr/testify/require"
+	sdk "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/huleedu/edge/adapters/telemetry"
 	"github.com/huleedu/edge/domain"
@@ -71,9 +72,9 @@ func TestLevelsHaveThePlatformsNames(t *testing.T) {
 
 func TestRequestIDsAreTopLevelFields(t *testing.T) {
 	var b bytes.Buffer
-	recorder := telemetry.NewRecorder()
+	tracer := sdk.NewTracerProvider().Tracer("test")
 	ctx := domain.WithRequestContext(t.Context(), domain.RequestContext{CorrelationID: "c-1", RequestID: "r-1"})
-	ctx, span := recorder.Provider().Tracer("test").Start(ctx, "work")
+	ctx, span := tracer.Start(ctx, "work")
 	defer span.End()
 
 	log := telemetry.NewLogger(defaults(), domain.GatewayService, &b)
