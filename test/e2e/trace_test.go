@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/huleedu/edge/test/harness"
+
 	"github.com/stretchr/testify/require"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
@@ -102,7 +104,7 @@ func (s *recordedSpans) ended() tracetest.SpanStubs {
 func await(t *testing.T, spans *recordedSpans, name string) tracetest.SpanStub {
 	t.Helper()
 	named := func(s tracetest.SpanStub) bool { return s.Name == name }
-	require.Eventually(t, func() bool { return slices.ContainsFunc(spans.ended(), named) }, patience, 5*time.Millisecond, name)
+	require.Eventually(t, func() bool { return slices.ContainsFunc(spans.ended(), named) }, waitLimit, 5*time.Millisecond, name)
 	all := spans.ended()
 	return all[slices.IndexFunc(all, named)]
 }
@@ -119,7 +121,7 @@ func attributesOf(s tracetest.SpanStub) map[string]any {
 
 func (s *stage) tracedGateway(t *testing.T, spans *recordedSpans) service {
 	t.Helper()
-	c, facts, log := gatewayConfig(t, s.vars), new(memory.Facts), slog.New(slog.DiscardHandler)
+	c, facts, log := harness.GatewayConfig(t, s.vars), new(memory.Facts), slog.New(slog.DiscardHandler)
 	tokens, err := jwt.New(c.Tokens, facts, log)
 	require.NoError(t, err)
 	platform, err := httpclient.NewBatches(c.Platform, c.PlatformKey, facts, spans.provider, log)
@@ -131,14 +133,14 @@ func (s *stage) tracedGateway(t *testing.T, spans *recordedSpans) service {
 		Tokens: tokens, Observer: facts, Tracing: spans.provider,
 		Limiter: memory.NewRateLimiter(), Batches: platform, Preflight: platform, Registry: platform, Commands: commands, Answers: memory.NewIdempotency(), Registered: memory.NewRegistrations(),
 		Lifecycle: wire.Lifecycle{Flushes: []wire.Flush{{Name: "flush commands", Do: commands.Close}}},
-	}, newLogs(t))
+	}, harness.NewLog(t))
 	require.NoError(t, err)
-	return launch(t, p)
+	return service{harness.Run(t, p)}
 }
 
 func (s *stage) tracedNode(t *testing.T, spans *recordedSpans) service {
 	t.Helper()
-	c, facts, log := s.nodeConfig(t, s.vars), new(memory.Facts), slog.New(slog.DiscardHandler)
+	c, facts, log := harness.WebSocketConfig(t, s.vars, s.topic), new(memory.Facts), slog.New(slog.DiscardHandler)
 	tokens, err := jwt.New(c.Tokens, facts, log)
 	require.NoError(t, err)
 	client, err := redis.Open(c.Redis)
@@ -149,9 +151,9 @@ func (s *stage) tracedNode(t *testing.T, spans *recordedSpans) service {
 		Tokens: tokens, Observer: facts, Tracing: spans.provider, Quota: memory.NewQuota(c.Sockets.MaxConnectionsPerUser),
 		Listener: listener, Notifications: redis.NewNotifier(client, c.Notifier, c.Listener.Prefix()), History: redis.NewLog(client), Limiter: memory.NewRateLimiter(),
 		Lifecycle: wire.Lifecycle{Own: []ports.HealthProbe{listener}, Redis: client},
-	}, newLogs(t))
+	}, harness.NewLog(t))
 	require.NoError(t, err)
-	n := launch(t, p)
+	n := service{harness.Run(t, p)}
 	n.awaitReady(t, "ready")
 	return n
 }
