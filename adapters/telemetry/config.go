@@ -25,7 +25,7 @@ type Config struct {
 	// forwarded.
 	EnableTracing bool `env:"ENABLE_TRACING" envDefault:"true" alias:"ENABLE_TRACING"`
 	// ServiceName replaces the service's own name in logs and spans. Errors and
-	// health answers keep the name of the contract.
+	// health responses keep the name of the contract.
 	ServiceName string `env:"SERVICE_NAME" alias:"SERVICE_NAME"`
 }
 

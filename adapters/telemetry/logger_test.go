@@ -18,7 +18,7 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// lines reads what a logger wrote, one object a line.
+// lines decodes the lines of a logger, one JSON object each.
 func lines(t *testing.T, b *bytes.Buffer) []map[string]any {
 	t.Helper()
 	var out []map[string]any
@@ -48,7 +48,7 @@ func TestLineHasStableFields(t *testing.T) {
 	}, line)
 }
 
-// The platform's log pipeline filters by these names.
+// TestLevelsHaveThePlatformsNames: the platform's log pipeline filters by these names.
 func TestLevelsHaveThePlatformsNames(t *testing.T) {
 	for level, name := range map[slog.Level]string{
 		slog.LevelDebug: "debug", slog.LevelInfo: "info", slog.LevelWarn: "warning", slog.LevelError: "error",
@@ -78,7 +78,7 @@ func TestRequestIDsAreTopLevelFields(t *testing.T) {
 	defer span.End()
 
 	log := telemetry.NewLogger(defaults(), domain.GatewayService, &b)
-	log.With("a", 1).WithGroup("g").With("b", 2).WithGroup("h").InfoContext(ctx, "deep", "c", 3)
+	log.With("a", 1).WithGroup("g").With("b", 2).WithGroup("h").InfoContext(ctx, "nested", "c", 3)
 
 	line := lines(t, &b)[0]
 	require.Equal(t, "c-1", line["correlation_id"])
