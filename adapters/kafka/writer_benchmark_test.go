@@ -2,6 +2,7 @@ package kafka_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -22,7 +23,12 @@ func (p writerPublisher) Publish(ctx context.Context, c domain.Command) error {
 	if err != nil {
 		return err
 	}
-	return p.WriteMessages(ctx, kafkago.Message{Topic: string(c.Topic), Key: []byte(c.Key), Value: value})
+	for { // the Writer does not wait for a topic that is being created
+		err = p.WriteMessages(ctx, kafkago.Message{Topic: string(c.Topic), Key: []byte(c.Key), Value: value})
+		if !errors.Is(err, kafkago.UnknownTopicOrPartition) {
+			return err
+		}
+	}
 }
 
 // writerHarness returns a Writer with the settings that are fastest with one caller and with 64.
