@@ -110,9 +110,9 @@ func TestDocsAreSwitched(t *testing.T) {
 
 func TestRoutesMustStateTheirCallerAndLimit(t *testing.T) {
 	t.Parallel()
-	assert.True(t, httpserver.Stated(httpserver.Anyone, httpserver.LimitUploads))
-	assert.False(t, httpserver.Stated("", httpserver.LimitNone))
-	assert.False(t, httpserver.Stated(httpserver.User, ""))
+	assert.True(t, httpserver.MayRegister(httpserver.Anyone, httpserver.LimitUploads))
+	assert.False(t, httpserver.MayRegister("", httpserver.LimitNone))
+	assert.False(t, httpserver.MayRegister(httpserver.User, ""))
 }
 
 func TestEveryFailureOfCredentials(t *testing.T) {

@@ -5,11 +5,9 @@ import (
 	"strings"
 
 	"github.com/gin-gonic/gin"
-
-	"github.com/huleedu/edge/domain"
 )
 
-// Caller says who may use a route. A route without one is refused at start.
+// Caller is who may use a route. The server does not start with a route without one.
 type Caller string
 
 // The callers.
@@ -20,8 +18,8 @@ const (
 	User Caller = "user"
 )
 
-// LimitClass says which of a caller's rate limits a route counts against. A
-// route without one is refused at start.
+// LimitClass is the rate limit of a caller that a route counts against. The server does
+// not start with a route without one.
 type LimitClass string
 
 // The limit classes.
@@ -45,8 +43,8 @@ type Route struct {
 	Limit LimitClass
 }
 
-// handler answers a request or returns why it cannot. Having written anything,
-// it returns nil, or an error that cuts the connection.
+// handler answers a request or returns an error, which is then answered. An error after
+// the first byte of an answer closes the connection.
 type handler func(c *gin.Context) error
 
 // routeDef is an entry of a service's route table.
@@ -56,26 +54,6 @@ type routeDef struct {
 	caller Caller
 	limit  LimitClass
 	handle handler
-}
-
-// addRoutes registers a table; each GET is also registered as HEAD.
-func (s *router) addRoutes(table []routeDef) error {
-	for _, r := range table {
-		if !r.isComplete() {
-			return domain.NotStarted("route "+r.method+" "+r.path, nil)
-		}
-		s.addRoute(r)
-		if r.method == http.MethodGet {
-			r.method = http.MethodHead
-			s.addRoute(r)
-		}
-	}
-	return nil
-}
-
-func (s *router) addRoute(r routeDef) {
-	s.routeList = append(s.routeList, Route{Method: r.method, Path: r.path, Caller: r.caller, Limit: r.limit})
-	s.engine.Handle(r.method, pattern(r.path), s.chain(r)...)
 }
 
 // isComplete reports whether all required fields are set.
@@ -93,8 +71,16 @@ func (r routeDef) isComplete() bool {
 	return r.handle != nil
 }
 
-// pattern translates a template to gin's syntax: {batch_id} becomes :batch_id, and
-// {path}, which matches any number of segments, becomes *path.
-func pattern(template string) string {
-	return strings.NewReplacer("{path}", "*path", "{", ":", "}", "").Replace(template)
+// pattern returns the path in gin's syntax: {batch_id} becomes :batch_id, and {path},
+// which matches any number of segments, becomes *path.
+func (r routeDef) pattern() string {
+	return strings.NewReplacer("{path}", "*path", "{", ":", "}", "").Replace(r.path)
+}
+
+// mounted adapts a standard handler.
+func mounted(h http.Handler) handler {
+	return func(c *gin.Context) error {
+		h.ServeHTTP(c.Writer, c.Request)
+		return nil
+	}
 }

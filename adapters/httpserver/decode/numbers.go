@@ -1,0 +1,123 @@
+package decode
+
+import (
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Forms in HTML send every value as text. So a number may also be written as
+// decimal text, and a boolean as true, false, 1 or 0, as text or as a number.
+// Nothing else is converted.
+
+// positiveInt reads a required whole number above zero. It may be written as 3.0.
+func (o object) positiveInt(key string) (n int, ok bool) {
+	raw, there := o.members[key]
+	if !there {
+		o.violations.missing(o.path(key))
+		return 0, false
+	}
+	value, isNumber := numberOf(raw)
+	switch {
+	case !isNumber || value != math.Trunc(value) || math.Abs(value) > math.MaxInt32:
+		o.violations.add("int_parsing", o.path(key), "Input should be a valid integer"+parseHint(raw, "an integer"), raw)
+	case value <= 0:
+		o.violations.add("greater_than", o.path(key), "Input should be greater than 0", raw).Ctx = map[string]any{"gt": 0}
+	default:
+		return int(value), true
+	}
+	return 0, false
+}
+
+// optionalNumber reads an optional number from least to most.
+func (o object) optionalNumber(key string, least, most float64) *float64 {
+	raw := o.value(key)
+	if raw == nil {
+		return nil
+	}
+	value, isNumber := numberOf(raw)
+	plain := func(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
+	switch {
+	case !isNumber:
+		o.violations.add("float_parsing", o.path(key), "Input should be a valid number"+parseHint(raw, "a number"), raw)
+	case value < least:
+		o.violations.add("greater_than_equal", o.path(key), "Input should be greater than or equal to "+plain(least), raw).
+			Ctx = map[string]any{"ge": least}
+	case value > most:
+		o.violations.add("less_than_equal", o.path(key), "Input should be less than or equal to "+plain(most), raw).
+			Ctx = map[string]any{"le": most}
+	default:
+		return &value
+	}
+	return nil
+}
+
+// boolean reads an optional boolean; it is false when absent.
+func (o object) boolean(key string) bool {
+	raw, there := o.members[key]
+	if !there {
+		return false
+	}
+	value, ok := booleanOf(raw)
+	switch {
+	case ok:
+	case raw[0] == '"', isNumber(raw):
+		o.violations.add("bool_parsing", o.path(key), "Input should be a valid boolean, unable to interpret input", raw)
+	default:
+		o.violations.add("bool_type", o.path(key), "Input should be a valid boolean", raw)
+	}
+	return value
+}
+
+// booleanOf returns the boolean value of a JSON value. ok is false if there is none.
+func booleanOf(raw jsontext.Value) (value, ok bool) {
+	text := string(raw)
+	switch {
+	case raw[0] == '"':
+		text = strings.TrimSpace(unquoted(raw))
+	case isNumber(raw):
+		number, err := strconv.ParseFloat(text, 64)
+		return number == 1, err == nil && (number == 0 || number == 1)
+	}
+	value = text == "true" || raw[0] == '"' && text == "1"
+	return value, value || text == "false" || raw[0] == '"' && text == "0"
+}
+
+// numberOf returns the value of a JSON number, or of a JSON string with a
+// decimal number. ok is false for everything else and for a number that is too
+// large for a float64.
+func numberOf(raw jsontext.Value) (value float64, ok bool) {
+	text := string(raw)
+	switch {
+	case raw[0] == '"':
+		if text = strings.TrimSpace(unquoted(raw)); !isDecimal(text) {
+			return 0, false
+		}
+	case !isNumber(raw):
+		return 0, false
+	}
+	value, err := strconv.ParseFloat(text, 64)
+	return value, err == nil
+}
+
+// parseHint completes the message for a text that is not a number.
+func parseHint(raw jsontext.Value, kind string) string {
+	if raw[0] != '"' {
+		return ""
+	}
+	return ", unable to parse string as " + kind
+}
+
+// isNumber reports whether valid JSON is a number.
+func isNumber(raw jsontext.Value) bool { return raw.Kind() == jsontext.KindNumber }
+
+// isDecimal reports whether a text is a number in decimal notation: an optional
+// minus, digits, and a fraction or none.
+func isDecimal(text string) bool {
+	whole, fraction, fractional := strings.Cut(strings.TrimPrefix(text, "-"), ".")
+	return isDigits(whole) && (!fractional || isDigits(fraction))
+}
+
+func isDigits(text string) bool { return text != "" && strings.Trim(text, "0123456789") == "" }
