@@ -16,7 +16,6 @@ type endpoint struct {
 	// method is empty where any method may come.
 	method   string
 	template string
-	caller   Caller
 	// quiet requests are logged for debugging only: probes and scrapes.
 	quiet       bool
 	span        string
@@ -25,8 +24,8 @@ type endpoint struct {
 
 func newEndpoint(r routeDef) *endpoint {
 	ep := &endpoint{
-		method: r.method, template: r.path, caller: r.caller, span: r.method + " " + r.path,
-		quiet:       r.caller == Anyone && r.limit == LimitNone && r.path != "/ws" && r.path != "/ws/",
+		method: r.method, template: r.path, span: r.method + " " + r.path,
+		quiet:       r.access == Anyone && r.limit == LimitNone && r.path != "/ws" && r.path != "/ws/",
 		spanOptions: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer)},
 	}
 	if r.path == "" {

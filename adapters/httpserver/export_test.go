@@ -3,16 +3,17 @@ package httpserver
 import (
 	"net/http"
 
+	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
 
 // CanonicalUUID is canonicalUUID.
 func CanonicalUUID(s string) (string, bool) { return canonicalUUID(s) }
 
-// MayRegister reports whether a route with this caller and limit can be registered.
-func MayRegister(caller Caller, limit LimitClass) bool {
+// MayRegister reports whether a route with this access and limit can be registered.
+func MayRegister(access Access, limit domain.LimitClass) bool {
 	s, err := newRouter(&middleware{responder: &responder{}, limits: &limits{}})
-	return err == nil && s.addRoutes([]routeDef{{"GET", "/x", caller, limit, noRoute}}) == nil
+	return err == nil && s.addRoutes([]routeDef{{"GET", "/x", access, limit, noRoute}}) == nil
 }
 
 // Handler returns the server's handler without its socket.

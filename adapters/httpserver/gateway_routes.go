@@ -17,20 +17,20 @@ func (g *gateway) tables() routeTables {
 
 func (g *gateway) routes() []routeDef {
 	table := []routeDef{
-		{http.MethodGet, "/v1/batches", User, LimitQueries, g.withMemoryLease(g.listBatches)},
-		{http.MethodGet, "/v1/batches/{batch_id}/status", User, LimitQueries, g.withMemoryLease(g.batchStatus)},
-		{http.MethodPost, "/v1/batches/{batch_id}/pipelines", User, LimitCommands, g.withMemoryLease(g.startPipeline)},
-		{http.MethodPost, "/v1/batches/register", User, LimitCommands, g.withMemoryLease(g.register)},
-		{http.MethodPatch, "/v1/batches/{batch_id}/prompt", User, LimitCommands, g.withMemoryLease(g.setPrompt)},
-		{http.MethodPost, "/v1/files/batch", User, LimitUploads, g.withMemoryLease(g.uploadFiles)},
+		{http.MethodGet, "/v1/batches", User, domain.LimitQueries, g.withMemoryLease(g.listBatches)},
+		{http.MethodGet, "/v1/batches/{batch_id}/status", User, domain.LimitQueries, g.withMemoryLease(g.batchStatus)},
+		{http.MethodPost, "/v1/batches/{batch_id}/pipelines", User, domain.LimitCommands, g.withMemoryLease(g.startPipeline)},
+		{http.MethodPost, "/v1/batches/register", User, domain.LimitCommands, g.withMemoryLease(g.register)},
+		{http.MethodPatch, "/v1/batches/{batch_id}/prompt", User, domain.LimitCommands, g.withMemoryLease(g.setPrompt)},
+		{http.MethodPost, "/v1/files/batch", User, domain.LimitUploads, g.withMemoryLease(g.uploadFiles)},
 	}
 	table = append(table, forwarded("/v1/classes", g.forward(g.classes))...)
 	table = append(table, forwarded("/v1/classes/{path}", g.forward(g.classes))...)
 	table = append(table, forwarded("/bff/v1/teacher/{path}", g.forward(g.teacher))...)
 	if g.Environment != domain.Production {
 		table = append(table,
-			routeDef{http.MethodGet, "/v1/test/no-auth", Anyone, LimitDefault, g.tryAnonymous},
-			routeDef{http.MethodGet, "/v1/test/with-auth", User, LimitDefault, g.tryIdentified})
+			routeDef{http.MethodGet, "/v1/test/no-auth", Anyone, domain.LimitDefault, g.tryAnonymous},
+			routeDef{http.MethodGet, "/v1/test/with-auth", User, domain.LimitDefault, g.tryIdentified})
 	}
 	if served, _ := g.Config.docs(g.Environment); served {
 		table = append(table,
@@ -47,7 +47,7 @@ func forwarded(path string, handle handler) []routeDef {
 	methods := []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
 	rows := make([]routeDef, 0, len(methods))
 	for _, method := range methods {
-		rows = append(rows, routeDef{method, path, User, LimitDefault, handle})
+		rows = append(rows, routeDef{method, path, User, domain.LimitDefault, handle})
 	}
 	return rows
 }

@@ -46,24 +46,18 @@ func (c LimitsConfig) Problems(domain.Environment) []error {
 type limits struct {
 	limiter ports.RateLimiter
 	trusted clientip.Proxies
-	rules   map[LimitClass]domain.Limit
-	refused domain.Limit
+	rules   map[domain.LimitClass]domain.Limit
 }
 
 func newLimits(l ports.RateLimiter, c LimitsConfig, trusted clientip.Proxies) *limits {
-	of := func(class domain.LimitClass, most int) domain.Limit {
-		return domain.Limit{Class: class, Max: most, Window: c.Window}
+	out := &limits{limiter: l, trusted: trusted, rules: map[domain.LimitClass]domain.Limit{}}
+	for class, most := range map[domain.LimitClass]int{
+		domain.LimitCommands: c.Commands, domain.LimitUploads: c.Uploads, domain.LimitQueries: c.Queries,
+		domain.LimitDefault: c.Default, domain.LimitRefused: c.Refused,
+	} {
+		out.rules[class] = domain.Limit{Class: class, Max: most, Window: c.Window}
 	}
-	return &limits{
-		limiter: l, trusted: trusted,
-		rules: map[LimitClass]domain.Limit{
-			LimitCommands: of(domain.LimitCommands, c.Commands),
-			LimitUploads:  of(domain.LimitUploads, c.Uploads),
-			LimitQueries:  of(domain.LimitQueries, c.Queries),
-			LimitDefault:  of(domain.LimitDefault, c.Default),
-		},
-		refused: of(domain.LimitRefused, c.Refused),
-	}
+	return out
 }
 
 // limitKey returns the rate limit key: the user, or the address without a user. A

@@ -9,7 +9,7 @@ import (
 )
 
 // limit counts the request against the limit of its class and key.
-func (m *middleware) limit(class LimitClass) gin.HandlerFunc {
+func (m *middleware) limit(class domain.LimitClass) gin.HandlerFunc {
 	limit := m.limits.rules[class]
 	return func(c *gin.Context) {
 		party := m.limits.limitKey(requestStateOf(c).caller.User, c.Request)
@@ -23,7 +23,7 @@ func (m *middleware) limit(class LimitClass) gin.HandlerFunc {
 // of its address.
 func (m *middleware) rejectToken(c *gin.Context, cause error) {
 	if domain.CodeOf(cause) == domain.AuthenticationError {
-		if err := m.consume(c, m.limits.limitKey("", c.Request), m.limits.refused); err != nil {
+		if err := m.consume(c, m.limits.limitKey("", c.Request), m.limits.rules[domain.LimitRefused]); err != nil {
 			cause = err
 		}
 	}

@@ -21,10 +21,6 @@ import (
 // contentJSON is the media type of all answers but the pages of the API's description.
 const contentJSON = "application/json"
 
-// autoLengthLimit is the size, in bytes, up to which net/http sets Content-Length
-// itself.
-const autoLengthLimit = 2048
-
 // responder writes the answers of one service, successes and errors.
 type responder struct {
 	service  domain.Service
@@ -66,9 +62,7 @@ func (s *responder) writeResponse(c *gin.Context, status int, contentType string
 	h := c.Writer.Header()
 	h.Set("Content-Type", contentType)
 	s.announceClose(h)
-	if size > autoLengthLimit || c.Request.Method == http.MethodHead || c.Request.ContentLength != 0 {
-		h.Set("Content-Length", strconv.Itoa(size))
-	}
+	h.Set("Content-Length", strconv.Itoa(size))
 	if size > writeChunk || time.Since(requestStateOf(c).started) > time.Second { // the time to answer may be over
 		extendWriteDeadline(c)
 	}

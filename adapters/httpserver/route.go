@@ -2,34 +2,28 @@ package httpserver
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gin-gonic/gin"
+
+	"github.com/huleedu/edge/domain"
 )
 
-// Caller is who may use a route. The server does not start with a route without one.
-type Caller string
+// Access is who may use a route. The server does not start with a route without one.
+type Access string
 
-// The callers.
+// The kinds of access.
 const (
 	// Anyone needs no credentials.
-	Anyone Caller = "anyone"
+	Anyone Access = "anyone"
 	// User needs a valid token.
-	User Caller = "user"
+	User Access = "user"
 )
 
-// LimitClass is the rate limit of a caller that a route counts against. The server does
-// not start with a route without one.
-type LimitClass string
-
-// The limit classes.
-const (
-	LimitNone     LimitClass = "none"
-	LimitDefault  LimitClass = "default"
-	LimitCommands LimitClass = "commands"
-	LimitUploads  LimitClass = "uploads"
-	LimitQueries  LimitClass = "queries"
-)
+// LimitNone is the class of routes that are never limited. The server does not start with a
+// route without a class.
+const LimitNone domain.LimitClass = "none"
 
 // Route is one operation that a server answers.
 type Route struct {
@@ -37,10 +31,10 @@ type Route struct {
 	Method string
 	// Path is the route's template, its variables in braces.
 	Path string
-	// Caller is who may use it.
-	Caller Caller
-	// Limit is the class it is counted in.
-	Limit LimitClass
+	// Access is who may use it.
+	Access Access
+	// Limit is the class of requests that it is counted in.
+	Limit domain.LimitClass
 }
 
 // handler answers a request or returns an error, which is then answered. An error after
@@ -51,24 +45,15 @@ type handler func(c *gin.Context) error
 type routeDef struct {
 	method string
 	path   string
-	caller Caller
-	limit  LimitClass
+	access Access
+	limit  domain.LimitClass
 	handle handler
 }
 
 // isComplete reports whether all required fields are set.
 func (r routeDef) isComplete() bool {
-	switch r.caller {
-	case Anyone, User:
-	default:
-		return false
-	}
-	switch r.limit {
-	case LimitNone, LimitDefault, LimitCommands, LimitUploads, LimitQueries:
-	default:
-		return false
-	}
-	return r.handle != nil
+	limited := r.limit == LimitNone || slices.Contains(domain.LimitClasses(), r.limit)
+	return limited && (r.access == Anyone || r.access == User) && r.handle != nil
 }
 
 // pattern returns the path in gin's syntax: {batch_id} becomes :batch_id, and {path},

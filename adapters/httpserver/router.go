@@ -37,8 +37,8 @@ func newRouter(m *middleware) (*router, error) {
 	}
 	s := &router{middleware: m, engine: e}
 	s.draining, s.drain = context.WithCancel(context.Background())
-	e.NoRoute(s.chain(routeDef{caller: Anyone, handle: noRoute})...)
-	e.NoMethod(s.chain(routeDef{caller: Anyone, handle: noMethod})...)
+	e.NoRoute(s.chain(routeDef{access: Anyone, handle: noRoute})...)
+	e.NoMethod(s.chain(routeDef{access: Anyone, handle: noMethod})...)
 	return s, nil
 }
 
@@ -58,7 +58,7 @@ func (s *router) addRoutes(table []routeDef) error {
 }
 
 func (s *router) addRoute(r routeDef) {
-	s.routes = append(s.routes, Route{Method: r.method, Path: r.path, Caller: r.caller, Limit: r.limit})
+	s.routes = append(s.routes, Route{Method: r.method, Path: r.path, Access: r.access, Limit: r.limit})
 	s.engine.Handle(r.method, r.pattern(), s.chain(r)...)
 }
 
@@ -66,7 +66,7 @@ func (s *router) addRoute(r routeDef) {
 // inside recoverPanic are answered in the standard form.
 func (s *router) chain(r routeDef) gin.HandlersChain {
 	chain := gin.HandlersChain{s.beginRequest(newEndpoint(r)), s.accessLog, s.recoverPanic, s.cors, s.requireSafePath}
-	if r.caller == User {
+	if r.access == User {
 		chain = append(chain, s.authenticate)
 	}
 	if r.limit != "" && r.limit != LimitNone {

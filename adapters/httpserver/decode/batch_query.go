@@ -51,16 +51,11 @@ func (v *violations) queryInt(values url.Values, key string, s intRange) int {
 	at := []any{"query", key}
 	raw, _ := json.Marshal(text)
 	n, err := strconv.Atoi(strings.TrimSpace(text))
-	switch {
-	case err != nil:
-		v.add("int_parsing", at, "Input should be a valid integer, unable to parse string as an integer", raw)
-	case n < s.least:
-		v.add("greater_than_equal", at, "Input should be greater than or equal to "+strconv.Itoa(s.least), raw).
-			Ctx = map[string]any{"ge": s.least}
-	case n > s.most:
-		v.add("less_than_equal", at, "Input should be less than or equal to "+strconv.Itoa(s.most), raw).
-			Ctx = map[string]any{"le": s.most}
+	if err != nil {
+		v.add("int_parsing", at, "Input should be a valid integer, unable to parse string as an integer", raw, nil)
+		return 0
 	}
+	v.requireRange(at, raw, float64(n), float64(s.least), float64(s.most))
 	return n
 }
 

@@ -24,8 +24,9 @@ func TestListQuery(t *testing.T) {
 		assert.Equal(t, want, got, query)
 	}
 	for query, want := range map[string]string{
-		"limit=0":   `[{"type":"greater_than_equal","loc":["query","limit"],"msg":"Input should be greater than or equal to 1","input":"0","ctx":{"ge":1}}]`,
-		"limit=101": `[{"type":"less_than_equal","loc":["query","limit"],"msg":"Input should be less than or equal to 100","input":"101","ctx":{"le":100}}]`,
+		"limit=0":           `[{"type":"greater_than_equal","loc":["query","limit"],"msg":"Input should be greater than or equal to 1","input":"0","ctx":{"ge":1}}]`,
+		"limit=101":         `[{"type":"less_than_equal","loc":["query","limit"],"msg":"Input should be less than or equal to 100","input":"101","ctx":{"le":100}}]`,
+		"offset=2147483648": `[{"type":"less_than_equal","loc":["query","offset"],"msg":"Input should be less than or equal to 2147483647","input":"2147483648","ctx":{"le":2147483647}}]`,
 		"limit=&offset=-1": `[{"type":"int_parsing","loc":["query","limit"],"msg":"Input should be a valid integer, unable to parse string as an integer","input":""},` +
 			`{"type":"greater_than_equal","loc":["query","offset"],"msg":"Input should be greater than or equal to 0","input":"-1","ctx":{"ge":0}}]`,
 	} {

@@ -1,11 +1,12 @@
 package decode
 
 import (
+	"encoding/json"
 	"math"
 	"strconv"
 	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
+	"github.com/huleedu/edge/adapters/internal/jsonmember"
 )
 
 // Forms in HTML send every value as text. So a number may also be written as
@@ -22,9 +23,9 @@ func (o object) positiveInt(key string) (n int, ok bool) {
 	value, isNumber := numberOf(raw)
 	switch {
 	case !isNumber || value != math.Trunc(value) || math.Abs(value) > math.MaxInt32:
-		o.violations.add("int_parsing", o.path(key), "Input should be a valid integer"+parseHint(raw, "an integer"), raw)
+		o.violations.add("int_parsing", o.path(key), "Input should be a valid integer"+parseHint(raw, "an integer"), raw, nil)
 	case value <= 0:
-		o.violations.add("greater_than", o.path(key), "Input should be greater than 0", raw).Ctx = map[string]any{"gt": 0}
+		o.violations.add("greater_than", o.path(key), "Input should be greater than 0", raw, map[string]any{"gt": 0})
 	default:
 		return int(value), true
 	}
@@ -38,17 +39,9 @@ func (o object) optionalNumber(key string, least, most float64) *float64 {
 		return nil
 	}
 	value, isNumber := numberOf(raw)
-	plain := func(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
-	switch {
-	case !isNumber:
-		o.violations.add("float_parsing", o.path(key), "Input should be a valid number"+parseHint(raw, "a number"), raw)
-	case value < least:
-		o.violations.add("greater_than_equal", o.path(key), "Input should be greater than or equal to "+plain(least), raw).
-			Ctx = map[string]any{"ge": least}
-	case value > most:
-		o.violations.add("less_than_equal", o.path(key), "Input should be less than or equal to "+plain(most), raw).
-			Ctx = map[string]any{"le": most}
-	default:
+	if !isNumber {
+		o.violations.add("float_parsing", o.path(key), "Input should be a valid number"+parseHint(raw, "a number"), raw, nil)
+	} else if o.violations.requireRange(o.path(key), raw, value, least, most) {
 		return &value
 	}
 	return nil
@@ -64,19 +57,19 @@ func (o object) boolean(key string) bool {
 	switch {
 	case ok:
 	case raw[0] == '"', isNumber(raw):
-		o.violations.add("bool_parsing", o.path(key), "Input should be a valid boolean, unable to interpret input", raw)
+		o.violations.add("bool_parsing", o.path(key), "Input should be a valid boolean, unable to interpret input", raw, nil)
 	default:
-		o.violations.add("bool_type", o.path(key), "Input should be a valid boolean", raw)
+		o.violations.add("bool_type", o.path(key), "Input should be a valid boolean", raw, nil)
 	}
 	return value
 }
 
 // booleanOf returns the boolean value of a JSON value. ok is false if there is none.
-func booleanOf(raw jsontext.Value) (value, ok bool) {
+func booleanOf(raw json.RawMessage) (value, ok bool) {
 	text := string(raw)
 	switch {
 	case raw[0] == '"':
-		text = strings.TrimSpace(unquoted(raw))
+		text = strings.TrimSpace(jsonmember.Text(raw))
 	case isNumber(raw):
 		number, err := strconv.ParseFloat(text, 64)
 		return number == 1, err == nil && (number == 0 || number == 1)
@@ -88,11 +81,11 @@ func booleanOf(raw jsontext.Value) (value, ok bool) {
 // numberOf returns the value of a JSON number, or of a JSON string with a
 // decimal number. ok is false for everything else and for a number that is too
 // large for a float64.
-func numberOf(raw jsontext.Value) (value float64, ok bool) {
+func numberOf(raw json.RawMessage) (value float64, ok bool) {
 	text := string(raw)
 	switch {
 	case raw[0] == '"':
-		if text = strings.TrimSpace(unquoted(raw)); !isDecimal(text) {
+		if text = strings.TrimSpace(jsonmember.Text(raw)); !isDecimal(text) {
 			return 0, false
 		}
 	case !isNumber(raw):
@@ -103,7 +96,7 @@ func numberOf(raw jsontext.Value) (value float64, ok bool) {
 }
 
 // parseHint completes the message for a text that is not a number.
-func parseHint(raw jsontext.Value, kind string) string {
+func parseHint(raw json.RawMessage, kind string) string {
 	if raw[0] != '"' {
 		return ""
 	}
@@ -111,7 +104,7 @@ func parseHint(raw jsontext.Value, kind string) string {
 }
 
 // isNumber reports whether valid JSON is a number.
-func isNumber(raw jsontext.Value) bool { return raw.Kind() == jsontext.KindNumber }
+func isNumber(raw json.RawMessage) bool { return raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9' }
 
 // isDecimal reports whether a text is a number in decimal notation: an optional
 // minus, digits, and a fraction or none.

@@ -8,22 +8,21 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/go-json-experiment/json/jsontext"
-
+	"github.com/huleedu/edge/adapters/internal/jsonmember"
 	"github.com/huleedu/edge/domain"
 )
 
 // object holds the members of a JSON object that a schema knows. Keys match exactly;
 // unknown keys are ignored; the last of duplicate keys counts.
 type object struct {
-	members    map[string]jsontext.Value
+	members    map[string]json.RawMessage
 	at         []any
 	violations *violations
 }
 
-// bodyObject reads a request's body, of which the schema knows some keys. It
-// refuses a string with a lone surrogate anywhere, because what comes of it
-// depends on the reader: two different strings may become one.
+// bodyObject reads the known members of a request's body. It
+// refuses a lone surrogate anywhere, because readers replace it by different characters or
+// by the same one for two different strings.
 func bodyObject(body []byte, broken *violations, known ...string) (object, bool) {
 	at := []any{"body"}
 	text := bytes.Trim(body, " \t\r\n")
@@ -32,11 +31,11 @@ func bodyObject(body []byte, broken *violations, known ...string) (object, bool)
 		return object{}, false
 	}
 	if !utf8.Valid(text) || !json.Valid(text) {
-		broken.add("json_invalid", append(at, syntaxErrorOffset(text)), "JSON decode error", nil)
+		broken.add("json_invalid", append(at, syntaxErrorOffset(text)), "JSON decode error", nil, nil)
 		return object{}, false
 	}
 	if lone := domain.LoneSurrogate(text); lone >= 0 {
-		broken.add("json_invalid", append(at, lone), "JSON decode error", nil)
+		broken.add("json_invalid", append(at, lone), "JSON decode error", nil, nil)
 		return object{}, false
 	}
 	return parseMembers(text, at, broken, known...)
@@ -52,15 +51,15 @@ func syntaxErrorOffset(text []byte) int64 {
 }
 
 // parseMembers reads the known members of an object inside valid JSON.
-func parseMembers(raw jsontext.Value, at []any, broken *violations, known ...string) (object, bool) {
+func parseMembers(raw json.RawMessage, at []any, broken *violations, known ...string) (object, bool) {
 	o := object{at: at, violations: broken}
 	if raw[0] != '{' {
 		broken.rule(at, "input should be a JSON object")
 		return object{}, false
 	}
-	o.members = make(map[string]jsontext.Value, len(known))
-	for key, value := range members(raw) {
-		if name := matchName(key, known); name != "" {
+	o.members = make(map[string]json.RawMessage, len(known))
+	for key, value := range jsonmember.All(raw) {
+		if name := jsonmember.Text(key); slices.Contains(known, name) {
 			o.members[name] = value
 		}
 	}
@@ -78,7 +77,7 @@ func (o object) path(keys ...string) []any {
 }
 
 // value returns a member, or nil if it is absent or null.
-func (o object) value(key string) jsontext.Value {
+func (o object) value(key string) json.RawMessage {
 	if raw := o.members[key]; string(raw) != "null" {
 		return raw
 	}
@@ -96,7 +95,7 @@ func (o object) optionalString(key string, least, most int) *string {
 		o.violations.notString(at, raw)
 		return nil
 	}
-	text := strings.TrimSpace(unquoted(raw))
+	text := strings.TrimSpace(jsonmember.Text(raw))
 	switch n := utf8.RuneCountInString(text); {
 	case n < least:
 		o.violations.tooShort(at, raw, least)
@@ -116,7 +115,7 @@ func (o object) enum(key string, allowed []string) string {
 		return ""
 	}
 	if raw[0] == '"' {
-		if text := strings.TrimSpace(unquoted(raw)); slices.Contains(allowed, text) {
+		if text := strings.TrimSpace(jsonmember.Text(raw)); slices.Contains(allowed, text) {
 			return text
 		}
 	}

@@ -1,11 +1,11 @@
 package decode
 
 import (
+	"encoding/json"
 	"maps"
 	"slices"
 
-	"github.com/go-json-experiment/json/jsontext"
-
+	"github.com/huleedu/edge/adapters/internal/jsonmember"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -37,12 +37,13 @@ func (o object) promptRef(key string) *domain.PromptRef {
 }
 
 // rejectUnknownKeys adds a violation for every key that is not allowed.
-func (o object) rejectUnknownKeys(raw jsontext.Value, allowed []string) {
-	for key := range members(raw) {
-		if matchName(key, allowed) != "" {
+func (o object) rejectUnknownKeys(raw json.RawMessage, allowed []string) {
+	for key := range jsonmember.All(raw) {
+		name := jsonmember.Text(key)
+		if slices.Contains(allowed, name) {
 			continue
 		}
-		o.violations.notInEnum(o.path(unquoted(key), "[key]"), key, allowed)
+		o.violations.notInEnum(o.path(name, "[key]"), key, allowed)
 		if o.violations.truncated {
 			return
 		}

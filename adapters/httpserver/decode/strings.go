@@ -1,10 +1,11 @@
 package decode
 
 import (
+	"encoding/json"
 	"strconv"
 	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
+	"github.com/huleedu/edge/adapters/internal/jsonmember"
 )
 
 const (
@@ -26,15 +27,15 @@ func (o object) stringList(key string) []string {
 		return nil
 	}
 	n := 0
-	for range items(raw) {
+	for range jsonmember.Items(raw) {
 		if n++; n > maxListItems {
 			break
 		}
 	}
 	switch {
 	case n == 0:
-		o.violations.add("too_short", o.path(key), "List should have at least 1 item after validation, not 0", nil).
-			Ctx = map[string]any{"field_type": "List", "min_length": 1, "actual_length": 0}
+		o.violations.add("too_short", o.path(key), "List should have at least 1 item after validation, not 0", nil,
+			map[string]any{"field_type": "List", "min_length": 1, "actual_length": 0})
 		return nil
 	case n > maxListItems:
 		o.violations.rule(o.path(key), "list should have at most "+strconv.Itoa(maxListItems)+" items")
@@ -44,11 +45,11 @@ func (o object) stringList(key string) []string {
 }
 
 // stringItems reads the n items of a list of strings.
-func (o object) stringItems(key string, raw jsontext.Value, n int) []string {
+func (o object) stringItems(key string, raw json.RawMessage, n int) []string {
 	out := make([]string, 0, n)
-	for item := range items(raw) {
+	for item := range jsonmember.Items(raw) {
 		if item[0] == '"' {
-			out = append(out, strings.TrimSpace(unquoted(item)))
+			out = append(out, strings.TrimSpace(jsonmember.Text(item)))
 			continue
 		}
 		o.violations.notString(append(o.path(key), len(out)), item)
@@ -67,16 +68,16 @@ func (o object) stringMap(key string) map[string]string {
 		return nil
 	}
 	out, n := map[string]string{}, 0
-	for name, value := range members(raw) {
+	for name, value := range jsonmember.All(raw) {
 		n++
 		switch {
 		case n > maxMapMembers:
 			o.violations.rule(at, "object should have at most "+strconv.Itoa(maxMapMembers)+" members")
 			return out
 		case value[0] == '"':
-			out[unquoted(name)] = strings.TrimSpace(unquoted(value))
+			out[jsonmember.Text(name)] = strings.TrimSpace(jsonmember.Text(value))
 		default:
-			o.violations.notString(o.path(key, unquoted(name)), value)
+			o.violations.notString(o.path(key, jsonmember.Text(name)), value)
 			if o.violations.truncated {
 				return out
 			}

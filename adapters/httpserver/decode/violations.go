@@ -7,13 +7,11 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/go-json-experiment/json/jsontext"
-
+	"github.com/huleedu/edge/adapters/internal/jsonmember"
 	"github.com/huleedu/edge/domain"
 )
 
-// maxInput bounds, in characters, what a schema error repeats of the value
-// that broke it.
+// maxInput bounds, in characters, the value that a schema error repeats.
 const maxInput = 100
 
 // violation is one broken rule of a schema, in the shape that clients of the
@@ -26,40 +24,35 @@ type violation struct {
 	Ctx   map[string]any  `json:"ctx,omitempty"`
 }
 
-// Bounds of an answer that lists broken rules, whatever the request was.
+// Bounds of an answer that lists broken rules.
 const (
-	// maxViolations is how many are listed.
+	// maxViolations is how many violations are listed.
 	maxViolations = 50
 	// maxListed bounds the list, in bytes of JSON.
 	maxListed = 48 << 10
 )
 
-// violations are the broken rules of one request, in the order in which they
-// are found.
+// violations are the broken rules of one request, in the order in which they are found.
 type violations struct {
 	list []violation
 	// truncated reports that more violations were found. A caller may stop then.
 	truncated bool
 	// listedEnums holds the lists of allowed values that a violation already states.
 	listedEnums []string
-	// discarded is what add returns in place of a violation that is not kept.
-	discarded violation
 }
 
-// add notes a broken rule; the value is repeated only when it is a short
-// scalar. After maxViolations it keeps nothing and marks the list as truncated.
-func (v *violations) add(kind string, at []any, msg string, input jsontext.Value) *violation {
-	one := violation{Type: kind, Loc: at, Msg: msg, Input: json.RawMessage(echoInput(input))}
+// add appends a broken rule. ctx holds the bounds of the rule and may be nil. After
+// maxViolations it appends nothing and marks the list as truncated.
+func (v *violations) add(kind string, at []any, msg string, input json.RawMessage, ctx map[string]any) {
 	if len(v.list) == maxViolations {
-		v.truncated, v.discarded = true, one
-		return &v.discarded
+		v.truncated = true
+		return
 	}
-	v.list = append(v.list, one)
-	return &v.list[len(v.list)-1]
+	v.list = append(v.list, violation{Type: kind, Loc: at, Msg: msg, Input: echoInput(input), Ctx: ctx})
 }
 
-// err is the answer to a request that broke rules, nil for one that broke none.
-// Its message is the first rule's.
+// err returns the VALIDATION_ERROR for the broken rules, with the message of the first one,
+// or nil if there are none.
 func (v *violations) err() error {
 	if len(v.list) == 0 {
 		return nil
@@ -87,36 +80,51 @@ func (v *violations) bounded() []violation {
 	return v.list
 }
 
-func (v *violations) missing(at []any) { v.add("missing", at, "Field required", nil) }
+func (v *violations) missing(at []any) { v.add("missing", at, "Field required", nil, nil) }
 
 func (v *violations) rule(at []any, msg string) {
-	v.add("value_error", at, "Value error, "+msg, nil)
+	v.add("value_error", at, "Value error, "+msg, nil, nil)
 }
 
-func (v *violations) notString(at []any, raw jsontext.Value) {
-	v.add("string_type", at, "Input should be a valid string", raw)
+func (v *violations) notString(at []any, raw json.RawMessage) {
+	v.add("string_type", at, "Input should be a valid string", raw, nil)
 }
 
-func (v *violations) tooShort(at []any, raw jsontext.Value, least int) {
-	v.add("string_too_short", at, "String should have at least "+characters(least), raw).
-		Ctx = map[string]any{"min_length": least}
+func (v *violations) tooShort(at []any, raw json.RawMessage, least int) {
+	v.add("string_too_short", at, "String should have at least "+characters(least), raw, map[string]any{"min_length": least})
 }
 
-func (v *violations) tooLong(at []any, raw jsontext.Value, most int) {
-	v.add("string_too_long", at, "String should have at most "+characters(most), raw).
-		Ctx = map[string]any{"max_length": most}
+func (v *violations) tooLong(at []any, raw json.RawMessage, most int) {
+	v.add("string_too_long", at, "String should have at most "+characters(most), raw, map[string]any{"max_length": most})
 }
 
-// notInEnum notes a value that is none of a list. An answer states each list once.
-func (v *violations) notInEnum(at []any, raw jsontext.Value, allowed []string) {
+// notInEnum adds a violation for a value that is not in a list. An answer states each list
+// once.
+func (v *violations) notInEnum(at []any, raw json.RawMessage, allowed []string) {
 	expected := enumList(allowed)
 	if slices.Contains(v.listedEnums, expected) {
-		v.add("enum", at, "Input should be one of the allowed values", raw)
+		v.add("enum", at, "Input should be one of the allowed values", raw, nil)
 		return
 	}
 	v.listedEnums = append(v.listedEnums, expected)
-	v.add("enum", at, "Input should be "+expected, raw).Ctx = map[string]any{"expected": expected}
+	v.add("enum", at, "Input should be "+expected, raw, map[string]any{"expected": expected})
 }
+
+// requireRange adds a violation for a value that is not from least to most, and reports
+// whether there was none.
+func (v *violations) requireRange(at []any, raw json.RawMessage, value, least, most float64) bool {
+	switch {
+	case value < least:
+		v.add("greater_than_equal", at, "Input should be greater than or equal to "+number(least), raw, map[string]any{"ge": least})
+	case value > most:
+		v.add("less_than_equal", at, "Input should be less than or equal to "+number(most), raw, map[string]any{"le": most})
+	default:
+		return true
+	}
+	return false
+}
+
+func number(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
 func characters(n int) string {
 	if n == 1 {
@@ -125,7 +133,7 @@ func characters(n int) string {
 	return strconv.Itoa(n) + " characters"
 }
 
-// enumList lists words for people: 'a', 'b' or 'c'.
+// enumList joins words for a message: 'a', 'b' or 'c'.
 func enumList(words []string) string {
 	var out strings.Builder
 	for i, w := range words {
@@ -141,18 +149,18 @@ func enumList(words []string) string {
 	return out.String()
 }
 
-// maxEscapedRune is the most bytes that JSON needs for one character: two
-// escapes of six.
+// maxEscapedRune is how many bytes JSON needs at most for one character: two escapes of
+// six.
 const maxEscapedRune = 12
 
 // echoInput returns a scalar of at most maxInput characters, else nothing.
-func echoInput(raw jsontext.Value) jsontext.Value {
+func echoInput(raw json.RawMessage) json.RawMessage {
 	if len(raw) == 0 || raw[0] == '{' || raw[0] == '[' || len(raw) > maxInput*maxEscapedRune+2 {
 		return nil
 	}
 	text := string(raw)
 	if raw[0] == '"' {
-		text = unquoted(raw)
+		text = jsonmember.Text(raw)
 	}
 	if utf8.RuneCountInString(text) > maxInput {
 		return nil

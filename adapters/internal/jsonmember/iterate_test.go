@@ -1,4 +1,4 @@
-package decode
+package jsonmember_test
 
 import (
 	"bytes"
@@ -8,11 +8,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/huleedu/edge/adapters/internal/jsonmember"
 	"github.com/huleedu/edge/domain"
 )
 
-// FuzzMembers compares members, items and unquoted with encoding/json.
-func FuzzMembers(f *testing.F) {
+// FuzzIterators compares All, Items and Text with encoding/json.
+func FuzzIterators(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `[]`, ` { "a" : 1 , "b":[ 1,{"c":"}]\"\\"} ] } `, `{"a\u0062":"\ud83d\ude00\n\/\\"}`, `{"":"","":0}`, "\t[\n\"\\ud800\"]", `[1e5,true,null]`, `7`,
 	} {
@@ -31,22 +32,22 @@ func FuzzMembers(f *testing.F) {
 			var want map[string]json.RawMessage
 			require.NoError(t, json.Unmarshal(raw, &want))
 			got := map[string]json.RawMessage{}
-			for name, value := range members(raw) {
-				got[unquoted(name)] = json.RawMessage(value)
+			for name, value := range jsonmember.All(raw) {
+				got[jsonmember.Text(name)] = value
 			}
 			require.Equal(t, want, got)
 		case '[':
 			want := []json.RawMessage{}
 			require.NoError(t, json.Unmarshal(raw, &want))
 			got := []json.RawMessage{}
-			for item := range items(raw) {
-				got = append(got, json.RawMessage(item))
+			for item := range jsonmember.Items(raw) {
+				got = append(got, item)
 			}
 			require.Equal(t, want, got)
 		case '"':
 			var want string
 			require.NoError(t, json.Unmarshal(raw, &want))
-			require.Equal(t, want, unquoted(raw))
+			require.Equal(t, want, jsonmember.Text(raw))
 		}
 	})
 }
