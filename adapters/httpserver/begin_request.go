@@ -17,9 +17,7 @@ func (m *middleware) beginRequest(ep *endpoint) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		x := &requestState{endpoint: ep, started: time.Now()}
 		x.trail, x.correlationReplaced = requestIDs(c.Request)
-		if m.network != nil {
-			x.trail.Network = m.network(c.Request)
-		}
+		x.trail.Network = m.network(c.Request)
 		ctx := domain.WithRequestContext(c.Request.Context(), x.trail)
 		ctx, x.span = startSpan(ctx, m.tracer, c.Request, ep)
 		c.Request = c.Request.WithContext(context.WithValue(ctx, requestStateKey{}, x))

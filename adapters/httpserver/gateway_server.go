@@ -8,6 +8,7 @@ import (
 	"github.com/huleedu/edge/adapters/httpserver/clientip"
 	"github.com/huleedu/edge/adapters/httpserver/proxy"
 	"github.com/huleedu/edge/adapters/httpserver/upload"
+	"github.com/huleedu/edge/app"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -24,10 +25,11 @@ func NewGateway(parts GatewayParts) (*Server, error) {
 		return nil, err
 	}
 	tracer := parts.Tracing.Tracer(scope)
+	limits := newLimits(parts.Limiter, c.Limits)
 	router, err := newRouter(&middleware{
 		responder: &responder{service: domain.GatewayService, log: parts.Log, observer: parts.Observer},
-		tracer:    tracer, tokens: parts.Tokens, origins: newOriginPolicy(c.cors(), parts.Environment),
-		limits: newLimits(parts.Limiter, c.Limits, trusted),
+		tracer:    tracer, origins: newOriginPolicy(c.cors(), parts.Environment), network: trusted.Network, limits: limits,
+		authentication: app.NewAuthentication(parts.Tokens, parts.Limiter, parts.Observer, limits.rules[domain.LimitRefused]),
 	})
 	if err != nil {
 		return nil, err

@@ -1,10 +1,8 @@
 package httpserver
 
 import (
-	"net/http"
 	"time"
 
-	"github.com/huleedu/edge/adapters/httpserver/clientip"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
@@ -45,26 +43,16 @@ func (c LimitsConfig) Problems(domain.Environment) []error {
 // limits holds the rate limits of all classes.
 type limits struct {
 	limiter ports.RateLimiter
-	trusted clientip.Proxies
 	rules   map[domain.LimitClass]domain.Limit
 }
 
-func newLimits(l ports.RateLimiter, c LimitsConfig, trusted clientip.Proxies) *limits {
-	out := &limits{limiter: l, trusted: trusted, rules: map[domain.LimitClass]domain.Limit{}}
+func newLimits(l ports.RateLimiter, c LimitsConfig) *limits {
+	rules := map[domain.LimitClass]domain.Limit{}
 	for class, most := range map[domain.LimitClass]int{
 		domain.LimitCommands: c.Commands, domain.LimitUploads: c.Uploads, domain.LimitQueries: c.Queries,
 		domain.LimitDefault: c.Default, domain.LimitRefused: c.Refused,
 	} {
-		out.rules[class] = domain.Limit{Class: class, Max: most, Window: c.Window}
+		rules[class] = domain.Limit{Class: class, Max: most, Window: c.Window}
 	}
-	return out
-}
-
-// limitKey returns the rate limit key: the user, or the address without a user. A
-// prefix keeps users and addresses apart.
-func (l *limits) limitKey(user domain.UserID, r *http.Request) string {
-	if user != "" {
-		return "user:" + string(user)
-	}
-	return "addr:" + l.trusted.Network(r)
+	return &limits{l, rules}
 }

@@ -66,7 +66,7 @@ func (s *router) listenAll(t routeTables, at listenAddr, b connLimits) (*Server,
 // parts.
 func (s *router) openAdmin(table []routeDef, address string) (*Server, error) {
 	admin, err := newRouter(&middleware{
-		responder: &responder{service: s.service, log: s.log, observer: s.observer}, tracer: s.tracer, origins: s.origins,
+		responder: &responder{service: s.service, log: s.log, observer: s.observer}, tracer: s.tracer, origins: s.origins, network: s.network,
 	})
 	if err != nil {
 		return nil, err

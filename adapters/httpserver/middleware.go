@@ -5,7 +5,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/huleedu/edge/ports"
+	"github.com/huleedu/edge/app"
 )
 
 // middleware holds what the steps before a handler need. Each step is a method in a file
@@ -14,9 +14,9 @@ type middleware struct {
 	*responder
 	tracer  trace.Tracer
 	origins *originPolicy
-	// tokens and limits are nil where no route needs a caller or has a limit.
-	tokens ports.TokenValidator
-	limits *limits
-	// network returns the client network of a request; nil if no handler needs it.
+	// authentication and limits are nil if no route needs a caller or has a limit.
+	authentication *app.Authentication
+	limits         *limits
+	// network returns the client network of a request.
 	network func(*http.Request) string
 }
