@@ -70,7 +70,7 @@ func (s *scenario) startNode(t *testing.T, changes map[string]string) *wire.Proc
 	var c wire.WebSocketConfig
 	require.NoError(t, env.Read(&c, vars))
 	c.Kafka.Topic = s.topic
-	p, release, err := wire.WebSocket(c, io.Discard)
+	p, release, err := wire.WebSocket(c, io.Discard, wire.WebSocketOverride{})
 	require.NoError(t, err)
 	t.Cleanup(release)
 	p.Start()

@@ -25,7 +25,7 @@ func TestANodeTakesRecordsOnlyWithASubscription(t *testing.T) {
 	s := newStage(t, backing{kafka: k.Addr(), redis: r.URL()})
 	group := s.vars["KAFKA_CONSUMER_GROUP"]
 	r.Stop()
-	p, release, err := wire.WebSocket(s.nodeConfig(t, s.vars), newLogs(t))
+	p, release, err := wire.WebSocket(s.nodeConfig(t, s.vars), newLogs(t), wire.WebSocketOverride{})
 	require.NoError(t, err)
 	t.Cleanup(release)
 	node := launch(t, p)

@@ -40,10 +40,10 @@ func newSecured(t *testing.T) secured {
 func (s secured) observed(t *testing.T, vars map[string]string) (gateway, node service, written func() string) {
 	t.Helper()
 	g, n := newLogs(t), newLogs(t)
-	gp, release, err := wire.Gateway(gatewayConfig(t, vars), g)
+	gp, release, err := wire.Gateway(gatewayConfig(t, vars), g, wire.GatewayOverride{})
 	require.NoError(t, err)
 	t.Cleanup(release)
-	np, release, err := wire.WebSocket(s.nodeConfig(t, vars), n)
+	np, release, err := wire.WebSocket(s.nodeConfig(t, vars), n, wire.WebSocketOverride{})
 	require.NoError(t, err)
 	t.Cleanup(release)
 	return launch(t, gp), launch(t, np), func() string { return g.String() + n.String() }

@@ -136,7 +136,7 @@ func (s *stage) nodeConfig(t *testing.T, vars map[string]string) wire.WebSocketC
 func (s *stage) gateway(t *testing.T, vars map[string]string) service {
 	t.Helper()
 	logs := newLogs(t)
-	p, release, err := wire.Gateway(gatewayConfig(t, vars), logs)
+	p, release, err := wire.Gateway(gatewayConfig(t, vars), logs, wire.GatewayOverride{})
 	require.NoError(t, err)
 	t.Cleanup(release)
 	return launch(t, p)
@@ -146,7 +146,7 @@ func (s *stage) gateway(t *testing.T, vars map[string]string) service {
 // until it takes notifications from Kafka.
 func (s *stage) node(t *testing.T, vars map[string]string) service {
 	t.Helper()
-	p, release, err := wire.WebSocket(s.nodeConfig(t, vars), newLogs(t))
+	p, release, err := wire.WebSocket(s.nodeConfig(t, vars), newLogs(t), wire.WebSocketOverride{})
 	require.NoError(t, err)
 	t.Cleanup(release)
 	n := launch(t, p)

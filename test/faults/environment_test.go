@@ -71,7 +71,7 @@ func (s *environment) startNode(t *testing.T) string {
 	var c wire.WebSocketConfig
 	require.NoError(t, env.Read(&c, s.vars))
 	c.Kafka.Topic = s.topic
-	p, release, err := wire.WebSocket(c, newLogBuffer(t))
+	p, release, err := wire.WebSocket(c, newLogBuffer(t), wire.WebSocketOverride{})
 	require.NoError(t, err)
 	t.Cleanup(release)
 	p.Start()
