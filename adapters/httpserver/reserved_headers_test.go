@@ -13,8 +13,8 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// forbidden are the variables that no client can set at a service.
-func forbidden() []string {
+// reservedVariables returns the variables that no client can set at a service.
+func reservedVariables() []string {
 	return []string{
 		"X_ORG_ID", "X_INTERNAL_API_KEY", "X_SERVICE_ID", "X_IDENTITY_ENCODING", "X_REQUEST_ID", "X_ROLES", "X_USER_ROLES",
 		"X_ORIGINAL_URL", "X_ORIGINAL_URI", "X_REWRITE_URL", "X_HTTP_METHOD_OVERRIDE", "X_HTTP_METHOD", "X_METHOD_OVERRIDE",
@@ -23,9 +23,9 @@ func forbidden() []string {
 	}
 }
 
-// requireOurs demands that a request says of its caller what we know, once,
-// and nothing else.
-func requireOurs(tb testing.TB, seen *received, user, answer string) {
+// requireGatewayHeaders checks that the identity in a request is the gateway's, once, and
+// nothing else.
+func requireGatewayHeaders(tb testing.TB, seen *received, user, answer string) {
 	tb.Helper()
 	correlation := ""
 	for line := range strings.SplitSeq(answer, "\r\n") {
@@ -41,8 +41,8 @@ func requireOurs(tb testing.TB, seen *received, user, answer string) {
 	require.Len(tb, seen.env["HOST"], 1)
 	require.Len(tb, seen.env["TRACEPARENT"], 1)
 	require.LessOrEqual(tb, len(seen.env["TRACESTATE"]), 1)
-	require.LessOrEqual(tb, len(seen.env["CONTENT_LENGTH"])+len(seen.env["TRANSFER_ENCODING"]), 1, "one framing")
-	for _, name := range forbidden() {
+	require.LessOrEqual(tb, len(seen.env["CONTENT_LENGTH"])+len(seen.env["TRANSFER_ENCODING"]), 1, "one framing header")
+	for _, name := range reservedVariables() {
 		require.NotContains(tb, seen.env, name)
 	}
 	for name := range seen.env {
@@ -52,25 +52,26 @@ func requireOurs(tb testing.TB, seen *received, user, answer string) {
 	}
 }
 
-// forge sends headers of a client's choice and judges what the service saw.
-func forge(tb testing.TB, w *world, b *backend, lines []string) (passed bool) {
+// sendHeaders sends headers and checks what the service received. passed is false if the
+// request was refused.
+func sendHeaders(tb testing.TB, w *environment, b *backend, lines []string) (passed bool) {
 	tb.Helper()
-	b.take()
-	answer := raw(tb, w.Addr(), "GET /v1/classes/x HTTP/1.1\r\nHost: gateway\r\n"+bearer+"\r\n"+
+	b.drain()
+	answer := sendRaw(tb, w.Addr(), "GET /v1/classes/x HTTP/1.1\r\nHost: gateway\r\n"+bearer+"\r\n"+
 		strings.Join(append(lines, "Connection: close"), "\r\n")+"\r\n\r\n")
-	seen := b.take()
+	seen := b.drain()
 	if !strings.HasPrefix(answer, "HTTP/1.1 200 ") {
 		require.Empty(tb, seen, answer)
 		return false
 	}
 	require.Len(tb, seen, 1)
-	requireOurs(tb, seen[0], "u1", answer)
+	requireGatewayHeaders(tb, seen[0], "u1", answer)
 	return true
 }
 
-// meansSomethingHere reports whether the gateway itself obeys a header, so that
-// a test would send another request than it thinks.
-func meansSomethingHere(name string) bool {
+// isUsedByGateway reports whether the gateway itself reads a header. A test that sends it
+// would send another request than it means.
+func isUsedByGateway(name string) bool {
 	switch textproto.CanonicalMIMEHeaderKey(name) {
 	case "Authorization", "Host", "Content-Length", "Transfer-Encoding":
 		return true
@@ -81,32 +82,32 @@ func meansSomethingHere(name string) bool {
 
 const separators = "!#$%&'*+-.^_`|~"
 
-func TestEverySpellingOfAnIdentityIsScrubbed(t *testing.T) {
+func TestEverySpellingOfAReservedHeaderIsRemoved(t *testing.T) {
 	t.Parallel()
 	b := newBackend(t)
-	w := newWorld(t, passing(t, b.url, b.url))
-	names := append(forbidden(), "X_USER_ID", "X_CORRELATION_ID", "X_FORWARDED_FOR", "X_FORWARDED_PROTO", "X_FORWARDED_HOST", "X_FORWARDED_PREFIX",
+	w := newEnvironment(t, withService(t, b.url))
+	names := append(reservedVariables(), "X_USER_ID", "X_CORRELATION_ID", "X_FORWARDED_FOR", "X_FORWARDED_PROTO", "X_FORWARDED_HOST", "X_FORWARDED_PREFIX",
 		"X_FORWARDED_", "TRACEPARENT", "TRACESTATE", "X_FORWARDED_"+strings.Repeat("LONG_", 20))
 	spellings := 0
 	for _, name := range names {
 		lines := []string{"Connection: " + strings.ReplaceAll(name, "_", "-")}
 		for _, c := range separators {
 			spelled := strings.ReplaceAll(name, "_", string(c))
-			if meansSomethingHere(spelled) || spelled == "EXPECT" || spelled == "TRAILER" || spelled == "CONNECTION" {
+			if isUsedByGateway(spelled) || spelled == "EXPECT" || spelled == "TRAILER" || spelled == "CONNECTION" {
 				continue
 			}
 			lines = append(lines, spelled+": forged", strings.ToLower(spelled)+": forged", spelled+": again")
 			spellings += 3
 		}
-		require.True(t, forge(t, w, b, lines), name)
+		require.True(t, sendHeaders(t, w, b, lines), name)
 	}
 	require.Greater(t, spellings, 1000)
 }
 
-func TestScrubbingLeavesTheRest(t *testing.T) {
+func TestOtherHeadersAreForwarded(t *testing.T) {
 	t.Parallel()
 	b := newBackend(t)
-	w := newWorld(t, passing(t, b.url, b.url))
+	w := newEnvironment(t, withService(t, b.url))
 	names := []string{
 		"X-User", "X-User-Idx", "XX-User-Id", "X-Users-Id", "X-Forwarded", "X-Role", "Accept-Language", "If-None-Match", "Range",
 		"Idempotency-Key", "X_Custom", "User-Agent", "Origin", "X-" + strings.Repeat("long-", 50),
@@ -115,8 +116,8 @@ func TestScrubbingLeavesTheRest(t *testing.T) {
 	for _, name := range names {
 		lines = append(lines, name+": kept")
 	}
-	raw(t, w.Addr(), "GET /v1/classes/x HTTP/1.1\r\nHost: gateway\r\n"+bearer+"\r\nConnection: close, X-Named\r\nX-Named: 1\r\n"+strings.Join(lines, "\r\n")+"\r\n\r\n")
-	seen := b.take()
+	sendRaw(t, w.Addr(), "GET /v1/classes/x HTTP/1.1\r\nHost: gateway\r\n"+bearer+"\r\nConnection: close, X-Named\r\nX-Named: 1\r\n"+strings.Join(lines, "\r\n")+"\r\n\r\n")
+	seen := b.drain()
 	require.Len(t, seen, 1)
 	for _, name := range names {
 		require.Equal(t, []string{"kept"}, seen[0].env[variable(name)], name)
@@ -124,11 +125,11 @@ func TestScrubbingLeavesTheRest(t *testing.T) {
 	require.NotContains(t, seen[0].env, "X_NAMED")
 }
 
-func TestIdentityIsCarried(t *testing.T) {
+func TestIdentityIsForwarded(t *testing.T) {
 	t.Parallel()
 	b := newBackend(t)
-	w := newWorld(t, passing(t, b.url, b.url), func(_ *world, p *httpserver.GatewayParts) {
-		p.Tokens = inOrg{}
+	w := newEnvironment(t, withService(t, b.url), func(_ *environment, p *httpserver.GatewayParts) {
+		p.Tokens = organisationTokens{}
 		p.Config.ForwardAuthorization, p.Config.TrustedProxies = true, "127.0.0.0/8"
 	})
 	for token, want := range map[string][3]string{
@@ -136,11 +137,11 @@ func TestIdentityIsCarried(t *testing.T) {
 		"åsa@school":        {"%C3%A5sa", "school", "url"},
 		"anna@skolan å":     {"anna", "skolan%20%C3%A5", "url"},
 	} {
-		answer := raw(t, w.Addr(), "GET /v1/classes HTTP/1.1\r\nHost: gateway\r\nAuthorization: Bearer "+strings.ReplaceAll(token, " ", "_")+"\r\nConnection: close\r\n"+
+		answer := sendRaw(t, w.Addr(), "GET /v1/classes HTTP/1.1\r\nHost: gateway\r\nAuthorization: Bearer "+strings.ReplaceAll(token, " ", "_")+"\r\nConnection: close\r\n"+
 			"X-Forwarded-For: 192.0.2.1, 198.51.100.7\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: theirs\r\nTracestate: a=b\r\n"+
 			"Traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n\r\n")
 		require.Contains(t, answer, " 200 ", answer)
-		env := b.take()[0].env
+		env := b.drain()[0].env
 		require.Equal(t, []string{want[0]}, env["X_USER_ID"])
 		require.Equal(t, []string{want[1]}, env["X_ORG_ID"])
 		if want[2] == "" {
@@ -148,28 +149,28 @@ func TestIdentityIsCarried(t *testing.T) {
 		} else {
 			require.Equal(t, []string{want[2]}, env["X_IDENTITY_ENCODING"])
 		}
-		require.Len(t, env["AUTHORIZATION"], 1, "it was asked for")
-		require.Equal(t, []string{"198.51.100.7"}, env["X_FORWARDED_FOR"], "the last that no trusted proxy wrote")
+		require.Len(t, env["AUTHORIZATION"], 1, "the setting forwards it")
+		require.Equal(t, []string{"198.51.100.7"}, env["X_FORWARDED_FOR"], "the last address that is not a trusted proxy")
 		require.Equal(t, []string{"https"}, env["X_FORWARDED_PROTO"])
 		require.Equal(t, []string{"gateway"}, env["X_FORWARDED_HOST"])
-		require.Contains(t, env["TRACEPARENT"][0], "4bf92f3577b34da6a3ce929d0e0e4736", "the trace goes on")
+		require.Contains(t, env["TRACEPARENT"][0], "4bf92f3577b34da6a3ce929d0e0e4736", "the trace continues")
 		require.Equal(t, []string{"a=b"}, env["TRACESTATE"])
 	}
 }
 
-// inOrg takes "u1@o1" for a token of the user u1 in the organisation o1; an
-// underscore is a space.
-type inOrg struct{}
+// organisationTokens accepts "u1@o1" as a token of the user u1 in the organisation o1. An
+// underscore becomes a space.
+type organisationTokens struct{}
 
-func (inOrg) Validate(_ context.Context, token string) (domain.Caller, error) {
+func (organisationTokens) Validate(_ context.Context, token string) (domain.Caller, error) {
 	user, org, _ := strings.Cut(strings.ReplaceAll(token, "_", " "), "@")
 	return domain.Caller{User: domain.UserID(user), Org: org}, nil
 }
 
-// TestAnyHeadersAreScrubbed draws names near to the ones that matter.
-func TestAnyHeadersAreScrubbed(t *testing.T) {
+// TestReservedHeadersAreRemovedFromAnyRequest draws names that resemble reserved ones.
+func TestReservedHeadersAreRemovedFromAnyRequest(t *testing.T) {
 	b := newBackend(t)
-	w := newWorld(t, passing(t, b.url, b.url))
+	w := newEnvironment(t, withService(t, b.url))
 	words := []string{
 		"x", "user", "id", "org", "internal", "api", "key", "service", "identity", "encoding", "correlation", "request", "roles",
 		"forwarded", "for", "host", "proto", "real", "ip", "baggage", "proxy", "authorization", "connection", "te", "content", "length", "transfer",
@@ -188,7 +189,7 @@ func TestAnyHeadersAreScrubbed(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		var lines []string
 		for _, n := range rapid.SliceOfN(name, 0, 12).Draw(rt, "names") {
-			if meansSomethingHere(n) {
+			if isUsedByGateway(n) {
 				continue
 			}
 			lines = append(lines, n+": "+rapid.SampledFrom([]string{"admin", "", "1", "chunked", "x-user-id"}).Draw(rt, "value"))
@@ -197,12 +198,12 @@ func TestAnyHeadersAreScrubbed(t *testing.T) {
 			n, _, _ := strings.Cut(lines[0], ":")
 			lines = append(lines, "Connection: "+n+", X-User-Id, x_user_id")
 		}
-		forge(t, w, b, lines)
+		sendHeaders(t, w, b, lines)
 	})
 }
 
-// FuzzForgedHeaders sends any header block over a real socket to a service
-// that folds names as WSGI does: it sees our identity and no other, or nothing.
+// FuzzForgedHeaders sends any header block over a real socket to a service that reads names as
+// WSGI does. The service receives the gateway's identity only, or no request.
 func FuzzForgedHeaders(f *testing.F) {
 	for _, seed := range []string{
 		"X-User-ID: admin", "x_user_id: admin\nX.User.Id: admin", "Connection: X-User-Id\nX-Roles: admin", "X-User-Id : admin",
@@ -213,16 +214,16 @@ func FuzzForgedHeaders(f *testing.F) {
 		f.Add(seed)
 	}
 	b := newBackend(f)
-	w := newWorld(f, passing(f, b.url, b.url))
+	w := newEnvironment(f, withService(f, b.url))
 	f.Fuzz(func(t *testing.T, block string) {
 		var lines []string
 		for line := range strings.FieldsFuncSeq(block, func(r rune) bool { return r == '\n' || r == '\r' }) {
 			name, _, _ := strings.Cut(line, ":")
-			if meansSomethingHere(strings.TrimSpace(name)) {
+			if isUsedByGateway(strings.TrimSpace(name)) {
 				continue
 			}
 			lines = append(lines, line)
 		}
-		forge(t, w, b, lines)
+		sendHeaders(t, w, b, lines)
 	})
 }

@@ -12,30 +12,30 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-func concrete(path string) string {
+func fillTemplate(path string) string {
 	return strings.NewReplacer("{batch_id}", "b1", "{path}", "a/b").Replace(path)
 }
 
-// TestEveryUserRouteRefusesStrangers walks the table: no route that needs a
-// caller lets anybody else see more than the standard answer.
-func TestEveryUserRouteRefusesStrangers(t *testing.T) {
+// TestUserRoutesRefuseRequestsWithoutToken checks for every route with a caller that it
+// answers 401 before it reads anything else.
+func TestUserRoutesRefuseRequestsWithoutToken(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	walked := 0
 	for _, route := range w.Routes() {
 		if route.Access != httpserver.User {
 			continue
 		}
 		walked++
-		r := call(t, route.Method, w.base+concrete(route.Path), "not json", "Content-Type: image/png")
+		r := call(t, route.Method, w.base+fillTemplate(route.Path), "not json", "Content-Type: image/png")
 		require.Equal(t, 401, r.StatusCode, route)
-		everyAnswer(t, r)
+		requireCommonHeaders(t, r)
 		assert.Equal(t, `Bearer realm="huleedu"`, r.Header.Get("WWW-Authenticate"))
 		if route.Method == http.MethodHead {
 			require.Empty(t, r.body)
 			continue
 		}
-		f := standard(t, r, domain.GatewayService)
+		f := requireStandardError(t, r, domain.GatewayService)
 		assert.Equal(t, "AUTHENTICATION_ERROR", f.Code)
 		assert.Equal(t, "Not authenticated", f.Message)
 		assert.Equal(t, map[string]any{"reason": "missing_authorization_header"}, f.Details)
@@ -43,23 +43,23 @@ func TestEveryUserRouteRefusesStrangers(t *testing.T) {
 	require.Equal(t, 28, walked)
 }
 
-func TestAnyoneRoutesNeedNothing(t *testing.T) {
+func TestPublicRoutesNeedNoToken(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	for _, route := range w.Routes() {
 		if route.Access == httpserver.Anyone {
 			r := call(t, route.Method, w.base+route.Path, "")
 			assert.Equal(t, 200, r.StatusCode, route)
-			everyAnswer(t, r)
+			requireCommonHeaders(t, r)
 		}
 	}
 }
 
-func TestRoutesAreTheContracts(t *testing.T) {
+func TestRoutesAreThoseOfTheContract(t *testing.T) {
 	t.Parallel()
-	production := func(_ *world, p *httpserver.GatewayParts) { p.Environment = domain.Production }
+	production := func(_ *environment, p *httpserver.GatewayParts) { p.Environment = domain.Production }
 	var got []string
-	for _, r := range newWorld(t, production).Routes() {
+	for _, r := range newEnvironment(t, production).Routes() {
 		if r.Method != http.MethodHead {
 			got = append(got, r.Method+" "+r.Path+" "+string(r.Access)+" "+string(r.Limit))
 		}
@@ -77,7 +77,7 @@ func TestRoutesAreTheContracts(t *testing.T) {
 		"GET /bff/v1/teacher/{path} user default", "POST /bff/v1/teacher/{path} user default", "PUT /bff/v1/teacher/{path} user default",
 		"PATCH /bff/v1/teacher/{path} user default", "DELETE /bff/v1/teacher/{path} user default",
 	}, got)
-	w := newWorld(t, func(_ *world, p *httpserver.GatewayParts) {
+	w := newEnvironment(t, func(_ *environment, p *httpserver.GatewayParts) {
 		p.Environment, p.Config.Docs, p.Metrics = domain.Production, "true", nil
 	})
 	assert.Equal(t, 200, call(t, http.MethodGet, w.base+"/docs", "").StatusCode)
@@ -85,39 +85,38 @@ func TestRoutesAreTheContracts(t *testing.T) {
 	assert.Equal(t, 404, call(t, http.MethodGet, w.base+"/v1/test/no-auth", "").StatusCode)
 }
 
-// TestDocsAreSwitched: by the setting in every environment, else by the
-// environment.
-func TestDocsAreSwitched(t *testing.T) {
+// TestDocsFollowTheSetting checks that the setting decides, and without it the environment.
+func TestDocsFollowTheSetting(t *testing.T) {
 	t.Parallel()
-	for _, environment := range []domain.Environment{domain.Development, domain.Testing, domain.Staging, domain.Production} {
-		for setting, served := range map[string]bool{
-			"": environment != domain.Production, "true": true, "on": true, "TRUE": true, "false": false, "off": false, "0": false,
+	for _, stage := range []domain.Environment{domain.Development, domain.Testing, domain.Staging, domain.Production} {
+		for setting, newServedEnvironment := range map[string]bool{
+			"": stage != domain.Production, "true": true, "on": true, "TRUE": true, "false": false, "off": false, "0": false,
 		} {
-			w := newWorld(t, func(_ *world, p *httpserver.GatewayParts) { p.Environment, p.Config.Docs = environment, setting })
+			w := newEnvironment(t, func(_ *environment, p *httpserver.GatewayParts) { p.Environment, p.Config.Docs = stage, setting })
 			for _, path := range []string{"/docs", "/redoc", "/openapi.json", "/docs/page.js"} {
 				status := 404
-				if served {
+				if newServedEnvironment {
 					status = 200
 				}
-				assert.Equal(t, status, call(t, http.MethodGet, w.base+path, "").StatusCode, "%s %q %s", environment, setting, path)
+				assert.Equal(t, status, call(t, http.MethodGet, w.base+path, "").StatusCode, "%s %q %s", stage, setting, path)
 			}
 		}
 	}
-	c := config()
+	c := gatewayConfig()
 	c.Docs = "perhaps"
 	require.Len(t, c.Problems(domain.Testing), 1)
 }
 
-func TestRoutesMustStateTheirCallerAndLimit(t *testing.T) {
+func TestRoutesNeedAccessAndLimit(t *testing.T) {
 	t.Parallel()
 	assert.True(t, httpserver.MayRegister(httpserver.Anyone, domain.LimitUploads))
 	assert.False(t, httpserver.MayRegister("", httpserver.LimitNone))
 	assert.False(t, httpserver.MayRegister(httpserver.User, ""))
 }
 
-func TestEveryFailureOfCredentials(t *testing.T) {
+func TestCredentialErrorsHaveTheirReason(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	const invalid = `Bearer realm="huleedu", error="invalid_token", error_description=`
 	const format = `Bearer realm="huleedu", error="invalid_request", error_description="Invalid authentication format"`
 	for header, want := range map[string]struct{ message, reason, cause, challenge string }{
@@ -133,7 +132,7 @@ func TestEveryFailureOfCredentials(t *testing.T) {
 	} {
 		r := call(t, http.MethodGet, w.base+"/v1/batches", "", "Authorization: "+header)
 		require.Equal(t, 401, r.StatusCode, header)
-		f := standard(t, r, domain.GatewayService)
+		f := requireStandardError(t, r, domain.GatewayService)
 		details := map[string]any{"reason": want.reason}
 		if want.cause != "" {
 			details["cause"] = want.cause
@@ -145,9 +144,9 @@ func TestEveryFailureOfCredentials(t *testing.T) {
 	}
 }
 
-func TestTwoAuthorizationHeadersAreNoToken(t *testing.T) {
+func TestTwoAuthorizationHeadersAreRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	for _, lines := range [][]string{
 		{"Bearer u1", "Bearer u2"},
 		{"Bearer u1", "Bearer u1"},
@@ -165,23 +164,23 @@ func TestTwoAuthorizationHeadersAreNoToken(t *testing.T) {
 		for _, path := range []string{"/v1/batches", "/v1/classes/x"} {
 			r := call(t, http.MethodGet, w.base+path, "", headers...)
 			require.Equal(t, 401, r.StatusCode, lines)
-			assert.Equal(t, "invalid_authorization_format", standard(t, r, domain.GatewayService).Details["reason"])
+			assert.Equal(t, "invalid_authorization_format", requireStandardError(t, r, domain.GatewayService).Details["reason"])
 		}
 	}
 }
 
-func TestMissingKeysAreNoFaultOfTheToken(t *testing.T) {
+func TestMissingKeysAreAnswered503(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	r := call(t, http.MethodGet, w.base+"/v1/batches", "", "Authorization: Bearer no-keys")
 	require.Equal(t, 503, r.StatusCode)
-	assert.Equal(t, "SERVICE_UNAVAILABLE", standard(t, r, domain.GatewayService).Code)
+	assert.Equal(t, "SERVICE_UNAVAILABLE", requireStandardError(t, r, domain.GatewayService).Code)
 	assert.Equal(t, "3", r.Header.Get("Retry-After"))
 }
 
-func TestTrialRoutes(t *testing.T) {
+func TestTestRoutesAnswer(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	r := call(t, http.MethodGet, w.base+"/v1/test/no-auth", "")
 	assert.Equal(t, `{"message":"Success - no auth required"}`, r.body)
 	r = call(t, http.MethodGet, w.base+"/v1/test/with-auth", "", "Authorization: Bearer u1")

@@ -17,50 +17,50 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-const nlp = `{"requested_pipeline":"nlp"}`
+const nlpRequest = `{"requested_pipeline":"nlp"}`
 
-func TestARepeatIsAnsweredByteForByte(t *testing.T) {
+func TestRepeatGetsTheStoredAnswer(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	w.platform.AddBatch("b1", domain.BatchReport{Owner: "u1"})
-	first := start(t, w, nlp, "Idempotency-Key: k 1")
+	first := startPipeline(t, w, nlpRequest, "Idempotency-Key: k 1")
 	require.Equal(t, 202, first.StatusCode, first.body)
 	assert.NotContains(t, first.Header, "Idempotent-Replayed")
-	again := start(t, w, nlp, "Idempotency-Key: k 1")
+	again := startPipeline(t, w, nlpRequest, "Idempotency-Key: k 1")
 	require.Equal(t, 202, again.StatusCode)
-	everyAnswer(t, again)
+	requireCommonHeaders(t, again)
 	assert.Equal(t, first.body, again.body)
 	assert.Equal(t, "true", again.Header.Get("Idempotent-Replayed"))
 	assert.NotEqual(t, first.Header.Get("X-Correlation-ID"), again.Header.Get("X-Correlation-ID"))
 	require.Len(t, w.platform.Commands(), 1)
 
-	r := start(t, w, nlp+" ", "Idempotency-Key: k 1")
+	r := startPipeline(t, w, nlpRequest+" ", "Idempotency-Key: k 1")
 	require.Equal(t, 409, r.StatusCode)
-	f := standard(t, r, domain.GatewayService)
+	f := requireStandardError(t, r, domain.GatewayService)
 	assert.Equal(t, "INVALID_REQUEST", f.Code)
 	assert.Empty(t, r.Header.Get("Retry-After"))
 
-	assert.NotContains(t, start(t, w, nlp, "Idempotency-Key: k 2").Header, "Idempotent-Replayed")
-	assert.NotContains(t, start(t, w, nlp).Header, "Idempotent-Replayed")
+	assert.NotContains(t, startPipeline(t, w, nlpRequest, "Idempotency-Key: k 2").Header, "Idempotent-Replayed")
+	assert.NotContains(t, startPipeline(t, w, nlpRequest).Header, "Idempotent-Replayed")
 	require.Len(t, w.platform.Commands(), 3)
 }
 
-func TestAKeyBelongsToUserAndPath(t *testing.T) {
+func TestIdempotencyKeyBelongsToUserAndPath(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	w.platform.AddBatch("b1", domain.BatchReport{Owner: "u1"})
 	w.platform.AddBatch("b2", domain.BatchReport{Owner: "u1"})
-	require.Equal(t, 202, start(t, w, nlp, "Idempotency-Key: k").StatusCode)
-	r := call(t, "POST", w.base+"/v1/batches/b2/pipelines", nlp, "Idempotency-Key: k", "Authorization: Bearer u1")
+	require.Equal(t, 202, startPipeline(t, w, nlpRequest, "Idempotency-Key: k").StatusCode)
+	r := call(t, "POST", w.base+"/v1/batches/b2/pipelines", nlpRequest, "Idempotency-Key: k", "Authorization: Bearer u1")
 	require.Equal(t, 202, r.StatusCode)
 	require.Len(t, w.platform.Commands(), 2)
-	r = call(t, "POST", w.base+"/v1/batches/b1/pipelines", nlp, "Idempotency-Key: k", "Authorization: Bearer u2")
-	require.Equal(t, 403, r.StatusCode, "somebody else's answer is nobody's business")
+	r = call(t, "POST", w.base+"/v1/batches/b1/pipelines", nlpRequest, "Idempotency-Key: k", "Authorization: Bearer u2")
+	require.Equal(t, 403, r.StatusCode, "the stored answer belongs to its user")
 }
 
-func TestAKeyThatIsNoneIsRefused(t *testing.T) {
+func TestInvalidIdempotencyKeysAreRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	w.platform.AddBatch("b1", domain.BatchReport{Owner: "u1"})
 	for _, headers := range [][]string{
 		{"Idempotency-Key: "},
@@ -69,47 +69,47 @@ func TestAKeyThatIsNoneIsRefused(t *testing.T) {
 		{"Idempotency-Key: a\tb"},
 		{"Idempotency-Key: a", "Idempotency-Key: a"},
 	} {
-		r := start(t, w, nlp, headers...)
+		r := startPipeline(t, w, nlpRequest, headers...)
 		require.Equal(t, 400, r.StatusCode, headers)
-		f := standard(t, r, domain.GatewayService)
+		f := requireStandardError(t, r, domain.GatewayService)
 		assert.Equal(t, "VALIDATION_ERROR", f.Code)
 		assert.Equal(t, "Idempotency-Key", f.Details["field"])
 	}
 	assert.Empty(t, w.platform.Commands())
 }
 
-func TestAKeyIsFreeAfterARefusal(t *testing.T) {
+func TestIdempotencyKeyIsFreeAfterARefusal(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	w.platform.AddBatch("b1", domain.BatchReport{Owner: "u1"})
 	w.platform.SetVerdict("b1", domain.Verdict{Refusal: &domain.Refusal{Status: 402, Body: []byte(`{}`)}})
-	require.Equal(t, 402, start(t, w, nlp, "Idempotency-Key: k").StatusCode)
-	require.Equal(t, 422, start(t, w, `{}`, "Idempotency-Key: k").StatusCode)
+	require.Equal(t, 402, startPipeline(t, w, nlpRequest, "Idempotency-Key: k").StatusCode)
+	require.Equal(t, 422, startPipeline(t, w, `{}`, "Idempotency-Key: k").StatusCode)
 	w.platform.SetVerdict("b1", domain.Verdict{Allowed: true})
-	require.Equal(t, 202, start(t, w, nlp, "Idempotency-Key: k").StatusCode)
+	require.Equal(t, 202, startPipeline(t, w, nlpRequest, "Idempotency-Key: k").StatusCode)
 	require.Len(t, w.platform.Commands(), 1)
 }
 
-// held publishes when it is told to.
-type held struct{ began, goOn chan struct{} }
+// blockedPublisher publishes when release is closed.
+type blockedPublisher struct{ started, release chan struct{} }
 
-func (s held) Publish(context.Context, domain.Command) error {
-	close(s.began)
-	<-s.goOn
+func (s blockedPublisher) Publish(context.Context, domain.Command) error {
+	close(s.started)
+	<-s.release
 	return nil
 }
 
-func TestARunningKeyIsAskedForLater(t *testing.T) {
+func TestRunningIdempotencyKeyIsAConflict(t *testing.T) {
 	t.Parallel()
-	s := held{make(chan struct{}), make(chan struct{})}
-	w := newWorld(t, func(w *world, p *httpserver.GatewayParts) {
+	s := blockedPublisher{make(chan struct{}), make(chan struct{})}
+	w := newEnvironment(t, func(w *environment, p *httpserver.GatewayParts) {
 		w.platform.AddBatch("b1", domain.BatchReport{Owner: "u1"})
 		p.Pipelines = app.NewPipelines(app.PipelineParts{
 			Batches: p.Batches, Preflight: w.platform, Commands: s, Idempotency: memory.NewIdempotency(), Registered: w.registered,
 			IDs: app.IDs{FromName: func(name string) string { return name }}, Log: slog.New(slog.DiscardHandler),
 		})
 	})
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.base+"/v1/batches/b1/pipelines", strings.NewReader(nlp))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.base+"/v1/batches/b1/pipelines", strings.NewReader(nlpRequest))
 	require.NoError(t, err)
 	request.Header = http.Header{"Idempotency-Key": {"k"}, "Authorization": {"Bearer u1"}}
 	first := make(chan string, 1)
@@ -120,17 +120,17 @@ func TestARunningKeyIsAskedForLater(t *testing.T) {
 			return
 		}
 		defer func() { _ = response.Body.Close() }()
-		body, _ := io.ReadAll(response.Body) // a part is no answer: the test finds out
+		body, _ := io.ReadAll(response.Body) // an incomplete answer fails below
 		first <- string(body)
 	}()
-	<-s.began
-	r := start(t, w, nlp, "Idempotency-Key: k")
-	close(s.goOn)
+	<-s.started
+	r := startPipeline(t, w, nlpRequest, "Idempotency-Key: k")
+	close(s.release)
 	require.Equal(t, 409, r.StatusCode)
 	assert.Equal(t, "1", r.Header.Get("Retry-After"))
-	assert.Equal(t, "INVALID_REQUEST", standard(t, r, domain.GatewayService).Code)
+	assert.Equal(t, "INVALID_REQUEST", requireStandardError(t, r, domain.GatewayService).Code)
 	answer := <-first
-	again := start(t, w, nlp, "Idempotency-Key: k")
+	again := startPipeline(t, w, nlpRequest, "Idempotency-Key: k")
 	assert.Equal(t, "true", again.Header.Get("Idempotent-Replayed"))
 	assert.Equal(t, answer, again.body)
 }

@@ -27,21 +27,21 @@ func (l *largeStatus) Status(context.Context, domain.Caller, domain.BatchID) (do
 	return domain.BatchReport{Owner: "u1", Overall: "ready", Document: l.document}, nil
 }
 
-// TestSlowReadersGetTheWholeAnswer reads an answer that the gateway holds in
-// memory more slowly than the answer timeout.
+// TestSlowReadersGetTheWholeAnswer reads a buffered answer more slowly than the answer
+// timeout.
 func TestSlowReadersGetTheWholeAnswer(t *testing.T) {
 	t.Parallel()
 	document := append(append([]byte(`{"a":"`), bytes.Repeat([]byte("x"), 32<<20)...), `"}`...)
-	w := newWorld(t, func(w *world, p *httpserver.GatewayParts) {
-		*p = parts(w, &largeStatus{document: document}, noop.NewTracerProvider())
+	w := newEnvironment(t, func(w *environment, p *httpserver.GatewayParts) {
+		*p = gatewayParts(w, &largeStatus{document: document}, noop.NewTracerProvider())
 		p.Config.AnswerTimeout = 3 * step
 	})
 	conn := dial(t, w.Addr())
 	require.NoError(t, conn.(*net.TCPConn).SetReadBuffer(16<<10))
-	_, err := io.WriteString(conn, question)
+	_, err := io.WriteString(conn, statusRequest)
 	require.NoError(t, err)
 	in := bufio.NewReader(conn)
-	drip(io.Discard, 6, "") // the client reads nothing meanwhile
+	writeSlowly(io.Discard, 6, "") // the client reads nothing meanwhile
 	res, err := http.ReadResponse(in, nil)
 	require.NoError(t, err)
 	text, err := io.ReadAll(res.Body)

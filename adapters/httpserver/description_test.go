@@ -13,11 +13,11 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// TestDescriptionIsTrue: the served document is valid and names exactly the
-// operations that are answered, with the callers that they have.
-func TestDescriptionIsTrue(t *testing.T) {
+// TestDescriptionMatchesTheRoutes checks that the served document is valid and lists exactly
+// the routes, with their access.
+func TestDescriptionMatchesTheRoutes(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	r := call(t, http.MethodGet, w.base+"/openapi.json", "")
 	require.Equal(t, 200, r.StatusCode)
 	document, err := openapi3.NewLoader().LoadFromData([]byte(r.body))
@@ -43,7 +43,7 @@ func TestDescriptionIsTrue(t *testing.T) {
 
 func TestDescriptionNamesEveryCode(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	document, err := openapi3.NewLoader().LoadFromData([]byte(call(t, http.MethodGet, w.base+"/openapi.json", "").body))
 	require.NoError(t, err)
 	codes := make([]any, 0, len(domain.Codes()))
@@ -55,7 +55,7 @@ func TestDescriptionNamesEveryCode(t *testing.T) {
 
 func TestDocsLoadNothingFromElsewhere(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	for _, path := range []string{"/docs", "/redoc", "/docs/page.js"} {
 		r := call(t, http.MethodGet, w.base+path, "")
 		require.Equal(t, 200, r.StatusCode)
@@ -63,7 +63,7 @@ func TestDocsLoadNothingFromElsewhere(t *testing.T) {
 		assert.True(t, strings.HasPrefix(r.Header.Get("Content-Type"), "text/"))
 	}
 	assert.Contains(t, call(t, http.MethodGet, w.base+"/docs", "").Header.Get("Content-Security-Policy"), "default-src 'none'")
-	w = newWorld(t, func(_ *world, p *httpserver.GatewayParts) { p.Environment = domain.Production })
+	w = newEnvironment(t, func(_ *environment, p *httpserver.GatewayParts) { p.Environment = domain.Production })
 	for _, path := range []string{"/docs", "/redoc", "/openapi.json"} {
 		assert.Equal(t, 404, call(t, http.MethodGet, w.base+path, "").StatusCode)
 	}

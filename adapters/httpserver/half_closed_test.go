@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// halfClosed sends a request, waits for an event, then shuts the sending side,
-// which is how a client that left looks, and returns what it can still read.
+// halfClosed sends a request, waits for an event and closes the sending side, as a client that
+// leaves. It returns what the server sends until it closes the connection.
 func halfClosed(t *testing.T, address, request string, wait <-chan struct{}) string {
 	t.Helper()
 	conn, ok := dial(t, address).(*net.TCPConn)
@@ -23,25 +23,24 @@ func halfClosed(t *testing.T, address, request string, wait <-chan struct{}) str
 	_, err := io.WriteString(conn, request)
 	require.NoError(t, err)
 	if wait != nil {
-		event(t, wait)
+		await(t, wait)
 	}
 	require.NoError(t, conn.CloseWrite())
-	told, _ := io.ReadAll(conn) // a cut connection is an answer too
-	return string(told)
+	answer, _ := io.ReadAll(conn) // a closed connection is a result too
+	return string(answer)
 }
 
-// TestNobodyIsSent499: it is a note for the operator. Whoever only stopped
-// sending reads nothing, rather than an answer that no contract knows.
-func TestNobodyIsSent499(t *testing.T) {
+// TestStatus499IsNeverSent checks that a client that closed its sending side gets no answer.
+func TestStatus499IsNeverSent(t *testing.T) {
 	t.Parallel()
 	asked := make(chan struct{}, 1)
-	w := served(t, func(_ http.ResponseWriter, r *http.Request) {
+	w := newServedEnvironment(t, func(_ http.ResponseWriter, r *http.Request) {
 		asked <- struct{}{}
 		<-r.Context().Done()
 	})
-	files := newFileService(t).behind(t, nil)
+	files := newFileService(t).environment(t, nil)
 	for _, c := range []struct {
-		world   *world
+		world   *environment
 		request string
 		wait    <-chan struct{}
 	}{
@@ -58,19 +57,19 @@ func TestNobodyIsSent499(t *testing.T) {
 	require.Empty(t, files.facts.failed())
 }
 
-// TestAHalfClosedClientTakesNoPartForTheWhole: an answer that has begun is cut,
-// not ended, when its client seems to have left.
-func TestAHalfClosedClientTakesNoPartForTheWhole(t *testing.T) {
+// TestBegunAnswerOfHalfClosedClientIsCut checks that an answer that has begun has no regular
+// end.
+func TestBegunAnswerOfHalfClosedClientIsCut(t *testing.T) {
 	t.Parallel()
 	begun := make(chan struct{}, 1)
-	w := served(t, func(rw http.ResponseWriter, r *http.Request) {
+	w := newServedEnvironment(t, func(rw http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(rw, "part")
 		_ = http.NewResponseController(rw).Flush()
 		begun <- struct{}{}
 		<-r.Context().Done()
 	})
-	told := halfClosed(t, w.Addr(), "GET /v1/classes/begun HTTP/1.1\r\nHost: h\r\n"+bearer+"\r\n\r\n", begun)
-	require.False(t, strings.HasSuffix(told, "0\r\n\r\n"), "it looks whole: %q", told)
+	answer := halfClosed(t, w.Addr(), "GET /v1/classes/begun HTTP/1.1\r\nHost: h\r\n"+bearer+"\r\n\r\n", begun)
+	require.False(t, strings.HasSuffix(answer, "0\r\n\r\n"), "it has a regular end: %q", answer)
 	require.Eventually(t, func() bool { return len(w.facts.served()) == 1 }, tick*1000, tick)
 	require.Equal(t, 499, w.facts.served()[0].Status)
 }

@@ -14,32 +14,12 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/otel/trace"
-	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/huleedu/edge/adapters/httpserver"
 	"github.com/huleedu/edge/domain"
 )
 
-func tracing() trace.TracerProvider { return noop.NewTracerProvider() }
-
-// called is every call to a service that was counted.
-func (f *facts) called(t *testing.T) []domain.ServiceCalled {
-	t.Helper()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	var out []domain.ServiceCalled
-	for _, fact := range f.all {
-		if c, ok := fact.(domain.ServiceCalled); ok {
-			require.Positive(t, c.Duration)
-			c.Duration = 0
-			out = append(out, c)
-		}
-	}
-	return out
-}
-
-// closedAddress is where nobody listens.
+// closedAddress returns the URL of an address without a listener.
 func closedAddress(t *testing.T) string {
 	t.Helper()
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -48,72 +28,54 @@ func closedAddress(t *testing.T) string {
 	return "http://" + l.Addr().String()
 }
 
-// speak is a server that answers every connection with raw bytes, and closes.
-func speak(t *testing.T, answer string) string {
+// newRawServer starts a server that answers each connection with the same bytes and closes it.
+func newRawServer(t *testing.T, answer string) string {
 	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	var done sync.WaitGroup
-	done.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			_, _ = c.Read(make([]byte, 4096))
-			_, _ = io.WriteString(c, answer)
-			_ = c.Close()
-		}
+	return serveConnections(t, func(conn net.Conn) {
+		_, _ = conn.Read(make([]byte, 4096))
+		_, _ = io.WriteString(conn, answer)
 	})
-	t.Cleanup(func() { _ = l.Close(); done.Wait() })
-	return "http://" + l.Addr().String()
 }
 
-// transport fails every exchange.
-type transport struct{ err error }
+// failingTransport is a transport whose calls fail.
+type failingTransport struct{ err error }
 
-func (r transport) RoundTrip(*http.Request) (*http.Response, error) { return nil, r.err }
+func (r failingTransport) RoundTrip(*http.Request) (*http.Response, error) { return nil, r.err }
 
-func failing(err error) func(*world, *httpserver.GatewayParts) {
-	return func(_ *world, p *httpserver.GatewayParts) {
-		p.Classes = httpserver.Upstream{URL: "http://classes", Transport: transport{err}}
+func withFailingTransport(err error) func(*environment, *httpserver.GatewayParts) {
+	return func(_ *environment, p *httpserver.GatewayParts) {
+		p.Classes = httpserver.Upstream{URL: "http://classes", Transport: failingTransport{err}}
 	}
 }
 
-// through passes everything on to one address.
-func through(t *testing.T, address string) func(*world, *httpserver.GatewayParts) {
-	t.Helper()
-	return passing(t, address, address)
-}
-
-func TestFailuresOfTheCallHaveTheStandardForm(t *testing.T) {
+func TestFailedCallsHaveTheStandardError(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		change  func(*world, *httpserver.GatewayParts)
+		change  func(*environment, *httpserver.GatewayParts)
 		status  int
 		code    string
 		details map[string]any
 	}{
-		"refused":    {through(t, closedAddress(t)), 503, "CONNECTION_ERROR", map[string]any{"target": "class_management"}},
-		"no answer":  {failing(context.DeadlineExceeded), 504, "TIMEOUT", map[string]any{}},
-		"slow":       {failing(&net.OpError{Op: "read", Err: timeout{}}), 504, "TIMEOUT", map[string]any{}},
-		"reset":      {failing(&net.OpError{Op: "read", Err: io.EOF}), 503, "CONNECTION_ERROR", map[string]any{"target": "class_management"}},
-		"nonsense":   {through(t, speak(t, "HELLO\r\n\r\n")), 502, "INVALID_RESPONSE", map[string]any{}},
-		"status 99":  {through(t, speak(t, "HTTP/1.1 099 X\r\nContent-Length: 0\r\n\r\n")), 502, "INVALID_RESPONSE", map[string]any{}},
-		"status 600": {through(t, speak(t, "HTTP/1.1 600 X\r\nContent-Length: 0\r\n\r\n")), 502, "INVALID_RESPONSE", map[string]any{}},
-		"ours":       {failing(errors.Join(domain.TimedOut("class_management", time.Second, nil))), 504, "TIMEOUT", map[string]any{"timeout_seconds": 1.0}},
+		"refused":    {withService(t, closedAddress(t)), 503, "CONNECTION_ERROR", map[string]any{"target": "class_management"}},
+		"no answer":  {withFailingTransport(context.DeadlineExceeded), 504, "TIMEOUT", map[string]any{}},
+		"slow":       {withFailingTransport(&net.OpError{Op: "read", Err: timeoutError{}}), 504, "TIMEOUT", map[string]any{}},
+		"reset":      {withFailingTransport(&net.OpError{Op: "read", Err: io.EOF}), 503, "CONNECTION_ERROR", map[string]any{"target": "class_management"}},
+		"nonsense":   {withService(t, newRawServer(t, "HELLO\r\n\r\n")), 502, "INVALID_RESPONSE", map[string]any{}},
+		"status 99":  {withService(t, newRawServer(t, "HTTP/1.1 099 X\r\nContent-Length: 0\r\n\r\n")), 502, "INVALID_RESPONSE", map[string]any{}},
+		"status 600": {withService(t, newRawServer(t, "HTTP/1.1 600 X\r\nContent-Length: 0\r\n\r\n")), 502, "INVALID_RESPONSE", map[string]any{}},
+		"ours":       {withFailingTransport(errors.Join(domain.TimedOut("class_management", time.Second, nil))), 504, "TIMEOUT", map[string]any{"timeout_seconds": 1.0}},
 		"circuit": {
-			failing(domain.CircuitOpen("class_management", 9*time.Second)), 503, "CIRCUIT_BREAKER_OPEN",
+			withFailingTransport(domain.CircuitOpen("class_management", 9*time.Second)), 503, "CIRCUIT_BREAKER_OPEN",
 			map[string]any{"circuit_name": "class_management"},
 		},
-		"without details": {failing(&domain.Error{Code: domain.ServiceUnavailable}), 503, "SERVICE_UNAVAILABLE", map[string]any{}},
+		"without details": {withFailingTransport(&domain.Error{Code: domain.ServiceUnavailable}), 503, "SERVICE_UNAVAILABLE", map[string]any{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, c.change)
+			w := newEnvironment(t, c.change)
 			r := call(t, "GET", w.base+"/v1/classes/a", "", bearer)
 			require.Equal(t, c.status, r.StatusCode, r.body)
-			f := standard(t, r, domain.GatewayService)
+			f := requireStandardError(t, r, domain.GatewayService)
 			require.Equal(t, c.code, f.Code)
 			c.details["external_service"] = "class_management"
 			require.Equal(t, c.details, f.Details)
@@ -126,33 +88,33 @@ func TestFailuresOfTheCallHaveTheStandardForm(t *testing.T) {
 	}
 }
 
-type timeout struct{}
+type timeoutError struct{}
 
-func (timeout) Error() string   { return "slow" }
-func (timeout) Timeout() bool   { return true }
-func (timeout) Temporary() bool { return true }
+func (timeoutError) Error() string   { return "slow" }
+func (timeoutError) Timeout() bool   { return true }
+func (timeoutError) Temporary() bool { return true }
 
-// TestBrokenAnswersAreCut: a client never takes a part for the whole.
-func TestBrokenAnswersAreCut(t *testing.T) {
+// TestIncompleteAnswersCloseTheConnection checks that a client does not accept a partial
+// answer as complete.
+func TestIncompleteAnswersCloseTheConnection(t *testing.T) {
 	t.Parallel()
 	for _, answer := range []string{
 		"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart",
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\nzz",
 	} {
-		w := newWorld(t, through(t, speak(t, answer)))
-		got := raw(t, w.Addr(), "GET /v1/classes HTTP/1.1\r\nHost: h\r\n"+bearer+"\r\n\r\n")
-		require.NotContains(t, got, "\r\n0\r\n\r\n", "it does not look whole")
+		w := newEnvironment(t, withService(t, newRawServer(t, answer)))
+		got := sendRaw(t, w.Addr(), "GET /v1/classes HTTP/1.1\r\nHost: h\r\n"+bearer+"\r\n\r\n")
+		require.NotContains(t, got, "\r\n0\r\n\r\n", "it has no regular end")
 		require.NotContains(t, got, `"error"`)
 		require.Eventually(t, func() bool { return len(w.facts.failed()) == 1 }, 5*time.Second, 5*time.Millisecond)
 		require.Equal(t, domain.InvalidResponse, w.facts.failed()[0].Code)
 	}
 }
 
-// TestPassingOnStreams: what one side has sent reaches the other before it
-// sends more.
-func TestPassingOnStreams(t *testing.T) {
+// TestForwardingStreamsBothWays checks that each side receives what the other has sent so far.
+func TestForwardingStreamsBothWays(t *testing.T) {
 	t.Parallel()
-	w := served(t, func(rw http.ResponseWriter, r *http.Request) {
+	w := newServedEnvironment(t, func(rw http.ResponseWriter, r *http.Request) {
 		control := http.NewResponseController(rw)
 		_ = control.EnableFullDuplex()
 		lines := bufio.NewScanner(r.Body)
@@ -188,10 +150,10 @@ func TestPassingOnStreams(t *testing.T) {
 	require.Empty(t, rest)
 }
 
-func TestClientsThatLeaveAreNobodysError(t *testing.T) {
+func TestDisconnectedClientsAreNoError(t *testing.T) {
 	t.Parallel()
 	asked, gone := make(chan struct{}, 8), make(chan struct{}, 8)
-	w := served(t, func(rw http.ResponseWriter, r *http.Request) {
+	w := newServedEnvironment(t, func(rw http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "begun") {
 			_, _ = io.WriteString(rw, "part")
 			_ = http.NewResponseController(rw).Flush()
@@ -208,9 +170,9 @@ func TestClientsThatLeaveAreNobodysError(t *testing.T) {
 		require.NoError(t, err)
 		<-asked
 		require.NoError(t, conn.Close())
-		<-gone // the service is told
+		<-gone // the service sees the disconnect
 	}
-	// A body that breaks off is the client's doing too.
+	// An incomplete body is an error of the client too.
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", w.Addr())
 	require.NoError(t, err)
 	_, err = io.WriteString(conn, "POST /v1/classes/partly HTTP/1.1\r\nHost: h\r\n"+bearer+"\r\nContent-Length: 9\r\n\r\nbody")
@@ -223,18 +185,18 @@ func TestClientsThatLeaveAreNobodysError(t *testing.T) {
 	require.Empty(t, w.facts.failed())
 }
 
-// TestOneDeadServiceLeavesTheOthersUntouched: while one answers nothing to many
-// and another refuses, the rest is as fast as ever.
-func TestOneDeadServiceLeavesTheOthersUntouched(t *testing.T) {
+// TestBlockedServiceDoesNotAffectOthers checks that other services are answered at once while
+// 200 requests wait for one service.
+func TestBlockedServiceDoesNotAffectOthers(t *testing.T) {
 	t.Parallel()
 	b := newBackend(t)
 	hung := make(chan struct{}, 256)
-	w := served(t, func(_ http.ResponseWriter, r *http.Request) {
+	w := newServedEnvironment(t, func(_ http.ResponseWriter, r *http.Request) {
 		hung <- struct{}{}
 		<-r.Context().Done()
-	}, func(w *world, p *httpserver.GatewayParts) {
+	}, func(w *environment, p *httpserver.GatewayParts) {
 		silent := p.Classes
-		passing(t, b.url, b.url)(w, p)
+		withService(t, b.url)(w, p)
 		p.Teacher = silent
 	})
 	w.platform.AddBatch("b1", domain.BatchReport{Owner: "u1", Overall: "ready"})

@@ -2,7 +2,6 @@ package httpserver_test
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"io"
 	"net"
@@ -20,9 +19,8 @@ import (
 	"github.com/huleedu/edge/adapters/httpserver"
 )
 
-// received is a request as a service without any care for framing details saw
-// it: the first line, the body, and every header and trailer as a variable, its
-// name folded the way CGI and WSGI fold.
+// received is a request as a careless service reads it: the first line, the body, and each
+// header and trailer as a CGI or WSGI variable.
 type received struct {
 	line string
 	env  map[string][]string
@@ -35,7 +33,7 @@ func (r *received) target() string {
 	return target
 }
 
-// variable folds a header's name.
+// variable returns the CGI name of a header.
 func variable(name string) string {
 	folded := []byte(strings.ToUpper(name))
 	for i, c := range folded {
@@ -46,18 +44,17 @@ func variable(name string) string {
 	return string(folded)
 }
 
-// backend is a service that reads raw bytes and remembers every request. It
-// answers 200 "ok".
+// backend is a service that reads raw bytes, keeps every request and answers 200 "ok".
 type backend struct {
 	url string
 
-	mu   sync.Mutex
-	seen []*received
-	part int // requests that ended before they were whole
+	mu     sync.Mutex
+	seen   []*received
+	cutOff int // requests that ended early
 }
 
-// take forgets and returns what came since it was last asked.
-func (b *backend) take() []*received {
+// drain returns the requests since its last call.
+func (b *backend) drain() []*received {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	seen := b.seen
@@ -65,17 +62,26 @@ func (b *backend) take() []*received {
 	return seen
 }
 
-func (b *backend) parts() int {
+func (b *backend) incomplete() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.part
+	return b.cutOff
 }
 
 func newBackend(tb testing.TB) *backend {
 	tb.Helper()
-	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	b := &backend{}
+	b.url = serveConnections(tb, b.serve)
+	return b
+}
+
+// serve runs the server until the test ends.
+// serveConnections listens until the test ends and calls handle for each connection, which
+// is closed afterwards. It returns the URL.
+func serveConnections(tb testing.TB, handle func(net.Conn)) string {
+	tb.Helper()
+	l, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(tb, err)
-	b := &backend{url: "http://" + l.Addr().String()}
 	var work sync.WaitGroup
 	work.Go(func() {
 		for {
@@ -83,15 +89,17 @@ func newBackend(tb testing.TB) *backend {
 			if err != nil {
 				return
 			}
-			work.Go(func() { b.serve(conn) })
+			work.Go(func() {
+				defer func() { _ = conn.Close() }()
+				handle(conn)
+			})
 		}
 	})
 	tb.Cleanup(func() { _ = l.Close(); work.Wait() })
-	return b
+	return "http://" + l.Addr().String()
 }
 
 func (b *backend) serve(conn net.Conn) {
-	defer func() { _ = conn.Close() }()
 	in := bufio.NewReader(conn)
 	for {
 		r, err := readRaw(in)
@@ -99,7 +107,7 @@ func (b *backend) serve(conn net.Conn) {
 		if err == nil {
 			b.seen = append(b.seen, r)
 		} else if r != nil {
-			b.part++
+			b.cutOff++
 		}
 		b.mu.Unlock()
 		if err != nil {
@@ -115,8 +123,7 @@ func (b *backend) serve(conn net.Conn) {
 	}
 }
 
-// readRaw reads one request; with an error, a request that is not nil had
-// begun.
+// readRaw reads one request. With an error, a non-nil request had begun.
 func readRaw(in *bufio.Reader) (*received, error) {
 	text := textproto.NewReader(in)
 	line, err := text.ReadLine()
@@ -137,12 +144,12 @@ func readRaw(in *bufio.Reader) (*received, error) {
 	} else if len(r.env["TRANSFER_ENCODING"]) > 0 {
 		body = httputil.NewChunkedReader(in)
 	}
-	whole, err := io.ReadAll(body)
-	r.body = string(whole)
+	complete, err := io.ReadAll(body)
+	r.body = string(complete)
 	if err != nil {
 		return r, err
 	}
-	if length := r.env["CONTENT_LENGTH"]; len(length) > 0 && length[0] != strconv.Itoa(len(whole)) {
+	if length := r.env["CONTENT_LENGTH"]; len(length) > 0 && length[0] != strconv.Itoa(len(complete)) {
 		return r, io.ErrUnexpectedEOF
 	}
 	if len(r.env["TRANSFER_ENCODING"]) > 0 {
@@ -168,24 +175,30 @@ func (r *received) headers(text *textproto.Reader) error {
 	}
 }
 
-// passing lets a world pass classes and the teachers' backend on.
-func passing(tb testing.TB, classes, teacher string) func(*world, *httpserver.GatewayParts) {
+// withTransport makes the gateway forward to these addresses through net/http's transport.
+func withTransport(tb testing.TB, classes, teacher string) func(*environment, *httpserver.GatewayParts) {
 	tb.Helper()
-	transport := func() http.RoundTripper {
+	failingTransport := func() http.RoundTripper {
 		pool := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 16}
 		tb.Cleanup(pool.CloseIdleConnections)
 		return pool
 	}
-	return func(_ *world, p *httpserver.GatewayParts) {
-		p.Classes = httpserver.Upstream{URL: classes, Transport: transport()}
-		p.Teacher = httpserver.Upstream{URL: teacher, Transport: transport()}
+	return func(_ *environment, p *httpserver.GatewayParts) {
+		p.Classes = httpserver.Upstream{URL: classes, Transport: failingTransport()}
+		p.Teacher = httpserver.Upstream{URL: teacher, Transport: failingTransport()}
 	}
 }
 
-// served is a gateway in front of a handler.
-func served(t *testing.T, h http.HandlerFunc, changes ...func(*world, *httpserver.GatewayParts)) *world {
+// withService makes the gateway forward to one address.
+func withService(tb testing.TB, address string) func(*environment, *httpserver.GatewayParts) {
+	tb.Helper()
+	return withTransport(tb, address, address)
+}
+
+// newServedEnvironment returns a gateway in front of a handler.
+func newServedEnvironment(t *testing.T, h http.HandlerFunc, changes ...func(*environment, *httpserver.GatewayParts)) *environment {
 	t.Helper()
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
-	return newWorld(t, append([]func(*world, *httpserver.GatewayParts){passing(t, s.URL, s.URL)}, changes...)...)
+	return newEnvironment(t, append([]func(*environment, *httpserver.GatewayParts){withService(t, s.URL)}, changes...)...)
 }

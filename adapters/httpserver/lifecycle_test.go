@@ -19,36 +19,46 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// slow is a platform that holds every question until it is let go or the
-// caller leaves.
-type slow struct {
+// blockedPlatform is a platform that answers when release is closed or the caller leaves.
+type blockedPlatform struct {
 	*memory.Platform
-	asked chan struct{}
-	let   chan struct{}
-	left  chan struct{}
+	called    chan struct{}
+	release   chan struct{}
+	cancelled chan struct{}
 }
 
-func (s *slow) Status(ctx context.Context, _ domain.Caller, _ domain.BatchID) (domain.BatchReport, error) {
-	s.asked <- struct{}{}
+func (s *blockedPlatform) Status(ctx context.Context, _ domain.Caller, _ domain.BatchID) (domain.BatchReport, error) {
+	s.called <- struct{}{}
 	select {
-	case <-s.let:
+	case <-s.release:
 		return domain.BatchReport{Owner: "u1", Overall: "ready", Document: []byte(`{}`)}, nil
 	case <-ctx.Done():
-		close(s.left)
+		close(s.cancelled)
 		return domain.BatchReport{}, domain.Unreachable("result_aggregator", ctx.Err())
 	}
 }
 
-func newSlow(t *testing.T) (*world, *slow) {
+func newBlockedEnvironment(t *testing.T) (*environment, *blockedPlatform) {
 	t.Helper()
-	s := &slow{asked: make(chan struct{}), let: make(chan struct{}), left: make(chan struct{})}
-	w := newWorld(t, func(w *world, p *httpserver.GatewayParts) {
-		*p = parts(w, s, noop.NewTracerProvider())
+	s := &blockedPlatform{called: make(chan struct{}), release: make(chan struct{}), cancelled: make(chan struct{})}
+	w := newEnvironment(t, func(w *environment, p *httpserver.GatewayParts) {
+		*p = gatewayParts(w, s, noop.NewTracerProvider())
 	})
 	return w, s
 }
 
-const question = "GET /v1/batches/b1/status HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer u1\r\n\r\n"
+// startBlockedRequest sends a request that the platform holds.
+func startBlockedRequest(t *testing.T) (*environment, *blockedPlatform, net.Conn) {
+	t.Helper()
+	w, s := newBlockedEnvironment(t)
+	conn := dial(t, w.Addr())
+	_, err := io.WriteString(conn, statusRequest)
+	require.NoError(t, err)
+	<-s.called
+	return w, s, conn
+}
+
+const statusRequest = "GET /v1/batches/b1/status HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer u1\r\n\r\n"
 
 func dial(t *testing.T, address string) net.Conn {
 	t.Helper()
@@ -59,40 +69,36 @@ func dial(t *testing.T, address string) net.Conn {
 	return conn
 }
 
-// heard is an answer on a connection of our own.
-type heard struct {
+// rawResponse is an answer that was read from a connection of the test.
+type rawResponse struct {
 	status int
 	// last says that the connection ends with it.
-	last bool
+	closes bool
 }
 
-func ask(t *testing.T, conn net.Conn, request string) heard {
+func roundTrip(t *testing.T, conn net.Conn, request string) rawResponse {
 	t.Helper()
 	_, err := io.WriteString(conn, request)
 	require.NoError(t, err)
-	return answerOf(t, conn)
+	return readResponse(t, conn)
 }
 
-func answerOf(t *testing.T, conn net.Conn) heard {
+func readResponse(t *testing.T, conn net.Conn) rawResponse {
 	t.Helper()
 	r, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	require.NoError(t, err)
 	_, err = io.ReadAll(r.Body)
 	require.NoError(t, err)
 	require.NoError(t, r.Body.Close())
-	return heard{r.StatusCode, r.Close}
+	return rawResponse{r.StatusCode, r.Close}
 }
 
-// TestClientThatLeft is recorded as 499 and is nobody's error.
-func TestClientThatLeft(t *testing.T) {
+// TestDisconnectedClientIsRecordedAs499 checks that a client that leaves causes no error.
+func TestDisconnectedClientIsRecordedAs499(t *testing.T) {
 	t.Parallel()
-	w, s := newSlow(t)
-	conn := dial(t, w.Addr())
-	_, err := io.WriteString(conn, question)
-	require.NoError(t, err)
-	<-s.asked
+	w, s, conn := startBlockedRequest(t)
 	require.NoError(t, conn.Close())
-	<-s.left
+	<-s.cancelled
 	require.Eventually(t, func() bool { return len(w.facts.served()) == 1 }, 5*time.Second, time.Millisecond)
 	assert.Equal(t, []domain.RequestServed{{Method: "GET", Endpoint: "/v1/batches/{batch_id}/status", Status: 499}}, w.facts.served())
 	assert.Empty(t, w.facts.failed())
@@ -100,10 +106,11 @@ func TestClientThatLeft(t *testing.T) {
 	assert.NotContains(t, w.log.String(), `"level":"ERROR"`)
 }
 
-// TestClientThatLeftWhileSending: net/http does not notice, the reader does.
-func TestClientThatLeftWhileSending(t *testing.T) {
+// TestDisconnectWhileSendingIsRecordedAs499 checks a case that only a read of the body
+// detects.
+func TestDisconnectWhileSendingIsRecordedAs499(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	for _, body := range []string{"Content-Length: 100\r\n\r\n{", "Transfer-Encoding: chunked\r\n\r\n5\r\n{"} {
 		conn := dial(t, w.Addr())
 		_, err := io.WriteString(conn, "POST /v1/batches/b1/pipelines HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer u1\r\n"+body)
@@ -119,37 +126,29 @@ func TestClientThatLeftWhileSending(t *testing.T) {
 
 func TestRetiredServersAnnounceTheClose(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	conn := dial(t, w.Addr())
-	require.False(t, ask(t, conn, "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n").last)
+	require.False(t, roundTrip(t, conn, "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n").closes)
 	w.Retire()
-	require.True(t, ask(t, conn, "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n").last, "an idle connection is served once more")
+	require.True(t, roundTrip(t, conn, "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n").closes, "an idle connection has one more answer")
 	for _, path := range []string{"/nowhere", "/v1/batches", "/healthz"} {
-		assert.True(t, ask(t, dial(t, w.Addr()), "GET "+path+" HTTP/1.1\r\nHost: h\r\n\r\n").last, path)
+		assert.True(t, roundTrip(t, dial(t, w.Addr()), "GET "+path+" HTTP/1.1\r\nHost: h\r\n\r\n").closes, path)
 	}
 }
 
-// TestWhoBeganEarlierIsAskedToConnectAnewToo: an answer that begins after the
-// server began to retire says so, whenever its request came.
-func TestWhoBeganEarlierIsAskedToConnectAnewToo(t *testing.T) {
+// TestRequestsBeforeRetireAnnounceTheCloseToo checks that an answer announces the close if it
+// begins after the server began to retire.
+func TestRequestsBeforeRetireAnnounceTheCloseToo(t *testing.T) {
 	t.Parallel()
-	w, s := newSlow(t)
-	conn := dial(t, w.Addr())
-	_, err := io.WriteString(conn, question)
-	require.NoError(t, err)
-	<-s.asked
+	w, s, conn := startBlockedRequest(t)
 	w.Retire()
-	close(s.let)
-	assert.Equal(t, heard{200, true}, answerOf(t, conn))
+	close(s.release)
+	assert.Equal(t, rawResponse{200, true}, readResponse(t, conn))
 }
 
-func TestShutdownFinishesWhatIsInFlight(t *testing.T) {
+func TestShutdownFinishesRequestsInFlight(t *testing.T) {
 	t.Parallel()
-	w, s := newSlow(t)
-	conn := dial(t, w.Addr())
-	_, err := io.WriteString(conn, question)
-	require.NoError(t, err)
-	<-s.asked
+	w, s, conn := startBlockedRequest(t)
 	ended := make(chan error, 1)
 	go func() { ended <- w.Shutdown(context.Background()) }()
 	require.Eventually(t, func() bool {
@@ -158,45 +157,41 @@ func TestShutdownFinishesWhatIsInFlight(t *testing.T) {
 			_ = c.Close()
 		}
 		return err != nil
-	}, 5*time.Second, time.Millisecond, "nobody new gets in")
-	close(s.let)
-	r := answerOf(t, conn)
-	assert.Equal(t, heard{200, true}, r)
+	}, 5*time.Second, time.Millisecond, "new connections are refused")
+	close(s.release)
+	r := readResponse(t, conn)
+	assert.Equal(t, rawResponse{200, true}, r)
 	require.NoError(t, <-ended)
 }
 
 func TestShutdownIsBounded(t *testing.T) {
 	t.Parallel()
-	w, s := newSlow(t)
-	conn := dial(t, w.Addr())
-	_, err := io.WriteString(conn, question)
-	require.NoError(t, err)
-	<-s.asked
+	w, s, _ := startBlockedRequest(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	err = w.Shutdown(ctx)
+	err := w.Shutdown(ctx)
 	assert.Equal(t, domain.Timeout, domain.CodeOf(err))
 	require.ErrorIs(t, err, context.DeadlineExceeded)
-	<-s.left
-	require.NoError(t, w.Shutdown(t.Context()), "a second time changes nothing")
+	<-s.cancelled
+	require.NoError(t, w.Shutdown(t.Context()), "a second call succeeds")
 }
 
 func TestShutdownWithoutServeReleasesThePort(t *testing.T) {
 	t.Parallel()
-	w := &world{platform: memory.NewPlatform(), facts: &facts{}, log: &logbook{}}
-	server, err := httpserver.NewGateway(parts(w, w.platform, noop.NewTracerProvider()))
+	w := &environment{platform: memory.NewPlatform(), facts: &factRecorder{}, log: &logBuffer{}}
+	server, err := httpserver.NewGateway(gatewayParts(w, w.platform, noop.NewTracerProvider()))
 	require.NoError(t, err)
 	require.NoError(t, server.Shutdown(t.Context()))
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", server.Addr())
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
-	require.NoError(t, server.Serve(), "serving after the end ends at once")
+	require.NoError(t, server.Serve(), "Serve returns at once after Shutdown")
 }
 
-func TestTakenPortIsReported(t *testing.T) {
+func TestUsedPortIsReported(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	p := parts(w, w.platform, noop.NewTracerProvider())
+	w := newEnvironment(t)
+	p := gatewayParts(w, w.platform, noop.NewTracerProvider())
 	_, port, err := net.SplitHostPort(w.Addr())
 	require.NoError(t, err)
 	p.Config.Port, err = net.DefaultResolver.LookupPort(t.Context(), "tcp", port)

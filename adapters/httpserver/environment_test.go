@@ -25,10 +25,10 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// tokens takes "u1" for a token of the user u1; some words mean trouble.
-type tokens struct{}
+// tokenValidator accepts "u1" as a token of the user u1. Some other words cause an error.
+type tokenValidator struct{}
 
-func (tokens) Validate(_ context.Context, token string) (domain.Caller, error) {
+func (tokenValidator) Validate(_ context.Context, token string) (domain.Caller, error) {
 	switch token {
 	case "expired":
 		return domain.Caller{}, domain.TokenExpired()
@@ -50,123 +50,106 @@ func (tokens) Validate(_ context.Context, token string) (domain.Caller, error) {
 
 func pick(from []domain.Caller, i int) domain.Caller { return from[i] }
 
-// facts remembers what was observed.
-type facts struct {
+// factRecorder keeps the observed facts.
+type factRecorder struct {
 	mu  sync.Mutex
 	all []domain.Fact
 }
 
-func (f *facts) Observe(fact domain.Fact) {
+func (f *factRecorder) Observe(fact domain.Fact) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.all = append(f.all, fact)
 }
 
-func (f *facts) served() []domain.RequestServed {
+// factsOf returns the observed facts of one type, in their order.
+func factsOf[T domain.Fact](f *factRecorder) []T {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	var out []domain.RequestServed
+	var out []T
 	for _, fact := range f.all {
-		if s, ok := fact.(domain.RequestServed); ok {
-			s.Duration = 0
-			out = append(out, s)
+		if one, ok := fact.(T); ok {
+			out = append(out, one)
 		}
 	}
 	return out
 }
 
-func (f *facts) started() (n int) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, fact := range f.all {
-		if _, ok := fact.(domain.RequestStarted); ok {
-			n++
-		}
-	}
-	return n
-}
-
-func (f *facts) failed() []domain.RequestFailed {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	var out []domain.RequestFailed
-	for _, fact := range f.all {
-		if s, ok := fact.(domain.RequestFailed); ok {
-			out = append(out, s)
-		}
+func (f *factRecorder) served() []domain.RequestServed {
+	out := factsOf[domain.RequestServed](f)
+	for i := range out {
+		out[i].Duration = 0
 	}
 	return out
 }
 
-func (f *facts) calls() []domain.ServiceCalled {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	var out []domain.ServiceCalled
-	for _, fact := range f.all {
-		if s, ok := fact.(domain.ServiceCalled); ok {
-			s.Duration = 0
-			out = append(out, s)
-		}
+func (f *factRecorder) failed() []domain.RequestFailed { return factsOf[domain.RequestFailed](f) }
+
+// calls returns the calls to services, without their durations.
+func (f *factRecorder) calls() []domain.ServiceCalled {
+	out := factsOf[domain.ServiceCalled](f)
+	for i := range out {
+		out[i].Duration = 0
 	}
 	return out
 }
 
-// logbook collects what is logged.
-type logbook struct {
+// logBuffer keeps the log.
+type logBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
-func (l *logbook) Write(p []byte) (int, error) {
+func (l *logBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.Write(p)
 }
 
-func (l *logbook) String() string {
+func (l *logBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
 }
 
-// probe tells what it was told.
+// probe is a health probe with a fixed result.
 type probe domain.Health
 
 func (p probe) Health(context.Context) domain.Health { return domain.Health(p) }
 
-// world is a gateway on a real socket over a platform in memory.
-type world struct {
+// environment is a gateway on a real socket with a platform in memory.
+type environment struct {
 	*httpserver.Server
 	base     string
 	platform *memory.Platform
 	// registered is what was registered here.
 	registered *memory.Registrations
-	facts      *facts
-	log        *logbook
+	facts      *factRecorder
+	log        *logBuffer
 	ready      *app.Readiness
 }
 
-func config() httpserver.GatewayConfig {
+func gatewayConfig() httpserver.GatewayConfig {
 	return httpserver.GatewayConfig{
 		Host: "127.0.0.1", Origins: []string{"http://localhost:5173"}, Credentials: true,
 		Methods: []string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}, Headers: []string{"*"},
 		MaxBodyBytes: 1 << 20, MaxHeaderBytes: 32 << 10, HeaderTimeout: 10 * time.Second,
-		AnswerTimeout: 60 * time.Second, IdleTimeout: time.Minute, Limits: generous(),
+		AnswerTimeout: 60 * time.Second, IdleTimeout: time.Minute, Limits: highLimits(),
 		Uploads: httpserver.UploadsConfig{MaxBytes: 100 << 20, MaxFiles: 50, Timeout: time.Minute, StallTimeout: time.Minute},
 	}
 }
 
-// generous limits are met by no test that does not want to.
-func generous() httpserver.LimitsConfig {
+// highLimits returns limits that no test reaches by accident.
+func highLimits() httpserver.LimitsConfig {
 	return httpserver.LimitsConfig{Window: time.Minute, Commands: 1e6, Uploads: 1e6, Queries: 1e6, Default: 1e6, Refused: 1e6}
 }
 
-// parts makes a gateway's parts; change may alter them.
-func parts(w *world, client ports.BatchStatusClient, tp trace.TracerProvider) httpserver.GatewayParts {
+// gatewayParts returns the parts of a gateway.
+func gatewayParts(w *environment, client ports.BatchStatusClient, tp trace.TracerProvider) httpserver.GatewayParts {
 	log := slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	batches := app.NewBatches(client, slog.New(slog.DiscardHandler))
 	return httpserver.GatewayParts{
-		Config: config(), Environment: domain.Testing, Tokens: tokens{}, Limiter: memory.NewRateLimiter(),
+		Config: gatewayConfig(), Environment: domain.Testing, Tokens: tokenValidator{}, Limiter: memory.NewRateLimiter(),
 		Batches: batches,
 		Pipelines: app.NewPipelines(app.PipelineParts{
 			Batches: batches, Preflight: w.platform, Commands: w.platform, Idempotency: memory.NewIdempotency(), Registered: w.registered,
@@ -180,26 +163,26 @@ func parts(w *world, client ports.BatchStatusClient, tp trace.TracerProvider) ht
 	}
 }
 
-func newWorld(t testing.TB, changes ...func(*world, *httpserver.GatewayParts)) *world {
+func newEnvironment(t testing.TB, changes ...func(*environment, *httpserver.GatewayParts)) *environment {
 	t.Helper()
-	w := &world{
-		platform: memory.NewPlatform(), registered: memory.NewRegistrations(), facts: &facts{}, log: &logbook{},
+	w := &environment{
+		platform: memory.NewPlatform(), registered: memory.NewRegistrations(), facts: &factRecorder{}, log: &logBuffer{},
 		ready: app.NewReadiness(nil, []ports.HealthProbe{probe{Name: "kafka", Condition: domain.Healthy, Note: "connected"}}),
 	}
 	w.ready.Enter(app.Serving)
-	p := parts(w, w.platform, noop.NewTracerProvider())
+	p := gatewayParts(w, w.platform, noop.NewTracerProvider())
 	for _, change := range changes {
 		change(w, &p)
 	}
 	server, err := httpserver.NewGateway(p)
 	require.NoError(t, err)
 	w.Server, w.base = server, "http://"+server.Addr()
-	run(t, server)
+	serve(t, server)
 	return w
 }
 
-// run serves until the test ends.
-func run(t testing.TB, server *httpserver.Server) {
+// serve runs the server until the test ends.
+func serve(t testing.TB, server *httpserver.Server) {
 	t.Helper()
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve() }()
@@ -211,13 +194,13 @@ func run(t testing.TB, server *httpserver.Server) {
 	})
 }
 
-// reply is an answer that was read to its end.
+// reply is an answer whose body was read.
 type reply struct {
 	*http.Response
 	body string
 }
 
-// call sends a request; headers are "Name: value".
+// call sends a request on a new connection. headers are "Name: value".
 func call(t *testing.T, method, url, body string, headers ...string) reply {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
@@ -238,8 +221,9 @@ func call(t *testing.T, method, url, body string, headers ...string) reply {
 	return reply{response, string(text)}
 }
 
-// raw sends bytes as they are and returns everything that comes back.
-func raw(t testing.TB, address, request string) string {
+// sendRaw sends bytes and returns everything that the server sends until it closes the
+// connection.
+func sendRaw(t testing.TB, address, request string) string {
 	t.Helper()
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address)
 	require.NoError(t, err)
@@ -247,12 +231,12 @@ func raw(t testing.TB, address, request string) string {
 	require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
 	_, err = io.WriteString(conn, request)
 	require.NoError(t, err)
-	answer, _ := io.ReadAll(conn) // a cut connection is an answer too
+	answer, _ := io.ReadAll(conn) // a closed connection is a result too
 	return string(answer)
 }
 
-// failure is the standard error.
-type failure struct {
+// errorBody is the standard error.
+type errorBody struct {
 	Code        string         `json:"code"`
 	Message     string         `json:"message"`
 	Correlation string         `json:"correlation_id"`
@@ -262,22 +246,23 @@ type failure struct {
 	Details     map[string]any `json:"details"`
 }
 
-// standard checks that an answer has the standard form in every byte that does
-// not depend on the case, and the headers of every answer.
-func standard(t *testing.T, r reply, service domain.Service) failure {
+// requireStandardError checks that an answer has the standard form and the headers of every
+// answer, and returns its error.
+func requireStandardError(t *testing.T, r reply, service domain.Service) errorBody {
 	t.Helper()
-	everyAnswer(t, r)
+	requireCommonHeaders(t, r)
 	require.Equal(t, "application/json", r.Header.Get("Content-Type"))
 	require.Regexp(t, `^\{"error":\{"code":"[A-Z_]+","message":".*","correlation_id":"[0-9a-f-]{36}","request_id":"[0-9a-f-]{36}",`+
 		`"service":"`+string(service)+`","timestamp":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00","details":\{.*\}\}\}$`, r.body)
-	var answer struct{ Error failure }
+	var answer struct{ Error errorBody }
 	require.NoError(t, json.Unmarshal([]byte(r.body), &answer))
 	require.Equal(t, r.Header.Get("X-Correlation-ID"), answer.Error.Correlation)
 	require.Equal(t, r.Header.Get("X-Request-ID"), answer.Error.Request)
 	return answer.Error
 }
 
-func everyAnswer(t *testing.T, r reply) {
+// requireCommonHeaders checks the headers of every answer.
+func requireCommonHeaders(t *testing.T, r reply) {
 	t.Helper()
 	require.Regexp(t, `^[0-9a-f-]{36}$`, r.Header.Get("X-Correlation-ID"))
 	require.Regexp(t, `^[0-9a-f-]{36}$`, r.Header.Get("X-Request-ID"))

@@ -10,11 +10,11 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// TestDocumentsKeepEveryByte sends what an encoder would compact, escape or
-// order anew.
+// TestDocumentsKeepEveryByte checks documents that an encoder would compact, escape or
+// reorder.
 func TestDocumentsKeepEveryByte(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	for _, document := range []string{
 		"{ \"b\" : 1.50,\t\"a\":\n [ ] }", `{"html":"<b>&'</b>","\u0061":"\u00e5å\/","sep":"` + "\u2028" + `"}`,
 		`{"n":123456789012345678901234567890,"e":1E+2,"a":1,"a":2}`, "{}\r\n", ` {}`,

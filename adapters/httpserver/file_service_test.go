@@ -21,61 +21,60 @@ import (
 const (
 	uploadPath = "/v1/files/batch"
 	formType   = "Content-Type: multipart/form-data; boundary=B"
-	thanks     = `{"message":"Received","batch_id":"b1"}`
+	acceptance = `{"message":"Received","batch_id":"b1"}`
 )
 
-// piece is a part of a form, its header by canonical names.
-type piece struct {
+// formPart is a part of a form. The names of its header are canonical.
+type formPart struct {
 	header map[string][]string
 	body   string
 }
 
-// delivery is a request that came to its end.
-type delivery struct {
+// receivedUpload is an upload that the file service received completely.
+type receivedUpload struct {
 	*http.Request
-	pieces []piece
+	parts []formPart
 }
 
-// fileService remembers whole requests, and counts those that began (came) and
-// those that ended before their end (cut).
+// fileService is a file service that keeps complete uploads.
 type fileService struct {
 	url       string
 	forwarder *httpclient.Forwarder
 
-	mu     sync.Mutex
-	whole  []delivery
-	came   chan struct{}
-	cut    chan struct{}
-	answer http.HandlerFunc // nil: 202
-	early  http.HandlerFunc // answers before anything is read
+	mu      sync.Mutex
+	uploads []receivedUpload
+	begun   chan struct{}
+	aborted chan struct{}
+	answer  http.HandlerFunc // nil: 202
+	early   http.HandlerFunc // answers before anything is read
 }
 
 func newFileService(tb testing.TB) *fileService {
 	tb.Helper()
-	s := &fileService{came: make(chan struct{}, 1000), cut: make(chan struct{}, 1000)}
+	s := &fileService{begun: make(chan struct{}, 1000), aborted: make(chan struct{}, 1000)}
 	server := httptest.NewServer(s)
 	tb.Cleanup(server.Close)
 	s.url = server.URL
 	s.forwarder = httpclient.NewForwarder(domain.FileService, httpclient.Config{
 		Timeout: time.Minute, ConnectTimeout: 5 * time.Second, MaxConcurrency: 256,
 		CircuitBreakerEnabled: true, FailureThreshold: 5, RecoveryTimeout: time.Minute, SuccessThreshold: 2,
-	}, &facts{})
+	}, &factRecorder{})
 	tb.Cleanup(s.forwarder.CloseIdleConnections)
 	return s
 }
 
 func (s *fileService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.came <- struct{}{}
+	s.begun <- struct{}{}
 	if s.early != nil {
 		s.early(w, r)
 		return
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		s.cut <- struct{}{}
+		s.aborted <- struct{}{}
 		return
 	}
-	d := delivery{Request: r}
+	d := receivedUpload{Request: r}
 	_, boundary, _ := strings.Cut(r.Header.Get("Content-Type"), "boundary=")
 	form := multipart.NewReader(bytes.NewReader(body), boundary)
 	for {
@@ -83,11 +82,11 @@ func (s *fileService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			break
 		}
-		content, _ := io.ReadAll(part) // the body is whole
-		d.pieces = append(d.pieces, piece{part.Header, string(content)})
+		content, _ := io.ReadAll(part) // the body is complete
+		d.parts = append(d.parts, formPart{part.Header, string(content)})
 	}
 	s.mu.Lock()
-	s.whole = append(s.whole, d)
+	s.uploads = append(s.uploads, d)
 	s.mu.Unlock()
 	if s.answer != nil {
 		s.answer(w, r)
@@ -95,19 +94,21 @@ func (s *fileService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusAccepted)
-	_, _ = io.WriteString(w, thanks)
+	_, _ = io.WriteString(w, acceptance)
 }
 
-func (s *fileService) taken() []delivery {
+// received is a request as a careless service reads it: the first line, the body, and each
+// header and trailer as a CGI or WSGI variable.
+func (s *fileService) received() []receivedUpload {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.whole
+	return s.uploads
 }
 
-// behind lets a world upload to the service; change may alter the bounds.
-func (s *fileService) behind(tb testing.TB, change func(*httpserver.GatewayConfig)) *world {
+// environment is a gateway on a real socket with a platform in memory.
+func (s *fileService) environment(tb testing.TB, change func(*httpserver.GatewayConfig)) *environment {
 	tb.Helper()
-	return newWorld(tb, func(_ *world, p *httpserver.GatewayParts) {
+	return newEnvironment(tb, func(_ *environment, p *httpserver.GatewayParts) {
 		p.Files = httpserver.Upstream{URL: s.url, Transport: s.forwarder}
 		if change != nil {
 			change(&p.Config)
@@ -115,8 +116,9 @@ func (s *fileService) behind(tb testing.TB, change func(*httpserver.GatewayConfi
 	})
 }
 
-// answering is a service that gives the same answer to all whole forms.
-func answering(tb testing.TB, status int, body string) *fileService {
+// newAnsweringFileService returns a file service that gives the same answer to all complete
+// uploads.
+func newAnsweringFileService(tb testing.TB, status int, body string) *fileService {
 	tb.Helper()
 	s := newFileService(tb)
 	s.answer = func(w http.ResponseWriter, _ *http.Request) {
@@ -128,22 +130,22 @@ func answering(tb testing.TB, status int, body string) *fileService {
 }
 
 // upload sends a form with its length.
-func upload(t *testing.T, w *world, body string, headers ...string) reply {
+func upload(t *testing.T, w *environment, body string, headers ...string) reply {
 	t.Helper()
 	return call(t, http.MethodPost, w.base+uploadPath, body, append([]string{bearer, formType}, headers...)...)
 }
 
-// slowly is an upload whose body the test writes; the answer comes when it is
-// there, also before the body's end.
-type slowly struct {
+// openUpload is an upload whose body the test writes. The answer may arrive before the end of
+// the body.
+type openUpload struct {
 	*io.PipeWriter
 	answered chan reply
 }
 
-func uploading(t *testing.T, w *world) *slowly {
+func startUpload(t *testing.T, w *environment) *openUpload {
 	t.Helper()
 	out, in := io.Pipe()
-	s := &slowly{in, make(chan reply, 1)}
+	s := &openUpload{in, make(chan reply, 1)}
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.base+uploadPath, out)
 	require.NoError(t, err)
 	request.Header.Set("Authorization", "Bearer u1")
@@ -151,12 +153,12 @@ func uploading(t *testing.T, w *world) *slowly {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		transport := &http.Transport{DisableKeepAlives: true}
-		response, err := transport.RoundTrip(request)
+		failingTransport := &http.Transport{DisableKeepAlives: true}
+		response, err := failingTransport.RoundTrip(request)
 		if err != nil {
-			return // the test asks for an answer or does not care
+			return // the test waits for an answer if it needs one
 		}
-		text, _ := io.ReadAll(response.Body) // the test looks at what came
+		text, _ := io.ReadAll(response.Body) // the test checks what arrived
 		_ = response.Body.Close()
 		s.answered <- reply{response, string(text)}
 	}()
@@ -164,13 +166,13 @@ func uploading(t *testing.T, w *world) *slowly {
 	return s
 }
 
-func (s *slowly) send(t *testing.T, text string) {
+func (s *openUpload) send(t *testing.T, text string) {
 	t.Helper()
 	_, err := io.WriteString(s, text)
 	require.NoError(t, err)
 }
 
-func (s *slowly) wait(t *testing.T) reply {
+func (s *openUpload) wait(t *testing.T) reply {
 	t.Helper()
 	select {
 	case r := <-s.answered:
@@ -181,12 +183,12 @@ func (s *slowly) wait(t *testing.T) reply {
 	}
 }
 
-// event waits for something that will happen.
-func event(t *testing.T, c <-chan struct{}) {
+// await waits up to ten seconds for an event.
+func await(t *testing.T, c <-chan struct{}) {
 	t.Helper()
 	select {
 	case <-c:
 	case <-time.After(10 * time.Second):
-		t.Fatal("it did not happen")
+		t.Fatal("the event did not happen")
 	}
 }
