@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# run.sh BASE TOKEN REPORT - test the API at the URL BASE with schemathesis and TOKEN,
+# schemathesis.sh BASE TOKEN REPORT - test the API at the URL BASE with schemathesis and TOKEN,
 # and write the JSON report to the file REPORT.
 #
 # PYTHON3 is the interpreter, 3.10 or later; the default is python3. The tool is
