@@ -35,7 +35,7 @@ func TestDescriptionIsTrue(t *testing.T) {
 	}
 	for _, route := range w.Routes() {
 		if route.Method != http.MethodHead {
-			answered = append(answered, route.Method+" "+route.Path+" "+string(route.Caller))
+			answered = append(answered, route.Method+" "+route.Path+" "+string(route.Access))
 		}
 	}
 	assert.ElementsMatch(t, answered, described)
@@ -50,7 +50,7 @@ func TestDescriptionNamesEveryCode(t *testing.T) {
 	for _, c := range domain.Codes() {
 		codes = append(codes, string(c))
 	}
-	assert.Equal(t, codes, document.Components.Schemas["Code"].Value.Enum)
+	assert.Equal(t, codes, document.Components.Schemas["ErrorCode"].Value.Enum)
 }
 
 func TestDocsLoadNothingFromElsewhere(t *testing.T) {

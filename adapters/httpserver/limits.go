@@ -1,11 +1,7 @@
 package httpserver
 
 import (
-	"net/http"
-	"strconv"
 	"time"
-
-	"github.com/gin-gonic/gin"
 
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
@@ -38,96 +34,25 @@ func (c LimitsConfig) Problems(domain.Environment) []error {
 	if c.Window < time.Second {
 		out = append(out, domain.Misconfigured(prefix+"WINDOW", "must be at least a second"))
 	}
-	for _, limit := range []struct {
-		name string
-		most int
-	}{
-		{"COMMANDS", c.Commands},
-		{"UPLOADS", c.Uploads},
-		{"QUERIES", c.Queries},
-		{"DEFAULT", c.Default},
-		{"REFUSED", c.Refused},
-	} {
-		if limit.most < 1 {
-			out = append(out, domain.Misconfigured(prefix+limit.name, "must be at least 1"))
-		}
-	}
-	return out
-}
-
-// limitRule is the limit of one class with its header value.
-type limitRule struct {
-	domain.Limit
-	most []string
+	return append(out, requirePositive(prefix, "must be at least 1", []bound{
+		{"COMMANDS", int64(c.Commands)}, {"UPLOADS", int64(c.Uploads)}, {"QUERIES", int64(c.Queries)},
+		{"DEFAULT", int64(c.Default)}, {"REFUSED", int64(c.Refused)},
+	})...)
 }
 
 // limits holds the rate limits of all classes.
 type limits struct {
 	limiter ports.RateLimiter
-	trusted trustedProxies
-	rules   map[LimitClass]*limitRule
-	refused *limitRule
+	rules   map[domain.LimitClass]domain.Limit
 }
 
-func newLimits(l ports.RateLimiter, c LimitsConfig, trusted trustedProxies) *limits {
-	of := func(class domain.LimitClass, most int) *limitRule {
-		return &limitRule{domain.Limit{Class: class, Max: most, Window: c.Window}, []string{strconv.Itoa(most)}}
+func newLimits(l ports.RateLimiter, c LimitsConfig) *limits {
+	rules := map[domain.LimitClass]domain.Limit{}
+	for class, most := range map[domain.LimitClass]int{
+		domain.LimitCommands: c.Commands, domain.LimitUploads: c.Uploads, domain.LimitQueries: c.Queries,
+		domain.LimitDefault: c.Default, domain.LimitRefused: c.Refused,
+	} {
+		rules[class] = domain.Limit{Class: class, Max: most, Window: c.Window}
 	}
-	return &limits{
-		limiter: l, trusted: trusted,
-		rules: map[LimitClass]*limitRule{
-			LimitCommands: of(domain.LimitCommands, c.Commands),
-			LimitUploads:  of(domain.LimitUploads, c.Uploads),
-			LimitQueries:  of(domain.LimitQueries, c.Queries),
-			LimitDefault:  of(domain.LimitDefault, c.Default),
-		},
-		refused: of(domain.LimitRefused, c.Refused),
-	}
-}
-
-// limitKey returns the rate limit key: the user, or the address without a user. A
-// prefix keeps users and addresses apart.
-func (l *limits) limitKey(user domain.UserID, r *http.Request) string {
-	if user != "" {
-		return "user:" + string(user)
-	}
-	return "addr:" + l.trusted.network(r)
-}
-
-// limit counts the request against the limit of its class and key.
-func (s *router) limit(class LimitClass) gin.HandlerFunc {
-	r := s.limits.rules[class]
-	return func(c *gin.Context) {
-		party := s.limits.limitKey(requestStateOf(c).caller.User, c.Request)
-		if err := s.consume(c, party, r); err != nil {
-			s.fail(c, err)
-		}
-	}
-}
-
-// rejectToken answers a request without a valid token and counts it against the limit
-// of its address.
-func (s *router) rejectToken(c *gin.Context, cause error) {
-	if domain.CodeOf(cause) == domain.AuthenticationError {
-		if err := s.consume(c, s.limits.limitKey("", c.Request), s.limits.refused); err != nil {
-			cause = err
-		}
-	}
-	s.fail(c, cause)
-}
-
-// consume counts the request and sets the RateLimit headers. It returns RATE_LIMIT
-// over the limit.
-func (s *router) consume(c *gin.Context, party string, r *limitRule) error {
-	a := s.limits.limiter.Take(c.Request.Context(), party, r.Limit)
-	told := []string{strconv.Itoa(a.Remaining), strconv.Itoa(wholeSeconds(a.Reset))}
-	h := c.Writer.Header()
-	h["Ratelimit-Limit"] = r.most
-	h["Ratelimit-Remaining"] = told[0:1:1]
-	h["Ratelimit-Reset"] = told[1:2:2]
-	if a.Allowed {
-		return nil
-	}
-	s.observer.Observe(domain.RequestLimited{Class: r.Class})
-	return domain.RateLimited(r.Max, r.Window, a.Reset).WithOp("httpserver.limit")
+	return &limits{l, rules}
 }
