@@ -50,7 +50,7 @@ func TestDescriptionNamesEveryCode(t *testing.T) {
 	for _, c := range domain.Codes() {
 		codes = append(codes, string(c))
 	}
-	assert.Equal(t, codes, document.Components.Schemas["Code"].Value.Enum)
+	assert.Equal(t, codes, document.Components.Schemas["ErrorCode"].Value.Enum)
 }
 
 func TestDocsLoadNothingFromElsewhere(t *testing.T) {

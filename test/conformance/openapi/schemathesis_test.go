@@ -1,4 +1,4 @@
-package schemathesis_test
+package openapi_test
 
 import (
 	"context"
@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// exitNoPython is the exit code of run.sh when Python is not installed.
-	exitNoPython = 77
+	// exitNoTool is the exit code of the scripts when a tool is not installed.
+	exitNoTool = 77
 	// runTimeout limits the run, including the first installation.
 	runTimeout = 5 * time.Minute
 	// minRequests is the minimum number of requests, to detect a run without requests.
@@ -42,11 +42,11 @@ func TestGatewayConformsToOpenAPI(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "report.json")
 	ctx, cancel := context.WithTimeout(t.Context(), runTimeout)
 	defer cancel()
-	command := exec.CommandContext(ctx, "./run.sh", base, token(teacher), file)
+	command := exec.CommandContext(ctx, "./schemathesis.sh", base, token(teacher), file)
 	command.WaitDelay = time.Second
 	text, err := command.CombinedOutput()
 	var ended *exec.ExitError
-	if errors.As(err, &ended) && ended.ExitCode() == exitNoPython {
+	if errors.As(err, &ended) && ended.ExitCode() == exitNoTool {
 		skipOrFail(t, string(text))
 	}
 	require.NoError(t, err, "%s", text)

@@ -3,9 +3,7 @@ package httpclient_test
 import (
 	"bufio"
 	"context"
-	"crypto/x509"
 	"io"
-	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -22,23 +20,43 @@ import (
 
 const goodBatch = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
-// peer is a service on a socket that does as a test says: act is called for
-// each request with the connection, how many connections came before it and how
-// many requests came on it. It returns false to close the connection.
-type peer struct {
+// rawService is a service that writes its responses byte for byte.
+type rawService struct {
 	url string
-	// gone is told of each connection that has ended.
-	gone chan struct{}
-	mu   sync.Mutex
-	// conns is how many connections came.
-	conns int
+	// closed receives a value for each connection that has ended.
+	closed chan struct{}
+	mu     sync.Mutex
+	conns  int
 }
 
-func answering(t *testing.T, act func(c net.Conn, r *http.Request, conn, request int) bool) *peer {
+// serveRaw starts a service. respond is called for each request with its connection, the
+// number of connections before that and the number of requests on it. It returns false to
+// close the connection.
+func serveRaw(t *testing.T, respond func(c net.Conn, r *http.Request, conn, request int) bool) *rawService {
 	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	p := &peer{url: "http://" + l.Addr().String(), gone: make(chan struct{}, 100)}
+	s := &rawService{closed: make(chan struct{}, 100)}
+	s.url = listen(t, func(c net.Conn) {
+		defer func() { _ = c.Close(); s.closed <- struct{}{} }()
+		s.mu.Lock()
+		conn := s.conns
+		s.conns++
+		s.mu.Unlock()
+		in := bufio.NewReader(c)
+		for n := 0; ; n++ {
+			r, err := http.ReadRequest(in)
+			if err != nil || !respond(c, r, conn, n) {
+				return
+			}
+		}
+	})
+	return s
+}
+
+// listen serves each connection on a goroutine until the test ends, and returns the URL.
+func listen(tb testing.TB, serve func(net.Conn)) string {
+	tb.Helper()
+	l, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(tb, err)
 	var all sync.WaitGroup
 	all.Go(func() {
 		for {
@@ -46,37 +64,35 @@ func answering(t *testing.T, act func(c net.Conn, r *http.Request, conn, request
 			if err != nil {
 				return
 			}
-			p.mu.Lock()
-			conn := p.conns
-			p.conns++
-			p.mu.Unlock()
-			all.Go(func() {
-				defer func() { _ = c.Close(); p.gone <- struct{}{} }()
-				in := bufio.NewReader(c)
-				for n := 0; ; n++ {
-					r, err := http.ReadRequest(in)
-					if err != nil || !act(c, r, conn, n) {
-						return
-					}
-				}
-			})
+			all.Go(func() { serve(c) })
 		}
 	})
-	t.Cleanup(func() { _ = l.Close(); all.Wait() })
-	return p
+	tb.Cleanup(func() { _ = l.Close(); all.Wait() })
+	return "http://" + l.Addr().String()
 }
 
-func (p *peer) seen() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.conns
-}
-
-func say(c net.Conn, text string) { _, _ = io.WriteString(c, text) }
-
-func (p *peer) client(t *testing.T, change ...func(*httpclient.Config)) *httpclient.Batches {
+// serveText writes the same bytes on every connection and closes it.
+func serveText(t *testing.T, raw string) string {
 	t.Helper()
-	c := config(p.url, p.url)
+	return listen(t, func(c net.Conn) {
+		_, _ = c.Read(make([]byte, 4096))
+		write(c, raw)
+		_ = c.Close()
+	})
+}
+
+// connections returns how many connections were opened.
+func (s *rawService) connections() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.conns
+}
+
+func write(c net.Conn, text string) { _, _ = io.WriteString(c, text) }
+
+func (s *rawService) client(t *testing.T, change ...func(*httpclient.Config)) *httpclient.Batches {
+	t.Helper()
+	c := config(s.url, s.url)
 	for _, f := range change {
 		f(&c)
 	}
@@ -84,29 +100,27 @@ func (p *peer) client(t *testing.T, change ...func(*httpclient.Config)) *httpcli
 }
 
 func TestALineCarriesOneCallAfterTheOther(t *testing.T) {
-	p := answering(t, func(c net.Conn, _ *http.Request, _, _ int) bool { say(c, goodBatch); return true })
+	p := serveRaw(t, func(c net.Conn, _ *http.Request, _, _ int) bool { write(c, goodBatch); return true })
 	client := p.client(t)
 	for range 5 {
 		_, err := client.Status(t.Context(), anna(), "b1")
 		require.NoError(t, err)
 	}
-	require.Equal(t, 1, p.seen())
-	require.Equal(t, 1, client.Resting())
+	require.Equal(t, 1, p.connections())
 	client.Close()
-	<-p.gone
-	require.Zero(t, client.Resting())
+	<-p.closed
 	_, err := client.Status(t.Context(), anna(), "b1")
 	require.NoError(t, err, "closing gives back what rests, no more")
-	<-p.gone
+	<-p.closed
 }
 
 // A connection that ended while it rested is no failure, for a write neither:
 // it is found out before anything is sent.
 func TestALineThatEndedAtRestIsNotUsed(t *testing.T) {
 	var requests sync.WaitGroup
-	p := answering(t, func(c net.Conn, r *http.Request, _, _ int) bool {
+	p := serveRaw(t, func(c net.Conn, r *http.Request, _, _ int) bool {
 		_, _ = io.Copy(io.Discard, r.Body)
-		say(c, goodBatch)
+		write(c, goodBatch)
 		requests.Done()
 		return false
 	})
@@ -116,9 +130,9 @@ func TestALineThatEndedAtRestIsNotUsed(t *testing.T) {
 		_, err := client.SetPrompt(t.Context(), anna(), "b1", domain.PromptRef{})
 		require.NoError(t, err)
 		requests.Wait()
-		<-p.gone
+		<-p.closed
 	}
-	require.Equal(t, 5, p.seen())
+	require.Equal(t, 5, p.connections())
 }
 
 // A connection that ends under a read costs a second try; a write is not sent
@@ -128,24 +142,24 @@ func TestALineThatEndsUnderACall(t *testing.T) {
 		if conn == 0 && n == 1 {
 			return false
 		}
-		say(c, goodBatch)
+		write(c, goodBatch)
 		return true
 	}
-	p := answering(t, act)
+	p := serveRaw(t, act)
 	client := p.client(t)
 	for range 2 {
 		_, err := client.Status(t.Context(), anna(), "b1")
 		require.NoError(t, err)
 	}
-	require.Equal(t, 2, p.seen())
+	require.Equal(t, 2, p.connections())
 
-	p = answering(t, act)
+	p = serveRaw(t, act)
 	client = p.client(t)
 	_, err := client.SetPrompt(t.Context(), anna(), "b1", domain.PromptRef{})
 	require.NoError(t, err)
 	_, err = client.SetPrompt(t.Context(), anna(), "b1", domain.PromptRef{})
 	require.Equal(t, domain.ConnectionError, domain.CodeOf(err))
-	require.Equal(t, 1, p.seen(), "sent once")
+	require.Equal(t, 1, p.connections(), "sent once")
 }
 
 // What a service says without being asked is nobody's answer.
@@ -154,13 +168,13 @@ func TestWhatNobodyAskedForIsNobodysAnswer(t *testing.T) {
 	for name, later := range map[string]bool{"with the answer": false, "after it": true} {
 		t.Run(name, func(t *testing.T) {
 			said := make(chan struct{}, 10)
-			p := answering(t, func(c net.Conn, _ *http.Request, _, _ int) bool {
+			p := serveRaw(t, func(c net.Conn, _ *http.Request, _, _ int) bool {
 				if later {
-					say(c, goodBatch)
-					time.AfterFunc(20*time.Millisecond, func() { say(c, forged); said <- struct{}{} })
+					write(c, goodBatch)
+					time.AfterFunc(20*time.Millisecond, func() { write(c, forged); said <- struct{}{} })
 					return true
 				}
-				say(c, goodBatch+forged)
+				write(c, goodBatch+forged)
 				said <- struct{}{}
 				return true
 			})
@@ -170,7 +184,7 @@ func TestWhatNobodyAskedForIsNobodysAnswer(t *testing.T) {
 				require.NoError(t, err)
 				require.Empty(t, report.Owner)
 				<-said
-				require.Equal(t, i+1, p.seen())
+				require.Equal(t, i+1, p.connections())
 			}
 		})
 	}
@@ -179,8 +193,8 @@ func TestWhatNobodyAskedForIsNobodysAnswer(t *testing.T) {
 // A large question is answered early, by somebody who takes no more of it.
 func TestAnAnswerBeforeTheWholeQuestion(t *testing.T) {
 	enough := make(chan struct{})
-	p := answering(t, func(c net.Conn, _ *http.Request, _, _ int) bool {
-		say(c, "HTTP/1.1 413 Too Large\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+	p := serveRaw(t, func(c net.Conn, _ *http.Request, _, _ int) bool {
+		write(c, "HTTP/1.1 413 Too Large\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
 		<-enough
 		return false
 	})
@@ -210,58 +224,25 @@ func TestALargeQuestionArrivesWhole(t *testing.T) {
 // leaves ends the wait, and the line with it.
 func TestSlowAnswers(t *testing.T) {
 	rest := make(chan struct{})
-	p := answering(t, func(c net.Conn, _ *http.Request, _, _ int) bool {
-		say(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{")
+	p := serveRaw(t, func(c net.Conn, _ *http.Request, _, _ int) bool {
+		write(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{")
 		<-rest
-		say(c, "}")
+		write(c, "}")
 		return true
 	})
 	client := p.client(t, func(c *httpclient.Config) { c.Timeout = 150 * time.Millisecond })
 	_, err := client.Status(t.Context(), anna(), "b1")
 	require.Equal(t, domain.Timeout, domain.CodeOf(err))
-	require.Zero(t, client.Resting())
 
 	ctx, leave := context.WithCancel(t.Context())
 	time.AfterFunc(20*time.Millisecond, leave)
 	_, err = client.Status(ctx, anna(), "b1")
 	require.ErrorIs(t, err, context.Canceled)
-	require.Zero(t, client.Resting())
 
 	close(rest)
 	_, err = client.Status(t.Context(), anna(), "b1")
 	require.NoError(t, err)
-	require.Equal(t, 3, p.seen())
-}
-
-func TestEncryptedLines(t *testing.T) {
-	var mu sync.Mutex
-	from := map[string]int{}
-	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		mu.Lock()
-		from[r.RemoteAddr]++
-		mu.Unlock()
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = io.WriteString(w, `{"user_id":"teacher-anna","pad":"`+strings.Repeat("p", 30_000)+`"}`)
-	}))
-	s.EnableHTTP2 = true
-	s.Config.ErrorLog = log.New(io.Discard, "", 0)
-	s.StartTLS()
-	t.Cleanup(s.Close)
-	client := newBatches(t, config(s.URL, s.URL), &facts{})
-	_, err := client.Status(t.Context(), anna(), "b1")
-	require.Equal(t, domain.ConnectionError, domain.CodeOf(err), "nobody vouches for it")
-
-	roots := x509.NewCertPool()
-	roots.AddCert(s.Certificate())
-	client.Trust(roots)
-	for range 4 {
-		report, err := client.Status(t.Context(), anna(), "b1")
-		require.NoError(t, err)
-		require.Equal(t, domain.UserID("teacher-anna"), report.Owner)
-	}
-	mu.Lock()
-	defer mu.Unlock()
-	require.Len(t, from, 1, "one line for all: %v", from)
+	require.Equal(t, 3, p.connections())
 }
 
 func TestAddressesOfEveryKind(t *testing.T) {

@@ -1,4 +1,4 @@
-package schemathesis_test
+package openapi_test
 
 import (
 	"context"

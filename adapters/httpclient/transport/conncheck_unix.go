@@ -1,6 +1,6 @@
 //go:build unix
 
-package httpclient
+package transport
 
 import (
 	"errors"

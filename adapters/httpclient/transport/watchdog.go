@@ -1,10 +1,8 @@
-package httpclient
+package transport
 
 import (
 	"sync"
 	"time"
-
-	"github.com/huleedu/edge/domain"
 )
 
 const (
@@ -29,21 +27,29 @@ type watchdog struct {
 	body, write, read time.Time
 	// headerDeadline, unless zero, is when the header must have arrived.
 	headerDeadline time.Time
-	headerLimit    time.Duration // what due was made of
-	expiredLimit   time.Duration // the limit that was passed; 0: none
-	bodyStalled    bool          // it was the request's body that stood still
-	headerReceived bool          // the header is there
+	// headerLimit is the limit that a timeout of the header reports.
+	headerLimit time.Duration
+	// expiredLimit is the limit that was exceeded, 0 if none was.
+	expiredLimit time.Duration
+	// bodyStalled means that the request's body exceeded it, not the service.
+	bodyStalled    bool
+	headerReceived bool
 	finished       bool
 }
 
+// newWatchdog returns a watchdog that is not started. Without a header timeout it never
+// interrupts.
 func newWatchdog(header, idle time.Duration, interrupt func()) *watchdog {
-	return &watchdog{headerTimeout: header, idleTimeout: idle, interrupt: interrupt}
+	return &watchdog{headerTimeout: header, idleTimeout: idle, interrupt: interrupt, finished: header <= 0}
 }
 
 // start starts the watchdog. sent means that there is no request body to wait for.
 func (w *watchdog) start(sent bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.finished {
+		return
+	}
 	first := w.idleTimeout
 	if sent {
 		w.headerLimit, w.headerDeadline, first = w.headerTimeout, time.Now().Add(w.headerTimeout), w.headerTimeout
@@ -145,12 +151,4 @@ func (w *watchdog) expiry() (limit time.Duration, forBody bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.expiredLimit, w.bodyStalled
-}
-
-// timeout returns the TIMEOUT error of the exceeded limit, nil if none was exceeded.
-func (w *watchdog) timeout(service string, cause error) *domain.Error {
-	if limit, _ := w.expiry(); limit > 0 {
-		return domain.TimedOut(service, limit, cause)
-	}
-	return nil
 }

@@ -1,4 +1,4 @@
-package schemathesis_test
+package transport
 
 import (
 	"testing"

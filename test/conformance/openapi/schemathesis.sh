@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# run.sh BASE TOKEN REPORT - test the API at the URL BASE with schemathesis and TOKEN,
+# schemathesis.sh BASE TOKEN REPORT - test the API at the URL BASE with schemathesis and TOKEN,
 # and write the JSON report to the file REPORT.
 #
 # MAX_EXAMPLES is the number of generated requests for each operation and phase; the default is 25.

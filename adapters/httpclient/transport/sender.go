@@ -1,7 +1,6 @@
-package httpclient
+package transport
 
 import (
-	"bufio"
 	"errors"
 	"io"
 	"net/http"
@@ -18,10 +17,12 @@ const sendTimeout = 100 * time.Millisecond
 type sender struct {
 	conn     *conn
 	watchdog *watchdog
-	// onBodyRead is called when the request's body was read to its end.
+	// onBodyRead, unless nil, is called when the request's body was read to its end.
 	onBodyRead func()
 	// body is nil for a request without one.
 	body *requestBody
+	// replayable means that the body is in memory, so that reading it does not wait.
+	replayable bool
 	// done is closed when the writer has ended; nil without a body.
 	done chan struct{}
 	// err is the error of the write. It is valid once done is closed.
@@ -32,7 +33,8 @@ type sender struct {
 type requestBody struct {
 	io.ReadCloser
 	watchdog *watchdog
-	onEnd    func()
+	// onEnd, unless nil, is called at its end.
+	onEnd func()
 	// atEOF means that all of it was read.
 	atEOF atomic.Bool
 	// readError is the error of a failed read, nil if there was none.
@@ -47,7 +49,9 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	switch {
 	case errors.Is(err, io.EOF):
 		b.atEOF.Store(true)
-		b.onEnd()
+		if b.onEnd != nil {
+			b.onEnd()
+		}
 	case err != nil:
 		b.readError.Store(&err)
 	}
@@ -65,6 +69,7 @@ func (s *sender) send(req *http.Request) {
 		return
 	}
 	s.body = &requestBody{ReadCloser: req.Body, watchdog: s.watchdog, onEnd: s.onBodyRead}
+	s.replayable = req.GetBody != nil
 	out := *req
 	out.Body = s.body
 	if out.ContentLength <= 0 { // unknown; net/http would try to read one byte first
@@ -81,14 +86,15 @@ func (s *sender) send(req *http.Request) {
 // the service may have responded before it closed. After a failed read of the body it is
 // closed.
 func (s *sender) write(req *http.Request) error {
-	out := bufio.NewWriter(watchedWriter{s.conn.socket, s.watchdog})
+	out := s.conn.writer
+	out.Reset(watchedWriter{s.conn, s.watchdog})
 	err := req.Write(out)
 	if err == nil {
 		err = out.Flush()
 	}
 	switch {
 	case s.body != nil && s.body.readError.Load() != nil:
-		_ = s.conn.socket.Close() // the service must not accept a truncated body
+		s.conn.abandon() // the service must not accept a truncated body
 	case err != nil:
 		s.watchdog.awaitHeader(s.watchdog.headerTimeout, lateResponseTimeout)
 	case s.body != nil:
@@ -99,7 +105,7 @@ func (s *sender) write(req *http.Request) error {
 
 // abort closes the connection and the body, and waits until the writer has ended.
 func (s *sender) abort() {
-	_ = s.conn.socket.Close() // its errors were reported already
+	s.conn.abandon()
 	if s.done == nil {
 		return
 	}
@@ -138,6 +144,12 @@ func (s *sender) bodyFailure() error {
 		return *failed
 	}
 	return nil
+}
+
+// bodyPending reports whether the request's body, which is not in memory, was not read to its
+// end.
+func (s *sender) bodyPending() bool {
+	return s.body != nil && !s.replayable && !s.body.atEOF.Load()
 }
 
 // watchedWriter reports to the watchdog how long a write blocks.
