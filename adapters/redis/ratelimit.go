@@ -41,7 +41,7 @@ type RateLimiter struct {
 	timeout     time.Duration
 	counter     *windowCounter
 	requests    batcher[windowRequest, windowState]
-	denied      *deniedCache
+	denied      deniedCache
 	unavailable atomic.Bool
 	// wake tells Run that Redis is unavailable.
 	wake chan struct{}
