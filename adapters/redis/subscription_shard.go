@@ -282,17 +282,16 @@ func (s *shard) sendCommands(ctx context.Context, conn *goredis.PubSub) error {
 // interval. It returns an error after two missed probes, because a connection can stay open
 // without receiving anything. A probe that cannot be sent counts as missed.
 func (s *shard) runProbe(ctx context.Context) error {
-	timer := time.NewTimer(domain.AlignedDelay(time.Now(), s.interval))
-	defer timer.Stop()
+	ticker := time.NewTicker(s.interval)
+	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-s.probeConfirmed:
-		case <-timer.C:
+			ticker.Reset(s.interval)
+		case <-ticker.C:
 		}
-		// The interval does not depend on the duration of a probe.
-		timer.Reset(domain.AlignedDelay(time.Now(), s.interval))
 		if s.missedProbes.Load() >= maxMissedProbes {
 			return errProbeLost
 		}
