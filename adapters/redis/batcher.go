@@ -88,3 +88,11 @@ func (q *batcher[Q, A]) run(b *batch[Q, A]) {
 		b.results, b.ok = q.process(b.requests)
 	}
 }
+
+// notify sends a value to a channel with a buffer of one, unless it already holds one.
+func notify(wake chan<- struct{}) {
+	select {
+	case wake <- struct{}{}:
+	default:
+	}
+}

@@ -18,7 +18,7 @@ func Waiting(l *RateLimiter) int {
 }
 
 // BeforeRenewals calls do before each renewal that the quota asks for.
-func (q *Quota) BeforeRenewals(do func()) { q.rdb.AddHook(before{q.store.extendScript.Hash(), do}) }
+func (q *Quota) BeforeRenewals(do func()) { q.rdb.AddHook(before{q.renew.script.Hash(), do}) }
 
 // before calls something before a script.
 type before struct {

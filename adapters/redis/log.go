@@ -80,7 +80,7 @@ type Log struct {
 	rdb       goredis.UniversalClient
 	script    *goredis.Script
 	timeout   time.Duration
-	positions positionReader
+	positions *positionReader
 }
 
 var _ ports.NotificationLog = (*Log)(nil)

@@ -14,13 +14,6 @@ import (
 // is the user's id.
 const disconnectChannel = controlPrefix + "disconnect"
 
-// listScript returns the leases that have not expired.
-//
-// KEYS: the user's leases.
-const listScript = clockLua + `
-return redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf')
-`
-
 // Operator implements the commands of an operator for all nodes. It only uses Redis; it does
 // not connect to a node.
 type Operator struct {
@@ -31,7 +24,7 @@ type Operator struct {
 
 // NewOperator returns an operator on the client's Redis.
 func NewOperator(c *Client) *Operator {
-	return &Operator{rdb: c.rdb, timeout: c.timeout, list: goredis.NewScript(listScript)}
+	return &Operator{rdb: c.rdb, timeout: c.timeout, list: goredis.NewScript(listLeasesScript)}
 }
 
 // Disconnect tells every node to close the user's connections. It does not wait for them;
@@ -60,10 +53,10 @@ func (o *Operator) Sessions(ctx context.Context, user domain.UserID) ([]domain.S
 	if err != nil {
 		return nil, redisError("redis.Sessions", err, o.timeout)
 	}
-	out := make([]domain.Session, 0, len(members))
-	for _, member := range members {
-		out = append(out, readMember(member))
+	sessions := make([]domain.Session, len(members))
+	for i, member := range members {
+		sessions[i] = parseMember(member)
 	}
-	slices.SortStableFunc(out, func(a, b domain.Session) int { return a.Since.Compare(b.Since) })
-	return out, nil
+	slices.SortStableFunc(sessions, func(a, b domain.Session) int { return a.Since.Compare(b.Since) })
+	return sessions, nil
 }

@@ -102,13 +102,13 @@ func TestLeasesAreRenewedTogether(t *testing.T) {
 		q, p := startTestQuota(t)
 		for _, at := range []time.Duration{0, 300 * time.Millisecond, 900 * time.Millisecond, 4 * time.Second} {
 			time.Sleep(at - time.Since(p.began))
-			q.held.add("u", heldLease{session: at.String(), since: time.Now(), renewed: time.Now()})
+			q.held.add(newLease("u", at.String(), "n"))
 		}
 		time.Sleep(23*time.Second - time.Since(p.began))
 		synctest.Wait()
 		pings, kept := p.asked()
 		require.Equal(t, map[time.Duration]int{
-			10 * time.Second: 3, 14 * time.Second: 1, 20 * time.Second: 3,
+			10 * time.Second: 4, 20 * time.Second: 4,
 		}, kept)
 		require.Empty(t, pings)
 	})
@@ -125,7 +125,7 @@ func TestWakeDoesNotDelayRecovery(t *testing.T) {
 		q.markUnavailable()
 		for range 30 {
 			time.Sleep(100 * time.Millisecond)
-			q.deferReleases(nil)
+			notify(q.wake)
 			synctest.Wait()
 		}
 		pings, _ := p.asked()

@@ -5,8 +5,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	goredis "github.com/redis/go-redis/v9"
-
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
@@ -39,7 +37,7 @@ type RateLimiter struct {
 	local       ports.RateLimiter
 	observer    ports.Observer
 	timeout     time.Duration
-	counter     *windowCounter
+	counter     batchScript[int64]
 	requests    batcher[windowRequest, windowState]
 	denied      deniedCache
 	unavailable atomic.Bool
@@ -53,7 +51,7 @@ var _ ports.RateLimiter = (*RateLimiter)(nil)
 // requests. The caller must start Run.
 func NewRateLimiter(c *Client, cfg LimiterConfig, local ports.RateLimiter, o ports.Observer) *RateLimiter {
 	l := &RateLimiter{
-		local: local, observer: o, timeout: cfg.Timeout, counter: newWindowCounter(c.rdb),
+		local: local, observer: o, timeout: cfg.Timeout, counter: newCountScript(c.rdb, countScript, 2),
 		denied: newDeniedCache(), wake: make(chan struct{}, 1),
 	}
 	l.requests = newBatcher(cfg.Timeout, l.countBatch)
@@ -85,30 +83,19 @@ func (l *RateLimiter) Take(ctx context.Context, party string, limit domain.Limit
 	}
 }
 
-// countBatch counts all requests in one round trip. It uses no request's context, because
-// one cancelled request must not fail the others.
-func (l *RateLimiter) countBatch(asked []windowRequest) ([]windowState, bool) {
+// countBatch counts all requests in one round trip. It returns false if there is no result, and
+// at once while Redis is known to be unavailable. It uses no request's context, because one
+// cancelled request must not fail the others.
+func (l *RateLimiter) countBatch(requests []windowRequest) ([]windowState, bool) {
 	if l.unavailable.Load() {
 		return nil, false
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), l.timeout)
-	defer cancel()
-	answers, err := l.counter.count(ctx, asked)
-	if err != nil {
-		l.markUnavailable()
-		return nil, false
-	}
-	return answers, true
-}
-
-func (l *RateLimiter) markUnavailable() {
-	if l.unavailable.CompareAndSwap(false, true) {
+	windows, err := l.countWindows(context.Background(), requests)
+	if err != nil && l.unavailable.CompareAndSwap(false, true) {
 		l.observer.Observe(domain.LimiterDegraded{Degraded: true})
-		select {
-		case l.wake <- struct{}{}:
-		default: // Run is already notified
-		}
+		notify(l.wake)
 	}
+	return windows, err == nil
 }
 
 // Run returns the limiter to Redis after each outage. It returns when ctx is done.
@@ -132,24 +119,11 @@ func (l *RateLimiter) awaitRecovery(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			if l.recovered(ctx) {
+			if _, err := l.countWindows(ctx, []windowRequest{{key: probeKey, length: recoveryInterval}}); err == nil {
 				l.unavailable.Store(false)
 				l.observer.Observe(domain.LimiterDegraded{Degraded: false})
 				return
 			}
 		}
 	}
-}
-
-func (l *RateLimiter) recovered(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, l.timeout)
-	defer cancel()
-	_, err := l.counter.count(ctx, []windowRequest{{key: probeKey, length: recoveryInterval}})
-	return err == nil
-}
-
-// isCluster reports whether the keys of one command must share a slot.
-func isCluster(rdb goredis.UniversalClient) bool {
-	_, is := rdb.(*goredis.ClusterClient)
-	return is
 }

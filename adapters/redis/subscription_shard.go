@@ -188,9 +188,9 @@ func (s *shard) deliver(m *goredis.Message) {
 		s.missedProbes.Store(0)
 		s.probeHeard.Store(true)
 	case m.Channel == disconnectChannel:
-		s.disconnect(m.Payload)
+		callForUser(s.handler.Disconnect, m.Payload)
 	case m.Channel == checkChannel:
-		s.check(m.Payload)
+		callForUser(s.handler.Check, m.Payload)
 	case len(m.Payload) > s.maxBytes:
 		s.observer.Observe(domain.MessageFailed{Reason: domain.MessageTooBig})
 	default:
@@ -201,11 +201,11 @@ func (s *shard) deliver(m *goredis.Message) {
 	}
 }
 
-// disconnect passes an operator's request to the handler. It ignores a payload that is not
-// a user id.
-func (s *shard) disconnect(payload string) {
+// callForUser calls the handler with the user of a control message. It ignores a payload that
+// is not a user id.
+func callForUser(handle func(domain.UserID), payload string) {
 	if user, err := domain.ParseUserID(payload); err == nil {
-		s.handler.Disconnect(user)
+		handle(user)
 	}
 }
 
@@ -213,10 +213,7 @@ func (s *shard) confirm(m *goredis.Subscription) {
 	switch {
 	case m.Channel == s.probe:
 		s.subscribed.Store(true)
-		select {
-		case s.probeConfirmed <- struct{}{}:
-		default:
-		}
+		notify(s.probeConfirmed)
 	case strings.HasPrefix(m.Channel, controlPrefix):
 		return
 	default:

@@ -128,15 +128,7 @@ func (r *subscriptions) follow(user domain.UserID) (p *promise, first bool, err 
 func (r *subscriptions) enqueue(user domain.UserID, e *subscription) {
 	e.queued = true
 	r.pending = append(r.pending, user)
-	r.wakeWriter()
-}
-
-// wakeWriter wakes sendCommands.
-func (r *subscriptions) wakeWriter() {
-	select {
-	case r.wake <- struct{}{}:
-	default:
-	}
+	notify(r.wake)
 }
 
 // unfollow removes a follower. It returns true for the user's last follower.
@@ -158,7 +150,7 @@ func (r *subscriptions) unfollow(user domain.UserID, now time.Time) (last bool) 
 	e.idleSince = now
 	r.idle = append(r.idle, idleUser{user: user, since: now})
 	if len(r.idle) == 1 {
-		r.wakeWriter()
+		notify(r.wake)
 	}
 	return true
 }

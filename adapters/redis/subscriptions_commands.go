@@ -59,7 +59,7 @@ func (r *subscriptions) confirm(user domain.UserID, subscribed bool) (asked time
 	e.inFlight--
 	r.inFlight--
 	if r.inFlight == 0 {
-		r.wakeWriter()
+		notify(r.wake)
 	}
 	switch {
 	case e.inFlight > 0 || e.queued:
@@ -99,7 +99,7 @@ func (r *subscriptions) connected() {
 		e.queued = true
 		r.pending = append(r.pending, user)
 	}
-	r.wakeWriter()
+	notify(r.wake)
 }
 
 // disconnected ends a connection and resets all subscriptions. Callers continue to wait,
