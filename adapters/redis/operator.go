@@ -41,13 +41,13 @@ func (o *Operator) Disconnect(ctx context.Context, user domain.UserID) error {
 // clients receive it. Errors as for Disconnect.
 func (o *Operator) Publish(ctx context.Context, p ChannelPrefix, user domain.UserID, frame []byte) error {
 	if err := o.rdb.Publish(ctx, p.channel(user), frame).Err(); err != nil {
-		return redisError("redis.Tell", err, o.timeout)
+		return redisError("redis.Publish", err, o.timeout)
 	}
 	return nil
 }
 
-// Sessions returns the user's connections on all nodes, oldest first. Those of a killed node
-// are returned for up to 30 s. Errors as for Disconnect.
+// Sessions returns the user's connections on all nodes, oldest first. It also returns those of
+// a killed node, for up to 30 s. Errors as for Disconnect.
 func (o *Operator) Sessions(ctx context.Context, user domain.UserID) ([]domain.Session, error) {
 	members, err := o.list.Run(ctx, o.rdb, []string{quotaKey(user)}).StringSlice()
 	if err != nil {

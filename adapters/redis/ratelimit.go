@@ -11,8 +11,8 @@ import (
 
 // LimiterConfig is the timeout of a decision.
 type LimiterConfig struct {
-	// Timeout is the longest a request waits for Redis to decide about its rate
-	// limit; then each node decides for itself until Redis answers again.
+	// Timeout is the timeout of the round trip to Redis that decides about a request. After a
+	// timeout each node decides alone until Redis answers again.
 	Timeout time.Duration `env:"API_GATEWAY_RATE_LIMIT_TIMEOUT" envDefault:"0.1"`
 }
 
