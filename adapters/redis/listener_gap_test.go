@@ -7,15 +7,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestAGapBeginsBeforeTheLastSignOfLife: what was published just before it may have
-// been on its way. A gap that is open keeps its beginning.
-func TestAGapBeginsBeforeTheLastSignOfLife(t *testing.T) {
+// A message that was published shortly before the last received one can be lost too. An open
+// gap keeps its beginning.
+func TestGapBeginsBeforeTheLastReceivedMessage(t *testing.T) {
 	t.Parallel()
-	heard := time.Now()
-	s := shard{lastReceived: heard}
+	received := time.Now()
+	s := shard{lastReceived: received}
 	s.startGap()
-	require.Equal(t, heard.Add(-gapMargin), s.gapSince)
-	s.lastReceived = heard.Add(time.Minute)
+	require.Equal(t, received.Add(-gapMargin), s.gapSince)
+	s.lastReceived = received.Add(time.Minute)
 	s.startGap()
-	require.Equal(t, heard.Add(-gapMargin), s.gapSince)
+	require.Equal(t, received.Add(-gapMargin), s.gapSince)
 }

@@ -12,16 +12,15 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// subscriptionsModel plays the server at the other end of a roster's connection and
-// counts by itself what callers want.
+// subscriptionsModel is a model of the server, and of the followers of each user.
 type subscriptionsModel struct {
-	roster   *subscriptions
-	now      time.Time
-	open     bool
-	answers  []modelCommand // executed, not yet confirmed
-	held     map[domain.UserID]bool
-	followed map[domain.UserID]int
-	promises map[*promise]domain.UserID
+	subs       *subscriptions
+	now        time.Time
+	open       bool
+	executed   []modelCommand         // commands that are not confirmed yet
+	subscribed map[domain.UserID]bool // on the server
+	followed   map[domain.UserID]int
+	promises   map[*promise]domain.UserID
 }
 
 type modelCommand struct {
@@ -31,116 +30,117 @@ type modelCommand struct {
 
 func newSubscriptionsModel() *subscriptionsModel {
 	return &subscriptionsModel{
-		roster: newSubscriptions("ws:", time.Second), now: time.Unix(1, 0), held: map[domain.UserID]bool{},
+		subs: newSubscriptions("ws:", time.Second), now: time.Unix(1, 0), subscribed: map[domain.UserID]bool{},
 		followed: map[domain.UserID]int{}, promises: map[*promise]domain.UserID{},
 	}
 }
 
-func (w *subscriptionsModel) follow(t *rapid.T) {
+func (m *subscriptionsModel) follow(t *rapid.T) {
 	user := modelUser().Draw(t, "user")
-	p, first, err := w.roster.follow(user)
+	p, first, err := m.subs.follow(user)
 	require.NoError(t, err)
-	require.Equal(t, w.followed[user] == 0, first)
-	w.followed[user]++
+	require.Equal(t, m.followed[user] == 0, first)
+	m.followed[user]++
 	if p != nil {
-		w.promises[p] = user
+		m.promises[p] = user
 	}
-	require.True(t, p != nil || w.held[user], "nobody is told of a subscription that is not there")
+	require.True(t, p != nil || m.subscribed[user], "follow must wait if the user is not subscribed")
 }
 
-func (w *subscriptionsModel) unfollow(t *rapid.T) {
+func (m *subscriptionsModel) unfollow(t *rapid.T) {
 	user := modelUser().Draw(t, "user")
-	w.now = w.now.Add(time.Nanosecond)
-	last := w.roster.unfollow(user, w.now)
-	require.Equal(t, w.followed[user] == 1, last)
-	w.followed[user] = max(0, w.followed[user]-1)
-	if w.followed[user] == 0 { // nobody waits any more
-		maps.DeleteFunc(w.promises, func(_ *promise, of domain.UserID) bool { return of == user })
+	m.now = m.now.Add(time.Nanosecond)
+	last := m.subs.unfollow(user, m.now)
+	require.Equal(t, m.followed[user] == 1, last)
+	m.followed[user] = max(0, m.followed[user]-1)
+	if m.followed[user] == 0 { // the last follower no longer waits
+		maps.DeleteFunc(m.promises, func(_ *promise, of domain.UserID) bool { return of == user })
 	}
 }
 
-// send executes at once what the roster asks for; the answers wait.
-func (w *subscriptionsModel) send(*rapid.T) {
-	if !w.open {
+// send executes the next commands at once. Their confirmations follow with confirm.
+func (m *subscriptionsModel) send(*rapid.T) {
+	if !m.open {
 		return
 	}
-	subscribe, unsubscribe, _ := w.roster.nextCommands(w.now)
+	subscribe, unsubscribe, _ := m.subs.nextCommands(m.now)
 	for _, c := range subscribe {
-		w.execute(modelCommand{w.roster.prefix.user(c), true})
+		m.execute(modelCommand{m.subs.prefix.user(c), true})
 	}
 	for _, c := range unsubscribe {
-		w.execute(modelCommand{w.roster.prefix.user(c), false})
+		m.execute(modelCommand{m.subs.prefix.user(c), false})
 	}
 }
 
-func (w *subscriptionsModel) execute(c modelCommand) {
-	w.held[c.user] = c.subscribe
-	w.answers = append(w.answers, c)
+func (m *subscriptionsModel) execute(c modelCommand) {
+	m.subscribed[c.user] = c.subscribe
+	m.executed = append(m.executed, c)
 }
 
-func (w *subscriptionsModel) answer(*rapid.T) {
-	if len(w.answers) > 0 {
-		w.roster.confirm(w.answers[0].user, w.answers[0].subscribe)
-		w.answers = w.answers[1:]
+// confirm confirms the oldest command.
+func (m *subscriptionsModel) confirm(*rapid.T) {
+	if len(m.executed) > 0 {
+		m.subs.confirm(m.executed[0].user, m.executed[0].subscribe)
+		m.executed = m.executed[1:]
 	}
 }
 
-func (w *subscriptionsModel) pass(*rapid.T) { w.now = w.now.Add(600 * time.Millisecond) }
+func (m *subscriptionsModel) pass(*rapid.T) { m.now = m.now.Add(600 * time.Millisecond) }
 
-func (w *subscriptionsModel) connect(*rapid.T) {
-	if !w.open {
-		w.open = true
-		w.roster.connected()
+func (m *subscriptionsModel) connect(*rapid.T) {
+	if !m.open {
+		m.open = true
+		m.subs.connected()
 	}
 }
 
-func (w *subscriptionsModel) lose(*rapid.T) {
-	w.open = false
-	w.answers = nil
-	clear(w.held)
-	w.roster.disconnected(errProbeLost)
+func (m *subscriptionsModel) lose(*rapid.T) {
+	m.open = false
+	m.executed = nil
+	clear(m.subscribed)
+	m.subs.disconnected(errProbeLost)
 }
 
-// check demands that a kept promise was true when it was kept.
-func (w *subscriptionsModel) check(t *rapid.T) {
-	for p, user := range w.promises {
+// check requires that the user of each resolved promise is subscribed.
+func (m *subscriptionsModel) check(t *rapid.T) {
+	for p, user := range m.promises {
 		select {
 		case <-p.done:
-			delete(w.promises, p)
+			delete(m.promises, p)
 			require.NoError(t, p.err)
-			require.True(t, w.held[user] || w.followed[user] == 0, "confirmed, but not subscribed")
+			require.True(t, m.subscribed[user] || m.followed[user] == 0, "confirmed, but not subscribed")
 		default:
 		}
 	}
 }
 
-// settle lets everything in flight arrive and every linger end.
-func (w *subscriptionsModel) settle(t *rapid.T) {
-	w.connect(t)
+// settle confirms all commands and lets every linger end.
+func (m *subscriptionsModel) settle(t *rapid.T) {
+	m.connect(t)
 	for range 3 {
-		w.send(t)
-		for len(w.answers) > 0 {
-			w.answer(t)
+		m.send(t)
+		for len(m.executed) > 0 {
+			m.confirm(t)
 		}
-		w.check(t)
-		w.now = w.now.Add(2 * time.Second)
+		m.check(t)
+		m.now = m.now.Add(2 * time.Second)
 	}
 	want := maps.Collect(func(yield func(domain.UserID, bool) bool) {
-		for user, n := range w.followed {
+		for user, n := range m.followed {
 			if n > 0 && !yield(user, true) {
 				return
 			}
 		}
 	})
-	maps.DeleteFunc(w.held, func(_ domain.UserID, held bool) bool { return !held })
-	require.Equal(t, want, w.held, "subscribed are those who are followed")
-	require.ElementsMatch(t, slices.Collect(maps.Keys(want)), slices.Collect(maps.Keys(w.roster.users)), "nothing is kept of the others")
-	for _, e := range w.roster.users {
-		require.True(t, e.live && e.inFlight == 0 && !e.queued && !e.unsubscribing && e.promise == nil)
+	maps.DeleteFunc(m.subscribed, func(_ domain.UserID, held bool) bool { return !held })
+	require.Equal(t, want, m.subscribed, "the followed users must be subscribed")
+	require.ElementsMatch(t, slices.Collect(maps.Keys(want)), slices.Collect(maps.Keys(m.subs.users)), "other users must be removed")
+	for _, sub := range m.subs.users {
+		require.True(t, sub.live && sub.inFlight == 0 && !sub.queued && !sub.unsubscribing && sub.promise == nil)
 	}
-	require.Empty(t, w.promises, "nobody waits for ever")
-	_, ok := w.roster.takeRestored(false)
-	require.True(t, ok, "no gap stays open")
+	require.Empty(t, m.promises, "every wait must end")
+	_, ok := m.subs.takeRestored(false)
+	require.True(t, ok, "the gap must end")
 }
 
 func modelUser() *rapid.Generator[domain.UserID] {
@@ -149,58 +149,56 @@ func modelUser() *rapid.Generator[domain.UserID] {
 
 func TestSubscriptionsConverge(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := newSubscriptionsModel()
+		m := newSubscriptionsModel()
 		t.Repeat(map[string]func(*rapid.T){
-			"": w.check, "follow": w.follow, "unfollow": w.unfollow, "send": w.send, "answer": w.answer,
-			"pass": w.pass, "connect": w.connect, "lose": w.lose,
+			"": m.check, "follow": m.follow, "unfollow": m.unfollow, "send": m.send, "confirm": m.confirm,
+			"pass": m.pass, "connect": m.connect, "lose": m.lose,
 		})
-		w.settle(t)
+		m.settle(t)
 	})
 }
 
 func TestSubscriptionsReportEveryLostUser(t *testing.T) {
-	w := newSubscriptionsModel()
+	m := newSubscriptionsModel()
 	for _, user := range []domain.UserID{"a", "b", "c"} {
-		_, _, err := w.roster.follow(user)
+		_, _, err := m.subs.follow(user)
 		require.NoError(t, err)
 	}
-	w.connect(nil)
-	w.send(nil)
-	w.answer(nil) // one of them is confirmed
-	first := w.roster.users
+	m.connect(nil)
+	m.send(nil)
+	m.confirm(nil) // confirms one of them
 	lost := domain.UserID("")
-	for user, e := range first {
-		if e.live {
+	for user, sub := range m.subs.users {
+		if sub.live {
 			lost = user
 		}
 	}
-	w.lose(nil)
-	w.connect(nil)
-	_, ok := w.roster.takeRestored(false)
+	m.lose(nil)
+	m.connect(nil)
+	_, ok := m.subs.takeRestored(false)
 	require.False(t, ok)
-	w.lose(nil) // again, before it is back
-	w.connect(nil)
-	w.send(nil)
-	for len(w.answers) > 0 {
-		w.answer(nil)
+	m.lose(nil) // again, before the user is restored
+	m.connect(nil)
+	m.send(nil)
+	for len(m.executed) > 0 {
+		m.confirm(nil)
 	}
-	users, ok := w.roster.takeRestored(false)
+	users, ok := m.subs.takeRestored(false)
 	require.True(t, ok)
-	require.Equal(t, []domain.UserID{lost}, users, "who was never confirmed has missed nothing")
+	require.Equal(t, []domain.UserID{lost}, users, "users who were never confirmed have missed no message")
 }
 
-// TestSubscriptionsIgnoreOldConfirmations: anna was wanted and given up, and
-// both is on its way, when she is wanted again.
+// The user is followed again while a SUBSCRIBE and an UNSUBSCRIBE are not confirmed.
 func TestSubscriptionsIgnoreOldConfirmations(t *testing.T) {
-	w := newSubscriptionsModel()
-	_, _, err := w.roster.follow("anna")
+	m := newSubscriptionsModel()
+	_, _, err := m.subs.follow("anna")
 	require.NoError(t, err)
-	w.connect(nil)
-	w.roster.unfollow("anna", w.now)
-	w.now = w.now.Add(2 * time.Second)
-	w.send(nil)
-	require.Equal(t, []modelCommand{{"anna", true}, {"anna", false}}, w.answers)
-	again, _, err := w.roster.follow("anna")
+	m.connect(nil)
+	m.subs.unfollow("anna", m.now)
+	m.now = m.now.Add(2 * time.Second)
+	m.send(nil)
+	require.Equal(t, []modelCommand{{"anna", true}, {"anna", false}}, m.executed)
+	again, _, err := m.subs.follow("anna")
 	require.NoError(t, err)
 	for range 3 {
 		select {
@@ -208,60 +206,59 @@ func TestSubscriptionsIgnoreOldConfirmations(t *testing.T) {
 			require.FailNow(t, "confirmed too early")
 		default:
 		}
-		w.send(nil)
-		w.answer(nil)
+		m.send(nil)
+		m.confirm(nil)
 	}
 	require.NoError(t, again.wait(t.Context()))
-	require.True(t, w.held["anna"])
+	require.True(t, m.subscribed["anna"])
 }
 
-// TestSubscriptionsBatchWhileConfirmationsAreOutstanding: users who come one after the other
-// go by one command, and its writer is woken for it.
+// Users who are followed while a confirmation is outstanding share the next command.
 func TestSubscriptionsBatchWhileConfirmationsAreOutstanding(t *testing.T) {
-	w := newSubscriptionsModel()
-	w.connect(nil)
+	m := newSubscriptionsModel()
+	m.connect(nil)
 	for _, user := range []domain.UserID{"anna", "bo", "cleo"} {
-		_, _, err := w.roster.follow(user)
+		_, _, err := m.subs.follow(user)
 		require.NoError(t, err)
-		<-w.roster.wake
-		w.send(nil)
-		require.Equal(t, []modelCommand{{"anna", true}}, w.answers)
+		<-m.subs.wake
+		m.send(nil)
+		require.Equal(t, []modelCommand{{"anna", true}}, m.executed)
 	}
-	w.answer(nil)
-	<-w.roster.wake
-	w.send(nil)
-	require.Equal(t, []modelCommand{{"bo", true}, {"cleo", true}}, w.answers)
+	m.confirm(nil)
+	<-m.subs.wake
+	m.send(nil)
+	require.Equal(t, []modelCommand{{"bo", true}, {"cleo", true}}, m.executed)
 }
 
 func TestSubscriptionsLingerAfterTheLastUnfollow(t *testing.T) {
-	w := newSubscriptionsModel()
-	w.connect(nil)
+	m := newSubscriptionsModel()
+	m.connect(nil)
 	for range 2 {
-		_, _, err := w.roster.follow("anna")
+		_, _, err := m.subs.follow("anna")
 		require.NoError(t, err)
-		w.send(nil)
-		w.answer(nil)
-		w.now = w.now.Add(600 * time.Millisecond)
-		w.roster.unfollow("anna", w.now)
-		w.now = w.now.Add(600 * time.Millisecond)
-		w.send(nil)
-		require.True(t, w.held["anna"], "still within the linger")
+		m.send(nil)
+		m.confirm(nil)
+		m.now = m.now.Add(600 * time.Millisecond)
+		m.subs.unfollow("anna", m.now)
+		m.now = m.now.Add(600 * time.Millisecond)
+		m.send(nil)
+		require.True(t, m.subscribed["anna"], "the linger has not ended")
 	}
-	w.now = w.now.Add(500 * time.Millisecond)
-	w.send(nil)
-	require.False(t, w.held["anna"])
+	m.now = m.now.Add(500 * time.Millisecond)
+	m.send(nil)
+	require.False(t, m.subscribed["anna"])
 }
 
 func TestSubscriptionsRefuseWhileDown(t *testing.T) {
-	r := newSubscriptions("ws:", time.Second)
-	p, _, err := r.follow("a")
+	s := newSubscriptions("ws:", time.Second)
+	p, _, err := s.follow("a")
 	require.NoError(t, err)
-	r.failWaiters(down, errProbeLost)
+	s.failWaiters(down, errProbeLost)
 	require.ErrorIs(t, p.wait(t.Context()), errProbeLost)
-	_, _, err = r.follow("b")
+	_, _, err = s.follow("b")
 	require.ErrorIs(t, err, errProbeLost)
-	require.True(t, r.unfollow("a", time.Now()))
-	require.Empty(t, r.users)
+	require.True(t, s.unfollow("a", time.Now()))
+	require.Empty(t, s.users)
 }
 
 func TestKeysOfDifferentPairsDiffer(t *testing.T) {
@@ -278,31 +275,30 @@ func TestKeysOfDifferentPairsDiffer(t *testing.T) {
 	})
 }
 
-// TestRestoredUsersAreReportedFirst covers a message that comes for one user
-// while another is still missing.
-func TestRestoredUsersAreReportedFirst(t *testing.T) {
-	w := newSubscriptionsModel()
-	w.connect(nil)
+// A message for a restored user arrives while another user is not restored yet.
+func TestSubscriptionsReportRestoredUsersBeforeTheOthers(t *testing.T) {
+	m := newSubscriptionsModel()
+	m.connect(nil)
 	for _, user := range []domain.UserID{"anna", "bo"} {
-		_, _, err := w.roster.follow(user)
+		_, _, err := m.subs.follow(user)
 		require.NoError(t, err)
 	}
-	w.send(nil)
-	for len(w.answers) > 0 {
-		w.answer(nil)
+	m.send(nil)
+	for len(m.executed) > 0 {
+		m.confirm(nil)
 	}
-	w.lose(nil)
-	w.connect(nil)
-	w.send(nil)
-	w.answer(nil)
-	users, whole := w.roster.takeRestored(false)
+	m.lose(nil)
+	m.connect(nil)
+	m.send(nil)
+	m.confirm(nil)
+	users, whole := m.subs.takeRestored(false)
 	require.False(t, whole)
 	require.Empty(t, users)
-	users, whole = w.roster.takeRestored(true)
+	users, whole = m.subs.takeRestored(true)
 	require.False(t, whole)
 	require.Len(t, users, 1)
-	w.answer(nil)
-	rest, whole := w.roster.takeRestored(false)
+	m.confirm(nil)
+	rest, whole := m.subs.takeRestored(false)
 	require.True(t, whole)
-	require.ElementsMatch(t, []domain.UserID{"anna", "bo"}, append(users, rest...), "each once")
+	require.ElementsMatch(t, []domain.UserID{"anna", "bo"}, append(users, rest...), "each user must be reported once")
 }
