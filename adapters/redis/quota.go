@@ -14,9 +14,10 @@ import (
 const (
 	// defaultLease is how long a lease outlives a node that has died.
 	defaultLease = 30 * time.Second
-	// renewalsPerLease is the number of renewals during a lease, and retriesPerLease the
-	// maximum number of attempts after a failure.
-	renewalsPerLease, retriesPerLease = 3, 30
+	// renewalsPerLease is the number of renewals during a lease.
+	renewalsPerLease = 3
+	// retriesPerLease is the number of attempts during a lease after a failure.
+	retriesPerLease = 30
 	// quotaTimeout is the timeout of one round trip. A handshake waits for its own and
 	// perhaps for the previous one.
 	quotaTimeout = time.Second
@@ -50,8 +51,6 @@ type Quota struct {
 	releases       batcher[*lease, int64]
 	held           *heldLeases
 	unavailable    atomic.Bool
-	// wake tells Run that there is work before the next renewal.
-	wake chan struct{}
 }
 
 var _ ports.ConnectionQuota = (*Quota)(nil)
@@ -63,7 +62,7 @@ func NewQuota(c *Client, cfg QuotaConfig, local ports.ConnectionQuota, o ports.O
 		cfg.Lease = defaultLease
 	}
 	q := &Quota{
-		rdb: c.rdb, local: local, observer: o, config: cfg, held: newHeldLeases(), wake: make(chan struct{}, 1),
+		rdb: c.rdb, local: local, observer: o, config: cfg, held: newHeldLeases(),
 		renew: newCountScript(c.rdb, renewLeaseScript, 1), release: newCountScript(c.rdb, releaseLeaseScript, 1),
 	}
 	acquire := newCountScript(c.rdb, acquireLeaseScript, 1)
@@ -101,7 +100,6 @@ func (q *Quota) Release(user domain.UserID, session string) {
 	if l := q.held.remove(user, session); l != nil {
 		if _, released := q.releases.do(context.Background(), l); !released {
 			q.held.deferRelease(l)
-			notify(q.wake)
 		}
 	}
 	q.local.Release(user, session)
@@ -154,6 +152,5 @@ func (q *Quota) run(ctx context.Context, script batchScript[int64], leases []*le
 func (q *Quota) markUnavailable() {
 	if q.unavailable.CompareAndSwap(false, true) {
 		q.observer.Observe(domain.QuotaDegraded{Degraded: true})
-		notify(q.wake)
 	}
 }

@@ -105,6 +105,13 @@ func (h *heldLeases) deferEnded(leases []*lease) {
 	}
 }
 
+// mustRelease reports whether takeReleased would return a lease.
+func (h *heldLeases) mustRelease() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.released) > 0
+}
+
 // takeReleased removes and returns the leases that must be released.
 func (h *heldLeases) takeReleased() []*lease {
 	h.mu.Lock()

@@ -15,37 +15,29 @@ const maxRenewBatch = 512
 // Run renews this node's leases until ctx is done. Leases that are held then expire, unless
 // they are released.
 func (q *Quota) Run(ctx context.Context) error {
-	due := time.Now().Add(q.renewInterval())
+	next := time.Now().Add(q.config.Lease / renewalsPerLease)
+	ticker := time.NewTicker(q.config.Lease / retriesPerLease)
+	defer ticker.Stop()
 	for {
-		timer := time.NewTimer(time.Until(due))
 		select {
 		case <-ctx.Done():
-			timer.Stop()
 			return nil
-		case <-timer.C:
-			due = time.Now().Add(q.maintain(ctx))
-		case <-q.wake: // never delays the next maintenance
-			timer.Stop()
-			if soon := time.Now().Add(q.retryInterval()); soon.Before(due) {
-				due = soon
+		case now := <-ticker.C:
+			due := !now.Before(next) || q.unavailable.Load() || q.held.mustRelease()
+			if due && q.maintain(ctx) {
+				next = now.Add(q.config.Lease / renewalsPerLease)
 			}
 		}
 	}
 }
 
-// renewInterval is the time between two renewals of all leases.
-func (q *Quota) renewInterval() time.Duration { return q.config.Lease / renewalsPerLease }
-
-// retryInterval is the time between two attempts.
-func (q *Quota) retryInterval() time.Duration { return q.config.Lease / retriesPerLease }
-
-// maintain renews all leases, releases those of ended sessions, and returns the time until the
-// next call. While Redis is unavailable it pings Redis first. Handshakes use Redis again when
-// everything has succeeded.
-func (q *Quota) maintain(ctx context.Context) (next time.Duration) {
+// maintain renews all leases and releases those of ended sessions. It returns false if it must
+// soon be called again: after an error, or if Redis had lost leases. While Redis is unavailable
+// it pings Redis first. Handshakes use Redis again when everything has succeeded.
+func (q *Quota) maintain(ctx context.Context) bool {
 	unavailable := q.unavailable.Load()
 	if unavailable && q.ping(ctx) != nil {
-		return q.retryInterval()
+		return false
 	}
 	lost, err := q.renewAll(ctx)
 	if err == nil {
@@ -55,15 +47,12 @@ func (q *Quota) maintain(ctx context.Context) (next time.Duration) {
 		if ctx.Err() == nil {
 			q.markUnavailable()
 		}
-		return q.retryInterval()
+		return false
 	}
 	if unavailable && q.unavailable.CompareAndSwap(true, false) {
 		q.observer.Observe(domain.QuotaDegraded{Degraded: false})
 	}
-	if lost {
-		return q.retryInterval()
-	}
-	return q.renewInterval()
+	return !lost
 }
 
 func (q *Quota) ping(ctx context.Context) error {

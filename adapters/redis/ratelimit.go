@@ -41,8 +41,6 @@ type RateLimiter struct {
 	requests    batcher[windowRequest, windowState]
 	denied      deniedCache
 	unavailable atomic.Bool
-	// wake tells Run that Redis is unavailable.
-	wake chan struct{}
 }
 
 var _ ports.RateLimiter = (*RateLimiter)(nil)
@@ -52,7 +50,7 @@ var _ ports.RateLimiter = (*RateLimiter)(nil)
 func NewRateLimiter(c *Client, cfg LimiterConfig, local ports.RateLimiter, o ports.Observer) *RateLimiter {
 	l := &RateLimiter{
 		local: local, observer: o, timeout: cfg.Timeout, counter: newCountScript(c.rdb, countScript, 2),
-		denied: newDeniedCache(), wake: make(chan struct{}, 1),
+		denied: newDeniedCache(),
 	}
 	l.requests = newBatcher(cfg.Timeout, l.countBatch)
 	return l
@@ -93,37 +91,30 @@ func (l *RateLimiter) countBatch(requests []windowRequest) ([]windowState, bool)
 	windows, err := l.countWindows(context.Background(), requests)
 	if err != nil && l.unavailable.CompareAndSwap(false, true) {
 		l.observer.Observe(domain.LimiterDegraded{Degraded: true})
-		notify(l.wake)
 	}
 	return windows, err == nil
 }
 
 // Run returns the limiter to Redis after each outage. It returns when ctx is done.
 func (l *RateLimiter) Run(ctx context.Context) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-l.wake:
-			l.awaitRecovery(ctx)
-		}
-	}
-}
-
-// awaitRecovery tries until Redis counts within the timeout.
-func (l *RateLimiter) awaitRecovery(ctx context.Context) {
 	ticker := time.NewTicker(recoveryInterval)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case <-ticker.C:
-			if _, err := l.countWindows(ctx, []windowRequest{{key: probeKey, length: recoveryInterval}}); err == nil {
-				l.unavailable.Store(false)
-				l.observer.Observe(domain.LimiterDegraded{Degraded: false})
-				return
+			if l.unavailable.Load() {
+				l.tryRecover(ctx)
 			}
 		}
+	}
+}
+
+// tryRecover uses Redis again if it counts a request within the timeout.
+func (l *RateLimiter) tryRecover(ctx context.Context) {
+	if _, err := l.countWindows(ctx, []windowRequest{{key: probeKey, length: recoveryInterval}}); err == nil {
+		l.unavailable.Store(false)
+		l.observer.Observe(domain.LimiterDegraded{Degraded: false})
 	}
 }
