@@ -1,4 +1,4 @@
-package main
+package bearer_test
 
 import (
 	"testing"
