@@ -33,7 +33,7 @@ var _ ports.Idempotency = (*Idempotency)(nil)
 // record is a claim, or the response of the request that claimed the key.
 type record struct {
 	ticket, digest string
-	answer         []byte // nil while the request runs
+	response       []byte // nil while the request runs
 	ends           time.Time
 }
 
@@ -52,25 +52,25 @@ func (i *Idempotency) Claim(_ context.Context, key domain.IdempotencyKey, digest
 		ticket := strconv.Itoa(i.tickets) + " " + digest
 		i.records.Add(key, &record{ticket: ticket, digest: digest, ends: time.Now().Add(claimTTL)})
 		return domain.Claim{State: domain.Claimed, Ticket: ticket}, nil
-	case r.answer == nil:
+	case r.response == nil:
 		return domain.Claim{State: domain.Running}, nil
 	case r.digest != digest:
 		return domain.Claim{State: domain.Mismatched}, nil
 	default:
-		return domain.Claim{State: domain.Completed, Response: bytes.Clone(r.answer)}, nil
+		return domain.Claim{State: domain.Completed, Response: bytes.Clone(r.response)}, nil
 	}
 }
 
 // Confirm stores the response of a claimed key.
-func (i *Idempotency) Confirm(_ context.Context, key domain.IdempotencyKey, ticket string, answer []byte) error {
+func (i *Idempotency) Confirm(_ context.Context, key domain.IdempotencyKey, ticket string, response []byte) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if r := i.find(key); r != nil && r.ticket != ticket {
 		return nil
 	}
 	_, digest, _ := bytes.Cut([]byte(ticket), []byte(" "))
-	stored := append([]byte{}, answer...) // a nil response would mean that the request is running
-	i.records.Add(key, &record{digest: string(digest), answer: stored, ends: time.Now().Add(responseTTL)})
+	stored := append([]byte{}, response...) // a nil response would mean that the request is running
+	i.records.Add(key, &record{digest: string(digest), response: stored, ends: time.Now().Add(responseTTL)})
 	return nil
 }
 

@@ -105,7 +105,7 @@ func (c Config) certPool(u *url.URL) (*x509.CertPool, error) {
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, domain.Misconfigured("REDIS_CA_FILE", "holds no PEM certificate")
+		return nil, domain.Misconfigured("REDIS_CA_FILE", "contains no PEM certificate")
 	}
 	return pool, nil
 }

@@ -39,7 +39,7 @@ func (s *shard) runProbe(ctx context.Context) error {
 // unhealthyReason returns why messages can be missed, or nil if this connection has
 // received its probe. A confirmed connection without a received probe is not healthy.
 func (s *shard) unhealthyReason() error {
-	if s.probeHeard.Load() {
+	if s.probeReceived.Load() {
 		return nil
 	}
 	return s.subs.downReason()

@@ -58,9 +58,9 @@ type shard struct {
 	gapSince     time.Time // when the gap began: later messages can be missing
 	lastReceived time.Time // when a connection last received anything
 
-	subscribed   atomic.Bool  // the probe is subscribed
-	probeHeard   atomic.Bool  // this connection has received its probe
-	missedProbes atomic.Int32 // probes sent since the last one was received
+	subscribed    atomic.Bool  // the probe is subscribed
+	probeReceived atomic.Bool  // this connection has received its probe
+	missedProbes  atomic.Int32 // probes sent since the last one was received
 
 	// probeConfirmed holds a value once the probe is subscribed, so that the first probe is
 	// sent at once.
@@ -75,7 +75,7 @@ func (s *shard) run(ctx context.Context, handler ports.MessageHandler) {
 		began := time.Now()
 		err := redacted(s.serveConnection(ctx)) // callers and health checks get this error too
 		worked := s.subscribed.Swap(false)
-		s.probeHeard.Store(false)
+		s.probeReceived.Store(false)
 		s.subs.disconnected(err)
 		switch {
 		case ctx.Err() != nil:
@@ -182,7 +182,7 @@ func (s *shard) deliver(m *goredis.Message) {
 	switch {
 	case m.Channel == s.probe:
 		s.missedProbes.Store(0)
-		s.probeHeard.Store(true)
+		s.probeReceived.Store(true)
 	case m.Channel == disconnectChannel:
 		callForUser(s.handler.Disconnect, m.Payload)
 	case m.Channel == checkChannel:

@@ -36,10 +36,10 @@ func TestNotifierBoundsLengthAndTTLOfTheLog(t *testing.T) {
 			for range 5 {
 				ids = append(ids, publish(t, n, notification("u{x}")).ID)
 			}
-			kept, err := other.XRange(t.Context(), "wslog:{u{x}}", "-", "+").Result()
+			entries, err := other.XRange(t.Context(), "wslog:{u{x}}", "-", "+").Result()
 			require.NoError(t, err)
-			require.Len(t, kept, 3)
-			for i, entry := range kept {
+			require.Len(t, entries, 3)
+			for i, entry := range entries {
 				require.Equal(t, ids[i+2], entry.ID)
 				require.Equal(t, map[string]any{"frame": `{"event":"e","data":{}}`}, entry.Values, "the stored frame must not contain the id")
 			}
@@ -121,8 +121,8 @@ func TestNotifierTimesOutOnARedisThatHangs(t *testing.T) {
 func TestNotifierWaitsForReplicas(t *testing.T) {
 	master := servers.OwnRedis(t, "--repl-diskless-sync-delay", "0")
 	replica := servers.OwnRedis(t, "--replicaof", "127.0.0.1 "+strconv.Itoa(master.Port()))
-	ask := externalClient(t, master.URL())
-	joined := func() bool { return online(ask) }
+	client := externalClient(t, master.URL())
+	joined := func() bool { return online(client) }
 	require.Eventually(t, joined, patience, 20*time.Millisecond)
 	cfg := notifierConfig()
 	cfg.MinReplicas = 1

@@ -63,17 +63,17 @@ func refuseCommands(conn net.Conn, reply, result string) {
 			return
 		}
 		parts, _ := strconv.Atoi(strings.TrimSpace(strings.TrimPrefix(head, "*")))
-		answer := "-" + reply + "\r\n"
+		response := "-" + reply + "\r\n"
 		for range 2 * parts {
 			line, err := lines.ReadString('\n')
 			if err != nil {
 				return
 			}
 			if result != "" && strings.HasPrefix(line, "eval") {
-				answer = result
+				response = result
 			}
 		}
-		if _, err := conn.Write([]byte(answer)); err != nil {
+		if _, err := conn.Write([]byte(response)); err != nil {
 			return
 		}
 	}
