@@ -11,9 +11,9 @@ import (
 	"github.com/huleedu/edge/test/contract"
 )
 
-// A connection that is confirmed but does not hear its probe is never healthy,
-// however often it is made again; the first probe that it hears makes it healthy.
-func TestReconnectWithoutProbeIsNotReady(t *testing.T) {
+// A confirmed connection is healthy only after it has received its probe, also after several
+// reconnects.
+func TestListenerIsUnhealthyUntilItReceivesAProbe(t *testing.T) {
 	s := embedded(t)
 	d := startMuteProxy(t, s.url)
 	cfg := listenerConfig()
@@ -29,21 +29,20 @@ func TestReconnectWithoutProbeIsNotReady(t *testing.T) {
 	reconnects := func() int {
 		return facts.Count(func(f domain.Fact) bool { return f == domain.Resubscribed{} })
 	}
-	before, seen := reconnects(), 0
+	before, healthyChecks := reconnects(), 0
 	require.Eventually(t, func() bool {
 		if l.Health(context.Background()).Condition != domain.Unhealthy {
-			seen++
+			healthyChecks++
 		}
 		return reconnects() >= before+3
 	}, patience, time.Microsecond)
-	require.Zero(t, seen, "ready although it hears nothing")
+	require.Zero(t, healthyChecks)
 	d.dropMessages.Store(false)
 	require.Eventually(t, healthy(l), patience, time.Millisecond)
 }
 
-// A node is ready as soon as its first connection hears, not with the next beat of
-// the probe.
-func TestReadyAfterTheFirstProbe(t *testing.T) {
+// The first probe is sent when its channel is subscribed, not after the interval.
+func TestListenerSendsTheFirstProbeAtOnce(t *testing.T) {
 	cfg := listenerConfig()
 	cfg.ProbeInterval = time.Hour
 	l := listener(openClient(t, embedded(t).url), cfg, contract.NewFacts())

@@ -11,23 +11,23 @@ import (
 
 // subscriptions is the state of one connection's users: what callers want, what was sent to
 // Redis and what Redis has confirmed. Redis confirms every command for every channel, in
-// order, so a channel is subscribed only when no command for it is in flight and the last
-// one was SUBSCRIBE.
+// order. So a channel is subscribed if no command for it is in flight and the last one was
+// SUBSCRIBE.
 type subscriptions struct {
 	prefix ChannelPrefix
 	linger time.Duration
-	// wake tells sendCommands, which alone sends commands, that there is work.
+	// wake tells shard.sendCommands that there is work.
 	wake chan struct{}
 
 	mu            sync.Mutex
 	phase         phase
-	reason        error // why the phase is down
+	reason        error // why the connection is down
 	users         map[domain.UserID]*subscription
 	pending       []domain.UserID // users to subscribe, in order
 	idle          []idleUser      // users without followers, oldest first
 	inFlight      int             // channels with an outstanding confirmation
-	lost          int             // subscriptions that were lost and are not restored
-	restoredUsers []domain.UserID // lost users whose subscription is restored
+	lost          int             // number of lost subscriptions that are not restored
+	restoredUsers []domain.UserID // users whose lost subscription is restored, to be reported
 }
 
 // phase is the state of the connection.
@@ -65,11 +65,12 @@ type promise struct {
 }
 
 var (
-	errConnecting = errors.New("no confirmation in time")
+	errConnecting = errors.New("the subscription was not confirmed in time")
 	errStopped    = errors.New("the listener has ended")
 )
 
-// wait returns when the subscription is confirmed, at once for a nil promise.
+// wait returns nil when the subscription is confirmed, at once for a nil promise. It returns an
+// error when the connection fails, ctx is done or the confirmation takes too long.
 func (p *promise) wait(ctx context.Context) error {
 	if p == nil {
 		return nil
@@ -86,6 +87,7 @@ func (p *promise) wait(ctx context.Context) error {
 	}
 }
 
+// resolve ends the wait of all callers.
 func (p *promise) resolve(err error) {
 	p.err = err
 	close(p.done)
@@ -99,74 +101,67 @@ func newSubscriptions(prefix ChannelPrefix, linger time.Duration) *subscriptions
 }
 
 // follow adds a follower. The promise is nil if the subscription is live. first is set for
-// the user's first follower.
-func (r *subscriptions) follow(user domain.UserID) (p *promise, first bool, err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.phase == down || r.phase == stopped {
-		return nil, false, r.reason
+// the user's first follower. It returns an error while the connection is down.
+func (s *subscriptions) follow(user domain.UserID) (p *promise, first bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.phase == down || s.phase == stopped {
+		return nil, false, s.reason
 	}
-	e := r.users[user]
-	if e == nil {
-		e = &subscription{}
-		r.users[user] = e
+	sub := s.users[user]
+	if sub == nil {
+		sub = &subscription{}
+		s.users[user] = sub
 	}
-	e.refs++
-	if e.live {
-		return nil, e.refs == 1, nil
+	sub.refs++
+	if sub.live {
+		return nil, sub.refs == 1, nil
 	}
-	if e.promise == nil {
-		e.promise = &promise{done: make(chan struct{})}
-		e.waitingSince = time.Now()
+	if sub.promise == nil {
+		sub.promise = &promise{done: make(chan struct{})}
+		sub.waitingSince = time.Now()
 	}
-	if !e.queued && (e.inFlight == 0 || e.unsubscribing) {
-		r.enqueue(user, e)
+	if !sub.queued && (sub.inFlight == 0 || sub.unsubscribing) {
+		s.enqueue(user, sub)
 	}
-	return e.promise, e.refs == 1, nil
+	return sub.promise, sub.refs == 1, nil
 }
 
-func (r *subscriptions) enqueue(user domain.UserID, e *subscription) {
-	e.queued = true
-	r.pending = append(r.pending, user)
-	r.wakeWriter()
-}
-
-// wakeWriter wakes sendCommands.
-func (r *subscriptions) wakeWriter() {
-	select {
-	case r.wake <- struct{}{}:
-	default:
-	}
+// enqueue adds the user to those whose channel must be subscribed.
+func (s *subscriptions) enqueue(user domain.UserID, sub *subscription) {
+	sub.queued = true
+	s.pending = append(s.pending, user)
+	notify(s.wake)
 }
 
 // unfollow removes a follower. It returns true for the user's last follower.
-func (r *subscriptions) unfollow(user domain.UserID, now time.Time) (last bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	e := r.users[user]
-	if e == nil || e.refs == 0 {
+func (s *subscriptions) unfollow(user domain.UserID, now time.Time) (last bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sub := s.users[user]
+	if sub == nil || sub.refs == 0 {
 		return false
 	}
-	e.refs--
-	if e.refs > 0 {
+	sub.refs--
+	if sub.refs > 0 {
 		return false
 	}
-	if r.phase != up {
-		r.remove(user, e)
+	if s.phase != up {
+		s.remove(user, sub)
 		return true
 	}
-	e.idleSince = now
-	r.idle = append(r.idle, idleUser{user: user, since: now})
-	if len(r.idle) == 1 {
-		r.wakeWriter()
+	sub.idleSince = now
+	s.idle = append(s.idle, idleUser{user: user, since: now})
+	if len(s.idle) == 1 {
+		notify(s.wake)
 	}
 	return true
 }
 
 // remove removes a user who has no subscription in Redis.
-func (r *subscriptions) remove(user domain.UserID, e *subscription) {
-	if e.lost {
-		r.lost--
+func (s *subscriptions) remove(user domain.UserID, sub *subscription) {
+	if sub.lost {
+		s.lost--
 	}
-	delete(r.users, user)
+	delete(s.users, user)
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
@@ -31,7 +32,7 @@ func (p *Platform) Prompt(batch domain.BatchID) *domain.PromptRef {
 func (p *Platform) Registered() []domain.Registration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return append([]domain.Registration(nil), p.registered...)
+	return slices.Clone(p.registered)
 }
 
 // Register adds a batch that waits for content.
@@ -81,6 +82,7 @@ func (p *Platform) fixedReply(ctx context.Context) (*domain.Reply, error) {
 	return p.reply, nil
 }
 
+// cloneReply returns a copy of a reply, or an empty reply for nil.
 func cloneReply(r *domain.Reply) domain.Reply {
 	if r == nil {
 		return domain.Reply{}
@@ -88,9 +90,10 @@ func cloneReply(r *domain.Reply) domain.Reply {
 	return domain.Reply{Status: r.Status, ContentType: r.ContentType, RetryAfter: r.RetryAfter, Body: bytes.Clone(r.Body)}
 }
 
+// jsonReply returns a reply with a JSON document.
 func jsonReply(status int, document map[string]any) domain.Reply {
 	body, err := json.Marshal(document)
-	if err != nil { // cannot happen: strings and prompts can always be encoded
+	if err != nil { // impossible: strings and prompts can always be encoded
 		body = []byte("{}")
 	}
 	return domain.Reply{Status: status, ContentType: "application/json", Body: body}

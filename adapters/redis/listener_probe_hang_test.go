@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// hangingHook takes commands and answers none.
+// hangingHook never answers a command.
 type hangingHook struct{}
 
 func (hangingHook) DialHook(next goredis.DialHook) goredis.DialHook { return next }
@@ -26,8 +26,7 @@ func (hangingHook) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis
 	return next
 }
 
-// TestHungConnectionFailsAfterTwoProbes: also when each of them takes as long as it may.
-func TestHungConnectionFailsAfterTwoProbes(t *testing.T) {
+func TestProbeFailsAfterTwoTimeouts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		rdb := goredis.NewClient(&goredis.Options{Addr: "127.0.0.1:1"})

@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"slices"
 	"strings"
@@ -22,21 +21,17 @@ const (
 	// maxChannelsPerCommand is the maximum number of channels of one SUBSCRIBE: large enough
 	// to save round trips, small enough not to block Redis.
 	maxChannelsPerCommand = 1000
-	// maxMissedProbes is how many consecutive probes may be missed.
-	maxMissedProbes = 2
 	// minBackoff and maxBackoff limit the time between two attempts to connect. The maximum
-	// is short, because a node must notice soon that Redis is back, and an attempt is cheap.
+	// is short, so that a node reconnects soon when Redis is back. An attempt is cheap.
 	minBackoff = 100 * time.Millisecond
 	maxBackoff = time.Second
 	// stableAfter is the age from which on a lost connection resets the backoff.
 	stableAfter = 5 * time.Second
-	// gapMargin is how long a message can be in transit. A message that was published less
-	// than this before the last received one can be lost too, also because a cluster can
+	// gapMargin is the maximum time that a message is in transit. A message that was published
+	// less than this before the last received one can be lost too, also because a cluster can
 	// send it through another node.
 	gapMargin = 500 * time.Millisecond
 )
-
-var errProbeLost = errors.New("the subscription does not hear its probe")
 
 // shardConfig is the configuration of a shard.
 type shardConfig struct {
@@ -59,13 +54,13 @@ type shard struct {
 
 	// Used only by the receiving goroutine.
 	handler      ports.MessageHandler
-	gapOpen      bool      // a working connection was lost and not all users are restored
-	gapSince     time.Time // from when on messages can be missing
-	lastReceived time.Time // when the connection last received something
+	gapOpen      bool      // a working connection was lost, and not all users are restored
+	gapSince     time.Time // when the gap began: later messages can be missing
+	lastReceived time.Time // when a connection last received anything
 
-	subscribed   atomic.Bool  // the probe is subscribed
-	probeHeard   atomic.Bool  // this connection has received its probe
-	missedProbes atomic.Int32 // probes sent since the last one was received
+	subscribed    atomic.Bool  // the probe is subscribed
+	probeReceived atomic.Bool  // this connection has received its probe
+	missedProbes  atomic.Int32 // probes sent since the last one was received
 
 	// probeConfirmed holds a value once the probe is subscribed, so that the first probe is
 	// sent at once.
@@ -78,9 +73,9 @@ func (s *shard) run(ctx context.Context, handler ports.MessageHandler) {
 	defer s.subs.failWaiters(stopped, errStopped)
 	for attempt := 0; ctx.Err() == nil; attempt++ {
 		began := time.Now()
-		err := redacted(s.serveConnection(ctx)) // callers and health checks get it as well
+		err := redacted(s.serveConnection(ctx)) // callers and health checks get this error too
 		worked := s.subscribed.Swap(false)
-		s.probeHeard.Store(false)
+		s.probeReceived.Store(false)
 		s.subs.disconnected(err)
 		switch {
 		case ctx.Err() != nil:
@@ -91,7 +86,7 @@ func (s *shard) run(ctx context.Context, handler ports.MessageHandler) {
 			s.subs.failWaiters(down, err)
 		}
 		if time.Since(began) > stableAfter && worked {
-			attempt = 0 // one that breaks at once again and again waits longer
+			attempt = 0 // a connection that fails soon waits longer each time
 		}
 		if worked || attempt == 0 {
 			s.log.WarnContext(ctx, "subscription to Redis is down", "error", err, "worked", worked)
@@ -127,7 +122,7 @@ func (s *shard) serveConnection(ctx context.Context) error {
 	}
 	s.missedProbes.Store(0)
 	select {
-	case <-s.probeConfirmed: // of the previous connection
+	case <-s.probeConfirmed: // a value of the previous connection
 	default:
 	}
 	s.subs.connected()
@@ -145,14 +140,14 @@ func (s *shard) serveConnection(ctx context.Context) error {
 // the node, so its name is new each time: the previous node can be down without a
 // replacement.
 func (s *shard) controlChannels() []string {
-	var own []string
+	var channels []string
 	if _, cluster := s.rdb.(*goredis.ClusterClient); cluster {
-		own = append(own, slotPrefix+uuid.NewString())
+		channels = append(channels, slotPrefix+uuid.NewString())
 	}
 	if s.subscribeControl {
-		own = append(own, disconnectChannel, checkChannel)
+		channels = append(channels, disconnectChannel, checkChannel)
 	}
-	return append(own, s.probe)
+	return append(channels, s.probe)
 }
 
 // reloadCluster reloads the nodes of a cluster. Otherwise the library connects to a node
@@ -168,12 +163,12 @@ func (s *shard) reloadCluster(ctx context.Context) {
 // connections that this package opened.
 func (s *shard) receive(ctx context.Context, conn *goredis.PubSub) error {
 	for {
-		got, err := conn.Receive(ctx)
+		received, err := conn.Receive(ctx)
 		if err != nil {
 			return err
 		}
 		s.lastReceived = time.Now()
-		switch m := got.(type) {
+		switch m := received.(type) {
 		case *goredis.Message:
 			s.deliver(m)
 		case *goredis.Subscription:
@@ -182,15 +177,16 @@ func (s *shard) receive(ctx context.Context, conn *goredis.PubSub) error {
 	}
 }
 
+// deliver passes a message to the handler. It handles control messages itself.
 func (s *shard) deliver(m *goredis.Message) {
 	switch {
 	case m.Channel == s.probe:
 		s.missedProbes.Store(0)
-		s.probeHeard.Store(true)
+		s.probeReceived.Store(true)
 	case m.Channel == disconnectChannel:
-		s.disconnect(m.Payload)
+		callForUser(s.handler.Disconnect, m.Payload)
 	case m.Channel == checkChannel:
-		s.check(m.Payload)
+		callForUser(s.handler.Check, m.Payload)
 	case len(m.Payload) > s.maxBytes:
 		s.observer.Observe(domain.MessageFailed{Reason: domain.MessageTooBig})
 	default:
@@ -201,22 +197,20 @@ func (s *shard) deliver(m *goredis.Message) {
 	}
 }
 
-// disconnect passes an operator's request to the handler. It ignores a payload that is not
-// a user id.
-func (s *shard) disconnect(payload string) {
+// callForUser calls the handler with the user of a control message. It ignores a payload that
+// is not a user id.
+func callForUser(handle func(domain.UserID), payload string) {
 	if user, err := domain.ParseUserID(payload); err == nil {
-		s.handler.Disconnect(user)
+		handle(user)
 	}
 }
 
+// confirm handles a confirmation of a SUBSCRIBE or UNSUBSCRIBE.
 func (s *shard) confirm(m *goredis.Subscription) {
 	switch {
 	case m.Channel == s.probe:
 		s.subscribed.Store(true)
-		select {
-		case s.probeConfirmed <- struct{}{}:
-		default:
-		}
+		notify(s.probeConfirmed)
 	case strings.HasPrefix(m.Channel, controlPrefix):
 		return
 	default:
@@ -227,9 +221,10 @@ func (s *shard) confirm(m *goredis.Subscription) {
 	}
 }
 
+// confirmUser records the confirmation of a user's channel and how long callers waited for it.
 func (s *shard) confirmUser(m *goredis.Subscription) {
-	if asked, fresh := s.subs.confirm(s.prefix.user(m.Channel), m.Kind == "subscribe"); fresh {
-		s.observer.Observe(domain.SubscriptionConfirmed{Prefix: string(s.prefix), Duration: s.lastReceived.Sub(asked)})
+	if since, waited := s.subs.confirm(s.prefix.user(m.Channel), m.Kind == "subscribe"); waited {
+		s.observer.Observe(domain.SubscriptionConfirmed{Prefix: string(s.prefix), Duration: s.lastReceived.Sub(since)})
 	}
 }
 
@@ -248,8 +243,8 @@ func (s *shard) reportGap(part bool) {
 	s.log.Info("subscription to Redis is back", "since", s.gapSince)
 }
 
-// sendCommands sends the commands that subs returns. Changes during a command are combined
-// in the next one.
+// sendCommands sends the commands that subs returns, until ctx is done or a command fails.
+// Changes during a command are combined in the next one.
 func (s *shard) sendCommands(ctx context.Context, conn *goredis.PubSub) error {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
@@ -276,38 +271,4 @@ func (s *shard) sendCommands(ctx context.Context, conn *goredis.PubSub) error {
 		case <-timer.C:
 		}
 	}
-}
-
-// runProbe publishes to the connection's own channel, when it is confirmed and then at each
-// interval. It returns an error after two missed probes, because a connection can stay open
-// without receiving anything. A probe that cannot be sent counts as missed.
-func (s *shard) runProbe(ctx context.Context) error {
-	timer := time.NewTimer(domain.AlignedDelay(time.Now(), s.interval))
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-s.probeConfirmed:
-		case <-timer.C:
-		}
-		// The interval does not depend on the duration of a probe.
-		timer.Reset(domain.AlignedDelay(time.Now(), s.interval))
-		if s.missedProbes.Load() >= maxMissedProbes {
-			return errProbeLost
-		}
-		s.missedProbes.Add(1)
-		once, cancel := context.WithTimeout(ctx, s.interval)
-		_ = s.rdb.Publish(once, s.probe, "").Err()
-		cancel()
-	}
-}
-
-// unhealthyReason returns why messages can be missed, or nil if this connection has
-// received its probe. A confirmed connection without a received probe is not healthy.
-func (s *shard) unhealthyReason() error {
-	if s.probeHeard.Load() {
-		return nil
-	}
-	return s.subs.downReason()
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// demotedMaster keeps what it is given and answers a WAIT with what it is told.
+// demotedMaster is a hook for a server on which the script succeeds and WAIT returns an error.
 type demotedMaster struct{ wait error }
 
 func (demotedMaster) DialHook(next goredis.DialHook) goredis.DialHook { return next }
@@ -26,13 +26,13 @@ func (m demotedMaster) ProcessPipelineHook(goredis.ProcessPipelineHook) goredis.
 	}
 }
 
-// TestCallAndWaitFailsWithoutReplicas: a notification that was kept and cannot be confirmed is tried
-// again. It is no dead letter, whatever refused to wait.
-func TestCallAndWaitFailsWithoutReplicas(t *testing.T) {
+// A stored notification that the replicas do not confirm is a temporary error, whatever WAIT
+// returns.
+func TestPublishIsTemporaryErrorIfWaitFails(t *testing.T) {
 	t.Parallel()
 	for name, wait := range map[string]error{
-		"a replica, which has sent the script on": replyText("ERR WAIT cannot be used with replica instances."),
-		"a connection that broke":                 errors.New("broken pipe"),
+		"a replica that redirected the script": replyText("ERR WAIT cannot be used with replica instances."),
+		"a broken connection":                  errors.New("broken pipe"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

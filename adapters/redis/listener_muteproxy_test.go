@@ -11,18 +11,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// muteProxy is a proxy before Redis that can keep what is published from the
-// subscriptions open at that time, while everything else works.
+// muteProxy is a proxy in front of Redis that can withhold published messages from open
+// subscriptions and passes everything else.
 type muteProxy struct {
 	listener     net.Listener
 	target       string
 	group        sync.WaitGroup
-	refused      atomic.Int64 // connections that found no Redis
-	dropMessages atomic.Bool  // no subscription gets what is published
+	refused      atomic.Int64 // connections while Redis did not accept any
+	dropMessages atomic.Bool  // withhold all published messages
 	mu           sync.Mutex
 	pairs        []*pair
 }
 
+// pair is a connection of a client and its connection to the server.
 type pair struct {
 	client, server net.Conn
 	subscribed     atomic.Bool
@@ -72,7 +73,7 @@ func (d *muteProxy) accept() {
 	}
 }
 
-// silence deafens every subscription that is open now.
+// muteSubscriptions withholds everything from the subscriptions that are open now.
 func (d *muteProxy) muteSubscriptions() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -81,7 +82,7 @@ func (d *muteProxy) muteSubscriptions() {
 	}
 }
 
-// cut ends every connection that is open now.
+// closeAll closes every open connection.
 func (d *muteProxy) closeAll() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -95,6 +96,7 @@ func (p *pair) close() {
 	_ = p.server.Close()
 }
 
+// up copies from the client to the server.
 func (p *pair) up() {
 	defer p.close()
 	buffer := make([]byte, 1<<16)
@@ -112,6 +114,7 @@ func (p *pair) up() {
 	}
 }
 
+// down copies from the server to the client.
 func (p *pair) down(dropMessages *atomic.Bool) {
 	defer p.close()
 	buffer := make([]byte, 1<<16)

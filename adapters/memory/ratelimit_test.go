@@ -41,7 +41,7 @@ func TestLimiterResetsInEachWindow(t *testing.T) {
 	})
 }
 
-func TestLimiterKeepsWindowsWhenGenerationsRotate(t *testing.T) {
+func TestLimiterKeepsAWindowUntilItEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, limit := memory.NewRateLimiter(), domain.Limit{Class: domain.LimitQueries, Max: 1, Window: time.Minute}
 		for step := range 600 {

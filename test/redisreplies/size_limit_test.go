@@ -18,31 +18,31 @@ import (
 	"github.com/huleedu/edge/test/world"
 )
 
-// heard is a message handler that remembers.
-type heard struct {
+// frameRecorder is a message handler that stores the last frame of each user.
+type frameRecorder struct {
 	mu     sync.Mutex
 	frames map[domain.UserID]string
 }
 
-func (h *heard) Deliver(user domain.UserID, payload []byte) {
+func (h *frameRecorder) Deliver(user domain.UserID, payload []byte) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.frames[user] = string(payload)
 }
 
-func (*heard) Missed(domain.Gap)        {}
-func (*heard) Disconnect(domain.UserID) {}
-func (*heard) Check(domain.UserID)      {}
+func (*frameRecorder) Missed(domain.Gap)        {}
+func (*frameRecorder) Disconnect(domain.UserID) {}
+func (*frameRecorder) Check(domain.UserID)      {}
 
-func (h *heard) of(user domain.UserID) string {
+func (h *frameRecorder) of(user domain.UserID) string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.frames[user]
 }
 
-// Around the limit, byte by byte: what is accepted reaches the listener with the
-// same limit.
-func TestWhatIsAcceptedIsDeliveredByEveryListener(t *testing.T) {
+// The test publishes frames of each size around the limit. A listener with the same limit must
+// deliver each notification that is accepted.
+func TestEveryAcceptedNotificationIsDelivered(t *testing.T) {
 	const limit = 2000
 	r, err := world.StartRedis("")
 	require.NoError(t, err)
@@ -50,10 +50,10 @@ func TestWhatIsAcceptedIsDeliveredByEveryListener(t *testing.T) {
 	client, err := redis.Open(redis.Config{URL: domain.Secret(r.URL()), ConnectTimeout: time.Second, SocketTimeout: time.Second})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = client.Close() })
-	facts := &counter{results: map[domain.NotificationResult]int{}}
+	facts := &resultCounter{results: map[domain.NotificationResult]int{}}
 	listener := redis.NewListener(client, redis.ListenerConfig{ChannelPrefix: "ws:", MaxBytes: limit, ProbeInterval: time.Second},
 		facts, noop.NewTracerProvider(), slog.New(slog.DiscardHandler))
-	got := &heard{frames: map[domain.UserID]string{}}
+	got := &frameRecorder{frames: map[domain.UserID]string{}}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- listener.Run(ctx, got) }()
@@ -63,7 +63,7 @@ func TestWhatIsAcceptedIsDeliveredByEveryListener(t *testing.T) {
 	})
 	notifier := redis.NewNotifier(client, redis.NotifierConfig{Max: 10, TTL: time.Minute}, "ws:")
 	use := app.NewNotifications(app.NotificationConfig{Topic: topic, MaxBytes: limit}, notifier, nil, facts)
-	accepted, refused := 0, 0
+	accepted, rejected := 0, 0
 	for fill := limit - 350; fill < limit; fill++ {
 		user := domain.UserID(fmt.Sprintf("u%04d", fill))
 		require.NoError(t, listener.Follow(t.Context(), user))
@@ -74,13 +74,13 @@ func TestWhatIsAcceptedIsDeliveredByEveryListener(t *testing.T) {
 		})
 		if err != nil {
 			require.Equal(t, domain.ValidationError, domain.CodeOf(err))
-			refused++
+			rejected++
 			continue
 		}
 		accepted++
-		require.Eventually(t, func() bool { return got.of(user) != "" }, patience, time.Millisecond, "accepted and not delivered: %d", fill)
+		require.Eventually(t, func() bool { return got.of(user) != "" }, patience, time.Millisecond, "accepted but not delivered: %d", fill)
 		require.LessOrEqual(t, len(got.of(user)), limit)
 	}
 	require.Positive(t, accepted)
-	require.Positive(t, refused)
+	require.Positive(t, rejected)
 }
