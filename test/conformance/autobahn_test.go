@@ -12,11 +12,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/huleedu/edge/test/harness"
+
 	"github.com/stretchr/testify/require"
 )
-
-// fullRunVariable is the environment variable that enables the slow cases.
-const fullRunVariable = "EDGE_CONFORMANCE_FULL"
 
 // exitNoInterpreter is the exit code of autobahn.sh when Python 2.7 is not installed.
 const exitNoInterpreter = 77
@@ -48,12 +47,12 @@ func TestAutobahn(t *testing.T) {
 
 // TestAutobahnCompressed runs the compression cases: the first seven of each group, with
 // messages up to 16 KiB. The other cases, up to 128 KiB, take about half an hour;
-// EDGE_CONFORMANCE_FULL enables them.
+// a full run has them.
 func TestAutobahnCompressed(t *testing.T) {
 	t.Parallel()
 	const compressions = 12
 	cases := 7
-	if os.Getenv(fullRunVariable) != "" {
+	if harness.Full() {
 		cases = 18
 	}
 	// Number of groups: in 12 one per kind of text, in 13 one per offer of parameters.
@@ -145,7 +144,7 @@ func startEchoServer(t *testing.T, mode string) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "echo")
 	args := []string{"test", "-c", "-o", program}
-	if raceEnabled && mode == plain { // decompression with the race detector is ten times slower
+	if harness.RaceEnabled && mode == plain { // decompression with the race detector is ten times slower
 		args = append(args, "-race")
 	}
 	text, err := exec.Command("go", append(args, "github.com/huleedu/edge/adapters/websocket")...).CombinedOutput()

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/huleedu/edge/test/harness"
+
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
@@ -138,7 +140,7 @@ func ours() []cause {
 func theirs() []cause {
 	rows := []cause{
 		{"keys not loaded", 503, domain.ServiceUnavailable, func(s *scene) answer {
-			token := signed(map[string]any{"alg": "ES256"}, claims(s.teacher), secret)
+			token := harness.SignWith(map[string]any{"alg": "ES256"}, harness.Claims(s.teacher), harness.Secret)
 			return call(s.t, "GET", s.keyless.http(status(s.batch)), "", headers{"Authorization": "Bearer " + token})
 		}},
 		{"open circuit", 503, domain.CircuitBreakerOpen, func(s *scene) answer {
@@ -227,10 +229,10 @@ func newScene(t *testing.T) *scene {
 	s.fragile = with("API_GATEWAY_HTTP_CIRCUIT_BREAKER_FAILURE_THRESHOLD", "1")
 	s.strict = with("API_GATEWAY_RATE_LIMIT_DEFAULT", "1", "API_GATEWAY_RATE_LIMIT_REFUSED", "1")
 	s.impatient = with("API_GATEWAY_KAFKA_PUBLISH_TIMEOUT", "1")
-	p, release, err := wire.Gateway(gatewayConfig(t, s.vars), io.Discard, wire.GatewayOverride{Tokens: anyToken{}, Batches: falling{}})
+	p, release, err := wire.Gateway(harness.GatewayConfig(t, s.vars), io.Discard, wire.GatewayOverride{Tokens: anyToken{}, Batches: falling{}})
 	require.NoError(t, err)
 	t.Cleanup(release)
-	s.broken = launch(t, p)
+	s.broken = service{harness.Run(t, p)}
 	return s
 }
 

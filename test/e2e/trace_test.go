@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/huleedu/edge/test/harness"
+
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/adapters/telemetry"
@@ -75,7 +77,7 @@ func checkSocketSpans(t *testing.T, spans *telemetry.Recorder, teacher string) {
 
 func await(t *testing.T, spans *telemetry.Recorder, name string) telemetry.Span {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), waitLimit)
 	defer cancel()
 	span, err := spans.Await(ctx, name)
 	require.NoError(t, err, name)
@@ -84,18 +86,18 @@ func await(t *testing.T, spans *telemetry.Recorder, name string) telemetry.Span 
 
 func (s *stage) tracedGateway(t *testing.T, spans *telemetry.Recorder) service {
 	t.Helper()
-	p, release, err := wire.Gateway(gatewayConfig(t, s.vars), newLogs(t), wire.GatewayOverride{Tracing: spans.Provider()})
+	p, release, err := wire.Gateway(harness.GatewayConfig(t, s.vars), harness.NewLog(t), wire.GatewayOverride{Tracing: spans.Provider()})
 	require.NoError(t, err)
 	t.Cleanup(release)
-	return launch(t, p)
+	return service{harness.Run(t, p)}
 }
 
 func (s *stage) tracedNode(t *testing.T, spans *telemetry.Recorder) service {
 	t.Helper()
-	p, release, err := wire.WebSocket(s.nodeConfig(t, s.vars), newLogs(t), wire.WebSocketOverride{Tracing: spans.Provider()})
+	p, release, err := wire.WebSocket(harness.WebSocketConfig(t, s.vars, s.topic), harness.NewLog(t), wire.WebSocketOverride{Tracing: spans.Provider()})
 	require.NoError(t, err)
 	t.Cleanup(release)
-	n := launch(t, p)
+	n := service{harness.Run(t, p)}
 	n.awaitReady(t, "ready")
 	return n
 }
