@@ -72,10 +72,11 @@ func (t tool) printCommand() *cobra.Command {
 // reportCommand makes c print the reports of the services that its argument selects. It
 // returns errInvalidSettings if one of them contains a problem.
 func (t tool) reportCommand(c *cobra.Command, printAll func([]serviceReport) error) *cobra.Command {
-	file := c.Flags().String("env-file", "", "read only the variables of this file")
+	var file string
+	c.Flags().StringVar(&file, "env-file", "", "read only the variables of this file")
 	c.Args = cobra.MaximumNArgs(1)
 	c.RunE = func(_ *cobra.Command, args []string) error {
-		reports, err := t.serviceReports(args, *file)
+		reports, err := t.serviceReports(args, file)
 		if err != nil {
 			return err
 		}

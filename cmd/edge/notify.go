@@ -35,7 +35,7 @@ type notifyArgs struct {
 
 func (t tool) notifyCommand() *cobra.Command {
 	var l notifyArgs
-	var redisURL *string
+	var redisURL string
 	c := &cobra.Command{
 		Use:   "notify USER TYPE",
 		Short: "Send a notification to a user, as a platform service does",
@@ -53,12 +53,12 @@ func (t tool) notifyCommand() *cobra.Command {
 			if l.stored {
 				return t.publishStored(c.Context(), args[0], l)
 			}
-			return t.withOperator(*redisURL, args[0], func(o *redis.Operator, user domain.UserID) error {
+			return t.withOperator(redisURL, args[0], func(o *redis.Operator, user domain.UserID) error {
 				return t.publishDirect(c.Context(), o, user, l)
 			})
 		},
 	}
-	redisURL = redisFlag(c)
+	addRedisFlag(c, &redisURL)
 	f := c.Flags()
 	f.StringVar(&l.data, "data", "{}", "the payload, a JSON object")
 	f.BoolVar(&l.stored, "kept", false, "publish on Kafka, so that the notification is stored")

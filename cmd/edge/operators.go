@@ -48,16 +48,17 @@ func (t tool) sessionsCommand() *cobra.Command {
 
 // operatorCommand makes c call run for the user that its argument names.
 func (t tool) operatorCommand(c *cobra.Command, run func(context.Context, *redis.Operator, domain.UserID) error) *cobra.Command {
-	url := redisFlag(c)
+	var url string
+	addRedisFlag(c, &url)
 	c.Args = cobra.ExactArgs(1)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		return t.withOperator(*url, args[0], func(o *redis.Operator, user domain.UserID) error { return run(c.Context(), o, user) })
+		return t.withOperator(url, args[0], func(o *redis.Operator, user domain.UserID) error { return run(c.Context(), o, user) })
 	}
 	return c
 }
 
-func redisFlag(c *cobra.Command) *string {
-	return c.Flags().String("redis", "", "URL of the services' Redis; default: REDIS_URL, then the Redis of \"edge up\"")
+func addRedisFlag(c *cobra.Command, url *string) {
+	c.Flags().StringVar(url, "redis", "", "URL of the services' Redis; default: REDIS_URL, then the Redis of \"edge up\"")
 }
 
 // withOperator opens the services' Redis, calls do and closes the client.
