@@ -5,11 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"github.com/huleedu/edge/adapters/internal/backoff"
 )
 
 // The backoff between connection attempts doubles from minBackoff to maxBackoff.
@@ -42,8 +43,8 @@ type NotificationClient struct {
 // Listen connects and reconnects until ctx is done; it then returns nil. It
 // returns a *ServiceError when the service reports a permanent error.
 func (s NotificationClient) Listen(ctx context.Context) error {
-	backoff, resume := minBackoff, resumePosition{at: s.Since}
-	for {
+	resume := resumePosition{at: s.Since}
+	for attempt := 0; ; attempt++ {
 		connected, end := s.session(ctx, &resume)
 		select {
 		case <-ctx.Done():
@@ -54,16 +55,15 @@ func (s NotificationClient) Listen(ctx context.Context) error {
 			return final
 		}
 		if connected {
-			backoff = minBackoff
+			attempt = 0
 		}
-		pause := backoff/2 + rand.N(backoff/2)
+		pause := backoff.Delay(attempt, minBackoff, maxBackoff)
 		s.OnStatus(fmt.Sprintf("disconnected: %v; reconnecting in %s", end, pause.Round(time.Millisecond)))
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-time.After(pause):
 		}
-		backoff = min(2*backoff, maxBackoff)
 	}
 }
 

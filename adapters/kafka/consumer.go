@@ -183,7 +183,7 @@ func (c *Consumer) runAssignment(lease context.Context, generation *kafkago.Gene
 // supervise commits finished records and watches the topic's partitions until the assignment
 // must end.
 func (c *Consumer) supervise(lease context.Context, done *progress) {
-	watch := time.NewTimer(domain.AlignedDelay(time.Now(), watchInterval))
+	watch := time.NewTicker(watchInterval)
 	defer watch.Stop()
 	var due <-chan time.Time // of a commit; nil: nothing is finished
 	fresh := done.changed
@@ -203,7 +203,6 @@ func (c *Consumer) supervise(lease context.Context, done *progress) {
 			if c.partitionsChanged(lease) {
 				return
 			}
-			watch.Reset(domain.AlignedDelay(time.Now(), watchInterval))
 		}
 	}
 }
