@@ -16,8 +16,8 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// create makes a topic with one partition and the settings.
-func create(t *testing.T, addr, topic string, settings map[string]string) {
+// createTopic creates a topic with one partition and the settings.
+func createTopic(t *testing.T, addr, topic string, settings map[string]string) {
 	t.Helper()
 	transport := &kafkago.Transport{}
 	defer transport.CloseIdleConnections()
@@ -26,13 +26,13 @@ func create(t *testing.T, addr, topic string, settings map[string]string) {
 	for name, value := range settings {
 		config.ConfigEntries = append(config.ConfigEntries, kafkago.ConfigEntry{ConfigName: name, ConfigValue: value})
 	}
-	made, err := client.CreateTopics(t.Context(), &kafkago.CreateTopicsRequest{Topics: []kafkago.TopicConfig{config}})
+	created, err := client.CreateTopics(t.Context(), &kafkago.CreateTopicsRequest{Topics: []kafkago.TopicConfig{config}})
 	require.NoError(t, err)
-	require.NoError(t, made.Errors[topic])
+	require.NoError(t, created.Errors[topic])
 }
 
-// noise does not compress.
-func noise(n int) []byte {
+// randomBytes returns bytes that do not compress.
+func randomBytes(n int) []byte {
 	b := make([]byte, n)
 	_, _ = rand.Read(b)
 	return b
@@ -46,8 +46,8 @@ func headersOf(r *kgo.Record) map[string][]byte {
 	return out
 }
 
-// produceCompressed writes records as a producer does that compresses.
-func (s *stage) produceCompressed(t *testing.T, records ...*kgo.Record) {
+// produceCompressed writes records in compressed batches.
+func (s *scenario) produceCompressed(t *testing.T, records ...*kgo.Record) {
 	t.Helper()
 	client, err := kgo.NewClient(kgo.SeedBrokers(s.addr), kgo.DefaultProduceTopic(s.topic),
 		kgo.ProducerBatchMaxBytes(8<<20), kgo.ProducerBatchCompression(kgo.ZstdCompression()))
@@ -56,19 +56,20 @@ func (s *stage) produceCompressed(t *testing.T, records ...*kgo.Record) {
 	require.NoError(t, client.ProduceSync(t.Context(), records...).FirstErr())
 }
 
+// TestADeadLetterIsAlwaysWritten writes dead letters that are too large for their topic.
 func TestADeadLetterIsAlwaysWritten(t *testing.T) {
-	onBoth(t, func(t *testing.T, s *stage) {
-		create(t, s.addr, s.topic, map[string]string{"max.message.bytes": "8000000"})
-		create(t, s.addr, s.topic+".dlq", map[string]string{"max.message.bytes": "3000"})
+	onBothBrokers(t, func(t *testing.T, s *scenario) {
+		createTopic(t, s.addr, s.topic, map[string]string{"max.message.bytes": "8000000"})
+		createTopic(t, s.addr, s.topic+".dlq", map[string]string{"max.message.bytes": "3000"})
 		s.start(t)
-		value, large := noise(4000), noise(5_000_000)
+		value, large := randomBytes(4000), randomBytes(5_000_000)
 		headers := []kgo.RecordHeader{{Key: "h", Value: []byte("v")}, {Key: "null", Value: nil}, {Key: "empty", Value: []byte{}}}
 		s.produceCompressed(t, &kgo.Record{Key: []byte("compressed"), Value: bytes.Repeat([]byte("x"), 900_000), Headers: headers})
 		s.produceCompressed(t, &kgo.Record{Key: []byte("value"), Value: value, Headers: headers})
 		s.produceCompressed(t, &kgo.Record{Key: []byte("huge"), Value: large, Headers: headers})
-		s.produceCompressed(t, &kgo.Record{Key: []byte("headers"), Value: value, Headers: []kgo.RecordHeader{{Key: "h", Value: noise(4000)}}})
-		s.produceCompressed(t, &kgo.Record{Key: noise(4000), Value: nil})
-		s.ledger.awaitIDs(t, "u1", s.produceEvents(t, "u1", 1))
+		s.produceCompressed(t, &kgo.Record{Key: []byte("headers"), Value: value, Headers: []kgo.RecordHeader{{Key: "h", Value: randomBytes(4000)}}})
+		s.produceCompressed(t, &kgo.Record{Key: randomBytes(4000), Value: nil})
+		s.published.awaitIDs(t, "u1", s.produceEvents(t, "u1", 1))
 
 		got := records(t, s.addr, s.topic+".dlq", 5)
 		require.Len(t, got, 5)
@@ -82,13 +83,13 @@ func TestADeadLetterIsAlwaysWritten(t *testing.T) {
 		requireOmitted(t, got[2], "dlq_value", large)
 		for _, r := range got[1:3] {
 			require.Nil(t, r.Value)
-			require.Equal(t, headers, r.Headers[:3], "key and headers stay")
+			require.Equal(t, headers, r.Headers[:3], "key and headers are kept")
 			require.Contains(t, []string{"value", "huge"}, string(r.Key))
 		}
 		require.Equal(t, "headers", string(got[3].Key))
 		require.NotContains(t, headersOf(got[3]), "h")
 		requireOmitted(t, got[3], "dlq_value", value)
-		require.Equal(t, s.topic+"/0/4", string(got[4].Key), "a key that is too large is left out as well")
+		require.Equal(t, s.topic+"/0/4", string(got[4].Key), "a key that is too large is omitted too")
 		require.Len(t, headersOf(got[4])["dlq_key_sha256"], 64)
 		s.facts.awaitResults(t, map[domain.NotificationResult]int{domain.NotificationPublished: 1, domain.NotificationDeadLetter: 5})
 	})
@@ -101,12 +102,12 @@ func requireOmitted(t *testing.T, r *kgo.Record, name string, content []byte) {
 	require.Equal(t, hex.EncodeToString(sum[:]), string(headersOf(r)[name+"_sha256"]))
 }
 
-// A dead letter is the record as it was: what is null stays null, and what is
-// empty stays empty, in every combination.
-func TestADeadLetterKeepsNullAndEmptyApart(t *testing.T) {
-	onBoth(t, func(t *testing.T, s *stage) {
-		create(t, s.addr, s.topic, nil)
-		create(t, s.addr, s.topic+".dlq", nil)
+// TestADeadLetterPreservesNullAndEmpty checks all combinations of null and empty keys, values and
+// header values.
+func TestADeadLetterPreservesNullAndEmpty(t *testing.T) {
+	onBothBrokers(t, func(t *testing.T, s *scenario) {
+		createTopic(t, s.addr, s.topic, nil)
+		createTopic(t, s.addr, s.topic+".dlq", nil)
 		var sent []*kgo.Record
 		contents := [][]byte{nil, {}, []byte("x")}
 		for _, key := range contents {

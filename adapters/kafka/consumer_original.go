@@ -12,32 +12,32 @@ import (
 )
 
 const (
-	// originalTimeout bounds one attempt to read a record from the broker again.
+	// originalTimeout limits one attempt to read a record from the broker again.
 	originalTimeout = 5 * time.Second
-	// appendTime is the attribute of a batch whose records have the time at which
-	// the broker appended them. The library reads the producer's time all the same.
+	// appendTime is the attribute of a batch whose records have the time at which the broker
+	// appended them. The library ignores it and returns the producer's time.
 	appendTime protocol.Attributes = 1 << 3
 )
 
-// original is a record as the broker stores it. The library's reader returns records
-// without the attributes of their batch and turns empty keys, values and header
-// values into null. The lower layer of the same library keeps them apart.
+// original is a record as the broker stores it. The library's Reader returns records without
+// the attributes of their batch, and null for empty keys, values and header values. The
+// library's Client preserves both.
 type original struct {
 	key, value []byte
 	headers    []kafkago.Header
 }
 
-// copyOf returns the original as far as the reader has it.
+// copyOf returns the Reader's copy of a record as the original.
 func copyOf(m kafkago.Message) original {
 	return original{key: m.Key, value: m.Value, headers: m.Headers}
 }
 
-// matches reports whether the original is the record that the reader returned.
+// matches returns true if the original is the record that the Reader returned.
 func (o original) matches(m kafkago.Message) bool {
 	return bytes.Equal(o.key, m.Key) && bytes.Equal(o.value, m.Value) && len(o.headers) == len(m.Headers)
 }
 
-// size is the memory of the record's key, value and headers, in bytes.
+// size returns the length of key, value and headers, in bytes.
 func (o original) size() int {
 	n := len(o.key) + len(o.value)
 	for _, h := range o.headers {
@@ -49,26 +49,26 @@ func (o original) size() int {
 // batchSpan is the range of offsets of one batch, with its attributes.
 type batchSpan struct {
 	first, last int64
-	// marker means that the batch is a transaction marker, written by the broker.
+	// marker is set if the batch is a transaction marker, which the broker writes.
 	marker bool
-	// appendTime means that the producer's time is not the time of the records.
+	// appendTime is set if the producer's time is not the time of the records.
 	appendTime bool
 }
 
 // fetched is the result of one fetch.
 type fetched struct {
 	spans []batchSpan
-	// originals are the records from the requested offset on, by offset: at most
-	// fetchBytes of them, but always the requested one.
+	// originals are the records from the requested offset on, by offset: the requested one
+	// and, up to fetchBytes, those behind it.
 	originals map[int64]original
 }
 
 // errNoOriginal means that the broker does not have the record any more.
 var errNoOriginal = errors.New("the broker does not have the record")
 
-// fetchFrom reads the batches from the record on: as many as fit into maxBytes, but
-// always the record's own. It keeps the records themselves only if keep is set.
-// errNoOriginal and OffsetOutOfRange are final.
+// fetchFrom reads the batch of the record and those behind it, up to maxBytes. It returns the
+// records themselves only if keep is set. A retry cannot succeed after errNoOriginal and
+// OffsetOutOfRange.
 func (c *Consumer) fetchFrom(ctx context.Context, m kafkago.Message, maxBytes int64, keep bool) (fetched, error) {
 	ctx, cancel := context.WithTimeout(ctx, originalTimeout)
 	defer cancel()
@@ -101,9 +101,10 @@ func (c *Consumer) fetchFrom(ctx context.Context, m kafkago.Message, maxBytes in
 type batchReader struct {
 	from int64
 	keep bool
-	// room is how many bytes of records may still be kept.
-	room  int
-	found bool // the record at from was read
+	// room is the number of bytes of records that may still be kept.
+	room int
+	// found is set when the record at from has been read.
+	found bool
 	out   *fetched
 }
 
@@ -138,7 +139,7 @@ func (r *batchReader) read(batch kafkago.RecordReader) {
 	r.out.spans = append(r.out.spans, span)
 }
 
-// record keeps one record, if there is room and it may be asked for.
+// record keeps the record at from, and later records while there is room.
 func (r *batchReader) record(record *protocol.Record) {
 	wanted := record.Offset == r.from
 	r.found = r.found || wanted
@@ -150,7 +151,7 @@ func (r *batchReader) record(record *protocol.Record) {
 	r.out.originals[record.Offset] = one
 }
 
-// allOf reads bytes to their end; nil stays nil, and empty stays empty.
+// allOf returns all bytes: nil for nil, and an empty slice for empty bytes.
 func allOf(b protocol.Bytes) []byte {
 	if b == nil {
 		return nil

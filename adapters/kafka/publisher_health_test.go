@@ -11,8 +11,8 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// awaitPulse returns once the publisher says so of its brokers.
-func awaitPulse(t *testing.T, p *kafka.Publisher, want domain.Condition, note string) {
+// awaitHealth waits until the publisher reports the condition with the note.
+func awaitHealth(t *testing.T, p *kafka.Publisher, want domain.Condition, note string) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		h := p.Health(t.Context())
@@ -20,33 +20,33 @@ func awaitPulse(t *testing.T, p *kafka.Publisher, want domain.Condition, note st
 	}, 30*time.Second, 20*time.Millisecond, "want %s (%s)", want, note)
 }
 
-// TestPublisherTellsHowKafkaDoes: brokers that are away at start, come, hang,
-// are cut off and come back; a command that is refused while they answer.
-func TestPublisherTellsHowKafkaDoes(t *testing.T) {
+// TestPublisherHealthFollowsTheBrokers covers brokers that are unavailable at start, start,
+// hang and continue, and a command that fails while the brokers respond.
+func TestPublisherHealthFollowsTheBrokers(t *testing.T) {
 	t.Parallel()
-	const away = "No broker answers; commands are refused"
+	const unavailable = "No broker answers; commands are refused"
 	k := embedded(t, "commands")
 	k.Disconnect()
 	p := publisher(t, k.Addr(), time.Second, &facts{})
 	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- p.Run(ctx) }()
+	done := make(chan error, 1)
+	go func() { done <- p.Run(ctx) }()
 	t.Cleanup(func() {
 		stop()
-		require.NoError(t, <-ended)
+		require.NoError(t, <-done)
 	})
-	awaitPulse(t, p, domain.Degraded, away)
+	awaitHealth(t, p, domain.Degraded, unavailable)
 	require.Error(t, p.Health(t.Context()).Err)
 	k.Resume()
-	awaitPulse(t, p, domain.Healthy, "")
+	awaitHealth(t, p, domain.Healthy, "")
 	k.Hang()
-	awaitPulse(t, p, domain.Degraded, away)
+	awaitHealth(t, p, domain.Degraded, unavailable)
 	k.Resume()
-	awaitPulse(t, p, domain.Healthy, "")
-	refusal := k.FailWrites("commands")
+	awaitHealth(t, p, domain.Healthy, "")
+	fault := k.FailWrites("commands")
 	require.Error(t, p.Publish(t.Context(), command("commands", "b1")))
 	require.Equal(t, "The last command could not be published", p.Health(t.Context()).Note)
-	refusal.Remove()
+	fault.Remove()
 	require.NoError(t, p.Publish(t.Context(), command("commands", "b1")))
 	require.Equal(t, domain.Healthy, p.Health(t.Context()).Condition)
 }

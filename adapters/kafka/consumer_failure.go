@@ -13,35 +13,39 @@ import (
 )
 
 const (
-	// panicAttempts is how many panics make a record a dead letter.
+	// panicAttempts is the number of panics after which a record is a dead letter.
 	panicAttempts = 3
-	// unknownAttempts is how many unknown failures, each with a control that
-	// succeeded, make a record a dead letter, over doubtTime at least.
+	// unknownAttempts is the number of unknown failures, each with a successful control,
+	// after which a record is a dead letter, if they took at least unknownDuration.
 	unknownAttempts = 10
 	unknownDuration = 60 * time.Second
-	// controlTimeout bounds one control.
+	// controlTimeout limits one control.
 	controlTimeout = 5 * time.Second
-	// logInterval is the least time between two log lines about one record's unknown
-	// failures, however often they change.
+	// logInterval is the minimum time between two log lines about the unknown failures of
+	// one record.
 	logInterval = 10 * time.Second
-	// maxReason bounds, in bytes, the reason of a dead letter.
+	// maxReason is the maximum length of the reason in a dead letter, in bytes.
 	maxReason = 512
 )
 
-// recordState counts the failed attempts of one record.
+// recordState is a record with its failed attempts. It is not safe for concurrent use.
 type recordState struct {
-	record         kafkago.Message
-	lookups        *lookups // of the record's partition
-	panics         int
-	failures       int       // unknown ones since the last control that failed
-	firstFailure   time.Time // the first of them
-	logged         string    // what the last log line was about
-	loggedAt       time.Time
-	lookupFailures int // attempts to read the original that failed
+	record  kafkago.Message
+	lookups *lookups // of the record's partition
+	panics  int
+	// failures is the number of unknown failures since the last failed control, and
+	// firstFailure the time of the first one.
+	failures     int
+	firstFailure time.Time
+	// logged identifies the last logged failure.
+	logged   string
+	loggedAt time.Time
+	// lookupFailures is the number of failed requests for the record.
+	lookupFailures int
 }
 
-// handleUnknown handles a failure of unknown cause. It returns nil once the record is a dead
-// letter.
+// handleUnknown handles a failure of unknown cause. It returns nil if it has written the record
+// to the dead-letter topic, and an error if the record must be repeated.
 func (c *Consumer) handleUnknown(ctx context.Context, t *recordState, cause error) error {
 	if errors.Is(cause, errPanic) {
 		t.panics++
@@ -64,14 +68,14 @@ func (c *Consumer) handleUnknown(ctx context.Context, t *recordState, cause erro
 		t.firstFailure = time.Now()
 	}
 	t.failures++
-	if t.failures >= unknownAttempts && time.Since(t.firstFailure) >= c.config.finalAfter() {
+	if t.failures >= unknownAttempts && time.Since(t.firstFailure) >= c.config.FinalAfter {
 		return c.writeDeadLetter(ctx, t, cause)
 	}
 	return cause
 }
 
-// runControl asks the application whether it can do for a test user what it could
-// not do for the record. Nil: it can, so the record is the cause.
+// runControl makes the application publish a fixed notification to a test user. It returns nil
+// if that succeeds; then the record is the cause of its failure.
 func (c *Consumer) runControl(ctx context.Context, m kafkago.Message) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, controlTimeout)
 	defer cancel()
@@ -87,19 +91,20 @@ func (c *Consumer) runControl(ctx context.Context, m kafkago.Message) (err error
 	return c.notifications.Control(ctx, event)
 }
 
-// logChange logs an unknown failure once, and again when it is another one or the
-// control has another outcome. Numbers do not count as a change.
+// logChange logs an unknown failure, but at most every logInterval and only if the error,
+// apart from digits, or the outcome of the control has changed.
 func (c *Consumer) logChange(ctx context.Context, t *recordState, cause, control error) {
-	about := withoutDigits(fmt.Sprint(cause, control == nil))
-	if about == t.logged || !t.loggedAt.IsZero() && time.Since(t.loggedAt) < logInterval {
+	identity := withoutDigits(fmt.Sprint(cause, control == nil))
+	if identity == t.logged || !t.loggedAt.IsZero() && time.Since(t.loggedAt) < logInterval {
 		return
 	}
-	t.logged, t.loggedAt = about, time.Now()
+	t.logged, t.loggedAt = identity, time.Now()
 	c.log.WarnContext(ctx, "a notification fails with an unknown error; its partition is kept",
 		"partition", t.record.Partition, "offset", t.record.Offset, "error", cause,
 		"control_succeeded", control == nil && !errors.Is(cause, errPanic), "control_error", control)
 }
 
+// withoutDigits replaces each digit by "#".
 func withoutDigits(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= '0' && r <= '9' {
@@ -109,14 +114,14 @@ func withoutDigits(s string) string {
 	}, s)
 }
 
-// panicked is the error of an attempt that panicked. The value of the panic stays
-// private: it may hold parts of the record.
+// panicked returns the error of an attempt that panicked. Its public message does not contain
+// the value of the panic, which may contain parts of the record.
 func panicked(op string, value any) error {
 	return domain.Unknown(fmt.Errorf("%w: %v", errPanic, value)).WithOp(op)
 }
 
-// reason tells in a dead letter why the record can never succeed: the code, the
-// public message and, where a store refused the record, its reply.
+// reason returns why the record can never succeed, for the dead letter: the code, the public
+// message and, if a store rejected the record, its reply.
 func reason(cause error) string {
 	text := string(domain.CodeOf(cause)) + ": " + domain.PublicMessage(cause)
 	if reply, ok := errors.AsType[*domain.StoreReply](cause); ok {

@@ -16,19 +16,20 @@ import (
 )
 
 const (
-	// retryPause is the longest wait between two attempts to process a record,
-	// and so how late it may be for a Redis that is back.
-	retryPause = time.Second
-	// logEvery thins the log of an outage: one line per so many attempts.
+	// maxRetryPause is the longest wait between two attempts to process a record, and so the
+	// longest delay of a record after Redis is available again.
+	maxRetryPause = time.Second
+	// logEvery is the number of failed attempts for each log line during an outage.
 	logEvery = 60
-	// maxCorrelation bounds what a span repeats of a foreign id, in bytes.
+	// maxCorrelation is the maximum length of a correlation id in a span, in bytes. Other
+	// services choose it.
 	maxCorrelation = 64
 )
 
 var errPanic = errors.New("panic while handing over")
 
-// process retries a record until it is published, skipped, or written to the dead-letter
-// topic. It returns false only when ctx is done first; then the record is unfinished.
+// process repeats a record until it is published, skipped, or written to the dead-letter
+// topic. It returns false if ctx is done first; then the record is unfinished.
 func (c *Consumer) process(ctx context.Context, m kafkago.Message, l *lookups) bool {
 	if c.timesUnknown {
 		m.Time = time.Time{}
@@ -53,17 +54,17 @@ func (c *Consumer) process(ctx context.Context, m kafkago.Message, l *lookups) b
 		}
 		c.health.update(m.Partition, partitionHealth{written: t.record.Time, err: err})
 		c.observe(domain.NotificationRetried, t.record)
-		if v, _ := classify(domain.CodeOf(err)); v == retry && attempt%logEvery == 0 {
+		if attempt%logEvery == 0 && classify(domain.CodeOf(err)) == retry {
 			c.log.WarnContext(ctx, "a notification waits on Kafka; trying again",
 				"partition", m.Partition, "offset", m.Offset, "attempt", attempt+1, "error", err)
 		}
-		backoff.Wait(ctx, attempt, firstPause, retryPause)
+		backoff.Wait(ctx, attempt, firstPause, maxRetryPause)
 	}
 	return false
 }
 
-// shouldSkip reports whether the record is a transaction marker or expired. An error means
-// that this is unknown yet.
+// shouldSkip returns true if the record is a transaction marker or expired. An error means
+// that this is not known yet.
 func (c *Consumer) shouldSkip(ctx context.Context, t *recordState) (bool, error) {
 	if looksLikeMarker(t.record) {
 		span, err := c.spanOf(ctx, t)
@@ -82,7 +83,7 @@ func (c *Consumer) shouldSkip(ctx context.Context, t *recordState) (bool, error)
 	switch {
 	case err != nil:
 		return false, err
-	case span.appendTime: // its age is not known
+	case span.appendTime: // the age is unknown
 		t.record.Time = time.Time{}
 		return false, nil
 	default:
@@ -91,12 +92,12 @@ func (c *Consumer) shouldSkip(ctx context.Context, t *recordState) (bool, error)
 	}
 }
 
-// attempt tries once. Nil means that the record is finished.
+// attempt processes the record once. It returns nil if the record is finished.
 func (c *Consumer) attempt(ctx context.Context, t *recordState) error {
-	handover, err := c.accept(ctx, t.record)
+	published, err := c.accept(ctx, t.record)
 	if err == nil {
 		result := domain.NotificationPublished
-		if handover.Duplicate {
+		if published.Duplicate {
 			result = domain.NotificationDuplicate
 		}
 		c.observe(result, t.record)
@@ -105,7 +106,7 @@ func (c *Consumer) attempt(ctx context.Context, t *recordState) error {
 	if ctx.Err() != nil {
 		return err
 	}
-	switch v, _ := classify(domain.CodeOf(err)); v {
+	switch classify(domain.CodeOf(err)) {
 	case countAsDone:
 		c.observe(domain.NotificationPublished, t.record)
 		return nil
@@ -119,7 +120,7 @@ func (c *Consumer) attempt(ctx context.Context, t *recordState) error {
 }
 
 // accept passes the record to the application, in a span that continues the producer's trace.
-// It turns a panic into an error.
+// It returns a panic as an error.
 func (c *Consumer) accept(ctx context.Context, m kafkago.Message) (h domain.PublishResult, err error) {
 	event, err := domain.ParseEnvelope(m.Value)
 	ctx, span := c.tracer.Start(traceContext(ctx, event, m), "websocket.consume_notification", c.spanOptions...)
@@ -144,8 +145,8 @@ func (c *Consumer) accept(ctx context.Context, m kafkago.Message) (h domain.Publ
 	return c.notifications.Accept(domain.WithRequestContext(ctx, domain.RequestContext{CorrelationID: event.CorrelationID}), event)
 }
 
-// traceContext returns ctx with the trace of the envelope or, without one, of the record's
-// headers.
+// traceContext returns ctx with the trace context of the envelope or, if that has none, of the
+// record's headers.
 func traceContext(ctx context.Context, event domain.Envelope, m kafkago.Message) context.Context {
 	carrier := propagation.MapCarrier{}
 	for _, h := range m.Headers {
@@ -159,25 +160,25 @@ func traceContext(ctx context.Context, event domain.Envelope, m kafkago.Message)
 	return propagation.TraceContext{}.Extract(ctx, carrier)
 }
 
-// writeDeadLetter writes the record to the dead-letter topic, with its reason and source. An
-// error means that it must be repeated.
+// writeDeadLetter writes the record to the dead-letter topic, with its reason and source. After
+// an error the caller must repeat it.
 func (c *Consumer) writeDeadLetter(ctx context.Context, t *recordState, cause error) error {
 	topic := deadLetterTopic(t.record.Topic)
 	record, err := c.original(ctx, t)
 	if err != nil {
-		return domain.NotPublished(topic, err).WithOp("kafka.Bury")
+		return domain.NotPublished(topic, err).WithOp("kafka.WriteDeadLetter")
 	}
 	source := fmt.Sprintf("%s/%d/%d", t.record.Topic, t.record.Partition, t.record.Offset)
 	form, err := c.deadLetters.write(ctx, deadLetter{original: record, reason: reason(cause), source: source})
 	if err != nil {
-		return domain.NotPublished(topic, err).WithOp("kafka.Bury")
+		return domain.NotPublished(topic, err).WithOp("kafka.WriteDeadLetter")
 	}
-	c.log.WarnContext(ctx, "a record was put on the dead-letter topic", "source", source, "form", form, "error", cause)
+	c.log.WarnContext(ctx, "a record was written to the dead-letter topic", "source", source, "form", form, "error", cause)
 	c.observe(domain.NotificationDeadLetter, t.record)
 	return nil
 }
 
-// observe counts what became of the record, with its age.
+// observe reports the result of the record and its age, if that is known.
 func (c *Consumer) observe(result domain.NotificationResult, m kafkago.Message) {
 	fact := domain.NotificationHandled{Result: result}
 	if !m.Time.IsZero() {

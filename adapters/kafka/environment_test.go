@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"log/slog"
 	"maps"
-	"sync"
 	"testing"
 	"time"
 
@@ -15,35 +14,20 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/huleedu/edge/adapters/kafka"
+	"github.com/huleedu/edge/adapters/memory"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 	"github.com/huleedu/edge/test/contract"
 	"github.com/huleedu/edge/test/world"
 )
 
-// facts is an observer that remembers.
-type facts struct {
-	mu   sync.Mutex
-	seen []domain.Fact
-}
+// facts is an observer that stores all facts.
+type facts struct{ memory.Facts }
 
-func (f *facts) Observe(fact domain.Fact) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.seen = append(f.seen, fact)
-}
-
-// all returns the facts so far.
-func (f *facts) all() []domain.Fact {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return append([]domain.Fact(nil), f.seen...)
-}
-
-// results counts what became of notifications.
+// results returns how many notifications had each result.
 func (f *facts) results() map[domain.NotificationResult]int {
 	out := map[domain.NotificationResult]int{}
-	for _, fact := range f.all() {
+	for _, fact := range f.All() {
 		if handled, ok := fact.(domain.NotificationHandled); ok {
 			out[handled.Result]++
 		}
@@ -51,35 +35,35 @@ func (f *facts) results() map[domain.NotificationResult]int {
 	return out
 }
 
-// degraded lists what was told of how the consumer does.
-func (f *facts) degraded() (told []bool) {
-	for _, fact := range f.all() {
+// degraded returns the values of all ConsumerDegraded facts, in order.
+func (f *facts) degraded() (values []bool) {
+	for _, fact := range f.All() {
 		if d, is := fact.(domain.ConsumerDegraded); is {
-			told = append(told, d.Degraded)
+			values = append(values, d.Degraded)
 		}
 	}
-	return told
+	return values
 }
 
-// awaitDegraded returns once this is the last word on how the consumer does.
+// awaitDegraded waits until the last ConsumerDegraded fact has the value.
 func (f *facts) awaitDegraded(t *testing.T, want bool) {
 	t.Helper()
 	require.Eventually(t, func() bool {
-		told := f.degraded()
-		return len(told) > 0 && told[len(told)-1] == want
-	}, 40*time.Second, 10*time.Millisecond, "never told that degraded is %v", want)
+		values := f.degraded()
+		return len(values) > 0 && values[len(values)-1] == want
+	}, 40*time.Second, 10*time.Millisecond, "degraded did not become %v", want)
 }
 
-// awaitResults returns once exactly this has become of notifications.
+// awaitResults waits until the notifications had exactly these results.
 func (f *facts) awaitResults(t *testing.T, want map[domain.NotificationResult]int) {
 	t.Helper()
 	require.Eventually(t, func() bool { return maps.Equal(want, f.results()) }, 10*time.Second, time.Millisecond,
 		"want %v", want)
 }
 
-func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+func discardLog() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-// embedded starts a broker in this process.
+// embedded starts a broker in this process with the topics.
 func embedded(t testing.TB, topics ...string) *world.Kafka {
 	t.Helper()
 	k, err := world.StartKafka("", topics...)
@@ -88,17 +72,17 @@ func embedded(t testing.TB, topics ...string) *world.Kafka {
 	return k
 }
 
-// publisher connects to the broker at addr.
-func publisher(t testing.TB, addr string, limit time.Duration, o ports.Observer) *kafka.Publisher {
+// publisher returns a publisher for the broker at addr.
+func publisher(t testing.TB, addr string, timeout time.Duration, o ports.Observer) *kafka.Publisher {
 	t.Helper()
-	p, err := kafka.NewPublisher(kafka.PublisherConfig{Brokers: addr, Timeout: limit}, o, noop.NewTracerProvider(), quiet())
+	p, err := kafka.NewPublisher(kafka.PublisherConfig{Brokers: addr, Timeout: timeout}, o, noop.NewTracerProvider(), discardLog())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = p.Close(context.Background()) })
 	return p
 }
 
-// records reads a topic from its beginning with another client library than
-// the adapter's own, until there are at least so many.
+// records reads a topic from its beginning, with another client library than the adapter,
+// until it has at least the number of records.
 func records(t testing.TB, addr, topic string, atLeast int) []*kgo.Record {
 	t.Helper()
 	client, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.ConsumeTopics(topic),
@@ -117,8 +101,8 @@ func records(t testing.TB, addr, topic string, atLeast int) []*kgo.Record {
 	return out
 }
 
-// published reads command records in the suite's terms.
-func published(addr string) func(t testing.TB, topic domain.Topic, atLeast int) []contract.PublishedRecord {
+// commandRecords reads records for the contract suite.
+func commandRecords(addr string) func(t testing.TB, topic domain.Topic, atLeast int) []contract.PublishedRecord {
 	return func(t testing.TB, topic domain.Topic, atLeast int) []contract.PublishedRecord {
 		var out []contract.PublishedRecord
 		for _, r := range records(t, addr, string(topic), atLeast) {
@@ -133,8 +117,8 @@ func published(addr string) func(t testing.TB, topic domain.Topic, atLeast int) 
 	}
 }
 
-// harness brings the publisher to its suite, on the broker at addr.
-func harness(addr string) contract.PublisherHarness {
+// publisherHarness returns the publisher for the contract suite, with the broker at addr.
+func publisherHarness(addr string) contract.PublisherHarness {
 	return contract.PublisherHarness{
 		New: func(t testing.TB) ports.CommandPublisher { return publisher(t, addr, 10*time.Second, &facts{}) },
 		NewUnreachable: func(t testing.TB, limit time.Duration) ports.CommandPublisher {
@@ -142,12 +126,12 @@ func harness(addr string) contract.PublisherHarness {
 			k.Hang()
 			return publisher(t, k.Addr(), limit, &facts{})
 		},
-		Records: published(addr),
+		Records: commandRecords(addr),
 		Can:     contract.PublisherAbilities{RawRecords: true},
 	}
 }
 
-// command is one to the given topic, with an id of its own.
+// command returns a command for the topic, with a unique event id.
 func command(topic, key string) domain.Command {
 	return domain.Command{
 		Topic: domain.Topic(topic), Key: key, Batch: domain.BatchID(key), Pipeline: "nlp",
@@ -160,5 +144,5 @@ func command(topic, key string) domain.Command {
 	}
 }
 
-// unique names a topic, group or user that no other test has.
-func unique(prefix string) string { return prefix + "." + uuid.NewString() }
+// uniqueName returns a name of a topic or group that no other test uses.
+func uniqueName(prefix string) string { return prefix + "." + uuid.NewString() }

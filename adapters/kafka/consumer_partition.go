@@ -13,31 +13,31 @@ import (
 )
 
 const (
-	// fetchWait is how long the broker holds an empty fetch; also how long a
-	// hung broker goes unnoticed.
+	// fetchWait is how long the broker delays an empty response to a fetch, and so how long a
+	// broker that hangs goes unnoticed.
 	fetchWait = 10 * time.Second
-	// fetchBytes is what one fetch asks for; a larger record comes alone.
+	// fetchBytes is the maximum size of a fetch, in bytes. A larger record is returned alone.
 	fetchBytes = 1 << 20
-	// fetchAhead is how many records of a partition wait in memory.
+	// fetchAhead is the maximum number of unprocessed records of a partition in memory.
 	fetchAhead = 32
-	// readPause is the longest wait between two attempts to read a partition.
-	readPause = time.Second
+	// maxReadPause is the longest wait between two attempts to read a partition.
+	maxReadPause = time.Second
 )
 
 // consumePartition processes the partition's records in order, from the committed offset,
 // until ctx is done.
-func (c *Consumer) consumePartition(ctx context.Context, p kafkago.PartitionAssignment, done *progress) {
+func (c *Consumer) consumePartition(ctx context.Context, p kafkago.PartitionAssignment, finished *progress) {
 	for from := p.Offset; ctx.Err() == nil; {
 		reader := c.newReader(ctx, p.ID)
 		err := reader.SetOffset(from)
 		if err == nil {
-			err = c.consumeRecords(ctx, reader, done)
+			err = c.consumeRecords(ctx, reader, finished)
 		}
 		_ = reader.Close()
 		if errors.Is(err, kafkago.OffsetOutOfRange) {
-			// The log was truncated or created again: start with its first record.
+			// The log was truncated or the topic was created again.
 			from = kafkago.FirstOffset
-			backoff.Wait(ctx, 0, firstPause, readPause)
+			backoff.Wait(ctx, 0, firstPause, maxReadPause)
 		}
 	}
 }
@@ -45,15 +45,15 @@ func (c *Consumer) consumePartition(ctx context.Context, p kafkago.PartitionAssi
 // newReader returns a reader of one partition. It connects with the first fetch.
 func (c *Consumer) newReader(ctx context.Context, partition int) *kafkago.Reader {
 	return kafkago.NewReader(kafkago.ReaderConfig{
-		Brokers: addresses(c.config.Brokers), Topic: string(c.config.topic()), Partition: partition,
+		Brokers: addresses(c.config.Brokers), Topic: string(c.config.Topic), Partition: partition,
 		Dialer: closeOnDone(ctx, c.dialer), MaxWait: fetchWait, MinBytes: 1, MaxBytes: fetchBytes, QueueCapacity: fetchAhead,
-		ReadBatchTimeout: fetchWait, ReadBackoffMax: readPause, ReadLagInterval: -1, OffsetOutOfRangeError: true,
+		ReadBatchTimeout: fetchWait, ReadBackoffMax: maxReadPause, ReadLagInterval: -1, OffsetOutOfRangeError: true,
 	})
 }
 
-// consumeRecords processes records until ctx is done or the offset does not exist. The reader
-// retries other errors itself.
-func (c *Consumer) consumeRecords(ctx context.Context, reader *kafkago.Reader, done *progress) error {
+// consumeRecords processes records until ctx is done or the offset does not exist. Then it
+// returns the error. It waits and continues after any other error.
+func (c *Consumer) consumeRecords(ctx context.Context, reader *kafkago.Reader, finished *progress) error {
 	partition := reader.Config().Partition
 	var l lookups
 	for attempt := 0; ; {
@@ -67,14 +67,14 @@ func (c *Consumer) consumeRecords(ctx context.Context, reader *kafkago.Reader, d
 			if errors.Is(err, kafkago.OffsetOutOfRange) || errors.Is(err, io.EOF) {
 				return err
 			}
-			backoff.Wait(ctx, attempt, firstPause, readPause)
+			backoff.Wait(ctx, attempt, firstPause, maxReadPause)
 			attempt++
 		default:
 			attempt = 0
 			if !c.process(ctx, m, &l) {
 				return ctx.Err()
 			}
-			done.markDone(m)
+			finished.markDone(m)
 			if m.Offset+1 >= m.HighWaterMark {
 				c.health.update(partition, partitionHealth{})
 			}
@@ -82,8 +82,8 @@ func (c *Consumer) consumeRecords(ctx context.Context, reader *kafkago.Reader, d
 	}
 }
 
-// closeOnDone returns a dialer whose connections are closed when ctx is done, so that
-// releasing a partition never waits for a broker.
+// closeOnDone returns a dialer whose connections are closed when ctx is done, so that a reader
+// stops without waiting for a broker.
 func closeOnDone(ctx context.Context, d *kafkago.Dialer) *kafkago.Dialer {
 	plain := net.Dialer{Timeout: d.Timeout}
 	out := *d
@@ -97,12 +97,13 @@ func closeOnDone(ctx context.Context, d *kafkago.Dialer) *kafkago.Dialer {
 	return &out
 }
 
+// closeOnDoneConn is a connection of closeOnDone.
 type closeOnDoneConn struct {
 	net.Conn
 	stop func() bool
 }
 
-// Close also forgets the connection.
+// Close closes the connection and stops waiting for ctx.
 func (c *closeOnDoneConn) Close() error {
 	c.stop()
 	return c.Conn.Close()

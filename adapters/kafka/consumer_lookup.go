@@ -11,11 +11,11 @@ import (
 )
 
 const (
-	// originalAttempts is how often the broker is asked for a record again before
-	// the reader's copy is used.
+	// originalAttempts is the number of failed requests for a record after which the Reader's
+	// copy is used.
 	originalAttempts = 5
-	// maxSpans is how many batches of a partition are remembered: more than one
-	// fetch of fetchBytes can hold.
+	// maxSpans is the maximum number of cached batches of a partition. One fetch of
+	// fetchBytes contains fewer.
 	maxSpans = 1 << 15
 )
 
@@ -27,21 +27,21 @@ const (
 	markerCommit = 1
 )
 
-// looksLikeMarker reports whether the record has the sizes of a transaction
-// marker. No notification is that short.
+// looksLikeMarker returns true if the record has the sizes of a transaction marker. Every
+// notification is longer.
 func looksLikeMarker(m kafkago.Message) bool {
 	return len(m.Key) == markerKey && len(m.Value) == markerValue && len(m.Headers) == 0
 }
 
-// lookups remembers what the last fetches returned about one partition, so that a
-// backlog of records that must be looked up costs one fetch for each batch and not
-// one for each record. One goroutine uses it.
+// lookups caches the results of the last fetches from one partition, so that a backlog of
+// records that must be looked up costs one fetch for each batch and not one for each record.
+// It is not safe for concurrent use.
 type lookups struct {
 	spans     []batchSpan
 	originals map[int64]original
 }
 
-// span returns the remembered batch that holds the offset.
+// span returns the cached batch that contains the offset. It returns false if there is none.
 func (l *lookups) span(offset int64) (batchSpan, bool) {
 	for _, s := range l.spans {
 		if s.first <= offset && offset <= s.last {
@@ -51,14 +51,14 @@ func (l *lookups) span(offset int64) (batchSpan, bool) {
 	return batchSpan{}, false
 }
 
-// original returns the remembered record, unless it differs from the reader's copy,
-// which happens after the topic was created again.
+// original returns the cached record. It returns false if there is none or if it differs from
+// the Reader's copy, which happens after the topic was created again.
 func (l *lookups) original(m kafkago.Message) (original, bool) {
 	found, ok := l.originals[m.Offset]
 	return found, ok && found.matches(m)
 }
 
-// add remembers the result of a fetch at the offset and drops the batches before it.
+// add caches the result of a fetch at the offset and removes the batches before it.
 func (l *lookups) add(offset int64, f fetched) {
 	l.spans = slices.DeleteFunc(l.spans, func(s batchSpan) bool { return s.last < offset })
 	for _, s := range f.spans {
@@ -72,9 +72,9 @@ func (l *lookups) add(offset int64, f fetched) {
 	l.originals = f.originals
 }
 
-// original reads the record from the broker again, with the records behind it in its
-// batch. If the broker does not have it any more, or does not answer several times,
-// it returns the reader's copy. An error means that the call must be repeated.
+// original returns the record as the broker stores it. It returns the Reader's copy if the
+// broker has deleted the record or several requests have failed. After an error the caller
+// must repeat the call.
 func (c *Consumer) original(ctx context.Context, t *recordState) (original, error) {
 	if found, known := t.lookups.original(t.record); known {
 		return found, nil
@@ -89,9 +89,9 @@ func (c *Consumer) original(ctx context.Context, t *recordState) (original, erro
 	return copyOf(t.record), nil
 }
 
-// spanOf returns the batch of the record. If the broker does not have it any more, or
-// does not answer several times, a marker is recognised by its bytes.
-// An error means that the call must be repeated.
+// spanOf returns the batch of the record. If the broker has deleted it or several requests have
+// failed, spanOf recognizes a marker by its bytes. After an error the caller must repeat the
+// call.
 func (c *Consumer) spanOf(ctx context.Context, t *recordState) (batchSpan, error) {
 	if span, known := t.lookups.span(t.record.Offset); known {
 		return span, nil
@@ -111,8 +111,9 @@ func (c *Consumer) spanOf(ctx context.Context, t *recordState) (batchSpan, error
 	return span, nil
 }
 
-// lookUp fetches the record and what follows it, up to maxBytes. known is false when
-// the broker cannot tell. An error means that the call must be repeated.
+// lookUp fetches and caches the record and those behind it, up to maxBytes. known is false if
+// the broker has deleted the record or several requests have failed. After an error the caller
+// must repeat the call.
 func (c *Consumer) lookUp(ctx context.Context, t *recordState, maxBytes int64, keep bool) (known bool, err error) {
 	f, err := c.fetchFrom(ctx, t.record, maxBytes, keep)
 	if err == nil {
@@ -127,7 +128,7 @@ func (c *Consumer) lookUp(ctx context.Context, t *recordState, maxBytes int64, k
 	return false, nil
 }
 
-// warnOfMarkers warns once that the topic has transactional producers.
+// warnOfMarkers logs once that the topic has transactional producers.
 func (c *Consumer) warnOfMarkers(ctx context.Context, m kafkago.Message) {
 	if !c.markersWarned.CompareAndSwap(false, true) {
 		return
