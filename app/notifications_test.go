@@ -39,7 +39,6 @@ func (s *screen) Send(m domain.Message) int {
 	s.shown = append(s.shown, m)
 	return 1
 }
-func (s *screen) Count(domain.UserID) int            { return 0 }
 func (s *screen) Total() int                         { return 0 }
 func (s *screen) CloseUser(domain.UserID, error) int { return 0 }
 func (s *screen) Drain(context.Context) error        { return nil }

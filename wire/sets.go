@@ -11,6 +11,7 @@ import (
 	"github.com/huleedu/edge/adapters/telemetry"
 	"github.com/huleedu/edge/adapters/websocket"
 	"github.com/huleedu/edge/app"
+	"github.com/huleedu/edge/app/delivery"
 	"github.com/huleedu/edge/ports"
 )
 
@@ -61,6 +62,7 @@ var memorySet = wireinject.NewSet(
 )
 
 var websocketSet = wireinject.NewSet(
+	wireinject.Struct(new(delivery.Parts), "Quota", "Listener", "History", "Observer", "Log"),
 	websocket.NewManager,
 	websocket.NewHandler,
 	wireinject.Struct(new(websocket.HandlerParts), "*"),
@@ -86,7 +88,7 @@ var gatewaySet = wireinject.NewSet(
 
 var webSocketSet = wireinject.NewSet(
 	wireinject.FieldsOf(new(WebSocketConfig), "Environment", "HTTP", "Sockets", "Drain", "Kafka"),
-	websocketSet, notificationConfig, managers, app.NewNotifications, app.NewSessions, app.NewHistory,
+	websocketSet, notificationConfig, managers, app.NewNotifications,
 	kafka.NewConsumer, webSocketReadiness, newSubscriptionWatchdog,
 	webSocketServer, wireinject.Struct(new(socketParts), "*"),
 	webSocketProcess, wireinject.Struct(new(nodeParts), "*"),

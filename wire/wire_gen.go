@@ -14,6 +14,7 @@ import (
 	"github.com/huleedu/edge/adapters/telemetry"
 	"github.com/huleedu/edge/adapters/websocket"
 	"github.com/huleedu/edge/app"
+	"github.com/huleedu/edge/app/delivery"
 	"io"
 )
 
@@ -128,27 +129,33 @@ func WebSocket(cfg WebSocketConfig, out io.Writer) (*Process, func(), error) {
 	webSocketConfig := cfg.HTTP
 	environment := cfg.Environment
 	config := cfg.Sockets
-	observer := telemetry.NewWebSocketObserver()
-	telemetryConfig := cfg.Telemetry
-	oTelConfig := cfg.OTel
-	logger := webSocketLogger(telemetryConfig, out)
-	tracing, err := webSocketTracing(telemetryConfig, oTelConfig, logger)
-	if err != nil {
-		return nil, nil, err
-	}
-	traceTracerProvider := tracerProvider(tracing)
-	manager := websocket.NewManager(config, observer, traceTracerProvider, logger)
 	redisConfig := cfg.Redis
+	telemetryConfig := cfg.Telemetry
+	logger := webSocketLogger(telemetryConfig, out)
 	client, cleanup, err := redisClient(redisConfig, logger)
 	if err != nil {
 		return nil, nil, err
 	}
+	observer := telemetry.NewWebSocketObserver()
 	redisQuota := quota(client, config, observer)
 	listenerConfig := cfg.Listener
+	oTelConfig := cfg.OTel
+	tracing, err := webSocketTracing(telemetryConfig, oTelConfig, logger)
+	if err != nil {
+		cleanup()
+		return nil, nil, err
+	}
+	traceTracerProvider := tracerProvider(tracing)
 	listener := redis.NewListener(client, listenerConfig, observer, traceTracerProvider, logger)
-	sessions := app.NewSessions(redisQuota, listener)
 	log := redis.NewLog(client)
-	history := app.NewHistory(log)
+	parts := delivery.Parts{
+		Quota:    redisQuota,
+		Listener: listener,
+		History:  log,
+		Observer: observer,
+		Log:      logger,
+	}
+	manager := websocket.NewManager(config, parts, traceTracerProvider)
 	jwtConfig := cfg.Tokens
 	validator, err := jwt.New(jwtConfig, observer, logger)
 	if err != nil {
@@ -172,8 +179,6 @@ func WebSocket(cfg WebSocketConfig, out io.Writer) (*Process, func(), error) {
 	readiness := webSocketReadiness(lifecycle, consumer)
 	handlerParts := websocket.HandlerParts{
 		Manager:     manager,
-		Sessions:    sessions,
-		History:     history,
 		Tokens:      validator,
 		Limiter:     memoryRateLimiter,
 		Readiness:   readiness,
@@ -299,16 +304,21 @@ func WebSocketOn(cfg WebSocketConfig, p Ports, out io.Writer) (*Process, error) 
 	if err != nil {
 		return nil, err
 	}
-	observer := wireWebSocketPorts.Observer
-	traceTracerProvider := wireWebSocketPorts.Tracing
-	telemetryConfig := cfg.Telemetry
-	logger := webSocketLogger(telemetryConfig, out)
-	manager := websocket.NewManager(config, observer, traceTracerProvider, logger)
 	connectionQuota := wireWebSocketPorts.Quota
 	messageListener := wireWebSocketPorts.Listener
-	sessions := app.NewSessions(connectionQuota, messageListener)
 	notificationLog := wireWebSocketPorts.History
-	history := app.NewHistory(notificationLog)
+	observer := wireWebSocketPorts.Observer
+	telemetryConfig := cfg.Telemetry
+	logger := webSocketLogger(telemetryConfig, out)
+	parts := delivery.Parts{
+		Quota:    connectionQuota,
+		Listener: messageListener,
+		History:  notificationLog,
+		Observer: observer,
+		Log:      logger,
+	}
+	traceTracerProvider := wireWebSocketPorts.Tracing
+	manager := websocket.NewManager(config, parts, traceTracerProvider)
 	tokenValidator := wireWebSocketPorts.Tokens
 	portsRateLimiter := wireWebSocketPorts.Limiter
 	lifecycle := wireWebSocketPorts.Lifecycle
@@ -324,8 +334,6 @@ func WebSocketOn(cfg WebSocketConfig, p Ports, out io.Writer) (*Process, error) 
 	readiness := webSocketReadiness(lifecycle, consumer)
 	handlerParts := websocket.HandlerParts{
 		Manager:     manager,
-		Sessions:    sessions,
-		History:     history,
 		Tokens:      tokenValidator,
 		Limiter:     portsRateLimiter,
 		Readiness:   readiness,

@@ -29,7 +29,6 @@ const tick = 5 * time.Millisecond
 type counted struct{}
 
 func (counted) Send(domain.Message) int            { return 0 }
-func (counted) Count(domain.UserID) int            { return 0 }
 func (counted) Total() int                         { return 3 }
 func (counted) CloseUser(domain.UserID, error) int { return 0 }
 func (counted) Drain(context.Context) error        { return nil }

@@ -59,7 +59,7 @@ func TestCheckClosesDeadConnectionsOfAFullQuota(t *testing.T) {
 		c, err = dial("u1")
 		require.NoError(t, err)
 		require.EqualValues(t, 1, alive.Load())
-		require.Equal(t, 2, n.manager.Count("u1"), "the one that answers and the new one")
+		require.Equal(t, 2, n.manager.Total(), "the one that answers and the new one")
 		require.Equal(t, 2, n.facts.count(equals(domain.CloseCodeObserved{Code: 4002})))
 		for _, one := range append(open, c) {
 			one.Leave()
@@ -84,7 +84,7 @@ func TestChecksPingAtMostOnceInFiveSeconds(t *testing.T) {
 		}
 		require.LessOrEqual(t, pings.Load(), int32(5))
 		require.GreaterOrEqual(t, pings.Load(), int32(4))
-		require.Equal(t, 1, n.manager.Count("u1"))
+		require.Equal(t, 1, n.manager.Total())
 		c.Leave()
 		synctest.Wait()
 	})

@@ -1,11 +1,31 @@
 package websocket
 
-import "github.com/huleedu/edge/domain"
+import (
+	"errors"
+	"strconv"
+
+	"github.com/huleedu/edge/app/delivery"
+	"github.com/huleedu/edge/domain"
+)
 
 // Status is the code of a close frame (RFC 6455 section 7.4). Below 1008 the client
 // has a fault and must not reconnect unchanged; from 1008 on the comments of the
-// constants say what the client should do.
+// constants say what the client should do. As an error it is the reason for which
+// this package ends a session.
 type Status int
+
+// Error returns the number.
+func (s Status) Error() string { return "close " + strconv.Itoa(int(s)) }
+
+// peerStatus is the status of a close frame that the client has sent. It is the reason
+// for which the client ends a session.
+type peerStatus Status
+
+// Error returns the number.
+func (s peerStatus) Error() string { return "client: " + Status(s).Error() }
+
+// errRateLimit is the reason for which a client that sends too many frames is closed.
+var errRateLimit = errors.New("more frames than are allowed")
 
 // The statuses that this service sends.
 const (
@@ -101,8 +121,8 @@ func Catalogue() []Entry {
 		{rateLimited(), "more than WEBSOCKET_MAX_MESSAGES_PER_MINUTE frames", renew},
 		{MessageTooBig.Close(), "a message over WEBSOCKET_MAX_MESSAGE_BYTES, or a compressed one over 8 KiB", mend},
 		{InternalError.Close(), "an unexpected failure of the service; at connecting it is retried for up to 15 s first", "back off, reconnect"},
-		{closeForError(domain.Unreachable("redis", nil)), "Redis is away at connecting and does not come back within 15 s, or is away for longer than WEBSOCKET_REDIS_OUTAGE_GRACE", "back off, reconnect"},
-		{closeForError(domain.Unavailable("jwt_keys", 0)), "the keys that verify tokens cannot be loaded within 15 s", "back off, reconnect"},
+		{closeFor(domain.Unreachable("redis", nil)), "Redis is away at connecting and does not come back within 15 s, or is away for longer than WEBSOCKET_REDIS_OUTAGE_GRACE", "back off, reconnect"},
+		{closeFor(domain.Unavailable("jwt_keys", 0)), "the keys that verify tokens cannot be loaded within 15 s", "back off, reconnect"},
 		{ServiceRestart.Close(), "the node is being stopped", "reconnect with jitter"},
 		{ConnectionLimit.Close(), "the user has WEBSOCKET_MAX_CONNECTIONS_PER_USER sockets; the newest is refused, the others stay. Within a minute the next one is refused by HTTP 429", "close another tab"},
 		{SlowConsumer.Close(), "the client took its messages too slowly and its queue overflowed", "reconnect, resume"},
@@ -148,12 +168,27 @@ func StatusOf(code domain.Code) (status Status, ok bool) {
 	}
 }
 
-// closeForError returns the close that tells the client the error.
-func closeForError(err error) Close {
-	e := domain.As(err)
-	if e == nil {
+// closeFor returns the close that tells the client why its session ends: a value of
+// this package or of delivery, or an error of the domain. nil is a disconnect by an
+// operator.
+func closeFor(reason error) Close {
+	var ours Status
+	var theirs peerStatus
+	switch {
+	case reason == nil:
 		return Disconnected.Close()
+	case errors.As(reason, &ours):
+		return ours.Close()
+	case errors.As(reason, &theirs):
+		return Close{Status: Status(theirs)} // echoed without a reason
+	case errors.Is(reason, delivery.ErrRestart):
+		return ServiceRestart.Close()
+	case errors.Is(reason, delivery.ErrSlowConsumer):
+		return SlowConsumer.Close()
+	case errors.Is(reason, errRateLimit):
+		return rateLimited()
 	}
+	e := domain.As(reason)
 	status, _ := StatusOf(e.Code)
 	if status == ConnectionLimit {
 		return status.Close() // its reason is fixed

@@ -3,6 +3,8 @@ package websocket
 import (
 	"time"
 	"unicode/utf8"
+
+	"golang.org/x/time/rate"
 )
 
 // frameInspector parses the frames that a client sends (RFC 6455 section 5.2). It
@@ -10,7 +12,7 @@ import (
 // much as many messages. It finds the invalid frames that the library accepts, or
 // answers with another status than the RFC requires. The library checks the rest.
 type frameInspector struct {
-	bucket      tokenBucket
+	limiter     *rate.Limiter
 	firstByte   byte // of the header
 	headerRead  byte // bytes of the header that were read
 	headerSize  byte // known once the second byte was read
@@ -29,17 +31,17 @@ func (f *frameInspector) inspect(p []byte, now time.Time) (fine int, err error) 
 		if f.payloadLeft > 0 {
 			n := min(f.payloadLeft, len(p)-i)
 			if f.closeReason != nil && !f.readReason(p[i:i+n]) {
-				return i + n - 1, errInvalidReason
+				return i + n - 1, InvalidUTF8
 			}
 			f.payloadLeft -= n
 			i += n
 			continue
 		}
-		if f.headerRead == 0 && !f.bucket.allow(now) {
+		if f.headerRead == 0 && !f.limiter.AllowN(now, 1) {
 			return i, errRateLimit
 		}
 		if !f.readHeader(p[i]) {
-			return i, errInvalidFrame
+			return i, ProtocolError
 		}
 		i++
 	}

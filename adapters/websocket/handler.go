@@ -6,13 +6,16 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/gorilla/websocket"
 	"go.opentelemetry.io/otel/trace"
+	"golang.org/x/time/rate"
 
 	"github.com/huleedu/edge/app"
+	"github.com/huleedu/edge/app/delivery"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
@@ -22,10 +25,8 @@ const retryAfter = 2 * time.Second
 
 // HandlerParts are the dependencies of a Handler. All are required.
 type HandlerParts struct {
-	Manager  *Manager
-	Sessions *app.Sessions
-	History  *app.History
-	Tokens   ports.TokenValidator
+	Manager *Manager
+	Tokens  ports.TokenValidator
 	// Limiter counts refused tokens per address, on this node only.
 	Limiter   ports.RateLimiter
 	Readiness *app.Readiness
@@ -42,9 +43,10 @@ type Handler struct {
 	HandlerParts
 	spans         spans
 	upgrader      *websocket.Upgrader
-	connects      connectLimiter
+	connects      *rate.Limiter
 	originAllowed func(header string) bool
 	refusals      refusals
+	refusing      chan struct{} // has an element for each handshake that is upgraded only to be refused
 	retrier       *retrier
 }
 
@@ -52,9 +54,10 @@ type Handler struct {
 func NewHandler(p HandlerParts) *Handler {
 	return &Handler{
 		HandlerParts: p, spans: newSpans(p.Tracer), upgrader: newUpgrader(p.Config),
-		connects:      connectLimiter{bucket: newTokenBucket(p.Config.MaxConnectsPerSecond, time.Second)},
+		connects:      newLimiter(p.Config.MaxConnectsPerSecond, time.Second),
 		originAllowed: p.Config.origins(p.Environment),
-		refusals:      newRefusals(), retrier: newRetrier(p.Readiness.Draining),
+		refusals:      newRefusals(), refusing: make(chan struct{}, maxRefusals),
+		retrier: newRetrier(p.Readiness.Draining),
 	}
 }
 
@@ -72,13 +75,13 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
 	if err := checkUpgrade(w, r); err != nil {
 		return err
 	}
-	if h.Readiness.Draining() || !h.connects.allow() || !h.Manager.admission.enter() {
+	if h.Readiness.Draining() || !h.connects.Allow() || !h.Manager.Enter() {
 		return h.reject(nodeUnavailable())
 	}
 	continues := false
 	defer func() {
 		if !continues { // also after a panic
-			h.Manager.admission.leave()
+			h.Manager.Leave()
 		}
 	}()
 	continuation, err := h.open(w, r)
@@ -98,7 +101,7 @@ func (h *Handler) reject(err error) error {
 }
 
 // open decides about the handshake and returns the function that serves the hijacked
-// connection. That function leaves the admission at its end.
+// connection. That function, or refuse, calls Leave.
 func (h *Handler) open(w http.ResponseWriter, r *http.Request) (func(), error) {
 	if origins := r.Header.Values("Origin"); len(origins) > 0 && !h.allowed(origins) {
 		return nil, domain.Forbidden("Origin not allowed", nil)
@@ -172,77 +175,56 @@ func (h *Handler) connect(w http.ResponseWriter, r *http.Request, caller domain.
 	if err != nil {
 		return nil, err
 	}
-	var s *session
+	var c *socket
 	err = h.retrier.try(ctx, waitUntil, func(ctx context.Context) (err error) {
-		s, err = h.admit(ctx, caller, from)
+		c, err = h.openSession(ctx, caller, from)
 		return err
 	})
 	switch {
 	case errors.Is(err, errBeforeUpgrade):
 		return nil, err
 	case domain.CodeOf(err) == domain.QuotaExceeded:
-		h.reclaim(ctx, caller)
+		h.reclaim(ctx, caller.User)
 		return h.refuse(w, r, refusal{cause: err, user: caller.User})
 	case err != nil:
 		return h.refuse(w, r, refusal{cause: err})
 	}
 	t, err := hijack(w, r)
 	if err != nil {
-		h.dismiss(s)
+		c.session.Dismiss()
 		return nil, hijackError(err)
 	}
-	s.admitted.Store(true)
 	if t.deflate && h.Config.Compression {
-		s.conn.inflater = h.Manager.newInflater()
+		c.conn.inflater = h.Manager.newInflater()
 	}
-	s.conn.setConn(t.conn)
-	t.conn = &s.conn
-	return func() { s.run(t) }, nil
+	c.conn.setConn(t.conn)
+	t.conn = &c.conn
+	return func() { c.run(t) }, nil
 }
 
-// admit registers the session, reads the position of the user's log, acquires a
-// lease, subscribes and reads what the client missed. The order ensures that no
-// message is missed. A failure undoes the steps in reverse order.
-func (h *Handler) admit(ctx context.Context, caller domain.Caller, from domain.Position) (*session, error) {
-	s := h.session(caller, domain.RequestContextOf(ctx).CorrelationID)
-	if from != "" {
-		s.queue.beginReplay()
+// openSession opens a session of the caller whose socket does not exist yet.
+func (h *Handler) openSession(ctx context.Context, caller domain.Caller, from domain.Position) (*socket, error) {
+	c := &socket{manager: h.Manager, tokens: h.Tokens}
+	c.conn.socket, c.conn.idleTimeout, c.conn.pingInterval = c, h.Config.IdleTimeout, h.Config.PingInterval
+	c.conn.frames.limiter = newLimiter(h.Config.MaxMessagesPerMinute, time.Minute)
+	if h.Config.CloseOnTokenExpiry {
+		c.conn.tokenExpiry = caller.Expires
 	}
-	if h.Manager.reserve(s) != nil {
+	var err error
+	c.session, err = h.Manager.Open(ctx, delivery.Request{Caller: caller, ID: uuid.NewString(), From: from, Conn: c})
+	if errors.Is(err, delivery.ErrDraining) {
 		return nil, nodeUnavailable()
 	}
-	if from == "" {
-		s.notePosition(ctx)
-	}
-	if err := h.Sessions.Admit(ctx, caller, s.id); err != nil {
-		h.Manager.registry.remove(s)
-		return nil, err
-	}
-	if err := s.loadMissed(ctx, from); err != nil {
-		h.dismiss(s)
-		return nil, err
-	}
-	return s, nil
+	return c, err
 }
 
-// dismiss undoes admit.
-func (h *Handler) dismiss(s *session) {
-	h.Sessions.Dismiss(s.caller, s.id)
-	h.Manager.registry.remove(s)
-}
-
-// session returns a new session of the caller.
-func (h *Handler) session(caller domain.Caller, correlation string) *session {
-	s := &session{
-		manager: h.Manager, caller: caller, id: uuid.NewString(),
-		correlation: correlation, sessions: h.Sessions, tokens: h.Tokens, history: h.History, createdAt: time.Now(),
+// requestedPosition returns the position in the query; empty without one.
+func requestedPosition(query url.Values) (domain.Position, error) {
+	asked := query["last_event_id"]
+	if strings.Join(asked, "") == "" {
+		return "", nil
 	}
-	s.conn.session, s.conn.idleTimeout, s.conn.pingInterval = s, h.Config.IdleTimeout, h.Config.PingInterval
-	s.conn.frames.bucket = newTokenBucket(h.Config.MaxMessagesPerMinute, time.Minute)
-	if h.Config.CloseOnTokenExpiry {
-		s.conn.tokenExpiry = caller.Expires
-	}
-	return s
+	return domain.ParsePosition(strings.Join(asked, " ")) // two positions are not a valid one
 }
 
 // hijackError returns the error of a connection that could not be hijacked; nil when

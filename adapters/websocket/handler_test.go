@@ -23,7 +23,7 @@ func TestUpgradeCarriesTheCorrelationID(t *testing.T) {
 	n := newNode(t, settings())
 	c := n.mustDial(t, "u1")
 	require.Equal(t, correlation, c.response.Header.Get("X-Correlation-ID"))
-	require.Equal(t, 1, n.manager.Count("u1"))
+	require.Equal(t, 1, n.manager.Total())
 	places, followed := n.registry.held()
 	require.Equal(t, 1, places)
 	require.Equal(t, 1, followed)
@@ -69,7 +69,7 @@ func TestTokenPlaces(t *testing.T) {
 				require.Equal(t, protocol, conn.Subprotocol())
 			}
 			if c.user != "" {
-				require.Equal(t, 1, n.manager.Count(c.user))
+				require.Equal(t, 1, n.manager.Total())
 				conn.Leave()
 				n.awaitClean(t)
 				return
@@ -89,7 +89,7 @@ func TestRefusedByClose(t *testing.T) {
 	end := second.end(t)
 	require.Equal(t, 4000, end.Code)
 	require.Equal(t, `{"error_code":"QUOTA_EXCEEDED","message":"Connection limit exceeded"}`, end.Text)
-	require.Equal(t, 1, n.manager.Count("u1"), "the others stay")
+	require.Equal(t, 1, n.manager.Total(), "the others stay")
 
 	keys := n.mustDial(t, "nokeys")
 	end = keys.end(t)

@@ -12,25 +12,25 @@ const pong = `{"type":"pong"}`
 
 // handleText handles a text frame of the client. Text that is not UTF-8 closes the
 // session; unknown frames are ignored.
-func (s *session) handleText(text []byte) {
+func (c *socket) handleText(text []byte) {
 	if !utf8.Valid(text) {
-		s.abort(InvalidUTF8.Close())
+		c.session.Abort(InvalidUTF8)
 		return
 	}
-	c := parseCommand(text)
-	s.manager.observer.Observe(domain.FrameReceived{Type: c.kind})
-	switch c.kind {
+	command := parseCommand(text)
+	c.manager.observer.Observe(domain.FrameReceived{Type: command.kind})
+	switch command.kind {
 	case domain.FramePing:
-		s.enqueue(outboundMessage{payload: []byte(pong)})
+		c.session.Reply([]byte(pong))
 	case domain.FrameRefresh:
-		s.handleRefresh(c.token)
+		c.handleRefresh(command.token)
 	case domain.FrameIgnored:
 	}
 }
 
 // handleBinary ignores a binary frame.
-func (s *session) handleBinary() {
-	s.manager.observer.Observe(domain.FrameReceived{Type: domain.FrameIgnored})
+func (c *socket) handleBinary() {
+	c.manager.observer.Observe(domain.FrameReceived{Type: domain.FrameIgnored})
 }
 
 // command is the content of a client's text frame.

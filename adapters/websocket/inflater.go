@@ -80,14 +80,14 @@ func (f *inflater) beginFrame() error {
 	head := f.header
 	f.header, f.payloadLeft, f.collecting, f.payloadPos = f.header[:0], size, false, 0
 	if !f.classify(head) {
-		return errInvalidFrame
+		return ProtocolError
 	}
 	if !f.collecting {
 		f.output = append(f.output, head...)
 		return nil
 	}
 	if size > f.maxCompressed-len(f.compressed) {
-		return errMessageTooBig
+		return MessageTooBig
 	}
 	f.maskingKey, f.finalFrame = [maskKey]byte(head[len(head)-maskKey:]), head[0]&finBit != 0
 	return f.finishMessage()
@@ -164,10 +164,10 @@ func (f *inflater) finishMessage() error {
 	}
 	text, err := f.inflate()
 	if err != nil {
-		return errInvalidFrame
+		return ProtocolError
 	}
 	if int64(len(text)) > f.maxInflated {
-		return errMessageTooBig
+		return MessageTooBig
 	}
 	f.output = appendFrame(f.output, f.opcode, text)
 	f.opcode, f.compressed, f.finalFrame = 0, nil, false

@@ -23,6 +23,7 @@ import (
 	"github.com/huleedu/edge/adapters/memory"
 	"github.com/huleedu/edge/adapters/websocket"
 	"github.com/huleedu/edge/app"
+	"github.com/huleedu/edge/app/delivery"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
@@ -257,9 +258,11 @@ func newNode(t testing.TB, c websocket.Config, adjust ...func(*node)) *node {
 	}
 	log := slog.New(slog.NewTextHandler(n.log, nil))
 	n.readiness.Enter(app.Serving)
-	n.manager = websocket.NewManager(c, n.facts, n.tracer, log)
+	n.manager = websocket.NewManager(c, delivery.Parts{
+		Quota: n.registry, Listener: n.registry, History: n.past, Observer: n.facts, Log: log,
+	}, n.tracer)
 	h := websocket.NewHandler(websocket.HandlerParts{
-		Manager: n.manager, Sessions: app.NewSessions(n.registry, n.registry), History: app.NewHistory(n.past), Tokens: n.tokens, Limiter: memory.NewRateLimiter(),
+		Manager: n.manager, Tokens: n.tokens, Limiter: memory.NewRateLimiter(),
 		Readiness: n.readiness, Config: c, Observer: n.facts, Tracer: n.tracer, Log: log,
 	})
 	h.SetWaits(20*time.Millisecond, 30*time.Millisecond, 5*time.Millisecond, 100)

@@ -85,23 +85,42 @@ type refusal struct {
 // client was told recently, or maxRefusals handshakes are being refused.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, f refusal) (func(), error) {
 	memory, key := h.refusals.setFor(f.cause, f.credential, f.user)
-	if memory.has(key) || !h.Manager.admission.beginRefusal(maxRefusals) {
+	if memory.has(key) || !h.beginRefusal() {
 		return nil, withRetry(f.cause)
 	}
 	ctx := r.Context()
 	t, err := hijack(w, r)
 	if err != nil {
-		h.Manager.admission.cancelRefusal()
+		h.endRefusal()
 		return nil, hijackError(err)
 	}
-	c := closeForError(f.cause)
+	c := closeFor(f.cause)
 	recordError(ctx, f.cause)
 	h.Log.LogAttrs(ctx, slog.LevelInfo, "connection refused",
 		slog.Int("close_code", int(c.Status)), slog.Any("error", f.cause))
 	h.Observer.Observe(domain.ConnectionRejected{})
 	h.Observer.Observe(domain.CloseCodeObserved{Code: int(c.Status)})
 	payload := c.payload(domain.RequestContextOf(ctx).CorrelationID)
+	h.Manager.Leave() // from now on it does not count against the limit of the node
 	return func() { h.closeRefused(t, payload, memory, key) }, nil
+}
+
+// beginRefusal returns false when maxRefusals handshakes are being refused. After true,
+// endRefusal must be called once.
+func (h *Handler) beginRefusal() bool {
+	select {
+	case h.refusing <- struct{}{}:
+		h.Manager.BeginWork()
+		return true
+	default:
+		return false
+	}
+}
+
+// endRefusal undoes beginRefusal.
+func (h *Handler) endRefusal() {
+	<-h.refusing
+	h.Manager.EndWork()
 }
 
 // withRetry adds a Retry-After to errors that need one.
@@ -122,7 +141,7 @@ func withRetry(cause error) error {
 // adds the key to the memory before the client can see the close frame and connect
 // again, and removes it when the frame cannot be sent.
 func (h *Handler) closeRefused(t *hijackedConn, payload []byte, memory *recentSet, key string) {
-	defer h.Manager.admission.endRefusal()
+	defer h.endRefusal()
 	defer func() { _ = t.conn.Close() }()
 	conn, err := h.upgrader.Upgrade(t, t.request, t.header)
 	if err != nil {
@@ -142,9 +161,8 @@ func (h *Handler) closeRefused(t *hijackedConn, payload []byte, memory *recentSe
 
 // reclaim makes all nodes check the connections of a user who has no free lease, at
 // most once in reclaimInterval per user.
-func (h *Handler) reclaim(ctx context.Context, caller domain.Caller) {
-	if h.refusals.reclaimedUsers.add(string(caller.User)) {
-		h.Manager.Check(caller.User) // this node does not depend on Redis for it
-		h.Sessions.Reclaim(ctx, caller)
+func (h *Handler) reclaim(ctx context.Context, user domain.UserID) {
+	if h.refusals.reclaimedUsers.add(string(user)) {
+		h.Manager.Reclaim(ctx, user)
 	}
 }

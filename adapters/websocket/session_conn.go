@@ -9,17 +9,10 @@ import (
 	"time"
 )
 
-// The limits of the service that end the reading.
 var (
-	errPeerTimeout  = errors.New("the peer does not answer")
-	errTokenExpired = errors.New("token has expired")
-	errRateLimit    = errors.New("more frames than are allowed")
+	// errCloseTimeout ends the reading when the peer has not answered the close frame
+	// in time.
 	errCloseTimeout = errors.New("the peer has not answered the close frame")
-	// errInvalidFrame, errInvalidReason and errMessageTooBig are violations by the
-	// client that the library does not detect, or answers with another status.
-	errInvalidFrame  = errors.New("an invalid frame")
-	errInvalidReason = errors.New("a close frame whose reason is not UTF-8")
-	errMessageTooBig = errors.New("a compressed message that is too large")
 	// errPingDue does not end the reading. It says that a ping must be sent.
 	errPingDue = errors.New("a ping is due")
 )
@@ -46,7 +39,7 @@ const (
 	maxDiscard = 8 << 20
 )
 
-// sessionConn is the net.Conn of a session. It implements all time limits of the
+// sessionConn is the net.Conn of a socket. It implements all time limits of the
 // session by one read deadline, which is moved only after it has passed, so that
 // traffic does not pay for it. The reading goroutine also sends the pings, because
 // melody's writer would grow its stack for them and otherwise sleeps. Close does not
@@ -54,7 +47,7 @@ const (
 // would cut off the peer's answer and reset the data before it.
 type sessionConn struct {
 	net.Conn
-	session       *session
+	socket        *socket
 	idleTimeout   time.Duration
 	pingInterval  time.Duration  // between two pings; 0: none
 	writeDeadline time.Time      // guarded by gorilla's write lock
@@ -75,7 +68,9 @@ type sessionConn struct {
 	writeFailed   bool      // the peer cannot be reached
 }
 
-// Read returns the error of the limit that has passed when nothing arrives in time.
+// Read returns the Status of the limit that has passed when nothing arrives in time,
+// or of the violation by the client that the library does not detect, or answers with
+// another status.
 func (l *sessionConn) Read(p []byte) (int, error) {
 	for {
 		if l.inflater != nil {
@@ -99,7 +94,7 @@ func (l *sessionConn) Read(p []byte) (int, error) {
 		}
 		if err := l.updateDeadline(); errors.Is(err, errPingDue) {
 			l.startCheck()
-			l.session.sendPing()
+			l.socket.sendPing()
 			l.lastPing = time.Now()
 			_ = l.updateDeadline() // the next iteration finds a limit that has passed
 		} else if err != nil {
@@ -145,23 +140,23 @@ func (l *sessionConn) extendToken(expires time.Time) {
 func (l *sessionConn) updateDeadline() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	due, cause := l.pongDue, errPeerTimeout
+	due, cause := l.pongDue, error(PeerTimeout)
 	earlier := func(t time.Time, why error) {
 		if !t.IsZero() && (due.IsZero() || t.Before(due)) {
 			due, cause = t, why
 		}
 	}
-	earlier(l.lastRead.Add(l.idleTimeout), errPeerTimeout)
+	earlier(l.lastRead.Add(l.idleTimeout), PeerTimeout)
 	switch {
 	case l.checkPending:
 		return errPingDue
 	case l.lastRead.Before(l.checkedAt):
-		earlier(l.checkedAt.Add(checkTimeout), errPeerTimeout)
+		earlier(l.checkedAt.Add(checkTimeout), PeerTimeout)
 	}
 	if l.pingInterval > 0 {
 		earlier(alignToSlot(l.lastPing.Add(l.pingInterval), l.pingInterval/pingSlots), errPingDue)
 	}
-	earlier(l.tokenExpiry, errTokenExpired)
+	earlier(l.tokenExpiry, Unauthenticated)
 	earlier(l.closeDeadline, errCloseTimeout)
 	if !time.Now().Before(due) {
 		return cause
@@ -170,7 +165,7 @@ func (l *sessionConn) updateDeadline() error {
 }
 
 // requestCheck makes the reader ping the peer now, and end the reading with
-// errPeerTimeout when nothing arrives within checkTimeout. It does nothing while a
+// PeerTimeout when nothing arrives within checkTimeout. It does nothing while a
 // check is in progress, before the reader has started, and once the session is
 // closing.
 func (l *sessionConn) requestCheck(now time.Time) {

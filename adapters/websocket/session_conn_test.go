@@ -34,7 +34,7 @@ func newSessionConn(t *testing.T) (*sessionConn, *deadlineCounter, net.Conn) {
 	t.Helper()
 	near, far := net.Pipe()
 	m := &deadlineCounter{Conn: near}
-	l := &sessionConn{idleTimeout: time.Hour}
+	l := &sessionConn{idleTimeout: time.Hour, frames: frameInspector{limiter: newLimiter(0, time.Minute)}}
 	l.setConn(m)
 	t.Cleanup(func() {
 		_ = near.Close()
@@ -67,12 +67,12 @@ func TestReadLimits(t *testing.T) {
 		want error
 		in   time.Duration
 	}{
-		"pong":   {func(*sessionConn) {}, 0, errPeerTimeout, due},
-		"idle":   {func(l *sessionConn) { l.idleTimeout = time.Second }, 0, errPeerTimeout, time.Second},
-		"expiry": {func(l *sessionConn) { l.tokenExpiry = time.Now().Add(time.Second) }, 0, errTokenExpired, time.Second},
+		"pong":   {func(*sessionConn) {}, 0, PeerTimeout, due},
+		"idle":   {func(l *sessionConn) { l.idleTimeout = time.Second }, 0, PeerTimeout, time.Second},
+		"expiry": {func(l *sessionConn) { l.tokenExpiry = time.Now().Add(time.Second) }, 0, Unauthenticated, time.Second},
 		"limit":  {func(l *sessionConn) { l.setCloseDeadline(time.Now().Add(time.Second)) }, 0, errCloseTimeout, time.Second},
-		"past":   {func(l *sessionConn) { l.tokenExpiry = time.Now().Add(-time.Second) }, 0, errTokenExpired, 0},
-		"byte":   {func(l *sessionConn) { l.idleTimeout = 40 * time.Second }, 30 * time.Second, errPeerTimeout, due},
+		"past":   {func(l *sessionConn) { l.tokenExpiry = time.Now().Add(-time.Second) }, 0, Unauthenticated, 0},
+		"byte":   {func(l *sessionConn) { l.idleTimeout = 40 * time.Second }, 30 * time.Second, PeerTimeout, due},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -111,22 +111,22 @@ func TestPongsSetNoDeadline(t *testing.T) {
 			_ = l.SetReadDeadline(time.Now().Add(75 * time.Second)) // as melody does at a pong
 			_, err = l.Read(make([]byte, 1))
 		}
-		require.ErrorIs(t, err, errPeerTimeout)
+		require.ErrorIs(t, err, PeerTimeout)
 		require.Equal(t, pongs*30*time.Second+75*time.Second, time.Since(begin))
 		require.LessOrEqual(t, m.reads, pongs)
 	})
 }
 
 func TestForwardSpansAreBounded(t *testing.T) {
-	s := newSpans(nil)
+	s := &deliverySpans{}
 	offered := 0
 	for range 3 * maxForwardSpans {
-		if s.allow(1) {
+		if s.Sample(time.Unix(1, 0)) {
 			offered++
 		}
 	}
 	require.Equal(t, maxForwardSpans, offered)
-	require.True(t, s.allow(2))
+	require.True(t, s.Sample(time.Unix(2, 0)))
 }
 
 func FuzzCommandOf(f *testing.F) {

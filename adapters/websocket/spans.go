@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 
+	"github.com/huleedu/edge/app/delivery"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -17,23 +18,27 @@ import (
 const maxForwardSpans = 100
 
 // spans writes the spans of this package. No span carries a token or a payload.
-type spans struct {
-	tracer   trace.Tracer
-	disabled bool          // no span is recorded
-	second   *atomic.Int64 // the second to which count belongs
-	count    *atomic.Int64
-	resolver *traceResolver
-}
+type spans struct{ tracer trace.Tracer }
 
 func newSpans(tp trace.TracerProvider) spans {
 	if tp == nil {
 		tp = noop.NewTracerProvider()
 	}
-	tracer := tp.Tracer("github.com/huleedu/edge/adapters/websocket")
-	return spans{
-		tracer: tracer, disabled: !isRecording(tracer),
-		second: new(atomic.Int64), count: new(atomic.Int64), resolver: &traceResolver{},
+	return spans{tp.Tracer("github.com/huleedu/edge/adapters/websocket")}
+}
+
+// deliverySpans writes the spans of deliveries.
+type deliverySpans struct {
+	spans
+	second, count atomic.Int64 // how many deliveries were offered to the tracer in that second
+}
+
+// deliveryTracer returns the tracer of deliveries; nil when no span is recorded.
+func (s spans) deliveryTracer() delivery.Tracer {
+	if !isRecording(s.tracer) {
+		return nil
 	}
+	return &deliverySpans{spans: s}
 }
 
 // isRecording reports whether the tracer records a span of a sampled trace. The span
@@ -46,47 +51,21 @@ func isRecording(tracer trace.Tracer) bool {
 	return probe.IsRecording()
 }
 
-// recordDelivery records a delivery that is complete. A kept notification belongs to
-// the trace in which it was published, which the log knows; a direct message has no
-// trace and starts one.
-func (s spans) recordDelivery(to *session, l outboundMessage) {
-	if s.disabled {
-		return
-	}
-	now := time.Now()
-	if !s.allow(now.Unix()) {
-		return
-	}
-	d := delivery{user: to.caller.User, size: len(l.payload), received: l.received, written: now}
-	if !l.isKept() {
-		s.writeDelivery(context.Background(), d)
-		return
-	}
-	s.resolver.submit(to, l.id.position(), d)
-}
-
-// delivery is the data of a span about one message.
-type delivery struct {
-	user              domain.UserID
-	size              int
-	received, written time.Time
-}
-
-// writeDelivery writes the span of a delivery.
-func (s spans) writeDelivery(ctx context.Context, d delivery) {
-	_, span := s.tracer.Start(ctx, "websocket.forward_message", trace.WithTimestamp(d.received),
-		trace.WithAttributes(attribute.String("user.id", string(d.user)), attribute.Int("message.size", d.size)))
-	span.End(trace.WithTimestamp(d.written))
-}
-
-// allow returns true at most maxForwardSpans times a second. Concurrent callers may
+// Sample returns true at most maxForwardSpans times a second. Concurrent callers may
 // get a few more when the second changes.
-func (s spans) allow(now int64) bool {
-	if s.second.Load() != now {
-		s.second.Store(now)
+func (s *deliverySpans) Sample(now time.Time) bool {
+	if second := now.Unix(); s.second.Load() != second {
+		s.second.Store(second)
 		s.count.Store(0)
 	}
 	return s.count.Load() < maxForwardSpans && s.count.Add(1) <= maxForwardSpans
+}
+
+// Record writes the span of the delivery.
+func (s *deliverySpans) Record(ctx context.Context, d delivery.Delivery) {
+	_, span := s.tracer.Start(ctx, "websocket.forward_message", trace.WithTimestamp(d.Received),
+		trace.WithAttributes(attribute.String("user.id", string(d.User)), attribute.Int("message.size", d.Bytes)))
+	span.End(trace.WithTimestamp(d.Written))
 }
 
 // start starts a span of the handshake, unless the trace is not sampled.

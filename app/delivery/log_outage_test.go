@@ -1,4 +1,4 @@
-package websocket
+package delivery
 
 import (
 	"testing"
@@ -13,7 +13,7 @@ import (
 // its messages is not disconnected, and it gets the kept notifications when the log
 // is readable again.
 func TestLogOutageOverflowsNoQueue(t *testing.T) {
-	config := Config{SendQueueMessages: 4, SendQueueBytes: 1 << 20}
+	config := Config{QueueMessages: 4, QueueBytes: 1 << 20}
 	w := &replayModel{box: &sendQueue{}, config: config}
 	w.box.attach()
 	what, next := w.box.markGap(outboundMessage{}, time.Unix(1, 0), &config)

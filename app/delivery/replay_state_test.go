@@ -1,4 +1,4 @@
-package websocket
+package delivery
 
 import (
 	"fmt"
@@ -204,7 +204,7 @@ func (w *replayModel) check(t *rapid.T) {
 		next++
 	}
 	require.GreaterOrEqual(t, w.box.count, 0)
-	require.LessOrEqual(t, w.box.count, w.config.SendQueueMessages+1)
+	require.LessOrEqual(t, w.box.count, w.config.QueueMessages+1)
 }
 
 // finish delivers everything.
@@ -238,7 +238,7 @@ func (w *replayModel) finish(t *rapid.T) {
 // id.
 func TestReplayModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := &replayModel{box: &sendQueue{}, config: Config{SendQueueMessages: 4, SendQueueBytes: 1 << 20}}
+		w := &replayModel{box: &sendQueue{}, config: Config{QueueMessages: 4, QueueBytes: 1 << 20}}
 		w.start(t)
 		t.Repeat(map[string]func(*rapid.T){
 			"keep": w.keep, "keep more": w.keep, "send": w.send, "hear": w.receive, "hear more": w.receive,
