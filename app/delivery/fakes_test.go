@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/huleedu/edge/adapters/memory"
@@ -117,13 +118,15 @@ type testHub struct {
 	*Hub
 	deps  *fakeDependencies
 	bus   *memory.Bus
+	log   *breakableLog // of the bus
 	facts *memory.Facts
 }
 
 func newTestHub(c Config) *testHub {
 	h := &testHub{deps: &fakeDependencies{}, bus: memory.NewBus(), facts: &memory.Facts{}}
+	h.log = &breakableLog{NotificationLog: h.bus}
 	h.Hub = NewHub(c, Parts{
-		Quota: h.deps, Listener: h.deps, History: h.bus, Observer: h.facts, Log: slog.New(slog.DiscardHandler),
+		Quota: h.deps, Listener: h.deps, History: h.log, Observer: h.facts, Log: slog.New(slog.DiscardHandler),
 	})
 	return h
 }
@@ -149,9 +152,25 @@ func (h *testHub) end(s *Session) {
 
 var errUnreadable = errors.New("the log cannot be read")
 
-// unreadableLog is a log that cannot be read.
-type unreadableLog struct{ ports.NotificationLog }
+// breakableLog is a log that cannot be read while it is broken.
+type breakableLog struct {
+	ports.NotificationLog
+	broken atomic.Bool
+}
 
-func (unreadableLog) Since(context.Context, domain.UserID, domain.Position) (domain.Replay, error) {
-	return domain.Replay{}, errUnreadable
+func (l *breakableLog) Since(ctx context.Context, user domain.UserID, after domain.Position) (domain.Replay, error) {
+	if l.broken.Load() {
+		return domain.Replay{}, errUnreadable
+	}
+	return l.NotificationLog.Since(ctx, user, after)
+}
+
+// factsOf returns the facts of one type.
+func factsOf[T domain.Fact](h *testHub) (out []T) {
+	for _, fact := range h.facts.All() {
+		if typed, ok := fact.(T); ok {
+			out = append(out, typed)
+		}
+	}
+	return out
 }

@@ -33,7 +33,7 @@ func TestOpenUndoesItselfOnFailure(t *testing.T) {
 			return h.deps.followErr
 		}, []string{"acquire u1 s1", "follow u1", "release u1 s1"}},
 		"log": {func(h *testHub) error {
-			h.history = unreadableLog{h.bus}
+			h.log.broken.Store(true)
 			return errUnreadable
 		}, []string{"acquire u1 s1", "follow u1", "unfollow u1", "release u1 s1"}},
 		"drain": {func(h *testHub) error {
