@@ -113,9 +113,9 @@ func TestRegistryListsAreNotChanged(t *testing.T) {
 	r.forget(one)
 	r.discard(two)
 	require.Empty(t, r.unfinished())
-	require.Zero(t, r.total.Load())
+	require.Zero(t, r.count())
 	require.False(t, r.add(one, func() bool { return false }))
-	require.Zero(t, r.total.Load())
+	require.Zero(t, r.count())
 }
 
 func TestWorkersAreLimited(t *testing.T) {

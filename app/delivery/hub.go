@@ -91,7 +91,7 @@ func (h *Hub) Send(message domain.Message) int {
 
 // Total returns the number of sessions. A session counts from shortly before its
 // handshake is answered until its close begins.
-func (h *Hub) Total() int { return int(h.registry.total.Load()) }
+func (h *Hub) Total() int { return h.registry.count() }
 
 // CloseUser closes every session of the user, each after its queued messages are sent,
 // and returns how many there were.

@@ -1,91 +1,75 @@
 package delivery
 
 import (
-	"hash/maphash"
 	"maps"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"github.com/huleedu/edge/domain"
 )
 
-// shardCount is the number of locks of a registry, a power of two.
-const shardCount = 64
-
 // registry maps users to their sessions. A returned list is never changed, so that it
-// can be read without a lock.
+// can be read without a lock. It is safe for concurrent use.
 type registry struct {
-	seed   maphash.Seed
-	total  atomic.Int64
-	shards [shardCount]registryShard
-}
-
-type registryShard struct {
 	mu    sync.RWMutex
 	users map[domain.UserID][]*Session
+	total int
 	// closing holds sessions that were removed, until their connections have ended.
 	closing map[*Session]struct{}
 }
 
 func newRegistry() *registry {
-	r := &registry{seed: maphash.MakeSeed()}
-	for i := range r.shards {
-		r.shards[i].users, r.shards[i].closing = map[domain.UserID][]*Session{}, map[*Session]struct{}{}
-	}
-	return r
-}
-
-func (r *registry) shard(user domain.UserID) *registryShard {
-	return &r.shards[maphash.String(r.seed, string(user))%shardCount]
+	return &registry{users: map[domain.UserID][]*Session{}, closing: map[*Session]struct{}{}}
 }
 
 // sessions returns the user's sessions. The caller must not change the slice.
 func (r *registry) sessions(user domain.UserID) []*Session {
-	p := r.shard(user)
-	p.mu.RLock()
-	defer p.mu.RUnlock()
-	return p.users[user]
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.users[user]
+}
+
+// count returns the number of registered sessions.
+func (r *registry) count() int {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.total
 }
 
 // add registers the session unless allowed returns false. allowed is called under
 // the lock that all takes as well: all returns every session that was registered
 // before admission was closed.
 func (r *registry) add(s *Session, allowed func() bool) bool {
-	p := r.shard(s.caller.User)
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if !allowed() {
 		return false
 	}
-	r.total.Add(1)
-	old := p.users[s.caller.User]
-	p.users[s.caller.User] = append(slices.Clip(old), s)
+	r.total++
+	r.users[s.caller.User] = append(slices.Clip(r.users[s.caller.User]), s)
 	return true
 }
 
 // remove removes a registered session whose connection is to be closed. It must be
 // called once only, and forget after it.
 func (r *registry) remove(s *Session) {
-	p := r.shard(s.caller.User)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	r.total.Add(-1)
-	p.closing[s] = struct{}{}
-	rest := slices.DeleteFunc(slices.Clone(p.users[s.caller.User]), func(other *Session) bool { return other == s })
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.total--
+	r.closing[s] = struct{}{}
+	rest := slices.DeleteFunc(slices.Clone(r.users[s.caller.User]), func(other *Session) bool { return other == s })
 	if len(rest) == 0 {
-		delete(p.users, s.caller.User)
+		delete(r.users, s.caller.User)
 		return
 	}
-	p.users[s.caller.User] = rest
+	r.users[s.caller.User] = rest
 }
 
 // forget ends the memory of a removed session.
 func (r *registry) forget(s *Session) {
-	p := r.shard(s.caller.User)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.closing, s)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.closing, s)
 }
 
 // discard removes a session that has no connection.
@@ -95,24 +79,17 @@ func (r *registry) discard(s *Session) {
 }
 
 // all returns every registered session.
-func (r *registry) all() []*Session { return r.collect(false) }
+func (r *registry) all() []*Session {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return slices.Concat(slices.Collect(maps.Values(r.users))...)
+}
 
 // unfinished returns the registered sessions and those whose connections have not
 // ended yet.
-func (r *registry) unfinished() []*Session { return r.collect(true) }
-
-func (r *registry) collect(closing bool) []*Session {
-	var out []*Session
-	for i := range r.shards {
-		p := &r.shards[i]
-		p.mu.RLock()
-		for _, list := range p.users {
-			out = append(out, list...)
-		}
-		if closing {
-			out = slices.AppendSeq(out, maps.Keys(p.closing))
-		}
-		p.mu.RUnlock()
-	}
-	return out
+func (r *registry) unfinished() []*Session {
+	out := r.all()
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return slices.AppendSeq(out, maps.Keys(r.closing))
 }
