@@ -58,16 +58,10 @@ func singleToken(tokens []string) (string, error) {
 	return token, nil
 }
 
-// subprotocols returns the offered subprotocols in order.
+// subprotocols returns the offered subprotocols in order, without empty ones.
 func subprotocols(r *http.Request) iter.Seq[string] {
-	return listMembers(r.Header, "Sec-Websocket-Protocol")
-}
-
-// listMembers returns the members of a header's list (RFC 9110 section 5.6.1)
-// without empty ones.
-func listMembers(h http.Header, name string) iter.Seq[string] {
 	return func(yield func(string) bool) {
-		for _, line := range h.Values(name) {
+		for _, line := range r.Header["Sec-Websocket-Protocol"] {
 			for word := range strings.SplitSeq(line, ",") {
 				if word = strings.TrimSpace(word); word != "" && !yield(word) {
 					return

@@ -7,7 +7,8 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"strings"
+
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/huleedu/edge/domain"
 )
@@ -18,7 +19,8 @@ import (
 // supported.
 func checkUpgrade(w http.ResponseWriter, r *http.Request) error {
 	asks := r.Method == http.MethodGet && r.ProtoMajor == 1 && r.ProtoMinor >= 1 &&
-		headerContains(r.Header, "Connection", "upgrade") && headerContains(r.Header, "Upgrade", "websocket")
+		httpguts.HeaderValuesContainsToken(r.Header["Connection"], "upgrade") &&
+		httpguts.HeaderValuesContainsToken(r.Header["Upgrade"], "websocket")
 	if !asks || !slices.Equal(r.Header.Values("Sec-Websocket-Version"), []string{"13"}) {
 		w.Header().Set("Upgrade", "websocket")
 		w.Header().Set("Sec-WebSocket-Version", "13")
@@ -43,16 +45,6 @@ func checkUpgrade(w http.ResponseWriter, r *http.Request) error {
 // invalidHandshake returns the error of a malformed upgrade request.
 func invalidHandshake(what string, cause error) error {
 	return &domain.Error{Code: domain.InvalidRequest, Message: "Invalid WebSocket handshake", Err: errors.Join(errors.New(what), cause)}
-}
-
-// headerContains reports whether a header's list contains the word, in any case.
-func headerContains(h http.Header, name, word string) bool {
-	for w := range listMembers(h, name) {
-		if strings.EqualFold(w, word) {
-			return true
-		}
-	}
-	return false
 }
 
 // hijackedConn is a hijacked connection with the headers that the upgrade reads and

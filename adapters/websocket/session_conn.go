@@ -21,19 +21,12 @@ const (
 	// writeTimeout bounds one write. A peer that accepts no data for this time is
 	// gone.
 	writeTimeout = 10 * time.Second
-	// deadlineSlack is how much earlier than wanted a write deadline may be. Setting
-	// a deadline costs a seventh of a write.
-	deadlineSlack = time.Second
 	// closeAnswerTimeout is how long the service waits for the answer to its close
 	// frame.
 	closeAnswerTimeout = 2 * time.Second
 	// checkTimeout is how long a peer has to answer the ping of a check, and the
 	// minimum time between two such pings.
 	checkTimeout = 5 * time.Second
-	// pingSlots is how many points in time each ping interval has at which pings are
-	// sent. Pings that are due between two of them are sent at the earlier one,
-	// because waking an idle process costs more than a ping.
-	pingSlots = 300
 	// maxDiscard bounds, in bytes, what is read and discarded from a peer after the
 	// close.
 	maxDiscard = 8 << 20
@@ -47,13 +40,12 @@ const (
 // would cut off the peer's answer and reset the data before it.
 type sessionConn struct {
 	net.Conn
-	socket        *socket
-	idleTimeout   time.Duration
-	pingInterval  time.Duration  // between two pings; 0: none
-	writeDeadline time.Time      // guarded by gorilla's write lock
-	lastRead      time.Time      // when the last byte arrived; only the reader uses it
-	frames        frameInspector // only the reader uses it
-	readErr       error          // why a frame of the peer ends the reading; only the reader uses it
+	socket       *socket
+	idleTimeout  time.Duration
+	pingInterval time.Duration  // between two pings; 0: none
+	lastRead     time.Time      // when the last byte arrived; only the reader uses it
+	frames       frameInspector // only the reader uses it
+	readErr      error          // why a frame of the peer ends the reading; only the reader uses it
 	// inflater is nil unless compression was negotiated. Only the reader uses it.
 	inflater *inflater
 	lastPing time.Time // only the reader uses it
@@ -154,7 +146,7 @@ func (l *sessionConn) updateDeadline() error {
 		earlier(l.checkedAt.Add(checkTimeout), PeerTimeout)
 	}
 	if l.pingInterval > 0 {
-		earlier(alignToSlot(l.lastPing.Add(l.pingInterval), l.pingInterval/pingSlots), errPingDue)
+		earlier(l.lastPing.Add(l.pingInterval), errPingDue)
 	}
 	earlier(l.tokenExpiry, Unauthenticated)
 	earlier(l.closeDeadline, errCloseTimeout)
@@ -178,14 +170,6 @@ func (l *sessionConn) requestCheck(now time.Time) {
 	_ = l.Conn.SetReadDeadline(now) // wakes the reader; fails only when the socket is gone
 }
 
-// alignToSlot rounds t down to a multiple of the slot.
-func alignToSlot(t time.Time, slot time.Duration) time.Time {
-	if slot <= 0 {
-		return t
-	}
-	return t.Add(-time.Duration(t.UnixNano() % int64(slot)))
-}
-
 // SetReadDeadline sets when the next pong is due. Only melody calls it.
 func (l *sessionConn) SetReadDeadline(t time.Time) error {
 	l.mu.Lock()
@@ -207,16 +191,6 @@ func (l *sessionConn) SetReadDeadline(t time.Time) error {
 // SetDeadline does nothing. gorilla calls it to clear the deadlines of the HTTP
 // server, which the server has cleared itself.
 func (*sessionConn) SetDeadline(time.Time) error { return nil }
-
-// SetWriteDeadline keeps the current deadline when it is close enough to t, see
-// deadlineSlack.
-func (l *sessionConn) SetWriteDeadline(t time.Time) error {
-	if late := t.Sub(l.writeDeadline); late >= 0 && late < deadlineSlack && time.Until(l.writeDeadline) > writeTimeout/2 {
-		return nil
-	}
-	l.writeDeadline = t
-	return l.Conn.SetWriteDeadline(t)
-}
 
 // Write sends a frame of the library's. After an error Close closes the socket at
 // once.

@@ -17,12 +17,7 @@ import (
 // deadlineCounter counts how often deadlines are set.
 type deadlineCounter struct {
 	net.Conn
-	writes, reads int
-}
-
-func (m *deadlineCounter) SetWriteDeadline(t time.Time) error {
-	m.writes++
-	return m.Conn.SetWriteDeadline(t)
+	reads int
 }
 
 func (m *deadlineCounter) SetReadDeadline(t time.Time) error {
@@ -41,22 +36,6 @@ func newSessionConn(t *testing.T) (*sessionConn, *deadlineCounter, net.Conn) {
 		_ = far.Close()
 	})
 	return l, m, far
-}
-
-func TestWriteDeadlineIsSetOnceASecond(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l, m, _ := newSessionConn(t)
-		for range 1000 {
-			require.NoError(t, l.SetWriteDeadline(time.Now().Add(writeTimeout)))
-			time.Sleep(10 * time.Millisecond)
-		}
-		require.Equal(t, 10, m.writes)
-		require.NoError(t, l.SetWriteDeadline(time.Now().Add(closeWriteTimeout)))
-		require.Equal(t, 11, m.writes, "a shorter limit must hold at once")
-		time.Sleep(time.Second / 2)
-		require.NoError(t, l.SetWriteDeadline(time.Now().Add(closeWriteTimeout)))
-		require.Equal(t, 12, m.writes, "a limit that has passed cannot be reused")
-	})
 }
 
 func TestReadLimits(t *testing.T) {
@@ -167,15 +146,4 @@ func TestUnreadHandshakeEnds(t *testing.T) {
 			})
 		})
 	}
-}
-
-// TestPingsAreAligned: pings that are due within a slot are sent at its beginning.
-func TestPingsAreAligned(t *testing.T) {
-	noon := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
-	slot := 100 * time.Millisecond
-	for _, within := range []time.Duration{0, 1, 50 * time.Millisecond, slot - 1} {
-		require.Equal(t, noon, alignToSlot(noon.Add(within), slot))
-	}
-	require.Equal(t, noon.Add(slot), alignToSlot(noon.Add(slot), slot))
-	require.Equal(t, noon.Add(1), alignToSlot(noon.Add(1), 0), "no interval to divide")
 }

@@ -68,17 +68,9 @@ func (s *deliverySpans) Record(ctx context.Context, d delivery.Delivery) {
 	span.End(trace.WithTimestamp(d.Written))
 }
 
-// start starts a span of the handshake, unless the trace is not sampled.
-func (s spans) start(ctx context.Context, name string) (context.Context, trace.Span) {
-	if whole := trace.SpanContextFromContext(ctx); whole.IsValid() && !whole.IsSampled() {
-		return ctx, noop.Span{}
-	}
-	return s.tracer.Start(ctx, name)
-}
-
 // startValidation starts the span of the token's validation.
 func (s spans) startValidation(ctx context.Context, hasToken bool) (context.Context, trace.Span) {
-	ctx, span := s.start(ctx, "websocket.validate_token")
+	ctx, span := s.tracer.Start(ctx, "websocket.validate_token")
 	if span.IsRecording() {
 		span.SetAttributes(attribute.Bool("has_token", hasToken), correlationOf(ctx))
 	}
@@ -87,7 +79,7 @@ func (s spans) startValidation(ctx context.Context, hasToken bool) (context.Cont
 
 // startConnect starts the span of an authenticated handshake up to the upgrade.
 func (s spans) startConnect(ctx context.Context, user domain.UserID) (context.Context, trace.Span) {
-	ctx, span := s.start(ctx, "websocket.connect")
+	ctx, span := s.tracer.Start(ctx, "websocket.connect")
 	if span.IsRecording() {
 		span.SetAttributes(attribute.String("user.id", string(user)), correlationOf(ctx))
 	}
