@@ -76,23 +76,16 @@ func (m *Membership) consumeUntilLeft(ctx context.Context, consume func(context.
 		case err := <-done:
 			return false, err
 		case now := <-ticker.C:
-			if since = m.updateDownSince(ctx, since, now); !since.IsZero() && now.Sub(since) >= membershipGrace {
+			switch {
+			case m.store == nil || !isDown(ctx, m.subscription) || isDown(ctx, m.store):
+				since = time.Time{}
+			case since.IsZero():
+				since = now
+			case now.Sub(since) >= membershipGrace:
 				cancel()
 				err := <-done
 				return err == nil, err
 			}
 		}
 	}
-}
-
-// updateDownSince returns the start of the period in which the subscription is down
-// while the store answers. It returns zero if this is not the case now.
-func (m *Membership) updateDownSince(ctx context.Context, since, now time.Time) time.Time {
-	if m.store == nil || !isDown(ctx, m.subscription) || isDown(ctx, m.store) {
-		return time.Time{}
-	}
-	if since.IsZero() {
-		return now
-	}
-	return since
 }

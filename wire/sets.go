@@ -65,7 +65,6 @@ var websocketSet = wireinject.NewSet(
 	wireinject.Struct(new(delivery.Parts), "Quota", "Listener", "History", "Observer", "Log"),
 	websocket.NewManager,
 	websocket.NewHandler,
-	wireinject.Struct(new(websocket.HandlerParts), "*"),
 )
 
 var gatewayTelemetrySet = wireinject.NewSet(

@@ -177,18 +177,7 @@ func WebSocket(cfg WebSocketConfig, out io.Writer) (*Process, func(), error) {
 		return nil, nil, err
 	}
 	readiness := webSocketReadiness(lifecycle, consumer)
-	handlerParts := websocket.HandlerParts{
-		Manager:     manager,
-		Tokens:      validator,
-		Limiter:     memoryRateLimiter,
-		Readiness:   readiness,
-		Config:      config,
-		Environment: environment,
-		Observer:    observer,
-		Tracer:      traceTracerProvider,
-		Log:         logger,
-	}
-	handler := websocket.NewHandler(handlerParts)
+	handler := websocket.NewHandler(manager, validator, memoryRateLimiter, readiness, environment)
 	httpHandler := metrics(telemetryConfig, observer)
 	wireSocketParts := socketParts{
 		Config:      webSocketConfig,
@@ -332,18 +321,7 @@ func WebSocketOn(cfg WebSocketConfig, p Ports, out io.Writer) (*Process, error) 
 		return nil, err
 	}
 	readiness := webSocketReadiness(lifecycle, consumer)
-	handlerParts := websocket.HandlerParts{
-		Manager:     manager,
-		Tokens:      tokenValidator,
-		Limiter:     portsRateLimiter,
-		Readiness:   readiness,
-		Config:      config,
-		Environment: environment,
-		Observer:    observer,
-		Tracer:      traceTracerProvider,
-		Log:         logger,
-	}
-	handler := websocket.NewHandler(handlerParts)
+	handler := websocket.NewHandler(manager, tokenValidator, portsRateLimiter, readiness, environment)
 	httpHandler := wireWebSocketPorts.Metrics
 	wireSocketParts := socketParts{
 		Config:      webSocketConfig,

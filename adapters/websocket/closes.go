@@ -134,14 +134,6 @@ func Catalogue() []Entry {
 // rateLimited is the close of a client that sends too many frames.
 func rateLimited() Close { return Close{Unauthenticated, domain.RateLimit, "Rate limit exceeded"} }
 
-// Statuses lists the statuses that the service sends, in ascending order.
-func Statuses() []Status {
-	return []Status{
-		NormalClosure, GoingAway, ProtocolError, Unsupported, InvalidUTF8, Unauthenticated, MessageTooBig,
-		InternalError, ServiceRestart, ConnectionLimit, SlowConsumer, PeerTimeout, Disconnected,
-	}
-}
-
 // StatusOf maps an error code to the status of the close that tells it. ok is false
 // for a code that is not mapped.
 func StatusOf(code domain.Code) (status Status, ok bool) {

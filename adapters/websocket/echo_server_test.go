@@ -31,10 +31,8 @@ func serveEcho(word string) {
 		Quota: registry, Listener: registry, History: memory.NewBus(), Observer: silent, Log: log,
 	}, noop.NewTracerProvider())
 	websocket.Echo(m)
-	server := httptest.NewServer(serveHandler(websocket.NewHandler(websocket.HandlerParts{
-		Manager: m, Tokens: stubValidator{expires: time.Now().Add(time.Hour)},
-		Limiter: memory.NewRateLimiter(), Readiness: readiness, Config: c, Observer: silent, Tracer: noop.NewTracerProvider(), Log: log,
-	})))
+	tokens := stubValidator{expires: time.Now().Add(time.Hour)}
+	server := httptest.NewServer(serveHandler(websocket.NewHandler(m, tokens, memory.NewRateLimiter(), readiness, "")))
 	defer server.Close()
 	fmt.Println(server.Listener.Addr())
 	_, _ = io.Copy(io.Discard, os.Stdin)

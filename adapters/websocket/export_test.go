@@ -10,7 +10,7 @@ func (h *Handler) SetWaits(least, most, pause time.Duration, seats int) {
 }
 
 // SetDefaultWaits restores what production waits.
-func (h *Handler) SetDefaultWaits() { h.retrier = newRetrier(h.Readiness.Draining) }
+func (h *Handler) SetDefaultWaits() { h.retrier = newRetrier(h.readiness.Draining) }
 
 // Forget drops all memory of refusals.
 func (h *Handler) Forget() { h.refusals = newRefusals() }

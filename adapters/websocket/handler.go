@@ -3,7 +3,6 @@ package websocket
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/gorilla/websocket"
-	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/time/rate"
 
 	"github.com/huleedu/edge/app"
@@ -23,45 +21,30 @@ import (
 // retryAfter is the Retry-After of a 503.
 const retryAfter = 2 * time.Second
 
-// HandlerParts are the dependencies of a Handler. All are required.
-type HandlerParts struct {
-	Manager *Manager
-	Tokens  ports.TokenValidator
-	// Limiter counts refused tokens per address, on this node only.
-	Limiter   ports.RateLimiter
-	Readiness *app.Readiness
-	Config    Config
-	// Environment decides which origins may connect.
-	Environment domain.Environment
-	Observer    ports.Observer
-	Tracer      trace.TracerProvider
-	Log         *slog.Logger
-}
-
 // Handler serves the WebSocket handshakes.
 type Handler struct {
-	HandlerParts
-	spans         spans
-	upgrader      *websocket.Upgrader
-	connects      *rate.Limiter
-	originAllowed func(header string) bool
-	refusals      refusals
-	refusing      chan struct{} // has an element for each handshake that is upgraded only to be refused
-	retrier       *retrier
-	// authentication counts refused tokens per address.
+	manager        *Manager
+	tokens         ports.TokenValidator
 	authentication *app.Authentication
+	readiness      *app.Readiness
+	upgrader       *websocket.Upgrader
+	connects       *rate.Limiter
+	originAllowed  func(header string) bool
+	refusals       refusals
+	refusing       chan struct{} // has an element for each handshake that is upgraded only to be refused
+	retrier        *retrier
 }
 
-// NewHandler returns the handler of the socket's route.
-func NewHandler(p HandlerParts) *Handler {
+// NewHandler returns the handler of the route of the manager's connections. limiter
+// counts refused tokens per address, on this node only. environment decides which
+// origins may connect.
+func NewHandler(m *Manager, tokens ports.TokenValidator, limiter ports.RateLimiter, r *app.Readiness, environment domain.Environment) *Handler {
+	refused := domain.Limit{Class: domain.LimitRefused, Max: m.config.RefusedTokensPerMinute, Window: time.Minute}
 	return &Handler{
-		HandlerParts: p, spans: newSpans(p.Tracer), upgrader: newUpgrader(p.Config),
-		connects:      newLimiter(p.Config.MaxConnectsPerSecond, time.Second),
-		originAllowed: p.Config.origins(p.Environment),
-		refusals:      newRefusals(), refusing: make(chan struct{}, maxRefusals),
-		retrier: newRetrier(p.Readiness.Draining),
-		authentication: app.NewAuthentication(p.Tokens, p.Limiter, p.Observer,
-			domain.Limit{Class: domain.LimitRefused, Max: p.Config.RefusedTokensPerMinute, Window: time.Minute}),
+		manager: m, tokens: tokens, authentication: app.NewAuthentication(tokens, limiter, m.observer, refused),
+		readiness: r, upgrader: newUpgrader(m.config),
+		connects: newLimiter(m.config.MaxConnectsPerSecond, time.Second), originAllowed: m.config.origins(environment),
+		refusals: newRefusals(), refusing: make(chan struct{}, maxRefusals), retrier: newRetrier(r.Draining),
 	}
 }
 
@@ -79,13 +62,13 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
 	if err := checkUpgrade(w, r); err != nil {
 		return err
 	}
-	if h.Readiness.Draining() || !h.connects.Allow() || !h.Manager.Enter() {
+	if h.readiness.Draining() || !h.connects.Allow() || !h.manager.Enter() {
 		return h.reject(nodeUnavailable())
 	}
 	continues := false
 	defer func() {
 		if !continues { // also after a panic
-			h.Manager.Leave()
+			h.manager.Leave()
 		}
 	}()
 	continuation, err := h.open(w, r)
@@ -100,15 +83,17 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
 // reject counts a handshake that ends without an upgrade. A nil error means that the
 // client has closed the connection.
 func (h *Handler) reject(err error) error {
-	h.Observer.Observe(domain.ConnectionRejected{})
+	h.manager.observer.Observe(domain.ConnectionRejected{})
 	return err
 }
 
 // open decides about the handshake and returns the function that serves the hijacked
 // connection. That function, or refuse, calls Leave.
 func (h *Handler) open(w http.ResponseWriter, r *http.Request) (func(), error) {
-	if origins := r.Header.Values("Origin"); len(origins) > 0 && !h.allowed(origins) {
-		return nil, domain.Forbidden("Origin not allowed", nil)
+	for _, origin := range r.Header["Origin"] {
+		if !h.originAllowed(origin) {
+			return nil, domain.Forbidden("Origin not allowed", nil)
+		}
 	}
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -118,9 +103,7 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request) (func(), error) {
 	credential, err := requestToken(r, query)
 	caller, err := h.authenticate(r.Context(), waitUntil, credential, err)
 	switch {
-	case errors.Is(err, errBeforeUpgrade):
-		return nil, err
-	case domain.CodeOf(err) == domain.RateLimit:
+	case errors.Is(err, errBeforeUpgrade), domain.CodeOf(err) == domain.RateLimit:
 		return nil, err
 	case err != nil:
 		return h.refuse(w, r, refusal{cause: err, credential: credential})
@@ -128,20 +111,10 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request) (func(), error) {
 	return h.connect(w, r, caller, query, waitUntil)
 }
 
-// allowed reports whether every Origin header names an allowed origin.
-func (h *Handler) allowed(origins []string) bool {
-	for _, header := range origins {
-		if !h.originAllowed(header) {
-			return false
-		}
-	}
-	return true
-}
-
 // authenticate identifies the caller. malformed is the error of a request without a
 // well-formed token. When the keys cannot be loaded it retries until the given time.
 func (h *Handler) authenticate(ctx context.Context, waitUntil time.Time, token string, malformed error) (caller domain.Caller, err error) {
-	ctx, span := h.spans.startValidation(ctx, malformed == nil)
+	ctx, span := h.manager.spans.startValidation(ctx, malformed == nil)
 	defer span.End()
 	err = h.retrier.try(ctx, waitUntil, func(ctx context.Context) error {
 		identified, err := h.authentication.Identify(ctx, token, malformed)
@@ -154,7 +127,7 @@ func (h *Handler) authenticate(ctx context.Context, waitUntil time.Time, token s
 // connect admits the caller and hijacks the connection. When a dependency is
 // unavailable it retries until the given time.
 func (h *Handler) connect(w http.ResponseWriter, r *http.Request, caller domain.Caller, query url.Values, waitUntil time.Time) (func(), error) {
-	ctx, span := h.spans.startConnect(r.Context(), caller.User)
+	ctx, span := h.manager.spans.startConnect(r.Context(), caller.User)
 	defer span.End()
 	from, err := requestedPosition(query)
 	if err != nil {
@@ -179,8 +152,8 @@ func (h *Handler) connect(w http.ResponseWriter, r *http.Request, caller domain.
 		c.session.Dismiss()
 		return nil, hijackError(err)
 	}
-	if t.deflate && h.Config.Compression {
-		c.conn.inflater = h.Manager.newInflater()
+	if t.deflate && h.manager.config.Compression {
+		c.conn.inflater = h.manager.newInflater()
 	}
 	c.conn.setConn(t.conn)
 	t.conn = &c.conn
@@ -189,14 +162,14 @@ func (h *Handler) connect(w http.ResponseWriter, r *http.Request, caller domain.
 
 // openSession opens a session of the caller whose socket does not exist yet.
 func (h *Handler) openSession(ctx context.Context, caller domain.Caller, from domain.Position) (*socket, error) {
-	c := &socket{manager: h.Manager, tokens: h.Tokens}
-	c.conn.socket, c.conn.idleTimeout, c.conn.pingInterval = c, h.Config.IdleTimeout, h.Config.PingInterval
-	c.conn.frames.limiter = newLimiter(h.Config.MaxMessagesPerMinute, time.Minute)
-	if h.Config.CloseOnTokenExpiry {
+	c := &socket{manager: h.manager, tokens: h.tokens}
+	c.conn.socket, c.conn.idleTimeout, c.conn.pingInterval = c, h.manager.config.IdleTimeout, h.manager.config.PingInterval
+	c.conn.frames.limiter = newLimiter(h.manager.config.MaxMessagesPerMinute, time.Minute)
+	if h.manager.config.CloseOnTokenExpiry {
 		c.conn.tokenExpiry = caller.Expires
 	}
 	var err error
-	c.session, err = h.Manager.Open(ctx, delivery.Request{Caller: caller, ID: uuid.NewString(), From: from, Conn: c})
+	c.session, err = h.manager.Open(ctx, delivery.Request{Caller: caller, ID: uuid.NewString(), From: from, Conn: c})
 	if errors.Is(err, delivery.ErrDraining) {
 		return nil, nodeUnavailable()
 	}

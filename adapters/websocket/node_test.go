@@ -261,10 +261,7 @@ func newNode(t testing.TB, c websocket.Config, adjust ...func(*node)) *node {
 	n.manager = websocket.NewManager(c, delivery.Parts{
 		Quota: n.registry, Listener: n.registry, History: n.past, Observer: n.facts, Log: log,
 	}, n.tracer)
-	h := websocket.NewHandler(websocket.HandlerParts{
-		Manager: n.manager, Tokens: n.tokens, Limiter: memory.NewRateLimiter(),
-		Readiness: n.readiness, Config: c, Observer: n.facts, Tracer: n.tracer, Log: log,
-	})
+	h := websocket.NewHandler(n.manager, n.tokens, memory.NewRateLimiter(), n.readiness, "")
 	h.SetWaits(20*time.Millisecond, 30*time.Millisecond, 5*time.Millisecond, 100)
 	n.handler = h
 	if n.unserved {

@@ -96,12 +96,12 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, f refusal) (fun
 	}
 	c := closeFor(f.cause)
 	recordError(ctx, f.cause)
-	h.Log.LogAttrs(ctx, slog.LevelInfo, "connection refused",
+	h.manager.log.LogAttrs(ctx, slog.LevelInfo, "connection refused",
 		slog.Int("close_code", int(c.Status)), slog.Any("error", f.cause))
-	h.Observer.Observe(domain.ConnectionRejected{})
-	h.Observer.Observe(domain.CloseCodeObserved{Code: int(c.Status)})
+	h.manager.observer.Observe(domain.ConnectionRejected{})
+	h.manager.observer.Observe(domain.CloseCodeObserved{Code: int(c.Status)})
 	payload := c.payload(domain.RequestContextOf(ctx).CorrelationID)
-	h.Manager.Leave() // from now on it does not count against the limit of the node
+	h.manager.Leave() // from now on it does not count against the limit of the node
 	return func() { h.closeRefused(t, payload, memory, key) }, nil
 }
 
@@ -110,7 +110,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, f refusal) (fun
 func (h *Handler) beginRefusal() bool {
 	select {
 	case h.refusing <- struct{}{}:
-		h.Manager.BeginWork()
+		h.manager.BeginWork()
 		return true
 	default:
 		return false
@@ -120,7 +120,7 @@ func (h *Handler) beginRefusal() bool {
 // endRefusal undoes beginRefusal.
 func (h *Handler) endRefusal() {
 	<-h.refusing
-	h.Manager.EndWork()
+	h.manager.EndWork()
 }
 
 // withRetry adds a Retry-After to errors that need one.
@@ -152,7 +152,7 @@ func (h *Handler) closeRefused(t *hijackedConn, payload []byte, memory *recentSe
 		memory.remove(key)
 		return
 	}
-	conn.SetReadLimit(h.Config.MaxMessageBytes)
+	conn.SetReadLimit(h.manager.config.MaxMessageBytes)
 	err = conn.SetReadDeadline(time.Now().Add(closeAnswerTimeout))
 	for err == nil {
 		_, _, err = conn.NextReader() // the answer ends it with an error too
@@ -163,6 +163,6 @@ func (h *Handler) closeRefused(t *hijackedConn, payload []byte, memory *recentSe
 // most once in reclaimInterval per user.
 func (h *Handler) reclaim(ctx context.Context, user domain.UserID) {
 	if h.refusals.reclaimedUsers.add(string(user)) {
-		h.Manager.Reclaim(ctx, user)
+		h.manager.Reclaim(ctx, user)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/time/rate"
 
 	"github.com/huleedu/edge/domain"
 )
@@ -97,7 +98,7 @@ func TestPongsSetNoDeadline(t *testing.T) {
 }
 
 func TestForwardSpansAreBounded(t *testing.T) {
-	s := &deliverySpans{}
+	s := &deliverySpans{limiter: rate.NewLimiter(maxForwardSpans, maxForwardSpans)}
 	offered := 0
 	for range 3 * maxForwardSpans {
 		if s.Sample(time.Unix(1, 0)) {

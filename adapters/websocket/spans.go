@@ -2,13 +2,12 @@ package websocket
 
 import (
 	"context"
-	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
-	"go.opentelemetry.io/otel/trace/noop"
+	"golang.org/x/time/rate"
 
 	"github.com/huleedu/edge/app/delivery"
 	"github.com/huleedu/edge/domain"
@@ -21,16 +20,13 @@ const maxForwardSpans = 100
 type spans struct{ tracer trace.Tracer }
 
 func newSpans(tp trace.TracerProvider) spans {
-	if tp == nil {
-		tp = noop.NewTracerProvider()
-	}
 	return spans{tp.Tracer("github.com/huleedu/edge/adapters/websocket")}
 }
 
 // deliverySpans writes the spans of deliveries.
 type deliverySpans struct {
 	spans
-	second, count atomic.Int64 // how many deliveries were offered to the tracer in that second
+	limiter *rate.Limiter
 }
 
 // deliveryTracer returns the tracer of deliveries; nil when no span is recorded.
@@ -38,7 +34,7 @@ func (s spans) deliveryTracer() delivery.Tracer {
 	if !isRecording(s.tracer) {
 		return nil
 	}
-	return &deliverySpans{spans: s}
+	return &deliverySpans{s, rate.NewLimiter(maxForwardSpans, maxForwardSpans)}
 }
 
 // isRecording reports whether the tracer records a span of a sampled trace. The span
@@ -51,15 +47,8 @@ func isRecording(tracer trace.Tracer) bool {
 	return probe.IsRecording()
 }
 
-// Sample returns true at most maxForwardSpans times a second. Concurrent callers may
-// get a few more when the second changes.
-func (s *deliverySpans) Sample(now time.Time) bool {
-	if second := now.Unix(); s.second.Load() != second {
-		s.second.Store(second)
-		s.count.Store(0)
-	}
-	return s.count.Load() < maxForwardSpans && s.count.Add(1) <= maxForwardSpans
-}
+// Sample returns true about maxForwardSpans times a second.
+func (s *deliverySpans) Sample(now time.Time) bool { return s.limiter.AllowN(now, 1) }
 
 // Record writes the span of the delivery.
 func (s *deliverySpans) Record(ctx context.Context, d delivery.Delivery) {

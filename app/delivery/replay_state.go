@@ -19,7 +19,7 @@ const deliveredTTL = 30 * time.Second
 //	queue: what is sent now: messages queued before, then pages of the log
 //	held:  live messages; they follow when the pages reach them
 //
-// A page is read when queue is empty, so the socket sets the pace. Entries of pages
+// A page is read when queue is empty, so the connection sets the pace. Entries of pages
 // do not count against the bounds; live messages do. When the bounds are reached,
 // held messages that the log keeps are dropped, and the log is read further until it
 // reaches the held messages again. Only messages that no log keeps can therefore
@@ -88,10 +88,7 @@ func (q *sendQueue) releaseUnkept() nextStep {
 		}
 		return !m.isKept()
 	})
-	if !q.attached || q.inFlight {
-		return nextStep{}
-	}
-	return q.nextMessage()
+	return q.next()
 }
 
 // dropKept drops the held messages that the log keeps. They are read from the log
@@ -130,10 +127,7 @@ func (q *sendQueue) markGap(announcement outboundMessage, since time.Time, c *Co
 		r.since = since
 	}
 	if len(announcement.payload) == 0 {
-		if q.attached && !q.inFlight {
-			return accepted, q.nextMessage()
-		}
-		return accepted, nextStep{}
+		return accepted, q.next()
 	}
 	if q.full(announcement, c) {
 		q.closed = true
@@ -167,10 +161,7 @@ func (q *sendQueue) addPage(first []byte, at streamID, page domain.Replay) nextS
 	if reached || !page.More && !r.incomplete {
 		q.endReplay(time.Now())
 	}
-	if !q.attached || q.inFlight {
-		return nextStep{}
-	}
-	return q.nextMessage()
+	return q.next()
 }
 
 // appendEntries queues the entries of a page up to the first one that is held, and

@@ -39,7 +39,7 @@ const (
 // nextStep is what the caller must do after a call to the queue.
 type nextStep struct {
 	message  outboundMessage // valid if write
-	write    bool            // write message to the socket
+	write    bool            // write message to the connection
 	finished bool            // the queue is closed and empty
 	loadPage bool            // read the next page of the log, see missingRange
 }
@@ -82,11 +82,11 @@ func (q *sendQueue) put(m outboundMessage, c *Config) (putResult, nextStep) {
 	return accepted, q.enqueue(m)
 }
 
-// enqueue appends a message, or returns it for writing when the writer is idle.
+// enqueue appends a message, or returns it for writing when the connection is idle.
 func (q *sendQueue) enqueue(m outboundMessage) nextStep {
 	q.addUsage(m)
 	q.trackLast(m)
-	if q.attached && !q.inFlight {
+	if q.attached && !q.inFlight { // without a queue, which would need memory
 		q.inFlight, q.current = true, m
 		return nextStep{message: m, write: true}
 	}
@@ -125,7 +125,7 @@ func (q *sendQueue) attach() nextStep {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.attached = true
-	return q.nextMessage()
+	return q.next()
 }
 
 // complete records that the current message is written and returns it. known is
@@ -138,12 +138,15 @@ func (q *sendQueue) complete() (sent outboundMessage, known bool, next nextStep)
 		q.inFlight, q.current = false, outboundMessage{}
 		q.removeUsage(sent)
 	}
-	return sent, known, q.nextMessage()
+	return sent, known, q.next()
 }
 
-// nextMessage takes the first message out of the queue. An empty queue keeps no
-// memory.
-func (q *sendQueue) nextMessage() nextStep {
+// next takes the first message out of the queue when the connection is ready for it. An
+// empty queue keeps no memory.
+func (q *sendQueue) next() nextStep {
+	if !q.attached || q.inFlight {
+		return nextStep{}
+	}
 	if len(q.queue) == 0 {
 		q.queue = nil
 		return nextStep{finished: q.closed, loadPage: q.replay != nil && q.replay.claimLoad()}
@@ -164,10 +167,7 @@ func (q *sendQueue) close() nextStep {
 	if q.replay != nil {
 		q.abandonReplay()
 	}
-	if !q.attached || q.inFlight {
-		return nextStep{}
-	}
-	return q.nextMessage()
+	return q.next()
 }
 
 // discard closes the queue, drops its messages and returns how many deliveries are

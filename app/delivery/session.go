@@ -113,7 +113,7 @@ func (s *Session) Recover() {
 		return
 	}
 	defer func() {
-		if recover() != nil { // the close may need what has panicked
+		if recover() != nil && s.attached.Load() { // the close may need what has panicked
 			s.conn.Abort()
 		}
 	}()
