@@ -7,235 +7,81 @@
 package wire
 
 import (
-	"github.com/huleedu/edge/adapters/jwt"
-	"github.com/huleedu/edge/adapters/kafka"
-	"github.com/huleedu/edge/adapters/memory"
-	"github.com/huleedu/edge/adapters/redis"
+	"github.com/huleedu/edge/adapters/httpserver"
 	"github.com/huleedu/edge/adapters/telemetry"
 	"github.com/huleedu/edge/adapters/websocket"
 	"github.com/huleedu/edge/app"
 	"github.com/huleedu/edge/app/delivery"
+	"github.com/huleedu/edge/domain"
 	"io"
 )
 
 // Injectors from inject.go:
 
-// Gateway builds the API gateway with its production adapters. Logs are written to out.
-// Call the cleanup after the process has stopped; it closes connections.
-func Gateway(cfg GatewayConfig, out io.Writer) (*Process, func(), error) {
+// Gateway builds the API gateway. A test can replace adapters; the zero override uses
+// those of production. Logs are written to out. Call the cleanup after the process has
+// stopped; it closes connections.
+func Gateway(cfg GatewayConfig, out io.Writer, o GatewayOverride) (*Process, func(), error) {
 	gatewayConfig := cfg.HTTP
 	environment := cfg.Environment
 	config := cfg.Tokens
-	observer := telemetry.NewGatewayObserver()
 	telemetryConfig := cfg.Telemetry
-	logger := gatewayLogger(telemetryConfig, out)
-	validator, err := jwt.New(config, observer, logger)
+	wireAdapter := gatewayMetrics(telemetryConfig)
+	wireLifecycle, cleanup := newLifecycle()
+	observer, err := gatewayObserver(o, wireAdapter, wireLifecycle)
 	if err != nil {
+		cleanup()
 		return nil, nil, err
 	}
+	service := _wireServiceValue
+	logger := telemetry.NewLogger(telemetryConfig, service, out)
+	adapter2 := jwtTokens(config, observer, logger)
 	redisConfig := cfg.Redis
-	client, cleanup, err := redisClient(redisConfig, logger)
-	if err != nil {
-		return nil, nil, err
-	}
+	adapter3 := redisClient(redisConfig, logger)
 	limiterConfig := cfg.Limiter
-	redisRateLimiter := rateLimiter(client, limiterConfig, observer)
+	adapter4 := redisRateLimiter(adapter3, limiterConfig, observer)
+	adapter5 := redisIdempotency(adapter3)
+	adapter6 := redisRegistrations(adapter3)
 	httpclientConfig := cfg.Platform
 	keyConfig := cfg.PlatformKey
 	oTelConfig := cfg.OTel
-	tracing, err := gatewayTracing(telemetryConfig, oTelConfig, logger)
+	adapter7 := tracing(telemetryConfig, oTelConfig, service, logger)
+	tracerProvider, err := gatewayTracing(o, adapter7, wireLifecycle)
 	if err != nil {
 		cleanup()
 		return nil, nil, err
 	}
-	traceTracerProvider := tracerProvider(tracing)
-	batches, cleanup2, err := platformClient(httpclientConfig, keyConfig, observer, traceTracerProvider, logger)
-	if err != nil {
-		cleanup()
-		return nil, nil, err
-	}
-	appBatches := app.NewBatches(batches, logger)
+	adapter8 := platformClient(httpclientConfig, keyConfig, observer, tracerProvider, logger)
+	adapter9 := platformBatches(adapter8)
+	adapter10 := platformPreflight(adapter8)
+	adapter11 := platformRegistry(adapter8)
 	publisherConfig := cfg.Kafka
-	publisher, err := kafka.NewPublisher(publisherConfig, observer, traceTracerProvider, logger)
-	if err != nil {
-		cleanup2()
-		cleanup()
-		return nil, nil, err
+	adapter12 := kafkaCommands(publisherConfig, observer, tracerProvider, logger)
+	wireForwarders := httpForwarders(httpclientConfig, gatewayConfig, observer)
+	wireGatewayAdapters := gatewayAdapters{
+		Tokens:      adapter2,
+		Limiter:     adapter4,
+		Idempotency: adapter5,
+		Registered:  adapter6,
+		Batches:     adapter9,
+		Preflight:   adapter10,
+		Registry:    adapter11,
+		Commands:    adapter12,
+		Forwarders:  wireForwarders,
 	}
-	idempotency := redis.NewIdempotency(client)
-	registrations := redis.NewRegistrations(client)
-	iDs := newIDs()
-	pipelineParts := app.PipelineParts{
-		Batches:     appBatches,
-		Preflight:   batches,
-		Commands:    publisher,
-		Idempotency: idempotency,
-		Registered:  registrations,
-		IDs:         iDs,
-		Log:         logger,
-	}
-	pipelines := app.NewPipelines(pipelineParts)
-	appRegistrations := app.NewRegistrations(batches, registrations, logger)
-	wireForwarding, cleanup3 := forwarding(httpclientConfig, gatewayConfig, observer)
-	wireLifecycleParts := lifecycleParts{
-		Keys:     validator,
-		Commands: publisher,
-		Platform: batches,
-		Others:   wireForwarding,
-		Redis:    client,
-		Limiter:  redisRateLimiter,
-		Tracing:  tracing,
-	}
-	lifecycle := gatewayLifecycle(wireLifecycleParts)
-	readiness := gatewayReadiness(lifecycle)
-	handler := metrics(telemetryConfig, observer)
-	wireGatewayParts := gatewayParts{
-		Config:        gatewayConfig,
-		Environment:   environment,
-		Tokens:        validator,
-		Limiter:       redisRateLimiter,
-		Batches:       appBatches,
-		Pipelines:     pipelines,
-		Registrations: appRegistrations,
-		Forwarding:    wireForwarding,
-		Platform:      httpclientConfig,
-		Readiness:     readiness,
-		Observer:      observer,
-		Tracing:       traceTracerProvider,
-		Log:           logger,
-		Metrics:       handler,
-		Lifecycle:     lifecycle,
-	}
-	server, err := gatewayServer(wireGatewayParts)
-	if err != nil {
-		cleanup3()
-		cleanup2()
-		cleanup()
-		return nil, nil, err
-	}
-	gatewayDrain := cfg.Drain
-	process := gatewayProcess(server, readiness, gatewayDrain, lifecycle, logger)
-	return process, func() {
-		cleanup3()
-		cleanup2()
-		cleanup()
-	}, nil
-}
-
-// WebSocket builds the notification service with its production adapters. Logs are
-// written to out. Call the cleanup after the process has stopped; it closes
-// connections.
-func WebSocket(cfg WebSocketConfig, out io.Writer) (*Process, func(), error) {
-	webSocketConfig := cfg.HTTP
-	environment := cfg.Environment
-	config := cfg.Sockets
-	redisConfig := cfg.Redis
-	telemetryConfig := cfg.Telemetry
-	logger := webSocketLogger(telemetryConfig, out)
-	client, cleanup, err := redisClient(redisConfig, logger)
-	if err != nil {
-		return nil, nil, err
-	}
-	observer := telemetry.NewWebSocketObserver()
-	redisQuota := quota(client, config, observer)
-	listenerConfig := cfg.Listener
-	oTelConfig := cfg.OTel
-	tracing, err := webSocketTracing(telemetryConfig, oTelConfig, logger)
+	wireBuiltGateway, err := buildGateway(o, wireGatewayAdapters, wireLifecycle)
 	if err != nil {
 		cleanup()
 		return nil, nil, err
 	}
-	traceTracerProvider := tracerProvider(tracing)
-	listener := redis.NewListener(client, listenerConfig, observer, traceTracerProvider, logger)
-	log := redis.NewLog(client)
-	parts := delivery.Parts{
-		Quota:    redisQuota,
-		Listener: listener,
-		History:  log,
-		Observer: observer,
-		Log:      logger,
-	}
-	manager := websocket.NewManager(config, parts, traceTracerProvider)
-	jwtConfig := cfg.Tokens
-	validator, err := jwt.New(jwtConfig, observer, logger)
-	if err != nil {
-		cleanup()
-		return nil, nil, err
-	}
-	memoryRateLimiter := memory.NewRateLimiter()
-	lifecycle := webSocketLifecycle(validator, listener, redisQuota, client, tracing)
-	consumerConfig := cfg.Kafka
-	appNotificationConfig := notificationConfig(cfg)
-	notifierConfig := cfg.Notifier
-	redisChannelPrefix := channelPrefix(listenerConfig)
-	notifier := redis.NewNotifier(client, notifierConfig, redisChannelPrefix)
-	v := managers(manager)
-	notifications := app.NewNotifications(appNotificationConfig, notifier, v, observer)
-	consumer, err := kafka.NewConsumer(consumerConfig, notifications, observer, traceTracerProvider, logger)
-	if err != nil {
-		cleanup()
-		return nil, nil, err
-	}
-	readiness := webSocketReadiness(lifecycle, consumer)
-	handler := websocket.NewHandler(manager, validator, memoryRateLimiter, readiness, environment)
-	httpHandler := metrics(telemetryConfig, observer)
-	wireSocketParts := socketParts{
-		Config:      webSocketConfig,
-		Environment: environment,
-		Handler:     handler,
-		Manager:     manager,
-		Sockets:     config,
-		Readiness:   readiness,
-		Observer:    observer,
-		Tracing:     traceTracerProvider,
-		Log:         logger,
-		Metrics:     httpHandler,
-		Lifecycle:   lifecycle,
-	}
-	server, err := webSocketServer(wireSocketParts)
-	if err != nil {
-		cleanup()
-		return nil, nil, err
-	}
-	socketDrain := cfg.Drain
-	subscriptionWatchdog := newSubscriptionWatchdog(manager, config, lifecycle)
-	wireNodeParts := nodeParts{
-		Server:        server,
-		Manager:       manager,
-		Sockets:       config,
-		Drain:         socketDrain,
-		Listener:      listener,
-		Notifications: notifications,
-		Consumer:      consumer,
-		Readiness:     readiness,
-		Watchdog:      subscriptionWatchdog,
-		Lifecycle:     lifecycle,
-		Log:           logger,
-	}
-	process := webSocketProcess(wireNodeParts)
-	return process, func() {
-		cleanup()
-	}, nil
-}
-
-// GatewayOn builds the gateway with the given adapters, for tests. It returns an
-// INITIALIZATION_FAILED that lists every missing port.
-func GatewayOn(cfg GatewayConfig, p Ports, out io.Writer) (*Process, error) {
-	gatewayConfig := cfg.HTTP
-	environment := cfg.Environment
-	wireGatewayPorts, err := completeGateway(p)
-	if err != nil {
-		return nil, err
-	}
+	wireGatewayPorts := wireBuiltGateway.Ports
 	tokenValidator := wireGatewayPorts.Tokens
-	portsRateLimiter := wireGatewayPorts.Limiter
+	rateLimiter := wireGatewayPorts.Limiter
 	batchStatusClient := wireGatewayPorts.Batches
-	config := cfg.Telemetry
-	logger := gatewayLogger(config, out)
 	batches := app.NewBatches(batchStatusClient, logger)
 	preflightChecker := wireGatewayPorts.Preflight
 	commandPublisher := wireGatewayPorts.Commands
-	idempotency := wireGatewayPorts.Answers
+	idempotency := wireGatewayPorts.Idempotency
 	batchRegistrations := wireGatewayPorts.Registered
 	iDs := newIDs()
 	pipelineParts := app.PipelineParts{
@@ -250,55 +96,89 @@ func GatewayOn(cfg GatewayConfig, p Ports, out io.Writer) (*Process, error) {
 	pipelines := app.NewPipelines(pipelineParts)
 	batchRegistry := wireGatewayPorts.Registry
 	registrations := app.NewRegistrations(batchRegistry, batchRegistrations, logger)
-	wireForwarding := wireGatewayPorts.Forwarding
-	httpclientConfig := cfg.Platform
-	lifecycle := wireGatewayPorts.Lifecycle
-	readiness := gatewayReadiness(lifecycle)
-	observer := wireGatewayPorts.Observer
-	traceTracerProvider := wireGatewayPorts.Tracing
-	handler := wireGatewayPorts.Metrics
-	wireGatewayParts := gatewayParts{
+	wireHealth := wireBuiltGateway.Health
+	readiness := gatewayReadiness(wireHealth)
+	gatewayParts := httpserver.GatewayParts{
 		Config:        gatewayConfig,
 		Environment:   environment,
 		Tokens:        tokenValidator,
-		Limiter:       portsRateLimiter,
+		Limiter:       rateLimiter,
 		Batches:       batches,
 		Pipelines:     pipelines,
 		Registrations: registrations,
-		Forwarding:    wireForwarding,
-		Platform:      httpclientConfig,
 		Readiness:     readiness,
 		Observer:      observer,
-		Tracing:       traceTracerProvider,
+		Tracing:       tracerProvider,
 		Log:           logger,
-		Metrics:       handler,
-		Lifecycle:     lifecycle,
 	}
-	server, err := gatewayServer(wireGatewayParts)
+	server, err := gatewayServer(gatewayParts, wireGatewayPorts, httpclientConfig, wireHealth, wireLifecycle)
 	if err != nil {
-		return nil, err
+		cleanup()
+		return nil, nil, err
 	}
 	gatewayDrain := cfg.Drain
-	process := gatewayProcess(server, readiness, gatewayDrain, lifecycle, logger)
-	return process, nil
+	process := gatewayProcess(server, readiness, gatewayDrain, wireLifecycle, logger)
+	return process, func() {
+		cleanup()
+	}, nil
 }
 
-// WebSocketOn builds the notification service with the given adapters, for tests. It
-// returns an INITIALIZATION_FAILED that lists every missing port.
-func WebSocketOn(cfg WebSocketConfig, p Ports, out io.Writer) (*Process, error) {
+var (
+	_wireServiceValue = domain.GatewayService
+)
+
+// WebSocket builds the notification service. A test can replace adapters; the zero
+// override uses those of production. Logs are written to out. Call the cleanup after
+// the process has stopped; it closes connections.
+func WebSocket(cfg WebSocketConfig, out io.Writer, o WebSocketOverride) (*Process, func(), error) {
 	webSocketConfig := cfg.HTTP
 	environment := cfg.Environment
 	config := cfg.Sockets
-	wireWebSocketPorts, err := completeWebSocket(p)
+	jwtConfig := cfg.Tokens
+	telemetryConfig := cfg.Telemetry
+	wireAdapter := webSocketMetrics(telemetryConfig)
+	wireLifecycle, cleanup := newLifecycle()
+	observer, err := webSocketObserver(o, wireAdapter, wireLifecycle)
 	if err != nil {
-		return nil, err
+		cleanup()
+		return nil, nil, err
 	}
+	service := _wireDomainServiceValue
+	logger := telemetry.NewLogger(telemetryConfig, service, out)
+	adapter2 := jwtTokens(jwtConfig, observer, logger)
+	adapter3 := memoryRateLimiter()
+	redisConfig := cfg.Redis
+	adapter4 := redisClient(redisConfig, logger)
+	adapter5 := redisQuota(adapter4, config, observer)
+	listenerConfig := cfg.Listener
+	oTelConfig := cfg.OTel
+	adapter6 := tracing(telemetryConfig, oTelConfig, service, logger)
+	tracerProvider, err := webSocketTracing(o, adapter6, wireLifecycle)
+	if err != nil {
+		cleanup()
+		return nil, nil, err
+	}
+	adapter7 := redisListener(adapter4, listenerConfig, observer, tracerProvider, logger)
+	notifierConfig := cfg.Notifier
+	adapter8 := redisNotifications(adapter4, notifierConfig, listenerConfig)
+	adapter9 := redisHistory(adapter4)
+	wireWebSocketAdapters := webSocketAdapters{
+		Tokens:        adapter2,
+		Limiter:       adapter3,
+		Quota:         adapter5,
+		Listener:      adapter7,
+		Notifications: adapter8,
+		History:       adapter9,
+	}
+	wireBuiltWebSocket, err := buildWebSocket(o, wireWebSocketAdapters, wireLifecycle)
+	if err != nil {
+		cleanup()
+		return nil, nil, err
+	}
+	wireWebSocketPorts := wireBuiltWebSocket.Ports
 	connectionQuota := wireWebSocketPorts.Quota
 	messageListener := wireWebSocketPorts.Listener
 	notificationLog := wireWebSocketPorts.History
-	observer := wireWebSocketPorts.Observer
-	telemetryConfig := cfg.Telemetry
-	logger := webSocketLogger(telemetryConfig, out)
 	parts := delivery.Parts{
 		Quota:    connectionQuota,
 		Listener: messageListener,
@@ -306,42 +186,39 @@ func WebSocketOn(cfg WebSocketConfig, p Ports, out io.Writer) (*Process, error) 
 		Observer: observer,
 		Log:      logger,
 	}
-	traceTracerProvider := wireWebSocketPorts.Tracing
-	manager := websocket.NewManager(config, parts, traceTracerProvider)
-	tokenValidator := wireWebSocketPorts.Tokens
-	portsRateLimiter := wireWebSocketPorts.Limiter
-	lifecycle := wireWebSocketPorts.Lifecycle
-	consumerConfig := cfg.Kafka
+	manager := websocket.NewManager(config, parts, tracerProvider)
+	wireHealth := wireBuiltWebSocket.Health
 	appNotificationConfig := notificationConfig(cfg)
 	notificationPublisher := wireWebSocketPorts.Notifications
 	v := managers(manager)
 	notifications := app.NewNotifications(appNotificationConfig, notificationPublisher, v, observer)
-	consumer, err := kafka.NewConsumer(consumerConfig, notifications, observer, traceTracerProvider, logger)
+	consumerConfig := cfg.Kafka
+	adapter10 := kafkaConsumer(consumerConfig, notifications, observer, tracerProvider, logger)
+	wireConsumer, err := newConsumer(o, notifications, adapter10, wireLifecycle)
 	if err != nil {
-		return nil, err
+		cleanup()
+		return nil, nil, err
 	}
-	readiness := webSocketReadiness(lifecycle, consumer)
-	handler := websocket.NewHandler(manager, tokenValidator, portsRateLimiter, readiness, environment)
-	httpHandler := wireWebSocketPorts.Metrics
-	wireSocketParts := socketParts{
+	readiness := webSocketReadiness(wireHealth, wireConsumer)
+	webSocketParts := httpserver.WebSocketParts{
 		Config:      webSocketConfig,
 		Environment: environment,
-		Handler:     handler,
-		Manager:     manager,
-		Sockets:     config,
+		Sockets:     manager,
 		Readiness:   readiness,
 		Observer:    observer,
-		Tracing:     traceTracerProvider,
+		Tracing:     tracerProvider,
 		Log:         logger,
-		Metrics:     httpHandler,
-		Lifecycle:   lifecycle,
 	}
-	server, err := webSocketServer(wireSocketParts)
+	tokenValidator := wireWebSocketPorts.Tokens
+	rateLimiter := wireWebSocketPorts.Limiter
+	handler := websocket.NewHandler(manager, tokenValidator, rateLimiter, readiness, environment)
+	server, err := webSocketServer(webSocketParts, handler, config, wireHealth, wireLifecycle)
 	if err != nil {
-		return nil, err
+		cleanup()
+		return nil, nil, err
 	}
 	socketDrain := cfg.Drain
-	subscriptionWatchdog := newSubscriptionWatchdog(manager, config, lifecycle)
+	subscriptionWatchdog := newSubscriptionWatchdog(manager, config, wireHealth)
 	wireNodeParts := nodeParts{
 		Server:        server,
 		Manager:       manager,
@@ -349,12 +226,19 @@ func WebSocketOn(cfg WebSocketConfig, p Ports, out io.Writer) (*Process, error) 
 		Drain:         socketDrain,
 		Listener:      messageListener,
 		Notifications: notifications,
-		Consumer:      consumer,
+		Consumer:      wireConsumer,
 		Readiness:     readiness,
 		Watchdog:      subscriptionWatchdog,
-		Lifecycle:     lifecycle,
+		Health:        wireHealth,
+		Lifecycle:     wireLifecycle,
 		Log:           logger,
 	}
 	process := webSocketProcess(wireNodeParts)
-	return process, nil
+	return process, func() {
+		cleanup()
+	}, nil
 }
+
+var (
+	_wireDomainServiceValue = domain.WebSocketService
+)

@@ -23,7 +23,7 @@ func TestEveryUserRouteRefusesStrangers(t *testing.T) {
 	w := newWorld(t)
 	walked := 0
 	for _, route := range w.Routes() {
-		if route.Caller != httpserver.User {
+		if route.Access != httpserver.User {
 			continue
 		}
 		walked++
@@ -47,7 +47,7 @@ func TestAnyoneRoutesNeedNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, route := range w.Routes() {
-		if route.Caller == httpserver.Anyone {
+		if route.Access == httpserver.Anyone {
 			r := call(t, route.Method, w.base+route.Path, "")
 			assert.Equal(t, 200, r.StatusCode, route)
 			everyAnswer(t, r)
@@ -61,7 +61,7 @@ func TestRoutesAreTheContracts(t *testing.T) {
 	var got []string
 	for _, r := range newWorld(t, production).Routes() {
 		if r.Method != http.MethodHead {
-			got = append(got, r.Method+" "+r.Path+" "+string(r.Caller)+" "+string(r.Limit))
+			got = append(got, r.Method+" "+r.Path+" "+string(r.Access)+" "+string(r.Limit))
 		}
 	}
 	assert.ElementsMatch(t, []string{
@@ -110,9 +110,9 @@ func TestDocsAreSwitched(t *testing.T) {
 
 func TestRoutesMustStateTheirCallerAndLimit(t *testing.T) {
 	t.Parallel()
-	assert.True(t, httpserver.Stated(httpserver.Anyone, httpserver.LimitUploads))
-	assert.False(t, httpserver.Stated("", httpserver.LimitNone))
-	assert.False(t, httpserver.Stated(httpserver.User, ""))
+	assert.True(t, httpserver.MayRegister(httpserver.Anyone, domain.LimitUploads))
+	assert.False(t, httpserver.MayRegister("", httpserver.LimitNone))
+	assert.False(t, httpserver.MayRegister(httpserver.User, ""))
 }
 
 func TestEveryFailureOfCredentials(t *testing.T) {

@@ -35,7 +35,7 @@ func TestDescriptionIsTrue(t *testing.T) {
 	}
 	for _, route := range w.Routes() {
 		if route.Method != http.MethodHead {
-			answered = append(answered, route.Method+" "+route.Path+" "+string(route.Caller))
+			answered = append(answered, route.Method+" "+route.Path+" "+string(route.Access))
 		}
 	}
 	assert.ElementsMatch(t, answered, described)

@@ -1,6 +1,8 @@
 package httpserver_test
 
 import (
+	"github.com/huleedu/edge/test/requests"
+
 	"io"
 	"net"
 	"net/http"
@@ -45,7 +47,7 @@ func TestNobodyIsSent499(t *testing.T) {
 	}{
 		{w, "GET /v1/classes/silent HTTP/1.1\r\nHost: h\r\n" + bearer + "\r\n\r\n", asked},
 		{w, "POST /v1/batches/register HTTP/1.1\r\nHost: h\r\n" + bearer + "\r\nContent-Length: 9\r\n\r\n{}", nil},
-		{files, "POST " + uploadPath + " HTTP/1.1\r\nHost: h\r\n" + bearer + "\r\n" + formType + "\r\nContent-Length: 999\r\n\r\n" + goodForm(), nil},
+		{files, "POST " + uploadPath + " HTTP/1.1\r\nHost: h\r\n" + bearer + "\r\n" + formType + "\r\nContent-Length: 999\r\n\r\n" + requests.GoodForm(), nil},
 	} {
 		before := len(c.world.facts.served())
 		require.Empty(t, halfClosed(t, c.world.Addr(), c.request, c.wait), c.request)

@@ -75,7 +75,7 @@ func TestEveryRouteCountsItsClass(t *testing.T) {
 	t.Parallel()
 	l := &ledger{resets: 41*time.Second + 1}
 	w := newWorld(t, limited(l))
-	most := map[httpserver.LimitClass]int{"commands": 2, "uploads": 3, "queries": 4, "default": 5}
+	most := map[domain.LimitClass]int{"commands": 2, "uploads": 3, "queries": 4, "default": 5}
 	for _, route := range w.Routes() {
 		before := len(l.read())
 		r := call(t, route.Method, w.base+concrete(route.Path), "", "Authorization: Bearer u1")
@@ -86,7 +86,7 @@ func TestEveryRouteCountsItsClass(t *testing.T) {
 			continue
 		}
 		party := "user:u1"
-		if route.Caller == httpserver.Anyone {
+		if route.Access == httpserver.Anyone {
 			party = "addr:127.0.0.1"
 		}
 		assert.Equal(t, []string{party + " " + string(route.Limit)}, taken, route)

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/huleedu/edge/adapters/httpserver"
+	"github.com/huleedu/edge/adapters/httpserver/proxy"
 )
 
 // readings are all places that a service could take a path for: decoded not at
@@ -134,14 +134,14 @@ func FuzzPaths(f *testing.F) {
 	})
 }
 
-// FuzzCrooked holds the judge alone to the same readings, without a socket.
-func FuzzCrooked(f *testing.F) {
+// FuzzIsUnsafePath checks the same readings without a socket.
+func FuzzIsUnsafePath(f *testing.F) {
 	for _, seed := range []string{"a/../b", "%2e%2e", "a%2fb", "ok/path", "..;/x", "%2525252e%2525252e"} {
 		f.Add(seed)
 	}
 	f.Add(strings.Repeat("%25", 50) + "2f..")
 	f.Fuzz(func(t *testing.T, rest string) {
-		if !httpserver.Crooked("/v1/classes/" + rest) {
+		if !proxy.IsUnsafePath("/v1/classes/" + rest) {
 			requireBelow(t, "/v1/classes", "/v1/classes/"+rest)
 		}
 	})
@@ -149,6 +149,6 @@ func FuzzCrooked(f *testing.F) {
 
 func TestJudgingAPathIsBounded(t *testing.T) {
 	t.Parallel()
-	require.True(t, httpserver.Crooked("/v1/classes/%"+strings.Repeat("25", 15<<10)))
-	require.False(t, httpserver.Crooked("/v1/classes/%25252525252525"))
+	require.True(t, proxy.IsUnsafePath("/v1/classes/%"+strings.Repeat("25", 15<<10)))
+	require.False(t, proxy.IsUnsafePath("/v1/classes/%25252525252525"))
 }

@@ -165,7 +165,7 @@ func TestRedisHealthIsReusedForASecond(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		redis := &countedProbe{}
-		recent := httpserver.RecentProbe(redis)
+		recent := httpserver.NewCachedProbe(redis)
 		for range 3 {
 			var clients sync.WaitGroup
 			before := redis.asked.Load()

@@ -1,6 +1,8 @@
 package httpserver_test
 
 import (
+	"github.com/huleedu/edge/test/requests"
+
 	"bufio"
 	"context"
 	"errors"
@@ -192,7 +194,7 @@ func TestRefusalsDoNotWaitForAStalledBody(t *testing.T) {
 			<-hang
 		}
 		began := time.Now()
-		r := upload(t, s.behind(t, nil), goodForm())
+		r := upload(t, s.behind(t, nil), requests.GoodForm())
 		require.GreaterOrEqual(t, r.StatusCode, 400)
 		require.Less(t, time.Since(began), 10*time.Second, status)
 	}

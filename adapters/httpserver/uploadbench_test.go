@@ -1,6 +1,8 @@
 package httpserver_test
 
 import (
+	"github.com/huleedu/edge/test/requests"
+
 	"io"
 	"net/http"
 	"strings"
@@ -21,7 +23,7 @@ func BenchmarkUpload(b *testing.B) {
 	w := s.behind(b, nil)
 	for name, base := range map[string]string{"through": w.base, "straight": s.url} {
 		b.Run(name, func(b *testing.B) {
-			body := formOf(file("big.bin", strings.Repeat("\x00", 16<<20)), field("batch_id", "b1"))
+			body := requests.Form(requests.File("big.bin", strings.Repeat("\x00", 16<<20)), requests.Field("batch_id", "b1"))
 			b.SetBytes(int64(len(body)))
 			b.ReportAllocs()
 			for b.Loop() {

@@ -1,6 +1,8 @@
 package httpserver_test
 
 import (
+	"github.com/huleedu/edge/test/requests"
+
 	"bufio"
 	"fmt"
 	"io"
@@ -19,7 +21,7 @@ import (
 
 // begun is enough of a form to reach the service, and no end.
 func begun() string {
-	return strings.TrimSuffix(formOf(file("big.bin", strings.Repeat("x", 100_000))), "\r\n--B--\r\n")
+	return strings.TrimSuffix(requests.Form(requests.File("big.bin", strings.Repeat("x", 100_000))), "\r\n--B--\r\n")
 }
 
 func TestOneUserHasFourUploads(t *testing.T) {
@@ -32,17 +34,17 @@ func TestOneUserHasFourUploads(t *testing.T) {
 		first.send(t, begun())
 		event(t, s.came) // it has its place
 	}
-	r := upload(t, w, goodForm())
+	r := upload(t, w, requests.GoodForm())
 	require.Equal(t, http.StatusServiceUnavailable, r.StatusCode)
 	require.Equal(t, "1", r.Header.Get("Retry-After"))
 	f := standard(t, r, domain.GatewayService)
 	require.Equal(t, string(domain.ServiceUnavailable), f.Code)
 	require.Equal(t, map[string]any{"unavailable_service": "file_service"}, f.Details)
-	require.Equal(t, 202, call(t, "POST", w.base+uploadPath, goodForm(), "Authorization: Bearer u2", formType).StatusCode, "others have their own")
-	first.send(t, "\r\n--B\r\n"+field("batch_id", "b1")+"\r\n--B--\r\n")
+	require.Equal(t, 202, call(t, "POST", w.base+uploadPath, requests.GoodForm(), "Authorization: Bearer u2", formType).StatusCode, "others have their own")
+	first.send(t, "\r\n--B\r\n"+requests.Field("batch_id", "b1")+"\r\n--B--\r\n")
 	require.NoError(t, first.Close())
 	require.Equal(t, 202, first.wait(t).StatusCode)
-	require.Equal(t, 202, upload(t, w, goodForm()).StatusCode, "a place came back")
+	require.Equal(t, 202, upload(t, w, requests.GoodForm()).StatusCode, "a place came back")
 }
 
 // TestAClientThatLeavesStoresNothing, whatever it has sent.
@@ -65,7 +67,7 @@ func TestAClientThatLeavesStoresNothing(t *testing.T) {
 	}
 	require.Empty(t, w.facts.failed())
 	require.Empty(t, s.taken())
-	require.Equal(t, 202, upload(t, w, goodForm()).StatusCode, "the circuit stayed closed")
+	require.Equal(t, 202, upload(t, w, requests.GoodForm()).StatusCode, "the circuit stayed closed")
 }
 
 func TestAClientThatLeavesBeforeTheAnswer(t *testing.T) {
@@ -80,7 +82,7 @@ func TestAClientThatLeavesBeforeTheAnswer(t *testing.T) {
 	w := s.behind(t, nil)
 	conn := dial(t, w.Addr())
 	_, err := fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: h\r\n%s\r\n%s\r\nContent-Length: %d\r\n\r\n%s",
-		uploadPath, bearer, formType, len(goodForm()), goodForm())
+		uploadPath, bearer, formType, len(requests.GoodForm()), requests.GoodForm())
 	require.NoError(t, err)
 	event(t, whole) // or the form is cut, which is another test
 	require.NoError(t, conn.Close())
@@ -104,7 +106,7 @@ func TestSlowUploadsOutlastOtherRequests(t *testing.T) {
 		<-time.After(100 * time.Millisecond)
 		up.send(t, "more")
 	}
-	up.send(t, "\r\n--B\r\n"+field("batch_id", "b1")+"\r\n--B--\r\n")
+	up.send(t, "\r\n--B\r\n"+requests.Field("batch_id", "b1")+"\r\n--B--\r\n")
 	require.NoError(t, up.Close())
 	require.Equal(t, 202, up.wait(t).StatusCode)
 	require.Len(t, s.taken()[0].pieces[0].body, 100_060)
@@ -132,21 +134,21 @@ func TestUploadsThatStandStill(t *testing.T) {
 			event(t, s.cut)
 		}
 		late(slowStart(t, w), map[string]any{})
-		require.Equal(t, 202, upload(t, w, goodForm()).StatusCode, "the client was slow, not the service")
+		require.Equal(t, 202, upload(t, w, requests.GoodForm()).StatusCode, "the client was slow, not the service")
 		require.Len(t, s.taken(), 1)
 
 		silent := newFileService(t)
 		silent.answer = func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 		w = silent.behind(t, change)
 		for range 5 {
-			late(upload(t, w, goodForm()), map[string]any{"external_service": "file_service"})
+			late(upload(t, w, requests.GoodForm()), map[string]any{"external_service": "file_service"})
 		}
-		r := upload(t, w, goodForm())
+		r := upload(t, w, requests.GoodForm())
 		require.Equal(t, string(domain.CircuitBreakerOpen), standard(t, r, domain.GatewayService).Code, "the service was slow")
 
 		deaf, over := newFileService(t), make(chan struct{})
 		deaf.early = func(http.ResponseWriter, *http.Request) { <-over }
-		big := formOf(file("big", strings.Repeat("x", 20<<20)), field("batch_id", "b1"))
+		big := requests.Form(requests.File("big", strings.Repeat("x", 20<<20)), requests.Field("batch_id", "b1"))
 		late(upload(t, deaf.behind(t, change), big), map[string]any{"external_service": "file_service"})
 		close(over)
 	}
@@ -200,7 +202,7 @@ func TestServicesThatAnswerEarly(t *testing.T) {
 		event(t, s.came)
 		event(t, s.came)
 		if good {
-			up.send(t, "\r\n--B\r\n"+field("batch_id", "b1"))
+			up.send(t, "\r\n--B\r\n"+requests.Field("batch_id", "b1"))
 		}
 		up.send(t, "\r\n--B--\r\n")
 		require.NoError(t, up.Close())
@@ -216,7 +218,7 @@ func TestServicesThatAnswerEarly(t *testing.T) {
 		_, _ = io.CopyN(io.Discard, r.Body, 10<<20) // the answer is read meanwhile, before the reset
 		panic(http.ErrAbortHandler)
 	}
-	r = upload(t, s.behind(t, nil), formOf(file("big", strings.Repeat("x", 20<<20)), field("batch_id", "b1")))
+	r = upload(t, s.behind(t, nil), requests.Form(requests.File("big", strings.Repeat("x", 20<<20)), requests.Field("batch_id", "b1")))
 	require.Equal(t, 502, r.StatusCode)
 	require.Equal(t, string(domain.InvalidResponse), standard(t, r, domain.GatewayService).Code)
 }
@@ -229,7 +231,7 @@ func TestServicesThatDieMidway(t *testing.T) {
 		panic(http.ErrAbortHandler)
 	}
 	w := s.behind(t, nil)
-	r := upload(t, w, formOf(file("big", strings.Repeat("x", 5<<20)), field("batch_id", "b1")))
+	r := upload(t, w, requests.Form(requests.File("big", strings.Repeat("x", 5<<20)), requests.Field("batch_id", "b1")))
 	require.Equal(t, 503, r.StatusCode)
 	require.Equal(t, string(domain.ConnectionError), standard(t, r, domain.GatewayService).Code)
 	require.Contains(t, w.facts.calls(), domain.ServiceCalled{Service: "file_service", Method: "POST", Endpoint: uploadPath})
@@ -237,7 +239,7 @@ func TestServicesThatDieMidway(t *testing.T) {
 	s = newFileService(t)
 	s.forwarder.CloseIdleConnections()
 	s.url = "http://127.0.0.1:1"
-	require.Equal(t, 503, upload(t, s.behind(t, nil), goodForm()).StatusCode)
+	require.Equal(t, 503, upload(t, s.behind(t, nil), requests.GoodForm()).StatusCode)
 
 	s = newFileService(t)
 	s.answer = func(w http.ResponseWriter, _ *http.Request) {
@@ -247,7 +249,7 @@ func TestServicesThatDieMidway(t *testing.T) {
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	}
-	require.Equal(t, 502, upload(t, s.behind(t, nil), goodForm()).StatusCode)
+	require.Equal(t, 502, upload(t, s.behind(t, nil), requests.GoodForm()).StatusCode)
 }
 
 // stubborn sends all of its body before it looks for an answer, as browsers do.
@@ -284,7 +286,7 @@ func TestBrowsersSeeEarlyAnswers(t *testing.T) {
 	}
 	conn := dial(t, w.Addr())
 	for range 2 {
-		r := stubborn(t, conn, uploadPath, good, goodForm())
+		r := stubborn(t, conn, uploadPath, good, requests.GoodForm())
 		require.Equal(t, 202, r.status)
 		require.False(t, r.last, "the connection can be used again")
 	}
@@ -364,13 +366,13 @@ func TestNobodyIsAskedForABodyInVain(t *testing.T) {
 	}
 	conn := dial(t, w.Addr())
 	_, err := fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n%s\r\n%s\r\nContent-Length: %d\r\n\r\n",
-		uploadPath, bearer, formType, len(goodForm()))
+		uploadPath, bearer, formType, len(requests.GoodForm()))
 	require.NoError(t, err)
 	in := bufio.NewReader(conn)
 	line, err := in.ReadString('\n')
 	require.NoError(t, err)
 	require.Equal(t, "HTTP/1.1 100 Continue\r\n", line)
-	_, err = io.WriteString(conn, goodForm())
+	_, err = io.WriteString(conn, requests.GoodForm())
 	require.NoError(t, err)
 	_, err = in.ReadString('\n')
 	require.NoError(t, err)

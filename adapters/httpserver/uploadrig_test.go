@@ -127,25 +127,6 @@ func answering(tb testing.TB, status int, body string) *fileService {
 	return s
 }
 
-// formOf joins parts by the boundary B.
-func formOf(parts ...string) string {
-	var out strings.Builder
-	for _, p := range parts {
-		out.WriteString("--B\r\n" + p + "\r\n")
-	}
-	return out.String() + "--B--\r\n"
-}
-
-func field(name, value string) string {
-	return `Content-Disposition: form-data; name="` + name + `"` + "\r\n\r\n" + value
-}
-
-func file(name, content string) string {
-	return `Content-Disposition: form-data; name="files"; filename="` + name + `"` + "\r\nContent-Type: text/plain\r\n\r\n" + content
-}
-
-func goodForm() string { return formOf(file("a.txt", "An essay."), field("batch_id", "b1")) }
-
 // upload sends a form with its length.
 func upload(t *testing.T, w *world, body string, headers ...string) reply {
 	t.Helper()
