@@ -16,18 +16,18 @@ type probe domain.Health
 
 func (p probe) Health(context.Context) domain.Health { return domain.Health(p) }
 
-func TestReadinessFollowsPhaseAndOwnParts(t *testing.T) {
-	well := probe{Name: "subscription", Condition: domain.Healthy}
-	limping := probe{Name: "subscription", Condition: domain.Degraded}
+func TestReadinessDependsOnPhaseAndOwnDependencies(t *testing.T) {
+	healthy := probe{Name: "subscription", Condition: domain.Healthy}
+	degraded := probe{Name: "subscription", Condition: domain.Degraded}
 	dead := probe{Name: "subscription", Condition: domain.Unhealthy}
-	away := probe{Name: "kafka", Condition: domain.Unhealthy}
+	unavailable := probe{Name: "kafka", Condition: domain.Unhealthy}
 
-	r := app.NewReadiness([]ports.HealthProbe{well, limping}, []ports.HealthProbe{away})
+	r := app.NewReadiness([]ports.HealthProbe{healthy, degraded}, []ports.HealthProbe{unavailable})
 	require.False(t, r.Check(context.Background()).Ready, "starting")
 	r.Enter(app.Serving)
 	report := r.Check(context.Background())
-	require.True(t, report.Ready, "a shared dependency takes no node out")
-	require.Equal(t, []domain.Health{domain.Health(well), domain.Health(limping), domain.Health(away)}, report.Dependencies)
+	require.True(t, report.Ready, "a shared dependency does not make a node unready")
+	require.Equal(t, []domain.Health{domain.Health(healthy), domain.Health(degraded), domain.Health(unavailable)}, report.Dependencies)
 	require.False(t, r.Draining())
 	r.Enter(app.Draining)
 	require.True(t, r.Draining())
@@ -35,5 +35,5 @@ func TestReadinessFollowsPhaseAndOwnParts(t *testing.T) {
 
 	r = app.NewReadiness([]ports.HealthProbe{dead}, nil)
 	r.Enter(app.Serving)
-	require.False(t, r.Check(context.Background()).Ready, "an own part is dead")
+	require.False(t, r.Check(context.Background()).Ready, "an own dependency is unhealthy")
 }

@@ -110,16 +110,16 @@ type Entry struct {
 // Catalogue lists every close that the service sends. For a close without a Code the
 // service writes no reason.
 func Catalogue() []Entry {
-	const mend, renew = "fix itself", "get a new token, reconnect"
+	const fix, renew = "fix itself", "get a new token, reconnect"
 	return []Entry{
 		{NormalClosure.Close(), "the client closed; echoed without a reason", "-"},
 		{GoingAway.Close(), "the same; the service never sends it first", "-"},
-		{ProtocolError.Close(), "an invalid frame; the library writes the reason, if there is one", mend},
-		{Unsupported.Close(), "data of a kind that is not supported", mend},
-		{InvalidUTF8.Close(), "a text frame or the reason of a close frame is not UTF-8", mend},
+		{ProtocolError.Close(), "an invalid frame; the library writes the reason, if there is one", fix},
+		{Unsupported.Close(), "data of a kind that is not supported", fix},
+		{InvalidUTF8.Close(), "a text frame or the reason of a close frame is not UTF-8", fix},
 		{Unauthenticated.Close(), "the token expired, before or while connected; other refused tokens have messages of their own. Within ten minutes the same token is refused by HTTP 401", renew},
 		{rateLimited(), "more than WEBSOCKET_MAX_MESSAGES_PER_MINUTE frames", renew},
-		{MessageTooBig.Close(), "a message over WEBSOCKET_MAX_MESSAGE_BYTES, or a compressed one over 8 KiB", mend},
+		{MessageTooBig.Close(), "a message over WEBSOCKET_MAX_MESSAGE_BYTES, or a compressed one over 8 KiB", fix},
 		{InternalError.Close(), "an unexpected failure of the service; at connecting it is retried for up to 15 s first", "back off, reconnect"},
 		{closeFor(domain.Unreachable("redis", nil)), "Redis is away at connecting and does not come back within 15 s, or is away for longer than WEBSOCKET_REDIS_OUTAGE_GRACE", "back off, reconnect"},
 		{closeFor(domain.Unavailable("jwt_keys", 0)), "the keys that verify tokens cannot be loaded within 15 s", "back off, reconnect"},
@@ -134,7 +134,7 @@ func Catalogue() []Entry {
 // rateLimited is the close of a client that sends too many frames.
 func rateLimited() Close { return Close{Unauthenticated, domain.RateLimit, "Rate limit exceeded"} }
 
-// StatusOf maps an error code to the status of the close that tells it. ok is false
+// StatusOf maps an error code to the status of the close with that code. ok is false
 // for a code that is not mapped.
 func StatusOf(code domain.Code) (status Status, ok bool) {
 	switch code {

@@ -13,10 +13,10 @@ import (
 // bearerPrefix marks the token among the offered subprotocols.
 const bearerPrefix = "bearer."
 
-// requestToken returns the token from the first place that is present: Authorization
-// header, subprotocol, query. That place decides even if it holds no valid token. A
-// place with two tokens is an invalid format. With an error the result is the text
-// that was found, which is empty when no place is present.
+// requestToken returns the token from the first source that is present: Authorization
+// header, subprotocol, query. That source decides even if it has no valid token. Two
+// tokens in one source are an invalid format. With an error the result is the text
+// that was found, which is empty when no source is present.
 func requestToken(r *http.Request, query url.Values) (string, error) {
 	if header := strings.Join(r.Header["Authorization"], ", "); header != "" {
 		token, err := bearer.Token(header)

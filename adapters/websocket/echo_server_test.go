@@ -24,7 +24,7 @@ func serveEcho(word string) {
 	c.Compression = word == "deflate"
 	c.MaxMessageBytes, c.SendQueueBytes, c.SendQueueMessages = 32<<20, 64<<20, 4096
 	c.MaxMessagesPerMinute = 0
-	registry, silent, log := newStubSessions(), &recorder{mute: true}, slog.New(slog.DiscardHandler)
+	registry, silent, log := newStubDependencies(), &recorder{mute: true}, slog.New(slog.DiscardHandler)
 	readiness := app.NewReadiness(nil, nil)
 	readiness.Enter(app.Serving)
 	m := websocket.NewManager(c, delivery.Parts{

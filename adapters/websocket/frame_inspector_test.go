@@ -101,7 +101,7 @@ func TestInspectorRefusesCloseOfOneByte(t *testing.T) {
 		for _, step := range []int{1, 2, 7, 1 << 20} {
 			f := frameInspector{limiter: newLimiter(limit, time.Minute)}
 			passed, err := f.inspectInSteps(append(slices.Clone(good), frameOf(8, 1)...), step)
-			require.Equal(t, len(good)+1, passed, "all but the byte that tells, in steps of %d", step)
+			require.Equal(t, len(good)+1, passed, "all but the invalid byte, in steps of %d", step)
 			require.ErrorIs(t, err, ProtocolError)
 		}
 	}

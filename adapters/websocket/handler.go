@@ -56,8 +56,8 @@ func NewHandler(m *Manager, tokens ports.TokenValidator, limiter ports.RateLimit
 // PARSING_ERROR for a bad query, RATE_LIMIT for an address with too many refused
 // tokens.
 //
-// Once the token is checked, a refusal is upgraded and told by a close frame, or
-// returned as its error when the client was told recently.
+// Once the token is checked, a refused handshake is upgraded and closed with the
+// reason. It is refused by the returned error when that was done recently.
 func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
 	if err := checkUpgrade(w, r); err != nil {
 		return err

@@ -80,7 +80,7 @@ func hijack(w http.ResponseWriter, r *http.Request) (*hijackedConn, error) {
 
 // normalizeHeader rewrites what checkUpgrade has accepted in the plain form that the
 // library's stricter parser accepts.
-func normalizeHeader(h http.Header, speaks, deflate bool) {
+func normalizeHeader(h http.Header, subprotocol, deflate bool) {
 	words := []string{"upgrade", "websocket", "13", protocol}
 	h["Connection"], h["Upgrade"], h["Sec-Websocket-Version"] = words[0:1:1], words[1:2:2], words[2:3:3]
 	delete(h, "Sec-Websocket-Protocol") // may contain a token
@@ -88,7 +88,7 @@ func normalizeHeader(h http.Header, speaks, deflate bool) {
 	if deflate {
 		h.Set("Sec-Websocket-Extensions", deflateExtension)
 	}
-	if speaks {
+	if subprotocol {
 		h["Sec-Websocket-Protocol"] = words[3:]
 	}
 }

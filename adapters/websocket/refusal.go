@@ -14,11 +14,11 @@ import (
 
 // Existing browser clients reset their count of attempts when a socket opens. A
 // server that upgrades in order to refuse is therefore asked again forever. A client
-// is told the reason by a close frame only once in a while; in between it is refused
+// gets the reason by a close frame only once in a while; in between it is refused
 // before the upgrade, so that its count of attempts grows.
 const (
 	// tokenRefusalTTL is how long a refused token is refused before the upgrade,
-	// after a close frame has told its refusal.
+	// after it was refused by a close frame.
 	tokenRefusalTTL = 10 * time.Minute
 	// quotaRefusalTTL is the same time for a user who is at the connection limit.
 	quotaRefusalTTL = time.Minute
@@ -35,11 +35,11 @@ const (
 	maxRefusals = 256
 )
 
-// refusals remembers which clients were told why they are refused. It decides how,
+// refusals remembers which clients were refused by a close frame. It decides how,
 // never whether, a client is refused.
 type refusals struct {
-	tokens         *recentSet // credentials whose refusal a close frame has told
-	fullUsers      *recentSet // users who were told that they are at the connection limit
+	tokens         *recentSet // credentials that were refused by a close frame
+	fullUsers      *recentSet // users at the connection limit who were refused by a close frame
 	reclaimedUsers *recentSet // users whose connections all nodes were asked to check
 }
 
@@ -82,7 +82,7 @@ type refusal struct {
 
 // refuse upgrades the connection and closes it with the reason, because a browser
 // cannot see an HTTP status. It returns the cause, to be answered by HTTP, when the
-// client was told recently, or maxRefusals handshakes are being refused.
+// client was refused so recently, or maxRefusals handshakes are being refused.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, f refusal) (func(), error) {
 	memory, key := h.refusals.setFor(f.cause, f.credential, f.user)
 	if memory.has(key) || !h.beginRefusal() {

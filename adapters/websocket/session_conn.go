@@ -19,7 +19,7 @@ var (
 
 const (
 	// writeTimeout bounds one write. A peer that accepts no data for this time is
-	// gone.
+	// unreachable.
 	writeTimeout = 10 * time.Second
 	// closeAnswerTimeout is how long the service waits for the answer to its close
 	// frame.
@@ -167,7 +167,7 @@ func (l *sessionConn) requestCheck(now time.Time) {
 		return
 	}
 	l.checkedAt, l.checkPending = now, true
-	_ = l.Conn.SetReadDeadline(now) // wakes the reader; fails only when the socket is gone
+	_ = l.Conn.SetReadDeadline(now) // wakes the reader; fails only when the socket is closed
 }
 
 // SetReadDeadline sets when the next pong is due. Only melody calls it.
@@ -217,7 +217,7 @@ func (l *sessionConn) setCloseDeadline(t time.Time) {
 	defer l.mu.Unlock()
 	l.closeDeadline = t
 	if l.Conn != nil {
-		_ = l.Conn.SetReadDeadline(t) // fails only when the socket is gone
+		_ = l.Conn.SetReadDeadline(t) // fails only when the socket is closed
 	}
 }
 

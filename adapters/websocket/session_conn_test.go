@@ -118,10 +118,10 @@ func FuzzCommandOf(f *testing.F) {
 		var object map[string]any
 		c := parseCommand(text)
 		if c.kind != domain.FrameIgnored && json.Unmarshal(text, &object) != nil {
-			t.Fatalf("a command that is no object: %q", text)
+			t.Fatalf("a command that is not an object: %q", text)
 		}
 		if c.token != "" && c.kind != domain.FrameRefresh {
-			t.Fatalf("a token that nobody asked about: %q", text)
+			t.Fatalf("a token without a refresh: %q", text)
 		}
 	})
 }
@@ -139,9 +139,9 @@ func TestUnreadHandshakeEnds(t *testing.T) {
 				defer func() { _ = far.Close() }()
 				asked := http.Header{"Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="}}
 				normalizeHeader(asked, false, false)
-				taken := &hijackedConn{conn: owned(near), header: http.Header{}, request: &http.Request{Method: http.MethodGet, Header: asked}}
+				hijacked := &hijackedConn{conn: owned(near), header: http.Header{}, request: &http.Request{Method: http.MethodGet, Header: asked}}
 				began := time.Now()
-				_, err := newUpgrader(Config{}).Upgrade(taken, taken.request, taken.header)
+				_, err := newUpgrader(Config{}).Upgrade(hijacked, hijacked.request, hijacked.header)
 				require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 				require.Equal(t, writeTimeout, time.Since(began))
 			})

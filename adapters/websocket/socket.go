@@ -88,7 +88,7 @@ func (c *socket) Closing(reason error) {
 
 // Close sends the close frame once. It returns true when the frame is sent, or another
 // goroutine sends it. The peer may then still answer.
-func (c *socket) Close(reason error) (told bool) {
+func (c *socket) Close(reason error) (sent bool) {
 	frame, peer := closeFor(reason), c.peer.Load()
 	if peer == nil || frame.Status == noCloseFrame {
 		return false

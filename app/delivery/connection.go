@@ -21,9 +21,9 @@ type Connection interface {
 	// Close tells the client the reason and ends the connection once the client has
 	// answered or a time limit has passed. It is called after Attach and Closing, when
 	// no message must follow any more. It may be called repeatedly and concurrently,
-	// and may block while it writes to the client. It returns false when the client
-	// cannot be told.
-	Close(reason error) (told bool)
+	// and may block while it writes to the client. It returns false when the reason
+	// cannot be sent.
+	Close(reason error) (sent bool)
 	// Abort ends the connection at once.
 	Abort()
 }

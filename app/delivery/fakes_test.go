@@ -87,7 +87,7 @@ func (c *fakeConnection) Closing(reason error) {
 	c.closing = append(c.closing, reason)
 }
 
-func (c *fakeConnection) Close(reason error) (told bool) {
+func (c *fakeConnection) Close(reason error) (sent bool) {
 	c.closed <- reason
 	return true
 }

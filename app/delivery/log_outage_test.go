@@ -20,7 +20,7 @@ func TestLogOutageOverflowsNoQueue(t *testing.T) {
 	require.Equal(t, accepted, what)
 	require.True(t, next.loadPage)
 
-	// The first messages come before it is known that the log is away.
+	// The first messages arrive before a read of the log fails.
 	var out []string
 	send := func(l outboundMessage) {
 		what, next := w.box.put(l, &config)

@@ -65,8 +65,8 @@ func (s *Session) Close(reason error) {
 }
 
 // Abort ends the session for the reason without sending the queued messages. It
-// blocks while the connection tells the client the reason. A client that cannot be
-// told is disconnected at once.
+// blocks while the connection tells the client the reason. A client to which it
+// cannot be sent is disconnected at once.
 func (s *Session) Abort(reason error) {
 	s.Stop(reason)
 	if s.attached.Load() && !s.conn.Close(s.Reason()) { // before Attach the queue is closed only

@@ -61,7 +61,7 @@ func TestCloseFollowsTheQueuedMessages(t *testing.T) {
 	s.Sent()
 	require.ErrorIs(t, <-conn.closed, errTest)
 	require.Equal(t, []string{"0", "1"}, conn.messages())
-	require.Zero(t, h.Total(), "the lease is free before the client is told")
+	require.Zero(t, h.Total(), "the lease is free before the connection is closed")
 	h.end(s)
 }
 
@@ -74,7 +74,7 @@ func TestAbortDropsTheQueuedMessages(t *testing.T) {
 	h.Send(message("u1", "1"))
 	s.Abort(errTest)
 	require.ErrorIs(t, <-conn.closed, errTest)
-	require.Empty(t, conn.aborted, "the client is told")
+	require.Empty(t, conn.aborted, "the reason was sent")
 	h.end(s)
 	require.Equal(t, []string{"0"}, conn.messages())
 	require.Equal(t, []domain.MessageFailed{{Reason: domain.WriteFailed}, {Reason: domain.WriteFailed}}, factsOf[domain.MessageFailed](h))
@@ -124,7 +124,7 @@ func TestPanicEndsTheSession(t *testing.T) {
 	s.Attach()
 	func() {
 		defer s.Recover()
-		panic("bomb")
+		panic("test")
 	}()
 	require.Equal(t, domain.UnknownError, domain.CodeOf(<-conn.closed))
 	h.end(s)

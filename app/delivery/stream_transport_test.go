@@ -44,7 +44,7 @@ func (c *streamConn) TrySend(payload []byte) (sent bool) {
 func (c *streamConn) Closing(error) { _ = c.control.SetWriteDeadline(time.Now().Add(time.Second)) }
 
 // Close ends the response with an event.
-func (c *streamConn) Close(error) (told bool) {
+func (c *streamConn) Close(error) (sent bool) {
 	c.once.Do(func() { close(c.closed) })
 	return true
 }
