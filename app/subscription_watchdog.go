@@ -9,8 +9,10 @@ import (
 )
 
 const (
-	// watchdogInterval is the time between two checks of the subscription.
+	// watchdogInterval is the maximum time between two checks of the subscription.
 	watchdogInterval = time.Second
+	// checksPerGrace is the minimum number of checks per grace period.
+	checksPerGrace = 24
 	// closeSpread is the time over which connections are closed.
 	closeSpread = 10 * time.Second
 )
@@ -32,7 +34,7 @@ func NewSubscriptionWatchdog(subscription ports.HealthProbe, shedder ports.Conne
 // Run checks the subscription until ctx is done, and closes connections while it is
 // down for longer than the grace period. It always returns nil.
 func (w *SubscriptionWatchdog) Run(ctx context.Context) error {
-	ticker := time.NewTicker(max(time.Millisecond, min(watchdogInterval, w.grace)))
+	ticker := time.NewTicker(max(time.Millisecond, min(watchdogInterval, w.grace/checksPerGrace)))
 	defer ticker.Stop()
 	var since time.Time // when the subscription was found down; zero: it is not
 	for ctx.Err() == nil {

@@ -15,7 +15,7 @@ import (
 
 const pipelineWords = `'spellcheck', 'ai_feedback', 'cj_assessment', 'nlp' or 'student_matching'`
 
-// TestSchemaErrors: body -> the list of broken rules, byte for byte.
+// TestSchemaErrors checks the list of violations for each body, unchanged.
 func TestSchemaErrors(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 501)
@@ -84,7 +84,7 @@ func TestUnknownContentTypesAreNamed(t *testing.T) {
 	got, err := json.Marshal(domain.As(err).Details["validation_errors"])
 	require.NoError(t, err)
 	assert.Contains(t, string(got), `"loc":["body","prompt_payload","cms_prompt_ref","references","odd","[key]"]`)
-	assert.NotContains(t, string(got), strings.Repeat("k", 101), "long keys are not repeated whole")
+	assert.NotContains(t, string(got), strings.Repeat("k", 101), "long keys are truncated")
 }
 
 func TestSchemaAccepts(t *testing.T) {
@@ -107,8 +107,8 @@ func TestSchemaAccepts(t *testing.T) {
 	assert.Nil(t, r.Prompt.AssignmentID)
 }
 
-// TestRetryFlagTakesFormValues: true, false, 1 and 0, as text or as a number.
-func TestRetryFlagTakesFormValues(t *testing.T) {
+// TestRetryFlagAcceptsFormValues checks true, false, 1 and 0, as text and as numbers.
+func TestRetryFlagAcceptsFormValues(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[string]bool{
 		`true`: true, `"true"`: true, `1`: true, `"1"`: true, `" true "`: true, `1.0`: true, `"tru\u0065"`: true,
@@ -124,8 +124,7 @@ func TestRetryFlagTakesFormValues(t *testing.T) {
 	}
 }
 
-// TestLoneSurrogatesAreRefused: wherever the string stands, also where the
-// schema ignores it.
+// TestLoneSurrogatesAreRefused checks strings in known and unknown members.
 func TestLoneSurrogatesAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, lone := range []string{
@@ -151,7 +150,7 @@ func TestLoneSurrogatesAreRefused(t *testing.T) {
 	}
 }
 
-// decodedByAll returns what each schema says of a body.
+// decodedByAll returns the error of each schema for a body.
 func decodedByAll(body string) []error {
 	_, pipeline := decode.PipelineRequest([]byte(body), "b1")
 	_, registration := decode.Registration([]byte(body))
