@@ -11,6 +11,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/huleedu/edge/adapters/internal/jsonmember"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
@@ -122,8 +123,8 @@ func isUnknownBatch(a serviceResponse) bool {
 	if a.status != http.StatusBadRequest {
 		return false
 	}
-	o, err := parseObject(a.body)
-	return err == nil && len(o.members) == 1 && o.members[0].key == "error" && unquote(o.value(0)) == "Invalid batch ID"
+	o, err := jsonmember.Parse(a.body, maxMembers)
+	return err == nil && len(o.Members) == 1 && jsonmember.Text(o.Last("error")) == "Invalid batch ID"
 }
 
 // List asks the aggregator for a page of the caller's batches.

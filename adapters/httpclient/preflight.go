@@ -5,10 +5,11 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/huleedu/edge/adapters/internal/jsonmember"
 	"github.com/huleedu/edge/domain"
 )
 
-// passedStatuses lists the statuses of a preflight that reach the client with their
+// passedStatuses returns the statuses of a preflight that the client receives with their
 // body.
 func passedStatuses() []int {
 	return []int{
@@ -17,9 +18,9 @@ func passedStatuses() []int {
 	}
 }
 
-var errNoAllowed = errors.New(`"allowed" is not there once, as true or false`)
+var errNoAllowed = errors.New(`"allowed" is not one member that is true or false`)
 
-// parsePreflight reads the orchestrator's answer. Only a 200 that plainly allows is a
+// parsePreflight reads the orchestrator's response. Only status 200 with "allowed": true is a
 // permission.
 func parsePreflight(a serviceResponse) (domain.Verdict, error) {
 	if slices.Contains(passedStatuses(), a.status) {
@@ -28,18 +29,18 @@ func parsePreflight(a serviceResponse) (domain.Verdict, error) {
 	if a.status != http.StatusOK {
 		return domain.Verdict{}, domain.External(orchestratorName, a.status)
 	}
-	o, err := parseObject(a.body)
+	o, err := jsonmember.Parse(a.body, maxMembers)
 	if err != nil {
 		return domain.Verdict{}, domain.MalformedResponse(orchestratorName, err)
 	}
-	allowed := o.find("allowed")
+	allowed := string(o.Last("allowed"))
 	switch {
-	case len(allowed) == 1 && string(o.value(allowed[0])) == "true":
-		return domain.Verdict{Allowed: true}, nil
-	case len(allowed) == 1 && string(o.value(allowed[0])) == "false":
-		return newRefusal(http.StatusPaymentRequired, a), nil
-	default:
+	case len(o.Find("allowed")) != 1 || allowed != "true" && allowed != "false":
 		return domain.Verdict{}, domain.MalformedResponse(orchestratorName, errNoAllowed)
+	case allowed == "true":
+		return domain.Verdict{Allowed: true}, nil
+	default:
+		return newRefusal(http.StatusPaymentRequired, a), nil
 	}
 }
 

@@ -16,7 +16,10 @@ import (
 // than 200 are interim answers, which are read over.
 const maxStatus = 599
 
-var errInvalidStatus = errors.New("status is outside of 200 to 599")
+var (
+	errInvalidStatus = errors.New("status is outside of 200 to 599")
+	errNotJSON       = errors.New("not JSON")
+)
 
 // registryTimeout bounds telling the orchestrator of a batch or its prompt.
 const registryTimeout = 30 * time.Second

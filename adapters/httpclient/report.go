@@ -1,67 +1,74 @@
 package httpclient
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"slices"
 
+	"github.com/huleedu/edge/adapters/internal/jsonmember"
 	"github.com/huleedu/edge/domain"
 )
 
-// The members that are read, by their exact keys.
+// The names of the members that are read.
 const (
 	ownerKey   = "user_id"
 	overallKey = "overall_status"
 )
 
 var (
-	errTwoOwners = errors.New("the owner is named twice")
+	errTwoOwners = errors.New("the batch has two owners")
 	errNotPage   = errors.New("not a page of batches")
 )
 
 const (
-	// maxLoggedStatus bounds, in bytes, what a log line repeats of an unknown status, and
-	// maxUnknowns how many different ones it repeats.
-	maxLoggedStatus   = 256
+	// maxLoggedStatus is how many bytes of an unknown status are logged.
+	maxLoggedStatus = 256
+	// maxLoggedStatuses is how many unknown statuses of one page are logged.
 	maxLoggedStatuses = 10
-	// maxPage is how many batches of one page are accepted: ten times the most that is
-	// asked for.
+	// maxPage is how many batches of one page are accepted: ten times the largest page
+	// that is requested.
 	maxPage = 1000
+	// maxMembers is how many members of one object are accepted: each takes about ten times
+	// the memory of its shortest text.
+	maxMembers = 10_000
 )
 
-// readReport takes an aggregator's batch apart: the owner, the status, and the
-// document without the owner.
+// readReport reads one batch of the aggregator. The document of the report is the text
+// without its owner; every other byte is unchanged.
 func readReport(body []byte) (domain.BatchReport, error) {
-	o, err := parseObject(body)
+	o, err := jsonmember.Parse(body, maxMembers)
 	if err != nil {
 		return domain.BatchReport{}, err
 	}
-	report := domain.BatchReport{Document: o.raw}
-	if status := o.find(overallKey); len(status) > 0 {
-		report.Overall = unquote(o.value(status[len(status)-1]))
-	}
-	owners := o.find(ownerKey)
-	if len(owners) > 1 {
+	report := domain.BatchReport{Document: body, Overall: jsonmember.Text(o.Last(overallKey))}
+	owners := o.Find(ownerKey)
+	switch len(owners) {
+	case 0:
+		return report, nil
+	case 1:
+		report.Owner = domain.UserID(jsonmember.Text(o.Value(owners[0])))
+		report.Document = withoutMember(o, owners[0])
+		return report, nil
+	default:
 		return domain.BatchReport{}, errTwoOwners
 	}
-	if len(owners) == 1 {
-		report.Owner = domain.UserID(unquote(o.value(owners[0])))
-		from, to := o.removalRange(owners[0])
-		report.Document = splice(o.raw, from, to, "")
-	}
-	return report, nil
 }
 
-// readPage parses an aggregator's list. unknown are statuses that the contract does
-// not define: some of them, for the log.
+// readPage reads a list of the aggregator. unknown are some of the statuses that the
+// contract does not define, for the log.
 func readPage(body []byte) (page domain.BatchPage, unknown []string, err error) {
-	top, err := parseObject(body)
+	top, err := jsonmember.Parse(body, maxMembers)
 	if err != nil {
 		return domain.BatchPage{}, nil, err
 	}
-	batches, ok := elements(top.last("batches"), maxPage)
-	pagination, err := parseObject(top.last("pagination"))
-	if !ok || err != nil || json.Unmarshal(pagination.last("total"), &page.Total) != nil || page.Total < 0 {
-		return domain.BatchPage{}, nil, errNotPage
+	batches, err := jsonmember.Elements(top.Last("batches"), maxPage)
+	if err != nil {
+		return domain.BatchPage{}, nil, errors.Join(errNotPage, err)
+	}
+	pagination, err := jsonmember.Parse(top.Last("pagination"), maxMembers)
+	if err != nil || json.Unmarshal(pagination.Last("total"), &page.Total) != nil || page.Total < 0 {
+		return domain.BatchPage{}, nil, errors.Join(errNotPage, err)
 	}
 	page.Batches = make([]domain.Document, 0, len(batches))
 	for _, raw := range batches {
@@ -82,30 +89,38 @@ func readPage(body []byte) (page domain.BatchPage, unknown []string, err error) 
 	return page, unknown, nil
 }
 
-// withStatus returns a batch's document with its status in the words that
-// browsers know. Where it has none, one is added.
+// withStatus returns a copy of a batch's document in which overall_status is the status for
+// clients. It adds the member if there is none.
 func withStatus(document []byte, status domain.ClientStatus) ([]byte, error) {
-	o, err := parseObject(document)
+	o, err := jsonmember.Parse(document, maxMembers)
 	if err != nil {
 		return nil, err
 	}
 	value := `"` + string(status) + `"`
-	if at := o.find(overallKey); len(at) > 0 {
-		m := o.members[at[len(at)-1]]
-		return splice(o.raw, m.valueStart, m.valueEnd, value), nil
+	if found := o.Find(overallKey); len(found) > 0 {
+		m := o.Members[found[len(found)-1]]
+		return splice(document, m.ValueStart, m.End, value), nil
 	}
-	member, at := `"`+overallKey+`":`+value, o.skipSpace(0)+1
-	if len(o.members) > 0 {
-		last := o.members[len(o.members)-1]
-		member, at = ","+member, last.valueEnd
+	member, at := `"`+overallKey+`":`+value, bytes.IndexByte(document, '{')+1
+	if len(o.Members) > 0 {
+		member, at = ","+member, o.Members[len(o.Members)-1].End
 	}
-	return splice(o.raw, at, at, member), nil
+	return splice(document, at, at, member), nil
 }
 
-// splice returns a copy of raw with one stretch replaced.
-func splice(raw []byte, from, to int, with string) []byte {
-	out := make([]byte, 0, len(raw)-(to-from)+len(with))
-	out = append(out, raw[:from]...)
-	out = append(out, with...)
-	return append(out, raw[to:]...)
+// withoutMember returns a copy of an object without member i and one comma beside it.
+func withoutMember(o jsonmember.Object, i int) []byte {
+	from, to := o.Members[i].Start, o.Members[i].End
+	switch {
+	case i+1 < len(o.Members):
+		to = o.Members[i+1].Start
+	case i > 0:
+		from = o.Members[i-1].End
+	}
+	return splice(o.Raw, from, to, "")
+}
+
+// splice returns a copy of raw in which text replaces the bytes from one index to another.
+func splice(raw []byte, from, to int, text string) []byte {
+	return slices.Concat(raw[:from], []byte(text), raw[to:])
 }

@@ -2,16 +2,24 @@ package jwt
 
 import (
 	"crypto/sha256"
-	"sync"
 	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/huleedu/edge/domain"
 )
 
-// maxCached is the maximum number of cached tokens, in two generations of half this number.
-const maxCached = 16384
+const (
+	// maxCached is the maximum number of cached tokens.
+	maxCached = 16384
+	// maxUnknown is the maximum number of stored unknown key ids.
+	maxUnknown = 4096
+	// unknownTTL is how long an unknown key id is stored: as long as an old key set is used.
+	unknownTTL = maxStale
+)
 
-// tokenHash identifies a token, so that no token stays in memory after its request.
+// tokenHash identifies a token or a key id, so that no token stays in memory after its
+// request, and a long key id takes no more memory than a short one.
 type tokenHash = [sha256.Size]byte
 
 // hashToken hashes a token. It copies a token of usual length to the stack, so that it does
@@ -24,46 +32,28 @@ func hashToken(token string) tokenHash {
 	return sha256.Sum256(append(usual[:0], token...))
 }
 
-// cache caches the callers of valid tokens. It has two generations: when current is full, it
-// becomes previous, and the old previous is deleted. An entry that is read moves to current.
-// A hit costs one map access.
-type cache struct {
-	mu                sync.Mutex
-	current, previous map[tokenHash]domain.Caller
+// callerCache holds the callers of the most recently used valid tokens, also of expired ones.
+type callerCache = lru.Cache[tokenHash, domain.Caller]
+
+// unknownKeys holds when each unknown key id was first seen. An id that was dropped counts as
+// new.
+type unknownKeys struct {
+	seen *lru.Cache[tokenHash, time.Time]
 }
 
-func newCache() *cache { return &cache{current: map[tokenHash]domain.Caller{}} }
-
-// get returns the caller of a token, also of an expired one.
-func (c *cache) get(of tokenHash) (domain.Caller, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if caller, known := c.current[of]; known {
-		return caller, true
+// firstSeen returns when the key id was first seen. It stores now for an id that is new.
+func (u unknownKeys) firstSeen(kid string, now time.Time) time.Time {
+	id := sha256.Sum256([]byte(kid))
+	if first, known := u.seen.Get(id); known && now.Sub(first) <= unknownTTL {
+		return first
 	}
-	caller, known := c.previous[of]
-	if known {
-		c.add(of, caller)
-	}
-	return caller, known
+	u.seen.Add(id, now)
+	return now
 }
 
-// put caches a valid token.
-func (c *cache) put(of tokenHash, caller domain.Caller) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.add(of, caller)
-}
-
-func (c *cache) add(of tokenHash, caller domain.Caller) {
-	if len(c.current) >= maxCached/2 {
-		c.previous, c.current = c.current, map[tokenHash]domain.Caller{}
-	}
-	c.current[of] = caller
-}
-
-// valid returns the caller of a token that has not expired.
-func (c *cache) valid(of tokenHash, now time.Time) (domain.Caller, bool) {
-	caller, known := c.get(of)
-	return caller, known && now.Before(caller.Expires)
+// newLRU returns a cache that drops the least recently used of more than size entries. It is
+// safe for concurrent use.
+func newLRU[V any](size int) *lru.Cache[tokenHash, V] {
+	c, _ := lru.New[tokenHash, V](size) // fails only for a size below 1
+	return c
 }

@@ -14,12 +14,12 @@ import (
 // that a token with several faults always gets the same error: form, expiry, not-before,
 // issuer, audience, type, subject.
 func (c Config) checkClaims(payload []byte, now time.Time) (domain.Caller, error) {
-	claims, err := parseObject(payload)
+	claims, err := parseMembers(payload)
 	if err != nil {
 		return domain.Caller{}, malformed().WithCause(err)
 	}
 	for _, name := range []string{"sub", "iss", "aud", "typ"} {
-		if hasLoneSurrogate(claims[name]) {
+		if claims.hasLoneSurrogate(name) {
 			return domain.Caller{}, malformed().WithCause(errLoneSurrogate)
 		}
 	}
@@ -42,7 +42,7 @@ func (c Config) checkClaims(payload []byte, now time.Time) (domain.Caller, error
 }
 
 // checkTimes checks "exp", "nbf" and "iat" and returns "exp".
-func (c Config) checkTimes(claims jsonObject, now time.Time) (time.Time, error) {
+func (c Config) checkTimes(claims members, now time.Time) (time.Time, error) {
 	expires, present, expErr := claims.numericDate("exp")
 	notBefore, _, nbfErr := claims.numericDate("nbf")
 	issued, _, iatErr := claims.numericDate("iat")
@@ -62,28 +62,28 @@ func (c Config) checkTimes(claims jsonObject, now time.Time) (time.Time, error) 
 }
 
 // checkIssuerAndAudience checks "iss" and "aud", and rejects refresh tokens.
-func (c Config) checkIssuerAndAudience(claims jsonObject) error {
+func (c Config) checkIssuerAndAudience(claims members) error {
 	if c.Issuer != "" {
-		if issuer, isText := claims.stringMember("iss"); !isText || issuer != c.Issuer {
+		if issuer, isString := claims.text("iss"); !isString || issuer != c.Issuer {
 			return domain.TokenInvalid("issuer")
 		}
 	}
 	if c.Audience != "" && !hasAudience(claims, c.Audience) {
 		return domain.TokenInvalid("audience")
 	}
-	if kind, _ := claims.stringMember("typ"); strings.EqualFold(kind, "refresh") {
+	if kind, _ := claims.text("typ"); strings.EqualFold(kind, "refresh") {
 		return domain.TokenInvalid("refresh_token")
 	}
 	return nil
 }
 
 // hasAudience reports whether "aud", a string or a list, contains the audience.
-func hasAudience(claims jsonObject, audience string) bool {
-	if one, isText := claims.stringMember("aud"); isText {
+func hasAudience(claims members, audience string) bool {
+	if one, isString := claims.text("aud"); isString {
 		return one == audience
 	}
 	var many []any
-	if json.Unmarshal([]byte(claims["aud"]), &many) != nil {
+	if json.Unmarshal(claims["aud"], &many) != nil {
 		return false
 	}
 	for _, one := range many {
@@ -94,9 +94,9 @@ func hasAudience(claims jsonObject, audience string) bool {
 	return false
 }
 
-func subject(claims jsonObject) (domain.UserID, error) {
-	text, _ := claims.stringMember("sub")
-	user, err := domain.ParseUserID(strings.Clone(text))
+func subject(claims members) (domain.UserID, error) {
+	text, _ := claims.text("sub")
+	user, err := domain.ParseUserID(text)
 	switch {
 	case errors.Is(err, domain.ErrEmptyUserID):
 		return "", domain.TokenWithoutSubject()
@@ -110,15 +110,15 @@ func subject(claims jsonObject) (domain.UserID, error) {
 // organisation returns the first valid value of the configured claims. It ignores a value
 // with control characters, which cannot be sent in a header. A claim with a lone surrogate
 // makes the token malformed, because it could equal another name after decoding.
-func (c Config) organisation(claims jsonObject) (string, error) {
+func (c Config) organisation(claims members) (string, error) {
 	for _, name := range c.OrgClaims {
-		org, isText := claims.stringMember(name)
-		if isText && hasLoneSurrogate(claims[name]) {
+		org, isString := claims.text(name)
+		if isString && claims.hasLoneSurrogate(name) {
 			return "", malformed().WithCause(errLoneSurrogate)
 		}
 		org = strings.TrimSpace(org)
 		if org != "" && !strings.ContainsFunc(org, unicode.IsControl) {
-			return strings.Clone(org), nil
+			return org, nil
 		}
 	}
 	return "", nil

@@ -79,7 +79,7 @@ func (c Config) secretProblems(p *problems, environment domain.Environment) {
 	if environment == domain.Production {
 		p.addIf(len(secret) < minSecret, "JWT_SECRET_KEY", "must have at least 32 bytes in production")
 		p.addIf(c.SecretKey.IsPEM(), "JWT_SECRET_KEY", "is a key in PEM, which is no secret; production refuses it")
-		p.addIf(guessable(secret), "JWT_SECRET_KEY", "is a well-known or guessable text, which production refuses")
+		p.addIf(c.SecretKey.Guessable(), "JWT_SECRET_KEY", "is a well-known or guessable text, which production refuses")
 	}
 }
 

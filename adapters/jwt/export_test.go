@@ -8,13 +8,5 @@ func SetTransport(v *Validator, through http.RoundTripper) { v.remote.client.Tra
 // ParseKeySet reads a key set's document.
 func ParseKeySet(algorithm string, document []byte) { _, _ = parseKeySet(algorithm, document) }
 
-// ParseObject takes a JSON object apart.
-func ParseObject(text []byte) (map[string]string, error) { return parseObject(text) }
-
-// UnknownKeys is how many unknown key ids are remembered.
-func UnknownKeys(v *Validator) int {
-	return len(v.remote.unknown.current) + len(v.remote.unknown.previous)
-}
-
-// HasLoneSurrogate judges a JSON text.
-func HasLoneSurrogate(raw string) bool { return hasLoneSurrogate(raw) }
+// UnknownKeys returns how many unknown key ids are stored.
+func UnknownKeys(v *Validator) int { return v.remote.unknown.seen.Len() }

@@ -44,6 +44,7 @@ type remoteKeys struct {
 func newRemoteKeys(c Config, log *slog.Logger, changed func()) *remoteKeys {
 	return &remoteKeys{
 		config: c, log: log, changed: changed, fetchRequested: make(chan struct{}, 1),
+		unknown: unknownKeys{newLRU[time.Time](maxUnknown)},
 		client: &http.Client{
 			Timeout: c.JWKSTimeout,
 			Transport: &http.Transport{

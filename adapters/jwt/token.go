@@ -63,15 +63,15 @@ func (h *headers) check(text string) (kid string, err error) {
 	if !ok {
 		return "", malformed()
 	}
-	members, err := parseObject(decoded)
+	header, err := parseMembers(decoded)
 	if err != nil {
 		return "", malformed().WithCause(err)
 	}
-	if err := checkHeader(members, h.algorithm); err != nil {
+	if err := checkHeader(header, h.algorithm); err != nil {
 		return "", err
 	}
-	kid, _ = members.stringMember("kid")
-	return strings.Clone(kid), nil
+	kid, _ = header.text("kid")
+	return kid, nil
 }
 
 // remember caches the header of a token with a valid signature. It clones the text, which is
@@ -84,25 +84,25 @@ func (h *headers) remember(text, kid string) {
 
 // checkHeader accepts only the configured algorithm and the type of an access token. It
 // rejects critical extensions and unencoded payloads.
-func checkHeader(header jsonObject, algorithm string) error {
+func checkHeader(header members, algorithm string) error {
 	for _, name := range []string{"alg", "kid", "typ"} {
 		if _, present := header[name]; !present {
 			continue
 		}
-		if _, isText := header.stringMember(name); !isText || hasLoneSurrogate(header[name]) {
+		if _, isString := header.text(name); !isString || header.hasLoneSurrogate(name) {
 			return malformed()
 		}
 	}
-	if named, _ := header.stringMember("alg"); named != algorithm {
+	if named, _ := header.text("alg"); named != algorithm {
 		return domain.TokenInvalid("algorithm")
 	}
 	if _, present := header["crit"]; present {
 		return malformed()
 	}
-	if plain, present := header["b64"]; present && plain != "true" {
+	if plain, present := header["b64"]; present && string(plain) != "true" {
 		return malformed()
 	}
-	if kind, present := header.stringMember("typ"); present && !accessType(kind) {
+	if kind, present := header.text("typ"); present && !accessType(kind) {
 		return malformed()
 	}
 	return nil

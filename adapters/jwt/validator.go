@@ -30,7 +30,7 @@ type Validator struct {
 	observer ports.Observer
 	// cache is replaced when keys change. Validate loads it before it loads keys, so that a
 	// result of old keys is never stored in a new cache.
-	cache atomic.Pointer[cache]
+	cache atomic.Pointer[callerCache]
 	// The facts are stored as interfaces, so that Observe does not allocate.
 	cachedFact, acceptedFact, expiredFact, refusedFact domain.Fact
 }
@@ -97,13 +97,13 @@ func (v *Validator) Validate(_ context.Context, token string) (domain.Caller, er
 		return v.observe(domain.Caller{}, domain.TokenInvalid("size"))
 	}
 	known, of, now := v.cache.Load(), hashToken(token), time.Now()
-	if caller, live := known.valid(of, now); live {
+	if caller, hit := known.Get(of); hit && now.Before(caller.Expires) {
 		v.observer.Observe(v.cachedFact)
 		return caller, nil
 	}
 	caller, err := v.verify(token, now)
 	if err == nil {
-		known.put(of, caller)
+		known.Add(of, caller)
 	}
 	return v.observe(caller, err)
 }
@@ -147,4 +147,4 @@ func (v *Validator) observe(caller domain.Caller, err error) (domain.Caller, err
 }
 
 // clearCache deletes all cached tokens.
-func (v *Validator) clearCache() { v.cache.Store(newCache()) }
+func (v *Validator) clearCache() { v.cache.Store(newLRU[domain.Caller](maxCached)) }

@@ -12,7 +12,7 @@ const errorWriter = "adapters/httpserver/answer.go"
 // environment finds uses of the process environment. Programs may use it, and tests that
 // start programs or look up real servers.
 func environment(s source) []finding {
-	starters := []string{"cmd", "test/servers", "test/e2e", "test/conformance", "test/faults", "test/bench", "test/matrix"}
+	starters := []string{"cmd", "test/servers", "test/e2e", "test/conformance", "test/faults", "test/bench", "test/matrix", "test/harness"}
 	if slices.ContainsFunc(starters, s.within) {
 		return nil
 	}

@@ -76,7 +76,7 @@ func (s source) immutableValue(name, function string) bool {
 	case wireModule + ".NewSet":
 		return true
 	case "sync.OnceValue", "sync.OnceValues":
-		return s.isTest()
+		return s.isTest() || s.within("test")
 	default:
 		return false
 	}

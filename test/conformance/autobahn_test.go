@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/huleedu/edge/test/harness"
+
 	"github.com/stretchr/testify/require"
 )
 
@@ -145,7 +147,7 @@ func startEchoServer(t *testing.T, mode string) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "echo")
 	args := []string{"test", "-c", "-o", program}
-	if raceEnabled && mode == plain { // decompression with the race detector is ten times slower
+	if harness.RaceEnabled && mode == plain { // decompression with the race detector is ten times slower
 		args = append(args, "-race")
 	}
 	text, err := exec.Command("go", append(args, "github.com/huleedu/edge/adapters/websocket")...).CombinedOutput()

@@ -2,9 +2,6 @@ package conformance_test
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"io"
 	"maps"
@@ -15,18 +12,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/huleedu/edge/test/harness"
+
 	"github.com/google/uuid"
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
-	"github.com/huleedu/edge/adapters/env"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/test/world"
 	"github.com/huleedu/edge/wire"
 )
-
-// secret signs the tokens of these tests.
-const secret = "conformance-0123456789-0123456789"
 
 // scenario is a client with its environment.
 type scenario struct {
@@ -55,7 +50,7 @@ func newScenario(t *testing.T, kind string) *scenario {
 	require.NoError(t, err)
 	t.Cleanup(s.platform.Close)
 	s.vars = map[string]string{
-		"ENVIRONMENT": "testing", "JWT_SECRET_KEY": secret, "WEBSOCKET_HOST": "127.0.0.1", "WEBSOCKET_PORT": "0",
+		"ENVIRONMENT": "testing", "JWT_SECRET_KEY": harness.Secret, "WEBSOCKET_HOST": "127.0.0.1", "WEBSOCKET_PORT": "0",
 		"REDIS_URL": s.redis.URL(), "KAFKA_BOOTSTRAP_SERVERS": kafka.Addr(), "KAFKA_CONSUMER_GROUP": uuid.NewString(),
 		"WEBSOCKET_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_SPREAD": "0", "CORS_ORIGINS": `["` + s.origin + `"]`,
 	}
@@ -67,25 +62,17 @@ func (s *scenario) startNode(t *testing.T, changes map[string]string) *wire.Proc
 	t.Helper()
 	vars := maps.Clone(s.vars)
 	maps.Copy(vars, changes)
-	var c wire.WebSocketConfig
-	require.NoError(t, env.Read(&c, vars))
-	c.Kafka.Topic = s.topic
-	p, release, err := wire.WebSocket(c, io.Discard)
-	require.NoError(t, err)
-	t.Cleanup(release)
-	p.Start()
-	t.Cleanup(func() { stop(t, p) })
+	p := harness.StartNode(t, vars, s.topic)
 	require.Eventually(t, func() bool { return get(t, p, "/readyz").Status == "ready" }, waitLimit, 20*time.Millisecond)
 	return p
 }
 
+// stop stops a service before the end of the test.
 func stop(t *testing.T, p *wire.Process) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), waitLimit)
 	defer cancel()
-	if err := p.Stop(ctx); err != nil {
-		t.Logf("%s did not stop cleanly: %v", p.Name, err)
-	}
+	require.NoError(t, p.Stop(ctx))
 }
 
 func socketURL(p *wire.Process) string { return "ws://" + p.Addr + "/ws" }
@@ -114,19 +101,9 @@ func newUser() string { return "teacher-" + uuid.NewString() }
 
 // token returns a token that expires after life.
 func token(user string, life time.Duration) string {
-	part := func(v any) string {
-		raw, err := json.Marshal(v)
-		if err != nil {
-			panic(err) // cannot happen: plain values
-		}
-		return base64.RawURLEncoding.EncodeToString(raw)
-	}
-	text := part(map[string]any{"alg": "HS256", "typ": "JWT"}) + "." + part(map[string]any{
-		"sub": user, "aud": "huleedu-platform", "iss": "huleedu-identity-service", "exp": time.Now().Add(life).Unix(),
-	})
-	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write([]byte(text))
-	return text + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+	c := harness.Claims(user)
+	c["exp"] = time.Now().Add(life).Unix()
+	return harness.Sign(c)
 }
 
 // proxy is a TCP proxy between client and service. It can inject bytes that a client's API

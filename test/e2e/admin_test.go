@@ -7,14 +7,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/huleedu/edge/test/harness"
+
 	"github.com/stretchr/testify/require"
 )
 
-// operators is where the program answers those; it has started.
-func (p *program) operators(t *testing.T) string {
+// adminURL returns the URL of the listener for operators.
+func adminURL(t *testing.T, p *harness.Program) string {
 	t.Helper()
-	found := regexp.MustCompile(`"admin_address":"([^"]+)"`).FindStringSubmatch(p.stdout.String())
-	require.NotNil(t, found, "%s", p.stdout)
+	found := regexp.MustCompile(`"admin_address":"([^"]+)"`).FindStringSubmatch(p.Stdout.String())
+	require.NotNil(t, found, "%s", p.Stdout)
 	return "http://" + found[1]
 }
 
@@ -29,9 +31,9 @@ func TestOperatorsHaveAListenerOfTheirOwn(t *testing.T) {
 			"API_GATEWAY_RESULT_AGGREGATOR_URL": aggregator.URL, "API_GATEWAY_DRAIN_NOTICE": "0",
 			"API_GATEWAY_ADMIN_ADDR": "127.0.0.1:0",
 		})
-		p := run(t, "gateway", vars)
-		host := p.bound(t)
-		admin := p.operators(t)
+		p := harness.Start(t, "gateway", vars)
+		host := p.Address(t)
+		admin := adminURL(t, p)
 		call(t, "GET", "http://"+host+"/metrics", "", nil).failure(t, 404, "RESOURCE_NOT_FOUND")
 		call(t, "GET", "http://"+host+"/readyz", "", nil).failure(t, 404, "RESOURCE_NOT_FOUND")
 		require.Equal(t, 200, call(t, "GET", "http://"+host+"/healthz", "", nil).status)
@@ -54,21 +56,21 @@ func TestOperatorsHaveAListenerOfTheirOwn(t *testing.T) {
 			close(answers)
 		}()
 		<-aggregator.asked
-		p.terminate(t)
+		p.Terminate(t)
 		require.Eventually(t, func() bool { // it listens no more, but finishes what it has
 			conn, err := net.Dial("tcp", host)
 			if err == nil {
 				_ = conn.Close()
 			}
 			return err != nil
-		}, patience, 10*time.Millisecond)
+		}, waitLimit, 10*time.Millisecond)
 		f := call(t, "GET", admin+"/readyz", "", nil).failure(t, 503, "SERVICE_UNAVAILABLE")
 		require.Equal(t, "draining", f.Details["phase"])
 		require.Equal(t, 200, call(t, "GET", admin+"/metrics", "", nil).status)
 		aggregator.free()
 		a := <-answers
 		require.Equal(t, 200, a.status, "%s", &a)
-		require.Equal(t, 0, p.exit(t, 10*time.Second), "%s%s", p.stdout, p.stderr)
+		require.Equal(t, 0, p.Exit(t, 10*time.Second), "%s%s", p.Stdout, p.Stderr)
 	})
 }
 
@@ -78,23 +80,23 @@ func TestOperatorsOfTheNotificationService(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
 		s := newStage(t, b)
-		p := run(t, "websocket", s.with(map[string]string{
+		p := harness.Start(t, "websocket", s.with(map[string]string{
 			"WEBSOCKET_ADMIN_ADDR": "127.0.0.1:0", "WEBSOCKET_DRAIN_NOTICE": "1",
 		}))
-		base := "http://" + p.bound(t)
-		admin := p.operators(t)
+		base := "http://" + p.Address(t)
+		admin := adminURL(t, p)
 		call(t, "GET", base+"/metrics", "", nil).failure(t, 404, "RESOURCE_NOT_FOUND")
 		call(t, "GET", base+"/readyz", "", nil).failure(t, 404, "RESOURCE_NOT_FOUND")
 		require.Equal(t, 200, call(t, "GET", base+"/healthz", "", nil).status)
 		require.Eventually(t, func() bool {
 			return call(t, "GET", admin+"/readyz", "", nil).status == 200
-		}, patience, 10*time.Millisecond)
+		}, waitLimit, 10*time.Millisecond)
 		require.Contains(t, string(call(t, "GET", admin+"/metrics", "", nil).body), "websocket_active_connections")
-		p.terminate(t)
+		p.Terminate(t)
 		require.Eventually(t, func() bool {
 			return call(t, "GET", admin+"/readyz", "", nil).status == 503
-		}, patience, 10*time.Millisecond)
-		require.Equal(t, 0, p.exit(t, 20*time.Second), "%s%s", p.stdout, p.stderr)
+		}, waitLimit, 10*time.Millisecond)
+		require.Equal(t, 0, p.Exit(t, 20*time.Second), "%s%s", p.Stdout, p.Stderr)
 	})
 }
 
@@ -106,13 +108,13 @@ func TestProgramsSayThatTheirAdminAddressIsTaken(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = taken.Close() })
 	for _, name := range []string{"gateway", "websocket"} {
-		p := run(t, name, map[string]string{
-			"JWT_SECRET_KEY": secret, "API_GATEWAY_HTTP_HOST": "127.0.0.1", "API_GATEWAY_HTTP_PORT": "0",
+		p := harness.Start(t, name, map[string]string{
+			"JWT_SECRET_KEY": harness.Secret, "API_GATEWAY_HTTP_HOST": "127.0.0.1", "API_GATEWAY_HTTP_PORT": "0",
 			"WEBSOCKET_HOST": "127.0.0.1", "WEBSOCKET_PORT": "0",
 			"API_GATEWAY_ADMIN_ADDR": taken.Addr().String(), "WEBSOCKET_ADMIN_ADDR": taken.Addr().String(),
 		})
-		require.Equal(t, 1, p.exit(t, patience))
-		require.Contains(t, p.stderr.String(), "address already in use")
-		require.Len(t, p.problems(), 1, "one line, no stack")
+		require.Equal(t, 1, p.Exit(t, waitLimit))
+		require.Contains(t, p.Stderr.String(), "address already in use")
+		require.Len(t, p.Stderr.Lines(), 1, "one line, no stack")
 	}
 }

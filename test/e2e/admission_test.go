@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/huleedu/edge/test/harness"
+
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/adapters/httpserver"
@@ -98,7 +100,7 @@ func TestAllPlacesOfASocketsToken(t *testing.T) {
 func looksForTheToken(t *testing.T, b backing) {
 	s := newStage(t, b)
 	node := s.node(t, s.vars)
-	good := tokenOf("teacher-places")
+	good := harness.Token("teacher-places")
 	query := node.ws() + "?token=" + good
 	const protocol = "huleedu.notifications.v1"
 	for name, r := range map[string]struct {

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/huleedu/edge/test/harness"
+
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 )
@@ -33,7 +35,7 @@ func (h headers) bearing(user string) headers {
 	if out == nil {
 		out = headers{}
 	}
-	out["Authorization"] = "Bearer " + tokenOf(user)
+	out["Authorization"] = "Bearer " + harness.Token(user)
 	return out
 }
 
@@ -61,7 +63,7 @@ func fetch(t *testing.T, method, url, body string, h headers) (answer, error) {
 	for name, value := range h {
 		req.Header.Set(name, value)
 	}
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: waitLimit}
 	res, err := client.Do(req)
 	if err != nil {
 		return answer{}, err

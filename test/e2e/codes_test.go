@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/huleedu/edge/test/harness"
+
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/trace/noop"
@@ -140,7 +142,7 @@ func ours() []cause {
 func theirs() []cause {
 	rows := []cause{
 		{"keys not loaded", 503, domain.ServiceUnavailable, func(s *scene) answer {
-			token := signed(map[string]any{"alg": "ES256"}, claims(s.teacher), secret)
+			token := harness.SignWith(map[string]any{"alg": "ES256"}, harness.Claims(s.teacher), harness.Secret)
 			return call(s.t, "GET", s.keyless.http(status(s.batch)), "", headers{"Authorization": "Bearer " + token})
 		}},
 		{"open circuit", 503, domain.CircuitBreakerOpen, func(s *scene) answer {
@@ -229,13 +231,13 @@ func newScene(t *testing.T) *scene {
 	s.fragile = with("API_GATEWAY_HTTP_CIRCUIT_BREAKER_FAILURE_THRESHOLD", "1")
 	s.strict = with("API_GATEWAY_RATE_LIMIT_DEFAULT", "1", "API_GATEWAY_RATE_LIMIT_REFUSED", "1")
 	s.impatient = with("API_GATEWAY_KAFKA_PUBLISH_TIMEOUT", "1")
-	p, err := wire.GatewayOn(gatewayConfig(t, s.vars), wire.Ports{
+	p, err := wire.GatewayOn(harness.GatewayConfig(t, s.vars), wire.Ports{
 		Tokens: everybody{}, Limiter: memory.NewRateLimiter(), Batches: falling{}, Preflight: memory.NewPlatform(),
 		Commands: memory.NewPlatform(), Registry: memory.NewPlatform(), Answers: memory.NewIdempotency(), Registered: memory.NewRegistrations(),
 		Observer: new(memory.Facts), Tracing: noop.NewTracerProvider(),
 	}, io.Discard)
 	require.NoError(t, err)
-	s.broken = launch(t, p)
+	s.broken = service{harness.Run(t, p)}
 	return s
 }
 

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/huleedu/edge/test/harness"
+
 	"github.com/stretchr/testify/require"
 )
 
@@ -32,40 +34,40 @@ func badSettings() map[string]string {
 func TestConfigCheckSaysWhatTheServicesSay(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"gateway", "websocket"} {
-		service := run(t, name, badSettings())
-		require.Equal(t, 2, service.exit(t, patience))
-		check := run(t, "edge", badSettings(), "config", "check", name)
-		require.Equal(t, 2, check.exit(t, patience))
-		lines := strings.Split(strings.TrimSpace(check.stdout.String()), "\n  ")
+		service := harness.Start(t, name, badSettings())
+		require.Equal(t, 2, service.Exit(t, waitLimit))
+		check := harness.Start(t, "edge", badSettings(), "config", "check", name)
+		require.Equal(t, 2, check.Exit(t, waitLimit))
+		lines := strings.Split(strings.TrimSpace(check.Stdout.String()), "\n  ")
 		require.Equal(t, name+": would not start", lines[0])
-		require.ElementsMatch(t, service.problems(), lines[1:])
+		require.ElementsMatch(t, service.Stderr.Lines(), lines[1:])
 		require.Greater(t, len(lines), 4)
 		require.Contains(t, lines, "warning: unknown setting JWT_AUDIENCES; did you mean JWT_AUDIENCE?")
-		require.Empty(t, check.stderr.String())
-		require.NotContains(t, check.stdout.String(), "leaked")
+		require.Empty(t, check.Stderr.String())
+		require.NotContains(t, check.Stdout.String(), "leaked")
 	}
 }
 
 func TestConfigCheckOfGoodSettings(t *testing.T) {
 	t.Parallel()
-	p := run(t, "edge", map[string]string{"JWT_SECRET_KEY": secret}, "config", "check")
-	require.Equal(t, 0, p.exit(t, patience))
-	require.Equal(t, "gateway: good\nwebsocket: good\n", p.stdout.String())
+	p := harness.Start(t, "edge", map[string]string{"JWT_SECRET_KEY": harness.Secret}, "config", "check")
+	require.Equal(t, 0, p.Exit(t, waitLimit))
+	require.Equal(t, "gateway: good\nwebsocket: good\n", p.Stdout.String())
 
-	warned := run(t, "edge", map[string]string{"JWT_SECRET_KEY": secret, "NOTIFICATION_LOG": "1", "KAFKA_BOOTSTRAP_SERVER": "k:1", "REDIS_HOST": "r"}, "config", "check")
+	warned := harness.Start(t, "edge", map[string]string{"JWT_SECRET_KEY": harness.Secret, "NOTIFICATION_LOG": "1", "KAFKA_BOOTSTRAP_SERVER": "k:1", "REDIS_HOST": "r"}, "config", "check")
 	const slip = "  warning: unknown setting KAFKA_BOOTSTRAP_SERVER; did you mean KAFKA_BOOTSTRAP_SERVERS?\n"
-	require.Equal(t, 0, warned.exit(t, patience), "an unknown variable keeps nobody from starting")
-	require.Equal(t, "gateway: good\n"+slip+"websocket: good\n"+slip+"  warning: unknown setting NOTIFICATION_LOG\n", warned.stdout.String())
+	require.Equal(t, 0, warned.Exit(t, waitLimit), "an unknown variable keeps nobody from starting")
+	require.Equal(t, "gateway: good\n"+slip+"websocket: good\n"+slip+"  warning: unknown setting NOTIFICATION_LOG\n", warned.Stdout.String())
 
 	// A file stands for the environment: nothing beside it counts.
 	dir := withDotEnv(t, "WEBSOCKET_PORT=none\n")
 	file := filepath.Join(dir, "some.env")
-	require.NoError(t, os.WriteFile(file, []byte("JWT_SECRET_KEY="+secret+"\n"), 0o600))
-	alone := runIn(t, dir, "edge", map[string]string{"WEBSOCKET_PING_INTERVAL": "never"}, "config", "check", "websocket", "--env-file", file)
-	require.Equal(t, 0, alone.exit(t, patience), alone.stdout)
-	beside := runIn(t, dir, "edge", map[string]string{"JWT_SECRET_KEY": secret}, "config", "check", "websocket")
-	require.Equal(t, 2, beside.exit(t, patience))
-	require.Contains(t, beside.stdout.String(), "WEBSOCKET_PORT: must be")
+	require.NoError(t, os.WriteFile(file, []byte("JWT_SECRET_KEY="+harness.Secret+"\n"), 0o600))
+	alone := harness.StartIn(t, dir, "edge", map[string]string{"WEBSOCKET_PING_INTERVAL": "never"}, "config", "check", "websocket", "--env-file", file)
+	require.Equal(t, 0, alone.Exit(t, waitLimit), alone.Stdout)
+	beside := harness.StartIn(t, dir, "edge", map[string]string{"JWT_SECRET_KEY": harness.Secret}, "config", "check", "websocket")
+	require.Equal(t, 2, beside.Exit(t, waitLimit))
+	require.Contains(t, beside.Stdout.String(), "WEBSOCKET_PORT: must be")
 }
 
 func TestConfigRefusesWhatItCannotDo(t *testing.T) {
@@ -75,9 +77,9 @@ func TestConfigRefusesWhatItCannotDo(t *testing.T) {
 		"nowhere.env: cannot be read":                        {"print", "--env-file", "nowhere.env"},
 		"accepts at most 1 arg":                              {"check", "gateway", "websocket"},
 	} {
-		p := run(t, "edge", nil, append([]string{"config"}, args...)...)
-		require.Equal(t, 1, p.exit(t, patience))
-		require.Contains(t, p.stderr.String(), want)
+		p := harness.Start(t, "edge", nil, append([]string{"config"}, args...)...)
+		require.Equal(t, 1, p.Exit(t, waitLimit))
+		require.Contains(t, p.Stderr.String(), want)
 	}
 }
 
@@ -85,16 +87,16 @@ func TestConfigPrintTellsSourcesAndNoSecrets(t *testing.T) {
 	t.Parallel()
 	dir := withDotEnv(t, "WEBSOCKET_PING_INTERVAL=20\nJWT_ISSUER=file\n")
 	vars := map[string]string{
-		"JWT_SECRET_KEY": secret, "REDIS_URL": "redis://me:leaked@host:6379/1", "API_GATEWAY_KAFKA_SASL_PASSWORD": "leaked",
+		"JWT_SECRET_KEY": harness.Secret, "REDIS_URL": "redis://me:leaked@host:6379/1", "API_GATEWAY_KAFKA_SASL_PASSWORD": "leaked",
 		"HULEEDU_INTERNAL_API_KEY": "leaked", "OTEL_EXPORTER_OTLP_ENDPOINT": "https://me:leaked@collector", "JWT_ISSUER": "here",
 	}
-	p := runIn(t, dir, "edge", vars, "config", "print", "--json")
-	require.Equal(t, 0, p.exit(t, patience), "%s%s", p.stdout, p.stderr)
-	require.NotContains(t, p.stdout.String(), "leaked")
-	require.NotContains(t, p.stdout.String(), secret)
+	p := harness.StartIn(t, dir, "edge", vars, "config", "print", "--json")
+	require.Equal(t, 0, p.Exit(t, waitLimit), "%s%s", p.Stdout, p.Stderr)
+	require.NotContains(t, p.Stdout.String(), "leaked")
+	require.NotContains(t, p.Stdout.String(), harness.Secret)
 	type setting struct{ Name, Value, Source, Variable string }
 	var all map[string]struct{ Settings []setting }
-	require.NoError(t, json.Unmarshal([]byte(p.stdout.String()), &all))
+	require.NoError(t, json.Unmarshal([]byte(p.Stdout.String()), &all))
 	for service, wanted := range map[string][]setting{
 		"gateway": {
 			{"API_GATEWAY_REDIS_URL", "redis://***:***@host:6379/1", "environment", "REDIS_URL"},
@@ -113,16 +115,16 @@ func TestConfigPrintTellsSourcesAndNoSecrets(t *testing.T) {
 		}
 	}
 
-	plain := runIn(t, dir, "edge", vars, "config", "print", "gateway")
-	require.Equal(t, 0, plain.exit(t, patience))
-	require.Regexp(t, `(?m)^  API_GATEWAY_REDIS_URL +redis://\*\*\*:\*\*\*@host:6379/1 +environment, REDIS_URL$`, plain.stdout.String())
-	require.NotContains(t, plain.stdout.String(), "leaked")
-	require.NotContains(t, plain.stdout.String(), "WEBSOCKET_")
+	plain := harness.StartIn(t, dir, "edge", vars, "config", "print", "gateway")
+	require.Equal(t, 0, plain.Exit(t, waitLimit))
+	require.Regexp(t, `(?m)^  API_GATEWAY_REDIS_URL +redis://\*\*\*:\*\*\*@host:6379/1 +environment, REDIS_URL$`, plain.Stdout.String())
+	require.NotContains(t, plain.Stdout.String(), "leaked")
+	require.NotContains(t, plain.Stdout.String(), "WEBSOCKET_")
 
-	broken := run(t, "edge", badSettings(), "config", "print")
-	require.Equal(t, 2, broken.exit(t, patience))
-	require.NotContains(t, broken.stdout.String(), "leaked")
-	require.Contains(t, broken.stdout.String(), "[cannot be used]")
+	broken := harness.Start(t, "edge", badSettings(), "config", "print")
+	require.Equal(t, 2, broken.Exit(t, waitLimit))
+	require.NotContains(t, broken.Stdout.String(), "leaked")
+	require.Contains(t, broken.Stdout.String(), "[cannot be used]")
 }
 
 // TestProgramsReadDotEnv: outside production, and the process's own variables
@@ -130,27 +132,27 @@ func TestConfigPrintTellsSourcesAndNoSecrets(t *testing.T) {
 func TestProgramsReadDotEnv(t *testing.T) {
 	t.Parallel()
 	for name, port := range map[string]string{"gateway": "API_GATEWAY_HTTP_PORT", "websocket": "WEBSOCKET_PORT"} {
-		dir := withDotEnv(t, port+"=0\nJWT_AUDIENCES=x\nLOG_LEVEL=none\nJWT_SECRET_KEY="+secret+"\n")
+		dir := withDotEnv(t, port+"=0\nJWT_AUDIENCES=x\nLOG_LEVEL=none\nJWT_SECRET_KEY="+harness.Secret+"\n")
 		vars := map[string]string{
 			"LOG_LEVEL": "info", "API_GATEWAY_HTTP_HOST": "127.0.0.1", "WEBSOCKET_HOST": "127.0.0.1",
 			"REDIS_URL": "redis://127.0.0.1:1", "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
 			"API_GATEWAY_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_SPREAD": "0",
 		}
-		p := runIn(t, dir, name, vars)
-		require.NotRegexp(t, ":(4001|8080)$", p.bound(t))
-		require.Equal(t, []string{"warning: unknown setting JWT_AUDIENCES; did you mean JWT_AUDIENCE?"}, p.problems())
-		p.terminate(t)
-		require.Equal(t, 0, p.exit(t, patience))
+		p := harness.StartIn(t, dir, name, vars)
+		require.NotRegexp(t, ":(4001|8080)$", p.Address(t))
+		require.Equal(t, []string{"warning: unknown setting JWT_AUDIENCES; did you mean JWT_AUDIENCE?"}, p.Stderr.Lines())
+		p.Terminate(t)
+		require.Equal(t, 0, p.Exit(t, waitLimit))
 
 		production := maps.Clone(vars)
 		production["ENVIRONMENT"] = "production"
-		p = runIn(t, dir, name, production)
-		require.Equal(t, 2, p.exit(t, patience))
-		require.Contains(t, p.problems(), "JWT_SECRET_KEY: is required for HS256; there is no default secret")
-		require.NotContains(t, p.stderr.String(), "JWT_AUDIENCES")
+		p = harness.StartIn(t, dir, name, production)
+		require.Equal(t, 2, p.Exit(t, waitLimit))
+		require.Contains(t, p.Stderr.Lines(), "JWT_SECRET_KEY: is required for HS256; there is no default secret")
+		require.NotContains(t, p.Stderr.String(), "JWT_AUDIENCES")
 
-		lifted := runIn(t, withDotEnv(t, "ENVIRONMENT=production\n"), name, vars)
-		require.Equal(t, 2, lifted.exit(t, patience))
-		require.Contains(t, lifted.stderr.String(), ".env: must not set ENVIRONMENT=production")
+		lifted := harness.StartIn(t, withDotEnv(t, "ENVIRONMENT=production\n"), name, vars)
+		require.Equal(t, 2, lifted.Exit(t, waitLimit))
+		require.Contains(t, lifted.Stderr.String(), ".env: must not set ENVIRONMENT=production")
 	}
 }

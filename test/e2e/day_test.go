@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/huleedu/edge/test/harness"
+
 	"github.com/google/uuid"
 	"github.com/gorilla/websocket"
 	"github.com/segmentio/kafka-go"
@@ -135,7 +137,7 @@ func (d *day) hearsClients() {
 	d.t.Helper()
 	user := d.someone()
 	c := connect(d.t, d.calm.ws(), as(user))
-	for _, text := range []string{"nonsense", `{"type":"refresh","token":"` + tokenOf(user) + `"}`, `{"type":"ping"}`} {
+	for _, text := range []string{"nonsense", `{"type":"refresh","token":"` + harness.Token(user) + `"}`, `{"type":"ping"}`} {
 		require.NoError(d.t, c.WriteMessage(websocket.TextMessage, []byte(text)))
 	}
 	require.Contains(d.t, c.text(d.t), "refreshed")
@@ -203,7 +205,7 @@ func (d *day) losesRedis() {
 	d.awaitCount("redis_resubscribes_total")
 	require.Eventually(d.t, func() bool {
 		return strings.Contains(string(call(d.t, "GET", d.open.http("/metrics"), "", nil).body), "gateway_rate_limiter_degraded 0\n")
-	}, patience, 50*time.Millisecond)
+	}, waitLimit, 50*time.Millisecond)
 }
 
 // failsInEveryWay goes through the table of causes. The last one takes Kafka
@@ -240,7 +242,7 @@ func (d *day) awaitCount(series string) {
 			}
 		}
 		return false
-	}, patience, 50*time.Millisecond, series)
+	}, waitLimit, 50*time.Millisecond, series)
 }
 
 // counted reports whether a page has the series, and not at zero.

@@ -21,7 +21,7 @@ func (d *day) closesSockets() {
 	d.t.Helper()
 	for _, code := range []int{1000, 1001, 1003, websocket.CloseNoStatusReceived, 1010, 1013, 4321} {
 		c := connect(d.t, d.calm.ws(), as(d.someone()))
-		require.NoError(d.t, c.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""), time.Now().Add(patience)))
+		require.NoError(d.t, c.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""), time.Now().Add(waitLimit)))
 		_, _, err := c.ReadMessage()
 		require.Error(d.t, err)
 	}
@@ -71,7 +71,7 @@ func (d *day) overflows() {
 		}
 		page := call(d.t, "GET", d.hasty.http("/metrics"), "", nil)
 		return counted(string(page.body), `websocket_closes_total{code="4001"}`)
-	}, patience, time.Millisecond)
+	}, waitLimit, time.Millisecond)
 }
 
 // goesHome stops the calm node. Its page is read while it waits for the answer
@@ -81,7 +81,7 @@ func (d *day) goesHome() {
 	quiet, told := connect(d.t, d.calm.ws(), as(d.someone())), connect(d.t, d.calm.ws(), as(d.someone()))
 	stopped := make(chan error, 1)
 	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), waitLimit)
 		defer cancel()
 		stopped <- d.calm.Stop(ctx)
 	}()

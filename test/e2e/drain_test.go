@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/huleedu/edge/test/harness"
+
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
@@ -25,10 +27,10 @@ func TestTerminationFinishesRequests(t *testing.T) {
 	onEach(t, func(t *testing.T, b backing) {
 		s := newStage(t, b)
 		aggregator := newPatient(t, s.platform.AggregatorURL())
-		p := run(t, "gateway", s.with(map[string]string{
+		p := harness.Start(t, "gateway", s.with(map[string]string{
 			"API_GATEWAY_RESULT_AGGREGATOR_URL": aggregator.URL, "API_GATEWAY_DRAIN_NOTICE": "1",
 		}))
-		host := p.bound(t)
+		host := p.Address(t)
 		base := "http://" + host
 		teacher, batch := s.batch(1)
 		answers := make(chan answer, 1)
@@ -40,17 +42,17 @@ func TestTerminationFinishesRequests(t *testing.T) {
 			close(answers)
 		}()
 		<-aggregator.asked
-		p.terminate(t)
+		p.Terminate(t)
 		require.Eventually(t, func() bool {
 			return call(t, "GET", base+"/readyz", "", nil).status == 503
-		}, patience, 10*time.Millisecond)
+		}, waitLimit, 10*time.Millisecond)
 		late := exchange(t, host, "GET /healthz HTTP/1.1\r\nHost: gateway\r\n\r\n")
 		require.Contains(t, late, "200 OK", "served while others notice")
 		require.Contains(t, late, "Connection: close")
 		aggregator.free()
 		a := <-answers
 		require.Equal(t, 200, a.status, "%s", &a)
-		require.Equal(t, 0, p.exit(t, 10*time.Second), "%s%s", p.stdout, p.stderr)
+		require.Equal(t, 0, p.Exit(t, 10*time.Second), "%s%s", p.Stdout, p.Stderr)
 		_, err := net.Dial("tcp", host)
 		require.Error(t, err)
 	})
@@ -63,7 +65,7 @@ func exchange(t *testing.T, host, words string) string {
 	conn, err := net.Dial("tcp", host)
 	require.NoError(t, err)
 	defer func() { _ = conn.Close() }()
-	require.NoError(t, conn.SetDeadline(time.Now().Add(patience)))
+	require.NoError(t, conn.SetDeadline(time.Now().Add(waitLimit)))
 	_, err = io.WriteString(conn, words)
 	require.NoError(t, err)
 	all, err := io.ReadAll(conn)
@@ -114,17 +116,17 @@ func TestTerminationClosesSockets(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
 		s := newStage(t, b)
-		p := run(t, "websocket", s.with(map[string]string{"WEBSOCKET_DRAIN_NOTICE": "1", "WEBSOCKET_DRAIN_SPREAD": "1"}))
-		node := p.bound(t)
+		p := harness.Start(t, "websocket", s.with(map[string]string{"WEBSOCKET_DRAIN_NOTICE": "1", "WEBSOCKET_DRAIN_SPREAD": "1"}))
+		node := p.Address(t)
 		teacher, redis := "teacher-"+uuid.NewString(), s.publisher(t)
 		var quick *socket
 		require.Eventually(t, func() bool { // the subscription may not be up yet
 			quick = connect(t, "ws://"+node+"/ws", as(teacher))
 			require.NoError(t, redis.Publish(t.Context(), "ws:"+teacher, "first").Err())
-			_ = quick.SetReadDeadline(time.Now().Add(patience))
+			_ = quick.SetReadDeadline(time.Now().Add(waitLimit))
 			_, _, err := quick.ReadMessage()
 			return err == nil
-		}, patience, 50*time.Millisecond)
+		}, waitLimit, 50*time.Millisecond)
 		idle := connect(t, "ws://"+node+"/ws", as(teacher))
 
 		const count = 60
@@ -133,10 +135,10 @@ func TestTerminationClosesSockets(t *testing.T) {
 			require.NoError(t, redis.Publish(t.Context(), "ws:"+teacher, text(i)).Err())
 			require.Equal(t, text(i), quick.text(t))
 		}
-		p.terminate(t)
+		p.Terminate(t)
 		require.Eventually(t, func() bool {
 			return call(t, "GET", "http://"+node+"/readyz", "", nil).status == 503
-		}, patience, 10*time.Millisecond)
+		}, waitLimit, 10*time.Millisecond)
 		none, a := dial(t, "ws://"+node+"/ws", as("newcomer"))
 		require.Nil(t, none)
 		a.failure(t, 503, "SERVICE_UNAVAILABLE")
@@ -149,7 +151,7 @@ func TestTerminationClosesSockets(t *testing.T) {
 			require.Equal(t, "SERVICE_UNAVAILABLE", told.Code)
 			require.NoError(t, uuid.Validate(told.Correlation))
 		}
-		require.Equal(t, 0, p.exit(t, 20*time.Second), "%s%s", p.stdout, p.stderr)
+		require.Equal(t, 0, p.Exit(t, 20*time.Second), "%s%s", p.Stdout, p.Stderr)
 	})
 }
 
@@ -161,12 +163,12 @@ func TestTerminationWhileEverythingIsAway(t *testing.T) {
 		t.Helper()
 		s := newStage(t, b)
 		vars := s.with(map[string]string{"API_GATEWAY_DRAIN_TIMEOUT": "8", "WEBSOCKET_DRAIN_TIMEOUT": "8"})
-		gateway, node := run(t, "gateway", vars), run(t, "websocket", vars)
-		base, ws := "http://"+gateway.bound(t), "http://"+node.bound(t)
+		gateway, node := harness.Start(t, "gateway", vars), harness.Start(t, "websocket", vars)
+		base, ws := "http://"+gateway.Address(t), "http://"+node.Address(t)
 		require.Eventually(t, func() bool {
 			a := call(t, "GET", ws+"/readyz", "", nil)
 			return a.status == 200 && a.members(t)["status"] == "ready"
-		}, patience, 20*time.Millisecond)
+		}, waitLimit, 20*time.Millisecond)
 		teacher, batch := s.batch(1)
 		c := connect(t, "ws"+strings.TrimPrefix(ws, "http")+"/ws", as(teacher))
 
@@ -180,15 +182,15 @@ func TestTerminationWhileEverythingIsAway(t *testing.T) {
 		}()
 		require.Eventually(t, func() bool {
 			return strings.Contains(string(call(t, "GET", base+"/metrics", "", nil).body), "gateway_http_requests_in_progress 2")
-		}, patience, 20*time.Millisecond, "the command waits for Kafka")
-		for _, p := range []*program{gateway, node} {
-			p.terminate(t)
+		}, waitLimit, 20*time.Millisecond, "the command waits for Kafka")
+		for _, p := range []*harness.Program{gateway, node} {
+			p.Terminate(t)
 		}
 		require.Equal(t, "SERVICE_UNAVAILABLE", c.closedBecause(t, 1012).Code)
 		a := <-answers
 		a.failure(t, 503, "KAFKA_PUBLISH_ERROR")
-		for _, p := range []*program{gateway, node} {
-			require.Equal(t, 0, p.exit(t, 9*time.Second), "%s%s", p.stdout, p.stderr)
+		for _, p := range []*harness.Program{gateway, node} {
+			require.Equal(t, 0, p.Exit(t, 9*time.Second), "%s%s", p.Stdout, p.Stderr)
 		}
 	}
 	t.Run("embedded", func(t *testing.T) {
@@ -208,12 +210,12 @@ func TestTerminationWhileEverythingIsAway(t *testing.T) {
 func TestASecondSignalEndsAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, embedded(t))
-	p := run(t, "gateway", s.with(map[string]string{"API_GATEWAY_DRAIN_NOTICE": "20"}))
-	base := "http://" + p.bound(t)
-	p.terminate(t)
+	p := harness.Start(t, "gateway", s.with(map[string]string{"API_GATEWAY_DRAIN_NOTICE": "20"}))
+	base := "http://" + p.Address(t)
+	p.Terminate(t)
 	require.Eventually(t, func() bool {
 		return call(t, "GET", base+"/readyz", "", nil).status == 503
-	}, patience, 10*time.Millisecond)
-	p.terminate(t)
-	require.Equal(t, -1, p.exit(t, 5*time.Second))
+	}, waitLimit, 10*time.Millisecond)
+	p.Terminate(t)
+	require.Equal(t, -1, p.Exit(t, 5*time.Second))
 }

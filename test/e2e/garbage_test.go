@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/huleedu/edge/test/harness"
+
 	"github.com/google/uuid"
 	"github.com/gorilla/websocket"
 	goredis "github.com/redis/go-redis/v9"
@@ -46,15 +48,15 @@ func TestGarbageLeavesNothingBehind(t *testing.T) {
 	v := newVandals(32, uint64(time.Now().UnixNano()))
 	v.redis = redis
 	t.Logf("seed %d", v.seed)
-	nodes := []*program{run(t, "websocket", s.vars), run(t, "websocket", s.with(map[string]string{
+	nodes := []*harness.Program{harness.Start(t, "websocket", s.vars), harness.Start(t, "websocket", s.with(map[string]string{
 		"WEBSOCKET_MAX_MESSAGES_PER_MINUTE": "0", "WEBSOCKET_COMPRESSION": "true", "WEBSOCKET_SEND_QUEUE_MESSAGES": "4",
 	}))}
 	for _, p := range nodes {
-		v.nodes = append(v.nodes, p.bound(t))
+		v.nodes = append(v.nodes, p.Address(t))
 	}
 	for _, address := range v.nodes {
 		require.Eventually(t, func() bool { return call(t, "GET", "http://"+address+"/readyz", "", nil).status == 200 },
-			patience, 20*time.Millisecond)
+			waitLimit, 20*time.Millisecond)
 	}
 
 	const clients = 64
@@ -80,14 +82,14 @@ func TestGarbageLeavesNothingBehind(t *testing.T) {
 		require.Eventually(t, func() bool {
 			now = held(t, address)
 			return now.goroutines <= before[i].goroutines+spare && now.descriptors <= before[i].descriptors+spare
-		}, patience, 100*time.Millisecond, "before %+v, now %+v", before[i], &now)
+		}, waitLimit, 100*time.Millisecond, "before %+v, now %+v", before[i], &now)
 		t.Logf("node %d: before %+v, after %+v", i+1, before[i], now)
 	}
 	for _, p := range nodes {
-		p.terminate(t)
-		require.Equal(t, 0, p.exit(t, 25*time.Second))
-		require.Empty(t, p.stderr.String())
-		require.NotContains(t, p.stdout.String(), "panicked")
+		p.Terminate(t)
+		require.Equal(t, 0, p.Exit(t, 25*time.Second))
+		require.Empty(t, p.Stderr.String())
+		require.NotContains(t, p.Stdout.String(), "panicked")
 	}
 }
 
@@ -124,7 +126,7 @@ func settled(t *testing.T, redis *goredis.Client, address string, channels []str
 		slices.Sort(left)
 		h = held(t, address)
 		return len(leases) == 0 && slices.Equal(left, channels) && h.sessions == 0 && h.accepted == h.ended
-	}, 2*patience, 100*time.Millisecond, "leases %v, channels %v, %+v", &leases, &left, &h)
+	}, 2*waitLimit, 100*time.Millisecond, "leases %v, channels %v, %+v", &leases, &left, &h)
 }
 
 // besides keeps a well-behaved client on every node while something happens,
@@ -164,7 +166,7 @@ func witness(ctx context.Context, t *testing.T, redis *goredis.Client, c *socket
 			t.Errorf("publish: %v", err)
 			return n
 		}
-		_ = c.SetReadDeadline(time.Now().Add(patience))
+		_ = c.SetReadDeadline(time.Now().Add(waitLimit))
 		if _, got, err := c.ReadMessage(); err != nil || string(got) != text {
 			t.Errorf("the witness heard %d bytes for message %d: %v", len(got), n, err)
 			return n

@@ -5,16 +5,18 @@ import (
 	"net"
 	"testing"
 
+	"github.com/huleedu/edge/test/harness"
+
 	"github.com/stretchr/testify/require"
 )
 
 // healthcheck runs the program beside itself, as a container engine does.
 func healthcheck(t *testing.T, name string, vars map[string]string) (int, string) {
 	t.Helper()
-	p := run(t, name, vars, "--healthcheck")
-	code := p.exit(t, patience)
-	require.Empty(t, p.stdout.String())
-	return code, p.stderr.String()
+	p := harness.Start(t, name, vars, "--healthcheck")
+	code := p.Exit(t, waitLimit)
+	require.Empty(t, p.Stdout.String())
+	return code, p.Stderr.String()
 }
 
 func TestProgramsCheckTheirHealth(t *testing.T) {
@@ -24,15 +26,15 @@ func TestProgramsCheckTheirHealth(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			vars := map[string]string{
-				"JWT_SECRET_KEY": secret, port: "0", "REDIS_URL": "redis://127.0.0.1:1", "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+				"JWT_SECRET_KEY": harness.Secret, port: "0", "REDIS_URL": "redis://127.0.0.1:1", "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
 				"API_GATEWAY_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_SPREAD": "0",
 			}
 			code, said := healthcheck(t, name, vars)
 			require.Equal(t, 1, code)
 			require.Contains(t, said, "not known which port")
 
-			service := run(t, name, vars)
-			_, bound, err := net.SplitHostPort(service.bound(t))
+			service := harness.Start(t, name, vars)
+			_, bound, err := net.SplitHostPort(service.Address(t))
 			require.NoError(t, err)
 			vars[port] = bound
 			// Bound to every address, it is asked on the loopback; a proxy of the
@@ -57,8 +59,8 @@ func TestProgramsCheckTheirHealth(t *testing.T) {
 			require.Equal(t, 1, code, "another service answers there")
 			require.Contains(t, said, "EXTERNAL_SERVICE_ERROR")
 
-			service.terminate(t)
-			require.Zero(t, service.exit(t, patience))
+			service.Terminate(t)
+			require.Zero(t, service.Exit(t, waitLimit))
 			code, said = healthcheck(t, name, vars)
 			require.Equal(t, 1, code)
 			require.Contains(t, said, "CONNECTION_ERROR")

@@ -56,7 +56,7 @@ func follow(t *testing.T, gateway service, teacher string, batch domain.BatchID)
 			last, seen = now, append(seen, now)
 		}
 		return strings.HasPrefix(last, "completed")
-	}, patience, 10*time.Millisecond)
+	}, waitLimit, 10*time.Millisecond)
 	return seen
 }
 

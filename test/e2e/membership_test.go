@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/huleedu/edge/test/harness"
+
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
@@ -25,10 +27,10 @@ func TestANodeTakesRecordsOnlyWithASubscription(t *testing.T) {
 	s := newStage(t, backing{kafka: k.Addr(), redis: r.URL()})
 	group := s.vars["KAFKA_CONSUMER_GROUP"]
 	r.Stop()
-	p, release, err := wire.WebSocket(s.nodeConfig(t, s.vars), newLogs(t))
+	p, release, err := wire.WebSocket(harness.WebSocketConfig(t, s.vars, s.topic), harness.NewLog(t))
 	require.NoError(t, err)
 	t.Cleanup(release)
-	node := launch(t, p)
+	node := service{harness.Run(t, p)}
 	node.awaitReady(t, "")
 	require.Never(t, func() bool { return k.Members(group) > 0 }, 3*time.Second, 20*time.Millisecond,
 		"joined without a subscription")
@@ -47,5 +49,5 @@ func TestANodeTakesRecordsOnlyWithASubscription(t *testing.T) {
 	redis := s.publisher(t)
 	require.Eventually(t, func() bool {
 		return redis.XLen(t.Context(), "wslog:{"+string(teacher)+"}").Val() == 1
-	}, patience, 20*time.Millisecond)
+	}, waitLimit, 20*time.Millisecond)
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/huleedu/edge/test/harness"
+
 	"github.com/stretchr/testify/require"
 )
 
@@ -20,8 +22,8 @@ func TestUploadsTakeNoMemory(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, embedded(t))
 	teacher, batch := s.batch(2)
-	p := run(t, "gateway", s.vars)
-	base := "http://" + p.bound(t)
+	p := harness.Start(t, "gateway", s.vars)
+	base := "http://" + p.Address(t)
 	for range 8 { // what grows once: pools, stacks, the heap to its least size
 		require.Equal(t, 202, sendFile(t, base, teacher, batch, 1<<20).status)
 	}
@@ -36,7 +38,7 @@ func TestUploadsTakeNoMemory(t *testing.T) {
 
 // watch looks at a program's resident memory until most is called, which
 // returns the highest that was seen, in KiB.
-func watch(ctx context.Context, p *program) (most func() int) {
+func watch(ctx context.Context, p *harness.Program) (most func() int) {
 	ctx, cancel := context.WithCancel(ctx)
 	highest := make(chan int, 1)
 	go func() {
@@ -61,15 +63,15 @@ func watch(ctx context.Context, p *program) (most func() int) {
 }
 
 // resident is a program's resident memory in KiB.
-func resident(t *testing.T, p *program) int {
+func resident(t *testing.T, p *harness.Program) int {
 	t.Helper()
 	kib, err := residentOf(p)
 	require.NoError(t, err)
 	return kib
 }
 
-func residentOf(p *program) (kib int, err error) {
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(p.cmd.Process.Pid) + "/status")
+func residentOf(p *harness.Program) (kib int, err error) {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(p.PID()) + "/status")
 	if err != nil {
 		return 0, err
 	}

@@ -63,10 +63,10 @@ func TestOneSocketTooMany(t *testing.T) {
 		require.Eventually(t, func() bool {
 			c := connect(t, node.ws(), as(teacher))
 			require.NoError(t, s.platform.PublishDirect(t.Context(), domain.UserID(teacher), "room again", nil))
-			require.NoError(t, c.SetReadDeadline(time.Now().Add(patience)))
+			require.NoError(t, c.SetReadDeadline(time.Now().Add(waitLimit)))
 			_, _, err := c.ReadMessage()
 			return err == nil
-		}, patience, 20*time.Millisecond, "a place is given back")
+		}, waitLimit, 20*time.Millisecond, "a place is given back")
 	})
 }
 

@@ -36,7 +36,7 @@ func TestRedisGoesAwayAndComesBack(t *testing.T) {
 		require.Equal(t, 200, call(t, "GET", node.http("/healthz"), "", nil).status)
 		require.Eventually(t, func() bool {
 			return health(t, gateway).Dependencies.Redis.Status != "healthy"
-		}, patience, 50*time.Millisecond)
+		}, waitLimit, 50*time.Millisecond)
 		// What the platform asks for meanwhile waits on Kafka.
 		require.NoError(t, s.platform.Notify(t.Context(), teacher, world.NotificationRequestOf("batch_results_ready")))
 
@@ -46,7 +46,7 @@ func TestRedisGoesAwayAndComesBack(t *testing.T) {
 		redis := s.publisher(t)
 		require.Eventually(t, func() bool {
 			return redis.XLen(t.Context(), "wslog:{"+string(teacher)+"}").Val() == 1
-		}, patience, 50*time.Millisecond, "what waited is kept")
+		}, waitLimit, 50*time.Millisecond, "what waited is kept")
 		require.NoError(t, s.platform.PublishDirect(t.Context(), teacher, "after", nil))
 		require.Equal(t, "batch_results_ready", stays.next(t).Event, "live, or from the log")
 		require.Equal(t, "after", stays.next(t).Event, "the socket outlived it all")
@@ -96,7 +96,7 @@ func TestKafkaGoesAwayAndComesBack(t *testing.T) {
 		}
 		require.Eventually(t, func() bool {
 			return kafkaOf(t, gateway, "degraded").Note == "No broker answers; commands are refused"
-		}, patience, 50*time.Millisecond)
+		}, waitLimit, 50*time.Millisecond)
 		h := health(t, gateway)
 		require.Equal(t, "degraded", h.Status)
 		require.Contains(t, h.Dependencies.Downstream.Note, "kafka (No broker answers")
@@ -111,7 +111,7 @@ func TestKafkaGoesAwayAndComesBack(t *testing.T) {
 		listening := connect(t, node.ws(), as(other))
 		require.Eventually(t, func() bool {
 			return call(t, "POST", gateway.http(pipelines(fresh)), wants("spellcheck"), as(other)).status == 202
-		}, patience, 100*time.Millisecond)
+		}, waitLimit, 100*time.Millisecond)
 		require.Equal(t, "batch_processing_started", listening.next(t).Event)
 		gateway.awaitReady(t, "ready")
 		require.Equal(t, "healthy", health(t, gateway).Status)

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/huleedu/edge/test/harness"
+
 	"github.com/stretchr/testify/require"
 )
 
@@ -93,21 +95,21 @@ func TestThePlatformsComposeFile(t *testing.T) {
 			"websocket": {notificationEnvironment, "warning: CORS_ORIGINS: loopback origins are left out"},
 		} {
 			vars := onThisMachine(t, row.text, b)
-			p := run(t, name, vars)
-			base := "http://" + p.bound(t)
+			p := harness.Start(t, name, vars)
+			base := "http://" + p.Address(t)
 			require.Equal(t, 200, call(t, "GET", base+"/healthz", "", nil).status)
 			if name == "gateway" {
 				requireRedis(t, base)
 			}
 			require.Eventually(t, func() bool {
 				return call(t, "GET", base+"/readyz", "", nil).status == 200
-			}, patience, 20*time.Millisecond)
-			problems := p.problems()
+			}, waitLimit, 20*time.Millisecond)
+			problems := p.Stderr.Lines()
 			require.Len(t, problems, 1, "%q", problems)
 			require.True(t, strings.HasPrefix(problems[0], row.warning), problems[0])
-			require.Contains(t, p.stdout.String(), `"event":"started"`)
-			p.terminate(t)
-			require.Equal(t, 0, p.exit(t, 20*time.Second), "%s%s", p.stdout, p.stderr)
+			require.Contains(t, p.Stdout.String(), `"event":"started"`)
+			p.Terminate(t)
+			require.Equal(t, 0, p.Exit(t, 20*time.Second), "%s%s", p.Stdout, p.Stderr)
 		}
 	})
 }
@@ -126,17 +128,17 @@ func TestHangupDrains(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, embedded(t))
 	vars := s.with(map[string]string{"WEBSOCKET_DRAIN_TIMEOUT": "3", "API_GATEWAY_DRAIN_TIMEOUT": "3"})
-	gateway, node := run(t, "gateway", vars), run(t, "websocket", vars)
-	_, address := gateway.bound(t), node.bound(t)
+	gateway, node := harness.Start(t, "gateway", vars), harness.Start(t, "websocket", vars)
+	_, address := gateway.Address(t), node.Address(t)
 	require.Eventually(t, func() bool {
 		return call(t, "GET", "http://"+address+"/readyz", "", nil).status == 200
-	}, patience, 20*time.Millisecond)
+	}, waitLimit, 20*time.Millisecond)
 	connect(t, "ws://"+address+"/ws", as("silent-teacher")) // reads nothing from now on
-	for _, p := range []*program{gateway, node} {
-		require.NoError(t, p.cmd.Process.Signal(syscall.SIGHUP))
-		require.Equal(t, 0, p.exit(t, 10*time.Second), "%s%s", p.stdout, p.stderr)
-		require.Contains(t, p.stdout.String(), `"event":"stopped"`)
-		require.NotContains(t, p.stdout.String(), "a step of the drain failed")
+	for _, p := range []*harness.Program{gateway, node} {
+		p.Signal(t, syscall.SIGHUP)
+		require.Equal(t, 0, p.Exit(t, 10*time.Second), "%s%s", p.Stdout, p.Stderr)
+		require.Contains(t, p.Stdout.String(), `"event":"stopped"`)
+		require.NotContains(t, p.Stdout.String(), "a step of the drain failed")
 	}
-	require.Regexp(t, `"event":"connections are cut that did not answer their close frame".*"count":1`, node.stdout.String())
+	require.Regexp(t, `"event":"connections are cut that did not answer their close frame".*"count":1`, node.Stdout.String())
 }

@@ -8,27 +8,29 @@ import (
 	"testing"
 	"time"
 
+	"github.com/huleedu/edge/test/harness"
+
 	"github.com/stretchr/testify/require"
 )
 
 func TestProgramsTellTheirVersion(t *testing.T) {
 	t.Parallel()
 	for name, service := range map[string]string{"gateway": "api_gateway_service", "websocket": "websocket_service"} {
-		p := run(t, name, nil, "--version")
-		require.Equal(t, 0, p.exit(t, patience))
-		require.Regexp(t, `^`+service+` \d+\.\d+\.\d+ \((revision [0-9a-f]{40}, )?(modified, )?go\d[^ ]*\)\n$`, p.stdout.String())
-		require.Empty(t, p.stderr.String())
+		p := harness.Start(t, name, nil, "--version")
+		require.Equal(t, 0, p.Exit(t, waitLimit))
+		require.Regexp(t, `^`+service+` \d+\.\d+\.\d+ \((revision [0-9a-f]{40}, )?(modified, )?go\d[^ ]*\)\n$`, p.Stdout.String())
+		require.Empty(t, p.Stderr.String())
 	}
 }
 
 func TestProgramsHelp(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"gateway", "websocket"} {
-		p := run(t, name, nil, "--help")
-		require.Equal(t, 0, p.exit(t, patience))
-		require.Contains(t, p.stdout.String(), "--healthcheck")
-		require.Less(t, strings.Count(p.stdout.String(), "\n"), 12)
-		require.Empty(t, p.stderr.String())
+		p := harness.Start(t, name, nil, "--help")
+		require.Equal(t, 0, p.Exit(t, waitLimit))
+		require.Contains(t, p.Stdout.String(), "--healthcheck")
+		require.Less(t, strings.Count(p.Stdout.String(), "\n"), 12)
+		require.Empty(t, p.Stderr.String())
 	}
 }
 
@@ -36,12 +38,12 @@ func TestProgramsRefuseUnknownArguments(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"gateway", "websocket"} {
 		for _, argument := range []string{"--verbose", "serve"} {
-			p := run(t, name, nil, argument)
-			require.Equal(t, 2, p.exit(t, patience))
-			require.Contains(t, p.stderr.String(), strings.Trim(argument, "-"))
-			require.Contains(t, p.stderr.String(), "--help")
-			require.Len(t, p.problems(), 1)
-			require.Empty(t, p.stdout.String())
+			p := harness.Start(t, name, nil, argument)
+			require.Equal(t, 2, p.Exit(t, waitLimit))
+			require.Contains(t, p.Stderr.String(), strings.Trim(argument, "-"))
+			require.Contains(t, p.Stderr.String(), "--help")
+			require.Len(t, p.Stderr.Lines(), 1)
+			require.Empty(t, p.Stdout.String())
 		}
 	}
 }
@@ -73,10 +75,10 @@ func TestProgramsListEveryProblem(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := run(t, name, r.vars)
-			require.Equal(t, 2, p.exit(t, patience))
+			p := harness.Start(t, name, r.vars)
+			require.Equal(t, 2, p.Exit(t, waitLimit))
 			var found []string
-			for _, line := range p.problems() {
+			for _, line := range p.Stderr.Lines() {
 				setting, _, _ := strings.Cut(line, ": ")
 				// The key goes by two names; either helps.
 				setting = strings.TrimPrefix(setting, "API_GATEWAY_HULEEDU_")
@@ -86,9 +88,9 @@ func TestProgramsListEveryProblem(t *testing.T) {
 				}
 				found = append(found, setting)
 			}
-			require.ElementsMatch(t, r.want, slices.Compact(found), "%s", p.stderr)
-			require.NotContains(t, p.stderr.String(), "leaked")
-			require.Empty(t, p.stdout.String())
+			require.ElementsMatch(t, r.want, slices.Compact(found), "%s", p.Stderr)
+			require.NotContains(t, p.Stderr.String(), "leaked")
+			require.Empty(t, p.Stdout.String())
 		})
 	}
 }
@@ -100,13 +102,13 @@ func TestProgramsSayThatTheirPortIsTaken(t *testing.T) {
 	t.Cleanup(func() { _ = taken.Close() })
 	port := strconv.Itoa(taken.Addr().(*net.TCPAddr).Port)
 	for _, name := range []string{"gateway", "websocket"} {
-		p := run(t, name, map[string]string{
-			"JWT_SECRET_KEY": secret, "API_GATEWAY_HTTP_HOST": "127.0.0.1", "API_GATEWAY_HTTP_PORT": port,
+		p := harness.Start(t, name, map[string]string{
+			"JWT_SECRET_KEY": harness.Secret, "API_GATEWAY_HTTP_HOST": "127.0.0.1", "API_GATEWAY_HTTP_PORT": port,
 			"WEBSOCKET_HOST": "127.0.0.1", "WEBSOCKET_PORT": port,
 		})
-		require.Equal(t, 1, p.exit(t, patience))
-		require.Contains(t, p.stderr.String(), "address already in use")
-		require.Len(t, p.problems(), 1, "one line, no stack")
+		require.Equal(t, 1, p.Exit(t, waitLimit))
+		require.Contains(t, p.Stderr.String(), "address already in use")
+		require.Len(t, p.Stderr.Lines(), 1, "one line, no stack")
 	}
 }
 
@@ -115,23 +117,23 @@ func TestProgramsSayThatTheirPortIsTaken(t *testing.T) {
 func TestProgramsStartWithoutTheirServers(t *testing.T) {
 	t.Parallel()
 	vars := map[string]string{
-		"JWT_SECRET_KEY": secret, "API_GATEWAY_HTTP_HOST": "127.0.0.1", "API_GATEWAY_HTTP_PORT": "0",
+		"JWT_SECRET_KEY": harness.Secret, "API_GATEWAY_HTTP_HOST": "127.0.0.1", "API_GATEWAY_HTTP_PORT": "0",
 		"WEBSOCKET_HOST": "127.0.0.1", "WEBSOCKET_PORT": "0", "REDIS_URL": "redis://127.0.0.1:1", "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
 		"API_GATEWAY_RESULT_AGGREGATOR_URL": "http://127.0.0.1:1", "API_GATEWAY_BOS_URL": "http://127.0.0.1:1",
 		"API_GATEWAY_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_SPREAD": "0",
 	}
-	gateway, node := run(t, "gateway", vars), run(t, "websocket", vars)
-	base := "http://" + gateway.bound(t)
+	gateway, node := harness.Start(t, "gateway", vars), harness.Start(t, "websocket", vars)
+	base := "http://" + gateway.Address(t)
 	require.Equal(t, "degraded", call(t, "GET", base+"/healthz", "", nil).members(t)["status"])
 	ready := call(t, "GET", base+"/readyz", "", nil)
 	require.Equal(t, 200, ready.status, "what all nodes share must not take every node out")
 	require.Equal(t, "degraded", ready.members(t)["status"])
-	base = "http://" + node.bound(t)
+	base = "http://" + node.Address(t)
 	require.Equal(t, 200, call(t, "GET", base+"/healthz", "", nil).status)
 	call(t, "GET", base+"/readyz", "", nil).failure(t, 503, "SERVICE_UNAVAILABLE")
 	require.Contains(t, string(call(t, "GET", base+"/metrics", "", nil).body), "notification_consumer_degraded 1\n")
-	for _, p := range []*program{gateway, node} {
-		p.terminate(t)
-		require.Equal(t, 0, p.exit(t, 10*time.Second), "%s%s", p.stdout, p.stderr)
+	for _, p := range []*harness.Program{gateway, node} {
+		p.Terminate(t)
+		require.Equal(t, 0, p.Exit(t, 10*time.Second), "%s%s", p.Stdout, p.Stderr)
 	}
 }

@@ -67,7 +67,7 @@ func (s *commandScene) start(t *testing.T) answer {
 // accepted waits until a command is published and the gateway is ready again.
 func (s *commandScene) accepted(t *testing.T) {
 	t.Helper()
-	require.Eventually(t, func() bool { return s.start(t).status == 202 }, patience, patience/1000)
+	require.Eventually(t, func() bool { return s.start(t).status == 202 }, waitLimit, waitLimit/1000)
 	s.gateway.awaitReady(t, "ready")
 }
 

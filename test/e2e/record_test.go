@@ -22,7 +22,7 @@ type record struct {
 // or Python client would look for it.
 func (s *stage) commandOf(t *testing.T, batch domain.BatchID, since time.Time) record {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), waitLimit)
 	defer cancel()
 	key := []byte(batch)
 	r := kafka.NewReader(kafka.ReaderConfig{

@@ -154,17 +154,17 @@ func outlivesThePlatform(t *testing.T, b backing) {
 		s.platform.FailOrchestrator(world.NoFailure)
 	}
 	s.platform.FailAggregator(world.Disconnect)
-	require.Eventually(t, func() bool { return health(t, gateway).Status == "degraded" }, patience, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return health(t, gateway).Status == "degraded" }, waitLimit, 50*time.Millisecond)
 	h := health(t, gateway)
 	require.Equal(t, "degraded", h.Dependencies.Downstream.Status)
 	require.False(t, h.Checks.Available)
 	s.platform.FailOrchestrator(world.Disconnect)
 	require.Eventually(t, func() bool {
 		return health(t, gateway).Dependencies.Downstream.Status == "unhealthy"
-	}, patience, 50*time.Millisecond)
+	}, waitLimit, 50*time.Millisecond)
 	s.platform.FailAggregator(world.NoFailure)
 	s.platform.FailOrchestrator(world.NoFailure)
-	require.Eventually(t, func() bool { return health(t, gateway).Status == "healthy" }, patience, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return health(t, gateway).Status == "healthy" }, waitLimit, 50*time.Millisecond)
 	require.Equal(t, "ready", statusOf(t, gateway, teacher, batch), "nothing was published")
 }
 

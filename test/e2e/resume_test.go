@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/huleedu/edge/test/harness"
+
 	"github.com/google/uuid"
 	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
@@ -77,7 +79,7 @@ var errOutOfOrder = errors.New("not the next notification")
 // join connects behind what the follower has. It is not always let in.
 func (f *follower) join(ws string) error {
 	query := url.Values{"last_event_id": {f.last}}
-	header := http.Header{"Authorization": {"Bearer " + tokenOf(string(f.user))}}
+	header := http.Header{"Authorization": {"Bearer " + harness.Token(string(f.user))}}
 	dialer := websocket.Dialer{HandshakeTimeout: 5 * time.Second}
 	conn, res, err := dialer.Dial(ws+"?"+query.Encode(), header)
 	if res != nil {
@@ -123,7 +125,7 @@ func (f *follower) read() error {
 // catchUp reads until so many kept notifications are there, joining anew as
 // often as it takes.
 func (f *follower) catchUp(want int, nodes ...string) error {
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(waitLimit); time.Now().Before(deadline); {
 		if f.conn == nil && f.join(nodes[rand.IntN(len(nodes))]) != nil {
 			<-time.After(20 * time.Millisecond)
 			continue
@@ -241,8 +243,8 @@ func TestNodesAreKilled(t *testing.T) {
 			tellers[i] = s.tell(t, 5*time.Millisecond)
 			followers[i] = &follower{user: tellers[i].user, last: "0"}
 		}
-		nodes := []*program{run(t, "websocket", vars), run(t, "websocket", vars)}
-		addresses := []string{"ws://" + nodes[0].bound(t) + "/ws", "ws://" + nodes[1].bound(t) + "/ws"}
+		nodes := []*harness.Program{harness.Start(t, "websocket", vars), harness.Start(t, "websocket", vars)}
+		addresses := []string{"ws://" + nodes[0].Address(t) + "/ws", "ws://" + nodes[1].Address(t) + "/ws"}
 		for kill := range kills {
 			failed := make(chan error, users)
 			for i, f := range followers {
@@ -250,12 +252,12 @@ func TestNodesAreKilled(t *testing.T) {
 			}
 			<-time.After(time.Duration(rand.IntN(1000)) * time.Millisecond)
 			one := kill % 2
-			require.NoError(t, nodes[one].cmd.Process.Kill())
-			nodes[one] = run(t, "websocket", vars)
+			nodes[one].Kill()
+			nodes[one] = harness.Start(t, "websocket", vars)
 			for range followers {
 				require.NoError(t, <-failed)
 			}
-			addresses[one] = "ws://" + nodes[one].bound(t) + "/ws"
+			addresses[one] = "ws://" + nodes[one].Address(t) + "/ws"
 		}
 		sum := 0
 		for i, f := range followers {

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/huleedu/edge/test/harness"
+
 	"github.com/segmentio/kafka-go"
 	"github.com/stretchr/testify/require"
 
@@ -39,14 +41,14 @@ func newSecured(t *testing.T) secured {
 // observed starts both services and keeps what they write.
 func (s secured) observed(t *testing.T, vars map[string]string) (gateway, node service, written func() string) {
 	t.Helper()
-	g, n := newLogs(t), newLogs(t)
-	gp, release, err := wire.Gateway(gatewayConfig(t, vars), g)
+	g, n := harness.NewLog(t), harness.NewLog(t)
+	gp, release, err := wire.Gateway(harness.GatewayConfig(t, vars), g)
 	require.NoError(t, err)
 	t.Cleanup(release)
-	np, release, err := wire.WebSocket(s.nodeConfig(t, vars), n)
+	np, release, err := wire.WebSocket(harness.WebSocketConfig(t, vars, s.topic), n)
 	require.NoError(t, err)
 	t.Cleanup(release)
-	return launch(t, gp), launch(t, np), func() string { return g.String() + n.String() }
+	return service{harness.Run(t, gp)}, service{harness.Run(t, np)}, func() string { return g.String() + n.String() }
 }
 
 // TestServicesOnSecuredServers: a command and its notification go through, and
@@ -94,7 +96,7 @@ func (s secured) prefixed(mechanism string) map[string]string {
 // buries writes what is no envelope and finds it among the dead letters.
 func (s secured) buries(t *testing.T) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), waitLimit)
 	defer cancel()
 	poison := t.Name()
 	connections := &kafka.Transport{}
@@ -166,11 +168,11 @@ func TestServicesTellWhyTheyAreRefused(t *testing.T) {
 			gateway, node, written := s.observed(t, s.with(r.changes))
 			teacher, batch := s.batch(1)
 			call(t, "POST", gateway.http(pipelines(batch)), wants("spellcheck"), as(teacher)).failure(t, 500, "CONFIGURATION_ERROR")
-			require.Eventually(t, func() bool { return strings.Contains(written(), r.kafka) }, patience, 20*time.Millisecond, "%s", r.kafka)
+			require.Eventually(t, func() bool { return strings.Contains(written(), r.kafka) }, waitLimit, 20*time.Millisecond, "%s", r.kafka)
 			if r.redis == "" {
 				node.awaitReady(t, "degraded")
 			} else {
-				require.Eventually(t, func() bool { return strings.Contains(written(), r.redis) }, patience, 20*time.Millisecond, "%s", r.redis)
+				require.Eventually(t, func() bool { return strings.Contains(written(), r.redis) }, waitLimit, 20*time.Millisecond, "%s", r.redis)
 				gateway.awaitReady(t, "degraded")
 				node.awaitReady(t, "")
 			}

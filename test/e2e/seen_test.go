@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/huleedu/edge/test/harness"
+
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/domain"
@@ -24,9 +26,9 @@ const (
 type watched struct {
 	*stage
 
-	gateway, node *program
+	gateway, node *harness.Program
 	http, ws      string // their base URLs
-	spans         *collector
+	spans         *harness.Collector
 }
 
 // onWatched runs a test against both programs, on embedded servers and on a
@@ -50,14 +52,14 @@ func onWatched(t *testing.T, test func(*testing.T, *watched)) {
 
 func watching(t *testing.T, b backing) *watched {
 	t.Helper()
-	w := &watched{stage: newStageOn(t, b, domain.NotificationTopic), spans: newCollector(t)}
+	w := &watched{stage: newStageOn(t, b, domain.NotificationTopic), spans: harness.NewCollector(t)}
 	maps.Copy(w.vars, map[string]string{
 		"LOG_LEVEL": "debug", "API_GATEWAY_LOG_LEVEL": "debug",
-		"OTEL_EXPORTER_OTLP_ENDPOINT": w.spans.url, "OTEL_BSP_SCHEDULE_DELAY": "100",
+		"OTEL_EXPORTER_OTLP_ENDPOINT": w.spans.URL, "OTEL_BSP_SCHEDULE_DELAY": "100",
 		"OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20" + collectorToken,
 	})
-	w.gateway, w.node = run(t, "gateway", w.vars), run(t, "websocket", w.vars)
-	w.http, w.ws = "http://"+w.gateway.bound(t), "http://"+w.node.bound(t)
+	w.gateway, w.node = harness.Start(t, "gateway", w.vars), harness.Start(t, "websocket", w.vars)
+	w.http, w.ws = "http://"+w.gateway.Address(t), "http://"+w.node.Address(t)
 	readyWithin(t, w.http)
 	readyWithin(t, w.ws)
 	return w
@@ -70,7 +72,7 @@ func readyWithin(t *testing.T, base string) {
 	require.Eventually(t, func() bool {
 		last = call(t, "GET", base+"/readyz", "", nil)
 		return last.status == 200 && last.members(t)["status"] == "ready"
-	}, patience, 20*time.Millisecond, "never ready: %s", &last)
+	}, waitLimit, 20*time.Millisecond, "never ready: %s", &last)
 }
 
 // socket is where the node's sockets are opened.

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/huleedu/edge/test/harness"
+
 	"github.com/stretchr/testify/require"
 )
 
@@ -131,7 +133,7 @@ func (c *askers) send(method, target, user, body string) {
 		return
 	}
 	if user != "" {
-		request.Header.Set("Authorization", "Bearer "+tokenOf(user))
+		request.Header.Set("Authorization", "Bearer "+harness.Token(user))
 	}
 	answer, err := c.pool.RoundTrip(request)
 	if err != nil {

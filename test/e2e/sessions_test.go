@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/huleedu/edge/test/harness"
+
 	"github.com/google/uuid"
 	"github.com/gorilla/websocket"
 	goredis "github.com/redis/go-redis/v9"
@@ -25,7 +27,7 @@ func crowd(t *testing.T, nodes []service, user string, sockets int) (stay []*soc
 	for i := range all {
 		group.Go(func() {
 			header := http.Header{"Authorization": {as(user)["Authorization"]}}
-			dialer := websocket.Dialer{HandshakeTimeout: patience}
+			dialer := websocket.Dialer{HandshakeTimeout: waitLimit}
 			conn, res, err := dialer.DialContext(t.Context(), nodes[i%len(nodes)].ws(), header)
 			if res != nil && res.StatusCode == http.StatusTooManyRequests {
 				_ = res.Body.Close() // a node that has told this user lately
@@ -48,7 +50,7 @@ func crowd(t *testing.T, nodes []service, user string, sockets int) (stay []*soc
 		}
 		t.Cleanup(func() { _ = s.Close() })
 		require.NoError(t, s.WriteMessage(websocket.TextMessage, []byte(`{"type":"ping"}`)))
-		require.NoError(t, s.SetReadDeadline(time.Now().Add(patience)))
+		require.NoError(t, s.SetReadDeadline(time.Now().Add(waitLimit)))
 		_, payload, err := s.ReadMessage()
 		if err == nil {
 			require.Equal(t, `{"type":"pong"}`, string(payload))
@@ -94,17 +96,17 @@ func TestQuotaHoldsAcrossNodes(t *testing.T) {
 func TestAKilledNodeGivesItsPlacesBack(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, embedded(t))
-	doomed := run(t, "websocket", s.vars)
-	host := doomed.bound(t)
+	doomed := harness.Start(t, "websocket", s.vars)
+	host := doomed.Address(t)
 	other := s.node(t, s.vars)
 	user := "teacher-" + uuid.NewString()
 	require.Eventually(t, func() bool {
 		return call(t, "GET", "http://"+host+"/readyz", "", nil).status == 200
-	}, patience, 20*time.Millisecond)
+	}, waitLimit, 20*time.Millisecond)
 	for range 5 {
 		connect(t, "ws://"+host+"/ws", as(user))
 	}
-	require.NoError(t, doomed.cmd.Process.Kill())
+	doomed.Kill()
 	killed := time.Now()
 	code, _ := connect(t, other.ws(), as(user)).closed(t)
 	require.Equal(t, 4000, code)
@@ -120,7 +122,7 @@ func TestAKilledNodeGivesItsPlacesBack(t *testing.T) {
 		_ = res.Body.Close()
 		t.Cleanup(func() { _ = c.Close() })
 		_ = c.WriteMessage(websocket.TextMessage, []byte(`{"type":"ping"}`))
-		_ = c.SetReadDeadline(time.Now().Add(patience))
+		_ = c.SetReadDeadline(time.Now().Add(waitLimit))
 		_, _, err = c.ReadMessage()
 		return err == nil
 	}, 40*time.Second, 250*time.Millisecond)
@@ -178,7 +180,7 @@ func (s *stage) careful(t *testing.T) *goredis.Client {
 	t.Helper()
 	o, err := goredis.ParseURL(s.redis)
 	require.NoError(t, err)
-	o.MaxRetries, o.ReadTimeout = -1, patience
+	o.MaxRetries, o.ReadTimeout = -1, waitLimit
 	c := goredis.NewClient(o)
 	t.Cleanup(func() { _ = c.Close() })
 	return c
@@ -196,7 +198,7 @@ func heardAll(t *testing.T, node string, redis *goredis.Client) {
 		c := connect(t, "ws://"+node+"/ws", as(user))
 		require.NoError(t, redis.Publish(t.Context(), "ws:"+user, "heard").Err())
 		group.Go(func() {
-			_ = c.SetReadDeadline(time.Now().Add(patience))
+			_ = c.SetReadDeadline(time.Now().Add(waitLimit))
 			if _, got, err := c.ReadMessage(); err != nil || string(got) != "heard" {
 				t.Errorf("witness: %q, %v", got, err)
 			}
@@ -213,10 +215,10 @@ func bulk(i int) string { return fmt.Sprintf("%d %s", i, strings.Repeat("x", 8<<
 func seenOff(t *testing.T, c *socket, client, messages int) {
 	t.Helper()
 	defer func() { _ = c.Close() }()
-	_ = c.SetReadDeadline(time.Now().Add(patience))
+	_ = c.SetReadDeadline(time.Now().Add(waitLimit))
 	// By default a close that cannot be answered at once is not reported at all.
 	c.SetCloseHandler(func(code int, _ string) error {
-		_ = c.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""), time.Now().Add(patience))
+		_ = c.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""), time.Now().Add(waitLimit))
 		return nil
 	})
 	for m := range messages {
@@ -237,13 +239,13 @@ func TestTerminationOfACrowd(t *testing.T) {
 	onEach(t, func(t *testing.T, b backing) {
 		const clients, messages = 200, 50
 		s := newStage(t, b)
-		p := run(t, "websocket", s.with(map[string]string{
+		p := harness.Start(t, "websocket", s.with(map[string]string{
 			"WEBSOCKET_DRAIN_NOTICE": "1", "WEBSOCKET_DRAIN_SPREAD": "5", "WEBSOCKET_MAX_MESSAGES_PER_MINUTE": "0",
 		}))
-		node, redis := p.bound(t), s.careful(t)
+		node, redis := p.Address(t), s.careful(t)
 		require.Eventually(t, func() bool {
 			return call(t, "GET", "http://"+node+"/readyz", "", nil).status == 200
-		}, patience, 20*time.Millisecond)
+		}, waitLimit, 20*time.Millisecond)
 		id := uuid.NewString()
 		user := func(i int) string { return fmt.Sprintf("teacher-%s-%d", id, i) }
 		var talking, reading sync.WaitGroup
@@ -269,12 +271,12 @@ func TestTerminationOfACrowd(t *testing.T) {
 		}
 		heardAll(t, node, redis)
 		terminated := time.Now()
-		p.terminate(t)
+		p.Terminate(t)
 		for i, c := range sockets {
 			reading.Go(func() { seenOff(t, c, i, messages) })
 		}
 		reading.Wait()
-		require.Equal(t, 0, p.exit(t, 25*time.Second), "%s%s", p.stdout, p.stderr)
+		require.Equal(t, 0, p.Exit(t, 25*time.Second), "%s%s", p.Stdout, p.Stderr)
 		t.Logf("%d clients with %d messages each were seen off in %v", clients, messages, time.Since(terminated))
 		talking.Wait()
 		keys, err := redis.Keys(t.Context(), "wsquota:{teacher-"+id+"*").Result()

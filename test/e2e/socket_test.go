@@ -37,7 +37,7 @@ func dial(t *testing.T, url string, h headers) (*socket, answer) {
 	for name, value := range h {
 		header.Set(name, value)
 	}
-	dialer := websocket.Dialer{HandshakeTimeout: patience}
+	dialer := websocket.Dialer{HandshakeTimeout: waitLimit}
 	conn, res, err := dialer.DialContext(t.Context(), url, header)
 	if err == nil {
 		t.Cleanup(func() { _ = conn.Close() })
@@ -60,7 +60,7 @@ type frame struct {
 // text waits for the next text frame.
 func (s *socket) text(t *testing.T) string {
 	t.Helper()
-	require.NoError(t, s.SetReadDeadline(time.Now().Add(patience)))
+	require.NoError(t, s.SetReadDeadline(time.Now().Add(waitLimit)))
 	kind, payload, err := s.ReadMessage()
 	require.NoError(t, err)
 	require.Equal(t, websocket.TextMessage, kind)
@@ -91,7 +91,7 @@ type reason struct {
 // closed waits for the close frame, which must be the next thing that comes.
 func (s *socket) closed(t *testing.T) (code int, raw string) {
 	t.Helper()
-	require.NoError(t, s.SetReadDeadline(time.Now().Add(patience)))
+	require.NoError(t, s.SetReadDeadline(time.Now().Add(waitLimit)))
 	_, payload, err := s.ReadMessage()
 	var end *websocket.CloseError
 	require.ErrorAs(t, err, &end, "%s", payload)

@@ -1,27 +1,24 @@
 package e2e_test
 
 import (
-	"bytes"
-	"context"
 	"maps"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"github.com/huleedu/edge/test/harness"
 
 	"github.com/google/uuid"
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
-	"github.com/huleedu/edge/adapters/env"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/test/world"
 	"github.com/huleedu/edge/wire"
 )
 
-// patience bounds the wait for anything that will happen; it is generous,
-// because it is only ever used up by a failure.
-const patience = 30 * time.Second
+// waitLimit limits the wait for an event. Only a failing test uses it up.
+const waitLimit = harness.WaitLimit
 
 // stage is what stands around the services under test: servers, platform and
 // the settings to find them.
@@ -55,7 +52,7 @@ func newStageOn(t *testing.T, b backing, topic domain.Topic) *stage {
 	t.Cleanup(platform.Close)
 	s.platform = platform
 	s.vars = map[string]string{
-		"ENVIRONMENT": "testing", "JWT_SECRET_KEY": secret,
+		"ENVIRONMENT": "testing", "JWT_SECRET_KEY": harness.Secret,
 		"API_GATEWAY_HTTP_HOST": "127.0.0.1", "API_GATEWAY_HTTP_PORT": "0",
 		"WEBSOCKET_HOST": "127.0.0.1", "WEBSOCKET_PORT": "0",
 		"REDIS_URL": b.redis, "KAFKA_BOOTSTRAP_SERVERS": b.kafka, "KAFKA_CONSUMER_GROUP": "websocket-" + id,
@@ -115,57 +112,19 @@ func (s service) admin(path string) string {
 
 func (s service) ws() string { return "ws://" + s.Addr + "/ws" }
 
-// gatewayConfig reads settings as the program does.
-func gatewayConfig(t *testing.T, vars map[string]string) wire.GatewayConfig {
-	t.Helper()
-	var c wire.GatewayConfig
-	require.NoError(t, env.Read(&c, vars))
-	return c
-}
-
-// nodeConfig reads settings as the program does; the topic is the stage's.
-func (s *stage) nodeConfig(t *testing.T, vars map[string]string) wire.WebSocketConfig {
-	t.Helper()
-	var c wire.WebSocketConfig
-	require.NoError(t, env.Read(&c, vars))
-	c.Kafka.Topic = s.topic
-	return c
-}
-
-// gateway starts an API gateway on its production adapters.
+// gateway starts an API gateway with its production adapters.
 func (s *stage) gateway(t *testing.T, vars map[string]string) service {
 	t.Helper()
-	logs := newLogs(t)
-	p, release, err := wire.Gateway(gatewayConfig(t, vars), logs)
-	require.NoError(t, err)
-	t.Cleanup(release)
-	return launch(t, p)
+	return service{harness.StartGateway(t, vars)}
 }
 
-// node starts a notification service on its production adapters and waits
-// until it takes notifications from Kafka.
+// node starts a notification service with its production adapters and waits
+// until it reads notifications from Kafka.
 func (s *stage) node(t *testing.T, vars map[string]string) service {
 	t.Helper()
-	p, release, err := wire.WebSocket(s.nodeConfig(t, vars), newLogs(t))
-	require.NoError(t, err)
-	t.Cleanup(release)
-	n := launch(t, p)
+	n := service{harness.StartNode(t, vars, s.topic)}
 	n.awaitReady(t, "ready")
 	return n
-}
-
-// launch starts a process, and stops it when the test ends.
-func launch(t *testing.T, p *wire.Process) service {
-	t.Helper()
-	p.Start()
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if err := p.Stop(ctx); err != nil {
-			t.Logf("%s did not stop cleanly: %v", p.Name, err)
-		}
-	})
-	return service{p}
 }
 
 // awaitReady waits for the word of /readyz; "" is not ready at all.
@@ -178,7 +137,7 @@ func (s service) awaitReady(t *testing.T, word string) {
 			return last.status == 503
 		}
 		return last.status == 200 && last.members(t)["status"] == word
-	}, patience, 20*time.Millisecond, "never %q: %s", word, &last)
+	}, waitLimit, 20*time.Millisecond, "never %q: %s", word, &last)
 }
 
 // awaitMetric waits until /metrics has the line.
@@ -186,37 +145,5 @@ func (s service) awaitMetric(t *testing.T, line string) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		return strings.Contains(string(call(t, "GET", s.http("/metrics"), "", nil).body), "\n"+line+"\n")
-	}, patience, 20*time.Millisecond, "never %q", line)
-}
-
-// logs keeps what a process wrote and shows the end of it when its test fails.
-type logs struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func newLogs(t *testing.T) *logs {
-	t.Helper()
-	l := &logs{}
-	t.Cleanup(func() {
-		const shown = 4 << 10
-		if text := l.String(); t.Failed() {
-			t.Log(text[max(0, len(text)-shown):])
-		}
-	})
-	return l
-}
-
-// Write keeps a line.
-func (l *logs) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-// String is everything so far.
-func (l *logs) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
+	}, waitLimit, 20*time.Millisecond, "never %q", line)
 }

@@ -62,19 +62,19 @@ func TestAStormMeetsAHangingRedis(t *testing.T) {
 		}
 		return int64(len(keys))
 	}
-	require.Eventually(t, func() bool { return held() == in.Load() }, patience, 50*time.Millisecond, "a place for each socket")
+	require.Eventually(t, func() bool { return held() == in.Load() }, waitLimit, 50*time.Millisecond, "a place for each socket")
 	stay.Range(func(conn, _ any) bool { return conn.(*websocket.Conn).Close() == nil })
-	require.Eventually(t, func() bool { return held() == 0 }, patience, 50*time.Millisecond, "and none without one")
+	require.Eventually(t, func() bool { return held() == 0 }, waitLimit, 50*time.Millisecond, "and none without one")
 	require.Eventually(t, func() bool {
 		return len(redis.PubSubChannels(t.Context(), "ws:"+crowd+"*").Val()) == 0
-	}, patience, 100*time.Millisecond, "no subscription is left")
+	}, waitLimit, 100*time.Millisecond, "no subscription is left")
 }
 
 // knock connects as the user and asks for a pong. It reports whether it came;
 // a nil connection means that neither that nor a 1011 did, which fails the test.
 func knock(t *testing.T, url, user string) (conn *websocket.Conn, let bool) {
 	t.Helper()
-	dialer := websocket.Dialer{HandshakeTimeout: patience}
+	dialer := websocket.Dialer{HandshakeTimeout: waitLimit}
 	conn, res, err := dialer.DialContext(t.Context(), url, http.Header{"Authorization": {as(user)["Authorization"]}})
 	if err != nil {
 		t.Errorf("no answer: %v", err)
@@ -82,7 +82,7 @@ func knock(t *testing.T, url, user string) (conn *websocket.Conn, let bool) {
 	}
 	_ = res.Body.Close()
 	t.Cleanup(func() { _ = conn.Close() })
-	_ = conn.SetReadDeadline(time.Now().Add(patience))
+	_ = conn.SetReadDeadline(time.Now().Add(waitLimit))
 	_ = conn.WriteMessage(websocket.TextMessage, []byte(`{"type":"ping"}`))
 	_, _, err = conn.ReadMessage()
 	if err == nil || websocket.IsCloseError(err, websocket.CloseInternalServerErr) {

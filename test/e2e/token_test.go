@@ -1,53 +1,19 @@
 package e2e_test
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/json"
 	"maps"
 	"strings"
 	"time"
+
+	"github.com/huleedu/edge/test/harness"
 )
-
-// secret signs the tokens of these tests.
-const secret = "e2e-0123456789-0123456789-0123456789"
-
-// claims are what a good token says.
-func claims(user string) map[string]any {
-	return map[string]any{
-		"sub": user, "aud": "huleedu-platform", "iss": "huleedu-identity-service",
-		"iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
-	}
-}
-
-func tokenOf(user string) string { return sign(claims(user)) }
-
-// sign makes a token by hand, so that it may also be a bad one.
-func sign(c map[string]any) string {
-	return signed(map[string]any{"alg": "HS256", "typ": "JWT"}, c, secret)
-}
-
-func signed(header, c map[string]any, key string) string {
-	part := func(v any) string {
-		raw, err := json.Marshal(v)
-		if err != nil {
-			panic(err) // maps of plain values
-		}
-		return base64.RawURLEncoding.EncodeToString(raw)
-	}
-	text := part(header) + "." + part(c)
-	mac := hmac.New(sha256.New, []byte(key))
-	mac.Write([]byte(text))
-	return text + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
-}
 
 // changed is a good token with some claims replaced; nil takes one away.
 func changed(changes map[string]any) string {
-	c := claims("teacher-token")
+	c := harness.Claims("teacher-token")
 	maps.Copy(c, changes)
 	maps.DeleteFunc(c, func(_ string, v any) bool { return v == nil })
-	return sign(c)
+	return harness.Sign(c)
 }
 
 // refusal is a row of the contract's table of tokens.
@@ -75,9 +41,9 @@ func refusals() []refusal {
 		rows = append(rows, refusal{name, changed(map[string]any{"sub": sub}), "Invalid token payload: missing subject", "missing_subject", "subject"})
 	}
 	for _, r := range []struct{ name, token, cause string }{
-		{"foreign signature", signed(map[string]any{"alg": "HS256"}, claims("teacher-token"), "another secret"), "signature"},
-		{"other algorithm", signed(map[string]any{"alg": "HS512"}, claims("teacher-token"), secret), "algorithm"},
-		{"no algorithm", signed(map[string]any{"alg": "none"}, claims("teacher-token"), secret), "algorithm"},
+		{"foreign signature", harness.SignWith(map[string]any{"alg": "HS256"}, harness.Claims("teacher-token"), "another secret"), "signature"},
+		{"other algorithm", harness.SignWith(map[string]any{"alg": "HS512"}, harness.Claims("teacher-token"), harness.Secret), "algorithm"},
+		{"no algorithm", harness.SignWith(map[string]any{"alg": "none"}, harness.Claims("teacher-token"), harness.Secret), "algorithm"},
 		{"audience", changed(map[string]any{"aud": "others"}), "audience"},
 		{"issuer", changed(map[string]any{"iss": "others"}), "issuer"},
 		{"from the future", changed(map[string]any{"nbf": now.Add(time.Minute).Unix()}), "not_yet_valid"},
@@ -85,8 +51,8 @@ func refusals() []refusal {
 		{"refresh token", changed(map[string]any{"typ": "refresh"}), "refresh_token"},
 		{"no token at all", "not-a-token", "malformed"},
 		{"exp as text", changed(map[string]any{"exp": "tomorrow"}), "malformed"},
-		{"padded", tokenOf("teacher-token") + "=", "malformed"},
-		{"unknown crit", signed(map[string]any{"alg": "HS256", "crit": []string{"x"}, "x": 1}, claims("teacher-token"), secret), "malformed"},
+		{"padded", harness.Token("teacher-token") + "=", "malformed"},
+		{"unknown crit", harness.SignWith(map[string]any{"alg": "HS256", "crit": []string{"x"}, "x": 1}, harness.Claims("teacher-token"), harness.Secret), "malformed"},
 		{"size", changed(map[string]any{"note": strings.Repeat("x", 8<<10)}), "size"},
 		{"long sub", changed(map[string]any{"sub": strings.Repeat("u", 256)}), "subject"},
 		{"control character in sub", changed(map[string]any{"sub": "a\nb"}), "subject"},

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"testing"
 
+	"github.com/huleedu/edge/test/harness"
+
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/adapters/httpclient"
@@ -82,7 +84,7 @@ func checkSocketSpans(t *testing.T, spans *telemetry.Recorder, teacher string) {
 
 func await(t *testing.T, spans *telemetry.Recorder, name string) telemetry.Span {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), waitLimit)
 	defer cancel()
 	span, err := spans.Await(ctx, name)
 	require.NoError(t, err, name)
@@ -91,7 +93,7 @@ func await(t *testing.T, spans *telemetry.Recorder, name string) telemetry.Span 
 
 func (s *stage) tracedGateway(t *testing.T, spans *telemetry.Recorder) service {
 	t.Helper()
-	c, facts, log := gatewayConfig(t, s.vars), new(memory.Facts), slog.New(slog.DiscardHandler)
+	c, facts, log := harness.GatewayConfig(t, s.vars), new(memory.Facts), slog.New(slog.DiscardHandler)
 	tokens, err := jwt.New(c.Tokens, facts, log)
 	require.NoError(t, err)
 	platform, err := httpclient.NewBatches(c.Platform, c.PlatformKey, facts, spans.Provider(), log)
@@ -103,14 +105,14 @@ func (s *stage) tracedGateway(t *testing.T, spans *telemetry.Recorder) service {
 		Tokens: tokens, Observer: facts, Tracing: spans.Provider(),
 		Limiter: memory.NewRateLimiter(), Batches: platform, Preflight: platform, Registry: platform, Commands: commands, Answers: memory.NewIdempotency(), Registered: memory.NewRegistrations(),
 		Lifecycle: wire.Lifecycle{Flushes: []wire.Flush{{Name: "flush commands", Do: commands.Close}}},
-	}, newLogs(t))
+	}, harness.NewLog(t))
 	require.NoError(t, err)
-	return launch(t, p)
+	return service{harness.Run(t, p)}
 }
 
 func (s *stage) tracedNode(t *testing.T, spans *telemetry.Recorder) service {
 	t.Helper()
-	c, facts, log := s.nodeConfig(t, s.vars), new(memory.Facts), slog.New(slog.DiscardHandler)
+	c, facts, log := harness.WebSocketConfig(t, s.vars, s.topic), new(memory.Facts), slog.New(slog.DiscardHandler)
 	tokens, err := jwt.New(c.Tokens, facts, log)
 	require.NoError(t, err)
 	client, err := redis.Open(c.Redis)
@@ -121,9 +123,9 @@ func (s *stage) tracedNode(t *testing.T, spans *telemetry.Recorder) service {
 		Tokens: tokens, Observer: facts, Tracing: spans.Provider(), Quota: memory.NewQuota(c.Sockets.MaxConnectionsPerUser),
 		Listener: listener, Notifications: redis.NewNotifier(client, c.Notifier, c.Listener.Prefix()), History: redis.NewLog(client), Limiter: memory.NewRateLimiter(),
 		Lifecycle: wire.Lifecycle{Own: []ports.HealthProbe{listener}, Redis: client},
-	}, newLogs(t))
+	}, harness.NewLog(t))
 	require.NoError(t, err)
-	n := launch(t, p)
+	n := service{harness.Run(t, p)}
 	n.awaitReady(t, "ready")
 	return n
 }

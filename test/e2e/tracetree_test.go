@@ -1,7 +1,11 @@
 package e2e_test
 
 import (
+	"encoding/hex"
 	"testing"
+	"time"
+
+	"github.com/huleedu/edge/test/harness"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -17,7 +21,7 @@ func TestTraceFromBrowserToSocket(t *testing.T) {
 	onWatched(t, func(t *testing.T, w *watched) {
 		const browser, state = "00f067aa0ba902b7", "vendor=opaque,other=1"
 		trace := uuid.New()
-		id := traceID(trace)
+		id := hex.EncodeToString(trace[:])
 		teacher, batch := w.batch(1)
 		sockets := []*socket{connect(t, w.socket(), as(teacher)), connect(t, w.socket(), as(teacher))}
 		correlation := uuid.NewString()
@@ -37,15 +41,15 @@ func TestTraceFromBrowserToSocket(t *testing.T) {
 			continue
 		}
 		require.Equal(t, 4, kept)
-		spans := w.spans.await(t, id, map[string]int{
+		spans := w.spans.Await(t, id, map[string]int{
 			"POST /v1/batches/{batch_id}/pipelines": 1, "gateway.proxy_request": 2, "gateway.publish_command": 1,
 			"websocket.consume_notification": kept, "websocket.forward_message": kept * len(sockets),
 		})
-		t.Logf("the trace %s:\n%s", id, (*treeOf)(&spans))
+		t.Logf("the trace %s:\n%s", id, (*harness.Tree)(&spans))
 		require.Len(t, spans, 4+kept+kept*len(sockets), "and nothing else")
 
 		publish := checkGateway(t, spans, browser, correlation)
-		require.Equal(t, map[string]string{"batch.id": string(batch), "pipeline": "spellcheck", "user.id": teacher}, publish.said())
+		require.Equal(t, map[string]string{"batch.id": string(batch), "pipeline": "spellcheck", "user.id": teacher}, publish.Attrs())
 		checkDelivery(t, spans, publish, correlation, len(sockets))
 		for _, s := range spans {
 			require.Equal(t, state, s.TraceState, s.Name)
@@ -58,72 +62,72 @@ func TestTraceFromBrowserToSocket(t *testing.T) {
 }
 
 // checkGateway: the request, its two calls and its command.
-func checkGateway(t *testing.T, spans []span, browser, correlation string) (publish span) {
+func checkGateway(t *testing.T, spans []harness.Span, browser, correlation string) (publish harness.Span) {
 	t.Helper()
 	publish = only(t, spans, "gateway.publish_command")
 	server := only(t, spans, "POST /v1/batches/{batch_id}/pipelines")
-	require.Equal(t, browser, server.parent())
+	require.Equal(t, browser, server.Parent())
 	require.Equal(t, otlp.Span_SPAN_KIND_SERVER, server.Kind)
 	require.Equal(t, map[string]string{
 		"http.request.method": "POST", "http.route": "/v1/batches/{batch_id}/pipelines",
 		"http.response.status_code": "202", "correlation_id": correlation,
-	}, server.said())
+	}, server.Attrs())
 	operations := map[string]bool{}
-	for _, s := range named(spans, "gateway.proxy_request") {
-		require.Equal(t, server.id(), s.parent())
+	for _, s := range harness.Named(spans, "gateway.proxy_request") {
+		require.Equal(t, server.ID(), s.Parent())
 		require.Equal(t, otlp.Span_SPAN_KIND_CLIENT, s.Kind)
-		require.Equal(t, publish.said()["batch.id"], s.said()["batch.id"])
-		operations[s.said()["target.service"]] = true
+		require.Equal(t, publish.Attrs()["batch.id"], s.Attrs()["batch.id"])
+		operations[s.Attrs()["target.service"]] = true
 	}
 	require.Equal(t, map[string]bool{"result_aggregator": true, "batch_orchestrator": true}, operations)
-	require.Equal(t, server.id(), publish.parent())
+	require.Equal(t, server.ID(), publish.Parent())
 	return publish
 }
 
 // checkDelivery: each notification hangs on the command, and each socket's
 // write on its notification.
-func checkDelivery(t *testing.T, spans []span, publish span, correlation string, sockets int) {
+func checkDelivery(t *testing.T, spans []harness.Span, publish harness.Span, correlation string, sockets int) {
 	t.Helper()
 	written := map[string]int{}
-	for _, s := range named(spans, "websocket.forward_message") {
-		written[s.parent()]++
-		require.Equal(t, publish.said()["user.id"], s.said()["user.id"])
-		require.Contains(t, s.said(), "message.size")
-		require.Len(t, s.said(), 2)
+	for _, s := range harness.Named(spans, "websocket.forward_message") {
+		written[s.Parent()]++
+		require.Equal(t, publish.Attrs()["user.id"], s.Attrs()["user.id"])
+		require.Contains(t, s.Attrs(), "message.size")
+		require.Len(t, s.Attrs(), 2)
 	}
-	for _, s := range named(spans, "websocket.consume_notification") {
-		require.Equal(t, publish.id(), s.parent(), "the platform makes no spans of its own")
-		require.Equal(t, correlation, s.said()["correlation_id"])
-		require.Equal(t, sockets, written[s.id()], "each socket's write hangs on its notification")
+	for _, s := range harness.Named(spans, "websocket.consume_notification") {
+		require.Equal(t, publish.ID(), s.Parent(), "the platform makes no spans of its own")
+		require.Equal(t, correlation, s.Attrs()["correlation_id"])
+		require.Equal(t, sockets, written[s.ID()], "each socket's write hangs on its notification")
 	}
 }
 
 // checkHandshakes: opening a socket is a trace of its own.
 func checkHandshakes(t *testing.T, w *watched, teacher string, sockets int) {
 	t.Helper()
-	var found []span
+	var found []harness.Span
 	require.Eventually(t, func() bool {
 		found = found[:0]
-		for _, s := range named(w.spans.all(), "websocket.connect") {
-			if s.said()["user.id"] == teacher {
+		for _, s := range harness.Named(w.spans.Spans(), "websocket.connect") {
+			if s.Attrs()["user.id"] == teacher {
 				found = append(found, s)
 			}
 		}
 		return len(found) == sockets
-	}, patience, look)
+	}, waitLimit, 20*time.Millisecond)
 	for _, s := range found {
-		spans := w.spans.await(t, hexOf(s.TraceId), map[string]int{"GET /ws": 1, "websocket.listen": 1, "websocket.validate_token": 1})
+		spans := w.spans.Await(t, hex.EncodeToString(s.TraceId), map[string]int{"GET /ws": 1, "websocket.listen": 1, "websocket.validate_token": 1})
 		require.Len(t, spans, 4)
 		server := only(t, spans, "GET /ws")
-		require.Empty(t, server.parent())
-		require.Equal(t, server.id(), s.parent())
+		require.Empty(t, server.Parent())
+		require.Equal(t, server.ID(), s.Parent())
 		validate := only(t, spans, "websocket.validate_token")
-		require.Equal(t, server.id(), validate.parent())
-		require.Equal(t, map[string]string{"has_token": "true", "correlation_id": server.said()["correlation_id"]}, validate.said())
-		require.Equal(t, map[string]string{"user.id": teacher, "correlation_id": server.said()["correlation_id"]}, s.said())
+		require.Equal(t, server.ID(), validate.Parent())
+		require.Equal(t, map[string]string{"has_token": "true", "correlation_id": server.Attrs()["correlation_id"]}, validate.Attrs())
+		require.Equal(t, map[string]string{"user.id": teacher, "correlation_id": server.Attrs()["correlation_id"]}, s.Attrs())
 		listen := only(t, spans, "websocket.listen")
-		require.Equal(t, s.id(), listen.parent())
-		require.Equal(t, map[string]string{"user.id": teacher, "channel": "ws:" + teacher}, listen.said())
+		require.Equal(t, s.ID(), listen.Parent())
+		require.Equal(t, map[string]string{"user.id": teacher, "channel": "ws:" + teacher}, listen.Attrs())
 	}
 }
 
@@ -132,18 +136,18 @@ func checkHandshakes(t *testing.T, w *watched, teacher string, sockets int) {
 func checkDirectMessages(t *testing.T, w *watched, pipeline string) {
 	t.Helper()
 	roots := 0
-	for _, s := range named(w.spans.all(), "websocket.forward_message") {
-		if hexOf(s.TraceId) != pipeline {
-			require.Empty(t, s.parent())
+	for _, s := range harness.Named(w.spans.Spans(), "websocket.forward_message") {
+		if hex.EncodeToString(s.TraceId) != pipeline {
+			require.Empty(t, s.Parent())
 			roots++
 		}
 	}
 	require.Positive(t, roots, "the platform has told of each essay")
 }
 
-func only(t *testing.T, spans []span, name string) span {
+func only(t *testing.T, spans []harness.Span, name string) harness.Span {
 	t.Helper()
-	found := named(spans, name)
+	found := harness.Named(spans, name)
 	require.Len(t, found, 1, name)
 	return found[0]
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/huleedu/edge/test/harness"
+
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
@@ -36,7 +38,7 @@ func sendFile(t *testing.T, base, user string, batch domain.BatchID, size int64)
 	body := io.MultiReader(strings.NewReader(formHead()), io.LimitReader(zeros{}, size), strings.NewReader(formTail(batch)))
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, base+"/v1/files/batch", body)
 	require.NoError(t, err)
-	request.Header.Set("Authorization", "Bearer "+tokenOf(user))
+	request.Header.Set("Authorization", "Bearer "+harness.Token(user))
 	request.Header.Set("Content-Type", "multipart/form-data; boundary=B")
 	request.Close = true
 	response, err := http.DefaultClient.Do(request)

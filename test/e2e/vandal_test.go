@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/huleedu/edge/test/harness"
+
 	goredis "github.com/redis/go-redis/v9"
 )
 
@@ -40,7 +42,7 @@ func newVandals(users int, seed uint64) *vandals {
 	v := &vandals{seed: seed}
 	for i := range users {
 		v.users = append(v.users, fmt.Sprintf("vandal-%d", i))
-		v.good = append(v.good, tokenOf(v.users[i]))
+		v.good = append(v.good, harness.Token(v.users[i]))
 	}
 	for _, r := range refusals() {
 		token := strings.TrimPrefix(r.authorization, "Bearer ")
@@ -99,7 +101,7 @@ func (a *vandal) bout(ctx context.Context) {
 		return // the test sees to it that the nodes live
 	}
 	defer func() { _ = conn.Close() }()
-	_ = conn.SetDeadline(time.Now().Add(patience))
+	_ = conn.SetDeadline(time.Now().Add(waitLimit))
 	a.left.Add(-1)
 	a.handshakes.Add(1)
 	words, whole := a.handshake()
@@ -116,7 +118,7 @@ func (a *vandal) bout(ctx context.Context) {
 		return
 	}
 	_ = res.Body.Close()
-	_ = conn.SetReadDeadline(time.Now().Add(patience))
+	_ = conn.SetReadDeadline(time.Now().Add(waitLimit))
 	if res.StatusCode != http.StatusSwitchingProtocols {
 		a.refused.Add(1)
 		return

@@ -1,11 +1,14 @@
 package e2e_test
 
 import (
+	"encoding/hex"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/huleedu/edge/test/harness"
 
 	"github.com/google/uuid"
 	"github.com/gorilla/websocket"
@@ -50,36 +53,36 @@ func TestNothingSecretIsWritten(t *testing.T) {
 			ids[a.header.Get("X-Trace-ID")] = r.status
 		}
 		for id, status := range ids {
-			var spans []span
-			require.Eventually(t, func() bool { spans = w.spans.trace(id); return recorded(spans) > 0 }, patience, look, "%d", status)
+			var spans []harness.Span
+			require.Eventually(t, func() bool { spans = w.spans.Trace(id); return recorded(spans) > 0 }, waitLimit, 20*time.Millisecond, "%d", status)
 			require.Equal(t, 1, recorded(spans), "%d", status)
 		}
-		for _, p := range []*program{w.gateway, w.node} {
-			p.terminate(t)
-			require.Equal(t, 0, p.exit(t, patience))
+		for _, p := range []*harness.Program{w.gateway, w.node} {
+			p.Terminate(t)
+			require.Equal(t, 0, p.Exit(t, waitLimit))
 		}
 		refusals := 0
-		for _, s := range named(w.spans.all(), "GET /ws") {
+		for _, s := range harness.Named(w.spans.Spans(), "GET /ws") {
 			if s.Status.GetCode() == otlp.Status_STATUS_CODE_ERROR {
-				refusals += recorded(w.spans.trace(hexOf(s.TraceId)))
+				refusals += recorded(w.spans.Trace(hex.EncodeToString(s.TraceId)))
 			}
 		}
 		require.Equal(t, 1, refusals, "the refused socket")
-		written := w.gateway.stdout.String() + w.gateway.stderr.String() + w.node.stdout.String() + w.node.stderr.String()
+		written := w.gateway.Stdout.String() + w.gateway.Stderr.String() + w.node.Stdout.String() + w.node.Stderr.String()
 		require.Contains(t, written, "connection ended")
-		for _, s := range w.spans.all() {
-			written += s.words()
+		for _, s := range w.spans.Spans() {
+			written += textOf(s)
 		}
-		secrets := []string{token, bad, secret, internalKey, redisPassword, collectorToken, essay, mail, "Astrid", "forged", `{"event":`}
+		secrets := []string{token, bad, harness.Secret, internalKey, redisPassword, collectorToken, essay, mail, "Astrid", "forged", `{"event":`}
 		for _, s := range secrets {
 			require.NotContains(t, written, s)
 		}
-		t.Logf("%d secrets not found in %d bytes of %d lines and %d spans", len(secrets), len(written), strings.Count(written, "\n"), len(w.spans.all()))
+		t.Logf("%d secrets not found in %d bytes of %d lines and %d spans", len(secrets), len(written), strings.Count(written, "\n"), len(w.spans.Spans()))
 	})
 }
 
 // recorded counts the errors on the spans.
-func recorded(spans []span) (n int) {
+func recorded(spans []harness.Span) (n int) {
 	for _, s := range spans {
 		for _, e := range s.Events {
 			if e.Name == "exception" {
@@ -90,12 +93,12 @@ func recorded(spans []span) (n int) {
 	return n
 }
 
-// words is every text of the span that somebody could read.
-func (s span) words() string {
+// textOf returns the texts of the span that a reader of traces sees.
+func textOf(s harness.Span) string {
 	var b strings.Builder
-	fmt.Fprintln(&b, s.Name, s.TraceState, s.Status.GetMessage(), s.said())
+	fmt.Fprintln(&b, s.Name, s.TraceState, s.Status.GetMessage(), s.Attrs())
 	for _, e := range s.Events {
-		fmt.Fprintln(&b, e.Name, attributes(e.Attributes))
+		fmt.Fprintln(&b, e.Name, e.Attributes)
 	}
 	return b.String()
 }
@@ -104,8 +107,8 @@ func (s span) words() string {
 func TestFloodIsThinnedOut(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, embedded(t))
-	p := run(t, "gateway", s.vars)
-	url := "http://" + p.bound(t) + status(uuid.NewString())
+	p := harness.Start(t, "gateway", s.vars)
+	url := "http://" + p.Address(t) + status(uuid.NewString())
 	const requests = 10_000
 	began := time.Now()
 	client := &http.Client{Transport: &http.Transport{}}
@@ -118,9 +121,9 @@ func TestFloodIsThinnedOut(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, res.Body.Close())
 	}
-	p.terminate(t)
-	require.Equal(t, 0, p.exit(t, patience))
-	lines := strings.Count(p.stdout.String(), "\n")
+	p.Terminate(t)
+	require.Equal(t, 0, p.Exit(t, waitLimit))
+	lines := strings.Count(p.Stdout.String(), "\n")
 	t.Logf("%d refused requests, %d lines", requests, lines)
 	const starting = 10 // and stopping
 	took := int(time.Since(began).Seconds())

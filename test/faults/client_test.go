@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/huleedu/edge/test/harness"
+
 	"github.com/huleedu/edge/adapters/console"
 )
 
@@ -55,7 +57,7 @@ func listen(t *testing.T, url, user string) *client {
 	}
 	go func() {
 		defer close(c.done)
-		s := console.NotificationClient{URL: url, Token: tokenOf(user), Since: "0", OnFrame: c.handleFrame, OnStatus: c.handleStatus}
+		s := console.NotificationClient{URL: url, Token: harness.Token(user), Since: "0", OnFrame: c.handleFrame, OnStatus: c.handleStatus}
 		if err := s.Listen(ctx); err != nil {
 			c.handleStatus("stopped: " + err.Error())
 		}

@@ -1,21 +1,18 @@
 package faults_test
 
 import (
-	"bytes"
-	"context"
 	"errors"
 	"maps"
-	"sync"
 	"testing"
 	"time"
+
+	"github.com/huleedu/edge/test/harness"
 
 	"github.com/google/uuid"
 	"github.com/segmentio/kafka-go"
 	"github.com/stretchr/testify/require"
 
-	"github.com/huleedu/edge/adapters/env"
 	"github.com/huleedu/edge/domain"
-	"github.com/huleedu/edge/wire"
 )
 
 // environment is the environment of a node: Redis, Kafka, topic and settings.
@@ -33,7 +30,7 @@ func newEnvironment(t *testing.T, redisURL, broker string, changes map[string]st
 	id := uuid.NewString()
 	s := &environment{redis: redisURL, kafka: broker, topic: domain.Topic("notifications." + id), group: "websocket-" + id}
 	s.vars = map[string]string{
-		"ENVIRONMENT": "testing", "JWT_SECRET_KEY": secret, "WEBSOCKET_HOST": "127.0.0.1", "WEBSOCKET_PORT": "0",
+		"ENVIRONMENT": "testing", "JWT_SECRET_KEY": harness.Secret, "WEBSOCKET_HOST": "127.0.0.1", "WEBSOCKET_PORT": "0",
 		"REDIS_URL": redisURL, "KAFKA_BOOTSTRAP_SERVERS": broker, "KAFKA_CONSUMER_GROUP": s.group,
 		"WEBSOCKET_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_SPREAD": "0", "WEBSOCKET_REFUSED_TOKENS_PER_MINUTE": "0",
 		// A stopped Redis is detected after two to three intervals.
@@ -68,52 +65,7 @@ func (s *environment) createTopic(t *testing.T) {
 // startNode starts the service in this process and returns its address when it is ready.
 func (s *environment) startNode(t *testing.T) string {
 	t.Helper()
-	var c wire.WebSocketConfig
-	require.NoError(t, env.Read(&c, s.vars))
-	c.Kafka.Topic = s.topic
-	p, release, err := wire.WebSocket(c, newLogBuffer(t))
-	require.NoError(t, err)
-	t.Cleanup(release)
-	p.Start()
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), waitLimit)
-		defer cancel()
-		if err := p.Stop(ctx); err != nil {
-			t.Logf("the node did not stop cleanly: %v", err)
-		}
-	})
+	p := harness.StartNode(t, s.vars, s.topic)
 	awaitReady(t, p.Addr)
 	return p.Addr
-}
-
-// logBuffer collects the log of a node and prints the end of it when the test fails.
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func newLogBuffer(t *testing.T) *logBuffer {
-	t.Helper()
-	l := &logBuffer{}
-	t.Cleanup(func() {
-		const shown = 6 << 10
-		if text := l.String(); t.Failed() {
-			t.Log(text[max(0, len(text)-shown):])
-		}
-	})
-	return l
-}
-
-// Write appends to the log.
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-// String returns the log so far.
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }

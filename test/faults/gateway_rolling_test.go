@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/huleedu/edge/test/harness"
+
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
@@ -103,7 +105,7 @@ func TestGatewaysRolled(t *testing.T) {
 		work(func() time.Duration { return drainNotice + rand.N(2*time.Second) }, repeatable)
 	}
 	for range rounds() {
-		g.roll(t, func(*program) {
+		g.roll(t, func(*harness.Program) {
 			before := l.total()
 			require.Eventually(t, func() bool { return l.total() > before+50 }, waitLimit, 10*time.Millisecond)
 		})
@@ -143,7 +145,7 @@ func TestRequestsDuringIdleClose(t *testing.T) {
 			startedAt <- now
 		}
 	}()
-	took := g.nodes[0].stop(t)
+	took := g.nodes[0].Stop(t)
 	<-stopped
 	callers.Wait()
 	l.row(t, "Requests that meet the close of idle connections", "the node stops after "+seconds(took))

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/huleedu/edge/test/harness"
+
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/domain"
@@ -20,30 +22,30 @@ func TestNodesKilled(t *testing.T) {
 	s := newEnvironment(t, servers.Redis(t), servers.Kafka(t), nil)
 	s.topic = domain.NotificationTopic // the program reads only this topic
 	s.createTopic(t)
-	programs := make([]*program, nodes)
+	programs := make([]*harness.Program, nodes)
 	addresses := make([]string, nodes)
 	for i := range programs {
-		programs[i] = startProgram(t, "websocket", s.vars)
-		addresses[i] = programs[i].address
+		programs[i] = harness.Start(t, "websocket", s.vars)
+		addresses[i] = programs[i].Address(t)
 	}
 	front := newBalancer(t, addresses...)
-	awaitReady(t, programs[0].address)
+	awaitReady(t, programs[0].Address(t))
 	clients := connectClients(t, s, people, front.url(), front.url(), front.url())
 	states := map[string]int{}
 	for range kills {
 		one := rand.IntN(nodes)
-		programs[one].kill()
+		programs[one].Kill()
 		for i, p := range programs {
 			if i != one {
-				states[readiness(t.Context(), p.address)]++
+				states[readiness(t.Context(), p.Address(t))]++
 			}
 		}
-		programs[one] = startProgram(t, "websocket", s.vars)
-		front.replace(one, programs[one].address)
+		programs[one] = harness.Start(t, "websocket", s.vars)
+		front.replace(one, programs[one].Address(t))
 		<-time.After(outageLength(8*time.Second, 500*time.Millisecond))
 	}
 	for _, p := range programs {
-		awaitReady(t, p.address)
+		awaitReady(t, p.Address(t))
 	}
 	got := clients.finish(t)
 	got.row(t, fmt.Sprintf("One of three nodes killed, %d times", kills), fmt.Sprintf("the others: %d times ready, %d degraded", states["ready"], states["degraded"]))

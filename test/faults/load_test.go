@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/huleedu/edge/test/harness"
+
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 )
@@ -77,7 +79,7 @@ func (c *gatewayClient) run(ctx context.Context, e requestKind) (tries int, err 
 	if err != nil {
 		return 0, err
 	}
-	req.Header.Set("Authorization", "Bearer "+tokenOf(c.user))
+	req.Header.Set("Authorization", "Bearer "+harness.Token(c.user))
 	if e.body == "" {
 		req.Body = http.NoBody
 	} else {

@@ -5,11 +5,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/huleedu/edge/test/harness"
+
 	"go.uber.org/goleak"
 )
 
-// waitLimit limits every wait. It is long because only a failing test uses it up.
-const waitLimit = 60 * time.Second
+// waitLimit limits the wait for an event. Only a failing test uses it up.
+const waitLimit = harness.WaitLimit
 
 // longOutages reports whether the outages have the lengths of docs/faults.md. Otherwise
 // they are as short as the services can detect.
@@ -23,9 +25,4 @@ func outageLength(full, short time.Duration) time.Duration {
 	return short
 }
 
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		_ = os.RemoveAll(buildDir())
-		os.Exit(code)
-	}))
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

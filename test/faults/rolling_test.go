@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/huleedu/edge/test/harness"
+
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/domain"
@@ -27,7 +29,7 @@ func rounds() int {
 type pair struct {
 	name  string
 	vars  map[string]string
-	nodes [2]*program
+	nodes [2]*harness.Program
 	front *balancer
 	stops []time.Duration
 }
@@ -37,28 +39,28 @@ func startPair(t *testing.T, name string, vars map[string]string) *pair {
 	t.Helper()
 	p := &pair{name: name, vars: vars}
 	for i := range p.nodes {
-		p.nodes[i] = startProgram(t, name, vars)
+		p.nodes[i] = harness.Start(t, name, vars)
 	}
-	p.front = newProbingBalancer(t, p.nodes[0].address, p.nodes[1].address)
+	p.front = newProbingBalancer(t, p.nodes[0].Address(t), p.nodes[1].Address(t))
 	for _, n := range p.nodes {
 		p.awaitUse(t, n)
 	}
 	return p
 }
 
-func (p *pair) awaitUse(t *testing.T, n *program) {
+func (p *pair) awaitUse(t *testing.T, n *harness.Program) {
 	t.Helper()
-	require.Eventually(t, func() bool { return p.front.isReady(n.address) }, waitLimit, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return p.front.isReady(n.Address(t)) }, waitLimit, 20*time.Millisecond)
 }
 
 // roll replaces both nodes in turn. It calls before with each node before it stops it.
-func (p *pair) roll(t *testing.T, before func(*program)) {
+func (p *pair) roll(t *testing.T, before func(*harness.Program)) {
 	t.Helper()
 	for i, n := range p.nodes {
 		before(n)
-		p.stops = append(p.stops, n.stop(t))
-		p.nodes[i] = startProgram(t, p.name, p.vars)
-		p.front.replace(i, p.nodes[i].address)
+		p.stops = append(p.stops, n.Stop(t))
+		p.nodes[i] = harness.Start(t, p.name, p.vars)
+		p.front.replace(i, p.nodes[i].Address(t))
 		p.awaitUse(t, p.nodes[i])
 	}
 }
@@ -78,8 +80,8 @@ func TestNotificationNodesRolled(t *testing.T) {
 	clients := connectClients(t, s, users, p.front.url(), p.front.url(), p.front.url())
 	closed := 0
 	for range rounds() {
-		p.roll(t, func(n *program) {
-			sockets := socketsOf(t, n.address)
+		p.roll(t, func(n *harness.Program) {
+			sockets := socketsOf(t, n.Address(t))
 			require.Positive(t, sockets, "the node must have sockets")
 			closed += sockets
 		})

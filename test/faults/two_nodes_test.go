@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/huleedu/edge/test/harness"
+
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
@@ -50,7 +52,7 @@ func (r *transcript) listen(t *testing.T, who, user, addr string) {
 	connected, done := make(chan struct{}), make(chan error, 1)
 	var once sync.Once
 	s := console.NotificationClient{
-		URL: "ws://" + addr + "/ws", Token: tokenOf(user), Since: "0",
+		URL: "ws://" + addr + "/ws", Token: harness.Token(user), Since: "0",
 		OnFrame: func(frame []byte) { r.frame(who, frame) },
 		OnStatus: func(text string) {
 			r.log(who, text)

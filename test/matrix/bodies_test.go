@@ -3,6 +3,8 @@ package matrix_test
 import (
 	"fmt"
 	"strings"
+
+	"github.com/huleedu/edge/test/harness"
 )
 
 // body is a way to send a request's body.
@@ -70,7 +72,7 @@ func (b body) request(r route, user, id string) (head, wire string) {
 // without the empty line.
 func requestHead(method, path, user, id string) string {
 	return fmt.Sprintf("%s %s HTTP/1.1\r\nHost: gateway\r\nAuthorization: Bearer %s\r\nX-Correlation-ID: %s\r\n",
-		method, path, tokenOf(user), id)
+		method, path, harness.Token(user), id)
 }
 
 // get returns a GET request without a body.

@@ -67,11 +67,12 @@ func TestFailureMatrix(t *testing.T) {
 		metrics[name] = scrape(t, g)
 		g.stop(t, name)
 	}
+	spans := spansOf(e.collector)
 	for _, c := range matrix {
-		c.checkRecords(e, gateways[c.failure.site])
+		c.checkRecords(e, gateways[c.failure.site], spans[c.id])
 	}
 	for name, m := range metrics {
-		for _, problem := range m.compare(e.collector.from(gatewayName(name))) {
+		for _, problem := range m.compare(spans.from(gatewayName(name))) {
 			t.Errorf("metrics of gateway %q: %s", name, problem)
 		}
 	}

@@ -18,7 +18,7 @@ const clientGone = "499"
 
 // checkRecords compares the log line and the span of the request, and what the
 // services saw of it, with what the client got.
-func (c *cell) checkRecords(e *environment, g *gateway) {
+func (c *cell) checkRecords(e *environment, g *gateway, spans []serverSpan) {
 	for call, n := range c.plan.counted() {
 		method, _, _ := strings.Cut(call, " ")
 		most := 1
@@ -32,7 +32,7 @@ func (c *cell) checkRecords(e *environment, g *gateway) {
 	if executed := e.service.requests(c.nextID) > 0 || len(g.log.of(c.nextID)) > 0; executed && c.next.status == 0 {
 		c.problem("the bytes behind the request were executed")
 	}
-	lines, spans := g.log.of(c.id), e.collector.of(c.id)
+	lines := g.log.of(c.id)
 	if len(spans) != 1 {
 		c.problem("%d server spans", len(spans))
 		return
@@ -88,7 +88,7 @@ func scrape(t *testing.T, g *gateway) metrics {
 	require.Eventually(t, func() bool {
 		out = readMetrics(t, g)
 		return out["gateway_http_requests_in_progress"] <= 1
-	}, patience, 100*time.Millisecond, "requests stay in progress")
+	}, waitLimit, 100*time.Millisecond, "requests stay in progress")
 	return out
 }
 

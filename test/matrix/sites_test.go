@@ -5,6 +5,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/huleedu/edge/test/harness"
+
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/test/world"
@@ -88,13 +90,10 @@ func deadPort(t *testing.T, keep bool) string {
 	return l.Addr().String()
 }
 
-// secret signs the tokens of these tests.
-const secret = "matrix-0123456789-0123456789-0123456789"
-
 // environment is what stands around the gateways of one test.
 type environment struct {
 	service   *service
-	collector *collector
+	collector *harness.Collector
 	vars      map[string]string
 }
 
@@ -108,12 +107,12 @@ func newEnvironment(t *testing.T) *environment {
 	kafka, err := world.StartKafka("")
 	require.NoError(t, err)
 	t.Cleanup(kafka.Close)
-	e := &environment{service: startService(t), collector: newCollector(t)}
+	e := &environment{service: startService(t), collector: harness.NewCollector(t)}
 	e.vars = map[string]string{
-		"ENVIRONMENT": "testing", "JWT_SECRET_KEY": secret, "HULEEDU_INTERNAL_API_KEY": "matrix-internal-key",
+		"ENVIRONMENT": "testing", "JWT_SECRET_KEY": harness.Secret, "HULEEDU_INTERNAL_API_KEY": "matrix-internal-key",
 		"API_GATEWAY_HTTP_HOST": "127.0.0.1", "API_GATEWAY_HTTP_PORT": "0",
 		"REDIS_URL": redis.URL(), "KAFKA_BOOTSTRAP_SERVERS": kafka.Addr(), "API_GATEWAY_KAFKA_PUBLISH_TIMEOUT": "3",
-		"OTEL_EXPORTER_OTLP_ENDPOINT": e.collector.url, "OTEL_BSP_MAX_QUEUE_SIZE": "200000", "OTEL_BSP_SCHEDULE_DELAY": "500",
+		"OTEL_EXPORTER_OTLP_ENDPOINT": e.collector.URL, "OTEL_BSP_MAX_QUEUE_SIZE": "200000", "OTEL_BSP_SCHEDULE_DELAY": "500",
 		"API_GATEWAY_HTTP_CLIENT_TIMEOUT_SECONDS": "3", "API_GATEWAY_STREAM_IDLE_TIMEOUT": "2",
 		"API_GATEWAY_UPLOAD_STALL_TIMEOUT": "2", "API_GATEWAY_UPLOAD_TIMEOUT": "20", "API_GATEWAY_ANSWER_TIMEOUT": "10",
 		"API_GATEWAY_CIRCUIT_BREAKER_ENABLED": "false", "API_GATEWAY_HTTP_CIRCUIT_BREAKER_FAILURE_THRESHOLD": "1000000",

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -169,19 +168,14 @@ func TestEventStreams(t *testing.T) {
 	open[0].end()
 	require.Eventually(t, func() bool {
 		return e.openStream(t, g, "teacher").response.StatusCode == http.StatusOK
-	}, patience, flowPause, "a place that became free is not given")
+	}, waitLimit, flowPause, "a place that became free is not given")
 
-	require.NoError(t, g.cmd.Process.Signal(syscall.SIGTERM))
+	g.Terminate(t)
 	began := time.Now()
 	for _, s := range open[1:] {
 		_, err := io.Copy(io.Discard, s.events)
 		require.False(t, err != nil && timedOut(err), "a drain does not end the stream")
 	}
-	select {
-	case <-g.ended:
-		require.Equal(t, 0, g.cmd.ProcessState.ExitCode(), "%s", g.log.text())
-	case <-time.After(patience):
-		require.FailNow(t, "the gateway does not stop")
-	}
+	require.Equal(t, 0, g.Exit(t, waitLimit), "%s", g.Stderr)
 	require.Less(t, time.Since(began), 15*time.Second)
 }

@@ -1,0 +1,147 @@
+// Package jsonmember finds the members of a JSON object and the elements of a JSON array,
+// and leaves their bytes as they are. encoding/json cannot do that: it ignores the case of
+// names, hides duplicate names, and does not say where a value begins.
+//
+// It accepts what encoding/json accepts, including duplicate names, invalid UTF-8 and lone
+// surrogates; callers that must refuse them check for them.
+package jsonmember
+
+import (
+	"bytes"
+	"errors"
+	"io"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// ErrTooMany means that an object or array has more entries than the caller accepts.
+var ErrTooMany = errors.New("too many members or elements")
+
+var (
+	errNotObject = errors.New("not a JSON object")
+	errNotArray  = errors.New("not a JSON array")
+	errTrailing  = errors.New("bytes follow the JSON value")
+)
+
+// typicalMembers is the number of members for which memory is allocated at first.
+const typicalMembers = 16
+
+// Member is one member of an object. Its offsets are indexes of the object's text.
+type Member struct {
+	// Name is the decoded name. A lone surrogate in it becomes U+FFFD.
+	Name string
+	// Start is the index of the first quote of the name.
+	Start int
+	// ValueStart is the index of the first byte of the value, and End is the index behind its
+	// last byte.
+	ValueStart, End int
+}
+
+// Object is a JSON object and its members in the order of the text.
+type Object struct {
+	Raw     []byte
+	Members []Member
+}
+
+// Parse finds the members of one object of at most limit members. The object keeps raw. It
+// returns an error for any other text, and ErrTooMany for more members.
+func Parse(raw []byte, limit int) (Object, error) {
+	d := decoder(raw)
+	if t, err := d.ReadToken(); err != nil || t.Kind() != '{' {
+		return Object{}, errors.Join(errNotObject, err)
+	}
+	o := Object{Raw: raw, Members: make([]Member, 0, typicalMembers)}
+	for d.PeekKind() != '}' {
+		name, err := d.ReadValue()
+		if err != nil {
+			return Object{}, err
+		}
+		m := Member{Name: Text(name), Start: int(d.InputOffset()) - len(name)}
+		value, err := d.ReadValue()
+		if err != nil {
+			return Object{}, err
+		}
+		if len(o.Members) == limit {
+			return Object{}, ErrTooMany
+		}
+		m.End = int(d.InputOffset())
+		m.ValueStart = m.End - len(value)
+		o.Members = append(o.Members, m)
+	}
+	return o, end(d)
+}
+
+// Elements returns the elements of one array of at most limit elements. They share memory
+// with raw. It returns an error for any other text, and ErrTooMany for more elements.
+func Elements(raw []byte, limit int) ([][]byte, error) {
+	d := decoder(raw)
+	if t, err := d.ReadToken(); err != nil || t.Kind() != '[' {
+		return nil, errors.Join(errNotArray, err)
+	}
+	var out [][]byte
+	for d.PeekKind() != ']' {
+		value, err := d.ReadValue()
+		if err != nil {
+			return nil, err
+		}
+		if len(out) == limit {
+			return nil, ErrTooMany
+		}
+		at := int(d.InputOffset())
+		out = append(out, raw[at-len(value):at:at])
+	}
+	return out, end(d)
+}
+
+// decoder returns a decoder that reads raw in place.
+func decoder(raw []byte) *jsontext.Decoder {
+	return jsontext.NewDecoder(bytes.NewBuffer(raw), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+}
+
+// end reads the end of the object or array and returns an error if anything but white space
+// follows.
+func end(d *jsontext.Decoder) error {
+	if _, err := d.ReadToken(); err != nil {
+		return err
+	}
+	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
+		return errTrailing
+	}
+	return nil
+}
+
+// Value returns the value of member i, byte for byte.
+func (o Object) Value(i int) []byte {
+	m := o.Members[i]
+	return o.Raw[m.ValueStart:m.End:m.End]
+}
+
+// Find returns the indexes of the members with exactly that name.
+func (o Object) Find(name string) []int {
+	var found []int
+	for i, m := range o.Members {
+		if m.Name == name {
+			found = append(found, i)
+		}
+	}
+	return found
+}
+
+// Last returns the value of the last member with exactly that name, nil if there is none.
+func (o Object) Last(name string) []byte {
+	found := o.Find(name)
+	if len(found) == 0 {
+		return nil
+	}
+	return o.Value(found[len(found)-1])
+}
+
+// Text decodes a valid JSON string. It returns an empty string for another value. A lone
+// surrogate becomes U+FFFD.
+func Text(raw []byte) string {
+	if len(raw) < 2 || raw[0] != '"' {
+		return ""
+	}
+	text, _ := jsontext.AppendUnquote(nil, raw) // the error reports only what became U+FFFD
+	return string(text)
+}

@@ -1,6 +1,0 @@
-//go:build !race
-
-package conformance_test
-
-// raceEnabled reports whether the race detector is enabled.
-const raceEnabled = false

@@ -1,0 +1,58 @@
+package harness
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+)
+
+// coverVariable names the directory for the coverage data of programs. It is not GOCOVERDIR, which
+// "go test -cover" sets to a directory of its own.
+const coverVariable = "EDGE_COVER_DIR"
+
+// buildPrograms builds all programs, with the race detector if the test has it and with coverage if
+// a directory for it is set, and returns their directory. All test packages share the directory:
+// the go command does not link a program that is up to date, and a lock lets one package build at a
+// time.
+var buildPrograms = sync.OnceValues(func() (dir string, err error) {
+	name, args := "test", []string{"build", "-buildvcs=false", "-ldflags=-s -w"}
+	if RaceEnabled {
+		name, args = name+"-race", append(args, "-race")
+	}
+	if os.Getenv(coverVariable) != "" {
+		name, args = name+"-cover", append(args, "-cover", "-covermode=atomic", "-coverpkg=github.com/huleedu/edge/...")
+	}
+	dir, err = filepath.Abs(filepath.Join("../../bin", name))
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return "", err
+	}
+	unlock, err := lockDir(dir)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	out, err := exec.Command("go", append(args, "-o", dir+"/", "github.com/huleedu/edge/cmd/...")...).CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("build the programs: %w\n%s", err, out)
+	}
+	return dir, nil
+})
+
+// lockDir waits for an exclusive lock of the directory among processes. The caller must call unlock.
+func lockDir(dir string) (unlock func(), err error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() { _ = f.Close() }, nil
+}
