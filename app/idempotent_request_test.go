@@ -85,7 +85,9 @@ func TestAKeyInUseIsAConflict(t *testing.T) {
 		_, err := o.repeat()
 		e := domain.As(err)
 		require.Equal(t, domain.InvalidRequest, e.Code)
-		require.Equal(t, domain.Conflict, e.Kind)
+		require.Equal(t, map[domain.ClaimState]domain.Reason{
+			domain.Running: domain.ReasonKeyInUse, domain.Mismatched: domain.ReasonKeyReused,
+		}[state], e.Reason)
 		require.Equal(t, wait, e.RetryAfter > 0)
 		require.Empty(t, o.commands)
 		require.Len(t, s.steps, 1)

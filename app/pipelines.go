@@ -49,8 +49,8 @@ type Outcome struct {
 // preflight and publishes the command. For a batch that the platform does not know
 // yet, the preflight decides if the caller registered the batch through the gateway
 // within 24 h; otherwise the error is RESOURCE_NOT_FOUND. A request with an idempotency
-// key is executed once. Errors: AUTHORIZATION_ERROR, INVALID_REQUEST of kind Conflict
-// for a key in use, and those of the ports. Nothing is published after an error, except
+// key is executed once. Errors: AUTHORIZATION_ERROR, INVALID_REQUEST for a key
+// that is in use or was used for another request, and those of the ports. Nothing is published after an error, except
 // that the outcome is unknown after KAFKA_PUBLISH_ERROR.
 func (p *Pipelines) Start(ctx context.Context, caller domain.Caller, r domain.PipelineRequest, repeat IdempotentRequest) (Outcome, error) {
 	if repeat.Key == "" {

@@ -60,7 +60,7 @@ type BatchRegistry interface {
 // in-sync replica has the record, the adapter's timeout expires or ctx is done.
 // Errors: KAFKA_PUBLISH_ERROR, after which it is unknown whether the command was
 // published (a retry must have the same event id); VALIDATION_ERROR for a command that
-// can never be published, of kind TooLarge over domain.MaxCommandBytes or a smaller
+// can never be published, with ReasonTooLarge over domain.MaxCommandBytes or a smaller
 // limit of the broker; CONFIGURATION_ERROR when topic, access rights or settings do not
 // allow publishing. Nothing is published after the last two.
 type CommandPublisher interface {

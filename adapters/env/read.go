@@ -146,7 +146,7 @@ func (s section) withVariableName(problem error, vars map[string]string) error {
 		return domain.Misconfigured(s.value.Type().String(), "cannot be used").WithCause(problem)
 	}
 	for _, setting := range s.fields {
-		if failure.Details["config_key"] == setting.tag {
+		if failure.Setting == setting.tag {
 			name, _, _ := setting.find(vars)
 			return domain.Misconfigured(name, failure.Message).WithCause(failure.Err)
 		}
@@ -175,8 +175,8 @@ func formatProblem(err error) string {
 	if !is {
 		return err.Error()
 	}
-	if name, named := failure.Details["config_key"].(string); named {
-		return name + ": " + failure.Message
+	if failure.Setting != "" {
+		return failure.Setting + ": " + failure.Message
 	}
 	return failure.Message
 }

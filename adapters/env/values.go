@@ -122,8 +122,7 @@ func invalidVariables(err error) []string {
 	var names []string
 	for _, one := range joined.Unwrap() {
 		if failure, is := errors.AsType[*domain.Error](one); is {
-			name, _ := failure.Details["config_key"].(string)
-			names = append(names, name)
+			names = append(names, failure.Setting)
 		}
 	}
 	return names

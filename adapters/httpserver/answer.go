@@ -76,10 +76,10 @@ func (s *router) setErrorHeaders(h http.Header, e *domain.Error, status int) {
 // attribute if there were no credentials.
 func challenge(e *domain.Error) string {
 	const realm = `Bearer realm="huleedu"`
-	switch e.Details["reason"] {
-	case "missing_authorization_header":
+	switch e.Reason {
+	case domain.ReasonNoCredentials:
 		return realm
-	case "invalid_authorization_format":
+	case domain.ReasonMalformedCredentials:
 		return realm + `, error="invalid_request", error_description="` + e.Message + `"`
 	default:
 		return realm + `, error="invalid_token", error_description="` + e.Message + `"`
@@ -104,7 +104,7 @@ func (s *router) appendError(b []byte, trail domain.RequestContext, e *domain.Er
 	b = append(b, `","timestamp":"`...)
 	b = time.Now().UTC().AppendFormat(b, timestampLayout)
 	b = append(b, `","details":`...)
-	return append(appendDetails(b, e.Details), '}')
+	return append(appendDetails(b, e.PublicDetails()), '}')
 }
 
 // Bounds of an error answer, so that none exceeds 64 KiB whatever its request or

@@ -7,6 +7,7 @@ import (
 	"net/textproto"
 	"strings"
 
+	"github.com/huleedu/edge/adapters/internal/httpreason"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -22,7 +23,7 @@ func formBoundary(h http.Header) (string, error) {
 	media, _, _ := strings.Cut(declared, ";")
 	if !strings.EqualFold(strings.TrimSpace(media), "multipart/form-data") || isEncoded(h) {
 		return "", &domain.Error{
-			Code: domain.InvalidRequest, Kind: domain.WrongMediaType,
+			Code: domain.InvalidRequest, Reason: httpreason.WrongMediaType,
 			Message: "Content-Type must be multipart/form-data", Op: "httpserver.formBoundary",
 		}
 	}

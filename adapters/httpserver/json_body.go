@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/huleedu/edge/adapters/internal/httpreason"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -19,7 +20,7 @@ import (
 func readJSON(r *http.Request, limit int64) ([]byte, error) {
 	if !isJSONRequest(r.Header) {
 		return nil, &domain.Error{
-			Code: domain.InvalidRequest, Kind: domain.WrongMediaType,
+			Code: domain.InvalidRequest, Reason: httpreason.WrongMediaType,
 			Message: "Content-Type must be application/json", Op: "httpserver.readJSON",
 		}
 	}
@@ -125,7 +126,7 @@ func bodyReadError(cause error) error {
 
 func tooLarge(limit int64) *domain.Error {
 	return &domain.Error{
-		Code: domain.ValidationError, Kind: domain.TooLarge, Message: "Request body too large",
+		Code: domain.ValidationError, Reason: domain.ReasonTooLarge, Message: "Request body too large",
 		Op: "httpserver.readJSON", Details: map[string]any{"limit_bytes": limit},
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/adapters/httpserver"
+	"github.com/huleedu/edge/adapters/internal/httpreason"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -195,7 +196,7 @@ func FuzzRegistration(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		r, err := httpserver.RegistrationRequest(body)
 		if err != nil {
-			require.Equal(t, domain.SchemaViolation, domain.As(err).Kind)
+			require.Equal(t, httpreason.SchemaViolation, domain.As(err).Reason)
 			return
 		}
 		require.Positive(t, r.EssayCount)

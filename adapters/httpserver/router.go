@@ -11,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/huleedu/edge/adapters/internal/httpreason"
 	"github.com/huleedu/edge/app"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
@@ -81,7 +82,7 @@ func noRoute(c *gin.Context) error {
 }
 
 func noMethod(*gin.Context) error {
-	return &domain.Error{Code: domain.InvalidRequest, Kind: domain.WrongMethod, Message: "Method not allowed"}
+	return &domain.Error{Code: domain.InvalidRequest, Reason: httpreason.WrongMethod, Message: "Method not allowed"}
 }
 
 // truncateASCII returns at most the first 100 bytes of an ASCII text, for error

@@ -13,6 +13,7 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 
+	"github.com/huleedu/edge/adapters/internal/httpreason"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -135,7 +136,7 @@ func (u *upload) refusalError(r domain.Reply) error {
 		return u.unknownBatch()
 	case status == http.StatusConflict:
 		return &domain.Error{
-			Code: domain.InvalidRequest, Kind: domain.Conflict, Message: "The batch cannot take files now", Op: "httpserver.upload",
+			Code: domain.InvalidRequest, Reason: httpreason.Conflict, Message: "The batch cannot take files now", Op: "httpserver.upload",
 		}
 	default:
 		return domain.External(u.g.files.name, status).WithOp("httpserver.upload")

@@ -22,8 +22,8 @@ import (
 
 // publishAnswer is how a publisher answers an error code of the broker.
 type publishAnswer struct {
-	code domain.Code
-	kind domain.Kind
+	code   domain.Code
+	reason domain.Reason
 	// repeat: the error tells the caller to try again.
 	repeat bool
 	// degraded: the publisher's health shows it.
@@ -35,7 +35,7 @@ type publishAnswer struct {
 func answerTo(code int16) publishAnswer {
 	switch {
 	case slices.Contains([]int16{10, 18}, code):
-		return publishAnswer{code: domain.ValidationError, kind: domain.TooLarge}
+		return publishAnswer{code: domain.ValidationError, reason: domain.ReasonTooLarge}
 	case slices.Contains([]int16{2, 87}, code):
 		return publishAnswer{code: domain.ValidationError}
 	case slices.Contains([]int16{
@@ -76,7 +76,7 @@ func requireAnswer(t *testing.T, want publishAnswer, err error, p *kafka.Publish
 	failure, ok := errors.AsType[*domain.Error](err)
 	require.True(t, ok, "%T: %v", err, err)
 	require.Equal(t, want.code, failure.Code, err)
-	require.Equal(t, want.kind, failure.Kind, err)
+	require.Equal(t, want.reason, failure.Reason, err)
 	require.Equal(t, want.repeat, failure.RetryAfter > 0, "RetryAfter is %v", failure.RetryAfter)
 	condition := domain.Healthy
 	if want.degraded {
@@ -217,7 +217,7 @@ func TestCommandIsMeasuredAsItIsSent(t *testing.T) {
 		before := len(seen.all())
 		c.Envelope.Data = []byte(`"` + fit + filler + `"`)
 		err = p.Publish(t.Context(), c)
-		requireAnswer(t, publishAnswer{code: domain.ValidationError, kind: domain.TooLarge}, err, p)
+		requireAnswer(t, publishAnswer{code: domain.ValidationError, reason: domain.ReasonTooLarge}, err, p)
 		require.Equal(t, domain.MaxCommandBytes, domain.As(err).Details["limit_bytes"])
 		require.Len(t, seen.all(), before)
 	}

@@ -51,7 +51,7 @@ func NewPublisher(c PublisherConfig, o ports.Observer, tp trace.TracerProvider, 
 
 // Publish returns nil once every in-sync replica has the command. It waits no
 // longer than ctx and the publisher's own limit. Errors: VALIDATION_ERROR for a
-// command that is too large (of kind TooLarge) or that brokers reject for what is
+// command that is too large (with ReasonTooLarge) or that brokers reject for what is
 // in it, CONFIGURATION_ERROR when brokers refuse topic, rights or settings, and
 // KAFKA_PUBLISH_ERROR, which means that the outcome is unknown.
 func (p *Publisher) Publish(ctx context.Context, c domain.Command) error {
