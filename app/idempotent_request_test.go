@@ -49,7 +49,7 @@ func (o *office) repeat() (app.Outcome, error) {
 }
 
 func willing(s *shelf) *office {
-	return &office{report: domain.BatchReport{Owner: "u1"}, verdict: domain.Verdict{Allowed: true}, answers: s}
+	return &office{report: domain.BatchReport{Owner: "u1"}, preflight: ports.PreflightResult{Allowed: true}, answers: s}
 }
 
 // The first half of a claim line; the digest is of the body "{}".
@@ -99,8 +99,8 @@ func TestAKeyIsReleasedAfterAFailure(t *testing.T) {
 	for name, o := range map[string]*office{
 		"foreign": {report: domain.BatchReport{Owner: "u2"}},
 		"unasked": {report: domain.BatchReport{Owner: "u1"}, denied: away},
-		"refused": {report: domain.BatchReport{Owner: "u1"}, verdict: domain.Verdict{Refusal: &domain.Refusal{Status: 402}}},
-		"unknown": {report: domain.BatchReport{Owner: "u1"}, verdict: domain.Verdict{Allowed: true}, lost: domain.NotPublished("t", nil)},
+		"refused": {report: domain.BatchReport{Owner: "u1"}, preflight: ports.PreflightResult{Refusal: &ports.Passthrough{Status: 402}}},
+		"unknown": {report: domain.BatchReport{Owner: "u1"}, preflight: ports.PreflightResult{Allowed: true}, lost: domain.NotPublished("t", nil)},
 	} {
 		s := &shelf{claim: domain.Claim{Ticket: "t1"}}
 		o.answers = s

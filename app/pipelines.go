@@ -37,7 +37,7 @@ func NewPipelines(p PipelineParts) *Pipelines { return &Pipelines{p} }
 // Outcome is the result of a request to start a pipeline that did not fail.
 type Outcome struct {
 	// Refusal is the orchestrator's refusal; nil when Kafka confirmed the command.
-	Refusal *domain.Refusal
+	Refusal *ports.Passthrough
 	// Response is the response to the client when Refusal is nil.
 	Response []byte
 	// Replayed reports that the response is that of an earlier request with the same
@@ -67,15 +67,15 @@ func (p *Pipelines) run(ctx context.Context, caller domain.Caller, r domain.Pipe
 			return Outcome{}, err
 		}
 	}
-	verdict, err := p.Preflight.Check(ctx, caller, r.Batch, r.Pipeline)
+	preflight, err := p.Preflight.Check(ctx, caller, r.Batch, r.Pipeline)
 	if err != nil {
 		return Outcome{}, err
 	}
-	if verdict.Skipped && unowned != nil {
+	if preflight.Skipped && unowned != nil {
 		return Outcome{}, unowned
 	}
-	if !verdict.Allowed {
-		return Outcome{Refusal: verdict.Refusal}, nil
+	if !preflight.Allowed {
+		return Outcome{Refusal: preflight.Refusal}, nil
 	}
 	command, err := domain.PipelineCommand(ctx, caller, r, eventID)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/huleedu/edge/adapters/httpserver"
 	"github.com/huleedu/edge/adapters/internal/httpreason"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
 )
 
 const promptRef = `{"references":{"student_prompt_text":{"storage_id":" p1 "}}}`
@@ -58,7 +59,7 @@ func TestTheOrchestratorsWordIsPassedOn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, status := range []int{200, 201, 400, 402, 403, 404, 409, 422, 429, 500, 503} {
-		w.platform.SetReply(domain.Reply{Status: status, ContentType: "application/problem+json", Body: []byte(`{ "their":"own" }`)})
+		w.platform.SetReply(ports.Passthrough{Status: status, ContentType: "application/problem+json", Body: []byte(`{ "their":"own" }`)})
 		for _, r := range []reply{
 			call(t, "POST", w.base+"/v1/batches/register", `{"expected_essay_count":1,"essay_ids":["e1"],"course_code":"SV3"}`, bearer),
 			call(t, "PATCH", w.base+"/v1/batches/b1/prompt", `{"student_prompt_ref":`+promptRef+`}`, bearer),
@@ -69,7 +70,7 @@ func TestTheOrchestratorsWordIsPassedOn(t *testing.T) {
 			everyAnswer(t, r)
 		}
 	}
-	w.platform.SetReply(domain.Reply{Status: 200, Body: []byte("<html>")})
+	w.platform.SetReply(ports.Passthrough{Status: 200, Body: []byte("<html>")})
 	r := call(t, "PATCH", w.base+"/v1/batches/b1/prompt", `{"student_prompt_ref":`+promptRef+`}`, bearer)
 	require.Equal(t, 502, r.StatusCode)
 	require.Equal(t, "INVALID_RESPONSE", standard(t, r, domain.GatewayService).Code)

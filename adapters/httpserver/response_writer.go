@@ -10,7 +10,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
 )
 
 // autoLengthLimit is the size, in bytes, up to which net/http sets Content-Length
@@ -75,7 +75,7 @@ func (s *router) writeJSON(c *gin.Context, v any) error {
 }
 
 // writeReply sends a service's answer to the client.
-func (s *router) writeReply(c *gin.Context, r domain.Reply) {
+func (s *router) writeReply(c *gin.Context, r ports.Passthrough) {
 	contentType := []string{safeContentType(r)}
 	if r.RetryAfter != "" {
 		c.Writer.Header().Set("Retry-After", r.RetryAfter)
@@ -87,7 +87,7 @@ func (s *router) writeReply(c *gin.Context, r domain.Reply) {
 // A declared JSON type stays. Anything else becomes a type that no browser runs:
 // application/json for a body that is JSON, else plain text. The answer carries
 // nosniff, so browsers keep to it.
-func safeContentType(r domain.Reply) string {
+func safeContentType(r ports.Passthrough) string {
 	media, _, err := mime.ParseMediaType(r.ContentType)
 	switch {
 	case err == nil && isJSONType(media):

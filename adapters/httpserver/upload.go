@@ -12,6 +12,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
 )
 
 // uploadGrace is how long after its limit an upload's body may still be read: the
@@ -50,7 +51,7 @@ func (g *gateway) uploadFiles(c *gin.Context) error {
 }
 
 // sendForm runs an upload. When it returns, no goroutine reads the form.
-func (g *gateway) sendForm(c *gin.Context, boundary string) (domain.Reply, error) {
+func (g *gateway) sendForm(c *gin.Context, boundary string) (ports.Passthrough, error) {
 	u := g.newUpload(c, boundary)
 	defer u.close()
 	go u.copyForm()

@@ -15,6 +15,7 @@ import (
 
 	"github.com/huleedu/edge/adapters/internal/httpreason"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
 )
 
 const (
@@ -26,11 +27,11 @@ const (
 
 // run calls the file service when the first bytes of the copy are ready. It returns
 // the answer for the client.
-func (u *upload) run() (domain.Reply, error) {
+func (u *upload) run() (ports.Passthrough, error) {
 	select {
 	case <-u.started:
 	case <-u.aborted:
-		return domain.Reply{}, u.reason
+		return ports.Passthrough{}, u.reason
 	}
 	to := u.g.files
 	ctx, span := u.g.tracer.Start(u.ctx, "gateway.proxy_request", to.spanOptions...)
@@ -49,7 +50,7 @@ func (u *upload) run() (domain.Reply, error) {
 
 // call sends the form and reads the answer. The reply's status is set when the
 // service answered, also beside an error.
-func (u *upload) call(ctx context.Context) (domain.Reply, error) {
+func (u *upload) call(ctx context.Context) (ports.Passthrough, error) {
 	to := u.g.files
 	req := (&http.Request{
 		Method: http.MethodPost, URL: to.target(&url.URL{Path: u.request.URL.Path, RawQuery: u.request.URL.RawQuery}),
@@ -57,11 +58,11 @@ func (u *upload) call(ctx context.Context) (domain.Reply, error) {
 	}).WithContext(ctx)
 	res, err := to.transport.RoundTrip(req)
 	if err != nil {
-		return domain.Reply{}, to.failure(err)
+		return ports.Passthrough{}, to.failure(err)
 	}
 	defer func() { _ = res.Body.Close() }()
 	body := &budgetReader{res.Body, domain.MemoryOf(ctx), to.name}
-	reply := domain.Reply{Status: res.StatusCode, ContentType: res.Header.Get("Content-Type")}
+	reply := ports.Passthrough{Status: res.StatusCode, ContentType: res.Header.Get("Content-Type")}
 	if !isAccepted(reply.Status) {
 		reply.Body = u.refusalBody(reply.Status, body)
 		return reply, u.refusalError(reply)
@@ -86,7 +87,7 @@ func (u *upload) refusalBody(status int, body io.Reader) []byte {
 
 // readAcceptance reads the answer to an accepted form. It returns an error if the form
 // was not complete.
-func (u *upload) readAcceptance(reply domain.Reply, body io.Reader) (domain.Reply, error) {
+func (u *upload) readAcceptance(reply ports.Passthrough, body io.Reader) (ports.Passthrough, error) {
 	to := u.g.files
 	select {
 	case <-u.aborted:
@@ -126,7 +127,7 @@ func isAccepted(status int) bool {
 }
 
 // refusalError translates the service's other answers.
-func (u *upload) refusalError(r domain.Reply) error {
+func (u *upload) refusalError(r ports.Passthrough) error {
 	switch status := r.Status; {
 	case status == http.StatusBadRequest:
 		return domain.Invalid("form", "", "", serviceMessage(r.Body)).WithOp("httpserver.upload")
