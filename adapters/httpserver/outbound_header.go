@@ -8,7 +8,7 @@ import (
 
 	"go.opentelemetry.io/otel/propagation"
 
-	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/adapters/internal/identity"
 )
 
 // outboundHeader returns the header of a forwarded request: the client's header
@@ -25,7 +25,7 @@ func (g *gateway) outboundHeader(ctx context.Context, in *http.Request, x *reque
 	if !g.Config.ForwardAuthorization {
 		delete(out, "Authorization")
 	}
-	id := domain.IdentityOf(x.caller)
+	id := identity.Of(x.caller)
 	out.Set("X-User-Id", id.User)
 	if id.Org != "" {
 		out.Set("X-Org-Id", id.Org)
