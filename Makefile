@@ -12,7 +12,8 @@ TOOLS            := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/huleedu-edge
 GOLANGCI         := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
 GOVULNCHECK_VERSION := v1.9.0
 GOVULNCHECK      := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)/govulncheck
-REPORT           := $(TOOLS)/report
+GOTESTSUM_VERSION := v1.13.0
+export GOTESTSUM := $(TOOLS)/gotestsum-$(GOTESTSUM_VERSION)/gotestsum
 
 # A checkout that belongs to somebody else must build too.
 export GOFLAGS := $(filter-out -buildvcs=%,$(GOFLAGS)) -buildvcs=false
@@ -37,17 +38,50 @@ build: ## Build static binaries into bin/
 	@revision=$$(git rev-parse HEAD >/dev/null 2>&1 && echo true || echo false) # --version tells it
 	CGO_ENABLED=0 go build -buildvcs=$$revision -trimpath -ldflags '-s -w' -o bin/ ./cmd/...
 
+# Packages that run first, because a long one at the end leaves a core idle.
+LONGEST := ./test/matrix ./test/conformance/... ./test/e2e ./test/faults ./adapters/httpserver
+# Without debug information a test program is linked in a third of the time.
+TESTFLAGS := -count=1 -ldflags=-w
+
+.PHONY: quick
+quick: $(GOTESTSUM) fmt-check ## Format, vet, and the tests without real servers and race detector that a change affects (90 s)
+	@echo '== vet'
+	go vet ./...
+	echo '== test: embedded servers only, without the race detector; results of unchanged packages are cached'
+	env -u EDGE_TEST_REDIS -u EDGE_TEST_KAFKA -u EDGE_TEST_REQUIRE_REAL \
+		$(GOTESTSUM) --format pkgname --format-icons text --format-hide-empty-pkg --hide-summary skipped -- \
+		-p=6 -ldflags=-w $(QUICK)
+
+# What "make quick" tests: the services, and the tests that need neither programs nor real servers.
+QUICK := ./adapters/... ./api/... ./app/... ./domain/... ./ports/... ./wire/... ./cmd/... \
+	./test/arch ./test/docs ./test/frames ./test/metrics ./test/world
+
 .PHONY: test
-test: ## Run every test, race detector on, beside a real Redis and a real Kafka
+test: $(GOTESTSUM) ## Run every test, race detector on, beside a real Redis and a real Kafka (8 minutes)
 	@race=-race
 	if ! command -v "$$(go env CC)" >/dev/null; then
 		[ "$${CI:-}" != true ] || { echo 'ERROR: the race detector needs a C compiler' >&2; exit 1; }
 		echo '** SKIPPED: the race detector, there is no C compiler' >&2; race=
 	fi
-	mkdir -p $(TOOLS)
-	go build -o $(REPORT) ./test/report
-	test/servers/with.sh bash -o pipefail -c \
-		"go test -json $$race -timeout 20m -count=1 $(if $(RUN),-run '$(RUN)') $(PKG) | $(REPORT)"
+	exec test/run.sh $$race -timeout=20m $(TESTFLAGS) $(if $(RUN),-run='$(RUN)') $(if $(filter ./...,$(PKG)),$(LONGEST)) $(PKG)
+
+# The tests that have a full form beside the one that "make test" runs.
+FULL := ./test/matrix ./test/conformance/... ./test/faults
+
+.PHONY: test-full
+test-full: $(GOTESTSUM) ## Run the whole failure matrix, long outages, all cases of Autobahn and more requests of schemathesis
+	@EDGE_TEST_FULL=1 exec test/run.sh -race -timeout=90m $(TESTFLAGS) $(FULL)
+
+.PHONY: check-slow
+check-slow: ## Run in full what "make test" runs in part, fuzz every parser, and measure coverage (about 90 minutes)
+	@summary= code=0
+	for part in test-full fuzz cover; do
+		SECONDS=0 result=passed
+		$(MAKE) --no-print-directory "$$part" || { result=FAILED; code=1; }
+		summary+="$$(printf '%-10s %-7s %5d s' "$$part" "$$result" "$$SECONDS")"$$'\n'
+	done
+	printf '\n== summary\n%s' "$$summary"
+	exit "$$code"
 
 .PHONY: check
 check: fmt-check lint wire-diff house manifests vuln licences test ## Format, lint, wire diff, house rules, manifests, vulnerabilities, licences, test: what .ci/run does
@@ -97,21 +131,29 @@ licences: ## Check that every dependency has a free licence
 	@echo '== licences'
 	go test -count=1 ./test/licences
 
-# What the two services are made of, and the tests that run them whole.
+# What the two services are made of.
 COVERED := ./adapters/... ./api/... ./app/... ./domain/... ./ports/... ./wire/... ./cmd/...
 comma   := ,
 empty   :=
 
 .PHONY: cover
-cover: ## Measure what tests and the programs in them reach of each service; under 90 % fails (5 minutes)
+cover: $(GOTESTSUM) ## Measure what tests and the programs in them cover of each service; under 90 % fails (5 minutes)
 	@rm -rf bin/cover
-	mkdir -p bin/cover/programs
-	EDGE_COVER_DIR=$(CURDIR)/bin/cover/programs test/servers/with.sh go test -count=1 -timeout 20m \
-		-covermode=atomic -coverpkg=$(subst $(empty) ,$(comma),$(COVERED)) -coverprofile=bin/cover/tests.out \
-		$(COVERED) ./test/e2e | sed 's/\tcoverage: .*//'
-	go tool covdata textfmt -i=bin/cover/programs -o bin/cover/programs.out
-	go run ./test/coverage -out bin/cover/merged.out bin/cover/tests.out bin/cover/programs.out
-	go tool cover -html=bin/cover/merged.out -o bin/cover.html
+	data=$(CURDIR)/bin/cover/data
+	mkdir -p $$data
+	EDGE_COVER_DIR=$$data test/run.sh -count=1 -timeout=20m -covermode=atomic \
+		-coverpkg=$(subst $(empty) ,$(comma),$(COVERED)) $(COVERED) ./test/e2e -args -test.gocoverdir=$$data
+	code=0
+	for service in gateway websocket; do
+		packages=$$(go list -deps ./cmd/$$service | grep '^github.com/huleedu/edge/' | paste -sd,)
+		go tool covdata percent -i=$$data -pkg=$$packages
+		go tool covdata textfmt -i=$$data -pkg=$$packages -o=bin/cover/$$service.out
+		go tool cover -html=bin/cover/$$service.out -o=bin/cover/$$service.html
+		total=$$(go tool cover -func=bin/cover/$$service.out | awk 'END { print $$NF }')
+		echo "== $$service: $$total of the statements, in bin/cover/$$service.html"
+		awk "BEGIN { exit $${total%\%} < 90 }" || { echo 'ERROR: less than 90 %' >&2; code=1; }
+	done
+	exit $$code
 
 .PHONY: bench
 bench: ## Measure against bare baselines (ARGS="sockets/fanout -quick"), or Go benchmarks (BENCH=name PKG=./adapters/jwt)
@@ -131,7 +173,7 @@ fuzz: ## Fuzz every parser for a moment (FUZZTIME=10s)
 
 .PHONY: conformance
 conformance: ## Try every case of Autobahn's suite, a browser and Node (a quarter of an hour)
-	@EDGE_CONFORMANCE_FULL=1 go test -v -count=1 -timeout 90m ./test/conformance
+	@EDGE_TEST_FULL=1 go test -v -count=1 -timeout 90m ./test/conformance
 
 .PHONY: clean
 clean: ## Remove what was built
@@ -140,6 +182,10 @@ clean: ## Remove what was built
 $(GOLANGCI):
 	@echo 'building golangci-lint $(GOLANGCI_VERSION) (once, about four minutes)'
 	GOBIN=$(@D) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+
+$(GOTESTSUM):
+	@echo 'building gotestsum $(GOTESTSUM_VERSION) (once)'
+	GOBIN=$(@D) go install gotest.tools/gotestsum@$(GOTESTSUM_VERSION)
 
 $(GOVULNCHECK):
 	@echo 'building govulncheck $(GOVULNCHECK_VERSION) (once)'

@@ -17,9 +17,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// fullRunVariable is the environment variable that enables the slow cases.
-const fullRunVariable = "EDGE_CONFORMANCE_FULL"
-
 // exitNoInterpreter is the exit code of autobahn.sh when Python 2.7 is not installed.
 const exitNoInterpreter = 77
 
@@ -50,12 +47,12 @@ func TestAutobahn(t *testing.T) {
 
 // TestAutobahnCompressed runs the compression cases: the first seven of each group, with
 // messages up to 16 KiB. The other cases, up to 128 KiB, take about half an hour;
-// EDGE_CONFORMANCE_FULL enables them.
+// a full run has them.
 func TestAutobahnCompressed(t *testing.T) {
 	t.Parallel()
 	const compressions = 12
 	cases := 7
-	if os.Getenv(fullRunVariable) != "" {
+	if harness.Full() {
 		cases = 18
 	}
 	// Number of groups: in 12 one per kind of text, in 13 one per offer of parameters.

@@ -1,7 +1,6 @@
 package faults_test
 
 import (
-	"os"
 	"testing"
 	"time"
 
@@ -13,13 +12,10 @@ import (
 // waitLimit limits the wait for an event. Only a failing test uses it up.
 const waitLimit = harness.WaitLimit
 
-// longOutages reports whether the outages have the lengths of docs/faults.md. Otherwise
-// they are as short as the services can detect.
-func longOutages() bool { return os.Getenv("EDGE_FAULTS_LONG") == "1" }
-
-// outageLength returns the length of an outage.
+// outageLength returns the length of an outage: the one of docs/faults.md in a full run, otherwise
+// as short as the services can detect.
 func outageLength(full, short time.Duration) time.Duration {
-	if longOutages() {
+	if harness.Full() {
 		return full
 	}
 	return short

@@ -19,7 +19,7 @@ import (
 
 // rounds returns how often every node is replaced.
 func rounds() int {
-	if longOutages() {
+	if harness.Full() {
 		return 5
 	}
 	return 1

@@ -50,7 +50,7 @@ func startGateway(t *testing.T) string {
 		"API_GATEWAY_RATE_LIMIT_COMMANDS": highLimit, "API_GATEWAY_RATE_LIMIT_UPLOADS": highLimit,
 		"API_GATEWAY_RATE_LIMIT_REFUSED": highLimit,
 	}))
-	p, release, err := wire.Gateway(c, io.Discard)
+	p, release, err := wire.Gateway(c, io.Discard, wire.GatewayOverride{})
 	require.NoError(t, err)
 	t.Cleanup(release)
 	p.Start()
