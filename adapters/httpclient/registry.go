@@ -75,7 +75,7 @@ func (b *Batches) send(ctx context.Context, document any, c call) (ports.Passthr
 	if err != nil {
 		return ports.Passthrough{}, domain.Unknown(err).WithOp("httpclient.tell")
 	}
-	c.body, c.limit, c.keepAllBodies = body, registryTimeout, true
+	c.body, c.timeout, c.keepAllBodies = body, registryTimeout, true
 	a, err := b.orchestrator.do(ctx, c)
 	switch {
 	case err != nil:
