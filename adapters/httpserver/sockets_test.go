@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/huleedu/edge/adapters/httpserver"
+	"github.com/huleedu/edge/adapters/internal/httpreason"
 	"github.com/huleedu/edge/app"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
@@ -114,7 +115,7 @@ func TestRefusedUpgrade(t *testing.T) {
 		403: domain.Forbidden("Origin not allowed", nil),
 		400: domain.Invalid("last_event_id", "x", "a position", "Invalid position"),
 		500: assert.AnError,
-		426: &domain.Error{Code: domain.InvalidRequest, Kind: domain.UpgradeRequired, Message: "m"},
+		426: &domain.Error{Code: domain.InvalidRequest, Reason: httpreason.UpgradeRequired, Message: "m"},
 	} {
 		refusal <- err
 		r := call(t, http.MethodGet, w.base+"/ws", "")
