@@ -1,15 +1,16 @@
-package domain_test
+package identity_test
 
 import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/huleedu/edge/adapters/internal/identity"
 	"github.com/huleedu/edge/domain"
 )
 
 func TestIdentityIsEncodedForHeaders(t *testing.T) {
-	for caller, want := range map[domain.Caller]domain.Identity{
+	for caller, want := range map[domain.Caller]identity.Fields{
 		{User: "anna"}:                      {User: "anna"},
 		{User: "anna", Org: "school north"}: {User: "anna", Org: "school north"},
 		{User: "a%20b"}:                     {User: "a%20b"},
@@ -20,6 +21,6 @@ func TestIdentityIsEncodedForHeaders(t *testing.T) {
 		{User: "anna\x7f"}:                  {User: "anna%7F", Encoding: "url"},
 		{User: "100%", Org: "å"}:            {User: "100%25", Org: "%C3%A5", Encoding: "url"},
 	} {
-		require.Equal(t, want, domain.IdentityOf(caller), caller)
+		require.Equal(t, want, identity.Of(caller), caller)
 	}
 }
