@@ -8,9 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestAnswersAreParsedInBoundedMemory: an answer of the largest size takes at most a few
-// times its own memory while it is parsed, whatever is in it.
-func TestAnswersAreParsedInBoundedMemory(t *testing.T) {
+// TestDocumentsAreParsedInBoundedMemory: parsing a document of the maximum size allocates at
+// most four times its size.
+func TestDocumentsAreParsedInBoundedMemory(t *testing.T) {
 	fill := func(before, item, after string) []byte {
 		return []byte(before + strings.Repeat(item, (maxResponseBody-len(before)-len(after)-1)/len(item)) + strings.TrimSuffix(item, ",") + after)
 	}
@@ -39,8 +39,8 @@ func TestAnswersAreParsedInBoundedMemory(t *testing.T) {
 	}
 }
 
-// TestUnknownStatusesOfAPageAreBounded: the log repeats some of them, each in part.
-func TestUnknownStatusesOfAPageAreBounded(t *testing.T) {
+// TestLoggedStatusesAreBounded: some unknown statuses of a page are logged, each in part.
+func TestLoggedStatusesAreBounded(t *testing.T) {
 	item := `{"overall_status":"` + strings.Repeat("x", 1000) + `"},`
 	_, unknown, err := readPage([]byte(`{"batches":[` + strings.Repeat(item, 100) + `{}],"pagination":{"total":1}}`))
 	require.NoError(t, err)
