@@ -56,7 +56,7 @@ func TestWhatIsAcceptedFitsTheLimitAsAFrame(t *testing.T) {
 		}
 		refused++
 		require.Equal(t, domain.ValidationError, domain.CodeOf(err))
-		require.Equal(t, domain.TooLarge, domain.As(err).Kind)
+		require.Equal(t, domain.ReasonTooLarge, domain.As(err).Reason)
 		require.Empty(t, bounded.kept)
 		require.Greater(t, size, limit-len("timestamp")-len(`"2026-01-02T03:04:05.000000Z"`))
 	})

@@ -70,7 +70,7 @@ func (n *Notifications) Accept(ctx context.Context, event domain.Envelope) (doma
 // drop.
 func frameTooLarge(limit int) error {
 	failure := domain.Invalid("record", "", fmt.Sprintf("a frame of at most %d bytes", limit), "Notification is too large")
-	failure.Kind = domain.TooLarge
+	failure.Reason = domain.ReasonTooLarge
 	return failure.WithCause(errTooLarge)
 }
 

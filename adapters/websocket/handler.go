@@ -64,8 +64,8 @@ func NewHandler(p HandlerParts) *Handler {
 
 // Serve serves one handshake. It returns after the connection is hijacked; a
 // goroutine of its own then serves the session. A returned error must be answered by
-// HTTP, and nothing has been written then: INVALID_REQUEST of kind UpgradeRequired
-// or for a malformed handshake, SERVICE_UNAVAILABLE while draining or over a limit
+// HTTP, and nothing has been written then: INVALID_REQUEST for a missing upgrade
+// or a malformed handshake, SERVICE_UNAVAILABLE while draining or over a limit
 // of the node, AUTHORIZATION_ERROR for a foreign origin, VALIDATION_ERROR and
 // PARSING_ERROR for a bad query, RATE_LIMIT for an address with too many refused
 // tokens.

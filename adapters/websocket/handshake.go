@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/huleedu/edge/adapters/internal/httpreason"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -22,7 +23,7 @@ func checkUpgrade(w http.ResponseWriter, r *http.Request) error {
 	if !asks || !slices.Equal(r.Header.Values("Sec-Websocket-Version"), []string{"13"}) {
 		w.Header().Set("Upgrade", "websocket")
 		w.Header().Set("Sec-WebSocket-Version", "13")
-		return &domain.Error{Code: domain.InvalidRequest, Kind: domain.UpgradeRequired, Message: "WebSocket upgrade required"}
+		return &domain.Error{Code: domain.InvalidRequest, Reason: httpreason.UpgradeRequired, Message: "WebSocket upgrade required"}
 	}
 	if r.ContentLength != 0 || len(r.TransferEncoding) > 0 {
 		return invalidHandshake("a body", nil)

@@ -20,6 +20,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 
+	"github.com/huleedu/edge/adapters/internal/httpreason"
 	"github.com/huleedu/edge/adapters/memory"
 	"github.com/huleedu/edge/adapters/websocket"
 	"github.com/huleedu/edge/app"
@@ -52,7 +53,7 @@ func (v stubValidator) Validate(_ context.Context, token string) (domain.Caller,
 		}
 	case "key", "not_yet_valid", "signature", "malformed":
 		if v.arrived == nil || !v.arrived.Load() {
-			return domain.Caller{}, domain.TokenInvalid(kind)
+			return domain.Caller{}, domain.TokenInvalid(domain.Reason(kind))
 		}
 	}
 	expires := v.expires
@@ -293,7 +294,7 @@ func serveHandler(h *websocket.Handler) http.Handler {
 		}
 		status := http.StatusServiceUnavailable
 		switch e := domain.As(err); {
-		case e.Kind == domain.UpgradeRequired:
+		case e.Reason == httpreason.UpgradeRequired:
 			status = http.StatusUpgradeRequired
 		case e.Code == domain.AuthorizationError:
 			status = http.StatusForbidden

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -68,8 +67,7 @@ func (f refusals) setFor(cause error, credential string, user domain.UserID) (*r
 // isTransient reports whether the same token may become valid: its key may arrive,
 // or its start time may come.
 func isTransient(e *domain.Error) bool {
-	cause, _ := e.Details["cause"].(string)
-	return slices.Contains([]string{"key", "not_yet_valid"}, cause)
+	return e.Reason == domain.ReasonKey || e.Reason == domain.ReasonNotYetValid
 }
 
 // refusal is a handshake that is refused. The credential is empty for a client
