@@ -21,7 +21,7 @@ const maxErrorAnswer = 64 << 10
 // headers and bodies. No error answer exceeds 64 KiB and none of the routes that
 // read a whole body exceeds the body's budget.
 func TestNoErrorAnswerGrows(t *testing.T) {
-	w := newWorld(t)
+	w := newEnvironment(t)
 	handler := w.Handler()
 	targets := w.Routes()
 	rapid.Check(t, func(t *rapid.T) {
@@ -39,7 +39,7 @@ func TestNoErrorAnswerGrows(t *testing.T) {
 		}
 		answer := httptest.NewRecorder()
 		cost := requests.Allocated(func() {
-			defer func() { // a cut connection is no answer
+			defer func() { // a closed connection has no answer
 				cut := recover()
 				if err, is := cut.(error); cut != nil && (!is || !errors.Is(err, http.ErrAbortHandler)) {
 					panic(cut)
@@ -54,7 +54,7 @@ func TestNoErrorAnswerGrows(t *testing.T) {
 	})
 }
 
-// hostileTarget fills a route's template and adds a query.
+// hostileTarget returns a path for a route's template, with a query.
 func hostileTarget(t *rapid.T, path string) string {
 	id := rapid.SampledFrom([]string{"b1", strings.Repeat("%F0%9F%98%80", 255), strings.Repeat("a", 9000), "..", "%00", strings.Repeat("%3C", 255)}).Draw(t, "id")
 	for _, name := range []string{"{batch_id}", "{path}"} {
@@ -68,10 +68,9 @@ func hostileTarget(t *rapid.T, path string) string {
 	return path + query
 }
 
-// TestAnnouncedBodiesCostWhatArrives: a client that announces a large body and
-// sends little of it does not have the room made for it.
-func TestAnnouncedBodiesCostWhatArrives(t *testing.T) {
-	w := newWorld(t)
+// TestMemoryGrowsWithWhatArrives checks that an announced length alone allocates nothing.
+func TestMemoryGrowsWithWhatArrives(t *testing.T) {
+	w := newEnvironment(t)
 	handler := w.Handler()
 	for _, repeats := range []int{0, 5, 50_000} {
 		body := []byte(strings.Repeat("<x", repeats))

@@ -7,17 +7,18 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
 )
 
 const promptRef = `{"references":{"student_prompt_text":{"storage_id":" p1 "}}}`
 
-func TestRegistrationIsPassedOn(t *testing.T) {
+func TestRegistrationIsForwarded(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	r := call(t, "POST", w.base+"/v1/batches/register", `{"expected_essay_count":2,"essay_ids":[" e1 ","e2"],"course_code":" ENG5 ","unknown":1,`+
 		`"student_prompt_ref":`+promptRef+`,"class_id":" c1 ","cj_default_llm_model":"m","cj_default_temperature":0.5,"assignment_id":"theirs","user_id":"u2"}`, bearer)
 	require.Equal(t, 202, r.StatusCode, r.body)
-	everyAnswer(t, r)
+	requireCommonHeaders(t, r)
 	assert.JSONEq(t, `{"batch_id":"batch-registered-1","correlation_id":"`+r.Header.Get("X-Correlation-ID")+`","status":"registered"}`, r.body)
 	ref := domain.PromptRef{References: map[string]map[string]string{"student_prompt_text": {"storage_id": "p1"}}}
 	assert.Equal(t, []domain.Registration{{
@@ -34,9 +35,9 @@ func TestRegistrationIsPassedOn(t *testing.T) {
 	assert.JSONEq(t, `{"error":"Batch not owned by user"}`, r.body)
 }
 
-func TestRegistrationsNeedLittle(t *testing.T) {
+func TestRegistrationWithoutOptionalMembers(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	for _, body := range []string{
 		`{"expected_essay_count":1,"essay_ids":["e1"],"course_code":"SV3"}`,
 		`{"expected_essay_count":1.0,"essay_ids":["e1"],"course_code":"SV3","student_prompt_ref":null,"class_id":null,"cj_default_llm_model":null,"cj_default_temperature":null}`,
@@ -48,12 +49,12 @@ func TestRegistrationsNeedLittle(t *testing.T) {
 	}
 }
 
-// TestTheOrchestratorsWordIsPassedOn: status, media type and every byte.
-func TestTheOrchestratorsWordIsPassedOn(t *testing.T) {
+// TestAnswersOfTheOrchestratorAreForwarded checks status, media type and every byte.
+func TestAnswersOfTheOrchestratorAreForwarded(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	for _, status := range []int{200, 201, 400, 402, 403, 404, 409, 422, 429, 500, 503} {
-		w.platform.SetReply(domain.Reply{Status: status, ContentType: "application/problem+json", Body: []byte(`{ "their":"own" }`)})
+		w.platform.SetReply(ports.Passthrough{Status: status, ContentType: "application/problem+json", Body: []byte(`{ "their":"own" }`)})
 		for _, r := range []reply{
 			call(t, "POST", w.base+"/v1/batches/register", `{"expected_essay_count":1,"essay_ids":["e1"],"course_code":"SV3"}`, bearer),
 			call(t, "PATCH", w.base+"/v1/batches/b1/prompt", `{"student_prompt_ref":`+promptRef+`}`, bearer),
@@ -61,11 +62,11 @@ func TestTheOrchestratorsWordIsPassedOn(t *testing.T) {
 			require.Equal(t, status, r.StatusCode)
 			require.Equal(t, `{ "their":"own" }`, r.body)
 			require.Equal(t, "application/problem+json", r.Header.Get("Content-Type"))
-			everyAnswer(t, r)
+			requireCommonHeaders(t, r)
 		}
 	}
-	w.platform.SetReply(domain.Reply{Status: 200, Body: []byte("<html>")})
+	w.platform.SetReply(ports.Passthrough{Status: 200, Body: []byte("<html>")})
 	r := call(t, "PATCH", w.base+"/v1/batches/b1/prompt", `{"student_prompt_ref":`+promptRef+`}`, bearer)
 	require.Equal(t, 502, r.StatusCode)
-	require.Equal(t, "INVALID_RESPONSE", standard(t, r, domain.GatewayService).Code)
+	require.Equal(t, "INVALID_RESPONSE", requireStandardError(t, r, domain.GatewayService).Code)
 }

@@ -9,10 +9,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/adapters/httpserver"
+	"github.com/huleedu/edge/adapters/internal/httpreason"
 	"github.com/huleedu/edge/domain"
 )
 
-// table is the contract's own: status -> codes.
+// table returns the codes of each status in the contract.
 func table() map[int][]domain.Code {
 	return map[int][]domain.Code{
 		400: {"VALIDATION_ERROR", "MISSING_REQUIRED_FIELD", "INVALID_REQUEST", "PARSING_ERROR"},
@@ -47,26 +48,27 @@ func TestEveryCodeHasTheContractsStatus(t *testing.T) {
 	assert.Zero(t, httpserver.StatusOf(&domain.Error{Code: "NEW_CODE"}))
 }
 
-func TestKindDecidesBeforeCode(t *testing.T) {
+func TestReasonDecidesBeforeCode(t *testing.T) {
 	t.Parallel()
-	for kind, status := range map[domain.Kind]int{
-		domain.Plain: 400, domain.SchemaViolation: 422, domain.Conflict: 409, domain.TooLarge: 413,
-		domain.WrongMethod: 405, domain.WrongMediaType: 415, domain.UpgradeRequired: 426,
+	for reason, status := range map[domain.Reason]int{
+		"": 400, domain.ReasonExpired: 400, domain.ReasonTooLarge: 413,
+		httpreason.Conflict: 409, domain.ReasonKeyInUse: 409, domain.ReasonKeyReused: 409,
+		httpreason.WrongMethod: 405, httpreason.WrongMediaType: 415, httpreason.SchemaViolation: 422, httpreason.UpgradeRequired: 426,
 	} {
-		assert.Equal(t, status, httpserver.StatusOf(&domain.Error{Code: domain.InvalidRequest, Kind: kind}))
+		assert.Equal(t, status, httpserver.StatusOf(&domain.Error{Code: domain.InvalidRequest, Reason: reason}), reason)
 	}
 }
 
-// TestEveryCodeOnTheWire lets the platform fail with each code in turn.
+// TestEveryCodeOnTheWire makes the platform fail with each code.
 func TestEveryCodeOnTheWire(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	for status, codes := range table() {
 		for _, code := range codes {
 			w.platform.Fail(&domain.Error{Code: code, Message: `a "message"`, Details: map[string]any{"k": "<v>"}})
 			r := call(t, http.MethodGet, w.base+"/v1/batches/b1/status", "", "Authorization: Bearer u1")
 			require.Equal(t, status, r.StatusCode, code)
-			f := standard(t, r, domain.GatewayService)
+			f := requireStandardError(t, r, domain.GatewayService)
 			assert.Equal(t, string(code), f.Code)
 			assert.Equal(t, `a "message"`, f.Message)
 			assert.Equal(t, map[string]any{"k": "<v>"}, f.Details)
@@ -76,34 +78,34 @@ func TestEveryCodeOnTheWire(t *testing.T) {
 	}
 }
 
-func TestAnyErrorMayTellWhenToTryAgain(t *testing.T) {
+func TestErrorsMayHaveRetryAfter(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	for err, want := range map[*domain.Error]string{
-		{Code: domain.InvalidRequest, Kind: domain.Conflict, RetryAfter: time.Second}: "1",
-		{Code: domain.RateLimit, RetryAfter: 1500 * time.Millisecond}:                 "2",
-		{Code: domain.ServiceUnavailable, RetryAfter: time.Minute}:                    "60",
-		{Code: domain.ResourceNotFound}:                                               "",
+		{Code: domain.InvalidRequest, Reason: httpreason.Conflict, RetryAfter: time.Second}: "1",
+		{Code: domain.RateLimit, RetryAfter: 1500 * time.Millisecond}:                       "2",
+		{Code: domain.ServiceUnavailable, RetryAfter: time.Minute}:                          "60",
+		{Code: domain.ResourceNotFound}:                                                     "",
 	} {
 		w.platform.Fail(err)
 		r := call(t, http.MethodGet, w.base+"/v1/batches", "", "Authorization: Bearer u1")
-		standard(t, r, domain.GatewayService)
+		requireStandardError(t, r, domain.GatewayService)
 		assert.Equal(t, want, r.Header.Get("Retry-After"), err)
 	}
 }
 
 func TestUnknownErrorsHideTheirCause(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	for _, err := range []error{assert.AnError, &domain.Error{Code: "NEW_CODE", Message: "m"}} {
 		w.platform.Fail(err)
 		r := call(t, http.MethodGet, w.base+"/v1/batches", "", "Authorization: Bearer u1")
 		require.Equal(t, 500, r.StatusCode)
-		standard(t, r, domain.GatewayService)
+		requireStandardError(t, r, domain.GatewayService)
 		assert.NotContains(t, r.body, assert.AnError.Error())
 	}
 	w.platform.Fail(assert.AnError)
-	f := standard(t, call(t, http.MethodGet, w.base+"/v1/batches", "", "Authorization: Bearer u1"), domain.GatewayService)
+	f := requireStandardError(t, call(t, http.MethodGet, w.base+"/v1/batches", "", "Authorization: Bearer u1"), domain.GatewayService)
 	assert.Equal(t, "An unexpected error occurred", f.Message)
 	assert.Equal(t, map[string]any{"error_type": "*errors.errorString"}, f.Details)
 	assert.Contains(t, w.log.String(), assert.AnError.Error(), "the log knows the cause")

@@ -18,7 +18,7 @@ import (
 func TestUploadReachesTheFileService(t *testing.T) {
 	t.Parallel()
 	s := newFileService(t)
-	w := s.behind(t, nil)
+	w := s.environment(t, nil)
 	large := strings.Repeat("0123456789abcdef", 10_000)
 	odd := "content-disposition: form-data; name=\"files\"; filename=\"C:\\dir\\r\xc3\xa4tt \xe5.txt\"; filename*=utf-8''r%C3%A4tt.txt\r\n" +
 		"X-Odd:  kept \r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n=41\r\n--b\r\n--Bx\n"
@@ -27,11 +27,11 @@ func TestUploadReachesTheFileService(t *testing.T) {
 	r := upload(t, w, body, "X-User-ID: mallory", "X_User_Id: mallory", "Content_Type: multipart/form-data; boundary=evil",
 		"Content-MD5: wrong", "X-Correlation-ID: 6f1c7a52-6a44-4b53-9a0c-6a3a3f6b9d10")
 	require.Equal(t, 202, r.StatusCode)
-	require.Equal(t, thanks, r.body)
-	everyAnswer(t, r)
-	require.Len(t, s.taken(), 1)
-	got := s.taken()[0]
-	require.Equal(t, []piece{
+	require.Equal(t, acceptance, r.body)
+	requireCommonHeaders(t, r)
+	require.Len(t, s.received(), 1)
+	got := s.received()[0]
+	require.Equal(t, []formPart{
 		{map[string][]string{"Content-Disposition": {`form-data; name="files"; filename="a.txt"`}, "Content-Type": {"text/plain"}}, large},
 		{map[string][]string{"Content-Disposition": {`form-data; name="assignment_id"`}}, "a1"},
 		{map[string][]string{
@@ -40,7 +40,7 @@ func TestUploadReachesTheFileService(t *testing.T) {
 		}, "=41\r\n--b\r\n--Bx\n"},
 		{map[string][]string{"Content-Disposition": {`form-data; name="files"; filename="../b.txt"`}, "Content-Type": {"text/plain"}}, ""},
 		{map[string][]string{"Content-Disposition": {`form-data; name="batch_id"`}}, "b1"},
-	}, got.pieces)
+	}, got.parts)
 	require.Equal(t, "u1", got.Header.Get("X-User-Id"))
 	require.Equal(t, "6f1c7a52-6a44-4b53-9a0c-6a3a3f6b9d10", got.Header.Get("X-Correlation-Id"))
 	require.NotEmpty(t, got.Header.Get("Traceparent"))
@@ -50,37 +50,37 @@ func TestUploadReachesTheFileService(t *testing.T) {
 	require.Contains(t, w.facts.calls(), domain.ServiceCalled{Service: "file_service", Method: "POST", Endpoint: uploadPath, Status: 202})
 }
 
-// TestBadForms: each is refused, alone and behind a file that has already
-// reached the service, which never has a whole request.
-func TestBadForms(t *testing.T) {
+// TestInvalidFormsAreRefused sends each form alone and after a file that has reached the
+// service. The service never gets a complete request.
+func TestInvalidFormsAreRefused(t *testing.T) {
 	t.Parallel()
 	s := newFileService(t)
-	w := s.behind(t, func(c *httpserver.GatewayConfig) { c.Uploads.MaxFiles = 3 })
+	w := s.environment(t, func(c *httpserver.GatewayConfig) { c.Uploads.MaxFiles = 3 })
 	before := strings.TrimSuffix(requests.Form(requests.File("big.bin", strings.Repeat("x", 200_000))), "--B--\r\n")
 	for _, b := range requests.BadForms() {
 		for _, front := range []string{"", before} {
 			if front != "" && (b.Name == "no file" || b.Name == "file without a name" || b.Name == "empty" || b.Name == "no form at all" || b.Name == "other boundary") {
-				continue // then it is another form
+				continue // these are other forms after a file
 			}
 			r := upload(t, w, front+b.Body)
 			require.Equal(t, 400, r.StatusCode, b.Name+r.body)
-			f := standard(t, r, domain.GatewayService)
+			f := requireStandardError(t, r, domain.GatewayService)
 			assert.Equal(t, "VALIDATION_ERROR", f.Code, b.Name)
 			assert.Equal(t, b.Message, f.Message, b.Name)
 			assert.Equal(t, b.Details, f.Details, b.Name)
 			if front != "" {
-				event(t, s.cut)
+				await(t, s.aborted)
 			}
 		}
 	}
-	assert.Empty(t, s.taken())
-	assert.Equal(t, 202, upload(t, w, requests.GoodForm()).StatusCode, "none of it opened the circuit")
+	assert.Empty(t, s.received())
+	assert.Equal(t, 202, upload(t, w, requests.GoodForm()).StatusCode, "the circuit stays closed")
 }
 
-func TestOnlyFormsAreTaken(t *testing.T) {
+func TestOnlyFormsAreAccepted(t *testing.T) {
 	t.Parallel()
 	s := newFileService(t)
-	w := s.behind(t, nil)
+	w := s.environment(t, nil)
 	for headers, status := range map[string]int{
 		"":                               415,
 		"Content-Type: application/json": 415,
@@ -104,17 +104,17 @@ func TestOnlyFormsAreTaken(t *testing.T) {
 		r := call(t, http.MethodPost, w.base+uploadPath, requests.GoodForm(), given...)
 		assert.Equal(t, status, r.StatusCode, headers+r.body)
 		if status != 202 {
-			standard(t, r, domain.GatewayService)
+			requireStandardError(t, r, domain.GatewayService)
 		}
 	}
-	require.Len(t, s.taken(), 1)
+	require.Len(t, s.received(), 1)
 }
 
 func TestUploadsAreBounded(t *testing.T) {
 	t.Parallel()
 	s := newFileService(t)
 	const limit = 300_000
-	w := s.behind(t, func(c *httpserver.GatewayConfig) { c.Uploads.MaxBytes = limit })
+	w := s.environment(t, func(c *httpserver.GatewayConfig) { c.Uploads.MaxBytes = limit })
 	frame := len(requests.Form(requests.File("a", ""), requests.Field("batch_id", "b1")))
 	exact := requests.Form(requests.File("a", strings.Repeat("x", limit-frame)), requests.Field("batch_id", "b1"))
 	require.Len(t, exact, limit)
@@ -123,30 +123,30 @@ func TestUploadsAreBounded(t *testing.T) {
 			if !chunked {
 				return upload(t, w, body)
 			}
-			up := uploading(t, w)
+			up := startUpload(t, w)
 			go func() { _, _ = io.Copy(up, strings.NewReader(body)); _ = up.Close() }()
 			return up.wait(t)
 		}
 		require.Equal(t, 202, send(exact).StatusCode)
-		for _, over := range []string{exact + "x", requests.Form(requests.File("a", strings.Repeat("x", limit)), requests.Field("batch_id", "b1"))} {
-			r := send(over)
+		for _, withForwarder := range []string{exact + "x", requests.Form(requests.File("a", strings.Repeat("x", limit)), requests.Field("batch_id", "b1"))} {
+			r := send(withForwarder)
 			require.Equal(t, 413, r.StatusCode)
-			f := standard(t, r, domain.GatewayService)
+			f := requireStandardError(t, r, domain.GatewayService)
 			require.Equal(t, string(domain.ValidationError), f.Code)
 			require.Equal(t, map[string]any{"limit_bytes": float64(limit)}, f.Details)
 		}
 	}
-	require.Len(t, s.taken(), 2)
+	require.Len(t, s.received(), 2)
 	// A chunked body that is too large may be aborted before the service sees it.
-	require.LessOrEqual(t, len(s.came), 4, "what is announced as too large costs the service nothing")
+	require.LessOrEqual(t, len(s.begun), 4, "requests with a length over the limit do not reach the service")
 	r := upload(t, w, exact+"x", "Content-Type: text/plain")
-	require.Equal(t, 413, r.StatusCode, "the length comes first")
+	require.Equal(t, 413, r.StatusCode, "the length is checked first")
 }
 
-func TestFileServicesAnswers(t *testing.T) {
+func TestAnswersOfTheFileServiceAreTranslated(t *testing.T) {
 	t.Parallel()
-	const plain = "The file service refused the form"
-	forbidden := `{"error":{"error_code":"AUTHORIZATION_ERROR","message":"secret"}}`
+	const refused = "The file service refused the form"
+	reservedVariables := `{"error":{"error_code":"AUTHORIZATION_ERROR","message":"secret"}}`
 	for i, c := range []struct {
 		status  int
 		body    string
@@ -158,13 +158,13 @@ func TestFileServicesAnswers(t *testing.T) {
 		{400, `{"detail":" Bad name \u00e5 "}`, 400, domain.ValidationError, "Bad name å"},
 		{400, `{"error":{"a":1},"detail":"Second"}`, 400, domain.ValidationError, "Second"},
 		{400, `{"error":"` + strings.Repeat("å", 300) + `"}`, 400, domain.ValidationError, strings.Repeat("å", 200)},
-		{400, `{"error":"<b>no</b>"}`, 400, domain.ValidationError, plain},
-		{400, `{"error":"line\nTraceback"}`, 400, domain.ValidationError, plain},
-		{400, `{"error":""}`, 400, domain.ValidationError, plain},
-		{400, `Traceback`, 400, domain.ValidationError, plain},
-		{400, ``, 400, domain.ValidationError, plain},
+		{400, `{"error":"<b>no</b>"}`, 400, domain.ValidationError, refused},
+		{400, `{"error":"line\nTraceback"}`, 400, domain.ValidationError, refused},
+		{400, `{"error":""}`, 400, domain.ValidationError, refused},
+		{400, `Traceback`, 400, domain.ValidationError, refused},
+		{400, ``, 400, domain.ValidationError, refused},
 		{403, `{"error":"secret"}`, 403, domain.AuthorizationError, "Not allowed to add files to this batch"},
-		{409, forbidden, 403, domain.AuthorizationError, "Not allowed to add files to this batch"},
+		{409, reservedVariables, 403, domain.AuthorizationError, "Not allowed to add files to this batch"},
 		{404, `{"error":"secret"}`, 404, domain.ResourceNotFound, "batch with ID 'b1' not found"},
 		{409, `{"error":{"error_code":"RESOURCE_NOT_FOUND"}}`, 404, domain.ResourceNotFound, "batch with ID 'b1' not found"},
 		{409, `{"error":{"error_code":"OTHER"}}`, 409, domain.InvalidRequest, "The batch cannot take files now"},
@@ -179,10 +179,10 @@ func TestFileServicesAnswers(t *testing.T) {
 		{500, `secret`, 502, domain.ExternalServiceError, "An external service failed to answer the request"},
 		{503, `secret`, 502, domain.ExternalServiceError, "An external service failed to answer the request"},
 	} {
-		w := answering(t, c.status, c.body).behind(t, nil)
+		w := newAnsweringFileService(t, c.status, c.body).environment(t, nil)
 		r := upload(t, w, requests.GoodForm())
 		require.Equal(t, c.want, r.StatusCode, "%d %d", i, c.status)
-		f := standard(t, r, domain.GatewayService)
+		f := requireStandardError(t, r, domain.GatewayService)
 		assert.Equal(t, string(c.code), f.Code, i)
 		assert.Equal(t, c.message, f.Message, i)
 		assert.NotContains(t, r.body, "secret")
@@ -191,32 +191,32 @@ func TestFileServicesAnswers(t *testing.T) {
 		}
 	}
 	for _, status := range []int{201, 202} {
-		w := answering(t, status, `{"any": "body"}`).behind(t, nil)
+		w := newAnsweringFileService(t, status, `{"any": "body"}`).environment(t, nil)
 		r := upload(t, w, requests.GoodForm())
 		require.Equal(t, status, r.StatusCode)
 		require.Equal(t, `{"any": "body"}`, r.body)
 	}
-	w := answering(t, 202, strings.Repeat("x", 2<<20)).behind(t, nil)
-	require.Equal(t, 502, upload(t, w, requests.GoodForm()).StatusCode, "an answer without bounds is none")
+	w := newAnsweringFileService(t, 202, strings.Repeat("x", 2<<20)).environment(t, nil)
+	require.Equal(t, 502, upload(t, w, requests.GoodForm()).StatusCode, "the answer is too large")
 }
 
 func TestUploadsWithoutAFileService(t *testing.T) {
 	t.Parallel()
-	r := upload(t, newWorld(t), requests.GoodForm())
+	r := upload(t, newEnvironment(t), requests.GoodForm())
 	require.Equal(t, 503, r.StatusCode)
-	require.Equal(t, "file_service", standard(t, r, domain.GatewayService).Details["external_service"])
+	require.Equal(t, "file_service", requireStandardError(t, r, domain.GatewayService).Details["external_service"])
 }
 
 func TestUploadSettings(t *testing.T) {
 	t.Parallel()
 	var names []any
 	for _, problem := range (httpserver.UploadsConfig{}).Problems(domain.Testing) {
-		names = append(names, domain.As(problem).Details["config_key"])
+		names = append(names, domain.As(problem).Setting)
 	}
 	require.Equal(t, []any{
 		"API_GATEWAY_MAX_UPLOAD_SIZE", "API_GATEWAY_MAX_UPLOAD_FILES", "API_GATEWAY_UPLOAD_TIMEOUT", "API_GATEWAY_UPLOAD_STALL_TIMEOUT",
 	}, names)
-	p := parts(&world{facts: &facts{}, log: &logbook{}}, nil, nil)
+	p := gatewayParts(&environment{facts: &factRecorder{}, log: &logBuffer{}}, nil, nil)
 	p.Config.Uploads.MaxFiles = 0
 	_, err := httpserver.NewGateway(p)
 	require.Equal(t, domain.ConfigurationError, domain.CodeOf(err))

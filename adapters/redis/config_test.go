@@ -61,11 +61,11 @@ func TestCAFileMustHoldACertificateAndBeUsed(t *testing.T) {
 		var e *domain.Error
 		_, err := redis.Open(c)
 		require.ErrorAs(t, err, &e)
-		require.Equal(t, "REDIS_CA_FILE", e.Details["config_key"])
+		require.Equal(t, "REDIS_CA_FILE", e.Setting)
 	}
 }
 
-func TestPrefixInForce(t *testing.T) {
+func TestEffectivePrefix(t *testing.T) {
 	for _, row := range []struct {
 		now, old string
 		want     redis.ChannelPrefix

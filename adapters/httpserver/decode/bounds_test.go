@@ -14,10 +14,10 @@ import (
 	"github.com/huleedu/edge/test/requests"
 )
 
-// TestNoBodyCostsMuch: whatever the body, decoding it by any schema stays within
-// its budget, and what is wrong with it fits into an answer. It is not parallel,
-// because it counts what the process allocates.
-func TestNoBodyCostsMuch(t *testing.T) {
+// TestMemoryOfDecodingIsBounded checks that decoding any body allocates no more than its budget, and
+// that the violations fit into an answer. It is not parallel, because it counts the
+// allocations of the process.
+func TestMemoryOfDecodingIsBounded(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		body := requests.HostileJSON(t, 1<<rapid.IntRange(4, 20).Draw(t, "bits"))
 		for name, decode := range map[string]func() error{
@@ -45,12 +45,12 @@ func requireBounded(t require.TestingT, e *domain.Error) {
 	}
 	require.NoError(t, json.Unmarshal(text, &details))
 	require.LessOrEqual(t, len(details.Broken), 50)
-	require.LessOrEqual(t, strings.Count(string(text), `"expected":"'original_essay'`), 1, "a list of allowed values stands there once")
+	require.LessOrEqual(t, strings.Count(string(text), `"expected":"'original_essay'`), 1, "an answer has each list once")
 }
 
-// TestManyBrokenRulesAreCut: 50 are listed and the answer says that there are
-// more; exactly 50 are not cut.
-func TestManyBrokenRulesAreCut(t *testing.T) {
+// TestViolationsAreBounded checks that 50 violations are listed, and that an answer with more
+// is marked as truncated.
+func TestViolationsAreBounded(t *testing.T) {
 	t.Parallel()
 	const head = `{"course_code":"SV1","expected_essay_count":`
 	for n, truncated := range map[int]bool{49: false, 50: false, 51: true, 100: true} {

@@ -10,12 +10,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/adapters/httpserver/decode"
+	"github.com/huleedu/edge/adapters/internal/httpreason"
 	"github.com/huleedu/edge/domain"
 )
 
 const pipelineWords = `'spellcheck', 'ai_feedback', 'cj_assessment', 'nlp' or 'student_matching'`
 
-// TestSchemaErrors: body -> the list of broken rules, byte for byte.
+// TestSchemaErrors checks the list of violations for each body, unchanged.
 func TestSchemaErrors(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 501)
@@ -69,7 +70,7 @@ func TestSchemaErrors(t *testing.T) {
 		require.Error(t, err, body)
 		e := domain.As(err)
 		assert.Equal(t, domain.ValidationError, e.Code)
-		assert.Equal(t, domain.SchemaViolation, e.Kind)
+		assert.Equal(t, httpreason.SchemaViolation, e.Reason)
 		got, err := json.Marshal(e.Details["validation_errors"])
 		require.NoError(t, err)
 		assert.Equal(t, want, string(got), body)
@@ -84,7 +85,7 @@ func TestUnknownContentTypesAreNamed(t *testing.T) {
 	got, err := json.Marshal(domain.As(err).Details["validation_errors"])
 	require.NoError(t, err)
 	assert.Contains(t, string(got), `"loc":["body","prompt_payload","cms_prompt_ref","references","odd","[key]"]`)
-	assert.NotContains(t, string(got), strings.Repeat("k", 101), "long keys are not repeated whole")
+	assert.NotContains(t, string(got), strings.Repeat("k", 101), "long keys are truncated")
 }
 
 func TestSchemaAccepts(t *testing.T) {
@@ -107,8 +108,8 @@ func TestSchemaAccepts(t *testing.T) {
 	assert.Nil(t, r.Prompt.AssignmentID)
 }
 
-// TestRetryFlagTakesFormValues: true, false, 1 and 0, as text or as a number.
-func TestRetryFlagTakesFormValues(t *testing.T) {
+// TestRetryFlagAcceptsFormValues checks true, false, 1 and 0, as text and as numbers.
+func TestRetryFlagAcceptsFormValues(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[string]bool{
 		`true`: true, `"true"`: true, `1`: true, `"1"`: true, `" true "`: true, `1.0`: true, `"tru\u0065"`: true,
@@ -124,8 +125,7 @@ func TestRetryFlagTakesFormValues(t *testing.T) {
 	}
 }
 
-// TestLoneSurrogatesAreRefused: wherever the string stands, also where the
-// schema ignores it.
+// TestLoneSurrogatesAreRefused checks strings in known and unknown members.
 func TestLoneSurrogatesAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, lone := range []string{
@@ -136,7 +136,7 @@ func TestLoneSurrogatesAreRefused(t *testing.T) {
 			`{"prompt_payload":{"cms_prompt_ref":{"references":{"student_prompt_text":{"` + lone + `":"x"}}}}}`,
 		} {
 			for _, err := range decodedByAll(body) {
-				require.Equal(t, domain.SchemaViolation, domain.As(err).Kind, body)
+				require.Equal(t, httpreason.SchemaViolation, domain.As(err).Reason, body)
 				text, _ := json.Marshal(domain.As(err).Details["validation_errors"])
 				require.Contains(t, string(text), `[{"type":"json_invalid","loc":["body",`, body)
 			}
@@ -151,7 +151,7 @@ func TestLoneSurrogatesAreRefused(t *testing.T) {
 	}
 }
 
-// decodedByAll returns what each schema says of a body.
+// decodedByAll returns the error of each schema for a body.
 func decodedByAll(body string) []error {
 	_, pipeline := decode.PipelineRequest([]byte(body), "b1")
 	_, registration := decode.Registration([]byte(body))

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/adapters/httpserver/decode"
+	"github.com/huleedu/edge/adapters/internal/httpreason"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -49,9 +50,8 @@ func TestRegistrationSchema(t *testing.T) {
 	}
 }
 
-// TestRegistrationTakesFormValues: values as the inputs of a form in HTML send
-// them, and bodies without essay ids.
-func TestRegistrationTakesFormValues(t *testing.T) {
+// TestRegistrationAcceptsFormValues checks values as text, and bodies without essay ids.
+func TestRegistrationAcceptsFormValues(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{
 		`{"expected_essay_count":"25","course_code":"ENG5","cj_default_temperature":"0.5"}`,
@@ -90,10 +90,10 @@ func TestPromptSchema(t *testing.T) {
 	require.Equal(t, domain.PromptRef{References: map[string]map[string]string{}}, ref)
 }
 
-// violations lists what broke the schema: type, place, input, context.
+// violations returns the violations of an error as text: type, location, input and context.
 func violations(t *testing.T, err error) string {
 	t.Helper()
-	require.Equal(t, domain.SchemaViolation, domain.As(err).Kind, err)
+	require.Equal(t, httpreason.SchemaViolation, domain.As(err).Reason, err)
 	text, err := json.Marshal(domain.As(err).Details["validation_errors"])
 	require.NoError(t, err)
 	var list []struct {
@@ -123,8 +123,8 @@ func violations(t *testing.T, err error) string {
 	return strings.Join(lines, "; ")
 }
 
-// FuzzRegistration: whatever is accepted keeps every rule, and says the same
-// when it is written again.
+// FuzzRegistration checks that an accepted body keeps every rule and that its encoding is
+// accepted with the same result.
 func FuzzRegistration(f *testing.F) {
 	f.Add([]byte(`{"expected_essay_count":2,"essay_ids":["a","b"],"course_code":"ENG5","cj_default_temperature":1e0}`))
 	f.Add([]byte(`{"expected_essay_count":1e0,"essay_ids":[""],"course_code":"SV1","student_prompt_ref":{"references":{"student_prompt_text":{"a":"b"}}}}`))
@@ -132,7 +132,7 @@ func FuzzRegistration(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		r, err := decode.Registration(body)
 		if err != nil {
-			require.Equal(t, domain.SchemaViolation, domain.As(err).Kind)
+			require.Equal(t, httpreason.SchemaViolation, domain.As(err).Reason)
 			return
 		}
 		require.Positive(t, r.EssayCount)

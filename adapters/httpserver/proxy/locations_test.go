@@ -6,8 +6,7 @@ import (
 	"testing"
 )
 
-// FuzzLocation: no value leads to a service, or out of the route's prefix by way
-// of one.
+// FuzzLocation checks that no result is the address of a service or a path outside the prefix.
 func FuzzLocation(f *testing.F) {
 	for _, seed := range []string{
 		"http://cms:5002/v1/classes/", "https://CMS:5002/base/v1/classes/a?b#c", "//cms:5002/v1/classes/%2e%2e/x", "http://cms.:5002/v1/classes",

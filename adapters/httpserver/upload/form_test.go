@@ -25,8 +25,8 @@ func FuzzForm(f *testing.F) {
 		copied := newForm(bytes.NewReader(body), "B", &out, 3)
 		err := copied.copy()
 		boundary := copied.out.Boundary()
-		whole := bytes.HasSuffix(out.Bytes(), []byte("--"+boundary+"--\r\n"))
-		require.Equal(t, err == nil, whole, err)
+		complete := bytes.HasSuffix(out.Bytes(), []byte("--"+boundary+"--\r\n"))
+		require.Equal(t, err == nil, complete, err)
 		if err != nil {
 			require.Contains(t, []domain.Code{domain.ValidationError, domain.ParsingError}, domain.CodeOf(err))
 			return
