@@ -15,6 +15,8 @@ func sharedTypeNames() map[string]string {
 		"Config": settings, "GatewayConfig": settings, "WebSocketConfig": settings, "Limits": settings,
 		"Forwarder": adapter, "Idempotency": adapter, "Observer": adapter, "Quota": adapter, "RateLimiter": adapter, "Registrations": adapter,
 		"Handler": "the type implements http.Handler",
+		"Request": "the input of the package's main function",
+		"Session": "domain.Session describes a delivery.Session for operators",
 		"Service": "one of the two services, and a service behind the gateway",
 	}
 }
