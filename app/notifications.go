@@ -109,6 +109,24 @@ func (n *Notifications) Missed(gap domain.Gap) {
 	}
 }
 
+// Disconnect closes the user's connections on this node, on request of an operator.
+func (n *Notifications) Disconnect(user domain.UserID) {
+	for _, manager := range n.managers {
+		manager.CloseUser(user, domain.Forbidden("Disconnected", nil))
+	}
+}
+
+// Check closes the user's connections on this node that have no peer any more, because
+// the user has no free slot for another one. Managers that cannot check their
+// connections are skipped.
+func (n *Notifications) Check(user domain.UserID) {
+	for _, manager := range n.managers {
+		if checker, ok := manager.(ports.ConnectionChecker); ok {
+			checker.Check(user)
+		}
+	}
+}
+
 func (n *Notifications) send(m domain.Message) {
 	for _, manager := range n.managers {
 		manager.Send(m)

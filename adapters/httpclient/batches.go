@@ -33,9 +33,9 @@ const (
 	listCopies   = 3
 )
 
-// Batches is the client of the result aggregator and the orchestrator. It is safe for
+// PlatformClient is the client of the result aggregator and the orchestrator. It is safe for
 // concurrent use.
-type Batches struct {
+type PlatformClient struct {
 	aggregator *service
 	// orchestrator is nil if none is configured.
 	orchestrator *service
@@ -44,15 +44,15 @@ type Batches struct {
 }
 
 var (
-	_ ports.BatchStatusClient = (*Batches)(nil)
-	_ ports.PreflightChecker  = (*Batches)(nil)
-	_ ports.BatchRegistry     = (*Batches)(nil)
-	_ ports.HealthProbe       = (*Batches)(nil)
+	_ ports.BatchStatusClient = (*PlatformClient)(nil)
+	_ ports.PreflightChecker  = (*PlatformClient)(nil)
+	_ ports.BatchRegistry     = (*PlatformClient)(nil)
+	_ ports.HealthProbe       = (*PlatformClient)(nil)
 )
 
 // NewBatches returns a client. It does not connect yet. It returns a CONFIGURATION_ERROR for
 // an invalid address. Close closes the connections.
-func NewBatches(c Config, k KeyConfig, o ports.Observer, tp trace.TracerProvider, log *slog.Logger) (*Batches, error) {
+func NewBatches(c Config, k KeyConfig, o ports.Observer, tp trace.TracerProvider, log *slog.Logger) (*PlatformClient, error) {
 	tracer := tp.Tracer("github.com/huleedu/edge/adapters/httpclient")
 	open := func(name, key, raw string) (*service, error) {
 		base, err := baseURL(raw)
@@ -65,7 +65,7 @@ func NewBatches(c Config, k KeyConfig, o ports.Observer, tp trace.TracerProvider
 			spanOptions: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient)},
 		}, nil
 	}
-	b := &Batches{log: log}
+	b := &PlatformClient{log: log}
 	var err error
 	if b.aggregator, err = open(aggregatorName, aggregatorKey, c.ResultAggregatorURL); err != nil {
 		return nil, err
@@ -79,19 +79,19 @@ func NewBatches(c Config, k KeyConfig, o ports.Observer, tp trace.TracerProvider
 }
 
 // Close closes the idle connections. It does not interrupt calls.
-func (b *Batches) Close() {
+func (b *PlatformClient) Close() {
 	for _, s := range b.services() {
 		s.pool.Close()
 	}
 }
 
-func (b *Batches) services() []*service {
+func (b *PlatformClient) services() []*service {
 	return slices.DeleteFunc([]*service{b.aggregator, b.orchestrator}, func(s *service) bool { return s == nil })
 }
 
 // Status returns the aggregator's report on one batch, and RESOURCE_NOT_FOUND for a batch that
 // the aggregator does not know. Other errors are those of the port.
-func (b *Batches) Status(ctx context.Context, caller domain.Caller, batch domain.BatchID) (domain.BatchReport, error) {
+func (b *PlatformClient) Status(ctx context.Context, caller domain.Caller, batch domain.BatchID) (domain.BatchReport, error) {
 	a, err := b.aggregator.do(ctx, call{
 		operation: "batch_status", method: http.MethodGet, caller: caller, batch: batch,
 		endpoint: "/internal/v1/batches/{batch_id}/status", ids: []string{string(batch)},
@@ -128,7 +128,7 @@ func isUnknownBatch(a serviceResponse) bool {
 }
 
 // List returns a page of the caller's batches.
-func (b *Batches) List(ctx context.Context, caller domain.Caller, q domain.PlatformQuery) (domain.PlatformPage, error) {
+func (b *PlatformClient) List(ctx context.Context, caller domain.Caller, q domain.PlatformQuery) (domain.PlatformPage, error) {
 	query := url.Values{"limit": {strconv.Itoa(q.Limit)}, "offset": {strconv.Itoa(q.Offset)}}
 	if q.Overall != "" {
 		query.Set("status", q.Overall)
@@ -155,7 +155,7 @@ func (b *Batches) List(ctx context.Context, caller domain.Caller, q domain.Platf
 
 // Check asks the orchestrator whether the pipeline may start. Without an orchestrator the
 // pipeline may start and the verdict is marked as skipped.
-func (b *Batches) Check(ctx context.Context, caller domain.Caller, batch domain.BatchID, pipeline domain.Pipeline) (ports.PreflightResult, error) {
+func (b *PlatformClient) Check(ctx context.Context, caller domain.Caller, batch domain.BatchID, pipeline domain.Pipeline) (ports.PreflightResult, error) {
 	if b.orchestrator == nil {
 		return ports.PreflightResult{Allowed: true, Skipped: true}, nil
 	}

@@ -1,5 +1,5 @@
 // Package httpclient calls the services behind the gateway over HTTP, with the identity of the
-// caller. Batches makes the small calls: to the result aggregator about batches, and to the
+// caller. PlatformClient makes the small calls: to the result aggregator about batches, and to the
 // orchestrator about pipelines and registrations. Forwarder passes requests on unchanged.
 //
 // The files in the order of a call: batches.go, registry.go and preflight.go build a call;

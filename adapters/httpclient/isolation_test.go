@@ -41,7 +41,7 @@ func user(i int) domain.Caller {
 
 // startCalls starts calls of different users and returns their errors. It cancels the calls when
 // the test ends.
-func startCalls(tb testing.TB, client *httpclient.Batches, callers int) (outcomes chan error) {
+func startCalls(tb testing.TB, client *httpclient.PlatformClient, callers int) (outcomes chan error) {
 	tb.Helper()
 	outcomes = make(chan error, callers)
 	ctx, cancel := context.WithCancel(tb.Context())
@@ -90,7 +90,7 @@ func TestAFailingServiceDoesNotAffectTheOthers(t *testing.T) {
 
 // flood makes more calls to the aggregator than it has slots, and counts the calls that the
 // guard refused.
-func flood(t *testing.T, all *sync.WaitGroup, client *httpclient.Batches) (refused *atomic.Int64) {
+func flood(t *testing.T, all *sync.WaitGroup, client *httpclient.PlatformClient) (refused *atomic.Int64) {
 	t.Helper()
 	refused = &atomic.Int64{}
 	for i := range 400 {
@@ -105,7 +105,7 @@ func flood(t *testing.T, all *sync.WaitGroup, client *httpclient.Batches) (refus
 }
 
 // useOthers requires that every other service responds.
-func useOthers(t *testing.T, client *httpclient.Batches, f *httpclient.Forwarder, classes string, caller domain.Caller) {
+func useOthers(t *testing.T, client *httpclient.PlatformClient, f *httpclient.Forwarder, classes string, caller domain.Caller) {
 	t.Helper()
 	for range 10 {
 		if _, err := client.Check(t.Context(), caller, "b1", "nlp"); err != nil {

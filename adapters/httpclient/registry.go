@@ -40,7 +40,7 @@ type registrationBody struct {
 
 // Register registers a new batch of the caller at the orchestrator and returns its response,
 // whatever the status.
-func (b *Batches) Register(ctx context.Context, caller domain.Caller, r domain.Registration) (ports.Passthrough, error) {
+func (b *PlatformClient) Register(ctx context.Context, caller domain.Caller, r domain.Registration) (ports.Passthrough, error) {
 	body := registrationBody{
 		Count: r.EssayCount, EssayIDs: r.EssayIDs, CourseCode: r.CourseCode, PromptRef: r.PromptRef,
 		User: caller.User, ClassID: r.ClassID, Model: r.Model, Temperature: r.Temperature,
@@ -55,7 +55,7 @@ func (b *Batches) Register(ctx context.Context, caller domain.Caller, r domain.R
 
 // SetPrompt sets the prompt of a batch at the orchestrator and returns its response, whatever
 // the status.
-func (b *Batches) SetPrompt(ctx context.Context, caller domain.Caller, batch domain.BatchID, prompt domain.PromptRef) (ports.Passthrough, error) {
+func (b *PlatformClient) SetPrompt(ctx context.Context, caller domain.Caller, batch domain.BatchID, prompt domain.PromptRef) (ports.Passthrough, error) {
 	body := struct {
 		PromptRef domain.PromptRef `json:"student_prompt_ref"`
 	}{prompt}
@@ -67,7 +67,7 @@ func (b *Batches) SetPrompt(ctx context.Context, caller domain.Caller, batch dom
 
 // send makes a call and returns the response, whatever its status. A body that is not JSON is
 // an INVALID_RESPONSE.
-func (b *Batches) send(ctx context.Context, document any, c call) (ports.Passthrough, error) {
+func (b *PlatformClient) send(ctx context.Context, document any, c call) (ports.Passthrough, error) {
 	if b.orchestrator == nil {
 		return ports.Passthrough{}, domain.Unavailable(orchestratorName, 0)
 	}

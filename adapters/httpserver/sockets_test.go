@@ -30,7 +30,6 @@ const tick = 5 * time.Millisecond
 type threeSockets struct{}
 
 func (threeSockets) Send(domain.Message) int            { return 0 }
-func (threeSockets) Count(domain.UserID) int            { return 0 }
 func (threeSockets) Total() int                         { return 3 }
 func (threeSockets) CloseUser(domain.UserID, error) int { return 0 }
 func (threeSockets) Drain(context.Context) error        { return nil }

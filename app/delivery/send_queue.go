@@ -1,4 +1,4 @@
-package websocket
+package delivery
 
 import (
 	"sync"
@@ -20,9 +20,9 @@ type outboundMessage struct {
 	fromLog bool
 }
 
-func (l outboundMessage) isDelivery() bool { return !l.received.IsZero() }
+func (m outboundMessage) isDelivery() bool { return !m.received.IsZero() }
 
-func (l outboundMessage) isKept() bool { return l.id != streamID{} }
+func (m outboundMessage) isKept() bool { return m.id != streamID{} }
 
 // putResult is the outcome of adding a message to a queue.
 type putResult uint8
@@ -39,7 +39,7 @@ const (
 // nextStep is what the caller must do after a call to the queue.
 type nextStep struct {
 	message  outboundMessage // valid if write
-	write    bool            // write message to the socket
+	write    bool            // write message to the connection
 	finished bool            // the queue is closed and empty
 	loadPage bool            // read the next page of the log, see missingRange
 }
@@ -65,153 +65,153 @@ type sendQueue struct {
 }
 
 // put adds a message if the bounds allow it.
-func (m *sendQueue) put(l outboundMessage, c *Config) (putResult, nextStep) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+func (q *sendQueue) put(m outboundMessage, c *Config) (putResult, nextStep) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
 	switch {
-	case m.closed:
+	case q.closed:
 		return rejected, nextStep{}
-	case m.replay != nil && m.replay.alreadyDelivered(l):
+	case q.replay != nil && q.replay.alreadyDelivered(m):
 		return accepted, nextStep{}
-	case m.replay != nil && m.replay.holding:
-		return m.holdLive(l, c)
-	case m.full(l, c):
-		m.closed = true
+	case q.replay != nil && q.replay.holding:
+		return q.holdLive(m, c)
+	case q.full(m, c):
+		q.closed = true
 		return overflowed, nextStep{}
 	}
-	return accepted, m.enqueue(l)
+	return accepted, q.enqueue(m)
 }
 
-// enqueue appends a message, or returns it for writing when the writer is idle.
-func (m *sendQueue) enqueue(l outboundMessage) nextStep {
-	m.addUsage(l)
-	m.trackLast(l)
-	if m.attached && !m.inFlight {
-		m.inFlight, m.current = true, l
-		return nextStep{message: l, write: true}
+// enqueue appends a message, or returns it for writing when the connection is idle.
+func (q *sendQueue) enqueue(m outboundMessage) nextStep {
+	q.addUsage(m)
+	q.trackLast(m)
+	if q.attached && !q.inFlight { // without a queue, which would need memory
+		q.inFlight, q.current = true, m
+		return nextStep{message: m, write: true}
 	}
-	m.queue = append(m.queue, l)
+	q.queue = append(q.queue, m)
 	return nextStep{}
 }
 
 // full reports whether the message would exceed the bounds. A single message of any
 // size fits into an empty queue.
-func (m *sendQueue) full(l outboundMessage, c *Config) bool {
-	return m.count > 0 && (m.count >= c.SendQueueMessages || m.bytes+len(l.payload) > c.SendQueueBytes)
+func (q *sendQueue) full(m outboundMessage, c *Config) bool {
+	return q.count > 0 && (q.count >= c.QueueMessages || q.bytes+len(m.payload) > c.QueueBytes)
 }
 
-func (m *sendQueue) addUsage(l outboundMessage) {
-	if !l.fromLog {
-		m.count++
-		m.bytes += len(l.payload)
+func (q *sendQueue) addUsage(m outboundMessage) {
+	if !m.fromLog {
+		q.count++
+		q.bytes += len(m.payload)
 	}
 }
 
-func (m *sendQueue) removeUsage(l outboundMessage) {
-	if !l.fromLog {
-		m.count--
-		m.bytes -= len(l.payload)
+func (q *sendQueue) removeUsage(m outboundMessage) {
+	if !m.fromLog {
+		q.count--
+		q.bytes -= len(m.payload)
 	}
 }
 
-func (m *sendQueue) trackLast(l outboundMessage) {
-	if l.isKept() {
-		m.last = l.id
+func (q *sendQueue) trackLast(m outboundMessage) {
+	if m.isKept() {
+		q.last = m.id
 	}
 }
 
 // attach starts the writing: the connection exists now.
-func (m *sendQueue) attach() nextStep {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.attached = true
-	return m.nextMessage()
+func (q *sendQueue) attach() nextStep {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.attached = true
+	return q.next()
 }
 
 // complete records that the current message is written and returns it. known is
 // false when discard has already counted the message as lost.
-func (m *sendQueue) complete() (sent outboundMessage, known bool, next nextStep) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.inFlight {
-		sent, known = m.current, true
-		m.inFlight, m.current = false, outboundMessage{}
-		m.removeUsage(sent)
+func (q *sendQueue) complete() (sent outboundMessage, known bool, next nextStep) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.inFlight {
+		sent, known = q.current, true
+		q.inFlight, q.current = false, outboundMessage{}
+		q.removeUsage(sent)
 	}
-	return sent, known, m.nextMessage()
+	return sent, known, q.next()
 }
 
-// nextMessage takes the first message out of the queue. An empty queue keeps no
-// memory.
-func (m *sendQueue) nextMessage() nextStep {
-	if len(m.queue) == 0 {
-		m.queue = nil
-		return nextStep{finished: m.closed, loadPage: m.replay != nil && m.replay.claimLoad()}
+// next takes the first message out of the queue when the connection is ready for it. An
+// empty queue keeps no memory.
+func (q *sendQueue) next() nextStep {
+	if !q.attached || q.inFlight {
+		return nextStep{}
 	}
-	first := m.queue[0]
-	m.queue[0] = outboundMessage{}
-	m.queue = m.queue[1:]
-	m.inFlight, m.current = true, first
+	if len(q.queue) == 0 {
+		q.queue = nil
+		return nextStep{finished: q.closed, loadPage: q.replay != nil && q.replay.claimLoad()}
+	}
+	first := q.queue[0]
+	q.queue[0] = outboundMessage{}
+	q.queue = q.queue[1:]
+	q.inFlight, q.current = true, first
 	return nextStep{message: first, write: true}
 }
 
 // close accepts no more messages. Queued messages are still sent: the result says
 // how, or a later call to attach or complete returns finished.
-func (m *sendQueue) close() nextStep {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.closed = true
-	if m.replay != nil {
-		m.abandonReplay()
+func (q *sendQueue) close() nextStep {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	if q.replay != nil {
+		q.abandonReplay()
 	}
-	if !m.attached || m.inFlight {
-		return nextStep{}
-	}
-	return m.nextMessage()
+	return q.next()
 }
 
 // discard closes the queue, drops its messages and returns how many deliveries are
 // lost, including the one that the writer has.
-func (m *sendQueue) discard() (lost int) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.replay != nil {
-		m.abandonReplay()
+func (q *sendQueue) discard() (lost int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.replay != nil {
+		q.abandonReplay()
 	}
-	if m.inFlight && m.current.isDelivery() {
+	if q.inFlight && q.current.isDelivery() {
 		lost++
 	}
-	for _, l := range m.queue {
-		if l.isDelivery() {
+	for _, m := range q.queue {
+		if m.isDelivery() {
 			lost++
 		}
 	}
-	m.closed, m.inFlight, m.current, m.queue = true, false, outboundMessage{}, nil
-	m.count, m.bytes = 0, 0
+	q.closed, q.inFlight, q.current, q.queue = true, false, outboundMessage{}, nil
+	q.count, q.bytes = 0, 0
 	return lost
 }
 
 // missingRange returns which entries of the log the client lacks, as far as that is
 // known. It returns false when no page is to be read. Kept notifications that arrive
 // from now on are held back.
-func (m *sendQueue) missingRange() (domain.MissedRange, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.closed || m.replay == nil {
+func (q *sendQueue) missingRange() (domain.MissedRange, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed || q.replay == nil {
 		return domain.MissedRange{}, false
 	}
-	m.replay.incomplete = false
-	after := m.last.position()
-	if after == "" && m.lastKnown {
+	q.replay.incomplete = false
+	after := q.last.position()
+	if after == "" && q.lastKnown {
 		after = domain.PositionStart
 	}
-	return domain.MissedRange{After: after, Since: m.replay.since}, true
+	return domain.MissedRange{After: after, Since: q.replay.since}, true
 }
 
 // setPosition records the position of the user's log. It is called before the first
 // live message can arrive.
-func (m *sendQueue) setPosition(at domain.Position) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.last, m.lastKnown = parseStreamID(at), true
+func (q *sendQueue) setPosition(at domain.Position) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.last, q.lastKnown = parseStreamID(at), true
 }

@@ -1,4 +1,4 @@
-package websocket
+package delivery
 
 import (
 	"fmt"
@@ -19,7 +19,7 @@ type replayModel struct {
 	box      *sendQueue
 	config   Config
 	log      []int
-	trimmed  int // entries that are gone
+	trimmed  int // entries that were removed
 	coming   []int
 	broken   bool
 	direct   int
@@ -32,7 +32,7 @@ type replayModel struct {
 	got      []int
 }
 
-// gap stands in the subscription for what follows a break.
+// gapMark, in the subscription, is the report of a gap.
 const gapMark = 0
 
 func placeOf(n int) domain.Position { return domain.Position(fmt.Sprintf("7-%d", n)) }
@@ -143,7 +143,7 @@ func (w *replayModel) write(*rapid.T) {
 
 // close ends the session as a drain does, after the queued messages.
 func (w *replayModel) close(t *rapid.T) {
-	if w.begun && rapid.IntRange(0, 9).Draw(t, "seal") == 0 {
+	if w.begun && rapid.IntRange(0, 9).Draw(t, "close") == 0 {
 		w.sealed = true
 		w.take(w.box.close())
 	}
@@ -204,7 +204,7 @@ func (w *replayModel) check(t *rapid.T) {
 		next++
 	}
 	require.GreaterOrEqual(t, w.box.count, 0)
-	require.LessOrEqual(t, w.box.count, w.config.SendQueueMessages+1)
+	require.LessOrEqual(t, w.box.count, w.config.QueueMessages+1)
 }
 
 // finish delivers everything.
@@ -238,12 +238,12 @@ func (w *replayModel) finish(t *rapid.T) {
 // id.
 func TestReplayModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := &replayModel{box: &sendQueue{}, config: Config{SendQueueMessages: 4, SendQueueBytes: 1 << 20}}
+		w := &replayModel{box: &sendQueue{}, config: Config{QueueMessages: 4, QueueBytes: 1 << 20}}
 		w.start(t)
 		t.Repeat(map[string]func(*rapid.T){
-			"keep": w.keep, "keep more": w.keep, "send": w.send, "hear": w.receive, "hear more": w.receive,
-			"break": w.breakOff, "mend": w.restore, "attach": w.attach, "write": w.write, "write more": w.write,
-			"look": w.startRead, "feed": w.finishRead, "trim": w.trim, "seal": w.close, "forget": w.expire, "": w.check,
+			"publish": w.keep, "publish more": w.keep, "send": w.send, "receive": w.receive, "receive more": w.receive,
+			"break": w.breakOff, "restore": w.restore, "attach": w.attach, "write": w.write, "write more": w.write,
+			"read": w.startRead, "add": w.finishRead, "trim": w.trim, "close": w.close, "expire": w.expire, "": w.check,
 		})
 		w.finish(t)
 	})

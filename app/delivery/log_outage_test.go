@@ -1,4 +1,4 @@
-package websocket
+package delivery
 
 import (
 	"testing"
@@ -13,14 +13,14 @@ import (
 // its messages is not disconnected, and it gets the kept notifications when the log
 // is readable again.
 func TestLogOutageOverflowsNoQueue(t *testing.T) {
-	config := Config{SendQueueMessages: 4, SendQueueBytes: 1 << 20}
+	config := Config{QueueMessages: 4, QueueBytes: 1 << 20}
 	w := &replayModel{box: &sendQueue{}, config: config}
 	w.box.attach()
 	what, next := w.box.markGap(outboundMessage{}, time.Unix(1, 0), &config)
 	require.Equal(t, accepted, what)
 	require.True(t, next.loadPage)
 
-	// The first messages come before it is known that the log is away.
+	// The first messages arrive before a read of the log fails.
 	var out []string
 	send := func(l outboundMessage) {
 		what, next := w.box.put(l, &config)

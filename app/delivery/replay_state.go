@@ -1,4 +1,4 @@
-package websocket
+package delivery
 
 import (
 	"slices"
@@ -19,7 +19,7 @@ const deliveredTTL = 30 * time.Second
 //	queue: what is sent now: messages queued before, then pages of the log
 //	held:  live messages; they follow when the pages reach them
 //
-// A page is read when queue is empty, so the socket sets the pace. Entries of pages
+// A page is read when queue is empty, so the connection sets the pace. Entries of pages
 // do not count against the bounds; live messages do. When the bounds are reached,
 // held messages that the log keeps are dropped, and the log is read further until it
 // reaches the held messages again. Only messages that no log keeps can therefore
@@ -38,75 +38,72 @@ type replayState struct {
 }
 
 // alreadyDelivered reports whether the client was sent the message from the log.
-func (k *replayState) alreadyDelivered(l outboundMessage) bool {
-	return l.isKept() && k.delivered[l.id]
+func (r *replayState) alreadyDelivered(m outboundMessage) bool {
+	return m.isKept() && r.delivered[m.id]
 }
 
 // claimLoad reports whether a page is to be read. It returns true to one caller
 // only, which must read the page.
-func (k *replayState) claimLoad() bool {
-	due := k.holding && !k.loading
-	k.loading = k.loading || due
+func (r *replayState) claimLoad() bool {
+	due := r.holding && !r.loading
+	r.loading = r.loading || due
 	return due
 }
 
 // beginReplay holds live messages back until the first page is added. The caller
 // reads that page without being asked to.
-func (m *sendQueue) beginReplay() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.replay = &replayState{holding: true, loading: true}
+func (q *sendQueue) beginReplay() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.replay = &replayState{holding: true, loading: true}
 }
 
 // holdLive holds a live message back. While the log cannot be read, messages that no
 // log keeps are not held: an outage of the log must not end the connection.
-func (m *sendQueue) holdLive(l outboundMessage, c *Config) (putResult, nextStep) {
-	if m.full(l, c) {
-		m.dropKept()
-		if l.isKept() {
+func (q *sendQueue) holdLive(m outboundMessage, c *Config) (putResult, nextStep) {
+	if q.full(m, c) {
+		q.dropKept()
+		if m.isKept() {
 			return accepted, nextStep{}
 		}
-		if m.full(l, c) {
-			m.closed = true
+		if q.full(m, c) {
+			q.closed = true
 			return overflowed, nextStep{}
 		}
 	}
-	m.addUsage(l)
-	m.replay.held = append(m.replay.held, l)
-	if m.replay.failingSince.IsZero() {
+	q.addUsage(m)
+	q.replay.held = append(q.replay.held, m)
+	if q.replay.failingSince.IsZero() {
 		return accepted, nextStep{}
 	}
-	return accepted, m.releaseUnkept()
+	return accepted, q.releaseUnkept()
 }
 
 // releaseUnkept queues the held messages that no log keeps.
-func (m *sendQueue) releaseUnkept() nextStep {
-	k := m.replay
-	k.held = slices.DeleteFunc(k.held, func(l outboundMessage) bool {
-		if !l.isKept() {
-			m.queue = append(m.queue, l)
+func (q *sendQueue) releaseUnkept() nextStep {
+	r := q.replay
+	r.held = slices.DeleteFunc(r.held, func(m outboundMessage) bool {
+		if !m.isKept() {
+			q.queue = append(q.queue, m)
 		}
-		return !l.isKept()
+		return !m.isKept()
 	})
-	if !m.attached || m.inFlight {
-		return nextStep{}
-	}
-	return m.nextMessage()
+	return q.next()
 }
 
 // dropKept drops the held messages that the log keeps. They are read from the log
 // later.
-func (m *sendQueue) dropKept() {
-	m.replay.incomplete = true
-	m.dropHeld(outboundMessage.isKept)
+func (q *sendQueue) dropKept() {
+	q.replay.incomplete = true
+	q.dropHeld(outboundMessage.isKept)
 }
 
 // dropHeld removes the held messages for which the function returns true.
-func (m *sendQueue) dropHeld(which func(outboundMessage) bool) {
-	m.replay.held = slices.DeleteFunc(m.replay.held, func(l outboundMessage) bool {
-		out := which(l)
+func (q *sendQueue) dropHeld(which func(outboundMessage) bool) {
+	q.replay.held = slices.DeleteFunc(q.replay.held, func(m outboundMessage) bool {
+		out := which(m)
 		if out {
-			m.removeUsage(l)
+			q.removeUsage(m)
 		}
 		return out
 	})
@@ -114,145 +111,139 @@ func (m *sendQueue) dropHeld(which func(outboundMessage) bool) {
 
 // markGap starts a replay because messages since the given time may be missing. The
 // announcement, if its payload is not empty, is sent before the replay.
-func (m *sendQueue) markGap(announcement outboundMessage, since time.Time, c *Config) (putResult, nextStep) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.closed {
+func (q *sendQueue) markGap(announcement outboundMessage, since time.Time, c *Config) (putResult, nextStep) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
 		return rejected, nextStep{}
 	}
-	if m.replay == nil {
-		m.replay = &replayState{}
+	if q.replay == nil {
+		q.replay = &replayState{}
 	}
-	k := m.replay
-	k.holding = true
-	m.dropKept() // the log has what was held before the gap
-	if k.since.IsZero() || since.Before(k.since) {
-		k.since = since
+	r := q.replay
+	r.holding = true
+	q.dropKept() // the log has what was held before the gap
+	if r.since.IsZero() || since.Before(r.since) {
+		r.since = since
 	}
 	if len(announcement.payload) == 0 {
-		if m.attached && !m.inFlight {
-			return accepted, m.nextMessage()
-		}
-		return accepted, nextStep{}
+		return accepted, q.next()
 	}
-	if m.full(announcement, c) {
-		m.closed = true
+	if q.full(announcement, c) {
+		q.closed = true
 		return overflowed, nextStep{}
 	}
-	return accepted, m.enqueue(announcement)
+	return accepted, q.enqueue(announcement)
 }
 
 // addPage queues a page of the log. first, if not empty, is sent before everything
 // else. at is the position that the client has named; it is zero without one.
-func (m *sendQueue) addPage(first []byte, at streamID, page domain.Replay) nextStep {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	k := m.replay
-	if m.closed || k == nil || !k.loading {
+func (q *sendQueue) addPage(first []byte, at streamID, page domain.Replay) nextStep {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	r := q.replay
+	if q.closed || r == nil || !r.loading {
 		return nextStep{}
 	}
-	k.loading, k.failingSince, m.lastKnown = false, time.Time{}, true
-	if !k.incomplete {
-		k.since = time.Time{} // the position says from now on where to continue
+	r.loading, r.failingSince, q.lastKnown = false, time.Time{}, true
+	if !r.incomplete {
+		r.since = time.Time{} // the position says from now on where to continue
 	}
-	k.markDelivered(at, page.Preceding)
-	m.dropHeld(k.alreadyDelivered) // a lagging subscription may have delivered them first
+	r.markDelivered(at, page.Preceding)
+	q.dropHeld(r.alreadyDelivered) // a lagging subscription may have delivered them first
 	if at != (streamID{}) {
-		m.last = at
+		q.last = at
 	}
 	if len(first) > 0 {
-		m.queue = slices.Insert(m.queue, 0, outboundMessage{payload: first, fromLog: true})
+		q.queue = slices.Insert(q.queue, 0, outboundMessage{payload: first, fromLog: true})
 	}
-	reached := m.appendEntries(page.Entries)
-	if reached || !page.More && !k.incomplete {
-		m.endReplay(time.Now())
+	reached := q.appendEntries(page.Entries)
+	if reached || !page.More && !r.incomplete {
+		q.endReplay(time.Now())
 	}
-	if !m.attached || m.inFlight {
-		return nextStep{}
-	}
-	return m.nextMessage()
+	return q.next()
 }
 
 // appendEntries queues the entries of a page up to the first one that is held, and
 // reports whether there was such an entry. It and those behind it are sent from
 // held.
-func (m *sendQueue) appendEntries(entries []domain.LogEntry) (reached bool) {
-	k := m.replay
+func (q *sendQueue) appendEntries(entries []domain.LogEntry) (reached bool) {
+	r := q.replay
 	held := map[streamID]bool{}
-	for _, l := range k.held {
-		if l.isKept() {
-			held[l.id] = true
+	for _, m := range r.held {
+		if m.isKept() {
+			held[m.id] = true
 		}
 	}
 	for _, e := range entries {
-		l := outboundMessage{payload: e.Frame, id: parseStreamID(e.ID), fromLog: true}
-		if held[l.id] {
+		m := outboundMessage{payload: e.Frame, id: parseStreamID(e.ID), fromLog: true}
+		if held[m.id] {
 			return true
 		}
-		m.trackLast(l)
-		if !k.delivered[l.id] {
-			k.delivered[l.id] = true
-			m.queue = append(m.queue, l)
+		q.trackLast(m)
+		if !r.delivered[m.id] {
+			r.delivered[m.id] = true
+			q.queue = append(q.queue, m)
 		}
 	}
 	return false
 }
 
 // markDelivered records positions whose entries the client does not need.
-func (k *replayState) markDelivered(at streamID, passed []domain.Position) {
-	if k.delivered == nil {
-		k.delivered = map[streamID]bool{}
+func (r *replayState) markDelivered(at streamID, passed []domain.Position) {
+	if r.delivered == nil {
+		r.delivered = map[streamID]bool{}
 	}
 	for _, p := range passed {
-		k.delivered[parseStreamID(p)] = true
+		r.delivered[parseStreamID(p)] = true
 	}
 	if at != (streamID{}) {
-		k.delivered[at] = true
+		r.delivered[at] = true
 	}
 }
 
 // endReplay queues the held messages and ends the replay.
-func (m *sendQueue) endReplay(now time.Time) {
-	k := m.replay
-	for _, l := range k.held {
-		m.trackLast(l)
-		m.queue = append(m.queue, l)
+func (q *sendQueue) endReplay(now time.Time) {
+	r := q.replay
+	for _, m := range r.held {
+		q.trackLast(m)
+		q.queue = append(q.queue, m)
 	}
-	m.replay = &replayState{delivered: k.delivered, expiresAt: now.Add(deliveredTTL)}
+	q.replay = &replayState{delivered: r.delivered, expiresAt: now.Add(deliveredTTL)}
 }
 
 // abandonReplay ends the replay before the log was read completely. Held
 // notifications that the log keeps are dropped, because a client that gets them
 // would take the entries before them for delivered.
-func (m *sendQueue) abandonReplay() {
-	k := m.replay
-	if !k.holding {
+func (q *sendQueue) abandonReplay() {
+	r := q.replay
+	if !r.holding {
 		return
 	}
-	m.dropKept()
-	m.queue = append(m.queue, k.held...)
-	k.held, k.holding = nil, false
+	q.dropKept()
+	q.queue = append(q.queue, r.held...)
+	r.held, r.holding = nil, false
 }
 
 // expireReplay frees the state of a finished replay after deliveredTTL.
-func (m *sendQueue) expireReplay(now time.Time) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.replay != nil && !m.replay.holding && now.After(m.replay.expiresAt) {
-		m.replay = nil
+func (q *sendQueue) expireReplay(now time.Time) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.replay != nil && !q.replay.holding && now.After(q.replay.expiresAt) {
+		q.replay = nil
 	}
 }
 
 // recordFailure records that the log could not be read, and returns since when that
 // is so.
-func (m *sendQueue) recordFailure(now time.Time) time.Time {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.replay == nil {
+func (q *sendQueue) recordFailure(now time.Time) time.Time {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.replay == nil {
 		return now
 	}
-	if m.replay.failingSince.IsZero() {
-		m.replay.failingSince = now
+	if q.replay.failingSince.IsZero() {
+		q.replay.failingSince = now
 	}
-	return m.replay.failingSince
+	return q.replay.failingSince
 }
