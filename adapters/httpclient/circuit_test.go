@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/huleedu/edge/test/pause"
+
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/domain"
@@ -81,7 +83,7 @@ func TestADisabledCircuitStaysClosed(t *testing.T) {
 
 // slow answers long after everybody has given up.
 func slow(*http.Request) string {
-	<-time.After(time.Minute)
+	pause.For(time.Minute, "simulated: the callers run in synctest")
 	return response(200, "{}")
 }
 
@@ -215,7 +217,7 @@ func TestWhatOpensNoCircuit(t *testing.T) {
 			time.AfterFunc(20*time.Second, func() { _ = end.Close() })
 			_, err := r.ask(t.Context(), t, http.MethodPost, stalled)
 			require.Equal(t, domain.Timeout, domain.CodeOf(err))
-			<-time.After(20 * time.Second)
+			pause.For(20*time.Second, "simulated: the test runs in synctest")
 			return nil
 		},
 	} {

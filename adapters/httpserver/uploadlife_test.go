@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/huleedu/edge/test/pause"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -101,7 +103,7 @@ func TestSlowUploadsOutlastOtherRequests(t *testing.T) {
 	up.send(t, begun())
 	event(t, s.came)
 	for range 15 {
-		<-time.After(100 * time.Millisecond)
+		pause.For(100*time.Millisecond, "the pause between two parts of a slow upload is the input")
 		up.send(t, "more")
 	}
 	up.send(t, "\r\n--B\r\n"+field("batch_id", "b1")+"\r\n--B--\r\n")

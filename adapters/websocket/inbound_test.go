@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/huleedu/edge/test/pause"
+
 	gorilla "github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
 
@@ -27,7 +29,7 @@ func TestRefreshExtendsTheSession(t *testing.T) {
 	n := newNode(t, settings(), expiring(400*time.Millisecond))
 	c, begin := n.mustDial(t, "u1"), time.Now()
 	for range 4 {
-		<-time.After(200 * time.Millisecond)
+		pause.For(200*time.Millisecond, "half of the token's life must pass")
 		c.sendText(t, `{"type":"refresh","token":"u1"}`)
 		text, err := c.Next()
 		require.NoError(t, err)
@@ -69,7 +71,7 @@ func TestRefreshWithoutExpiry(t *testing.T) {
 	c.sendText(t, `{"type":"refresh","token":"u1"}`)
 	_, err := c.Next()
 	require.NoError(t, err)
-	<-time.After(200 * time.Millisecond)
+	pause.For(200*time.Millisecond, "the token's life must pass without an event")
 	c.sendText(t, `{"type":"ping"}`)
 	text, err := c.Next()
 	require.NoError(t, err)

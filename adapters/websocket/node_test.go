@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/huleedu/edge/test/pause"
+
 	gorilla "github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/trace"
@@ -92,7 +94,7 @@ func (r *stubSessions) Acquire(_ context.Context, user domain.UserID, session st
 }
 
 func (r *stubSessions) Release(_ domain.UserID, session string) {
-	<-time.After(r.slow)
+	pause.For(r.slow, "the delay of the stub is the input")
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.places, session)

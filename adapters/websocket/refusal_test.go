@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/huleedu/edge/test/pause"
+
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/domain"
@@ -40,7 +42,7 @@ func (p *browserClient) run(lasts time.Duration, dial func() (*client, error)) {
 		if attempts == 5 {
 			return
 		}
-		<-time.After(time.Second << attempts)
+		pause.For(time.Second<<attempts, "simulated: the callers run in synctest")
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/huleedu/edge/test/pause"
+
 	"github.com/google/uuid"
 	gorilla "github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
@@ -212,7 +214,7 @@ func TestGap(t *testing.T) {
 			n := newNode(t, settings(), func(n *node) { n.past = &failingLog{NotificationLog: n.bus, times: -1} })
 			frame := func() string { f, _ := n.keep(t, 1); return f }
 			old := frame()
-			<-time.After(1100 * time.Millisecond) // older than what a newcomer is given
+			pause.For(1100*time.Millisecond, "the entry must become older than the gap of a new connection")
 			resumed, plain := n.resume(t, "0"), n.mustDial(t, "u1")
 			resumed.expect(t, old)
 			first := frame()

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/huleedu/edge/test/pause"
+
 	"github.com/huleedu/edge/test/harness"
 
 	"github.com/google/uuid"
@@ -163,7 +165,7 @@ type slowConn struct {
 
 func (s slowConn) Read(p []byte) (int, error) {
 	if s.slow.Load() {
-		<-time.After(time.Millisecond)
+		pause.For(time.Millisecond, "the rate of the slow connection is the input")
 		p = p[:min(len(p), 16<<10)]
 	}
 	return s.Conn.Read(p)

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/huleedu/edge/test/pause"
+
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
@@ -254,7 +256,7 @@ func (h LogHarness) recent(t *testing.T) {
 	user, rig := freshUser(), h.New(t, 256)
 	const apart, margin = time.Second, 400 * time.Millisecond
 	first := rig.publish(t, user, 2)
-	<-time.After(apart)
+	pause.For(apart, "two entries must differ in age by the clock of a real server")
 	between := time.Now()
 	second := rig.publish(t, user, 2)
 	for _, c := range []struct {

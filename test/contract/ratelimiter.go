@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/huleedu/edge/test/pause"
+
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -111,7 +113,7 @@ func awaitAllowed(t *testing.T, l ports.RateLimiter, party string, limit domain.
 		if a.Allowed {
 			return a
 		}
-		<-time.After(max(a.Reset, time.Millisecond))
+		pause.For(max(a.Reset, time.Millisecond), "the window ends by the clock of a real server")
 	}
 	require.FailNow(t, "the window did not end")
 	return domain.RateDecision{}

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/huleedu/edge/test/pause"
+
 	"github.com/huleedu/edge/test/harness"
 
 	"github.com/google/uuid"
@@ -32,7 +34,7 @@ type teller struct {
 }
 
 // tell goes on until it is stopped or the test ends.
-func (s *stage) tell(t *testing.T, pause time.Duration) *teller {
+func (s *stage) tell(t *testing.T, interval time.Duration) *teller {
 	t.Helper()
 	client, err := redis.Open(redis.Config{URL: domain.Secret(s.redis), ConnectTimeout: time.Second, SocketTimeout: 5 * time.Second})
 	require.NoError(t, err)
@@ -43,7 +45,7 @@ func (s *stage) tell(t *testing.T, pause time.Duration) *teller {
 	go func() {
 		defer close(l.ended)
 		defer func() { _ = client.Close() }()
-		for ; ctx.Err() == nil; <-time.After(pause) {
+		for ; ctx.Err() == nil; pause.For(interval, "the interval of the load") {
 			n := l.told.Load() + 1
 			_, err := notifier.Publish(context.Background(), domain.Notification{
 				User: l.user, EventID: fmt.Sprint(n), Frame: fmt.Appendf(nil, `{"event":"kept","data":{"n":%d}}`, n),
@@ -127,7 +129,7 @@ func (f *follower) read() error {
 func (f *follower) catchUp(want int, nodes ...string) error {
 	for deadline := time.Now().Add(waitLimit); time.Now().Before(deadline); {
 		if f.conn == nil && f.join(nodes[rand.IntN(len(nodes))]) != nil {
-			<-time.After(20 * time.Millisecond)
+			pause.For(20*time.Millisecond, "backoff before the next connection")
 			continue
 		}
 		for f.got < want {
@@ -170,7 +172,7 @@ func TestResumeLosesAndDoublesNothing(t *testing.T) {
 			require.NoError(t, f.catchUp(f.got+rand.IntN(25), nodes...))
 			f.cut()
 			if rand.IntN(10) == 0 {
-				<-time.After(time.Duration(rand.IntN(100)) * time.Millisecond)
+				pause.For(time.Duration(rand.IntN(100))*time.Millisecond, "the client is absent for a random time")
 			}
 		}
 		total := l.stop()
@@ -209,7 +211,7 @@ func TestCatchUpAfterBreaks(t *testing.T) {
 		}
 		const breaks = 10
 		for range breaks {
-			<-time.After(time.Duration(100+rand.IntN(300)) * time.Millisecond)
+			pause.For(time.Duration(100+rand.IntN(300))*time.Millisecond, "connections break at random times")
 			wire.cut()
 		}
 		node.awaitReady(t, "ready")
@@ -250,7 +252,7 @@ func TestNodesAreKilled(t *testing.T) {
 			for i, f := range followers {
 				go func() { failed <- f.catchUp(f.got+200+i, addresses...) }()
 			}
-			<-time.After(time.Duration(rand.IntN(1000)) * time.Millisecond)
+			pause.For(time.Duration(rand.IntN(1000))*time.Millisecond, "nodes are killed at random times")
 			one := kill % 2
 			nodes[one].Kill()
 			nodes[one] = harness.Start(t, "websocket", vars)

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/huleedu/edge/test/pause"
+
 	"github.com/huleedu/edge/test/harness"
 
 	"github.com/stretchr/testify/require"
@@ -42,7 +44,7 @@ func TestNodesKilled(t *testing.T) {
 		}
 		programs[one] = harness.Start(t, "websocket", s.vars)
 		front.replace(one, programs[one].Address(t))
-		<-time.After(outageLength(8*time.Second, 500*time.Millisecond))
+		pause.For(outageLength(8*time.Second, 500*time.Millisecond), "the time between two kills is the input")
 	}
 	for _, p := range programs {
 		awaitReady(t, p.Address(t))

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/huleedu/edge/test/pause"
+
 	"github.com/stretchr/testify/require"
 )
 
@@ -57,7 +59,7 @@ func watchReadiness(t *testing.T, addr string) *readinessWatch {
 	ctx, end := context.WithCancel(context.Background())
 	w := &readinessWatch{addr: addr, cancel: end}
 	w.done.Go(func() {
-		for ; ctx.Err() == nil; <-time.After(50 * time.Millisecond) {
+		for ; ctx.Err() == nil; pause.For(50*time.Millisecond, "the interval of the readiness probe") {
 			w.record(readiness(ctx, addr))
 		}
 	})

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/huleedu/edge/test/pause"
+
 	"github.com/google/uuid"
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/segmentio/kafka-go"
@@ -113,12 +115,12 @@ func (s *sender) sendStored(ctx context.Context, c *publisher) {
 			if time.Now().After(deadline) {
 				return
 			}
-			<-time.After(100 * time.Millisecond)
+			pause.For(100*time.Millisecond, "backoff before the record is repeated")
 		}
 		s.mu.Lock()
 		s.confirmed = n
 		s.mu.Unlock()
-		<-time.After(sendInterval)
+		pause.For(sendInterval, "the interval of the load")
 	}
 }
 
@@ -145,6 +147,6 @@ func (s *sender) sendDirect(ctx context.Context, c *publisher) {
 		s.mu.Lock()
 		s.direct = append(s.direct, directMessage{from, time.Now(), err == nil})
 		s.mu.Unlock()
-		<-time.After(sendInterval)
+		pause.For(sendInterval, "the interval of the load")
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/huleedu/edge/test/pause"
+
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 )
@@ -30,7 +32,7 @@ func connectClients(t *testing.T, s *environment, users int, urls ...string) *cl
 		c.senders = append(c.senders, pub.startSender(t, user))
 	}
 	c.awaitFlow(t)
-	<-time.After(time.Second)
+	pause.For(time.Second, "pauses are measured only after the start")
 	for _, k := range c.clients {
 		k.resetPauses()
 	}
