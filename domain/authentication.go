@@ -1,7 +1,5 @@
 package domain
 
-import "strings"
-
 // NotAuthenticated returns the error of a request without credentials.
 func NotAuthenticated() *Error {
 	return authenticationError("Not authenticated", "missing_authorization_header", "")
@@ -26,18 +24,10 @@ func TokenInvalid(cause string) *Error {
 	return authenticationError("Invalid token", "jwt_invalid", cause)
 }
 
-// BearerToken returns the token of an Authorization header (RFC 6750 section 2.1).
-// The scheme is not case-sensitive. It returns an AUTHENTICATION_ERROR for an empty
-// header, and when the scheme is not followed by exactly one word.
-func BearerToken(header string) (string, error) {
-	if strings.TrimSpace(header) == "" {
-		return "", NotAuthenticated()
-	}
-	words := strings.Fields(header)
-	if len(words) != 2 || !strings.EqualFold(words[0], "bearer") {
-		return "", authenticationError("Invalid authentication format", "invalid_authorization_format", "")
-	}
-	return words[1], nil
+// MalformedCredentials returns the error of a request whose credentials are not exactly
+// one bearer token.
+func MalformedCredentials() *Error {
+	return authenticationError("Invalid authentication format", "invalid_authorization_format", "")
 }
 
 func authenticationError(message, reason, cause string) *Error {

@@ -106,29 +106,6 @@ func TestFailuresCarryTheContractsDetails(t *testing.T) {
 	}
 }
 
-func TestBearerToken(t *testing.T) {
-	cases := []struct{ header, token, reason string }{
-		{"Bearer abc", "abc", ""},
-		{"bEARER abc", "abc", ""},
-		{"", "", "missing_authorization_header"},
-		{"  ", "", "missing_authorization_header"},
-		{"Bearer", "", "invalid_authorization_format"},
-		{"Bearer a b", "", "invalid_authorization_format"},
-		{"Basic abc", "", "invalid_authorization_format"},
-		{"abc", "", "invalid_authorization_format"},
-	}
-	for _, c := range cases {
-		token, err := domain.BearerToken(c.header)
-		require.Equal(t, c.token, token, c.header)
-		if c.reason == "" {
-			require.NoError(t, err)
-			continue
-		}
-		require.Equal(t, domain.AuthenticationError, domain.CodeOf(err))
-		require.Equal(t, c.reason, domain.As(err).Details["reason"], c.header)
-	}
-}
-
 func TestSecretsNeverPrint(t *testing.T) {
 	var s domain.Secret
 	require.NoError(t, s.UnmarshalText([]byte("hunter2")))

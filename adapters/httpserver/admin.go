@@ -69,7 +69,7 @@ func (s *router) listenAll(t routeTables, at listenAddr, b connLimits) (*Server,
 // openAdmin creates the admin server. It has its own router and shares all other
 // parts.
 func (s *router) openAdmin(table []routeDef, address string) (*Server, error) {
-	admin := &router{service: s.service, log: s.log, observer: s.observer, tracer: s.tracer, origins: s.origins}
+	admin := &router{service: s.service, log: s.log, observer: s.observer, tracer: s.tracer, origins: s.origins, network: s.network}
 	if err := admin.setUpEngine(); err != nil {
 		return nil, err
 	}

@@ -5,25 +5,21 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/adapters/internal/bearer"
 )
 
 // authenticate verifies the caller's token. It reads only the header.
 func (s *router) authenticate(c *gin.Context) {
-	caller, err := s.identify(c.Request)
+	token, malformed := bearer.Token(authorization(c.Request.Header))
+	identified, err := s.authentication.Identify(c.Request.Context(), token, malformed)
+	if identified.Refusals != nil {
+		setLimitHeaders(c.Writer.Header(), s.limits.refused, *identified.Refusals)
+	}
 	if err != nil {
-		s.rejectToken(c, err)
+		s.fail(c, err)
 		return
 	}
-	requestStateOf(c).caller = caller
-}
-
-func (s *router) identify(r *http.Request) (domain.Caller, error) {
-	token, err := domain.BearerToken(authorization(r.Header))
-	if err != nil {
-		return domain.Caller{}, err
-	}
-	return s.tokens.Validate(r.Context(), token)
+	requestStateOf(c).caller = identified.Caller
 }
 
 // authorization returns the Authorization header. Two lines are joined to an invalid

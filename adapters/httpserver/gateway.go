@@ -73,10 +73,12 @@ func NewGateway(parts GatewayParts) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	limits := newLimits(parts.Limiter, parts.Config.Limits, trusted)
 	s := &router{
 		service: domain.GatewayService, log: parts.Log, observer: parts.Observer,
-		tracer: parts.Tracing.Tracer(scope), tokens: parts.Tokens, origins: newOriginPolicy(parts.Config.policy(), parts.Environment),
-		limits: newLimits(parts.Limiter, parts.Config.Limits, trusted),
+		tracer: parts.Tracing.Tracer(scope), origins: newOriginPolicy(parts.Config.policy(), parts.Environment),
+		network: trusted.network, limits: limits,
+		authentication: app.NewAuthentication(parts.Tokens, parts.Limiter, parts.Observer, limits.refused.Limit),
 	}
 	if err := s.setUpEngine(); err != nil {
 		return nil, err

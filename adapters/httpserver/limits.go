@@ -7,6 +7,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/huleedu/edge/app"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
@@ -85,49 +86,37 @@ func newLimits(l ports.RateLimiter, c LimitsConfig, trusted trustedProxies) *lim
 	}
 }
 
-// limitKey returns the rate limit key: the user, or the address without a user. A
-// prefix keeps users and addresses apart.
-func (l *limits) limitKey(user domain.UserID, r *http.Request) string {
-	if user != "" {
-		return "user:" + string(user)
-	}
-	return "addr:" + l.trusted.network(r)
-}
-
-// limit counts the request against the limit of its class and key.
+// limit counts the request against the limit of its class: for the user, or for the
+// network of a request without a user.
 func (s *router) limit(class LimitClass) gin.HandlerFunc {
 	r := s.limits.rules[class]
 	return func(c *gin.Context) {
-		party := s.limits.limitKey(requestStateOf(c).caller.User, c.Request)
+		party := app.NetworkKey(c.Request.Context())
+		if user := requestStateOf(c).caller.User; user != "" {
+			party = app.UserKey(user)
+		}
 		if err := s.consume(c, party, r); err != nil {
 			s.fail(c, err)
 		}
 	}
 }
 
-// rejectToken answers a request without a valid token and counts it against the limit
-// of its address.
-func (s *router) rejectToken(c *gin.Context, cause error) {
-	if domain.CodeOf(cause) == domain.AuthenticationError {
-		if err := s.consume(c, s.limits.limitKey("", c.Request), s.limits.refused); err != nil {
-			cause = err
-		}
-	}
-	s.fail(c, cause)
-}
-
 // consume counts the request and sets the RateLimit headers. It returns RATE_LIMIT
 // over the limit.
 func (s *router) consume(c *gin.Context, party string, r *limitRule) error {
 	a := s.limits.limiter.Take(c.Request.Context(), party, r.Limit)
-	told := []string{strconv.Itoa(a.Remaining), strconv.Itoa(wholeSeconds(a.Reset))}
-	h := c.Writer.Header()
-	h["Ratelimit-Limit"] = r.most
-	h["Ratelimit-Remaining"] = told[0:1:1]
-	h["Ratelimit-Reset"] = told[1:2:2]
+	setLimitHeaders(c.Writer.Header(), r, a)
 	if a.Allowed {
 		return nil
 	}
 	s.observer.Observe(domain.RequestLimited{Class: r.Class})
 	return domain.RateLimited(r.Max, r.Window, a.Reset).WithOp("httpserver.limit")
+}
+
+// setLimitHeaders sets the RateLimit headers for a decision about a limit.
+func setLimitHeaders(h http.Header, r *limitRule, a domain.RateDecision) {
+	values := []string{strconv.Itoa(a.Remaining), strconv.Itoa(wholeSeconds(a.Reset))}
+	h["Ratelimit-Limit"] = r.most
+	h["Ratelimit-Remaining"] = values[0:1:1]
+	h["Ratelimit-Reset"] = values[1:2:2]
 }

@@ -41,9 +41,7 @@ func (s *router) beginRequest(ep *endpoint) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		x := &requestState{endpoint: ep, started: time.Now()}
 		x.trail, x.correlationReplaced = requestIDs(c.Request)
-		if s.network != nil {
-			x.trail.Network = s.network(c.Request)
-		}
+		x.trail.Network = s.network(c.Request)
 		ctx := domain.WithRequestContext(c.Request.Context(), x.trail)
 		ctx, x.span = s.startSpan(ctx, c.Request, ep)
 		c.Request = c.Request.WithContext(context.WithValue(ctx, requestStateKey{}, x))

@@ -11,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/huleedu/edge/app"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
@@ -25,10 +26,10 @@ type router struct {
 	log      *slog.Logger
 	observer ports.Observer
 	tracer   trace.Tracer
-	// tokens is nil where no route needs a caller.
-	tokens  ports.TokenValidator
-	origins *originPolicy
-	// network returns a request's client network; nil if no handler needs it.
+	// authentication is nil if no route needs a caller.
+	authentication *app.Authentication
+	origins        *originPolicy
+	// network returns a request's client network.
 	network func(*http.Request) string
 	// limits is nil if no route has a limit.
 	limits *limits

@@ -10,6 +10,7 @@ import (
 	kafkago "github.com/segmentio/kafka-go"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/huleedu/edge/adapters/internal/backoff"
 	"github.com/huleedu/edge/app"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
@@ -115,7 +116,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 		if lasted := c.assignment(ctx, group, churn); lasted > stableAfter {
 			churn = 0
 		}
-		pause(ctx, backoff(churn, maxRejoinPause))
+		backoff.Wait(ctx, churn, firstPause, maxRejoinPause)
 	}
 	return nil
 }

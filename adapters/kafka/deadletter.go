@@ -13,6 +13,8 @@ import (
 	kafkago "github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
 	"github.com/segmentio/kafka-go/protocol/metadata"
+
+	"github.com/huleedu/edge/adapters/internal/backoff"
 )
 
 const (
@@ -115,7 +117,7 @@ func (d *deadLetters) produce(ctx context.Context, f deadLetterForm, codec kafka
 		if err == nil || permanentlyRefused(err) || !retryable(err) || ctx.Err() != nil {
 			return err
 		}
-		pause(ctx, backoff(attempt, deadLetterPause))
+		backoff.Wait(ctx, attempt, firstPause, deadLetterPause)
 		if ctx.Err() != nil {
 			return err
 		}

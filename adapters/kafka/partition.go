@@ -8,6 +8,8 @@ import (
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
+
+	"github.com/huleedu/edge/adapters/internal/backoff"
 )
 
 const (
@@ -35,7 +37,7 @@ func (c *Consumer) consumePartition(ctx context.Context, p kafkago.PartitionAssi
 		if errors.Is(err, kafkago.OffsetOutOfRange) {
 			// The log was truncated or created again: start with its first record.
 			from = kafkago.FirstOffset
-			pause(ctx, backoff(0, readPause))
+			backoff.Wait(ctx, 0, firstPause, readPause)
 		}
 	}
 }
@@ -65,7 +67,7 @@ func (c *Consumer) consumeRecords(ctx context.Context, reader *kafkago.Reader, d
 			if errors.Is(err, kafkago.OffsetOutOfRange) || errors.Is(err, io.EOF) {
 				return err
 			}
-			pause(ctx, backoff(attempt, readPause))
+			backoff.Wait(ctx, attempt, firstPause, readPause)
 			attempt++
 		default:
 			attempt = 0

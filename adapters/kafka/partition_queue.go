@@ -7,6 +7,8 @@ import (
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
+
+	"github.com/huleedu/edge/adapters/internal/backoff"
 )
 
 const (
@@ -14,6 +16,8 @@ const (
 	// told otherwise.
 	batchRecords = 500
 	batchBytes   = 512 << 10
+	// firstPause is the longest wait after the first of several attempts; it doubles with each.
+	firstPause = 25 * time.Millisecond
 	// resendPause is the longest wait between two attempts of one batch.
 	resendPause = 250 * time.Millisecond
 )
@@ -124,7 +128,7 @@ func (l *partitionQueue) sendBatch(ctx context.Context, batch []*pendingRecord) 
 		}
 		// Only the last attempt's error reaches a sender.
 		l.log.DebugContext(ctx, "a batch is sent again", "attempt", attempt+1, "error", err)
-		pause(trial, backoff(attempt, resendPause))
+		backoff.Wait(trial, attempt, firstPause, resendPause)
 		cancel()
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
 
+	"github.com/huleedu/edge/adapters/internal/backoff"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -56,7 +57,7 @@ func (c *Consumer) process(ctx context.Context, m kafkago.Message, l *lookups) b
 			c.log.WarnContext(ctx, "a notification waits on Kafka; trying again",
 				"partition", m.Partition, "offset", m.Offset, "attempt", attempt+1, "error", err)
 		}
-		pause(ctx, backoff(attempt, retryPause))
+		backoff.Wait(ctx, attempt, firstPause, retryPause)
 	}
 	return false
 }

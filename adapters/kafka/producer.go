@@ -10,6 +10,8 @@ import (
 	kafkago "github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
 	"github.com/segmentio/kafka-go/protocol/metadata"
+
+	"github.com/huleedu/edge/adapters/internal/backoff"
 )
 
 // maxInFlight is how many records may be unconfirmed at once. Beyond it callers are refused
@@ -154,7 +156,7 @@ func (p *producer) partition(ctx context.Context, record kafkago.Message) (int, 
 			return 0, last.timeoutError(ctx)
 		}
 		last.store(err)
-		pause(ctx, backoff(attempt, resendPause))
+		backoff.Wait(ctx, attempt, firstPause, resendPause)
 	}
 }
 

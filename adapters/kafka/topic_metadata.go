@@ -5,6 +5,8 @@ import (
 	"errors"
 
 	kafkago "github.com/segmentio/kafka-go"
+
+	"github.com/huleedu/edge/adapters/internal/backoff"
 )
 
 // awaitTopic returns true once the topic has partitions, having asked the
@@ -24,7 +26,7 @@ func (c *Consumer) awaitTopic(ctx context.Context) bool {
 		if attempt%logEvery == 0 {
 			c.log.WarnContext(ctx, "the notification topic cannot be found; trying again", "error", err)
 		}
-		pause(ctx, backoff(attempt, maxRejoinPause))
+		backoff.Wait(ctx, attempt, firstPause, maxRejoinPause)
 	}
 }
 

@@ -41,9 +41,6 @@ func (before) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.Proc
 	return next
 }
 
-// WaitBackoff is the wait before the next attempt to connect.
-func WaitBackoff(ctx context.Context, attempt int) { waitBackoff(ctx, attempt) }
-
 // NewDeniedCache returns a memory of refusals by its two operations.
 func NewDeniedCache() (remember func(key string, ends time.Time), left func(key string) time.Duration) {
 	r := newDeniedCache()

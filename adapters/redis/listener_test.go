@@ -7,7 +7,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -150,34 +149,6 @@ func TestListenerIsUnhealthyWithoutRedis(t *testing.T) {
 	require.Equal(t, domain.ConnectionError, domain.CodeOf(h.Err))
 	s.start()
 	require.Eventually(t, healthy(l), patience, time.Millisecond)
-}
-
-// TestBackoffBetweenAttempts: they double up to a second, a random half of it,
-// however long the outage, and end with the process.
-func TestBackoffBetweenAttempts(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		for attempt, milliseconds := range []int{100, 200, 400, 800, 1000, 1000, 1000} {
-			longest := time.Duration(milliseconds) * time.Millisecond
-			seen := map[time.Duration]bool{}
-			for range 100 {
-				began := time.Now()
-				redis.WaitBackoff(t.Context(), attempt)
-				waited := time.Since(began)
-				require.GreaterOrEqual(t, waited, longest/2)
-				require.Less(t, waited, longest)
-				seen[waited] = true
-			}
-			require.Greater(t, len(seen), 90, "nodes come back one by one")
-		}
-		began := time.Now()
-		redis.WaitBackoff(t.Context(), 1_000_000)
-		require.Less(t, time.Since(began), time.Second)
-		ended, end := context.WithCancel(t.Context())
-		end()
-		began = time.Now()
-		redis.WaitBackoff(ended, 100)
-		require.Zero(t, time.Since(began))
-	})
 }
 
 // TestListenerReconnectsSoonAfterALongOutage: however many attempts failed, the next

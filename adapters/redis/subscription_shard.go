@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	goredis "github.com/redis/go-redis/v9"
 
+	"github.com/huleedu/edge/adapters/internal/backoff"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
@@ -96,7 +96,7 @@ func (s *shard) run(ctx context.Context, handler ports.MessageHandler) {
 		if worked || attempt == 0 {
 			s.log.WarnContext(ctx, "subscription to Redis is down", "error", err, "worked", worked)
 		}
-		waitBackoff(ctx, attempt)
+		backoff.Wait(ctx, attempt, minBackoff, maxBackoff)
 	}
 }
 
@@ -310,19 +310,4 @@ func (s *shard) unhealthyReason() error {
 		return nil
 	}
 	return s.subs.downReason()
-}
-
-// waitBackoff waits for a random time before the next attempt, so that nodes do not
-// reconnect to the same Redis at the same time.
-func waitBackoff(ctx context.Context, attempt int) {
-	longest := maxBackoff
-	if attempt < 6 {
-		longest = min(maxBackoff, minBackoff<<attempt)
-	}
-	timer := time.NewTimer(longest/2 + rand.N(longest/2))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
 }

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/huleedu/edge/adapters/internal/bearer"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -18,7 +19,7 @@ const bearerPrefix = "bearer."
 // that was found, which is empty when no place is present.
 func requestToken(r *http.Request, query url.Values) (string, error) {
 	if header := strings.Join(r.Header["Authorization"], ", "); header != "" {
-		token, err := domain.BearerToken(header)
+		token, err := bearer.Token(header)
 		if err != nil {
 			return header, err
 		}
@@ -51,7 +52,7 @@ func offeredTokens(r *http.Request) (tokens []string) {
 // format.
 func singleToken(tokens []string) (string, error) {
 	all := strings.Join(tokens, " , ")
-	token, err := domain.BearerToken("Bearer " + all)
+	token, err := bearer.Token("Bearer " + all)
 	if err != nil {
 		return all, err
 	}

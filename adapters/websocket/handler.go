@@ -46,6 +46,8 @@ type Handler struct {
 	originAllowed func(header string) bool
 	refusals      refusals
 	retrier       *retrier
+
+	authentication *app.Authentication
 }
 
 // NewHandler returns the handler of the socket's route.
@@ -55,6 +57,8 @@ func NewHandler(p HandlerParts) *Handler {
 		connects:      connectLimiter{bucket: newTokenBucket(p.Config.MaxConnectsPerSecond, time.Second)},
 		originAllowed: p.Config.origins(p.Environment),
 		refusals:      newRefusals(), retrier: newRetrier(p.Readiness.Draining),
+		authentication: app.NewAuthentication(p.Tokens, p.Limiter, p.Observer,
+			domain.Limit{Class: domain.LimitRefused, Max: p.Config.RefusedTokensPerMinute, Window: time.Minute}),
 	}
 }
 
@@ -113,10 +117,9 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request) (func(), error) {
 	switch {
 	case errors.Is(err, errBeforeUpgrade):
 		return nil, err
+	case domain.CodeOf(err) == domain.RateLimit:
+		return nil, err
 	case err != nil:
-		if tooMany := h.countRefusal(r, err); tooMany != nil {
-			return nil, tooMany
-		}
 		return h.refuse(w, r, refusal{cause: err, credential: credential})
 	}
 	return h.connect(w, r, caller, query, waitUntil)
@@ -132,35 +135,17 @@ func (h *Handler) allowed(origins []string) bool {
 	return true
 }
 
-// authenticate validates the token. malformed is the error of a request without a
+// authenticate identifies the caller. malformed is the error of a request without a
 // well-formed token. When the keys cannot be loaded it retries until the given time.
 func (h *Handler) authenticate(ctx context.Context, waitUntil time.Time, token string, malformed error) (caller domain.Caller, err error) {
 	ctx, span := h.spans.startValidation(ctx, malformed == nil)
 	defer span.End()
-	if malformed != nil {
-		return domain.Caller{}, malformed
-	}
-	err = h.retrier.try(ctx, waitUntil, func(ctx context.Context) (err error) {
-		caller, err = h.Tokens.Validate(ctx, token)
+	err = h.retrier.try(ctx, waitUntil, func(ctx context.Context) error {
+		identified, err := h.authentication.Identify(ctx, token, malformed)
+		caller = identified.Caller
 		return err
 	})
 	return caller, err
-}
-
-// countRefusal counts a refused or missing token against the limit of the client's
-// address and returns RATE_LIMIT when the limit is exceeded. Keys that cannot be
-// loaded are not counted.
-func (h *Handler) countRefusal(r *http.Request, cause error) error {
-	most := h.Config.RefusedTokensPerMinute
-	if most == 0 || domain.CodeOf(cause) != domain.AuthenticationError {
-		return nil
-	}
-	limit := domain.Limit{Class: domain.LimitRefused, Max: most, Window: time.Minute}
-	a := h.Limiter.Take(r.Context(), "addr:"+domain.RequestContextOf(r.Context()).Network, limit)
-	if a.Allowed {
-		return nil
-	}
-	return domain.RateLimited(most, limit.Window, a.Reset).WithOp("websocket.Serve")
 }
 
 // connect admits the caller and hijacks the connection. When a dependency is
