@@ -12,9 +12,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/huleedu/edge/test/harness"
-
 	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/test/harness"
 )
 
 // exitNoInterpreter is the exit code of autobahn.sh when Python 2.7 is not installed.

@@ -12,15 +12,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/huleedu/edge/test/pause"
-
-	"github.com/huleedu/edge/test/harness"
-
 	"github.com/google/uuid"
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/harness"
+	"github.com/huleedu/edge/test/pause"
 	"github.com/huleedu/edge/test/world"
 	"github.com/huleedu/edge/wire"
 )

@@ -8,13 +8,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/huleedu/edge/test/pause"
-
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
+	"github.com/huleedu/edge/test/pause"
 )
 
 // LogHarness configures the suite for an adapter of ports.NotificationLog.

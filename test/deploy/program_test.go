@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/huleedu/edge/test/pause"
-
 	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/test/pause"
 )
 
 // patience bounds the wait for anything that will happen.

@@ -6,24 +6,23 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/huleedu/edge/test/harness"
-
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/adapters/httpserver"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/harness"
 )
 
-// TestNobodyIsLetInWithoutAToken walks every route that needs a caller with
+// TestRoutesRejectInvalidTokens walks every route that needs a caller with
 // every way to fail. The bodies are nonsense: a caller without a token learns
 // nothing about schemas.
-func TestNobodyIsLetInWithoutAToken(t *testing.T) {
+func TestRoutesRejectInvalidTokens(t *testing.T) {
 	t.Parallel()
-	onEach(t, letsNobodyIn)
+	onEach(t, checkMissingTokens)
 }
 
-func letsNobodyIn(t *testing.T, b backing) {
-	s := newStage(t, b)
+func checkMissingTokens(t *testing.T, b backing) {
+	s := newEnvironment(t, b)
 	gateway := s.gateway(t, s.vars)
 	guarded := 0
 	for _, route := range gateway.Routes {
@@ -33,14 +32,14 @@ func letsNobodyIn(t *testing.T, b backing) {
 		guarded++
 		for _, r := range refusals() {
 			t.Run(route.Method+" "+route.Path+"/"+r.name, func(t *testing.T) {
-				refused(t, gateway, route, r)
+				checkRefusal(t, gateway, route, r)
 			})
 		}
 	}
 	require.GreaterOrEqual(t, guarded, 7, "the walk saw next to nothing")
 }
 
-func refused(t *testing.T, gateway service, route httpserver.Route, r refusal) {
+func checkRefusal(t *testing.T, gateway service, route httpserver.Route, r refusal) {
 	t.Helper()
 	path := strings.NewReplacer("{batch_id}", "b1", "{path}", "p").Replace(route.Path)
 	h := headers{}
@@ -65,15 +64,15 @@ func refused(t *testing.T, gateway service, route httpserver.Route, r refusal) {
 	require.Equal(t, "api_gateway_service", f.Service)
 }
 
-// TestASocketSaysWhyItRefusesAToken: a browser cannot see a status, so the
+// TestSocketsRejectInvalidTokens: a browser cannot see a status, so the
 // refusal is a close.
-func TestASocketSaysWhyItRefusesAToken(t *testing.T) {
+func TestSocketsRejectInvalidTokens(t *testing.T) {
 	t.Parallel()
-	onEach(t, saysWhy)
+	onEach(t, checkSocketRefusals)
 }
 
-func saysWhy(t *testing.T, b backing) {
-	s := newStage(t, b)
+func checkSocketRefusals(t *testing.T, b backing) {
+	s := newEnvironment(t, b)
 	node := s.node(t, s.vars)
 	const correlation = "0f4b4c3e-7d0c-4d2a-9d55-0a2a7a4b1c11"
 	for _, r := range refusals() {
@@ -90,15 +89,15 @@ func saysWhy(t *testing.T, b backing) {
 	}
 }
 
-// TestAllPlacesOfASocketsToken: the first place that is present decides, also
+// TestTokenPlacesOfASocket: the first place that is present decides, also
 // when its token is bad.
-func TestAllPlacesOfASocketsToken(t *testing.T) {
+func TestTokenPlacesOfASocket(t *testing.T) {
 	t.Parallel()
-	onEach(t, looksForTheToken)
+	onEach(t, checkTokenPlaces)
 }
 
-func looksForTheToken(t *testing.T, b backing) {
-	s := newStage(t, b)
+func checkTokenPlaces(t *testing.T, b backing) {
+	s := newEnvironment(t, b)
 	node := s.node(t, s.vars)
 	good := harness.Token("teacher-places")
 	query := node.ws() + "?token=" + good
@@ -132,14 +131,14 @@ func looksForTheToken(t *testing.T, b backing) {
 	}
 }
 
-// TestEveryAnswerCarriesTheCorrelationID, given or made, whatever the answer.
-func TestEveryAnswerCarriesTheCorrelationID(t *testing.T) {
+// TestEveryResponseHasTheCorrelationID, given or made, whatever the answer.
+func TestEveryResponseHasTheCorrelationID(t *testing.T) {
 	t.Parallel()
-	onEach(t, carriesTheID)
+	onEach(t, checkCorrelationIDs)
 }
 
-func carriesTheID(t *testing.T, b backing) {
-	s := newStage(t, b)
+func checkCorrelationIDs(t *testing.T, b backing) {
+	s := newEnvironment(t, b)
 	gateway, node := s.gateway(t, s.vars), s.node(t, s.vars)
 	teacher, batch := s.batch(1)
 	const given, canonical = "{0F4B4C3E7D0C4D2A9D550A2A7A4B1C11}", "0f4b4c3e-7d0c-4d2a-9d55-0a2a7a4b1c11"
@@ -149,16 +148,16 @@ func carriesTheID(t *testing.T, b backing) {
 		headers           headers
 	}{
 		{200, "GET", gateway.http("/healthz"), "", nil},
-		{200, "GET", gateway.http(status(batch)), "", as(teacher)},
-		{202, "POST", gateway.http(pipelines(batch)), wants("spellcheck"), as(teacher)},
+		{200, "GET", gateway.http(statusPath(batch)), "", as(teacher)},
+		{202, "POST", gateway.http(pipelinesPath(batch)), pipelineBody("spellcheck"), as(teacher)},
 		{400, "GET", gateway.http("/v1/batches/../b"), "", as(teacher)},
-		{401, "GET", gateway.http(status(batch)), "", nil},
-		{403, "GET", gateway.http(status(batch)), "", as("teacher-else")},
+		{401, "GET", gateway.http(statusPath(batch)), "", nil},
+		{403, "GET", gateway.http(statusPath(batch)), "", as("teacher-else")},
 		{404, "GET", gateway.http("/nowhere"), "", nil},
-		{404, "GET", gateway.http(status("unknown")), "", as(teacher)},
-		{405, "DELETE", gateway.http(status(batch)), "", nil},
-		{415, "POST", gateway.http(pipelines(batch)), "a=b", headers{"Content-Type": "application/x-www-form-urlencoded"}.bearing(teacher)},
-		{422, "POST", gateway.http(pipelines(batch)), "{}", as(teacher)},
+		{404, "GET", gateway.http(statusPath("unknown")), "", as(teacher)},
+		{405, "DELETE", gateway.http(statusPath(batch)), "", nil},
+		{415, "POST", gateway.http(pipelinesPath(batch)), "a=b", headers{"Content-Type": "application/x-www-form-urlencoded"}.withToken(teacher)},
+		{422, "POST", gateway.http(pipelinesPath(batch)), "{}", as(teacher)},
 		{200, "GET", node.http("/healthz"), "", nil},
 		{404, "GET", node.http("/nowhere"), "", nil},
 		{405, "POST", node.http("/ws"), "", nil},
@@ -178,7 +177,7 @@ func carriesTheID(t *testing.T, b backing) {
 		require.NotEmpty(t, a.header.Get("X-Trace-ID"))
 		require.NotEqual(t, made.header.Get("X-Request-ID"), a.header.Get("X-Request-ID"))
 	}
-	c := connect(t, node.ws(), headers{"X-Correlation-ID": given}.bearing(teacher))
+	c := connect(t, node.ws(), headers{"X-Correlation-ID": given}.withToken(teacher))
 	require.Equal(t, canonical, c.head.Get("X-Correlation-ID"), "on the 101")
 	c = connect(t, node.ws()+"?correlation_id="+canonical, as(teacher))
 	require.Equal(t, canonical, c.head.Get("X-Correlation-ID"), "from the query")

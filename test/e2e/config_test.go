@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/huleedu/edge/test/harness"
-
 	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/test/harness"
 )
 
 // withDotEnv is a directory with such a file.
@@ -30,8 +30,8 @@ func badSettings() map[string]string {
 	}
 }
 
-// TestConfigCheckSaysWhatTheServicesSay, word for word.
-func TestConfigCheckSaysWhatTheServicesSay(t *testing.T) {
+// TestConfigCheckReportsTheErrorsOfTheServices, word for word.
+func TestConfigCheckReportsTheErrorsOfTheServices(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"gateway", "websocket"} {
 		service := harness.Start(t, name, badSettings())
@@ -70,7 +70,7 @@ func TestConfigCheckOfGoodSettings(t *testing.T) {
 	require.Contains(t, beside.Stdout.String(), "WEBSOCKET_PORT: must be")
 }
 
-func TestConfigRefusesWhatItCannotDo(t *testing.T) {
+func TestConfigRejectsInvalidArguments(t *testing.T) {
 	t.Parallel()
 	for want, args := range map[string][]string{
 		`edge: "redis": the service is gateway or websocket`: {"check", "redis"},
@@ -83,7 +83,7 @@ func TestConfigRefusesWhatItCannotDo(t *testing.T) {
 	}
 }
 
-func TestConfigPrintTellsSourcesAndNoSecrets(t *testing.T) {
+func TestConfigPrintShowsSourcesWithoutSecrets(t *testing.T) {
 	t.Parallel()
 	dir := withDotEnv(t, "WEBSOCKET_PING_INTERVAL=20\nJWT_ISSUER=file\n")
 	vars := map[string]string{

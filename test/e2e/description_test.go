@@ -78,7 +78,7 @@ func (d *description) operation(method string, target *url.URL) *openapi3.Operat
 		method = http.MethodGet
 	}
 	for _, template := range d.document.Paths.InMatchingOrder() {
-		if fits(template, target.EscapedPath()) {
+		if matchesTemplate(template, target.EscapedPath()) {
 			if o := d.document.Paths.Value(template).GetOperation(method); o != nil {
 				return o
 			}
@@ -87,8 +87,8 @@ func (d *description) operation(method string, target *url.URL) *openapi3.Operat
 	return d.outside
 }
 
-// fits reports whether a path is one of a template's; {path} is the rest of it.
-func fits(template, path string) bool {
+// matchesTemplate reports whether a path is one of a template's; {path} is the rest of it.
+func matchesTemplate(template, path string) bool {
 	want, have := strings.Split(template, "/"), strings.Split(path, "/")
 	for i, w := range want {
 		switch {
@@ -101,9 +101,9 @@ func fits(template, path string) bool {
 	return len(want) == len(have)
 }
 
-// judge says where an answer is not what the contract says of it: its status,
+// check says where an answer is not what the contract says of it: its status,
 // its headers, its media type or its body.
-func (d *description) judge(ctx context.Context, method, target string, a answer) error {
+func (d *description) check(ctx context.Context, method, target string, a response) error {
 	at, err := url.Parse(target)
 	if err != nil {
 		return err
@@ -117,34 +117,34 @@ func (d *description) judge(ctx context.Context, method, target string, a answer
 	})
 }
 
-// keepsWord fails the test if the answer is the gateway's and not what its
+// checkDescription fails the test if the answer is the gateway's and not what its
 // contract says. Whatever the notification service does not sign counts as the
 // gateway's; preflights are no operations.
-func (a answer) keepsWord(t *testing.T, method, target string) {
+func (a response) checkDescription(t *testing.T, method, target string) {
 	t.Helper()
 	if method == http.MethodOptions || bytes.Contains(a.body, []byte(`"service":"websocket_service"`)) {
 		return
 	}
 	d := described()
 	if assert.NoError(t, d.err) {
-		assert.NoError(t, d.judge(t.Context(), method, target, a), "%s %s: %s", method, target, &a)
+		assert.NoError(t, d.check(t.Context(), method, target, a), "%s %s: %s", method, target, &a)
 	}
 }
 
-// TestContractIsHeld: an answer that breaks the contract in any way is noticed.
-func TestContractIsHeld(t *testing.T) {
+// TestResponsesMatchTheDescription: an answer that breaks the contract in any way is noticed.
+func TestResponsesMatchTheDescription(t *testing.T) {
 	t.Parallel()
 	d := described()
 	require.NoError(t, d.err)
-	s := newStage(t, embedded(t))
+	s := newEnvironment(t, embedded(t))
 	gateway := s.gateway(t, s.vars)
 	teacher, batch := s.batch(1)
-	at := gateway.http(status(batch))
+	at := gateway.http(statusPath(batch))
 	good, refused := call(t, "GET", at, "", as(teacher)), call(t, "GET", at, "", nil)
-	require.NoError(t, d.judge(t.Context(), "GET", at, good))
-	require.NoError(t, d.judge(t.Context(), "HEAD", at, answer{good.status, good.header, nil}))
-	require.NoError(t, d.judge(t.Context(), "GET", at, refused))
-	for name, broken := range map[string]answer{
+	require.NoError(t, d.check(t.Context(), "GET", at, good))
+	require.NoError(t, d.check(t.Context(), "HEAD", at, response{good.status, good.header, nil}))
+	require.NoError(t, d.check(t.Context(), "GET", at, refused))
+	for name, broken := range map[string]response{
 		"status":     {201, good.header, good.body},
 		"body":       {200, good.header, bytes.Replace(good.body, []byte("ready"), []byte("readier"), 1)},
 		"header":     {200, without(good.header, "X-Trace-Id"), good.body},
@@ -152,10 +152,10 @@ func TestContractIsHeld(t *testing.T) {
 		"code":       {401, refused.header, bytes.Replace(refused.body, []byte("AUTHENTICATION_ERROR"), []byte("TIMEOUT"), 1)},
 		"media type": {200, http.Header{"Content-Type": {"text/html"}}, good.body},
 	} {
-		require.Error(t, d.judge(t.Context(), "GET", at, broken), name)
+		require.Error(t, d.check(t.Context(), "GET", at, broken), name)
 	}
-	require.Error(t, d.judge(t.Context(), "GET", gateway.http("/nowhere"), good), "no operation")
-	require.Error(t, d.judge(t.Context(), "DELETE", at, good), "not by this method")
+	require.Error(t, d.check(t.Context(), "GET", gateway.http("/nowhere"), good), "no operation")
+	require.Error(t, d.check(t.Context(), "DELETE", at, good), "not by this method")
 }
 
 func without(h http.Header, name string) http.Header {

@@ -5,9 +5,9 @@ import (
 	"net"
 	"testing"
 
-	"github.com/huleedu/edge/test/harness"
-
 	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/test/harness"
 )
 
 // healthcheck runs the program beside itself, as a container engine does.

@@ -18,7 +18,7 @@ import (
 func TestJourney(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
-		s := newStage(t, b)
+		s := newEnvironment(t, b)
 		gateway := s.gateway(t, s.vars)
 		nodes := []service{s.node(t, s.vars), s.node(t, s.vars)}
 		teacher, batch := s.batch(2)
@@ -29,26 +29,26 @@ func TestJourney(t *testing.T) {
 		require.Equal(t, "ready", statusOf(t, gateway, teacher, batch))
 
 		began, correlation := time.Now(), uuid.NewString()
-		accepted := call(t, "POST", gateway.http(pipelines(batch)), wants("cj_assessment"),
-			headers{"X-Correlation-ID": strings.ToUpper(correlation)}.bearing(teacher))
+		accepted := call(t, "POST", gateway.http(pipelinesPath(batch)), pipelineBody("cj_assessment"),
+			headers{"X-Correlation-ID": strings.ToUpper(correlation)}.withToken(teacher))
 		require.Equal(t, 202, accepted.status, "%s", &accepted)
 		require.JSONEq(t, `{"status":"accepted","message":"Pipeline execution request received","batch_id":"`+
 			string(batch)+`","correlation_id":"`+correlation+`"}`, string(accepted.body))
 		require.Equal(t, correlation, accepted.header.Get("X-Correlation-ID"))
 
-		require.Equal(t, []string{"processing", "completed_successfully"}, follow(t, gateway, teacher, batch))
+		require.Equal(t, []string{"processing", "completed_successfully"}, awaitStatuses(t, gateway, teacher, batch))
 		checkCommand(t, s.commandOf(t, batch, began), accepted, teacher, batch)
 		require.NoError(t, s.platform.PublishDirect(t.Context(), domain.UserID(teacher), "the end", nil))
-		want := untilTheEnd(t, sockets[0])
+		want := readAll(t, sockets[0])
 		checkNotifications(t, want, correlation)
 		for _, other := range sockets[1:] {
-			require.Equal(t, want, untilTheEnd(t, other), "every socket gets the same frames in the same order")
+			require.Equal(t, want, readAll(t, other), "every socket gets the same frames in the same order")
 		}
 	})
 }
 
-// follow reads the status whenever it changes, until the batch is done.
-func follow(t *testing.T, gateway service, teacher string, batch domain.BatchID) (seen []string) {
+// awaitStatuses reads the status whenever it changes, until the batch is done.
+func awaitStatuses(t *testing.T, gateway service, teacher string, batch domain.BatchID) (seen []string) {
 	t.Helper()
 	last := "ready" // the command may still be on its way
 	require.Eventually(t, func() bool {
@@ -62,15 +62,15 @@ func follow(t *testing.T, gateway service, teacher string, batch domain.BatchID)
 
 func statusOf(t *testing.T, gateway service, teacher string, batch domain.BatchID) string {
 	t.Helper()
-	a := call(t, "GET", gateway.http(status(batch)), "", as(teacher))
+	a := call(t, "GET", gateway.http(statusPath(batch)), "", as(teacher))
 	require.Equal(t, 200, a.status, "%s", &a)
 	require.NotContains(t, string(a.body), "user_id")
-	word, _ := a.members(t)["status"].(string)
+	word, _ := a.object(t)["status"].(string)
 	return word
 }
 
 // checkCommand compares the record on Kafka with what the contract says of it.
-func checkCommand(t *testing.T, r record, accepted answer, teacher string, batch domain.BatchID) {
+func checkCommand(t *testing.T, r record, accepted response, teacher string, batch domain.BatchID) {
 	t.Helper()
 	correlation := accepted.header.Get("X-Correlation-ID")
 	e := r.envelope
@@ -98,9 +98,9 @@ func checkCommand(t *testing.T, r record, accepted answer, teacher string, batch
 	}, e)
 }
 
-// untilTheEnd reads frames up to the one that was sent last, and no others
+// readAll reads frames up to the one that was sent last, and no others
 // follow it.
-func untilTheEnd(t *testing.T, s *socket) (texts []string) {
+func readAll(t *testing.T, s *socket) (texts []string) {
 	t.Helper()
 	for {
 		text := s.text(t)

@@ -13,19 +13,19 @@ import (
 
 func TestHandshakesThatAreNotUpgraded(t *testing.T) {
 	t.Parallel()
-	onEach(t, refusesHandshakes)
+	onEach(t, checkRefusedHandshakes)
 }
 
-func refusesHandshakes(t *testing.T, b backing) {
-	s := newStage(t, b)
+func checkRefusedHandshakes(t *testing.T, b backing) {
+	s := newEnvironment(t, b)
 	node := s.node(t, s.vars)
 	t.Run("foreign origin", func(t *testing.T) {
-		conn, a := dial(t, node.ws(), headers{"Origin": "https://evil.example"}.bearing("teacher-x"))
+		conn, a := dial(t, node.ws(), headers{"Origin": "https://evil.example"}.withToken("teacher-x"))
 		require.Nil(t, conn)
 		require.Equal(t, "websocket_service", a.failure(t, 403, "AUTHORIZATION_ERROR").Service)
 	})
 	t.Run("known origin", func(t *testing.T) {
-		connect(t, node.ws(), headers{"Origin": "http://localhost:5173"}.bearing("teacher-x"))
+		connect(t, node.ws(), headers{"Origin": "http://localhost:5173"}.withToken("teacher-x"))
 	})
 	t.Run("no upgrade", func(t *testing.T) {
 		for _, h := range []headers{nil, as("teacher-x"), {"Authorization": "Bearer x"}} {
@@ -36,10 +36,10 @@ func refusesHandshakes(t *testing.T, b backing) {
 	})
 }
 
-func TestOneSocketTooMany(t *testing.T) {
+func TestConnectionLimit(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
-		s := newStage(t, b)
+		s := newEnvironment(t, b)
 		node := s.node(t, s.vars)
 		teacher := "teacher-" + uuid.NewString()
 		var sockets []*socket
@@ -70,14 +70,14 @@ func TestOneSocketTooMany(t *testing.T) {
 	})
 }
 
-// TestNothingIsMissedAfterThe101 publishes in the moment in which the client
+// TestNoMessageIsLostAfterTheUpgrade publishes in the moment in which the client
 // has seen the upgrade.
-func TestNothingIsMissedAfterThe101(t *testing.T) {
+func TestNoMessageIsLostAfterTheUpgrade(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
-		s := newStage(t, b)
+		s := newEnvironment(t, b)
 		node := s.node(t, s.vars)
-		redis, run := s.publisher(t), uuid.NewString()
+		redis, run := s.redisClient(t), uuid.NewString()
 		for range 200 {
 			user := "teacher-" + uuid.NewString()
 			c := connect(t, node.ws(), as(user))
@@ -91,12 +91,12 @@ func TestNothingIsMissedAfterThe101(t *testing.T) {
 
 func TestPingAndPong(t *testing.T) {
 	t.Parallel()
-	onEach(t, answersPings)
+	onEach(t, checkPings)
 }
 
-func answersPings(t *testing.T, b backing) {
-	s := newStage(t, b)
-	node := s.node(t, s.with(map[string]string{"WEBSOCKET_PING_INTERVAL": "0.2"}))
+func checkPings(t *testing.T, b backing) {
+	s := newEnvironment(t, b)
+	node := s.node(t, s.settings(map[string]string{"WEBSOCKET_PING_INTERVAL": "0.2"}))
 	c := connect(t, node.ws(), as("teacher-ping"))
 	pinged, ponged := make(chan struct{}, 100), make(chan string, 1)
 	answer := c.PingHandler()

@@ -12,13 +12,13 @@ import (
 	"github.com/huleedu/edge/test/world"
 )
 
-// TestRedisGoesAwayAndComesBack: sockets stay, the node says that it is not
+// TestRedisOutage: sockets stay, the node says that it is not
 // ready, newcomers are told why, and afterwards nobody is left with a silent
 // gap.
-func TestRedisGoesAwayAndComesBack(t *testing.T) {
+func TestRedisOutage(t *testing.T) {
 	t.Parallel()
 	onEachRedis(t, func(t *testing.T, b backing) {
-		s := newStage(t, b)
+		s := newEnvironment(t, b)
 		gateway, node := s.gateway(t, s.vars), s.node(t, s.vars)
 		teacher := domain.UserID("teacher-" + uuid.NewString())
 		stays := connect(t, node.ws(), as(string(teacher)))
@@ -32,7 +32,7 @@ func TestRedisGoesAwayAndComesBack(t *testing.T) {
 		require.Equal(t, "CONNECTION_ERROR", told.Code)
 		away := call(t, "GET", node.http("/healthz/redis"), "", nil)
 		require.Equal(t, 503, away.status)
-		require.Equal(t, "unhealthy", away.members(t)["status"])
+		require.Equal(t, "unhealthy", away.object(t)["status"])
 		require.Equal(t, 200, call(t, "GET", node.http("/healthz"), "", nil).status)
 		require.Eventually(t, func() bool {
 			return health(t, gateway).Dependencies.Redis.Status != "healthy"
@@ -43,7 +43,7 @@ func TestRedisGoesAwayAndComesBack(t *testing.T) {
 		b.startRedis()
 		node.awaitReady(t, "ready")
 		checkResync(t, stays.next(t), lost)
-		redis := s.publisher(t)
+		redis := s.redisClient(t)
 		require.Eventually(t, func() bool {
 			return redis.XLen(t.Context(), "wslog:{"+string(teacher)+"}").Val() == 1
 		}, waitLimit, 50*time.Millisecond, "what waited is kept")
@@ -64,13 +64,13 @@ func checkResync(t *testing.T, f frame, lost time.Time) {
 	require.False(t, since.After(lost.Add(time.Second)), "not later than the break")
 }
 
-// TestKafkaGoesAwayAndComesBack: a command that nobody confirms is a 503
+// TestKafkaOutage: a command that nobody confirms is a 503
 // within its deadline, both services stay ready and say so, and both recover.
-func TestKafkaGoesAwayAndComesBack(t *testing.T) {
+func TestKafkaOutage(t *testing.T) {
 	t.Parallel()
 	onEachKafka(t, func(t *testing.T, b backing) {
-		s := newStage(t, b)
-		gateway := s.gateway(t, s.with(map[string]string{"API_GATEWAY_KAFKA_PUBLISH_TIMEOUT": "1"}))
+		s := newEnvironment(t, b)
+		gateway := s.gateway(t, s.settings(map[string]string{"API_GATEWAY_KAFKA_PUBLISH_TIMEOUT": "1"}))
 		require.Equal(t, "healthy", kafkaOf(t, gateway, "ready").Status, "from the first question on")
 		require.Equal(t, "healthy", health(t, gateway).Status)
 		node := s.node(t, s.vars)
@@ -80,7 +80,7 @@ func TestKafkaGoesAwayAndComesBack(t *testing.T) {
 		b.stopKafka()
 		for range 2 {
 			began := time.Now()
-			a, err := fetch(t, "POST", gateway.http(pipelines(batch)), wants("spellcheck"), as(teacher))
+			a, err := callUnchecked(t, "POST", gateway.http(pipelinesPath(batch)), pipelineBody("spellcheck"), as(teacher))
 			took := time.Since(began)
 			require.NoError(t, err)
 			f := a.failure(t, 503, "KAFKA_PUBLISH_ERROR")
@@ -88,7 +88,7 @@ func TestKafkaGoesAwayAndComesBack(t *testing.T) {
 			require.NotEmpty(t, a.header.Get("Retry-After"))
 			require.Less(t, took, 2*time.Second)
 		}
-		require.Equal(t, 200, call(t, "GET", gateway.http(status(batch)), "", as(teacher)).status, "reading goes on")
+		require.Equal(t, 200, call(t, "GET", gateway.http(statusPath(batch)), "", as(teacher)).status, "reading goes on")
 		node.awaitMetric(t, "notification_consumer_degraded 1")
 		for _, p := range []service{node, gateway} {
 			p.awaitReady(t, "degraded")
@@ -100,7 +100,7 @@ func TestKafkaGoesAwayAndComesBack(t *testing.T) {
 		h := health(t, gateway)
 		require.Equal(t, "degraded", h.Status)
 		require.Contains(t, h.Dependencies.Downstream.Note, "kafka (No broker answers")
-		newcomerSaysSo(t, s)
+		checkStartWithoutKafka(t, s)
 		require.NoError(t, s.platform.PublishDirect(t.Context(), domain.UserID(teacher), "direct", nil))
 		require.Equal(t, "direct", socket.next(t).Event, "live messages go on")
 
@@ -110,7 +110,7 @@ func TestKafkaGoesAwayAndComesBack(t *testing.T) {
 		other, fresh := s.batch(1)
 		listening := connect(t, node.ws(), as(other))
 		require.Eventually(t, func() bool {
-			return call(t, "POST", gateway.http(pipelines(fresh)), wants("spellcheck"), as(other)).status == 202
+			return call(t, "POST", gateway.http(pipelinesPath(fresh)), pipelineBody("spellcheck"), as(other)).status == 202
 		}, waitLimit, 100*time.Millisecond)
 		require.Equal(t, "batch_processing_started", listening.next(t).Event)
 		gateway.awaitReady(t, "ready")
@@ -118,9 +118,9 @@ func TestKafkaGoesAwayAndComesBack(t *testing.T) {
 	})
 }
 
-// newcomerSaysSo: a gateway that starts without Kafka takes traffic and says
+// checkStartWithoutKafka: a gateway that starts without Kafka takes traffic and says
 // what is missing as soon as it is asked.
-func newcomerSaysSo(t *testing.T, s *stage) {
+func checkStartWithoutKafka(t *testing.T, s *environment) {
 	t.Helper()
 	gateway := s.gateway(t, s.vars)
 	began := time.Now()

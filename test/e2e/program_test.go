@@ -8,12 +8,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/huleedu/edge/test/harness"
-
 	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/test/harness"
 )
 
-func TestProgramsTellTheirVersion(t *testing.T) {
+func TestProgramsPrintTheirVersion(t *testing.T) {
 	t.Parallel()
 	for name, service := range map[string]string{"gateway": "api_gateway_service", "websocket": "websocket_service"} {
 		p := harness.Start(t, name, nil, "--version")
@@ -34,7 +34,7 @@ func TestProgramsHelp(t *testing.T) {
 	}
 }
 
-func TestProgramsRefuseUnknownArguments(t *testing.T) {
+func TestProgramsRejectUnknownArguments(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"gateway", "websocket"} {
 		for _, argument := range []string{"--verbose", "serve"} {
@@ -95,7 +95,7 @@ func TestProgramsListEveryProblem(t *testing.T) {
 	}
 }
 
-func TestProgramsSayThatTheirPortIsTaken(t *testing.T) {
+func TestProgramsReportATakenPort(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -124,10 +124,10 @@ func TestProgramsStartWithoutTheirServers(t *testing.T) {
 	}
 	gateway, node := harness.Start(t, "gateway", vars), harness.Start(t, "websocket", vars)
 	base := "http://" + gateway.Address(t)
-	require.Equal(t, "degraded", call(t, "GET", base+"/healthz", "", nil).members(t)["status"])
+	require.Equal(t, "degraded", call(t, "GET", base+"/healthz", "", nil).object(t)["status"])
 	ready := call(t, "GET", base+"/readyz", "", nil)
 	require.Equal(t, 200, ready.status, "what all nodes share must not take every node out")
-	require.Equal(t, "degraded", ready.members(t)["status"])
+	require.Equal(t, "degraded", ready.object(t)["status"])
 	base = "http://" + node.Address(t)
 	require.Equal(t, 200, call(t, "GET", base+"/healthz", "", nil).status)
 	call(t, "GET", base+"/readyz", "", nil).failure(t, 503, "SERVICE_UNAVAILABLE")

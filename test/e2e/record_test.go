@@ -20,7 +20,7 @@ type record struct {
 
 // commandOf reads the command for a batch from the partition on which a Java
 // or Python client would look for it.
-func (s *stage) commandOf(t *testing.T, batch domain.BatchID, since time.Time) record {
+func (s *environment) commandOf(t *testing.T, batch domain.BatchID, since time.Time) record {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), waitLimit)
 	defer cancel()

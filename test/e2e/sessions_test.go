@@ -9,17 +9,17 @@ import (
 	"testing"
 	"time"
 
-	"github.com/huleedu/edge/test/harness"
-
 	"github.com/google/uuid"
 	"github.com/gorilla/websocket"
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/test/harness"
 )
 
-// crowd opens so many sockets of a user at once, spread over the nodes, and
+// connectMany opens so many sockets of a user at once, spread over the nodes, and
 // returns those that stay and how many were told that there are too many.
-func crowd(t *testing.T, nodes []service, user string, sockets int) (stay []*socket, refused int) {
+func connectMany(t *testing.T, nodes []service, user string, sockets int) (stay []*socket, refused int) {
 	t.Helper()
 	all := make([]*socket, sockets)
 	var group sync.WaitGroup
@@ -66,12 +66,12 @@ func crowd(t *testing.T, nodes []service, user string, sockets int) (stay []*soc
 	return stay, refused + int(byHTTP.Load())
 }
 
-// TestQuotaHoldsAcrossNodes: of one user's twenty sockets over three nodes
+// TestConnectionLimitAcrossNodes: of one user's twenty sockets over three nodes
 // exactly five stay, on every one of a hundred tries on a real Redis.
-func TestQuotaHoldsAcrossNodes(t *testing.T) {
+func TestConnectionLimitAcrossNodes(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
-		s := newStage(t, b)
+		s := newEnvironment(t, b)
 		nodes := []service{s.node(t, s.vars), s.node(t, s.vars), s.node(t, s.vars)}
 		tries := 100
 		if b.stopRedis != nil { // the embedded one: slower than what stands for Redis in production
@@ -79,23 +79,23 @@ func TestQuotaHoldsAcrossNodes(t *testing.T) {
 		}
 		for try := range tries {
 			user := "teacher-" + uuid.NewString()
-			stay, refused := crowd(t, nodes, user, 20)
+			stay, refused := connectMany(t, nodes, user, 20)
 			require.Len(t, stay, 5, "try %d", try)
 			require.Equal(t, 15, refused)
 			require.NoError(t, stay[0].WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(1000, ""), time.Now().Add(time.Second)))
 			code, _ := stay[0].closed(t)
 			require.Equal(t, 1000, code)
-			again, refused := crowd(t, nodes[:1], user, 2)
+			again, refused := connectMany(t, nodes[:1], user, 2)
 			require.Len(t, again, 1, "a place is free before its client knows")
 			require.Equal(t, 1, refused)
 		}
 	})
 }
 
-// TestAKilledNodeGivesItsPlacesBack within half a minute.
-func TestAKilledNodeGivesItsPlacesBack(t *testing.T) {
+// TestLeasesOfAKilledNodeExpire within half a minute.
+func TestLeasesOfAKilledNodeExpire(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, embedded(t))
+	s := newEnvironment(t, embedded(t))
 	doomed := harness.Start(t, "websocket", s.vars)
 	host := doomed.Address(t)
 	other := s.node(t, s.vars)
@@ -129,12 +129,12 @@ func TestAKilledNodeGivesItsPlacesBack(t *testing.T) {
 	require.Less(t, time.Since(killed), 31*time.Second)
 }
 
-// TestALongOutageSendsClientsAway, and a short one does not.
-func TestALongOutageSendsClientsAway(t *testing.T) {
+// TestLongRedisOutageClosesSockets, and a short one does not.
+func TestLongRedisOutageClosesSockets(t *testing.T) {
 	t.Parallel()
 	onEachRedis(t, func(t *testing.T, b backing) {
-		s := newStage(t, b)
-		node := s.node(t, s.with(map[string]string{"WEBSOCKET_REDIS_OUTAGE_GRACE": "4"}))
+		s := newEnvironment(t, b)
+		node := s.node(t, s.settings(map[string]string{"WEBSOCKET_REDIS_OUTAGE_GRACE": "4"}))
 		c := connect(t, node.ws(), as("teacher-"+uuid.NewString()))
 		b.stopRedis()
 		node.awaitReady(t, "")
@@ -150,12 +150,12 @@ func TestALongOutageSendsClientsAway(t *testing.T) {
 	})
 }
 
-// TestOperatorsReachEveryNode: a user's id on the control channel closes the
+// TestDisconnectOnEveryNode: a user's id on the control channel closes the
 // user's sockets wherever they are, and nobody else's.
-func TestOperatorsReachEveryNode(t *testing.T) {
+func TestDisconnectOnEveryNode(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
-		s := newStage(t, b)
+		s := newEnvironment(t, b)
 		nodes := []service{s.node(t, s.vars), s.node(t, s.vars)}
 		user, other := "teacher-"+uuid.NewString(), "teacher-"+uuid.NewString()
 		stays := connect(t, nodes[0].ws(), as(other))
@@ -163,7 +163,7 @@ func TestOperatorsReachEveryNode(t *testing.T) {
 		for i := range 4 {
 			sockets = append(sockets, connect(t, nodes[i%2].ws(), as(user)))
 		}
-		redis := s.publisher(t)
+		redis := s.redisClient(t)
 		require.Len(t, redis.ZRange(t.Context(), "wsquota:{"+user+"}", 0, -1).Val(), 4)
 		require.NoError(t, redis.Publish(t.Context(), "wsctl:disconnect", user).Err())
 		for _, c := range sockets {
@@ -175,8 +175,8 @@ func TestOperatorsReachEveryNode(t *testing.T) {
 	})
 }
 
-// careful is a publisher that says nothing twice, however long an answer takes.
-func (s *stage) careful(t *testing.T) *goredis.Client {
+// patientPublisher is a publisher that says nothing twice, however long an answer takes.
+func (s *environment) patientPublisher(t *testing.T) *goredis.Client {
 	t.Helper()
 	o, err := goredis.ParseURL(s.redis)
 	require.NoError(t, err)
@@ -186,10 +186,10 @@ func (s *stage) careful(t *testing.T) *goredis.Client {
 	return c
 }
 
-// heardAll waits until the node has heard all that was published before: each
+// awaitDelivery waits until the node has heard all that was published before: each
 // of its few connections to Redis is in order, and so many users are sure to be
 // on every one of them.
-func heardAll(t *testing.T, node string, redis *goredis.Client) {
+func awaitDelivery(t *testing.T, node string, redis *goredis.Client) {
 	t.Helper()
 	const witnesses = 40
 	var group sync.WaitGroup
@@ -208,11 +208,11 @@ func heardAll(t *testing.T, node string, redis *goredis.Client) {
 	group.Wait()
 }
 
-// bulk is a message that is large enough to wait, each with its number.
-func bulk(i int) string { return fmt.Sprintf("%d %s", i, strings.Repeat("x", 8<<10)) }
+// largeMessage is a message that is large enough to wait, each with its number.
+func largeMessage(i int) string { return fmt.Sprintf("%d %s", i, strings.Repeat("x", 8<<10)) }
 
-// seenOff reads so many messages and the close of a node that ends.
-func seenOff(t *testing.T, c *socket, client, messages int) {
+// readUntilClose reads so many messages and the close of a node that ends.
+func readUntilClose(t *testing.T, c *socket, client, messages int) {
 	t.Helper()
 	defer func() { _ = c.Close() }()
 	_ = c.SetReadDeadline(time.Now().Add(waitLimit))
@@ -222,7 +222,7 @@ func seenOff(t *testing.T, c *socket, client, messages int) {
 		return nil
 	})
 	for m := range messages {
-		if _, got, err := c.ReadMessage(); err != nil || string(got) != bulk(m) {
+		if _, got, err := c.ReadMessage(); err != nil || string(got) != largeMessage(m) {
 			t.Errorf("client %d, message %d: %d bytes, %v", client, m, len(got), err)
 			return
 		}
@@ -232,17 +232,17 @@ func seenOff(t *testing.T, c *socket, client, messages int) {
 	}
 }
 
-// TestTerminationOfACrowd: two hundred clients that keep talking, with fifty
+// TestTerminationDeliversQueuedMessages: two hundred clients that keep talking, with fifty
 // messages queued for each, get all of them and the close.
-func TestTerminationOfACrowd(t *testing.T) {
+func TestTerminationDeliversQueuedMessages(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
 		const clients, messages = 200, 50
-		s := newStage(t, b)
-		p := harness.Start(t, "websocket", s.with(map[string]string{
+		s := newEnvironment(t, b)
+		p := harness.Start(t, "websocket", s.settings(map[string]string{
 			"WEBSOCKET_DRAIN_NOTICE": "1", "WEBSOCKET_DRAIN_SPREAD": "5", "WEBSOCKET_MAX_MESSAGES_PER_MINUTE": "0",
 		}))
-		node, redis := p.Address(t), s.careful(t)
+		node, redis := p.Address(t), s.patientPublisher(t)
 		require.Eventually(t, func() bool {
 			return call(t, "GET", "http://"+node+"/readyz", "", nil).status == 200
 		}, waitLimit, 20*time.Millisecond)
@@ -264,16 +264,16 @@ func TestTerminationOfACrowd(t *testing.T) {
 		for i := range sockets {
 			pipe := redis.Pipeline()
 			for m := range messages {
-				pipe.Publish(t.Context(), "ws:"+user(i), bulk(m))
+				pipe.Publish(t.Context(), "ws:"+user(i), largeMessage(m))
 			}
 			_, err := pipe.Exec(t.Context())
 			require.NoError(t, err)
 		}
-		heardAll(t, node, redis)
+		awaitDelivery(t, node, redis)
 		terminated := time.Now()
 		p.Terminate(t)
 		for i, c := range sockets {
-			reading.Go(func() { seenOff(t, c, i, messages) })
+			reading.Go(func() { readUntilClose(t, c, i, messages) })
 		}
 		reading.Wait()
 		require.Equal(t, 0, p.Exit(t, 25*time.Second), "%s%s", p.Stdout, p.Stderr)

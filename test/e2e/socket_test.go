@@ -31,7 +31,7 @@ func connect(t *testing.T, url string, h headers) *socket {
 }
 
 // dial opens a socket, or returns how the handshake was answered instead.
-func dial(t *testing.T, url string, h headers) (*socket, answer) {
+func dial(t *testing.T, url string, h headers) (*socket, response) {
 	t.Helper()
 	header := http.Header{}
 	for name, value := range h {
@@ -41,13 +41,13 @@ func dial(t *testing.T, url string, h headers) (*socket, answer) {
 	conn, res, err := dialer.DialContext(t.Context(), url, header)
 	if err == nil {
 		t.Cleanup(func() { _ = conn.Close() })
-		return &socket{conn, res.Header}, answer{}
+		return &socket{conn, res.Header}, response{}
 	}
 	require.ErrorIs(t, err, websocket.ErrBadHandshake)
 	body, err := io.ReadAll(res.Body)
 	require.NoError(t, err)
 	require.NoError(t, res.Body.Close())
-	return nil, answer{res.StatusCode, res.Header, body}
+	return nil, response{res.StatusCode, res.Header, body}
 }
 
 // frame is a notification as a browser reads it.

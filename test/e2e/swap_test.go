@@ -15,11 +15,11 @@ import (
 	"github.com/huleedu/edge/wire"
 )
 
-// everybody is a token validator that takes a token for its holder's name.
-type everybody struct{}
+// anyToken is a token validator that takes a token for its holder's name.
+type anyToken struct{}
 
 // Validate believes everything.
-func (everybody) Validate(_ context.Context, token string) (domain.Caller, error) {
+func (anyToken) Validate(_ context.Context, token string) (domain.Caller, error) {
 	return domain.Caller{User: domain.UserID(token)}, nil
 }
 
@@ -42,7 +42,7 @@ func Example_swapAdapters() {
 	platform.AddBatch("batch-1", domain.BatchReport{Owner: "teacher-anna", Overall: "ready_for_pipeline_execution"})
 
 	gateway, err := wire.GatewayOn(settings, wire.Ports{
-		Tokens:     everybody{},
+		Tokens:     anyToken{},
 		Limiter:    memory.NewRateLimiter(),
 		Batches:    platform,
 		Preflight:  platform,

@@ -6,8 +6,6 @@ import (
 	"log/slog"
 	"testing"
 
-	"github.com/huleedu/edge/test/harness"
-
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/adapters/httpclient"
@@ -17,6 +15,7 @@ import (
 	"github.com/huleedu/edge/adapters/redis"
 	"github.com/huleedu/edge/adapters/telemetry"
 	"github.com/huleedu/edge/ports"
+	"github.com/huleedu/edge/test/harness"
 	"github.com/huleedu/edge/wire"
 )
 
@@ -26,7 +25,7 @@ import (
 func TestOneTrace(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
-		s := newStage(t, b)
+		s := newEnvironment(t, b)
 		spans := telemetry.NewRecorder()
 		gateway, node := s.tracedGateway(t, spans), s.tracedNode(t, spans)
 		teacher, batch := s.batch(1)
@@ -34,9 +33,9 @@ func TestOneTrace(t *testing.T) {
 
 		const trace, parent = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 		const correlation = "0f4b4c3e-7d0c-4d2a-9d55-0a2a7a4b1c11"
-		a := call(t, "POST", gateway.http(pipelines(batch)), wants("spellcheck"), headers{
+		a := call(t, "POST", gateway.http(pipelinesPath(batch)), pipelineBody("spellcheck"), headers{
 			"Traceparent": "00-" + trace + "-" + parent + "-01", "X-Correlation-ID": correlation,
-		}.bearing(teacher))
+		}.withToken(teacher))
 		require.Equal(t, 202, a.status, "%s", &a)
 		require.Equal(t, trace, a.header.Get("X-Trace-ID"))
 		for socket.next(t).Event != "batch_results_ready" {
@@ -91,7 +90,7 @@ func await(t *testing.T, spans *telemetry.Recorder, name string) telemetry.Span 
 	return span
 }
 
-func (s *stage) tracedGateway(t *testing.T, spans *telemetry.Recorder) service {
+func (s *environment) tracedGateway(t *testing.T, spans *telemetry.Recorder) service {
 	t.Helper()
 	c, facts, log := harness.GatewayConfig(t, s.vars), new(memory.Facts), slog.New(slog.DiscardHandler)
 	tokens, err := jwt.New(c.Tokens, facts, log)
@@ -110,7 +109,7 @@ func (s *stage) tracedGateway(t *testing.T, spans *telemetry.Recorder) service {
 	return service{harness.Run(t, p)}
 }
 
-func (s *stage) tracedNode(t *testing.T, spans *telemetry.Recorder) service {
+func (s *environment) tracedNode(t *testing.T, spans *telemetry.Recorder) service {
 	t.Helper()
 	c, facts, log := harness.WebSocketConfig(t, s.vars, s.topic), new(memory.Facts), slog.New(slog.DiscardHandler)
 	tokens, err := jwt.New(c.Tokens, facts, log)

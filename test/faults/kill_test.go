@@ -6,13 +6,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/huleedu/edge/test/pause"
-
-	"github.com/huleedu/edge/test/harness"
-
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/harness"
+	"github.com/huleedu/edge/test/pause"
 	"github.com/huleedu/edge/test/servers"
 )
 

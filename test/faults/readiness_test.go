@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/huleedu/edge/test/pause"
-
 	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/test/pause"
 )
 
 // readiness returns the status of /readyz: "ready", "degraded", or the HTTP status.

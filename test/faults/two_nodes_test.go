@@ -8,14 +8,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/huleedu/edge/test/pause"
-
-	"github.com/huleedu/edge/test/harness"
-
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/adapters/console"
+	"github.com/huleedu/edge/test/harness"
+	"github.com/huleedu/edge/test/pause"
 	"github.com/huleedu/edge/test/servers"
 )
 

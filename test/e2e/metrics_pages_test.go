@@ -82,8 +82,8 @@ func (p pages) matchGolden(t *testing.T) {
 	}
 }
 
-// contractual are the metrics of the contract, by job: sections 3.11 and 2.10.
-func contractual() map[string]string {
+// contractMetrics are the metrics of the contract, by job: sections 3.11 and 2.10.
+func contractMetrics() map[string]string {
 	return map[string]string{
 		"gateway": `
 gateway_http_requests_total{method,endpoint,http_status} counter
@@ -122,17 +122,17 @@ websocket_http_requests_in_progress{} gauge`,
 	}
 }
 
-// beyond are the metrics that the contract's tables do not name; 2.7 asks for the
+// additionalMetrics are the metrics that the contract's tables do not name; 2.7 asks for the
 // consumer's without a name.
-func beyond() []string {
+func additionalMetrics() []string {
 	return []string{"notification_consumer_degraded{} gauge", "websocket_quota_degraded{} gauge"}
 }
 
-// keepContract demands every metric that the contract names, with exactly its
+// matchContract demands every metric that the contract names, with exactly its
 // labels, and no others but those beyond it.
-func (p pages) keepContract(t *testing.T) {
+func (p pages) matchContract(t *testing.T) {
 	t.Helper()
-	for job, table := range contractual() {
+	for job, table := range contractMetrics() {
 		var want []string
 		for line := range strings.Lines(strings.TrimSpace(table)) {
 			name, rest, _ := strings.Cut(strings.TrimSpace(line), "{")
@@ -140,14 +140,14 @@ func (p pages) keepContract(t *testing.T) {
 			want = append(want, shape(name, strings.FieldsFunc(labels, func(r rune) bool { return r == ',' }))+" "+kind)
 		}
 		slices.Sort(want)
-		got := slices.DeleteFunc(p.shapes(job), func(s string) bool { return slices.Contains(beyond(), s) })
+		got := slices.DeleteFunc(p.shapes(job), func(s string) bool { return slices.Contains(additionalMetrics(), s) })
 		require.Equal(t, want, got, "%s: left the contract, right the pages", job)
 	}
 }
 
-// nameNobody demands that no label tells a user, a batch or a request: each of
+// requireNoIDs demands that no label tells a user, a batch or a request: each of
 // the day's has a UUID in it, as have their topics, or a name of the script's.
-func (p pages) nameNobody(t *testing.T) {
+func (p pages) requireNoIDs(t *testing.T) {
 	t.Helper()
 	id := regexp.MustCompile(`(?i)[0-9a-f]{8}-[0-9a-f]{4}|teacher-|batch-|stranger|nonsense|evil`)
 	for job, all := range p {
@@ -163,8 +163,8 @@ func (p pages) nameNobody(t *testing.T) {
 	}
 }
 
-// sawAll demands that the day has counted every one of the label's values.
-func (p pages) sawAll(t *testing.T, job, name, label string, values ...string) {
+// requireCounted demands that the day has counted every one of the label's values.
+func (p pages) requireCounted(t *testing.T, job, name, label string, values ...string) {
 	t.Helper()
 	for _, value := range values {
 		sum := 0.0

@@ -5,11 +5,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/huleedu/edge/test/harness"
-
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	otlp "go.opentelemetry.io/proto/otlp/trace/v1"
+
+	"github.com/huleedu/edge/test/harness"
 )
 
 // TestTraceFromBrowserToSocket runs one pipeline against both programs and
@@ -18,16 +18,16 @@ import (
 // -v prints it.
 func TestTraceFromBrowserToSocket(t *testing.T) {
 	t.Parallel()
-	onWatched(t, func(t *testing.T, w *watched) {
+	withPrograms(t, func(t *testing.T, w *programs) {
 		const browser, state = "00f067aa0ba902b7", "vendor=opaque,other=1"
 		trace := uuid.New()
 		id := hex.EncodeToString(trace[:])
 		teacher, batch := w.batch(1)
-		sockets := []*socket{connect(t, w.socket(), as(teacher)), connect(t, w.socket(), as(teacher))}
+		sockets := []*socket{connect(t, w.socketURL(), as(teacher)), connect(t, w.socketURL(), as(teacher))}
 		correlation := uuid.NewString()
-		a := call(t, "POST", w.http+pipelines(batch), wants("spellcheck"), headers{
+		a := call(t, "POST", w.gatewayURL+pipelinesPath(batch), pipelineBody("spellcheck"), headers{
 			"Traceparent": "00-" + id + "-" + browser + "-01", "Tracestate": state, "X-Correlation-ID": correlation,
-		}.bearing(teacher))
+		}.withToken(teacher))
 		require.Equal(t, 202, a.status, "%s", &a)
 		require.Equal(t, id, a.header.Get("X-Trace-ID"))
 		kept := 0
@@ -41,7 +41,7 @@ func TestTraceFromBrowserToSocket(t *testing.T) {
 			continue
 		}
 		require.Equal(t, 4, kept)
-		spans := w.spans.Await(t, id, map[string]int{
+		spans := w.collector.Await(t, id, map[string]int{
 			"POST /v1/batches/{batch_id}/pipelines": 1, "gateway.proxy_request": 2, "gateway.publish_command": 1,
 			"websocket.consume_notification": kept, "websocket.forward_message": kept * len(sockets),
 		})
@@ -103,12 +103,12 @@ func checkDelivery(t *testing.T, spans []harness.Span, publish harness.Span, cor
 }
 
 // checkHandshakes: opening a socket is a trace of its own.
-func checkHandshakes(t *testing.T, w *watched, teacher string, sockets int) {
+func checkHandshakes(t *testing.T, w *programs, teacher string, sockets int) {
 	t.Helper()
 	var found []harness.Span
 	require.Eventually(t, func() bool {
 		found = found[:0]
-		for _, s := range harness.Named(w.spans.Spans(), "websocket.connect") {
+		for _, s := range harness.Named(w.collector.Spans(), "websocket.connect") {
 			if s.Attrs()["user.id"] == teacher {
 				found = append(found, s)
 			}
@@ -116,7 +116,7 @@ func checkHandshakes(t *testing.T, w *watched, teacher string, sockets int) {
 		return len(found) == sockets
 	}, waitLimit, 20*time.Millisecond)
 	for _, s := range found {
-		spans := w.spans.Await(t, hex.EncodeToString(s.TraceId), map[string]int{"GET /ws": 1, "websocket.listen": 1, "websocket.validate_token": 1})
+		spans := w.collector.Await(t, hex.EncodeToString(s.TraceId), map[string]int{"GET /ws": 1, "websocket.listen": 1, "websocket.validate_token": 1})
 		require.Len(t, spans, 4)
 		server := only(t, spans, "GET /ws")
 		require.Empty(t, server.Parent())
@@ -133,10 +133,10 @@ func checkHandshakes(t *testing.T, w *watched, teacher string, sockets int) {
 
 // checkDirectMessages: what other services publish on Redis comes without a
 // trace, so that its write is a root.
-func checkDirectMessages(t *testing.T, w *watched, pipeline string) {
+func checkDirectMessages(t *testing.T, w *programs, pipeline string) {
 	t.Helper()
 	roots := 0
-	for _, s := range harness.Named(w.spans.Spans(), "websocket.forward_message") {
+	for _, s := range harness.Named(w.collector.Spans(), "websocket.forward_message") {
 		if hex.EncodeToString(s.TraceId) != pipeline {
 			require.Empty(t, s.Parent())
 			roots++

@@ -15,14 +15,14 @@ import (
 	"github.com/huleedu/edge/test/servers"
 )
 
-// TestAStormMeetsAHangingRedis: Redis stops in the middle of a storm. Every
+// TestRedisHangsDuringManyHandshakes: Redis stops in the middle of a storm. Every
 // handshake gets its answer, let in or told 1011, and nothing of those that were
 // refused is left when Redis is back.
-func TestAStormMeetsAHangingRedis(t *testing.T) {
+func TestRedisHangsDuringManyHandshakes(t *testing.T) {
 	t.Parallel()
 	const clients = 400
 	r := servers.OwnRedis(t)
-	s := newStage(t, backing{redis: r.URL(), kafka: embedded(t).kafka})
+	s := newEnvironment(t, backing{redis: r.URL(), kafka: embedded(t).kafka})
 	node := s.node(t, s.vars)
 	crowd := "storm-" + uuid.NewString() + "-"
 	var in, refused atomic.Int64
@@ -38,7 +38,7 @@ func TestAStormMeetsAHangingRedis(t *testing.T) {
 			if i >= clients/2 {
 				<-halfway
 			}
-			conn, let := knock(t, node.ws(), crowd+strconv.Itoa(i))
+			conn, let := tryConnect(t, node.ws(), crowd+strconv.Itoa(i))
 			if let {
 				in.Add(1)
 				stay.Store(conn, true)
@@ -54,7 +54,7 @@ func TestAStormMeetsAHangingRedis(t *testing.T) {
 	require.EqualValues(t, clients, in.Load()+refused.Load())
 	require.GreaterOrEqual(t, refused.Load(), int64(clients/2), "who came to a hanging Redis")
 	r.Resume()
-	redis := s.publisher(t)
+	redis := s.redisClient(t)
 	held := func() int64 {
 		keys, err := redis.Keys(t.Context(), "wsquota:{"+crowd+"*").Result()
 		if err != nil {
@@ -70,9 +70,9 @@ func TestAStormMeetsAHangingRedis(t *testing.T) {
 	}, waitLimit, 100*time.Millisecond, "no subscription is left")
 }
 
-// knock connects as the user and asks for a pong. It reports whether it came;
+// tryConnect connects as the user and asks for a pong. It reports whether it came;
 // a nil connection means that neither that nor a 1011 did, which fails the test.
-func knock(t *testing.T, url, user string) (conn *websocket.Conn, let bool) {
+func tryConnect(t *testing.T, url, user string) (conn *websocket.Conn, let bool) {
 	t.Helper()
 	dialer := websocket.Dialer{HandshakeTimeout: waitLimit}
 	conn, res, err := dialer.DialContext(t.Context(), url, http.Header{"Authorization": {as(user)["Authorization"]}})

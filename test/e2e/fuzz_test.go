@@ -11,30 +11,29 @@ import (
 	"testing"
 	"time"
 
-	"github.com/huleedu/edge/test/harness"
-
 	"github.com/google/uuid"
 	"github.com/gorilla/websocket"
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
+	"github.com/huleedu/edge/test/harness"
 	"github.com/huleedu/edge/test/servers"
 	"github.com/huleedu/edge/test/world"
 )
 
-// garbage says how much is thrown:
+// fuzzCount says how much is thrown:
 //
 //	EDGE_GARBAGE=1000000 go test -v -count=1 -timeout 1h -run Garbage ./test/e2e
-const garbage = "EDGE_GARBAGE"
+const fuzzCount = "EDGE_GARBAGE"
 
-// TestGarbageLeavesNothingBehind: whatever is thrown at two nodes of the real
+// TestInvalidInputLeaksNothing: whatever is thrown at two nodes of the real
 // program, handshakes and frames, good, broken and at random, they go on
 // serving others in order, and afterwards hold no session, goroutine, descriptor,
 // lease or channel that they did not hold before.
-func TestGarbageLeavesNothingBehind(t *testing.T) {
+func TestInvalidInputLeaksNothing(t *testing.T) {
 	t.Parallel()
 	count := 20_000
-	if text := os.Getenv(garbage); text != "" {
+	if text := os.Getenv(fuzzCount); text != "" {
 		var err error
 		count, err = strconv.Atoi(text)
 		require.NoError(t, err)
@@ -43,12 +42,12 @@ func TestGarbageLeavesNothingBehind(t *testing.T) {
 	kafka, err := world.StartKafka("")
 	require.NoError(t, err)
 	t.Cleanup(kafka.Close)
-	s := newStage(t, backing{redis: own.URL(), kafka: kafka.Addr()})
-	redis := s.careful(t)
-	v := newVandals(32, uint64(time.Now().UnixNano()))
+	s := newEnvironment(t, backing{redis: own.URL(), kafka: kafka.Addr()})
+	redis := s.patientPublisher(t)
+	v := newFuzzer(32, uint64(time.Now().UnixNano()))
 	v.redis = redis
 	t.Logf("seed %d", v.seed)
-	nodes := []*harness.Program{harness.Start(t, "websocket", s.vars), harness.Start(t, "websocket", s.with(map[string]string{
+	nodes := []*harness.Program{harness.Start(t, "websocket", s.vars), harness.Start(t, "websocket", s.settings(map[string]string{
 		"WEBSOCKET_MAX_MESSAGES_PER_MINUTE": "0", "WEBSOCKET_COMPRESSION": "true", "WEBSOCKET_SEND_QUEUE_MESSAGES": "4",
 	}))}
 	for _, p := range nodes {
@@ -61,26 +60,26 @@ func TestGarbageLeavesNothingBehind(t *testing.T) {
 
 	const clients = 64
 	channels := redis.PubSubChannels(t.Context(), "*").Val()
-	v.rage(t.Context(), clients, count/10) // pools of connections fill up
-	var before []holding
+	v.run(t.Context(), clients, count/10) // pools of connections fill up
+	var before []resources
 	for _, address := range v.nodes {
-		settled(t, redis, address, channels)
-		before = append(before, held(t, address))
+		awaitRelease(t, redis, address, channels)
+		before = append(before, resourcesOf(t, address))
 	}
 	began := time.Now()
-	heard := besides(t, v, func() { v.rage(t.Context(), clients, count) })
+	heard := withSubscribers(t, v, func() { v.run(t.Context(), clients, count) })
 	t.Logf("%v: %d handshakes (%d upgraded, %d answered otherwise, %d cut) and %d frames; witnesses heard %d",
-		time.Since(began), v.handshakes.Load(), v.upgraded.Load(), v.refused.Load(), v.cut.Load(), v.thrown.Load(), heard)
+		time.Since(began), v.handshakes.Load(), v.upgraded.Load(), v.refused.Load(), v.unanswered.Load(), v.sent.Load(), heard)
 	require.Positive(t, v.upgraded.Load())
 	require.Positive(t, heard)
 	for i, address := range v.nodes {
-		settled(t, redis, address, channels)
+		awaitRelease(t, redis, address, channels)
 		// What the runtime and the pools keep varies a little; a leak of one in a
 		// thousand connections would be far more.
 		const spare = 12
-		var now holding
+		var now resources
 		require.Eventually(t, func() bool {
-			now = held(t, address)
+			now = resourcesOf(t, address)
 			return now.goroutines <= before[i].goroutines+spare && now.descriptors <= before[i].descriptors+spare
 		}, waitLimit, 100*time.Millisecond, "before %+v, now %+v", before[i], &now)
 		t.Logf("node %d: before %+v, after %+v", i+1, before[i], now)
@@ -93,10 +92,10 @@ func TestGarbageLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-// holding is what a node has of what can leak.
-type holding struct{ goroutines, descriptors, sessions, accepted, ended int }
+// resources is what a node has of what can leak.
+type resources struct{ goroutines, descriptors, sessions, accepted, ended int }
 
-func held(t *testing.T, address string) holding {
+func resourcesOf(t *testing.T, address string) resources {
 	t.Helper()
 	page := string(call(t, "GET", "http://"+address+"/metrics", "", nil).body)
 	value := func(name string) int {
@@ -108,30 +107,30 @@ func held(t *testing.T, address string) holding {
 		require.NoError(t, err)
 		return int(n)
 	}
-	return holding{
+	return resources{
 		goroutines: value("go_goroutines"), descriptors: value("process_open_fds"), sessions: value("websocket_active_connections"),
 		accepted: value(`websocket_connections_total{status="accepted"}`), ended: value(`websocket_connections_total{status="closed"}`),
 	}
 }
 
-// settled waits until nobody is connected to a node and Redis knows of nobody.
-func settled(t *testing.T, redis *goredis.Client, address string, channels []string) {
+// awaitRelease waits until nobody is connected to a node and Redis knows of nobody.
+func awaitRelease(t *testing.T, redis *goredis.Client, address string, channels []string) {
 	t.Helper()
 	slices.Sort(channels)
 	var leases, left []string
-	var h holding
+	var h resources
 	require.Eventually(t, func() bool {
 		leases = redis.Keys(t.Context(), "wsquota:*").Val()
 		left = redis.PubSubChannels(t.Context(), "*").Val()
 		slices.Sort(left)
-		h = held(t, address)
+		h = resourcesOf(t, address)
 		return len(leases) == 0 && slices.Equal(left, channels) && h.sessions == 0 && h.accepted == h.ended
 	}, 2*waitLimit, 100*time.Millisecond, "leases %v, channels %v, %+v", &leases, &left, &h)
 }
 
-// besides keeps a well-behaved client on every node while something happens,
+// withSubscribers keeps a well-behaved client on every node while something happens,
 // and returns how many messages they got, none of which may be missing.
-func besides(t *testing.T, v *vandals, happens func()) int {
+func withSubscribers(t *testing.T, v *fuzzer, happens func()) int {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	var group sync.WaitGroup
@@ -140,7 +139,7 @@ func besides(t *testing.T, v *vandals, happens func()) int {
 		user := "witness-" + uuid.NewString()
 		c := connect(t, "ws://"+address+"/ws", as(user))
 		group.Go(func() {
-			counts[i] = witness(ctx, t, v.redis, c, user)
+			counts[i] = publishAndRead(ctx, t, v.redis, c, user)
 			_ = c.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(1000, ""), time.Now().Add(time.Second))
 			_ = c.Close()
 		})
@@ -155,8 +154,8 @@ func besides(t *testing.T, v *vandals, happens func()) int {
 	return sum
 }
 
-// witness tells itself something, again and again.
-func witness(ctx context.Context, t *testing.T, redis *goredis.Client, c *socket, user string) int {
+// publishAndRead tells itself something, again and again.
+func publishAndRead(ctx context.Context, t *testing.T, redis *goredis.Client, c *socket, user string) int {
 	t.Helper()
 	pace := time.NewTicker(50 * time.Millisecond)
 	defer pace.Stop()
