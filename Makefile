@@ -66,7 +66,7 @@ test: $(GOTESTSUM) ## Run every test, race detector on, beside a real Redis and 
 	exec test/run.sh $$race -timeout=20m $(TESTFLAGS) $(if $(RUN),-run='$(RUN)') $(if $(filter ./...,$(PKG)),$(LONGEST)) $(PKG)
 
 # The tests that have a full form beside the one that "make test" runs.
-FULL := ./test/matrix ./test/conformance/... ./test/faults
+FULL := ./test/matrix ./test/conformance/... ./test/faults ./test/e2e
 
 .PHONY: test-full
 test-full: $(GOTESTSUM) ## Run the whole failure matrix, long outages, all cases of Autobahn and more requests of schemathesis

@@ -32,7 +32,7 @@ const fuzzCount = "EDGE_GARBAGE"
 // lease or channel that they did not hold before.
 func TestInvalidInputLeaksNothing(t *testing.T) {
 	t.Parallel()
-	count := 20_000
+	count := harness.Count(20_000, 5_000)
 	if text := os.Getenv(fuzzCount); text != "" {
 		var err error
 		count, err = strconv.Atoi(text)

@@ -165,7 +165,7 @@ func TestResumeDeliversEachNotificationOnce(t *testing.T) {
 		nodes := []string{s.node(t, vars).ws(), s.node(t, vars).ws()}
 		l := s.startPublisher(t, time.Millisecond)
 		f := &subscriber{user: l.user, last: "0"}
-		const rounds = 200
+		rounds := harness.Count(200, 60)
 		for range rounds {
 			require.NoError(t, f.catchUp(f.received+rand.IntN(25), nodes...))
 			f.disconnect()
@@ -236,7 +236,8 @@ func TestResumeAfterNodesAreKilled(t *testing.T) {
 	onEach(t, func(t *testing.T, b backing) {
 		s := newEnvironment(t, b)
 		vars := s.settings(map[string]string{"WEBSOCKET_MAX_CONNECTIONS_PER_USER": "100"})
-		const users, kills = 5, 6
+		const users = 5
+		kills := harness.Count(6, 3)
 		var tellers [users]*publisher
 		var followers [users]*subscriber
 		for i := range users {

@@ -73,7 +73,7 @@ func TestConnectionLimitAcrossNodes(t *testing.T) {
 	onEach(t, func(t *testing.T, b backing) {
 		s := newEnvironment(t, b)
 		nodes := []service{s.node(t, s.vars), s.node(t, s.vars), s.node(t, s.vars)}
-		tries := 100
+		tries := harness.Count(100, 20)
 		if b.stopRedis != nil { // the embedded one: slower than what stands for Redis in production
 			tries = 5
 		}
