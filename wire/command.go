@@ -32,8 +32,10 @@ type Command[C any] struct {
 // GatewayCommand is the program of the API gateway.
 func GatewayCommand() Command[GatewayConfig] {
 	return Command[GatewayConfig]{
-		name: domain.GatewayService, wire: Gateway,
-		prefixes:   []string{"API_GATEWAY_", "JWT_"},
+		name: domain.GatewayService, prefixes: []string{"API_GATEWAY_", "JWT_"},
+		wire: func(c GatewayConfig, out io.Writer) (*Process, func(), error) {
+			return Gateway(c, out, GatewayOverride{})
+		},
 		listenAddr: func(c GatewayConfig) (string, int) { return c.HTTP.Host, c.HTTP.Port },
 	}
 }
@@ -41,8 +43,10 @@ func GatewayCommand() Command[GatewayConfig] {
 // WebSocketCommand is the program of the notification service.
 func WebSocketCommand() Command[WebSocketConfig] {
 	return Command[WebSocketConfig]{
-		name: domain.WebSocketService, wire: WebSocket,
-		prefixes:   []string{"WEBSOCKET_", "NOTIFICATION_", "JWT_"},
+		name: domain.WebSocketService, prefixes: []string{"WEBSOCKET_", "NOTIFICATION_", "JWT_"},
+		wire: func(c WebSocketConfig, out io.Writer) (*Process, func(), error) {
+			return WebSocket(c, out, WebSocketOverride{})
+		},
 		listenAddr: func(c WebSocketConfig) (string, int) { return c.HTTP.Host, c.HTTP.Port },
 	}
 }

@@ -117,13 +117,11 @@ func newProcess(name domain.Service, server *httpserver.Server, r *app.Readiness
 	return p
 }
 
-// addLifecycle adds the background work and the flushes of adapters.
-func (p *Process) addLifecycle(u Lifecycle) {
-	for _, l := range u.Loops {
-		p.tasks = append(p.tasks, newTask(l.Name, l.Run))
-	}
-	for _, f := range u.Flushes {
-		p.flushSteps = append(p.flushSteps, step{f.Name, f.Do})
+// addLifecycle adds the background work and the flushes of the adapters.
+func (p *Process) addLifecycle(l *lifecycle) {
+	p.tasks = append(p.tasks, l.tasks...)
+	for _, s := range slices.Backward(l.flushSteps) {
+		p.flushSteps = append(p.flushSteps, s)
 	}
 }
 

@@ -3,91 +3,76 @@ package wire
 import (
 	wireinject "github.com/google/wire"
 
-	"github.com/huleedu/edge/adapters/httpclient"
-	"github.com/huleedu/edge/adapters/jwt"
-	"github.com/huleedu/edge/adapters/kafka"
-	"github.com/huleedu/edge/adapters/memory"
-	"github.com/huleedu/edge/adapters/redis"
+	"github.com/huleedu/edge/adapters/httpserver"
 	"github.com/huleedu/edge/adapters/telemetry"
 	"github.com/huleedu/edge/adapters/websocket"
 	"github.com/huleedu/edge/app"
+	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
 
-// The bindings of adapters to ports, one set for each adapter package.
+// The production adapters, one line for each port. To use another adapter, replace the
+// line by the function that builds it, and run "make wire".
 
-var jwtSet = wireinject.NewSet(
-	jwt.New,
-	wireinject.Bind(new(ports.TokenValidator), new(*jwt.Validator)),
+var gatewayAdapterSet = wireinject.NewSet(
+	jwtTokens,          // ports.TokenValidator
+	redisRateLimiter,   // ports.RateLimiter
+	redisIdempotency,   // ports.Idempotency
+	redisRegistrations, // ports.BatchRegistrations
+	platformBatches,    // ports.BatchStatusClient
+	platformPreflight,  // ports.PreflightChecker
+	platformRegistry,   // ports.BatchRegistry
+	kafkaCommands,      // ports.CommandPublisher
+	gatewayMetrics,     // ports.Observer
+	tracing,            // trace.TracerProvider
+	httpForwarders,     // the http.RoundTrippers to the services that are forwarded to
+	redisClient, platformClient,
 )
 
-var httpclientSet = wireinject.NewSet(
-	platformClient,
-	wireinject.Bind(new(ports.BatchStatusClient), new(*httpclient.Batches)),
-	wireinject.Bind(new(ports.PreflightChecker), new(*httpclient.Batches)),
-	wireinject.Bind(new(ports.BatchRegistry), new(*httpclient.Batches)),
-	forwarding,
-)
-
-var kafkaSet = wireinject.NewSet(
-	kafka.NewPublisher,
-	wireinject.Bind(new(ports.CommandPublisher), new(*kafka.Publisher)),
-)
-
-var redisSet = wireinject.NewSet(
+var webSocketAdapterSet = wireinject.NewSet(
+	jwtTokens,          // ports.TokenValidator
+	memoryRateLimiter,  // ports.RateLimiter
+	redisQuota,         // ports.ConnectionQuota
+	redisListener,      // ports.MessageListener
+	redisNotifications, // ports.NotificationPublisher
+	redisHistory,       // ports.NotificationLog
+	webSocketMetrics,   // ports.Observer
+	tracing,            // trace.TracerProvider
+	kafkaConsumer,      // calls app.Notifications
 	redisClient,
-	redis.NewListener,
-	redis.NewNotifier,
-	redis.NewLog,
-	channelPrefix, quota,
-	wireinject.Bind(new(ports.ConnectionQuota), new(*redis.Quota)),
-	wireinject.Bind(new(ports.MessageListener), new(*redis.Listener)),
-	wireinject.Bind(new(ports.NotificationPublisher), new(*redis.Notifier)),
-	wireinject.Bind(new(ports.NotificationLog), new(*redis.Log)),
 )
 
-var redisLimitSet = wireinject.NewSet(
-	redisClient, rateLimiter,
-	wireinject.Bind(new(ports.RateLimiter), new(*redis.RateLimiter)),
-	redis.NewIdempotency,
-	wireinject.Bind(new(ports.Idempotency), new(*redis.Idempotency)),
-	redis.NewRegistrations,
-	wireinject.Bind(new(ports.BatchRegistrations), new(*redis.Registrations)),
+// The settings of each adapter.
+
+var gatewayConfigSet = wireinject.NewSet(
+	wireinject.FieldsOf(new(GatewayConfig), "Environment", "HTTP", "Drain", "Tokens", "Platform", "PlatformKey", "Kafka", "Redis", "Limiter", "Telemetry", "OTel"),
 )
 
-var memorySet = wireinject.NewSet(
-	memory.NewRateLimiter,
-	wireinject.Bind(new(ports.RateLimiter), new(*memory.RateLimiter)),
-)
-
-var websocketSet = wireinject.NewSet(
-	websocket.NewManager,
-	websocket.NewHandler,
-	wireinject.Struct(new(websocket.HandlerParts), "*"),
-)
-
-var gatewayTelemetrySet = wireinject.NewSet(
-	gatewayLogger, gatewayTracing, tracerProvider, telemetry.NewGatewayObserver, metrics,
-	wireinject.Bind(new(ports.Observer), new(*telemetry.Observer)),
-)
-
-var webSocketTelemetrySet = wireinject.NewSet(
-	webSocketLogger, webSocketTracing, tracerProvider, telemetry.NewWebSocketObserver, metrics,
-	wireinject.Bind(new(ports.Observer), new(*telemetry.Observer)),
+var webSocketConfigSet = wireinject.NewSet(
+	wireinject.FieldsOf(new(WebSocketConfig), "Environment", "HTTP", "Sockets", "Drain", "Tokens", "Redis", "Listener", "Notifier", "Kafka", "Telemetry", "OTel"),
+	notificationConfig,
 )
 
 // The use-cases and the inbound side of each service do not depend on the adapters.
 
 var gatewaySet = wireinject.NewSet(
-	wireinject.FieldsOf(new(GatewayConfig), "Environment", "HTTP", "Drain"),
-	app.NewBatches, app.NewPipelines, app.NewRegistrations, wireinject.Struct(new(app.PipelineParts), "*"), newIDs, gatewayReadiness, gatewayProcess,
-	gatewayServer, wireinject.Struct(new(gatewayParts), "*"),
+	wireinject.Value(domain.GatewayService), telemetry.NewLogger,
+	newLifecycle, gatewayObserver, gatewayTracing, buildGateway, wireinject.Struct(new(gatewayAdapters), "*"),
+	wireinject.FieldsOf(new(builtGateway), "Ports", "Health"),
+	wireinject.FieldsOf(new(gatewayPorts), "Tokens", "Limiter", "Idempotency", "Registered", "Batches", "Preflight", "Registry", "Commands"),
+	app.NewBatches, app.NewPipelines, wireinject.Struct(new(app.PipelineParts), "*"), newIDs, app.NewRegistrations,
+	gatewayReadiness, gatewayServer, gatewayProcess,
+	wireinject.Struct(new(httpserver.GatewayParts), "Config", "Environment", "Tokens", "Limiter", "Batches", "Pipelines", "Registrations", "Readiness", "Observer", "Tracing", "Log"),
 )
 
 var webSocketSet = wireinject.NewSet(
-	wireinject.FieldsOf(new(WebSocketConfig), "Environment", "HTTP", "Sockets", "Drain", "Kafka"),
-	websocketSet, notificationConfig, managers, app.NewNotifications, app.NewSessions, app.NewHistory,
-	kafka.NewConsumer, webSocketReadiness, newSubscriptionWatchdog,
-	webSocketServer, wireinject.Struct(new(socketParts), "*"),
-	webSocketProcess, wireinject.Struct(new(nodeParts), "*"),
+	wireinject.Value(domain.WebSocketService), telemetry.NewLogger,
+	newLifecycle, webSocketObserver, webSocketTracing, buildWebSocket, wireinject.Struct(new(webSocketAdapters), "*"),
+	wireinject.FieldsOf(new(builtWebSocket), "Ports", "Health"),
+	wireinject.FieldsOf(new(webSocketPorts), "Tokens", "Limiter", "Quota", "Listener", "Notifications", "History"),
+	app.NewNotifications, app.NewSessions, app.NewHistory, managers, newConsumer, newSubscriptionWatchdog,
+	websocket.NewManager, wireinject.Bind(new(ports.ConnectionManager), new(*websocket.Manager)),
+	websocket.NewHandler, wireinject.Struct(new(websocket.HandlerParts), "*"),
+	webSocketReadiness, webSocketServer, webSocketProcess, wireinject.Struct(new(nodeParts), "*"),
+	wireinject.Struct(new(httpserver.WebSocketParts), "Config", "Environment", "Sockets", "Readiness", "Observer", "Tracing", "Log"),
 )

@@ -2,44 +2,113 @@ package wire
 
 import (
 	"context"
+	"errors"
 	"log/slog"
-	"net/http"
 
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/huleedu/edge/adapters/httpserver"
-	"github.com/huleedu/edge/adapters/kafka"
 	"github.com/huleedu/edge/adapters/websocket"
 	"github.com/huleedu/edge/app"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
 
-func webSocketReadiness(u Lifecycle, c *kafka.Consumer) *app.Readiness {
-	return app.NewReadiness(u.Own, append([]ports.HealthProbe{c}, u.Shared...))
+// webSocketAdapters are the production adapters of the notification service.
+type webSocketAdapters struct {
+	Tokens        adapter[ports.TokenValidator]
+	Limiter       adapter[ports.RateLimiter]
+	Quota         adapter[ports.ConnectionQuota]
+	Listener      adapter[ports.MessageListener]
+	Notifications adapter[ports.NotificationPublisher]
+	History       adapter[ports.NotificationLog]
 }
 
-// socketParts are the dependencies of the notification service's server.
-type socketParts struct {
-	Config      httpserver.WebSocketConfig
-	Environment domain.Environment
-	Handler     *websocket.Handler
-	Manager     *websocket.Manager
-	Sockets     websocket.Config
-	Readiness   *app.Readiness
-	Observer    ports.Observer
-	Tracing     trace.TracerProvider
-	Log         *slog.Logger
-	Metrics     http.Handler
-	Lifecycle   Lifecycle
+// webSocketPorts are the adapters that the notification service uses, without its
+// telemetry and its consumer.
+type webSocketPorts WebSocketOverride
+
+// builtWebSocket contains the ports and the probes of the adapters that were built.
+type builtWebSocket struct {
+	Ports  webSocketPorts
+	Health health
 }
 
-func webSocketServer(p socketParts) (*httpserver.Server, error) {
-	return httpserver.NewWebSocket(httpserver.WebSocketParts{
-		Config: p.Config, Environment: p.Environment, Upgrade: p.Handler.Serve, Sockets: p.Manager,
-		SocketsPerUser: p.Sockets.MaxConnectionsPerUser, Readiness: p.Readiness, Observer: p.Observer,
-		Tracing: p.Tracing, Log: p.Log, Metrics: p.Metrics, Redis: p.Lifecycle.Redis, RedisAddress: p.Lifecycle.RedisAddress,
-	})
+// buildWebSocket builds the adapter of each port that is not overridden.
+func buildWebSocket(o WebSocketOverride, a webSocketAdapters, l *lifecycle) (builtWebSocket, error) {
+	p := webSocketPorts(o)
+	err := errors.Join(
+		fill(&p.Tokens, a.Tokens, l),
+		fill(&p.Limiter, a.Limiter, l),
+		fill(&p.Quota, a.Quota, l),
+		fill(&p.Listener, a.Listener, l),
+		fill(&p.Notifications, a.Notifications, l),
+		fill(&p.History, a.History, l),
+	)
+	return builtWebSocket{p, l.health}, err
+}
+
+func webSocketObserver(o WebSocketOverride, build adapter[ports.Observer], l *lifecycle) (ports.Observer, error) {
+	return choose(o.Observer, build, l)
+}
+
+func webSocketTracing(o WebSocketOverride, build adapter[trace.TracerProvider], l *lifecycle) (trace.TracerProvider, error) {
+	return choose(o.Tracing, build, l)
+}
+
+// consumer passes notification requests to the application while it runs.
+type consumer struct {
+	run func(context.Context) error
+	// probes report its health; empty for an override.
+	probes []ports.HealthProbe
+}
+
+func newConsumer(o WebSocketOverride, n *app.Notifications, build adapter[consumer], l *lifecycle) (consumer, error) {
+	if o.Consume == nil {
+		return build(l)
+	}
+	return consumer{run: func(ctx context.Context) error { return o.Consume(ctx, n) }}, nil
+}
+
+func notificationConfig(c WebSocketConfig) app.NotificationConfig {
+	topic := c.Kafka.Topic
+	if topic == "" {
+		topic = domain.NotificationTopic
+	}
+	return app.NotificationConfig{Topic: topic, MaxBytes: c.Kafka.MaxBytes, AnnounceGaps: app.AnnounceGaps(c.AnnounceGaps)}
+}
+
+// managers returns the connection managers of all transports.
+func managers(sockets *websocket.Manager) []ports.ConnectionManager {
+	return []ports.ConnectionManager{sockets}
+}
+
+func webSocketReadiness(h health, c consumer) *app.Readiness {
+	return app.NewReadiness(h.own, append(c.probes, h.shared...))
+}
+
+// newSubscriptionWatchdog returns the watchdog that closes the connections of a node
+// without a subscription.
+func newSubscriptionWatchdog(m *websocket.Manager, c websocket.Config, h health) *app.SubscriptionWatchdog {
+	return app.NewSubscriptionWatchdog(h.subscription, m, c.RedisOutageGrace)
+}
+
+// webSocketServer adds to the parts what has no type of its own, and binds the server.
+func webSocketServer(parts httpserver.WebSocketParts, handler *websocket.Handler, c websocket.Config, h health, l *lifecycle) (*httpserver.Server, error) {
+	parts.Upgrade, parts.SocketsPerUser, parts.Metrics = handler.Serve, c.MaxConnectionsPerUser, l.metrics
+	parts.Redis, parts.RedisAddress = h.redis, h.redisAddress
+	if h.redis == nil {
+		parts.Redis = unusedRedis{}
+	}
+	return httpserver.NewWebSocket(parts)
+}
+
+// unusedRedis is the health of Redis if every port on it is overridden.
+type unusedRedis struct{}
+
+// Health reports a healthy dependency.
+func (unusedRedis) Health(context.Context) domain.Health {
+	return domain.Health{Name: "redis", Condition: domain.Healthy, Note: "not used"}
 }
 
 // nodeParts are the components that a node of the notification service runs.
@@ -50,17 +119,12 @@ type nodeParts struct {
 	Drain         SocketDrain
 	Listener      ports.MessageListener
 	Notifications *app.Notifications
-	Consumer      *kafka.Consumer
+	Consumer      consumer
 	Readiness     *app.Readiness
 	Watchdog      *app.SubscriptionWatchdog
-	Lifecycle     Lifecycle
+	Health        health
+	Lifecycle     *lifecycle
 	Log           *slog.Logger
-}
-
-// newSubscriptionWatchdog returns the watchdog that closes the connections of a node
-// without a subscription.
-func newSubscriptionWatchdog(m *websocket.Manager, c websocket.Config, u Lifecycle) *app.SubscriptionWatchdog {
-	return app.NewSubscriptionWatchdog(u.Subscription, m, c.RedisOutageGrace)
 }
 
 // webSocketProcess returns the process of a node. It consumes from Kafka only after its
@@ -69,21 +133,21 @@ func newSubscriptionWatchdog(m *websocket.Manager, c websocket.Config, u Lifecyc
 func webSocketProcess(n nodeParts) *Process {
 	p := newProcess(domain.WebSocketService, n.Server, n.Readiness, n.Log)
 	p.stopTimeout = n.Sockets.DrainTimeout
-	membership := app.NewMembership(n.Lifecycle.Subscription, n.Lifecycle.Redis)
-	consumer := newTask("kafka consumer", func(ctx context.Context) error {
-		return membership.Run(ctx, n.Consumer.Run)
+	membership := app.NewMembership(n.Health.subscription, n.Health.redis)
+	consuming := newTask("kafka consumer", func(ctx context.Context) error {
+		return membership.Run(ctx, n.Consumer.run)
 	})
-	listener := newTask("subscription", func(ctx context.Context) error {
+	listening := newTask("subscription", func(ctx context.Context) error {
 		return n.Listener.Run(ctx, n.Notifications)
 	})
 	p.addLifecycle(n.Lifecycle)
-	p.tasks = append(p.tasks, listener, newTask("subscription watchdog", n.Watchdog.Run), consumer, serverTask(n.Server))
+	p.tasks = append(p.tasks, listening, newTask("subscription watchdog", n.Watchdog.Run), consuming, serverTask(n.Server))
 	p.drainSteps = []step{
 		{"wait for the load balancer", func(ctx context.Context) error {
 			n.Server.Retire()
 			return pause(n.Drain.Notice)(ctx)
 		}},
-		{"leave the consumer group", consumer.stop},
+		{"leave the consumer group", consuming.stop},
 		{"close sockets", n.Manager.Drain},
 		{"finish requests", n.Server.Shutdown},
 	}

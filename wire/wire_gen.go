@@ -7,241 +7,80 @@
 package wire
 
 import (
-	"github.com/huleedu/edge/adapters/jwt"
-	"github.com/huleedu/edge/adapters/kafka"
-	"github.com/huleedu/edge/adapters/memory"
-	"github.com/huleedu/edge/adapters/redis"
+	"github.com/huleedu/edge/adapters/httpserver"
 	"github.com/huleedu/edge/adapters/telemetry"
 	"github.com/huleedu/edge/adapters/websocket"
 	"github.com/huleedu/edge/app"
+	"github.com/huleedu/edge/domain"
 	"io"
 )
 
 // Injectors from inject.go:
 
-// Gateway builds the API gateway with its production adapters. Logs are written to out.
-// Call the cleanup after the process has stopped; it closes connections.
-func Gateway(cfg GatewayConfig, out io.Writer) (*Process, func(), error) {
+// Gateway builds the API gateway. A test can replace adapters; the zero override uses
+// those of production. Logs are written to out. Call the cleanup after the process has
+// stopped; it closes connections.
+func Gateway(cfg GatewayConfig, out io.Writer, o GatewayOverride) (*Process, func(), error) {
 	gatewayConfig := cfg.HTTP
 	environment := cfg.Environment
 	config := cfg.Tokens
-	observer := telemetry.NewGatewayObserver()
 	telemetryConfig := cfg.Telemetry
-	logger := gatewayLogger(telemetryConfig, out)
-	validator, err := jwt.New(config, observer, logger)
+	wireAdapter := gatewayMetrics(telemetryConfig)
+	wireLifecycle, cleanup := newLifecycle()
+	observer, err := gatewayObserver(o, wireAdapter, wireLifecycle)
 	if err != nil {
+		cleanup()
 		return nil, nil, err
 	}
+	service := _wireServiceValue
+	logger := telemetry.NewLogger(telemetryConfig, service, out)
+	adapter2 := jwtTokens(config, observer, logger)
 	redisConfig := cfg.Redis
-	client, cleanup, err := redisClient(redisConfig, logger)
-	if err != nil {
-		return nil, nil, err
-	}
+	adapter3 := redisClient(redisConfig, logger)
 	limiterConfig := cfg.Limiter
-	redisRateLimiter := rateLimiter(client, limiterConfig, observer)
+	adapter4 := redisRateLimiter(adapter3, limiterConfig, observer)
+	adapter5 := redisIdempotency(adapter3)
+	adapter6 := redisRegistrations(adapter3)
 	httpclientConfig := cfg.Platform
 	keyConfig := cfg.PlatformKey
 	oTelConfig := cfg.OTel
-	tracing, err := gatewayTracing(telemetryConfig, oTelConfig, logger)
+	adapter7 := tracing(telemetryConfig, oTelConfig, service, logger)
+	tracerProvider, err := gatewayTracing(o, adapter7, wireLifecycle)
 	if err != nil {
 		cleanup()
 		return nil, nil, err
 	}
-	traceTracerProvider := tracerProvider(tracing)
-	batches, cleanup2, err := platformClient(httpclientConfig, keyConfig, observer, traceTracerProvider, logger)
-	if err != nil {
-		cleanup()
-		return nil, nil, err
-	}
-	appBatches := app.NewBatches(batches, logger)
+	adapter8 := platformClient(httpclientConfig, keyConfig, observer, tracerProvider, logger)
+	adapter9 := platformBatches(adapter8)
+	adapter10 := platformPreflight(adapter8)
+	adapter11 := platformRegistry(adapter8)
 	publisherConfig := cfg.Kafka
-	publisher, err := kafka.NewPublisher(publisherConfig, observer, traceTracerProvider, logger)
-	if err != nil {
-		cleanup2()
-		cleanup()
-		return nil, nil, err
+	adapter12 := kafkaCommands(publisherConfig, observer, tracerProvider, logger)
+	wireForwarders := httpForwarders(httpclientConfig, gatewayConfig, observer)
+	wireGatewayAdapters := gatewayAdapters{
+		Tokens:      adapter2,
+		Limiter:     adapter4,
+		Idempotency: adapter5,
+		Registered:  adapter6,
+		Batches:     adapter9,
+		Preflight:   adapter10,
+		Registry:    adapter11,
+		Commands:    adapter12,
+		Forwarders:  wireForwarders,
 	}
-	idempotency := redis.NewIdempotency(client)
-	registrations := redis.NewRegistrations(client)
-	iDs := newIDs()
-	pipelineParts := app.PipelineParts{
-		Batches:     appBatches,
-		Preflight:   batches,
-		Commands:    publisher,
-		Idempotency: idempotency,
-		Registered:  registrations,
-		IDs:         iDs,
-		Log:         logger,
-	}
-	pipelines := app.NewPipelines(pipelineParts)
-	appRegistrations := app.NewRegistrations(batches, registrations, logger)
-	wireForwarding, cleanup3 := forwarding(httpclientConfig, gatewayConfig, observer)
-	wireLifecycleParts := lifecycleParts{
-		Keys:     validator,
-		Commands: publisher,
-		Platform: batches,
-		Others:   wireForwarding,
-		Redis:    client,
-		Limiter:  redisRateLimiter,
-		Tracing:  tracing,
-	}
-	lifecycle := gatewayLifecycle(wireLifecycleParts)
-	readiness := gatewayReadiness(lifecycle)
-	handler := metrics(telemetryConfig, observer)
-	wireGatewayParts := gatewayParts{
-		Config:        gatewayConfig,
-		Environment:   environment,
-		Tokens:        validator,
-		Limiter:       redisRateLimiter,
-		Batches:       appBatches,
-		Pipelines:     pipelines,
-		Registrations: appRegistrations,
-		Forwarding:    wireForwarding,
-		Platform:      httpclientConfig,
-		Readiness:     readiness,
-		Observer:      observer,
-		Tracing:       traceTracerProvider,
-		Log:           logger,
-		Metrics:       handler,
-		Lifecycle:     lifecycle,
-	}
-	server, err := gatewayServer(wireGatewayParts)
-	if err != nil {
-		cleanup3()
-		cleanup2()
-		cleanup()
-		return nil, nil, err
-	}
-	gatewayDrain := cfg.Drain
-	process := gatewayProcess(server, readiness, gatewayDrain, lifecycle, logger)
-	return process, func() {
-		cleanup3()
-		cleanup2()
-		cleanup()
-	}, nil
-}
-
-// WebSocket builds the notification service with its production adapters. Logs are
-// written to out. Call the cleanup after the process has stopped; it closes
-// connections.
-func WebSocket(cfg WebSocketConfig, out io.Writer) (*Process, func(), error) {
-	webSocketConfig := cfg.HTTP
-	environment := cfg.Environment
-	config := cfg.Sockets
-	observer := telemetry.NewWebSocketObserver()
-	telemetryConfig := cfg.Telemetry
-	oTelConfig := cfg.OTel
-	logger := webSocketLogger(telemetryConfig, out)
-	tracing, err := webSocketTracing(telemetryConfig, oTelConfig, logger)
-	if err != nil {
-		return nil, nil, err
-	}
-	traceTracerProvider := tracerProvider(tracing)
-	manager := websocket.NewManager(config, observer, traceTracerProvider, logger)
-	redisConfig := cfg.Redis
-	client, cleanup, err := redisClient(redisConfig, logger)
-	if err != nil {
-		return nil, nil, err
-	}
-	redisQuota := quota(client, config, observer)
-	listenerConfig := cfg.Listener
-	listener := redis.NewListener(client, listenerConfig, observer, traceTracerProvider, logger)
-	sessions := app.NewSessions(redisQuota, listener)
-	log := redis.NewLog(client)
-	history := app.NewHistory(log)
-	jwtConfig := cfg.Tokens
-	validator, err := jwt.New(jwtConfig, observer, logger)
+	wireBuiltGateway, err := buildGateway(o, wireGatewayAdapters, wireLifecycle)
 	if err != nil {
 		cleanup()
 		return nil, nil, err
 	}
-	memoryRateLimiter := memory.NewRateLimiter()
-	lifecycle := webSocketLifecycle(validator, listener, redisQuota, client, tracing)
-	consumerConfig := cfg.Kafka
-	appNotificationConfig := notificationConfig(cfg)
-	notifierConfig := cfg.Notifier
-	redisChannelPrefix := channelPrefix(listenerConfig)
-	notifier := redis.NewNotifier(client, notifierConfig, redisChannelPrefix)
-	v := managers(manager)
-	notifications := app.NewNotifications(appNotificationConfig, notifier, v, observer)
-	consumer, err := kafka.NewConsumer(consumerConfig, notifications, observer, traceTracerProvider, logger)
-	if err != nil {
-		cleanup()
-		return nil, nil, err
-	}
-	readiness := webSocketReadiness(lifecycle, consumer)
-	handlerParts := websocket.HandlerParts{
-		Manager:     manager,
-		Sessions:    sessions,
-		History:     history,
-		Tokens:      validator,
-		Limiter:     memoryRateLimiter,
-		Readiness:   readiness,
-		Config:      config,
-		Environment: environment,
-		Observer:    observer,
-		Tracer:      traceTracerProvider,
-		Log:         logger,
-	}
-	handler := websocket.NewHandler(handlerParts)
-	httpHandler := metrics(telemetryConfig, observer)
-	wireSocketParts := socketParts{
-		Config:      webSocketConfig,
-		Environment: environment,
-		Handler:     handler,
-		Manager:     manager,
-		Sockets:     config,
-		Readiness:   readiness,
-		Observer:    observer,
-		Tracing:     traceTracerProvider,
-		Log:         logger,
-		Metrics:     httpHandler,
-		Lifecycle:   lifecycle,
-	}
-	server, err := webSocketServer(wireSocketParts)
-	if err != nil {
-		cleanup()
-		return nil, nil, err
-	}
-	socketDrain := cfg.Drain
-	subscriptionWatchdog := newSubscriptionWatchdog(manager, config, lifecycle)
-	wireNodeParts := nodeParts{
-		Server:        server,
-		Manager:       manager,
-		Sockets:       config,
-		Drain:         socketDrain,
-		Listener:      listener,
-		Notifications: notifications,
-		Consumer:      consumer,
-		Readiness:     readiness,
-		Watchdog:      subscriptionWatchdog,
-		Lifecycle:     lifecycle,
-		Log:           logger,
-	}
-	process := webSocketProcess(wireNodeParts)
-	return process, func() {
-		cleanup()
-	}, nil
-}
-
-// GatewayOn builds the gateway with the given adapters, for tests. It returns an
-// INITIALIZATION_FAILED that lists every missing port.
-func GatewayOn(cfg GatewayConfig, p Ports, out io.Writer) (*Process, error) {
-	gatewayConfig := cfg.HTTP
-	environment := cfg.Environment
-	wireGatewayPorts, err := completeGateway(p)
-	if err != nil {
-		return nil, err
-	}
+	wireGatewayPorts := wireBuiltGateway.Ports
 	tokenValidator := wireGatewayPorts.Tokens
-	portsRateLimiter := wireGatewayPorts.Limiter
+	rateLimiter := wireGatewayPorts.Limiter
 	batchStatusClient := wireGatewayPorts.Batches
-	config := cfg.Telemetry
-	logger := gatewayLogger(config, out)
 	batches := app.NewBatches(batchStatusClient, logger)
 	preflightChecker := wireGatewayPorts.Preflight
 	commandPublisher := wireGatewayPorts.Commands
-	idempotency := wireGatewayPorts.Answers
+	idempotency := wireGatewayPorts.Idempotency
 	batchRegistrations := wireGatewayPorts.Registered
 	iDs := newIDs()
 	pipelineParts := app.PipelineParts{
@@ -256,106 +95,137 @@ func GatewayOn(cfg GatewayConfig, p Ports, out io.Writer) (*Process, error) {
 	pipelines := app.NewPipelines(pipelineParts)
 	batchRegistry := wireGatewayPorts.Registry
 	registrations := app.NewRegistrations(batchRegistry, batchRegistrations, logger)
-	wireForwarding := wireGatewayPorts.Forwarding
-	httpclientConfig := cfg.Platform
-	lifecycle := wireGatewayPorts.Lifecycle
-	readiness := gatewayReadiness(lifecycle)
-	observer := wireGatewayPorts.Observer
-	traceTracerProvider := wireGatewayPorts.Tracing
-	handler := wireGatewayPorts.Metrics
-	wireGatewayParts := gatewayParts{
+	wireHealth := wireBuiltGateway.Health
+	readiness := gatewayReadiness(wireHealth)
+	gatewayParts := httpserver.GatewayParts{
 		Config:        gatewayConfig,
 		Environment:   environment,
 		Tokens:        tokenValidator,
-		Limiter:       portsRateLimiter,
+		Limiter:       rateLimiter,
 		Batches:       batches,
 		Pipelines:     pipelines,
 		Registrations: registrations,
-		Forwarding:    wireForwarding,
-		Platform:      httpclientConfig,
 		Readiness:     readiness,
 		Observer:      observer,
-		Tracing:       traceTracerProvider,
+		Tracing:       tracerProvider,
 		Log:           logger,
-		Metrics:       handler,
-		Lifecycle:     lifecycle,
 	}
-	server, err := gatewayServer(wireGatewayParts)
+	server, err := gatewayServer(gatewayParts, wireGatewayPorts, httpclientConfig, wireHealth, wireLifecycle)
 	if err != nil {
-		return nil, err
+		cleanup()
+		return nil, nil, err
 	}
 	gatewayDrain := cfg.Drain
-	process := gatewayProcess(server, readiness, gatewayDrain, lifecycle, logger)
-	return process, nil
+	process := gatewayProcess(server, readiness, gatewayDrain, wireLifecycle, logger)
+	return process, func() {
+		cleanup()
+	}, nil
 }
 
-// WebSocketOn builds the notification service with the given adapters, for tests. It
-// returns an INITIALIZATION_FAILED that lists every missing port.
-func WebSocketOn(cfg WebSocketConfig, p Ports, out io.Writer) (*Process, error) {
+var (
+	_wireServiceValue = domain.GatewayService
+)
+
+// WebSocket builds the notification service. A test can replace adapters; the zero
+// override uses those of production. Logs are written to out. Call the cleanup after
+// the process has stopped; it closes connections.
+func WebSocket(cfg WebSocketConfig, out io.Writer, o WebSocketOverride) (*Process, func(), error) {
 	webSocketConfig := cfg.HTTP
 	environment := cfg.Environment
 	config := cfg.Sockets
-	wireWebSocketPorts, err := completeWebSocket(p)
-	if err != nil {
-		return nil, err
-	}
-	observer := wireWebSocketPorts.Observer
-	traceTracerProvider := wireWebSocketPorts.Tracing
 	telemetryConfig := cfg.Telemetry
-	logger := webSocketLogger(telemetryConfig, out)
-	manager := websocket.NewManager(config, observer, traceTracerProvider, logger)
+	wireAdapter := webSocketMetrics(telemetryConfig)
+	wireLifecycle, cleanup := newLifecycle()
+	observer, err := webSocketObserver(o, wireAdapter, wireLifecycle)
+	if err != nil {
+		cleanup()
+		return nil, nil, err
+	}
+	oTelConfig := cfg.OTel
+	service := _wireDomainServiceValue
+	logger := telemetry.NewLogger(telemetryConfig, service, out)
+	adapter2 := tracing(telemetryConfig, oTelConfig, service, logger)
+	tracerProvider, err := webSocketTracing(o, adapter2, wireLifecycle)
+	if err != nil {
+		cleanup()
+		return nil, nil, err
+	}
+	manager := websocket.NewManager(config, observer, tracerProvider, logger)
+	jwtConfig := cfg.Tokens
+	adapter3 := jwtTokens(jwtConfig, observer, logger)
+	adapter4 := memoryRateLimiter()
+	redisConfig := cfg.Redis
+	adapter5 := redisClient(redisConfig, logger)
+	adapter6 := redisQuota(adapter5, config, observer)
+	listenerConfig := cfg.Listener
+	adapter7 := redisListener(adapter5, listenerConfig, observer, tracerProvider, logger)
+	notifierConfig := cfg.Notifier
+	adapter8 := redisNotifications(adapter5, notifierConfig, listenerConfig)
+	adapter9 := redisHistory(adapter5)
+	wireWebSocketAdapters := webSocketAdapters{
+		Tokens:        adapter3,
+		Limiter:       adapter4,
+		Quota:         adapter6,
+		Listener:      adapter7,
+		Notifications: adapter8,
+		History:       adapter9,
+	}
+	wireBuiltWebSocket, err := buildWebSocket(o, wireWebSocketAdapters, wireLifecycle)
+	if err != nil {
+		cleanup()
+		return nil, nil, err
+	}
+	wireHealth := wireBuiltWebSocket.Health
+	appNotificationConfig := notificationConfig(cfg)
+	wireWebSocketPorts := wireBuiltWebSocket.Ports
+	notificationPublisher := wireWebSocketPorts.Notifications
+	v := managers(manager)
+	notifications := app.NewNotifications(appNotificationConfig, notificationPublisher, v, observer)
+	consumerConfig := cfg.Kafka
+	adapter10 := kafkaConsumer(consumerConfig, notifications, observer, tracerProvider, logger)
+	wireConsumer, err := newConsumer(o, notifications, adapter10, wireLifecycle)
+	if err != nil {
+		cleanup()
+		return nil, nil, err
+	}
+	readiness := webSocketReadiness(wireHealth, wireConsumer)
+	webSocketParts := httpserver.WebSocketParts{
+		Config:      webSocketConfig,
+		Environment: environment,
+		Sockets:     manager,
+		Readiness:   readiness,
+		Observer:    observer,
+		Tracing:     tracerProvider,
+		Log:         logger,
+	}
 	connectionQuota := wireWebSocketPorts.Quota
 	messageListener := wireWebSocketPorts.Listener
 	sessions := app.NewSessions(connectionQuota, messageListener)
 	notificationLog := wireWebSocketPorts.History
 	history := app.NewHistory(notificationLog)
 	tokenValidator := wireWebSocketPorts.Tokens
-	portsRateLimiter := wireWebSocketPorts.Limiter
-	lifecycle := wireWebSocketPorts.Lifecycle
-	consumerConfig := cfg.Kafka
-	appNotificationConfig := notificationConfig(cfg)
-	notificationPublisher := wireWebSocketPorts.Notifications
-	v := managers(manager)
-	notifications := app.NewNotifications(appNotificationConfig, notificationPublisher, v, observer)
-	consumer, err := kafka.NewConsumer(consumerConfig, notifications, observer, traceTracerProvider, logger)
-	if err != nil {
-		return nil, err
-	}
-	readiness := webSocketReadiness(lifecycle, consumer)
+	rateLimiter := wireWebSocketPorts.Limiter
 	handlerParts := websocket.HandlerParts{
 		Manager:     manager,
 		Sessions:    sessions,
 		History:     history,
 		Tokens:      tokenValidator,
-		Limiter:     portsRateLimiter,
+		Limiter:     rateLimiter,
 		Readiness:   readiness,
 		Config:      config,
 		Environment: environment,
 		Observer:    observer,
-		Tracer:      traceTracerProvider,
+		Tracer:      tracerProvider,
 		Log:         logger,
 	}
 	handler := websocket.NewHandler(handlerParts)
-	httpHandler := wireWebSocketPorts.Metrics
-	wireSocketParts := socketParts{
-		Config:      webSocketConfig,
-		Environment: environment,
-		Handler:     handler,
-		Manager:     manager,
-		Sockets:     config,
-		Readiness:   readiness,
-		Observer:    observer,
-		Tracing:     traceTracerProvider,
-		Log:         logger,
-		Metrics:     httpHandler,
-		Lifecycle:   lifecycle,
-	}
-	server, err := webSocketServer(wireSocketParts)
+	server, err := webSocketServer(webSocketParts, handler, config, wireHealth, wireLifecycle)
 	if err != nil {
-		return nil, err
+		cleanup()
+		return nil, nil, err
 	}
 	socketDrain := cfg.Drain
-	subscriptionWatchdog := newSubscriptionWatchdog(manager, config, lifecycle)
+	subscriptionWatchdog := newSubscriptionWatchdog(manager, config, wireHealth)
 	wireNodeParts := nodeParts{
 		Server:        server,
 		Manager:       manager,
@@ -363,12 +233,19 @@ func WebSocketOn(cfg WebSocketConfig, p Ports, out io.Writer) (*Process, error) 
 		Drain:         socketDrain,
 		Listener:      messageListener,
 		Notifications: notifications,
-		Consumer:      consumer,
+		Consumer:      wireConsumer,
 		Readiness:     readiness,
 		Watchdog:      subscriptionWatchdog,
-		Lifecycle:     lifecycle,
+		Health:        wireHealth,
+		Lifecycle:     wireLifecycle,
 		Log:           logger,
 	}
 	process := webSocketProcess(wireNodeParts)
-	return process, nil
+	return process, func() {
+		cleanup()
+	}, nil
 }
+
+var (
+	_wireDomainServiceValue = domain.WebSocketService
+)

@@ -145,12 +145,12 @@ func (t tool) build(vars map[string]string) (*services, error) {
 		return nil, settingsError(err)
 	}
 	e := &services{}
-	gateway, release, err := wire.Gateway(g, t.errs)
+	gateway, release, err := wire.Gateway(g, t.errs, wire.GatewayOverride{})
 	if err != nil {
 		return nil, fmt.Errorf("build the gateway: %w", err)
 	}
 	e.gateway, e.releases = gateway, append(e.releases, release)
-	websockets, release, err := wire.WebSocket(w, t.errs)
+	websockets, release, err := wire.WebSocket(w, t.errs, wire.WebSocketOverride{})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("build the notification service: %w", err), e.stopUnstarted())
 	}

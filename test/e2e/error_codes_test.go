@@ -10,9 +10,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/otel/trace/noop"
 
-	"github.com/huleedu/edge/adapters/memory"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/test/harness"
 	"github.com/huleedu/edge/test/world"
@@ -232,14 +230,19 @@ func newGateways(t *testing.T) *gateways {
 	s.fragile = with("API_GATEWAY_HTTP_CIRCUIT_BREAKER_FAILURE_THRESHOLD", "1")
 	s.strict = with("API_GATEWAY_RATE_LIMIT_DEFAULT", "1", "API_GATEWAY_RATE_LIMIT_REFUSED", "1")
 	s.impatient = with("API_GATEWAY_KAFKA_PUBLISH_TIMEOUT", "1")
-	p, err := wire.GatewayOn(harness.GatewayConfig(t, s.vars), wire.Ports{
-		Tokens: anyToken{}, Limiter: memory.NewRateLimiter(), Batches: panickingBatches{}, Preflight: memory.NewPlatform(),
-		Commands: memory.NewPlatform(), Registry: memory.NewPlatform(), Answers: memory.NewIdempotency(), Registered: memory.NewRegistrations(),
-		Observer: new(memory.Facts), Tracing: noop.NewTracerProvider(),
-	}, io.Discard)
+	p, release, err := wire.Gateway(harness.GatewayConfig(t, s.vars), io.Discard, wire.GatewayOverride{Tokens: anyToken{}, Batches: panickingBatches{}})
 	require.NoError(t, err)
+	t.Cleanup(release)
 	s.broken = service{harness.Run(t, p)}
 	return s
+}
+
+// anyToken accepts every token as the name of its user.
+type anyToken struct{}
+
+// Validate returns the token as the user.
+func (anyToken) Validate(_ context.Context, token string) (domain.Caller, error) {
+	return domain.Caller{User: domain.UserID(token)}, nil
 }
 
 // panickingBatches is a client with a defect.

@@ -41,10 +41,10 @@ func newSecuredEnvironment(t *testing.T) securedEnvironment {
 func (s securedEnvironment) startServices(t *testing.T, vars map[string]string) (gateway, node service, written func() string) {
 	t.Helper()
 	g, n := harness.NewLog(t), harness.NewLog(t)
-	gp, release, err := wire.Gateway(harness.GatewayConfig(t, vars), g)
+	gp, release, err := wire.Gateway(harness.GatewayConfig(t, vars), g, wire.GatewayOverride{})
 	require.NoError(t, err)
 	t.Cleanup(release)
-	np, release, err := wire.WebSocket(harness.WebSocketConfig(t, vars, s.topic), n)
+	np, release, err := wire.WebSocket(harness.WebSocketConfig(t, vars, s.topic), n, wire.WebSocketOverride{})
 	require.NoError(t, err)
 	t.Cleanup(release)
 	return service{harness.Run(t, gp)}, service{harness.Run(t, np)}, func() string { return g.String() + n.String() }

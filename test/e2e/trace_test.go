@@ -3,25 +3,18 @@ package e2e_test
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/huleedu/edge/adapters/httpclient"
-	"github.com/huleedu/edge/adapters/jwt"
-	"github.com/huleedu/edge/adapters/kafka"
-	"github.com/huleedu/edge/adapters/memory"
-	"github.com/huleedu/edge/adapters/redis"
 	"github.com/huleedu/edge/adapters/telemetry"
-	"github.com/huleedu/edge/ports"
 	"github.com/huleedu/edge/test/harness"
 	"github.com/huleedu/edge/wire"
 )
 
 // TestOneTrace follows one request from the client's header through HTTP and
-// Kafka to the consumer's span: the production's adapters, with a tracer that
-// remembers.
+// Kafka to the consumer's span. Only the tracer is not that of production: it
+// records spans.
 func TestOneTrace(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
@@ -92,38 +85,17 @@ func await(t *testing.T, spans *telemetry.Recorder, name string) telemetry.Span 
 
 func (s *environment) tracedGateway(t *testing.T, spans *telemetry.Recorder) service {
 	t.Helper()
-	c, facts, log := harness.GatewayConfig(t, s.vars), new(memory.Facts), slog.New(slog.DiscardHandler)
-	tokens, err := jwt.New(c.Tokens, facts, log)
+	p, release, err := wire.Gateway(harness.GatewayConfig(t, s.vars), harness.NewLog(t), wire.GatewayOverride{Tracing: spans.Provider()})
 	require.NoError(t, err)
-	platform, err := httpclient.NewBatches(c.Platform, c.PlatformKey, facts, spans.Provider(), log)
-	require.NoError(t, err)
-	t.Cleanup(platform.Close)
-	commands, err := kafka.NewPublisher(c.Kafka, facts, spans.Provider(), log)
-	require.NoError(t, err)
-	p, err := wire.GatewayOn(c, wire.Ports{
-		Tokens: tokens, Observer: facts, Tracing: spans.Provider(),
-		Limiter: memory.NewRateLimiter(), Batches: platform, Preflight: platform, Registry: platform, Commands: commands, Answers: memory.NewIdempotency(), Registered: memory.NewRegistrations(),
-		Lifecycle: wire.Lifecycle{Flushes: []wire.Flush{{Name: "flush commands", Do: commands.Close}}},
-	}, harness.NewLog(t))
-	require.NoError(t, err)
+	t.Cleanup(release)
 	return service{harness.Run(t, p)}
 }
 
 func (s *environment) tracedNode(t *testing.T, spans *telemetry.Recorder) service {
 	t.Helper()
-	c, facts, log := harness.WebSocketConfig(t, s.vars, s.topic), new(memory.Facts), slog.New(slog.DiscardHandler)
-	tokens, err := jwt.New(c.Tokens, facts, log)
+	p, release, err := wire.WebSocket(harness.WebSocketConfig(t, s.vars, s.topic), harness.NewLog(t), wire.WebSocketOverride{Tracing: spans.Provider()})
 	require.NoError(t, err)
-	client, err := redis.Open(c.Redis)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = client.Close() })
-	listener := redis.NewListener(client, c.Listener, facts, spans.Provider(), log)
-	p, err := wire.WebSocketOn(c, wire.Ports{
-		Tokens: tokens, Observer: facts, Tracing: spans.Provider(), Quota: memory.NewQuota(c.Sockets.MaxConnectionsPerUser),
-		Listener: listener, Notifications: redis.NewNotifier(client, c.Notifier, c.Listener.Prefix()), History: redis.NewLog(client), Limiter: memory.NewRateLimiter(),
-		Lifecycle: wire.Lifecycle{Own: []ports.HealthProbe{listener}, Redis: client},
-	}, harness.NewLog(t))
-	require.NoError(t, err)
+	t.Cleanup(release)
 	n := service{harness.Run(t, p)}
 	n.awaitReady(t, "ready")
 	return n

@@ -32,7 +32,7 @@ func WebSocketConfig(t *testing.T, settings map[string]string, topic domain.Topi
 // StartGateway starts an API gateway with its production adapters in this process.
 func StartGateway(t *testing.T, settings map[string]string) *wire.Process {
 	t.Helper()
-	p, release, err := wire.Gateway(GatewayConfig(t, settings), NewLog(t))
+	p, release, err := wire.Gateway(GatewayConfig(t, settings), NewLog(t), wire.GatewayOverride{})
 	require.NoError(t, err)
 	t.Cleanup(release)
 	return Run(t, p)
@@ -41,7 +41,7 @@ func StartGateway(t *testing.T, settings map[string]string) *wire.Process {
 // StartNode starts a notification service with its production adapters in this process.
 func StartNode(t *testing.T, settings map[string]string, topic domain.Topic) *wire.Process {
 	t.Helper()
-	p, release, err := wire.WebSocket(WebSocketConfig(t, settings, topic), NewLog(t))
+	p, release, err := wire.WebSocket(WebSocketConfig(t, settings, topic), NewLog(t), wire.WebSocketOverride{})
 	require.NoError(t, err)
 	t.Cleanup(release)
 	return Run(t, p)

@@ -1,0 +1,58 @@
+package wire
+
+import (
+	"log/slog"
+	"net/http"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/huleedu/edge/adapters/httpclient"
+	"github.com/huleedu/edge/adapters/httpserver"
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
+)
+
+// platformClient builds the client that the ports for batches share.
+func platformClient(c httpclient.Config, k httpclient.KeyConfig, o ports.Observer, tp trace.TracerProvider, log *slog.Logger) adapter[*httpclient.Batches] {
+	return once(func(l *lifecycle) (*httpclient.Batches, error) {
+		b, err := httpclient.NewBatches(c, k, o, tp, log)
+		if err != nil {
+			return nil, err
+		}
+		l.release(b.Close)
+		l.downstream = append(l.downstream, b)
+		return b, nil
+	})
+}
+
+func platformBatches(build adapter[*httpclient.Batches]) adapter[ports.BatchStatusClient] {
+	return func(l *lifecycle) (ports.BatchStatusClient, error) { return build(l) }
+}
+
+func platformPreflight(build adapter[*httpclient.Batches]) adapter[ports.PreflightChecker] {
+	return func(l *lifecycle) (ports.PreflightChecker, error) { return build(l) }
+}
+
+func platformRegistry(build adapter[*httpclient.Batches]) adapter[ports.BatchRegistry] {
+	return func(l *lifecycle) (ports.BatchRegistry, error) { return build(l) }
+}
+
+// forwarders build the transports to the services whose API is forwarded.
+type forwarders struct{ classes, teacher, files adapter[http.RoundTripper] }
+
+// httpForwarders returns a connection pool for each service, so that a slow service
+// does not affect the others. Uploads have a timeout of their own.
+func httpForwarders(c httpclient.Config, h httpserver.GatewayConfig, o ports.Observer) forwarders {
+	uploads := c
+	uploads.Timeout, uploads.StreamIdleTimeout = h.Uploads.Timeout, h.Uploads.Timeout // the server applies the limits of an upload
+	return forwarders{forwarder(domain.ClassManagement, c, o), forwarder(domain.TeacherBFF, c, o), forwarder(domain.FileService, uploads, o)}
+}
+
+func forwarder(service string, c httpclient.Config, o ports.Observer) adapter[http.RoundTripper] {
+	return func(l *lifecycle) (http.RoundTripper, error) {
+		f := httpclient.NewForwarder(service, c, o)
+		l.release(f.CloseIdleConnections)
+		l.downstream = append(l.downstream, f)
+		return f, nil
+	}
+}
