@@ -20,8 +20,8 @@ func adminURL(t *testing.T, p *harness.Program) string {
 	return "http://" + found[1]
 }
 
-// TestAdminListenerOfTheGateway: metrics and readiness are answered
-// there alone, and until the drain has ended.
+// TestAdminListenerOfTheGateway checks that only the admin listener serves metrics and readiness, until
+// the shutdown has ended.
 func TestAdminListenerOfTheGateway(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
@@ -57,7 +57,7 @@ func TestAdminListenerOfTheGateway(t *testing.T) {
 		}()
 		<-aggregator.requests
 		p.Terminate(t)
-		require.Eventually(t, func() bool { // it listens no more, but finishes what it has
+		require.Eventually(t, func() bool { // it no longer listens, but finishes requests
 			conn, err := net.Dial("tcp", host)
 			if err == nil {
 				_ = conn.Close()
@@ -74,8 +74,8 @@ func TestAdminListenerOfTheGateway(t *testing.T) {
 	})
 }
 
-// TestAdminListenerOfTheNotificationService: the same split, and 503 there from the
-// first moment of the drain.
+// TestAdminListenerOfTheNotificationService checks the same for a node, and that its readiness is 503 from
+// the start of the shutdown.
 func TestAdminListenerOfTheNotificationService(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
@@ -100,8 +100,7 @@ func TestAdminListenerOfTheNotificationService(t *testing.T) {
 	})
 }
 
-// TestProgramsReportATakenAdminAddress: it refuses to start, as with the
-// service's own.
+// TestProgramsReportATakenAdminAddress checks that a program does not start if the address is in use.
 func TestProgramsReportATakenAdminAddress(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")

@@ -13,9 +13,8 @@ import (
 	"github.com/huleedu/edge/test/harness"
 )
 
-// TestRoutesRejectInvalidTokens walks every route that needs a caller with
-// every way to fail. The bodies are nonsense: a caller without a token learns
-// nothing about schemas.
+// TestRoutesRejectInvalidTokens sends every kind of invalid token to every route that needs a user. The
+// bodies are invalid too: a client without a token must not learn the schema.
 func TestRoutesRejectInvalidTokens(t *testing.T) {
 	t.Parallel()
 	onEach(t, checkMissingTokens)
@@ -36,7 +35,7 @@ func checkMissingTokens(t *testing.T, b backing) {
 			})
 		}
 	}
-	require.GreaterOrEqual(t, guarded, 7, "the walk saw next to nothing")
+	require.GreaterOrEqual(t, guarded, 7, "too few routes need a user")
 }
 
 func checkRefusal(t *testing.T, gateway service, route httpserver.Route, r refusal) {
@@ -64,8 +63,8 @@ func checkRefusal(t *testing.T, gateway service, route httpserver.Route, r refus
 	require.Equal(t, "api_gateway_service", f.Service)
 }
 
-// TestSocketsRejectInvalidTokens: a browser cannot see a status, so the
-// refusal is a close.
+// TestSocketsRejectInvalidTokens checks the close frame for each kind of invalid token. A browser cannot
+// read the status of a refused handshake.
 func TestSocketsRejectInvalidTokens(t *testing.T) {
 	t.Parallel()
 	onEach(t, checkSocketRefusals)
@@ -81,16 +80,16 @@ func checkSocketRefusals(t *testing.T, b backing) {
 			if r.authorization != "" {
 				h["Authorization"] = r.authorization
 			}
-			told := connect(t, node.ws(), h).closedBecause(t, 1008)
-			// What fits into a close frame beside the code and the id.
+			closed := connect(t, node.ws(), h).closedBecause(t, 1008)
+			// The space in a close frame beside the code and the id.
 			const room = 17
-			require.Equal(t, reason{"AUTHENTICATION_ERROR", r.message[:min(len(r.message), room)], correlation}, told)
+			require.Equal(t, reason{"AUTHENTICATION_ERROR", r.message[:min(len(r.message), room)], correlation}, closed)
 		})
 	}
 }
 
-// TestTokenPlacesOfASocket: the first place that is present decides, also
-// when its token is bad.
+// TestTokenPlacesOfASocket checks that the first place that holds a token is used, even if the token is
+// invalid.
 func TestTokenPlacesOfASocket(t *testing.T) {
 	t.Parallel()
 	onEach(t, checkTokenPlaces)
@@ -118,7 +117,7 @@ func checkTokenPlaces(t *testing.T, b backing) {
 		t.Run(name, func(t *testing.T) {
 			c := connect(t, r.url, r.headers)
 			if _, offered := r.headers["Sec-WebSocket-Protocol"]; offered {
-				require.Equal(t, protocol, c.head.Get("Sec-WebSocket-Protocol"), "refusals select it as well")
+				require.Equal(t, protocol, c.head.Get("Sec-WebSocket-Protocol"), "refused handshakes select it too")
 			}
 			if r.refused {
 				c.closedBecause(t, 1008)
@@ -131,7 +130,8 @@ func checkTokenPlaces(t *testing.T, b backing) {
 	}
 }
 
-// TestEveryResponseHasTheCorrelationID, given or made, whatever the answer.
+// TestEveryResponseHasTheCorrelationID checks responses of each status, with a correlation id of the
+// client and without one.
 func TestEveryResponseHasTheCorrelationID(t *testing.T) {
 	t.Parallel()
 	onEach(t, checkCorrelationIDs)
@@ -169,7 +169,7 @@ func checkCorrelationIDs(t *testing.T, b backing) {
 		require.Equal(t, r.status, made.status, "%s %s: %s", r.method, r.url, &made)
 		require.Regexp(t, `^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`, made.header.Get("X-Correlation-ID"))
 		if r.status == 202 {
-			continue // the batch is taken
+			continue // the batch is already processing
 		}
 		h["X-Correlation-ID"] = given
 		a := call(t, r.method, r.url, r.body, h)

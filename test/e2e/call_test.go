@@ -17,7 +17,7 @@ import (
 	"github.com/huleedu/edge/test/harness"
 )
 
-// response is what came back over HTTP, read to its end.
+// response is an HTTP response with its whole body.
 type response struct {
 	status int
 	header http.Header
@@ -26,10 +26,10 @@ type response struct {
 
 func (a response) String() string { return fmt.Sprintf("%d %s", a.status, a.body) }
 
-// headers are what a request carries beside its body.
+// headers are the headers of a request, except those for its body.
 type headers map[string]string
 
-// withToken adds a user's token.
+// withToken returns a copy with a token of the user.
 func (h headers) withToken(user string) headers {
 	out := maps.Clone(h)
 	if out == nil {
@@ -39,11 +39,11 @@ func (h headers) withToken(user string) headers {
 	return out
 }
 
-// as are the headers of a user's request.
+// as returns the headers of a user's request.
 func as(user string) headers { return headers(nil).withToken(user) }
 
-// tryCall makes one request on a connection of its own. An answer of the gateway
-// is held against its contract.
+// tryCall sends one request on its own connection. It checks a response of the gateway against the
+// OpenAPI document.
 func tryCall(t *testing.T, method, url, body string, h headers) (response, error) {
 	t.Helper()
 	a, err := callUnchecked(t, method, url, body, h)
@@ -53,7 +53,7 @@ func tryCall(t *testing.T, method, url, body string, h headers) (response, error
 	return a, err
 }
 
-// callUnchecked is ask of those who have no contract.
+// callUnchecked is tryCall without the check against the OpenAPI document.
 func callUnchecked(t *testing.T, method, url, body string, h headers) (response, error) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
@@ -73,7 +73,7 @@ func callUnchecked(t *testing.T, method, url, body string, h headers) (response,
 	return response{res.StatusCode, res.Header, content}, err
 }
 
-// call is ask where an answer must come.
+// call is tryCall that fails the test if there is no response.
 func call(t *testing.T, method, url, body string, h headers) response {
 	t.Helper()
 	a, err := tryCall(t, method, url, body, h)
@@ -81,7 +81,7 @@ func call(t *testing.T, method, url, body string, h headers) response {
 	return a
 }
 
-// object reads a JSON object.
+// object decodes a JSON object.
 func (a response) object(t *testing.T) map[string]any {
 	t.Helper()
 	var out map[string]any
@@ -89,7 +89,7 @@ func (a response) object(t *testing.T) map[string]any {
 	return out
 }
 
-// failure is the standard error.
+// failure is an error response.
 type failure struct {
 	Code        string         `json:"code"`
 	Message     string         `json:"message"`
@@ -100,8 +100,7 @@ type failure struct {
 	Details     map[string]any `json:"details"`
 }
 
-// failure reads the standard error and checks everything that all of them
-// have in common.
+// failure decodes an error response and checks what all error responses have in common.
 func (a response) failure(t *testing.T, status int, code string) failure {
 	t.Helper()
 	require.Equal(t, status, a.status, "%s", &a)
@@ -126,10 +125,11 @@ func (a response) failure(t *testing.T, status int, code string) failure {
 	return f
 }
 
-// pipelinesPath and status are the paths of a batch's operations.
+// pipelinesPath returns the path that starts a pipeline.
 func pipelinesPath[ID ~string](batch ID) string { return "/v1/batches/" + string(batch) + "/pipelines" }
 
+// statusPath returns the path of a batch's status.
 func statusPath[ID ~string](batch ID) string { return "/v1/batches/" + string(batch) + "/status" }
 
-// pipelineBody is the body that asks for a pipeline.
+// pipelineBody returns the body of a request that starts a pipeline.
 func pipelineBody(pipeline string) string { return `{"requested_pipeline":"` + pipeline + `"}` }

@@ -9,8 +9,8 @@ import (
 	"github.com/huleedu/edge/test/world"
 )
 
-// TestCircuitOpensForOneService: the aggregator dies, is no longer asked, and is taken
-// back by itself; class management does not notice.
+// TestCircuitOpensForOneService checks that the gateway stops calling a failed aggregator and calls it again
+// after its recovery, while class management is not affected.
 func TestCircuitOpensForOneService(t *testing.T) {
 	t.Parallel()
 	s := newEnvironment(t, embedded(t))

@@ -61,8 +61,7 @@ KAFKA_BOOTSTRAP_SERVERS=kafka:9092
 KAFKA_CONSUMER_GROUP=websocket-service-consumer
 KAFKA_CONSUMER_CLIENT_ID=websocket-service-client`
 
-// composeSettings reads the lines and puts the servers of the test in place of the
-// names that exist on the container network alone.
+// composeSettings reads the settings and replaces the servers that exist only on the container network.
 func composeSettings(t *testing.T, text string, b backing) map[string]string {
 	t.Helper()
 	redis, err := url.Parse(b.redis)
@@ -82,9 +81,9 @@ func composeSettings(t *testing.T, text string, b backing) map[string]string {
 	return vars
 }
 
-// TestSettingsOfThePlatformsComposeFile: both services start with the environment that
-// the platform's compose file gives them, know its variables, answer for their
-// health and stop. A loopback origin in production is left out with one warning.
+// TestSettingsOfThePlatformsComposeFile starts both services with the settings of the platform's compose
+// file. They know each variable, report their health and stop. They print one warning about a loopback
+// origin in production.
 func TestSettingsOfThePlatformsComposeFile(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
@@ -114,7 +113,7 @@ func TestSettingsOfThePlatformsComposeFile(t *testing.T) {
 	})
 }
 
-// requireRedis demands that the gateway has found Redis by what it was told.
+// requireRedis requires that the gateway is connected to Redis.
 func requireRedis(t *testing.T, base string) {
 	t.Helper()
 	dependencies, _ := call(t, "GET", base+"/healthz", "", nil).object(t)["dependencies"].(map[string]any)
@@ -122,8 +121,8 @@ func requireRedis(t *testing.T, base string) {
 	require.Equal(t, "healthy", redis["status"])
 }
 
-// TestHangupDrains: SIGHUP stops a service as SIGTERM does. A peer that never
-// answers its close frame is cut, counted in the log and no failure.
+// TestHangupDrains checks that SIGHUP stops a service in the same way as SIGTERM. A connection whose client
+// does not answer the close frame is aborted and logged; this is no failure of the shutdown.
 func TestHangupDrains(t *testing.T) {
 	t.Parallel()
 	s := newEnvironment(t, embedded(t))

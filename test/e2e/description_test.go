@@ -22,7 +22,7 @@ import (
 	"github.com/huleedu/edge/api"
 )
 
-// description is the gateway's contract, to hold its answers against.
+// description is the OpenAPI document, against which responses are checked.
 type description struct {
 	document *openapi3.T
 	// outside stands for what is answered where there is no operation.
@@ -30,17 +30,17 @@ type description struct {
 }
 
 // described is the contract, or why it cannot be read, once for all tests.
-var described = sync.OnceValue(func() (told struct {
+var described = sync.OnceValue(func() (out struct {
 	*description
 
 	err error
 },
 ) {
-	told.description, told.err = readDescription()
-	return told
+	out.description, out.err = readDescription()
+	return out
 })
 
-// readDescription reads the contract the way the gateway does.
+// readDescription loads the document in the same way as the gateway.
 func readDescription() (*description, error) {
 	text, err := yaml.YAMLToJSON(api.OpenAPI())
 	if err != nil {
@@ -71,8 +71,7 @@ func asText(body io.Reader, _ http.Header, _ *openapi3.SchemaRef, _ openapi3filt
 	return string(text), err
 }
 
-// operation finds what the contract says of a request. HEAD is GET without a
-// body.
+// operation returns the operation of a request. HEAD is GET without a body.
 func (d *description) operation(method string, target *url.URL) *openapi3.Operation {
 	if method == http.MethodHead {
 		method = http.MethodGet
@@ -87,7 +86,7 @@ func (d *description) operation(method string, target *url.URL) *openapi3.Operat
 	return d.outside
 }
 
-// matchesTemplate reports whether a path is one of a template's; {path} is the rest of it.
+// matchesTemplate reports whether a path matches a template; {path} matches the rest of it.
 func matchesTemplate(template, path string) bool {
 	want, have := strings.Split(template, "/"), strings.Split(path, "/")
 	for i, w := range want {
@@ -101,8 +100,7 @@ func matchesTemplate(template, path string) bool {
 	return len(want) == len(have)
 }
 
-// check says where an answer is not what the contract says of it: its status,
-// its headers, its media type or its body.
+// check returns an error if status, headers, media type or body of a response differ from the document.
 func (d *description) check(ctx context.Context, method, target string, a response) error {
 	at, err := url.Parse(target)
 	if err != nil {
@@ -117,9 +115,8 @@ func (d *description) check(ctx context.Context, method, target string, a respon
 	})
 }
 
-// checkDescription fails the test if the answer is the gateway's and not what its
-// contract says. Whatever the notification service does not sign counts as the
-// gateway's; preflights are no operations.
+// checkDescription fails the test if a response of the gateway differs from the document. A response that
+// the notification service has not marked as its own counts as the gateway's. Preflights are no operations.
 func (a response) checkDescription(t *testing.T, method, target string) {
 	t.Helper()
 	if method == http.MethodOptions || bytes.Contains(a.body, []byte(`"service":"websocket_service"`)) {
@@ -131,7 +128,7 @@ func (a response) checkDescription(t *testing.T, method, target string) {
 	}
 }
 
-// TestResponsesMatchTheDescription: an answer that breaks the contract in any way is noticed.
+// TestResponsesMatchTheDescription checks that each kind of difference from the document is found.
 func TestResponsesMatchTheDescription(t *testing.T) {
 	t.Parallel()
 	d := described()

@@ -19,8 +19,8 @@ import (
 	"github.com/huleedu/edge/test/servers"
 )
 
-// TestTerminationFinishesRequests: a request in flight gets its answer, a new
-// one is still served for a moment, and the process ends well.
+// TestTerminationFinishesRequests checks that a gateway finishes a request in progress, serves new requests
+// during the notice, and exits with 0.
 func TestTerminationFinishesRequests(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
@@ -46,7 +46,7 @@ func TestTerminationFinishesRequests(t *testing.T) {
 			return call(t, "GET", base+"/readyz", "", nil).status == 503
 		}, waitLimit, 10*time.Millisecond)
 		late := rawExchange(t, host, "GET /healthz HTTP/1.1\r\nHost: gateway\r\n\r\n")
-		require.Contains(t, late, "200 OK", "served while others notice")
+		require.Contains(t, late, "200 OK", "served during the notice")
 		require.Contains(t, late, "Connection: close")
 		aggregator.release()
 		a := <-answers
@@ -57,8 +57,8 @@ func TestTerminationFinishesRequests(t *testing.T) {
 	})
 }
 
-// rawExchange says something over a connection of its own and reads to its end: a
-// client of HTTP would keep some headers to itself.
+// rawExchange sends text on its own connection and returns everything that it reads. An HTTP client would
+// hide some headers.
 func rawExchange(t *testing.T, host, words string) string {
 	t.Helper()
 	conn, err := net.Dial("tcp", host)
@@ -72,12 +72,12 @@ func rawExchange(t *testing.T, host, words string) string {
 	return string(all)
 }
 
-// blockingService stands before a service and answers when it is released.
+// blockingService is a proxy in front of a service that responds only after its release.
 type blockingService struct {
 	*httptest.Server
 
 	requests, released chan struct{}
-	// release lets all answers go, at once and from then on.
+	// release lets all responses pass, now and later.
 	release func()
 }
 
@@ -109,8 +109,7 @@ func startBlockingService(t *testing.T, behind string) *blockingService {
 	return p
 }
 
-// TestTerminationClosesSockets: every socket gets what was queued for it, then
-// a close that sends it to another node.
+// TestTerminationClosesSockets checks that each socket receives its queued messages and then the close frame.
 func TestTerminationClosesSockets(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
@@ -119,7 +118,7 @@ func TestTerminationClosesSockets(t *testing.T) {
 		node := p.Address(t)
 		teacher, redis := "teacher-"+uuid.NewString(), s.redisClient(t)
 		var quick *socket
-		require.Eventually(t, func() bool { // the subscription may not be up yet
+		require.Eventually(t, func() bool { // the subscription may not be confirmed yet
 			quick = connect(t, "ws://"+node+"/ws", as(teacher))
 			require.NoError(t, redis.Publish(t.Context(), "ws:"+teacher, "first").Err())
 			_ = quick.SetReadDeadline(time.Now().Add(waitLimit))
@@ -138,7 +137,7 @@ func TestTerminationClosesSockets(t *testing.T) {
 		require.Eventually(t, func() bool {
 			return call(t, "GET", "http://"+node+"/readyz", "", nil).status == 503
 		}, waitLimit, 10*time.Millisecond)
-		none, a := dial(t, "ws://"+node+"/ws", as("newcomer"))
+		none, a := dial(t, "ws://"+node+"/ws", as("another-teacher"))
 		require.Nil(t, none)
 		a.failure(t, 503, "SERVICE_UNAVAILABLE")
 		require.NotEmpty(t, a.header.Get("Retry-After"))
@@ -146,16 +145,16 @@ func TestTerminationClosesSockets(t *testing.T) {
 			require.Equal(t, text(i), idle.text(t))
 		}
 		for _, c := range []*socket{quick, idle} {
-			told := c.closedBecause(t, 1012)
-			require.Equal(t, "SERVICE_UNAVAILABLE", told.Code)
-			require.NoError(t, uuid.Validate(told.Correlation))
+			closed := c.closedBecause(t, 1012)
+			require.Equal(t, "SERVICE_UNAVAILABLE", closed.Code)
+			require.NoError(t, uuid.Validate(closed.Correlation))
 		}
 		require.Equal(t, 0, p.Exit(t, 20*time.Second), "%s%s", p.Stdout, p.Stderr)
 	})
 }
 
-// TestTerminationDuringOutages: a stop is bounded also when nothing can
-// be flushed, and sockets are told all the same.
+// TestTerminationDuringOutages checks that a shutdown ends in time and closes sockets although Redis and Kafka
+// do not respond.
 func TestTerminationDuringOutages(t *testing.T) {
 	t.Parallel()
 	test := func(t *testing.T, b backing) {
@@ -171,7 +170,7 @@ func TestTerminationDuringOutages(t *testing.T) {
 		teacher, batch := s.batch(1)
 		c := connect(t, "ws"+strings.TrimPrefix(ws, "http")+"/ws", as(teacher))
 
-		t.Cleanup(b.resumeKafka) // or the platform's own end takes long
+		t.Cleanup(b.resumeKafka) // otherwise the platform stops slowly
 		b.stopKafka()
 		b.stopRedis()
 		answers := make(chan response, 1)
@@ -205,7 +204,7 @@ func TestTerminationDuringOutages(t *testing.T) {
 	})
 }
 
-// TestSecondSignalStopsAtOnce: whoever is in a hurry is obeyed.
+// TestSecondSignalStopsAtOnce checks that a second signal ends the process without a shutdown.
 func TestSecondSignalStopsAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newEnvironment(t, embedded(t))

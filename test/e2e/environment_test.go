@@ -19,26 +19,25 @@ import (
 // waitLimit limits the wait for an event. Only a failing test uses it up.
 const waitLimit = harness.WaitLimit
 
-// environment is what stands around the services under test: servers, platform and
-// the settings to find them.
+// environment is the platform with the servers and settings of the services under test.
 type environment struct {
 	backing
 
 	platform *world.Platform
-	// topic is the notifications' own to this test, so that nobody else's are
-	// read.
+	// topic is used by this test only.
 	topic domain.Topic
 	vars  map[string]string
 }
 
 const internalKey = "e2e-internal-key"
 
+// newEnvironment starts a platform whose notifications have their own topic.
 func newEnvironment(t *testing.T, b backing) *environment {
 	t.Helper()
 	return newEnvironmentOn(t, b, domain.Topic("notifications."+uuid.NewString()))
 }
 
-// newEnvironmentOn is a stage whose notifications are on the topic.
+// newEnvironmentOn starts a platform whose notifications are on the topic.
 func newEnvironmentOn(t *testing.T, b backing, topic domain.Topic) *environment {
 	t.Helper()
 	id := uuid.NewString()
@@ -62,21 +61,21 @@ func newEnvironmentOn(t *testing.T, b backing, topic domain.Topic) *environment 
 		"API_GATEWAY_BFF_TEACHER_URL":       platform.TeacherURL(),
 		"HULEEDU_INTERNAL_API_KEY":          internalKey,
 		"API_GATEWAY_DRAIN_NOTICE":          "0", "WEBSOCKET_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_SPREAD": "0",
-		// Everybody here has the same address, and looks more often than a person.
+		// All clients have the same address and send many requests.
 		"API_GATEWAY_RATE_LIMIT_REFUSED": "100000", "WEBSOCKET_REFUSED_TOKENS_PER_MINUTE": "0",
 		"API_GATEWAY_RATE_LIMIT_QUERIES": "100000",
 	}
 	return s
 }
 
-// settings returns the stage's settings with some of them changed.
+// settings returns the settings with changes.
 func (s *environment) settings(changes map[string]string) map[string]string {
 	vars := maps.Clone(s.vars)
 	maps.Copy(vars, changes)
 	return vars
 }
 
-// batch makes a batch of a new teacher known.
+// batch adds a batch of a new teacher to the platform.
 func (s *environment) batch(essays int) (teacher string, id domain.BatchID) {
 	unique := uuid.NewString()
 	teacher, id = "teacher-"+unique, domain.BatchID("batch-"+unique)
@@ -84,7 +83,7 @@ func (s *environment) batch(essays int) (teacher string, id domain.BatchID) {
 	return teacher, id
 }
 
-// redisClient is another service that speaks to users over Redis.
+// redisClient returns a client of Redis, with which other services publish messages.
 func (s *environment) redisClient(t *testing.T) *goredis.Client {
 	t.Helper()
 	o, err := goredis.ParseURL(s.redis)
@@ -94,14 +93,14 @@ func (s *environment) redisClient(t *testing.T) *goredis.Client {
 	return c
 }
 
-// service is a running gateway, or node of the notification service.
+// service is a running gateway or notification service in this process.
 type service struct {
 	*wire.Process
 }
 
 func (s service) http(path string) string { return "http://" + s.Addr + path }
 
-// admin is where operators ask.
+// admin returns a URL of the listener for operators.
 func (s service) admin(path string) string {
 	if s.AdminAddr == "" {
 		return s.http(path)
@@ -126,7 +125,7 @@ func (s *environment) node(t *testing.T, vars map[string]string) service {
 	return n
 }
 
-// awaitReady waits for the word of /readyz; "" is not ready at all.
+// awaitReady waits until /readyz has the status; "" means not ready.
 func (s service) awaitReady(t *testing.T, word string) {
 	t.Helper()
 	var last response

@@ -17,7 +17,7 @@ import (
 	"github.com/huleedu/edge/wire"
 )
 
-// unreachableCodes are the codes that no request to the gateway can bring about, and why.
+// unreachableCodes returns the codes that no request to the gateway causes, with the reason.
 func unreachableCodes() map[domain.Code]string {
 	const theirs = "a service's failure is EXTERNAL_SERVICE_ERROR, whatever it calls itself"
 	return map[domain.Code]string{
@@ -38,23 +38,21 @@ func unreachableCodes() map[domain.Code]string {
 	}
 }
 
-// gateways is the gateways of the table: each is set so that one more cause can be
-// had.
+// gateways are several gateways on one platform, with settings that make each error possible.
 type gateways struct {
 	*environment
 
 	t *testing.T
-	// plain takes everything, keyless knows no keys yet, fragile opens its
-	// circuits at once, strict has room for one request of a class, impatient
-	// waits a second for Kafka, broken panics.
+	// plain accepts everything, keyless has not loaded its keys, fragile opens its circuits after
+	// one failure, strict allows one request of each class, impatient waits one second for Kafka,
+	// broken panics.
 	plain, keyless, fragile, strict, impatient, broken service
 
 	teacher string
 	batch   domain.BatchID
 }
 
-// errorCase is a row: what a client does, or what befalls the services, and what it
-// is told.
+// errorCase is a request that fails, with the expected response.
 type errorCase struct {
 	name    string
 	status  int
@@ -62,7 +60,7 @@ type errorCase struct {
 	request func(*gateways) response
 }
 
-// get, post and patch are requests of the teacher's.
+// get sends a GET request of the teacher.
 func (s *gateways) get(g service, path string) response {
 	return call(s.t, "GET", g.http(path), "", as(s.teacher))
 }
@@ -80,14 +78,14 @@ func (s *gateways) upload(g service, form string) response {
 	return call(s.t, "POST", g.http("/v1/files/batch"), form, headers{"Content-Type": "multipart/form-data; boundary=B"}.withToken(s.teacher))
 }
 
-// during lets a trouble befall a service for the time of one request.
+// during lets a service fail for one request.
 func (s *gateways) during(kind world.FailureMode, befalls func(world.FailureMode), request func() response) response {
 	befalls(kind)
 	defer befalls(world.NoFailure)
 	return request()
 }
 
-// clientErrors are the causes that lie with the client.
+// clientErrors returns the errors that a client causes.
 func clientErrors() []errorCase {
 	return []errorCase{
 		{"unknown route", 404, domain.ResourceNotFound, func(s *gateways) response { return s.get(s.plain, "/v2") }},
@@ -137,7 +135,7 @@ func clientErrors() []errorCase {
 	}
 }
 
-// serviceErrors are the causes that lie with the services behind the gateway.
+// serviceErrors returns the errors that the services behind the gateway cause. The last one stops Kafka.
 func serviceErrors() []errorCase {
 	rows := []errorCase{
 		{"keys not loaded", 503, domain.ServiceUnavailable, func(s *gateways) response {
@@ -167,18 +165,18 @@ func serviceErrors() []errorCase {
 		{world.Malformed, 502, domain.InvalidResponse},
 	} {
 		rows = append(rows,
-			errorCase{fmt.Sprint("aggregator, trouble ", end.kind), end.status, end.code, func(s *gateways) response {
+			errorCase{fmt.Sprint("aggregator, failure mode ", end.kind), end.status, end.code, func(s *gateways) response {
 				return s.during(end.kind, s.platform.FailAggregator, func() response { return s.get(s.plain, statusPath(s.batch)) })
 			}},
-			errorCase{fmt.Sprint("orchestrator, trouble ", end.kind), end.status, end.code, func(s *gateways) response {
+			errorCase{fmt.Sprint("orchestrator, failure mode ", end.kind), end.status, end.code, func(s *gateways) response {
 				return s.during(end.kind, s.platform.FailOrchestrator, func() response { return s.start(s.plain) })
 			}})
-		if end.kind == world.Disconnect || end.kind == world.Slow { // else they are passed on
+		if end.kind == world.Disconnect || end.kind == world.Slow { // other responses are forwarded
 			rows = append(rows,
-				errorCase{fmt.Sprint("classes, trouble ", end.kind), end.status, end.code, func(s *gateways) response {
+				errorCase{fmt.Sprint("classes, failure mode ", end.kind), end.status, end.code, func(s *gateways) response {
 					return s.during(end.kind, s.platform.FailClasses, func() response { return s.get(s.plain, "/v1/classes") })
 				}},
-				errorCase{fmt.Sprint("files, trouble ", end.kind), end.status, end.code, func(s *gateways) response {
+				errorCase{fmt.Sprint("files, failure mode ", end.kind), end.status, end.code, func(s *gateways) response {
 					return s.during(end.kind, s.platform.FailFiles, func() response { return s.upload(s.plain, formHead()+formTail(s.batch)) })
 				}})
 		}
@@ -188,13 +186,13 @@ func serviceErrors() []errorCase {
 		defer refusal.Remove()
 		return s.start(s.plain)
 	}}, errorCase{"Kafka", 503, domain.KafkaPublishError, func(s *gateways) response {
-		s.stopKafka() // the last row: it stays away
+		s.stopKafka() // the last row: Kafka stays stopped
 		return s.start(s.impatient)
 	}})
 }
 
-// TestEveryErrorCode drives every cause of every code through a socket. A code
-// that is neither seen nor said to be out of reach fails the test.
+// TestEveryErrorCode causes each error code with a request. It fails for a code that neither occurs nor is
+// among the unreachable ones.
 func TestEveryErrorCode(t *testing.T) {
 	t.Parallel()
 	s := newGateways(t)
@@ -219,7 +217,7 @@ func newGateways(t *testing.T) *gateways {
 	s.teacher, s.batch = s.environment.batch(1)
 	with := func(changes ...string) service {
 		vars := s.openSettings()
-		vars["API_GATEWAY_RATE_LIMIT_TIMEOUT"] = "10" // a busy machine is no absent Redis
+		vars["API_GATEWAY_RATE_LIMIT_TIMEOUT"] = "10" // long enough on a busy machine
 		for pair := range slices.Chunk(changes, 2) {
 			vars[pair[0]] = pair[1]
 		}
@@ -245,7 +243,7 @@ func (anyToken) Validate(_ context.Context, token string) (domain.Caller, error)
 	return domain.Caller{User: domain.UserID(token)}, nil
 }
 
-// panickingBatches is a client with a defect.
+// panickingBatches is a client that panics.
 type panickingBatches struct{}
 
 // Status panics.

@@ -19,29 +19,28 @@ import (
 	"github.com/huleedu/edge/test/harness"
 )
 
-// briefWait is how long a vandal waits for what may never come.
+// briefWait is the time that a client waits for a response that may not come.
 const briefWait = 200 * time.Millisecond
 
-// fuzzer are clients who mean harm, or whose code is broken.
+// fuzzer sends invalid and valid handshakes and frames from several clients.
 type fuzzer struct {
-	nodes []string // their addresses
+	nodes []string // addresses
 	redis *goredis.Client
 	seed  uint64
-	// users are by whose good tokens they connect; bad are tokens that are not
-	// good, words what clients say.
+	// users have valid tokens; bad are invalid tokens, texts are contents of messages.
 	users            []string
 	good, bad, texts []string
-	// left is how many handshakes and frames are still to be thrown.
+	// left is the number of handshakes and frames that are not sent yet.
 	left                                  atomic.Int64
 	handshakes, upgraded, sent            atomic.Int64
 	refused, closed, unanswered, received atomic.Int64
 }
 
-// newFuzzer are so many users; a test adds where they go.
+// newFuzzer returns a fuzzer with this number of users. The caller adds the nodes.
 func newFuzzer(users int, seed uint64) *fuzzer {
 	v := &fuzzer{seed: seed}
 	for i := range users {
-		v.users = append(v.users, fmt.Sprintf("vandal-%d", i))
+		v.users = append(v.users, fmt.Sprintf("fuzz-%d", i))
 		v.good = append(v.good, harness.Token(v.users[i]))
 	}
 	for _, r := range refusals() {
@@ -56,7 +55,7 @@ func newFuzzer(users int, seed uint64) *fuzzer {
 	return v
 }
 
-// run throws so many handshakes and frames from so many clients at once.
+// run sends the number of handshakes and frames from concurrent clients.
 func (v *fuzzer) run(ctx context.Context, clients, count int) {
 	v.left.Store(int64(count))
 	var group sync.WaitGroup
@@ -72,20 +71,22 @@ func (v *fuzzer) run(ctx context.Context, clients, count int) {
 	group.Wait()
 }
 
-// fuzzClient is one of them, with one connection at a time.
+// fuzzClient is one client of a fuzzer, with one connection at a time.
 type fuzzClient struct {
 	*fuzzer
 
 	rand *rand.Rand
 }
 
+// chance returns true once in n calls on average.
 func (a *fuzzClient) chance(in int) bool { return a.rand.IntN(in) == 0 }
 
+// pick returns one of the values.
 func pick[T any](a *fuzzClient, from ...T) T { return from[a.rand.IntN(len(from))] }
 
 func (a *fuzzClient) user() string { return pick(a, a.users...) }
 
-// bytes are so many at random.
+// bytes returns n random bytes.
 func (a *fuzzClient) bytes(n int) []byte {
 	out := make([]byte, n+8)
 	for i := 0; i < n; i += 8 {
@@ -94,11 +95,11 @@ func (a *fuzzClient) bytes(n int) []byte {
 	return out[:n]
 }
 
-// connect is a connection from its handshake to its end.
+// connect opens a connection, sends frames and ends it.
 func (a *fuzzClient) connect(ctx context.Context) {
 	conn, err := net.Dial("tcp", pick(a, a.nodes...))
 	if err != nil {
-		return // the test sees to it that the nodes live
+		return // the test checks that the nodes run
 	}
 	defer func() { _ = conn.Close() }()
 	_ = conn.SetDeadline(time.Now().Add(waitLimit))
@@ -108,7 +109,7 @@ func (a *fuzzClient) connect(ctx context.Context) {
 	if _, err := conn.Write(words); err != nil || a.chance(40) {
 		return // without waiting for an answer
 	}
-	if !whole { // there may be none
+	if !whole { // there may be no response
 		_ = conn.SetReadDeadline(time.Now().Add(briefWait))
 	}
 	in := bufio.NewReader(conn)
@@ -138,7 +139,7 @@ func (a *fuzzClient) connect(ctx context.Context) {
 	reading.Wait()
 }
 
-// sendFrames sends frames until the node has had enough of them, or its client.
+// sendFrames sends frames until the node or the client closes the connection.
 func (a *fuzzClient) sendFrames(conn net.Conn) {
 	for range 1 + a.rand.IntN(60) {
 		if a.left.Add(-1) < 0 {
@@ -159,7 +160,7 @@ func (a *fuzzClient) sendFrames(conn net.Conn) {
 	}
 }
 
-// disconnect ends the connection well, badly, or by half.
+// disconnect ends the connection with a close frame, a half close, a reset or without notice.
 func (a *fuzzClient) disconnect(conn *net.TCPConn, reading *sync.WaitGroup) {
 	switch a.rand.IntN(4) {
 	case 0:
@@ -177,7 +178,7 @@ func (a *fuzzClient) disconnect(conn *net.TCPConn, reading *sync.WaitGroup) {
 	}
 }
 
-// publish makes somebody else say something to a user meanwhile.
+// publish sometimes publishes a message to a user.
 func (a *fuzzClient) publish(ctx context.Context) {
 	switch a.rand.IntN(60) {
 	case 0, 1, 2:
@@ -187,24 +188,24 @@ func (a *fuzzClient) publish(ctx context.Context) {
 	case 4:
 		a.redis.Publish(ctx, "ws:"+a.user(), strings.Repeat("x", 1<<a.rand.IntN(19)))
 	case 5:
-		a.redis.Publish(ctx, "wsctl:disconnect", pick(a, a.user(), "", "\xff", "nobody", strings.Repeat("u", 5000)))
+		a.redis.Publish(ctx, "wsctl:disconnect", pick(a, a.user(), "", "\xff", "unknown", strings.Repeat("u", 5000)))
 	default:
 	}
 }
 
-// handshake is a good one, or not quite; then it may be no whole request.
+// handshake returns a handshake, which is complete or not.
 func (a *fuzzClient) handshake() (words []byte, whole bool) {
 	h := a.request()
 	switch a.rand.IntN(20) {
-	case 0: // not all of it
+	case 0: // incomplete
 		return []byte(h[:a.rand.IntN(len(h))]), false
-	case 1: // bits that fell over
+	case 1: // some bits are inverted
 		raw := []byte(h)
 		for range 1 + a.rand.IntN(4) {
 			raw[a.rand.IntN(len(raw))] ^= 1 << a.rand.IntN(8)
 		}
 		return raw, false
-	case 2: // more than the handshake
+	case 2: // followed by a frame
 		return append([]byte(h), a.frame()...), true
 	case 3:
 		return append(a.bytes(1+a.rand.IntN(300)), "\r\n\r\n"...), false
@@ -218,7 +219,7 @@ func (a *fuzzClient) handshake() (words []byte, whole bool) {
 	}
 }
 
-// request is a handshake of which any line may be wrong.
+// request returns a handshake in which each line can be invalid.
 func (a *fuzzClient) request() string {
 	good := func(in int, value string, others ...string) string {
 		if a.chance(in) {
@@ -242,7 +243,7 @@ func (a *fuzzClient) request() string {
 	return strings.Join(append(append(lines, authorization...), protocols...), "\r\n") + "\r\n\r\n"
 }
 
-// credentials are a token in some place, or in several, or what looks like one.
+// credentials returns a valid or invalid token in one or several places.
 func (a *fuzzClient) credentials() (query string, authorization, protocols []string) {
 	token := pick(a, a.good...)
 	if a.chance(6) {

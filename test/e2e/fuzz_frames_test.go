@@ -17,10 +17,10 @@ const (
 	opPong     = 0xa
 )
 
-// maskedFrame is a frame as a client has to send it.
+// maskedFrame returns a frame as clients send it.
 func maskedFrame(first byte, payload []byte) []byte { return encodeFrame(first, payload, true, 0) }
 
-// encodeFrame is a frame; its length is told in more bytes than needed if so asked.
+// encodeFrame returns a frame. wide is the number of bytes of its length, 0 for the shortest form.
 func encodeFrame(first byte, payload []byte, mask bool, wide int) []byte {
 	var bit byte
 	if mask {
@@ -46,28 +46,27 @@ func encodeFrame(first byte, payload []byte, mask bool, wide int) []byte {
 	return out
 }
 
-// frame is something that a client might send, three times in four something
-// that it may.
+// frame returns a random frame; three of four are valid.
 func (a *fuzzClient) frame() []byte {
 	if !a.chance(4) {
 		return a.validFrame()
 	}
 	switch a.rand.IntN(11) {
-	case 0: // lies about its length
+	case 0: // a wrong length
 		return append([]byte{final | opBinary, 0xff}, a.bytes(12)...)
 	case 1:
 		return encodeFrame(final|pick[byte](a, opText, opBinary, opPing), []byte(a.text()), false, 0)
-	case 2: // reserved kinds and bits
+	case 2: // reserved opcodes and bits
 		return maskedFrame(a.bytes(1)[0], a.bytes(a.rand.IntN(130)))
-	case 3: // a control frame that is too long, or in pieces
+	case 3: // a control frame that is too long or fragmented
 		return encodeFrame(pick[byte](a, final|opPing, final|opPong, final|opClose, opPing), a.bytes(126+a.rand.IntN(200)), true, 0)
 	case 4:
 		return maskedFrame(final|opText, a.bytes(1+a.rand.IntN(300)))
-	case 5: // goes on with nothing, or begins twice
+	case 5: // a continuation without a start, or two starts
 		return pick(a, maskedFrame(final, []byte("on")), append(maskedFrame(opText, nil), maskedFrame(opText, nil)...))
 	case 6: // over the limit
 		return maskedFrame(final|opBinary, make([]byte, 65_537+a.rand.IntN(9000)))
-	case 7: // says that it is deflated
+	case 7: // marked as compressed
 		return maskedFrame(final|compressed|opText, a.bytes(a.rand.IntN(300)))
 	case 8:
 		return maskedFrame(final|opClose, pick(a, a.bytes(1), a.bytes(2), a.bytes(60), []byte{0x03, 0xed}, []byte{0x0f, 0xa0, 0xff}))
@@ -80,15 +79,15 @@ func (a *fuzzClient) frame() []byte {
 	}
 }
 
-// validFrame is a frame that ends nobody's session, unless the frame is deflated and
-// the node does not deflate.
+// validFrame returns a frame that does not end a session, unless it is compressed and the node does not
+// support compression.
 func (a *fuzzClient) validFrame() []byte {
 	switch a.rand.IntN(8) {
 	case 0:
 		return maskedFrame(final|opBinary, a.bytes(a.rand.IntN(1+2<<a.rand.IntN(12))))
 	case 1:
 		return maskedFrame(pick[byte](a, final|opPing, final|opPong), a.bytes(a.rand.IntN(126)))
-	case 2: // in pieces, with a ping between
+	case 2: // fragments with a ping between them
 		word := []byte(a.text())
 		half := len(word) / 2
 		out := append(maskedFrame(opText, word[:half]), maskedFrame(final|opPing, nil)...)
@@ -105,15 +104,15 @@ func (a *fuzzClient) validFrame() []byte {
 	}
 }
 
-// text is a text that the service might read something into.
+// text returns a text that resembles a message of the protocol.
 func (a *fuzzClient) text() string { return pick(a, a.texts...) }
 
-// deflated is a message as permessage-deflate has it.
+// deflated returns a message as permessage-deflate compresses it.
 func deflated(text []byte) []byte {
 	var out bytes.Buffer
 	w, err := flate.NewWriter(&out, flate.BestSpeed)
 	if err != nil {
-		panic(err) // the level is a good one
+		panic(err) // cannot happen: the level is valid
 	}
 	_, _ = w.Write(text)
 	_ = w.Flush()

@@ -21,15 +21,14 @@ import (
 	"github.com/huleedu/edge/test/world"
 )
 
-// fuzzCount says how much is thrown:
+// fuzzCount is the variable with the number of handshakes and frames:
 //
-//	EDGE_GARBAGE=1000000 go test -v -count=1 -timeout 1h -run Garbage ./test/e2e
+//	EDGE_GARBAGE=1000000 go test -v -count=1 -timeout 1h -run InvalidInput ./test/e2e
 const fuzzCount = "EDGE_GARBAGE"
 
-// TestInvalidInputLeaksNothing: whatever is thrown at two nodes of the real
-// program, handshakes and frames, good, broken and at random, they go on
-// serving others in order, and afterwards hold no session, goroutine, descriptor,
-// lease or channel that they did not hold before.
+// TestInvalidInputLeaksNothing sends valid, invalid and random handshakes and frames to two nodes. Other
+// clients receive their messages in order meanwhile. Afterwards the nodes hold no session, goroutine,
+// descriptor, lease or channel more than before.
 func TestInvalidInputLeaksNothing(t *testing.T) {
 	t.Parallel()
 	count := harness.Count(20_000, 5_000)
@@ -60,7 +59,7 @@ func TestInvalidInputLeaksNothing(t *testing.T) {
 
 	const clients = 64
 	channels := redis.PubSubChannels(t.Context(), "*").Val()
-	v.run(t.Context(), clients, count/10) // pools of connections fill up
+	v.run(t.Context(), clients, count/10) // fills the pools of connections
 	var before []resources
 	for _, address := range v.nodes {
 		awaitRelease(t, redis, address, channels)
@@ -68,14 +67,14 @@ func TestInvalidInputLeaksNothing(t *testing.T) {
 	}
 	began := time.Now()
 	heard := withSubscribers(t, v, func() { v.run(t.Context(), clients, count) })
-	t.Logf("%v: %d handshakes (%d upgraded, %d answered otherwise, %d cut) and %d frames; witnesses heard %d",
+	t.Logf("%v: %d handshakes (%d upgraded, %d answered otherwise, %d cut) and %d frames; subscribers received %d",
 		time.Since(began), v.handshakes.Load(), v.upgraded.Load(), v.refused.Load(), v.unanswered.Load(), v.sent.Load(), heard)
 	require.Positive(t, v.upgraded.Load())
 	require.Positive(t, heard)
 	for i, address := range v.nodes {
 		awaitRelease(t, redis, address, channels)
-		// What the runtime and the pools keep varies a little; a leak of one in a
-		// thousand connections would be far more.
+		// The runtime and the pools vary a little; a leak of one in a thousand connections
+		// is far more.
 		const spare = 12
 		var now resources
 		require.Eventually(t, func() bool {
@@ -92,9 +91,10 @@ func TestInvalidInputLeaksNothing(t *testing.T) {
 	}
 }
 
-// resources is what a node has of what can leak.
+// resources are the resources of a node that can leak.
 type resources struct{ goroutines, descriptors, sessions, accepted, ended int }
 
+// resourcesOf reads the resources of a node from its metrics.
 func resourcesOf(t *testing.T, address string) resources {
 	t.Helper()
 	page := string(call(t, "GET", "http://"+address+"/metrics", "", nil).body)
@@ -113,7 +113,7 @@ func resourcesOf(t *testing.T, address string) resources {
 	}
 }
 
-// awaitRelease waits until nobody is connected to a node and Redis knows of nobody.
+// awaitRelease waits until a node has no connection and Redis has no lease and no channel of one.
 func awaitRelease(t *testing.T, redis *goredis.Client, address string, channels []string) {
 	t.Helper()
 	slices.Sort(channels)
@@ -128,15 +128,15 @@ func awaitRelease(t *testing.T, redis *goredis.Client, address string, channels 
 	}, 2*waitLimit, 100*time.Millisecond, "leases %v, channels %v, %+v", &leases, &left, &h)
 }
 
-// withSubscribers keeps a well-behaved client on every node while something happens,
-// and returns how many messages they got, none of which may be missing.
+// withSubscribers connects a valid client to each node while f runs, and returns the number of messages
+// that they received. The test fails if one is missing.
 func withSubscribers(t *testing.T, v *fuzzer, happens func()) int {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	var group sync.WaitGroup
 	counts := make([]int, len(v.nodes))
 	for i, address := range v.nodes {
-		user := "witness-" + uuid.NewString()
+		user := "subscriber-" + uuid.NewString()
 		c := connect(t, "ws://"+address+"/ws", as(user))
 		group.Go(func() {
 			counts[i] = publishAndRead(ctx, t, v.redis, c, user)
@@ -154,7 +154,7 @@ func withSubscribers(t *testing.T, v *fuzzer, happens func()) int {
 	return sum
 }
 
-// publishAndRead tells itself something, again and again.
+// publishAndRead publishes messages to a user and reads them, until the context ends.
 func publishAndRead(ctx context.Context, t *testing.T, redis *goredis.Client, c *socket, user string) int {
 	t.Helper()
 	pace := time.NewTicker(50 * time.Millisecond)
@@ -167,7 +167,7 @@ func publishAndRead(ctx context.Context, t *testing.T, redis *goredis.Client, c 
 		}
 		_ = c.SetReadDeadline(time.Now().Add(waitLimit))
 		if _, got, err := c.ReadMessage(); err != nil || string(got) != text {
-			t.Errorf("the witness heard %d bytes for message %d: %v", len(got), n, err)
+			t.Errorf("received %d bytes for message %d: %v", len(got), n, err)
 			return n
 		}
 		select {

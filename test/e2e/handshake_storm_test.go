@@ -15,9 +15,8 @@ import (
 	"github.com/huleedu/edge/test/servers"
 )
 
-// TestRedisHangsDuringManyHandshakes: Redis stops in the middle of a storm. Every
-// handshake gets its answer, let in or told 1011, and nothing of those that were
-// refused is left when Redis is back.
+// TestRedisHangsDuringManyHandshakes stops Redis while many clients connect. Each handshake succeeds or is
+// closed with 1011, and the refused ones leave nothing in Redis.
 func TestRedisHangsDuringManyHandshakes(t *testing.T) {
 	t.Parallel()
 	const clients = 400
@@ -62,16 +61,16 @@ func TestRedisHangsDuringManyHandshakes(t *testing.T) {
 		}
 		return int64(len(keys))
 	}
-	require.Eventually(t, func() bool { return held() == in.Load() }, waitLimit, 50*time.Millisecond, "a place for each socket")
+	require.Eventually(t, func() bool { return held() == in.Load() }, waitLimit, 50*time.Millisecond, "a lease for each socket")
 	stay.Range(func(conn, _ any) bool { return conn.(*websocket.Conn).Close() == nil })
-	require.Eventually(t, func() bool { return held() == 0 }, waitLimit, 50*time.Millisecond, "and none without one")
+	require.Eventually(t, func() bool { return held() == 0 }, waitLimit, 50*time.Millisecond, "no lease without a socket")
 	require.Eventually(t, func() bool {
 		return len(redis.PubSubChannels(t.Context(), "ws:"+crowd+"*").Val()) == 0
 	}, waitLimit, 100*time.Millisecond, "no subscription is left")
 }
 
-// tryConnect connects as the user and asks for a pong. It reports whether it came;
-// a nil connection means that neither that nor a 1011 did, which fails the test.
+// tryConnect connects as the user and waits for a pong. It reports whether the node accepted the connection.
+// The test fails and conn is nil if there is neither a pong nor a close frame with 1011.
 func tryConnect(t *testing.T, url, user string) (conn *websocket.Conn, let bool) {
 	t.Helper()
 	dialer := websocket.Dialer{HandshakeTimeout: waitLimit}
@@ -88,6 +87,6 @@ func tryConnect(t *testing.T, url, user string) (conn *websocket.Conn, let bool)
 	if err == nil || websocket.IsCloseError(err, websocket.CloseInternalServerErr) {
 		return conn, err == nil
 	}
-	t.Errorf("neither let in nor told why: %v", err)
+	t.Errorf("neither accepted nor closed with 1011: %v", err)
 	return nil, false
 }

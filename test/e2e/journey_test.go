@@ -12,9 +12,8 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// TestJourney is the main job from outside: one teacher with five sockets on
-// two nodes runs a pipeline, sees the notifications everywhere and watches the
-// status.
+// TestJourney runs a pipeline for one teacher with five sockets on two nodes. Each socket receives all
+// notifications, and the status of the batch changes accordingly.
 func TestJourney(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
@@ -47,10 +46,10 @@ func TestJourney(t *testing.T) {
 	})
 }
 
-// awaitStatuses reads the status whenever it changes, until the batch is done.
+// awaitStatuses returns the statuses that the batch had until it is done.
 func awaitStatuses(t *testing.T, gateway service, teacher string, batch domain.BatchID) (seen []string) {
 	t.Helper()
-	last := "ready" // the command may still be on its way
+	last := "ready" // the command may not be consumed yet
 	require.Eventually(t, func() bool {
 		if now := statusOf(t, gateway, teacher, batch); now != last {
 			last, seen = now, append(seen, now)
@@ -69,7 +68,7 @@ func statusOf(t *testing.T, gateway service, teacher string, batch domain.BatchI
 	return word
 }
 
-// checkCommand compares the record on Kafka with what the contract says of it.
+// checkCommand compares the record on Kafka with the contract.
 func checkCommand(t *testing.T, r record, accepted response, teacher string, batch domain.BatchID) {
 	t.Helper()
 	correlation := accepted.header.Get("X-Correlation-ID")
@@ -98,8 +97,7 @@ func checkCommand(t *testing.T, r record, accepted response, teacher string, bat
 	}, e)
 }
 
-// readAll reads frames up to the one that was sent last, and no others
-// follow it.
+// readAll returns the frames up to the last one. It requires that no other follows.
 func readAll(t *testing.T, s *socket) (texts []string) {
 	t.Helper()
 	for {
@@ -111,11 +109,11 @@ func readAll(t *testing.T, s *socket) (texts []string) {
 	}
 }
 
-// checkNotifications tells what came over Kafka from what came directly: only
-// the former has a position, and each kind keeps its order.
+// checkNotifications checks the order of the stored notifications, which have an id, and of the direct
+// messages, which have none.
 func checkNotifications(t *testing.T, texts []string, correlation string) {
 	t.Helper()
-	var kept, direct []string
+	var stored, direct []string
 	for _, text := range texts {
 		var f frame
 		require.NoError(t, json.Unmarshal([]byte(text), &f))
@@ -130,12 +128,12 @@ func checkNotifications(t *testing.T, texts []string, correlation string) {
 			require.Contains(t, f.Data, key)
 		}
 		require.NotContains(t, f.Data, "teacher_id")
-		kept = append(kept, f.Event)
+		stored = append(stored, f.Event)
 	}
 	require.Equal(t, []string{
 		"batch_processing_started", "batch_spellcheck_completed", "batch_cj_assessment_completed",
 		"pipeline_completed", "batch_assessment_completed", "batch_results_ready",
-	}, kept)
+	}, stored)
 	require.Equal(t, []string{
 		"essay_status_updated", "essay_status_updated", "batch_phase_concluded",
 		"essay_status_updated", "essay_status_updated", "batch_phase_concluded",

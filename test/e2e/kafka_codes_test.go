@@ -12,7 +12,7 @@ import (
 	"github.com/huleedu/edge/test/world"
 )
 
-// publishRow is the HTTP answer to an error code of the broker.
+// publishRow is the HTTP response to an error code of the broker.
 type publishRow struct {
 	status int
 	code   string
@@ -20,7 +20,7 @@ type publishRow struct {
 	degraded bool
 }
 
-// publishRowOf is the answer of the wire contract to a code of the protocol.
+// publishRowOf returns the response to a code of the protocol, as the contract requires it.
 func publishRowOf(code int16) publishRow {
 	switch {
 	case slices.Contains([]int16{10, 18}, code):
@@ -37,8 +37,7 @@ func publishRowOf(code int16) publishRow {
 	}
 }
 
-// commandGateway is a gateway on a broker of its own, with a batch whose pipelines
-// may always start.
+// commandGateway is a gateway with its own broker, and a batch whose pipelines may always start.
 type commandGateway struct {
 	*environment
 
@@ -64,7 +63,7 @@ func (s *commandGateway) start(t *testing.T) response {
 	return call(t, "POST", s.gateway.http(pipelinesPath(s.batch)), pipelineBody("nlp"), as(s.teacher))
 }
 
-// awaitAccepted waits until a command is published and the gateway is ready again.
+// awaitAccepted waits until a command is published and the gateway is ready.
 func (s *commandGateway) awaitAccepted(t *testing.T) {
 	t.Helper()
 	require.Eventually(t, func() bool { return s.start(t).status == 202 }, waitLimit, waitLimit/1000)
@@ -117,8 +116,7 @@ func (s *commandGateway) checkCode(t *testing.T, code int16) {
 	}
 }
 
-// TestCommandOverTheLimitIs413: the size that counts is the one that is sent, and
-// markup is sent as it came.
+// TestCommandOverTheLimitIs413 checks that the size of the record counts, in which markup is not escaped.
 func TestCommandOverTheLimitIs413(t *testing.T) {
 	t.Parallel()
 	s := newCommandGateway(t, "5")

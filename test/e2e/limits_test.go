@@ -11,13 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestGatewaysShareRateLimits: whatever gateway a user's requests come to, the
-// window holds exactly the limit.
+// TestGatewaysShareRateLimits checks that several gateways allow exactly the limit in a window.
 func TestGatewaysShareRateLimits(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
 		s := newEnvironment(t, b)
-		// On a busy machine Redis is not away yet.
+		// Long enough on a busy machine.
 		vars := s.settings(map[string]string{"API_GATEWAY_RATE_LIMIT_QUERIES": "30", "API_GATEWAY_RATE_LIMIT_TIMEOUT": "10"})
 		gateways := []service{s.gateway(t, vars), s.gateway(t, vars), s.gateway(t, vars)}
 		user := "teacher-" + uuid.NewString()
@@ -52,22 +51,22 @@ func TestGatewaysShareRateLimits(t *testing.T) {
 	})
 }
 
-// TestRateLimitsWithoutRedis: while Redis is away nobody gets an error for it, the
-// limit holds on each node, and the metric says so.
+// TestRateLimitsWithoutRedis checks that during an outage of Redis requests succeed, each gateway applies the
+// limit, and the metric reports it.
 func TestRateLimitsWithoutRedis(t *testing.T) {
 	t.Parallel()
 	onEachRedis(t, func(t *testing.T, b backing) {
 		s := newEnvironment(t, b)
 		g := s.gateway(t, s.settings(map[string]string{
 			"API_GATEWAY_RATE_LIMIT_COMMANDS": "3",
-			"API_GATEWAY_RATE_LIMIT_TIMEOUT":  "5", // a busy machine is no absent Redis
+			"API_GATEWAY_RATE_LIMIT_TIMEOUT":  "5", // long enough on a busy machine
 		}))
 		teacher, id := s.batch(1)
 		b.stopRedis()
 		body, key := pipelineBody("nlp"), headers{"Idempotency-Key": "k"}.withToken(teacher)
 		for range 3 {
 			a := call(t, "POST", g.http(pipelinesPath(id)), body, key)
-			// The platform itself refuses a batch that is being worked on.
+			// The platform refuses a second command for a batch.
 			require.Contains(t, []int{202, 409}, a.status, "%s", &a)
 			require.Empty(t, a.header.Get("Idempotent-Replayed"), "nothing is stored without Redis")
 		}
@@ -79,8 +78,8 @@ func TestRateLimitsWithoutRedis(t *testing.T) {
 	})
 }
 
-// TestIdempotencyAcrossGateways: one command for one key, and the same
-// bytes wherever it is repeated.
+// TestIdempotencyAcrossGateways checks that a repeated request publishes no second command and gets the same
+// response from each gateway.
 func TestIdempotencyAcrossGateways(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
@@ -98,8 +97,8 @@ func TestIdempotencyAcrossGateways(t *testing.T) {
 	})
 }
 
-// TestManyInvalidTokensAreNotUpgraded: over the limit a handshake costs no
-// upgrade, and a good token still opens a socket.
+// TestManyInvalidTokensAreNotUpgraded checks that handshakes over the limit are not upgraded, while a valid
+// token opens a socket.
 func TestManyInvalidTokensAreNotUpgraded(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {

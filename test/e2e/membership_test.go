@@ -13,8 +13,8 @@ import (
 	"github.com/huleedu/edge/wire"
 )
 
-// A node joins the consumer group when its subscription is confirmed, and an
-// outage of Redis alone does not make it leave.
+// TestNodeJoinsTheGroupWithItsSubscription checks that a node joins the consumer group when its
+// subscription is confirmed, and that an outage of Redis alone does not make it leave.
 func TestNodeJoinsTheGroupWithItsSubscription(t *testing.T) {
 	t.Parallel()
 	k, err := world.StartKafka("")

@@ -16,8 +16,8 @@ import (
 	"github.com/huleedu/edge/test/harness"
 )
 
-// TestUploadsAreStreamed looks at the gateway as a process of its own: 100 MiB
-// pass through it, and its resident memory grows by less than 4 MB.
+// TestUploadsAreStreamed sends 100 MiB through the gateway as a program, whose resident memory grows by less
+// than 4 MB.
 func TestUploadsAreStreamed(t *testing.T) {
 	t.Parallel()
 	s := newEnvironment(t, embedded(t))
@@ -36,8 +36,7 @@ func TestUploadsAreStreamed(t *testing.T) {
 	require.Less(t, grown, 4<<10)
 }
 
-// watchMemory looks at a program's resident memory until most is called, which
-// returns the highest that was seen, in KiB.
+// watchMemory observes a program's resident memory until most is called, which returns the maximum in KiB.
 func watchMemory(ctx context.Context, p *harness.Program) (most func() int) {
 	ctx, cancel := context.WithCancel(ctx)
 	highest := make(chan int, 1)
@@ -62,7 +61,7 @@ func watchMemory(ctx context.Context, p *harness.Program) (most func() int) {
 	}
 }
 
-// resident is a program's resident memory in KiB.
+// resident returns a program's resident memory in KiB.
 func resident(t *testing.T, p *harness.Program) int {
 	t.Helper()
 	kib, err := residentOf(p)

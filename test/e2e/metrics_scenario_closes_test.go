@@ -9,14 +9,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// closeCodes are the codes of the contract, and those that clients send. 1006
-// is nobody's to send: it says that there was no close.
+// closeCodes returns the labels of closes. 1006 means that there was no close frame.
 func closeCodes() []string {
 	return strings.Fields("1000 1001 1002 1003 1005 1007 1008 1009 1010 1011 1012 1013 4000 4001 4002 4003 other")
 }
 
-// closeSockets ends a socket in every way but those that need Redis away or a
-// node that goes.
+// closeSockets closes sockets in every way that needs no outage and no shutdown.
 func (d *scenario) closeSockets() {
 	d.t.Helper()
 	for _, code := range []int{1000, 1001, 1003, websocket.CloseNoStatusReceived, 1010, 1013, 4321} {
@@ -53,13 +51,14 @@ func (d *scenario) closeSockets() {
 	d.overflowQueue()
 }
 
+// requireClose requires a close frame with the code.
 func (d *scenario) requireClose(c *socket, code int) {
 	d.t.Helper()
 	got, raw := c.closed(d.t)
 	require.Equal(d.t, code, got, raw)
 }
 
-// overflowQueue: a client that reads nothing is left behind.
+// overflowQueue publishes to a client that reads nothing until its queue is full.
 func (d *scenario) overflowQueue() {
 	d.t.Helper()
 	user, redis := d.newUser(), d.redisClient(d.t)
@@ -74,19 +73,19 @@ func (d *scenario) overflowQueue() {
 	}, waitLimit, time.Millisecond)
 }
 
-// stopLenient stops the calm node. Its page is read while it waits for the answer
-// of a client that has been told to go.
+// stopLenient stops the lenient node. It reads the metrics while the node waits for a client that has not
+// answered its close frame.
 func (d *scenario) stopLenient() {
 	d.t.Helper()
-	quiet, told := connect(d.t, d.lenient.ws(), as(d.newUser())), connect(d.t, d.lenient.ws(), as(d.newUser()))
+	silent, answering := connect(d.t, d.lenient.ws(), as(d.newUser())), connect(d.t, d.lenient.ws(), as(d.newUser()))
 	stopped := make(chan error, 1)
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), waitLimit)
 		defer cancel()
 		stopped <- d.lenient.Stop(ctx)
 	}()
-	d.requireClose(told, 1012)
+	d.requireClose(answering, 1012)
 	d.metrics.add(d.t, "websocket", d.lenient.admin("/metrics"))
-	d.requireClose(quiet, 1012)
+	d.requireClose(silent, 1012)
 	require.NoError(d.t, <-stopped)
 }

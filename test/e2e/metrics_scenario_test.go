@@ -30,8 +30,8 @@ type scenario struct {
 	metrics                   pages
 }
 
-// TestMetricsAfterEveryOperation holds the pages of metrics at the end of the day against
-// the golden list and against the contract.
+// TestMetricsAfterEveryOperation performs every operation of both services and then compares the metrics with
+// the golden list and the contract.
 func TestMetricsAfterEveryOperation(t *testing.T) {
 	t.Parallel()
 	d := newScenario(t)
@@ -81,11 +81,11 @@ func newScenario(t *testing.T) *scenario {
 	return d
 }
 
-// callEveryRoute asks for everything once, and all of it succeeds.
+// callEveryRoute sends one successful request to each route.
 func (d *scenario) callEveryRoute() {
 	d.t.Helper()
 	for _, r := range d.openGateway.Routes {
-		teacher, batch := d.environment.batch(1) // one that is at work takes no prompt
+		teacher, batch := d.environment.batch(1) // a batch that is processing accepts no prompt
 		body, h := "", as(teacher)
 		switch r.Path {
 		case "/v1/batches/register":
@@ -101,25 +101,25 @@ func (d *scenario) callEveryRoute() {
 		a := call(d.t, r.Method, d.openGateway.http(path), body, h)
 		require.Less(d.t, a.status, 300, "%s %s: %s", r.Method, r.Path, &a)
 	}
-	for range 2 { // the second time the token is known already
+	for range 2 { // the second time the token is in the cache
 		require.Equal(d.t, 200, d.get(d.openGateway, statusPath(d.batch)).status)
 	}
 }
 
-// newUser is a user whom nobody has met.
+// newUser returns the id of a new user.
 func (d *scenario) newUser() string { return "teacher-" + uuid.NewString() }
 
-// storeAndReplay: kept and direct notifications live, and what was missed.
+// storeAndReplay receives stored and direct notifications, and a replay.
 func (d *scenario) storeAndReplay() {
 	d.t.Helper()
 	user := d.newUser()
 	c := connect(d.t, d.lenient.ws(), as(user))
 	require.NoError(d.t, d.platform.Notify(d.t.Context(), domain.UserID(user), world.NotificationRequestOf("class_created")))
-	kept := c.next(d.t)
-	require.NotEmpty(d.t, kept.ID)
+	stored := c.next(d.t)
+	require.NotEmpty(d.t, stored.ID)
 	require.NoError(d.t, d.platform.PublishDirect(d.t.Context(), domain.UserID(user), "direct", nil))
 	require.Equal(d.t, "direct", c.next(d.t).Event)
-	require.Equal(d.t, kept, connect(d.t, d.lenient.ws()+"?last_event_id=0", as(user)).next(d.t))
+	require.Equal(d.t, stored, connect(d.t, d.lenient.ws()+"?last_event_id=0", as(user)).next(d.t))
 	conn, a := dial(d.t, d.lenient.ws()+"?last_event_id=nonsense", as(user))
 	require.Nil(d.t, conn)
 	require.Equal(d.t, 400, a.status)
@@ -130,7 +130,7 @@ func (d *scenario) storeAndReplay() {
 	}
 }
 
-// sendEveryFrame: every kind of frame that a client may send.
+// sendEveryFrame sends each kind of message that a client may send.
 func (d *scenario) sendEveryFrame() {
 	d.t.Helper()
 	user := d.newUser()
@@ -142,7 +142,7 @@ func (d *scenario) sendEveryFrame() {
 	require.Contains(d.t, c.text(d.t), "pong")
 }
 
-// consumeEveryRecord: what can become of a record beside being published.
+// consumeEveryRecord writes records with each result except a retry.
 func (d *scenario) consumeEveryRecord() {
 	d.t.Helper()
 	once := d.record(uuid.NewString())
@@ -154,7 +154,7 @@ func (d *scenario) consumeEveryRecord() {
 	}
 }
 
-// record asks for a notification as a producer of the contract does.
+// record returns a record that requests a notification.
 func (d *scenario) record(event string) kafka.Message {
 	user := d.newUser()
 	data := fmt.Sprintf(`{"teacher_id":%q,"notification_type":"class_created","category":"class_management","priority":"low","payload":{}}`, user)
@@ -166,7 +166,7 @@ func (d *scenario) record(event string) kafka.Message {
 	return kafka.Message{Key: []byte(user), Value: value}
 }
 
-// write puts records on the topic of notifications.
+// write writes records to the topic of notifications.
 func (d *scenario) write(records ...kafka.Message) {
 	d.t.Helper()
 	pool := &kafka.Transport{}
@@ -176,7 +176,7 @@ func (d *scenario) write(records ...kafka.Message) {
 	pool.CloseIdleConnections()
 }
 
-// dropMessages: direct messages that reach nobody, in front of one that does.
+// dropMessages publishes two direct messages that no client receives, and one that arrives.
 func (d *scenario) dropMessages() {
 	d.t.Helper()
 	user, redis := d.newUser(), d.redisClient(d.t)
@@ -187,8 +187,7 @@ func (d *scenario) dropMessages() {
 	require.Equal(d.t, "good", c.text(d.t))
 }
 
-// stopAndStartRedis: a newcomer is told, limits and records wait, and all of it comes
-// back.
+// stopAndStartRedis checks that a new client is refused, that limits and records wait, and that all recover.
 func (d *scenario) stopAndStartRedis() {
 	d.t.Helper()
 	stays := connect(d.t, d.lenient.ws(), as(d.newUser()))
@@ -206,8 +205,7 @@ func (d *scenario) stopAndStartRedis() {
 	}, waitLimit, 50*time.Millisecond)
 }
 
-// causeEveryError goes through the table of causes. The last one takes Kafka
-// away.
+// causeEveryError sends the requests of all error cases. The last one stops Kafka.
 func (d *scenario) causeEveryError() {
 	d.t.Helper()
 	expired := headers{"Authorization": "Bearer " + tokenWith(map[string]any{"exp": time.Now().Add(-time.Second).Unix()})}
@@ -219,8 +217,8 @@ func (d *scenario) causeEveryError() {
 	}
 }
 
-// errorCodes are the codes that the table of causes brings about, but for the one of
-// the gateway that has no page.
+// errorCodes returns the codes of the error cases, without the one of the panicking gateway, whose metrics are
+// not read.
 func (d *scenario) errorCodes() (codes []string) {
 	for _, code := range domain.Codes() {
 		if _, out := unreachableCodes()[code]; !out && code != domain.UnknownError {
@@ -230,7 +228,7 @@ func (d *scenario) errorCodes() (codes []string) {
 	return codes
 }
 
-// awaitCount returns once one of the nodes has counted something there.
+// awaitCount waits until one of the nodes has counted something in the series.
 func (d *scenario) awaitCount(series string) {
 	d.t.Helper()
 	require.Eventually(d.t, func() bool {
@@ -243,7 +241,7 @@ func (d *scenario) awaitCount(series string) {
 	}, waitLimit, 50*time.Millisecond, series)
 }
 
-// isCounted reports whether a page has the series, and not at zero.
+// isCounted reports whether the metrics contain the series with a value other than zero.
 func isCounted(page, series string) bool {
 	_, value, found := strings.Cut(page, "\n"+series+" ")
 	return found && !strings.HasPrefix(value, "0\n")

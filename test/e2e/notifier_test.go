@@ -66,12 +66,11 @@ func TestConnectionLimit(t *testing.T) {
 			require.NoError(t, c.SetReadDeadline(time.Now().Add(waitLimit)))
 			_, _, err := c.ReadMessage()
 			return err == nil
-		}, waitLimit, 20*time.Millisecond, "a place is given back")
+		}, waitLimit, 20*time.Millisecond, "the lease is released")
 	})
 }
 
-// TestNoMessageIsLostAfterTheUpgrade publishes in the moment in which the client
-// has seen the upgrade.
+// TestNoMessageIsLostAfterTheUpgrade publishes as soon as the client has received the upgrade.
 func TestNoMessageIsLostAfterTheUpgrade(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
@@ -116,12 +115,12 @@ func checkPings(t *testing.T, b backing) {
 	}
 	require.NoError(t, c.WriteMessage(websocket.BinaryMessage, []byte{0, 1, 2}))
 	require.NoError(t, c.WriteControl(websocket.PingMessage, []byte("mine"), time.Now().Add(time.Second)))
-	// Reading goes on, and with it the handlers, until the text at the end.
+	// The handlers run while the client reads, until the last text.
 	go func() {
 		<-pinged
 		<-pinged
 		_ = s.platform.PublishDirect(t.Context(), "teacher-ping", "the end", nil)
 	}()
-	require.Equal(t, "the end", c.next(t).Event, "nothing disturbs the session")
+	require.Equal(t, "the end", c.next(t).Event, "no message ends the session")
 	require.Equal(t, "mine", <-ponged)
 }

@@ -14,8 +14,7 @@ import (
 	"github.com/huleedu/edge/test/world"
 )
 
-// openSettings are the settings of a gateway in front of the whole platform,
-// whose circuits stay closed, so that each failure shows as what it is.
+// openSettings returns settings of a gateway whose circuits stay closed, so that each failure is visible.
 func (s *environment) openSettings() map[string]string {
 	return s.settings(map[string]string{
 		"API_GATEWAY_HTTP_CLIENT_TIMEOUT_SECONDS": "1", "API_GATEWAY_HTTP_CIRCUIT_BREAKER_FAILURE_THRESHOLD": "100000",
@@ -23,8 +22,7 @@ func (s *environment) openSettings() map[string]string {
 	})
 }
 
-// TestClassBatchPromptAndDashboard: a class, a batch, its prompt, and the dashboard that shows
-// both.
+// TestClassBatchPromptAndDashboard creates a class and a batch with a prompt; the dashboard shows both.
 func TestClassBatchPromptAndDashboard(t *testing.T) {
 	t.Parallel()
 	s := newEnvironment(t, embedded(t))
@@ -59,8 +57,8 @@ func TestClassBatchPromptAndDashboard(t *testing.T) {
 	require.Len(t, seen["batches"], 1)
 }
 
-// TestFailedServiceDoesNotAffectOthers: each service in turn refuses, then hangs
-// with many waiting on it, while every other one serves.
+// TestFailedServiceDoesNotAffectOthers lets each service refuse and then hang with many waiting requests. The
+// others respond meanwhile.
 func TestFailedServiceDoesNotAffectOthers(t *testing.T) {
 	t.Parallel()
 	s := newEnvironment(t, embedded(t))
@@ -99,20 +97,20 @@ func TestFailedServiceDoesNotAffectOthers(t *testing.T) {
 	}
 }
 
-// backendService is a service behind the gateway, a request that needs it, and how to
-// trouble it.
+// backendService is a service behind the gateway, with a request that needs it.
 type backendService struct {
 	name, method, path, media, body string
-	goodStatus                      int // what it answers else
+	goodStatus                      int // of a response without a failure
 	fail                            func(world.FailureMode)
 }
 
+// call is tryCall that fails the test if there is no response.
 func (s backendService) call(t *testing.T, gateway service, user string) response {
 	t.Helper()
 	return call(t, s.method, gateway.http(s.path), s.body, headers{"Content-Type": s.media}.withToken(user))
 }
 
-// callDead asks a dead service, from any goroutine.
+// callDead sends a request to a failed service. It may run on any goroutine.
 func (s backendService) callDead(t *testing.T, gateway service, user string) {
 	t.Helper()
 	a, err := tryCall(t, s.method, gateway.http(s.path), s.body, headers{"Content-Type": s.media}.withToken(user))
@@ -121,8 +119,7 @@ func (s backendService) callDead(t *testing.T, gateway service, user string) {
 	}
 }
 
-// requireFailure expects the failure of a dead service, "STATUS CODE", and nothing of
-// where it is.
+// requireFailure requires an error response, given as "STATUS CODE", that does not contain an address.
 func (s backendService) requireFailure(t *testing.T, gateway service, user, code string) {
 	t.Helper()
 	var number int

@@ -48,8 +48,7 @@ func TestProgramsRejectUnknownArguments(t *testing.T) {
 	}
 }
 
-// TestProgramsListEveryProblem: one start is enough to learn everything that
-// is wrong, and no value is repeated.
+// TestProgramsListEveryProblem checks that a program reports all invalid settings at once and no values.
 func TestProgramsListEveryProblem(t *testing.T) {
 	t.Parallel()
 	for name, r := range map[string]struct {
@@ -80,7 +79,7 @@ func TestProgramsListEveryProblem(t *testing.T) {
 			var found []string
 			for _, line := range p.Stderr.Lines() {
 				setting, _, _ := strings.Cut(line, ": ")
-				// The key goes by two names; either helps.
+				// The key has two names.
 				setting = strings.TrimPrefix(setting, "API_GATEWAY_HULEEDU_")
 				setting = strings.TrimPrefix(setting, "HULEEDU_")
 				if setting == "warning" {
@@ -112,8 +111,8 @@ func TestProgramsReportATakenPort(t *testing.T) {
 	}
 }
 
-// TestProgramsStartWithoutTheirServers: nothing that is away keeps a service
-// from starting, answering health and stopping.
+// TestProgramsStartWithoutTheirServers checks that programs start, respond and stop without Redis, Kafka and
+// the platform.
 func TestProgramsStartWithoutTheirServers(t *testing.T) {
 	t.Parallel()
 	vars := map[string]string{

@@ -13,15 +13,13 @@ import (
 	"github.com/huleedu/edge/test/servers"
 )
 
-// The secrets that are given to the programs, beside the tokens' and the
-// internal key.
+// The secrets of the programs, beside the token key and the internal key.
 const (
 	redisPassword  = "redis-Pa55-of-the-run"
 	collectorToken = "collector-t0ken-of-the-run"
 )
 
-// programs are both services as real programs at their most talkative, and the
-// collector of their spans.
+// programs are both services as programs with debug logs, and a collector of their spans.
 type programs struct {
 	*environment
 
@@ -30,8 +28,7 @@ type programs struct {
 	collector           *harness.Collector
 }
 
-// withPrograms runs a test against both programs, on embedded servers and on a
-// Redis with a password.
+// withPrograms runs a test with both programs on embedded servers, and on real ones with a password for Redis.
 func withPrograms(t *testing.T, test func(*testing.T, *programs)) {
 	t.Helper()
 	t.Run("embedded", func(t *testing.T) {
@@ -40,7 +37,7 @@ func withPrograms(t *testing.T, test func(*testing.T, *programs)) {
 	})
 	t.Run("real", func(t *testing.T) {
 		t.Parallel()
-		// The default user stays, for those who look whether it runs.
+		// The default user is kept for the readiness check of the test.
 		r := servers.OwnRedis(t, "--user", "edge", "on", ">"+redisPassword, "~*", "&*", "+@all")
 		test(t, startPrograms(t, backing{
 			redis: "redis://edge:" + redisPassword + "@" + r.Addr(), kafka: servers.Kafka(t),
@@ -49,6 +46,7 @@ func withPrograms(t *testing.T, test func(*testing.T, *programs)) {
 	})
 }
 
+// startPrograms starts both programs and waits until they are ready.
 func startPrograms(t *testing.T, b backing) *programs {
 	t.Helper()
 	w := &programs{environment: newEnvironmentOn(t, b, domain.NotificationTopic), collector: harness.NewCollector(t)}
@@ -64,7 +62,7 @@ func startPrograms(t *testing.T, b backing) *programs {
 	return w
 }
 
-// awaitProgramReady waits until a program is ready, with everything that it needs.
+// awaitProgramReady waits until a program is ready and not degraded.
 func awaitProgramReady(t *testing.T, base string) {
 	t.Helper()
 	var last response
@@ -74,7 +72,7 @@ func awaitProgramReady(t *testing.T, base string) {
 	}, waitLimit, 20*time.Millisecond, "never ready: %s", &last)
 }
 
-// socketURL is where the node's sockets are opened.
+// socketURL returns the URL for sockets of the node.
 func (w *programs) socketURL() string { return "ws" + w.nodeURL[len("http"):] + "/ws" }
 
 func keysOf(m map[string]string) iter.Seq[string] { return maps.Keys(m) }

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// proxy stands between a service and a server, and can be cut.
+// proxy forwards TCP connections to a server and can close them.
 type proxy struct {
 	listener net.Listener
 	target   string
@@ -76,7 +76,7 @@ func forward(to, from net.Conn) {
 	_ = to.Close()
 }
 
-// closeAll ends every connection; new ones are let through.
+// closeAll closes all connections; new ones are forwarded.
 func (c *proxy) closeAll() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -113,8 +113,8 @@ func checkSchemas(t *testing.T, b backing) {
 	})
 }
 
-// TestGatewayDuringPlatformFailures: nothing of a service that fails
-// reaches the client but what the contract says, and /healthz tells the truth.
+// TestGatewayDuringPlatformFailures checks the responses and the health while a service fails. The client
+// sees nothing of the service's response.
 func TestGatewayDuringPlatformFailures(t *testing.T) {
 	t.Parallel()
 	onEach(t, checkPlatformFailures)
@@ -129,16 +129,16 @@ func checkPlatformFailures(t *testing.T, b backing) {
 	teacher, batch := s.batch(1)
 	require.Equal(t, "healthy", health(t, gateway).Status)
 	for _, r := range []struct {
-		trouble world.FailureMode
-		status  int
-		code    string
+		mode   world.FailureMode
+		status int
+		code   string
 	}{
 		{world.Disconnect, 503, "CONNECTION_ERROR"},
 		{world.Slow, 504, "TIMEOUT"},
 		{world.ServerError, 502, "EXTERNAL_SERVICE_ERROR"},
 		{world.Malformed, 502, "INVALID_RESPONSE"},
 	} {
-		s.platform.FailAggregator(r.trouble)
+		s.platform.FailAggregator(r.mode)
 		for _, a := range []response{
 			call(t, "GET", gateway.http(statusPath(batch)), "", as(teacher)),
 			call(t, "POST", gateway.http(pipelinesPath(batch)), pipelineBody("spellcheck"), as(teacher)),
@@ -149,7 +149,7 @@ func checkPlatformFailures(t *testing.T, b backing) {
 			require.NotContains(t, string(a.body), "10.0.0.7")
 		}
 		s.platform.FailAggregator(world.NoFailure)
-		s.platform.FailOrchestrator(r.trouble)
+		s.platform.FailOrchestrator(r.mode)
 		call(t, "POST", gateway.http(pipelinesPath(batch)), pipelineBody("spellcheck"), as(teacher)).failure(t, r.status, r.code)
 		s.platform.FailOrchestrator(world.NoFailure)
 	}
@@ -168,7 +168,7 @@ func checkPlatformFailures(t *testing.T, b backing) {
 	require.Equal(t, "ready", statusOf(t, gateway, teacher, batch), "nothing was published")
 }
 
-// gatewayHealth is the gateway's /healthz.
+// gatewayHealth is the gateway's response to /healthz.
 type gatewayHealth struct {
 	Service, Status string
 	Checks          struct {

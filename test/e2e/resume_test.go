@@ -22,8 +22,7 @@ import (
 	"github.com/huleedu/edge/test/pause"
 )
 
-// publisher keeps numbered notifications for a user, one after the other, and
-// sends as many that nobody keeps between them.
+// publisher stores numbered notifications for a user, and publishes a direct message after each.
 type publisher struct {
 	user   domain.UserID
 	count  atomic.Int64
@@ -31,7 +30,7 @@ type publisher struct {
 	cancel context.CancelFunc
 }
 
-// startPublisher goes on until it is stopped or the test ends.
+// startPublisher publishes until it is stopped or the test ends.
 func (s *environment) startPublisher(t *testing.T, interval time.Duration) *publisher {
 	t.Helper()
 	client, err := redis.Open(redis.Config{URL: domain.Secret(s.redis), ConnectTimeout: time.Second, SocketTimeout: 5 * time.Second})
@@ -58,25 +57,25 @@ func (s *environment) startPublisher(t *testing.T, interval time.Duration) *publ
 	return l
 }
 
-// stop returns how many were kept.
+// stop stops and returns the number of stored notifications.
 func (l *publisher) stop() int {
 	l.cancel()
 	<-l.done
 	return int(l.count.Load())
 }
 
-// subscriber is a client who remembers the last notification that it has.
+// subscriber is a client that resumes after the last notification that it has received.
 type subscriber struct {
 	user     domain.UserID
 	last     string
-	received int // kept notifications; number n is the n-th
+	received int // stored notifications; number n is the n-th
 	resyncs  int
 	conn     *websocket.Conn
 }
 
 var errOutOfOrder = errors.New("not the next notification")
 
-// connect connects behind what the follower has. It is not always let in.
+// connect opens a socket that resumes. The node may refuse it.
 func (f *subscriber) connect(ws string) error {
 	query := url.Values{"last_event_id": {f.last}}
 	header := http.Header{"Authorization": {"Bearer " + harness.Token(string(f.user))}}
@@ -89,8 +88,7 @@ func (f *subscriber) connect(ws string) error {
 	return err
 }
 
-// read takes one frame. What is kept must come in order, none missing and none
-// twice.
+// read reads one frame. Stored notifications must arrive in order, each once.
 func (f *subscriber) read() error {
 	if err := f.conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
 		return err
@@ -122,8 +120,7 @@ func (f *subscriber) read() error {
 	return nil
 }
 
-// catchUp reads until so many kept notifications are there, joining anew as
-// often as it takes.
+// catchUp reads until the number of stored notifications has arrived. It reconnects as often as necessary.
 func (f *subscriber) catchUp(want int, nodes ...string) error {
 	for deadline := time.Now().Add(waitLimit); time.Now().Before(deadline); {
 		if f.conn == nil && f.connect(nodes[rand.IntN(len(nodes))]) != nil {
@@ -147,7 +144,7 @@ func (f *subscriber) catchUp(want int, nodes ...string) error {
 	return fmt.Errorf("has %d of %d", f.received, want)
 }
 
-// disconnect ends the connection as a lost network does.
+// disconnect closes the connection without a close frame.
 func (f *subscriber) disconnect() {
 	if f.conn != nil {
 		_ = f.conn.NetConn().Close()
@@ -155,8 +152,8 @@ func (f *subscriber) disconnect() {
 	f.conn = nil
 }
 
-// TestResumeDeliversEachNotificationOnce cuts a client off at random, two hundred
-// times, and lets it go on at one of two nodes while notifications keep coming.
+// TestResumeDeliversEachNotificationOnce disconnects a client at random times. It resumes on one of two nodes
+// while notifications are published.
 func TestResumeDeliversEachNotificationOnce(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
@@ -177,12 +174,12 @@ func TestResumeDeliversEachNotificationOnce(t *testing.T) {
 		require.NoError(t, f.catchUp(total, nodes...))
 		f.disconnect()
 		require.Equal(t, total, f.received)
-		t.Logf("%d kept notifications over %d connections", total, rounds+1)
+		t.Logf("%d stored notifications over %d connections", total, rounds+1)
 	})
 }
 
-// TestReplayAfterRedisDisconnects cuts the node's connections to Redis again and again.
-// The sockets stay, and get everything that is kept.
+// TestReplayAfterRedisDisconnects closes the node's connections to Redis again and again. The sockets stay open
+// and receive all stored notifications.
 func TestReplayAfterRedisDisconnects(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
@@ -215,7 +212,7 @@ func TestReplayAfterRedisDisconnects(t *testing.T) {
 		node.awaitReady(t, "ready")
 		l.cancel()
 		total.Store(int64(l.stop()))
-		// One more, because a follower waits for a frame.
+		// One more, because a subscriber waits for a frame.
 		require.NoError(t, s.redisClient(t).Publish(t.Context(), "ws:"+string(l.user), `{"event":"direct","data":{}}`).Err())
 		for range followers {
 			require.NoError(t, <-done)
@@ -223,14 +220,14 @@ func TestReplayAfterRedisDisconnects(t *testing.T) {
 		for _, f := range followers {
 			require.Equal(t, int(total.Load()), f.received)
 			require.Positive(t, f.resyncs)
-			t.Logf("%d kept notifications, %d breaks announced", f.received, f.resyncs)
+			t.Logf("%d stored notifications, %d breaks announced", f.received, f.resyncs)
 			f.disconnect()
 		}
 	})
 }
 
-// TestResumeAfterNodesAreKilled ends one of two nodes the hard way, again and again, under
-// load: who resumes at the other one has lost nothing that is kept.
+// TestResumeAfterNodesAreKilled kills one of two nodes again and again under load. Clients that resume on the
+// other node lose no stored notification.
 func TestResumeAfterNodesAreKilled(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
@@ -268,6 +265,6 @@ func TestResumeAfterNodesAreKilled(t *testing.T) {
 			f.disconnect()
 			sum += total
 		}
-		t.Logf("%d kept notifications to %d users over %d kills", sum, users, kills)
+		t.Logf("%d stored notifications to %d users over %d kills", sum, users, kills)
 	})
 }

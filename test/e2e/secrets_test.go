@@ -17,9 +17,8 @@ import (
 	"github.com/huleedu/edge/test/harness"
 )
 
-// TestLogsAndSpansContainNoSecret searches everything that both programs write at
-// their most talkative, and everything in their spans, for what was secret or
-// private in the run. An error is on exactly one span of its trace.
+// TestLogsAndSpansContainNoSecret searches the debug logs and spans of both programs for secrets and personal
+// data of the run. An error is recorded on exactly one span of its trace.
 func TestLogsAndSpansContainNoSecret(t *testing.T) {
 	t.Parallel()
 	withPrograms(t, func(t *testing.T, w *programs) {
@@ -80,7 +79,7 @@ func TestLogsAndSpansContainNoSecret(t *testing.T) {
 	})
 }
 
-// countErrors counts the errors on the spans.
+// countErrors returns the number of errors on the spans.
 func countErrors(spans []harness.Span) (n int) {
 	for _, s := range spans {
 		for _, e := range s.Events {
@@ -102,7 +101,7 @@ func textOf(s harness.Span) string {
 	return b.String()
 }
 
-// TestAccessLogIsSampled: a client with a dead token cannot fill the disk.
+// TestAccessLogIsSampled checks that many refused requests write only a few lines.
 func TestAccessLogIsSampled(t *testing.T) {
 	t.Parallel()
 	s := newEnvironment(t, embedded(t))

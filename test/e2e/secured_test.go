@@ -15,8 +15,8 @@ import (
 	"github.com/huleedu/edge/wire"
 )
 
-// securedEnvironment is a stage whose platform has its own ways to the servers, while the
-// services must use TLS and passwords.
+// securedEnvironment is an environment whose servers require TLS and passwords of the services, but not of the
+// platform.
 type securedEnvironment struct {
 	*environment
 
@@ -37,7 +37,7 @@ func newSecuredEnvironment(t *testing.T) securedEnvironment {
 	return s
 }
 
-// startServices starts both services and keeps what they write.
+// startServices starts both services. written returns their output.
 func (s securedEnvironment) startServices(t *testing.T, vars map[string]string) (gateway, node service, written func() string) {
 	t.Helper()
 	g, n := harness.NewLog(t), harness.NewLog(t)
@@ -50,8 +50,8 @@ func (s securedEnvironment) startServices(t *testing.T, vars map[string]string) 
 	return service{harness.Run(t, gp)}, service{harness.Run(t, np)}, func() string { return g.String() + n.String() }
 }
 
-// TestServicesOnSecuredServers: a command and its notification go through, and
-// what cannot be read is buried, with every protocol and mechanism.
+// TestServicesOnSecuredServers sends a command, a notification and an invalid record with each protocol and
+// mechanism.
 func TestServicesOnSecuredServers(t *testing.T) {
 	t.Parallel()
 	s := newSecuredEnvironment(t)
@@ -80,8 +80,7 @@ func TestServicesOnSecuredServers(t *testing.T) {
 	}
 }
 
-// prefixedSettings are the gateway's own names, beside unprefixed ones that would lead
-// it astray but that the notification service needs.
+// prefixedSettings returns settings with the gateway's prefix, beside invalid ones without it.
 func (s securedEnvironment) prefixedSettings(mechanism string) map[string]string {
 	return map[string]string{
 		"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_BOOTSTRAP_SERVERS": s.kafka.Listener("SSL"), "KAFKA_SASL_PASSWORD": "wrong",
@@ -92,7 +91,7 @@ func (s securedEnvironment) prefixedSettings(mechanism string) map[string]string
 	}
 }
 
-// checkDeadLetter writes what is no envelope and finds it among the dead letters.
+// checkDeadLetter writes an invalid record and waits for it on the dead-letter topic.
 func (s securedEnvironment) checkDeadLetter(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), waitLimit)
@@ -113,7 +112,7 @@ func (s securedEnvironment) checkDeadLetter(t *testing.T) {
 	}
 }
 
-// isDeadLetter looks at all of a partition.
+// isDeadLetter reports whether a partition of the dead-letter topic contains the value.
 func (s securedEnvironment) isDeadLetter(ctx context.Context, partition int, value string) bool {
 	conn, err := kafka.DialLeader(ctx, "tcp", s.kafka.Addr(), string(s.topic)+".dlq", partition)
 	if err != nil {
@@ -133,12 +132,12 @@ func (s securedEnvironment) isDeadLetter(ctx context.Context, partition int, val
 	return false
 }
 
-// TestServicesReportFailedAuthentication: nothing dies, readiness tells, the log
-// says why, and no secret is in it.
+// TestServicesReportFailedAuthentication checks readiness and log when servers refuse the services. The services
+// keep running and log no secret.
 func TestServicesReportFailedAuthentication(t *testing.T) {
 	t.Parallel()
 	s := newSecuredEnvironment(t)
-	stranger := servers.NewAuthority(t).File()
+	unknown := servers.NewAuthority(t).File()
 	over := servers.StartSecuredRedis(t, s.kafka.Authority.Issue(time.Now().Add(-time.Minute)))
 	for name, r := range map[string]struct {
 		changes map[string]string
@@ -146,7 +145,7 @@ func TestServicesReportFailedAuthentication(t *testing.T) {
 		redis   string
 	}{
 		"unknown authority": {
-			map[string]string{"KAFKA_SSL_CA_FILE": stranger, "REDIS_CA_FILE": stranger},
+			map[string]string{"KAFKA_SSL_CA_FILE": unknown, "REDIS_CA_FILE": unknown},
 			"certificate signed by unknown authority", "certificate signed by unknown authority",
 		},
 		"expired certificate": {map[string]string{

@@ -24,7 +24,7 @@ func TestMetricSeriesAreBounded(t *testing.T) {
 	s := newEnvironment(t, embedded(t))
 	vars := s.openSettings()
 	vars["API_GATEWAY_CMS_API_URL"] = startVaryingService(t)
-	vars["API_GATEWAY_HTTP_CLIENT_TIMEOUT_SECONDS"] = "30" // a busy machine is no slow service
+	vars["API_GATEWAY_HTTP_CLIENT_TIMEOUT_SECONDS"] = "30" // long enough on a busy machine
 	vars["API_GATEWAY_LOG_LEVEL"] = "critical"
 	gateway := s.gateway(t, vars)
 	c := &requestPool{t: t, base: gateway.http("")}
@@ -34,7 +34,7 @@ func TestMetricSeriesAreBounded(t *testing.T) {
 	for n := range statusCount {
 		c.send("GET", fmt.Sprintf("/v1/classes/%d", n), "user", "")
 	}
-	seriesOf(t, gateway) // looking is a request too
+	seriesOf(t, gateway) // reading the metrics is a request too
 	before := seriesOf(t, gateway)
 	ids := harness.Count(10_000, 2_000)
 	c.sendMany(ids)
@@ -43,11 +43,10 @@ func TestMetricSeriesAreBounded(t *testing.T) {
 	require.Equal(t, before, after)
 }
 
-// statusCount is more than how many statuses a service can answer with.
+// statusCount is the number of status codes of the service, of which HTTP knows fewer.
 const statusCount = 500
 
-// startVaryingService is a service that answers with another status each time, as the number
-// in the path says, from 200 to beyond what HTTP knows.
+// startVaryingService starts a service whose status code depends on the number in the path.
 func startVaryingService(t *testing.T) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -58,8 +57,7 @@ func startVaryingService(t *testing.T) string {
 	return server.URL
 }
 
-// seriesOf are the names and labels on the page of metrics. Buckets that fill
-// are there from the start.
+// seriesOf returns the names and labels of all metrics. Buckets exist from the start.
 func seriesOf(t *testing.T, gateway service) []string {
 	t.Helper()
 	a := call(t, "GET", gateway.http("/metrics"), "", nil)
@@ -74,16 +72,17 @@ func seriesOf(t *testing.T, gateway service) []string {
 	return out
 }
 
-// poolSize is how many ask at a time.
+// poolSize is the number of concurrent requests.
 const poolSize = 8
 
-// requestPool ask for things that nobody asked for before.
+// requestPool sends requests with new ids.
 type requestPool struct {
 	t    *testing.T
 	base string
 	pool http.Transport
 }
 
+// sendMany sends requests for this number of ids.
 func (c *requestPool) sendMany(times int) {
 	numbers := make(chan int)
 	var group sync.WaitGroup
@@ -101,7 +100,7 @@ func (c *requestPool) sendMany(times int) {
 	group.Wait()
 }
 
-// sendKinds asks for a batch of its own, and for one more thing of many kinds.
+// sendKinds requests a batch that was not requested before, and one more thing of many kinds.
 func (c *requestPool) sendKinds(n int) {
 	user, id := fmt.Sprintf("user-%d", n), fmt.Sprintf("batch-%d", n)
 	c.send("GET", statusPath(id), user, "")
@@ -115,7 +114,7 @@ func (c *requestPool) sendKinds(n int) {
 		func() { c.send("PATCH", "/v1/batches/"+id+"/prompt", user, `{"student_prompt_ref":null}`) },
 		func() { c.send("GET", statusPath(id), "", "") },
 	}
-	if n == 0 { // the first one tries them all
+	if n == 0 { // the first one sends all kinds
 		for _, kind := range kinds {
 			kind()
 		}

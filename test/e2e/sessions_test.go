@@ -17,8 +17,8 @@ import (
 	"github.com/huleedu/edge/test/harness"
 )
 
-// connectMany opens so many sockets of a user at once, spread over the nodes, and
-// returns those that stay and how many were told that there are too many.
+// connectMany opens sockets of a user on all nodes at the same time. It returns those that stay open and the
+// number of refused ones.
 func connectMany(t *testing.T, nodes []service, user string, sockets int) (stay []*socket, refused int) {
 	t.Helper()
 	all := make([]*socket, sockets)
@@ -30,7 +30,7 @@ func connectMany(t *testing.T, nodes []service, user string, sockets int) (stay 
 			dialer := websocket.Dialer{HandshakeTimeout: waitLimit}
 			conn, res, err := dialer.DialContext(t.Context(), nodes[i%len(nodes)].ws(), header)
 			if res != nil && res.StatusCode == http.StatusTooManyRequests {
-				_ = res.Body.Close() // a node that has told this user lately
+				_ = res.Body.Close() // the node has refused this user before
 				byHTTP.Add(1)
 				return
 			}
@@ -66,8 +66,8 @@ func connectMany(t *testing.T, nodes []service, user string, sockets int) (stay 
 	return stay, refused + int(byHTTP.Load())
 }
 
-// TestConnectionLimitAcrossNodes: of one user's twenty sockets over three nodes
-// exactly five stay, on every one of a hundred tries on a real Redis.
+// TestConnectionLimitAcrossNodes opens twenty sockets of a user on three nodes again and again: exactly five
+// stay open.
 func TestConnectionLimitAcrossNodes(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
@@ -86,13 +86,13 @@ func TestConnectionLimitAcrossNodes(t *testing.T) {
 			code, _ := stay[0].closed(t)
 			require.Equal(t, 1000, code)
 			again, refused := connectMany(t, nodes[:1], user, 2)
-			require.Len(t, again, 1, "a place is free before its client knows")
+			require.Len(t, again, 1, "the lease is released before the close frame is sent")
 			require.Equal(t, 1, refused)
 		}
 	})
 }
 
-// TestLeasesOfAKilledNodeExpire within half a minute.
+// TestLeasesOfAKilledNodeExpire checks that the connections of a killed node count for at most half a minute.
 func TestLeasesOfAKilledNodeExpire(t *testing.T) {
 	t.Parallel()
 	s := newEnvironment(t, embedded(t))
@@ -111,7 +111,7 @@ func TestLeasesOfAKilledNodeExpire(t *testing.T) {
 	code, _ := connect(t, other.ws(), as(user)).closed(t)
 	require.Equal(t, 4000, code)
 	require.Eventually(t, func() bool {
-		// A full quota that was told within a minute is answered by HTTP.
+		// For a minute after a refusal, the node answers with an HTTP status.
 		c, res, err := websocket.DefaultDialer.Dial(other.ws(), http.Header{"Authorization": {as(user)["Authorization"]}})
 		if err != nil {
 			if res != nil {
@@ -129,7 +129,8 @@ func TestLeasesOfAKilledNodeExpire(t *testing.T) {
 	require.Less(t, time.Since(killed), 31*time.Second)
 }
 
-// TestLongRedisOutageClosesSockets, and a short one does not.
+// TestLongRedisOutageClosesSockets checks that an outage longer than the grace period closes sockets, and a
+// shorter one does not.
 func TestLongRedisOutageClosesSockets(t *testing.T) {
 	t.Parallel()
 	onEachRedis(t, func(t *testing.T, b backing) {
@@ -143,15 +144,15 @@ func TestLongRedisOutageClosesSockets(t *testing.T) {
 		require.Equal(t, "resync", c.next(t).Event)
 		b.stopRedis()
 		gone := time.Now()
-		told := c.closedBecause(t, 1011)
-		require.Equal(t, "CONNECTION_ERROR", told.Code)
+		closed := c.closedBecause(t, 1011)
+		require.Equal(t, "CONNECTION_ERROR", closed.Code)
 		require.Greater(t, time.Since(gone), 3*time.Second)
 		b.startRedis()
 	})
 }
 
-// TestDisconnectOnEveryNode: a user's id on the control channel closes the
-// user's sockets wherever they are, and nobody else's.
+// TestDisconnectOnEveryNode checks that the control channel closes all sockets of a user on all nodes, and no
+// others.
 func TestDisconnectOnEveryNode(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
@@ -169,13 +170,13 @@ func TestDisconnectOnEveryNode(t *testing.T) {
 		for _, c := range sockets {
 			require.Equal(t, "AUTHORIZATION_ERROR", c.closedBecause(t, 4003).Code)
 		}
-		require.Zero(t, redis.Exists(t.Context(), "wsquota:{"+user+"}").Val(), "places were free before clients knew")
+		require.Zero(t, redis.Exists(t.Context(), "wsquota:{"+user+"}").Val(), "the leases are released before the close frames are sent")
 		require.NoError(t, redis.Publish(t.Context(), "ws:"+other, "still here").Err())
 		require.Equal(t, "still here", stays.text(t))
 	})
 }
 
-// patientPublisher is a publisher that says nothing twice, however long an answer takes.
+// patientPublisher returns a client that does not repeat a publish, even if the response is late.
 func (s *environment) patientPublisher(t *testing.T) *goredis.Client {
 	t.Helper()
 	o, err := goredis.ParseURL(s.redis)
@@ -186,21 +187,20 @@ func (s *environment) patientPublisher(t *testing.T) *goredis.Client {
 	return c
 }
 
-// awaitDelivery waits until the node has heard all that was published before: each
-// of its few connections to Redis is in order, and so many users are sure to be
-// on every one of them.
+// awaitDelivery waits until the node has received everything that was published before. Each of its connections
+// to Redis delivers in order; this number of users is certain to use each of them.
 func awaitDelivery(t *testing.T, node string, redis *goredis.Client) {
 	t.Helper()
-	const witnesses = 40
+	const subscribers = 40
 	var group sync.WaitGroup
-	for range witnesses {
-		user := "witness-" + uuid.NewString()
+	for range subscribers {
+		user := "subscriber-" + uuid.NewString()
 		c := connect(t, "ws://"+node+"/ws", as(user))
 		require.NoError(t, redis.Publish(t.Context(), "ws:"+user, "heard").Err())
 		group.Go(func() {
 			_ = c.SetReadDeadline(time.Now().Add(waitLimit))
 			if _, got, err := c.ReadMessage(); err != nil || string(got) != "heard" {
-				t.Errorf("witness: %q, %v", got, err)
+				t.Errorf("subscriber: %q, %v", got, err)
 			}
 			_ = c.Close()
 		})
@@ -208,15 +208,15 @@ func awaitDelivery(t *testing.T, node string, redis *goredis.Client) {
 	group.Wait()
 }
 
-// largeMessage is a message that is large enough to wait, each with its number.
+// largeMessage returns a message of 8 KiB with its number.
 func largeMessage(i int) string { return fmt.Sprintf("%d %s", i, strings.Repeat("x", 8<<10)) }
 
-// readUntilClose reads so many messages and the close of a node that ends.
+// readUntilClose reads the messages and then the close frame with 1012.
 func readUntilClose(t *testing.T, c *socket, client, messages int) {
 	t.Helper()
 	defer func() { _ = c.Close() }()
 	_ = c.SetReadDeadline(time.Now().Add(waitLimit))
-	// By default a close that cannot be answered at once is not reported at all.
+	// The default handler does not report a close frame that it cannot answer at once.
 	c.SetCloseHandler(func(code int, _ string) error {
 		_ = c.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""), time.Now().Add(waitLimit))
 		return nil
@@ -232,8 +232,8 @@ func readUntilClose(t *testing.T, c *socket, client, messages int) {
 	}
 }
 
-// TestTerminationDeliversQueuedMessages: two hundred clients that keep talking, with fifty
-// messages queued for each, get all of them and the close.
+// TestTerminationDeliversQueuedMessages stops a node with two hundred sending clients and fifty queued messages
+// for each. Each client receives its messages and the close frame.
 func TestTerminationDeliversQueuedMessages(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
@@ -260,7 +260,7 @@ func TestTerminationDeliversQueuedMessages(t *testing.T) {
 				}
 			})
 		}
-		// 400 KiB each, which nobody reads yet: more than the kernel takes.
+		// 400 KiB for each client, which does not read yet: more than the kernel buffers.
 		for i := range sockets {
 			pipe := redis.Pipeline()
 			for m := range messages {
@@ -277,11 +277,11 @@ func TestTerminationDeliversQueuedMessages(t *testing.T) {
 		}
 		reading.Wait()
 		require.Equal(t, 0, p.Exit(t, 25*time.Second), "%s%s", p.Stdout, p.Stderr)
-		t.Logf("%d clients with %d messages each were seen off in %v", clients, messages, time.Since(terminated))
+		t.Logf("%d clients with %d messages each were closed in %v", clients, messages, time.Since(terminated))
 		talking.Wait()
 		keys, err := redis.Keys(t.Context(), "wsquota:{teacher-"+id+"*").Result()
 		require.NoError(t, err)
-		require.Empty(t, keys, "every place was given back")
+		require.Empty(t, keys, "every lease is released")
 		require.Empty(t, redis.PubSubChannels(t.Context(), "ws:teacher-"+id+"*").Val())
 	})
 }

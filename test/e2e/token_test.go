@@ -8,7 +8,7 @@ import (
 	"github.com/huleedu/edge/test/harness"
 )
 
-// tokenWith is a good token with some claims replaced; nil takes one away.
+// tokenWith returns a valid token with some claims replaced; nil removes a claim.
 func tokenWith(changes map[string]any) string {
 	c := harness.Claims("teacher-token")
 	maps.Copy(c, changes)
@@ -16,13 +16,12 @@ func tokenWith(changes map[string]any) string {
 	return harness.Sign(c)
 }
 
-// refusal is a row of the contract's table of tokens.
+// refusal is an invalid token with the expected error.
 type refusal struct {
 	name, authorization, message, reason, cause string
 }
 
-// refusals is the whole table. A key can be unknown only where keys have
-// names, which a shared secret has not.
+// refusals returns all kinds of invalid tokens, except an unknown key: a shared secret has no key id.
 func refusals() []refusal {
 	const (
 		format  = "Invalid authentication format"

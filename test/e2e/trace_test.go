@@ -12,9 +12,8 @@ import (
 	"github.com/huleedu/edge/wire"
 )
 
-// TestOneTrace follows one request from the client's header through HTTP and
-// Kafka to the consumer's span. Only the tracer is not that of production: it
-// records spans.
+// TestOneTrace follows one request from the client's header over HTTP and Kafka to the consumer's span, with a
+// tracer that records spans.
 func TestOneTrace(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
@@ -44,7 +43,7 @@ func TestOneTrace(t *testing.T) {
 			"batch.id": string(batch), "pipeline": "spellcheck", "user.id": teacher,
 		}, publish.Attributes)
 		consume := await(t, spans, "websocket.consume_notification")
-		require.Equal(t, publish.SpanID, consume.ParentID, "the platform made no span between")
+		require.Equal(t, publish.SpanID, consume.ParentID, "the platform makes no span")
 		require.Equal(t, correlation, consume.Attributes["correlation_id"])
 		for _, span := range []telemetry.Span{server, publish, consume, await(t, spans, "gateway.proxy_request")} {
 			require.Equal(t, trace, span.TraceID, span.Name)
@@ -53,7 +52,7 @@ func TestOneTrace(t *testing.T) {
 	})
 }
 
-// checkSocketSpans: a handshake has its own trace, and no span holds a token.
+// checkSocketSpans checks that a handshake has its own trace and that no span contains a token.
 func checkSocketSpans(t *testing.T, spans *telemetry.Recorder, teacher string) {
 	t.Helper()
 	handshake := await(t, spans, "GET /ws")

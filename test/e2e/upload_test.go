@@ -14,7 +14,7 @@ import (
 	"github.com/huleedu/edge/test/world"
 )
 
-// formHead and formTail stand around the content of a form's only file.
+// formHead and formTail return a form around the content of its only file.
 func formHead() string {
 	return "--B\r\nContent-Disposition: form-data; name=\"files\"; filename=\"big.bin\"\r\n\r\n"
 }
@@ -23,7 +23,7 @@ func formTail(batch domain.BatchID) string {
 	return "\r\n--B\r\nContent-Disposition: form-data; name=\"batch_id\"\r\n\r\n" + string(batch) + "\r\n--B--\r\n"
 }
 
-// zeros is content without end.
+// zeros is endless content.
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) {
@@ -31,7 +31,7 @@ func (zeros) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// sendFile uploads a file of that many bytes, its batch named behind it.
+// sendFile uploads a file of the size, followed by its batch.
 func sendFile(t *testing.T, base, user string, batch domain.BatchID, size int64) response {
 	t.Helper()
 	body := io.MultiReader(strings.NewReader(formHead()), io.LimitReader(zeros{}, size), strings.NewReader(formTail(batch)))
@@ -48,7 +48,7 @@ func sendFile(t *testing.T, base, user string, batch domain.BatchID, size int64)
 	return response{status: res.StatusCode, header: res.Header, body: text}
 }
 
-// TestUploadJourney: files go to the owner's batch, and to nobody else's.
+// TestUploadJourney checks that files reach the owner's batch and no other one.
 func TestUploadJourney(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
