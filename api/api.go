@@ -1,7 +1,6 @@
-// Package api holds the contracts of the two services as documents: what the
-// gateway answers (OpenAPI) and what the notification service sends (AsyncAPI).
-// They are written by hand, served by the services and held against what the
-// services really do by tests.
+// Package api contains the API descriptions of both services: OpenAPI for the gateway
+// and AsyncAPI for the notification service. They are written by hand. The services
+// serve them, and tests compare them with the behaviour of the services.
 package api
 
 import _ "embed"
@@ -18,18 +17,18 @@ var page string
 //go:embed page.js
 var script string
 
-// OpenAPI is the gateway's contract, OpenAPI 3.1 in YAML. The slice is the
-// caller's own.
+// OpenAPI returns the description of the gateway's API, OpenAPI 3.1 in YAML. The
+// caller owns the slice.
 func OpenAPI() []byte { return []byte(openAPI) }
 
-// AsyncAPI is the notification service's contract, AsyncAPI 3.0 in YAML. The
-// slice is the caller's own.
+// AsyncAPI returns the description of the notification service's messages, AsyncAPI
+// 3.0 in YAML. The caller owns the slice.
 func AsyncAPI() []byte { return []byte(asyncAPI) }
 
-// Page is an HTML page that shows /openapi.json to a person, with Script. The
-// slice is the caller's own.
+// Page returns an HTML page that shows /openapi.json and loads Script. The caller
+// owns the slice.
 func Page() []byte { return []byte(page) }
 
-// Script is the page's JavaScript, to be served as /docs/page.js. The slice is
-// the caller's own.
+// Script returns the JavaScript of the page, which is served as /docs/page.js. The
+// caller owns the slice.
 func Script() []byte { return []byte(script) }

@@ -1,6 +1,10 @@
 package api_test
 
 import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -11,8 +15,52 @@ import (
 	"github.com/huleedu/edge/api"
 )
 
-// TestReferencesLead: every "$ref" of both documents points at something.
-func TestReferencesLead(t *testing.T) {
+// TestNamesAreUnique checks that no object of the JSON forms has a name twice, which
+// generators refuse. YAML merge keys produce such objects.
+func TestNamesAreUnique(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string][]byte{"openapi": api.OpenAPI(), "asyncapi": api.AsyncAPI()} {
+		document, err := yaml.YAMLToJSON(text)
+		require.NoError(t, err, name)
+		d := json.NewDecoder(bytes.NewReader(document))
+		require.NoError(t, checkNames(d, "#"), name)
+		assert.NotContains(t, string(text), "<<:", name)
+	}
+	require.ErrorContains(t, checkNames(json.NewDecoder(strings.NewReader(`{"a":[{"b":1,"b":2}]}`)), "#"), "#/a/0/b")
+}
+
+// checkNames reads a value and returns an error for a name that an object has twice.
+func checkNames(d *json.Decoder, at string) error {
+	token, err := d.Token()
+	if err != nil {
+		return err
+	}
+	seen := map[string]bool{}
+	for i := 0; (token == json.Delim('{') || token == json.Delim('[')) && d.More(); i++ {
+		step := strconv.Itoa(i)
+		if token == json.Delim('{') {
+			name, err := d.Token()
+			if err != nil {
+				return err
+			}
+			step = fmt.Sprint(name)
+			if seen[step] {
+				return fmt.Errorf("%s/%s is there twice", at, step)
+			}
+			seen[step] = true
+		}
+		if err := checkNames(d, at+"/"+step); err != nil {
+			return err
+		}
+	}
+	if token == json.Delim('{') || token == json.Delim('[') {
+		_, err = d.Token()
+	}
+	return err
+}
+
+// TestReferencesResolve checks that every "$ref" of both documents points to a value.
+func TestReferencesResolve(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string][]byte{"openapi": api.OpenAPI(), "asyncapi": api.AsyncAPI()} {
 		var document map[string]any
@@ -20,7 +68,7 @@ func TestReferencesLead(t *testing.T) {
 		seen := 0
 		walk(document, func(pointer string) {
 			seen++
-			assert.True(t, leads(document, pointer), "%s: %s", name, pointer)
+			assert.True(t, resolves(document, pointer), "%s: %s", name, pointer)
 		})
 		assert.Greater(t, seen, 10, name)
 	}
@@ -43,7 +91,7 @@ func walk(node any, visit func(pointer string)) {
 	}
 }
 
-func leads(document map[string]any, pointer string) bool {
+func resolves(document map[string]any, pointer string) bool {
 	var at any = document
 	for step := range strings.SplitSeq(strings.TrimPrefix(pointer, "#/"), "/") {
 		inner, ok := at.(map[string]any)

@@ -3,71 +3,63 @@ package httpclient
 import (
 	"context"
 	"errors"
+	"net/http"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/huleedu/edge/adapters/httpclient/transport"
 	"github.com/huleedu/edge/domain"
 )
 
-// attempt is one call to a service that the guard has admitted.
-type attempt struct {
-	*service
-	limit    time.Duration
-	deadline time.Time
+// roundTrip makes an exchange that the guard has admitted. It makes it once more, on a new
+// connection, if a GET or HEAD without a body failed before the first byte of a response and
+// the retry budget permits it. A retry after an attempt on a reused connection does not count
+// against the budget. Errors are Failures of the transport.
+func (g *guard) roundTrip(pool *transport.Pool, req *http.Request, o transport.Options) (*http.Response, error) {
+	res, err := pool.RoundTrip(req, o)
+	if err == nil || !g.shouldRetry(req, err) {
+		return res, err
+	}
+	trace.SpanFromContext(req.Context()).AddEvent("retry")
+	o.Fresh = true
+	return pool.RoundTrip(req, o)
 }
 
-// run sends the request, and sends it once more if no byte of a response arrived and the
-// guard permits it. A retry after a failure on a reused connection does not count against
-// the budget. Errors: CONNECTION_ERROR, TIMEOUT, SERVICE_UNAVAILABLE and INVALID_RESPONSE;
-// then the response holds the status if one was received.
-func (v *attempt) run(ctx context.Context, q wireRequest) (serviceResponse, error) {
-	a, stale, err := v.pool.roundTrip(ctx, v.deadline, q, false)
-	if err == nil {
-		return a, nil
+func (g *guard) shouldRetry(req *http.Request, err error) bool {
+	if !hasNoBody(req) || !readOnly(req.Method) || req.Context().Err() != nil ||
+		g.classify(req.Context(), 0, err).Code != domain.ConnectionError {
+		return false
 	}
-	e := v.classify(ctx, err)
-	if e.Code == domain.ConnectionError && ctx.Err() == nil && readOnly(q.method) && (stale || v.guard.mayRetry(q.method)) {
-		trace.SpanFromContext(ctx).AddEvent("retry")
-		if a, _, err = v.pool.roundTrip(ctx, v.deadline, q, true); err == nil {
-			return a, nil
-		}
-		e = v.classify(ctx, err)
-	}
-	return serviceResponse{status: a.status}, e
+	return failureOf(err).Reused || g.mayRetry(req.Method)
 }
 
-// classify returns the error with its code. If the caller left, the error's chain holds
-// context.Canceled, whatever the code.
-func (v *attempt) classify(ctx context.Context, cause error) *domain.Error {
+// failureOf returns the Failure of an error of the transport.
+func failureOf(err error) *transport.Failure {
+	f, _ := errors.AsType[*transport.Failure](err)
+	return f
+}
+
+// classify returns the error of a failed exchange with its code: CONNECTION_ERROR, TIMEOUT or
+// INVALID_RESPONSE. limit is the timeout that is reported when the deadline of ctx has passed.
+// If the caller left, the error's chain holds context.Canceled, whatever the code.
+func (g *guard) classify(ctx context.Context, limit time.Duration, err error) *domain.Error {
+	f := failureOf(err)
 	switch {
-	case callerLeft(ctx):
-		return domain.Unreachable(v.guard.service, errors.Join(ctx.Err(), cause))
-	case errors.Is(cause, errNoMemory):
-		return domain.Unavailable(v.guard.service, busyRetryAfter).WithCause(cause)
-	case errors.Is(cause, errResponseTooLarge):
-		return domain.MalformedResponse(v.guard.service, cause)
-	case ctx.Err() != nil || !time.Now().Before(v.deadline):
-		return domain.TimedOut(v.guard.service, v.limit, cause)
-	case timedOut(cause):
-		return domain.TimedOut(v.guard.service, v.guard.connect, cause)
-	case responseStarted(cause):
-		return domain.MalformedResponse(v.guard.service, cause)
+	case transport.CallerLeft(ctx):
+		return domain.Unreachable(g.service, err)
+	case ctx.Err() != nil:
+		return domain.TimedOut(g.service, limit, err)
+	case f.Timeout > 0:
+		return domain.TimedOut(g.service, f.Timeout, err)
+	case transport.TimedOut(err):
+		return domain.TimedOut(g.service, g.connect, err)
+	case f.Started:
+		return domain.MalformedResponse(g.service, err)
 	default:
-		return domain.Unreachable(v.guard.service, cause)
+		return domain.Unreachable(g.service, err)
 	}
 }
 
-// outcome returns what the end of the call means for the circuit.
-func (v *attempt) outcome(ctx context.Context, status int, err error) error {
-	switch {
-	case isUnavailable(status):
-		return errUnhealthy
-	case err == nil, errors.Is(err, errResponseTooLarge), errors.Is(err, errNoMemory):
-		return nil
-	case callerLeft(ctx), domain.CodeOf(err) == domain.InvalidResponse:
-		return errInconclusive
-	default:
-		return errUnhealthy
-	}
-}
+// hasNoBody reports whether the request has no body.
+func hasNoBody(r *http.Request) bool { return r.Body == nil || r.Body == http.NoBody }

@@ -11,6 +11,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/huleedu/edge/adapters/httpclient/transport"
 	"github.com/huleedu/edge/adapters/internal/jsonmember"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
@@ -60,8 +61,8 @@ func NewBatches(c Config, k KeyConfig, o ports.Observer, tp trace.TracerProvider
 			return nil, domain.Misconfigured(key, invalidAddress).WithCause(err)
 		}
 		return &service{
-			name: name, path: base.EscapedPath(), pool: newConnPool(base, c), guard: newGuard(name, c, o),
-			limit: c.Timeout, key: k.InternalKey, observer: o, tracer: tracer,
+			name: name, base: base.String(), pool: transport.New(base, c.transport()), guard: newGuard(name, c, o),
+			timeout: c.Timeout, key: k.InternalKey, observer: o, tracer: tracer,
 			spanOptions: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient)},
 		}, nil
 	}
@@ -81,7 +82,7 @@ func NewBatches(c Config, k KeyConfig, o ports.Observer, tp trace.TracerProvider
 // Close gives idle connections back. Calls in flight are not disturbed.
 func (b *Batches) Close() {
 	for _, s := range b.services() {
-		s.pool.close()
+		s.pool.Close()
 	}
 }
 
@@ -166,7 +167,7 @@ func (b *Batches) Check(ctx context.Context, caller domain.Caller, batch domain.
 		operation: "pipeline_preflight", method: http.MethodPost, caller: caller, batch: batch,
 		endpoint: "/internal/v1/batches/{batch_id}/pipelines/{pipeline}/preflight",
 		ids:      []string{string(batch), string(pipeline)},
-		body:     []byte("{}"), limit: preflightTimeout, keepBodyOf: passedStatuses(),
+		body:     []byte("{}"), timeout: preflightTimeout, keepBodyOf: passedStatuses(),
 	})
 	if err != nil {
 		return domain.Verdict{}, err

@@ -23,14 +23,14 @@ func TestIdentityTravelsWithEveryCall(t *testing.T) {
 	ctx := domain.WithRequestContext(t.Context(), domain.RequestContext{CorrelationID: correlation})
 	_, err := s.client(t).Status(ctx, anna(), "b1")
 	require.NoError(t, err)
-	require.Equal(t, "GET", s.last().Method)
-	require.Equal(t, "/internal/v1/batches/b1/status", s.last().RequestURI)
+	require.Equal(t, "GET", s.lastRequest().Method)
+	require.Equal(t, "/internal/v1/batches/b1/status", s.lastRequest().RequestURI)
 	for name, want := range map[string]string{
 		"X-User-Id": "teacher-anna", "X-Org-Id": "school-north", "X-Correlation-Id": correlation,
 		"X-Internal-Api-Key": key.Reveal(), "X-Service-Id": "api-gateway-service", "X-Identity-Encoding": "",
 		"Accept-Encoding": "",
 	} {
-		require.Equal(t, want, s.last().Header.Get(name), name)
+		require.Equal(t, want, s.lastRequest().Header.Get(name), name)
 	}
 }
 
@@ -46,15 +46,15 @@ func TestIdentityIsEncodedWhenAHeaderCannotCarryIt(t *testing.T) {
 	} {
 		_, err := client.Status(t.Context(), domain.Caller{User: domain.UserID(c.user), Org: c.org}, "b1")
 		require.NoError(t, err)
-		require.Equal(t, []string{"url"}, s.last().Header.Values("X-Identity-Encoding"))
-		require.Equal(t, c.wantUser, s.last().Header.Get("X-User-Id"))
-		require.Equal(t, c.wantOrg, s.last().Header.Get("X-Org-Id"))
+		require.Equal(t, []string{"url"}, s.lastRequest().Header.Values("X-Identity-Encoding"))
+		require.Equal(t, c.wantUser, s.lastRequest().Header.Get("X-User-Id"))
+		require.Equal(t, c.wantOrg, s.lastRequest().Header.Get("X-Org-Id"))
 	}
 	_, err := client.Status(t.Context(), domain.Caller{User: "100% anna"}, "b1")
 	require.NoError(t, err)
-	require.Equal(t, "100% anna", s.last().Header.Get("X-User-Id"))
-	require.Empty(t, s.last().Header.Values("X-Identity-Encoding"))
-	require.Empty(t, s.last().Header.Values("X-Org-Id"))
+	require.Equal(t, "100% anna", s.lastRequest().Header.Get("X-User-Id"))
+	require.Empty(t, s.lastRequest().Header.Values("X-Identity-Encoding"))
+	require.Empty(t, s.lastRequest().Header.Values("X-Org-Id"))
 }
 
 func TestIDsStayInTheirSegment(t *testing.T) {
@@ -63,9 +63,9 @@ func TestIDsStayInTheirSegment(t *testing.T) {
 	for id, path := range map[string]string{"a b?c#d": "a%20b%3Fc%23d", "å;v=1": "%C3%A5%3Bv=1", "a%2Fb": "a%252Fb", "...": "..."} {
 		_, err := client.Status(t.Context(), anna(), domain.BatchID(id))
 		require.NoError(t, err)
-		require.Equal(t, "/internal/v1/batches/"+path+"/status", s.last().RequestURI)
+		require.Equal(t, "/internal/v1/batches/"+path+"/status", s.lastRequest().RequestURI)
 	}
-	s.forget()
+	s.reset()
 	for _, id := range []string{"", ".", "..", "a/b", "../x", `a\b`, "..;x=1", ";x"} {
 		_, err := client.Status(t.Context(), anna(), domain.BatchID(id))
 		require.Equal(t, domain.ValidationError, domain.CodeOf(err), id)
@@ -74,7 +74,7 @@ func TestIDsStayInTheirSegment(t *testing.T) {
 		_, err = client.Check(t.Context(), anna(), "b1", domain.Pipeline(id))
 		require.Equal(t, domain.ValidationError, domain.CodeOf(err), id)
 	}
-	require.Nil(t, s.last(), "nothing was sent")
+	require.Nil(t, s.lastRequest(), "nothing was sent")
 }
 
 func TestStatusKeepsEveryByteButTheOwner(t *testing.T) {
@@ -176,7 +176,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	_, check := client.Check(t.Context(), anna(), "b1", "nlp")
 	require.Equal(t, domain.ExternalServiceError, domain.CodeOf(status))
 	require.Equal(t, domain.ExternalServiceError, domain.CodeOf(check))
-	require.Nil(t, elsewhere.last(), "the key stayed here")
+	require.Nil(t, elsewhere.lastRequest(), "the key stayed here")
 }
 
 func TestListForwardsTheQuestionAndTranslatesTheAnswer(t *testing.T) {
@@ -188,7 +188,7 @@ func TestListForwardsTheQuestionAndTranslatesTheAnswer(t *testing.T) {
 	defer client.Close()
 	page, err := client.List(t.Context(), anna(), domain.BatchQuery{Limit: 2, Offset: 4, Status: domain.Processing})
 	require.NoError(t, err)
-	require.Equal(t, "/internal/v1/batches/user/teacher-anna?limit=2&offset=4&status=processing_pipelines", s.last().RequestURI)
+	require.Equal(t, "/internal/v1/batches/user/teacher-anna?limit=2&offset=4&status=processing_pipelines", s.lastRequest().RequestURI)
 	require.Equal(t, 17, page.Total)
 	got := make([]string, 0, len(page.Batches))
 	for _, d := range page.Batches {
@@ -200,7 +200,7 @@ func TestListForwardsTheQuestionAndTranslatesTheAnswer(t *testing.T) {
 
 	_, err = client.List(t.Context(), anna(), domain.BatchQuery{Limit: 2})
 	require.NoError(t, err)
-	require.Equal(t, "limit=2&offset=0", s.last().URL.RawQuery)
+	require.Equal(t, "limit=2&offset=0", s.lastRequest().URL.RawQuery)
 }
 
 func TestListRefusesWhatIsNoPage(t *testing.T) {
@@ -220,10 +220,10 @@ func TestPreflightAsksTheOrchestrator(t *testing.T) {
 	v, err := s.client(t).Check(t.Context(), anna(), "b1", "nlp")
 	require.NoError(t, err)
 	require.Equal(t, domain.Verdict{Allowed: true}, v)
-	require.Equal(t, "POST /internal/v1/batches/b1/pipelines/nlp/preflight", s.last().Method+" "+s.last().RequestURI)
+	require.Equal(t, "POST /internal/v1/batches/b1/pipelines/nlp/preflight", s.lastRequest().Method+" "+s.lastRequest().RequestURI)
 	require.Equal(t, "{}", string(s.received))
-	require.Equal(t, "application/json", s.last().Header.Get("Content-Type"))
-	require.Equal(t, key.Reveal(), s.last().Header.Get("X-Internal-Api-Key"))
+	require.Equal(t, "application/json", s.lastRequest().Header.Get("Content-Type"))
+	require.Equal(t, key.Reveal(), s.lastRequest().Header.Get("X-Internal-Api-Key"))
 }
 
 func TestPreflightIsSkippedWithoutAnOrchestrator(t *testing.T) {
@@ -291,7 +291,7 @@ func TestEveryCallIsCountedAndTraced(t *testing.T) {
 	require.NoError(t, err)
 	parent := trace.SpanContextFromContext(t.Context())
 	require.False(t, parent.IsValid())
-	require.Contains(t, s.last().Header.Get("Traceparent"), spans.Ended()[0].SpanContext().SpanID().String())
+	require.Contains(t, s.lastRequest().Header.Get("Traceparent"), spans.Ended()[0].SpanContext().SpanID().String())
 	_, err = client.List(t.Context(), anna(), domain.BatchQuery{Limit: 1})
 	require.NoError(t, err)
 	_, err = client.Check(t.Context(), anna(), "b1", "nlp")

@@ -14,7 +14,7 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-func TestPlaces(t *testing.T) {
+func TestBulkheadLimitsAllCallsAndThoseOfEachUser(t *testing.T) {
 	for _, c := range []struct{ all, each int }{{256, 64}, {16, 4}, {7, 1}, {3, 1}, {1, 1}} {
 		s := newBulkhead(c.all)
 		for range c.each {
@@ -22,7 +22,7 @@ func TestPlaces(t *testing.T) {
 		}
 		require.False(t, s.acquire("anna"), "%+v", c)
 		for i := range c.all - c.each {
-			require.True(t, s.acquire(fmt.Sprint(i)), "others are not held up: %+v", c)
+			require.True(t, s.acquire(fmt.Sprint(i)), "other users get the rest: %+v", c)
 		}
 		require.False(t, s.acquire("bo"), "%+v", c)
 		require.False(t, s.acquire(""), "%+v", c)
@@ -35,41 +35,42 @@ func TestPlaces(t *testing.T) {
 			s.release(fmt.Sprint(i))
 		}
 		require.Equal(t, c.all, s.free)
-		require.Empty(t, s.byUser, "nobody is remembered")
+		require.Empty(t, s.byUser, "users without calls take no memory")
 	}
 }
 
-// as asks in a user's name.
-func (r *rig) as(t *testing.T, user string) (*http.Response, error) {
+// getAs sends a GET of a user.
+func (e *environment) getAs(t *testing.T, user string) (*http.Response, error) {
 	t.Helper()
-	req := request(t.Context(), t, http.MethodGet, nil)
+	req := newRequest(t.Context(), t, http.MethodGet, nil)
 	req.Header.Set("X-User-Id", user)
-	return r.roundTrip(req, 10*time.Second)
+	return e.RoundTrip(req)
 }
 
-func requireBusy(t *testing.T, r *rig, user string) {
+// requireBusy requires that a call is refused at once and sends nothing.
+func requireBusy(t *testing.T, e *environment, user string) {
 	t.Helper()
-	r.seen()
+	e.traffic()
 	began := time.Now()
-	res, err := r.as(t, user)
+	res, err := e.getAs(t, user)
 	if err == nil {
 		_ = res.Body.Close()
 	}
-	e := domain.As(err)
-	require.Equal(t, domain.ServiceUnavailable, e.Code, err)
-	require.Equal(t, map[string]any{"unavailable_service": r.service}, e.Details)
-	require.Equal(t, time.Second, e.RetryAfter)
+	refusal := domain.As(err)
+	require.Equal(t, domain.ServiceUnavailable, refusal.Code, err)
+	require.Equal(t, map[string]any{"unavailable_service": e.service}, refusal.Details)
+	require.Equal(t, time.Second, refusal.RetryAfter)
 	require.Zero(t, time.Since(began), "at once")
-	dials, asked := r.seen()
+	dials, requests := e.traffic()
 	require.Zero(t, dials)
-	require.Empty(t, asked)
+	require.Empty(t, requests)
 }
 
-func TestAPlaceIsHeldUntilTheBodyEnds(t *testing.T) {
+func TestASlotIsHeldUntilTheResponseBodyEnds(t *testing.T) {
 	ends := map[string]func(*testing.T, *http.Response){
 		"closed": func(t *testing.T, res *http.Response) {
 			require.NoError(t, res.Body.Close())
-			require.NoError(t, res.Body.Close(), "twice is once")
+			require.NoError(t, res.Body.Close(), "a second Close has no effect")
 		},
 		"read": func(t *testing.T, res *http.Response) {
 			buffer := make([]byte, 64)
@@ -83,18 +84,18 @@ func TestAPlaceIsHeldUntilTheBodyEnds(t *testing.T) {
 	for name, end := range ends {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := guarded(t, "class_management", func(c *Config) { c.MaxConcurrency = 4 })
-				r.answers(200, strings.Repeat("x", 100))
-				res, err := r.as(t, "anna")
+				e := newEnvironment(t, "class_management", func(c *Config) { c.MaxConcurrency = 4 })
+				e.respondStatus(200, strings.Repeat("x", 100))
+				res, err := e.getAs(t, "anna")
 				require.NoError(t, err)
 				defer func() { _ = res.Body.Close() }()
 				time.Sleep(time.Second)
-				requireBusy(t, r, "anna")
-				other, err := r.as(t, "bo")
+				requireBusy(t, e, "anna")
+				other, err := e.getAs(t, "bo")
 				require.NoError(t, err)
 				defer func() { _ = other.Body.Close() }()
 				end(t, res)
-				again, err := r.as(t, "anna")
+				again, err := e.getAs(t, "anna")
 				require.NoError(t, err)
 				require.NoError(t, again.Body.Close())
 			})
@@ -102,22 +103,22 @@ func TestAPlaceIsHeldUntilTheBodyEnds(t *testing.T) {
 	}
 }
 
-func TestAPlaceComesBackFromEveryFailure(t *testing.T) {
+func TestASlotIsReleasedAfterEveryFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := guarded(t, "class_management", func(c *Config) { c.MaxConcurrency, c.FailureThreshold = 1, 3 })
+		e := newEnvironment(t, "class_management", func(c *Config) { c.MaxConcurrency, c.FailureThreshold = 1, 3 })
 		for range 3 {
-			r.does(slow)
-			_, err := r.get(t)
+			e.respondWith(respondTooLate)
+			_, err := e.get(t)
 			require.Equal(t, domain.Timeout, domain.CodeOf(err))
-			require.Equal(t, 1, r.bulkhead.free)
+			require.Equal(t, 1, e.bulkhead.free)
 		}
-		_, err := r.get(t)
+		_, err := e.get(t)
 		require.Equal(t, domain.CircuitBreakerOpen, domain.CodeOf(err))
-		require.Equal(t, 1, r.bulkhead.free)
+		require.Equal(t, 1, e.bulkhead.free)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		_, err = r.ask(ctx, t, http.MethodGet, nil)
+		_, err = e.call(ctx, t, http.MethodGet, nil)
 		require.Error(t, err)
-		require.Equal(t, 1, r.bulkhead.free)
+		require.Equal(t, 1, e.bulkhead.free)
 	})
 }

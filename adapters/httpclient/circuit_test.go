@@ -16,50 +16,50 @@ import (
 	"github.com/huleedu/edge/test/pause"
 )
 
-// requireOpen demands a refusal by the circuit that costs the service nothing.
-func requireOpen(t *testing.T, r *rig, wait time.Duration) {
+// requireOpen requires that the circuit refuses a call at once and that nothing is sent.
+func requireOpen(t *testing.T, e *environment, wait time.Duration) {
 	t.Helper()
-	r.seen()
+	e.traffic()
 	began := time.Now()
-	_, err := r.get(t)
-	e := domain.As(err)
-	require.Equal(t, domain.CircuitBreakerOpen, e.Code, err)
-	require.Equal(t, map[string]any{"circuit_name": r.service}, e.Details)
-	require.Equal(t, wait, e.RetryAfter)
+	_, err := e.get(t)
+	refusal := domain.As(err)
+	require.Equal(t, domain.CircuitBreakerOpen, refusal.Code, err)
+	require.Equal(t, map[string]any{"circuit_name": e.service}, refusal.Details)
+	require.Equal(t, wait, refusal.RetryAfter)
 	require.Zero(t, time.Since(began), "at once")
-	dials, asked := r.seen()
+	dials, requests := e.traffic()
 	require.Zero(t, dials)
-	require.Empty(t, asked)
+	require.Empty(t, requests)
 }
 
-func TestCircuitOpens(t *testing.T) {
-	for name, fail := range map[string]func(*rig){
-		"refused":  func(r *rig) { r.refuse(-1) },
-		"hangs up": func(r *rig) { r.does(func(*http.Request) string { return "" }) },
-		"502":      func(r *rig) { r.answers(502, "{}") },
-		"503":      func(r *rig) { r.answers(503, "{}") },
-		"504":      func(r *rig) { r.answers(504, "") },
-		"slow":     func(r *rig) { r.does(slow) },
-		"slow body": func(r *rig) {
-			r.does(func(r *http.Request) string { return "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n" })
+func TestCircuitOpensAfterFailuresInARow(t *testing.T) {
+	for name, fail := range map[string]func(*environment){
+		"refused": func(e *environment) { e.refuseDials(-1) },
+		"closes":  func(e *environment) { e.respondWith(func(*http.Request) string { return "" }) },
+		"502":     func(e *environment) { e.respondStatus(502, "{}") },
+		"503":     func(e *environment) { e.respondStatus(503, "{}") },
+		"504":     func(e *environment) { e.respondStatus(504, "") },
+		"slow":    func(e *environment) { e.respondWith(respondTooLate) },
+		"slow body": func(e *environment) {
+			e.respondWith(func(r *http.Request) string { return "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n" })
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := guarded(t, "class_management")
-				status, err := r.get(t)
+				e := newEnvironment(t, "class_management")
+				status, err := e.get(t)
 				require.NoError(t, err)
 				require.Equal(t, 200, status)
-				fail(r)
+				fail(e)
 				for range 5 {
-					_, err := r.get(t)
+					_, err := e.get(t)
 					require.NotEqual(t, domain.CircuitBreakerOpen, domain.CodeOf(err))
 				}
-				requireOpen(t, r, time.Minute)
+				requireOpen(t, e, time.Minute)
 				time.Sleep(45 * time.Second)
-				requireOpen(t, r, 15*time.Second)
+				requireOpen(t, e, 15*time.Second)
 				time.Sleep(14500 * time.Millisecond)
-				requireOpen(t, r, time.Second)
+				requireOpen(t, e, time.Second)
 			})
 		})
 	}
@@ -67,154 +67,141 @@ func TestCircuitOpens(t *testing.T) {
 
 func TestADisabledCircuitStaysClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := guarded(t, "class_management", func(c *Config) { c.CircuitBreakerEnabled = false })
-		r.answers(503, "{}")
+		e := newEnvironment(t, "class_management", func(c *Config) { c.CircuitBreakerEnabled = false })
+		e.respondStatus(503, "{}")
 		for range 20 {
-			status, err := r.get(t)
+			status, err := e.get(t)
 			require.NoError(t, err)
 			require.Equal(t, 503, status)
 		}
-		require.Equal(t, domain.CircuitStateClosed, r.circuit.state())
-		_, asked := r.seen()
-		require.Len(t, asked, 20, "every call reached the service")
+		require.Equal(t, domain.CircuitStateClosed, e.circuit.state())
+		_, requests := e.traffic()
+		require.Len(t, requests, 20, "every call reached the service")
 	})
 }
 
-// slow answers long after everybody has given up.
-func slow(*http.Request) string {
-	pause.For(time.Minute, "simulated: the callers run in synctest")
-	return response(200, "{}")
-}
-
-func TestCircuitClosesAfterTwoGoodCalls(t *testing.T) {
+func TestHalfOpenCircuitClosesAfterTwoGoodCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := opened(t)
-		r.answers(200, "{}")
+		e := withOpenCircuit(t)
+		e.respondStatus(200, "{}")
 		time.Sleep(time.Minute + time.Millisecond)
 		for range 2 {
-			_, err := r.get(t)
+			_, err := e.get(t)
 			require.NoError(t, err)
 		}
 		require.Equal(t, []domain.CircuitState{
 			domain.CircuitStateClosed, domain.CircuitStateOpen, domain.CircuitStateHalfOpen, domain.CircuitStateClosed,
-		}, r.history())
+		}, e.circuitStates())
 		for range 4 {
-			r.refuse(-1)
-			_, err := r.get(t)
-			require.Equal(t, domain.ConnectionError, domain.CodeOf(err), "counting begins anew")
+			e.refuseDials(-1)
+			_, err := e.get(t)
+			require.Equal(t, domain.ConnectionError, domain.CodeOf(err), "the failures count from zero")
 		}
 	})
 }
 
-func TestHalfOpenCircuitLetsTwoThrough(t *testing.T) {
+func TestHalfOpenCircuitAdmitsTwoCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := opened(t)
+		e := withOpenCircuit(t)
 		time.Sleep(time.Minute + time.Millisecond)
 		release := make(chan struct{})
-		r.does(func(*http.Request) string {
-			<-release
-			return response(200, "{}")
-		})
-		outcomes := make(chan error, 2)
-		for range 2 {
-			req := request(t.Context(), t, http.MethodGet, nil)
-			go func() { outcomes <- r.whole(req) }()
-		}
+		e.respondWhen(release)
+		outcomes := e.getConcurrently(t, 2)
 		synctest.Wait()
-		requireOpen(t, r, time.Second)
+		requireOpen(t, e, time.Second)
 		close(release)
 		require.NoError(t, <-outcomes)
 		require.NoError(t, <-outcomes)
-		_, err := r.get(t)
+		_, err := e.get(t)
 		require.NoError(t, err)
 	})
 }
 
 func TestHalfOpenCircuitOpensAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := opened(t)
+		e := withOpenCircuit(t)
 		time.Sleep(time.Minute + time.Millisecond)
-		r.refuse(-1)
-		r.seen()
-		_, err := r.get(t)
+		e.refuseDials(-1)
+		e.traffic()
+		_, err := e.get(t)
 		require.Equal(t, domain.ConnectionError, domain.CodeOf(err))
-		dials, _ := r.seen()
-		require.Equal(t, 1, dials, "who tries a service out does not try twice")
-		requireOpen(t, r, time.Minute)
+		dials, _ := e.traffic()
+		require.Equal(t, 1, dials, "a probe is not retried")
+		requireOpen(t, e, time.Minute)
 	})
 }
 
-func TestHalfOpenCircuitForgetsAClientWhoLeft(t *testing.T) {
+func TestHalfOpenCircuitIgnoresACallerThatLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := opened(t)
+		e := withOpenCircuit(t)
 		time.Sleep(time.Minute + time.Millisecond)
-		r.does(slow)
+		e.respondWith(respondTooLate)
 		for range 4 {
 			ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, nil)
 			cancel()
-			_, err := r.ask(ctx, t, http.MethodGet, nil)
+			_, err := e.call(ctx, t, http.MethodGet, nil)
 			require.ErrorIs(t, err, context.Canceled)
 		}
-		r.answers(200, "{}")
+		e.respondStatus(200, "{}")
 		for range 3 {
-			_, err := r.get(t)
+			_, err := e.get(t)
 			require.NoError(t, err)
 		}
 	})
 }
 
-// opened is a rig whose circuit has just opened.
-func opened(t *testing.T) *rig {
+// withOpenCircuit returns an environment whose circuit has just opened.
+func withOpenCircuit(t *testing.T) *environment {
 	t.Helper()
-	r := guarded(t, "class_management")
-	r.answers(503, "{}")
+	e := newEnvironment(t, "class_management")
+	e.respondStatus(503, "{}")
 	for range 5 {
-		_, err := r.get(t)
+		_, err := e.get(t)
 		require.NoError(t, err)
 	}
-	require.Equal(t, domain.CircuitStateOpen, r.circuit.state())
-	return r
+	require.Equal(t, domain.CircuitStateOpen, e.circuit.state())
+	return e
 }
 
 func TestOnlyFailuresInARowOpenTheCircuit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := guarded(t, "class_management")
+		e := newEnvironment(t, "class_management")
 		for range 3 {
-			r.answers(503, "{}")
+			e.respondStatus(503, "{}")
 			for range 4 {
-				_, _ = r.get(t)
+				_, _ = e.get(t)
 			}
-			r.answers(200, "{}")
-			_, err := r.get(t)
+			e.respondStatus(200, "{}")
+			_, err := e.get(t)
 			require.NoError(t, err)
 		}
 	})
 }
 
-func TestWhatOpensNoCircuit(t *testing.T) {
-	for name, call := range map[string]func(*testing.T, *rig) error{
-		"500":             func(t *testing.T, r *rig) error { r.answers(500, "{}"); _, err := r.get(t); return err },
-		"404":             func(t *testing.T, r *rig) error { r.answers(404, "{}"); _, err := r.get(t); return err },
-		"429":             func(t *testing.T, r *rig) error { r.answers(429, "{}"); _, err := r.get(t); return err },
-		"501":             func(t *testing.T, r *rig) error { r.answers(501, "{}"); _, err := r.get(t); return err },
-		"a broken answer": garbled,
-		"a client that left": func(t *testing.T, r *rig) error {
-			r.does(slow)
+func TestOtherFailuresDoNotOpenTheCircuit(t *testing.T) {
+	for name, call := range map[string]func(*testing.T, *environment) error{
+		"500":                func(t *testing.T, e *environment) error { e.respondStatus(500, "{}"); _, err := e.get(t); return err },
+		"404":                func(t *testing.T, e *environment) error { e.respondStatus(404, "{}"); _, err := e.get(t); return err },
+		"429":                func(t *testing.T, e *environment) error { e.respondStatus(429, "{}"); _, err := e.get(t); return err },
+		"501":                func(t *testing.T, e *environment) error { e.respondStatus(501, "{}"); _, err := e.get(t); return err },
+		"malformed response": requireMalformed,
+		"caller left": func(t *testing.T, e *environment) error {
+			e.respondWith(respondTooLate)
 			ctx, cancel := context.WithCancel(t.Context())
 			time.AfterFunc(time.Second, cancel)
-			_, err := r.ask(ctx, t, http.MethodGet, nil)
+			_, err := e.call(ctx, t, http.MethodGet, nil)
 			require.ErrorIs(t, err, context.Canceled)
 			return nil
 		},
-		"an upload that was aborted": func(t *testing.T, r *rig) error {
-			_, err := r.ask(t.Context(), t, http.MethodPost, io.MultiReader(strings.NewReader("some"), broken{}))
+		"upload aborted": func(t *testing.T, e *environment) error {
+			_, err := e.call(t.Context(), t, http.MethodPost, io.MultiReader(strings.NewReader("some"), failingReader{}))
 			require.ErrorIs(t, err, errAborted)
 			return nil
 		},
-		"an upload that stalled": func(t *testing.T, r *rig) error {
+		"upload stalled": func(t *testing.T, e *environment) error {
 			stalled, end := io.Pipe()
 			time.AfterFunc(20*time.Second, func() { _ = end.Close() })
-			_, err := r.ask(t.Context(), t, http.MethodPost, stalled)
+			_, err := e.call(t.Context(), t, http.MethodPost, stalled)
 			require.Equal(t, domain.Timeout, domain.CodeOf(err))
 			pause.For(20*time.Second, "simulated: the test runs in synctest")
 			return nil
@@ -222,56 +209,57 @@ func TestWhatOpensNoCircuit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := guarded(t, "file_service")
+				e := newEnvironment(t, "file_service")
 				for range 12 {
-					require.NoError(t, call(t, r))
+					require.NoError(t, call(t, e))
 				}
-				require.Equal(t, domain.CircuitStateClosed, r.circuit.state())
-				require.Equal(t, 100, r.bulkhead.free, "every place came back")
-				require.Empty(t, r.bulkhead.byUser)
+				require.Equal(t, domain.CircuitStateClosed, e.circuit.state())
+				require.Equal(t, 100, e.bulkhead.free, "every slot was released")
+				require.Empty(t, e.bulkhead.byUser)
 			})
 		})
 	}
 }
 
-func garbled(t *testing.T, r *rig) error {
+// requireMalformed makes a call whose response is malformed.
+func requireMalformed(t *testing.T, e *environment) error {
 	t.Helper()
-	r.does(func(*http.Request) string { return "HELLO\r\n\r\n" })
-	_, err := r.get(t)
+	e.respondWith(func(*http.Request) string { return "HELLO\r\n\r\n" })
+	_, err := e.get(t)
 	require.Equal(t, domain.InvalidResponse, domain.CodeOf(err))
 	return nil
 }
 
-var errAborted = errors.New("the form is invalid")
+var errAborted = errors.New("upload aborted")
 
-type broken struct{}
+type failingReader struct{}
 
-func (broken) Read([]byte) (int, error) { return 0, errAborted }
+func (failingReader) Read([]byte) (int, error) { return 0, errAborted }
 
-func TestAnUploadThatNobodyAnswersCounts(t *testing.T) {
+func TestUploadsWithoutAResponseOpenTheCircuit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := guarded(t, "file_service")
-		r.does(slow)
+		e := newEnvironment(t, "file_service")
+		e.respondWith(respondTooLate)
 		for range 5 {
-			_, err := r.ask(t.Context(), t, http.MethodPost, io.MultiReader(strings.NewReader("whole")))
+			_, err := e.call(t.Context(), t, http.MethodPost, io.MultiReader(strings.NewReader("whole")))
 			require.Equal(t, domain.Timeout, domain.CodeOf(err))
 		}
-		requireOpen(t, r, time.Minute)
+		requireOpen(t, e, time.Minute)
 	})
 }
 
-func TestASlowReaderDoesNotHoldTheCircuit(t *testing.T) {
+func TestASlowReaderOfTheResponseIsAGoodProbe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := opened(t)
-		r.answers(200, strings.Repeat("x", 100))
+		e := withOpenCircuit(t)
+		e.respondStatus(200, strings.Repeat("x", 100))
 		time.Sleep(time.Minute + time.Millisecond)
 		for range 2 {
-			res, err := r.roundTrip(request(t.Context(), t, http.MethodGet, nil), time.Hour)
+			res, err := e.RoundTrip(newRequest(t.Context(), t, http.MethodGet, nil))
 			require.NoError(t, err)
 			t.Cleanup(func() { _ = res.Body.Close() })
 			_, err = res.Body.Read(make([]byte, 1))
 			require.NoError(t, err)
 		}
-		require.Equal(t, domain.CircuitStateClosed, r.circuit.state())
+		require.Equal(t, domain.CircuitStateClosed, e.circuit.state())
 	})
 }

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/huleedu/edge/adapters/httpclient/transport"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -76,6 +77,11 @@ type KeyConfig struct {
 	// InternalKey is the secret that opens the platform's internal routes. It is
 	// required in production, with at least 32 bytes that are not a well-known text.
 	InternalKey domain.Secret `env:"HULEEDU_INTERNAL_API_KEY"`
+}
+
+// transport returns the configuration of the connections.
+func (c Config) transport() transport.Config {
+	return transport.Config{ConnectTimeout: c.ConnectTimeout, MaxAge: c.ConnectionMaxAge}
 }
 
 // The settings' full names, as an operator writes them.

@@ -41,8 +41,8 @@ func send(ctx context.Context, f *httpclient.Forwarder, target string, size int,
 func TestAnAnswerBeforeTheBodyIsRead(t *testing.T) {
 	for _, known := range []bool{true, false} {
 		for _, size := range []int{100_000, 5 << 20} {
-			p := answering(t, func(c net.Conn, _ *http.Request, _, _ int) bool {
-				say(c, "HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+			p := serveRaw(t, func(c net.Conn, _ *http.Request, _, _ int) bool {
+				write(c, "HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
 				return false
 			})
 			f := forwarder(t, 10*time.Second)
@@ -61,20 +61,20 @@ func TestBodiesEndWithTheirExchange(t *testing.T) {
 	hang := make(chan struct{})
 	defer close(hang)
 	for name, act := range map[string]func(net.Conn, *http.Request, int, int) bool{
-		"answers early": func(c net.Conn, _ *http.Request, _, _ int) bool { say(c, goodBatch); <-hang; return false },
+		"answers early": func(c net.Conn, _ *http.Request, _, _ int) bool { write(c, goodBatch); <-hang; return false },
 		"hangs":         func(net.Conn, *http.Request, int, int) bool { <-hang; return false },
 		"resets":        func(net.Conn, *http.Request, int, int) bool { return false },
-		"nonsense":      func(c net.Conn, _ *http.Request, _, _ int) bool { say(c, "HELLO\r\n\r\n"); <-hang; return false },
+		"nonsense":      func(c net.Conn, _ *http.Request, _, _ int) bool { write(c, "HELLO\r\n\r\n"); <-hang; return false },
 		"no body": func(c net.Conn, _ *http.Request, _, _ int) bool {
-			say(c, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")
+			write(c, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")
 			<-hang
 			return false
 		},
 	} {
-		p := answering(t, act)
+		p := serveRaw(t, act)
 		f := forwarder(t, 200*time.Millisecond)
 		out, in := io.Pipe()
-		body := &watched{PipeReader: out}
+		body := &observedBody{PipeReader: out}
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.url, body)
 		require.NoError(t, err)
 		written := make(chan struct{})
@@ -96,30 +96,30 @@ func TestBodiesEndWithTheirExchange(t *testing.T) {
 }
 
 // watched is a body that knows who reads it.
-type watched struct {
+type observedBody struct {
 	*io.PipeReader
 	reading atomic.Int64
 	closed  atomic.Bool
 }
 
-func (w *watched) Read(p []byte) (int, error) {
-	w.reading.Add(1)
-	defer w.reading.Add(-1)
-	return w.PipeReader.Read(p)
+func (b *observedBody) Read(p []byte) (int, error) {
+	b.reading.Add(1)
+	defer b.reading.Add(-1)
+	return b.PipeReader.Read(p)
 }
 
-func (w *watched) Close() error {
-	w.closed.Store(true)
-	return w.PipeReader.Close()
+func (b *observedBody) Close() error {
+	b.closed.Store(true)
+	return b.PipeReader.Close()
 }
 
 // TestAReadIsSentAtMostTwice: whatever fails, on new and on used connections.
 func TestAReadIsSentAtMostTwice(t *testing.T) {
 	for _, healthy := range []int{0, 1} {
 		var requests atomic.Int64
-		p := answering(t, func(c net.Conn, r *http.Request, _, _ int) bool {
+		p := serveRaw(t, func(c net.Conn, r *http.Request, _, _ int) bool {
 			if requests.Add(1) <= int64(healthy) {
-				say(c, goodBatch)
+				write(c, goodBatch)
 				return true
 			}
 			return false
@@ -158,8 +158,8 @@ func TestUnwantedBodiesAreNotWaitedFor(t *testing.T) {
 	defer close(hang)
 	for _, status := range []int{400, 401, 404, 500, 503} {
 		for _, framing := range []string{"Content-Length: 9\r\n\r\n", "Content-Length: 9\r\n\r\npart", "Transfer-Encoding: chunked\r\n\r\n", "\r\n"} {
-			p := answering(t, func(c net.Conn, _ *http.Request, _, _ int) bool {
-				say(c, fmt.Sprintf("HTTP/1.1 %d No\r\n", status)+framing)
+			p := serveRaw(t, func(c net.Conn, _ *http.Request, _, _ int) bool {
+				write(c, fmt.Sprintf("HTTP/1.1 %d No\r\n", status)+framing)
 				<-hang
 				return false
 			})
@@ -175,7 +175,7 @@ func TestUnwantedBodiesAreNotWaitedFor(t *testing.T) {
 func TestHeadersAreBounded(t *testing.T) {
 	line := "X: " + strings.Repeat("x", 1000) + "\r\n"
 	for _, endless := range []string{"HTTP/1.1 200 OK\r\n" + strings.Repeat(line, 1000), strings.Repeat("HTTP/1.1 103 Hints\r\n"+line+"\r\n", 1000)} {
-		p := answering(t, func(c net.Conn, _ *http.Request, _, _ int) bool { say(c, endless); return false })
+		p := serveRaw(t, func(c net.Conn, _ *http.Request, _, _ int) bool { write(c, endless); return false })
 		_, err := send(t.Context(), forwarder(t, 5*time.Second), p.url, 1, true)
 		require.Equal(t, domain.InvalidResponse, domain.CodeOf(err), err)
 	}

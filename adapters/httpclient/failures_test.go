@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -29,27 +27,6 @@ func TestRefusedConnection(t *testing.T) {
 	require.NotErrorIs(t, err, context.Canceled)
 }
 
-// speak is a server that answers every connection with raw bytes, and closes.
-func speak(t *testing.T, raw string) string {
-	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	var done sync.WaitGroup
-	done.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			_, _ = c.Read(make([]byte, 4096))
-			_, _ = io.WriteString(c, raw)
-			_ = c.Close()
-		}
-	})
-	t.Cleanup(func() { _ = l.Close(); done.Wait() })
-	return "http://" + l.Addr().String()
-}
-
 func TestBrokenAnswers(t *testing.T) {
 	for raw, code := range map[string]domain.Code{
 		"":                  domain.ConnectionError,
@@ -61,14 +38,14 @@ func TestBrokenAnswers(t *testing.T) {
 		"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n{}":                      domain.InvalidResponse,
 		"HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\nConnection: close\r\n\r\nshort": domain.ResourceNotFound,
 	} {
-		client := newBatches(t, config(speak(t, raw), ""), &facts{})
+		client := newBatches(t, config(serveText(t, raw), ""), &facts{})
 		_, err := client.Status(t.Context(), anna(), "b1")
 		require.Equal(t, code, domain.CodeOf(err), "%.60q: %v", raw, err)
 	}
 }
 
-// silent is a server that never answers, or stops in the middle of a body.
-func silent(t *testing.T, begin string) string {
+// stalled starts a service that never responds, or stops after the beginning of a body.
+func stalled(t *testing.T, begin string) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if begin != "" {
@@ -84,7 +61,7 @@ func silent(t *testing.T, begin string) string {
 
 func TestDeadlines(t *testing.T) {
 	for _, begin := range []string{"", `{"a":`} {
-		c := config(silent(t, begin), silent(t, begin))
+		c := config(stalled(t, begin), stalled(t, begin))
 		c.Timeout = 50 * time.Millisecond
 		client := newBatches(t, c, &facts{})
 		_, status := client.Status(t.Context(), anna(), "b1")
@@ -107,7 +84,7 @@ func TestDeadlines(t *testing.T) {
 }
 
 func TestAStatusIsCountedWithoutItsBody(t *testing.T) {
-	c := config(silent(t, `{"a":`), "")
+	c := config(stalled(t, `{"a":`), "")
 	c.Timeout = 50 * time.Millisecond
 	seen := &facts{}
 	_, err := newBatches(t, c, seen).Status(t.Context(), anna(), "b1")
@@ -117,7 +94,7 @@ func TestAStatusIsCountedWithoutItsBody(t *testing.T) {
 
 func TestACallerWhoLeavesIsNoFailureOfTheService(t *testing.T) {
 	for _, begin := range []string{"", `{"a":`} {
-		client := newBatches(t, config(silent(t, begin), ""), &facts{})
+		client := newBatches(t, config(stalled(t, begin), ""), &facts{})
 		ctx, cancel := context.WithCancel(t.Context())
 		timer := time.AfterFunc(20*time.Millisecond, cancel)
 		_, err := client.Status(ctx, anna(), "b1")

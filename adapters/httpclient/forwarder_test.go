@@ -44,8 +44,8 @@ func TestForwarderAddsNothing(t *testing.T) {
 	body, err := forward(t.Context(), t, forwarder(t, time.Second), s.URL+"/v1/x?a=1&a=2")
 	require.NoError(t, err)
 	require.Equal(t, "{}", body)
-	require.Equal(t, "/v1/x?a=1&a=2", s.last().RequestURI)
-	require.Equal(t, http.Header{"User-Agent": {"Go-http-client/1.1"}, "Content-Length": {"4"}}, s.last().Header)
+	require.Equal(t, "/v1/x?a=1&a=2", s.lastRequest().RequestURI)
+	require.Equal(t, http.Header{"User-Agent": {"Go-http-client/1.1"}, "Content-Length": {"4"}}, s.lastRequest().Header)
 	require.Equal(t, "body", string(s.received))
 }
 
@@ -60,10 +60,10 @@ func TestForwarderNamesItsFailures(t *testing.T) {
 	gone := serve(t, 200, "")
 	gone.Close()
 	for target, code := range map[string]domain.Code{
-		gone.URL:                  domain.ConnectionError,
-		speak(t, ""):              domain.ConnectionError,
-		speak(t, "HELLO\r\n\r\n"): domain.InvalidResponse,
-		speak(t, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}"): domain.InvalidResponse,
+		gone.URL:                      domain.ConnectionError,
+		serveText(t, ""):              domain.ConnectionError,
+		serveText(t, "HELLO\r\n\r\n"): domain.InvalidResponse,
+		serveText(t, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}"): domain.InvalidResponse,
 	} {
 		_, err := forward(t.Context(), t, forwarder(t, time.Second), target)
 		_, ours := errors.AsType[*domain.Error](err)
@@ -72,7 +72,7 @@ func TestForwarderNamesItsFailures(t *testing.T) {
 		require.NotContains(t, domain.PublicMessage(err), "127.0.0.1")
 	}
 	for _, begin := range []string{"", `{"a":`} {
-		_, err := forward(t.Context(), t, forwarder(t, 50*time.Millisecond), silent(t, begin))
+		_, err := forward(t.Context(), t, forwarder(t, 50*time.Millisecond), stalled(t, begin))
 		require.Equal(t, domain.Timeout, domain.CodeOf(err), err)
 		require.Equal(t, map[string]any{"timeout_seconds": 0.05}, domain.As(err).Details)
 	}
@@ -82,7 +82,7 @@ func TestForwardersCallerWhoLeaves(t *testing.T) {
 	for _, begin := range []string{"", `{"a":`} {
 		ctx, cancel := context.WithCancel(t.Context())
 		timer := time.AfterFunc(20*time.Millisecond, cancel)
-		_, err := forward(ctx, t, forwarder(t, time.Minute), silent(t, begin))
+		_, err := forward(ctx, t, forwarder(t, time.Minute), stalled(t, begin))
 		timer.Stop()
 		require.ErrorIs(t, err, context.Canceled)
 		_, ours := errors.AsType[*domain.Error](err)

@@ -1,8 +1,6 @@
 package httpclient
 
 import (
-	"context"
-	"errors"
 	"net/http"
 	"time"
 
@@ -10,14 +8,8 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-const (
-	// busyRetryAfter is the Retry-After of a call that found no free slot.
-	busyRetryAfter = time.Second
-	// keepAlive is how often a silent connection is checked by the kernel.
-	keepAlive = 30 * time.Second
-	// idleLimit is how long an unused connection is kept.
-	idleLimit = 90 * time.Second
-)
+// busyRetryAfter is the Retry-After of a call that found no free slot.
+const busyRetryAfter = time.Second
 
 // guard admits the calls to one service. It has its own bulkhead, circuit breaker and retry
 // budget, so that a failing service does not affect the others.
@@ -60,12 +52,6 @@ func (g *guard) mayRetry(method string) bool {
 
 // readOnly reports whether requests of the method may be sent twice.
 func readOnly(method string) bool { return method == http.MethodGet || method == http.MethodHead }
-
-// callerLeft reports whether the caller canceled the call. A cancellation whose cause is a
-// deadline counts as a timeout of the service instead.
-func callerLeft(ctx context.Context) bool {
-	return errors.Is(ctx.Err(), context.Canceled) && !errors.Is(context.Cause(ctx), context.DeadlineExceeded)
-}
 
 // isUnavailable reports whether the status is 502, 503 or 504, by which a service or its
 // proxy reports its own failure.

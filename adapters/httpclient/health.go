@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/huleedu/edge/adapters/httpclient/transport"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -64,9 +65,6 @@ func (b *Batches) checkAll(ctx context.Context) domain.Health {
 	return withCircuits(h, services)
 }
 
-// noBody reports for every status that the response body is not read.
-func noBody(int) bool { return false }
-
 // withCircuits names the services that are not called for now, also those that
 // answer their health page.
 func withCircuits(h domain.Health, services []*service) domain.Health {
@@ -88,17 +86,23 @@ func withCircuits(h domain.Health, services []*service) domain.Health {
 	return h
 }
 
-// checkHealth requests the service's health page without a user's identity; any
-// answer below 500 is a sign of life.
+// checkHealth requests the service's health page without a user's identity. Any response
+// below 500 is healthy. It bypasses the guard: it takes no slot and opens no circuit.
 func (s *service) checkHealth(ctx context.Context) error {
-	// It bypasses the guard: a health check takes no slot and opens no circuit.
-	w := newRequestWriter(http.MethodGet, s.path+"/healthz", s.pool.host)
-	a, _, err := s.pool.roundTrip(ctx, time.Now().Add(healthTimeout), wireRequest{http.MethodGet, w.finish(nil), noBody}, false)
+	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base+"/healthz", http.NoBody)
+	if err != nil {
+		return domain.Unknown(err)
+	}
+	req.Header.Set("User-Agent", serviceID)
+	res, err := s.pool.RoundTrip(req, transport.Options{})
 	if err != nil {
 		return domain.Unreachable(s.name, err)
 	}
-	if a.status >= http.StatusInternalServerError {
-		return domain.External(s.name, a.status)
+	discard(res.Body, cancel)
+	if res.StatusCode >= http.StatusInternalServerError {
+		return domain.External(s.name, res.StatusCode)
 	}
 	return nil
 }

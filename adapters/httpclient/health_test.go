@@ -33,11 +33,11 @@ func TestHealthSaysWhoAnswers(t *testing.T) {
 		require.Equal(t, c.note, h.Note)
 		require.Equal(t, c.want != domain.Healthy, h.Err != nil)
 	}
-	require.Empty(t, up.last().Header.Get("X-Internal-Api-Key"), "a health page needs no key")
+	require.Empty(t, up.lastRequest().Header.Get("X-Internal-Api-Key"), "a health page needs no key")
 }
 
 func TestHealthAnswersInAboutASecond(t *testing.T) {
-	client := newBatches(t, config(silent(t, ""), silent(t, "")), &facts{})
+	client := newBatches(t, config(stalled(t, ""), stalled(t, "")), &facts{})
 	began := time.Now()
 	require.Equal(t, domain.Unhealthy, client.Health(t.Context()).Condition)
 	require.Less(t, time.Since(began), 3*time.Second)
@@ -54,9 +54,9 @@ func TestHealthLooksAtMostOnceASecond(t *testing.T) {
 	s := serve(t, 200, ``)
 	client := newBatches(t, config(s.URL, ""), &facts{})
 	require.Equal(t, domain.Healthy, client.Health(t.Context()).Condition)
-	s.forget()
+	s.reset()
 	require.Equal(t, domain.Healthy, client.Health(t.Context()).Condition)
-	require.Nil(t, s.last())
+	require.Nil(t, s.lastRequest())
 }
 
 func TestHealthLooksAgain(t *testing.T) {

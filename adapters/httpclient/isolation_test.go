@@ -20,30 +20,19 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// deaf is a server that takes connections and says nothing, at next to no cost
-// in this process.
-func deaf(tb testing.TB) (url string, taken *atomic.Int64) {
+// withoutResponse starts a service that accepts connections and does not respond. accepted is
+// the number of its connections.
+func withoutResponse(tb testing.TB) (url string, accepted *atomic.Int64) {
 	tb.Helper()
-	l, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(tb, err)
-	taken = &atomic.Int64{}
-	var done sync.WaitGroup
-	done.Go(func() {
-		var held []net.Conn
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				break
-			}
-			held = append(held, c)
-			taken.Add(1)
-		}
-		for _, c := range held {
-			_ = c.Close()
-		}
+	accepted = &atomic.Int64{}
+	done := make(chan struct{})
+	url = listen(tb, func(c net.Conn) {
+		accepted.Add(1)
+		<-done
+		_ = c.Close()
 	})
-	tb.Cleanup(func() { _ = l.Close(); done.Wait() })
-	return "http://" + l.Addr().String(), taken
+	tb.Cleanup(func() { close(done) })
+	return url, accepted
 }
 
 func user(i int) domain.Caller {
@@ -69,9 +58,9 @@ func crowd(tb testing.TB, client *httpclient.Batches, callers int) (answers chan
 func TestOneDeadServiceLeavesTheOthersUntouched(t *testing.T) {
 	gone := serve(t, 200, ``)
 	gone.Close()
-	mute, _ := deaf(t)
+	mute, _ := withoutResponse(t)
 	for name, aggregator := range map[string]string{
-		"refuses": gone.URL, "hangs": mute, "hangs up": speak(t, ""), "fails": serve(t, 503, `{}`).URL,
+		"refuses": gone.URL, "hangs": mute, "hangs up": serveText(t, ""), "fails": serve(t, 503, `{}`).URL,
 	} {
 		t.Run(name, func(t *testing.T) {
 			orchestrator, classes := serve(t, 200, `{"allowed":true}`), serve(t, 200, `[]`)
@@ -180,7 +169,7 @@ func TestRefusalsAreNoCalls(t *testing.T) {
 // ones are refused at once, and that waiting is cheap.
 func TestManyWaitingCallers(t *testing.T) {
 	const callers, over = 1000, 100
-	mute, taken := deaf(t)
+	mute, taken := withoutResponse(t)
 	c := config(mute, "")
 	c.Timeout, c.ConnectTimeout, c.MaxConcurrency = 15*time.Second, 15*time.Second, callers
 	client := newBatches(t, c, &facts{})
@@ -214,7 +203,7 @@ func memory() float64 {
 }
 
 func TestOneUserHoldsAQuarter(t *testing.T) {
-	mute, _ := deaf(t)
+	mute, _ := withoutResponse(t)
 	c := config(mute, "")
 	c.MaxConcurrency, c.FailureThreshold, c.Timeout = 16, 100, 500*time.Millisecond
 	client := newBatches(t, c, &facts{})

@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/url"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -13,39 +14,41 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/trace/noop"
 
+	"github.com/huleedu/edge/adapters/httpclient/transport"
 	"github.com/huleedu/edge/domain"
 )
 
-type nobody struct{}
+type noObserver struct{}
 
-// Observe ignores everything.
-func (nobody) Observe(domain.Fact) {}
+func (noObserver) Observe(domain.Fact) {}
 
-// onDeafWire returns a client whose connections lead to somebody who reads and
-// never answers. The pipes let the bubble's clock run.
-func onDeafWire(t *testing.T, c Config) *Batches {
+// withoutResponses returns a client whose services read requests and never respond, on
+// in-memory connections.
+func withoutResponses(t *testing.T, c Config) *Batches {
 	t.Helper()
-	b, err := NewBatches(c, KeyConfig{}, nobody{}, noop.NewTracerProvider(), slog.New(slog.DiscardHandler))
+	b, err := NewBatches(c, KeyConfig{}, noObserver{}, noop.NewTracerProvider(), slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	var readers sync.WaitGroup
 	t.Cleanup(func() { b.Close(); readers.Wait() })
 	for _, s := range b.services() {
-		s.pool.dialContext = func(context.Context, string, string) (net.Conn, error) {
-			near, far := net.Pipe()
-			readers.Go(func() { _, _ = io.Copy(io.Discard, far) })
-			return near, nil
-		}
+		s.pool = transport.New(&url.URL{Scheme: "http", Host: "service"}, transport.Config{
+			Dial: func(context.Context, string, string) (net.Conn, error) {
+				near, far := net.Pipe()
+				readers.Go(func() { _, _ = io.Copy(io.Discard, far) })
+				return near, nil
+			},
+		})
 	}
 	return b
 }
 
-func TestLimitsOfEachCall(t *testing.T) {
+func TestEachCallHasItsTimeout(t *testing.T) {
 	for _, c := range []struct{ timeout, list, check time.Duration }{
 		{30 * time.Second, 30 * time.Second, 10 * time.Second},
 		{3 * time.Second, 3 * time.Second, 3 * time.Second},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			b := onDeafWire(t, Config{
+			b := withoutResponses(t, Config{
 				ResultAggregatorURL: "http://aggregator", OrchestratorURL: "http://orchestrator",
 				Timeout: c.timeout, ConnectTimeout: time.Second,
 				MaxConcurrency: 8, CircuitBreakerEnabled: true, FailureThreshold: 5, RecoveryTimeout: time.Minute, SuccessThreshold: 2,

@@ -74,7 +74,7 @@ func (b *Batches) send(ctx context.Context, document any, c call) (domain.Reply,
 	if err != nil {
 		return domain.Reply{}, domain.Unknown(err).WithOp("httpclient.tell")
 	}
-	c.body, c.limit, c.keepAllBodies = body, registryTimeout, true
+	c.body, c.timeout, c.keepAllBodies = body, registryTimeout, true
 	a, err := b.orchestrator.do(ctx, c)
 	switch {
 	case err != nil:

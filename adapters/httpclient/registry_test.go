@@ -16,13 +16,13 @@ func TestRegistrationCarriesEveryKey(t *testing.T) {
 	reply, err := client.Register(t.Context(), domain.Caller{User: "åsa"}, domain.Registration{EssayCount: 2, EssayIDs: []string{"e1", "e2"}, CourseCode: "SV1"})
 	require.NoError(t, err)
 	require.Equal(t, domain.Reply{Status: 202, ContentType: "application/json", Body: []byte(`{ "batch_id": "b1" }`)}, reply)
-	require.Equal(t, "POST", s.last().Method)
-	require.Equal(t, "/v1/batches/register", s.last().RequestURI)
+	require.Equal(t, "POST", s.lastRequest().Method)
+	require.Equal(t, "/v1/batches/register", s.lastRequest().RequestURI)
 	require.Equal(t, `{"expected_essay_count":2,"essay_ids":["e1","e2"],"course_code":"SV1","student_prompt_ref":null,"user_id":"åsa",`+
 		`"org_id":null,"class_id":null,"cj_default_llm_model":null,"cj_default_temperature":null,"assignment_id":null}`, string(s.received))
-	require.Equal(t, "%C3%A5sa", s.last().Header.Get("X-User-ID"))
-	require.Equal(t, "url", s.last().Header.Get("X-Identity-Encoding"))
-	require.Empty(t, s.last().Header.Get("X-Internal-API-Key"), "this route is not internal")
+	require.Equal(t, "%C3%A5sa", s.lastRequest().Header.Get("X-User-ID"))
+	require.Equal(t, "url", s.lastRequest().Header.Get("X-Identity-Encoding"))
+	require.Empty(t, s.lastRequest().Header.Get("X-Internal-API-Key"), "this route is not internal")
 
 	ref := domain.PromptRef{References: map[string]map[string]string{"student_prompt_text": {"id": "1"}}}
 	_, err = client.Register(t.Context(), anna(), domain.Registration{
@@ -38,8 +38,8 @@ func TestRegistrationCarriesEveryKey(t *testing.T) {
 
 	_, err = client.SetPrompt(t.Context(), anna(), "b 1", ref)
 	require.NoError(t, err)
-	require.Equal(t, "PATCH", s.last().Method)
-	require.Equal(t, "/v1/batches/b%201/prompt", s.last().RequestURI)
+	require.Equal(t, "PATCH", s.lastRequest().Method)
+	require.Equal(t, "/v1/batches/b%201/prompt", s.lastRequest().RequestURI)
 	require.Equal(t, `{"student_prompt_ref":{"references":{"student_prompt_text":{"id":"1"}}}}`, string(s.received))
 }
 

@@ -1,10 +1,12 @@
 package httpclient
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
+	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 
 	"go.opentelemetry.io/otel/propagation"
@@ -13,89 +15,67 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// internalPrefix marks the routes that only services of the platform may use.
-const internalPrefix = "/internal/"
-
-// typicalRequestSize is room for a request with what is usual, in bytes.
-const typicalRequestSize = 768
+const (
+	// internalPrefix marks the routes that only services of the platform may use.
+	internalPrefix = "/internal/"
+	// serviceID is the name of the gateway on internal routes.
+	serviceID = "api-gateway-service"
+	// typicalIDs is the size of the ids of a call for which memory is allocated, in bytes.
+	typicalIDs = 48
+)
 
 var errInvalidHeaderValue = errors.New("a header cannot carry a value")
 
-// requestWriter is a request in HTTP/1.1 as it goes on the wire.
-type requestWriter struct {
-	buf []byte
-	// invalid says that a value would have changed the request.
-	invalid bool
-}
-
-func newRequestWriter(method, target, host string) *requestWriter {
-	w := &requestWriter{buf: make([]byte, 0, typicalRequestSize)}
-	for _, part := range []string{method, " ", target, " HTTP/1.1\r\nHost: ", host, "\r\n"} {
-		w.buf = append(w.buf, part...)
-	}
-	w.addField("User-Agent", serviceID)
-	return w
-}
-
-// addField adds a header field.
-func (w *requestWriter) addField(name, value string) {
-	w.invalid = w.invalid || !httpguts.ValidHeaderFieldValue(value)
-	w.buf = append(w.buf, name...)
-	w.buf = append(w.buf, ": "...)
-	w.buf = append(w.buf, value...)
-	w.buf = append(w.buf, "\r\n"...)
-}
-
-// finish adds the body; nil is none.
-func (w *requestWriter) finish(body []byte) []byte {
-	if body != nil {
-		w.addField("Content-Length", strconv.Itoa(len(body)))
-	}
-	w.buf = append(w.buf, "\r\n"...)
-	return append(w.buf, body...)
-}
-
-// encode writes a call: identity, correlation and the trace.
-func (s *service) encode(ctx context.Context, c *call, target string) ([]byte, error) {
-	w := newRequestWriter(c.method, target, s.pool.host)
-	w.addField("Accept", "application/json")
+// newRequest returns the request of a call with the caller's identity, the correlation id and
+// the trace. It returns an error for a value that would change the header.
+func (s *service) newRequest(ctx context.Context, c *call, target string) (*http.Request, error) {
+	var body io.Reader
 	if c.body != nil {
-		w.addField("Content-Type", "application/json")
+		body = bytes.NewReader(c.body)
 	}
-	w.addIdentity(c.caller)
-	if trail := domain.RequestContextOf(ctx); trail.CorrelationID != "" {
-		w.addField("X-Correlation-Id", trail.CorrelationID)
+	req, err := http.NewRequestWithContext(ctx, c.method, target, body)
+	if err != nil {
+		return nil, err
+	}
+	s.setHeader(ctx, req.Header, c)
+	for _, values := range req.Header {
+		if !httpguts.ValidHeaderFieldValue(values[0]) {
+			return nil, errInvalidHeaderValue
+		}
+	}
+	return req, nil
+}
+
+func (s *service) setHeader(ctx context.Context, h http.Header, c *call) {
+	h.Set("User-Agent", serviceID)
+	h.Set("Accept", "application/json")
+	if c.body != nil {
+		h.Set("Content-Type", "application/json")
+	}
+	id := domain.IdentityOf(c.caller)
+	if id.Encoding != "" {
+		h.Set("X-Identity-Encoding", id.Encoding)
+	}
+	h.Set("X-User-Id", id.User)
+	if id.Org != "" {
+		h.Set("X-Org-Id", id.Org)
+	}
+	if current := domain.RequestContextOf(ctx); current.CorrelationID != "" {
+		h.Set("X-Correlation-Id", current.CorrelationID)
 	}
 	if strings.HasPrefix(c.endpoint, internalPrefix) {
-		w.addField("X-Internal-Api-Key", s.key.Reveal())
-		w.addField("X-Service-Id", serviceID)
+		h.Set("X-Internal-Api-Key", s.key.Reveal())
+		h.Set("X-Service-Id", serviceID)
 	}
-	propagation.TraceContext{}.Inject(ctx, headerCarrier{w})
-	message := w.finish(c.body)
-	if w.invalid {
-		return nil, errInvalidHeaderValue
-	}
-	return message, nil
+	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(h))
 }
 
-// headerCarrier lets the propagator write its fields; it reads none.
-type headerCarrier struct{ *requestWriter }
-
-// Get returns nothing.
-func (headerCarrier) Get(string) string { return "" }
-
-// Set adds a field.
-func (t headerCarrier) Set(name, value string) { t.addField(name, value) }
-
-// Keys returns nothing.
-func (headerCarrier) Keys() []string { return nil }
-
-// target is what the call asks for. It returns a VALIDATION_ERROR for an id that
-// would change the path it stands in.
-func (s *service) target(c *call) (string, error) {
+// url returns the URL of a call. It returns a VALIDATION_ERROR for an id that would change
+// the path.
+func (s *service) url(c *call) (string, error) {
 	var out strings.Builder
-	out.Grow(len(s.path) + len(c.endpoint) + len(c.query) + typicalIDsSize)
-	out.WriteString(s.path)
+	out.Grow(len(s.base) + len(c.endpoint) + len(c.query) + typicalIDs)
+	out.WriteString(s.base)
 	ids, rest := c.ids, c.endpoint
 	for {
 		plain, braced, more := strings.Cut(rest, "{")
@@ -118,12 +98,8 @@ func (s *service) target(c *call) (string, error) {
 	return out.String(), nil
 }
 
-// typicalIDsSize is room for the ids of a target, in bytes.
-const typicalIDsSize = 48
-
-// isPathSegment refuses what servers and proxies read as more, or less, than one
-// segment of a path, also when it is escaped; some drop what stands behind a
-// semicolon before they look.
+// isPathSegment reports whether servers and proxies read the id as one segment of a path, also
+// when it is escaped. Some of them drop what follows a semicolon first.
 func isPathSegment(id string) bool {
 	name, _, _ := strings.Cut(id, ";")
 	return name != "" && name != "." && name != ".." && !strings.ContainsAny(id, `/\`)

@@ -8,40 +8,39 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/domain"
 )
 
-func TestReadsAreRepeatedOnce(t *testing.T) {
+func TestReadsAreRetriedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, method := range []string{http.MethodGet, http.MethodHead} {
-			r := guarded(t, "class_management")
-			r.refuse(1)
-			_, err := r.ask(t.Context(), t, method, nil)
-			require.NoError(t, err, "the second try found it")
-			dials, asked := r.seen()
+			e := newEnvironment(t, "class_management")
+			e.refuseDials(1)
+			_, err := e.call(t.Context(), t, method, nil)
+			require.NoError(t, err, "the second attempt succeeds")
+			dials, requests := e.traffic()
 			require.Equal(t, 2, dials)
-			require.Equal(t, []string{method}, asked)
+			require.Equal(t, []string{method}, requests)
 
-			r.refuse(2)
-			_, err = r.ask(t.Context(), t, method, nil)
+			e.refuseDials(2)
+			_, err = e.call(t.Context(), t, method, nil)
 			require.Equal(t, domain.ConnectionError, domain.CodeOf(err))
-			dials, _ = r.seen()
+			dials, _ = e.traffic()
 			require.Equal(t, 2, dials)
 
-			r.does(func(*http.Request) string { return "" })
-			_, err = r.ask(t.Context(), t, method, nil)
+			e.respondWith(func(*http.Request) string { return "" })
+			_, err = e.call(t.Context(), t, method, nil)
 			require.Equal(t, domain.ConnectionError, domain.CodeOf(err))
-			_, asked = r.seen()
-			require.Equal(t, []string{method, method}, asked)
+			_, requests = e.traffic()
+			require.Equal(t, []string{method, method}, requests)
 		}
 	})
 }
 
-func TestNothingElseIsSentTwice(t *testing.T) {
+func TestWritesAreNotRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 			for _, key := range []string{"", "Idempotency-Key", "X-Idempotency-Key"} {
@@ -53,14 +52,14 @@ func TestNothingElseIsSentTwice(t *testing.T) {
 	})
 }
 
-// requireSentOnce sends two requests over one connection; the service hangs up
-// on the second, which is where net/http would try again by itself.
+// requireSentOnce sends two requests on one connection. The service closes it at the second,
+// which net/http's Transport would retry.
 func requireSentOnce(t *testing.T, method, key, body string) {
 	t.Helper()
-	r := guarded(t, "class_management")
+	e := newEnvironment(t, "class_management")
 	first := true
-	r.does(func(in *http.Request) string {
-		require.Equal(t, key != "", in.Header.Get(key) == "k1", "the key travels")
+	e.respondWith(func(req *http.Request) string {
+		require.Equal(t, key != "", req.Header.Get(key) == "k1", "the key is forwarded")
 		if first {
 			first = false
 			return response(200, "{}")
@@ -68,78 +67,77 @@ func requireSentOnce(t *testing.T, method, key, body string) {
 		return ""
 	})
 	for i := range 2 {
-		req := request(t.Context(), t, method, strings.NewReader(body))
+		req := newRequest(t.Context(), t, method, strings.NewReader(body))
 		if key != "" {
 			req.Header.Set(key, "k1")
 		}
-		res, err := r.roundTrip(req, time.Second)
+		res, err := e.RoundTrip(req)
 		require.Equal(t, i == 1, err != nil, err)
 		if err == nil {
 			_, _ = io.ReadAll(res.Body)
 			require.NoError(t, res.Body.Close())
 		}
 	}
-	dials, asked := r.seen()
+	dials, requests := e.traffic()
 	require.Equal(t, 1, dials, "%s %q %q", method, key, body)
-	require.Equal(t, []string{method, method}, asked, "%s %q %q", method, key, body)
+	require.Equal(t, []string{method, method}, requests, "%s %q %q", method, key, body)
 }
 
-func TestRefusedWritesAreNotRepeatedEither(t *testing.T) {
+func TestWritesAreNotRetriedAfterARefusedConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := guarded(t, "class_management")
-		r.refuse(1)
-		_, err := r.ask(t.Context(), t, http.MethodPost, strings.NewReader("x"))
+		e := newEnvironment(t, "class_management")
+		e.refuseDials(1)
+		_, err := e.call(t.Context(), t, http.MethodPost, strings.NewReader("x"))
 		require.Equal(t, domain.ConnectionError, domain.CodeOf(err))
-		dials, _ := r.seen()
+		dials, _ := e.traffic()
 		require.Equal(t, 1, dials)
 	})
 }
 
-func TestWhatIsNotRepeated(t *testing.T) {
+func TestOnlyConnectionErrorsAreRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := guarded(t, "class_management", func(c *Config) { c.FailureThreshold = 1000 })
+		e := newEnvironment(t, "class_management", func(c *Config) { c.FailureThreshold = 1000 })
 		for _, status := range []int{500, 502, 503, 504} {
-			r.answers(status, "{}")
-			_, err := r.get(t)
+			e.respondStatus(status, "{}")
+			_, err := e.get(t)
 			require.NoError(t, err)
 		}
-		require.NoError(t, garbled(t, r))
-		r.does(func(*http.Request) string { return "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx" })
-		r.CloseIdleConnections()
-		_, asked := r.seen()
-		require.Equal(t, slices.Repeat([]string{"GET"}, 5), asked)
+		require.NoError(t, requireMalformed(t, e))
+		e.renewPool()
+		_, requests := e.traffic()
+		require.Equal(t, slices.Repeat([]string{"GET"}, 5), requests)
 
-		r.does(slow)
-		_, err := r.get(t)
+		e.respondWith(respondTooLate)
+		_, err := e.get(t)
 		require.Equal(t, domain.Timeout, domain.CodeOf(err))
-		_, asked = r.seen()
-		require.Len(t, asked, 1)
+		_, requests = e.traffic()
+		require.Len(t, requests, 1)
 
 		ctx, cancel := context.WithCancel(t.Context())
-		r.does(func(*http.Request) string {
+		e.respondWith(func(*http.Request) string {
 			cancel()
 			synctest.Wait()
 			return ""
 		})
-		_, err = r.ask(ctx, t, http.MethodGet, nil)
+		_, err = e.call(ctx, t, http.MethodGet, nil)
 		require.ErrorIs(t, err, context.Canceled)
-		_, asked = r.seen()
-		require.Len(t, asked, 1, "never after the client has gone")
+		_, requests = e.traffic()
+		require.Len(t, requests, 1, "no retry after the caller has left")
 	})
 }
 
-func TestRetriesHaveABudget(t *testing.T) {
+func TestRetriesAreATenthOfTheCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := guarded(t, "class_management", func(c *Config) { c.FailureThreshold = 1 << 20 })
-		r.refuse(-1)
+		e := newEnvironment(t, "class_management", func(c *Config) { c.FailureThreshold = 1 << 20 })
+		e.refuseDials(-1)
 		const calls = 1000
 		for range calls {
-			_, err := r.get(t)
+			_, err := e.get(t)
 			require.Error(t, err)
 		}
-		dials, _ := r.seen()
+		dials, _ := e.traffic()
 		require.LessOrEqual(t, dials, calls+calls/10+10)
 		require.GreaterOrEqual(t, dials, calls+calls/10)
-		require.GreaterOrEqual(t, newRetryBudget().tokens.Load(), int64(maxSavedRetries*callsPerRetry), "a fresh process may repeat some")
+		require.GreaterOrEqual(t, newRetryBudget().tokens.Load(), int64(maxSavedRetries*callsPerRetry), "a new process may retry some calls")
 	})
 }

@@ -2,6 +2,8 @@ package httpclient
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"slices"
 	"time"
 
@@ -9,27 +11,19 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/huleedu/edge/adapters/httpclient/transport"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
 
-const (
-	// maxResponseBody bounds the body of an answer, in bytes.
-	maxResponseBody = 8 << 20
-	// maxDiscard is how much of an unwanted body is read, in bytes, so that its
-	// connection can be used again. Headers, and the room that is made for a body
-	// before it comes, are no larger.
-	maxDiscard = 64 << 10
-)
-
-// service is one system behind the gateway. Every call to it goes through do.
+// service is one service behind the gateway. Every call to it goes through do.
 type service struct {
 	name string
-	// path stands before the path of every endpoint.
-	path        string
+	// base is the URL before the path of every endpoint.
+	base        string
 	guard       *guard
-	pool        *connPool
-	limit       time.Duration
+	pool        *transport.Pool
+	timeout     time.Duration
 	key         domain.Secret
 	observer    ports.Observer
 	tracer      trace.Tracer
@@ -41,48 +35,37 @@ type call struct {
 	// operation names the call on spans.
 	operation string
 	method    string
-	// endpoint is the route's template; ids fill its braces in their order.
+	// endpoint is the route's template; ids replace its braces in their order.
 	endpoint string
 	ids      []string
 	query    string
 	body     []byte
 	caller   domain.Caller
-	// batch is empty when the call is about no single one.
+	// batch is empty when the call is not about a single batch.
 	batch domain.BatchID
-	// limit, unless zero, is shorter than the service's own.
-	limit time.Duration
-	// keepBodyOf are the statuses, beside 2xx, whose body is wanted.
+	// timeout, unless zero, bounds the call if it is shorter than the service's own.
+	timeout time.Duration
+	// keepBodyOf are the statuses, beside 2xx, whose body is read.
 	keepBodyOf []int
-	// keepAllBodies wants the body of every status.
+	// keepAllBodies means that the body of every status is read.
 	keepAllBodies bool
 }
 
-// serviceResponse is the response of a service. The body is set only for the statuses whose
-// body the call wants.
-type serviceResponse struct {
-	status      int
-	contentType string
-	// retryAfter is empty when the service did not say.
-	retryAfter string
-	body       []byte
-}
-
-func (a serviceResponse) ok() bool { return a.status >= 200 && a.status < 300 }
-
 func (c *call) wantsBody(status int) bool {
-	return c.keepAllBodies || serviceResponse{status: status}.ok() || slices.Contains(c.keepBodyOf, status)
+	return c.keepAllBodies || isOK(status) || slices.Contains(c.keepBodyOf, status)
 }
 
-// do makes the call and returns the response, whatever its status.
+// do makes the call and returns the response, whatever its status. With an error, the
+// response holds the status if one was received.
 func (s *service) do(ctx context.Context, c call) (serviceResponse, error) {
-	target, err := s.target(&c)
+	target, err := s.url(&c)
 	if err != nil {
 		return serviceResponse{}, err
 	}
 	ctx, span := s.tracer.Start(ctx, "gateway.proxy_request", s.spanOptions...)
 	defer span.End()
 	started := time.Now()
-	a, err := s.roundTrip(ctx, &c, target)
+	a, err := s.call(ctx, &c, target)
 	if span.IsRecording() {
 		s.setSpanAttributes(span, c, err)
 	}
@@ -94,8 +77,8 @@ func (s *service) do(ctx context.Context, c call) (serviceResponse, error) {
 	return a, err
 }
 
-// setSpanAttributes says on the span what the call was about, and that it failed. The
-// error itself is recorded where it is answered.
+// setSpanAttributes sets the attributes of the call, and its status if it failed. The error
+// itself is recorded where it is answered.
 func (s *service) setSpanAttributes(span trace.Span, c call, err error) {
 	span.SetAttributes(attribute.String("target.service", s.name), attribute.String("operation", c.operation))
 	if c.batch != "" {
@@ -106,16 +89,19 @@ func (s *service) setSpanAttributes(span trace.Span, c call, err error) {
 	}
 }
 
-// wasSent reports whether the call was sent; the guard's refusals are not.
+// wasSent reports whether the call was sent. Calls that the guard refused were not.
 func wasSent(err error) bool {
 	code := domain.CodeOf(err)
 	return code != domain.ServiceUnavailable && code != domain.CircuitBreakerOpen
 }
 
-// roundTrip sends one request and reads its answer within the call's limit.
-// With an error, the answer holds the status if there was one.
-func (s *service) roundTrip(ctx context.Context, c *call, target string) (serviceResponse, error) {
-	message, err := s.encode(ctx, c, target)
+// call makes the call within its timeout, if the guard admits it, and reports the outcome to
+// the circuit.
+func (s *service) call(ctx context.Context, c *call, target string) (serviceResponse, error) {
+	c.timeout = s.timeoutOf(ctx, c)
+	limited, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	req, err := s.newRequest(limited, c, target)
 	if err != nil {
 		return serviceResponse{}, domain.Unknown(err).WithOp("httpclient.request")
 	}
@@ -125,23 +111,62 @@ func (s *service) roundTrip(ctx context.Context, c *call, target string) (servic
 		return serviceResponse{}, err
 	}
 	defer s.guard.bulkhead.release(user)
-	verdict := newOutcomeReport(report, probe, false)
-	limit := s.timeout(ctx, c)
-	v := attempt{service: s, limit: limit, deadline: time.Now().Add(limit)}
-	a, err := v.run(ctx, wireRequest{c.method, message, c.wantsBody})
-	verdict.report(v.outcome(ctx, a.status, err))
+	outcome := newOutcomeReport(report, probe, false)
+	a, err := s.exchange(ctx, req, c, cancel)
+	outcome.report(outcomeOf(ctx, a.status, err))
 	return a, err
 }
 
-// timeout is the shortest of the service's limit, the call's and what is left
-// of the caller's own deadline.
-func (s *service) timeout(ctx context.Context, c *call) time.Duration {
-	limit := s.limit
-	if c.limit > 0 {
-		limit = min(limit, c.limit)
+// timeoutOf returns the shortest of the service's timeout, the call's and the time until the
+// caller's deadline.
+func (s *service) timeoutOf(ctx context.Context, c *call) time.Duration {
+	limit := s.timeout
+	if c.timeout > 0 {
+		limit = min(limit, c.timeout)
 	}
 	if deadline, ok := ctx.Deadline(); ok {
 		limit = min(limit, time.Until(deadline))
 	}
 	return limit
+}
+
+// exchange sends the request and reads its response. cancel ends the exchange. Errors:
+// CONNECTION_ERROR, TIMEOUT, SERVICE_UNAVAILABLE and INVALID_RESPONSE.
+func (s *service) exchange(ctx context.Context, req *http.Request, c *call, cancel func()) (serviceResponse, error) {
+	res, err := s.guard.roundTrip(s.pool, req, transport.Options{})
+	if err != nil {
+		return serviceResponse{}, s.guard.classify(req.Context(), c.timeout, err)
+	}
+	a := serviceResponse{
+		status: res.StatusCode, contentType: res.Header.Get("Content-Type"), retryAfter: res.Header.Get("Retry-After"),
+	}
+	if !c.wantsBody(a.status) || res.ContentLength == 0 {
+		discard(res.Body, cancel)
+		return a, nil
+	}
+	a.body, err = readBody(ctx, res, cancel)
+	switch {
+	case err == nil:
+		return a, nil
+	case errors.Is(err, errNoMemory):
+		return a, domain.Unavailable(s.name, busyRetryAfter).WithCause(err)
+	case errors.Is(err, errResponseTooLarge), errors.Is(err, errErrorBodyTimeout):
+		return a, domain.MalformedResponse(s.name, err)
+	default:
+		return a, s.guard.classify(req.Context(), c.timeout, err)
+	}
+}
+
+// outcomeOf returns the outcome of a call for the circuit.
+func outcomeOf(ctx context.Context, status int, err error) error {
+	switch {
+	case isUnavailable(status):
+		return errUnhealthy
+	case err == nil, errors.Is(err, errResponseTooLarge), errors.Is(err, errNoMemory):
+		return nil
+	case transport.CallerLeft(ctx), domain.CodeOf(err) == domain.InvalidResponse:
+		return errInconclusive
+	default:
+		return errUnhealthy
+	}
 }

@@ -34,21 +34,21 @@ type service struct {
 	body        string
 
 	mu       sync.Mutex
-	encode   *http.Request
+	request  *http.Request
 	received []byte
 }
 
 // last is the latest request; nil after forget.
-func (s *service) last() *http.Request {
+func (s *service) lastRequest() *http.Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.encode
+	return s.request
 }
 
-func (s *service) forget() {
+func (s *service) reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.encode = nil
+	s.request = nil
 }
 
 func serve(tb testing.TB, status int, body string) *service {
@@ -56,7 +56,7 @@ func serve(tb testing.TB, status int, body string) *service {
 	s := &service{status: status, body: body, contentType: "application/json"}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
-		s.encode = r
+		s.request = r
 		s.received, _ = io.ReadAll(r.Body)
 		s.mu.Unlock()
 		w.Header().Set("Content-Type", s.contentType)

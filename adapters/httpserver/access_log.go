@@ -1,36 +1,38 @@
 package httpserver
 
 import (
-	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/huleedu/edge/adapters/httpserver/decode"
 	"github.com/huleedu/edge/domain"
 )
 
+// maxPathText bounds a path in log lines and errors, in characters.
+const maxPathText = 100
+
 // accessLog counts the request, ends its span and writes one log line, also after a
 // panic.
-func (s *router) accessLog(c *gin.Context) {
-	s.observer.Observe(domain.RequestStarted{})
-	defer s.finishRequest(c, requestStateOf(c))
+func (m *middleware) accessLog(c *gin.Context) {
+	m.observer.Observe(domain.RequestStarted{})
+	defer m.finishRequest(c, requestStateOf(c))
 	c.Next()
 }
 
-func (s *router) finishRequest(c *gin.Context, x *requestState) {
+func (m *middleware) finishRequest(c *gin.Context, x *requestState) {
 	status, took := x.status, time.Since(x.started)
 	if status == 0 {
 		status = c.Writer.Status()
 	}
 	endSpan(x, status)
 	method := x.endpoint.label(c.Request.Method)
-	s.observer.Observe(domain.RequestServed{Method: method, Endpoint: x.endpoint.template, Status: status, Duration: took})
+	m.observer.Observe(domain.RequestServed{Method: method, Endpoint: x.endpoint.template, Status: status, Duration: took})
 	level := x.level()
-	if ctx := c.Request.Context(); s.log.Enabled(ctx, level) {
-		s.log.LogAttrs(ctx, level, "request", x.attributes(c, method, status, took)...)
+	if ctx := c.Request.Context(); m.log.Enabled(ctx, level) {
+		m.log.LogAttrs(ctx, level, "request", x.attributes(c, method, status, took)...)
 	}
 }
 
@@ -49,15 +51,14 @@ func (x *requestState) level() slog.Level {
 // attributes returns the fields of the log line. The query is omitted, because it
 // may contain a token.
 func (x *requestState) attributes(c *gin.Context, method string, status int, took time.Duration) []slog.Attr {
-	out := make([]slog.Attr, 0, 8) // of a success: failures say more and are few
-	out = append(out,
+	out := []slog.Attr{
 		slog.String("method", method),
 		slog.String("endpoint", x.endpoint.template),
-		slog.String("path", truncateASCII(c.Request.URL.EscapedPath())),
+		slog.String("path", decode.Clip(c.Request.URL.EscapedPath(), maxPathText)),
 		slog.Int("status", status),
 		slog.Float64("took_seconds", took.Seconds()),
 		slog.Int("bytes", max(c.Writer.Size(), 0)),
-	)
+	}
 	if x.caller.User != "" {
 		out = append(out, slog.String("user_id", string(x.caller.User)))
 	}
@@ -71,15 +72,4 @@ func (x *requestState) attributes(c *gin.Context, method string, status int, too
 		out = append(out, slog.String("stack", string(x.stack)))
 	}
 	return out
-}
-
-// clientLeft reports whether the client disconnected before its answer. net/http
-// detects that only after the body was read. An expired read deadline of the gateway
-// does not count.
-func clientLeft(c *gin.Context, err error) bool {
-	if errors.Is(err, errClientLeft) {
-		return true
-	}
-	body := bodyOf(c)
-	return errors.Is(c.Request.Context().Err(), context.Canceled) && (body == nil || !body.timedOut.Load())
 }

@@ -25,16 +25,16 @@ func listed(s *httpserver.Server) []string {
 	return out
 }
 
-// TestAdminListener: metrics and readiness move, health is answered on both,
-// and the operators' listener outlasts the other.
+// TestAdminListener checks that metrics and readiness move to the admin address, that both
+// answer /healthz, and that the admin listener serves until it is shut down itself.
 func TestAdminListener(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(_ *world, p *httpserver.GatewayParts) {
+	w := newEnvironment(t, func(_ *environment, p *httpserver.GatewayParts) {
 		p.Config.AdminAddr = "127.0.0.1:0"
 		p.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "up 1\n") })
 	})
 	require.NotNil(t, w.Admin())
-	run(t, w.Admin())
+	serve(t, w.Admin())
 	admin := "http://" + w.Admin().Addr()
 	assert.Equal(t, []string{"/healthz", "/readyz", "/metrics"}, listed(w.Admin()))
 	assert.NotContains(t, listed(w.Server), "/readyz")
@@ -42,7 +42,7 @@ func TestAdminListener(t *testing.T) {
 	for _, path := range []string{"/readyz", "/metrics"} {
 		r := call(t, http.MethodGet, w.base+path, "")
 		require.Equal(t, 404, r.StatusCode, path)
-		assert.Equal(t, "RESOURCE_NOT_FOUND", standard(t, r, domain.GatewayService).Code)
+		assert.Equal(t, "RESOURCE_NOT_FOUND", requireStandardError(t, r, domain.GatewayService).Code)
 		assert.Equal(t, 200, call(t, http.MethodGet, admin+path, "").StatusCode, path)
 	}
 	for _, base := range []string{w.base, admin} {
@@ -52,34 +52,34 @@ func TestAdminListener(t *testing.T) {
 	}
 	r := call(t, http.MethodGet, admin+"/v1/batches", "", "Authorization: Bearer u1")
 	require.Equal(t, 404, r.StatusCode, "nothing but operators' questions")
-	assert.Equal(t, "RESOURCE_NOT_FOUND", standard(t, r, domain.GatewayService).Code)
+	assert.Equal(t, "RESOURCE_NOT_FOUND", requireStandardError(t, r, domain.GatewayService).Code)
 
 	w.ready.Enter(app.Draining)
 	require.NoError(t, w.Shutdown(t.Context()))
 	r = call(t, http.MethodGet, admin+"/readyz", "")
 	require.Equal(t, 503, r.StatusCode)
-	assert.Equal(t, "draining", standard(t, r, domain.GatewayService).Details["phase"])
+	assert.Equal(t, "draining", requireStandardError(t, r, domain.GatewayService).Details["phase"])
 }
 
-func TestOneListenerUnlessToldOtherwise(t *testing.T) {
+func TestOneListenerByDefault(t *testing.T) {
 	t.Parallel()
-	assert.Nil(t, newWorld(t).Admin())
+	assert.Nil(t, newEnvironment(t).Admin())
 }
 
-// TestAdminAddressTaken: a start that fails leaves no port behind.
+// TestAdminAddressTaken checks that a failed start releases its ports.
 func TestAdminAddressTaken(t *testing.T) {
 	t.Parallel()
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	discardBody, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = taken.Close() })
+	t.Cleanup(func() { _ = discardBody.Close() })
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	port := free.Addr().(*net.TCPAddr).Port
 	require.NoError(t, free.Close())
-	c := config()
-	c.Host, c.Port, c.AdminAddr = "127.0.0.1", port, taken.Addr().String()
-	w := newWorld(t)
-	p := parts(w, w.platform, noop.NewTracerProvider())
+	c := gatewayConfig()
+	c.Host, c.Port, c.AdminAddr = "127.0.0.1", port, discardBody.Addr().String()
+	w := newEnvironment(t)
+	p := gatewayParts(w, w.platform, noop.NewTracerProvider())
 	p.Config = c
 	_, err = httpserver.NewGateway(p)
 	require.Equal(t, domain.InitializationFailed, domain.CodeOf(err))
@@ -95,7 +95,7 @@ func TestAdminAddressProblems(t *testing.T) {
 		"9090": false, "127.0.0.1": false, ":": false, ":http": false, ":65536": false, "http://127.0.0.1:9090": false,
 		":4001": false, "0.0.0.0:4001": false, "127.0.0.1:4001": false, "[::]:4001": false,
 	} {
-		g, s := config(), httpserver.WebSocketConfig{Host: "127.0.0.1", Port: 4001, AdminAddr: address}
+		g, s := gatewayConfig(), httpserver.WebSocketConfig{Host: "127.0.0.1", Port: 4001, AdminAddr: address}
 		g.Host, g.Port, g.AdminAddr = "0.0.0.0", 4001, address
 		if good {
 			assert.Empty(t, g.Problems(domain.Production), address)

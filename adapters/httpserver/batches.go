@@ -1,17 +1,20 @@
 package httpserver
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/huleedu/edge/adapters/httpserver/decode"
 	"github.com/huleedu/edge/domain"
 )
 
-// batchStatus reports on one batch; the platform's document goes through byte
-// for byte.
+// batchStatus answers with the status of one batch and the platform's document, byte for
+// byte.
 func (g *gateway) batchStatus(c *gin.Context) error {
 	id, err := batchID(c)
 	if err != nil {
@@ -21,20 +24,18 @@ func (g *gateway) batchStatus(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	head := append(make([]byte, 0, 64), `{"status":"`...)
-	head = append(head, view.Status...)
-	head = append(head, `","details":`...)
-	g.writeResponse(c, http.StatusOK, g.fixedHeaders.json, head, view.Details, []byte{'}'})
+	head := []byte(`{"status":"` + string(view.Status) + `","details":`)
+	g.writeResponse(c, http.StatusOK, contentJSON, head, view.Details, []byte{'}'})
 	return nil
 }
 
-// listBatches reports on a page of the caller's batches.
+// listBatches answers with a page of the caller's batches.
 func (g *gateway) listBatches(c *gin.Context) error {
 	values, err := url.ParseQuery(c.Request.URL.RawQuery)
 	if err != nil {
 		return domain.Invalid("query", "", "key=value pairs, percent-encoded", "Invalid query").WithCause(err)
 	}
-	query, err := batchQuery(values)
+	query, err := decode.BatchQuery(values)
 	if err != nil {
 		return err
 	}
@@ -42,27 +43,23 @@ func (g *gateway) listBatches(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	g.writeResponse(c, http.StatusOK, g.fixedHeaders.json, appendPage(page, query))
+	parts := [][]byte{[]byte(`{"batches":[`)}
+	for i, batch := range page.Batches {
+		if i > 0 {
+			parts = append(parts, []byte{','})
+		}
+		parts = append(parts, batch)
+	}
+	parts = append(parts, fmt.Appendf(nil, `],"pagination":{"limit":%d,"offset":%d,"total":%d}}`, query.Limit, query.Offset, page.Total))
+	g.writeResponse(c, http.StatusOK, contentJSON, parts...)
 	return nil
 }
 
-func appendPage(page domain.BatchPage, q domain.BatchQuery) []byte {
-	size := 128
-	for _, d := range page.Batches {
-		size += len(d) + 1
+// batchID returns the batch id in the path: 1-255 characters that are not all blank.
+func batchID(c *gin.Context) (domain.BatchID, error) {
+	id, _ := url.PathUnescape(c.Param("batch_id")) // requireSafePath has checked that it decodes
+	if strings.TrimSpace(id) == "" || utf8.RuneCountInString(id) > decode.MaxBatchID {
+		return "", domain.Invalid("batch_id", id, "1 to 255 characters", "Invalid batch ID")
 	}
-	b := append(make([]byte, 0, size), `{"batches":[`...)
-	for i, d := range page.Batches {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(b, d...)
-	}
-	b = append(b, `],"pagination":{"limit":`...)
-	b = strconv.AppendInt(b, int64(q.Limit), 10)
-	b = append(b, `,"offset":`...)
-	b = strconv.AppendInt(b, int64(q.Offset), 10)
-	b = append(b, `,"total":`...)
-	b = strconv.AppendInt(b, int64(page.Total), 10)
-	return append(b, `}}`...)
+	return domain.BatchID(id), nil
 }

@@ -19,7 +19,7 @@ func keys(problems []error) []any {
 
 func TestGatewayProblems(t *testing.T) {
 	t.Parallel()
-	assert.Empty(t, config().Problems(domain.Production))
+	assert.Empty(t, gatewayConfig().Problems(domain.Production))
 	bad := httpserver.GatewayConfig{
 		Port: 70000, Origins: []string{"*", "localhost", "http://a.example/"}, Credentials: true, TrustedProxies: "10.0.0.0/8, nonsense",
 	}
@@ -28,7 +28,7 @@ func TestGatewayProblems(t *testing.T) {
 		"API_GATEWAY_TRUSTED_PROXIES", "API_GATEWAY_MAX_BODY_BYTES", "API_GATEWAY_MAX_HEADER_BYTES", "API_GATEWAY_HEADER_TIMEOUT",
 		"API_GATEWAY_ANSWER_TIMEOUT", "API_GATEWAY_IDLE_TIMEOUT",
 	}, keys(bad.Problems(domain.Production)), "everything at once")
-	c := config()
+	c := gatewayConfig()
 	c.Origins, c.Credentials, c.TrustedProxies = []string{"*"}, false, "10.0.0.0/8, 192.0.2.1,, ::1/128"
 	assert.Empty(t, c.Problems(domain.Development))
 	assert.Equal(t, []any{"API_GATEWAY_CORS_ORIGINS"}, keys(c.Problems(domain.Production)))

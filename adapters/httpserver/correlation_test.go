@@ -15,9 +15,9 @@ import (
 
 const canonical = "0f8fad5b-d9cb-469f-a165-70867728950e"
 
-func TestCorrelationIsTheClients(t *testing.T) {
+func TestCorrelationIDOfTheClientIsKept(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	for _, spelling := range []string{
 		canonical, strings.ToUpper(canonical), "{" + canonical + "}", "urn:uuid:" + canonical, "URN:UUID:" + canonical,
 		strings.ReplaceAll(canonical, "-", ""), "{" + strings.ReplaceAll(canonical, "-", "") + "}",
@@ -27,14 +27,14 @@ func TestCorrelationIsTheClients(t *testing.T) {
 		assert.NotEqual(t, canonical, r.Header.Get("X-Request-ID"))
 	}
 	r := call(t, http.MethodGet, w.base+"/nowhere?correlation_id="+canonical, "")
-	assert.Equal(t, canonical, r.Header.Get("X-Correlation-ID"), "the query is the second place")
+	assert.Equal(t, canonical, r.Header.Get("X-Correlation-ID"), "the query is used without a header")
 	r = call(t, http.MethodGet, w.base+"/nowhere?correlation_id="+uuid.NewString(), "", "X-Correlation-ID: "+canonical)
-	assert.Equal(t, canonical, r.Header.Get("X-Correlation-ID"), "the header is the first")
+	assert.Equal(t, canonical, r.Header.Get("X-Correlation-ID"), "the header has precedence")
 }
 
-func TestCorrelationThatIsNoneIsReplaced(t *testing.T) {
+func TestInvalidCorrelationIDIsReplaced(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	for _, spelling := range []string{
 		"x", "'; drop table", "(" + canonical + ")", "{" + canonical, "xx" + canonical, canonical + "0",
 		"urn:uuid:{" + canonical + "}", "0f8fad5bd9cb-469f-a165-70867728950e", strings.Repeat("g", 32),

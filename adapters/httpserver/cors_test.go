@@ -12,20 +12,20 @@ import (
 )
 
 const (
-	page     = "Origin: http://localhost:5173"
-	stranger = "Origin: http://evil.example"
-	exposed  = "X-Correlation-ID, X-Request-ID, X-Trace-ID, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset"
+	page        = "Origin: http://localhost:5173"
+	otherOrigin = "Origin: http://evil.example"
+	exposed     = "X-Correlation-ID, X-Request-ID, X-Trace-ID, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset"
 )
 
 func TestPreflight(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	for _, path := range []string{"/v1/batches", "/v1/batches/b1/pipelines", "/v1/unknown"} {
 		for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"} {
 			r := call(t, http.MethodOptions, w.base+path, "", page, "Access-Control-Request-Method: "+method,
 				"Access-Control-Request-Headers: authorization, x-odd")
 			require.Equal(t, 204, r.StatusCode)
-			everyAnswer(t, r)
+			requireCommonHeaders(t, r)
 			assert.Equal(t, "http://localhost:5173", r.Header.Get("Access-Control-Allow-Origin"))
 			assert.Equal(t, "true", r.Header.Get("Access-Control-Allow-Credentials"))
 			assert.Equal(t, "GET, POST, PUT, PATCH, DELETE, OPTIONS", r.Header.Get("Access-Control-Allow-Methods"))
@@ -39,29 +39,29 @@ func TestPreflight(t *testing.T) {
 
 func TestPreflightIsRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	r := call(t, http.MethodOptions, w.base+"/v1/batches", "", stranger, "Access-Control-Request-Method: GET")
+	w := newEnvironment(t)
+	r := call(t, http.MethodOptions, w.base+"/v1/batches", "", otherOrigin, "Access-Control-Request-Method: GET")
 	require.Equal(t, 400, r.StatusCode)
-	assert.Equal(t, "Disallowed CORS origin", standard(t, r, domain.GatewayService).Message)
+	assert.Equal(t, "Disallowed CORS origin", requireStandardError(t, r, domain.GatewayService).Message)
 	assert.Empty(t, r.Header.Get("Access-Control-Allow-Origin"))
 	r = call(t, http.MethodOptions, w.base+"/v1/batches", "", page, "Access-Control-Request-Method: TRACE")
 	require.Equal(t, 400, r.StatusCode)
-	assert.Equal(t, "Disallowed CORS method", standard(t, r, domain.GatewayService).Message)
+	assert.Equal(t, "Disallowed CORS method", requireStandardError(t, r, domain.GatewayService).Message)
 }
 
 func TestOptionsWithoutPreflightIsAMethod(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	r := call(t, http.MethodOptions, w.base+"/v1/batches", "", page)
 	require.Equal(t, 405, r.StatusCode)
 	assert.NotEmpty(t, r.Header.Get("Allow"))
 }
 
-// TestAnswersAreReadable: pages of known origins can read every answer, errors
-// included; others are served and cannot.
+// TestAnswersAreReadable checks that pages of allowed origins can read every answer, errors
+// included, and that others are served without CORS headers.
 func TestAnswersAreReadable(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	for path, status := range map[string]int{"/healthz": 200, "/v1/batches": 401, "/nowhere": 404} {
 		r := call(t, http.MethodGet, w.base+path, "", page)
 		require.Equal(t, status, r.StatusCode)
@@ -69,24 +69,24 @@ func TestAnswersAreReadable(t *testing.T) {
 		assert.Equal(t, "true", r.Header.Get("Access-Control-Allow-Credentials"))
 		assert.Equal(t, exposed, r.Header.Get("Access-Control-Expose-Headers"))
 		assert.Equal(t, "Origin", r.Header.Get("Vary"))
-		r = call(t, http.MethodGet, w.base+path, "", stranger)
+		r = call(t, http.MethodGet, w.base+path, "", otherOrigin)
 		require.Equal(t, status, r.StatusCode)
 		assert.Empty(t, r.Header.Get("Access-Control-Allow-Origin"))
 		assert.Equal(t, "Origin", r.Header.Get("Vary"))
 	}
 }
 
-func TestEveryOriginWithoutCredentials(t *testing.T) {
+func TestAnyOriginWithoutCredentials(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(_ *world, p *httpserver.GatewayParts) {
+	w := newEnvironment(t, func(_ *environment, p *httpserver.GatewayParts) {
 		p.Config.Origins, p.Config.Credentials, p.Config.Headers = []string{"*"}, false, []string{"Authorization", "X-A"}
 		p.Config.Methods = []string{"*"}
 	})
-	r := call(t, http.MethodGet, w.base+"/healthz", "", stranger)
+	r := call(t, http.MethodGet, w.base+"/healthz", "", otherOrigin)
 	assert.Equal(t, "*", r.Header.Get("Access-Control-Allow-Origin"))
 	assert.Empty(t, r.Header.Get("Access-Control-Allow-Credentials"))
 	assert.Empty(t, r.Header.Get("Vary"))
-	r = call(t, http.MethodOptions, w.base+"/healthz", "", stranger, "Access-Control-Request-Method: PURGE")
+	r = call(t, http.MethodOptions, w.base+"/healthz", "", otherOrigin, "Access-Control-Request-Method: PURGE")
 	require.Equal(t, 204, r.StatusCode)
 	assert.Equal(t, "PURGE", r.Header.Get("Access-Control-Allow-Methods"))
 	assert.Equal(t, "Authorization, X-A", r.Header.Get("Access-Control-Allow-Headers"))

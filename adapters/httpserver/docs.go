@@ -20,7 +20,7 @@ func openAPIDocument() ([]byte, error) {
 }
 
 func (g *gateway) openAPI(c *gin.Context) error {
-	g.writeResponse(c, http.StatusOK, g.fixedHeaders.json, g.description)
+	g.writeResponse(c, http.StatusOK, contentJSON, g.description)
 	return nil
 }
 
@@ -28,11 +28,26 @@ func (g *gateway) openAPI(c *gin.Context) error {
 func (g *gateway) docsPage(c *gin.Context) error {
 	c.Writer.Header().Set("Content-Security-Policy",
 		"default-src 'none'; connect-src 'self'; script-src 'self'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'")
-	g.writeResponse(c, http.StatusOK, g.fixedHeaders.html, api.Page())
+	g.writeResponse(c, http.StatusOK, "text/html; charset=utf-8", api.Page())
 	return nil
 }
 
 func (g *gateway) docsScript(c *gin.Context) error {
-	g.writeResponse(c, http.StatusOK, g.fixedHeaders.script, api.Script())
+	g.writeResponse(c, http.StatusOK, "text/javascript; charset=utf-8", api.Script())
 	return nil
+}
+
+// tryAnonymous lets a developer check that the gateway answers.
+func (g *gateway) tryAnonymous(c *gin.Context) error {
+	return g.writeJSON(c, message{"Success - no auth required"})
+}
+
+// tryIdentified lets a developer check a token.
+func (g *gateway) tryIdentified(c *gin.Context) error {
+	user := string(requestStateOf(c).caller.User)
+	return g.writeJSON(c, message{"Success - authenticated as " + user})
+}
+
+type message struct {
+	Message string `json:"message"`
 }

@@ -13,6 +13,7 @@ import (
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/huleedu/edge/adapters/httpserver"
 	"github.com/huleedu/edge/domain"
@@ -20,10 +21,10 @@ import (
 
 const bearer = "Authorization: Bearer u1"
 
-func TestRequestsArePassedOnAsTheyAre(t *testing.T) {
+func TestRequestsAreForwardedUnchanged(t *testing.T) {
 	t.Parallel()
 	b := newBackend(t)
-	w := newWorld(t, passing(t, b.url+"/base/", b.url))
+	w := newEnvironment(t, withTransport(t, b.url+"/base/", b.url))
 	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} {
 		for path, to := range map[string]string{
 			"/v1/classes": "/base", "/v1/classes/": "/base", "/v1/classes/a/b%20c/+%C3%A5": "/base",
@@ -36,7 +37,7 @@ func TestRequestsArePassedOnAsTheyAre(t *testing.T) {
 			}
 			r := call(t, method, w.base+path+query, body, bearer, "Content-Type: application/x-odd", "X-Custom_One: 1", "Cookie: a=b", "Accept-Encoding: br")
 			require.Equal(t, 200, r.StatusCode, method+path)
-			seen := b.take()
+			seen := b.drain()
 			require.Len(t, seen, 1)
 			if path == "/v1/classes" {
 				path += "/"
@@ -49,18 +50,18 @@ func TestRequestsArePassedOnAsTheyAre(t *testing.T) {
 			if method != "HEAD" {
 				require.Equal(t, "ok", r.body)
 			}
-			require.NotContains(t, r.Header, "Content-Type", "nobody said what it is, so nobody guesses")
+			require.NotContains(t, r.Header, "Content-Type", "no type is guessed")
 		}
 	}
 	r := call(t, "GET", w.base+"/v1/classes?", "", bearer)
 	require.Equal(t, 200, r.StatusCode)
-	require.Equal(t, "/base/v1/classes/?", b.take()[0].target())
+	require.Equal(t, "/base/v1/classes/?", b.drain()[0].target())
 }
 
-func TestPassedRoutesAreTheContracts(t *testing.T) {
+func TestForwardedRoutesAreThoseOfTheContract(t *testing.T) {
 	t.Parallel()
 	b := newBackend(t)
-	w := newWorld(t, passing(t, b.url, b.url))
+	w := newEnvironment(t, withService(t, b.url))
 	for path, status := range map[string]int{
 		"GET /bff/v1/teacher": 404, "GET /v1/classesx": 404, "GET /bff/v1/other": 404,
 		"OPTIONS /v1/classes": 405, "TRACE /v1/classes/a": 405, "BREW /bff/v1/teacher/a": 405,
@@ -68,20 +69,19 @@ func TestPassedRoutesAreTheContracts(t *testing.T) {
 		method, path, _ := strings.Cut(path, " ")
 		r := call(t, method, w.base+path, "", bearer)
 		require.Equal(t, status, r.StatusCode, path)
-		standard(t, r, domain.GatewayService)
+		requireStandardError(t, r, domain.GatewayService)
 		if status == 405 {
 			assert.ElementsMatch(t, []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}, strings.Split(r.Header.Get("Allow"), ", "))
 		}
 	}
-	require.Empty(t, b.take())
+	require.Empty(t, b.drain())
 }
 
-// TestAnswersArePassedBack: everything of the service's, save what the gateway
-// answers for itself.
-func TestAnswersArePassedBack(t *testing.T) {
+// TestAnswersAreForwardedUnchanged checks all headers but those that the gateway sets itself.
+func TestAnswersAreForwardedUnchanged(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{200, 201, 302, 400, 401, 403, 404, 409, 418, 422, 429, 500, 502, 503, 504, 599} {
-		w := served(t, func(rw http.ResponseWriter, _ *http.Request) {
+		w := newServedEnvironment(t, func(rw http.ResponseWriter, _ *http.Request) {
 			h := rw.Header()
 			for _, theirs := range []string{
 				"Access-Control-Allow-Origin", "Access-Control-Allow-Credentials", "X-Correlation-Id", "X-Request-Id", "X-Trace-Id", "Traceparent",
@@ -114,51 +114,50 @@ func TestAnswersArePassedBack(t *testing.T) {
 		require.Equal(t, []string{"a=1", "b=2"}, r.Header["Set-Cookie"])
 		require.Equal(t, []string{"Origin", "Accept"}, r.Header["Vary"])
 		require.Regexp(t, `^[0-9a-f-]{36}$`, r.Header.Get("X-Correlation-ID"))
-		require.Empty(t, w.facts.failed(), "what a service answers is no failure of ours")
+		require.Empty(t, w.facts.failed(), "an answer of a service is not an error of the gateway")
 	}
-	w := served(t, func(http.ResponseWriter, *http.Request) {})
-	everyAnswer(t, call(t, "GET", w.base+"/v1/classes", "", bearer))
+	w := newServedEnvironment(t, func(http.ResponseWriter, *http.Request) {})
+	requireCommonHeaders(t, call(t, "GET", w.base+"/v1/classes", "", bearer))
 }
 
-func TestNothingIsSwitched(t *testing.T) {
+func TestProtocolsAreNotSwitched(t *testing.T) {
 	t.Parallel()
 	b := newBackend(t)
-	w := newWorld(t, passing(t, b.url, b.url))
+	w := newEnvironment(t, withService(t, b.url))
 	for _, protocol := range []string{"websocket", "h2c", "\xffodd"} {
-		answer := raw(t, w.Addr(), "GET /v1/classes HTTP/1.1\r\nHost: h\r\n"+bearer+"\r\nConnection: Upgrade, close, HTTP2-Settings\r\nUpgrade: "+protocol+"\r\nHTTP2-Settings: x\r\n\r\n")
+		answer := sendRaw(t, w.Addr(), "GET /v1/classes HTTP/1.1\r\nHost: h\r\n"+bearer+"\r\nConnection: Upgrade, close, HTTP2-Settings\r\nUpgrade: "+protocol+"\r\nHTTP2-Settings: x\r\n\r\n")
 		require.Contains(t, answer, "HTTP/1.1 200 ", protocol)
-		seen := b.take()
+		seen := b.drain()
 		require.Len(t, seen, 1)
 		for _, name := range []string{"UPGRADE", "CONNECTION", "HTTP2_SETTINGS"} {
 			require.NotContains(t, seen[0].env, name)
 		}
 	}
 	for _, upgrade := range []string{"Upgrade: websocket\r\nConnection: Upgrade\r\n", ""} {
-		uninvited := speak(t, "HTTP/1.1 101 Switching Protocols\r\n"+upgrade+"\r\nraw")
-		w = newWorld(t, passing(t, uninvited, uninvited))
-		answer := raw(t, w.Addr(), "GET /v1/classes HTTP/1.1\r\nHost: h\r\n"+bearer+"\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\n\r\n")
+		uninvited := newRawServer(t, "HTTP/1.1 101 Switching Protocols\r\n"+upgrade+"\r\nraw")
+		w = newEnvironment(t, withTransport(t, uninvited, uninvited))
+		answer := sendRaw(t, w.Addr(), "GET /v1/classes HTTP/1.1\r\nHost: h\r\n"+bearer+"\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\n\r\n")
 		require.Contains(t, answer, "HTTP/1.1 502 ")
 		require.Contains(t, answer, `"code":"INVALID_RESPONSE"`)
 	}
 }
 
-// TestTrailersEndHere: a service that reads trailers as headers would take a
-// client's for ours.
-func TestTrailersEndHere(t *testing.T) {
+// TestTrailersAreDropped checks both directions. Some services read trailers as headers.
+func TestTrailersAreDropped(t *testing.T) {
 	t.Parallel()
 	b := newBackend(t)
-	w := newWorld(t, passing(t, b.url, b.url))
-	answer := raw(t, w.Addr(), "POST /v1/classes HTTP/1.1\r\nHost: h\r\n"+bearer+"\r\nConnection: close\r\nTE: trailers\r\nTrailer: X-User-ID, X-Roles, X-Odd\r\n"+
+	w := newEnvironment(t, withService(t, b.url))
+	answer := sendRaw(t, w.Addr(), "POST /v1/classes HTTP/1.1\r\nHost: h\r\n"+bearer+"\r\nConnection: close\r\nTE: trailers\r\nTrailer: X-User-ID, X-Roles, X-Odd\r\n"+
 		"Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\nX-User-ID: admin\r\nX-Roles: admin\r\nX-Odd: 1\r\n\r\n")
 	require.Contains(t, answer, "HTTP/1.1 200 ")
-	seen := b.take()
+	seen := b.drain()
 	require.Len(t, seen, 1)
 	require.Equal(t, "body", seen[0].body)
 	require.Equal(t, []string{"u1"}, seen[0].env["X_USER_ID"])
 	for _, name := range []string{"X_ROLES", "X_ODD", "TRAILER", "TE"} {
 		require.NotContains(t, seen[0].env, name)
 	}
-	w = served(t, func(rw http.ResponseWriter, _ *http.Request) {
+	w = newServedEnvironment(t, func(rw http.ResponseWriter, _ *http.Request) {
 		rw.Header().Set("Trailer", "X-Correlation-Id, X-Odd")
 		_, _ = io.WriteString(rw, "body")
 		rw.Header().Set("X-Correlation-Id", "theirs")
@@ -169,9 +168,9 @@ func TestTrailersEndHere(t *testing.T) {
 	require.Empty(t, r.Trailer)
 }
 
-func TestAnswersOnTheWayEndHere(t *testing.T) {
+func TestInformationalAnswersAreDropped(t *testing.T) {
 	t.Parallel()
-	w := served(t, func(rw http.ResponseWriter, _ *http.Request) {
+	w := newServedEnvironment(t, func(rw http.ResponseWriter, _ *http.Request) {
 		rw.Header().Set("Link", "</a.css>")
 		rw.WriteHeader(http.StatusEarlyHints)
 		rw.Header().Set("X-Odd", "1")
@@ -180,67 +179,70 @@ func TestAnswersOnTheWayEndHere(t *testing.T) {
 	r := call(t, "GET", w.base+"/v1/classes", "", bearer)
 	require.Equal(t, 200, r.StatusCode)
 	require.Equal(t, "1", r.Header.Get("X-Odd"))
-	everyAnswer(t, r)
+	requireCommonHeaders(t, r)
 }
 
-func TestPassedBodiesAreBounded(t *testing.T) {
+func TestForwardedBodiesAreBounded(t *testing.T) {
 	t.Parallel()
 	const most = 10 << 20
 	b := newBackend(t)
-	w := newWorld(t, passing(t, b.url, b.url))
+	w := newEnvironment(t, withService(t, b.url))
 	r := call(t, "PUT", w.base+"/v1/classes/a", strings.Repeat("x", most), bearer)
 	require.Equal(t, 200, r.StatusCode)
-	require.Len(t, b.take()[0].body, most)
+	require.Len(t, b.drain()[0].body, most)
 
 	head := "PUT /v1/classes/a HTTP/1.1\r\nHost: h\r\n" + bearer + "\r\nConnection: close\r\n"
-	answer := raw(t, w.Addr(), head+"Content-Length: "+strconv.Itoa(most+1)+"\r\n\r\n")
+	answer := sendRaw(t, w.Addr(), head+"Content-Length: "+strconv.Itoa(most+1)+"\r\n\r\n")
 	require.Contains(t, answer, "HTTP/1.1 413 ")
 	require.Contains(t, answer, `"details":{"limit_bytes":10485760}`)
-	require.Zero(t, b.parts(), "nobody was asked")
+	require.Zero(t, b.incomplete(), "the service got no request")
 
-	answer = raw(t, w.Addr(), head+"Transfer-Encoding: chunked\r\n\r\n"+strconv.FormatInt(most+1, 16)+"\r\n"+strings.Repeat("x", most+1)+"\r\n0\r\n\r\n")
-	require.Contains(t, answer, "HTTP/1.1 413 ", "the size shows only on the way")
-	require.Empty(t, b.take(), "the service never had a whole request")
+	answer = sendRaw(t, w.Addr(), head+"Transfer-Encoding: chunked\r\n\r\n"+strconv.FormatInt(most+1, 16)+"\r\n"+strings.Repeat("x", most+1)+"\r\n0\r\n\r\n")
+	require.Contains(t, answer, "HTTP/1.1 413 ", "the size is known only from the body")
+	require.Empty(t, b.drain(), "the service got no complete request")
 
-	answer = raw(t, w.Addr(), head+"Transfer-Encoding: chunked\r\n\r\nzz\r\n")
+	answer = sendRaw(t, w.Addr(), head+"Transfer-Encoding: chunked\r\n\r\nzz\r\n")
 	require.Contains(t, answer, "HTTP/1.1 400 ")
 	require.Contains(t, answer, "Request body could not be read")
-	require.Empty(t, b.take())
+	require.Empty(t, b.drain())
 }
 
 func TestCallsAreCountedByTemplate(t *testing.T) {
 	t.Parallel()
 	b := newBackend(t)
-	w := newWorld(t, passing(t, b.url, closedAddress(t)))
+	w := newEnvironment(t, withTransport(t, b.url, closedAddress(t)))
 	call(t, "GET", w.base+"/v1/classes/a/b/c", "", bearer)
 	call(t, "DELETE", w.base+"/v1/classes", "", bearer)
 	call(t, "HEAD", w.base+"/bff/v1/teacher/x", "", bearer)
+	for _, made := range factsOf[domain.ServiceCalled](w.facts) {
+		assert.Positive(t, made.Duration)
+	}
 	assert.Equal(t, []domain.ServiceCalled{
 		{Service: "class_management", Method: "GET", Endpoint: "/v1/classes/{path}", Status: 200},
 		{Service: "class_management", Method: "DELETE", Endpoint: "/v1/classes", Status: 200},
 		{Service: "bff_teacher", Method: "HEAD", Endpoint: "/bff/v1/teacher/{path}", Status: 0},
-	}, w.facts.called(t))
+	}, w.facts.calls())
 }
 
-func TestNobodyIsThere(t *testing.T) {
+func TestServiceWithoutTransportIsUnavailable(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	for path, name := range map[string]string{"/v1/classes": "class_management", "/bff/v1/teacher/x": "bff_teacher"} {
 		r := call(t, "GET", w.base+path, "", bearer)
 		require.Equal(t, 503, r.StatusCode)
-		f := standard(t, r, domain.GatewayService)
+		f := requireStandardError(t, r, domain.GatewayService)
 		require.Equal(t, "SERVICE_UNAVAILABLE", f.Code)
 		require.Equal(t, map[string]any{"unavailable_service": name, "external_service": name}, f.Details)
 	}
-	_, err := httpserver.NewGateway(httpserver.GatewayParts{Config: config(), Tracing: tracing(), Classes: httpserver.Upstream{URL: "x", Transport: http.DefaultTransport}})
+	_, err := httpserver.NewGateway(httpserver.GatewayParts{Config: gatewayConfig(), Tracing: noop.NewTracerProvider(), Classes: httpserver.Upstream{URL: "x", Transport: http.DefaultTransport}})
 	require.Equal(t, domain.InitializationFailed, domain.CodeOf(err))
 }
 
-func TestPassingOnIsASpan(t *testing.T) {
+func TestForwardingHasASpan(t *testing.T) {
 	t.Parallel()
 	b := newBackend(t)
 	recorder := tracetest.NewSpanRecorder()
-	w := newWorld(t, passing(t, b.url, b.url), func(_ *world, p *httpserver.GatewayParts) {
+	w := newEnvironment(t, withService(t, b.url), func(_ *environment, p *httpserver.GatewayParts) {
 		p.Tracing = sdk.NewTracerProvider(sdk.WithSpanProcessor(recorder))
 	})
 	call(t, "GET", w.base+"/bff/v1/teacher/dashboard", "", bearer, "traceparent: 00-"+clientTrace+"-"+clientParent+"-01")
@@ -253,5 +255,5 @@ func TestPassingOnIsASpan(t *testing.T) {
 	}, inner.Attributes())
 	require.Equal(t, outer.SpanContext().SpanID(), inner.Parent().SpanID())
 	require.Equal(t, "GET /bff/v1/teacher/{path}", outer.Name())
-	require.Contains(t, b.take()[0].env["TRACEPARENT"][0], clientTrace+"-"+inner.SpanContext().SpanID().String())
+	require.Contains(t, b.drain()[0].env["TRACEPARENT"][0], clientTrace+"-"+inner.SpanContext().SpanID().String())
 }

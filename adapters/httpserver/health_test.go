@@ -45,10 +45,10 @@ func TestGatewayHealth(t *testing.T) {
 				`"downstream_services":{"status":"degraded","note":"in trouble: batch_orchestrator (Circuit open)"}},"environment":"testing"}`,
 		},
 	} {
-		w := newWorld(t, func(_ *world, p *httpserver.GatewayParts) { p.Redis, p.Downstream = c.redis, c.downstream })
+		w := newEnvironment(t, func(_ *environment, p *httpserver.GatewayParts) { p.Redis, p.Downstream = c.redis, c.downstream })
 		r := call(t, http.MethodGet, w.base+"/healthz", "")
 		require.Equal(t, 200, r.StatusCode, "liveness is always 200")
-		everyAnswer(t, r)
+		requireCommonHeaders(t, r)
 		assert.Equal(t, c.want, r.body, name)
 	}
 }
@@ -56,13 +56,13 @@ func TestGatewayHealth(t *testing.T) {
 func TestGatewayReadiness(t *testing.T) {
 	t.Parallel()
 	ill := probe{Name: "kafka", Condition: domain.Unhealthy, Note: "no broker", Err: assert.AnError}
-	w := newWorld(t, func(w *world, p *httpserver.GatewayParts) {
+	w := newEnvironment(t, func(w *environment, p *httpserver.GatewayParts) {
 		w.ready = app.NewReadiness(nil, []ports.HealthProbe{ill})
 		p.Readiness = w.ready
 	})
 	r := call(t, http.MethodGet, w.base+"/readyz", "")
 	require.Equal(t, 503, r.StatusCode)
-	assert.Equal(t, "starting", standard(t, r, domain.GatewayService).Details["phase"])
+	assert.Equal(t, "starting", requireStandardError(t, r, domain.GatewayService).Details["phase"])
 	w.ready.Enter(app.Serving)
 	r = call(t, http.MethodGet, w.base+"/readyz", "")
 	require.Equal(t, 200, r.StatusCode, "a shared dependency takes no node out")
@@ -70,23 +70,23 @@ func TestGatewayReadiness(t *testing.T) {
 	w.ready.Enter(app.Draining)
 	r = call(t, http.MethodGet, w.base+"/readyz", "")
 	require.Equal(t, 503, r.StatusCode)
-	f := standard(t, r, domain.GatewayService)
+	f := requireStandardError(t, r, domain.GatewayService)
 	assert.Equal(t, "SERVICE_UNAVAILABLE", f.Code)
 	assert.Equal(t, "Service is draining", f.Message)
 	assert.Equal(t, "1", r.Header.Get("Retry-After"))
 	assert.NotContains(t, r.body, assert.AnError.Error())
 
-	w = newWorld(t)
+	w = newEnvironment(t)
 	r = call(t, http.MethodGet, w.base+"/readyz", "")
 	assert.Equal(t, `{"service":"api_gateway_service","status":"ready","dependencies":{"kafka":{"status":"healthy","note":"connected"}}}`, r.body)
 }
 
 func TestMetrics(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	r := call(t, http.MethodGet, w.base+"/metrics", "")
 	assert.Equal(t, "up 1\n", r.body)
-	everyAnswer(t, r)
+	requireCommonHeaders(t, r)
 	require.Eventually(t, func() bool { return len(w.facts.served()) == 1 }, tick*1000, tick)
 	assert.Equal(t, []domain.RequestServed{{Method: "GET", Endpoint: "/metrics", Status: 200}}, w.facts.served())
 }

@@ -1,13 +1,8 @@
 package httpserver
 
 import (
-	"net/http"
-	"strconv"
 	"time"
 
-	"github.com/gin-gonic/gin"
-
-	"github.com/huleedu/edge/app"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
@@ -39,84 +34,25 @@ func (c LimitsConfig) Problems(domain.Environment) []error {
 	if c.Window < time.Second {
 		out = append(out, domain.Misconfigured(prefix+"WINDOW", "must be at least a second"))
 	}
-	for _, limit := range []struct {
-		name string
-		most int
-	}{
-		{"COMMANDS", c.Commands},
-		{"UPLOADS", c.Uploads},
-		{"QUERIES", c.Queries},
-		{"DEFAULT", c.Default},
-		{"REFUSED", c.Refused},
-	} {
-		if limit.most < 1 {
-			out = append(out, domain.Misconfigured(prefix+limit.name, "must be at least 1"))
-		}
-	}
-	return out
-}
-
-// limitRule is the limit of one class with its header value.
-type limitRule struct {
-	domain.Limit
-	most []string
+	return append(out, requirePositive(prefix, "must be at least 1", []bound{
+		{"COMMANDS", int64(c.Commands)}, {"UPLOADS", int64(c.Uploads)}, {"QUERIES", int64(c.Queries)},
+		{"DEFAULT", int64(c.Default)}, {"REFUSED", int64(c.Refused)},
+	})...)
 }
 
 // limits holds the rate limits of all classes.
 type limits struct {
 	limiter ports.RateLimiter
-	trusted trustedProxies
-	rules   map[LimitClass]*limitRule
-	refused *limitRule
+	rules   map[domain.LimitClass]domain.Limit
 }
 
-func newLimits(l ports.RateLimiter, c LimitsConfig, trusted trustedProxies) *limits {
-	of := func(class domain.LimitClass, most int) *limitRule {
-		return &limitRule{domain.Limit{Class: class, Max: most, Window: c.Window}, []string{strconv.Itoa(most)}}
+func newLimits(l ports.RateLimiter, c LimitsConfig) *limits {
+	rules := map[domain.LimitClass]domain.Limit{}
+	for class, most := range map[domain.LimitClass]int{
+		domain.LimitCommands: c.Commands, domain.LimitUploads: c.Uploads, domain.LimitQueries: c.Queries,
+		domain.LimitDefault: c.Default, domain.LimitRefused: c.Refused,
+	} {
+		rules[class] = domain.Limit{Class: class, Max: most, Window: c.Window}
 	}
-	return &limits{
-		limiter: l, trusted: trusted,
-		rules: map[LimitClass]*limitRule{
-			LimitCommands: of(domain.LimitCommands, c.Commands),
-			LimitUploads:  of(domain.LimitUploads, c.Uploads),
-			LimitQueries:  of(domain.LimitQueries, c.Queries),
-			LimitDefault:  of(domain.LimitDefault, c.Default),
-		},
-		refused: of(domain.LimitRefused, c.Refused),
-	}
-}
-
-// limit counts the request against the limit of its class: for the user, or for the
-// network of a request without a user.
-func (s *router) limit(class LimitClass) gin.HandlerFunc {
-	r := s.limits.rules[class]
-	return func(c *gin.Context) {
-		party := app.NetworkKey(c.Request.Context())
-		if user := requestStateOf(c).caller.User; user != "" {
-			party = app.UserKey(user)
-		}
-		if err := s.consume(c, party, r); err != nil {
-			s.fail(c, err)
-		}
-	}
-}
-
-// consume counts the request and sets the RateLimit headers. It returns RATE_LIMIT
-// over the limit.
-func (s *router) consume(c *gin.Context, party string, r *limitRule) error {
-	a := s.limits.limiter.Take(c.Request.Context(), party, r.Limit)
-	setLimitHeaders(c.Writer.Header(), r, a)
-	if a.Allowed {
-		return nil
-	}
-	s.observer.Observe(domain.RequestLimited{Class: r.Class})
-	return domain.RateLimited(r.Max, r.Window, a.Reset).WithOp("httpserver.limit")
-}
-
-// setLimitHeaders sets the RateLimit headers for a decision about a limit.
-func setLimitHeaders(h http.Header, r *limitRule, a domain.RateDecision) {
-	values := []string{strconv.Itoa(a.Remaining), strconv.Itoa(wholeSeconds(a.Reset))}
-	h["Ratelimit-Limit"] = r.most
-	h["Ratelimit-Remaining"] = values[0:1:1]
-	h["Ratelimit-Reset"] = values[1:2:2]
+	return &limits{l, rules}
 }

@@ -18,106 +18,94 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// ledger is a limiter that notes who was counted in what.
-type ledger struct {
-	mu     sync.Mutex
-	taken  []string
-	full   map[domain.LimitClass]bool
-	resets time.Duration
+// limitRecorder is a limiter that keeps the counted parties and classes.
+type limitRecorder struct {
+	mu       sync.Mutex
+	received []string
+	full     map[domain.LimitClass]bool
+	resets   time.Duration
 }
 
-func (l *ledger) Take(_ context.Context, party string, limit domain.Limit) domain.RateDecision {
+func (l *limitRecorder) Take(_ context.Context, party string, limit domain.Limit) domain.RateDecision {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.taken = append(l.taken, party+" "+string(limit.Class))
+	l.received = append(l.received, party+" "+string(limit.Class))
 	return domain.RateDecision{Allowed: !l.full[limit.Class], Remaining: limit.Max - 1, Reset: l.resets}
 }
 
-func (l *ledger) read() []string {
+func (l *limitRecorder) read() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return append([]string{}, l.taken...)
+	return append([]string{}, l.received...)
 }
 
-func (f *facts) limited() []domain.RequestLimited {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	var out []domain.RequestLimited
-	for _, fact := range f.all {
-		if s, ok := fact.(domain.RequestLimited); ok {
-			out = append(out, s)
-		}
-	}
-	return out
-}
-
-// tight gives every class another limit.
-func tight() httpserver.LimitsConfig {
+// lowLimits returns a different limit for each class.
+func lowLimits() httpserver.LimitsConfig {
 	return httpserver.LimitsConfig{Window: time.Minute, Commands: 2, Uploads: 3, Queries: 4, Default: 5, Refused: 6}
 }
 
-func limited(l *ledger) func(*world, *httpserver.GatewayParts) {
-	return func(_ *world, p *httpserver.GatewayParts) {
-		p.Config.Limits = tight()
+func withLimiter(l *limitRecorder) func(*environment, *httpserver.GatewayParts) {
+	return func(_ *environment, p *httpserver.GatewayParts) {
+		p.Config.Limits = lowLimits()
 		if l != nil {
 			p.Limiter = l
 		}
 	}
 }
 
-func standing(r reply) [3]string {
+func limitHeaders(r reply) [3]string {
 	return [3]string{r.Header.Get("RateLimit-Limit"), r.Header.Get("RateLimit-Remaining"), r.Header.Get("RateLimit-Reset")}
 }
 
-// TestEveryRouteCountsItsClass walks the table: a route with a class tells how
-// its party stands, the others say nothing of limits.
+// TestEveryRouteCountsItsClass checks that routes with a class have the headers of their
+// limit, and other routes have none.
 func TestEveryRouteCountsItsClass(t *testing.T) {
 	t.Parallel()
-	l := &ledger{resets: 41*time.Second + 1}
-	w := newWorld(t, limited(l))
-	most := map[httpserver.LimitClass]int{"commands": 2, "uploads": 3, "queries": 4, "default": 5}
+	l := &limitRecorder{resets: 41*time.Second + 1}
+	w := newEnvironment(t, withLimiter(l))
+	most := map[domain.LimitClass]int{"commands": 2, "uploads": 3, "queries": 4, "default": 5}
 	for _, route := range w.Routes() {
 		before := len(l.read())
-		r := call(t, route.Method, w.base+concrete(route.Path), "", "Authorization: Bearer u1")
-		taken := l.read()[before:]
+		r := call(t, route.Method, w.base+fillTemplate(route.Path), "", "Authorization: Bearer u1")
+		counted := l.read()[before:]
 		if route.Limit == httpserver.LimitNone {
-			assert.Empty(t, taken, route)
-			assert.Equal(t, [3]string{}, standing(r), route)
+			assert.Empty(t, counted, route)
+			assert.Equal(t, [3]string{}, limitHeaders(r), route)
 			continue
 		}
 		party := "user:u1"
-		if route.Caller == httpserver.Anyone {
+		if route.Access == httpserver.Anyone {
 			party = "addr:127.0.0.1"
 		}
-		assert.Equal(t, []string{party + " " + string(route.Limit)}, taken, route)
+		assert.Equal(t, []string{party + " " + string(route.Limit)}, counted, route)
 		limit := most[route.Limit]
-		assert.Equal(t, [3]string{strconv.Itoa(limit), strconv.Itoa(limit - 1), "42"}, standing(r), route)
+		assert.Equal(t, [3]string{strconv.Itoa(limit), strconv.Itoa(limit - 1), "42"}, limitHeaders(r), route)
 	}
 	r := call(t, http.MethodGet, w.base+"/nowhere", "")
-	assert.Equal(t, [3]string{}, standing(r))
+	assert.Equal(t, [3]string{}, limitHeaders(r))
 }
 
-func TestOneTooManyIsRefused(t *testing.T) {
+func TestRequestOverTheLimitIsRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, limited(nil))
+	w := newEnvironment(t, withLimiter(nil))
 	w.platform.AddBatch("b1", domain.BatchReport{Owner: "u1", Document: []byte(`{}`)})
 	w.platform.AddBatch("b2", domain.BatchReport{Owner: "u1", Document: []byte(`{}`)})
 	for i := range 4 {
 		r := call(t, http.MethodGet, w.base+[]string{"/v1/batches", "/v1/batches/b1/status"}[i%2], "", "Authorization: Bearer u1")
 		require.Equal(t, 200, r.StatusCode, "a class, not a path, is limited")
-		require.Equal(t, [3]string{"4", strconv.Itoa(3 - i), "60"}, standing(r))
+		require.Equal(t, [3]string{"4", strconv.Itoa(3 - i), "60"}, limitHeaders(r))
 	}
 	r := call(t, http.MethodGet, w.base+"/v1/batches/b2/status", "", "Authorization: Bearer u1", "Origin: http://localhost:5173")
 	require.Equal(t, 429, r.StatusCode)
-	f := standard(t, r, domain.GatewayService)
+	f := requireStandardError(t, r, domain.GatewayService)
 	assert.Equal(t, "RATE_LIMIT", f.Code)
 	assert.Equal(t, map[string]any{"limit": 4.0, "window_seconds": 60.0}, f.Details)
-	assert.Equal(t, [3]string{"4", "0", "60"}, standing(r))
+	assert.Equal(t, [3]string{"4", "0", "60"}, limitHeaders(r))
 	assert.Equal(t, "60", r.Header.Get("Retry-After"))
 	assert.Contains(t, r.Header.Get("Access-Control-Expose-Headers"), "RateLimit-Reset")
-	assert.Equal(t, []domain.RequestLimited{{Class: domain.LimitQueries}}, w.facts.limited())
+	assert.Equal(t, []domain.RequestLimited{{Class: domain.LimitQueries}}, factsOf[domain.RequestLimited](w.facts))
 
-	assert.Equal(t, 202, start(t, w, `{"requested_pipeline":"nlp"}`).StatusCode, "another class")
+	assert.Equal(t, 202, startPipeline(t, w, `{"requested_pipeline":"nlp"}`).StatusCode, "another class")
 	assert.Equal(t, 200, call(t, http.MethodGet, w.base+"/v1/batches", "", "Authorization: Bearer u2").StatusCode, "another user")
 	for range 20 {
 		assert.Equal(t, 200, call(t, http.MethodGet, w.base+"/healthz", "").StatusCode)
@@ -125,54 +113,54 @@ func TestOneTooManyIsRefused(t *testing.T) {
 	}
 }
 
-func TestARefusedRequestReachesNobody(t *testing.T) {
+func TestRefusedRequestsReachNoService(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, limited(&ledger{full: map[domain.LimitClass]bool{domain.LimitCommands: true}}))
-	r := start(t, w, `{"requested_pipeline":"nlp"}`)
+	w := newEnvironment(t, withLimiter(&limitRecorder{full: map[domain.LimitClass]bool{domain.LimitCommands: true}}))
+	r := startPipeline(t, w, `{"requested_pipeline":"nlp"}`)
 	require.Equal(t, 429, r.StatusCode)
 	assert.Equal(t, "1", r.Header.Get("Retry-After"), "never zero")
 	assert.Empty(t, w.platform.Commands())
 }
 
-func TestStrangersAreLimitedByAddress(t *testing.T) {
+func TestRequestsWithoutTokenAreLimitedByAddress(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, limited(nil))
+	w := newEnvironment(t, withLimiter(nil))
 	for range 5 {
 		require.Equal(t, 200, call(t, http.MethodGet, w.base+"/v1/test/no-auth", "").StatusCode)
 	}
 	r := call(t, http.MethodGet, w.base+"/v1/test/no-auth", "", "X-Forwarded-For: 198.51.100.7")
-	require.Equal(t, 429, r.StatusCode, "nobody asked the client who it is")
+	require.Equal(t, 429, r.StatusCode, "the limit counts addresses")
 	require.Equal(t, 200, call(t, http.MethodGet, w.base+"/v1/test/with-auth", "", "Authorization: Bearer u1").StatusCode)
 }
 
 func TestRefusedTokensAreCounted(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, limited(nil))
+	w := newEnvironment(t, withLimiter(nil))
 	bad := []string{"Authorization: Bearer forged", "Authorization: Basic x", "X-Nothing: 1"}
 	for i := range 6 {
 		r := call(t, http.MethodGet, w.base+"/v1/batches", "", bad[i%3])
 		require.Equal(t, 401, r.StatusCode)
-		require.Equal(t, [3]string{"6", strconv.Itoa(5 - i), "60"}, standing(r))
+		require.Equal(t, [3]string{"6", strconv.Itoa(5 - i), "60"}, limitHeaders(r))
 	}
 	for _, header := range bad {
 		r := call(t, http.MethodGet, w.base+"/v1/batches", "", header)
 		require.Equal(t, 429, r.StatusCode)
-		f := standard(t, r, domain.GatewayService)
+		f := requireStandardError(t, r, domain.GatewayService)
 		assert.Equal(t, map[string]any{"limit": 6.0, "window_seconds": 60.0}, f.Details)
 		assert.Equal(t, "60", r.Header.Get("Retry-After"))
 		assert.Empty(t, r.Header.Get("WWW-Authenticate"))
 	}
-	assert.Equal(t, slices.Repeat([]domain.RequestLimited{{Class: domain.LimitRefused}}, 3), w.facts.limited())
+	assert.Equal(t, slices.Repeat([]domain.RequestLimited{{Class: domain.LimitRefused}}, 3), factsOf[domain.RequestLimited](w.facts))
 	r := call(t, http.MethodGet, w.base+"/v1/batches", "", "Authorization: Bearer u1")
 	require.Equal(t, 200, r.StatusCode, "a valid token is never refused for its address")
 	r = call(t, http.MethodGet, w.base+"/v1/batches", "", "Authorization: Bearer no-keys")
 	require.Equal(t, 503, r.StatusCode, "keys that are missing are no fault of the token")
 }
 
-func TestAProxysWordCounts(t *testing.T) {
+func TestTrustedProxyIsBelieved(t *testing.T) {
 	t.Parallel()
-	l := &ledger{}
-	w := newWorld(t, limited(l), func(_ *world, p *httpserver.GatewayParts) {
+	l := &limitRecorder{}
+	w := newEnvironment(t, withLimiter(l), func(_ *environment, p *httpserver.GatewayParts) {
 		p.Config.TrustedProxies = "127.0.0.0/8, 2001:db8:ffff::/48"
 	})
 	for _, c := range []struct {
@@ -225,10 +213,10 @@ func TestLimitsAreRead(t *testing.T) {
 	}, env.Explain(err))
 }
 
-func TestLimitsThatCannotBeKeptStartNothing(t *testing.T) {
+func TestInvalidLimitsPreventTheStart(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	p := parts(w, w.platform, noop.NewTracerProvider())
+	w := newEnvironment(t)
+	p := gatewayParts(w, w.platform, noop.NewTracerProvider())
 	p.Config.Limits.Queries = 0
 	_, err := httpserver.NewGateway(p)
 	require.Equal(t, domain.ConfigurationError, domain.CodeOf(err))

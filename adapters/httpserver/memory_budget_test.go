@@ -13,29 +13,29 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// hungry is a client of a platform whose every answer holds 100 MiB.
-type hungry struct {
+// largeAnswers is a client of a platform whose answers hold 100 MiB each.
+type largeAnswers struct {
 	ports.BatchStatusClient
-	entered, leave chan struct{}
+	reached, release chan struct{}
 }
 
-func (h *hungry) Status(ctx context.Context, caller domain.Caller, id domain.BatchID) (domain.BatchReport, error) {
+func (h *largeAnswers) Status(ctx context.Context, caller domain.Caller, id domain.BatchID) (domain.BatchReport, error) {
 	if !domain.MemoryOf(ctx).Grow(100 << 20) {
 		return domain.BatchReport{}, domain.Unavailable("result_aggregator", 0)
 	}
 	if id == "waits" {
-		close(h.entered)
-		<-h.leave
+		close(h.reached)
+		<-h.release
 	}
 	return domain.BatchReport{Owner: caller.User, Overall: "ready", Document: []byte(`{}`)}, nil
 }
 
-// TestHeldAnswersAreGivenBack: requests share 128 MiB, and an answer that was
-// written makes room for the next.
-func TestHeldAnswersAreGivenBack(t *testing.T) {
+// TestMemoryBudgetIsReleased checks that requests share 128 MiB, and that a written answer
+// returns its part.
+func TestMemoryBudgetIsReleased(t *testing.T) {
 	t.Parallel()
-	h := &hungry{entered: make(chan struct{}), leave: make(chan struct{})}
-	w := newWorld(t, func(_ *world, p *httpserver.GatewayParts) { p.Batches = app.NewBatches(h, p.Log) })
+	h := &largeAnswers{reached: make(chan struct{}), release: make(chan struct{})}
+	w := newEnvironment(t, func(_ *environment, p *httpserver.GatewayParts) { p.Batches = app.NewBatches(h, p.Log) })
 	get := func(id string) int {
 		return call(t, http.MethodGet, w.base+"/v1/batches/"+id+"/status", "", bearer).StatusCode
 	}
@@ -44,9 +44,9 @@ func TestHeldAnswersAreGivenBack(t *testing.T) {
 	}
 	waiting := make(chan int, 1)
 	go func() { waiting <- get("waits") }()
-	<-h.entered
+	<-h.reached
 	require.Equal(t, 503, get("b1"))
-	close(h.leave)
+	close(h.release)
 	require.Equal(t, 200, <-waiting)
 	require.Equal(t, 200, get("b1"))
 }

@@ -3,78 +3,20 @@ package httpserver
 import (
 	"net/http"
 
-	"github.com/gin-gonic/gin"
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/huleedu/edge/app"
 )
 
-// unmatchedRoute is the metric label of requests without a route, so that clients
-// cannot create metric series.
-const unmatchedRoute = "unmatched"
-
-// endpoint is the static description of a route for the middleware.
-type endpoint struct {
-	// method is empty where any method may come.
-	method   string
-	template string
-	caller   Caller
-	// quiet requests are logged for debugging only: probes and scrapes.
-	quiet       bool
-	span        string
-	spanOptions []trace.SpanStartOption
-}
-
-// chain returns the middleware of a route, outermost first. Errors inside recoverPanic
-// are answered in the standard form.
-func (s *router) chain(r routeDef) gin.HandlersChain {
-	ep := newEndpoint(r)
-	chain := gin.HandlersChain{s.beginRequest(ep), s.accessLog, s.recoverPanic, s.cors, s.requireSafePath}
-	if r.caller == User {
-		chain = append(chain, s.authenticate)
-	}
-	if r.limit != "" && r.limit != LimitNone {
-		chain = append(chain, s.limit(r.limit))
-	}
-	return append(chain, s.runHandler(r.handle))
-}
-
-func newEndpoint(r routeDef) *endpoint {
-	ep := &endpoint{
-		method: r.method, template: r.path, caller: r.caller, span: r.method + " " + r.path,
-		quiet:       r.caller == Anyone && r.limit == LimitNone && r.path != "/ws" && r.path != "/ws/",
-		spanOptions: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer)},
-	}
-	if r.path == "" {
-		ep.template, ep.span = unmatchedRoute, unmatchedRoute
-		return ep
-	}
-	ep.spanOptions = append(ep.spanOptions, trace.WithAttributes(
-		attribute.String("http.request.method", r.method),
-		attribute.String("http.route", r.path),
-	))
-	return ep
-}
-
-// label returns the method as a metric label; unknown methods become OTHER.
-func (ep *endpoint) label(method string) string {
-	if ep.method != "" {
-		return ep.method
-	}
-	switch method {
-	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
-		http.MethodDelete, http.MethodConnect, http.MethodOptions, http.MethodTrace:
-		return method
-	default:
-		return "OTHER"
-	}
-}
-
-// runHandler is the last step of the chain: it calls the handler and answers its
-// error.
-func (s *router) runHandler(handle handler) gin.HandlerFunc {
-	return func(c *gin.Context) {
-		if err := handle(c); err != nil {
-			s.fail(c, err)
-		}
-	}
+// middleware holds what the steps before a handler need. Each step is a method in a file
+// of its own; router.chain puts them in order.
+type middleware struct {
+	*responder
+	tracer  trace.Tracer
+	origins *originPolicy
+	// authentication and limits are nil if no route needs a caller or has a limit.
+	authentication *app.Authentication
+	limits         *limits
+	// network returns the client network of a request.
+	network func(*http.Request) string
 }

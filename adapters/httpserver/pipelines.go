@@ -5,9 +5,18 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/huleedu/edge/adapters/httpserver/decode"
 	"github.com/huleedu/edge/app"
 	"github.com/huleedu/edge/domain"
 )
+
+// acceptance is the body of the answer to an accepted pipeline request.
+type acceptance struct {
+	Status        string         `json:"status"`
+	Message       string         `json:"message"`
+	BatchID       domain.BatchID `json:"batch_id"`
+	CorrelationID string         `json:"correlation_id"`
+}
 
 // startPipeline publishes the command. It answers 202 only after the broker has
 // confirmed the record.
@@ -20,17 +29,21 @@ func (g *gateway) startPipeline(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	body, err := readJSON(c.Request, g.maxBody)
+	body, err := decode.ReadJSON(c.Request, g.Config.MaxBodyBytes)
 	if err != nil {
 		return err
 	}
-	request, err := pipelineRequest(body, id)
+	request, err := decode.PipelineRequest(body, id)
 	if err != nil {
 		return err
 	}
 	x := requestStateOf(c)
+	accepted, err := domain.EncodeJSON(acceptance{"accepted", "Pipeline execution request received", id, x.trail.CorrelationID})
+	if err != nil {
+		return domain.Unknown(err).WithOp("httpserver.startPipeline")
+	}
 	outcome, err := g.Pipelines.Start(c.Request.Context(), x.caller, request,
-		app.IdempotentRequest{Key: key, Body: body, Response: accepted(id, x.trail)})
+		app.IdempotentRequest{Key: key, Body: body, Response: accepted})
 	if err != nil {
 		return err
 	}
@@ -41,7 +54,7 @@ func (g *gateway) startPipeline(c *gin.Context) error {
 	if outcome.Replayed {
 		c.Writer.Header().Set("Idempotent-Replayed", "true")
 	}
-	g.writeResponse(c, http.StatusAccepted, g.fixedHeaders.json, outcome.Response)
+	g.writeResponse(c, http.StatusAccepted, contentJSON, outcome.Response)
 	return nil
 }
 
@@ -56,12 +69,4 @@ func idempotencyKey(h http.Header) (string, error) {
 	default:
 		return domain.ParseIdempotencyKey("")
 	}
-}
-
-func accepted(id domain.BatchID, trail domain.RequestContext) []byte {
-	b := append(make([]byte, 0, 192), `{"status":"accepted","message":"Pipeline execution request received","batch_id":`...)
-	b = appendQuoted(b, string(id))
-	b = append(b, `,"correlation_id":"`...)
-	b = append(b, trail.CorrelationID...)
-	return append(b, `"}`...)
 }

@@ -12,19 +12,19 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-func start(t *testing.T, w *world, body string, headers ...string) reply {
+func startPipeline(t *testing.T, w *environment, body string, headers ...string) reply {
 	t.Helper()
 	return call(t, http.MethodPost, w.base+"/v1/batches/b1/pipelines", body, append(headers, "Authorization: Bearer u1")...)
 }
 
 func TestPipelineIsAccepted(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	w.platform.AddBatch("b1", domain.BatchReport{Owner: "u1"})
-	r := start(t, w, `{"batch_id":" b1 ","requested_pipeline":"nlp","is_retry":true,"retry_reason":" again ","unknown":1,`+
+	r := startPipeline(t, w, `{"batch_id":" b1 ","requested_pipeline":"nlp","is_retry":true,"retry_reason":" again ","unknown":1,`+
 		`"prompt_payload":{"assignment_id":" a1 "}}`, "X-Correlation-ID: "+canonical)
 	require.Equal(t, 202, r.StatusCode, r.body)
-	everyAnswer(t, r)
+	requireCommonHeaders(t, r)
 	assert.Equal(t, "application/json", r.Header.Get("Content-Type"))
 	assert.Equal(t, `{"status":"accepted","message":"Pipeline execution request received","batch_id":"b1","correlation_id":"`+canonical+`"}`, r.body)
 	require.Len(t, w.platform.Commands(), 1)
@@ -34,47 +34,47 @@ func TestPipelineIsAccepted(t *testing.T) {
 	assert.Equal(t, canonical, command.Envelope.CorrelationID)
 }
 
-func TestRefusalsArePassedOn(t *testing.T) {
+func TestRefusalsAreForwarded(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	w.platform.AddBatch("b1", domain.BatchReport{Owner: "u1"})
 	for _, status := range []int{400, 402, 404, 409, 429} {
 		w.platform.SetVerdict("b1", domain.Verdict{Refusal: &domain.Refusal{
 			Status: status, ContentType: "application/problem+json", RetryAfter: "17", Body: []byte(`{ "their": "own" }`),
 		}})
-		r := start(t, w, `{"requested_pipeline":"nlp"}`)
+		r := startPipeline(t, w, `{"requested_pipeline":"nlp"}`)
 		require.Equal(t, status, r.StatusCode)
-		everyAnswer(t, r)
+		requireCommonHeaders(t, r)
 		assert.Equal(t, `{ "their": "own" }`, r.body)
 		assert.Equal(t, "application/problem+json", r.Header.Get("Content-Type"))
 		assert.Equal(t, []string{"17"}, r.Header.Values("Retry-After"))
 	}
 	w.platform.SetVerdict("b1", domain.Verdict{Refusal: &domain.Refusal{Status: 402, Body: []byte(`{}`)}})
-	r := start(t, w, `{"requested_pipeline":"nlp"}`)
+	r := startPipeline(t, w, `{"requested_pipeline":"nlp"}`)
 	assert.Equal(t, "application/json", r.Header.Get("Content-Type"))
 	assert.Empty(t, r.Header.Values("Retry-After"))
 	assert.Empty(t, w.platform.Commands())
 }
 
-func TestForeignBatchStartsNothing(t *testing.T) {
+func TestBatchOfAnotherUserIsRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	w.platform.AddBatch("b1", domain.BatchReport{Owner: "u2"})
-	r := start(t, w, `{"requested_pipeline":"nlp"}`)
+	r := startPipeline(t, w, `{"requested_pipeline":"nlp"}`)
 	require.Equal(t, 403, r.StatusCode)
-	f := standard(t, r, domain.GatewayService)
+	f := requireStandardError(t, r, domain.GatewayService)
 	assert.Equal(t, "AUTHORIZATION_ERROR", f.Code)
 	assert.Equal(t, map[string]any{"batch_id": "b1", "requested_by": "u1"}, f.Details)
 	assert.NotContains(t, r.body, "u2")
 	assert.Empty(t, w.platform.Commands())
 }
 
-func TestBatchOfThePathIsTheBodys(t *testing.T) {
+func TestBatchInPathAndBodyMustMatch(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	r := start(t, w, `{"batch_id":"b2","requested_pipeline":"nlp"}`)
+	w := newEnvironment(t)
+	r := startPipeline(t, w, `{"batch_id":"b2","requested_pipeline":"nlp"}`)
 	require.Equal(t, 400, r.StatusCode)
-	f := standard(t, r, domain.GatewayService)
+	f := requireStandardError(t, r, domain.GatewayService)
 	assert.Equal(t, "VALIDATION_ERROR", f.Code)
 	assert.Equal(t, "Batch ID in path must match batch ID in request body", f.Message)
 	assert.Equal(t, map[string]any{"field": "batch_id", "expected": "b1", "value": "b2"}, f.Details)
@@ -82,7 +82,7 @@ func TestBatchOfThePathIsTheBodys(t *testing.T) {
 
 func TestMediaTypes(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	w.platform.AddBatch("b1", domain.BatchReport{Owner: "u1"})
 	for header, status := range map[string]int{
 		"Content-Type: application/json":                                202,
@@ -99,49 +99,49 @@ func TestMediaTypes(t *testing.T) {
 		"Content-Type: application/json|Content-Type: text/plain":       415,
 		"Content-Type: application/json|Content-Type: application/json": 415,
 	} {
-		r := start(t, w, `{"requested_pipeline":"nlp"}`, strings.Split(header, "|")...)
+		r := startPipeline(t, w, `{"requested_pipeline":"nlp"}`, strings.Split(header, "|")...)
 		require.Equal(t, status, r.StatusCode, header)
 		if status == 415 {
-			assert.Equal(t, "INVALID_REQUEST", standard(t, r, domain.GatewayService).Code)
+			assert.Equal(t, "INVALID_REQUEST", requireStandardError(t, r, domain.GatewayService).Code)
 		}
 	}
 }
 
 func TestBodiesAreBounded(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(_ *world, p *httpserver.GatewayParts) { p.Config.MaxBodyBytes = 1000 })
+	w := newEnvironment(t, func(_ *environment, p *httpserver.GatewayParts) { p.Config.MaxBodyBytes = 1000 })
 	w.platform.AddBatch("b1", domain.BatchReport{Owner: "u1"})
 	small := `{"requested_pipeline":"nlp"}`
 	full := small + strings.Repeat(" ", 1000-len(small))
-	require.Equal(t, 202, start(t, w, full).StatusCode)
-	r := start(t, w, full+" ")
+	require.Equal(t, 202, startPipeline(t, w, full).StatusCode)
+	r := startPipeline(t, w, full+" ")
 	require.Equal(t, 413, r.StatusCode)
-	f := standard(t, r, domain.GatewayService)
+	f := requireStandardError(t, r, domain.GatewayService)
 	assert.Equal(t, "VALIDATION_ERROR", f.Code)
 	assert.Equal(t, map[string]any{"limit_bytes": 1000.0}, f.Details)
 
 	chunked := "POST /v1/batches/b1/pipelines HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer u1\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
-	answer := raw(t, w.Addr(), chunked+"3e9\r\n"+full+" \r\n0\r\n\r\n")
-	assert.Contains(t, answer, "HTTP/1.1 413 ", "the size shows only on the way")
-	answer = raw(t, w.Addr(), chunked+"3e8\r\n"+full+"\r\n0\r\n\r\n")
+	answer := sendRaw(t, w.Addr(), chunked+"3e9\r\n"+full+" \r\n0\r\n\r\n")
+	assert.Contains(t, answer, "HTTP/1.1 413 ", "the size is known only from the body")
+	answer = sendRaw(t, w.Addr(), chunked+"3e8\r\n"+full+"\r\n0\r\n\r\n")
 	assert.Contains(t, answer, "HTTP/1.1 202 ")
-	answer = raw(t, w.Addr(), chunked+"zz\r\n")
+	answer = sendRaw(t, w.Addr(), chunked+"zz\r\n")
 	assert.Contains(t, answer, "HTTP/1.1 400 ")
 	assert.Contains(t, answer, `"code":"INVALID_REQUEST","message":"Request body could not be read"`)
 }
 
 func TestExpectContinue(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	answer := raw(t, w.Addr(), "POST /v1/batches/b1/pipelines HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 10\r\nConnection: close\r\n\r\n")
-	assert.True(t, strings.HasPrefix(answer, "HTTP/1.1 401 "), "a stranger's body is not even asked for")
+	w := newEnvironment(t)
+	answer := sendRaw(t, w.Addr(), "POST /v1/batches/b1/pipelines HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 10\r\nConnection: close\r\n\r\n")
+	assert.True(t, strings.HasPrefix(answer, "HTTP/1.1 401 "), "the body of a request without token is not requested")
 }
 
-// TestRefusalsAreNeverPages: what another service wrote is passed on under a type
-// that no browser runs.
-func TestRefusalsAreNeverPages(t *testing.T) {
+// TestForwardedRefusalsAreNeverHTML checks that the answer of another service gets a type that
+// no browser runs.
+func TestForwardedRefusalsAreNeverHTML(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	w.platform.AddBatch("b1", domain.BatchReport{Owner: "u1", Overall: "ready_for_pipeline_execution", Document: []byte(`{}`)})
 	for _, c := range []struct{ declared, body, want string }{
 		{"text/html", "<script>alert(1)</script>", "text/plain; charset=utf-8"},
@@ -155,10 +155,10 @@ func TestRefusalsAreNeverPages(t *testing.T) {
 		{"application/problem+json", "{}", "application/problem+json"},
 	} {
 		w.platform.SetVerdict("b1", domain.Verdict{Refusal: &domain.Refusal{Status: 402, ContentType: c.declared, Body: []byte(c.body)}})
-		r := start(t, w, `{"requested_pipeline":"nlp"}`)
+		r := startPipeline(t, w, `{"requested_pipeline":"nlp"}`)
 		require.Equal(t, 402, r.StatusCode)
 		require.Equal(t, c.body, r.body)
 		require.Equal(t, c.want, r.Header.Get("Content-Type"), c.declared)
-		everyAnswer(t, r)
+		requireCommonHeaders(t, r)
 	}
 }

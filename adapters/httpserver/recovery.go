@@ -16,7 +16,7 @@ var errPanic = errors.New("panic")
 
 // recoverPanic answers a panic with the standard error. It re-panics with
 // http.ErrAbortHandler, which closes the connection.
-func (s *router) recoverPanic(c *gin.Context) {
+func (m *middleware) recoverPanic(c *gin.Context) {
 	defer func() {
 		value := recover()
 		if value == nil {
@@ -26,7 +26,7 @@ func (s *router) recoverPanic(c *gin.Context) {
 			panic(value)
 		}
 		requestStateOf(c).stack = debug.Stack()
-		s.writeError(c, panicError(value))
+		m.writeError(c, panicError(value))
 	}()
 	c.Next()
 }

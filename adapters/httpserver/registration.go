@@ -1,20 +1,18 @@
 package httpserver
 
 import (
-	"math"
-
 	"github.com/gin-gonic/gin"
 
-	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/adapters/httpserver/decode"
 )
 
 // register sends a registration to the orchestrator and passes its answer on.
 func (g *gateway) register(c *gin.Context) error {
-	body, err := readJSON(c.Request, g.maxBody)
+	body, err := decode.ReadJSON(c.Request, g.Config.MaxBodyBytes)
 	if err != nil {
 		return err
 	}
-	registration, err := registrationRequest(body)
+	registration, err := decode.Registration(body)
 	if err != nil {
 		return err
 	}
@@ -32,11 +30,11 @@ func (g *gateway) setPrompt(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	body, err := readJSON(c.Request, g.maxBody)
+	body, err := decode.ReadJSON(c.Request, g.Config.MaxBodyBytes)
 	if err != nil {
 		return err
 	}
-	prompt, err := promptRequest(body)
+	prompt, err := decode.Prompt(body)
 	if err != nil {
 		return err
 	}
@@ -46,57 +44,4 @@ func (g *gateway) setPrompt(c *gin.Context) error {
 	}
 	g.writeReply(c, reply)
 	return nil
-}
-
-// noLimit is for texts that only the size of the body bounds.
-const noLimit = math.MaxInt
-
-// maxTemperature is the upper bound of a model's temperature.
-const maxTemperature = 2
-
-// registrationRequest reads the body of a registration. Every broken rule of
-// the schema is reported at once.
-func registrationRequest(body []byte) (domain.Registration, error) {
-	var broken violations
-	o, ok := bodyObject(body, &broken, "expected_essay_count", "essay_ids", "course_code", "student_prompt_ref",
-		"class_id", "cj_default_llm_model", "cj_default_temperature")
-	if !ok {
-		return domain.Registration{}, broken.err()
-	}
-	count, counted := o.positiveInt("expected_essay_count")
-	r := domain.Registration{
-		EssayCount:  count,
-		EssayIDs:    o.stringList("essay_ids"),
-		CourseCode:  domain.CourseCode(o.enum("course_code", toStrings(domain.CourseCodes()))),
-		PromptRef:   o.promptRef("student_prompt_ref"),
-		ClassID:     o.optionalString("class_id", 0, noLimit),
-		Model:       o.optionalString("cj_default_llm_model", 0, noLimit),
-		Temperature: o.optionalNumber("cj_default_temperature", 0, maxTemperature),
-	}
-	if counted && r.EssayIDs != nil && count != len(r.EssayIDs) {
-		broken.rule(o.path("essay_ids"), "essay_ids must be as many as expected_essay_count says")
-	}
-	return r, broken.err()
-}
-
-// promptRequest reads the body of a prompt.
-func promptRequest(body []byte) (domain.PromptRef, error) {
-	const key = "student_prompt_ref"
-	var broken violations
-	o, ok := bodyObject(body, &broken, key)
-	if !ok {
-		return domain.PromptRef{}, broken.err()
-	}
-	if _, there := o.members[key]; !there {
-		broken.missing(o.path(key))
-	}
-	ref := o.promptRef(key)
-	if err := broken.err(); err != nil {
-		return domain.PromptRef{}, err
-	}
-	if ref == nil {
-		broken.rule(o.path(key), "input should be a JSON object")
-		return domain.PromptRef{}, broken.err()
-	}
-	return *ref, nil
 }

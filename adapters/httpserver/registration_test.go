@@ -1,27 +1,23 @@
 package httpserver_test
 
 import (
-	"encoding/json"
-	"net/http"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/huleedu/edge/adapters/httpserver"
 	"github.com/huleedu/edge/domain"
 )
 
 const promptRef = `{"references":{"student_prompt_text":{"storage_id":" p1 "}}}`
 
-func TestRegistrationIsPassedOn(t *testing.T) {
+func TestRegistrationIsForwarded(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	r := call(t, "POST", w.base+"/v1/batches/register", `{"expected_essay_count":2,"essay_ids":[" e1 ","e2"],"course_code":" ENG5 ","unknown":1,`+
 		`"student_prompt_ref":`+promptRef+`,"class_id":" c1 ","cj_default_llm_model":"m","cj_default_temperature":0.5,"assignment_id":"theirs","user_id":"u2"}`, bearer)
 	require.Equal(t, 202, r.StatusCode, r.body)
-	everyAnswer(t, r)
+	requireCommonHeaders(t, r)
 	assert.JSONEq(t, `{"batch_id":"batch-registered-1","correlation_id":"`+r.Header.Get("X-Correlation-ID")+`","status":"registered"}`, r.body)
 	ref := domain.PromptRef{References: map[string]map[string]string{"student_prompt_text": {"storage_id": "p1"}}}
 	assert.Equal(t, []domain.Registration{{
@@ -38,9 +34,9 @@ func TestRegistrationIsPassedOn(t *testing.T) {
 	assert.JSONEq(t, `{"error":"Batch not owned by user"}`, r.body)
 }
 
-func TestRegistrationsNeedLittle(t *testing.T) {
+func TestRegistrationWithoutOptionalMembers(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	for _, body := range []string{
 		`{"expected_essay_count":1,"essay_ids":["e1"],"course_code":"SV3"}`,
 		`{"expected_essay_count":1.0,"essay_ids":["e1"],"course_code":"SV3","student_prompt_ref":null,"class_id":null,"cj_default_llm_model":null,"cj_default_temperature":null}`,
@@ -52,10 +48,10 @@ func TestRegistrationsNeedLittle(t *testing.T) {
 	}
 }
 
-// TestTheOrchestratorsWordIsPassedOn: status, media type and every byte.
-func TestTheOrchestratorsWordIsPassedOn(t *testing.T) {
+// TestAnswersOfTheOrchestratorAreForwarded checks status, media type and every byte.
+func TestAnswersOfTheOrchestratorAreForwarded(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	for _, status := range []int{200, 201, 400, 402, 403, 404, 409, 422, 429, 500, 503} {
 		w.platform.SetReply(domain.Reply{Status: status, ContentType: "application/problem+json", Body: []byte(`{ "their":"own" }`)})
 		for _, r := range []reply{
@@ -65,155 +61,11 @@ func TestTheOrchestratorsWordIsPassedOn(t *testing.T) {
 			require.Equal(t, status, r.StatusCode)
 			require.Equal(t, `{ "their":"own" }`, r.body)
 			require.Equal(t, "application/problem+json", r.Header.Get("Content-Type"))
-			everyAnswer(t, r)
+			requireCommonHeaders(t, r)
 		}
 	}
 	w.platform.SetReply(domain.Reply{Status: 200, Body: []byte("<html>")})
 	r := call(t, "PATCH", w.base+"/v1/batches/b1/prompt", `{"student_prompt_ref":`+promptRef+`}`, bearer)
 	require.Equal(t, 502, r.StatusCode)
-	require.Equal(t, "INVALID_RESPONSE", standard(t, r, domain.GatewayService).Code)
-}
-
-func TestRegistrationSchema(t *testing.T) {
-	t.Parallel()
-	const good = `"expected_essay_count":1,"essay_ids":["e1"],"course_code":"ENG5"`
-	for body, want := range map[string]string{
-		`{}`: `missing expected_essay_count; missing course_code`,
-		``:   `missing `,
-		`{`:  `json_invalid 1`,
-		`[]`: `value_error `,
-		`{"expected_essay_count":0,"essay_ids":["e1"],"course_code":"ENG5"}`:                                       `greater_than expected_essay_count 0 {"gt":0}`,
-		`{"expected_essay_count":-1,"essay_ids":["e1"],"course_code":"ENG5"}`:                                      `greater_than expected_essay_count -1 {"gt":0}`,
-		`{"expected_essay_count":1.5,"essay_ids":["e1"],"course_code":"ENG5"}`:                                     `int_parsing expected_essay_count 1.5`,
-		`{"expected_essay_count":1e99,"essay_ids":["e1"],"course_code":"ENG5"}`:                                    `int_parsing expected_essay_count 1e99`,
-		`{"expected_essay_count":1e999,"essay_ids":["e1"],"course_code":"ENG5"}`:                                   `int_parsing expected_essay_count 1e999`,
-		`{"expected_essay_count":null,"essay_ids":["e1"],"course_code":"ENG5"}`:                                    `int_parsing expected_essay_count null`,
-		`{"expected_essay_count":true,"essay_ids":["e1"],"course_code":"ENG5"}`:                                    `int_parsing expected_essay_count true`,
-		`{"expected_essay_count":2,"essay_ids":["e1"],"course_code":"ENG5"}`:                                       `value_error essay_ids`,
-		`{"expected_essay_count":1,"essay_ids":[],"course_code":"ENG5"}`:                                           `too_short essay_ids {"actual_length":0,"field_type":"List","min_length":1}`,
-		`{"expected_essay_count":10001,"essay_ids":[` + strings.Repeat(`"",`, 10000) + `""],"course_code":"ENG5"}`: `value_error essay_ids`,
-		`{"expected_essay_count":1,"essay_ids":"e1","course_code":"ENG5"}`:                                         `value_error essay_ids`,
-		`{"expected_essay_count":2,"essay_ids":["e1",2],"course_code":"ENG5"}`:                                     `string_type essay_ids.1 2`,
-		`{"expected_essay_count":1,"essay_ids":["e1"],"course_code":"DE1"}`:                                        `enum course_code "DE1" {"expected":"'ENG5', 'ENG6', 'ENG7', 'SV1', 'SV2' or 'SV3'"}`,
-		`{` + good + `,"cj_default_temperature":2.1}`:                                                              `less_than_equal cj_default_temperature 2.1 {"le":2}`,
-		`{` + good + `,"cj_default_temperature":-0.1}`:                                                             `greater_than_equal cj_default_temperature -0.1 {"ge":0}`,
-		`{` + good + `,"cj_default_temperature":"2.1"}`:                                                            `less_than_equal cj_default_temperature "2.1" {"le":2}`,
-		`{` + good + `,"cj_default_temperature":"warm"}`:                                                           `float_parsing cj_default_temperature "warm"`,
-		`{` + good + `,"cj_default_temperature":false}`:                                                            `float_parsing cj_default_temperature false`,
-		`{` + good + `,"cj_default_temperature":[1]}`:                                                              `float_parsing cj_default_temperature`,
-		`{` + good + `,"cj_default_temperature":1e999}`:                                                            `float_parsing cj_default_temperature 1e999`,
-		`{` + good + `,"class_id":1,"cj_default_llm_model":{}}`:                                                    `string_type class_id 1; string_type cj_default_llm_model`,
-		`{` + good + `,"student_prompt_ref":{}}`:                                                                   `missing student_prompt_ref.references`,
-		`{` + good + `,"student_prompt_ref":{"references":{"odd":{}}}}`:                                            `enum student_prompt_ref.references.odd.[key] "odd"`,
-		`{` + good + `,"student_prompt_ref":{"references":{"student_prompt_text":{"k":1}}}}`:                       `string_type student_prompt_ref.references.student_prompt_text.k 1`,
-	} {
-		_, err := httpserver.RegistrationRequest([]byte(body))
-		require.Truef(t, strings.HasPrefix(violations(t, err), want), "%s: %s", body, violations(t, err))
-	}
-}
-
-// TestRegistrationTakesFormValues: values as the inputs of a form in HTML send
-// them, and bodies without essay ids.
-func TestRegistrationTakesFormValues(t *testing.T) {
-	t.Parallel()
-	for _, body := range []string{
-		`{"expected_essay_count":"25","course_code":"ENG5","cj_default_temperature":"0.5"}`,
-		`{"expected_essay_count":" 25 ","essay_ids":null,"course_code":"ENG5","cj_default_temperature":" 0.50 "}`,
-		`{"expected_essay_count":"25.0","course_code":"ENG5","cj_default_temperature":0.5}`,
-		`{"expected_essay_count":25,"course_code":"ENG5","cj_default_temperature":"\u0030.5"}`,
-	} {
-		r, err := httpserver.RegistrationRequest([]byte(body))
-		require.NoError(t, err, body)
-		require.Equal(t, domain.Registration{EssayCount: 25, CourseCode: "ENG5", Temperature: new(0.5)}, r, body)
-	}
-	for _, text := range []string{``, `x`, `1e1`, `0x10`, `+3`, `1_000`, `1,5`, `.5`, `5.`, `-`, `.`, `--1`, `1 2`, `Infinity`, `NaN`, `٣`, `1\u0000`} {
-		_, err := httpserver.RegistrationRequest([]byte(`{"expected_essay_count":"` + text + `","course_code":"ENG5","cj_default_temperature":"` + text + `"}`))
-		require.Equal(t, `int_parsing expected_essay_count "`+text+`"; float_parsing cj_default_temperature "`+text+`"`, violations(t, err))
-	}
-	for _, text := range []string{"0", "-1", "0.0"} {
-		_, err := httpserver.RegistrationRequest([]byte(`{"expected_essay_count":"` + text + `","course_code":"ENG5"}`))
-		require.Equal(t, `greater_than expected_essay_count "`+text+`" {"gt":0}`, violations(t, err))
-	}
-}
-
-func TestPromptSchema(t *testing.T) {
-	t.Parallel()
-	for body, want := range map[string]string{
-		`{}`:                          `missing student_prompt_ref`,
-		`{"student_prompt_ref":null}`: `value_error student_prompt_ref`,
-		`{"student_prompt_ref":[]}`:   `value_error student_prompt_ref`,
-		`{"student_prompt_ref":{"references":null}}`: `value_error student_prompt_ref.references`,
-		`null`: `missing `,
-	} {
-		_, err := httpserver.PromptRequest([]byte(body))
-		require.Equal(t, want, violations(t, err), body)
-	}
-	ref, err := httpserver.PromptRequest([]byte(`{"student_prompt_ref":{"references":{}}}`))
-	require.NoError(t, err)
-	require.Equal(t, domain.PromptRef{References: map[string]map[string]string{}}, ref)
-}
-
-// violations lists what broke the schema: type, place, input, context.
-func violations(t *testing.T, err error) string {
-	t.Helper()
-	require.Equal(t, http.StatusUnprocessableEntity, httpserver.StatusOf(domain.As(err)), err)
-	text, err := json.Marshal(domain.As(err).Details["validation_errors"])
-	require.NoError(t, err)
-	var list []struct {
-		Type  string
-		Loc   []any
-		Input json.RawMessage
-		Ctx   json.RawMessage
-	}
-	require.NoError(t, json.Unmarshal(text, &list))
-	lines := make([]string, 0, len(list))
-	for _, v := range list {
-		require.Equal(t, "body", v.Loc[0])
-		at := make([]string, 0, len(v.Loc))
-		for _, key := range v.Loc[1:] {
-			word, err := json.Marshal(key)
-			require.NoError(t, err)
-			at = append(at, strings.Trim(string(word), `"`))
-		}
-		line := v.Type + " " + strings.Join(at, ".")
-		for _, more := range []json.RawMessage{v.Input, v.Ctx} {
-			if more != nil {
-				line += " " + string(more)
-			}
-		}
-		lines = append(lines, line)
-	}
-	return strings.Join(lines, "; ")
-}
-
-// FuzzRegistration: whatever is accepted keeps every rule, and says the same
-// when it is written again.
-func FuzzRegistration(f *testing.F) {
-	f.Add([]byte(`{"expected_essay_count":2,"essay_ids":["a","b"],"course_code":"ENG5","cj_default_temperature":1e0}`))
-	f.Add([]byte(`{"expected_essay_count":1e0,"essay_ids":[""],"course_code":"SV1","student_prompt_ref":{"references":{"student_prompt_text":{"a":"b"}}}}`))
-	f.Add([]byte(`{"expected_essay_count":-0,"essay_ids":[null],"course_code":null}`))
-	f.Fuzz(func(t *testing.T, body []byte) {
-		r, err := httpserver.RegistrationRequest(body)
-		if err != nil {
-			require.Equal(t, domain.SchemaViolation, domain.As(err).Kind)
-			return
-		}
-		require.Positive(t, r.EssayCount)
-		if r.EssayIDs != nil {
-			require.Len(t, r.EssayIDs, r.EssayCount)
-		}
-		require.Contains(t, domain.CourseCodes(), r.CourseCode)
-		again := map[string]any{
-			"expected_essay_count": r.EssayCount, "essay_ids": r.EssayIDs, "course_code": r.CourseCode, "student_prompt_ref": r.PromptRef,
-			"class_id": r.ClassID, "cj_default_llm_model": r.Model, "cj_default_temperature": r.Temperature,
-		}
-		if r.Temperature != nil {
-			require.True(t, *r.Temperature >= 0 && *r.Temperature <= 2)
-		}
-		text, err := json.Marshal(again)
-		require.NoError(t, err)
-		second, err := httpserver.RegistrationRequest(text)
-		require.NoError(t, err)
-		require.Equal(t, r, second)
-	})
+	require.Equal(t, "INVALID_RESPONSE", requireStandardError(t, r, domain.GatewayService).Code)
 }

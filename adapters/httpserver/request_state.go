@@ -1,12 +1,12 @@
 package httpserver
 
 import (
-	"context"
 	"time"
 
 	"github.com/gin-gonic/gin"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/huleedu/edge/adapters/httpserver/proxy"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -20,31 +20,25 @@ type requestState struct {
 	correlationReplaced bool
 	span                trace.Span
 	caller              domain.Caller
-	// failure is what was answered instead of success.
+	// failure is the error that was answered, nil after a success.
 	failure *domain.Error
-	// stack is where a panic came from.
+	// stack is the stack of a panic.
 	stack []byte
-	// status, unless 0, is what happened although gin's writer says otherwise:
-	// a switch of protocols, a client that left.
+	// status, unless 0, replaces the status of gin's writer: after a switch of protocols
+	// and for a client that left.
 	status int
 }
 
 type requestStateKey struct{}
 
+// requestStateOf returns the state of the request. It is never nil behind beginRequest.
 func requestStateOf(c *gin.Context) *requestState {
 	x, _ := c.Request.Context().Value(requestStateKey{}).(*requestState)
 	return x
 }
 
-// beginRequest creates the requestState: ids, span and the common headers.
-func (s *router) beginRequest(ep *endpoint) gin.HandlerFunc {
-	return func(c *gin.Context) {
-		x := &requestState{endpoint: ep, started: time.Now()}
-		x.trail, x.correlationReplaced = requestIDs(c.Request)
-		x.trail.Network = s.network(c.Request)
-		ctx := domain.WithRequestContext(c.Request.Context(), x.trail)
-		ctx, x.span = s.startSpan(ctx, c.Request, ep)
-		c.Request = c.Request.WithContext(context.WithValue(ctx, requestStateKey{}, x))
-		s.setCommonHeaders(c, x)
-	}
+// proxyRequest returns the request with what the services behind the gateway may learn.
+func proxyRequest(c *gin.Context) proxy.Request {
+	x := requestStateOf(c)
+	return proxy.Request{Request: c.Request, Caller: x.caller, Started: x.started, Endpoint: x.endpoint.template}
 }

@@ -14,11 +14,11 @@ import (
 
 func TestUnknownRoute(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	for _, path := range []string{"/", "/v1", "/v1/batches/", "/healthz/", "/V1/batches", "/v1/batches/b1/status/", "/v1//batches"} {
 		r := call(t, http.MethodGet, w.base+path, "")
 		require.Equal(t, 404, r.StatusCode, path)
-		f := standard(t, r, domain.GatewayService)
+		f := requireStandardError(t, r, domain.GatewayService)
 		assert.Equal(t, "RESOURCE_NOT_FOUND", f.Code)
 		assert.Equal(t, map[string]any{"resource_type": "route", "resource_id": path}, f.Details)
 	}
@@ -27,10 +27,10 @@ func TestUnknownRoute(t *testing.T) {
 
 func TestWrongMethod(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	r := call(t, http.MethodDelete, w.base+"/v1/batches", "")
 	require.Equal(t, 405, r.StatusCode)
-	assert.Equal(t, "INVALID_REQUEST", standard(t, r, domain.GatewayService).Code)
+	assert.Equal(t, "INVALID_REQUEST", requireStandardError(t, r, domain.GatewayService).Code)
 	assert.ElementsMatch(t, []string{"GET", "HEAD"}, strings.Split(r.Header.Get("Allow"), ", "))
 	r = call(t, http.MethodGet, w.base+"/v1/batches/b1/pipelines", "")
 	require.Equal(t, 405, r.StatusCode)
@@ -40,9 +40,9 @@ func TestWrongMethod(t *testing.T) {
 	assert.Contains(t, w.facts.served(), domain.RequestServed{Method: "OTHER", Endpoint: "unmatched", Status: 405})
 }
 
-func TestCrookedPathsAreRefused(t *testing.T) {
+func TestUnsafePathsAreRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	for _, path := range []string{
 		"/v1/batches/../healthz", "/v1/batches/%2e%2e/status", "/v1/batches/./status", "/v1/batches/%2E/status",
 		"/v1/batches/a%2fb/status", "/v1/batches/a%5Cb/status", "/v1/batches/..;x=1/status", "/v1/batches/%00/status",
@@ -50,15 +50,15 @@ func TestCrookedPathsAreRefused(t *testing.T) {
 		"/v1/batches/%25%32%66/status", "/v1/batches/a%252525252525252525252fb/status", "/v1/batches/a\\b/status", "/v1/batches/%2500/status",
 		"/v1/batches/%c0%af/status", "/v1/batches/%25c0%25af/status", "/v1/batches/%252e%252e%253bx/status", "/../etc", "/v1/batches/b%0a/pipelines", "/v1/batches/%C2%85/status",
 	} {
-		answer := raw(t, w.Addr(), "GET "+path+" HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer u1\r\nConnection: close\r\n\r\n")
+		answer := sendRaw(t, w.Addr(), "GET "+path+" HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer u1\r\nConnection: close\r\n\r\n")
 		require.Contains(t, answer, "HTTP/1.1 400 ", path)
 		assert.Contains(t, answer, `"code":"VALIDATION_ERROR"`, path)
 	}
 }
 
-func TestStraightPathsReachTheirBatch(t *testing.T) {
+func TestSafePathsReachTheirBatch(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	for path, id := range map[string]string{
 		"b1": "b1", "a+b": "a+b", "a+b%21": "a+b!", "a%20b": "a b", "100%25": "100%", "100%25.": "100%.", "a%2eb": "a.b", "register": "register",
 		"...": "...", "%C3%A5": "å", "a;b": "a;b", strings.Repeat("x", 255): strings.Repeat("x", 255),
@@ -70,13 +70,13 @@ func TestStraightPathsReachTheirBatch(t *testing.T) {
 	for _, path := range []string{"", "%20", strings.Repeat("x", 256)} {
 		r := call(t, http.MethodGet, w.base+"/v1/batches/"+path+"/status", "", "Authorization: Bearer u1")
 		assert.Contains(t, []int{400, 404}, r.StatusCode, path)
-		standard(t, r, domain.GatewayService)
+		requireStandardError(t, r, domain.GatewayService)
 	}
 }
 
 func TestHeadIsAnsweredWhereGetIs(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	big := `{"k":"` + strings.Repeat("v", 5000) + `"}`
 	w.platform.AddBatch("b1", domain.BatchReport{Owner: "u1", Overall: "ready", Document: []byte(big)})
 	got := call(t, http.MethodGet, w.base+"/v1/batches/b1/status", "", "Authorization: Bearer u1")
@@ -87,11 +87,11 @@ func TestHeadIsAnsweredWhereGetIs(t *testing.T) {
 	assert.Equal(t, int64(len(got.body)), got.ContentLength)
 }
 
-func TestOddRequestLines(t *testing.T) {
+func TestUnusualRequestLines(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	for _, line := range []string{"CONNECT a:1", "GET *", "TRACE /healthz", "GET http://other/healthz", "OPTIONS /x"} {
-		answer := raw(t, w.Addr(), line+" HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+		answer := sendRaw(t, w.Addr(), line+" HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
 		require.Contains(t, answer, "X-Correlation-Id: ", line)
 		require.NotContains(t, answer, "HTTP/1.1 5", line)
 	}
@@ -99,30 +99,30 @@ func TestOddRequestLines(t *testing.T) {
 
 func TestHeaderBytesAreBounded(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	answer := raw(t, w.Addr(), "GET /healthz HTTP/1.1\r\nHost: h\r\nX-Big: "+strings.Repeat("x", 64<<10)+"\r\n\r\n")
+	w := newEnvironment(t)
+	answer := sendRaw(t, w.Addr(), "GET /healthz HTTP/1.1\r\nHost: h\r\nX-Big: "+strings.Repeat("x", 64<<10)+"\r\n\r\n")
 	assert.Contains(t, answer, "HTTP/1.1 431 ")
 }
 
 func TestPanicsAreAnswered(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	for token, kind := range map[string]string{"panic": "string", "runtime-panic": "runtime.boundsError"} {
 		r := call(t, http.MethodGet, w.base+"/v1/batches", "", "Authorization: Bearer "+token)
 		require.Equal(t, 500, r.StatusCode)
-		f := standard(t, r, domain.GatewayService)
+		f := requireStandardError(t, r, domain.GatewayService)
 		assert.Equal(t, "UNKNOWN_ERROR", f.Code)
 		assert.Equal(t, "An unexpected error occurred", f.Message)
 		assert.Equal(t, map[string]any{"error_type": kind}, f.Details)
 	}
 	assert.Contains(t, w.log.String(), "the validator broke")
-	assert.Contains(t, w.log.String(), "world_test.go", "the log knows where")
+	assert.Contains(t, w.log.String(), "environment_test.go", "the log has the stack")
 }
 
-// TestAnswersThatHaveBegunAreCut: a client never takes a part for the whole.
-func TestAnswersThatHaveBegunAreCut(t *testing.T) {
+// TestBegunAnswersAreCut checks that a client does not accept a partial answer as complete.
+func TestBegunAnswersAreCut(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(_ *world, p *httpserver.GatewayParts) {
+	w := newEnvironment(t, func(_ *environment, p *httpserver.GatewayParts) {
 		p.Metrics = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 			_, _ = rw.Write([]byte("part"))
 			_ = http.NewResponseController(rw).Flush()
@@ -133,7 +133,7 @@ func TestAnswersThatHaveBegunAreCut(t *testing.T) {
 		})
 	})
 	for _, query := range []string{"", "?deliberate"} {
-		answer := raw(t, w.Addr(), "GET /metrics"+query+" HTTP/1.1\r\nHost: h\r\n\r\n")
+		answer := sendRaw(t, w.Addr(), "GET /metrics"+query+" HTTP/1.1\r\nHost: h\r\n\r\n")
 		assert.True(t, strings.HasSuffix(answer, "\r\n\r\n4\r\npart\r\n"), answer)
 	}
 	require.Len(t, w.facts.served(), 2, "cut requests are counted too")

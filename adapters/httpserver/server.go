@@ -9,15 +9,17 @@ import (
 	"slices"
 	"time"
 
+	"github.com/huleedu/edge/adapters/httpserver/requestbody"
 	"github.com/huleedu/edge/domain"
 )
 
-// Server is one service's HTTP server. It holds its port from the start and
-// serves once Serve is called.
+// Server is the HTTP server of one service. Its port is bound from the start; Serve
+// accepts connections.
 type Server struct {
-	// admin is nil while operators are answered here.
+	// admin is nil if this server has the operators' routes.
 	admin    *Server
 	router   *router
+	bodies   *requestbody.Handler
 	http     *http.Server
 	listener net.Listener
 }
@@ -26,9 +28,6 @@ type Server struct {
 type connLimits struct {
 	headerBytes          int
 	header, answer, idle time.Duration
-	// singleRequest says that a connection carries one request, so that the cost of
-	// a new goroutine matters.
-	singleRequest bool
 }
 
 // listen binds the address and creates the server of the router. The server itself has
@@ -43,13 +42,9 @@ func listen(s *router, address string, b connLimits) (*Server, error) {
 	if err != nil {
 		return nil, domain.NotStarted("http server", err).WithOp("httpserver.listen")
 	}
-	s.readTimeout = b.answer
-	var handler http.Handler = bodyOwner{s, s.engine}
-	if b.singleRequest {
-		handler = stackGrower{handler}
-	}
-	return &Server{router: s, listener: listener, http: &http.Server{
-		Handler:           handler,
+	bodies := requestbody.NewHandler(s.engine, s.draining, b.answer)
+	return &Server{router: s, bodies: bodies, listener: listener, http: &http.Server{
+		Handler:           bodies,
 		MaxHeaderBytes:    b.headerBytes,
 		ReadHeaderTimeout: b.header,
 		WriteTimeout:      b.answer,
@@ -58,39 +53,16 @@ func listen(s *router, address string, b connLimits) (*Server, error) {
 	}}, nil
 }
 
-// stackGrower grows the stack of a connection's goroutine once, before the call
-// chain is deep. Otherwise the runtime grows it in several steps and copies the
-// whole stack in each.
-type stackGrower struct{ inner http.Handler }
-
-// handlerStack is what a request's chain needs of the stack.
-const handlerStack = 4 << 10
-
-// ServeHTTP calls inner.
-func (r stackGrower) ServeHTTP(w http.ResponseWriter, q *http.Request) {
-	growStack(len(q.Method))
-	r.inner.ServeHTTP(w, q)
-}
-
-// growStack makes room by asking for it; the runtime takes nothing back before
-// the next collection.
-//
-//go:noinline
-func growStack(at int) byte {
-	var room [handlerStack]byte
-	return room[at]
-}
-
-// Addr is the address that is bound, host:port.
+// Addr returns the bound address, host:port.
 func (s *Server) Addr() string { return s.listener.Addr().String() }
 
-// Admin is the server that answers operators' questions (metrics, readiness,
-// health) on an address of its own, bound too; nil when this one answers them.
-// It is served and shut down apart, so that it can outlast this one.
+// Admin returns the server of the operators' address: metrics, readiness and health. It is
+// bound, and nil if this server has these routes. It is served and shut down separately,
+// so that it can outlast this one.
 func (s *Server) Admin() *Server { return s.admin }
 
-// Routes lists what the server answers, in the order of registration.
-func (s *Server) Routes() []Route { return slices.Clone(s.router.routeList) }
+// Routes returns the routes in the order of registration.
+func (s *Server) Routes() []Route { return slices.Clone(s.router.routes) }
 
 // Serve answers requests until Shutdown begins; it then returns nil while
 // Shutdown still waits for requests in flight. It is called at most once.
@@ -115,7 +87,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.router.drain()
 	err := s.http.Shutdown(ctx)
 	if err == nil {
-		s.router.activeDrains.Wait() // they end now
+		s.bodies.Wait() // they end now
 	}
 	if closed := s.listener.Close(); closed != nil && !errors.Is(closed, net.ErrClosed) {
 		err = errors.Join(err, closed)

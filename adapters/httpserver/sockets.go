@@ -9,8 +9,8 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// upgrade hands the connection over. Whatever is refused before the switch is
-// answered like any other error.
+// upgrade passes the connection to the socket handler. A refusal before the switch of
+// protocols is answered like any other error.
 func (w *sockets) upgrade(c *gin.Context) error {
 	if c.Request.Method != http.MethodGet {
 		return upgradeRequired()
@@ -48,8 +48,8 @@ func (w *sockets) health(c *gin.Context) error {
 	})
 }
 
-// redisHealth says how Redis does. Its failure has a body of its own around
-// the standard error.
+// redisHealth answers with the health of Redis. The body of its failure has the standard
+// error as one member.
 func (w *sockets) redisHealth(c *gin.Context) error {
 	h := w.redis.Health(c.Request.Context())
 	if h.Condition == domain.Unhealthy {
@@ -64,15 +64,12 @@ func (w *sockets) redisHealth(c *gin.Context) error {
 }
 
 func (w *sockets) redisDown(c *gin.Context, e *domain.Error) {
-	x := requestStateOf(c)
-	status := w.recordError(x, e)
-	w.setErrorHeaders(c.Writer.Header(), e, status)
-	body := []byte(`{"service":"redis","status":"unhealthy","error":`)
-	body = append(w.appendError(body, x.trail, e), '}')
-	w.writeResponse(c, status, w.fixedHeaders.json, body)
+	status := w.recordError(requestStateOf(c), e)
+	setErrorHeaders(c.Writer.Header(), e, status)
+	w.writeResponse(c, status, contentJSON, []byte(`{"service":"redis","status":"unhealthy","error":`), w.errorBody(c, e), []byte(`}`))
 }
 
-// socketHealth counts this node's sockets.
+// socketHealth answers with the number of sockets of this node.
 func (w *sockets) socketHealth(c *gin.Context) error {
 	return w.writeJSON(c, struct {
 		Service string           `json:"service"`

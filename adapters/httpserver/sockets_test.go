@@ -22,39 +22,39 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// tick is how often a test looks for what no event tells.
+// tick is the interval of a check without an event.
 const tick = 5 * time.Millisecond
 
-// counted is a manager of three sockets.
-type counted struct{}
+// threeSockets is a connection manager with three sockets.
+type threeSockets struct{}
 
-func (counted) Send(domain.Message) int            { return 0 }
-func (counted) Count(domain.UserID) int            { return 0 }
-func (counted) Total() int                         { return 3 }
-func (counted) CloseUser(domain.UserID, error) int { return 0 }
-func (counted) Drain(context.Context) error        { return nil }
+func (threeSockets) Send(domain.Message) int            { return 0 }
+func (threeSockets) Count(domain.UserID) int            { return 0 }
+func (threeSockets) Total() int                         { return 3 }
+func (threeSockets) CloseUser(domain.UserID, error) int { return 0 }
+func (threeSockets) Drain(context.Context) error        { return nil }
 
-type door func(http.ResponseWriter, *http.Request) error
+type upgradeFunc func(http.ResponseWriter, *http.Request) error
 
-func newSocketWorld(t *testing.T, d door, redis ports.HealthProbe) *world {
+func newSocketEnvironment(t *testing.T, d upgradeFunc, redis ports.HealthProbe) *environment {
 	t.Helper()
-	w := &world{facts: &facts{}, log: &logbook{}}
+	w := &environment{facts: &factRecorder{}, log: &logBuffer{}}
 	own := probe{Name: "subscription", Condition: domain.Healthy, Note: "alive"}
 	w.ready = app.NewReadiness([]ports.HealthProbe{own}, []ports.HealthProbe{probe{Name: "kafka", Condition: domain.Unhealthy, Note: "no broker"}})
 	w.ready.Enter(app.Serving)
 	server, err := httpserver.NewWebSocket(httpserver.WebSocketParts{
 		Config:      httpserver.WebSocketConfig{Host: "127.0.0.1", Origins: []string{"http://localhost:5173"}, Credentials: true, Methods: []string{"GET"}, Headers: []string{"*"}, TrustedProxies: "127.0.0.1"},
-		Environment: domain.Development, Upgrade: d, Sockets: counted{}, SocketsPerUser: 5, Readiness: w.ready, Observer: w.facts,
+		Environment: domain.Development, Upgrade: d, Sockets: threeSockets{}, SocketsPerUser: 5, Readiness: w.ready, Observer: w.facts,
 		Tracing: noop.NewTracerProvider(), Log: slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Metrics: http.NotFoundHandler(), Redis: redis, RedisAddress: "redis://***:***@host:6379",
 	})
 	require.NoError(t, err)
 	w.Server, w.base = server, "http://"+server.Addr()
-	run(t, server)
+	serve(t, server)
 	return w
 }
 
-// hijacking switches the protocol by hand and says goodbye.
+// hijacking switches the protocol and sends "bye".
 func hijacking(w http.ResponseWriter, _ *http.Request) error {
 	header := w.Header().Clone()
 	conn, _, err := http.NewResponseController(w).Hijack()
@@ -72,33 +72,33 @@ const handshake = " HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: webso
 
 func TestUpgrade(t *testing.T) {
 	t.Parallel()
-	w := newSocketWorld(t, hijacking, nil)
-	w.Retire() // a handshake in flight must not be told to close
+	w := newSocketEnvironment(t, hijacking, nil)
+	w.Retire() // a handshake in flight must not announce the close
 	for _, path := range []string{"/ws", "/ws/"} {
-		answer := raw(t, w.Addr(), "GET "+path+"?token=hush"+handshake)
+		answer := sendRaw(t, w.Addr(), "GET "+path+"?token=hush"+handshake)
 		assert.Contains(t, answer, "HTTP/1.1 101 ")
-		assert.Contains(t, answer, "X-Correlation-Id: "+canonical, "the switch carries the ids")
+		assert.Contains(t, answer, "X-Correlation-Id: "+canonical, "the 101 has the ids")
 		assert.Contains(t, answer, "X-Request-Id: ")
 		assert.Contains(t, answer, "X-Trace-Id: ")
 		assert.NotContains(t, answer, "Connection: close")
 		assert.True(t, strings.HasSuffix(answer, "bye"))
 	}
 	require.Eventually(t, func() bool { return len(w.facts.served()) == 2 }, tick*1000, tick)
-	assert.ElementsMatch(t, []domain.RequestServed{ // told after the switch, so in any order
+	assert.ElementsMatch(t, []domain.RequestServed{ // observed after the switch, in any order
 		{Method: "GET", Endpoint: "/ws", Status: 101},
 		{Method: "GET", Endpoint: "/ws/", Status: 101},
 	}, w.facts.served())
 	assert.NotContains(t, w.log.String(), "hush")
-	assert.NotContains(t, w.log.String(), "hijacked", "nothing is written after the switch")
+	assert.NotContains(t, w.log.String(), "hijacked", "there is no write after the switch")
 }
 
-// TestUpgradeWithABody: what follows the head belongs to the socket, whatever the
-// head says.
+// TestUpgradeWithABody checks that bytes after the header belong to the socket, whatever the
+// header says.
 func TestUpgradeWithABody(t *testing.T) {
 	t.Parallel()
-	w := newSocketWorld(t, hijacking, nil)
+	w := newSocketEnvironment(t, hijacking, nil)
 	for _, body := range []string{"Content-Length: 5", "Transfer-Encoding: chunked"} {
-		answer := raw(t, w.Addr(), "GET /ws HTTP/1.1\r\n"+body+strings.TrimPrefix(handshake, " HTTP/1.1"))
+		answer := sendRaw(t, w.Addr(), "GET /ws HTTP/1.1\r\n"+body+strings.TrimPrefix(handshake, " HTTP/1.1"))
 		assert.Contains(t, answer, "HTTP/1.1 101 ")
 		assert.True(t, strings.HasSuffix(answer, "bye"))
 	}
@@ -109,7 +109,7 @@ func TestUpgradeWithABody(t *testing.T) {
 func TestRefusedUpgrade(t *testing.T) {
 	t.Parallel()
 	refusal := make(chan error, 1)
-	w := newSocketWorld(t, func(http.ResponseWriter, *http.Request) error { return <-refusal }, nil)
+	w := newSocketEnvironment(t, func(http.ResponseWriter, *http.Request) error { return <-refusal }, nil)
 	for status, err := range map[int]error{
 		503: domain.Unavailable("websocket_service", 2*time.Second),
 		403: domain.Forbidden("Origin not allowed", nil),
@@ -120,7 +120,7 @@ func TestRefusedUpgrade(t *testing.T) {
 		refusal <- err
 		r := call(t, http.MethodGet, w.base+"/ws", "")
 		require.Equal(t, status, r.StatusCode)
-		standard(t, r, domain.WebSocketService)
+		requireStandardError(t, r, domain.WebSocketService)
 	}
 	r := call(t, http.MethodHead, w.base+"/ws", "")
 	assert.Equal(t, 426, r.StatusCode)
@@ -131,18 +131,18 @@ func TestRefusedUpgrade(t *testing.T) {
 
 func TestUpgradeThatPanics(t *testing.T) {
 	t.Parallel()
-	w := newSocketWorld(t, func(http.ResponseWriter, *http.Request) error { panic("x") }, nil)
+	w := newSocketEnvironment(t, func(http.ResponseWriter, *http.Request) error { panic("x") }, nil)
 	r := call(t, http.MethodGet, w.base+"/ws", "")
 	require.Equal(t, 500, r.StatusCode)
-	assert.Equal(t, "UNKNOWN_ERROR", standard(t, r, domain.WebSocketService).Code)
+	assert.Equal(t, "UNKNOWN_ERROR", requireStandardError(t, r, domain.WebSocketService).Code)
 }
 
 func TestSocketHealth(t *testing.T) {
 	t.Parallel()
-	w := newSocketWorld(t, hijacking, probe{Name: "redis", Condition: domain.Healthy})
+	w := newSocketEnvironment(t, hijacking, probe{Name: "redis", Condition: domain.Healthy})
 	r := call(t, http.MethodGet, w.base+"/healthz", "")
 	require.Equal(t, 200, r.StatusCode)
-	everyAnswer(t, r)
+	requireCommonHeaders(t, r)
 	assert.Regexp(t, `^\{"service":"websocket_service","status":"healthy","message":"WebSocket Service is healthy","environment":"development",`+
 		`"timestamp":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00","uptime_seconds":\d\}$`, r.body)
 	r = call(t, http.MethodGet, w.base+"/healthz/redis", "")
@@ -153,47 +153,47 @@ func TestSocketHealth(t *testing.T) {
 	assert.Equal(t, `{"service":"websocket_manager","status":"healthy","total_connections":3,"max_connections_per_user":5}`, r.body)
 }
 
-// countedProbe counts how often it is asked.
-type countedProbe struct{ asked atomic.Int32 }
+// countedProbe counts its calls.
+type countedProbe struct{ called atomic.Int32 }
 
 func (p *countedProbe) Health(context.Context) domain.Health {
-	p.asked.Add(1)
+	p.called.Add(1)
 	return domain.Health{Name: "redis", Condition: domain.Healthy}
 }
 
-// TestRedisHealthIsReusedForASecond: many clients cost Redis one question.
+// TestRedisHealthIsReusedForASecond checks that many clients cause one call.
 func TestRedisHealthIsReusedForASecond(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		redis := &countedProbe{}
-		recent := httpserver.RecentProbe(redis)
+		recent := httpserver.NewCachedProbe(redis)
 		for range 3 {
 			var clients sync.WaitGroup
-			before := redis.asked.Load()
+			before := redis.called.Load()
 			for range 50 {
 				clients.Go(func() { recent.Health(t.Context()) })
 			}
 			clients.Wait()
 			time.Sleep(999 * time.Millisecond)
 			recent.Health(t.Context())
-			assert.Equal(t, before+1, redis.asked.Load())
+			assert.Equal(t, before+1, redis.called.Load())
 			time.Sleep(time.Millisecond)
 		}
 	})
 	redis := &countedProbe{}
-	w := newSocketWorld(t, hijacking, redis)
+	w := newSocketEnvironment(t, hijacking, redis)
 	for range 5 {
 		require.Equal(t, 200, call(t, http.MethodGet, w.base+"/healthz/redis", "").StatusCode)
 	}
-	assert.LessOrEqual(t, redis.asked.Load(), int32(2))
+	assert.LessOrEqual(t, redis.called.Load(), int32(2))
 }
 
 func TestRedisDown(t *testing.T) {
 	t.Parallel()
-	w := newSocketWorld(t, hijacking, probe{Name: "redis", Condition: domain.Unhealthy, Err: assert.AnError})
+	w := newSocketEnvironment(t, hijacking, probe{Name: "redis", Condition: domain.Unhealthy, Err: assert.AnError})
 	r := call(t, http.MethodGet, w.base+"/healthz/redis", "")
 	require.Equal(t, 503, r.StatusCode)
-	everyAnswer(t, r)
+	requireCommonHeaders(t, r)
 	assert.Equal(t, "1", r.Header.Get("Retry-After"))
 	assert.Regexp(t, `^\{"service":"redis","status":"unhealthy","error":\{"code":"CONNECTION_ERROR","message":"Connection to redis failed",`+
 		`"correlation_id":"[0-9a-f-]{36}","request_id":"[0-9a-f-]{36}","service":"websocket_service","timestamp":"[^"]*\+00:00","details":\{"target":"redis"\}\}\}$`, r.body)
@@ -202,7 +202,7 @@ func TestRedisDown(t *testing.T) {
 
 func TestSocketReadiness(t *testing.T) {
 	t.Parallel()
-	w := newSocketWorld(t, hijacking, nil)
+	w := newSocketEnvironment(t, hijacking, nil)
 	r := call(t, http.MethodGet, w.base+"/readyz", "")
 	require.Equal(t, 200, r.StatusCode)
 	assert.Equal(t, `{"service":"websocket_service","status":"degraded","dependencies":{"kafka":{"status":"unhealthy","note":"no broker"},`+
@@ -210,20 +210,21 @@ func TestSocketReadiness(t *testing.T) {
 	w.ready.Enter(app.Draining)
 	r = call(t, http.MethodGet, w.base+"/readyz", "")
 	require.Equal(t, 503, r.StatusCode)
-	standard(t, r, domain.WebSocketService)
+	requireStandardError(t, r, domain.WebSocketService)
 }
 
-// TestDeafNodeIsNotReady: a part of its own that is dead takes the node out.
-func TestDeafNodeIsNotReady(t *testing.T) {
+// TestNodeWithUnhealthyOwnPartIsNotReady checks that an unhealthy part of the node makes it
+// unready.
+func TestNodeWithUnhealthyOwnPartIsNotReady(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(w *world, p *httpserver.GatewayParts) {
+	w := newEnvironment(t, func(w *environment, p *httpserver.GatewayParts) {
 		w.ready = app.NewReadiness([]ports.HealthProbe{probe{Name: "subscription", Condition: domain.Unhealthy, Note: "deaf"}}, nil)
 		w.ready.Enter(app.Serving)
 		p.Readiness = w.ready
 	})
 	r := call(t, http.MethodGet, w.base+"/readyz", "")
 	require.Equal(t, 503, r.StatusCode)
-	f := standard(t, r, domain.GatewayService)
+	f := requireStandardError(t, r, domain.GatewayService)
 	assert.Equal(t, "Service cannot do its work", f.Message)
 	assert.Equal(t, map[string]any{"subscription": map[string]any{"status": "unhealthy", "note": "deaf"}}, f.Details["dependencies"])
 }
@@ -231,7 +232,7 @@ func TestDeafNodeIsNotReady(t *testing.T) {
 func TestSocketRoutes(t *testing.T) {
 	t.Parallel()
 	var got []string
-	for _, r := range newSocketWorld(t, hijacking, nil).Routes() {
+	for _, r := range newSocketEnvironment(t, hijacking, nil).Routes() {
 		if r.Method == http.MethodGet {
 			got = append(got, r.Path)
 		}
@@ -239,16 +240,16 @@ func TestSocketRoutes(t *testing.T) {
 	assert.ElementsMatch(t, []string{"/ws", "/ws/", "/healthz", "/healthz/redis", "/healthz/websocket", "/readyz", "/metrics"}, got)
 }
 
-func TestTheUpgradeKnowsItsNetwork(t *testing.T) {
+func TestUpgradeHasTheClientsNetwork(t *testing.T) {
 	t.Parallel()
 	networks := make(chan string, 1)
-	w := newSocketWorld(t, func(_ http.ResponseWriter, r *http.Request) error {
+	w := newSocketEnvironment(t, func(_ http.ResponseWriter, r *http.Request) error {
 		networks <- domain.RequestContextOf(r.Context()).Network
 		return domain.RateLimited(100, time.Minute, 7*time.Second)
 	}, probe{})
 	r := call(t, http.MethodGet, w.base+"/ws", "", "X-Forwarded-For: 2001:db8::1, 198.51.100.7")
 	require.Equal(t, 429, r.StatusCode)
-	assert.Equal(t, "RATE_LIMIT", standard(t, r, domain.WebSocketService).Code)
+	assert.Equal(t, "RATE_LIMIT", requireStandardError(t, r, domain.WebSocketService).Code)
 	assert.Equal(t, "7", r.Header.Get("Retry-After"))
 	assert.Equal(t, "198.51.100.7", <-networks)
 	assert.NotContains(t, w.log.String(), "198.51.100.7")

@@ -13,14 +13,15 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
+// scope names this package's spans.
+const scope = "github.com/huleedu/edge/adapters/httpserver"
+
 // startSpan starts the request's server span, as a child of the client's trace if
 // there is one. Without tracing it creates a trace id for answers, logs and
 // services.
-func (s *router) startSpan(ctx context.Context, r *http.Request, ep *endpoint) (context.Context, trace.Span) {
-	if r.Header.Get("Traceparent") != "" {
-		ctx = propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(r.Header))
-	}
-	ctx, span := s.tracer.Start(ctx, ep.span, ep.spanOptions...)
+func startSpan(ctx context.Context, tracer trace.Tracer, r *http.Request, ep *endpoint) (context.Context, trace.Span) {
+	ctx = propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(r.Header))
+	ctx, span := tracer.Start(ctx, ep.span, ep.spanOptions...)
 	if span.SpanContext().IsValid() {
 		return ctx, span
 	}
@@ -38,27 +39,19 @@ func newUnsampledContext() trace.SpanContext {
 }
 
 // recordSpanError records the answered error on the request's span.
-func (s *router) recordSpanError(x *requestState, e *domain.Error) {
-	if !x.span.IsRecording() {
+func recordSpanError(span trace.Span, service domain.Service, e *domain.Error) {
+	if !span.IsRecording() {
 		return
 	}
-	x.span.RecordError(e)
-	x.span.SetStatus(codes.Error, e.Message)
-	x.span.SetAttributes(
+	span.RecordError(e)
+	span.SetStatus(codes.Error, e.Message)
+	span.SetAttributes(
 		attribute.Bool("error", true),
 		attribute.String("error.code", string(e.Code)),
 		attribute.String("error.message", e.Message),
-		attribute.String("error.service", string(s.service)),
+		attribute.String("error.service", string(service)),
 		attribute.String("error.operation", e.Op),
 	)
-}
-
-// markSpanFailed sets the error status of a span. Only the request's span records
-// the error itself.
-func markSpanFailed(span trace.Span, err error) {
-	if err != nil && span.IsRecording() {
-		span.SetStatus(codes.Error, domain.PublicMessage(err))
-	}
 }
 
 // endSpan ends the request's span with its status.

@@ -12,7 +12,7 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// table is the contract's own: status -> codes.
+// table returns the codes of each status in the contract.
 func table() map[int][]domain.Code {
 	return map[int][]domain.Code{
 		400: {"VALIDATION_ERROR", "MISSING_REQUIRED_FIELD", "INVALID_REQUEST", "PARSING_ERROR"},
@@ -57,16 +57,16 @@ func TestKindDecidesBeforeCode(t *testing.T) {
 	}
 }
 
-// TestEveryCodeOnTheWire lets the platform fail with each code in turn.
+// TestEveryCodeOnTheWire makes the platform fail with each code.
 func TestEveryCodeOnTheWire(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	for status, codes := range table() {
 		for _, code := range codes {
 			w.platform.Fail(&domain.Error{Code: code, Message: `a "message"`, Details: map[string]any{"k": "<v>"}})
 			r := call(t, http.MethodGet, w.base+"/v1/batches/b1/status", "", "Authorization: Bearer u1")
 			require.Equal(t, status, r.StatusCode, code)
-			f := standard(t, r, domain.GatewayService)
+			f := requireStandardError(t, r, domain.GatewayService)
 			assert.Equal(t, string(code), f.Code)
 			assert.Equal(t, `a "message"`, f.Message)
 			assert.Equal(t, map[string]any{"k": "<v>"}, f.Details)
@@ -76,9 +76,9 @@ func TestEveryCodeOnTheWire(t *testing.T) {
 	}
 }
 
-func TestAnyErrorMayTellWhenToTryAgain(t *testing.T) {
+func TestErrorsMayHaveRetryAfter(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	for err, want := range map[*domain.Error]string{
 		{Code: domain.InvalidRequest, Kind: domain.Conflict, RetryAfter: time.Second}: "1",
 		{Code: domain.RateLimit, RetryAfter: 1500 * time.Millisecond}:                 "2",
@@ -87,23 +87,23 @@ func TestAnyErrorMayTellWhenToTryAgain(t *testing.T) {
 	} {
 		w.platform.Fail(err)
 		r := call(t, http.MethodGet, w.base+"/v1/batches", "", "Authorization: Bearer u1")
-		standard(t, r, domain.GatewayService)
+		requireStandardError(t, r, domain.GatewayService)
 		assert.Equal(t, want, r.Header.Get("Retry-After"), err)
 	}
 }
 
 func TestUnknownErrorsHideTheirCause(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	for _, err := range []error{assert.AnError, &domain.Error{Code: "NEW_CODE", Message: "m"}} {
 		w.platform.Fail(err)
 		r := call(t, http.MethodGet, w.base+"/v1/batches", "", "Authorization: Bearer u1")
 		require.Equal(t, 500, r.StatusCode)
-		standard(t, r, domain.GatewayService)
+		requireStandardError(t, r, domain.GatewayService)
 		assert.NotContains(t, r.body, assert.AnError.Error())
 	}
 	w.platform.Fail(assert.AnError)
-	f := standard(t, call(t, http.MethodGet, w.base+"/v1/batches", "", "Authorization: Bearer u1"), domain.GatewayService)
+	f := requireStandardError(t, call(t, http.MethodGet, w.base+"/v1/batches", "", "Authorization: Bearer u1"), domain.GatewayService)
 	assert.Equal(t, "An unexpected error occurred", f.Message)
 	assert.Equal(t, map[string]any{"error_type": "*errors.errorString"}, f.Details)
 	assert.Contains(t, w.log.String(), assert.AnError.Error(), "the log knows the cause")

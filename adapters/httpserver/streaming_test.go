@@ -1,6 +1,8 @@
 package httpserver_test
 
 import (
+	"github.com/huleedu/edge/test/requests"
+
 	"bufio"
 	"context"
 	"errors"
@@ -21,46 +23,45 @@ import (
 
 const step = 100 * time.Millisecond
 
-// brief limits are passed by every test that takes longer.
-func brief(t *testing.T, address string) []func(*world, *httpserver.GatewayParts) {
+// withShortTimeouts sets timeouts of five steps.
+func withShortTimeouts(t *testing.T, address string) []func(*environment, *httpserver.GatewayParts) {
 	t.Helper()
-	return []func(*world, *httpserver.GatewayParts){
-		over(t, address, func(c *httpclient.Config) { c.Timeout, c.StreamIdleTimeout = 5*step, 5*step }),
-		func(_ *world, p *httpserver.GatewayParts) { p.Config.AnswerTimeout = 5 * step },
+	return []func(*environment, *httpserver.GatewayParts){
+		withForwarder(t, address, func(c *httpclient.Config) { c.Timeout, c.StreamIdleTimeout = 5*step, 5*step }),
+		func(_ *environment, p *httpserver.GatewayParts) { p.Config.AnswerTimeout = 5 * step },
 	}
 }
 
-// drip writes pieces one after the other, at intervals shorter than the idle
-// limit.
-func drip(conn io.Writer, pieces int, piece string) {
+// writeSlowly writes pieces at intervals that are shorter than the idle limit.
+func writeSlowly(conn io.Writer, pieces int, formPart string) {
 	ticks := time.NewTicker(step)
 	defer ticks.Stop()
 	for range pieces {
 		<-ticks.C
-		_, _ = io.WriteString(conn, piece)
+		_, _ = io.WriteString(conn, formPart)
 	}
 }
 
-// TestDeadlinesBoundSilence: an answer and a body that keep flowing are not cut
-// for their length.
-func TestDeadlinesBoundSilence(t *testing.T) {
+// TestSlowBodiesAreNotCut checks that bodies of both directions that make progress have no
+// total limit.
+func TestSlowBodiesAreNotCut(t *testing.T) {
 	t.Parallel()
 	const pieces = 15
-	address := scripted(t, func(r *http.Request, conn net.Conn) bool {
+	address := newScriptedService(t, func(r *http.Request, conn net.Conn) bool {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			return false
 		}
-		tell(conn, "HTTP/1.1 200 OK\r\nContent-Length: "+strconv.Itoa(len(body)+pieces)+"\r\n\r\n"+string(body))
-		drip(conn, pieces, "x")
+		write(conn, "HTTP/1.1 200 OK\r\nContent-Length: "+strconv.Itoa(len(body)+pieces)+"\r\n\r\n"+string(body))
+		writeSlowly(conn, pieces, "x")
 		return true
 	})
-	w := newWorld(t, brief(t, address)...)
+	w := newEnvironment(t, withShortTimeouts(t, address)...)
 	for _, body := range []int{0, pieces} {
 		conn := dial(t, w.Addr())
-		_, err := io.WriteString(conn, post+"Content-Length: "+strconv.Itoa(body)+"\r\n\r\n")
+		_, err := io.WriteString(conn, postClasses+"Content-Length: "+strconv.Itoa(body)+"\r\n\r\n")
 		require.NoError(t, err)
-		drip(conn, body, "y")
+		writeSlowly(conn, body, "y")
 		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		require.NoError(t, err)
 		text, err := io.ReadAll(res.Body)
@@ -72,9 +73,9 @@ func TestDeadlinesBoundSilence(t *testing.T) {
 	require.Empty(t, w.facts.failed())
 }
 
-// TestSilenceIsCut: a service that stops in its answer costs the connection, and
-// is named.
-func TestSilenceIsCut(t *testing.T) {
+// TestStalledAnswersTimeOut checks that a service that stops within its answer is named, and
+// that the connection is closed.
+func TestStalledAnswersTimeOut(t *testing.T) {
 	t.Parallel()
 	hang := make(chan struct{})
 	defer close(hang)
@@ -83,50 +84,50 @@ func TestSilenceIsCut(t *testing.T) {
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
 		"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n",
 	} {
-		address := scripted(t, func(_ *http.Request, conn net.Conn) bool { tell(conn, begun); <-hang; return false })
-		w := newWorld(t, brief(t, address)...)
-		told := raw(t, w.Addr(), "GET /v1/classes/a HTTP/1.1\r\nHost: h\r\n"+bearer+"\r\n\r\n")
-		require.Contains(t, told, "HTTP/1.1 200 ")
-		require.False(t, strings.HasSuffix(told, "0\r\n\r\n"), told)
+		address := newScriptedService(t, func(_ *http.Request, conn net.Conn) bool { write(conn, begun); <-hang; return false })
+		w := newEnvironment(t, withShortTimeouts(t, address)...)
+		answer := sendRaw(t, w.Addr(), "GET /v1/classes/a HTTP/1.1\r\nHost: h\r\n"+bearer+"\r\n\r\n")
+		require.Contains(t, answer, "HTTP/1.1 200 ")
+		require.False(t, strings.HasSuffix(answer, "0\r\n\r\n"), answer)
 		require.Eventually(t, func() bool { return len(w.facts.failed()) == 1 }, 5*time.Second, tick)
 		require.Equal(t, domain.Timeout, w.facts.failed()[0].Code)
 	}
 }
 
-// listen opens an event stream and reads its first event.
-func listen(t *testing.T, w *world, user string) (status int, in *bufio.Reader) {
+// openEventStream opens an event stream.
+func openEventStream(t *testing.T, w *environment, user string) (status int, in *bufio.Reader) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.base+"/v1/classes/events", http.NoBody)
 	require.NoError(t, err)
 	request.Header.Set("Authorization", "Bearer "+user)
-	transport := &http.Transport{DisableKeepAlives: true}
-	response, err := transport.RoundTrip(request)
+	failingTransport := &http.Transport{DisableKeepAlives: true}
+	response, err := failingTransport.RoundTrip(request)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = response.Body.Close() })
 	return response.StatusCode, bufio.NewReader(response.Body)
 }
 
-// events is a service whose answers stay open.
-func events(t *testing.T) string {
+// newEventService starts a service whose event streams stay open.
+func newEventService(t *testing.T) string {
 	t.Helper()
-	return scripted(t, func(r *http.Request, conn net.Conn) bool {
+	return newScriptedService(t, func(r *http.Request, conn net.Conn) bool {
 		if !strings.HasSuffix(r.URL.Path, "/events") {
-			tell(conn, fine)
+			write(conn, okResponse)
 			return true
 		}
-		tell(conn, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n\r\ndata: 1\n\n")
-		_, _ = conn.Read(make([]byte, 1)) // until the gateway ends it
+		write(conn, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n\r\ndata: 1\n\n")
+		_, _ = conn.Read(make([]byte, 1)) // until the gateway closes it
 		return false
 	})
 }
 
-// TestEventStreamsHaveALimitOfTheirOwn: 16 a user, and none of them takes a place
-// of an ordinary call.
-func TestEventStreamsHaveALimitOfTheirOwn(t *testing.T) {
+// TestEventStreamsHaveTheirOwnLimit checks that a user has at most 16, and that they do not
+// count as ordinary calls.
+func TestEventStreamsHaveTheirOwnLimit(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, over(t, events(t), func(c *httpclient.Config) { c.MaxConcurrency = 4 }))
+	w := newEnvironment(t, withForwarder(t, newEventService(t), func(c *httpclient.Config) { c.MaxConcurrency = 4 }))
 	for range 16 {
-		status, in := listen(t, w, "u1")
+		status, in := openEventStream(t, w, "u1")
 		require.Equal(t, 200, status)
 		line, err := in.ReadString('\n')
 		require.NoError(t, err)
@@ -135,51 +136,52 @@ func TestEventStreamsHaveALimitOfTheirOwn(t *testing.T) {
 	r := call(t, "GET", w.base+"/v1/classes/events", "", bearer)
 	require.Equal(t, 503, r.StatusCode)
 	require.Equal(t, "5", r.Header.Get("Retry-After"))
-	require.Equal(t, string(domain.ServiceUnavailable), standard(t, r, domain.GatewayService).Code)
+	require.Equal(t, string(domain.ServiceUnavailable), requireStandardError(t, r, domain.GatewayService).Code)
 	for range 8 {
 		require.Equal(t, 200, call(t, "GET", w.base+"/v1/classes/a", "", bearer).StatusCode)
 	}
-	status, in := listen(t, w, "u2")
-	require.Equal(t, 200, status, "others have their own")
+	status, in := openEventStream(t, w, "u2")
+	require.Equal(t, 200, status, "another user has another limit")
 	_, err := in.ReadString('\n')
 	require.NoError(t, err)
 }
 
-// TestADrainEndsEventStreams: cleanly, and without waiting for them.
-func TestADrainEndsEventStreams(t *testing.T) {
+// TestDrainEndsEventStreams checks that streams end without an error and do not delay a
+// shutdown.
+func TestDrainEndsEventStreams(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, over(t, events(t), nil))
-	_, in := listen(t, w, "u1")
+	w := newEnvironment(t, withForwarder(t, newEventService(t), nil))
+	_, in := openEventStream(t, w, "u1")
 	_, err := in.ReadString('\n')
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	require.NoError(t, w.Shutdown(ctx))
 	rest, err := io.ReadAll(in)
-	require.NoError(t, err, "a clean end")
+	require.NoError(t, err, "a regular end")
 	require.Equal(t, "\n", string(rest))
 	require.Equal(t, 200, w.facts.served()[0].Status)
 	require.Empty(t, w.facts.failed())
 }
 
-// TestEventStreamsOutlastOtherAnswers: they have no length.
-func TestEventStreamsOutlastOtherAnswers(t *testing.T) {
+// TestEventStreamsHaveNoTotalTimeout checks a stream that takes longer than the answer
+// timeout.
+func TestEventStreamsHaveNoTotalTimeout(t *testing.T) {
 	t.Parallel()
-	address := scripted(t, func(_ *http.Request, conn net.Conn) bool {
-		tell(conn, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
-		drip(conn, 15, "data: 1\n\n")
+	address := newScriptedService(t, func(_ *http.Request, conn net.Conn) bool {
+		write(conn, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+		writeSlowly(conn, 15, "data: 1\n\n")
 		return false
 	})
-	w := newWorld(t, brief(t, address)...)
-	_, in := listen(t, w, "u1")
+	w := newEnvironment(t, withShortTimeouts(t, address)...)
+	_, in := openEventStream(t, w, "u1")
 	text, err := io.ReadAll(in)
 	require.NoError(t, err)
 	require.Equal(t, strings.Repeat("data: 1\n\n", 15), string(text))
 }
 
-// TestRefusalsDoNotWaitForAStalledBody: an error answer of the file service whose
-// body stands still is answered at once.
-func TestRefusalsDoNotWaitForAStalledBody(t *testing.T) {
+// TestRefusalsDoNotWaitForTheirBody checks refusals of the file service whose bodies stall.
+func TestRefusalsDoNotWaitForTheirBody(t *testing.T) {
 	t.Parallel()
 	hang := make(chan struct{})
 	defer close(hang)
@@ -192,22 +194,22 @@ func TestRefusalsDoNotWaitForAStalledBody(t *testing.T) {
 			<-hang
 		}
 		began := time.Now()
-		r := upload(t, s.behind(t, nil), goodForm())
+		r := upload(t, s.environment(t, nil), requests.GoodForm())
 		require.GreaterOrEqual(t, r.StatusCode, 400)
 		require.Less(t, time.Since(began), 10*time.Second, status)
 	}
 }
 
-// TestLocationsOfServicesBecomePaths: a redirect never leads past the gateway.
+// TestLocationsOfServicesBecomePaths checks that no redirect leads to a service.
 func TestLocationsOfServicesBecomePaths(t *testing.T) {
 	t.Parallel()
 	answer := make(chan string, 1)
-	address := scripted(t, func(_ *http.Request, conn net.Conn) bool {
+	address := newScriptedService(t, func(_ *http.Request, conn net.Conn) bool {
 		value := <-answer
-		tell(conn, "HTTP/1.1 302 Found\r\nLocation: "+value+"\r\nContent-Location: "+value+"\r\nContent-Length: 0\r\n\r\n")
+		write(conn, "HTTP/1.1 302 Found\r\nLocation: "+value+"\r\nContent-Location: "+value+"\r\nContent-Length: 0\r\n\r\n")
 		return true
 	})
-	w := newWorld(t, over(t, address, nil), func(_ *world, p *httpserver.GatewayParts) {
+	w := newEnvironment(t, withForwarder(t, address, nil), func(_ *environment, p *httpserver.GatewayParts) {
 		p.Classes.URL += "/base"
 		p.Services = []string{address + "/base", "http://CMS", "https://bff:443/", "http://bos:5000/api"}
 	})
@@ -260,13 +262,13 @@ func TestClientsThatReadNothingAreDisconnected(t *testing.T) {
 		t.Skip("takes 30 s")
 	}
 	ended := make(chan error, 1)
-	address := scripted(t, func(_ *http.Request, conn net.Conn) bool {
-		tell(conn, "HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
-		_, err := io.Copy(conn, io.LimitReader(endless{}, 1_000_000_000))
+	address := newScriptedService(t, func(_ *http.Request, conn net.Conn) bool {
+		write(conn, "HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+		_, err := io.Copy(conn, io.LimitReader(endlessReader{}, 1_000_000_000))
 		ended <- err
 		return false
 	})
-	w := newWorld(t, over(t, address, nil))
+	w := newEnvironment(t, withForwarder(t, address, nil))
 	conn := dial(t, w.Addr())
 	_, err := io.WriteString(conn, "GET /v1/classes/a HTTP/1.1\r\nHost: h\r\n"+bearer+"\r\n\r\n")
 	require.NoError(t, err)
@@ -274,7 +276,7 @@ func TestClientsThatReadNothingAreDisconnected(t *testing.T) {
 	case err := <-ended:
 		require.Error(t, err)
 	case <-time.After(45 * time.Second):
-		t.Fatal(errors.New("the service is still sending"))
+		t.Fatal(errors.New("the gateway did not disconnect"))
 	}
 	require.Eventually(t, func() bool { return len(w.facts.served()) == 1 }, 5*time.Second, tick)
 	require.Equal(t, 499, w.facts.served()[0].Status)

@@ -16,16 +16,15 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-func traced(t *testing.T) (*world, *tracetest.SpanRecorder) {
+func newTracedEnvironment(t *testing.T) (*environment, *tracetest.SpanRecorder) {
 	t.Helper()
 	recorder := tracetest.NewSpanRecorder()
 	provider := sdk.NewTracerProvider(sdk.WithSpanProcessor(recorder))
-	return newWorld(t, func(_ *world, p *httpserver.GatewayParts) { p.Tracing = provider }), recorder
+	return newEnvironment(t, func(_ *environment, p *httpserver.GatewayParts) { p.Tracing = provider }), recorder
 }
 
-// one waits for the span of the only request; the answer may be read before
-// its span ends.
-func one(t *testing.T, r *tracetest.SpanRecorder) (sdk.ReadOnlySpan, map[attribute.Key]any) {
+// onlySpan waits for the span of the only request. The answer may arrive before its span ends.
+func onlySpan(t *testing.T, r *tracetest.SpanRecorder) (sdk.ReadOnlySpan, map[attribute.Key]any) {
 	t.Helper()
 	require.Eventually(t, func() bool { return len(r.Ended()) == 1 }, tick*1000, tick)
 	span := r.Ended()[0]
@@ -43,12 +42,12 @@ const (
 
 func TestSpanContinuesTheClientsTrace(t *testing.T) {
 	t.Parallel()
-	w, recorder := traced(t)
+	w, recorder := newTracedEnvironment(t)
 	w.platform.AddBatch("b1", domain.BatchReport{Owner: "u1", Overall: "ready"})
 	r := call(t, http.MethodGet, w.base+"/v1/batches/b1/status?token=secret", "", "Authorization: Bearer u1",
 		"traceparent: 00-"+clientTrace+"-"+clientParent+"-01", "X-Correlation-ID: "+canonical)
 	assert.Equal(t, clientTrace, r.Header.Get("X-Trace-Id"))
-	span, attributes := one(t, recorder)
+	span, attributes := onlySpan(t, recorder)
 	assert.Equal(t, "GET /v1/batches/{batch_id}/status", span.Name())
 	assert.Equal(t, clientTrace, span.SpanContext().TraceID().String())
 	assert.Equal(t, clientParent, span.Parent().SpanID().String())
@@ -61,11 +60,11 @@ func TestSpanContinuesTheClientsTrace(t *testing.T) {
 
 func TestErrorIsOnItsSpanOnce(t *testing.T) {
 	t.Parallel()
-	w, recorder := traced(t)
+	w, recorder := newTracedEnvironment(t)
 	w.platform.Fail(domain.Unreachable("result_aggregator", assert.AnError).WithOp("httpclient.Status"))
 	r := call(t, http.MethodGet, w.base+"/v1/batches", "", "Authorization: Bearer u1", "X-Correlation-ID: "+canonical)
 	require.Equal(t, 503, r.StatusCode)
-	span, attributes := one(t, recorder)
+	span, attributes := onlySpan(t, recorder)
 	require.Len(t, span.Events(), 1)
 	assert.Equal(t, "exception", span.Events()[0].Name)
 	assert.Equal(t, sdk.Status{Code: codes.Error, Description: "Connection to result_aggregator failed"}, span.Status())
@@ -76,9 +75,9 @@ func TestErrorIsOnItsSpanOnce(t *testing.T) {
 	}, attributes)
 }
 
-func TestThereIsATraceWithoutTracing(t *testing.T) {
+func TestTraceIDExistsWithoutTracing(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	first := call(t, http.MethodGet, w.base+"/healthz", "").Header.Get("X-Trace-Id")
 	second := call(t, http.MethodGet, w.base+"/healthz", "").Header.Get("X-Trace-Id")
 	assert.NotEqual(t, first, second)
@@ -88,11 +87,10 @@ func TestThereIsATraceWithoutTracing(t *testing.T) {
 	assert.NotEqual(t, clientTrace, r.Header.Get("X-Trace-Id"))
 }
 
-// TestOneLinePerRequest: with everything an operator needs and nothing that
-// lets somebody else in.
+// TestOneLinePerRequest checks the members of the log line, and that it has no secrets.
 func TestOneLinePerRequest(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	call(t, http.MethodGet, w.base+"/v1/batches/b9/status?token=hush", "", "Authorization: Bearer u1")
 	call(t, http.MethodGet, w.base+"/healthz", "")
 	w.platform.Fail(domain.Unreachable("result_aggregator", assert.AnError).WithOp("httpclient.Status"))

@@ -1,10 +1,10 @@
 package httpserver_test
 
 import (
-	"bytes"
+	"github.com/huleedu/edge/test/requests"
+
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -18,20 +18,20 @@ import (
 func TestUploadReachesTheFileService(t *testing.T) {
 	t.Parallel()
 	s := newFileService(t)
-	w := s.behind(t, nil)
+	w := s.environment(t, nil)
 	large := strings.Repeat("0123456789abcdef", 10_000)
 	odd := "content-disposition: form-data; name=\"files\"; filename=\"C:\\dir\\r\xc3\xa4tt \xe5.txt\"; filename*=utf-8''r%C3%A4tt.txt\r\n" +
 		"X-Odd:  kept \r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n=41\r\n--b\r\n--Bx\n"
-	body := "preamble\r\n" + formOf(field("other", "dropped"), file("a.txt", large), field("assignment_id", "a1"), odd,
-		file("../b.txt", ""), field("files", "no file"), field("batch_id", "b1")) + "epilogue"
+	body := "preamble\r\n" + requests.Form(requests.Field("other", "dropped"), requests.File("a.txt", large), requests.Field("assignment_id", "a1"), odd,
+		requests.File("../b.txt", ""), requests.Field("files", "no file"), requests.Field("batch_id", "b1")) + "epilogue"
 	r := upload(t, w, body, "X-User-ID: mallory", "X_User_Id: mallory", "Content_Type: multipart/form-data; boundary=evil",
 		"Content-MD5: wrong", "X-Correlation-ID: 6f1c7a52-6a44-4b53-9a0c-6a3a3f6b9d10")
 	require.Equal(t, 202, r.StatusCode)
-	require.Equal(t, thanks, r.body)
-	everyAnswer(t, r)
-	require.Len(t, s.taken(), 1)
-	got := s.taken()[0]
-	require.Equal(t, []piece{
+	require.Equal(t, acceptance, r.body)
+	requireCommonHeaders(t, r)
+	require.Len(t, s.received(), 1)
+	got := s.received()[0]
+	require.Equal(t, []formPart{
 		{map[string][]string{"Content-Disposition": {`form-data; name="files"; filename="a.txt"`}, "Content-Type": {"text/plain"}}, large},
 		{map[string][]string{"Content-Disposition": {`form-data; name="assignment_id"`}}, "a1"},
 		{map[string][]string{
@@ -40,7 +40,7 @@ func TestUploadReachesTheFileService(t *testing.T) {
 		}, "=41\r\n--b\r\n--Bx\n"},
 		{map[string][]string{"Content-Disposition": {`form-data; name="files"; filename="../b.txt"`}, "Content-Type": {"text/plain"}}, ""},
 		{map[string][]string{"Content-Disposition": {`form-data; name="batch_id"`}}, "b1"},
-	}, got.pieces)
+	}, got.parts)
 	require.Equal(t, "u1", got.Header.Get("X-User-Id"))
 	require.Equal(t, "6f1c7a52-6a44-4b53-9a0c-6a3a3f6b9d10", got.Header.Get("X-Correlation-Id"))
 	require.NotEmpty(t, got.Header.Get("Traceparent"))
@@ -50,94 +50,37 @@ func TestUploadReachesTheFileService(t *testing.T) {
 	require.Contains(t, w.facts.calls(), domain.ServiceCalled{Service: "file_service", Method: "POST", Endpoint: uploadPath, Status: 202})
 }
 
-// bad is a form that is refused.
-type bad struct {
-	name, body string
-	code       domain.Code
-	message    string
-	details    map[string]any
-}
-
-func badForms() []bad {
-	const malformed = "Failed to parse form data"
-	parse := map[string]any{"field": "form", "expected": "multipart/form-data"}
-	disposition := func(text string) string {
-		return formOf("Content-Disposition: "+text+"\r\n\r\nx", field("batch_id", "b1"))
-	}
-	noBatch, noFile := "batch_id is required in form data", "At least one file is required"
-	batch := map[string]any{"field": "batch_id"}
-	return []bad{
-		{"no batch", formOf(file("a", "x")), domain.ValidationError, noBatch, batch},
-		{"blank batch", formOf(field("batch_id", " "), file("a", "x")), domain.ValidationError, noBatch, batch},
-		{"nothing", formOf(), domain.ValidationError, noBatch, batch},
-		{"no file", formOf(field("batch_id", "b1")), domain.ValidationError, noFile, map[string]any{"field": "files"}},
-		{"file without a name", formOf(file("", ""), field("batch_id", "b1")), domain.ValidationError, noFile, map[string]any{"field": "files"}},
-		{"two batches", formOf(field("batch_id", "b1"), file("a", "x"), field("batch_id", "b1")), domain.ValidationError, "batch_id must not stand twice in form data", map[string]any{"field": "batch_id", "expected": "once"}},
-		{"two assignments", formOf(field("assignment_id", ""), file("a", "x"), field("assignment_id", "x"), field("batch_id", "b1")), domain.ValidationError, "assignment_id must not stand twice in form data", map[string]any{"field": "assignment_id", "expected": "once"}},
-		{"long batch", formOf(file("a", "x"), field("batch_id", strings.Repeat("x", 256))), domain.ValidationError, "Invalid batch ID", map[string]any{"field": "batch_id", "expected": "1 to 255 characters"}},
-		{"batch of two lines", formOf(file("a", "x"), field("batch_id", "a\nb")), domain.ValidationError, "Invalid batch ID", map[string]any{"field": "batch_id", "expected": "1 to 255 characters"}},
-		{"batch of broken text", formOf(file("a", "x"), field("batch_id", "\xff")), domain.ValidationError, "Invalid batch ID", map[string]any{"field": "batch_id", "expected": "1 to 255 characters"}},
-		{"huge assignment", formOf(field("assignment_id", strings.Repeat("x", 1<<20)), file("a", "x")), domain.ValidationError, "assignment_id is too long", map[string]any{"field": "assignment_id", "expected": "at most 2048 bytes"}},
-		{"batch as a file", formOf(strings.Replace(file("a", "b1"), "files", "batch_id", 1)), domain.ValidationError, "batch_id must be text in form data", map[string]any{"field": "batch_id", "expected": "text"}},
-		{"too many files", formOf(file("a", "1"), file("b", "2"), file("c", "3"), file("d", "4"), field("batch_id", "b1")), domain.ValidationError, "Too many files", map[string]any{"field": "files", "limit": 3.0}},
-		{"too many fields", formOf(file("a", "1"), field("batch_id", "b1"), many(field("x", ""), 100)), domain.ValidationError, "Too many form fields", map[string]any{"field": "files", "limit": 100.0}},
-		{"too many files without a name", formOf(many(file("", ""), 100), field("batch_id", "b1")), domain.ValidationError, "Too many form fields", map[string]any{"field": "files", "limit": 100.0}},
-		{"no end", strings.TrimSuffix(goodForm(), "--\r\n"), domain.ValidationError, malformed, parse},
-		{"no end of a part", strings.TrimSuffix(goodForm(), "\r\n--B--\r\n"), domain.ValidationError, malformed, parse},
-		{"no part behind a boundary", strings.TrimSuffix(goodForm(), "--\r\n") + "\r\n", domain.ValidationError, malformed, parse},
-		{"no form at all", "hello", domain.ValidationError, malformed, parse},
-		{"empty", "", domain.ValidationError, malformed, parse},
-		{"other boundary", strings.ReplaceAll(goodForm(), "--B", "--C"), domain.ValidationError, malformed, parse},
-		{"no disposition", formOf("Content-Type: text/plain\r\n\r\nx", field("batch_id", "b1")), domain.ValidationError, malformed, parse},
-		{"no name", disposition(`form-data; filename="a"`), domain.ValidationError, malformed, parse},
-		{"no form data", disposition(`attachment; name="files"; filename="a"`), domain.ValidationError, malformed, parse},
-		{"two names", disposition(`form-data; name="files"; name="batch_id"; filename="a"`), domain.ValidationError, malformed, parse},
-		{"two notations", disposition(`form-data; filename="a;name*=b"; name="files"; Name *=utf-8''batch_id`), domain.ValidationError, malformed, parse},
-		{"two dispositions", disposition("form-data; name=\"files\"; filename=\"a\"\r\nContent-Disposition: form-data; name=\"batch_id\""), domain.ValidationError, malformed, parse},
-		{"open quote", disposition(`form-data; name="files"; filename="a`), domain.ValidationError, malformed, parse},
-		{"line break in a header", disposition("form-data; name=\"files\"; filename=\"a\rX: y\""), domain.ValidationError, malformed, parse},
-		{"header without a colon", formOf("nonsense\r\n\r\nx"), domain.ValidationError, malformed, parse},
-		{"huge header", formOf("X: "+strings.Repeat("x", 100_000)+"\r\n"+file("a", "x"), field("batch_id", "b1")), domain.ValidationError, malformed, parse},
-		{"many headers", formOf(strings.Repeat("X: y\r\n", 10_000)+file("a", "x"), field("batch_id", "b1")), domain.ValidationError, malformed, parse},
-	}
-}
-
-// many is a part that stands n times in a form.
-func many(part string, n int) string {
-	return strings.TrimSuffix(strings.Repeat(part+"\r\n--B\r\n", n), "\r\n--B\r\n")
-}
-
-// TestBadForms: each is refused, alone and behind a file that has already
-// reached the service, which never has a whole request.
-func TestBadForms(t *testing.T) {
+// TestInvalidFormsAreRefused sends each form alone and after a file that has reached the
+// service. The service never gets a complete request.
+func TestInvalidFormsAreRefused(t *testing.T) {
 	t.Parallel()
 	s := newFileService(t)
-	w := s.behind(t, func(c *httpserver.GatewayConfig) { c.Uploads.MaxFiles = 3 })
-	before := strings.TrimSuffix(formOf(file("big.bin", strings.Repeat("x", 200_000))), "--B--\r\n")
-	for _, b := range badForms() {
+	w := s.environment(t, func(c *httpserver.GatewayConfig) { c.Uploads.MaxFiles = 3 })
+	before := strings.TrimSuffix(requests.Form(requests.File("big.bin", strings.Repeat("x", 200_000))), "--B--\r\n")
+	for _, b := range requests.BadForms() {
 		for _, front := range []string{"", before} {
-			if front != "" && (b.name == "no file" || b.name == "file without a name" || b.name == "empty" || b.name == "no form at all" || b.name == "other boundary") {
-				continue // then it is another form
+			if front != "" && (b.Name == "no file" || b.Name == "file without a name" || b.Name == "empty" || b.Name == "no form at all" || b.Name == "other boundary") {
+				continue // these are other forms after a file
 			}
-			r := upload(t, w, front+b.body)
-			require.Equal(t, 400, r.StatusCode, b.name+r.body)
-			f := standard(t, r, domain.GatewayService)
-			assert.Equal(t, string(b.code), f.Code, b.name)
-			assert.Equal(t, b.message, f.Message, b.name)
-			assert.Equal(t, b.details, f.Details, b.name)
+			r := upload(t, w, front+b.Body)
+			require.Equal(t, 400, r.StatusCode, b.Name+r.body)
+			f := requireStandardError(t, r, domain.GatewayService)
+			assert.Equal(t, "VALIDATION_ERROR", f.Code, b.Name)
+			assert.Equal(t, b.Message, f.Message, b.Name)
+			assert.Equal(t, b.Details, f.Details, b.Name)
 			if front != "" {
-				event(t, s.cut)
+				await(t, s.aborted)
 			}
 		}
 	}
-	assert.Empty(t, s.taken())
-	assert.Equal(t, 202, upload(t, w, goodForm()).StatusCode, "none of it opened the circuit")
+	assert.Empty(t, s.received())
+	assert.Equal(t, 202, upload(t, w, requests.GoodForm()).StatusCode, "the circuit stays closed")
 }
 
-func TestOnlyFormsAreTaken(t *testing.T) {
+func TestOnlyFormsAreAccepted(t *testing.T) {
 	t.Parallel()
 	s := newFileService(t)
-	w := s.behind(t, nil)
+	w := s.environment(t, nil)
 	for headers, status := range map[string]int{
 		"":                               415,
 		"Content-Type: application/json": 415,
@@ -158,52 +101,52 @@ func TestOnlyFormsAreTaken(t *testing.T) {
 		if headers != "" {
 			given = append(given, strings.Split(headers, "|")...)
 		}
-		r := call(t, http.MethodPost, w.base+uploadPath, goodForm(), given...)
+		r := call(t, http.MethodPost, w.base+uploadPath, requests.GoodForm(), given...)
 		assert.Equal(t, status, r.StatusCode, headers+r.body)
 		if status != 202 {
-			standard(t, r, domain.GatewayService)
+			requireStandardError(t, r, domain.GatewayService)
 		}
 	}
-	require.Len(t, s.taken(), 1)
+	require.Len(t, s.received(), 1)
 }
 
 func TestUploadsAreBounded(t *testing.T) {
 	t.Parallel()
 	s := newFileService(t)
 	const limit = 300_000
-	w := s.behind(t, func(c *httpserver.GatewayConfig) { c.Uploads.MaxBytes = limit })
-	frame := len(formOf(file("a", ""), field("batch_id", "b1")))
-	exact := formOf(file("a", strings.Repeat("x", limit-frame)), field("batch_id", "b1"))
+	w := s.environment(t, func(c *httpserver.GatewayConfig) { c.Uploads.MaxBytes = limit })
+	frame := len(requests.Form(requests.File("a", ""), requests.Field("batch_id", "b1")))
+	exact := requests.Form(requests.File("a", strings.Repeat("x", limit-frame)), requests.Field("batch_id", "b1"))
 	require.Len(t, exact, limit)
 	for _, chunked := range []bool{false, true} {
 		send := func(body string) reply {
 			if !chunked {
 				return upload(t, w, body)
 			}
-			up := uploading(t, w)
+			up := startUpload(t, w)
 			go func() { _, _ = io.Copy(up, strings.NewReader(body)); _ = up.Close() }()
 			return up.wait(t)
 		}
 		require.Equal(t, 202, send(exact).StatusCode)
-		for _, over := range []string{exact + "x", formOf(file("a", strings.Repeat("x", limit)), field("batch_id", "b1"))} {
-			r := send(over)
+		for _, withForwarder := range []string{exact + "x", requests.Form(requests.File("a", strings.Repeat("x", limit)), requests.Field("batch_id", "b1"))} {
+			r := send(withForwarder)
 			require.Equal(t, 413, r.StatusCode)
-			f := standard(t, r, domain.GatewayService)
+			f := requireStandardError(t, r, domain.GatewayService)
 			require.Equal(t, string(domain.ValidationError), f.Code)
 			require.Equal(t, map[string]any{"limit_bytes": float64(limit)}, f.Details)
 		}
 	}
-	require.Len(t, s.taken(), 2)
+	require.Len(t, s.received(), 2)
 	// A chunked body that is too large may be aborted before the service sees it.
-	require.LessOrEqual(t, len(s.came), 4, "what is announced as too large costs the service nothing")
+	require.LessOrEqual(t, len(s.begun), 4, "requests with a length over the limit do not reach the service")
 	r := upload(t, w, exact+"x", "Content-Type: text/plain")
-	require.Equal(t, 413, r.StatusCode, "the length comes first")
+	require.Equal(t, 413, r.StatusCode, "the length is checked first")
 }
 
-func TestFileServicesAnswers(t *testing.T) {
+func TestAnswersOfTheFileServiceAreTranslated(t *testing.T) {
 	t.Parallel()
-	const plain = "The file service refused the form"
-	forbidden := `{"error":{"error_code":"AUTHORIZATION_ERROR","message":"secret"}}`
+	const refused = "The file service refused the form"
+	reservedVariables := `{"error":{"error_code":"AUTHORIZATION_ERROR","message":"secret"}}`
 	for i, c := range []struct {
 		status  int
 		body    string
@@ -215,13 +158,13 @@ func TestFileServicesAnswers(t *testing.T) {
 		{400, `{"detail":" Bad name \u00e5 "}`, 400, domain.ValidationError, "Bad name å"},
 		{400, `{"error":{"a":1},"detail":"Second"}`, 400, domain.ValidationError, "Second"},
 		{400, `{"error":"` + strings.Repeat("å", 300) + `"}`, 400, domain.ValidationError, strings.Repeat("å", 200)},
-		{400, `{"error":"<b>no</b>"}`, 400, domain.ValidationError, plain},
-		{400, `{"error":"line\nTraceback"}`, 400, domain.ValidationError, plain},
-		{400, `{"error":""}`, 400, domain.ValidationError, plain},
-		{400, `Traceback`, 400, domain.ValidationError, plain},
-		{400, ``, 400, domain.ValidationError, plain},
+		{400, `{"error":"<b>no</b>"}`, 400, domain.ValidationError, refused},
+		{400, `{"error":"line\nTraceback"}`, 400, domain.ValidationError, refused},
+		{400, `{"error":""}`, 400, domain.ValidationError, refused},
+		{400, `Traceback`, 400, domain.ValidationError, refused},
+		{400, ``, 400, domain.ValidationError, refused},
 		{403, `{"error":"secret"}`, 403, domain.AuthorizationError, "Not allowed to add files to this batch"},
-		{409, forbidden, 403, domain.AuthorizationError, "Not allowed to add files to this batch"},
+		{409, reservedVariables, 403, domain.AuthorizationError, "Not allowed to add files to this batch"},
 		{404, `{"error":"secret"}`, 404, domain.ResourceNotFound, "batch with ID 'b1' not found"},
 		{409, `{"error":{"error_code":"RESOURCE_NOT_FOUND"}}`, 404, domain.ResourceNotFound, "batch with ID 'b1' not found"},
 		{409, `{"error":{"error_code":"OTHER"}}`, 409, domain.InvalidRequest, "The batch cannot take files now"},
@@ -236,10 +179,10 @@ func TestFileServicesAnswers(t *testing.T) {
 		{500, `secret`, 502, domain.ExternalServiceError, "An external service failed to answer the request"},
 		{503, `secret`, 502, domain.ExternalServiceError, "An external service failed to answer the request"},
 	} {
-		w := answering(t, c.status, c.body).behind(t, nil)
-		r := upload(t, w, goodForm())
+		w := newAnsweringFileService(t, c.status, c.body).environment(t, nil)
+		r := upload(t, w, requests.GoodForm())
 		require.Equal(t, c.want, r.StatusCode, "%d %d", i, c.status)
-		f := standard(t, r, domain.GatewayService)
+		f := requireStandardError(t, r, domain.GatewayService)
 		assert.Equal(t, string(c.code), f.Code, i)
 		assert.Equal(t, c.message, f.Message, i)
 		assert.NotContains(t, r.body, "secret")
@@ -248,20 +191,20 @@ func TestFileServicesAnswers(t *testing.T) {
 		}
 	}
 	for _, status := range []int{201, 202} {
-		w := answering(t, status, `{"any": "body"}`).behind(t, nil)
-		r := upload(t, w, goodForm())
+		w := newAnsweringFileService(t, status, `{"any": "body"}`).environment(t, nil)
+		r := upload(t, w, requests.GoodForm())
 		require.Equal(t, status, r.StatusCode)
 		require.Equal(t, `{"any": "body"}`, r.body)
 	}
-	w := answering(t, 202, strings.Repeat("x", 2<<20)).behind(t, nil)
-	require.Equal(t, 502, upload(t, w, goodForm()).StatusCode, "an answer without bounds is none")
+	w := newAnsweringFileService(t, 202, strings.Repeat("x", 2<<20)).environment(t, nil)
+	require.Equal(t, 502, upload(t, w, requests.GoodForm()).StatusCode, "the answer is too large")
 }
 
 func TestUploadsWithoutAFileService(t *testing.T) {
 	t.Parallel()
-	r := upload(t, newWorld(t), goodForm())
+	r := upload(t, newEnvironment(t), requests.GoodForm())
 	require.Equal(t, 503, r.StatusCode)
-	require.Equal(t, "file_service", standard(t, r, domain.GatewayService).Details["external_service"])
+	require.Equal(t, "file_service", requireStandardError(t, r, domain.GatewayService).Details["external_service"])
 }
 
 func TestUploadSettings(t *testing.T) {
@@ -273,52 +216,8 @@ func TestUploadSettings(t *testing.T) {
 	require.Equal(t, []any{
 		"API_GATEWAY_MAX_UPLOAD_SIZE", "API_GATEWAY_MAX_UPLOAD_FILES", "API_GATEWAY_UPLOAD_TIMEOUT", "API_GATEWAY_UPLOAD_STALL_TIMEOUT",
 	}, names)
-	p := parts(&world{facts: &facts{}, log: &logbook{}}, nil, nil)
+	p := gatewayParts(&environment{facts: &factRecorder{}, log: &logBuffer{}}, nil, nil)
 	p.Config.Uploads.MaxFiles = 0
 	_, err := httpserver.NewGateway(p)
 	require.Equal(t, domain.ConfigurationError, domain.CodeOf(err))
-}
-
-// FuzzForm: whatever comes in, what goes out is whole only if it is good, and
-// then every reader finds the same fields in it.
-func FuzzForm(f *testing.F) {
-	for _, b := range badForms() {
-		f.Add([]byte(b.body))
-	}
-	f.Add([]byte(goodForm()))
-	f.Add([]byte("x\n--B\nContent-Disposition: form-data; name=files; filename=a\n\n--B \n--B--"))
-	f.Fuzz(func(t *testing.T, body []byte) {
-		var out bytes.Buffer
-		boundary, err := httpserver.CopyForm(bytes.NewReader(body), "B", &out, 3)
-		whole := bytes.HasSuffix(out.Bytes(), []byte("--"+boundary+"--\r\n"))
-		require.Equal(t, err == nil, whole, err)
-		if err != nil {
-			require.Contains(t, []domain.Code{domain.ValidationError, domain.ParsingError}, domain.CodeOf(err))
-			return
-		}
-		requireGood(t, out.String(), boundary)
-	})
-}
-
-// requireGood reads a form as a careless service would: by its lines.
-func requireGood(t *testing.T, form, boundary string) {
-	t.Helper()
-	parts := strings.Split("\r\n"+form, "\r\n--"+boundary)
-	require.Equal(t, "--\r\n", parts[len(parts)-1])
-	counted := map[string]int{}
-	for _, part := range parts[1 : len(parts)-1] {
-		head, _, found := strings.Cut(part, "\r\n\r\n")
-		require.True(t, found)
-		require.NotContains(t, strings.ReplaceAll(head, "\r\n", ""), "\r")
-		require.NotContains(t, strings.ReplaceAll(head, "\r\n", ""), "\n")
-		require.Equal(t, 1, strings.Count(strings.ToLower(head), "\r\ncontent-disposition:"))
-		for _, name := range []string{"batch_id", "assignment_id", "files"} {
-			if strings.Contains(head, "name="+strconv.Quote(name)) || strings.Contains(head, "name="+name) {
-				counted[name]++
-				break
-			}
-		}
-	}
-	require.LessOrEqual(t, counted["assignment_id"], 1)
-	require.LessOrEqual(t, counted["files"], 3)
 }

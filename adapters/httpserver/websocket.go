@@ -38,46 +38,11 @@ type WebSocketParts struct {
 	RedisAddress string
 }
 
-// What a connection may take before it becomes a socket.
-const (
-	socketHeaderBytes = 32 << 10
-	socketHeaderTime  = 10 * time.Second
-	socketAnswerTime  = 30 * time.Second
-	socketIdleTime    = 120 * time.Second
-)
-
 // sockets holds the notification service's handlers.
 type sockets struct {
-	*router
+	*responder
 	WebSocketParts
-	// redis answers for WebSocketParts.Redis.
+	// redis is the cached form of WebSocketParts.Redis.
 	redis     *cachedProbe
 	startedAt time.Time
-}
-
-// NewWebSocket binds the notification service's addresses and prepares its
-// routes; nothing is served yet. It returns CONFIGURATION_ERROR for settings
-// that Problems would report and INITIALIZATION_FAILED when an address cannot
-// be bound.
-func NewWebSocket(parts WebSocketParts) (*Server, error) {
-	for _, problem := range parts.Config.Problems(parts.Environment) {
-		return nil, problem
-	}
-	trusted, err := parseProxies(parts.Config.TrustedProxies)
-	if err != nil {
-		return nil, err
-	}
-	s := &router{
-		service: domain.WebSocketService, log: parts.Log, observer: parts.Observer,
-		tracer: parts.Tracing.Tracer(scope), origins: newOriginPolicy(parts.Config.policy(), parts.Environment),
-		network: trusted.network,
-	}
-	if err := s.setUpEngine(); err != nil {
-		return nil, err
-	}
-	w := &sockets{router: s, WebSocketParts: parts, redis: &cachedProbe{probe: parts.Redis}, startedAt: time.Now()}
-	return s.listenAll(w.tables(), listenAddr{parts.Config.Host, parts.Config.Port, parts.Config.AdminAddr}, connLimits{
-		headerBytes: socketHeaderBytes, header: socketHeaderTime,
-		answer: socketAnswerTime, idle: socketIdleTime, singleRequest: true,
-	})
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // errorWriter is the only file that writes HTTP error responses.
-const errorWriter = "adapters/httpserver/answer.go"
+const errorWriter = "adapters/httpserver/error_writer.go"
 
 // environment finds uses of the process environment. Programs may use it, and tests that
 // start programs or look up real servers.

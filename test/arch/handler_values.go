@@ -27,12 +27,20 @@ func handlerValues(s source) []finding {
 	return out
 }
 
-// keptFields finds struct fields that hold a handler's values. Exempt are the types that end
-// before their handler: the owner of a body waits for everything that uses it, and a proxy
-// runs only on the handler's goroutine.
+// handlerTypes returns the types that may hold a handler's values, because they end before
+// their handler: the owner of a body waits for everything that uses it, and an exchange with a
+// service runs only on the handler's goroutine.
+func handlerTypes() []string {
+	return []string{
+		"adapters/httpserver/requestbody.Body", "adapters/httpserver/requestbody.bodyWriter",
+		"adapters/httpserver/proxy.exchange",
+	}
+}
+
+// keptFields finds struct fields that hold a handler's values.
 func (s source) keptFields(t *ast.TypeSpec) []finding {
 	object, ok := t.Type.(*ast.StructType)
-	if !ok || slices.Contains([]string{"requestBody", "bodyWriter", "proxy"}, t.Name.Name) {
+	if !ok || slices.Contains(handlerTypes(), s.dir()+"."+t.Name.Name) {
 		return nil
 	}
 	var out []finding

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -38,6 +39,37 @@ func TestEveryPackageHasAComment(t *testing.T) {
 
 func TestEveryPackageChecksForLeaks(t *testing.T) {
 	reportFindings(t, "every goroutine must end; goleak detects leaks", withoutLeakCheck(parseModule(t)))
+}
+
+// limitOfCycles returns how many references between files of a package may be in cycles.
+func limitOfCycles(pkg string) int {
+	if pkg == "adapters/httpserver" || strings.HasPrefix(pkg, "adapters/httpserver/") {
+		return 14
+	}
+	return 60
+}
+
+func TestFilesOfAPackageFormLayers(t *testing.T) {
+	root, err := findRoot()
+	require.NoError(t, err)
+	graphs, err := loadFileGraphs(root, "./...")
+	require.NoError(t, err)
+	require.NotEmpty(t, graphs[module+"/adapters/httpserver"], "no references were found")
+	for pkg := range graphs {
+		if strings.HasPrefix(pkg, module+"/test/") {
+			delete(graphs, pkg)
+		}
+	}
+	reportFindings(t, "a reader starts with a file that needs no other, and reads on in one direction", fileCycles(graphs, limitOfCycles))
+}
+
+func TestPackagesAreSmall(t *testing.T) {
+	exempt := []string{"adapters/redis", "adapters/httpclient", "adapters/websocket"} // these are still over the limit
+	for _, f := range largePackages(parseModule(t)) {
+		if !slices.Contains(exempt, f.at) {
+			reportFindings(t, "a package over 3,000 lines has more than one subject", []finding{f})
+		}
+	}
 }
 
 func TestShippedProgramsLinkNoTestCode(t *testing.T) {

@@ -37,7 +37,7 @@ func mayImport(dir, imported string) bool {
 	case "app":
 		return within(own, "domain", "ports")
 	case "adapters":
-		return within(own, "domain", "ports", "app") || shared(own) || dir == "adapters/httpserver" && own == "api"
+		return within(own, "domain", "ports", "app") || shared(own) || partOf(dir, own) || dir == "adapters/httpserver" && own == "api"
 	case "wire":
 		return within(own, "domain", "ports", "app", "adapters", "api")
 	case "cmd":
@@ -51,6 +51,13 @@ func mayImport(dir, imported string) bool {
 
 // shared reports whether a package contains code that several adapters share.
 func shared(own string) bool { return strings.HasPrefix(own, "adapters/internal/") }
+
+// partOf reports whether a package belongs to the same adapter as dir and is not above it: an
+// adapter imports its parts, a part imports other parts, and no part imports its parent.
+func partOf(dir, own string) bool {
+	adapter := strings.Join(strings.SplitN(dir+"/", "/", 3)[:2], "/")
+	return strings.HasPrefix(own, adapter+"/") && !strings.HasPrefix(dir+"/", own+"/")
+}
 
 // within reports whether a package is in one of the layers.
 func within(own string, layers ...string) bool { return slices.Contains(layers, firstElement(own)) }

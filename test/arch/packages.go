@@ -1,6 +1,7 @@
 package arch
 
 import (
+	"fmt"
 	"maps"
 	"path"
 	"slices"
@@ -49,6 +50,26 @@ func withoutLeakCheck(files []source) []finding {
 			out = append(out, finding{dir, "its main_test.go does not call goleak.VerifyTestMain"})
 		case !tested && within(dir, "domain", "app", "adapters", "wire"):
 			out = append(out, finding{dir, "no tests"})
+		}
+	}
+	return out
+}
+
+// maxPackageLines bounds the product code of a package, without tests and generated files.
+const maxPackageLines = 3000
+
+// largePackages finds packages with too much product code.
+func largePackages(files []source) []finding {
+	lines := map[string]int{}
+	for _, f := range files {
+		if !f.isTest() && !f.generated() && !f.within("test") {
+			lines[f.dir()] += strings.Count(f.text, "\n")
+		}
+	}
+	var out []finding
+	for _, dir := range slices.Sorted(maps.Keys(lines)) {
+		if lines[dir] > maxPackageLines {
+			out = append(out, finding{dir, fmt.Sprintf("%d lines, at most %d", lines[dir], maxPackageLines)})
 		}
 	}
 	return out

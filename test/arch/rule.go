@@ -26,7 +26,7 @@ func rules() []rule {
 		{"no sleeping", "a sleep is too long on a fast machine and too short on a slow one: wait for the event, use synctest, or say in a call of pause.For why neither is possible", noSleeping},
 		{"bound calls", "a call without a context can continue after its request has ended", boundCalls},
 		{"handler values", "gin and net/http reuse a request's context and writer for the next request: code that runs after the handler would change another request", handlerValues},
-		{"one error writer", "all error responses have one format, written by adapters/httpserver/answer.go", oneErrorWriter},
+		{"one error writer", "all error responses have one format, written by adapters/httpserver/error_writer.go", oneErrorWriter},
 		{"own types", "a library type in an adapter's API makes its callers depend on the library", ownTypes},
 		{"nothing silenced", "a warning is fixed, not disabled", nothingSilenced},
 	}

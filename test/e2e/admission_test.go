@@ -25,7 +25,7 @@ func checkMissingTokens(t *testing.T, b backing) {
 	gateway := s.gateway(t, s.vars)
 	guarded := 0
 	for _, route := range gateway.Routes {
-		if route.Caller != httpserver.User {
+		if route.Access != httpserver.User {
 			continue
 		}
 		guarded++

@@ -3,11 +3,13 @@ package e2e_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -54,7 +56,7 @@ func readDescription() (*description, error) {
 		openapi3filter.RegisterBodyDecoder(media, asText)
 	}
 	d := &description{document, openapi3.NewOperation()}
-	for status, name := range map[int]string{400: "Invalid", 404: "NoRoute", 405: "WrongMethod"} {
+	for status, name := range map[int]string{400: "BadRequest", 404: "RouteNotFound", 405: "MethodNotAllowed"} {
 		response, there := document.Components.Responses[name]
 		if !there {
 			return nil, fmt.Errorf("response %q: %w", name, errUndescribed)
@@ -108,11 +110,34 @@ func (d *description) check(ctx context.Context, method, target string, a respon
 	}
 	request := &http.Request{Method: http.MethodGet, URL: at}
 	route := &routers.Route{Spec: d.document, Method: method, Operation: d.operation(method, at)}
+	if err := checkError(route.Operation, a); err != nil {
+		return err
+	}
 	return openapi3filter.ValidateResponse(ctx, &openapi3filter.ResponseValidationInput{
 		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: request, Route: route},
 		Status:                 a.status, Header: a.header, Body: io.NopCloser(bytes.NewReader(a.body)),
 		Options: &openapi3filter.Options{IncludeResponseStatus: true, ExcludeResponseBody: method == http.MethodHead},
 	})
+}
+
+// checkError returns an error if the code of an error body is not one of
+// x-error-codes of its response.
+func checkError(o *openapi3.Operation, a response) error {
+	var body struct {
+		Error *struct{ Code string }
+	}
+	if a.status < 400 || json.Unmarshal(a.body, &body) != nil || body.Error == nil {
+		return nil
+	}
+	described := o.Responses.Status(a.status)
+	if described == nil || described.Value == nil {
+		return nil // the caller reports it
+	}
+	allowed, restricted := described.Value.Extensions["x-error-codes"].([]any)
+	if restricted && !slices.Contains(allowed, any(body.Error.Code)) {
+		return fmt.Errorf("code %q: %w", body.Error.Code, errUndescribed)
+	}
+	return nil
 }
 
 // checkDescription fails the test if a response of the gateway differs from the document. A response that

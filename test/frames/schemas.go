@@ -22,6 +22,14 @@ type Schemas struct {
 	mu       sync.Mutex
 	compiler *jsonschema.Compiler
 	err      error // error of reading the document, which every check returns
+	typed    map[string]typedMessage
+}
+
+// typedMessage is the message of a notification type.
+type typedMessage struct {
+	name string
+	// stored is true if notifications of the type come from Kafka and have an id.
+	stored bool
 }
 
 // Load reads the document. This takes some milliseconds, so a test package should call
@@ -30,24 +38,58 @@ func Load() *Schemas {
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft7) // AsyncAPI schemas are a superset of draft 7
 	c.AssertFormat()
-	return &Schemas{compiler: c, err: load(c)}
+	s := &Schemas{compiler: c, err: load(c)}
+	if s.err == nil {
+		s.typed, s.err = typedMessages()
+	}
+	return s
+}
+
+// typedMessages returns the messages of the notification types by type.
+func typedMessages() (map[string]typedMessage, error) {
+	var document struct {
+		Components struct {
+			Messages map[string]struct {
+				Name         string
+				Notification *struct{ Published string } `yaml:"x-notification"`
+			}
+		}
+	}
+	if err := yaml.Unmarshal(api.AsyncAPI(), &document); err != nil {
+		return nil, err
+	}
+	typed := map[string]typedMessage{}
+	for name, m := range document.Components.Messages {
+		if n := m.Notification; n != nil {
+			typed[m.Name] = typedMessage{name: name, stored: n.Published != "direct"}
+		}
+	}
+	return typed, nil
 }
 
 // Check fails the test unless the frame matches its schema. It returns the name of the
 // message.
 func (c *Schemas) Check(t testing.TB, frame []byte) string {
 	t.Helper()
-	name := messageName(frame)
+	name := c.messageName(frame)
 	if err := c.Validate(name, frame); err != nil {
 		t.Errorf("frame does not match its schema: %v\n%s", err, frame)
 	}
 	return name
 }
 
-// messageName returns the message name for the type or event of a frame.
-func messageName(frame []byte) string {
-	var f struct{ Type, Event string }
+// messageName returns the message name for the type or event of a frame. A type that the
+// platform stores has its own message only with an id: any service may publish a message
+// with the same type on Redis.
+func (c *Schemas) messageName(frame []byte) string {
+	var f struct {
+		Type, Event string
+		ID          *string
+	}
 	_ = json.Unmarshal(frame, &f) // invalid JSON fails later as a notification
+	if m, known := c.typed[f.Event]; known && (f.ID != nil) == m.stored {
+		return m.name
+	}
 	switch {
 	case f.Type == "pong":
 		return "Pong"

@@ -1,6 +1,7 @@
 package frames_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"testing"
@@ -19,11 +20,14 @@ func TestValidFrames(t *testing.T) {
 	contract := frames.Load()
 	for text, name := range map[string]string{
 		`{"type":"pong"}`: "Pong",
-		`{"type":"refreshed","expires_at":"2026-01-02T03:04:05Z"}`:                                   "Refreshed",
-		`{"event":"resync","data":{"reason":"subscription_gap","since":"2026-01-02T03:04:05.678Z"}}`: "Resync",
-		`{"event":"position","data":{"last_event_id":"0-0"}}`:                                        "Position",
-		`{"event":"replay_incomplete","data":{"last_event_id":"5-1","oldest_available":null}}`:       "ReplayIncomplete",
-		`{"event":"essay_status_updated","data":{"any":1}}`:                                          "Notification",
+		`{"type":"refreshed","expires_at":"2026-01-02T03:04:05Z"}`:                                                                        "Refreshed",
+		`{"event":"resync","data":{"reason":"subscription_gap","since":"2026-01-02T03:04:05.678Z"}}`:                                      "Resync",
+		`{"event":"position","data":{"last_event_id":"0-0"}}`:                                                                             "Position",
+		`{"event":"replay_incomplete","data":{"last_event_id":"5-1","oldest_available":null}}`:                                            "ReplayIncomplete",
+		`{"event":"essay_status_updated","data":{"essay_id":"e1","status":"x","timestamp":"2026-01-02T03:04:05Z","correlation_id":null}}`: "EssayStatusUpdated",
+		`{"event":"batch_results_ready","data":{"any":1}}`:                                                                                "Notification", // published directly
+		`{"event":"batch_results_ready","data":{"overall_status":"x","more":1,"category":"processing_results","priority":"high","action_required":false,"deadline":null,` +
+			`"batch_id":"b1","class_id":null,"correlation_id":null,"timestamp":"2026-01-02T03:04:05Z"},"id":"1-0"}`: "BatchResultsReady",
 		`{"event":"x","data":{"category":"batch_progress","priority":"low","action_required":false,"deadline":null,` +
 			`"batch_id":null,"class_id":null,"correlation_id":null,"timestamp":"2026-01-02T03:04:05Z"},"id":"1-0"}`: "Notification",
 	} {
@@ -39,7 +43,10 @@ func TestInvalidFrames(t *testing.T) {
 		`{"event":"x"}`:           "Notification",
 		`{"event":1,"data":{}}`:   "Notification",
 		`{"event":"x","data":[]}`: "Notification",
-		`hello`:                   "Notification",
+		`{"event":"essay_status_updated","data":{"any":1}}`: "EssayStatusUpdated",
+		`{"event":"batch_files_uploaded","data":{"file_count":"two","category":"file_operations","priority":"low","action_required":false,"deadline":null,` +
+			`"batch_id":"b1","class_id":null,"correlation_id":null,"timestamp":"2026-01-02T03:04:05Z"},"id":"1-0"}`: "BatchFilesUploaded",
+		`hello`: "Notification",
 		`{"event":"x","data":{"category":"batch_progress"},"id":"1-0"}`:                       "Notification", // seven keys are missing
 		`{"event":"resync","data":{"reason":"subscription_gap","since":"yesterday"}}`:         "Resync",
 		`{"event":"position","data":{"last_event_id":"now"}}`:                                 "Position",
@@ -60,20 +67,19 @@ type document struct {
 				ErrorCode string `yaml:"error_code"`
 			} `yaml:"x-closes"`
 		} `yaml:"socket"`
-		Requested, Undeliverable struct {
-			Address string `yaml:"address"`
-		}
-	} `yaml:"channels"`
+		Requested   struct{ Address string }
+		DeadLetters struct{ Address string } `yaml:"deadLetters"`
+	}
 	Components struct {
-		Messages struct {
-			Notification struct {
-				Types []struct {
-					Type, Category, Priority, Published string
-					Action                              bool `yaml:"action_required"`
-				} `yaml:"x-types"`
-			} `yaml:"Notification"`
-		} `yaml:"messages"`
-	} `yaml:"components"`
+		Messages map[string]struct {
+			Name         string
+			Notification *struct {
+				Category, Priority, Published string
+				ActionRequired                bool `yaml:"action_required"`
+			} `yaml:"x-notification"`
+			Examples []struct{ Payload any }
+		}
+	}
 }
 
 func read(t *testing.T) document {
@@ -86,15 +92,38 @@ func read(t *testing.T) document {
 // TestTypesAreListed checks that the document lists all types that the platform sends.
 func TestTypesAreListed(t *testing.T) {
 	var listed, sent []string
-	for _, n := range read(t).Components.Messages.Notification.Types {
-		if n.Published == "" {
-			listed = append(listed, fmt.Sprint(n.Type, n.Category, n.Priority, n.Action))
+	for _, m := range read(t).Components.Messages {
+		if n := m.Notification; n != nil && n.Published == "" {
+			listed = append(listed, fmt.Sprint(m.Name, n.Category, n.Priority, n.ActionRequired))
 		}
 	}
 	for _, n := range world.NotificationRequests() {
 		sent = append(sent, fmt.Sprint(n.Type, n.Category, n.Priority, n.ActionRequired))
 	}
 	require.ElementsMatch(t, sent, listed)
+}
+
+// TestExamplesMatchTheirSchemas checks that every message of the socket and every request has
+// examples, and that each matches the schema of its message.
+func TestExamplesMatchTheirSchemas(t *testing.T) {
+	schemas := frames.Load()
+	checked := 0
+	for name, m := range read(t).Components.Messages {
+		if name == "DeadLetter" || name == "User" { // no JSON
+			continue
+		}
+		require.NotEmpty(t, m.Examples, name)
+		for _, e := range m.Examples {
+			frame, err := json.Marshal(e.Payload)
+			require.NoError(t, err)
+			require.NoError(t, schemas.Validate(name, frame), "%s: %s", name, frame)
+			if m.Notification != nil {
+				require.Equal(t, name, schemas.Check(t, frame))
+			}
+			checked++
+		}
+	}
+	require.Greater(t, checked, 20)
 }
 
 // TestClosesAreListed checks that the document lists exactly the close codes of the
@@ -111,5 +140,5 @@ func TestClosesAreListed(t *testing.T) {
 func TestTopicsMatchTheDomain(t *testing.T) {
 	c := read(t).Channels
 	require.Equal(t, string(domain.NotificationTopic), c.Requested.Address)
-	require.Equal(t, string(domain.NotificationTopic)+".dlq", c.Undeliverable.Address)
+	require.Equal(t, string(domain.NotificationTopic)+".dlq", c.DeadLetters.Address)
 }

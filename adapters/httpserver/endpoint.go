@@ -1,0 +1,54 @@
+package httpserver
+
+import (
+	"net/http"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// unmatchedRoute is the metric label of requests without a route, so that clients
+// cannot create metric series.
+const unmatchedRoute = "unmatched"
+
+// endpoint is the static description of a route for the middleware.
+type endpoint struct {
+	// method is empty where any method may come.
+	method   string
+	template string
+	// quiet requests are logged for debugging only: probes and scrapes.
+	quiet       bool
+	span        string
+	spanOptions []trace.SpanStartOption
+}
+
+func newEndpoint(r routeDef) *endpoint {
+	ep := &endpoint{
+		method: r.method, template: r.path, span: r.method + " " + r.path,
+		quiet:       r.access == Anyone && r.limit == LimitNone && r.path != "/ws" && r.path != "/ws/",
+		spanOptions: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer)},
+	}
+	if r.path == "" {
+		ep.template, ep.span = unmatchedRoute, unmatchedRoute
+		return ep
+	}
+	ep.spanOptions = append(ep.spanOptions, trace.WithAttributes(
+		attribute.String("http.request.method", r.method),
+		attribute.String("http.route", r.path),
+	))
+	return ep
+}
+
+// label returns the method as a metric label; unknown methods become OTHER.
+func (ep *endpoint) label(method string) string {
+	if ep.method != "" {
+		return ep.method
+	}
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
+		http.MethodDelete, http.MethodConnect, http.MethodOptions, http.MethodTrace:
+		return method
+	default:
+		return "OTHER"
+	}
+}

@@ -1,0 +1,97 @@
+package httpserver
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/huleedu/edge/domain"
+)
+
+// GatewayConfig is where the gateway listens and what it accepts from clients.
+type GatewayConfig struct {
+	// Host is the address to listen on; empty means every interface.
+	Host string `env:"API_GATEWAY_HTTP_HOST" alias:"API_GATEWAY_SERVICE_HOST" envDefault:"0.0.0.0"`
+	// Port is the TCP port to listen on; 0 takes a free one.
+	Port int `env:"API_GATEWAY_HTTP_PORT" alias:"API_GATEWAY_SERVICE_PORT" envDefault:"4001"`
+	// AdminAddr is a second address, host:port or :port, for operators: /metrics
+	// and /readyz move there and /healthz is answered there too. It stays open
+	// until the drain has ended. Empty: everything on one port.
+	AdminAddr string `env:"API_GATEWAY_ADMIN_ADDR"`
+	// Origins are the web origins whose pages may call the API; "*" means all,
+	// and is refused together with credentials and in production.
+	Origins []string `env:"API_GATEWAY_CORS_ORIGINS" envDefault:"[\"http://localhost:5173\",\"http://localhost:4173\",\"http://localhost:3000\"]"`
+	// Credentials lets pages send cookies and Authorization headers.
+	Credentials bool `env:"API_GATEWAY_CORS_ALLOW_CREDENTIALS" envDefault:"true"`
+	// Methods are what pages of other origins may use; "*" allows what the page
+	// asks for.
+	Methods []string `env:"API_GATEWAY_CORS_ALLOW_METHODS" envDefault:"[\"GET\",\"POST\",\"PUT\",\"PATCH\",\"DELETE\",\"OPTIONS\"]"`
+	// Headers are what pages of other origins may send; "*" allows what the
+	// page asks for.
+	Headers []string `env:"API_GATEWAY_CORS_ALLOW_HEADERS" envDefault:"[\"*\"]"`
+	// TrustedProxies is a comma list of CIDRs whose X-Forwarded-For is trusted;
+	// empty trusts no proxy.
+	TrustedProxies string `env:"API_GATEWAY_TRUSTED_PROXIES"`
+	// ForwardAuthorization passes the caller's token on to class management and
+	// the teachers' backend, which identify the caller without it.
+	ForwardAuthorization bool `env:"API_GATEWAY_FORWARD_AUTHORIZATION" envDefault:"false"`
+	// MaxBodyBytes bounds a JSON body, in bytes.
+	MaxBodyBytes int64 `env:"API_GATEWAY_MAX_BODY_BYTES" envDefault:"1048576"`
+	// MaxHeaderBytes bounds the request line and headers together, in bytes.
+	MaxHeaderBytes int `env:"API_GATEWAY_MAX_HEADER_BYTES" envDefault:"32768"`
+	// HeaderTimeout bounds how long a client may take to send its headers.
+	HeaderTimeout time.Duration `env:"API_GATEWAY_HEADER_TIMEOUT" envDefault:"10s"`
+	// AnswerTimeout bounds a request that the gateway answers itself, from its
+	// first byte to the end of its answer; it must exceed what the services behind
+	// may take together. What is passed on, and an answer over 256 KiB, may take
+	// longer while it keeps flowing.
+	AnswerTimeout time.Duration `env:"API_GATEWAY_ANSWER_TIMEOUT" envDefault:"90s"`
+	// IdleTimeout is how long a connection may wait for its next request.
+	IdleTimeout time.Duration `env:"API_GATEWAY_IDLE_TIMEOUT" envDefault:"120s"`
+	// Docs says whether the API's description is served: true or false in every
+	// environment, empty everywhere but in production.
+	Docs    string `env:"API_GATEWAY_DOCS"`
+	Limits  LimitsConfig
+	Uploads UploadsConfig
+}
+
+// Problems reports every value that cannot be used in the environment.
+func (c GatewayConfig) Problems(environment domain.Environment) []error {
+	const prefix = "API_GATEWAY_"
+	out := portProblems(prefix+"HTTP_PORT", c.Port)
+	out = append(out, adminProblems(prefix+"ADMIN_ADDR", c.AdminAddr, c.Host, c.Port)...)
+	out = append(out, c.cors().problems(prefix, environment)...)
+	out = append(out, proxyProblems(prefix+"TRUSTED_PROXIES", c.TrustedProxies, environment)...)
+	if _, ok := c.docs(environment); !ok {
+		out = append(out, domain.Misconfigured(prefix+"DOCS", "must be true, false or empty"))
+	}
+	return append(out, requirePositive(prefix, "must be greater than zero", []bound{
+		{"MAX_BODY_BYTES", c.MaxBodyBytes}, {"MAX_HEADER_BYTES", int64(c.MaxHeaderBytes)}, {"HEADER_TIMEOUT", int64(c.HeaderTimeout)},
+		{"ANSWER_TIMEOUT", int64(c.AnswerTimeout)}, {"IDLE_TIMEOUT", int64(c.IdleTimeout)},
+	})...)
+}
+
+// Warnings reports what the service ignores in the environment.
+func (c GatewayConfig) Warnings(environment domain.Environment) []error {
+	return c.cors().warnings("API_GATEWAY_", environment)
+}
+
+func (c GatewayConfig) cors() corsSettings {
+	return corsSettings{c.Origins, c.Credentials, c.Methods, c.Headers}
+}
+
+// docs reports whether the API's description is served in the environment. ok is
+// false for a setting that is not a boolean.
+func (c GatewayConfig) docs(e domain.Environment) (served, ok bool) {
+	switch text := strings.ToLower(strings.TrimSpace(c.Docs)); text {
+	case "":
+		return e != domain.Production, true
+	case "yes", "y", "on":
+		return true, true
+	case "no", "n", "off":
+		return false, true
+	default:
+		served, err := strconv.ParseBool(text)
+		return served, err == nil
+	}
+}

@@ -1,0 +1,80 @@
+package httpserver
+
+import (
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// Limits of an operator's connection: probes and scrapes are small and quick.
+const (
+	adminHeaderBytes = 32 << 10
+	adminHeaderTime  = 10 * time.Second
+	adminAnswerTime  = 30 * time.Second
+	adminIdleTime    = 120 * time.Second
+)
+
+// routeTables are the routes of a service: its own, the liveness route, and the
+// routes that an admin listener serves instead.
+type routeTables struct {
+	service []routeDef
+	alive   routeDef
+	admin   []routeDef
+}
+
+// listenAddr is the address of a service. With an empty admin address one listener
+// serves all routes.
+type listenAddr struct {
+	host  string
+	port  int
+	admin string
+}
+
+// adminRoutes returns the routes of the admin listener. Without a metrics handler
+// there is no /metrics.
+func adminRoutes(ready handler, metrics http.Handler) []routeDef {
+	table := []routeDef{{http.MethodGet, "/readyz", Anyone, LimitNone, ready}}
+	if metrics != nil {
+		table = append(table, routeDef{http.MethodGet, "/metrics", Anyone, LimitNone, mounted(metrics)})
+	}
+	return table
+}
+
+// listenAll registers the routes and binds every address. If one cannot be bound,
+// none stays bound.
+func (s *router) listenAll(t routeTables, at listenAddr, b connLimits) (*Server, error) {
+	here := append([]routeDef{t.alive}, t.service...)
+	if at.admin == "" {
+		here = append(here, t.admin...)
+	}
+	if err := s.addRoutes(here); err != nil {
+		return nil, err
+	}
+	server, err := listen(s, net.JoinHostPort(at.host, strconv.Itoa(at.port)), b)
+	if err != nil || at.admin == "" {
+		return server, err
+	}
+	if server.admin, err = s.openAdmin(append([]routeDef{t.alive}, t.admin...), at.admin); err != nil {
+		_ = server.listener.Close() // the start has failed anyway
+		return nil, err
+	}
+	return server, nil
+}
+
+// openAdmin creates the admin server. It has its own router and shares all other
+// parts.
+func (s *router) openAdmin(table []routeDef, address string) (*Server, error) {
+	admin, err := newRouter(&middleware{
+		responder: &responder{service: s.service, log: s.log, observer: s.observer}, tracer: s.tracer, origins: s.origins, network: s.network,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := admin.addRoutes(table); err != nil {
+		return nil, err
+	}
+	return listen(admin, address, connLimits{
+		headerBytes: adminHeaderBytes, header: adminHeaderTime, answer: adminAnswerTime, idle: adminIdleTime,
+	})
+}

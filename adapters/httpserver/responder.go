@@ -1,0 +1,135 @@
+package httpserver
+
+import (
+	"encoding/json"
+	"log/slog"
+	"mime"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/huleedu/edge/adapters/httpserver/decode"
+	"github.com/huleedu/edge/adapters/httpserver/requestbody"
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
+)
+
+// contentJSON is the media type of all answers but the pages of the API's description.
+const contentJSON = "application/json"
+
+// responder writes the answers of one service, successes and errors.
+type responder struct {
+	service  domain.Service
+	log      *slog.Logger
+	observer ports.Observer
+	// retiring makes every answer announce the close.
+	retiring atomic.Bool
+}
+
+// setCommonHeaders sets the headers of every answer, also of a protocol switch.
+func (s *responder) setCommonHeaders(c *gin.Context, x *requestState) {
+	h := c.Writer.Header()
+	h.Set("X-Correlation-Id", x.trail.CorrelationID)
+	h.Set("X-Request-Id", x.trail.RequestID)
+	h.Set("X-Trace-Id", x.span.SpanContext().TraceID().String())
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	if c.Request.Header.Get("Upgrade") == "" {
+		s.announceClose(h)
+	}
+}
+
+// announceClose adds "Connection: close" while the server retires, so that the
+// client reconnects to another node. It is called again when a slow answer begins,
+// because the server may have begun to retire meanwhile.
+func (s *responder) announceClose(h http.Header) {
+	if s.retiring.Load() && !slices.Contains(h["Connection"], "close") {
+		h.Add("Connection", "close")
+	}
+}
+
+// writeResponse sends an answer made of parts, with its length. Write errors are
+// ignored, because the client has disconnected.
+func (s *responder) writeResponse(c *gin.Context, status int, contentType string, parts ...[]byte) {
+	size := 0
+	for _, p := range parts {
+		size += len(p)
+	}
+	h := c.Writer.Header()
+	h.Set("Content-Type", contentType)
+	s.announceClose(h)
+	h.Set("Content-Length", strconv.Itoa(size))
+	if size > writeChunk || time.Since(requestStateOf(c).started) > time.Second { // the time to answer may be over
+		extendWriteDeadline(c)
+	}
+	c.Status(status)
+	c.Writer.WriteHeaderNow()
+	for _, p := range parts {
+		if !writeChunks(c, p) {
+			return
+		}
+	}
+}
+
+// writeChunk is how much of a large answer the client must read within
+// requestbody.WriteIdleTimeout, in bytes. It implies a minimal rate, because the answer
+// holds memory of the shared budget until it is written.
+const writeChunk = 256 << 10
+
+// writeChunks writes a part of an answer. The write deadline is renewed for each
+// piece, so that it bounds how long the client reads nothing, not how long the
+// answer takes. It reports whether the client read everything.
+func writeChunks(c *gin.Context, part []byte) bool {
+	for chunk := range slices.Chunk(part, writeChunk) {
+		if _, err := c.Writer.Write(chunk); err != nil {
+			return false
+		}
+		if len(part) > writeChunk {
+			extendWriteDeadline(c)
+		}
+	}
+	return true
+}
+
+// extendWriteDeadline gives the client requestbody.WriteIdleTimeout for the next write.
+func extendWriteDeadline(c *gin.Context) {
+	_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Now().Add(requestbody.WriteIdleTimeout)) // a writer without deadlines has no client
+}
+
+// writeJSON sends a value as JSON with status 200.
+func (s *responder) writeJSON(c *gin.Context, v any) error {
+	body, err := domain.EncodeJSON(v)
+	if err != nil {
+		return domain.Unknown(err).WithOp("httpserver.writeJSON")
+	}
+	s.writeResponse(c, http.StatusOK, contentJSON, body)
+	return nil
+}
+
+// writeReply sends a service's answer to the client.
+func (s *responder) writeReply(c *gin.Context, r domain.Reply) {
+	if r.RetryAfter != "" {
+		c.Writer.Header().Set("Retry-After", r.RetryAfter)
+	}
+	s.writeResponse(c, r.Status, safeContentType(r), r.Body)
+}
+
+// safeContentType returns the media type under which another service's answer is passed
+// on. A declared JSON type stays. Anything else becomes a type that no browser runs:
+// application/json for a body that is JSON, else plain text. The answer carries
+// nosniff, so browsers keep to it.
+func safeContentType(r domain.Reply) string {
+	media, _, err := mime.ParseMediaType(r.ContentType)
+	switch {
+	case err == nil && decode.IsJSONType(media):
+		return r.ContentType
+	case len(r.Body) == 0, json.Valid(r.Body):
+		return contentJSON
+	default:
+		return "text/plain; charset=utf-8"
+	}
+}

@@ -1,0 +1,81 @@
+package httpserver_test
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/adapters/httpclient"
+	"github.com/huleedu/edge/adapters/httpserver"
+)
+
+// withForwarder makes the gateway forward to an address through its production client.
+func withForwarder(tb testing.TB, address string, change func(*httpclient.Config)) func(*environment, *httpserver.GatewayParts) {
+	tb.Helper()
+	c := httpclient.Config{
+		Timeout: 30 * time.Second, ConnectTimeout: 5 * time.Second, StreamIdleTimeout: 30 * time.Second, ConnectionMaxAge: time.Minute,
+		MaxConcurrency: 256, FailureThreshold: 1 << 20, RecoveryTimeout: time.Minute, SuccessThreshold: 2,
+	}
+	if change != nil {
+		change(&c)
+	}
+	classes, teacher := httpclient.NewForwarder("class_management", c, &factRecorder{}), httpclient.NewForwarder("bff_teacher", c, &factRecorder{})
+	tb.Cleanup(classes.CloseIdleConnections)
+	tb.Cleanup(teacher.CloseIdleConnections)
+	return func(_ *environment, p *httpserver.GatewayParts) {
+		p.Classes = httpserver.Upstream{URL: address, Transport: classes}
+		p.Teacher = httpserver.Upstream{URL: address, Transport: teacher}
+		p.Services = []string{address}
+		p.StreamIdle = c.StreamIdleTimeout
+	}
+}
+
+// newScriptedService starts a service on a socket. act gets each request and its connection,
+// and returns false to close it.
+func newScriptedService(t *testing.T, act func(r *http.Request, conn net.Conn) bool) string {
+	t.Helper()
+	return serveConnections(t, func(conn net.Conn) {
+		in := bufio.NewReader(conn)
+		for {
+			r, err := http.ReadRequest(in)
+			if err != nil || !act(r, conn) {
+				return
+			}
+		}
+	})
+}
+
+func write(conn net.Conn, text string) { _, _ = io.WriteString(conn, text) }
+
+// discardBody reads a request's body to its end.
+func discardBody(r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }
+
+const (
+	okResponse  = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+	postClasses = "POST /v1/classes/a HTTP/1.1\r\nHost: h\r\n" + bearer + "\r\n"
+)
+
+// countResponses counts the final answers in what a client read.
+func countResponses(answer string) int {
+	return strings.Count(answer, "HTTP/1.1 ") - strings.Count(answer, " 100 Continue")
+}
+
+// roundTripBody sends a request on a connection and reads its answer.
+func roundTripBody(t *testing.T, conn net.Conn, in *bufio.Reader, request string) (answer rawResponse, body string) {
+	t.Helper()
+	require.NoError(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
+	_, err := io.WriteString(conn, request)
+	require.NoError(t, err)
+	res, err := http.ReadResponse(in, nil)
+	require.NoError(t, err)
+	text, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	return rawResponse{res.StatusCode, res.Close}, string(text)
+}

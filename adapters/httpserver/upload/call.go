@@ -1,0 +1,128 @@
+package upload
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/huleedu/edge/adapters/httpserver/proxy"
+	"github.com/huleedu/edge/domain"
+)
+
+// maxReply bounds the file service's answer, in bytes.
+const maxReply = 1 << 20
+
+// run calls the file service when the first bytes of the copy are ready. It returns
+// the answer for the client.
+func (t *transfer) run() (domain.Reply, error) {
+	select {
+	case <-t.started:
+	case <-t.aborted:
+		return domain.Reply{}, t.reason
+	}
+	var reply domain.Reply
+	err := t.files.Call(t.request(), func(ctx context.Context) (status int, err error) {
+		reply, err = t.call(ctx)
+		if t.complete.Load() {
+			trace.SpanFromContext(ctx).SetAttributes(attribute.String("batch.id", string(t.form.batch)))
+		}
+		return reply.Status, err
+	})
+	return reply, t.failure(err)
+}
+
+// request returns the client's request with the context of the call.
+func (t *transfer) request() proxy.Request {
+	in := t.in
+	in.Request = in.WithContext(t.ctx)
+	return in
+}
+
+// call sends the form and reads the answer. The reply's status is set when the
+// service answered, also beside an error.
+func (t *transfer) call(ctx context.Context) (domain.Reply, error) {
+	to := t.files
+	req := (&http.Request{
+		Method: http.MethodPost, URL: to.Target(&url.URL{Path: t.in.URL.Path, RawQuery: t.in.URL.RawQuery}),
+		Header: t.header(ctx), Body: t.copyReader, ContentLength: -1, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}).WithContext(ctx)
+	res, err := to.Transport.RoundTrip(req)
+	if err != nil {
+		return domain.Reply{}, to.Failure(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	body := &budgetReader{res.Body, domain.MemoryOf(ctx), to.Name}
+	reply := domain.Reply{Status: res.StatusCode, ContentType: res.Header.Get("Content-Type")}
+	if !isAccepted(reply.Status) {
+		reply.Body = t.refusalBody(reply.Status, body)
+		return reply, t.refusalError(reply)
+	}
+	return t.readAcceptance(reply, body)
+}
+
+// refusalTimeout bounds the wait for the body of a refusal.
+const refusalTimeout = time.Second
+
+// refusalBody reads the body of a 400 or 409. It returns what arrives within
+// refusalTimeout.
+func (t *transfer) refusalBody(status int, body io.Reader) []byte {
+	if status != http.StatusBadRequest && status != http.StatusConflict {
+		return nil
+	}
+	limit := time.AfterFunc(refusalTimeout, func() { t.cancel(errAborted) })
+	defer limit.Stop()
+	words, _ := io.ReadAll(io.LimitReader(body, maxReply))
+	return words
+}
+
+// readAcceptance reads the answer to an accepted form. It returns an error if the form
+// was not complete.
+func (t *transfer) readAcceptance(reply domain.Reply, body io.Reader) (domain.Reply, error) {
+	to := t.files
+	select {
+	case <-t.aborted:
+		return reply, t.reason
+	case <-t.copied:
+		if t.copyErr != nil {
+			return reply, to.Failure(domain.MalformedResponse(to.Name, errEarlyAcceptance))
+		}
+	}
+	var err error
+	if reply.Body, err = io.ReadAll(io.LimitReader(body, maxReply+1)); err != nil {
+		return reply, to.Failure(err)
+	}
+	if len(reply.Body) > maxReply {
+		return reply, to.Failure(domain.MalformedResponse(to.Name, nil))
+	}
+	return reply, nil
+}
+
+// header returns the outbound header without the headers that describe the client's
+// body.
+func (t *transfer) header(ctx context.Context) http.Header {
+	out := t.headers.Outbound(ctx, t.in, "content-type", "content-encoding", "content-md5", "content-digest", "repr-digest", "digest")
+	out.Set("Content-Type", t.form.out.FormDataContentType())
+	return out
+}
+
+// budgetReader charges the memory lease of the request for what is read. It returns
+// SERVICE_UNAVAILABLE when the budget is exhausted.
+type budgetReader struct {
+	io.Reader
+	lease   *domain.MemoryLease
+	service string
+}
+
+// Read charges twice what it reads, because io.ReadAll allocates ahead.
+func (r *budgetReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if !r.lease.Grow(2 * int64(n)) {
+		return 0, domain.Unavailable(r.service, retryAfter).WithOp("httpserver.held")
+	}
+	return n, err
+}

@@ -1,0 +1,72 @@
+// Package upload streams the forms of uploads to the file service and checks them on the
+// way. Memory does not grow with a form. The service receives a complete form only if all
+// of it is valid.
+package upload
+
+import (
+	"math"
+	"time"
+
+	"github.com/huleedu/edge/adapters/httpserver/proxy"
+	"github.com/huleedu/edge/adapters/httpserver/requestbody"
+	"github.com/huleedu/edge/domain"
+)
+
+const (
+	// maxUserUploads bounds the uploads of one user that are in progress, also those that
+	// have not reached the file service.
+	maxUserUploads = 4
+	// retryAfter is the Retry-After of a refused upload.
+	retryAfter = time.Second
+)
+
+// Limits bound one upload.
+type Limits struct {
+	// MaxBytes bounds the whole body, in bytes.
+	MaxBytes int64
+	// MaxFiles bounds the files of a form.
+	MaxFiles int
+	// Timeout bounds the time from the start of the request to the service's answer.
+	Timeout time.Duration
+	// StallTimeout bounds the time without progress on either side.
+	StallTimeout time.Duration
+}
+
+// Uploader sends uploads to the file service. It is safe for concurrent use.
+type Uploader struct {
+	files   *proxy.Service
+	headers proxy.HeaderRules
+	limits  Limits
+	users   *proxy.UserLimiter
+}
+
+// New creates an Uploader for the file service.
+func New(files *proxy.Service, headers proxy.HeaderRules, limits Limits) *Uploader {
+	return &Uploader{files: files, headers: headers, limits: limits, users: proxy.NewUserLimiter(math.MaxInt, maxUserUploads)}
+}
+
+// Upload streams the form of a request to the file service and returns the service's
+// acceptance, 201 or 202. It returns VALIDATION_ERROR for an invalid form, the
+// translation of a refusal, and requestbody.ErrClientLeft. It may return before the body
+// was read to its end.
+func (u *Uploader) Upload(in proxy.Request) (domain.Reply, error) {
+	if in.ContentLength > u.limits.MaxBytes {
+		return domain.Reply{}, requestbody.TooLarge(u.limits.MaxBytes)
+	}
+	boundary, err := formBoundary(in.Header)
+	if err != nil {
+		return domain.Reply{}, err
+	}
+	if err := u.files.Available(); err != nil {
+		return domain.Reply{}, err
+	}
+	release, ok := u.users.Acquire(in.Caller.User)
+	if !ok {
+		return domain.Reply{}, domain.Unavailable(domain.FileService, retryAfter).WithOp("httpserver.upload")
+	}
+	defer release()
+	t := u.newTransfer(in, boundary)
+	defer t.close()
+	go t.copyForm()
+	return t.run()
+}

@@ -1,0 +1,45 @@
+package httpserver
+
+import "github.com/huleedu/edge/domain"
+
+// WebSocketConfig is where the notification service listens.
+type WebSocketConfig struct {
+	// Host is the address to listen on; empty means every interface.
+	Host string `env:"WEBSOCKET_HOST" envDefault:"0.0.0.0"`
+	// Port is the TCP port to listen on; 0 takes a free one.
+	Port int `env:"WEBSOCKET_PORT" envDefault:"8080"`
+	// AdminAddr is a second address, host:port or :port, for operators: /metrics
+	// and /readyz move there and /healthz is answered there too. It stays open
+	// until the drain has ended. Empty: everything on one port.
+	AdminAddr string `env:"WEBSOCKET_ADMIN_ADDR"`
+	// Origins are the web origins whose pages may read the health answers; "*"
+	// means all, and is refused together with credentials and in production.
+	Origins []string `env:"CORS_ORIGINS" envDefault:"[\"http://localhost:5173\",\"http://localhost:4173\",\"http://localhost:3000\"]"`
+	// Credentials lets pages send cookies and Authorization headers.
+	Credentials bool `env:"CORS_ALLOW_CREDENTIALS" envDefault:"true"`
+	// Methods are what pages of other origins may use; "*" allows what the page
+	// asks for.
+	Methods []string `env:"CORS_ALLOW_METHODS" envDefault:"[\"GET\",\"POST\",\"PUT\",\"PATCH\",\"DELETE\",\"OPTIONS\"]"`
+	// Headers are what pages of other origins may send; "*" allows what the
+	// page asks for.
+	Headers []string `env:"CORS_ALLOW_HEADERS" envDefault:"[\"*\"]"`
+	// TrustedProxies is a comma list of CIDRs whose X-Forwarded-For is trusted;
+	// empty trusts no proxy.
+	TrustedProxies string `env:"WEBSOCKET_TRUSTED_PROXIES"`
+}
+
+// Problems reports every value that cannot be used in the environment.
+func (c WebSocketConfig) Problems(environment domain.Environment) []error {
+	out := append(portProblems("WEBSOCKET_PORT", c.Port), adminProblems("WEBSOCKET_ADMIN_ADDR", c.AdminAddr, c.Host, c.Port)...)
+	out = append(out, c.cors().problems("", environment)...)
+	return append(out, proxyProblems("WEBSOCKET_TRUSTED_PROXIES", c.TrustedProxies, environment)...)
+}
+
+// Warnings reports what the service ignores in the environment.
+func (c WebSocketConfig) Warnings(environment domain.Environment) []error {
+	return c.cors().warnings("", environment)
+}
+
+func (c WebSocketConfig) cors() corsSettings {
+	return corsSettings{c.Origins, c.Credentials, c.Methods, c.Headers}
+}
