@@ -9,10 +9,9 @@ import (
 )
 
 const (
-	// watchdogInterval is the interval between checks while the subscription is down.
-	watchdogInterval = time.Second
-	// checksPerGrace is the number of checks per grace period while the subscription
-	// works. A low number wakes an idle process rarely.
+	// maxCheckInterval is the maximum interval between two checks.
+	maxCheckInterval = time.Second
+	// checksPerGrace is the minimum number of checks per grace period.
 	checksPerGrace = 24
 	// closeSpread is the time over which connections are closed.
 	closeSpread = 10 * time.Second
@@ -35,22 +34,17 @@ func NewSubscriptionWatchdog(subscription ports.HealthProbe, shedder ports.Conne
 // Run checks the subscription until ctx is done. It stops to close connections when
 // the subscription works again. It always returns nil.
 func (o *SubscriptionWatchdog) Run(ctx context.Context) error {
-	quiet := max(o.grace/checksPerGrace, time.Millisecond)
-	timer := time.NewTimer(domain.AlignedDelay(time.Now(), quiet))
-	defer timer.Stop()
+	ticker := time.NewTicker(max(min(o.grace/checksPerGrace, maxCheckInterval), time.Millisecond))
+	defer ticker.Stop()
 	var since time.Time // zero: the subscription is not down
-	for {
+	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
-			return nil
-		case now := <-timer.C:
-			if since = o.check(ctx, since, now); since.IsZero() {
-				timer.Reset(domain.AlignedDelay(now, quiet))
-			} else {
-				timer.Reset(min(quiet, watchdogInterval))
-			}
+		case now := <-ticker.C:
+			since = o.check(ctx, since, now)
 		}
 	}
+	return nil
 }
 
 // check returns since when the subscription is down, and closes connections after the
@@ -80,7 +74,7 @@ func (o *SubscriptionWatchdog) closeConnections(ctx context.Context) {
 		defer close(done)
 		o.shedder.Shed(ctx, domain.Unreachable("redis", nil), closeSpread)
 	}()
-	ticker := time.NewTicker(watchdogInterval)
+	ticker := time.NewTicker(maxCheckInterval)
 	defer ticker.Stop()
 	for {
 		select {

@@ -16,8 +16,8 @@ func portProblems(name string, port int) []error {
 	return nil
 }
 
-// proxyProblems reports a list that cannot be read and, in production, one that
-// lets every client choose its address.
+// proxyProblems reports an invalid list and, in production, one with which every client can
+// choose its address.
 func proxyProblems(name, list string, environment domain.Environment) []error {
 	trusted, err := clientip.ParseProxies(list)
 	switch {
@@ -30,8 +30,8 @@ func proxyProblems(name, list string, environment domain.Environment) []error {
 	}
 }
 
-// adminProblems reports an admin address that cannot be bound beside the
-// service's own. Port 0 takes a free one and so is never the same.
+// adminProblems reports an invalid admin address, and one that is the service's own. Port
+// 0 is a free port and never the same.
 func adminProblems(name, address, host string, port int) []error {
 	if address == "" {
 		return nil

@@ -10,7 +10,7 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// openAPIDocument is the gateway's description as JSON.
+// openAPIDocument returns the gateway's description as JSON.
 func openAPIDocument() ([]byte, error) {
 	document, err := yaml.YAMLToJSON(api.OpenAPI())
 	if err != nil {
@@ -24,7 +24,8 @@ func (g *gateway) openAPI(c *gin.Context) error {
 	return nil
 }
 
-// docsPage shows the description to a person. It loads nothing from elsewhere.
+// docsPage serves a page that shows the description. The page loads nothing from other
+// servers.
 func (g *gateway) docsPage(c *gin.Context) error {
 	c.Writer.Header().Set("Content-Security-Policy",
 		"default-src 'none'; connect-src 'self'; script-src 'self'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'")

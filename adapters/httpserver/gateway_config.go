@@ -23,33 +23,32 @@ type GatewayConfig struct {
 	Origins []string `env:"API_GATEWAY_CORS_ORIGINS" envDefault:"[\"http://localhost:5173\",\"http://localhost:4173\",\"http://localhost:3000\"]"`
 	// Credentials lets pages send cookies and Authorization headers.
 	Credentials bool `env:"API_GATEWAY_CORS_ALLOW_CREDENTIALS" envDefault:"true"`
-	// Methods are what pages of other origins may use; "*" allows what the page
-	// asks for.
+	// Methods are the methods that pages of other origins may use; "*" allows the requested
+	// one.
 	Methods []string `env:"API_GATEWAY_CORS_ALLOW_METHODS" envDefault:"[\"GET\",\"POST\",\"PUT\",\"PATCH\",\"DELETE\",\"OPTIONS\"]"`
-	// Headers are what pages of other origins may send; "*" allows what the
-	// page asks for.
+	// Headers are the headers that pages of other origins may send; "*" allows the
+	// requested ones.
 	Headers []string `env:"API_GATEWAY_CORS_ALLOW_HEADERS" envDefault:"[\"*\"]"`
 	// TrustedProxies is a comma list of CIDRs whose X-Forwarded-For is trusted;
 	// empty trusts no proxy.
 	TrustedProxies string `env:"API_GATEWAY_TRUSTED_PROXIES"`
-	// ForwardAuthorization passes the caller's token on to class management and
-	// the teachers' backend, which identify the caller without it.
+	// ForwardAuthorization forwards the caller's token to class management and the
+	// teachers' backend. They identify the caller without it.
 	ForwardAuthorization bool `env:"API_GATEWAY_FORWARD_AUTHORIZATION" envDefault:"false"`
 	// MaxBodyBytes bounds a JSON body, in bytes.
 	MaxBodyBytes int64 `env:"API_GATEWAY_MAX_BODY_BYTES" envDefault:"1048576"`
 	// MaxHeaderBytes bounds the request line and headers together, in bytes.
 	MaxHeaderBytes int `env:"API_GATEWAY_MAX_HEADER_BYTES" envDefault:"32768"`
-	// HeaderTimeout bounds how long a client may take to send its headers.
+	// HeaderTimeout bounds the time in which a client sends its headers.
 	HeaderTimeout time.Duration `env:"API_GATEWAY_HEADER_TIMEOUT" envDefault:"10s"`
-	// AnswerTimeout bounds a request that the gateway answers itself, from its
-	// first byte to the end of its answer; it must exceed what the services behind
-	// may take together. What is passed on, and an answer over 256 KiB, may take
-	// longer while it keeps flowing.
+	// AnswerTimeout bounds a request that the gateway answers itself, from its first byte
+	// to the end of its answer. It must exceed the sum of the timeouts of the services.
+	// Forwarded requests and answers over 256 KiB may take longer while they make progress.
 	AnswerTimeout time.Duration `env:"API_GATEWAY_ANSWER_TIMEOUT" envDefault:"90s"`
-	// IdleTimeout is how long a connection may wait for its next request.
+	// IdleTimeout bounds the wait of a connection for its next request.
 	IdleTimeout time.Duration `env:"API_GATEWAY_IDLE_TIMEOUT" envDefault:"120s"`
-	// Docs says whether the API's description is served: true or false in every
-	// environment, empty everywhere but in production.
+	// Docs decides whether the description of the API is served: true or false in every
+	// environment; empty serves it everywhere but in production.
 	Docs    string `env:"API_GATEWAY_DOCS"`
 	Limits  LimitsConfig
 	Uploads UploadsConfig

@@ -7,27 +7,27 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// LimitsConfig says how many requests a party may make per class and window.
+// LimitsConfig holds the rate limits: the requests of one user, or of one address without
+// a user, in a window.
 type LimitsConfig struct {
-	// Window is how long a party's window lasts from its first request on; at
-	// least a second.
+	// Window is the length of a window, which begins with its first request; at least a
+	// second.
 	Window time.Duration `env:"API_GATEWAY_RATE_LIMIT_WINDOW" envDefault:"60"`
-	// Commands is how many registrations, prompts and pipelines a user may send
-	// in a window.
+	// Commands is the number of registrations, prompts and pipelines of a user in a window.
 	Commands int `env:"API_GATEWAY_RATE_LIMIT_COMMANDS" envDefault:"20"`
-	// Uploads is how many uploads a user may send in a window.
+	// Uploads is the number of uploads of a user in a window.
 	Uploads int `env:"API_GATEWAY_RATE_LIMIT_UPLOADS" envDefault:"50"`
-	// Queries is how many questions about batches a user may ask in a window.
+	// Queries is the number of requests about batches of a user in a window.
 	Queries int `env:"API_GATEWAY_RATE_LIMIT_QUERIES" envDefault:"100"`
-	// Default is how many other requests a user, or an address without a user,
-	// may make in a window.
+	// Default is the number of other requests of a user, or of an address without a user,
+	// in a window.
 	Default int `env:"API_GATEWAY_RATE_LIMIT_DEFAULT" envDefault:"100" alias:"API_GATEWAY_RATE_LIMIT_REQUESTS"`
-	// Refused is how many requests without a good token an address may make in
-	// a window before they are answered 429 instead of 401.
+	// Refused is the number of requests without a valid token of an address in a window.
+	// Further ones are answered 429 instead of 401.
 	Refused int `env:"API_GATEWAY_RATE_LIMIT_REFUSED" envDefault:"100"`
 }
 
-// Problems reports every limit that cannot be kept.
+// Problems reports every invalid limit.
 func (c LimitsConfig) Problems(domain.Environment) []error {
 	const prefix = "API_GATEWAY_RATE_LIMIT_"
 	var out []error

@@ -31,13 +31,13 @@ type requestState struct {
 
 type requestStateKey struct{}
 
-// requestStateOf returns the state of the request. It is never nil behind beginRequest.
+// requestStateOf returns the state of the request. It is never nil after beginRequest.
 func requestStateOf(c *gin.Context) *requestState {
 	x, _ := c.Request.Context().Value(requestStateKey{}).(*requestState)
 	return x
 }
 
-// proxyRequest returns the request with what the services behind the gateway may learn.
+// proxyRequest returns the request for package proxy.
 func proxyRequest(c *gin.Context) proxy.Request {
 	x := requestStateOf(c)
 	return proxy.Request{Request: c.Request, Caller: x.caller, Started: x.started, Endpoint: x.endpoint.template}

@@ -30,14 +30,11 @@ type connLimits struct {
 	header, answer, idle time.Duration
 }
 
-// listen binds the address and creates the server of the router. The server itself has
-// no limit for reading a request: net/http goes on reading while it is answered,
-// and would take a client whose time to send is over for one that left. The body's
-// owner bounds it.
+// listen binds the address and creates the server of the router. The server has no read
+// timeout, because net/http reads while a request is answered and would treat an expired
+// timeout as a disconnected client. package requestbody bounds the reading.
 func listen(s *router, address string, b connLimits) (*Server, error) {
-	// Every connection has time limits of ours, and sockets are pinged: TCP's own
-	// probes would only cost four system calls for each.
-	lc := net.ListenConfig{KeepAlive: -1}
+	lc := net.ListenConfig{KeepAlive: -1} // requests have timeouts and sockets are pinged
 	listener, err := lc.Listen(context.Background(), "tcp", address)
 	if err != nil {
 		return nil, domain.NotStarted("http server", err).WithOp("httpserver.listen")

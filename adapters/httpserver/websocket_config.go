@@ -17,11 +17,11 @@ type WebSocketConfig struct {
 	Origins []string `env:"CORS_ORIGINS" envDefault:"[\"http://localhost:5173\",\"http://localhost:4173\",\"http://localhost:3000\"]"`
 	// Credentials lets pages send cookies and Authorization headers.
 	Credentials bool `env:"CORS_ALLOW_CREDENTIALS" envDefault:"true"`
-	// Methods are what pages of other origins may use; "*" allows what the page
-	// asks for.
+	// Methods are the methods that pages of other origins may use; "*" allows the requested
+	// one.
 	Methods []string `env:"CORS_ALLOW_METHODS" envDefault:"[\"GET\",\"POST\",\"PUT\",\"PATCH\",\"DELETE\",\"OPTIONS\"]"`
-	// Headers are what pages of other origins may send; "*" allows what the
-	// page asks for.
+	// Headers are the headers that pages of other origins may send; "*" allows the
+	// requested ones.
 	Headers []string `env:"CORS_ALLOW_HEADERS" envDefault:"[\"*\"]"`
 	// TrustedProxies is a comma list of CIDRs whose X-Forwarded-For is trusted;
 	// empty trusts no proxy.

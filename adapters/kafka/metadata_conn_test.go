@@ -47,7 +47,7 @@ func TestContactFindsABrokerThatAnswers(t *testing.T) {
 		c := newMetadataConn(w.dialer(), []string{"a:1", "b:1", "c:1"})
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
-		began := time.Now()
+		start := time.Now()
 		require.NoError(t, c.do(ctx, func(conn *kafkago.Conn) error {
 			if w.dialed["b:1"] == 0 {
 				_, err := conn.Brokers()
@@ -55,7 +55,7 @@ func TestContactFindsABrokerThatAnswers(t *testing.T) {
 			}
 			return nil
 		}))
-		require.Equal(t, time.Second, time.Since(began), "a third of the time for the one that hangs")
+		require.Equal(t, time.Second, time.Since(start), "a third of the time for the one that hangs")
 		require.Equal(t, map[string]int{"a:1": 1, "b:1": 1}, w.dialed)
 		require.Len(t, w.open, 1)
 

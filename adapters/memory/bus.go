@@ -5,21 +5,22 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
 
-// Bus is an in-memory notification bus for one process. It delivers messages to
-// followed users and stores the newest notifications of each user. StartOutage and EndOutage
-// simulate an outage. Use NewBus to create one.
+// Bus is an in-memory notification bus for one process. It delivers messages to followed users
+// and stores the newest notifications of each user. StartOutage and EndOutage simulate an
+// outage.
 type Bus struct {
-	wake chan struct{} // signals work to Run
+	wake    chan struct{} // signals work to Run
+	running atomic.Bool
 
 	mu         sync.Mutex
 	state      busState
-	running    bool
 	users      map[domain.UserID]int
 	work       []func(ports.MessageHandler) // pending handler calls, in order
 	lastActive time.Time                    // time of the last message
@@ -51,7 +52,7 @@ var (
 // defaultLogLimit is the default maximum number of entries in a user's log.
 const defaultLogLimit = 256
 
-// NewBus returns a bus that holds messages until Run is called.
+// NewBus returns a bus. It queues messages until Run is called.
 func NewBus() *Bus {
 	return &Bus{
 		limit: defaultLogLimit,
@@ -65,8 +66,8 @@ func NewBus() *Bus {
 func (b *Bus) Follow(_ context.Context, user domain.UserID) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if err := b.stateError(); err != nil {
-		return domain.Unreachable("bus", err).WithOp("memory.Follow")
+	if err := b.unavailable(context.Background(), "memory.Follow"); err != nil {
+		return err
 	}
 	b.users[user]++
 	return nil
@@ -90,12 +91,13 @@ func (b *Bus) Send(user domain.UserID, payload []byte) {
 	b.send(user, payload)
 }
 
+// send is Send for a caller that holds the lock.
 func (b *Bus) send(user domain.UserID, payload []byte) {
 	if b.state != busUp || b.users[user] == 0 {
 		return
 	}
-	own := slices.Clone(payload)
-	b.enqueue(func(h ports.MessageHandler) { h.Deliver(user, own) })
+	message := slices.Clone(payload)
+	b.enqueue(func(h ports.MessageHandler) { h.Deliver(user, message) })
 }
 
 // Disconnect publishes an operator's request to disconnect the user.
@@ -116,6 +118,7 @@ func (b *Bus) Check(user domain.UserID) {
 	}
 }
 
+// enqueue adds a call of the handler, which Run makes. The caller holds the lock.
 func (b *Bus) enqueue(work func(ports.MessageHandler)) {
 	b.lastActive = time.Now()
 	b.work = append(b.work, work)
@@ -128,11 +131,7 @@ func (b *Bus) enqueue(work func(ports.MessageHandler)) {
 // Run passes messages to the handler until ctx is done. A second call returns
 // INITIALIZATION_FAILED.
 func (b *Bus) Run(ctx context.Context, handler ports.MessageHandler) error {
-	b.mu.Lock()
-	twice := b.running
-	b.running = true
-	b.mu.Unlock()
-	if twice {
+	if !b.running.CompareAndSwap(false, true) {
 		return domain.NotStarted("bus", errBusRunning).WithOp("memory.Run")
 	}
 	for {
@@ -146,8 +145,8 @@ func (b *Bus) Run(ctx context.Context, handler ports.MessageHandler) error {
 		work := b.work
 		b.work = nil
 		b.mu.Unlock()
-		for _, w := range work {
-			w(handler)
+		for _, call := range work {
+			call(handler)
 		}
 	}
 }
@@ -188,22 +187,28 @@ func (b *Bus) EndOutage() {
 func (b *Bus) Health(context.Context) domain.Health {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if err := b.stateError(); err != nil {
+	if err := b.unavailable(context.Background(), "memory.Health"); err != nil {
 		return domain.Health{
-			Name: "subscription", Condition: domain.Unhealthy, Note: "the subscription is down",
-			Err: domain.Unreachable("bus", err).WithOp("memory.Health"),
+			Name: "subscription", Condition: domain.Unhealthy, Note: "the subscription is down", Err: err,
 		}
 	}
 	return domain.Health{Name: "subscription", Condition: domain.Healthy}
 }
 
-func (b *Bus) stateError() error {
+// unavailable returns a CONNECTION_ERROR during an outage, after Run has returned and if ctx is
+// done. The caller holds the lock.
+func (b *Bus) unavailable(ctx context.Context, op string) error {
+	var cause error
 	switch b.state {
 	case busDown:
-		return errBusDown
+		cause = errBusDown
 	case busStopped:
-		return errBusStopped
+		cause = errBusStopped
 	default:
+		cause = ctx.Err()
+	}
+	if cause == nil {
 		return nil
 	}
+	return domain.Unreachable("bus", cause).WithOp(op)
 }

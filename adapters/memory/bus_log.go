@@ -1,10 +1,8 @@
 package memory
 
 import (
-	"bytes"
 	"context"
-	"errors"
-	"strconv"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -12,84 +10,114 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// busLog is the notification log of one user.
-type busLog struct {
-	ms, seq int64
-	seen    map[string]string // event id -> entry id
-	entries []entry           // oldest first
-}
+// Limits of one page of the log: number of entries and total frame bytes.
+const (
+	pageEntries = 256
+	pageBytes   = 1 << 20
+)
 
-// entry is one stored notification.
-type entry struct {
-	domain.LogEntry
-	at     time.Time
-	origin trace.SpanContext // trace of the publisher, if it is sampled
-}
-
-var errBusFrame = errors.New("the frame is not a JSON object with a member")
-
-// nextID returns an id in the form of Redis stream ids. Ids increase.
-func (l *busLog) nextID(now time.Time) string {
-	if ms := now.UnixMilli(); ms > l.ms {
-		l.ms, l.seq = ms, 0
-	} else {
-		l.seq++
-	}
-	return strconv.FormatInt(l.ms, 10) + "-" + strconv.FormatInt(l.seq, 10)
-}
-
-// Control returns an error if the bus is down or the context is done. The bus stores no data
-// that could fail for a single user.
-func (b *Bus) Control(ctx context.Context, _ domain.UserID) error {
+// SetLimit sets the maximum number of entries per user for later publishes.
+func (b *Bus) SetLimit(entries int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	err := b.stateError()
-	if err == nil {
-		err = ctx.Err()
-	}
-	if err != nil {
-		return domain.Unreachable("bus", err).WithOp("memory.Control")
-	}
-	return nil
+	b.limit = entries
 }
 
-// Publish stores a notification and sends it to followers. An event id that was published
-// before is a duplicate: Publish returns the id of the first entry.
-func (b *Bus) Publish(ctx context.Context, n domain.Notification) (domain.PublishResult, error) {
+// Expire deletes the entries of a user, like the expiry of a log.
+func (b *Bus) Expire(user domain.UserID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	err := b.stateError()
-	if err == nil {
-		err = ctx.Err()
+	if log := b.logs[user]; log != nil {
+		log.entries = nil
 	}
+}
+
+// Since returns the user's entries after a position.
+func (b *Bus) Since(ctx context.Context, user domain.UserID, after domain.Position) (domain.Replay, error) {
+	stored, err := b.history(ctx, "memory.Since", user)
 	if err != nil {
-		return domain.PublishResult{}, domain.Unreachable("bus", err).WithOp("memory.Publish")
+		return domain.Replay{}, err
 	}
-	if len(n.Frame) < len(`{"":0}`) || !bytes.HasPrefix(n.Frame, []byte("{")) || !bytes.HasSuffix(n.Frame, []byte("}")) {
-		return domain.PublishResult{}, (&domain.Error{
-			Code: domain.ProcessingError, Message: "The notification cannot be kept",
-			Details: map[string]any{}, Err: errBusFrame,
-		}).WithOp("memory.Publish")
+	replay := domain.Replay{Complete: after == domain.PositionStart, Oldest: oldest(stored)}
+	from := 0
+	if at := slices.IndexFunc(stored, func(e entry) bool { return e.ID == after }); at >= 0 {
+		replay.Complete, from = true, at+1
+		for _, e := range stored[:from] {
+			replay.Preceding = append(replay.Preceding, e.ID)
+		}
 	}
-	log := b.logs[n.User]
+	return page(replay, stored[from:]), nil
+}
+
+// Recent returns the user's entries that are not older than age.
+func (b *Bus) Recent(ctx context.Context, user domain.UserID, age time.Duration) (domain.Replay, error) {
+	oldestTime := time.Now().Add(-age)
+	stored, err := b.history(ctx, "memory.Recent", user)
+	if err != nil {
+		return domain.Replay{}, err
+	}
+	from := slices.IndexFunc(stored, func(e entry) bool { return !e.at.Before(oldestTime) })
+	if from < 0 {
+		from = len(stored)
+	}
+	return page(domain.Replay{Complete: true, Oldest: oldest(stored)}, stored[from:]), nil
+}
+
+// Last returns the position of the newest entry, or domain.PositionStart for an empty log.
+func (b *Bus) Last(ctx context.Context, user domain.UserID) (domain.Position, error) {
+	stored, err := b.history(ctx, "memory.Last", user)
+	if err != nil || len(stored) == 0 {
+		return domain.PositionStart, err
+	}
+	return stored[len(stored)-1].ID, nil
+}
+
+// Origin returns ctx with the trace in which the notification was published. It returns
+// ctx unchanged when the entry or its trace is unknown.
+func (b *Bus) Origin(ctx context.Context, user domain.UserID, at domain.Position) (context.Context, error) {
+	stored, err := b.history(ctx, "memory.Origin", user)
+	if err != nil {
+		return ctx, err
+	}
+	i := slices.IndexFunc(stored, func(e entry) bool { return e.ID == at })
+	if i < 0 || !stored[i].origin.IsValid() {
+		return ctx, nil
+	}
+	return trace.ContextWithSpanContext(ctx, stored[i].origin), nil
+}
+
+// history returns the entries of the user. The caller must not change them.
+func (b *Bus) history(ctx context.Context, op string, user domain.UserID) ([]entry, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.unavailable(ctx, op); err != nil {
+		return nil, err
+	}
+	log := b.logs[user]
 	if log == nil {
-		log = &busLog{seen: map[string]string{}}
-		b.logs[n.User] = log
+		return nil, nil
 	}
-	if id, seen := log.seen[n.EventID]; seen {
-		return domain.PublishResult{ID: id, Duplicate: true}, nil
+	return log.entries, nil
+}
+
+// oldest returns the position of the first entry, or an empty position if there is none.
+func oldest(stored []entry) domain.Position {
+	if len(stored) == 0 {
+		return ""
 	}
-	id := log.nextID(time.Now())
-	log.seen[n.EventID] = id
-	frame := domain.WithID(n.Frame, id)
-	one := entry{LogEntry: domain.LogEntry{ID: domain.Position(id), Frame: frame}, at: time.Now()}
-	if origin := trace.SpanContextFromContext(ctx); origin.IsSampled() {
-		one.origin = origin
+	return stored[0].ID
+}
+
+// page adds entries to the replay until a limit is reached. It sets More if entries remain.
+func page(replay domain.Replay, rest []entry) domain.Replay {
+	bytes := 0
+	for _, e := range rest {
+		if len(replay.Entries) == pageEntries || bytes >= pageBytes {
+			replay.More = true
+			return replay
+		}
+		bytes += len(e.Frame)
+		replay.Entries = append(replay.Entries, e.LogEntry)
 	}
-	log.entries = append(log.entries, one)
-	if over := len(log.entries) - b.limit; over > 0 {
-		log.entries = log.entries[over:]
-	}
-	b.send(n.User, frame)
-	return domain.PublishResult{ID: id}, nil
+	return replay
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// Facts records observed facts in order. The zero value is ready to use.
+// Facts is an observer that records facts in order, for tests. The zero value is ready to use.
 type Facts struct {
 	mu      sync.Mutex
 	seen    []domain.Fact

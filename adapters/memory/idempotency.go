@@ -7,69 +7,70 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
 
 const (
+	// responseTTL is how long a response is stored.
 	responseTTL = 24 * time.Hour
-	claimTTL    = time.Minute + 30*time.Second
+	// claimTTL is how long a claim is valid that is neither confirmed nor released.
+	claimTTL = 90 * time.Second
 )
 
-// Idempotency stores the responses of idempotent requests in this process. It deletes
-// expired records when their number has doubled.
+// Idempotency stores the responses of idempotent requests in this process, of the newest
+// 65,536 keys.
 type Idempotency struct {
-	mu        sync.Mutex
-	records   map[domain.IdempotencyKey]*record
-	tickets   int
-	cleanupAt int
+	mu      sync.Mutex
+	records *simplelru.LRU[domain.IdempotencyKey, *record]
+	tickets int
 }
 
 var _ ports.Idempotency = (*Idempotency)(nil)
 
-// record is the record of a key.
+// record is a claim, or the response of the request that claimed the key.
 type record struct {
 	ticket, digest string
-	answer         []byte // nil while the request runs
+	response       []byte // nil while the request runs
 	ends           time.Time
 }
 
 // NewIdempotency returns an empty store.
 func NewIdempotency() *Idempotency {
-	const tidyFirst = 1024
-	return &Idempotency{records: map[domain.IdempotencyKey]*record{}, cleanupAt: tidyFirst}
+	return &Idempotency{records: newLRU[domain.IdempotencyKey, *record](maxRecords)}
 }
 
 // Claim claims a key for a request with the digest.
 func (i *Idempotency) Claim(_ context.Context, key domain.IdempotencyKey, digest string) (domain.Claim, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	switch h := i.find(key); {
-	case h == nil:
-		i.cleanup()
+	switch r := i.find(key); {
+	case r == nil:
 		i.tickets++
 		ticket := strconv.Itoa(i.tickets) + " " + digest
-		i.records[key] = &record{ticket: ticket, digest: digest, ends: time.Now().Add(claimTTL)}
+		i.records.Add(key, &record{ticket: ticket, digest: digest, ends: time.Now().Add(claimTTL)})
 		return domain.Claim{State: domain.Claimed, Ticket: ticket}, nil
-	case h.answer == nil:
+	case r.response == nil:
 		return domain.Claim{State: domain.Running}, nil
-	case h.digest != digest:
+	case r.digest != digest:
 		return domain.Claim{State: domain.Mismatched}, nil
 	default:
-		return domain.Claim{State: domain.Completed, Response: bytes.Clone(h.answer)}, nil
+		return domain.Claim{State: domain.Completed, Response: bytes.Clone(r.response)}, nil
 	}
 }
 
 // Confirm stores the response of a claimed key.
-func (i *Idempotency) Confirm(_ context.Context, key domain.IdempotencyKey, ticket string, answer []byte) error {
+func (i *Idempotency) Confirm(_ context.Context, key domain.IdempotencyKey, ticket string, response []byte) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if h := i.find(key); h != nil && h.ticket != ticket {
+	if r := i.find(key); r != nil && r.ticket != ticket {
 		return nil
 	}
 	_, digest, _ := bytes.Cut([]byte(ticket), []byte(" "))
-	stored := append([]byte{}, answer...) // a nil response would mean that the request is running
-	i.records[key] = &record{digest: string(digest), answer: stored, ends: time.Now().Add(responseTTL)}
+	stored := append([]byte{}, response...) // a nil response would mean that the request is running
+	i.records.Add(key, &record{digest: string(digest), response: stored, ends: time.Now().Add(responseTTL)})
 	return nil
 }
 
@@ -77,27 +78,16 @@ func (i *Idempotency) Confirm(_ context.Context, key domain.IdempotencyKey, tick
 func (i *Idempotency) Release(_ context.Context, key domain.IdempotencyKey, ticket string) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if h := i.find(key); h != nil && h.ticket == ticket {
-		delete(i.records, key)
+	if r := i.find(key); r != nil && r.ticket == ticket {
+		i.records.Remove(key)
 	}
 	return nil
 }
 
+// find returns the record of a key, or nil if it does not exist or has expired.
 func (i *Idempotency) find(key domain.IdempotencyKey) *record {
-	if h := i.records[key]; h != nil && time.Now().Before(h.ends) {
-		return h
+	if r, known := i.records.Get(key); known && time.Now().Before(r.ends) {
+		return r
 	}
 	return nil
-}
-
-func (i *Idempotency) cleanup() {
-	if len(i.records) < i.cleanupAt {
-		return
-	}
-	for key := range i.records {
-		if i.find(key) == nil {
-			delete(i.records, key)
-		}
-	}
-	i.cleanupAt = 2*len(i.records) + i.cleanupAt/2
 }

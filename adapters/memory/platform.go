@@ -11,9 +11,9 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// Platform is a test double of the platform behind the gateway. It has no batches until
-// AddBatch is called, allows every pipeline unless SetVerdict has set another result, and records all
-// commands. Use NewPlatform to create one.
+// Platform is a fake of the platform behind the gateway, for tests. It has no batches until
+// AddBatch is called, allows every pipeline unless SetVerdict has set another result, and
+// records all commands.
 type Platform struct {
 	mu       sync.Mutex
 	batches  map[domain.BatchID]domain.BatchReport
@@ -147,7 +147,8 @@ func (p *Platform) Publish(ctx context.Context, command domain.Command) error {
 	return nil
 }
 
-// currentError returns the error of a failing platform. The caller holds the lock.
+// currentError returns the error that Fail has set, or CONNECTION_ERROR if ctx is done. The
+// caller holds the lock.
 func (p *Platform) currentError(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return domain.Unreachable("platform", err)
@@ -161,7 +162,7 @@ func document(batch domain.BatchID, status string) []byte {
 		ID     domain.BatchID `json:"batch_id"`
 		Status string         `json:"overall_status"`
 	}{batch, status})
-	if err != nil { // cannot happen: strings can always be encoded
+	if err != nil { // impossible: strings can always be encoded
 		return []byte("{}")
 	}
 	return doc

@@ -26,29 +26,29 @@ func NewQuota(perUser int) *Quota {
 }
 
 // Acquire admits a session. A session that is already admitted counts once.
-func (l *Quota) Acquire(_ context.Context, user domain.UserID, session string) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	held := l.sessions[user]
+func (q *Quota) Acquire(_ context.Context, user domain.UserID, session string) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	held := q.sessions[user]
 	if slices.Contains(held, session) {
 		return nil
 	}
-	if len(held) >= l.perUser {
-		return domain.TooManyConnections(l.perUser).WithOp("memory.Acquire")
+	if len(held) >= q.perUser {
+		return domain.TooManyConnections(q.perUser).WithOp("memory.Acquire")
 	}
-	l.sessions[user] = append(slices.Clip(held), session)
+	q.sessions[user] = append(slices.Clip(held), session)
 	return nil
 }
 
 // Reclaim does nothing: there is no other node that could hold a stale session.
-func (l *Quota) Reclaim(context.Context, domain.UserID) {}
+func (q *Quota) Reclaim(context.Context, domain.UserID) {}
 
 // Release removes a session. It ignores an unknown session.
-func (l *Quota) Release(user domain.UserID, session string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	rest := slices.DeleteFunc(l.sessions[user], func(held string) bool { return held == session })
-	if l.sessions[user] = rest; len(rest) == 0 {
-		delete(l.sessions, user)
+func (q *Quota) Release(user domain.UserID, session string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	rest := slices.DeleteFunc(q.sessions[user], func(held string) bool { return held == session })
+	if q.sessions[user] = rest; len(rest) == 0 {
+		delete(q.sessions, user)
 	}
 }

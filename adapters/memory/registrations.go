@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
@@ -12,12 +14,11 @@ import (
 // registrationTTL is the lifetime of a registration.
 const registrationTTL = 24 * time.Hour
 
-// Registrations stores the user who registered each batch in this process. It deletes
-// expired registrations when their number has doubled.
+// Registrations stores the user who registered each of the newest 65,536 batches in this
+// process.
 type Registrations struct {
-	mu        sync.Mutex
-	records   map[domain.BatchID]registration
-	cleanupAt int
+	mu      sync.Mutex
+	records *simplelru.LRU[domain.BatchID, registration]
 }
 
 var _ ports.BatchRegistrations = (*Registrations)(nil)
@@ -29,16 +30,14 @@ type registration struct {
 
 // NewRegistrations returns an empty store.
 func NewRegistrations() *Registrations {
-	const cleanupFirst = 1024
-	return &Registrations{records: map[domain.BatchID]registration{}, cleanupAt: cleanupFirst}
+	return &Registrations{records: newLRU[domain.BatchID, registration](maxRecords)}
 }
 
 // Save stores the user who registered a batch. It replaces an earlier registration.
 func (r *Registrations) Save(_ context.Context, user domain.UserID, batch domain.BatchID) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.cleanup()
-	r.records[batch] = registration{user, time.Now().Add(registrationTTL)}
+	r.records.Add(batch, registration{user, time.Now().Add(registrationTTL)})
 	return nil
 }
 
@@ -46,19 +45,6 @@ func (r *Registrations) Save(_ context.Context, user domain.UserID, batch domain
 func (r *Registrations) Registered(_ context.Context, user domain.UserID, batch domain.BatchID) (bool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	found, known := r.records[batch]
+	found, known := r.records.Get(batch)
 	return known && found.user == user && time.Now().Before(found.ends), nil
-}
-
-func (r *Registrations) cleanup() {
-	if len(r.records) < r.cleanupAt {
-		return
-	}
-	now := time.Now()
-	for batch, found := range r.records {
-		if !now.Before(found.ends) {
-			delete(r.records, batch)
-		}
-	}
-	r.cleanupAt = 2*len(r.records) + r.cleanupAt/2
 }

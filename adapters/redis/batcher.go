@@ -18,8 +18,8 @@ const (
 // batcher combines requests that arrive during a round trip into the next one. A single
 // request is sent at once, on the goroutine of its caller.
 type batcher[Q, A any] struct {
-	// process sends all requests in one round trip. It returns false without results. Its
-	// duration is bounded.
+	// process sends all requests in one round trip and returns their results in order. It
+	// returns false if there are no results. Its duration is bounded.
 	process func([]Q) ([]A, bool)
 	// maxAge is the maximum age of a batch when a slot is free. An older batch fails
 	// without a round trip.
@@ -40,37 +40,38 @@ type batch[Q, A any] struct {
 	done     chan struct{}
 }
 
-func newBatcher[Q, A any](patience time.Duration, count func([]Q) ([]A, bool)) batcher[Q, A] {
-	return batcher[Q, A]{process: count, maxAge: patience, slots: make(chan struct{}, maxBatchesInFlight)}
+func newBatcher[Q, A any](maxAge time.Duration, process func([]Q) ([]A, bool)) batcher[Q, A] {
+	return batcher[Q, A]{process: process, maxAge: maxAge, slots: make(chan struct{}, maxBatchesInFlight)}
 }
 
-// do returns the result of a request. It returns false if the round trip fails or if ctx is
-// done first; Redis may have executed the request even then.
-func (q *batcher[Q, A]) do(ctx context.Context, one Q) (got A, counted bool) {
-	b, place := q.join(one)
-	if place == 0 {
+// do returns the result of a request. known is false if the round trip fails or ctx is done
+// first; Redis may have executed the request even then.
+func (q *batcher[Q, A]) do(ctx context.Context, request Q) (result A, known bool) {
+	b, i := q.join(request)
+	if i == 0 {
 		q.run(b)
 	} else {
 		select {
 		case <-b.done:
 		case <-ctx.Done():
-			return got, false
+			return result, false
 		}
 	}
 	if !b.ok {
-		return got, false
+		return result, false
 	}
-	return b.results[place], true
+	return b.results[i], true
 }
 
-func (q *batcher[Q, A]) join(one Q) (b *batch[Q, A], place int) {
+// join adds a request to the batch that accepts requests, at the index i.
+func (q *batcher[Q, A]) join(request Q) (b *batch[Q, A], i int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.next == nil || len(q.next.requests) == maxBatch {
 		q.next = &batch[Q, A]{opened: time.Now(), done: make(chan struct{})}
 	}
 	b = q.next
-	b.requests = append(b.requests, one)
+	b.requests = append(b.requests, request)
 	return b, len(b.requests) - 1
 }
 
@@ -86,5 +87,13 @@ func (q *batcher[Q, A]) run(b *batch[Q, A]) {
 	defer close(b.done)
 	if time.Since(b.opened) < q.maxAge {
 		b.results, b.ok = q.process(b.requests)
+	}
+}
+
+// notify sends a value to a channel with a buffer of one, unless it already holds one.
+func notify(wake chan<- struct{}) {
+	select {
+	case wake <- struct{}{}:
+	default:
 	}
 }

@@ -40,8 +40,8 @@ func Open(c Config) (*Client, error) {
 	return &Client{rdb: open(), address: redactedURL(c.URL), timeout: c.SocketTimeout}, nil
 }
 
-// discardLogger discards the library's log lines, which are not structured. Each failure
-// is returned as an error too.
+// discardLogger discards the library's log lines, which are not structured. The library also
+// returns each failure as an error.
 type discardLogger struct{}
 
 // Printf does nothing.

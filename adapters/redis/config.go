@@ -17,16 +17,16 @@ import (
 
 // Config is the address and the timeouts of Redis.
 type Config struct {
-	// URL is redis://[user:password@]host:port[/db], or rediss:// for TLS. A
-	// cluster names its further nodes as ?addr=host:port&addr=...; sentinels are
-	// the host and the addrs, with ?master_name=NAME.
+	// URL is redis://[user:password@]host:port[/db], or rediss:// for TLS. For a cluster, the
+	// further nodes follow as ?addr=host:port&addr=... For sentinels, the host and each addr
+	// are sentinels, and ?master_name=NAME is the master's name.
 	URL domain.Secret `env:"REDIS_URL" envDefault:"redis://localhost:6379" alias:"REDIS_URL" form:"URL"`
-	// ConnectTimeout bounds one attempt to connect.
+	// ConnectTimeout is the timeout of one attempt to connect.
 	ConnectTimeout time.Duration `env:"REDIS_CONNECT_TIMEOUT" envDefault:"5" alias:"REDIS_CONNECT_TIMEOUT"`
-	// SocketTimeout bounds the wait for one answer.
+	// SocketTimeout is the timeout of one command.
 	SocketTimeout time.Duration `env:"REDIS_SOCKET_TIMEOUT" envDefault:"5" alias:"REDIS_SOCKET_TIMEOUT"`
-	// CAFile holds the PEM certificates that sign the server's, in place of the
-	// system's own; only with rediss://.
+	// CAFile is a file with the PEM certificates of the authorities that sign the server's
+	// certificate. They replace the system's. It requires rediss://.
 	CAFile string `env:"REDIS_CA_FILE" alias:"REDIS_CA_FILE"`
 }
 
@@ -49,8 +49,7 @@ func (c Config) Problems(environment domain.Environment) []error {
 	return problems
 }
 
-// skipsVerify reports whether the URL switches off the check of the server's
-// certificate.
+// skipsVerify reports whether the URL disables the verification of the server's certificate.
 func (c Config) skipsVerify() bool {
 	u, err := url.Parse(c.URL.Reveal())
 	return err == nil && slices.ContainsFunc(u.Query()["skip_verify"], func(value string) bool {
@@ -106,13 +105,13 @@ func (c Config) certPool(u *url.URL) (*x509.CertPool, error) {
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, domain.Misconfigured("REDIS_CA_FILE", "holds no PEM certificate")
+		return nil, domain.Misconfigured("REDIS_CA_FILE", "contains no PEM certificate")
 	}
 	return pool, nil
 }
 
-// These defaults of the library are changed: contexts end commands; one retry instead of
-// three, because callers repeat on their own; one dial per attempt, so that an unavailable
+// The three functions below change these defaults of the library: contexts end commands; one
+// retry instead of three, because callers retry; one dial per attempt, so that an unavailable
 // server is detected soon; RESP 2, which is cheaper to parse and has no push messages.
 
 func (c Config) single(trust *x509.CertPool) (clientFactory, error) {

@@ -65,7 +65,7 @@ func TestCAFileMustHoldACertificateAndBeUsed(t *testing.T) {
 	}
 }
 
-func TestPrefixInForce(t *testing.T) {
+func TestEffectivePrefix(t *testing.T) {
 	for _, row := range []struct {
 		now, old string
 		want     redis.ChannelPrefix

@@ -4,34 +4,93 @@ import (
 	"testing"
 
 	"github.com/huleedu/edge/test/contract"
+	"github.com/huleedu/edge/test/servers"
 )
 
-func TestListenerOnEmbedded(t *testing.T) {
-	contract.MessageListener(t, listenerHarness(embedded, true))
+// serverKind is a kind of Redis on which the contract suites run.
+type serverKind struct {
+	name string
+	// prepare returns what returns the server of a subtest. It skips the test if this kind is
+	// not available.
+	prepare func(testing.TB) func(testing.TB) server
+	// outage is set if the server can be stopped.
+	outage bool
 }
 
-func TestListenerOnRealRedis(t *testing.T) {
-	shared(t)
-	contract.MessageListener(t, listenerHarness(shared, false))
+func onEmbedded() serverKind {
+	return serverKind{"embedded", func(testing.TB) func(testing.TB) server { return embedded }, true}
 }
 
-func TestListenerOnOwnRedis(t *testing.T) {
-	ownServer(t)
-	contract.MessageListener(t, listenerHarness(ownServer, true))
+// onShared returns the Redis that all tests share.
+func onShared() serverKind {
+	return serverKind{"shared", func(t testing.TB) func(testing.TB) server { t.Helper(); shared(t); return shared }, false}
 }
 
-func TestNotifierOnEmbedded(t *testing.T) {
-	contract.NotificationPublisher(t, notifierHarness(embedded, true))
+// onOwn returns a Redis of each subtest.
+func onOwn() serverKind {
+	return serverKind{"own", func(t testing.TB) func(testing.TB) server { t.Helper(); ownServer(t); return ownServer }, true}
 }
 
-func TestNotifierOnRealRedis(t *testing.T) {
-	shared(t)
-	contract.NotificationPublisher(t, notifierHarness(shared, false))
+// onCluster returns a cluster of one node.
+func onCluster() serverKind { return one("cluster", clustered, false) }
+
+// onSixNodes returns a cluster of three masters and three replicas.
+func onSixNodes() serverKind {
+	return one("six nodes", func(t testing.TB) server { t.Helper(); return server{url: servers.OwnCluster(t).URL()} }, false)
 }
 
-func TestNotifierOnOwnRedis(t *testing.T) {
-	ownServer(t)
-	contract.NotificationPublisher(t, notifierHarness(ownServer, true))
+// onHung returns a Redis whose outage is a process that hangs.
+func onHung() serverKind {
+	return one("hung", func(t testing.TB) server {
+		t.Helper()
+		p := servers.OwnRedis(t)
+		return server{url: p.URL(), stop: func() { p.Pause(); t.Cleanup(p.Resume) }}
+	}, true)
+}
+
+// one returns a kind whose subtests use the same server.
+func one(name string, start func(testing.TB) server, outage bool) serverKind {
+	return serverKind{name, func(t testing.TB) func(testing.TB) server {
+		t.Helper()
+		s := start(t)
+		return func(testing.TB) server { return s }
+	}, outage}
+}
+
+// onEach runs the suite of a harness on each kind of server.
+func onEach[H any](t *testing.T, suite func(*testing.T, H), harness func(func(testing.TB) server, bool) H, kinds ...serverKind) {
+	t.Helper()
+	for _, kind := range kinds {
+		t.Run(kind.name, func(t *testing.T) { suite(t, harness(kind.prepare(t), kind.outage)) })
+	}
+}
+
+func TestListenerContract(t *testing.T) {
+	onEach(t, contract.MessageListener, listenerHarness, onEmbedded(), onShared(), onOwn())
+}
+
+func TestNotifierContract(t *testing.T) {
+	onEach(t, contract.NotificationPublisher, notifierHarness, onEmbedded(), onShared(), onOwn())
+}
+
+func TestLogContract(t *testing.T) {
+	onEach(t, contract.NotificationLog, logHarness, onEmbedded(), onShared(), onOwn())
+}
+
+func TestQuotaContract(t *testing.T) {
+	onEach(t, contract.ConnectionQuota, quotaHarness, onEmbedded(), onShared(), onOwn(), onCluster())
+}
+
+func TestLimiterContract(t *testing.T) {
+	onEach(t, contract.RateLimiter, limiterHarness, onEmbedded(), onShared(), onOwn(), onCluster(), onSixNodes())
+}
+
+func TestIdempotencyContract(t *testing.T) {
+	onEach(t, contract.Idempotency, idempotencyHarness, onEmbedded(), onShared(), onOwn(), onCluster(), onHung())
+}
+
+func TestRegistrationsContract(t *testing.T) {
+	onEach(t, contract.BatchRegistrations, registrationsHarness, onEmbedded(), onShared(), onOwn(), onCluster(), onHung())
 }
 
 func BenchmarkListenerOnEmbedded(b *testing.B) {
@@ -48,4 +107,27 @@ func BenchmarkNotifierOnEmbedded(b *testing.B) {
 
 func BenchmarkNotifierOnOwnRedis(b *testing.B) {
 	contract.BenchmarkNotificationPublisher(b, notifierHarness(ownServer, true))
+}
+
+func BenchmarkLogOnEmbedded(b *testing.B) {
+	contract.BenchmarkNotificationLog(b, logHarness(embedded, true))
+}
+
+func BenchmarkLogOnOwnRedis(b *testing.B) {
+	contract.BenchmarkNotificationLog(b, logHarness(ownServer, true))
+}
+
+func BenchmarkQuotaOnOwnRedis(b *testing.B) {
+	contract.BenchmarkConnectionQuota(b, quotaHarness(ownServer, true))
+}
+
+func BenchmarkLimiterOnEmbedded(b *testing.B) {
+	contract.BenchmarkRateLimiter(b, limiterHarness(embedded, false))
+}
+
+func BenchmarkLimiterOnOwnRedis(b *testing.B) {
+	contract.BenchmarkRateLimiter(b, countingHarness(func(t testing.TB) server {
+		t.Helper()
+		return server{url: servers.OwnRedis(t).URL()}
+	}))
 }

@@ -15,9 +15,9 @@ import (
 // retryAfter is the Retry-After of errors that are temporary.
 const retryAfter = time.Second
 
-// temporaryPrefixes lists the first words of error replies that end by themselves or
-// after a change by an operator. The list only decides how a reply is reported: a reply
-// that is missing here is unknown, not final.
+// temporaryPrefixes returns the first words of error replies whose cause ends by itself or
+// after a change by an operator. A reply that has none of them is reported as unknown, not as
+// final.
 func temporaryPrefixes() []string {
 	return []string{
 		"LOADING", "BUSY", "READONLY", "OOM", "CLUSTERDOWN", "TRYAGAIN", "MASTERDOWN",
@@ -27,8 +27,8 @@ func temporaryPrefixes() []string {
 	}
 }
 
-// finalPrefixes lists the first words of error replies that every repetition of the same
-// command gets.
+// finalPrefixes returns the first words of error replies that a repetition of the same command
+// gets again.
 func finalPrefixes() []string { return []string{"WRONGTYPE", "CROSSSLOT"} }
 
 // redisError converts an error of the library. limit is the timeout of the command.
@@ -59,11 +59,11 @@ func replyError(op string, err error) *domain.Error {
 	}
 }
 
-// isReply reports whether the server sent the error: an error reply, nil, or bytes that
-// the library cannot parse as a reply to the command.
+// isReply reports whether the error is a reply of the server: an error reply, nil, or bytes
+// that the library cannot parse as a reply to the command.
 func isReply(err error) bool {
-	var refusal goredis.Error
-	if errors.As(err, &refusal) || errors.Is(err, errUnexpectedResult) {
+	var reply goredis.Error
+	if errors.As(err, &reply) || errors.Is(err, errUnexpectedResult) {
 		return true
 	}
 	for _, words := range []string{"redis: can't parse", "redis: invalid reply", "redis: got ", "redis: unexpected"} {

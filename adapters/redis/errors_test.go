@@ -57,6 +57,6 @@ func TestRedisErrorIsRetryableOrFinal(t *testing.T) {
 		require.Equal(t, want, got.Code, cause.Error())
 		require.Equal(t, want != domain.ProcessingError && want != domain.UnknownError, domain.Retryable(got), cause.Error())
 		require.ErrorIs(t, got, cause)
-		require.False(t, cause.Error() != "" && strings.Contains(got.Message, cause.Error()), "the cause stays private")
+		require.False(t, cause.Error() != "" && strings.Contains(got.Message, cause.Error()), "the message must not contain the cause")
 	}
 }

@@ -7,7 +7,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 )
 
-// Waiting is how many questions wait for a round trip.
+// Waiting returns the number of requests in the next batch.
 func Waiting(l *RateLimiter) int {
 	l.requests.mu.Lock()
 	defer l.requests.mu.Unlock()
@@ -17,10 +17,10 @@ func Waiting(l *RateLimiter) int {
 	return len(l.requests.next.requests)
 }
 
-// BeforeRenewals calls do before each renewal that the quota asks for.
-func (q *Quota) BeforeRenewals(do func()) { q.rdb.AddHook(before{q.store.extendScript.Hash(), do}) }
+// BeforeRenewals calls do before each renewal.
+func (q *Quota) BeforeRenewals(do func()) { q.rdb.AddHook(before{q.renew.script.Hash(), do}) }
 
-// before calls something before a script.
+// before is a hook that calls do before a script.
 type before struct {
 	script string
 	do     func()
@@ -41,11 +41,11 @@ func (before) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.Proc
 	return next
 }
 
-// NewDeniedCache returns a memory of refusals by its two operations.
-func NewDeniedCache() (remember func(key string, ends time.Time), left func(key string) time.Duration) {
-	r := newDeniedCache()
-	return r.add, r.remaining
+// NewDeniedCache returns the methods of a new cache.
+func NewDeniedCache() (add func(key string, ends time.Time), remaining func(key string) time.Duration) {
+	c := newDeniedCache()
+	return c.add, c.remaining
 }
 
-// GapMargin is how long before the last sign of life a gap begins.
+// GapMargin is the time between the beginning of a gap and the last received message.
 const GapMargin = gapMargin

@@ -33,24 +33,27 @@ const (
 	answeredPrefix = "answered "
 )
 
-// claimScript sets a free key to the ticket, or returns the value of the key. A
-// ticket that ends later than a ticket may is shortened: after a step of Redis's
-// clock backwards, the ticket of a process that died would last as long as the step.
-// KEYS: the key. ARGV: the ticket, its time to live in ms.
+// claimScript sets a free key to the ticket, or reads the value of the key. It shortens a
+// ticket that ends later than a new one would: after a step of Redis's clock backwards, the
+// ticket of a process that died would last as long as the step.
+//
+// KEYS: the key. ARGV: the ticket, its time to live in ms. Result: the value of the key.
 const claimScript = `
 local held = redis.call('GET', KEYS[1])
 if held then
   if string.find(held, '` + runningPrefix + `', 1, true) == 1 and redis.call('PTTL', KEYS[1]) > tonumber(ARGV[2]) then
     redis.call('PEXPIRE', KEYS[1], ARGV[2])
-  end -- a ticket that lasts too long
+  end -- if the ticket ends too late
   return held
-end -- the key is in use
+end -- if the key is in use
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return ARGV[1]
 `
 
 // confirmScript replaces a ticket by the response, unless the key has another value.
-// KEYS: the key. ARGV: the ticket, the answer, its life in ms.
+//
+// KEYS: the key. ARGV: the ticket, the response, its time to live in ms. Result: 1, or 0 if the
+// key has another value.
 const confirmScript = `
 local held = redis.call('GET', KEYS[1])
 if held and held ~= ARGV[1] then return 0 end
@@ -58,7 +61,9 @@ redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1
 `
 
-// releaseScript deletes a key whose value is the ticket. KEYS: the key. ARGV: the ticket.
+// releaseScript deletes a key whose value is the ticket.
+//
+// KEYS: the key. ARGV: the ticket. Result: 1, or 0 if the key has another value.
 const releaseScript = `
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0
@@ -72,7 +77,7 @@ type Idempotency struct {
 
 var _ ports.Idempotency = (*Idempotency)(nil)
 
-var errUnexpectedValue = errors.New("the key holds something else than a ticket or an answer")
+var errUnexpectedValue = errors.New("the value of the key is neither a ticket nor a response")
 
 // NewIdempotency returns a store on the client.
 func NewIdempotency(c *Client) *Idempotency {
@@ -89,7 +94,8 @@ func idempotencyKey(key domain.IdempotencyKey) string {
 	return "gwonce:{" + string(key.User) + "}:" + hex.EncodeToString(sum[:])
 }
 
-// Claim claims the key for a request with the digest.
+// Claim claims the key for a request with the digest, or returns what another request has
+// stored under it.
 func (i *Idempotency) Claim(ctx context.Context, key domain.IdempotencyKey, digest string) (domain.Claim, error) {
 	const op = "redis.Claim"
 	ticket := runningPrefix + uuid.NewString() + " " + digest
@@ -106,23 +112,23 @@ func (i *Idempotency) Claim(ctx context.Context, key domain.IdempotencyKey, dige
 		return domain.Claim{State: domain.Running}, nil
 	}
 	rest, answered := strings.CutPrefix(held, answeredPrefix)
-	theirs, answer, whole := strings.Cut(rest, " ")
+	claimed, response, complete := strings.Cut(rest, " ")
 	switch {
-	case !answered || !whole:
+	case !answered || !complete:
 		return domain.Claim{}, domain.Unavailable("redis", retryAfter).WithCause(errUnexpectedValue).WithOp(op)
-	case theirs != digest:
+	case claimed != digest:
 		return domain.Claim{State: domain.Mismatched}, nil
 	default:
-		return domain.Claim{State: domain.Completed, Response: []byte(answer)}, nil
+		return domain.Claim{State: domain.Completed, Response: []byte(response)}, nil
 	}
 }
 
 // Confirm stores the response of a claimed key.
-func (i *Idempotency) Confirm(ctx context.Context, key domain.IdempotencyKey, ticket string, answer []byte) error {
+func (i *Idempotency) Confirm(ctx context.Context, key domain.IdempotencyKey, ticket string, response []byte) error {
 	digest := ticket[strings.LastIndexByte(ticket, ' ')+1:]
 	ctx, cancel := context.WithTimeout(ctx, idempotencyTimeout)
 	defer cancel()
-	value := answeredPrefix + digest + " " + string(answer)
+	value := answeredPrefix + digest + " " + string(response)
 	err := i.confirm.Run(ctx, i.rdb, []string{idempotencyKey(key)}, ticket, value, responseTTL.Milliseconds()).Err()
 	if err != nil {
 		return i.retryableError("redis.Confirm", err)

@@ -9,12 +9,12 @@ import (
 )
 
 const (
-	// controlPrefix begins every name that does not belong to a user.
+	// controlPrefix is the prefix of the names that do not belong to a user.
 	controlPrefix = "wsctl:"
-	// slotPrefix begins a channel that is subscribed only for its cluster slot.
+	// slotPrefix is the prefix of a channel that is subscribed only for its cluster slot.
 	slotPrefix = controlPrefix + "place:"
-	// hashedEventPrefix begins the event part of a key that contains the hash of the
-	// event id.
+	// hashedEventPrefix is the prefix of the event part of a key that contains the hash of
+	// the event id.
 	hashedEventPrefix = "sha256:"
 	// maxPlainEvent is the maximum length in bytes of an event id that is not hashed.
 	maxPlainEvent = 128

@@ -21,17 +21,18 @@ import (
 	"github.com/huleedu/edge/test/servers"
 )
 
+// patience is the maximum wait for an event.
 const patience = 20 * time.Second
 
-// inbox is a handler whose reader takes its time.
+// inbox is a handler that queues all calls.
 type inbox struct {
-	messages chan string
-	gaps     chan domain.Gap
-	gone     chan domain.UserID
+	messages     chan string
+	gaps         chan domain.Gap
+	disconnected chan domain.UserID
 }
 
 func newInbox() *inbox {
-	return &inbox{messages: make(chan string, 1000), gaps: make(chan domain.Gap, 100), gone: make(chan domain.UserID, 100)}
+	return &inbox{messages: make(chan string, 1000), gaps: make(chan domain.Gap, 100), disconnected: make(chan domain.UserID, 100)}
 }
 
 func (i *inbox) Deliver(user domain.UserID, payload []byte) {
@@ -40,7 +41,7 @@ func (i *inbox) Deliver(user domain.UserID, payload []byte) {
 
 func (i *inbox) Missed(gap domain.Gap) { i.gaps <- gap }
 
-func (i *inbox) Disconnect(user domain.UserID) { i.gone <- user }
+func (i *inbox) Disconnect(user domain.UserID) { i.disconnected <- user }
 
 func (i *inbox) Check(domain.UserID) {}
 
@@ -54,7 +55,7 @@ func next[T any](t testing.TB, from <-chan T) T {
 	case got := <-from:
 		return got
 	case <-time.After(patience):
-		require.FailNow(t, "nothing came")
+		require.FailNow(t, "no event in time")
 		panic("unreachable")
 	}
 }
@@ -92,25 +93,25 @@ func TestListenerObservesSubscriptions(t *testing.T) {
 	follow(t, l, "a", "a", "b")
 	send := publisher(t, s.url)
 	send("a", strings.Repeat("x", 11), strings.Repeat("x", 10))
-	require.Equal(t, "a xxxxxxxxxx", in.message(t), "a larger one is dropped")
+	require.Equal(t, "a xxxxxxxxxx", in.message(t), "the larger message must be dropped")
 	l.Unfollow("a")
 	l.Unfollow("a")
 	l.Unfollow("b")
 	l.Unfollow("b")
 
-	held, followed := []int{}, 0
+	counts, confirmed := []int{}, 0
 	for _, f := range facts.All() {
 		switch f := f.(type) {
 		case domain.SubscriptionCount:
-			held = append(held, f.Count)
+			counts = append(counts, f.Count)
 		case domain.SubscriptionConfirmed:
-			followed++
+			confirmed++
 			require.Equal(t, "ws:", f.Prefix)
 			require.Positive(t, f.Duration)
 		}
 	}
-	require.Equal(t, []int{1, 2, 1, 0}, held)
-	require.Equal(t, 2, followed, "once per subscription")
+	require.Equal(t, []int{1, 2, 1, 0}, counts)
+	require.Equal(t, 2, confirmed, "each subscription must be observed once")
 	require.Equal(t, 1, facts.Count(func(f domain.Fact) bool {
 		return f == domain.MessageFailed{Reason: domain.MessageTooBig}
 	}))
@@ -136,7 +137,7 @@ func TestListenerIsUnhealthyWithoutRedis(t *testing.T) {
 	l := listener(client, listenerConfig(), contract.NewFacts())
 	h := l.Health(t.Context())
 	require.Equal(t, "subscription", h.Name)
-	require.Equal(t, domain.Unhealthy, h.Condition, "nothing is heard before Run")
+	require.Equal(t, domain.Unhealthy, h.Condition, "no probe is received before Run")
 	run(t, l, newInbox())
 	require.Eventually(t, healthy(l), patience, time.Millisecond)
 	require.Equal(t, domain.Health{Name: "redis", Condition: domain.Healthy}, client.Health(t.Context()))
@@ -151,8 +152,7 @@ func TestListenerIsUnhealthyWithoutRedis(t *testing.T) {
 	require.Eventually(t, healthy(l), patience, time.Millisecond)
 }
 
-// TestListenerReconnectsSoonAfterALongOutage: however many attempts failed, the next
-// one is near, and the log has one line for all of them.
+// The next attempt is soon, whatever the number of failed ones. The log has one line for all.
 func TestListenerReconnectsSoonAfterALongOutage(t *testing.T) {
 	t.Parallel()
 	var lines lineCounter
@@ -167,14 +167,14 @@ func TestListenerReconnectsSoonAfterALongOutage(t *testing.T) {
 	s.stop()
 	d.closeAll()
 	require.Eventually(t, func() bool { return d.refused.Load() >= 8 }, patience, time.Millisecond)
-	require.EqualValues(t, 1, lines.Load(), "an outage is one line")
+	require.EqualValues(t, 1, lines.Load(), "the outage must be logged once")
 	s.start()
 	back := time.Now()
 	require.Equal(t, []domain.UserID{"a"}, in.gap(t).Users)
 	require.Less(t, time.Since(back), 2*time.Second)
 }
 
-// lineCounter counts what is written to it.
+// lineCounter is a writer that counts writes.
 type lineCounter struct{ atomic.Int64 }
 
 func (c *lineCounter) Write(p []byte) (int, error) {
@@ -198,8 +198,8 @@ func TestListenerDetectsASilentSubscription(t *testing.T) {
 	require.GreaterOrEqual(t, time.Since(began), cfg.ProbeInterval, "two probes were missed")
 	require.ElementsMatch(t, []domain.UserID{"a", "b"}, gap.Users)
 	require.WithinDuration(t, began.Add(-redis.GapMargin), gap.Since, 3*cfg.ProbeInterval)
-	send("a", "heard")
-	require.Equal(t, "a heard", in.message(t))
+	send("a", "received")
+	require.Equal(t, "a received", in.message(t))
 	require.Equal(t, 1, facts.Count(func(f domain.Fact) bool { return f == domain.Resubscribed{} }))
 }
 
@@ -226,7 +226,7 @@ func TestListenerReconnectsAfterClosedConnections(t *testing.T) {
 	for range 5 {
 		d.closeAll()
 		require.Equal(t, []domain.UserID{"a"}, in.gap(t).Users)
-		follow(t, l, "a") // known at once, or after the next confirmation
+		follow(t, l, "a") // before or after the subscription is confirmed again
 		send("a", "x")
 		require.Equal(t, "a x", in.message(t))
 	}
@@ -249,7 +249,7 @@ func TestListenerDetectsAHungRedis(t *testing.T) {
 		began := time.Now()
 		err := l.Follow(t.Context(), "b")
 		return domain.CodeOf(err) == domain.ConnectionError && time.Since(began) < 100*time.Millisecond
-	}, patience, 50*time.Millisecond, "known to be away: refused at once")
+	}, patience, 50*time.Millisecond, "Follow must fail at once during a known outage")
 	p.Resume()
 	require.Equal(t, []domain.UserID{"a"}, in.gap(t).Users)
 	require.Eventually(t, healthy(l), patience, 10*time.Millisecond)
@@ -259,7 +259,7 @@ func TestListenerDetectsAHungRedis(t *testing.T) {
 
 func TestFollowTimesOutWithoutConfirmation(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it waits for the limit")
+		t.Skip("the test waits for the timeout of 5 s")
 	}
 	s := embedded(t)
 	l := listener(openClient(t, s.url), listenerConfig(), contract.NewFacts()) // not running

@@ -16,26 +16,27 @@ import (
 const (
 	pageEntries = 256
 	pageBytes   = 1 << 20
-	// maxPassed is the maximum number of ids before the position that a page contains. A
-	// subscription lags less behind the log.
-	maxPassed = 64
-	// maxPassedAge is the maximum age of a position with passed ids. The probe detects a
-	// subscription that lags further.
-	maxPassedAge = 30 * time.Second
+	// maxPreceding is the maximum number of ids up to the position that a page contains. A
+	// subscription lags behind the log by fewer entries.
+	maxPreceding = 64
+	// maxPrecedingAge is the maximum age of a position with more than its own id. The probe
+	// detects a subscription that lags further.
+	maxPrecedingAge = 30 * time.Second
 )
 
 // readScript reads one page of a log.
 //
-// KEYS: the user's log. ARGV: the position, or nothing to read by age; the age
-// in ms, from which on a position passes its own id alone; most entries; bytes
-// after which the page ends; most passed ids; name of the field. It answers {position found, oldest id, more behind the page,
-// {passed ids}, {id, frame, id, frame, ...}}.
+// KEYS: the user's log. ARGV: the position, or an empty string to read by age; the age in ms,
+// or the maximum age of a position whose preceding ids are read; the maximum number of entries;
+// the number of bytes after which the page ends; the maximum number of preceding ids; the name
+// of the field. Result: {1 if the position was found, oldest id, 1 if entries follow the page,
+// {preceding ids}, {id, frame, id, frame, ...}}. The preceding ids begin with the position.
 //
 // The script reads the entries in small portions, so that its memory is bounded when only
 // the first entries fit into the page.
 const readScript = `
 local log, after = KEYS[1], ARGV[1]
-local found, passed, from = 1, {}, after
+local found, preceding, from = 1, {}, after
 local clock = redis.call('TIME')
 local began = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000) - tonumber(ARGV[2])
 if after == '' then
@@ -44,10 +45,10 @@ elseif after ~= '0-0' then
   local most = (tonumber(string.match(after, '^%d+')) or 0) < began and 1 or ARGV[5]
   local back = redis.call('XREVRANGE', log, after, '-', 'COUNT', most)
   if back[1] and back[1][1] == after then
-    for i, entry in ipairs(back) do passed[i] = entry[1] end
+    for i, entry in ipairs(back) do preceding[i] = entry[1] end
   else
     found, from = 0, '-'
-  end -- of looking for the position
+  end -- if the position was found
 end
 local first = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)
 local oldest = first[1] and first[1][1] or ''
@@ -57,19 +58,19 @@ while true do
   for _, entry in ipairs(portion) do
     if entry[1] ~= last then
       if count >= tonumber(ARGV[3]) or bytes >= tonumber(ARGV[4]) then
-        return {found, oldest, 1, passed, page}
+        return {found, oldest, 1, preceding, page}
       end
       last = entry[1]
       for i = 1, #entry[2], 2 do
         if entry[2][i] == ARGV[6] then
           count, bytes = count + 1, bytes + #entry[2][i + 1]
           page[#page + 1], page[#page + 2] = last, entry[2][i + 1]
-        end -- the field
+        end -- if it is the field
       end -- fields
-    end -- an entry that was not seen
+    end -- if the entry is new
   end -- entries
   if #portion < 33 then
-    return {found, oldest, 0, passed, page}
+    return {found, oldest, 0, preceding, page}
   end
   from = last
 end
@@ -80,7 +81,7 @@ type Log struct {
 	rdb       goredis.UniversalClient
 	script    *goredis.Script
 	timeout   time.Duration
-	positions positionReader
+	positions *positionReader
 }
 
 var _ ports.NotificationLog = (*Log)(nil)
@@ -92,7 +93,7 @@ func NewLog(c *Client) *Log {
 
 // Since returns the user's entries after the position.
 func (l *Log) Since(ctx context.Context, user domain.UserID, after domain.Position) (domain.Replay, error) {
-	return l.read(ctx, "redis.Since", user, string(after), maxPassedAge)
+	return l.read(ctx, "redis.Since", user, string(after), maxPrecedingAge)
 }
 
 // Recent returns the user's entries that are not older than age, by the clock of Redis.
@@ -101,12 +102,12 @@ func (l *Log) Recent(ctx context.Context, user domain.UserID, age time.Duration)
 }
 
 func (l *Log) read(ctx context.Context, op string, user domain.UserID, after string, age time.Duration) (domain.Replay, error) {
-	answer, err := l.script.Run(ctx, l.rdb, []string{logKey(user)},
-		after, age.Milliseconds(), pageEntries, pageBytes, maxPassed, frameField).Slice()
+	result, err := l.script.Run(ctx, l.rdb, []string{logKey(user)},
+		after, age.Milliseconds(), pageEntries, pageBytes, maxPreceding, frameField).Slice()
 	if err != nil {
 		return domain.Replay{}, l.retryableError(op, err)
 	}
-	replay, ok := parseReplay(answer)
+	replay, ok := parseReplay(result)
 	if !ok {
 		return domain.Replay{}, l.retryableError(op, errUnexpectedResult)
 	}
@@ -124,23 +125,23 @@ func (l *Log) retryableError(op string, err error) error {
 }
 
 // parseReplay parses the result of the script. It returns false for another form.
-func parseReplay(answer []any) (domain.Replay, bool) {
-	if len(answer) != 5 {
+func parseReplay(result []any) (domain.Replay, bool) {
+	if len(result) != 5 {
 		return domain.Replay{}, false
 	}
-	found, ok1 := answer[0].(int64)
-	oldest, ok2 := answer[1].(string)
-	more, ok3 := answer[2].(int64)
-	passed, ok4 := toStrings(answer[3])
-	page, ok5 := toStrings(answer[4])
+	found, ok1 := result[0].(int64)
+	oldest, ok2 := result[1].(string)
+	more, ok3 := result[2].(int64)
+	preceding, ok4 := toStrings(result[3])
+	page, ok5 := toStrings(result[4])
 	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || len(page)%2 != 0 {
 		return domain.Replay{}, false
 	}
 	replay := domain.Replay{
 		Complete: found == 1, Oldest: domain.Position(oldest), More: more == 1,
-		Preceding: make([]domain.Position, len(passed)), Entries: make([]domain.LogEntry, 0, len(page)/2),
+		Preceding: make([]domain.Position, len(preceding)), Entries: make([]domain.LogEntry, 0, len(page)/2),
 	}
-	for i, id := range passed {
+	for i, id := range preceding {
 		replay.Preceding[i] = domain.Position(id)
 	}
 	for i := 0; i < len(page); i += 2 {
@@ -153,14 +154,15 @@ func parseReplay(answer []any) (domain.Replay, bool) {
 	return replay, true
 }
 
+// toStrings converts a list of strings. It returns false for another value.
 func toStrings(v any) ([]string, bool) {
 	list, ok := v.([]any)
 	if !ok {
 		return nil, false
 	}
 	out := make([]string, len(list))
-	for i, one := range list {
-		if out[i], ok = one.(string); !ok {
+	for i, item := range list {
+		if out[i], ok = item.(string); !ok {
 			return nil, false
 		}
 	}

@@ -26,8 +26,9 @@ func encodeTrace(ctx context.Context) string {
 	return strings.TrimSpace(carrier["traceparent"] + " " + carrier["tracestate"])
 }
 
-// Origin returns ctx with the trace in which the notification was stored. The parent is
-// marked as local, so that the sampling decision of that node applies here.
+// Origin returns ctx with the trace in which the notification was stored, or ctx itself if that
+// is not known. The parent is marked as local, so that the sampling decision of that node
+// applies here.
 func (l *Log) Origin(ctx context.Context, user domain.UserID, at domain.Position) (context.Context, error) {
 	found, err := l.rdb.XRangeN(ctx, logKey(user), string(at), string(at), 1).Result()
 	if err != nil {
@@ -36,8 +37,8 @@ func (l *Log) Origin(ctx context.Context, user domain.UserID, at domain.Position
 	if len(found) == 0 {
 		return ctx, nil
 	}
-	spelled, _ := found[0].Values[traceField].(string)
-	parent, state, _ := strings.Cut(spelled, " ")
+	encoded, _ := found[0].Values[traceField].(string)
+	parent, state, _ := strings.Cut(encoded, " ")
 	origin := trace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(),
 		propagation.MapCarrier{"traceparent": parent, "tracestate": state}))
 	if !origin.IsValid() {

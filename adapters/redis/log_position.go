@@ -21,7 +21,7 @@ const (
 
 // positionScript reads the positions of logs.
 //
-// KEYS: the users' logs. It returns per key the newest id, 0-0 for a log without entries,
+// KEYS: the users' logs. Result: for each key the newest id, 0-0 for a log without entries,
 // or an empty string for a key that is not a log.
 const positionScript = `
 local out = {}
@@ -31,7 +31,7 @@ for i, key in ipairs(KEYS) do
     out[i] = ''
   else
     out[i] = newest[1] and newest[1][1] or '0-0'
-  end -- of the answer
+  end -- if the key is a log
 end -- logs
 return out
 `
@@ -44,23 +44,18 @@ var (
 // positionReader reads the positions of many logs in few round trips. Every handshake needs
 // a position.
 type positionReader struct {
-	rdb      goredis.UniversalClient
-	script   *goredis.Script
-	cluster  bool
-	requests *batcher[domain.UserID, domain.Position]
-	failedAt *atomic.Int64 // time of the last failed round trip, in ns since started
-	started  time.Time
+	script   batchScript[string]
+	requests batcher[domain.UserID, string]
+	// failedAt is the time of the last failed round trip; nil if none has failed.
+	failedAt atomic.Pointer[time.Time]
 }
 
-func newPositionReader(rdb goredis.UniversalClient) positionReader {
-	l := positionReader{
-		rdb: rdb, script: goredis.NewScript(positionScript), cluster: isCluster(rdb),
-		failedAt: &atomic.Int64{}, started: time.Now(),
-	}
-	l.failedAt.Store(-int64(positionBackoff))
-	q := newBatcher(2*positionTimeout, l.readBatch)
-	l.requests = &q
-	return l
+func newPositionReader(rdb goredis.UniversalClient) *positionReader {
+	r := &positionReader{script: batchScript[string]{
+		rdb: rdb, script: goredis.NewScript(positionScript), parse: (*goredis.Cmd).StringSlice, perKey: 1,
+	}}
+	r.requests = newBatcher(2*positionTimeout, r.readBatch)
+	return r
 }
 
 // Last returns the position of the newest entry. It batches concurrent calls. It fails at
@@ -69,61 +64,32 @@ func (l *Log) Last(ctx context.Context, user domain.UserID) (domain.Position, er
 	if err := ctx.Err(); err != nil {
 		return "", l.retryableError("redis.Last", err)
 	}
-	if time.Since(l.positions.started)-time.Duration(l.positions.failedAt.Load()) < positionBackoff {
-		return "", domain.Unreachable("redis", errNoPosition).WithOp("redis.Last")
+	position, known := "", false
+	if at := l.positions.failedAt.Load(); at == nil || time.Since(*at) >= positionBackoff {
+		position, known = l.positions.requests.do(ctx, user)
 	}
-	at, known := l.positions.requests.do(ctx, user)
 	switch {
 	case !known:
 		return "", domain.Unreachable("redis", errNoPosition).WithOp("redis.Last")
-	case at == "":
+	case position == "":
 		return "", domain.Unavailable("redis", retryAfter).WithCause(errNoLog).WithOp("redis.Last")
 	default:
-		return at, nil
+		return domain.Position(position), nil
 	}
 }
 
 // readBatch reads the positions of all users' logs. It uses no caller's context.
-func (l *positionReader) readBatch(users []domain.UserID) (positions []domain.Position, known bool) {
+func (r *positionReader) readBatch(users []domain.UserID) (positions []string, known bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), positionTimeout)
 	defer cancel()
-	ids, err := l.run(ctx, users)
-	if err != nil || len(ids) != len(users) {
-		l.failedAt.Store(int64(time.Since(l.started)))
-		return nil, false
-	}
-	positions = make([]domain.Position, len(ids))
-	for i, id := range ids {
-		positions[i] = domain.Position(id)
-	}
-	return positions, true
-}
-
-// run uses one script, or on a cluster, whose scripts have access to one slot, a pipeline
-// with one script per user.
-func (l *positionReader) run(ctx context.Context, users []domain.UserID) ([]string, error) {
-	if !l.cluster || len(users) == 1 {
-		keys := make([]string, len(users))
-		for i, user := range users {
-			keys[i] = logKey(user)
-		}
-		return l.script.Run(ctx, l.rdb, keys).StringSlice()
-	}
-	pipe := l.rdb.Pipeline()
-	commands := make([]*goredis.Cmd, len(users))
+	keys := make([]string, len(users))
 	for i, user := range users {
-		commands[i] = l.script.Eval(ctx, pipe, []string{logKey(user)})
+		keys[i] = logKey(user)
 	}
-	if _, err := pipe.Exec(ctx); err != nil {
-		return nil, err
+	positions, err := r.script.run(ctx, keys, nil, nil)
+	if err != nil {
+		now := time.Now()
+		r.failedAt.Store(&now)
 	}
-	ids := make([]string, 0, len(users))
-	for _, c := range commands {
-		some, err := c.StringSlice()
-		if err != nil {
-			return nil, err
-		}
-		ids = append(ids, some...)
-	}
-	return ids, nil
+	return positions, err == nil
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/huleedu/edge/test/contract"
 )
 
-func logHarness(find func(testing.TB) server, canBreak bool) contract.LogHarness {
+func logHarness(find func(testing.TB) server, outage bool) contract.LogHarness {
 	return contract.LogHarness{
 		New: func(t testing.TB, most int) contract.LogRig {
 			s := find(t)
@@ -28,33 +28,12 @@ func logHarness(find func(testing.TB) server, canBreak bool) contract.LogHarness
 				StartOutage: s.stop, Step: s.step,
 			}
 		},
-		Can: contract.LogAbilities{Outage: canBreak},
+		Can: contract.LogAbilities{Outage: outage},
 	}
 }
 
-func TestLogOnEmbedded(t *testing.T) { contract.NotificationLog(t, logHarness(embedded, true)) }
-
-func TestLogOnRealRedis(t *testing.T) {
-	shared(t)
-	contract.NotificationLog(t, logHarness(shared, false))
-}
-
-func TestLogOnOwnRedis(t *testing.T) {
-	ownServer(t)
-	contract.NotificationLog(t, logHarness(ownServer, true))
-}
-
-func BenchmarkLogOnEmbedded(b *testing.B) {
-	contract.BenchmarkNotificationLog(b, logHarness(embedded, true))
-}
-
-func BenchmarkLogOnOwnRedis(b *testing.B) {
-	contract.BenchmarkNotificationLog(b, logHarness(ownServer, true))
-}
-
-// TestLogWithAnotherType finds a key that is no log: nobody's answer can be made
-// of it, and it may be mended.
-func TestLogWithAnotherType(t *testing.T) {
+// A key with another type of value is a temporary error, because an operator can delete it.
+func TestLogReportsAKeyOfAnotherType(t *testing.T) {
 	s := embedded(t)
 	require.NoError(t, externalClient(t, s.url).Set(t.Context(), "wslog:{u1}", "x", 0).Err())
 	log := redis.NewLog(openClient(t, s.url))
@@ -64,9 +43,8 @@ func TestLogWithAnotherType(t *testing.T) {
 	require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err))
 }
 
-// TestLogWithForeignEntries leaves out what no notifier wrote, and says so to
-// nobody: an operator's XADD must not keep a user from resuming.
-func TestLogWithForeignEntries(t *testing.T) {
+// Entries that no Notifier wrote must not prevent a client from resuming.
+func TestLogSkipsForeignEntries(t *testing.T) {
 	s := embedded(t)
 	c := externalClient(t, s.url)
 	require.NoError(t, c.Do(t.Context(), "XADD", "wslog:{u1}", "5-1", "other", "x").Err())

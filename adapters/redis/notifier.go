@@ -46,9 +46,9 @@ const frameField = "frame"
 
 // publishScript stores, marks and publishes a notification once.
 //
-// KEYS: the user's log, the event's mark. ARGV: frame, channel, most entries of
-// the log, TTL in ms, name of the field, the trace to continue or an empty string. It
-// returns {id, "1"} for an event that was seen before, else {id, "0"}.
+// KEYS: the user's log, the event's mark. ARGV: the frame, the channel, the maximum number of
+// entries of the log, the time to live in ms, the name of the field, the trace or an empty
+// string. Result: {id, "1"} for an event that was seen before, else {id, "0"}.
 //
 // Commands that can fail come before changes, except PUBLISH, which needs the id: if it
 // fails, the entry is deleted. The published message is the frame with "id" as its last
@@ -64,10 +64,10 @@ if ARGV[6] ~= '' then
 end
 local id = redis.call('XADD', KEYS[1], 'MAXLEN', '=', ARGV[3], '*', unpack(entry))
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
-local told = redis.pcall('PUBLISH', ARGV[2], string.sub(ARGV[1], 1, -2) .. ',"id":"' .. id .. '"}')
-if type(told) == 'table' and told['err'] then
+local published = redis.pcall('PUBLISH', ARGV[2], string.sub(ARGV[1], 1, -2) .. ',"id":"' .. id .. '"}')
+if type(published) == 'table' and published['err'] then
   redis.call('XDEL', KEYS[1], id)
-  return redis.error_reply(told['err'])
+  return redis.error_reply(published['err'])
 end
 redis.call('SET', KEYS[2], id, 'PX', ARGV[4])
 return {id, '0'}
@@ -89,8 +89,8 @@ var _ ports.NotificationPublisher = (*Notifier)(nil)
 
 var (
 	errFewReplicas      = errors.New("too few replicas confirmed in time")
-	errUnexpectedResult = errors.New("the script gave an answer of another shape")
-	errInvalidFrame     = errors.New("the frame is no JSON object with a member")
+	errUnexpectedResult = errors.New("the script returned a result of another form")
+	errInvalidFrame     = errors.New("the frame is not a JSON object with a member")
 )
 
 // NewNotifier returns a notifier that publishes on channels with the prefix.
@@ -131,8 +131,8 @@ func (n *Notifier) Control(ctx context.Context, user domain.UserID) error {
 		controlFrame, n.prefix.channel(controlUser), "1",
 		strconv.FormatInt(controlTTL.Milliseconds(), 10), frameField, "",
 	}
-	handover, err := n.store(ctx, op, keys, args)
-	if err == nil && handover.Duplicate {
+	result, err := n.store(ctx, op, keys, args)
+	if err == nil && result.Duplicate {
 		return replyError(op, errUnexpectedResult)
 	}
 	return err
@@ -140,28 +140,28 @@ func (n *Notifier) Control(ctx context.Context, user domain.UserID) error {
 
 // store runs the script and parses its result.
 func (n *Notifier) store(ctx context.Context, op string, keys []string, args []any) (domain.PublishResult, error) {
-	answer, err := n.callScript(ctx, keys, args)
+	reply, err := n.callScript(ctx, keys, args)
 	if errors.Is(err, errFewReplicas) {
 		return domain.PublishResult{}, domain.Unavailable("redis", retryAfter).WithCause(err).WithOp(op)
 	}
 	if err != nil {
 		return domain.PublishResult{}, redisError(op, err, n.timeout)
 	}
-	handover, ok := parseHandover(answer)
+	result, ok := parseResult(reply)
 	if !ok {
 		return domain.PublishResult{}, replyError(op, errUnexpectedResult)
 	}
-	return handover, nil
+	return result, nil
 }
 
-// parseHandover parses the result of the script. It returns false for another form, which
-// only a different program returns.
-func parseHandover(answer any) (domain.PublishResult, bool) {
-	parts, ok := toStrings(answer)
+// parseResult parses the result of the script. It returns false for another form, which only a
+// different program returns.
+func parseResult(reply any) (domain.PublishResult, bool) {
+	parts, ok := toStrings(reply)
 	if !ok || len(parts) != 2 || parts[1] != "0" && parts[1] != "1" {
 		return domain.PublishResult{}, false
 	}
-	if at, err := domain.ParsePosition(parts[0]); err != nil || at == domain.PositionLive || at == domain.PositionStart {
+	if id, err := domain.ParsePosition(parts[0]); err != nil || id == domain.PositionLive || id == domain.PositionStart {
 		return domain.PublishResult{}, false
 	}
 	return domain.PublishResult{ID: parts[0], Duplicate: parts[1] == "1"}, true
@@ -172,13 +172,14 @@ func (n *Notifier) callScript(ctx context.Context, keys []string, args []any) (a
 	if n.replicas == 0 {
 		return n.script.Run(ctx, n.rdb, keys, args...).Result()
 	}
-	answer, err := n.callAndWait(ctx, n.script.EvalSha, keys, args)
+	reply, err := n.callAndWait(ctx, n.script.EvalSha, keys, args)
 	if goredis.HasErrorPrefix(err, "NOSCRIPT") {
 		return n.callAndWait(ctx, n.script.Eval, keys, args)
 	}
-	return answer, err
+	return reply, err
 }
 
+// scriptCall adds a call of the script to a pipeline.
 type scriptCall func(context.Context, goredis.Scripter, []string, ...any) *goredis.Cmd
 
 // callAndWait calls the script and waits for the replicas on the same connection. WAIT

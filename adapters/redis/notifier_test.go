@@ -19,9 +19,9 @@ func notification(user string) domain.Notification {
 	return domain.Notification{EventID: uuid.NewString(), User: domain.UserID(user), Frame: []byte(`{"event":"e","data":{}}`)}
 }
 
-func publish(t testing.TB, n *redis.Notifier, what domain.Notification) domain.PublishResult {
+func publish(t testing.TB, n *redis.Notifier, one domain.Notification) domain.PublishResult {
 	t.Helper()
-	got, err := n.Publish(t.Context(), what)
+	got, err := n.Publish(t.Context(), one)
 	require.NoError(t, err)
 	return got
 }
@@ -36,12 +36,12 @@ func TestNotifierBoundsLengthAndTTLOfTheLog(t *testing.T) {
 			for range 5 {
 				ids = append(ids, publish(t, n, notification("u{x}")).ID)
 			}
-			kept, err := other.XRange(t.Context(), "wslog:{u{x}}", "-", "+").Result()
+			entries, err := other.XRange(t.Context(), "wslog:{u{x}}", "-", "+").Result()
 			require.NoError(t, err)
-			require.Len(t, kept, 3)
-			for i, entry := range kept {
+			require.Len(t, entries, 3)
+			for i, entry := range entries {
 				require.Equal(t, ids[i+2], entry.ID)
-				require.Equal(t, map[string]any{"frame": `{"event":"e","data":{}}`}, entry.Values, "without its id")
+				require.Equal(t, map[string]any{"frame": `{"event":"e","data":{}}`}, entry.Values, "the stored frame must not contain the id")
 			}
 			keys, err := other.Keys(t.Context(), "*").Result()
 			require.NoError(t, err)
@@ -66,7 +66,7 @@ func TestNotifierReloadsItsScript(t *testing.T) {
 func TestNotifierDistinguishesFinalErrors(t *testing.T) {
 	s := ownServer(t)
 	n, other := redis.NewNotifier(openClient(t, s.url), notifierConfig(), "ws:"), externalClient(t, s.url)
-	require.NoError(t, other.Set(t.Context(), "wslog:{a}", "no stream", 0).Err())
+	require.NoError(t, other.Set(t.Context(), "wslog:{a}", "not a stream", 0).Err())
 	_, err := n.Publish(t.Context(), notification("a"))
 	require.Equal(t, domain.ProcessingError, domain.CodeOf(err))
 
@@ -79,7 +79,7 @@ func TestNotifierDistinguishesFinalErrors(t *testing.T) {
 	what := notification("c")
 	_, err = n.Publish(t.Context(), what)
 	require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err), "%v", err)
-	require.Zero(t, other.XLen(t.Context(), "wslog:{c}").Val(), "what is not announced is not kept")
+	require.Zero(t, other.XLen(t.Context(), "wslog:{c}").Val(), "a notification that cannot be published must not be stored")
 	require.NoError(t, other.Do(t.Context(), "ACL", "SETUSER", "default", "allchannels").Err())
 	require.False(t, publish(t, n, what).Duplicate)
 }
@@ -114,15 +114,15 @@ func TestNotifierTimesOutOnARedisThatHangs(t *testing.T) {
 	require.Equal(t, domain.Timeout, domain.CodeOf(err))
 	require.Less(t, time.Since(began), time.Second)
 	p.Resume()
-	publish(t, n, what) // new or a duplicate: the first may have been done all the same
+	publish(t, n, what) // new or a duplicate: Redis may have executed the first
 	require.True(t, publish(t, n, what).Duplicate)
 }
 
 func TestNotifierWaitsForReplicas(t *testing.T) {
 	master := servers.OwnRedis(t, "--repl-diskless-sync-delay", "0")
 	replica := servers.OwnRedis(t, "--replicaof", "127.0.0.1 "+strconv.Itoa(master.Port()))
-	ask := externalClient(t, master.URL())
-	joined := func() bool { return online(ask) }
+	client := externalClient(t, master.URL())
+	joined := func() bool { return online(client) }
 	require.Eventually(t, joined, patience, 20*time.Millisecond)
 	cfg := notifierConfig()
 	cfg.MinReplicas = 1
@@ -131,7 +131,7 @@ func TestNotifierWaitsForReplicas(t *testing.T) {
 
 	replica.Pause()
 	what := notification("u")
-	for range 2 { // the repeat finds the mark, and still nobody who confirms
+	for range 2 { // the second attempt is a duplicate, and is not confirmed either
 		fresh := redis.NewNotifier(openClient(t, master.URL()), cfg, "ws:")
 		_, err := fresh.Publish(t.Context(), what)
 		require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err))
@@ -148,7 +148,7 @@ func TestNotifierWaitsForReplicas(t *testing.T) {
 	require.Equal(t, got.ID, entries[len(entries)-1].ID)
 
 	_, err := redis.NewNotifier(openClient(t, replica.URL()), notifierConfig(), "ws:").Publish(t.Context(), notification("u"))
-	require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err), "a replica takes nothing, for now")
+	require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err), "a replica rejects writes, which is temporary")
 }
 
 func online(c *goredis.Client) bool {

@@ -14,13 +14,6 @@ import (
 // is the user's id.
 const disconnectChannel = controlPrefix + "disconnect"
 
-// listScript returns the leases that have not expired.
-//
-// KEYS: the user's leases.
-const listScript = clockLua + `
-return redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf')
-`
-
 // Operator implements the commands of an operator for all nodes. It only uses Redis; it does
 // not connect to a node.
 type Operator struct {
@@ -31,7 +24,7 @@ type Operator struct {
 
 // NewOperator returns an operator on the client's Redis.
 func NewOperator(c *Client) *Operator {
-	return &Operator{rdb: c.rdb, timeout: c.timeout, list: goredis.NewScript(listScript)}
+	return &Operator{rdb: c.rdb, timeout: c.timeout, list: goredis.NewScript(listLeasesScript)}
 }
 
 // Disconnect tells every node to close the user's connections. It does not wait for them;
@@ -48,22 +41,22 @@ func (o *Operator) Disconnect(ctx context.Context, user domain.UserID) error {
 // clients receive it. Errors as for Disconnect.
 func (o *Operator) Publish(ctx context.Context, p ChannelPrefix, user domain.UserID, frame []byte) error {
 	if err := o.rdb.Publish(ctx, p.channel(user), frame).Err(); err != nil {
-		return redisError("redis.Tell", err, o.timeout)
+		return redisError("redis.Publish", err, o.timeout)
 	}
 	return nil
 }
 
-// Sessions returns the user's connections on all nodes, oldest first. Those of a killed node
-// are returned for up to 30 s. Errors as for Disconnect.
+// Sessions returns the user's connections on all nodes, oldest first. It also returns those of
+// a killed node, for up to 30 s. Errors as for Disconnect.
 func (o *Operator) Sessions(ctx context.Context, user domain.UserID) ([]domain.Session, error) {
 	members, err := o.list.Run(ctx, o.rdb, []string{quotaKey(user)}).StringSlice()
 	if err != nil {
 		return nil, redisError("redis.Sessions", err, o.timeout)
 	}
-	out := make([]domain.Session, 0, len(members))
-	for _, member := range members {
-		out = append(out, readMember(member))
+	sessions := make([]domain.Session, len(members))
+	for i, member := range members {
+		sessions[i] = parseMember(member)
 	}
-	slices.SortStableFunc(out, func(a, b domain.Session) int { return a.Since.Compare(b.Since) })
-	return out, nil
+	slices.SortStableFunc(sessions, func(a, b domain.Session) int { return a.Since.Compare(b.Since) })
+	return sessions, nil
 }

@@ -14,9 +14,10 @@ import (
 const (
 	// defaultLease is how long a lease outlives a node that has died.
 	defaultLease = 30 * time.Second
-	// renewalsPerLease is the number of renewals during a lease, and retriesPerLease the
-	// maximum number of attempts after a failure.
-	renewalsPerLease, retriesPerLease = 3, 30
+	// renewalsPerLease is the number of renewals during a lease.
+	renewalsPerLease = 3
+	// retriesPerLease is the number of attempts during a lease after a failure.
+	retriesPerLease = 30
 	// quotaTimeout is the timeout of one round trip. A handshake waits for its own and
 	// perhaps for the previous one.
 	quotaTimeout = time.Second
@@ -41,17 +42,15 @@ type QuotaConfig struct {
 // round trip. Run adds the sessions that it admitted when Redis is back, also above the
 // limit: only new sessions are refused.
 type Quota struct {
-	rdb         goredis.UniversalClient
-	local       ports.ConnectionQuota
-	observer    ports.Observer
-	config      QuotaConfig
-	store       *leaseStore
-	acquires    batcher[leaseKey, bool]
-	releases    batcher[leaseKey, struct{}]
-	held        *heldLeases
-	unavailable atomic.Bool
-	// wake tells Run that there is work before the next lease is due.
-	wake chan struct{}
+	rdb            goredis.UniversalClient
+	local          ports.ConnectionQuota
+	observer       ports.Observer
+	config         QuotaConfig
+	renew, release batchScript[int64]
+	acquires       batcher[*lease, int64]
+	releases       batcher[*lease, int64]
+	held           *heldLeases
+	unavailable    atomic.Bool
 }
 
 var _ ports.ConnectionQuota = (*Quota)(nil)
@@ -63,11 +62,12 @@ func NewQuota(c *Client, cfg QuotaConfig, local ports.ConnectionQuota, o ports.O
 		cfg.Lease = defaultLease
 	}
 	q := &Quota{
-		rdb: c.rdb, local: local, observer: o, config: cfg, held: newHeldLeases(cfg.Node), wake: make(chan struct{}, 1),
-		store: newLeaseStore(c.rdb, cfg.PerUser, cfg.Lease),
+		rdb: c.rdb, local: local, observer: o, config: cfg, held: newHeldLeases(),
+		renew: newCountScript(c.rdb, renewLeaseScript, 1), release: newCountScript(c.rdb, releaseLeaseScript, 1),
 	}
-	q.acquires = newBatcher(2*quotaTimeout, q.acquireBatch)
-	q.releases = newBatcher(2*quotaTimeout, q.releaseBatch)
+	acquire := newCountScript(c.rdb, acquireLeaseScript, 1)
+	q.acquires = newBatcher(2*quotaTimeout, q.batch(acquire, cfg.PerUser, cfg.Lease.Milliseconds()))
+	q.releases = newBatcher(2*quotaTimeout, q.batch(q.release))
 	return q
 }
 
@@ -81,84 +81,70 @@ func (q *Quota) Acquire(_ context.Context, user domain.UserID, session string) e
 	if q.held.has(user, session) {
 		return nil
 	}
-	l := heldLease{session: session, since: time.Now()}
+	l := newLease(user, session, q.config.Node)
 	if !q.unavailable.Load() {
-		granted, asked := q.acquires.do(context.Background(), leaseKey{user, q.held.member(l)})
-		switch {
-		case !asked: // unknown whether the lease exists: the renewal adds it
-		case !granted:
+		granted, known := q.acquires.do(context.Background(), l)
+		if known && granted == 0 {
 			q.local.Release(user, session)
 			return domain.TooManyConnections(q.config.PerUser).WithOp("redis.Acquire")
-		default:
-			l.renewed = l.since
 		}
+		l.confirmed = known // if it is unknown whether Redis has the lease, Run adds it
 	}
-	q.held.add(user, l)
+	q.held.add(l)
 	return nil
-}
-
-// acquireBatch acquires leases. It uses no caller's context, because one cancelled handshake
-// must not fail the others.
-func (q *Quota) acquireBatch(asked []leaseKey) (granted []bool, known bool) {
-	known = q.withRedis(func(ctx context.Context) (err error) {
-		granted, err = q.store.acquire(ctx, asked)
-		return err
-	})
-	return granted, known
 }
 
 // Release removes the lease before it returns. While Redis is unavailable, Run removes it
 // later.
 func (q *Quota) Release(user domain.UserID, session string) {
-	if member, held := q.held.remove(user, session); held {
-		left := leaseKey{user, member}
-		if _, gone := q.releases.do(context.Background(), left); !gone {
-			q.deferReleases([]pendingRelease{{leaseKey: left, since: time.Now()}})
+	if l := q.held.remove(user, session); l != nil {
+		if _, released := q.releases.do(context.Background(), l); !released {
+			q.held.deferRelease(l)
 		}
 	}
 	q.local.Release(user, session)
 }
 
-func (q *Quota) releaseBatch(left []leaseKey) ([]struct{}, bool) {
-	return make([]struct{}, len(left)), q.withRedis(func(ctx context.Context) error { return q.store.release(ctx, left) })
-}
+// checkChannel is the control channel for requests to check a user's connections. The
+// payload is the user's id.
+const checkChannel = controlPrefix + "ping"
 
-// withRedis makes a round trip, unless Redis is known to be unavailable. It returns false
-// if there was no result.
-func (q *Quota) withRedis(ask func(context.Context) error) bool {
+// Reclaim publishes a request to check the user's connections to every node, including
+// this one. It does nothing while Redis is known to be unavailable.
+func (q *Quota) Reclaim(ctx context.Context, user domain.UserID) {
 	if q.unavailable.Load() {
-		return false
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), quotaTimeout)
-	defer cancel()
-	if ask(ctx) != nil {
-		q.markUnavailable()
-		return false
-	}
-	return true
-}
-
-// releaseAll removes leases, later if Redis is unavailable.
-func (q *Quota) releaseAll(debts []pendingRelease) {
-	if len(debts) == 0 {
 		return
 	}
-	if _, gone := q.releaseBatch(leaseKeysOf(debts)); !gone {
-		q.deferReleases(debts)
+	ctx, cancel := context.WithTimeout(ctx, quotaTimeout)
+	defer cancel()
+	_ = q.rdb.Publish(ctx, checkChannel, string(user)).Err() // the next refusal asks again
+}
+
+// batch returns a function that runs the script on leases. It returns false if there is no
+// result, and at once while Redis is known to be unavailable. It uses no caller's context,
+// because one cancelled handshake must not fail the others.
+func (q *Quota) batch(script batchScript[int64], common ...any) func([]*lease) ([]int64, bool) {
+	return func(leases []*lease) ([]int64, bool) {
+		if q.unavailable.Load() {
+			return nil, false
+		}
+		results, err := q.run(context.Background(), script, leases, common...)
+		if err != nil {
+			q.markUnavailable()
+		}
+		return results, err == nil
 	}
 }
 
-// deferReleases leaves releases to Run.
-func (q *Quota) deferReleases(debts []pendingRelease) {
-	q.held.addPendingReleases(debts)
-	q.wakeRun()
-}
-
-func (q *Quota) wakeRun() {
-	select {
-	case q.wake <- struct{}{}:
-	default:
+// run runs the script on leases, with the common arguments and the member of each lease.
+func (q *Quota) run(ctx context.Context, script batchScript[int64], leases []*lease, common ...any) ([]int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, quotaTimeout)
+	defer cancel()
+	keys, members := make([]string, len(leases)), make([]any, len(leases))
+	for i, l := range leases {
+		keys[i], members[i] = quotaKey(l.user), l.member
 	}
+	return script.run(ctx, keys, common, members)
 }
 
 // markUnavailable starts to decide without Redis. Redis can lose its data meanwhile, so Run
@@ -166,6 +152,5 @@ func (q *Quota) wakeRun() {
 func (q *Quota) markUnavailable() {
 	if q.unavailable.CompareAndSwap(false, true) {
 		q.observer.Observe(domain.QuotaDegraded{Degraded: true})
-		q.wakeRun()
 	}
 }

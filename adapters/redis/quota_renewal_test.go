@@ -17,14 +17,15 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// fakeRedis is a Redis that keeps no more than when it was asked for what, and by how
-// many members. It answers at once, while it is there.
+// fakeRedis is a hook that answers all commands at once, or with an error during an outage. It
+// records the time of each ping, and the number of keys of the scripts at each time.
 type fakeRedis struct {
 	began time.Time
-	mu    sync.Mutex
-	away  bool
-	pings []time.Duration
-	kept  map[time.Duration]int
+
+	mu      sync.Mutex
+	outage  bool
+	pings   []time.Duration
+	renewed map[time.Duration]int
 }
 
 func (*fakeRedis) DialHook(next goredis.DialHook) goredis.DialHook { return next }
@@ -37,13 +38,13 @@ func (p *fakeRedis) ProcessHook(goredis.ProcessHook) goredis.ProcessHook {
 		if c.Name() == "ping" {
 			p.pings = append(p.pings, at)
 		}
-		if p.away {
-			c.SetErr(errors.New("away"))
+		if p.outage {
+			c.SetErr(errors.New("outage"))
 			return c.Err()
 		}
 		if script, is := c.(*goredis.Cmd); is {
 			keys := c.Args()[2].(int)
-			p.kept[at] += keys
+			p.renewed[at] += keys
 			script.SetVal(make([]any, keys))
 			for i := range keys {
 				script.Val().([]any)[i] = int64(0)
@@ -57,29 +58,29 @@ func (*fakeRedis) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.
 	return next
 }
 
-// leave takes it away, or brings it back.
-func (p *fakeRedis) leave(away bool) {
+// setOutage starts or ends an outage.
+func (p *fakeRedis) setOutage(outage bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.away = away
+	p.outage = outage
 }
 
-// asked is what it was asked so far.
-func (p *fakeRedis) asked() (pings []time.Duration, kept map[time.Duration]int) {
+// commands returns the commands so far.
+func (p *fakeRedis) commands() (pings []time.Duration, renewed map[time.Duration]int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return slices.Clone(p.pings), maps.Clone(p.kept)
+	return slices.Clone(p.pings), maps.Clone(p.renewed)
 }
 
-// discardObserver watches.
+// discardObserver ignores all facts.
 type discardObserver struct{}
 
 func (discardObserver) Observe(domain.Fact) {}
 
-// startTestQuota is a quota over paper whose leases are tended until the test ends.
+// startTestQuota runs a quota on a fakeRedis until the test ends.
 func startTestQuota(t *testing.T) (*Quota, *fakeRedis) {
 	t.Helper()
-	p := &fakeRedis{began: time.Now(), kept: map[time.Duration]int{}}
+	p := &fakeRedis{began: time.Now(), renewed: map[time.Duration]int{}}
 	rdb := goredis.NewClient(&goredis.Options{Addr: "127.0.0.1:1"})
 	rdb.AddHook(p)
 	q := NewQuota(&Client{rdb: rdb}, QuotaConfig{PerUser: 5, Node: "n"}, memory.NewQuota(5), discardObserver{})
@@ -94,43 +95,42 @@ func startTestQuota(t *testing.T) (*Quota, *fakeRedis) {
 	return q, p
 }
 
-// TestLeasesAreRenewedTogether: each before it is ten seconds old, those of a
-// second in one question, and nothing is asked between.
+// Each lease is renewed before it is ten seconds old. All leases are renewed in one command,
+// and no other command is sent.
 func TestLeasesAreRenewedTogether(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		q, p := startTestQuota(t)
 		for _, at := range []time.Duration{0, 300 * time.Millisecond, 900 * time.Millisecond, 4 * time.Second} {
 			time.Sleep(at - time.Since(p.began))
-			q.held.add("u", heldLease{session: at.String(), since: time.Now(), renewed: time.Now()})
+			q.held.add(newLease("u", at.String(), "n"))
 		}
 		time.Sleep(23*time.Second - time.Since(p.began))
 		synctest.Wait()
-		pings, kept := p.asked()
+		pings, renewed := p.commands()
 		require.Equal(t, map[time.Duration]int{
-			10 * time.Second: 3, 14 * time.Second: 1, 20 * time.Second: 3,
-		}, kept)
+			10 * time.Second: 4, 20 * time.Second: 4,
+		}, renewed)
 		require.Empty(t, pings)
 	})
 }
 
-// TestWakeDoesNotDelayRecovery: users who leave while Redis is away, one
-// after the other without a pause, do not keep the node from looking whether it is
-// back.
-func TestWakeDoesNotDelayRecovery(t *testing.T) {
+// Releases during an outage must not delay the pings that detect its end.
+func TestReleasesDoNotDelayRecovery(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		q, p := startTestQuota(t)
-		p.leave(true)
+		p.setOutage(true)
 		q.markUnavailable()
 		for range 30 {
 			time.Sleep(100 * time.Millisecond)
-			q.deferReleases(nil)
+			require.NoError(t, q.Acquire(t.Context(), "u", "s"))
+			q.Release("u", "s")
 			synctest.Wait()
 		}
-		pings, _ := p.asked()
+		pings, _ := p.commands()
 		require.Len(t, pings, 3)
-		p.leave(false)
+		p.setOutage(false)
 		time.Sleep(time.Second)
 		synctest.Wait()
 		require.False(t, q.unavailable.Load())

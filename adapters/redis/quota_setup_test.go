@@ -15,34 +15,35 @@ import (
 	"github.com/huleedu/edge/test/contract"
 )
 
-// shortLease lets a test see leases end.
+// shortLease is a lease that ends within a test.
 const shortLease = 1500 * time.Millisecond
 
-// quotaObserver tells whether a node asks Redis about places.
+// quotaObserver observes whether a quota decides without Redis.
 type quotaObserver struct {
-	mu    sync.Mutex
-	alone bool
+	mu       sync.Mutex
+	degraded bool
 }
 
 func (s *quotaObserver) Observe(f domain.Fact) {
 	if d, is := f.(domain.QuotaDegraded); is {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.alone = d.Degraded
+		s.degraded = d.Degraded
 	}
 }
 
-func (s *quotaObserver) is(alone bool) bool {
+// is reports whether the quota is degraded, or not degraded.
+func (s *quotaObserver) is(degraded bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.alone == alone
+	return s.degraded == degraded
 }
 
-// startQuota runs a node's quota until the test ends, or it is killed.
+// startQuota runs a node's quota until the test ends or the returned function is called.
 func startQuota(t testing.TB, url string, cfg redis.QuotaConfig) (*redis.Quota, *quotaObserver, func()) {
 	t.Helper()
-	seen := &quotaObserver{}
-	q := redis.NewQuota(openClient(t, url), cfg, memory.NewQuota(cfg.PerUser), seen)
+	observer := &quotaObserver{}
+	q := redis.NewQuota(openClient(t, url), cfg, memory.NewQuota(cfg.PerUser), observer)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- q.Run(ctx) }()
@@ -53,24 +54,24 @@ func startQuota(t testing.TB, url string, cfg redis.QuotaConfig) (*redis.Quota, 
 		}
 	})
 	t.Cleanup(kill)
-	return q, seen, kill
+	return q, observer, kill
 }
 
-func quotaHarness(find func(testing.TB) server, canBreak bool) contract.QuotaHarness {
+func quotaHarness(find func(testing.TB) server, outage bool) contract.QuotaHarness {
 	return contract.QuotaHarness{
 		New: func(t testing.TB, perUser int) contract.QuotaRig {
 			s := find(t)
 			var nodes []*quotaObserver
 			rig := contract.QuotaRig{
 				Node: func() (ports.ConnectionQuota, func()) {
-					q, seen, kill := startQuota(t, s.url, redis.QuotaConfig{PerUser: perUser, Node: "node", Lease: shortLease})
-					nodes = append(nodes, seen)
+					q, observer, kill := startQuota(t, s.url, redis.QuotaConfig{PerUser: perUser, Node: "node", Lease: shortLease})
+					nodes = append(nodes, observer)
 					return q, kill
 				},
 				Lease: shortLease, StartOutage: s.stop, EndOutage: s.start, Step: s.step,
-				AwaitOutage: func(away bool) {
+				AwaitOutage: func(outage bool) {
 					for _, n := range nodes {
-						require.Eventually(t, func() bool { return n.is(away) }, patience, 5*time.Millisecond)
+						require.Eventually(t, func() bool { return n.is(outage) }, patience, 5*time.Millisecond)
 					}
 				},
 			}
@@ -79,6 +80,6 @@ func quotaHarness(find func(testing.TB) server, canBreak bool) contract.QuotaHar
 			}
 			return rig
 		},
-		Can: contract.QuotaAbilities{Shared: true, Outage: canBreak},
+		Can: contract.QuotaAbilities{Shared: true, Outage: outage},
 	}
 }

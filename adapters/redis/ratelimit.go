@@ -5,16 +5,14 @@ import (
 	"sync/atomic"
 	"time"
 
-	goredis "github.com/redis/go-redis/v9"
-
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
 
 // LimiterConfig is the timeout of a decision.
 type LimiterConfig struct {
-	// Timeout is the longest a request waits for Redis to decide about its rate
-	// limit; then each node decides for itself until Redis answers again.
+	// Timeout is the timeout of the round trip to Redis that decides about a request. After a
+	// timeout each node decides alone until Redis answers again.
 	Timeout time.Duration `env:"API_GATEWAY_RATE_LIMIT_TIMEOUT" envDefault:"0.1"`
 }
 
@@ -39,12 +37,10 @@ type RateLimiter struct {
 	local       ports.RateLimiter
 	observer    ports.Observer
 	timeout     time.Duration
-	counter     *windowCounter
+	counter     batchScript[int64]
 	requests    batcher[windowRequest, windowState]
-	denied      *deniedCache
+	denied      deniedCache
 	unavailable atomic.Bool
-	// wake tells Run that Redis is unavailable.
-	wake chan struct{}
 }
 
 var _ ports.RateLimiter = (*RateLimiter)(nil)
@@ -53,8 +49,8 @@ var _ ports.RateLimiter = (*RateLimiter)(nil)
 // requests. The caller must start Run.
 func NewRateLimiter(c *Client, cfg LimiterConfig, local ports.RateLimiter, o ports.Observer) *RateLimiter {
 	l := &RateLimiter{
-		local: local, observer: o, timeout: cfg.Timeout, counter: newWindowCounter(c.rdb),
-		denied: newDeniedCache(), wake: make(chan struct{}, 1),
+		local: local, observer: o, timeout: cfg.Timeout, counter: newCountScript(c.rdb, countScript, 2),
+		denied: newDeniedCache(),
 	}
 	l.requests = newBatcher(cfg.Timeout, l.countBatch)
 	return l
@@ -85,71 +81,40 @@ func (l *RateLimiter) Take(ctx context.Context, party string, limit domain.Limit
 	}
 }
 
-// countBatch counts all requests in one round trip. It uses no request's context, because
-// one cancelled request must not fail the others.
-func (l *RateLimiter) countBatch(asked []windowRequest) ([]windowState, bool) {
+// countBatch counts all requests in one round trip. It returns false if there is no result, and
+// at once while Redis is known to be unavailable. It uses no request's context, because one
+// cancelled request must not fail the others.
+func (l *RateLimiter) countBatch(requests []windowRequest) ([]windowState, bool) {
 	if l.unavailable.Load() {
 		return nil, false
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), l.timeout)
-	defer cancel()
-	answers, err := l.counter.count(ctx, asked)
-	if err != nil {
-		l.markUnavailable()
-		return nil, false
-	}
-	return answers, true
-}
-
-func (l *RateLimiter) markUnavailable() {
-	if l.unavailable.CompareAndSwap(false, true) {
+	windows, err := l.countWindows(context.Background(), requests)
+	if err != nil && l.unavailable.CompareAndSwap(false, true) {
 		l.observer.Observe(domain.LimiterDegraded{Degraded: true})
-		select {
-		case l.wake <- struct{}{}:
-		default: // Run is already notified
-		}
 	}
+	return windows, err == nil
 }
 
 // Run returns the limiter to Redis after each outage. It returns when ctx is done.
 func (l *RateLimiter) Run(ctx context.Context) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-l.wake:
-			l.awaitRecovery(ctx)
-		}
-	}
-}
-
-// awaitRecovery tries until Redis counts within the timeout.
-func (l *RateLimiter) awaitRecovery(ctx context.Context) {
 	ticker := time.NewTicker(recoveryInterval)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case <-ticker.C:
-			if l.recovered(ctx) {
-				l.unavailable.Store(false)
-				l.observer.Observe(domain.LimiterDegraded{Degraded: false})
-				return
+			if l.unavailable.Load() {
+				l.tryRecover(ctx)
 			}
 		}
 	}
 }
 
-func (l *RateLimiter) recovered(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, l.timeout)
-	defer cancel()
-	_, err := l.counter.count(ctx, []windowRequest{{key: probeKey, length: recoveryInterval}})
-	return err == nil
-}
-
-// isCluster reports whether the keys of one command must share a slot.
-func isCluster(rdb goredis.UniversalClient) bool {
-	_, is := rdb.(*goredis.ClusterClient)
-	return is
+// tryRecover uses Redis again if it counts a request within the timeout.
+func (l *RateLimiter) tryRecover(ctx context.Context) {
+	if _, err := l.countWindows(ctx, []windowRequest{{key: probeKey, length: recoveryInterval}}); err == nil {
+		l.unavailable.Store(false)
+		l.observer.Observe(domain.LimiterDegraded{Degraded: false})
+	}
 }

@@ -1,46 +1,31 @@
 package redis
 
 import (
-	"hash/maphash"
-	"sync"
+	"crypto/sha256"
 	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
 )
 
-// maxDenied is the maximum number of cached windows, about 4 MB. The next request of a
-// window that was evicted asks Redis again.
+// maxDenied is the maximum number of cached windows, about 13 MB. When it is exceeded, the
+// least recently used window is deleted; its next request asks Redis again.
 const maxDenied = 1 << 16
 
-// deniedCache caches windows that are full until they end.
+// deniedCache caches until when windows are full. It stores the hashes of keys, because a key
+// can be long.
 type deniedCache struct {
-	seeds [2]maphash.Seed
-
-	mu sync.Mutex
-	// The ends of windows in two generations. When current is full, it becomes previous, and
-	// the old previous is deleted.
-	current, previous map[[2]uint64]time.Time
+	ends *lru.Cache[[sha256.Size]byte, time.Time]
 }
 
-func newDeniedCache() *deniedCache {
-	return &deniedCache{
-		seeds:   [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
-		current: map[[2]uint64]time.Time{},
-	}
+func newDeniedCache() deniedCache {
+	ends, _ := lru.New[[sha256.Size]byte, time.Time](maxDenied) // the only error is a size below 1
+	return deniedCache{ends}
 }
 
-// hash returns a keyed hash of the key. A client cannot produce a collision.
-func (r *deniedCache) hash(key string) [2]uint64 {
-	return [2]uint64{maphash.String(r.seeds[0], key), maphash.String(r.seeds[1], key)}
-}
-
-// remaining returns how long the window of the key is known to be full.
-func (r *deniedCache) remaining(key string) time.Duration {
-	mark := r.hash(key)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	ends, known := r.current[mark]
-	if !known {
-		ends, known = r.previous[mark]
-	}
+// remaining returns how long the window of the key is known to be full. The result is not
+// positive for a window that is not cached or has ended.
+func (c deniedCache) remaining(key string) time.Duration {
+	ends, known := c.ends.Get(sha256.Sum256([]byte(key)))
 	if !known {
 		return 0
 	}
@@ -48,12 +33,6 @@ func (r *deniedCache) remaining(key string) time.Duration {
 }
 
 // add stores that the window of the key is full until it ends.
-func (r *deniedCache) add(key string, ends time.Time) {
-	mark := r.hash(key)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.current) >= maxDenied/2 {
-		r.previous, r.current = r.current, map[[2]uint64]time.Time{}
-	}
-	r.current[mark] = ends
+func (c deniedCache) add(key string, ends time.Time) {
+	c.ends.Add(sha256.Sum256([]byte(key)), ends)
 }

@@ -15,35 +15,35 @@ import (
 
 func TestDeniedCacheEntriesExpire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		remember, left := redis.NewDeniedCache()
-		remember("a", time.Now().Add(time.Minute))
+		add, remaining := redis.NewDeniedCache()
+		add("a", time.Now().Add(time.Minute))
 		time.Sleep(time.Minute - time.Nanosecond)
-		require.Equal(t, time.Nanosecond, left("a"))
-		require.Zero(t, left("b"))
+		require.Equal(t, time.Nanosecond, remaining("a"))
+		require.Zero(t, remaining("b"))
 		time.Sleep(time.Nanosecond)
-		require.LessOrEqual(t, left("a"), time.Duration(0))
+		require.LessOrEqual(t, remaining("a"), time.Duration(0))
 	})
 }
 
 func TestDeniedCacheIsBounded(t *testing.T) {
-	remember, left := redis.NewDeniedCache()
+	add, remaining := redis.NewDeniedCache()
 	long, ends := strings.Repeat("x", 1000), time.Now().Add(time.Hour)
 	key := func(n int) string { return long + strconv.Itoa(n) }
 	before := heap()
 	for n := range 50_000 {
-		remember(key(n), ends)
+		add(key(n), ends)
 	}
 	for _, n := range []int{0, 32767, 32768, 49999} {
-		require.Positive(t, left(key(n)), "none is forgotten before it must be")
+		require.Positive(t, remaining(key(n)), "no entry may be evicted below the limit")
 	}
 	for n := range 300_000 {
-		remember(key(n), ends)
+		add(key(n), ends)
 	}
-	require.Positive(t, left(key(299_999)))
+	require.Positive(t, remaining(key(299_999)))
 	require.Less(t, heap(), before+16<<20)
 }
 
-// heap is what is live, in bytes.
+// heap returns the live heap in bytes.
 func heap() uint64 {
 	runtime.GC()
 	var m runtime.MemStats

@@ -19,15 +19,15 @@ import (
 	"github.com/huleedu/edge/test/servers"
 )
 
-// counter is a local limiter that only notes that it was asked.
+// localLimiter is a fallback limiter that counts its calls.
 type localLimiter struct {
 	mu    sync.Mutex
 	spent map[string]int
-	asked atomic.Int64
+	calls atomic.Int64
 }
 
 func (c *localLimiter) Take(_ context.Context, party string, limit domain.Limit) domain.RateDecision {
-	c.asked.Add(1)
+	c.calls.Add(1)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.spent == nil {
@@ -38,89 +38,96 @@ func (c *localLimiter) Take(_ context.Context, party string, limit domain.Limit)
 	return domain.RateDecision{Allowed: left >= 0, Remaining: max(left, 0), Reset: limit.Window}
 }
 
-// limiterObserver tells in which state a limiter is.
+// limiterObserver observes whether a limiter decides without Redis.
 type limiterObserver struct {
-	mu    sync.Mutex
-	alone bool
-	turns int
-	news  chan struct{}
+	mu       sync.Mutex
+	degraded bool
+	changes  int
+	changed  chan struct{} // closed by the next change
 }
 
-func newLimiterObserver() *limiterObserver { return &limiterObserver{news: make(chan struct{})} }
+func newLimiterObserver() *limiterObserver { return &limiterObserver{changed: make(chan struct{})} }
 
 func (s *limiterObserver) Observe(f domain.Fact) {
 	if d, is := f.(domain.LimiterDegraded); is {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.alone = d.Degraded
-		s.turns++
-		close(s.news)
-		s.news = make(chan struct{})
+		s.degraded = d.Degraded
+		s.changes++
+		close(s.changed)
+		s.changed = make(chan struct{})
 	}
 }
 
-func (s *limiterObserver) await(t testing.TB, alone bool) {
+// await waits until the limiter is degraded or works with Redis.
+func (s *limiterObserver) await(t testing.TB, degraded bool) {
 	t.Helper()
 	timeout := time.After(20 * time.Second)
 	for {
 		s.mu.Lock()
-		done, news := s.alone == alone, s.news
+		done, changed := s.degraded == degraded, s.changed
 		s.mu.Unlock()
 		if done {
 			return
 		}
 		select {
-		case <-news:
+		case <-changed:
 		case <-timeout:
-			require.FailNow(t, "the limiter does not change its state")
+			require.FailNow(t, "the limiter did not change its state")
 		}
 	}
 }
 
-// patient settings keep a busy machine from being taken for an absent Redis.
+// patientConfig returns a configuration with which a busy machine is not an outage of Redis.
 func patientConfig() redis.LimiterConfig { return redis.LimiterConfig{Timeout: 5 * time.Second} }
 
 // startLimiter runs a node's limiter until the test ends.
 func startLimiter(t testing.TB, url string, cfg redis.LimiterConfig) (*redis.RateLimiter, *limiterObserver, *localLimiter) {
 	t.Helper()
-	seen, local := newLimiterObserver(), &localLimiter{}
-	l := redis.NewRateLimiter(openClient(t, url), cfg, local, seen)
+	observer, local := newLimiterObserver(), &localLimiter{}
+	l := redis.NewRateLimiter(openClient(t, url), cfg, local, observer)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- l.Run(ctx) }()
 	t.Cleanup(func() { cancel(); require.NoError(t, <-ended) })
-	return l, seen, local
+	return l, observer, local
 }
 
-func limiterHarness(find func(testing.TB) server, canBreak, canCount bool) contract.LimiterHarness {
+func limiterHarness(find func(testing.TB) server, outage bool) contract.LimiterHarness {
 	return contract.LimiterHarness{
 		New: func(t testing.TB) contract.LimiterRig {
 			s := find(t)
 			var nodes []*limiterObserver
-			var trips func() int64
-			if canCount {
-				c := externalClient(t, s.url)
-				trips = func() int64 { return evaluations(t, c) }
-			}
 			return contract.LimiterRig{
 				Node: func() ports.RateLimiter {
-					l, seen, _ := startLimiter(t, s.url, patientConfig())
-					nodes = append(nodes, seen)
+					l, observer, _ := startLimiter(t, s.url, patientConfig())
+					nodes = append(nodes, observer)
 					return l
 				},
-				StartOutage: s.stop, EndOutage: s.start, RoundTrips: trips,
-				AwaitDegraded: func(alone bool) {
+				StartOutage: s.stop, EndOutage: s.start,
+				AwaitDegraded: func(degraded bool) {
 					for _, n := range nodes {
-						n.await(t, alone)
+						n.await(t, degraded)
 					}
 				},
 			}
 		},
-		Can: contract.LimiterAbilities{Outage: canBreak},
+		Can: contract.LimiterAbilities{Outage: outage},
 	}
 }
 
-// clustered is a cluster of one real node.
+// countingHarness returns a harness that counts round trips.
+func countingHarness(find func(testing.TB) server) contract.LimiterHarness {
+	return contract.LimiterHarness{New: func(t testing.TB) contract.LimiterRig {
+		s := find(t)
+		c := externalClient(t, s.url)
+		rig := limiterHarness(func(testing.TB) server { return s }, false).New(t)
+		rig.RoundTrips = func() int64 { return evaluations(t, c) }
+		return rig
+	}}
+}
+
+// clustered starts a cluster of one node.
 func clustered(t testing.TB) server {
 	t.Helper()
 	p := servers.OwnRedis(t, "--cluster-enabled", "yes")
@@ -132,7 +139,7 @@ func clustered(t testing.TB) server {
 	return server{url: p.URL() + "?addr=" + p.Addr()}
 }
 
-// evaluations is how many scripts the server has run.
+// evaluations returns how many scripts the server has run.
 func evaluations(t testing.TB, c *goredis.Client) int64 {
 	t.Helper()
 	info, err := c.InfoMap(context.Background(), "commandstats").Result()

@@ -9,35 +9,8 @@ import (
 
 	"github.com/huleedu/edge/adapters/redis"
 	"github.com/huleedu/edge/domain"
-	"github.com/huleedu/edge/test/contract"
 	"github.com/huleedu/edge/test/servers"
 )
-
-func TestLimiterOnEmbedded(t *testing.T) {
-	contract.RateLimiter(t, limiterHarness(embedded, true, false))
-}
-
-func TestLimiterOnRealRedis(t *testing.T) {
-	shared(t)
-	contract.RateLimiter(t, limiterHarness(shared, false, false))
-}
-
-func TestLimiterOnOwnRedis(t *testing.T) {
-	ownServer(t)
-	contract.RateLimiter(t, limiterHarness(ownServer, true, false))
-}
-
-func TestLimiterOnCluster(t *testing.T) {
-	s := clustered(t)
-	contract.RateLimiter(t, limiterHarness(func(testing.TB) server { return s }, false, false))
-}
-
-// TestLimiterOnSixNodes: three masters share the windows between them, and a
-// party's count is as exact as on one.
-func TestLimiterOnSixNodes(t *testing.T) {
-	c := servers.OwnCluster(t)
-	contract.RateLimiter(t, limiterHarness(func(testing.TB) server { return server{url: c.URL()} }, false, false))
-}
 
 func queries(most int) domain.Limit {
 	return domain.Limit{Class: domain.LimitQueries, Max: most, Window: time.Minute}
@@ -45,7 +18,7 @@ func queries(most int) domain.Limit {
 
 func TestLimiterWaitsForAHungRedisOnce(t *testing.T) {
 	p := servers.OwnRedis(t)
-	l, seen, local := startLimiter(t, p.URL(), redis.LimiterConfig{Timeout: 100 * time.Millisecond})
+	l, observer, local := startLimiter(t, p.URL(), redis.LimiterConfig{Timeout: 100 * time.Millisecond})
 	require.True(t, l.Take(t.Context(), "u1", queries(1000)).Allowed)
 	p.Pause()
 	began := time.Now()
@@ -54,42 +27,42 @@ func TestLimiterWaitsForAHungRedisOnce(t *testing.T) {
 		group.Go(func() { l.Take(t.Context(), "u1", queries(1000)) })
 	}
 	group.Wait()
-	require.Less(t, time.Since(began), time.Second, "all who met the outage paid for it together")
-	seen.await(t, true)
+	require.Less(t, time.Since(began), time.Second, "concurrent requests must wait for one timeout only")
+	observer.await(t, true)
 	began = time.Now()
 	for range 1000 {
 		l.Take(t.Context(), "u2", queries(10))
 	}
-	require.Less(t, time.Since(began), 500*time.Millisecond, "who comes later pays nothing")
-	require.EqualValues(t, 1050, local.asked.Load())
+	require.Less(t, time.Since(began), 500*time.Millisecond, "later requests must not wait")
+	require.EqualValues(t, 1050, local.calls.Load())
 	p.Resume()
-	seen.await(t, false)
+	observer.await(t, false)
 	require.True(t, l.Take(t.Context(), "u3", queries(10)).Allowed)
-	require.EqualValues(t, 1050, local.asked.Load())
-	require.Equal(t, 2, seen.turns)
+	require.EqualValues(t, 1050, local.calls.Load())
+	require.Equal(t, 2, observer.changes)
 }
 
 func TestLimiterIsDegradedByARedisThatCannotCount(t *testing.T) {
 	p := servers.OwnRedis(t)
-	l, seen, local := startLimiter(t, p.URL(), patientConfig())
+	l, observer, local := startLimiter(t, p.URL(), patientConfig())
 	c := externalClient(t, p.URL())
 	require.NoError(t, c.Do(t.Context(), "config", "set", "maxmemory", "1").Err())
 	require.True(t, l.Take(t.Context(), "u1", queries(10)).Allowed)
-	seen.await(t, true)
-	require.EqualValues(t, 1, local.asked.Load())
+	observer.await(t, true)
+	require.EqualValues(t, 1, local.calls.Load())
 	require.NoError(t, c.Do(t.Context(), "config", "set", "maxmemory", "0").Err())
-	seen.await(t, false)
+	observer.await(t, false)
 }
 
 func TestLimiterSurvivesAFlushedServer(t *testing.T) {
 	p := servers.OwnRedis(t)
-	l, seen, _ := startLimiter(t, p.URL(), patientConfig())
+	l, observer, _ := startLimiter(t, p.URL(), patientConfig())
 	require.True(t, l.Take(t.Context(), "u1", queries(2)).Allowed)
 	c := externalClient(t, p.URL())
 	require.NoError(t, c.FlushAll(t.Context()).Err())
 	require.NoError(t, c.ScriptFlush(t.Context()).Err())
 	require.Equal(t, 1, l.Take(t.Context(), "u1", queries(2)).Remaining)
-	require.Zero(t, seen.turns)
+	require.Zero(t, observer.changes)
 }
 
 func TestLimiterSetsAMissingExpiry(t *testing.T) {
@@ -103,7 +76,7 @@ func TestLimiterSetsAMissingExpiry(t *testing.T) {
 	require.Greater(t, left, 50*time.Second)
 }
 
-// A step of Redis's clock backwards lengthens the time to live of each key by the step.
+// The test sets a time to live as it is after a step of Redis's clock backwards.
 func TestLimiterShortensAWindowAfterAStepOfTheClock(t *testing.T) {
 	s := embedded(t)
 	l, _, _ := startLimiter(t, s.url, patientConfig())
@@ -129,7 +102,7 @@ func TestLimiterBatchesRequestsAndCachesRefusals(t *testing.T) {
 	for range 500 {
 		require.False(t, l.Take(t.Context(), "u1", queries(1)).Allowed)
 	}
-	require.EqualValues(t, 1, evaluations(t, c)-before, "a refusal is asked for once")
+	require.EqualValues(t, 1, evaluations(t, c)-before, "Redis must count only the first rejected request")
 
 	p.Pause()
 	var group sync.WaitGroup
@@ -140,16 +113,4 @@ func TestLimiterBatchesRequestsAndCachesRefusals(t *testing.T) {
 	p.Resume()
 	group.Wait()
 	require.LessOrEqual(t, evaluations(t, c)-before, int64(8))
-}
-
-func BenchmarkLimiterOnEmbedded(b *testing.B) {
-	contract.BenchmarkRateLimiter(b, limiterHarness(embedded, false, false))
-}
-
-func BenchmarkLimiterOnOwnRedis(b *testing.B) {
-	forgetful := func(t testing.TB) server {
-		t.Helper()
-		return server{url: servers.OwnRedis(t).URL()}
-	}
-	contract.BenchmarkRateLimiter(b, limiterHarness(forgetful, false, true))
 }

@@ -35,7 +35,7 @@ func redact(reply string) string {
 		}
 		return ' '
 	}, text)
-	for _, rule := range []struct{ pattern, put string }{
+	for _, rule := range []struct{ pattern, replacement string }{
 		{`(?i)\bwith args beginning with:.*`, "with args beginning with: (...)"},
 		{`'[^']*'?|"[^"]*"?|` + "`[^`]*`?", "(...)"},
 		{`[A-Za-z][A-Za-z0-9+.-]*://\S*`, "(address)"},
@@ -46,7 +46,7 @@ func redact(reply string) string {
 		{`\b[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+\b`, "(address)"},
 		{`[A-Za-z0-9+/_=-]{24,}`, "(...)"},
 	} {
-		text = regexp.MustCompile(rule.pattern).ReplaceAllString(text, rule.put)
+		text = regexp.MustCompile(rule.pattern).ReplaceAllString(text, rule.replacement)
 	}
 	return truncate(strings.Join(strings.Fields(text), " "), maxReplyText)
 }

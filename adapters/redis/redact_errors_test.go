@@ -17,7 +17,7 @@ import (
 	"github.com/huleedu/edge/test/contract"
 )
 
-// secret stands for anything private in an error reply.
+// secret is a private word in an error reply.
 const secret = "hunter2"
 
 // startRefusingServer starts a server that answers every command with an error reply, and
@@ -63,27 +63,26 @@ func refuseCommands(conn net.Conn, reply, result string) {
 			return
 		}
 		parts, _ := strconv.Atoi(strings.TrimSpace(strings.TrimPrefix(head, "*")))
-		answer := "-" + reply + "\r\n"
+		response := "-" + reply + "\r\n"
 		for range 2 * parts {
 			line, err := lines.ReadString('\n')
 			if err != nil {
 				return
 			}
 			if result != "" && strings.HasPrefix(line, "eval") {
-				answer = result
+				response = result
 			}
 		}
-		if _, err := conn.Write([]byte(answer)); err != nil {
+		if _, err := conn.Write([]byte(response)); err != nil {
 			return
 		}
 	}
 }
 
-// Each error of the package holds a reply of the server only in redacted form.
-func TestNoErrorHoldsPrivateWordsOfAReply(t *testing.T) {
+func TestErrorsContainRedactedReplies(t *testing.T) {
 	c := openClient(t, startRefusingServer(t, "NOPE password: "+secret, ""))
 	registrations, log := redis.NewRegistrations(c), redis.NewLog(c)
-	once, operator, key := redis.NewIdempotency(c), redis.NewOperator(c), domain.IdempotencyKey{User: "u1", Path: "p", Key: "k"}
+	store, operator, key := redis.NewIdempotency(c), redis.NewOperator(c), domain.IdempotencyKey{User: "u1", Path: "p", Key: "k"}
 	one := domain.Notification{User: "u1", EventID: "e1", Frame: []byte(`{"event":"e","data":{}}`)}
 	for name, call := range map[string]func(context.Context) error{
 		"save":       func(ctx context.Context) error { return registrations.Save(ctx, "u1", "b1") },
@@ -92,11 +91,11 @@ func TestNoErrorHoldsPrivateWordsOfAReply(t *testing.T) {
 		"recent":     func(ctx context.Context) error { _, err := log.Recent(ctx, "u1", time.Minute); return err },
 		"last":       func(ctx context.Context) error { _, err := log.Last(ctx, "u1"); return err },
 		"origin":     func(ctx context.Context) error { _, err := log.Origin(ctx, "u1", "1-1"); return err },
-		"claim":      func(ctx context.Context) error { _, err := once.Claim(ctx, key, "d"); return err },
-		"confirm":    func(ctx context.Context) error { return once.Confirm(ctx, key, "running x d", nil) },
-		"release":    func(ctx context.Context) error { return once.Release(ctx, key, "running x d") },
+		"claim":      func(ctx context.Context) error { _, err := store.Claim(ctx, key, "d"); return err },
+		"confirm":    func(ctx context.Context) error { return store.Confirm(ctx, key, "running x d", nil) },
+		"release":    func(ctx context.Context) error { return store.Release(ctx, key, "running x d") },
 		"disconnect": func(ctx context.Context) error { return operator.Disconnect(ctx, "u1") },
-		"tell":       func(ctx context.Context) error { return operator.Publish(ctx, "ws:", "u1", []byte("x")) },
+		"message":    func(ctx context.Context) error { return operator.Publish(ctx, "ws:", "u1", []byte("x")) },
 		"sessions":   func(ctx context.Context) error { _, err := operator.Sessions(ctx, "u1"); return err },
 		"health":     func(ctx context.Context) error { return c.Health(ctx).Err },
 		"publish": func(ctx context.Context) error {
@@ -115,7 +114,7 @@ func TestNoErrorHoldsPrivateWordsOfAReply(t *testing.T) {
 	}
 }
 
-func TestNoErrorOfASubscriptionHoldsPrivateWordsOfAReply(t *testing.T) {
+func TestErrorsOfASubscriptionContainRedactedReplies(t *testing.T) {
 	l := listener(openClient(t, startRefusingServer(t, "NOPE password: "+secret, "")), listenerConfig(), contract.NewFacts())
 	run(t, l, newInbox())
 	var text string
@@ -127,11 +126,11 @@ func TestNoErrorOfASubscriptionHoldsPrivateWordsOfAReply(t *testing.T) {
 	require.NotContains(t, text, secret)
 }
 
-func TestNoErrorAboutReplicasHoldsPrivateWordsOfAReply(t *testing.T) {
-	const kept = "*2\r\n$3\r\n1-1\r\n$1\r\n0\r\n"
+func TestErrorsAboutReplicasContainRedactedReplies(t *testing.T) {
+	const stored = "*2\r\n$3\r\n1-1\r\n$1\r\n0\r\n"
 	cfg := notifierConfig()
 	cfg.MinReplicas = 1
-	n := redis.NewNotifier(openClient(t, startRefusingServer(t, "NOPE password: "+secret, kept)), cfg, "ws:")
+	n := redis.NewNotifier(openClient(t, startRefusingServer(t, "NOPE password: "+secret, stored)), cfg, "ws:")
 	_, err := n.Publish(t.Context(), domain.Notification{User: "u1", EventID: "e1", Frame: []byte(`{"event":"e","data":{}}`)})
 	require.ErrorContains(t, err, "NOPE")
 	require.NotContains(t, err.Error(), secret)

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestRedactKeepsTheReplyAndDropsWhatIsPrivate(t *testing.T) {
+func TestRedactRemovesPrivateParts(t *testing.T) {
 	for reply, want := range map[string]string{
 		"ERR This instance has cluster support disabled":                      "ERR This instance has cluster support disabled",
 		"ERR DB index is out of range":                                        "ERR DB index is out of range",

@@ -22,12 +22,13 @@ import (
 // server is a Redis for a test.
 type server struct {
 	url string
-	// stop and start take it away and bring it back; nil for a shared one.
+	// stop and start stop and start the server; nil for a shared one.
 	stop, start func()
-	// step moves its clock; nil where that is not possible.
+	// step moves the server's clock; nil if that is not possible.
 	step func(time.Duration)
 }
 
+// embedded starts a Redis in this process.
 func embedded(t testing.TB) server {
 	t.Helper()
 	r, err := world.StartRedis("")
@@ -36,12 +37,13 @@ func embedded(t testing.TB) server {
 	return server{url: r.URL(), stop: r.Stop, start: func() { require.NoError(t, r.Restart()) }, step: r.Step}
 }
 
+// shared returns the Redis that all tests share. It skips the test if there is none.
 func shared(t testing.TB) server {
 	t.Helper()
 	return server{url: servers.Redis(t)}
 }
 
-// own keeps its data over a crash.
+// ownServer starts a Redis that keeps its data when it is killed.
 func ownServer(t testing.TB) server {
 	t.Helper()
 	p := servers.OwnRedis(t, "--appendonly", "yes", "--appendfsync", "always")
@@ -72,7 +74,7 @@ func listener(c *redis.Client, cfg redis.ListenerConfig, o ports.Observer) *redi
 	return redis.NewListener(c, cfg, o, noop.NewTracerProvider(), slog.New(slog.DiscardHandler))
 }
 
-// externalClient is another service's own connection.
+// externalClient returns a client of the library, as another service has.
 func externalClient(t testing.TB, url string) *goredis.Client {
 	t.Helper()
 	o, err := goredis.ParseURL(url)
@@ -83,7 +85,7 @@ func externalClient(t testing.TB, url string) *goredis.Client {
 	return c
 }
 
-// publishing publishes in pipelines, each message after the one before.
+// publisher returns a function that publishes messages in order, in one pipeline.
 func publisher(t testing.TB, url string) func(domain.UserID, ...string) {
 	t.Helper()
 	c := externalClient(t, url)
@@ -100,22 +102,21 @@ func publisher(t testing.TB, url string) func(domain.UserID, ...string) {
 	}
 }
 
-// disconnecting is an operator, whose word is lost while Redis is away.
+// disconnecter returns an operator's Disconnect. It ignores errors.
 func disconnecter(t testing.TB, url string) func(domain.UserID) {
 	t.Helper()
 	o := redis.NewOperator(openClient(t, url))
 	return func(user domain.UserID) { _ = o.Disconnect(context.Background(), user) }
 }
 
-// checking is another node's quota, which asks all nodes to check a user's
-// connections.
+// checker returns the Reclaim of another node's quota.
 func checker(t testing.TB, url string) func(domain.UserID) {
 	t.Helper()
 	q := redis.NewQuota(openClient(t, url), redis.QuotaConfig{PerUser: 1, Node: "other"}, memory.NewQuota(1), contract.NewFacts())
 	return func(user domain.UserID) { q.Reclaim(context.Background(), user) }
 }
 
-func listenerHarness(find func(testing.TB) server, canBreak bool) contract.ListenerHarness {
+func listenerHarness(find func(testing.TB) server, outage bool) contract.ListenerHarness {
 	return contract.ListenerHarness{
 		New: func(t testing.TB) contract.ListenerRig {
 			s := find(t)
@@ -126,11 +127,11 @@ func listenerHarness(find func(testing.TB) server, canBreak bool) contract.Liste
 				Check:      checker(t, s.url),
 			}
 		},
-		Can: contract.ListenerAbilities{Outage: canBreak},
+		Can: contract.ListenerAbilities{Outage: outage},
 	}
 }
 
-func notifierHarness(find func(testing.TB) server, canBreak bool) contract.NotifierHarness {
+func notifierHarness(find func(testing.TB) server, outage bool) contract.NotifierHarness {
 	return contract.NotifierHarness{
 		New: func(t testing.TB) contract.NotifierRig {
 			s := find(t)
@@ -142,6 +143,6 @@ func notifierHarness(find func(testing.TB) server, canBreak bool) contract.Notif
 				StartOutage: s.stop, EndOutage: s.start,
 			}
 		},
-		Can: contract.NotifierAbilities{Outage: canBreak},
+		Can: contract.NotifierAbilities{Outage: outage},
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/huleedu/edge/domain"
 )
@@ -37,7 +38,7 @@ type Tracing struct {
 // It returns an INITIALIZATION_FAILED for invalid settings. The caller must call Close.
 func NewTracing(c Config, o OTelConfig, s domain.Service, log *slog.Logger) (*Tracing, error) {
 	if !c.EnableTracing || o.Disabled {
-		return &Tracing{provider: noopProvider{}}, nil
+		return &Tracing{provider: noop.NewTracerProvider()}, nil
 	}
 	if o.endpoint() == "" {
 		p := sdk.NewTracerProvider(sdk.WithSampler(sdk.NeverSample()))

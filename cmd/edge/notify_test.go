@@ -52,7 +52,7 @@ func TestNotifyRejectsInvalidArguments(t *testing.T) {
 		"edge: --category: \"news\" is not one of: batch_progress, ":                             {"anna", "hello", "--kept", "--category", "news"},
 		"edge: invalid settings:\n  KAFKA_BOOTSTRAP_SERVERS: must be host:port":                  {"anna", "hello", "--kept", "--kafka", "nowhere"},
 		"edge: invalid settings:\n  REDIS_URL: must be ":                                         {"anna", "hello", "--redis", "nowhere"},
-		"edge: redis.Tell: CONNECTION_ERROR":                                                     {"anna", "hello", "--redis", "redis://127.0.0.1:1"},
+		"edge: redis.Publish: CONNECTION_ERROR":                                                  {"anna", "hello", "--redis", "redis://127.0.0.1:1"},
 		"edge: kafka.Publish: KAFKA_PUBLISH_ERROR":                                               {"anna", "hello", "--kept", "--kafka", "127.0.0.1:1"},
 	} {
 		s := startCommand(t, vars, append([]string{"notify"}, args...)...)

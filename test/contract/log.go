@@ -61,7 +61,7 @@ func NotificationLog(t *testing.T, h LogHarness) {
 	t.Run("returns the last positions of concurrent callers", h.lastOfMany)
 	t.Run("returns an error for a cancelled context", h.endsWithContext)
 	if h.Can.Outage {
-		t.Run("outage", h.away)
+		t.Run("outage: every call returns an error", h.failsDuringOutage)
 	}
 }
 
@@ -120,20 +120,20 @@ func (h LogHarness) empty(t *testing.T) {
 
 func (h LogHarness) since(t *testing.T) {
 	user, rig := freshUser(), h.New(t, 256)
-	kept := rig.publish(t, user, 5)
+	stored := rig.publish(t, user, 5)
 	all := rig.since(t, user, domain.PositionStart)
 	require.True(t, all.Complete)
-	requireEntries(t, kept, all.Entries)
-	for i, k := range kept {
+	requireEntries(t, stored, all.Entries)
+	for i, k := range stored {
 		got := rig.since(t, user, k.ID)
 		require.True(t, got.Complete)
 		require.False(t, got.More)
-		require.Equal(t, kept[0].ID, got.Oldest)
-		requireEntries(t, kept[i+1:], got.Entries)
+		require.Equal(t, stored[0].ID, got.Oldest)
+		requireEntries(t, stored[i+1:], got.Entries)
 	}
 	last, err := rig.Log.Last(t.Context(), user)
 	require.NoError(t, err)
-	require.Equal(t, kept[4].ID, last)
+	require.Equal(t, stored[4].ID, last)
 }
 
 func (h LogHarness) verbatim(t *testing.T) {
@@ -152,40 +152,40 @@ func (h LogHarness) verbatim(t *testing.T) {
 
 func (h LogHarness) trimmed(t *testing.T) {
 	user, rig := freshUser(), h.New(t, 5)
-	kept := rig.publish(t, user, 8)
-	for _, k := range kept[:3] {
+	stored := rig.publish(t, user, 8)
+	for _, k := range stored[:3] {
 		got := rig.since(t, user, k.ID)
 		require.False(t, got.Complete, "the entry was trimmed")
-		require.Equal(t, kept[3].ID, got.Oldest)
+		require.Equal(t, stored[3].ID, got.Oldest)
 		require.Empty(t, got.Preceding)
-		requireEntries(t, kept[3:], got.Entries)
+		requireEntries(t, stored[3:], got.Entries)
 	}
-	require.True(t, rig.since(t, user, kept[3].ID).Complete)
+	require.True(t, rig.since(t, user, stored[3].ID).Complete)
 	whole := rig.since(t, user, domain.PositionStart)
 	require.True(t, whole.Complete, "the start position is always valid")
-	requireEntries(t, kept[3:], whole.Entries)
+	requireEntries(t, stored[3:], whole.Entries)
 }
 
 func (h LogHarness) unknown(t *testing.T) {
 	user, rig := freshUser(), h.New(t, 256)
-	kept := rig.publish(t, user, 3)
+	stored := rig.publish(t, user, 3)
 	for _, never := range []domain.Position{
-		"0-1", "1-0", kept[1].ID + "9", "9" + kept[1].ID, "18446744073709551615-18446744073709551615",
+		"0-1", "1-0", stored[1].ID + "9", "9" + stored[1].ID, "18446744073709551615-18446744073709551615",
 	} {
 		got := rig.since(t, user, never)
 		require.False(t, got.Complete, never)
-		require.Equal(t, kept[0].ID, got.Oldest)
-		requireEntries(t, kept, got.Entries)
+		require.Equal(t, stored[0].ID, got.Oldest)
+		requireEntries(t, stored, got.Entries)
 	}
 }
 
 func (h LogHarness) expired(t *testing.T) {
 	user, rig := freshUser(), h.New(t, 256)
-	kept := rig.publish(t, user, 3)
+	stored := rig.publish(t, user, 3)
 	rig.Expire(user)
-	rig.requireEmpty(t, user, kept[2].ID)
+	rig.requireEmpty(t, user, stored[2].ID)
 	later := rig.publish(t, user, 1)
-	got := rig.since(t, user, kept[2].ID)
+	got := rig.since(t, user, stored[2].ID)
 	require.False(t, got.Complete)
 	requireEntries(t, later, got.Entries)
 }
@@ -193,8 +193,8 @@ func (h LogHarness) expired(t *testing.T) {
 func (h LogHarness) apart(t *testing.T) {
 	base, rig := freshUser(), h.New(t, 256)
 	for _, user := range []domain.UserID{base, base + ":", base + "{", base + "{}", "a{b}" + base} {
-		kept := rig.publish(t, user, 2)
-		requireEntries(t, kept, rig.since(t, user, domain.PositionStart).Entries)
+		stored := rig.publish(t, user, 2)
+		requireEntries(t, stored, rig.since(t, user, domain.PositionStart).Entries)
 	}
 }
 
@@ -239,11 +239,11 @@ func (r LogRig) readAllPages(t testing.TB, user domain.UserID, after domain.Posi
 
 func (h LogHarness) passed(t *testing.T) {
 	user, rig := freshUser(), h.New(t, 256)
-	kept := rig.publish(t, user, 20)
-	for at := range kept {
-		got := rig.since(t, user, kept[at].ID)
+	stored := rig.publish(t, user, 20)
+	for at := range stored {
+		got := rig.since(t, user, stored[at].ID)
 		var want []domain.Position
-		for _, k := range kept[:at+1] {
+		for _, k := range stored[:at+1] {
 			want = append(want, k.ID)
 		}
 		require.ElementsMatch(t, want, got.Preceding)
@@ -318,7 +318,7 @@ func (h LogHarness) endsWithContext(t *testing.T) {
 	h.New(t, 256).requireRetry(ctx, t)
 }
 
-func (h LogHarness) away(t *testing.T) {
+func (h LogHarness) failsDuringOutage(t *testing.T) {
 	rig := h.New(t, 256)
 	rig.StartOutage()
 	rig.requireRetry(t.Context(), t)
@@ -340,11 +340,11 @@ func (r LogRig) requireRetry(ctx context.Context, t testing.TB) {
 // after the last entry, which is the most common request.
 func BenchmarkNotificationLog(b *testing.B, h LogHarness) {
 	user, rig := freshUser(), h.New(b, 256)
-	kept := rig.publish(b, user, 256)
+	stored := rig.publish(b, user, 256)
 	for name, c := range map[string]struct {
 		after domain.Position
 		want  int
-	}{"all": {domain.PositionStart, 256}, "none": {kept[255].ID, 0}} {
+	}{"all": {domain.PositionStart, 256}, "none": {stored[255].ID, 0}} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

@@ -51,23 +51,23 @@ type QuotaRig struct {
 
 // ConnectionQuota tests an adapter against the comments of ports.ConnectionQuota.
 func ConnectionQuota(t *testing.T, h QuotaHarness) {
-	t.Run("rejects a session over the limit", h.refuses)
+	t.Run("rejects a session over the limit", h.rejects)
 	t.Run("a released session makes room", h.releases)
-	t.Run("releasing an unknown session has no effect", h.releasesNothing)
-	t.Run("acquiring twice counts once", h.keeps)
-	t.Run("counts users separately", h.keepsApart)
-	t.Run("admits exactly the limit of concurrent sessions", h.boundsMany)
+	t.Run("releasing an unknown session has no effect", h.ignoresUnknownRelease)
+	t.Run("acquiring twice counts once", h.acquiresTwice)
+	t.Run("counts users separately", h.separatesUsers)
+	t.Run("admits exactly the limit of concurrent sessions", h.admitsExactlyTheLimit)
 	if h.Can.Shared {
-		t.Run("counts all nodes together", h.shares)
-		t.Run("admits exactly the limit of concurrent sessions on several nodes", h.boundsManyNodes)
-		t.Run("sessions count as long as their node runs", h.lasts)
-		t.Run("sessions of a killed node expire", h.survivesDeath)
-		t.Run("sessions are restored after data loss", h.survivesLoss)
-		t.Run("sessions of a killed node expire after a step of the clock", h.survivesClockSteps)
+		t.Run("counts all nodes together", h.countsAllNodes)
+		t.Run("admits exactly the limit of concurrent sessions on several nodes", h.admitsExactlyTheLimitOnNodes)
+		t.Run("sessions count as long as their node runs", h.countsWhileNodeRuns)
+		t.Run("sessions of a killed node expire", h.expiresWithNode)
+		t.Run("sessions are restored after data loss", h.restoresAfterDataLoss)
+		t.Run("sessions of a killed node expire after a step of the clock", h.expiresAfterClockStep)
 	}
 	if h.Can.Outage {
-		t.Run("outage: applies the limit per node", h.boundsAlone)
-		t.Run("outage: changes count afterwards", h.remembers)
+		t.Run("outage: applies the limit per node", h.limitsPerNode)
+		t.Run("outage: changes count afterwards", h.countsChangesAfterOutage)
 	}
 }
 
@@ -78,7 +78,7 @@ func (h QuotaHarness) one(t testing.TB, perUser int) ports.ConnectionQuota {
 	return q
 }
 
-func (h QuotaHarness) refuses(t *testing.T) {
+func (h QuotaHarness) rejects(t *testing.T) {
 	q, user := h.one(t, 3), freshUser()
 	for range 3 {
 		require.NoError(t, q.Acquire(t.Context(), user, uuid.NewString()))
@@ -100,7 +100,7 @@ func (h QuotaHarness) releases(t *testing.T) {
 	requireFailure(t, q.Acquire(t.Context(), user, uuid.NewString()), domain.QuotaExceeded)
 }
 
-func (h QuotaHarness) releasesNothing(t *testing.T) {
+func (h QuotaHarness) ignoresUnknownRelease(t *testing.T) {
 	q, user, first := h.one(t, 2), freshUser(), uuid.NewString()
 	q.Release(user, uuid.NewString())
 	require.NoError(t, q.Acquire(t.Context(), user, first))
@@ -114,7 +114,7 @@ func (h QuotaHarness) releasesNothing(t *testing.T) {
 	requireFailure(t, q.Acquire(t.Context(), user, uuid.NewString()), domain.QuotaExceeded)
 }
 
-func (h QuotaHarness) keeps(t *testing.T) {
+func (h QuotaHarness) acquiresTwice(t *testing.T) {
 	q, user, session := h.one(t, 1), freshUser(), uuid.NewString()
 	for range 3 {
 		require.NoError(t, q.Acquire(t.Context(), user, session))
@@ -123,7 +123,7 @@ func (h QuotaHarness) keeps(t *testing.T) {
 	require.NoError(t, q.Acquire(t.Context(), user, uuid.NewString()))
 }
 
-func (h QuotaHarness) keepsApart(t *testing.T) {
+func (h QuotaHarness) separatesUsers(t *testing.T) {
 	q := h.one(t, 1)
 	user := freshUser()
 	for _, u := range []domain.UserID{user, user + "x", user + "}", user + ":"} {
@@ -131,7 +131,7 @@ func (h QuotaHarness) keepsApart(t *testing.T) {
 	}
 }
 
-func (h QuotaHarness) boundsMany(t *testing.T) {
+func (h QuotaHarness) admitsExactlyTheLimit(t *testing.T) {
 	const limit, callers = 5, 100
 	q, user := h.one(t, limit), freshUser()
 	for range 3 {

@@ -20,7 +20,7 @@ func (r QuotaRig) nodes(n int) []ports.ConnectionQuota {
 	return out
 }
 
-func (h QuotaHarness) shares(t *testing.T) {
+func (h QuotaHarness) countsAllNodes(t *testing.T) {
 	nodes, user, first := h.New(t, 2).nodes(3), freshUser(), uuid.NewString()
 	require.NoError(t, nodes[0].Acquire(t.Context(), user, first))
 	require.NoError(t, nodes[1].Acquire(t.Context(), user, uuid.NewString()))
@@ -61,8 +61,8 @@ func acquireConcurrently(t *testing.T, nodes []ports.ConnectionQuota, user domai
 	return held
 }
 
-// boundsManyNodes opens 20 sockets of one user on three nodes, 100 times.
-func (h QuotaHarness) boundsManyNodes(t *testing.T) {
+// admitsExactlyTheLimitOnNodes opens 20 sockets of one user on three nodes, 100 times.
+func (h QuotaHarness) admitsExactlyTheLimitOnNodes(t *testing.T) {
 	const limit, sockets, tries = 5, 20, 100
 	nodes, user := h.New(t, limit).nodes(3), freshUser()
 	for try := range tries {
@@ -74,7 +74,7 @@ func (h QuotaHarness) boundsManyNodes(t *testing.T) {
 	}
 }
 
-func (h QuotaHarness) lasts(t *testing.T) {
+func (h QuotaHarness) countsWhileNodeRuns(t *testing.T) {
 	rig, user := h.New(t, 1), freshUser()
 	nodes := rig.nodes(2)
 	require.NoError(t, nodes[0].Acquire(t.Context(), user, uuid.NewString()))
@@ -91,7 +91,7 @@ func (h QuotaHarness) lasts(t *testing.T) {
 	}
 }
 
-func (h QuotaHarness) survivesDeath(t *testing.T) {
+func (h QuotaHarness) expiresWithNode(t *testing.T) {
 	rig, user := h.New(t, 3), freshUser()
 	victim, kill := rig.Node()
 	other, _ := rig.Node()
@@ -110,9 +110,9 @@ func (h QuotaHarness) survivesDeath(t *testing.T) {
 	require.Less(t, time.Since(killed), rig.Lease+rig.Lease/2)
 }
 
-// survivesClockSteps checks that the sessions of a killed node expire within a lease after a
+// expiresAfterClockStep checks that the sessions of a killed node expire within a lease after a
 // step of the clock, forwards or backwards, and that those of a live node do not expire.
-func (h QuotaHarness) survivesClockSteps(t *testing.T) {
+func (h QuotaHarness) expiresAfterClockStep(t *testing.T) {
 	for _, step := range []time.Duration{-time.Hour, -40 * time.Second, 40 * time.Second, time.Hour} {
 		t.Run(step.String(), func(t *testing.T) {
 			rig, user := h.New(t, 2), freshUser()
@@ -144,28 +144,28 @@ func (h QuotaHarness) survivesClockSteps(t *testing.T) {
 	}
 }
 
-func (h QuotaHarness) survivesLoss(t *testing.T) {
-	rig, user, kept := h.New(t, 2), freshUser(), uuid.NewString()
+func (h QuotaHarness) restoresAfterDataLoss(t *testing.T) {
+	rig, user, session := h.New(t, 2), freshUser(), uuid.NewString()
 	if rig.LoseData == nil {
 		t.Skip("the technology is shared with other tests")
 	}
 	nodes := rig.nodes(2)
-	require.NoError(t, nodes[0].Acquire(t.Context(), user, kept))
+	require.NoError(t, nodes[0].Acquire(t.Context(), user, session))
 	require.NoError(t, nodes[0].Acquire(t.Context(), user, uuid.NewString()))
 	rig.LoseData()
 	require.Eventually(t, func() bool {
-		session := uuid.NewString()
-		if nodes[1].Acquire(t.Context(), user, session) != nil {
+		other := uuid.NewString()
+		if nodes[1].Acquire(t.Context(), user, other) != nil {
 			return true
 		}
-		nodes[1].Release(user, session)
+		nodes[1].Release(user, other)
 		return false
 	}, waitLimit, rig.Lease/50)
-	nodes[0].Release(user, kept)
+	nodes[0].Release(user, session)
 	require.NoError(t, nodes[1].Acquire(t.Context(), user, uuid.NewString()))
 }
 
-func (h QuotaHarness) boundsAlone(t *testing.T) {
+func (h QuotaHarness) limitsPerNode(t *testing.T) {
 	rig, user := h.New(t, 2), freshUser()
 	nodes := rig.nodes(2)
 	require.NoError(t, nodes[0].Acquire(t.Context(), user, uuid.NewString()))
@@ -189,7 +189,7 @@ func (h QuotaHarness) boundsAlone(t *testing.T) {
 	rig.AwaitOutage(false)
 }
 
-func (h QuotaHarness) remembers(t *testing.T) {
+func (h QuotaHarness) countsChangesAfterOutage(t *testing.T) {
 	rig, user := h.New(t, 3), freshUser()
 	nodes := rig.nodes(2)
 	released, taken := uuid.NewString(), uuid.NewString()

@@ -31,7 +31,7 @@ type LimiterRig struct {
 	// StartOutage starts an outage and EndOutage ends it; both return afterwards. AwaitDegraded returns
 	// when all nodes have detected the outage or its end.
 	StartOutage, EndOutage func()
-	AwaitDegraded          func(alone bool)
+	AwaitDegraded          func(degraded bool)
 	// RoundTrips returns the number of round trips of all nodes, for benchmarks. It may be nil.
 	RoundTrips func() int64
 }
@@ -53,20 +53,20 @@ func freshParty() string { return "user:" + string(freshUser()) }
 
 // RateLimiter tests an adapter against the comments of ports.RateLimiter.
 func RateLimiter(t *testing.T, h LimiterHarness) {
-	t.Run("allows the limit per window", h.holds)
+	t.Run("allows the limit per window", h.allowsTheLimit)
 	t.Run("starts the next window with the first request after the previous window", h.startsNextWindow)
-	t.Run("a rejected request does not extend the window", h.doesNotProlong)
-	t.Run("counts parties and classes separately", h.keepsApart)
-	t.Run("allows exactly the limit of concurrent requests on several nodes", h.boundsMany)
-	t.Run("allows exactly the limit for random requests", h.isExact)
-	t.Run("decides for a cancelled context", h.decidesForCancelled)
+	t.Run("a rejected request does not extend the window", h.doesNotExtendTheWindow)
+	t.Run("counts parties and classes separately", h.separatesPartiesAndClasses)
+	t.Run("allows exactly the limit of concurrent requests on several nodes", h.allowsExactlyTheLimitOnNodes)
+	t.Run("allows exactly the limit for random requests", h.allowsExactlyTheLimitForRandomRequests)
+	t.Run("decides for a cancelled context", h.decidesForCancelledContext)
 	if h.Can.Outage {
-		t.Run("outage: each node decides alone without delay", h.decidesAlone)
-		t.Run("after an outage the nodes count together", h.countsTogetherAgain)
+		t.Run("outage: each node decides alone without delay", h.decidesPerNodeDuringOutage)
+		t.Run("after an outage the nodes count together", h.countsTogetherAfterOutage)
 	}
 }
 
-func (h LimiterHarness) holds(t *testing.T) {
+func (h LimiterHarness) allowsTheLimit(t *testing.T) {
 	l, party, limit := h.New(t).Node(), freshParty(), limitOf(5)
 	for i := range limit.Max {
 		a := l.Take(t.Context(), party, limit)
@@ -118,7 +118,7 @@ func awaitAllowed(t *testing.T, l ports.RateLimiter, party string, limit domain.
 	return domain.RateDecision{}
 }
 
-func (h LimiterHarness) doesNotProlong(t *testing.T) {
+func (h LimiterHarness) doesNotExtendTheWindow(t *testing.T) {
 	l, party := h.New(t).Node(), freshParty()
 	limit := domain.Limit{Class: domain.LimitCommands, Max: 1, Window: time.Second}
 	require.True(t, l.Take(t.Context(), party, limit).Allowed)
@@ -129,7 +129,7 @@ func (h LimiterHarness) doesNotProlong(t *testing.T) {
 	require.Less(t, time.Since(startedAt), limit.Window+time.Second, "rejected requests must not extend the window")
 }
 
-func (h LimiterHarness) keepsApart(t *testing.T) {
+func (h LimiterHarness) separatesPartiesAndClasses(t *testing.T) {
 	l, id := h.New(t).Node(), uuid.NewString()
 	parties := []string{
 		id, "user:" + id, "addr:" + id, "}" + id, id + "}", id + "}:commands", "{" + id + "}", id + ":", id + " ", id + "*",
@@ -149,7 +149,7 @@ func (h LimiterHarness) keepsApart(t *testing.T) {
 	}
 }
 
-func (h LimiterHarness) boundsMany(t *testing.T) {
+func (h LimiterHarness) allowsExactlyTheLimitOnNodes(t *testing.T) {
 	const nodes, callers, each = 4, 16, 10
 	rig, limit := h.New(t), limitOf(100)
 	parties := []string{freshParty(), freshParty(), freshParty()}
@@ -179,9 +179,9 @@ func (h LimiterHarness) boundsMany(t *testing.T) {
 	}
 }
 
-// isExact lets rapid choose nodes, parties, classes and limits, and compares each
+// allowsExactlyTheLimitForRandomRequests lets rapid choose nodes, parties, classes and limits, and compares each
 // decision with a count in a map.
-func (h LimiterHarness) isExact(t *testing.T) {
+func (h LimiterHarness) allowsExactlyTheLimitForRandomRequests(t *testing.T) {
 	rig := h.New(t)
 	nodes := []ports.RateLimiter{rig.Node(), rig.Node(), rig.Node(), rig.Node(), rig.Node()}
 	rapid.Check(t, func(r *rapid.T) {
@@ -206,7 +206,7 @@ func (h LimiterHarness) isExact(t *testing.T) {
 	})
 }
 
-func (h LimiterHarness) decidesForCancelled(t *testing.T) {
+func (h LimiterHarness) decidesForCancelledContext(t *testing.T) {
 	l := h.New(t).Node()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -19,7 +19,7 @@ const (
 	degradedLimit        = 50 * time.Millisecond
 )
 
-func (h LimiterHarness) decidesAlone(t *testing.T) {
+func (h LimiterHarness) decidesPerNodeDuringOutage(t *testing.T) {
 	rig := h.New(t)
 	one, two := rig.Node(), rig.Node()
 	rig.StartOutage()
@@ -40,7 +40,7 @@ func (h LimiterHarness) decidesAlone(t *testing.T) {
 	require.Less(t, time.Since(startedAt), degradedLimit*8)
 }
 
-func (h LimiterHarness) countsTogetherAgain(t *testing.T) {
+func (h LimiterHarness) countsTogetherAfterOutage(t *testing.T) {
 	rig := h.New(t)
 	one, two := rig.Node(), rig.Node()
 	rig.StartOutage()

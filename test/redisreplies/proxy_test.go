@@ -15,20 +15,20 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// proxy is a server for the Redis protocol that passes commands on to a real one,
-// except those that a test has it answer itself.
+// proxy is a proxy for the Redis protocol that forwards commands, except those to which a test
+// replies itself.
 type proxy struct {
 	listener net.Listener
 	target   string
 	group    sync.WaitGroup
 
 	mu      sync.Mutex
-	answer  func(command []string) (reply string, own bool)
+	respond func(command []string) (reply string, handled bool)
 	clients map[net.Conn]bool
 }
 
-// hangUp is the answer that closes the connection.
-const hangUp = "close"
+// closeConnection is a reply that closes the connection instead.
+const closeConnection = "close"
 
 func startProxy(t testing.TB, target string) *proxy {
 	t.Helper()
@@ -38,7 +38,7 @@ func startProxy(t testing.TB, target string) *proxy {
 	p.group.Go(p.accept)
 	t.Cleanup(func() {
 		_ = l.Close()
-		p.cut()
+		p.closeClients()
 		p.group.Wait()
 	})
 	return p
@@ -46,15 +46,15 @@ func startProxy(t testing.TB, target string) *proxy {
 
 func (p *proxy) url() string { return "redis://" + p.listener.Addr().String() }
 
-// set installs the answers; nil passes everything on.
-func (p *proxy) set(answer func(command []string) (string, bool)) {
+// set sets the function that replies to commands; nil forwards all.
+func (p *proxy) set(respond func(command []string) (string, bool)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.answer = answer
+	p.respond = respond
 }
 
-// answerScripts answers every script with the reply.
-func (p *proxy) answerScripts(reply string) {
+// replyToScripts replies to every script.
+func (p *proxy) replyToScripts(reply string) {
 	p.set(func(command []string) (string, bool) { return reply, isScript(command) })
 }
 
@@ -62,7 +62,7 @@ func isScript(command []string) bool {
 	return strings.HasPrefix(strings.ToLower(command[0]), "eval")
 }
 
-func (p *proxy) cut() {
+func (p *proxy) closeClients() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for c := range p.clients {
@@ -102,11 +102,11 @@ func (p *proxy) serve(client net.Conn) {
 			return
 		}
 		p.mu.Lock()
-		answer := p.answer
+		respond := p.respond
 		p.mu.Unlock()
-		if answer != nil {
-			if reply, own := answer(command); own {
-				if reply == hangUp {
+		if respond != nil {
+			if reply, handled := respond(command); handled {
+				if reply == closeConnection {
 					return
 				}
 				if _, err := io.WriteString(client, reply); err != nil {
@@ -121,12 +121,12 @@ func (p *proxy) serve(client net.Conn) {
 	}
 }
 
-// forward sends a command on and brings its reply back.
+// forward sends a command to the server and its reply to the client.
 func forward(server, client io.Writer, command []string, replies *bufio.Reader) error {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "*%d\r\n", len(command))
-	for _, word := range command {
-		fmt.Fprintf(&b, "$%d\r\n%s\r\n", len(word), word)
+	for _, argument := range command {
+		fmt.Fprintf(&b, "$%d\r\n%s\r\n", len(argument), argument)
 	}
 	if _, err := server.Write(b.Bytes()); err != nil {
 		return err
@@ -139,36 +139,37 @@ func forward(server, client io.Writer, command []string, replies *bufio.Reader) 
 	return err
 }
 
-var errShape = errors.New("no RESP")
+var errNotRESP = errors.New("not RESP")
 
 // readCommand reads an array of bulk strings.
 func readCommand(r *bufio.Reader) ([]string, error) {
 	count, err := readLength(r, '*')
 	if err != nil || count < 1 {
-		return nil, errors.Join(errShape, err)
+		return nil, errors.Join(errNotRESP, err)
 	}
 	command := make([]string, count)
 	for i := range command {
 		length, err := readLength(r, '$')
 		if err != nil || length < 0 {
-			return nil, errors.Join(errShape, err)
+			return nil, errors.Join(errNotRESP, err)
 		}
-		word := make([]byte, length+2)
-		if _, err := io.ReadFull(r, word); err != nil {
+		argument := make([]byte, length+2)
+		if _, err := io.ReadFull(r, argument); err != nil {
 			return nil, err
 		}
-		command[i] = string(word[:length])
+		command[i] = string(argument[:length])
 	}
 	return command, nil
 }
 
+// readLength reads a line with the type and a number.
 func readLength(r *bufio.Reader, kind byte) (int, error) {
 	line, err := r.ReadString('\n')
 	if err != nil {
 		return 0, err
 	}
 	if line[0] != kind {
-		return 0, errShape
+		return 0, errNotRESP
 	}
 	return strconv.Atoi(strings.TrimSpace(line[1:]))
 }

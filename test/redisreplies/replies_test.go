@@ -1,86 +1,113 @@
 package redisreplies_test
 
-import (
-	"encoding/json"
-	"fmt"
-	"strings"
-	"testing"
-	"time"
+// reply is a reply to the script, in bytes of the protocol.
+type reply struct{ from, raw string }
 
-	"github.com/stretchr/testify/require"
-
-	"github.com/huleedu/edge/domain"
-)
-
-// minReplies is how many replies the table holds at least, so that a test that
-// runs none cannot pass.
-const minReplies = 100
-
-// TestNoReplyOfRedisMakesAGoodRecordADeadLetter has every reply of the table
-// answered to a consumer that runs: the partition is kept, and the notification is
-// delivered once when the cause is gone. It prints the table of docs/faults.md.
-func TestNoReplyOfRedisMakesAGoodRecordADeadLetter(t *testing.T) {
-	s := newStage(t, nil)
-	s.produce(t, "first")
-	require.Eventually(t, func() bool { return s.committed() == 1 }, patience, 5*time.Millisecond)
-	ran := 0
-	for i, r := range replies() {
-		ran++
-		user := fmt.Sprintf("user-%d", i)
-		t.Run(r.from, func(t *testing.T) { s.survives(t, user, r) })
+// replies returns what Redis 7, KeyDB, Valkey, managed services and the usual proxies reply to a
+// script that they do not run, or that they stop.
+func replies() []reply {
+	return []reply{
+		{"Redis: no password was sent", "-NOAUTH Authentication required.\r\n"},
+		{"Redis: more than ten arguments before AUTH", "-ERR Protocol error: unauthenticated multibulk length\r\n"},
+		{"Redis: a long argument before AUTH", "-ERR Protocol error: unauthenticated bulk length\r\n"},
+		{"Redis: wrong password", "-WRONGPASS invalid username-password pair or user is disabled.\r\n"},
+		{"Redis 5: wrong password", "-ERR invalid password\r\n"},
+		{"Redis: a password where none is set", "-ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?\r\n"},
+		{"Redis 5: no password was sent", "-ERR operation not permitted\r\n"},
+		{"Redis: ACL, command", "-NOPERM User default has no permissions to run the 'evalsha' command\r\n"},
+		{"Redis: ACL, key", "-NOPERM No permissions to access a key\r\n"},
+		{"Redis: ACL, channel", "-ERR The user executing the script can't publish to the channel script: f, on @user_script:12.\r\n"},
+		{"Redis: ACL inside a script", "-ERR The user executing the script can't run this command or subcommand script: f, on @user_script:2.\r\n"},
+		{"Redis: protected mode", "-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user.\r\n"},
+		{"Redis: starting", "-LOADING Redis is loading the dataset in memory\r\n"},
+		{"Redis: another script runs", "-BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.\r\n"},
+		{"Redis: SCRIPT KILL refused", "-UNKILLABLE Sorry the script already executed write commands against the dataset.\r\n"},
+		{"Redis: SCRIPT KILL without a script", "-NOTBUSY No scripts in execution right now.\r\n"},
+		{"Redis 7: SCRIPT KILL", "-ERR Error running script (call to f_5332031c6b470dc5a0dd9b4bf2030dea6d65de91): @user_script:1: Script killed by user with SCRIPT KILL.\r\n"},
+		{"Redis 7.0: SCRIPT KILL", "-ERR Script killed by user with SCRIPT KILL. script: 5332031c, on @user_script:1.\r\n"},
+		{"Redis: replica without its master", "-MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.\r\n"},
+		{"Redis: replica", "-READONLY You can't write against a read only replica.\r\n"},
+		{"Redis 6: replica, inside a script", "-ERR Error running script (call to f_1): @user_script: 12: -READONLY You can't write against a read only replica.\r\n"},
+		{"Redis: out of memory", "-OOM command not allowed when used memory > 'maxmemory'.\r\n"},
+		{"Redis 6: out of memory, inside a script", "-ERR Error running script (call to f_1): @user_script:12: @user_script: 12: -OOM command not allowed when used memory > 'maxmemory'.\r\n"},
+		{"Redis: snapshots fail", "-MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.\r\n"},
+		{"Redis: AOF fails", "-MISCONF Errors writing to the AOF file: No space left on device\r\n"},
+		{"Redis: min-replicas-to-write", "-NOREPLICAS Not enough good replicas to write.\r\n"},
+		{"Redis: script unknown", "-NOSCRIPT No matching script. Please use EVAL.\r\n"},
+		{"Redis: aborted transaction", "-EXECABORT Transaction discarded because of previous errors.\r\n"},
+		{"Redis: renamed command", "-ERR unknown command 'EVALSHA', with args beginning with: '5332031c6b470dc5a0dd9b4bf2030dea6d65de91' '2' \r\n"},
+		{"Redis 5: renamed command", "-ERR unknown command `EVALSHA`, with args beginning with: `5332031c`, `2`, \r\n"},
+		{"Redis: command without Lua", "-ERR This Redis command is not allowed from script\r\n"},
+		{"Redis: database", "-ERR DB index is out of range\r\n"},
+		{"Redis: database of a cluster", "-ERR SELECT is not allowed in cluster mode\r\n"},
+		{"Redis: too many clients", "-ERR max number of clients reached\r\n"},
+		{"Redis 7: too many clients in a cluster", "-ERR max number of clients + cluster connections reached\r\n"},
+		{"Redis: argument over proto-max-bulk-len", "-ERR Protocol error: invalid bulk length\r\n"},
+		{"Redis: string over proto-max-bulk-len", "-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n"},
+		{"Redis: command desynchronised", "-ERR Protocol error: expected '$', got '*'\r\n"},
+		{"Redis: script error", "-ERR user_script:12: Script attempted to access nonexistent global variable 'redis' script: f, on @user_script:12.\r\n"},
+		{"Redis: Lua out of memory", "-ERR Error running script (call to f_1): not enough memory\r\n"},
+		{"Redis: stopping", "-ERR Server is shutting down\r\n"},
+		{"Redis: failover", "-ERR FAILOVER in progress.\r\n"},
+		{"Redis: tracking", "-ERR Client tracking can be enabled only in the BCAST mode\r\n"},
+		{"Cluster: not complete", "-CLUSTERDOWN The cluster is down\r\n"},
+		{"Cluster: slot not served", "-CLUSTERDOWN Hash slot not served\r\n"},
+		{"Cluster: slot being moved", "-TRYAGAIN Multiple keys request during rehashing of slot\r\n"},
+		{"Cluster: a single server's URL", "-MOVED 3999 127.0.0.1:1\r\n"},
+		{"Cluster: migrating", "-ASK 3999 127.0.0.1:1\r\n"},
+		{"Cluster URL on a single server", "-ERR This instance has cluster support disabled\r\n"},
+		{"Cluster: undeclared key", "-ERR Script attempted to access a non local key in a cluster node script: f, on @user_script:2.\r\n"},
+		{"Envoy: no host", "-no upstream host\r\n"},
+		{"Envoy: upstream failed", "-upstream failure\r\n"},
+		{"Envoy: upstream timed out", "-upstream protocol error\r\n"},
+		{"Envoy: command not supported", "-ERR unknown command 'evalsha'\r\n"},
+		{"Envoy: unsupported", "-unsupported command 'evalsha'\r\n"},
+		{"Envoy: requests limited", "-invalid request\r\n"},
+		{"Envoy: authentication", "-NOAUTH Authentication required.\r\n"},
+		{"Envoy: external authorisation", "-ERR external authentication failed\r\n"},
+		{"twemproxy: server gone", "-ERR Connection refused\r\n"},
+		{"twemproxy: server ejected", "-ERR Host is down\r\n"},
+		{"twemproxy: timed out", "-ERR Connection timed out\r\n"},
+		{"twemproxy: unknown", "-ERR unknown command\r\n"},
+		{"HAProxy: speaks HTTP", "HTTP/1.0 503 Service Unavailable\r\nCache-Control: no-cache\r\nConnection: close\r\n\r\n<html></html>\r\n"},
+		{"HAProxy: bad request", "HTTP/1.0 400 Bad request\r\n\r\n"},
+		{"HAProxy: no server, connection closed", closeConnection},
+		{"stunnel: TLS alert on a plain port", "\x15\x03\x01\x00\x02\x02\x0a\r\n"},
+		{"KeyDB: busy", "-BUSYLOADING KeyDB is loading\r\n"},
+		{"KeyDB: active replica", "-READONLY You can't write against a read only replica. (KeyDB)\r\n"},
+		{"Valkey: starting", "-LOADING Valkey is loading the dataset in memory\r\n"},
+		{"Valkey: busy", "-BUSY Valkey is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.\r\n"},
+		{"Valkey: script killed", "-ERR Script killed by user with SCRIPT KILL. script: f, on @user_script:1.\r\n"},
+		{"ElastiCache: serverless limit", "-ERR ThrottlingException: Rate exceeded\r\n"},
+		{"ElastiCache: command restricted", "-ERR unknown command 'script'\r\n"},
+		{"ElastiCache: read-only endpoint", "-READONLY You can't write against a read only slave.\r\n"},
+		{"redis-cluster-proxy: not routed", "-ERR Failed to get cluster configuration\r\n"},
+		{"redis-cluster-proxy: cross-slot disabled", "-ERR Queries with keys belonging to different slots are not supported\r\n"},
+		{"predixy: no server", "-ERR no server ava" + "liable\r\n"},
+		{"Codis: slot migrating", "-ERR handle response, backend conn reset\r\n"},
+		{"Dragonfly: loading", "-LOADING Dragonfly is loading the dataset in memory\r\n"},
+		{"Dragonfly: undeclared key", "-script tried accessing undeclared key\r\n"},
+		{"an empty error", "-\r\n"},
+		{"an error with other bytes", "-\xff\xfe\x00 \x1b[31m\r\n"},
+		{"a status", "+OK\r\n"},
+		{"a number", ":1\r\n"},
+		{"null, as a string", "$-1\r\n"},
+		{"null, as an array", "*-1\r\n"},
+		{"an empty string", "$0\r\n\r\n"},
+		{"an empty array", "*0\r\n"},
+		{"an array that is too short", "*1\r\n$3\r\n1-1\r\n"},
+		{"an array that is too long", "*3\r\n$3\r\n1-1\r\n$1\r\n0\r\n$1\r\n0\r\n"},
+		{"an array without an id", "*2\r\n$1\r\nx\r\n$1\r\n0\r\n"},
+		{"an array with an empty log's position", "*2\r\n$3\r\n0-0\r\n$1\r\n0\r\n"},
+		{"an array with another flag", "*2\r\n$3\r\n1-1\r\n$1\r\n2\r\n"},
+		{"an array of numbers", "*2\r\n:1\r\n:0\r\n"},
+		{"an array of nulls", "*2\r\n$-1\r\n$-1\r\n"},
+		{"an array with an error inside", "*2\r\n$3\r\n1-1\r\n-ERR nested\r\n"},
+		{"a map of RESP3", "%1\r\n$1\r\na\r\n:1\r\n"},
+		{"null of RESP3", "_\r\n"},
+		{"a boolean of RESP3", "#t\r\n"},
+		{"a bulk error of RESP3", "!13\r\nERR no reason\r\n"},
+		{"bytes that are not a reply", "garbage\r\n"},
+		{"an impossible length", "$-7\r\n"},
 	}
-	require.GreaterOrEqual(t, ran, minReplies)
-	require.Zero(t, s.deadLetters(t), "the dead-letter topic is empty")
-	require.EqualValues(t, s.sent, s.facts.of(domain.NotificationPublished))
-}
-
-func (s *stage) survives(t *testing.T, user string, r reply) {
-	ear := s.hears(t, user)
-	_, mark := s.log.since(0)
-	before, published := s.facts.of(domain.NotificationRetried), s.facts.of(domain.NotificationPublished)
-	s.proxy.answerScripts(r.raw)
-	s.produce(t, user)
-	require.Eventually(t, func() bool {
-		return s.facts.of(domain.NotificationRetried) >= before+3 || s.facts.of(domain.NotificationDeadLetter) > 0
-	}, patience, time.Millisecond)
-	require.Zero(t, s.facts.of(domain.NotificationDeadLetter), "a good record was buried")
-	require.Equal(t, s.sent-1, s.committed(), "the offset stays where it is")
-	require.Equal(t, published, s.facts.of(domain.NotificationPublished))
-	require.True(t, s.facts.isDegraded())
-	require.Equal(t, domain.Degraded, s.consumer.Health(t.Context()).Condition)
-	logged, _ := s.log.since(mark)
-
-	s.proxy.set(nil)
-	require.Eventually(t, func() bool { return s.committed() == s.sent }, patience, time.Millisecond)
-	message, err := ear.ReceiveMessage(t.Context())
-	require.NoError(t, err)
-	require.True(t, json.Valid([]byte(message.Payload)))
-	kept, err := s.redis.XLen(t.Context(), "wslog:{"+user+"}").Result()
-	require.NoError(t, err)
-	require.EqualValues(t, 1, kept, "kept once")
-	require.Equal(t, published+1, s.facts.of(domain.NotificationPublished))
-	s.tells(t, r, logged)
-}
-
-// tells checks that the failure was logged once, and prints the table's row.
-func (s *stage) tells(t *testing.T, r reply, logged string) {
-	t.Helper()
-	unknown := strings.Count(logged, "fails with an unknown error")
-	temporary := strings.Count(logged, "a notification waits on Kafka")
-	require.Equal(t, 1, unknown+temporary, "logged once: %s", logged)
-	kind := "temporary"
-	if unknown > 0 {
-		kind = "unknown"
-	}
-	t.Logf("| %s | `%s` | %s |", r.from, shown(r.raw), kind)
-}
-
-// shown is a reply as a table can show it.
-func shown(raw string) string {
-	text := strings.Trim(fmt.Sprintf("%q", strings.TrimSuffix(raw, "\r\n")), `"`)
-	text = strings.NewReplacer("|", "/", "`", "'", `\"`, `"`).Replace(text)
-	if len(text) > 70 {
-		text = text[:70] + "..."
-	}
-	return text
 }

@@ -68,7 +68,7 @@ func (p Proxies) forwardedClient(nearest netip.Addr, lines []string) netip.Addr 
 	for _, entry := range slices.Backward(entries) {
 		entry = strings.TrimSpace(entry)
 		if entry == "" {
-			continue // an empty element of a list counts for nothing (RFC 9110 section 5.6.1)
+			continue // an empty element of a list is ignored (RFC 9110 section 5.6.1)
 		}
 		addr, ok := parseAddr(entry)
 		if !ok {

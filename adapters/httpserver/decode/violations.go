@@ -153,7 +153,7 @@ func enumList(words []string) string {
 // six.
 const maxEscapedRune = 12
 
-// echoInput returns a scalar of at most maxInput characters, else nothing.
+// echoInput returns a scalar of at most maxInput characters, else nil.
 func echoInput(raw json.RawMessage) json.RawMessage {
 	if len(raw) == 0 || raw[0] == '{' || raw[0] == '[' || len(raw) > maxInput*maxEscapedRune+2 {
 		return nil

@@ -34,7 +34,7 @@ func expiredDeadline() time.Time { return time.Unix(1, 0) }
 
 // Body owns a request's body and the deadlines of its connection from before
 // the first handler until after the last one. No other type reads the body. A
-// handler reads it on its own goroutine or through stream. When finish returns,
+// handler reads it on its own goroutine or through Stream. When finish returns,
 // either the body was read to its end, or the answer announced the close and the
 // connection is closed. No goroutine reads the body after that.
 type Body struct {
@@ -50,8 +50,8 @@ type Body struct {
 	bytesRead             atomic.Int64
 	complete, readStarted atomic.Bool
 	timedOut              atomic.Bool
-	// pump is the goroutine that reads the body, nil while handlers read it.
-	pump *Stream
+	// stream is the goroutine that reads the body, nil while handlers read it.
+	stream *Stream
 	// chunked reports that the answer needs a final chunk.
 	chunked, written, hijacked bool
 
@@ -72,9 +72,9 @@ func Of(r *http.Request) *Body {
 // context, as it does when the client disconnects. A nil Body has not timed out.
 func (b *Body) TimedOut() bool { return b != nil && b.timedOut.Load() }
 
-// Read reads on the handler's goroutine. It returns errBodyInUse after stream.
+// Read reads on the handler's goroutine. It returns errBodyInUse after Stream.
 func (b *Body) Read(p []byte) (int, error) {
-	if b.pump != nil {
+	if b.stream != nil {
 		return 0, errBodyInUse
 	}
 	if !b.readStarted.Load() {
@@ -147,44 +147,44 @@ func (b *Body) drainBeforeHeader() bool {
 		return true
 	case b.expectsContinue && !b.readStarted.Load(), b.length-b.bytesRead.Load() > headerDrainBytes:
 		return false
-	case b.pump == nil:
-		b.startPump(&Stream{until: time.Now().Add(headerDrainTime)})
+	case b.stream == nil:
+		b.start(&Stream{until: time.Now().Add(headerDrainTime)})
 	}
 	limit := time.NewTimer(headerDrainTime)
 	defer limit.Stop()
 	select {
-	case <-b.pump.done:
-	case <-b.pump.drainLimitHit:
+	case <-b.stream.done:
+	case <-b.stream.drainLimitHit:
 	case <-limit.C:
 	}
 	return b.complete.Load()
 }
 
-// startPump starts the goroutine that reads the body.
-func (b *Body) startPump(p *Stream) {
+// start starts the goroutine that reads the body.
+func (b *Body) start(s *Stream) {
 	b.endHandlerRead()
-	p.body, p.done, p.drainLimitHit = b, make(chan struct{}), make(chan struct{})
-	b.pump = p
-	go p.run()
+	s.body, s.done, s.drainLimitHit = b, make(chan struct{}), make(chan struct{})
+	b.stream = s
+	go s.run()
 }
 
-// stopPump ends the goroutine that reads the body, if there is one, and waits for it.
-func (b *Body) stopPump() {
-	if b.pump == nil {
+// stopStream ends the goroutine that reads the body, if there is one, and waits for it.
+func (b *Body) stopStream() {
+	if b.stream == nil {
 		return
 	}
-	if b.pump.pipeReader != nil {
-		_ = b.pump.pipeReader.CloseWithError(errBodyInUse) // a pipe always closes
+	if b.stream.pipeReader != nil {
+		_ = b.stream.pipeReader.CloseWithError(errBodyInUse) // a pipe always closes
 	}
-	b.pump.interrupt()
-	<-b.pump.done
+	b.stream.interrupt()
+	<-b.stream.done
 }
 
 // finish ends the body after the last handler. returned is false if the handler
 // panicked; net/http then closes the connection.
 func (b *Body) finish(returned bool, r *http.Request) {
 	b.endHandlerRead()
-	b.stopPump()
+	b.stopStream()
 	switch {
 	case b.complete.Load() || b.hijacked:
 	case !returned, r.ProtoMajor > 1, b.conn.Flush() != nil:

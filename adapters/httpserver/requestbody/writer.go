@@ -64,7 +64,7 @@ func (w *bodyWriter) FlushError() error {
 
 // Hijack transfers the connection to the caller. It ends the reading of the body.
 func (w *bodyWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	w.body.stopPump()
+	w.body.stopStream()
 	conn, rw, err := w.body.conn.Hijack()
 	w.body.hijacked = err == nil
 	return conn, rw, err

@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	// formBuffer is how much of a form is read and sent at a time, in bytes.
+	// formBuffer is the size of a buffer for reading or sending, in bytes.
 	formBuffer = 32 << 10
 	// maxPartHeader bounds the header of a part, in bytes.
 	maxPartHeader = 16 << 10
@@ -33,7 +33,7 @@ const (
 // reader would return io.EOF as for a complete form.
 const formSuffix = "\r\n-"
 
-// The fields that the file service takes; others are dropped.
+// The fields that are sent to the file service; others are dropped.
 const (
 	batchField      = "batch_id"
 	assignmentField = "assignment_id"
@@ -53,10 +53,10 @@ var (
 type form struct {
 	in    *partHeaderLimit
 	parts *multipart.Reader
-	// dst takes the copy in large pieces.
+	// dst collects the copy to large pieces.
 	dst *bufio.Writer
 	out *multipart.Writer
-	// maxFiles is how many files it may hold.
+	// maxFiles bounds the files of the form.
 	maxFiles int
 
 	batch         domain.BatchID
@@ -64,11 +64,11 @@ type form struct {
 	assignment    bool
 }
 
-func newForm(in io.Reader, boundary string, taker io.Writer, maxFiles int) *form {
+func newForm(in io.Reader, boundary string, dst io.Writer, maxFiles int) *form {
 	in = io.MultiReader(in, strings.NewReader(formSuffix))
 	f := &form{
 		in: &partHeaderLimit{Reader: bufio.NewReaderSize(in, formBuffer)}, maxFiles: maxFiles,
-		dst: bufio.NewWriterSize(destinationErrors{taker}, formBuffer),
+		dst: bufio.NewWriterSize(destinationErrors{dst}, formBuffer),
 	}
 	f.parts = multipart.NewReader(f.in, boundary)
 	f.out = multipart.NewWriter(f.dst)
@@ -83,7 +83,7 @@ func (f *form) copy() error {
 		f.in.enable()
 		part, err := f.parts.NextRawPart()
 		f.in.disable()
-		if err == io.EOF { // as it is: wrapped, it is a form without its end
+		if err == io.EOF { // unwrapped: a wrapped io.EOF is a form without its end
 			break
 		}
 		if err != nil {
@@ -93,7 +93,7 @@ func (f *form) copy() error {
 			return err
 		}
 	}
-	if _, err := io.Copy(io.Discard, f.in); err != nil { // the epilogue counts too
+	if _, err := io.Copy(io.Discard, f.in); err != nil { // an error in the epilogue counts too
 		return malformed(err)
 	}
 	if err := f.validate(); err != nil {
@@ -227,8 +227,8 @@ func (f *form) copyContent(to io.Writer, content io.Reader) error {
 // malformed returns the VALIDATION_ERROR for a body that is not a form. A
 // *domain.Error in the cause takes precedence.
 func malformed(cause error) error {
-	if told, ok := errors.AsType[*domain.Error](cause); ok {
-		return told
+	if own, ok := errors.AsType[*domain.Error](cause); ok {
+		return own
 	}
 	if errors.Is(cause, requestbody.ErrClientLeft) {
 		return cause
