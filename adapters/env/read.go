@@ -95,7 +95,7 @@ func (s section) withVariableName(problem error, vars map[string]string) error {
 		return domain.Misconfigured(s.value.Type().String(), "cannot be used").WithCause(problem)
 	}
 	for _, f := range s.fields {
-		if failure.Details["config_key"] == f.tag {
+		if failure.Setting == f.tag {
 			name, _, _ := f.find(vars)
 			return domain.Misconfigured(name, failure.Message).WithCause(failure.Err)
 		}
@@ -138,8 +138,8 @@ func formatProblem(err error) string {
 	if !is {
 		return err.Error()
 	}
-	if name, named := failure.Details["config_key"].(string); named {
-		return name + ": " + failure.Message
+	if failure.Setting != "" {
+		return failure.Setting + ": " + failure.Message
 	}
 	return failure.Message
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/huleedu/edge/adapters/httpclient"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
 	"github.com/huleedu/edge/test/contract"
 	"github.com/huleedu/edge/test/world"
 )
@@ -51,7 +52,7 @@ func preflights() contract.PreflightHarness {
 		return contract.PreflightRig{
 			Checker: client,
 			Fail:    func(kind contract.Failure) { p.FailOrchestrator(trouble(kind)) },
-			SetVerdict: func(batch domain.BatchID, v domain.Verdict) {
+			SetPreflight: func(batch domain.BatchID, v ports.PreflightResult) {
 				answer := world.FixedResponse{
 					Status: http.StatusOK, ContentType: "application/json", Body: []byte(`{"allowed":true}`),
 				}
@@ -71,7 +72,7 @@ func registries() contract.RegistryHarness {
 		return contract.RegistryRig{
 			Registry: client, Owner: p.Owner, Prompt: p.Prompt,
 			Fail:     func(kind contract.Failure) { p.FailOrchestrator(trouble(kind)) },
-			SetReply: func(r domain.Reply) { p.SetRegistrationResponse(world.FixedResponse(r)) },
+			SetReply: func(r ports.Passthrough) { p.SetRegistrationResponse(world.FixedResponse(r)) },
 		}
 	}}
 }
@@ -79,7 +80,7 @@ func registries() contract.RegistryHarness {
 func BenchmarkBatchesRegisterBatches(b *testing.B) { contract.BenchmarkBatchRegistry(b, registries()) }
 
 // platform is the simulated platform and a client of it with a deadline that a busy machine keeps.
-func platform(tb testing.TB) (*world.Platform, *httpclient.Batches) {
+func platform(tb testing.TB) (*world.Platform, *httpclient.PlatformClient) {
 	tb.Helper()
 	p, err := world.StartPlatform(world.PlatformConfig{InternalKey: key.Reveal()})
 	require.NoError(tb, err)
@@ -105,7 +106,7 @@ func config(aggregator, orchestrator string) httpclient.Config {
 	}
 }
 
-func newBatches(tb testing.TB, c httpclient.Config, o *facts) *httpclient.Batches {
+func newBatches(tb testing.TB, c httpclient.Config, o *facts) *httpclient.PlatformClient {
 	tb.Helper()
 	b, err := httpclient.NewBatches(c, httpclient.KeyConfig{InternalKey: key}, o, noop.NewTracerProvider(), slog.New(slog.DiscardHandler))
 	require.NoError(tb, err)

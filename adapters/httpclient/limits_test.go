@@ -24,7 +24,7 @@ func (noObserver) Observe(domain.Fact) {}
 
 // withoutResponses returns a client whose services read requests and never respond, on
 // in-memory connections.
-func withoutResponses(t *testing.T, c Config) *Batches {
+func withoutResponses(t *testing.T, c Config) *PlatformClient {
 	t.Helper()
 	b, err := NewBatches(c, KeyConfig{}, noObserver{}, noop.NewTracerProvider(), slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
@@ -55,7 +55,7 @@ func TestEachCallHasItsTimeout(t *testing.T) {
 			})
 			caller := domain.Caller{User: "anna"}
 			began := time.Now()
-			_, err := b.List(t.Context(), caller, domain.BatchQuery{Limit: 1})
+			_, err := b.List(t.Context(), caller, domain.PlatformQuery{Limit: 1})
 			requireTimeout(t, err, c.list, time.Since(began))
 
 			began = time.Now()

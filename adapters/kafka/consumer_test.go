@@ -357,7 +357,7 @@ func TestConsumerReportsEveryInvalidSetting(t *testing.T) {
 	keys := map[any]bool{}
 	for _, problem := range bad.Problems(domain.Testing) {
 		require.Equal(t, domain.ConfigurationError, domain.CodeOf(problem))
-		keys[domain.As(problem).Details["config_key"]] = true
+		keys[domain.As(problem).Setting] = true
 	}
 	require.Len(t, keys, 8)
 	_, err := kafka.NewConsumer(bad, nil, nil, newScenario("").traces, discardLog())

@@ -22,8 +22,8 @@ import (
 
 // publishResult is the effect of an error code of the broker.
 type publishResult struct {
-	code domain.Code
-	kind domain.Kind
+	code   domain.Code
+	reason domain.Reason
 	// retry is set if the error tells the caller to try again.
 	retry bool
 	// degraded is set if the publisher's health becomes degraded.
@@ -35,7 +35,7 @@ type publishResult struct {
 func resultFor(code int16) publishResult {
 	switch {
 	case slices.Contains([]int16{10, 18}, code):
-		return publishResult{code: domain.ValidationError, kind: domain.TooLarge}
+		return publishResult{code: domain.ValidationError, reason: domain.ReasonTooLarge}
 	case slices.Contains([]int16{2, 87}, code):
 		return publishResult{code: domain.ValidationError}
 	case slices.Contains([]int16{
@@ -76,7 +76,7 @@ func requireResult(t *testing.T, want publishResult, err error, p *kafka.Publish
 	failure, ok := errors.AsType[*domain.Error](err)
 	require.True(t, ok, "%T: %v", err, err)
 	require.Equal(t, want.code, failure.Code, err)
-	require.Equal(t, want.kind, failure.Kind, err)
+	require.Equal(t, want.reason, failure.Reason, err)
 	require.Equal(t, want.retry, failure.RetryAfter > 0, "RetryAfter is %v", failure.RetryAfter)
 	condition := domain.Healthy
 	if want.degraded {
@@ -216,7 +216,7 @@ func TestSizeLimitAppliesToTheEncodedCommand(t *testing.T) {
 		before := len(seen.All())
 		c.Envelope.Data = []byte(`"` + fit + filler + `"`)
 		err = p.Publish(t.Context(), c)
-		requireResult(t, publishResult{code: domain.ValidationError, kind: domain.TooLarge}, err, p)
+		requireResult(t, publishResult{code: domain.ValidationError, reason: domain.ReasonTooLarge}, err, p)
 		require.Equal(t, domain.MaxCommandBytes, domain.As(err).Details["limit_bytes"])
 		require.Len(t, seen.All(), before)
 	}
@@ -229,13 +229,13 @@ func TestConnectionErrors(t *testing.T) {
 		err  error
 		want domain.Code
 	}{
-		"untrusted broker":    {&tls.CertificateVerificationError{}, domain.ConfigurationError},
-		"no TLS":              {tls.RecordHeaderError{Msg: "x"}, domain.ConfigurationError},
-		"refused certificate": {&net.OpError{Op: "remote error", Err: errUnavailable}, domain.ConfigurationError},
-		"refused connection":  {&net.OpError{Op: "dial", Err: errUnavailable}, domain.KafkaPublishError},
-		"refused credentials": {fmt.Errorf("connect: %w", kafkago.SASLAuthenticationFailed), domain.ConfigurationError},
-		"other error":         {errUnavailable, domain.KafkaPublishError},
-		"unknown error code":  {kafkago.Error(999), domain.KafkaPublishError},
+		"untrusted broker":     {&tls.CertificateVerificationError{}, domain.ConfigurationError},
+		"no TLS":               {tls.RecordHeaderError{Msg: "x"}, domain.ConfigurationError},
+		"rejected certificate": {&net.OpError{Op: "remote error", Err: errUnavailable}, domain.ConfigurationError},
+		"refused connection":   {&net.OpError{Op: "dial", Err: errUnavailable}, domain.KafkaPublishError},
+		"rejected credentials": {fmt.Errorf("connect: %w", kafkago.SASLAuthenticationFailed), domain.ConfigurationError},
+		"other error":          {errUnavailable, domain.KafkaPublishError},
+		"unknown error code":   {kafkago.Error(999), domain.KafkaPublishError},
 	} {
 		require.Equal(t, c.want, domain.CodeOf(kafka.PublishFailure("commands", c.err)), name)
 	}

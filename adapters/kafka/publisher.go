@@ -52,7 +52,7 @@ func NewPublisher(c PublisherConfig, o ports.Observer, tp trace.TracerProvider, 
 
 // Publish returns nil when all in-sync replicas have the command. It returns at the latest
 // when ctx is done or the publish timeout has passed. Errors: VALIDATION_ERROR for a command
-// that is too large (of kind TooLarge) or that the brokers reject for its content,
+// that is too large (with ReasonTooLarge) or that the brokers reject for its content,
 // CONFIGURATION_ERROR when the brokers reject the topic, the permissions or the settings, and
 // KAFKA_PUBLISH_ERROR, which means that the outcome is unknown.
 func (p *Publisher) Publish(ctx context.Context, c domain.Command) error {

@@ -74,9 +74,7 @@ func keys(t *testing.T, problems []error) []string {
 	out := make([]string, 0, len(problems))
 	for _, p := range problems {
 		require.Equal(t, domain.ConfigurationError, domain.CodeOf(p))
-		key, ok := domain.As(p).Details["config_key"].(string)
-		require.True(t, ok)
-		out = append(out, key)
+		out = append(out, domain.As(p).Setting)
 	}
 	return out
 }

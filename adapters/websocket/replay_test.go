@@ -187,7 +187,7 @@ func TestDirectMessagesOverflowAReplay(t *testing.T) {
 }
 
 // A client whose entries are trimmed while it reads is disconnected. When it
-// resumes, it is told that entries are missing.
+// resumes, it gets a frame that says that entries are missing.
 func TestTrimmedWhileReading(t *testing.T) {
 	n := newNode(t, settings())
 	n.bus.SetLimit(400)
@@ -273,7 +273,7 @@ func TestGapOfAFullQueue(t *testing.T) {
 	c := settings()
 	c.SendQueueMessages = 2
 	n := newNode(t, c)
-	n.registry.during = func(domain.UserID) {
+	n.deps.during = func(domain.UserID) {
 		n.live("1")
 		n.live("2")
 		n.manager.Send(missed(time.Now(), "resync"))

@@ -252,6 +252,6 @@ func (panickingBatches) Status(context.Context, domain.Caller, domain.BatchID) (
 }
 
 // List panics.
-func (panickingBatches) List(context.Context, domain.Caller, domain.BatchQuery) (domain.BatchPage, error) {
+func (panickingBatches) List(context.Context, domain.Caller, domain.PlatformQuery) (domain.PlatformPage, error) {
 	panic("a defect of " + uuid.NewString())
 }
