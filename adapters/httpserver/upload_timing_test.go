@@ -1,8 +1,6 @@
 package httpserver_test
 
 import (
-	"github.com/huleedu/edge/test/requests"
-
 	"bufio"
 	"fmt"
 	"io"
@@ -17,6 +15,7 @@ import (
 
 	"github.com/huleedu/edge/adapters/httpserver"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/requests"
 )
 
 // incompleteForm returns the beginning of a form that reaches the service.
