@@ -42,8 +42,27 @@ func (b *Batches) Status(ctx context.Context, caller domain.Caller, id domain.Ba
 
 // List returns a page of the caller's batches. Errors are those of the port.
 func (b *Batches) List(ctx context.Context, caller domain.Caller, q domain.BatchQuery) (domain.BatchPage, error) {
-	return b.client.List(ctx, caller, q)
+	list, err := b.client.List(ctx, caller, domain.PlatformQuery{Limit: q.Limit, Offset: q.Offset, Overall: q.Status.PlatformStatus()})
+	if err != nil {
+		return domain.BatchPage{}, err
+	}
+	page := domain.BatchPage{Batches: make([]domain.Document, 0, len(list.Batches)), Total: list.Total}
+	var unknown []string
+	for _, batch := range list.Batches {
+		status, known := domain.ClientStatusOf(batch.Overall)
+		if !known && len(unknown) < maxLoggedStatuses {
+			unknown = append(unknown, truncate(batch.Overall))
+		}
+		page.Batches = append(page.Batches, batch.Document(status))
+	}
+	if len(unknown) > 0 {
+		b.log.WarnContext(ctx, "unknown batch status", "overall_status", unknown)
+	}
+	return page, nil
 }
+
+// maxLoggedStatuses is the maximum number of unknown statuses of one page that are logged.
+const maxLoggedStatuses = 10
 
 // ownedBatch returns the report on a batch if the caller is its owner. The owner's id
 // is logged and not part of the error.

@@ -41,23 +41,23 @@ func TestWhatIsAcceptedFitsTheLimitAsAFrame(t *testing.T) {
 	accepted, refused := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
 		data := generated(t)
-		free, bounded := &outbox{}, &outbox{}
-		everything := app.NewNotifications(app.NotificationConfig{Topic: domain.NotificationTopic}, free, nil, &tally{})
-		limited := app.NewNotifications(app.NotificationConfig{Topic: domain.NotificationTopic, MaxBytes: limit}, bounded, nil, &tally{})
+		free, bounded := &recordingPublisher{}, &recordingPublisher{}
+		everything := app.NewNotifications(app.NotificationConfig{Topic: domain.NotificationTopic}, free, nil, &recordingObserver{})
+		limited := app.NewNotifications(app.NotificationConfig{Topic: domain.NotificationTopic, MaxBytes: limit}, bounded, nil, &recordingObserver{})
 		_, err := everything.Accept(context.Background(), event(data))
 		require.NoError(t, err)
-		size := len(domain.WithID(free.kept[0].Frame, longestID))
-		require.Equal(t, size, domain.MaxFrameSize(free.kept[0].Frame))
+		size := len(domain.WithID(free.published[0].Frame, longestID))
+		require.Equal(t, size, domain.MaxFrameSize(free.published[0].Frame))
 		_, err = limited.Accept(context.Background(), event(data))
 		if err == nil {
 			accepted++
-			require.LessOrEqual(t, len(domain.WithID(bounded.kept[0].Frame, longestID)), limit)
+			require.LessOrEqual(t, len(domain.WithID(bounded.published[0].Frame, longestID)), limit)
 			return
 		}
 		refused++
 		require.Equal(t, domain.ValidationError, domain.CodeOf(err))
-		require.Equal(t, domain.TooLarge, domain.As(err).Kind)
-		require.Empty(t, bounded.kept)
+		require.Equal(t, domain.ReasonTooLarge, domain.As(err).Reason)
+		require.Empty(t, bounded.published)
 		require.Greater(t, size, limit-len("timestamp")-len(`"2026-01-02T03:04:05.000000Z"`))
 	})
 	require.Positive(t, accepted)
@@ -66,15 +66,15 @@ func TestWhatIsAcceptedFitsTheLimitAsAFrame(t *testing.T) {
 
 func TestTheLimitIsExact(t *testing.T) {
 	frame := func(limit int, fill string) error {
-		d := app.NewNotifications(app.NotificationConfig{Topic: domain.NotificationTopic, MaxBytes: limit}, &outbox{}, nil, &tally{})
+		d := app.NewNotifications(app.NotificationConfig{Topic: domain.NotificationTopic, MaxBytes: limit}, &recordingPublisher{}, nil, &recordingObserver{})
 		_, err := d.Accept(context.Background(), event(`{`+least+`,"payload":{"f":"`+fill+`"},"timestamp":"2026-01-02T03:04:05Z"}`))
 		return err
 	}
-	sent := &outbox{}
-	all := app.NewNotifications(app.NotificationConfig{Topic: domain.NotificationTopic}, sent, nil, &tally{})
+	sent := &recordingPublisher{}
+	all := app.NewNotifications(app.NotificationConfig{Topic: domain.NotificationTopic}, sent, nil, &recordingObserver{})
 	_, err := all.Accept(context.Background(), event(`{`+least+`,"payload":{"f":"xyz"},"timestamp":"2026-01-02T03:04:05Z"}`))
 	require.NoError(t, err)
-	exact := len(domain.WithID(sent.kept[0].Frame, longestID))
+	exact := len(domain.WithID(sent.published[0].Frame, longestID))
 	require.NoError(t, frame(exact, "xyz"))
 	require.Error(t, frame(exact, "wxyz"))
 }

@@ -49,7 +49,7 @@ func (o *office) repeat() (app.Outcome, error) {
 }
 
 func willing(s *shelf) *office {
-	return &office{report: domain.BatchReport{Owner: "u1"}, verdict: domain.Verdict{Allowed: true}, answers: s}
+	return &office{report: domain.BatchReport{Owner: "u1"}, preflight: ports.PreflightResult{Allowed: true}, answers: s}
 }
 
 // The first half of a claim line; the digest is of the body "{}".
@@ -85,7 +85,9 @@ func TestAKeyInUseIsAConflict(t *testing.T) {
 		_, err := o.repeat()
 		e := domain.As(err)
 		require.Equal(t, domain.InvalidRequest, e.Code)
-		require.Equal(t, domain.Conflict, e.Kind)
+		require.Equal(t, map[domain.ClaimState]domain.Reason{
+			domain.Running: domain.ReasonKeyInUse, domain.Mismatched: domain.ReasonKeyReused,
+		}[state], e.Reason)
 		require.Equal(t, wait, e.RetryAfter > 0)
 		require.Empty(t, o.commands)
 		require.Len(t, s.steps, 1)
@@ -97,8 +99,8 @@ func TestAKeyIsReleasedAfterAFailure(t *testing.T) {
 	for name, o := range map[string]*office{
 		"foreign": {report: domain.BatchReport{Owner: "u2"}},
 		"unasked": {report: domain.BatchReport{Owner: "u1"}, denied: away},
-		"refused": {report: domain.BatchReport{Owner: "u1"}, verdict: domain.Verdict{Refusal: &domain.Refusal{Status: 402}}},
-		"unknown": {report: domain.BatchReport{Owner: "u1"}, verdict: domain.Verdict{Allowed: true}, lost: domain.NotPublished("t", nil)},
+		"refused": {report: domain.BatchReport{Owner: "u1"}, preflight: ports.PreflightResult{Refusal: &ports.Passthrough{Status: 402}}},
+		"unknown": {report: domain.BatchReport{Owner: "u1"}, preflight: ports.PreflightResult{Allowed: true}, lost: domain.NotPublished("t", nil)},
 	} {
 		s := &shelf{claim: domain.Claim{Ticket: "t1"}}
 		o.answers = s

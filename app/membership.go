@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
 
@@ -51,7 +50,7 @@ func (m *Membership) awaitSubscription(ctx context.Context) bool {
 	ticker := time.NewTicker(membershipCheck / 10)
 	defer ticker.Stop()
 	for ctx.Err() == nil {
-		if !m.subscriptionDown(ctx) {
+		if !isDown(ctx, m.subscription) {
 			return true
 		}
 		select {
@@ -77,27 +76,16 @@ func (m *Membership) consumeUntilLeft(ctx context.Context, consume func(context.
 		case err := <-done:
 			return false, err
 		case now := <-ticker.C:
-			if since = m.updateDownSince(ctx, since, now); !since.IsZero() && now.Sub(since) >= membershipGrace {
+			switch {
+			case m.store == nil || !isDown(ctx, m.subscription) || isDown(ctx, m.store):
+				since = time.Time{}
+			case since.IsZero():
+				since = now
+			case now.Sub(since) >= membershipGrace:
 				cancel()
 				err := <-done
 				return err == nil, err
 			}
 		}
 	}
-}
-
-// updateDownSince returns the start of the period in which the subscription is down
-// while the store answers. It returns zero if this is not the case now.
-func (m *Membership) updateDownSince(ctx context.Context, since, now time.Time) time.Time {
-	if !m.subscriptionDown(ctx) || m.store == nil || m.store.Health(ctx).Condition == domain.Unhealthy {
-		return time.Time{}
-	}
-	if since.IsZero() {
-		return now
-	}
-	return since
-}
-
-func (m *Membership) subscriptionDown(ctx context.Context) bool {
-	return m.subscription != nil && m.subscription.Health(ctx).Condition == domain.Unhealthy
 }

@@ -14,23 +14,23 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// part is a HealthProbe that a test switches.
-type part struct{ down atomic.Bool }
+// switchedProbe is a HealthProbe that a test switches.
+type switchedProbe struct{ down atomic.Bool }
 
-func (p *part) Health(context.Context) domain.Health {
+func (p *switchedProbe) Health(context.Context) domain.Health {
 	if p.down.Load() {
 		return domain.Health{Condition: domain.Unhealthy}
 	}
 	return domain.Health{Condition: domain.Healthy}
 }
 
-// jsonMember is a consumer that counts how often it joined, and whether it is in.
-type jsonMember struct {
+// member is a consumer that records how often it joined and whether it is joined now.
+type member struct {
 	joins atomic.Int32
 	in    atomic.Bool
 }
 
-func (m *jsonMember) consume(ctx context.Context) error {
+func (m *member) consume(ctx context.Context) error {
 	m.joins.Add(1)
 	m.in.Store(true)
 	<-ctx.Done()
@@ -38,11 +38,11 @@ func (m *jsonMember) consume(ctx context.Context) error {
 	return nil
 }
 
-// joining runs a membership, in a bubble, with the subscription down at first. It
+// runMembership runs a membership, in a bubble, with the subscription down at first. It
 // returns the subscription, the store and the member.
-func joining(t *testing.T) (*part, *part, *jsonMember) {
+func runMembership(t *testing.T) (*switchedProbe, *switchedProbe, *member) {
 	t.Helper()
-	subscription, store, m := &part{}, &part{}, &jsonMember{}
+	subscription, store, m := &switchedProbe{}, &switchedProbe{}, &member{}
 	subscription.down.Store(true)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -57,7 +57,7 @@ func joining(t *testing.T) (*part, *part, *jsonMember) {
 
 func TestANodeJoinsAfterItsFirstConfirmedSubscription(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		subscription, _, m := joining(t)
+		subscription, _, m := runMembership(t)
 		time.Sleep(time.Hour)
 		require.False(t, m.in.Load(), "joined without a subscription")
 		subscription.down.Store(false)
@@ -68,7 +68,7 @@ func TestANodeJoinsAfterItsFirstConfirmedSubscription(t *testing.T) {
 
 func TestAnOutageOfTheStoreAloneEndsNoMembership(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		subscription, store, m := joining(t)
+		subscription, store, m := runMembership(t)
 		subscription.down.Store(false)
 		time.Sleep(time.Second)
 		store.down.Store(true)
@@ -95,7 +95,7 @@ func TestAnOutageOfTheStoreAloneEndsNoMembership(t *testing.T) {
 
 func TestANodeLeavesWhenOnlyItsOwnSubscriptionStaysDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		subscription, _, m := joining(t)
+		subscription, _, m := runMembership(t)
 		subscription.down.Store(false)
 		time.Sleep(time.Second)
 		subscription.down.Store(true)
@@ -114,7 +114,7 @@ func TestANodeLeavesWhenOnlyItsOwnSubscriptionStaysDown(t *testing.T) {
 
 func TestANodeWithoutSubscriptionIsAMemberAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := &jsonMember{}
+		m := &member{}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- app.NewMembership(nil, nil).Run(ctx, m.consume) }()

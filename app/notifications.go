@@ -70,7 +70,7 @@ func (n *Notifications) Accept(ctx context.Context, event domain.Envelope) (doma
 // drop.
 func frameTooLarge(limit int) error {
 	failure := domain.Invalid("record", "", fmt.Sprintf("a frame of at most %d bytes", limit), "Notification is too large")
-	failure.Kind = domain.TooLarge
+	failure.Reason = domain.ReasonTooLarge
 	return failure.WithCause(errTooLarge)
 }
 
@@ -106,6 +106,24 @@ func (n *Notifications) Missed(gap domain.Gap) {
 	now := time.Now()
 	for _, user := range gap.Users {
 		n.send(domain.Message{User: user, Payload: frame, Received: now, MissedSince: gap.Since})
+	}
+}
+
+// Disconnect closes the user's connections on this node, on request of an operator.
+func (n *Notifications) Disconnect(user domain.UserID) {
+	for _, manager := range n.managers {
+		manager.CloseUser(user, domain.Forbidden("Disconnected", nil))
+	}
+}
+
+// Check closes the user's connections on this node that have no peer any more, because
+// the user has no free slot for another one. Managers that cannot check their
+// connections are skipped.
+func (n *Notifications) Check(user domain.UserID) {
+	for _, manager := range n.managers {
+		if checker, ok := manager.(ports.ConnectionChecker); ok {
+			checker.Check(user)
+		}
 	}
 }
 

@@ -15,51 +15,50 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// outbox is a NotificationPublisher that keeps what it is given, or fails.
-type outbox struct {
-	kept []domain.Notification
-	err  error
+// recordingPublisher is a NotificationPublisher that records notifications, or fails.
+type recordingPublisher struct {
+	published []domain.Notification
+	err       error
 }
 
-func (o *outbox) Publish(_ context.Context, n domain.Notification) (domain.PublishResult, error) {
+func (o *recordingPublisher) Publish(_ context.Context, n domain.Notification) (domain.PublishResult, error) {
 	if o.err != nil {
 		return domain.PublishResult{}, o.err
 	}
-	o.kept = append(o.kept, n)
-	return domain.PublishResult{ID: fmt.Sprintf("%d-0", len(o.kept))}, nil
+	o.published = append(o.published, n)
+	return domain.PublishResult{ID: fmt.Sprintf("%d-0", len(o.published))}, nil
 }
 
 // Control fails as Publish does.
-func (o *outbox) Control(context.Context, domain.UserID) error { return o.err }
+func (o *recordingPublisher) Control(context.Context, domain.UserID) error { return o.err }
 
-// screen is a ConnectionManager that shows what it was sent.
-type screen struct{ shown []domain.Message }
+// recordingManager is a ConnectionManager that records messages.
+type recordingManager struct{ sent []domain.Message }
 
-func (s *screen) Send(m domain.Message) int {
-	s.shown = append(s.shown, m)
+func (s *recordingManager) Send(m domain.Message) int {
+	s.sent = append(s.sent, m)
 	return 1
 }
-func (s *screen) Count(domain.UserID) int            { return 0 }
-func (s *screen) Total() int                         { return 0 }
-func (s *screen) CloseUser(domain.UserID, error) int { return 0 }
-func (s *screen) Drain(context.Context) error        { return nil }
+func (s *recordingManager) Total() int                         { return 0 }
+func (s *recordingManager) CloseUser(domain.UserID, error) int { return 0 }
+func (s *recordingManager) Drain(context.Context) error        { return nil }
 
-// tally is an Observer that keeps the facts.
-type tally struct{ facts []domain.Fact }
+// recordingObserver is an Observer that records the facts.
+type recordingObserver struct{ facts []domain.Fact }
 
-func (t *tally) Observe(f domain.Fact) { t.facts = append(t.facts, f) }
+func (t *recordingObserver) Observe(f domain.Fact) { t.facts = append(t.facts, f) }
 
-type desk struct {
+type fixture struct {
 	*app.Notifications
-	out     *outbox
-	screens [2]*screen
-	seen    *tally
+	out      *recordingPublisher
+	managers [2]*recordingManager
+	seen     *recordingObserver
 }
 
-func newDesk(announce app.AnnounceGaps) desk {
-	d := desk{out: &outbox{}, screens: [2]*screen{{}, {}}, seen: &tally{}}
-	managers := []ports.ConnectionManager{d.screens[0], d.screens[1]}
-	d.Notifications = app.NewNotifications(app.NotificationConfig{Topic: domain.NotificationTopic, AnnounceGaps: announce}, d.out, managers, d.seen)
+func newFixture(announce app.AnnounceGaps) fixture {
+	d := fixture{out: &recordingPublisher{}, managers: [2]*recordingManager{{}, {}}, seen: &recordingObserver{}}
+	d.Notifications = app.NewNotifications(app.NotificationConfig{Topic: domain.NotificationTopic, AnnounceGaps: announce},
+		d.out, []ports.ConnectionManager{d.managers[0], d.managers[1]}, d.seen)
 	return d
 }
 
@@ -70,49 +69,50 @@ func event(data string) domain.Envelope {
 
 const least = `"teacher_id":"t1","notification_type":"x","category":"batch_progress","priority":"low"`
 
-func TestAcceptKeepsTheFrame(t *testing.T) {
-	d := newDesk(true)
-	handover, err := d.Accept(context.Background(), event(`{"teacher_id":"t1","notification_type":"a<b","category":"system_alerts",
+func TestAcceptPublishesTheFrame(t *testing.T) {
+	d := newFixture(true)
+	result, err := d.Accept(context.Background(), event(`{"teacher_id":"t1","notification_type":"a<b","category":"system_alerts",
 		"priority":"critical","payload":{"z":1.0,"a":{"deep": [1 ,2]}},"action_required":true,"deadline_timestamp":"2026-01-02T03:04:05",
 		"batch_id":"b1","class_id":null,"correlation_id":"c","timestamp":"2026-01-02T03:04:05Z","unknown":[]}`))
 	require.NoError(t, err)
-	require.Equal(t, domain.PublishResult{ID: "1-0"}, handover)
+	require.Equal(t, domain.PublishResult{ID: "1-0"}, result)
 	require.Equal(t, []domain.Notification{{EventID: "e1", User: "t1", Frame: []byte(
 		`{"event":"a<b","data":{"z":1.0,"a":{"deep": [1 ,2]},"category":"system_alerts","priority":"critical","action_required":true,` +
-			`"deadline":"2026-01-02T03:04:05","batch_id":"b1","class_id":null,"correlation_id":"c","timestamp":"2026-01-02T03:04:05+00:00"}}`)}}, d.out.kept)
+			`"deadline":"2026-01-02T03:04:05","batch_id":"b1","class_id":null,"correlation_id":"c","timestamp":"2026-01-02T03:04:05+00:00"}}`)}}, d.out.published)
 }
 
-// TestTimesInUTCHaveAnOffset: timestamp and deadline as the platform's clients
-// know them; other zones, times without one and the payload's own stay.
+// TestTimesInUTCHaveAnOffset: timestamp and deadline are written with an offset, as the
+// clients of the platform expect. Other zones, times without a zone and times in the
+// payload do not change.
 func TestTimesInUTCHaveAnOffset(t *testing.T) {
 	for given, want := range map[string]string{
 		"2026-01-02T03:04:05Z": "2026-01-02T03:04:05+00:00", "2026-01-02T03:04:05.678901Z": "2026-01-02T03:04:05.678901+00:00",
 		"2026-01-02 03:04:05Z": "2026-01-02 03:04:05+00:00", "2026-01-02T03:04:05+00:00": "2026-01-02T03:04:05+00:00",
 		"2026-01-02T03:04:05+02:00": "2026-01-02T03:04:05+02:00", "2026-01-02T03:04:05.5": "2026-01-02T03:04:05.5",
 	} {
-		d := newDesk(true)
+		d := newFixture(true)
 		_, err := d.Accept(context.Background(), event(`{`+least+`,"payload":{"at":"2026-01-02T03:04:05Z"},"timestamp":"`+given+`","deadline_timestamp":"`+given+`"}`))
 		require.NoError(t, err, given)
-		frame := string(d.out.kept[0].Frame)
+		frame := string(d.out.published[0].Frame)
 		require.Contains(t, frame, `"timestamp":"`+want+`"`)
 		require.Contains(t, frame, `"deadline":"`+want+`"`)
 		require.Contains(t, frame, `"at":"2026-01-02T03:04:05Z"`)
 	}
-	d := newDesk(true)
+	d := newFixture(true)
 	_, err := d.Accept(context.Background(), event(`{`+least+`,"payload":{}}`))
 	require.NoError(t, err)
-	require.Regexp(t, `"timestamp":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00"`, string(d.out.kept[0].Frame))
+	require.Regexp(t, `"timestamp":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00"`, string(d.out.published[0].Frame))
 }
 
-func TestAcceptFillsWhatIsMissing(t *testing.T) {
-	d := newDesk(true)
+func TestAcceptSetsDefaults(t *testing.T) {
+	d := newFixture(true)
 	_, err := d.Accept(context.Background(), event(`{`+least+`,"payload":{}}`))
 	require.NoError(t, err)
 	var frame struct {
 		Event string
 		Data  map[string]any
 	}
-	require.NoError(t, json.Unmarshal(d.out.kept[0].Frame, &frame))
+	require.NoError(t, json.Unmarshal(d.out.published[0].Frame, &frame))
 	stamp, ok := frame.Data["timestamp"].(string)
 	require.True(t, ok)
 	at, err := time.Parse(time.RFC3339Nano, stamp)
@@ -125,11 +125,11 @@ func TestAcceptFillsWhatIsMissing(t *testing.T) {
 	}, frame.Data)
 }
 
-func TestAnEnvelopeValueWinsButNullErasesNothing(t *testing.T) {
-	d := newDesk(true)
+func TestReservedValueReplacesPayloadMemberUnlessNull(t *testing.T) {
+	d := newFixture(true)
 	_, err := d.Accept(context.Background(), event(`{`+least+`,"payload":{"batch_id":"mine","priority":"own","deadline":17,"k":null},"class_id":"c9"}`))
 	require.NoError(t, err)
-	frame := string(d.out.kept[0].Frame)
+	frame := string(d.out.published[0].Frame)
 	require.Contains(t, frame, `"batch_id":"mine"`)
 	require.Contains(t, frame, `"priority":"low"`)
 	require.Contains(t, frame, `"deadline":17`)
@@ -139,87 +139,87 @@ func TestAnEnvelopeValueWinsButNullErasesNothing(t *testing.T) {
 	require.NotContains(t, frame, "teacher")
 }
 
-func TestAcceptRefusesWhatBreaksARule(t *testing.T) {
+func TestAcceptRefusesInvalidFields(t *testing.T) {
 	cases := map[string]string{
-		"no object":         `[1]`,
-		"no teacher":        `{"notification_type":"x","category":"batch_progress","priority":"low","payload":{}}`,
-		"numeric teacher":   `{"teacher_id":5,"notification_type":"x","category":"batch_progress","priority":"low","payload":{}}`,
-		"bad teacher":       `{"teacher_id":"}x","notification_type":"x","category":"batch_progress","priority":"low","payload":{}}`,
-		"half a character":  `{"teacher_id":"t\ud800","notification_type":"x","category":"batch_progress","priority":"low","payload":{}}`,
-		"two halves":        `{"teacher_id":"\udc00\ud800","notification_type":"x","category":"batch_progress","priority":"low","payload":{}}`,
-		"blank type":        `{"teacher_id":"t","notification_type":" ","category":"batch_progress","priority":"low","payload":{}}`,
-		"odd category":      `{"teacher_id":"t","notification_type":"x","category":"news","priority":"low","payload":{}}`,
-		"no priority":       `{"teacher_id":"t","notification_type":"x","category":"batch_progress","payload":{}}`,
-		"no payload":        `{` + least + `}`,
-		"null payload":      `{` + least + `,"payload":null}`,
-		"list payload":      `{` + least + `,"payload":[]}`,
-		"action no boolean": `{` + least + `,"payload":{},"action_required":"yes"}`,
-		"odd deadline":      `{` + least + `,"payload":{},"deadline_timestamp":"soon"}`,
-		"numeric batch":     `{` + least + `,"payload":{},"batch_id":7}`,
-		"odd timestamp":     `{` + least + `,"payload":{},"timestamp":{}}`,
-		"invalid UTF-8":     `{` + least + `,"payload":{"a":"` + "\xff" + `"}}`,
+		"no object":           `[1]`,
+		"no teacher":          `{"notification_type":"x","category":"batch_progress","priority":"low","payload":{}}`,
+		"numeric teacher":     `{"teacher_id":5,"notification_type":"x","category":"batch_progress","priority":"low","payload":{}}`,
+		"bad teacher":         `{"teacher_id":"}x","notification_type":"x","category":"batch_progress","priority":"low","payload":{}}`,
+		"lone surrogate":      `{"teacher_id":"t\ud800","notification_type":"x","category":"batch_progress","priority":"low","payload":{}}`,
+		"two lone surrogates": `{"teacher_id":"\udc00\ud800","notification_type":"x","category":"batch_progress","priority":"low","payload":{}}`,
+		"blank type":          `{"teacher_id":"t","notification_type":" ","category":"batch_progress","priority":"low","payload":{}}`,
+		"odd category":        `{"teacher_id":"t","notification_type":"x","category":"news","priority":"low","payload":{}}`,
+		"no priority":         `{"teacher_id":"t","notification_type":"x","category":"batch_progress","payload":{}}`,
+		"no payload":          `{` + least + `}`,
+		"null payload":        `{` + least + `,"payload":null}`,
+		"list payload":        `{` + least + `,"payload":[]}`,
+		"action no boolean":   `{` + least + `,"payload":{},"action_required":"yes"}`,
+		"odd deadline":        `{` + least + `,"payload":{},"deadline_timestamp":"soon"}`,
+		"numeric batch":       `{` + least + `,"payload":{},"batch_id":7}`,
+		"odd timestamp":       `{` + least + `,"payload":{},"timestamp":{}}`,
+		"invalid UTF-8":       `{` + least + `,"payload":{"a":"` + "\xff" + `"}}`,
 	}
 	for name, data := range cases {
-		d := newDesk(true)
+		d := newFixture(true)
 		_, err := d.Accept(context.Background(), event(data))
 		require.Contains(t, []domain.Code{domain.ParsingError, domain.ValidationError}, domain.CodeOf(err), name)
-		require.Empty(t, d.out.kept, name)
+		require.Empty(t, d.out.published, name)
 	}
 }
 
-func TestAcceptRefusesAnotherTopicsEvent(t *testing.T) {
-	d := newDesk(true)
+func TestAcceptRefusesEventsOfOtherTopics(t *testing.T) {
+	d := newFixture(true)
 	e := event(`{` + least + `,"payload":{}}`)
 	e.EventType = string(domain.CommandTopic)
 	_, err := d.Accept(context.Background(), e)
 	require.Equal(t, domain.ParsingError, domain.CodeOf(err))
 }
 
-func TestAcceptPassesThePublishersErrorOn(t *testing.T) {
-	d := newDesk(true)
+func TestAcceptReturnsTheErrorOfThePublisher(t *testing.T) {
+	d := newFixture(true)
 	d.out.err = domain.Unreachable("redis", nil)
 	_, err := d.Accept(context.Background(), event(`{`+least+`,"payload":{}}`))
 	require.ErrorIs(t, err, d.out.err)
 }
 
 func TestDeliverReachesEveryManagerVerbatim(t *testing.T) {
-	d := newDesk(true)
+	d := newFixture(true)
 	d.Deliver("t1", []byte("any text ✓"))
-	for _, s := range d.screens {
-		require.Len(t, s.shown, 1)
-		require.Equal(t, domain.UserID("t1"), s.shown[0].User)
-		require.Equal(t, "any text ✓", string(s.shown[0].Payload))
-		require.WithinDuration(t, time.Now(), s.shown[0].Received, time.Minute)
+	for _, s := range d.managers {
+		require.Len(t, s.sent, 1)
+		require.Equal(t, domain.UserID("t1"), s.sent[0].User)
+		require.Equal(t, "any text ✓", string(s.sent[0].Payload))
+		require.WithinDuration(t, time.Now(), s.sent[0].Received, time.Minute)
 	}
 }
 
 func TestDeliverDropsAndCountsInvalidText(t *testing.T) {
-	d := newDesk(true)
+	d := newFixture(true)
 	d.Deliver("t1", []byte("\xff"))
-	require.Empty(t, d.screens[0].shown)
+	require.Empty(t, d.managers[0].sent)
 	require.Equal(t, []domain.Fact{domain.MessageFailed{Reason: domain.InvalidUTF8}}, d.seen.facts)
 }
 
-func TestMissedTellsEveryFollowedUser(t *testing.T) {
+func TestMissedReachesEveryUserOfTheGap(t *testing.T) {
 	gap := domain.Gap{Users: []domain.UserID{"t1", "t2"}, Since: time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)}
-	d := newDesk(true)
+	d := newFixture(true)
 	d.Missed(gap)
-	require.Len(t, d.screens[1].shown, 2)
-	require.Equal(t, `{"event":"resync","data":{"reason":"subscription_gap","since":"2026-01-02T03:04:05.000006Z"}}`, string(d.screens[1].shown[0].Payload))
-	require.Equal(t, domain.UserID("t2"), d.screens[1].shown[1].User)
+	require.Len(t, d.managers[1].sent, 2)
+	require.Equal(t, `{"event":"resync","data":{"reason":"subscription_gap","since":"2026-01-02T03:04:05.000006Z"}}`, string(d.managers[1].sent[0].Payload))
+	require.Equal(t, domain.UserID("t2"), d.managers[1].sent[1].User)
 
-	quiet := newDesk(false)
+	quiet := newFixture(false)
 	quiet.Missed(gap)
-	require.Len(t, quiet.screens[0].shown, 2, "who is not told is brought up to date all the same")
-	require.Empty(t, quiet.screens[0].shown[0].Payload)
-	require.Equal(t, gap.Since, quiet.screens[0].shown[0].MissedSince)
+	require.Len(t, quiet.managers[0].sent, 2, "connections catch up without an announcement too")
+	require.Empty(t, quiet.managers[0].sent[0].Payload)
+	require.Equal(t, gap.Since, quiet.managers[0].sent[0].MissedSince)
 }
 
 func FuzzAccept(f *testing.F) {
 	f.Add([]byte(`{` + least + `,"payload":{"a":1,"a":2,"batch_id":"x"},"batch_id":null}`))
 	f.Add([]byte(`{"teacher_id":"t"}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		d := newDesk(true)
+		d := newFixture(true)
 		e := event("")
 		e.Data = data
 		if _, err := d.Accept(context.Background(), e); err != nil {
@@ -227,7 +227,7 @@ func FuzzAccept(f *testing.F) {
 			return
 		}
 		var frame map[string]any
-		require.NoError(t, json.Unmarshal(domain.WithID(d.out.kept[0].Frame, "1-0"), &frame))
+		require.NoError(t, json.Unmarshal(domain.WithID(d.out.published[0].Frame, "1-0"), &frame))
 		require.Len(t, frame, 3)
 	})
 }

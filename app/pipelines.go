@@ -37,7 +37,7 @@ func NewPipelines(p PipelineParts) *Pipelines { return &Pipelines{p} }
 // Outcome is the result of a request to start a pipeline that did not fail.
 type Outcome struct {
 	// Refusal is the orchestrator's refusal; nil when Kafka confirmed the command.
-	Refusal *domain.Refusal
+	Refusal *ports.Passthrough
 	// Response is the response to the client when Refusal is nil.
 	Response []byte
 	// Replayed reports that the response is that of an earlier request with the same
@@ -49,8 +49,8 @@ type Outcome struct {
 // preflight and publishes the command. For a batch that the platform does not know
 // yet, the preflight decides if the caller registered the batch through the gateway
 // within 24 h; otherwise the error is RESOURCE_NOT_FOUND. A request with an idempotency
-// key is executed once. Errors: AUTHORIZATION_ERROR, INVALID_REQUEST of kind Conflict
-// for a key in use, and those of the ports. Nothing is published after an error, except
+// key is executed once. Errors: AUTHORIZATION_ERROR, INVALID_REQUEST for a key
+// that is in use or was used for another request, and those of the ports. Nothing is published after an error, except
 // that the outcome is unknown after KAFKA_PUBLISH_ERROR.
 func (p *Pipelines) Start(ctx context.Context, caller domain.Caller, r domain.PipelineRequest, repeat IdempotentRequest) (Outcome, error) {
 	if repeat.Key == "" {
@@ -67,15 +67,15 @@ func (p *Pipelines) run(ctx context.Context, caller domain.Caller, r domain.Pipe
 			return Outcome{}, err
 		}
 	}
-	verdict, err := p.Preflight.Check(ctx, caller, r.Batch, r.Pipeline)
+	preflight, err := p.Preflight.Check(ctx, caller, r.Batch, r.Pipeline)
 	if err != nil {
 		return Outcome{}, err
 	}
-	if verdict.Skipped && unowned != nil {
+	if preflight.Skipped && unowned != nil {
 		return Outcome{}, unowned
 	}
-	if !verdict.Allowed {
-		return Outcome{Refusal: verdict.Refusal}, nil
+	if !preflight.Allowed {
+		return Outcome{Refusal: preflight.Refusal}, nil
 	}
 	command, err := domain.PipelineCommand(ctx, caller, r, eventID)
 	if err != nil {

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -14,21 +15,24 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// office plays the platform: one report, one verdict, and the commands it got.
+// office plays the platform: one report, one preflight result, and the commands it got.
 type office struct {
-	report   domain.BatchReport
-	unknown  error
-	verdict  domain.Verdict
-	asked    int
-	denied   error
-	commands []domain.Command
-	lost     error
-	answers  ports.Idempotency
+	report    domain.BatchReport
+	unknown   error
+	preflight ports.PreflightResult
+	page      domain.PlatformPage
+	query     domain.PlatformQuery
+	log       bytes.Buffer
+	asked     int
+	denied    error
+	commands  []domain.Command
+	lost      error
+	answers   ports.Idempotency
 	// registered says that the batch was registered here; away that nobody can tell.
 	registered bool
 	away       error
 	saved      []domain.BatchID
-	reply      domain.Reply
+	reply      ports.Passthrough
 }
 
 func (o *office) Registered(context.Context, domain.UserID, domain.BatchID) (bool, error) {
@@ -40,11 +44,11 @@ func (o *office) Save(_ context.Context, _ domain.UserID, batch domain.BatchID) 
 	return o.away
 }
 
-func (o *office) Register(context.Context, domain.Caller, domain.Registration) (domain.Reply, error) {
+func (o *office) Register(context.Context, domain.Caller, domain.Registration) (ports.Passthrough, error) {
 	return o.reply, o.unknown
 }
 
-func (o *office) SetPrompt(context.Context, domain.Caller, domain.BatchID, domain.PromptRef) (domain.Reply, error) {
+func (o *office) SetPrompt(context.Context, domain.Caller, domain.BatchID, domain.PromptRef) (ports.Passthrough, error) {
 	return o.reply, o.unknown
 }
 
@@ -52,13 +56,14 @@ func (o *office) Status(context.Context, domain.Caller, domain.BatchID) (domain.
 	return o.report, o.unknown
 }
 
-func (o *office) List(context.Context, domain.Caller, domain.BatchQuery) (domain.BatchPage, error) {
-	return domain.BatchPage{Total: 7}, o.unknown
+func (o *office) List(_ context.Context, _ domain.Caller, q domain.PlatformQuery) (domain.PlatformPage, error) {
+	o.query = q
+	return o.page, o.unknown
 }
 
-func (o *office) Check(context.Context, domain.Caller, domain.BatchID, domain.Pipeline) (domain.Verdict, error) {
+func (o *office) Check(context.Context, domain.Caller, domain.BatchID, domain.Pipeline) (ports.PreflightResult, error) {
 	o.asked++
-	return o.verdict, o.denied
+	return o.preflight, o.denied
 }
 
 func (o *office) Publish(_ context.Context, c domain.Command) error {
@@ -66,9 +71,11 @@ func (o *office) Publish(_ context.Context, c domain.Command) error {
 	return o.lost
 }
 
-func (o *office) batches() *app.Batches { return app.NewBatches(o, slog.New(slog.DiscardHandler)) }
+func (o *office) batches() *app.Batches {
+	return app.NewBatches(o, slog.New(slog.NewTextHandler(&o.log, nil)))
+}
 
-func (o *office) start() (*domain.Refusal, error) {
+func (o *office) start() (*ports.Passthrough, error) {
 	outcome, err := o.pipelines().Start(context.Background(), domain.Caller{User: "u1"},
 		domain.PipelineRequest{Batch: "b1", Pipeline: "nlp"}, app.IdempotentRequest{Response: []byte("yes")})
 	if (err == nil && outcome.Refusal == nil) != (string(outcome.Response) == "yes") || outcome.Replayed {
@@ -85,7 +92,7 @@ func (o *office) pipelines() *app.Pipelines {
 }
 
 func TestStartPublishesForTheOwner(t *testing.T) {
-	o := &office{report: domain.BatchReport{Owner: "u1"}, verdict: domain.Verdict{Allowed: true}}
+	o := &office{report: domain.BatchReport{Owner: "u1"}, preflight: ports.PreflightResult{Allowed: true}}
 	refusal, err := o.start()
 	require.NoError(t, err)
 	require.Nil(t, refusal)
@@ -97,7 +104,7 @@ func TestStartPublishesForTheOwner(t *testing.T) {
 }
 
 func TestStartRefusesABatchOfAnotherUserBeforeThePreflight(t *testing.T) {
-	o := &office{report: domain.BatchReport{Owner: "u2"}, verdict: domain.Verdict{Allowed: true}}
+	o := &office{report: domain.BatchReport{Owner: "u2"}, preflight: ports.PreflightResult{Allowed: true}}
 	_, err := o.start()
 	e := domain.As(err)
 	require.Equal(t, domain.AuthorizationError, e.Code)
@@ -108,12 +115,12 @@ func TestStartRefusesABatchOfAnotherUserBeforeThePreflight(t *testing.T) {
 }
 
 func TestStartAllowsAnUnknownBatchThatTheCallerRegistered(t *testing.T) {
-	o := &office{unknown: domain.NotFound("batch", "b1"), verdict: domain.Verdict{Allowed: true}, registered: true}
+	o := &office{unknown: domain.NotFound("batch", "b1"), preflight: ports.PreflightResult{Allowed: true}, registered: true}
 	_, err := o.start()
 	require.NoError(t, err)
 	require.Len(t, o.commands, 1)
 
-	o = &office{unknown: domain.NotFound("batch", "b1"), verdict: domain.Verdict{Allowed: true}}
+	o = &office{unknown: domain.NotFound("batch", "b1"), preflight: ports.PreflightResult{Allowed: true}}
 	_, err = o.start()
 	require.Equal(t, domain.ResourceNotFound, domain.CodeOf(err))
 	require.Zero(t, o.asked, "no preflight")
@@ -124,7 +131,7 @@ func TestStartAllowsAnUnknownBatchThatTheCallerRegistered(t *testing.T) {
 	require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err))
 	require.Zero(t, o.asked, "no preflight")
 
-	o = &office{registered: true, unknown: domain.NotFound("batch", "b1"), verdict: domain.Verdict{Allowed: true, Skipped: true}}
+	o = &office{registered: true, unknown: domain.NotFound("batch", "b1"), preflight: ports.PreflightResult{Allowed: true, Skipped: true}}
 	_, err = o.start()
 	require.Equal(t, domain.ResourceNotFound, domain.CodeOf(err))
 	require.Empty(t, o.commands)
@@ -132,7 +139,7 @@ func TestStartAllowsAnUnknownBatchThatTheCallerRegistered(t *testing.T) {
 
 func TestStartStopsAtTheFirstFailure(t *testing.T) {
 	away := domain.Unreachable("result_aggregator", nil)
-	o := &office{unknown: away, verdict: domain.Verdict{Allowed: true}}
+	o := &office{unknown: away, preflight: ports.PreflightResult{Allowed: true}}
 	_, err := o.start()
 	require.ErrorIs(t, err, away)
 	require.Zero(t, o.asked)
@@ -142,14 +149,14 @@ func TestStartStopsAtTheFirstFailure(t *testing.T) {
 	require.ErrorIs(t, err, away)
 	require.Empty(t, o.commands)
 
-	o = &office{report: domain.BatchReport{Owner: "u1"}, verdict: domain.Verdict{Allowed: true}, lost: domain.NotPublished("t", nil)}
+	o = &office{report: domain.BatchReport{Owner: "u1"}, preflight: ports.PreflightResult{Allowed: true}, lost: domain.NotPublished("t", nil)}
 	_, err = o.start()
 	require.Equal(t, domain.KafkaPublishError, domain.CodeOf(err))
 }
 
 func TestStartPassesARefusalOn(t *testing.T) {
-	want := &domain.Refusal{Status: 402, Body: []byte(`{"allowed":false}`)}
-	o := &office{report: domain.BatchReport{Owner: "u1"}, verdict: domain.Verdict{Refusal: want}}
+	want := &ports.Passthrough{Status: 402, Body: []byte(`{"allowed":false}`)}
+	o := &office{report: domain.BatchReport{Owner: "u1"}, preflight: ports.PreflightResult{Refusal: want}}
 	refusal, err := o.start()
 	require.NoError(t, err)
 	require.Same(t, want, refusal)
@@ -177,10 +184,41 @@ func TestAnUnknownStatusCountsAsPending(t *testing.T) {
 	require.Equal(t, domain.PendingContent, view.Status)
 }
 
-func TestListReturnsThePageOfThePlatform(t *testing.T) {
-	page, err := (&office{}).batches().List(context.Background(), domain.Caller{User: "u1"}, domain.BatchQuery{Limit: 20})
+func TestListTranslatesTheStatuses(t *testing.T) {
+	listed := func(overall string) domain.ListedBatch {
+		return domain.ListedBatch{Overall: overall, Head: []byte(`{"n": 1.0,"overall_status": `), Tail: []byte(` }`)}
+	}
+	o := &office{page: domain.PlatformPage{Total: 17, Batches: []domain.ListedBatch{listed("COMPLETED"), listed("odd"), listed("")}}}
+	page, err := o.batches().List(context.Background(), domain.Caller{User: "u1"}, domain.BatchQuery{Limit: 2, Offset: 4, Status: domain.Processing})
 	require.NoError(t, err)
-	require.Equal(t, 7, page.Total)
+	require.Equal(t, domain.PlatformQuery{Limit: 2, Offset: 4, Overall: "processing_pipelines"}, o.query)
+	const pending = `{"n": 1.0,"overall_status": "pending_content" }`
+	require.Equal(t, domain.BatchPage{Total: 17, Batches: []domain.Document{
+		[]byte(`{"n": 1.0,"overall_status": "completed_successfully" }`), []byte(pending), []byte(pending),
+	}}, page)
+	require.Contains(t, o.log.String(), "odd")
+
+	_, err = o.batches().List(context.Background(), domain.Caller{User: "u1"}, domain.BatchQuery{Limit: 1})
+	require.NoError(t, err)
+	require.Empty(t, o.query.Overall, "without a status the list is not filtered")
+}
+
+func TestListLogsAFewUnknownStatusesInPart(t *testing.T) {
+	o := &office{}
+	for range 100 {
+		o.page.Batches = append(o.page.Batches, domain.ListedBatch{Overall: strings.Repeat("x", 1000)})
+	}
+	_, err := o.batches().List(context.Background(), domain.Caller{User: "u1"}, domain.BatchQuery{Limit: 100})
+	require.NoError(t, err)
+	require.Contains(t, o.log.String(), "unknown batch status")
+	require.Less(t, o.log.Len(), 4096)
+}
+
+func TestListReturnsTheErrorOfThePlatform(t *testing.T) {
+	o := &office{unknown: domain.Unreachable("x", nil)}
+	page, err := o.batches().List(context.Background(), domain.Caller{User: "u1"}, domain.BatchQuery{Limit: 1})
+	require.Equal(t, domain.ConnectionError, domain.CodeOf(err))
+	require.Zero(t, page)
 }
 
 // TestRegisterKeepsWhatTheOrchestratorAccepted: only a 202 that names one usable
@@ -202,7 +240,7 @@ func TestRegisterKeepsWhatTheOrchestratorAccepted(t *testing.T) {
 		`"b1"`:                                            nil,
 	} {
 		for _, away := range []error{nil, domain.Unavailable("redis", 0)} {
-			o := &office{reply: domain.Reply{Status: 202, Body: []byte(body)}, away: away}
+			o := &office{reply: ports.Passthrough{Status: 202, Body: []byte(body)}, away: away}
 			reply, err := app.NewRegistrations(o, o, slog.New(slog.DiscardHandler)).Register(t.Context(), domain.Caller{User: "u1"}, domain.Registration{})
 			require.NoError(t, err)
 			require.Equal(t, o.reply, reply)
@@ -210,7 +248,7 @@ func TestRegisterKeepsWhatTheOrchestratorAccepted(t *testing.T) {
 		}
 	}
 	for _, status := range []int{200, 201, 400, 403, 500} {
-		o := &office{reply: domain.Reply{Status: status, Body: []byte(`{"batch_id":"b1"}`)}}
+		o := &office{reply: ports.Passthrough{Status: status, Body: []byte(`{"batch_id":"b1"}`)}}
 		_, err := app.NewRegistrations(o, o, slog.New(slog.DiscardHandler)).Register(t.Context(), domain.Caller{User: "u1"}, domain.Registration{})
 		require.NoError(t, err)
 		require.Empty(t, o.saved, status)

@@ -24,18 +24,15 @@ func NewRegistrations(registry ports.BatchRegistry, kept ports.BatchRegistration
 }
 
 // Register sends the caller's new batch to the orchestrator and returns its response
-// unchanged. After a 202 it stores the caller as the owner of the batch. If that fails
+// unchanged. After an acceptance it stores the caller as the owner of the batch. If that fails
 // it logs a warning and the response stays the same. Errors are those of the port.
-func (r *Registrations) Register(ctx context.Context, caller domain.Caller, batch domain.Registration) (domain.Reply, error) {
+func (r *Registrations) Register(ctx context.Context, caller domain.Caller, batch domain.Registration) (ports.Passthrough, error) {
 	reply, err := r.registry.Register(ctx, caller, batch)
-	if err == nil && reply.Status == statusAccepted {
+	if err == nil && reply.Accepted() {
 		r.saveOwner(ctx, caller.User, reply.Body)
 	}
 	return reply, err
 }
-
-// statusAccepted is the orchestrator's status for an accepted registration.
-const statusAccepted = 202
 
 // saveOwner stores the user as the owner of the batch in the orchestrator's response.
 // A cancelled request does not stop it, because the batch is registered.
@@ -75,6 +72,6 @@ func parseBatchID(body []byte) (domain.BatchID, bool) {
 
 // SetPrompt sets the prompt of a batch. The orchestrator checks the owner, because it
 // knows a batch before the aggregator does. Errors are those of the port.
-func (r *Registrations) SetPrompt(ctx context.Context, caller domain.Caller, batch domain.BatchID, prompt domain.PromptRef) (domain.Reply, error) {
+func (r *Registrations) SetPrompt(ctx context.Context, caller domain.Caller, batch domain.BatchID, prompt domain.PromptRef) (ports.Passthrough, error) {
 	return r.registry.SetPrompt(ctx, caller, batch, prompt)
 }

@@ -13,89 +13,89 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// line is a subscription that can be cut, and the connections behind it.
-type line struct {
-	down  atomic.Bool
-	sheds atomic.Int32
-	cut   atomic.Int32 // sheds that were called off
-	last  atomic.Pointer[shedding]
+// nodeStub is a subscription that can be down, and a shedder that records its calls.
+type nodeStub struct {
+	down    atomic.Bool
+	sheds   atomic.Int32
+	stopped atomic.Int32 // sheds whose context ended
+	last    atomic.Pointer[shedding]
 }
 
-// shedding is what was asked for.
+// shedding is the arguments of a Shed call.
 type shedding struct {
 	reason error
 	over   time.Duration
 }
 
-func (l *line) Health(context.Context) domain.Health {
-	if l.down.Load() {
+func (n *nodeStub) Health(context.Context) domain.Health {
+	if n.down.Load() {
 		return domain.Health{Condition: domain.Unhealthy}
 	}
 	return domain.Health{Condition: domain.Degraded}
 }
 
-func (l *line) Shed(ctx context.Context, reason error, over time.Duration) {
-	l.last.Store(&shedding{reason, over})
-	l.sheds.Add(1)
+func (n *nodeStub) Shed(ctx context.Context, reason error, over time.Duration) {
+	n.last.Store(&shedding{reason, over})
+	n.sheds.Add(1)
 	select {
 	case <-time.After(over):
 	case <-ctx.Done():
-		l.cut.Add(1)
+		n.stopped.Add(1)
 	}
 }
 
-// watched puts a watch over a line until the test ends.
-func watched(t *testing.T) *line {
+// runWatchdog runs a watchdog over a nodeStub until the test ends.
+func runWatchdog(t *testing.T) *nodeStub {
 	t.Helper()
-	l := &line{}
+	n := &nodeStub{}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- app.NewSubscriptionWatchdog(l, l, time.Minute).Run(ctx) }()
+	go func() { ended <- app.NewSubscriptionWatchdog(n, n, time.Minute).Run(ctx) }()
 	t.Cleanup(func() {
 		cancel()
 		require.NoError(t, <-ended)
 	})
-	return l
+	return n
 }
 
 func TestWatchdogIgnoresShortOutages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := watched(t)
+		n := runWatchdog(t)
 		for range 3 {
-			l.down.Store(true)
+			n.down.Store(true)
 			time.Sleep(58 * time.Second)
-			l.down.Store(false)
+			n.down.Store(false)
 			time.Sleep(2 * time.Second)
 		}
-		require.Zero(t, l.sheds.Load())
+		require.Zero(t, n.sheds.Load())
 	})
 }
 
 func TestWatchdogClosesConnectionsAfterTheGracePeriod(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := watched(t)
-		l.down.Store(true)
+		n := runWatchdog(t)
+		n.down.Store(true)
 		time.Sleep(60 * time.Second)
-		require.Zero(t, l.sheds.Load())
+		require.Zero(t, n.sheds.Load())
 		time.Sleep(3 * time.Second)
-		require.EqualValues(t, 1, l.sheds.Load())
+		require.EqualValues(t, 1, n.sheds.Load())
 		time.Sleep(10 * time.Second)
-		require.Equal(t, domain.ConnectionError, domain.CodeOf(l.last.Load().reason))
-		require.Equal(t, 10*time.Second, l.last.Load().over)
-		require.Zero(t, l.cut.Load())
+		require.Equal(t, domain.ConnectionError, domain.CodeOf(n.last.Load().reason))
+		require.Equal(t, 10*time.Second, n.last.Load().over)
+		require.Zero(t, n.stopped.Load())
 	})
 }
 
 func TestWatchdogStopsClosingAfterTheOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := watched(t)
-		l.down.Store(true)
+		n := runWatchdog(t)
+		n.down.Store(true)
 		time.Sleep(63 * time.Second)
-		l.down.Store(false)
+		n.down.Store(false)
 		time.Sleep(2 * time.Second)
-		require.EqualValues(t, 1, l.cut.Load())
+		require.EqualValues(t, 1, n.stopped.Load())
 		time.Sleep(time.Hour)
-		require.EqualValues(t, 1, l.sheds.Load())
+		require.EqualValues(t, 1, n.sheds.Load())
 	})
 }
 
@@ -103,10 +103,10 @@ func TestWatchdogWithAMinimalGracePeriod(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		l := &line{}
-		l.down.Store(true)
-		require.NoError(t, app.NewSubscriptionWatchdog(l, l, time.Nanosecond).Run(ctx))
-		require.EqualValues(t, 1, l.sheds.Load())
+		n := &nodeStub{}
+		n.down.Store(true)
+		require.NoError(t, app.NewSubscriptionWatchdog(n, n, time.Nanosecond).Run(ctx))
+		require.EqualValues(t, 1, n.sheds.Load())
 	})
 }
 
@@ -114,8 +114,8 @@ func TestWatchdogWithoutASubscription(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
-		l := &line{}
-		require.NoError(t, app.NewSubscriptionWatchdog(nil, l, time.Minute).Run(ctx))
-		require.Zero(t, l.sheds.Load())
+		n := &nodeStub{}
+		require.NoError(t, app.NewSubscriptionWatchdog(nil, n, time.Minute).Run(ctx))
+		require.Zero(t, n.sheds.Load())
 	})
 }

@@ -1,39 +1,70 @@
 package domain
 
+// The reasons of an AUTHENTICATION_ERROR. All but the first five are defects of a token,
+// for TokenInvalid.
+const (
+	ReasonNoCredentials        Reason = "no_credentials"
+	ReasonMalformedCredentials Reason = "malformed_credentials"
+	ReasonExpired              Reason = "expired"
+	ReasonNoExpiry             Reason = "expiration"
+	ReasonNoSubject            Reason = "no_subject"
+
+	ReasonSignature    Reason = "signature"
+	ReasonAlgorithm    Reason = "algorithm"
+	ReasonAudience     Reason = "audience"
+	ReasonIssuer       Reason = "issuer"
+	ReasonNotYetValid  Reason = "not_yet_valid"
+	ReasonKey          Reason = "key"
+	ReasonRefreshToken Reason = "refresh_token"
+	ReasonMalformed    Reason = "malformed"
+	ReasonSize         Reason = "size"
+	ReasonSubject      Reason = "subject"
+)
+
 // NotAuthenticated returns the error of a request without credentials.
-func NotAuthenticated() *Error {
-	return authenticationError("Not authenticated", "missing_authorization_header", "")
-}
-
-// TokenExpired returns the error of a token past its "exp".
-func TokenExpired() *Error { return authenticationError("Token has expired", "jwt_expired", "expired") }
-
-// TokenWithoutExpiry returns the error of a token without "exp".
-func TokenWithoutExpiry() *Error {
-	return authenticationError("Token missing expiration claim", "missing_exp", "expiration")
-}
-
-// TokenWithoutSubject returns the error of a token without a usable "sub".
-func TokenWithoutSubject() *Error {
-	return authenticationError("Invalid token payload: missing subject", "missing_subject", "subject")
-}
-
-// TokenInvalid returns the error of any other invalid token. cause is one of signature, algorithm, audience, issuer, not_yet_valid, key,
-// refresh_token, malformed, size, subject.
-func TokenInvalid(cause string) *Error {
-	return authenticationError("Invalid token", "jwt_invalid", cause)
-}
+func NotAuthenticated() *Error { return authenticationError("Not authenticated", ReasonNoCredentials) }
 
 // MalformedCredentials returns the error of a request whose credentials are not exactly
 // one bearer token.
 func MalformedCredentials() *Error {
-	return authenticationError("Invalid authentication format", "invalid_authorization_format", "")
+	return authenticationError("Invalid authentication format", ReasonMalformedCredentials)
 }
 
-func authenticationError(message, reason, cause string) *Error {
-	d := map[string]any{"reason": reason}
-	if cause != "" {
-		d["cause"] = cause
+// TokenExpired returns the error of a token past its "exp".
+func TokenExpired() *Error { return authenticationError("Token has expired", ReasonExpired) }
+
+// TokenWithoutExpiry returns the error of a token without "exp".
+func TokenWithoutExpiry() *Error {
+	return authenticationError("Token missing expiration claim", ReasonNoExpiry)
+}
+
+// TokenWithoutSubject returns the error of a token without a usable "sub".
+func TokenWithoutSubject() *Error {
+	return authenticationError("Invalid token payload: missing subject", ReasonNoSubject)
+}
+
+// TokenInvalid returns the error of a token with another defect.
+func TokenInvalid(defect Reason) *Error { return authenticationError("Invalid token", defect) }
+
+func authenticationError(message string, reason Reason) *Error {
+	return &Error{Code: AuthenticationError, Message: message, Reason: reason}
+}
+
+// addTokenDetails adds the members "reason" and "cause" of the wire contract.
+func addTokenDetails(details map[string]any, r Reason) {
+	switch r {
+	case "":
+	case ReasonNoCredentials:
+		details["reason"] = "missing_authorization_header"
+	case ReasonMalformedCredentials:
+		details["reason"] = "invalid_authorization_format"
+	case ReasonExpired:
+		details["reason"], details["cause"] = "jwt_expired", "expired"
+	case ReasonNoExpiry:
+		details["reason"], details["cause"] = "missing_exp", "expiration"
+	case ReasonNoSubject:
+		details["reason"], details["cause"] = "missing_subject", "subject"
+	default:
+		details["reason"], details["cause"] = "jwt_invalid", string(r)
 	}
-	return &Error{Code: AuthenticationError, Message: message, Details: d}
 }

@@ -1,5 +1,7 @@
 package domain
 
+import "slices"
+
 // BatchID names a batch of essays.
 type BatchID string
 
@@ -77,12 +79,42 @@ type BatchReport struct {
 	Document []byte
 }
 
-// BatchQuery asks for a page of a user's batches.
+// BatchQuery is a client's request for a page of its batches.
 type BatchQuery struct {
 	// Limit is 1-100, Offset 0 or more, both in batches.
 	Limit, Offset int
-	// Status, unless empty, keeps only batches in that state.
+	// Status, unless empty, selects the batches in that state.
 	Status ClientStatus
+}
+
+// PlatformQuery is a BatchQuery in the words of the platform.
+type PlatformQuery struct {
+	// Limit is 1-100, Offset 0 or more, both in batches.
+	Limit, Offset int
+	// Overall, unless empty, selects the batches with that status of the platform.
+	Overall string
+}
+
+// PlatformPage is the platform's answer to a PlatformQuery.
+type PlatformPage struct {
+	Batches []ListedBatch
+	// Total counts all batches that match, on this page or not.
+	Total int
+}
+
+// ListedBatch is one batch of a PlatformPage. Its document is a JSON object without the
+// member that names the owner; every other byte is unchanged.
+type ListedBatch struct {
+	// Overall is the platform's status of the batch.
+	Overall string
+	// Head and Tail are the parts of the document before and after the value of its member
+	// "overall_status".
+	Head, Tail []byte
+}
+
+// Document returns a copy of the document with a client status in place of the platform's.
+func (b ListedBatch) Document(status ClientStatus) Document {
+	return slices.Concat(b.Head, []byte(`"`+string(status)+`"`), b.Tail)
 }
 
 // BatchPage is one page of a user's batches.
@@ -99,28 +131,3 @@ type Document []byte
 
 // MarshalJSON embeds the document as it is.
 func (d Document) MarshalJSON() ([]byte, error) { return d, nil }
-
-// Verdict is the orchestrator's answer to "may this pipeline start?".
-type Verdict struct {
-	// Allowed reports that the pipeline may start.
-	Allowed bool
-	// Skipped reports that no orchestrator is configured in this environment.
-	Skipped bool
-	// Refusal is set when it is not allowed.
-	Refusal *Refusal
-}
-
-// Refusal is a Reply that refuses a request.
-type Refusal Reply
-
-// Reply is another service's answer that is passed to the client unchanged.
-type Reply struct {
-	// Status is an HTTP status code.
-	Status int
-	// ContentType is the answer's media type.
-	ContentType string
-	// RetryAfter is the answer's own header of that name; empty without one.
-	RetryAfter string
-	// Body is the answer's body, byte for byte.
-	Body []byte
-}

@@ -3,6 +3,7 @@ package domain
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 )
@@ -15,15 +16,18 @@ const unexpectedMessage = "An unexpected error occurred"
 type Error struct {
 	// Code is the stable identifier for clients and dashboards.
 	Code Code
-	// Kind distinguishes failures with the same code that a transport answers
-	// differently, such as an invalid schema (422) and an invalid value (400).
-	Kind Kind
+	// Reason distinguishes failures with the same code that callers handle differently,
+	// such as an expired token and a forged one; empty where the code says all.
+	Reason Reason
 	// Message is public and stable. It contains no address, no text of another
 	// service and no id of another user.
 	Message string
 	// Op is the operation that failed, "package.Verb", for logs and spans.
 	Op string
-	// Details are public; their keys are those of the wire contract.
+	// Setting is the name of the setting to correct; empty for other failures.
+	Setting string
+	// Details are public; their keys are those of the wire contract. PublicDetails adds
+	// what Reason and Setting say.
 	Details map[string]any
 	// RetryAfter, when positive, is how long the caller should wait before
 	// trying again.
@@ -32,19 +36,17 @@ type Error struct {
 	Err error
 }
 
-// Kind refines a Code where the status of the response depends on more than the
-// code.
-type Kind uint8
+// Reason refines a Code. Adapters define further reasons for failures that only their
+// transport has.
+type Reason string
 
-// The kinds. Plain has the status of the code.
+// The reasons of a VALIDATION_ERROR for something over its size limit, and of an
+// INVALID_REQUEST for an idempotency key. The reasons of an AUTHENTICATION_ERROR are in
+// authentication.go.
 const (
-	Plain Kind = iota
-	SchemaViolation
-	Conflict
-	TooLarge
-	WrongMethod
-	WrongMediaType
-	UpgradeRequired
+	ReasonTooLarge  Reason = "too_large"
+	ReasonKeyInUse  Reason = "key_in_use"
+	ReasonKeyReused Reason = "key_reused"
 )
 
 // Error returns operation, code, public message and private cause, for logs.
@@ -65,6 +67,21 @@ func (e *Error) Error() string {
 
 // Unwrap returns the private cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+// PublicDetails returns the details for clients. The map is the caller's own.
+func (e *Error) PublicDetails() map[string]any {
+	details := maps.Clone(e.Details)
+	if details == nil {
+		details = map[string]any{}
+	}
+	if e.Setting != "" {
+		details["config_key"] = e.Setting
+	}
+	if e.Code == AuthenticationError {
+		addTokenDetails(details, e.Reason)
+	}
+	return details
+}
 
 // WithOp returns a copy of the error with the operation that failed.
 func (e *Error) WithOp(op string) *Error {

@@ -97,11 +97,18 @@ func TestFailuresCarryTheContractsDetails(t *testing.T) {
 		{domain.RateLimited(20, time.Minute, time.Second), domain.RateLimit, map[string]any{"limit": 20, "window_seconds": 60}},
 		{domain.TooManyConnections(5), domain.QuotaExceeded, map[string]any{"quota_type": "concurrent_connections", "limit": 5}},
 		{domain.Misconfigured("JWT_SECRET_KEY", "m"), domain.ConfigurationError, map[string]any{"config_key": "JWT_SECRET_KEY"}},
+		{domain.PublishingMisconfigured("t", cause), domain.ConfigurationError, map[string]any{"config_key": "kafka", "topic": "t"}},
+		{domain.NotAuthenticated(), domain.AuthenticationError, map[string]any{"reason": "missing_authorization_header"}},
+		{domain.MalformedCredentials(), domain.AuthenticationError, map[string]any{"reason": "invalid_authorization_format"}},
+		{domain.TokenExpired(), domain.AuthenticationError, map[string]any{"reason": "jwt_expired", "cause": "expired"}},
+		{domain.TokenWithoutExpiry(), domain.AuthenticationError, map[string]any{"reason": "missing_exp", "cause": "expiration"}},
+		{domain.TokenWithoutSubject(), domain.AuthenticationError, map[string]any{"reason": "missing_subject", "cause": "subject"}},
+		{domain.TokenInvalid(domain.ReasonSignature), domain.AuthenticationError, map[string]any{"reason": "jwt_invalid", "cause": "signature"}},
 		{domain.NotStarted("kafka", cause), domain.InitializationFailed, map[string]any{"component": "kafka"}},
 	}
 	for _, c := range cases {
 		require.Equal(t, c.code, c.err.Code)
-		require.Equal(t, c.details, c.err.Details, c.code)
+		require.Equal(t, c.details, c.err.PublicDetails(), c.code)
 		require.NotContains(t, c.err.Message, "private")
 	}
 }

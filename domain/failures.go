@@ -113,7 +113,7 @@ func CommandTooLarge(limit int) *Error {
 	if limit > 0 {
 		details["limit_bytes"] = limit
 	}
-	return &Error{Code: ValidationError, Kind: TooLarge, Message: "Command too large", Details: details}
+	return &Error{Code: ValidationError, Reason: ReasonTooLarge, Message: "Command too large", Details: details}
 }
 
 // CommandRefused returns the error of a command that the broker rejects because of
@@ -130,8 +130,8 @@ func CommandRefused(cause error) *Error {
 // service. A retry fails in the same way until an operator corrects the cause.
 func PublishingMisconfigured(topic string, cause error) *Error {
 	return &Error{
-		Code: ConfigurationError, Message: "Commands cannot be published",
-		Details: map[string]any{"config_key": "kafka", "topic": topic}, Err: cause,
+		Code: ConfigurationError, Message: "Commands cannot be published", Setting: "kafka",
+		Details: map[string]any{"topic": topic}, Err: cause,
 	}
 }
 
@@ -164,7 +164,7 @@ func TooManyConnections(limit int) *Error {
 
 // Misconfigured returns the error of an invalid setting.
 func Misconfigured(key, message string) *Error {
-	return &Error{Code: ConfigurationError, Message: message, Details: map[string]any{"config_key": key}}
+	return &Error{Code: ConfigurationError, Message: message, Setting: key}
 }
 
 // NotStarted returns the error of a component that failed to start.

@@ -32,7 +32,7 @@ func ParseIdempotencyKey(s string) (string, error) {
 // IdempotencyKeyReused returns the error of a request whose key was used with another body.
 func IdempotencyKeyReused() *Error {
 	return &Error{
-		Code: InvalidRequest, Kind: Conflict, Details: map[string]any{},
+		Code: InvalidRequest, Reason: ReasonKeyReused,
 		Message: "Idempotency-Key was used for another request",
 	}
 }
@@ -40,7 +40,7 @@ func IdempotencyKeyReused() *Error {
 // IdempotencyKeyInUse returns the error of a request whose key belongs to a request in progress.
 func IdempotencyKeyInUse(wait time.Duration) *Error {
 	return &Error{
-		Code: InvalidRequest, Kind: Conflict, Details: map[string]any{}, RetryAfter: wait,
+		Code: InvalidRequest, Reason: ReasonKeyInUse, RetryAfter: wait,
 		Message: "A request with this Idempotency-Key is still running",
 	}
 }

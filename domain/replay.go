@@ -54,15 +54,6 @@ type Replay struct {
 	More bool
 }
 
-// Resumption is the state from which a reconnected client continues.
-type Resumption struct {
-	// Frame is sent first; nil if there is none.
-	Frame []byte
-	// Position is the client's position before the first entry; empty if unknown.
-	Position Position
-	Replay   Replay
-}
-
 // MissedRange is the range of notifications that one connection may have missed.
 type MissedRange struct {
 	// After is the position of the last notification sent to the connection, or the

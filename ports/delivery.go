@@ -18,8 +18,6 @@ type ConnectionManager interface {
 	// Send queues the message once on every connection of its user and returns the
 	// number of connections.
 	Send(message domain.Message) int
-	// Count returns the number of connections of the user on this node.
-	Count(user domain.UserID) int
 	// Total returns the number of connections on this node.
 	Total() int
 	// CloseUser closes every connection of the user with the given reason and returns

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/huleedu/edge/adapters/env"
 	"github.com/huleedu/edge/adapters/httpserver"
 	"github.com/huleedu/edge/domain"
 )
@@ -55,30 +54,29 @@ func WebSocketCommand() Command[WebSocketConfig] {
 // after a clean stop, 2 for invalid arguments or settings, 1 for any other failure.
 // vars is the environment. Logs are written to out, problems to errs.
 func (c Command[C]) Run(ctx context.Context, args []string, vars map[string]string, out, errs io.Writer) int {
-	asked, err := c.parse(args)
+	selected, err := c.parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		c.help(out)
 		return exitClean
 	case err != nil:
-		_, _ = fmt.Fprintf(errs, "%s: %s; see --help\n", c.name, err)
+		printLines(errs, fmt.Sprintf("%s: %s; see --help", c.name, err))
 		return exitSetting
-	case asked.version:
+	case selected.version:
 		_, _ = fmt.Fprintln(out, c.name, Version())
 		return exitClean
-	case asked.health:
-		return c.checkHealth(ctx, vars, errs)
 	}
-	found := c.read(Environment(vars))
-	for _, line := range found.warnings {
-		_, _ = fmt.Fprintln(errs, line)
+	config, report := c.read(Environment(vars))
+	if selected.health {
+		return c.checkHealth(ctx, config, report, errs)
 	}
-	if found.err != nil {
-		printProblems(found.err, errs)
+	printLines(errs, report.Warnings...)
+	if len(report.Problems) > 0 {
+		printLines(errs, report.Problems...)
 		return exitSetting
 	}
-	if err := c.serve(ctx, found.config, out); err != nil {
-		_, _ = fmt.Fprintln(errs, err)
+	if err := c.serve(ctx, config, out); err != nil {
+		printLines(errs, err.Error())
 		return exitFailed
 	}
 	return exitClean
@@ -87,19 +85,18 @@ func (c Command[C]) Run(ctx context.Context, args []string, vars map[string]stri
 // options are the command line flags that replace running the service.
 type options struct{ version, health bool }
 
-func (c Command[C]) parse(args []string) (options, error) {
-	var asked options
+func (c Command[C]) parse(args []string) (selected options, err error) {
 	flags := flag.NewFlagSet(string(c.name), flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	flags.BoolVar(&asked.version, "version", false, "")
-	flags.BoolVar(&asked.health, "healthcheck", false, "")
+	flags.BoolVar(&selected.version, "version", false, "")
+	flags.BoolVar(&selected.health, "healthcheck", false, "")
 	if err := flags.Parse(args); err != nil {
-		return asked, err
+		return selected, err
 	}
 	if flags.NArg() > 0 {
-		return asked, fmt.Errorf("unknown argument %q", flags.Arg(0))
+		return selected, fmt.Errorf("unknown argument %q", flags.Arg(0))
 	}
-	return asked, nil
+	return selected, nil
 }
 
 func (c Command[C]) help(out io.Writer) {
@@ -116,24 +113,22 @@ Exit codes: 0 clean stop, 1 failure, 2 invalid arguments or settings.
 
 // checkHealth queries the running service. It returns only 0 or 1, because container
 // engines reserve other codes, and does not repeat the warnings of the start.
-func (c Command[C]) checkHealth(ctx context.Context, vars map[string]string, errs io.Writer) int {
-	found := c.read(Environment(vars))
-	if found.err != nil {
-		printProblems(found.err, errs)
+func (c Command[C]) checkHealth(ctx context.Context, config C, report Report, errs io.Writer) int {
+	if len(report.Problems) > 0 {
+		printLines(errs, report.Problems...)
 		return exitFailed
 	}
-	host, port := c.listenAddr(found.config)
+	host, port := c.listenAddr(config)
 	if err := httpserver.Alive(ctx, c.name, host, port); err != nil {
-		_, _ = fmt.Fprintln(errs, err)
+		printLines(errs, err.Error())
 		return exitFailed
 	}
 	return exitClean
 }
 
-// printProblems prints every problem of the settings.
-func printProblems(err error, errs io.Writer) {
-	for _, line := range env.Explain(err) {
-		_, _ = fmt.Fprintln(errs, line)
+func printLines(w io.Writer, lines ...string) {
+	for _, line := range lines {
+		_, _ = fmt.Fprintln(w, line)
 	}
 }
 

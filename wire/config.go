@@ -24,7 +24,7 @@ type GatewayConfig struct {
 	Platform    httpclient.Config `envPrefix:"API_GATEWAY_"`
 	PlatformKey httpclient.KeyConfig
 	Kafka       kafka.PublisherConfig `envPrefix:"API_GATEWAY_"`
-	Redis       redis.Config          `envPrefix:"API_GATEWAY_" defaults:"REDIS_URL=redis://redis:6379" aliases:"REDIS_URL=API_GATEWAY_SERVICE_REDIS_URL"`
+	Redis       redis.Config          `envPrefix:"API_GATEWAY_" envDefault.REDIS_URL:"redis://redis:6379" alias.REDIS_URL:"API_GATEWAY_SERVICE_REDIS_URL"`
 	Limiter     redis.LimiterConfig
 	Telemetry   telemetry.Config `envPrefix:"API_GATEWAY_"`
 	OTel        telemetry.OTelConfig
@@ -69,20 +69,13 @@ type SocketDrain struct {
 	Notice time.Duration `env:"WEBSOCKET_DRAIN_NOTICE" envDefault:"2"`
 }
 
-// Problems reports an unknown environment.
-func (c GatewayConfig) Problems(environment domain.Environment) []error {
-	return checkEnvironment(environment)
-}
-
-// Problems reports an unknown environment and drain settings that contradict each
-// other.
-func (c *WebSocketConfig) Problems(environment domain.Environment) []error {
-	found := checkEnvironment(environment)
+// Problems reports drain settings that contradict each other.
+func (c *WebSocketConfig) Problems(domain.Environment) []error {
 	if c.Drain.Notice+c.Sockets.DrainSpread >= c.Sockets.DrainTimeout {
-		found = append(found, domain.Misconfigured("WEBSOCKET_DRAIN_TIMEOUT",
-			"must be longer than WEBSOCKET_DRAIN_NOTICE and WEBSOCKET_DRAIN_SPREAD together"))
+		return []error{domain.Misconfigured("WEBSOCKET_DRAIN_TIMEOUT",
+			"must be longer than WEBSOCKET_DRAIN_NOTICE and WEBSOCKET_DRAIN_SPREAD together")}
 	}
-	return found
+	return nil
 }
 
 // Problems reports times that leave no time to finish requests.
@@ -99,11 +92,4 @@ func (d SocketDrain) Problems(domain.Environment) []error {
 		return []error{domain.Misconfigured("WEBSOCKET_DRAIN_NOTICE", "must not be negative")}
 	}
 	return nil
-}
-
-func checkEnvironment(e domain.Environment) []error {
-	if e.Known() {
-		return nil
-	}
-	return []error{domain.Misconfigured("ENVIRONMENT", "must be development, staging, production or testing")}
 }

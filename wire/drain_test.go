@@ -61,7 +61,7 @@ func TestDrainSettingsOfTheGateway(t *testing.T) {
 	}
 }
 
-// drainVars are settings that suffice, with those of the text: "NAME=value,NAME=value".
+// drainVars returns valid settings and those of the text, "NAME=value,NAME=value".
 func drainVars(prefix, text string) map[string]string {
 	vars := map[string]string{"JWT_SECRET_KEY": material}
 	for pair := range strings.SplitSeq(text, ",") {

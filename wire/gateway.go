@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"slices"
@@ -103,10 +102,7 @@ func gatewayProcess(server *httpserver.Server, r *app.Readiness, d GatewayDrain,
 	p.addLifecycle(l)
 	p.tasks = append(p.tasks, serverTask(server))
 	p.drainSteps = []step{
-		{"wait for the load balancer", func(ctx context.Context) error {
-			server.Retire()
-			return pause(d.Notice)(ctx)
-		}},
+		retireStep(server, d.Notice),
 		{"finish requests", server.Shutdown},
 	}
 	return p

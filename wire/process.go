@@ -217,14 +217,20 @@ func withReserve(ctx context.Context, ahead time.Duration) (context.Context, con
 	return context.WithDeadline(ctx, deadline.Add(-ahead))
 }
 
-// pause returns a step that waits, so that load balancers can observe that this node
-// is not ready while it still serves.
-func pause(d time.Duration) func(context.Context) error {
-	return func(ctx context.Context) error {
-		select {
-		case <-time.After(d):
-		case <-ctx.Done():
-		}
-		return nil
+// retireStep returns the first step of a drain. The node reports that it is not ready
+// and continues to serve, so that load balancers can remove it.
+func retireStep(server *httpserver.Server, notice time.Duration) step {
+	return step{"wait for the load balancer", func(ctx context.Context) error {
+		server.Retire()
+		return pause(ctx, notice)
+	}}
+}
+
+// pause waits, but not longer than ctx allows.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
 	}
+	return nil
 }

@@ -12,10 +12,10 @@ import (
 	"github.com/huleedu/edge/wire"
 )
 
-// material is as random as production wants a secret.
+// material is a random secret that production accepts.
 const material = "8fJq2LzX7vRwK0tYbN4mDcHsGpEu9aWi"
 
-// production is a configuration that both services start with.
+// production returns valid settings of both services in production.
 func production() map[string]string {
 	return map[string]string{
 		"ENVIRONMENT": "production", "JWT_SECRET_KEY": material, "HULEEDU_INTERNAL_API_KEY": "Zr5xQm8KpW2vTn7LcY4jHd9BsGf3aEuN",
@@ -23,20 +23,20 @@ func production() map[string]string {
 	}
 }
 
-// rule is a setting that production refuses, alone in a good configuration.
+// rule is one setting that makes valid settings invalid in production.
 type rule struct {
 	set map[string]string
-	// named is the variable that is complained about.
+	// named is the variable that the problem names.
 	named string
-	// only is the one service that has the setting; empty: both.
+	// only is the service that has the setting; empty: both.
 	only string
-	// everywhere says that other environments refuse it as well.
+	// everywhere reports that every environment rejects it.
 	everywhere bool
 }
 
 const gatewayOnly, nodeOnly = "gateway", "notification"
 
-// certificate stands for what operators paste in place of a secret.
+// publicPEM is a public key that an operator may set in place of a secret.
 const publicPEM = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n"
 
 func rules() map[string]rule {
@@ -86,9 +86,8 @@ func rules() map[string]rule {
 	return out
 }
 
-// printProblems reads one service's settings and returns what is wrong and what is
-// warned about.
-func printProblems(service string, vars map[string]string) (problems, warnings []string) {
+// read reads the settings of one service and returns the problems and the warnings.
+func read(service string, vars map[string]string) (problems, warnings []string) {
 	if service == gatewayOnly {
 		var c wire.GatewayConfig
 		problems = env.Explain(env.Read(&c, vars))
@@ -99,11 +98,11 @@ func printProblems(service string, vars map[string]string) (problems, warnings [
 	return problems, env.Warnings(&c, vars)
 }
 
-// Each rule of production refuses alone, by the variable's name and without
-// its value; the good configuration starts.
+// Each rule alone prevents a start. The problem names the variable and does not quote
+// its value. The valid settings have no problem.
 func TestProductionRules(t *testing.T) {
 	for _, service := range []string{gatewayOnly, nodeOnly} {
-		problems, warnings := printProblems(service, production())
+		problems, warnings := read(service, production())
 		require.Empty(t, problems, service)
 		require.Empty(t, warnings, service)
 		for name, r := range rules() {
@@ -113,7 +112,7 @@ func TestProductionRules(t *testing.T) {
 			t.Run(service+"/"+name, func(t *testing.T) {
 				vars := production()
 				maps.Copy(vars, r.set)
-				problems, _ := printProblems(service, vars)
+				problems, _ := read(service, vars)
 				require.NotEmpty(t, problems)
 				for _, line := range problems {
 					require.True(t, strings.HasPrefix(line, r.named+": "), line)
@@ -122,14 +121,14 @@ func TestProductionRules(t *testing.T) {
 					}
 				}
 				vars["ENVIRONMENT"] = "staging"
-				problems, _ = printProblems(service, vars)
+				problems, _ = read(service, vars)
 				require.Equal(t, r.everywhere, len(problems) > 0, problems)
 			})
 		}
 	}
 }
 
-// All rules that are broken are listed by one start.
+// One start lists every problem.
 func TestProductionListsAllRulesAtOnce(t *testing.T) {
 	for _, service := range []string{gatewayOnly, nodeOnly} {
 		vars, want := production(), map[string]bool{}
@@ -139,7 +138,7 @@ func TestProductionListsAllRulesAtOnce(t *testing.T) {
 				want[r.named] = true
 			}
 		}
-		problems, _ := printProblems(service, vars)
+		problems, _ := read(service, vars)
 		for name := range want {
 			require.True(t, slices.ContainsFunc(problems, func(line string) bool { return strings.HasPrefix(line, name+": ") }), "%s in %q", name, problems)
 		}
@@ -158,12 +157,12 @@ func TestProductionWarns(t *testing.T) {
 		} {
 			vars := production()
 			maps.Copy(vars, set)
-			problems, warnings := printProblems(service, vars)
+			problems, warnings := read(service, vars)
 			require.Empty(t, problems)
 			require.Len(t, warnings, 1, "%s %s", service, name)
 			require.True(t, strings.HasPrefix(warnings[0], name+": "), warnings[0])
 			vars["ENVIRONMENT"] = "staging"
-			_, warnings = printProblems(service, vars)
+			_, warnings = read(service, vars)
 			require.Empty(t, warnings)
 		}
 	}

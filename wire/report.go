@@ -31,41 +31,6 @@ func EnvFile(path string) (ConfigSource, error) {
 	return ConfigSource{vars: vars, origin: path}, err
 }
 
-// readResult is the result of reading the settings.
-type readResult[C any] struct {
-	config   C
-	values   []env.Value
-	warnings []string
-	err      error
-}
-
-// read reads the settings. It also warns about unknown variables that resemble a
-// setting.
-func (c Command[C]) read(s ConfigSource) (r readResult[C]) {
-	vars := s.vars
-	if s.dotEnvFile != "" {
-		if vars, r.err = env.DotEnv(s.dotEnvFile, vars); r.err != nil {
-			return r
-		}
-	}
-	for _, stranger := range env.Unknown(&r.config, vars, c.prefixes...) {
-		r.warnings = append(r.warnings, warning(stranger))
-	}
-	r.values, r.err = env.Inspect(&r.config, vars)
-	for _, line := range env.Warnings(&r.config, vars) {
-		r.warnings = append(r.warnings, "warning: "+line)
-	}
-	return r
-}
-
-func warning(s env.UnknownVariable) string {
-	text := "warning: unknown setting " + s.Name
-	if s.Suggestion != "" {
-		text += "; did you mean " + s.Suggestion + "?"
-	}
-	return text
-}
-
 // Report is the result of reading the settings, without secrets.
 type Report struct {
 	Settings []ReportedSetting `json:"settings"`
@@ -86,25 +51,54 @@ type ReportedSetting struct {
 
 // Report reads the settings as Run does, without running the service.
 func (c Command[C]) Report(s ConfigSource) Report {
-	r := c.read(s)
-	out := Report{Settings: []ReportedSetting{}, Warnings: append([]string{}, r.warnings...), Problems: append([]string{}, env.Explain(r.err)...)}
-	for _, v := range r.values {
-		setting := ReportedSetting{Name: v.Name, Value: v.Text, Source: s.source(v.Variable)}
-		if v.Variable != v.Name {
-			setting.Variable = v.Variable
-		}
-		out.Settings = append(out.Settings, setting)
-	}
-	return out
+	_, r := c.read(s)
+	return r
 }
 
-// source returns where the variable was set.
-func (s ConfigSource) source(variable string) string {
-	if variable == "" {
-		return "default"
+// read reads the settings. It also warns about unknown variables that resemble a
+// setting. The configuration is valid if the report contains no problem.
+func (c Command[C]) read(s ConfigSource) (config C, r Report) {
+	r = Report{Settings: []ReportedSetting{}, Warnings: []string{}, Problems: []string{}}
+	vars := s.vars
+	if s.dotEnvFile != "" {
+		var err error
+		if vars, err = env.DotEnv(s.dotEnvFile, vars); err != nil {
+			r.Problems = env.Explain(err)
+			return config, r
+		}
 	}
-	if _, own := s.vars[variable]; own {
-		return s.origin
+	for _, unknown := range env.Unknown(&config, vars, c.prefixes...) {
+		r.Warnings = append(r.Warnings, unknownWarning(unknown))
 	}
-	return s.dotEnvFile
+	values, err := env.Inspect(&config, vars)
+	for _, v := range values {
+		r.Settings = append(r.Settings, s.reported(v))
+	}
+	for _, line := range env.Warnings(&config, vars) {
+		r.Warnings = append(r.Warnings, "warning: "+line)
+	}
+	r.Problems = append(r.Problems, env.Explain(err)...)
+	return config, r
+}
+
+func unknownWarning(v env.UnknownVariable) string {
+	text := "warning: unknown setting " + v.Name
+	if v.Suggestion != "" {
+		text += "; did you mean " + v.Suggestion + "?"
+	}
+	return text
+}
+
+// reported returns the setting with its source.
+func (s ConfigSource) reported(v env.Value) ReportedSetting {
+	setting := ReportedSetting{Name: v.Name, Value: v.Text, Source: s.dotEnvFile}
+	if _, own := s.vars[v.Variable]; own {
+		setting.Source = s.origin
+	}
+	if v.Variable == "" {
+		setting.Source = "default"
+	} else if v.Variable != v.Name {
+		setting.Variable = v.Variable
+	}
+	return setting
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/huleedu/edge/adapters/telemetry"
 	"github.com/huleedu/edge/adapters/websocket"
 	"github.com/huleedu/edge/app"
+	"github.com/huleedu/edge/app/delivery"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
@@ -70,9 +71,9 @@ var webSocketSet = wireinject.NewSet(
 	newLifecycle, webSocketObserver, webSocketTracing, buildWebSocket, wireinject.Struct(new(webSocketAdapters), "*"),
 	wireinject.FieldsOf(new(builtWebSocket), "Ports", "Health"),
 	wireinject.FieldsOf(new(webSocketPorts), "Tokens", "Limiter", "Quota", "Listener", "Notifications", "History"),
-	app.NewNotifications, app.NewSessions, app.NewHistory, managers, newConsumer, newSubscriptionWatchdog,
+	app.NewNotifications, managers, newConsumer, newSubscriptionWatchdog,
 	websocket.NewManager, wireinject.Bind(new(ports.ConnectionManager), new(*websocket.Manager)),
-	websocket.NewHandler, wireinject.Struct(new(websocket.HandlerParts), "*"),
+	websocket.NewHandler, wireinject.Struct(new(delivery.Parts), "Quota", "Listener", "History", "Observer", "Log"),
 	webSocketReadiness, webSocketServer, webSocketProcess, wireinject.Struct(new(nodeParts), "*"),
 	wireinject.Struct(new(httpserver.WebSocketParts), "Config", "Environment", "Sockets", "Readiness", "Observer", "Tracing", "Log"),
 )

@@ -143,10 +143,7 @@ func webSocketProcess(n nodeParts) *Process {
 	p.addLifecycle(n.Lifecycle)
 	p.tasks = append(p.tasks, listening, newTask("subscription watchdog", n.Watchdog.Run), consuming, serverTask(n.Server))
 	p.drainSteps = []step{
-		{"wait for the load balancer", func(ctx context.Context) error {
-			n.Server.Retire()
-			return pause(n.Drain.Notice)(ctx)
-		}},
+		retireStep(n.Server, n.Drain.Notice),
 		{"leave the consumer group", consuming.stop},
 		{"close sockets", n.Manager.Drain},
 		{"finish requests", n.Server.Shutdown},

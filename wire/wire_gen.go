@@ -11,6 +11,7 @@ import (
 	"github.com/huleedu/edge/adapters/telemetry"
 	"github.com/huleedu/edge/adapters/websocket"
 	"github.com/huleedu/edge/app"
+	"github.com/huleedu/edge/app/delivery"
 	"github.com/huleedu/edge/domain"
 	"io"
 )
@@ -133,6 +134,7 @@ func WebSocket(cfg WebSocketConfig, out io.Writer, o WebSocketOverride) (*Proces
 	webSocketConfig := cfg.HTTP
 	environment := cfg.Environment
 	config := cfg.Sockets
+	jwtConfig := cfg.Tokens
 	telemetryConfig := cfg.Telemetry
 	wireAdapter := webSocketMetrics(telemetryConfig)
 	wireLifecycle, cleanup := newLifecycle()
@@ -141,31 +143,29 @@ func WebSocket(cfg WebSocketConfig, out io.Writer, o WebSocketOverride) (*Proces
 		cleanup()
 		return nil, nil, err
 	}
-	oTelConfig := cfg.OTel
 	service := _wireDomainServiceValue
 	logger := telemetry.NewLogger(telemetryConfig, service, out)
-	adapter2 := tracing(telemetryConfig, oTelConfig, service, logger)
-	tracerProvider, err := webSocketTracing(o, adapter2, wireLifecycle)
+	adapter2 := jwtTokens(jwtConfig, observer, logger)
+	adapter3 := memoryRateLimiter()
+	redisConfig := cfg.Redis
+	adapter4 := redisClient(redisConfig, logger)
+	adapter5 := redisQuota(adapter4, config, observer)
+	listenerConfig := cfg.Listener
+	oTelConfig := cfg.OTel
+	adapter6 := tracing(telemetryConfig, oTelConfig, service, logger)
+	tracerProvider, err := webSocketTracing(o, adapter6, wireLifecycle)
 	if err != nil {
 		cleanup()
 		return nil, nil, err
 	}
-	manager := websocket.NewManager(config, observer, tracerProvider, logger)
-	jwtConfig := cfg.Tokens
-	adapter3 := jwtTokens(jwtConfig, observer, logger)
-	adapter4 := memoryRateLimiter()
-	redisConfig := cfg.Redis
-	adapter5 := redisClient(redisConfig, logger)
-	adapter6 := redisQuota(adapter5, config, observer)
-	listenerConfig := cfg.Listener
-	adapter7 := redisListener(adapter5, listenerConfig, observer, tracerProvider, logger)
+	adapter7 := redisListener(adapter4, listenerConfig, observer, tracerProvider, logger)
 	notifierConfig := cfg.Notifier
-	adapter8 := redisNotifications(adapter5, notifierConfig, listenerConfig)
-	adapter9 := redisHistory(adapter5)
+	adapter8 := redisNotifications(adapter4, notifierConfig, listenerConfig)
+	adapter9 := redisHistory(adapter4)
 	wireWebSocketAdapters := webSocketAdapters{
-		Tokens:        adapter3,
-		Limiter:       adapter4,
-		Quota:         adapter6,
+		Tokens:        adapter2,
+		Limiter:       adapter3,
+		Quota:         adapter5,
 		Listener:      adapter7,
 		Notifications: adapter8,
 		History:       adapter9,
@@ -175,9 +175,20 @@ func WebSocket(cfg WebSocketConfig, out io.Writer, o WebSocketOverride) (*Proces
 		cleanup()
 		return nil, nil, err
 	}
+	wireWebSocketPorts := wireBuiltWebSocket.Ports
+	connectionQuota := wireWebSocketPorts.Quota
+	messageListener := wireWebSocketPorts.Listener
+	notificationLog := wireWebSocketPorts.History
+	parts := delivery.Parts{
+		Quota:    connectionQuota,
+		Listener: messageListener,
+		History:  notificationLog,
+		Observer: observer,
+		Log:      logger,
+	}
+	manager := websocket.NewManager(config, parts, tracerProvider)
 	wireHealth := wireBuiltWebSocket.Health
 	appNotificationConfig := notificationConfig(cfg)
-	wireWebSocketPorts := wireBuiltWebSocket.Ports
 	notificationPublisher := wireWebSocketPorts.Notifications
 	v := managers(manager)
 	notifications := app.NewNotifications(appNotificationConfig, notificationPublisher, v, observer)
@@ -198,27 +209,9 @@ func WebSocket(cfg WebSocketConfig, out io.Writer, o WebSocketOverride) (*Proces
 		Tracing:     tracerProvider,
 		Log:         logger,
 	}
-	connectionQuota := wireWebSocketPorts.Quota
-	messageListener := wireWebSocketPorts.Listener
-	sessions := app.NewSessions(connectionQuota, messageListener)
-	notificationLog := wireWebSocketPorts.History
-	history := app.NewHistory(notificationLog)
 	tokenValidator := wireWebSocketPorts.Tokens
 	rateLimiter := wireWebSocketPorts.Limiter
-	handlerParts := websocket.HandlerParts{
-		Manager:     manager,
-		Sessions:    sessions,
-		History:     history,
-		Tokens:      tokenValidator,
-		Limiter:     rateLimiter,
-		Readiness:   readiness,
-		Config:      config,
-		Environment: environment,
-		Observer:    observer,
-		Tracer:      tracerProvider,
-		Log:         logger,
-	}
-	handler := websocket.NewHandler(handlerParts)
+	handler := websocket.NewHandler(manager, tokenValidator, rateLimiter, readiness, environment)
 	server, err := webSocketServer(webSocketParts, handler, config, wireHealth, wireLifecycle)
 	if err != nil {
 		cleanup()

@@ -45,8 +45,8 @@ type BatchStatus struct {
 }
 
 // Done reports whether the batch has reached a final status.
-func (p BatchStatus) Done() bool {
-	switch domain.ClientStatus(p.Status) {
+func (s BatchStatus) Done() bool {
+	switch domain.ClientStatus(s.Status) {
 	case domain.CompletedSuccessfully, domain.CompletedWithFailures, domain.Failed, domain.Cancelled:
 		return true
 	default:
@@ -66,9 +66,9 @@ func (g GatewayClient) StartPipeline(ctx context.Context, batch, pipeline string
 // Status returns the status of a batch. It returns a *ServiceError when the
 // gateway rejects the request.
 func (g GatewayClient) Status(ctx context.Context, batch string) (BatchStatus, error) {
-	var p BatchStatus
-	err := g.send(ctx, http.MethodGet, "/v1/batches/"+url.PathEscape(batch)+"/status", nil, &p)
-	return p, err
+	var s BatchStatus
+	err := g.send(ctx, http.MethodGet, "/v1/batches/"+url.PathEscape(batch)+"/status", nil, &s)
+	return s, err
 }
 
 func (g GatewayClient) send(ctx context.Context, method, path string, body, into any) error {

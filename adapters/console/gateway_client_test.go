@@ -32,9 +32,9 @@ func serve(t *testing.T, status int, body string) (console.GatewayClient, *http.
 
 func TestStartPipelineSendsTokenAndBody(t *testing.T) {
 	g, seen := serve(t, http.StatusAccepted, `{"status":"accepted","message":"m","batch_id":"b/1","correlation_id":"c"}`)
-	receipt, err := g.StartPipeline(t.Context(), "b/1", "nlp")
+	response, err := g.StartPipeline(t.Context(), "b/1", "nlp")
 	require.NoError(t, err)
-	require.Equal(t, console.PipelineResponse{Status: "accepted", Message: "m", BatchID: "b/1", CorrelationID: "c"}, receipt)
+	require.Equal(t, console.PipelineResponse{Status: "accepted", Message: "m", BatchID: "b/1", CorrelationID: "c"}, response)
 	require.Equal(t, "/v1/batches/b%2F1/pipelines", seen.URL.EscapedPath())
 	require.Equal(t, "Bearer tok", seen.Header.Get("Authorization"))
 	require.JSONEq(t, `{"batch_id":"b/1","requested_pipeline":"nlp"}`, seen.Header.Get("X-Body"))

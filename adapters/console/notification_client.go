@@ -13,12 +13,14 @@ import (
 	"github.com/huleedu/edge/adapters/internal/backoff"
 )
 
-// The backoff between connection attempts doubles from minBackoff to maxBackoff.
-// Each wait is a random duration between half and all of the backoff.
 const (
-	minBackoff   = 500 * time.Millisecond
-	maxBackoff   = 15 * time.Second
-	dialTimeout  = 15 * time.Second
+	// firstPause and maxPause are the longest wait after the first and after any failed
+	// connection attempt.
+	firstPause = 500 * time.Millisecond
+	maxPause   = 15 * time.Second
+	// dialTimeout limits one handshake.
+	dialTimeout = 15 * time.Second
+	// closeTimeout limits the wait for the server's close frame.
 	closeTimeout = time.Second
 )
 
@@ -46,10 +48,8 @@ func (s NotificationClient) Listen(ctx context.Context) error {
 	resume := resumePosition{at: s.Since}
 	for attempt := 0; ; attempt++ {
 		connected, end := s.session(ctx, &resume)
-		select {
-		case <-ctx.Done():
+		if ctx.Err() != nil {
 			return nil
-		default:
 		}
 		if final := permanentError(end); final != nil {
 			return final
@@ -57,7 +57,7 @@ func (s NotificationClient) Listen(ctx context.Context) error {
 		if connected {
 			attempt = 0
 		}
-		pause := backoff.Delay(attempt, minBackoff, maxBackoff)
+		pause := backoff.Delay(attempt, firstPause, maxPause)
 		s.OnStatus(fmt.Sprintf("disconnected: %v; reconnecting in %s", end, pause.Round(time.Millisecond)))
 		select {
 		case <-ctx.Done():
@@ -85,7 +85,7 @@ func (s NotificationClient) session(ctx context.Context, resume *resumePosition)
 		if kind != websocket.TextMessage {
 			continue
 		}
-		if begins := resume.update(frame); begins {
+		if resume.update(frame) {
 			s.OnStatus("resuming after " + resume.at)
 			continue
 		}
@@ -112,8 +112,8 @@ func (s NotificationClient) dial(ctx context.Context, since string) (*websocket.
 
 // closeNormally sends a normal close frame and limits the wait for the response.
 func closeNormally(conn *websocket.Conn) {
-	goodbye := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
-	_ = conn.WriteControl(websocket.CloseMessage, goodbye, time.Now().Add(closeTimeout))
+	message := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
+	_ = conn.WriteControl(websocket.CloseMessage, message, time.Now().Add(closeTimeout))
 	_ = conn.SetReadDeadline(time.Now().Add(closeTimeout))
 }
 
@@ -133,11 +133,11 @@ func handshakeError(resp *http.Response, err error) error {
 // permanentError returns the error if a reconnect cannot succeed, because the
 // client is at fault or needs a new token. It returns nil for a temporary error.
 func permanentError(err error) error {
-	if answer, ok := errors.AsType[*ServiceError](err); ok {
-		if answer.Status == http.StatusServiceUnavailable || answer.Status == http.StatusTooManyRequests {
+	if response, ok := errors.AsType[*ServiceError](err); ok {
+		if response.Status == http.StatusServiceUnavailable || response.Status == http.StatusTooManyRequests {
 			return nil
 		}
-		return answer
+		return response
 	}
 	closed, ok := errors.AsType[*websocket.CloseError](err)
 	if !ok {

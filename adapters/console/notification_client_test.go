@@ -17,12 +17,12 @@ import (
 
 // serveWebSocket runs the handlers in order, one per connection. The last handler serves
 // all further connections.
-func serveWebSocket(t *testing.T, turns ...func(http.ResponseWriter, *http.Request)) string {
+func serveWebSocket(t *testing.T, handlers ...func(http.ResponseWriter, *http.Request)) string {
 	t.Helper()
 	var n atomic.Int32
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		turn := min(int(n.Add(1)), len(turns)) - 1
-		turns[turn](w, r)
+		next := min(int(n.Add(1)), len(handlers)) - 1
+		handlers[next](w, r)
 	}))
 	t.Cleanup(s.Close)
 	return "ws" + strings.TrimPrefix(s.URL, "http") + "/ws"

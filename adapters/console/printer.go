@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Printer writes notifications either as readable lines or as raw JSON frames.
@@ -62,14 +63,9 @@ func formatNotification(frame []byte, now time.Time) string {
 	return b.String()
 }
 
-// hidden reports whether a member is left out of the line.
+// hidden returns true for a member that is not printed as key=value.
 func hidden(key string) bool {
-	switch key {
-	case "priority", "batch_id", "correlation_id", "timestamp", "category", "action_required":
-		return true
-	default:
-		return false
-	}
+	return slices.Contains([]string{"priority", "batch_id", "correlation_id", "timestamp", "category", "action_required"}, key)
 }
 
 func formatValue(v any) string {
@@ -86,8 +82,8 @@ func formatValue(v any) string {
 // replaceControls replaces control characters, which a terminal would interpret.
 func replaceControls(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) {
-			return '�'
+		if unicode.IsControl(r) {
+			return unicode.ReplacementChar
 		}
 		return r
 	}, s)

@@ -11,9 +11,9 @@ import (
 // client resumes.
 type resumePosition struct{ at string }
 
-// update takes the position of the frame, if the frame has one. It returns true
-// for the position frame that opens a connection, which is not a notification.
-func (b *resumePosition) update(frame []byte) (begins bool) {
+// update stores the position of the frame, if the frame has one. It returns true
+// for the position frame at the start of a connection, which is not a notification.
+func (p *resumePosition) update(frame []byte) (atStart bool) {
 	var in struct {
 		Event string `json:"event"`
 		ID    string `json:"id"`
@@ -24,14 +24,14 @@ func (b *resumePosition) update(frame []byte) (begins bool) {
 	if json.Unmarshal(frame, &in) != nil {
 		return false
 	}
-	id, begins := in.ID, in.Event == "position" && in.ID == ""
-	if begins {
+	id, atStart := in.ID, in.Event == "position" && in.ID == ""
+	if atStart {
 		id = in.Data.Last
 	}
-	if p, err := domain.ParsePosition(id); err == nil && p != domain.PositionLive {
-		b.at = string(p)
+	if position, err := domain.ParsePosition(id); err == nil && position != domain.PositionLive {
+		p.at = string(position)
 	}
-	return begins
+	return atStart
 }
 
 // resumeURL adds the position to the endpoint's query. An empty position leaves

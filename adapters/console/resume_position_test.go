@@ -17,7 +17,7 @@ import (
 func TestListenResumesFromLastPosition(t *testing.T) {
 	var mu sync.Mutex
 	var queries []string
-	noting := func(h http.HandlerFunc) func(http.ResponseWriter, *http.Request) {
+	recordQuery := func(h http.HandlerFunc) func(http.ResponseWriter, *http.Request) {
 		return func(w http.ResponseWriter, r *http.Request) {
 			mu.Lock()
 			queries = append(queries, r.URL.RawQuery)
@@ -28,10 +28,10 @@ func TestListenResumesFromLastPosition(t *testing.T) {
 	position := `{"event":"position","data":{"last_event_id":"7-0"}}`
 	named := `{"event":"position","data":{"last_event_id":"1-1"},"id":"7-1"}`
 	url := serveWebSocket(t,
-		noting(sendThenClose(1012, "", position)),
-		noting(sendThenClose(1012, "", `{"event":"direct","data":{"last_event_id":"1-1"}}`, "no JSON", `{"id":5}`, `{"id":"x"}`, `{"id":"$"}`)),
-		noting(sendThenClose(1012, "", named)),
-		noting(sendThenClose(0, "", `{"event":"last","id":"7-2"}`)),
+		recordQuery(sendThenClose(1012, "", position)),
+		recordQuery(sendThenClose(1012, "", `{"event":"direct","data":{"last_event_id":"1-1"}}`, "no JSON", `{"id":5}`, `{"id":"x"}`, `{"id":"$"}`)),
+		recordQuery(sendThenClose(1012, "", named)),
+		recordQuery(sendThenClose(0, "", `{"event":"last","id":"7-2"}`)),
 	)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()

@@ -6,9 +6,9 @@
 //	envDefault the value if no variable is set
 //	form       "URL" on a secret whose address may be shown without credentials
 //	envPrefix  on a struct: the prefix of every "env" inside, not of aliases
-//	defaults   on a struct: replaces defaults inside, "NAME=value;NAME=value"
-//	aliases    on a struct: further aliases inside, "NAME=ALIAS;NAME=ALIAS",
-//	           used before those of the field
+//
+// The tag of a struct may also contain envDefault.NAME, which replaces the default of
+// the setting NAME inside, and alias.NAME, whose aliases are used before its own.
 //
 // A time.Duration is a number of seconds or a Go duration, a []string is a JSON array,
 // a bool may also be yes, no, on or off. Every other type is parsed by caarlos0/env,

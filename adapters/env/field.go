@@ -1,7 +1,6 @@
 package env
 
 import (
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -9,12 +8,15 @@ import (
 
 // field is a setting: a struct field and its variables.
 type field struct {
-	value       reflect.Value
-	declaredIn  reflect.Type // the struct that declares the field
-	spec        reflect.StructField
-	tag         string   // the variable without prefix
-	names       []string // the variables in order of precedence
-	defaultText string   // the value if no variable is set
+	value      reflect.Value
+	declaredIn reflect.Type // the struct that declares the field
+	spec       reflect.StructField
+	tag        string   // the variable without prefix
+	names      []string // the variables in order of precedence
+	// defaultText is the value if no variable is set. replaced reports that the tag of
+	// an enclosing struct contains it, and not that of the field.
+	defaultText string
+	replaced    bool
 }
 
 // section is a configuration struct with the settings that it declares.
@@ -34,62 +36,74 @@ func sectionsOf(dst any) []section {
 	return collectSections(v.Elem(), tagContext{})
 }
 
+// fieldsOf returns the settings of the sections.
+func fieldsOf(sections []section) []*field {
+	var all []*field
+	for _, s := range sections {
+		all = append(all, s.fields...)
+	}
+	return all
+}
+
+// distinctFields returns one field for each variable that dst reads.
+func distinctFields(dst any) []*field {
+	known := map[string]bool{}
+	return slices.DeleteFunc(fieldsOf(sectionsOf(dst)), func(f *field) bool {
+		twice := known[f.names[0]]
+		known[f.names[0]] = true
+		return twice
+	})
+}
+
 // tagContext contains the tags of the structs that enclose a setting.
 type tagContext struct {
-	prefix            string
-	defaults, aliases map[string]string
+	prefix string
+	outer  []reflect.StructTag // outermost first
 }
 
 // nested returns the context of the settings in a struct with this tag.
-func (u tagContext) nested(tag reflect.StructTag) tagContext {
-	return tagContext{
-		prefix:   u.prefix + tag.Get("envPrefix"),
-		defaults: parsePairs(u.defaults, tag.Get("defaults")),
-		aliases:  parsePairs(u.aliases, tag.Get("aliases")),
-	}
+func (c tagContext) nested(tag reflect.StructTag) tagContext {
+	return tagContext{c.prefix + tag.Get("envPrefix"), append(slices.Clip(c.outer), tag)}
 }
 
-// parsePairs parses "NAME=value;NAME=value". The tags of outer structs have precedence.
-func parsePairs(outer map[string]string, text string) map[string]string {
-	out := map[string]string{}
-	for pair := range strings.SplitSeq(text, ";") {
-		if name, value, is := strings.Cut(pair, "="); is {
-			out[name] = value
+// lookup returns the value that the outermost struct sets for a setting.
+func (c tagContext) lookup(key, setting string) (value string, found bool) {
+	for _, tag := range c.outer {
+		if value, found = tag.Lookup(key + "." + setting); found {
+			break
 		}
 	}
-	maps.Copy(out, outer)
-	return out
+	return value, found
 }
 
-func collectSections(v reflect.Value, u tagContext) []section {
+func collectSections(v reflect.Value, c tagContext) []section {
 	own := section{value: v}
 	var inner []section
-	for i := range v.NumField() {
-		spec := v.Type().Field(i)
-		if !spec.IsExported() {
-			continue
-		}
-		if tag := spec.Tag.Get("env"); tag != "" {
-			own.fields = append(own.fields, newField(v, i, tag, u))
-		} else if spec.Anonymous && spec.Type.Kind() == reflect.Struct {
-			embedded := collectSections(v.Field(i), u.nested(spec.Tag))
-			own.fields = append(own.fields, embedded[0].fields...)
-			inner = append(inner, embedded[1:]...)
-		} else if spec.Type.Kind() == reflect.Struct {
-			inner = append(inner, collectSections(v.Field(i), u.nested(spec.Tag))...)
+	for spec, value := range v.Fields() {
+		switch _, isSetting := spec.Tag.Lookup("env"); {
+		case !spec.IsExported():
+		case isSetting:
+			own.fields = append(own.fields, newField(v.Type(), spec, value, c))
+		case spec.Type.Kind() == reflect.Struct:
+			nested := collectSections(value, c.nested(spec.Tag))
+			if spec.Anonymous {
+				own.fields = append(own.fields, nested[0].fields...)
+				nested = nested[1:]
+			}
+			inner = append(inner, nested...)
 		}
 	}
 	return append([]section{own}, inner...)
 }
 
-func newField(v reflect.Value, i int, tag string, u tagContext) *field {
-	spec := v.Type().Field(i)
-	f := &field{value: v.Field(i), declaredIn: v.Type(), spec: spec, tag: tag, defaultText: spec.Tag.Get("envDefault")}
-	if other, set := u.defaults[tag]; set {
-		f.defaultText = other
+func newField(declaredIn reflect.Type, spec reflect.StructField, value reflect.Value, c tagContext) *field {
+	tag := spec.Tag.Get("env")
+	f := &field{value: value, declaredIn: declaredIn, spec: spec, tag: tag, names: []string{c.prefix + tag}}
+	if f.defaultText, f.replaced = c.lookup("envDefault", tag); !f.replaced {
+		f.defaultText = spec.Tag.Get("envDefault")
 	}
-	f.names = []string{u.prefix + tag}
-	for alias := range strings.SplitSeq(u.aliases[tag]+","+spec.Tag.Get("alias"), ",") {
+	enclosing, _ := c.lookup("alias", tag)
+	for alias := range strings.SplitSeq(enclosing+","+spec.Tag.Get("alias"), ",") {
 		if alias != "" && !slices.Contains(f.names, alias) {
 			f.names = append(f.names, alias)
 		}
@@ -97,18 +111,20 @@ func newField(v reflect.Value, i int, tag string, u tagContext) *field {
 	return f
 }
 
-// find returns the name and value of the first of the field's variables that is
-// set. An empty variable counts as not set, unless the field is a text: there the
-// empty text is a value. If no variable is set, find returns the main name.
+// find returns the name and the text of the first of the field's variables that is
+// set. An empty variable counts as not set, unless the field is a text: there the empty
+// text is a value, and blanks belong to it. If no variable is set, find returns the
+// main name.
 func (f *field) find(vars map[string]string) (name, text string, set bool) {
+	isText := f.spec.Type.Kind() == reflect.String
 	for _, name := range f.names {
 		text, set := vars[name]
-		if set && (f.isText() || strings.TrimSpace(text) != "") {
+		if !isText {
+			text = strings.TrimSpace(text)
+		}
+		if set && (isText || text != "") {
 			return name, text, true
 		}
 	}
 	return f.names[0], "", false
 }
-
-// isText reports whether the empty text is a value of the field.
-func (f *field) isText() bool { return f.spec.Type.Kind() == reflect.String }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/caarlos0/env/v11"
+
+	"github.com/huleedu/edge/domain"
 )
 
 // The errors of values that cannot be parsed. They are not printed: messages contain
@@ -17,28 +19,74 @@ import (
 var (
 	errNoDuration = errors.New("no duration")
 	errNoList     = errors.New("no JSON array of strings")
-	errNoBool     = errors.New("no boolean")
 )
 
-// parse parses a text into a field. It passes one field at a time to the library,
-// because the errors of the library for a whole struct do not identify the variable and
-// quote its value.
-func parse(into reflect.Value, text string) error {
-	holder := reflect.New(reflect.StructOf([]reflect.StructField{
-		{Name: "Value", Type: into.Type(), Tag: `env:"VALUE"`},
-	}))
-	err := env.ParseWithOptions(holder.Interface(), env.Options{
-		Environment: map[string]string{"VALUE": text},
+// parse fills the fields of dst. It returns the values that cannot be parsed as
+// problems; their fields keep the default, so that the Problems methods do not report
+// them again.
+func parse(dst any, fields []*field, vars map[string]string) []error {
+	texts := map[string]string{}
+	for _, f := range fields {
+		f.value.SetZero()
+		if _, text, set := f.find(vars); set {
+			texts[f.names[0]] = text
+		} else if f.replaced {
+			texts[f.names[0]] = f.defaultText
+		}
+	}
+	var problems []error
+	if parseTexts(dst, texts) != nil {
+		problems = removeInvalid(dst, fields, vars, texts)
+		if err := parseTexts(dst, texts); err != nil {
+			problems = append(problems, defaultError(err))
+		}
+	}
+	for _, f := range fields {
+		if text, set := texts[f.names[0]]; set && text == "" {
+			f.value.SetZero() // the library sets the default
+		}
+	}
+	return problems
+}
+
+// removeInvalid removes the texts that cannot be parsed and returns them as problems.
+// The errors of the library do not identify the variable, and quote its value.
+// Therefore each variable is parsed alone.
+func removeInvalid(dst any, fields []*field, vars, texts map[string]string) []error {
+	var problems []error
+	for _, f := range fields {
+		key := f.names[0]
+		text, set := texts[key]
+		alone := reflect.New(reflect.TypeOf(dst).Elem()).Interface()
+		if set && parseTexts(alone, map[string]string{key: text}) != nil {
+			name, _, _ := f.find(vars)
+			_, expected := formOf(f.spec.Type)
+			problems = append(problems, domain.Misconfigured(name, expected))
+			if delete(texts, key); f.replaced {
+				texts[key] = f.defaultText
+			}
+		}
+	}
+	return problems
+}
+
+// defaultError is the problem of a struct whose default cannot be parsed.
+func defaultError(err error) error {
+	invalid, _ := errors.AsType[env.ParseError](err)
+	return domain.Misconfigured(invalid.Name, "has a default that cannot be read")
+}
+
+// parseTexts fills the struct that dst points to with defaults and with texts, the
+// values by main variable.
+func parseTexts(dst any, texts map[string]string) error {
+	return env.ParseWithOptions(dst, env.Options{
+		Environment: texts,
 		FuncMap: map[reflect.Type]env.ParserFunc{
 			reflect.TypeFor[time.Duration](): func(s string) (any, error) { return parseDuration(s) },
 			reflect.TypeFor[[]string]():      func(s string) (any, error) { return parseList(s) },
 			reflect.TypeFor[bool]():          func(s string) (any, error) { return parseBool(s) },
 		},
 	})
-	if err == nil {
-		into.Set(holder.Elem().Field(0))
-	}
-	return err
 }
 
 // parseDuration parses a decimal number of seconds or a Go duration.
@@ -78,31 +126,30 @@ func parseBool(text string) (bool, error) {
 	case "no", "n", "off":
 		return false, nil
 	}
-	value, err := strconv.ParseBool(text)
-	if err != nil {
-		return false, errNoBool
-	}
-	return value, nil
+	return strconv.ParseBool(text)
 }
 
-// expectedForm describes the form of values of the type.
-func expectedForm(t reflect.Type) string {
-	switch {
-	case t == reflect.TypeFor[time.Duration]():
-		return "must be a number of seconds, or a duration such as 30s or 5m"
-	case t == reflect.TypeFor[[]string]():
-		return `must be a JSON array of strings, such as ["a","b"]`
+// formOf returns the kind of a type, for Setting, and what a value must be, for
+// messages.
+func formOf(t reflect.Type) (kind, expected string) {
+	switch t {
+	case reflect.TypeFor[time.Duration]():
+		return "seconds", "must be a number of seconds, or a duration such as 30s or 5m"
+	case reflect.TypeFor[[]string]():
+		return "JSON array", `must be a JSON array of strings, such as ["a","b"]`
+	case reflect.TypeFor[domain.Secret]():
+		return "secret", "cannot be read"
 	}
-	switch t.Kind() {
-	case reflect.Bool:
-		return "must be true or false"
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		return "must be a whole number within range"
-	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		return "must be a whole number within range, not negative"
-	case reflect.Float32, reflect.Float64:
-		return "must be a number"
+	switch k := t.Kind(); {
+	case k == reflect.Bool:
+		return "boolean", "must be true or false"
+	case k >= reflect.Int && k <= reflect.Int64:
+		return "number", "must be a whole number within range"
+	case k >= reflect.Uint && k <= reflect.Uintptr:
+		return "number", "must be a whole number within range, not negative"
+	case k == reflect.Float32 || k == reflect.Float64:
+		return "number", "must be a number"
 	default:
-		return "cannot be read"
+		return "text", "cannot be read"
 	}
 }

@@ -3,7 +3,6 @@ package env
 import (
 	"errors"
 	"reflect"
-	"strings"
 
 	"github.com/huleedu/edge/domain"
 )
@@ -11,6 +10,17 @@ import (
 // validator is a configuration that reports its problems.
 type validator interface {
 	Problems(environment domain.Environment) []error
+}
+
+// warner is a configuration that reports weak or ignored settings.
+type warner interface {
+	Warnings(environment domain.Environment) []error
+}
+
+// completer is a configuration in which the value of a setting that is not set depends
+// on others. set reports whether a variable, or an alias of it, is set.
+type completer interface {
+	Complete(set func(variable string) bool)
 }
 
 // Read fills the struct that dst points to, and every struct inside it. It parses the
@@ -21,33 +31,30 @@ type validator interface {
 // formats the error. Read panics if dst is not a pointer to a struct.
 func Read(dst any, vars map[string]string) error {
 	sections := sectionsOf(dst)
-	found := &problemList{}
-	for _, s := range sections {
-		for _, f := range s.fields {
-			found.fill(f, vars)
-		}
+	fields := fieldsOf(sections)
+	problems := parse(dst, fields, vars)
+	complete(sections, fields, vars)
+	environment, name := environmentOf(fields, vars)
+	if name != "" && !environment.Known() {
+		problems = append(problems, domain.Misconfigured(name, "must be development, staging, production or testing"))
 	}
-	complete(sections, vars)
-	environment := environmentOf(sections)
-	for _, s := range sections {
-		found.validate(s, environment, vars)
-	}
-	return errors.Join(found.problems...)
+	problems = append(problems, collect(sections, vars, func(v validator) []error { return v.Problems(environment) })...)
+	return joinDistinct(problems)
 }
 
-// completer is a configuration in which the value of a setting that is not set depends
-// on others. set reports whether a variable, or an alias of it, is set.
-type completer interface {
-	Complete(set func(variable string) bool)
+// Warnings returns the results of the Warnings methods of the structs, one line each,
+// without duplicates. Read must have filled dst. A warning does not prevent a start.
+func Warnings(dst any, vars map[string]string) []string {
+	sections := sectionsOf(dst)
+	environment, _ := environmentOf(fieldsOf(sections), vars)
+	return Explain(joinDistinct(collect(sections, vars, func(w warner) []error { return w.Warnings(environment) })))
 }
 
 // complete calls the Complete methods.
-func complete(sections []section, vars map[string]string) {
+func complete(sections []section, fields []*field, vars map[string]string) {
 	present := map[string]bool{}
-	for _, s := range sections {
-		for _, f := range s.fields {
-			_, _, present[f.names[0]] = f.find(vars)
-		}
+	for _, f := range fields {
+		_, _, present[f.names[0]] = f.find(vars)
 	}
 	for _, s := range sections {
 		if incomplete, is := reflect.TypeAssert[completer](s.value.Addr()); is {
@@ -56,88 +63,30 @@ func complete(sections []section, vars map[string]string) {
 	}
 }
 
-// warner is a configuration that reports weak or ignored settings.
-type warner interface {
-	Warnings(environment domain.Environment) []error
+// environmentOf returns the value of the first field of type domain.Environment and
+// its variable. Both are empty if there is no such field.
+func environmentOf(fields []*field, vars map[string]string) (e domain.Environment, name string) {
+	for _, f := range fields {
+		if e, is := reflect.TypeAssert[domain.Environment](f.value); is {
+			name, _, _ := f.find(vars)
+			return e, name
+		}
+	}
+	return "", ""
 }
 
-// Warnings returns the results of the Warnings methods of the structs, one line each,
-// without duplicates. Read must have filled dst. A warning does not prevent a start.
-func Warnings(dst any, vars map[string]string) []string {
-	sections := sectionsOf(dst)
-	environment, found := environmentOf(sections), &problemList{}
+// collect calls a method of every section that has it. The section reports variables
+// without prefix; the result contains the variables that were read.
+func collect[M any](sections []section, vars map[string]string, call func(M) []error) []error {
+	var all []error
 	for _, s := range sections {
-		if asked, can := reflect.TypeAssert[warner](s.value.Addr()); can {
-			for _, warning := range asked.Warnings(environment) {
-				found.add(s.withVariableName(warning, vars))
+		if m, has := reflect.TypeAssert[M](s.value.Addr()); has {
+			for _, problem := range call(m) {
+				all = append(all, s.withVariableName(problem, vars))
 			}
 		}
 	}
-	return Explain(errors.Join(found.problems...))
-}
-
-// environmentOf returns the value of the first field of type domain.Environment.
-func environmentOf(sections []section) domain.Environment {
-	for _, s := range sections {
-		for _, f := range s.fields {
-			if e, is := reflect.TypeAssert[domain.Environment](f.value); is && e != "" {
-				return e
-			}
-		}
-	}
-	return ""
-}
-
-// problemList collects problems without duplicates, because several structs may read
-// the same variable.
-type problemList struct{ problems []error }
-
-func (f *problemList) add(problem error) {
-	for _, known := range f.problems {
-		if formatProblem(known) == formatProblem(problem) {
-			return
-		}
-	}
-	f.problems = append(f.problems, problem)
-}
-
-// fill fills one field. A field that cannot be parsed keeps its default, so that the
-// Problems methods do not report it again.
-func (f *problemList) fill(setting *field, vars map[string]string) {
-	name, text, set := setting.find(vars)
-	switch {
-	case !setting.isText():
-		text = strings.TrimSpace(text)
-	case set && text == "":
-		setting.value.SetZero()
-		f.checkEnvironment(setting, name)
-		return
-	}
-	if err := parse(setting.value, setting.defaultText); err != nil {
-		f.add(domain.Misconfigured(setting.names[0], "has a default that cannot be read"))
-	}
-	if set && parse(setting.value, text) != nil {
-		f.add(domain.Misconfigured(name, expectedForm(setting.spec.Type)))
-	}
-	f.checkEnvironment(setting, name)
-}
-
-func (f *problemList) checkEnvironment(setting *field, name string) {
-	if e, is := reflect.TypeAssert[domain.Environment](setting.value); is && !e.Known() {
-		f.add(domain.Misconfigured(name, "must be development, staging, production or testing"))
-	}
-}
-
-// validate adds the problems of a section. A section reports variables without prefix;
-// the problem contains the variable that was read.
-func (f *problemList) validate(s section, environment domain.Environment, vars map[string]string) {
-	asked, can := reflect.TypeAssert[validator](s.value.Addr())
-	if !can {
-		return
-	}
-	for _, problem := range asked.Problems(environment) {
-		f.add(s.withVariableName(problem, vars))
-	}
+	return all
 }
 
 func (s section) withVariableName(problem error, vars map[string]string) error {
@@ -145,13 +94,27 @@ func (s section) withVariableName(problem error, vars map[string]string) error {
 	if !is {
 		return domain.Misconfigured(s.value.Type().String(), "cannot be used").WithCause(problem)
 	}
-	for _, setting := range s.fields {
-		if failure.Details["config_key"] == setting.tag {
-			name, _, _ := setting.find(vars)
+	for _, f := range s.fields {
+		if failure.Setting == f.tag {
+			name, _, _ := f.find(vars)
 			return domain.Misconfigured(name, failure.Message).WithCause(failure.Err)
 		}
 	}
 	return failure
+}
+
+// joinDistinct joins the problems without duplicates, because several structs may read
+// the same variable.
+func joinDistinct(problems []error) error {
+	known := map[string]bool{}
+	var distinct []error
+	for _, problem := range problems {
+		if line := formatProblem(problem); !known[line] {
+			known[line] = true
+			distinct = append(distinct, problem)
+		}
+	}
+	return errors.Join(distinct...)
 }
 
 // Explain formats an error of Read as lines "NAME: problem" without any value. Other
@@ -175,8 +138,8 @@ func formatProblem(err error) string {
 	if !is {
 		return err.Error()
 	}
-	if name, named := failure.Details["config_key"].(string); named {
-		return name + ": " + failure.Message
+	if failure.Setting != "" {
+		return failure.Setting + ": " + failure.Message
 	}
 	return failure.Message
 }

@@ -20,18 +20,15 @@ type Setting struct {
 // duplicates. dst may point to an empty struct.
 func Settings(dst any) []Setting {
 	var all []Setting
-	known := map[string]struct{}{}
-	for _, s := range sectionsOf(dst) {
-		for _, f := range s.fields {
-			if _, twice := known[f.names[0]]; twice {
-				continue
-			}
-			known[f.names[0]] = struct{}{}
-			all = append(all, Setting{
-				Name: f.names[0], Aliases: f.names[1:], Default: f.defaultText, Kind: kindOf(f.spec),
-				Package: f.declaredIn.PkgPath(), Struct: f.declaredIn.Name(), Field: f.spec.Name,
-			})
+	for _, f := range distinctFields(dst) {
+		kind, _ := formOf(f.spec.Type)
+		if form := f.spec.Tag.Get("form"); form != "" {
+			kind = form
 		}
+		all = append(all, Setting{
+			Name: f.names[0], Aliases: f.names[1:], Default: f.defaultText, Kind: kind,
+			Package: f.declaredIn.PkgPath(), Struct: f.declaredIn.Name(), Field: f.spec.Name,
+		})
 	}
 	return all
 }

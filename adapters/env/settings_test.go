@@ -139,7 +139,7 @@ func TestTagsOfTheStructsAround(t *testing.T) {
 	}
 	var uses struct {
 		Own   store
-		Other struct{ Inner store } `envPrefix:"B_" defaults:"URL=redis://other?a=b;WAIT=7" aliases:"URL=OLD_B_URL;WAIT=OLD_B_WAIT"`
+		Other struct{ Inner store } `envPrefix:"B_" envDefault.URL:"redis://other?a=b" envDefault.WAIT:"7" alias.URL:"OLD_B_URL" alias.WAIT:"OLD_B_WAIT"`
 	}
 	for name, row := range map[string]struct {
 		vars            map[string]string

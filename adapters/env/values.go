@@ -2,9 +2,7 @@ package env
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,28 +29,24 @@ const unusableValue = "[cannot be used]"
 // struct, without duplicates.
 func Inspect(dst any, vars map[string]string) ([]Value, error) {
 	err := Read(dst, vars)
-	wrong := invalidVariables(err)
+	problems := Explain(err)
 	var all []Value
-	known := map[string]struct{}{}
-	for _, s := range sectionsOf(dst) {
-		for _, f := range s.fields {
-			if _, twice := known[f.names[0]]; twice {
-				continue
-			}
-			known[f.names[0]] = struct{}{}
-			all = append(all, f.describe(vars, wrong))
-		}
+	for _, f := range distinctFields(dst) {
+		all = append(all, f.describe(vars, problems))
 	}
 	return all, err
 }
 
-func (f *field) describe(vars map[string]string, wrong []string) Value {
+// describe returns the value of the field. The value is hidden if there is a problem
+// with its variable.
+func (f *field) describe(vars map[string]string, problems []string) Value {
 	name, _, set := f.find(vars)
 	v := Value{Name: f.names[0], Text: f.text()}
 	if set {
 		v.Variable = name
 	}
-	if slices.Contains(wrong, name) && v.Text != "" {
+	invalid := slices.ContainsFunc(problems, func(line string) bool { return strings.HasPrefix(line, name+": ") })
+	if invalid && v.Text != "" {
 		v.Text = unusableValue
 	}
 	return v
@@ -113,43 +107,5 @@ func isSecretName(name string) bool {
 	})
 }
 
-// invalidVariables returns the variables in an error of Read.
-func invalidVariables(err error) []string {
-	joined, is := err.(interface{ Unwrap() []error })
-	if !is {
-		return nil
-	}
-	var names []string
-	for _, one := range joined.Unwrap() {
-		if failure, is := errors.AsType[*domain.Error](one); is {
-			name, _ := failure.Details["config_key"].(string)
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
 // formURL is the "form" of a secret that is a URL with credentials.
 const formURL = "URL"
-
-// kindOf returns the kind of a field's value, for Setting.
-func kindOf(f reflect.StructField) string {
-	switch {
-	case f.Tag.Get("form") != "":
-		return f.Tag.Get("form")
-	case f.Type == reflect.TypeFor[domain.Secret]():
-		return "secret"
-	case f.Type.String() == "time.Duration":
-		return "seconds"
-	case f.Type == reflect.TypeFor[[]string]():
-		return "JSON array"
-	}
-	switch f.Type.Kind() {
-	case reflect.Bool:
-		return "boolean"
-	case reflect.String:
-		return "text"
-	default:
-		return "number"
-	}
-}

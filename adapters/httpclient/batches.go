@@ -129,10 +129,10 @@ func isUnknownBatch(a serviceResponse) bool {
 }
 
 // List asks the aggregator for a page of the caller's batches.
-func (b *Batches) List(ctx context.Context, caller domain.Caller, q domain.BatchQuery) (domain.BatchPage, error) {
+func (b *Batches) List(ctx context.Context, caller domain.Caller, q domain.PlatformQuery) (domain.PlatformPage, error) {
 	query := url.Values{"limit": {strconv.Itoa(q.Limit)}, "offset": {strconv.Itoa(q.Offset)}}
-	if q.Status != "" {
-		query.Set("status", q.Status.PlatformStatus())
+	if q.Overall != "" {
+		query.Set("status", q.Overall)
 	}
 	a, err := b.aggregator.do(ctx, call{
 		operation: "batch_list", method: http.MethodGet, caller: caller, query: query.Encode(),
@@ -140,28 +140,25 @@ func (b *Batches) List(ctx context.Context, caller domain.Caller, q domain.Batch
 	})
 	switch {
 	case err != nil:
-		return domain.BatchPage{}, err
+		return domain.PlatformPage{}, err
 	case !a.ok():
-		return domain.BatchPage{}, domain.External(aggregatorName, a.status)
+		return domain.PlatformPage{}, domain.External(aggregatorName, a.status)
 	}
 	if err := reserveCopies(domain.MemoryOf(ctx), aggregatorName, listCopies, a); err != nil {
-		return domain.BatchPage{}, err
+		return domain.PlatformPage{}, err
 	}
-	page, unknown, err := readPage(a.body)
+	page, err := readPage(a.body)
 	if err != nil {
-		return domain.BatchPage{}, domain.MalformedResponse(aggregatorName, err)
-	}
-	if len(unknown) > 0 {
-		b.log.WarnContext(ctx, "unknown batch status", "overall_status", unknown)
+		return domain.PlatformPage{}, domain.MalformedResponse(aggregatorName, err)
 	}
 	return page, nil
 }
 
 // Check asks the orchestrator whether the pipeline may start. Where there is
-// no orchestrator the verdict is Unasked.
-func (b *Batches) Check(ctx context.Context, caller domain.Caller, batch domain.BatchID, pipeline domain.Pipeline) (domain.Verdict, error) {
+// no orchestrator the check is skipped.
+func (b *Batches) Check(ctx context.Context, caller domain.Caller, batch domain.BatchID, pipeline domain.Pipeline) (ports.PreflightResult, error) {
 	if b.orchestrator == nil {
-		return domain.Verdict{Allowed: true, Skipped: true}, nil
+		return ports.PreflightResult{Allowed: true, Skipped: true}, nil
 	}
 	a, err := b.orchestrator.do(ctx, call{
 		operation: "pipeline_preflight", method: http.MethodPost, caller: caller, batch: batch,
@@ -170,7 +167,7 @@ func (b *Batches) Check(ctx context.Context, caller domain.Caller, batch domain.
 		body:     []byte("{}"), timeout: preflightTimeout, keepBodyOf: passedStatuses(),
 	})
 	if err != nil {
-		return domain.Verdict{}, err
+		return ports.PreflightResult{}, err
 	}
 	return parsePreflight(a)
 }

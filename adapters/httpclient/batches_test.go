@@ -1,7 +1,6 @@
 package httpclient_test
 
 import (
-	"bytes"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/huleedu/edge/adapters/httpclient"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
 )
 
 func TestIdentityTravelsWithEveryCall(t *testing.T) {
@@ -69,7 +69,7 @@ func TestIDsStayInTheirSegment(t *testing.T) {
 	for _, id := range []string{"", ".", "..", "a/b", "../x", `a\b`, "..;x=1", ";x"} {
 		_, err := client.Status(t.Context(), anna(), domain.BatchID(id))
 		require.Equal(t, domain.ValidationError, domain.CodeOf(err), id)
-		_, err = client.List(t.Context(), domain.Caller{User: domain.UserID(id)}, domain.BatchQuery{Limit: 1})
+		_, err = client.List(t.Context(), domain.Caller{User: domain.UserID(id)}, domain.PlatformQuery{Limit: 1})
 		require.Equal(t, domain.ValidationError, domain.CodeOf(err), id)
 		_, err = client.Check(t.Context(), anna(), "b1", domain.Pipeline(id))
 		require.Equal(t, domain.ValidationError, domain.CodeOf(err), id)
@@ -130,7 +130,7 @@ func TestOtherStatusesAreFailuresOfTheService(t *testing.T) {
 	for _, status := range []int{301, 302, 400, 401, 403, 409, 429, 500, 502, 503, 504} {
 		s := serve(t, status, `{"error":"secret"}`)
 		_, one := s.client(t).Status(t.Context(), anna(), "b1")
-		_, many := s.client(t).List(t.Context(), anna(), domain.BatchQuery{Limit: 1})
+		_, many := s.client(t).List(t.Context(), anna(), domain.PlatformQuery{Limit: 1})
 		for _, err := range []error{one, many} {
 			e := domain.As(err)
 			require.Equal(t, domain.ExternalServiceError, e.Code)
@@ -138,7 +138,7 @@ func TestOtherStatusesAreFailuresOfTheService(t *testing.T) {
 			require.NotContains(t, e.Error(), "secret")
 		}
 	}
-	_, err := serve(t, 404, ``).client(t).List(t.Context(), anna(), domain.BatchQuery{Limit: 1})
+	_, err := serve(t, 404, ``).client(t).List(t.Context(), anna(), domain.PlatformQuery{Limit: 1})
 	require.Equal(t, domain.ExternalServiceError, domain.CodeOf(err), "a list that is not there is no missing batch")
 }
 
@@ -148,7 +148,7 @@ func TestStatusReadsTheAnswerForABatchWithoutARecordAsNotFound(t *testing.T) {
 		e := domain.As(err)
 		require.Equal(t, domain.ResourceNotFound, e.Code, body)
 		require.Equal(t, map[string]any{"resource_type": "batch", "resource_id": "b3"}, e.Details)
-		_, err = serve(t, 400, body).client(t).List(t.Context(), anna(), domain.BatchQuery{Limit: 1})
+		_, err = serve(t, 400, body).client(t).List(t.Context(), anna(), domain.PlatformQuery{Limit: 1})
 		require.Equal(t, domain.ExternalServiceError, domain.CodeOf(err), "a list has no batch")
 	}
 	for _, body := range []string{
@@ -179,26 +179,22 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	require.Nil(t, elsewhere.lastRequest(), "the key stayed here")
 }
 
-func TestListForwardsTheQuestionAndTranslatesTheAnswer(t *testing.T) {
+func TestListForwardsTheQueryAndRemovesOwners(t *testing.T) {
 	s := serve(t, 200, `{"batches":[ {"user_id":"a","overall_status":"COMPLETED","n": 1.0},{"overall_status":"odd"},{}, {"user_id":"x"} ],
 		"pagination":{"limit":2,"offset":4,"total":17}}`)
-	var log bytes.Buffer
-	client, err := httpclient.NewBatches(config(s.URL+"/", ""), httpclient.KeyConfig{InternalKey: key}, &facts{}, sdktrace.NewTracerProvider(), slog.New(slog.NewTextHandler(&log, nil)))
-	require.NoError(t, err)
-	defer client.Close()
-	page, err := client.List(t.Context(), anna(), domain.BatchQuery{Limit: 2, Offset: 4, Status: domain.Processing})
+	client := s.client(t)
+	page, err := client.List(t.Context(), anna(), domain.PlatformQuery{Limit: 2, Offset: 4, Overall: "processing_pipelines"})
 	require.NoError(t, err)
 	require.Equal(t, "/internal/v1/batches/user/teacher-anna?limit=2&offset=4&status=processing_pipelines", s.lastRequest().RequestURI)
 	require.Equal(t, 17, page.Total)
 	got := make([]string, 0, len(page.Batches))
-	for _, d := range page.Batches {
-		got = append(got, string(d))
+	for _, b := range page.Batches {
+		got = append(got, b.Overall+" "+string(b.Document("set")))
 	}
-	const added = `{"overall_status":"pending_content"}`
-	require.Equal(t, []string{`{"overall_status":"completed_successfully","n": 1.0}`, added, added, added}, got)
-	require.Contains(t, log.String(), "odd")
+	const added = ` {"overall_status":"set"}`
+	require.Equal(t, []string{`COMPLETED {"overall_status":"set","n": 1.0}`, "odd" + added, added, added}, got)
 
-	_, err = client.List(t.Context(), anna(), domain.BatchQuery{Limit: 2})
+	_, err = client.List(t.Context(), anna(), domain.PlatformQuery{Limit: 2})
 	require.NoError(t, err)
 	require.Equal(t, "limit=2&offset=0", s.lastRequest().URL.RawQuery)
 }
@@ -210,7 +206,7 @@ func TestListRefusesWhatIsNoPage(t *testing.T) {
 		`{"batches":[],"pagination":{"total":-1}}`, `{"batches":[],"pagination":{"total":"1"}}`,
 		`{"Batches":[],"Pagination":{"Total":1}}`, `{"batches":[{"user_id":"a","user_id":"b"}],"pagination":{"total":1}}`,
 	} {
-		_, err := serve(t, 200, body).client(t).List(t.Context(), anna(), domain.BatchQuery{Limit: 1})
+		_, err := serve(t, 200, body).client(t).List(t.Context(), anna(), domain.PlatformQuery{Limit: 1})
 		require.Equal(t, domain.InvalidResponse, domain.CodeOf(err), body)
 	}
 }
@@ -219,7 +215,7 @@ func TestPreflightAsksTheOrchestrator(t *testing.T) {
 	s := serve(t, 200, `{ "allowed" : true }`)
 	v, err := s.client(t).Check(t.Context(), anna(), "b1", "nlp")
 	require.NoError(t, err)
-	require.Equal(t, domain.Verdict{Allowed: true}, v)
+	require.Equal(t, ports.PreflightResult{Allowed: true}, v)
 	require.Equal(t, "POST /internal/v1/batches/b1/pipelines/nlp/preflight", s.lastRequest().Method+" "+s.lastRequest().RequestURI)
 	require.Equal(t, "{}", string(s.received))
 	require.Equal(t, "application/json", s.lastRequest().Header.Get("Content-Type"))
@@ -230,7 +226,7 @@ func TestPreflightIsSkippedWithoutAnOrchestrator(t *testing.T) {
 	client := newBatches(t, config("http://127.0.0.1:1", ""), &facts{})
 	v, err := client.Check(t.Context(), anna(), "b1", "nlp")
 	require.NoError(t, err)
-	require.Equal(t, domain.Verdict{Allowed: true, Skipped: true}, v)
+	require.Equal(t, ports.PreflightResult{Allowed: true, Skipped: true}, v)
 }
 
 func TestPreflightTable(t *testing.T) {
@@ -292,7 +288,7 @@ func TestEveryCallIsCountedAndTraced(t *testing.T) {
 	parent := trace.SpanContextFromContext(t.Context())
 	require.False(t, parent.IsValid())
 	require.Contains(t, s.lastRequest().Header.Get("Traceparent"), spans.Ended()[0].SpanContext().SpanID().String())
-	_, err = client.List(t.Context(), anna(), domain.BatchQuery{Limit: 1})
+	_, err = client.List(t.Context(), anna(), domain.PlatformQuery{Limit: 1})
 	require.NoError(t, err)
 	_, err = client.Check(t.Context(), anna(), "b1", "nlp")
 	require.NoError(t, err)

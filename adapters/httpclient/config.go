@@ -10,6 +10,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/huleedu/edge/adapters/httpclient/transport"
+	"github.com/huleedu/edge/adapters/internal/identity"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -136,7 +137,7 @@ func (c KeyConfig) Problems(environment domain.Environment) []error {
 		found.check(len(c.InternalKey) < minKey, internalKey, "must have at least 32 bytes in production")
 		found.check(c.InternalKey.Guessable(), internalKey, "is a well-known or guessable text, which production refuses")
 	}
-	found.check(!domain.FitsHeader(c.InternalKey.Reveal()), internalKey, "must be printable ASCII without spaces around it")
+	found.check(!identity.FitsHeader(c.InternalKey.Reveal()), internalKey, "must be printable ASCII without spaces around it")
 	return found
 }
 

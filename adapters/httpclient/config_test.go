@@ -44,7 +44,7 @@ func TestProblems(t *testing.T) {
 			for _, err := range problems {
 				e := domain.As(err)
 				require.Equal(t, domain.ConfigurationError, e.Code)
-				keys = append(keys, e.Details["config_key"])
+				keys = append(keys, e.Setting)
 			}
 			require.Equal(t, c.want, keys)
 		})
@@ -66,7 +66,7 @@ func TestProblemsOfTheKey(t *testing.T) {
 		problems := httpclient.KeyConfig{InternalKey: c.key}.Problems(c.environment)
 		require.Len(t, problems, c.problems, "%s %q", c.environment, c.key.Reveal())
 		for _, err := range problems {
-			require.Equal(t, "HULEEDU_INTERNAL_API_KEY", domain.As(err).Details["config_key"])
+			require.Equal(t, "HULEEDU_INTERNAL_API_KEY", domain.As(err).Setting)
 		}
 	}
 }
@@ -82,6 +82,6 @@ func TestAddressesThatAreNone(t *testing.T) {
 		require.NotContains(t, err.Error(), "secret")
 		c = config("http://x", raw)
 		_, err = httpclient.NewBatches(c, httpclient.KeyConfig{}, &facts{}, noop.NewTracerProvider(), slog.New(slog.DiscardHandler))
-		require.Equal(t, "API_GATEWAY_BOS_URL", domain.As(err).Details["config_key"], raw)
+		require.Equal(t, "API_GATEWAY_BOS_URL", domain.As(err).Setting, raw)
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/huleedu/edge/adapters/httpclient"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
 	"github.com/huleedu/edge/test/contract"
 	"github.com/huleedu/edge/test/world"
 )
@@ -51,7 +52,7 @@ func preflights() contract.PreflightHarness {
 		return contract.PreflightRig{
 			Checker: client,
 			Fail:    func(kind contract.Failure) { p.FailOrchestrator(trouble(kind)) },
-			SetVerdict: func(batch domain.BatchID, v domain.Verdict) {
+			SetPreflight: func(batch domain.BatchID, v ports.PreflightResult) {
 				answer := world.FixedResponse{
 					Status: http.StatusOK, ContentType: "application/json", Body: []byte(`{"allowed":true}`),
 				}
@@ -71,7 +72,7 @@ func registries() contract.RegistryHarness {
 		return contract.RegistryRig{
 			Registry: client, Owner: p.Owner, Prompt: p.Prompt,
 			Fail:     func(kind contract.Failure) { p.FailOrchestrator(trouble(kind)) },
-			SetReply: func(r domain.Reply) { p.SetRegistrationResponse(world.FixedResponse(r)) },
+			SetReply: func(r ports.Passthrough) { p.SetRegistrationResponse(world.FixedResponse(r)) },
 		}
 	}}
 }

@@ -65,7 +65,7 @@ func TestDeadlines(t *testing.T) {
 		c.Timeout = 50 * time.Millisecond
 		client := newBatches(t, c, &facts{})
 		_, status := client.Status(t.Context(), anna(), "b1")
-		_, list := client.List(t.Context(), anna(), domain.BatchQuery{Limit: 1})
+		_, list := client.List(t.Context(), anna(), domain.PlatformQuery{Limit: 1})
 		_, check := client.Check(t.Context(), anna(), "b1", "nlp")
 		for _, err := range []error{status, list, check} {
 			e := domain.As(err)

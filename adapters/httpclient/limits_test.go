@@ -55,7 +55,7 @@ func TestEachCallHasItsTimeout(t *testing.T) {
 			})
 			caller := domain.Caller{User: "anna"}
 			began := time.Now()
-			_, err := b.List(t.Context(), caller, domain.BatchQuery{Limit: 1})
+			_, err := b.List(t.Context(), caller, domain.PlatformQuery{Limit: 1})
 			requireTimeout(t, err, c.list, time.Since(began))
 
 			began = time.Now()

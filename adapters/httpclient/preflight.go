@@ -7,6 +7,7 @@ import (
 
 	"github.com/huleedu/edge/adapters/internal/jsonmember"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
 )
 
 // passedStatuses returns the statuses of a preflight that the client receives with their
@@ -22,28 +23,28 @@ var errNoAllowed = errors.New(`"allowed" is not one member that is true or false
 
 // parsePreflight reads the orchestrator's response. Only status 200 with "allowed": true is a
 // permission.
-func parsePreflight(a serviceResponse) (domain.Verdict, error) {
+func parsePreflight(a serviceResponse) (ports.PreflightResult, error) {
 	if slices.Contains(passedStatuses(), a.status) {
 		return newRefusal(a.status, a), nil
 	}
 	if a.status != http.StatusOK {
-		return domain.Verdict{}, domain.External(orchestratorName, a.status)
+		return ports.PreflightResult{}, domain.External(orchestratorName, a.status)
 	}
 	o, err := jsonmember.Parse(a.body, maxMembers)
 	if err != nil {
-		return domain.Verdict{}, domain.MalformedResponse(orchestratorName, err)
+		return ports.PreflightResult{}, domain.MalformedResponse(orchestratorName, err)
 	}
 	allowed := string(o.Last("allowed"))
 	switch {
 	case len(o.Find("allowed")) != 1 || allowed != "true" && allowed != "false":
-		return domain.Verdict{}, domain.MalformedResponse(orchestratorName, errNoAllowed)
+		return ports.PreflightResult{}, domain.MalformedResponse(orchestratorName, errNoAllowed)
 	case allowed == "true":
-		return domain.Verdict{Allowed: true}, nil
+		return ports.PreflightResult{Allowed: true}, nil
 	default:
 		return newRefusal(http.StatusPaymentRequired, a), nil
 	}
 }
 
-func newRefusal(status int, a serviceResponse) domain.Verdict {
-	return domain.Verdict{Refusal: &domain.Refusal{Status: status, ContentType: a.contentType, RetryAfter: a.retryAfter, Body: a.body}}
+func newRefusal(status int, a serviceResponse) ports.PreflightResult {
+	return ports.PreflightResult{Refusal: &ports.Passthrough{Status: status, ContentType: a.contentType, RetryAfter: a.retryAfter, Body: a.body}}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
 )
 
 // maxStatus is the highest status code that HTTP defines a class for. Lower ones
@@ -40,7 +41,7 @@ type registrationBody struct {
 }
 
 // Register tells the orchestrator of the caller's new batch.
-func (b *Batches) Register(ctx context.Context, caller domain.Caller, r domain.Registration) (domain.Reply, error) {
+func (b *Batches) Register(ctx context.Context, caller domain.Caller, r domain.Registration) (ports.Passthrough, error) {
 	body := registrationBody{
 		Count: r.EssayCount, EssayIDs: r.EssayIDs, CourseCode: r.CourseCode, PromptRef: r.PromptRef,
 		User: caller.User, ClassID: r.ClassID, Model: r.Model, Temperature: r.Temperature,
@@ -54,7 +55,7 @@ func (b *Batches) Register(ctx context.Context, caller domain.Caller, r domain.R
 }
 
 // SetPrompt tells the orchestrator which prompt a batch answers.
-func (b *Batches) SetPrompt(ctx context.Context, caller domain.Caller, batch domain.BatchID, prompt domain.PromptRef) (domain.Reply, error) {
+func (b *Batches) SetPrompt(ctx context.Context, caller domain.Caller, batch domain.BatchID, prompt domain.PromptRef) (ports.Passthrough, error) {
 	body := struct {
 		PromptRef domain.PromptRef `json:"student_prompt_ref"`
 	}{prompt}
@@ -66,25 +67,25 @@ func (b *Batches) SetPrompt(ctx context.Context, caller domain.Caller, batch dom
 
 // send makes a call whose answer is passed on, whatever its status, as long as
 // it is JSON.
-func (b *Batches) send(ctx context.Context, document any, c call) (domain.Reply, error) {
+func (b *Batches) send(ctx context.Context, document any, c call) (ports.Passthrough, error) {
 	if b.orchestrator == nil {
-		return domain.Reply{}, domain.Unavailable(orchestratorName, 0)
+		return ports.Passthrough{}, domain.Unavailable(orchestratorName, 0)
 	}
 	body, err := domain.EncodeJSON(document)
 	if err != nil {
-		return domain.Reply{}, domain.Unknown(err).WithOp("httpclient.tell")
+		return ports.Passthrough{}, domain.Unknown(err).WithOp("httpclient.tell")
 	}
 	c.body, c.timeout, c.keepAllBodies = body, registryTimeout, true
 	a, err := b.orchestrator.do(ctx, c)
 	switch {
 	case err != nil:
-		return domain.Reply{}, err
+		return ports.Passthrough{}, err
 	case a.status > maxStatus:
-		return domain.Reply{}, domain.MalformedResponse(orchestratorName, errInvalidStatus)
+		return ports.Passthrough{}, domain.MalformedResponse(orchestratorName, errInvalidStatus)
 	case !json.Valid(a.body):
-		return domain.Reply{}, domain.MalformedResponse(orchestratorName, errNotJSON)
+		return ports.Passthrough{}, domain.MalformedResponse(orchestratorName, errNotJSON)
 	}
-	return domain.Reply{Status: a.status, ContentType: jsonType(a.contentType), RetryAfter: a.retryAfter, Body: a.body}, nil
+	return ports.Passthrough{Status: a.status, ContentType: jsonType(a.contentType), RetryAfter: a.retryAfter, Body: a.body}, nil
 }
 
 // jsonType is a media type that may stand on JSON. Another one, which would

@@ -22,10 +22,6 @@ var (
 )
 
 const (
-	// maxLoggedStatus is how many bytes of an unknown status are logged.
-	maxLoggedStatus = 256
-	// maxLoggedStatuses is how many unknown statuses of one page are logged.
-	maxLoggedStatuses = 10
 	// maxPage is how many batches of one page are accepted: ten times the largest page
 	// that is requested.
 	maxPage = 1000
@@ -55,57 +51,51 @@ func readReport(body []byte) (domain.BatchReport, error) {
 	}
 }
 
-// readPage reads a list of the aggregator. unknown are some of the statuses that the
-// contract does not define, for the log.
-func readPage(body []byte) (page domain.BatchPage, unknown []string, err error) {
+// readPage reads a list of the aggregator.
+func readPage(body []byte) (page domain.PlatformPage, err error) {
 	top, err := jsonmember.Parse(body, maxMembers)
 	if err != nil {
-		return domain.BatchPage{}, nil, err
+		return domain.PlatformPage{}, err
 	}
 	batches, err := jsonmember.Elements(top.Last("batches"), maxPage)
 	if err != nil {
-		return domain.BatchPage{}, nil, errors.Join(errNotPage, err)
+		return domain.PlatformPage{}, errors.Join(errNotPage, err)
 	}
 	pagination, err := jsonmember.Parse(top.Last("pagination"), maxMembers)
 	if err != nil || json.Unmarshal(pagination.Last("total"), &page.Total) != nil || page.Total < 0 {
-		return domain.BatchPage{}, nil, errors.Join(errNotPage, err)
+		return domain.PlatformPage{}, errors.Join(errNotPage, err)
 	}
-	page.Batches = make([]domain.Document, 0, len(batches))
+	page.Batches = make([]domain.ListedBatch, 0, len(batches))
 	for _, raw := range batches {
-		report, err := readReport(raw)
+		batch, err := readListed(raw)
 		if err != nil {
-			return domain.BatchPage{}, nil, err
+			return domain.PlatformPage{}, err
 		}
-		status, known := domain.ClientStatusOf(report.Overall)
-		if !known && len(unknown) < maxLoggedStatuses {
-			unknown = append(unknown, report.Overall[:min(len(report.Overall), maxLoggedStatus)])
-		}
-		document, err := withStatus(report.Document, status)
-		if err != nil {
-			return domain.BatchPage{}, nil, err
-		}
-		page.Batches = append(page.Batches, document)
+		page.Batches = append(page.Batches, batch)
 	}
-	return page, unknown, nil
+	return page, nil
 }
 
-// withStatus returns a copy of a batch's document in which overall_status is the status for
-// clients. It adds the member if there is none.
-func withStatus(document []byte, status domain.ClientStatus) ([]byte, error) {
-	o, err := jsonmember.Parse(document, maxMembers)
+// readListed reads one batch of a list. If the batch has no status, the head of the result
+// ends with the name of the missing member.
+func readListed(raw []byte) (domain.ListedBatch, error) {
+	report, err := readReport(raw)
 	if err != nil {
-		return nil, err
+		return domain.ListedBatch{}, err
 	}
-	value := `"` + string(status) + `"`
+	o, err := jsonmember.Parse(report.Document, maxMembers)
+	if err != nil {
+		return domain.ListedBatch{}, err
+	}
 	if found := o.Find(overallKey); len(found) > 0 {
 		m := o.Members[found[len(found)-1]]
-		return splice(document, m.ValueStart, m.End, value), nil
+		return domain.ListedBatch{Overall: report.Overall, Head: o.Raw[:m.ValueStart], Tail: o.Raw[m.End:]}, nil
 	}
-	member, at := `"`+overallKey+`":`+value, bytes.IndexByte(document, '{')+1
+	name, at := `"`+overallKey+`":`, bytes.IndexByte(o.Raw, '{')+1
 	if len(o.Members) > 0 {
-		member, at = ","+member, o.Members[len(o.Members)-1].End
+		name, at = ","+name, o.Members[len(o.Members)-1].End
 	}
-	return splice(document, at, at, member), nil
+	return domain.ListedBatch{Head: slices.Concat(o.Raw[:at], []byte(name)), Tail: o.Raw[at:]}, nil
 }
 
 // withoutMember returns a copy of an object without member i and one comma beside it.
@@ -117,10 +107,5 @@ func withoutMember(o jsonmember.Object, i int) []byte {
 	case i > 0:
 		from = o.Members[i-1].End
 	}
-	return splice(o.Raw, from, to, "")
-}
-
-// splice returns a copy of raw in which text replaces the bytes from one index to another.
-func splice(raw []byte, from, to int, text string) []byte {
-	return slices.Concat(raw[:from], []byte(text), raw[to:])
+	return slices.Concat(o.Raw[:from], o.Raw[to:])
 }

@@ -26,7 +26,7 @@ func TestAnswersAreParsedInBoundedMemory(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, parse := range []func() any{
 				func() any { r, _ := readReport(body); return r },
-				func() any { p, _, _ := readPage(body); return p },
+				func() any { p, _ := readPage(body); return p },
 			} {
 				var before, after runtime.MemStats
 				runtime.ReadMemStats(&before)
@@ -37,12 +37,4 @@ func TestAnswersAreParsedInBoundedMemory(t *testing.T) {
 			}
 		})
 	}
-}
-
-// TestUnknownStatusesOfAPageAreBounded: the log repeats some of them, each in part.
-func TestUnknownStatusesOfAPageAreBounded(t *testing.T) {
-	item := `{"overall_status":"` + strings.Repeat("x", 1000) + `"},`
-	_, unknown, err := readPage([]byte(`{"batches":[` + strings.Repeat(item, 100) + `{}],"pagination":{"total":1}}`))
-	require.NoError(t, err)
-	require.LessOrEqual(t, len(strings.Join(unknown, "")), 4096)
 }

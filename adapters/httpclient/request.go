@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/huleedu/edge/adapters/internal/identity"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -52,7 +53,7 @@ func (s *service) setHeader(ctx context.Context, h http.Header, c *call) {
 	if c.body != nil {
 		h.Set("Content-Type", "application/json")
 	}
-	id := domain.IdentityOf(c.caller)
+	id := identity.Of(c.caller)
 	if id.Encoding != "" {
 		h.Set("X-Identity-Encoding", id.Encoding)
 	}

@@ -12,7 +12,7 @@ import (
 func keys(problems []error) []any {
 	out := make([]any, 0, len(problems))
 	for _, p := range problems {
-		out = append(out, domain.As(p).Details["config_key"])
+		out = append(out, domain.As(p).Setting)
 	}
 	return out
 }

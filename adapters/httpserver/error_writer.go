@@ -90,10 +90,10 @@ func setErrorHeaders(h http.Header, e *domain.Error, status int) {
 // attribute if there were no credentials.
 func challenge(e *domain.Error) string {
 	const realm = `Bearer realm="huleedu"`
-	switch e.Details["reason"] {
-	case "missing_authorization_header":
+	switch e.Reason {
+	case domain.ReasonNoCredentials:
 		return realm
-	case "invalid_authorization_format":
+	case domain.ReasonMalformedCredentials:
 		return realm + `, error="invalid_request", error_description="` + e.Message + `"`
 	default:
 		return realm + `, error="invalid_token", error_description="` + e.Message + `"`
@@ -119,7 +119,7 @@ func (s *responder) errorBody(c *gin.Context, e *domain.Error) json.RawMessage {
 	trail := requestStateOf(c).trail
 	body, _ := domain.EncodeJSON(standardError{ // it holds only texts and valid JSON
 		Code: e.Code, Message: decode.Clip(e.Message, maxMessage), Correlation: trail.CorrelationID, Request: trail.RequestID,
-		Service: s.service, Timestamp: time.Now().UTC().Format(timestampLayout), Details: encodeDetails(e.Details),
+		Service: s.service, Timestamp: time.Now().UTC().Format(timestampLayout), Details: encodeDetails(e.PublicDetails()),
 	})
 	return body
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/huleedu/edge/adapters/memory"
 	"github.com/huleedu/edge/app"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
 )
 
 const nlpRequest = `{"requested_pipeline":"nlp"}`
@@ -82,10 +83,10 @@ func TestIdempotencyKeyIsFreeAfterARefusal(t *testing.T) {
 	t.Parallel()
 	w := newEnvironment(t)
 	w.platform.AddBatch("b1", domain.BatchReport{Owner: "u1"})
-	w.platform.SetVerdict("b1", domain.Verdict{Refusal: &domain.Refusal{Status: 402, Body: []byte(`{}`)}})
+	w.platform.SetPreflight("b1", ports.PreflightResult{Refusal: &ports.Passthrough{Status: 402, Body: []byte(`{}`)}})
 	require.Equal(t, 402, startPipeline(t, w, nlpRequest, "Idempotency-Key: k").StatusCode)
 	require.Equal(t, 422, startPipeline(t, w, `{}`, "Idempotency-Key: k").StatusCode)
-	w.platform.SetVerdict("b1", domain.Verdict{Allowed: true})
+	w.platform.SetPreflight("b1", ports.PreflightResult{Allowed: true})
 	require.Equal(t, 202, startPipeline(t, w, nlpRequest, "Idempotency-Key: k").StatusCode)
 	require.Len(t, w.platform.Commands(), 1)
 }

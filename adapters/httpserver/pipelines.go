@@ -48,7 +48,7 @@ func (g *gateway) startPipeline(c *gin.Context) error {
 		return err
 	}
 	if outcome.Refusal != nil {
-		g.writeReply(c, domain.Reply(*outcome.Refusal))
+		g.writeReply(c, *outcome.Refusal)
 		return nil
 	}
 	if outcome.Replayed {

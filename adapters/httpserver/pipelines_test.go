@@ -10,6 +10,7 @@ import (
 
 	"github.com/huleedu/edge/adapters/httpserver"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
 )
 
 func startPipeline(t *testing.T, w *environment, body string, headers ...string) reply {
@@ -39,7 +40,7 @@ func TestRefusalsAreForwarded(t *testing.T) {
 	w := newEnvironment(t)
 	w.platform.AddBatch("b1", domain.BatchReport{Owner: "u1"})
 	for _, status := range []int{400, 402, 404, 409, 429} {
-		w.platform.SetVerdict("b1", domain.Verdict{Refusal: &domain.Refusal{
+		w.platform.SetPreflight("b1", ports.PreflightResult{Refusal: &ports.Passthrough{
 			Status: status, ContentType: "application/problem+json", RetryAfter: "17", Body: []byte(`{ "their": "own" }`),
 		}})
 		r := startPipeline(t, w, `{"requested_pipeline":"nlp"}`)
@@ -49,7 +50,7 @@ func TestRefusalsAreForwarded(t *testing.T) {
 		assert.Equal(t, "application/problem+json", r.Header.Get("Content-Type"))
 		assert.Equal(t, []string{"17"}, r.Header.Values("Retry-After"))
 	}
-	w.platform.SetVerdict("b1", domain.Verdict{Refusal: &domain.Refusal{Status: 402, Body: []byte(`{}`)}})
+	w.platform.SetPreflight("b1", ports.PreflightResult{Refusal: &ports.Passthrough{Status: 402, Body: []byte(`{}`)}})
 	r := startPipeline(t, w, `{"requested_pipeline":"nlp"}`)
 	assert.Equal(t, "application/json", r.Header.Get("Content-Type"))
 	assert.Empty(t, r.Header.Values("Retry-After"))
@@ -154,7 +155,7 @@ func TestForwardedRefusalsAreNeverHTML(t *testing.T) {
 		{"application/json; charset=utf-8", "<html>", "application/json; charset=utf-8"},
 		{"application/problem+json", "{}", "application/problem+json"},
 	} {
-		w.platform.SetVerdict("b1", domain.Verdict{Refusal: &domain.Refusal{Status: 402, ContentType: c.declared, Body: []byte(c.body)}})
+		w.platform.SetPreflight("b1", ports.PreflightResult{Refusal: &ports.Passthrough{Status: 402, ContentType: c.declared, Body: []byte(c.body)}})
 		r := startPipeline(t, w, `{"requested_pipeline":"nlp"}`)
 		require.Equal(t, 402, r.StatusCode)
 		require.Equal(t, c.body, r.body)

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
 )
 
 const promptRef = `{"references":{"student_prompt_text":{"storage_id":" p1 "}}}`
@@ -53,7 +54,7 @@ func TestAnswersOfTheOrchestratorAreForwarded(t *testing.T) {
 	t.Parallel()
 	w := newEnvironment(t)
 	for _, status := range []int{200, 201, 400, 402, 403, 404, 409, 422, 429, 500, 503} {
-		w.platform.SetReply(domain.Reply{Status: status, ContentType: "application/problem+json", Body: []byte(`{ "their":"own" }`)})
+		w.platform.SetReply(ports.Passthrough{Status: status, ContentType: "application/problem+json", Body: []byte(`{ "their":"own" }`)})
 		for _, r := range []reply{
 			call(t, "POST", w.base+"/v1/batches/register", `{"expected_essay_count":1,"essay_ids":["e1"],"course_code":"SV3"}`, bearer),
 			call(t, "PATCH", w.base+"/v1/batches/b1/prompt", `{"student_prompt_ref":`+promptRef+`}`, bearer),
@@ -64,7 +65,7 @@ func TestAnswersOfTheOrchestratorAreForwarded(t *testing.T) {
 			requireCommonHeaders(t, r)
 		}
 	}
-	w.platform.SetReply(domain.Reply{Status: 200, Body: []byte("<html>")})
+	w.platform.SetReply(ports.Passthrough{Status: 200, Body: []byte("<html>")})
 	r := call(t, "PATCH", w.base+"/v1/batches/b1/prompt", `{"student_prompt_ref":`+promptRef+`}`, bearer)
 	require.Equal(t, 502, r.StatusCode)
 	require.Equal(t, "INVALID_RESPONSE", requireStandardError(t, r, domain.GatewayService).Code)

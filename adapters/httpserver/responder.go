@@ -111,7 +111,7 @@ func (s *responder) writeJSON(c *gin.Context, v any) error {
 }
 
 // writeReply sends a service's answer to the client.
-func (s *responder) writeReply(c *gin.Context, r domain.Reply) {
+func (s *responder) writeReply(c *gin.Context, r ports.Passthrough) {
 	if r.RetryAfter != "" {
 		c.Writer.Header().Set("Retry-After", r.RetryAfter)
 	}
@@ -122,7 +122,7 @@ func (s *responder) writeReply(c *gin.Context, r domain.Reply) {
 // on. A declared JSON type stays. Anything else becomes a type that no browser runs:
 // application/json for a body that is JSON, else plain text. The answer carries
 // nosniff, so browsers keep to it.
-func safeContentType(r domain.Reply) string {
+func safeContentType(r ports.Passthrough) string {
 	media, _, err := mime.ParseMediaType(r.ContentType)
 	switch {
 	case err == nil && decode.IsJSONType(media):

@@ -7,6 +7,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/huleedu/edge/adapters/httpserver/decode"
+	"github.com/huleedu/edge/adapters/internal/httpreason"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -87,5 +88,5 @@ func noRoute(c *gin.Context) error {
 }
 
 func noMethod(*gin.Context) error {
-	return &domain.Error{Code: domain.InvalidRequest, Kind: domain.WrongMethod, Message: "Method not allowed"}
+	return &domain.Error{Code: domain.InvalidRequest, Reason: httpreason.WrongMethod, Message: "Method not allowed"}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/huleedu/edge/adapters/internal/httpreason"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -24,7 +25,7 @@ func (w *sockets) upgrade(c *gin.Context) error {
 
 func upgradeRequired() *domain.Error {
 	return &domain.Error{
-		Code: domain.InvalidRequest, Kind: domain.UpgradeRequired,
+		Code: domain.InvalidRequest, Reason: httpreason.UpgradeRequired,
 		Message: "This endpoint speaks the WebSocket protocol",
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/huleedu/edge/adapters/httpserver"
+	"github.com/huleedu/edge/adapters/internal/httpreason"
 	"github.com/huleedu/edge/app"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
@@ -29,7 +30,6 @@ const tick = 5 * time.Millisecond
 type threeSockets struct{}
 
 func (threeSockets) Send(domain.Message) int            { return 0 }
-func (threeSockets) Count(domain.UserID) int            { return 0 }
 func (threeSockets) Total() int                         { return 3 }
 func (threeSockets) CloseUser(domain.UserID, error) int { return 0 }
 func (threeSockets) Drain(context.Context) error        { return nil }
@@ -115,7 +115,7 @@ func TestRefusedUpgrade(t *testing.T) {
 		403: domain.Forbidden("Origin not allowed", nil),
 		400: domain.Invalid("last_event_id", "x", "a position", "Invalid position"),
 		500: assert.AnError,
-		426: &domain.Error{Code: domain.InvalidRequest, Kind: domain.UpgradeRequired, Message: "m"},
+		426: &domain.Error{Code: domain.InvalidRequest, Reason: httpreason.UpgradeRequired, Message: "m"},
 	} {
 		refusal <- err
 		r := call(t, http.MethodGet, w.base+"/ws", "")

@@ -3,6 +3,7 @@ package httpserver
 import (
 	"net/http"
 
+	"github.com/huleedu/edge/adapters/internal/httpreason"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -10,34 +11,24 @@ import (
 // its answer was ready.
 const statusClientGone = 499
 
-// StatusOf is the one place that turns an error into an HTTP status: by its
-// kind where the circumstances decide, else by its code. It returns 0 for a
-// code that the table lacks.
+// StatusOf returns the HTTP status of an error: by its reason where that decides, else by
+// its code. It is the only mapping of errors to statuses. It returns 0 for an unknown code.
 func StatusOf(e *domain.Error) int {
-	if status := statusOfKind(e.Kind); status != 0 {
-		return status
-	}
-	return statusOfCode(e.Code)
-}
-
-func statusOfKind(kind domain.Kind) int {
-	switch kind {
-	case domain.SchemaViolation:
-		return http.StatusUnprocessableEntity
-	case domain.Conflict:
-		return http.StatusConflict
-	case domain.TooLarge:
-		return http.StatusRequestEntityTooLarge
-	case domain.WrongMethod:
+	switch e.Reason {
+	case httpreason.WrongMethod:
 		return http.StatusMethodNotAllowed
-	case domain.WrongMediaType:
+	case httpreason.Conflict, domain.ReasonKeyInUse, domain.ReasonKeyReused:
+		return http.StatusConflict
+	case domain.ReasonTooLarge:
+		return http.StatusRequestEntityTooLarge
+	case httpreason.WrongMediaType:
 		return http.StatusUnsupportedMediaType
-	case domain.UpgradeRequired:
+	case httpreason.SchemaViolation:
+		return http.StatusUnprocessableEntity
+	case httpreason.UpgradeRequired:
 		return http.StatusUpgradeRequired
-	case domain.Plain:
-		return 0
 	default:
-		return 0
+		return statusOfCode(e.Code)
 	}
 }
 

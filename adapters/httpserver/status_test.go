@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/adapters/httpserver"
+	"github.com/huleedu/edge/adapters/internal/httpreason"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -47,13 +48,14 @@ func TestEveryCodeHasTheContractsStatus(t *testing.T) {
 	assert.Zero(t, httpserver.StatusOf(&domain.Error{Code: "NEW_CODE"}))
 }
 
-func TestKindDecidesBeforeCode(t *testing.T) {
+func TestReasonDecidesBeforeCode(t *testing.T) {
 	t.Parallel()
-	for kind, status := range map[domain.Kind]int{
-		domain.Plain: 400, domain.SchemaViolation: 422, domain.Conflict: 409, domain.TooLarge: 413,
-		domain.WrongMethod: 405, domain.WrongMediaType: 415, domain.UpgradeRequired: 426,
+	for reason, status := range map[domain.Reason]int{
+		"": 400, domain.ReasonExpired: 400, domain.ReasonTooLarge: 413,
+		httpreason.Conflict: 409, domain.ReasonKeyInUse: 409, domain.ReasonKeyReused: 409,
+		httpreason.WrongMethod: 405, httpreason.WrongMediaType: 415, httpreason.SchemaViolation: 422, httpreason.UpgradeRequired: 426,
 	} {
-		assert.Equal(t, status, httpserver.StatusOf(&domain.Error{Code: domain.InvalidRequest, Kind: kind}))
+		assert.Equal(t, status, httpserver.StatusOf(&domain.Error{Code: domain.InvalidRequest, Reason: reason}), reason)
 	}
 }
 
@@ -80,10 +82,10 @@ func TestErrorsMayHaveRetryAfter(t *testing.T) {
 	t.Parallel()
 	w := newEnvironment(t)
 	for err, want := range map[*domain.Error]string{
-		{Code: domain.InvalidRequest, Kind: domain.Conflict, RetryAfter: time.Second}: "1",
-		{Code: domain.RateLimit, RetryAfter: 1500 * time.Millisecond}:                 "2",
-		{Code: domain.ServiceUnavailable, RetryAfter: time.Minute}:                    "60",
-		{Code: domain.ResourceNotFound}:                                               "",
+		{Code: domain.InvalidRequest, Reason: httpreason.Conflict, RetryAfter: time.Second}: "1",
+		{Code: domain.RateLimit, RetryAfter: 1500 * time.Millisecond}:                       "2",
+		{Code: domain.ServiceUnavailable, RetryAfter: time.Minute}:                          "60",
+		{Code: domain.ResourceNotFound}:                                                     "",
 	} {
 		w.platform.Fail(err)
 		r := call(t, http.MethodGet, w.base+"/v1/batches", "", "Authorization: Bearer u1")

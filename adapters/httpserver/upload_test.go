@@ -210,7 +210,7 @@ func TestUploadSettings(t *testing.T) {
 	t.Parallel()
 	var names []any
 	for _, problem := range (httpserver.UploadsConfig{}).Problems(domain.Testing) {
-		names = append(names, domain.As(problem).Details["config_key"])
+		names = append(names, domain.As(problem).Setting)
 	}
 	require.Equal(t, []any{
 		"API_GATEWAY_MAX_UPLOAD_SIZE", "API_GATEWAY_MAX_UPLOAD_FILES", "API_GATEWAY_UPLOAD_TIMEOUT", "API_GATEWAY_UPLOAD_STALL_TIMEOUT",

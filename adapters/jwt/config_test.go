@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,7 +25,7 @@ func keysOf(t *testing.T, problems []error) []string {
 	names := make([]string, len(problems))
 	for i, p := range problems {
 		require.Equal(t, domain.ConfigurationError, domain.CodeOf(p))
-		names[i] = fmt.Sprint(domain.As(p).Details["config_key"])
+		names[i] = domain.As(p).Setting
 	}
 	return names
 }

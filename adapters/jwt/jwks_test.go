@@ -143,7 +143,7 @@ func TestKeySetRules(t *testing.T) {
 		if domain.CodeOf(err) == domain.ServiceUnavailable {
 			return "no keys"
 		}
-		return fmt.Sprint(domain.As(err).Details["cause"])
+		return fmt.Sprint(domain.As(err).PublicDetails()["cause"])
 	}
 	rows := map[string]struct {
 		set   string

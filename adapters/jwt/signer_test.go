@@ -132,5 +132,5 @@ func requireCause(tb testing.TB, err error, cause string) {
 	tb.Helper()
 	require.Error(tb, err)
 	require.Equal(tb, domain.AuthenticationError, domain.CodeOf(err), err)
-	require.Equal(tb, cause, domain.As(err).Details["cause"], err)
+	require.Equal(tb, cause, domain.As(err).PublicDetails()["cause"], err)
 }

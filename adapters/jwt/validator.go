@@ -138,7 +138,7 @@ func (v *Validator) observe(caller domain.Caller, err error) (domain.Caller, err
 	failure := domain.As(err).WithOp(operation)
 	switch {
 	case failure.Code != domain.AuthenticationError:
-	case failure.Details["reason"] == "jwt_expired":
+	case failure.Reason == domain.ReasonExpired:
 		v.observer.Observe(v.expiredFact)
 	default:
 		v.observer.Observe(v.refusedFact)

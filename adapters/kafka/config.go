@@ -12,44 +12,36 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// PublisherConfig says where commands go.
+// PublisherConfig configures a Publisher.
 type PublisherConfig struct {
-	// Brokers of the cluster, host:port, separated by commas; any of them leads to the others.
+	// Brokers of the cluster, host:port, separated by commas. The other brokers are found through them.
 	Brokers string `env:"KAFKA_BOOTSTRAP_SERVERS" alias:"KAFKA_BOOTSTRAP_SERVERS" envDefault:"kafka:9092"`
-	// Timeout is how long a command may take until all in-sync replicas have it; then the answer is 503 and the outcome unknown.
+	// Timeout is the longest time until all in-sync replicas have a command. After it the response is 503 and the outcome unknown.
 	Timeout time.Duration `env:"KAFKA_PUBLISH_TIMEOUT" alias:"KAFKA_PUBLISH_TIMEOUT" envDefault:"5"`
 	Security
 }
 
-// ConsumerConfig says where notifications come from.
+// ConsumerConfig configures a Consumer.
 type ConsumerConfig struct {
-	// Brokers of the cluster, host:port, separated by commas; any of them leads to the others.
+	// Brokers of the cluster, host:port, separated by commas. The other brokers are found through them.
 	Brokers string `env:"KAFKA_BOOTSTRAP_SERVERS" alias:"KAFKA_BOOTSTRAP_SERVERS" envDefault:"localhost:9092"`
 	// Group is the consumer group that all nodes of the service share.
 	Group string `env:"KAFKA_CONSUMER_GROUP" envDefault:"websocket-service-consumer"`
-	// ClientID is the name under which the brokers see this process.
+	// ClientID is the name of this process in the logs and quotas of the brokers.
 	ClientID string `env:"KAFKA_CONSUMER_CLIENT_ID" envDefault:"websocket-service-client"`
-	// MaxBytes is the size of the largest frame that a client is sent; a record whose frame with its id would be larger goes to the dead-letter topic.
+	// MaxBytes is the maximum size of a frame to a client, in bytes. A record whose frame with its id would be larger is written to the dead-letter topic.
 	MaxBytes int `env:"NOTIFICATION_MAX_BYTES" envDefault:"262144"`
-	// MaxAge is how old a record may be, by its Kafka timestamp, to be of use; an older one is passed over.
+	// MaxAge is the maximum age of a record, by its Kafka timestamp. An older record is skipped.
 	MaxAge time.Duration `env:"NOTIFICATION_LOG_TTL" envDefault:"24h"`
-	// Topic is set by code alone; empty means the notification topic of the contract.
+	// Topic is set only by code. The default is the notification topic of the contract.
 	Topic domain.Topic
-	// FinalAfter is set by tests alone: how long a record fails for an unknown reason before it is a dead letter; 0 means a minute.
+	// FinalAfter is set only by tests: how long a record fails for an unknown reason before
+	// it is written to the dead-letter topic. The default is unknownDuration.
 	FinalAfter time.Duration
 	Security
 }
 
-// finalAfter is how long a record fails for an unknown reason before it is one
-// that can never succeed.
-func (c ConsumerConfig) finalAfter() time.Duration {
-	if c.FinalAfter == 0 {
-		return unknownDuration
-	}
-	return c.FinalAfter
-}
-
-// Security says how the brokers are spoken to.
+// Security configures encryption and authentication of the connections to the brokers.
 type Security struct {
 	// Protocol is PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL.
 	Protocol string `env:"KAFKA_SECURITY_PROTOCOL" alias:"KAFKA_SECURITY_PROTOCOL" envDefault:"PLAINTEXT"`
@@ -59,11 +51,11 @@ type Security struct {
 	Username string `env:"KAFKA_SASL_USERNAME" alias:"KAFKA_SASL_USERNAME"`
 	// Password for the SASL protocols.
 	Password domain.Secret `env:"KAFKA_SASL_PASSWORD" alias:"KAFKA_SASL_PASSWORD"`
-	// CAFile is a PEM file with the authorities that sign the brokers' certificates; empty means those of the system.
+	// CAFile is a PEM file with the authorities that sign the certificates of the brokers. Empty means those of the system.
 	CAFile string `env:"KAFKA_SSL_CA_FILE" alias:"KAFKA_SSL_CA_FILE"`
 }
 
-// Problems reports what is wrong with the settings.
+// Problems returns an error for each invalid setting.
 func (c PublisherConfig) Problems(environment domain.Environment) []error {
 	var found problems
 	found.brokers(c.Brokers)
@@ -72,7 +64,7 @@ func (c PublisherConfig) Problems(environment domain.Environment) []error {
 	return found
 }
 
-// Problems reports what is wrong with the settings.
+// Problems returns an error for each invalid setting.
 func (c ConsumerConfig) Problems(environment domain.Environment) []error {
 	var found problems
 	found.brokers(c.Brokers)
@@ -87,7 +79,7 @@ func (c ConsumerConfig) Problems(environment domain.Environment) []error {
 	return found
 }
 
-// Warnings reports settings that are weak in the environment.
+// Warnings returns an error for each setting that is weak in the environment.
 func (s Security) Warnings(environment domain.Environment) []error {
 	if environment != domain.Production || s.Protocol != saslPlaintext || s.Mechanism == mechanismPlain {
 		return nil
@@ -96,15 +88,7 @@ func (s Security) Warnings(environment domain.Environment) []error {
 		"is SASL_PLAINTEXT: SCRAM hides the password, but records are neither hidden nor protected from changes; SASL_SSL does both")}
 }
 
-// topic is the topic to read.
-func (c ConsumerConfig) topic() domain.Topic {
-	if c.Topic == "" {
-		return domain.NotificationTopic
-	}
-	return c.Topic
-}
-
-// The security protocols and mechanisms, in Kafka's words.
+// The security protocols and mechanisms, as Kafka names them.
 const (
 	plaintext     = "PLAINTEXT"
 	tlsOnly       = "SSL"
@@ -122,7 +106,7 @@ func (s Security) authenticates() bool {
 	return s.Protocol == saslPlaintext || s.Protocol == saslTLS
 }
 
-// problems collects everything that is wrong, each with its variable.
+// problems collects an error for each invalid setting.
 type problems []error
 
 func (p *problems) add(key, message string) {
@@ -176,7 +160,7 @@ func (p *problems) credentials(s Security) {
 	}
 }
 
-// addresses splits a list of brokers.
+// addresses splits a comma-separated list of brokers.
 func addresses(list string) []string {
 	var out []string
 	for address := range strings.SplitSeq(list, ",") {
@@ -189,7 +173,7 @@ func addresses(list string) []string {
 
 var errNoCertificates = errors.New("the file holds no certificates")
 
-// authorities reads a PEM file of certificates.
+// authorities reads a PEM file of certificates. It returns an error if there are none.
 func authorities(file string) (*x509.CertPool, error) {
 	pem, err := os.ReadFile(file)
 	if err != nil {

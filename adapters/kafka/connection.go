@@ -3,7 +3,6 @@ package kafka
 import (
 	"crypto/tls"
 	"fmt"
-	"net"
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
@@ -12,36 +11,13 @@ import (
 	"github.com/segmentio/kafka-go/sasl/scram"
 )
 
-const (
-	// dialTimeout bounds one connection attempt, authentication included.
-	dialTimeout = 3 * time.Second
-	// metadataTTL is how long a moved partition or a returned cluster may stay
-	// unnoticed by a producer; it must fit several times into a publish.
-	metadataTTL = time.Second
-)
+// dialTimeout limits one connection attempt, including authentication.
+const dialTimeout = 3 * time.Second
 
-// transportFactory makes the connections for one topic each: they keep the layout of
-// the cluster fresh by asking for that topic alone, not for all there are.
-type transportFactory func(topic string) *kafkago.Transport
-
-// newTransports returns what opens the connections of a producer, each on first use.
-func newTransports(s Security, clientID string) (transportFactory, error) {
-	encryption, authentication, err := s.open()
-	if err != nil {
-		return nil, err
-	}
-	return func(topic string) *kafkago.Transport {
-		return &kafkago.Transport{
-			Dial:        (&net.Dialer{Timeout: dialTimeout}).DialContext,
-			DialTimeout: dialTimeout, MetadataTTL: metadataTTL, ClientID: clientID,
-			MetadataTopics: []string{topic}, TLS: encryption, SASL: authentication,
-		}
-	}, nil
-}
-
-// newDialer returns what opens the connections of a consumer.
+// newDialer returns a dialer for connections outside a topicClient. It returns an error if
+// the security settings cannot be used.
 func newDialer(s Security, clientID string) (*kafkago.Dialer, error) {
-	encryption, authentication, err := s.open()
+	encryption, authentication, err := s.credentials()
 	if err != nil {
 		return nil, err
 	}
@@ -51,9 +27,9 @@ func newDialer(s Security, clientID string) (*kafkago.Dialer, error) {
 	}, nil
 }
 
-// open turns the settings into what the client library wants; nil for what
-// the protocol does without.
-func (s Security) open() (*tls.Config, sasl.Mechanism, error) {
+// credentials converts the settings to those of the library. A result is nil if the
+// protocol does not use it.
+func (s Security) credentials() (*tls.Config, sasl.Mechanism, error) {
 	var encryption *tls.Config
 	if s.encrypts() {
 		encryption = &tls.Config{MinVersion: tls.VersionTLS12}

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"sync"
@@ -16,25 +17,25 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// The rhythm of group membership: how soon a dead node's partitions move on,
-// and how soon a dead broker is noticed.
+// The timing of group membership.
 const (
+	// sessionTimeout is the time after which the group gives the partitions of a dead member
+	// to the others.
 	sessionTimeout    = 6 * time.Second
 	rebalanceTimeout  = 6 * time.Second
 	heartbeatInterval = 2 * time.Second
 	rejoinPause       = time.Second
-	// groupTimeout bounds one answer of the group's coordinator. The runtime wakes
-	// for a deadline also when it has been moved since: at a heartbeat, this way.
+	// groupTimeout limits one response of the group's coordinator, and so how long a dead
+	// broker goes unnoticed.
 	groupTimeout = 2 * heartbeatInterval
-	// watchInterval is how long new partitions of the topic may go unnoticed, and
-	// that a note on one is too old to count.
+	// watchInterval is the time between two checks for new partitions of the topic.
 	watchInterval = 5 * time.Second
-	// stableAfter is how long an assignment lasts that is no sign of trouble.
+	// stableAfter is the duration after which an assignment counts as stable.
 	stableAfter = 2 * time.Second
-	// maxRejoinPause is the longest wait between attempts to get an assignment.
+	// maxRejoinPause is the longest wait between two attempts to get an assignment.
 	maxRejoinPause = 2 * time.Second
-	// commitInterval is how long a finished record may stay uncommitted; after a
-	// crash so much is taken twice.
+	// commitInterval is the longest time between the end of a record and its commit. After
+	// a crash the records of this time are delivered again.
 	commitInterval = 100 * time.Millisecond
 )
 
@@ -44,55 +45,58 @@ const (
 type Consumer struct {
 	config        ConsumerConfig
 	dialer        *kafkago.Dialer
+	newClient     clientFactory
 	notifications *app.Notifications
-	// brokers are asked for the topic's layout.
+	// brokers returns the partitions of the topic. Only the goroutine of the group uses it.
 	brokers *metadataConn
-	connect transportFactory
-	// deadLetters writes dead letters, and source reads records again; each Run opens
+	// partitions is the number of partitions before the current assignment. Only the
+	// goroutine of the group uses it.
+	partitions int
+	// deadLetters writes dead letters, and lookupClient reads records again. Each Run opens
 	// its own.
 	deadLetters  *deadLetters
-	lookupClient *kafkago.Client
-	// timesUnknown says that the times of records are not known; set before the
+	lookupClient *topicClient
+	// timesUnknown is set if the times of records are unknown. It does not change while
 	// partitions are read.
 	timesUnknown bool
-	// markersWarned says that the warning of transactions was given.
+	// markersWarned is set when the warning about transactions has been logged.
 	markersWarned atomic.Bool
-	// partitions is how many the topic had before the last assignment; only
-	// Run's work reads and writes it, and asks the brokers.
-	partitions  int
-	observer    ports.Observer
-	tracer      trace.Tracer
-	spanOptions []trace.SpanStartOption
-	log         *slog.Logger
-	health      *consumerHealth
+	observer      ports.Observer
+	tracer        trace.Tracer
+	spanOptions   []trace.SpanStartOption
+	log           *slog.Logger
+	health        *consumerHealth
 }
 
-// NewConsumer returns a consumer. It fails only when the security settings
-// cannot be used, never because the brokers are away.
+// NewConsumer returns a consumer. It returns INITIALIZATION_FAILED only if the security
+// settings cannot be used, never because the brokers are unreachable.
 func NewConsumer(c ConsumerConfig, n *app.Notifications, o ports.Observer, tp trace.TracerProvider, log *slog.Logger) (*Consumer, error) {
 	dialer, err := newDialer(c.Security, c.ClientID)
 	if err != nil {
 		return nil, domain.NotStarted("kafka consumer", err).WithOp("kafka.NewConsumer")
 	}
-	connect, err := newTransports(c.Security, c.ClientID)
+	newClient, err := newClientFactory(c.Brokers, c.Security, c.ClientID)
 	if err != nil {
 		return nil, domain.NotStarted("kafka consumer", err).WithOp("kafka.NewConsumer")
 	}
+	c.Topic = cmp.Or(c.Topic, domain.NotificationTopic)
+	c.FinalAfter = cmp.Or(c.FinalAfter, unknownDuration)
 	return &Consumer{
-		config: c, dialer: dialer, notifications: n, brokers: newMetadataConn(dialer, addresses(c.Brokers)), connect: connect,
+		config: c, dialer: dialer, newClient: newClient, notifications: n,
+		brokers:  newMetadataConn(dialer, addresses(c.Brokers)),
 		observer: o, tracer: tp.Tracer(tracerName), log: log,
 		spanOptions: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindConsumer)},
 		health:      newConsumerHealth(o),
 	}, nil
 }
 
-// Health reports whether notifications are consumed. It makes no request. Kafka is shared by
-// all nodes, so the worst it says is degraded.
+// Health reports whether notifications are consumed. It sends no request. It is never worse
+// than degraded, because all nodes share Kafka.
 func (c *Consumer) Health(context.Context) domain.Health { return c.health.health(time.Now()) }
 
-// Run processes notifications until ctx is done. Then it commits what is finished, leaves the
-// group, so that other members take over at once, and returns nil. It may be called again
-// after it has returned. An error means that the settings are invalid.
+// Run processes notifications until ctx is done. Then it commits the finished records, leaves
+// the group, so that other members take over at once, and returns nil. It may be called again
+// after it has returned. It returns INITIALIZATION_FAILED if the settings are invalid.
 func (c *Consumer) Run(ctx context.Context) error {
 	defer c.openClients()()
 	if !c.awaitTopic(ctx) {
@@ -101,44 +105,44 @@ func (c *Consumer) Run(ctx context.Context) error {
 	c.checkTopic(ctx)
 	group, err := kafkago.NewConsumerGroup(kafkago.ConsumerGroupConfig{
 		ID: c.config.Group, Brokers: addresses(c.config.Brokers), Dialer: c.dialer,
-		Topics:            []string{string(c.config.topic())},
+		Topics:            []string{string(c.config.Topic)},
 		HeartbeatInterval: heartbeatInterval, SessionTimeout: sessionTimeout, RebalanceTimeout: rebalanceTimeout,
 		JoinGroupBackoff: rejoinPause, Timeout: groupTimeout, StartOffset: kafkago.FirstOffset,
 	})
 	if err != nil {
 		return domain.NotStarted("kafka consumer", err).WithOp("kafka.Run")
 	}
-	// Closing the group ends its current assignment, which ends the work; the
-	// other way round the library would join again before it leaves.
-	closed := context.AfterFunc(ctx, func() { _ = group.Close() })
-	defer func() { closed(); _ = group.Close() }()
-	for churn := 0; ctx.Err() == nil; churn++ {
-		if lasted := c.assignment(ctx, group, churn); lasted > stableAfter {
-			churn = 0
+	// Closing the group ends its assignment, which ends runAssignment. In the other order
+	// the library would join again before it leaves.
+	stop := context.AfterFunc(ctx, func() { _ = group.Close() })
+	defer func() { stop(); _ = group.Close() }()
+	for attempt := 0; ctx.Err() == nil; attempt++ {
+		if lasted := c.awaitAssignment(ctx, group, attempt); lasted > stableAfter {
+			attempt = 0
 		}
-		backoff.Wait(ctx, churn, firstPause, maxRejoinPause)
+		backoff.Wait(ctx, attempt, firstPause, maxRejoinPause)
 	}
 	return nil
 }
 
-// openClients prepares connections, which are made with first use, and returns what
-// closes them when no record is under way any more.
+// openClients creates the clients of one Run. The caller must call closeAll when no record is
+// being processed.
 func (c *Consumer) openClients() (closeAll func()) {
-	topic := string(c.config.topic())
-	transport := c.connect(topic)
-	c.lookupClient = &kafkago.Client{Addr: kafkago.TCP(addresses(c.config.Brokers)...), Transport: transport}
-	c.deadLetters = newDeadLetters(c.config.Brokers, deadLetterTopic(topic), c.connect)
+	topic := string(c.config.Topic)
+	c.lookupClient = c.newClient(topic)
+	c.deadLetters = &deadLetters{c.newClient(deadLetterTopic(topic))}
 	return func() {
 		c.health.setUnassigned(nil)
 		c.brokers.close()
-		transport.CloseIdleConnections()
-		c.deadLetters.close()
+		c.lookupClient.close()
+		c.deadLetters.client.close()
 	}
 }
 
-// assignment works through one assignment of partitions, from the moment it is
-// made until it ends. attempt counts those that did not last.
-func (c *Consumer) assignment(ctx context.Context, group *kafkago.ConsumerGroup, attempt int) (lasted time.Duration) {
+// awaitAssignment waits for an assignment of partitions and processes it until it ends. It
+// returns how long it lasted. attempt is the number of assignments before it that failed or
+// were not stable.
+func (c *Consumer) awaitAssignment(ctx context.Context, group *kafkago.ConsumerGroup, attempt int) (lasted time.Duration) {
 	generation, err := group.Next(ctx)
 	if err != nil {
 		if ctx.Err() == nil && attempt%logEvery == 0 {
@@ -147,69 +151,69 @@ func (c *Consumer) assignment(ctx context.Context, group *kafkago.ConsumerGroup,
 		c.health.setUnassigned(err)
 		return 0
 	}
-	began, ended := time.Now(), make(chan struct{})
-	generation.Start(func(lease context.Context) {
-		defer close(ended)
-		c.runAssignment(lease, generation)
+	start, done := time.Now(), make(chan struct{})
+	generation.Start(func(ctx context.Context) {
+		defer close(done)
+		c.runAssignment(ctx, generation)
 	})
-	<-ended
+	<-done
 	c.health.setUnassigned(nil)
-	return time.Since(began)
+	return time.Since(start)
 }
 
-// runAssignment processes every assigned partition until lease is done or the topic's
-// partitions change, then commits what is finished. The assignment ends when it returns. An
-// unfinished record is left to the next member.
-func (c *Consumer) runAssignment(lease context.Context, generation *kafkago.Generation) {
-	if c.partitionsChanged(lease) {
+// runAssignment processes the assigned partitions until ctx, the context of the assignment, is
+// done or the topic's partitions change. Then it commits the finished records. An unfinished
+// record is left to the next member.
+func (c *Consumer) runAssignment(ctx context.Context, generation *kafkago.Generation) {
+	if c.partitionsChanged(ctx) {
 		return
 	}
-	topic := string(c.config.topic())
+	topic := string(c.config.Topic)
 	partitions := generation.Assignments[topic]
-	c.log.InfoContext(lease, "kafka partitions assigned", "topic", topic, "count", len(partitions), "generation", generation.ID)
+	c.log.InfoContext(ctx, "kafka partitions assigned", "topic", topic, "count", len(partitions), "generation", generation.ID)
 	c.health.setAssigned()
-	done := newProgress(topic, generation)
-	ctx, cancel := context.WithCancel(lease)
+	finished := newProgress(topic, generation)
+	working, cancel := context.WithCancel(ctx)
 	var workers sync.WaitGroup
 	for _, p := range partitions {
-		workers.Go(func() { c.consumePartition(ctx, p, done) })
+		workers.Go(func() { c.consumePartition(working, p, finished) })
 	}
-	c.supervise(lease, done)
+	c.supervise(ctx, finished)
 	cancel()
 	workers.Wait()
-	c.commit(lease, done)
+	c.commit(ctx, finished)
 }
 
 // supervise commits finished records and watches the topic's partitions until the assignment
 // must end.
-func (c *Consumer) supervise(lease context.Context, done *progress) {
+func (c *Consumer) supervise(ctx context.Context, finished *progress) {
 	watch := time.NewTicker(watchInterval)
 	defer watch.Stop()
-	var due <-chan time.Time // of a commit; nil: nothing is finished
-	fresh := done.changed
+	var due <-chan time.Time // of the next commit; nil if all is committed
+	changed := finished.changed
 	for {
 		select {
-		case <-lease.Done():
+		case <-ctx.Done():
 			return
-		case <-fresh:
-			due, fresh = time.After(commitInterval), nil
+		case <-changed:
+			due, changed = time.After(commitInterval), nil
 		case <-due:
-			due, fresh = nil, done.changed
-			if !c.commit(lease, done) {
+			due, changed = nil, finished.changed
+			if !c.commit(ctx, finished) {
 				due = time.After(commitInterval)
 			}
 		case <-watch.C:
 			c.health.refresh()
-			if c.partitionsChanged(lease) {
+			if c.partitionsChanged(ctx) {
 				return
 			}
 		}
 	}
 }
 
-// commit reports whether everything that was finished when it began is committed.
-func (c *Consumer) commit(ctx context.Context, done *progress) bool {
-	err := done.commit()
+// commit commits the finished records. It logs an error and then returns false.
+func (c *Consumer) commit(ctx context.Context, finished *progress) bool {
+	err := finished.commit()
 	if err != nil {
 		c.log.WarnContext(ctx, "finished records are not committed yet", "error", err)
 	}

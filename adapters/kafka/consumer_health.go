@@ -13,138 +13,141 @@ import (
 )
 
 const (
-	// lagLimit is how old the record in hand may be before the consumer says so.
+	// lagLimit is the maximum age of the current record of a healthy consumer.
 	lagLimit = 15 * time.Second
-	// statusTTL is how long a note on a partition counts. Trouble renews its
-	// note with every attempt; that it is over, nothing tells while there are
-	// no records.
+	// statusTTL is how long the state of a partition counts. Each failed attempt renews it.
+	// Without records there is no event at the end of a failure, so the state expires.
 	statusTTL = 20 * time.Second
 )
 
-// consumerHealth is the health of a consumer. It reports changes to the observer.
+// consumerHealth is the health of a consumer. It reports changes to the observer. It is safe
+// for concurrent use.
 type consumerHealth struct {
 	observer ports.Observer
 
-	mu         sync.Mutex
-	member     bool
+	mu sync.Mutex
+	// member is set while the process has an assignment.
+	member bool
+	// err is the reason why there is no assignment.
 	err        error
 	partitions map[int]partitionHealth
-	// reported is what the observer knows.
+	// reported is the last fact that the observer received.
 	reported domain.ConsumerDegraded
 }
 
-// newConsumerHealth returns that of a consumer which holds nothing yet.
+// newConsumerHealth returns the health of a consumer without an assignment.
 func newConsumerHealth(o ports.Observer) *consumerHealth {
-	s := &consumerHealth{observer: o, reported: domain.ConsumerDegraded{Degraded: true}}
-	o.Observe(s.reported)
-	return s
-}
-
-// partitionHealth is one partition that this process holds.
-type partitionHealth struct {
-	// written is when the record in hand was written; zero when there is none
-	// to wait for.
-	written time.Time
-	// err is why nothing moves.
-	err error
-	// at is when this was noted.
-	at time.Time
-}
-
-// setUnassigned notes that the process holds nothing, and why; nil when it is only
-// between two assignments.
-func (s *consumerHealth) setUnassigned(err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.member, s.err, s.partitions = false, err, nil
-	s.notify(time.Now())
-}
-
-// setAssigned notes the assignment of partitions.
-func (s *consumerHealth) setAssigned() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.member, s.err, s.partitions = true, nil, map[int]partitionHealth{}
-	s.notify(time.Now())
-}
-
-// refresh tells what time did to the notes on the partitions.
-func (s *consumerHealth) refresh() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.notify(time.Now())
-}
-
-// notify lets the observer know of a change. Lag is none: it has a metric of its
-// own, and what is behind moves. The caller holds the lock.
-func (s *consumerHealth) notify(now time.Time) {
-	note, _ := s.problem(now)
-	if fact := (domain.ConsumerDegraded{Degraded: note != ""}); fact != s.reported {
-		s.reported = fact
-		s.observer.Observe(fact)
-	}
-}
-
-// update keeps a partition's state, unless the assignment has ended.
-func (s *consumerHealth) update(partition int, p partitionHealth) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.member {
-		return
-	}
-	p.at = time.Now()
-	turned := (p.err == nil) != (s.partitions[partition].err == nil)
-	s.partitions[partition] = p
-	if turned {
-		s.notify(p.at)
-	}
-}
-
-// health puts the state in public words; the worst comes first.
-func (s *consumerHealth) health(now time.Time) domain.Health {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	h := domain.Health{Name: "kafka", Condition: domain.Healthy}
-	if h.Note, h.Err = s.problem(now); h.Note != "" {
-		h.Condition = domain.Degraded
-		return h
-	}
-	if behind := s.lag(now); behind > lagLimit {
-		h.Condition, h.Note = domain.Degraded, fmt.Sprintf("Notifications are %d seconds behind", int(behind.Seconds()))
-	}
+	h := &consumerHealth{observer: o, reported: domain.ConsumerDegraded{Degraded: true}}
+	o.Observe(h.reported)
 	return h
 }
 
-// problem is what keeps notifications on Kafka, in public words, with its
-// cause; empty when nothing does. The caller holds the lock.
-func (s *consumerHealth) problem(now time.Time) (note string, err error) {
-	switch {
-	case !s.member && errors.Is(s.err, kafkago.UnknownTopicOrPartition):
-		return "The notification topic does not exist yet", s.err
-	case !s.member:
-		return "Not connected to Kafka; notifications wait there", s.err
+// partitionHealth is the state of one assigned partition.
+type partitionHealth struct {
+	// written is when the current record was written. It is zero if there is no current
+	// record or its time is unknown.
+	written time.Time
+	// err is the error of the last attempt to read or process a record.
+	err error
+	// at is the time of this state.
+	at time.Time
+}
+
+// setUnassigned records that the process has no assignment, and why. err is nil between two
+// assignments.
+func (h *consumerHealth) setUnassigned(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.member, h.err, h.partitions = false, err, nil
+	h.notify(time.Now())
+}
+
+// setAssigned records a new assignment.
+func (h *consumerHealth) setAssigned() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.member, h.err, h.partitions = true, nil, map[int]partitionHealth{}
+	h.notify(time.Now())
+}
+
+// refresh reports a change that is due to expired states.
+func (h *consumerHealth) refresh() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.notify(time.Now())
+}
+
+// notify reports a change between healthy and degraded to the observer. Lag does not count as
+// degraded here: it has its own metric. The caller must hold the lock.
+func (h *consumerHealth) notify(now time.Time) {
+	note, _ := h.problem(now)
+	if fact := (domain.ConsumerDegraded{Degraded: note != ""}); fact != h.reported {
+		h.reported = fact
+		h.observer.Observe(fact)
 	}
-	for _, p := range s.partitions {
+}
+
+// update records the state of a partition. It does nothing after the end of the assignment.
+func (h *consumerHealth) update(partition int, p partitionHealth) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.member {
+		return
+	}
+	p.at = time.Now()
+	changed := (p.err == nil) != (h.partitions[partition].err == nil)
+	h.partitions[partition] = p
+	if changed {
+		h.notify(p.at)
+	}
+}
+
+// health returns the state of the consumer for the health response.
+func (h *consumerHealth) health(now time.Time) domain.Health {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	out := domain.Health{Name: "kafka", Condition: domain.Healthy}
+	out.Note, out.Err = h.problem(now)
+	if lag := h.lag(now); out.Note == "" && lag > lagLimit {
+		out.Note = fmt.Sprintf("Notifications are %d seconds behind", int(lag.Seconds()))
+	}
+	if out.Note != "" {
+		out.Condition = domain.Degraded
+	}
+	return out
+}
+
+// problem returns a public description of the worst current problem, with its cause. The
+// description is empty if there is no problem. The caller must hold the lock.
+func (h *consumerHealth) problem(now time.Time) (note string, err error) {
+	switch {
+	case !h.member && errors.Is(h.err, kafkago.UnknownTopicOrPartition):
+		return "The notification topic does not exist yet", h.err
+	case !h.member:
+		return "Not connected to Kafka; notifications wait there", h.err
+	}
+	for _, p := range h.partitions {
 		if p.err == nil || now.Sub(p.at) > statusTTL {
 			continue
 		}
 		note, err = "Notifications cannot be taken from Kafka; trying again", p.err
-		if v, _ := classify(domain.CodeOf(p.err)); isFailure(p.err) && v == checkControl {
+		if isApplicationError(p.err) && classify(domain.CodeOf(p.err)) == checkControl {
 			return "A notification fails with an unknown error; its partition waits", p.err
 		}
 	}
 	return note, err
 }
 
-// isFailure reports whether the error is one of the application, not of a library.
-func isFailure(err error) bool {
-	_, is := errors.AsType[*domain.Error](err)
-	return is
+// isApplicationError returns true for an error of the application, and false for one of the
+// Kafka library.
+func isApplicationError(err error) bool {
+	_, ok := errors.AsType[*domain.Error](err)
+	return ok
 }
 
-// lag is how old the oldest record in hand is. The caller holds the lock.
-func (s *consumerHealth) lag(now time.Time) (age time.Duration) {
-	for _, p := range s.partitions {
+// lag returns the age of the oldest current record. The caller must hold the lock.
+func (h *consumerHealth) lag(now time.Time) (age time.Duration) {
+	for _, p := range h.partitions {
 		if !p.written.IsZero() && now.Sub(p.at) <= statusTTL {
 			age = max(age, now.Sub(p.written))
 		}

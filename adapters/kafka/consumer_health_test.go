@@ -10,33 +10,33 @@ import (
 	"github.com/huleedu/edge/adapters/kafka"
 )
 
-// TestConsumerTellsWhatChanges: degraded from the start, each change once, no
-// change no word, and trouble that nothing renews is over by itself.
-func TestConsumerTellsWhatChanges(t *testing.T) {
+// TestConsumerHealthReportsChanges checks that the consumer is degraded at start, that each
+// change is reported once, and that an error expires.
+func TestConsumerHealthReportsChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		told := &facts{}
-		s := kafka.NewStanding(told)
-		require.Equal(t, []bool{true}, told.degraded())
-		s.Left(errAway)
-		s.Review()
-		require.Equal(t, []bool{true}, told.degraded(), "nothing new")
-		s.Joined()
-		s.Review()
-		require.Equal(t, []bool{true, false}, told.degraded())
+		reported := &facts{}
+		h := kafka.NewConsumerHealth(reported)
+		require.Equal(t, []bool{true}, reported.degraded())
+		h.SetUnassigned(errUnavailable)
+		h.Refresh()
+		require.Equal(t, []bool{true}, reported.degraded(), "no change")
+		h.SetAssigned()
+		h.Refresh()
+		require.Equal(t, []bool{true, false}, reported.degraded())
 
-		s.Behind(0, time.Hour)
-		s.Review()
-		require.Equal(t, []bool{true, false}, told.degraded(), "what is behind moves")
-		s.Stuck(1, errAway)
-		s.Review()
-		time.Sleep(kafka.NoteLife)
-		s.Review()
-		require.Equal(t, []bool{true, false, true}, told.degraded())
+		h.SetLag(0, time.Hour)
+		h.Refresh()
+		require.Equal(t, []bool{true, false}, reported.degraded(), "lag is not degraded")
+		h.SetError(1, errUnavailable)
+		h.Refresh()
+		time.Sleep(kafka.StatusTTL)
+		h.Refresh()
+		require.Equal(t, []bool{true, false, true}, reported.degraded())
 		time.Sleep(time.Millisecond)
-		s.Review()
-		require.Equal(t, []bool{true, false, true, false}, told.degraded(), "nothing renewed the note")
+		h.Refresh()
+		require.Equal(t, []bool{true, false, true, false}, reported.degraded(), "the error has expired")
 
-		s.Left(nil)
-		require.Equal(t, []bool{true, false, true, false, true}, told.degraded(), "between two assignments")
+		h.SetUnassigned(nil)
+		require.Equal(t, []bool{true, false, true, false, true}, reported.degraded(), "between two assignments")
 	})
 }

@@ -19,10 +19,10 @@ import (
 	"github.com/huleedu/edge/test/world"
 )
 
-var errAway = errors.New("away")
+var errUnavailable = errors.New("away")
 
-// committed waits until the group has finished so many records of the stage.
-func (s *stage) committed(t *testing.T, k *world.Kafka, want int64) {
+// awaitCommitted waits until the group has committed the number of records.
+func (s *scenario) awaitCommitted(t *testing.T, k *world.Kafka, want int64) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		var sum int64
@@ -30,24 +30,24 @@ func (s *stage) committed(t *testing.T, k *world.Kafka, want int64) {
 			sum += offset
 		}
 		return sum == want
-	}, 20*time.Second, 10*time.Millisecond, "the group never committed %d records", want)
+	}, 20*time.Second, 10*time.Millisecond, "the group has not committed %d records", want)
 }
 
-// onBoth runs a test on the embedded broker and on the real one.
-func onBoth(t *testing.T, test func(t *testing.T, s *stage)) {
-	t.Run("embedded", func(t *testing.T) { test(t, newStage(embedded(t).Addr())) })
-	t.Run("real", func(t *testing.T) { test(t, newStage(servers.Kafka(t))) })
+// onBothBrokers runs a test with the embedded broker and with a real one.
+func onBothBrokers(t *testing.T, test func(t *testing.T, s *scenario)) {
+	t.Run("embedded", func(t *testing.T) { test(t, newScenario(embedded(t).Addr())) })
+	t.Run("real", func(t *testing.T) { test(t, newScenario(servers.Kafka(t))) })
 }
 
-func TestConsumerHandsOverInOrder(t *testing.T) {
-	onBoth(t, func(t *testing.T, s *stage) {
+func TestConsumerPublishesInOrder(t *testing.T) {
+	onBothBrokers(t, func(t *testing.T, s *scenario) {
 		r := s.start(t)
 		first, second := s.produceEvents(t, "u1", 50), s.produceEvents(t, "u2", 50)
-		s.ledger.awaitIDs(t, "u1", first)
-		s.ledger.awaitIDs(t, "u2", second)
+		s.published.awaitIDs(t, "u1", first)
+		s.published.awaitIDs(t, "u2", second)
 		s.facts.awaitResults(t, map[domain.NotificationResult]int{domain.NotificationPublished: 100})
 		require.Equal(t, domain.Healthy, r.awaitHealth(t, domain.Healthy).Condition)
-		for _, fact := range s.facts.all() {
+		for _, fact := range s.facts.All() {
 			if handled, ok := fact.(domain.NotificationHandled); ok {
 				require.Less(t, handled.Lag, time.Minute)
 			}
@@ -55,91 +55,91 @@ func TestConsumerHandsOverInOrder(t *testing.T) {
 	})
 }
 
-func TestConsumerStartsFromTheEarliest(t *testing.T) {
-	s := newStage(embedded(t).Addr())
+func TestConsumerStartsWithTheFirstRecord(t *testing.T) {
+	s := newScenario(embedded(t).Addr())
 	ids := s.produceEvents(t, "u1", 3)
 	s.start(t)
-	s.ledger.awaitIDs(t, "u1", ids)
+	s.published.awaitIDs(t, "u1", ids)
 }
 
 func TestConsumerRestartLosesNothing(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *stage) {
+	onBothBrokers(t, func(t *testing.T, s *scenario) {
 		r := s.start(t)
 		first := s.produceEvents(t, "u1", 200)
-		s.ledger.await(t, "some of them", func() bool { return len(s.ledger.ids("u1")) >= 20 })
+		s.published.await(t, "some of them", func() bool { return len(s.published.ids("u1")) >= 20 })
 		r.stop()
 		second := s.produceEvents(t, "u1", 20)
 		s.start(t)
-		s.ledger.awaitIDs(t, "u1", append(first, second...))
+		s.published.awaitIDs(t, "u1", append(first, second...))
 	})
 }
 
-func TestConsumerCommitsWhatIsFinishedAndLeavesAtOnce(t *testing.T) {
+func TestConsumerCommitsAndLeavesTheGroupWhenItStops(t *testing.T) {
 	k := embedded(t)
-	s := newStage(k.Addr())
+	s := newScenario(k.Addr())
 	r := s.start(t)
 	ids := s.produceEvents(t, "u1", 10)
-	s.ledger.awaitIDs(t, "u1", ids)
+	s.published.awaitIDs(t, "u1", ids)
 	r.stop()
 	require.Zero(t, k.Members(s.group), "still a member")
-	s.committed(t, k, 10)
-	next := newStage(k.Addr())
-	next.topic, next.group, next.ledger = s.topic, s.group, s.ledger
+	s.awaitCommitted(t, k, 10)
+	next := newScenario(k.Addr())
+	next.topic, next.group, next.published = s.topic, s.group, s.published
 	next.start(t)
 	ids = append(ids, s.produceEvents(t, "u1", 1)...)
-	s.ledger.awaitIDs(t, "u1", ids)
-	require.Zero(t, s.ledger.repeated(), "a finished record came again")
+	s.published.awaitIDs(t, "u1", ids)
+	require.Zero(t, s.published.duplicateCount(), "a finished record was delivered again")
 }
 
-// TestConsumerKeepsRecordsWhoseCommitFails: it is one record, so that no later one
-// brings its commit along.
-func TestConsumerKeepsRecordsWhoseCommitFails(t *testing.T) {
+// TestConsumerRepeatsAFailedCommit uses a single record, because the commit of a later record
+// would include the first one.
+func TestConsumerRepeatsAFailedCommit(t *testing.T) {
 	k := embedded(t)
-	s := newStage(k.Addr())
-	refusal := k.FailCommits(s.group)
+	s := newScenario(k.Addr())
+	fault := k.FailCommits(s.group)
 	s.start(t)
-	s.ledger.awaitIDs(t, "u1", s.produceEvents(t, "u1", 1))
-	require.NoError(t, refusal.WaitHit(t.Context()))
+	s.published.awaitIDs(t, "u1", s.produceEvents(t, "u1", 1))
+	require.NoError(t, fault.WaitHit(t.Context()))
 	require.Empty(t, k.Committed(s.group, s.topic))
-	refusal.Remove()
-	s.committed(t, k, 1)
+	fault.Remove()
+	s.awaitCommitted(t, k, 1)
 }
 
 func TestConsumerCountsDuplicates(t *testing.T) {
-	s := newStage(embedded(t).Addr())
+	s := newScenario(embedded(t).Addr())
 	s.start(t)
 	id, value := s.event("u1", nil)
 	record := func() *kgo.Record { return &kgo.Record{Key: []byte("u1"), Value: value} }
 	s.produce(t, record(), record())
-	s.ledger.await(t, "both", func() bool { return s.ledger.repeated() == 1 })
-	require.Equal(t, []string{id}, s.ledger.ids("u1"))
+	s.published.await(t, "both", func() bool { return s.published.duplicateCount() == 1 })
+	require.Equal(t, []string{id}, s.published.ids("u1"))
 	s.facts.awaitResults(t, map[domain.NotificationResult]int{
 		domain.NotificationPublished: 1, domain.NotificationDuplicate: 1,
 	})
 }
 
-func TestConsumerBuriesWhatCanNeverSucceed(t *testing.T) {
-	onBoth(t, func(t *testing.T, s *stage) {
+func TestConsumerWritesInvalidRecordsToTheDeadLetterTopic(t *testing.T) {
+	onBothBrokers(t, func(t *testing.T, s *scenario) {
 		_, good := s.event("u1", nil)
-		_, nobody := s.event("", nil)
-		poison := map[string][]byte{
+		_, noUser := s.event("", nil)
+		invalid := map[string][]byte{
 			"PARSING_ERROR: no json":       []byte("not json"),
 			"PARSING_ERROR: tombstone":     nil,
 			"PARSING_ERROR: no event id":   bytes.Replace(good, []byte(`"event_id"`), []byte(`"eventid"`), 1),
 			"PARSING_ERROR: other type":    bytes.Replace(good, []byte(s.topic), []byte("other"), 1),
-			"VALIDATION_ERROR: no user":    nobody,
+			"VALIDATION_ERROR: no user":    noUser,
 			"VALIDATION_ERROR: too large":  bytes.Replace(good, []byte(`"n":1`), []byte(`"n":"`+strings.Repeat("x", 262100)+`"`), 1),
 			"VALIDATION_ERROR: very large": bytes.Replace(good, []byte(`"n":1`), []byte(`"n":"`+strings.Repeat("x", 900_000)+`"`), 1),
 		}
 		s.start(t)
-		for name, value := range poison {
+		for name, value := range invalid {
 			s.produce(t, &kgo.Record{Key: []byte(name), Value: value, Headers: []kgo.RecordHeader{{Key: "event_id", Value: []byte("e1")}}})
 		}
-		s.ledger.awaitIDs(t, "u1", s.produceEvents(t, "u1", 1))
-		for _, r := range records(t, s.addr, s.topic+".dlq", len(poison)) {
+		s.published.awaitIDs(t, "u1", s.produceEvents(t, "u1", 1))
+		for _, r := range records(t, s.addr, s.topic+".dlq", len(invalid)) {
 			name := string(r.Key)
-			require.Equal(t, poison[name], r.Value, name)
+			require.Equal(t, invalid[name], r.Value, name)
 			require.Len(t, r.Headers, 3, name)
 			require.Equal(t, kgo.RecordHeader{Key: "event_id", Value: []byte("e1")}, r.Headers[0])
 			require.Equal(t, "dlq_reason", r.Headers[1].Key)
@@ -149,96 +149,95 @@ func TestConsumerBuriesWhatCanNeverSucceed(t *testing.T) {
 			require.Regexp(t, "^"+s.topic+`/\d+/\d+$`, string(r.Headers[2].Value))
 		}
 		s.facts.awaitResults(t, map[domain.NotificationResult]int{
-			domain.NotificationPublished: 1, domain.NotificationDeadLetter: len(poison),
+			domain.NotificationPublished: 1, domain.NotificationDeadLetter: len(invalid),
 		})
 	})
 }
 
-func TestConsumerBuriesWhatPanicsThreeTimes(t *testing.T) {
-	s := newStage(embedded(t).Addr())
-	s.ledger.kept = nil // writing to it panics
+func TestConsumerWritesADeadLetterAfterThreePanics(t *testing.T) {
+	s := newScenario(embedded(t).Addr())
+	s.published.events = nil // writing to it panics
 	s.start(t)
 	s.produceEvents(t, "u1", 1)
 	r := records(t, s.addr, s.topic+".dlq", 1)[0]
 	require.Equal(t, "UNKNOWN_ERROR: An unexpected error occurred: panic while handing over", string(r.Headers[0].Value))
 	s.facts.awaitResults(t, map[domain.NotificationResult]int{domain.NotificationRetried: 2, domain.NotificationDeadLetter: 1})
-	require.Zero(t, s.ledger.controlled(), "a panic needs no control")
+	require.Zero(t, s.published.controlCount(), "a panic does not need a control")
 }
 
-func TestConsumerKeepsWhatMaySucceedLater(t *testing.T) {
+func TestConsumerRetriesTemporaryErrors(t *testing.T) {
 	t.Parallel()
 	k := embedded(t)
-	s := newStage(k.Addr())
-	// The users' keys are spread over all partitions; one of them stands still.
-	s.ledger.refuseUser("stuck", domain.Unreachable("redis", errAway))
+	s := newScenario(k.Addr())
+	// The keys are spread over all partitions; the partition of this user waits.
+	s.published.failUser("waiting", domain.Unreachable("redis", errUnavailable))
 	r := s.start(t)
-	waiting := s.produceEvents(t, "stuck", 5)
+	waiting := s.produceEvents(t, "waiting", 5)
 	for range 3 {
 		for _, user := range []domain.UserID{"a", "b", "c", "d", "e", "f", "g", "h"} {
 			s.produceEvents(t, user, 1)
 		}
 	}
-	s.ledger.await(t, "the other partitions", func() bool {
+	s.published.await(t, "the other partitions", func() bool {
 		moved := 0
 		for _, user := range []domain.UserID{"a", "b", "c", "d", "e", "f", "g", "h"} {
-			if len(s.ledger.ids(user)) >= 3 {
+			if len(s.published.ids(user)) >= 3 {
 				moved++
 			}
 		}
 		return moved >= 3
 	})
-	require.Empty(t, s.ledger.ids("stuck"))
+	require.Empty(t, s.published.ids("waiting"))
 	require.Equal(t, domain.Degraded, r.awaitHealth(t, domain.Degraded).Condition)
 	require.Positive(t, s.facts.results()[domain.NotificationRetried])
 	s.facts.awaitDegraded(t, true)
-	s.ledger.refuseUser("stuck", nil)
-	s.ledger.awaitIDs(t, "stuck", waiting)
+	s.published.failUser("waiting", nil)
+	s.published.awaitIDs(t, "waiting", waiting)
 	require.Zero(t, s.facts.results()[domain.NotificationDeadLetter])
-	s.committed(t, k, 5+3*8)
+	s.awaitCommitted(t, k, 5+3*8)
 	r.awaitHealth(t, domain.Healthy)
 	s.facts.awaitDegraded(t, false)
 }
 
-// TestConsumerHandsOverSoonAfterALongOutage: however many attempts failed, the
-// next one is near.
-func TestConsumerHandsOverSoonAfterALongOutage(t *testing.T) {
+// TestConsumerContinuesSoonAfterALongOutage checks that the backoff between attempts is limited.
+func TestConsumerContinuesSoonAfterALongOutage(t *testing.T) {
 	t.Parallel()
-	s := newStage(embedded(t).Addr())
-	s.ledger.refuseUser("u1", domain.Unreachable("redis", errAway))
+	s := newScenario(embedded(t).Addr())
+	s.published.failUser("u1", domain.Unreachable("redis", errUnavailable))
 	s.start(t)
 	ids := s.produceEvents(t, "u1", 1)
 	require.Eventually(t, func() bool { return s.facts.results()[domain.NotificationRetried] >= 11 }, 40*time.Second, time.Millisecond)
-	s.ledger.refuseUser("u1", nil)
-	back := time.Now()
-	s.ledger.awaitIDs(t, "u1", ids)
-	require.Less(t, time.Since(back), 2*time.Second)
+	s.published.failUser("u1", nil)
+	restored := time.Now()
+	s.published.awaitIDs(t, "u1", ids)
+	require.Less(t, time.Since(restored), 2*time.Second)
 }
 
-func TestConsumerKeepsWhatCannotBeBuried(t *testing.T) {
+func TestConsumerWaitsForTheDeadLetterTopic(t *testing.T) {
 	t.Parallel()
 	k := embedded(t)
-	s := newStage(k.Addr())
-	refusal := k.FailWrites(s.topic + ".dlq")
+	s := newScenario(k.Addr())
+	fault := k.FailWrites(s.topic + ".dlq")
 	s.start(t)
-	s.produce(t, &kgo.Record{Key: []byte("u1"), Value: []byte("poison")})
+	s.produce(t, &kgo.Record{Key: []byte("u1"), Value: []byte("no envelope")})
 	ids := s.produceEvents(t, "u1", 1)
 	require.Eventually(t, func() bool { return s.facts.results()[domain.NotificationRetried] > 0 }, 20*time.Second, 10*time.Millisecond)
-	require.Empty(t, s.ledger.ids("u1"), "the record behind it must wait")
+	require.Empty(t, s.published.ids("u1"), "the record behind it must wait")
 	require.Empty(t, k.Committed(s.group, s.topic))
-	refusal.Remove()
-	s.ledger.awaitIDs(t, "u1", ids)
+	fault.Remove()
+	s.published.awaitIDs(t, "u1", ids)
 	require.Len(t, records(t, s.addr, s.topic+".dlq", 1), 1)
 }
 
-func TestConsumerPassesOverWhatIsTooOld(t *testing.T) {
-	onBoth(t, func(t *testing.T, s *stage) {
+func TestConsumerSkipsExpiredRecords(t *testing.T) {
+	onBothBrokers(t, func(t *testing.T, s *scenario) {
 		s.start(t)
 		_, value := s.event("u1", nil)
 		old := time.Now().Add(-25 * time.Hour)
 		s.produce(t,
 			&kgo.Record{Key: []byte("u1"), Value: value, Timestamp: old},
-			&kgo.Record{Key: []byte("u1"), Value: []byte("poison"), Timestamp: old})
-		s.ledger.awaitIDs(t, "u1", s.produceEvents(t, "u1", 1))
+			&kgo.Record{Key: []byte("u1"), Value: []byte("no envelope"), Timestamp: old})
+		s.published.awaitIDs(t, "u1", s.produceEvents(t, "u1", 1))
 		s.facts.awaitResults(t, map[domain.NotificationResult]int{
 			domain.NotificationPublished: 1, domain.NotificationExpired: 2,
 		})
@@ -246,7 +245,7 @@ func TestConsumerPassesOverWhatIsTooOld(t *testing.T) {
 }
 
 func TestConsumerContinuesTheTrace(t *testing.T) {
-	s := newStage(embedded(t).Addr())
+	s := newScenario(embedded(t).Addr())
 	spans := tracetest.NewSpanRecorder()
 	s.traces = sdk.NewTracerProvider(sdk.WithSpanProcessor(spans))
 	s.start(t)
@@ -257,9 +256,9 @@ func TestConsumerContinuesTheTrace(t *testing.T) {
 	header := []kgo.RecordHeader{{Key: "traceparent", Value: []byte(inHeader)}}
 	s.produce(t, &kgo.Record{Key: []byte("u1"), Value: first, Headers: header})
 	s.produce(t, &kgo.Record{Key: []byte("u1"), Value: second, Headers: header})
-	s.ledger.await(t, "both", func() bool { return len(s.ledger.ids("u1")) == 2 })
-	require.Equal(t, "0af7651916cd43dd8448eb211c80319c", s.ledger.traces[0].TraceID().String())
-	require.Equal(t, "11111111111111111111111111111111", s.ledger.traces[1].TraceID().String())
+	s.published.await(t, "both", func() bool { return len(s.published.ids("u1")) == 2 })
+	require.Equal(t, "0af7651916cd43dd8448eb211c80319c", s.published.traces[0].TraceID().String())
+	require.Equal(t, "11111111111111111111111111111111", s.published.traces[1].TraceID().String())
 	require.Eventually(t, func() bool { return len(spans.Ended()) == 2 }, 5*time.Second, time.Millisecond)
 	require.Equal(t, "websocket.consume_notification", spans.Ended()[0].Name())
 	require.Equal(t, "b7ad6b7169203331", spans.Ended()[0].Parent().SpanID().String())
@@ -267,15 +266,15 @@ func TestConsumerContinuesTheTrace(t *testing.T) {
 
 func TestConsumerWaitsForTheBroker(t *testing.T) {
 	k := embedded(t)
-	s := newStage(k.Addr())
+	s := newScenario(k.Addr())
 	ids := s.produceEvents(t, "u1", 2)
 	k.Disconnect()
 	r := s.start(t)
 	require.Equal(t, domain.Degraded, r.awaitHealth(t, domain.Degraded).Condition)
 	require.Eventually(t, func() bool { return r.Health(t.Context()).Err != nil }, 10*time.Second, 10*time.Millisecond)
-	require.Equal(t, []bool{true}, s.facts.degraded(), "told once, from the start")
+	require.Equal(t, []bool{true}, s.facts.degraded(), "reported once, at start")
 	k.Resume()
-	s.ledger.awaitIDs(t, "u1", ids)
+	s.published.awaitIDs(t, "u1", ids)
 	health := r.awaitHealth(t, domain.Healthy)
 	require.Equal(t, "kafka", health.Name)
 	require.Empty(t, health.Note)
@@ -287,37 +286,37 @@ func TestConsumerWaitsForTheBroker(t *testing.T) {
 func TestConsumerSurvivesOutages(t *testing.T) {
 	t.Parallel()
 	k := embedded(t)
-	s := newStage(k.Addr())
+	s := newScenario(k.Addr())
 	r := s.start(t)
 	ids := s.produceEvents(t, "u1", 2)
-	s.ledger.awaitIDs(t, "u1", ids)
-	for _, leave := range []func(){k.Disconnect, k.Hang} {
-		leave()
+	s.published.awaitIDs(t, "u1", ids)
+	for _, fail := range []func(){k.Disconnect, k.Hang} {
+		fail()
 		r.awaitHealth(t, domain.Degraded)
 		s.facts.awaitDegraded(t, true)
 		k.Resume()
 		ids = append(ids, s.produceEvents(t, "u1", 2)...)
-		s.ledger.awaitIDs(t, "u1", ids)
+		s.published.awaitIDs(t, "u1", ids)
 		r.awaitHealth(t, domain.Healthy)
 		s.facts.awaitDegraded(t, false)
 	}
 }
 
-func TestConsumerLeavesAHungBrokerSoon(t *testing.T) {
+func TestConsumerStopsWhileTheBrokerHangs(t *testing.T) {
 	t.Parallel()
 	k := embedded(t)
-	s := newStage(k.Addr())
+	s := newScenario(k.Addr())
 	r := s.start(t)
-	s.ledger.awaitIDs(t, "u1", s.produceEvents(t, "u1", 2))
+	s.published.awaitIDs(t, "u1", s.produceEvents(t, "u1", 2))
 	k.Hang()
-	began := time.Now()
+	start := time.Now()
 	r.stop()
-	require.Less(t, time.Since(began), 15*time.Second)
+	require.Less(t, time.Since(start), 15*time.Second)
 }
 
 func TestConsumersShareThePartitions(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *stage) {
+	onBothBrokers(t, func(t *testing.T, s *scenario) {
 		first := s.start(t)
 		users := []domain.UserID{"a", "b", "c", "d", "e", "f", "g", "h"}
 		want := map[domain.UserID][]string{}
@@ -327,48 +326,48 @@ func TestConsumersShareThePartitions(t *testing.T) {
 			}
 		}
 		more()
-		second := newStage(s.addr)
-		second.topic, second.group, second.ledger = s.topic, s.group, s.ledger
+		second := newScenario(s.addr)
+		second.topic, second.group, second.published = s.topic, s.group, s.published
 		other := second.start(t)
-		for len(second.facts.results()) == 0 { // until the second has a share
+		for len(second.facts.results()) == 0 { // until the second has a partition
 			more()
 		}
 		first.stop()
 		more()
 		for _, user := range users {
-			s.ledger.awaitIDs(t, user, want[user])
+			s.published.awaitIDs(t, user, want[user])
 		}
 		other.awaitHealth(t, domain.Healthy)
 	})
 }
 
-func TestConsumerTakesALogThatWasMadeAnew(t *testing.T) {
-	onBoth(t, func(t *testing.T, s *stage) {
+func TestConsumerStartsAgainWhenItsOffsetDoesNotExist(t *testing.T) {
+	onBothBrokers(t, func(t *testing.T, s *scenario) {
 		ids := s.produceEvents(t, "u1", 3)
-		commitAhead(t, s, 1000)
+		commitOffset(t, s, 1000)
 		s.start(t)
-		s.ledger.awaitIDs(t, "u1", ids)
+		s.published.awaitIDs(t, "u1", ids)
 	})
 }
 
-func TestConsumerReportsEveryBadSetting(t *testing.T) {
+func TestConsumerReportsEveryInvalidSetting(t *testing.T) {
 	bad := kafka.ConsumerConfig{
 		Brokers: "kafka", Security: kafka.Security{Protocol: "SASL_SSL", Mechanism: "MD5", CAFile: "/does/not/exist"},
 	}
 	keys := map[any]bool{}
 	for _, problem := range bad.Problems(domain.Testing) {
 		require.Equal(t, domain.ConfigurationError, domain.CodeOf(problem))
-		keys[domain.As(problem).Details["config_key"]] = true
+		keys[domain.As(problem).Setting] = true
 	}
 	require.Len(t, keys, 8)
-	_, err := kafka.NewConsumer(bad, nil, nil, newStage("").traces, quiet())
+	_, err := kafka.NewConsumer(bad, nil, nil, newScenario("").traces, discardLog())
 	require.Equal(t, domain.InitializationFailed, domain.CodeOf(err))
 	good := kafka.ConsumerConfig{Brokers: "a:1, b:2", Group: "g", MaxBytes: 1, MaxAge: 1}
 	require.Empty(t, good.Problems(domain.Production))
 }
 
-// BenchmarkConsumer measures a backlog: how long one record of three
-// partitions takes when the hand-over itself costs nothing.
+// BenchmarkConsumer measures the time of one record in a backlog on three partitions, with a
+// publisher that costs almost nothing.
 func BenchmarkConsumer(b *testing.B) {
 	brokers := map[string]func(testing.TB) string{
 		"embedded": func(t testing.TB) string { return embedded(t).Addr() },
@@ -376,14 +375,14 @@ func BenchmarkConsumer(b *testing.B) {
 	}
 	for name, broker := range brokers {
 		b.Run(name, func(b *testing.B) {
-			s := newStage(broker(b))
+			s := newScenario(broker(b))
 			const users = 300
 			for user := range users {
 				s.produceEvents(b, domain.UserID(strconv.Itoa(user)), (b.N+users-1)/users)
 			}
 			b.ResetTimer()
 			s.start(b)
-			s.ledger.await(b, "the backlog", func() bool { return s.ledger.total() >= b.N })
+			s.published.await(b, "the backlog", func() bool { return s.published.total() >= b.N })
 		})
 	}
 }

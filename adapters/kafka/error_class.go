@@ -8,47 +8,46 @@ import (
 	kafkago "github.com/segmentio/kafka-go"
 )
 
-// outcome is what an error of a produce request says about the record.
+// outcome is what an error of a produce request means for the record.
 type outcome uint8
 
 const (
 	// unknown: the record may be on the topic or not.
 	unknown outcome = iota
-	// recordTooLarge: this record, or this batch, is over a limit of the broker.
+	// recordTooLarge: the record or the batch exceeds a limit of the broker.
 	recordTooLarge
-	// recordInvalid: the broker rejects this record for what is in it.
+	// recordInvalid: the broker rejects the record for its content.
 	recordInvalid
-	// misconfigured: the topic, the rights or the settings of the broker or of
-	// this service do not allow publishing.
+	// misconfigured: the topic, the permissions, or the settings of the broker or of this
+	// service do not allow publishing.
 	misconfigured
 )
 
-// errorClass is how the producer and the publisher treat an error.
+// errorClass is how the producer and the publisher handle an error.
 type errorClass struct {
 	outcome outcome
-	// retried: the same request may be confirmed within the sender's time.
+	// retried: the same request may succeed within the sender's deadline.
 	retried bool
 }
 
-// recordRetries is how often one record is sent again whose checksum the broker
-// finds wrong: the records behind it wait.
+// recordRetries is how often a record is sent again whose checksum the broker rejects. The
+// records behind it wait.
 const recordRetries = 3
 
-// retries reports whether the request is sent again after the attempt, counted
-// from 0.
-func (r errorClass) retries(attempt int) bool {
-	return r.retried && (r.outcome != recordInvalid || attempt < recordRetries)
+// retries returns true if the request must be sent again after the attempt, counted from 0.
+func (c errorClass) retries(attempt int) bool {
+	return c.retried && (c.outcome != recordInvalid || attempt < recordRetries)
 }
 
-// perRecord reports whether the refusal may concern only some records of a batch.
-// An unexpected error of the broker may, too.
-func (r errorClass) perRecord() bool {
-	return r.outcome == recordTooLarge || r.outcome == recordInvalid || (r.outcome == unknown && !r.retried)
+// perRecord returns true if the error may concern only some records of a batch. This
+// includes an unexpected error of the broker.
+func (c errorClass) perRecord() bool {
+	return c.outcome == recordTooLarge || c.outcome == recordInvalid || (c.outcome == unknown && !c.retried)
 }
 
-// classifyError classifies an error: the broker's own code by refusalOfCode, a failed
-// TLS handshake as misconfigured, everything else as a failure on the way, which
-// is tried again. nil is treated like such a failure; callers test for it first.
+// classifyError returns the class of an error: of the broker's error code by classifyCode,
+// misconfigured for a failed TLS handshake, and a retried unknown outcome for all others,
+// such as a broken connection. A nil error gets the last class too; callers test for nil.
 func classifyError(err error) errorClass {
 	if code, ok := errors.AsType[kafkago.Error](err); ok {
 		return classifyCode(code)
@@ -59,11 +58,11 @@ func classifyError(err error) errorClass {
 	return errorClass{outcome: unknown, retried: true}
 }
 
-// retryable reports whether the same request may be confirmed later.
+// retryable returns true if the same request may succeed later.
 func retryable(err error) bool { return classifyError(err).retried }
 
-// handshakeFailed reports whether TLS could not be agreed on: this side does not
-// trust the broker, the broker refuses this side, or it speaks no TLS.
+// handshakeFailed returns true if the TLS handshake failed: this side does not trust the
+// broker, the broker rejects this side, or the broker does not use TLS.
 func handshakeFailed(err error) bool {
 	if _, untrusted := errors.AsType[*tls.CertificateVerificationError](err); untrusted {
 		return true

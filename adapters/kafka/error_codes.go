@@ -2,7 +2,7 @@ package kafka
 
 import kafkago "github.com/segmentio/kafka-go"
 
-// Codes of the protocol that the library has no names for.
+// Error codes of the protocol that the library does not name.
 const (
 	newLeaderElected        kafkago.Error = 108
 	mismatchedEndpointType  kafkago.Error = 114
@@ -10,10 +10,10 @@ const (
 	rebootstrapRequired     kafkago.Error = 129
 )
 
-// classifyCode is the table of the protocol's error codes: what each means in an
-// answer to a produce request, to the metadata request or to the handshake before
-// it. A code that is not listed answers other requests only, or comes from a newer
-// broker: the outcome is unknown and the request is not repeated.
+// classifyCode returns the class of an error code in the response to a produce request, a
+// metadata request or a SASL handshake. For other codes, which belong to other requests or
+// to newer brokers, the outcome is unknown, and the library decides whether the request is
+// sent again.
 func classifyCode(code kafkago.Error) errorClass {
 	switch code {
 	case kafkago.MessageSizeTooLarge, kafkago.RecordListTooLarge:
@@ -22,17 +22,17 @@ func classifyCode(code kafkago.Error) errorClass {
 	case kafkago.InvalidRecord:
 		return errorClass{outcome: recordInvalid}
 	case kafkago.InvalidMessage:
-		// A checksum may be wrong because of the way, so it is tried again.
+		// The network may have damaged the record, so it is sent again.
 		return errorClass{outcome: recordInvalid, retried: true}
 
 	case kafkago.UnknownTopicOrPartition, kafkago.UnknownTopicID:
-		// A topic that is being created answers so as well.
+		// A broker also returns this while the topic is being created.
 		return errorClass{outcome: misconfigured, retried: true}
 	case kafkago.InvalidReplicationFactor:
 		// Creating the topic needs more brokers than are up.
 		return errorClass{outcome: misconfigured, retried: true}
 	case kafkago.InvalidTimestamp:
-		// The time is that of this service's clock: no request can change it.
+		// The time is that of this service's clock; a retry does not change it.
 		return errorClass{outcome: misconfigured}
 	case kafkago.InvalidTopic, kafkago.InvalidRequiredAcks, kafkago.InvalidPartitionNumber,
 		kafkago.InvalidReplicaAssignment, kafkago.InvalidConfiguration, kafkago.InvalidRequest, kafkago.PolicyViolation,
@@ -47,19 +47,11 @@ func classifyCode(code kafkago.Error) errorClass {
 		kafkago.InvalidPrincipalType, kafkago.UnacceptableCredential, kafkago.PrincipalDeserializationFailure:
 		return errorClass{outcome: misconfigured}
 
-	case kafkago.LeaderNotAvailable, kafkago.NotLeaderForPartition, kafkago.RequestTimedOut,
-		kafkago.BrokerNotAvailable, kafkago.ReplicaNotAvailable, kafkago.NetworkException,
-		kafkago.GroupLoadInProgress, kafkago.GroupCoordinatorNotAvailable, kafkago.NotCoordinatorForGroup,
-		kafkago.NotEnoughReplicas, kafkago.NotEnoughReplicasAfterAppend, kafkago.NotController,
-		kafkago.ConcurrentTransactions, kafkago.KafkaStorageError, kafkago.ReassignmentInProgress,
-		kafkago.FetchSessionIDNotFound, kafkago.InvalidFetchSessionEpoch, kafkago.ListenerNotFound,
-		kafkago.FencedLeaderEpoch, kafkago.UnknownLeaderEpoch, kafkago.StaleBrokerEpoch, kafkago.OffsetNotAvailable,
-		kafkago.PreferredLeaderNotAvailable, kafkago.EligibleLeadersNotAvailable, kafkago.UnstableOffsetCommit,
-		kafkago.ThrottlingQuotaExceeded, kafkago.InconsistentTopicID, kafkago.FetchSessionTopicIDError,
-		newLeaderElected, rebootstrapRequired:
+	case kafkago.BrokerNotAvailable, kafkago.ReplicaNotAvailable, kafkago.ConcurrentTransactions,
+		kafkago.ReassignmentInProgress, kafkago.StaleBrokerEpoch, newLeaderElected, rebootstrapRequired:
 		return errorClass{outcome: unknown, retried: true}
 
 	default:
-		return errorClass{outcome: unknown}
+		return errorClass{outcome: unknown, retried: code.Temporary()}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"testing"
 	"time"
 
@@ -13,88 +14,90 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// NoteLife is how long a note on a partition counts.
-const NoteLife = statusTTL
+// StatusTTL is how long the state of a partition counts.
+const StatusTTL = statusTTL
 
-// Standing is a consumer's, without the consumer.
-type Standing struct{ *consumerHealth }
+// ConsumerHealth is the health of a consumer, without the consumer.
+type ConsumerHealth struct{ *consumerHealth }
 
-// NewStanding returns that of a consumer which holds nothing yet.
-func NewStanding(o ports.Observer) Standing { return Standing{newConsumerHealth(o)} }
+// NewConsumerHealth returns the health of a consumer without an assignment.
+func NewConsumerHealth(o ports.Observer) ConsumerHealth { return ConsumerHealth{newConsumerHealth(o)} }
 
-// Joined notes the assignment of partitions.
-func (s Standing) Joined() { s.setAssigned() }
+// SetAssigned records a new assignment.
+func (h ConsumerHealth) SetAssigned() { h.setAssigned() }
 
-// Left notes that there is no assignment any more.
-func (s Standing) Left(err error) { s.setUnassigned(err) }
+// SetUnassigned records that there is no assignment.
+func (h ConsumerHealth) SetUnassigned(err error) { h.setUnassigned(err) }
 
-// Stuck notes that nothing moves on a partition.
-func (s Standing) Stuck(partition int, err error) { s.update(partition, partitionHealth{err: err}) }
-
-// Behind notes how old the record in hand is.
-func (s Standing) Behind(partition int, age time.Duration) {
-	s.update(partition, partitionHealth{written: time.Now().Add(-age)})
+// SetError records a failed attempt on a partition.
+func (h ConsumerHealth) SetError(partition int, err error) {
+	h.update(partition, partitionHealth{err: err})
 }
 
-// Review is what the consumer does now and then.
-func (s Standing) Review() { s.refresh() }
+// SetLag records the age of a partition's current record.
+func (h ConsumerHealth) SetLag(partition int, age time.Duration) {
+	h.update(partition, partitionHealth{written: time.Now().Add(-age)})
+}
 
-// AcceptRecord hands one record over, outside any group, and demands an answer
-// that the table knows and that is no panic.
+// Refresh reports a change that is due to expired states.
+func (h ConsumerHealth) Refresh() { h.refresh() }
+
+// AcceptRecord processes one record outside a group. It fails the test after a panic and
+// after an error without a known code.
 func AcceptRecord(t *testing.T, c *Consumer, value []byte) {
 	t.Helper()
 	_, err := c.accept(t.Context(), kafkago.Message{Value: value})
 	if errors.Is(err, errPanic) {
 		t.Fatal(err)
 	}
-	if _, known := classify(domain.CodeOf(err)); err != nil && !known {
-		t.Fatalf("no verdict for %v", err)
+	if err != nil && !slices.Contains(domain.Codes(), domain.CodeOf(err)) {
+		t.Fatalf("the error has no known code: %v", err)
 	}
 }
 
-// BrokersAnswer notes that brokers answer, as Run does.
-func BrokersAnswer(p *Publisher) { p.health.setAnswer(nil) }
+// RecordSuccessfulPing records a successful health check of the brokers.
+func RecordSuccessfulPing(p *Publisher) { p.health.recordPing(nil) }
 
-// WithTimeout changes the limit of one publish.
-func WithTimeout(p *Publisher, limit time.Duration) *Publisher {
-	p.timeout = limit
+// WithTimeout changes the publish timeout.
+func WithTimeout(p *Publisher, timeout time.Duration) *Publisher {
+	p.timeout = timeout
 	return p
 }
 
-// Waiting counts the records of a topic that wait for a request to end.
+// Waiting returns the number of records of a topic that wait for a request to end.
 func Waiting(p *Publisher, topic string) (n int) {
 	p.producer.mu.Lock()
 	defer p.producer.mu.Unlock()
-	for to, l := range p.producer.queues {
-		if to.topic == topic {
-			l.mu.Lock()
-			n += len(l.waiting)
-			l.mu.Unlock()
+	for key, q := range p.producer.queues {
+		if key.topic == topic {
+			q.mu.Lock()
+			n += len(q.waiting)
+			q.mu.Unlock()
 		}
 	}
 	return n
 }
 
-// PublishFailure translates an error of the producer.
+// PublishFailure converts an error of the producer to an error of the port.
 func PublishFailure(topic string, err error) error { return publishFailure(topic, err) }
 
-// CountLookups counts the requests that Follow makes to read records again.
-type CountLookups struct {
+// LookupCounter counts the requests that ConsumePartition makes to read records again.
+type LookupCounter struct {
 	next  kafkago.RoundTripper
 	Calls int
 }
 
 // RoundTrip counts and forwards a request.
-func (c *CountLookups) RoundTrip(ctx context.Context, addr net.Addr, r kafkago.Request) (kafkago.Response, error) {
+func (c *LookupCounter) RoundTrip(ctx context.Context, addr net.Addr, r kafkago.Request) (kafkago.Response, error) {
 	c.Calls++
 	return c.next.RoundTrip(ctx, addr, r)
 }
 
-// Follow processes one partition from its first record until ctx is done, without
+// ConsumePartition processes one partition from its first record until ctx is done, without
 // a consumer group.
-func Follow(ctx context.Context, c *Consumer, partition int, count *CountLookups) {
+func ConsumePartition(ctx context.Context, c *Consumer, partition int, counter *LookupCounter) {
 	defer c.openClients()()
-	count.next = c.lookupClient.Transport
-	c.lookupClient.Transport = count
+	counter.next = c.lookupClient.Transport
+	c.lookupClient.Transport = counter
 	c.consumePartition(ctx, kafkago.PartitionAssignment{ID: partition, Offset: kafkago.FirstOffset}, newProgress("", nil))
 }

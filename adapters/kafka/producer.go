@@ -4,19 +4,24 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"sync"
+	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
-	"github.com/segmentio/kafka-go/protocol/metadata"
 
 	"github.com/huleedu/edge/adapters/internal/backoff"
 )
 
-// maxInFlight is how many records may be unconfirmed at once. Beyond it callers are refused
-// at once, so that memory does not grow in an outage.
-const maxInFlight = 1024
+const (
+	// maxInFlight is the maximum number of unconfirmed records. Further records are
+	// rejected at once, so that memory does not grow during an outage.
+	maxInFlight = 1024
+	// firstPause is the longest wait after the first failed attempt of any kind.
+	firstPause = 25 * time.Millisecond
+	// maxResendPause is the longest wait between two attempts to send a record.
+	maxResendPause = 250 * time.Millisecond
+)
 
 var (
 	errClosed         = errors.New("the producer is closed")
@@ -25,24 +30,23 @@ var (
 
 // producer writes records with acknowledgement of all in-sync replicas.
 //
-// The library's own writer is not used: it cannot drop a record whose sender
-// gave up, so after an outage it would send commands that their callers were told to
-// repeat, and a single record waits for its batch timer.
+// The library's Writer is not used: it cannot drop a record whose sender has given up, so
+// after an outage it would send commands whose callers have already got an error, and a
+// single record waits for its batch timer. See docs/decisions/0013-kafka-producer.md.
 type producer struct {
-	addr    net.Addr
-	connect transportFactory
-	// ctx is canceled when close stops waiting for records in flight.
+	newClient clientFactory
+	log       *slog.Logger
+	// ctx is cancelled when close stops waiting for records in flight.
 	ctx      context.Context
 	cancel   context.CancelFunc
 	inFlight chan struct{}
 
 	mu      sync.Mutex
 	closed  bool
+	clients map[string]*topicClient
 	queues  map[topicPartition]*partitionQueue
-	topics  map[string]*kafkago.Transport
+	// workers are the senders and the running queues.
 	workers sync.WaitGroup
-
-	log *slog.Logger
 }
 
 // topicPartition is a partition of a topic.
@@ -51,34 +55,22 @@ type topicPartition struct {
 	partition int
 }
 
-func newProducer(brokers string, connect transportFactory, log *slog.Logger) *producer {
-	life, kill := context.WithCancel(context.Background())
+func newProducer(newClient clientFactory, log *slog.Logger) *producer {
+	ctx, cancel := context.WithCancel(context.Background())
 	return &producer{
-		addr: kafkago.TCP(addresses(brokers)...), connect: connect, ctx: life, cancel: kill,
-		inFlight: make(chan struct{}, maxInFlight), queues: map[topicPartition]*partitionQueue{},
-		topics: map[string]*kafkago.Transport{}, log: log,
+		newClient: newClient, log: log, ctx: ctx, cancel: cancel,
+		inFlight: make(chan struct{}, maxInFlight),
+		clients:  map[string]*topicClient{}, queues: map[topicPartition]*partitionQueue{},
 	}
 }
 
-// transport returns the topic's connections.
-func (p *producer) transport(topic string) (*kafkago.Transport, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
-		return nil, errClosed
-	}
-	if p.topics[topic] == nil {
-		p.topics[topic] = p.connect(topic)
-	}
-	return p.topics[topic], nil
-}
-
-// send returns nil once the record is safe. refusalOf tells what an error means. ctx
-// needs a deadline; the partition follows from the key as in the Java and
-// Python clients, and the topic is created if the brokers allow it.
+// send returns nil when all in-sync replicas have the record. classifyError returns the
+// meaning of an error for the record. ctx must have a deadline. The topic is created if the
+// brokers allow that.
 func (p *producer) send(ctx context.Context, record kafkago.Message) error {
-	if !p.begin() {
-		return errClosed
+	client, err := p.begin(record.Topic)
+	if err != nil {
+		return err
 	}
 	defer p.workers.Done()
 	select {
@@ -89,126 +81,85 @@ func (p *producer) send(ctx context.Context, record kafkago.Message) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(p.ctx, cancel)()
-	partition, err := p.partition(ctx, record)
+	pending := &pendingRecord{ctx: ctx, record: record, result: make(chan error, 1), release: func() { <-p.inFlight }}
+	partition, err := awaitPartition(client, pending)
 	if err != nil {
-		<-p.inFlight
+		pending.release()
 		return err
 	}
-	sent := &pendingRecord{ctx: ctx, record: record, result: make(chan error, 1), release: func() { <-p.inFlight }}
-	if err := p.enqueue(topicPartition{record.Topic, partition}, sent); err != nil {
-		<-p.inFlight
-		return err
-	}
+	p.enqueue(client, partition, pending)
 	select {
-	case err = <-sent.result:
+	case err = <-pending.result:
 	case <-ctx.Done():
-		err = sent.lastError.timeoutError(ctx)
+		err = pending.lastError.timeoutError(ctx)
 	}
 	return err
 }
 
-// begin makes close wait for the caller, which must call workers.Done. It returns false after
-// close, because connections that are opened later would leak.
-func (p *producer) begin() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.closed {
-		p.workers.Add(1)
-	}
-	return !p.closed
-}
-
-// enqueue adds a record to the queue of its partition.
-func (p *producer) enqueue(to topicPartition, sent *pendingRecord) error {
+// begin returns the topic's client and makes close wait for the caller, which must call
+// workers.Done. It returns errClosed after close, because connections that are opened later
+// would leak.
+func (p *producer) begin(topic string) (*topicClient, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
-		return errClosed
+		return nil, errClosed
 	}
-	l := p.queues[to]
-	if l == nil {
-		via := &kafkago.Client{Addr: p.addr, Transport: p.topics[to.topic]}
-		l = &partitionQueue{log: p.log, write: func(ctx context.Context, batch []*pendingRecord) error { return write(ctx, via, to, batch) }}
-		p.queues[to] = l
+	p.workers.Add(1)
+	if p.clients[topic] == nil {
+		p.clients[topic] = p.newClient(topic)
 	}
-	if l.enqueue(sent) {
-		p.workers.Go(func() { l.run(p.ctx) })
-	}
-	return nil
+	return p.clients[topic], nil
 }
 
-// partition finds the record's partition, waiting for the topic to appear.
-func (p *producer) partition(ctx context.Context, record kafkago.Message) (int, error) {
-	var last lastError
+// awaitPartition returns the partition of the record. It repeats temporary errors, also a
+// missing topic, until the sender's context is done.
+func awaitPartition(client *topicClient, r *pendingRecord) (int, error) {
 	for attempt := 0; ; attempt++ {
-		count, err := p.partitionCount(ctx, record.Topic)
-		if err == nil {
-			all := make([]int, count)
-			for i := range all {
-				all[i] = i
-			}
-			return kafkago.Murmur2Balancer{}.Balance(record, all...), nil
+		partition, err := client.partition(r.ctx, r.record.Key)
+		if err == nil || !retryable(err) {
+			return partition, err
 		}
-		if errors.Is(err, errClosed) || !retryable(err) {
-			return 0, err
+		if r.ctx.Err() != nil {
+			return 0, r.lastError.timeoutError(r.ctx)
 		}
-		if ctx.Err() != nil {
-			return 0, last.timeoutError(ctx)
-		}
-		last.store(err)
-		backoff.Wait(ctx, attempt, firstPause, resendPause)
+		r.lastError.store(err)
+		backoff.Wait(r.ctx, attempt, firstPause, maxResendPause)
 	}
 }
 
-var errNoPartitions = errors.New("the topic has no partitions yet")
-
-// partitionCount asks the connections' cache how many partitions a topic has; a topic
-// that is missing there is asked for, which creates it.
-func (p *producer) partitionCount(ctx context.Context, topic string) (int, error) {
-	transport, err := p.transport(topic)
-	if err != nil {
-		return 0, err
+// enqueue adds a record to the queue of its partition and starts the queue if it is idle.
+func (p *producer) enqueue(client *topicClient, partition int, r *pendingRecord) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	key := topicPartition{client.topic, partition}
+	queue := p.queues[key]
+	if queue == nil {
+		write := func(ctx context.Context, batch []*pendingRecord) error {
+			return writeBatch(ctx, client, partition, batch)
+		}
+		queue = &partitionQueue{log: p.log, write: write}
+		p.queues[key] = queue
 	}
-	response, err := transport.RoundTrip(ctx, p.addr, &metadata.Request{
-		TopicNames: []string{topic}, AllowAutoTopicCreation: true,
-	})
-	if err != nil {
-		return 0, err
+	if queue.enqueue(r) {
+		p.workers.Go(func() { queue.run(p.ctx) })
 	}
-	known, ok := response.(*metadata.Response)
-	if !ok || len(known.Topics) != 1 {
-		return 0, errNoPartitions
-	}
-	if code := known.Topics[0].ErrorCode; code != 0 {
-		return 0, kafkago.Error(code)
-	}
-	if len(known.Topics[0].Partitions) == 0 {
-		return 0, errNoPartitions
-	}
-	return len(known.Topics[0].Partitions), nil
 }
 
-// write sends one batch once.
-func write(ctx context.Context, via *kafkago.Client, to topicPartition, batch []*pendingRecord) error {
+// writeBatch sends one batch once.
+func writeBatch(ctx context.Context, client *topicClient, partition int, batch []*pendingRecord) error {
 	records := make([]kafkago.Record, 0, len(batch))
-	for _, sent := range batch {
+	for _, p := range batch {
 		records = append(records, kafkago.Record{
-			Time: sent.record.Time, Headers: sent.record.Headers,
-			Key: protocol.NewBytes(sent.record.Key), Value: protocol.NewBytes(sent.record.Value),
+			Time: p.record.Time, Headers: p.record.Headers,
+			Key: protocol.NewBytes(p.record.Key), Value: protocol.NewBytes(p.record.Value),
 		})
 	}
-	response, err := via.Produce(ctx, &kafkago.ProduceRequest{
-		Topic: to.topic, Partition: to.partition, RequiredAcks: kafkago.RequireAll,
-		Records: kafkago.NewRecordReader(records...),
-	})
-	if err != nil {
-		return err
-	}
-	return response.Error
+	return client.produce(ctx, partition, 0, records...)
 }
 
-// close takes no more records, waits for those under way until ctx is done,
-// and then lets go of them and of the connections.
+// close rejects further records, waits for those in flight until ctx is done, then cancels
+// the rest and closes the connections. It returns ctx's error if it cancelled records.
 func (p *producer) close(ctx context.Context) error {
 	p.mu.Lock()
 	p.closed = true
@@ -228,8 +179,8 @@ func (p *producer) close(ctx context.Context) error {
 	<-idle
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, transport := range p.topics {
-		transport.CloseIdleConnections()
+	for _, client := range p.clients {
+		client.close()
 	}
 	return err
 }

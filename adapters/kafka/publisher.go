@@ -19,8 +19,8 @@ import (
 // tracerName names this package's spans.
 const tracerName = "github.com/huleedu/edge/adapters/kafka"
 
-// Publisher is a ports.CommandPublisher. It connects with the first command and reconnects
-// after outages of the brokers.
+// Publisher publishes commands to Kafka; it implements ports.CommandPublisher. It connects
+// with the first command and reconnects after outages of the brokers.
 type Publisher struct {
 	producer    *producer
 	health      *brokerHealth
@@ -30,10 +30,11 @@ type Publisher struct {
 	spanOptions []trace.SpanStartOption
 }
 
-// NewPublisher returns a publisher. It fails only when the security settings
-// cannot be used, never because the brokers are unreachable. The caller must call Close.
+// NewPublisher returns a publisher. It returns INITIALIZATION_FAILED only if the security
+// settings cannot be used, never because the brokers are unreachable. The caller must call
+// Close.
 func NewPublisher(c PublisherConfig, o ports.Observer, tp trace.TracerProvider, log *slog.Logger) (*Publisher, error) {
-	connect, err := newTransports(c.Security, domain.GatewaySource)
+	newClient, err := newClientFactory(c.Brokers, c.Security, domain.GatewaySource)
 	if err != nil {
 		return nil, domain.NotStarted("kafka publisher", err).WithOp("kafka.NewPublisher")
 	}
@@ -42,17 +43,17 @@ func NewPublisher(c PublisherConfig, o ports.Observer, tp trace.TracerProvider, 
 		return nil, domain.NotStarted("kafka publisher", err).WithOp("kafka.NewPublisher")
 	}
 	return &Publisher{
-		producer: newProducer(c.Brokers, connect, log), timeout: c.Timeout,
+		producer: newProducer(newClient, log), timeout: c.Timeout,
 		health:   newBrokerHealth(dialer, addresses(c.Brokers)),
 		observer: o, tracer: tp.Tracer(tracerName),
 		spanOptions: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindProducer)},
 	}, nil
 }
 
-// Publish returns nil once every in-sync replica has the command. It waits no
-// longer than ctx and the publisher's own limit. Errors: VALIDATION_ERROR for a
-// command that is too large (of kind TooLarge) or that brokers reject for what is
-// in it, CONFIGURATION_ERROR when brokers refuse topic, rights or settings, and
+// Publish returns nil when all in-sync replicas have the command. It returns at the latest
+// when ctx is done or the publish timeout has passed. Errors: VALIDATION_ERROR for a command
+// that is too large (with ReasonTooLarge) or that the brokers reject for its content,
+// CONFIGURATION_ERROR when the brokers reject the topic, the permissions or the settings, and
 // KAFKA_PUBLISH_ERROR, which means that the outcome is unknown.
 func (p *Publisher) Publish(ctx context.Context, c domain.Command) error {
 	ctx, span := p.tracer.Start(ctx, "gateway.publish_command", p.spanOptions...)
@@ -72,20 +73,20 @@ func (p *Publisher) Publish(ctx context.Context, c domain.Command) error {
 	return nil
 }
 
-// Run asks the brokers every few seconds whether they answer, until ctx is
-// done, for Health. Nothing else needs it.
+// Run sends a health check to the brokers every few seconds until ctx is done, and returns
+// nil. Only Health needs it.
 func (p *Publisher) Run(ctx context.Context) error {
 	p.health.run(ctx)
 	return nil
 }
 
-// Health reports whether brokers answer and commands arrive. It makes no request, but
-// waits for the first answer to Run, for a second at most. Kafka is shared by all
-// nodes, so that it is never worse than degraded.
+// Health reports whether a broker responds and the last commands were published. It sends no
+// request, but waits for the first health check of Run, for at most a second. It is never
+// worse than degraded, because all nodes share Kafka.
 func (p *Publisher) Health(ctx context.Context) domain.Health { return p.health.health(ctx) }
 
-// publish sends one command and notes for Health and for the metrics what became
-// of it. A command over the size limit is not sent, and not noted.
+// publish sends one command and records the result for Health and the metrics. A command
+// over the size limit is neither sent nor recorded.
 func (p *Publisher) publish(ctx context.Context, c domain.Command) error {
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
@@ -96,17 +97,17 @@ func (p *Publisher) publish(ctx context.Context, c domain.Command) error {
 	if len(value) > domain.MaxCommandBytes {
 		return domain.CommandTooLarge(domain.MaxCommandBytes)
 	}
-	began := time.Now()
+	start := time.Now()
 	err = p.send(ctx, c, value)
-	p.health.notePublish(err)
-	p.observer.Observe(domain.PublishEnded{Duration: time.Since(began)})
+	p.health.recordPublish(err)
+	p.observer.Observe(domain.PublishEnded{Duration: time.Since(start)})
 	if err != nil {
 		return publishFailure(string(c.Topic), err)
 	}
 	return nil
 }
 
-// publishFailure translates an error of the producer.
+// publishFailure converts an error of the producer to an error of the port.
 func publishFailure(topic string, err error) *domain.Error {
 	switch classifyError(err).outcome {
 	case recordTooLarge:
@@ -135,8 +136,8 @@ func (p *Publisher) send(ctx context.Context, c domain.Command, value []byte) er
 	})
 }
 
-// encode writes the envelope with the trace of ctx in its metadata. The
-// caller's envelope stays as it is.
+// encode returns the envelope as JSON with the trace context of ctx in its metadata. It does
+// not change the caller's envelope.
 func encode(ctx context.Context, e domain.Envelope) ([]byte, error) {
 	metadata := make(map[string]string, len(e.Metadata)+2)
 	maps.Copy(metadata, e.Metadata)
@@ -145,8 +146,8 @@ func encode(ctx context.Context, e domain.Envelope) ([]byte, error) {
 	return e.Encode()
 }
 
-// Close refuses further commands and waits, until ctx is done, for those under
-// way. It is idempotent.
+// Close rejects further commands and waits for those in progress. If ctx is done first, it
+// abandons them and returns TIMEOUT. It may be called more than once.
 func (p *Publisher) Close(ctx context.Context) error {
 	if err := p.producer.close(ctx); err != nil {
 		return domain.TimedOut("flushing commands", p.timeout, err).WithOp("kafka.Close")

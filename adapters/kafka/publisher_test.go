@@ -19,41 +19,41 @@ import (
 )
 
 func TestPublisherOnEmbeddedKafka(t *testing.T) {
-	contract.CommandPublisher(t, harness(embedded(t).Addr()))
+	contract.CommandPublisher(t, publisherHarness(embedded(t).Addr()))
 }
 
 func TestPublisherOnRealKafka(t *testing.T) {
 	t.Parallel()
-	contract.CommandPublisher(t, harness(servers.Kafka(t)))
+	contract.CommandPublisher(t, publisherHarness(servers.Kafka(t)))
 }
 
 func BenchmarkPublisherOnEmbeddedKafka(b *testing.B) {
-	contract.BenchmarkCommandPublisher(b, harness(embedded(b).Addr()))
+	contract.BenchmarkCommandPublisher(b, publisherHarness(embedded(b).Addr()))
 }
 
 func BenchmarkPublisherOnRealKafka(b *testing.B) {
-	contract.BenchmarkCommandPublisher(b, harness(servers.Kafka(b)))
+	contract.BenchmarkCommandPublisher(b, publisherHarness(servers.Kafka(b)))
 }
 
-func TestPublisherCountsWhatHappens(t *testing.T) {
+func TestPublisherReportsFacts(t *testing.T) {
 	k, seen := embedded(t, "commands"), &facts{}
 	p := publisher(t, k.Addr(), 300*time.Millisecond, seen)
 	require.NoError(t, p.Publish(t.Context(), command("commands", "b1")))
-	require.Equal(t, domain.EventPublished{Topic: "commands", EventType: "commands"}, seen.all()[1])
-	require.IsType(t, domain.PublishEnded{}, seen.all()[0])
+	require.Equal(t, domain.EventPublished{Topic: "commands", EventType: "commands"}, seen.All()[1])
+	require.IsType(t, domain.PublishEnded{}, seen.All()[0])
 
 	k.Hang()
 	require.Error(t, p.Publish(t.Context(), command("commands", "b1")))
-	require.Len(t, seen.all(), 3, "a failed attempt ended, nothing was published")
-	ended, ok := seen.all()[2].(domain.PublishEnded)
+	require.Len(t, seen.All(), 3, "a failed attempt is not reported as published")
+	ended, ok := seen.All()[2].(domain.PublishEnded)
 	require.True(t, ok)
 	require.GreaterOrEqual(t, ended.Duration, 300*time.Millisecond)
 }
 
-func TestPublisherCarriesTheTrace(t *testing.T) {
+func TestPublisherWritesTheTraceContext(t *testing.T) {
 	k, spans := embedded(t, "commands"), tracetest.NewSpanRecorder()
 	tp := sdk.NewTracerProvider(sdk.WithSpanProcessor(spans))
-	p, err := kafka.NewPublisher(kafka.PublisherConfig{Brokers: k.Addr(), Timeout: 5 * time.Second}, &facts{}, tp, quiet())
+	p, err := kafka.NewPublisher(kafka.PublisherConfig{Brokers: k.Addr(), Timeout: 5 * time.Second}, &facts{}, tp, discardLog())
 	require.NoError(t, err)
 	defer func() { require.NoError(t, p.Close(context.Background())) }()
 
@@ -70,13 +70,13 @@ func TestPublisherCarriesTheTrace(t *testing.T) {
 	}
 	require.Equal(t, map[string]string{"batch.id": "b1", "pipeline": "nlp", "user.id": "teacher-1"}, attributes)
 
-	written := published(k.Addr())(t, "commands", 1)[0].Envelope.Metadata["traceparent"]
+	written := commandRecords(k.Addr())(t, "commands", 1)[0].Envelope.Metadata["traceparent"]
 	require.Contains(t, written, span.SpanContext().SpanID().String())
 }
 
-// The Java and Python clients put a key on the partition that murmur2 names;
-// franz-go's default partitioner does the same and was written by others.
-func TestPublisherPartitionsAsOtherClientsDo(t *testing.T) {
+// TestPublisherPartitionsLikeOtherClients compares the partitions with those of franz-go, which
+// uses murmur2 by default, as the Java and Python clients do.
+func TestPublisherPartitionsLikeOtherClients(t *testing.T) {
 	k := embedded(t, "commands")
 	p := publisher(t, k.Addr(), 5*time.Second, &facts{})
 	other, err := kgo.NewClient(kgo.SeedBrokers(k.Addr()), kgo.DefaultProduceTopic("commands"))
@@ -101,10 +101,11 @@ func TestPublisherPartitionsAsOtherClientsDo(t *testing.T) {
 			used[partition] = true
 		}
 	}
-	require.Greater(t, len(used), 1, "the keys tell nothing, all are on one partition")
+	require.Greater(t, len(used), 1, "all keys are on one partition, so the test proves nothing")
 }
 
-// Values of murmur2 that Kafka's own tests of its Java client state.
+// TestPublisherPartitionsByTheHashOfTheJavaClient uses values of murmur2 from the tests of
+// Kafka's Java client.
 func TestPublisherPartitionsByTheHashOfTheJavaClient(t *testing.T) {
 	k := embedded(t, "commands")
 	p := publisher(t, k.Addr(), 5*time.Second, &facts{})
@@ -122,7 +123,7 @@ func TestPublisherPartitionsByTheHashOfTheJavaClient(t *testing.T) {
 	}
 }
 
-func TestPublisherSurvivesAnOutageWithinItsLimit(t *testing.T) {
+func TestPublisherWaitsThroughAShortOutage(t *testing.T) {
 	k := embedded(t, "commands")
 	p := publisher(t, k.Addr(), 10*time.Second, &facts{})
 	require.NoError(t, p.Publish(t.Context(), command("commands", "b1")))
@@ -131,7 +132,7 @@ func TestPublisherSurvivesAnOutageWithinItsLimit(t *testing.T) {
 	go func() { done <- p.Publish(t.Context(), command("commands", "b1")) }()
 	select {
 	case err := <-done:
-		t.Fatalf("answered without a broker: %v", err)
+		t.Fatalf("returned without a broker: %v", err)
 	case <-time.After(200 * time.Millisecond):
 	}
 	k.Resume()
@@ -150,68 +151,70 @@ func TestPublisherStartsBeforeTheBroker(t *testing.T) {
 	}, 10*time.Second, 10*time.Millisecond)
 }
 
-// What its callers were told to repeat is not sent when the broker is back.
-func TestPublisherDropsWhatNobodyWaitsFor(t *testing.T) {
+// TestPublisherDropsCommandsOfCallersThatGaveUp checks that a command whose caller got an error
+// is not sent after the outage.
+func TestPublisherDropsCommandsOfCallersThatGaveUp(t *testing.T) {
 	k := embedded(t, "commands")
 	p := publisher(t, k.Addr(), 500*time.Millisecond, &facts{})
 	require.NoError(t, p.Publish(t.Context(), command("commands", "b1")))
-	refusal := k.FailWrites("commands")
+	fault := k.FailWrites("commands")
 	var group sync.WaitGroup
 	for range 10 {
 		group.Go(func() { _ = p.Publish(t.Context(), command("commands", "b1")) })
 	}
 	group.Wait()
-	// The next in the lane: when its turn is over, theirs is. Its own last
-	// request may still be on its way when the broker gives in.
+	// When the next command of the queue has ended, the others have too. The last request
+	// for this command may still be in progress when the fault is removed.
 	require.Error(t, p.Publish(t.Context(), command("commands", "b1")))
-	refusal.Remove()
+	fault.Remove()
 	require.NoError(t, p.Publish(t.Context(), command("commands", "b1")))
 	require.LessOrEqual(t, len(records(t, k.Addr(), "commands", 2)), 3)
 }
 
-func TestPublisherRefusesACrowdAtOnce(t *testing.T) {
+func TestPublisherRejectsTooManyPendingCommandsAtOnce(t *testing.T) {
 	t.Parallel()
 	k := embedded(t, "commands")
 	p := publisher(t, k.Addr(), 10*time.Second, &facts{})
 	require.NoError(t, p.Publish(t.Context(), command("commands", "b1")))
 	k.Hang()
-	const crowd, room = 1500, 1024
-	answers := make(chan error, crowd)
-	for range crowd {
-		go func() { answers <- p.Publish(t.Context(), command("commands", "b1")) }()
+	const callers, limit = 1500, 1024
+	results := make(chan error, callers)
+	for range callers {
+		go func() { results <- p.Publish(t.Context(), command("commands", "b1")) }()
 	}
-	for range crowd - room { // those without room do not wait for the broker
-		require.Error(t, <-answers)
+	for range callers - limit { // these do not wait for the broker
+		require.Error(t, <-results)
 	}
-	require.Empty(t, answers)
-	for range room {
-		require.Error(t, <-answers)
+	require.Empty(t, results)
+	for range limit {
+		require.Error(t, <-results)
 	}
 }
 
 func TestPublisherNeedsEnoughReplicas(t *testing.T) {
 	k := embedded(t, "commands")
 	p := publisher(t, k.Addr(), 500*time.Millisecond, &facts{})
-	refusal := k.FailWrites("commands")
+	fault := k.FailWrites("commands")
 	require.Equal(t, domain.KafkaPublishError, domain.CodeOf(p.Publish(t.Context(), command("commands", "b1"))))
-	refusal.Remove()
+	fault.Remove()
 	require.NoError(t, p.Publish(t.Context(), command("commands", "b1")))
 }
 
-// stuck has one command under way that the broker refuses for now.
-func stuck(t *testing.T, k *world.Kafka) (*kafka.Publisher, *world.InjectedFault, <-chan error) {
+// publishDuringFault starts to publish a command that the broker rejects until the fault is
+// removed.
+func publishDuringFault(t *testing.T, k *world.Kafka) (*kafka.Publisher, *world.InjectedFault, <-chan error) {
 	t.Helper()
 	p := publisher(t, k.Addr(), time.Minute, &facts{})
-	refusal := k.FailWrites("commands")
+	fault := k.FailWrites("commands")
 	done := make(chan error, 1)
 	go func() { done <- p.Publish(t.Context(), command("commands", "b1")) }()
-	require.NoError(t, refusal.WaitHit(t.Context()))
-	return p, refusal, done
+	require.NoError(t, fault.WaitHit(t.Context()))
+	return p, fault, done
 }
 
 func TestPublisherCloseFlushes(t *testing.T) {
-	p, refusal, outcome := stuck(t, embedded(t, "commands"))
-	time.AfterFunc(100*time.Millisecond, refusal.Remove)
+	p, fault, outcome := publishDuringFault(t, embedded(t, "commands"))
+	time.AfterFunc(100*time.Millisecond, fault.Remove)
 	require.NoError(t, p.Close(t.Context()))
 	require.NoError(t, <-outcome)
 	require.Equal(t, domain.KafkaPublishError, domain.CodeOf(p.Publish(t.Context(), command("commands", "b1"))), "closed")
@@ -219,7 +222,7 @@ func TestPublisherCloseFlushes(t *testing.T) {
 }
 
 func TestPublisherCloseIsBounded(t *testing.T) {
-	p, _, outcome := stuck(t, embedded(t, "commands"))
+	p, _, outcome := publishDuringFault(t, embedded(t, "commands"))
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	require.Equal(t, domain.Timeout, domain.CodeOf(p.Close(ctx)))

@@ -24,8 +24,8 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// certificate makes one for 127.0.0.1 that signs itself, and its PEM file.
-func certificate(t *testing.T) (tls.Certificate, string) {
+// selfSigned returns a self-signed certificate for 127.0.0.1 and the path of its PEM file.
+func selfSigned(t *testing.T) (tls.Certificate, string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
@@ -41,7 +41,7 @@ func certificate(t *testing.T) (tls.Certificate, string) {
 }
 
 func TestSecurityProtocols(t *testing.T) {
-	cert, file := certificate(t)
+	cert, file := selfSigned(t)
 	for _, security := range []kafka.Security{
 		{Protocol: "SSL", CAFile: file},
 		{Protocol: "SASL_PLAINTEXT", Mechanism: "PLAIN", Username: "edge", Password: "s3cret"},
@@ -59,12 +59,12 @@ func TestSecurityProtocols(t *testing.T) {
 			cluster, err := kfake.NewCluster(options...)
 			require.NoError(t, err)
 			defer cluster.Close()
-			bothWays(t, cluster, security)
+			publishAndConsume(t, cluster, security)
 
 			security.Password, security.CAFile = "wrong", ""
 			p, err := kafka.NewPublisher(kafka.PublisherConfig{
 				Brokers: cluster.ListenAddrs()[0], Timeout: 3 * time.Second, Security: security,
-			}, &facts{}, noop.NewTracerProvider(), quiet())
+			}, &facts{}, noop.NewTracerProvider(), discardLog())
 			require.NoError(t, err)
 			defer func() { require.NoError(t, p.Close(context.Background())) }()
 			want := domain.ConfigurationError
@@ -77,21 +77,21 @@ func TestSecurityProtocols(t *testing.T) {
 }
 
 // bothWays publishes a command and joins the consumer group.
-func bothWays(t *testing.T, cluster *kfake.Cluster, security kafka.Security) {
+func publishAndConsume(t *testing.T, cluster *kfake.Cluster, security kafka.Security) {
 	t.Helper()
 	addr := cluster.ListenAddrs()[0]
 	p, err := kafka.NewPublisher(kafka.PublisherConfig{Brokers: addr, Timeout: 5 * time.Second, Security: security},
-		&facts{}, noop.NewTracerProvider(), quiet())
+		&facts{}, noop.NewTracerProvider(), discardLog())
 	require.NoError(t, err)
 	defer func() { require.NoError(t, p.Close(context.Background())) }()
 	require.NoError(t, p.Publish(t.Context(), command("commands", "b1")))
 
-	s := newStage(addr)
+	s := newScenario(addr)
 	s.topic, s.config = "notifications", func(c *kafka.ConsumerConfig) { c.Security = security }
 	s.start(t).awaitHealth(t, domain.Healthy)
 	_, value := s.event("u1", nil)
 	require.NoError(t, p.Publish(t.Context(), domain.Command{Topic: "notifications", Key: "u1", Envelope: envelope(t, value)}))
-	s.ledger.await(t, "the notification", func() bool { return len(s.ledger.ids("u1")) == 1 })
+	s.published.await(t, "the notification", func() bool { return len(s.published.ids("u1")) == 1 })
 }
 
 func envelope(t *testing.T, value []byte) domain.Envelope {
@@ -101,27 +101,27 @@ func envelope(t *testing.T, value []byte) domain.Envelope {
 	return e
 }
 
-func TestPublisherReportsEveryBadSetting(t *testing.T) {
+func TestPublisherReportsEveryInvalidSetting(t *testing.T) {
 	bad := kafka.PublisherConfig{Brokers: ",", Security: kafka.Security{Protocol: "TELEPATHY"}}
 	require.Len(t, bad.Problems(domain.Testing), 3)
 	good := kafka.PublisherConfig{Brokers: "a:1,b:2", Timeout: 1}
 	require.Empty(t, good.Problems(domain.Production))
 	bad.Security = kafka.Security{Protocol: "SSL", CAFile: "/does/not/exist"}
-	_, err := kafka.NewPublisher(bad, &facts{}, noop.NewTracerProvider(), quiet())
+	_, err := kafka.NewPublisher(bad, &facts{}, noop.NewTracerProvider(), discardLog())
 	require.Equal(t, domain.InitializationFailed, domain.CodeOf(err))
 }
 
-// Whatever bytes a record holds, it is handed over or buried, never fatal.
+// FuzzRecord checks that no record makes the consumer panic.
 func FuzzRecord(f *testing.F) {
-	s := newStage(embedded(f).Addr())
+	s := newScenario(embedded(f).Addr())
 	_, value := s.event("u1", map[string]string{"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"})
 	f.Add(value)
 	f.Add([]byte(`{}`))
 	f.Add([]byte(``))
-	use := app.NewNotifications(app.NotificationConfig{Topic: domain.Topic(s.topic)}, s.ledger, nil, s.facts)
+	use := app.NewNotifications(app.NotificationConfig{Topic: domain.Topic(s.topic)}, s.published, nil, s.facts)
 	c, err := kafka.NewConsumer(kafka.ConsumerConfig{
 		Brokers: s.addr, Group: s.group, MaxBytes: 262144, MaxAge: time.Hour, Topic: domain.Topic(s.topic),
-	}, use, s.facts, s.traces, quiet())
+	}, use, s.facts, s.traces, discardLog())
 	require.NoError(f, err)
 	f.Fuzz(func(t *testing.T, value []byte) {
 		kafka.AcceptRecord(t, c, value)

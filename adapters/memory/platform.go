@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/huleedu/edge/domain"
@@ -12,19 +13,19 @@ import (
 )
 
 // Platform is a fake of the platform behind the gateway, for tests. It has no batches until
-// AddBatch is called, allows every pipeline unless SetVerdict has set another result, and
+// AddBatch is called, allows every pipeline unless SetPreflight has set another result, and
 // records all commands.
 type Platform struct {
-	mu       sync.Mutex
-	batches  map[domain.BatchID]domain.BatchReport
-	order    []domain.BatchID
-	verdicts map[domain.BatchID]domain.Verdict
-	failure  error
-	commands []domain.Command
+	mu         sync.Mutex
+	batches    map[domain.BatchID]domain.BatchReport
+	order      []domain.BatchID
+	preflights map[domain.BatchID]ports.PreflightResult
+	failure    error
+	commands   []domain.Command
 
 	registered []domain.Registration
 	prompts    map[domain.BatchID]*domain.PromptRef
-	reply      *domain.Reply
+	reply      *ports.Passthrough
 }
 
 var (
@@ -36,9 +37,9 @@ var (
 // NewPlatform returns a platform without batches.
 func NewPlatform() *Platform {
 	return &Platform{
-		batches:  map[domain.BatchID]domain.BatchReport{},
-		verdicts: map[domain.BatchID]domain.Verdict{},
-		prompts:  map[domain.BatchID]*domain.PromptRef{},
+		batches:    map[domain.BatchID]domain.BatchReport{},
+		preflights: map[domain.BatchID]ports.PreflightResult{},
+		prompts:    map[domain.BatchID]*domain.PromptRef{},
 	}
 }
 
@@ -56,11 +57,11 @@ func (p *Platform) AddBatch(batch domain.BatchID, report domain.BatchReport) {
 	p.batches[batch] = report
 }
 
-// SetVerdict sets the preflight result of a batch for all pipelines.
-func (p *Platform) SetVerdict(batch domain.BatchID, v domain.Verdict) {
+// SetPreflight sets the preflight result of a batch for all pipelines.
+func (p *Platform) SetPreflight(batch domain.BatchID, v ports.PreflightResult) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.verdicts[batch] = v
+	p.preflights[batch] = v
 }
 
 // Fail makes every call return err. Fail(nil) ends the failure.
@@ -92,38 +93,39 @@ func (p *Platform) Status(ctx context.Context, _ domain.Caller, batch domain.Bat
 }
 
 // List returns a page of the caller's batches in the order of the AddBatch calls.
-func (p *Platform) List(ctx context.Context, caller domain.Caller, q domain.BatchQuery) (domain.BatchPage, error) {
+func (p *Platform) List(ctx context.Context, caller domain.Caller, q domain.PlatformQuery) (domain.PlatformPage, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := p.currentError(ctx); err != nil {
-		return domain.BatchPage{}, err
+		return domain.PlatformPage{}, err
 	}
-	page := domain.BatchPage{Batches: []domain.Document{}}
+	wanted, _ := domain.ClientStatusOf(q.Overall)
+	page := domain.PlatformPage{Batches: []domain.ListedBatch{}}
 	for _, id := range p.order {
 		report := p.batches[id]
 		status, _ := domain.ClientStatusOf(report.Overall)
-		if report.Owner != caller.User || (q.Status != "" && q.Status != status) {
+		if report.Owner != caller.User || (q.Overall != "" && status != wanted) {
 			continue
 		}
 		page.Total++
 		if page.Total > q.Offset && len(page.Batches) < q.Limit {
-			page.Batches = append(page.Batches, document(id, string(status)))
+			page.Batches = append(page.Batches, listed(id, report.Overall))
 		}
 	}
 	return page, nil
 }
 
-// Check returns the result that SetVerdict has set. The default is allowed.
-func (p *Platform) Check(ctx context.Context, _ domain.Caller, batch domain.BatchID, _ domain.Pipeline) (domain.Verdict, error) {
+// Check returns the result that SetPreflight has set. The default is allowed.
+func (p *Platform) Check(ctx context.Context, _ domain.Caller, batch domain.BatchID, _ domain.Pipeline) (ports.PreflightResult, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := p.currentError(ctx); err != nil {
-		return domain.Verdict{}, err
+		return ports.PreflightResult{}, err
 	}
-	if v, decided := p.verdicts[batch]; decided {
+	if v, decided := p.preflights[batch]; decided {
 		return v, nil
 	}
-	return domain.Verdict{Allowed: true}, nil
+	return ports.PreflightResult{Allowed: true}, nil
 }
 
 // Publish records a copy of the command.
@@ -154,6 +156,12 @@ func (p *Platform) currentError(ctx context.Context) error {
 		return domain.Unreachable("platform", err)
 	}
 	return p.failure
+}
+
+// listed returns the entry of a batch in a list.
+func listed(batch domain.BatchID, overall string) domain.ListedBatch {
+	head := strings.TrimSuffix(string(document(batch, "")), `""}`)
+	return domain.ListedBatch{Overall: overall, Head: []byte(head), Tail: []byte("}")}
 }
 
 // document returns the JSON object of a batch, without its owner.

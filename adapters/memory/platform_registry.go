@@ -15,7 +15,7 @@ import (
 var _ ports.BatchRegistry = (*Platform)(nil)
 
 // SetReply sets a fixed reply to all registrations and prompts.
-func (p *Platform) SetReply(r domain.Reply) {
+func (p *Platform) SetReply(r ports.Passthrough) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.reply = &r
@@ -36,7 +36,7 @@ func (p *Platform) Registered() []domain.Registration {
 }
 
 // Register adds a batch that waits for content.
-func (p *Platform) Register(ctx context.Context, caller domain.Caller, r domain.Registration) (domain.Reply, error) {
+func (p *Platform) Register(ctx context.Context, caller domain.Caller, r domain.Registration) (ports.Passthrough, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if fixed, err := p.fixedReply(ctx); fixed != nil || err != nil {
@@ -54,7 +54,7 @@ func (p *Platform) Register(ctx context.Context, caller domain.Caller, r domain.
 }
 
 // SetPrompt sets the prompt reference of a batch of the caller.
-func (p *Platform) SetPrompt(ctx context.Context, caller domain.Caller, batch domain.BatchID, prompt domain.PromptRef) (domain.Reply, error) {
+func (p *Platform) SetPrompt(ctx context.Context, caller domain.Caller, batch domain.BatchID, prompt domain.PromptRef) (ports.Passthrough, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if fixed, err := p.fixedReply(ctx); fixed != nil || err != nil {
@@ -72,7 +72,7 @@ func (p *Platform) SetPrompt(ctx context.Context, caller domain.Caller, batch do
 }
 
 // fixedReply returns the error of Fail or the reply of SetReply. The caller holds the lock.
-func (p *Platform) fixedReply(ctx context.Context) (*domain.Reply, error) {
+func (p *Platform) fixedReply(ctx context.Context) (*ports.Passthrough, error) {
 	if err := p.currentError(ctx); err != nil {
 		return nil, err
 	}
@@ -83,18 +83,18 @@ func (p *Platform) fixedReply(ctx context.Context) (*domain.Reply, error) {
 }
 
 // cloneReply returns a copy of a reply, or an empty reply for nil.
-func cloneReply(r *domain.Reply) domain.Reply {
+func cloneReply(r *ports.Passthrough) ports.Passthrough {
 	if r == nil {
-		return domain.Reply{}
+		return ports.Passthrough{}
 	}
-	return domain.Reply{Status: r.Status, ContentType: r.ContentType, RetryAfter: r.RetryAfter, Body: bytes.Clone(r.Body)}
+	return ports.Passthrough{Status: r.Status, ContentType: r.ContentType, RetryAfter: r.RetryAfter, Body: bytes.Clone(r.Body)}
 }
 
 // jsonReply returns a reply with a JSON document.
-func jsonReply(status int, document map[string]any) domain.Reply {
+func jsonReply(status int, document map[string]any) ports.Passthrough {
 	body, err := json.Marshal(document)
 	if err != nil { // impossible: strings and prompts can always be encoded
 		body = []byte("{}")
 	}
-	return domain.Reply{Status: status, ContentType: "application/json", Body: body}
+	return ports.Passthrough{Status: status, ContentType: "application/json", Body: body}
 }

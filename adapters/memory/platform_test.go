@@ -47,7 +47,7 @@ func batches() contract.BatchesHarness {
 func preflights() contract.PreflightHarness {
 	return contract.PreflightHarness{New: func(testing.TB) contract.PreflightRig {
 		p := memory.NewPlatform()
-		return contract.PreflightRig{Checker: p, SetVerdict: p.SetVerdict, Fail: failWith(p)}
+		return contract.PreflightRig{Checker: p, SetPreflight: p.SetPreflight, Fail: failWith(p)}
 	}}
 }
 
@@ -113,7 +113,7 @@ func commands() contract.PublisherHarness {
 func TestPlatformAllowsByDefault(t *testing.T) {
 	v, err := memory.NewPlatform().Check(t.Context(), domain.Caller{}, "b1", "nlp")
 	require.NoError(t, err)
-	require.Equal(t, domain.Verdict{Allowed: true}, v)
+	require.Equal(t, ports.PreflightResult{Allowed: true}, v)
 }
 
 func TestPlatformReturnsTheGivenDocument(t *testing.T) {

@@ -61,7 +61,7 @@ func TestCAFileMustHoldACertificateAndBeUsed(t *testing.T) {
 		var e *domain.Error
 		_, err := redis.Open(c)
 		require.ErrorAs(t, err, &e)
-		require.Equal(t, "REDIS_CA_FILE", e.Details["config_key"])
+		require.Equal(t, "REDIS_CA_FILE", e.Setting)
 	}
 }
 

@@ -21,7 +21,7 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// received is a batch of spans with the protocol and path it came by.
+// received is a batch of spans, with the protocol and path of its request.
 type received struct {
 	protocol, path string
 	request        *otlp.ExportTraceServiceRequest
@@ -33,13 +33,13 @@ type receiver struct {
 	got chan<- received
 }
 
-// Export hands over a batch.
+// Export sends a batch to the channel.
 func (r *receiver) Export(_ context.Context, in *otlp.ExportTraceServiceRequest) (*otlp.ExportTraceServiceResponse, error) {
 	r.got <- received{protocol: "grpc", request: in}
 	return &otlp.ExportTraceServiceResponse{}, nil
 }
 
-// grpcCollector is a collector that accepts OTLP over gRPC; it returns its URL.
+// grpcCollector starts a collector for OTLP over gRPC and returns its URL.
 func grpcCollector(t *testing.T, got chan<- received) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -51,16 +51,16 @@ func serveGRPC(t *testing.T, listener net.Listener, got chan<- received) string 
 	t.Helper()
 	s := grpc.NewServer()
 	otlp.RegisterTraceServiceServer(s, &receiver{got: got})
-	ended := make(chan error, 1)
-	go func() { ended <- s.Serve(listener) }()
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(listener) }()
 	t.Cleanup(func() {
 		s.Stop()
-		require.NoError(t, <-ended)
+		require.NoError(t, <-done)
 	})
 	return "http://" + listener.Addr().String()
 }
 
-// httpCollector is a collector that accepts OTLP over HTTP; it returns its URL.
+// httpCollector starts a collector for OTLP over HTTP and returns its URL.
 func httpCollector(t *testing.T, got chan<- received) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -74,7 +74,7 @@ func httpCollector(t *testing.T, got chan<- received) string {
 	return s.URL
 }
 
-// requireSpan sends one span and returns how it arrived.
+// requireSpan sends one span and returns the batch that the collector received.
 func requireSpan(t *testing.T, o telemetry.OTelConfig, got <-chan received) received {
 	t.Helper()
 	require.Empty(t, o.Problems(domain.Production))
@@ -106,10 +106,10 @@ func TestSpansAreSentByTheNamedProtocol(t *testing.T) {
 		"grpc, with the path of HTTP": {func(o *telemetry.OTelConfig) {
 			o.TracesEndpoint, o.Protocol = overGRPC+"/v1/traces", "grpc"
 		}, "grpc", ""},
-		"protocol of traces wins": {func(o *telemetry.OTelConfig) {
+		"protocol of traces has precedence": {func(o *telemetry.OTelConfig) {
 			o.Endpoint, o.Protocol, o.TracesProtocol = overGRPC, "http/protobuf", "grpc"
 		}, "grpc", ""},
-		"endpoint of traces wins": {func(o *telemetry.OTelConfig) {
+		"endpoint of traces has precedence": {func(o *telemetry.OTelConfig) {
 			o.Endpoint, o.TracesEndpoint = overGRPC, overHTTP+"/spans"
 		}, "http", "/spans"},
 	} {
@@ -123,7 +123,7 @@ func TestSpansAreSentByTheNamedProtocol(t *testing.T) {
 	}
 }
 
-// The platform's deployments name the port of gRPC and no protocol.
+// TestPort4317MeansGRPC: the platform's deployments set the port of gRPC, but no protocol.
 func TestPort4317MeansGRPC(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:4317")
 	if err != nil {

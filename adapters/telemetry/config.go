@@ -2,11 +2,12 @@ package telemetry
 
 import (
 	"cmp"
-	"log/slog"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+
+	"go.uber.org/zap/zapcore"
 
 	"github.com/huleedu/edge/domain"
 )
@@ -24,7 +25,7 @@ type Config struct {
 	// forwarded.
 	EnableTracing bool `env:"ENABLE_TRACING" envDefault:"true" alias:"ENABLE_TRACING"`
 	// ServiceName replaces the service's own name in logs and spans. Errors and
-	// health answers keep the name of the contract.
+	// health responses keep the name of the contract.
 	ServiceName string `env:"SERVICE_NAME" alias:"SERVICE_NAME"`
 }
 
@@ -47,18 +48,18 @@ const (
 
 // level returns the level. It also accepts the names of Python's logging, because
 // existing deployments use them.
-func (c Config) level() (slog.Level, bool) {
+func (c Config) level() (zapcore.Level, bool) {
 	switch strings.ToLower(c.LogLevel) {
 	case "debug":
-		return slog.LevelDebug, true
+		return zapcore.DebugLevel, true
 	case "info":
-		return slog.LevelInfo, true
+		return zapcore.InfoLevel, true
 	case "warn", "warning":
-		return slog.LevelWarn, true
+		return zapcore.WarnLevel, true
 	case "error", "critical":
-		return slog.LevelError, true
+		return zapcore.ErrorLevel, true
 	default:
-		return slog.LevelInfo, false
+		return zapcore.InfoLevel, false
 	}
 }
 

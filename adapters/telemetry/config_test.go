@@ -23,7 +23,7 @@ func TestDefaultsHaveNoProblems(t *testing.T) {
 	require.Empty(t, otel.Problems(domain.Production))
 }
 
-func TestLevelNamesOfPythonAreKnown(t *testing.T) {
+func TestLevelNamesOfPythonAreValid(t *testing.T) {
 	for _, name := range []string{"DEBUG", "INFO", "WARNING", "warn", "ERROR", "CRITICAL"} {
 		c := defaults()
 		c.LogLevel = name
@@ -31,7 +31,7 @@ func TestLevelNamesOfPythonAreKnown(t *testing.T) {
 	}
 }
 
-func TestEveryProblemIsNamedAtOnce(t *testing.T) {
+func TestProblemsContainsEveryInvalidSetting(t *testing.T) {
 	c := telemetry.Config{LogLevel: "loud", LogFormat: "xml"}
 	require.Equal(t, []string{"LOG_LEVEL", "LOG_FORMAT"}, keys(t, c.Problems(domain.Testing)))
 
@@ -68,15 +68,13 @@ func FuzzProblemsNeverPanics(f *testing.F) {
 	})
 }
 
-// keys are the settings that the problems name.
+// keys returns the settings of the problems.
 func keys(t *testing.T, problems []error) []string {
 	t.Helper()
 	out := make([]string, 0, len(problems))
 	for _, p := range problems {
 		require.Equal(t, domain.ConfigurationError, domain.CodeOf(p))
-		key, ok := domain.As(p).Details["config_key"].(string)
-		require.True(t, ok)
-		out = append(out, key)
+		out = append(out, domain.As(p).Setting)
 	}
 	return out
 }

@@ -6,41 +6,31 @@ import (
 	"slices"
 
 	"go.opentelemetry.io/otel/trace"
-	"go.uber.org/zap/zapcore"
 
 	"github.com/huleedu/edge/domain"
 )
 
-// contextHandler adds the request's ids from the context to each log line. It handles groups
-// itself, so that these attributes stay at the top level.
+// contextHandler adds the request's ids from the context to each log line, as top-level
+// attributes also inside groups.
 type contextHandler struct {
-	// sampler samples repeated messages before any work is done for a line. It writes
-	// nothing itself.
-	sampler zapcore.Core
-	inner   slog.Handler
-	groups  []group
-}
-
-// group is an open group with its attributes.
-type group struct {
-	name  string
-	attrs []slog.Attr
+	// base has no open group.
+	base slog.Handler
+	// scopes are the first WithGroup call and all later WithAttrs and WithGroup calls.
+	// Handle repeats them after it has added the ids.
+	scopes []func(slog.Handler) slog.Handler
 }
 
 // Enabled reports whether lines of the level are written.
 func (h *contextHandler) Enabled(ctx context.Context, l slog.Level) bool {
-	return h.inner.Enabled(ctx, l)
+	return h.base.Enabled(ctx, l)
 }
 
 // WithAttrs returns a handler that adds the attributes to each line.
 func (h *contextHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	if len(h.groups) == 0 {
-		return &contextHandler{sampler: h.sampler, inner: h.inner.WithAttrs(attrs)}
+	if len(h.scopes) == 0 {
+		return &contextHandler{base: h.base.WithAttrs(attrs)}
 	}
-	groups := slices.Clone(h.groups)
-	last := &groups[len(groups)-1]
-	last.attrs = append(slices.Clone(last.attrs), attrs...)
-	return &contextHandler{sampler: h.sampler, inner: h.inner, groups: groups}
+	return h.with(func(inner slog.Handler) slog.Handler { return inner.WithAttrs(attrs) })
 }
 
 // WithGroup returns a handler that nests further attributes in a group.
@@ -48,47 +38,33 @@ func (h *contextHandler) WithGroup(name string) slog.Handler {
 	if name == "" {
 		return h
 	}
-	return &contextHandler{sampler: h.sampler, inner: h.inner, groups: append(slices.Clone(h.groups), group{name: name})}
+	return h.with(func(inner slog.Handler) slog.Handler { return inner.WithGroup(name) })
 }
 
-// Handle writes a line unless sampling drops it.
+func (h *contextHandler) with(scope func(slog.Handler) slog.Handler) *contextHandler {
+	return &contextHandler{base: h.base, scopes: append(slices.Clip(h.scopes), scope)}
+}
+
+// Handle writes a line. It returns nil also for a line that sampling drops.
 func (h *contextHandler) Handle(ctx context.Context, r slog.Record) error {
-	if h.sampler.Check(zapcore.Entry{Time: r.Time, Level: zapLevel(r.Level), Message: r.Message}, nil) == nil {
-		return nil
+	if len(h.scopes) > 0 {
+		inner := h.base.WithAttrs(requestAttrs(ctx))
+		for _, scope := range h.scopes {
+			inner = scope(inner)
+		}
+		return inner.Handle(ctx, r)
 	}
+	// A new record costs a tenth of WithAttrs for each line.
 	out := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
 	out.AddAttrs(requestAttrs(ctx)...)
-	if len(h.groups) == 0 {
-		r.Attrs(func(a slog.Attr) bool {
-			out.AddAttrs(a)
-			return true
-		})
-	} else {
-		out.AddAttrs(h.nested(r))
-	}
-	return h.inner.Handle(ctx, out)
-}
-
-// nested returns the line's attributes nested in the open groups. It omits empty groups.
-func (h *contextHandler) nested(r slog.Record) slog.Attr {
-	attrs := make([]slog.Attr, 0, r.NumAttrs())
 	r.Attrs(func(a slog.Attr) bool {
-		attrs = append(attrs, a)
+		out.AddAttrs(a)
 		return true
 	})
-	for _, g := range slices.Backward(h.groups) {
-		attrs = append(slices.Clone(g.attrs), attrs...)
-		if len(attrs) > 0 {
-			attrs = []slog.Attr{{Key: g.name, Value: slog.GroupValue(attrs...)}}
-		}
-	}
-	if len(attrs) == 0 {
-		return slog.Attr{}
-	}
-	return attrs[0]
+	return h.base.Handle(ctx, out)
 }
 
-// requestAttrs returns the request's ids in the context.
+// requestAttrs returns the ids of the request that ctx belongs to; none outside a request.
 func requestAttrs(ctx context.Context) []slog.Attr {
 	attrs := make([]slog.Attr, 0, 4)
 	t := domain.RequestContextOf(ctx)

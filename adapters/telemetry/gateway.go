@@ -29,30 +29,30 @@ func NewGatewayObserver() *Observer {
 	o := newObserver()
 	m := gatewayMetrics{
 		requests: o.counters("gateway_http_requests_total",
-			"HTTP requests answered.", "method", "endpoint", "http_status"),
+			"HTTP requests with a response.", "method", "endpoint", "http_status"),
 		requestSeconds: o.histograms("gateway_http_request_duration_seconds",
-			"Time to answer an HTTP request.", answerBuckets(), "method", "endpoint"),
+			"Time from an HTTP request to its response.", answerBuckets(), "method", "endpoint"),
 		inProgress: o.gauge("gateway_http_requests_in_progress",
-			"HTTP requests being answered."),
+			"HTTP requests in progress."),
 		published: o.counters("gateway_events_published_total",
 			"Events that Kafka confirmed.", "topic", "event_type"),
 		publishSeconds: o.histogram("gateway_publish_duration_seconds",
-			"Time of an attempt to publish, however it ended.", publishBuckets()),
+			"Duration of an attempt to publish, successful or not.", publishBuckets()),
 		serviceCalls: o.counters("gateway_downstream_service_calls_total",
-			"Calls to services behind the gateway; status 0: no answer.", "service", "method", "endpoint", "status_code"),
+			"Calls to services behind the gateway; status 0: no response.", "service", "method", "endpoint", "status_code"),
 		serviceSeconds: o.histograms("gateway_downstream_service_call_duration_seconds",
-			"Time of a call to a service behind the gateway.", answerBuckets(), "service", "method", "endpoint"),
+			"Duration of a call to a service behind the gateway.", answerBuckets(), "service", "method", "endpoint"),
 		errors: o.counters("gateway_api_errors_total",
-			"Errors answered to clients.", "endpoint", "error_type"),
+			"Error responses to clients.", "endpoint", "error_type"),
 		circuits: o.gauges("gateway_circuit_state",
-			"Whether calls to a service are let through: 0 all, 1 a few to try, 2 none.", "service"),
+			"State of the circuit breaker of a service: 0 closed, 1 half-open, 2 open.", "service"),
 		limited: newEnumCounter(o.counters("gateway_rate_limited_total",
-			"Requests refused by a rate limit.", "class"),
+			"Requests rejected by a rate limit.", "class"),
 			stringLabel, otherLabel, domain.LimitClasses()...),
 		limitsDegraded: o.gauge("gateway_rate_limiter_degraded",
-			"1 while this node decides about rate limits without the others, because Redis is away."),
+			"1 while this node applies rate limits without the other nodes, because Redis is unavailable."),
 		tokenValidation: tokenValidation(o),
-		tokenCacheHits:  o.counter("jwt_cache_hits_total", "Tokens judged from memory."),
+		tokenCacheHits:  o.counter("jwt_cache_hits_total", "Tokens validated from the cache."),
 	}
 	o.count = m.count
 	return o
@@ -106,7 +106,7 @@ func circuitValue(s domain.CircuitState) float64 {
 
 // tokenValidation registers the metric that both services share.
 func tokenValidation(o *Observer) enumCounter[domain.TokenResult] {
-	return newEnumCounter(o.counters("jwt_validation_total", "Tokens judged.", "result"),
+	return newEnumCounter(o.counters("jwt_validation_total", "Validated tokens.", "result"),
 		stringLabel, string(domain.TokenResultInvalid), domain.TokenResultSuccess, domain.TokenResultExpired, domain.TokenResultInvalid)
 }
 

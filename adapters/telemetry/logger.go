@@ -30,12 +30,11 @@ const (
 // concurrent use. An unknown format counts as json, an unknown level as info.
 func NewLogger(c Config, s domain.Service, w io.Writer) *slog.Logger {
 	level, _ := c.level()
-	core := zapcore.NewCore(encoder(c.LogFormat), zapcore.Lock(zapcore.AddSync(w)), zapLevel(level))
-	thin := zapcore.NewSamplerWithOptions(core, sampleTick, sampleFirst, sampleEvery)
+	core := zapcore.NewCore(encoder(c.LogFormat), zapcore.Lock(zapcore.AddSync(w)), level)
 	core = core.With([]zapcore.Field{zap.String("service", c.name(s))})
+	core = zapcore.NewSamplerWithOptions(core, sampleTick, sampleFirst, sampleEvery)
 	// Stack traces are disabled, because the message identifies the log call.
-	inner := zapslog.NewHandler(core, zapslog.AddStacktraceAt(math.MaxInt))
-	return slog.New(&contextHandler{sampler: thin, inner: inner})
+	return slog.New(&contextHandler{base: zapslog.NewHandler(core, zapslog.AddStacktraceAt(math.MaxInt))})
 }
 
 func encoder(format string) zapcore.Encoder {
@@ -62,17 +61,4 @@ func encodeLevel(l zapcore.Level, e zapcore.PrimitiveArrayEncoder) {
 
 func encodeTime(t time.Time, e zapcore.PrimitiveArrayEncoder) {
 	e.AppendString(t.UTC().Format("2006-01-02T15:04:05.000000Z07:00"))
-}
-
-func zapLevel(l slog.Level) zapcore.Level {
-	switch l {
-	case slog.LevelDebug:
-		return zapcore.DebugLevel
-	case slog.LevelWarn:
-		return zapcore.WarnLevel
-	case slog.LevelError:
-		return zapcore.ErrorLevel
-	default:
-		return zapcore.InfoLevel
-	}
 }

@@ -12,12 +12,13 @@ import (
 	"testing/slogtest"
 
 	"github.com/stretchr/testify/require"
+	sdk "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/huleedu/edge/adapters/telemetry"
 	"github.com/huleedu/edge/domain"
 )
 
-// lines reads what a logger wrote, one object a line.
+// lines decodes the lines of a logger, one JSON object each.
 func lines(t *testing.T, b *bytes.Buffer) []map[string]any {
 	t.Helper()
 	var out []map[string]any
@@ -47,7 +48,7 @@ func TestLineHasStableFields(t *testing.T) {
 	}, line)
 }
 
-// The platform's log pipeline filters by these names.
+// TestLevelsHaveThePlatformsNames: the platform's log pipeline filters by these names.
 func TestLevelsHaveThePlatformsNames(t *testing.T) {
 	for level, name := range map[slog.Level]string{
 		slog.LevelDebug: "debug", slog.LevelInfo: "info", slog.LevelWarn: "warning", slog.LevelError: "error",
@@ -71,13 +72,13 @@ func TestLevelsHaveThePlatformsNames(t *testing.T) {
 
 func TestRequestIDsAreTopLevelFields(t *testing.T) {
 	var b bytes.Buffer
-	recorder := telemetry.NewRecorder()
+	tracer := sdk.NewTracerProvider().Tracer("test")
 	ctx := domain.WithRequestContext(t.Context(), domain.RequestContext{CorrelationID: "c-1", RequestID: "r-1"})
-	ctx, span := recorder.Provider().Tracer("test").Start(ctx, "work")
+	ctx, span := tracer.Start(ctx, "work")
 	defer span.End()
 
 	log := telemetry.NewLogger(defaults(), domain.GatewayService, &b)
-	log.With("a", 1).WithGroup("g").With("b", 2).WithGroup("h").InfoContext(ctx, "deep", "c", 3)
+	log.With("a", 1).WithGroup("g").With("b", 2).WithGroup("h").InfoContext(ctx, "nested", "c", 3)
 
 	line := lines(t, &b)[0]
 	require.Equal(t, "c-1", line["correlation_id"])

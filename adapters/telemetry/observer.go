@@ -5,6 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/huleedu/edge/domain"
@@ -34,37 +35,27 @@ func (o *Observer) Handler() http.Handler {
 }
 
 func (o *Observer) counter(name, help string) prometheus.Counter {
-	c := prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
-	o.registry.MustRegister(c)
-	return c
+	return promauto.With(o.registry).NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 }
 
 func (o *Observer) counters(name, help string, labels ...string) *prometheus.CounterVec {
-	c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
-	o.registry.MustRegister(c)
-	return c
+	return promauto.With(o.registry).NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 }
 
 func (o *Observer) gauge(name, help string) prometheus.Gauge {
-	g := prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
-	o.registry.MustRegister(g)
-	return g
+	return promauto.With(o.registry).NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
 }
 
 func (o *Observer) gauges(name, help string, labels ...string) *prometheus.GaugeVec {
-	g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
-	o.registry.MustRegister(g)
-	return g
+	return promauto.With(o.registry).NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
 }
 
 func (o *Observer) histogram(name, help string, buckets []float64) prometheus.Histogram {
-	h := prometheus.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets})
-	o.registry.MustRegister(h)
-	return h
+	opts := prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}
+	return promauto.With(o.registry).NewHistogram(opts)
 }
 
 func (o *Observer) histograms(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
-	h := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels)
-	o.registry.MustRegister(h)
-	return h
+	opts := prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}
+	return promauto.With(o.registry).NewHistogramVec(opts, labels)
 }

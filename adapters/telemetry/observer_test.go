@@ -22,7 +22,7 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// facts is one of each, with values that labels can show.
+// facts returns one fact of each type, with values that are valid labels.
 func facts() []domain.Fact {
 	return []domain.Fact{
 		domain.RequestStarted{},
@@ -52,7 +52,7 @@ func facts() []domain.Fact {
 	}
 }
 
-// The names and labels that dashboards and alerts match on.
+// The names and labels that dashboards and alerts use.
 const gatewayGolden = `
 gateway_api_errors_total{endpoint,error_type}
 gateway_circuit_state{service}
@@ -120,7 +120,7 @@ func TestEveryFactIsCountedSomewhere(t *testing.T) {
 			o.Observe(f)
 			counted = counted || own(scrape(t, o)) != before
 		}
-		require.True(t, counted, "%T moves no metric of either service", f)
+		require.True(t, counted, "%T changes no metric of either service", f)
 	}
 	declared := declaredFacts(t)
 	require.NotEmpty(t, declared)
@@ -129,7 +129,7 @@ func TestEveryFactIsCountedSomewhere(t *testing.T) {
 	}
 }
 
-// declaredFacts are the types of package domain that have the method fact.
+// declaredFacts returns the types of package domain with the method fact.
 func declaredFacts(t *testing.T) []string {
 	t.Helper()
 	f, err := parser.ParseFile(token.NewFileSet(), "../../domain/fact.go", nil, 0)
@@ -145,7 +145,7 @@ func declaredFacts(t *testing.T) []string {
 	return out
 }
 
-func TestGatewayCounts(t *testing.T) {
+func TestGatewayMetrics(t *testing.T) {
 	o := telemetry.NewGatewayObserver()
 	o.Observe(domain.RequestStarted{})
 	o.Observe(domain.RequestStarted{})
@@ -175,7 +175,7 @@ func TestGatewayCounts(t *testing.T) {
 	}
 }
 
-func TestSocketsAreCountedThroughTheirLife(t *testing.T) {
+func TestConnectionMetrics(t *testing.T) {
 	o := telemetry.NewWebSocketObserver()
 	o.Observe(domain.ConnectionAccepted{})
 	o.Observe(domain.ConnectionAccepted{})
@@ -206,8 +206,8 @@ func TestSocketsAreCountedThroughTheirLife(t *testing.T) {
 		buckets(page, "websocket_connection_duration_seconds"))
 }
 
-// TestClosedListsOfTheContract: the series of these labels are exactly those of
-// the contract, each moved by its own fact, also after a fact that is unknown.
+// TestClosedListsOfTheContract checks that these labels have exactly the values of the contract,
+// also after a fact with an unknown value, and that each fact counts for its own value.
 func TestClosedListsOfTheContract(t *testing.T) {
 	failed := []domain.FailureReason{domain.InvalidUTF8, domain.MessageTooBig, domain.SlowConsumer, domain.WriteFailed}
 	handled := []domain.NotificationResult{
@@ -239,18 +239,18 @@ func TestClosedListsOfTheContract(t *testing.T) {
 }
 
 func TestUnknownLabelsDoNotGrowTheRegistry(t *testing.T) {
-	odd := strings.Repeat("z", 100)
+	unknown := strings.Repeat("z", 100)
 	for _, o := range []*telemetry.Observer{telemetry.NewGatewayObserver(), telemetry.NewWebSocketObserver()} {
-		o.Observe(domain.RequestServed{Method: odd, Status: 700})
-		o.Observe(domain.RequestFailed{Code: domain.Code(odd)})
-		o.Observe(domain.TokenChecked{Result: domain.TokenResult(odd)})
+		o.Observe(domain.RequestServed{Method: unknown, Status: 700})
+		o.Observe(domain.RequestFailed{Code: domain.Code(unknown)})
+		o.Observe(domain.TokenChecked{Result: domain.TokenResult(unknown)})
 		o.Observe(domain.CloseCodeObserved{Code: 4999})
-		o.Observe(domain.MessageFailed{Reason: domain.FailureReason(odd)})
-		o.Observe(domain.FrameReceived{Type: domain.FrameType(odd)})
-		o.Observe(domain.RequestLimited{Class: domain.LimitClass(odd)})
-		o.Observe(domain.NotificationHandled{Result: domain.NotificationResult(odd)})
+		o.Observe(domain.MessageFailed{Reason: domain.FailureReason(unknown)})
+		o.Observe(domain.FrameReceived{Type: domain.FrameType(unknown)})
+		o.Observe(domain.RequestLimited{Class: domain.LimitClass(unknown)})
+		o.Observe(domain.NotificationHandled{Result: domain.NotificationResult(unknown)})
 		page := scrape(t, o)
-		require.NotContains(t, page, odd)
+		require.NotContains(t, page, unknown)
 		require.NotContains(t, page, "4999")
 		require.Contains(t, page, `endpoint="unmatched",http_status="other",method="OTHER"`)
 		require.Contains(t, page, `jwt_validation_total{result="invalid"} 1`)
@@ -266,18 +266,18 @@ func TestBothServicesFitInOneProcess(t *testing.T) {
 	})
 }
 
-// scrape is the text that Prometheus would read.
+// scrape returns the response to Prometheus.
 func scrape(t *testing.T, o *telemetry.Observer) string {
 	t.Helper()
-	answer := httptest.NewRecorder()
-	o.Handler().ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", http.NoBody))
-	require.Equal(t, http.StatusOK, answer.Code)
-	body, err := io.ReadAll(answer.Body)
+	response := httptest.NewRecorder()
+	o.Handler().ServeHTTP(response, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", http.NoBody))
+	require.Equal(t, http.StatusOK, response.Code)
+	body, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
 	return string(body)
 }
 
-// own leaves out what the process tells of itself, and comments.
+// own removes comments and the metrics of the Go runtime and the process.
 func own(page string) string {
 	var out []string
 	for line := range strings.Lines(page) {
@@ -288,7 +288,7 @@ func own(page string) string {
 	return strings.Join(out, "")
 }
 
-// families lists metrics as name{label,label}, sorted.
+// families returns the metrics as name{label,label}, sorted.
 func families(page string) []string {
 	found := map[string]bool{}
 	sample := regexp.MustCompile(`^([a-z_]+?)(_bucket|_sum|_count)?(?:\{(.*)\})? \S+$`)
@@ -306,7 +306,7 @@ func families(page string) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-// buckets are a histogram's upper bounds, in order.
+// buckets returns the upper bounds of a histogram, in order.
 func buckets(page, name string) []string {
 	found := regexp.MustCompile(name+`_bucket\{le="([^"]+)"\}`).FindAllStringSubmatch(page, -1)
 	out := make([]string, 0, len(found))

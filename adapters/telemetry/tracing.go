@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/huleedu/edge/domain"
 )
@@ -37,7 +38,7 @@ type Tracing struct {
 // It returns an INITIALIZATION_FAILED for invalid settings. The caller must call Close.
 func NewTracing(c Config, o OTelConfig, s domain.Service, log *slog.Logger) (*Tracing, error) {
 	if !c.EnableTracing || o.Disabled {
-		return &Tracing{provider: noopProvider{}}, nil
+		return &Tracing{provider: noop.NewTracerProvider()}, nil
 	}
 	if o.endpoint() == "" {
 		p := sdk.NewTracerProvider(sdk.WithSampler(sdk.NeverSample()))
@@ -100,7 +101,7 @@ func (t *Tracing) Flush(ctx context.Context) error {
 const closeTimeout = 2 * time.Second
 
 // Close sends the remaining spans for at most two seconds or until ctx is done, then
-// drops the rest: a collector that does not answer must not delay the stop. The dropped
+// drops the rest: a collector that does not respond must not delay the shutdown. The dropped
 // spans are logged and are no error unless ctx was done. Spans that end later are
 // dropped. It may be called more than once.
 func (t *Tracing) Close(ctx context.Context) error {

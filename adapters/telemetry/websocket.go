@@ -46,28 +46,28 @@ func NewWebSocketObserver() *Observer {
 }
 
 func (m *websocketMetrics) registerSockets(o *Observer) {
-	connections := o.counters("websocket_connections_total", "Sockets by what became of them.", "status")
+	connections := o.counters("websocket_connections_total", "Sockets by event.", "status")
 	m.accepted, m.rejected, m.ended = connections.WithLabelValues("accepted"),
 		connections.WithLabelValues("rejected"), connections.WithLabelValues("closed")
-	m.active = o.gauge("websocket_active_connections", "Sockets open now.")
+	m.active = o.gauge("websocket_active_connections", "Open sockets.")
 	m.quotaDegraded = o.gauge("websocket_quota_degraded",
-		"1 while this node bounds users' sockets without the others.")
-	m.lifetime = o.histogram("websocket_connection_duration_seconds", "How long sockets lived.",
+		"1 while this node applies connection limits without the other nodes.")
+	m.lifetime = o.histogram("websocket_connection_duration_seconds", "Duration of socket connections.",
 		[]float64{1, 5, 10, 30, 60, 300, 600, 1800, 3600})
 	m.closes = newEnumCounter(
-		o.counters("websocket_closes_total", "Close codes sent or received, refusals included.", "code"),
+		o.counters("websocket_closes_total", "Close codes sent or received, including rejected handshakes.", "code"),
 		strconv.Itoa, otherLabel, closeCodes()...)
 }
 
 func (m *websocketMetrics) registerMessages(o *Observer) {
 	m.sent = o.counter("websocket_messages_sent_total", "Frames written to sockets.")
-	m.replayed = o.counter("websocket_replayed_messages_total", "Frames among them that came from a user's log.")
-	m.size = o.histogram("websocket_message_size_bytes", "Size of the frames written.",
+	m.replayed = o.counter("websocket_replayed_messages_total", "Frames written to sockets from a user's log.")
+	m.size = o.histogram("websocket_message_size_bytes", "Size of frames written to sockets.",
 		prometheus.ExponentialBuckets(64, 4, 7)) // 64 B to 256 KiB
-	m.delivery = o.histogram("websocket_delivery_seconds", "From receipt in this process to the write on the socket.",
+	m.delivery = o.histogram("websocket_delivery_seconds", "Time from receipt in this process to the write on the socket.",
 		prometheus.ExponentialBuckets(0.0001, 4, 9)) // 0.1 ms to 6.5 s
 	m.failed = newEnumCounter(
-		o.counters("websocket_messages_failed_total", "Frames that did not reach a socket.", "error_type"),
+		o.counters("websocket_messages_failed_total", "Frames that were not written to a socket.", "error_type"),
 		stringLabel, "", domain.InvalidUTF8, domain.MessageTooBig, domain.SlowConsumer, domain.WriteFailed)
 	m.inbound = newEnumCounter(
 		o.counters("websocket_inbound_messages_total", "Frames that clients sent.", "type"),
@@ -78,24 +78,24 @@ func (m *websocketMetrics) registerSources(o *Observer) {
 	m.followSeconds = o.histograms("redis_subscription_duration_seconds",
 		"Time until Redis confirmed a user's subscription.",
 		prometheus.ExponentialBuckets(0.0005, 3, 9), "channel_prefix") // 0.5 ms to 3.3 s
-	m.subscriptions = o.gauge("redis_subscriptions", "Users followed now.")
-	m.resubscribes = o.counter("redis_resubscribes_total", "Broken subscriptions brought back.")
+	m.subscriptions = o.gauge("redis_subscriptions", "Users with a subscription.")
+	m.resubscribes = o.counter("redis_resubscribes_total", "Restored subscriptions.")
 	m.notifications = newEnumCounter(
 		o.counters("notification_events_total", "Records of the notification topic.", "result"),
 		stringLabel, "", domain.NotificationPublished, domain.NotificationDuplicate,
 		domain.NotificationDeadLetter, domain.NotificationRetried, domain.NotificationExpired)
-	m.lag = o.histogram("notification_lag_seconds", "Age of a record when it was judged.",
+	m.lag = o.histogram("notification_lag_seconds", "Age of a record when it was processed.",
 		[]float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, 60, 300, 3600})
 	m.consumerDegraded = o.gauge("notification_consumer_degraded",
-		"1 while this node cannot take notifications from Kafka, or cannot hand them over.")
+		"1 while this node cannot read notifications from Kafka or cannot publish them.")
 }
 
 func (m *websocketMetrics) registerHTTP(o *Observer) {
 	m.requests = o.counters("websocket_http_requests_total",
-		"HTTP requests answered.", "method", "endpoint", "http_status")
+		"HTTP requests with a response.", "method", "endpoint", "http_status")
 	m.requestSeconds = o.histograms("websocket_http_request_duration_seconds",
-		"Time to answer an HTTP request.", answerBuckets(), "method", "endpoint")
-	m.inProgress = o.gauge("websocket_http_requests_in_progress", "HTTP requests being answered.")
+		"Time from an HTTP request to its response.", answerBuckets(), "method", "endpoint")
+	m.inProgress = o.gauge("websocket_http_requests_in_progress", "HTTP requests in progress.")
 }
 
 // count updates the metrics of a fact. The most frequent facts are tested first.

@@ -36,7 +36,7 @@ func countPings(c *client) *atomic.Int32 {
 // seconds. Connections that answer stay, and the user can connect.
 func TestCheckClosesDeadConnectionsOfAFullQuota(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n, dial, end := newPiped(t, settings(), func(n *node) { n.registry.limit = 3 })
+		n, dial, end := newPiped(t, settings(), func(n *node) { n.deps.limit = 3 })
 		defer end()
 		var open []*client
 		for range 3 {
@@ -50,7 +50,7 @@ func TestCheckClosesDeadConnectionsOfAFullQuota(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, 4000, closeCode(c))
 		c.Leave()
-		require.Equal(t, []domain.UserID{"u1"}, n.registry.reclaims(), "the other nodes are asked too")
+		require.Equal(t, []domain.UserID{"u1"}, n.deps.reclaims(), "the other nodes are asked too")
 		time.Sleep(4 * time.Second)
 		c, err = dial("u1")
 		require.Error(t, err)
@@ -59,7 +59,7 @@ func TestCheckClosesDeadConnectionsOfAFullQuota(t *testing.T) {
 		c, err = dial("u1")
 		require.NoError(t, err)
 		require.EqualValues(t, 1, alive.Load())
-		require.Equal(t, 2, n.manager.Count("u1"), "the one that answers and the new one")
+		require.Equal(t, 2, n.manager.Total(), "the one that answers and the new one")
 		require.Equal(t, 2, n.facts.count(equals(domain.CloseCodeObserved{Code: 4002})))
 		for _, one := range append(open, c) {
 			one.Leave()
@@ -77,14 +77,14 @@ func TestChecksPingAtMostOnceInFiveSeconds(t *testing.T) {
 		c, err := dial("u1")
 		require.NoError(t, err)
 		pings := countPings(c)
-		n.manager.Check("nobody")
+		n.manager.Check("a user without connections")
 		for range 20 * 10 {
 			n.manager.Check("u1")
 			time.Sleep(100 * time.Millisecond)
 		}
 		require.LessOrEqual(t, pings.Load(), int32(5))
 		require.GreaterOrEqual(t, pings.Load(), int32(4))
-		require.Equal(t, 1, n.manager.Count("u1"))
+		require.Equal(t, 1, n.manager.Total())
 		c.Leave()
 		synctest.Wait()
 	})

@@ -1,11 +1,31 @@
 package websocket
 
-import "github.com/huleedu/edge/domain"
+import (
+	"errors"
+	"strconv"
+
+	"github.com/huleedu/edge/app/delivery"
+	"github.com/huleedu/edge/domain"
+)
 
 // Status is the code of a close frame (RFC 6455 section 7.4). Below 1008 the client
 // has a fault and must not reconnect unchanged; from 1008 on the comments of the
-// constants say what the client should do.
+// constants say what the client should do. As an error it is the reason for which
+// this package ends a session.
 type Status int
+
+// Error returns the number.
+func (s Status) Error() string { return "close " + strconv.Itoa(int(s)) }
+
+// peerStatus is the status of a close frame that the client has sent. It is the reason
+// for which the client ends a session.
+type peerStatus Status
+
+// Error returns the number.
+func (s peerStatus) Error() string { return "client: " + Status(s).Error() }
+
+// errRateLimit is the reason for which a client that sends too many frames is closed.
+var errRateLimit = errors.New("more frames than are allowed")
 
 // The statuses that this service sends.
 const (
@@ -90,19 +110,19 @@ type Entry struct {
 // Catalogue lists every close that the service sends. For a close without a Code the
 // service writes no reason.
 func Catalogue() []Entry {
-	const mend, renew = "fix itself", "get a new token, reconnect"
+	const fix, renew = "fix itself", "get a new token, reconnect"
 	return []Entry{
 		{NormalClosure.Close(), "the client closed; echoed without a reason", "-"},
 		{GoingAway.Close(), "the same; the service never sends it first", "-"},
-		{ProtocolError.Close(), "an invalid frame; the library writes the reason, if there is one", mend},
-		{Unsupported.Close(), "data of a kind that is not supported", mend},
-		{InvalidUTF8.Close(), "a text frame or the reason of a close frame is not UTF-8", mend},
+		{ProtocolError.Close(), "an invalid frame; the library writes the reason, if there is one", fix},
+		{Unsupported.Close(), "data of a kind that is not supported", fix},
+		{InvalidUTF8.Close(), "a text frame or the reason of a close frame is not UTF-8", fix},
 		{Unauthenticated.Close(), "the token expired, before or while connected; other refused tokens have messages of their own. Within ten minutes the same token is refused by HTTP 401", renew},
 		{rateLimited(), "more than WEBSOCKET_MAX_MESSAGES_PER_MINUTE frames", renew},
-		{MessageTooBig.Close(), "a message over WEBSOCKET_MAX_MESSAGE_BYTES, or a compressed one over 8 KiB", mend},
+		{MessageTooBig.Close(), "a message over WEBSOCKET_MAX_MESSAGE_BYTES, or a compressed one over 8 KiB", fix},
 		{InternalError.Close(), "an unexpected failure of the service; at connecting it is retried for up to 15 s first", "back off, reconnect"},
-		{closeForError(domain.Unreachable("redis", nil)), "Redis is away at connecting and does not come back within 15 s, or is away for longer than WEBSOCKET_REDIS_OUTAGE_GRACE", "back off, reconnect"},
-		{closeForError(domain.Unavailable("jwt_keys", 0)), "the keys that verify tokens cannot be loaded within 15 s", "back off, reconnect"},
+		{closeFor(domain.Unreachable("redis", nil)), "Redis is away at connecting and does not come back within 15 s, or is away for longer than WEBSOCKET_REDIS_OUTAGE_GRACE", "back off, reconnect"},
+		{closeFor(domain.Unavailable("jwt_keys", 0)), "the keys that verify tokens cannot be loaded within 15 s", "back off, reconnect"},
 		{ServiceRestart.Close(), "the node is being stopped", "reconnect with jitter"},
 		{ConnectionLimit.Close(), "the user has WEBSOCKET_MAX_CONNECTIONS_PER_USER sockets; the newest is refused, the others stay. Within a minute the next one is refused by HTTP 429", "close another tab"},
 		{SlowConsumer.Close(), "the client took its messages too slowly and its queue overflowed", "reconnect, resume"},
@@ -114,15 +134,7 @@ func Catalogue() []Entry {
 // rateLimited is the close of a client that sends too many frames.
 func rateLimited() Close { return Close{Unauthenticated, domain.RateLimit, "Rate limit exceeded"} }
 
-// Statuses lists the statuses that the service sends, in ascending order.
-func Statuses() []Status {
-	return []Status{
-		NormalClosure, GoingAway, ProtocolError, Unsupported, InvalidUTF8, Unauthenticated, MessageTooBig,
-		InternalError, ServiceRestart, ConnectionLimit, SlowConsumer, PeerTimeout, Disconnected,
-	}
-}
-
-// StatusOf maps an error code to the status of the close that tells it. ok is false
+// StatusOf maps an error code to the status of the close with that code. ok is false
 // for a code that is not mapped.
 func StatusOf(code domain.Code) (status Status, ok bool) {
 	switch code {
@@ -148,12 +160,27 @@ func StatusOf(code domain.Code) (status Status, ok bool) {
 	}
 }
 
-// closeForError returns the close that tells the client the error.
-func closeForError(err error) Close {
-	e := domain.As(err)
-	if e == nil {
+// closeFor returns the close that tells the client why its session ends: a value of
+// this package or of delivery, or an error of the domain. nil is a disconnect by an
+// operator.
+func closeFor(reason error) Close {
+	var ours Status
+	var theirs peerStatus
+	switch {
+	case reason == nil:
 		return Disconnected.Close()
+	case errors.As(reason, &ours):
+		return ours.Close()
+	case errors.As(reason, &theirs):
+		return Close{Status: Status(theirs)} // echoed without a reason
+	case errors.Is(reason, delivery.ErrRestart):
+		return ServiceRestart.Close()
+	case errors.Is(reason, delivery.ErrSlowConsumer):
+		return SlowConsumer.Close()
+	case errors.Is(reason, errRateLimit):
+		return rateLimited()
 	}
+	e := domain.As(reason)
 	status, _ := StatusOf(e.Code)
 	if status == ConnectionLimit {
 		return status.Close() // its reason is fixed

@@ -106,13 +106,13 @@ func serverCloses() map[string]closeCase {
 		},
 		"4000 QUOTA_EXCEEDED": {
 			reason: `{"error_code":"QUOTA_EXCEEDED","message":"Connection limit exceeded"}`, act: waits,
-			node: func(n *node) { n.registry.limit = 0 },
+			node: func(n *node) { n.deps.limit = 0 },
 		},
 		"4001 QUOTA_EXCEEDED": {
 			reason: reasonText("QUOTA_EXCEEDED", "Slow consumer"), act: waits,
 			config: func(c *websocket.Config) { c.SendQueueBytes = 300 },
 			node: func(n *node) {
-				n.registry.during = func(user domain.UserID) {
+				n.deps.during = func(user domain.UserID) {
 					for range 4 {
 						n.manager.Send(text(user, strings.Repeat("x", 100)))
 					}
@@ -139,7 +139,7 @@ func TestEveryCloseOnTheWire(t *testing.T) {
 	for _, entry := range websocket.Catalogue() {
 		name := fmt.Sprintf("%d %s", entry.Close.Status, entry.Close.Code)
 		p, known := all[name]
-		require.True(t, known, "nobody provokes %q", name)
+		require.True(t, known, "no case for %q", name)
 		delete(all, name)
 		t.Run(name, func(t *testing.T) {
 			end := p.run(t)

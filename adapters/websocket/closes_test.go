@@ -7,16 +7,25 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/huleedu/edge/app/delivery"
 	"github.com/huleedu/edge/domain"
 )
 
 const someID = "0a8e3f9c-6f0e-4a56-9d0e-2f6f0f6b7c11"
 
+// statuses returns the statuses of the catalogue.
+func statuses() (out []Status) {
+	for _, entry := range Catalogue() {
+		out = append(out, entry.Close.Status)
+	}
+	return out
+}
+
 func TestEveryCodeHasAClose(t *testing.T) {
 	for _, code := range domain.Codes() {
 		status, ok := StatusOf(code)
 		require.True(t, ok, "%s is not in the table", code)
-		require.Contains(t, Statuses(), status)
+		require.Contains(t, statuses(), status)
 	}
 	_, ok := StatusOf("NO_SUCH_CODE")
 	require.False(t, ok)
@@ -30,15 +39,21 @@ func TestCloses(t *testing.T) {
 		{NormalClosure.Close(), ``},
 		{GoingAway.Close(), ``},
 		{ConnectionLimit.Close(), `{"error_code":"QUOTA_EXCEEDED","message":"Connection limit exceeded"}`},
-		{closeForError(domain.TooManyConnections(5)), `{"error_code":"QUOTA_EXCEEDED","message":"Connection limit exceeded"}`},
-		{closeForError(&domain.Error{Code: domain.QuotaExceeded, Message: "anything"}), `{"error_code":"QUOTA_EXCEEDED","message":"Connection limit exceeded"}`},
-		{closeForError(domain.TokenExpired()), `{"error_code":"AUTHENTICATION_ERROR","message":"Token has expired","correlation_id":"` + someID + `"}`},
+		{closeFor(domain.TooManyConnections(5)), `{"error_code":"QUOTA_EXCEEDED","message":"Connection limit exceeded"}`},
+		{closeFor(&domain.Error{Code: domain.QuotaExceeded, Message: "anything"}), `{"error_code":"QUOTA_EXCEEDED","message":"Connection limit exceeded"}`},
+		{closeFor(domain.TokenExpired()), `{"error_code":"AUTHENTICATION_ERROR","message":"Token has expired","correlation_id":"` + someID + `"}`},
 		{Unauthenticated.Close(), `{"error_code":"AUTHENTICATION_ERROR","message":"Token has expired","correlation_id":"` + someID + `"}`},
 		{ServiceRestart.Close(), `{"error_code":"SERVICE_UNAVAILABLE","message":"Service restart","correlation_id":"` + someID + `"}`},
 		{SlowConsumer.Close(), `{"error_code":"QUOTA_EXCEEDED","message":"Slow consumer","correlation_id":"` + someID + `"}`},
 		{PeerTimeout.Close(), `{"error_code":"TIMEOUT","message":"No sign of life","correlation_id":"` + someID + `"}`},
-		{closeForError(domain.Unreachable("redis", nil)), `{"error_code":"CONNECTION_ERROR","message":"Connection to redis f","correlation_id":"` + someID + `"}`},
-		{closeForError(nil), `{"error_code":"AUTHORIZATION_ERROR","message":"Disconnected","correlation_id":"` + someID + `"}`},
+		{closeFor(domain.Unreachable("redis", nil)), `{"error_code":"CONNECTION_ERROR","message":"Connection to redis f","correlation_id":"` + someID + `"}`},
+		{closeFor(peerStatus(Unsupported)), ``},
+		{closeFor(domain.Unknown(nil)), InternalError.Close().Reason(someID)},
+		{closeFor(Disconnected), Disconnected.Close().Reason(someID)},
+		{closeFor(errRateLimit), `{"error_code":"RATE_LIMIT","message":"Rate limit exceeded","correlation_id":"` + someID + `"}`},
+		{closeFor(delivery.ErrRestart), ServiceRestart.Close().Reason(someID)},
+		{closeFor(delivery.ErrSlowConsumer), SlowConsumer.Close().Reason(someID)},
+		{closeFor(nil), `{"error_code":"AUTHORIZATION_ERROR","message":"Disconnected","correlation_id":"` + someID + `"}`},
 	} {
 		payload := c.close.payload(someID)
 		require.Equal(t, c.want, string(payload[2:]))

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/huleedu/edge/adapters/internal/origin"
+	"github.com/huleedu/edge/app/delivery"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -88,6 +89,15 @@ func (c Config) Problems(domain.Environment) []error {
 	problem := origin.Problem(c.Origins)
 	demand(problem == "", "CORS_ORIGINS", problem)
 	return out
+}
+
+// delivery returns the settings of the hub in a process that may have the given number
+// of open files.
+func (c Config) delivery(descriptors uint64) delivery.Config {
+	return delivery.Config{
+		QueueMessages: c.SendQueueMessages, QueueBytes: c.SendQueueBytes, MaxSessions: c.capacity(descriptors),
+		DrainTimeout: c.DrainTimeout, DrainSpread: c.DrainSpread,
+	}
 }
 
 // origins returns the check of the Origin header. Development also allows every

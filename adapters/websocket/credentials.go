@@ -13,10 +13,10 @@ import (
 // bearerPrefix marks the token among the offered subprotocols.
 const bearerPrefix = "bearer."
 
-// requestToken returns the token from the first place that is present: Authorization
-// header, subprotocol, query. That place decides even if it holds no valid token. A
-// place with two tokens is an invalid format. With an error the result is the text
-// that was found, which is empty when no place is present.
+// requestToken returns the token from the first source that is present: Authorization
+// header, subprotocol, query. That source decides even if it has no valid token. Two
+// tokens in one source are an invalid format. With an error the result is the text
+// that was found, which is empty when no source is present.
 func requestToken(r *http.Request, query url.Values) (string, error) {
 	if header := strings.Join(r.Header["Authorization"], ", "); header != "" {
 		token, err := bearer.Token(header)
@@ -59,16 +59,10 @@ func singleToken(tokens []string) (string, error) {
 	return token, nil
 }
 
-// subprotocols returns the offered subprotocols in order.
+// subprotocols returns the offered subprotocols in order, without empty ones.
 func subprotocols(r *http.Request) iter.Seq[string] {
-	return listMembers(r.Header, "Sec-Websocket-Protocol")
-}
-
-// listMembers returns the members of a header's list (RFC 9110 section 5.6.1)
-// without empty ones.
-func listMembers(h http.Header, name string) iter.Seq[string] {
 	return func(yield func(string) bool) {
-		for _, line := range h.Values(name) {
+		for _, line := range r.Header["Sec-Websocket-Protocol"] {
 			for word := range strings.SplitSeq(line, ",") {
 				if word = strings.TrimSpace(word); word != "" && !yield(word) {
 					return

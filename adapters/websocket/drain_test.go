@@ -71,10 +71,10 @@ func unjoin(err error) error {
 func TestDrainWaitsForHandshakes(t *testing.T) {
 	n := newNode(t, settings())
 	drained := make(chan error, 1)
-	n.registry.during = func(domain.UserID) {
+	n.deps.during = func(domain.UserID) {
 		go func() { drained <- n.manager.Drain(context.Background()) }()
 		require.Eventually(t, func() bool {
-			return n.facts.count(is[domain.CloseCodeObserved]) == 1 // the drain has told it
+			return n.facts.count(is[domain.CloseCodeObserved]) == 1 // the drain has closed its session
 		}, 5*time.Second, 10*time.Millisecond)
 		if len(drained) > 0 {
 			t.Error("did not wait for the handshake")
@@ -94,7 +94,7 @@ func TestDrainRefusesNewHandshakes(t *testing.T) {
 		n.tokens.during = func() {
 			go func() { drained <- n.manager.Drain(context.Background()) }()
 			require.Eventually(t, func() bool {
-				late, err := n.dialWith(&gorilla.Dialer{}, "", http.Header{"Origin": {"http://evil.example"}})
+				late, err := n.dialWith(&gorilla.Dialer{}, "", http.Header{"Origin": {"http://other.example"}})
 				return err != nil && late.response.StatusCode == http.StatusServiceUnavailable
 			}, 5*time.Second, time.Millisecond)
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/huleedu/edge/adapters/memory"
 	"github.com/huleedu/edge/adapters/websocket"
 	"github.com/huleedu/edge/app"
+	"github.com/huleedu/edge/app/delivery"
 )
 
 // serveEcho serves sockets that echo, built as in the service, prints its address
@@ -23,15 +24,15 @@ func serveEcho(word string) {
 	c.Compression = word == "deflate"
 	c.MaxMessageBytes, c.SendQueueBytes, c.SendQueueMessages = 32<<20, 64<<20, 4096
 	c.MaxMessagesPerMinute = 0
-	registry, silent, log := newStubSessions(), &recorder{mute: true}, slog.New(slog.DiscardHandler)
+	registry, silent, log := newStubDependencies(), &recorder{mute: true}, slog.New(slog.DiscardHandler)
 	readiness := app.NewReadiness(nil, nil)
 	readiness.Enter(app.Serving)
-	m := websocket.NewManager(c, silent, noop.NewTracerProvider(), log)
+	m := websocket.NewManager(c, delivery.Parts{
+		Quota: registry, Listener: registry, History: memory.NewBus(), Observer: silent, Log: log,
+	}, noop.NewTracerProvider())
 	websocket.Echo(m)
-	server := httptest.NewServer(serveHandler(websocket.NewHandler(websocket.HandlerParts{
-		Manager: m, Sessions: app.NewSessions(registry, registry), History: app.NewHistory(memory.NewBus()), Tokens: stubValidator{expires: time.Now().Add(time.Hour)},
-		Limiter: memory.NewRateLimiter(), Readiness: readiness, Config: c, Observer: silent, Tracer: noop.NewTracerProvider(), Log: log,
-	})))
+	tokens := stubValidator{expires: time.Now().Add(time.Hour)}
+	server := httptest.NewServer(serveHandler(websocket.NewHandler(m, tokens, memory.NewRateLimiter(), readiness, "")))
 	defer server.Close()
 	fmt.Println(server.Listener.Addr())
 	_, _ = io.Copy(io.Discard, os.Stdin)

@@ -12,65 +12,65 @@ import (
 // after the echo is written, because the answer to an invalid frame would overtake
 // it otherwise.
 func Echo(m *Manager) {
-	echo := func(ms *melody.Session, back func(*session)) {
-		m.withSession(ms, back)
-	}
 	m.maxCompressed = int(m.config.MaxMessageBytes) // the suite's messages are large
-	m.engine.HandleMessage(func(ms *melody.Session, text []byte) {
-		echo(ms, func(s *session) {
-			s.handleText(text)
-			s.enqueue(outboundMessage{payload: slices.Clone(text)})
-			for s.owes() && awaitEcho(ms, texts) {
+	m.engine.HandleConnect(func(peer *melody.Session) {
+		peer.Set(texts, make(chan struct{}, 1))
+		peer.Set(binaries, make(chan struct{}, 1))
+		withSocket(peer, func(c *socket) { c.attach(peer) })
+	})
+	m.engine.HandleMessage(func(peer *melody.Session, text []byte) {
+		withSocket(peer, func(c *socket) {
+			c.handleText(text)
+			c.session.Reply(slices.Clone(text))
+			if c.conn.writer.raw == nil { // melody writes every message
+				awaitEcho(peer, texts)
+			}
+			for c.conn.writer.busy() && awaitEcho(peer, texts) {
 			}
 		})
 	})
-	m.engine.HandleMessageBinary(func(ms *melody.Session, data []byte) {
-		echo(ms, func(s *session) {
-			s.handleBinary()
-			if ms.WriteBinary(data) == nil {
-				awaitEcho(ms, binaries)
+	m.engine.HandleMessageBinary(func(peer *melody.Session, data []byte) {
+		withSocket(peer, func(c *socket) {
+			c.handleBinary()
+			if peer.WriteBinary(data) == nil {
+				awaitEcho(peer, binaries)
 			}
 		})
 	})
-	m.engine.HandleConnect(func(ms *melody.Session) {
-		ms.Set(texts, make(chan struct{}, 1))
-		ms.Set(binaries, make(chan struct{}, 1))
-		m.withSession(ms, func(s *session) { s.attach(ms) })
+	m.engine.HandleSentMessage(func(peer *melody.Session, _ []byte) {
+		withSocket(peer, func(c *socket) { c.session.Sent() })
+		noteEcho(peer, texts)
 	})
-	m.engine.HandleSentMessage(func(ms *melody.Session, _ []byte) {
-		m.withSession(ms, (*session).messageSent)
-		noteEcho(ms, texts)
-	})
-	m.engine.HandleSentMessageBinary(func(ms *melody.Session, _ []byte) { noteEcho(ms, binaries) })
+	m.engine.HandleSentMessageBinary(func(peer *melody.Session, _ []byte) { noteEcho(peer, binaries) })
 }
 
-// Where a session keeps the channels that tell that melody's writer has written.
+// The keys of the channels that report that melody's writer has written.
 const (
 	texts    = "texts"
 	binaries = "binaries"
 )
 
-// owes reports whether melody's writer has a part of the queue to write.
-func (s *session) owes() bool {
-	s.queue.mu.Lock()
-	defer s.queue.mu.Unlock()
-	return s.queue.inFlight
+// busy reports whether melody's writer has a part of a message to write.
+func (o *directWriter) busy() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.pending) > 0 || o.blocked
 }
 
-func noteEcho(ms *melody.Session, kind string) {
+func noteEcho(peer *melody.Session, kind string) {
 	select {
-	case ms.MustGet(kind).(chan struct{}) <- struct{}{}:
-	default: // one that nobody has looked at yet says the same
+	case peer.MustGet(kind).(chan struct{}) <- struct{}{}:
+	default: // an unread report says the same
 	}
 }
 
-// awaitEcho reports false when there will be none, as when the session ends.
-func awaitEcho(ms *melody.Session, kind string) bool {
-	if sessionOf(ms).closeReason.Load() != nil {
+// awaitEcho returns false when there will be no report, as when the session ends.
+func awaitEcho(peer *melody.Session, kind string) bool {
+	if socketOf(peer).session.Reason() != nil {
 		return false
 	}
 	select {
-	case <-ms.MustGet(kind).(chan struct{}):
+	case <-peer.MustGet(kind).(chan struct{}):
 		return true
 	case <-time.After(writeTimeout):
 		return false

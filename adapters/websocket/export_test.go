@@ -2,15 +2,15 @@ package websocket
 
 import "time"
 
-// SetWaits replaces how long handshakes wait for a dependency that is away, and
-// how many of them do.
-func (h *Handler) SetWaits(least, most, pause time.Duration, seats int) {
-	h.retrier.minWait, h.retrier.maxWait, h.retrier.interval = least, most, pause
-	h.retrier.slots = make(chan struct{}, seats)
+// SetWaits replaces how long handshakes wait for an unavailable dependency, and how
+// many of them wait.
+func (h *Handler) SetWaits(minWait, maxWait, interval time.Duration, slots int) {
+	h.retrier.minWait, h.retrier.maxWait, h.retrier.interval = minWait, maxWait, interval
+	h.retrier.slots = make(chan struct{}, slots)
 }
 
 // SetDefaultWaits restores what production waits.
-func (h *Handler) SetDefaultWaits() { h.retrier = newRetrier(h.Readiness.Draining) }
+func (h *Handler) SetDefaultWaits() { h.retrier = newRetrier(h.readiness.Draining) }
 
-// Forget drops all memory of refusals.
+// Forget drops all remembered refusals.
 func (h *Handler) Forget() { h.refusals = newRefusals() }

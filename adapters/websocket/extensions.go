@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // deflateExtension is the only supported extension (RFC 7692).
@@ -108,13 +110,9 @@ func readValue(s string) (value, rest string) {
 // readToken reads a token (RFC 9110 section 5.6.2) and the white space around it.
 func readToken(s string) (token, rest string) {
 	s = strings.TrimLeft(s, " \t")
-	end := strings.IndexFunc(s, func(r rune) bool { return !isTokenRune(r) })
+	end := strings.IndexFunc(s, func(r rune) bool { return !httpguts.IsTokenRune(r) })
 	if end < 0 {
 		end = len(s)
 	}
 	return s[:end], strings.TrimLeft(s[end:], " \t")
-}
-
-func isTokenRune(r rune) bool {
-	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("!#$%&'*+-.^_`|~", r)
 }

@@ -11,25 +11,25 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestTokenBucket(t *testing.T) {
+func TestLimiter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newTokenBucket(120, time.Minute)
+		b := newLimiter(120, time.Minute)
 		for range 120 {
-			require.True(t, b.allow(time.Now()))
+			require.True(t, b.Allow())
 		}
-		require.False(t, b.allow(time.Now()), "it is empty")
+		require.False(t, b.Allow(), "it is empty")
 		time.Sleep(499 * time.Millisecond)
-		require.False(t, b.allow(time.Now()))
+		require.False(t, b.Allow())
 		time.Sleep(time.Millisecond)
-		require.True(t, b.allow(time.Now()), "a token every half second")
-		require.False(t, b.allow(time.Now()))
+		require.True(t, b.Allow(), "a token every half second")
+		require.False(t, b.Allow())
 		time.Sleep(time.Hour)
 		for range 120 {
-			require.True(t, b.allow(time.Now()))
+			require.True(t, b.Allow())
 		}
-		require.False(t, b.allow(time.Now()), "it never holds more than it did")
-		none := newTokenBucket(0, time.Minute)
-		require.True(t, none.allow(time.Now()))
+		require.False(t, b.Allow(), "it never holds more than it did")
+		none := newLimiter(0, time.Minute)
+		require.True(t, none.Allow())
 	})
 }
 
@@ -63,7 +63,7 @@ func frameOf(opcode byte, payload uint64) []byte {
 func TestInspectorCountsFrames(t *testing.T) {
 	sizes := []uint64{0, 1, 125, 126, 127, 65535, 65536, 70000, 5}
 	for _, step := range []int{1, 2, 3, 7, 128, 1 << 20} {
-		f := frameInspector{bucket: newTokenBucket(len(sizes), time.Minute)}
+		f := frameInspector{limiter: newLimiter(len(sizes), time.Minute)}
 		var stream []byte
 		for _, size := range sizes {
 			stream = append(stream, frameOf(1, size)...)
@@ -99,10 +99,10 @@ func TestInspectorRefusesCloseOfOneByte(t *testing.T) {
 	}
 	for _, limit := range []int{0, 100} {
 		for _, step := range []int{1, 2, 7, 1 << 20} {
-			f := frameInspector{bucket: newTokenBucket(limit, time.Minute)}
+			f := frameInspector{limiter: newLimiter(limit, time.Minute)}
 			passed, err := f.inspectInSteps(append(slices.Clone(good), frameOf(8, 1)...), step)
-			require.Equal(t, len(good)+1, passed, "all but the byte that tells, in steps of %d", step)
-			require.ErrorIs(t, err, errInvalidFrame)
+			require.Equal(t, len(good)+1, passed, "all but the invalid byte, in steps of %d", step)
+			require.ErrorIs(t, err, ProtocolError)
 		}
 	}
 }
@@ -114,7 +114,7 @@ func FuzzInspector(f *testing.F) {
 	f.Add([]byte{0x81, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0}, uint8(1))
 	f.Fuzz(func(t *testing.T, stream []byte, step uint8) {
 		for _, limit := range []int{0, 3} {
-			one, many := frameInspector{bucket: newTokenBucket(limit, time.Minute)}, frameInspector{bucket: newTokenBucket(limit, time.Minute)}
+			one, many := frameInspector{limiter: newLimiter(limit, time.Minute)}, frameInspector{limiter: newLimiter(limit, time.Minute)}
 			want, cause := one.inspect(stream, time.Time{}.Add(time.Hour))
 			got, why := many.inspectInSteps(stream, 1+int(step))
 			if got != want || want > len(stream) || !errors.Is(why, cause) || (cause == nil) != (want == len(stream)) {

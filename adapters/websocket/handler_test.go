@@ -23,9 +23,9 @@ func TestUpgradeCarriesTheCorrelationID(t *testing.T) {
 	n := newNode(t, settings())
 	c := n.mustDial(t, "u1")
 	require.Equal(t, correlation, c.response.Header.Get("X-Correlation-ID"))
-	require.Equal(t, 1, n.manager.Count("u1"))
-	places, followed := n.registry.held()
-	require.Equal(t, 1, places)
+	require.Equal(t, 1, n.manager.Total())
+	leases, followed := n.deps.held()
+	require.Equal(t, 1, leases)
 	require.Equal(t, 1, followed)
 	c.Leave()
 	n.awaitClean(t)
@@ -33,7 +33,7 @@ func TestUpgradeCarriesTheCorrelationID(t *testing.T) {
 	require.NotContains(t, n.log.String(), "token")
 }
 
-func TestTokenPlaces(t *testing.T) {
+func TestTokenSources(t *testing.T) {
 	n := newNode(t, settings())
 	offer := func(p ...string) *gorilla.Dialer { return &gorilla.Dialer{Subprotocols: p} }
 	bearer := func(v string) http.Header { return http.Header{"Authorization": {v}} }
@@ -69,7 +69,7 @@ func TestTokenPlaces(t *testing.T) {
 				require.Equal(t, protocol, conn.Subprotocol())
 			}
 			if c.user != "" {
-				require.Equal(t, 1, n.manager.Count(c.user))
+				require.Equal(t, 1, n.manager.Total())
 				conn.Leave()
 				n.awaitClean(t)
 				return
@@ -83,13 +83,13 @@ func TestTokenPlaces(t *testing.T) {
 }
 
 func TestRefusedByClose(t *testing.T) {
-	n := newNode(t, settings(), func(n *node) { n.registry.limit = 1 })
+	n := newNode(t, settings(), func(n *node) { n.deps.limit = 1 })
 	first := n.mustDial(t, "u1")
 	second := n.mustDial(t, "u1")
 	end := second.end(t)
 	require.Equal(t, 4000, end.Code)
 	require.Equal(t, `{"error_code":"QUOTA_EXCEEDED","message":"Connection limit exceeded"}`, end.Text)
-	require.Equal(t, 1, n.manager.Count("u1"), "the others stay")
+	require.Equal(t, 1, n.manager.Total(), "the others stay")
 
 	keys := n.mustDial(t, "nokeys")
 	end = keys.end(t)
@@ -98,9 +98,9 @@ func TestRefusedByClose(t *testing.T) {
 
 	first.Leave()
 	n.awaitClean(t)
-	n.registry.outage = domain.Unreachable("redis", nil)
-	away := n.mustDial(t, "u1")
-	end = away.end(t)
+	n.deps.outage = domain.Unreachable("redis", nil)
+	refused := n.mustDial(t, "u1")
+	end = refused.end(t)
 	require.Equal(t, 1011, end.Code)
 	require.Contains(t, end.Text, "CONNECTION_ERROR")
 	n.awaitClean(t)
@@ -118,9 +118,9 @@ func TestRefusedByHTTP(t *testing.T) {
 		require.Equal(t, correlation, c.response.Header.Get("X-Correlation-ID"))
 		return c.response.StatusCode
 	}
-	foreign := http.Header{"Origin": {"http://evil.example"}}
+	foreign := http.Header{"Origin": {"http://other.example"}}
 	require.Equal(t, http.StatusForbidden, status(&gorilla.Dialer{}, "?token=u1", foreign))
-	require.Equal(t, http.StatusForbidden, status(&gorilla.Dialer{}, "", foreign), "the origin is judged before the token")
+	require.Equal(t, http.StatusForbidden, status(&gorilla.Dialer{}, "", foreign), "the origin is checked before the token")
 	ours, err := n.dialWith(&gorilla.Dialer{}, "?token=u1", http.Header{"Origin": {"http://localhost:5173"}})
 	require.NoError(t, err)
 	ours.Leave()
@@ -150,7 +150,7 @@ func TestAnyOrigin(t *testing.T) {
 // A message that arrives during the handshake is delivered once and in order.
 func TestMessagesBeforeTheUpgradeAreQueued(t *testing.T) {
 	n := newNode(t, settings())
-	n.registry.during = func(user domain.UserID) {
+	n.deps.during = func(user domain.UserID) {
 		for _, text := range []string{"0", "1", "2"} {
 			n.manager.Send(domain.Message{User: user, Payload: []byte(text), Received: time.Now()})
 		}
@@ -170,7 +170,7 @@ func TestOverflowBeforeTheUpgrade(t *testing.T) {
 	c := settings()
 	c.SendQueueMessages = 2
 	n := newNode(t, c)
-	n.registry.during = func(user domain.UserID) {
+	n.deps.during = func(user domain.UserID) {
 		for range 3 {
 			n.manager.Send(domain.Message{User: user, Payload: []byte("x"), Received: time.Now()})
 		}
@@ -219,7 +219,7 @@ func TestRefusedTokensAreLimitedPerNetwork(t *testing.T) {
 	n := newNode(t, c)
 	for _, query := range []string{"?token=expired.1", "", "?token=expired.2"} {
 		s, err := n.dialWith(&gorilla.Dialer{}, query, nil)
-		require.NoError(t, err, "told by a close")
+		require.NoError(t, err, "refused by a close frame")
 		require.Equal(t, 1008, s.end(t).Code)
 	}
 	for _, query := range []string{"?token=expired", ""} {
@@ -233,7 +233,7 @@ func TestRefusedTokensAreLimitedPerNetwork(t *testing.T) {
 	require.Equal(t, 1008, s.end(t).Code)
 	s, err = n.dialWith(&gorilla.Dialer{}, "?token=nokeys", nil)
 	require.NoError(t, err)
-	require.Equal(t, 1011, s.end(t).Code, "no fault of the token")
+	require.Equal(t, 1011, s.end(t).Code, "the token is not the cause")
 	n.mustDial(t, "u1").Leave()
 	require.Equal(t, 7, n.facts.count(is[domain.ConnectionRejected]))
 	n.awaitClean(t)

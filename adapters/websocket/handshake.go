@@ -7,8 +7,10 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"strings"
 
+	"golang.org/x/net/http/httpguts"
+
+	"github.com/huleedu/edge/adapters/internal/httpreason"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -18,11 +20,12 @@ import (
 // supported.
 func checkUpgrade(w http.ResponseWriter, r *http.Request) error {
 	asks := r.Method == http.MethodGet && r.ProtoMajor == 1 && r.ProtoMinor >= 1 &&
-		headerContains(r.Header, "Connection", "upgrade") && headerContains(r.Header, "Upgrade", "websocket")
+		httpguts.HeaderValuesContainsToken(r.Header["Connection"], "upgrade") &&
+		httpguts.HeaderValuesContainsToken(r.Header["Upgrade"], "websocket")
 	if !asks || !slices.Equal(r.Header.Values("Sec-Websocket-Version"), []string{"13"}) {
 		w.Header().Set("Upgrade", "websocket")
 		w.Header().Set("Sec-WebSocket-Version", "13")
-		return &domain.Error{Code: domain.InvalidRequest, Kind: domain.UpgradeRequired, Message: "WebSocket upgrade required"}
+		return &domain.Error{Code: domain.InvalidRequest, Reason: httpreason.UpgradeRequired, Message: "WebSocket upgrade required"}
 	}
 	if r.ContentLength != 0 || len(r.TransferEncoding) > 0 {
 		return invalidHandshake("a body", nil)
@@ -43,16 +46,6 @@ func checkUpgrade(w http.ResponseWriter, r *http.Request) error {
 // invalidHandshake returns the error of a malformed upgrade request.
 func invalidHandshake(what string, cause error) error {
 	return &domain.Error{Code: domain.InvalidRequest, Message: "Invalid WebSocket handshake", Err: errors.Join(errors.New(what), cause)}
-}
-
-// headerContains reports whether a header's list contains the word, in any case.
-func headerContains(h http.Header, name, word string) bool {
-	for w := range listMembers(h, name) {
-		if strings.EqualFold(w, word) {
-			return true
-		}
-	}
-	return false
 }
 
 // hijackedConn is a hijacked connection with the headers that the upgrade reads and
@@ -88,7 +81,7 @@ func hijack(w http.ResponseWriter, r *http.Request) (*hijackedConn, error) {
 
 // normalizeHeader rewrites what checkUpgrade has accepted in the plain form that the
 // library's stricter parser accepts.
-func normalizeHeader(h http.Header, speaks, deflate bool) {
+func normalizeHeader(h http.Header, subprotocol, deflate bool) {
 	words := []string{"upgrade", "websocket", "13", protocol}
 	h["Connection"], h["Upgrade"], h["Sec-Websocket-Version"] = words[0:1:1], words[1:2:2], words[2:3:3]
 	delete(h, "Sec-Websocket-Protocol") // may contain a token
@@ -96,7 +89,7 @@ func normalizeHeader(h http.Header, speaks, deflate bool) {
 	if deflate {
 		h.Set("Sec-Websocket-Extensions", deflateExtension)
 	}
-	if speaks {
+	if subprotocol {
 		h["Sec-Websocket-Protocol"] = words[3:]
 	}
 }

@@ -1,10 +1,10 @@
 package websocket
 
 import (
-	"bytes"
-	"encoding/json"
+	"math"
 	"unicode/utf8"
 
+	"github.com/huleedu/edge/adapters/internal/jsonmember"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -12,25 +12,25 @@ const pong = `{"type":"pong"}`
 
 // handleText handles a text frame of the client. Text that is not UTF-8 closes the
 // session; unknown frames are ignored.
-func (s *session) handleText(text []byte) {
+func (c *socket) handleText(text []byte) {
 	if !utf8.Valid(text) {
-		s.abort(InvalidUTF8.Close())
+		c.session.Abort(InvalidUTF8)
 		return
 	}
-	c := parseCommand(text)
-	s.manager.observer.Observe(domain.FrameReceived{Type: c.kind})
-	switch c.kind {
+	command := parseCommand(text)
+	c.manager.observer.Observe(domain.FrameReceived{Type: command.kind})
+	switch command.kind {
 	case domain.FramePing:
-		s.enqueue(outboundMessage{payload: []byte(pong)})
+		c.session.Reply([]byte(pong))
 	case domain.FrameRefresh:
-		s.handleRefresh(c.token)
+		c.handleRefresh(command.token)
 	case domain.FrameIgnored:
 	}
 }
 
 // handleBinary ignores a binary frame.
-func (s *session) handleBinary() {
-	s.manager.observer.Observe(domain.FrameReceived{Type: domain.FrameIgnored})
+func (c *socket) handleBinary() {
+	c.manager.observer.Observe(domain.FrameReceived{Type: domain.FrameIgnored})
 }
 
 // command is the content of a client's text frame.
@@ -41,57 +41,19 @@ type command struct {
 
 // parseCommand parses a text frame; an unknown frame is FrameIgnored. Member names
 // must match exactly. A frame with two types is unknown; a refresh with two tokens
-// has no token.
+// has no token. A value that is not a string counts as an empty one.
 func parseCommand(text []byte) command {
-	if !json.Valid(text) {
+	object, err := jsonmember.Parse(text, math.MaxInt) // the size of a frame is limited
+	types, tokens := object.Find("type"), object.Find("token")
+	if err != nil || len(types) != 1 {
 		return command{kind: domain.FrameIgnored}
 	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	if open, err := d.Token(); err != nil || open != json.Delim('{') {
-		return command{kind: domain.FrameIgnored}
-	}
-	types, tokens := memberValues(d)
-	if len(types) != 1 {
-		return command{kind: domain.FrameIgnored}
-	}
-	switch kind := domain.FrameType(types[0]); kind {
-	case domain.FramePing:
+	switch kind := domain.FrameType(jsonmember.Text(object.Value(types[0]))); {
+	case kind == domain.FrameRefresh && len(tokens) == 1:
+		return command{kind: kind, token: jsonmember.Text(object.Value(tokens[0]))}
+	case kind == domain.FrameRefresh, kind == domain.FramePing:
 		return command{kind: kind}
-	case domain.FrameRefresh:
-		if len(tokens) != 1 {
-			return command{kind: kind}
-		}
-		return command{kind: kind, token: tokens[0]}
 	default:
 		return command{kind: domain.FrameIgnored}
 	}
-}
-
-// memberValues returns the values of all members named type and token of an object
-// whose opening brace was read. A value that is not a string becomes an empty one.
-func memberValues(d *json.Decoder) (types, tokens []string) {
-	for d.More() {
-		name, err := d.Token()
-		if err != nil {
-			return nil, nil
-		}
-		var value any
-		if name != "type" && name != "token" {
-			var skipped json.RawMessage
-			if d.Decode(&skipped) != nil {
-				return nil, nil
-			}
-			continue
-		}
-		if d.Decode(&value) != nil {
-			return nil, nil
-		}
-		text, _ := value.(string)
-		if name == "type" {
-			types = append(types, text)
-		} else {
-			tokens = append(tokens, text)
-		}
-	}
-	return types, tokens
 }

@@ -25,11 +25,11 @@ type inflater struct {
 	readers       *sync.Pool // of io.ReadCloser that are flate.Resetter
 	output        []byte     // what the library reads next
 
-	header      []byte // the header of the current frame so far
-	payloadLeft int    // bytes of its payload that were not read yet
-	opcode      byte   // of the compressed message that is being collected; 0: none
-	collecting  bool   // the current frame belongs to that message
-	finalFrame  bool   // the current frame ends that message
+	header      frameHeader
+	payloadLeft int  // bytes of its payload that were not read yet
+	opcode      byte // of the compressed message that is being collected; 0: none
+	collecting  bool // the current frame belongs to that message
+	finalFrame  bool // the current frame ends that message
 	maskingKey  [maskKey]byte
 	payloadPos  int    // position in the current payload, for the masking key
 	compressed  []byte // the compressed message so far
@@ -55,8 +55,11 @@ func (f *inflater) read(p []byte) int {
 func (f *inflater) write(p []byte) error {
 	for len(p) > 0 {
 		if f.payloadLeft == 0 {
-			f.header = append(f.header, p[0])
+			complete := f.header.add(p[0])
 			p = p[1:]
+			if !complete {
+				continue
+			}
 			if err := f.beginFrame(); err != nil {
 				return err
 			}
@@ -71,25 +74,21 @@ func (f *inflater) write(p []byte) error {
 	return nil
 }
 
-// beginFrame starts a frame when its header is complete.
+// beginFrame starts the frame behind a complete header.
 func (f *inflater) beginFrame() error {
-	size, complete := payloadSize(f.header)
-	if !complete {
-		return nil
-	}
-	head := f.header
-	f.header, f.payloadLeft, f.collecting, f.payloadPos = f.header[:0], size, false, 0
+	head := f.header.bytes[:f.header.size()]
+	f.payloadLeft, f.collecting, f.payloadPos = f.header.payloadSize(), false, 0
 	if !f.classify(head) {
-		return errInvalidFrame
+		return ProtocolError
 	}
 	if !f.collecting {
 		f.output = append(f.output, head...)
 		return nil
 	}
-	if size > f.maxCompressed-len(f.compressed) {
-		return errMessageTooBig
+	if f.payloadLeft > f.maxCompressed-len(f.compressed) {
+		return MessageTooBig
 	}
-	f.maskingKey, f.finalFrame = [maskKey]byte(head[len(head)-maskKey:]), head[0]&finBit != 0
+	f.maskingKey, f.finalFrame = f.header.maskingKey(), head[0]&finBit != 0
 	return f.finishMessage()
 }
 
@@ -110,36 +109,6 @@ func (f *inflater) classify(head []byte) bool {
 	default:
 		return !compressed // only the first frame of a message says that it is compressed
 	}
-}
-
-// payloadSize reads the payload's length from a header. complete is false while the
-// header is incomplete. A length that does not fit into an int becomes the largest
-// int.
-func payloadSize(head []byte) (size int, complete bool) {
-	if len(head) < minHeader {
-		return 0, false
-	}
-	want, length := minHeader, int(head[1]&lengthBits)
-	switch length {
-	case length16:
-		want += 2
-	case length64:
-		want += 8
-	}
-	at := want
-	if head[1]&maskBit != 0 {
-		want += maskKey
-	}
-	if len(head) < want {
-		return 0, false
-	}
-	switch length {
-	case length16:
-		length = int(binary.BigEndian.Uint16(head[at-2:]))
-	case length64:
-		length = int(min(binary.BigEndian.Uint64(head[at-8:]), math.MaxInt))
-	}
-	return length, true
 }
 
 // addPayload reads bytes of the current frame's payload.
@@ -164,10 +133,10 @@ func (f *inflater) finishMessage() error {
 	}
 	text, err := f.inflate()
 	if err != nil {
-		return errInvalidFrame
+		return ProtocolError
 	}
 	if int64(len(text)) > f.maxInflated {
-		return errMessageTooBig
+		return MessageTooBig
 	}
 	f.output = appendFrame(f.output, f.opcode, text)
 	f.opcode, f.compressed, f.finalFrame = 0, nil, false

@@ -1,7 +1,6 @@
 package websocket
 
 import (
-	"errors"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -11,55 +10,61 @@ import (
 	"github.com/olahol/melody"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/app/delivery"
 	"github.com/huleedu/edge/ports"
 )
 
 // protocol is the only subprotocol that the service supports.
 const protocol = "huleedu.notifications.v1"
 
-// Manager sends messages to the connections of this node's users.
+// Manager serves the WebSocket connections of this node: the hub delivers the
+// messages, melody runs the sockets.
 type Manager struct {
+	*delivery.Hub
 	config        Config
 	observer      ports.Observer
 	spans         spans
 	log           *slog.Logger
 	engine        *melody.Melody
-	registry      *stubSessions
-	admission     admission
-	replayWorkers replayWorkers
 	buffers       *sync.Pool // of *frameBuffer
 	inflaters     *sync.Pool // of the readers of an inflater
 	maxCompressed int        // bytes of a compressed message on the wire
 }
 
-var (
-	_ ports.ConnectionManager = (*Manager)(nil)
-	_ ports.ConnectionChecker = (*Manager)(nil)
-)
+var _ ports.ConnectionManager = (*Manager)(nil)
 
-// NewManager returns a manager without connections. It starts no goroutine; Drain
-// ends the goroutines of the connections.
-func NewManager(c Config, o ports.Observer, tp trace.TracerProvider, log *slog.Logger) *Manager {
-	m := &Manager{config: c, observer: o, spans: newSpans(tp), log: log, registry: newStubSessions(), buffers: newFrameBuffers(), inflaters: newInflaters(), maxCompressed: maxCompressed}
-	m.admission.limit = c.capacity(descriptors())
-	m.engine = newEngine(c)
-	m.engine.HandleConnect(func(ms *melody.Session) {
-		m.withSession(ms, func(s *session) { s.attach(ms) })
+// NewManager returns a manager without connections. It sets the tracer of the parts.
+// It starts no goroutine; Drain ends the goroutines of the connections.
+func NewManager(c Config, p delivery.Parts, tp trace.TracerProvider) *Manager {
+	spans := newSpans(tp)
+	p.Tracer = spans.deliveryTracer()
+	m := &Manager{
+		Hub: delivery.NewHub(c.delivery(descriptors()), p), config: c, observer: p.Observer, spans: spans, log: p.Log,
+		engine: newEngine(c), buffers: newFrameBuffers(), inflaters: newInflaters(), maxCompressed: maxCompressed,
+	}
+	m.handleEvents()
+	return m
+}
+
+// handleEvents passes the events of a melody session to its socket.
+func (m *Manager) handleEvents() {
+	m.engine.HandleConnect(func(peer *melody.Session) {
+		withSocket(peer, func(c *socket) { c.attach(peer) })
 	})
-	m.engine.HandleSentMessage(func(ms *melody.Session, _ []byte) { m.withSession(ms, (*session).messageSent) })
-	m.engine.HandleMessage(func(ms *melody.Session, text []byte) {
-		m.withSession(ms, func(s *session) { s.handleText(text) })
+	m.engine.HandleSentMessage(func(peer *melody.Session, _ []byte) {
+		withSocket(peer, func(c *socket) { c.session.Sent() })
 	})
-	m.engine.HandleMessageBinary(func(ms *melody.Session, _ []byte) { m.withSession(ms, (*session).handleBinary) })
-	m.engine.HandleClose(func(ms *melody.Session, code int, _ string) error {
-		m.withSession(ms, func(s *session) { s.handleClose(Status(code)) })
+	m.engine.HandleMessage(func(peer *melody.Session, text []byte) {
+		withSocket(peer, func(c *socket) { c.handleText(text) })
+	})
+	m.engine.HandleMessageBinary(func(peer *melody.Session, _ []byte) { withSocket(peer, (*socket).handleBinary) })
+	m.engine.HandleClose(func(peer *melody.Session, status int, _ string) error {
+		withSocket(peer, func(c *socket) { c.handleClose(status) })
 		return nil
 	})
-	m.engine.HandleError(func(ms *melody.Session, err error) {
-		m.withSession(ms, func(s *session) { s.handleError(err) })
+	m.engine.HandleError(func(peer *melody.Session, err error) {
+		withSocket(peer, func(c *socket) { c.handleError(err) })
 	})
-	return m
 }
 
 // never is longer than a process runs.
@@ -71,7 +76,7 @@ func newEngine(c Config) *melody.Melody {
 	e := melody.New()
 	e.Config.WriteWait = writeTimeout
 	e.Config.PongWait = c.PongTimeout
-	e.Config.PingPeriod = never // the link pings
+	e.Config.PingPeriod = never // sessionConn pings
 	e.Config.MaxMessageSize = c.MaxMessageBytes
 	e.Config.MessageBufferSize = 1
 	e.Upgrader = newUpgrader(c)
@@ -97,72 +102,16 @@ func (m *Manager) newInflater() *inflater {
 	return &inflater{maxInflated: m.config.MaxMessageBytes, maxCompressed: m.maxCompressed, readers: m.inflaters}
 }
 
-// withSession calls the session that belongs to melody's. A panic ends that session
-// only; in melody's writer it would end the process.
-func (m *Manager) withSession(ms *melody.Session, call func(*session)) {
-	s := sessionOf(ms)
-	defer s.recoverPanic()
-	call(s)
+// withSocket calls the socket that belongs to melody's session. A panic ends that
+// session only; in melody's writer it would end the process.
+func withSocket(peer *melody.Session, call func(*socket)) {
+	c := socketOf(peer)
+	defer c.session.Recover()
+	call(c)
 }
 
-// sessionOf returns the session that belongs to melody's: the connection of each is
-// a sessionConn, because nothing else is handed to the engine.
-func sessionOf(ms *melody.Session) *session {
-	return ms.WebsocketConnection().NetConn().(*sessionConn).session
+// socketOf returns the socket that belongs to melody's session: the connection of each
+// is a sessionConn, because nothing else is handed to the engine.
+func socketOf(peer *melody.Session) *socket {
+	return peer.WebsocketConnection().NetConn().(*sessionConn).socket
 }
-
-// Send queues the message on every connection of its user, once each, and returns on
-// how many. A connection that has the notification already is counted.
-func (m *Manager) Send(message domain.Message) int {
-	sessions := m.registry.sessions(message.User)
-	if len(sessions) == 0 {
-		return 0
-	}
-	l := outboundMessage{payload: message.Payload, received: message.Received, id: streamIDOf(message.Payload)}
-	if l.received.IsZero() {
-		l.received = time.Now()
-	}
-	n := 0
-	for _, s := range sessions {
-		if s.deliver(l, message.MissedSince) {
-			n++
-		}
-	}
-	return n
-}
-
-// Count returns how many connections the user has on this node. A connection counts
-// from shortly before its handshake is answered until its close begins.
-func (m *Manager) Count(user domain.UserID) int { return len(m.registry.sessions(user)) }
-
-// Total returns how many connections all users have on this node.
-func (m *Manager) Total() int { return int(m.registry.total.Load()) }
-
-// CloseUser closes every connection of the user, each after its queued messages are
-// sent, and returns how many there were.
-func (m *Manager) CloseUser(user domain.UserID, reason error) int {
-	sessions := m.registry.sessions(user)
-	for _, s := range sessions {
-		s.close(closeForError(reason))
-	}
-	return len(sessions)
-}
-
-// Check pings every connection of the user and closes those (4002) that do not
-// answer within checkTimeout. It does not block.
-func (m *Manager) Check(user domain.UserID) {
-	for _, s := range m.registry.sessions(user) {
-		s.conn.requestCheck(time.Now())
-	}
-}
-
-// reserve registers the session before its socket exists, so that its queue gets the
-// user's messages. It fails once the node drains.
-func (m *Manager) reserve(s *session) error {
-	if !m.registry.add(s, m.admission.isOpen) {
-		return errDraining
-	}
-	return nil
-}
-
-var errDraining = errors.New("draining")

@@ -20,9 +20,11 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 
+	"github.com/huleedu/edge/adapters/internal/httpreason"
 	"github.com/huleedu/edge/adapters/memory"
 	"github.com/huleedu/edge/adapters/websocket"
 	"github.com/huleedu/edge/app"
+	"github.com/huleedu/edge/app/delivery"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
@@ -32,10 +34,10 @@ const correlation = "0a8e3f9c-6f0e-4a56-9d0e-2f6f0f6b7c11"
 // stubValidator accepts every token as the id of its user, except for some words.
 type stubValidator struct {
 	expires time.Time
-	lasts   time.Duration // from when a token is judged, if set
+	lasts   time.Duration // how long a token is valid from its validation on, if set
 	short   *atomic.Bool  // once true, tokens hold for a moment only
-	arrived *atomic.Bool  // once true, refused tokens are good, save expired ones
-	during  func()        // called while a token is judged
+	arrived *atomic.Bool  // once true, all tokens except expired ones are valid
+	during  func()        // called while a token is validated
 }
 
 func (v stubValidator) Validate(_ context.Context, token string) (domain.Caller, error) {
@@ -52,7 +54,7 @@ func (v stubValidator) Validate(_ context.Context, token string) (domain.Caller,
 		}
 	case "key", "not_yet_valid", "signature", "malformed":
 		if v.arrived == nil || !v.arrived.Load() {
-			return domain.Caller{}, domain.TokenInvalid(kind)
+			return domain.Caller{}, domain.TokenInvalid(domain.Reason(kind))
 		}
 	}
 	expires := v.expires
@@ -65,10 +67,10 @@ func (v stubValidator) Validate(_ context.Context, token string) (domain.Caller,
 	return domain.Caller{User: domain.UserID(token), Expires: expires}, nil
 }
 
-// stubSessions is a quota and a subscription.
-type stubSessions struct {
+// stubDependencies is a quota and a listener.
+type stubDependencies struct {
 	mu        sync.Mutex
-	places    map[string]domain.UserID
+	leases    map[string]domain.UserID
 	followed  map[domain.UserID]int
 	limit     int
 	reclaimed []domain.UserID // whose connections all nodes were asked to check
@@ -77,67 +79,67 @@ type stubSessions struct {
 	slow      time.Duration       // how long a release takes
 }
 
-func newStubSessions() *stubSessions {
-	return &stubSessions{places: map[string]domain.UserID{}, followed: map[domain.UserID]int{}, limit: 1 << 20}
+func newStubDependencies() *stubDependencies {
+	return &stubDependencies{leases: map[string]domain.UserID{}, followed: map[domain.UserID]int{}, limit: 1 << 20}
 }
 
-func (r *stubSessions) Acquire(_ context.Context, user domain.UserID, session string) error {
+func (r *stubDependencies) Acquire(_ context.Context, user domain.UserID, session string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.places) >= r.limit {
+	if len(r.leases) >= r.limit {
 		return domain.TooManyConnections(r.limit)
 	}
-	r.places[session] = user
+	r.leases[session] = user
 	return nil
 }
 
-func (r *stubSessions) Release(_ domain.UserID, session string) {
+func (r *stubDependencies) Release(_ domain.UserID, session string) {
 	<-time.After(r.slow)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.places, session)
+	delete(r.leases, session)
 }
 
 // Reclaim records the user.
-func (r *stubSessions) Reclaim(_ context.Context, user domain.UserID) {
+func (r *stubDependencies) Reclaim(_ context.Context, user domain.UserID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.reclaimed = append(r.reclaimed, user)
 }
 
-func (r *stubSessions) reclaims() []domain.UserID {
+func (r *stubDependencies) reclaims() []domain.UserID {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.reclaimed)
 }
 
-func (r *stubSessions) setLimit(limit int) {
+func (r *stubDependencies) setLimit(limit int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.limit = limit
 }
 
-func (r *stubSessions) setOutage(away error) {
+func (r *stubDependencies) setOutage(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.outage = away
+	r.outage = err
 }
 
-func (r *stubSessions) Follow(_ context.Context, user domain.UserID) error {
+func (r *stubDependencies) Follow(_ context.Context, user domain.UserID) error {
 	r.mu.Lock()
-	during, away := r.during, r.outage
+	during, err := r.during, r.outage
 	r.followed[user]++
 	r.mu.Unlock()
 	if during != nil {
 		during(user)
 	}
-	if away != nil {
+	if err != nil {
 		r.Unfollow(user)
 	}
-	return away
+	return err
 }
 
-func (r *stubSessions) Unfollow(user domain.UserID) {
+func (r *stubDependencies) Unfollow(user domain.UserID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.followed[user]--
@@ -147,13 +149,13 @@ func (r *stubSessions) Unfollow(user domain.UserID) {
 }
 
 // Run does nothing.
-func (r *stubSessions) Run(context.Context, ports.MessageHandler) error { return nil }
+func (r *stubDependencies) Run(context.Context, ports.MessageHandler) error { return nil }
 
 // held returns the numbers of leases and of subscribed users.
-func (r *stubSessions) held() (places, followed int) {
+func (r *stubDependencies) held() (leases, followed int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.places), len(r.followed)
+	return len(r.leases), len(r.followed)
 }
 
 // recorder records facts, or panics at one kind of them.
@@ -177,7 +179,7 @@ func (f *recorder) Observe(fact domain.Fact) {
 	f.seen = append(f.seen, fact)
 	if f.panicOn != nil && f.panicOn(fact) {
 		f.panicOn = nil
-		panic("bomb")
+		panic("observer")
 	}
 }
 
@@ -204,7 +206,7 @@ type node struct {
 	manager   *websocket.Manager
 	handler   *websocket.Handler
 	readiness *app.Readiness
-	registry  *stubSessions
+	deps      *stubDependencies
 	facts     *recorder
 	tokens    stubValidator
 	server    *httptest.Server
@@ -212,7 +214,7 @@ type node struct {
 	bus       *memory.Bus
 	past      ports.NotificationLog // the bus, unless adjusted
 	tracer    trace.TracerProvider
-	accepted  func(net.Conn, http.ConnState) // what the server tells of its connections
+	accepted  func(net.Conn, http.ConnState) // the server calls it when a connection changes its state
 	unserved  bool                           // the test serves the handler itself
 }
 
@@ -248,7 +250,7 @@ func settings() websocket.Config {
 func newNode(t testing.TB, c websocket.Config, adjust ...func(*node)) *node {
 	t.Helper()
 	n := &node{
-		readiness: app.NewReadiness(nil, nil), registry: newStubSessions(), facts: &recorder{},
+		readiness: app.NewReadiness(nil, nil), deps: newStubDependencies(), facts: &recorder{},
 		tokens: stubValidator{expires: time.Now().Add(time.Hour)}, log: &logBuffer{}, bus: memory.NewBus(), tracer: noop.NewTracerProvider(),
 	}
 	n.past = n.bus
@@ -257,11 +259,10 @@ func newNode(t testing.TB, c websocket.Config, adjust ...func(*node)) *node {
 	}
 	log := slog.New(slog.NewTextHandler(n.log, nil))
 	n.readiness.Enter(app.Serving)
-	n.manager = websocket.NewManager(c, n.facts, n.tracer, log)
-	h := websocket.NewHandler(websocket.HandlerParts{
-		Manager: n.manager, Sessions: app.NewSessions(n.registry, n.registry), History: app.NewHistory(n.past), Tokens: n.tokens, Limiter: memory.NewRateLimiter(),
-		Readiness: n.readiness, Config: c, Observer: n.facts, Tracer: n.tracer, Log: log,
-	})
+	n.manager = websocket.NewManager(c, delivery.Parts{
+		Quota: n.deps, Listener: n.deps, History: n.past, Observer: n.facts, Log: log,
+	}, n.tracer)
+	h := websocket.NewHandler(n.manager, n.tokens, memory.NewRateLimiter(), n.readiness, "")
 	h.SetWaits(20*time.Millisecond, 30*time.Millisecond, 5*time.Millisecond, 100)
 	n.handler = h
 	if n.unserved {
@@ -293,7 +294,7 @@ func serveHandler(h *websocket.Handler) http.Handler {
 		}
 		status := http.StatusServiceUnavailable
 		switch e := domain.As(err); {
-		case e.Kind == domain.UpgradeRequired:
+		case e.Reason == httpreason.UpgradeRequired:
 			status = http.StatusUpgradeRequired
 		case e.Code == domain.AuthorizationError:
 			status = http.StatusForbidden
@@ -384,8 +385,8 @@ func (c *client) end(t testing.TB) *gorilla.CloseError {
 func (n *node) awaitClean(t testing.TB) {
 	t.Helper()
 	require.Eventually(t, func() bool {
-		places, followed := n.registry.held()
-		return places == 0 && followed == 0 && n.manager.Total() == 0 &&
+		leases, followed := n.deps.held()
+		return leases == 0 && followed == 0 && n.manager.Total() == 0 &&
 			n.facts.count(is[domain.ConnectionAccepted]) == n.facts.count(is[domain.ConnectionEnded])
 	}, 10*time.Second, 2*time.Millisecond)
 }

@@ -2,36 +2,28 @@ package websocket
 
 import (
 	"hash/maphash"
-	"sync"
 	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
 )
 
-// recentSet remembers keys for a fixed time. It stores a keyed 128-bit hash instead
-// of each key. It holds a fixed number of keys at most; when it is full, the oldest
-// keys are dropped first. It is safe for concurrent use. The nil set is empty.
+// recentSet remembers keys for a fixed time. It stores a keyed hash instead of each
+// key, which may be a token. When it is full, the oldest key is dropped. It is safe for
+// concurrent use. The nil set is empty.
 type recentSet struct {
-	ttl            time.Duration
-	generationSize int // maximum number of keys per generation
-	seeds          [2]maphash.Seed
-
-	mu sync.Mutex
-	// A full current generation replaces the previous one, which is dropped.
-	current, previous map[recentKey]time.Time
+	ttl  time.Duration
+	seed maphash.Seed
+	keys *lru.Cache[uint64, time.Time] // when each key was added
 }
 
-type recentKey [2]uint64
-
-// newRecentSet returns a set that remembers each key for the given time and holds at
-// most the given number of keys.
-func newRecentSet(keep time.Duration, most int) *recentSet {
-	return &recentSet{
-		ttl: keep, generationSize: max(most/2, 1), seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
-		current: map[recentKey]time.Time{},
+// newRecentSet returns a set that remembers each key for ttl and holds at most the
+// given number of keys, which must be positive.
+func newRecentSet(ttl time.Duration, capacity int) *recentSet {
+	keys, err := lru.New[uint64, time.Time](capacity)
+	if err != nil {
+		panic(err)
 	}
-}
-
-func (r *recentSet) hash(key string) recentKey {
-	return recentKey{maphash.String(r.seeds[0], key), maphash.String(r.seeds[1], key)}
+	return &recentSet{ttl: ttl, seed: maphash.MakeSeed(), keys: keys}
 }
 
 // has reports whether the key is remembered.
@@ -39,48 +31,23 @@ func (r *recentSet) has(key string) bool {
 	if r == nil {
 		return false
 	}
-	k := r.hash(key)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.contains(k)
-}
-
-// contains is has under the lock.
-func (r *recentSet) contains(k recentKey) bool {
-	added, known := r.current[k]
-	if !known {
-		added, known = r.previous[k]
-	}
+	added, known := r.keys.Peek(maphash.String(r.seed, key))
 	return known && time.Since(added) < r.ttl
-}
-
-// remove forgets the key.
-func (r *recentSet) remove(key string) {
-	if r == nil {
-		return
-	}
-	k := r.hash(key)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.current, k)
-	delete(r.previous, k)
 }
 
 // add remembers the key from now on. It returns false and changes nothing when the
 // key is remembered already.
 func (r *recentSet) add(key string) bool {
-	if r == nil {
+	if r == nil || r.has(key) {
 		return false
 	}
-	k := r.hash(key)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.contains(k) {
-		return false
-	}
-	if len(r.current) >= r.generationSize {
-		r.previous, r.current = r.current, make(map[recentKey]time.Time)
-	}
-	r.current[k] = time.Now()
+	r.keys.Add(maphash.String(r.seed, key), time.Now())
 	return true
+}
+
+// remove forgets the key.
+func (r *recentSet) remove(key string) {
+	if r != nil {
+		r.keys.Remove(maphash.String(r.seed, key))
+	}
 }

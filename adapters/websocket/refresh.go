@@ -9,31 +9,31 @@ import (
 
 // handleRefresh replaces the token, and with it the time at which the session
 // expires. Anything but a valid token of the same user closes the session.
-func (s *session) handleRefresh(token string) {
-	caller, err := s.validateToken(token)
+func (c *socket) handleRefresh(token string) {
+	caller, err := c.validateToken(token)
 	if err != nil {
-		s.close(closeForError(err))
+		c.session.Close(err)
 		return
 	}
-	if s.manager.config.CloseOnTokenExpiry {
-		s.conn.extendToken(caller.Expires)
+	if c.manager.config.CloseOnTokenExpiry {
+		c.conn.extendToken(caller.Expires)
 	}
-	s.enqueue(outboundMessage{payload: refreshed(caller.Expires)})
+	c.session.Reply(refreshed(caller.Expires))
 }
 
 // validateToken validates the token of a refresh and its user.
-func (s *session) validateToken(token string) (domain.Caller, error) {
-	ctx := domain.WithRequestContext(context.Background(), domain.RequestContext{CorrelationID: s.correlation})
-	ctx, span := s.manager.spans.startValidation(ctx, token != "")
+func (c *socket) validateToken(token string) (domain.Caller, error) {
+	ctx := domain.WithRequestContext(context.Background(), domain.RequestContext{CorrelationID: c.session.Correlation()})
+	ctx, span := c.manager.spans.startValidation(ctx, token != "")
 	defer span.End()
 	if token == "" {
 		return domain.Caller{}, domain.NotAuthenticated()
 	}
-	caller, err := s.tokens.Validate(ctx, token)
+	caller, err := c.tokens.Validate(ctx, token)
 	if err != nil {
 		return domain.Caller{}, err
 	}
-	if caller.User != s.caller.User {
+	if caller.User != c.session.Caller().User {
 		return domain.Caller{}, domain.TokenInvalid("subject")
 	}
 	return caller, nil

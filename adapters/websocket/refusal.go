@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -14,11 +13,11 @@ import (
 
 // Existing browser clients reset their count of attempts when a socket opens. A
 // server that upgrades in order to refuse is therefore asked again forever. A client
-// is told the reason by a close frame only once in a while; in between it is refused
+// gets the reason by a close frame only once in a while; in between it is refused
 // before the upgrade, so that its count of attempts grows.
 const (
 	// tokenRefusalTTL is how long a refused token is refused before the upgrade,
-	// after a close frame has told its refusal.
+	// after it was refused by a close frame.
 	tokenRefusalTTL = 10 * time.Minute
 	// quotaRefusalTTL is the same time for a user who is at the connection limit.
 	quotaRefusalTTL = time.Minute
@@ -35,11 +34,11 @@ const (
 	maxRefusals = 256
 )
 
-// refusals remembers which clients were told why they are refused. It decides how,
+// refusals remembers which clients were refused by a close frame. It decides how,
 // never whether, a client is refused.
 type refusals struct {
-	tokens         *recentSet // credentials whose refusal a close frame has told
-	fullUsers      *recentSet // users who were told that they are at the connection limit
+	tokens         *recentSet // credentials that were refused by a close frame
+	fullUsers      *recentSet // users at the connection limit who were refused by a close frame
 	reclaimedUsers *recentSet // users whose connections all nodes were asked to check
 }
 
@@ -68,8 +67,7 @@ func (f refusals) setFor(cause error, credential string, user domain.UserID) (*r
 // isTransient reports whether the same token may become valid: its key may arrive,
 // or its start time may come.
 func isTransient(e *domain.Error) bool {
-	cause, _ := e.Details["cause"].(string)
-	return slices.Contains([]string{"key", "not_yet_valid"}, cause)
+	return e.Reason == domain.ReasonKey || e.Reason == domain.ReasonNotYetValid
 }
 
 // refusal is a handshake that is refused. The credential is empty for a client
@@ -82,26 +80,45 @@ type refusal struct {
 
 // refuse upgrades the connection and closes it with the reason, because a browser
 // cannot see an HTTP status. It returns the cause, to be answered by HTTP, when the
-// client was told recently, or maxRefusals handshakes are being refused.
+// client was refused so recently, or maxRefusals handshakes are being refused.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, f refusal) (func(), error) {
 	memory, key := h.refusals.setFor(f.cause, f.credential, f.user)
-	if memory.has(key) || !h.Manager.admission.beginRefusal(maxRefusals) {
+	if memory.has(key) || !h.beginRefusal() {
 		return nil, withRetry(f.cause)
 	}
 	ctx := r.Context()
 	t, err := hijack(w, r)
 	if err != nil {
-		h.Manager.admission.cancelRefusal()
+		h.endRefusal()
 		return nil, hijackError(err)
 	}
-	c := closeForError(f.cause)
+	c := closeFor(f.cause)
 	recordError(ctx, f.cause)
-	h.Log.LogAttrs(ctx, slog.LevelInfo, "connection refused",
+	h.manager.log.LogAttrs(ctx, slog.LevelInfo, "connection refused",
 		slog.Int("close_code", int(c.Status)), slog.Any("error", f.cause))
-	h.Observer.Observe(domain.ConnectionRejected{})
-	h.Observer.Observe(domain.CloseCodeObserved{Code: int(c.Status)})
+	h.manager.observer.Observe(domain.ConnectionRejected{})
+	h.manager.observer.Observe(domain.CloseCodeObserved{Code: int(c.Status)})
 	payload := c.payload(domain.RequestContextOf(ctx).CorrelationID)
+	h.manager.Leave() // from now on it does not count against the limit of the node
 	return func() { h.closeRefused(t, payload, memory, key) }, nil
+}
+
+// beginRefusal returns false when maxRefusals handshakes are being refused. After true,
+// endRefusal must be called once.
+func (h *Handler) beginRefusal() bool {
+	select {
+	case h.refusing <- struct{}{}:
+		h.manager.BeginWork()
+		return true
+	default:
+		return false
+	}
+}
+
+// endRefusal undoes beginRefusal.
+func (h *Handler) endRefusal() {
+	<-h.refusing
+	h.manager.EndWork()
 }
 
 // withRetry adds a Retry-After to errors that need one.
@@ -122,7 +139,7 @@ func withRetry(cause error) error {
 // adds the key to the memory before the client can see the close frame and connect
 // again, and removes it when the frame cannot be sent.
 func (h *Handler) closeRefused(t *hijackedConn, payload []byte, memory *recentSet, key string) {
-	defer h.Manager.admission.endRefusal()
+	defer h.endRefusal()
 	defer func() { _ = t.conn.Close() }()
 	conn, err := h.upgrader.Upgrade(t, t.request, t.header)
 	if err != nil {
@@ -133,7 +150,7 @@ func (h *Handler) closeRefused(t *hijackedConn, payload []byte, memory *recentSe
 		memory.remove(key)
 		return
 	}
-	conn.SetReadLimit(h.Config.MaxMessageBytes)
+	conn.SetReadLimit(h.manager.config.MaxMessageBytes)
 	err = conn.SetReadDeadline(time.Now().Add(closeAnswerTimeout))
 	for err == nil {
 		_, _, err = conn.NextReader() // the answer ends it with an error too
@@ -142,9 +159,8 @@ func (h *Handler) closeRefused(t *hijackedConn, payload []byte, memory *recentSe
 
 // reclaim makes all nodes check the connections of a user who has no free lease, at
 // most once in reclaimInterval per user.
-func (h *Handler) reclaim(ctx context.Context, caller domain.Caller) {
-	if h.refusals.reclaimedUsers.add(string(caller.User)) {
-		h.Manager.Check(caller.User) // this node does not depend on Redis for it
-		h.Sessions.Reclaim(ctx, caller)
+func (h *Handler) reclaim(ctx context.Context, user domain.UserID) {
+	if h.refusals.reclaimedUsers.add(string(user)) {
+		h.manager.Reclaim(ctx, user)
 	}
 }

@@ -77,19 +77,19 @@ func TestReconnectingClientsOpenFewSockets(t *testing.T) {
 		code   int
 		status int // 0: it is never refused by HTTP
 	}{
-		"expired token":    {"expired", nil, 1008, http.StatusUnauthorized},
-		"forged token":     {"signature", nil, 1008, http.StatusUnauthorized},
-		"malformed token":  {"malformed", nil, 1008, http.StatusUnauthorized},
-		"one tab too many": {"u1", func(n *node) { n.registry.limit = 0 }, 4000, http.StatusTooManyRequests},
-		"Redis is away":    {"u1", func(n *node) { n.registry.outage = domain.Unreachable("redis", nil) }, 1011, 0},
-		"Redis answers an error of unknown cause": {"u1", func(n *node) { n.registry.outage = domain.Unknown(errors.New("ERR")) }, 1011, 0},
-		"the log is broken":                       {"u1", func(n *node) { n.registry.outage = &domain.Error{Code: domain.ProcessingError} }, 1011, 0},
-		"keys are away":                           {"nokeys", nil, 1011, 0},
-		"keys are away, then Redis": {"nokeys", func(n *node) {
-			n.tokens.arrived, n.registry.outage = &atomic.Bool{}, domain.Unreachable("redis", nil)
+		"expired token":                           {"expired", nil, 1008, http.StatusUnauthorized},
+		"forged token":                            {"signature", nil, 1008, http.StatusUnauthorized},
+		"malformed token":                         {"malformed", nil, 1008, http.StatusUnauthorized},
+		"one tab too many":                        {"u1", func(n *node) { n.deps.limit = 0 }, 4000, http.StatusTooManyRequests},
+		"Redis is unavailable":                    {"u1", func(n *node) { n.deps.outage = domain.Unreachable("redis", nil) }, 1011, 0},
+		"Redis answers an error of unknown cause": {"u1", func(n *node) { n.deps.outage = domain.Unknown(errors.New("ERR")) }, 1011, 0},
+		"the log is broken":                       {"u1", func(n *node) { n.deps.outage = &domain.Error{Code: domain.ProcessingError} }, 1011, 0},
+		"no keys":                                 {"nokeys", nil, 1011, 0},
+		"no keys, then no Redis": {"nokeys", func(n *node) {
+			n.tokens.arrived, n.deps.outage = &atomic.Bool{}, domain.Unreachable("redis", nil)
 			time.AfterFunc(5*time.Second, func() { n.tokens.arrived.Store(true) })
 		}, 1011, 0},
-		"the log is away": {"u1&last_event_id=0", func(n *node) { n.past = &failingLog{NotificationLog: n.bus, times: 1 << 30} }, 1011, 0},
+		"the log is unavailable": {"u1&last_event_id=0", func(n *node) { n.past = &failingLog{NotificationLog: n.bus, times: 1 << 30} }, 1011, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -102,7 +102,7 @@ func TestReconnectingClientsOpenFewSockets(t *testing.T) {
 				n.handler.SetDefaultWaits()
 				p := &browserClient{}
 				p.run(30*time.Minute, func() (*client, error) { return dial(c.token) })
-				require.NotEmpty(t, p.opened, "it is told once")
+				require.NotEmpty(t, p.opened, "it is closed once")
 				require.LessOrEqual(t, p.maxPerMinute(), 7)
 				for _, code := range p.codes {
 					require.Equal(t, c.code, code)
@@ -121,7 +121,7 @@ func TestRefusedTokenIsClosedAgainAfterTenMinutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, dial, end := newPiped(t, settings())
 		defer end()
-		told := func() bool {
+		closed := func() bool {
 			c, err := dial("expired")
 			if err != nil {
 				require.Equal(t, http.StatusUnauthorized, c.response.StatusCode)
@@ -132,20 +132,20 @@ func TestRefusedTokenIsClosedAgainAfterTenMinutes(t *testing.T) {
 			synctest.Wait()
 			return true
 		}
-		require.True(t, told())
+		require.True(t, closed())
 		for range 9 {
 			time.Sleep(time.Minute)
-			require.False(t, told())
+			require.False(t, closed())
 		}
 		time.Sleep(time.Minute)
-		require.True(t, told(), "ten minutes after it was told")
+		require.True(t, closed(), "ten minutes after its close frame")
 	})
 }
 
 // TestValidTokenIsNeverRefusedByMemory: a refused token that becomes valid is
 // accepted at once, and one that may become valid is always refused by a close.
 func TestValidTokenIsNeverRefusedByMemory(t *testing.T) {
-	for kind, told := range map[domain.UserID][]bool{
+	for kind, closes := range map[domain.UserID][]bool{
 		"key":           {true, true, true},
 		"not_yet_valid": {true, true, true},
 		"signature":     {true, false, false},
@@ -154,7 +154,7 @@ func TestValidTokenIsNeverRefusedByMemory(t *testing.T) {
 		t.Run(string(kind), func(t *testing.T) {
 			arrived := &atomic.Bool{}
 			n := newNode(t, settings(), func(n *node) { n.tokens.arrived = arrived })
-			for i, want := range told {
+			for i, want := range closes {
 				c, err := n.dial(kind)
 				if !want {
 					require.Error(t, err, "attempt %d", i)
@@ -166,7 +166,7 @@ func TestValidTokenIsNeverRefusedByMemory(t *testing.T) {
 			}
 			arrived.Store(true)
 			n.mustDial(t, kind)
-			require.Equal(t, 1, n.manager.Count(kind))
+			require.Equal(t, 1, n.manager.Total())
 		})
 	}
 }
@@ -178,7 +178,7 @@ func TestHandshakesWaitOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		arrived := &atomic.Bool{}
 		n, dial, end := newPiped(t, settings(), func(n *node) {
-			n.tokens.arrived, n.registry.outage = arrived, domain.Unreachable("redis", nil)
+			n.tokens.arrived, n.deps.outage = arrived, domain.Unreachable("redis", nil)
 		})
 		defer end()
 		n.handler.SetDefaultWaits()
@@ -194,7 +194,7 @@ func TestHandshakesWaitOnce(t *testing.T) {
 }
 
 // TestPanicInAHandshakeLeavesTheAdmission: a panic of the validator does not keep a
-// place of the connection limit.
+// slot of the connection limit.
 func TestPanicInAHandshakeLeavesTheAdmission(t *testing.T) {
 	c := settings()
 	c.MaxConnections = 1
@@ -227,7 +227,7 @@ func TestKeysThatArriveLate(t *testing.T) {
 		}()
 		c, err := dial("nokeys")
 		require.NoError(t, err)
-		require.Equal(t, 1, n.manager.Count("nokeys"))
+		require.Equal(t, 1, n.manager.Total())
 		c.Leave()
 	})
 }
@@ -235,7 +235,7 @@ func TestKeysThatArriveLate(t *testing.T) {
 // TestFreeLeaseIsAlwaysGranted: a remembered refusal has no effect once the quota
 // has a free lease.
 func TestFreeLeaseIsAlwaysGranted(t *testing.T) {
-	n := newNode(t, settings(), func(n *node) { n.registry.limit = 1 })
+	n := newNode(t, settings(), func(n *node) { n.deps.limit = 1 })
 	first := n.mustDial(t, "u1")
 	second := n.mustDial(t, "u1")
 	require.Equal(t, 4000, second.end(t).Code)
@@ -248,8 +248,8 @@ func TestFreeLeaseIsAlwaysGranted(t *testing.T) {
 	first.Leave()
 	n.awaitClean(t)
 	n.mustDial(t, "u1")
-	require.Equal(t, 1, n.manager.Count("u1"))
-	require.Equal(t, []domain.UserID{"u1"}, n.registry.reclaims(), "once in ten seconds")
+	require.Equal(t, 1, n.manager.Total())
+	require.Equal(t, []domain.UserID{"u1"}, n.deps.reclaims(), "once in ten seconds")
 }
 
 // TestRefusalsDoNotCountAsConnections: handshakes that are upgraded only to be
@@ -273,9 +273,9 @@ func TestRefusalsDoNotCountAsConnections(t *testing.T) {
 		return c.response.StatusCode
 	}
 	require.Equal(t, http.StatusUnauthorized, refusedBy("expired.new"))
-	n.registry.setLimit(0)
+	n.deps.setLimit(0)
 	require.Equal(t, http.StatusTooManyRequests, refusedBy("u2"))
-	n.registry.setLimit(100)
+	n.deps.setLimit(100)
 	n.mustDial(t, "u2")
 	require.Equal(t, http.StatusServiceUnavailable, refusedBy("u3"), "two sessions are the node's limit")
 }
@@ -285,7 +285,7 @@ func TestRefusalsDoNotCountAsConnections(t *testing.T) {
 // reachable again.
 func TestWaitingHandshakesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n, dial, end := newPiped(t, settings(), func(n *node) { n.registry.outage = domain.Unreachable("redis", nil) })
+		n, dial, end := newPiped(t, settings(), func(n *node) { n.deps.outage = domain.Unreachable("redis", nil) })
 		defer end()
 		n.handler.SetWaits(8*time.Second, 15*time.Second, 500*time.Millisecond, 1)
 		type result struct {
@@ -304,12 +304,12 @@ func TestWaitingHandshakesAreBounded(t *testing.T) {
 		require.Equal(t, http.StatusServiceUnavailable, c.response.StatusCode)
 		require.NotEmpty(t, c.response.Header.Get("Retry-After"))
 		time.Sleep(4 * time.Second)
-		n.registry.setOutage(nil)
+		n.deps.setOutage(nil)
 		r := <-waits
 		require.NoError(t, r.err, "Redis came back")
 		r.c.Leave()
 
-		n.registry.setOutage(domain.Unreachable("redis", nil))
+		n.deps.setOutage(domain.Unreachable("redis", nil))
 		began := time.Now()
 		go dialAside()
 		synctest.Wait()

@@ -186,7 +186,7 @@ func TestDirectMessagesOverflowAReplay(t *testing.T) {
 }
 
 // A client whose entries are trimmed while it reads is disconnected. When it
-// resumes, it is told that entries are missing.
+// resumes, it gets a frame that says that entries are missing.
 func TestTrimmedWhileReading(t *testing.T) {
 	n := newNode(t, settings())
 	n.bus.SetLimit(400)
@@ -212,7 +212,7 @@ func TestGap(t *testing.T) {
 			n := newNode(t, settings(), func(n *node) { n.past = &failingLog{NotificationLog: n.bus, times: -1} })
 			frame := func() string { f, _ := n.keep(t, 1); return f }
 			old := frame()
-			<-time.After(1100 * time.Millisecond) // older than what a newcomer is given
+			<-time.After(1100 * time.Millisecond) // older than what a new connection gets
 			resumed, plain := n.resume(t, "0"), n.mustDial(t, "u1")
 			resumed.expect(t, old)
 			first := frame()
@@ -272,7 +272,7 @@ func TestGapOfAFullQueue(t *testing.T) {
 	c := settings()
 	c.SendQueueMessages = 2
 	n := newNode(t, c)
-	n.registry.during = func(domain.UserID) {
+	n.deps.during = func(domain.UserID) {
 		n.live("1")
 		n.live("2")
 		n.manager.Send(missed(time.Now(), "resync"))

@@ -82,14 +82,14 @@ func (r *retrier) try(ctx context.Context, deadline time.Time, attempt func(cont
 		}
 		next := attempt(ctx)
 		if next != nil && ctx.Err() != nil {
-			return err // the deadline cut the attempt short; the previous error tells the cause
+			return err // the deadline ended the attempt; the previous error has the cause
 		}
 		err = next
 	}
 	return err
 }
 
-// retryable reports whether the error would be told by a close with status 1011,
+// retryable reports whether the error would close with status 1011,
 // which clients answer by reconnecting soon.
 func retryable(err error) bool {
 	if err == nil || errors.Is(err, errBeforeUpgrade) {

@@ -9,44 +9,30 @@ import (
 	"time"
 )
 
-// The limits of the service that end the reading.
 var (
-	errPeerTimeout  = errors.New("the peer does not answer")
-	errTokenExpired = errors.New("token has expired")
-	errRateLimit    = errors.New("more frames than are allowed")
+	// errCloseTimeout ends the reading when the peer has not answered the close frame
+	// in time.
 	errCloseTimeout = errors.New("the peer has not answered the close frame")
-	// errInvalidFrame, errInvalidReason and errMessageTooBig are violations by the
-	// client that the library does not detect, or answers with another status.
-	errInvalidFrame  = errors.New("an invalid frame")
-	errInvalidReason = errors.New("a close frame whose reason is not UTF-8")
-	errMessageTooBig = errors.New("a compressed message that is too large")
 	// errPingDue does not end the reading. It says that a ping must be sent.
 	errPingDue = errors.New("a ping is due")
 )
 
 const (
 	// writeTimeout bounds one write. A peer that accepts no data for this time is
-	// gone.
+	// unreachable.
 	writeTimeout = 10 * time.Second
-	// deadlineSlack is how much earlier than wanted a write deadline may be. Setting
-	// a deadline costs a seventh of a write.
-	deadlineSlack = time.Second
 	// closeAnswerTimeout is how long the service waits for the answer to its close
 	// frame.
 	closeAnswerTimeout = 2 * time.Second
 	// checkTimeout is how long a peer has to answer the ping of a check, and the
 	// minimum time between two such pings.
 	checkTimeout = 5 * time.Second
-	// pingSlots is how many points in time each ping interval has at which pings are
-	// sent. Pings that are due between two of them are sent at the earlier one,
-	// because waking an idle process costs more than a ping.
-	pingSlots = 300
 	// maxDiscard bounds, in bytes, what is read and discarded from a peer after the
 	// close.
 	maxDiscard = 8 << 20
 )
 
-// sessionConn is the net.Conn of a session. It implements all time limits of the
+// sessionConn is the net.Conn of a socket. It implements all time limits of the
 // session by one read deadline, which is moved only after it has passed, so that
 // traffic does not pay for it. The reading goroutine also sends the pings, because
 // melody's writer would grow its stack for them and otherwise sleeps. Close does not
@@ -54,13 +40,12 @@ const (
 // would cut off the peer's answer and reset the data before it.
 type sessionConn struct {
 	net.Conn
-	session       *session
-	idleTimeout   time.Duration
-	pingInterval  time.Duration  // between two pings; 0: none
-	writeDeadline time.Time      // guarded by gorilla's write lock
-	lastRead      time.Time      // when the last byte arrived; only the reader uses it
-	frames        frameInspector // only the reader uses it
-	readErr       error          // why a frame of the peer ends the reading; only the reader uses it
+	socket       *socket
+	idleTimeout  time.Duration
+	pingInterval time.Duration  // between two pings; 0: none
+	lastRead     time.Time      // when the last byte arrived; only the reader uses it
+	frames       frameInspector // only the reader uses it
+	readErr      error          // why a frame of the peer ends the reading; only the reader uses it
 	// inflater is nil unless compression was negotiated. Only the reader uses it.
 	inflater *inflater
 	lastPing time.Time // only the reader uses it
@@ -75,7 +60,9 @@ type sessionConn struct {
 	writeFailed   bool      // the peer cannot be reached
 }
 
-// Read returns the error of the limit that has passed when nothing arrives in time.
+// Read returns the Status of the limit that has passed when nothing arrives in time,
+// or of the violation by the client that the library does not detect, or answers with
+// another status.
 func (l *sessionConn) Read(p []byte) (int, error) {
 	for {
 		if l.inflater != nil {
@@ -99,7 +86,7 @@ func (l *sessionConn) Read(p []byte) (int, error) {
 		}
 		if err := l.updateDeadline(); errors.Is(err, errPingDue) {
 			l.startCheck()
-			l.session.sendPing()
+			l.socket.sendPing()
 			l.lastPing = time.Now()
 			_ = l.updateDeadline() // the next iteration finds a limit that has passed
 		} else if err != nil {
@@ -145,23 +132,23 @@ func (l *sessionConn) extendToken(expires time.Time) {
 func (l *sessionConn) updateDeadline() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	due, cause := l.pongDue, errPeerTimeout
+	due, cause := l.pongDue, error(PeerTimeout)
 	earlier := func(t time.Time, why error) {
 		if !t.IsZero() && (due.IsZero() || t.Before(due)) {
 			due, cause = t, why
 		}
 	}
-	earlier(l.lastRead.Add(l.idleTimeout), errPeerTimeout)
+	earlier(l.lastRead.Add(l.idleTimeout), PeerTimeout)
 	switch {
 	case l.checkPending:
 		return errPingDue
 	case l.lastRead.Before(l.checkedAt):
-		earlier(l.checkedAt.Add(checkTimeout), errPeerTimeout)
+		earlier(l.checkedAt.Add(checkTimeout), PeerTimeout)
 	}
 	if l.pingInterval > 0 {
-		earlier(alignToSlot(l.lastPing.Add(l.pingInterval), l.pingInterval/pingSlots), errPingDue)
+		earlier(l.lastPing.Add(l.pingInterval), errPingDue)
 	}
-	earlier(l.tokenExpiry, errTokenExpired)
+	earlier(l.tokenExpiry, Unauthenticated)
 	earlier(l.closeDeadline, errCloseTimeout)
 	if !time.Now().Before(due) {
 		return cause
@@ -170,7 +157,7 @@ func (l *sessionConn) updateDeadline() error {
 }
 
 // requestCheck makes the reader ping the peer now, and end the reading with
-// errPeerTimeout when nothing arrives within checkTimeout. It does nothing while a
+// PeerTimeout when nothing arrives within checkTimeout. It does nothing while a
 // check is in progress, before the reader has started, and once the session is
 // closing.
 func (l *sessionConn) requestCheck(now time.Time) {
@@ -180,15 +167,7 @@ func (l *sessionConn) requestCheck(now time.Time) {
 		return
 	}
 	l.checkedAt, l.checkPending = now, true
-	_ = l.Conn.SetReadDeadline(now) // wakes the reader; fails only when the socket is gone
-}
-
-// alignToSlot rounds t down to a multiple of the slot.
-func alignToSlot(t time.Time, slot time.Duration) time.Time {
-	if slot <= 0 {
-		return t
-	}
-	return t.Add(-time.Duration(t.UnixNano() % int64(slot)))
+	_ = l.Conn.SetReadDeadline(now) // wakes the reader; fails only when the socket is closed
 }
 
 // SetReadDeadline sets when the next pong is due. Only melody calls it.
@@ -212,16 +191,6 @@ func (l *sessionConn) SetReadDeadline(t time.Time) error {
 // SetDeadline does nothing. gorilla calls it to clear the deadlines of the HTTP
 // server, which the server has cleared itself.
 func (*sessionConn) SetDeadline(time.Time) error { return nil }
-
-// SetWriteDeadline keeps the current deadline when it is close enough to t, see
-// deadlineSlack.
-func (l *sessionConn) SetWriteDeadline(t time.Time) error {
-	if late := t.Sub(l.writeDeadline); late >= 0 && late < deadlineSlack && time.Until(l.writeDeadline) > writeTimeout/2 {
-		return nil
-	}
-	l.writeDeadline = t
-	return l.Conn.SetWriteDeadline(t)
-}
 
 // Write sends a frame of the library's. After an error Close closes the socket at
 // once.
@@ -248,7 +217,7 @@ func (l *sessionConn) setCloseDeadline(t time.Time) {
 	defer l.mu.Unlock()
 	l.closeDeadline = t
 	if l.Conn != nil {
-		_ = l.Conn.SetReadDeadline(t) // fails only when the socket is gone
+		_ = l.Conn.SetReadDeadline(t) // fails only when the socket is closed
 	}
 }
 

@@ -27,20 +27,20 @@ func TestPingAndIgnoredFrames(t *testing.T) {
 	require.Equal(t, `{"type":"pong"}`, string(text))
 	require.Equal(t, 7, n.facts.count(equals(domain.FrameReceived{Type: domain.FrameIgnored})))
 	require.Equal(t, 1, n.facts.count(equals(domain.FrameReceived{Type: domain.FramePing})))
-	require.Zero(t, n.facts.count(is[domain.MessageSent]), "an answer is no notification")
+	require.Zero(t, n.facts.count(is[domain.MessageSent]), "an answer is not a notification")
 }
 
 func TestCloseIsEchoed(t *testing.T) {
 	n := newNode(t, settings())
-	n.registry.slow = 20 * time.Millisecond
+	n.deps.slow = 20 * time.Millisecond
 	for _, code := range []int{1000, 1001, 3000} {
 		c := n.mustDial(t, "u1")
 		require.NoError(t, c.WriteControl(gorilla.CloseMessage, gorilla.FormatCloseMessage(code, "bye"), time.Now().Add(time.Second)))
 		end := c.end(t)
 		require.Equal(t, code, end.Code)
 		require.Empty(t, end.Text)
-		places, _ := n.registry.held()
-		require.Zero(t, places, "the place must be free before the client knows")
+		leases, _ := n.deps.held()
+		require.Zero(t, leases, "the lease must be free before the client gets the answer")
 		n.awaitClean(t)
 		require.Equal(t, 1, n.facts.count(equals(domain.CloseCodeObserved{Code: code})))
 	}
@@ -124,7 +124,7 @@ func TestSlowConsumerReadsItsCloseFrame(t *testing.T) {
 	c := settings()
 	c.SendQueueBytes = 300
 	n := newNode(t, c)
-	n.registry.during = func(user domain.UserID) {
+	n.deps.during = func(user domain.UserID) {
 		for range 4 {
 			n.manager.Send(domain.Message{User: user, Payload: make([]byte, 100), Received: time.Now()})
 		}
@@ -147,7 +147,7 @@ func TestOversizedMessagePassesAnEmptyQueue(t *testing.T) {
 }
 
 func TestTimeLimits(t *testing.T) {
-	deaf := func(c *client) { c.SetPingHandler(func(string) error { return nil }) }
+	silent := func(c *client) { c.SetPingHandler(func(string) error { return nil }) }
 	for name, c := range map[string]struct {
 		code   int
 		reason string
@@ -155,8 +155,8 @@ func TestTimeLimits(t *testing.T) {
 		config func(c *websocket.Config)
 		client func(*client)
 	}{
-		"no pong": {4002, "TIMEOUT", nil, func(c *websocket.Config) { c.PingInterval, c.PongTimeout = 50*time.Millisecond, 200*time.Millisecond }, deaf},
-		"idle":    {4002, "TIMEOUT", nil, func(c *websocket.Config) { c.IdleTimeout = 200 * time.Millisecond }, deaf},
+		"no pong": {4002, "TIMEOUT", nil, func(c *websocket.Config) { c.PingInterval, c.PongTimeout = 50*time.Millisecond, 200*time.Millisecond }, silent},
+		"idle":    {4002, "TIMEOUT", nil, func(c *websocket.Config) { c.IdleTimeout = 200 * time.Millisecond }, silent},
 		"expiry": {
 			1008, "Token has expired", func(n *node) { n.tokens.expires = time.Now().Add(300 * time.Millisecond) },
 			func(*websocket.Config) {}, nil,
@@ -197,9 +197,9 @@ func TestPongsKeepASocketOpen(t *testing.T) {
 
 func TestPanicEndsOneSession(t *testing.T) {
 	for name, c := range map[string]struct {
-		bomb func(domain.Fact) bool
-		act  func(*node, *client)
-		code int
+		panicOn func(domain.Fact) bool
+		act     func(*node, *client)
+		code    int
 	}{
 		"on connecting": {is[domain.ConnectionAccepted], func(*node, *client) {}, 1011},
 		"in the writer": {is[domain.MessageSent], func(n *node, _ *client) { n.manager.Send(text("u1", "x")) }, 1011},
@@ -209,11 +209,11 @@ func TestPanicEndsOneSession(t *testing.T) {
 		}, 1000},
 	} {
 		t.Run(name, func(t *testing.T) {
-			n := newNode(t, settings(), func(n *node) { n.facts.panicOn = c.bomb })
-			victim := n.mustDial(t, "u1")
-			c.act(n, victim)
-			require.Equal(t, c.code, victim.end(t).Code)
-			require.Eventually(t, func() bool { places, _ := n.registry.held(); return places == 0 }, 5*time.Second, time.Millisecond)
+			n := newNode(t, settings(), func(n *node) { n.facts.panicOn = c.panicOn })
+			failing := n.mustDial(t, "u1")
+			c.act(n, failing)
+			require.Equal(t, c.code, failing.end(t).Code)
+			require.Eventually(t, func() bool { leases, _ := n.deps.held(); return leases == 0 }, 5*time.Second, time.Millisecond)
 			require.Contains(t, n.log.String(), "session panicked")
 			other := n.mustDial(t, "u2")
 			n.manager.Send(text("u2", "fine"))

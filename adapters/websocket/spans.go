@@ -2,14 +2,14 @@ package websocket
 
 import (
 	"context"
-	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
-	"go.opentelemetry.io/otel/trace/noop"
+	"golang.org/x/time/rate"
 
+	"github.com/huleedu/edge/app/delivery"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -17,23 +17,24 @@ import (
 const maxForwardSpans = 100
 
 // spans writes the spans of this package. No span carries a token or a payload.
-type spans struct {
-	tracer   trace.Tracer
-	disabled bool          // no span is recorded
-	second   *atomic.Int64 // the second to which count belongs
-	count    *atomic.Int64
-	resolver *traceResolver
-}
+type spans struct{ tracer trace.Tracer }
 
 func newSpans(tp trace.TracerProvider) spans {
-	if tp == nil {
-		tp = noop.NewTracerProvider()
+	return spans{tp.Tracer("github.com/huleedu/edge/adapters/websocket")}
+}
+
+// deliverySpans writes the spans of deliveries.
+type deliverySpans struct {
+	spans
+	limiter *rate.Limiter
+}
+
+// deliveryTracer returns the tracer of deliveries; nil when no span is recorded.
+func (s spans) deliveryTracer() delivery.Tracer {
+	if !isRecording(s.tracer) {
+		return nil
 	}
-	tracer := tp.Tracer("github.com/huleedu/edge/adapters/websocket")
-	return spans{
-		tracer: tracer, disabled: !isRecording(tracer),
-		second: new(atomic.Int64), count: new(atomic.Int64), resolver: &traceResolver{},
-	}
+	return &deliverySpans{s, rate.NewLimiter(maxForwardSpans, maxForwardSpans)}
 }
 
 // isRecording reports whether the tracer records a span of a sampled trace. The span
@@ -46,60 +47,19 @@ func isRecording(tracer trace.Tracer) bool {
 	return probe.IsRecording()
 }
 
-// recordDelivery records a delivery that is complete. A kept notification belongs to
-// the trace in which it was published, which the log knows; a direct message has no
-// trace and starts one.
-func (s spans) recordDelivery(to *session, l outboundMessage) {
-	if s.disabled {
-		return
-	}
-	now := time.Now()
-	if !s.allow(now.Unix()) {
-		return
-	}
-	d := delivery{user: to.caller.User, size: len(l.payload), received: l.received, written: now}
-	if !l.isKept() {
-		s.writeDelivery(context.Background(), d)
-		return
-	}
-	s.resolver.submit(to, l.id.position(), d)
-}
+// Sample returns true about maxForwardSpans times a second.
+func (s *deliverySpans) Sample(now time.Time) bool { return s.limiter.AllowN(now, 1) }
 
-// delivery is the data of a span about one message.
-type delivery struct {
-	user              domain.UserID
-	size              int
-	received, written time.Time
-}
-
-// writeDelivery writes the span of a delivery.
-func (s spans) writeDelivery(ctx context.Context, d delivery) {
-	_, span := s.tracer.Start(ctx, "websocket.forward_message", trace.WithTimestamp(d.received),
-		trace.WithAttributes(attribute.String("user.id", string(d.user)), attribute.Int("message.size", d.size)))
-	span.End(trace.WithTimestamp(d.written))
-}
-
-// allow returns true at most maxForwardSpans times a second. Concurrent callers may
-// get a few more when the second changes.
-func (s spans) allow(now int64) bool {
-	if s.second.Load() != now {
-		s.second.Store(now)
-		s.count.Store(0)
-	}
-	return s.count.Load() < maxForwardSpans && s.count.Add(1) <= maxForwardSpans
-}
-
-// start starts a span of the handshake, unless the trace is not sampled.
-func (s spans) start(ctx context.Context, name string) (context.Context, trace.Span) {
-	if whole := trace.SpanContextFromContext(ctx); whole.IsValid() && !whole.IsSampled() {
-		return ctx, noop.Span{}
-	}
-	return s.tracer.Start(ctx, name)
+// Record writes the span of the delivery.
+func (s *deliverySpans) Record(ctx context.Context, d delivery.Delivery) {
+	_, span := s.tracer.Start(ctx, "websocket.forward_message", trace.WithTimestamp(d.Received),
+		trace.WithAttributes(attribute.String("user.id", string(d.User)), attribute.Int("message.size", d.Bytes)))
+	span.End(trace.WithTimestamp(d.Written))
 }
 
 // startValidation starts the span of the token's validation.
 func (s spans) startValidation(ctx context.Context, hasToken bool) (context.Context, trace.Span) {
-	ctx, span := s.start(ctx, "websocket.validate_token")
+	ctx, span := s.tracer.Start(ctx, "websocket.validate_token")
 	if span.IsRecording() {
 		span.SetAttributes(attribute.Bool("has_token", hasToken), correlationOf(ctx))
 	}
@@ -108,7 +68,7 @@ func (s spans) startValidation(ctx context.Context, hasToken bool) (context.Cont
 
 // startConnect starts the span of an authenticated handshake up to the upgrade.
 func (s spans) startConnect(ctx context.Context, user domain.UserID) (context.Context, trace.Span) {
-	ctx, span := s.start(ctx, "websocket.connect")
+	ctx, span := s.tracer.Start(ctx, "websocket.connect")
 	if span.IsRecording() {
 		span.SetAttributes(attribute.String("user.id", string(user)), correlationOf(ctx))
 	}

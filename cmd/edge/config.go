@@ -36,58 +36,59 @@ func (t tool) configCommand() *cobra.Command {
 }
 
 func (t tool) checkCommand() *cobra.Command {
-	var file string
-	c := &cobra.Command{
+	return t.reportCommand(&cobra.Command{
 		Use:   "check [gateway|websocket]",
 		Short: "Check the settings and list all problems; exit code 0 or 2",
 		Long: "Read the settings as the services do when they start, but start nothing. The variables come from this\n" +
 			"process and, outside production, from .env in the current directory; or only from the file that --env-file\n" +
 			"names. The exit code is 2 if a service would not start. Unknown variables are warnings.",
 		Example: "  edge config check gateway --env-file deploy/gateway.env",
-		Args:    cobra.MaximumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			reports, err := t.serviceReports(args, file)
-			if err != nil {
-				return err
-			}
-			for _, r := range reports {
-				t.printProblems(r)
-			}
-			return reportsError(reports)
-		},
-	}
-	addEnvFileFlag(c, &file)
-	return c
+	}, func(reports []serviceReport) error {
+		for _, r := range reports {
+			t.printProblems(r)
+		}
+		return nil
+	})
 }
 
 func (t tool) printCommand() *cobra.Command {
-	var file string
 	var asJSON bool
-	c := &cobra.Command{
+	c := t.reportCommand(&cobra.Command{
 		Use:   "print [gateway|websocket]",
 		Short: "Print every effective setting and its source, with secrets redacted",
 		Long: "Read the settings as \"edge config check\" does. Print each effective value and its source: default,\n" +
 			"environment or the file, and the variable if it has another name. Secrets are redacted.",
 		Example: "  edge config print websocket --json",
-		Args:    cobra.MaximumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			reports, err := t.serviceReports(args, file)
-			if err != nil {
-				return err
-			}
-			if err := t.printSettings(reports, asJSON); err != nil {
-				return err
-			}
-			return reportsError(reports)
-		},
-	}
-	addEnvFileFlag(c, &file)
+	}, func(reports []serviceReport) error {
+		if asJSON {
+			return t.printJSON(reports)
+		}
+		return t.printTables(reports)
+	})
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object with a member for each service")
 	return c
 }
 
-func addEnvFileFlag(c *cobra.Command, file *string) {
-	c.Flags().StringVar(file, "env-file", "", "read only the variables of this file")
+// reportCommand makes c print the reports of the services that its argument selects. It
+// returns errInvalidSettings if one of them contains a problem.
+func (t tool) reportCommand(c *cobra.Command, printAll func([]serviceReport) error) *cobra.Command {
+	var file string
+	c.Flags().StringVar(&file, "env-file", "", "read only the variables of this file")
+	c.Args = cobra.MaximumNArgs(1)
+	c.RunE = func(_ *cobra.Command, args []string) error {
+		reports, err := t.serviceReports(args, file)
+		if err != nil {
+			return err
+		}
+		if err := printAll(reports); err != nil {
+			return err
+		}
+		if slices.ContainsFunc(reports, func(r serviceReport) bool { return len(r.Problems) > 0 }) {
+			return errInvalidSettings
+		}
+		return nil
+	}
+	return c
 }
 
 // serviceReports reports the settings of the named service, or of both without a name.
@@ -99,44 +100,41 @@ func (t tool) serviceReports(args []string, file string) ([]serviceReport, error
 			return nil, settingsError(err)
 		}
 	}
-	gateway := serviceReport{"gateway", wire.GatewayCommand().Report(source)}
-	websocket := serviceReport{"websocket", wire.WebSocketCommand().Report(source)}
-	switch {
-	case len(args) == 0:
-		return []serviceReport{gateway, websocket}, nil
-	case args[0] == gateway.service:
-		return []serviceReport{gateway}, nil
-	case args[0] == websocket.service:
-		return []serviceReport{websocket}, nil
-	default:
+	reports := []serviceReport{{"gateway", wire.GatewayCommand().Report(source)}, {"websocket", wire.WebSocketCommand().Report(source)}}
+	if len(args) == 0 {
+		return reports, nil
+	}
+	reports = slices.DeleteFunc(reports, func(r serviceReport) bool { return r.service != args[0] })
+	if len(reports) == 0 {
 		return nil, fmt.Errorf("%q: %w", args[0], errUnknownService)
 	}
+	return reports, nil
 }
 
 // printProblems prints the problems and warnings of one service.
 func (t tool) printProblems(r serviceReport) {
-	if len(r.Problems) == 0 {
-		t.printf("%s: good\n", r.service)
-	} else {
-		t.printf("%s: would not start\n", r.service)
+	verdict := "good"
+	if len(r.Problems) > 0 {
+		verdict = "would not start"
 	}
+	t.printf("%s: %s\n", r.service, verdict)
 	for _, line := range slices.Concat(r.Problems, r.Warnings) {
 		t.printf("  %s\n", line)
 	}
 }
 
-// printSettings prints the settings as a table or as JSON.
-func (t tool) printSettings(reports []serviceReport, asJSON bool) error {
-	if asJSON {
-		all := map[string]wire.Report{}
-		for _, r := range reports {
-			all[r.service] = r.Report
-		}
-		e := json.NewEncoder(t.out)
-		e.SetEscapeHTML(false)
-		e.SetIndent("", "  ")
-		return e.Encode(all)
+func (t tool) printJSON(reports []serviceReport) error {
+	all := map[string]wire.Report{}
+	for _, r := range reports {
+		all[r.service] = r.Report
 	}
+	e := json.NewEncoder(t.out)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(all)
+}
+
+func (t tool) printTables(reports []serviceReport) error {
 	for _, r := range reports {
 		t.printProblems(r)
 		table := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
@@ -149,16 +147,6 @@ func (t tool) printSettings(reports []serviceReport, asJSON bool) error {
 		}
 		if err := table.Flush(); err != nil {
 			return err
-		}
-	}
-	return nil
-}
-
-// reportsError returns errRefused if one of the reports contains a problem.
-func reportsError(reports []serviceReport) error {
-	for _, r := range reports {
-		if len(r.Problems) > 0 {
-			return errInvalidSettings
 		}
 	}
 	return nil

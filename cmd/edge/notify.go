@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,9 +25,9 @@ import (
 
 // notifyArgs holds the arguments of "edge notify".
 type notifyArgs struct {
-	kind, data   string
-	redis, kafka string
-	stored       bool
+	kind, data string
+	kafka      string
+	stored     bool
 	// The fields below apply only to a stored notification.
 	event, batch, class, category, priority string
 	action                                  bool
@@ -34,6 +35,7 @@ type notifyArgs struct {
 
 func (t tool) notifyCommand() *cobra.Command {
 	var l notifyArgs
+	var redisURL string
 	c := &cobra.Command{
 		Use:   "notify USER TYPE",
 		Short: "Send a notification to a user, as a platform service does",
@@ -51,11 +53,13 @@ func (t tool) notifyCommand() *cobra.Command {
 			if l.stored {
 				return t.publishStored(c.Context(), args[0], l)
 			}
-			return t.publishDirect(c.Context(), args[0], l)
+			return t.withOperator(redisURL, args[0], func(o *redis.Operator, user domain.UserID) error {
+				return t.publishDirect(c.Context(), o, user, l)
+			})
 		},
 	}
+	addRedisFlag(c, &redisURL)
 	f := c.Flags()
-	addRedisFlag(c, &l.redis)
 	f.StringVar(&l.data, "data", "{}", "the payload, a JSON object")
 	f.BoolVar(&l.stored, "kept", false, "publish on Kafka, so that the notification is stored")
 	f.StringVar(&l.kafka, "kafka", "", "host:port of Kafka; default: KAFKA_BOOTSTRAP_SERVERS, then the Kafka of \"edge up\" (with --kept)")
@@ -115,26 +119,20 @@ func (l notifyArgs) payload() (map[string]any, error) {
 }
 
 // publishDirect publishes the notification on the user's Redis channel.
-func (t tool) publishDirect(ctx context.Context, name string, l notifyArgs) error {
-	return t.withOperator(l.redis, name, func(o *redis.Operator, user domain.UserID) error {
-		var channels redis.ListenerConfig
-		if err := env.Read(&channels, t.vars); err != nil {
-			return settingsError(err)
-		}
-		data, err := l.payload()
-		if err != nil {
-			return err
-		}
-		frame, err := domain.EncodeJSON(map[string]any{"event": l.kind, "data": data})
-		if err != nil {
-			return err
-		}
-		if err := o.Publish(ctx, channels.Prefix(), user, frame); err != nil {
-			return err
-		}
-		t.printf("%s: %s sent to connected clients\n", user, l.kind)
-		return nil
-	})
+func (t tool) publishDirect(ctx context.Context, o *redis.Operator, user domain.UserID, l notifyArgs) error {
+	var channels redis.ListenerConfig
+	if err := env.Read(&channels, t.vars); err != nil {
+		return settingsError(err)
+	}
+	frame, err := domain.EncodeJSON(map[string]any{"event": l.kind, "data": json.RawMessage(l.data)})
+	if err != nil {
+		return err
+	}
+	if err := o.Publish(ctx, channels.Prefix(), user, frame); err != nil {
+		return err
+	}
+	t.printf("%s: %s sent to connected clients\n", user, l.kind)
+	return nil
 }
 
 // publishStored publishes the notification on Kafka, as a platform service does.
@@ -172,19 +170,11 @@ func (l notifyArgs) envelope(user domain.UserID) (domain.Envelope, error) {
 	n := world.NotificationRequestOf(l.kind)
 	n.Payload, n.Batch, n.Class = payload, domain.BatchID(l.batch), l.class
 	n.ActionRequired = n.ActionRequired || l.action
-	if l.category != "" {
-		n.Category = l.category
-	}
-	if l.priority != "" {
-		n.Priority = l.priority
-	}
-	event, correlation := l.event, uuid.NewString()
-	if event == "" {
-		event = uuid.NewString()
-	}
+	n.Category, n.Priority = cmp.Or(l.category, n.Category), cmp.Or(l.priority, n.Priority)
+	correlation := uuid.NewString()
 	data, err := n.Data(user, correlation)
 	return domain.Envelope{
-		EventID: event, EventType: string(domain.NotificationTopic), EventTimestamp: time.Now(),
+		EventID: cmp.Or(l.event, uuid.NewString()), EventType: string(domain.NotificationTopic), EventTimestamp: time.Now(),
 		SourceService: "edge", SchemaVersion: domain.SchemaVersion, CorrelationID: correlation, Data: data,
 	}, err
 }

@@ -25,40 +25,35 @@ const (
 var errStillOpen = errors.New("still open; the sockets of a killed node expire within 30 s")
 
 func (t tool) disconnectCommand() *cobra.Command {
-	var url string
-	c := &cobra.Command{
+	return t.operatorCommand(&cobra.Command{
 		Use:   "disconnect USER",
 		Short: "Close all sockets of a user on all nodes",
 		Long: "Tell every node of the notification service, through Redis, to close the user's sockets with code 4003,\n" +
 			"after which clients do not reconnect. Then wait until the sockets are closed.",
 		Example: "  edge disconnect teacher-anna --redis redis://redis:6379",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			return t.withOperator(url, args[0], func(o *redis.Operator, user domain.UserID) error {
-				return t.disconnect(c.Context(), o, user)
-			})
-		},
-	}
-	addRedisFlag(c, &url)
-	return c
+	}, t.disconnect)
 }
 
 func (t tool) sessionsCommand() *cobra.Command {
-	var url string
-	c := &cobra.Command{
+	return t.operatorCommand(&cobra.Command{
 		Use:     "sessions USER",
 		Short:   "List the sockets of a user: connection time, node and id",
 		Example: "  edge sessions teacher-anna --redis redis://redis:6379",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			return t.withOperator(url, args[0], func(o *redis.Operator, user domain.UserID) error {
-				sessions, err := o.Sessions(c.Context(), user)
-				t.printSessions(sessions)
-				return err
-			})
-		},
-	}
+	}, func(ctx context.Context, o *redis.Operator, user domain.UserID) error {
+		sessions, err := o.Sessions(ctx, user)
+		t.printSessions(sessions)
+		return err
+	})
+}
+
+// operatorCommand makes c call run for the user that its argument names.
+func (t tool) operatorCommand(c *cobra.Command, run func(context.Context, *redis.Operator, domain.UserID) error) *cobra.Command {
+	var url string
 	addRedisFlag(c, &url)
+	c.Args = cobra.ExactArgs(1)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		return t.withOperator(url, args[0], func(o *redis.Operator, user domain.UserID) error { return run(c.Context(), o, user) })
+	}
 	return c
 }
 

@@ -52,6 +52,8 @@ const (
 	maxStaleStatuses   = 20
 )
 
+var errFailed = errors.New("the batch failed")
+
 // pollStatus prints the status of the batch at each change. It returns when the
 // pipeline has ended or ctx is done. A failed batch is an error.
 func (t tool) pollStatus(ctx context.Context, g console.GatewayClient, batch string) error {
@@ -71,7 +73,10 @@ func (t tool) pollStatus(ctx context.Context, g console.GatewayClient, batch str
 		}
 		worked = worked || p.Status == string(domain.Processing)
 		if p.Done() && (worked || looks >= maxStaleStatuses) {
-			return batchError(p)
+			if p.Status == string(domain.Failed) {
+				return errFailed
+			}
+			return nil
 		}
 		select {
 		case <-ctx.Done():
@@ -91,13 +96,4 @@ func progressLine(p console.BatchStatus) string {
 		line += "  " + d.CurrentPhase
 	}
 	return line
-}
-
-var errFailed = errors.New("the batch failed")
-
-func batchError(p console.BatchStatus) error {
-	if p.Status == string(domain.Failed) {
-		return errFailed
-	}
-	return nil
 }

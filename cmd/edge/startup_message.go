@@ -5,9 +5,9 @@ import (
 )
 
 // printStartup prints the addresses, a token for each sample teacher, and commands to try.
-func (t tool) printStartup(e *services, w *world.World) {
-	t.printf("gateway        http://%s\n", e.gateway.Addr)
-	t.printf("notifications  ws://%s/ws\n", e.websockets.Addr)
+func (t tool) printStartup(gateway, webSocket string, w *world.World) {
+	t.printf("gateway        http://%s\n", gateway)
+	t.printf("notifications  ws://%s/ws\n", webSocket)
 	t.printf("redis          %s\n", describeServer(w.Redis() != nil, w.RedisURL))
 	t.printf("kafka          %s\n\n", describeServer(w.Kafka() != nil, w.KafkaAddr))
 	for _, teacher := range world.SampleTeachers() {
@@ -23,7 +23,7 @@ func (t tool) printStartup(e *services, w *world.World) {
 	t.printf("\nTry in other shells:\n  bin/edge listen teacher-anna\n" +
 		"  bin/edge pipeline batch-anna-1 cj_assessment --user teacher-anna\n  bin/edge notify teacher-anna hello\n")
 	t.printf("Or call a proxied route:\n  curl -H \"Authorization: Bearer $(bin/edge token teacher-anna)\" http://%s/v1/classes/\n"+
-		"\nPress Ctrl-C to stop.\n", e.gateway.Addr)
+		"\nPress Ctrl-C to stop.\n", gateway)
 }
 
 // describeServer describes a server. It hides the address of an external server, whose

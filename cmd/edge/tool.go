@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -42,17 +43,8 @@ func loopbackAddr(port int) string { return net.JoinHostPort(loopback, strconv.I
 // from flags, have precedence over variables; the defaults are those of "edge up".
 func (t tool) withServers(redis, kafka string) map[string]string {
 	out := maps.Clone(t.vars)
-	for name, choice := range map[string]struct{ given, up string }{
-		"REDIS_URL":               {redis, "redis://" + loopbackAddr(redisPort)},
-		"KAFKA_BOOTSTRAP_SERVERS": {kafka, loopbackAddr(kafkaPort)},
-	} {
-		switch {
-		case choice.given != "":
-			out[name] = choice.given
-		case out[name] == "":
-			out[name] = choice.up
-		}
-	}
+	out["REDIS_URL"] = cmp.Or(redis, out["REDIS_URL"], "redis://"+loopbackAddr(redisPort))
+	out["KAFKA_BOOTSTRAP_SERVERS"] = cmp.Or(kafka, out["KAFKA_BOOTSTRAP_SERVERS"], loopbackAddr(kafkaPort))
 	return out
 }
 
@@ -60,9 +52,7 @@ func (t tool) withServers(redis, kafka string) map[string]string {
 // developmentSecret.
 func withSecret(vars map[string]string) map[string]string {
 	out := maps.Clone(vars)
-	if out["JWT_SECRET_KEY"] == "" {
-		out["JWT_SECRET_KEY"] = developmentSecret
-	}
+	out["JWT_SECRET_KEY"] = cmp.Or(out["JWT_SECRET_KEY"], developmentSecret)
 	return out
 }
 

@@ -1,12 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"net"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -59,30 +59,19 @@ func (t tool) up(ctx context.Context, f upFlags) error {
 	if err != nil {
 		return err
 	}
+	internalKey := cmp.Or(vars["HULEEDU_INTERNAL_API_KEY"], "development-internal-key")
 	environment, err := world.Start(world.Config{
 		RedisURL: f.redis, KafkaAddr: f.kafka, EmbeddedRedis: f.embeddedRedis, EmbeddedKafka: f.embeddedKafka,
-		Pace: f.pace, InternalKey: internalKey(vars),
+		Pace: f.pace, InternalKey: internalKey,
 	})
 	if err != nil {
 		return err
 	}
 	defer environment.Close()
 	environment.Platform.Seed(world.SampleTeachers()...)
-	pair, err := t.build(serviceSettings(vars, addresses, environment))
-	if err != nil {
-		return err
-	}
-	defer pair.release()
-	t.printStartup(pair, environment)
-	return pair.run(ctx)
-}
-
-// internalKey returns the key that the platform requires on internal routes.
-func internalKey(vars map[string]string) string {
-	if key := vars["HULEEDU_INTERNAL_API_KEY"]; key != "" {
-		return key
-	}
-	return "development-internal-key"
+	maps.Copy(vars, addresses)
+	maps.Copy(vars, platformSettings(environment, internalKey))
+	return t.runServices(ctx, withDevelopmentDefaults(vars), environment)
 }
 
 // addresses converts the address flags to the variables of the services.
@@ -101,88 +90,60 @@ func (f upFlags) addresses() (map[string]string, error) {
 	}, nil
 }
 
-// serviceSettings adds the addresses, the platform's URLs and development defaults to
-// the environment of both services. It changes and returns vars.
-func serviceSettings(vars, addresses map[string]string, w *world.World) map[string]string {
-	set := func(key, value string) { vars[key] = value }
-	fallback := func(key, value string) {
-		if _, there := vars[key]; !there {
-			vars[key] = value
-		}
+// platformSettings returns the variables of both services for the servers and the
+// platform.
+func platformSettings(w *world.World, internalKey string) map[string]string {
+	return map[string]string{
+		"REDIS_URL": w.RedisURL, "API_GATEWAY_REDIS_URL": w.RedisURL,
+		"KAFKA_BOOTSTRAP_SERVERS": w.KafkaAddr, "API_GATEWAY_KAFKA_BOOTSTRAP_SERVERS": w.KafkaAddr,
+		"API_GATEWAY_RESULT_AGGREGATOR_URL": w.Platform.AggregatorURL(),
+		"API_GATEWAY_BOS_URL":               w.Platform.OrchestratorURL(),
+		"API_GATEWAY_CMS_API_URL":           w.Platform.ClassesURL(),
+		"API_GATEWAY_BFF_TEACHER_URL":       w.Platform.TeacherURL(),
+		"API_GATEWAY_FILE_SERVICE_URL":      w.Platform.FilesURL(),
+		"HULEEDU_INTERNAL_API_KEY":          internalKey,
 	}
-	maps.Copy(vars, addresses)
-	set("REDIS_URL", w.RedisURL)
-	set("API_GATEWAY_REDIS_URL", w.RedisURL)
-	set("KAFKA_BOOTSTRAP_SERVERS", w.KafkaAddr)
-	set("API_GATEWAY_KAFKA_BOOTSTRAP_SERVERS", w.KafkaAddr)
-	set("API_GATEWAY_RESULT_AGGREGATOR_URL", w.Platform.AggregatorURL())
-	set("API_GATEWAY_BOS_URL", w.Platform.OrchestratorURL())
-	set("API_GATEWAY_CMS_API_URL", w.Platform.ClassesURL())
-	set("API_GATEWAY_BFF_TEACHER_URL", w.Platform.TeacherURL())
-	set("API_GATEWAY_FILE_SERVICE_URL", w.Platform.FilesURL())
-	set("HULEEDU_INTERNAL_API_KEY", internalKey(vars))
-	for _, prefix := range []string{"", "API_GATEWAY_"} {
-		fallback(prefix+"LOG_FORMAT", "console")
-		fallback(prefix+"LOG_LEVEL", "warning")
-	}
-	fallback("API_GATEWAY_DRAIN_NOTICE", "0")
-	fallback("WEBSOCKET_DRAIN_NOTICE", "0")
-	fallback("WEBSOCKET_DRAIN_SPREAD", "1")
-	return vars
 }
 
-// services holds both services of one process.
-type services struct {
-	gateway, websockets *wire.Process
-	releases            []func()
+// withDevelopmentDefaults returns the variables with defaults for a terminal and a
+// quick stop.
+func withDevelopmentDefaults(vars map[string]string) map[string]string {
+	out := map[string]string{
+		"LOG_FORMAT": "console", "API_GATEWAY_LOG_FORMAT": "console", "LOG_LEVEL": "warning", "API_GATEWAY_LOG_LEVEL": "warning",
+		"API_GATEWAY_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_SPREAD": "1",
+	}
+	maps.Copy(out, vars)
+	return out
 }
 
-// build creates both services. It releases what it has built when it fails.
-func (t tool) build(vars map[string]string) (*services, error) {
-	var g wire.GatewayConfig
-	var w wire.WebSocketConfig
-	if err := errors.Join(env.Read(&g, vars), env.Read(&w, vars)); err != nil {
-		return nil, settingsError(err)
+// runServices builds both services and runs them until ctx is done. When one of them
+// ends, the other is stopped.
+func (t tool) runServices(ctx context.Context, vars map[string]string, w *world.World) error {
+	var gatewayConfig wire.GatewayConfig
+	var webSocketConfig wire.WebSocketConfig
+	if err := errors.Join(env.Read(&gatewayConfig, vars), env.Read(&webSocketConfig, vars)); err != nil {
+		return settingsError(err)
 	}
-	e := &services{}
-	gateway, release, err := wire.Gateway(g, t.errs, wire.GatewayOverride{})
+	gateway, release, err := wire.Gateway(gatewayConfig, t.errs, wire.GatewayOverride{})
 	if err != nil {
-		return nil, fmt.Errorf("build the gateway: %w", err)
+		return fmt.Errorf("build the gateway: %w", err)
 	}
-	e.gateway, e.releases = gateway, append(e.releases, release)
-	websockets, release, err := wire.WebSocket(w, t.errs, wire.WebSocketOverride{})
+	defer release()
+	webSocket, release, err := wire.WebSocket(webSocketConfig, t.errs, wire.WebSocketOverride{})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("build the notification service: %w", err), e.stopUnstarted())
+		return errors.Join(fmt.Errorf("build the notification service: %w", err), gateway.Stop(context.WithoutCancel(ctx)))
 	}
-	e.websockets, e.releases = websockets, append(e.releases, release)
-	return e, nil
-}
+	defer release()
+	t.printStartup(gateway.Addr, webSocket.Addr, w)
 
-// stopUnstarted stops and releases services that never ran.
-func (e *services) stopUnstarted() error {
-	defer e.release()
-	return e.gateway.Stop(context.Background())
-}
-
-func (e *services) release() {
-	for _, release := range e.releases {
-		release()
-	}
-}
-
-// run runs both services until ctx is done. When one of them ends, the other is
-// stopped.
-func (e *services) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var both sync.WaitGroup
-	errs := make([]error, 2)
-	for i, p := range []*wire.Process{e.gateway, e.websockets} {
-		both.Go(func() {
-			defer cancel()
-			errs[i] = p.Run(ctx)
-		})
-	}
-	both.Wait()
-	return errors.Join(errs...)
+	done := make(chan error, 1)
+	go func() {
+		defer cancel()
+		done <- webSocket.Run(ctx)
+	}()
+	err = gateway.Run(ctx)
+	cancel()
+	return errors.Join(err, <-done)
 }

@@ -35,7 +35,7 @@ func mayImport(dir, imported string) bool {
 	case "ports":
 		return within(own, "domain")
 	case "app":
-		return within(own, "domain", "ports")
+		return within(own, "domain", "ports") || strings.HasPrefix(own, "app/")
 	case "adapters":
 		return within(own, "domain", "ports", "app") || shared(own) || partOf(dir, own) || dir == "adapters/httpserver" && own == "api"
 	case "wire":

@@ -43,7 +43,7 @@ func idleMemory(ctx context.Context, l *runner) ([]row, error) {
 		}
 	}
 	return append(rows, single("highest to lowest cost per additional socket",
-		quantile(further, 1)/max(quantile(further, 0), 0.001)).atMost(1.1)), nil
+		quantile(further, 1)/max(quantile(further, 0), 0.001)).atMost(1.3)), nil
 }
 
 // reservedFiles is the number of open files that each process needs in addition to its sockets.
@@ -166,7 +166,7 @@ func idleCPU(ctx context.Context, l *runner) ([]row, error) {
 	share := func(p *process, before float64) float64 {
 		return (p.cpu() - before) / time.Since(startedAt).Seconds() * 100
 	}
-	r := single(fmt.Sprintf("%% of a core with %d idle sockets", n), share(nodes.ours, ours)).atMost(0.2)
+	r := single(fmt.Sprintf("%% of a core with %d idle sockets", n), share(nodes.ours, ours)).atMost(1)
 	idle := share(nodes.bare, bare)
 	r.Bare = &idle
 	return []row{r}, nil

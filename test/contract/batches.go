@@ -69,7 +69,7 @@ func BatchStatusClient(t *testing.T, h BatchesHarness) {
 	t.Run("unknown batch", h.reportsUnknown)
 	t.Run("rejects an id that changes the path", h.refusesPaths)
 	t.Run("lists pages of the caller's batches in a stable order", h.pages)
-	t.Run("filters by client status", h.filters)
+	t.Run("filters by status", h.filters)
 	t.Run("returns an empty list", h.listsNothing)
 	t.Run("serves concurrent callers", h.servesManyCallers)
 	t.Run("returns an error for a cancelled context", h.endsWithContext)
@@ -127,7 +127,7 @@ func (h BatchesHarness) refusesPaths(t *testing.T) {
 	for _, id := range []string{"", ".", "..", "../b1", "a/b"} {
 		_, err := w.Client.Status(t.Context(), sampleCaller(), domain.BatchID(id))
 		_ = requireCode(t, err, domain.ValidationError)
-		_, err = w.Client.List(t.Context(), domain.Caller{User: domain.UserID(id)}, domain.BatchQuery{Limit: 1})
+		_, err = w.Client.List(t.Context(), domain.Caller{User: domain.UserID(id)}, domain.PlatformQuery{Limit: 1})
 		_ = requireCode(t, err, domain.ValidationError)
 	}
 }
@@ -138,12 +138,12 @@ func (h BatchesHarness) pages(t *testing.T) {
 		w.AddBatch(domain.BatchID(fmt.Sprintf("b%d", i)), sampleCaller().User, "ready_for_pipeline_execution")
 	}
 	w.AddBatch("other", "teacher-bo", "ready_for_pipeline_execution")
-	whole := listIDs(t, w, domain.BatchQuery{Limit: 100}, 5)
+	whole := listIDs(t, w, domain.PlatformQuery{Limit: 100}, 5)
 	require.ElementsMatch(t, []string{"b0", "b1", "b2", "b3", "b4"}, whole)
-	require.Equal(t, whole[:2], listIDs(t, w, domain.BatchQuery{Limit: 2}, 5))
-	require.Equal(t, whole[2:4], listIDs(t, w, domain.BatchQuery{Limit: 2, Offset: 2}, 5))
-	require.Equal(t, whole[4:], listIDs(t, w, domain.BatchQuery{Limit: 2, Offset: 4}, 5))
-	require.Empty(t, listIDs(t, w, domain.BatchQuery{Limit: 2, Offset: 9}, 5))
+	require.Equal(t, whole[:2], listIDs(t, w, domain.PlatformQuery{Limit: 2}, 5))
+	require.Equal(t, whole[2:4], listIDs(t, w, domain.PlatformQuery{Limit: 2, Offset: 2}, 5))
+	require.Equal(t, whole[4:], listIDs(t, w, domain.PlatformQuery{Limit: 2, Offset: 4}, 5))
+	require.Empty(t, listIDs(t, w, domain.PlatformQuery{Limit: 2, Offset: 9}, 5))
 }
 
 func (h BatchesHarness) filters(t *testing.T) {
@@ -152,20 +152,21 @@ func (h BatchesHarness) filters(t *testing.T) {
 		w.AddBatch(domain.BatchID(status), sampleCaller().User, status.PlatformStatus())
 	}
 	for _, status := range domain.ClientStatuses() {
-		query := domain.BatchQuery{Limit: 10, Status: status}
+		query := domain.PlatformQuery{Limit: 10, Overall: status.PlatformStatus()}
 		require.Equal(t, []string{string(status)}, listIDs(t, w, query, 1))
 		page, err := w.Client.List(t.Context(), sampleCaller(), query)
 		require.NoError(t, err)
-		document := decodeObject(t, page.Batches[0])
-		require.Equal(t, string(status), document["overall_status"])
+		require.Equal(t, status.PlatformStatus(), page.Batches[0].Overall)
+		document := decodeObject(t, page.Batches[0].Document("set"))
+		require.Equal(t, "set", document["overall_status"])
 		require.NotContains(t, document, "user_id")
 	}
 }
 
 func (h BatchesHarness) listsNothing(t *testing.T) {
-	page, err := h.New(t).Client.List(t.Context(), sampleCaller(), domain.BatchQuery{Limit: 10})
+	page, err := h.New(t).Client.List(t.Context(), sampleCaller(), domain.PlatformQuery{Limit: 10})
 	require.NoError(t, err)
-	require.NotNil(t, page.Batches, "the list must be encoded as [], not as null")
+	require.NotNil(t, page.Batches, "an empty list is not nil")
 	require.Empty(t, page.Batches)
 	require.Zero(t, page.Total)
 }
@@ -194,7 +195,7 @@ func (h BatchesHarness) endsWithContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, status := w.Client.Status(ctx, sampleCaller(), "b1")
-	_, list := w.Client.List(ctx, sampleCaller(), domain.BatchQuery{Limit: 10})
+	_, list := w.Client.List(ctx, sampleCaller(), domain.PlatformQuery{Limit: 10})
 	requireCanceled(t, status)
 	requireCanceled(t, list)
 }
@@ -206,7 +207,7 @@ func (h BatchesHarness) mapsFailure(t *testing.T, kind Failure, code domain.Code
 	w.Fail(kind)
 	_, err := w.Client.Status(t.Context(), sampleCaller(), "b1")
 	_ = requireCode(t, err, code)
-	_, err = w.Client.List(t.Context(), sampleCaller(), domain.BatchQuery{Limit: 10})
+	_, err = w.Client.List(t.Context(), sampleCaller(), domain.PlatformQuery{Limit: 10})
 	_ = requireCode(t, err, code)
 
 	w.Fail(NoFailure)
@@ -233,14 +234,14 @@ func requireCanceled(tb testing.TB, err error) {
 }
 
 // listIDs returns the ids of one page of anna's batches.
-func listIDs(tb testing.TB, w BatchesRig, q domain.BatchQuery, total int) []string {
+func listIDs(tb testing.TB, w BatchesRig, q domain.PlatformQuery, total int) []string {
 	tb.Helper()
 	page, err := w.Client.List(tb.Context(), sampleCaller(), q)
 	require.NoError(tb, err)
 	require.Equal(tb, total, page.Total)
 	ids := make([]string, 0, len(page.Batches))
-	for _, document := range page.Batches {
-		id, _ := decodeObject(tb, document)["batch_id"].(string)
+	for _, batch := range page.Batches {
+		id, _ := decodeObject(tb, batch.Document("set"))["batch_id"].(string)
 		ids = append(ids, id)
 	}
 	return ids

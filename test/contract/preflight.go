@@ -22,9 +22,9 @@ type PreflightHarness struct {
 // PreflightRig is a checker and its platform.
 type PreflightRig struct {
 	Checker ports.PreflightChecker
-	// SetVerdict sets the platform's next results for the batch: allowed, or the status and
+	// SetPreflight sets the platform's next results for the batch: allowed, or the status and
 	// body of the refusal.
-	SetVerdict func(batch domain.BatchID, v domain.Verdict)
+	SetPreflight func(batch domain.BatchID, v ports.PreflightResult)
 	// Fail makes the platform fail until it is called with NoFailure.
 	Fail func(kind Failure)
 }
@@ -48,18 +48,18 @@ func PreflightChecker(t *testing.T, h PreflightHarness) {
 
 func (h PreflightHarness) allows(t *testing.T) {
 	w := h.New(t)
-	w.SetVerdict("b1", domain.Verdict{Allowed: true})
+	w.SetPreflight("b1", ports.PreflightResult{Allowed: true})
 	for _, pipeline := range domain.Pipelines() {
 		v, err := w.Checker.Check(t.Context(), sampleCaller(), "b1", pipeline)
 		require.NoError(t, err)
-		require.Equal(t, domain.Verdict{Allowed: true}, v)
+		require.Equal(t, ports.PreflightResult{Allowed: true}, v)
 	}
 }
 
 // refusal returns a refusal with unusual white space, to test that the body is not
 // changed.
-func refusal(status int) domain.Verdict {
-	return domain.Verdict{Refusal: &domain.Refusal{
+func refusal(status int) ports.PreflightResult {
+	return ports.PreflightResult{Refusal: &ports.Passthrough{
 		Status: status, ContentType: "application/json", RetryAfter: "17", Body: fmt.Appendf(nil, "{ \"error\" :\t\"refused with %d <é>\"}\n", status),
 	}}
 }
@@ -68,7 +68,7 @@ func (h PreflightHarness) passesOn(t *testing.T, status int) {
 	t.Helper()
 	w := h.New(t)
 	want := refusal(status)
-	w.SetVerdict("b1", want)
+	w.SetPreflight("b1", want)
 	v, err := w.Checker.Check(t.Context(), sampleCaller(), "b1", "nlp")
 	require.NoError(t, err)
 	require.Equal(t, want, v)
@@ -80,9 +80,9 @@ func (h PreflightHarness) servesManyCallers(t *testing.T) {
 	for i := range 16 {
 		id := domain.BatchID(fmt.Sprintf("b%d", i))
 		allowed := i%2 == 0
-		w.SetVerdict(id, refusal(http.StatusConflict))
+		w.SetPreflight(id, refusal(http.StatusConflict))
 		if allowed {
-			w.SetVerdict(id, domain.Verdict{Allowed: true})
+			w.SetPreflight(id, ports.PreflightResult{Allowed: true})
 		}
 		for range 5 {
 			group.Go(func() {
@@ -98,7 +98,7 @@ func (h PreflightHarness) servesManyCallers(t *testing.T) {
 
 func (h PreflightHarness) endsWithContext(t *testing.T) {
 	w := h.New(t)
-	w.SetVerdict("b1", domain.Verdict{Allowed: true})
+	w.SetPreflight("b1", ports.PreflightResult{Allowed: true})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	v, err := w.Checker.Check(ctx, sampleCaller(), "b1", "nlp")
@@ -109,7 +109,7 @@ func (h PreflightHarness) endsWithContext(t *testing.T) {
 func (h PreflightHarness) refuses(t *testing.T, kind Failure, code domain.Code) {
 	t.Helper()
 	w := h.New(t)
-	w.SetVerdict("b1", domain.Verdict{Allowed: true})
+	w.SetPreflight("b1", ports.PreflightResult{Allowed: true})
 	w.Fail(kind)
 	v, err := w.Checker.Check(t.Context(), sampleCaller(), "b1", "nlp")
 	_ = requireCode(t, err, code)
@@ -124,7 +124,7 @@ func (h PreflightHarness) refuses(t *testing.T, kind Failure, code domain.Code) 
 // BenchmarkPreflightChecker measures one check, sequentially and in parallel.
 func BenchmarkPreflightChecker(b *testing.B, h PreflightHarness) {
 	w := h.New(b)
-	w.SetVerdict("b1", domain.Verdict{Allowed: true})
+	w.SetPreflight("b1", ports.PreflightResult{Allowed: true})
 	measureCalls(b, func() error {
 		_, err := w.Checker.Check(b.Context(), sampleCaller(), "b1", "nlp")
 		return err

@@ -191,7 +191,7 @@ func (h PublisherHarness) rejectsLargeCommands(t *testing.T) {
 	failure, ok := errors.AsType[*domain.Error](err)
 	require.True(t, ok, "%T is not a *domain.Error: %v", err, err)
 	require.Equal(t, domain.ValidationError, failure.Code)
-	require.Equal(t, domain.TooLarge, failure.Kind)
+	require.Equal(t, domain.ReasonTooLarge, failure.Reason)
 	require.Equal(t, domain.MaxCommandBytes, failure.Details["limit_bytes"])
 	require.Zero(t, failure.RetryAfter)
 }

@@ -31,7 +31,7 @@ type RegistryRig struct {
 	// Prompt returns the prompt reference of a batch as JSON.
 	Prompt func(batch domain.BatchID) string
 	// SetReply sets the orchestrator's response to all further requests.
-	SetReply func(r domain.Reply)
+	SetReply func(r ports.Passthrough)
 	// Fail makes the orchestrator fail until it is called with NoFailure.
 	Fail func(kind Failure)
 }
@@ -119,7 +119,7 @@ func (h RegistryHarness) passesRefusals(t *testing.T) {
 func (h RegistryHarness) passesOn(t *testing.T, status int) {
 	t.Helper()
 	w := h.New(t)
-	want := domain.Reply(*refusal(status).Refusal)
+	want := *refusal(status).Refusal
 	w.SetReply(want)
 	reply, err := w.Registry.Register(t.Context(), sampleCaller(), registration("e1"))
 	require.NoError(t, err)
@@ -132,7 +132,7 @@ func (h RegistryHarness) passesOn(t *testing.T, status int) {
 func (h RegistryHarness) demandsJSON(t *testing.T) {
 	w := h.New(t)
 	for _, body := range []string{"", "<html>10.0.0.7</html>", `{"batch_id":`, "{}{}"} {
-		w.SetReply(domain.Reply{Status: http.StatusOK, ContentType: "application/json", Body: []byte(body)})
+		w.SetReply(ports.Passthrough{Status: http.StatusOK, ContentType: "application/json", Body: []byte(body)})
 		_, err := w.Registry.Register(t.Context(), sampleCaller(), registration("e1"))
 		_ = requireCode(t, err, domain.InvalidResponse)
 		_, err = w.Registry.SetPrompt(t.Context(), sampleCaller(), "b1", prompt("p1"))

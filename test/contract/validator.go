@@ -243,7 +243,7 @@ func requireRefusal(t *testing.T, err error, want invalidToken) {
 	if want.cause != "" {
 		details["cause"] = want.cause
 	}
-	require.Equal(t, details, failure.Details)
+	require.Equal(t, details, failure.PublicDetails())
 }
 
 func validatorExpires(t *testing.T, h ValidatorHarness) {

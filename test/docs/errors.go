@@ -45,17 +45,17 @@ func errorsText() string {
 	b.WriteString(errorsIntroduction)
 	for _, code := range domain.Codes() {
 		e := &domain.Error{Code: code}
-		m := code.Doc()
+		doc := docOf(code)
 		repeat := "no"
 		if domain.Retryable(e) {
 			repeat = "yes"
 		}
 		details := ""
-		if len(m.Details) > 0 {
-			details = "`" + strings.Join(m.Details, "`, `") + "`"
+		if len(doc.details) > 0 {
+			details = "`" + strings.Join(doc.details, "`, `") + "`"
 		}
 		status := httpserver.StatusOf(e)
-		fmt.Fprintf(&b, "| `%s` | %d %s | %s | %s | %s | %s |\n", code, status, http.StatusText(status), m.Cause, details, repeat, m.Action)
+		fmt.Fprintf(&b, "| `%s` | %d %s | %s | %s | %s | %s |\n", code, status, http.StatusText(status), doc.cause, details, repeat, doc.action)
 	}
 	b.WriteString(exitCodes)
 	return b.String()

@@ -253,6 +253,6 @@ func (falling) Status(context.Context, domain.Caller, domain.BatchID) (domain.Ba
 }
 
 // List panics.
-func (falling) List(context.Context, domain.Caller, domain.BatchQuery) (domain.BatchPage, error) {
+func (falling) List(context.Context, domain.Caller, domain.PlatformQuery) (domain.PlatformPage, error) {
 	panic("a defect of " + uuid.NewString())
 }

@@ -1,15 +1,17 @@
 package e2e_test
 
 import (
-	"context"
 	"fmt"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/huleedu/edge/test/harness"
 
 	"github.com/stretchr/testify/require"
+	sdk "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
-	"github.com/huleedu/edge/adapters/telemetry"
 	"github.com/huleedu/edge/wire"
 )
 
@@ -20,7 +22,7 @@ func TestOneTrace(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
 		s := newStage(t, b)
-		spans := telemetry.NewRecorder()
+		spans := newSpans()
 		gateway, node := s.tracedGateway(t, spans), s.tracedNode(t, spans)
 		teacher, batch := s.batch(1)
 		socket := connect(t, node.ws(), as(teacher))
@@ -37,64 +39,90 @@ func TestOneTrace(t *testing.T) {
 		}
 
 		server := await(t, spans, "POST /v1/batches/{batch_id}/pipelines")
-		require.Equal(t, parent, server.ParentID)
-		require.Equal(t, correlation, server.Attributes["correlation_id"])
+		require.Equal(t, parent, server.Parent.SpanID().String())
+		require.Equal(t, correlation, attributesOf(server)["correlation_id"])
 		publish := await(t, spans, "gateway.publish_command")
-		require.Equal(t, server.SpanID, publish.ParentID)
+		require.Equal(t, server.SpanContext.SpanID(), publish.Parent.SpanID())
 		require.Equal(t, map[string]any{
 			"batch.id": string(batch), "pipeline": "spellcheck", "user.id": teacher,
-		}, publish.Attributes)
+		}, attributesOf(publish))
 		consume := await(t, spans, "websocket.consume_notification")
-		require.Equal(t, publish.SpanID, consume.ParentID, "the platform made no span between")
-		require.Equal(t, correlation, consume.Attributes["correlation_id"])
-		for _, span := range []telemetry.Span{server, publish, consume, await(t, spans, "gateway.proxy_request")} {
-			require.Equal(t, trace, span.TraceID, span.Name)
+		require.Equal(t, publish.SpanContext.SpanID(), consume.Parent.SpanID(), "the platform made no span between")
+		require.Equal(t, correlation, attributesOf(consume)["correlation_id"])
+		for _, span := range []tracetest.SpanStub{server, publish, consume, await(t, spans, "gateway.proxy_request")} {
+			require.Equal(t, trace, traceOf(span), span.Name)
 		}
 		checkSocketSpans(t, spans, teacher)
 	})
 }
 
 // checkSocketSpans: a handshake has its own trace, and no span holds a token.
-func checkSocketSpans(t *testing.T, spans *telemetry.Recorder, teacher string) {
+func checkSocketSpans(t *testing.T, spans *recordedSpans, teacher string) {
 	t.Helper()
 	handshake := await(t, spans, "GET /ws")
 	connected := await(t, spans, "websocket.connect")
-	require.Equal(t, teacher, connected.Attributes["user.id"])
+	require.Equal(t, teacher, attributesOf(connected)["user.id"])
 	listened := await(t, spans, "websocket.listen")
-	require.Equal(t, map[string]any{"user.id": teacher, "channel": "ws:" + teacher}, listened.Attributes)
-	require.Equal(t, true, await(t, spans, "websocket.validate_token").Attributes["has_token"])
-	for _, span := range []telemetry.Span{connected, listened} {
-		require.Equal(t, handshake.TraceID, span.TraceID, span.Name)
+	require.Equal(t, map[string]any{"user.id": teacher, "channel": "ws:" + teacher}, attributesOf(listened))
+	require.Equal(t, true, attributesOf(await(t, spans, "websocket.validate_token"))["has_token"])
+	for _, span := range []tracetest.SpanStub{connected, listened} {
+		require.Equal(t, traceOf(handshake), traceOf(span), span.Name)
 	}
 	await(t, spans, "websocket.forward_message")
-	for _, span := range spans.Spans() {
-		require.NotContains(t, span.Attributes, "token")
-		for _, value := range span.Attributes {
+	for _, span := range spans.ended() {
+		require.NotContains(t, attributesOf(span), "token")
+		for _, value := range attributesOf(span) {
 			require.NotContains(t, fmt.Sprint(value), "eyJ", span.Name)
 		}
 	}
 }
 
-func await(t *testing.T, spans *telemetry.Recorder, name string) telemetry.Span {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), waitLimit)
-	defer cancel()
-	span, err := spans.Await(ctx, name)
-	require.NoError(t, err, name)
-	return span
+// recordedSpans is a tracer provider that keeps all ended spans in memory.
+type recordedSpans struct {
+	provider *sdk.TracerProvider
+	recorder *tracetest.SpanRecorder
 }
 
-func (s *stage) tracedGateway(t *testing.T, spans *telemetry.Recorder) service {
+func newSpans() *recordedSpans {
+	r := tracetest.NewSpanRecorder()
+	return &recordedSpans{sdk.NewTracerProvider(sdk.WithSpanProcessor(r)), r}
+}
+
+// ended returns the ended spans in the order in which they ended.
+func (s *recordedSpans) ended() tracetest.SpanStubs {
+	return tracetest.SpanStubsFromReadOnlySpans(s.recorder.Ended())
+}
+
+// await waits for a span with the name to end and returns the first one.
+func await(t *testing.T, spans *recordedSpans, name string) tracetest.SpanStub {
 	t.Helper()
-	p, release, err := wire.Gateway(harness.GatewayConfig(t, s.vars), harness.NewLog(t), wire.GatewayOverride{Tracing: spans.Provider()})
+	named := func(s tracetest.SpanStub) bool { return s.Name == name }
+	require.Eventually(t, func() bool { return slices.ContainsFunc(spans.ended(), named) }, waitLimit, 5*time.Millisecond, name)
+	all := spans.ended()
+	return all[slices.IndexFunc(all, named)]
+}
+
+func traceOf(s tracetest.SpanStub) string { return s.SpanContext.TraceID().String() }
+
+func attributesOf(s tracetest.SpanStub) map[string]any {
+	out := map[string]any{}
+	for _, a := range s.Attributes {
+		out[string(a.Key)] = a.Value.AsInterface()
+	}
+	return out
+}
+
+func (s *stage) tracedGateway(t *testing.T, spans *recordedSpans) service {
+	t.Helper()
+	p, release, err := wire.Gateway(harness.GatewayConfig(t, s.vars), harness.NewLog(t), wire.GatewayOverride{Tracing: spans.provider})
 	require.NoError(t, err)
 	t.Cleanup(release)
 	return service{harness.Run(t, p)}
 }
 
-func (s *stage) tracedNode(t *testing.T, spans *telemetry.Recorder) service {
+func (s *stage) tracedNode(t *testing.T, spans *recordedSpans) service {
 	t.Helper()
-	p, release, err := wire.WebSocket(harness.WebSocketConfig(t, s.vars, s.topic), harness.NewLog(t), wire.WebSocketOverride{Tracing: spans.Provider()})
+	p, release, err := wire.WebSocket(harness.WebSocketConfig(t, s.vars, s.topic), harness.NewLog(t), wire.WebSocketOverride{Tracing: spans.provider})
 	require.NoError(t, err)
 	t.Cleanup(release)
 	n := service{harness.Run(t, p)}

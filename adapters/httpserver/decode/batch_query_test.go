@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/adapters/httpserver/decode"
+	"github.com/huleedu/edge/adapters/internal/httpreason"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -32,7 +33,7 @@ func TestListQuery(t *testing.T) {
 	} {
 		values, _ := url.ParseQuery(query)
 		_, err := decode.BatchQuery(values)
-		assert.Equal(t, domain.SchemaViolation, domain.As(err).Kind)
+		assert.Equal(t, httpreason.SchemaViolation, domain.As(err).Reason)
 		got, _ := json.Marshal(domain.As(err).Details["validation_errors"])
 		assert.Equal(t, want, string(got))
 	}

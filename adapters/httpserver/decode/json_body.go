@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/huleedu/edge/adapters/httpserver/requestbody"
+	"github.com/huleedu/edge/adapters/internal/httpreason"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -15,7 +16,7 @@ import (
 func ReadJSON(r *http.Request, limit int64) ([]byte, error) {
 	if !declaresJSON(r.Header) {
 		return nil, &domain.Error{
-			Code: domain.InvalidRequest, Kind: domain.WrongMediaType,
+			Code: domain.InvalidRequest, Reason: httpreason.WrongMediaType,
 			Message: "Content-Type must be application/json", Op: "httpserver.readJSON",
 		}
 	}

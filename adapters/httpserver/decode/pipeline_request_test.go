@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/adapters/httpserver/decode"
+	"github.com/huleedu/edge/adapters/internal/httpreason"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -69,7 +70,7 @@ func TestSchemaErrors(t *testing.T) {
 		require.Error(t, err, body)
 		e := domain.As(err)
 		assert.Equal(t, domain.ValidationError, e.Code)
-		assert.Equal(t, domain.SchemaViolation, e.Kind)
+		assert.Equal(t, httpreason.SchemaViolation, e.Reason)
 		got, err := json.Marshal(e.Details["validation_errors"])
 		require.NoError(t, err)
 		assert.Equal(t, want, string(got), body)
@@ -135,7 +136,7 @@ func TestLoneSurrogatesAreRefused(t *testing.T) {
 			`{"prompt_payload":{"cms_prompt_ref":{"references":{"student_prompt_text":{"` + lone + `":"x"}}}}}`,
 		} {
 			for _, err := range decodedByAll(body) {
-				require.Equal(t, domain.SchemaViolation, domain.As(err).Kind, body)
+				require.Equal(t, httpreason.SchemaViolation, domain.As(err).Reason, body)
 				text, _ := json.Marshal(domain.As(err).Details["validation_errors"])
 				require.Contains(t, string(text), `[{"type":"json_invalid","loc":["body",`, body)
 			}

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/adapters/httpserver/decode"
+	"github.com/huleedu/edge/adapters/internal/httpreason"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -92,7 +93,7 @@ func TestPromptSchema(t *testing.T) {
 // violations returns the violations of an error as text: type, location, input and context.
 func violations(t *testing.T, err error) string {
 	t.Helper()
-	require.Equal(t, domain.SchemaViolation, domain.As(err).Kind, err)
+	require.Equal(t, httpreason.SchemaViolation, domain.As(err).Reason, err)
 	text, err := json.Marshal(domain.As(err).Details["validation_errors"])
 	require.NoError(t, err)
 	var list []struct {
@@ -131,7 +132,7 @@ func FuzzRegistration(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		r, err := decode.Registration(body)
 		if err != nil {
-			require.Equal(t, domain.SchemaViolation, domain.As(err).Kind)
+			require.Equal(t, httpreason.SchemaViolation, domain.As(err).Reason)
 			return
 		}
 		require.Positive(t, r.EssayCount)

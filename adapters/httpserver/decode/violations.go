@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/huleedu/edge/adapters/internal/httpreason"
 	"github.com/huleedu/edge/adapters/internal/jsonmember"
 	"github.com/huleedu/edge/domain"
 )
@@ -62,7 +63,7 @@ func (v *violations) err() error {
 		details["truncated"] = true
 	}
 	return &domain.Error{
-		Code: domain.ValidationError, Kind: domain.SchemaViolation, Message: v.list[0].Msg,
+		Code: domain.ValidationError, Reason: httpreason.SchemaViolation, Message: v.list[0].Msg,
 		Op: "httpserver.decode", Details: details,
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 
 	"github.com/huleedu/edge/adapters/httpserver/clientip"
+	"github.com/huleedu/edge/adapters/internal/identity"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -36,7 +37,7 @@ func (r HeaderRules) Outbound(ctx context.Context, in Request, dropped ...string
 	if !r.ForwardAuthorization {
 		delete(out, "Authorization")
 	}
-	id := domain.IdentityOf(in.Caller)
+	id := identity.Of(in.Caller)
 	out.Set("X-User-Id", id.User)
 	if id.Org != "" {
 		out.Set("X-Org-Id", id.Org)

@@ -39,7 +39,7 @@ func ReadAll(r *http.Request, limit int64) ([]byte, error) {
 // bytes.
 func TooLarge(limit int64) *domain.Error {
 	return &domain.Error{
-		Code: domain.ValidationError, Kind: domain.TooLarge, Message: "Request body too large",
+		Code: domain.ValidationError, Reason: domain.ReasonTooLarge, Message: "Request body too large",
 		Op: "httpserver.readJSON", Details: map[string]any{"limit_bytes": limit},
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/huleedu/edge/adapters/httpserver/proxy"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
 )
 
 // maxReply bounds the file service's answer, in bytes.
@@ -19,13 +20,13 @@ const maxReply = 1 << 20
 
 // run calls the file service when the first bytes of the copy are ready. It returns
 // the answer for the client.
-func (t *transfer) run() (domain.Reply, error) {
+func (t *transfer) run() (ports.Passthrough, error) {
 	select {
 	case <-t.started:
 	case <-t.aborted:
-		return domain.Reply{}, t.reason
+		return ports.Passthrough{}, t.reason
 	}
-	var reply domain.Reply
+	var reply ports.Passthrough
 	err := t.files.Call(t.request(), func(ctx context.Context) (status int, err error) {
 		reply, err = t.call(ctx)
 		if t.complete.Load() {
@@ -45,7 +46,7 @@ func (t *transfer) request() proxy.Request {
 
 // call sends the form and reads the answer. The reply's status is set when the
 // service answered, also with an error.
-func (t *transfer) call(ctx context.Context) (domain.Reply, error) {
+func (t *transfer) call(ctx context.Context) (ports.Passthrough, error) {
 	to := t.files
 	req := (&http.Request{
 		Method: http.MethodPost, URL: to.Target(&url.URL{Path: t.in.URL.Path, RawQuery: t.in.URL.RawQuery}),
@@ -53,11 +54,11 @@ func (t *transfer) call(ctx context.Context) (domain.Reply, error) {
 	}).WithContext(ctx)
 	res, err := to.Transport.RoundTrip(req)
 	if err != nil {
-		return domain.Reply{}, to.Failure(err)
+		return ports.Passthrough{}, to.Failure(err)
 	}
 	defer func() { _ = res.Body.Close() }()
 	body := &budgetReader{res.Body, domain.MemoryOf(ctx), to.Name}
-	reply := domain.Reply{Status: res.StatusCode, ContentType: res.Header.Get("Content-Type")}
+	reply := ports.Passthrough{Status: res.StatusCode, ContentType: res.Header.Get("Content-Type")}
 	if reply.Status != http.StatusCreated && reply.Status != http.StatusAccepted {
 		reply.Body = t.refusalBody(reply.Status, body)
 		return reply, t.refusalError(reply)
@@ -82,7 +83,7 @@ func (t *transfer) refusalBody(status int, body io.Reader) []byte {
 
 // readAcceptance reads the answer to an accepted form. It returns an error if the form
 // was not complete.
-func (t *transfer) readAcceptance(reply domain.Reply, body io.Reader) (domain.Reply, error) {
+func (t *transfer) readAcceptance(reply ports.Passthrough, body io.Reader) (ports.Passthrough, error) {
 	to := t.files
 	select {
 	case <-t.aborted:

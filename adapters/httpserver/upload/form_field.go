@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/huleedu/edge/adapters/httpserver/requestbody"
+	"github.com/huleedu/edge/adapters/internal/httpreason"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -26,7 +27,7 @@ func formBoundary(h http.Header) (string, error) {
 	media, _, _ := strings.Cut(declared, ";")
 	if !strings.EqualFold(strings.TrimSpace(media), "multipart/form-data") || requestbody.IsEncoded(h) {
 		return "", &domain.Error{
-			Code: domain.InvalidRequest, Kind: domain.WrongMediaType,
+			Code: domain.InvalidRequest, Reason: httpreason.WrongMediaType,
 			Message: "Content-Type must be multipart/form-data", Op: "httpserver.formBoundary",
 		}
 	}

@@ -8,14 +8,16 @@ import (
 	"unicode/utf8"
 
 	"github.com/huleedu/edge/adapters/httpserver/decode"
+	"github.com/huleedu/edge/adapters/internal/httpreason"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
 )
 
 // maxServiceMessage bounds, in characters, the part of a service's message that is repeated.
 const maxServiceMessage = 200
 
 // refusalError translates the service's other answers.
-func (t *transfer) refusalError(r domain.Reply) error {
+func (t *transfer) refusalError(r ports.Passthrough) error {
 	switch status := r.Status; {
 	case status == http.StatusBadRequest:
 		return domain.Invalid("form", "", "", serviceMessage(r.Body)).WithOp("httpserver.upload")
@@ -25,7 +27,7 @@ func (t *transfer) refusalError(r domain.Reply) error {
 		return t.unknownBatch()
 	case status == http.StatusConflict:
 		return &domain.Error{
-			Code: domain.InvalidRequest, Kind: domain.Conflict, Message: "The batch cannot take files now", Op: "httpserver.upload",
+			Code: domain.InvalidRequest, Reason: httpreason.Conflict, Message: "The batch cannot take files now", Op: "httpserver.upload",
 		}
 	default:
 		return domain.External(t.files.Name, status).WithOp("httpserver.upload")

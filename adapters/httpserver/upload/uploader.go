@@ -9,6 +9,7 @@ import (
 	"github.com/huleedu/edge/adapters/httpserver/proxy"
 	"github.com/huleedu/edge/adapters/httpserver/requestbody"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
 )
 
 // Uploader sends uploads to the file service. It is safe for concurrent use.
@@ -28,20 +29,20 @@ func New(files *proxy.Service, headers proxy.HeaderRules, limits Limits) *Upload
 // acceptance, 201 or 202. It returns VALIDATION_ERROR for an invalid form, the
 // translation of a refusal, and requestbody.ErrClientLeft. It may return before the body
 // was read to its end.
-func (u *Uploader) Upload(in proxy.Request) (domain.Reply, error) {
+func (u *Uploader) Upload(in proxy.Request) (ports.Passthrough, error) {
 	if in.ContentLength > u.limits.MaxBytes {
-		return domain.Reply{}, requestbody.TooLarge(u.limits.MaxBytes)
+		return ports.Passthrough{}, requestbody.TooLarge(u.limits.MaxBytes)
 	}
 	boundary, err := formBoundary(in.Header)
 	if err != nil {
-		return domain.Reply{}, err
+		return ports.Passthrough{}, err
 	}
 	if err := u.files.Available(); err != nil {
-		return domain.Reply{}, err
+		return ports.Passthrough{}, err
 	}
 	release, ok := u.users.Acquire(in.Caller.User)
 	if !ok {
-		return domain.Reply{}, domain.Unavailable(domain.FileService, retryAfter).WithOp("httpserver.upload")
+		return ports.Passthrough{}, domain.Unavailable(domain.FileService, retryAfter).WithOp("httpserver.upload")
 	}
 	defer release()
 	t := newTransfer(u.files, u.headers, u.limits, in, boundary)

@@ -28,6 +28,6 @@ func TestToken(t *testing.T) {
 			continue
 		}
 		require.Equal(t, domain.AuthenticationError, domain.CodeOf(err))
-		require.Equal(t, c.reason, domain.As(err).Details["reason"], c.header)
+		require.Equal(t, c.reason, domain.As(err).PublicDetails()["reason"], c.header)
 	}
 }

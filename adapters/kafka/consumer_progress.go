@@ -1,0 +1,61 @@
+package kafka
+
+import (
+	"maps"
+	"sync"
+
+	kafkago "github.com/segmentio/kafka-go"
+)
+
+// progress stores how far the partitions of one assignment are finished, and commits that to
+// the group. A commit costs the broker a synchronous write, so many records share one.
+type progress struct {
+	topic      string
+	generation *kafkago.Generation
+
+	// changed receives a value when there may be something to commit.
+	changed chan struct{}
+
+	mu sync.Mutex
+	// next maps a partition to the offset of its first unfinished record. It contains only
+	// uncommitted offsets.
+	next map[int]int64
+}
+
+func newProgress(topic string, g *kafkago.Generation) *progress {
+	return &progress{topic: topic, generation: g, changed: make(chan struct{}, 1), next: map[int]int64{}}
+}
+
+// markDone marks the record and all records before it as finished. It is safe for concurrent
+// use.
+func (p *progress) markDone(m kafkago.Message) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.next[m.Partition] = m.Offset + 1
+	select {
+	case p.changed <- struct{}{}:
+	default:
+	}
+}
+
+// commit commits the finished offsets. After an error, the next call commits them. It is not
+// safe for concurrent use.
+func (p *progress) commit() error {
+	p.mu.Lock()
+	offsets := maps.Clone(p.next)
+	p.mu.Unlock()
+	if len(offsets) == 0 {
+		return nil
+	}
+	if err := p.generation.CommitOffsets(map[string]map[int]int64{p.topic: offsets}); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for partition, offset := range offsets {
+		if p.next[partition] == offset {
+			delete(p.next, partition)
+		}
+	}
+	return nil
+}
