@@ -33,9 +33,9 @@ const (
 	listCopies   = 3
 )
 
-// Batches asks the result aggregator and the orchestrator about batches, and
+// PlatformClient asks the result aggregator and the orchestrator about batches, and
 // tells the orchestrator of new ones.
-type Batches struct {
+type PlatformClient struct {
 	aggregator *service
 	// orchestrator is nil where there is none to ask.
 	orchestrator *service
@@ -44,16 +44,16 @@ type Batches struct {
 }
 
 var (
-	_ ports.BatchStatusClient = (*Batches)(nil)
-	_ ports.PreflightChecker  = (*Batches)(nil)
-	_ ports.BatchRegistry     = (*Batches)(nil)
-	_ ports.HealthProbe       = (*Batches)(nil)
+	_ ports.BatchStatusClient = (*PlatformClient)(nil)
+	_ ports.PreflightChecker  = (*PlatformClient)(nil)
+	_ ports.BatchRegistry     = (*PlatformClient)(nil)
+	_ ports.HealthProbe       = (*PlatformClient)(nil)
 )
 
 // NewBatches returns a client; it connects to nothing yet. It returns a
 // CONFIGURATION_ERROR for an address that is none. Close gives its connections
 // back.
-func NewBatches(c Config, k KeyConfig, o ports.Observer, tp trace.TracerProvider, log *slog.Logger) (*Batches, error) {
+func NewBatches(c Config, k KeyConfig, o ports.Observer, tp trace.TracerProvider, log *slog.Logger) (*PlatformClient, error) {
 	tracer := tp.Tracer("github.com/huleedu/edge/adapters/httpclient")
 	open := func(name, key, raw string) (*service, error) {
 		base, err := baseURL(raw)
@@ -66,7 +66,7 @@ func NewBatches(c Config, k KeyConfig, o ports.Observer, tp trace.TracerProvider
 			spanOptions: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient)},
 		}, nil
 	}
-	b := &Batches{log: log}
+	b := &PlatformClient{log: log}
 	var err error
 	if b.aggregator, err = open(aggregatorName, aggregatorKey, c.ResultAggregatorURL); err != nil {
 		return nil, err
@@ -80,18 +80,18 @@ func NewBatches(c Config, k KeyConfig, o ports.Observer, tp trace.TracerProvider
 }
 
 // Close gives idle connections back. Calls in flight are not disturbed.
-func (b *Batches) Close() {
+func (b *PlatformClient) Close() {
 	for _, s := range b.services() {
 		s.pool.Close()
 	}
 }
 
-func (b *Batches) services() []*service {
+func (b *PlatformClient) services() []*service {
 	return slices.DeleteFunc([]*service{b.aggregator, b.orchestrator}, func(s *service) bool { return s == nil })
 }
 
 // Status asks the aggregator about one batch.
-func (b *Batches) Status(ctx context.Context, caller domain.Caller, batch domain.BatchID) (domain.BatchReport, error) {
+func (b *PlatformClient) Status(ctx context.Context, caller domain.Caller, batch domain.BatchID) (domain.BatchReport, error) {
 	a, err := b.aggregator.do(ctx, call{
 		operation: "batch_status", method: http.MethodGet, caller: caller, batch: batch,
 		endpoint: "/internal/v1/batches/{batch_id}/status", ids: []string{string(batch)},
@@ -129,7 +129,7 @@ func isUnknownBatch(a serviceResponse) bool {
 }
 
 // List asks the aggregator for a page of the caller's batches.
-func (b *Batches) List(ctx context.Context, caller domain.Caller, q domain.PlatformQuery) (domain.PlatformPage, error) {
+func (b *PlatformClient) List(ctx context.Context, caller domain.Caller, q domain.PlatformQuery) (domain.PlatformPage, error) {
 	query := url.Values{"limit": {strconv.Itoa(q.Limit)}, "offset": {strconv.Itoa(q.Offset)}}
 	if q.Overall != "" {
 		query.Set("status", q.Overall)
@@ -156,7 +156,7 @@ func (b *Batches) List(ctx context.Context, caller domain.Caller, q domain.Platf
 
 // Check asks the orchestrator whether the pipeline may start. Where there is
 // no orchestrator the check is skipped.
-func (b *Batches) Check(ctx context.Context, caller domain.Caller, batch domain.BatchID, pipeline domain.Pipeline) (ports.PreflightResult, error) {
+func (b *PlatformClient) Check(ctx context.Context, caller domain.Caller, batch domain.BatchID, pipeline domain.Pipeline) (ports.PreflightResult, error) {
 	if b.orchestrator == nil {
 		return ports.PreflightResult{Allowed: true, Skipped: true}, nil
 	}

@@ -80,7 +80,7 @@ func registries() contract.RegistryHarness {
 func BenchmarkBatchesRegisterBatches(b *testing.B) { contract.BenchmarkBatchRegistry(b, registries()) }
 
 // platform is the simulated platform and a client of it with a deadline that a busy machine keeps.
-func platform(tb testing.TB) (*world.Platform, *httpclient.Batches) {
+func platform(tb testing.TB) (*world.Platform, *httpclient.PlatformClient) {
 	tb.Helper()
 	p, err := world.StartPlatform(world.PlatformConfig{InternalKey: key.Reveal()})
 	require.NoError(tb, err)
@@ -106,7 +106,7 @@ func config(aggregator, orchestrator string) httpclient.Config {
 	}
 }
 
-func newBatches(tb testing.TB, c httpclient.Config, o *facts) *httpclient.Batches {
+func newBatches(tb testing.TB, c httpclient.Config, o *facts) *httpclient.PlatformClient {
 	tb.Helper()
 	b, err := httpclient.NewBatches(c, httpclient.KeyConfig{InternalKey: key}, o, noop.NewTracerProvider(), slog.New(slog.DiscardHandler))
 	require.NoError(tb, err)

@@ -28,7 +28,7 @@ type healthCache struct {
 
 // Health looks whether the services answer: healthy when all do, degraded when
 // some do, unhealthy when none does. The look is at most a second old.
-func (b *Batches) Health(ctx context.Context) domain.Health {
+func (b *PlatformClient) Health(ctx context.Context) domain.Health {
 	p := &b.healthCache
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -40,7 +40,7 @@ func (b *Batches) Health(ctx context.Context) domain.Health {
 }
 
 // checkAll asks all services at once.
-func (b *Batches) checkAll(ctx context.Context) domain.Health {
+func (b *PlatformClient) checkAll(ctx context.Context) domain.Health {
 	services := b.services()
 	failures := make([]error, len(services))
 	var all sync.WaitGroup

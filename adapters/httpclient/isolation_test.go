@@ -40,7 +40,7 @@ func user(i int) domain.Caller {
 }
 
 // crowd is callers of a deaf service, each a user, who wait until the test ends.
-func crowd(tb testing.TB, client *httpclient.Batches, callers int) (answers chan error) {
+func crowd(tb testing.TB, client *httpclient.PlatformClient, callers int) (answers chan error) {
 	tb.Helper()
 	answers = make(chan error, callers)
 	ctx, cancel := context.WithCancel(tb.Context())
@@ -89,7 +89,7 @@ func TestOneDeadServiceLeavesTheOthersUntouched(t *testing.T) {
 
 // flood asks the aggregator for more than it can bear and counts the calls that
 // were refused at once.
-func flood(t *testing.T, all *sync.WaitGroup, client *httpclient.Batches) (refused *atomic.Int64) {
+func flood(t *testing.T, all *sync.WaitGroup, client *httpclient.PlatformClient) (refused *atomic.Int64) {
 	t.Helper()
 	refused = &atomic.Int64{}
 	for i := range 400 {
@@ -104,7 +104,7 @@ func flood(t *testing.T, all *sync.WaitGroup, client *httpclient.Batches) (refus
 }
 
 // useOthers demands that every other service answers.
-func useOthers(t *testing.T, client *httpclient.Batches, f *httpclient.Forwarder, classes string, caller domain.Caller) {
+func useOthers(t *testing.T, client *httpclient.PlatformClient, f *httpclient.Forwarder, classes string, caller domain.Caller) {
 	t.Helper()
 	for range 10 {
 		if _, err := client.Check(t.Context(), caller, "b1", "nlp"); err != nil {

@@ -90,7 +90,7 @@ func (s *rawService) connections() int {
 
 func write(c net.Conn, text string) { _, _ = io.WriteString(c, text) }
 
-func (s *rawService) client(t *testing.T, change ...func(*httpclient.Config)) *httpclient.Batches {
+func (s *rawService) client(t *testing.T, change ...func(*httpclient.Config)) *httpclient.PlatformClient {
 	t.Helper()
 	c := config(s.url, s.url)
 	for _, f := range change {

@@ -41,7 +41,7 @@ type registrationBody struct {
 }
 
 // Register tells the orchestrator of the caller's new batch.
-func (b *Batches) Register(ctx context.Context, caller domain.Caller, r domain.Registration) (ports.Passthrough, error) {
+func (b *PlatformClient) Register(ctx context.Context, caller domain.Caller, r domain.Registration) (ports.Passthrough, error) {
 	body := registrationBody{
 		Count: r.EssayCount, EssayIDs: r.EssayIDs, CourseCode: r.CourseCode, PromptRef: r.PromptRef,
 		User: caller.User, ClassID: r.ClassID, Model: r.Model, Temperature: r.Temperature,
@@ -55,7 +55,7 @@ func (b *Batches) Register(ctx context.Context, caller domain.Caller, r domain.R
 }
 
 // SetPrompt tells the orchestrator which prompt a batch answers.
-func (b *Batches) SetPrompt(ctx context.Context, caller domain.Caller, batch domain.BatchID, prompt domain.PromptRef) (ports.Passthrough, error) {
+func (b *PlatformClient) SetPrompt(ctx context.Context, caller domain.Caller, batch domain.BatchID, prompt domain.PromptRef) (ports.Passthrough, error) {
 	body := struct {
 		PromptRef domain.PromptRef `json:"student_prompt_ref"`
 	}{prompt}
@@ -67,7 +67,7 @@ func (b *Batches) SetPrompt(ctx context.Context, caller domain.Caller, batch dom
 
 // send makes a call whose answer is passed on, whatever its status, as long as
 // it is JSON.
-func (b *Batches) send(ctx context.Context, document any, c call) (ports.Passthrough, error) {
+func (b *PlatformClient) send(ctx context.Context, document any, c call) (ports.Passthrough, error) {
 	if b.orchestrator == nil {
 		return ports.Passthrough{}, domain.Unavailable(orchestratorName, 0)
 	}

@@ -68,7 +68,7 @@ func serve(tb testing.TB, status int, body string) *service {
 }
 
 // client asks the service as aggregator and as orchestrator.
-func (s *service) client(tb testing.TB) *httpclient.Batches {
+func (s *service) client(tb testing.TB) *httpclient.PlatformClient {
 	tb.Helper()
 	return newBatches(tb, config(s.URL, s.URL), &facts{})
 }
