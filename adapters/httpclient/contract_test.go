@@ -16,16 +16,16 @@ import (
 	"github.com/huleedu/edge/test/world"
 )
 
-func TestBatchesReportOnBatches(t *testing.T)  { contract.BatchStatusClient(t, batches()) }
-func TestBatchesAskForPreflights(t *testing.T) { contract.PreflightChecker(t, preflights()) }
+func TestBatchesIsABatchStatusClient(t *testing.T) { contract.BatchStatusClient(t, batches()) }
+func TestBatchesIsAPreflightChecker(t *testing.T)  { contract.PreflightChecker(t, preflights()) }
 
-func TestBatchesRegisterBatches(t *testing.T) { contract.BatchRegistry(t, registries()) }
+func TestBatchesIsABatchRegistry(t *testing.T) { contract.BatchRegistry(t, registries()) }
 
-func BenchmarkBatchesReportOnBatches(b *testing.B) {
+func BenchmarkBatchStatusClient(b *testing.B) {
 	contract.BenchmarkBatchStatusClient(b, batches())
 }
 
-func BenchmarkBatchesAskForPreflights(b *testing.B) {
+func BenchmarkPreflightChecker(b *testing.B) {
 	contract.BenchmarkPreflightChecker(b, preflights())
 }
 
