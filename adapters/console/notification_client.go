@@ -48,8 +48,10 @@ func (s NotificationClient) Listen(ctx context.Context) error {
 	resume := resumePosition{at: s.Since}
 	for attempt := 0; ; attempt++ {
 		connected, end := s.session(ctx, &resume)
-		if ctx.Err() != nil {
+		select {
+		case <-ctx.Done():
 			return nil
+		default:
 		}
 		if final := permanentError(end); final != nil {
 			return final

@@ -229,13 +229,13 @@ func TestConnectionErrors(t *testing.T) {
 		err  error
 		want domain.Code
 	}{
-		"untrusted broker":    {&tls.CertificateVerificationError{}, domain.ConfigurationError},
-		"no TLS":              {tls.RecordHeaderError{Msg: "x"}, domain.ConfigurationError},
-		"refused certificate": {&net.OpError{Op: "remote error", Err: errUnavailable}, domain.ConfigurationError},
-		"refused connection":  {&net.OpError{Op: "dial", Err: errUnavailable}, domain.KafkaPublishError},
-		"refused credentials": {fmt.Errorf("connect: %w", kafkago.SASLAuthenticationFailed), domain.ConfigurationError},
-		"other error":         {errUnavailable, domain.KafkaPublishError},
-		"unknown error code":  {kafkago.Error(999), domain.KafkaPublishError},
+		"untrusted broker":     {&tls.CertificateVerificationError{}, domain.ConfigurationError},
+		"no TLS":               {tls.RecordHeaderError{Msg: "x"}, domain.ConfigurationError},
+		"rejected certificate": {&net.OpError{Op: "remote error", Err: errUnavailable}, domain.ConfigurationError},
+		"refused connection":   {&net.OpError{Op: "dial", Err: errUnavailable}, domain.KafkaPublishError},
+		"rejected credentials": {fmt.Errorf("connect: %w", kafkago.SASLAuthenticationFailed), domain.ConfigurationError},
+		"other error":          {errUnavailable, domain.KafkaPublishError},
+		"unknown error code":   {kafkago.Error(999), domain.KafkaPublishError},
 	} {
 		require.Equal(t, c.want, domain.CodeOf(kafka.PublishFailure("commands", c.err)), name)
 	}

@@ -11,61 +11,62 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// wires dials brokers that take connections and never say a word.
-type wires struct {
-	dialed map[string]int // by address
-	open   map[*wire]bool
+// silentBrokers accept connections and send no response.
+type silentBrokers struct {
+	dialed map[string]int // connections by address
+	open   map[*silentConn]bool
 }
 
-func (w *wires) dialer() *kafkago.Dialer {
+func (b *silentBrokers) dialer() *kafkago.Dialer {
 	return &kafkago.Dialer{DialFunc: func(_ context.Context, _, address string) (net.Conn, error) {
-		w.dialed[address]++
-		ours, _ := net.Pipe()
-		c := &wire{ours, w}
-		w.open[c] = true
+		b.dialed[address]++
+		local, _ := net.Pipe()
+		c := &silentConn{local, b}
+		b.open[c] = true
 		return c, nil
 	}}
 }
 
-type wire struct {
+// silentConn is an open connection to a silent broker.
+type silentConn struct {
 	net.Conn
-	w *wires
+	brokers *silentBrokers
 }
 
-func (c *wire) Close() error {
-	delete(c.w.open, c)
+func (c *silentConn) Close() error {
+	delete(c.brokers.open, c)
 	return c.Conn.Close()
 }
 
-// TestContactFindsABrokerThatAnswers: one that hangs takes its part of the time
-// and no more, and is not asked first the next time; one that answers, be it with
-// a no, is kept.
-func TestContactFindsABrokerThatAnswers(t *testing.T) {
+// TestMetadataConnFindsABrokerThatResponds checks that a broker that hangs uses only its share of
+// the time and is not tried first the next time, and that the connection to a broker that
+// responds, also with an error code, is kept.
+func TestMetadataConnFindsABrokerThatResponds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := &wires{dialed: map[string]int{}, open: map[*wire]bool{}}
-		c := newMetadataConn(w.dialer(), []string{"a:1", "b:1", "c:1"})
+		b := &silentBrokers{dialed: map[string]int{}, open: map[*silentConn]bool{}}
+		c := newMetadataConn(b.dialer(), []string{"a:1", "b:1", "c:1"})
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		start := time.Now()
 		require.NoError(t, c.do(ctx, func(conn *kafkago.Conn) error {
-			if w.dialed["b:1"] == 0 {
+			if b.dialed["b:1"] == 0 {
 				_, err := conn.Brokers()
 				return err
 			}
 			return nil
 		}))
-		require.Equal(t, time.Second, time.Since(start), "a third of the time for the one that hangs")
-		require.Equal(t, map[string]int{"a:1": 1, "b:1": 1}, w.dialed)
-		require.Len(t, w.open, 1)
+		require.Equal(t, time.Second, time.Since(start), "a third of the time is for the broker that hangs")
+		require.Equal(t, map[string]int{"a:1": 1, "b:1": 1}, b.dialed)
+		require.Len(t, b.open, 1)
 
-		no := func(*kafkago.Conn) error { return kafkago.UnknownTopicOrPartition }
-		require.ErrorIs(t, c.do(ctx, no), kafkago.UnknownTopicOrPartition)
-		require.Equal(t, map[string]int{"a:1": 1, "b:1": 1}, w.dialed, "a no is an answer")
+		rejected := func(*kafkago.Conn) error { return kafkago.UnknownTopicOrPartition }
+		require.ErrorIs(t, c.do(ctx, rejected), kafkago.UnknownTopicOrPartition)
+		require.Equal(t, map[string]int{"a:1": 1, "b:1": 1}, b.dialed, "an error code is a response")
 
-		cut := func(*kafkago.Conn) error { return net.ErrClosed }
-		require.ErrorIs(t, c.do(ctx, cut), net.ErrClosed)
-		require.Equal(t, map[string]int{"a:1": 2, "b:1": 2, "c:1": 1}, w.dialed, "the kept one, then each")
-		require.Empty(t, w.open)
+		broken := func(*kafkago.Conn) error { return net.ErrClosed }
+		require.ErrorIs(t, c.do(ctx, broken), net.ErrClosed)
+		require.Equal(t, map[string]int{"a:1": 2, "b:1": 2, "c:1": 1}, b.dialed, "the kept connection, then each broker")
+		require.Empty(t, b.open)
 	})
 }

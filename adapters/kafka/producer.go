@@ -31,7 +31,7 @@ var (
 // producer writes records with acknowledgement of all in-sync replicas.
 //
 // The library's Writer is not used: it cannot drop a record whose sender has given up, so
-// after an outage it would send commands that their callers were told to repeat, and a
+// after an outage it would send commands whose callers have already got an error, and a
 // single record waits for its batch timer. See docs/decisions/0013-kafka-producer.md.
 type producer struct {
 	newClient clientFactory
@@ -64,8 +64,8 @@ func newProducer(newClient clientFactory, log *slog.Logger) *producer {
 	}
 }
 
-// send returns nil when all in-sync replicas have the record. classifyError tells what an
-// error means for the record. ctx must have a deadline. The topic is created if the
+// send returns nil when all in-sync replicas have the record. classifyError returns the
+// meaning of an error for the record. ctx must have a deadline. The topic is created if the
 // brokers allow that.
 func (p *producer) send(ctx context.Context, record kafkago.Message) error {
 	client, err := p.begin(record.Topic)

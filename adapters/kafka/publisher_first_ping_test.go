@@ -14,8 +14,8 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// refusesAfter returns a dialer that fails after the duration.
-func refusesAfter(d time.Duration) *kafkago.Dialer {
+// failingDialer returns a dialer that fails after the duration.
+func failingDialer(d time.Duration) *kafkago.Dialer {
 	return &kafkago.Dialer{DialFunc: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		select {
 		case <-time.After(d):
@@ -42,7 +42,7 @@ func TestHealthWaitsForTheFirstPing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				h := newBrokerHealth(refusesAfter(c.dial), []string{"broker:9092"})
+				h := newBrokerHealth(failingDialer(c.dial), []string{"broker:9092"})
 				go h.run(t.Context())
 				ctx, cancel := context.WithTimeout(t.Context(), c.limit)
 				defer cancel()

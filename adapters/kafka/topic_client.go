@@ -26,7 +26,8 @@ type topicClient struct {
 // clientFactory returns a client for a topic. The caller must call close.
 type clientFactory func(topic string) *topicClient
 
-// newClientFactory returns an error if the security settings cannot be used.
+// newClientFactory returns a factory of clients with these settings. It returns an error if the
+// security settings cannot be used.
 func newClientFactory(brokers string, s Security, clientID string) (clientFactory, error) {
 	encryption, authentication, err := s.credentials()
 	if err != nil {
@@ -77,7 +78,7 @@ func (c *topicClient) partition(ctx context.Context, key []byte) (int, error) {
 }
 
 // produce writes the records in one request. It returns nil when all in-sync replicas have
-// them. classifyError tells what an error means for the records.
+// them. classifyError returns the meaning of an error for the records.
 func (c *topicClient) produce(ctx context.Context, partition int, codec kafkago.Compression, records ...kafkago.Record) error {
 	response, err := c.Produce(ctx, &kafkago.ProduceRequest{
 		Topic: c.topic, Partition: partition, RequiredAcks: kafkago.RequireAll, Compression: codec,

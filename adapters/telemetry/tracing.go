@@ -101,7 +101,7 @@ func (t *Tracing) Flush(ctx context.Context) error {
 const closeTimeout = 2 * time.Second
 
 // Close sends the remaining spans for at most two seconds or until ctx is done, then
-// drops the rest: a collector that does not answer must not delay the stop. The dropped
+// drops the rest: a collector that does not respond must not delay the shutdown. The dropped
 // spans are logged and are no error unless ctx was done. Spans that end later are
 // dropped. It may be called more than once.
 func (t *Tracing) Close(ctx context.Context) error {

@@ -6,17 +6,25 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
 
-// parseModule parses all Go files of the module.
+// moduleFiles are all Go files of the module.
+var moduleFiles = sync.OnceValues(func() ([]source, error) {
+	root, err := findRoot()
+	if err != nil {
+		return nil, err
+	}
+	return load(root)
+})
+
+// parseModule returns all Go files of the module.
 func parseModule(t *testing.T) []source {
 	t.Helper()
-	root, err := findRoot()
-	require.NoError(t, err)
-	files, err := load(root)
+	files, err := moduleFiles()
 	require.NoError(t, err)
 	require.Greater(t, len(files), 30, "too few files were parsed")
 	return files
