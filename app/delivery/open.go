@@ -14,8 +14,8 @@ const positionTimeout = time.Second
 // ErrDraining is returned by Open once the hub drains.
 var ErrDraining = errors.New("the node drains and accepts no session")
 
-// Request is a user's request for a session.
-type Request struct {
+// SessionRequest is a user's request for a session.
+type SessionRequest struct {
 	User domain.UserID
 	// ID is a UUID that identifies the session's lease in the quota.
 	ID string
@@ -32,7 +32,7 @@ type Request struct {
 // The transport then completes its handshake and calls Attach, and End at the end, or
 // Dismiss. A failure undoes the steps in reverse order. Errors: ErrDraining,
 // QUOTA_EXCEEDED, and those of the listener and of the log.
-func (h *Hub) Open(ctx context.Context, r Request) (*Session, error) {
+func (h *Hub) Open(ctx context.Context, r SessionRequest) (*Session, error) {
 	s := &Session{
 		User: r.User, Correlation: domain.RequestContextOf(ctx).CorrelationID,
 		hub: h, conn: r.Conn, id: r.ID, createdAt: time.Now(),

@@ -64,7 +64,7 @@ func (m streamManager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer m.Leave()
 	c := &streamConn{control: http.NewResponseController(w), next: make(chan []byte, 1), closed: make(chan struct{})}
 	user := domain.UserID(r.URL.Query().Get("user"))
-	s, err := m.Open(r.Context(), Request{User: user, ID: uuid.NewString(), Conn: c})
+	s, err := m.Open(r.Context(), SessionRequest{User: user, ID: uuid.NewString(), Conn: c})
 	if err != nil {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
