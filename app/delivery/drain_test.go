@@ -99,7 +99,7 @@ func TestDrainAbortsWhatDoesNotEnd(t *testing.T) {
 func TestRegistryListsAreNotChanged(t *testing.T) {
 	r := newRegistry()
 	allowed := func() bool { return true }
-	one, two := &Session{caller: domain.Caller{User: "u1"}}, &Session{caller: domain.Caller{User: "u1"}}
+	one, two := &Session{User: "u1"}, &Session{User: "u1"}
 	require.True(t, r.add(one, allowed))
 	before := r.sessions("u1")
 	require.True(t, r.add(two, allowed))

@@ -135,7 +135,7 @@ func newTestHub(c Config) *testHub {
 func (h *testHub) open(t *testing.T, user domain.UserID, conn *fakeConnection) *Session {
 	t.Helper()
 	h.Enter()
-	s, err := h.Open(t.Context(), Request{Caller: domain.Caller{User: user}, ID: "s1", Conn: conn})
+	s, err := h.Open(t.Context(), SessionRequest{User: user, ID: "s1", Conn: conn})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,7 +44,7 @@ func TestOpenUndoesItselfOnFailure(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := newTestHub(Config{})
 			want := c.fail(h)
-			_, err := h.Open(t.Context(), Request{Caller: domain.Caller{User: "u1"}, ID: "s1", From: "0-0", Conn: newFakeConnection()})
+			_, err := h.Open(t.Context(), SessionRequest{User: "u1", ID: "s1", From: "0-0", Conn: newFakeConnection()})
 			require.ErrorIs(t, err, want)
 			require.Equal(t, c.want, h.deps.recorded())
 			require.Zero(t, h.Total())
