@@ -129,7 +129,9 @@ func (t *transfer) failure(err error) error {
 	return err
 }
 
-// formSource reads the client's body and records progress.
+// formSource reads the client's body. Each byte restarts the timer that detects a stalled
+// upload, and it marks when the upload waits for the client, so that a timeout is not
+// attributed to the service.
 type formSource struct{ *transfer }
 
 func (s *formSource) Read(p []byte) (int, error) {
