@@ -37,7 +37,7 @@ func TestOpenUndoesItselfOnFailure(t *testing.T) {
 			return errUnreadable
 		}, []string{"acquire u1 s1", "follow u1", "unfollow u1", "release u1 s1"}},
 		"drain": {func(h *testHub) error {
-			h.Admission.close()
+			h.close()
 			return ErrDraining
 		}, []string{}},
 	} {

@@ -102,7 +102,7 @@ func (s *Session) Dismiss() {
 	s.hub.registry.forget(s)
 }
 
-// Recover, deferred, ends this session instead of the process when the deferring
+// Recover ends, as a deferred function, this session instead of the process when the deferring
 // function panics.
 func (s *Session) Recover() {
 	cause := recover()
