@@ -3,22 +3,35 @@ package domain
 // The reasons of an AUTHENTICATION_ERROR. All but the first five are defects of a token,
 // for TokenInvalid.
 const (
-	ReasonNoCredentials        Reason = "no_credentials"
+	// ReasonNoCredentials is the reason of an error for a request without a token.
+	ReasonNoCredentials Reason = "no_credentials"
+	// ReasonMalformedCredentials is the reason of an error for an Authorization header that is not "Bearer" and one word.
 	ReasonMalformedCredentials Reason = "malformed_credentials"
-	ReasonExpired              Reason = "expired"
-	ReasonNoExpiry             Reason = "expiration"
-	ReasonNoSubject            Reason = "no_subject"
+	// ReasonExpired is the reason of an error for a token past its "exp".
+	ReasonExpired Reason = "expired"
+	// ReasonNoExpiry is the reason of an error for a token without "exp".
+	ReasonNoExpiry Reason = "expiration"
+	// ReasonNoSubject is the reason of an error for a token without a usable "sub".
+	ReasonNoSubject Reason = "no_subject"
 
-	ReasonSignature    Reason = "signature"
-	ReasonAlgorithm    Reason = "algorithm"
-	ReasonAudience     Reason = "audience"
-	ReasonIssuer       Reason = "issuer"
-	ReasonNotYetValid  Reason = "not_yet_valid"
-	ReasonKey          Reason = "key"
+	// ReasonSignature is the reason of an error for a signature that does not match.
+	ReasonSignature Reason = "signature"
+	// ReasonAlgorithm is the reason of an error for another "alg" than the configured one.
+	ReasonAlgorithm Reason = "algorithm"
+	// ReasonAudience is the reason of an error for another "aud".
+	ReasonAudience Reason = "audience"
+	// ReasonIssuer is the reason of an error for another "iss".
+	ReasonIssuer Reason = "issuer"
+	// ReasonNotYetValid is the reason of an error for an "nbf" or "iat" in the future.
+	ReasonNotYetValid Reason = "not_yet_valid"
+	// ReasonKey is the reason of an error for an unknown or withdrawn key.
+	ReasonKey Reason = "key"
+	// ReasonRefreshToken is the reason of an error for a refresh token, which is not valid for requests.
 	ReasonRefreshToken Reason = "refresh_token"
-	ReasonMalformed    Reason = "malformed"
-	ReasonSize         Reason = "size"
-	ReasonSubject      Reason = "subject"
+	// ReasonMalformed is the reason of an error for a token that cannot be parsed.
+	ReasonMalformed Reason = "malformed"
+	ReasonSize      Reason = "size"
+	ReasonSubject   Reason = "subject"
 )
 
 // NotAuthenticated returns the error of a request without credentials.

@@ -10,13 +10,20 @@ type ClientStatus string
 
 // The client statuses of the contract.
 const (
-	PendingContent        ClientStatus = "pending_content"
-	Ready                 ClientStatus = "ready"
-	Processing            ClientStatus = "processing"
+	// PendingContent is the status of a batch that waits for its essays.
+	PendingContent ClientStatus = "pending_content"
+	// Ready is the status of a batch that can start a pipeline.
+	Ready ClientStatus = "ready"
+	// Processing is the status of a batch that runs a pipeline.
+	Processing ClientStatus = "processing"
+	// CompletedSuccessfully is the status of a batch that has results for all essays.
 	CompletedSuccessfully ClientStatus = "completed_successfully"
+	// CompletedWithFailures is the status of a batch that has results for some essays.
 	CompletedWithFailures ClientStatus = "completed_with_failures"
-	Failed                ClientStatus = "failed"
-	Cancelled             ClientStatus = "cancelled"
+	// Failed is the status of a batch that has no results.
+	Failed ClientStatus = "failed"
+	// Cancelled is the status of a batch that was cancelled.
+	Cancelled ClientStatus = "cancelled"
 )
 
 // ClientStatuses lists the client statuses in the order of a batch's life. It

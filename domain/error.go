@@ -44,8 +44,11 @@ type Reason string
 // INVALID_REQUEST for an idempotency key. The reasons of an AUTHENTICATION_ERROR are in
 // authentication.go.
 const (
-	ReasonTooLarge  Reason = "too_large"
-	ReasonKeyInUse  Reason = "key_in_use"
+	// ReasonTooLarge is the reason of a VALIDATION_ERROR for a body or command over its size limit.
+	ReasonTooLarge Reason = "too_large"
+	// ReasonKeyInUse is the reason of an INVALID_REQUEST whose Idempotency-Key belongs to a running request.
+	ReasonKeyInUse Reason = "key_in_use"
+	// ReasonKeyReused is the reason of an INVALID_REQUEST whose Idempotency-Key was used with another body.
 	ReasonKeyReused Reason = "key_reused"
 )
 

@@ -34,8 +34,11 @@ type TokenResult string
 
 // The results of a token validation.
 const (
+	// TokenResultSuccess is counted for a valid token.
 	TokenResultSuccess TokenResult = "success"
+	// TokenResultExpired is counted for a token past its "exp".
 	TokenResultExpired TokenResult = "expired"
+	// TokenResultInvalid is counted for every other refused token.
 	TokenResultInvalid TokenResult = "invalid"
 )
 
@@ -69,9 +72,12 @@ type CircuitState string
 
 // The states: all calls pass, a few probes pass, no call passes.
 const (
-	CircuitStateClosed   CircuitState = "closed"
+	// CircuitStateClosed is the state that lets all calls pass.
+	CircuitStateClosed CircuitState = "closed"
+	// CircuitStateHalfOpen is the state that lets a few calls pass, to find out whether the service works again.
 	CircuitStateHalfOpen CircuitState = "half_open"
-	CircuitStateOpen     CircuitState = "open"
+	// CircuitStateOpen is the state that lets no call pass.
+	CircuitStateOpen CircuitState = "open"
 )
 
 // RequestLimited reports a request that was refused by the rate limit of its class.
@@ -116,10 +122,14 @@ type FailureReason string
 
 // The reasons of the contract.
 const (
-	InvalidUTF8   FailureReason = "invalid_utf8"
+	// InvalidUTF8 is counted for a message that is not UTF-8.
+	InvalidUTF8 FailureReason = "invalid_utf8"
+	// MessageTooBig is counted for a message over the size limit.
 	MessageTooBig FailureReason = "too_large"
-	SlowConsumer  FailureReason = "slow_consumer"
-	WriteFailed   FailureReason = "write_error"
+	// SlowConsumer is counted for a message that did not fit into the send queue, and those in the queue.
+	SlowConsumer FailureReason = "slow_consumer"
+	// WriteFailed is counted for a message whose connection ended before it was sent.
+	WriteFailed FailureReason = "write_error"
 )
 
 // FrameReceived reports a frame from a client.
@@ -131,8 +141,11 @@ type FrameType string
 
 // The frame types. Every other frame is ignored.
 const (
-	FramePing    FrameType = "ping"
+	// FramePing is a {"type":"ping"}, which is answered.
+	FramePing FrameType = "ping"
+	// FrameRefresh is a {"type":"refresh"}, which replaces the token.
 	FrameRefresh FrameType = "refresh"
+	// FrameIgnored is any other frame; it is ignored.
 	FrameIgnored FrameType = "ignored"
 )
 
@@ -163,11 +176,16 @@ type NotificationResult string
 
 // The results of the contract.
 const (
-	NotificationPublished  NotificationResult = "published"
-	NotificationDuplicate  NotificationResult = "duplicate"
+	// NotificationPublished is counted for a record that was stored and published.
+	NotificationPublished NotificationResult = "published"
+	// NotificationDuplicate is counted for a record whose event was stored before.
+	NotificationDuplicate NotificationResult = "duplicate"
+	// NotificationDeadLetter is counted for a record that was written to the dead-letter topic.
 	NotificationDeadLetter NotificationResult = "dead_letter"
-	NotificationRetried    NotificationResult = "retried"
-	NotificationExpired    NotificationResult = "expired"
+	// NotificationRetried is counted for each failed attempt that will be repeated; the other results end a record.
+	NotificationRetried NotificationResult = "retried"
+	// NotificationExpired is counted for a record that is older than the log and was skipped.
+	NotificationExpired NotificationResult = "expired"
 )
 
 func (RequestStarted) fact()        {}

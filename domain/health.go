@@ -5,8 +5,11 @@ type Condition string
 
 // The conditions. A degraded component still serves; an unhealthy one does not.
 const (
-	Healthy   Condition = "healthy"
-	Degraded  Condition = "degraded"
+	// Healthy is the condition of a dependency that works.
+	Healthy Condition = "healthy"
+	// Degraded is the condition of a dependency that works in part, or with a delay.
+	Degraded Condition = "degraded"
+	// Unhealthy is the condition of a dependency that does not work.
 	Unhealthy Condition = "unhealthy"
 )
 

@@ -18,11 +18,16 @@ type LimitClass string
 
 // The classes of the wire contract. LimitRefused counts requests with refused tokens.
 const (
+	// LimitCommands is the class of requests that change a batch.
 	LimitCommands LimitClass = "commands"
-	LimitUploads  LimitClass = "uploads"
-	LimitQueries  LimitClass = "queries"
-	LimitDefault  LimitClass = "default"
-	LimitRefused  LimitClass = "refused"
+	// LimitUploads is the class of uploads.
+	LimitUploads LimitClass = "uploads"
+	// LimitQueries is the class of reads of batches.
+	LimitQueries LimitClass = "queries"
+	// LimitDefault is the class of forwarded requests and all others.
+	LimitDefault LimitClass = "default"
+	// LimitRefused is the class of refused tokens, for each network.
+	LimitRefused LimitClass = "refused"
 )
 
 // LimitClasses lists the classes. It returns a new slice.

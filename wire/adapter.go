@@ -1,5 +1,7 @@
 package wire
 
+import "sync"
+
 // adapter builds the production adapter of a port. It registers what the adapter needs
 // of the process with the lifecycle. It is called only if the port is not overridden.
 type adapter[P any] func(*lifecycle) (P, error)
@@ -21,14 +23,11 @@ func fill[P comparable](port *P, build adapter[P], l *lifecycle) (err error) {
 
 // once returns an adapter that is built by the first call. Several ports share it.
 func once[P any](build adapter[P]) adapter[P] {
-	var called bool
+	var first sync.Once
 	var built P
 	var err error
 	return func(l *lifecycle) (P, error) {
-		if !called {
-			called = true
-			built, err = build(l)
-		}
+		first.Do(func() { built, err = build(l) })
 		return built, err
 	}
 }

@@ -18,9 +18,9 @@ const (
 	exitSetting = 2
 )
 
-// Command is the program of a service. It reads settings, builds the service, runs it
+// Program is the program of a service. It reads settings, builds the service, runs it
 // and returns an exit code.
-type Command[C any] struct {
+type Program[C any] struct {
 	name     domain.Service
 	prefixes []string
 	wire     func(C, io.Writer) (*Process, func(), error)
@@ -29,8 +29,8 @@ type Command[C any] struct {
 }
 
 // GatewayCommand is the program of the API gateway.
-func GatewayCommand() Command[GatewayConfig] {
-	return Command[GatewayConfig]{
+func GatewayCommand() Program[GatewayConfig] {
+	return Program[GatewayConfig]{
 		name: domain.GatewayService, prefixes: []string{"API_GATEWAY_", "JWT_"},
 		wire: func(c GatewayConfig, out io.Writer) (*Process, func(), error) {
 			return Gateway(c, out, GatewayOverride{})
@@ -40,8 +40,8 @@ func GatewayCommand() Command[GatewayConfig] {
 }
 
 // WebSocketCommand is the program of the notification service.
-func WebSocketCommand() Command[WebSocketConfig] {
-	return Command[WebSocketConfig]{
+func WebSocketCommand() Program[WebSocketConfig] {
+	return Program[WebSocketConfig]{
 		name: domain.WebSocketService, prefixes: []string{"WEBSOCKET_", "NOTIFICATION_", "JWT_"},
 		wire: func(c WebSocketConfig, out io.Writer) (*Process, func(), error) {
 			return WebSocket(c, out, WebSocketOverride{})
@@ -53,7 +53,7 @@ func WebSocketCommand() Command[WebSocketConfig] {
 // Run runs the service until ctx is done and returns the exit code of the process: 0
 // after a clean stop, 2 for invalid arguments or settings, 1 for any other failure.
 // vars is the environment. Logs are written to out, problems to errs.
-func (c Command[C]) Run(ctx context.Context, args []string, vars map[string]string, out, errs io.Writer) int {
+func (c Program[C]) Run(ctx context.Context, args []string, vars map[string]string, out, errs io.Writer) int {
 	selected, err := c.parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -85,7 +85,7 @@ func (c Command[C]) Run(ctx context.Context, args []string, vars map[string]stri
 // options are the command line flags that replace running the service.
 type options struct{ version, health bool }
 
-func (c Command[C]) parse(args []string) (selected options, err error) {
+func (c Program[C]) parse(args []string) (selected options, err error) {
 	flags := flag.NewFlagSet(string(c.name), flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.BoolVar(&selected.version, "version", false, "")
@@ -99,7 +99,7 @@ func (c Command[C]) parse(args []string) (selected options, err error) {
 	return selected, nil
 }
 
-func (c Command[C]) help(out io.Writer) {
+func (c Program[C]) help(out io.Writer) {
 	_, _ = fmt.Fprintf(out, `%s runs until it gets SIGTERM, SIGINT or SIGHUP, then drains; a second signal ends it at once.
 All settings come from the environment: see docs/configuration.md.
 
@@ -113,7 +113,7 @@ Exit codes: 0 clean stop, 1 failure, 2 invalid arguments or settings.
 
 // checkHealth queries the running service. It returns only 0 or 1, because container
 // engines reserve other codes, and does not repeat the warnings of the start.
-func (c Command[C]) checkHealth(ctx context.Context, config C, report Report, errs io.Writer) int {
+func (c Program[C]) checkHealth(ctx context.Context, config C, report Report, errs io.Writer) int {
 	if len(report.Problems) > 0 {
 		printLines(errs, report.Problems...)
 		return exitFailed
@@ -132,7 +132,7 @@ func printLines(w io.Writer, lines ...string) {
 	}
 }
 
-func (c Command[C]) serve(ctx context.Context, cfg C, out io.Writer) error {
+func (c Program[C]) serve(ctx context.Context, cfg C, out io.Writer) error {
 	process, release, err := c.wire(cfg, out)
 	if err != nil {
 		return fmt.Errorf("start %s: %w", c.name, err)

@@ -23,8 +23,8 @@ func kafkaCommands(c kafka.PublisherConfig, o ports.Observer, tp trace.TracerPro
 	}
 }
 
-// kafkaConsumer builds the consumer that calls the application. It is no port: the
-// application does not know it.
+// kafkaConsumer builds the consumer that calls the application. It implements no port:
+// the application does not call it.
 func kafkaConsumer(c kafka.ConsumerConfig, n *app.Notifications, o ports.Observer, tp trace.TracerProvider, log *slog.Logger) adapter[consumer] {
 	return func(*lifecycle) (consumer, error) {
 		k, err := kafka.NewConsumer(c, n, o, tp, log)

@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"net/http"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -49,7 +50,7 @@ func (b buildLog) requireAllBuiltExcept(t *testing.T, overridden string, all ...
 func TestGatewayOverrideReplacesOnlyItsPort(t *testing.T) {
 	t.Parallel()
 	platform := memory.NewPlatform()
-	for name, o := range map[string]GatewayOverride{
+	cases := map[string]GatewayOverride{
 		"":            {},
 		"Observer":    {Observer: &memory.Facts{}},
 		"Tracing":     {Tracing: noop.NewTracerProvider()},
@@ -64,7 +65,9 @@ func TestGatewayOverrideReplacesOnlyItsPort(t *testing.T) {
 		"Classes":     {Classes: http.DefaultTransport},
 		"Teacher":     {Teacher: http.DefaultTransport},
 		"Files":       {Files: http.DefaultTransport},
-	} {
+	}
+	require.Len(t, cases, 1+reflect.TypeFor[GatewayOverride]().NumField(), "every field has a case")
+	for name, o := range cases {
 		b, l := buildLog{}, &lifecycle{}
 		_, err := gatewayObserver(o, recorded[ports.Observer](&b, "Observer"), l)
 		require.NoError(t, err)
@@ -88,7 +91,7 @@ func TestGatewayOverrideReplacesOnlyItsPort(t *testing.T) {
 func TestWebSocketOverrideReplacesOnlyItsPort(t *testing.T) {
 	t.Parallel()
 	bus := memory.NewBus()
-	for name, o := range map[string]WebSocketOverride{
+	cases := map[string]WebSocketOverride{
 		"":              {},
 		"Observer":      {Observer: &memory.Facts{}},
 		"Tracing":       {Tracing: noop.NewTracerProvider()},
@@ -99,7 +102,9 @@ func TestWebSocketOverrideReplacesOnlyItsPort(t *testing.T) {
 		"Notifications": {Notifications: bus},
 		"History":       {History: bus},
 		"Consume":       {Consume: consumeNothing},
-	} {
+	}
+	require.Len(t, cases, 1+reflect.TypeFor[WebSocketOverride]().NumField(), "every field has a case")
+	for name, o := range cases {
 		b, l := buildLog{}, &lifecycle{}
 		_, err := webSocketObserver(o, recorded[ports.Observer](&b, "Observer"), l)
 		require.NoError(t, err)

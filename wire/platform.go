@@ -13,8 +13,8 @@ import (
 )
 
 // platformClient builds the client that the ports for batches share.
-func platformClient(c httpclient.Config, k httpclient.KeyConfig, o ports.Observer, tp trace.TracerProvider, log *slog.Logger) adapter[*httpclient.Batches] {
-	return once(func(l *lifecycle) (*httpclient.Batches, error) {
+func platformClient(c httpclient.Config, k httpclient.KeyConfig, o ports.Observer, tp trace.TracerProvider, log *slog.Logger) adapter[*httpclient.PlatformClient] {
+	return once(func(l *lifecycle) (*httpclient.PlatformClient, error) {
 		b, err := httpclient.NewBatches(c, k, o, tp, log)
 		if err != nil {
 			return nil, err
@@ -25,15 +25,15 @@ func platformClient(c httpclient.Config, k httpclient.KeyConfig, o ports.Observe
 	})
 }
 
-func platformBatches(build adapter[*httpclient.Batches]) adapter[ports.BatchStatusClient] {
+func platformBatches(build adapter[*httpclient.PlatformClient]) adapter[ports.BatchStatusClient] {
 	return func(l *lifecycle) (ports.BatchStatusClient, error) { return build(l) }
 }
 
-func platformPreflight(build adapter[*httpclient.Batches]) adapter[ports.PreflightChecker] {
+func platformPreflight(build adapter[*httpclient.PlatformClient]) adapter[ports.PreflightChecker] {
 	return func(l *lifecycle) (ports.PreflightChecker, error) { return build(l) }
 }
 
-func platformRegistry(build adapter[*httpclient.Batches]) adapter[ports.BatchRegistry] {
+func platformRegistry(build adapter[*httpclient.PlatformClient]) adapter[ports.BatchRegistry] {
 	return func(l *lifecycle) (ports.BatchRegistry, error) { return build(l) }
 }
 

@@ -50,14 +50,14 @@ type ReportedSetting struct {
 }
 
 // Report reads the settings as Run does, without running the service.
-func (c Command[C]) Report(s ConfigSource) Report {
+func (c Program[C]) Report(s ConfigSource) Report {
 	_, r := c.read(s)
 	return r
 }
 
 // read reads the settings. It also warns about unknown variables that resemble a
 // setting. The configuration is valid if the report contains no problem.
-func (c Command[C]) read(s ConfigSource) (config C, r Report) {
+func (c Program[C]) read(s ConfigSource) (config C, r Report) {
 	r = Report{Settings: []ReportedSetting{}, Warnings: []string{}, Problems: []string{}}
 	vars := s.vars
 	if s.dotEnvFile != "" {

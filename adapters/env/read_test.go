@@ -15,12 +15,12 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// service is a sum of configurations as the composition root declares it.
+// service contains configurations as the composition root declares them.
 type service struct {
 	Environment domain.Environment `env:"ENVIRONMENT" envDefault:"development"`
 	Server      server             `envPrefix:"EDGE_"`
 	Tokens      jwt.Config
-	private     server // nothing fills it
+	private     server // Read does not fill it
 }
 
 type server struct {
@@ -58,10 +58,10 @@ func (s server) Problems(environment domain.Environment) []error {
 	return all
 }
 
-// material would do in production.
+// material is a secret that production accepts.
 const material = "8fJq2LzX7vRwK0tYbN4mDcHsGpEu9aWi"
 
-// enough is what must be set for no complaint.
+// enough returns variables that Read accepts, with more of them: name, value, ...
 func enough(more ...string) map[string]string {
 	vars := map[string]string{}
 	for pair := range slices.Chunk(append(more, "JWT_SECRET_KEY", material), 2) {
@@ -102,7 +102,7 @@ func TestValues(t *testing.T) {
 	require.Equal(t, int64(1), c.Server.Bytes)
 	require.InDelta(t, 0.001, c.Server.Share, 0)
 	require.Equal(t, 250*time.Millisecond, c.Server.Wait)
-	require.Equal(t, " x ", c.Server.URL, "a text is taken as it is")
+	require.Equal(t, " x ", c.Server.URL, "blanks belong to a text")
 	require.Equal(t, netip.MustParsePrefix("192.168.0.0/16"), c.Server.Proxy)
 	require.Equal(t, []string{"c"}, c.Server.Origins)
 	require.True(t, c.Server.Docs)
@@ -110,7 +110,7 @@ func TestValues(t *testing.T) {
 	require.Equal(t, uint(7), c.Server.Limits.Uploads)
 }
 
-// The prefixed name goes first, then the aliases in their order, unprefixed.
+// The prefixed name has precedence, then the aliases in their order, without prefix.
 func TestAliases(t *testing.T) {
 	for _, row := range []struct {
 		vars map[string]string
@@ -143,7 +143,7 @@ func TestDurations(t *testing.T) {
 	}
 }
 
-// Set but empty is an empty text; for every other type it is as if unset.
+// An empty variable is an empty text. For every other type it counts as not set.
 func TestSetButEmpty(t *testing.T) {
 	var c service
 	require.NoError(t, env.Read(&c, enough(
@@ -160,8 +160,8 @@ func TestSetButEmpty(t *testing.T) {
 		env.Explain(env.Read(&c, map[string]string{"JWT_SECRET_KEY": ""})))
 }
 
-// Everything that is wrong is said at once: what cannot be read, then what
-// each part complains about, under the name that was used.
+// One error lists all problems: values that cannot be parsed, then the problems of each
+// section, with the variable that was read.
 func TestAllProblemsAtOnce(t *testing.T) {
 	var c service
 	err := env.Read(&c, map[string]string{
@@ -219,11 +219,11 @@ func TestUnknownEnvironment(t *testing.T) {
 	}
 }
 
-// Neither a bad value nor a good one is ever printed.
+// No error quotes a value.
 func TestValuesAreNotQuoted(t *testing.T) {
 	for _, setting := range env.Settings(&service{}) {
 		if setting.Name == "EDGE_URL" {
-			continue // an ordinary text, which its struct may print
+			continue // an ordinary text, which its section may print
 		}
 		var c service
 		err := env.Read(&c, map[string]string{setting.Name: "geheim", "EDGE_DOCS": "x"})
@@ -234,7 +234,7 @@ func TestValuesAreNotQuoted(t *testing.T) {
 	}
 }
 
-// A variable that two parts read is complained about once.
+// A variable that two sections read causes one problem.
 func TestSharedVariable(t *testing.T) {
 	var c struct{ A, B limits }
 	err := env.Read(&c, map[string]string{"UPLOADS": "x"})
@@ -244,7 +244,7 @@ func TestSharedVariable(t *testing.T) {
 	require.Equal(t, limits{3}, c.B)
 }
 
-func TestBrokenDefaultIsFound(t *testing.T) {
+func TestInvalidDefaultIsReported(t *testing.T) {
 	var c struct {
 		N int `env:"N" envDefault:"x"`
 	}
@@ -275,7 +275,7 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-func TestAnEmptyVariableHidesNoAlias(t *testing.T) {
+func TestEmptyVariableDoesNotHideAlias(t *testing.T) {
 	var c service
 	require.NoError(t, env.Read(&c, enough("EDGE_WAIT", " ", "OLD_WAIT", "", "OLDER_WAIT", "7")))
 	require.Equal(t, 7*time.Second, c.Server.Wait)

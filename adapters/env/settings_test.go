@@ -43,10 +43,10 @@ func TestUnknown(t *testing.T) {
 	require.Equal(t, []env.UnknownVariable{
 		{Name: "EDGE_"}, {Name: "EDGE_PROT", Suggestion: "EDGE_PORT"}, {Name: "JWT_AUDIENCES", Suggestion: "JWT_AUDIENCE"}, {Name: "OLD_WAITS", Suggestion: "OLD_WAIT"},
 	}, env.Unknown(&service{}, vars, "EDGE_", "JWT_", "OLD_"))
-	require.Equal(t, []env.UnknownVariable{{Name: "JWT_AUDIENCES", Suggestion: "JWT_AUDIENCE"}}, env.Unknown(&service{}, vars), "what others resemble is set")
+	require.Equal(t, []env.UnknownVariable{{Name: "JWT_AUDIENCES", Suggestion: "JWT_AUDIENCE"}}, env.Unknown(&service{}, vars), "the similar settings are set")
 }
 
-// brokers has settings under names that are not ours alone.
+// brokers has settings with names that other programs use too.
 type brokers struct {
 	Servers string `env:"KAFKA_BOOTSTRAP_SERVERS" alias:"KAFKA_BOOTSTRAP_SERVERS"`
 	User    string `env:"KAFKA_SASL_USERNAME"`
@@ -65,7 +65,7 @@ func TestUnknownDistinguishesMisspelledFromForeignVariables(t *testing.T) {
 		"REDIS_SOCKET_TIMEOUTS": "REDIS_SOCKET_TIMEOUT", "CORS_ORIGIN": "CORS_ORIGINS", "CORS_ALLOWED_METHODS": "CORS_ALLOW_METHODS",
 	} {
 		require.Equal(t, []env.UnknownVariable{{Name: name, Suggestion: meant}}, env.Unknown(&brokers{}, map[string]string{name: "x"}))
-		require.Empty(t, env.Unknown(&brokers{}, map[string]string{name: "x", meant: "y"}), "%s is somebody else's", name)
+		require.Empty(t, env.Unknown(&brokers{}, map[string]string{name: "x", meant: "y"}), "%s belongs to another program", name)
 	}
 	for _, name := range []string{
 		"KAFKA_HEAP_OPTS", "KAFKA_OPTS", "KAFKA_HOME", "KAFKA_PORT", "KAFKA_SERVICE_HOST", "KAFKA_PORT_9092_TCP_ADDR",
@@ -94,11 +94,11 @@ func TestDotEnv(t *testing.T) {
 	vars, err := env.DotEnv(path, own)
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"A": "real", "B": "x y", "C": ""}, vars)
-	require.Len(t, own, 2, "the caller's map stays as it is")
+	require.Len(t, own, 2, "the map of the caller is not changed")
 
 	vars, err = env.DotEnv(path+"x", own)
 	require.NoError(t, err)
-	require.Equal(t, own, vars, "no file is no fault")
+	require.Equal(t, own, vars, "a missing file is not an error")
 }
 
 func TestDotEnvIsNotReadInProduction(t *testing.T) {
@@ -108,10 +108,10 @@ func TestDotEnvIsNotReadInProduction(t *testing.T) {
 	require.Equal(t, own, vars)
 
 	_, err = env.DotEnv(dotEnv(t, "ENVIRONMENT=production\n"), map[string]string{})
-	require.Equal(t, domain.ConfigurationError, domain.CodeOf(err), "a file cannot lift the process into production")
+	require.Equal(t, domain.ConfigurationError, domain.CodeOf(err), "a file cannot select production")
 }
 
-func TestDotEnvThatCannotBeRead(t *testing.T) {
+func TestUnreadableDotEnv(t *testing.T) {
 	_, err := env.DotEnv(dotEnv(t, "KEY=ok\ngeheim\n\"'"), nil)
 	require.Equal(t, domain.ConfigurationError, domain.CodeOf(err))
 	require.NotContains(t, err.Error(), "geheim")
@@ -131,8 +131,8 @@ func FuzzDotEnv(f *testing.F) {
 	})
 }
 
-// Two uses of one struct differ by the tags of the structs around it.
-func TestTagsOfTheStructsAround(t *testing.T) {
+// The tags of an enclosing struct change the settings inside.
+func TestTagsOfEnclosingStructs(t *testing.T) {
 	type store struct {
 		URL  string `env:"URL" envDefault:"redis://localhost" alias:"URL"`
 		Wait int    `env:"WAIT" envDefault:"5"`
@@ -147,10 +147,10 @@ func TestTagsOfTheStructsAround(t *testing.T) {
 	}{
 		"defaults":              {nil, "redis://localhost", "redis://other?a=b", ""},
 		"the field's own alias": {map[string]string{"URL": "u"}, "u", "u", ""},
-		"the alias around goes before": {
+		"the alias of the enclosing struct has precedence": {
 			map[string]string{"URL": "u", "OLD_B_URL": "o"}, "u", "o", "",
 		},
-		"the prefixed name goes first": {
+		"the prefixed name has precedence": {
 			map[string]string{"URL": "u", "OLD_B_URL": "o", "B_URL": "b"}, "u", "b", "",
 		},
 		"a problem names the alias": {map[string]string{"OLD_B_WAIT": "x"}, "redis://localhost", "redis://other?a=b", "OLD_B_WAIT"},

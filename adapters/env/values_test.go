@@ -9,7 +9,7 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// shown are the values by name.
+// shown returns the values by name.
 func shown(t *testing.T, dst any, vars map[string]string) map[string]env.Value {
 	t.Helper()
 	all, _ := env.Inspect(dst, vars)
@@ -22,18 +22,18 @@ func shown(t *testing.T, dst any, vars map[string]string) map[string]env.Value {
 	return out
 }
 
-func TestInspectTellsWhereAValueComesFrom(t *testing.T) {
+func TestInspectReportsTheVariable(t *testing.T) {
 	all := shown(t, &service{}, enough("OLDER_WAIT", "90", "EDGE_PORT", " ", "JWT_AUDIENCE", "", "EDGE_ORIGINS", `[ "c" ]`))
 	require.Equal(t, env.Value{Name: "EDGE_WAIT", Text: "1m30s", Variable: "OLDER_WAIT"}, all["EDGE_WAIT"])
-	require.Equal(t, env.Value{Name: "EDGE_PORT", Text: "4001"}, all["EDGE_PORT"], "blank is not set")
+	require.Equal(t, env.Value{Name: "EDGE_PORT", Text: "4001"}, all["EDGE_PORT"], "a blank variable counts as not set")
 	require.Equal(t, env.Value{Name: "JWT_AUDIENCE", Variable: "JWT_AUDIENCE"}, all["JWT_AUDIENCE"], "an empty text is set")
 	require.Equal(t, env.Value{Name: "EDGE_ORIGINS", Text: `["c"]`, Variable: "EDGE_ORIGINS"}, all["EDGE_ORIGINS"])
 	require.Equal(t, env.Value{Name: "JWT_SECRET_KEY", Text: "[redacted]", Variable: "JWT_SECRET_KEY"}, all["JWT_SECRET_KEY"])
-	require.Equal(t, env.Value{Name: "EDGE_KEY"}, all["EDGE_KEY"], "an unset secret is seen to be unset")
+	require.Equal(t, env.Value{Name: "EDGE_KEY"}, all["EDGE_KEY"], "a secret that is not set is not redacted")
 }
 
-// What something is wrong with may be a secret in the wrong place.
-func TestInspectShowsNoBadValue(t *testing.T) {
+// An invalid value may be a secret in the wrong variable.
+func TestInspectHidesInvalidValues(t *testing.T) {
 	all := shown(t, &service{}, enough("OLD_WAIT", "-1", "EDGE_PORT", "leaked", "ENVIRONMENT", "leaked"))
 	for _, name := range []string{"EDGE_WAIT", "EDGE_PORT", "ENVIRONMENT"} {
 		require.Equal(t, "[cannot be used]", all[name].Text)

@@ -17,43 +17,42 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// The names of the systems, as metrics and error details carry them.
+// The names of the services in metrics and error details.
 const (
 	aggregatorName   = "result_aggregator"
 	orchestratorName = "batch_orchestrator"
 )
 
-// preflightTimeout bounds the preflight call of a pipeline, because a user waits for
+// preflightTimeout bounds the preflight of a pipeline. It is short, because a user waits for
 // the response.
 const preflightTimeout = 10 * time.Second
 
-// How many copies of an answer its handling makes.
+// How many copies of its response a call makes at most.
 const (
 	statusCopies = 1
 	listCopies   = 3
 )
 
-// Batches asks the result aggregator and the orchestrator about batches, and
-// tells the orchestrator of new ones.
-type Batches struct {
+// PlatformClient is the client of the result aggregator and the orchestrator. It is safe for
+// concurrent use.
+type PlatformClient struct {
 	aggregator *service
-	// orchestrator is nil where there is none to ask.
+	// orchestrator is nil if none is configured.
 	orchestrator *service
 	log          *slog.Logger
 	healthCache  healthCache
 }
 
 var (
-	_ ports.BatchStatusClient = (*Batches)(nil)
-	_ ports.PreflightChecker  = (*Batches)(nil)
-	_ ports.BatchRegistry     = (*Batches)(nil)
-	_ ports.HealthProbe       = (*Batches)(nil)
+	_ ports.BatchStatusClient = (*PlatformClient)(nil)
+	_ ports.PreflightChecker  = (*PlatformClient)(nil)
+	_ ports.BatchRegistry     = (*PlatformClient)(nil)
+	_ ports.HealthProbe       = (*PlatformClient)(nil)
 )
 
-// NewBatches returns a client; it connects to nothing yet. It returns a
-// CONFIGURATION_ERROR for an address that is none. Close gives its connections
-// back.
-func NewBatches(c Config, k KeyConfig, o ports.Observer, tp trace.TracerProvider, log *slog.Logger) (*Batches, error) {
+// NewBatches returns a client. It does not connect yet. It returns a CONFIGURATION_ERROR for
+// an invalid address. Close closes the connections.
+func NewBatches(c Config, k KeyConfig, o ports.Observer, tp trace.TracerProvider, log *slog.Logger) (*PlatformClient, error) {
 	tracer := tp.Tracer("github.com/huleedu/edge/adapters/httpclient")
 	open := func(name, key, raw string) (*service, error) {
 		base, err := baseURL(raw)
@@ -66,7 +65,7 @@ func NewBatches(c Config, k KeyConfig, o ports.Observer, tp trace.TracerProvider
 			spanOptions: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient)},
 		}, nil
 	}
-	b := &Batches{log: log}
+	b := &PlatformClient{log: log}
 	var err error
 	if b.aggregator, err = open(aggregatorName, aggregatorKey, c.ResultAggregatorURL); err != nil {
 		return nil, err
@@ -79,19 +78,20 @@ func NewBatches(c Config, k KeyConfig, o ports.Observer, tp trace.TracerProvider
 	return b, nil
 }
 
-// Close gives idle connections back. Calls in flight are not disturbed.
-func (b *Batches) Close() {
+// Close closes the idle connections. It does not interrupt calls.
+func (b *PlatformClient) Close() {
 	for _, s := range b.services() {
 		s.pool.Close()
 	}
 }
 
-func (b *Batches) services() []*service {
+func (b *PlatformClient) services() []*service {
 	return slices.DeleteFunc([]*service{b.aggregator, b.orchestrator}, func(s *service) bool { return s == nil })
 }
 
-// Status asks the aggregator about one batch.
-func (b *Batches) Status(ctx context.Context, caller domain.Caller, batch domain.BatchID) (domain.BatchReport, error) {
+// Status returns the aggregator's report on one batch, and RESOURCE_NOT_FOUND for a batch that
+// the aggregator does not know. Other errors are those of the port.
+func (b *PlatformClient) Status(ctx context.Context, caller domain.Caller, batch domain.BatchID) (domain.BatchReport, error) {
 	a, err := b.aggregator.do(ctx, call{
 		operation: "batch_status", method: http.MethodGet, caller: caller, batch: batch,
 		endpoint: "/internal/v1/batches/{batch_id}/status", ids: []string{string(batch)},
@@ -117,9 +117,8 @@ func (b *Batches) Status(ctx context.Context, caller domain.Caller, batch domain
 	return report, nil
 }
 
-// isUnknownBatch reports whether the aggregator answered 400 because it has no
-// record of the batch yet. It compares the decoded body, so that only this
-// answer matches and any other 400 stays a failure of the service.
+// isUnknownBatch reports whether a response is the 400 of the aggregator for a batch of which
+// it has no record yet. Any other 400 is a failure of the service.
 func isUnknownBatch(a serviceResponse) bool {
 	if a.status != http.StatusBadRequest {
 		return false
@@ -128,8 +127,8 @@ func isUnknownBatch(a serviceResponse) bool {
 	return err == nil && len(o.Members) == 1 && jsonmember.Text(o.Last("error")) == "Invalid batch ID"
 }
 
-// List asks the aggregator for a page of the caller's batches.
-func (b *Batches) List(ctx context.Context, caller domain.Caller, q domain.PlatformQuery) (domain.PlatformPage, error) {
+// List returns a page of the caller's batches.
+func (b *PlatformClient) List(ctx context.Context, caller domain.Caller, q domain.PlatformQuery) (domain.PlatformPage, error) {
 	query := url.Values{"limit": {strconv.Itoa(q.Limit)}, "offset": {strconv.Itoa(q.Offset)}}
 	if q.Overall != "" {
 		query.Set("status", q.Overall)
@@ -154,9 +153,9 @@ func (b *Batches) List(ctx context.Context, caller domain.Caller, q domain.Platf
 	return page, nil
 }
 
-// Check asks the orchestrator whether the pipeline may start. Where there is
-// no orchestrator the check is skipped.
-func (b *Batches) Check(ctx context.Context, caller domain.Caller, batch domain.BatchID, pipeline domain.Pipeline) (ports.PreflightResult, error) {
+// Check asks the orchestrator whether the pipeline may start. Without an orchestrator the
+// pipeline may start and the verdict is marked as skipped.
+func (b *PlatformClient) Check(ctx context.Context, caller domain.Caller, batch domain.BatchID, pipeline domain.Pipeline) (ports.PreflightResult, error) {
 	if b.orchestrator == nil {
 		return ports.PreflightResult{Allowed: true, Skipped: true}, nil
 	}

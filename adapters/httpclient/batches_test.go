@@ -17,7 +17,7 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-func TestIdentityTravelsWithEveryCall(t *testing.T) {
+func TestEveryCallHasTheIdentityOfTheCaller(t *testing.T) {
 	s := serve(t, 200, `{}`)
 	const correlation = "3f0e2d5c-5a3e-4f53-9d5b-0f1f5a1b2c3d"
 	ctx := domain.WithRequestContext(t.Context(), domain.RequestContext{CorrelationID: correlation})
@@ -34,7 +34,7 @@ func TestIdentityTravelsWithEveryCall(t *testing.T) {
 	}
 }
 
-func TestIdentityIsEncodedWhenAHeaderCannotCarryIt(t *testing.T) {
+func TestIdentityIsEncodedIfAHeaderCannotCarryIt(t *testing.T) {
 	s := serve(t, 200, `{}`)
 	client := s.client(t)
 	for _, c := range []struct{ user, org, wantUser, wantOrg string }{
@@ -57,7 +57,7 @@ func TestIdentityIsEncodedWhenAHeaderCannotCarryIt(t *testing.T) {
 	require.Empty(t, s.lastRequest().Header.Values("X-Org-Id"))
 }
 
-func TestIDsStayInTheirSegment(t *testing.T) {
+func TestIDsAreOnePathSegment(t *testing.T) {
 	s := serve(t, 200, `{"batches":[],"pagination":{"total":0}}`)
 	client := s.client(t)
 	for id, path := range map[string]string{"a b?c#d": "a%20b%3Fc%23d", "å;v=1": "%C3%A5%3Bv=1", "a%2Fb": "a%252Fb", "...": "..."} {
@@ -77,7 +77,7 @@ func TestIDsStayInTheirSegment(t *testing.T) {
 	require.Nil(t, s.lastRequest(), "nothing was sent")
 }
 
-func TestStatusKeepsEveryByteButTheOwner(t *testing.T) {
+func TestStatusRemovesOnlyTheOwner(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"user_id":"anna","overall_status":"ready"}`:                         `{"overall_status":"ready"}`,
 		"{ \"a\" : 1.0e+2 ,\t\"user_id\":\"anna\" , \"b\":\"<é\\u00e9>\" }\n": "{ \"a\" : 1.0e+2 ,\t\"b\":\"<é\\u00e9>\" }\n",
@@ -93,7 +93,7 @@ func TestStatusKeepsEveryByteButTheOwner(t *testing.T) {
 	}
 }
 
-func TestStatusWithoutAnOwnerNamesNone(t *testing.T) {
+func TestStatusWithoutAnOwnerHasNone(t *testing.T) {
 	for _, body := range []string{`{}`, `{"user_id":null}`, `{"user_id":7}`, `{"user_id":["anna"]}`, `{"USER_ID":"anna"}`} {
 		report, err := serve(t, 200, body).client(t).Status(t.Context(), anna(), "b1")
 		require.NoError(t, err)
@@ -101,7 +101,7 @@ func TestStatusWithoutAnOwnerNamesNone(t *testing.T) {
 	}
 }
 
-func TestStatusRefusesWhatIsNoBatch(t *testing.T) {
+func TestStatusRefusesInvalidDocuments(t *testing.T) {
 	for _, body := range []string{
 		``, `null`, `[]`, `"x"`, `{`, `{"a":1}x`, `<html>`, `{"a":01}`,
 		`{"user_id":"anna","user_id":"anna"}`, `{"user_id":"anna","\u0075ser_id":"bo"}`,
@@ -118,7 +118,7 @@ func TestStatusRefusesWhatIsNoBatch(t *testing.T) {
 	require.Equal(t, domain.InvalidResponse, domain.CodeOf(err))
 }
 
-func TestStatusTakesABodyOfExactlyTheLimit(t *testing.T) {
+func TestStatusAcceptsABodyOfTheMaximumSize(t *testing.T) {
 	body := `{"a":"` + strings.Repeat("x", 8<<20-8) + `"}`
 	require.Len(t, body, 8<<20)
 	report, err := serve(t, 200, body).client(t).Status(t.Context(), anna(), "b1")
@@ -126,7 +126,7 @@ func TestStatusTakesABodyOfExactlyTheLimit(t *testing.T) {
 	require.Len(t, report.Document, 8<<20)
 }
 
-func TestOtherStatusesAreFailuresOfTheService(t *testing.T) {
+func TestOtherStatusesAreExternalErrors(t *testing.T) {
 	for _, status := range []int{301, 302, 400, 401, 403, 409, 429, 500, 502, 503, 504} {
 		s := serve(t, status, `{"error":"secret"}`)
 		_, one := s.client(t).Status(t.Context(), anna(), "b1")
@@ -139,10 +139,10 @@ func TestOtherStatusesAreFailuresOfTheService(t *testing.T) {
 		}
 	}
 	_, err := serve(t, 404, ``).client(t).List(t.Context(), anna(), domain.PlatformQuery{Limit: 1})
-	require.Equal(t, domain.ExternalServiceError, domain.CodeOf(err), "a list that is not there is no missing batch")
+	require.Equal(t, domain.ExternalServiceError, domain.CodeOf(err), "a missing list is not a missing batch")
 }
 
-func TestStatusReadsTheAnswerForABatchWithoutARecordAsNotFound(t *testing.T) {
+func TestStatusOfABatchWithoutARecordIsNotFound(t *testing.T) {
 	for _, body := range []string{`{"error":"Invalid batch ID"}`, " {\n\t\"error\": \"Invalid batch I\\u0044\"}\n"} {
 		_, err := serve(t, 400, body).client(t).Status(t.Context(), anna(), "b3")
 		e := domain.As(err)
@@ -163,23 +163,23 @@ func TestStatusReadsTheAnswerForABatchWithoutARecordAsNotFound(t *testing.T) {
 	}
 	for _, status := range []int{401, 409, 422, 500} {
 		_, err := serve(t, status, `{"error":"Invalid batch ID"}`).client(t).Status(t.Context(), anna(), "b3")
-		require.Equal(t, domain.ExternalServiceError, domain.CodeOf(err), "only a 400 says so")
+		require.Equal(t, domain.ExternalServiceError, domain.CodeOf(err), "only a 400 means that")
 	}
 }
 
 func TestRedirectsAreNotFollowed(t *testing.T) {
-	elsewhere := serve(t, 200, `{"allowed":true}`)
-	door := httptest.NewServer(http.RedirectHandler(elsewhere.URL, http.StatusTemporaryRedirect))
-	t.Cleanup(door.Close)
-	client := newBatches(t, config(door.URL, door.URL), &facts{})
+	target := serve(t, 200, `{"allowed":true}`)
+	redirecting := httptest.NewServer(http.RedirectHandler(target.URL, http.StatusTemporaryRedirect))
+	t.Cleanup(redirecting.Close)
+	client := newBatches(t, config(redirecting.URL, redirecting.URL), &facts{})
 	_, status := client.Status(t.Context(), anna(), "b1")
 	_, check := client.Check(t.Context(), anna(), "b1", "nlp")
 	require.Equal(t, domain.ExternalServiceError, domain.CodeOf(status))
 	require.Equal(t, domain.ExternalServiceError, domain.CodeOf(check))
-	require.Nil(t, elsewhere.lastRequest(), "the key stayed here")
+	require.Nil(t, target.lastRequest(), "the key was not sent to the target")
 }
 
-func TestListForwardsTheQueryAndRemovesOwners(t *testing.T) {
+func TestListSendsTheQueryAndRemovesOwners(t *testing.T) {
 	s := serve(t, 200, `{"batches":[ {"user_id":"a","overall_status":"COMPLETED","n": 1.0},{"overall_status":"odd"},{}, {"user_id":"x"} ],
 		"pagination":{"limit":2,"offset":4,"total":17}}`)
 	client := s.client(t)
@@ -199,7 +199,7 @@ func TestListForwardsTheQueryAndRemovesOwners(t *testing.T) {
 	require.Equal(t, "limit=2&offset=0", s.lastRequest().URL.RawQuery)
 }
 
-func TestListRefusesWhatIsNoPage(t *testing.T) {
+func TestListRefusesInvalidPages(t *testing.T) {
 	for _, body := range []string{
 		``, `[]`, `null`, `{}`, `{"batches":null,"pagination":{"total":0}}`, `{"batches":[],"pagination":{}}`,
 		`{"batches":[]}`, `{"batches":[1],"pagination":{"total":1}}`, `{"batches":{},"pagination":{"total":1}}`,
@@ -211,7 +211,7 @@ func TestListRefusesWhatIsNoPage(t *testing.T) {
 	}
 }
 
-func TestPreflightAsksTheOrchestrator(t *testing.T) {
+func TestPreflightCallsTheOrchestrator(t *testing.T) {
 	s := serve(t, 200, `{ "allowed" : true }`)
 	v, err := s.client(t).Check(t.Context(), anna(), "b1", "nlp")
 	require.NoError(t, err)
@@ -229,7 +229,7 @@ func TestPreflightIsSkippedWithoutAnOrchestrator(t *testing.T) {
 	require.Equal(t, ports.PreflightResult{Allowed: true, Skipped: true}, v)
 }
 
-func TestPreflightTable(t *testing.T) {
+func TestPreflightResponses(t *testing.T) {
 	for _, c := range []struct {
 		status int
 		body   string
@@ -274,12 +274,12 @@ func TestPreflightTable(t *testing.T) {
 	}
 }
 
-func TestEveryCallIsCountedAndTraced(t *testing.T) {
+func TestEveryCallIsObservedAndTraced(t *testing.T) {
 	s := serve(t, 200, `{"allowed":true,"batches":[],"pagination":{"total":0}}`)
 	spans := tracetest.NewSpanRecorder()
 	tp := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))
-	seen := &facts{}
-	client, err := httpclient.NewBatches(config(s.URL, s.URL), httpclient.KeyConfig{InternalKey: key}, seen, tp, slog.New(slog.DiscardHandler))
+	observer := &facts{}
+	client, err := httpclient.NewBatches(config(s.URL, s.URL), httpclient.KeyConfig{InternalKey: key}, observer, tp, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	defer client.Close()
 
@@ -302,11 +302,11 @@ func TestEveryCallIsCountedAndTraced(t *testing.T) {
 		{Service: "batch_orchestrator", Method: "POST", Endpoint: "/internal/v1/batches/{batch_id}/pipelines/{pipeline}/preflight", Status: 200},
 		{Service: "result_aggregator", Method: "GET", Endpoint: "/internal/v1/batches/{batch_id}/status", Status: 0},
 	}
-	for i := range seen.seen {
-		require.Positive(t, seen.seen[i].Duration)
-		seen.seen[i].Duration = 0
+	for i := range observer.calls {
+		require.Positive(t, observer.calls[i].Duration)
+		observer.calls[i].Duration = 0
 	}
-	require.Equal(t, want, seen.seen)
+	require.Equal(t, want, observer.calls)
 
 	attributes := make([]string, 0, len(want))
 	for _, span := range spans.Ended() {

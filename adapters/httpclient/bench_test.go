@@ -16,11 +16,10 @@ import (
 	"github.com/huleedu/edge/adapters/httpclient"
 )
 
-// BenchmarkStatusCall compares one status call through the guard, and one
-// request that is passed on, with the same exchange over a bare transport. All
-// ask the same server in this process, whose work is part of every figure: what
-// counts is the difference. cpu-us/op is what the process used for a call, both
-// sides and the garbage included.
+// BenchmarkStatusCall compares a status call and a forwarded request with the same exchange on
+// net/http's Transport. The server is in this process, so that its work is a part of every
+// figure: compare the differences. cpu-us/op is the processor time of the process for a call,
+// with the server and the garbage collection.
 func BenchmarkStatusCall(b *testing.B) {
 	s := stub(b)
 	c := config(s.URL, "")
@@ -46,7 +45,7 @@ func BenchmarkStatusCall(b *testing.B) {
 	b.Run("guarded proxy", func(b *testing.B) { measureProxy(b, s.URL, forwarder) })
 }
 
-// stub answers every request with a batch of about 600 bytes.
+// stub responds to every request with a batch of about 600 bytes.
 func stub(b *testing.B) *httptest.Server {
 	b.Helper()
 	body := []byte(`{"batch_id":"b1","user_id":"teacher-anna","overall_status":"processing_pipelines","essay_count":25,"essays":[`)
@@ -62,7 +61,7 @@ func stub(b *testing.B) *httptest.Server {
 	return s
 }
 
-// trip makes one exchange as a proxy would.
+// trip makes one exchange in the way of a proxy.
 func trip(b *testing.B, t http.RoundTripper, target string) error {
 	b.Helper()
 	req, err := http.NewRequestWithContext(b.Context(), http.MethodGet, target+"/internal/v1/batches/b1/status", http.NoBody)
@@ -107,7 +106,7 @@ func measure(b *testing.B, call func() error) {
 	b.ReportMetric(float64((used(b)-from).Microseconds())/float64(b.N), "cpu-us/op")
 }
 
-// used is the processor time of this process.
+// used returns the processor time of this process.
 func used(b *testing.B) time.Duration {
 	b.Helper()
 	var u syscall.Rusage

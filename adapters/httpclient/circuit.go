@@ -14,10 +14,10 @@ import (
 // The outcomes of a call for the circuit; nil means that the service works.
 var (
 	// errUnhealthy counts as a failure.
-	errUnhealthy = errors.New("service is in trouble")
+	errUnhealthy = errors.New("service is unhealthy")
 	// errInconclusive is not counted: the caller left, or the service did not cause the
 	// failure.
-	errInconclusive = errors.New("call tells nothing of the service")
+	errInconclusive = errors.New("call is inconclusive for the service")
 )
 
 // circuit is the circuit breaker of one service. It refuses calls after consecutive failures

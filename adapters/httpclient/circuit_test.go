@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/pause"
 )
 
 // requireOpen requires that the circuit refuses a call at once and that nothing is sent.
@@ -202,7 +203,7 @@ func TestOtherFailuresDoNotOpenTheCircuit(t *testing.T) {
 			time.AfterFunc(20*time.Second, func() { _ = end.Close() })
 			_, err := e.call(t.Context(), t, http.MethodPost, stalled)
 			require.Equal(t, domain.Timeout, domain.CodeOf(err))
-			<-time.After(20 * time.Second)
+			pause.For(20*time.Second, "simulated: the test runs in synctest")
 			return nil
 		},
 	} {

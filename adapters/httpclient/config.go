@@ -14,69 +14,67 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// Config says where the services behind the gateway are and how long they may
-// take.
+// Config configures the addresses of the services and the limits of calls to them.
 type Config struct {
-	// ResultAggregatorURL is the base URL of the service that knows the state of
+	// ResultAggregatorURL is the base URL of the result aggregator, which has the status of
 	// batches. The default is its name on the platform's container network.
 	ResultAggregatorURL string `env:"RESULT_AGGREGATOR_URL" alias:"RESULT_AGGREGATOR_SERVICE_URL" envDefault:"http://result_aggregator_service:4003"`
-	// OrchestratorURL is the base URL of the batch orchestrator. Empty skips the
-	// question whether a pipeline may start, outside production only. The default
-	// is its name on the platform's container network.
+	// OrchestratorURL is the base URL of the batch orchestrator. Without it pipelines start
+	// without a preflight; production requires it. The default is its name on the platform's
+	// container network.
 	OrchestratorURL string `env:"BOS_URL" alias:"BATCH_ORCHESTRATOR_SERVICE_URL" envDefault:"http://batch_orchestrator_service:5000"`
-	// ClassesURL is the base URL of the class management service. The default is
-	// its name on the platform's container network.
+	// ClassesURL is the base URL of the class management service. The default is its name on
+	// the platform's container network.
 	ClassesURL string `env:"CMS_API_URL" alias:"CLASS_MANAGEMENT_SERVICE_URL" envDefault:"http://class_management_service:5002"`
-	// TeacherURL is the base URL of the teachers' own backend. The default is its
-	// name on the platform's container network.
+	// TeacherURL is the base URL of the backend for teachers. The default is its name on the
+	// platform's container network.
 	TeacherURL string `env:"BFF_TEACHER_URL" alias:"BFF_TEACHER_SERVICE_URL" envDefault:"http://bff_teacher_service:4101"`
-	// FilesURL is the base URL of the file service, which takes uploads. The
-	// default is its name on the platform's container network.
+	// FilesURL is the base URL of the file service, which receives uploads. The default is its
+	// name on the platform's container network.
 	FilesURL string `env:"FILE_SERVICE_URL" alias:"FILE_SERVICE_URL" envDefault:"http://file_service:7001"`
-	// Timeout bounds a whole call, from connecting to the answer's last byte. The
-	// preflight waits at most 10 seconds of it. For a request that is passed on it
-	// bounds the wait for the answer's header, from the end of the request's body.
+	// Timeout bounds a whole call, from connecting to the last byte of the response. A
+	// preflight takes at most 10 seconds of it. For a forwarded request it bounds only the
+	// wait for the response header, from the end of the request's body.
 	Timeout time.Duration `env:"HTTP_CLIENT_TIMEOUT_SECONDS" envDefault:"30"`
 	// ConnectTimeout bounds connecting and, separately, the TLS handshake.
 	ConnectTimeout time.Duration `env:"HTTP_CLIENT_CONNECT_TIMEOUT_SECONDS" envDefault:"10"`
-	// StreamIdleTimeout is how long a body or an answer that is passed on may stand
-	// still; how long it takes in all is not bounded by it.
+	// StreamIdleTimeout bounds the time without progress of the bodies of a forwarded request
+	// and its response. It does not bound their total time.
 	StreamIdleTimeout time.Duration `env:"STREAM_IDLE_TIMEOUT" envDefault:"30"`
-	// ConnectionMaxAge is how long a connection to a service is used, less up to a
-	// tenth. A connection in use is never closed for its age.
+	// ConnectionMaxAge is how long a connection to a service is used, less up to a tenth. A
+	// connection in use is not closed because of its age.
 	ConnectionMaxAge time.Duration `env:"CONNECTION_MAX_AGE" envDefault:"300"`
-	// MaxConcurrency is how many calls to one service may be in flight; one more
-	// is refused at once. One user holds at most a quarter of them.
+	// MaxConcurrency is how many calls to one service may be in flight; further calls are
+	// refused at once. One user has at most a quarter of them.
 	MaxConcurrency int `env:"DOWNSTREAM_MAX_CONCURRENCY" envDefault:"256"`
-	// CircuitBreakerEnabled lets a service that fails again and again be left
-	// alone for a while. Without it every call is made, whatever came before.
+	// CircuitBreakerEnabled refuses calls to a service after consecutive failures. Without it
+	// every call is made.
 	CircuitBreakerEnabled bool `env:"CIRCUIT_BREAKER_ENABLED" envDefault:"true"`
-	// FailureThreshold is how many calls to one service must fail in a row before
-	// calls are refused: by refused connections, timeouts, 502, 503 or 504.
+	// FailureThreshold is how many consecutive calls to one service must fail before calls are
+	// refused. Failures are refused connections, timeouts, 502, 503 and 504.
 	FailureThreshold uint32 `env:"HTTP_CIRCUIT_BREAKER_FAILURE_THRESHOLD" envDefault:"5"`
-	// RecoveryTimeout is how long they are refused then, before a few are let
-	// through to see whether the service is back.
+	// RecoveryTimeout is how long calls are refused before a few are admitted as probes.
 	RecoveryTimeout time.Duration `env:"HTTP_CIRCUIT_BREAKER_RECOVERY_TIMEOUT" envDefault:"60"`
-	// SuccessThreshold is how many are let through, and how many of them must
-	// succeed in a row before all are.
+	// SuccessThreshold is how many probes are admitted, and how many of them must succeed in a
+	// row before all calls are admitted.
 	SuccessThreshold uint32 `env:"HTTP_CIRCUIT_BREAKER_SUCCESS_THRESHOLD" envDefault:"2"`
 }
 
 // minKey is the shortest internal key, in bytes, that production accepts.
 const minKey = 32
 
-// URLs are the base URLs of all services, without those that are not set.
+// URLs returns the base URLs of all services that are set.
 func (c Config) URLs() []string {
 	return slices.DeleteFunc([]string{
 		c.ResultAggregatorURL, c.OrchestratorURL, c.ClassesURL, c.TeacherURL, c.FilesURL,
 	}, func(raw string) bool { return raw == "" })
 }
 
-// KeyConfig holds the secret between the platform's services. It is apart from
-// Config because its variable is the platform's and never carries a prefix.
+// KeyConfig configures the secret that the platform's services share. It is not a part of
+// Config, because its variable has no prefix.
 type KeyConfig struct {
-	// InternalKey is the secret that opens the platform's internal routes. It is
-	// required in production, with at least 32 bytes that are not a well-known text.
+	// InternalKey is the secret for the internal routes of the platform. Production requires
+	// it, with at least 32 bytes that are not a well-known text.
 	InternalKey domain.Secret `env:"HULEEDU_INTERNAL_API_KEY"`
 }
 
@@ -85,7 +83,7 @@ func (c Config) transport() transport.Config {
 	return transport.Config{ConnectTimeout: c.ConnectTimeout, MaxAge: c.ConnectionMaxAge}
 }
 
-// The settings' full names, as an operator writes them.
+// The full names of the settings.
 const (
 	aggregatorKey   = "API_GATEWAY_RESULT_AGGREGATOR_URL"
 	orchestratorKey = "API_GATEWAY_BOS_URL"
@@ -103,12 +101,11 @@ const (
 	internalKey     = "HULEEDU_INTERNAL_API_KEY"
 )
 
-// invalidAddress is what is wrong with a base URL, in words that repeat nothing of
-// it.
+// invalidAddress is the message for an invalid base URL. It does not quote the URL, which may
+// hold a password.
 const invalidAddress = "must be an absolute http or https URL without query"
 
-// Problems reports every setting that cannot be used in the environment, each
-// as a CONFIGURATION_ERROR.
+// Problems returns a CONFIGURATION_ERROR for every setting that is invalid in the environment.
 func (c Config) Problems(environment domain.Environment) []error {
 	var found problems
 	found.check(!isBaseURL(c.ResultAggregatorURL), aggregatorKey, invalidAddress)
@@ -117,18 +114,18 @@ func (c Config) Problems(environment domain.Environment) []error {
 	found.check(!isBaseURL(c.ClassesURL), classesKey, invalidAddress)
 	found.check(!isBaseURL(c.TeacherURL), teacherKey, invalidAddress)
 	found.check(!isBaseURL(c.FilesURL), filesKey, invalidAddress)
-	found.check(c.Timeout <= 0, timeoutKey, "must be longer than nothing")
-	found.check(c.ConnectTimeout <= 0, connectKey, "must be longer than nothing")
-	found.check(c.StreamIdleTimeout <= 0, streamIdleKey, "must be longer than nothing")
-	found.check(c.ConnectionMaxAge <= 0, maxAgeKey, "must be longer than nothing")
+	found.check(c.Timeout <= 0, timeoutKey, "must be positive")
+	found.check(c.ConnectTimeout <= 0, connectKey, "must be positive")
+	found.check(c.StreamIdleTimeout <= 0, streamIdleKey, "must be positive")
+	found.check(c.ConnectionMaxAge <= 0, maxAgeKey, "must be positive")
 	found.check(c.MaxConcurrency < 1, concurrencyKey, "must be at least 1")
 	found.check(c.FailureThreshold < 1, failuresKey, "must be at least 1")
-	found.check(c.RecoveryTimeout <= 0, recoveryKey, "must be longer than nothing")
+	found.check(c.RecoveryTimeout <= 0, recoveryKey, "must be positive")
 	found.check(c.SuccessThreshold < 1, successesKey, "must be at least 1")
 	return found
 }
 
-// Problems reports a key that cannot be used in the environment.
+// Problems returns a CONFIGURATION_ERROR if the key is invalid in the environment.
 func (c KeyConfig) Problems(environment domain.Environment) []error {
 	var found problems
 	production := environment == domain.Production
@@ -141,7 +138,7 @@ func (c KeyConfig) Problems(environment domain.Environment) []error {
 	return found
 }
 
-// problems are what is wrong with settings.
+// problems collects the errors of settings.
 type problems []error
 
 func (c *problems) check(wrong bool, key, message string) {
@@ -157,9 +154,8 @@ func isBaseURL(raw string) bool {
 
 var errInvalidBaseURL = errors.New("not an absolute http or https URL without query, fragment and credentials")
 
-// baseURL checks a service's address. The result's path has no slash at its
-// end, and its host is spelled as requests name it. The error repeats nothing of
-// the value, which may hold a password.
+// baseURL parses the address of a service. The path of the result has no slash at its end, and
+// its host is in ASCII. The error does not quote the value, which may hold a password.
 func baseURL(raw string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	switch {

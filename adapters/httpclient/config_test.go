@@ -11,7 +11,7 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-func TestProblems(t *testing.T) {
+func TestProblemsNameEachInvalidSetting(t *testing.T) {
 	good := config("http://result_aggregator_service:4003", "https://bos.example/api/")
 	weaken := func(c *httpclient.Config) { c.OrchestratorURL = "" }
 	for _, c := range []struct {
@@ -51,7 +51,7 @@ func TestProblems(t *testing.T) {
 	}
 }
 
-func TestProblemsOfTheKey(t *testing.T) {
+func TestProblemsOfTheInternalKey(t *testing.T) {
 	for _, c := range []struct {
 		environment domain.Environment
 		key         domain.Secret
@@ -71,7 +71,7 @@ func TestProblemsOfTheKey(t *testing.T) {
 	}
 }
 
-func TestAddressesThatAreNone(t *testing.T) {
+func TestInvalidAddressesAreRefused(t *testing.T) {
 	for _, raw := range []string{
 		"x", "localhost:4003", "ftp://x", "http://", "http:///path", "http://u:secret@x", "http://x?a=1", "http://x?", "http://x#f", "http://[::1", "http://x y",
 	} {

@@ -16,16 +16,16 @@ import (
 	"github.com/huleedu/edge/test/world"
 )
 
-func TestBatchesReportOnBatches(t *testing.T)  { contract.BatchStatusClient(t, batches()) }
-func TestBatchesAskForPreflights(t *testing.T) { contract.PreflightChecker(t, preflights()) }
+func TestBatchesIsABatchStatusClient(t *testing.T) { contract.BatchStatusClient(t, batches()) }
+func TestBatchesIsAPreflightChecker(t *testing.T)  { contract.PreflightChecker(t, preflights()) }
 
-func TestBatchesRegisterBatches(t *testing.T) { contract.BatchRegistry(t, registries()) }
+func TestBatchesIsABatchRegistry(t *testing.T) { contract.BatchRegistry(t, registries()) }
 
-func BenchmarkBatchesReportOnBatches(b *testing.B) {
+func BenchmarkBatchStatusClient(b *testing.B) {
 	contract.BenchmarkBatchStatusClient(b, batches())
 }
 
-func BenchmarkBatchesAskForPreflights(b *testing.B) {
+func BenchmarkPreflightChecker(b *testing.B) {
 	contract.BenchmarkPreflightChecker(b, preflights())
 }
 
@@ -80,7 +80,7 @@ func registries() contract.RegistryHarness {
 func BenchmarkBatchesRegisterBatches(b *testing.B) { contract.BenchmarkBatchRegistry(b, registries()) }
 
 // platform is the simulated platform and a client of it with a deadline that a busy machine keeps.
-func platform(tb testing.TB) (*world.Platform, *httpclient.Batches) {
+func platform(tb testing.TB) (*world.Platform, *httpclient.PlatformClient) {
 	tb.Helper()
 	p, err := world.StartPlatform(world.PlatformConfig{InternalKey: key.Reveal()})
 	require.NoError(tb, err)
@@ -106,7 +106,7 @@ func config(aggregator, orchestrator string) httpclient.Config {
 	}
 }
 
-func newBatches(tb testing.TB, c httpclient.Config, o *facts) *httpclient.Batches {
+func newBatches(tb testing.TB, c httpclient.Config, o *facts) *httpclient.PlatformClient {
 	tb.Helper()
 	b, err := httpclient.NewBatches(c, httpclient.KeyConfig{InternalKey: key}, o, noop.NewTracerProvider(), slog.New(slog.DiscardHandler))
 	require.NoError(tb, err)

@@ -1,8 +1,9 @@
-// Package httpclient asks the services behind the gateway over HTTP, in the
-// caller's name: the result aggregator about batches, the orchestrator about
-// pipelines.
+// Package httpclient calls the services behind the gateway over HTTP, with the identity of the
+// caller. PlatformClient makes the small calls: to the result aggregator about batches, and to the
+// orchestrator about pipelines and registrations. Forwarder passes requests on unchanged.
 //
-// Every call to a system goes through its one service value, which owns the
-// connection pool, the identity headers, the deadline, the span and the count.
-// What a single system may be burdened with is decided there and nowhere else.
+// The files in the order of a call: batches.go, registry.go and preflight.go build a call;
+// service.go makes it, request.go and response.go encode and read it; guard.go (bulkhead,
+// circuit, retry budget) admits it; attempt.go sends it, at most twice, through the package
+// transport; report.go reads the documents.
 package httpclient

@@ -18,6 +18,7 @@ import (
 
 	"github.com/huleedu/edge/adapters/httpclient/transport"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/pause"
 )
 
 // environment is a Forwarder and the service behind it, on in-memory connections, so that the
@@ -141,7 +142,7 @@ func response(status int, body string) string {
 
 // respondTooLate responds after every timeout.
 func respondTooLate(*http.Request) string {
-	<-time.After(time.Minute)
+	pause.For(time.Minute, "simulated: the callers run in synctest")
 	return response(200, "{}")
 }
 

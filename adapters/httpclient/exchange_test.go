@@ -17,7 +17,7 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// send makes one exchange with a body of the given size and returns the status.
+// send sends a body of the given size and returns the status.
 func send(ctx context.Context, f *httpclient.Forwarder, target string, size int, known bool) (int, error) {
 	var body io.Reader = strings.NewReader(strings.Repeat("x", size))
 	if !known {
@@ -36,9 +36,9 @@ func send(ctx context.Context, f *httpclient.Forwarder, target string, size int,
 	return res.StatusCode, err
 }
 
-// TestAnAnswerBeforeTheBodyIsRead: it is read from the socket although the rest
-// of the request could not be written.
-func TestAnAnswerBeforeTheBodyIsRead(t *testing.T) {
+// TestAResponseBeforeTheBodyIsSentIsRead: the client reads it although it could not write the
+// rest of the request.
+func TestAResponseBeforeTheBodyIsSentIsRead(t *testing.T) {
 	for _, known := range []bool{true, false} {
 		for _, size := range []int{100_000, 5 << 20} {
 			p := serveRaw(t, func(c net.Conn, _ *http.Request, _, _ int) bool {
@@ -55,16 +55,14 @@ func TestAnAnswerBeforeTheBodyIsRead(t *testing.T) {
 	}
 }
 
-// TestBodiesEndWithTheirExchange: when an exchange is over, its request's body is
-// not read any more, whatever the service did.
-func TestBodiesEndWithTheirExchange(t *testing.T) {
+func TestRequestBodiesAreNotReadAfterTheirExchange(t *testing.T) {
 	hang := make(chan struct{})
 	defer close(hang)
 	for name, act := range map[string]func(net.Conn, *http.Request, int, int) bool{
-		"answers early": func(c net.Conn, _ *http.Request, _, _ int) bool { write(c, goodBatch); <-hang; return false },
-		"hangs":         func(net.Conn, *http.Request, int, int) bool { <-hang; return false },
-		"resets":        func(net.Conn, *http.Request, int, int) bool { return false },
-		"nonsense":      func(c net.Conn, _ *http.Request, _, _ int) bool { write(c, "HELLO\r\n\r\n"); <-hang; return false },
+		"responds early": func(c net.Conn, _ *http.Request, _, _ int) bool { write(c, goodBatch); <-hang; return false },
+		"hangs":          func(net.Conn, *http.Request, int, int) bool { <-hang; return false },
+		"resets":         func(net.Conn, *http.Request, int, int) bool { return false },
+		"no HTTP":        func(c net.Conn, _ *http.Request, _, _ int) bool { write(c, "HELLO\r\n\r\n"); <-hang; return false },
 		"no body": func(c net.Conn, _ *http.Request, _, _ int) bool {
 			write(c, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")
 			<-hang
@@ -95,7 +93,7 @@ func TestBodiesEndWithTheirExchange(t *testing.T) {
 	}
 }
 
-// watched is a body that knows who reads it.
+// observedBody records whether it is being read.
 type observedBody struct {
 	*io.PipeReader
 	reading atomic.Int64
@@ -113,7 +111,7 @@ func (b *observedBody) Close() error {
 	return b.PipeReader.Close()
 }
 
-// TestAReadIsSentAtMostTwice: whatever fails, on new and on used connections.
+// TestAReadIsSentAtMostTwice: on new and on reused connections.
 func TestAReadIsSentAtMostTwice(t *testing.T) {
 	for _, healthy := range []int{0, 1} {
 		var requests atomic.Int64
@@ -130,7 +128,7 @@ func TestAReadIsSentAtMostTwice(t *testing.T) {
 				_, err := client.Status(t.Context(), anna(), "b1")
 				return err
 			},
-			"passed on": func() error {
+			"forwarded": func() error {
 				req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.url, http.NoBody)
 				require.NoError(t, err)
 				res, err := f.RoundTrip(req)
@@ -151,9 +149,7 @@ func TestAReadIsSentAtMostTwice(t *testing.T) {
 	}
 }
 
-// TestUnwantedBodiesAreNotWaitedFor: an error answer whose body stands still is
-// there at once.
-func TestUnwantedBodiesAreNotWaitedFor(t *testing.T) {
+func TestUnwantedBodiesAreNotAwaited(t *testing.T) {
 	hang := make(chan struct{})
 	defer close(hang)
 	for _, status := range []int{400, 401, 404, 500, 503} {
@@ -163,16 +159,16 @@ func TestUnwantedBodiesAreNotWaitedFor(t *testing.T) {
 				<-hang
 				return false
 			})
-			began := time.Now()
+			started := time.Now()
 			_, err := p.client(t).Status(t.Context(), anna(), "b1")
 			require.NotEqual(t, domain.Timeout, domain.CodeOf(err), "%d %q", status, framing)
-			require.Less(t, time.Since(began), 2*time.Second)
+			require.Less(t, time.Since(started), 2*time.Second)
 		}
 	}
 }
 
-// TestHeadersAreBounded: also those of interim answers.
-func TestHeadersAreBounded(t *testing.T) {
+// TestResponseHeadsAreBounded: with the heads of interim responses.
+func TestResponseHeadsAreBounded(t *testing.T) {
 	line := "X: " + strings.Repeat("x", 1000) + "\r\n"
 	for _, endless := range []string{"HTTP/1.1 200 OK\r\n" + strings.Repeat(line, 1000), strings.Repeat("HTTP/1.1 103 Hints\r\n"+line+"\r\n", 1000)} {
 		p := serveRaw(t, func(c net.Conn, _ *http.Request, _, _ int) bool { write(c, endless); return false })

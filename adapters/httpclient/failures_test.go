@@ -27,7 +27,7 @@ func TestRefusedConnection(t *testing.T) {
 	require.NotErrorIs(t, err, context.Canceled)
 }
 
-func TestBrokenAnswers(t *testing.T) {
+func TestMalformedResponsesAreClassified(t *testing.T) {
 	for raw, code := range map[string]domain.Code{
 		"":                  domain.ConnectionError,
 		"HELLO\r\n\r\n":     domain.InvalidResponse,
@@ -59,7 +59,7 @@ func stalled(t *testing.T, begin string) string {
 	return s.URL
 }
 
-func TestDeadlines(t *testing.T) {
+func TestCallsEndAtTheirDeadline(t *testing.T) {
 	for _, begin := range []string{"", `{"a":`} {
 		c := config(stalled(t, begin), stalled(t, begin))
 		c.Timeout = 50 * time.Millisecond
@@ -76,23 +76,23 @@ func TestDeadlines(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		_, err := newBatches(t, c, &facts{}).Status(ctx, anna(), "b1")
 		cancel()
-		require.Equal(t, domain.Timeout, domain.CodeOf(err), "the caller's own deadline")
+		require.Equal(t, domain.Timeout, domain.CodeOf(err), "the caller's deadline")
 		left := domain.As(err).Details["timeout_seconds"]
-		require.Greater(t, left, 0.0, "what the caller had left")
+		require.Greater(t, left, 0.0, "the time until the deadline")
 		require.LessOrEqual(t, left, 0.05)
 	}
 }
 
-func TestAStatusIsCountedWithoutItsBody(t *testing.T) {
+func TestAStatusIsObservedWithoutItsBody(t *testing.T) {
 	c := config(stalled(t, `{"a":`), "")
 	c.Timeout = 50 * time.Millisecond
-	seen := &facts{}
-	_, err := newBatches(t, c, seen).Status(t.Context(), anna(), "b1")
+	observer := &facts{}
+	_, err := newBatches(t, c, observer).Status(t.Context(), anna(), "b1")
 	require.Error(t, err)
-	require.Equal(t, http.StatusOK, seen.seen[0].Status)
+	require.Equal(t, http.StatusOK, observer.calls[0].Status)
 }
 
-func TestACallerWhoLeavesIsNoFailureOfTheService(t *testing.T) {
+func TestACallerThatLeavesGetsItsOwnError(t *testing.T) {
 	for _, begin := range []string{"", `{"a":`} {
 		client := newBatches(t, config(stalled(t, begin), ""), &facts{})
 		ctx, cancel := context.WithCancel(t.Context())

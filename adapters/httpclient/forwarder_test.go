@@ -25,7 +25,7 @@ func forwarder(tb testing.TB, timeout time.Duration) *httpclient.Forwarder {
 	return f
 }
 
-// forward makes one exchange and reads the answer to its end.
+// forward sends a body and returns that of the response.
 func forward(ctx context.Context, tb testing.TB, f *httpclient.Forwarder, target string) (string, error) {
 	tb.Helper()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, strings.NewReader("body"))
@@ -39,7 +39,7 @@ func forward(ctx context.Context, tb testing.TB, f *httpclient.Forwarder, target
 	return string(body), err
 }
 
-func TestForwarderAddsNothing(t *testing.T) {
+func TestForwarderDoesNotChangeRequests(t *testing.T) {
 	s := serve(t, 200, `{}`)
 	body, err := forward(t.Context(), t, forwarder(t, time.Second), s.URL+"/v1/x?a=1&a=2")
 	require.NoError(t, err)
@@ -49,18 +49,18 @@ func TestForwarderAddsNothing(t *testing.T) {
 	require.Equal(t, "body", string(s.received))
 }
 
-func TestForwarderFollowsNoRedirect(t *testing.T) {
+func TestForwarderDoesNotFollowRedirects(t *testing.T) {
 	s := httptest.NewServer(http.RedirectHandler("http://elsewhere/", http.StatusFound))
 	defer s.Close()
 	_, err := forward(t.Context(), t, forwarder(t, time.Second), s.URL)
 	require.NoError(t, err)
 }
 
-func TestForwarderNamesItsFailures(t *testing.T) {
-	gone := serve(t, 200, "")
-	gone.Close()
+func TestForwarderClassifiesFailures(t *testing.T) {
+	closed := serve(t, 200, "")
+	closed.Close()
 	for target, code := range map[string]domain.Code{
-		gone.URL:                      domain.ConnectionError,
+		closed.URL:                    domain.ConnectionError,
 		serveText(t, ""):              domain.ConnectionError,
 		serveText(t, "HELLO\r\n\r\n"): domain.InvalidResponse,
 		serveText(t, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}"): domain.InvalidResponse,
@@ -78,7 +78,7 @@ func TestForwarderNamesItsFailures(t *testing.T) {
 	}
 }
 
-func TestForwardersCallerWhoLeaves(t *testing.T) {
+func TestForwarderReturnsCanceledForACallerThatLeft(t *testing.T) {
 	for _, begin := range []string{"", `{"a":`} {
 		ctx, cancel := context.WithCancel(t.Context())
 		timer := time.AfterFunc(20*time.Millisecond, cancel)

@@ -12,35 +12,35 @@ import (
 )
 
 const (
-	// healthTimeout bounds a look at a service.
+	// healthTimeout bounds the health check of a service.
 	healthTimeout = time.Second
-	// healthTTL is how long a look is good for, so that health requests cannot
-	// be turned into a load on the platform.
+	// healthTTL is how long a result is cached, so that many health requests cause no load on
+	// the services.
 	healthTTL = time.Second
 )
 
-// healthCache remembers the last look at the services.
+// healthCache holds the last result of the health checks.
 type healthCache struct {
 	mu        sync.Mutex
 	checkedAt time.Time
 	last      domain.Health
 }
 
-// Health looks whether the services answer: healthy when all do, degraded when
-// some do, unhealthy when none does. The look is at most a second old.
-func (b *Batches) Health(ctx context.Context) domain.Health {
+// Health checks the services: healthy when all respond, degraded when some do, unhealthy when
+// none does. The result is at most a second old.
+func (b *PlatformClient) Health(ctx context.Context) domain.Health {
 	p := &b.healthCache
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.checkedAt.IsZero() || time.Since(p.checkedAt) > healthTTL {
-		// A caller that leaves must not make the services look dead to others.
+		// A caller that leaves must not make the services look unhealthy to others.
 		p.last, p.checkedAt = b.checkAll(context.WithoutCancel(ctx)), time.Now()
 	}
 	return p.last
 }
 
-// checkAll asks all services at once.
-func (b *Batches) checkAll(ctx context.Context) domain.Health {
+// checkAll checks all services concurrently.
+func (b *PlatformClient) checkAll(ctx context.Context) domain.Health {
 	services := b.services()
 	failures := make([]error, len(services))
 	var all sync.WaitGroup
@@ -65,8 +65,8 @@ func (b *Batches) checkAll(ctx context.Context) domain.Health {
 	return withCircuits(h, services)
 }
 
-// withCircuits names the services that are not called for now, also those that
-// answer their health page.
+// withCircuits adds the services with an open circuit to the note, also those that respond to
+// the health check.
 func withCircuits(h domain.Health, services []*service) domain.Health {
 	var open []string
 	for _, s := range services {

@@ -11,10 +11,10 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-func TestHealthSaysWhoAnswers(t *testing.T) {
+func TestHealthNamesServicesThatDoNotRespond(t *testing.T) {
 	up, down := serve(t, 404, ``), serve(t, 503, ``)
-	gone := serve(t, 200, ``)
-	gone.Close()
+	closed := serve(t, 200, ``)
+	closed.Close()
 	for _, c := range []struct {
 		aggregator, orchestrator string
 		want                     domain.Condition
@@ -23,9 +23,9 @@ func TestHealthSaysWhoAnswers(t *testing.T) {
 		{up.URL, up.URL, domain.Healthy, "All services answer"},
 		{up.URL, "", domain.Healthy, "All services answer"},
 		{up.URL, down.URL, domain.Degraded, "No answer from batch_orchestrator"},
-		{gone.URL, up.URL, domain.Degraded, "No answer from result_aggregator"},
-		{gone.URL, down.URL, domain.Unhealthy, "No answer from result_aggregator, batch_orchestrator"},
-		{gone.URL, "", domain.Unhealthy, "No answer from result_aggregator"},
+		{closed.URL, up.URL, domain.Degraded, "No answer from result_aggregator"},
+		{closed.URL, down.URL, domain.Unhealthy, "No answer from result_aggregator, batch_orchestrator"},
+		{closed.URL, "", domain.Unhealthy, "No answer from result_aggregator"},
 	} {
 		h := newBatches(t, config(c.aggregator, c.orchestrator), &facts{}).Health(t.Context())
 		require.Equal(t, "downstream_services", h.Name)
@@ -33,24 +33,24 @@ func TestHealthSaysWhoAnswers(t *testing.T) {
 		require.Equal(t, c.note, h.Note)
 		require.Equal(t, c.want != domain.Healthy, h.Err != nil)
 	}
-	require.Empty(t, up.lastRequest().Header.Get("X-Internal-Api-Key"), "a health page needs no key")
+	require.Empty(t, up.lastRequest().Header.Get("X-Internal-Api-Key"), "the health page needs no key")
 }
 
-func TestHealthAnswersInAboutASecond(t *testing.T) {
+func TestHealthIsBoundedInTime(t *testing.T) {
 	client := newBatches(t, config(stalled(t, ""), stalled(t, "")), &facts{})
 	began := time.Now()
 	require.Equal(t, domain.Unhealthy, client.Health(t.Context()).Condition)
 	require.Less(t, time.Since(began), 3*time.Second)
 }
 
-func TestHealthIsNotSpoiltByACallerWhoLeft(t *testing.T) {
+func TestHealthIgnoresACallerThatLeft(t *testing.T) {
 	client := newBatches(t, config(serve(t, 200, ``).URL, ""), &facts{})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.Equal(t, domain.Healthy, client.Health(ctx).Condition)
 }
 
-func TestHealthLooksAtMostOnceASecond(t *testing.T) {
+func TestHealthIsCachedForASecond(t *testing.T) {
 	s := serve(t, 200, ``)
 	client := newBatches(t, config(s.URL, ""), &facts{})
 	require.Equal(t, domain.Healthy, client.Health(t.Context()).Condition)
@@ -59,8 +59,8 @@ func TestHealthLooksAtMostOnceASecond(t *testing.T) {
 	require.Nil(t, s.lastRequest())
 }
 
-func TestHealthLooksAgain(t *testing.T) {
-	// Inside the bubble nobody listens: what changes is only the clock.
+func TestHealthIsCheckedAgainAfterASecond(t *testing.T) {
+	// Nothing listens at this address: only the clock changes.
 	synctest.Test(t, func(t *testing.T) {
 		client := newBatches(t, config("http://127.0.0.1:1", ""), &facts{})
 		first := client.Health(t.Context()).Err

@@ -39,28 +39,29 @@ func user(i int) domain.Caller {
 	return domain.Caller{User: domain.UserID(fmt.Sprintf("teacher-%d", i))}
 }
 
-// crowd is callers of a deaf service, each a user, who wait until the test ends.
-func crowd(tb testing.TB, client *httpclient.Batches, callers int) (answers chan error) {
+// startCalls starts calls of different users and returns their errors. It cancels the calls when
+// the test ends.
+func startCalls(tb testing.TB, client *httpclient.PlatformClient, callers int) (outcomes chan error) {
 	tb.Helper()
-	answers = make(chan error, callers)
+	outcomes = make(chan error, callers)
 	ctx, cancel := context.WithCancel(tb.Context())
 	var waiting sync.WaitGroup
 	for i := range callers {
 		waiting.Go(func() {
 			_, err := client.Status(ctx, user(i), "b1")
-			answers <- err
+			outcomes <- err
 		})
 	}
 	tb.Cleanup(func() { cancel(); waiting.Wait() })
-	return answers
+	return outcomes
 }
 
-func TestOneDeadServiceLeavesTheOthersUntouched(t *testing.T) {
-	gone := serve(t, 200, ``)
-	gone.Close()
-	mute, _ := withoutResponse(t)
+func TestAFailingServiceDoesNotAffectTheOthers(t *testing.T) {
+	closed := serve(t, 200, ``)
+	closed.Close()
+	unresponsive, _ := withoutResponse(t)
 	for name, aggregator := range map[string]string{
-		"refuses": gone.URL, "hangs": mute, "hangs up": serveText(t, ""), "fails": serve(t, 503, `{}`).URL,
+		"refuses connections": closed.URL, "hangs": unresponsive, "closes connections": serveText(t, ""), "fails": serve(t, 503, `{}`).URL,
 	} {
 		t.Run(name, func(t *testing.T) {
 			orchestrator, classes := serve(t, 200, `{"allowed":true}`), serve(t, 200, `[]`)
@@ -75,7 +76,7 @@ func TestOneDeadServiceLeavesTheOthersUntouched(t *testing.T) {
 				all.Go(func() { useOthers(t, client, forwarder, classes.URL, user(i)) })
 			}
 			all.Wait()
-			require.Positive(t, refused.Load(), "the dead one is not waited for by all")
+			require.Positive(t, refused.Load(), "not every call waits for the failing service")
 			_, err := client.Status(t.Context(), anna(), "b1")
 			require.Equal(t, domain.CircuitBreakerOpen, domain.CodeOf(err))
 			h := client.Health(t.Context())
@@ -87,9 +88,9 @@ func TestOneDeadServiceLeavesTheOthersUntouched(t *testing.T) {
 	}
 }
 
-// flood asks the aggregator for more than it can bear and counts the calls that
-// were refused at once.
-func flood(t *testing.T, all *sync.WaitGroup, client *httpclient.Batches) (refused *atomic.Int64) {
+// flood makes more calls to the aggregator than it has slots, and counts the calls that the
+// guard refused.
+func flood(t *testing.T, all *sync.WaitGroup, client *httpclient.PlatformClient) (refused *atomic.Int64) {
 	t.Helper()
 	refused = &atomic.Int64{}
 	for i := range 400 {
@@ -103,8 +104,8 @@ func flood(t *testing.T, all *sync.WaitGroup, client *httpclient.Batches) (refus
 	return refused
 }
 
-// useOthers demands that every other service answers.
-func useOthers(t *testing.T, client *httpclient.Batches, f *httpclient.Forwarder, classes string, caller domain.Caller) {
+// useOthers requires that every other service responds.
+func useOthers(t *testing.T, client *httpclient.PlatformClient, f *httpclient.Forwarder, classes string, caller domain.Caller) {
 	t.Helper()
 	for range 10 {
 		if _, err := client.Check(t.Context(), caller, "b1", "nlp"); err != nil {
@@ -136,7 +137,7 @@ func TestHealthNamesAnOpenCircuit(t *testing.T) {
 	require.Error(t, h.Err)
 }
 
-func TestHealthOfAServiceThatOnlySeemsWell(t *testing.T) {
+func TestHealthIsDegradedWithAnOpenCircuit(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/healthz" {
 			w.WriteHeader(http.StatusServiceUnavailable)
@@ -154,32 +155,31 @@ func TestHealthOfAServiceThatOnlySeemsWell(t *testing.T) {
 	require.Error(t, h.Err)
 }
 
-func TestRefusalsAreNoCalls(t *testing.T) {
+func TestRefusalsAreNotObservedAsCalls(t *testing.T) {
 	s := serve(t, 503, ``)
-	seen := &facts{}
-	client := newBatches(t, config(s.URL, ""), seen)
+	observer := &facts{}
+	client := newBatches(t, config(s.URL, ""), observer)
 	for range 9 {
 		_, err := client.Status(t.Context(), anna(), "b1")
 		require.Error(t, err)
 	}
-	require.Len(t, seen.seen, 5)
+	require.Len(t, observer.calls, 5)
 }
 
-// TestManyWaitingCallers holds a thousand calls open and demands that the next
-// ones are refused at once, and that waiting is cheap.
-func TestManyWaitingCallers(t *testing.T) {
+// TestWaitingCallsTakeLittleMemory: further calls are refused at once.
+func TestWaitingCallsTakeLittleMemory(t *testing.T) {
 	const callers, over = 1000, 100
-	mute, taken := withoutResponse(t)
-	c := config(mute, "")
+	unresponsive, taken := withoutResponse(t)
+	c := config(unresponsive, "")
 	c.Timeout, c.ConnectTimeout, c.MaxConcurrency = 15*time.Second, 15*time.Second, callers
 	client := newBatches(t, c, &facts{})
-	before := memory()
-	answers := crowd(t, client, callers+over)
+	before := memoryInUse()
+	outcomes := startCalls(t, client, callers+over)
 	for range over {
-		require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(<-answers))
+		require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(<-outcomes))
 	}
 	require.Eventually(t, func() bool { return taken.Load() == callers }, 10*time.Second, 10*time.Millisecond)
-	held := (memory() - before) / callers
+	held := (memoryInUse() - before) / callers
 	t.Logf("a waiting call holds %.1f KB", held/1024)
 	require.Less(t, held, 64.0*1024)
 
@@ -191,20 +191,20 @@ func TestManyWaitingCallers(t *testing.T) {
 	each := time.Since(began) / callers
 	t.Logf("a refusal takes %v", each)
 	require.Less(t, each, 5*time.Millisecond)
-	require.Empty(t, answers, "all are still waiting")
+	require.Empty(t, outcomes, "all other calls still wait")
 }
 
-// memory is what the process holds now: heap and stacks, in bytes.
-func memory() float64 {
+// memoryInUse returns the size of the heap and the stacks, in bytes.
+func memoryInUse() float64 {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return float64(m.HeapInuse + m.StackInuse)
 }
 
-func TestOneUserHoldsAQuarter(t *testing.T) {
-	mute, _ := withoutResponse(t)
-	c := config(mute, "")
+func TestOneUserHasAQuarterOfTheSlots(t *testing.T) {
+	unresponsive, _ := withoutResponse(t)
+	c := config(unresponsive, "")
 	c.MaxConcurrency, c.FailureThreshold, c.Timeout = 16, 100, 500*time.Millisecond
 	client := newBatches(t, c, &facts{})
 	outcomes := make(chan domain.Code, 20)
@@ -224,9 +224,9 @@ func TestOneUserHoldsAQuarter(t *testing.T) {
 	require.Equal(t, map[domain.Code]int{domain.Timeout: 4, domain.ServiceUnavailable: 16}, count)
 }
 
-// TestAPostIsNeverDoubled lets a real server drop connections under real
-// requests, which net/http would repeat for a key.
-func TestAPostIsNeverDoubled(t *testing.T) {
+// TestAPostIsNotSentTwice: a server closes connections during requests with an idempotency key,
+// which net/http's Transport would retry.
+func TestAPostIsNotSentTwice(t *testing.T) {
 	var got sync.Map
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -268,11 +268,11 @@ func TestAPostIsNeverDoubled(t *testing.T) {
 		requests++
 		return true
 	})
-	require.GreaterOrEqual(t, requests, 390, "nearly all arrived")
+	require.GreaterOrEqual(t, requests, 390, "nearly all requests arrived")
 }
 
-// TestAStalledUploadEnds has a client that stops sending in the middle.
-func TestAStalledUploadEnds(t *testing.T) {
+// TestAStalledUploadTimesOut: the client stops in the middle of the body.
+func TestAStalledUploadTimesOut(t *testing.T) {
 	backend := serve(t, 200, `{}`)
 	c := config("http://x", "")
 	c.Timeout, c.StreamIdleTimeout = 100*time.Millisecond, 100*time.Millisecond
@@ -305,6 +305,6 @@ func TestAStalledUploadEnds(t *testing.T) {
 	case err := <-outcome:
 		require.Equal(t, domain.Timeout, domain.CodeOf(err), err)
 	case <-time.After(5 * time.Second):
-		t.Fatal("the exchange waits for its client")
+		t.Fatal("the exchange still waits for its client")
 	}
 }

@@ -24,7 +24,7 @@ func (noObserver) Observe(domain.Fact) {}
 
 // withoutResponses returns a client whose services read requests and never respond, on
 // in-memory connections.
-func withoutResponses(t *testing.T, c Config) *Batches {
+func withoutResponses(t *testing.T, c Config) *PlatformClient {
 	t.Helper()
 	b, err := NewBatches(c, KeyConfig{}, noObserver{}, noop.NewTracerProvider(), slog.New(slog.DiscardHandler))
 	require.NoError(t, err)

@@ -11,9 +11,9 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// TestAnswersShareTheirMemory: an answer that does not fit is SERVICE_UNAVAILABLE,
-// whether its length is announced or not, and tells nothing against the service.
-func TestAnswersShareTheirMemory(t *testing.T) {
+// TestResponsesShareTheMemoryBudget: a response that does not fit is SERVICE_UNAVAILABLE, whether
+// its length is announced or not. It is not a failure for the circuit.
+func TestResponsesShareTheMemoryBudget(t *testing.T) {
 	body := `{"user_id":"teacher-anna","x":"` + strings.Repeat("x", 1<<20) + `"}`
 	for _, announced := range []bool{true, false} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -28,7 +28,7 @@ func TestAnswersShareTheirMemory(t *testing.T) {
 		first := budget.Lease()
 		_, err := client.Status(domain.WithMemory(t.Context(), first), anna(), "b1")
 		require.NoError(t, err)
-		require.GreaterOrEqual(t, budget.InUse(), int64(2*len(body)), "the answer and its copy")
+		require.GreaterOrEqual(t, budget.InUse(), int64(2*len(body)), "the response and its copy")
 		require.True(t, budget.Lease().Grow(5<<20-budget.InUse()-100_000))
 		for range 10 {
 			second := budget.Lease()
@@ -46,9 +46,8 @@ func TestAnswersShareTheirMemory(t *testing.T) {
 	}
 }
 
-// TestSmallAnswersHoldLittle: what is counted is what arrived, not what an answer
-// may be.
-func TestSmallAnswersHoldLittle(t *testing.T) {
+// TestSmallResponsesTakeLittleMemory: the size that arrived counts, not the maximum.
+func TestSmallResponsesTakeLittleMemory(t *testing.T) {
 	s := serve(t, 200, `{"user_id":"teacher-anna"}`)
 	budget := domain.NewMemoryBudget(100_000)
 	lease := budget.Lease()

@@ -25,38 +25,38 @@ type outcomeReport struct {
 // newOutcomeReport returns the report of an admitted call. A call with a body calls
 // requestSent at the end of its body.
 func newOutcomeReport(report func(error), probe, body bool) *outcomeReport {
-	j := &outcomeReport{callback: report}
-	j.mu.Lock() // the timer may fire before it is kept
-	defer j.mu.Unlock()
+	r := &outcomeReport{callback: report}
+	r.mu.Lock() // the timer may fire before it is kept
+	defer r.mu.Unlock()
 	switch {
 	case probe && body:
-		j.timer = time.AfterFunc(probeBodyTimeout, func() { j.report(errInconclusive) })
+		r.timer = time.AfterFunc(probeBodyTimeout, func() { r.report(errInconclusive) })
 	case probe:
-		j.timer = time.AfterFunc(probeResponseTimeout, func() { j.report(errUnhealthy) })
+		r.timer = time.AfterFunc(probeResponseTimeout, func() { r.report(errUnhealthy) })
 	}
-	return j
+	return r
 }
 
 // requestSent starts the timeout of a probe's response.
-func (j *outcomeReport) requestSent() {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.reported || j.timer == nil || !j.timer.Stop() {
+func (r *outcomeReport) requestSent() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.reported || r.timer == nil || !r.timer.Stop() {
 		return
 	}
-	j.timer = time.AfterFunc(probeResponseTimeout, func() { j.report(errUnhealthy) })
+	r.timer = time.AfterFunc(probeResponseTimeout, func() { r.report(errUnhealthy) })
 }
 
 // report reports to the circuit. Only the first call has an effect.
-func (j *outcomeReport) report(verdict error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.reported {
+func (r *outcomeReport) report(outcome error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.reported {
 		return
 	}
-	j.reported = true
-	if j.timer != nil {
-		j.timer.Stop()
+	r.reported = true
+	if r.timer != nil {
+		r.timer.Stop()
 	}
-	j.callback(verdict)
+	r.callback(outcome)
 }

@@ -90,7 +90,7 @@ func (s *rawService) connections() int {
 
 func write(c net.Conn, text string) { _, _ = io.WriteString(c, text) }
 
-func (s *rawService) client(t *testing.T, change ...func(*httpclient.Config)) *httpclient.Batches {
+func (s *rawService) client(t *testing.T, change ...func(*httpclient.Config)) *httpclient.PlatformClient {
 	t.Helper()
 	c := config(s.url, s.url)
 	for _, f := range change {
@@ -99,7 +99,7 @@ func (s *rawService) client(t *testing.T, change ...func(*httpclient.Config)) *h
 	return newBatches(t, c, &facts{})
 }
 
-func TestALineCarriesOneCallAfterTheOther(t *testing.T) {
+func TestAConnectionIsReused(t *testing.T) {
 	p := serveRaw(t, func(c net.Conn, _ *http.Request, _, _ int) bool { write(c, goodBatch); return true })
 	client := p.client(t)
 	for range 5 {
@@ -110,13 +110,13 @@ func TestALineCarriesOneCallAfterTheOther(t *testing.T) {
 	client.Close()
 	<-p.closed
 	_, err := client.Status(t.Context(), anna(), "b1")
-	require.NoError(t, err, "closing gives back what rests, no more")
+	require.NoError(t, err, "Close closes only idle connections")
 	<-p.closed
 }
 
-// A connection that ended while it rested is no failure, for a write neither:
-// it is found out before anything is sent.
-func TestALineThatEndedAtRestIsNotUsed(t *testing.T) {
+// TestAConnectionClosedWhileIdleIsNotUsed: the pool detects it before it sends anything, so that
+// writes do not fail either.
+func TestAConnectionClosedWhileIdleIsNotUsed(t *testing.T) {
 	var requests sync.WaitGroup
 	p := serveRaw(t, func(c net.Conn, r *http.Request, _, _ int) bool {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -135,9 +135,7 @@ func TestALineThatEndedAtRestIsNotUsed(t *testing.T) {
 	require.Equal(t, 5, p.connections())
 }
 
-// A connection that ends under a read costs a second try; a write is not sent
-// twice.
-func TestALineThatEndsUnderACall(t *testing.T) {
+func TestOnlyReadsAreRetriedOnAReusedConnection(t *testing.T) {
 	act := func(c net.Conn, _ *http.Request, conn, n int) bool {
 		if conn == 0 && n == 1 {
 			return false
@@ -162,20 +160,19 @@ func TestALineThatEndsUnderACall(t *testing.T) {
 	require.Equal(t, 1, p.connections(), "sent once")
 }
 
-// What a service says without being asked is nobody's answer.
-func TestWhatNobodyAskedForIsNobodysAnswer(t *testing.T) {
+func TestUnsolicitedResponsesReachNoCall(t *testing.T) {
 	forged := "HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n{\"user_id\":\"eve\"}"
-	for name, later := range map[string]bool{"with the answer": false, "after it": true} {
+	for name, later := range map[string]bool{"with the response": false, "after it": true} {
 		t.Run(name, func(t *testing.T) {
-			said := make(chan struct{}, 10)
+			sent := make(chan struct{}, 10)
 			p := serveRaw(t, func(c net.Conn, _ *http.Request, _, _ int) bool {
 				if later {
 					write(c, goodBatch)
-					time.AfterFunc(20*time.Millisecond, func() { write(c, forged); said <- struct{}{} })
+					time.AfterFunc(20*time.Millisecond, func() { write(c, forged); sent <- struct{}{} })
 					return true
 				}
 				write(c, goodBatch+forged)
-				said <- struct{}{}
+				sent <- struct{}{}
 				return true
 			})
 			client := p.client(t)
@@ -183,19 +180,18 @@ func TestWhatNobodyAskedForIsNobodysAnswer(t *testing.T) {
 				report, err := client.Status(t.Context(), anna(), "b1")
 				require.NoError(t, err)
 				require.Empty(t, report.Owner)
-				<-said
+				<-sent
 				require.Equal(t, i+1, p.connections())
 			}
 		})
 	}
 }
 
-// A large question is answered early, by somebody who takes no more of it.
-func TestAnAnswerBeforeTheWholeQuestion(t *testing.T) {
-	enough := make(chan struct{})
+func TestAResponseBeforeTheWholeRequestIsRead(t *testing.T) {
+	release := make(chan struct{})
 	p := serveRaw(t, func(c net.Conn, _ *http.Request, _, _ int) bool {
 		write(c, "HTTP/1.1 413 Too Large\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
-		<-enough
+		<-release
 		return false
 	})
 	client := p.client(t)
@@ -204,12 +200,12 @@ func TestAnAnswerBeforeTheWholeQuestion(t *testing.T) {
 		ids[i] = strings.Repeat("e", 60)
 	}
 	reply, err := client.Register(t.Context(), anna(), domain.Registration{EssayIDs: ids})
-	close(enough)
+	close(release)
 	require.NoError(t, err)
 	require.Equal(t, 413, reply.Status)
 }
 
-func TestALargeQuestionArrivesWhole(t *testing.T) {
+func TestALargeRequestArrivesWhole(t *testing.T) {
 	s := serve(t, 201, `{}`)
 	client := s.client(t)
 	ids := []string{strings.Repeat("e", 1<<20)}
@@ -220,9 +216,7 @@ func TestALargeQuestionArrivesWhole(t *testing.T) {
 	}
 }
 
-// A body that comes by and by is waited for, within the limit; a caller who
-// leaves ends the wait, and the line with it.
-func TestSlowAnswers(t *testing.T) {
+func TestASlowBodyIsReadUntilTheTimeout(t *testing.T) {
 	rest := make(chan struct{})
 	p := serveRaw(t, func(c net.Conn, _ *http.Request, _, _ int) bool {
 		write(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{")
@@ -245,10 +239,10 @@ func TestSlowAnswers(t *testing.T) {
 	require.Equal(t, 3, p.connections())
 }
 
-func TestAddressesOfEveryKind(t *testing.T) {
+func TestIPv6AddressesAndPathsAreUsed(t *testing.T) {
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "[::1]:0")
 	if err != nil {
-		t.Skip("no IPv6 here")
+		t.Skip("no IPv6")
 	}
 	hosts := make(chan string, 1)
 	s := &httptest.Server{Listener: l, Config: &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(
@@ -258,7 +252,7 @@ func TestAddressesOfEveryKind(t *testing.T) {
 		})}}
 	s.Start()
 	t.Cleanup(s.Close)
-	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1") // not for us
+	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1") // the client uses no proxy
 	client := newBatches(t, config(s.URL+"/behind%20it/", ""), &facts{})
 	_, err = client.Status(t.Context(), anna(), "1 ä")
 	require.NoError(t, err)

@@ -13,8 +13,7 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// maxStatus is the highest status code that HTTP defines a class for. Lower ones
-// than 200 are interim answers, which are read over.
+// maxStatus is the highest status code with a class in HTTP.
 const maxStatus = 599
 
 var (
@@ -22,11 +21,10 @@ var (
 	errNotJSON       = errors.New("not JSON")
 )
 
-// registryTimeout bounds telling the orchestrator of a batch or its prompt.
+// registryTimeout bounds the registration of a batch, and the setting of its prompt.
 const registryTimeout = 30 * time.Second
 
-// registrationBody is the request body for a new batch; every key
-// is always there.
+// registrationBody is the request body for a new batch. It always has every member.
 type registrationBody struct {
 	Count        int               `json:"expected_essay_count"`
 	EssayIDs     []string          `json:"essay_ids"`
@@ -37,11 +35,12 @@ type registrationBody struct {
 	ClassID      *string           `json:"class_id"`
 	Model        *string           `json:"cj_default_llm_model"`
 	Temperature  *float64          `json:"cj_default_temperature"`
-	AssignmentID *string           `json:"assignment_id"` // always null: clients have no say in it
+	AssignmentID *string           `json:"assignment_id"` // always null: clients cannot set it
 }
 
-// Register tells the orchestrator of the caller's new batch.
-func (b *Batches) Register(ctx context.Context, caller domain.Caller, r domain.Registration) (ports.Passthrough, error) {
+// Register registers a new batch of the caller at the orchestrator and returns its response,
+// whatever the status.
+func (b *PlatformClient) Register(ctx context.Context, caller domain.Caller, r domain.Registration) (ports.Passthrough, error) {
 	body := registrationBody{
 		Count: r.EssayCount, EssayIDs: r.EssayIDs, CourseCode: r.CourseCode, PromptRef: r.PromptRef,
 		User: caller.User, ClassID: r.ClassID, Model: r.Model, Temperature: r.Temperature,
@@ -54,8 +53,9 @@ func (b *Batches) Register(ctx context.Context, caller domain.Caller, r domain.R
 	})
 }
 
-// SetPrompt tells the orchestrator which prompt a batch answers.
-func (b *Batches) SetPrompt(ctx context.Context, caller domain.Caller, batch domain.BatchID, prompt domain.PromptRef) (ports.Passthrough, error) {
+// SetPrompt sets the prompt of a batch at the orchestrator and returns its response, whatever
+// the status.
+func (b *PlatformClient) SetPrompt(ctx context.Context, caller domain.Caller, batch domain.BatchID, prompt domain.PromptRef) (ports.Passthrough, error) {
 	body := struct {
 		PromptRef domain.PromptRef `json:"student_prompt_ref"`
 	}{prompt}
@@ -65,9 +65,9 @@ func (b *Batches) SetPrompt(ctx context.Context, caller domain.Caller, batch dom
 	})
 }
 
-// send makes a call whose answer is passed on, whatever its status, as long as
-// it is JSON.
-func (b *Batches) send(ctx context.Context, document any, c call) (ports.Passthrough, error) {
+// send makes a call and returns the response, whatever its status. A body that is not JSON is
+// an INVALID_RESPONSE.
+func (b *PlatformClient) send(ctx context.Context, document any, c call) (ports.Passthrough, error) {
 	if b.orchestrator == nil {
 		return ports.Passthrough{}, domain.Unavailable(orchestratorName, 0)
 	}
@@ -88,8 +88,8 @@ func (b *Batches) send(ctx context.Context, document any, c call) (ports.Passthr
 	return ports.Passthrough{Status: a.status, ContentType: jsonType(a.contentType), RetryAfter: a.retryAfter, Body: a.body}, nil
 }
 
-// jsonType is a media type that may stand on JSON. Another one, which would
-// have browsers read the body as something else, is replaced.
+// jsonType returns the declared media type if it is one of JSON, else application/json, so
+// that browsers do not interpret the body as something else.
 func jsonType(declared string) string {
 	media, _, err := mime.ParseMediaType(declared)
 	if err == nil && strings.HasPrefix(media, "application/") && (media == "application/json" || strings.HasSuffix(media, "+json")) {

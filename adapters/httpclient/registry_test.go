@@ -9,9 +9,9 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// TestRegistrationCarriesEveryKey: what was not said is null, and the identity
-// stands in the body too.
-func TestRegistrationCarriesEveryKey(t *testing.T) {
+// TestRegistrationHasEveryMember: a member without a value is null. The identity is in the body
+// too.
+func TestRegistrationHasEveryMember(t *testing.T) {
 	s := serve(t, 202, `{ "batch_id": "b1" }`)
 	client := s.client(t)
 	reply, err := client.Register(t.Context(), domain.Caller{User: "åsa"}, domain.Registration{EssayCount: 2, EssayIDs: []string{"e1", "e2"}, CourseCode: "SV1"})
@@ -23,7 +23,7 @@ func TestRegistrationCarriesEveryKey(t *testing.T) {
 		`"org_id":null,"class_id":null,"cj_default_llm_model":null,"cj_default_temperature":null,"assignment_id":null}`, string(s.received))
 	require.Equal(t, "%C3%A5sa", s.lastRequest().Header.Get("X-User-ID"))
 	require.Equal(t, "url", s.lastRequest().Header.Get("X-Identity-Encoding"))
-	require.Empty(t, s.lastRequest().Header.Get("X-Internal-API-Key"), "this route is not internal")
+	require.Empty(t, s.lastRequest().Header.Get("X-Internal-API-Key"), "the route is not internal")
 
 	ref := domain.PromptRef{References: map[string]map[string]string{"student_prompt_text": {"id": "1"}}}
 	_, err = client.Register(t.Context(), anna(), domain.Registration{
@@ -35,7 +35,7 @@ func TestRegistrationCarriesEveryKey(t *testing.T) {
 
 	_, err = client.Register(t.Context(), anna(), domain.Registration{EssayCount: 25, CourseCode: "ENG5"})
 	require.NoError(t, err)
-	require.Contains(t, string(s.received), `{"expected_essay_count":25,"essay_ids":null,`, "the count is the client's, also without ids")
+	require.Contains(t, string(s.received), `{"expected_essay_count":25,"essay_ids":null,`, "the count is that of the client, also without ids")
 
 	_, err = client.SetPrompt(t.Context(), anna(), "b 1", ref)
 	require.NoError(t, err)
@@ -44,8 +44,8 @@ func TestRegistrationCarriesEveryKey(t *testing.T) {
 	require.Equal(t, `{"student_prompt_ref":{"references":{"student_prompt_text":{"id":"1"}}}}`, string(s.received))
 }
 
-// TestJSONIsNeverCalledSomethingElse: a browser must not read it as a page.
-func TestJSONIsNeverCalledSomethingElse(t *testing.T) {
+// TestRepliesHaveAMediaTypeOfJSON: a browser must not interpret the body as a page.
+func TestRepliesHaveAMediaTypeOfJSON(t *testing.T) {
 	for declared, want := range map[string]string{
 		"application/json": "application/json", "application/json; charset=utf-8": "application/json; charset=utf-8",
 		"application/problem+json": "application/problem+json", "": "application/json",
@@ -59,7 +59,7 @@ func TestJSONIsNeverCalledSomethingElse(t *testing.T) {
 	}
 }
 
-func TestNobodyToRegisterWith(t *testing.T) {
+func TestRegistrationNeedsAnOrchestrator(t *testing.T) {
 	client := newBatches(t, config("http://x", ""), &facts{})
 	_, err := client.Register(t.Context(), anna(), domain.Registration{})
 	require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err))
@@ -67,9 +67,7 @@ func TestNobodyToRegisterWith(t *testing.T) {
 	require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err))
 }
 
-// TestOddStatusesAreBrokenAnswers: HTTP has no class for them, and clients make
-// of them what they like.
-func TestOddStatusesAreBrokenAnswers(t *testing.T) {
+func TestStatusesAbove599AreInvalidResponses(t *testing.T) {
 	for _, status := range []int{600, 700, 999} {
 		client := serve(t, status, `{}`).client(t)
 		_, registered := client.Register(t.Context(), anna(), domain.Registration{})

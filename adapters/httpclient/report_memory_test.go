@@ -8,9 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestAnswersAreParsedInBoundedMemory: an answer of the largest size takes at most a few
-// times its own memory while it is parsed, whatever is in it.
-func TestAnswersAreParsedInBoundedMemory(t *testing.T) {
+// TestDocumentsAreParsedInBoundedMemory: parsing a document of the maximum size allocates at
+// most four times its size.
+func TestDocumentsAreParsedInBoundedMemory(t *testing.T) {
 	fill := func(before, item, after string) []byte {
 		return []byte(before + strings.Repeat(item, (maxResponseBody-len(before)-len(after)-1)/len(item)) + strings.TrimSuffix(item, ",") + after)
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// FuzzReadReport cuts the owner out of anything: what is left is JSON without
-// an owner, equal in every other member, and nothing but a stretch is missing.
+// FuzzReadReport removes the owner from any text: the rest is JSON with the same other members,
+// and only one range of bytes is missing.
 func FuzzReadReport(f *testing.F) {
 	for _, seed := range []string{
 		`{"user_id":"anna","overall_status":"ready"}`, ` { "a" : [ {"user_id":1} , "}" ] , "user_id" : "x" } `,
@@ -24,7 +24,7 @@ func FuzzReadReport(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		given := bytes.Clone(body)
 		report, err := readReport(body)
-		require.Equal(t, given, body, "the input is not changed")
+		require.Equal(t, given, body, "the input is unchanged")
 		var before map[string]any
 		if json.Unmarshal(body, &before) != nil || before == nil {
 			require.Error(t, err)
@@ -46,7 +46,7 @@ func FuzzReadReport(f *testing.F) {
 	})
 }
 
-// requireOneCut demands that after is before without one stretch.
+// requireOneCut requires that after is before without one range of bytes.
 func requireOneCut(t *testing.T, before, after []byte) {
 	t.Helper()
 	same := 0
@@ -56,8 +56,8 @@ func requireOneCut(t *testing.T, before, after []byte) {
 	require.True(t, bytes.HasSuffix(before, after[same:]), "%q -> %q", before, after)
 }
 
-// FuzzReadPage reads anything as a page: it never panics, and what it returns
-// is JSON without an owner, in which the status can be replaced.
+// FuzzReadPage reads any text as a page: the documents are JSON without an owner, in which the
+// status can be replaced.
 func FuzzReadPage(f *testing.F) {
 	f.Add([]byte(`{"batches":[{"user_id":"a","overall_status":"READY"},{ }],"pagination":{"total":2}}`))
 	f.Add([]byte(`{"batches":[{"overall_status":{},"overall_status":"x"}],"pagination":{"total":1}}`))
@@ -76,7 +76,7 @@ func FuzzReadPage(f *testing.F) {
 	})
 }
 
-// BenchmarkReadReport takes a batch of about 20 KB apart.
+// BenchmarkReadReport reads a batch of about 20 KB.
 func BenchmarkReadReport(b *testing.B) {
 	body := []byte(`{"batch_id":"b1","user_id":"anna","overall_status":"ready","essays":[` +
 		string(bytes.Repeat([]byte(`{"essay_id":"e","spellcheck_status":"completed","cj_score":0.25},`), 300)) + `{}]}`)

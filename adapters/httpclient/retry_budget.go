@@ -3,14 +3,14 @@ package httpclient
 import "sync/atomic"
 
 const (
-	// callsPerRetry is how many calls earn one retry: a service in trouble gets
-	// at most a tenth more of them.
+	// callsPerRetry is how many calls allow one retry: a failing service gets at most a tenth
+	// more calls.
 	callsPerRetry = 10
-	// maxSavedRetries bounds what is saved up, and is there at the start.
+	// maxSavedRetries is the maximum number of saved retries, and their number at the start.
 	maxSavedRetries = 10
 )
 
-// retryBudget limits retries to a share of the calls. It counts in tenths of a retry.
+// retryBudget limits retries to a share of the calls. Its tokens are tenths of a retry.
 type retryBudget struct{ tokens atomic.Int64 }
 
 func newRetryBudget() *retryBudget {
@@ -21,7 +21,7 @@ func newRetryBudget() *retryBudget {
 
 // deposit adds the share of one call.
 func (r *retryBudget) deposit() {
-	if r.tokens.Load() < maxSavedRetries*callsPerRetry { // a few too many do no harm
+	if r.tokens.Load() < maxSavedRetries*callsPerRetry { // concurrent calls may add a few too many
 		r.tokens.Add(1)
 	}
 }

@@ -11,22 +11,22 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// facts remembers what was counted.
+// facts records the calls that were observed.
 type facts struct {
-	mu   sync.Mutex
-	seen []domain.ServiceCalled
+	mu    sync.Mutex
+	calls []domain.ServiceCalled
 }
 
-// Observe takes note of calls.
+// Observe records calls.
 func (f *facts) Observe(fact domain.Fact) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if c, ok := fact.(domain.ServiceCalled); ok {
-		f.seen = append(f.seen, c)
+		f.calls = append(f.calls, c)
 	}
 }
 
-// service answers every request alike and remembers the last one.
+// service responds to every request in the same way and records the last one.
 type service struct {
 	*httptest.Server
 	status      int
@@ -38,7 +38,7 @@ type service struct {
 	received []byte
 }
 
-// last is the latest request; nil after forget.
+// lastRequest returns the last request, nil after reset.
 func (s *service) lastRequest() *http.Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -67,8 +67,8 @@ func serve(tb testing.TB, status int, body string) *service {
 	return s
 }
 
-// client asks the service as aggregator and as orchestrator.
-func (s *service) client(tb testing.TB) *httpclient.Batches {
+// client returns a client whose aggregator and orchestrator are this service.
+func (s *service) client(tb testing.TB) *httpclient.PlatformClient {
 	tb.Helper()
 	return newBatches(tb, config(s.URL, s.URL), &facts{})
 }

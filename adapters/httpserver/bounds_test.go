@@ -1,8 +1,6 @@
 package httpserver_test
 
 import (
-	"github.com/huleedu/edge/test/requests"
-
 	"bytes"
 	"errors"
 	"net/http"
@@ -12,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/huleedu/edge/test/requests"
 )
 
 // maxErrorAnswer bounds an error answer, in bytes.

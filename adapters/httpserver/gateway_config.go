@@ -65,8 +65,11 @@ func (c GatewayConfig) Problems(environment domain.Environment) []error {
 		out = append(out, domain.Misconfigured(prefix+"DOCS", "must be true, false or empty"))
 	}
 	return append(out, requirePositive(prefix, "must be greater than zero", []bound{
-		{"MAX_BODY_BYTES", c.MaxBodyBytes}, {"MAX_HEADER_BYTES", int64(c.MaxHeaderBytes)}, {"HEADER_TIMEOUT", int64(c.HeaderTimeout)},
-		{"ANSWER_TIMEOUT", int64(c.AnswerTimeout)}, {"IDLE_TIMEOUT", int64(c.IdleTimeout)},
+		{"MAX_BODY_BYTES", c.MaxBodyBytes},
+		{"MAX_HEADER_BYTES", int64(c.MaxHeaderBytes)},
+		{"HEADER_TIMEOUT", int64(c.HeaderTimeout)},
+		{"ANSWER_TIMEOUT", int64(c.AnswerTimeout)},
+		{"IDLE_TIMEOUT", int64(c.IdleTimeout)},
 	})...)
 }
 

@@ -1,8 +1,6 @@
 package httpserver_test
 
 import (
-	"github.com/huleedu/edge/test/requests"
-
 	"io"
 	"net"
 	"net/http"
@@ -11,6 +9,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/test/requests"
 )
 
 // halfClosed sends a request, waits for an event and closes the sending side, as a client that

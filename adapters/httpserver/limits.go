@@ -35,8 +35,11 @@ func (c LimitsConfig) Problems(domain.Environment) []error {
 		out = append(out, domain.Misconfigured(prefix+"WINDOW", "must be at least a second"))
 	}
 	return append(out, requirePositive(prefix, "must be at least 1", []bound{
-		{"COMMANDS", int64(c.Commands)}, {"UPLOADS", int64(c.Uploads)}, {"QUERIES", int64(c.Queries)},
-		{"DEFAULT", int64(c.Default)}, {"REFUSED", int64(c.Refused)},
+		{"COMMANDS", int64(c.Commands)},
+		{"UPLOADS", int64(c.Uploads)},
+		{"QUERIES", int64(c.Queries)},
+		{"DEFAULT", int64(c.Default)},
+		{"REFUSED", int64(c.Refused)},
 	})...)
 }
 

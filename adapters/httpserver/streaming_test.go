@@ -1,8 +1,6 @@
 package httpserver_test
 
 import (
-	"github.com/huleedu/edge/test/requests"
-
 	"bufio"
 	"context"
 	"errors"
@@ -19,6 +17,7 @@ import (
 	"github.com/huleedu/edge/adapters/httpclient"
 	"github.com/huleedu/edge/adapters/httpserver"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/requests"
 )
 
 const step = 100 * time.Millisecond

@@ -1,14 +1,14 @@
 package httpserver_test
 
 import (
-	"github.com/huleedu/edge/test/requests"
-
 	"io"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/test/requests"
 )
 
 // BenchmarkUpload sends a form of 16 MiB through the gateway, and directly to the same service

@@ -1,8 +1,6 @@
 package httpserver_test
 
 import (
-	"github.com/huleedu/edge/test/requests"
-
 	"io"
 	"net/http"
 	"strings"
@@ -13,6 +11,7 @@ import (
 
 	"github.com/huleedu/edge/adapters/httpserver"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/requests"
 )
 
 func TestUploadReachesTheFileService(t *testing.T) {

@@ -1,8 +1,6 @@
 package httpserver_test
 
 import (
-	"github.com/huleedu/edge/test/requests"
-
 	"bufio"
 	"fmt"
 	"io"
@@ -17,6 +15,8 @@ import (
 
 	"github.com/huleedu/edge/adapters/httpserver"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/pause"
+	"github.com/huleedu/edge/test/requests"
 )
 
 // incompleteForm returns the beginning of a form that reaches the service.
@@ -103,7 +103,7 @@ func TestSlowUploadsOutlastOtherRequests(t *testing.T) {
 	up.send(t, incompleteForm())
 	await(t, s.begun)
 	for range 15 {
-		<-time.After(100 * time.Millisecond)
+		pause.For(100*time.Millisecond, "the pause between two parts of a slow upload is the input")
 		up.send(t, "more")
 	}
 	up.send(t, "\r\n--B\r\n"+requests.Field("batch_id", "b1")+"\r\n--B--\r\n")

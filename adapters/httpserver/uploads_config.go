@@ -22,7 +22,9 @@ type UploadsConfig struct {
 // Problems reports every invalid limit.
 func (c UploadsConfig) Problems(domain.Environment) []error {
 	return requirePositive("API_GATEWAY_", "must be greater than zero", []bound{
-		{"MAX_UPLOAD_SIZE", c.MaxBytes}, {"MAX_UPLOAD_FILES", int64(c.MaxFiles)},
-		{"UPLOAD_TIMEOUT", int64(c.Timeout)}, {"UPLOAD_STALL_TIMEOUT", int64(c.StallTimeout)},
+		{"MAX_UPLOAD_SIZE", c.MaxBytes},
+		{"MAX_UPLOAD_FILES", int64(c.MaxFiles)},
+		{"UPLOAD_TIMEOUT", int64(c.Timeout)},
+		{"UPLOAD_STALL_TIMEOUT", int64(c.StallTimeout)},
 	})
 }

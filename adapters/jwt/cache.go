@@ -12,7 +12,8 @@ import (
 const (
 	// maxCached is the maximum number of cached tokens.
 	maxCached = 16384
-	// maxUnknown is the maximum number of stored unknown key ids.
+	// maxUnknown is the maximum number of unknown key ids whose first use is stored. A token
+	// with such an id is 503 until a later fetch of the key set has succeeded, then 401.
 	maxUnknown = 4096
 	// unknownTTL is how long an unknown key id is stored: as long as an old key set is used.
 	unknownTTL = maxStale

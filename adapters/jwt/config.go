@@ -41,7 +41,7 @@ type Config struct {
 	PublicKey string `env:"JWT_PUBLIC_KEY"`
 	// PublicKeyPath is a file with the public key in PEM, read once at start.
 	PublicKeyPath string `env:"JWT_PUBLIC_KEY_PATH"`
-	// JWKSRefreshInterval is how often the key set is fetched anew.
+	// JWKSRefreshInterval is how often the key set is fetched.
 	JWKSRefreshInterval time.Duration `env:"JWT_JWKS_REFRESH_INTERVAL" envDefault:"300"`
 	// JWKSMinInterval is the least time between two fetches of the key set,
 	// whatever asks for one.
@@ -78,7 +78,7 @@ func (c Config) secretProblems(p *problems, environment domain.Environment) {
 	}
 	if environment == domain.Production {
 		p.addIf(len(secret) < minSecret, "JWT_SECRET_KEY", "must have at least 32 bytes in production")
-		p.addIf(c.SecretKey.IsPEM(), "JWT_SECRET_KEY", "is a key in PEM, which is no secret; production refuses it")
+		p.addIf(c.SecretKey.IsPEM(), "JWT_SECRET_KEY", "is a key in PEM, not a secret; production refuses it")
 		p.addIf(c.SecretKey.Guessable(), "JWT_SECRET_KEY", "is a well-known or guessable text, which production refuses")
 	}
 }

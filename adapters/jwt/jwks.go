@@ -19,7 +19,7 @@ const maxDocument = 1 << 20
 
 // Errors of a fetch other than those of the network.
 var (
-	errBadStatus   = errors.New("the key set's endpoint did not answer 200")
+	errBadStatus   = errors.New("the response for the key set has not status 200")
 	errBigDocument = errors.New("the key set is over 1 MiB")
 )
 
@@ -58,7 +58,7 @@ func newRemoteKeys(c Config, log *slog.Logger, changed func()) *remoteKeys {
 }
 
 // find returns the keys of an id from the set in memory. An unknown id requests a fetch,
-// which runs after the answer. find returns SERVICE_UNAVAILABLE for the id until a fetch has
+// which runs after find has returned. find returns SERVICE_UNAVAILABLE for the id until a fetch has
 // succeeded that began after the id was first seen, and then AUTHENTICATION_ERROR with the
 // cause "key".
 func (r *remoteKeys) find(kid string) ([]any, error) {
@@ -180,18 +180,18 @@ func (r *remoteKeys) fetch(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	request.Header.Set("Accept", "application/jwk-set+json, application/json")
-	answer, err := r.client.Do(request)
+	res, err := r.client.Do(request)
 	if failed, ok := errors.AsType[*url.Error](err); ok {
 		err = failed.Err // the address may hold credentials
 	}
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = answer.Body.Close() }()
-	if answer.StatusCode != http.StatusOK {
+	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode != http.StatusOK {
 		return nil, errBadStatus
 	}
-	document, err := io.ReadAll(io.LimitReader(answer.Body, maxDocument+1))
+	document, err := io.ReadAll(io.LimitReader(res.Body, maxDocument+1))
 	if err == nil && len(document) > maxDocument {
 		err = errBigDocument
 	}

@@ -51,14 +51,14 @@ func (c Config) staticKey() (any, error) {
 func parsePEM(algorithm, setting, text string) (any, error) {
 	block, rest := pem.Decode([]byte(text))
 	if block != nil && strings.TrimSpace(string(rest)) != "" {
-		return nil, domain.Misconfigured(setting, "has something behind its first PEM block; one public key belongs here")
+		return nil, domain.Misconfigured(setting, "has data behind its first PEM block; it must be one public key")
 	}
 	key, err := jwk.ParseKey([]byte(text), jwk.WithPEM(true))
 	if err != nil {
-		return nil, domain.Misconfigured(setting, "is no public key in PEM")
+		return nil, domain.Misconfigured(setting, "is not a public key in PEM")
 	}
 	if private, _ := jwk.IsPrivateKey(key); private {
-		return nil, domain.Misconfigured(setting, "is a private key; the public key belongs here")
+		return nil, domain.Misconfigured(setting, "is a private key; it must be the public key")
 	}
 	raw, err := rawKey(key)
 	if err != nil || !fits(algorithm, raw) {
@@ -68,7 +68,7 @@ func parsePEM(algorithm, setting, text string) (any, error) {
 }
 
 // errUnsupportedKey is returned for a type of key that no supported algorithm uses.
-var errUnsupportedKey = errors.New("key of a foreign kind")
+var errUnsupportedKey = errors.New("unsupported type of key")
 
 // rawKey returns the standard library's key of a jwx key.
 func rawKey(key jwk.Key) (any, error) {

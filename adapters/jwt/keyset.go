@@ -36,7 +36,7 @@ func parseKeySet(algorithm string, document []byte) (*keySet, error) {
 		Keys []json.RawMessage `json:"keys"`
 	}
 	if err := json.Unmarshal(document, &d); err != nil {
-		return nil, errors.New("the key set is no JSON object with keys")
+		return nil, errors.New("the key set is not a JSON object with keys")
 	}
 	set := &keySet{byID: map[string][]any{}}
 	for _, text := range d.Keys[:min(len(d.Keys), maxKeys)] {

@@ -15,15 +15,14 @@ import (
 type Claims struct {
 	// User becomes "sub".
 	User string
-	// Org becomes the first of the configured organisation claims; empty, the
-	// token names none.
+	// Org becomes the first of the configured organisation claims; empty leaves it out.
 	Org string
 	// Issued becomes "iat"; the zero time leaves it out.
 	Issued time.Time
-	// Expires becomes "exp", in whole seconds; the zero time leaves it out,
-	// which makes a token that every validator refuses.
+	// Expires becomes "exp", in whole seconds; the zero time leaves it out, so that every
+	// validator refuses the token.
 	Expires time.Time
-	// Others are set last and win over all of the above.
+	// Others replace all of the above.
 	Others map[string]any
 }
 

@@ -109,8 +109,8 @@ func checkHeader(header members, algorithm string) error {
 }
 
 // accessType reports whether a header's "typ" names a plain or an access token
-// (RFC 7519 section 5.1, RFC 9068); other media types are other protocols'
-// tokens, which must not pass for ours (RFC 8725 section 3.11).
+// (RFC 7519 section 5.1, RFC 9068). Tokens of other protocols have other types and must be
+// refused (RFC 8725 section 3.11).
 func accessType(typ string) bool {
 	switch strings.TrimPrefix(strings.ToLower(typ), "application/") {
 	case "jwt", "at+jwt":

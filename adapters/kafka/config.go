@@ -12,7 +12,8 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// PublisherConfig configures a Publisher.
+// PublisherConfig contains the brokers, the publish timeout and the security settings of a
+// Publisher.
 type PublisherConfig struct {
 	// Brokers of the cluster, host:port, separated by commas. The other brokers are found through them.
 	Brokers string `env:"KAFKA_BOOTSTRAP_SERVERS" alias:"KAFKA_BOOTSTRAP_SERVERS" envDefault:"kafka:9092"`
@@ -21,7 +22,7 @@ type PublisherConfig struct {
 	Security
 }
 
-// ConsumerConfig configures a Consumer.
+// ConsumerConfig contains the brokers, topic, group and limits of a Consumer.
 type ConsumerConfig struct {
 	// Brokers of the cluster, host:port, separated by commas. The other brokers are found through them.
 	Brokers string `env:"KAFKA_BOOTSTRAP_SERVERS" alias:"KAFKA_BOOTSTRAP_SERVERS" envDefault:"localhost:9092"`

@@ -28,7 +28,8 @@ const (
 	maxReason = 512
 )
 
-// recordState is a record with its failed attempts. It is not safe for concurrent use.
+// recordState is a record with the counts of its panics, failures of unknown cause and failed
+// look-ups, which decide when retrying ends. It is not safe for concurrent use.
 type recordState struct {
 	record  kafkago.Message
 	lookups *lookups // of the record's partition

@@ -55,7 +55,8 @@ type batchSpan struct {
 	appendTime bool
 }
 
-// fetched is the result of one fetch.
+// fetched holds the batches and records that were read from the broker a second time, for a
+// record whose batch attributes or null values the library does not keep.
 type fetched struct {
 	spans []batchSpan
 	// originals are the records from the requested offset on, by offset: the requested one

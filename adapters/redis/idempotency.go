@@ -26,10 +26,11 @@ const (
 	idempotencyTimeout = 500 * time.Millisecond
 )
 
-// Prefixes of values. The ticket follows runningPrefix; the digest of the request, a space
-// and the response follow answeredPrefix.
+// The value of an idempotency key begins with one of these prefixes.
 const (
-	runningPrefix  = "running "
+	// runningPrefix precedes the ticket of a running request, which ends with its digest.
+	runningPrefix = "running "
+	// answeredPrefix precedes the digest of a completed request, a space and its response.
 	answeredPrefix = "answered "
 )
 

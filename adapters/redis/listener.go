@@ -22,11 +22,12 @@ import (
 const (
 	// followTimeout is the maximum wait for one confirmation.
 	followTimeout = 5 * time.Second
-	// maxConnections is the maximum number of connections of the subscription, one per core.
+	// maxConnections limits the default number of connections of the subscription, which is
+	// one per core; a configured number is not limited.
 	// The goroutine of a connection also writes to its users' sockets, so that more
 	// connections than cores do not deliver sooner.
 	maxConnections = 4
-	// defaultLinger outlasts a page reload and a client's first reconnect.
+	// defaultLinger is how long a subscription is kept after its last follower. It outlasts a page reload and a client's first reconnect.
 	defaultLinger = 5 * time.Second
 )
 

@@ -73,8 +73,8 @@ redis.call('SET', KEYS[2], id, 'PX', ARGV[4])
 return {id, '0'}
 `
 
-// Notifier stores notifications in the users' logs and publishes them on the users'
-// channels, in one script.
+// Notifier stores a notification in its user's log and publishes it on the user's channel,
+// atomically in one script and once per event id, so that it is safe to repeat.
 type Notifier struct {
 	rdb     goredis.UniversalClient
 	prefix  ChannelPrefix

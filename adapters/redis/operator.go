@@ -48,15 +48,15 @@ func (o *Operator) Publish(ctx context.Context, p ChannelPrefix, user domain.Use
 
 // Sessions returns the user's connections on all nodes, oldest first. It also returns those of
 // a killed node, for up to 30 s. Errors as for Disconnect.
-func (o *Operator) Sessions(ctx context.Context, user domain.UserID) ([]domain.Session, error) {
+func (o *Operator) Sessions(ctx context.Context, user domain.UserID) ([]domain.SessionInfo, error) {
 	members, err := o.list.Run(ctx, o.rdb, []string{quotaKey(user)}).StringSlice()
 	if err != nil {
 		return nil, redisError("redis.Sessions", err, o.timeout)
 	}
-	sessions := make([]domain.Session, len(members))
+	sessions := make([]domain.SessionInfo, len(members))
 	for i, member := range members {
 		sessions[i] = parseMember(member)
 	}
-	slices.SortStableFunc(sessions, func(a, b domain.Session) int { return a.Since.Compare(b.Since) })
+	slices.SortStableFunc(sessions, func(a, b domain.SessionInfo) int { return a.Since.Compare(b.Since) })
 	return sessions, nil
 }

@@ -29,14 +29,14 @@ func newLease(user domain.UserID, session, node string) *lease {
 }
 
 // parseMember parses a member. A member of another form becomes a session with only an id.
-func parseMember(member string) domain.Session {
+func parseMember(member string) domain.SessionInfo {
 	id, rest, _ := strings.Cut(member, " ")
 	since, node, _ := strings.Cut(rest, " ")
 	began, err := time.Parse(sinceFormat, since)
 	if err != nil {
-		return domain.Session{ID: member}
+		return domain.SessionInfo{ID: member}
 	}
-	return domain.Session{ID: id, Node: node, Since: began}
+	return domain.SessionInfo{ID: id, Node: node, Since: began}
 }
 
 // heldLeases is the leases of this node's sessions.

@@ -9,7 +9,7 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// LimiterConfig is the timeout of a decision.
+// LimiterConfig sets the timeout of one round trip of the RateLimiter to Redis.
 type LimiterConfig struct {
 	// Timeout is the timeout of the round trip to Redis that decides about a request. After a
 	// timeout each node decides alone until Redis answers again.

@@ -6,8 +6,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/gorilla/websocket"
-
-	"github.com/huleedu/edge/domain"
 )
 
 // The bounds of a reason: maxReason in bytes, the payload of a control frame without
@@ -23,25 +21,20 @@ func (c Close) payload(correlation string) []byte {
 }
 
 // Reason returns the text of the close frame: compact JSON of at most 123 bytes, or
-// an empty string.
+// an empty string for a close without a code. A correlation id that is not plain is
+// omitted; the message gets the remaining room.
 func (c Close) Reason(correlation string) string {
 	if c.Status == ConnectionLimit {
 		correlation = "" // clients compare the whole reason
 	}
-	return reason(c.Code, c.Message, correlation)
-}
-
-// reason returns compact JSON of at most maxReason bytes. A correlation id that is
-// not plain is omitted; the message gets the remaining room.
-func reason(code domain.Code, message, correlation string) string {
-	if code == "" {
+	if c.Code == "" {
 		return ""
 	}
-	head, tail := `{"error_code":"`+string(code)+`","message":"`, `"}`
+	head, tail := `{"error_code":"`+string(c.Code)+`","message":"`, `"}`
 	if isPlain(correlation) {
 		tail = `","correlation_id":"` + correlation + `"}`
 	}
-	return head + truncate(message, maxReason-len(head)-len(tail)) + tail
+	return head + truncate(c.Message, maxReason-len(head)-len(tail)) + tail
 }
 
 // isPlain reports whether the id needs no escape and is short enough for every code.

@@ -67,7 +67,7 @@ func FuzzReason(f *testing.F) {
 	f.Add("ååååååååååååååååååååååååååååååååååååååååååååååååååååååååååååååååå", "not\"plain")
 	f.Fuzz(func(t *testing.T, message, correlation string) {
 		for _, code := range domain.Codes() {
-			text := reason(code, message, correlation)
+			text := Close{Code: code, Message: message}.Reason(correlation)
 			if len(text) > maxReason || !utf8.ValidString(text) {
 				t.Fatalf("%d bytes: %q", len(text), text)
 			}

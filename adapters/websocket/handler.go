@@ -169,7 +169,7 @@ func (h *Handler) openSession(ctx context.Context, caller domain.Caller, from do
 		c.conn.tokenExpiry = caller.Expires
 	}
 	var err error
-	c.session, err = h.manager.Open(ctx, delivery.Request{Caller: caller, ID: uuid.NewString(), From: from, Conn: c})
+	c.session, err = h.manager.Open(ctx, delivery.SessionRequest{User: caller.User, ID: uuid.NewString(), From: from, Conn: c})
 	if errors.Is(err, delivery.ErrDraining) {
 		return nil, nodeUnavailable()
 	}

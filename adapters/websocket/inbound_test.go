@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/pause"
 )
 
 // expiring makes each token expire after the given time from its validation.
@@ -27,7 +28,7 @@ func TestRefreshExtendsTheSession(t *testing.T) {
 	n := newNode(t, settings(), expiring(400*time.Millisecond))
 	c, begin := n.mustDial(t, "u1"), time.Now()
 	for range 4 {
-		<-time.After(200 * time.Millisecond)
+		pause.For(200*time.Millisecond, "half of the token's life must pass")
 		c.sendText(t, `{"type":"refresh","token":"u1"}`)
 		text, err := c.Next()
 		require.NoError(t, err)
@@ -69,7 +70,7 @@ func TestRefreshWithoutExpiry(t *testing.T) {
 	c.sendText(t, `{"type":"refresh","token":"u1"}`)
 	_, err := c.Next()
 	require.NoError(t, err)
-	<-time.After(200 * time.Millisecond)
+	pause.For(200*time.Millisecond, "the token's life must pass without an event")
 	c.sendText(t, `{"type":"ping"}`)
 	text, err := c.Next()
 	require.NoError(t, err)

@@ -27,6 +27,7 @@ import (
 	"github.com/huleedu/edge/app/delivery"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
+	"github.com/huleedu/edge/test/pause"
 )
 
 const correlation = "0a8e3f9c-6f0e-4a56-9d0e-2f6f0f6b7c11"
@@ -94,7 +95,7 @@ func (r *stubDependencies) Acquire(_ context.Context, user domain.UserID, sessio
 }
 
 func (r *stubDependencies) Release(_ domain.UserID, session string) {
-	<-time.After(r.slow)
+	pause.For(r.slow, "the delay of the stub is the input")
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.leases, session)

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/pause"
 )
 
 // browserClient is an existing browser client. It reconnects after each close: one second
@@ -40,7 +41,7 @@ func (p *browserClient) run(lasts time.Duration, dial func() (*client, error)) {
 		if attempts == 5 {
 			return
 		}
-		<-time.After(time.Second << attempts)
+		pause.For(time.Second<<attempts, "simulated: the callers run in synctest")
 	}
 }
 

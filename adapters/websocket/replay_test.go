@@ -16,6 +16,7 @@ import (
 
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
+	"github.com/huleedu/edge/test/pause"
 )
 
 // keep publishes a notification of the given size for u1 and returns its frame and
@@ -212,7 +213,7 @@ func TestGap(t *testing.T) {
 			n := newNode(t, settings(), func(n *node) { n.past = &failingLog{NotificationLog: n.bus, times: -1} })
 			frame := func() string { f, _ := n.keep(t, 1); return f }
 			old := frame()
-			<-time.After(1100 * time.Millisecond) // older than what a new connection gets
+			pause.For(1100*time.Millisecond, "the entry must become older than the gap of a new connection")
 			resumed, plain := n.resume(t, "0"), n.mustDial(t, "u1")
 			resumed.expect(t, old)
 			first := frame()

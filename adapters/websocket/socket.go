@@ -97,7 +97,7 @@ func (c *socket) Close(reason error) (sent bool) {
 		return true
 	}
 	conn := peer.WebsocketConnection()
-	err := conn.WriteControl(websocket.CloseMessage, frame.payload(c.session.Correlation()), time.Now().Add(closeWriteTimeout))
+	err := conn.WriteControl(websocket.CloseMessage, frame.payload(c.session.Correlation), time.Now().Add(closeWriteTimeout))
 	c.conn.setCloseDeadline(time.Now().Add(closeAnswerTimeout))
 	return err == nil
 }
@@ -177,5 +177,5 @@ func (c *socket) finish() {
 	c.manager.log.Info("connection ended",
 		slog.Int("close_code", int(end.Status)), slog.String("error_code", string(end.Code)),
 		slog.Float64("lasted_seconds", lasted.Seconds()),
-		slog.String("user_id", string(c.session.Caller().User)), slog.String("correlation_id", c.session.Correlation()))
+		slog.String("user_id", string(c.session.User)), slog.String("correlation_id", c.session.Correlation))
 }

@@ -59,20 +59,14 @@ func (s *deliverySpans) Record(ctx context.Context, d delivery.Delivery) {
 
 // startValidation starts the span of the token's validation.
 func (s spans) startValidation(ctx context.Context, hasToken bool) (context.Context, trace.Span) {
-	ctx, span := s.tracer.Start(ctx, "websocket.validate_token")
-	if span.IsRecording() {
-		span.SetAttributes(attribute.Bool("has_token", hasToken), correlationOf(ctx))
-	}
-	return ctx, span
+	return s.tracer.Start(ctx, "websocket.validate_token",
+		trace.WithAttributes(attribute.Bool("has_token", hasToken), correlationOf(ctx)))
 }
 
 // startConnect starts the span of an authenticated handshake up to the upgrade.
 func (s spans) startConnect(ctx context.Context, user domain.UserID) (context.Context, trace.Span) {
-	ctx, span := s.tracer.Start(ctx, "websocket.connect")
-	if span.IsRecording() {
-		span.SetAttributes(attribute.String("user.id", string(user)), correlationOf(ctx))
-	}
-	return ctx, span
+	return s.tracer.Start(ctx, "websocket.connect",
+		trace.WithAttributes(attribute.String("user.id", string(user)), correlationOf(ctx)))
 }
 
 func correlationOf(ctx context.Context) attribute.KeyValue {

@@ -26,7 +26,7 @@ func (h *Hub) Drain(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 	}
-	h.log.WarnContext(ctx, "connections are cut that did not answer their close frame", "count", h.abortAll())
+	h.parts.Log.WarnContext(ctx, "connections are cut that did not answer their close frame", "count", h.abortAll())
 	select {
 	case <-empty:
 		return nil
@@ -44,10 +44,12 @@ func (h *Hub) Shed(ctx context.Context, reason error, over time.Duration) {
 	}
 	begin, gap := time.Now(), over/time.Duration(len(sessions))
 	for i, s := range sessions {
-		if !sleepUntil(ctx, begin.Add(time.Duration(i)*gap)) {
+		select {
+		case <-ctx.Done():
 			return
+		case <-time.After(time.Until(begin.Add(time.Duration(i) * gap))):
+			s.Close(reason)
 		}
-		s.Close(reason)
 	}
 }
 
@@ -69,16 +71,4 @@ func (s *Session) cut() {
 	defer s.Recover()
 	defer s.conn.Abort()
 	s.Abort(ErrRestart)
-}
-
-// sleepUntil waits until t. It returns false when ctx is done before.
-func sleepUntil(ctx context.Context, t time.Time) bool {
-	timer := time.NewTimer(time.Until(t))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -67,11 +67,12 @@ type fakeConnection struct {
 	closing []error // the reasons of the Closing calls
 	checked int
 	// closed and aborted have an element for each call of Close and Abort.
-	closed, aborted chan error
+	closed  chan error
+	aborted chan struct{}
 }
 
 func newFakeConnection() *fakeConnection {
-	return &fakeConnection{closed: make(chan error, 10), aborted: make(chan error, 10)}
+	return &fakeConnection{closed: make(chan error, 10), aborted: make(chan struct{}, 10)}
 }
 
 func (c *fakeConnection) TrySend(payload []byte) (sent bool) {
@@ -92,7 +93,7 @@ func (c *fakeConnection) Close(reason error) (sent bool) {
 	return true
 }
 
-func (c *fakeConnection) Abort() { c.aborted <- nil }
+func (c *fakeConnection) Abort() { c.aborted <- struct{}{} }
 
 // Check counts the calls.
 func (c *fakeConnection) Check() {
@@ -135,7 +136,7 @@ func newTestHub(c Config) *testHub {
 func (h *testHub) open(t *testing.T, user domain.UserID, conn *fakeConnection) *Session {
 	t.Helper()
 	h.Enter()
-	s, err := h.Open(t.Context(), Request{Caller: domain.Caller{User: user}, ID: "s1", Conn: conn})
+	s, err := h.Open(t.Context(), SessionRequest{User: user, ID: "s1", Conn: conn})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,10 +13,10 @@ import (
 // user is subscribed: later messages arrive live. Errors: those of the log.
 func (h *Hub) resume(ctx context.Context, user domain.UserID, from domain.Position) (first []byte, at domain.Position, page domain.Replay, err error) {
 	if from == domain.PositionLive {
-		at, err = h.history.Last(ctx, user)
+		at, err = h.parts.History.Last(ctx, user)
 		return positionFrame(at), at, domain.Replay{Complete: true}, err
 	}
-	page, err = h.history.Since(ctx, user, from)
+	page, err = h.parts.History.Since(ctx, user, from)
 	if !page.Complete {
 		return incompleteFrame(from, page.Oldest), "", page, err
 	}
@@ -30,12 +30,12 @@ func (h *Hub) resume(ctx context.Context, user domain.UserID, from domain.Positi
 // complete. Errors: those of the log.
 func (h *Hub) catchUp(ctx context.Context, user domain.UserID, missing domain.MissedRange) (domain.Replay, error) {
 	if missing.After != "" {
-		page, err := h.history.Since(ctx, user, missing.After)
+		page, err := h.parts.History.Since(ctx, user, missing.After)
 		if err != nil || page.Complete || missing.Since.IsZero() {
 			return page, err
 		}
 	}
-	return h.history.Recent(ctx, user, time.Since(missing.Since))
+	return h.parts.History.Recent(ctx, user, time.Since(missing.Since))
 }
 
 // positionFrame tells a client its position before its first notification.

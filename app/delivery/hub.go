@@ -39,13 +39,8 @@ type Parts struct {
 // it and so implements ports.ConnectionManager.
 type Hub struct {
 	*Admission
+	parts    Parts
 	config   Config
-	quota    ports.ConnectionQuota
-	listener ports.MessageListener
-	history  ports.NotificationLog
-	observer ports.Observer
-	log      *slog.Logger
-	tracer   Tracer
 	registry *registry
 	replays  workers // they read the next pages of logs
 	lookups  workers // they find the traces of kept notifications
@@ -62,8 +57,7 @@ var (
 func NewHub(c Config, p Parts) *Hub {
 	admission := &Admission{limit: c.MaxSessions}
 	return &Hub{
-		Admission: admission, config: c, quota: p.Quota, listener: p.Listener, history: p.History,
-		observer: p.Observer, log: p.Log, tracer: p.Tracer, registry: newRegistry(),
+		Admission: admission, parts: p, config: c, registry: newRegistry(),
 		replays: workers{admission: admission, limit: maxReplayWorkers},
 		lookups: workers{admission: admission, limit: 1},
 	}

@@ -14,9 +14,9 @@ const positionTimeout = time.Second
 // ErrDraining is returned by Open once the hub drains.
 var ErrDraining = errors.New("the node drains and accepts no session")
 
-// Request is a caller's request for a session.
-type Request struct {
-	Caller domain.Caller
+// SessionRequest is a user's request for a session.
+type SessionRequest struct {
+	User domain.UserID
 	// ID is a UUID that identifies the session's lease in the quota.
 	ID string
 	// From is the position after which the client wants to resume; empty to replay
@@ -26,16 +26,16 @@ type Request struct {
 	Conn Connection
 }
 
-// Open returns a new session of the caller: it registers the session, reads the
+// Open returns a new session of the user: it registers the session, reads the
 // position of the user's log, acquires a lease, subscribes and reads what the client
 // missed. The order ensures that no message is missed that is published from now on.
 // The transport then completes its handshake and calls Attach, and End at the end, or
 // Dismiss. A failure undoes the steps in reverse order. Errors: ErrDraining,
 // QUOTA_EXCEEDED, and those of the listener and of the log.
-func (h *Hub) Open(ctx context.Context, r Request) (*Session, error) {
+func (h *Hub) Open(ctx context.Context, r SessionRequest) (*Session, error) {
 	s := &Session{
-		hub: h, conn: r.Conn, caller: r.Caller, id: r.ID,
-		correlation: domain.RequestContextOf(ctx).CorrelationID, createdAt: time.Now(),
+		User: r.User, Correlation: domain.RequestContextOf(ctx).CorrelationID,
+		hub: h, conn: r.Conn, id: r.ID, createdAt: time.Now(),
 	}
 	if r.From != "" {
 		s.queue.beginReplay()
@@ -46,12 +46,12 @@ func (h *Hub) Open(ctx context.Context, r Request) (*Session, error) {
 	if r.From == "" {
 		s.notePosition(ctx)
 	}
-	if err := h.acquireUser(ctx, r.Caller.User, r.ID); err != nil {
+	if err := h.acquireUser(ctx, r.User, r.ID); err != nil {
 		h.registry.discard(s)
 		return nil, err
 	}
 	if err := s.loadMissed(ctx, r.From); err != nil {
-		h.releaseUser(r.Caller.User, r.ID)
+		h.releaseUser(r.User, r.ID)
 		h.registry.discard(s)
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func (h *Hub) Open(ctx context.Context, r Request) (*Session, error) {
 func (s *Session) notePosition(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, positionTimeout)
 	defer cancel()
-	if at, err := s.hub.history.Last(ctx, s.caller.User); err == nil {
+	if at, err := s.hub.parts.History.Last(ctx, s.User); err == nil {
 		s.queue.setPosition(at)
 	}
 }
@@ -74,11 +74,11 @@ func (s *Session) notePosition(ctx context.Context) {
 // acquireUser acquires a lease of the user's quota and subscribes to the user's
 // messages. A failure undoes the steps.
 func (h *Hub) acquireUser(ctx context.Context, user domain.UserID, session string) error {
-	if err := h.quota.Acquire(ctx, user, session); err != nil {
+	if err := h.parts.Quota.Acquire(ctx, user, session); err != nil {
 		return err
 	}
-	if err := h.listener.Follow(ctx, user); err != nil {
-		h.quota.Release(user, session)
+	if err := h.parts.Listener.Follow(ctx, user); err != nil {
+		h.parts.Quota.Release(user, session)
 		return err
 	}
 	return nil
@@ -86,13 +86,13 @@ func (h *Hub) acquireUser(ctx context.Context, user domain.UserID, session strin
 
 // releaseUser undoes acquireUser, in reverse order.
 func (h *Hub) releaseUser(user domain.UserID, session string) {
-	h.listener.Unfollow(user)
-	h.quota.Release(user, session)
+	h.parts.Listener.Unfollow(user)
+	h.parts.Quota.Release(user, session)
 }
 
 // Reclaim makes all nodes end the user's sessions whose clients do not answer, so that
 // their leases become free.
 func (h *Hub) Reclaim(ctx context.Context, user domain.UserID) {
 	h.Check(user) // this node does not depend on the store
-	h.quota.Reclaim(ctx, user)
+	h.parts.Quota.Reclaim(ctx, user)
 }

@@ -37,14 +37,14 @@ func TestOpenUndoesItselfOnFailure(t *testing.T) {
 			return errUnreadable
 		}, []string{"acquire u1 s1", "follow u1", "unfollow u1", "release u1 s1"}},
 		"drain": {func(h *testHub) error {
-			h.Admission.close()
+			h.close()
 			return ErrDraining
 		}, []string{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newTestHub(Config{})
 			want := c.fail(h)
-			_, err := h.Open(t.Context(), Request{Caller: domain.Caller{User: "u1"}, ID: "s1", From: "0-0", Conn: newFakeConnection()})
+			_, err := h.Open(t.Context(), SessionRequest{User: "u1", ID: "s1", From: "0-0", Conn: newFakeConnection()})
 			require.ErrorIs(t, err, want)
 			require.Equal(t, c.want, h.deps.recorded())
 			require.Zero(t, h.Total())

@@ -46,7 +46,7 @@ func (r *registry) add(s *Session, allowed func() bool) bool {
 		return false
 	}
 	r.total++
-	r.users[s.caller.User] = append(slices.Clip(r.users[s.caller.User]), s)
+	r.users[s.User] = append(slices.Clip(r.users[s.User]), s)
 	return true
 }
 
@@ -57,12 +57,12 @@ func (r *registry) remove(s *Session) {
 	defer r.mu.Unlock()
 	r.total--
 	r.closing[s] = struct{}{}
-	rest := slices.DeleteFunc(slices.Clone(r.users[s.caller.User]), func(other *Session) bool { return other == s })
+	rest := slices.DeleteFunc(slices.Clone(r.users[s.User]), func(other *Session) bool { return other == s })
 	if len(rest) == 0 {
-		delete(r.users, s.caller.User)
+		delete(r.users, s.User)
 		return
 	}
-	r.users[s.caller.User] = rest
+	r.users[s.User] = rest
 }
 
 // forget ends the memory of a removed session.

@@ -31,7 +31,7 @@ func (s *Session) loadMissed(ctx context.Context, from domain.Position) error {
 	if from == "" {
 		return nil
 	}
-	first, at, page, err := s.hub.resume(ctx, s.caller.User, from)
+	first, at, page, err := s.hub.resume(ctx, s.User, from)
 	if err == nil {
 		s.perform(s.queue.addPage(first, parseStreamID(at), page))
 	}
@@ -78,7 +78,7 @@ func (s *Session) loadPage() (again bool) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), pageTimeout)
 	defer cancel()
-	page, err := s.hub.catchUp(ctx, s.caller.User, missing)
+	page, err := s.hub.catchUp(ctx, s.User, missing)
 	switch {
 	case err == nil && page.Complete:
 		s.perform(s.queue.addPage(nil, streamID{}, page))

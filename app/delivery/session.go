@@ -11,24 +11,21 @@ import (
 // Session is one connection of a user, from its registration during the handshake to
 // its end. Hub.Open creates it. Its methods are safe for concurrent use.
 type Session struct {
-	hub         *Hub
-	conn        Connection
-	caller      domain.Caller
-	id          string // identifies the lease in the quota
-	correlation string
-	createdAt   time.Time
-	queue       sendQueue
-	acceptedAt  time.Time // set by Attach; zero: the handshake did not complete
-	attached    atomic.Bool
-	held        atomic.Bool           // the session holds a lease and a subscription
-	reason      atomic.Pointer[error] // why the session ends; the first reason wins
+	// User is the receiver of the messages, and Correlation the correlation id of the
+	// handshake. They must not be changed.
+	User        domain.UserID
+	Correlation string
+
+	hub        *Hub
+	conn       Connection
+	id         string // identifies the lease in the quota
+	createdAt  time.Time
+	queue      sendQueue
+	acceptedAt time.Time // set by Attach; zero: the handshake did not complete
+	attached   atomic.Bool
+	held       atomic.Bool           // the session holds a lease and a subscription
+	reason     atomic.Pointer[error] // why the session ends; the first reason wins
 }
-
-// Caller returns the user of the session.
-func (s *Session) Caller() domain.Caller { return s.caller }
-
-// Correlation returns the correlation id of the handshake.
-func (s *Session) Correlation() string { return s.correlation }
 
 // Reason returns why the session ends; nil while it does not.
 func (s *Session) Reason() error {
@@ -42,7 +39,7 @@ func (s *Session) Reason() error {
 func (s *Session) Attach() {
 	s.acceptedAt = time.Now()
 	s.attached.Store(true)
-	s.hub.observer.Observe(domain.ConnectionAccepted{})
+	s.hub.parts.Observer.Observe(domain.ConnectionAccepted{})
 	s.perform(s.queue.attach())
 }
 
@@ -91,11 +88,11 @@ func (s *Session) End() (lasted time.Duration, accepted bool) {
 	s.release()
 	s.countFailed(s.queue.discard(), domain.WriteFailed)
 	if s.acceptedAt.IsZero() {
-		s.hub.observer.Observe(domain.ConnectionRejected{})
+		s.hub.parts.Observer.Observe(domain.ConnectionRejected{})
 		return 0, false
 	}
 	lasted = time.Since(s.acceptedAt)
-	s.hub.observer.Observe(domain.ConnectionEnded{Duration: lasted})
+	s.hub.parts.Observer.Observe(domain.ConnectionEnded{Duration: lasted})
 	return lasted, true
 }
 
@@ -105,7 +102,7 @@ func (s *Session) Dismiss() {
 	s.hub.registry.forget(s)
 }
 
-// Recover, deferred, ends this session instead of the process when the deferring
+// Recover ends, as a deferred function, this session instead of the process when the deferring
 // function panics.
 func (s *Session) Recover() {
 	cause := recover()
@@ -117,7 +114,7 @@ func (s *Session) Recover() {
 			s.conn.Abort()
 		}
 	}()
-	s.hub.log.Error("session panicked", slog.Any("panic", cause), slog.String("correlation_id", s.correlation))
+	s.hub.parts.Log.Error("session panicked", slog.Any("panic", cause), slog.String("correlation_id", s.Correlation))
 	s.Abort(domain.Unknown(nil))
 }
 
@@ -179,10 +176,10 @@ func (s *Session) recordSent() nextStep {
 	switch {
 	case !known:
 	case m.isDelivery():
-		s.hub.observer.Observe(domain.MessageSent{Bytes: len(m.payload), Latency: time.Since(m.received)})
+		s.hub.parts.Observer.Observe(domain.MessageSent{Bytes: len(m.payload), Latency: time.Since(m.received)})
 		s.traceDelivery(m)
 	case m.isKept():
-		s.hub.observer.Observe(domain.MessageReplayed{Bytes: len(m.payload)})
+		s.hub.parts.Observer.Observe(domain.MessageReplayed{Bytes: len(m.payload)})
 	}
 	return next
 }
@@ -210,13 +207,13 @@ func (s *Session) setReason(reason error) bool {
 func (s *Session) release() {
 	if s.held.CompareAndSwap(true, false) {
 		s.hub.registry.remove(s)
-		s.hub.releaseUser(s.caller.User, s.id)
+		s.hub.releaseUser(s.User, s.id)
 	}
 }
 
 // countFailed observes messages that could not be delivered.
 func (s *Session) countFailed(n int, why domain.FailureReason) {
 	for range n {
-		s.hub.observer.Observe(domain.MessageFailed{Reason: why})
+		s.hub.parts.Observer.Observe(domain.MessageFailed{Reason: why})
 	}
 }

@@ -17,8 +17,9 @@ func testConfig() Config {
 	return Config{QueueMessages: 3, QueueBytes: 1 << 10, DrainTimeout: 10 * time.Second, DrainSpread: time.Second}
 }
 
-func message(user domain.UserID, payload string) domain.Message {
-	return domain.Message{User: user, Payload: []byte(payload), Received: time.Now()}
+// message returns a message to u1.
+func message(payload string) domain.Message {
+	return domain.Message{User: "u1", Payload: []byte(payload), Received: time.Now()}
 }
 
 func TestSessionSendsOneMessageAtATime(t *testing.T) {
@@ -26,7 +27,7 @@ func TestSessionSendsOneMessageAtATime(t *testing.T) {
 	conn.blocked = true
 	s := h.open(t, "u1", conn)
 	for _, text := range []string{"0", "1", "2"} {
-		require.Equal(t, 1, h.Send(message("u1", text)))
+		require.Equal(t, 1, h.Send(message(text)))
 	}
 	require.Empty(t, conn.messages(), "there is no connection yet")
 	s.Attach()
@@ -37,7 +38,7 @@ func TestSessionSendsOneMessageAtATime(t *testing.T) {
 	s.Sent()
 	require.Equal(t, []string{"0", "1", "2"}, conn.messages())
 	conn.blocked = false
-	require.Equal(t, 1, h.Send(message("u1", "3")))
+	require.Equal(t, 1, h.Send(message("3")))
 	require.Equal(t, []string{"0", "1", "2", "3"}, conn.messages())
 	h.end(s)
 	require.Len(t, factsOf[domain.MessageSent](h), 4)
@@ -49,11 +50,11 @@ func TestCloseFollowsTheQueuedMessages(t *testing.T) {
 	conn.blocked = true
 	s := h.open(t, "u1", conn)
 	s.Attach()
-	h.Send(message("u1", "0"))
-	h.Send(message("u1", "1"))
+	h.Send(message("0"))
+	h.Send(message("1"))
 	s.Close(errTest)
 	s.Close(ErrRestart)
-	require.Zero(t, h.Send(message("u1", "2")), "a closing session accepts no message")
+	require.Zero(t, h.Send(message("2")), "a closing session accepts no message")
 	require.Equal(t, []error{errTest}, conn.reasons(), "the first reason wins")
 	require.Equal(t, 1, h.Total(), "the queue is not empty yet")
 	s.Sent()
@@ -70,8 +71,8 @@ func TestAbortDropsTheQueuedMessages(t *testing.T) {
 	conn.blocked = true
 	s := h.open(t, "u1", conn)
 	s.Attach()
-	h.Send(message("u1", "0"))
-	h.Send(message("u1", "1"))
+	h.Send(message("0"))
+	h.Send(message("1"))
 	s.Abort(errTest)
 	require.ErrorIs(t, <-conn.closed, errTest)
 	require.Empty(t, conn.aborted, "the reason was sent")
@@ -90,9 +91,9 @@ func TestOverflowEndsTheSession(t *testing.T) {
 				s.Attach()
 			}
 			for range 3 {
-				require.Equal(t, 1, h.Send(message("u1", "x")))
+				require.Equal(t, 1, h.Send(message("x")))
 			}
-			require.Zero(t, h.Send(message("u1", "x")))
+			require.Zero(t, h.Send(message("x")))
 			if !attachFirst {
 				require.Empty(t, conn.closed)
 				s.Attach()

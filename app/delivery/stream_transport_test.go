@@ -63,8 +63,8 @@ func (m streamManager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer m.Leave()
 	c := &streamConn{control: http.NewResponseController(w), next: make(chan []byte, 1), closed: make(chan struct{})}
-	caller := domain.Caller{User: domain.UserID(r.URL.Query().Get("user"))}
-	s, err := m.Open(r.Context(), Request{Caller: caller, ID: uuid.NewString(), Conn: c})
+	user := domain.UserID(r.URL.Query().Get("user"))
+	s, err := m.Open(r.Context(), SessionRequest{User: user, ID: uuid.NewString(), Conn: c})
 	if err != nil {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return

@@ -33,7 +33,7 @@ type Delivery struct {
 // the trace in which it was published, which the log knows; a direct message has no
 // trace and starts one.
 func (s *Session) traceDelivery(m outboundMessage) {
-	tracer := s.hub.tracer
+	tracer := s.hub.parts.Tracer
 	if tracer == nil {
 		return
 	}
@@ -41,7 +41,7 @@ func (s *Session) traceDelivery(m outboundMessage) {
 	if !tracer.Sample(now) {
 		return
 	}
-	d := Delivery{User: s.caller.User, Bytes: len(m.payload), Received: m.received, Written: now}
+	d := Delivery{User: s.User, Bytes: len(m.payload), Received: m.received, Written: now}
 	if !m.isKept() {
 		tracer.Record(context.Background(), d)
 		return
@@ -59,8 +59,8 @@ func (s *Session) traceKept(at domain.Position, d Delivery) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), traceLookupTimeout)
 	defer cancel()
-	within, err := s.hub.history.Origin(ctx, d.User, at)
+	within, err := s.hub.parts.History.Origin(ctx, d.User, at)
 	if err == nil && within != ctx {
-		s.hub.tracer.Record(within, d)
+		s.hub.parts.Tracer.Record(within, d)
 	}
 }

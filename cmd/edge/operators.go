@@ -99,7 +99,7 @@ func (t tool) disconnect(ctx context.Context, o *redis.Operator, user domain.Use
 
 // waitClosed waits until the sessions are closed. It returns the ones that are
 // still open after disconnectTimeout or when ctx is done.
-func waitClosed(ctx context.Context, o *redis.Operator, user domain.UserID, of []domain.Session) ([]domain.Session, error) {
+func waitClosed(ctx context.Context, o *redis.Operator, user domain.UserID, of []domain.SessionInfo) ([]domain.SessionInfo, error) {
 	ticker := time.NewTicker(disconnectPollInterval)
 	defer ticker.Stop()
 	left := of
@@ -113,12 +113,12 @@ func waitClosed(ctx context.Context, o *redis.Operator, user domain.UserID, of [
 		if err != nil {
 			return left, err
 		}
-		left = slices.DeleteFunc(now, func(s domain.Session) bool { return !slices.Contains(of, s) })
+		left = slices.DeleteFunc(now, func(s domain.SessionInfo) bool { return !slices.Contains(of, s) })
 	}
 	return left, nil
 }
 
-func (t tool) printSessions(sessions []domain.Session) {
+func (t tool) printSessions(sessions []domain.SessionInfo) {
 	for _, s := range sessions {
 		t.printf("%s  %s  %s\n", s.Since.Format(time.RFC3339), s.Node, s.ID)
 	}

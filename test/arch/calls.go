@@ -2,6 +2,7 @@ package arch
 
 import (
 	"go/ast"
+	"go/token"
 	"slices"
 	"strings"
 )
@@ -26,19 +27,42 @@ func environment(s source) []finding {
 	return out
 }
 
-// noSleeping finds time.Sleep outside synctest.Test, where the clock is simulated.
+// pausePackage is the only package that may sleep. Its callers state why they do.
+const pausePackage = "test/pause"
+
+// noSleeping finds time.Sleep and, in tests, a receive from time.After, outside synctest.Test, where
+// the clock is simulated. A receive from time.After in a select is a time limit and valid.
 func noSleeping(s source) []finding {
-	var bubbles []ast.Node
+	if s.dir() == pausePackage {
+		return nil
+	}
+	var allowed []ast.Node
 	s.eachCall(func(call *ast.CallExpr) {
 		if s.callee(call) == "testing/synctest.Test" {
-			bubbles = append(bubbles, call)
+			allowed = append(allowed, call)
 		}
 	})
 	var out []finding
-	s.eachCall(func(call *ast.CallExpr) {
-		if s.callee(call) == "time.Sleep" && !insideAny(call, bubbles) {
-			out = append(out, s.found(call, "time.Sleep"))
+	ast.Inspect(s.tree, func(n ast.Node) bool {
+		if clause, ok := n.(*ast.CommClause); ok && clause.Comm != nil {
+			allowed = append(allowed, clause.Comm)
 		}
+		name := ""
+		switch n := n.(type) {
+		case *ast.CallExpr:
+			if s.callee(n) == "time.Sleep" {
+				name = "time.Sleep"
+			}
+		case *ast.UnaryExpr:
+			call, ok := n.X.(*ast.CallExpr)
+			if ok && n.Op == token.ARROW && s.callee(call) == "time.After" && (s.isTest() || s.within("test")) {
+				name = "<-time.After"
+			}
+		}
+		if name != "" && !insideAny(n, allowed) {
+			out = append(out, s.found(n, name))
+		}
+		return true
 	})
 	return out
 }

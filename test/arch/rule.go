@@ -23,7 +23,7 @@ func rules() []rule {
 		{"no init", "code that runs at import cannot be ordered, tested or omitted", noInit},
 		{"no package state", "all tests and both services in one process share a package variable", noPackageState},
 		{"environment", "only cmd reads settings, so that one page lists them and tests do not depend on the environment", environment},
-		{"no sleeping", "a sleep is too long on a fast machine and too short on a slow one: wait for the event, or use synctest", noSleeping},
+		{"no sleeping", "a sleep is too long on a fast machine and too short on a slow one: wait for the event, use synctest, or say in a call of pause.For why neither is possible", noSleeping},
 		{"bound calls", "a call without a context can continue after its request has ended", boundCalls},
 		{"handler values", "gin and net/http reuse a request's context and writer for the next request: code that runs after the handler would change another request", handlerValues},
 		{"one error writer", "all error responses have one format, written by adapters/httpserver/error_writer.go", oneErrorWriter},

@@ -87,6 +87,9 @@ func violations() map[string][]sample {
 		"no sleeping": {
 			{"app/a_test.go", "package app\n\nimport \"time\"\n\nfunc f() { time.Sleep(1) }\n"},
 			{"app/a_test.go", "package app\n\nimport (\n\"testing/synctest\"\n\"time\"\n)\n\nfunc f() { synctest.Test(nil, nil)\ntime.Sleep(1) }\n"},
+			{"app/a_test.go", "package app\n\nimport \"time\"\n\nfunc f() { <-time.After(1) }\n"},
+			{"app/a_test.go", "package app\n\nimport \"time\"\n\nfunc f() { for ; true; <-time.After(1) {\n} }\n"},
+			{"app/a_test.go", "package app\n\nimport \"time\"\n\nfunc f() { select { case <-c:\n<-time.After(1) } }\n"},
 		},
 		"bound calls": {{"adapters/x/a.go", "package x\n\nimport \"net/http\"\n\nfunc f() { http.NewRequest(\"GET\", \"\", nil) }\n"}},
 		"one error writer": {
@@ -137,7 +140,12 @@ func validSamples() map[string][]sample {
 			{"wire/sets.go", "package wire\n\nimport \"" + wireModule + "\"\n\nvar set = wire.NewSet()\n"},
 		},
 		"environment": {{"cmd/gateway/main.go", "package main\n\nimport \"os\"\n\nfunc f() { os.Getenv(\"A\") }\n"}},
-		"no sleeping": {{"app/a_test.go", "package app\n\nimport (\n\"testing/synctest\"\n\"time\"\n)\n\nfunc f() { synctest.Test(nil, func() { time.Sleep(1) }) }\n"}},
+		"no sleeping": {
+			{"app/a_test.go", "package app\n\nimport (\n\"testing/synctest\"\n\"time\"\n)\n\nfunc f() { synctest.Test(nil, func() { time.Sleep(1) }) }\n"},
+			{"app/a_test.go", "package app\n\nimport (\n\"testing/synctest\"\n\"time\"\n)\n\nfunc f() { synctest.Test(nil, func() { <-time.After(1) }) }\n"},
+			{"app/a_test.go", "package app\n\nimport \"time\"\n\nfunc f() { select { case <-time.After(1): case <-c: } }\n"},
+			{pausePackage + "/pause.go", "package pause\n\nimport \"time\"\n\nfunc F() { time.Sleep(1) }\n"},
+		},
 		"bound calls": {
 			{"adapters/x/a_test.go", "package x\n\nimport \"net/http\"\n\nfunc f() { http.Get(\"\") }\n"},
 			{"adapters/x/a.go", "package x\n\nimport \"net/http\"\n\nfunc f() { http.NewRequestWithContext(nil, \"GET\", \"\", nil) }\n"},

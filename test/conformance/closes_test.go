@@ -10,11 +10,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/huleedu/edge/wire"
-
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/test/frames"
 	"github.com/huleedu/edge/test/world"
+	"github.com/huleedu/edge/wire"
 )
 
 // TestClosesInNode and TestClosesInChromium check the close code and reason that the client's

@@ -12,13 +12,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/huleedu/edge/test/harness"
-
 	"github.com/google/uuid"
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/harness"
+	"github.com/huleedu/edge/test/pause"
 	"github.com/huleedu/edge/test/world"
 	"github.com/huleedu/edge/wire"
 )
@@ -163,7 +163,7 @@ type slowConn struct {
 
 func (s slowConn) Read(p []byte) (int, error) {
 	if s.slow.Load() {
-		<-time.After(time.Millisecond)
+		pause.For(time.Millisecond, "the rate of the slow connection is the input")
 		p = p[:min(len(p), 16<<10)]
 	}
 	return s.Conn.Read(p)

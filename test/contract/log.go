@@ -13,6 +13,7 @@ import (
 
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
+	"github.com/huleedu/edge/test/pause"
 )
 
 // LogHarness configures the suite for an adapter of ports.NotificationLog.
@@ -254,7 +255,7 @@ func (h LogHarness) recent(t *testing.T) {
 	user, rig := freshUser(), h.New(t, 256)
 	const apart, margin = time.Second, 400 * time.Millisecond
 	first := rig.publish(t, user, 2)
-	<-time.After(apart)
+	pause.For(apart, "two entries must differ in age by the clock of a real server")
 	between := time.Now()
 	second := rig.publish(t, user, 2)
 	for _, c := range []struct {

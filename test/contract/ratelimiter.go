@@ -14,6 +14,7 @@ import (
 
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
+	"github.com/huleedu/edge/test/pause"
 )
 
 // LimiterHarness configures the suite for an adapter of ports.RateLimiter.
@@ -111,7 +112,7 @@ func awaitAllowed(t *testing.T, l ports.RateLimiter, party string, limit domain.
 		if a.Allowed {
 			return a
 		}
-		<-time.After(max(a.Reset, time.Millisecond))
+		pause.For(max(a.Reset, time.Millisecond), "the window ends by the clock of a real server")
 	}
 	require.FailNow(t, "the window did not end")
 	return domain.RateDecision{}

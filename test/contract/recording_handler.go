@@ -36,58 +36,58 @@ func newRecordingHandler() *recordingHandler {
 }
 
 // Deliver records the message and then clears the payload, which the handler owns.
-func (e *recordingHandler) Deliver(user domain.UserID, payload []byte) {
-	e.mu.Lock()
-	e.concurrent = e.concurrent || e.busy[user]
-	e.busy[user] = true
-	e.mu.Unlock()
+func (r *recordingHandler) Deliver(user domain.UserID, payload []byte) {
+	r.mu.Lock()
+	r.concurrent = r.concurrent || r.busy[user]
+	r.busy[user] = true
+	r.mu.Unlock()
 	text := string(payload)
 	clear(payload)
 
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.busy[user] = false
-	e.received[user] = append(e.received[user], text)
-	e.notify()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.busy[user] = false
+	r.received[user] = append(r.received[user], text)
+	r.notify()
 }
 
 // Missed records the gap.
-func (e *recordingHandler) Missed(gap domain.Gap) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.gaps = append(e.gaps, gap)
-	e.notify()
+func (r *recordingHandler) Missed(gap domain.Gap) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.gaps = append(r.gaps, gap)
+	r.notify()
 }
 
 // Disconnect records the user.
-func (e *recordingHandler) Disconnect(user domain.UserID) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.disconnects = append(e.disconnects, user)
-	e.notify()
+func (r *recordingHandler) Disconnect(user domain.UserID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.disconnects = append(r.disconnects, user)
+	r.notify()
 }
 
 // Check records the user.
-func (e *recordingHandler) Check(user domain.UserID) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.checks = append(e.checks, user)
-	e.notify()
+func (r *recordingHandler) Check(user domain.UserID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.checks = append(r.checks, user)
+	r.notify()
 }
 
-func (e *recordingHandler) notify() {
-	close(e.changed)
-	e.changed = make(chan struct{})
+func (r *recordingHandler) notify() {
+	close(r.changed)
+	r.changed = make(chan struct{})
 }
 
 // await waits for a condition, which it evaluates while it holds the lock.
-func (e *recordingHandler) await(t testing.TB, what string, holds func() bool) {
+func (r *recordingHandler) await(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	timeout := time.After(waitLimit)
 	for {
-		e.mu.Lock()
-		done, news := holds(), e.changed
-		e.mu.Unlock()
+		r.mu.Lock()
+		done, news := holds(), r.changed
+		r.mu.Unlock()
 		if done {
 			return
 		}
@@ -100,26 +100,26 @@ func (e *recordingHandler) await(t testing.TB, what string, holds func() bool) {
 }
 
 // awaitMessages waits for a number of messages of the user and returns all messages.
-func (e *recordingHandler) awaitMessages(t testing.TB, user domain.UserID, atLeast int) []string {
+func (r *recordingHandler) awaitMessages(t testing.TB, user domain.UserID, atLeast int) []string {
 	t.Helper()
-	e.await(t, "messages for a user", func() bool { return len(e.received[user]) >= atLeast })
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return append([]string{}, e.received[user]...)
+	r.await(t, "messages for a user", func() bool { return len(r.received[user]) >= atLeast })
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]string{}, r.received[user]...)
 }
 
-func (e *recordingHandler) messageCount(user domain.UserID) int {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return len(e.received[user])
+func (r *recordingHandler) messageCount(user domain.UserID) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.received[user])
 }
 
 // awaitGaps waits until each of the users is part of a gap, and returns all gaps.
-func (e *recordingHandler) awaitGaps(t testing.TB, users ...domain.UserID) []domain.Gap {
+func (r *recordingHandler) awaitGaps(t testing.TB, users ...domain.UserID) []domain.Gap {
 	t.Helper()
-	e.await(t, "a gap for each user", func() bool {
+	r.await(t, "a gap for each user", func() bool {
 		reported := map[domain.UserID]bool{}
-		for _, g := range e.gaps {
+		for _, g := range r.gaps {
 			for _, u := range g.Users {
 				reported[u] = true
 			}
@@ -131,9 +131,9 @@ func (e *recordingHandler) awaitGaps(t testing.TB, users ...domain.UserID) []dom
 		}
 		return true
 	})
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return append([]domain.Gap{}, e.gaps...)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]domain.Gap{}, r.gaps...)
 }
 
 // runListener runs the listener until the test ends. stop ends it earlier. Run must return

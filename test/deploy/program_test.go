@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/test/pause"
 )
 
 // patience bounds the wait for anything that will happen.
@@ -105,7 +107,7 @@ func awaitAlive(t *testing.T, port int) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	for ; ctx.Err() == nil; <-time.After(time.Millisecond) {
+	for ; ctx.Err() == nil; pause.For(time.Millisecond, "polls a port that nothing listens on yet") {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/healthz", port), http.NoBody)
 		require.NoError(t, err)
 		res, err := client.Do(req)

@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/huleedu/edge/test/harness"
-
 	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/test/harness"
 )
 
 // adminURL returns the URL of the listener for operators.
@@ -20,14 +20,14 @@ func adminURL(t *testing.T, p *harness.Program) string {
 	return "http://" + found[1]
 }
 
-// TestOperatorsHaveAListenerOfTheirOwn: metrics and readiness are answered
-// there alone, and until the drain has ended.
-func TestOperatorsHaveAListenerOfTheirOwn(t *testing.T) {
+// TestAdminListenerOfTheGateway checks that only the admin listener serves metrics and readiness, until
+// the shutdown has ended.
+func TestAdminListenerOfTheGateway(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
-		s := newStage(t, b)
-		aggregator := newPatient(t, s.platform.AggregatorURL())
-		vars := s.with(map[string]string{
+		s := newEnvironment(t, b)
+		aggregator := startBlockingService(t, s.platform.AggregatorURL())
+		vars := s.settings(map[string]string{
 			"API_GATEWAY_RESULT_AGGREGATOR_URL": aggregator.URL, "API_GATEWAY_DRAIN_NOTICE": "0",
 			"API_GATEWAY_ADMIN_ADDR": "127.0.0.1:0",
 		})
@@ -47,17 +47,17 @@ func TestOperatorsHaveAListenerOfTheirOwn(t *testing.T) {
 		require.Zero(t, code, said)
 
 		teacher, batch := s.batch(1)
-		answers := make(chan answer, 1)
+		answers := make(chan response, 1)
 		go func() {
-			a, err := ask(t, "GET", "http://"+host+status(batch), "", as(teacher))
+			a, err := tryCall(t, "GET", "http://"+host+statusPath(batch), "", as(teacher))
 			if err == nil {
 				answers <- a
 			}
 			close(answers)
 		}()
-		<-aggregator.asked
+		<-aggregator.requests
 		p.Terminate(t)
-		require.Eventually(t, func() bool { // it listens no more, but finishes what it has
+		require.Eventually(t, func() bool { // it no longer listens, but finishes requests
 			conn, err := net.Dial("tcp", host)
 			if err == nil {
 				_ = conn.Close()
@@ -67,20 +67,20 @@ func TestOperatorsHaveAListenerOfTheirOwn(t *testing.T) {
 		f := call(t, "GET", admin+"/readyz", "", nil).failure(t, 503, "SERVICE_UNAVAILABLE")
 		require.Equal(t, "draining", f.Details["phase"])
 		require.Equal(t, 200, call(t, "GET", admin+"/metrics", "", nil).status)
-		aggregator.free()
+		aggregator.release()
 		a := <-answers
 		require.Equal(t, 200, a.status, "%s", &a)
 		require.Equal(t, 0, p.Exit(t, 10*time.Second), "%s%s", p.Stdout, p.Stderr)
 	})
 }
 
-// TestOperatorsOfTheNotificationService: the same split, and 503 there from the
-// first moment of the drain.
-func TestOperatorsOfTheNotificationService(t *testing.T) {
+// TestAdminListenerOfTheNotificationService checks the same for a node, and that its readiness is 503 from
+// the start of the shutdown.
+func TestAdminListenerOfTheNotificationService(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
-		s := newStage(t, b)
-		p := harness.Start(t, "websocket", s.with(map[string]string{
+		s := newEnvironment(t, b)
+		p := harness.Start(t, "websocket", s.settings(map[string]string{
 			"WEBSOCKET_ADMIN_ADDR": "127.0.0.1:0", "WEBSOCKET_DRAIN_NOTICE": "1",
 		}))
 		base := "http://" + p.Address(t)
@@ -100,9 +100,8 @@ func TestOperatorsOfTheNotificationService(t *testing.T) {
 	})
 }
 
-// TestProgramsSayThatTheirAdminAddressIsTaken: it refuses to start, as with the
-// service's own.
-func TestProgramsSayThatTheirAdminAddressIsTaken(t *testing.T) {
+// TestProgramsReportATakenAdminAddress checks that a program does not start if the address is in use.
+func TestProgramsReportATakenAdminAddress(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

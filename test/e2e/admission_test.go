@@ -6,24 +6,22 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/huleedu/edge/test/harness"
-
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/adapters/httpserver"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/harness"
 )
 
-// TestNobodyIsLetInWithoutAToken walks every route that needs a caller with
-// every way to fail. The bodies are nonsense: a caller without a token learns
-// nothing about schemas.
-func TestNobodyIsLetInWithoutAToken(t *testing.T) {
+// TestRoutesRejectInvalidTokens sends every kind of invalid token to every route that needs a user. The
+// bodies are invalid too: a client without a token must not learn the schema.
+func TestRoutesRejectInvalidTokens(t *testing.T) {
 	t.Parallel()
-	onEach(t, letsNobodyIn)
+	onEach(t, checkMissingTokens)
 }
 
-func letsNobodyIn(t *testing.T, b backing) {
-	s := newStage(t, b)
+func checkMissingTokens(t *testing.T, b backing) {
+	s := newEnvironment(t, b)
 	gateway := s.gateway(t, s.vars)
 	guarded := 0
 	for _, route := range gateway.Routes {
@@ -33,14 +31,14 @@ func letsNobodyIn(t *testing.T, b backing) {
 		guarded++
 		for _, r := range refusals() {
 			t.Run(route.Method+" "+route.Path+"/"+r.name, func(t *testing.T) {
-				refused(t, gateway, route, r)
+				checkRefusal(t, gateway, route, r)
 			})
 		}
 	}
-	require.GreaterOrEqual(t, guarded, 7, "the walk saw next to nothing")
+	require.GreaterOrEqual(t, guarded, 7, "too few routes need a user")
 }
 
-func refused(t *testing.T, gateway service, route httpserver.Route, r refusal) {
+func checkRefusal(t *testing.T, gateway service, route httpserver.Route, r refusal) {
 	t.Helper()
 	path := strings.NewReplacer("{batch_id}", "b1", "{path}", "p").Replace(route.Path)
 	h := headers{}
@@ -65,15 +63,15 @@ func refused(t *testing.T, gateway service, route httpserver.Route, r refusal) {
 	require.Equal(t, "api_gateway_service", f.Service)
 }
 
-// TestASocketSaysWhyItRefusesAToken: a browser cannot see a status, so the
-// refusal is a close.
-func TestASocketSaysWhyItRefusesAToken(t *testing.T) {
+// TestSocketsRejectInvalidTokens checks the close frame for each kind of invalid token. A browser cannot
+// read the status of a refused handshake.
+func TestSocketsRejectInvalidTokens(t *testing.T) {
 	t.Parallel()
-	onEach(t, saysWhy)
+	onEach(t, checkSocketRefusals)
 }
 
-func saysWhy(t *testing.T, b backing) {
-	s := newStage(t, b)
+func checkSocketRefusals(t *testing.T, b backing) {
+	s := newEnvironment(t, b)
 	node := s.node(t, s.vars)
 	const correlation = "0f4b4c3e-7d0c-4d2a-9d55-0a2a7a4b1c11"
 	for _, r := range refusals() {
@@ -82,23 +80,23 @@ func saysWhy(t *testing.T, b backing) {
 			if r.authorization != "" {
 				h["Authorization"] = r.authorization
 			}
-			told := connect(t, node.ws(), h).closedBecause(t, 1008)
-			// What fits into a close frame beside the code and the id.
+			closed := connect(t, node.ws(), h).closedBecause(t, 1008)
+			// The space in a close frame beside the code and the id.
 			const room = 17
-			require.Equal(t, reason{"AUTHENTICATION_ERROR", r.message[:min(len(r.message), room)], correlation}, told)
+			require.Equal(t, reason{"AUTHENTICATION_ERROR", r.message[:min(len(r.message), room)], correlation}, closed)
 		})
 	}
 }
 
-// TestAllPlacesOfASocketsToken: the first place that is present decides, also
-// when its token is bad.
-func TestAllPlacesOfASocketsToken(t *testing.T) {
+// TestTokenPlacesOfASocket checks that the first place that holds a token is used, even if the token is
+// invalid.
+func TestTokenPlacesOfASocket(t *testing.T) {
 	t.Parallel()
-	onEach(t, looksForTheToken)
+	onEach(t, checkTokenPlaces)
 }
 
-func looksForTheToken(t *testing.T, b backing) {
-	s := newStage(t, b)
+func checkTokenPlaces(t *testing.T, b backing) {
+	s := newEnvironment(t, b)
 	node := s.node(t, s.vars)
 	good := harness.Token("teacher-places")
 	query := node.ws() + "?token=" + good
@@ -119,7 +117,7 @@ func looksForTheToken(t *testing.T, b backing) {
 		t.Run(name, func(t *testing.T) {
 			c := connect(t, r.url, r.headers)
 			if _, offered := r.headers["Sec-WebSocket-Protocol"]; offered {
-				require.Equal(t, protocol, c.head.Get("Sec-WebSocket-Protocol"), "refusals select it as well")
+				require.Equal(t, protocol, c.head.Get("Sec-WebSocket-Protocol"), "refused handshakes select it too")
 			}
 			if r.refused {
 				c.closedBecause(t, 1008)
@@ -132,14 +130,15 @@ func looksForTheToken(t *testing.T, b backing) {
 	}
 }
 
-// TestEveryAnswerCarriesTheCorrelationID, given or made, whatever the answer.
-func TestEveryAnswerCarriesTheCorrelationID(t *testing.T) {
+// TestEveryResponseHasTheCorrelationID checks responses of each status, with a correlation id of the
+// client and without one.
+func TestEveryResponseHasTheCorrelationID(t *testing.T) {
 	t.Parallel()
-	onEach(t, carriesTheID)
+	onEach(t, checkCorrelationIDs)
 }
 
-func carriesTheID(t *testing.T, b backing) {
-	s := newStage(t, b)
+func checkCorrelationIDs(t *testing.T, b backing) {
+	s := newEnvironment(t, b)
 	gateway, node := s.gateway(t, s.vars), s.node(t, s.vars)
 	teacher, batch := s.batch(1)
 	const given, canonical = "{0F4B4C3E7D0C4D2A9D550A2A7A4B1C11}", "0f4b4c3e-7d0c-4d2a-9d55-0a2a7a4b1c11"
@@ -149,16 +148,16 @@ func carriesTheID(t *testing.T, b backing) {
 		headers           headers
 	}{
 		{200, "GET", gateway.http("/healthz"), "", nil},
-		{200, "GET", gateway.http(status(batch)), "", as(teacher)},
-		{202, "POST", gateway.http(pipelines(batch)), wants("spellcheck"), as(teacher)},
+		{200, "GET", gateway.http(statusPath(batch)), "", as(teacher)},
+		{202, "POST", gateway.http(pipelinesPath(batch)), pipelineBody("spellcheck"), as(teacher)},
 		{400, "GET", gateway.http("/v1/batches/../b"), "", as(teacher)},
-		{401, "GET", gateway.http(status(batch)), "", nil},
-		{403, "GET", gateway.http(status(batch)), "", as("teacher-else")},
+		{401, "GET", gateway.http(statusPath(batch)), "", nil},
+		{403, "GET", gateway.http(statusPath(batch)), "", as("teacher-else")},
 		{404, "GET", gateway.http("/nowhere"), "", nil},
-		{404, "GET", gateway.http(status("unknown")), "", as(teacher)},
-		{405, "DELETE", gateway.http(status(batch)), "", nil},
-		{415, "POST", gateway.http(pipelines(batch)), "a=b", headers{"Content-Type": "application/x-www-form-urlencoded"}.bearing(teacher)},
-		{422, "POST", gateway.http(pipelines(batch)), "{}", as(teacher)},
+		{404, "GET", gateway.http(statusPath("unknown")), "", as(teacher)},
+		{405, "DELETE", gateway.http(statusPath(batch)), "", nil},
+		{415, "POST", gateway.http(pipelinesPath(batch)), "a=b", headers{"Content-Type": "application/x-www-form-urlencoded"}.withToken(teacher)},
+		{422, "POST", gateway.http(pipelinesPath(batch)), "{}", as(teacher)},
 		{200, "GET", node.http("/healthz"), "", nil},
 		{404, "GET", node.http("/nowhere"), "", nil},
 		{405, "POST", node.http("/ws"), "", nil},
@@ -170,7 +169,7 @@ func carriesTheID(t *testing.T, b backing) {
 		require.Equal(t, r.status, made.status, "%s %s: %s", r.method, r.url, &made)
 		require.Regexp(t, `^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`, made.header.Get("X-Correlation-ID"))
 		if r.status == 202 {
-			continue // the batch is taken
+			continue // the batch is already processing
 		}
 		h["X-Correlation-ID"] = given
 		a := call(t, r.method, r.url, r.body, h)
@@ -178,7 +177,7 @@ func carriesTheID(t *testing.T, b backing) {
 		require.NotEmpty(t, a.header.Get("X-Trace-ID"))
 		require.NotEqual(t, made.header.Get("X-Request-ID"), a.header.Get("X-Request-ID"))
 	}
-	c := connect(t, node.ws(), headers{"X-Correlation-ID": given}.bearing(teacher))
+	c := connect(t, node.ws(), headers{"X-Correlation-ID": given}.withToken(teacher))
 	require.Equal(t, canonical, c.head.Get("X-Correlation-ID"), "on the 101")
 	c = connect(t, node.ws()+"?correlation_id="+canonical, as(teacher))
 	require.Equal(t, canonical, c.head.Get("X-Correlation-ID"), "from the query")

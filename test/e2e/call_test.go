@@ -11,26 +11,26 @@ import (
 	"testing"
 	"time"
 
-	"github.com/huleedu/edge/test/harness"
-
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/test/harness"
 )
 
-// answer is what came back over HTTP, read to its end.
-type answer struct {
+// response is an HTTP response with its whole body.
+type response struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-func (a answer) String() string { return fmt.Sprintf("%d %s", a.status, a.body) }
+func (a response) String() string { return fmt.Sprintf("%d %s", a.status, a.body) }
 
-// headers are what a request carries beside its body.
+// headers are the headers of a request, except those for its body.
 type headers map[string]string
 
-// bearing adds a user's token.
-func (h headers) bearing(user string) headers {
+// withToken returns a copy with a token of the user.
+func (h headers) withToken(user string) headers {
 	out := maps.Clone(h)
 	if out == nil {
 		out = headers{}
@@ -39,26 +39,26 @@ func (h headers) bearing(user string) headers {
 	return out
 }
 
-// as are the headers of a user's request.
-func as(user string) headers { return headers(nil).bearing(user) }
+// as returns the headers of a user's request.
+func as(user string) headers { return headers(nil).withToken(user) }
 
-// ask makes one request on a connection of its own. An answer of the gateway
-// is held against its contract.
-func ask(t *testing.T, method, url, body string, h headers) (answer, error) {
+// tryCall sends one request on its own connection. It checks a response of the gateway against the
+// OpenAPI document.
+func tryCall(t *testing.T, method, url, body string, h headers) (response, error) {
 	t.Helper()
-	a, err := fetch(t, method, url, body, h)
+	a, err := callUnchecked(t, method, url, body, h)
 	if err == nil {
-		a.keepsWord(t, method, url)
+		a.checkDescription(t, method, url)
 	}
 	return a, err
 }
 
-// fetch is ask of those who have no contract.
-func fetch(t *testing.T, method, url, body string, h headers) (answer, error) {
+// callUnchecked is tryCall without the check against the OpenAPI document.
+func callUnchecked(t *testing.T, method, url, body string, h headers) (response, error) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	for name, value := range h {
 		req.Header.Set(name, value)
@@ -66,30 +66,30 @@ func fetch(t *testing.T, method, url, body string, h headers) (answer, error) {
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: waitLimit}
 	res, err := client.Do(req)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	defer func() { _ = res.Body.Close() }()
 	content, err := io.ReadAll(res.Body)
-	return answer{res.StatusCode, res.Header, content}, err
+	return response{res.StatusCode, res.Header, content}, err
 }
 
-// call is ask where an answer must come.
-func call(t *testing.T, method, url, body string, h headers) answer {
+// call is tryCall that fails the test if there is no response.
+func call(t *testing.T, method, url, body string, h headers) response {
 	t.Helper()
-	a, err := ask(t, method, url, body, h)
+	a, err := tryCall(t, method, url, body, h)
 	require.NoError(t, err)
 	return a
 }
 
-// members reads a JSON object.
-func (a answer) members(t *testing.T) map[string]any {
+// object decodes a JSON object.
+func (a response) object(t *testing.T) map[string]any {
 	t.Helper()
 	var out map[string]any
 	require.NoError(t, json.Unmarshal(a.body, &out), "%s", &a)
 	return out
 }
 
-// failure is the standard error.
+// failure is an error response.
 type failure struct {
 	Code        string         `json:"code"`
 	Message     string         `json:"message"`
@@ -100,9 +100,8 @@ type failure struct {
 	Details     map[string]any `json:"details"`
 }
 
-// failure reads the standard error and checks everything that all of them
-// have in common.
-func (a answer) failure(t *testing.T, status int, code string) failure {
+// failure decodes an error response and checks what all error responses have in common.
+func (a response) failure(t *testing.T, status int, code string) failure {
 	t.Helper()
 	require.Equal(t, status, a.status, "%s", &a)
 	require.Equal(t, "application/json", a.header.Get("Content-Type"))
@@ -126,10 +125,11 @@ func (a answer) failure(t *testing.T, status int, code string) failure {
 	return f
 }
 
-// pipelines and status are the paths of a batch's operations.
-func pipelines[ID ~string](batch ID) string { return "/v1/batches/" + string(batch) + "/pipelines" }
+// pipelinesPath returns the path that starts a pipeline.
+func pipelinesPath[ID ~string](batch ID) string { return "/v1/batches/" + string(batch) + "/pipelines" }
 
-func status[ID ~string](batch ID) string { return "/v1/batches/" + string(batch) + "/status" }
+// statusPath returns the path of a batch's status.
+func statusPath[ID ~string](batch ID) string { return "/v1/batches/" + string(batch) + "/status" }
 
-// wants is the body that asks for a pipeline.
-func wants(pipeline string) string { return `{"requested_pipeline":"` + pipeline + `"}` }
+// pipelineBody returns the body of a request that starts a pipeline.
+func pipelineBody(pipeline string) string { return `{"requested_pipeline":"` + pipeline + `"}` }

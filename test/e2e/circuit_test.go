@@ -9,17 +9,17 @@ import (
 	"github.com/huleedu/edge/test/world"
 )
 
-// TestOneServiceDies: the aggregator dies, is no longer asked, and is taken
-// back by itself; class management does not notice.
-func TestOneServiceDies(t *testing.T) {
+// TestCircuitOpensForOneService checks that the gateway stops calling a failed aggregator and calls it again
+// after its recovery, while class management is not affected.
+func TestCircuitOpensForOneService(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, embedded(t))
-	vars := s.passingVars()
+	s := newEnvironment(t, embedded(t))
+	vars := s.openSettings()
 	vars["API_GATEWAY_HTTP_CIRCUIT_BREAKER_FAILURE_THRESHOLD"] = "5"
 	vars["API_GATEWAY_HTTP_CIRCUIT_BREAKER_RECOVERY_TIMEOUT"] = "1"
 	gateway := s.gateway(t, vars)
 	teacher, batch := s.batch(2)
-	look := func() answer { return call(t, "GET", gateway.http(status(batch)), "", as(teacher)) }
+	look := func() response { return call(t, "GET", gateway.http(statusPath(batch)), "", as(teacher)) }
 	classes := func() int { return call(t, "GET", gateway.http("/v1/classes"), "", as(teacher)).status }
 	require.Equal(t, 200, look().status)
 

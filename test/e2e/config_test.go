@@ -8,12 +8,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/huleedu/edge/test/harness"
-
 	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/test/harness"
 )
 
-// withDotEnv is a directory with such a file.
+// withDotEnv returns a directory with a .env file.
 func withDotEnv(t *testing.T, text string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -21,7 +21,7 @@ func withDotEnv(t *testing.T, text string) string {
 	return dir
 }
 
-// badSettings break both services, and hold what must not be repeated.
+// badSettings returns settings that are invalid for both services. Their values must not be printed.
 func badSettings() map[string]string {
 	return map[string]string{
 		"ENVIRONMENT": "production", "JWT_SECRET_KEY": "leaked", "JWT_AUDIENCES": "leaked",
@@ -30,8 +30,8 @@ func badSettings() map[string]string {
 	}
 }
 
-// TestConfigCheckSaysWhatTheServicesSay, word for word.
-func TestConfigCheckSaysWhatTheServicesSay(t *testing.T) {
+// TestConfigCheckReportsTheErrorsOfTheServices compares the error texts of the tool and of the services.
+func TestConfigCheckReportsTheErrorsOfTheServices(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"gateway", "websocket"} {
 		service := harness.Start(t, name, badSettings())
@@ -56,10 +56,10 @@ func TestConfigCheckOfGoodSettings(t *testing.T) {
 
 	warned := harness.Start(t, "edge", map[string]string{"JWT_SECRET_KEY": harness.Secret, "NOTIFICATION_LOG": "1", "KAFKA_BOOTSTRAP_SERVER": "k:1", "REDIS_HOST": "r"}, "config", "check")
 	const slip = "  warning: unknown setting KAFKA_BOOTSTRAP_SERVER; did you mean KAFKA_BOOTSTRAP_SERVERS?\n"
-	require.Equal(t, 0, warned.Exit(t, waitLimit), "an unknown variable keeps nobody from starting")
+	require.Equal(t, 0, warned.Exit(t, waitLimit), "an unknown variable is no error")
 	require.Equal(t, "gateway: good\n"+slip+"websocket: good\n"+slip+"  warning: unknown setting NOTIFICATION_LOG\n", warned.Stdout.String())
 
-	// A file stands for the environment: nothing beside it counts.
+	// A file replaces the environment.
 	dir := withDotEnv(t, "WEBSOCKET_PORT=none\n")
 	file := filepath.Join(dir, "some.env")
 	require.NoError(t, os.WriteFile(file, []byte("JWT_SECRET_KEY="+harness.Secret+"\n"), 0o600))
@@ -70,7 +70,7 @@ func TestConfigCheckOfGoodSettings(t *testing.T) {
 	require.Contains(t, beside.Stdout.String(), "WEBSOCKET_PORT: must be")
 }
 
-func TestConfigRefusesWhatItCannotDo(t *testing.T) {
+func TestConfigRejectsInvalidArguments(t *testing.T) {
 	t.Parallel()
 	for want, args := range map[string][]string{
 		`edge: "redis": the service is gateway or websocket`: {"check", "redis"},
@@ -83,7 +83,7 @@ func TestConfigRefusesWhatItCannotDo(t *testing.T) {
 	}
 }
 
-func TestConfigPrintTellsSourcesAndNoSecrets(t *testing.T) {
+func TestConfigPrintShowsSourcesWithoutSecrets(t *testing.T) {
 	t.Parallel()
 	dir := withDotEnv(t, "WEBSOCKET_PING_INTERVAL=20\nJWT_ISSUER=file\n")
 	vars := map[string]string{
@@ -127,8 +127,8 @@ func TestConfigPrintTellsSourcesAndNoSecrets(t *testing.T) {
 	require.Contains(t, broken.Stdout.String(), "[cannot be used]")
 }
 
-// TestProgramsReadDotEnv: outside production, and the process's own variables
-// go first.
+// TestProgramsReadDotEnv checks that programs read .env outside production, and that variables of the process
+// have precedence.
 func TestProgramsReadDotEnv(t *testing.T) {
 	t.Parallel()
 	for name, port := range map[string]string{"gateway": "API_GATEWAY_HTTP_PORT", "websocket": "WEBSOCKET_PORT"} {

@@ -24,7 +24,7 @@ import (
 	"github.com/huleedu/edge/api"
 )
 
-// description is the gateway's contract, to hold its answers against.
+// description is the OpenAPI document, against which responses are checked.
 type description struct {
 	document *openapi3.T
 	// outside stands for what is answered where there is no operation.
@@ -32,17 +32,17 @@ type description struct {
 }
 
 // described is the contract, or why it cannot be read, once for all tests.
-var described = sync.OnceValue(func() (told struct {
+var described = sync.OnceValue(func() (out struct {
 	*description
 
 	err error
 },
 ) {
-	told.description, told.err = readDescription()
-	return told
+	out.description, out.err = readDescription()
+	return out
 })
 
-// readDescription reads the contract the way the gateway does.
+// readDescription loads the document in the same way as the gateway.
 func readDescription() (*description, error) {
 	text, err := yaml.YAMLToJSON(api.OpenAPI())
 	if err != nil {
@@ -73,14 +73,13 @@ func asText(body io.Reader, _ http.Header, _ *openapi3.SchemaRef, _ openapi3filt
 	return string(text), err
 }
 
-// operation finds what the contract says of a request. HEAD is GET without a
-// body.
+// operation returns the operation of a request. HEAD is GET without a body.
 func (d *description) operation(method string, target *url.URL) *openapi3.Operation {
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
 	for _, template := range d.document.Paths.InMatchingOrder() {
-		if fits(template, target.EscapedPath()) {
+		if matchesTemplate(template, target.EscapedPath()) {
 			if o := d.document.Paths.Value(template).GetOperation(method); o != nil {
 				return o
 			}
@@ -89,8 +88,8 @@ func (d *description) operation(method string, target *url.URL) *openapi3.Operat
 	return d.outside
 }
 
-// fits reports whether a path is one of a template's; {path} is the rest of it.
-func fits(template, path string) bool {
+// matchesTemplate reports whether a path matches a template; {path} matches the rest of it.
+func matchesTemplate(template, path string) bool {
 	want, have := strings.Split(template, "/"), strings.Split(path, "/")
 	for i, w := range want {
 		switch {
@@ -103,9 +102,8 @@ func fits(template, path string) bool {
 	return len(want) == len(have)
 }
 
-// judge says where an answer is not what the contract says of it: its status,
-// its headers, its media type or its body.
-func (d *description) judge(ctx context.Context, method, target string, a answer) error {
+// check returns an error if status, headers, media type or body of a response differ from the document.
+func (d *description) check(ctx context.Context, method, target string, a response) error {
 	at, err := url.Parse(target)
 	if err != nil {
 		return err
@@ -124,52 +122,51 @@ func (d *description) judge(ctx context.Context, method, target string, a answer
 
 // checkError returns an error if the code of an error body is not one of
 // x-error-codes of its response.
-func checkError(o *openapi3.Operation, a answer) error {
+func checkError(o *openapi3.Operation, a response) error {
 	var body struct {
 		Error *struct{ Code string }
 	}
 	if a.status < 400 || json.Unmarshal(a.body, &body) != nil || body.Error == nil {
 		return nil
 	}
-	response := o.Responses.Status(a.status)
-	if response == nil || response.Value == nil {
+	described := o.Responses.Status(a.status)
+	if described == nil || described.Value == nil {
 		return nil // the caller reports it
 	}
-	allowed, restricted := response.Value.Extensions["x-error-codes"].([]any)
+	allowed, restricted := described.Value.Extensions["x-error-codes"].([]any)
 	if restricted && !slices.Contains(allowed, any(body.Error.Code)) {
 		return fmt.Errorf("code %q: %w", body.Error.Code, errUndescribed)
 	}
 	return nil
 }
 
-// keepsWord fails the test if the answer is the gateway's and not what its
-// contract says. Whatever the notification service does not sign counts as the
-// gateway's; preflights are no operations.
-func (a answer) keepsWord(t *testing.T, method, target string) {
+// checkDescription fails the test if a response of the gateway differs from the document. A response that
+// the notification service has not marked as its own counts as the gateway's. Preflights are no operations.
+func (a response) checkDescription(t *testing.T, method, target string) {
 	t.Helper()
 	if method == http.MethodOptions || bytes.Contains(a.body, []byte(`"service":"websocket_service"`)) {
 		return
 	}
 	d := described()
 	if assert.NoError(t, d.err) {
-		assert.NoError(t, d.judge(t.Context(), method, target, a), "%s %s: %s", method, target, &a)
+		assert.NoError(t, d.check(t.Context(), method, target, a), "%s %s: %s", method, target, &a)
 	}
 }
 
-// TestContractIsHeld: an answer that breaks the contract in any way is noticed.
-func TestContractIsHeld(t *testing.T) {
+// TestResponsesMatchTheDescription checks that each kind of difference from the document is found.
+func TestResponsesMatchTheDescription(t *testing.T) {
 	t.Parallel()
 	d := described()
 	require.NoError(t, d.err)
-	s := newStage(t, embedded(t))
+	s := newEnvironment(t, embedded(t))
 	gateway := s.gateway(t, s.vars)
 	teacher, batch := s.batch(1)
-	at := gateway.http(status(batch))
+	at := gateway.http(statusPath(batch))
 	good, refused := call(t, "GET", at, "", as(teacher)), call(t, "GET", at, "", nil)
-	require.NoError(t, d.judge(t.Context(), "GET", at, good))
-	require.NoError(t, d.judge(t.Context(), "HEAD", at, answer{good.status, good.header, nil}))
-	require.NoError(t, d.judge(t.Context(), "GET", at, refused))
-	for name, broken := range map[string]answer{
+	require.NoError(t, d.check(t.Context(), "GET", at, good))
+	require.NoError(t, d.check(t.Context(), "HEAD", at, response{good.status, good.header, nil}))
+	require.NoError(t, d.check(t.Context(), "GET", at, refused))
+	for name, broken := range map[string]response{
 		"status":     {201, good.header, good.body},
 		"body":       {200, good.header, bytes.Replace(good.body, []byte("ready"), []byte("readier"), 1)},
 		"header":     {200, without(good.header, "X-Trace-Id"), good.body},
@@ -177,10 +174,10 @@ func TestContractIsHeld(t *testing.T) {
 		"code":       {401, refused.header, bytes.Replace(refused.body, []byte("AUTHENTICATION_ERROR"), []byte("TIMEOUT"), 1)},
 		"media type": {200, http.Header{"Content-Type": {"text/html"}}, good.body},
 	} {
-		require.Error(t, d.judge(t.Context(), "GET", at, broken), name)
+		require.Error(t, d.check(t.Context(), "GET", at, broken), name)
 	}
-	require.Error(t, d.judge(t.Context(), "GET", gateway.http("/nowhere"), good), "no operation")
-	require.Error(t, d.judge(t.Context(), "DELETE", at, good), "not by this method")
+	require.Error(t, d.check(t.Context(), "GET", gateway.http("/nowhere"), good), "no operation")
+	require.Error(t, d.check(t.Context(), "DELETE", at, good), "not by this method")
 }
 
 func without(h http.Header, name string) http.Header {

@@ -1,4 +1,3 @@
-// Package e2e proves the services from outside: real sockets in front, a
-// simulated platform behind, and every journey both on the embedded Redis and
-// Kafka and on real ones. Its tests are all there is.
+// Package e2e tests both services from outside: HTTP and WebSocket clients in front, a simulated platform
+// behind, with embedded Redis and Kafka and with real ones. It contains only tests.
 package e2e

@@ -12,44 +12,43 @@ import (
 	"testing"
 	"time"
 
-	"github.com/huleedu/edge/test/harness"
-
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/huleedu/edge/test/harness"
 	"github.com/huleedu/edge/test/servers"
 )
 
-// TestTerminationFinishesRequests: a request in flight gets its answer, a new
-// one is still served for a moment, and the process ends well.
+// TestTerminationFinishesRequests checks that a gateway finishes a request in progress, serves new requests
+// during the notice, and exits with 0.
 func TestTerminationFinishesRequests(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
-		s := newStage(t, b)
-		aggregator := newPatient(t, s.platform.AggregatorURL())
-		p := harness.Start(t, "gateway", s.with(map[string]string{
+		s := newEnvironment(t, b)
+		aggregator := startBlockingService(t, s.platform.AggregatorURL())
+		p := harness.Start(t, "gateway", s.settings(map[string]string{
 			"API_GATEWAY_RESULT_AGGREGATOR_URL": aggregator.URL, "API_GATEWAY_DRAIN_NOTICE": "1",
 		}))
 		host := p.Address(t)
 		base := "http://" + host
 		teacher, batch := s.batch(1)
-		answers := make(chan answer, 1)
+		answers := make(chan response, 1)
 		go func() {
-			a, err := ask(t, "GET", base+status(batch), "", as(teacher))
+			a, err := tryCall(t, "GET", base+statusPath(batch), "", as(teacher))
 			if err == nil {
 				answers <- a
 			}
 			close(answers)
 		}()
-		<-aggregator.asked
+		<-aggregator.requests
 		p.Terminate(t)
 		require.Eventually(t, func() bool {
 			return call(t, "GET", base+"/readyz", "", nil).status == 503
 		}, waitLimit, 10*time.Millisecond)
-		late := exchange(t, host, "GET /healthz HTTP/1.1\r\nHost: gateway\r\n\r\n")
-		require.Contains(t, late, "200 OK", "served while others notice")
+		late := rawExchange(t, host, "GET /healthz HTTP/1.1\r\nHost: gateway\r\n\r\n")
+		require.Contains(t, late, "200 OK", "served during the notice")
 		require.Contains(t, late, "Connection: close")
-		aggregator.free()
+		aggregator.release()
 		a := <-answers
 		require.Equal(t, 200, a.status, "%s", &a)
 		require.Equal(t, 0, p.Exit(t, 10*time.Second), "%s%s", p.Stdout, p.Stderr)
@@ -58,9 +57,9 @@ func TestTerminationFinishesRequests(t *testing.T) {
 	})
 }
 
-// exchange says something over a connection of its own and reads to its end: a
-// client of HTTP would keep some headers to itself.
-func exchange(t *testing.T, host, words string) string {
+// rawExchange sends text on its own connection and returns everything that it reads. An HTTP client would
+// hide some headers.
+func rawExchange(t *testing.T, host, words string) string {
 	t.Helper()
 	conn, err := net.Dial("tcp", host)
 	require.NoError(t, err)
@@ -73,29 +72,29 @@ func exchange(t *testing.T, host, words string) string {
 	return string(all)
 }
 
-// patient stands before a service and answers when it is released.
-type patient struct {
+// blockingService is a proxy in front of a service that responds only after its release.
+type blockingService struct {
 	*httptest.Server
 
-	asked, released chan struct{}
-	// free lets all answers go, at once and from then on.
-	free func()
+	requests, released chan struct{}
+	// release lets all responses pass, now and later.
+	release func()
 }
 
-func newPatient(t *testing.T, behind string) *patient {
+func startBlockingService(t *testing.T, behind string) *blockingService {
 	t.Helper()
-	p := &patient{asked: make(chan struct{}, 10), released: make(chan struct{})}
-	p.free = sync.OnceFunc(func() { close(p.released) })
+	p := &blockingService{requests: make(chan struct{}, 10), released: make(chan struct{})}
+	p.release = sync.OnceFunc(func() { close(p.released) })
 	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/healthz" {
-			p.asked <- struct{}{}
+			p.requests <- struct{}{}
 			<-p.released
 		}
 		h := headers{}
 		for name := range r.Header {
 			h[name] = r.Header.Get(name)
 		}
-		a, err := fetch(t, r.Method, behind+r.URL.Path, "", h)
+		a, err := callUnchecked(t, r.Method, behind+r.URL.Path, "", h)
 		if err != nil {
 			panic(http.ErrAbortHandler)
 		}
@@ -104,23 +103,22 @@ func newPatient(t *testing.T, behind string) *patient {
 		_, _ = w.Write(a.body)
 	}))
 	t.Cleanup(func() {
-		p.free()
+		p.release()
 		p.Close()
 	})
 	return p
 }
 
-// TestTerminationClosesSockets: every socket gets what was queued for it, then
-// a close that sends it to another node.
+// TestTerminationClosesSockets checks that each socket receives its queued messages and then the close frame.
 func TestTerminationClosesSockets(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
-		s := newStage(t, b)
-		p := harness.Start(t, "websocket", s.with(map[string]string{"WEBSOCKET_DRAIN_NOTICE": "1", "WEBSOCKET_DRAIN_SPREAD": "1"}))
+		s := newEnvironment(t, b)
+		p := harness.Start(t, "websocket", s.settings(map[string]string{"WEBSOCKET_DRAIN_NOTICE": "1", "WEBSOCKET_DRAIN_SPREAD": "1"}))
 		node := p.Address(t)
-		teacher, redis := "teacher-"+uuid.NewString(), s.publisher(t)
+		teacher, redis := "teacher-"+uuid.NewString(), s.redisClient(t)
 		var quick *socket
-		require.Eventually(t, func() bool { // the subscription may not be up yet
+		require.Eventually(t, func() bool { // the subscription may not be confirmed yet
 			quick = connect(t, "ws://"+node+"/ws", as(teacher))
 			require.NoError(t, redis.Publish(t.Context(), "ws:"+teacher, "first").Err())
 			_ = quick.SetReadDeadline(time.Now().Add(waitLimit))
@@ -139,7 +137,7 @@ func TestTerminationClosesSockets(t *testing.T) {
 		require.Eventually(t, func() bool {
 			return call(t, "GET", "http://"+node+"/readyz", "", nil).status == 503
 		}, waitLimit, 10*time.Millisecond)
-		none, a := dial(t, "ws://"+node+"/ws", as("newcomer"))
+		none, a := dial(t, "ws://"+node+"/ws", as("another-teacher"))
 		require.Nil(t, none)
 		a.failure(t, 503, "SERVICE_UNAVAILABLE")
 		require.NotEmpty(t, a.header.Get("Retry-After"))
@@ -147,37 +145,37 @@ func TestTerminationClosesSockets(t *testing.T) {
 			require.Equal(t, text(i), idle.text(t))
 		}
 		for _, c := range []*socket{quick, idle} {
-			told := c.closedBecause(t, 1012)
-			require.Equal(t, "SERVICE_UNAVAILABLE", told.Code)
-			require.NoError(t, uuid.Validate(told.Correlation))
+			closed := c.closedBecause(t, 1012)
+			require.Equal(t, "SERVICE_UNAVAILABLE", closed.Code)
+			require.NoError(t, uuid.Validate(closed.Correlation))
 		}
 		require.Equal(t, 0, p.Exit(t, 20*time.Second), "%s%s", p.Stdout, p.Stderr)
 	})
 }
 
-// TestTerminationWhileEverythingIsAway: a stop is bounded also when nothing can
-// be flushed, and sockets are told all the same.
-func TestTerminationWhileEverythingIsAway(t *testing.T) {
+// TestTerminationDuringOutages checks that a shutdown ends in time and closes sockets although Redis and Kafka
+// do not respond.
+func TestTerminationDuringOutages(t *testing.T) {
 	t.Parallel()
 	test := func(t *testing.T, b backing) {
 		t.Helper()
-		s := newStage(t, b)
-		vars := s.with(map[string]string{"API_GATEWAY_DRAIN_TIMEOUT": "8", "WEBSOCKET_DRAIN_TIMEOUT": "8"})
+		s := newEnvironment(t, b)
+		vars := s.settings(map[string]string{"API_GATEWAY_DRAIN_TIMEOUT": "8", "WEBSOCKET_DRAIN_TIMEOUT": "8"})
 		gateway, node := harness.Start(t, "gateway", vars), harness.Start(t, "websocket", vars)
 		base, ws := "http://"+gateway.Address(t), "http://"+node.Address(t)
 		require.Eventually(t, func() bool {
 			a := call(t, "GET", ws+"/readyz", "", nil)
-			return a.status == 200 && a.members(t)["status"] == "ready"
+			return a.status == 200 && a.object(t)["status"] == "ready"
 		}, waitLimit, 20*time.Millisecond)
 		teacher, batch := s.batch(1)
 		c := connect(t, "ws"+strings.TrimPrefix(ws, "http")+"/ws", as(teacher))
 
-		t.Cleanup(b.resumeKafka) // or the platform's own end takes long
+		t.Cleanup(b.resumeKafka) // otherwise the platform stops slowly
 		b.stopKafka()
 		b.stopRedis()
-		answers := make(chan answer, 1)
+		answers := make(chan response, 1)
 		go func() {
-			a, _ := ask(t, "POST", base+pipelines(batch), wants("spellcheck"), as(teacher))
+			a, _ := tryCall(t, "POST", base+pipelinesPath(batch), pipelineBody("spellcheck"), as(teacher))
 			answers <- a
 		}()
 		require.Eventually(t, func() bool {
@@ -206,11 +204,11 @@ func TestTerminationWhileEverythingIsAway(t *testing.T) {
 	})
 }
 
-// TestASecondSignalEndsAtOnce: whoever is in a hurry is obeyed.
-func TestASecondSignalEndsAtOnce(t *testing.T) {
+// TestSecondSignalStopsAtOnce checks that a second signal ends the process without a shutdown.
+func TestSecondSignalStopsAtOnce(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, embedded(t))
-	p := harness.Start(t, "gateway", s.with(map[string]string{"API_GATEWAY_DRAIN_NOTICE": "20"}))
+	s := newEnvironment(t, embedded(t))
+	p := harness.Start(t, "gateway", s.settings(map[string]string{"API_GATEWAY_DRAIN_NOTICE": "20"}))
 	base := "http://" + p.Address(t)
 	p.Terminate(t)
 	require.Eventually(t, func() bool {

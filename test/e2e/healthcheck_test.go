@@ -5,12 +5,12 @@ import (
 	"net"
 	"testing"
 
-	"github.com/huleedu/edge/test/harness"
-
 	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/test/harness"
 )
 
-// healthcheck runs the program beside itself, as a container engine does.
+// healthcheck runs a program with --healthcheck, as a container engine does.
 func healthcheck(t *testing.T, name string, vars map[string]string) (int, string) {
 	t.Helper()
 	p := harness.Start(t, name, vars, "--healthcheck")
@@ -38,7 +38,7 @@ func TestProgramsCheckTheirHealth(t *testing.T) {
 			require.NoError(t, err)
 			vars[port] = bound
 			// Bound to every address, it is asked on the loopback; a proxy of the
-			// environment is not asked, and a spelling mistake not told again.
+			// environment is not used, and an unknown variable is not reported again.
 			vars["HTTP_PROXY"], vars["http_proxy"], vars["JWT_AUDIENCES"] = "http://127.0.0.1:1", "http://127.0.0.1:1", ""
 			for _, host := range []string{"0.0.0.0", "127.0.0.1", "localhost", ""} {
 				vars["API_GATEWAY_HTTP_HOST"], vars["WEBSOCKET_HOST"] = host, host
@@ -53,9 +53,9 @@ func TestProgramsCheckTheirHealth(t *testing.T) {
 			require.Equal(t, 1, code, "2 has a meaning of its own to container engines")
 			require.Contains(t, said, port+": must be")
 
-			stranger := maps.Clone(vars)
-			stranger["API_GATEWAY_HTTP_PORT"], stranger["WEBSOCKET_PORT"] = bound, bound
-			code, said = healthcheck(t, other[name], stranger)
+			foreign := maps.Clone(vars)
+			foreign["API_GATEWAY_HTTP_PORT"], foreign["WEBSOCKET_PORT"] = bound, bound
+			code, said = healthcheck(t, other[name], foreign)
 			require.Equal(t, 1, code, "another service answers there")
 			require.Contains(t, said, "EXTERNAL_SERVICE_ERROR")
 

@@ -12,13 +12,12 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// TestJourney is the main job from outside: one teacher with five sockets on
-// two nodes runs a pipeline, sees the notifications everywhere and watches the
-// status.
+// TestJourney runs a pipeline for one teacher with five sockets on two nodes. Each socket receives all
+// notifications, and the status of the batch changes accordingly.
 func TestJourney(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
-		s := newStage(t, b)
+		s := newEnvironment(t, b)
 		gateway := s.gateway(t, s.vars)
 		nodes := []service{s.node(t, s.vars), s.node(t, s.vars)}
 		teacher, batch := s.batch(2)
@@ -29,28 +28,28 @@ func TestJourney(t *testing.T) {
 		require.Equal(t, "ready", statusOf(t, gateway, teacher, batch))
 
 		began, correlation := time.Now(), uuid.NewString()
-		accepted := call(t, "POST", gateway.http(pipelines(batch)), wants("cj_assessment"),
-			headers{"X-Correlation-ID": strings.ToUpper(correlation)}.bearing(teacher))
+		accepted := call(t, "POST", gateway.http(pipelinesPath(batch)), pipelineBody("cj_assessment"),
+			headers{"X-Correlation-ID": strings.ToUpper(correlation)}.withToken(teacher))
 		require.Equal(t, 202, accepted.status, "%s", &accepted)
 		require.JSONEq(t, `{"status":"accepted","message":"Pipeline execution request received","batch_id":"`+
 			string(batch)+`","correlation_id":"`+correlation+`"}`, string(accepted.body))
 		require.Equal(t, correlation, accepted.header.Get("X-Correlation-ID"))
 
-		require.Equal(t, []string{"processing", "completed_successfully"}, follow(t, gateway, teacher, batch))
+		require.Equal(t, []string{"processing", "completed_successfully"}, awaitStatuses(t, gateway, teacher, batch))
 		checkCommand(t, s.commandOf(t, batch, began), accepted, teacher, batch)
 		require.NoError(t, s.platform.PublishDirect(t.Context(), domain.UserID(teacher), "the end", nil))
-		want := untilTheEnd(t, sockets[0])
+		want := readAll(t, sockets[0])
 		checkNotifications(t, want, correlation)
 		for _, other := range sockets[1:] {
-			require.Equal(t, want, untilTheEnd(t, other), "every socket gets the same frames in the same order")
+			require.Equal(t, want, readAll(t, other), "every socket gets the same frames in the same order")
 		}
 	})
 }
 
-// follow reads the status whenever it changes, until the batch is done.
-func follow(t *testing.T, gateway service, teacher string, batch domain.BatchID) (seen []string) {
+// awaitStatuses returns the statuses that the batch had until it is done.
+func awaitStatuses(t *testing.T, gateway service, teacher string, batch domain.BatchID) (seen []string) {
 	t.Helper()
-	last := "ready" // the command may still be on its way
+	last := "ready" // the command may not be consumed yet
 	require.Eventually(t, func() bool {
 		if now := statusOf(t, gateway, teacher, batch); now != last {
 			last, seen = now, append(seen, now)
@@ -62,15 +61,15 @@ func follow(t *testing.T, gateway service, teacher string, batch domain.BatchID)
 
 func statusOf(t *testing.T, gateway service, teacher string, batch domain.BatchID) string {
 	t.Helper()
-	a := call(t, "GET", gateway.http(status(batch)), "", as(teacher))
+	a := call(t, "GET", gateway.http(statusPath(batch)), "", as(teacher))
 	require.Equal(t, 200, a.status, "%s", &a)
 	require.NotContains(t, string(a.body), "user_id")
-	word, _ := a.members(t)["status"].(string)
+	word, _ := a.object(t)["status"].(string)
 	return word
 }
 
-// checkCommand compares the record on Kafka with what the contract says of it.
-func checkCommand(t *testing.T, r record, accepted answer, teacher string, batch domain.BatchID) {
+// checkCommand compares the record on Kafka with the contract.
+func checkCommand(t *testing.T, r record, accepted response, teacher string, batch domain.BatchID) {
 	t.Helper()
 	correlation := accepted.header.Get("X-Correlation-ID")
 	e := r.envelope
@@ -98,9 +97,8 @@ func checkCommand(t *testing.T, r record, accepted answer, teacher string, batch
 	}, e)
 }
 
-// untilTheEnd reads frames up to the one that was sent last, and no others
-// follow it.
-func untilTheEnd(t *testing.T, s *socket) (texts []string) {
+// readAll returns the frames up to the last one. It requires that no other follows.
+func readAll(t *testing.T, s *socket) (texts []string) {
 	t.Helper()
 	for {
 		text := s.text(t)
@@ -111,11 +109,11 @@ func untilTheEnd(t *testing.T, s *socket) (texts []string) {
 	}
 }
 
-// checkNotifications tells what came over Kafka from what came directly: only
-// the former has a position, and each kind keeps its order.
+// checkNotifications checks the order of the stored notifications, which have an id, and of the direct
+// messages, which have none.
 func checkNotifications(t *testing.T, texts []string, correlation string) {
 	t.Helper()
-	var kept, direct []string
+	var stored, direct []string
 	for _, text := range texts {
 		var f frame
 		require.NoError(t, json.Unmarshal([]byte(text), &f))
@@ -130,12 +128,12 @@ func checkNotifications(t *testing.T, texts []string, correlation string) {
 			require.Contains(t, f.Data, key)
 		}
 		require.NotContains(t, f.Data, "teacher_id")
-		kept = append(kept, f.Event)
+		stored = append(stored, f.Event)
 	}
 	require.Equal(t, []string{
 		"batch_processing_started", "batch_spellcheck_completed", "batch_cj_assessment_completed",
 		"pipeline_completed", "batch_assessment_completed", "batch_results_ready",
-	}, kept)
+	}, stored)
 	require.Equal(t, []string{
 		"essay_status_updated", "essay_status_updated", "batch_phase_concluded",
 		"essay_status_updated", "essay_status_updated", "batch_phase_concluded",

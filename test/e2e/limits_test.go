@@ -6,27 +6,25 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
+	gorilla "github.com/gorilla/websocket"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	gorilla "github.com/gorilla/websocket"
 )
 
-// TestGatewaysCountTogether: whatever gateway a user's requests come to, the
-// window holds exactly the limit.
-func TestGatewaysCountTogether(t *testing.T) {
+// TestGatewaysShareRateLimits checks that several gateways allow exactly the limit in a window.
+func TestGatewaysShareRateLimits(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
-		s := newStage(t, b)
-		// On a busy machine Redis is not away yet.
-		vars := s.with(map[string]string{"API_GATEWAY_RATE_LIMIT_QUERIES": "30", "API_GATEWAY_RATE_LIMIT_TIMEOUT": "10"})
+		s := newEnvironment(t, b)
+		// Long enough on a busy machine.
+		vars := s.settings(map[string]string{"API_GATEWAY_RATE_LIMIT_QUERIES": "30", "API_GATEWAY_RATE_LIMIT_TIMEOUT": "10"})
 		gateways := []service{s.gateway(t, vars), s.gateway(t, vars), s.gateway(t, vars)}
 		user := "teacher-" + uuid.NewString()
 		var good, refused, other atomic.Int64
 		var group sync.WaitGroup
 		for n := range 60 {
 			group.Go(func() {
-				a, err := ask(t, "GET", gateways[n%3].http("/v1/batches"), "", as(user))
+				a, err := tryCall(t, "GET", gateways[n%3].http("/v1/batches"), "", as(user))
 				switch {
 				case err == nil && a.status == 200:
 					good.Add(1)
@@ -53,59 +51,59 @@ func TestGatewaysCountTogether(t *testing.T) {
 	})
 }
 
-// TestLimitsOutliveRedis: while Redis is away nobody gets an error for it, the
-// limit holds on each node, and the metric says so.
-func TestLimitsOutliveRedis(t *testing.T) {
+// TestRateLimitsWithoutRedis checks that during an outage of Redis requests succeed, each gateway applies the
+// limit, and the metric reports it.
+func TestRateLimitsWithoutRedis(t *testing.T) {
 	t.Parallel()
 	onEachRedis(t, func(t *testing.T, b backing) {
-		s := newStage(t, b)
-		g := s.gateway(t, s.with(map[string]string{
+		s := newEnvironment(t, b)
+		g := s.gateway(t, s.settings(map[string]string{
 			"API_GATEWAY_RATE_LIMIT_COMMANDS": "3",
-			"API_GATEWAY_RATE_LIMIT_TIMEOUT":  "5", // a busy machine is no absent Redis
+			"API_GATEWAY_RATE_LIMIT_TIMEOUT":  "5", // long enough on a busy machine
 		}))
 		teacher, id := s.batch(1)
 		b.stopRedis()
-		body, key := wants("nlp"), headers{"Idempotency-Key": "k"}.bearing(teacher)
+		body, key := pipelineBody("nlp"), headers{"Idempotency-Key": "k"}.withToken(teacher)
 		for range 3 {
-			a := call(t, "POST", g.http(pipelines(id)), body, key)
-			// The platform itself refuses a batch that is being worked on.
+			a := call(t, "POST", g.http(pipelinesPath(id)), body, key)
+			// The platform refuses a second command for a batch.
 			require.Contains(t, []int{202, 409}, a.status, "%s", &a)
 			require.Empty(t, a.header.Get("Idempotent-Replayed"), "nothing is stored without Redis")
 		}
-		call(t, "POST", g.http(pipelines(id)), body, key).failure(t, 429, "RATE_LIMIT")
+		call(t, "POST", g.http(pipelinesPath(id)), body, key).failure(t, 429, "RATE_LIMIT")
 		require.Contains(t, string(call(t, "GET", g.http("/metrics"), "", nil).body), "gateway_rate_limiter_degraded 1\n")
 		b.startRedis()
 		g.awaitMetric(t, "gateway_rate_limiter_degraded 0")
-		require.Contains(t, []int{202, 409}, call(t, "POST", g.http(pipelines(id)), body, key).status)
+		require.Contains(t, []int{202, 409}, call(t, "POST", g.http(pipelinesPath(id)), body, key).status)
 	})
 }
 
-// TestARepeatIsAnsweredByAnyGateway: one command for one key, and the same
-// bytes wherever it is repeated.
-func TestARepeatIsAnsweredByAnyGateway(t *testing.T) {
+// TestIdempotencyAcrossGateways checks that a repeated request publishes no second command and gets the same
+// response from each gateway.
+func TestIdempotencyAcrossGateways(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
-		s := newStage(t, b)
+		s := newEnvironment(t, b)
 		one, two := s.gateway(t, s.vars), s.gateway(t, s.vars)
 		teacher, id := s.batch(1)
-		key := headers{"Idempotency-Key": uuid.NewString()}.bearing(teacher)
-		first := call(t, "POST", one.http(pipelines(id)), wants("nlp"), key)
+		key := headers{"Idempotency-Key": uuid.NewString()}.withToken(teacher)
+		first := call(t, "POST", one.http(pipelinesPath(id)), pipelineBody("nlp"), key)
 		require.Equal(t, 202, first.status, "%s", &first)
-		again := call(t, "POST", two.http(pipelines(id)), wants("nlp"), key)
+		again := call(t, "POST", two.http(pipelinesPath(id)), pipelineBody("nlp"), key)
 		require.Equal(t, 202, again.status, "%s", &again)
 		require.Equal(t, string(first.body), string(again.body))
 		require.Equal(t, "true", again.header.Get("Idempotent-Replayed"))
-		call(t, "POST", two.http(pipelines(id)), wants("spellcheck"), key).failure(t, 409, "INVALID_REQUEST")
+		call(t, "POST", two.http(pipelinesPath(id)), pipelineBody("spellcheck"), key).failure(t, 409, "INVALID_REQUEST")
 	})
 }
 
-// TestAFloodOfBadTokensIsNotUpgraded: over the limit a handshake costs no
-// upgrade, and a good token still opens a socket.
-func TestAFloodOfBadTokensIsNotUpgraded(t *testing.T) {
+// TestManyInvalidTokensAreNotUpgraded checks that handshakes over the limit are not upgraded, while a valid
+// token opens a socket.
+func TestManyInvalidTokensAreNotUpgraded(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
-		s := newStage(t, b)
-		n := s.node(t, s.with(map[string]string{"WEBSOCKET_REFUSED_TOKENS_PER_MINUTE": "2"}))
+		s := newEnvironment(t, b)
+		n := s.node(t, s.settings(map[string]string{"WEBSOCKET_REFUSED_TOKENS_PER_MINUTE": "2"}))
 		for _, token := range []string{"rubbish-1", "rubbish-2"} {
 			connect(t, n.ws(), headers{"Authorization": "Bearer " + token}).closedBecause(t, 1008)
 		}

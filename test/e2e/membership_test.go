@@ -4,19 +4,18 @@ import (
 	"testing"
 	"time"
 
-	"github.com/huleedu/edge/test/harness"
-
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/harness"
 	"github.com/huleedu/edge/test/world"
 	"github.com/huleedu/edge/wire"
 )
 
-// A node joins the consumer group when its subscription is confirmed, and an
-// outage of Redis alone does not make it leave.
-func TestANodeTakesRecordsOnlyWithASubscription(t *testing.T) {
+// TestNodeJoinsTheGroupWithItsSubscription checks that a node joins the consumer group when its
+// subscription is confirmed, and that an outage of Redis alone does not make it leave.
+func TestNodeJoinsTheGroupWithItsSubscription(t *testing.T) {
 	t.Parallel()
 	k, err := world.StartKafka("")
 	require.NoError(t, err)
@@ -24,7 +23,7 @@ func TestANodeTakesRecordsOnlyWithASubscription(t *testing.T) {
 	r, err := world.StartRedis("")
 	require.NoError(t, err)
 	t.Cleanup(r.Close)
-	s := newStage(t, backing{kafka: k.Addr(), redis: r.URL()})
+	s := newEnvironment(t, backing{kafka: k.Addr(), redis: r.URL()})
 	group := s.vars["KAFKA_CONSUMER_GROUP"]
 	r.Stop()
 	p, release, err := wire.WebSocket(harness.WebSocketConfig(t, s.vars, s.topic), harness.NewLog(t), wire.WebSocketOverride{})
@@ -46,7 +45,7 @@ func TestANodeTakesRecordsOnlyWithASubscription(t *testing.T) {
 	teacher := domain.UserID("teacher-" + uuid.NewString())
 	require.NoError(t, s.platform.Notify(t.Context(), teacher, world.NotificationRequestOf("batch_results_ready")))
 	require.NoError(t, r.Restart())
-	redis := s.publisher(t)
+	redis := s.redisClient(t)
 	require.Eventually(t, func() bool {
 		return redis.XLen(t.Context(), "wslog:{"+string(teacher)+"}").Val() == 1
 	}, waitLimit, 20*time.Millisecond)

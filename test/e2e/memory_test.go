@@ -11,16 +11,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/huleedu/edge/test/harness"
-
 	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/test/harness"
 )
 
-// TestUploadsTakeNoMemory looks at the gateway as a process of its own: 100 MiB
-// pass through it, and its resident memory grows by less than 4 MB.
-func TestUploadsTakeNoMemory(t *testing.T) {
+// TestUploadsAreStreamed sends 100 MiB through the gateway as a program, whose resident memory grows by less
+// than 4 MB.
+func TestUploadsAreStreamed(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, embedded(t))
+	s := newEnvironment(t, embedded(t))
 	teacher, batch := s.batch(2)
 	p := harness.Start(t, "gateway", s.vars)
 	base := "http://" + p.Address(t)
@@ -28,7 +28,7 @@ func TestUploadsTakeNoMemory(t *testing.T) {
 		require.Equal(t, 202, sendFile(t, base, teacher, batch, 1<<20).status)
 	}
 	before := resident(t, p)
-	most := watch(t.Context(), p)
+	most := watchMemory(t.Context(), p)
 	a := sendFile(t, base, teacher, batch, 100<<20-1024)
 	require.Equal(t, 202, a.status, &a)
 	grown := most() - before
@@ -36,9 +36,8 @@ func TestUploadsTakeNoMemory(t *testing.T) {
 	require.Less(t, grown, 4<<10)
 }
 
-// watch looks at a program's resident memory until most is called, which
-// returns the highest that was seen, in KiB.
-func watch(ctx context.Context, p *harness.Program) (most func() int) {
+// watchMemory observes a program's resident memory until most is called, which returns the maximum in KiB.
+func watchMemory(ctx context.Context, p *harness.Program) (most func() int) {
 	ctx, cancel := context.WithCancel(ctx)
 	highest := make(chan int, 1)
 	go func() {
@@ -62,7 +61,7 @@ func watch(ctx context.Context, p *harness.Program) (most func() int) {
 	}
 }
 
-// resident is a program's resident memory in KiB.
+// resident returns a program's resident memory in KiB.
 func resident(t *testing.T, p *harness.Program) int {
 	t.Helper()
 	kib, err := residentOf(p)

@@ -13,19 +13,19 @@ import (
 
 func TestHandshakesThatAreNotUpgraded(t *testing.T) {
 	t.Parallel()
-	onEach(t, refusesHandshakes)
+	onEach(t, checkRefusedHandshakes)
 }
 
-func refusesHandshakes(t *testing.T, b backing) {
-	s := newStage(t, b)
+func checkRefusedHandshakes(t *testing.T, b backing) {
+	s := newEnvironment(t, b)
 	node := s.node(t, s.vars)
 	t.Run("foreign origin", func(t *testing.T) {
-		conn, a := dial(t, node.ws(), headers{"Origin": "https://evil.example"}.bearing("teacher-x"))
+		conn, a := dial(t, node.ws(), headers{"Origin": "https://evil.example"}.withToken("teacher-x"))
 		require.Nil(t, conn)
 		require.Equal(t, "websocket_service", a.failure(t, 403, "AUTHORIZATION_ERROR").Service)
 	})
 	t.Run("known origin", func(t *testing.T) {
-		connect(t, node.ws(), headers{"Origin": "http://localhost:5173"}.bearing("teacher-x"))
+		connect(t, node.ws(), headers{"Origin": "http://localhost:5173"}.withToken("teacher-x"))
 	})
 	t.Run("no upgrade", func(t *testing.T) {
 		for _, h := range []headers{nil, as("teacher-x"), {"Authorization": "Bearer x"}} {
@@ -36,10 +36,10 @@ func refusesHandshakes(t *testing.T, b backing) {
 	})
 }
 
-func TestOneSocketTooMany(t *testing.T) {
+func TestConnectionLimit(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
-		s := newStage(t, b)
+		s := newEnvironment(t, b)
 		node := s.node(t, s.vars)
 		teacher := "teacher-" + uuid.NewString()
 		var sockets []*socket
@@ -66,18 +66,17 @@ func TestOneSocketTooMany(t *testing.T) {
 			require.NoError(t, c.SetReadDeadline(time.Now().Add(waitLimit)))
 			_, _, err := c.ReadMessage()
 			return err == nil
-		}, waitLimit, 20*time.Millisecond, "a place is given back")
+		}, waitLimit, 20*time.Millisecond, "the lease is released")
 	})
 }
 
-// TestNothingIsMissedAfterThe101 publishes in the moment in which the client
-// has seen the upgrade.
-func TestNothingIsMissedAfterThe101(t *testing.T) {
+// TestNoMessageIsLostAfterTheUpgrade publishes as soon as the client has received the upgrade.
+func TestNoMessageIsLostAfterTheUpgrade(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
-		s := newStage(t, b)
+		s := newEnvironment(t, b)
 		node := s.node(t, s.vars)
-		redis, run := s.publisher(t), uuid.NewString()
+		redis, run := s.redisClient(t), uuid.NewString()
 		for range 200 {
 			user := "teacher-" + uuid.NewString()
 			c := connect(t, node.ws(), as(user))
@@ -91,12 +90,12 @@ func TestNothingIsMissedAfterThe101(t *testing.T) {
 
 func TestPingAndPong(t *testing.T) {
 	t.Parallel()
-	onEach(t, answersPings)
+	onEach(t, checkPings)
 }
 
-func answersPings(t *testing.T, b backing) {
-	s := newStage(t, b)
-	node := s.node(t, s.with(map[string]string{"WEBSOCKET_PING_INTERVAL": "0.2"}))
+func checkPings(t *testing.T, b backing) {
+	s := newEnvironment(t, b)
+	node := s.node(t, s.settings(map[string]string{"WEBSOCKET_PING_INTERVAL": "0.2"}))
 	c := connect(t, node.ws(), as("teacher-ping"))
 	pinged, ponged := make(chan struct{}, 100), make(chan string, 1)
 	answer := c.PingHandler()
@@ -116,12 +115,12 @@ func answersPings(t *testing.T, b backing) {
 	}
 	require.NoError(t, c.WriteMessage(websocket.BinaryMessage, []byte{0, 1, 2}))
 	require.NoError(t, c.WriteControl(websocket.PingMessage, []byte("mine"), time.Now().Add(time.Second)))
-	// Reading goes on, and with it the handlers, until the text at the end.
+	// The handlers run while the client reads, until the last text.
 	go func() {
 		<-pinged
 		<-pinged
 		_ = s.platform.PublishDirect(t.Context(), "teacher-ping", "the end", nil)
 	}()
-	require.Equal(t, "the end", c.next(t).Event, "nothing disturbs the session")
+	require.Equal(t, "the end", c.next(t).Event, "no message ends the session")
 	require.Equal(t, "mine", <-ponged)
 }

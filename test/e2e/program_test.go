@@ -8,12 +8,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/huleedu/edge/test/harness"
-
 	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/test/harness"
 )
 
-func TestProgramsTellTheirVersion(t *testing.T) {
+func TestProgramsPrintTheirVersion(t *testing.T) {
 	t.Parallel()
 	for name, service := range map[string]string{"gateway": "api_gateway_service", "websocket": "websocket_service"} {
 		p := harness.Start(t, name, nil, "--version")
@@ -34,7 +34,7 @@ func TestProgramsHelp(t *testing.T) {
 	}
 }
 
-func TestProgramsRefuseUnknownArguments(t *testing.T) {
+func TestProgramsRejectUnknownArguments(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"gateway", "websocket"} {
 		for _, argument := range []string{"--verbose", "serve"} {
@@ -48,8 +48,7 @@ func TestProgramsRefuseUnknownArguments(t *testing.T) {
 	}
 }
 
-// TestProgramsListEveryProblem: one start is enough to learn everything that
-// is wrong, and no value is repeated.
+// TestProgramsListEveryProblem checks that a program reports all invalid settings at once and no values.
 func TestProgramsListEveryProblem(t *testing.T) {
 	t.Parallel()
 	for name, r := range map[string]struct {
@@ -80,7 +79,7 @@ func TestProgramsListEveryProblem(t *testing.T) {
 			var found []string
 			for _, line := range p.Stderr.Lines() {
 				setting, _, _ := strings.Cut(line, ": ")
-				// The key goes by two names; either helps.
+				// The key has two names.
 				setting = strings.TrimPrefix(setting, "API_GATEWAY_HULEEDU_")
 				setting = strings.TrimPrefix(setting, "HULEEDU_")
 				if setting == "warning" {
@@ -95,7 +94,7 @@ func TestProgramsListEveryProblem(t *testing.T) {
 	}
 }
 
-func TestProgramsSayThatTheirPortIsTaken(t *testing.T) {
+func TestProgramsReportATakenPort(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -112,8 +111,8 @@ func TestProgramsSayThatTheirPortIsTaken(t *testing.T) {
 	}
 }
 
-// TestProgramsStartWithoutTheirServers: nothing that is away keeps a service
-// from starting, answering health and stopping.
+// TestProgramsStartWithoutTheirServers checks that programs start, respond and stop without Redis, Kafka and
+// the platform.
 func TestProgramsStartWithoutTheirServers(t *testing.T) {
 	t.Parallel()
 	vars := map[string]string{
@@ -124,10 +123,10 @@ func TestProgramsStartWithoutTheirServers(t *testing.T) {
 	}
 	gateway, node := harness.Start(t, "gateway", vars), harness.Start(t, "websocket", vars)
 	base := "http://" + gateway.Address(t)
-	require.Equal(t, "degraded", call(t, "GET", base+"/healthz", "", nil).members(t)["status"])
+	require.Equal(t, "degraded", call(t, "GET", base+"/healthz", "", nil).object(t)["status"])
 	ready := call(t, "GET", base+"/readyz", "", nil)
 	require.Equal(t, 200, ready.status, "what all nodes share must not take every node out")
-	require.Equal(t, "degraded", ready.members(t)["status"])
+	require.Equal(t, "degraded", ready.object(t)["status"])
 	base = "http://" + node.Address(t)
 	require.Equal(t, 200, call(t, "GET", base+"/healthz", "", nil).status)
 	call(t, "GET", base+"/readyz", "", nil).failure(t, 503, "SERVICE_UNAVAILABLE")

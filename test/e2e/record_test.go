@@ -12,15 +12,14 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// record is a command as it lies on Kafka.
+// record is a command on Kafka.
 type record struct {
 	headers  map[string]string
 	envelope map[string]any
 }
 
-// commandOf reads the command for a batch from the partition on which a Java
-// or Python client would look for it.
-func (s *stage) commandOf(t *testing.T, batch domain.BatchID, since time.Time) record {
+// commandOf reads the command for a batch from the partition that clients in other languages compute.
+func (s *environment) commandOf(t *testing.T, batch domain.BatchID, since time.Time) record {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), waitLimit)
 	defer cancel()
@@ -35,7 +34,7 @@ func (s *stage) commandOf(t *testing.T, batch domain.BatchID, since time.Time) r
 		m, err := r.ReadMessage(ctx)
 		require.NoError(t, err)
 		if string(m.Key) != string(batch) {
-			continue // somebody else's
+			continue // another batch
 		}
 		out := record{headers: map[string]string{}}
 		for _, h := range m.Headers {

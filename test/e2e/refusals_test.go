@@ -12,25 +12,25 @@ import (
 	"github.com/huleedu/edge/test/world"
 )
 
-func TestGatewayRefuses(t *testing.T) {
+func TestGatewayRejectsForeignBatches(t *testing.T) {
 	t.Parallel()
-	onEach(t, refuses)
+	onEach(t, checkRefusals)
 }
 
-func refuses(t *testing.T, b backing) {
-	s := newStage(t, b)
+func checkRefusals(t *testing.T, b backing) {
+	s := newEnvironment(t, b)
 	gateway := s.gateway(t, s.vars)
 	teacher, batch := s.batch(2)
-	start := func(t *testing.T, id domain.BatchID, body, user string) answer {
+	start := func(t *testing.T, id domain.BatchID, body, user string) response {
 		t.Helper()
-		return call(t, "POST", gateway.http(pipelines(id)), body, as(user))
+		return call(t, "POST", gateway.http(pipelinesPath(id)), body, as(user))
 	}
-	look := func(t *testing.T, id domain.BatchID, user string) answer {
+	look := func(t *testing.T, id domain.BatchID, user string) response {
 		t.Helper()
-		return call(t, "GET", gateway.http(status(id)), "", as(user))
+		return call(t, "GET", gateway.http(statusPath(id)), "", as(user))
 	}
 	t.Run("foreign batch", func(t *testing.T) {
-		for _, a := range []answer{look(t, batch, "stranger"), start(t, batch, wants("nlp"), "stranger")} {
+		for _, a := range []response{look(t, batch, "stranger"), start(t, batch, pipelineBody("nlp"), "stranger")} {
 			f := a.failure(t, 403, "AUTHORIZATION_ERROR")
 			require.Equal(t, "Ownership violation: batch does not belong to user", f.Message)
 			require.Equal(t, map[string]any{"batch_id": string(batch), "requested_by": "stranger"}, f.Details)
@@ -41,7 +41,7 @@ func refuses(t *testing.T, b backing) {
 		f := look(t, "no-such-batch", teacher).failure(t, 404, "RESOURCE_NOT_FOUND")
 		require.Equal(t, "batch with ID 'no-such-batch' not found", f.Message)
 		require.Equal(t, map[string]any{"resource_type": "batch", "resource_id": "no-such-batch"}, f.Details)
-		f = start(t, "no-such-batch", wants("nlp"), teacher).failure(t, 404, "RESOURCE_NOT_FOUND")
+		f = start(t, "no-such-batch", pipelineBody("nlp"), teacher).failure(t, 404, "RESOURCE_NOT_FOUND")
 		require.Equal(t, "batch with ID 'no-such-batch' not found", f.Message)
 	})
 	t.Run("unknown route", func(t *testing.T) {
@@ -49,7 +49,7 @@ func refuses(t *testing.T, b backing) {
 		require.Equal(t, "route", f.Details["resource_type"])
 	})
 	t.Run("wrong method", func(t *testing.T) {
-		a := call(t, "PUT", gateway.http(pipelines(batch)), "", nil)
+		a := call(t, "PUT", gateway.http(pipelinesPath(batch)), "", nil)
 		a.failure(t, 405, "INVALID_REQUEST")
 		require.Equal(t, "POST", a.header.Get("Allow"))
 	})
@@ -62,27 +62,27 @@ func refuses(t *testing.T, b backing) {
 		for _, code := range []int{400, 402, 404, 409, 429} {
 			body := `{"allowed":false,"denial_reason":"reason ` + strconv.Itoa(code) + `", "spaces":  1}`
 			s.platform.SetPreflightResponse(batch, world.FixedResponse{Status: code, ContentType: "application/json", Body: []byte(body)})
-			a := start(t, batch, wants("nlp"), teacher)
+			a := start(t, batch, pipelineBody("nlp"), teacher)
 			require.Equal(t, code, a.status)
 			require.Equal(t, body, string(a.body), "byte for byte")
 		}
 		s.platform.SetPreflightResponse(batch, world.FixedResponse{Status: 200, ContentType: "application/json", Body: []byte(`{"allowed":false}`)})
-		require.Equal(t, 402, start(t, batch, wants("nlp"), teacher).status)
+		require.Equal(t, 402, start(t, batch, pipelineBody("nlp"), teacher).status)
 		s.platform.SetPreflightResponse(batch, world.FixedResponse{Status: 418, ContentType: "text/plain", Body: []byte("secret")})
-		a := start(t, batch, wants("nlp"), teacher)
+		a := start(t, batch, pipelineBody("nlp"), teacher)
 		a.failure(t, 502, "EXTERNAL_SERVICE_ERROR")
 		require.NotContains(t, string(a.body), "secret")
 	})
 	require.Equal(t, "ready", statusOf(t, gateway, teacher, batch), "nothing was published")
 }
 
-func TestGatewayRefusesBrokenSchemas(t *testing.T) {
+func TestGatewayRejectsInvalidBodies(t *testing.T) {
 	t.Parallel()
-	onEach(t, refusesSchemas)
+	onEach(t, checkSchemas)
 }
 
-func refusesSchemas(t *testing.T, b backing) {
-	s := newStage(t, b)
+func checkSchemas(t *testing.T, b backing) {
+	s := newEnvironment(t, b)
 	gateway := s.gateway(t, s.vars)
 	teacher, batch := s.batch(1)
 	for body, want := range map[string]string{
@@ -96,7 +96,7 @@ func refusesSchemas(t *testing.T, b backing) {
 		`{"requested_pipeline":"nlp","prompt_payload":{"assignment_id":""}}`: `string_too_short ["body","prompt_payload","assignment_id"]`,
 	} {
 		t.Run(body, func(t *testing.T) {
-			f := call(t, "POST", gateway.http(pipelines(batch)), body, as(teacher)).failure(t, 422, "VALIDATION_ERROR")
+			f := call(t, "POST", gateway.http(pipelinesPath(batch)), body, as(teacher)).failure(t, 422, "VALIDATION_ERROR")
 			broken, ok := f.Details["validation_errors"].([]any)
 			require.True(t, ok)
 			require.Len(t, broken, 1)
@@ -108,40 +108,40 @@ func refusesSchemas(t *testing.T, b backing) {
 		})
 	}
 	t.Run("no JSON", func(t *testing.T) {
-		f := call(t, "POST", gateway.http(pipelines(batch)), `{"a":`, as(teacher)).failure(t, 422, "VALIDATION_ERROR")
+		f := call(t, "POST", gateway.http(pipelinesPath(batch)), `{"a":`, as(teacher)).failure(t, 422, "VALIDATION_ERROR")
 		require.Equal(t, "json_invalid", f.Details["validation_errors"].([]any)[0].(map[string]any)["type"])
 	})
 }
 
-// TestGatewayAndTheTroublesOfThePlatform: nothing of a service that fails
-// reaches the client but what the contract says, and /healthz tells the truth.
-func TestGatewayAndTheTroublesOfThePlatform(t *testing.T) {
+// TestGatewayDuringPlatformFailures checks the responses and the health while a service fails. The client
+// sees nothing of the service's response.
+func TestGatewayDuringPlatformFailures(t *testing.T) {
 	t.Parallel()
-	onEach(t, outlivesThePlatform)
+	onEach(t, checkPlatformFailures)
 }
 
-func outlivesThePlatform(t *testing.T, b backing) {
-	s := newStage(t, b)
-	gateway := s.gateway(t, s.with(map[string]string{
+func checkPlatformFailures(t *testing.T, b backing) {
+	s := newEnvironment(t, b)
+	gateway := s.gateway(t, s.settings(map[string]string{
 		"API_GATEWAY_HTTP_CLIENT_TIMEOUT_SECONDS":            "1",
 		"API_GATEWAY_HTTP_CIRCUIT_BREAKER_FAILURE_THRESHOLD": "1000",
 	}))
 	teacher, batch := s.batch(1)
 	require.Equal(t, "healthy", health(t, gateway).Status)
 	for _, r := range []struct {
-		trouble world.FailureMode
-		status  int
-		code    string
+		mode   world.FailureMode
+		status int
+		code   string
 	}{
 		{world.Disconnect, 503, "CONNECTION_ERROR"},
 		{world.Slow, 504, "TIMEOUT"},
 		{world.ServerError, 502, "EXTERNAL_SERVICE_ERROR"},
 		{world.Malformed, 502, "INVALID_RESPONSE"},
 	} {
-		s.platform.FailAggregator(r.trouble)
-		for _, a := range []answer{
-			call(t, "GET", gateway.http(status(batch)), "", as(teacher)),
-			call(t, "POST", gateway.http(pipelines(batch)), wants("spellcheck"), as(teacher)),
+		s.platform.FailAggregator(r.mode)
+		for _, a := range []response{
+			call(t, "GET", gateway.http(statusPath(batch)), "", as(teacher)),
+			call(t, "POST", gateway.http(pipelinesPath(batch)), pipelineBody("spellcheck"), as(teacher)),
 		} {
 			a.failure(t, r.status, r.code)
 			require.Equal(t, r.status == 503, a.header.Get("Retry-After") != "")
@@ -149,8 +149,8 @@ func outlivesThePlatform(t *testing.T, b backing) {
 			require.NotContains(t, string(a.body), "10.0.0.7")
 		}
 		s.platform.FailAggregator(world.NoFailure)
-		s.platform.FailOrchestrator(r.trouble)
-		call(t, "POST", gateway.http(pipelines(batch)), wants("spellcheck"), as(teacher)).failure(t, r.status, r.code)
+		s.platform.FailOrchestrator(r.mode)
+		call(t, "POST", gateway.http(pipelinesPath(batch)), pipelineBody("spellcheck"), as(teacher)).failure(t, r.status, r.code)
 		s.platform.FailOrchestrator(world.NoFailure)
 	}
 	s.platform.FailAggregator(world.Disconnect)
@@ -168,7 +168,7 @@ func outlivesThePlatform(t *testing.T, b backing) {
 	require.Equal(t, "ready", statusOf(t, gateway, teacher, batch), "nothing was published")
 }
 
-// gatewayHealth is the gateway's /healthz.
+// gatewayHealth is the gateway's response to /healthz.
 type gatewayHealth struct {
 	Service, Status string
 	Checks          struct {

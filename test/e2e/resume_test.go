@@ -12,44 +12,43 @@ import (
 	"testing"
 	"time"
 
-	"github.com/huleedu/edge/test/harness"
-
 	"github.com/google/uuid"
 	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/adapters/redis"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/harness"
+	"github.com/huleedu/edge/test/pause"
 )
 
-// teller keeps numbered notifications for a user, one after the other, and
-// sends as many that nobody keeps between them.
-type teller struct {
-	user  domain.UserID
-	told  atomic.Int64
-	ended chan struct{}
-	halt  context.CancelFunc
+// publisher stores numbered notifications for a user, and publishes a direct message after each.
+type publisher struct {
+	user   domain.UserID
+	count  atomic.Int64
+	done   chan struct{}
+	cancel context.CancelFunc
 }
 
-// tell goes on until it is stopped or the test ends.
-func (s *stage) tell(t *testing.T, pause time.Duration) *teller {
+// startPublisher publishes until it is stopped or the test ends.
+func (s *environment) startPublisher(t *testing.T, interval time.Duration) *publisher {
 	t.Helper()
 	client, err := redis.Open(redis.Config{URL: domain.Secret(s.redis), ConnectTimeout: time.Second, SocketTimeout: 5 * time.Second})
 	require.NoError(t, err)
 	notifier := redis.NewNotifier(client, redis.NotifierConfig{Max: 20_000, TTL: time.Hour}, "ws:")
-	direct := s.publisher(t)
+	direct := s.redisClient(t)
 	ctx, halt := context.WithCancel(context.Background())
-	l := &teller{user: domain.UserID("teacher-" + uuid.NewString()), ended: make(chan struct{}), halt: halt}
+	l := &publisher{user: domain.UserID("teacher-" + uuid.NewString()), done: make(chan struct{}), cancel: halt}
 	go func() {
-		defer close(l.ended)
+		defer close(l.done)
 		defer func() { _ = client.Close() }()
-		for ; ctx.Err() == nil; <-time.After(pause) {
-			n := l.told.Load() + 1
+		for ; ctx.Err() == nil; pause.For(interval, "the interval of the load") {
+			n := l.count.Load() + 1
 			_, err := notifier.Publish(context.Background(), domain.Notification{
 				User: l.user, EventID: fmt.Sprint(n), Frame: fmt.Appendf(nil, `{"event":"kept","data":{"n":%d}}`, n),
 			})
 			if err == nil {
-				l.told.Store(n)
+				l.count.Store(n)
 				_ = direct.Publish(context.Background(), "ws:"+string(l.user), `{"event":"direct","data":{}}`).Err()
 			}
 		}
@@ -58,26 +57,26 @@ func (s *stage) tell(t *testing.T, pause time.Duration) *teller {
 	return l
 }
 
-// stop returns how many were kept.
-func (l *teller) stop() int {
-	l.halt()
-	<-l.ended
-	return int(l.told.Load())
+// stop stops and returns the number of stored notifications.
+func (l *publisher) stop() int {
+	l.cancel()
+	<-l.done
+	return int(l.count.Load())
 }
 
-// follower is a client who remembers the last notification that it has.
-type follower struct {
-	user   domain.UserID
-	last   string
-	got    int // kept notifications; number n is the n-th
-	resync int
-	conn   *websocket.Conn
+// subscriber is a client that resumes after the last notification that it has received.
+type subscriber struct {
+	user     domain.UserID
+	last     string
+	received int // stored notifications; number n is the n-th
+	resyncs  int
+	conn     *websocket.Conn
 }
 
 var errOutOfOrder = errors.New("not the next notification")
 
-// join connects behind what the follower has. It is not always let in.
-func (f *follower) join(ws string) error {
+// connect opens a socket that resumes. The node may refuse it.
+func (f *subscriber) connect(ws string) error {
 	query := url.Values{"last_event_id": {f.last}}
 	header := http.Header{"Authorization": {"Bearer " + harness.Token(string(f.user))}}
 	dialer := websocket.Dialer{HandshakeTimeout: 5 * time.Second}
@@ -89,9 +88,8 @@ func (f *follower) join(ws string) error {
 	return err
 }
 
-// read takes one frame. What is kept must come in order, none missing and none
-// twice.
-func (f *follower) read() error {
+// read reads one frame. Stored notifications must arrive in order, each once.
+func (f *subscriber) read() error {
 	if err := f.conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
 		return err
 	}
@@ -110,27 +108,26 @@ func (f *follower) read() error {
 	switch in.Event {
 	case "direct":
 	case "resync":
-		f.resync++
+		f.resyncs++
 	case "kept":
-		if in.Data.N != f.got+1 {
-			return fmt.Errorf("%w: %d behind %d (%s)", errOutOfOrder, in.Data.N, f.got, text)
+		if in.Data.N != f.received+1 {
+			return fmt.Errorf("%w: %d behind %d (%s)", errOutOfOrder, in.Data.N, f.received, text)
 		}
-		f.got, f.last = in.Data.N, in.ID
+		f.received, f.last = in.Data.N, in.ID
 	default:
 		return fmt.Errorf("%w: %s", errOutOfOrder, text)
 	}
 	return nil
 }
 
-// catchUp reads until so many kept notifications are there, joining anew as
-// often as it takes.
-func (f *follower) catchUp(want int, nodes ...string) error {
+// catchUp reads until the number of stored notifications has arrived. It reconnects as often as necessary.
+func (f *subscriber) catchUp(want int, nodes ...string) error {
 	for deadline := time.Now().Add(waitLimit); time.Now().Before(deadline); {
-		if f.conn == nil && f.join(nodes[rand.IntN(len(nodes))]) != nil {
-			<-time.After(20 * time.Millisecond)
+		if f.conn == nil && f.connect(nodes[rand.IntN(len(nodes))]) != nil {
+			pause.For(20*time.Millisecond, "backoff before the next connection")
 			continue
 		}
-		for f.got < want {
+		for f.received < want {
 			err := f.read()
 			if errors.Is(err, errOutOfOrder) {
 				return err
@@ -139,66 +136,66 @@ func (f *follower) catchUp(want int, nodes ...string) error {
 				break
 			}
 		}
-		if f.got >= want {
+		if f.received >= want {
 			return nil
 		}
-		f.cut()
+		f.disconnect()
 	}
-	return fmt.Errorf("has %d of %d", f.got, want)
+	return fmt.Errorf("has %d of %d", f.received, want)
 }
 
-// cut ends the connection as a lost network does.
-func (f *follower) cut() {
+// disconnect closes the connection without a close frame.
+func (f *subscriber) disconnect() {
 	if f.conn != nil {
 		_ = f.conn.NetConn().Close()
 	}
 	f.conn = nil
 }
 
-// TestResumeLosesAndDoublesNothing cuts a client off at random, two hundred
-// times, and lets it go on at one of two nodes while notifications keep coming.
-func TestResumeLosesAndDoublesNothing(t *testing.T) {
+// TestResumeDeliversEachNotificationOnce disconnects a client at random times. It resumes on one of two nodes
+// while notifications are published.
+func TestResumeDeliversEachNotificationOnce(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
-		s := newStage(t, b)
-		vars := s.with(map[string]string{"WEBSOCKET_MAX_CONNECTIONS_PER_USER": "100"})
+		s := newEnvironment(t, b)
+		vars := s.settings(map[string]string{"WEBSOCKET_MAX_CONNECTIONS_PER_USER": "100"})
 		nodes := []string{s.node(t, vars).ws(), s.node(t, vars).ws()}
-		l := s.tell(t, time.Millisecond)
-		f := &follower{user: l.user, last: "0"}
-		const rounds = 200
+		l := s.startPublisher(t, time.Millisecond)
+		f := &subscriber{user: l.user, last: "0"}
+		rounds := harness.Count(200, 60)
 		for range rounds {
-			require.NoError(t, f.catchUp(f.got+rand.IntN(25), nodes...))
-			f.cut()
+			require.NoError(t, f.catchUp(f.received+rand.IntN(25), nodes...))
+			f.disconnect()
 			if rand.IntN(10) == 0 {
-				<-time.After(time.Duration(rand.IntN(100)) * time.Millisecond)
+				pause.For(time.Duration(rand.IntN(100))*time.Millisecond, "the client is absent for a random time")
 			}
 		}
 		total := l.stop()
 		require.NoError(t, f.catchUp(total, nodes...))
-		f.cut()
-		require.Equal(t, total, f.got)
-		t.Logf("%d kept notifications over %d connections", total, rounds+1)
+		f.disconnect()
+		require.Equal(t, total, f.received)
+		t.Logf("%d stored notifications over %d connections", total, rounds+1)
 	})
 }
 
-// TestCatchUpAfterBreaks cuts the node's connections to Redis again and again.
-// The sockets stay, and get everything that is kept.
-func TestCatchUpAfterBreaks(t *testing.T) {
+// TestReplayAfterRedisDisconnects closes the node's connections to Redis again and again. The sockets stay open
+// and receive all stored notifications.
+func TestReplayAfterRedisDisconnects(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
-		s := newStage(t, b)
-		wire := newCable(t, s.redis)
-		node := s.node(t, s.with(map[string]string{"REDIS_URL": wire.url()}))
-		l := s.tell(t, time.Millisecond)
-		followers := []*follower{{user: l.user, last: "0"}, {user: l.user, last: "0"}}
+		s := newEnvironment(t, b)
+		wire := newProxy(t, s.redis)
+		node := s.node(t, s.settings(map[string]string{"REDIS_URL": wire.url()}))
+		l := s.startPublisher(t, time.Millisecond)
+		followers := []*subscriber{{user: l.user, last: "0"}, {user: l.user, last: "0"}}
 		for _, f := range followers {
-			require.NoError(t, f.join(node.ws()))
+			require.NoError(t, f.connect(node.ws()))
 		}
 		done := make(chan error, len(followers))
 		var total atomic.Int64
 		for _, f := range followers {
 			go func() {
-				for want := total.Load(); want == 0 || f.got < int(want); want = total.Load() {
+				for want := total.Load(); want == 0 || f.received < int(want); want = total.Load() {
 					if err := f.read(); err != nil {
 						done <- err
 						return
@@ -209,48 +206,49 @@ func TestCatchUpAfterBreaks(t *testing.T) {
 		}
 		const breaks = 10
 		for range breaks {
-			<-time.After(time.Duration(100+rand.IntN(300)) * time.Millisecond)
-			wire.cut()
+			pause.For(time.Duration(100+rand.IntN(300))*time.Millisecond, "connections break at random times")
+			wire.closeAll()
 		}
 		node.awaitReady(t, "ready")
-		l.halt()
+		l.cancel()
 		total.Store(int64(l.stop()))
-		// One more, because a follower waits for a frame.
-		require.NoError(t, s.publisher(t).Publish(t.Context(), "ws:"+string(l.user), `{"event":"direct","data":{}}`).Err())
+		// One more, because a subscriber waits for a frame.
+		require.NoError(t, s.redisClient(t).Publish(t.Context(), "ws:"+string(l.user), `{"event":"direct","data":{}}`).Err())
 		for range followers {
 			require.NoError(t, <-done)
 		}
 		for _, f := range followers {
-			require.Equal(t, int(total.Load()), f.got)
-			require.Positive(t, f.resync)
-			t.Logf("%d kept notifications, %d breaks announced", f.got, f.resync)
-			f.cut()
+			require.Equal(t, int(total.Load()), f.received)
+			require.Positive(t, f.resyncs)
+			t.Logf("%d stored notifications, %d breaks announced", f.received, f.resyncs)
+			f.disconnect()
 		}
 	})
 }
 
-// TestNodesAreKilled ends one of two nodes the hard way, again and again, under
-// load: who resumes at the other one has lost nothing that is kept.
-func TestNodesAreKilled(t *testing.T) {
+// TestResumeAfterNodesAreKilled kills one of two nodes again and again under load. Clients that resume on the
+// other node lose no stored notification.
+func TestResumeAfterNodesAreKilled(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
-		s := newStage(t, b)
-		vars := s.with(map[string]string{"WEBSOCKET_MAX_CONNECTIONS_PER_USER": "100"})
-		const users, kills = 5, 6
-		var tellers [users]*teller
-		var followers [users]*follower
+		s := newEnvironment(t, b)
+		vars := s.settings(map[string]string{"WEBSOCKET_MAX_CONNECTIONS_PER_USER": "100"})
+		const users = 5
+		kills := harness.Count(6, 3)
+		var tellers [users]*publisher
+		var followers [users]*subscriber
 		for i := range users {
-			tellers[i] = s.tell(t, 5*time.Millisecond)
-			followers[i] = &follower{user: tellers[i].user, last: "0"}
+			tellers[i] = s.startPublisher(t, 5*time.Millisecond)
+			followers[i] = &subscriber{user: tellers[i].user, last: "0"}
 		}
 		nodes := []*harness.Program{harness.Start(t, "websocket", vars), harness.Start(t, "websocket", vars)}
 		addresses := []string{"ws://" + nodes[0].Address(t) + "/ws", "ws://" + nodes[1].Address(t) + "/ws"}
 		for kill := range kills {
 			failed := make(chan error, users)
 			for i, f := range followers {
-				go func() { failed <- f.catchUp(f.got+200+i, addresses...) }()
+				go func() { failed <- f.catchUp(f.received+200+i, addresses...) }()
 			}
-			<-time.After(time.Duration(rand.IntN(1000)) * time.Millisecond)
+			pause.For(time.Duration(rand.IntN(1000))*time.Millisecond, "nodes are killed at random times")
 			one := kill % 2
 			nodes[one].Kill()
 			nodes[one] = harness.Start(t, "websocket", vars)
@@ -263,10 +261,10 @@ func TestNodesAreKilled(t *testing.T) {
 		for i, f := range followers {
 			total := tellers[i].stop()
 			require.NoError(t, f.catchUp(total, addresses...))
-			require.Equal(t, total, f.got)
-			f.cut()
+			require.Equal(t, total, f.received)
+			f.disconnect()
 			sum += total
 		}
-		t.Logf("%d kept notifications to %d users over %d kills", sum, users, kills)
+		t.Logf("%d stored notifications to %d users over %d kills", sum, users, kills)
 	})
 }

@@ -7,29 +7,28 @@ import (
 	"testing"
 	"time"
 
-	"github.com/huleedu/edge/test/harness"
-
 	"github.com/segmentio/kafka-go"
 	"github.com/stretchr/testify/require"
 
+	"github.com/huleedu/edge/test/harness"
 	"github.com/huleedu/edge/test/servers"
 	"github.com/huleedu/edge/wire"
 )
 
-// secured is a stage whose platform has its own ways to the servers, while the
-// services must use TLS and passwords.
-type secured struct {
-	*stage
+// securedEnvironment is an environment whose servers require TLS and passwords of the services, but not of the
+// platform.
+type securedEnvironment struct {
+	*environment
 
 	redis servers.SecuredRedis
 	kafka *servers.SecuredBroker
 }
 
-func newSecured(t *testing.T) secured {
+func newSecuredEnvironment(t *testing.T) securedEnvironment {
 	t.Helper()
 	k := servers.SecuredKafka(t)
 	r := servers.StartSecuredRedis(t, k.Authority.Issue(time.Now().Add(time.Hour)))
-	s := secured{newStage(t, backing{redis: r.URL(), kafka: k.Addr()}), r, k}
+	s := securedEnvironment{newEnvironment(t, backing{redis: r.URL(), kafka: k.Addr()}), r, k}
 	maps.Copy(s.vars, map[string]string{
 		"REDIS_URL": r.TLSURL(servers.Password), "REDIS_CA_FILE": k.Authority.File(),
 		"KAFKA_BOOTSTRAP_SERVERS": k.Listener("SASL_SSL"), "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
@@ -38,8 +37,8 @@ func newSecured(t *testing.T) secured {
 	return s
 }
 
-// observed starts both services and keeps what they write.
-func (s secured) observed(t *testing.T, vars map[string]string) (gateway, node service, written func() string) {
+// startServices starts both services. written returns their output.
+func (s securedEnvironment) startServices(t *testing.T, vars map[string]string) (gateway, node service, written func() string) {
 	t.Helper()
 	g, n := harness.NewLog(t), harness.NewLog(t)
 	gp, release, err := wire.Gateway(harness.GatewayConfig(t, vars), g, wire.GatewayOverride{})
@@ -51,39 +50,38 @@ func (s secured) observed(t *testing.T, vars map[string]string) (gateway, node s
 	return service{harness.Run(t, gp)}, service{harness.Run(t, np)}, func() string { return g.String() + n.String() }
 }
 
-// TestServicesOnSecuredServers: a command and its notification go through, and
-// what cannot be read is buried, with every protocol and mechanism.
+// TestServicesOnSecuredServers sends a command, a notification and an invalid record with each protocol and
+// mechanism.
 func TestServicesOnSecuredServers(t *testing.T) {
 	t.Parallel()
-	s := newSecured(t)
+	s := newSecuredEnvironment(t)
 	for name, changes := range map[string]map[string]string{
 		"TLS":            {"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_BOOTSTRAP_SERVERS": s.kafka.Listener("SSL")},
 		"a password":     {"KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "KAFKA_BOOTSTRAP_SERVERS": s.kafka.Listener("SASL_PLAINTEXT")},
 		"TLS and PLAIN":  {},
 		"TLS and SCRAM":  {"KAFKA_SASL_MECHANISM": "SCRAM-SHA-256"},
-		"prefixed names": s.prefixed("SCRAM-SHA-512"),
+		"prefixed names": s.prefixedSettings("SCRAM-SHA-512"),
 	} {
 		t.Run(name, func(t *testing.T) {
-			gateway, node, written := s.observed(t, s.with(changes))
+			gateway, node, written := s.startServices(t, s.settings(changes))
 			node.awaitReady(t, "ready")
 			gateway.awaitReady(t, "ready")
 			teacher, batch := s.batch(1)
 			began := time.Now()
 			c := connect(t, node.ws(), as(teacher))
-			a := call(t, "POST", gateway.http(pipelines(batch)), wants("spellcheck"), as(teacher))
+			a := call(t, "POST", gateway.http(pipelinesPath(batch)), pipelineBody("spellcheck"), as(teacher))
 			require.Equal(t, 202, a.status, "%s", &a)
 			s.commandOf(t, batch, began)
 			for c.next(t).Event != "batch_processing_started" {
 			}
-			s.buries(t)
+			s.checkDeadLetter(t)
 			require.NotContains(t, written(), servers.Password)
 		})
 	}
 }
 
-// prefixed are the gateway's own names, beside unprefixed ones that would lead
-// it astray but that the notification service needs.
-func (s secured) prefixed(mechanism string) map[string]string {
+// prefixedSettings returns settings with the gateway's prefix, beside invalid ones without it.
+func (s securedEnvironment) prefixedSettings(mechanism string) map[string]string {
 	return map[string]string{
 		"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_BOOTSTRAP_SERVERS": s.kafka.Listener("SSL"), "KAFKA_SASL_PASSWORD": "wrong",
 		"API_GATEWAY_KAFKA_BOOTSTRAP_SERVERS": s.kafka.Listener("SASL_SSL"), "API_GATEWAY_KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
@@ -93,8 +91,8 @@ func (s secured) prefixed(mechanism string) map[string]string {
 	}
 }
 
-// buries writes what is no envelope and finds it among the dead letters.
-func (s secured) buries(t *testing.T) {
+// checkDeadLetter writes an invalid record and waits for it on the dead-letter topic.
+func (s securedEnvironment) checkDeadLetter(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), waitLimit)
 	defer cancel()
@@ -106,7 +104,7 @@ func (s secured) buries(t *testing.T) {
 	require.NoError(t, w.Close())
 	for {
 		for partition := range 3 {
-			if s.buried(ctx, partition, poison) {
+			if s.isDeadLetter(ctx, partition, poison) {
 				return
 			}
 		}
@@ -114,8 +112,8 @@ func (s secured) buries(t *testing.T) {
 	}
 }
 
-// buried looks at all of a partition.
-func (s secured) buried(ctx context.Context, partition int, value string) bool {
+// isDeadLetter reports whether a partition of the dead-letter topic contains the value.
+func (s securedEnvironment) isDeadLetter(ctx context.Context, partition int, value string) bool {
 	conn, err := kafka.DialLeader(ctx, "tcp", s.kafka.Addr(), string(s.topic)+".dlq", partition)
 	if err != nil {
 		return false
@@ -134,12 +132,12 @@ func (s secured) buried(ctx context.Context, partition int, value string) bool {
 	return false
 }
 
-// TestServicesTellWhyTheyAreRefused: nothing dies, readiness tells, the log
-// says why, and no secret is in it.
-func TestServicesTellWhyTheyAreRefused(t *testing.T) {
+// TestServicesReportFailedAuthentication checks readiness and log when servers refuse the services. The services
+// keep running and log no secret.
+func TestServicesReportFailedAuthentication(t *testing.T) {
 	t.Parallel()
-	s := newSecured(t)
-	stranger := servers.NewAuthority(t).File()
+	s := newSecuredEnvironment(t)
+	unknown := servers.NewAuthority(t).File()
 	over := servers.StartSecuredRedis(t, s.kafka.Authority.Issue(time.Now().Add(-time.Minute)))
 	for name, r := range map[string]struct {
 		changes map[string]string
@@ -147,7 +145,7 @@ func TestServicesTellWhyTheyAreRefused(t *testing.T) {
 		redis   string
 	}{
 		"unknown authority": {
-			map[string]string{"KAFKA_SSL_CA_FILE": stranger, "REDIS_CA_FILE": stranger},
+			map[string]string{"KAFKA_SSL_CA_FILE": unknown, "REDIS_CA_FILE": unknown},
 			"certificate signed by unknown authority", "certificate signed by unknown authority",
 		},
 		"expired certificate": {map[string]string{
@@ -165,9 +163,9 @@ func TestServicesTellWhyTheyAreRefused(t *testing.T) {
 		}, "SASL Authentication Failed", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			gateway, node, written := s.observed(t, s.with(r.changes))
+			gateway, node, written := s.startServices(t, s.settings(r.changes))
 			teacher, batch := s.batch(1)
-			call(t, "POST", gateway.http(pipelines(batch)), wants("spellcheck"), as(teacher)).failure(t, 500, "CONFIGURATION_ERROR")
+			call(t, "POST", gateway.http(pipelinesPath(batch)), pipelineBody("spellcheck"), as(teacher)).failure(t, 500, "CONFIGURATION_ERROR")
 			require.Eventually(t, func() bool { return strings.Contains(written(), r.kafka) }, waitLimit, 20*time.Millisecond, "%s", r.kafka)
 			if r.redis == "" {
 				node.awaitReady(t, "degraded")

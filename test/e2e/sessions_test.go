@@ -9,17 +9,17 @@ import (
 	"testing"
 	"time"
 
-	"github.com/huleedu/edge/test/harness"
-
 	"github.com/google/uuid"
 	"github.com/gorilla/websocket"
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/test/harness"
 )
 
-// crowd opens so many sockets of a user at once, spread over the nodes, and
-// returns those that stay and how many were told that there are too many.
-func crowd(t *testing.T, nodes []service, user string, sockets int) (stay []*socket, refused int) {
+// connectMany opens sockets of a user on all nodes at the same time. It returns those that stay open and the
+// number of refused ones.
+func connectMany(t *testing.T, nodes []service, user string, sockets int) (stay []*socket, refused int) {
 	t.Helper()
 	all := make([]*socket, sockets)
 	var group sync.WaitGroup
@@ -30,7 +30,7 @@ func crowd(t *testing.T, nodes []service, user string, sockets int) (stay []*soc
 			dialer := websocket.Dialer{HandshakeTimeout: waitLimit}
 			conn, res, err := dialer.DialContext(t.Context(), nodes[i%len(nodes)].ws(), header)
 			if res != nil && res.StatusCode == http.StatusTooManyRequests {
-				_ = res.Body.Close() // a node that has told this user lately
+				_ = res.Body.Close() // the node has refused this user before
 				byHTTP.Add(1)
 				return
 			}
@@ -66,36 +66,36 @@ func crowd(t *testing.T, nodes []service, user string, sockets int) (stay []*soc
 	return stay, refused + int(byHTTP.Load())
 }
 
-// TestQuotaHoldsAcrossNodes: of one user's twenty sockets over three nodes
-// exactly five stay, on every one of a hundred tries on a real Redis.
-func TestQuotaHoldsAcrossNodes(t *testing.T) {
+// TestConnectionLimitAcrossNodes opens twenty sockets of a user on three nodes again and again: exactly five
+// stay open.
+func TestConnectionLimitAcrossNodes(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
-		s := newStage(t, b)
+		s := newEnvironment(t, b)
 		nodes := []service{s.node(t, s.vars), s.node(t, s.vars), s.node(t, s.vars)}
-		tries := 100
+		tries := harness.Count(100, 20)
 		if b.stopRedis != nil { // the embedded one: slower than what stands for Redis in production
 			tries = 5
 		}
 		for try := range tries {
 			user := "teacher-" + uuid.NewString()
-			stay, refused := crowd(t, nodes, user, 20)
+			stay, refused := connectMany(t, nodes, user, 20)
 			require.Len(t, stay, 5, "try %d", try)
 			require.Equal(t, 15, refused)
 			require.NoError(t, stay[0].WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(1000, ""), time.Now().Add(time.Second)))
 			code, _ := stay[0].closed(t)
 			require.Equal(t, 1000, code)
-			again, refused := crowd(t, nodes[:1], user, 2)
-			require.Len(t, again, 1, "a place is free before its client knows")
+			again, refused := connectMany(t, nodes[:1], user, 2)
+			require.Len(t, again, 1, "the lease is released before the close frame is sent")
 			require.Equal(t, 1, refused)
 		}
 	})
 }
 
-// TestAKilledNodeGivesItsPlacesBack within half a minute.
-func TestAKilledNodeGivesItsPlacesBack(t *testing.T) {
+// TestLeasesOfAKilledNodeExpire checks that the connections of a killed node count for at most half a minute.
+func TestLeasesOfAKilledNodeExpire(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, embedded(t))
+	s := newEnvironment(t, embedded(t))
 	doomed := harness.Start(t, "websocket", s.vars)
 	host := doomed.Address(t)
 	other := s.node(t, s.vars)
@@ -111,7 +111,7 @@ func TestAKilledNodeGivesItsPlacesBack(t *testing.T) {
 	code, _ := connect(t, other.ws(), as(user)).closed(t)
 	require.Equal(t, 4000, code)
 	require.Eventually(t, func() bool {
-		// A full quota that was told within a minute is answered by HTTP.
+		// For a minute after a refusal, the node answers with an HTTP status.
 		c, res, err := websocket.DefaultDialer.Dial(other.ws(), http.Header{"Authorization": {as(user)["Authorization"]}})
 		if err != nil {
 			if res != nil {
@@ -129,12 +129,13 @@ func TestAKilledNodeGivesItsPlacesBack(t *testing.T) {
 	require.Less(t, time.Since(killed), 31*time.Second)
 }
 
-// TestALongOutageSendsClientsAway, and a short one does not.
-func TestALongOutageSendsClientsAway(t *testing.T) {
+// TestLongRedisOutageClosesSockets checks that an outage longer than the grace period closes sockets, and a
+// shorter one does not.
+func TestLongRedisOutageClosesSockets(t *testing.T) {
 	t.Parallel()
 	onEachRedis(t, func(t *testing.T, b backing) {
-		s := newStage(t, b)
-		node := s.node(t, s.with(map[string]string{"WEBSOCKET_REDIS_OUTAGE_GRACE": "4"}))
+		s := newEnvironment(t, b)
+		node := s.node(t, s.settings(map[string]string{"WEBSOCKET_REDIS_OUTAGE_GRACE": "4"}))
 		c := connect(t, node.ws(), as("teacher-"+uuid.NewString()))
 		b.stopRedis()
 		node.awaitReady(t, "")
@@ -143,19 +144,19 @@ func TestALongOutageSendsClientsAway(t *testing.T) {
 		require.Equal(t, "resync", c.next(t).Event)
 		b.stopRedis()
 		gone := time.Now()
-		told := c.closedBecause(t, 1011)
-		require.Equal(t, "CONNECTION_ERROR", told.Code)
+		closed := c.closedBecause(t, 1011)
+		require.Equal(t, "CONNECTION_ERROR", closed.Code)
 		require.Greater(t, time.Since(gone), 3*time.Second)
 		b.startRedis()
 	})
 }
 
-// TestOperatorsReachEveryNode: a user's id on the control channel closes the
-// user's sockets wherever they are, and nobody else's.
-func TestOperatorsReachEveryNode(t *testing.T) {
+// TestDisconnectOnEveryNode checks that the control channel closes all sockets of a user on all nodes, and no
+// others.
+func TestDisconnectOnEveryNode(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
-		s := newStage(t, b)
+		s := newEnvironment(t, b)
 		nodes := []service{s.node(t, s.vars), s.node(t, s.vars)}
 		user, other := "teacher-"+uuid.NewString(), "teacher-"+uuid.NewString()
 		stays := connect(t, nodes[0].ws(), as(other))
@@ -163,20 +164,20 @@ func TestOperatorsReachEveryNode(t *testing.T) {
 		for i := range 4 {
 			sockets = append(sockets, connect(t, nodes[i%2].ws(), as(user)))
 		}
-		redis := s.publisher(t)
+		redis := s.redisClient(t)
 		require.Len(t, redis.ZRange(t.Context(), "wsquota:{"+user+"}", 0, -1).Val(), 4)
 		require.NoError(t, redis.Publish(t.Context(), "wsctl:disconnect", user).Err())
 		for _, c := range sockets {
 			require.Equal(t, "AUTHORIZATION_ERROR", c.closedBecause(t, 4003).Code)
 		}
-		require.Zero(t, redis.Exists(t.Context(), "wsquota:{"+user+"}").Val(), "places were free before clients knew")
+		require.Zero(t, redis.Exists(t.Context(), "wsquota:{"+user+"}").Val(), "the leases are released before the close frames are sent")
 		require.NoError(t, redis.Publish(t.Context(), "ws:"+other, "still here").Err())
 		require.Equal(t, "still here", stays.text(t))
 	})
 }
 
-// careful is a publisher that says nothing twice, however long an answer takes.
-func (s *stage) careful(t *testing.T) *goredis.Client {
+// patientPublisher returns a client that does not repeat a publish, even if the response is late.
+func (s *environment) patientPublisher(t *testing.T) *goredis.Client {
 	t.Helper()
 	o, err := goredis.ParseURL(s.redis)
 	require.NoError(t, err)
@@ -186,21 +187,20 @@ func (s *stage) careful(t *testing.T) *goredis.Client {
 	return c
 }
 
-// heardAll waits until the node has heard all that was published before: each
-// of its few connections to Redis is in order, and so many users are sure to be
-// on every one of them.
-func heardAll(t *testing.T, node string, redis *goredis.Client) {
+// awaitDelivery waits until the node has received everything that was published before. Each of its connections
+// to Redis delivers in order; this number of users is certain to use each of them.
+func awaitDelivery(t *testing.T, node string, redis *goredis.Client) {
 	t.Helper()
-	const witnesses = 40
+	const subscribers = 40
 	var group sync.WaitGroup
-	for range witnesses {
-		user := "witness-" + uuid.NewString()
+	for range subscribers {
+		user := "subscriber-" + uuid.NewString()
 		c := connect(t, "ws://"+node+"/ws", as(user))
 		require.NoError(t, redis.Publish(t.Context(), "ws:"+user, "heard").Err())
 		group.Go(func() {
 			_ = c.SetReadDeadline(time.Now().Add(waitLimit))
 			if _, got, err := c.ReadMessage(); err != nil || string(got) != "heard" {
-				t.Errorf("witness: %q, %v", got, err)
+				t.Errorf("subscriber: %q, %v", got, err)
 			}
 			_ = c.Close()
 		})
@@ -208,21 +208,21 @@ func heardAll(t *testing.T, node string, redis *goredis.Client) {
 	group.Wait()
 }
 
-// bulk is a message that is large enough to wait, each with its number.
-func bulk(i int) string { return fmt.Sprintf("%d %s", i, strings.Repeat("x", 8<<10)) }
+// largeMessage returns a message of 8 KiB with its number.
+func largeMessage(i int) string { return fmt.Sprintf("%d %s", i, strings.Repeat("x", 8<<10)) }
 
-// seenOff reads so many messages and the close of a node that ends.
-func seenOff(t *testing.T, c *socket, client, messages int) {
+// readUntilClose reads the messages and then the close frame with 1012.
+func readUntilClose(t *testing.T, c *socket, client, messages int) {
 	t.Helper()
 	defer func() { _ = c.Close() }()
 	_ = c.SetReadDeadline(time.Now().Add(waitLimit))
-	// By default a close that cannot be answered at once is not reported at all.
+	// The default handler does not report a close frame that it cannot answer at once.
 	c.SetCloseHandler(func(code int, _ string) error {
 		_ = c.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""), time.Now().Add(waitLimit))
 		return nil
 	})
 	for m := range messages {
-		if _, got, err := c.ReadMessage(); err != nil || string(got) != bulk(m) {
+		if _, got, err := c.ReadMessage(); err != nil || string(got) != largeMessage(m) {
 			t.Errorf("client %d, message %d: %d bytes, %v", client, m, len(got), err)
 			return
 		}
@@ -232,17 +232,17 @@ func seenOff(t *testing.T, c *socket, client, messages int) {
 	}
 }
 
-// TestTerminationOfACrowd: two hundred clients that keep talking, with fifty
-// messages queued for each, get all of them and the close.
-func TestTerminationOfACrowd(t *testing.T) {
+// TestTerminationDeliversQueuedMessages stops a node with two hundred sending clients and fifty queued messages
+// for each. Each client receives its messages and the close frame.
+func TestTerminationDeliversQueuedMessages(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
 		const clients, messages = 200, 50
-		s := newStage(t, b)
-		p := harness.Start(t, "websocket", s.with(map[string]string{
+		s := newEnvironment(t, b)
+		p := harness.Start(t, "websocket", s.settings(map[string]string{
 			"WEBSOCKET_DRAIN_NOTICE": "1", "WEBSOCKET_DRAIN_SPREAD": "5", "WEBSOCKET_MAX_MESSAGES_PER_MINUTE": "0",
 		}))
-		node, redis := p.Address(t), s.careful(t)
+		node, redis := p.Address(t), s.patientPublisher(t)
 		require.Eventually(t, func() bool {
 			return call(t, "GET", "http://"+node+"/readyz", "", nil).status == 200
 		}, waitLimit, 20*time.Millisecond)
@@ -260,28 +260,28 @@ func TestTerminationOfACrowd(t *testing.T) {
 				}
 			})
 		}
-		// 400 KiB each, which nobody reads yet: more than the kernel takes.
+		// 400 KiB for each client, which does not read yet: more than the kernel buffers.
 		for i := range sockets {
 			pipe := redis.Pipeline()
 			for m := range messages {
-				pipe.Publish(t.Context(), "ws:"+user(i), bulk(m))
+				pipe.Publish(t.Context(), "ws:"+user(i), largeMessage(m))
 			}
 			_, err := pipe.Exec(t.Context())
 			require.NoError(t, err)
 		}
-		heardAll(t, node, redis)
+		awaitDelivery(t, node, redis)
 		terminated := time.Now()
 		p.Terminate(t)
 		for i, c := range sockets {
-			reading.Go(func() { seenOff(t, c, i, messages) })
+			reading.Go(func() { readUntilClose(t, c, i, messages) })
 		}
 		reading.Wait()
 		require.Equal(t, 0, p.Exit(t, 25*time.Second), "%s%s", p.Stdout, p.Stderr)
-		t.Logf("%d clients with %d messages each were seen off in %v", clients, messages, time.Since(terminated))
+		t.Logf("%d clients with %d messages each were closed in %v", clients, messages, time.Since(terminated))
 		talking.Wait()
 		keys, err := redis.Keys(t.Context(), "wsquota:{teacher-"+id+"*").Result()
 		require.NoError(t, err)
-		require.Empty(t, keys, "every place was given back")
+		require.Empty(t, keys, "every lease is released")
 		require.Empty(t, redis.PubSubChannels(t.Context(), "ws:teacher-"+id+"*").Val())
 	})
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/huleedu/edge/test/frames"
 )
 
-// socket is a browser's connection.
+// socket is a WebSocket connection of a client.
 type socket struct {
 	*websocket.Conn
 
@@ -22,7 +22,7 @@ type socket struct {
 	head http.Header
 }
 
-// connect opens a socket that must be upgraded.
+// connect opens a socket. The test fails if the handshake is refused.
 func connect(t *testing.T, url string, h headers) *socket {
 	t.Helper()
 	conn, res := dial(t, url, h)
@@ -30,8 +30,8 @@ func connect(t *testing.T, url string, h headers) *socket {
 	return conn
 }
 
-// dial opens a socket, or returns how the handshake was answered instead.
-func dial(t *testing.T, url string, h headers) (*socket, answer) {
+// dial opens a socket, or returns the response of a refused handshake.
+func dial(t *testing.T, url string, h headers) (*socket, response) {
 	t.Helper()
 	header := http.Header{}
 	for name, value := range h {
@@ -41,16 +41,16 @@ func dial(t *testing.T, url string, h headers) (*socket, answer) {
 	conn, res, err := dialer.DialContext(t.Context(), url, header)
 	if err == nil {
 		t.Cleanup(func() { _ = conn.Close() })
-		return &socket{conn, res.Header}, answer{}
+		return &socket{conn, res.Header}, response{}
 	}
 	require.ErrorIs(t, err, websocket.ErrBadHandshake)
 	body, err := io.ReadAll(res.Body)
 	require.NoError(t, err)
 	require.NoError(t, res.Body.Close())
-	return nil, answer{res.StatusCode, res.Header, body}
+	return nil, response{res.StatusCode, res.Header, body}
 }
 
-// frame is a notification as a browser reads it.
+// frame is a message of the service.
 type frame struct {
 	Event string         `json:"event"`
 	Data  map[string]any `json:"data"`
@@ -70,8 +70,7 @@ func (s *socket) text(t *testing.T) string {
 // contract is what frames are held against.
 var contract = sync.OnceValue(frames.Load)
 
-// next waits for the next notification, or frame of the service's own, which
-// must be as the contract describes it.
+// next waits for the next message, which must match the AsyncAPI document.
 func (s *socket) next(t *testing.T) frame {
 	t.Helper()
 	var f frame
@@ -81,14 +80,14 @@ func (s *socket) next(t *testing.T) frame {
 	return f
 }
 
-// reason is what a close says.
+// reason is the reason in a close frame.
 type reason struct {
 	Code        string `json:"error_code"`
 	Message     string `json:"message"`
 	Correlation string `json:"correlation_id"`
 }
 
-// closed waits for the close frame, which must be the next thing that comes.
+// closed waits for the close frame. The test fails if another frame arrives before.
 func (s *socket) closed(t *testing.T) (code int, raw string) {
 	t.Helper()
 	require.NoError(t, s.SetReadDeadline(time.Now().Add(waitLimit)))
@@ -98,7 +97,7 @@ func (s *socket) closed(t *testing.T) (code int, raw string) {
 	return end.Code, end.Text
 }
 
-// closedBecause is closed with a reason of the standard form.
+// closedBecause waits for a close frame with the code and returns its reason.
 func (s *socket) closedBecause(t *testing.T, code int) reason {
 	t.Helper()
 	got, raw := s.closed(t)

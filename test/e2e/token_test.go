@@ -8,21 +8,20 @@ import (
 	"github.com/huleedu/edge/test/harness"
 )
 
-// changed is a good token with some claims replaced; nil takes one away.
-func changed(changes map[string]any) string {
+// tokenWith returns a valid token with some claims replaced; nil removes a claim.
+func tokenWith(changes map[string]any) string {
 	c := harness.Claims("teacher-token")
 	maps.Copy(c, changes)
 	maps.DeleteFunc(c, func(_ string, v any) bool { return v == nil })
 	return harness.Sign(c)
 }
 
-// refusal is a row of the contract's table of tokens.
+// refusal is an invalid token with the expected error.
 type refusal struct {
 	name, authorization, message, reason, cause string
 }
 
-// refusals is the whole table. A key can be unknown only where keys have
-// names, which a shared secret has not.
+// refusals returns all kinds of invalid tokens, except an unknown key: a shared secret has no key id.
 func refusals() []refusal {
 	const (
 		format  = "Invalid authentication format"
@@ -34,29 +33,29 @@ func refusals() []refusal {
 		{"another scheme", "Basic abc", format, "invalid_authorization_format", ""},
 		{"no token", "Bearer", format, "invalid_authorization_format", ""},
 		{"two words", "Bearer a b", format, "invalid_authorization_format", ""},
-		{"expired", changed(map[string]any{"exp": now.Add(-time.Second).Unix()}), "Token has expired", "jwt_expired", "expired"},
-		{"no exp", changed(map[string]any{"exp": nil}), "Token missing expiration claim", "missing_exp", "expiration"},
+		{"expired", tokenWith(map[string]any{"exp": now.Add(-time.Second).Unix()}), "Token has expired", "jwt_expired", "expired"},
+		{"no exp", tokenWith(map[string]any{"exp": nil}), "Token missing expiration claim", "missing_exp", "expiration"},
 	}
 	for name, sub := range map[string]any{"no sub": nil, "empty sub": "", "blank sub": "  ", "number as sub": 7} {
-		rows = append(rows, refusal{name, changed(map[string]any{"sub": sub}), "Invalid token payload: missing subject", "missing_subject", "subject"})
+		rows = append(rows, refusal{name, tokenWith(map[string]any{"sub": sub}), "Invalid token payload: missing subject", "missing_subject", "subject"})
 	}
 	for _, r := range []struct{ name, token, cause string }{
 		{"foreign signature", harness.SignWith(map[string]any{"alg": "HS256"}, harness.Claims("teacher-token"), "another secret"), "signature"},
 		{"other algorithm", harness.SignWith(map[string]any{"alg": "HS512"}, harness.Claims("teacher-token"), harness.Secret), "algorithm"},
 		{"no algorithm", harness.SignWith(map[string]any{"alg": "none"}, harness.Claims("teacher-token"), harness.Secret), "algorithm"},
-		{"audience", changed(map[string]any{"aud": "others"}), "audience"},
-		{"issuer", changed(map[string]any{"iss": "others"}), "issuer"},
-		{"from the future", changed(map[string]any{"nbf": now.Add(time.Minute).Unix()}), "not_yet_valid"},
-		{"issued in the future", changed(map[string]any{"iat": now.Add(time.Minute).Unix()}), "not_yet_valid"},
-		{"refresh token", changed(map[string]any{"typ": "refresh"}), "refresh_token"},
+		{"audience", tokenWith(map[string]any{"aud": "others"}), "audience"},
+		{"issuer", tokenWith(map[string]any{"iss": "others"}), "issuer"},
+		{"from the future", tokenWith(map[string]any{"nbf": now.Add(time.Minute).Unix()}), "not_yet_valid"},
+		{"issued in the future", tokenWith(map[string]any{"iat": now.Add(time.Minute).Unix()}), "not_yet_valid"},
+		{"refresh token", tokenWith(map[string]any{"typ": "refresh"}), "refresh_token"},
 		{"no token at all", "not-a-token", "malformed"},
-		{"exp as text", changed(map[string]any{"exp": "tomorrow"}), "malformed"},
+		{"exp as text", tokenWith(map[string]any{"exp": "tomorrow"}), "malformed"},
 		{"padded", harness.Token("teacher-token") + "=", "malformed"},
 		{"unknown crit", harness.SignWith(map[string]any{"alg": "HS256", "crit": []string{"x"}, "x": 1}, harness.Claims("teacher-token"), harness.Secret), "malformed"},
-		{"size", changed(map[string]any{"note": strings.Repeat("x", 8<<10)}), "size"},
-		{"long sub", changed(map[string]any{"sub": strings.Repeat("u", 256)}), "subject"},
-		{"control character in sub", changed(map[string]any{"sub": "a\nb"}), "subject"},
-		{"brace before sub", changed(map[string]any{"sub": "}a"}), "subject"},
+		{"size", tokenWith(map[string]any{"note": strings.Repeat("x", 8<<10)}), "size"},
+		{"long sub", tokenWith(map[string]any{"sub": strings.Repeat("u", 256)}), "subject"},
+		{"control character in sub", tokenWith(map[string]any{"sub": "a\nb"}), "subject"},
+		{"brace before sub", tokenWith(map[string]any{"sub": "}a"}), "subject"},
 	} {
 		rows = append(rows, refusal{r.name, r.token, invalid, "jwt_invalid", r.cause})
 	}

@@ -6,22 +6,20 @@ import (
 	"testing"
 	"time"
 
-	"github.com/huleedu/edge/test/harness"
-
 	"github.com/stretchr/testify/require"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
+	"github.com/huleedu/edge/test/harness"
 	"github.com/huleedu/edge/wire"
 )
 
-// TestOneTrace follows one request from the client's header through HTTP and
-// Kafka to the consumer's span. Only the tracer is not that of production: it
-// records spans.
+// TestOneTrace follows one request from the client's header over HTTP and Kafka to the consumer's span, with a
+// tracer that records spans.
 func TestOneTrace(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
-		s := newStage(t, b)
+		s := newEnvironment(t, b)
 		spans := newSpans()
 		gateway, node := s.tracedGateway(t, spans), s.tracedNode(t, spans)
 		teacher, batch := s.batch(1)
@@ -29,9 +27,9 @@ func TestOneTrace(t *testing.T) {
 
 		const trace, parent = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 		const correlation = "0f4b4c3e-7d0c-4d2a-9d55-0a2a7a4b1c11"
-		a := call(t, "POST", gateway.http(pipelines(batch)), wants("spellcheck"), headers{
+		a := call(t, "POST", gateway.http(pipelinesPath(batch)), pipelineBody("spellcheck"), headers{
 			"Traceparent": "00-" + trace + "-" + parent + "-01", "X-Correlation-ID": correlation,
-		}.bearing(teacher))
+		}.withToken(teacher))
 		require.Equal(t, 202, a.status, "%s", &a)
 		require.Equal(t, trace, a.header.Get("X-Trace-ID"))
 		for socket.next(t).Event != "batch_results_ready" {
@@ -47,7 +45,7 @@ func TestOneTrace(t *testing.T) {
 			"batch.id": string(batch), "pipeline": "spellcheck", "user.id": teacher,
 		}, attributesOf(publish))
 		consume := await(t, spans, "websocket.consume_notification")
-		require.Equal(t, publish.SpanContext.SpanID(), consume.Parent.SpanID(), "the platform made no span between")
+		require.Equal(t, publish.SpanContext.SpanID(), consume.Parent.SpanID(), "the platform makes no span")
 		require.Equal(t, correlation, attributesOf(consume)["correlation_id"])
 		for _, span := range []tracetest.SpanStub{server, publish, consume, await(t, spans, "gateway.proxy_request")} {
 			require.Equal(t, trace, traceOf(span), span.Name)
@@ -56,7 +54,7 @@ func TestOneTrace(t *testing.T) {
 	})
 }
 
-// checkSocketSpans: a handshake has its own trace, and no span holds a token.
+// checkSocketSpans checks that a handshake has its own trace and that no span contains a token.
 func checkSocketSpans(t *testing.T, spans *recordedSpans, teacher string) {
 	t.Helper()
 	handshake := await(t, spans, "GET /ws")
@@ -112,7 +110,7 @@ func attributesOf(s tracetest.SpanStub) map[string]any {
 	return out
 }
 
-func (s *stage) tracedGateway(t *testing.T, spans *recordedSpans) service {
+func (s *environment) tracedGateway(t *testing.T, spans *recordedSpans) service {
 	t.Helper()
 	p, release, err := wire.Gateway(harness.GatewayConfig(t, s.vars), harness.NewLog(t), wire.GatewayOverride{Tracing: spans.provider})
 	require.NoError(t, err)
@@ -120,7 +118,7 @@ func (s *stage) tracedGateway(t *testing.T, spans *recordedSpans) service {
 	return service{harness.Run(t, p)}
 }
 
-func (s *stage) tracedNode(t *testing.T, spans *recordedSpans) service {
+func (s *environment) tracedNode(t *testing.T, spans *recordedSpans) service {
 	t.Helper()
 	p, release, err := wire.WebSocket(harness.WebSocketConfig(t, s.vars, s.topic), harness.NewLog(t), wire.WebSocketOverride{Tracing: spans.provider})
 	require.NoError(t, err)

@@ -6,16 +6,15 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/huleedu/edge/test/harness"
-
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/harness"
 	"github.com/huleedu/edge/test/world"
 )
 
-// formHead and formTail stand around the content of a form's only file.
+// formHead and formTail return a form around the content of its only file.
 func formHead() string {
 	return "--B\r\nContent-Disposition: form-data; name=\"files\"; filename=\"big.bin\"\r\n\r\n"
 }
@@ -24,7 +23,7 @@ func formTail(batch domain.BatchID) string {
 	return "\r\n--B\r\nContent-Disposition: form-data; name=\"batch_id\"\r\n\r\n" + string(batch) + "\r\n--B--\r\n"
 }
 
-// zeros is content without end.
+// zeros is endless content.
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) {
@@ -32,8 +31,8 @@ func (zeros) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// sendFile uploads a file of that many bytes, its batch named behind it.
-func sendFile(t *testing.T, base, user string, batch domain.BatchID, size int64) answer {
+// sendFile uploads a file of the size, followed by its batch.
+func sendFile(t *testing.T, base, user string, batch domain.BatchID, size int64) response {
 	t.Helper()
 	body := io.MultiReader(strings.NewReader(formHead()), io.LimitReader(zeros{}, size), strings.NewReader(formTail(batch)))
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, base+"/v1/files/batch", body)
@@ -41,19 +40,19 @@ func sendFile(t *testing.T, base, user string, batch domain.BatchID, size int64)
 	request.Header.Set("Authorization", "Bearer "+harness.Token(user))
 	request.Header.Set("Content-Type", "multipart/form-data; boundary=B")
 	request.Close = true
-	response, err := http.DefaultClient.Do(request)
+	res, err := http.DefaultClient.Do(request)
 	require.NoError(t, err)
-	defer func() { _ = response.Body.Close() }()
-	text, err := io.ReadAll(response.Body)
+	defer func() { _ = res.Body.Close() }()
+	text, err := io.ReadAll(res.Body)
 	require.NoError(t, err)
-	return answer{status: response.StatusCode, header: response.Header, body: text}
+	return response{status: res.StatusCode, header: res.Header, body: text}
 }
 
-// TestUploadJourney: files go to the owner's batch, and to nobody else's.
+// TestUploadJourney checks that files reach the owner's batch and no other one.
 func TestUploadJourney(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
-		s := newStage(t, b)
+		s := newEnvironment(t, b)
 		teacher, batch := s.batch(2)
 		base := s.gateway(t, s.vars).http("")
 		require.Equal(t, 202, sendFile(t, base, teacher, batch, 1<<20).status)

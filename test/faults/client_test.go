@@ -8,9 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/huleedu/edge/test/harness"
-
 	"github.com/huleedu/edge/adapters/console"
+	"github.com/huleedu/edge/test/harness"
 )
 
 // gapWindow is a period in which a client knows that it may have missed direct messages.

@@ -11,12 +11,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/huleedu/edge/test/harness"
-
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/harness"
 	"github.com/huleedu/edge/test/servers"
 	"github.com/huleedu/edge/test/world"
 )

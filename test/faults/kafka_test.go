@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/huleedu/edge/test/pause"
 	"github.com/huleedu/edge/test/servers"
 )
 
@@ -15,7 +16,7 @@ func TestKafkaKilled(t *testing.T) {
 	k := servers.OwnKafka(t, "KAFKA_EXTRA=broker.session.timeout.ms=3000;broker.heartbeat.interval.ms=500")
 	kafkaFault(t, newEnvironment(t, servers.Redis(t), k.Addr(), nil), "Kafka killed", func() {
 		k.Kill()
-		<-time.After(outageLength(5*time.Second, time.Second))
+		pause.For(outageLength(5*time.Second, time.Second), "the length of the outage is the input")
 		k.Start()
 	})
 }
@@ -26,7 +27,7 @@ func TestKafkaStopped(t *testing.T) {
 	long := outageLength(30*time.Second, 8*time.Second)
 	kafkaFault(t, newEnvironment(t, servers.Redis(t), k.Addr(), nil), "Kafka stopped", func() {
 		k.Pause()
-		<-time.After(long)
+		pause.For(long, "the length of the outage is the input")
 		k.Resume()
 	})
 }
@@ -38,13 +39,13 @@ func kafkaFault(t *testing.T, s *environment, name string, fault func()) {
 	addr := s.startNode(t)
 	clients := connectClients(t, s, users, "ws://"+addr+"/ws")
 	readiness := watchReadiness(t, addr)
-	<-time.After(settleTime)
+	pause.For(settleTime, "messages flow for some time before the fault")
 	startedAt := time.Now()
 	fault()
 	name += ", " + seconds(time.Since(startedAt))
 	awaitReady(t, addr)
 	clients.awaitFlow(t)
-	<-time.After(settleTime)
+	pause.For(settleTime, "messages flow for some time after the fault")
 	readiness.stop()
 	got := clients.finish(t)
 	got.row(t, name, readiness.describe(startedAt))

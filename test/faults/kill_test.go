@@ -6,19 +6,20 @@ import (
 	"testing"
 	"time"
 
-	"github.com/huleedu/edge/test/harness"
-
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/harness"
+	"github.com/huleedu/edge/test/pause"
 	"github.com/huleedu/edge/test/servers"
 )
 
-// TestNodesKilled kills a random node of three, twenty times, while each user has
+// TestNodesKilled kills a random node of three again and again, twenty times in a full run, while each user has
 // three sockets on different nodes.
 func TestNodesKilled(t *testing.T) {
 	t.Parallel()
-	const nodes, kills, people = 3, 20, 3
+	const nodes, people = 3, 3
+	kills := harness.Count(20, 8)
 	s := newEnvironment(t, servers.Redis(t), servers.Kafka(t), nil)
 	s.topic = domain.NotificationTopic // the program reads only this topic
 	s.createTopic(t)
@@ -42,7 +43,7 @@ func TestNodesKilled(t *testing.T) {
 		}
 		programs[one] = harness.Start(t, "websocket", s.vars)
 		front.replace(one, programs[one].Address(t))
-		<-time.After(outageLength(8*time.Second, 500*time.Millisecond))
+		pause.For(outageLength(8*time.Second, 500*time.Millisecond), "the time between two kills is the input")
 	}
 	for _, p := range programs {
 		awaitReady(t, p.Address(t))

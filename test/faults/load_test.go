@@ -16,10 +16,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/huleedu/edge/test/harness"
-
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/test/harness"
 )
 
 // requestKind is one kind of request to the gateway.

@@ -4,9 +4,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/huleedu/edge/test/harness"
-
 	"go.uber.org/goleak"
+
+	"github.com/huleedu/edge/test/harness"
 )
 
 // waitLimit limits the wait for an event. Only a failing test uses it up.

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/test/pause"
 )
 
 // readiness returns the status of /readyz: "ready", "degraded", or the HTTP status.
@@ -57,7 +59,7 @@ func watchReadiness(t *testing.T, addr string) *readinessWatch {
 	ctx, end := context.WithCancel(context.Background())
 	w := &readinessWatch{addr: addr, cancel: end}
 	w.done.Go(func() {
-		for ; ctx.Err() == nil; <-time.After(50 * time.Millisecond) {
+		for ; ctx.Err() == nil; pause.For(50*time.Millisecond, "the interval of the readiness probe") {
 			w.record(readiness(ctx, addr))
 		}
 	})

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/huleedu/edge/test/pause"
 	"github.com/huleedu/edge/test/servers"
 )
 
@@ -26,7 +27,7 @@ func TestRedisKilled(t *testing.T) {
 	r := servers.OwnRedis(t, "--appendonly", "yes")
 	redisFault(t, newEnvironment(t, r.URL(), servers.Kafka(t), nil), "Redis killed (AOF)", func() {
 		r.Kill()
-		<-time.After(outageLength(5*time.Second, 2*time.Second))
+		pause.For(outageLength(5*time.Second, 2*time.Second), "the length of the outage is the input")
 		r.Start()
 	})
 }
@@ -38,7 +39,7 @@ func TestRedisStopped(t *testing.T) {
 	long := outageLength(10*time.Second, 6*time.Second)
 	redisFault(t, newEnvironment(t, r.URL(), servers.Kafka(t), nil), "Redis stopped", func() {
 		r.Pause()
-		<-time.After(long)
+		pause.For(long, "the length of the outage is the input")
 		r.Resume()
 	})
 }
@@ -63,7 +64,7 @@ func TestClusterNodeKilled(t *testing.T) {
 	redisFault(t, newEnvironment(t, c.URL(), servers.Kafka(t), requireReplica()), "Cluster: a master killed", func() {
 		node := c.MostSubscribed("wsctl:probe:*")
 		node.Kill()
-		<-time.After(6 * time.Second)
+		pause.For(6*time.Second, "the length of the outage is the input")
 		node.Start()
 	})
 }
@@ -75,13 +76,13 @@ func redisFault(t *testing.T, s *environment, name string, fault func()) {
 	addr := s.startNode(t)
 	clients := connectClients(t, s, users, "ws://"+addr+"/ws")
 	readiness := watchReadiness(t, addr)
-	<-time.After(settleTime)
+	pause.For(settleTime, "messages flow for some time before the fault")
 	startedAt := time.Now()
 	fault()
 	name += ", " + seconds(time.Since(startedAt))
 	awaitReady(t, addr)
 	clients.awaitFlow(t)
-	<-time.After(settleTime)
+	pause.For(settleTime, "messages flow for some time after the fault")
 	readiness.stop()
 	got := clients.finish(t)
 	got.row(t, name, readiness.describe(startedAt))

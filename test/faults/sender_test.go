@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/pause"
 )
 
 // sendInterval is the pause between two messages of one kind to one user.
@@ -113,12 +114,12 @@ func (s *sender) sendStored(ctx context.Context, c *publisher) {
 			if time.Now().After(deadline) {
 				return
 			}
-			<-time.After(100 * time.Millisecond)
+			pause.For(100*time.Millisecond, "backoff before the record is repeated")
 		}
 		s.mu.Lock()
 		s.confirmed = n
 		s.mu.Unlock()
-		<-time.After(sendInterval)
+		pause.For(sendInterval, "the interval of the load")
 	}
 }
 
@@ -145,6 +146,6 @@ func (s *sender) sendDirect(ctx context.Context, c *publisher) {
 		s.mu.Lock()
 		s.direct = append(s.direct, directMessage{from, time.Now(), err == nil})
 		s.mu.Unlock()
-		<-time.After(sendInterval)
+		pause.For(sendInterval, "the interval of the load")
 	}
 }

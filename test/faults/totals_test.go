@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/test/pause"
 )
 
 // clientGroup is a group of users, each with one sender and one or more clients.
@@ -30,7 +32,7 @@ func connectClients(t *testing.T, s *environment, users int, urls ...string) *cl
 		c.senders = append(c.senders, pub.startSender(t, user))
 	}
 	c.awaitFlow(t)
-	<-time.After(time.Second)
+	pause.For(time.Second, "pauses are measured only after the start")
 	for _, k := range c.clients {
 		k.resetPauses()
 	}

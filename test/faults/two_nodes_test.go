@@ -8,12 +8,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/huleedu/edge/test/harness"
-
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/adapters/console"
+	"github.com/huleedu/edge/test/harness"
+	"github.com/huleedu/edge/test/pause"
 	"github.com/huleedu/edge/test/servers"
 )
 
@@ -91,7 +91,7 @@ func TestTwoNodesOneUser(t *testing.T) {
 		require.NoError(t, pub.redis.Publish(t.Context(), "ws:"+user, fmt.Sprintf(`{"event":"direct","data":{"n":%d}}`, n)).Err())
 		r.await(t, 2*n)
 	}
-	<-time.After(settleTime) // a duplicate would arrive in this time
+	pause.For(settleTime, "a duplicate would arrive in this time")
 	one, two := r.of("on node 1"), r.of("on node 2")
 	require.Len(t, one, 2*each)
 	require.Equal(t, one, two)

@@ -6,3 +6,11 @@ import "os"
 // combinations or long outages then run all of them; otherwise they run a sample that contains each
 // of their rows.
 func Full() bool { return os.Getenv("EDGE_TEST_FULL") == "1" }
+
+// Count returns the number of repetitions of a test: full in a full run, otherwise sample.
+func Count(full, sample int) int {
+	if Full() {
+		return full
+	}
+	return sample
+}

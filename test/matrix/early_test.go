@@ -8,13 +8,16 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
+
+	"github.com/huleedu/edge/test/harness"
 )
 
 // TestEarlyAnswerArrives: a service answers before it has read the body and
 // ends the connection, with or without an announcement. The client gets that
 // answer every time, and the service gets the request once.
 func TestEarlyAnswerArrives(t *testing.T) {
-	const repeats, parallel = 50, 5
+	const parallel = 5
+	repeats := harness.Count(50, 20)
 	e := newEnvironment(t)
 	g := startGateway(t, e.vars)
 	forward := route{name: "classes", method: "POST", path: "/v1/classes/x", kind: through, media: "application/json", goodStatus: 200}

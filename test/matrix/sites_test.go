@@ -5,10 +5,9 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/huleedu/edge/test/harness"
-
 	"github.com/stretchr/testify/require"
 
+	"github.com/huleedu/edge/test/harness"
 	"github.com/huleedu/edge/test/world"
 )
 

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/test/pause"
 )
 
 func TestConnectionsExpireAtDifferentTimes(t *testing.T) {
@@ -91,7 +93,7 @@ func withIdle(t *testing.T, idle int) *Pool {
 	for range idle {
 		require.NoError(t, <-outcomes)
 	}
-	s.respond = func() string { <-time.After(time.Minute); return "" }
+	s.respond = func() string { pause.For(time.Minute, "simulated: the test runs in synctest"); return "" }
 	return p
 }
 

@@ -8,22 +8,26 @@ import (
 	"time"
 )
 
+// maxInlineBody is the largest body in memory, in bytes, that is written before the response is
+// read: it fits into the socket buffer.
+const maxInlineBody = 16 << 10
+
 // sendTimeout bounds the wait for the rest of a request whose body was read to its end,
 // after the response was received.
 const sendTimeout = 100 * time.Millisecond
 
-// sender writes one request to a connection. A request with a body is written on a
-// goroutine, which ends when the body and the connection are closed. It is always awaited.
+// sender writes one request to a connection. A request with a body that is not in memory or not
+// small is written on a goroutine, which ends when the body and the connection are closed. It is always awaited.
 type sender struct {
 	conn     *conn
 	watchdog *watchdog
 	// onBodyRead, unless nil, is called when the request's body was read to its end.
 	onBodyRead func()
-	// body is nil for a request without one.
+	// body is nil for a request that is not written on a goroutine.
 	body *requestBody
 	// replayable means that the body is in memory, so that reading it does not wait.
 	replayable bool
-	// done is closed when the writer has ended; nil without a body.
+	// done is closed when the goroutine has ended, nil if there is none.
 	done chan struct{}
 	// err is the error of the write. It is valid once done is closed.
 	err error
@@ -61,11 +65,16 @@ func (b *requestBody) Read(p []byte) (int, error) {
 // hasNoBody reports whether the request has no body.
 func hasNoBody(r *http.Request) bool { return r.Body == nil || r.Body == http.NoBody }
 
-// send writes a request without a body, or starts to write one with a body.
+// send writes a request without a body or with a small body in memory, or starts to write one
+// with another body.
 func (s *sender) send(req *http.Request) {
-	s.watchdog.start(hasNoBody(req))
-	if hasNoBody(req) {
+	inline := hasNoBody(req) || req.GetBody != nil && req.ContentLength <= maxInlineBody
+	s.watchdog.start(inline)
+	if inline {
 		s.err = s.write(req)
+		if s.onBodyRead != nil {
+			s.onBodyRead()
+		}
 		return
 	}
 	s.body = &requestBody{ReadCloser: req.Body, watchdog: s.watchdog, onEnd: s.onBodyRead}

@@ -7,8 +7,8 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// Request is a client's request with what the gateway knows about it. Its context holds
-// the ids of the request.
+// Request is a client's request with its caller, its start time, from which the time limits
+// count, and its route for metrics. Its context holds the ids of the request.
 type Request struct {
 	*http.Request
 	// Caller is the identified user.

@@ -12,7 +12,8 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// drainIdleTimeout bounds how long a client may send nothing while the server drains.
+// drainIdleTimeout is how long, once the server shuts down, a client may send nothing of a
+// streamed body, and how long a body that its handler reads may still take in total.
 const drainIdleTimeout = 5 * time.Second
 
 // Stream reads a request's body on its own goroutine and passes it on through a pipe. Its

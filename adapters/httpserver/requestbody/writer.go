@@ -47,12 +47,7 @@ func (w *bodyWriter) Write(p []byte) (int, error) {
 }
 
 // Flush sends buffered data to the client.
-func (w *bodyWriter) Flush() {
-	if !w.body.written {
-		w.WriteHeader(http.StatusOK)
-	}
-	_ = w.body.conn.Flush()
-}
+func (w *bodyWriter) Flush() { _ = w.FlushError() }
 
 // FlushError is Flush with an error.
 func (w *bodyWriter) FlushError() error {

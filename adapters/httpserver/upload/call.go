@@ -45,7 +45,7 @@ func (t *transfer) request() proxy.Request {
 }
 
 // call sends the form and reads the answer. The reply's status is set when the
-// service answered, also beside an error.
+// service answered, also with an error.
 func (t *transfer) call(ctx context.Context) (ports.Passthrough, error) {
 	to := t.files
 	req := (&http.Request{
@@ -59,7 +59,7 @@ func (t *transfer) call(ctx context.Context) (ports.Passthrough, error) {
 	defer func() { _ = res.Body.Close() }()
 	body := &budgetReader{res.Body, domain.MemoryOf(ctx), to.Name}
 	reply := ports.Passthrough{Status: res.StatusCode, ContentType: res.Header.Get("Content-Type")}
-	if !isAccepted(reply.Status) {
+	if reply.Status != http.StatusCreated && reply.Status != http.StatusAccepted {
 		reply.Body = t.refusalBody(reply.Status, body)
 		return reply, t.refusalError(reply)
 	}
@@ -77,8 +77,8 @@ func (t *transfer) refusalBody(status int, body io.Reader) []byte {
 	}
 	limit := time.AfterFunc(refusalTimeout, func() { t.cancel(errAborted) })
 	defer limit.Stop()
-	words, _ := io.ReadAll(io.LimitReader(body, maxReply))
-	return words
+	text, _ := io.ReadAll(io.LimitReader(body, maxReply))
+	return text
 }
 
 // readAcceptance reads the answer to an accepted form. It returns an error if the form
@@ -109,21 +109,4 @@ func (t *transfer) header(ctx context.Context) http.Header {
 	out := t.headers.Outbound(ctx, t.in, "content-type", "content-encoding", "content-md5", "content-digest", "repr-digest", "digest")
 	out.Set("Content-Type", t.form.out.FormDataContentType())
 	return out
-}
-
-// budgetReader charges the memory lease of the request for what is read. It returns
-// SERVICE_UNAVAILABLE when the budget is exhausted.
-type budgetReader struct {
-	io.Reader
-	lease   *domain.MemoryLease
-	service string
-}
-
-// Read charges twice what it reads, because io.ReadAll allocates ahead.
-func (r *budgetReader) Read(p []byte) (int, error) {
-	n, err := r.Reader.Read(p)
-	if !r.lease.Grow(2 * int64(n)) {
-		return 0, domain.Unavailable(r.service, retryAfter).WithOp("httpserver.held")
-	}
-	return n, err
 }

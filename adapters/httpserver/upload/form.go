@@ -13,7 +13,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/huleedu/edge/adapters/httpserver/decode"
-	"github.com/huleedu/edge/adapters/httpserver/requestbody"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -42,7 +41,6 @@ const (
 
 var (
 	errPartHeader  = errors.New("part header is over its size limit")
-	errPart        = errors.New("part has no single plain name")
 	errDestination = errors.New("destination accepts no more data")
 )
 
@@ -222,18 +220,6 @@ func (f *form) copyContent(to io.Writer, content io.Reader) error {
 		return malformed(err)
 	}
 	return err
-}
-
-// malformed returns the VALIDATION_ERROR for a body that is not a form. A
-// *domain.Error in the cause takes precedence.
-func malformed(cause error) error {
-	if own, ok := errors.AsType[*domain.Error](cause); ok {
-		return own
-	}
-	if errors.Is(cause, requestbody.ErrClientLeft) {
-		return cause
-	}
-	return domain.Invalid("form", "", "multipart/form-data", "Failed to parse form data").WithCause(cause).WithOp("httpserver.form")
 }
 
 // destinationErrors marks write errors with errDestination.

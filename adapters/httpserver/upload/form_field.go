@@ -1,6 +1,7 @@
 package upload
 
 import (
+	"errors"
 	"mime"
 	"mime/multipart"
 	"net/http"
@@ -11,6 +12,8 @@ import (
 	"github.com/huleedu/edge/adapters/internal/httpreason"
 	"github.com/huleedu/edge/domain"
 )
+
+var errPart = errors.New("part has no single plain name")
 
 // formBoundary returns the multipart boundary of the Content-Type. It returns
 // INVALID_REQUEST for another media type and VALIDATION_ERROR for a boundary that
@@ -88,4 +91,16 @@ func extendedName(disposition string) bool {
 		}
 	}
 	return false
+}
+
+// malformed returns the VALIDATION_ERROR for a body that is not a form. A
+// *domain.Error in the cause takes precedence.
+func malformed(cause error) error {
+	if own, ok := errors.AsType[*domain.Error](cause); ok {
+		return own
+	}
+	if errors.Is(cause, requestbody.ErrClientLeft) {
+		return cause
+	}
+	return domain.Invalid("form", "", "multipart/form-data", "Failed to parse form data").WithCause(cause).WithOp("httpserver.form")
 }

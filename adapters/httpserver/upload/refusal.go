@@ -16,10 +16,6 @@ import (
 // maxServiceMessage bounds, in characters, the part of a service's message that is repeated.
 const maxServiceMessage = 200
 
-func isAccepted(status int) bool {
-	return status == http.StatusCreated || status == http.StatusAccepted
-}
-
 // refusalError translates the service's other answers.
 func (t *transfer) refusalError(r ports.Passthrough) error {
 	switch status := r.Status; {

@@ -28,10 +28,12 @@ var (
 // client's form and writes the copy, run sends the copy and waits for the answer.
 // Either may abort the upload; the first reason is answered.
 type transfer struct {
-	*Uploader
-	in   proxy.Request
-	form *form
-	body *requestbody.Stream
+	files   *proxy.Service
+	headers proxy.HeaderRules
+	limits  Limits
+	in      proxy.Request
+	form    *form
+	body    *requestbody.Stream
 	// ctx ends the call to the file service.
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -47,18 +49,18 @@ type transfer struct {
 	waitingForClient, complete atomic.Bool
 }
 
-func (u *Uploader) newTransfer(in proxy.Request, boundary string) *transfer {
+func newTransfer(files *proxy.Service, headers proxy.HeaderRules, limits Limits, in proxy.Request, boundary string) *transfer {
 	t := &transfer{
-		Uploader: u, in: in,
+		files: files, headers: headers, limits: limits, in: in,
 		started: make(chan struct{}), copied: make(chan struct{}), aborted: make(chan struct{}),
 	}
 	t.ctx, t.cancel = context.WithCancelCause(in.Context())
 	t.copyReader, t.copyWriter = io.Pipe()
-	end := in.Started.Add(u.limits.Timeout)
-	t.body = requestbody.Of(in.Request).Stream(requestbody.Limits{Bytes: u.limits.MaxBytes, Until: end.Add(bodyGrace)})
-	t.form = newForm(&formSource{t}, boundary, &formSink{t}, u.limits.MaxFiles)
-	t.stallTimer = time.AfterFunc(u.limits.StallTimeout, func() { t.onTimeout(u.limits.StallTimeout) })
-	t.totalTimer = time.AfterFunc(time.Until(end), func() { t.onTimeout(u.limits.Timeout) })
+	end := in.Started.Add(limits.Timeout)
+	t.body = requestbody.Of(in.Request).Stream(requestbody.Limits{Bytes: limits.MaxBytes, Until: end.Add(bodyGrace)})
+	t.form = newForm(&formSource{t}, boundary, &formSink{t}, limits.MaxFiles)
+	t.stallTimer = time.AfterFunc(limits.StallTimeout, func() { t.onTimeout(limits.StallTimeout) })
+	t.totalTimer = time.AfterFunc(time.Until(end), func() { t.onTimeout(limits.Timeout) })
 	return t
 }
 
@@ -127,7 +129,9 @@ func (t *transfer) failure(err error) error {
 	return err
 }
 
-// formSource reads the client's body and records progress.
+// formSource reads the client's body. Each byte restarts the timer that detects a stalled
+// upload, and it marks when the upload waits for the client, so that a timeout is not
+// attributed to the service.
 type formSource struct{ *transfer }
 
 func (s *formSource) Read(p []byte) (int, error) {

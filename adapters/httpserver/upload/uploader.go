@@ -5,33 +5,12 @@ package upload
 
 import (
 	"math"
-	"time"
 
 	"github.com/huleedu/edge/adapters/httpserver/proxy"
 	"github.com/huleedu/edge/adapters/httpserver/requestbody"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
-
-const (
-	// maxUserUploads bounds the uploads of one user that are in progress, also those that
-	// have not reached the file service.
-	maxUserUploads = 4
-	// retryAfter is the Retry-After of a refused upload.
-	retryAfter = time.Second
-)
-
-// Limits bound one upload.
-type Limits struct {
-	// MaxBytes bounds the whole body, in bytes.
-	MaxBytes int64
-	// MaxFiles bounds the files of a form.
-	MaxFiles int
-	// Timeout bounds the time from the start of the request to the service's answer.
-	Timeout time.Duration
-	// StallTimeout bounds the time without progress on either side.
-	StallTimeout time.Duration
-}
 
 // Uploader sends uploads to the file service. It is safe for concurrent use.
 type Uploader struct {
@@ -66,7 +45,7 @@ func (u *Uploader) Upload(in proxy.Request) (ports.Passthrough, error) {
 		return ports.Passthrough{}, domain.Unavailable(domain.FileService, retryAfter).WithOp("httpserver.upload")
 	}
 	defer release()
-	t := u.newTransfer(in, boundary)
+	t := newTransfer(u.files, u.headers, u.limits, in, boundary)
 	defer t.close()
 	go t.copyForm()
 	return t.run()

@@ -1,12 +1,6 @@
 package openapi_test
 
 import (
-	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
-	"fmt"
-	"io"
 	"net/http"
 	"testing"
 	"time"
@@ -14,18 +8,16 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/stretchr/testify/require"
 
-	"github.com/huleedu/edge/adapters/env"
 	"github.com/huleedu/edge/api"
+	"github.com/huleedu/edge/test/harness"
 	"github.com/huleedu/edge/test/world"
-	"github.com/huleedu/edge/wire"
 )
 
 const (
-	secret      = "schemathesis-0123456789-0123456789"
 	internalKey = "schemathesis-internal-key"
 	// teacher is the sample user who owns the batch in the document's examples.
 	teacher   = "teacher-anna"
-	waitLimit = 30 * time.Second
+	waitLimit = harness.WaitLimit
 	// highLimit is a rate limit that no run reaches.
 	highLimit = "1000000"
 )
@@ -38,9 +30,8 @@ func startGateway(t *testing.T) string {
 	require.NoError(t, err)
 	t.Cleanup(w.Close)
 	w.Platform.Seed(world.SampleTeachers()...)
-	var c wire.GatewayConfig
-	require.NoError(t, env.Read(&c, map[string]string{
-		"ENVIRONMENT": "testing", "JWT_SECRET_KEY": secret, "HULEEDU_INTERNAL_API_KEY": internalKey,
+	p := harness.StartGateway(t, map[string]string{
+		"ENVIRONMENT": "testing", "JWT_SECRET_KEY": harness.Secret, "HULEEDU_INTERNAL_API_KEY": internalKey,
 		"API_GATEWAY_HTTP_HOST": "127.0.0.1", "API_GATEWAY_HTTP_PORT": "0", "API_GATEWAY_DRAIN_NOTICE": "0",
 		"REDIS_URL": w.RedisURL, "KAFKA_BOOTSTRAP_SERVERS": w.KafkaAddr,
 		"API_GATEWAY_RESULT_AGGREGATOR_URL": w.Platform.AggregatorURL(), "API_GATEWAY_BOS_URL": w.Platform.OrchestratorURL(),
@@ -49,15 +40,6 @@ func startGateway(t *testing.T) string {
 		"API_GATEWAY_RATE_LIMIT_DEFAULT": highLimit, "API_GATEWAY_RATE_LIMIT_QUERIES": highLimit,
 		"API_GATEWAY_RATE_LIMIT_COMMANDS": highLimit, "API_GATEWAY_RATE_LIMIT_UPLOADS": highLimit,
 		"API_GATEWAY_RATE_LIMIT_REFUSED": highLimit,
-	}))
-	p, release, err := wire.Gateway(c, io.Discard, wire.GatewayOverride{})
-	require.NoError(t, err)
-	t.Cleanup(release)
-	p.Start()
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), waitLimit)
-		defer cancel()
-		require.NoError(t, p.Stop(ctx))
 	})
 	base := "http://" + p.Addr
 	require.Eventually(t, func() bool { return ready(t, base) }, waitLimit, 20*time.Millisecond)
@@ -87,14 +69,4 @@ func countOperations(t *testing.T) int {
 	}
 	require.Positive(t, count)
 	return count
-}
-
-// token returns a token that expires after one hour.
-func token(user string) string {
-	encode := base64.RawURLEncoding.EncodeToString
-	text := encode([]byte(`{"alg":"HS256","typ":"JWT"}`)) + "." + encode(fmt.Appendf(nil,
-		`{"sub":%q,"aud":"huleedu-platform","iss":"huleedu-identity-service","exp":%d}`, user, time.Now().Add(time.Hour).Unix()))
-	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write([]byte(text))
-	return text + "." + encode(mac.Sum(nil))
 }

@@ -15,14 +15,13 @@ import (
 	"github.com/huleedu/edge/test/servers"
 )
 
-// TestAStormMeetsAHangingRedis: Redis stops in the middle of a storm. Every
-// handshake gets its answer, let in or told 1011, and nothing of those that were
-// refused is left when Redis is back.
-func TestAStormMeetsAHangingRedis(t *testing.T) {
+// TestRedisHangsDuringManyHandshakes stops Redis while many clients connect. Each handshake succeeds or is
+// closed with 1011, and the refused ones leave nothing in Redis.
+func TestRedisHangsDuringManyHandshakes(t *testing.T) {
 	t.Parallel()
 	const clients = 400
 	r := servers.OwnRedis(t)
-	s := newStage(t, backing{redis: r.URL(), kafka: embedded(t).kafka})
+	s := newEnvironment(t, backing{redis: r.URL(), kafka: embedded(t).kafka})
 	node := s.node(t, s.vars)
 	crowd := "storm-" + uuid.NewString() + "-"
 	var in, refused atomic.Int64
@@ -38,7 +37,7 @@ func TestAStormMeetsAHangingRedis(t *testing.T) {
 			if i >= clients/2 {
 				<-halfway
 			}
-			conn, let := knock(t, node.ws(), crowd+strconv.Itoa(i))
+			conn, let := tryConnect(t, node.ws(), crowd+strconv.Itoa(i))
 			if let {
 				in.Add(1)
 				stay.Store(conn, true)
@@ -54,7 +53,7 @@ func TestAStormMeetsAHangingRedis(t *testing.T) {
 	require.EqualValues(t, clients, in.Load()+refused.Load())
 	require.GreaterOrEqual(t, refused.Load(), int64(clients/2), "who came to a hanging Redis")
 	r.Resume()
-	redis := s.publisher(t)
+	redis := s.redisClient(t)
 	held := func() int64 {
 		keys, err := redis.Keys(t.Context(), "wsquota:{"+crowd+"*").Result()
 		if err != nil {
@@ -62,17 +61,17 @@ func TestAStormMeetsAHangingRedis(t *testing.T) {
 		}
 		return int64(len(keys))
 	}
-	require.Eventually(t, func() bool { return held() == in.Load() }, waitLimit, 50*time.Millisecond, "a place for each socket")
+	require.Eventually(t, func() bool { return held() == in.Load() }, waitLimit, 50*time.Millisecond, "a lease for each socket")
 	stay.Range(func(conn, _ any) bool { return conn.(*websocket.Conn).Close() == nil })
-	require.Eventually(t, func() bool { return held() == 0 }, waitLimit, 50*time.Millisecond, "and none without one")
+	require.Eventually(t, func() bool { return held() == 0 }, waitLimit, 50*time.Millisecond, "no lease without a socket")
 	require.Eventually(t, func() bool {
 		return len(redis.PubSubChannels(t.Context(), "ws:"+crowd+"*").Val()) == 0
 	}, waitLimit, 100*time.Millisecond, "no subscription is left")
 }
 
-// knock connects as the user and asks for a pong. It reports whether it came;
-// a nil connection means that neither that nor a 1011 did, which fails the test.
-func knock(t *testing.T, url, user string) (conn *websocket.Conn, let bool) {
+// tryConnect connects as the user and waits for a pong. It reports whether the node accepted the connection.
+// The test fails and conn is nil if there is neither a pong nor a close frame with 1011.
+func tryConnect(t *testing.T, url, user string) (conn *websocket.Conn, let bool) {
 	t.Helper()
 	dialer := websocket.Dialer{HandshakeTimeout: waitLimit}
 	conn, res, err := dialer.DialContext(t.Context(), url, http.Header{"Authorization": {as(user)["Authorization"]}})
@@ -88,6 +87,6 @@ func knock(t *testing.T, url, user string) (conn *websocket.Conn, let bool) {
 	if err == nil || websocket.IsCloseError(err, websocket.CloseInternalServerErr) {
 		return conn, err == nil
 	}
-	t.Errorf("neither let in nor told why: %v", err)
+	t.Errorf("neither accepted nor closed with 1011: %v", err)
 	return nil, false
 }

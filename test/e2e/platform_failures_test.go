@@ -14,35 +14,33 @@ import (
 	"github.com/huleedu/edge/test/world"
 )
 
-// passingVars are the settings of a gateway in front of the whole platform,
-// whose circuits stay closed, so that each failure shows as what it is.
-func (s *stage) passingVars() map[string]string {
-	return s.with(map[string]string{
+// openSettings returns settings of a gateway whose circuits stay closed, so that each failure is visible.
+func (s *environment) openSettings() map[string]string {
+	return s.settings(map[string]string{
 		"API_GATEWAY_HTTP_CLIENT_TIMEOUT_SECONDS": "1", "API_GATEWAY_HTTP_CIRCUIT_BREAKER_FAILURE_THRESHOLD": "100000",
 		"API_GATEWAY_RATE_LIMIT_DEFAULT": "100000", "API_GATEWAY_RATE_LIMIT_QUERIES": "100000", "API_GATEWAY_RATE_LIMIT_COMMANDS": "100000",
 	})
 }
 
-// TestATeachersDay: a class, a batch, its prompt, and the dashboard that shows
-// both.
-func TestATeachersDay(t *testing.T) {
+// TestClassBatchPromptAndDashboard creates a class and a batch with a prompt; the dashboard shows both.
+func TestClassBatchPromptAndDashboard(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, embedded(t))
-	gateway := s.gateway(t, s.passingVars())
+	s := newEnvironment(t, embedded(t))
+	gateway := s.gateway(t, s.openSettings())
 	teacher := "lärare-" + uuid.NewString()
 
 	made := call(t, "POST", gateway.http("/v1/classes"), `{"name":"7A","course_code":"ENG7"}`, as(teacher))
 	require.Equal(t, 201, made.status, "%s", &made)
-	class, _ := made.members(t)["id"].(string)
+	class, _ := made.object(t)["id"].(string)
 	require.Equal(t, "/v1/classes/"+class, made.header.Get("Location"))
 	require.Equal(t, 404, call(t, "GET", gateway.http("/v1/classes/"+class), "", as("stranger")).status, "the service's own answer")
 
 	registered := call(t, "POST", gateway.http("/v1/batches/register"),
 		`{"expected_essay_count":2,"essay_ids":["e1","e2"],"course_code":"ENG7","class_id":"`+class+`"}`, as(teacher))
 	require.Equal(t, 202, registered.status, "%s", &registered)
-	require.Equal(t, registered.header.Get("X-Correlation-ID"), registered.members(t)["correlation_id"])
-	batch, _ := registered.members(t)["batch_id"].(string)
-	require.Equal(t, "pending_content", call(t, "GET", gateway.http(status(batch)), "", as(teacher)).members(t)["status"])
+	require.Equal(t, registered.header.Get("X-Correlation-ID"), registered.object(t)["correlation_id"])
+	batch, _ := registered.object(t)["batch_id"].(string)
+	require.Equal(t, "pending_content", call(t, "GET", gateway.http(statusPath(batch)), "", as(teacher)).object(t)["status"])
 
 	const ref = `{"references":{"student_prompt_text":{"storage_id":"p1"}}}`
 	prompt := gateway.http("/v1/batches/" + batch + "/prompt")
@@ -53,25 +51,25 @@ func TestATeachersDay(t *testing.T) {
 	require.Equal(t, 403, foreign.status)
 	require.JSONEq(t, `{"error":"Batch not owned by user"}`, string(foreign.body))
 
-	seen := call(t, "GET", gateway.http("/bff/v1/teacher/dashboard"), "", as(teacher)).members(t)
+	seen := call(t, "GET", gateway.http("/bff/v1/teacher/dashboard"), "", as(teacher)).object(t)
 	require.Equal(t, teacher, seen["teacher_id"])
 	require.Len(t, seen["classes"], 1)
 	require.Len(t, seen["batches"], 1)
 }
 
-// TestADeadServiceTakesNoOtherAlong: each service in turn refuses, then hangs
-// with many waiting on it, while every other one serves.
-func TestADeadServiceTakesNoOtherAlong(t *testing.T) {
+// TestFailedServiceDoesNotAffectOthers lets each service refuse and then hang with many waiting requests. The
+// others respond meanwhile.
+func TestFailedServiceDoesNotAffectOthers(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, embedded(t))
-	vars := s.passingVars()
+	s := newEnvironment(t, embedded(t))
+	vars := s.openSettings()
 	vars["API_GATEWAY_UPLOAD_STALL_TIMEOUT"] = "2"
 	gateway := s.gateway(t, vars)
 	teacher, batch := s.batch(1)
 	p := s.platform
 	const json, form = "application/json", "multipart/form-data; boundary=B"
-	services := []standing{
-		{"result_aggregator", "GET", status(batch), json, "", 200, p.FailAggregator},
+	services := []backendService{
+		{"result_aggregator", "GET", statusPath(batch), json, "", 200, p.FailAggregator},
 		{"batch_orchestrator", "PATCH", "/v1/batches/" + string(batch) + "/prompt", json, `{"student_prompt_ref":{"references":{}}}`, 200, p.FailOrchestrator},
 		{"file_service", "POST", "/v1/files/batch", form, formHead() + formTail(batch), 202, p.FailFiles},
 		{"class_management", "GET", "/v1/classes/", json, "", 200, p.FailClasses},
@@ -80,50 +78,49 @@ func TestADeadServiceTakesNoOtherAlong(t *testing.T) {
 	for i, dead := range services {
 		others := slices.Delete(slices.Clone(services), i, i+1)
 		for kind, code := range map[world.FailureMode]string{world.Disconnect: "503 CONNECTION_ERROR", world.Slow: "504 TIMEOUT"} {
-			dead.trouble(kind)
+			dead.fail(kind)
 			var waiting sync.WaitGroup
 			for n := range 20 {
-				waiting.Go(func() { dead.disappoints(t, gateway, fmt.Sprint(teacher, n)) })
+				waiting.Go(func() { dead.callDead(t, gateway, fmt.Sprint(teacher, n)) })
 			}
 			for _, alive := range others {
 				started := time.Now()
 				a := alive.call(t, gateway, teacher)
-				require.Equal(t, alive.fine, a.status, "%s while %s is dead: %s", alive.name, dead.name, &a)
+				require.Equal(t, alive.goodStatus, a.status, "%s while %s is dead: %s", alive.name, dead.name, &a)
 				t.Logf("%-18s %s: %-18s %d in %s", dead.name, code, alive.name, a.status, time.Since(started).Round(time.Millisecond))
 			}
-			dead.fails(t, gateway, teacher, code)
+			dead.requireFailure(t, gateway, teacher, code)
 			waiting.Wait()
 		}
-		dead.trouble(world.NoFailure)
-		require.Equal(t, dead.fine, dead.call(t, gateway, teacher).status, "%s is back", dead.name)
+		dead.fail(world.NoFailure)
+		require.Equal(t, dead.goodStatus, dead.call(t, gateway, teacher).status, "%s is back", dead.name)
 	}
 }
 
-// standing is a service behind the gateway, a request that needs it, and how to
-// trouble it.
-type standing struct {
+// backendService is a service behind the gateway, with a request that needs it.
+type backendService struct {
 	name, method, path, media, body string
-	fine                            int // what it answers else
-	trouble                         func(world.FailureMode)
+	goodStatus                      int // of a response without a failure
+	fail                            func(world.FailureMode)
 }
 
-func (s standing) call(t *testing.T, gateway service, user string) answer {
+// call is tryCall that fails the test if there is no response.
+func (s backendService) call(t *testing.T, gateway service, user string) response {
 	t.Helper()
-	return call(t, s.method, gateway.http(s.path), s.body, headers{"Content-Type": s.media}.bearing(user))
+	return call(t, s.method, gateway.http(s.path), s.body, headers{"Content-Type": s.media}.withToken(user))
 }
 
-// disappoints asks a dead service, from any goroutine.
-func (s standing) disappoints(t *testing.T, gateway service, user string) {
+// callDead sends a request to a failed service. It may run on any goroutine.
+func (s backendService) callDead(t *testing.T, gateway service, user string) {
 	t.Helper()
-	a, err := ask(t, s.method, gateway.http(s.path), s.body, headers{"Content-Type": s.media}.bearing(user))
+	a, err := tryCall(t, s.method, gateway.http(s.path), s.body, headers{"Content-Type": s.media}.withToken(user))
 	if err == nil && a.status < 500 {
 		t.Errorf("%s answered %s", s.name, &a)
 	}
 }
 
-// fails expects the failure of a dead service, "STATUS CODE", and nothing of
-// where it is.
-func (s standing) fails(t *testing.T, gateway service, user, code string) {
+// requireFailure requires an error response, given as "STATUS CODE", that does not contain an address.
+func (s backendService) requireFailure(t *testing.T, gateway service, user, code string) {
 	t.Helper()
 	var number int
 	var word string

@@ -10,8 +10,7 @@ import (
 	"github.com/huleedu/edge/test/world"
 )
 
-// backing is the Redis and the Kafka that a test runs on. The last four are
-// set only where the test has the servers for itself.
+// backing is the Redis and Kafka of a test. The functions are set only if the test has its own servers.
 type backing struct {
 	redis, kafka           string
 	stopRedis, startRedis  func()
@@ -21,8 +20,8 @@ type backing struct {
 	refuseCommands func(code int16) *world.InjectedFault
 }
 
-// onEach runs a test on every backing. It may share the servers with other
-// tests, so it uses users, batches and groups of its own.
+// onEach runs a test on embedded and on real servers. Other tests use them too, so the test needs unique
+// users, batches and groups.
 func onEach(t *testing.T, test func(*testing.T, backing)) {
 	t.Helper()
 	t.Run("embedded", func(t *testing.T) {
@@ -35,7 +34,7 @@ func onEach(t *testing.T, test func(*testing.T, backing)) {
 	})
 }
 
-// onEachRedis is onEach for a test that takes Redis away.
+// onEachRedis is onEach for a test that stops Redis.
 func onEachRedis(t *testing.T, test func(*testing.T, backing)) {
 	t.Helper()
 	t.Run("embedded", func(t *testing.T) {
@@ -49,7 +48,7 @@ func onEachRedis(t *testing.T, test func(*testing.T, backing)) {
 	})
 }
 
-// onEachKafka is onEach for a test that takes Kafka away.
+// onEachKafka is onEach for a test that stops Kafka.
 func onEachKafka(t *testing.T, test func(*testing.T, backing)) {
 	t.Helper()
 	t.Run("embedded", func(t *testing.T) {
@@ -63,7 +62,7 @@ func onEachKafka(t *testing.T, test func(*testing.T, backing)) {
 	})
 }
 
-// embedded starts servers inside this process, for one test.
+// embedded starts Redis and Kafka in this process.
 func embedded(t *testing.T) backing {
 	t.Helper()
 	r, err := world.StartRedis("")

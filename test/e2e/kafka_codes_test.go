@@ -12,7 +12,7 @@ import (
 	"github.com/huleedu/edge/test/world"
 )
 
-// publishRow is the HTTP answer to an error code of the broker.
+// publishRow is the HTTP response to an error code of the broker.
 type publishRow struct {
 	status int
 	code   string
@@ -20,7 +20,7 @@ type publishRow struct {
 	degraded bool
 }
 
-// publishRowOf is the answer of the wire contract to a code of the protocol.
+// publishRowOf returns the response to a code of the protocol, as the contract requires it.
 func publishRowOf(code int16) publishRow {
 	switch {
 	case slices.Contains([]int16{10, 18}, code):
@@ -37,45 +37,44 @@ func publishRowOf(code int16) publishRow {
 	}
 }
 
-// commandScene is a gateway on a broker of its own, with a batch whose pipelines
-// may always start.
-type commandScene struct {
-	*stage
+// commandGateway is a gateway with its own broker, and a batch whose pipelines may always start.
+type commandGateway struct {
+	*environment
 
 	gateway service
 	teacher string
 	batch   domain.BatchID
 }
 
-func newCommandScene(t *testing.T, timeout string) *commandScene {
+func newCommandGateway(t *testing.T, timeout string) *commandGateway {
 	t.Helper()
-	s := &commandScene{stage: newStage(t, embedded(t))}
-	s.teacher, s.batch = s.stage.batch(1)
+	s := &commandGateway{environment: newEnvironment(t, embedded(t))}
+	s.teacher, s.batch = s.environment.batch(1)
 	s.platform.SetPreflightResponse(s.batch, world.FixedResponse{Status: 200, ContentType: "application/json", Body: []byte(`{"allowed":true}`)})
-	s.gateway = s.stage.gateway(t, s.with(map[string]string{
+	s.gateway = s.environment.gateway(t, s.settings(map[string]string{
 		"API_GATEWAY_KAFKA_PUBLISH_TIMEOUT": timeout, "API_GATEWAY_RATE_LIMIT_COMMANDS": "100000",
 	}))
-	s.accepted(t)
+	s.awaitAccepted(t)
 	return s
 }
 
-func (s *commandScene) start(t *testing.T) answer {
+func (s *commandGateway) start(t *testing.T) response {
 	t.Helper()
-	return call(t, "POST", s.gateway.http(pipelines(s.batch)), wants("nlp"), as(s.teacher))
+	return call(t, "POST", s.gateway.http(pipelinesPath(s.batch)), pipelineBody("nlp"), as(s.teacher))
 }
 
-// accepted waits until a command is published and the gateway is ready again.
-func (s *commandScene) accepted(t *testing.T) {
+// awaitAccepted waits until a command is published and the gateway is ready.
+func (s *commandGateway) awaitAccepted(t *testing.T) {
 	t.Helper()
 	require.Eventually(t, func() bool { return s.start(t).status == 202 }, waitLimit, waitLimit/1000)
 	s.gateway.awaitReady(t, "ready")
 }
 
-func (s *commandScene) readiness(t *testing.T) string {
+func (s *commandGateway) readiness(t *testing.T) string {
 	t.Helper()
 	a := call(t, "GET", s.gateway.http("/readyz"), "", nil)
 	require.Equal(t, 200, a.status, &a)
-	return fmt.Sprint(a.members(t)["status"])
+	return fmt.Sprint(a.object(t)["status"])
 }
 
 // TestEveryKafkaCodeOverHTTP serves each error code of the protocol to a running gateway. A code that
@@ -88,7 +87,7 @@ func TestEveryKafkaCodeOverHTTP(t *testing.T) {
 	for group := range slices.Chunk(codes, (len(codes)+gateways-1)/gateways) {
 		t.Run(fmt.Sprintf("from %d", group[0]), func(t *testing.T) {
 			t.Parallel()
-			s := newCommandScene(t, "1")
+			s := newCommandGateway(t, "1")
 			for _, code := range group {
 				t.Run(fmt.Sprintf("%d %s", code, world.KafkaCodeName(code)), func(t *testing.T) { s.checkCode(t, code) })
 			}
@@ -97,7 +96,7 @@ func TestEveryKafkaCodeOverHTTP(t *testing.T) {
 }
 
 // checkCode checks the response to a command that the broker refuses with the code.
-func (s *commandScene) checkCode(t *testing.T, code int16) {
+func (s *commandGateway) checkCode(t *testing.T, code int16) {
 	t.Helper()
 	want := publishRowOf(code)
 	refusal := s.refuseCommands(code)
@@ -113,18 +112,17 @@ func (s *commandScene) checkCode(t *testing.T, code int16) {
 	require.Equal(t, readiness, s.readiness(t))
 	refusal.Remove()
 	if want.degraded {
-		s.accepted(t)
+		s.awaitAccepted(t)
 	}
 }
 
-// TestCommandOverTheLimitIs413: the size that counts is the one that is sent, and
-// markup is sent as it came.
+// TestCommandOverTheLimitIs413 checks that the size of the record counts, in which markup is not escaped.
 func TestCommandOverTheLimitIs413(t *testing.T) {
 	t.Parallel()
-	s := newCommandScene(t, "5")
-	prompt := func(text string) answer {
+	s := newCommandGateway(t, "5")
+	prompt := func(text string) response {
 		body := `{"requested_pipeline":"nlp","prompt_payload":{"cms_prompt_ref":{"references":{"student_prompt_text":{"storage_id":"` + text + `"}}}}}`
-		return call(t, "POST", s.gateway.http(pipelines(s.batch)), body, as(s.teacher))
+		return call(t, "POST", s.gateway.http(pipelinesPath(s.batch)), body, as(s.teacher))
 	}
 	for _, markup := range []string{"<", ">", "&"} {
 		a := prompt(strings.Repeat(markup, 175_000))

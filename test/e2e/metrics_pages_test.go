@@ -14,11 +14,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// pages are the pages of metrics that were read, by job: those of a service's
-// nodes count together, as for whoever scrapes them.
+// pages are the metrics by job. The metrics of several nodes of a service are summed, as in Prometheus.
 type pages map[string][]map[string]*dto.MetricFamily
 
-// add reads one more page.
+// add reads the metrics of one more node.
 func (p pages) add(t *testing.T, job, url string) {
 	t.Helper()
 	a := call(t, "GET", url, "", nil)
@@ -29,8 +28,7 @@ func (p pages) add(t *testing.T, job, url string) {
 	p[job] = append(p[job], families)
 }
 
-// shapes are a job's metrics as "name{labels} type", but for what Go and the
-// process tell of themselves.
+// shapes returns a job's metrics as "name{labels} type", without those of Go and the process.
 func (p pages) shapes(job string) []string {
 	found := map[string]bool{}
 	for _, families := range p[job] {
@@ -55,8 +53,7 @@ func shape(name string, labels []string) string {
 	return name + "{" + strings.Join(labels, ",") + "}"
 }
 
-// matchGolden demands exactly the metrics of the golden list, with exactly its
-// labels and types.
+// matchGolden requires exactly the metrics of the golden list, with their labels and types.
 func (p pages) matchGolden(t *testing.T) {
 	t.Helper()
 	raw, err := os.ReadFile("../metrics/testdata/metrics.golden")
@@ -82,8 +79,8 @@ func (p pages) matchGolden(t *testing.T) {
 	}
 }
 
-// contractual are the metrics of the contract, by job: sections 3.11 and 2.10.
-func contractual() map[string]string {
+// contractMetrics returns the metrics of the contract by job: sections 3.11 and 2.10.
+func contractMetrics() map[string]string {
 	return map[string]string{
 		"gateway": `
 gateway_http_requests_total{method,endpoint,http_status} counter
@@ -122,17 +119,17 @@ websocket_http_requests_in_progress{} gauge`,
 	}
 }
 
-// beyond are the metrics that the contract's tables do not name; 2.7 asks for the
+// additionalMetrics returns the metrics that the contract's tables do not name; section 2.7 requires the
 // consumer's without a name.
-func beyond() []string {
+func additionalMetrics() []string {
 	return []string{"notification_consumer_degraded{} gauge", "websocket_quota_degraded{} gauge"}
 }
 
-// keepContract demands every metric that the contract names, with exactly its
-// labels, and no others but those beyond it.
-func (p pages) keepContract(t *testing.T) {
+// matchContract requires all metrics of the contract with their labels, and no others except the additional
+// ones.
+func (p pages) matchContract(t *testing.T) {
 	t.Helper()
-	for job, table := range contractual() {
+	for job, table := range contractMetrics() {
 		var want []string
 		for line := range strings.Lines(strings.TrimSpace(table)) {
 			name, rest, _ := strings.Cut(strings.TrimSpace(line), "{")
@@ -140,14 +137,13 @@ func (p pages) keepContract(t *testing.T) {
 			want = append(want, shape(name, strings.FieldsFunc(labels, func(r rune) bool { return r == ',' }))+" "+kind)
 		}
 		slices.Sort(want)
-		got := slices.DeleteFunc(p.shapes(job), func(s string) bool { return slices.Contains(beyond(), s) })
+		got := slices.DeleteFunc(p.shapes(job), func(s string) bool { return slices.Contains(additionalMetrics(), s) })
 		require.Equal(t, want, got, "%s: left the contract, right the pages", job)
 	}
 }
 
-// nameNobody demands that no label tells a user, a batch or a request: each of
-// the day's has a UUID in it, as have their topics, or a name of the script's.
-func (p pages) nameNobody(t *testing.T) {
+// requireNoIDs requires that no label contains the id of a user, batch or request.
+func (p pages) requireNoIDs(t *testing.T) {
 	t.Helper()
 	id := regexp.MustCompile(`(?i)[0-9a-f]{8}-[0-9a-f]{4}|teacher-|batch-|stranger|nonsense|evil`)
 	for job, all := range p {
@@ -163,8 +159,8 @@ func (p pages) nameNobody(t *testing.T) {
 	}
 }
 
-// sawAll demands that the day has counted every one of the label's values.
-func (p pages) sawAll(t *testing.T, job, name, label string, values ...string) {
+// requireCounted requires that each value of the label was counted.
+func (p pages) requireCounted(t *testing.T, job, name, label string, values ...string) {
 	t.Helper()
 	for _, value := range values {
 		sum := 0.0

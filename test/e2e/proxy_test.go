@@ -10,59 +10,59 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// cable stands between a service and a server, and can be cut.
-type cable struct {
+// proxy forwards TCP connections to a server and can close them.
+type proxy struct {
 	listener net.Listener
 	target   string
 	group    sync.WaitGroup
 
-	mu    sync.Mutex
-	ends  []net.Conn
-	ended bool
+	mu     sync.Mutex
+	conns  []net.Conn
+	closed bool
 }
 
-func newCable(t *testing.T, server string) *cable {
+func newProxy(t *testing.T, server string) *proxy {
 	t.Helper()
 	u, err := url.Parse(server)
 	require.NoError(t, err)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	c := &cable{listener: l, target: u.Host}
+	c := &proxy{listener: l, target: u.Host}
 	c.group.Go(c.accept)
 	t.Cleanup(func() {
 		c.mu.Lock()
-		c.ended = true
+		c.closed = true
 		c.mu.Unlock()
 		_ = l.Close()
-		c.cut()
+		c.closeAll()
 		c.group.Wait()
 	})
 	return c
 }
 
-func (c *cable) url() string { return "redis://" + c.listener.Addr().String() }
+func (c *proxy) url() string { return "redis://" + c.listener.Addr().String() }
 
-func (c *cable) accept() {
+func (c *proxy) accept() {
 	for {
 		near, err := c.listener.Accept()
 		if err != nil {
 			return
 		}
 		far, err := net.Dial("tcp", c.target)
-		if err != nil || !c.join(near, far) {
+		if err != nil || !c.add(near, far) {
 			_ = near.Close()
 			continue
 		}
-		c.group.Go(func() { pass(near, far) })
-		c.group.Go(func() { pass(far, near) })
+		c.group.Go(func() { forward(near, far) })
+		c.group.Go(func() { forward(far, near) })
 	}
 }
 
-func (c *cable) join(ends ...net.Conn) bool {
+func (c *proxy) add(ends ...net.Conn) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.ended {
-		c.ends = append(c.ends, ends...)
+	if !c.closed {
+		c.conns = append(c.conns, ends...)
 		return true
 	}
 	for _, end := range ends {
@@ -71,17 +71,17 @@ func (c *cable) join(ends ...net.Conn) bool {
 	return false
 }
 
-func pass(to, from net.Conn) {
+func forward(to, from net.Conn) {
 	_, _ = io.Copy(to, from)
 	_ = to.Close()
 }
 
-// cut ends every connection; new ones are let through.
-func (c *cable) cut() {
+// closeAll closes all connections; new ones are forwarded.
+func (c *proxy) closeAll() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, end := range c.ends {
+	for _, end := range c.conns {
 		_ = end.Close()
 	}
-	c.ends = nil
+	c.conns = nil
 }

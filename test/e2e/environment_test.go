@@ -6,13 +6,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/huleedu/edge/test/harness"
-
 	"github.com/google/uuid"
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/harness"
 	"github.com/huleedu/edge/test/world"
 	"github.com/huleedu/edge/wire"
 )
@@ -20,30 +19,29 @@ import (
 // waitLimit limits the wait for an event. Only a failing test uses it up.
 const waitLimit = harness.WaitLimit
 
-// stage is what stands around the services under test: servers, platform and
-// the settings to find them.
-type stage struct {
+// environment is the platform with the servers and settings of the services under test.
+type environment struct {
 	backing
 
 	platform *world.Platform
-	// topic is the notifications' own to this test, so that nobody else's are
-	// read.
+	// topic is used by this test only.
 	topic domain.Topic
 	vars  map[string]string
 }
 
 const internalKey = "e2e-internal-key"
 
-func newStage(t *testing.T, b backing) *stage {
+// newEnvironment starts a platform whose notifications have their own topic.
+func newEnvironment(t *testing.T, b backing) *environment {
 	t.Helper()
-	return newStageOn(t, b, domain.Topic("notifications."+uuid.NewString()))
+	return newEnvironmentOn(t, b, domain.Topic("notifications."+uuid.NewString()))
 }
 
-// newStageOn is a stage whose notifications are on the topic.
-func newStageOn(t *testing.T, b backing, topic domain.Topic) *stage {
+// newEnvironmentOn starts a platform whose notifications are on the topic.
+func newEnvironmentOn(t *testing.T, b backing, topic domain.Topic) *environment {
 	t.Helper()
 	id := uuid.NewString()
-	s := &stage{backing: b, topic: topic}
+	s := &environment{backing: b, topic: topic}
 	platform, err := world.StartPlatform(world.PlatformConfig{
 		KafkaAddr: b.kafka, RedisURL: b.redis, InternalKey: internalKey, Pace: 200 * time.Millisecond,
 		NotificationTopic: s.topic, Group: "orchestrator-" + id,
@@ -63,30 +61,30 @@ func newStageOn(t *testing.T, b backing, topic domain.Topic) *stage {
 		"API_GATEWAY_BFF_TEACHER_URL":       platform.TeacherURL(),
 		"HULEEDU_INTERNAL_API_KEY":          internalKey,
 		"API_GATEWAY_DRAIN_NOTICE":          "0", "WEBSOCKET_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_SPREAD": "0",
-		// Everybody here has the same address, and looks more often than a person.
+		// All clients have the same address and send many requests.
 		"API_GATEWAY_RATE_LIMIT_REFUSED": "100000", "WEBSOCKET_REFUSED_TOKENS_PER_MINUTE": "0",
 		"API_GATEWAY_RATE_LIMIT_QUERIES": "100000",
 	}
 	return s
 }
 
-// with returns the stage's settings with some of them changed.
-func (s *stage) with(changes map[string]string) map[string]string {
+// settings returns the settings with changes.
+func (s *environment) settings(changes map[string]string) map[string]string {
 	vars := maps.Clone(s.vars)
 	maps.Copy(vars, changes)
 	return vars
 }
 
-// batch makes a batch of a new teacher known.
-func (s *stage) batch(essays int) (teacher string, id domain.BatchID) {
+// batch adds a batch of a new teacher to the platform.
+func (s *environment) batch(essays int) (teacher string, id domain.BatchID) {
 	unique := uuid.NewString()
 	teacher, id = "teacher-"+unique, domain.BatchID("batch-"+unique)
 	s.platform.AddBatch(world.Batch{ID: id, Owner: domain.UserID(teacher), Essays: essays})
 	return teacher, id
 }
 
-// publisher is another service that speaks to users over Redis.
-func (s *stage) publisher(t *testing.T) *goredis.Client {
+// redisClient returns a client of Redis, with which other services publish messages.
+func (s *environment) redisClient(t *testing.T) *goredis.Client {
 	t.Helper()
 	o, err := goredis.ParseURL(s.redis)
 	require.NoError(t, err)
@@ -95,14 +93,14 @@ func (s *stage) publisher(t *testing.T) *goredis.Client {
 	return c
 }
 
-// service is a running gateway, or node of the notification service.
+// service is a running gateway or notification service in this process.
 type service struct {
 	*wire.Process
 }
 
 func (s service) http(path string) string { return "http://" + s.Addr + path }
 
-// admin is where operators ask.
+// admin returns a URL of the listener for operators.
 func (s service) admin(path string) string {
 	if s.AdminAddr == "" {
 		return s.http(path)
@@ -113,30 +111,30 @@ func (s service) admin(path string) string {
 func (s service) ws() string { return "ws://" + s.Addr + "/ws" }
 
 // gateway starts an API gateway with its production adapters.
-func (s *stage) gateway(t *testing.T, vars map[string]string) service {
+func (s *environment) gateway(t *testing.T, vars map[string]string) service {
 	t.Helper()
 	return service{harness.StartGateway(t, vars)}
 }
 
 // node starts a notification service with its production adapters and waits
 // until it reads notifications from Kafka.
-func (s *stage) node(t *testing.T, vars map[string]string) service {
+func (s *environment) node(t *testing.T, vars map[string]string) service {
 	t.Helper()
 	n := service{harness.StartNode(t, vars, s.topic)}
 	n.awaitReady(t, "ready")
 	return n
 }
 
-// awaitReady waits for the word of /readyz; "" is not ready at all.
+// awaitReady waits until /readyz has the status; "" means not ready.
 func (s service) awaitReady(t *testing.T, word string) {
 	t.Helper()
-	var last answer
+	var last response
 	require.Eventually(t, func() bool {
 		last = call(t, "GET", s.admin("/readyz"), "", nil)
 		if word == "" {
 			return last.status == 503
 		}
-		return last.status == 200 && last.members(t)["status"] == word
+		return last.status == 200 && last.object(t)["status"] == word
 	}, waitLimit, 20*time.Millisecond, "never %q: %s", word, &last)
 }
 

@@ -14,41 +14,40 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/huleedu/edge/test/harness"
-
 	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/huleedu/edge/test/harness"
 )
 
-// brief is how long a vandal waits for what may never come.
-const brief = 200 * time.Millisecond
+// briefWait is the time that a client waits for a response that may not come.
+const briefWait = 200 * time.Millisecond
 
-// vandals are clients who mean harm, or whose code is broken.
-type vandals struct {
-	nodes []string // their addresses
+// fuzzer sends invalid and valid handshakes and frames from several clients.
+type fuzzer struct {
+	nodes []string // addresses
 	redis *goredis.Client
 	seed  uint64
-	// users are by whose good tokens they connect; bad are tokens that are not
-	// good, words what clients say.
+	// users have valid tokens; bad are invalid tokens, texts are contents of messages.
 	users            []string
-	good, bad, words []string
-	// left is how many handshakes and frames are still to be thrown.
-	left                          atomic.Int64
-	handshakes, upgraded, thrown  atomic.Int64
-	refused, answered, cut, heard atomic.Int64
+	good, bad, texts []string
+	// left is the number of handshakes and frames that are not sent yet.
+	left                                  atomic.Int64
+	handshakes, upgraded, sent            atomic.Int64
+	refused, closed, unanswered, received atomic.Int64
 }
 
-// newVandals are so many users; a test adds where they go.
-func newVandals(users int, seed uint64) *vandals {
-	v := &vandals{seed: seed}
+// newFuzzer returns a fuzzer with this number of users. The caller adds the nodes.
+func newFuzzer(users int, seed uint64) *fuzzer {
+	v := &fuzzer{seed: seed}
 	for i := range users {
-		v.users = append(v.users, fmt.Sprintf("vandal-%d", i))
+		v.users = append(v.users, fmt.Sprintf("fuzz-%d", i))
 		v.good = append(v.good, harness.Token(v.users[i]))
 	}
 	for _, r := range refusals() {
 		token := strings.TrimPrefix(r.authorization, "Bearer ")
 		v.bad = append(v.bad, strings.Join(strings.Fields(token), "+"))
 	}
-	v.words = []string{
+	v.texts = []string{
 		`{"type":"ping"}`, `{"type":"ping"}`, `{"type":"ping","type":[]}`, `{"type":"pong"}`, `{}`, `[]`, `null`, `"`, ``, `{"type":`, `{"type":7}`,
 		`{"type":"refresh","token":"` + v.good[0] + `"}`, `{"type":"refresh","token":{}}`,
 		strings.Repeat(`{"type":`, 200), strings.Repeat(`[`, 12_000), `{"type":"` + strings.Repeat("x", 3000) + `"}`, "\u0000\u2028\U0001f600",
@@ -56,37 +55,39 @@ func newVandals(users int, seed uint64) *vandals {
 	return v
 }
 
-// rage throws so many handshakes and frames from so many clients at once.
-func (v *vandals) rage(ctx context.Context, clients, count int) {
+// run sends the number of handshakes and frames from concurrent clients.
+func (v *fuzzer) run(ctx context.Context, clients, count int) {
 	v.left.Store(int64(count))
 	var group sync.WaitGroup
 	for range clients {
 		v.seed++
-		a := &vandal{vandals: v, rand: rand.New(rand.NewPCG(v.seed, 0))}
+		a := &fuzzClient{fuzzer: v, rand: rand.New(rand.NewPCG(v.seed, 0))}
 		group.Go(func() {
 			for v.left.Load() > 0 && ctx.Err() == nil {
-				a.bout(ctx)
+				a.connect(ctx)
 			}
 		})
 	}
 	group.Wait()
 }
 
-// vandal is one of them, with one connection at a time.
-type vandal struct {
-	*vandals
+// fuzzClient is one client of a fuzzer, with one connection at a time.
+type fuzzClient struct {
+	*fuzzer
 
 	rand *rand.Rand
 }
 
-func (a *vandal) one(in int) bool { return a.rand.IntN(in) == 0 }
+// chance returns true once in n calls on average.
+func (a *fuzzClient) chance(in int) bool { return a.rand.IntN(in) == 0 }
 
-func pick[T any](a *vandal, from ...T) T { return from[a.rand.IntN(len(from))] }
+// pick returns one of the values.
+func pick[T any](a *fuzzClient, from ...T) T { return from[a.rand.IntN(len(from))] }
 
-func (a *vandal) user() string { return pick(a, a.users...) }
+func (a *fuzzClient) user() string { return pick(a, a.users...) }
 
-// bytes are so many at random.
-func (a *vandal) bytes(n int) []byte {
+// bytes returns n random bytes.
+func (a *fuzzClient) bytes(n int) []byte {
 	out := make([]byte, n+8)
 	for i := 0; i < n; i += 8 {
 		binary.LittleEndian.PutUint64(out[i:], a.rand.Uint64())
@@ -94,27 +95,27 @@ func (a *vandal) bytes(n int) []byte {
 	return out[:n]
 }
 
-// bout is a connection from its handshake to its end.
-func (a *vandal) bout(ctx context.Context) {
+// connect opens a connection, sends frames and ends it.
+func (a *fuzzClient) connect(ctx context.Context) {
 	conn, err := net.Dial("tcp", pick(a, a.nodes...))
 	if err != nil {
-		return // the test sees to it that the nodes live
+		return // the test checks that the nodes run
 	}
 	defer func() { _ = conn.Close() }()
 	_ = conn.SetDeadline(time.Now().Add(waitLimit))
 	a.left.Add(-1)
 	a.handshakes.Add(1)
 	words, whole := a.handshake()
-	if _, err := conn.Write(words); err != nil || a.one(40) {
+	if _, err := conn.Write(words); err != nil || a.chance(40) {
 		return // without waiting for an answer
 	}
-	if !whole { // there may be none
-		_ = conn.SetReadDeadline(time.Now().Add(brief))
+	if !whole { // there may be no response
+		_ = conn.SetReadDeadline(time.Now().Add(briefWait))
 	}
 	in := bufio.NewReader(conn)
 	res, err := http.ReadResponse(in, nil)
 	if err != nil {
-		a.cut.Add(1)
+		a.unanswered.Add(1)
 		return
 	}
 	_ = res.Body.Close()
@@ -124,29 +125,29 @@ func (a *vandal) bout(ctx context.Context) {
 		return
 	}
 	a.upgraded.Add(1)
-	a.disturb(ctx)
+	a.publish(ctx)
 	var reading sync.WaitGroup
-	if deaf := a.one(20); !deaf {
+	if deaf := a.chance(20); !deaf {
 		reading.Go(func() {
 			n, _ := io.Copy(io.Discard, in)
-			a.heard.Add(n)
+			a.received.Add(n)
 		})
 	}
-	a.throw(conn)
-	a.leave(conn.(*net.TCPConn), &reading)
+	a.sendFrames(conn)
+	a.disconnect(conn.(*net.TCPConn), &reading)
 	_ = conn.Close()
 	reading.Wait()
 }
 
-// throw sends frames until the node has had enough of them, or its client.
-func (a *vandal) throw(conn net.Conn) {
+// sendFrames sends frames until the node or the client closes the connection.
+func (a *fuzzClient) sendFrames(conn net.Conn) {
 	for range 1 + a.rand.IntN(60) {
 		if a.left.Add(-1) < 0 {
 			return
 		}
-		a.thrown.Add(1)
+		a.sent.Add(1)
 		frame := a.frame()
-		if a.one(10) && len(frame) > 1 { // in two pieces
+		if a.chance(10) && len(frame) > 1 { // in two pieces
 			cut := 1 + a.rand.IntN(len(frame)-1)
 			if _, err := conn.Write(frame[:cut]); err != nil {
 				return
@@ -159,17 +160,17 @@ func (a *vandal) throw(conn net.Conn) {
 	}
 }
 
-// leave ends the connection well, badly, or by half.
-func (a *vandal) leave(conn *net.TCPConn, reading *sync.WaitGroup) {
+// disconnect ends the connection with a close frame, a half close, a reset or without notice.
+func (a *fuzzClient) disconnect(conn *net.TCPConn, reading *sync.WaitGroup) {
 	switch a.rand.IntN(4) {
 	case 0:
-		_, _ = conn.Write(masked(0x88, []byte{0x03, 0xe8}))
-		a.answered.Add(1)
-		_ = conn.SetReadDeadline(time.Now().Add(brief))
+		_, _ = conn.Write(maskedFrame(0x88, []byte{0x03, 0xe8}))
+		a.closed.Add(1)
+		_ = conn.SetReadDeadline(time.Now().Add(briefWait))
 		reading.Wait()
 	case 1:
 		_ = conn.CloseWrite()
-		_ = conn.SetReadDeadline(time.Now().Add(brief))
+		_ = conn.SetReadDeadline(time.Now().Add(briefWait))
 		reading.Wait()
 	case 2:
 		_ = conn.SetLinger(0) // a reset
@@ -177,8 +178,8 @@ func (a *vandal) leave(conn *net.TCPConn, reading *sync.WaitGroup) {
 	}
 }
 
-// disturb makes somebody else say something to a user meanwhile.
-func (a *vandal) disturb(ctx context.Context) {
+// publish sometimes publishes a message to a user.
+func (a *fuzzClient) publish(ctx context.Context) {
 	switch a.rand.IntN(60) {
 	case 0, 1, 2:
 		a.redis.Publish(ctx, "ws:"+a.user(), fmt.Sprintf(`{"event":"x","data":{"n":%d}}`, a.rand.Int()))
@@ -187,24 +188,24 @@ func (a *vandal) disturb(ctx context.Context) {
 	case 4:
 		a.redis.Publish(ctx, "ws:"+a.user(), strings.Repeat("x", 1<<a.rand.IntN(19)))
 	case 5:
-		a.redis.Publish(ctx, "wsctl:disconnect", pick(a, a.user(), "", "\xff", "nobody", strings.Repeat("u", 5000)))
+		a.redis.Publish(ctx, "wsctl:disconnect", pick(a, a.user(), "", "\xff", "unknown", strings.Repeat("u", 5000)))
 	default:
 	}
 }
 
-// handshake is a good one, or not quite; then it may be no whole request.
-func (a *vandal) handshake() (words []byte, whole bool) {
+// handshake returns a handshake, which is complete or not.
+func (a *fuzzClient) handshake() (words []byte, whole bool) {
 	h := a.request()
 	switch a.rand.IntN(20) {
-	case 0: // not all of it
+	case 0: // incomplete
 		return []byte(h[:a.rand.IntN(len(h))]), false
-	case 1: // bits that fell over
+	case 1: // some bits are inverted
 		raw := []byte(h)
 		for range 1 + a.rand.IntN(4) {
 			raw[a.rand.IntN(len(raw))] ^= 1 << a.rand.IntN(8)
 		}
 		return raw, false
-	case 2: // more than the handshake
+	case 2: // followed by a frame
 		return append([]byte(h), a.frame()...), true
 	case 3:
 		return append(a.bytes(1+a.rand.IntN(300)), "\r\n\r\n"...), false
@@ -218,10 +219,10 @@ func (a *vandal) handshake() (words []byte, whole bool) {
 	}
 }
 
-// request is a handshake of which any line may be wrong.
-func (a *vandal) request() string {
+// request returns a handshake in which each line can be invalid.
+func (a *fuzzClient) request() string {
 	good := func(in int, value string, others ...string) string {
-		if a.one(in) {
+		if a.chance(in) {
 			return pick(a, others...)
 		}
 		return value
@@ -242,10 +243,10 @@ func (a *vandal) request() string {
 	return strings.Join(append(append(lines, authorization...), protocols...), "\r\n") + "\r\n\r\n"
 }
 
-// credentials are a token in some place, or in several, or what looks like one.
-func (a *vandal) credentials() (query string, authorization, protocols []string) {
+// credentials returns a valid or invalid token in one or several places.
+func (a *fuzzClient) credentials() (query string, authorization, protocols []string) {
 	token := pick(a, a.good...)
-	if a.one(6) {
+	if a.chance(6) {
 		token = pick(a, a.bad...)
 	}
 	query = pick(a, "", "", "", "?last_event_id=0", "?last_event_id=$", "?last_event_id=1-1", "?last_event_id=nonsense", "?%zz", "?token=")
@@ -257,7 +258,7 @@ func (a *vandal) credentials() (query string, authorization, protocols []string)
 	default:
 		query = pick(a, "?", "?last_event_id=0&", "?x=%00&") + "token=" + token
 	}
-	if a.one(20) {
+	if a.chance(20) {
 		protocols = append(protocols, "Sec-WebSocket-Protocol: "+pick(a, ",,,", "bearer.", "bearer.x", strings.Repeat("a, ", 2000)))
 	}
 	return query, authorization, protocols

@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/huleedu/edge/test/harness"
-
 	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/test/harness"
 )
 
 // The environment of the platform's compose file, word for word, with strong
@@ -61,9 +61,8 @@ KAFKA_BOOTSTRAP_SERVERS=kafka:9092
 KAFKA_CONSUMER_GROUP=websocket-service-consumer
 KAFKA_CONSUMER_CLIENT_ID=websocket-service-client`
 
-// onThisMachine reads the lines and puts the servers of the test in place of the
-// names that exist on the container network alone.
-func onThisMachine(t *testing.T, text string, b backing) map[string]string {
+// composeSettings reads the settings and replaces the servers that exist only on the container network.
+func composeSettings(t *testing.T, text string, b backing) map[string]string {
 	t.Helper()
 	redis, err := url.Parse(b.redis)
 	require.NoError(t, err)
@@ -82,10 +81,10 @@ func onThisMachine(t *testing.T, text string, b backing) map[string]string {
 	return vars
 }
 
-// TestThePlatformsComposeFile: both services start with the environment that
-// the platform's compose file gives them, know its variables, answer for their
-// health and stop. A loopback origin in production is left out with one warning.
-func TestThePlatformsComposeFile(t *testing.T) {
+// TestSettingsOfThePlatformsComposeFile starts both services with the settings of the platform's compose
+// file. They know each variable, report their health and stop. They print one warning about a loopback
+// origin in production.
+func TestSettingsOfThePlatformsComposeFile(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
 		for name, row := range map[string]struct {
@@ -94,7 +93,7 @@ func TestThePlatformsComposeFile(t *testing.T) {
 			"gateway":   {gatewayEnvironment, "warning: API_GATEWAY_CORS_ORIGINS: loopback origins are left out"},
 			"websocket": {notificationEnvironment, "warning: CORS_ORIGINS: loopback origins are left out"},
 		} {
-			vars := onThisMachine(t, row.text, b)
+			vars := composeSettings(t, row.text, b)
 			p := harness.Start(t, name, vars)
 			base := "http://" + p.Address(t)
 			require.Equal(t, 200, call(t, "GET", base+"/healthz", "", nil).status)
@@ -114,20 +113,20 @@ func TestThePlatformsComposeFile(t *testing.T) {
 	})
 }
 
-// requireRedis demands that the gateway has found Redis by what it was told.
+// requireRedis requires that the gateway is connected to Redis.
 func requireRedis(t *testing.T, base string) {
 	t.Helper()
-	dependencies, _ := call(t, "GET", base+"/healthz", "", nil).members(t)["dependencies"].(map[string]any)
+	dependencies, _ := call(t, "GET", base+"/healthz", "", nil).object(t)["dependencies"].(map[string]any)
 	redis, _ := dependencies["redis"].(map[string]any)
 	require.Equal(t, "healthy", redis["status"])
 }
 
-// TestHangupDrains: SIGHUP stops a service as SIGTERM does. A peer that never
-// answers its close frame is cut, counted in the log and no failure.
+// TestHangupDrains checks that SIGHUP stops a service in the same way as SIGTERM. A connection whose client
+// does not answer the close frame is aborted and logged; this is no failure of the shutdown.
 func TestHangupDrains(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, embedded(t))
-	vars := s.with(map[string]string{"WEBSOCKET_DRAIN_TIMEOUT": "3", "API_GATEWAY_DRAIN_TIMEOUT": "3"})
+	s := newEnvironment(t, embedded(t))
+	vars := s.settings(map[string]string{"WEBSOCKET_DRAIN_TIMEOUT": "3", "API_GATEWAY_DRAIN_TIMEOUT": "3"})
 	gateway, node := harness.Start(t, "gateway", vars), harness.Start(t, "websocket", vars)
 	_, address := gateway.Address(t), node.Address(t)
 	require.Eventually(t, func() bool {

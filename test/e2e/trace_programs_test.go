@@ -5,55 +5,53 @@ import (
 	"testing"
 	"time"
 
-	"github.com/huleedu/edge/test/harness"
-
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	otlp "go.opentelemetry.io/proto/otlp/trace/v1"
+
+	"github.com/huleedu/edge/test/harness"
 )
 
-// TestTraceFromBrowserToSocket runs one pipeline against both programs and
-// looks at what they export: one trace from the browser's request, over HTTP,
-// Kafka, the platform, Kafka and Redis, to the writes on the teacher's sockets.
-// -v prints it.
+// TestTraceFromBrowserToSocket runs a pipeline with both programs and checks their spans: one trace from the
+// browser's request over HTTP, Kafka, the platform and Redis to the writes on the sockets. -v prints it.
 func TestTraceFromBrowserToSocket(t *testing.T) {
 	t.Parallel()
-	onWatched(t, func(t *testing.T, w *watched) {
+	withPrograms(t, func(t *testing.T, w *programs) {
 		const browser, state = "00f067aa0ba902b7", "vendor=opaque,other=1"
 		trace := uuid.New()
 		id := hex.EncodeToString(trace[:])
 		teacher, batch := w.batch(1)
-		sockets := []*socket{connect(t, w.socket(), as(teacher)), connect(t, w.socket(), as(teacher))}
+		sockets := []*socket{connect(t, w.socketURL(), as(teacher)), connect(t, w.socketURL(), as(teacher))}
 		correlation := uuid.NewString()
-		a := call(t, "POST", w.http+pipelines(batch), wants("spellcheck"), headers{
+		a := call(t, "POST", w.gatewayURL+pipelinesPath(batch), pipelineBody("spellcheck"), headers{
 			"Traceparent": "00-" + id + "-" + browser + "-01", "Tracestate": state, "X-Correlation-ID": correlation,
-		}.bearing(teacher))
+		}.withToken(teacher))
 		require.Equal(t, 202, a.status, "%s", &a)
 		require.Equal(t, id, a.header.Get("X-Trace-ID"))
-		kept := 0
+		stored := 0
 		for event := ""; event != "batch_results_ready"; {
 			f := sockets[0].next(t)
 			if event = f.Event; f.ID != "" {
-				kept++
+				stored++
 			}
 		}
 		for sockets[1].next(t).Event != "batch_results_ready" {
 			continue
 		}
-		require.Equal(t, 4, kept)
-		spans := w.spans.Await(t, id, map[string]int{
+		require.Equal(t, 4, stored)
+		spans := w.collector.Await(t, id, map[string]int{
 			"POST /v1/batches/{batch_id}/pipelines": 1, "gateway.proxy_request": 2, "gateway.publish_command": 1,
-			"websocket.consume_notification": kept, "websocket.forward_message": kept * len(sockets),
+			"websocket.consume_notification": stored, "websocket.forward_message": stored * len(sockets),
 		})
 		t.Logf("the trace %s:\n%s", id, (*harness.Tree)(&spans))
-		require.Len(t, spans, 4+kept+kept*len(sockets), "and nothing else")
+		require.Len(t, spans, 4+stored+stored*len(sockets), "no other spans")
 
 		publish := checkGateway(t, spans, browser, correlation)
 		require.Equal(t, map[string]string{"batch.id": string(batch), "pipeline": "spellcheck", "user.id": teacher}, publish.Attrs())
 		checkDelivery(t, spans, publish, correlation, len(sockets))
 		for _, s := range spans {
 			require.Equal(t, state, s.TraceState, s.Name)
-			require.Empty(t, s.Links, "parents say it all")
+			require.Empty(t, s.Links, "no links beside the parents")
 			require.Equal(t, otlp.Status_STATUS_CODE_UNSET, s.Status.GetCode(), s.Name)
 		}
 		checkHandshakes(t, w, teacher, len(sockets))
@@ -61,7 +59,7 @@ func TestTraceFromBrowserToSocket(t *testing.T) {
 	})
 }
 
-// checkGateway: the request, its two calls and its command.
+// checkGateway checks the spans of the request, its two calls and its command.
 func checkGateway(t *testing.T, spans []harness.Span, browser, correlation string) (publish harness.Span) {
 	t.Helper()
 	publish = only(t, spans, "gateway.publish_command")
@@ -84,8 +82,8 @@ func checkGateway(t *testing.T, spans []harness.Span, browser, correlation strin
 	return publish
 }
 
-// checkDelivery: each notification hangs on the command, and each socket's
-// write on its notification.
+// checkDelivery checks that the notifications are children of the command, and the writes on sockets children
+// of their notifications.
 func checkDelivery(t *testing.T, spans []harness.Span, publish harness.Span, correlation string, sockets int) {
 	t.Helper()
 	written := map[string]int{}
@@ -96,19 +94,19 @@ func checkDelivery(t *testing.T, spans []harness.Span, publish harness.Span, cor
 		require.Len(t, s.Attrs(), 2)
 	}
 	for _, s := range harness.Named(spans, "websocket.consume_notification") {
-		require.Equal(t, publish.ID(), s.Parent(), "the platform makes no spans of its own")
+		require.Equal(t, publish.ID(), s.Parent(), "the platform makes no spans")
 		require.Equal(t, correlation, s.Attrs()["correlation_id"])
-		require.Equal(t, sockets, written[s.ID()], "each socket's write hangs on its notification")
+		require.Equal(t, sockets, written[s.ID()], "the write on each socket is a child of its notification")
 	}
 }
 
-// checkHandshakes: opening a socket is a trace of its own.
-func checkHandshakes(t *testing.T, w *watched, teacher string, sockets int) {
+// checkHandshakes checks that each handshake has its own trace.
+func checkHandshakes(t *testing.T, w *programs, teacher string, sockets int) {
 	t.Helper()
 	var found []harness.Span
 	require.Eventually(t, func() bool {
 		found = found[:0]
-		for _, s := range harness.Named(w.spans.Spans(), "websocket.connect") {
+		for _, s := range harness.Named(w.collector.Spans(), "websocket.connect") {
 			if s.Attrs()["user.id"] == teacher {
 				found = append(found, s)
 			}
@@ -116,7 +114,7 @@ func checkHandshakes(t *testing.T, w *watched, teacher string, sockets int) {
 		return len(found) == sockets
 	}, waitLimit, 20*time.Millisecond)
 	for _, s := range found {
-		spans := w.spans.Await(t, hex.EncodeToString(s.TraceId), map[string]int{"GET /ws": 1, "websocket.listen": 1, "websocket.validate_token": 1})
+		spans := w.collector.Await(t, hex.EncodeToString(s.TraceId), map[string]int{"GET /ws": 1, "websocket.listen": 1, "websocket.validate_token": 1})
 		require.Len(t, spans, 4)
 		server := only(t, spans, "GET /ws")
 		require.Empty(t, server.Parent())
@@ -131,20 +129,20 @@ func checkHandshakes(t *testing.T, w *watched, teacher string, sockets int) {
 	}
 }
 
-// checkDirectMessages: what other services publish on Redis comes without a
-// trace, so that its write is a root.
-func checkDirectMessages(t *testing.T, w *watched, pipeline string) {
+// checkDirectMessages checks that direct messages start new traces, because they carry none.
+func checkDirectMessages(t *testing.T, w *programs, pipeline string) {
 	t.Helper()
 	roots := 0
-	for _, s := range harness.Named(w.spans.Spans(), "websocket.forward_message") {
+	for _, s := range harness.Named(w.collector.Spans(), "websocket.forward_message") {
 		if hex.EncodeToString(s.TraceId) != pipeline {
 			require.Empty(t, s.Parent())
 			roots++
 		}
 	}
-	require.Positive(t, roots, "the platform has told of each essay")
+	require.Positive(t, roots, "the platform publishes a message for each essay")
 }
 
+// only returns the only span with the name.
 func only(t *testing.T, spans []harness.Span, name string) harness.Span {
 	t.Helper()
 	found := harness.Named(spans, name)

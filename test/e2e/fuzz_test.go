@@ -11,30 +11,28 @@ import (
 	"testing"
 	"time"
 
-	"github.com/huleedu/edge/test/harness"
-
 	"github.com/google/uuid"
 	"github.com/gorilla/websocket"
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
+	"github.com/huleedu/edge/test/harness"
 	"github.com/huleedu/edge/test/servers"
 	"github.com/huleedu/edge/test/world"
 )
 
-// garbage says how much is thrown:
+// fuzzCount is the variable with the number of handshakes and frames:
 //
-//	EDGE_GARBAGE=1000000 go test -v -count=1 -timeout 1h -run Garbage ./test/e2e
-const garbage = "EDGE_GARBAGE"
+//	EDGE_GARBAGE=1000000 go test -v -count=1 -timeout 1h -run InvalidInput ./test/e2e
+const fuzzCount = "EDGE_GARBAGE"
 
-// TestGarbageLeavesNothingBehind: whatever is thrown at two nodes of the real
-// program, handshakes and frames, good, broken and at random, they go on
-// serving others in order, and afterwards hold no session, goroutine, descriptor,
-// lease or channel that they did not hold before.
-func TestGarbageLeavesNothingBehind(t *testing.T) {
+// TestInvalidInputLeaksNothing sends valid, invalid and random handshakes and frames to two nodes. Other
+// clients receive their messages in order meanwhile. Afterwards the nodes hold no session, goroutine,
+// descriptor, lease or channel more than before.
+func TestInvalidInputLeaksNothing(t *testing.T) {
 	t.Parallel()
-	count := 20_000
-	if text := os.Getenv(garbage); text != "" {
+	count := harness.Count(20_000, 5_000)
+	if text := os.Getenv(fuzzCount); text != "" {
 		var err error
 		count, err = strconv.Atoi(text)
 		require.NoError(t, err)
@@ -43,12 +41,12 @@ func TestGarbageLeavesNothingBehind(t *testing.T) {
 	kafka, err := world.StartKafka("")
 	require.NoError(t, err)
 	t.Cleanup(kafka.Close)
-	s := newStage(t, backing{redis: own.URL(), kafka: kafka.Addr()})
-	redis := s.careful(t)
-	v := newVandals(32, uint64(time.Now().UnixNano()))
+	s := newEnvironment(t, backing{redis: own.URL(), kafka: kafka.Addr()})
+	redis := s.patientPublisher(t)
+	v := newFuzzer(32, uint64(time.Now().UnixNano()))
 	v.redis = redis
 	t.Logf("seed %d", v.seed)
-	nodes := []*harness.Program{harness.Start(t, "websocket", s.vars), harness.Start(t, "websocket", s.with(map[string]string{
+	nodes := []*harness.Program{harness.Start(t, "websocket", s.vars), harness.Start(t, "websocket", s.settings(map[string]string{
 		"WEBSOCKET_MAX_MESSAGES_PER_MINUTE": "0", "WEBSOCKET_COMPRESSION": "true", "WEBSOCKET_SEND_QUEUE_MESSAGES": "4",
 	}))}
 	for _, p := range nodes {
@@ -61,26 +59,26 @@ func TestGarbageLeavesNothingBehind(t *testing.T) {
 
 	const clients = 64
 	channels := redis.PubSubChannels(t.Context(), "*").Val()
-	v.rage(t.Context(), clients, count/10) // pools of connections fill up
-	var before []holding
+	v.run(t.Context(), clients, count/10) // fills the pools of connections
+	var before []resources
 	for _, address := range v.nodes {
-		settled(t, redis, address, channels)
-		before = append(before, held(t, address))
+		awaitRelease(t, redis, address, channels)
+		before = append(before, resourcesOf(t, address))
 	}
 	began := time.Now()
-	heard := besides(t, v, func() { v.rage(t.Context(), clients, count) })
-	t.Logf("%v: %d handshakes (%d upgraded, %d answered otherwise, %d cut) and %d frames; witnesses heard %d",
-		time.Since(began), v.handshakes.Load(), v.upgraded.Load(), v.refused.Load(), v.cut.Load(), v.thrown.Load(), heard)
+	heard := withSubscribers(t, v, func() { v.run(t.Context(), clients, count) })
+	t.Logf("%v: %d handshakes (%d upgraded, %d answered otherwise, %d cut) and %d frames; subscribers received %d",
+		time.Since(began), v.handshakes.Load(), v.upgraded.Load(), v.refused.Load(), v.unanswered.Load(), v.sent.Load(), heard)
 	require.Positive(t, v.upgraded.Load())
 	require.Positive(t, heard)
 	for i, address := range v.nodes {
-		settled(t, redis, address, channels)
-		// What the runtime and the pools keep varies a little; a leak of one in a
-		// thousand connections would be far more.
+		awaitRelease(t, redis, address, channels)
+		// The runtime and the pools vary a little; a leak of one in a thousand connections
+		// is far more.
 		const spare = 12
-		var now holding
+		var now resources
 		require.Eventually(t, func() bool {
-			now = held(t, address)
+			now = resourcesOf(t, address)
 			return now.goroutines <= before[i].goroutines+spare && now.descriptors <= before[i].descriptors+spare
 		}, waitLimit, 100*time.Millisecond, "before %+v, now %+v", before[i], &now)
 		t.Logf("node %d: before %+v, after %+v", i+1, before[i], now)
@@ -93,10 +91,11 @@ func TestGarbageLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-// holding is what a node has of what can leak.
-type holding struct{ goroutines, descriptors, sessions, accepted, ended int }
+// resources are the resources of a node that can leak.
+type resources struct{ goroutines, descriptors, sessions, accepted, ended int }
 
-func held(t *testing.T, address string) holding {
+// resourcesOf reads the resources of a node from its metrics.
+func resourcesOf(t *testing.T, address string) resources {
 	t.Helper()
 	page := string(call(t, "GET", "http://"+address+"/metrics", "", nil).body)
 	value := func(name string) int {
@@ -108,39 +107,39 @@ func held(t *testing.T, address string) holding {
 		require.NoError(t, err)
 		return int(n)
 	}
-	return holding{
+	return resources{
 		goroutines: value("go_goroutines"), descriptors: value("process_open_fds"), sessions: value("websocket_active_connections"),
 		accepted: value(`websocket_connections_total{status="accepted"}`), ended: value(`websocket_connections_total{status="closed"}`),
 	}
 }
 
-// settled waits until nobody is connected to a node and Redis knows of nobody.
-func settled(t *testing.T, redis *goredis.Client, address string, channels []string) {
+// awaitRelease waits until a node has no connection and Redis has no lease and no channel of one.
+func awaitRelease(t *testing.T, redis *goredis.Client, address string, channels []string) {
 	t.Helper()
 	slices.Sort(channels)
 	var leases, left []string
-	var h holding
+	var h resources
 	require.Eventually(t, func() bool {
 		leases = redis.Keys(t.Context(), "wsquota:*").Val()
 		left = redis.PubSubChannels(t.Context(), "*").Val()
 		slices.Sort(left)
-		h = held(t, address)
+		h = resourcesOf(t, address)
 		return len(leases) == 0 && slices.Equal(left, channels) && h.sessions == 0 && h.accepted == h.ended
 	}, 2*waitLimit, 100*time.Millisecond, "leases %v, channels %v, %+v", &leases, &left, &h)
 }
 
-// besides keeps a well-behaved client on every node while something happens,
-// and returns how many messages they got, none of which may be missing.
-func besides(t *testing.T, v *vandals, happens func()) int {
+// withSubscribers connects a valid client to each node while f runs, and returns the number of messages
+// that they received. The test fails if one is missing.
+func withSubscribers(t *testing.T, v *fuzzer, happens func()) int {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	var group sync.WaitGroup
 	counts := make([]int, len(v.nodes))
 	for i, address := range v.nodes {
-		user := "witness-" + uuid.NewString()
+		user := "subscriber-" + uuid.NewString()
 		c := connect(t, "ws://"+address+"/ws", as(user))
 		group.Go(func() {
-			counts[i] = witness(ctx, t, v.redis, c, user)
+			counts[i] = publishAndRead(ctx, t, v.redis, c, user)
 			_ = c.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(1000, ""), time.Now().Add(time.Second))
 			_ = c.Close()
 		})
@@ -155,8 +154,8 @@ func besides(t *testing.T, v *vandals, happens func()) int {
 	return sum
 }
 
-// witness tells itself something, again and again.
-func witness(ctx context.Context, t *testing.T, redis *goredis.Client, c *socket, user string) int {
+// publishAndRead publishes messages to a user and reads them, until the context ends.
+func publishAndRead(ctx context.Context, t *testing.T, redis *goredis.Client, c *socket, user string) int {
 	t.Helper()
 	pace := time.NewTicker(50 * time.Millisecond)
 	defer pace.Stop()
@@ -168,7 +167,7 @@ func witness(ctx context.Context, t *testing.T, redis *goredis.Client, c *socket
 		}
 		_ = c.SetReadDeadline(time.Now().Add(waitLimit))
 		if _, got, err := c.ReadMessage(); err != nil || string(got) != text {
-			t.Errorf("the witness heard %d bytes for message %d: %v", len(got), n, err)
+			t.Errorf("received %d bytes for message %d: %v", len(got), n, err)
 			return n
 		}
 		select {

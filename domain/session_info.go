@@ -2,8 +2,8 @@ package domain
 
 import "time"
 
-// Session describes a connection of a user for operators.
-type Session struct {
+// SessionInfo describes a connection of a user for operators.
+type SessionInfo struct {
 	// ID is the id of the connection, a UUID.
 	ID string
 	// Node is the process that holds it.

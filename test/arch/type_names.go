@@ -1,0 +1,52 @@
+package arch
+
+import (
+	"go/ast"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// sharedTypeNames returns the exported type names that several packages may have, each
+// with the reason.
+func sharedTypeNames() map[string]string {
+	const adapter, settings = "an adapter has the name of the port that it implements", "a package has one set of settings"
+	return map[string]string{
+		"Config": settings, "GatewayConfig": settings, "WebSocketConfig": settings, "Limits": settings,
+		"Forwarder": adapter, "Idempotency": adapter, "Observer": adapter, "Quota": adapter, "RateLimiter": adapter, "Registrations": adapter,
+		"Handler": "the type implements http.Handler",
+		"Request": "the input of the package's main function",
+		"Session": "domain.Session describes a delivery.Session for operators",
+		"Service": "one of the two services, and a service behind the gateway",
+	}
+}
+
+// ambiguousTypeNames finds exported type names that several packages of the product have
+// and that are not shared.
+func ambiguousTypeNames(files []source) []finding {
+	packages := map[string][]string{}
+	for _, s := range files {
+		if s.isTest() || s.within("test") || s.generated() {
+			continue
+		}
+		for _, d := range s.tree.Decls {
+			decl, _ := d.(*ast.GenDecl)
+			if decl == nil {
+				continue
+			}
+			for _, spec := range decl.Specs {
+				if t, is := spec.(*ast.TypeSpec); is && t.Name.IsExported() {
+					packages[t.Name.Name] = append(packages[t.Name.Name], s.dir())
+				}
+			}
+		}
+	}
+	shared := sharedTypeNames()
+	var out []finding
+	for _, name := range slices.Sorted(maps.Keys(packages)) {
+		if _, allowed := shared[name]; !allowed && len(packages[name]) > 1 {
+			out = append(out, finding{packages[name][0], "type " + name + " is also in " + strings.Join(packages[name][1:], ", ")})
+		}
+	}
+	return out
+}

@@ -1,0 +1,78 @@
+package e2e_test
+
+import (
+	"iter"
+	"maps"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/harness"
+	"github.com/huleedu/edge/test/servers"
+)
+
+// The secrets of the programs, beside the token key and the internal key.
+const (
+	redisPassword  = "redis-Pa55-of-the-run"
+	collectorToken = "collector-t0ken-of-the-run"
+)
+
+// programs are both services as programs with debug logs, and a collector of their spans.
+type programs struct {
+	*environment
+
+	gateway, node       *harness.Program
+	gatewayURL, nodeURL string // their base URLs
+	collector           *harness.Collector
+}
+
+// withPrograms runs a test with both programs on embedded servers, and on real ones with a password for Redis.
+func withPrograms(t *testing.T, test func(*testing.T, *programs)) {
+	t.Helper()
+	t.Run("embedded", func(t *testing.T) {
+		t.Parallel()
+		test(t, startPrograms(t, embedded(t)))
+	})
+	t.Run("real", func(t *testing.T) {
+		t.Parallel()
+		// The default user is kept for the readiness check of the test.
+		r := servers.OwnRedis(t, "--user", "edge", "on", ">"+redisPassword, "~*", "&*", "+@all")
+		test(t, startPrograms(t, backing{
+			redis: "redis://edge:" + redisPassword + "@" + r.Addr(), kafka: servers.Kafka(t),
+			stopRedis: r.Kill, startRedis: r.Start,
+		}))
+	})
+}
+
+// startPrograms starts both programs and waits until they are ready.
+func startPrograms(t *testing.T, b backing) *programs {
+	t.Helper()
+	w := &programs{environment: newEnvironmentOn(t, b, domain.NotificationTopic), collector: harness.NewCollector(t)}
+	maps.Copy(w.vars, map[string]string{
+		"LOG_LEVEL": "debug", "API_GATEWAY_LOG_LEVEL": "debug",
+		"OTEL_EXPORTER_OTLP_ENDPOINT": w.collector.URL, "OTEL_BSP_SCHEDULE_DELAY": "100",
+		"OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20" + collectorToken,
+	})
+	w.gateway, w.node = harness.Start(t, "gateway", w.vars), harness.Start(t, "websocket", w.vars)
+	w.gatewayURL, w.nodeURL = "http://"+w.gateway.Address(t), "http://"+w.node.Address(t)
+	awaitProgramReady(t, w.gatewayURL)
+	awaitProgramReady(t, w.nodeURL)
+	return w
+}
+
+// awaitProgramReady waits until a program is ready and not degraded.
+func awaitProgramReady(t *testing.T, base string) {
+	t.Helper()
+	var last response
+	require.Eventually(t, func() bool {
+		last = call(t, "GET", base+"/readyz", "", nil)
+		return last.status == 200 && last.object(t)["status"] == "ready"
+	}, waitLimit, 20*time.Millisecond, "never ready: %s", &last)
+}
+
+// socketURL returns the URL for sockets of the node.
+func (w *programs) socketURL() string { return "ws" + w.nodeURL[len("http"):] + "/ws" }
+
+func keysOf(m map[string]string) iter.Seq[string] { return maps.Keys(m) }
