@@ -20,7 +20,7 @@ func awaitHealth(t *testing.T, p *kafka.Publisher, want domain.Condition, note s
 	}, 30*time.Second, 20*time.Millisecond, "want %s (%s)", want, note)
 }
 
-// TestPublisherHealthFollowsTheBrokers covers brokers that are unavailable at start, start,
+// TestPublisherHealthFollowsTheBrokers covers brokers that are unavailable at first, start,
 // hang and continue, and a command that fails while the brokers respond.
 func TestPublisherHealthFollowsTheBrokers(t *testing.T) {
 	t.Parallel()
