@@ -3,6 +3,7 @@ package jwt
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -18,10 +19,8 @@ func (c Config) checkClaims(payload []byte, now time.Time) (domain.Caller, error
 	if err != nil {
 		return domain.Caller{}, malformed().WithCause(err)
 	}
-	for _, name := range []string{"sub", "iss", "aud", "typ"} {
-		if claims.hasLoneSurrogate(name) {
-			return domain.Caller{}, malformed().WithCause(errLoneSurrogate)
-		}
+	if slices.ContainsFunc([]string{"sub", "iss", "aud", "typ"}, claims.hasLoneSurrogate) {
+		return domain.Caller{}, malformed().WithCause(errLoneSurrogate)
 	}
 	org, err := c.organisation(claims)
 	if err != nil {
