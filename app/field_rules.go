@@ -7,10 +7,12 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/huleedu/edge/domain"
 )
 
 func isOneOf(words []string) func(json.RawMessage) bool {
-	return func(raw json.RawMessage) bool { return slices.Contains(words, stringValue(raw)) }
+	return func(raw json.RawMessage) bool { return slices.Contains(words, domain.StringValue(raw)) }
 }
 
 func isNull(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == null }
@@ -27,7 +29,7 @@ func isTime(raw json.RawMessage) bool {
 	if isNull(raw) {
 		return true
 	}
-	s := stringValue(raw)
+	s := domain.StringValue(raw)
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999Z07:00", "2006-01-02 15:04:05.999999999"} {
 		if _, err := time.Parse(layout, s); err == nil {
 			return true
@@ -36,19 +38,10 @@ func isTime(raw json.RawMessage) bool {
 	return false
 }
 
-// stringValue decodes a JSON string. It returns "" for any other value.
-func stringValue(raw json.RawMessage) string {
-	var s string
-	if len(raw) == 0 || json.Unmarshal(raw, &s) != nil {
-		return ""
-	}
-	return s
-}
-
 // withUTCOffset returns a time as a JSON string in which UTC is +00:00, as the
 // platform's clients expect. Other zones, and times without a zone, are unchanged.
 func withUTCOffset(raw json.RawMessage) json.RawMessage {
-	text, utc := strings.CutSuffix(stringValue(raw), "Z")
+	text, utc := strings.CutSuffix(domain.StringValue(raw), "Z")
 	if !utc {
 		return raw
 	}

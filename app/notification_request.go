@@ -40,7 +40,7 @@ func parseNotificationRequest(data json.RawMessage, now time.Time) (*notificatio
 	if err := json.Unmarshal(data, &in); err != nil {
 		return nil, domain.ParseFailure("notification", err)
 	}
-	teacher, kind := stringValue(in["teacher_id"]), stringValue(in["notification_type"])
+	teacher, kind := domain.StringValue(in["teacher_id"]), domain.StringValue(in["notification_type"])
 	user, err := domain.ParseUserID(teacher)
 	switch {
 	case domain.LoneSurrogate(in["teacher_id"]) >= 0: // decoding replaces the surrogate, so that it would identify another user
@@ -138,13 +138,8 @@ func writeMember(b *bytes.Buffer, m jsonMember) {
 
 // quote encodes a JSON string without HTML escapes.
 func quote(s string) []byte {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(s); err != nil { // a string always encodes
-		return []byte(`""`)
-	}
-	return bytes.TrimRight(b.Bytes(), "\n")
+	text, _ := domain.EncodeJSON(s) // a string always encodes
+	return text
 }
 
 var errNoObject = errors.New("not a JSON object")

@@ -22,7 +22,7 @@ type PipelineParts struct {
 	Preflight   ports.PreflightChecker
 	Commands    ports.CommandPublisher
 	Idempotency ports.Idempotency
-	// Registered stores which batches were registered through the gateway.
+	// Registered reports which batches were registered through the gateway.
 	Registered ports.BatchRegistrations
 	IDs        IDs
 	Log        *slog.Logger

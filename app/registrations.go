@@ -18,9 +18,9 @@ type Registrations struct {
 	log      *slog.Logger
 }
 
-// NewRegistrations returns the use-case. kept stores who registered which batch.
-func NewRegistrations(registry ports.BatchRegistry, kept ports.BatchRegistrations, log *slog.Logger) *Registrations {
-	return &Registrations{registry: registry, owners: kept, log: log}
+// NewRegistrations returns the use-case. owners stores who registered which batch.
+func NewRegistrations(registry ports.BatchRegistry, owners ports.BatchRegistrations, log *slog.Logger) *Registrations {
+	return &Registrations{registry: registry, owners: owners, log: log}
 }
 
 // Register sends the caller's new batch to the orchestrator and returns its response
@@ -61,7 +61,7 @@ func parseBatchID(body []byte) (domain.BatchID, bool) {
 	found := 0
 	for _, m := range all {
 		if m.key == "batch_id" {
-			id = stringValue(m.value)
+			id = domain.StringValue(m.value)
 			found++
 		}
 	}

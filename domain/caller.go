@@ -12,8 +12,8 @@ import (
 const maxUserID = 255
 
 // UserID identifies a user of the platform: a token's "sub", an event's
-// "teacher_id". It is part of Redis keys and channels, so ParseUserID validates it
-// at every input.
+// "teacher_id". It is part of the names under which stores keep a user's data, so
+// ParseUserID validates it at every input.
 type UserID string
 
 // The errors of ParseUserID.
@@ -23,8 +23,8 @@ var (
 )
 
 // ParseUserID accepts 1-255 characters of valid UTF-8 that are not all blank,
-// hold no control character and do not begin with "}" (which would empty the
-// hash tag of a Redis Cluster key). It returns ErrNoUser or ErrBadUser.
+// hold no control character and do not begin with "}", which stores of users' data
+// reserve. It returns ErrEmptyUserID or ErrInvalidUserID.
 func ParseUserID(s string) (UserID, error) {
 	switch {
 	case strings.TrimSpace(s) == "":

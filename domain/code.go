@@ -8,7 +8,7 @@ type Code string
 const (
 	// ValidationError is the code of a request with a value, a schema or a body that is not valid.
 	ValidationError Code = "VALIDATION_ERROR"
-	// MissingRequiredField is reserved for other services of the platform; the edge never sends it.
+	// MissingRequiredField is the code of a required field that is missing.
 	MissingRequiredField Code = "MISSING_REQUIRED_FIELD"
 	// InvalidRequest is the code of a request that cannot be made in this way: method, media type, a conflict.
 	InvalidRequest Code = "INVALID_REQUEST"
@@ -36,7 +36,7 @@ const (
 	UnknownError Code = "UNKNOWN_ERROR"
 	// ConfigurationError is the code of a dependency that refuses the settings of this service.
 	ConfigurationError Code = "CONFIGURATION_ERROR"
-	// InvalidConfiguration is the code of settings that prevent the start.
+	// InvalidConfiguration is reserved for other services of the platform; the edge never sends it.
 	InvalidConfiguration Code = "INVALID_CONFIGURATION"
 	// ProcessingError is the code of an operation that can never succeed, such as a Redis key of another type.
 	ProcessingError Code = "PROCESSING_ERROR"

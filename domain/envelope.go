@@ -57,14 +57,14 @@ func ParseEnvelope(record []byte) (Envelope, error) {
 		return Envelope{}, ParseFailure("event envelope", errors.Join(ErrNoEnvelope, err))
 	}
 	e := Envelope{
-		EventID:       stringValue(members["event_id"]),
-		EventType:     stringValue(members["event_type"]),
-		SourceService: stringValue(members["source_service"]),
-		CorrelationID: stringValue(members["correlation_id"]),
+		EventID:       StringValue(members["event_id"]),
+		EventType:     StringValue(members["event_type"]),
+		SourceService: StringValue(members["source_service"]),
+		CorrelationID: StringValue(members["correlation_id"]),
 		Data:          members["data"],
 		Metadata:      stringMembers(members["metadata"]),
 	}
-	e.EventTimestamp, _ = time.Parse(time.RFC3339Nano, stringValue(members["event_timestamp"]))
+	e.EventTimestamp, _ = time.Parse(time.RFC3339Nano, StringValue(members["event_timestamp"]))
 	_ = json.Unmarshal(members["schema_version"], &e.SchemaVersion)
 	switch {
 	case strings.TrimSpace(e.EventID) == "", LoneSurrogate(members["event_id"]) >= 0:
@@ -77,15 +77,6 @@ func ParseEnvelope(record []byte) (Envelope, error) {
 	return e, nil
 }
 
-// stringValue decodes a JSON string. It returns "" for any other value.
-func stringValue(raw json.RawMessage) string {
-	var s string
-	if json.Unmarshal(raw, &s) != nil {
-		return ""
-	}
-	return s
-}
-
 // stringMembers returns the members of a JSON object that are non-empty strings.
 func stringMembers(raw json.RawMessage) map[string]string {
 	var members map[string]json.RawMessage
@@ -94,7 +85,7 @@ func stringMembers(raw json.RawMessage) map[string]string {
 	}
 	out := make(map[string]string, len(members))
 	for k, v := range members {
-		if s := stringValue(v); s != "" {
+		if s := StringValue(v); s != "" {
 			out[k] = s
 		}
 	}

@@ -49,7 +49,7 @@ func IdempotencyKeyInUse(wait time.Duration) *Error {
 type Claim struct {
 	// State is the state of the key.
 	State ClaimState
-	// Response is the stored response, for state Answered.
+	// Response is the stored response, for state Completed.
 	Response []byte
 	// Ticket proves the claim, for state Claimed. Only the store interprets it.
 	Ticket string
@@ -59,7 +59,7 @@ type Claim struct {
 type ClaimState uint8
 
 // The states of a key. Claimed: the request is the first and must confirm or release
-// the key. Running: another request with the key is in progress. Answered: the
+// the key. Running: another request with the key is in progress. Completed: the
 // response of the same request is stored. Mismatched: the key was used with another
 // body.
 const (

@@ -6,18 +6,19 @@ import (
 	"time"
 )
 
-// Position is a position in a user's notification log: "<ms>-<seq>", Start or Live.
+// Position is a position in a user's notification log: "<ms>-<seq>", PositionStart or
+// PositionLive.
 type Position string
 
-// Start is the position before the first entry, and the position of an empty log.
-// Live requests no replay.
+// PositionStart is the position before the first entry, and the position of an empty log.
+// PositionLive requests no replay.
 const (
 	PositionStart Position = "0-0"
 	PositionLive  Position = "$"
 )
 
 // ParsePosition accepts "0", "0-0", "$" and "<ms>-<seq>" with decimal numbers
-// of 64 bits; "0" becomes Start. It returns a VALIDATION_ERROR.
+// of 64 bits; "0" becomes PositionStart. It returns a VALIDATION_ERROR.
 func ParsePosition(s string) (Position, error) {
 	if s == "0" {
 		return PositionStart, nil

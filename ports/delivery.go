@@ -137,12 +137,12 @@ type ConnectionQuota interface {
 // there is any; the next page starts after its last entry. Blocking: one round trip. Errors: CONNECTION_ERROR, TIMEOUT,
 // SERVICE_UNAVAILABLE.
 type NotificationLog interface {
-	// Since returns the entries after the position, which must not be Live.
+	// Since returns the entries after the position, which must not be PositionLive.
 	Since(ctx context.Context, user domain.UserID, after domain.Position) (domain.Replay, error)
 	// Recent returns the entries that are at most age old, by the clock of the log.
 	// The result is always complete.
 	Recent(ctx context.Context, user domain.UserID, age time.Duration) (domain.Replay, error)
-	// Last returns the position of the newest entry, or Start for an empty log.
+	// Last returns the position of the newest entry, or PositionStart for an empty log.
 	Last(ctx context.Context, user domain.UserID) (domain.Position, error)
 	// Origin returns ctx with the trace context with which the notification at the
 	// position was stored. It returns ctx unchanged when that trace is not sampled or

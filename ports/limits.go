@@ -31,7 +31,7 @@ type Idempotency interface {
 	// space.
 	Claim(ctx context.Context, key domain.IdempotencyKey, digest string) (domain.Claim, error)
 	// Confirm stores the response of a claimed key, unless another claim holds it.
-	Confirm(ctx context.Context, key domain.IdempotencyKey, ticket string, answer []byte) error
+	Confirm(ctx context.Context, key domain.IdempotencyKey, ticket string, response []byte) error
 	// Release frees a claimed key, so that the request may be retried, unless another
 	// claim holds it.
 	Release(ctx context.Context, key domain.IdempotencyKey, ticket string) error

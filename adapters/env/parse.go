@@ -62,7 +62,8 @@ func removeInvalid(dst any, fields []*field, vars, texts map[string]string) []er
 			name, _, _ := f.find(vars)
 			_, expected := formOf(f.spec.Type)
 			problems = append(problems, domain.Misconfigured(name, expected))
-			if delete(texts, key); f.replaced {
+			delete(texts, key)
+			if f.replaced {
 				texts[key] = f.defaultText
 			}
 		}

@@ -135,7 +135,7 @@ type forwarded struct {
 
 func (x *forwarded) roundTrip(req *http.Request) (*http.Response, error) {
 	f := x.forwarder
-	res, err := f.guard.roundTrip(f.pool(req.URL), req, transport.Options{
+	res, err := f.roundTrip(f.pool(req.URL), req, transport.Options{
 		HeaderTimeout: x.limit, IdleTimeout: f.idleTimeout, BodySent: x.outcome.requestSent,
 	})
 	if err != nil {

@@ -100,7 +100,8 @@ func (s *service) checkHealth(ctx context.Context) error {
 	if err != nil {
 		return domain.Unreachable(s.name, err)
 	}
-	discard(res.Body, cancel)
+	defer func() { _ = res.Body.Close() }()
+	discard(res, cancel)
 	if res.StatusCode >= http.StatusInternalServerError {
 		return domain.External(s.name, res.StatusCode)
 	}

@@ -48,20 +48,18 @@ func (a serviceResponse) ok() bool { return isOK(a.status) }
 
 func isOK(status int) bool { return status >= 200 && status < 300 }
 
-// discard reads up to maxDiscard bytes of an unwanted body, within discardTimeout, and closes
-// it. cancel ends the exchange.
-func discard(body io.ReadCloser, cancel func()) {
+// discard reads up to maxDiscard bytes of an unwanted body, within discardTimeout. The caller
+// closes it. cancel ends the exchange.
+func discard(res *http.Response, cancel func()) {
 	late := time.AfterFunc(discardTimeout, cancel)
 	defer late.Stop()
-	_, _ = io.CopyN(io.Discard, body, maxDiscard) // the connection is closed if it is not all
-	_ = body.Close()
+	_, _ = io.CopyN(io.Discard, res.Body, maxDiscard) // the connection is closed if it is not all
 }
 
-// readBody reads the body of a response to its end and closes it. cancel ends the exchange
+// readBody reads the body of a response to its end. The caller closes it. cancel ends the exchange
 // when the body of an error response is late. Errors are errResponseTooLarge, errNoMemory,
 // errErrorBodyTimeout and those of the exchange.
 func readBody(ctx context.Context, res *http.Response, cancel func()) ([]byte, error) {
-	defer func() { _ = res.Body.Close() }()
 	if res.ContentLength > maxResponseBody {
 		return nil, errResponseTooLarge
 	}

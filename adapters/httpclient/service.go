@@ -137,11 +137,12 @@ func (s *service) exchange(ctx context.Context, req *http.Request, c *call, canc
 	if err != nil {
 		return serviceResponse{}, s.guard.classify(req.Context(), c.timeout, err)
 	}
+	defer func() { _ = res.Body.Close() }()
 	a := serviceResponse{
 		status: res.StatusCode, contentType: res.Header.Get("Content-Type"), retryAfter: res.Header.Get("Retry-After"),
 	}
 	if !c.wantsBody(a.status) || res.ContentLength == 0 {
-		discard(res.Body, cancel)
+		discard(res, cancel)
 		return a, nil
 	}
 	a.body, err = readBody(ctx, res, cancel)

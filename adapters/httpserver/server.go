@@ -39,7 +39,7 @@ func listen(s *router, address string, b connLimits) (*Server, error) {
 	if err != nil {
 		return nil, domain.NotStarted("http server", err).WithOp("httpserver.listen")
 	}
-	bodies := requestbody.NewHandler(s.engine, s.draining, b.answer)
+	bodies := requestbody.NewHandler(s.draining, s.engine, b.answer)
 	return &Server{router: s, bodies: bodies, listener: listener, http: &http.Server{
 		Handler:           bodies,
 		MaxHeaderBytes:    b.headerBytes,

@@ -3,6 +3,7 @@ package jwt
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -18,10 +19,8 @@ func (c Config) checkClaims(payload []byte, now time.Time) (domain.Caller, error
 	if err != nil {
 		return domain.Caller{}, malformed().WithCause(err)
 	}
-	for _, name := range []string{"sub", "iss", "aud", "typ"} {
-		if claims.hasLoneSurrogate(name) {
-			return domain.Caller{}, malformed().WithCause(errLoneSurrogate)
-		}
+	if slices.ContainsFunc([]string{"sub", "iss", "aud", "typ"}, claims.hasLoneSurrogate) {
+		return domain.Caller{}, malformed().WithCause(errLoneSurrogate)
 	}
 	org, err := c.organisation(claims)
 	if err != nil {
@@ -55,7 +54,7 @@ func (c Config) checkTimes(claims members, now time.Time) (time.Time, error) {
 	case !now.Before(expires):
 		return time.Time{}, domain.TokenExpired()
 	case notBefore.After(latest) || issued.After(latest):
-		return time.Time{}, domain.TokenInvalid("not_yet_valid")
+		return time.Time{}, domain.TokenInvalid(domain.ReasonNotYetValid)
 	default:
 		return expires, nil
 	}
@@ -65,14 +64,14 @@ func (c Config) checkTimes(claims members, now time.Time) (time.Time, error) {
 func (c Config) checkIssuerAndAudience(claims members) error {
 	if c.Issuer != "" {
 		if issuer, isString := claims.text("iss"); !isString || issuer != c.Issuer {
-			return domain.TokenInvalid("issuer")
+			return domain.TokenInvalid(domain.ReasonIssuer)
 		}
 	}
 	if c.Audience != "" && !hasAudience(claims, c.Audience) {
-		return domain.TokenInvalid("audience")
+		return domain.TokenInvalid(domain.ReasonAudience)
 	}
 	if kind, _ := claims.text("typ"); strings.EqualFold(kind, "refresh") {
-		return domain.TokenInvalid("refresh_token")
+		return domain.TokenInvalid(domain.ReasonRefreshToken)
 	}
 	return nil
 }
@@ -101,7 +100,7 @@ func subject(claims members) (domain.UserID, error) {
 	case errors.Is(err, domain.ErrEmptyUserID):
 		return "", domain.TokenWithoutSubject()
 	case err != nil:
-		return "", domain.TokenInvalid("subject").WithCause(err)
+		return "", domain.TokenInvalid(domain.ReasonSubject).WithCause(err)
 	default:
 		return user, nil
 	}

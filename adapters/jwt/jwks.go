@@ -79,7 +79,7 @@ func (r *remoteKeys) find(kid string) ([]any, error) {
 	default: // a fetch is already requested
 	}
 	if !began.Before(first) {
-		return nil, domain.TokenInvalid("key")
+		return nil, domain.TokenInvalid(domain.ReasonKey)
 	}
 	return nil, notLoadedFor(time.Until(tried.Add(r.config.JWKSMinInterval)))
 }

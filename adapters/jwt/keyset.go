@@ -90,6 +90,6 @@ func (s *keySet) find(kid string) ([]any, error) {
 	case len(s.all) == 1:
 		return s.all, nil
 	default:
-		return nil, domain.TokenInvalid("key")
+		return nil, domain.TokenInvalid(domain.ReasonKey)
 	}
 }

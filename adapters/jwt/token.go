@@ -23,7 +23,7 @@ type compactToken struct {
 // header's key members: it does not read "jku", "x5u", "jwk" and "x5c".
 func parseCompact(token string, headers *headers) (*compactToken, error) {
 	if len(token) > maxToken {
-		return nil, domain.TokenInvalid("size")
+		return nil, domain.TokenInvalid(domain.ReasonSize)
 	}
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 || parts[0] == "" || parts[1] == "" {
@@ -94,7 +94,7 @@ func checkHeader(header members, algorithm string) error {
 		}
 	}
 	if named, _ := header.text("alg"); named != algorithm {
-		return domain.TokenInvalid("algorithm")
+		return domain.TokenInvalid(domain.ReasonAlgorithm)
 	}
 	if _, present := header["crit"]; present {
 		return malformed()
@@ -120,4 +120,4 @@ func accessType(typ string) bool {
 	}
 }
 
-func malformed() *domain.Error { return domain.TokenInvalid("malformed") }
+func malformed() *domain.Error { return domain.TokenInvalid(domain.ReasonMalformed) }

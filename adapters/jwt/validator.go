@@ -94,7 +94,7 @@ func (v *Validator) Validate(_ context.Context, token string) (domain.Caller, er
 		return domain.Caller{}, domain.NotAuthenticated().WithOp(operation)
 	}
 	if len(token) > maxToken {
-		return v.observe(domain.Caller{}, domain.TokenInvalid("size"))
+		return v.observe(domain.Caller{}, domain.TokenInvalid(domain.ReasonSize))
 	}
 	known, of, now := v.cache.Load(), hashToken(token), time.Now()
 	if caller, hit := known.Get(of); hit && now.Before(caller.Expires) {
@@ -126,7 +126,7 @@ func (v *Validator) verify(token string, now time.Time) (domain.Caller, error) {
 			return v.config.checkClaims(parts.payload, now)
 		}
 	}
-	return domain.Caller{}, domain.TokenInvalid("signature").WithCause(err)
+	return domain.Caller{}, domain.TokenInvalid(domain.ReasonSignature).WithCause(err)
 }
 
 // observe observes the result. It ignores errors other than AUTHENTICATION_ERROR.

@@ -87,7 +87,7 @@ func (c *socket) validateToken(token string) (domain.Caller, error) {
 		return domain.Caller{}, err
 	}
 	if caller.User != c.session.User {
-		return domain.Caller{}, domain.TokenInvalid("subject")
+		return domain.Caller{}, domain.TokenInvalid(domain.ReasonSubject)
 	}
 	return caller, nil
 }

@@ -37,7 +37,7 @@ func mayImport(dir, imported string) bool {
 	case "app":
 		return within(own, "domain", "ports") || strings.HasPrefix(own, "app/")
 	case "adapters":
-		return within(own, "domain", "ports", "app") || shared(own) || partOf(dir, own) || dir == "adapters/httpserver" && own == "api"
+		return adapterMayImport(dir, own)
 	case "wire":
 		return within(own, "domain", "ports", "app", "adapters", "api")
 	case "cmd":
@@ -47,6 +47,11 @@ func mayImport(dir, imported string) bool {
 	default: // domain, api and unknown directories
 		return false
 	}
+}
+
+// adapterMayImport reports whether an adapter in dir may import a package of the module.
+func adapterMayImport(dir, own string) bool {
+	return within(own, "domain", "ports", "app") || shared(own) || partOf(dir, own) || dir == "adapters/httpserver" && own == "api"
 }
 
 // shared reports whether a package contains code that several adapters share.

@@ -29,16 +29,8 @@ func ambiguousTypeNames(files []source) []finding {
 		if s.isTest() || s.within("test") || s.generated() {
 			continue
 		}
-		for _, d := range s.tree.Decls {
-			decl, _ := d.(*ast.GenDecl)
-			if decl == nil {
-				continue
-			}
-			for _, spec := range decl.Specs {
-				if t, is := spec.(*ast.TypeSpec); is && t.Name.IsExported() {
-					packages[t.Name.Name] = append(packages[t.Name.Name], s.dir())
-				}
-			}
+		for _, name := range exportedTypes(s.tree) {
+			packages[name] = append(packages[name], s.dir())
 		}
 	}
 	shared := sharedTypeNames()
@@ -49,4 +41,20 @@ func ambiguousTypeNames(files []source) []finding {
 		}
 	}
 	return out
+}
+
+// exportedTypes returns the names of the exported types that a file declares.
+func exportedTypes(tree *ast.File) (names []string) {
+	for _, d := range tree.Decls {
+		decl, _ := d.(*ast.GenDecl)
+		if decl == nil {
+			continue
+		}
+		for _, spec := range decl.Specs {
+			if t, is := spec.(*ast.TypeSpec); is && t.Name.IsExported() {
+				names = append(names, t.Name.Name)
+			}
+		}
+	}
+	return names
 }

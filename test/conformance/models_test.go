@@ -30,7 +30,7 @@ func TestModelsOfMessagesCompile(t *testing.T) {
 	models, err := os.ReadFile(filepath.Join(dir, "models.ts"))
 	require.NoError(t, err)
 	require.NotContains(t, string(models), "AnonymousSchema")
-	compile := exec.Command("node", filepath.Join(packages, "typescript/bin/tsc"),
+	compile := exec.Command("node", filepath.Join(packages, "typescript", "bin", "tsc"),
 		"--noEmit", "--strict", "--target", "es2022", "--module", "esnext", "--moduleResolution", "bundler",
 		filepath.Join(dir, "switch_event.ts"))
 	output, err = compile.CombinedOutput()

@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"iter"
 	"maps"
 	"testing"
 	"time"
@@ -74,5 +73,3 @@ func awaitProgramReady(t *testing.T, base string) {
 
 // socketURL returns the URL for sockets of the node.
 func (w *programs) socketURL() string { return "ws" + w.nodeURL[len("http"):] + "/ws" }
-
-func keysOf(m map[string]string) iter.Seq[string] { return maps.Keys(m) }

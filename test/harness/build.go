@@ -26,7 +26,7 @@ var buildPrograms = sync.OnceValues(func() (dir string, err error) {
 	if os.Getenv(coverVariable) != "" {
 		name, args = name+"-cover", append(args, "-cover", "-covermode=atomic", "-coverpkg=github.com/huleedu/edge/...")
 	}
-	dir, err = filepath.Abs(filepath.Join("../../bin", name))
+	dir, err = filepath.Abs(filepath.Join("..", "..", "bin", name))
 	if err != nil {
 		return "", err
 	}

@@ -59,14 +59,12 @@ func HostileJSON(t *rapid.T, size int) []byte {
 		part = `\u0061`
 	}
 	parts := strings.TrimSuffix(strings.Repeat(part+",", 1+size/(len(part)+1)), ",")
-	out := fmt.Sprintf(frame, parts)
-	for _, field := range rapid.SliceOfNDistinct(rapid.SampledFrom(fields()), 0, 4, rapid.ID).Draw(t, "fields") {
-		out += "," + field
-	}
+	more := rapid.SliceOfNDistinct(rapid.SampledFrom(fields()), 0, 4, rapid.ID).Draw(t, "fields")
+	body := strings.Join(append([]string{fmt.Sprintf(frame, parts)}, more...), ",")
 	if rapid.IntRange(0, 9).Draw(t, "broken") > 0 {
-		out += "}"
+		body += "}"
 	}
-	return []byte(out)
+	return []byte(body)
 }
 
 // Allocated returns how many bytes do allocates, freed or not.

@@ -107,6 +107,7 @@ func exchangeWith(ctx context.Context, p *Pool, body io.Reader) error {
 	if err != nil {
 		return err
 	}
+	defer func() { _ = res.Body.Close() }()
 	_, err = io.Copy(io.Discard, res.Body)
 	return err
 }

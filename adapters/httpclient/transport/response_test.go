@@ -49,6 +49,7 @@ func receive(t *testing.T, raw []byte) (received, error) {
 	if err != nil {
 		return received{}, err
 	}
+	defer func() { _ = res.Body.Close() }()
 	if e, ok := res.Body.(*exchange); ok {
 		used = e.conn
 	}

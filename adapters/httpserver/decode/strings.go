@@ -28,7 +28,8 @@ func (o object) stringList(key string) []string {
 	}
 	n := 0
 	for range jsonmember.Items(raw) {
-		if n++; n > maxListItems {
+		n++
+		if n > maxListItems {
 			break
 		}
 	}

@@ -16,9 +16,9 @@ type UserLimiter struct {
 	users map[domain.UserID]int
 }
 
-// NewUserLimiter creates a limiter for at most max in all and perUser for each user.
-func NewUserLimiter(max, perUser int) *UserLimiter {
-	return &UserLimiter{max: max, perUser: perUser, users: map[domain.UserID]int{}}
+// NewUserLimiter creates a limiter for at most total in all and perUser for each user.
+func NewUserLimiter(total, perUser int) *UserLimiter {
+	return &UserLimiter{max: total, perUser: perUser, users: map[domain.UserID]int{}}
 }
 
 // Acquire counts one more of the user; release must be called once. It returns false

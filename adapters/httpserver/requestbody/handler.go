@@ -19,10 +19,10 @@ type Handler struct {
 	drains sync.WaitGroup
 }
 
-// NewHandler wraps inner. draining ends when the server stops; bodies then have five
-// seconds without progress. readTimeout bounds how long a handler may read a body, from
+// NewHandler wraps inner. draining ends when the server stops; a streamed body then
+// has five seconds without progress, and another one five seconds in total. readTimeout bounds how long a handler may read a body, from
 // the start of the request; streams have their own limits.
-func NewHandler(inner http.Handler, draining context.Context, readTimeout time.Duration) *Handler {
+func NewHandler(draining context.Context, inner http.Handler, readTimeout time.Duration) *Handler {
 	return &Handler{inner: inner, draining: draining, readTimeout: readTimeout}
 }
 

@@ -18,20 +18,23 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// serve starts a server with the handler and returns its address. draining may be nil.
-func serve(t *testing.T, draining context.Context, readTimeout time.Duration, h http.HandlerFunc) string {
+// serve starts a server with the handler and returns its address.
+func serve(draining context.Context, t *testing.T, readTimeout time.Duration, h http.HandlerFunc) string {
 	t.Helper()
-	if draining == nil {
-		draining = context.Background()
-	}
-	bodies := requestbody.NewHandler(h, draining, readTimeout)
+	bodies := requestbody.NewHandler(draining, h, readTimeout)
 	server := httptest.NewServer(bodies)
 	t.Cleanup(func() { server.Close(); bodies.Wait() })
 	return server.Listener.Addr().String()
 }
 
-// exchange sends a request and returns the status and header of the answer.
-func exchange(t *testing.T, address, request string) *http.Response {
+// result is the status of an answer and whether it announces the close.
+type result struct {
+	status int
+	closes bool
+}
+
+// exchange sends a request and returns the result.
+func exchange(t *testing.T, address, request string) result {
 	t.Helper()
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address)
 	require.NoError(t, err)
@@ -42,7 +45,7 @@ func exchange(t *testing.T, address, request string) *http.Response {
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	require.NoError(t, err)
 	require.NoError(t, response.Body.Close())
-	return response
+	return result{response.StatusCode, response.Close}
 }
 
 // answered reports a result in the status: 200 without an error.
@@ -61,7 +64,7 @@ func answered(w http.ResponseWriter, err error) {
 
 func TestReadAllReturnsTheBodyOrItsError(t *testing.T) {
 	t.Parallel()
-	address := serve(t, nil, time.Second/2, func(w http.ResponseWriter, r *http.Request) {
+	address := serve(context.Background(), t, time.Second/2, func(w http.ResponseWriter, r *http.Request) {
 		body, err := requestbody.ReadAll(r, 4)
 		if err == nil && string(body) != "body" {
 			err = errors.New("another body")
@@ -81,14 +84,14 @@ func TestReadAllReturnsTheBodyOrItsError(t *testing.T) {
 		"Content-Length: 4\r\n\r\nbo":                               {504, true},
 	} {
 		response := exchange(t, address, request)
-		require.Equal(t, want.status, response.StatusCode, request)
-		require.Equal(t, want.closes, response.Close, request)
+		require.Equal(t, want.status, response.status, request)
+		require.Equal(t, want.closes, response.closes, request)
 	}
 }
 
 func TestStreamPassesTheBodyOnWithinItsLimits(t *testing.T) {
 	t.Parallel()
-	address := serve(t, nil, time.Minute, func(w http.ResponseWriter, r *http.Request) {
+	address := serve(context.Background(), t, time.Minute, func(w http.ResponseWriter, r *http.Request) {
 		stream := requestbody.Of(r).Stream(requestbody.Limits{Bytes: 4, Idle: time.Second / 2, Until: time.Now().Add(time.Minute)})
 		_, err := io.ReadAll(stream)
 		if failure := stream.Failure(r.Context()); failure != nil {
@@ -106,7 +109,7 @@ func TestStreamPassesTheBodyOnWithinItsLimits(t *testing.T) {
 		"Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\nzz\r\n":     400,
 		"Content-Length: 4\r\n\r\nbo":                               504,
 	} {
-		require.Equal(t, status, exchange(t, address, request).StatusCode, request)
+		require.Equal(t, status, exchange(t, address, request).status, request)
 	}
 }
 
@@ -127,20 +130,20 @@ func TestDrainShortensTheWaitForABody(t *testing.T) {
 	t.Parallel()
 	draining, drain := context.WithCancel(t.Context())
 	started := make(chan struct{})
-	address := serve(t, draining, time.Minute, func(w http.ResponseWriter, r *http.Request) {
+	address := serve(draining, t, time.Minute, func(w http.ResponseWriter, r *http.Request) {
 		close(started)
 		_, err := requestbody.ReadAll(r, 1<<20)
 		answered(w, err)
 	})
 	go func() { <-started; drain() }()
 	began := time.Now()
-	require.Equal(t, http.StatusGatewayTimeout, exchange(t, address, "Content-Length: 9\r\n\r\nbody").StatusCode)
+	require.Equal(t, http.StatusGatewayTimeout, exchange(t, address, "Content-Length: 9\r\n\r\nbody").status)
 	require.Less(t, time.Since(began), 15*time.Second)
 }
 
 func TestUnreadBodyAnnouncesTheClose(t *testing.T) {
 	t.Parallel()
-	address := serve(t, nil, time.Minute, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+	address := serve(context.Background(), t, time.Minute, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
 	for request, closes := range map[string]bool{
 		"Content-Length: 4\r\n\r\nbody":                              false,
 		"Content-Length: 9\r\n\r\nbody":                              true,
@@ -148,7 +151,7 @@ func TestUnreadBodyAnnouncesTheClose(t *testing.T) {
 		"Expect: 100-continue\r\nContent-Length: 4\r\n\r\n":          true,
 	} {
 		response := exchange(t, address, request)
-		require.Equal(t, http.StatusTeapot, response.StatusCode, request)
-		require.Equal(t, closes, response.Close, request)
+		require.Equal(t, http.StatusTeapot, response.status, request)
+		require.Equal(t, closes, response.closes, request)
 	}
 }
