@@ -6,11 +6,11 @@
 # -args is for the test programs.
 #
 # GOTESTSUM  the program; default: gotestsum
-# PARALLEL   4   packages that run at the same time. Most tests wait more than they compute.
+# PARALLEL   3   packages that run at the same time. Most tests wait more than they compute.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 [ $# -gt 0 ] || { sed -n '2,10p' "${BASH_SOURCE[0]}"; exit 2; }
-parallel="${PARALLEL:-4}"
+parallel="${PARALLEL:-3}"
 events="$(mktemp "${TMPDIR:-/tmp}/edge-tests-XXXXXX")"
 trap 'rm -f "$events"' EXIT
 
