@@ -58,7 +58,7 @@ QUICK := ./adapters/... ./api/... ./app/... ./domain/... ./ports/... ./wire/... 
 	./test/arch ./test/docs ./test/frames ./test/metrics ./test/world
 
 .PHONY: test
-test: $(GOTESTSUM) ## Run every test, race detector on, beside a real Redis and a real Kafka (8 minutes)
+test: $(GOTESTSUM) ## Run every test, race detector on, beside a real Redis and a real Kafka (12 minutes on two cores)
 	@race=-race
 	if ! command -v "$$(go env CC)" >/dev/null; then
 		[ "$${CI:-}" != true ] || { echo 'ERROR: the race detector needs a C compiler' >&2; exit 1; }

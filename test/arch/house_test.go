@@ -53,7 +53,7 @@ func limitOfCycles(pkg string) int {
 	if pkg == "adapters/httpserver" || strings.HasPrefix(pkg, "adapters/httpserver/") {
 		return 14
 	}
-	return 60
+	return 32
 }
 
 func TestFilesOfAPackageFormLayers(t *testing.T) {
