@@ -9,6 +9,7 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/huleedu/edge/adapters/httpclient/transport"
@@ -19,8 +20,8 @@ import (
 // service is one service behind the gateway. Every call to it goes through do.
 type service struct {
 	name string
-	// base is the URL before the path of every endpoint.
-	base        string
+	// base is the URL before the path of every endpoint, and host its host without port.
+	base, host  string
 	guard       *guard
 	pool        *transport.Pool
 	timeout     time.Duration
@@ -67,7 +68,7 @@ func (s *service) do(ctx context.Context, c call) (serviceResponse, error) {
 	started := time.Now()
 	a, err := s.call(ctx, &c, target)
 	if span.IsRecording() {
-		s.setSpanAttributes(span, c, err)
+		s.setSpanAttributes(span, c, a.status, err)
 	}
 	if wasSent(err) || a.status != 0 {
 		s.observer.Observe(domain.ServiceCalled{
@@ -79,12 +80,17 @@ func (s *service) do(ctx context.Context, c call) (serviceResponse, error) {
 
 // setSpanAttributes sets the attributes of the call, and its status if it failed. The error
 // itself is recorded where it is answered.
-func (s *service) setSpanAttributes(span trace.Span, c call, err error) {
-	span.SetAttributes(attribute.String("target.service", s.name), attribute.String("operation", c.operation))
+func (s *service) setSpanAttributes(span trace.Span, c call, status int, err error) {
+	span.SetAttributes(attribute.String("target.service", s.name), attribute.String("operation", c.operation),
+		semconv.HTTPRequestMethodKey.String(c.method), semconv.ServerAddress(s.host))
+	if status != 0 {
+		span.SetAttributes(semconv.HTTPResponseStatusCode(status))
+	}
 	if c.batch != "" {
 		span.SetAttributes(attribute.String("batch.id", string(c.batch)))
 	}
 	if err != nil {
+		span.SetAttributes(semconv.ErrorTypeKey.String(string(domain.CodeOf(err))))
 		span.SetStatus(codes.Error, domain.PublicMessage(err))
 	}
 }
@@ -162,12 +168,12 @@ func (s *service) exchange(ctx context.Context, req *http.Request, c *call, canc
 func outcomeOf(ctx context.Context, status int, err error) error {
 	switch {
 	case isUnavailable(status):
-		return errUnhealthy
+		return unhealthyStatus(status)
 	case err == nil, errors.Is(err, errResponseTooLarge), errors.Is(err, errNoMemory):
 		return nil
 	case transport.CallerLeft(ctx), domain.CodeOf(err) == domain.InvalidResponse:
 		return errInconclusive
 	default:
-		return errUnhealthy
+		return unhealthyBecause(err)
 	}
 }

@@ -1,6 +1,7 @@
 package httpserver
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http"
 	"time"
@@ -32,17 +33,23 @@ func (m *middleware) finishRequest(c *gin.Context, x *requestState) {
 	m.observer.Observe(domain.RequestServed{Method: method, Endpoint: x.endpoint.template, Status: status, Duration: took})
 	level := x.level()
 	if ctx := c.Request.Context(); m.log.Enabled(ctx, level) {
-		m.log.LogAttrs(ctx, level, "request", x.attributes(c, method, status, took)...)
+		m.log.LogAttrs(ctx, level, "request", m.attributes(c, method, status, took)...)
 	}
 }
 
-// level returns the log level: error for a 5xx, debug for probes, else info.
+// level returns the log level: debug for probes and scrapes, also when they report that this
+// node is not ready or that a dependency is down, because those changes have lines of their
+// own; error for every other 5xx, else info.
 func (x *requestState) level() slog.Level {
+	status := 0
+	if x.failure != nil {
+		status = StatusOf(x.failure)
+	}
 	switch {
-	case x.failure != nil && StatusOf(x.failure) >= http.StatusInternalServerError:
-		return slog.LevelError
-	case x.endpoint.quiet:
+	case x.endpoint.quiet && (status < http.StatusInternalServerError || status == http.StatusServiceUnavailable):
 		return slog.LevelDebug
+	case status >= http.StatusInternalServerError:
+		return slog.LevelError
 	default:
 		return slog.LevelInfo
 	}
@@ -50,7 +57,8 @@ func (x *requestState) level() slog.Level {
 
 // attributes returns the fields of the log line. The query is omitted, because it
 // may contain a token.
-func (x *requestState) attributes(c *gin.Context, method string, status int, took time.Duration) []slog.Attr {
+func (m *middleware) attributes(c *gin.Context, method string, status int, took time.Duration) []slog.Attr {
+	x := requestStateOf(c)
 	out := []slog.Attr{
 		slog.String("method", method),
 		slog.String("endpoint", x.endpoint.template),
@@ -65,8 +73,12 @@ func (x *requestState) attributes(c *gin.Context, method string, status int, too
 	if x.correlationReplaced {
 		out = append(out, slog.Bool("correlation_id_replaced", true))
 	}
-	if x.failure != nil {
-		out = append(out, slog.String("error_code", string(x.failure.Code)), slog.String("error", x.failure.Error()))
+	if failure := cmp.Or(x.failure, domain.As(x.handshake.Refusal)); failure != nil {
+		out = append(out, slog.String("error_code", string(failure.Code)), slog.String("error", failure.Error()))
+		out = append(out, refusalAttributes(c, failure, m.proxies.Address(c.Request))...)
+	}
+	if x.handshake.Refusal != nil {
+		out = append(out, slog.Int("close_code", x.handshake.CloseCode))
 	}
 	if x.stack != nil {
 		out = append(out, slog.String("stack", string(x.stack)))

@@ -2,13 +2,19 @@ package httpserver
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/huleedu/edge/domain"
@@ -22,11 +28,12 @@ const (
 )
 
 // Alive requests /healthz from the service at this host and port, in another process
-// of the same machine. An empty or unspecified host becomes the loopback address. It
+// of the same machine, over TLS if it has a certificate file; it then accepts this
+// certificate only. An empty or unspecified host becomes the loopback address. It
 // returns CONFIGURATION_ERROR for port 0, because the real port is unknown,
 // CONNECTION_ERROR without an answer within two seconds, and EXTERNAL_SERVICE_ERROR
 // for an answer of another service.
-func Alive(ctx context.Context, service domain.Service, host string, port int) error {
+func Alive(ctx context.Context, service domain.Service, host string, port int, certFile string) error {
 	if port == 0 {
 		return domain.Misconfigured("port", "is 0, so that it is not known which port to ask")
 	}
@@ -39,6 +46,12 @@ func Alive(ctx context.Context, service domain.Service, host string, port int) e
 	}
 	// Its own transport ignores the proxy settings of the environment.
 	transport := &http.Transport{DisableKeepAlives: true}
+	if certFile != "" {
+		req.URL.Scheme = "https"
+		if transport.TLSClientConfig, err = trustOnly(certFile); err != nil {
+			return domain.Unreachable(string(service), err).WithOp("httpserver.Alive")
+		}
+	}
 	res, err := transport.RoundTrip(req)
 	if err != nil {
 		return domain.Unreachable(string(service), err).WithOp("httpserver.Alive")
@@ -52,6 +65,37 @@ func Alive(ctx context.Context, service domain.Service, host string, port int) e
 		return domain.External(string(service), res.StatusCode).WithCause(err).WithOp("httpserver.Alive")
 	}
 	return nil
+}
+
+// errNoCertificate is returned for a file without a certificate in PEM.
+var errNoCertificate = errors.New("the file contains no certificate in PEM")
+
+// trustOnly returns the configuration of a client that accepts only the first certificate of a
+// file, whatever the address of the server. The certificate may have expired, because a
+// service with such a certificate is alive.
+func trustOnly(certFile string) (*tls.Config, error) {
+	text, err := os.ReadFile(certFile)
+	if err != nil {
+		return nil, err
+	}
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return nil, errNoCertificate
+	}
+	leaf, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return nil, err
+	}
+	trusted := x509.NewCertPool()
+	trusted.AddCert(leaf)
+	c := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: trusted, Time: func() time.Time { return leaf.NotAfter }}
+	switch {
+	case len(leaf.DNSNames) > 0:
+		c.ServerName = strings.Replace(leaf.DNSNames[0], "*", "any", 1)
+	case len(leaf.IPAddresses) > 0:
+		c.ServerName = leaf.IPAddresses[0].String()
+	}
+	return c, nil
 }
 
 // probeHost returns the address under which the host is reachable on this machine.

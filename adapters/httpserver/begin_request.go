@@ -17,9 +17,9 @@ func (m *middleware) beginRequest(ep *endpoint) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		x := &requestState{endpoint: ep, started: time.Now()}
 		x.trail, x.correlationReplaced = requestIDs(c.Request)
-		x.trail.Network = m.network(c.Request)
+		x.trail.Network = m.proxies.Network(c.Request)
 		ctx := domain.WithRequestContext(c.Request.Context(), x.trail)
-		ctx, x.span = startSpan(ctx, m.tracer, c.Request, ep)
+		ctx, x.span = m.startSpan(ctx, c.Request, ep)
 		c.Request = c.Request.WithContext(context.WithValue(ctx, requestStateKey{}, x))
 		m.setCommonHeaders(c, x)
 	}

@@ -3,6 +3,7 @@ package httpserver_test
 import (
 	"bytes"
 	"io"
+	"log/slog"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
@@ -58,7 +59,7 @@ func newFileService(tb testing.TB) *fileService {
 	s.forwarder = httpclient.NewForwarder(domain.FileService, httpclient.Config{
 		Timeout: time.Minute, ConnectTimeout: 5 * time.Second, MaxConcurrency: 256,
 		CircuitBreakerEnabled: true, FailureThreshold: 5, RecoveryTimeout: time.Minute, SuccessThreshold: 2,
-	}, &factRecorder{})
+	}, &factRecorder{}, slog.New(slog.DiscardHandler))
 	tb.Cleanup(s.forwarder.CloseIdleConnections)
 	return s
 }

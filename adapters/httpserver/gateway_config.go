@@ -18,6 +18,12 @@ type GatewayConfig struct {
 	// and /readyz move there and /healthz is answered there too. It stays open
 	// until the drain has ended. Empty: everything on one port.
 	AdminAddr string `env:"API_GATEWAY_ADMIN_ADDR"`
+	// TLSCertFile is a file with the certificate chain in PEM. With it, and the key, every
+	// listener of the service accepts only TLS 1.2 or newer. The files are loaded again when
+	// they change. Empty: no TLS.
+	TLSCertFile string `env:"API_GATEWAY_TLS_CERT_FILE"`
+	// TLSKeyFile is a file with the private key of the certificate in PEM.
+	TLSKeyFile string `env:"API_GATEWAY_TLS_KEY_FILE"`
 	// Origins are the web origins whose pages may call the API; "*" means all,
 	// and is refused together with credentials and in production.
 	Origins []string `env:"API_GATEWAY_CORS_ORIGINS" envDefault:"[\"http://localhost:5173\",\"http://localhost:4173\",\"http://localhost:3000\"]"`
@@ -59,6 +65,7 @@ func (c GatewayConfig) Problems(environment domain.Environment) []error {
 	const prefix = "API_GATEWAY_"
 	out := portProblems(prefix+"HTTP_PORT", c.Port)
 	out = append(out, adminProblems(prefix+"ADMIN_ADDR", c.AdminAddr, c.Host, c.Port)...)
+	out = append(out, c.certificate().problems(prefix)...)
 	out = append(out, c.cors().problems(prefix, environment)...)
 	out = append(out, proxyProblems(prefix+"TRUSTED_PROXIES", c.TrustedProxies, environment)...)
 	if _, ok := c.docs(environment); !ok {
@@ -96,4 +103,8 @@ func (c GatewayConfig) docs(e domain.Environment) (served, ok bool) {
 		served, err := strconv.ParseBool(text)
 		return served, err == nil
 	}
+}
+
+func (c GatewayConfig) certificate() certificateFiles {
+	return certificateFiles{c.TLSCertFile, c.TLSKeyFile}
 }

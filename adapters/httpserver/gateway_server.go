@@ -28,7 +28,7 @@ func NewGateway(parts GatewayParts) (*Server, error) {
 	limits := newLimits(parts.Limiter, c.Limits)
 	router, err := newRouter(&middleware{
 		responder: &responder{service: domain.GatewayService, log: parts.Log, observer: parts.Observer},
-		tracer:    tracer, origins: newOriginPolicy(c.cors(), parts.Environment), network: trusted.Network, limits: limits,
+		tracer:    tracer, origins: newOriginPolicy(c.cors(), parts.Environment), proxies: trusted, limits: limits,
 		authentication: app.NewAuthentication(parts.Tokens, parts.Limiter, parts.Observer, limits.rules[domain.LimitRefused]),
 	})
 	if err != nil {
@@ -38,7 +38,7 @@ func NewGateway(parts GatewayParts) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return router.listenAll(g.tables(), listenAddr{c.Host, c.Port, c.AdminAddr}, connLimits{
+	return router.listenAll(g.tables(), listenAddr{c.Host, c.Port, c.AdminAddr, c.certificate()}, connLimits{
 		headerBytes: c.MaxHeaderBytes, header: c.HeaderTimeout, answer: c.AnswerTimeout, idle: c.IdleTimeout,
 	})
 }

@@ -3,6 +3,7 @@ package httpserver_test
 import (
 	"bufio"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -25,7 +26,7 @@ func withForwarder(tb testing.TB, address string, change func(*httpclient.Config
 	if change != nil {
 		change(&c)
 	}
-	classes, teacher := httpclient.NewForwarder("class_management", c, &factRecorder{}), httpclient.NewForwarder("bff_teacher", c, &factRecorder{})
+	classes, teacher := httpclient.NewForwarder("class_management", c, &factRecorder{}, slog.New(slog.DiscardHandler)), httpclient.NewForwarder("bff_teacher", c, &factRecorder{}, slog.New(slog.DiscardHandler))
 	tb.Cleanup(classes.CloseIdleConnections)
 	tb.Cleanup(teacher.CloseIdleConnections)
 	return func(_ *environment, p *httpserver.GatewayParts) {

@@ -3,7 +3,6 @@ package httpserver
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net"
 	"net/http"
 	"slices"
@@ -46,7 +45,8 @@ func listen(s *router, address string, b connLimits) (*Server, error) {
 		ReadHeaderTimeout: b.header,
 		WriteTimeout:      b.answer,
 		IdleTimeout:       b.idle,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+		Protocols:         onlyHTTP1(),
+		ErrorLog:          newServerLog(s.log),
 	}}, nil
 }
 

@@ -12,6 +12,12 @@ type WebSocketConfig struct {
 	// and /readyz move there and /healthz is answered there too. It stays open
 	// until the drain has ended. Empty: everything on one port.
 	AdminAddr string `env:"WEBSOCKET_ADMIN_ADDR"`
+	// TLSCertFile is a file with the certificate chain in PEM. With it, and the key, every
+	// listener of the service accepts only TLS 1.2 or newer. The files are loaded again when
+	// they change. Empty: no TLS.
+	TLSCertFile string `env:"WEBSOCKET_TLS_CERT_FILE"`
+	// TLSKeyFile is a file with the private key of the certificate in PEM.
+	TLSKeyFile string `env:"WEBSOCKET_TLS_KEY_FILE"`
 	// Origins are the web origins whose pages may read the health answers; "*"
 	// means all, and is refused together with credentials and in production.
 	Origins []string `env:"CORS_ORIGINS" envDefault:"[\"http://localhost:5173\",\"http://localhost:4173\",\"http://localhost:3000\"]"`
@@ -31,6 +37,7 @@ type WebSocketConfig struct {
 // Problems reports every value that cannot be used in the environment.
 func (c WebSocketConfig) Problems(environment domain.Environment) []error {
 	out := append(portProblems("WEBSOCKET_PORT", c.Port), adminProblems("WEBSOCKET_ADMIN_ADDR", c.AdminAddr, c.Host, c.Port)...)
+	out = append(out, c.certificate().problems("WEBSOCKET_")...)
 	out = append(out, c.cors().problems("", environment)...)
 	return append(out, proxyProblems("WEBSOCKET_TRUSTED_PROXIES", c.TrustedProxies, environment)...)
 }
@@ -42,4 +49,8 @@ func (c WebSocketConfig) Warnings(environment domain.Environment) []error {
 
 func (c WebSocketConfig) cors() corsSettings {
 	return corsSettings{c.Origins, c.Credentials, c.Methods, c.Headers}
+}
+
+func (c WebSocketConfig) certificate() certificateFiles {
+	return certificateFiles{c.TLSCertFile, c.TLSKeyFile}
 }

@@ -102,7 +102,7 @@ func withKeySet(t *testing.T, e *endpoint) *jwt.Validator {
 func withKeySetLogging(t *testing.T, e *endpoint, out io.Writer, floor time.Duration) *jwt.Validator {
 	t.Helper()
 	c := settings()
-	c.Algorithm, c.JWKSURL = "ES256", "https://identity.test/keys"
+	c.Algorithm, c.JWKSURL = "ES256", "https://user:hush@identity.test/keys?token=hush"
 	c.JWKSMinInterval = floor
 	v, err := jwt.New(c, discardObserver{}, slog.New(slog.NewTextHandler(out, nil)))
 	require.NoError(t, err)

@@ -68,7 +68,10 @@ func TestPublisherWritesTheTraceContext(t *testing.T) {
 	for _, a := range span.Attributes() {
 		attributes[string(a.Key)] = a.Value.AsString()
 	}
-	require.Equal(t, map[string]string{"batch.id": "b1", "pipeline": "nlp", "user.id": "teacher-1"}, attributes)
+	require.Equal(t, map[string]string{
+		"batch.id": "b1", "pipeline": "nlp", "user.id": "teacher-1", "messaging.system": "kafka",
+		"messaging.operation.type": "send", "messaging.destination.name": "commands",
+	}, attributes)
 
 	written := commandRecords(k.Addr())(t, "commands", 1)[0].Envelope.Metadata["traceparent"]
 	require.Contains(t, written, span.SpanContext().SpanID().String())

@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -50,7 +49,9 @@ type shard struct {
 	shardConfig
 	subs     *subscriptions
 	observer ports.Observer
-	log      *slog.Logger
+	// changed is called when a connection is lost or cannot be made, with the reason, and with
+	// nil when a new connection has received its probe.
+	changed func(error)
 
 	// Used only by the receiving goroutine.
 	handler      ports.MessageHandler
@@ -88,9 +89,7 @@ func (s *shard) run(ctx context.Context, handler ports.MessageHandler) {
 		if time.Since(began) > stableAfter && worked {
 			attempt = 0 // a connection that fails soon waits longer each time
 		}
-		if worked || attempt == 0 {
-			s.log.WarnContext(ctx, "subscription to Redis is down", "error", err, "worked", worked)
-		}
+		s.changed(err)
 		backoff.Wait(ctx, attempt, minBackoff, maxBackoff)
 	}
 }
@@ -182,7 +181,9 @@ func (s *shard) deliver(m *goredis.Message) {
 	switch {
 	case m.Channel == s.probe:
 		s.missedProbes.Store(0)
-		s.probeReceived.Store(true)
+		if !s.probeReceived.Swap(true) {
+			s.changed(nil)
+		}
 	case m.Channel == disconnectChannel:
 		callForUser(s.handler.Disconnect, m.Payload)
 	case m.Channel == checkChannel:
@@ -240,7 +241,6 @@ func (s *shard) reportGap(part bool) {
 	}
 	s.gapOpen = false
 	s.observer.Observe(domain.Resubscribed{})
-	s.log.Info("subscription to Redis is back", "since", s.gapSince)
 }
 
 // sendCommands sends the commands that subs returns, until ctx is done or a command fails.

@@ -48,7 +48,7 @@ func NewHandler(m *Manager, tokens ports.TokenValidator, limiter ports.RateLimit
 	}
 }
 
-// Serve serves one handshake. It returns after the connection is hijacked; a
+// Serve serves one handshake. It returns its outcome after the connection is hijacked; a
 // goroutine of its own then serves the session. A returned error must be answered by
 // HTTP, and nothing has been written then: INVALID_REQUEST for a missing upgrade
 // or a malformed handshake, SERVICE_UNAVAILABLE while draining or over a limit
@@ -58,12 +58,12 @@ func NewHandler(m *Manager, tokens ports.TokenValidator, limiter ports.RateLimit
 //
 // Once the token is checked, a refused handshake is upgraded and closed with the
 // reason. It is refused by the returned error when that was done recently.
-func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
+func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) (delivery.Handshake, error) {
 	if err := checkUpgrade(w, r); err != nil {
-		return err
+		return delivery.Handshake{}, err
 	}
 	if h.readiness.Draining() || !h.connects.Allow() || !h.manager.Enter() {
-		return h.reject(nodeUnavailable())
+		return delivery.Handshake{}, h.reject(nodeUnavailable())
 	}
 	continues := false
 	defer func() {
@@ -71,13 +71,21 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
 			h.manager.Leave()
 		}
 	}()
-	continuation, err := h.open(w, r)
-	if continuation == nil {
-		return h.reject(err)
+	hijacked, err := h.open(w, r)
+	if hijacked == nil {
+		return delivery.Handshake{}, h.reject(err)
 	}
 	continues = true
-	go continuation()
-	return nil
+	go hijacked.serve()
+	return hijacked.Handshake, nil
+}
+
+// continuation serves a hijacked connection, after Serve has returned.
+type continuation struct {
+	delivery.Handshake
+
+	// serve returns when the connection has ended.
+	serve func()
 }
 
 // reject counts a handshake that ends without an upgrade. A nil error means that the
@@ -87,9 +95,9 @@ func (h *Handler) reject(err error) error {
 	return err
 }
 
-// open decides about the handshake and returns the function that serves the hijacked
-// connection. That function, or refuse, calls Leave.
-func (h *Handler) open(w http.ResponseWriter, r *http.Request) (func(), error) {
+// open decides about the handshake and returns the continuation of the hijacked
+// connection. Its function, or refuse, calls Leave.
+func (h *Handler) open(w http.ResponseWriter, r *http.Request) (*continuation, error) {
 	for _, origin := range r.Header["Origin"] {
 		if !h.originAllowed(origin) {
 			return nil, domain.Forbidden("Origin not allowed", nil)
@@ -126,7 +134,7 @@ func (h *Handler) authenticate(ctx context.Context, waitUntil time.Time, token s
 
 // connect admits the caller and hijacks the connection. When a dependency is
 // unavailable it retries until the given time.
-func (h *Handler) connect(w http.ResponseWriter, r *http.Request, caller domain.Caller, query url.Values, waitUntil time.Time) (func(), error) {
+func (h *Handler) connect(w http.ResponseWriter, r *http.Request, caller domain.Caller, query url.Values, waitUntil time.Time) (*continuation, error) {
 	ctx, span := h.manager.spans.startConnect(r.Context(), caller.User)
 	defer span.End()
 	from, err := requestedPosition(query)
@@ -145,7 +153,7 @@ func (h *Handler) connect(w http.ResponseWriter, r *http.Request, caller domain.
 		h.reclaim(ctx, caller.User)
 		return h.refuse(w, r, refusal{cause: err, user: caller.User})
 	case err != nil:
-		return h.refuse(w, r, refusal{cause: err})
+		return h.refuse(w, r, refusal{cause: err, user: caller.User})
 	}
 	t, err := hijack(w, r)
 	if err != nil {
@@ -157,7 +165,7 @@ func (h *Handler) connect(w http.ResponseWriter, r *http.Request, caller domain.
 	}
 	c.conn.setConn(t.conn)
 	t.conn = &c.conn
-	return func() { c.run(t) }, nil
+	return &continuation{delivery.Handshake{User: caller.User}, func() { c.run(t) }}, nil
 }
 
 // openSession opens a session of the caller whose socket does not exist yet.

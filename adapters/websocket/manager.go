@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/huleedu/edge/app/delivery"
+	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
 
@@ -38,8 +39,10 @@ var _ ports.ConnectionManager = (*Manager)(nil)
 func NewManager(c Config, p delivery.Parts, tp trace.TracerProvider) *Manager {
 	spans := newSpans(tp)
 	p.Tracer = spans.deliveryTracer()
+	limits := c.delivery(descriptors())
+	p.Observer.Observe(domain.ConnectionLimit{Max: limits.MaxSessions})
 	m := &Manager{
-		Hub: delivery.NewHub(c.delivery(descriptors()), p), config: c, observer: p.Observer, spans: spans, log: p.Log,
+		Hub: delivery.NewHub(limits, p), config: c, observer: p.Observer, spans: spans, log: p.Log,
 		engine: newEngine(c), buffers: newFrameBuffers(), inflaters: newInflaters(), maxCompressed: maxCompressed,
 	}
 	m.handleEvents()

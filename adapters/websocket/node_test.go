@@ -289,7 +289,7 @@ func serveHandler(h *websocket.Handler) http.Handler {
 		r = r.WithContext(domain.WithRequestContext(r.Context(), domain.RequestContext{
 			CorrelationID: correlation, Network: "192.0.2.1" + r.Header.Get("X-Test-Network"),
 		}))
-		err := h.Serve(w, r)
+		_, err := h.Serve(w, r)
 		if err == nil {
 			return
 		}

@@ -42,11 +42,14 @@ func TestOneTrace(t *testing.T) {
 		publish := await(t, spans, "gateway.publish_command")
 		require.Equal(t, server.SpanContext.SpanID(), publish.Parent.SpanID())
 		require.Equal(t, map[string]any{
-			"batch.id": string(batch), "pipeline": "spellcheck", "user.id": teacher,
+			"batch.id": string(batch), "pipeline": "spellcheck", "user.id": teacher, "messaging.system": "kafka",
+			"messaging.operation.type": "send", "messaging.destination.name": "huleedu.commands.batch.pipeline.v1",
 		}, attributesOf(publish))
 		consume := await(t, spans, "websocket.consume_notification")
 		require.Equal(t, publish.SpanContext.SpanID(), consume.Parent.SpanID(), "the platform makes no span")
 		require.Equal(t, correlation, attributesOf(consume)["correlation_id"])
+		require.Equal(t, string(s.topic), attributesOf(consume)["messaging.destination.name"])
+		require.NotEmpty(t, attributesOf(consume)["messaging.destination.partition.id"])
 		for _, span := range []tracetest.SpanStub{server, publish, consume, await(t, spans, "gateway.proxy_request")} {
 			require.Equal(t, trace, traceOf(span), span.Name)
 		}

@@ -12,6 +12,7 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/huleedu/edge/domain"
@@ -53,7 +54,8 @@ func NewService(parts ServiceParts) (*Service, error) {
 	return &Service{
 		ServiceParts: parts, base: base,
 		spanOptions: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
-			attribute.String("target.service", parts.Name), attribute.String("operation", parts.Operation))},
+			attribute.String("target.service", parts.Name), attribute.String("operation", parts.Operation),
+			semconv.ServerAddress(base.Hostname()))},
 	}, nil
 }
 
@@ -90,10 +92,23 @@ func (s *Service) Call(in Request, call func(context.Context) (status int, err e
 	s.Observer.Observe(domain.ServiceCalled{
 		Service: s.Name, Method: in.Method, Endpoint: in.Endpoint, Status: status, Duration: time.Since(started),
 	})
-	if err != nil && span.IsRecording() {
-		span.SetStatus(codes.Error, domain.PublicMessage(err)) // only the request's span records the error itself
+	if span.IsRecording() {
+		endCall(span, in.Method, status, err)
 	}
 	return err
+}
+
+// endCall sets the attributes of a call that has ended. Only the request's span records the
+// error itself.
+func endCall(span trace.Span, method string, status int, err error) {
+	span.SetAttributes(semconv.HTTPRequestMethodKey.String(method))
+	if status != 0 {
+		span.SetAttributes(semconv.HTTPResponseStatusCode(status))
+	}
+	if err != nil {
+		span.SetAttributes(semconv.ErrorTypeKey.String(string(domain.CodeOf(err))))
+		span.SetStatus(codes.Error, domain.PublicMessage(err))
+	}
 }
 
 // Failure returns the error to answer for a failed call: a *domain.Error with the

@@ -1,4 +1,4 @@
-package deploy_test
+package dependency_test
 
 import (
 	"testing"

@@ -1,0 +1,32 @@
+package httpserver
+
+import (
+	"log/slog"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/huleedu/edge/adapters/httpserver/decode"
+	"github.com/huleedu/edge/domain"
+)
+
+// maxUserAgent bounds a user agent in log lines, in characters.
+const maxUserAgent = 200
+
+// refusalAttributes returns the fields that only the log line of a refused request has: why,
+// and by whom it was sent. A request that succeeded or failed by our fault has none.
+func refusalAttributes(c *gin.Context, e *domain.Error, client string) []slog.Attr {
+	if StatusOf(e) >= http.StatusInternalServerError {
+		return nil
+	}
+	var out []slog.Attr
+	details := e.PublicDetails()
+	for _, key := range []string{"reason", "cause"} {
+		if text, ok := details[key].(string); ok {
+			out = append(out, slog.String(key, text))
+		}
+	}
+	return append(out,
+		slog.String("client_address", client),
+		slog.String("user_agent", decode.Clip(c.Request.UserAgent(), maxUserAgent)))
+}
