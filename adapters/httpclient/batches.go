@@ -60,7 +60,7 @@ func NewBatches(c Config, k KeyConfig, o ports.Observer, tp trace.TracerProvider
 			return nil, domain.Misconfigured(key, invalidAddress).WithCause(err)
 		}
 		return &service{
-			name: name, base: base.String(), host: base.Hostname(), pool: transport.New(base, c.transport()), guard: newGuard(name, c, o, log),
+			name: name, base: base, pool: transport.New(base, c.transport()), guard: newGuard(name, c, o, log),
 			timeout: c.Timeout, key: k.InternalKey, observer: o, tracer: tracer,
 			spanOptions: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient)},
 		}, nil
