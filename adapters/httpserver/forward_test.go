@@ -252,6 +252,7 @@ func TestForwardingHasASpan(t *testing.T) {
 	require.Equal(t, trace.SpanKindClient, inner.SpanKind())
 	require.ElementsMatch(t, []attribute.KeyValue{
 		attribute.String("target.service", "bff_teacher"), attribute.String("operation", "proxy_teacher"),
+		attribute.String("server.address", "127.0.0.1"), attribute.String("http.request.method", "GET"), attribute.Int("http.response.status_code", 200),
 	}, inner.Attributes())
 	require.Equal(t, outer.SpanContext().SpanID(), inner.Parent().SpanID())
 	require.Equal(t, "GET /bff/v1/teacher/{path}", outer.Name())

@@ -11,6 +11,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/huleedu/edge/adapters/internal/dependency"
+	"github.com/huleedu/edge/adapters/redis/reply"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
@@ -80,7 +81,7 @@ func (c *Client) Health(ctx context.Context) domain.Health {
 	if err := c.rdb.Ping(ctx).Err(); err != nil {
 		return domain.Health{
 			Name: dependencyName, Condition: domain.Unhealthy, Note: "Redis does not answer",
-			Err: domain.Unreachable("redis", redacted(err)).WithOp("redis.Health"),
+			Err: domain.Unreachable("redis", reply.Redacted(err)).WithOp("redis.Health"),
 		}
 	}
 	return domain.Health{Name: dependencyName, Condition: domain.Healthy}

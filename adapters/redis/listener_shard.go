@@ -12,6 +12,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/huleedu/edge/adapters/internal/backoff"
+	"github.com/huleedu/edge/adapters/redis/reply"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
@@ -74,7 +75,7 @@ func (s *shard) run(ctx context.Context, handler ports.MessageHandler) {
 	defer s.subs.failWaiters(stopped, errStopped)
 	for attempt := 0; ctx.Err() == nil; attempt++ {
 		began := time.Now()
-		err := redacted(s.serveConnection(ctx)) // callers and health checks get this error too
+		err := reply.Redacted(s.serveConnection(ctx)) // callers and health checks get this error too
 		worked := s.subscribed.Swap(false)
 		s.probeReceived.Store(false)
 		s.subs.disconnected(err)

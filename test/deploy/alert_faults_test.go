@@ -3,6 +3,7 @@ package deploy_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -117,7 +118,16 @@ type alertFault struct {
 	always bool
 }
 
+// alertFaults returns all faults by name.
 func alertFaults() map[string]alertFault {
+	all := faultsOfServers()
+	maps.Copy(all, faultsOfServices())
+	maps.Copy(all, faultsOfClients())
+	return all
+}
+
+// faultsOfServices returns faults of the two services and of those behind the gateway.
+func faultsOfServices() map[string]alertFault {
 	return map[string]alertFault{
 		"services killed": {
 			alerts: []string{"GatewayDown", "WebSocketDown"},
@@ -134,6 +144,19 @@ func alertFaults() map[string]alertFault {
 				}
 			},
 		},
+		"aggregator away": {
+			alerts: []string{"CircuitOpen", "GatewayErrorBurn", "DependencyDown"},
+			fault:  func(p *platform) { p.world.Platform.FailAggregator(world.Disconnect) },
+			repair: func(p *platform) { p.world.Platform.FailAggregator(world.NoFailure) },
+			use:    (*platform).status,
+			always: true,
+		},
+	}
+}
+
+// faultsOfServers returns faults of Redis and Kafka.
+func faultsOfServers() map[string]alertFault {
+	return map[string]alertFault{
 		"Redis away": {
 			alerts: []string{"DependencyDown", "NodeNotReady", "RateLimiterDegraded", "QuotaDegraded", "NotificationsStalled"},
 			fault:  func(p *platform) { p.world.Redis().Stop() },
@@ -162,23 +185,6 @@ func alertFaults() map[string]alertFault {
 				use:    (*platform).publish,
 			}
 		}(),
-		"aggregator away": {
-			alerts: []string{"CircuitOpen", "GatewayErrorBurn", "DependencyDown"},
-			fault:  func(p *platform) { p.world.Platform.FailAggregator(world.Disconnect) },
-			repair: func(p *platform) { p.world.Platform.FailAggregator(world.NoFailure) },
-			use:    (*platform).status,
-			always: true,
-		},
-		"another secret": {
-			alerts: []string{"TokensRefused"},
-			fault:  func(*platform) {},
-			use: func(p *platform) {
-				forged := harness.SignWith(map[string]any{"alg": "HS256"}, harness.Claims(teacher), "another secret, another secret, another")
-				for range 30 {
-					p.request(http.MethodGet, "/v1/batches", "", forged)
-				}
-			},
-		},
 		"subscription breaks": {
 			alerts: []string{"SubscriptionsBreak"},
 			fault: func(p *platform) {
@@ -186,6 +192,22 @@ func alertFaults() map[string]alertFault {
 					p.world.Redis().Stop()
 					require.NoError(p.t, p.world.Redis().Restart())
 					p.awaitResubscribed()
+				}
+			},
+		},
+	}
+}
+
+// faultsOfClients returns faults of token issuers and producers.
+func faultsOfClients() map[string]alertFault {
+	return map[string]alertFault{
+		"another secret": {
+			alerts: []string{"TokensRefused"},
+			fault:  func(*platform) {},
+			use: func(p *platform) {
+				forged := harness.SignWith(map[string]any{"alg": "HS256"}, harness.Claims(teacher), "another secret, another secret, another")
+				for range 30 {
+					p.request(http.MethodGet, "/v1/batches", "", forged)
 				}
 			},
 		},
@@ -221,7 +243,7 @@ func (p *platform) awaitResubscribed() {
 		}
 		res, err := client.Do(req)
 		return err == nil && res.Body.Close() == nil && res.StatusCode == http.StatusOK
-	}, patience, 50*time.Millisecond, "the subscription is restored")
+	}, waitLimit, 50*time.Millisecond, "the subscription is restored")
 }
 
 // TestAlertsFireByRealFaults makes each alert fire by a real fault of running services and

@@ -9,26 +9,19 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/huleedu/edge/test/harness"
 	"github.com/huleedu/edge/wire"
 )
 
-// childVariable makes the test program run a service in place of the tests.
-const childVariable = "EDGE_DEPLOY_CHILD"
-
-func TestMain(m *testing.M) {
-	if name := os.Getenv(childVariable); name != "" {
-		os.Exit(runChild(name))
-	}
-	goleak.VerifyTestMain(m)
-}
+// childArgument makes the test program run a service in place of the tests. The name of the
+// service and its settings, as KEY=VALUE, follow.
+const childArgument = "run-service"
 
 // runChild runs a service until it gets a signal.
-func runChild(name string) int {
+func runChild(name string, settings []string) int {
 	vars := map[string]string{}
-	for _, entry := range os.Environ() {
+	for _, entry := range settings {
 		key, value, _ := strings.Cut(entry, "=")
 		vars[key] = value
 	}
@@ -44,7 +37,7 @@ type child struct {
 	t       *testing.T
 	name    string
 	port    int
-	vars    []string
+	args    []string
 	log     *harness.Log
 	process *exec.Cmd // nil while it is not running
 }
@@ -53,12 +46,12 @@ type child struct {
 func startChild(t *testing.T, name string, vars map[string]string) *child {
 	t.Helper()
 	c := &child{t: t, name: name, port: freePort(t), log: harness.NewLog(t)}
-	c.vars = []string{
-		childVariable + "=" + name, "API_GATEWAY_HTTP_HOST=127.0.0.1", "WEBSOCKET_HOST=127.0.0.1",
+	c.args = []string{
+		childArgument, name, "API_GATEWAY_HTTP_HOST=127.0.0.1", "WEBSOCKET_HOST=127.0.0.1",
 		"API_GATEWAY_HTTP_PORT=" + strconv.Itoa(c.port), "WEBSOCKET_PORT=" + strconv.Itoa(c.port),
 	}
 	for key, value := range vars {
-		c.vars = append(c.vars, key+"="+value)
+		c.args = append(c.args, key+"="+value)
 	}
 	t.Cleanup(func() {
 		if c.process != nil {
@@ -74,11 +67,11 @@ func (c *child) addr() string { return "127.0.0.1:" + strconv.Itoa(c.port) }
 // start starts a service that is not running.
 func (c *child) start() {
 	c.t.Helper()
-	c.process = exec.Command(os.Args[0])
-	c.process.Env, c.process.Dir = c.vars, c.t.TempDir()
+	c.process = exec.Command(os.Args[0], c.args...)
+	c.process.Env, c.process.Dir = []string{}, c.t.TempDir()
 	c.process.Stdout, c.process.Stderr = c.log, c.log
 	require.NoError(c.t, c.process.Start())
-	awaitAlive(c.t, c.port)
+	awaitHealthy(c.t, c.port)
 }
 
 // kill sends SIGKILL and waits for the end.

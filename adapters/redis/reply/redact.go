@@ -1,4 +1,4 @@
-package redis
+package reply
 
 import (
 	"regexp"
@@ -15,10 +15,10 @@ const (
 	maxReplyInput = 4096
 )
 
-// redacted returns an error reply with a text that is safe for logs and headers. It
+// Redacted returns an error reply with a text that is safe for logs and headers. It
 // returns every other error unchanged.
-func redacted(err error) error {
-	if err == nil || !isReply(err) {
+func Redacted(err error) error {
+	if err == nil || !Is(err) {
 		return err
 	}
 	return &domain.StoreReply{Text: redact(err.Error()), Err: err}
