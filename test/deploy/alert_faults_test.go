@@ -1,9 +1,11 @@
 package deploy_test
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -106,6 +108,21 @@ func (p *platform) write(records ...kafka.Message) {
 	require.NoError(p.t, w.WriteMessages(p.t.Context(), records...))
 }
 
+// connect opens a socket, whose lease the node renews until the end of the test.
+func (p *platform) connect() {
+	p.t.Helper()
+	dialer := &net.Dialer{}
+	conn, err := dialer.DialContext(p.t.Context(), "tcp", p.node.addr())
+	require.NoError(p.t, err)
+	p.t.Cleanup(func() { _ = conn.Close() })
+	_, err = fmt.Fprintf(conn, "GET /ws?token=%s HTTP/1.1\r\nHost: node\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAECAwQFBgcICQoLDA0ODw==\r\n\r\n", harness.Token(teacher))
+	require.NoError(p.t, err)
+	status, err := bufio.NewReader(conn).ReadString('\n')
+	require.NoError(p.t, err)
+	require.Contains(p.t, status, "101")
+}
+
 // alertFault makes alerts fire by a fault and silences them as their sections in
 // docs/operations.md say.
 type alertFault struct {
@@ -159,7 +176,10 @@ func faultsOfServers() map[string]alertFault {
 	return map[string]alertFault{
 		"Redis away": {
 			alerts: []string{"DependencyDown", "NodeNotReady", "RateLimiterDegraded", "QuotaDegraded", "NotificationsStalled"},
-			fault:  func(p *platform) { p.world.Redis().Stop() },
+			fault: func(p *platform) {
+				p.connect()
+				p.world.Redis().Stop()
+			},
 			repair: func(p *platform) { require.NoError(p.t, p.world.Redis().Restart()) },
 			use: func(p *platform) {
 				p.status()
