@@ -18,5 +18,4 @@ func logHarness() contract.LogHarness {
 	}
 }
 
-func TestBusStores(t *testing.T)      { contract.NotificationLog(t, logHarness()) }
-func BenchmarkBusStores(b *testing.B) { contract.BenchmarkNotificationLog(b, logHarness()) }
+func TestBusStores(t *testing.T) { contract.NotificationLog(t, logHarness()) }

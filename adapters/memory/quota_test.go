@@ -19,7 +19,6 @@ func quotaHarness() contract.QuotaHarness {
 }
 
 func TestQuotaContract(t *testing.T) { contract.ConnectionQuota(t, quotaHarness()) }
-func BenchmarkQuota(b *testing.B)    { contract.BenchmarkConnectionQuota(b, quotaHarness()) }
 
 // TestQuotaDeletesUsersWithoutSessions checks that memory does not grow with the number of
 // users that have disconnected.

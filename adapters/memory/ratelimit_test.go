@@ -25,8 +25,6 @@ func limiterHarness() contract.LimiterHarness {
 }
 
 func TestLimiterContract(t *testing.T) { contract.RateLimiter(t, limiterHarness()) }
-func BenchmarkLimiter(b *testing.B)    { contract.BenchmarkRateLimiter(b, limiterHarness()) }
-
 func TestLimiterResetsInEachWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, limit := memory.NewRateLimiter(), domain.Limit{Class: domain.LimitQueries, Max: 2, Window: time.Minute}
