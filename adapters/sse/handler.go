@@ -21,7 +21,7 @@ type Handler struct {
 // NewHandler returns the handler of the route of the manager's streams. environment
 // decides which origins may connect.
 func NewHandler(m *Manager, a *app.Authentication, r *app.Readiness, environment domain.Environment) *Handler {
-	return &Handler{manager: m, gate: handshake.NewGate(handshake.Parts{
+	return &Handler{manager: m, gate: handshake.NewGate(handshake.GateParts{
 		Hub: m.Hub, Authentication: a, Readiness: r, Spans: m.spans, Origins: m.config.Origins, Environment: environment,
 	})}
 }

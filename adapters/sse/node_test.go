@@ -190,7 +190,3 @@ func TestManager(t *testing.T) {
 		return node.Manager.(ports.ConnectionShedder), node
 	}})
 }
-
-func BenchmarkManager(b *testing.B) {
-	contract.BenchmarkConnectionManager(b, contract.ManagerHarness{New: newContractNode})
-}

@@ -30,7 +30,7 @@ type Handler struct {
 func NewHandler(m *Manager, tokens ports.TokenValidator, a *app.Authentication, r *app.Readiness, environment domain.Environment) *Handler {
 	return &Handler{
 		manager: m, tokens: tokens, upgrader: newUpgrader(m.config), refusals: newRefusals(), refusing: make(chan struct{}, maxRefusals),
-		gate: handshake.NewGate(handshake.Parts{
+		gate: handshake.NewGate(handshake.GateParts{
 			Hub: m.Hub, Authentication: a, Readiness: r, Spans: m.spans, Origins: m.config.Origins, Environment: environment,
 		}),
 	}

@@ -43,8 +43,8 @@ func nodeUnavailable() error {
 	return domain.Unavailable(string(domain.WebSocketService), retryAfter).WithCause(ErrNodeUnavailable)
 }
 
-// Parts are the dependencies of a Gate. All are required.
-type Parts struct {
+// GateParts are the dependencies of a Gate. All are required.
+type GateParts struct {
 	Hub            *delivery.Hub
 	Authentication *app.Authentication
 	Readiness      *app.Readiness
@@ -56,7 +56,7 @@ type Parts struct {
 
 // Gate decides about the handshakes of one transport. It is safe for concurrent use.
 type Gate struct {
-	Parts
+	GateParts
 
 	originAllowed func(header string) bool
 	retrier       *retrier
@@ -64,8 +64,8 @@ type Gate struct {
 }
 
 // NewGate returns the gate of the hub's transport.
-func NewGate(p Parts) *Gate {
-	g := &Gate{Parts: p, reclaimed: recent.New(reclaimInterval, maxReclaimed), originAllowed: origins(p.Origins, p.Environment)}
+func NewGate(p GateParts) *Gate {
+	g := &Gate{GateParts: p, reclaimed: recent.New(reclaimInterval, maxReclaimed), originAllowed: origins(p.Origins, p.Environment)}
 	g.SetWaits(DefaultWaits())
 	return g
 }
