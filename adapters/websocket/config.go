@@ -60,7 +60,8 @@ type Config struct {
 	// may attempt per minute on this node; one more is answered 429. 0 sets no
 	// limit.
 	RefusedTokensPerMinute int `env:"WEBSOCKET_REFUSED_TOKENS_PER_MINUTE" envDefault:"100"`
-	// Origins are the web origins whose pages may connect; "*" allows all.
+	// Origins are the web origins whose pages may connect; "*" allows all. Development
+	// also allows every page of localhost.
 	Origins []string `env:"CORS_ORIGINS" envDefault:"[\"http://localhost:5173\",\"http://localhost:4173\",\"http://localhost:3000\"]"`
 }
 

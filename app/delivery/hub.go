@@ -27,10 +27,10 @@ type Parts struct {
 	// Admission is shared by the hubs of a node.
 	Admission *Admission
 	Quota     ports.ConnectionQuota
-	Listener ports.MessageListener
-	History  ports.NotificationLog
-	Observer ports.Observer
-	Log      *slog.Logger
+	Listener  ports.MessageListener
+	History   ports.NotificationLog
+	Observer  ports.Observer
+	Log       *slog.Logger
 	// Tracer is nil when no span is recorded. The transport's manager sets it.
 	Tracer Tracer
 	// Transport is set by the transport's manager.

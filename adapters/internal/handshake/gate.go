@@ -58,30 +58,20 @@ type GateParts struct {
 type Gate struct {
 	GateParts
 
-	originAllowed func(header string) bool
-	retrier       *retrier
-	reclaimed     *recent.Set // users whose connections all nodes were asked to check
+	origins   origin.List
+	retrier   *retrier
+	reclaimed *recent.Set // users whose connections all nodes were asked to check
 }
 
 // NewGate returns the gate of the hub's transport.
 func NewGate(p GateParts) *Gate {
-	g := &Gate{GateParts: p, reclaimed: recent.New(reclaimInterval, maxReclaimed), originAllowed: origins(p.Origins, p.Environment)}
+	g := &Gate{GateParts: p, reclaimed: recent.New(reclaimInterval, maxReclaimed), origins: origin.New(p.Origins, p.Environment)}
 	g.SetWaits(DefaultWaits())
 	return g
 }
 
 // SetWaits replaces the waits of production. It is called before the first handshake.
 func (g *Gate) SetWaits(w Waits) { g.retrier = newRetrier(w, g.Readiness.Draining) }
-
-// origins returns the check of the Origin header. Development also allows every
-// loopback origin.
-func origins(entries []string, environment domain.Environment) func(header string) bool {
-	list := origin.New(entries, environment)
-	if environment == domain.Development {
-		return list.AllowsLocal
-	}
-	return list.Allows
-}
 
 // Enter admits a handshake to the node. After a nil error the hub's Leave must be called
 // once, at the end of the handshake or of its connection. The error is a
@@ -97,7 +87,7 @@ func (g *Gate) Enter() error {
 // client without Origin is no page.
 func (g *Gate) CheckOrigin(h http.Header) error {
 	for _, header := range h["Origin"] {
-		if !g.originAllowed(header) {
+		if !g.origins.Allows(header) {
 			return domain.Forbidden("Origin not allowed", nil)
 		}
 	}
