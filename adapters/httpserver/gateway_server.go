@@ -2,13 +2,13 @@ package httpserver
 
 import (
 	"slices"
+	"sync"
 
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/huleedu/edge/adapters/httpserver/clientip"
 	"github.com/huleedu/edge/adapters/httpserver/proxy"
 	"github.com/huleedu/edge/adapters/httpserver/upload"
-	"github.com/huleedu/edge/app"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -25,11 +25,10 @@ func NewGateway(parts GatewayParts) (*Server, error) {
 		return nil, err
 	}
 	tracer := parts.Tracing.Tracer(scope)
-	limits := newLimits(parts.Limiter, c.Limits)
 	router, err := newRouter(&middleware{
 		responder: &responder{service: domain.GatewayService, log: parts.Log, observer: parts.Observer},
-		tracer:    tracer, origins: newOriginPolicy(c.cors(), parts.Environment), network: trusted.Network, limits: limits,
-		authentication: app.NewAuthentication(parts.Tokens, parts.Limiter, parts.Observer, limits.rules[domain.LimitRefused]),
+		tracer:    tracer, origins: newOriginPolicy(c.cors(), parts.Environment), network: trusted.Network,
+		limits: newLimits(parts.Limiter, c.Limits), authentication: parts.Authentication,
 	})
 	if err != nil {
 		return nil, err
@@ -70,7 +69,6 @@ func newGateway(parts GatewayParts, router *router, headers proxy.HeaderRules, t
 		Headers: headers, Services: parts.Services, Idle: parts.StreamIdle, Timeout: parts.Config.Uploads.Timeout,
 		Draining: router.draining, AnnounceClose: router.announceClose,
 	})
-	var err error
-	g.description, err = openAPIDocument()
-	return g, err
+	g.description = sync.OnceValues(openAPIDocument)
+	return g, nil
 }
