@@ -39,15 +39,21 @@ func TestAdapterYieldsConnectionsOfPods(t *testing.T) {
 	for way, found := range scrapes(t) {
 		target := maps.Clone(found[1])
 		target[model.MetricNameLabel] = selectors(t, rule.SeriesQuery)[0].Name
-		storage := promqltest.LoadedStorage(t, "load 1m\n  "+labels.FromMap(target).String()+" 7x10\n")
-		query := engine.EngineQueryFunc(promqltest.NewTestEngine(t, false, 0, 1000), storage)
-		for _, text := range []string{rule.SeriesQuery, adapterQuery(t, rule, target)} {
-			got, err := query(t.Context(), text, time.Unix(60, 0))
-			require.NoError(t, err)
-			require.Len(t, got, 1, "%s: %s", way, text)
-			require.InDelta(t, 7, got[0].F, 0)
-			require.Equal(t, target["pod"], got[0].Metric.Get("pod"), "%s: %s", way, text)
+		series := "load 1m\n"
+		for _, transport := range []string{"websocket", "sse"} {
+			target["transport"] = transport
+			series += "  " + labels.FromMap(target).String() + " 7x10\n"
 		}
+		storage := promqltest.LoadedStorage(t, series)
+		query := engine.EngineQueryFunc(promqltest.NewTestEngine(t, false, 0, 1000), storage)
+		got, err := query(t.Context(), rule.SeriesQuery, time.Unix(60, 0))
+		require.NoError(t, err)
+		require.Len(t, got, 2, "%s: the adapter finds the series of both transports", way)
+		got, err = query(t.Context(), adapterQuery(t, rule, target), time.Unix(60, 0))
+		require.NoError(t, err)
+		require.Len(t, got, 1, way)
+		require.InDelta(t, 14, got[0].F, 0, way)
+		require.Equal(t, target["pod"], got[0].Metric.Get("pod"), way)
 		require.NoError(t, storage.Close())
 	}
 }

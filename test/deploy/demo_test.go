@@ -58,7 +58,7 @@ func TestDemoRuns(t *testing.T) {
 	d.start("platform", "--pace", "10ms")
 	d.start("gateway")
 	d.start("websocket")
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*waitLimit)
 	defer cancel()
 	url := "http://" + d.addresses["gateway"] + ":4001"
 	var out []byte

@@ -194,7 +194,7 @@ func requireSelected(t *testing.T, all objects, name string, d *appsv1.Deploymen
 	require.Nil(t, d.Spec.Replicas, "the autoscaler sets the number of replicas")
 	for _, m := range scaler.Spec.Metrics {
 		if m.Pods != nil {
-			require.Contains(t, read(t, "adapters/telemetry/websocket.go"), `"`+m.Pods.Metric.Name+`"`)
+			require.True(t, exported(t)[m.Pods.Metric.Name], m.Pods.Metric.Name)
 		}
 	}
 }
