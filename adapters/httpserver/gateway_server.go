@@ -8,6 +8,7 @@ import (
 	"github.com/huleedu/edge/adapters/httpserver/clientip"
 	"github.com/huleedu/edge/adapters/httpserver/proxy"
 	"github.com/huleedu/edge/adapters/httpserver/upload"
+	"github.com/huleedu/edge/api"
 	"github.com/huleedu/edge/app"
 	"github.com/huleedu/edge/domain"
 )
@@ -71,6 +72,6 @@ func newGateway(parts GatewayParts, router *router, headers proxy.HeaderRules, t
 		Draining: router.draining, AnnounceClose: router.announceClose,
 	})
 	var err error
-	g.description, err = openAPIDocument()
+	g.description, err = documentJSON(api.OpenAPI())
 	return g, err
 }

@@ -45,4 +45,5 @@ type sockets struct {
 	// redis is the cached form of WebSocketParts.Redis.
 	redis     *cachedProbe
 	startedAt time.Time
+	docs      messageDocs
 }

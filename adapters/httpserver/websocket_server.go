@@ -36,6 +36,9 @@ func NewWebSocket(parts WebSocketParts) (*Server, error) {
 		return nil, err
 	}
 	w := &sockets{responder: router.responder, WebSocketParts: parts, redis: &cachedProbe{probe: parts.Redis}, startedAt: time.Now()}
+	if w.docs, err = newMessageDocs(); err != nil {
+		return nil, err
+	}
 	return router.listenAll(w.tables(), listenAddr{parts.Config.Host, parts.Config.Port, parts.Config.AdminAddr}, connLimits{
 		headerBytes: socketHeaderBytes, header: socketHeaderTime, answer: socketAnswerTime, idle: socketIdleTime,
 	})
