@@ -17,17 +17,17 @@ import (
 // GatewayParts are the dependencies of the gateway's server. All are required unless
 // their comment says otherwise.
 type GatewayParts struct {
-	Config        GatewayConfig
-	Environment   domain.Environment
-	Tokens        ports.TokenValidator
-	Limiter       ports.RateLimiter
-	Batches       *app.Batches
-	Pipelines     *app.Pipelines
-	Registrations *app.Registrations
-	Readiness     *app.Readiness
-	Observer      ports.Observer
-	Tracing       trace.TracerProvider
-	Log           *slog.Logger
+	Config         GatewayConfig
+	Environment    domain.Environment
+	Authentication *app.Authentication
+	Limiter        ports.RateLimiter
+	Batches        *app.Batches
+	Pipelines      *app.Pipelines
+	Registrations  *app.Registrations
+	Readiness      *app.Readiness
+	Observer       ports.Observer
+	Tracing        trace.TracerProvider
+	Log            *slog.Logger
 	// Classes and Teacher are the services whose routes are passed on unchanged.
 	Classes, Teacher Upstream
 	// Files is the service that receives uploads.
@@ -60,8 +60,9 @@ type Upstream struct {
 type gateway struct {
 	*responder
 	GatewayParts
-	// description is the API in OpenAPI, as JSON.
-	description []byte
+	// description returns the API in OpenAPI, as JSON. Its first call converts the document, which takes longer than the rest of the
+	// start.
+	description func() ([]byte, error)
 	// classes and teacher are the services that forwarder passes requests on to.
 	classes, teacher *proxy.Service
 	forwarder        *proxy.Forwarder

@@ -30,13 +30,21 @@ func newMessageDocs() (messageDocs, error) {
 }
 
 func (w *sockets) asyncAPI(c *gin.Context) error {
-	w.writeResponse(c, http.StatusOK, contentJSON, w.docs.document)
+	docs, err := w.docs()
+	if err != nil {
+		return err
+	}
+	w.writeResponse(c, http.StatusOK, contentJSON, docs.document)
 	return nil
 }
 
 // asyncAPIPage serves a page that shows the description. The page loads nothing.
 func (w *sockets) asyncAPIPage(c *gin.Context) error {
-	c.Writer.Header().Set("Content-Security-Policy", w.docs.page.Policy)
-	w.writeResponse(c, http.StatusOK, contentHTML, w.docs.page.HTML)
+	docs, err := w.docs()
+	if err != nil {
+		return err
+	}
+	c.Writer.Header().Set("Content-Security-Policy", docs.page.Policy)
+	w.writeResponse(c, http.StatusOK, contentHTML, docs.page.HTML)
 	return nil
 }

@@ -12,10 +12,11 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/trace/noop"
 
+	"github.com/huleedu/edge/adapters/memory"
 	"github.com/huleedu/edge/adapters/redis"
 	"github.com/huleedu/edge/app"
 	"github.com/huleedu/edge/domain"
-	"github.com/huleedu/edge/test/world"
+	"github.com/huleedu/edge/test/servers"
 )
 
 // frameRecorder is a message handler that stores the last frame of each user.
@@ -44,13 +45,11 @@ func (h *frameRecorder) of(user domain.UserID) string {
 // deliver each notification that is accepted.
 func TestEveryAcceptedNotificationIsDelivered(t *testing.T) {
 	const limit = 2000
-	r, err := world.StartRedis("")
-	require.NoError(t, err)
-	t.Cleanup(r.Close)
+	r := servers.EmbeddedRedis(t)
 	client, err := redis.Open(redis.Config{URL: domain.Secret(r.URL()), ConnectTimeout: time.Second, SocketTimeout: time.Second})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = client.Close() })
-	facts := &resultCounter{results: map[domain.NotificationResult]int{}}
+	facts := &memory.Facts{}
 	listener := redis.NewListener(client, redis.ListenerConfig{ChannelPrefix: "ws:", MaxBytes: limit, ProbeInterval: time.Second},
 		facts, noop.NewTracerProvider(), slog.New(slog.DiscardHandler))
 	got := &frameRecorder{frames: map[domain.UserID]string{}}

@@ -50,12 +50,8 @@ func newScenario(t *testing.T, kafkaAddr, redisURL string, teacher domain.UserID
 
 func embedded(t *testing.T) (kafkaAddr, redisURL string) {
 	t.Helper()
-	k, err := world.StartKafka("")
-	require.NoError(t, err)
-	t.Cleanup(k.Close)
-	r, err := world.StartRedis("")
-	require.NoError(t, err)
-	t.Cleanup(r.Close)
+	k := servers.EmbeddedKafka(t)
+	r := servers.EmbeddedRedis(t)
 	return k.Addr(), r.URL()
 }
 
@@ -63,8 +59,8 @@ func embedded(t *testing.T) (kafkaAddr, redisURL string) {
 // correlation id.
 func (s scenario) command(t *testing.T, batch domain.BatchID, pipeline domain.Pipeline, eventIDs ...string) string {
 	t.Helper()
-	trail := domain.RequestContext{CorrelationID: uuid.NewString()}
-	ctx := domain.WithRequestContext(t.Context(), trail)
+	request := domain.RequestContext{CorrelationID: uuid.NewString()}
+	ctx := domain.WithRequestContext(t.Context(), request)
 	transport := &kafka.Transport{}
 	defer transport.CloseIdleConnections()
 	w := &kafka.Writer{
@@ -82,7 +78,7 @@ func (s scenario) command(t *testing.T, batch domain.BatchID, pipeline domain.Pi
 		require.NoError(t, err)
 		require.NoError(t, w.WriteMessages(ctx, kafka.Message{Key: []byte(batch), Value: value}))
 	}
-	return trail.CorrelationID
+	return request.CorrelationID
 }
 
 // notifications reads n records of the notification topic. All are of one teacher
