@@ -2,7 +2,10 @@ module github.com/huleedu/edge/test/release
 
 go 1.26.8
 
-require github.com/goreleaser/goreleaser/v2 v2.15.1
+require (
+	github.com/goreleaser/goreleaser/v2 v2.15.1
+	go.uber.org/goleak v1.3.0
+)
 
 require (
 	charm.land/lipgloss/v2 v2.0.2 // indirect

@@ -72,7 +72,7 @@ func modules() ([]module, error) {
 // goCommand runs the go command for an operating system; empty: this one.
 func goCommand(system string, args ...string) (string, error) {
 	c := exec.Command("go", args...)
-	c.Env = append(os.Environ(), "CGO_ENABLED=0")
+	c.Env = append(c.Environ(), "CGO_ENABLED=0")
 	if system != "" {
 		c.Env = append(c.Env, "GOOS="+system)
 	}
