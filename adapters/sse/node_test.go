@@ -1,7 +1,6 @@
 package sse_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -113,10 +112,7 @@ func (n *node) request(query string, h http.Header) (*client, error) {
 		return nil, err
 	}
 	maps.Copy(r.Header, h)
-	var response *http.Response
-	if err = r.Write(conn); err == nil {
-		response, err = http.ReadResponse(bufio.NewReader(conn), r)
-	}
+	response, err := eventstream.Request(conn, r, 10*time.Second)
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
