@@ -105,8 +105,8 @@ func resourcesOf(t *testing.T, address string) resources {
 		return int(n)
 	}
 	return resources{
-		goroutines: value("go_goroutines"), descriptors: value("process_open_fds"), sessions: value("websocket_active_connections"),
-		accepted: value(`websocket_connections_total{status="accepted"}`), ended: value(`websocket_connections_total{status="closed"}`),
+		goroutines: value("go_goroutines"), descriptors: value("process_open_fds"), sessions: value(`websocket_active_connections{transport="websocket"}`),
+		accepted: value(`websocket_connections_total{status="accepted",transport="websocket"}`), ended: value(`websocket_connections_total{status="closed",transport="websocket"}`),
 	}
 }
 
