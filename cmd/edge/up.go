@@ -137,7 +137,7 @@ func (t tool) runServices(ctx context.Context, vars map[string]string, w *world.
 		return errors.Join(fmt.Errorf("build the notification service: %w", err), gateway.Stop(context.WithoutCancel(ctx)))
 	}
 	defer release()
-	t.printStartup(gateway.Addr, webSocket.Addr, w)
+	t.printStartup(gateway, webSocket, w)
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
