@@ -63,7 +63,7 @@ func TestDocsLoadNothingFromElsewhere(t *testing.T) {
 		assert.True(t, strings.HasPrefix(r.Header.Get("Content-Type"), "text/"))
 	}
 	assert.Contains(t, call(t, http.MethodGet, w.base+"/docs", "").Header.Get("Content-Security-Policy"), "default-src 'none'")
-	w = newEnvironment(t, func(_ *environment, p *httpserver.GatewayParts) { p.Environment = domain.Production })
+	w = newEnvironment(t, with(func(p *httpserver.GatewayParts) { p.Environment = domain.Production }))
 	for _, path := range []string{"/docs", "/redoc", "/openapi.json"} {
 		assert.Equal(t, 404, call(t, http.MethodGet, w.base+path, "").StatusCode)
 	}
