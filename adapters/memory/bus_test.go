@@ -39,3 +39,17 @@ func BenchmarkBusFollows(b *testing.B) { contract.BenchmarkMessageListener(b, li
 func BenchmarkBusPublishes(b *testing.B) {
 	contract.BenchmarkNotificationPublisher(b, notifierHarness())
 }
+
+func logHarness() contract.LogHarness {
+	return contract.LogHarness{
+		New: func(_ testing.TB, most int) contract.LogRig {
+			bus := memory.NewBus()
+			bus.SetLimit(most)
+			return contract.LogRig{Log: bus, Publisher: bus, Expire: bus.Expire, StartOutage: bus.StartOutage}
+		},
+		Can: contract.LogAbilities{Outage: true},
+	}
+}
+
+func TestBusStores(t *testing.T)      { contract.NotificationLog(t, logHarness()) }
+func BenchmarkBusStores(b *testing.B) { contract.BenchmarkNotificationLog(b, logHarness()) }

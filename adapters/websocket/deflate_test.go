@@ -37,10 +37,8 @@ func TestCompressedMessages(t *testing.T) {
 	n := newNode(t, settings)
 	c := offering(t, n)
 	require.Contains(t, c.response.Header.Get("Sec-Websocket-Extensions"), deflate)
-	require.NoError(t, c.WriteMessage(gorilla.TextMessage, []byte(`{"type":"ping"}`)))
-	text, err := c.Next()
-	require.NoError(t, err)
-	require.Equal(t, `{"type":"pong"}`, string(text))
+	c.sendText(t, `{"type":"ping"}`)
+	c.expect(t, `{"type":"pong"}`)
 	long := []byte(strings.Repeat("æ", 50_000))
 	n.manager.Send(domain.Message{User: "u1", Payload: long, Received: time.Now()})
 	text, err = c.Next()
@@ -64,7 +62,7 @@ func TestInvalidCompressedFrames(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, 1002, c.end(t).Code)
 			n.awaitClean(t)
-			require.Equal(t, 1, n.facts.count(equals(domain.CloseCodeObserved{Code: 1002})))
+			require.Equal(t, 1, n.closes(1002))
 		})
 	}
 }
