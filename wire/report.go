@@ -7,8 +7,8 @@ import (
 // environmentOrigin is the name of the process's variables in reports.
 const environmentOrigin = "environment"
 
-// dotEnv is the file in the working directory that adds variables, outside production.
-const dotEnv = ".env"
+// DotEnvFile is the file in the working directory that adds variables, outside production.
+const DotEnvFile = ".env"
 
 // ConfigSource is the source of the settings of a service.
 type ConfigSource struct {
@@ -21,7 +21,7 @@ type ConfigSource struct {
 // Environment returns the source of a running service: the process's variables and,
 // outside production, the file .env in the working directory.
 func Environment(vars map[string]string) ConfigSource {
-	return ConfigSource{vars: vars, origin: environmentOrigin, dotEnvFile: dotEnv}
+	return ConfigSource{vars: vars, origin: environmentOrigin, dotEnvFile: DotEnvFile}
 }
 
 // EnvFile returns a file of variables as the source, in place of the process's

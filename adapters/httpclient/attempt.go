@@ -16,7 +16,7 @@ import (
 // connection, if a GET or HEAD without a body failed before the first byte of a response and
 // the retry budget permits it. A retry after an attempt on a reused connection does not count
 // against the budget. Errors are Failures of the transport.
-func (g *guard) roundTrip(pool *transport.Pool, req *http.Request, o transport.Options) (*http.Response, error) {
+func (g *guard) roundTrip(pool *transport.Pool, req *http.Request, o transport.Options) (transport.Response, error) {
 	res, err := pool.RoundTrip(req, o)
 	if err == nil || !g.shouldRetry(req, err) {
 		return res, err
@@ -41,14 +41,15 @@ func failureOf(err error) *transport.Failure {
 }
 
 // classify returns the error of a failed exchange with its code: CONNECTION_ERROR, TIMEOUT or
-// INVALID_RESPONSE. limit is the timeout that is reported when the deadline of ctx has passed.
+// INVALID_RESPONSE. limit is the timeout that is reported when the deadline of the exchange or
+// of ctx has passed.
 // If the caller left, the error's chain holds context.Canceled, whatever the code.
 func (g *guard) classify(ctx context.Context, limit time.Duration, err error) *domain.Error {
 	f := failureOf(err)
 	switch {
 	case transport.CallerLeft(ctx):
 		return domain.Unreachable(g.service, err)
-	case ctx.Err() != nil:
+	case f.Expired, ctx.Err() != nil:
 		return domain.TimedOut(g.service, limit, err)
 	case f.Timeout > 0:
 		return domain.TimedOut(g.service, f.Timeout, err)

@@ -60,7 +60,7 @@ func NewBatches(c Config, k KeyConfig, o ports.Observer, tp trace.TracerProvider
 			return nil, domain.Misconfigured(key, invalidAddress).WithCause(err)
 		}
 		return &service{
-			name: name, base: base.String(), pool: transport.New(base, c.transport()), guard: newGuard(name, c, o),
+			name: name, base: base, pool: transport.New(base, c.transport()), guard: newGuard(name, c, o),
 			timeout: c.Timeout, key: k.InternalKey, observer: o, tracer: tracer,
 			spanOptions: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient)},
 		}, nil

@@ -21,14 +21,6 @@ func TestBatchesIsAPreflightChecker(t *testing.T)  { contract.PreflightChecker(t
 
 func TestBatchesIsABatchRegistry(t *testing.T) { contract.BatchRegistry(t, registries()) }
 
-func BenchmarkBatchStatusClient(b *testing.B) {
-	contract.BenchmarkBatchStatusClient(b, batches())
-}
-
-func BenchmarkPreflightChecker(b *testing.B) {
-	contract.BenchmarkPreflightChecker(b, preflights())
-}
-
 const key = domain.Secret("v7Qm2xT9-kL4pZ8nR3wY6sB1cF5hJ0dG")
 
 func batches() contract.BatchesHarness {
@@ -76,8 +68,6 @@ func registries() contract.RegistryHarness {
 		}
 	}}
 }
-
-func BenchmarkBatchesRegisterBatches(b *testing.B) { contract.BenchmarkBatchRegistry(b, registries()) }
 
 // platform is the simulated platform and a client of it with a deadline that a busy machine keeps.
 func platform(tb testing.TB) (*world.Platform, *httpclient.PlatformClient) {

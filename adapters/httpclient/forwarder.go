@@ -149,7 +149,7 @@ func (x *forwarded) roundTrip(req *http.Request) (*http.Response, error) {
 		x.outcome.report(nil)
 	}
 	x.ReadCloser, res.Body = res.Body, x
-	return res, nil
+	return res.Response, nil
 }
 
 // fail ends the exchange: it reports the failure to the circuit, releases the slot and returns

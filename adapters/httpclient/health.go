@@ -89,19 +89,17 @@ func withCircuits(h domain.Health, services []*service) domain.Health {
 // checkHealth requests the service's health page without a user's identity. Any response
 // below 500 is healthy. It bypasses the guard: it takes no slot and opens no circuit.
 func (s *service) checkHealth(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base+"/healthz", http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base.String()+"/healthz", http.NoBody)
 	if err != nil {
 		return domain.Unknown(err)
 	}
 	req.Header.Set("User-Agent", serviceID)
-	res, err := s.pool.RoundTrip(req, transport.Options{})
+	res, err := s.pool.RoundTrip(req, transport.Options{Deadline: time.Now().Add(healthTimeout)})
 	if err != nil {
 		return domain.Unreachable(s.name, err)
 	}
 	defer func() { _ = res.Body.Close() }()
-	discard(res, cancel)
+	discard(res)
 	if res.StatusCode >= http.StatusInternalServerError {
 		return domain.External(s.name, res.StatusCode)
 	}

@@ -29,13 +29,18 @@ var errInvalidHeaderValue = errors.New("a header cannot carry a value")
 
 // newRequest returns the request of a call with the caller's identity, the correlation id and
 // the trace. It returns an error for a value that would change the header.
-func (s *service) newRequest(ctx context.Context, c *call, target string) (*http.Request, error) {
+func (s *service) newRequest(ctx context.Context, c *call, path string) (*http.Request, error) {
 	var body io.Reader
 	if c.body != nil {
 		body = bytes.NewReader(c.body)
 	}
-	req, err := http.NewRequestWithContext(ctx, c.method, target, body)
+	req, err := http.NewRequestWithContext(ctx, c.method, "", body)
 	if err != nil {
+		return nil, err
+	}
+	// The parts are known; to join and parse them would cost more.
+	req.URL.Scheme, req.URL.Host, req.URL.RawPath, req.URL.RawQuery = s.base.Scheme, s.base.Host, path, c.query
+	if req.URL.Path, err = url.PathUnescape(path); err != nil {
 		return nil, err
 	}
 	s.setHeader(ctx, req.Header, c)
@@ -71,12 +76,12 @@ func (s *service) setHeader(ctx context.Context, h http.Header, c *call) {
 	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(h))
 }
 
-// url returns the URL of a call. It returns a VALIDATION_ERROR for an id that would change
-// the path.
-func (s *service) url(c *call) (string, error) {
+// path returns the escaped path of a call. It returns a VALIDATION_ERROR for an id that would
+// change the path.
+func (s *service) path(c *call) (string, error) {
 	var out strings.Builder
-	out.Grow(len(s.base) + len(c.endpoint) + len(c.query) + typicalIDs)
-	out.WriteString(s.base)
+	out.Grow(len(s.base.Path) + len(c.endpoint) + typicalIDs)
+	out.WriteString(s.base.EscapedPath())
 	ids, rest := c.ids, c.endpoint
 	for {
 		plain, braced, more := strings.Cut(rest, "{")
@@ -91,10 +96,6 @@ func (s *service) url(c *call) (string, error) {
 		}
 		out.WriteString(url.PathEscape(ids[0]))
 		ids = ids[1:]
-	}
-	if c.query != "" {
-		out.WriteByte('?')
-		out.WriteString(c.query)
 	}
 	return out.String(), nil
 }

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net/http"
 	"time"
 
+	"github.com/huleedu/edge/adapters/httpclient/transport"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -49,38 +49,33 @@ func (a serviceResponse) ok() bool { return isOK(a.status) }
 func isOK(status int) bool { return status >= 200 && status < 300 }
 
 // discard reads up to maxDiscard bytes of an unwanted body, within discardTimeout. The caller
-// closes it. cancel ends the exchange.
-func discard(res *http.Response, cancel func()) {
-	late := time.AfterFunc(discardTimeout, cancel)
-	defer late.Stop()
+// closes it.
+func discard(res transport.Response) {
+	res.LimitBody(discardTimeout)
 	_, _ = io.CopyN(io.Discard, res.Body, maxDiscard) // the connection is closed if it is not all
 }
 
-// readBody reads the body of a response to its end. The caller closes it. cancel ends the exchange
-// when the body of an error response is late. Errors are errResponseTooLarge, errNoMemory,
-// errErrorBodyTimeout and those of the exchange.
-func readBody(ctx context.Context, res *http.Response, cancel func()) ([]byte, error) {
+// readBody reads the body of a response to its end. The caller closes it. Errors are
+// errResponseTooLarge, errNoMemory, errErrorBodyTimeout and those of the exchange.
+func readBody(ctx context.Context, res transport.Response) ([]byte, error) {
 	if res.ContentLength > maxResponseBody {
 		return nil, errResponseTooLarge
 	}
-	var late *time.Timer
-	if !isOK(res.StatusCode) {
-		late = time.AfterFunc(errorBodyTimeout, cancel)
+	failed := !isOK(res.StatusCode)
+	if failed {
+		res.LimitBody(errorBodyTimeout)
 	}
-	body, err := readWithLease(io.LimitReader(res.Body, maxResponseBody+1), res.ContentLength, domain.MemoryOf(ctx))
-	switch {
-	case late != nil && !late.Stop() && err != nil && ctx.Err() == nil:
+	body, err := readWithLease(res.Body, res.ContentLength, domain.MemoryOf(ctx))
+	if failed && transport.TimedOut(err) && !failureOf(err).Expired && ctx.Err() == nil {
 		return nil, errErrorBodyTimeout
-	case err == nil && len(body) > maxResponseBody:
-		return nil, errResponseTooLarge
-	default:
-		return body, err
 	}
+	return body, err
 }
 
 // readWithLease reads to the end, or to the announced length if there is one (else -1). It
 // takes the memory from the lease in steps, each as large as what has arrived, so that a slow
-// small response holds little. It returns errNoMemory when the lease has no more.
+// small response holds little. It returns errNoMemory when the lease has no more, and
+// errResponseTooLarge for more than maxResponseBody bytes.
 func readWithLease(r io.Reader, announced int64, lease *domain.MemoryLease) ([]byte, error) {
 	var body []byte
 	for int64(len(body)) != announced {
@@ -97,6 +92,8 @@ func readWithLease(r io.Reader, announced int64, lease *domain.MemoryLease) ([]b
 		n, err := r.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
 		switch {
+		case len(body) > maxResponseBody:
+			return nil, errResponseTooLarge
 		case errors.Is(err, io.EOF):
 			return body, nil
 		case err != nil:

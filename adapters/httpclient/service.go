@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
@@ -20,7 +21,7 @@ import (
 type service struct {
 	name string
 	// base is the URL before the path of every endpoint.
-	base        string
+	base        *url.URL
 	guard       *guard
 	pool        *transport.Pool
 	timeout     time.Duration
@@ -58,14 +59,14 @@ func (c *call) wantsBody(status int) bool {
 // do makes the call and returns the response, whatever its status. With an error, the
 // response holds the status if one was received.
 func (s *service) do(ctx context.Context, c call) (serviceResponse, error) {
-	target, err := s.url(&c)
+	path, err := s.path(&c)
 	if err != nil {
 		return serviceResponse{}, err
 	}
 	ctx, span := s.tracer.Start(ctx, "gateway.proxy_request", s.spanOptions...)
 	defer span.End()
 	started := time.Now()
-	a, err := s.call(ctx, &c, target)
+	a, err := s.call(ctx, &c, path)
 	if span.IsRecording() {
 		s.setSpanAttributes(span, c, err)
 	}
@@ -97,11 +98,8 @@ func wasSent(err error) bool {
 
 // call makes the call within its timeout, if the guard admits it, and reports the outcome to
 // the circuit.
-func (s *service) call(ctx context.Context, c *call, target string) (serviceResponse, error) {
-	c.timeout = s.timeoutOf(ctx, c)
-	limited, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
-	req, err := s.newRequest(limited, c, target)
+func (s *service) call(ctx context.Context, c *call, path string) (serviceResponse, error) {
+	req, err := s.newRequest(ctx, c, path)
 	if err != nil {
 		return serviceResponse{}, domain.Unknown(err).WithOp("httpclient.request")
 	}
@@ -112,7 +110,7 @@ func (s *service) call(ctx context.Context, c *call, target string) (serviceResp
 	}
 	defer s.guard.bulkhead.release(user)
 	outcome := newOutcomeReport(report, probe, false)
-	a, err := s.exchange(ctx, req, c, cancel)
+	a, err := s.exchange(req, c)
 	outcome.report(outcomeOf(ctx, a.status, err))
 	return a, err
 }
@@ -130,22 +128,24 @@ func (s *service) timeoutOf(ctx context.Context, c *call) time.Duration {
 	return limit
 }
 
-// exchange sends the request and reads its response. cancel ends the exchange. Errors:
+// exchange sends the request and reads its response, within the timeout of the call. Errors:
 // CONNECTION_ERROR, TIMEOUT, SERVICE_UNAVAILABLE and INVALID_RESPONSE.
-func (s *service) exchange(ctx context.Context, req *http.Request, c *call, cancel func()) (serviceResponse, error) {
-	res, err := s.guard.roundTrip(s.pool, req, transport.Options{})
+func (s *service) exchange(req *http.Request, c *call) (serviceResponse, error) {
+	ctx := req.Context()
+	limit := s.timeoutOf(ctx, c)
+	res, err := s.guard.roundTrip(s.pool, req, transport.Options{Deadline: time.Now().Add(limit)})
 	if err != nil {
-		return serviceResponse{}, s.guard.classify(req.Context(), c.timeout, err)
+		return serviceResponse{}, s.guard.classify(ctx, limit, err)
 	}
 	defer func() { _ = res.Body.Close() }()
 	a := serviceResponse{
 		status: res.StatusCode, contentType: res.Header.Get("Content-Type"), retryAfter: res.Header.Get("Retry-After"),
 	}
 	if !c.wantsBody(a.status) || res.ContentLength == 0 {
-		discard(res, cancel)
+		discard(res)
 		return a, nil
 	}
-	a.body, err = readBody(ctx, res, cancel)
+	a.body, err = readBody(ctx, res)
 	switch {
 	case err == nil:
 		return a, nil
@@ -154,7 +154,7 @@ func (s *service) exchange(ctx context.Context, req *http.Request, c *call, canc
 	case errors.Is(err, errResponseTooLarge), errors.Is(err, errErrorBodyTimeout):
 		return a, domain.MalformedResponse(s.name, err)
 	default:
-		return a, s.guard.classify(req.Context(), c.timeout, err)
+		return a, s.guard.classify(ctx, limit, err)
 	}
 }
 

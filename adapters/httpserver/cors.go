@@ -22,6 +22,8 @@ func (m *middleware) cors(c *gin.Context) {
 	allowed := p.allowed.Allows(from)
 	if allowed {
 		p.setAllowHeaders(h, from)
+	} else {
+		m.logRefusedOrigin(c, from)
 	}
 	method := c.Request.Header.Get("Access-Control-Request-Method")
 	if c.Request.Method != http.MethodOptions || method == "" {

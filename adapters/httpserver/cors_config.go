@@ -9,33 +9,33 @@ import (
 
 // corsSettings are the CORS settings of a service.
 type corsSettings struct {
+	setting     string // the name of the setting of origins
 	origins     []string
 	credentials bool
 	methods     []string
 	headers     []string
 }
 
-func (c corsSettings) problems(prefix string, environment domain.Environment) []error {
+func (c corsSettings) problems(environment domain.Environment) []error {
 	var out []error
-	name := prefix + "CORS_ORIGINS"
 	if slices.Contains(c.origins, "*") {
 		if c.credentials {
-			out = append(out, domain.Misconfigured(name, "must not hold * while credentials are allowed"))
+			out = append(out, domain.Misconfigured(c.setting, "must not hold * while credentials are allowed"))
 		}
 		if environment == domain.Production {
-			out = append(out, domain.Misconfigured(name, "must not hold * in production"))
+			out = append(out, domain.Misconfigured(c.setting, "must not hold * in production"))
 		}
 	}
 	if problem := origin.Problem(c.origins); problem != "" {
-		out = append(out, domain.Misconfigured(name, problem))
+		out = append(out, domain.Misconfigured(c.setting, problem))
 	}
 	return out
 }
 
 // warnings reports what is ignored in the environment.
-func (c corsSettings) warnings(prefix string, environment domain.Environment) []error {
+func (c corsSettings) warnings(environment domain.Environment) []error {
 	if ignored := origin.Ignored(c.origins, environment); ignored != "" {
-		return []error{domain.Misconfigured(prefix+"CORS_ORIGINS", ignored)}
+		return []error{domain.Misconfigured(c.setting, ignored)}
 	}
 	return nil
 }

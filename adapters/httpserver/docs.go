@@ -20,7 +20,11 @@ func openAPIDocument() ([]byte, error) {
 }
 
 func (g *gateway) openAPI(c *gin.Context) error {
-	g.writeResponse(c, http.StatusOK, contentJSON, g.description)
+	document, err := g.description()
+	if err != nil {
+		return err
+	}
+	g.writeResponse(c, http.StatusOK, contentJSON, document)
 	return nil
 }
 

@@ -16,6 +16,12 @@ func MayRegister(access Access, limit domain.LimitClass) bool {
 	return err == nil && s.addRoutes([]routeDef{{"GET", "/x", access, limit, noRoute}}) == nil
 }
 
+// RefusedOrigins is refusedOrigins.
+type RefusedOrigins struct{ refusedOrigins }
+
+// Add is add.
+func (r *RefusedOrigins) Add(origin string) bool { return r.add(origin) }
+
 // Handler returns the server's handler without its socket.
 func (s *Server) Handler() http.Handler { return s.http.Handler }
 

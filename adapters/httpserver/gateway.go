@@ -60,8 +60,9 @@ type Upstream struct {
 type gateway struct {
 	*responder
 	GatewayParts
-	// description is the API in OpenAPI, as JSON.
-	description []byte
+	// description returns the API in OpenAPI, as JSON. Its first call converts the document, which takes longer than the rest of the
+	// start.
+	description func() ([]byte, error)
 	// classes and teacher are the services that forwarder passes requests on to.
 	classes, teacher *proxy.Service
 	forwarder        *proxy.Forwarder

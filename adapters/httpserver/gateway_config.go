@@ -18,8 +18,9 @@ type GatewayConfig struct {
 	// and /readyz move there and /healthz is answered there too. It stays open
 	// until the drain has ended. Empty: everything on one port.
 	AdminAddr string `env:"API_GATEWAY_ADMIN_ADDR"`
-	// Origins are the web origins whose pages may call the API; "*" means all,
-	// and is refused together with credentials and in production.
+	// Origins are the web origins whose pages may call the API. ENVIRONMENT=development also
+	// allows http and https pages of localhost, 127.0.0.0/8 and [::1] on any port. "*" allows
+	// all, and is refused together with credentials and in production.
 	Origins []string `env:"API_GATEWAY_CORS_ORIGINS" envDefault:"[\"http://localhost:5173\",\"http://localhost:4173\",\"http://localhost:3000\"]"`
 	// Credentials lets pages send cookies and Authorization headers.
 	Credentials bool `env:"API_GATEWAY_CORS_ALLOW_CREDENTIALS" envDefault:"true"`
@@ -59,7 +60,7 @@ func (c GatewayConfig) Problems(environment domain.Environment) []error {
 	const prefix = "API_GATEWAY_"
 	out := portProblems(prefix+"HTTP_PORT", c.Port)
 	out = append(out, adminProblems(prefix+"ADMIN_ADDR", c.AdminAddr, c.Host, c.Port)...)
-	out = append(out, c.cors().problems(prefix, environment)...)
+	out = append(out, c.cors().problems(environment)...)
 	out = append(out, proxyProblems(prefix+"TRUSTED_PROXIES", c.TrustedProxies, environment)...)
 	if _, ok := c.docs(environment); !ok {
 		out = append(out, domain.Misconfigured(prefix+"DOCS", "must be true, false or empty"))
@@ -75,11 +76,11 @@ func (c GatewayConfig) Problems(environment domain.Environment) []error {
 
 // Warnings reports what the service ignores in the environment.
 func (c GatewayConfig) Warnings(environment domain.Environment) []error {
-	return c.cors().warnings("API_GATEWAY_", environment)
+	return c.cors().warnings(environment)
 }
 
 func (c GatewayConfig) cors() corsSettings {
-	return corsSettings{c.Origins, c.Credentials, c.Methods, c.Headers}
+	return corsSettings{"API_GATEWAY_CORS_ORIGINS", c.Origins, c.Credentials, c.Methods, c.Headers}
 }
 
 // docs reports whether the API's description is served in the environment. ok is

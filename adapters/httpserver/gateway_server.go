@@ -2,6 +2,7 @@ package httpserver
 
 import (
 	"slices"
+	"sync"
 
 	"go.opentelemetry.io/otel/trace"
 
@@ -70,7 +71,6 @@ func newGateway(parts GatewayParts, router *router, headers proxy.HeaderRules, t
 		Headers: headers, Services: parts.Services, Idle: parts.StreamIdle, Timeout: parts.Config.Uploads.Timeout,
 		Draining: router.draining, AnnounceClose: router.announceClose,
 	})
-	var err error
-	g.description, err = openAPIDocument()
-	return g, err
+	g.description = sync.OnceValues(openAPIDocument)
+	return g, nil
 }

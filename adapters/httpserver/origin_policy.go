@@ -16,10 +16,11 @@ const preflightAge = "600"
 type originPolicy struct {
 	corsSettings
 	allowed origin.List
+	refused refusedOrigins
 }
 
 func newOriginPolicy(c corsSettings, environment domain.Environment) *originPolicy {
-	return &originPolicy{c, origin.New(c.origins, environment)}
+	return &originPolicy{corsSettings: c, allowed: origin.New(c.origins, environment)}
 }
 
 // allowsMethod: HEAD needs no permission of its own, because it is GET without a body.

@@ -12,8 +12,11 @@ type WebSocketConfig struct {
 	// and /readyz move there and /healthz is answered there too. It stays open
 	// until the drain has ended. Empty: everything on one port.
 	AdminAddr string `env:"WEBSOCKET_ADMIN_ADDR"`
-	// Origins are the web origins whose pages may read the health answers; "*"
-	// means all, and is refused together with credentials and in production.
+	// Origins are the web origins whose pages may connect to /ws and /events and read other
+	// answers. A handshake with another Origin is answered 403, which a browser reports as
+	// close code 1006. ENVIRONMENT=development also allows http and https pages of localhost,
+	// 127.0.0.0/8 and [::1] on any port. "*" allows all, and is refused together with
+	// credentials and in production.
 	Origins []string `env:"CORS_ORIGINS" envDefault:"[\"http://localhost:5173\",\"http://localhost:4173\",\"http://localhost:3000\"]"`
 	// Credentials lets pages send cookies and Authorization headers.
 	Credentials bool `env:"CORS_ALLOW_CREDENTIALS" envDefault:"true"`
@@ -31,15 +34,15 @@ type WebSocketConfig struct {
 // Problems reports every value that cannot be used in the environment.
 func (c WebSocketConfig) Problems(environment domain.Environment) []error {
 	out := append(portProblems("WEBSOCKET_PORT", c.Port), adminProblems("WEBSOCKET_ADMIN_ADDR", c.AdminAddr, c.Host, c.Port)...)
-	out = append(out, c.cors().problems("", environment)...)
+	out = append(out, c.cors().problems(environment)...)
 	return append(out, proxyProblems("WEBSOCKET_TRUSTED_PROXIES", c.TrustedProxies, environment)...)
 }
 
 // Warnings reports what the service ignores in the environment.
 func (c WebSocketConfig) Warnings(environment domain.Environment) []error {
-	return c.cors().warnings("", environment)
+	return c.cors().warnings(environment)
 }
 
 func (c WebSocketConfig) cors() corsSettings {
-	return corsSettings{c.Origins, c.Credentials, c.Methods, c.Headers}
+	return corsSettings{"CORS_ORIGINS", c.Origins, c.Credentials, c.Methods, c.Headers}
 }

@@ -25,7 +25,6 @@ func quotaHarness() contract.QuotaHarness {
 }
 
 func TestQuotaContract(t *testing.T) { contract.ConnectionQuota(t, quotaHarness()) }
-func BenchmarkQuota(b *testing.B)    { contract.BenchmarkConnectionQuota(b, quotaHarness()) }
 
 // TestQuotaDeletesUsersWithoutSessions checks that memory does not grow with the number of
 // users that have disconnected.
@@ -51,8 +50,6 @@ func limiterHarness() contract.LimiterHarness {
 }
 
 func TestLimiterContract(t *testing.T) { contract.RateLimiter(t, limiterHarness()) }
-func BenchmarkLimiter(b *testing.B)    { contract.BenchmarkRateLimiter(b, limiterHarness()) }
-
 func TestLimiterResetsInEachWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, limit := memory.NewRateLimiter(), domain.Limit{Class: domain.LimitQueries, Max: 2, Window: time.Minute}

@@ -18,20 +18,6 @@ func TestPlatformPreflightChecker(t *testing.T)  { contract.PreflightChecker(t, 
 func TestPlatformBatchRegistry(t *testing.T)     { contract.BatchRegistry(t, registry()) }
 func TestPlatformCommandPublisher(t *testing.T)  { contract.CommandPublisher(t, commands()) }
 
-func BenchmarkPlatformBatchStatusClient(b *testing.B) {
-	contract.BenchmarkBatchStatusClient(b, batches())
-}
-
-func BenchmarkPlatformPreflightChecker(b *testing.B) {
-	contract.BenchmarkPreflightChecker(b, preflights())
-}
-
-func BenchmarkPlatformBatchRegistry(b *testing.B) { contract.BenchmarkBatchRegistry(b, registry()) }
-
-func BenchmarkPlatformCommandPublisher(b *testing.B) {
-	contract.BenchmarkCommandPublisher(b, commands())
-}
-
 func batches() contract.BatchesHarness {
 	return contract.BatchesHarness{Can: contract.BatchesAbilities{AnyID: true}, New: func(testing.TB) contract.BatchesRig {
 		p := memory.NewPlatform()

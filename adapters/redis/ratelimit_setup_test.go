@@ -74,17 +74,6 @@ func limiterHarness(find func(testing.TB) server, outage bool) contract.LimiterH
 	}
 }
 
-// countingHarness returns a harness that counts round trips.
-func countingHarness(find func(testing.TB) server) contract.LimiterHarness {
-	return contract.LimiterHarness{New: func(t testing.TB) contract.LimiterRig {
-		s := find(t)
-		c := externalClient(t, s.url)
-		rig := limiterHarness(func(testing.TB) server { return s }, false).New(t)
-		rig.RoundTrips = func() int64 { return evaluations(t, c) }
-		return rig
-	}}
-}
-
 // clustered starts a cluster of one node.
 func clustered(t testing.TB) server {
 	t.Helper()

@@ -48,7 +48,7 @@ func (h *contextHandler) with(scope func(slog.Handler) slog.Handler) *contextHan
 // Handle writes a line. It returns nil also for a line that sampling drops.
 func (h *contextHandler) Handle(ctx context.Context, r slog.Record) error {
 	if len(h.scopes) > 0 {
-		inner := h.base.WithAttrs(requestAttrs(ctx))
+		inner := h.base.WithAttrs([]slog.Attr{slog.Any("", requestIDs{ctx})})
 		for _, scope := range h.scopes {
 			inner = scope(inner)
 		}
@@ -56,7 +56,7 @@ func (h *contextHandler) Handle(ctx context.Context, r slog.Record) error {
 	}
 	// A new record costs a tenth of WithAttrs for each line.
 	out := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
-	out.AddAttrs(requestAttrs(ctx)...)
+	out.AddAttrs(slog.Any("", requestIDs{ctx}))
 	r.Attrs(func(a slog.Attr) bool {
 		out.AddAttrs(a)
 		return true
@@ -64,18 +64,22 @@ func (h *contextHandler) Handle(ctx context.Context, r slog.Record) error {
 	return h.base.Handle(ctx, out)
 }
 
-// requestAttrs returns the ids of the request that ctx belongs to; none outside a request.
-func requestAttrs(ctx context.Context) []slog.Attr {
+// requestIDs are the ids of the request that a context belongs to. They are formatted only for
+// lines that sampling does not drop.
+type requestIDs struct{ ctx context.Context }
+
+// LogValue returns a group of the ids. It is empty outside a request.
+func (r requestIDs) LogValue() slog.Value {
 	attrs := make([]slog.Attr, 0, 4)
-	t := domain.RequestContextOf(ctx)
+	t := domain.RequestContextOf(r.ctx)
 	if t.CorrelationID != "" {
 		attrs = append(attrs, slog.String("correlation_id", t.CorrelationID))
 	}
 	if t.RequestID != "" {
 		attrs = append(attrs, slog.String("request_id", t.RequestID))
 	}
-	if s := trace.SpanContextFromContext(ctx); s.IsValid() {
+	if s := trace.SpanContextFromContext(r.ctx); s.IsValid() {
 		attrs = append(attrs, slog.String("trace_id", s.TraceID().String()), slog.String("span_id", s.SpanID().String()))
 	}
-	return attrs
+	return slog.GroupValue(attrs...)
 }

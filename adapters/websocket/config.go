@@ -60,7 +60,8 @@ type Config struct {
 	// may attempt per minute on this node; one more is answered 429. 0 sets no
 	// limit.
 	RefusedTokensPerMinute int `env:"WEBSOCKET_REFUSED_TOKENS_PER_MINUTE" envDefault:"100"`
-	// Origins are the web origins whose pages may connect; "*" allows all.
+	// Origins are the web origins whose pages may connect; "*" allows all. Development
+	// also allows every page of localhost.
 	Origins []string `env:"CORS_ORIGINS" envDefault:"[\"http://localhost:5173\",\"http://localhost:4173\",\"http://localhost:3000\"]"`
 }
 
@@ -98,14 +99,4 @@ func (c Config) delivery(descriptors uint64) delivery.Config {
 		QueueMessages: c.SendQueueMessages, QueueBytes: c.SendQueueBytes, MaxSessions: c.capacity(descriptors),
 		DrainTimeout: c.DrainTimeout, DrainSpread: c.DrainSpread,
 	}
-}
-
-// origins returns the check of the Origin header. Development also allows every
-// loopback origin.
-func (c Config) origins(environment domain.Environment) func(header string) bool {
-	list := origin.New(c.Origins, environment)
-	if environment == domain.Development {
-		return list.AllowsLocal
-	}
-	return list.Allows
 }

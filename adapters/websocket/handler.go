@@ -12,6 +12,7 @@ import (
 	"github.com/gorilla/websocket"
 	"golang.org/x/time/rate"
 
+	"github.com/huleedu/edge/adapters/internal/origin"
 	"github.com/huleedu/edge/app"
 	"github.com/huleedu/edge/app/delivery"
 	"github.com/huleedu/edge/domain"
@@ -29,7 +30,7 @@ type Handler struct {
 	readiness      *app.Readiness
 	upgrader       *websocket.Upgrader
 	connects       *rate.Limiter
-	originAllowed  func(header string) bool
+	origins        origin.List
 	refusals       refusals
 	refusing       chan struct{} // has an element for each handshake that is upgraded only to be refused
 	retrier        *retrier
@@ -43,7 +44,7 @@ func NewHandler(m *Manager, tokens ports.TokenValidator, limiter ports.RateLimit
 	return &Handler{
 		manager: m, tokens: tokens, authentication: app.NewAuthentication(tokens, limiter, m.observer, refused),
 		readiness: r, upgrader: newUpgrader(m.config),
-		connects: newLimiter(m.config.MaxConnectsPerSecond, time.Second), originAllowed: m.config.origins(environment),
+		connects: newLimiter(m.config.MaxConnectsPerSecond, time.Second), origins: origin.New(m.config.Origins, environment),
 		refusals: newRefusals(), refusing: make(chan struct{}, maxRefusals), retrier: newRetrier(r.Draining),
 	}
 }
@@ -90,8 +91,8 @@ func (h *Handler) reject(err error) error {
 // open decides about the handshake and returns the function that serves the hijacked
 // connection. That function, or refuse, calls Leave.
 func (h *Handler) open(w http.ResponseWriter, r *http.Request) (func(), error) {
-	for _, origin := range r.Header["Origin"] {
-		if !h.originAllowed(origin) {
+	for _, header := range r.Header["Origin"] {
+		if !h.origins.Allows(header) {
 			return nil, domain.Forbidden("Origin not allowed", nil)
 		}
 	}

@@ -23,8 +23,6 @@ func harness() contract.ManagerHarness {
 
 func TestConnectionManager(t *testing.T) { contract.ConnectionManager(t, harness()) }
 
-func BenchmarkConnectionManager(b *testing.B) { contract.BenchmarkConnectionManager(b, harness()) }
-
 func TestConnectionShedder(t *testing.T) {
 	contract.ConnectionShedder(t, contract.ShedderHarness{New: func(t testing.TB) (ports.ConnectionShedder, contract.ManagerNode) {
 		n := newNode(t, settings())

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 
@@ -129,18 +130,51 @@ func TestTokenIsAccepted(t *testing.T) {
 	s := startCommand(t, nil, "token", "teacher-anna", "--org", "school-north", "--ttl", "5m")
 	require.Equal(t, 0, s.exitCode(t))
 	require.Len(t, s.out.lines(), 1)
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.gateway+"/v1/test/with-auth", http.NoBody)
-	require.NoError(t, err)
-	req.Header.Set("Authorization", "Bearer "+s.out.lines()[0])
-	res, err := http.DefaultClient.Do(req)
-	require.NoError(t, err)
-	require.NoError(t, res.Body.Close())
-	require.Equal(t, http.StatusOK, res.StatusCode)
+	require.Equal(t, http.StatusOK, r.status(t, "/v1/test/with-auth", s.out.lines()[0]))
 
 	other := startCommand(t, map[string]string{"JWT_SECRET_KEY": "another-secret"}, "pipeline", "batch-anna-1", "nlp", "--user", "teacher-anna", "--url", r.gateway)
 	require.Equal(t, 1, other.exitCode(t))
 	require.Contains(t, other.errs.String(), "cause: signature")
 	require.Equal(t, 0, r.interruptAndWait(t))
+}
+
+// TestUpReadsDotEnv checks that the services and the tokens use the file .env, and that the
+// process's variables have precedence.
+func TestUpReadsDotEnv(t *testing.T) {
+	t.Chdir(t.TempDir())
+	secret := "JWT_SECRET_KEY=a-secret-that-only-the-file-contains-0123456789\n"
+	require.NoError(t, os.WriteFile(".env", []byte(secret+"API_GATEWAY_DOCS=false\nAPI_GATEWAY_RATE_LIMIT_REFUSED=1\n"), 0o600))
+	r := startEdge(t)
+	s := startCommand(t, nil, "token", "teacher-anna")
+	require.Equal(t, 0, s.exitCode(t))
+	require.Equal(t, http.StatusOK, r.status(t, "/v1/test/with-auth", s.out.lines()[0]))
+	require.Equal(t, http.StatusNotFound, r.status(t, "/openapi.json", ""))
+	for range 3 {
+		require.Equal(t, http.StatusUnauthorized, r.status(t, "/v1/test/with-auth", "nonsense"), "the process allows more")
+	}
+	other := startCommand(t, map[string]string{"JWT_SECRET_KEY": developmentSecret}, "token", "teacher-anna")
+	require.Equal(t, 0, other.exitCode(t))
+	require.Equal(t, http.StatusUnauthorized, r.status(t, "/v1/test/with-auth", other.out.lines()[0]))
+	require.Equal(t, 0, r.interruptAndWait(t))
+
+	require.NoError(t, os.WriteFile(".env", []byte("ENVIRONMENT=production\n"), 0o600))
+	for _, command := range [][]string{{"up"}, {"token", "teacher-anna"}} {
+		refused := startCommand(t, nil, command...)
+		require.Equal(t, 1, refused.exitCode(t))
+		require.Contains(t, refused.errs.String(), ".env: must not set ENVIRONMENT=production")
+	}
+}
+
+// status returns the status of a GET with a token.
+func (r runningEdge) status(t *testing.T, path, token string) int {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.gateway+path, http.NoBody)
+	require.NoError(t, err)
+	req.Header.Set("Authorization", "Bearer "+token)
+	res, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	return res.StatusCode
 }
 
 func TestUpRejectsInvalidInput(t *testing.T) {

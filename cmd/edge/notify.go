@@ -120,8 +120,12 @@ func (l notifyArgs) payload() (map[string]any, error) {
 
 // publishDirect publishes the notification on the user's Redis channel.
 func (t tool) publishDirect(ctx context.Context, o *redis.Operator, user domain.UserID, l notifyArgs) error {
+	vars, err := t.serviceVars()
+	if err != nil {
+		return err
+	}
 	var channels redis.ListenerConfig
-	if err := env.Read(&channels, t.vars); err != nil {
+	if err := env.Read(&channels, vars); err != nil {
 		return settingsError(err)
 	}
 	frame, err := domain.EncodeJSON(map[string]any{"event": l.kind, "data": json.RawMessage(l.data)})

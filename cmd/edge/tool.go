@@ -14,6 +14,7 @@ import (
 	"github.com/huleedu/edge/adapters/env"
 	"github.com/huleedu/edge/adapters/jwt"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/wire"
 )
 
 // tool holds the arguments, the environment and the outputs of one invocation.
@@ -48,12 +49,17 @@ func (t tool) withServers(redis, kafka string) map[string]string {
 	return out
 }
 
-// withSecret returns the environment with a signing secret. The default is
-// developmentSecret.
-func withSecret(vars map[string]string) map[string]string {
-	out := maps.Clone(vars)
-	out["JWT_SECRET_KEY"] = cmp.Or(out["JWT_SECRET_KEY"], developmentSecret)
-	return out
+// serviceVars returns the variables of services on this machine: the process's and those of
+// the file .env in the working directory. JWT_SECRET_KEY is developmentSecret by default. It
+// returns an error for a file that cannot be read.
+func (t tool) serviceVars() (map[string]string, error) {
+	vars, err := env.DotEnv(wire.DotEnvFile, t.vars)
+	if err != nil {
+		return nil, settingsError(err)
+	}
+	vars = maps.Clone(vars)
+	vars["JWT_SECRET_KEY"] = cmp.Or(vars["JWT_SECRET_KEY"], developmentSecret)
+	return vars, nil
 }
 
 // generateToken returns a development token for a user.
@@ -61,8 +67,12 @@ func (t tool) generateToken(user, org string, ttl time.Duration) (string, error)
 	if _, err := domain.ParseUserID(user); err != nil {
 		return "", err
 	}
+	vars, err := t.serviceVars()
+	if err != nil {
+		return "", err
+	}
 	var cfg jwt.Config
-	if err := env.Read(&cfg, withSecret(t.vars)); err != nil {
+	if err := env.Read(&cfg, vars); err != nil {
 		return "", settingsError(err)
 	}
 	now := time.Now()

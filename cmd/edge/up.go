@@ -31,8 +31,8 @@ func (t tool) upCommand() *cobra.Command {
 		Use:   "up",
 		Short: "Run both services and a simulated platform in one process",
 		Long: "Run the gateway and the notification service on loopback addresses, with an embedded Redis and Kafka\n" +
-			"and a simulated platform. The settings of the services come from the environment.\n" +
-			"The command refuses to run in production.",
+			"and a simulated platform. The settings of the services come from the environment and from\n" +
+			".env in the current directory; the flags name the addresses. The command refuses to run in production.",
 		Example: "  edge up\n  edge up --redis redis://127.0.0.1:6379 --kafka 127.0.0.1:9092",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return t.up(c.Context(), f) },
@@ -51,7 +51,10 @@ var errProduction = errors.New("\"edge up\" is for development: it refuses to ru
 
 // up runs the services and the platform until ctx is done.
 func (t tool) up(ctx context.Context, f upFlags) error {
-	vars := withSecret(t.vars)
+	vars, err := t.serviceVars()
+	if err != nil {
+		return err
+	}
 	if domain.Environment(vars["ENVIRONMENT"]) == domain.Production {
 		return errProduction
 	}

@@ -10,21 +10,36 @@ import (
 // errorWriter is the only file that writes HTTP error responses.
 const errorWriter = "adapters/httpserver/error_writer.go"
 
+// calls returns a rule that finds calls of functions, except in the directories that the rule allows.
+func calls(allowed []string, functions ...string) func(source) []finding {
+	return func(s source) (out []finding) {
+		if slices.ContainsFunc(allowed, s.within) {
+			return nil
+		}
+		s.eachCall(func(call *ast.CallExpr) {
+			if name := s.callee(call); slices.Contains(functions, name) {
+				out = append(out, s.found(call, name))
+			}
+		})
+		return out
+	}
+}
+
+// outsideTests returns the rule without its findings in tests.
+func outsideTests(check func(source) []finding) func(source) []finding {
+	return func(s source) []finding {
+		if s.isTest() || s.within("test") {
+			return nil
+		}
+		return check(s)
+	}
+}
+
 // environment finds uses of the process environment. Programs may use it, and tests that
 // start programs or look up real servers.
 func environment(s source) []finding {
-	starters := []string{"cmd", "test/servers", "test/e2e", "test/conformance", "test/faults", "test/bench", "test/matrix", "test/harness"}
-	if slices.ContainsFunc(starters, s.within) {
-		return nil
-	}
-	var out []finding
-	s.eachCall(func(call *ast.CallExpr) {
-		switch name := s.callee(call); name {
-		case "os.Getenv", "os.LookupEnv", "os.Environ", "os.ExpandEnv", "os.Setenv":
-			out = append(out, s.found(call, name))
-		}
-	})
-	return out
+	starters := []string{"cmd", "test/servers", "test/e2e", "test/conformance", "test/clients", "test/faults", "test/bench", "test/matrix", "test/harness"}
+	return calls(starters, "os.Getenv", "os.LookupEnv", "os.Environ", "os.ExpandEnv", "os.Setenv")(s)
 }
 
 // pausePackage is the only package that may sleep. Its callers state why they do.
@@ -76,40 +91,26 @@ func insideAny(n ast.Node, outer []ast.Node) bool {
 	return false
 }
 
-// boundCalls finds requests and connections without a context. It does not check tests.
+// boundCalls finds requests and connections without a context.
 func boundCalls(s source) []finding {
-	if s.isTest() || s.within("test") {
-		return nil
-	}
-	var out []finding
-	s.eachCall(func(call *ast.CallExpr) {
-		switch name := s.callee(call); name {
-		case "net/http.NewRequest", "net/http.Get", "net/http.Head", "net/http.Post", "net/http.PostForm",
-			"net.Dial", "net.DialTimeout", "os/exec.Command":
-			out = append(out, s.found(call, name))
-		}
-	})
-	return out
+	return calls(nil, "net/http.NewRequest", "net/http.Get", "net/http.Head", "net/http.Post", "net/http.PostForm",
+		"net.Dial", "net.DialTimeout", "os/exec.Command")(s)
 }
 
-// oneErrorWriter finds HTTP error responses outside errorWriter. It does not check tests.
+// oneErrorWriter finds HTTP error responses outside errorWriter.
 // A method String with two or more arguments is gin's plain text response:
 // fmt.Stringer's String has none, and functions such as slog.String have an import.
 func oneErrorWriter(s source) []finding {
-	if s.isTest() || s.within("test") || s.path == errorWriter {
+	if s.path == errorWriter {
 		return nil
 	}
-	var out []finding
+	out := calls(nil, "net/http.Error", "net/http.NotFound")(s)
 	s.eachCall(func(call *ast.CallExpr) {
 		sel, ok := call.Fun.(*ast.SelectorExpr)
-		if !ok {
+		if !ok || s.callee(call) != "" {
 			return
 		}
-		function, name := s.callee(call), sel.Sel.Name
-		switch {
-		case function == "net/http.Error", function == "net/http.NotFound",
-			function == "" && strings.HasPrefix(name, "AbortWith"),
-			function == "" && name == "String" && len(call.Args) >= 2:
+		if name := sel.Sel.Name; strings.HasPrefix(name, "AbortWith") || name == "String" && len(call.Args) >= 2 {
 			out = append(out, s.found(call, name))
 		}
 	})

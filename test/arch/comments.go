@@ -2,28 +2,23 @@ package arch
 
 import (
 	"go/ast"
-	"go/token"
+	"slices"
 	"strings"
 )
 
-// comments finds exported names without a comment: functions, methods, types, constants,
-// variables (a comment on the group is sufficient), interface methods, and configuration
-// fields.
+// comments finds methods of interfaces and fields of configuration structs without a comment. The
+// linter revive checks the other exported names.
 func comments(s source) []finding {
 	if s.isTest() || s.generated() {
 		return nil
 	}
 	var out []finding
-	for _, d := range s.tree.Decls {
-		switch d := d.(type) {
-		case *ast.FuncDecl:
-			if d.Doc == nil && exportedFunc(d) {
-				out = append(out, s.found(d, d.Name.Name+" has no comment"))
-			}
-		case *ast.GenDecl:
-			out = append(out, s.uncommented(d)...)
+	ast.Inspect(s.tree, func(n ast.Node) bool {
+		if spec, ok := n.(*ast.TypeSpec); ok && spec.Name.IsExported() {
+			out = append(out, s.uncommentedMembers(spec)...)
 		}
-	}
+		return true
+	})
 	return out
 }
 
@@ -52,27 +47,6 @@ func receiver(f *ast.FuncDecl) string {
 			return ""
 		}
 	}
-}
-
-func (s source) uncommented(d *ast.GenDecl) []finding {
-	var out []finding
-	for _, spec := range d.Specs {
-		switch spec := spec.(type) {
-		case *ast.TypeSpec:
-			if !spec.Name.IsExported() {
-				continue
-			}
-			if spec.Doc == nil && (d.Doc == nil || d.Lparen.IsValid()) {
-				out = append(out, s.found(spec, spec.Name.Name+" has no comment"))
-			}
-			out = append(out, s.uncommentedMembers(spec)...)
-		case *ast.ValueSpec:
-			if d.Tok != token.IMPORT && anyExported(spec.Names) && spec.Doc == nil && spec.Comment == nil && d.Doc == nil {
-				out = append(out, s.found(spec, spec.Names[0].Name+" has no comment"))
-			}
-		}
-	}
-	return out
 }
 
 // uncommentedMembers checks interface methods and the fields of configuration structs.
@@ -105,11 +79,4 @@ func nestedConfig(spec *ast.TypeSpec, field *ast.Field) bool {
 	return isStruct && (field.Tag == nil || !strings.Contains(field.Tag.Value, "env:\""))
 }
 
-func anyExported(names []*ast.Ident) bool {
-	for _, n := range names {
-		if n.IsExported() {
-			return true
-		}
-	}
-	return false
-}
+func anyExported(names []*ast.Ident) bool { return slices.ContainsFunc(names, (*ast.Ident).IsExported) }

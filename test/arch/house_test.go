@@ -40,10 +40,6 @@ func TestHouseRules(t *testing.T) {
 	}
 }
 
-func TestEveryPackageHasAComment(t *testing.T) {
-	reportFindings(t, "the package comment is the first documentation that a reader sees", undocumented(parseModule(t)))
-}
-
 func TestEveryPackageChecksForLeaks(t *testing.T) {
 	reportFindings(t, "every goroutine must end; goleak detects leaks", withoutLeakCheck(parseModule(t)))
 }

@@ -7,16 +7,6 @@ import (
 	"strings"
 )
 
-func packageNames(s source) []finding {
-	name := strings.TrimSuffix(s.tree.Name.Name, "_test")
-	switch name {
-	case "util", "utils", "common", "helper", "helpers", "base", "shared", "types", "models", "misc":
-		return []finding{s.found(s.tree.Name, "package "+name)}
-	default:
-		return nil
-	}
-}
-
 func fileNames(s source) []finding {
 	name := path.Base(s.path)
 	if s.generated() || regexp.MustCompile(`^[a-z0-9]+(_[a-z0-9]+)*\.go$`).MatchString(name) {

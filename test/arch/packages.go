@@ -17,23 +17,6 @@ func byDirectory(files []source) map[string][]source {
 	return out
 }
 
-// undocumented finds packages without a package comment.
-func undocumented(files []source) []finding {
-	packages := byDirectory(files)
-	var out []finding
-	for _, dir := range slices.Sorted(maps.Keys(packages)) {
-		documented, onlyTests := false, true
-		for _, f := range packages[dir] {
-			onlyTests = onlyTests && f.isTest()
-			documented = documented || f.tree.Doc != nil && !f.isTest()
-		}
-		if !documented && !onlyTests {
-			out = append(out, finding{dir, "no package comment"})
-		}
-	}
-	return out
-}
-
 // withoutLeakCheck finds packages whose tests do not detect goroutine leaks, and packages of the
 // services without tests.
 func withoutLeakCheck(files []source) []finding {

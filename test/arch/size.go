@@ -3,23 +3,12 @@ package arch
 import (
 	"fmt"
 	"go/ast"
-	"strings"
 )
 
 const (
-	maxFileLines     = 400
 	maxFunctionLines = 60
-	maxParameters    = 5
 	maxPortMethods   = 5
 )
-
-func fileLength(s source) []finding {
-	n := strings.Count(s.text, "\n")
-	if n <= maxFileLines || s.generated() {
-		return nil
-	}
-	return []finding{{s.path, fmt.Sprintf("%d lines, at most %d", n, maxFileLines)}}
-}
 
 // functionLength counts the lines of declared functions without data tables. A function
 // literal counts for the enclosing function, except in a table.
@@ -65,20 +54,6 @@ func hasCode(n ast.Node) bool {
 		return !found
 	})
 	return found
-}
-
-func parameters(s source) []finding {
-	if s.generated() {
-		return nil
-	}
-	var out []finding
-	ast.Inspect(s.tree, func(n ast.Node) bool {
-		if f, ok := n.(*ast.FuncType); ok && f.Params.NumFields() > maxParameters {
-			out = append(out, s.found(f, fmt.Sprintf("%d parameters, at most %d", f.Params.NumFields(), maxParameters)))
-		}
-		return true
-	})
-	return out
 }
 
 func portSize(s source) []finding {

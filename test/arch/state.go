@@ -6,16 +6,6 @@ import (
 	"strings"
 )
 
-func noInit(s source) []finding {
-	var out []finding
-	for _, d := range s.tree.Decls {
-		if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil && f.Name.Name == "init" {
-			out = append(out, s.found(f, "init function"))
-		}
-	}
-	return out
-}
-
 // noPackageState finds package variables. It allows sentinel errors, embedded files,
 // interface assertions, provider sets of Wire and, in tests, sync.OnceValue.
 func noPackageState(s source) []finding {

@@ -14,8 +14,8 @@ type buffers struct{ pool sync.Pool }
 
 // Get returns a buffer of 32 KiB.
 func (b *buffers) Get() []byte {
-	if kept, ok := b.pool.Get().(*[]byte); ok {
-		return *kept
+	if buffer, ok := b.pool.Get().(*[]byte); ok {
+		return *buffer
 	}
 	return make([]byte, 32<<10)
 }

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# node.sh - install the Node packages of package-lock.json once, outside the source
-# tree, and print the directory for NODE_PATH.
+# node.sh [DIR] - install the Node packages of DIR/package-lock.json once, outside the
+# source tree, and print the directory for NODE_PATH. The default is this directory.
 # Exit code 77: Node 20 or newer with npm is not installed.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")"
+cd "${1:-$(dirname "${BASH_SOURCE[0]}")}"
 oldest=20
 
 major="$(node -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0)"

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -253,40 +252,4 @@ func decodeObject(tb testing.TB, document []byte) map[string]any {
 	var m map[string]any
 	require.NoError(tb, json.Unmarshal(document, &m), string(document))
 	return m
-}
-
-// BenchmarkBatchStatusClient measures one status request, sequentially and in parallel.
-func BenchmarkBatchStatusClient(b *testing.B, h BatchesHarness) {
-	w := h.New(b)
-	w.AddBatch("b1", sampleCaller().User, "processing_pipelines")
-	call := func() error {
-		_, err := w.Client.Status(b.Context(), sampleCaller(), "b1")
-		return err
-	}
-	measureCalls(b, call)
-}
-
-// measureCalls measures a call sequentially, with quantiles, and in parallel.
-func measureCalls(b *testing.B, call func() error) {
-	b.Helper()
-	b.Run("alone", func(b *testing.B) {
-		took := newLatencies(b.N)
-		for b.Loop() {
-			startedAt := time.Now()
-			if err := call(); err != nil {
-				b.Fatal(err)
-			}
-			took.add(time.Since(startedAt))
-		}
-		took.report(b)
-	})
-	b.Run("parallel", func(b *testing.B) {
-		b.RunParallel(func(pb *testing.PB) {
-			for pb.Next() {
-				if err := call(); err != nil {
-					b.Error(err)
-				}
-			}
-		})
-	})
 }

@@ -42,7 +42,7 @@ func freshKey() domain.IdempotencyKey {
 // Idempotency tests an adapter against the comments of ports.Idempotency.
 func Idempotency(t *testing.T, h IdempotencyHarness) {
 	t.Run("a key is claimed once", h.claimsOnce)
-	t.Run("a confirmed response is returned for the same request", h.answers)
+	t.Run("a confirmed response is returned for the same request", h.returnsResponse)
 	t.Run("another body is a mismatch", h.reportsMismatch)
 	t.Run("a released key can be claimed again", h.releases)
 	t.Run("an expired ticket changes nothing", h.ignoresExpiredTicket)
@@ -71,7 +71,7 @@ func (h IdempotencyHarness) claimsOnce(t *testing.T) {
 	}
 }
 
-func (h IdempotencyHarness) answers(t *testing.T) {
+func (h IdempotencyHarness) returnsResponse(t *testing.T) {
 	rig := h.New(t)
 	for _, answer := range []string{`{"status": "accepted"}`, "", " ", "a b  c", "\x00\xff\r\n", strings.Repeat("x", 5000)} {
 		key := freshKey()
@@ -104,17 +104,17 @@ func (h IdempotencyHarness) releases(t *testing.T) {
 
 func (h IdempotencyHarness) ignoresExpiredTicket(t *testing.T) {
 	rig, key := h.New(t), freshKey()
-	void := claim(t, rig.Store, key, "d1").Ticket
-	require.NoError(t, rig.Store.Release(t.Context(), key, void))
+	expired := claim(t, rig.Store, key, "d1").Ticket
+	require.NoError(t, rig.Store.Release(t.Context(), key, expired))
 	held := claim(t, rig.Other, key, "d2").Ticket
-	require.NotEqual(t, void, held)
-	require.NoError(t, rig.Store.Release(t.Context(), key, void))
+	require.NotEqual(t, expired, held)
+	require.NoError(t, rig.Store.Release(t.Context(), key, expired))
 	require.Equal(t, domain.Running, claim(t, rig.Store, key, "d1").State)
-	require.NoError(t, rig.Store.Confirm(t.Context(), key, void, []byte("void")))
+	require.NoError(t, rig.Store.Confirm(t.Context(), key, expired, []byte("expired")))
 	require.Equal(t, domain.Running, claim(t, rig.Store, key, "d1").State)
 	require.NoError(t, rig.Other.Confirm(t.Context(), key, held, []byte("held")))
-	require.NoError(t, rig.Store.Confirm(t.Context(), key, void, []byte("void")))
-	require.NoError(t, rig.Store.Release(t.Context(), key, void))
+	require.NoError(t, rig.Store.Confirm(t.Context(), key, expired, []byte("expired")))
+	require.NoError(t, rig.Store.Release(t.Context(), key, expired))
 	require.NoError(t, rig.Other.Release(t.Context(), key, held))
 	require.Equal(t, domain.Claim{State: domain.Completed, Response: []byte("held")}, claim(t, rig.Store, key, "d2"))
 }

@@ -335,21 +335,3 @@ func (r LogRig) requireRetry(ctx context.Context, t testing.TB) {
 	_, err = r.Log.Origin(ctx, freshUser(), "1-1")
 	requireRetry(t, err)
 }
-
-// BenchmarkNotificationLog measures reading a full log of 256 entries, and reading
-// after the last entry, which is the most common request.
-func BenchmarkNotificationLog(b *testing.B, h LogHarness) {
-	user, rig := freshUser(), h.New(b, 256)
-	stored := rig.publish(b, user, 256)
-	for name, c := range map[string]struct {
-		after domain.Position
-		want  int
-	}{"all": {domain.PositionStart, 256}, "none": {stored[255].ID, 0}} {
-		b.Run(name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				require.Len(b, rig.since(b, user, c.after).Entries, c.want)
-			}
-		})
-	}
-}

@@ -256,21 +256,6 @@ func (n ManagerNode) mustConnect(t testing.TB, user domain.UserID) ManagerClient
 	return c
 }
 
-// BenchmarkConnectionManager measures one delivery to one connection, from Send until
-// the client has received it.
-func BenchmarkConnectionManager(b *testing.B, h ManagerHarness) {
-	node, user := h.New(b), freshUser()
-	c := node.mustConnect(b, user)
-	m := newMessage(user, strings.Repeat("x", 200))
-	b.ReportAllocs()
-	for b.Loop() {
-		node.Manager.Send(m)
-		if _, err := c.Next(); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
 func newMessage(user domain.UserID, text string) domain.Message {
 	return domain.Message{User: user, Payload: slices.Clip([]byte(text)), Received: time.Now()}
 }

@@ -258,7 +258,7 @@ func (h NotifierHarness) survivesOutage(t *testing.T) {
 	user := freshUser()
 	rig, e := h.start(t, user)
 	before, after := sampleNotification(user), sampleNotification(user)
-	kept, err := rig.Publisher.Publish(t.Context(), before)
+	stored, err := rig.Publisher.Publish(t.Context(), before)
 	require.NoError(t, err)
 	e.awaitMessages(t, user, 1)
 
@@ -277,7 +277,7 @@ func (h NotifierHarness) survivesOutage(t *testing.T) {
 	require.False(t, got.Duplicate, "a failed publish must not be stored")
 	again, err := rig.Publisher.Publish(t.Context(), before)
 	require.NoError(t, err)
-	require.Equal(t, domain.PublishResult{ID: kept.ID, Duplicate: true}, again)
+	require.Equal(t, domain.PublishResult{ID: stored.ID, Duplicate: true}, again)
 	require.Len(t, e.awaitMessages(t, user, 2), 2)
 }
 

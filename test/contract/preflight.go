@@ -120,13 +120,3 @@ func (h PreflightHarness) refuses(t *testing.T, kind Failure, code domain.Code) 
 	require.NoError(t, err, "the checker must recover")
 	require.True(t, v.Allowed)
 }
-
-// BenchmarkPreflightChecker measures one check, sequentially and in parallel.
-func BenchmarkPreflightChecker(b *testing.B, h PreflightHarness) {
-	w := h.New(b)
-	w.SetPreflight("b1", ports.PreflightResult{Allowed: true})
-	measureCalls(b, func() error {
-		_, err := w.Checker.Check(b.Context(), sampleCaller(), "b1", "nlp")
-		return err
-	})
-}

@@ -152,18 +152,3 @@ func (h QuotaHarness) admitsExactlyTheLimit(t *testing.T) {
 		held.Range(func(session, _ any) bool { q.Release(user, session.(string)); return true })
 	}
 }
-
-// BenchmarkConnectionQuota measures Acquire and Release.
-func BenchmarkConnectionQuota(b *testing.B, h QuotaHarness) {
-	q := h.one(b, 5)
-	b.ReportAllocs()
-	b.RunParallel(func(pb *testing.PB) {
-		user, session := freshUser(), uuid.NewString()
-		for pb.Next() {
-			if err := q.Acquire(b.Context(), user, session); err != nil {
-				b.Error(err)
-			}
-			q.Release(user, session)
-		}
-	})
-}

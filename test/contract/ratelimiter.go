@@ -32,8 +32,6 @@ type LimiterRig struct {
 	// when all nodes have detected the outage or its end.
 	StartOutage, EndOutage func()
 	AwaitDegraded          func(degraded bool)
-	// RoundTrips returns the number of round trips of all nodes, for benchmarks. It may be nil.
-	RoundTrips func() int64
 }
 
 // LimiterAbilities lists the abilities of an adapter.

@@ -200,13 +200,3 @@ func (h RegistryHarness) mapsFailure(t *testing.T, kind Failure, code domain.Cod
 	require.NoError(t, err, "the registry must recover")
 	require.Equal(t, http.StatusOK, reply.Status)
 }
-
-// BenchmarkBatchRegistry measures setting a prompt, sequentially and in parallel.
-func BenchmarkBatchRegistry(b *testing.B, h RegistryHarness) {
-	w := h.New(b)
-	id := w.mustRegister(b, sampleCaller())
-	measureCalls(b, func() error {
-		_, err := w.Registry.SetPrompt(b.Context(), sampleCaller(), id, prompt("p1"))
-		return err
-	})
-}

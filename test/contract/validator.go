@@ -142,14 +142,17 @@ func (c claimSet) change(pairs []any) {
 // without is the value that removes a claim or a header.
 const without = "\x00absent"
 
+// header returns a valid header with changes, as JSON.
 func (h ValidatorHarness) header(changes ...any) string {
 	head := claimSet{"alg": h.Algorithm, "typ": "JWT"}
 	head.change(changes)
 	return head.text()
 }
 
+// token returns a signed token with a valid header.
 func (h ValidatorHarness) token(c claimSet) string { return h.Sign(h.header(), c.text()) }
 
+// text returns the claims as JSON.
 func (c claimSet) text() string {
 	text, err := json.Marshal(c)
 	if err != nil {
@@ -158,8 +161,7 @@ func (c claimSet) text() string {
 	return string(text)
 }
 
-// textWith prepends raw members, which encoding/json cannot produce, such as a repeated
-// name.
+// textWith returns the JSON with raw members first, such as a repeated name, which encoding/json cannot produce.
 func (c claimSet) textWith(raw string) string { return "{" + raw + "," + c.text()[1:] }
 
 func validatorAccepts(t *testing.T, h ValidatorHarness) {
@@ -169,23 +171,23 @@ func validatorAccepts(t *testing.T, h ValidatorHarness) {
 		token string
 		want  domain.Caller
 	}{
-		"minimal":                 {token: h.token(h.claims())},
-		"audience in a list":      {token: h.token(h.claims("aud", []any{"other", 7, h.Audience}))},
-		"without iat":             {token: h.token(h.claims("iat", without))},
-		"iat within the leeway":   {token: h.token(h.claims("iat", now.Unix()+3))},
-		"nbf within the leeway":   {token: h.token(h.claims("nbf", now.Unix()+3))},
-		"nbf in the past":         {token: h.token(h.claims("nbf", now.Unix()-3))},
-		"header without typ":      {token: h.Sign(h.header("typ", without), h.claims().text())},
-		"header typ at+jwt":       {token: h.Sign(h.header("typ", "at+jwt"), h.claims().text())},
-		"header typ jwt":          {token: h.Sign(h.header("typ", "jwt"), h.claims().text())},
-		"typ claim access":        {token: h.token(h.claims("typ", "access"))},
-		"an unknown claim":        {token: h.token(h.claims("x", map[string]any{"a": []int{1}}))},
-		"first organisation":      {h.token(h.claims("org_id", "o1", "org", "o2")), domain.Caller{Org: "o1"}},
-		"second, first is blank":  {h.token(h.claims("org_id", " ", "org", " o2 ")), domain.Caller{Org: "o2"}},
-		"third, others no string": {h.token(h.claims("org_id", 1, "org", nil, "organization_id", "o3")), domain.Caller{Org: "o3"}},
-		"no organisation":         {token: h.token(h.claims("org_id", "", "org", []string{"o"}))},
-		"longest subject":         {h.token(h.claims("sub", strings.Repeat("å", 255))), domain.Caller{User: domain.UserID(strings.Repeat("å", 255))}},
-		"subject with spaces":     {h.token(h.claims("sub", " a b ")), domain.Caller{User: " a b "}},
+		"minimal":                   {token: h.token(h.claims())},
+		"audience in a list":        {token: h.token(h.claims("aud", []any{"other", 7, h.Audience}))},
+		"without iat":               {token: h.token(h.claims("iat", without))},
+		"iat within the leeway":     {token: h.token(h.claims("iat", now.Unix()+3))},
+		"nbf within the leeway":     {token: h.token(h.claims("nbf", now.Unix()+3))},
+		"nbf in the past":           {token: h.token(h.claims("nbf", now.Unix()-3))},
+		"header without typ":        {token: h.Sign(h.header("typ", without), h.claims().text())},
+		"header typ at+jwt":         {token: h.Sign(h.header("typ", "at+jwt"), h.claims().text())},
+		"header typ jwt":            {token: h.Sign(h.header("typ", "jwt"), h.claims().text())},
+		"typ claim access":          {token: h.token(h.claims("typ", "access"))},
+		"an unknown claim":          {token: h.token(h.claims("x", map[string]any{"a": []int{1}}))},
+		"first organisation":        {h.token(h.claims("org_id", "o1", "org", "o2")), domain.Caller{Org: "o1"}},
+		"second, first is blank":    {h.token(h.claims("org_id", " ", "org", " o2 ")), domain.Caller{Org: "o2"}},
+		"third, others not strings": {h.token(h.claims("org_id", 1, "org", nil, "organization_id", "o3")), domain.Caller{Org: "o3"}},
+		"no organisation":           {token: h.token(h.claims("org_id", "", "org", []string{"o"}))},
+		"longest subject":           {h.token(h.claims("sub", strings.Repeat("å", 255))), domain.Caller{User: domain.UserID(strings.Repeat("å", 255))}},
+		"subject with spaces":       {h.token(h.claims("sub", " a b ")), domain.Caller{User: " a b "}},
 	}
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {

@@ -16,19 +16,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// script is an hour and a half of series, a sample a minute, in the notation of
-// Prometheus' own tests.
-type script struct{ fires, silent string }
+// alertSeries holds two sets of series of 90 minutes, one sample per minute, in the notation of
+// Prometheus' own tests: the alert must fire on the first and must not fire on the second.
+type alertSeries struct{ fires, silent string }
 
-// scripts hold, for each alert, what must wake somebody and what must not,
-// which is close to it. An alert that has several causes has a script for each,
-// named behind a slash.
-func scripts() map[string]script {
+// alertCases returns the series for each alert. The silent series are close to those that fire. An alert with
+// several causes has one case for each, with the cause after a slash.
+func alertCases() map[string]alertSeries {
 	const (
 		requests = "gateway_http_requests_total{http_status="
 		quiet    = `notification_events_total{result="retried"} 0x90` + "\n" + `notification_events_total{result="published"} 50x90`
 	)
-	return map[string]script{
+	return map[string]alertSeries{
 		"GatewayDown":   {`up{job="gateway"} 1x60 0x30`, `up{job="gateway",instance="a"} 1x90` + "\n" + `up{job="gateway",instance="b"} 0x90`},
 		"WebSocketDown": {`up{job="gateway"} 1x90`, `up{job="websocket"} 1x88 0`},
 		"GatewayErrorBurn": {
@@ -82,25 +81,26 @@ func scripts() map[string]script {
 	}
 }
 
-// latency is a flow of requests that all end in the bucket, or above it.
+// latency returns the series of 100 requests per minute whose latency is in the bucket le or above it.
 func latency(endpoint, le string) string {
 	name := `gateway_http_request_duration_seconds_bucket{endpoint="` + endpoint + `",le="`
 	return name + `0.1"} 0x90` + "\n" + name + le + `"} 0+100x90` + "\n" + name + `+Inf"} 0+100x90` + "\n" +
 		`gateway_http_requests_total{endpoint="` + endpoint + `",http_status="200"} 0+100x90`
 }
 
+// lag returns the series of 10 notifications per minute whose lag is in the bucket le or above it.
 func lag(le string) string {
 	const name = `notification_lag_seconds_bucket{le="`
 	return name + `0.1"} 0x90` + "\n" + name + le + `"} 0+10x90` + "\n" + name + `+Inf"} 0+10x90`
 }
 
-// degraded is what two nodes say of their consumers.
+// degraded returns the series of the consumers of two nodes.
 func degraded(a, b string) string {
 	const name = `notification_consumer_degraded{instance="`
 	return name + `a"} ` + a + "\n" + name + `b"} ` + b + "\n"
 }
 
-// tokens are so many good and bad ones a minute.
+// tokens returns the series of valid and invalid tokens per minute.
 func tokens(good, bad int) string {
 	const name = `jwt_validation_total{job="gateway",result="`
 	return fmt.Sprintf(name+`success"} 0+%dx90`+"\n"+name+`invalid"} 0+%dx90`, good, bad)
@@ -110,22 +110,22 @@ func TestEveryAlertFiresAndStaysSilent(t *testing.T) {
 	known := map[string]rulefmt.Rule{}
 	for _, r := range rules(t, "alerts.yml") {
 		known[r.Alert] = r
-		require.Contains(t, scripts(), r.Alert)
+		require.Contains(t, alertCases(), r.Alert)
 	}
-	for name, s := range scripts() {
+	for name, s := range alertCases() {
 		t.Run(name, func(t *testing.T) {
 			alert, _, _ := strings.Cut(name, "/")
 			r, found := known[alert]
-			require.True(t, found, "no such alert")
-			require.True(t, fires(t, r, s.fires), "it stays silent")
-			require.False(t, fires(t, r, s.silent), "it fires")
-			require.False(t, fires(t, r, `up{job="gateway"} 1x90`+"\n"+`up{job="websocket"} 1x90`), "it fires on nothing at all")
+			require.True(t, found, "the alert does not exist")
+			require.True(t, fires(t, r, s.fires), "the alert does not fire")
+			require.False(t, fires(t, r, s.silent), "the alert fires")
+			require.False(t, fires(t, r, `up{job="gateway"} 1x90`+"\n"+`up{job="websocket"} 1x90`), "the alert fires without a cause")
 		})
 	}
 }
 
-// fires plays the last half hour of the series a minute at a time, records what
-// is to be recorded and reports whether the alert fires at any time.
+// fires evaluates the recording rules and the alert for each of the last 30 minutes of the series and reports whether the alert
+// fires in any of them.
 func fires(t *testing.T, r rulefmt.Rule, series string) bool {
 	t.Helper()
 	storage := promqltest.LoadedStorage(t, "load 1m\n"+indented(series))
@@ -146,6 +146,7 @@ func fires(t *testing.T, r rulefmt.Rule, series string) bool {
 	return alert.State() == engine.StateFiring
 }
 
+// recordings returns the recording rules.
 func recordings(t *testing.T) (out []*engine.RecordingRule) {
 	t.Helper()
 	for _, r := range rules(t, "recording.yml") {
@@ -156,7 +157,7 @@ func recordings(t *testing.T) (out []*engine.RecordingRule) {
 	return out
 }
 
-// record evaluates the recording rules and keeps what they say.
+// record evaluates the recording rules and stores their results.
 func record(t *testing.T, storage *teststorage.TestStorage, recorded []*engine.RecordingRule, queries engine.QueryFunc, now time.Time) {
 	t.Helper()
 	to := storage.Appender(t.Context())

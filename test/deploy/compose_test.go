@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// compose loads the file as "docker compose config" does, with secrets in the
-// places where an operator puts them.
+// compose loads the file in the same way as "docker compose config", with a value for each secret of the
+// example files.
 func compose(t *testing.T) *types.Project {
 	t.Helper()
 	directory := filepath.Join(t.TempDir(), "deploy")
@@ -25,8 +25,8 @@ func compose(t *testing.T) *types.Project {
 		require.NoError(t, err)
 		filled := ""
 		for variable, value := range variables {
-			require.Empty(t, value, "an example holds no secret")
-			filled += variable + "=" + dummies()[variable] + "\n"
+			require.Empty(t, value, "an example contains no secret")
+			filled += variable + "=" + sampleSecrets()[variable] + "\n"
 		}
 		require.NoError(t, os.WriteFile(filepath.Join(directory, name+".env"), []byte(filled), 0o600))
 	}
@@ -48,8 +48,8 @@ func TestCompose(t *testing.T) {
 		for variable, value := range own.Environment {
 			vars[variable] = *value
 		}
-		s := judge(t, name, vars)
-		require.Greater(t, time.Duration(*own.StopGracePeriod), s.stop, "nobody is killed who would have ended by itself")
+		s := readSettings(t, name, vars)
+		require.Greater(t, time.Duration(*own.StopGracePeriod), s.stop, "Docker must not kill a service that is still stopping")
 		require.EqualValues(t, s.port, own.Ports[0].Target)
 		require.Equal(t, "127.0.0.1", own.Ports[0].HostIP)
 		require.FileExists(t, root+own.Build.Dockerfile)
@@ -63,6 +63,6 @@ func TestCompose(t *testing.T) {
 		server, err := p.GetService(name)
 		require.NoError(t, err)
 		require.NotEmpty(t, server.HealthCheck.Test)
-		require.NotEmpty(t, server.Volumes, "it would forget everything")
+		require.NotEmpty(t, server.Volumes, "without a volume all data is lost")
 	}
 }

@@ -1,6 +1,5 @@
-// Package deploy holds what lies in deploy/ to what its readers demand:
-// kustomize renders the manifests, the API's own types decode them, Compose's
-// loader and BuildKit's parser read theirs, the services' settings judge every
-// variable, and Prometheus' own engine plays series to the alerts. It is a module of its own, so that none of these libraries is ever
-// among those that a service is built from.
+// Package deploy checks the files in deploy/ with the libraries of the programs that read them: kustomize renders the
+// manifests, the types of the Kubernetes API decode them, the loader of Compose and the parser of BuildKit read their files, the
+// services' configuration reads every variable, and the engine of Prometheus evaluates the alerts. It is a separate module, so
+// that no service links these libraries.
 package deploy

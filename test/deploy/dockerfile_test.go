@@ -12,8 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// dockerfile reads a service's as BuildKit does. What BuildKit would warn about
-// is an error here.
+// dockerfile parses the Dockerfile of a service with BuildKit. A warning of BuildKit is an error.
 func dockerfile(t *testing.T, name string) []instructions.Stage {
 	t.Helper()
 	parsed, err := parser.Parse(strings.NewReader(read(t, "deploy/"+name+".Dockerfile")))
@@ -25,7 +24,7 @@ func dockerfile(t *testing.T, name string) []instructions.Stage {
 	return stages
 }
 
-// command is the one instruction of its kind in a stage.
+// command returns the only instruction of its type in a stage.
 func command[T instructions.Command](t *testing.T, s instructions.Stage) T {
 	t.Helper()
 	var found []T
@@ -38,15 +37,15 @@ func command[T instructions.Command](t *testing.T, s instructions.Stage) T {
 	return found[0]
 }
 
-// buildOf is the command line by which the Dockerfile makes its program.
-func buildOf(t *testing.T, name string) string {
+// buildCommand returns the command line that builds the program.
+func buildCommand(t *testing.T, name string) string {
 	t.Helper()
 	for _, c := range dockerfile(t, name)[0].Commands {
 		if run, is := c.(*instructions.RunCommand); is && strings.Contains(run.CmdLine[0], "go build") {
 			return run.CmdLine[0]
 		}
 	}
-	require.FailNow(t, "nothing is built")
+	require.FailNow(t, "no instruction runs go build")
 	return ""
 }
 
@@ -57,14 +56,14 @@ func TestDockerfiles(t *testing.T) {
 		stages := dockerfile(t, name)
 		require.Len(t, stages, 2)
 		require.Equal(t, "golang:"+compiler+"-bookworm", stages[0].BaseName, "the compiler of go.mod")
-		require.Contains(t, buildOf(t, name), "CGO_ENABLED=0")
+		require.Contains(t, buildCommand(t, name), "CGO_ENABLED=0")
 		image := stages[1]
 		require.Equal(t, "scratch", image.BaseName)
 		user, group, both := strings.Cut(command[*instructions.UserCommand](t, image).User, ":")
 		require.True(t, both)
 		for _, id := range []string{user, group} {
 			number, err := strconv.Atoi(id)
-			require.NoError(t, err, "Kubernetes cannot see that a name is not root")
+			require.NoError(t, err, "Kubernetes verifies runAsNonRoot only for a numeric user")
 			require.Positive(t, number)
 		}
 		require.Equal(t, []string{port}, command[*instructions.ExposeCommand](t, image).Ports)

@@ -19,21 +19,20 @@ import (
 	"github.com/huleedu/edge/test/pause"
 )
 
-// patience bounds the wait for anything that will happen.
-const patience = 30 * time.Second
+// waitLimit limits the wait for an event.
+const waitLimit = 30 * time.Second
 
-// nobody is the user of the images.
-const nobody = 65532
+// imageUser is the user id of the images.
+const imageUser = 65532
 
-// image is a directory as empty as the image, with the program that the
-// Dockerfile's own command builds.
+// image is a directory that contains only the program, built with the command of the Dockerfile.
 type image struct{ name, directory string }
 
 func build(t *testing.T, name string) image {
 	t.Helper()
 	i := image{name, t.TempDir()}
-	line := strings.Replace(buildOf(t, name), "/out/", i.directory+"/", 1)
-	line = "export GOFLAGS=-buildvcs=false; " + line // the checkout may belong to somebody else
+	line := strings.Replace(buildCommand(t, name), "/out/", i.directory+"/", 1)
+	line = "export GOFLAGS=-buildvcs=false; " + line // the checkout may belong to another user
 	c := exec.CommandContext(t.Context(), "sh", "-c", line)
 	c.Dir = root
 	out, err := c.CombinedOutput()
@@ -41,18 +40,18 @@ func build(t *testing.T, name string) image {
 	return i
 }
 
-// command runs the program as an engine does: in its directory as root
-// directory, as nobody, with this environment and nothing else.
+// command returns a command that runs the program like a container engine: with its directory as root directory,
+// as imageUser, and with only these environment variables.
 func (i image) command(ctx context.Context, vars []string, args ...string) *exec.Cmd {
 	c := exec.CommandContext(ctx, "/"+i.name, args...)
-	c.Err, c.Dir, c.Env = nil, "/", vars // the path is the program's, not ours
-	c.SysProcAttr = &syscall.SysProcAttr{Chroot: i.directory, Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	c.Err, c.Dir, c.Env = nil, "/", vars // the path is inside the new root
+	c.SysProcAttr = &syscall.SysProcAttr{Chroot: i.directory, Credential: &syscall.Credential{Uid: imageUser, Gid: imageUser}}
 	return c
 }
 
-// TestProgramsNeedNothingElse: built as the Dockerfile says, each program runs
-// in an empty directory, as nobody, and answers for its own health.
-func TestProgramsNeedNothingElse(t *testing.T) {
+// TestProgramsRunInAnEmptyImage checks that each program runs alone in a directory, as imageUser, and that its health check
+// works.
+func TestProgramsRunInAnEmptyImage(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("** SKIPPED: only root can change the root directory")
 	}
@@ -68,14 +67,14 @@ func TestProgramsNeedNothingElse(t *testing.T) {
 		}
 		version, err := i.command(t.Context(), nil, "--version").CombinedOutput()
 		require.NoError(t, err, "%s", version)
-		require.Error(t, i.command(t.Context(), vars, "--healthcheck").Run(), "nobody is there yet")
+		require.Error(t, i.command(t.Context(), vars, "--healthcheck").Run(), "the service does not run yet")
 
 		var text strings.Builder
 		service := i.command(t.Context(), vars)
 		service.Stdout, service.Stderr = &text, &text
 		began := time.Now()
 		require.NoError(t, service.Start())
-		awaitAlive(t, port)
+		awaitHealthy(t, port)
 		up := time.Since(began)
 		memory := resident(t, service.Process.Pid)
 
@@ -88,7 +87,7 @@ func TestProgramsNeedNothingElse(t *testing.T) {
 
 		size, err := os.Stat(filepath.Join(i.directory, name))
 		require.NoError(t, err)
-		t.Logf("%s: %.1f MB, alive after %d ms with %s resident, --healthcheck takes %d ms; %s",
+		t.Logf("%s: %.1f MB, healthy after %d ms with %s resident, --healthcheck takes %d ms; %s",
 			name, float64(size.Size())/1e6, up.Milliseconds(), memory, asked.Milliseconds(), strings.TrimSpace(string(version)))
 	}
 }
@@ -101,10 +100,10 @@ func freePort(t *testing.T) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// awaitAlive returns as soon as the service says that it lives.
-func awaitAlive(t *testing.T, port int) {
+// awaitHealthy waits until the health check of the service succeeds.
+func awaitHealthy(t *testing.T, port int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), waitLimit)
 	defer cancel()
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	for ; ctx.Err() == nil; pause.For(time.Millisecond, "polls a port that nothing listens on yet") {
@@ -118,10 +117,10 @@ func awaitAlive(t *testing.T, port int) {
 		require.Equal(t, http.StatusOK, res.StatusCode)
 		return
 	}
-	require.FailNow(t, "it does not come alive")
+	require.FailNow(t, "the service did not become healthy")
 }
 
-// resident is the process's memory, as the kernel tells it.
+// resident returns the resident memory of the process, with its unit.
 func resident(t *testing.T, pid int) string {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))

@@ -16,10 +16,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// promQL reads expressions as a server with default settings does.
+// promQL returns a parser with the default settings of a server.
 func promQL() parser.Parser { return parser.NewParser(parser.Options{}) }
 
-// rules reads the rules of a file, with Prometheus' own checks.
+// rules reads and validates the rules of a file.
 func rules(t *testing.T, file string) (out []rulefmt.Rule) {
 	t.Helper()
 	groups, problems := rulefmt.ParseFile(root+"deploy/prometheus/"+file, false, model.UTF8Validation, promQL(), slog.New(slog.DiscardHandler))
@@ -31,7 +31,7 @@ func rules(t *testing.T, file string) (out []rulefmt.Rule) {
 	return out
 }
 
-// expressions are all of a dashboard.
+// expressions returns all expressions of a dashboard.
 func expressions(t *testing.T, file string) (out []string) {
 	t.Helper()
 	var d struct {
@@ -48,9 +48,8 @@ func expressions(t *testing.T, file string) (out []string) {
 	return out
 }
 
-// exported are the names that there are to ask for: those of the golden list
-// which test/metrics holds the services to, what Go's client tells of a process, and
-// what rules record.
+// exported returns the names of all metrics: those of the golden list that test/metrics compares with the services, those of
+// Go's client about a process, and those of the recording rules.
 func exported(t *testing.T) map[string]bool {
 	t.Helper()
 	out := map[string]bool{"up": true}
@@ -73,9 +72,9 @@ func exported(t *testing.T) map[string]bool {
 	return out
 }
 
-// TestExpressionsAskForWhatThereIs: every expression parses and names only
-// metrics that a service exports or a rule records.
-func TestExpressionsAskForWhatThereIs(t *testing.T) {
+// TestExpressionsNameExistingMetrics checks that every expression parses and names only metrics that a service exports or a rule
+// records.
+func TestExpressionsNameExistingMetrics(t *testing.T) {
 	known := exported(t)
 	var all []string
 	for _, file := range []string{"recording.yml", "alerts.yml"} {
@@ -99,8 +98,8 @@ func TestExpressionsAskForWhatThereIs(t *testing.T) {
 	t.Logf("%d expressions", len(all))
 }
 
-// TestEveryAlertHasItsPage, and every page its alert.
-func TestEveryAlertHasItsPage(t *testing.T) {
+// TestAlertsAndRunbooksMatch checks that each alert has a section in docs/operations.md and each section an alert.
+func TestAlertsAndRunbooksMatch(t *testing.T) {
 	_, section, found := strings.Cut(read(t, "docs/operations.md"), "\n## Alerts\n")
 	require.True(t, found)
 	section, _, _ = strings.Cut(section, "\n## ")

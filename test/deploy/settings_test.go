@@ -13,14 +13,14 @@ import (
 	"github.com/huleedu/edge/wire"
 )
 
-// root is the directory of the project, as these tests see it.
+// root is the directory of the project, relative to this package.
 const root = "../../"
 
-// memoryLimit is read by Go's runtime, not by the services.
+// memoryLimit is a variable that Go's runtime reads, not the services.
 const memoryLimit = "GOMEMLIMIT"
 
-// dummies stand for secrets, by their key in a Secret or their variable.
-func dummies() map[string]string {
+// sampleSecrets returns values for secrets by their key in a Secret or their variable.
+func sampleSecrets() map[string]string {
 	const secret = "b7f3c1d95a2e8460b7f3c1d95a2e8460d1"
 	return map[string]string{
 		"jwt-secret-key": secret, "JWT_SECRET_KEY": secret,
@@ -29,18 +29,17 @@ func dummies() map[string]string {
 	}
 }
 
-// service is what a manifest must know of one of the two.
+// service holds the settings of a service that a manifest must match.
 type service struct {
 	port int
-	// admin is where operators ask, host:port.
+	// admin is the address for operators, host:port.
 	admin string
-	// notice is how long it serves on after SIGTERM, stop how long all of its end
-	// may take.
+	// notice is how long the service accepts requests after SIGTERM. stop limits the whole shutdown.
 	notice, stop time.Duration
 }
 
-// judge reads a manifest's environment as the program does in production.
-func judge(t *testing.T, name string, vars map[string]string) service {
+// readSettings reads the environment of a manifest in the same way as the program in production.
+func readSettings(t *testing.T, name string, vars map[string]string) service {
 	t.Helper()
 	require.Equal(t, "production", vars["ENVIRONMENT"])
 	var out service
@@ -56,7 +55,7 @@ func judge(t *testing.T, name string, vars map[string]string) service {
 		err, known = env.Read(&c, vars), env.Settings(&c)
 		out = service{port: c.HTTP.Port, admin: c.HTTP.AdminAddr, notice: c.Drain.Notice, stop: c.Sockets.DrainTimeout}
 	default:
-		require.FailNow(t, "no service of ours", name)
+		require.FailNow(t, "unknown service", name)
 	}
 	require.Empty(t, env.Explain(err))
 	names := map[string]bool{}
@@ -67,7 +66,7 @@ func judge(t *testing.T, name string, vars map[string]string) service {
 		}
 	}
 	for variable := range maps.Keys(vars) {
-		require.True(t, names[variable] || variable == memoryLimit, "%s is no setting of the %s", variable, name)
+		require.True(t, names[variable] || variable == memoryLimit, "the %[2]s has no setting %[1]s", variable, name)
 	}
 	return out
 }
@@ -80,8 +79,8 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// TestJudgeIsStrict shows that the judge refuses what it should.
-func TestJudgeIsStrict(t *testing.T) {
+// TestWeakSecretIsRejected checks that the validation behind readSettings rejects a weak secret.
+func TestWeakSecretIsRejected(t *testing.T) {
 	t.Parallel()
 	vars := map[string]string{"ENVIRONMENT": "production", "JWT_SECRET_KEY": "change-me"}
 	var c wire.WebSocketConfig

@@ -1,7 +1,8 @@
 // Command docs generates documentation from the code: docs/configuration.md and
 // .env.example from the configuration structs and the comments of their fields,
-// docs/closes.md from the catalogue of close codes, and docs/errors.md from the error
-// codes. A test fails when a file is not current.
+// docs/closes.md and the table of the JavaScript client from the catalogue of close
+// codes, docs/errors.md from the error codes, and the client's types of notifications
+// from api/asyncapi.yaml. A test fails when a file is not current.
 package main
 
 import (
@@ -24,8 +25,10 @@ func write() error {
 	}
 	for path, made := range map[string]func(root string) (string, error){
 		configurationPage: configurationText, examplePage: exampleText,
-		closesPage: func(string) (string, error) { return closesText(), nil },
-		errorsPage: func(string) (string, error) { return errorsText(), nil },
+		closesPage:       func(string) (string, error) { return closesText(), nil },
+		errorsPage:       func(string) (string, error) { return errorsText(), nil },
+		clientClosesPage: func(string) (string, error) { return clientClosesText() },
+		clientEventsPage: func(string) (string, error) { return clientEventsText() },
 	} {
 		text, err := made(root)
 		if err != nil {

@@ -15,25 +15,23 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// root is the directory of the project, as this test sees it.
+// root is the directory of the project, relative to this package.
 const root = "../.."
 
-// enough is how much of a licence file, in percent, must be the text of known
-// licences.
-const enough = 60
+// minKnown is the minimum share of a licence file, in percent, that must be the text of known licences.
+const minKnown = 60
 
-// free are the licences, by SPDX identifier, that dependencies may have.
-func free() []string {
+// allowed returns the SPDX identifiers of the licences that dependencies may have.
+func allowed() []string {
 	return []string{
 		"Apache-2.0", "MIT", "MIT-0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MPL-2.0", "Unlicense", "CC0-1.0", "0BSD", "BSD-2-Clause-Views",
 	}
 }
 
-// module is a dependency and where its files are.
+// module is a dependency and the directory of its files.
 type module struct{ path, dir string }
 
-// dependencies are the modules of all packages that a module's packages and
-// their tests are made of.
+// dependencies returns the modules of all packages that the packages of a module and their tests import.
 func dependencies(t *testing.T, dir string) []module {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), "go", "list", "-deps", "-test", "-json=Module", "./...")
@@ -56,9 +54,8 @@ func dependencies(t *testing.T, dir string) []module {
 	return slices.SortedFunc(maps.Values(found), func(a, b module) int { return strings.Compare(a.path, b.path) })
 }
 
-// licencesOf reads the licence files at the root of a module; one that ends in
-// .docs is for the module's documents, which are not built. It returns the
-// identifiers that it finds, and the least share of a file that is known.
+// licencesOf reads the licence files in the root directory of a module, except for .docs files, which apply to
+// documents. It returns the identifiers of the licences, and the smallest known share of a file in percent.
 func licencesOf(t *testing.T, m module) (ids []string, known float64) {
 	t.Helper()
 	entries, err := os.ReadDir(m.dir)
@@ -81,16 +78,16 @@ func licencesOf(t *testing.T, m module) (ids []string, known float64) {
 	return slices.Compact(ids), known
 }
 
-// verdict is what is wrong with the licences of a module; empty: nothing.
-func verdict(ids []string, known float64) string {
+// problem returns what is wrong with the licences of a module, or an empty string.
+func problem(ids []string, known float64) string {
 	switch {
 	case len(ids) == 0:
-		return "has no licence that is known"
-	case known < enough:
-		return "has a licence file that is largely unknown"
+		return "has no known licence"
+	case known < minKnown:
+		return "has a licence file with mostly unknown text"
 	}
 	for _, id := range ids {
-		if !slices.Contains(free(), id) {
+		if !slices.Contains(allowed(), id) {
 			return "has the licence " + id + ", which is not on the list"
 		}
 	}
@@ -103,7 +100,7 @@ func TestEveryDependencyHasAFreeLicence(t *testing.T) {
 		require.Greater(t, len(modules), 30, "the list of %s is incomplete", dir)
 		for _, m := range modules {
 			ids, known := licencesOf(t, m)
-			if wrong := verdict(ids, known); wrong != "" {
+			if wrong := problem(ids, known); wrong != "" {
 				t.Errorf("%s %s: %v, %.0f %% known", m.path, wrong, ids, known)
 			}
 		}
@@ -111,16 +108,15 @@ func TestEveryDependencyHasAFreeLicence(t *testing.T) {
 	}
 }
 
-func TestUnknownAndForeignLicencesAreRefused(t *testing.T) {
-	require.Empty(t, verdict([]string{"MIT"}, 99))
-	require.NotEmpty(t, verdict(nil, 100))
-	require.NotEmpty(t, verdict([]string{"MIT"}, 20))
-	require.NotEmpty(t, verdict([]string{"Apache-2.0", "AGPL-3.0"}, 100))
-	require.NotEmpty(t, verdict([]string{"BUSL-1.1"}, 100))
+func TestUnknownAndOtherLicencesAreRejected(t *testing.T) {
+	require.Empty(t, problem([]string{"MIT"}, 99))
+	require.NotEmpty(t, problem(nil, 100))
+	require.NotEmpty(t, problem([]string{"MIT"}, 20))
+	require.NotEmpty(t, problem([]string{"Apache-2.0", "AGPL-3.0"}, 100))
+	require.NotEmpty(t, problem([]string{"BUSL-1.1"}, 100))
 }
 
-// The test tools for browsers and schemas come from other registries; their
-// lists of licences are in the packages' own metadata.
+// TestNodeToolsHaveFreeLicences checks the npm packages of test/conformance, whose lock file contains their licences.
 func TestNodeToolsHaveFreeLicences(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root, "test", "conformance", "package-lock.json"))
 	require.NoError(t, err)
@@ -134,7 +130,7 @@ func TestNodeToolsHaveFreeLicences(t *testing.T) {
 			continue
 		}
 		for id := range strings.SplitSeq(strings.NewReplacer("(", "", ")", "", " OR ", " AND ").Replace(p.License), " AND ") {
-			if !slices.Contains(append(free(), "BlueOak-1.0.0", "Python-2.0", "CC-BY-4.0"), id) {
+			if !slices.Contains(append(allowed(), "BlueOak-1.0.0", "Python-2.0", "CC-BY-4.0"), id) {
 				t.Errorf("%s has the licence %q, which is not on the list", name, p.License)
 			}
 		}

@@ -11,13 +11,13 @@ import (
 type body struct {
 	name  string
 	large bool
-	// slow sends in parts, with pauses.
+	// slow bodies are sent in parts with pauses.
 	slow bool
 	// endless bodies are announced and never completed.
 	endless bool
 	// invalid bodies end in a framing error.
 	invalid bool
-	// encode returns the framing headers and the bytes behind the head.
+	// encode returns the framing headers and the bytes of the body.
 	encode func(content string) (headers, wire string)
 }
 
@@ -42,14 +42,14 @@ func bodies() map[string]body {
 	return out
 }
 
-// withLength announces more bytes than it sends.
+// withLength returns an encoding with Content-Length. It announces missing more bytes than it sends.
 func withLength(missing int) func(string) (string, string) {
 	return func(content string) (string, string) {
 		return fmt.Sprintf("Content-Length: %d\r\n", len(content)+missing), content
 	}
 }
 
-// chunked sends the content in two chunks and then the tail.
+// chunked returns an encoding with two chunks and then the tail.
 func chunked(tail string) func(string) (string, string) {
 	return func(content string) (string, string) {
 		half := len(content) / 2
@@ -80,7 +80,7 @@ func get(path, user, id string) string {
 	return requestHead("GET", path, user, id) + "\r\n"
 }
 
-// parts cuts a slow body, which otherwise is one part.
+// parts splits a slow body into five parts. Other bodies are one part.
 func (b body) parts(wire string) []string {
 	if !b.slow {
 		return []string{wire}

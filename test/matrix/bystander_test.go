@@ -10,21 +10,21 @@ import (
 	"github.com/google/uuid"
 )
 
-// bystanders are users with healthy services who send requests all the time,
-// each on a connection of its own that stays open.
+// bystanders are clients that send requests to healthy services in a loop, each on its own persistent
+// connection. They must not notice the failures of others.
 type bystanders struct {
 	done  chan struct{}
 	group sync.WaitGroup
-	beat  time.Duration
+	pause time.Duration // between two requests of a client
 
 	mu   sync.Mutex
 	sent int
 	lost []string
 }
 
-// startBystanders starts them; beat lies between two requests of each.
-func startBystanders(addr string, beat time.Duration) *bystanders {
-	b := &bystanders{done: make(chan struct{}), beat: beat}
+// startBystanders starts the clients. stop must be called.
+func startBystanders(addr string, pause time.Duration) *bystanders {
+	b := &bystanders{done: make(chan struct{}), pause: pause}
 	for _, request := range []struct{ method, path, body string }{
 		{"GET", "/v1/batches/b/status", ""},
 		{"GET", "/v1/classes/x", ""},
@@ -43,7 +43,7 @@ func (b *bystanders) stop() []string {
 }
 
 func (b *bystanders) poll(addr, method, path, content string) {
-	ticker := time.NewTicker(b.beat)
+	ticker := time.NewTicker(b.pause)
 	defer ticker.Stop()
 	var conn *client
 	for {
@@ -59,8 +59,8 @@ func (b *bystanders) poll(addr, method, path, content string) {
 	}
 }
 
-// request sends one request and returns the connection for the next one, nil
-// for a new one.
+// request sends one request and returns the connection for the next one, or nil if it must open a new
+// one.
 func (b *bystanders) request(conn *client, addr, method, path, content string) *client {
 	id := uuid.NewString()
 	if conn == nil {
@@ -90,7 +90,7 @@ func (b *bystanders) request(conn *client, addr, method, path, content string) *
 	return conn
 }
 
-// note counts a request; err is nil for one that was answered well.
+// note counts a request. err is nil if the response was correct.
 func (b *bystanders) note(method, path string, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -8,25 +8,24 @@ import (
 	"github.com/google/uuid"
 )
 
-// cell is one test of the matrix: a request to a route, with a body, whose
-// service fails.
+// cell is one test of the matrix: a request with a body to a route whose service fails.
 type cell struct {
 	route   route
 	failure failure
 	body    body
 	user    string
 	id      string // correlation id of the request
-	nextID  string // of the request behind it on the same connection
+	nextID  string // correlation id of the next request on the connection
 	plan    *plan
 	// arrived returns how many requests of the cell its services have read.
 	arrived func(id string) int
-	// raced says that the request met a kept connection while its service closed
-	// it. Only GET and HEAD may be sent again then (RFC 9112 section 9.3.1).
+	// raced is set if the gateway sent the request on an idle connection that the service closed at the same time.
+	// Only GET and HEAD may be sent again then (RFC 9112 section 9.3.1).
 	raced bool
 
 	first, next result
 	logged      bool
-	// recorded is what the gateway's log says, for the report.
+	// recorded is a summary of the log line, for the report.
 	recorded string
 	problems []string
 }
@@ -40,7 +39,7 @@ func (c *cell) name() string {
 	return fmt.Sprintf("%s | %s | %s", c.route.name, c.failure.name, c.body.name)
 }
 
-// waits reports whether the cell takes seconds and little work.
+// waits reports whether the cell waits for seconds and needs little CPU.
 func (c *cell) waits() bool { return c.failure.waits || c.body.endless || c.body.slow }
 
 // expected returns the permitted outcomes.
@@ -57,8 +56,8 @@ func (c *cell) problem(format string, values ...any) {
 	c.problems = append(c.problems, fmt.Sprintf(format, values...))
 }
 
-// run sends the request and, behind it on the same connection, another one. A
-// framing error must keep that one from being read.
+// run sends the request and then another one on the same connection. After a framing error, the gateway must
+// not read the second request.
 func (c *cell) run(addr string) {
 	defer close(c.plan.released)
 	conn, err := dial(addr)
@@ -77,16 +76,16 @@ func (c *cell) run(addr string) {
 	}
 	conn.send(parts...)
 	c.first = conn.read(c.route.method)
-	c.judge()
+	c.checkFirst()
 	if c.first.err == nil {
-		c.after(conn)
+		c.checkNext(conn)
 	}
 }
 
-// judge compares the answer with the permitted outcomes.
-func (c *cell) judge() {
+// checkFirst compares the response with the permitted outcomes.
+func (c *cell) checkFirst() {
 	r, want := c.first, c.expected()
-	if c.raced = c.lostOnKeptConnection(); c.raced {
+	if c.raced = c.lostOnIdleConnection(); c.raced {
 		return
 	}
 	if !matches(r, want, c.route.goodStatus) {
@@ -94,39 +93,39 @@ func (c *cell) judge() {
 		return
 	}
 	if got := r.header.Get("X-Correlation-Id"); got != c.id {
-		c.problem("the answer has correlation id %q", got)
+		c.problem("the response has correlation id %q", got)
 	}
 	if !r.cut && !r.head && r.status != http.StatusNoContent && r.body != "" && !strings.Contains(r.body, c.id) {
-		c.problem("the answer belongs to another request: %s", r)
+		c.problem("the response belongs to another request: %s", r)
 	}
 }
 
-// lostOnKeptConnection reports whether the answer says that the service could not
-// be reached, for a request that may not be repeated and that no service has read.
-func (c *cell) lostOnKeptConnection() bool {
+// lostOnIdleConnection reports whether the service could not be reached, for a request that must not be retried
+// and that no service has read.
+func (c *cell) lostOnIdleConnection() bool {
 	safe := c.route.method == http.MethodGet || c.route.method == http.MethodHead
 	return !safe && !matches(c.first, c.expected(), c.route.goodStatus) &&
 		matches(c.first, refused, c.route.goodStatus) && c.arrived(c.id) == 0
 }
 
-// after checks what the connection is good for behind the answer.
-func (c *cell) after(conn *client) {
+// checkNext checks the connection after the response: it ends, or serves the next request.
+func (c *cell) checkNext(conn *client) {
 	switch {
 	case c.body.endless && !c.first.cut:
 		if !c.first.closes {
-			c.problem("the body never came and %s does not announce the close", c.first)
+			c.problem("%s to an incomplete body does not announce the close", c.first)
 		}
 	case c.first.cut || c.first.closes || c.body.invalid:
 		if c.first.status == http.StatusBadRequest && !c.first.closes {
 			c.problem("%s for a framing error does not announce the close", c.first)
 		}
 		if err := conn.ended(); err != nil {
-			c.problem("the connection does not end behind %s: %v", c.first, err)
+			c.problem("the connection does not end after %s: %v", c.first, err)
 		}
 	default:
 		c.next = conn.read(http.MethodGet)
 		if c.next.err != nil || c.next.cut || c.next.status != http.StatusOK || c.next.header.Get("X-Correlation-Id") != c.nextID {
-			c.problem("the next request on the connection, behind %s, got %s", c.first, c.next)
+			c.problem("the next request on the connection, after %s, got %s", c.first, c.next)
 		}
 	}
 }

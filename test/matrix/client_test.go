@@ -11,26 +11,26 @@ import (
 	"time"
 )
 
-// bound is the longest time in which every exchange must end.
+// bound limits every exchange.
 const bound = 30 * time.Second
 
-// shortPause lies between the parts of a slow body, unless a client has another.
+// shortPause is the default pause between the parts of a slow body.
 const shortPause = 100 * time.Millisecond
 
 var (
-	errSilent = errors.New("silence")
-	errClosed = errors.New("closed without an answer")
+	errSilent = errors.New("no response in time")
+	errClosed = errors.New("closed without a response")
 )
 
-// result is what a client saw of one answer.
+// result is one response as the client received it.
 type result struct {
 	status int
-	code   string // of an error of the gateway, otherwise ""
+	code   string // error code of the gateway, otherwise ""
 	header http.Header
 	body   string
-	head   bool // an answer to HEAD: its code is not visible
-	cut    bool // the answer began and did not end
-	closes bool // the answer announced the end of the connection
+	head   bool // the response to HEAD, which has no body and so no code
+	cut    bool // the connection ended within the response
+	closes bool // the response has Connection: close
 	err    error
 }
 
@@ -64,9 +64,8 @@ func dial(addr string) (*client, error) {
 	return &client{conn: conn, in: bufio.NewReader(conn), pause: shortPause}, nil
 }
 
-// send writes the parts on a goroutine of its own, so that an answer is read
-// while the request is still being written. Write errors are not judged: a
-// gateway that has answered may stop reading.
+// send writes the parts on another goroutine, so that a response can be read while the request is still being
+// written. Write errors are ignored, because a gateway that has responded may stop reading.
 func (c *client) send(parts ...string) {
 	c.sent = make(chan struct{})
 	go func() {
@@ -84,7 +83,7 @@ func (c *client) send(parts ...string) {
 	}()
 }
 
-// close ends the connection and awaits the writer.
+// close closes the connection and waits for the writer.
 func (c *client) close() {
 	_ = c.conn.Close()
 	if c.sent != nil {
@@ -92,7 +91,7 @@ func (c *client) close() {
 	}
 }
 
-// read reads one answer to its end. Informational answers are skipped.
+// read reads one complete response. It skips informational responses.
 func (c *client) read(method string) result {
 	for {
 		response, err := http.ReadResponse(c.in, &http.Request{Method: method})
@@ -117,8 +116,7 @@ func (c *client) read(method string) result {
 	}
 }
 
-// ended reports whether the connection is at its end; otherwise it returns
-// what comes in its place.
+// ended returns nil if the connection has ended, and otherwise an error with the bytes that follow.
 func (c *client) ended() error {
 	more, err := c.in.ReadByte()
 	switch {
@@ -133,6 +131,7 @@ func (c *client) ended() error {
 	}
 }
 
+// reason returns errSilent or errClosed for the errors of a timeout and of an ended connection.
 func reason(err error) error {
 	switch {
 	case timedOut(err):
@@ -149,7 +148,7 @@ func timedOut(err error) bool {
 	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// codeOf returns the code of an error that the gateway wrote itself, or "".
+// codeOf returns the code of an error response of the gateway, or "".
 func codeOf(r result) string {
 	var in struct {
 		Error map[string]json.RawMessage `json:"error"`

@@ -11,19 +11,18 @@ import (
 // failure is one way in which a service fails.
 type failure struct {
 	name string
-	// site names the gateway whose services fail below HTTP; "" is the gateway
-	// whose services run scripts.
+	// site is the name of the gateway whose services fail below HTTP, or "" for the gateway whose
+	// services run scripts.
 	site string
 	run  script
-	// waits marks failures that end by a deadline of the gateway.
+	// waits is set if a timeout of the gateway ends the failure.
 	waits bool
-	// small marks failures for which the size of the request does not matter.
+	// small is set if the size of the request does not matter.
 	small bool
 	want  byKind
 }
 
-// scripted are the failures that a service shows on the connection, before it
-// answers or while it does.
+// scripted returns the failures of the connection before or during the response.
 func scripted() []failure {
 	inBody := byKind{"": broken, upload: cutOr502, through: cutOr502, bodiless: good}
 	stalled := byKind{"": late, upload: "cut|504 TIMEOUT", through: "cut|504 TIMEOUT", bodiless: good}
@@ -56,14 +55,14 @@ func scripted() []failure {
 	}
 }
 
-// early are the answers that a service gives before it has read the body.
+// early returns the responses that a service sends before it has read the body.
 func early() []failure {
 	passed := func(status int) byKind {
 		text := fmt.Sprint(status)
 		return byKind{"": external, command: text, through: text, bodiless: text}
 	}
 	bad := passed(400)
-	// An upload that is accepted before its form has ended is not believed.
+	// The gateway does not pass on that an incomplete upload was accepted.
 	accepted := byKind{"": good, upload: "ok|502 INVALID_RESPONSE|504 TIMEOUT"}
 	bad[preflight], bad[upload] = "400", "400 VALIDATION_ERROR"
 	var out []failure
@@ -80,7 +79,7 @@ func early() []failure {
 	return out
 }
 
-// statuses are the well-formed answers of a service in trouble.
+// statuses returns the well-formed responses of a failing service.
 func statuses() []failure {
 	var out []failure
 	for _, status := range []int{302, 400, 401, 403, 404, 409, 429, 500, 502, 503, 504, 599} {
@@ -103,7 +102,7 @@ func statuses() []failure {
 		out = append(out, failure{name: "answers " + text, run: answers(status, `{"error":"no","correlation_id":"%s"}`), want: want})
 	}
 	noJSON := byKind{"": broken, upload: good, through: good, bodiless: good}
-	// A status that HTTP does not know.
+	// 999 is not a valid HTTP status.
 	beyond := byKind{"": "502 *", through: "999|" + broken, bodiless: "999|" + broken}
 	for i := range out {
 		out[i].small = true
@@ -132,7 +131,7 @@ func amidBody(then script) script {
 	}
 }
 
-// partOfHeader answers with half a header.
+// partOfHeader sends half a header.
 func partOfHeader(then script) script {
 	return afterBody(func(c *call) bool {
 		c.write("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Ha")
@@ -148,7 +147,7 @@ func stallsInformational(c *call) bool {
 	return c.hang()
 }
 
-// partOfBody answers with a good header and one byte of its body.
+// partOfBody sends a header that announces 1,000 bytes, and fewer bytes.
 func partOfBody(then script) script {
 	return afterBody(func(c *call) bool {
 		status, content := c.good()
@@ -160,8 +159,8 @@ func partOfBody(then script) script {
 	})
 }
 
-// ending announces the close in an answer to HEAD. It is complete without a
-// body, so that the gateway would use the connection again.
+// ending returns the header that announces the close for HEAD, whose response is complete without a body, so
+// that the gateway would otherwise reuse the connection.
 func (c *call) ending() string {
 	if c.request.Method == http.MethodHead {
 		return "Connection: close\r\n"
@@ -169,7 +168,7 @@ func (c *call) ending() string {
 	return ""
 }
 
-// partOfChunks answers with a good header, one chunk, and then the tail.
+// partOfChunks sends a valid header, one chunk, and then the tail.
 func partOfChunks(tail string, then script) script {
 	return afterBody(func(c *call) bool {
 		status, content := c.good()
@@ -182,8 +181,8 @@ func partOfChunks(tail string, then script) script {
 	})
 }
 
-// earlyAnswer answers before it reads the body and announces the close; status
-// 0 is the good one.
+// earlyAnswer responds before it reads the body and announces the close. Status 0 selects the status of a
+// healthy service.
 func earlyAnswer(status int, then script) script {
 	return func(c *call) bool {
 		answered, content := c.good()
@@ -195,8 +194,8 @@ func earlyAnswer(status int, then script) script {
 	}
 }
 
-// answers reads the body and answers with a status, 0 for the good one, and a
-// text that has the correlation id at %s.
+// answers reads the body and responds with a status, where 0 selects that of a healthy service, and a body
+// with the correlation id in place of %s.
 func answers(status int, format string) script {
 	return afterBody(func(c *call) bool {
 		answered, _ := c.good()
@@ -225,7 +224,7 @@ func emptyBody(c *call) bool {
 	return true
 }
 
-// sends writes bytes in place of an answer and closes.
+// sends writes the text instead of a response and closes the connection.
 func sends(text string) script {
 	return afterBody(func(c *call) bool {
 		c.write(text)

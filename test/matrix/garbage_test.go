@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// garbage are answers that are not well-formed HTTP.
+// garbage returns responses that are not well-formed HTTP.
 func garbage() []failure {
 	const json = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 	var out []failure
@@ -58,7 +58,7 @@ func lengthAndChunks(c *call) bool {
 	return false
 }
 
-// odd answers well, in a version and with a header that are not quite right.
+// odd sends a valid response with another version and an additional header.
 func odd(version, header string) script {
 	return afterBody(func(c *call) bool {
 		status, content := c.good()
@@ -87,8 +87,8 @@ func informational(c *call) bool {
 	return true
 }
 
-// followed answers well, sends more bytes and keeps the connection: the next
-// request on it must not get them as its answer.
+// followed sends a valid response and more bytes, and keeps the connection open. The next request on it must
+// not get these bytes as its response.
 func followed(tail string) script {
 	return afterBody(func(c *call) bool {
 		status, content := c.good()

@@ -14,37 +14,36 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// script is how a service treats one request whose head it has read. It
-// returns true if the connection may serve another request.
+// script handles one request at a service, after its header was read. It returns true if the connection can serve
+// another request.
 type script func(*call) bool
 
-// plan is what the services do with the requests of one correlation id.
+// plan defines how the services respond to the requests of one correlation id.
 type plan struct {
-	// run is nil if these services answer well.
+	// run handles the requests; nil is answerWell.
 	run script
-	// only restricts the script to calls whose path contains it; the others are
-	// answered well.
+	// only restricts run to requests whose path contains it. The others get answerWell.
 	only string
-	// released ends scripts that hang.
+	// released is closed to end scripts that hang.
 	released chan struct{}
 
 	mu    sync.Mutex
-	calls map[string]int // by method and path
+	calls map[string]int // requests by method and path
 }
 
 func newPlan(run script, only string) *plan {
 	return &plan{run: run, only: only, released: make(chan struct{}), calls: map[string]int{}}
 }
 
-// counted returns how often each request arrived.
+// counted returns how often each request arrived, by method and path.
 func (p *plan) counted() map[string]int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.calls
 }
 
-// service stands for every service behind the gateway: one TCP server that
-// picks its behaviour by correlation id and answers well when it knows no plan.
+// service is a TCP server that replaces every service behind the gateway. The plan of the correlation id
+// selects its behaviour; without a plan it uses answerWell.
 type service struct {
 	listener net.Listener
 	group    sync.WaitGroup
@@ -95,14 +94,14 @@ func (s *service) accept() {
 	}
 }
 
-// expect makes the plan known under a correlation id.
+// expect sets the plan of a correlation id.
 func (s *service) expect(correlation string, p *plan) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.plans[correlation] = p
 }
 
-// requests returns how many requests with that correlation id arrived.
+// requests returns how many requests with the correlation id arrived.
 func (s *service) requests(correlation string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -116,7 +115,7 @@ func (s *service) planOf(correlation string) *plan {
 	return s.plans[correlation]
 }
 
-// serve reads requests until the connection ends or a script gives it up.
+// serve reads requests until the connection ends or a script returns false.
 func (s *service) serve(conn *net.TCPConn) {
 	defer func() {
 		_ = conn.Close()
@@ -168,14 +167,14 @@ func (c *call) readBody() error {
 
 func (c *call) write(text string) { _, _ = io.WriteString(c.conn, text) }
 
-// reset closes the connection with a reset in place of an orderly end.
+// reset closes the connection with a TCP reset.
 func (c *call) reset() bool {
 	_ = c.conn.SetLinger(0)
 	_ = c.conn.Close()
 	return false
 }
 
-// hang does nothing until the test of this request has ended.
+// hang waits until the test of this request has ended.
 func (c *call) hang() bool {
 	select {
 	case <-c.released:
@@ -184,8 +183,8 @@ func (c *call) hang() bool {
 	return false
 }
 
-// good returns the status and body of a healthy service. Every body holds the
-// correlation id, so that a mixed-up answer is seen.
+// good returns the status and body of a healthy service. Every body contains the correlation id, so that a
+// test detects the response to another request.
 func (c *call) good() (status int, body string) {
 	path := c.request.URL.Path
 	user := c.request.Header.Get("X-User-ID")
@@ -211,7 +210,7 @@ func head(status, n int, more ...string) string {
 		status, http.StatusText(status), n, strings.Join(more, ""))
 }
 
-// answerWell reads the body and answers as a healthy service does.
+// answerWell reads the body and responds like a healthy service.
 func answerWell(c *call) bool {
 	if c.readBody() != nil {
 		return false
@@ -221,7 +220,7 @@ func answerWell(c *call) bool {
 	return true
 }
 
-// whole returns an answer; one to HEAD has no body.
+// whole returns a complete response, without a body for HEAD.
 func (c *call) whole(status int, body string, more ...string) string {
 	if c.request.Method == http.MethodHead {
 		return head(status, len(body), more...)

@@ -66,19 +66,19 @@ func deadPort(t *testing.T, keep bool) string {
 	require.NoError(t, err)
 	var group sync.WaitGroup
 	group.Go(func() {
-		var kept []net.Conn
+		var accepted []net.Conn
 		for {
 			c, err := l.Accept()
 			if err != nil {
 				break
 			}
 			if keep {
-				kept = append(kept, c)
+				accepted = append(accepted, c)
 			} else {
 				_ = c.Close()
 			}
 		}
-		for _, c := range kept {
+		for _, c := range accepted {
 			_ = c.Close()
 		}
 	})

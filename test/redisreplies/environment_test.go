@@ -1,11 +1,10 @@
 package redisreplies_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"log/slog"
-	"sync"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,9 +16,11 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/huleedu/edge/adapters/kafka"
+	"github.com/huleedu/edge/adapters/memory"
 	"github.com/huleedu/edge/adapters/redis"
 	"github.com/huleedu/edge/app"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/harness"
 	"github.com/huleedu/edge/test/world"
 )
 
@@ -29,64 +30,15 @@ const (
 	patience = 30 * time.Second
 )
 
-// resultCounter is an observer that counts the results of records.
-type resultCounter struct {
-	mu       sync.Mutex
-	results  map[domain.NotificationResult]int
-	degraded bool
-}
-
-func (c *resultCounter) Observe(fact domain.Fact) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch f := fact.(type) {
-	case domain.NotificationHandled:
-		c.results[f.Result]++
-	case domain.ConsumerDegraded:
-		c.degraded = f.Degraded
-	}
-}
-
-func (c *resultCounter) of(result domain.NotificationResult) int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.results[result]
-}
-
-func (c *resultCounter) isDegraded() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.degraded
-}
-
-// logBuffer is a log writer that stores all lines.
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-// since returns what was logged after the mark, and the next mark.
-func (l *logBuffer) since(mark int) (string, int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()[mark:], l.text.Len()
-}
-
-// environment is a running consumer of a broker, which stores in a Redis behind a proxy.
+// environment is a running consumer of a broker, which stores in an embedded Redis.
 type environment struct {
-	proxy    *proxy
-	redis    *goredis.Client // not through the proxy
+	store    *world.Redis
+	redis    *goredis.Client // a client of the store
 	broker   *world.Kafka
 	producer *kgo.Client
 	consumer *kafka.Consumer
-	facts    *resultCounter
-	log      *logBuffer
+	facts    memory.Facts
+	log      *harness.Log
 	sent     int64 // number of produced records
 }
 
@@ -98,10 +50,7 @@ func newEnvironment(t *testing.T, change func(*kafka.ConsumerConfig)) *environme
 	k, err := world.StartKafka("", topic)
 	require.NoError(t, err)
 	t.Cleanup(k.Close)
-	e := &environment{
-		proxy: startProxy(t, r.URL()), broker: k, log: &logBuffer{},
-		facts: &resultCounter{results: map[domain.NotificationResult]int{}},
-	}
+	e := &environment{store: r, broker: k, log: harness.NewLog(t)}
 	options, err := goredis.ParseURL(r.URL())
 	require.NoError(t, err)
 	e.redis = goredis.NewClient(options)
@@ -117,7 +66,7 @@ func newEnvironment(t *testing.T, change func(*kafka.ConsumerConfig)) *environme
 func (e *environment) start(t *testing.T, change func(*kafka.ConsumerConfig)) {
 	t.Helper()
 	client, err := redis.Open(redis.Config{
-		URL: domain.Secret(e.proxy.url()), ConnectTimeout: time.Second, SocketTimeout: time.Second,
+		URL: domain.Secret(e.store.URL()), ConnectTimeout: time.Second, SocketTimeout: time.Second,
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = client.Close() })
@@ -128,8 +77,8 @@ func (e *environment) start(t *testing.T, change func(*kafka.ConsumerConfig)) {
 	if change != nil {
 		change(&config)
 	}
-	use := app.NewNotifications(app.NotificationConfig{Topic: topic}, notifier, nil, e.facts)
-	e.consumer, err = kafka.NewConsumer(config, use, e.facts, noop.NewTracerProvider(), slog.New(slog.NewJSONHandler(e.log, nil)))
+	use := app.NewNotifications(app.NotificationConfig{Topic: topic}, notifier, nil, &e.facts)
+	e.consumer, err = kafka.NewConsumer(config, use, &e.facts, noop.NewTracerProvider(), slog.New(slog.NewJSONHandler(e.log, nil)))
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -139,6 +88,9 @@ func (e *environment) start(t *testing.T, change func(*kafka.ConsumerConfig)) {
 		require.NoError(t, <-ended)
 	})
 }
+
+// isScript reports whether a command runs a script.
+func isScript(name string) bool { return strings.HasPrefix(name, "EVAL") }
 
 // produce writes a valid notification for the user.
 func (e *environment) produce(t *testing.T, user string) {
@@ -155,6 +107,24 @@ func (e *environment) produce(t *testing.T, user string) {
 	require.NoError(t, err)
 	require.NoError(t, e.producer.ProduceSync(t.Context(), &kgo.Record{Key: []byte(user), Value: value}).FirstErr())
 	e.sent++
+}
+
+// handled returns how many attempts to process a record had the result.
+func (e *environment) handled(result domain.NotificationResult) int {
+	return e.facts.Count(func(fact domain.Fact) bool {
+		f, is := fact.(domain.NotificationHandled)
+		return is && f.Result == result
+	})
+}
+
+// isDegraded reports whether the consumer last reported that it is degraded.
+func (e *environment) isDegraded() (degraded bool) {
+	for _, fact := range e.facts.All() {
+		if f, is := fact.(domain.ConsumerDegraded); is {
+			degraded = f.Degraded
+		}
+	}
+	return degraded
 }
 
 // committed returns how many records the group has committed.

@@ -18,15 +18,15 @@ const finalAfter = 2 * time.Second
 
 // failPublish replies to the scripts on the user's log. The control of that user succeeds.
 func (e *environment) failPublish(user, reply string) {
-	e.proxy.set(func(command []string) (string, bool) {
-		return reply, isScript(command) && slices.Contains(command, "wslog:{"+user+"}")
+	e.store.Intercept(func(name string, args []string) (string, bool) {
+		return reply, isScript(name) && slices.Contains(args, "wslog:{"+user+"}")
 	})
 }
 
 // firstDeadLetter waits for the first dead letter and returns it.
 func (e *environment) firstDeadLetter(t *testing.T) *kgo.Record {
 	t.Helper()
-	require.Eventually(t, func() bool { return e.facts.of(domain.NotificationDeadLetter) > 0 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return e.handled(domain.NotificationDeadLetter) > 0 }, patience, time.Millisecond)
 	client, err := kgo.NewClient(kgo.SeedBrokers(e.broker.Addr()), kgo.ConsumeTopics(topic+".dlq"),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	require.NoError(t, err)
@@ -59,15 +59,15 @@ func TestRecordThatAloneFailsBecomesADeadLetter(t *testing.T) {
 	e.produce(t, "u1")
 	r := e.firstDeadLetter(t)
 	require.GreaterOrEqual(t, time.Since(began), finalAfter)
-	require.GreaterOrEqual(t, e.facts.of(domain.NotificationRetried), 9, "at least ten attempts must fail")
+	require.GreaterOrEqual(t, e.handled(domain.NotificationRetried), 9, "at least ten attempts must fail")
 	require.Equal(t, "UNKNOWN_ERROR: An unexpected error occurred: ERR upstream (address) refused (...) password=(...) for (address)",
 		header(r, "dlq_reason"))
-	logged, _ := e.log.since(0)
+	logged := e.log.String()
 	require.Equal(t, 1, strings.Count(logged, "fails with an unknown error"), "the failure must be logged once")
 	for _, private := range []string{"10.1.2.3", "hunter2", "host.internal"} {
 		require.NotContains(t, logged, private)
 	}
-	e.proxy.set(nil)
+	e.store.Intercept(nil)
 	e.produce(t, "u2")
 	require.Eventually(t, func() bool { return e.committed() == 2 }, patience, time.Millisecond, "the next record must be processed")
 }
@@ -76,18 +76,18 @@ func TestRecordThatAloneFailsBecomesADeadLetter(t *testing.T) {
 func TestRecordIsRetriedWhileTheControlFailsSometimes(t *testing.T) {
 	e := newEnvironment(t, withFinalAfter)
 	controls := 0
-	e.proxy.set(func(command []string) (string, bool) {
+	e.store.Intercept(func(name string, args []string) (string, bool) {
 		const failure = "-ERR upstream failure\r\n"
-		if !isScript(command) || slices.Contains(command, "wslog:{u1}") {
-			return failure, isScript(command)
+		if !isScript(name) || slices.Contains(args, "wslog:{u1}") {
+			return failure, isScript(name)
 		}
 		controls++
 		return failure, controls%5 == 0
 	})
 	e.produce(t, "u1")
-	require.Eventually(t, func() bool { return e.facts.of(domain.NotificationRetried) >= 14 }, patience, time.Millisecond)
-	require.Zero(t, e.facts.of(domain.NotificationDeadLetter))
-	e.proxy.set(nil)
+	require.Eventually(t, func() bool { return e.handled(domain.NotificationRetried) >= 14 }, patience, time.Millisecond)
+	require.Zero(t, e.handled(domain.NotificationDeadLetter))
+	e.store.Intercept(nil)
 	require.Eventually(t, func() bool { return e.committed() == 1 }, patience, time.Millisecond)
 	require.Zero(t, e.deadLetters(t))
 }
@@ -106,7 +106,7 @@ func TestFinalReplyMakesADeadLetterAtOnce(t *testing.T) {
 			e.produce(t, "u1")
 			r := e.firstDeadLetter(t)
 			require.True(t, strings.HasPrefix(header(r, "dlq_reason"), "PROCESSING_ERROR: The notification cannot be kept: "), header(r, "dlq_reason"))
-			require.Zero(t, e.facts.of(domain.NotificationRetried))
+			require.Zero(t, e.handled(domain.NotificationRetried))
 			require.Eventually(t, func() bool { return e.committed() == 1 }, patience, time.Millisecond)
 		})
 	}

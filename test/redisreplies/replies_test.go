@@ -1,5 +1,7 @@
 package redisreplies_test
 
+import "github.com/huleedu/edge/test/world"
+
 // reply is a reply to the script, in bytes of the protocol.
 type reply struct{ from, raw string }
 
@@ -71,7 +73,7 @@ func replies() []reply {
 		{"twemproxy: unknown", "-ERR unknown command\r\n"},
 		{"HAProxy: speaks HTTP", "HTTP/1.0 503 Service Unavailable\r\nCache-Control: no-cache\r\nConnection: close\r\n\r\n<html></html>\r\n"},
 		{"HAProxy: bad request", "HTTP/1.0 400 Bad request\r\n\r\n"},
-		{"HAProxy: no server, connection closed", closeConnection},
+		{"HAProxy: no server, connection closed", world.CloseConnection},
 		{"stunnel: TLS alert on a plain port", "\x15\x03\x01\x00\x02\x02\x0a\r\n"},
 		{"KeyDB: busy", "-BUSYLOADING KeyDB is loading\r\n"},
 		{"KeyDB: active replica", "-READONLY You can't write against a read only replica. (KeyDB)\r\n"},

@@ -29,27 +29,27 @@ func TestNoReplyMakesAValidRecordADeadLetter(t *testing.T) {
 	}
 	require.GreaterOrEqual(t, ran, minReplies)
 	require.Zero(t, e.deadLetters(t), "the dead-letter topic must be empty")
-	require.EqualValues(t, e.sent, e.facts.of(domain.NotificationPublished))
+	require.EqualValues(t, e.sent, e.handled(domain.NotificationPublished))
 }
 
 // testReply publishes a notification to the user while scripts get the reply.
 func (e *environment) testReply(t *testing.T, user string, r reply) {
 	subscription := e.subscribe(t, user)
-	_, mark := e.log.since(0)
-	before, published := e.facts.of(domain.NotificationRetried), e.facts.of(domain.NotificationPublished)
-	e.proxy.replyToScripts(r.raw)
+	mark := len(e.log.String())
+	before, published := e.handled(domain.NotificationRetried), e.handled(domain.NotificationPublished)
+	e.store.Intercept(func(name string, _ []string) (string, bool) { return r.raw, isScript(name) })
 	e.produce(t, user)
 	require.Eventually(t, func() bool {
-		return e.facts.of(domain.NotificationRetried) >= before+3 || e.facts.of(domain.NotificationDeadLetter) > 0
+		return e.handled(domain.NotificationRetried) >= before+3 || e.handled(domain.NotificationDeadLetter) > 0
 	}, patience, time.Millisecond)
-	require.Zero(t, e.facts.of(domain.NotificationDeadLetter), "a valid record became a dead letter")
+	require.Zero(t, e.handled(domain.NotificationDeadLetter), "a valid record became a dead letter")
 	require.Equal(t, e.sent-1, e.committed(), "the offset must not be committed")
-	require.Equal(t, published, e.facts.of(domain.NotificationPublished))
-	require.True(t, e.facts.isDegraded())
+	require.Equal(t, published, e.handled(domain.NotificationPublished))
+	require.True(t, e.isDegraded())
 	require.Equal(t, domain.Degraded, e.consumer.Health(t.Context()).Condition)
-	logged, _ := e.log.since(mark)
+	logged := e.log.From(mark)
 
-	e.proxy.set(nil)
+	e.store.Intercept(nil)
 	require.Eventually(t, func() bool { return e.committed() == e.sent }, patience, time.Millisecond)
 	message, err := subscription.ReceiveMessage(t.Context())
 	require.NoError(t, err)
@@ -57,7 +57,7 @@ func (e *environment) testReply(t *testing.T, user string, r reply) {
 	stored, err := e.redis.XLen(t.Context(), "wslog:{"+user+"}").Result()
 	require.NoError(t, err)
 	require.EqualValues(t, 1, stored, "the notification must be stored once")
-	require.Equal(t, published+1, e.facts.of(domain.NotificationPublished))
+	require.Equal(t, published+1, e.handled(domain.NotificationPublished))
 	e.requireLoggedOnce(t, r, logged)
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/trace/noop"
 
+	"github.com/huleedu/edge/adapters/memory"
 	"github.com/huleedu/edge/adapters/redis"
 	"github.com/huleedu/edge/app"
 	"github.com/huleedu/edge/domain"
@@ -50,7 +51,7 @@ func TestEveryAcceptedNotificationIsDelivered(t *testing.T) {
 	client, err := redis.Open(redis.Config{URL: domain.Secret(r.URL()), ConnectTimeout: time.Second, SocketTimeout: time.Second})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = client.Close() })
-	facts := &resultCounter{results: map[domain.NotificationResult]int{}}
+	facts := &memory.Facts{}
 	listener := redis.NewListener(client, redis.ListenerConfig{ChannelPrefix: "ws:", MaxBytes: limit, ProbeInterval: time.Second},
 		facts, noop.NewTracerProvider(), slog.New(slog.DiscardHandler))
 	got := &frameRecorder{frames: map[domain.UserID]string{}}

@@ -78,13 +78,13 @@ func (p *Platform) handleRecord(record []byte) {
 // startRun starts the pipeline if the batch exists, is ready and its owner has
 // enough credits. An owner without enough credits gets a notification.
 func (p *Platform) startRun(j pipelineRun) {
-	verdict := preflightResult{Pipeline: j.Pipeline}
+	preflight := preflightResult{Pipeline: j.Pipeline}
 	var started bool
 	known := p.registry.update(j.Batch, func(d *batchDocument) {
 		j.User = d.UserID // the owner gets the notifications
-		p.registry.checkCredits(d, &verdict)
-		if verdict.Allowed && d.ready() {
-			p.registry.credits[d.UserID] = verdict.Available - verdict.Required
+		p.registry.checkCredits(d, &preflight)
+		if preflight.Allowed && d.ready() {
+			p.registry.credits[d.UserID] = preflight.Available - preflight.Required
 			d.start(j.Pipeline)
 			started = true
 		}
@@ -93,9 +93,9 @@ func (p *Platform) startRun(j pipelineRun) {
 	case started:
 		p.config.Log.Info("pipeline started", "batch_id", string(j.Batch), "pipeline", string(j.Pipeline))
 		p.work.Go(func() { p.runPipeline(j) })
-	case known && !verdict.Allowed:
+	case known && !preflight.Allowed:
 		p.notify(j, "pipeline_denied_insufficient_credits", map[string]any{
-			"requested_pipeline": j.Pipeline, "required_credits": verdict.Required, "available_credits": verdict.Available,
+			"requested_pipeline": j.Pipeline, "required_credits": preflight.Required, "available_credits": preflight.Available,
 		})
 	default:
 		p.config.Log.Info("command ignored", "batch_id", string(j.Batch), "known", known)

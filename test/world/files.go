@@ -95,11 +95,11 @@ func (p *Platform) storeUpload(w http.ResponseWriter, r *http.Request, in Upload
 	p.uploadStore.mu.Lock()
 	p.uploadStore.uploads = append(p.uploadStore.uploads, in)
 	p.uploadStore.mu.Unlock()
-	trail := domain.RequestContext{CorrelationID: r.Header.Get("X-Correlation-ID")}
-	p.notifyUpload(domain.WithRequestContext(r.Context(), trail), in)
+	request := domain.RequestContext{CorrelationID: r.Header.Get("X-Correlation-ID")}
+	p.notifyUpload(domain.WithRequestContext(r.Context(), request), in)
 	respond(w, http.StatusAccepted, map[string]any{
 		"message":  fmt.Sprintf("Received %d files for processing", len(in.Files)),
-		"batch_id": in.Batch, "correlation_id": trail.CorrelationID,
+		"batch_id": in.Batch, "correlation_id": request.CorrelationID,
 	})
 }
 

@@ -76,11 +76,11 @@ func (c *notifier) publishKafka(ctx context.Context, teacher domain.UserID, n No
 	if c.kafka == nil {
 		return nil
 	}
-	trail := domain.RequestContextOf(ctx)
-	if trail.CorrelationID == "" {
-		trail.CorrelationID = uuid.NewString()
+	request := domain.RequestContextOf(ctx)
+	if request.CorrelationID == "" {
+		request.CorrelationID = uuid.NewString()
 	}
-	data, err := n.Data(teacher, trail.CorrelationID)
+	data, err := n.Data(teacher, request.CorrelationID)
 	if err != nil {
 		return fmt.Errorf("notification %s: %w", n.Type, err)
 	}
@@ -89,7 +89,7 @@ func (c *notifier) publishKafka(ctx context.Context, teacher domain.UserID, n No
 	envelope := domain.Envelope{
 		EventID: uuid.NewString(), EventType: string(c.topic), EventTimestamp: time.Now().UTC(),
 		SourceService: "batch_orchestrator_service", SchemaVersion: domain.SchemaVersion,
-		CorrelationID: trail.CorrelationID, Data: data, Metadata: metadata,
+		CorrelationID: request.CorrelationID, Data: data, Metadata: metadata,
 	}
 	value, err := json.Marshal(envelope)
 	if err != nil {

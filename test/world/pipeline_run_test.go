@@ -63,8 +63,8 @@ func embedded(t *testing.T) (kafkaAddr, redisURL string) {
 // correlation id.
 func (s scenario) command(t *testing.T, batch domain.BatchID, pipeline domain.Pipeline, eventIDs ...string) string {
 	t.Helper()
-	trail := domain.RequestContext{CorrelationID: uuid.NewString()}
-	ctx := domain.WithRequestContext(t.Context(), trail)
+	request := domain.RequestContext{CorrelationID: uuid.NewString()}
+	ctx := domain.WithRequestContext(t.Context(), request)
 	transport := &kafka.Transport{}
 	defer transport.CloseIdleConnections()
 	w := &kafka.Writer{
@@ -82,7 +82,7 @@ func (s scenario) command(t *testing.T, batch domain.BatchID, pipeline domain.Pi
 		require.NoError(t, err)
 		require.NoError(t, w.WriteMessages(ctx, kafka.Message{Key: []byte(batch), Value: value}))
 	}
-	return trail.CorrelationID
+	return request.CorrelationID
 }
 
 // notifications reads n records of the notification topic. All are of one teacher

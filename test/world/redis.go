@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+	"github.com/alicebob/miniredis/v2/server"
 )
 
 // Redis is a single server in this process, without replicas and persistence. It
@@ -35,12 +36,12 @@ func StartRedis(addr string) (*Redis, error) {
 	if err := onLoopback(addr); err != nil {
 		return nil, err
 	}
-	server, err := serveRedis(addr)
+	embedded, err := serveRedis(addr)
 	if err != nil {
 		return nil, fmt.Errorf("start the embedded redis: %w", err)
 	}
 	ctx, end := context.WithCancel(context.Background())
-	r := &Redis{server: server, addr: server.Addr(), end: end}
+	r := &Redis{server: embedded, addr: embedded.Addr(), end: end}
 	r.clock.Go(func() { r.tick(ctx) })
 	return r, nil
 }
@@ -53,18 +54,18 @@ func serveRedis(addr string) (*miniredis.Miniredis, error) {
 	if err != nil {
 		return nil, err
 	}
-	server := miniredis.NewMiniRedis()
+	embedded := miniredis.NewMiniRedis()
 	if port != "0" {
-		err = server.StartAddr(addr)
-		return server, err
+		err = embedded.StartAddr(addr)
+		return embedded, err
 	}
 	for range 10 {
-		err = server.StartAddr(net.JoinHostPort(host, strconv.Itoa(20000+rand.IntN(12000))))
+		err = embedded.StartAddr(net.JoinHostPort(host, strconv.Itoa(20000+rand.IntN(12000))))
 		if err == nil {
 			break
 		}
 	}
-	return server, err
+	return embedded, err
 }
 
 // tick advances the clock of the keys. The server's own clock checks every key at
@@ -123,6 +124,29 @@ func (r *Redis) Restart() error {
 		return fmt.Errorf("restart the embedded redis: %w", err)
 	}
 	return nil
+}
+
+// CloseConnection is a reply of Intercept that closes the client's connection instead.
+const CloseConnection = "close"
+
+// Intercept lets respond answer commands in place of the server. respond gets the name in upper case and the arguments of each
+// command, concurrently from all connections. It returns the reply in bytes of the protocol, or false to let the server execute the
+// command. A nil respond ends the interception.
+func (r *Redis) Intercept(respond func(name string, args []string) (reply string, handled bool)) {
+	if respond == nil {
+		r.server.Server().SetPreHook(nil)
+		return
+	}
+	r.server.Server().SetPreHook(func(peer *server.Peer, name string, args ...string) bool {
+		reply, handled := respond(name, args)
+		switch {
+		case handled && reply == CloseConnection:
+			peer.Close()
+		case handled:
+			peer.WriteRaw(reply)
+		}
+		return handled
+	})
 }
 
 // Close stops the server. It cannot be restarted afterwards.

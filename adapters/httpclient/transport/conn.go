@@ -23,6 +23,8 @@ type conn struct {
 	inHead bool
 	// rawSocket is the descriptor of the socket, nil if there is none.
 	rawSocket syscall.RawConn
+	// silent is the result of peek.
+	silent bool
 	// encrypted means that TLS, which reads ahead, lies above the socket.
 	encrypted bool
 }
@@ -50,21 +52,20 @@ func (c *conn) interrupt() {
 // abandon closes the connection. Errors are ignored, because nothing is lost with it.
 func (c *conn) abandon() { _ = c.Close() }
 
-// usable reports whether an idle connection can carry an exchange. It cannot if the service
-// closed it, or if unread bytes are pending: they would be read as the response.
-func (c *conn) usable() bool {
-	if !time.Now().Before(c.expires) || c.SetDeadline(time.Time{}) != nil {
+// prepare reports whether an idle connection can carry an exchange, and sets its deadline. It
+// cannot if the service closed it, or if unread bytes are pending: they would be read as the
+// response.
+func (c *conn) prepare(deadline time.Time) bool {
+	if !time.Now().Before(c.expires) || c.SetDeadline(deadline) != nil {
 		return false
 	}
-	if c.rawSocket == nil {
-		return true
-	}
-	quiet := false
-	err := c.rawSocket.Read(func(fd uintptr) bool {
-		quiet = nothingToRead(fd)
-		return true
-	})
-	return err == nil && quiet
+	return c.rawSocket == nil || c.rawSocket.Read(c.peek) == nil && c.silent
+}
+
+// peek sets silent to whether the socket is open without pending bytes. It does not wait.
+func (c *conn) peek(fd uintptr) bool {
+	c.silent = nothingToRead(fd)
+	return true
 }
 
 // drained reports whether no bytes follow a response that was read to its end. A TLS

@@ -10,8 +10,10 @@ import (
 
 // Options are the options of one exchange.
 type Options struct {
+	// Deadline, unless zero, is when the exchange ends, with the reading of its response.
+	Deadline time.Time
 	// HeaderTimeout bounds the wait for the response header, from the end of the request's
-	// body. 0 means that only the request's context bounds the exchange.
+	// body. 0 means that only Deadline and the request's context bound the exchange.
 	HeaderTimeout time.Duration
 	// IdleTimeout bounds each other wait: for the request's body, for the service to accept
 	// it, and for the response body.
@@ -22,14 +24,21 @@ type Options struct {
 	BodySent func()
 }
 
+// Response is the response of an exchange.
+type Response struct {
+	*http.Response
+	exchange *exchange
+}
+
 // exchange is one request with the body of its response. Only the request's body is written
 // on another goroutine; everything else runs on the caller's.
 type exchange struct {
 	pool         *Pool
 	ctx          context.Context
+	deadline     time.Time
 	conn         *conn // nil before a connection is open
-	sender       *sender
-	watchdog     *watchdog
+	sender       sender
+	watchdog     watchdog
 	stopWatching func() bool // ends the watch on ctx
 
 	body io.ReadCloser
@@ -44,30 +53,43 @@ type exchange struct {
 // end or closed. Until then a goroutine may read the request's body; closing that must end a
 // Read that waits, as it does for an io.PipeReader. The errors of RoundTrip and of the
 // response's body are Failures. Redirects are not followed.
-func (p *Pool) RoundTrip(req *http.Request, o Options) (*http.Response, error) {
-	e := &exchange{pool: p, ctx: req.Context()}
+func (p *Pool) RoundTrip(req *http.Request, o Options) (Response, error) {
+	e := &exchange{pool: p, ctx: req.Context(), deadline: o.Deadline}
 	res, err := e.roundTrip(req, o)
 	if err != nil {
 		if req.Body != nil {
 			_ = req.Body.Close() // its owner reads it to its end
 		}
-		return nil, e.failure(err)
+		return Response{}, e.failure(err)
 	}
 	e.body, res.Body = res.Body, e
-	return res, nil
+	return Response{Response: res, exchange: e}, nil
+}
+
+// LimitBody lets reads of the body fail after d, or at the deadline of the exchange if that is
+// sooner.
+func (r Response) LimitBody(d time.Duration) {
+	e, at := r.exchange, time.Now().Add(d)
+	if !e.deadline.IsZero() && e.deadline.Before(at) {
+		return
+	}
+	_ = e.conn.SetReadDeadline(at) // a closed connection does not wait
+	if e.ctx.Err() != nil {
+		e.conn.interrupt() // the interrupt of the context may have been overwritten
+	}
 }
 
 func (e *exchange) roundTrip(req *http.Request, o Options) (*http.Response, error) {
-	c, err := e.pool.get(e.ctx, o.Fresh)
+	c, err := e.pool.get(e.ctx, o)
 	if err != nil {
 		return nil, err
 	}
 	e.conn = c
-	e.watchdog = newWatchdog(o.HeaderTimeout, o.IdleTimeout, c.interrupt)
+	e.watchdog = watchdog{headerTimeout: o.HeaderTimeout, idleTimeout: o.IdleTimeout, conn: c}
+	e.sender = sender{conn: c, watchdog: &e.watchdog, onBodyRead: o.BodySent}
 	e.stopWatching = context.AfterFunc(e.ctx, c.interrupt)
-	e.sender = &sender{conn: c, watchdog: e.watchdog, onBodyRead: o.BodySent}
 	e.sender.send(req)
-	res, err := c.readResponse(req, func() { e.started = true })
+	res, err := e.readResponse(req)
 	if err != nil {
 		e.watchdog.stop()
 		e.stopWatching()
@@ -88,6 +110,7 @@ func (e *exchange) failure(cause error) *Failure {
 		cause = errors.Join(e.ctx.Err(), cause)
 	}
 	f := &Failure{Started: e.started, CallerFailed: e.callerFailed(), cause: cause}
+	f.Expired = !e.deadline.IsZero() && !time.Now().Before(e.deadline)
 	if e.conn != nil {
 		f.Reused = e.conn.reused
 		f.Timeout, _ = e.watchdog.expiry()

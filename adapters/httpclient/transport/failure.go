@@ -11,6 +11,8 @@ import (
 type Failure struct {
 	// Timeout is the timeout of Options that was exceeded, 0 if none was.
 	Timeout time.Duration
+	// Expired means that the deadline of Options has passed.
+	Expired bool
 	// Started means that the first byte of a response was received.
 	Started bool
 	// Reused means that the connection had carried an exchange before.

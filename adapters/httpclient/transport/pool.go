@@ -100,23 +100,32 @@ func abandonAll(all []*conn) {
 	}
 }
 
-// get returns the most recently used idle connection that is usable, or a new one. If fresh
-// is set it returns a new one. It returns an error if ctx is done.
-func (p *Pool) get(ctx context.Context, fresh bool) (*conn, error) {
+// get returns the most recently used idle connection that is usable, or a new one, with the
+// deadline of the exchange. It returns an error if ctx is done or the deadline has passed.
+func (p *Pool) get(ctx context.Context, o Options) (*conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	for !fresh {
+	for !o.Fresh {
 		c := p.popIdle()
 		if c == nil {
 			break
 		}
-		if c.usable() {
+		if c.prepare(o.Deadline) {
 			return c, nil
 		}
 		c.abandon()
 	}
-	return p.dial(ctx)
+	if o.Deadline.IsZero() {
+		return p.dial(ctx)
+	}
+	ctx, cancel := context.WithDeadline(ctx, o.Deadline)
+	defer cancel()
+	c, err := p.dial(ctx)
+	if err == nil {
+		_ = c.SetDeadline(o.Deadline) // fails only on a closed connection
+	}
+	return c, err
 }
 
 func (p *Pool) popIdle() *conn {

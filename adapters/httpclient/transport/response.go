@@ -9,6 +9,9 @@ import (
 // maxHead is the largest head of a response, in bytes, with the interim responses before it.
 const maxHead = 64 << 10
 
+// maxKeptHead is the largest buffer for heads that an idle connection keeps, in bytes.
+const maxKeptHead = 4 << 10
+
 var (
 	errMalformed    = errors.New("malformed HTTP/1.1 response")
 	errHeadTooLarge = errors.New("response head is too large")
@@ -33,16 +36,17 @@ func (r headReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// readResponse reads the head of a response and skips interim responses. started is called
-// when its first byte was received. It refuses 101, because no request asks for another
-// protocol, and a length beside chunks, because other readers could end the body elsewhere.
-func (c *conn) readResponse(req *http.Request, started func()) (*http.Response, error) {
+// readResponse reads the head of a response and skips interim responses. It refuses 101,
+// because no request asks for another protocol, and a length beside chunks, because other
+// readers could end the body elsewhere.
+func (e *exchange) readResponse(req *http.Request) (*http.Response, error) {
+	c := e.conn
 	c.inHead = true
-	defer func() { c.inHead, c.head = false, nil }()
+	defer c.endHead()
 	if _, err := c.reader.Peek(1); err != nil {
 		return nil, err
 	}
-	started()
+	e.started = true
 	for {
 		begin := len(c.head) - c.reader.Buffered()
 		res, err := http.ReadResponse(c.reader, req)
@@ -55,6 +59,14 @@ func (c *conn) readResponse(req *http.Request, started func()) (*http.Response, 
 		case res.StatusCode >= http.StatusOK:
 			return res, nil
 		}
+	}
+}
+
+// endHead releases what was kept of the head. It keeps a small buffer for the next response.
+func (c *conn) endHead() {
+	c.inHead, c.head = false, c.head[:0]
+	if cap(c.head) > maxKeptHead {
+		c.head = nil
 	}
 }
 

@@ -96,7 +96,8 @@ func (s *sender) send(req *http.Request) {
 // closed.
 func (s *sender) write(req *http.Request) error {
 	out := s.conn.writer
-	out.Reset(watchedWriter{s.conn, s.watchdog})
+	out.Reset(s)
+	defer out.Reset(nil)
 	err := req.Write(out)
 	if err == nil {
 		err = out.Flush()
@@ -161,15 +162,10 @@ func (s *sender) bodyPending() bool {
 	return s.body != nil && !s.replayable && !s.body.atEOF.Load()
 }
 
-// watchedWriter reports to the watchdog how long a write blocks.
-type watchedWriter struct {
-	writer   io.Writer
-	watchdog *watchdog
-}
-
-func (w watchedWriter) Write(p []byte) (int, error) {
-	w.watchdog.begin(&w.watchdog.write)
-	n, err := w.writer.Write(p)
-	w.watchdog.end(&w.watchdog.write)
+// Write writes to the connection and reports the wait to the watchdog.
+func (s *sender) Write(p []byte) (int, error) {
+	s.watchdog.begin(&s.watchdog.write)
+	n, err := s.conn.Write(p)
+	s.watchdog.end(&s.watchdog.write)
 	return n, err
 }

@@ -15,11 +15,11 @@ const (
 
 // watchdog interrupts an exchange that makes no progress. It measures only the time in which
 // the exchange waits: for the request's body, for the service to accept it, for the header,
-// or for the response body. Its methods are safe for concurrent use.
+// or for the response body. Without a header timeout it never interrupts. Its methods are safe
+// for concurrent use.
 type watchdog struct {
 	headerTimeout, idleTimeout time.Duration
-	// interrupt makes the connection's reads and writes fail.
-	interrupt func()
+	conn                       *conn
 
 	mu    sync.Mutex
 	timer *time.Timer
@@ -37,17 +37,12 @@ type watchdog struct {
 	finished       bool
 }
 
-// newWatchdog returns a watchdog that is not started. Without a header timeout it never
-// interrupts.
-func newWatchdog(header, idle time.Duration, interrupt func()) *watchdog {
-	return &watchdog{headerTimeout: header, idleTimeout: idle, interrupt: interrupt, finished: header <= 0}
-}
-
 // start starts the watchdog. sent means that there is no request body to wait for.
 func (w *watchdog) start(sent bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.finished {
+	if w.headerTimeout <= 0 {
+		w.finished = true
 		return
 	}
 	first := w.idleTimeout
@@ -80,6 +75,9 @@ func (w *watchdog) headerArrived() {
 
 // begin starts one of the waits.
 func (w *watchdog) begin(which *time.Time) {
+	if w.headerTimeout <= 0 {
+		return
+	}
 	now := time.Now()
 	w.mu.Lock()
 	*which = now
@@ -89,6 +87,9 @@ func (w *watchdog) begin(which *time.Time) {
 // end ends one of the waits and restarts the others: progress in one direction counts for
 // both.
 func (w *watchdog) end(which *time.Time) {
+	if w.headerTimeout <= 0 {
+		return
+	}
 	now := time.Now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -131,7 +132,7 @@ func (w *watchdog) check() {
 	default:
 		w.expiredLimit, w.finished = limit, true
 		w.bodyStalled = w.write.IsZero() && !w.body.IsZero()
-		w.interrupt()
+		w.conn.interrupt()
 	}
 }
 

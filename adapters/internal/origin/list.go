@@ -12,13 +12,18 @@ import (
 // List is a set of allowed origins. It is immutable and safe for concurrent use.
 type List struct {
 	any   bool
+	local bool // every loopback origin is allowed
 	known map[string]struct{}
 }
 
-// New returns the list for the entries of a setting. In production it omits loopback
-// origins, which Ignored reports. Entries that Check refuses have no effect.
+// New returns the list for the entries of a setting. In development it also contains
+// every loopback origin on any port. In production it omits loopback origins, which
+// Ignored reports. Entries that Check refuses have no effect.
 func New(entries []string, environment domain.Environment) List {
-	l := List{any: slices.Contains(entries, Any), known: make(map[string]struct{}, len(entries))}
+	l := List{
+		any: slices.Contains(entries, Any), local: environment == domain.Development,
+		known: make(map[string]struct{}, len(entries)),
+	}
 	for _, entry := range entries {
 		canonical, err := Canonical(entry)
 		if err == nil && (environment != domain.Production || !IsLoopback(canonical)) {
@@ -45,13 +50,7 @@ func (l List) Allows(header string) bool {
 		return false
 	}
 	_, known := l.known[canonical]
-	return known
-}
-
-// AllowsLocal is Allows, but also allows every loopback origin on any port.
-func (l List) AllowsLocal(header string) bool {
-	canonical, err := Canonical(header)
-	return l.Allows(header) || err == nil && IsLoopback(canonical)
+	return known || l.local && IsLoopback(canonical)
 }
 
 // Check returns the errors of invalid entries, each error once and without the

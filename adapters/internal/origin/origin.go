@@ -108,14 +108,14 @@ func defaultPort(scheme string) string {
 	}
 }
 
-// IsLoopback reports whether a canonical origin is on the browser's own machine: the
-// host localhost, an address of 127.0.0.0/8 or [::1].
+// IsLoopback reports whether a canonical origin is a page of the browser's own machine:
+// http or https, and a host that is exactly localhost, an address of 127.0.0.0/8 or [::1].
 func IsLoopback(canonical string) bool {
 	u, err := url.Parse(canonical)
-	if err != nil {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" {
 		return false
 	}
 	host := u.Hostname()
 	address, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && address.IsLoopback()
+	return host == "localhost" || err == nil && address.IsLoopback() && !address.Is4In6()
 }

@@ -59,23 +59,41 @@ func TestListComparesCanonicalForms(t *testing.T) {
 	require.True(t, origin.New([]string{"*"}, domain.Staging).Allows("null"))
 }
 
-func TestLoopbackOrigins(t *testing.T) {
+// TestDevelopmentAllowsLoopbackOrigins checks that only pages of the browser's own machine
+// are allowed, and only in development.
+func TestDevelopmentAllowsLoopbackOrigins(t *testing.T) {
 	local := []string{
 		"http://localhost:1", "https://localhost", "http://127.0.0.1:3000", "http://127.9.9.9", "http://[::1]:8080", "http://LOCALHOST:5173",
+		"HTTP://localhost:5173",
 	}
 	foreign := []string{
-		"http://localhost.evil.example", "http://evil-localhost", "http://app.localhost", "http://128.0.0.1", "http://[::2]",
-		"http://127.0.0.1.evil.example", "null", "http://localhost@evil.example", "http://localhost:5173/",
+		"", "*", "null", "localhost:5173", "//localhost:5173",
+		// hosts that begin or end like a loopback host
+		"http://localhost.evil.example", "http://evil-localhost", "http://app.localhost", "http://localhost.", "http://localhost.:5173",
+		"http://127.0.0.1.evil.example", "http://127.0.0.1.", "http://evil.example:127", "http://xn--localhost-.example",
+		// addresses that some parsers read as loopback
+		"http://2130706433", "http://0x7f000001", "http://0x7f.1", "http://127.1", "http://0177.0.0.1", "http://127.0.0.01", "http://0.0.0.0",
+		"http://128.0.0.1", "http://[::2]", "http://[::]", "http://[::ffff:127.0.0.1]", "http://[::1%25x]", "http://[::1%25lo]:80", "http://::1",
+		"http://[localhost]", "http://[127.0.0.1]",
+		// credentials, paths and more than one origin
+		"http://localhost@evil.example", "http://localhost:80@evil.example", "http://user@localhost", "http://@localhost", "http://localhost:5173/",
+		"http://localhost#@evil.example", "http://localhost?evil.example", "http://localhost\\@evil.example", "http://localhost%2eevil.example",
+		"http://localhost http://evil.example", "http://localhost,http://evil.example", "http://localhost\t", "http://localhost:0", "http://localhost:",
+		"http://localhost:65536",
+		// schemes without web pages
+		"ws://localhost", "file://localhost", "ftp://localhost", "javascript://localhost", "data://localhost", "chrome-extension://localhost",
+		"capacitor://localhost",
 	}
-	list := origin.New([]string{"https://app.example.org"}, domain.Development)
-	for _, header := range local {
-		require.True(t, list.AllowsLocal(header), header)
-		require.False(t, list.Allows(header), header)
+	for _, environment := range []domain.Environment{domain.Development, domain.Testing, domain.Staging, domain.Production} {
+		list := origin.New([]string{"https://app.example.org"}, environment)
+		require.True(t, list.Allows("https://app.example.org"))
+		for _, header := range local {
+			require.Equal(t, environment == domain.Development, list.Allows(header), "%s: %q", environment, header)
+		}
+		for _, header := range foreign {
+			require.False(t, list.Allows(header), "%s: %q", environment, header)
+		}
 	}
-	for _, header := range foreign {
-		require.False(t, list.AllowsLocal(header), header)
-	}
-	require.True(t, list.AllowsLocal("https://app.example.org"))
 }
 
 func TestProductionLeavesOutLoopbackOrigins(t *testing.T) {
