@@ -87,9 +87,9 @@ func TestStalledUploadsTimeOut(t *testing.T) {
 		requireError(t, upload(t, w, requests.GoodForm()), 503, domain.CircuitBreakerOpen)
 
 		unread, release := newFileService(t), make(chan struct{})
+		t.Cleanup(func() { close(release) }) // before the service is closed
 		unread.early = func(http.ResponseWriter, *http.Request) { <-release }
 		late(upload(t, unread.environment(t, change), largeForm()), map[string]any{"external_service": "file_service"})
-		close(release)
 	}
 }
 

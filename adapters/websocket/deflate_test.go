@@ -41,7 +41,7 @@ func TestCompressedMessages(t *testing.T) {
 	c.expect(t, `{"type":"pong"}`)
 	long := []byte(strings.Repeat("æ", 50_000))
 	n.manager.Send(domain.Message{User: "u1", Payload: long, Received: time.Now()})
-	text, err = c.Next()
+	text, err := c.Next()
 	require.NoError(t, err)
 	require.Equal(t, long, text)
 	require.NoError(t, c.WriteMessage(gorilla.BinaryMessage, long), "few bytes on the wire, many inflated")
