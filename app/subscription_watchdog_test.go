@@ -50,7 +50,7 @@ func (n *nodeStub) Shed(ctx context.Context, reason error, over time.Duration) {
 func runWatchdog(t *testing.T) *nodeStub {
 	t.Helper()
 	n := &nodeStub{}
-	background.Run(t, app.NewSubscriptionWatchdog(n, n, time.Minute).Run)
+	background.Run(t, app.NewSubscriptionWatchdog(n, []ports.ConnectionShedder{n}, time.Minute).Run)
 	return n
 }
 
@@ -105,7 +105,7 @@ func TestWatchdogWithAMinimalGracePeriodOrNoSubscription(t *testing.T) {
 		}{{nil, 0}, {n, 1}} {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
-			require.NoError(t, app.NewSubscriptionWatchdog(c.subscription, n, time.Nanosecond).Run(ctx))
+			require.NoError(t, app.NewSubscriptionWatchdog(c.subscription, []ports.ConnectionShedder{n}, time.Nanosecond).Run(ctx))
 			require.Equal(t, c.sheds, n.sheds.Load())
 		}
 	})

@@ -42,6 +42,7 @@ func benchmarkChain(b *testing.B, target string, log *slog.Logger) {
 	w.platform.AddBatch("b1", domain.BatchReport{Owner: "u1", Overall: "ready"})
 	p := w.parts(w.platform)
 	p.Log, p.Observer = log, recorded.NoFacts{}
+	p.Authentication = authentication(p, tokenValidator{})
 	server, err := httpserver.NewGateway(p)
 	if err != nil {
 		b.Fatal(err)

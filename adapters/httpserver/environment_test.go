@@ -110,7 +110,7 @@ func unserved() *environment {
 func (w *environment) parts(client ports.BatchStatusClient) httpserver.GatewayParts {
 	batches := app.NewBatches(client, slog.New(slog.DiscardHandler))
 	return httpserver.GatewayParts{
-		Config: gatewayConfig(), Environment: domain.Testing, Tokens: tokenValidator{}, Limiter: memory.NewRateLimiter(),
+		Config: gatewayConfig(), Environment: domain.Testing, Limiter: memory.NewRateLimiter(),
 		Batches: batches, Pipelines: w.pipelines(batches, w.platform),
 		Registrations: app.NewRegistrations(w.platform, w.registered, w.logger()),
 		StreamIdle:    time.Minute,
@@ -138,6 +138,9 @@ func newEnvironment(t testing.TB, changes ...change) *environment {
 	for _, adjust := range changes {
 		adjust(w, &p)
 	}
+	if p.Authentication == nil {
+		p.Authentication = authentication(p, tokenValidator{})
+	}
 	server, err := httpserver.NewGateway(p)
 	require.NoError(t, err)
 	w.serve(t, server)
@@ -153,6 +156,11 @@ func (w *environment) serve(t testing.TB, server *httpserver.Server) {
 	t.Helper()
 	w.Server, w.base = server, "http://"+server.Addr()
 	serve(t, server)
+}
+
+// authentication returns the use-case of a gateway with the tokens.
+func authentication(p httpserver.GatewayParts, tokens ports.TokenValidator) *app.Authentication {
+	return app.NewAuthentication(tokens, p.Limiter, p.Observer, p.Config.Limits.RefusedTokens())
 }
 
 // serve runs the server until the test ends.

@@ -9,7 +9,6 @@ import (
 	"github.com/huleedu/edge/adapters/httpserver/clientip"
 	"github.com/huleedu/edge/adapters/httpserver/proxy"
 	"github.com/huleedu/edge/adapters/httpserver/upload"
-	"github.com/huleedu/edge/app"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -26,11 +25,10 @@ func NewGateway(parts GatewayParts) (*Server, error) {
 		return nil, err
 	}
 	tracer := parts.Tracing.Tracer(scope)
-	limits := newLimits(parts.Limiter, c.Limits)
 	router, err := newRouter(&middleware{
 		responder: &responder{service: domain.GatewayService, log: parts.Log, observer: parts.Observer},
-		tracer:    tracer, origins: newOriginPolicy(c.cors(), parts.Environment), network: trusted.Network, limits: limits,
-		authentication: app.NewAuthentication(parts.Tokens, parts.Limiter, parts.Observer, limits.rules[domain.LimitRefused]),
+		tracer:    tracer, origins: newOriginPolicy(c.cors(), parts.Environment), network: trusted.Network,
+		limits: newLimits(parts.Limiter, c.Limits), authentication: parts.Authentication,
 	})
 	if err != nil {
 		return nil, err

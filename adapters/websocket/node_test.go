@@ -184,10 +184,7 @@ func (f *recorder) Observe(fact domain.Fact) {
 
 // closes returns the number of connections that ended with a status.
 func (n *node) closes(status int) int {
-	return n.facts.Count(func(fact domain.Fact) bool {
-		end, is := fact.(domain.CloseCodeObserved)
-		return is && end.Code == status
-	})
+	return n.facts.Count(equals(domain.CloseCodeObserved{Transport: domain.TransportWebSocket, Code: status}))
 }
 
 func is[T domain.Fact](fact domain.Fact) bool { _, ok := fact.(T); return ok }
@@ -237,9 +234,10 @@ func newNode(t testing.TB, c websocket.Config, adjust ...func(*node)) *node {
 	log := slog.New(slog.NewTextHandler(n.log, nil))
 	n.readiness.Enter(app.Serving)
 	n.manager = websocket.NewManager(c, delivery.Parts{
-		Quota: n.deps, Listener: n.deps, History: n.past, Observer: n.facts, Log: log,
+		Admission: c.NewAdmission(), Quota: n.deps, Listener: n.deps, History: n.past, Observer: n.facts, Log: log,
 	}, n.tracer)
-	h := websocket.NewHandler(n.manager, n.tokens, memory.NewRateLimiter(), n.readiness, "")
+	authentication := app.NewAuthentication(n.tokens, memory.NewRateLimiter(), n.facts, c.RefusedTokens())
+	h := websocket.NewHandler(n.manager, n.tokens, authentication, n.readiness, "")
 	h.SetWaits(20*time.Millisecond, 30*time.Millisecond, 5*time.Millisecond, 100)
 	n.handler = h
 	if n.unserved {
