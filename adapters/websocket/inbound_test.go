@@ -21,7 +21,7 @@ func expiring(d time.Duration) func(*node) {
 
 func (c *client) sendText(t testing.TB, text string) {
 	t.Helper()
-	c.sendText(t, text)
+	require.NoError(t, c.WriteMessage(gorilla.TextMessage, []byte(text)))
 }
 
 func TestRefreshExtendsTheSession(t *testing.T) {
