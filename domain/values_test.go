@@ -84,8 +84,8 @@ func TestDocumentsAreEmbeddedAsTheyAre(t *testing.T) {
 
 func TestContextContainsTheRequestIDs(t *testing.T) {
 	require.Zero(t, domain.RequestContextOf(context.Background()))
-	rc := domain.RequestContext{CorrelationID: "c", RequestID: "r"}
-	require.Equal(t, rc, domain.RequestContextOf(domain.WithRequestContext(context.Background(), rc)))
+	ids := domain.RequestContext{CorrelationID: "c", RequestID: "r"}
+	require.Equal(t, ids, domain.RequestContextOf(domain.WithRequestContext(context.Background(), ids)))
 }
 
 func TestEnvironmentsAreAClosedList(t *testing.T) {

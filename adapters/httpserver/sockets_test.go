@@ -145,7 +145,7 @@ func TestSocketHealth(t *testing.T) {
 	assert.Equal(t, `{"service":"redis","status":"healthy","url":"redis://***:***@host:6379"}`, r.body)
 	r = call(t, http.MethodGet, w.base+"/healthz/websocket", "")
 	require.Equal(t, 200, r.StatusCode)
-	assert.Equal(t, `{"service":"websocket_manager","status":"healthy","total_connections":3,"max_connections_per_user":5}`, r.body)
+	assert.Equal(t, `{"service":"websocket_manager","status":"healthy","total_connections":6,"max_connections_per_user":5}`, r.body)
 }
 
 // countedProbe counts its calls.
@@ -230,7 +230,7 @@ func TestSocketRoutes(t *testing.T) {
 			got = append(got, r.Path)
 		}
 	}
-	assert.ElementsMatch(t, []string{"/ws", "/ws/", "/healthz", "/healthz/redis", "/healthz/websocket", "/readyz", "/metrics"}, got)
+	assert.ElementsMatch(t, []string{"/ws", "/ws/", "/events", "/healthz", "/healthz/redis", "/healthz/websocket", "/readyz", "/metrics"}, got)
 }
 
 func TestUpgradeHasTheClientsNetwork(t *testing.T) {

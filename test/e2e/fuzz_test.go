@@ -30,7 +30,7 @@ const fuzzCount = "EDGE_GARBAGE"
 // descriptor, lease or channel more than before.
 func TestInvalidInputLeaksNothing(t *testing.T) {
 	t.Parallel()
-	count := harness.Count(20_000, 5_000)
+	count := harness.Count(20_000, 2_500)
 	if text := os.Getenv(fuzzCount); text != "" {
 		var err error
 		count, err = strconv.Atoi(text)
