@@ -31,10 +31,9 @@ func (m *middleware) finishRequest(c *gin.Context, x *requestState) {
 	endSpan(x, status)
 	method := x.endpoint.label(c.Request.Method)
 	m.observer.Observe(domain.RequestServed{Method: method, Endpoint: x.endpoint.template, Status: status, Duration: took})
-	level := x.level()
-	if ctx := c.Request.Context(); m.log.Enabled(ctx, level) {
-		m.log.LogAttrs(ctx, level, "request", m.attributes(c, method, status, took)...)
-	}
+	m.log.LogAttrs(c.Request.Context(), x.level(), "request", slog.Any("", requestLine{
+		requestState: x, request: c.Request, client: m.proxies.Address, method: method, status: status, bytes: max(c.Writer.Size(), 0), took: took,
+	}))
 }
 
 // level returns the log level: debug for probes and scrapes, also when they report that this
@@ -55,17 +54,29 @@ func (x *requestState) level() slog.Level {
 	}
 }
 
-// attributes returns the fields of the log line. The query is omitted, because it
-// may contain a token.
-func (m *middleware) attributes(c *gin.Context, method string, status int, took time.Duration) []slog.Attr {
-	x := requestStateOf(c)
+// requestLine is the log line of a request. It is formatted only if the line is written: most
+// lines of a busy service are dropped by sampling.
+type requestLine struct {
+	*requestState
+
+	request *http.Request
+	// client returns the address of the client.
+	client func(*http.Request) string
+	method string
+	status int
+	bytes  int
+	took   time.Duration
+}
+
+// LogValue returns the fields of the line. The query is omitted, because it may contain a token.
+func (x requestLine) LogValue() slog.Value {
 	out := []slog.Attr{
-		slog.String("method", method),
+		slog.String("method", x.method),
 		slog.String("endpoint", x.endpoint.template),
-		slog.String("path", decode.Clip(c.Request.URL.EscapedPath(), maxPathText)),
-		slog.Int("status", status),
-		slog.Float64("took_seconds", took.Seconds()),
-		slog.Int("bytes", max(c.Writer.Size(), 0)),
+		slog.String("path", decode.Clip(x.request.URL.EscapedPath(), maxPathText)),
+		slog.Int("status", x.status),
+		slog.Float64("took_seconds", x.took.Seconds()),
+		slog.Int("bytes", x.bytes),
 	}
 	if x.caller.User != "" {
 		out = append(out, slog.String("user_id", string(x.caller.User)))
@@ -75,7 +86,7 @@ func (m *middleware) attributes(c *gin.Context, method string, status int, took 
 	}
 	if failure := cmp.Or(x.failure, domain.As(x.handshake.Refusal)); failure != nil {
 		out = append(out, slog.String("error_code", string(failure.Code)), slog.String("error", failure.Error()))
-		out = append(out, refusalAttributes(c, failure, m.proxies.Address(c.Request))...)
+		out = append(out, refusalAttributes(x.request, failure, x.client)...)
 	}
 	if x.handshake.Refusal != nil {
 		out = append(out, slog.Int("close_code", x.handshake.CloseCode))
@@ -83,5 +94,5 @@ func (m *middleware) attributes(c *gin.Context, method string, status int, took 
 	if x.stack != nil {
 		out = append(out, slog.String("stack", string(x.stack)))
 	}
-	return out
+	return slog.GroupValue(out...)
 }

@@ -4,8 +4,6 @@ import (
 	"log/slog"
 	"net/http"
 
-	"github.com/gin-gonic/gin"
-
 	"github.com/huleedu/edge/adapters/httpserver/decode"
 	"github.com/huleedu/edge/domain"
 )
@@ -15,7 +13,7 @@ const maxUserAgent = 200
 
 // refusalAttributes returns the fields that only the log line of a refused request has: why,
 // and by whom it was sent. A request that succeeded or failed by our fault has none.
-func refusalAttributes(c *gin.Context, e *domain.Error, client string) []slog.Attr {
+func refusalAttributes(r *http.Request, e *domain.Error, client func(*http.Request) string) []slog.Attr {
 	if StatusOf(e) >= http.StatusInternalServerError {
 		return nil
 	}
@@ -27,6 +25,6 @@ func refusalAttributes(c *gin.Context, e *domain.Error, client string) []slog.At
 		}
 	}
 	return append(out,
-		slog.String("client_address", client),
-		slog.String("user_agent", decode.Clip(c.Request.UserAgent(), maxUserAgent)))
+		slog.String("client_address", client(r)),
+		slog.String("user_agent", decode.Clip(r.UserAgent(), maxUserAgent)))
 }

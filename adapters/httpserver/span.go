@@ -87,7 +87,7 @@ func endSpan(x *requestState, status int) {
 	if x.span.IsRecording() {
 		x.span.SetAttributes(
 			semconv.HTTPResponseStatusCode(status),
-			attribute.String("correlation_id", x.trail.CorrelationID),
+			attribute.String("correlation_id", x.ids.CorrelationID),
 		)
 	}
 	x.span.End()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/huleedu/edge/adapters/jwt"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/recorded"
 )
 
 // TestPreviousSecretIsAcceptedDuringARotation checks tokens of both secrets, the rules for the
@@ -17,13 +18,13 @@ func TestPreviousSecretIsAcceptedDuringARotation(t *testing.T) {
 		return sign(t, "HS256", []byte(secret), `{"alg":"HS256"}`, payload)
 	}
 	c := settings()
-	v := validator(t, c, discardObserver{})
+	v := validator(t, c, recorded.NoFacts{})
 	_, err := v.Validate(t.Context(), token(old, payload()))
 	requireCause(t, err, "signature")
 	require.Empty(t, c.Warnings(domain.Production))
 
 	c.PreviousSecretKey = old
-	v = validator(t, c, discardObserver{})
+	v = validator(t, c, recorded.NoFacts{})
 	for _, secret := range []string{shared, old} {
 		caller, err := v.Validate(t.Context(), token(secret, payload()))
 		require.NoError(t, err)
@@ -37,6 +38,6 @@ func TestPreviousSecretIsAcceptedDuringARotation(t *testing.T) {
 	require.NotContains(t, c.Warnings(domain.Production)[0].Error(), old)
 
 	c.PreviousSecretKey = " "
-	_, err = jwt.New(c, discardObserver{}, discardLog())
+	_, err = jwt.New(c, recorded.NoFacts{}, discardLog())
 	require.Equal(t, "JWT_SECRET_KEY_PREVIOUS", domain.As(err).Setting)
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/test/harness"
+	"github.com/huleedu/edge/test/recorded"
+	"github.com/huleedu/edge/test/servers"
 	"github.com/huleedu/edge/test/world"
 	"github.com/huleedu/edge/wire"
 )
@@ -17,16 +19,12 @@ import (
 // subscription is confirmed, and that an outage of Redis alone does not make it leave.
 func TestNodeJoinsTheGroupWithItsSubscription(t *testing.T) {
 	t.Parallel()
-	k, err := world.StartKafka("")
-	require.NoError(t, err)
-	t.Cleanup(k.Close)
-	r, err := world.StartRedis("")
-	require.NoError(t, err)
-	t.Cleanup(r.Close)
+	k := servers.EmbeddedKafka(t)
+	r := servers.EmbeddedRedis(t)
 	s := newEnvironment(t, backing{kafka: k.Addr(), redis: r.URL()})
 	group := s.vars["KAFKA_CONSUMER_GROUP"]
 	r.Stop()
-	p, release, err := wire.WebSocket(harness.WebSocketConfig(t, s.vars, s.topic), harness.NewLog(t), wire.WebSocketOverride{})
+	p, release, err := wire.WebSocket(harness.WebSocketConfig(t, s.vars, s.topic), recorded.NewLog(t), wire.WebSocketOverride{})
 	require.NoError(t, err)
 	t.Cleanup(release)
 	node := service{harness.Run(t, p)}

@@ -103,14 +103,14 @@ gateway_build_info{version,revision} gauge
 jwt_validation_total{result} counter
 jwt_cache_hits_total{} counter`,
 		"websocket": `
-websocket_connections_total{status} counter
-websocket_active_connections{} gauge
+websocket_connections_total{status,transport} counter
+websocket_active_connections{transport} gauge
 websocket_connections_limit{} gauge
 websocket_dependency_up{dependency} gauge
 websocket_build_info{version,revision} gauge
 notifications_published_total{notification_type} counter
 websocket_connection_duration_seconds{} histogram
-websocket_closes_total{code} counter
+websocket_closes_total{code,transport} counter
 websocket_messages_sent_total{} counter
 websocket_messages_failed_total{error_type} counter
 websocket_message_size_bytes{} histogram

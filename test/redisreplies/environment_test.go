@@ -20,7 +20,8 @@ import (
 	"github.com/huleedu/edge/adapters/redis"
 	"github.com/huleedu/edge/app"
 	"github.com/huleedu/edge/domain"
-	"github.com/huleedu/edge/test/harness"
+	"github.com/huleedu/edge/test/recorded"
+	"github.com/huleedu/edge/test/servers"
 	"github.com/huleedu/edge/test/world"
 )
 
@@ -38,19 +39,15 @@ type environment struct {
 	producer *kgo.Client
 	consumer *kafka.Consumer
 	facts    memory.Facts
-	log      *harness.Log
+	log      *recorded.Log
 	sent     int64 // number of produced records
 }
 
 func newEnvironment(t *testing.T, change func(*kafka.ConsumerConfig)) *environment {
 	t.Helper()
-	r, err := world.StartRedis("")
-	require.NoError(t, err)
-	t.Cleanup(r.Close)
-	k, err := world.StartKafka("", topic)
-	require.NoError(t, err)
-	t.Cleanup(k.Close)
-	e := &environment{store: r, broker: k, log: harness.NewLog(t)}
+	r := servers.EmbeddedRedis(t)
+	k := servers.EmbeddedKafka(t, topic)
+	e := &environment{store: r, broker: k, log: recorded.NewLog(t)}
 	options, err := goredis.ParseURL(r.URL())
 	require.NoError(t, err)
 	e.redis = goredis.NewClient(options)
