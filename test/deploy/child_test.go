@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/test/harness"
+	"github.com/huleedu/edge/test/recorded"
 	"github.com/huleedu/edge/wire"
 )
 
@@ -38,7 +39,7 @@ type child struct {
 	name    string
 	port    int
 	args    []string
-	log     *harness.Log
+	log     *recorded.Log
 	process *exec.Cmd // nil while it is not running
 }
 

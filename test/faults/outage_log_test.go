@@ -17,6 +17,7 @@ import (
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/test/harness"
 	"github.com/huleedu/edge/test/pause"
+	"github.com/huleedu/edge/test/recorded"
 	"github.com/huleedu/edge/test/world"
 	"github.com/huleedu/edge/wire"
 )
@@ -25,7 +26,7 @@ import (
 type loggedService struct {
 	*wire.Process
 
-	log *harness.Log
+	log *recorded.Log
 }
 
 // changes returns the log lines about dependencies, each as "event dependency", and all other
@@ -70,7 +71,7 @@ func startBoth(t *testing.T, w *world.World, keys string) []loggedService {
 		"API_GATEWAY_HTTP_HOST": "127.0.0.1", "API_GATEWAY_HTTP_PORT": "0", "WEBSOCKET_HOST": "127.0.0.1", "WEBSOCKET_PORT": "0",
 		"API_GATEWAY_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_SPREAD": "0", "WEBSOCKET_REDIS_PROBE_INTERVAL": "0.5",
 	}
-	logs := []*harness.Log{harness.NewLog(t), harness.NewLog(t)}
+	logs := []*recorded.Log{harness.NewLog(t), harness.NewLog(t)}
 	gateway, release, err := wire.Gateway(harness.GatewayConfig(t, vars), logs[0], wire.GatewayOverride{})
 	require.NoError(t, err)
 	t.Cleanup(release)
