@@ -46,7 +46,7 @@ type child struct {
 // startChild starts the service "gateway" or "websocket" and waits until it is alive.
 func startChild(t *testing.T, name string, vars map[string]string) *child {
 	t.Helper()
-	c := &child{t: t, name: name, port: freePort(t), log: harness.NewLog(t)}
+	c := &child{t: t, name: name, port: freePort(t), log: recorded.NewLog(t)}
 	c.args = []string{
 		childArgument, name, "API_GATEWAY_HTTP_HOST=127.0.0.1", "WEBSOCKET_HOST=127.0.0.1",
 		"API_GATEWAY_HTTP_PORT=" + strconv.Itoa(c.port), "WEBSOCKET_PORT=" + strconv.Itoa(c.port),

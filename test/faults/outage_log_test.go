@@ -71,7 +71,7 @@ func startBoth(t *testing.T, w *world.World, keys string) []loggedService {
 		"API_GATEWAY_HTTP_HOST": "127.0.0.1", "API_GATEWAY_HTTP_PORT": "0", "WEBSOCKET_HOST": "127.0.0.1", "WEBSOCKET_PORT": "0",
 		"API_GATEWAY_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_SPREAD": "0", "WEBSOCKET_REDIS_PROBE_INTERVAL": "0.5",
 	}
-	logs := []*recorded.Log{harness.NewLog(t), harness.NewLog(t)}
+	logs := []*recorded.Log{recorded.NewLog(t), recorded.NewLog(t)}
 	gateway, release, err := wire.Gateway(harness.GatewayConfig(t, vars), logs[0], wire.GatewayOverride{})
 	require.NoError(t, err)
 	t.Cleanup(release)
