@@ -10,7 +10,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/huleedu/edge/test/harness"
 	"github.com/huleedu/edge/test/recorded"
 	"github.com/huleedu/edge/wire"
 )
