@@ -9,6 +9,7 @@ import (
 	"github.com/huleedu/edge/adapters/httpserver/clientip"
 	"github.com/huleedu/edge/adapters/httpserver/proxy"
 	"github.com/huleedu/edge/adapters/httpserver/upload"
+	"github.com/huleedu/edge/api"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -69,6 +70,6 @@ func newGateway(parts GatewayParts, router *router, headers proxy.HeaderRules, t
 		Headers: headers, Services: parts.Services, Idle: parts.StreamIdle, Timeout: parts.Config.Uploads.Timeout,
 		Draining: router.draining, AnnounceClose: router.announceClose,
 	})
-	g.description = sync.OnceValues(openAPIDocument)
+	g.description = sync.OnceValues(func() ([]byte, error) { return documentJSON(api.OpenAPI()) })
 	return g, nil
 }

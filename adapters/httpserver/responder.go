@@ -18,8 +18,11 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// contentJSON is the media type of all answers but the pages of the API's description.
-const contentJSON = "application/json"
+// The media types of answers. All are JSON but the pages of the descriptions and their files.
+const (
+	contentJSON = "application/json"
+	contentHTML = "text/html; charset=utf-8"
+)
 
 // responder writes the answers of one service, successes and errors.
 type responder struct {

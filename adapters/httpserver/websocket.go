@@ -48,4 +48,6 @@ type sockets struct {
 	// redis is the cached form of WebSocketParts.Redis.
 	redis     *cachedProbe
 	startedAt time.Time
+	// docs converts the description when it is first requested.
+	docs func() (messageDocs, error)
 }

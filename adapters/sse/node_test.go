@@ -1,7 +1,6 @@
 package sse_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -10,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -50,6 +50,8 @@ type node struct {
 	config    sse.Config
 	admission *delivery.Admission
 	quota     ports.ConnectionQuota
+	// drainsFirst makes the node drain before its first request.
+	drainsFirst bool
 }
 
 // newNode starts a node on a real socket.
@@ -72,7 +74,12 @@ func newNode(t testing.TB, adjust ...func(*node)) *node {
 		Admission: n.admission, Quota: n.quota, Listener: n.bus, History: n.bus, Observer: n.facts, Log: log,
 	}, noop.NewTracerProvider())
 	authentication := app.NewAuthentication(n.tokens, memory.NewRateLimiter(), n.facts, domain.Limit{})
-	n.server = httptest.NewServer(answered(sse.NewHandler(n.manager, authentication, n.readiness, domain.Testing)))
+	handler := sse.NewHandler(n.manager, authentication, n.readiness, domain.Testing)
+	handler.SetWaits(20*time.Millisecond, 30*time.Millisecond)
+	n.server = httptest.NewServer(answered(handler))
+	if n.drainsFirst {
+		n.readiness.Enter(app.Draining)
+	}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
@@ -113,10 +120,10 @@ func (n *node) request(query string, h http.Header) (*client, error) {
 		return nil, err
 	}
 	maps.Copy(r.Header, h)
-	var response *http.Response
-	if err = r.Write(conn); err == nil {
-		response, err = http.ReadResponse(bufio.NewReader(conn), r)
+	if body := h.Get("X-Body"); body != "" {
+		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
 	}
+	response, err := eventstream.Request(conn, r, 10*time.Second)
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}

@@ -5,6 +5,8 @@ package eventstream
 import (
 	"bufio"
 	"io"
+	"net"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -98,4 +100,20 @@ func (r *Reader) line() (string, error) {
 			b.WriteByte(c)
 		}
 	}
+}
+
+// Request sends the request on the connection and returns the response, whose body is the
+// stream. It starts no goroutine: the stream is read when its body is.
+func Request(conn net.Conn, r *http.Request, within time.Duration) (*http.Response, error) {
+	if err := conn.SetDeadline(time.Now().Add(within)); err != nil {
+		return nil, err
+	}
+	if err := r.Write(conn); err != nil {
+		return nil, err
+	}
+	response, err := http.ReadResponse(bufio.NewReader(conn), r)
+	if err != nil {
+		return nil, err
+	}
+	return response, conn.SetDeadline(time.Time{})
 }
