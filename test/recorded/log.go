@@ -1,4 +1,5 @@
-package harness
+// Package recorded keeps what a service under test writes and observes.
+package recorded
 
 import (
 	"bytes"
@@ -7,7 +8,7 @@ import (
 	"testing"
 )
 
-// Log collects the output of a service.
+// Log is a writer that keeps everything. The zero value is ready. It is safe for concurrent use.
 type Log struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -41,11 +42,10 @@ func (l *Log) String() string {
 }
 
 // From returns the text from an offset in bytes.
-func (l *Log) From(offset int) string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return string(l.text.Bytes()[offset:])
-}
+func (l *Log) From(offset int) string { return l.String()[offset:] }
 
 // Lines returns the lines of the log so far.
 func (l *Log) Lines() []string { return strings.Split(strings.TrimSpace(l.String()), "\n") }
+
+// Count returns how often the log contains the text.
+func (l *Log) Count(text string) int { return strings.Count(l.String(), text) }

@@ -1,15 +1,47 @@
 package kafka_test
 
 import (
-	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/adapters/kafka"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/background"
 )
+
+// TestConsumerHealthReportsChanges checks that the consumer is degraded at start, that each
+// change is reported once, and that an error expires.
+func TestConsumerHealthReportsChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reported := &facts{}
+		h := kafka.NewConsumerHealth(reported)
+		require.Equal(t, []bool{true}, reported.degraded())
+		h.SetUnassigned(errUnavailable)
+		h.Refresh()
+		require.Equal(t, []bool{true}, reported.degraded(), "no change")
+		h.SetAssigned()
+		h.Refresh()
+		require.Equal(t, []bool{true, false}, reported.degraded())
+
+		h.SetLag(0, time.Hour)
+		h.Refresh()
+		require.Equal(t, []bool{true, false}, reported.degraded(), "lag is not degraded")
+		h.SetError(1, errUnavailable)
+		h.Refresh()
+		time.Sleep(kafka.StatusTTL)
+		h.Refresh()
+		require.Equal(t, []bool{true, false, true}, reported.degraded())
+		time.Sleep(time.Millisecond)
+		h.Refresh()
+		require.Equal(t, []bool{true, false, true, false}, reported.degraded(), "the error has expired")
+
+		h.SetUnassigned(nil)
+		require.Equal(t, []bool{true, false, true, false, true}, reported.degraded(), "between two assignments")
+	})
+}
 
 // awaitHealth waits until the publisher reports the condition with the note.
 func awaitHealth(t *testing.T, p *kafka.Publisher, want domain.Condition, note string) {
@@ -28,13 +60,7 @@ func TestPublisherHealthFollowsTheBrokers(t *testing.T) {
 	k := embedded(t, "commands")
 	k.Disconnect()
 	p := publisher(t, k.Addr(), time.Second, &facts{})
-	ctx, stop := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- p.Run(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		require.NoError(t, <-done)
-	})
+	background.Run(t, p.Run)
 	awaitHealth(t, p, domain.Degraded, unavailable)
 	require.Error(t, p.Health(t.Context()).Err)
 	k.Resume()

@@ -9,10 +9,10 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// TestLogOutageOverflowsNoQueue: while the log cannot be read, a client that reads
+// TestUnreadableLogOverflowsNoQueue checks that, while the log cannot be read, a client that reads
 // its messages is not disconnected, and it gets the kept notifications when the log
 // is readable again.
-func TestLogOutageOverflowsNoQueue(t *testing.T) {
+func TestUnreadableLogOverflowsNoQueue(t *testing.T) {
 	config := Config{QueueMessages: 4, QueueBytes: 1 << 20}
 	w := &replayModel{box: &sendQueue{}, config: config}
 	w.box.attach()
