@@ -2,21 +2,16 @@ package httpserver
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
-	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
-	"os"
 	"strconv"
-	"strings"
 	"time"
 
+	"github.com/huleedu/edge/adapters/httpserver/certificate"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -48,7 +43,7 @@ func Alive(ctx context.Context, service domain.Service, host string, port int, c
 	transport := &http.Transport{DisableKeepAlives: true}
 	if certFile != "" {
 		req.URL.Scheme = "https"
-		if transport.TLSClientConfig, err = trustOnly(certFile); err != nil {
+		if transport.TLSClientConfig, err = certificate.TrustOnly(certFile); err != nil {
 			return domain.Unreachable(string(service), err).WithOp("httpserver.Alive")
 		}
 	}
@@ -65,37 +60,6 @@ func Alive(ctx context.Context, service domain.Service, host string, port int, c
 		return domain.External(string(service), res.StatusCode).WithCause(err).WithOp("httpserver.Alive")
 	}
 	return nil
-}
-
-// errNoCertificate is returned for a file without a certificate in PEM.
-var errNoCertificate = errors.New("the file contains no certificate in PEM")
-
-// trustOnly returns the configuration of a client that accepts only the first certificate of a
-// file, whatever the address of the server. The certificate may have expired, because a
-// service with such a certificate is alive.
-func trustOnly(certFile string) (*tls.Config, error) {
-	text, err := os.ReadFile(certFile)
-	if err != nil {
-		return nil, err
-	}
-	block, _ := pem.Decode(text)
-	if block == nil {
-		return nil, errNoCertificate
-	}
-	leaf, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		return nil, err
-	}
-	trusted := x509.NewCertPool()
-	trusted.AddCert(leaf)
-	c := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: trusted, Time: func() time.Time { return leaf.NotAfter }}
-	switch {
-	case len(leaf.DNSNames) > 0:
-		c.ServerName = strings.Replace(leaf.DNSNames[0], "*", "any", 1)
-	case len(leaf.IPAddresses) > 0:
-		c.ServerName = leaf.IPAddresses[0].String()
-	}
-	return c, nil
 }
 
 // probeHost returns the address under which the host is reachable on this machine.

@@ -3,6 +3,7 @@ package httpserver
 import (
 	"time"
 
+	"github.com/huleedu/edge/adapters/httpserver/certificate"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -64,7 +65,7 @@ func (c GatewayConfig) Problems(environment domain.Environment) []error {
 	const prefix = "API_GATEWAY_"
 	out := portProblems(prefix+"HTTP_PORT", c.Port)
 	out = append(out, adminProblems(prefix+"ADMIN_ADDR", c.AdminAddr, c.Host, c.Port)...)
-	out = append(out, c.certificate().problems(prefix)...)
+	out = append(out, c.certificate().Problems(prefix)...)
 	out = append(out, c.cors().problems(environment)...)
 	out = append(out, proxyProblems(prefix+"TRUSTED_PROXIES", c.TrustedProxies, environment)...)
 	if _, ok := docsServed(c.Docs, environment); !ok {
@@ -88,6 +89,6 @@ func (c GatewayConfig) cors() corsSettings {
 	return corsSettings{"API_GATEWAY_CORS_ORIGINS", c.Origins, c.Credentials, c.Methods, c.Headers}
 }
 
-func (c GatewayConfig) certificate() certificateFiles {
-	return certificateFiles{c.TLSCertFile, c.TLSKeyFile}
+func (c GatewayConfig) certificate() certificate.Files {
+	return certificate.Files{Cert: c.TLSCertFile, Key: c.TLSKeyFile}
 }

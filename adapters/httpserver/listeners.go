@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/huleedu/edge/adapters/httpserver/certificate"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -31,7 +32,7 @@ type listenAddr struct {
 	host        string
 	port        int
 	admin       string
-	certificate certificateFiles
+	certificate certificate.Files
 }
 
 // adminRoutes returns the routes of the admin listener. Without a metrics handler
@@ -55,12 +56,12 @@ func (s *router) listenAll(t routeTables, at listenAddr, b connLimits) (*Server,
 		return nil, err
 	}
 	secure := func(l net.Listener) net.Listener { return l }
-	if at.certificate.enabled() {
-		loaded, err := loadCertificate(at.certificate, s.log)
+	if at.certificate.Enabled() {
+		loaded, err := certificate.Load(at.certificate, s.log)
 		if err != nil {
 			return nil, domain.NotStarted("certificate", err).WithOp("httpserver.listen")
 		}
-		secure = loaded.secure
+		secure = loaded.Secure
 	}
 	server, err := listen(s, net.JoinHostPort(at.host, strconv.Itoa(at.port)), b)
 	if err != nil {

@@ -98,3 +98,10 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	return domain.Unknown(err).WithOp("httpserver.Shutdown")
 }
+
+// onlyHTTP1 returns the protocols of a server, without HTTP/2.
+func onlyHTTP1() *http.Protocols {
+	p := &http.Protocols{}
+	p.SetHTTP1(true)
+	return p
+}

@@ -1,6 +1,9 @@
 package httpserver
 
-import "github.com/huleedu/edge/domain"
+import (
+	"github.com/huleedu/edge/adapters/httpserver/certificate"
+	"github.com/huleedu/edge/domain"
+)
 
 // WebSocketConfig is where the notification service listens.
 type WebSocketConfig struct {
@@ -44,7 +47,7 @@ type WebSocketConfig struct {
 // Problems reports every value that cannot be used in the environment.
 func (c WebSocketConfig) Problems(environment domain.Environment) []error {
 	out := append(portProblems("WEBSOCKET_PORT", c.Port), adminProblems("WEBSOCKET_ADMIN_ADDR", c.AdminAddr, c.Host, c.Port)...)
-	out = append(out, c.certificate().problems("WEBSOCKET_")...)
+	out = append(out, c.certificate().Problems("WEBSOCKET_")...)
 	out = append(out, c.cors().problems(environment)...)
 	if _, ok := docsServed(c.Docs, environment); !ok {
 		out = append(out, domain.Misconfigured("WEBSOCKET_DOCS", "must be true, false or empty"))
@@ -61,6 +64,6 @@ func (c WebSocketConfig) cors() corsSettings {
 	return corsSettings{"CORS_ORIGINS", c.Origins, c.Credentials, c.Methods, c.Headers}
 }
 
-func (c WebSocketConfig) certificate() certificateFiles {
-	return certificateFiles{c.TLSCertFile, c.TLSKeyFile}
+func (c WebSocketConfig) certificate() certificate.Files {
+	return certificate.Files{Cert: c.TLSCertFile, Key: c.TLSKeyFile}
 }

@@ -1,10 +1,10 @@
-package httpserver
+// Package certificate serves the TLS certificate of a service from files that may change.
+package certificate
 
 import (
 	"crypto/tls"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -13,30 +13,30 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// certificateCheck is the minimum time between two checks of the files of a certificate.
-const certificateCheck = time.Second
+// checkInterval is the minimum time between two checks of the files of a certificate.
+const checkInterval = time.Second
 
-// certificateFiles are the paths of a certificate chain and its key, in PEM. Both are empty
+// Files are the paths of a certificate chain and its key, in PEM. Both are empty
 // if the service does not use TLS.
-type certificateFiles struct{ cert, key string }
+type Files struct{ Cert, Key string }
 
-// enabled reports whether the service uses TLS.
-func (f certificateFiles) enabled() bool { return f.cert != "" || f.key != "" }
+// Enabled reports whether the service uses TLS.
+func (f Files) Enabled() bool { return f.Cert != "" || f.Key != "" }
 
-// problems reports files that are missing, cannot be read or do not belong together. prefix
+// Problems reports files that are missing, cannot be read or do not belong together. prefix
 // is that of the settings.
-func (f certificateFiles) problems(prefix string) []error {
+func (f Files) Problems(prefix string) []error {
 	certName, keyName := prefix+"TLS_CERT_FILE", prefix+"TLS_KEY_FILE"
 	switch {
-	case !f.enabled():
+	case !f.Enabled():
 		return nil
-	case f.cert == "":
+	case f.Cert == "":
 		return []error{domain.Misconfigured(certName, "must be set together with "+keyName)}
-	case f.key == "":
+	case f.Key == "":
 		return []error{domain.Misconfigured(keyName, "must be set together with "+certName)}
 	}
 	var out []error
-	for name, path := range map[string]string{certName: f.cert, keyName: f.key} {
+	for name, path := range map[string]string{certName: f.Cert, keyName: f.Key} {
 		if _, err := os.ReadFile(path); err != nil {
 			out = append(out, domain.Misconfigured(name, "cannot be read").WithCause(err))
 		}
@@ -44,7 +44,7 @@ func (f certificateFiles) problems(prefix string) []error {
 	if len(out) > 0 {
 		return out
 	}
-	if _, err := tls.LoadX509KeyPair(f.cert, f.key); err != nil { // its errors do not quote the files
+	if _, err := tls.LoadX509KeyPair(f.Cert, f.Key); err != nil { // its errors do not quote the files
 		return []error{domain.Misconfigured(certName, "and "+keyName+" are not a certificate and its key in PEM").WithCause(err)}
 	}
 	return nil
@@ -56,12 +56,12 @@ type fileState struct {
 	size     int64
 }
 
-// certificate serves the certificate of two files, and loads it again after a file has
-// changed. It checks the files during handshakes, at most once in certificateCheck, and not by
+// Certificate serves the certificate of two files, and loads it again after a file has
+// changed. It checks the files during handshakes, at most once in checkInterval, and not by
 // file events, which miss the symbolic links that Kubernetes replaces. While the new files
 // cannot be used it keeps the certificate that it has. It is safe for concurrent use.
-type certificate struct {
-	files   certificateFiles
+type Certificate struct {
+	files   Files
 	log     *slog.Logger
 	current atomic.Pointer[tls.Certificate]
 
@@ -72,15 +72,15 @@ type certificate struct {
 	broken    bool         // the last attempt failed
 }
 
-// loadCertificate returns the certificate of the files. It returns an error if they cannot be
+// Load returns the certificate of the files. It returns an error if they cannot be
 // used.
-func loadCertificate(files certificateFiles, log *slog.Logger) (*certificate, error) {
-	c := &certificate{files: files, log: log, checkedAt: time.Now()}
+func Load(files Files, log *slog.Logger) (*Certificate, error) {
+	c := &Certificate{files: files, log: log, checkedAt: time.Now()}
 	var err error
 	if c.loaded, err = c.stat(); err != nil {
 		return nil, err
 	}
-	pair, err := tls.LoadX509KeyPair(files.cert, files.key)
+	pair, err := tls.LoadX509KeyPair(files.Cert, files.Key)
 	if err != nil {
 		return nil, err
 	}
@@ -89,9 +89,9 @@ func loadCertificate(files certificateFiles, log *slog.Logger) (*certificate, er
 }
 
 // get returns the certificate for a handshake. It never returns an error.
-func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+func (c *Certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	if c.checking.TryLock() {
-		if time.Since(c.checkedAt) >= certificateCheck {
+		if time.Since(c.checkedAt) >= checkInterval {
 			c.checkedAt = time.Now()
 			c.reload()
 		}
@@ -102,7 +102,7 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 
 // reload loads the files if they have changed since the last attempt. It logs a failure once,
 // until an attempt succeeds. The caller must hold the lock.
-func (c *certificate) reload() {
+func (c *Certificate) reload() {
 	state, err := c.stat()
 	if err == nil && state == c.loaded {
 		return
@@ -110,22 +110,22 @@ func (c *certificate) reload() {
 	var pair tls.Certificate
 	if err == nil {
 		c.loaded = state
-		pair, err = tls.LoadX509KeyPair(c.files.cert, c.files.key)
+		pair, err = tls.LoadX509KeyPair(c.files.Cert, c.files.Key)
 	}
 	switch {
 	case err == nil:
 		c.broken = false
 		c.current.Store(&pair)
-		c.log.Info("the certificate was loaded again", "file", c.files.cert, "expires", expiry(&pair))
+		c.log.Info("the certificate was loaded again", "file", c.files.Cert, "expires", expiry(&pair))
 	case !c.broken:
 		c.broken = true
-		c.log.Warn("the new certificate cannot be used; the old one stays in use", "file", c.files.cert,
+		c.log.Warn("the new certificate cannot be used; the old one stays in use", "file", c.files.Cert,
 			"expires", expiry(c.current.Load()), "error", err)
 	}
 }
 
-func (c *certificate) stat() (state [2]fileState, err error) {
-	for i, path := range []string{c.files.cert, c.files.key} {
+func (c *Certificate) stat() (state [2]fileState, err error) {
+	for i, path := range []string{c.files.Cert, c.files.Key} {
 		info, err := os.Stat(path)
 		if err != nil {
 			return state, err
@@ -138,17 +138,10 @@ func (c *certificate) stat() (state [2]fileState, err error) {
 // expiry returns the end of a certificate's validity.
 func expiry(pair *tls.Certificate) string { return pair.Leaf.NotAfter.UTC().Format(time.RFC3339) }
 
-// secure returns a listener that accepts TLS connections with the certificate: TLS 1.2 or
+// Secure returns a listener that accepts TLS connections with the certificate: TLS 1.2 or
 // newer, and HTTP/1.1 as the only protocol.
-func (c *certificate) secure(l net.Listener) net.Listener {
+func (c *Certificate) Secure(l net.Listener) net.Listener {
 	return tls.NewListener(l, &tls.Config{
 		MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, GetCertificate: c.get,
 	})
-}
-
-// onlyHTTP1 returns the protocols of a server, without HTTP/2.
-func onlyHTTP1() *http.Protocols {
-	p := &http.Protocols{}
-	p.SetHTTP1(true)
-	return p
 }
