@@ -25,7 +25,7 @@ func TestListenersUseTLS(t *testing.T) {
 	w := newEnvironment(t, func(_ *environment, p *httpserver.GatewayParts) {
 		p.Config.AdminAddr, p.Config.TLSCertFile, p.Config.TLSKeyFile = "127.0.0.1:0", pair.CertFile, pair.KeyFile
 	})
-	w.serve(t, w.Admin())
+	serve(t, w.Admin())
 	for _, addr := range []string{w.Addr(), w.Admin().Addr()} {
 		requireTLS(t, addr, authority.File())
 		bound, err := net.ResolveTCPAddr("tcp", addr)
