@@ -3,7 +3,6 @@ package httpserver_test
 import (
 	"context"
 	"io"
-	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -38,19 +37,18 @@ type upgradeFunc func(http.ResponseWriter, *http.Request) error
 
 func newSocketEnvironment(t *testing.T, d upgradeFunc, redis ports.HealthProbe) *environment {
 	t.Helper()
-	w := &environment{facts: &factRecorder{}, log: &logBuffer{}}
+	w := &environment{}
 	own := probe{Name: "subscription", Condition: domain.Healthy, Note: "alive"}
 	w.ready = app.NewReadiness([]ports.HealthProbe{own}, []ports.HealthProbe{probe{Name: "kafka", Condition: domain.Unhealthy, Note: "no broker"}})
 	w.ready.Enter(app.Serving)
 	server, err := httpserver.NewWebSocket(httpserver.WebSocketParts{
 		Config:      httpserver.WebSocketConfig{Host: "127.0.0.1", Origins: []string{"http://localhost:5173"}, Credentials: true, Methods: []string{"GET"}, Headers: []string{"*"}, TrustedProxies: "127.0.0.1"},
-		Environment: domain.Development, Upgrade: d, Managers: []ports.ConnectionManager{threeSockets{}, threeSockets{}}, Stream: d, SocketsPerUser: 5, Readiness: w.ready, Observer: w.facts,
-		Tracing: noop.NewTracerProvider(), Log: slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Environment: domain.Development, Upgrade: d, Managers: []ports.ConnectionManager{threeSockets{}, threeSockets{}}, Stream: d, SocketsPerUser: 5, Readiness: w.ready, Observer: &w.facts,
+		Tracing: noop.NewTracerProvider(), Log: w.logger(),
 		Metrics: http.NotFoundHandler(), Redis: redis, RedisAddress: "redis://***:***@host:6379",
 	})
 	require.NoError(t, err)
-	w.Server, w.base = server, "http://"+server.Addr()
-	serve(t, server)
+	w.serve(t, server)
 	return w
 }
 
@@ -75,7 +73,7 @@ func TestUpgrade(t *testing.T) {
 	w := newSocketEnvironment(t, hijacking, nil)
 	w.Retire() // a handshake in flight must not announce the close
 	for _, path := range []string{"/ws", "/ws/"} {
-		answer := sendRaw(t, w.Addr(), "GET "+path+"?token=hush"+handshake)
+		answer := sendRaw(t, w.Addr(), "GET "+path+"?token=secret"+handshake)
 		assert.Contains(t, answer, "HTTP/1.1 101 ")
 		assert.Contains(t, answer, "X-Correlation-Id: "+canonical, "the 101 has the ids")
 		assert.Contains(t, answer, "X-Request-Id: ")
@@ -83,17 +81,17 @@ func TestUpgrade(t *testing.T) {
 		assert.NotContains(t, answer, "Connection: close")
 		assert.True(t, strings.HasSuffix(answer, "bye"))
 	}
-	require.Eventually(t, func() bool { return len(w.facts.served()) == 2 }, tick*1000, tick)
+	require.Eventually(t, func() bool { return len(w.served()) == 2 }, tick*1000, tick)
 	assert.ElementsMatch(t, []domain.RequestServed{ // observed after the switch, in any order
 		{Method: "GET", Endpoint: "/ws", Status: 101},
 		{Method: "GET", Endpoint: "/ws/", Status: 101},
-	}, w.facts.served())
-	assert.NotContains(t, w.log.String(), "hush")
+	}, w.served())
+	assert.NotContains(t, w.log.String(), "secret")
 	assert.NotContains(t, w.log.String(), "hijacked", "there is no write after the switch")
 }
 
-// TestUpgradeWithABody checks that bytes after the header belong to the socket, whatever the
-// header says.
+// TestUpgradeWithABody checks that bytes after the header belong to the socket, although the
+// header announces a body.
 func TestUpgradeWithABody(t *testing.T) {
 	t.Parallel()
 	w := newSocketEnvironment(t, hijacking, nil)
@@ -102,7 +100,7 @@ func TestUpgradeWithABody(t *testing.T) {
 		assert.Contains(t, answer, "HTTP/1.1 101 ")
 		assert.True(t, strings.HasSuffix(answer, "bye"))
 	}
-	require.Eventually(t, func() bool { return len(w.facts.served()) == 2 }, tick*1000, tick)
+	require.Eventually(t, func() bool { return len(w.served()) == 2 }, tick*1000, tick)
 	assert.Never(t, func() bool { return strings.Contains(w.log.String(), "panic") }, 100*tick, tick)
 }
 
@@ -119,8 +117,7 @@ func TestRefusedUpgrade(t *testing.T) {
 	} {
 		refusal <- err
 		r := call(t, http.MethodGet, w.base+"/ws", "")
-		require.Equal(t, status, r.StatusCode)
-		requireStandardError(t, r, domain.WebSocketService)
+		requireErrorOf(t, domain.WebSocketService, r, status, domain.CodeOf(err))
 	}
 	r := call(t, http.MethodHead, w.base+"/ws", "")
 	assert.Equal(t, 426, r.StatusCode)
@@ -132,9 +129,7 @@ func TestRefusedUpgrade(t *testing.T) {
 func TestUpgradeThatPanics(t *testing.T) {
 	t.Parallel()
 	w := newSocketEnvironment(t, func(http.ResponseWriter, *http.Request) error { panic("x") }, nil)
-	r := call(t, http.MethodGet, w.base+"/ws", "")
-	require.Equal(t, 500, r.StatusCode)
-	assert.Equal(t, "UNKNOWN_ERROR", requireStandardError(t, r, domain.WebSocketService).Code)
+	requireErrorOf(t, domain.WebSocketService, call(t, http.MethodGet, w.base+"/ws", ""), 500, domain.UnknownError)
 }
 
 func TestSocketHealth(t *testing.T) {
@@ -150,7 +145,7 @@ func TestSocketHealth(t *testing.T) {
 	assert.Equal(t, `{"service":"redis","status":"healthy","url":"redis://***:***@host:6379"}`, r.body)
 	r = call(t, http.MethodGet, w.base+"/healthz/websocket", "")
 	require.Equal(t, 200, r.StatusCode)
-	assert.Equal(t, `{"service":"websocket_manager","status":"healthy","total_connections":3,"max_connections_per_user":5}`, r.body)
+	assert.Equal(t, `{"service":"websocket_manager","status":"healthy","total_connections":6,"max_connections_per_user":5}`, r.body)
 }
 
 // countedProbe counts its calls.
@@ -197,7 +192,7 @@ func TestRedisDown(t *testing.T) {
 	assert.Equal(t, "1", r.Header.Get("Retry-After"))
 	assert.Regexp(t, `^\{"service":"redis","status":"unhealthy","error":\{"code":"CONNECTION_ERROR","message":"Connection to redis failed",`+
 		`"correlation_id":"[0-9a-f-]{36}","request_id":"[0-9a-f-]{36}","service":"websocket_service","timestamp":"[^"]*\+00:00","details":\{"target":"redis"\}\}\}$`, r.body)
-	assert.Equal(t, []domain.RequestFailed{{Endpoint: "/healthz/redis", Code: domain.ConnectionError}}, w.facts.failed())
+	assert.Equal(t, []domain.RequestFailed{{Endpoint: "/healthz/redis", Code: domain.ConnectionError}}, w.failed())
 }
 
 func TestSocketReadiness(t *testing.T) {
@@ -209,8 +204,7 @@ func TestSocketReadiness(t *testing.T) {
 		`"subscription":{"status":"healthy","note":"alive"}}}`, r.body)
 	w.ready.Enter(app.Draining)
 	r = call(t, http.MethodGet, w.base+"/readyz", "")
-	require.Equal(t, 503, r.StatusCode)
-	requireStandardError(t, r, domain.WebSocketService)
+	requireErrorOf(t, domain.WebSocketService, r, 503, domain.ServiceUnavailable)
 }
 
 // TestNodeWithUnhealthyOwnPartIsNotReady checks that an unhealthy part of the node makes it
@@ -218,15 +212,14 @@ func TestSocketReadiness(t *testing.T) {
 func TestNodeWithUnhealthyOwnPartIsNotReady(t *testing.T) {
 	t.Parallel()
 	w := newEnvironment(t, func(w *environment, p *httpserver.GatewayParts) {
-		w.ready = app.NewReadiness([]ports.HealthProbe{probe{Name: "subscription", Condition: domain.Unhealthy, Note: "deaf"}}, nil)
+		w.ready = app.NewReadiness([]ports.HealthProbe{probe{Name: "subscription", Condition: domain.Unhealthy, Note: "not subscribed"}}, nil)
 		w.ready.Enter(app.Serving)
 		p.Readiness = w.ready
 	})
 	r := call(t, http.MethodGet, w.base+"/readyz", "")
-	require.Equal(t, 503, r.StatusCode)
-	f := requireStandardError(t, r, domain.GatewayService)
+	f := requireError(t, r, 503, domain.ServiceUnavailable)
 	assert.Equal(t, "Service cannot do its work", f.Message)
-	assert.Equal(t, map[string]any{"subscription": map[string]any{"status": "unhealthy", "note": "deaf"}}, f.Details["dependencies"])
+	assert.Equal(t, map[string]any{"subscription": map[string]any{"status": "unhealthy", "note": "not subscribed"}}, f.Details["dependencies"])
 }
 
 func TestSocketRoutes(t *testing.T) {
@@ -237,7 +230,7 @@ func TestSocketRoutes(t *testing.T) {
 			got = append(got, r.Path)
 		}
 	}
-	assert.ElementsMatch(t, []string{"/ws", "/ws/", "/healthz", "/healthz/redis", "/healthz/websocket", "/readyz", "/metrics"}, got)
+	assert.ElementsMatch(t, []string{"/ws", "/ws/", "/events", "/healthz", "/healthz/redis", "/healthz/websocket", "/readyz", "/metrics"}, got)
 }
 
 func TestUpgradeHasTheClientsNetwork(t *testing.T) {
@@ -248,8 +241,7 @@ func TestUpgradeHasTheClientsNetwork(t *testing.T) {
 		return domain.RateLimited(100, time.Minute, 7*time.Second)
 	}, probe{})
 	r := call(t, http.MethodGet, w.base+"/ws", "", "X-Forwarded-For: 2001:db8::1, 198.51.100.7")
-	require.Equal(t, 429, r.StatusCode)
-	assert.Equal(t, "RATE_LIMIT", requireStandardError(t, r, domain.WebSocketService).Code)
+	requireErrorOf(t, domain.WebSocketService, r, 429, domain.RateLimit)
 	assert.Equal(t, "7", r.Header.Get("Retry-After"))
 	assert.Equal(t, "198.51.100.7", <-networks)
 	assert.NotContains(t, w.log.String(), "198.51.100.7")

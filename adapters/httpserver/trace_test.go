@@ -20,7 +20,7 @@ func newTracedEnvironment(t *testing.T) (*environment, *tracetest.SpanRecorder) 
 	t.Helper()
 	recorder := tracetest.NewSpanRecorder()
 	provider := sdk.NewTracerProvider(sdk.WithSpanProcessor(recorder))
-	return newEnvironment(t, func(_ *environment, p *httpserver.GatewayParts) { p.Tracing = provider }), recorder
+	return newEnvironment(t, with(func(p *httpserver.GatewayParts) { p.Tracing = provider })), recorder
 }
 
 // onlySpan waits for the span of the only request. The answer may arrive before its span ends.
@@ -83,7 +83,7 @@ func TestTraceIDExistsWithoutTracing(t *testing.T) {
 	assert.NotEqual(t, first, second)
 	r := call(t, http.MethodGet, w.base+"/healthz", "", "traceparent: 00-"+clientTrace+"-"+clientParent+"-01")
 	assert.Equal(t, clientTrace, r.Header.Get("X-Trace-Id"))
-	r = call(t, http.MethodGet, w.base+"/healthz", "", "traceparent: nonsense")
+	r = call(t, http.MethodGet, w.base+"/healthz", "", "traceparent: invalid")
 	assert.NotEqual(t, clientTrace, r.Header.Get("X-Trace-Id"))
 }
 
@@ -91,7 +91,7 @@ func TestTraceIDExistsWithoutTracing(t *testing.T) {
 func TestOneLinePerRequest(t *testing.T) {
 	t.Parallel()
 	w := newEnvironment(t)
-	call(t, http.MethodGet, w.base+"/v1/batches/b9/status?token=hush", "", "Authorization: Bearer u1")
+	call(t, http.MethodGet, w.base+"/v1/batches/b9/status?token=secret", "", "Authorization: Bearer u1")
 	call(t, http.MethodGet, w.base+"/healthz", "")
 	w.platform.Fail(domain.Unreachable("result_aggregator", assert.AnError).WithOp("httpclient.Status"))
 	call(t, http.MethodGet, w.base+"/v1/batches", "", "Authorization: Bearer u1")
@@ -103,9 +103,9 @@ func TestOneLinePerRequest(t *testing.T) {
 	} {
 		assert.Contains(t, lines[0], want)
 	}
-	assert.Contains(t, lines[1], `"level":"DEBUG"`, "probes whisper")
+	assert.Contains(t, lines[1], `"level":"DEBUG"`, "probes are logged at a lower level")
 	assert.Contains(t, lines[2], `"level":"ERROR"`)
 	assert.Contains(t, lines[2], `"error":"httpclient.Status: CONNECTION_ERROR: Connection to result_aggregator failed: `+assert.AnError.Error()+`"`)
-	assert.NotContains(t, w.log.String(), "hush")
+	assert.NotContains(t, w.log.String(), "secret")
 	assert.NotContains(t, w.log.String(), "Bearer")
 }

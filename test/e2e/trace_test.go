@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/huleedu/edge/test/harness"
+	"github.com/huleedu/edge/test/recorded"
 	"github.com/huleedu/edge/wire"
 )
 
@@ -112,7 +113,7 @@ func attributesOf(s tracetest.SpanStub) map[string]any {
 
 func (s *environment) tracedGateway(t *testing.T, spans *recordedSpans) service {
 	t.Helper()
-	p, release, err := wire.Gateway(harness.GatewayConfig(t, s.vars), harness.NewLog(t), wire.GatewayOverride{Tracing: spans.provider})
+	p, release, err := wire.Gateway(harness.GatewayConfig(t, s.vars), recorded.NewLog(t), wire.GatewayOverride{Tracing: spans.provider})
 	require.NoError(t, err)
 	t.Cleanup(release)
 	return service{harness.Run(t, p)}
@@ -120,7 +121,7 @@ func (s *environment) tracedGateway(t *testing.T, spans *recordedSpans) service 
 
 func (s *environment) tracedNode(t *testing.T, spans *recordedSpans) service {
 	t.Helper()
-	p, release, err := wire.WebSocket(harness.WebSocketConfig(t, s.vars, s.topic), harness.NewLog(t), wire.WebSocketOverride{Tracing: spans.provider})
+	p, release, err := wire.WebSocket(harness.WebSocketConfig(t, s.vars, s.topic), recorded.NewLog(t), wire.WebSocketOverride{Tracing: spans.provider})
 	require.NoError(t, err)
 	t.Cleanup(release)
 	n := service{harness.Run(t, p)}
