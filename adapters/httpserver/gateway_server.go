@@ -46,9 +46,9 @@ func NewGateway(parts GatewayParts) (*Server, error) {
 // newGateway creates the handlers and the services that they pass requests on to.
 func newGateway(parts GatewayParts, router *router, headers proxy.HeaderRules, tracer trace.Tracer) (*gateway, error) {
 	g := &gateway{responder: router.responder, GatewayParts: parts, memoryBudget: domain.NewMemoryBudget(maxBufferedAnswers)}
-	var files *proxy.Service
+	var files *proxy.Backend
 	for _, s := range []struct {
-		to                      **proxy.Service
+		to                      **proxy.Backend
 		upstream                Upstream
 		name, operation, prefix string
 	}{
@@ -57,7 +57,7 @@ func newGateway(parts GatewayParts, router *router, headers proxy.HeaderRules, t
 		{&files, parts.Files, domain.FileService, "upload_files", ""},
 	} {
 		var err error
-		*s.to, err = proxy.NewService(proxy.ServiceParts{
+		*s.to, err = proxy.NewBackend(proxy.BackendParts{
 			Name: s.name, Operation: s.operation, Prefix: s.prefix, URL: s.upstream.URL, Transport: s.upstream.Transport,
 			Tracer: tracer, Observer: parts.Observer,
 		})

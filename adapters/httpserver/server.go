@@ -19,7 +19,7 @@ type Server struct {
 	// admin is nil if this server has the operators' routes.
 	admin    *Server
 	router   *router
-	bodies   *requestbody.Handler
+	bodies   *requestbody.Middleware
 	http     *http.Server
 	listener net.Listener
 }
@@ -39,7 +39,7 @@ func listen(s *router, address string, b connLimits) (*Server, error) {
 	if err != nil {
 		return nil, domain.NotStarted("http server", err).WithOp("httpserver.listen")
 	}
-	bodies := requestbody.NewHandler(s.draining, s.engine, b.answer)
+	bodies := requestbody.NewMiddleware(s.draining, s.engine, b.answer)
 	return &Server{router: s, bodies: bodies, listener: listener, http: &http.Server{
 		Handler:           bodies,
 		MaxHeaderBytes:    b.headerBytes,

@@ -230,7 +230,7 @@ func TestSocketRoutes(t *testing.T) {
 			got = append(got, r.Path)
 		}
 	}
-	assert.ElementsMatch(t, []string{"/ws", "/ws/", "/events", "/healthz", "/healthz/redis", "/healthz/websocket", "/readyz", "/metrics"}, got)
+	assert.ElementsMatch(t, []string{"/ws", "/ws/", "/events", "/asyncapi", "/asyncapi.json", "/healthz", "/healthz/redis", "/healthz/websocket", "/readyz", "/metrics"}, got)
 }
 
 func TestUpgradeHasTheClientsNetwork(t *testing.T) {

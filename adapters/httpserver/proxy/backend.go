@@ -18,8 +18,8 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// ServiceParts describes a service behind the gateway.
-type ServiceParts struct {
+// BackendParts describes a service behind the gateway.
+type BackendParts struct {
 	// Name is the service in errors and metrics. Operation is the call in spans.
 	Name, Operation string
 	// URL is the base of the service, absolute and without query. The whole path of the
@@ -34,24 +34,24 @@ type ServiceParts struct {
 	Observer  ports.Observer
 }
 
-// Service is a service behind the gateway. It is safe for concurrent use.
-type Service struct {
-	ServiceParts
+// Backend is a service behind the gateway. It is safe for concurrent use.
+type Backend struct {
+	BackendParts
 	base        *url.URL
 	spanOptions []trace.SpanStartOption
 }
 
 var errNoAddress = errors.New("not an absolute URL")
 
-// NewService returns INITIALIZATION_FAILED, without the address, if the URL is not
+// NewBackend returns INITIALIZATION_FAILED, without the address, if the URL is not
 // absolute.
-func NewService(parts ServiceParts) (*Service, error) {
+func NewBackend(parts BackendParts) (*Backend, error) {
 	base, err := url.Parse(strings.TrimRight(parts.URL, "/"))
 	if err != nil || parts.Transport != nil && base.Host == "" {
 		return nil, domain.NotStarted("route to "+parts.Name, errNoAddress)
 	}
-	return &Service{
-		ServiceParts: parts, base: base,
+	return &Backend{
+		BackendParts: parts, base: base,
 		spanOptions: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
 			attribute.String("target.service", parts.Name), attribute.String("operation", parts.Operation))},
 	}, nil
@@ -59,22 +59,22 @@ func NewService(parts ServiceParts) (*Service, error) {
 
 // Target returns the URL at the service: the base, then path and query as the client
 // sent them. The bare prefix gets a trailing slash, because services redirect to it.
-func (s *Service) Target(in *url.URL) *url.URL {
+func (b *Backend) Target(in *url.URL) *url.URL {
 	path, escaped := in.Path, in.EscapedPath()
-	if path == s.Prefix {
+	if path == b.Prefix {
 		path, escaped = path+"/", escaped+"/"
 	}
 	return &url.URL{
-		Scheme: s.base.Scheme, Host: s.base.Host,
-		Path: s.base.Path + path, RawPath: s.base.EscapedPath() + escaped,
+		Scheme: b.base.Scheme, Host: b.base.Host,
+		Path: b.base.Path + path, RawPath: b.base.EscapedPath() + escaped,
 		RawQuery: in.RawQuery, ForceQuery: in.ForceQuery,
 	}
 }
 
 // Available returns SERVICE_UNAVAILABLE if the service has no transport.
-func (s *Service) Available() error {
-	if s.Transport == nil {
-		return s.Failure(domain.Unavailable(s.Name, 0))
+func (b *Backend) Available() error {
+	if b.Transport == nil {
+		return b.Failure(domain.Unavailable(b.Name, 0))
 	}
 	return nil
 }
@@ -82,13 +82,13 @@ func (s *Service) Available() error {
 // Call runs a call to the service inside a client span and counts it under the route's
 // template. The function returns the status of the service's answer, 0 without one. Its
 // error marks the span and is returned.
-func (s *Service) Call(in Request, call func(context.Context) (status int, err error)) error {
-	ctx, span := s.Tracer.Start(in.Context(), "gateway.proxy_request", s.spanOptions...)
+func (b *Backend) Call(in Request, call func(context.Context) (status int, err error)) error {
+	ctx, span := b.Tracer.Start(in.Context(), "gateway.proxy_request", b.spanOptions...)
 	defer span.End()
 	started := time.Now()
 	status, err := call(ctx)
-	s.Observer.Observe(domain.ServiceCalled{
-		Service: s.Name, Method: in.Method, Endpoint: in.Endpoint, Status: status, Duration: time.Since(started),
+	b.Observer.Observe(domain.ServiceCalled{
+		Service: b.Name, Method: in.Method, Endpoint: in.Endpoint, Status: status, Duration: time.Since(started),
 	})
 	if err != nil && span.IsRecording() {
 		span.SetStatus(codes.Error, domain.PublicMessage(err)) // only the request's span records the error itself
@@ -98,10 +98,10 @@ func (s *Service) Call(in Request, call func(context.Context) (status int, err e
 
 // Failure returns the error to answer for a failed call: a *domain.Error with the
 // service's name added, or the classification of another error.
-func (s *Service) Failure(cause error) error {
+func (b *Backend) Failure(cause error) error {
 	e, ok := errors.AsType[*domain.Error](cause)
 	if !ok {
-		e = s.classify(cause)
+		e = b.classify(cause)
 	}
 	named := e.WithOp("httpserver.forward")
 	named.Err = cause
@@ -109,20 +109,20 @@ func (s *Service) Failure(cause error) error {
 	if named.Details == nil {
 		named.Details = map[string]any{}
 	}
-	named.Details["external_service"] = s.Name
+	named.Details["external_service"] = b.Name
 	return named
 }
 
 // classify translates an error that is not a *domain.Error.
-func (s *Service) classify(cause error) *domain.Error {
+func (b *Backend) classify(cause error) *domain.Error {
 	timeout, isNet := errors.AsType[net.Error](cause)
 	_, onWire := errors.AsType[*net.OpError](cause)
 	switch {
 	case errors.Is(cause, context.DeadlineExceeded), isNet && timeout.Timeout():
-		return &domain.Error{Code: domain.Timeout, Message: s.Name + " timed out", Details: map[string]any{}}
+		return &domain.Error{Code: domain.Timeout, Message: b.Name + " timed out", Details: map[string]any{}}
 	case onWire:
-		return domain.Unreachable(s.Name, nil)
+		return domain.Unreachable(b.Name, nil)
 	default:
-		return domain.MalformedResponse(s.Name, nil)
+		return domain.MalformedResponse(b.Name, nil)
 	}
 }

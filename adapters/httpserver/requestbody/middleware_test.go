@@ -21,7 +21,7 @@ import (
 // serve starts a server with the handler and returns its address.
 func serve(draining context.Context, t *testing.T, readTimeout time.Duration, h http.HandlerFunc) string {
 	t.Helper()
-	bodies := requestbody.NewHandler(draining, h, readTimeout)
+	bodies := requestbody.NewMiddleware(draining, h, readTimeout)
 	server := httptest.NewServer(bodies)
 	t.Cleanup(func() { server.Close(); bodies.Wait() })
 	return server.Listener.Addr().String()
@@ -92,7 +92,7 @@ func TestReadAllReturnsTheBodyOrItsError(t *testing.T) {
 func TestStreamPassesTheBodyOnWithinItsLimits(t *testing.T) {
 	t.Parallel()
 	address := serve(context.Background(), t, time.Minute, func(w http.ResponseWriter, r *http.Request) {
-		stream := requestbody.Of(r).Stream(requestbody.Limits{Bytes: 4, Idle: time.Second / 2, Until: time.Now().Add(time.Minute)})
+		stream := requestbody.Of(r).Stream(requestbody.StreamLimits{Bytes: 4, Idle: time.Second / 2, Until: time.Now().Add(time.Minute)})
 		_, err := io.ReadAll(stream)
 		if failure := stream.Failure(r.Context()); failure != nil {
 			err = failure
@@ -118,7 +118,7 @@ func TestNilBodyIsEmpty(t *testing.T) {
 	r := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
 	require.Nil(t, requestbody.Of(r))
 	require.False(t, requestbody.Of(r).TimedOut())
-	stream := requestbody.Of(r).Stream(requestbody.Limits{})
+	stream := requestbody.Of(r).Stream(requestbody.StreamLimits{})
 	body, err := io.ReadAll(stream)
 	require.NoError(t, err)
 	require.Empty(t, body)

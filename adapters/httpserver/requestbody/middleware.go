@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Handler is the middleware that gives each request with a body its owner.
-type Handler struct {
+// Middleware gives each request a Body, the only reader of what the client sends.
+type Middleware struct {
 	inner http.Handler
 	// draining ends when the server stops. It shortens the wait for bodies.
 	draining context.Context
@@ -19,21 +19,21 @@ type Handler struct {
 	drains sync.WaitGroup
 }
 
-// NewHandler wraps inner. draining ends when the server stops; a streamed body then
-// has five seconds without progress, and another one five seconds in total. readTimeout bounds how long a handler may read a body, from
-// the start of the request; streams have their own limits.
-func NewHandler(draining context.Context, inner http.Handler, readTimeout time.Duration) *Handler {
-	return &Handler{inner: inner, draining: draining, readTimeout: readTimeout}
+// NewMiddleware wraps inner. readTimeout bounds how long a handler may read a body, from the
+// start of the request; streams have their own limits. draining ends when the server stops: a
+// streamed body then has five seconds without progress, another body five seconds in total.
+func NewMiddleware(draining context.Context, inner http.Handler, readTimeout time.Duration) *Middleware {
+	return &Middleware{inner: inner, draining: draining, readTimeout: readTimeout}
 }
 
 // ServeHTTP calls the wrapped handler. When it returns, no goroutine reads the body.
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (m *Middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength == 0 {
-		h.inner.ServeHTTP(w, r)
+		m.inner.ServeHTTP(w, r)
 		return
 	}
 	b := &Body{
-		source: r.Body, conn: http.NewResponseController(w), handler: h, length: r.ContentLength,
+		source: r.Body, conn: http.NewResponseController(w), middleware: m, length: r.ContentLength,
 		expectsContinue: r.Header.Get("Expect") != "", startedAt: time.Now(),
 	}
 	// Without full duplex, net/http reads the whole body before it writes the header.
@@ -41,10 +41,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Body = b
 	returned := false
 	defer func() { b.finish(returned, r) }()
-	h.inner.ServeHTTP(&bodyWriter{ResponseWriter: w, body: b, request: r}, r)
+	m.inner.ServeHTTP(&bodyWriter{ResponseWriter: w, body: b, request: r}, r)
 	returned = true
 }
 
 // Wait blocks until no connection is read after its answer. It returns within a second
 // of the start of the drain.
-func (h *Handler) Wait() { h.drains.Wait() }
+func (m *Middleware) Wait() { m.drains.Wait() }
