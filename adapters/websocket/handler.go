@@ -3,7 +3,6 @@ package websocket
 import (
 	"errors"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -86,42 +85,43 @@ func (h *Handler) reject(err error) error {
 // open decides about the handshake and returns the continuation of the hijacked
 // connection. Its function, or refuse, calls Leave.
 func (h *Handler) open(w http.ResponseWriter, r *http.Request) (*continuation, error) {
-	if err := h.gate.CheckOrigin(r.Header); err != nil {
-		return nil, err
-	}
-	query, err := handshake.ParseQuery(r)
-	if err != nil {
-		return nil, err
-	}
-	waitUntil := h.gate.Deadline()
-	credential, err := handshake.Token(r.Header, offeredTokens(r), query)
-	caller, err := h.gate.Authenticate(r.Context(), waitUntil, credential, err)
+	a, err := h.gate.Identify(r, offeredTokens(r))
 	switch {
-	case errors.Is(err, handshake.ErrNodeUnavailable), domain.CodeOf(err) == domain.RateLimit:
+	case isRefusedByHTTP(err):
 		return nil, err
 	case err != nil:
-		return h.refuse(w, r, refusal{cause: err, credential: credential})
+		return h.refuse(w, r, refusal{cause: err, credential: a.Credential})
 	}
-	return h.connect(w, r, caller, query, waitUntil)
+	return h.connect(w, r, a)
 }
 
-// connect admits the caller and hijacks the connection. When a dependency is
-// unavailable it retries until the given time.
-func (h *Handler) connect(w http.ResponseWriter, r *http.Request, caller domain.Caller, query url.Values, waitUntil time.Time) (*continuation, error) {
-	from, err := handshake.Position(query["last_event_id"])
+// isRefusedByHTTP reports whether the error is always answered before the upgrade: it
+// concerns the node, or comes before the token, or the address has too many refused tokens.
+func isRefusedByHTTP(err error) bool {
+	switch domain.CodeOf(err) {
+	case domain.RateLimit, domain.AuthorizationError, domain.ParsingError:
+		return true
+	default:
+		return errors.Is(err, handshake.ErrNodeUnavailable)
+	}
+}
+
+// connect admits the caller and hijacks the connection.
+func (h *Handler) connect(w http.ResponseWriter, r *http.Request, a handshake.Applicant) (*continuation, error) {
+	from, err := handshake.Position(a.Query["last_event_id"])
 	if err != nil {
 		return nil, err
 	}
 	var c *socket
-	session, err := h.gate.Open(r.Context(), waitUntil, delivery.SessionRequest{User: caller.User, From: from}, func() delivery.Connection {
-		c = h.newSocket(caller)
+	session, err := h.gate.Open(r.Context(), a, from, func() delivery.Connection {
+		c = h.newSocket(a.Caller)
 		return c
 	})
 	switch {
 	case errors.Is(err, handshake.ErrNodeUnavailable):
 		return nil, err
 	case err != nil:
-		return h.refuse(w, r, refusal{cause: err, user: caller.User})
+		return h.refuse(w, r, refusal{cause: err, user: a.User})
 	}
 	c.session = session
 	t, err := hijack(w, r)
@@ -134,7 +134,7 @@ func (h *Handler) connect(w http.ResponseWriter, r *http.Request, caller domain.
 	}
 	c.conn.setConn(t.conn)
 	t.conn = &c.conn
-	return &continuation{delivery.Handshake{User: caller.User}, func() { c.run(t) }}, nil
+	return &continuation{delivery.Handshake{User: a.User}, func() { c.run(t) }}, nil
 }
 
 // newSocket returns the connection of a session whose socket does not exist yet.

@@ -1,4 +1,4 @@
-package sse
+package eventstream
 
 import (
 	"encoding/json"
@@ -21,7 +21,7 @@ func FuzzAppendData(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		r := eventstream.NewReader(strings.NewReader(string(appendData(nil, []byte(text))) + comment + "data: next\n\n"))
+		r := eventstream.NewReader(strings.NewReader(string(appendData(nil, []byte(text))) + Comment + "data: next\n\n"))
 		got, err := r.Next()
 		require.NoError(t, err)
 		want := strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text)
@@ -36,7 +36,7 @@ func FuzzAppendData(f *testing.F) {
 func TestEveryCloseIsJSON(t *testing.T) {
 	for _, code := range domain.Codes() {
 		end := closecode.For(&domain.Error{Code: code, Message: "a \"quoted\" text\nwith two lines"})
-		event, err := eventstream.NewReader(strings.NewReader(string(appendClose(nil, end, "id")))).Next()
+		event, err := eventstream.NewReader(strings.NewReader(string(AppendClose(nil, end, "id")))).Next()
 		require.NoError(t, err)
 		require.Equal(t, "close", event.Type)
 		var data struct {

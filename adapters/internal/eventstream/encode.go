@@ -1,8 +1,10 @@
-package sse
+// Package eventstream encodes server-sent events (WHATWG HTML, section 9.2).
+package eventstream
 
 import (
 	"bytes"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"time"
 
@@ -10,8 +12,8 @@ import (
 	"github.com/huleedu/edge/app/delivery"
 )
 
-// comment is a line that clients ignore. It keeps proxies from closing an idle connection.
-const comment = ":\n\n"
+// Comment is a line that clients ignore. It keeps proxies from closing an idle connection.
+const Comment = ":\n\n"
 
 // The bounds of the time after which a client reconnects. A random time spreads the
 // clients of a node that has failed.
@@ -20,16 +22,18 @@ const (
 	maxRetry = 5 * time.Second
 )
 
-// appendRetry appends the time after which the client reconnects when the stream ends.
-func appendRetry(out []byte) []byte {
+// AppendRetry appends the time after which the client reconnects when the stream ends.
+func AppendRetry(out []byte) []byte {
 	out = append(out, "retry: "...)
 	out = strconv.AppendInt(out, (minRetry + rand.N(maxRetry-minRetry)).Milliseconds(), 10)
 	return append(out, "\n\n"...)
 }
 
-// appendFrame appends the event of a frame. Its id is the position from which the client
+// AppendFrame appends the event of a frame. Its id is the position from which the client
 // resumes; frames that do not change the position have none.
-func appendFrame(out []byte, f delivery.Frame) []byte {
+func AppendFrame(out []byte, f delivery.Frame) []byte {
+	const most = len("id: 18446744073709551615-18446744073709551615\ndata: \n\n") // for text of one line
+	out = slices.Grow(out, len(f.Payload)+most)
 	if at := f.Position(); at != "" {
 		out = append(out, "id: "...)
 		out = append(out, at...)
@@ -67,8 +71,8 @@ func cutLine(text []byte) (line, rest []byte, more bool) {
 	return text[:at], rest, true
 }
 
-// appendClose appends the last event of a stream, which tells the client why it ends.
-func appendClose(out []byte, c closecode.Close, correlation string) []byte {
+// AppendClose appends the last event of a stream, which tells the client why it ends.
+func AppendClose(out []byte, c closecode.Close, correlation string) []byte {
 	reason := c.Reason(correlation)
 	if reason == "" {
 		reason = "null"

@@ -1,4 +1,4 @@
-package sse
+package clientconn
 
 import (
 	"net"
@@ -9,10 +9,10 @@ import (
 // tcpUserTimeout is the option TCP_USER_TIMEOUT of Linux, in milliseconds.
 const tcpUserTimeout = 0x12
 
-// setPeerTimeout bounds how long the client's host may leave sent data unacknowledged or
+// SetPeerTimeout bounds how long the client's host may leave sent data unacknowledged or
 // accept none. The connection then ends with ETIMEDOUT. Connections that are not TCP have
 // no such limit.
-func setPeerTimeout(conn net.Conn, d time.Duration) {
+func SetPeerTimeout(conn net.Conn, d time.Duration) {
 	if secured, ok := conn.(interface{ NetConn() net.Conn }); ok {
 		conn = secured.NetConn()
 	}
