@@ -15,7 +15,7 @@ revision="$("${git[@]}" rev-parse HEAD)"
 build() {
   "${git[@]}" clone -q --no-hardlinks --no-checkout . "$work/$1"
   "${git[@]}" -C "$work/$1" checkout -q "$revision"
-  (cd "$work/$1" && CGO_ENABLED=0 GOFLAGS= go build -trimpath -buildvcs=true -ldflags '-s -w' -o "$work/out/$1/" ./cmd/...)
+  (cd "$work/$1" && CGO_ENABLED=0 GOFLAGS= go build -trimpath -tags nomsgpack -buildvcs=true -ldflags '-s -w' -o "$work/out/$1/" ./cmd/...)
 }
 
 build one
