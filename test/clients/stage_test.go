@@ -103,7 +103,7 @@ func newStage(t *testing.T, kind string, changes map[string]string) *stage {
 	s.vars = map[string]string{
 		"ENVIRONMENT": "testing", "JWT_SECRET_KEY": harness.Secret, "WEBSOCKET_HOST": "127.0.0.1", "WEBSOCKET_PORT": "0",
 		"REDIS_URL": s.redis.URL(), "KAFKA_BOOTSTRAP_SERVERS": kafka, "KAFKA_CONSUMER_GROUP": "websocket-" + id,
-		"WEBSOCKET_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_SPREAD": "0", "NOTIFICATION_LOG_MAX": "20000", "LOG_LEVEL": "warning",
+		"WEBSOCKET_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_SPREAD": "0", "NOTIFICATION_LOG_MAX": "20000",
 		"CORS_ORIGINS": `["` + pages[:len(pages)-1] + `"]`, "WEBSOCKET_REFUSED_TOKENS_PER_MINUTE": "0",
 	}
 	maps.Copy(s.vars, changes)
