@@ -1,5 +1,9 @@
 # HuleEdu Edge. "make" alone prints what there is.
 
+ifneq ($(filter 3.%,$(MAKE_VERSION)),)
+$(error GNU make 4 or newer is needed, this is $(MAKE_VERSION). On macOS: brew install make, then gmake)
+endif
+
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
@@ -14,8 +18,12 @@ GOVULNCHECK_VERSION := v1.9.0
 GOVULNCHECK      := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)/govulncheck
 GOTESTSUM_VERSION := v1.13.0
 export GOTESTSUM := $(TOOLS)/gotestsum-$(GOTESTSUM_VERSION)/gotestsum
+GORELEASER_VERSION := v2.15.1
+GORELEASER       := $(TOOLS)/goreleaser-$(GORELEASER_VERSION)/goreleaser
+CYCLONEDX_VERSION := v1.10.0
+CYCLONEDX        := $(TOOLS)/cyclonedx-gomod-$(CYCLONEDX_VERSION)/cyclonedx-gomod
 
-# A checkout that belongs to somebody else must build too.
+# A checkout that belongs to another user must build too.
 export GOFLAGS := $(filter-out -buildvcs=%,$(GOFLAGS)) -buildvcs=false
 
 # Narrow a run: make test PKG=./adapters/redis RUN=Listener
@@ -27,7 +35,7 @@ BENCH    ?=
 
 .PHONY: help
 help: ## Print the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: build ## Run both services and a simulated platform (ARGS="--redis URL --kafka ADDR" for real servers)
@@ -74,18 +82,18 @@ test-full: $(GOTESTSUM) ## Run the whole failure matrix, long outages, all cases
 	@EDGE_TEST_FULL=1 exec test/run.sh -race -timeout=90m $(TESTFLAGS) $(FULL)
 
 .PHONY: check-slow
-check-slow: ## Run in full what "make test" runs in part, fuzz every parser, and measure coverage (about 90 minutes)
+check-slow: ## Run in full what "make test" runs in part, fuzz every parser, measure coverage, and build a release (about 100 minutes)
 	@summary= code=0
-	for part in test-full fuzz cover; do
+	for part in test-full fuzz cover release-slow; do
 		SECONDS=0 result=passed
 		$(MAKE) --no-print-directory "$$part" || { result=FAILED; code=1; }
-		summary+="$$(printf '%-10s %-7s %5d s' "$$part" "$$result" "$$SECONDS")"$$'\n'
+		summary+="$$(printf '%-12s %-7s %5d s' "$$part" "$$result" "$$SECONDS")"$$'\n'
 	done
 	printf '\n== summary\n%s' "$$summary"
 	exit "$$code"
 
 .PHONY: check
-check: fmt-check lint wire-diff house manifests vuln licences test ## Format, lint, wire diff, house rules, manifests, vulnerabilities, licences, test: what .ci/run does
+check: fmt-check lint wire-diff house manifests vuln licences release-config reproducible test ## Format, lint, wire diff, house rules, manifests, vulnerabilities, licences, release, test: what .ci/run does
 
 .PHONY: fmt
 fmt: $(GOLANGCI) ## Format the code
@@ -131,6 +139,36 @@ vuln: $(GOVULNCHECK) ## Look for known vulnerabilities of the dependencies (VULN
 licences: ## Check that every dependency has a free licence
 	@echo '== licences'
 	go test -count=1 ./test/licences
+
+.PHONY: notices
+notices: ## Write the licences of everything that the programs contain into bin/
+	@mkdir -p bin
+	go run ./test/licences/notices > bin/THIRD_PARTY_NOTICES.txt
+
+.PHONY: sbom
+sbom: build $(CYCLONEDX) ## Write a bill of materials (CycloneDX) for each program into bin/
+	@for program in gateway websocket edge; do
+		$(CYCLONEDX) bin -json -noserial -output "bin/$$program.cdx.json" "bin/$$program"
+	done
+
+.PHONY: release-config
+release-config: ## Check .goreleaser.yaml; a module of its own, no service links GoReleaser
+	@echo '== release configuration'
+	cd test/release
+	go vet ./...
+	go test -count=1 ./...
+
+.PHONY: reproducible
+reproducible: ## Build the last commit in two directories and compare the programs
+	@echo '== reproducible programs'
+	test/release/reproducible.sh
+
+.PHONY: release-slow
+release-slow: $(GORELEASER) $(CYCLONEDX) ## Check .goreleaser.yaml with GoReleaser, build a release without images, and compare with a build without cache
+	@PATH="$(dir $(CYCLONEDX)):$$PATH"
+	$(GORELEASER) check
+	$(GORELEASER) release --snapshot --clean --skip=docker
+	test/release/reproducible.sh fresh
 
 # What the two services are made of.
 COVERED := ./adapters/... ./api/... ./app/... ./domain/... ./ports/... ./wire/... ./cmd/...
@@ -191,3 +229,11 @@ $(GOTESTSUM):
 $(GOVULNCHECK):
 	@echo 'building govulncheck $(GOVULNCHECK_VERSION) (once)'
 	GOBIN=$(@D) go install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)
+
+$(GORELEASER):
+	@echo 'building goreleaser $(GORELEASER_VERSION) (once, some minutes)'
+	GOBIN=$(@D) go install github.com/goreleaser/goreleaser/v2@$(GORELEASER_VERSION)
+
+$(CYCLONEDX):
+	@echo 'building cyclonedx-gomod $(CYCLONEDX_VERSION) (once)'
+	GOBIN=$(@D) go install github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@$(CYCLONEDX_VERSION)

@@ -17,6 +17,9 @@ var page string
 //go:embed page.js
 var script string
 
+//go:embed page.css
+var style string
+
 // OpenAPI returns the description of the gateway's API, OpenAPI 3.1 in YAML. The
 // caller owns the slice.
 func OpenAPI() []byte { return []byte(openAPI) }
@@ -25,10 +28,14 @@ func OpenAPI() []byte { return []byte(openAPI) }
 // 3.0 in YAML. The caller owns the slice.
 func AsyncAPI() []byte { return []byte(asyncAPI) }
 
-// Page returns an HTML page that shows /openapi.json and loads Script. The caller
-// owns the slice.
+// Page returns an HTML page that shows /openapi.json. It loads Script, Style and the files
+// of Swagger UI from /docs/. The caller owns the slice.
 func Page() []byte { return []byte(page) }
 
 // Script returns the JavaScript of the page, which is served as /docs/page.js. The
 // caller owns the slice.
 func Script() []byte { return []byte(script) }
+
+// Style returns the style sheet of the page, which is served as /docs/page.css. The
+// caller owns the slice.
+func Style() []byte { return []byte(style) }

@@ -109,5 +109,7 @@ func resolves(document map[string]any, pointer string) bool {
 func TestPageHasItsScript(t *testing.T) {
 	t.Parallel()
 	assert.Contains(t, string(api.Page()), `src="/docs/page.js"`)
-	assert.Contains(t, string(api.Script()), `fetch("/openapi.json")`)
+	assert.Contains(t, string(api.Page()), `href="/docs/page.css"`)
+	assert.Contains(t, string(api.Script()), `url: "/openapi.json"`)
+	assert.NotEmpty(t, api.Style())
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/huleedu/edge/domain"
@@ -21,14 +22,15 @@ const (
 // too long, so that clients reconnect to a node with a working subscription.
 type SubscriptionWatchdog struct {
 	subscription ports.HealthProbe
-	shedder      ports.ConnectionShedder
+	shedders     []ports.ConnectionShedder
 	grace        time.Duration
 }
 
 // NewSubscriptionWatchdog returns a watchdog of the subscription. grace is how long it
-// may be down. A nil subscription is never down.
-func NewSubscriptionWatchdog(subscription ports.HealthProbe, shedder ports.ConnectionShedder, grace time.Duration) *SubscriptionWatchdog {
-	return &SubscriptionWatchdog{subscription: subscription, shedder: shedder, grace: grace}
+// may be down. A nil subscription is never down. The shedders close the connections of
+// all transports.
+func NewSubscriptionWatchdog(subscription ports.HealthProbe, shedders []ports.ConnectionShedder, grace time.Duration) *SubscriptionWatchdog {
+	return &SubscriptionWatchdog{subscription: subscription, shedders: shedders, grace: grace}
 }
 
 // Run checks the subscription until ctx is done, and closes connections while it is
@@ -66,7 +68,11 @@ func (w *SubscriptionWatchdog) closeConnections(ctx context.Context) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		w.shedder.Shed(ctx, domain.Unreachable("redis", nil), closeSpread)
+		var group sync.WaitGroup
+		for _, shedder := range w.shedders {
+			group.Go(func() { shedder.Shed(ctx, domain.Unreachable("redis", nil), closeSpread) })
+		}
+		group.Wait()
 	}()
 	ticker := time.NewTicker(watchdogInterval)
 	defer ticker.Stop()

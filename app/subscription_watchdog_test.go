@@ -11,6 +11,7 @@ import (
 
 	"github.com/huleedu/edge/app"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
 )
 
 // nodeStub is a subscription that can be down, and a shedder that records its calls.
@@ -50,7 +51,7 @@ func runWatchdog(t *testing.T) *nodeStub {
 	n := &nodeStub{}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- app.NewSubscriptionWatchdog(n, n, time.Minute).Run(ctx) }()
+	go func() { ended <- app.NewSubscriptionWatchdog(n, []ports.ConnectionShedder{n}, time.Minute).Run(ctx) }()
 	t.Cleanup(func() {
 		cancel()
 		require.NoError(t, <-ended)
@@ -105,7 +106,7 @@ func TestWatchdogWithAMinimalGracePeriod(t *testing.T) {
 		defer cancel()
 		n := &nodeStub{}
 		n.down.Store(true)
-		require.NoError(t, app.NewSubscriptionWatchdog(n, n, time.Nanosecond).Run(ctx))
+		require.NoError(t, app.NewSubscriptionWatchdog(n, []ports.ConnectionShedder{n}, time.Nanosecond).Run(ctx))
 		require.EqualValues(t, 1, n.sheds.Load())
 	})
 }
@@ -115,7 +116,7 @@ func TestWatchdogWithoutASubscription(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		n := &nodeStub{}
-		require.NoError(t, app.NewSubscriptionWatchdog(nil, n, time.Minute).Run(ctx))
+		require.NoError(t, app.NewSubscriptionWatchdog(nil, []ports.ConnectionShedder{n}, time.Minute).Run(ctx))
 		require.Zero(t, n.sheds.Load())
 	})
 }

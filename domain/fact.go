@@ -91,18 +91,36 @@ type LimiterDegraded struct{ Degraded bool }
 // quota without the other nodes.
 type QuotaDegraded struct{ Degraded bool }
 
-// ConnectionAccepted reports a WebSocket connection that was opened for a user.
-type ConnectionAccepted struct{}
+// Transport is how a client receives its notifications. The list is closed, because it is
+// a label of metrics.
+type Transport string
+
+// The transports.
+const (
+	// TransportWebSocket is a WebSocket connection (RFC 6455).
+	TransportWebSocket Transport = "websocket"
+	// TransportSSE is a stream of server-sent events.
+	TransportSSE Transport = "sse"
+)
+
+// ConnectionAccepted reports a connection that was opened for a user.
+type ConnectionAccepted struct{ Transport Transport }
 
 // ConnectionRejected reports a handshake that was refused, by an HTTP error or by a
 // close frame.
-type ConnectionRejected struct{}
+type ConnectionRejected struct{ Transport Transport }
 
 // ConnectionEnded reports the end of a user's connection.
-type ConnectionEnded struct{ Duration time.Duration }
+type ConnectionEnded struct {
+	Transport Transport
+	Duration  time.Duration
+}
 
 // CloseCodeObserved reports a close code that was sent or received, including refusals.
-type CloseCodeObserved struct{ Code int }
+type CloseCodeObserved struct {
+	Transport Transport
+	Code      int
+}
 
 // MessageSent reports a frame that was written to a connection.
 type MessageSent struct {

@@ -17,7 +17,8 @@ const (
 	TeacherBFF      = "bff_teacher"
 )
 
-// Version is the release that the services report.
+// Version is the version of the wire contract. The services report it in /healthz and in spans;
+// --version prints the release.
 const Version = "1.0.0"
 
 // Environment is where a process runs. Production refuses weak settings.

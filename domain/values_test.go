@@ -79,8 +79,8 @@ func TestDocumentsAreEmbeddedAsTheyAre(t *testing.T) {
 
 func TestContextContainsTheRequestIDs(t *testing.T) {
 	require.Zero(t, domain.RequestContextOf(context.Background()))
-	trail := domain.RequestContext{CorrelationID: "c", RequestID: "r"}
-	require.Equal(t, trail, domain.RequestContextOf(domain.WithRequestContext(context.Background(), trail)))
+	ids := domain.RequestContext{CorrelationID: "c", RequestID: "r"}
+	require.Equal(t, ids, domain.RequestContextOf(domain.WithRequestContext(context.Background(), ids)))
 }
 
 func TestEnvironmentsAreAClosedList(t *testing.T) {

@@ -19,7 +19,7 @@ import (
 	"github.com/huleedu/edge/adapters/jwt"
 	"github.com/huleedu/edge/adapters/memory"
 	"github.com/huleedu/edge/domain"
-	"github.com/huleedu/edge/test/world"
+	"github.com/huleedu/edge/test/servers"
 )
 
 // contactLimit limits the wait for the first connection of a production adapter.
@@ -161,9 +161,7 @@ func checkOverride[C, O any](t *testing.T, c overrideCase[O], build func(C, io.W
 // settings returns the variables of a service whose dependency is d.
 func (c overrideCase[O]) settings(t *testing.T, d *dependency) map[string]string {
 	t.Helper()
-	redis, err := world.StartRedis("")
-	require.NoError(t, err)
-	t.Cleanup(redis.Close)
+	redis := servers.EmbeddedRedis(t)
 	vars := map[string]string{
 		"ENVIRONMENT": "testing", "JWT_SECRET_KEY": dependencySecret, "REDIS_URL": redis.URL(), "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
 		"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",

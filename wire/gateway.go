@@ -84,6 +84,9 @@ func newIDs() app.IDs {
 	}
 }
 
+// gatewayRefusedTokens returns the limit of requests without a valid token.
+func gatewayRefusedTokens(c httpserver.GatewayConfig) domain.Limit { return c.Limits.RefusedTokens() }
+
 // gatewayServer adds to the parts what has no type of its own, and binds the server.
 func gatewayServer(parts httpserver.GatewayParts, p gatewayPorts, c httpclient.Config, h health, l *lifecycle) (*httpserver.Server, error) {
 	parts.Classes = httpserver.Upstream{URL: c.ClassesURL, Transport: p.Classes}

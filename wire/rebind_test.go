@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/test/harness"
 )
 
 const (
@@ -36,7 +38,11 @@ func TestRebindInOneLine(t *testing.T) {
 	generated, err := os.ReadFile(filepath.Join(dir, "wire", "wire_gen.go"))
 	require.NoError(t, err)
 	require.NotContains(t, string(generated), "redisRateLimiter")
-	goCommand(t, dir, "build", "-o", "gateway", ".")
+	build := []string{"build", "-ldflags=-w", "-o", "gateway"}
+	if harness.RaceEnabled { // the packages are then compiled already
+		build = append(build, "-race")
+	}
+	goCommand(t, dir, append(build, ".")...)
 	runGateway(t, dir)
 }
 

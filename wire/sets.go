@@ -4,12 +4,12 @@ import (
 	wireinject "github.com/google/wire"
 
 	"github.com/huleedu/edge/adapters/httpserver"
+	"github.com/huleedu/edge/adapters/sse"
 	"github.com/huleedu/edge/adapters/telemetry"
 	"github.com/huleedu/edge/adapters/websocket"
 	"github.com/huleedu/edge/app"
 	"github.com/huleedu/edge/app/delivery"
 	"github.com/huleedu/edge/domain"
-	"github.com/huleedu/edge/ports"
 )
 
 // The production adapters, one line for each port. To use another adapter, replace the
@@ -62,8 +62,8 @@ var gatewaySet = wireinject.NewSet(
 	wireinject.FieldsOf(new(builtGateway), "Ports", "Health"),
 	wireinject.FieldsOf(new(gatewayPorts), "Tokens", "Limiter", "Idempotency", "Registered", "Batches", "Preflight", "Registry", "Commands"),
 	app.NewBatches, app.NewPipelines, wireinject.Struct(new(app.PipelineParts), "*"), newIDs, app.NewRegistrations,
-	gatewayReadiness, gatewayServer, gatewayProcess,
-	wireinject.Struct(new(httpserver.GatewayParts), "Config", "Environment", "Tokens", "Limiter", "Batches", "Pipelines", "Registrations", "Readiness", "Observer", "Tracing", "Log"),
+	app.NewAuthentication, gatewayRefusedTokens, gatewayReadiness, gatewayServer, gatewayProcess,
+	wireinject.Struct(new(httpserver.GatewayParts), "Config", "Environment", "Authentication", "Limiter", "Batches", "Pipelines", "Registrations", "Readiness", "Observer", "Tracing", "Log"),
 )
 
 var webSocketSet = wireinject.NewSet(
@@ -72,8 +72,8 @@ var webSocketSet = wireinject.NewSet(
 	wireinject.FieldsOf(new(builtWebSocket), "Ports", "Health"),
 	wireinject.FieldsOf(new(webSocketPorts), "Tokens", "Limiter", "Quota", "Listener", "Notifications", "History"),
 	app.NewNotifications, managers, newConsumer, newSubscriptionWatchdog,
-	websocket.NewManager, wireinject.Bind(new(ports.ConnectionManager), new(*websocket.Manager)),
-	websocket.NewHandler, wireinject.Struct(new(delivery.Parts), "Quota", "Listener", "History", "Observer", "Log"),
+	websocket.NewManager, websocket.NewHandler, streamConfig, sse.NewManager, sse.NewHandler, wireinject.Struct(new(transports), "*"),
+	app.NewAuthentication, refusedTokens, admission, wireinject.Struct(new(delivery.Parts), "Admission", "Quota", "Listener", "History", "Observer", "Log"),
 	webSocketReadiness, webSocketServer, webSocketProcess, wireinject.Struct(new(nodeParts), "*"),
-	wireinject.Struct(new(httpserver.WebSocketParts), "Config", "Environment", "Sockets", "Readiness", "Observer", "Tracing", "Log"),
+	wireinject.Struct(new(httpserver.WebSocketParts), "Config", "Environment", "Managers", "Readiness", "Observer", "Tracing", "Log"),
 )

@@ -3,8 +3,6 @@ package wire
 import (
 	"runtime/debug"
 	"strings"
-
-	"github.com/huleedu/edge/domain"
 )
 
 // Version returns the release, the revision of the source if the build recorded one,
@@ -12,9 +10,21 @@ import (
 func Version() string {
 	info, known := debug.ReadBuildInfo()
 	if !known {
-		return domain.Version
+		return unreleased
 	}
-	return domain.Version + " (" + strings.Join(buildFacts(info), ", ") + ")"
+	return release(info) + " (" + strings.Join(buildFacts(info), ", ") + ")"
+}
+
+// unreleased is the version of a build without a version tag of the repository.
+const unreleased = "0.0.0-unreleased"
+
+// release returns the version that the compiler derives from the tags of the repository,
+// such as 0.1.0. Between two tags it contains the time and the revision.
+func release(info *debug.BuildInfo) string {
+	if info.Main.Version == "" || info.Main.Version == "(devel)" {
+		return unreleased
+	}
+	return strings.TrimPrefix(info.Main.Version, "v")
 }
 
 // buildFacts returns the revision and the compiler that a build recorded.

@@ -17,3 +17,12 @@ func TestOriginOfABuild(t *testing.T) {
 	info.Settings[2].Value = "true"
 	require.Equal(t, []string{"revision 0123abc", "modified", "go1.26.8"}, buildFacts(info))
 }
+
+func TestReleaseOfABuild(t *testing.T) {
+	for recorded, want := range map[string]string{
+		"": "0.0.0-unreleased", "(devel)": "0.0.0-unreleased", "v0.1.0": "0.1.0",
+		"v0.1.1-0.20261201083000-0123456789ab+dirty": "0.1.1-0.20261201083000-0123456789ab+dirty",
+	} {
+		require.Equal(t, want, release(&debug.BuildInfo{Main: debug.Module{Version: recorded}}))
+	}
+}

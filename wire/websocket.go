@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/huleedu/edge/adapters/httpserver"
+	"github.com/huleedu/edge/adapters/sse"
 	"github.com/huleedu/edge/adapters/websocket"
 	"github.com/huleedu/edge/app"
+	"github.com/huleedu/edge/app/delivery"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
@@ -79,9 +82,20 @@ func notificationConfig(c WebSocketConfig) app.NotificationConfig {
 }
 
 // managers returns the connection managers of all transports.
-func managers(sockets *websocket.Manager) []ports.ConnectionManager {
-	return []ports.ConnectionManager{sockets}
+func managers(sockets *websocket.Manager, streams *sse.Manager) []ports.ConnectionManager {
+	return []ports.ConnectionManager{sockets, streams}
 }
+
+// streamConfig returns the settings of the streams, which are those of the sockets.
+func streamConfig(c websocket.Config) sse.Config {
+	return sse.Config{Delivery: c.Delivery(), Origins: c.Origins, CloseOnTokenExpiry: c.CloseOnTokenExpiry, PeerTimeout: c.PongTimeout}
+}
+
+// admission returns the admission of the node, which all transports share.
+func admission(c websocket.Config) *delivery.Admission { return c.NewAdmission() }
+
+// refusedTokens returns the limit of handshakes without a valid token.
+func refusedTokens(c websocket.Config) domain.Limit { return c.RefusedTokens() }
 
 func webSocketReadiness(h health, c consumer) *app.Readiness {
 	return app.NewReadiness(h.own, append(c.probes, h.shared...))
@@ -89,13 +103,20 @@ func webSocketReadiness(h health, c consumer) *app.Readiness {
 
 // newSubscriptionWatchdog returns the watchdog that closes the connections of a node
 // without a subscription.
-func newSubscriptionWatchdog(m *websocket.Manager, c websocket.Config, h health) *app.SubscriptionWatchdog {
-	return app.NewSubscriptionWatchdog(h.subscription, m, c.RedisOutageGrace)
+func newSubscriptionWatchdog(sockets *websocket.Manager, streams *sse.Manager, c websocket.Config, h health) *app.SubscriptionWatchdog {
+	return app.NewSubscriptionWatchdog(h.subscription, []ports.ConnectionShedder{sockets, streams}, c.RedisOutageGrace)
+}
+
+// transports are the handlers of the routes of the connections.
+type transports struct {
+	Sockets *websocket.Handler
+	Streams *sse.Handler
 }
 
 // webSocketServer adds to the parts what has no type of its own, and binds the server.
-func webSocketServer(parts httpserver.WebSocketParts, handler *websocket.Handler, c websocket.Config, h health, l *lifecycle) (*httpserver.Server, error) {
-	parts.Upgrade, parts.SocketsPerUser, parts.Metrics = handler.Serve, c.MaxConnectionsPerUser, l.metrics
+func webSocketServer(parts httpserver.WebSocketParts, t transports, c websocket.Config, h health, l *lifecycle) (*httpserver.Server, error) {
+	parts.Upgrade, parts.Stream = t.Sockets.Serve, t.Streams.Serve
+	parts.SocketsPerUser, parts.Metrics = c.MaxConnectionsPerUser, l.metrics
 	parts.Redis, parts.RedisAddress = h.redis, h.redisAddress
 	if h.redis == nil {
 		parts.Redis = unusedRedis{}
@@ -114,7 +135,7 @@ func (unusedRedis) Health(context.Context) domain.Health {
 // nodeParts are the components that a node of the notification service runs.
 type nodeParts struct {
 	Server        *httpserver.Server
-	Manager       *websocket.Manager
+	Managers      []ports.ConnectionManager
 	Sockets       websocket.Config
 	Drain         SocketDrain
 	Listener      ports.MessageListener
@@ -145,8 +166,19 @@ func webSocketProcess(n nodeParts) *Process {
 	p.drainSteps = []step{
 		retireStep(n.Server, n.Drain.Notice),
 		{"leave the consumer group", consuming.stop},
-		{"close sockets", n.Manager.Drain},
+		{"close connections", func(ctx context.Context) error { return drainAll(ctx, n.Managers) }},
 		{"finish requests", n.Server.Shutdown},
 	}
 	return p
+}
+
+// drainAll drains the managers of all transports at the same time.
+func drainAll(ctx context.Context, managers []ports.ConnectionManager) error {
+	failed := make([]error, len(managers))
+	var group sync.WaitGroup
+	for i, m := range managers {
+		group.Go(func() { failed[i] = m.Drain(ctx) })
+	}
+	group.Wait()
+	return errors.Join(failed...)
 }

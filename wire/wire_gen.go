@@ -8,6 +8,7 @@ package wire
 
 import (
 	"github.com/huleedu/edge/adapters/httpserver"
+	"github.com/huleedu/edge/adapters/sse"
 	"github.com/huleedu/edge/adapters/telemetry"
 	"github.com/huleedu/edge/adapters/websocket"
 	"github.com/huleedu/edge/app"
@@ -77,6 +78,8 @@ func Gateway(cfg GatewayConfig, out io.Writer, o GatewayOverride) (*Process, fun
 	wireGatewayPorts := wireBuiltGateway.Ports
 	tokenValidator := wireGatewayPorts.Tokens
 	rateLimiter := wireGatewayPorts.Limiter
+	limit := gatewayRefusedTokens(gatewayConfig)
+	authentication := app.NewAuthentication(tokenValidator, rateLimiter, observer, limit)
 	batchStatusClient := wireGatewayPorts.Batches
 	batches := app.NewBatches(batchStatusClient, logger)
 	preflightChecker := wireGatewayPorts.Preflight
@@ -99,17 +102,17 @@ func Gateway(cfg GatewayConfig, out io.Writer, o GatewayOverride) (*Process, fun
 	wireHealth := wireBuiltGateway.Health
 	readiness := gatewayReadiness(wireHealth)
 	gatewayParts := httpserver.GatewayParts{
-		Config:        gatewayConfig,
-		Environment:   environment,
-		Tokens:        tokenValidator,
-		Limiter:       rateLimiter,
-		Batches:       batches,
-		Pipelines:     pipelines,
-		Registrations: registrations,
-		Readiness:     readiness,
-		Observer:      observer,
-		Tracing:       tracerProvider,
-		Log:           logger,
+		Config:         gatewayConfig,
+		Environment:    environment,
+		Authentication: authentication,
+		Limiter:        rateLimiter,
+		Batches:        batches,
+		Pipelines:      pipelines,
+		Registrations:  registrations,
+		Readiness:      readiness,
+		Observer:       observer,
+		Tracing:        tracerProvider,
+		Log:            logger,
 	}
 	server, err := gatewayServer(gatewayParts, wireGatewayPorts, httpclientConfig, wireHealth, wireLifecycle)
 	if err != nil {
@@ -134,6 +137,7 @@ func WebSocket(cfg WebSocketConfig, out io.Writer, o WebSocketOverride) (*Proces
 	webSocketConfig := cfg.HTTP
 	environment := cfg.Environment
 	config := cfg.Sockets
+	deliveryAdmission := admission(config)
 	jwtConfig := cfg.Tokens
 	telemetryConfig := cfg.Telemetry
 	wireAdapter := webSocketMetrics(telemetryConfig)
@@ -180,17 +184,20 @@ func WebSocket(cfg WebSocketConfig, out io.Writer, o WebSocketOverride) (*Proces
 	messageListener := wireWebSocketPorts.Listener
 	notificationLog := wireWebSocketPorts.History
 	parts := delivery.Parts{
-		Quota:    connectionQuota,
-		Listener: messageListener,
-		History:  notificationLog,
-		Observer: observer,
-		Log:      logger,
+		Admission: deliveryAdmission,
+		Quota:     connectionQuota,
+		Listener:  messageListener,
+		History:   notificationLog,
+		Observer:  observer,
+		Log:       logger,
 	}
 	manager := websocket.NewManager(config, parts, tracerProvider)
+	sseConfig := streamConfig(config)
+	sseManager := sse.NewManager(sseConfig, parts, tracerProvider)
+	v := managers(manager, sseManager)
 	wireHealth := wireBuiltWebSocket.Health
 	appNotificationConfig := notificationConfig(cfg)
 	notificationPublisher := wireWebSocketPorts.Notifications
-	v := managers(manager)
 	notifications := app.NewNotifications(appNotificationConfig, notificationPublisher, v, observer)
 	consumerConfig := cfg.Kafka
 	adapter10 := kafkaConsumer(consumerConfig, notifications, observer, tracerProvider, logger)
@@ -203,7 +210,7 @@ func WebSocket(cfg WebSocketConfig, out io.Writer, o WebSocketOverride) (*Proces
 	webSocketParts := httpserver.WebSocketParts{
 		Config:      webSocketConfig,
 		Environment: environment,
-		Sockets:     manager,
+		Managers:    v,
 		Readiness:   readiness,
 		Observer:    observer,
 		Tracing:     tracerProvider,
@@ -211,17 +218,24 @@ func WebSocket(cfg WebSocketConfig, out io.Writer, o WebSocketOverride) (*Proces
 	}
 	tokenValidator := wireWebSocketPorts.Tokens
 	rateLimiter := wireWebSocketPorts.Limiter
-	handler := websocket.NewHandler(manager, tokenValidator, rateLimiter, readiness, environment)
-	server, err := webSocketServer(webSocketParts, handler, config, wireHealth, wireLifecycle)
+	limit := refusedTokens(config)
+	authentication := app.NewAuthentication(tokenValidator, rateLimiter, observer, limit)
+	handler := websocket.NewHandler(manager, tokenValidator, authentication, readiness, environment)
+	sseHandler := sse.NewHandler(sseManager, authentication, readiness, environment)
+	wireTransports := transports{
+		Sockets: handler,
+		Streams: sseHandler,
+	}
+	server, err := webSocketServer(webSocketParts, wireTransports, config, wireHealth, wireLifecycle)
 	if err != nil {
 		cleanup()
 		return nil, nil, err
 	}
 	socketDrain := cfg.Drain
-	subscriptionWatchdog := newSubscriptionWatchdog(manager, config, wireHealth)
+	subscriptionWatchdog := newSubscriptionWatchdog(manager, sseManager, config, wireHealth)
 	wireNodeParts := nodeParts{
 		Server:        server,
-		Manager:       manager,
+		Managers:      v,
 		Sockets:       config,
 		Drain:         socketDrain,
 		Listener:      messageListener,

@@ -61,7 +61,9 @@ func NewBatches(c Config, k KeyConfig, o ports.Observer, tp trace.TracerProvider
 		}
 		return &service{
 			name: name, base: base, pool: transport.New(base, c.transport()), guard: newGuard(name, c, o),
-			timeout: c.Timeout, key: k.InternalKey, observer: o, tracer: tracer,
+			header:         http.Header{"User-Agent": {serviceID}, "Accept": {"application/json"}},
+			internalHeader: http.Header{"X-Internal-Api-Key": {k.InternalKey.Reveal()}, "X-Service-Id": {serviceID}},
+			timeout:        c.Timeout, observer: o, tracer: tracer,
 			spanOptions: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient)},
 		}, nil
 	}

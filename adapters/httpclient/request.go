@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -53,8 +54,7 @@ func (s *service) newRequest(ctx context.Context, c *call, path string) (*http.R
 }
 
 func (s *service) setHeader(ctx context.Context, h http.Header, c *call) {
-	h.Set("User-Agent", serviceID)
-	h.Set("Accept", "application/json")
+	maps.Copy(h, s.header)
 	if c.body != nil {
 		h.Set("Content-Type", "application/json")
 	}
@@ -70,8 +70,7 @@ func (s *service) setHeader(ctx context.Context, h http.Header, c *call) {
 		h.Set("X-Correlation-Id", current.CorrelationID)
 	}
 	if strings.HasPrefix(c.endpoint, internalPrefix) {
-		h.Set("X-Internal-Api-Key", s.key.Reveal())
-		h.Set("X-Service-Id", serviceID)
+		maps.Copy(h, s.internalHeader)
 	}
 	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(h))
 }

@@ -21,11 +21,13 @@ import (
 type service struct {
 	name string
 	// base is the URL before the path of every endpoint.
-	base        *url.URL
+	base *url.URL
+	// header is a part of every request, and internalHeader of those on internal routes.
+	header, internalHeader http.Header
+
 	guard       *guard
 	pool        *transport.Pool
 	timeout     time.Duration
-	key         domain.Secret
 	observer    ports.Observer
 	tracer      trace.Tracer
 	spanOptions []trace.SpanStartOption

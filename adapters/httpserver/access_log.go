@@ -3,6 +3,7 @@ package httpserver
 import (
 	"log/slog"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -30,10 +31,9 @@ func (m *middleware) finishRequest(c *gin.Context, x *requestState) {
 	endSpan(x, status)
 	method := x.endpoint.label(c.Request.Method)
 	m.observer.Observe(domain.RequestServed{Method: method, Endpoint: x.endpoint.template, Status: status, Duration: took})
-	level := x.level()
-	if ctx := c.Request.Context(); m.log.Enabled(ctx, level) {
-		m.log.LogAttrs(ctx, level, "request", x.attributes(c, method, status, took)...)
-	}
+	m.log.LogAttrs(c.Request.Context(), x.level(), "request", slog.Any("", requestLine{
+		requestState: x, url: c.Request.URL, method: method, status: status, bytes: max(c.Writer.Size(), 0), took: took,
+	}))
 }
 
 // level returns the log level: error for a 5xx, debug for probes, else info.
@@ -48,16 +48,27 @@ func (x *requestState) level() slog.Level {
 	}
 }
 
-// attributes returns the fields of the log line. The query is omitted, because it
-// may contain a token.
-func (x *requestState) attributes(c *gin.Context, method string, status int, took time.Duration) []slog.Attr {
+// requestLine is the log line of a request. It is formatted only if the line is written: most
+// lines of a busy service are dropped by sampling.
+type requestLine struct {
+	*requestState
+
+	url    *url.URL
+	method string
+	status int
+	bytes  int
+	took   time.Duration
+}
+
+// LogValue returns the fields of the line. The query is omitted, because it may contain a token.
+func (x requestLine) LogValue() slog.Value {
 	out := []slog.Attr{
-		slog.String("method", method),
+		slog.String("method", x.method),
 		slog.String("endpoint", x.endpoint.template),
-		slog.String("path", decode.Clip(c.Request.URL.EscapedPath(), maxPathText)),
-		slog.Int("status", status),
-		slog.Float64("took_seconds", took.Seconds()),
-		slog.Int("bytes", max(c.Writer.Size(), 0)),
+		slog.String("path", decode.Clip(x.url.EscapedPath(), maxPathText)),
+		slog.Int("status", x.status),
+		slog.Float64("took_seconds", x.took.Seconds()),
+		slog.Int("bytes", x.bytes),
 	}
 	if x.caller.User != "" {
 		out = append(out, slog.String("user_id", string(x.caller.User)))
@@ -71,5 +82,5 @@ func (x *requestState) attributes(c *gin.Context, method string, status int, too
 	if x.stack != nil {
 		out = append(out, slog.String("stack", string(x.stack)))
 	}
-	return out
+	return slog.GroupValue(out...)
 }

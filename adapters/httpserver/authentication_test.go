@@ -93,7 +93,7 @@ func TestDocsFollowTheSetting(t *testing.T) {
 			"": stage != domain.Production, "true": true, "on": true, "TRUE": true, "false": false, "off": false, "0": false,
 		} {
 			w := newEnvironment(t, func(_ *environment, p *httpserver.GatewayParts) { p.Environment, p.Config.Docs = stage, setting })
-			for _, path := range []string{"/docs", "/redoc", "/openapi.json", "/docs/page.js"} {
+			for _, path := range []string{"/docs", "/redoc", "/openapi.json", "/docs/page.js", "/docs/swagger-ui.css"} {
 				status := 404
 				if newServedEnvironment {
 					status = 200

@@ -16,9 +16,9 @@ import (
 func (m *middleware) beginRequest(ep *endpoint) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		x := &requestState{endpoint: ep, started: time.Now()}
-		x.trail, x.correlationReplaced = requestIDs(c.Request)
-		x.trail.Network = m.network(c.Request)
-		ctx := domain.WithRequestContext(c.Request.Context(), x.trail)
+		x.ids, x.correlationReplaced = requestIDs(c.Request)
+		x.ids.Network = m.network(c.Request)
+		ctx := domain.WithRequestContext(c.Request.Context(), x.ids)
 		ctx, x.span = startSpan(ctx, m.tracer, c.Request, ep)
 		c.Request = c.Request.WithContext(context.WithValue(ctx, requestStateKey{}, x))
 		m.setCommonHeaders(c, x)
@@ -28,7 +28,7 @@ func (m *middleware) beginRequest(ep *endpoint) gin.HandlerFunc {
 // requestIDs takes the correlation id from the header, else from the query, else
 // creates one. The request id is always new. replaced reports that the client sent
 // an invalid id.
-func requestIDs(r *http.Request) (trail domain.RequestContext, replaced bool) {
+func requestIDs(r *http.Request) (ids domain.RequestContext, replaced bool) {
 	sent := r.Header.Get("X-Correlation-Id")
 	if sent == "" && strings.Contains(r.URL.RawQuery, "correlation_id=") {
 		sent = r.URL.Query().Get("correlation_id")

@@ -50,6 +50,7 @@ func benchmarkChain(b *testing.B, target string, log *slog.Logger) {
 	w := &environment{platform: platform, log: &logBuffer{}, ready: app.NewReadiness(nil, nil)}
 	p := gatewayParts(w, platform, noop.NewTracerProvider())
 	p.Log, p.Observer = log, noObserver{}
+	p.Authentication = authentication(p, tokenValidator{})
 	server, err := httpserver.NewGateway(p)
 	if err != nil {
 		b.Fatal(err)

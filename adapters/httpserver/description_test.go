@@ -56,13 +56,14 @@ func TestDescriptionNamesEveryCode(t *testing.T) {
 func TestDocsLoadNothingFromElsewhere(t *testing.T) {
 	t.Parallel()
 	w := newEnvironment(t)
-	for _, path := range []string{"/docs", "/redoc", "/docs/page.js"} {
+	for _, path := range []string{"/docs", "/redoc", "/docs/page.js", "/docs/page.css"} {
 		r := call(t, http.MethodGet, w.base+path, "")
 		require.Equal(t, 200, r.StatusCode)
 		assert.NotContains(t, r.body, "://", path)
 		assert.True(t, strings.HasPrefix(r.Header.Get("Content-Type"), "text/"))
+		assert.Contains(t, r.Header.Get("Content-Security-Policy"), "default-src 'none'")
 	}
-	assert.Contains(t, call(t, http.MethodGet, w.base+"/docs", "").Header.Get("Content-Security-Policy"), "default-src 'none'")
+	assert.Empty(t, call(t, http.MethodGet, w.base+"/openapi.json", "").Header.Get("Content-Security-Policy"))
 	w = newEnvironment(t, func(_ *environment, p *httpserver.GatewayParts) { p.Environment = domain.Production })
 	for _, path := range []string{"/docs", "/redoc", "/openapi.json"} {
 		assert.Equal(t, 404, call(t, http.MethodGet, w.base+path, "").StatusCode)

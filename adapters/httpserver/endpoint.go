@@ -25,7 +25,7 @@ type endpoint struct {
 func newEndpoint(r routeDef) *endpoint {
 	ep := &endpoint{
 		method: r.method, template: r.path, span: r.method + " " + r.path,
-		quiet:       r.access == Anyone && r.limit == LimitNone && r.path != "/ws" && r.path != "/ws/",
+		quiet:       r.access == Anyone && r.limit == LimitNone && r.path != "/ws" && r.path != "/ws/" && r.path != "/events",
 		spanOptions: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer)},
 	}
 	if r.path == "" {

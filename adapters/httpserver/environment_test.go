@@ -149,7 +149,7 @@ func gatewayParts(w *environment, client ports.BatchStatusClient, tp trace.Trace
 	log := slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	batches := app.NewBatches(client, slog.New(slog.DiscardHandler))
 	return httpserver.GatewayParts{
-		Config: gatewayConfig(), Environment: domain.Testing, Tokens: tokenValidator{}, Limiter: memory.NewRateLimiter(),
+		Config: gatewayConfig(), Environment: domain.Testing, Limiter: memory.NewRateLimiter(),
 		Batches: batches,
 		Pipelines: app.NewPipelines(app.PipelineParts{
 			Batches: batches, Preflight: w.platform, Commands: w.platform, Idempotency: memory.NewIdempotency(), Registered: w.registered,
@@ -174,11 +174,19 @@ func newEnvironment(t testing.TB, changes ...func(*environment, *httpserver.Gate
 	for _, change := range changes {
 		change(w, &p)
 	}
+	if p.Authentication == nil {
+		p.Authentication = authentication(p, tokenValidator{})
+	}
 	server, err := httpserver.NewGateway(p)
 	require.NoError(t, err)
 	w.Server, w.base = server, "http://"+server.Addr()
 	serve(t, server)
 	return w
+}
+
+// authentication returns the use-case of a gateway with the tokens.
+func authentication(p httpserver.GatewayParts, tokens ports.TokenValidator) *app.Authentication {
+	return app.NewAuthentication(tokens, p.Limiter, p.Observer, p.Config.Limits.RefusedTokens())
 }
 
 // serve runs the server until the test ends.

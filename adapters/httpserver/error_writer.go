@@ -116,9 +116,9 @@ type standardError struct {
 
 // errorBody returns the standard error as JSON.
 func (s *responder) errorBody(c *gin.Context, e *domain.Error) json.RawMessage {
-	trail := requestStateOf(c).trail
+	ids := requestStateOf(c).ids
 	body, _ := domain.EncodeJSON(standardError{ // it holds only texts and valid JSON
-		Code: e.Code, Message: decode.Clip(e.Message, maxMessage), Correlation: trail.CorrelationID, Request: trail.RequestID,
+		Code: e.Code, Message: decode.Clip(e.Message, maxMessage), Correlation: ids.CorrelationID, Request: ids.RequestID,
 		Service: s.service, Timestamp: time.Now().UTC().Format(timestampLayout), Details: encodeDetails(e.PublicDetails()),
 	})
 	return body

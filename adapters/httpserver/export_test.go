@@ -10,6 +10,11 @@ import (
 // CanonicalUUID is canonicalUUID.
 func CanonicalUUID(s string) (string, bool) { return canonicalUUID(s) }
 
+// DocsServed is docsServed.
+func DocsServed(setting string, e domain.Environment) (served, ok bool) {
+	return docsServed(setting, e)
+}
+
 // MayRegister reports whether a route with this access and limit can be registered.
 func MayRegister(access Access, limit domain.LimitClass) bool {
 	s, err := newRouter(&middleware{responder: &responder{}, limits: &limits{}})

@@ -17,17 +17,17 @@ import (
 // GatewayParts are the dependencies of the gateway's server. All are required unless
 // their comment says otherwise.
 type GatewayParts struct {
-	Config        GatewayConfig
-	Environment   domain.Environment
-	Tokens        ports.TokenValidator
-	Limiter       ports.RateLimiter
-	Batches       *app.Batches
-	Pipelines     *app.Pipelines
-	Registrations *app.Registrations
-	Readiness     *app.Readiness
-	Observer      ports.Observer
-	Tracing       trace.TracerProvider
-	Log           *slog.Logger
+	Config         GatewayConfig
+	Environment    domain.Environment
+	Authentication *app.Authentication
+	Limiter        ports.RateLimiter
+	Batches        *app.Batches
+	Pipelines      *app.Pipelines
+	Registrations  *app.Registrations
+	Readiness      *app.Readiness
+	Observer       ports.Observer
+	Tracing        trace.TracerProvider
+	Log            *slog.Logger
 	// Classes and Teacher are the services whose routes are passed on unchanged.
 	Classes, Teacher Upstream
 	// Files is the service that receives uploads.

@@ -1,8 +1,6 @@
 package httpserver
 
 import (
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/huleedu/edge/domain"
@@ -62,7 +60,7 @@ func (c GatewayConfig) Problems(environment domain.Environment) []error {
 	out = append(out, adminProblems(prefix+"ADMIN_ADDR", c.AdminAddr, c.Host, c.Port)...)
 	out = append(out, c.cors().problems(environment)...)
 	out = append(out, proxyProblems(prefix+"TRUSTED_PROXIES", c.TrustedProxies, environment)...)
-	if _, ok := c.docs(environment); !ok {
+	if _, ok := docsServed(c.Docs, environment); !ok {
 		out = append(out, domain.Misconfigured(prefix+"DOCS", "must be true, false or empty"))
 	}
 	return append(out, requirePositive(prefix, "must be greater than zero", []bound{
@@ -81,20 +79,4 @@ func (c GatewayConfig) Warnings(environment domain.Environment) []error {
 
 func (c GatewayConfig) cors() corsSettings {
 	return corsSettings{"API_GATEWAY_CORS_ORIGINS", c.Origins, c.Credentials, c.Methods, c.Headers}
-}
-
-// docs reports whether the API's description is served in the environment. ok is
-// false for a setting that is not a boolean.
-func (c GatewayConfig) docs(e domain.Environment) (served, ok bool) {
-	switch text := strings.ToLower(strings.TrimSpace(c.Docs)); text {
-	case "":
-		return e != domain.Production, true
-	case "yes", "y", "on":
-		return true, true
-	case "no", "n", "off":
-		return false, true
-	default:
-		served, err := strconv.ParseBool(text)
-		return served, err == nil
-	}
 }

@@ -32,11 +32,11 @@ func (g *gateway) routes() []routeDef {
 			routeDef{http.MethodGet, "/v1/test/no-auth", Anyone, domain.LimitDefault, g.tryAnonymous},
 			routeDef{http.MethodGet, "/v1/test/with-auth", User, domain.LimitDefault, g.tryIdentified})
 	}
-	if served, _ := g.Config.docs(g.Environment); served {
+	if served, _ := docsServed(g.Config.Docs, g.Environment); served {
 		table = append(table,
 			routeDef{http.MethodGet, "/openapi.json", Anyone, LimitNone, g.openAPI},
 			routeDef{http.MethodGet, "/docs", Anyone, LimitNone, g.docsPage},
-			routeDef{http.MethodGet, "/docs/page.js", Anyone, LimitNone, g.docsScript},
+			routeDef{http.MethodGet, "/docs/{file}", Anyone, LimitNone, g.docsFile},
 			routeDef{http.MethodGet, "/redoc", Anyone, LimitNone, g.docsPage})
 	}
 	return table

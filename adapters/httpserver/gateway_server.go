@@ -9,7 +9,7 @@ import (
 	"github.com/huleedu/edge/adapters/httpserver/clientip"
 	"github.com/huleedu/edge/adapters/httpserver/proxy"
 	"github.com/huleedu/edge/adapters/httpserver/upload"
-	"github.com/huleedu/edge/app"
+	"github.com/huleedu/edge/api"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -26,11 +26,10 @@ func NewGateway(parts GatewayParts) (*Server, error) {
 		return nil, err
 	}
 	tracer := parts.Tracing.Tracer(scope)
-	limits := newLimits(parts.Limiter, c.Limits)
 	router, err := newRouter(&middleware{
 		responder: &responder{service: domain.GatewayService, log: parts.Log, observer: parts.Observer},
-		tracer:    tracer, origins: newOriginPolicy(c.cors(), parts.Environment), network: trusted.Network, limits: limits,
-		authentication: app.NewAuthentication(parts.Tokens, parts.Limiter, parts.Observer, limits.rules[domain.LimitRefused]),
+		tracer:    tracer, origins: newOriginPolicy(c.cors(), parts.Environment), network: trusted.Network,
+		limits: newLimits(parts.Limiter, c.Limits), authentication: parts.Authentication,
 	})
 	if err != nil {
 		return nil, err
@@ -71,6 +70,6 @@ func newGateway(parts GatewayParts, router *router, headers proxy.HeaderRules, t
 		Headers: headers, Services: parts.Services, Idle: parts.StreamIdle, Timeout: parts.Config.Uploads.Timeout,
 		Draining: router.draining, AnnounceClose: router.announceClose,
 	})
-	g.description = sync.OnceValues(openAPIDocument)
+	g.description = sync.OnceValues(func() ([]byte, error) { return documentJSON(api.OpenAPI()) })
 	return g, nil
 }

@@ -43,6 +43,11 @@ func (c LimitsConfig) Problems(domain.Environment) []error {
 	})...)
 }
 
+// RefusedTokens returns the limit of requests without a valid token.
+func (c LimitsConfig) RefusedTokens() domain.Limit {
+	return domain.Limit{Class: domain.LimitRefused, Max: c.Refused, Window: c.Window}
+}
+
 // limits holds the rate limits of all classes.
 type limits struct {
 	limiter ports.RateLimiter
@@ -53,9 +58,10 @@ func newLimits(l ports.RateLimiter, c LimitsConfig) *limits {
 	rules := map[domain.LimitClass]domain.Limit{}
 	for class, most := range map[domain.LimitClass]int{
 		domain.LimitCommands: c.Commands, domain.LimitUploads: c.Uploads, domain.LimitQueries: c.Queries,
-		domain.LimitDefault: c.Default, domain.LimitRefused: c.Refused,
+		domain.LimitDefault: c.Default,
 	} {
 		rules[class] = domain.Limit{Class: class, Max: most, Window: c.Window}
 	}
+	rules[domain.LimitRefused] = c.RefusedTokens()
 	return &limits{l, rules}
 }

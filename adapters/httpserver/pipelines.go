@@ -38,7 +38,7 @@ func (g *gateway) startPipeline(c *gin.Context) error {
 		return err
 	}
 	x := requestStateOf(c)
-	accepted, err := domain.EncodeJSON(acceptance{"accepted", "Pipeline execution request received", id, x.trail.CorrelationID})
+	accepted, err := domain.EncodeJSON(acceptance{"accepted", "Pipeline execution request received", id, x.ids.CorrelationID})
 	if err != nil {
 		return domain.Unknown(err).WithOp("httpserver.startPipeline")
 	}

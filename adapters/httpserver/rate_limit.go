@@ -15,9 +15,9 @@ import (
 func (m *middleware) limit(class domain.LimitClass) gin.HandlerFunc {
 	limit := m.limits.rules[class]
 	return func(c *gin.Context) {
-		party := app.NetworkKey(c.Request.Context())
-		if user := requestStateOf(c).caller.User; user != "" {
-			party = app.UserKey(user)
+		party := app.UserKey(requestStateOf(c).caller.User)
+		if requestStateOf(c).caller.User == "" {
+			party = app.NetworkKey(c.Request.Context())
 		}
 		if err := m.consume(c, party, limit); err != nil {
 			m.fail(c, err)
@@ -39,7 +39,8 @@ func (m *middleware) consume(c *gin.Context, party string, limit domain.Limit) e
 
 // setLimitHeaders sets the RateLimit headers for a decision about a limit.
 func setLimitHeaders(h http.Header, limit domain.Limit, a domain.RateDecision) {
-	h.Set("Ratelimit-Limit", strconv.Itoa(limit.Max))
-	h.Set("Ratelimit-Remaining", strconv.Itoa(a.Remaining))
-	h.Set("Ratelimit-Reset", strconv.Itoa(wholeSeconds(a.Reset)))
+	setHeaders(h,
+		"Ratelimit-Limit", strconv.Itoa(limit.Max),
+		"Ratelimit-Remaining", strconv.Itoa(a.Remaining),
+		"Ratelimit-Reset", strconv.Itoa(wholeSeconds(a.Reset)))
 }

@@ -15,7 +15,7 @@ import (
 type requestState struct {
 	endpoint *endpoint
 	started  time.Time
-	trail    domain.RequestContext
+	ids      domain.RequestContext
 	// correlationReplaced reports that the client's correlation id was invalid.
 	correlationReplaced bool
 	span                trace.Span

@@ -129,7 +129,7 @@ func TestIdentityIsForwarded(t *testing.T) {
 	t.Parallel()
 	b := newBackend(t)
 	w := newEnvironment(t, withService(t, b.url), func(_ *environment, p *httpserver.GatewayParts) {
-		p.Tokens = organisationTokens{}
+		p.Authentication = authentication(*p, organisationTokens{})
 		p.Config.ForwardAuthorization, p.Config.TrustedProxies = true, "127.0.0.0/8"
 	})
 	for token, want := range map[string][3]string{

@@ -18,8 +18,11 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// contentJSON is the media type of all answers but the pages of the API's description.
-const contentJSON = "application/json"
+// The media types of answers. All are JSON but the pages of the descriptions and their files.
+const (
+	contentJSON = "application/json"
+	contentHTML = "text/html; charset=utf-8"
+)
 
 // responder writes the answers of one service, successes and errors.
 type responder struct {
@@ -33,13 +36,24 @@ type responder struct {
 // setCommonHeaders sets the headers of every answer, also of a protocol switch.
 func (s *responder) setCommonHeaders(c *gin.Context, x *requestState) {
 	h := c.Writer.Header()
-	h.Set("X-Correlation-Id", x.trail.CorrelationID)
-	h.Set("X-Request-Id", x.trail.RequestID)
-	h.Set("X-Trace-Id", x.span.SpanContext().TraceID().String())
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Cache-Control", "no-store")
+	setHeaders(h,
+		"X-Correlation-Id", x.ids.CorrelationID,
+		"X-Request-Id", x.ids.RequestID,
+		"X-Trace-Id", x.span.SpanContext().TraceID().String(),
+		"X-Content-Type-Options", "nosniff",
+		"Cache-Control", "no-store")
 	if c.Request.Header.Get("Upgrade") == "" {
 		s.announceClose(h)
+	}
+}
+
+// setHeaders sets headers from pairs of a name, in its canonical form, and a value. All values
+// share one allocation.
+func setHeaders(h http.Header, pairs ...string) {
+	values := make([]string, 0, len(pairs)/2)
+	for i := 0; i < len(pairs); i += 2 {
+		values = append(values, pairs[i+1])
+		h[pairs[i]] = values[i/2 : i/2+1 : i/2+1]
 	}
 }
 
@@ -60,9 +74,8 @@ func (s *responder) writeResponse(c *gin.Context, status int, contentType string
 		size += len(p)
 	}
 	h := c.Writer.Header()
-	h.Set("Content-Type", contentType)
+	setHeaders(h, "Content-Type", contentType, "Content-Length", strconv.Itoa(size))
 	s.announceClose(h)
-	h.Set("Content-Length", strconv.Itoa(size))
 	if size > writeChunk || time.Since(requestStateOf(c).started) > time.Second { // the time to answer may be over
 		extendWriteDeadline(c)
 	}

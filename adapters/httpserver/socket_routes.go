@@ -2,14 +2,20 @@ package httpserver
 
 import "net/http"
 
-// tables returns all routes of the notification service. The route of the sockets
-// needs no caller, because the upgrade verifies the token and reports a refusal by a
-// close code.
+// tables returns all routes of the notification service. The routes of the connections
+// need no caller, because their handlers verify the token, which is not always in a header.
 func (w *sockets) tables() routeTables {
-	return routeTables{service: []routeDef{
+	table := []routeDef{
 		{http.MethodGet, "/ws", Anyone, LimitNone, w.upgrade},
 		{http.MethodGet, "/ws/", Anyone, LimitNone, w.upgrade},
+		{http.MethodGet, "/events", Anyone, LimitNone, w.stream},
 		{http.MethodGet, "/healthz/redis", Anyone, LimitNone, w.redisHealth},
 		{http.MethodGet, "/healthz/websocket", Anyone, LimitNone, w.socketHealth},
-	}, alive: routeDef{http.MethodGet, "/healthz", Anyone, LimitNone, w.health}, admin: adminRoutes(w.ready, w.Metrics)}
+	}
+	if served, _ := docsServed(w.Config.Docs, w.Environment); served {
+		table = append(table,
+			routeDef{http.MethodGet, "/asyncapi.json", Anyone, LimitNone, w.asyncAPI},
+			routeDef{http.MethodGet, "/asyncapi", Anyone, LimitNone, w.asyncAPIPage})
+	}
+	return routeTables{service: table, alive: routeDef{http.MethodGet, "/healthz", Anyone, LimitNone, w.health}, admin: adminRoutes(w.ready, w.Metrics)}
 }

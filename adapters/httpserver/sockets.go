@@ -23,6 +23,16 @@ func (w *sockets) upgrade(c *gin.Context) error {
 	return nil
 }
 
+// stream answers with an event stream. The stream continues after the handler, on the
+// hijacked connection.
+func (w *sockets) stream(c *gin.Context) error {
+	if err := w.Stream(c.Writer, c.Request); err != nil {
+		return err
+	}
+	requestStateOf(c).status = http.StatusOK
+	return nil
+}
+
 func upgradeRequired() *domain.Error {
 	return &domain.Error{
 		Code: domain.InvalidRequest, Reason: httpreason.UpgradeRequired,
@@ -70,14 +80,18 @@ func (w *sockets) redisDown(c *gin.Context, e *domain.Error) {
 	w.writeResponse(c, status, contentJSON, []byte(`{"service":"redis","status":"unhealthy","error":`), w.errorBody(c, e), []byte(`}`))
 }
 
-// socketHealth answers with the number of sockets of this node.
+// socketHealth answers with the number of connections of this node.
 func (w *sockets) socketHealth(c *gin.Context) error {
+	total := 0
+	for _, m := range w.Managers {
+		total += m.Total()
+	}
 	return w.writeJSON(c, struct {
 		Service string           `json:"service"`
 		Status  domain.Condition `json:"status"`
 		Total   int              `json:"total_connections"`
 		PerUser int              `json:"max_connections_per_user"`
-	}{"websocket_manager", domain.Healthy, w.Sockets.Total(), w.SocketsPerUser})
+	}{"websocket_manager", domain.Healthy, total, w.SocketsPerUser})
 }
 
 func (w *sockets) ready(c *gin.Context) error { return w.readiness(c, w.Readiness) }

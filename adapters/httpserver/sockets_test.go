@@ -44,7 +44,7 @@ func newSocketEnvironment(t *testing.T, d upgradeFunc, redis ports.HealthProbe) 
 	w.ready.Enter(app.Serving)
 	server, err := httpserver.NewWebSocket(httpserver.WebSocketParts{
 		Config:      httpserver.WebSocketConfig{Host: "127.0.0.1", Origins: []string{"http://localhost:5173"}, Credentials: true, Methods: []string{"GET"}, Headers: []string{"*"}, TrustedProxies: "127.0.0.1"},
-		Environment: domain.Development, Upgrade: d, Sockets: threeSockets{}, SocketsPerUser: 5, Readiness: w.ready, Observer: w.facts,
+		Environment: domain.Development, Upgrade: d, Managers: []ports.ConnectionManager{threeSockets{}, threeSockets{}}, Stream: d, SocketsPerUser: 5, Readiness: w.ready, Observer: w.facts,
 		Tracing: noop.NewTracerProvider(), Log: slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Metrics: http.NotFoundHandler(), Redis: redis, RedisAddress: "redis://***:***@host:6379",
 	})

@@ -59,7 +59,7 @@ func endSpan(x *requestState, status int) {
 	if x.span.IsRecording() {
 		x.span.SetAttributes(
 			attribute.Int("http.response.status_code", status),
-			attribute.String("correlation_id", x.trail.CorrelationID),
+			attribute.String("correlation_id", x.ids.CorrelationID),
 		)
 	}
 	x.span.End()

@@ -22,8 +22,11 @@ type WebSocketParts struct {
 	// it returns, except for a connection that it hijacked and, then, the headers of
 	// request and answer, which are its own.
 	Upgrade func(http.ResponseWriter, *http.Request) error
-	// Sockets counts the connections of this node.
-	Sockets ports.ConnectionManager
+	// Stream answers a request with an event stream, or returns why not. The rule of
+	// Upgrade applies.
+	Stream func(http.ResponseWriter, *http.Request) error
+	// Managers count the connections of this node.
+	Managers []ports.ConnectionManager
 	// SocketsPerUser is the limit that the health answer states.
 	SocketsPerUser int
 	Readiness      *app.Readiness
@@ -45,4 +48,6 @@ type sockets struct {
 	// redis is the cached form of WebSocketParts.Redis.
 	redis     *cachedProbe
 	startedAt time.Time
+	// docs converts the description when it is first requested.
+	docs func() (messageDocs, error)
 }

@@ -29,12 +29,19 @@ type WebSocketConfig struct {
 	// TrustedProxies is a comma list of CIDRs whose X-Forwarded-For is trusted;
 	// empty trusts no proxy.
 	TrustedProxies string `env:"WEBSOCKET_TRUSTED_PROXIES"`
+	// Docs decides whether /asyncapi.json and /asyncapi, the description of the messages, are
+	// served: true or false in every environment; empty serves them everywhere but in
+	// production.
+	Docs string `env:"WEBSOCKET_DOCS"`
 }
 
 // Problems reports every value that cannot be used in the environment.
 func (c WebSocketConfig) Problems(environment domain.Environment) []error {
 	out := append(portProblems("WEBSOCKET_PORT", c.Port), adminProblems("WEBSOCKET_ADMIN_ADDR", c.AdminAddr, c.Host, c.Port)...)
 	out = append(out, c.cors().problems(environment)...)
+	if _, ok := docsServed(c.Docs, environment); !ok {
+		out = append(out, domain.Misconfigured("WEBSOCKET_DOCS", "must be true, false or empty"))
+	}
 	return append(out, proxyProblems("WEBSOCKET_TRUSTED_PROXIES", c.TrustedProxies, environment)...)
 }
 

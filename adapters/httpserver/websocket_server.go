@@ -1,6 +1,7 @@
 package httpserver
 
 import (
+	"sync"
 	"time"
 
 	"github.com/huleedu/edge/adapters/httpserver/clientip"
@@ -36,6 +37,7 @@ func NewWebSocket(parts WebSocketParts) (*Server, error) {
 		return nil, err
 	}
 	w := &sockets{responder: router.responder, WebSocketParts: parts, redis: &cachedProbe{probe: parts.Redis}, startedAt: time.Now()}
+	w.docs = sync.OnceValues(newMessageDocs)
 	return router.listenAll(w.tables(), listenAddr{parts.Config.Host, parts.Config.Port, parts.Config.AdminAddr}, connLimits{
 		headerBytes: socketHeaderBytes, header: socketHeaderTime, answer: socketAnswerTime, idle: socketIdleTime,
 	})

@@ -77,10 +77,10 @@ notification_lag_seconds{}
 redis_resubscribes_total{}
 redis_subscription_duration_seconds{channel_prefix}
 redis_subscriptions{}
-websocket_active_connections{}
-websocket_closes_total{code}
+websocket_active_connections{transport}
+websocket_closes_total{code,transport}
 websocket_connection_duration_seconds{}
-websocket_connections_total{status}
+websocket_connections_total{status,transport}
 websocket_delivery_seconds{}
 websocket_http_request_duration_seconds{endpoint,method}
 websocket_http_requests_in_progress{}
@@ -188,16 +188,16 @@ func TestConnectionMetrics(t *testing.T) {
 	o.Observe(domain.ConsumerDegraded{Degraded: true})
 	page := scrape(t, o)
 	for _, want := range []string{
-		`websocket_connections_total{status="accepted"} 2`,
-		`websocket_connections_total{status="rejected"} 1`,
-		`websocket_connections_total{status="closed"} 1`,
-		`websocket_active_connections 1`,
+		`websocket_connections_total{status="accepted",transport="websocket"} 2`,
+		`websocket_connections_total{status="rejected",transport="websocket"} 1`,
+		`websocket_connections_total{status="closed",transport="websocket"} 1`,
+		`websocket_active_connections{transport="websocket"} 1`,
 		`websocket_quota_degraded 1`,
 		`notification_consumer_degraded 1`,
 		`websocket_connection_duration_seconds_bucket{le="5"} 0`,
 		`websocket_connection_duration_seconds_bucket{le="10"} 1`,
-		`websocket_closes_total{code="1008"} 1`,
-		`websocket_closes_total{code="4001"} 0`,
+		`websocket_closes_total{code="1008",transport="websocket"} 1`,
+		`websocket_closes_total{code="4001",transport="websocket"} 0`,
 		`redis_subscriptions 2`,
 	} {
 		require.Contains(t, page, want+"\n")

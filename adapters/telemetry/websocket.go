@@ -1,8 +1,6 @@
 package telemetry
 
 import (
-	"strconv"
-
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/huleedu/edge/domain"
@@ -11,25 +9,23 @@ import (
 // websocketMetrics are the metrics of the notification service. Dashboards and alerts
 // depend on names and labels, so they change only with the wire contract.
 type websocketMetrics struct {
-	accepted, rejected, ended prometheus.Counter
-	active                    prometheus.Gauge
-	quotaDegraded             prometheus.Gauge
-	lifetime                  prometheus.Histogram
-	closes                    enumCounter[int]
-	sent, replayed            prometheus.Counter
-	size, delivery            prometheus.Histogram
-	failed                    enumCounter[domain.FailureReason]
-	inbound                   enumCounter[domain.FrameType]
-	tokenValidation           enumCounter[domain.TokenResult]
-	followSeconds             *prometheus.HistogramVec
-	subscriptions             prometheus.Gauge
-	resubscribes              prometheus.Counter
-	notifications             enumCounter[domain.NotificationResult]
-	lag                       prometheus.Histogram
-	consumerDegraded          prometheus.Gauge
-	requests                  *prometheus.CounterVec
-	requestSeconds            *prometheus.HistogramVec
-	inProgress                prometheus.Gauge
+	sockets, streams connectionMetrics
+	quotaDegraded    prometheus.Gauge
+	lifetime         prometheus.Histogram
+	sent, replayed   prometheus.Counter
+	size, delivery   prometheus.Histogram
+	failed           enumCounter[domain.FailureReason]
+	inbound          enumCounter[domain.FrameType]
+	tokenValidation  enumCounter[domain.TokenResult]
+	followSeconds    *prometheus.HistogramVec
+	subscriptions    prometheus.Gauge
+	resubscribes     prometheus.Counter
+	notifications    enumCounter[domain.NotificationResult]
+	lag              prometheus.Histogram
+	consumerDegraded prometheus.Gauge
+	requests         *prometheus.CounterVec
+	requestSeconds   *prometheus.HistogramVec
+	inProgress       prometheus.Gauge
 }
 
 // NewWebSocketObserver returns the notification service's observer with all metrics
@@ -46,17 +42,11 @@ func NewWebSocketObserver() *Observer {
 }
 
 func (m *websocketMetrics) registerSockets(o *Observer) {
-	connections := o.counters("websocket_connections_total", "Sockets by event.", "status")
-	m.accepted, m.rejected, m.ended = connections.WithLabelValues("accepted"),
-		connections.WithLabelValues("rejected"), connections.WithLabelValues("closed")
-	m.active = o.gauge("websocket_active_connections", "Open sockets.")
+	m.sockets, m.streams = newConnectionMetrics(o)
 	m.quotaDegraded = o.gauge("websocket_quota_degraded",
 		"1 while this node applies connection limits without the other nodes.")
-	m.lifetime = o.histogram("websocket_connection_duration_seconds", "Duration of socket connections.",
+	m.lifetime = o.histogram("websocket_connection_duration_seconds", "Duration of connections.",
 		[]float64{1, 5, 10, 30, 60, 300, 600, 1800, 3600})
-	m.closes = newEnumCounter(
-		o.counters("websocket_closes_total", "Close codes sent or received, including rejected handshakes.", "code"),
-		strconv.Itoa, otherLabel, closeCodes()...)
 }
 
 func (m *websocketMetrics) registerMessages(o *Observer) {
@@ -124,16 +114,16 @@ func (m *websocketMetrics) count(fact domain.Fact) {
 func (m *websocketMetrics) countSocket(fact domain.Fact) {
 	switch f := fact.(type) {
 	case domain.ConnectionAccepted:
-		m.accepted.Inc()
-		m.active.Inc()
+		m.of(f.Transport).accepted.Inc()
+		m.of(f.Transport).active.Inc()
 	case domain.ConnectionRejected:
-		m.rejected.Inc()
+		m.of(f.Transport).rejected.Inc()
 	case domain.ConnectionEnded:
-		m.ended.Inc()
-		m.active.Dec()
+		m.of(f.Transport).ended.Inc()
+		m.of(f.Transport).active.Dec()
 		m.lifetime.Observe(f.Duration.Seconds())
 	case domain.CloseCodeObserved:
-		m.closes.inc(f.Code)
+		m.of(f.Transport).closes.inc(f.Code)
 	case domain.SubscriptionConfirmed:
 		m.followSeconds.WithLabelValues(f.Prefix).Observe(f.Duration.Seconds())
 	case domain.SubscriptionCount:
@@ -162,14 +152,5 @@ func (m *websocketMetrics) countRequest(fact domain.Fact) {
 		verb, route := methodLabel(f.Method), endpointLabel(f.Endpoint)
 		m.requests.WithLabelValues(verb, route, statusLabel(f.Status)).Inc()
 		m.requestSeconds.WithLabelValues(verb, route).Observe(f.Duration.Seconds())
-	}
-}
-
-// closeCodes lists the codes of the wire contract and of RFC 6455 section 7.4.1. Other
-// codes are counted as "other", because a client can send any number.
-func closeCodes() []int {
-	return []int{
-		1000, 1001, 1002, 1003, 1005, 1006, 1007, 1008, 1009, 1010, 1011, 1012, 1013,
-		4000, 4001, 4002, 4003,
 	}
 }

@@ -92,11 +92,20 @@ func (c Config) Problems(domain.Environment) []error {
 	return out
 }
 
-// delivery returns the settings of the hub in a process that may have the given number
-// of open files.
-func (c Config) delivery(descriptors uint64) delivery.Config {
+// Delivery returns the settings of a hub.
+func (c Config) Delivery() delivery.Config {
 	return delivery.Config{
-		QueueMessages: c.SendQueueMessages, QueueBytes: c.SendQueueBytes, MaxSessions: c.capacity(descriptors),
+		QueueMessages: c.SendQueueMessages, QueueBytes: c.SendQueueBytes,
 		DrainTimeout: c.DrainTimeout, DrainSpread: c.DrainSpread,
 	}
+}
+
+// NewAdmission returns the admission of this node, which the hubs of all transports share.
+func (c Config) NewAdmission() *delivery.Admission {
+	return delivery.NewAdmission(c.capacity(descriptors()), newLimiter(c.MaxConnectsPerSecond, time.Second).Allow)
+}
+
+// RefusedTokens returns the limit of handshakes without a valid token.
+func (c Config) RefusedTokens() domain.Limit {
+	return domain.Limit{Class: domain.LimitRefused, Max: c.RefusedTokensPerMinute, Window: time.Minute}
 }

@@ -64,7 +64,7 @@ func TestInvalidCompressedFrames(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, 1002, c.end(t).Code)
 			n.awaitClean(t)
-			require.Equal(t, 1, n.facts.count(equals(domain.CloseCodeObserved{Code: 1002})))
+			require.Equal(t, 1, n.facts.count(equals(domain.CloseCodeObserved{Transport: domain.TransportWebSocket, Code: 1002})))
 		})
 	}
 }

@@ -53,7 +53,7 @@ func TestDrainOfSendingClients(t *testing.T) {
 	require.Greater(t, time.Since(begin), 250*time.Millisecond, "not spread")
 	ends.Wait()
 	n.awaitClean(t)
-	require.Equal(t, clients, n.facts.count(equals(domain.CloseCodeObserved{Code: 1012})))
+	require.Equal(t, clients, n.facts.count(equals(domain.CloseCodeObserved{Transport: domain.TransportWebSocket, Code: 1012})))
 	require.Equal(t, clients*messages, n.facts.count(is[domain.MessageSent]))
 	_, err := n.dial("late")
 	require.ErrorIs(t, err, gorilla.ErrBadHandshake)

@@ -28,11 +28,12 @@ func serveEcho(word string) {
 	readiness := app.NewReadiness(nil, nil)
 	readiness.Enter(app.Serving)
 	m := websocket.NewManager(c, delivery.Parts{
-		Quota: registry, Listener: registry, History: memory.NewBus(), Observer: silent, Log: log,
+		Admission: c.NewAdmission(), Quota: registry, Listener: registry, History: memory.NewBus(), Observer: silent, Log: log,
 	}, noop.NewTracerProvider())
 	websocket.Echo(m)
 	tokens := stubValidator{expires: time.Now().Add(time.Hour)}
-	server := httptest.NewServer(serveHandler(websocket.NewHandler(m, tokens, memory.NewRateLimiter(), readiness, "")))
+	authentication := app.NewAuthentication(tokens, memory.NewRateLimiter(), silent, c.RefusedTokens())
+	server := httptest.NewServer(serveHandler(websocket.NewHandler(m, tokens, authentication, readiness, "")))
 	defer server.Close()
 	fmt.Println(server.Listener.Addr())
 	_, _ = io.Copy(io.Discard, os.Stdin)

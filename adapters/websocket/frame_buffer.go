@@ -49,10 +49,3 @@ func (p *frameBuffer) setText(payload []byte) {
 func (p *frameBuffer) writeTo(raw syscall.RawConn) {
 	_ = raw.Control(p.write) // an error means that the socket is closed and nothing is written
 }
-
-// writeOnce writes to the socket, which is in non-blocking mode.
-func (p *frameBuffer) writeOnce(fd uintptr) {
-	if n, err := syscall.Write(int(fd), p.frame); err == nil {
-		p.written = n
-	}
-}

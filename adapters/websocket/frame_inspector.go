@@ -5,6 +5,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/time/rate"
+
+	"github.com/huleedu/edge/adapters/internal/closecode"
 )
 
 // frameInspector parses the frames that a client sends. It counts them, data, control
@@ -26,18 +28,18 @@ func (f *frameInspector) inspect(p []byte, now time.Time) (fine int, err error) 
 		if f.payloadLeft > 0 {
 			n := min(f.payloadLeft, len(p)-i)
 			if f.closeReason != nil && !f.readReason(p[i:i+n]) {
-				return i + n - 1, InvalidUTF8
+				return i + n - 1, closecode.InvalidUTF8
 			}
 			f.payloadLeft -= n
 			i += n
 			continue
 		}
 		if f.header.next() && !f.limiter.AllowN(now, 1) {
-			return i, errRateLimit
+			return i, rateLimited()
 		}
 		complete := f.header.add(p[i])
 		if !f.header.valid() {
-			return i, ProtocolError
+			return i, closecode.ProtocolError
 		}
 		if complete {
 			f.beginPayload()

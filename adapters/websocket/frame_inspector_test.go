@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/huleedu/edge/adapters/internal/closecode"
 	"github.com/stretchr/testify/require"
 )
 
@@ -72,7 +73,7 @@ func TestInspectorCountsFrames(t *testing.T) {
 		stream = append(stream, frameOf(9, 3)...)
 		passed, err := f.inspectInSteps(stream, step)
 		require.Equal(t, whole, passed, "in steps of %d", step)
-		require.ErrorIs(t, err, errRateLimit)
+		require.ErrorIs(t, err, rateLimited())
 	}
 }
 
@@ -102,7 +103,7 @@ func TestInspectorRefusesCloseOfOneByte(t *testing.T) {
 			f := frameInspector{limiter: newLimiter(limit, time.Minute)}
 			passed, err := f.inspectInSteps(append(slices.Clone(good), frameOf(8, 1)...), step)
 			require.Equal(t, len(good)+1, passed, "all but the invalid byte, in steps of %d", step)
-			require.ErrorIs(t, err, ProtocolError)
+			require.ErrorIs(t, err, closecode.ProtocolError)
 		}
 	}
 }

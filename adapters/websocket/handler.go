@@ -1,51 +1,38 @@
 package websocket
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/gorilla/websocket"
-	"golang.org/x/time/rate"
 
-	"github.com/huleedu/edge/adapters/internal/origin"
+	"github.com/huleedu/edge/adapters/internal/handshake"
 	"github.com/huleedu/edge/app"
 	"github.com/huleedu/edge/app/delivery"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
 
-// retryAfter is the Retry-After of a 503.
-const retryAfter = 2 * time.Second
-
 // Handler serves the WebSocket handshakes.
 type Handler struct {
-	manager        *Manager
-	tokens         ports.TokenValidator
-	authentication *app.Authentication
-	readiness      *app.Readiness
-	upgrader       *websocket.Upgrader
-	connects       *rate.Limiter
-	origins        origin.List
-	refusals       refusals
-	refusing       chan struct{} // has an element for each handshake that is upgraded only to be refused
-	retrier        *retrier
+	manager  *Manager
+	gate     *handshake.Gate
+	tokens   ports.TokenValidator
+	upgrader *websocket.Upgrader
+	refusals refusals
+	refusing chan struct{} // has an element for each handshake that is upgraded only to be refused
 }
 
-// NewHandler returns the handler of the route of the manager's connections. limiter
-// counts refused tokens per address, on this node only. environment decides which
-// origins may connect.
-func NewHandler(m *Manager, tokens ports.TokenValidator, limiter ports.RateLimiter, r *app.Readiness, environment domain.Environment) *Handler {
-	refused := domain.Limit{Class: domain.LimitRefused, Max: m.config.RefusedTokensPerMinute, Window: time.Minute}
+// NewHandler returns the handler of the route of the manager's connections. tokens
+// validates the token of a refresh. environment decides which origins may connect.
+func NewHandler(m *Manager, tokens ports.TokenValidator, a *app.Authentication, r *app.Readiness, environment domain.Environment) *Handler {
 	return &Handler{
-		manager: m, tokens: tokens, authentication: app.NewAuthentication(tokens, limiter, m.observer, refused),
-		readiness: r, upgrader: newUpgrader(m.config),
-		connects: newLimiter(m.config.MaxConnectsPerSecond, time.Second), origins: origin.New(m.config.Origins, environment),
-		refusals: newRefusals(), refusing: make(chan struct{}, maxRefusals), retrier: newRetrier(r.Draining),
+		manager: m, tokens: tokens, upgrader: newUpgrader(m.config), refusals: newRefusals(), refusing: make(chan struct{}, maxRefusals),
+		gate: handshake.NewGate(handshake.GateParts{
+			Hub: m.Hub, Authentication: a, Readiness: r, Spans: m.spans, Origins: m.config.Origins, Environment: environment,
+		}),
 	}
 }
 
@@ -63,8 +50,8 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
 	if err := checkUpgrade(w, r); err != nil {
 		return err
 	}
-	if h.readiness.Draining() || !h.connects.Allow() || !h.manager.Enter() {
-		return h.reject(nodeUnavailable())
+	if err := h.gate.Enter(); err != nil {
+		return h.reject(err)
 	}
 	continues := false
 	defer func() {
@@ -84,27 +71,25 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
 // reject counts a handshake that ends without an upgrade. A nil error means that the
 // client has closed the connection.
 func (h *Handler) reject(err error) error {
-	h.manager.observer.Observe(domain.ConnectionRejected{})
+	h.manager.observer.Observe(domain.ConnectionRejected{Transport: domain.TransportWebSocket})
 	return err
 }
 
 // open decides about the handshake and returns the function that serves the hijacked
 // connection. That function, or refuse, calls Leave.
 func (h *Handler) open(w http.ResponseWriter, r *http.Request) (func(), error) {
-	for _, header := range r.Header["Origin"] {
-		if !h.origins.Allows(header) {
-			return nil, domain.Forbidden("Origin not allowed", nil)
-		}
+	if err := h.gate.CheckOrigin(r.Header); err != nil {
+		return nil, err
 	}
-	query, err := url.ParseQuery(r.URL.RawQuery)
+	query, err := handshake.ParseQuery(r)
 	if err != nil {
-		return nil, domain.ParseFailure("query", nil) // the cause may repeat a token
+		return nil, err
 	}
-	waitUntil := h.retrier.deadline()
-	credential, err := requestToken(r, query)
-	caller, err := h.authenticate(r.Context(), waitUntil, credential, err)
+	waitUntil := h.gate.Deadline()
+	credential, err := handshake.Token(r.Header, offeredTokens(r), query)
+	caller, err := h.gate.Authenticate(r.Context(), waitUntil, credential, err)
 	switch {
-	case errors.Is(err, errBeforeUpgrade), domain.CodeOf(err) == domain.RateLimit:
+	case errors.Is(err, handshake.ErrNodeUnavailable), domain.CodeOf(err) == domain.RateLimit:
 		return nil, err
 	case err != nil:
 		return h.refuse(w, r, refusal{cause: err, credential: credential})
@@ -112,45 +97,30 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request) (func(), error) {
 	return h.connect(w, r, caller, query, waitUntil)
 }
 
-// authenticate identifies the caller. malformed is the error of a request without a
-// well-formed token. When the keys cannot be loaded it retries until the given time.
-func (h *Handler) authenticate(ctx context.Context, waitUntil time.Time, token string, malformed error) (caller domain.Caller, err error) {
-	ctx, span := h.manager.spans.startValidation(ctx, malformed == nil)
-	defer span.End()
-	err = h.retrier.try(ctx, waitUntil, func(ctx context.Context) error {
-		identified, err := h.authentication.Identify(ctx, token, malformed)
-		caller = identified.Caller
-		return err
-	})
-	return caller, err
-}
-
 // connect admits the caller and hijacks the connection. When a dependency is
 // unavailable it retries until the given time.
 func (h *Handler) connect(w http.ResponseWriter, r *http.Request, caller domain.Caller, query url.Values, waitUntil time.Time) (func(), error) {
-	ctx, span := h.manager.spans.startConnect(r.Context(), caller.User)
-	defer span.End()
-	from, err := requestedPosition(query)
+	from, err := handshake.Position(query["last_event_id"])
 	if err != nil {
 		return nil, err
 	}
 	var c *socket
-	err = h.retrier.try(ctx, waitUntil, func(ctx context.Context) (err error) {
-		c, err = h.openSession(ctx, caller, from)
-		return err
+	session, err := h.gate.Open(r.Context(), waitUntil, delivery.SessionRequest{User: caller.User, From: from}, func() delivery.Connection {
+		c = h.newSocket(caller)
+		return c
 	})
 	switch {
-	case errors.Is(err, errBeforeUpgrade):
+	case errors.Is(err, handshake.ErrNodeUnavailable):
 		return nil, err
 	case domain.CodeOf(err) == domain.QuotaExceeded:
-		h.reclaim(ctx, caller.User)
 		return h.refuse(w, r, refusal{cause: err, user: caller.User})
 	case err != nil:
 		return h.refuse(w, r, refusal{cause: err})
 	}
+	c.session = session
 	t, err := hijack(w, r)
 	if err != nil {
-		c.session.Dismiss()
+		session.Dismiss()
 		return nil, hijackError(err)
 	}
 	if t.deflate && h.manager.config.Compression {
@@ -161,29 +131,15 @@ func (h *Handler) connect(w http.ResponseWriter, r *http.Request, caller domain.
 	return func() { c.run(t) }, nil
 }
 
-// openSession opens a session of the caller whose socket does not exist yet.
-func (h *Handler) openSession(ctx context.Context, caller domain.Caller, from domain.Position) (*socket, error) {
+// newSocket returns the connection of a session whose socket does not exist yet.
+func (h *Handler) newSocket(caller domain.Caller) *socket {
 	c := &socket{manager: h.manager, tokens: h.tokens}
 	c.conn.socket, c.conn.idleTimeout, c.conn.pingInterval = c, h.manager.config.IdleTimeout, h.manager.config.PingInterval
 	c.conn.frames.limiter = newLimiter(h.manager.config.MaxMessagesPerMinute, time.Minute)
 	if h.manager.config.CloseOnTokenExpiry {
 		c.conn.tokenExpiry = caller.Expires
 	}
-	var err error
-	c.session, err = h.manager.Open(ctx, delivery.SessionRequest{User: caller.User, ID: uuid.NewString(), From: from, Conn: c})
-	if errors.Is(err, delivery.ErrDraining) {
-		return nil, nodeUnavailable()
-	}
-	return c, err
-}
-
-// requestedPosition returns the position in the query; empty without one.
-func requestedPosition(query url.Values) (domain.Position, error) {
-	asked := query["last_event_id"]
-	if strings.Join(asked, "") == "" {
-		return "", nil
-	}
-	return domain.ParsePosition(strings.Join(asked, " ")) // two positions are not a valid one
+	return c
 }
 
 // hijackError returns the error of a connection that could not be hijacked; nil when

@@ -105,7 +105,7 @@ func TestRefusedByClose(t *testing.T) {
 	require.Contains(t, end.Text, "CONNECTION_ERROR")
 	n.awaitClean(t)
 	for _, code := range []int{4000, 1011} {
-		require.NotZero(t, n.facts.count(equals(domain.CloseCodeObserved{Code: code})))
+		require.NotZero(t, n.facts.count(equals(domain.CloseCodeObserved{Transport: domain.TransportWebSocket, Code: code})))
 	}
 	require.Equal(t, 3, n.facts.count(is[domain.ConnectionRejected]))
 }

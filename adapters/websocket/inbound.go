@@ -6,6 +6,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/huleedu/edge/adapters/internal/closecode"
 	"github.com/huleedu/edge/adapters/internal/jsonmember"
 	"github.com/huleedu/edge/domain"
 )
@@ -16,7 +17,7 @@ const pong = `{"type":"pong"}`
 // session; unknown frames are ignored.
 func (c *socket) handleText(text []byte) {
 	if !utf8.Valid(text) {
-		c.session.Abort(InvalidUTF8)
+		c.session.Abort(closecode.InvalidUTF8)
 		return
 	}
 	command := parseCommand(text)
@@ -77,7 +78,7 @@ func (c *socket) handleRefresh(token string) {
 // validateToken validates the token of a refresh and its user.
 func (c *socket) validateToken(token string) (domain.Caller, error) {
 	ctx := domain.WithRequestContext(context.Background(), domain.RequestContext{CorrelationID: c.session.Correlation})
-	ctx, span := c.manager.spans.startValidation(ctx, token != "")
+	ctx, span := c.manager.spans.StartValidation(ctx, token != "")
 	defer span.End()
 	if token == "" {
 		return domain.Caller{}, domain.NotAuthenticated()

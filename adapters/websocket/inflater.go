@@ -8,6 +8,8 @@ import (
 	"math"
 	"strings"
 	"sync"
+
+	"github.com/huleedu/edge/adapters/internal/closecode"
 )
 
 // maxCompressed bounds a compressed message on the wire, in bytes, all fragments
@@ -79,14 +81,14 @@ func (f *inflater) beginFrame() error {
 	head := f.header.bytes[:f.header.size()]
 	f.payloadLeft, f.collecting, f.payloadPos = f.header.payloadSize(), false, 0
 	if !f.classify(head) {
-		return ProtocolError
+		return closecode.ProtocolError
 	}
 	if !f.collecting {
 		f.output = append(f.output, head...)
 		return nil
 	}
 	if f.payloadLeft > f.maxCompressed-len(f.compressed) {
-		return MessageTooBig
+		return closecode.MessageTooBig
 	}
 	f.maskingKey, f.finalFrame = f.header.maskingKey(), head[0]&finBit != 0
 	return f.finishMessage()
@@ -133,10 +135,10 @@ func (f *inflater) finishMessage() error {
 	}
 	text, err := f.inflate()
 	if err != nil {
-		return ProtocolError
+		return closecode.ProtocolError
 	}
 	if int64(len(text)) > f.maxInflated {
-		return MessageTooBig
+		return closecode.MessageTooBig
 	}
 	f.output = appendFrame(f.output, f.opcode, text)
 	f.opcode, f.compressed, f.finalFrame = 0, nil, false

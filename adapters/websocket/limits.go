@@ -2,7 +2,6 @@ package websocket
 
 import (
 	"math"
-	"syscall"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -32,13 +31,4 @@ func (c Config) capacity(descriptors uint64) int {
 		return 1
 	}
 	return int(min(descriptors-spare, math.MaxInt32))
-}
-
-// descriptors returns how many files this process may have open, including sockets.
-func descriptors() uint64 {
-	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return math.MaxUint64 // unknown: assume no limit
-	}
-	return limit.Cur
 }

@@ -10,7 +10,9 @@ import (
 	"github.com/olahol/melody"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/huleedu/edge/adapters/internal/span"
 	"github.com/huleedu/edge/app/delivery"
+	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
 
@@ -23,7 +25,7 @@ type Manager struct {
 	*delivery.Hub
 	config        Config
 	observer      ports.Observer
-	spans         spans
+	spans         span.Spans
 	log           *slog.Logger
 	engine        *melody.Melody
 	buffers       *sync.Pool // of *frameBuffer
@@ -33,13 +35,13 @@ type Manager struct {
 
 var _ ports.ConnectionManager = (*Manager)(nil)
 
-// NewManager returns a manager without connections. It sets the tracer of the parts.
+// NewManager returns a manager without connections. It sets the tracer and the transport of the parts.
 // It starts no goroutine; Drain ends the goroutines of the connections.
 func NewManager(c Config, p delivery.Parts, tp trace.TracerProvider) *Manager {
-	spans := newSpans(tp)
-	p.Tracer = spans.deliveryTracer()
+	spans := span.New(tp, "github.com/huleedu/edge/adapters/websocket")
+	p.Tracer, p.Transport = spans.DeliveryTracer(), domain.TransportWebSocket
 	m := &Manager{
-		Hub: delivery.NewHub(c.delivery(descriptors()), p), config: c, observer: p.Observer, spans: spans, log: p.Log,
+		Hub: delivery.NewHub(c.Delivery(), p), config: c, observer: p.Observer, spans: spans, log: p.Log,
 		engine: newEngine(c), buffers: newFrameBuffers(), inflaters: newInflaters(), maxCompressed: maxCompressed,
 	}
 	m.handleEvents()

@@ -261,9 +261,10 @@ func newNode(t testing.TB, c websocket.Config, adjust ...func(*node)) *node {
 	log := slog.New(slog.NewTextHandler(n.log, nil))
 	n.readiness.Enter(app.Serving)
 	n.manager = websocket.NewManager(c, delivery.Parts{
-		Quota: n.deps, Listener: n.deps, History: n.past, Observer: n.facts, Log: log,
+		Admission: c.NewAdmission(), Quota: n.deps, Listener: n.deps, History: n.past, Observer: n.facts, Log: log,
 	}, n.tracer)
-	h := websocket.NewHandler(n.manager, n.tokens, memory.NewRateLimiter(), n.readiness, "")
+	authentication := app.NewAuthentication(n.tokens, memory.NewRateLimiter(), n.facts, c.RefusedTokens())
+	h := websocket.NewHandler(n.manager, n.tokens, authentication, n.readiness, "")
 	h.SetWaits(20*time.Millisecond, 30*time.Millisecond, 5*time.Millisecond, 100)
 	n.handler = h
 	if n.unserved {

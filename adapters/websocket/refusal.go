@@ -1,13 +1,15 @@
 package websocket
 
 import (
-	"context"
 	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/gorilla/websocket"
 
+	"github.com/huleedu/edge/adapters/internal/handshake"
+	"github.com/huleedu/edge/adapters/internal/recent"
+	"github.com/huleedu/edge/adapters/internal/span"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -21,12 +23,6 @@ const (
 	tokenRefusalTTL = 10 * time.Minute
 	// quotaRefusalTTL is the same time for a user who is at the connection limit.
 	quotaRefusalTTL = time.Minute
-	// quotaRetryAfter is the Retry-After of such a user. Leases of dead connections
-	// are free by then.
-	quotaRetryAfter = 10 * time.Second
-	// reclaimInterval is the minimum time between two requests of this node to check
-	// the connections of one user.
-	reclaimInterval = 10 * time.Second
 	// maxRemembered bounds each set of refusals; a full set takes about 5 MB.
 	maxRemembered = 1 << 16
 	// maxRefusals is how many handshakes this node upgrades at the same time only to
@@ -37,22 +33,20 @@ const (
 // refusals remembers which clients were refused by a close frame. It decides how,
 // never whether, a client is refused.
 type refusals struct {
-	tokens         *recentSet // credentials that were refused by a close frame
-	fullUsers      *recentSet // users at the connection limit who were refused by a close frame
-	reclaimedUsers *recentSet // users whose connections all nodes were asked to check
+	tokens    *recent.Set // credentials that were refused by a close frame
+	fullUsers *recent.Set // users at the connection limit who were refused by a close frame
 }
 
 func newRefusals() refusals {
 	return refusals{
-		tokens:         newRecentSet(tokenRefusalTTL, maxRemembered),
-		fullUsers:      newRecentSet(quotaRefusalTTL, maxRemembered),
-		reclaimedUsers: newRecentSet(reclaimInterval, maxRemembered),
+		tokens:    recent.New(tokenRefusalTTL, maxRemembered),
+		fullUsers: recent.New(quotaRefusalTTL, maxRemembered),
 	}
 }
 
 // setFor returns the set that remembers refusals of this kind and the client's key
 // in it; nil for refusals that are not remembered.
-func (f refusals) setFor(cause error, credential string, user domain.UserID) (*recentSet, string) {
+func (f refusals) setFor(cause error, credential string, user domain.UserID) (*recent.Set, string) {
 	e := domain.As(cause)
 	switch {
 	case e.Code == domain.QuotaExceeded:
@@ -83,8 +77,8 @@ type refusal struct {
 // client was refused so recently, or maxRefusals handshakes are being refused.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, f refusal) (func(), error) {
 	memory, key := h.refusals.setFor(f.cause, f.credential, f.user)
-	if memory.has(key) || !h.beginRefusal() {
-		return nil, withRetry(f.cause)
+	if memory.Has(key) || !h.beginRefusal() {
+		return nil, handshake.WithRetryAfter(f.cause)
 	}
 	ctx := r.Context()
 	t, err := hijack(w, r)
@@ -93,12 +87,12 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, f refusal) (fun
 		return nil, hijackError(err)
 	}
 	c := closeFor(f.cause)
-	recordError(ctx, f.cause)
+	span.RecordError(ctx, f.cause)
 	h.manager.log.LogAttrs(ctx, slog.LevelInfo, "connection refused",
 		slog.Int("close_code", int(c.Status)), slog.Any("error", f.cause))
-	h.manager.observer.Observe(domain.ConnectionRejected{})
-	h.manager.observer.Observe(domain.CloseCodeObserved{Code: int(c.Status)})
-	payload := c.payload(domain.RequestContextOf(ctx).CorrelationID)
+	h.manager.observer.Observe(domain.ConnectionRejected{Transport: domain.TransportWebSocket})
+	h.manager.observer.Observe(domain.CloseCodeObserved{Transport: domain.TransportWebSocket, Code: int(c.Status)})
+	payload := closePayload(c, domain.RequestContextOf(ctx).CorrelationID)
 	h.manager.Leave() // from now on it does not count against the limit of the node
 	return func() { h.closeRefused(t, payload, memory, key) }, nil
 }
@@ -121,46 +115,25 @@ func (h *Handler) endRefusal() {
 	h.manager.EndWork()
 }
 
-// withRetry adds a Retry-After to errors that need one.
-func withRetry(cause error) error {
-	e := domain.As(cause)
-	switch {
-	case e.RetryAfter > 0, e.Code == domain.AuthenticationError:
-		return e
-	case e.Code == domain.QuotaExceeded:
-		return e.WithRetryAfter(quotaRetryAfter)
-	default:
-		return e.WithRetryAfter(retryAfter)
-	}
-}
-
 // closeRefused completes the handshake, sends the close frame and waits up to
 // closeAnswerTimeout for the answer, so that a reset does not destroy the reason. It
 // adds the key to the memory before the client can see the close frame and connect
 // again, and removes it when the frame cannot be sent.
-func (h *Handler) closeRefused(t *hijackedConn, payload []byte, memory *recentSet, key string) {
+func (h *Handler) closeRefused(t *hijackedConn, payload []byte, memory *recent.Set, key string) {
 	defer h.endRefusal()
 	defer func() { _ = t.conn.Close() }()
 	conn, err := h.upgrader.Upgrade(t, t.request, t.header)
 	if err != nil {
 		return
 	}
-	memory.add(key)
+	memory.Add(key)
 	if conn.WriteControl(websocket.CloseMessage, payload, time.Now().Add(closeWriteTimeout)) != nil {
-		memory.remove(key)
+		memory.Remove(key)
 		return
 	}
 	conn.SetReadLimit(h.manager.config.MaxMessageBytes)
 	err = conn.SetReadDeadline(time.Now().Add(closeAnswerTimeout))
 	for err == nil {
 		_, _, err = conn.NextReader() // the answer ends it with an error too
-	}
-}
-
-// reclaim makes all nodes check the connections of a user who has no free lease, at
-// most once in reclaimInterval per user.
-func (h *Handler) reclaim(ctx context.Context, user domain.UserID) {
-	if h.refusals.reclaimedUsers.add(string(user)) {
-		h.manager.Reclaim(ctx, user)
 	}
 }

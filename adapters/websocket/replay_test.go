@@ -183,7 +183,7 @@ func TestDirectMessagesOverflowAReplay(t *testing.T) {
 	}
 	_ = conn
 	n.awaitClean(t)
-	require.Equal(t, 1, n.facts.count(equals(domain.CloseCodeObserved{Code: 4001})))
+	require.Equal(t, 1, n.facts.count(equals(domain.CloseCodeObserved{Transport: domain.TransportWebSocket, Code: 4001})))
 }
 
 // A client whose entries are trimmed while it reads is disconnected. When it

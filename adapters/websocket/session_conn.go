@@ -7,6 +7,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/huleedu/edge/adapters/internal/closecode"
 )
 
 var (
@@ -132,23 +134,23 @@ func (l *sessionConn) extendToken(expires time.Time) {
 func (l *sessionConn) updateDeadline() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	due, cause := l.pongDue, error(PeerTimeout)
+	due, cause := l.pongDue, error(closecode.PeerTimeout)
 	earlier := func(t time.Time, why error) {
 		if !t.IsZero() && (due.IsZero() || t.Before(due)) {
 			due, cause = t, why
 		}
 	}
-	earlier(l.lastRead.Add(l.idleTimeout), PeerTimeout)
+	earlier(l.lastRead.Add(l.idleTimeout), closecode.PeerTimeout)
 	switch {
 	case l.checkPending:
 		return errPingDue
 	case l.lastRead.Before(l.checkedAt):
-		earlier(l.checkedAt.Add(checkTimeout), PeerTimeout)
+		earlier(l.checkedAt.Add(checkTimeout), closecode.PeerTimeout)
 	}
 	if l.pingInterval > 0 {
 		earlier(l.lastPing.Add(l.pingInterval), errPingDue)
 	}
-	earlier(l.tokenExpiry, Unauthenticated)
+	earlier(l.tokenExpiry, closecode.Unauthenticated)
 	earlier(l.closeDeadline, errCloseTimeout)
 	if !time.Now().Before(due) {
 		return cause
@@ -157,7 +159,7 @@ func (l *sessionConn) updateDeadline() error {
 }
 
 // requestCheck makes the reader ping the peer now, and end the reading with
-// PeerTimeout when nothing arrives within checkTimeout. It does nothing while a
+// closecode.PeerTimeout when nothing arrives within checkTimeout. It does nothing while a
 // check is in progress, before the reader has started, and once the session is
 // closing.
 func (l *sessionConn) requestCheck(now time.Time) {

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/time/rate"
 
+	"github.com/huleedu/edge/adapters/internal/closecode"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -47,12 +47,12 @@ func TestReadLimits(t *testing.T) {
 		want error
 		in   time.Duration
 	}{
-		"pong":   {func(*sessionConn) {}, 0, PeerTimeout, due},
-		"idle":   {func(l *sessionConn) { l.idleTimeout = time.Second }, 0, PeerTimeout, time.Second},
-		"expiry": {func(l *sessionConn) { l.tokenExpiry = time.Now().Add(time.Second) }, 0, Unauthenticated, time.Second},
+		"pong":   {func(*sessionConn) {}, 0, closecode.PeerTimeout, due},
+		"idle":   {func(l *sessionConn) { l.idleTimeout = time.Second }, 0, closecode.PeerTimeout, time.Second},
+		"expiry": {func(l *sessionConn) { l.tokenExpiry = time.Now().Add(time.Second) }, 0, closecode.Unauthenticated, time.Second},
 		"limit":  {func(l *sessionConn) { l.setCloseDeadline(time.Now().Add(time.Second)) }, 0, errCloseTimeout, time.Second},
-		"past":   {func(l *sessionConn) { l.tokenExpiry = time.Now().Add(-time.Second) }, 0, Unauthenticated, 0},
-		"byte":   {func(l *sessionConn) { l.idleTimeout = 40 * time.Second }, 30 * time.Second, PeerTimeout, due},
+		"past":   {func(l *sessionConn) { l.tokenExpiry = time.Now().Add(-time.Second) }, 0, closecode.Unauthenticated, 0},
+		"byte":   {func(l *sessionConn) { l.idleTimeout = 40 * time.Second }, 30 * time.Second, closecode.PeerTimeout, due},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -91,22 +91,10 @@ func TestPongsSetNoDeadline(t *testing.T) {
 			_ = l.SetReadDeadline(time.Now().Add(75 * time.Second)) // as melody does at a pong
 			_, err = l.Read(make([]byte, 1))
 		}
-		require.ErrorIs(t, err, PeerTimeout)
+		require.ErrorIs(t, err, closecode.PeerTimeout)
 		require.Equal(t, pongs*30*time.Second+75*time.Second, time.Since(begin))
 		require.LessOrEqual(t, m.reads, pongs)
 	})
-}
-
-func TestForwardSpansAreBounded(t *testing.T) {
-	s := &deliverySpans{limiter: rate.NewLimiter(maxForwardSpans, maxForwardSpans)}
-	offered := 0
-	for range 3 * maxForwardSpans {
-		if s.Sample(time.Unix(1, 0)) {
-			offered++
-		}
-	}
-	require.Equal(t, maxForwardSpans, offered)
-	require.True(t, s.Sample(time.Unix(2, 0)))
 }
 
 func FuzzCommandOf(f *testing.F) {

@@ -42,7 +42,7 @@ func TestCloseIsEchoed(t *testing.T) {
 		leases, _ := n.deps.held()
 		require.Zero(t, leases, "the lease must be free before the client gets the answer")
 		n.awaitClean(t)
-		require.Equal(t, 1, n.facts.count(equals(domain.CloseCodeObserved{Code: code})))
+		require.Equal(t, 1, n.facts.count(equals(domain.CloseCodeObserved{Transport: domain.TransportWebSocket, Code: code})))
 	}
 	c := n.mustDial(t, "u1")
 	require.NoError(t, c.WriteControl(gorilla.CloseMessage, nil, time.Now().Add(time.Second)))
@@ -75,7 +75,7 @@ func TestClientErrors(t *testing.T) {
 			conn.Leave()
 			n.awaitClean(t)
 			require.Equal(t, 1, n.facts.count(is[domain.CloseCodeObserved]))
-			require.Equal(t, 1, n.facts.count(equals(domain.CloseCodeObserved{Code: c.code})))
+			require.Equal(t, 1, n.facts.count(equals(domain.CloseCodeObserved{Transport: domain.TransportWebSocket, Code: c.code})))
 		})
 	}
 }
@@ -113,7 +113,7 @@ func TestSlowConsumer(t *testing.T) {
 		require.Less(t, accepted, 10_000)
 	}
 	n.awaitClean(t)
-	require.Equal(t, 1, n.facts.count(equals(domain.CloseCodeObserved{Code: 4001})))
+	require.Equal(t, 1, n.facts.count(equals(domain.CloseCodeObserved{Transport: domain.TransportWebSocket, Code: 4001})))
 	failed := n.facts.count(is[domain.MessageFailed])
 	require.Equal(t, accepted+1, n.facts.count(is[domain.MessageSent])+failed, "every message is accounted for")
 	require.NotZero(t, n.facts.count(equals(domain.MessageFailed{Reason: domain.SlowConsumer})))

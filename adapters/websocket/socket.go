@@ -10,6 +10,7 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/olahol/melody"
 
+	"github.com/huleedu/edge/adapters/internal/closecode"
 	"github.com/huleedu/edge/app/delivery"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
@@ -70,8 +71,8 @@ func (c *socket) attach(peer *melody.Session) {
 }
 
 // TrySend writes the message, or lets melody's writer do it, which calls Session.Sent.
-func (c *socket) TrySend(payload []byte) (sent bool) {
-	sent, flush := c.conn.writer.trySend(payload)
+func (c *socket) TrySend(f delivery.Frame) (sent bool) {
+	sent, flush := c.conn.writer.trySend(f.Payload)
 	if !sent {
 		_ = c.peer.Load().Write(flush) // fails when the connection ends, which counts its messages
 	}
@@ -81,8 +82,8 @@ func (c *socket) TrySend(payload []byte) (sent bool) {
 // Closing counts the close code and limits the time for the queued messages.
 func (c *socket) Closing(reason error) {
 	c.conn.setCloseDeadline(time.Now().Add(flushTimeout))
-	if status := closeFor(reason).Status; status != noCloseFrame {
-		c.manager.observer.Observe(domain.CloseCodeObserved{Code: int(status)})
+	if status := closeFor(reason).Status; status != closecode.None {
+		c.manager.observer.Observe(domain.CloseCodeObserved{Transport: domain.TransportWebSocket, Code: int(status)})
 	}
 }
 
@@ -90,14 +91,14 @@ func (c *socket) Closing(reason error) {
 // goroutine sends it. The peer may then still answer.
 func (c *socket) Close(reason error) (sent bool) {
 	frame, peer := closeFor(reason), c.peer.Load()
-	if peer == nil || frame.Status == noCloseFrame {
+	if peer == nil || frame.Status == closecode.None {
 		return false
 	}
 	if !c.closeTried.CompareAndSwap(false, true) {
 		return true
 	}
 	conn := peer.WebsocketConnection()
-	err := conn.WriteControl(websocket.CloseMessage, frame.payload(c.session.Correlation), time.Now().Add(closeWriteTimeout))
+	err := conn.WriteControl(websocket.CloseMessage, closePayload(frame, c.session.Correlation), time.Now().Add(closeWriteTimeout))
 	c.conn.setCloseDeadline(time.Now().Add(closeAnswerTimeout))
 	return err == nil
 }
@@ -125,26 +126,26 @@ func (c *socket) stop(reason error) {
 // handleError handles an error of melody's. A read error ends the session when this
 // returns; a write error leaves that to the reader.
 func (c *socket) handleError(err error) {
-	var status Status
+	var status closecode.Status
 	var network net.Error
 	var closed *websocket.CloseError
 	switch {
-	case errors.As(err, &status), errors.Is(err, errRateLimit):
+	case errors.As(err, &status), errors.Is(err, rateLimited()):
 		c.stop(err)
 	case errors.Is(err, websocket.ErrReadLimit):
 		// The library has sent the close frame, except when the sum of the
 		// fragments' lengths overflows. It never writes a second one.
-		c.stop(MessageTooBig)
+		c.stop(closecode.MessageTooBig)
 	case errors.Is(err, errCloseTimeout):
 		c.closeTimedOut = true
-		c.stop(noCloseFrame)
+		c.stop(closecode.None)
 	case errors.As(err, &closed), errors.As(err, &network), errors.Is(err, net.ErrClosed),
 		errors.Is(err, websocket.ErrCloseSent), errors.Is(err, melody.ErrWriteClosed):
 		// The reason is set where a close frame was sent or received; finish sets it
 		// otherwise.
 	default: // the library has sent the close frame itself
 		c.closeTried.Store(true)
-		c.session.Stop(ProtocolError)
+		c.session.Stop(closecode.ProtocolError)
 	}
 }
 
@@ -164,7 +165,7 @@ func (c *socket) sendPing() {
 func (c *socket) finish() {
 	defer c.session.Recover()
 	defer c.Abort()
-	c.session.Stop(noCloseFrame) // unless there is a reason
+	c.session.Stop(closecode.None) // unless there is a reason
 	if c.closeTried.Load() && !c.closeReceived.Load() && !c.closeTimedOut {
 		c.conn.discardInput()
 	}
@@ -175,7 +176,7 @@ func (c *socket) finish() {
 	}
 	end := closeFor(c.session.Reason())
 	c.manager.log.Info("connection ended",
-		slog.Int("close_code", int(end.Status)), slog.String("error_code", string(end.Code)),
+		slog.String("transport", string(domain.TransportWebSocket)), slog.Int("close_code", int(end.Status)), slog.String("error_code", string(end.Code)),
 		slog.Float64("lasted_seconds", lasted.Seconds()),
 		slog.String("user_id", string(c.session.User)), slog.String("correlation_id", c.session.Correlation))
 }

@@ -2,11 +2,12 @@ package delivery
 
 import "sync"
 
-// Admission limits the handshakes and sessions of a hub and counts them together with
-// its background work. Once the hub drains it admits nothing more. It is safe for
-// concurrent use.
+// Admission limits the handshakes and sessions of a node, whose hubs share it, and counts
+// them together with the background work of the hubs. Once a hub drains it admits nothing
+// more. It is safe for concurrent use.
 type Admission struct {
-	limit int // of handshakes and sessions; 0: none
+	limit int         // of handshakes and sessions; 0: none
+	allow func() bool // limits handshakes by time
 
 	mu       sync.Mutex
 	sessions int           // handshakes and sessions
@@ -14,10 +15,20 @@ type Admission struct {
 	idle     chan struct{} // closed when both are 0; nil until close is called
 }
 
-// Enter admits a handshake, or returns false when the limit is reached or the hub
+// NewAdmission returns an admission of at most limit handshakes and sessions at the same
+// time; 0 sets no limit. allow is called for each handshake, concurrently, and refuses it
+// by returning false; nil refuses none.
+func NewAdmission(limit int, allow func() bool) *Admission {
+	return &Admission{limit: limit, allow: allow}
+}
+
+// Enter admits a handshake, or returns false when a limit is reached or a hub
 // drains. After true, Leave must be called once, at the end of the handshake or of
 // its session.
 func (a *Admission) Enter() bool {
+	if a.allow != nil && !a.allow() {
+		return false
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.idle != nil || a.limit > 0 && a.sessions >= a.limit {

@@ -1,6 +1,10 @@
 package delivery
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/huleedu/edge/domain"
+)
 
 // Connection is what a transport implements for one session. No method blocks, except
 // Close.
@@ -9,11 +13,11 @@ import "errors"
 // and Session.End when the connection has ended; a panic in it is handled by
 // Session.Recover.
 type Connection interface {
-	// TrySend writes the message and returns true, or returns false and writes it
+	// TrySend writes the frame and returns true, or returns false and writes it
 	// later. After false the connection calls Session.Sent when the message is
 	// written; until then TrySend is not called again. A message that cannot be
 	// written ends the connection.
-	TrySend(payload []byte) (sent bool)
+	TrySend(f Frame) (sent bool)
 	// Closing reports that the session ends and why, once and possibly before Attach.
 	// The queued messages may still follow. From now on the connection must end in
 	// bounded time, also when the client takes no message.
@@ -26,6 +30,24 @@ type Connection interface {
 	Close(reason error) (sent bool)
 	// Abort ends the connection at once.
 	Abort()
+}
+
+// Frame is a message as a transport writes it.
+type Frame struct {
+	// Payload is the text, which must not be changed.
+	Payload []byte
+
+	id       streamID
+	position bool // the payload tells the client its position
+}
+
+// Position returns the position in the user's log that the client has reached with this
+// frame; empty if the frame does not change the position.
+func (f Frame) Position() domain.Position {
+	if at := f.id.position(); at != "" || !f.position {
+		return at
+	}
+	return domain.PositionStart
 }
 
 // Checker is implemented by a Connection that can ask its client for an answer.

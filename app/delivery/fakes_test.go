@@ -75,10 +75,10 @@ func newFakeConnection() *fakeConnection {
 	return &fakeConnection{closed: make(chan error, 10), aborted: make(chan struct{}, 10)}
 }
 
-func (c *fakeConnection) TrySend(payload []byte) (sent bool) {
+func (c *fakeConnection) TrySend(f Frame) (sent bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.sent = append(c.sent, string(payload))
+	c.sent = append(c.sent, string(f.Payload))
 	return !c.blocked
 }
 
@@ -127,7 +127,7 @@ func newTestHub(c Config) *testHub {
 	h := &testHub{deps: &fakeDependencies{}, bus: memory.NewBus(), facts: &memory.Facts{}}
 	h.log = &breakableLog{NotificationLog: h.bus}
 	h.Hub = NewHub(c, Parts{
-		Quota: h.deps, Listener: h.deps, History: h.log, Observer: h.facts, Log: slog.New(slog.DiscardHandler),
+		Admission: NewAdmission(0, nil), Quota: h.deps, Listener: h.deps, History: h.log, Observer: h.facts, Log: slog.New(slog.DiscardHandler),
 	})
 	return h
 }

@@ -16,8 +16,6 @@ type Config struct {
 	// QueueBytes bounds the size of those messages. A single larger message is sent
 	// when no other waits.
 	QueueBytes int
-	// MaxSessions is how many handshakes and sessions are admitted; 0 sets no limit.
-	MaxSessions int
 	// DrainTimeout bounds a drain; the remaining connections are then aborted.
 	DrainTimeout time.Duration
 	// DrainSpread is the time over which the closes of a drain are spread.
@@ -26,13 +24,17 @@ type Config struct {
 
 // Parts are the dependencies of a Hub. All except Tracer are required.
 type Parts struct {
-	Quota    ports.ConnectionQuota
-	Listener ports.MessageListener
-	History  ports.NotificationLog
-	Observer ports.Observer
-	Log      *slog.Logger
-	// Tracer is nil when no span is recorded.
+	// Admission is shared by the hubs of a node.
+	Admission *Admission
+	Quota     ports.ConnectionQuota
+	Listener  ports.MessageListener
+	History   ports.NotificationLog
+	Observer  ports.Observer
+	Log       *slog.Logger
+	// Tracer is nil when no span is recorded. The transport's manager sets it.
 	Tracer Tracer
+	// Transport is set by the transport's manager.
+	Transport domain.Transport
 }
 
 // Hub holds the sessions of one transport on this node. A transport's manager embeds
@@ -55,11 +57,10 @@ var (
 // NewHub returns a hub without sessions. It starts no goroutine; Drain awaits those
 // of the sessions.
 func NewHub(c Config, p Parts) *Hub {
-	admission := &Admission{limit: c.MaxSessions}
 	return &Hub{
-		Admission: admission, parts: p, config: c, registry: newRegistry(),
-		replays: workers{admission: admission, limit: maxReplayWorkers},
-		lookups: workers{admission: admission, limit: 1},
+		Admission: p.Admission, parts: p, config: c, registry: newRegistry(),
+		replays: workers{admission: p.Admission, limit: maxReplayWorkers},
+		lookups: workers{admission: p.Admission, limit: 1},
 	}
 }
 

@@ -137,7 +137,7 @@ func (q *sendQueue) markGap(announcement outboundMessage, since time.Time, c *Co
 }
 
 // addPage queues a page of the log. first, if not empty, is sent before everything
-// else. at is the position that the client has named; it is zero without one.
+// else; with a complete page it tells the client the position. at is the position that the client has named; it is zero without one.
 func (q *sendQueue) addPage(first []byte, at streamID, page domain.Replay) nextStep {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -155,7 +155,7 @@ func (q *sendQueue) addPage(first []byte, at streamID, page domain.Replay) nextS
 		q.last = at
 	}
 	if len(first) > 0 {
-		q.queue = slices.Insert(q.queue, 0, outboundMessage{payload: first, fromLog: true})
+		q.queue = slices.Insert(q.queue, 0, outboundMessage{payload: first, fromLog: true, id: at, position: page.Complete})
 	}
 	reached := q.appendEntries(page.Entries)
 	if reached || !page.More && !r.incomplete {

@@ -18,11 +18,15 @@ type outboundMessage struct {
 	// fromLog marks entries that a replay has read from the log. They do not count
 	// against the bounds of the queue.
 	fromLog bool
+	// position marks the frame that tells the client its position, which is id.
+	position bool
 }
 
 func (m outboundMessage) isDelivery() bool { return !m.received.IsZero() }
 
-func (m outboundMessage) isKept() bool { return m.id != streamID{} }
+func (m outboundMessage) isKept() bool { return m.id != streamID{} && !m.position }
+
+func (m outboundMessage) frame() Frame { return Frame{m.payload, m.id, m.position} }
 
 // putResult is the outcome of adding a message to a queue.
 type putResult uint8

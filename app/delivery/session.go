@@ -39,7 +39,7 @@ func (s *Session) Reason() error {
 func (s *Session) Attach() {
 	s.acceptedAt = time.Now()
 	s.attached.Store(true)
-	s.hub.parts.Observer.Observe(domain.ConnectionAccepted{})
+	s.hub.parts.Observer.Observe(domain.ConnectionAccepted{Transport: s.hub.parts.Transport})
 	s.perform(s.queue.attach())
 }
 
@@ -88,11 +88,11 @@ func (s *Session) End() (lasted time.Duration, accepted bool) {
 	s.release()
 	s.countFailed(s.queue.discard(), domain.WriteFailed)
 	if s.acceptedAt.IsZero() {
-		s.hub.parts.Observer.Observe(domain.ConnectionRejected{})
+		s.hub.parts.Observer.Observe(domain.ConnectionRejected{Transport: s.hub.parts.Transport})
 		return 0, false
 	}
 	lasted = time.Since(s.acceptedAt)
-	s.hub.parts.Observer.Observe(domain.ConnectionEnded{Duration: lasted})
+	s.hub.parts.Observer.Observe(domain.ConnectionEnded{Transport: s.hub.parts.Transport, Duration: lasted})
 	return lasted, true
 }
 
@@ -157,7 +157,7 @@ func (s *Session) abortInBackground(reason error) {
 // read. It does not block.
 func (s *Session) perform(next nextStep) {
 	for next.write {
-		if !s.conn.TrySend(next.message.payload) {
+		if !s.conn.TrySend(next.message.frame()) {
 			return
 		}
 		next = s.recordSent()

@@ -35,8 +35,8 @@ type streamConn struct {
 }
 
 // TrySend lets the handler write the message.
-func (c *streamConn) TrySend(payload []byte) (sent bool) {
-	c.next <- payload
+func (c *streamConn) TrySend(f Frame) (sent bool) {
+	c.next <- f.Payload
 	return false
 }
 

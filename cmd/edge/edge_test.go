@@ -48,6 +48,8 @@ func TestUpOnRealServers(t *testing.T) {
 func TestUpOnEmbeddedServers(t *testing.T) {
 	r := startEdge(t)
 	require.Contains(t, r.out.String(), "embedded")
+	require.Contains(t, r.out.String(), "its API      "+r.gateway+"/docs\n")
+	require.Regexp(t, `its messages http://127\.0\.0\.1:\d+/asyncapi\n`, r.out.String())
 	runJourney(t, r)
 }
 

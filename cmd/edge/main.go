@@ -33,7 +33,7 @@ func run(ctx context.Context, t tool) int {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(t.upCommand(), t.tokenCommand(), t.listenCommand(), t.pipelineCommand(), t.notifyCommand(), t.disconnectCommand(), t.sessionsCommand(),
+	root.AddCommand(t.upCommand(), t.platformCommand(), t.tokenCommand(), t.listenCommand(), t.pipelineCommand(), t.notifyCommand(), t.disconnectCommand(), t.sessionsCommand(),
 		t.configCommand())
 	root.SetArgs(t.args)
 	root.SetOut(t.out)

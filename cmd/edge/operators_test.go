@@ -9,14 +9,12 @@ import (
 	"github.com/huleedu/edge/adapters/memory"
 	"github.com/huleedu/edge/adapters/redis"
 	"github.com/huleedu/edge/domain"
-	"github.com/huleedu/edge/test/world"
+	"github.com/huleedu/edge/test/servers"
 )
 
 // TestOperators lists and closes the sockets of a user through Redis.
 func TestOperators(t *testing.T) {
-	outside, err := world.StartRedis("")
-	require.NoError(t, err)
-	t.Cleanup(outside.Close)
+	outside := servers.EmbeddedRedis(t)
 	r := startEdge(t, "--redis", outside.URL())
 	user := "teacher-anna"
 
@@ -55,9 +53,7 @@ func TestOperators(t *testing.T) {
 // TestDisconnectReportsOpenSockets checks that a socket of a killed node, which
 // does not close, is listed.
 func TestDisconnectReportsOpenSockets(t *testing.T) {
-	outside, err := world.StartRedis("")
-	require.NoError(t, err)
-	t.Cleanup(outside.Close)
+	outside := servers.EmbeddedRedis(t)
 	client, err := redis.Open(redis.Config{URL: domain.Secret(outside.URL()), ConnectTimeout: waitLimit, SocketTimeout: waitLimit})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, client.Close()) })

@@ -28,6 +28,10 @@ type tool struct {
 // services reject it in production.
 const developmentSecret = "huleedu-edge-development-secret-not-for-production"
 
+// developmentInternalKey opens the internal routes of the simulated platform when no key
+// is configured.
+const developmentInternalKey = "development-internal-key"
+
 // Default addresses of "edge up".
 const (
 	gatewayPort = 4001

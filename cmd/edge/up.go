@@ -62,7 +62,7 @@ func (t tool) up(ctx context.Context, f upFlags) error {
 	if err != nil {
 		return err
 	}
-	internalKey := cmp.Or(vars["HULEEDU_INTERNAL_API_KEY"], "development-internal-key")
+	internalKey := cmp.Or(vars["HULEEDU_INTERNAL_API_KEY"], developmentInternalKey)
 	environment, err := world.Start(world.Config{
 		RedisURL: f.redis, KafkaAddr: f.kafka, EmbeddedRedis: f.embeddedRedis, EmbeddedKafka: f.embeddedKafka,
 		Pace: f.pace, InternalKey: internalKey,
@@ -137,7 +137,7 @@ func (t tool) runServices(ctx context.Context, vars map[string]string, w *world.
 		return errors.Join(fmt.Errorf("build the notification service: %w", err), gateway.Stop(context.WithoutCancel(ctx)))
 	}
 	defer release()
-	t.printStartup(gateway.Addr, webSocket.Addr, w)
+	t.printStartup(gateway, webSocket, w)
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -5,6 +5,7 @@ import (
 	"go/types"
 	"maps"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -19,7 +20,7 @@ type fileGraph map[string]map[string]bool
 // their graphs by import path.
 func loadFileGraphs(root, pattern string) (map[string]fileGraph, error) {
 	loaded, err := packages.Load(&packages.Config{
-		Dir: root,
+		Dir: root, BuildFlags: ownBuildFlags(),
 		Mode: packages.NeedName | packages.NeedFiles | packages.NeedImports | packages.NeedExportFile |
 			packages.NeedTypes | packages.NeedSyntax | packages.NeedTypesInfo,
 	}, pattern)
@@ -34,6 +35,15 @@ func loadFileGraphs(root, pattern string) (map[string]fileGraph, error) {
 		out[p.PkgPath] = newFileGraph(p)
 	}
 	return out, nil
+}
+
+// ownBuildFlags returns -race if this test has the race detector. The packages are then compiled as for the
+// other tests, and not once more.
+func ownBuildFlags() (flags []string) {
+	if info, ok := debug.ReadBuildInfo(); ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
+		flags = append(flags, "-race")
+	}
+	return flags
 }
 
 func newFileGraph(p *packages.Package) fileGraph {

@@ -13,7 +13,7 @@ func sharedTypeNames() map[string]string {
 	const adapter, settings = "an adapter has the name of the port that it implements", "a package has one set of settings"
 	return map[string]string{
 		"Config": settings, "GatewayConfig": settings, "WebSocketConfig": settings, "Limits": settings,
-		"Forwarder": adapter, "Idempotency": adapter, "Observer": adapter, "Quota": adapter, "RateLimiter": adapter, "Registrations": adapter,
+		"Forwarder": adapter, "Manager": adapter, "Idempotency": adapter, "Observer": adapter, "Quota": adapter, "RateLimiter": adapter, "Registrations": adapter,
 		"Handler": "the type implements http.Handler",
 		"Request": "the input of the package's main function",
 		"Session": "domain.Session describes a delivery.Session for operators",

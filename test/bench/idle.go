@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"syscall"
 	"time"
 )
 
@@ -54,13 +53,13 @@ func (l *runner) steps() ([]int, error) {
 	if l.quick {
 		return []int{l.sockets / 4, l.sockets / 2, l.sockets}, nil
 	}
-	var files syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
+	files, err := openFiles()
+	if err != nil {
 		return nil, err
 	}
-	numbers := slices.DeleteFunc([]int{1000, 5000, 10000, 18000}, func(n int) bool { return n > 1000 && float64(files.Cur) < float64(n+reservedFiles) })
+	numbers := slices.DeleteFunc([]int{1000, 5000, 10000, 18000}, func(n int) bool { return n > 1000 && float64(files) < float64(n+reservedFiles) })
 	if len(numbers) < 4 {
-		l.logf("the limit of %d open files allows %d sockets", files.Cur, numbers[len(numbers)-1])
+		l.logf("the limit of %d open files allows %d sockets", files, numbers[len(numbers)-1])
 	}
 	return numbers, nil
 }

@@ -38,12 +38,7 @@ func dialSocket(ctx context.Context, address, token string, i int, small bool) (
 		Control: func(_, _ string, raw syscall.RawConn) error {
 			var failed error
 			err := raw.Control(func(fd uintptr) {
-				// The kernel selects the port at connect, when it knows the destination.
-				const bindAddressNoPort = 24
-				failed = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_IP, bindAddressNoPort, 1)
-				if failed == nil && small {
-					failed = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4096)
-				}
+				failed = setSocketOptions(fd, small)
 			})
 			return errors.Join(err, failed)
 		},

@@ -153,7 +153,7 @@ func (s autobahnRun) check(t *testing.T, reports []map[string]result) {
 func startEchoServer(t *testing.T, mode string) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "echo")
-	args := []string{"test", "-c", "-o", program}
+	args := []string{"test", "-c", "-ldflags=-w", "-o", program}
 	if harness.RaceEnabled && mode == plain { // decompression with the race detector is ten times slower
 		args = append(args, "-race")
 	}

@@ -5,7 +5,8 @@
 //   node client.cjs chromium URL    a page of the browser, opened at URL
 //
 // Commands: {"do":"open","name","url","protocols"}, {"do":"send","name","data"},
-// {"do":"close","name","code"} and {"do":"leave"}, which navigates the page away.
+// {"do":"close","name","code"}, {"do":"script","data"}, which runs JavaScript in the page, where
+// emit(json) writes an event, and {"do":"leave"}, which navigates the page away.
 "use strict";
 const readline = require("node:readline");
 
@@ -42,7 +43,11 @@ async function chromium(url) {
   await page.goto(url);
   await page.evaluate(`(${install})(window, window.emit)`);
   return {
-    act: (c) => (c.do === "leave" ? page.goto("about:blank") : page.evaluate((c) => window.act(c), c)),
+    act: (c) => {
+      if (c.do === "leave") return page.goto("about:blank");
+      if (c.do === "script") return page.addScriptTag({ content: c.data });
+      return page.evaluate((c) => window.act(c), c);
+    },
     end: () => browser.close(),
   };
 }

@@ -1,27 +1,24 @@
 package conformance_test
 
 import (
-	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
-	"github.com/goccy/go-yaml"
 	"github.com/stretchr/testify/require"
-
-	"github.com/huleedu/edge/api"
 )
 
-// TestModelsOfMessagesCompile generates TypeScript types from the AsyncAPI document and
+// TestModelsOfMessagesCompile generates TypeScript types from the AsyncAPI document that the
+// service serves, and
 // compiles a program that switches over the types of notifications.
 func TestModelsOfMessagesCompile(t *testing.T) {
 	t.Parallel()
 	packages, dir := nodeModules(t), t.TempDir()
-	document, err := yaml.YAMLToJSON(api.AsyncAPI())
-	require.NoError(t, err)
+	document := get(t, startNodeWithoutServers(t), "/asyncapi.json").text
 	generate := exec.Command("node", "models.cjs", dir)
-	generate.Env, generate.Stdin = append(os.Environ(), "NODE_PATH="+packages), bytes.NewReader(document)
+	generate.Env, generate.Stdin = append(os.Environ(), "NODE_PATH="+packages), strings.NewReader(document)
 	output, err := generate.CombinedOutput()
 	require.NoError(t, err, "%s", output)
 	program, err := os.ReadFile("switch_event.ts")

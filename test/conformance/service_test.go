@@ -67,6 +67,15 @@ func (s *scenario) startNode(t *testing.T, changes map[string]string) *wire.Proc
 	return p
 }
 
+// startNodeWithoutServers starts a notification service that answers only for itself.
+func startNodeWithoutServers(t *testing.T) *wire.Process {
+	t.Helper()
+	return harness.StartNode(t, map[string]string{
+		"ENVIRONMENT": "testing", "JWT_SECRET_KEY": harness.Secret, "WEBSOCKET_HOST": "127.0.0.1", "WEBSOCKET_PORT": "0",
+		"REDIS_URL": "redis://127.0.0.1:1", "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", "WEBSOCKET_DRAIN_NOTICE": "0",
+	}, "notifications")
+}
+
 // stop stops a service before the end of the test.
 func stop(t *testing.T, p *wire.Process) {
 	t.Helper()
@@ -111,8 +120,8 @@ func token(user string, life time.Duration) string {
 type proxy struct {
 	slow     atomic.Bool // limits the transfer to the client to 16 KiB per millisecond
 	listener net.Listener
-	target   string
 	mu       sync.Mutex
+	target   string
 	pipes    []net.Conn
 	group    sync.WaitGroup
 }
@@ -131,6 +140,20 @@ func newProxy(t *testing.T, p *wire.Process) *proxy {
 	return w
 }
 
+// address returns the address of the service.
+func (w *proxy) address() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.target
+}
+
+// forwardTo forwards new connections to another service.
+func (w *proxy) forwardTo(p *wire.Process) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.target = p.Addr
+}
+
 func (w *proxy) url() string { return "ws://" + w.listener.Addr().String() + "/ws" }
 
 func (w *proxy) serve() {
@@ -139,7 +162,7 @@ func (w *proxy) serve() {
 		if err != nil {
 			return
 		}
-		server, err := net.Dial("tcp", w.target)
+		server, err := net.Dial("tcp", w.address())
 		if err != nil {
 			_ = client.Close()
 			continue

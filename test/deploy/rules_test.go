@@ -1,7 +1,6 @@
 package deploy_test
 
 import (
-	"encoding/json"
 	"log/slog"
 	"regexp"
 	"slices"
@@ -26,23 +25,6 @@ func rules(t *testing.T, file string) (out []rulefmt.Rule) {
 	require.Empty(t, problems)
 	for _, g := range groups.Groups {
 		out = append(out, g.Rules...)
-	}
-	require.NotEmpty(t, out)
-	return out
-}
-
-// expressions returns all expressions of a dashboard.
-func expressions(t *testing.T, file string) (out []string) {
-	t.Helper()
-	var d struct {
-		Panels []struct{ Targets []struct{ Expr string } }
-	}
-	require.NoError(t, json.Unmarshal([]byte(read(t, "deploy/grafana/"+file)), &d))
-	for _, p := range d.Panels {
-		require.NotEmpty(t, p.Targets)
-		for _, target := range p.Targets {
-			out = append(out, target.Expr)
-		}
 	}
 	require.NotEmpty(t, out)
 	return out

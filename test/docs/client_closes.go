@@ -33,17 +33,18 @@ export const closes: Readonly<Record<number, Reaction | undefined>> = {
 func clientClosesText() (string, error) {
 	var b strings.Builder
 	b.WriteString(clientClosesIntroduction)
-	written := map[websocket.Status]string{}
+	written := map[int]string{} // the reaction to each code
 	for _, e := range websocket.Catalogue() {
+		code := int(e.Close.Status)
 		reaction, known := clientReaction(e.Then)
 		if !known {
 			return "", fmt.Errorf("%w %q of close %d", errUnknownInstruction, e.Then, e.Close.Status)
 		}
-		switch earlier, again := written[e.Close.Status]; {
+		switch earlier, again := written[code]; {
 		case again && earlier != reaction:
 			return "", fmt.Errorf("close %d %w", e.Close.Status, errTwoReactions)
 		case !again:
-			written[e.Close.Status] = reaction
+			written[code] = reaction
 			fmt.Fprintf(&b, "  %d: %q,\n", e.Close.Status, reaction)
 		}
 	}

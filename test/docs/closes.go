@@ -21,8 +21,9 @@ func closesText() string {
 Generated from the catalogue in adapters/websocket/closes.go by ` + "`go run ./test/docs`" + `.
 
 The notification service closes a connection with one of these codes. The reason is compact JSON of at most 123 bytes; its
-message is shortened to fit. A client that receives no close frame (1006) has lost the network connection: it
-reconnects with backoff.
+message is shortened to fit. A client that receives no close frame (1006) has lost the network connection, or its
+handshake was refused by an HTTP status that a browser does not show: it reconnects with backoff, and can ask /events
+for the reason ([clients.md](clients.md)).
 
 | code | reason | when | client should |
 |---|---|---|---|

@@ -109,23 +109,22 @@ func startBlockingService(t *testing.T, behind string) *blockingService {
 	return p
 }
 
-// TestTerminationClosesSockets checks that each socket receives its queued messages and then the close frame.
-func TestTerminationClosesSockets(t *testing.T) {
+// TestTerminationClosesConnections checks that each connection receives its queued messages and then the close.
+func TestTerminationClosesConnections(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, b backing) {
+	onTransports(t, onEach, func(t *testing.T, via transport, b backing) {
 		s := newEnvironment(t, b)
 		p := harness.Start(t, "websocket", s.settings(map[string]string{"WEBSOCKET_DRAIN_NOTICE": "1", "WEBSOCKET_DRAIN_SPREAD": "1"}))
 		node := p.Address(t)
 		teacher, redis := "teacher-"+uuid.NewString(), s.redisClient(t)
-		var quick *socket
+		var quick connection
 		require.Eventually(t, func() bool { // the subscription may not be confirmed yet
-			quick = connect(t, "ws://"+node+"/ws", as(teacher))
+			quick = via.connect(t, node, teacher)
 			require.NoError(t, redis.Publish(t.Context(), "ws:"+teacher, "first").Err())
-			_ = quick.SetReadDeadline(time.Now().Add(waitLimit))
-			_, _, err := quick.ReadMessage()
+			_, err := quick.read(waitLimit)
 			return err == nil
 		}, waitLimit, 50*time.Millisecond)
-		idle := connect(t, "ws://"+node+"/ws", as(teacher))
+		idle := via.connect(t, node, teacher)
 
 		const count = 60
 		text := func(i int) string { return fmt.Sprintf("%d %s", i, strings.Repeat("x", 15<<10)) }
@@ -137,14 +136,15 @@ func TestTerminationClosesSockets(t *testing.T) {
 		require.Eventually(t, func() bool {
 			return call(t, "GET", "http://"+node+"/readyz", "", nil).status == 503
 		}, waitLimit, 10*time.Millisecond)
-		none, a := dial(t, "ws://"+node+"/ws", as("another-teacher"))
-		require.Nil(t, none)
+		_, err := via.tryConnect(t.Context(), node, "another-teacher", "")
+		var a *refusedError
+		require.ErrorAs(t, err, &a)
 		a.failure(t, 503, "SERVICE_UNAVAILABLE")
 		require.NotEmpty(t, a.header.Get("Retry-After"))
 		for i := range count {
 			require.Equal(t, text(i), idle.text(t))
 		}
-		for _, c := range []*socket{quick, idle} {
+		for _, c := range []connection{quick, idle} {
 			closed := c.closedBecause(t, 1012)
 			require.Equal(t, "SERVICE_UNAVAILABLE", closed.Code)
 			require.NoError(t, uuid.Validate(closed.Correlation))
@@ -153,11 +153,11 @@ func TestTerminationClosesSockets(t *testing.T) {
 	})
 }
 
-// TestTerminationDuringOutages checks that a shutdown ends in time and closes sockets although Redis and Kafka
+// TestTerminationDuringOutages checks that a shutdown ends in time and closes connections although Redis and Kafka
 // do not respond.
 func TestTerminationDuringOutages(t *testing.T) {
 	t.Parallel()
-	test := func(t *testing.T, b backing) {
+	test := func(t *testing.T, via transport, b backing) {
 		t.Helper()
 		s := newEnvironment(t, b)
 		vars := s.settings(map[string]string{"API_GATEWAY_DRAIN_TIMEOUT": "8", "WEBSOCKET_DRAIN_TIMEOUT": "8"})
@@ -168,7 +168,7 @@ func TestTerminationDuringOutages(t *testing.T) {
 			return a.status == 200 && a.object(t)["status"] == "ready"
 		}, waitLimit, 20*time.Millisecond)
 		teacher, batch := s.batch(1)
-		c := connect(t, "ws"+strings.TrimPrefix(ws, "http")+"/ws", as(teacher))
+		c := via.connect(t, node.Address(t), teacher)
 
 		t.Cleanup(b.resumeKafka) // otherwise the platform stops slowly
 		b.stopKafka()
@@ -191,17 +191,20 @@ func TestTerminationDuringOutages(t *testing.T) {
 			require.Equal(t, 0, p.Exit(t, 9*time.Second), "%s%s", p.Stdout, p.Stderr)
 		}
 	}
-	t.Run("embedded", func(t *testing.T) {
-		t.Parallel()
-		test(t, embedded(t))
-	})
-	t.Run("real", func(t *testing.T) {
-		t.Parallel()
-		k, r := servers.OwnKafka(t), servers.OwnRedis(t)
-		test(t, backing{
-			redis: r.URL(), kafka: k.Addr(), stopRedis: r.Kill, startRedis: r.Start, stopKafka: k.Pause, resumeKafka: k.Resume,
+	onTransports(t, func(t *testing.T, test func(*testing.T, backing)) {
+		t.Helper()
+		t.Run("embedded", func(t *testing.T) {
+			t.Parallel()
+			test(t, embedded(t))
 		})
-	})
+		t.Run("real", func(t *testing.T) {
+			t.Parallel()
+			k, r := servers.OwnKafka(t), servers.OwnRedis(t)
+			test(t, backing{
+				redis: r.URL(), kafka: k.Addr(), stopRedis: r.Kill, startRedis: r.Start, stopKafka: k.Pause, resumeKafka: k.Resume,
+			})
+		})
+	}, test)
 }
 
 // TestSecondSignalStopsAtOnce checks that a second signal ends the process without a shutdown.

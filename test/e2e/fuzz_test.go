@@ -18,7 +18,6 @@ import (
 
 	"github.com/huleedu/edge/test/harness"
 	"github.com/huleedu/edge/test/servers"
-	"github.com/huleedu/edge/test/world"
 )
 
 // fuzzCount is the variable with the number of handshakes and frames:
@@ -31,16 +30,14 @@ const fuzzCount = "EDGE_GARBAGE"
 // descriptor, lease or channel more than before.
 func TestInvalidInputLeaksNothing(t *testing.T) {
 	t.Parallel()
-	count := harness.Count(20_000, 5_000)
+	count := harness.Count(20_000, 2_500)
 	if text := os.Getenv(fuzzCount); text != "" {
 		var err error
 		count, err = strconv.Atoi(text)
 		require.NoError(t, err)
 	}
 	own := servers.OwnRedis(t)
-	kafka, err := world.StartKafka("")
-	require.NoError(t, err)
-	t.Cleanup(kafka.Close)
+	kafka := servers.EmbeddedKafka(t)
 	s := newEnvironment(t, backing{redis: own.URL(), kafka: kafka.Addr()})
 	redis := s.patientPublisher(t)
 	v := newFuzzer(32, uint64(time.Now().UnixNano()))
@@ -108,8 +105,8 @@ func resourcesOf(t *testing.T, address string) resources {
 		return int(n)
 	}
 	return resources{
-		goroutines: value("go_goroutines"), descriptors: value("process_open_fds"), sessions: value("websocket_active_connections"),
-		accepted: value(`websocket_connections_total{status="accepted"}`), ended: value(`websocket_connections_total{status="closed"}`),
+		goroutines: value("go_goroutines"), descriptors: value("process_open_fds"), sessions: value(`websocket_active_connections{transport="websocket"}`),
+		accepted: value(`websocket_connections_total{status="accepted",transport="websocket"}`), ended: value(`websocket_connections_total{status="closed",transport="websocket"}`),
 	}
 }
 

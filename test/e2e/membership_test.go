@@ -9,6 +9,7 @@ import (
 
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/test/harness"
+	"github.com/huleedu/edge/test/servers"
 	"github.com/huleedu/edge/test/world"
 	"github.com/huleedu/edge/wire"
 )
@@ -17,12 +18,8 @@ import (
 // subscription is confirmed, and that an outage of Redis alone does not make it leave.
 func TestNodeJoinsTheGroupWithItsSubscription(t *testing.T) {
 	t.Parallel()
-	k, err := world.StartKafka("")
-	require.NoError(t, err)
-	t.Cleanup(k.Close)
-	r, err := world.StartRedis("")
-	require.NoError(t, err)
-	t.Cleanup(r.Close)
+	k := servers.EmbeddedKafka(t)
+	r := servers.EmbeddedRedis(t)
 	s := newEnvironment(t, backing{kafka: k.Addr(), redis: r.URL()})
 	group := s.vars["KAFKA_CONSUMER_GROUP"]
 	r.Stop()

@@ -97,10 +97,10 @@ gateway_circuit_state{service} gauge
 jwt_validation_total{result} counter
 jwt_cache_hits_total{} counter`,
 		"websocket": `
-websocket_connections_total{status} counter
-websocket_active_connections{} gauge
+websocket_connections_total{status,transport} counter
+websocket_active_connections{transport} gauge
 websocket_connection_duration_seconds{} histogram
-websocket_closes_total{code} counter
+websocket_closes_total{code,transport} counter
 websocket_messages_sent_total{} counter
 websocket_messages_failed_total{error_type} counter
 websocket_message_size_bytes{} histogram

@@ -69,7 +69,7 @@ func (d *scenario) overflowQueue() {
 			require.NoError(d.t, redis.Publish(d.t.Context(), "ws:"+user, text).Err())
 		}
 		page := call(d.t, "GET", d.restricted.http("/metrics"), "", nil)
-		return isCounted(string(page.body), `websocket_closes_total{code="4001"}`)
+		return isCounted(string(page.body), `websocket_closes_total{code="4001",transport="websocket"}`)
 	}, waitLimit, time.Millisecond)
 }
 

@@ -1,6 +1,8 @@
 package e2e_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,52 +40,117 @@ func checkRefusedHandshakes(t *testing.T, b backing) {
 
 func TestConnectionLimit(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, b backing) {
+	onTransports(t, onEach, func(t *testing.T, via transport, b backing) {
 		s := newEnvironment(t, b)
 		node := s.node(t, s.vars)
 		teacher := "teacher-" + uuid.NewString()
-		var sockets []*socket
+		var all []connection
 		for range 5 {
-			sockets = append(sockets, connect(t, node.ws(), as(teacher)))
+			all = append(all, via.connect(t, node.Addr, teacher))
 		}
-		code, raw := connect(t, node.ws(), as(teacher)).closed(t)
-		require.Equal(t, 4000, code)
-		require.Equal(t, `{"error_code":"QUOTA_EXCEEDED","message":"Connection limit exceeded"}`, raw)
-		connect(t, node.ws(), as("another-"+teacher))
+		require.Equal(t, "QUOTA_EXCEEDED", via.refused(t, node.Addr, teacher))
+		via.connect(t, node.Addr, "another-"+teacher)
 
 		require.NoError(t, s.platform.PublishDirect(t.Context(), domain.UserID(teacher), "still here", nil))
-		for _, c := range sockets {
+		for _, c := range all {
 			require.Equal(t, "still here", c.next(t).Event)
 		}
-		require.NoError(t, sockets[0].WriteControl(websocket.CloseMessage,
-			websocket.FormatCloseMessage(1000, ""), time.Now().Add(time.Second)))
-		code, raw = sockets[0].closed(t)
-		require.Equal(t, 1000, code)
-		require.Empty(t, raw)
+		require.NoError(t, all[0].Close())
 		require.Eventually(t, func() bool {
-			c := connect(t, node.ws(), as(teacher))
-			require.NoError(t, s.platform.PublishDirect(t.Context(), domain.UserID(teacher), "room again", nil))
-			require.NoError(t, c.SetReadDeadline(time.Now().Add(waitLimit)))
-			_, _, err := c.ReadMessage()
+			c, err := via.tryConnect(t.Context(), node.Addr, teacher, "$")
+			if err != nil {
+				return false
+			}
+			t.Cleanup(func() { _ = c.Close() })
+			_, err = c.read(waitLimit)
 			return err == nil
 		}, waitLimit, 20*time.Millisecond, "the lease is released")
 	})
 }
 
-// TestNoMessageIsLostAfterTheUpgrade publishes as soon as the client has received the upgrade.
-func TestNoMessageIsLostAfterTheUpgrade(t *testing.T) {
+// TestNormalClosureIsEchoed checks that a client's close frame with 1000 is answered with the same code.
+func TestNormalClosureIsEchoed(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, b backing) {
+		s := newEnvironment(t, b)
+		c := connect(t, s.node(t, s.vars).ws(), as("teacher-x"))
+		require.NoError(t, c.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(1000, ""), time.Now().Add(time.Second)))
+		code, raw := c.closed(t)
+		require.Equal(t, 1000, code)
+		require.Empty(t, raw)
+	})
+}
+
+// TestNoMessageIsLostAfterTheHandshake publishes as soon as the client has received the answer.
+func TestNoMessageIsLostAfterTheHandshake(t *testing.T) {
+	t.Parallel()
+	onTransports(t, onEach, func(t *testing.T, via transport, b backing) {
 		s := newEnvironment(t, b)
 		node := s.node(t, s.vars)
 		redis, run := s.redisClient(t), uuid.NewString()
 		for range 200 {
 			user := "teacher-" + uuid.NewString()
-			c := connect(t, node.ws(), as(user))
+			c := via.connect(t, node.Addr, user)
 			text := `{"event":"at once","data":{"run":"` + run + `","word":"å, 漢, 🎉"}}`
 			require.NoError(t, redis.Publish(t.Context(), "ws:"+user, text).Err())
 			require.Equal(t, text, c.text(t), "verbatim")
 			require.NoError(t, c.Close())
+		}
+	})
+}
+
+// TestSlowConsumerIsClosed publishes to a client that reads nothing until its queue overflows. A connection of
+// the same user by the other transport receives every message once.
+func TestSlowConsumerIsClosed(t *testing.T) {
+	t.Parallel()
+	onTransports(t, onEach, func(t *testing.T, via transport, b backing) {
+		s := newEnvironment(t, b)
+		node := s.node(t, s.vars)
+		user, redis := "teacher-"+uuid.NewString(), s.redisClient(t)
+		via.connect(t, node.Addr, user) // reads nothing
+		for _, other := range transports() {
+			if other.name == via.name {
+				continue
+			}
+			reads := other.connect(t, node.Addr, user)
+			filler, closed := strings.Repeat("x", 100_000), `websocket_closes_total{code="4001",transport="`+via.name+`"} 1`
+			for i := 0; !strings.Contains(string(call(t, "GET", node.http("/metrics"), "", nil).body), closed); i++ {
+				require.Less(t, i, 1000, "never closed")
+				text := fmt.Sprint(i, filler)
+				require.NoError(t, redis.Publish(t.Context(), "ws:"+user, text).Err())
+				require.Equal(t, text, reads.text(t))
+			}
+		}
+	})
+}
+
+// TestOneUserOnBothTransports checks that a user with a socket in one tab and a stream in another receives each
+// message once on each, in the same order, and that both count for the limit.
+func TestOneUserOnBothTransports(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, b backing) {
+		s := newEnvironment(t, b)
+		node := s.node(t, s.settings(map[string]string{"WEBSOCKET_MAX_CONNECTIONS_PER_USER": "2"}))
+		l := s.startPublisher(t, time.Millisecond)
+		var tabs []*subscriber
+		for _, via := range transports() {
+			f := &subscriber{via: via, user: l.user, last: "0"}
+			require.NoError(t, f.connect(node.Addr))
+			tabs = append(tabs, f)
+		}
+		for _, via := range transports() {
+			require.Equal(t, "QUOTA_EXCEEDED", via.refused(t, node.Addr, string(l.user)))
+		}
+		for i := range 3 {
+			for _, f := range tabs {
+				require.NoError(t, f.catchUp(100*(i+1), node.Addr))
+			}
+		}
+		total := l.stop()
+		for _, f := range tabs {
+			require.NoError(t, f.catchUp(total, node.Addr))
+			require.Equal(t, total, f.received)
+			f.disconnect()
 		}
 	})
 }

@@ -12,23 +12,22 @@ import (
 	"github.com/huleedu/edge/test/world"
 )
 
-// TestRedisOutage checks that sockets stay open, the node is not ready, new sockets are closed with a reason,
+// TestRedisOutage checks that connections stay open, the node is not ready, new ones are refused with a reason,
 // and no client has an unannounced gap afterwards.
 func TestRedisOutage(t *testing.T) {
 	t.Parallel()
-	onEachRedis(t, func(t *testing.T, b backing) {
+	onTransports(t, onEachRedis, func(t *testing.T, via transport, b backing) {
 		s := newEnvironment(t, b)
 		gateway, node := s.gateway(t, s.vars), s.node(t, s.vars)
 		teacher := domain.UserID("teacher-" + uuid.NewString())
-		stays := connect(t, node.ws(), as(string(teacher)))
+		stays := via.connect(t, node.Addr, string(teacher))
 		require.NoError(t, s.platform.PublishDirect(t.Context(), teacher, "before", nil))
 		require.Equal(t, "before", stays.next(t).Event)
 
 		lost := time.Now()
 		b.stopRedis()
 		node.awaitReady(t, "")
-		closed := connect(t, node.ws(), as("another-teacher")).closedBecause(t, 1011)
-		require.Equal(t, "CONNECTION_ERROR", closed.Code)
+		require.Equal(t, "CONNECTION_ERROR", via.refused(t, node.Addr, "another-teacher"))
 		away := call(t, "GET", node.http("/healthz/redis"), "", nil)
 		require.Equal(t, 503, away.status)
 		require.Equal(t, "unhealthy", away.object(t)["status"])
@@ -48,7 +47,7 @@ func TestRedisOutage(t *testing.T) {
 		}, waitLimit, 50*time.Millisecond, "the record is consumed after the outage")
 		require.NoError(t, s.platform.PublishDirect(t.Context(), teacher, "after", nil))
 		require.Equal(t, "batch_results_ready", stays.next(t).Event, "direct or replayed")
-		require.Equal(t, "after", stays.next(t).Event, "the socket stays open")
+		require.Equal(t, "after", stays.next(t).Event, "the connection stays open")
 	})
 }
 

@@ -18,7 +18,7 @@ func TestProgramsPrintTheirVersion(t *testing.T) {
 	for name, service := range map[string]string{"gateway": "api_gateway_service", "websocket": "websocket_service"} {
 		p := harness.Start(t, name, nil, "--version")
 		require.Equal(t, 0, p.Exit(t, waitLimit))
-		require.Regexp(t, `^`+service+` \d+\.\d+\.\d+ \((revision [0-9a-f]{40}, )?(modified, )?go\d[^ ]*\)\n$`, p.Stdout.String())
+		require.Regexp(t, `^`+service+` \d+\.\d+\.\d+\S* \((revision [0-9a-f]{40}, )?(modified, )?go\d[^ ]*\)\n$`, p.Stdout.String())
 		require.Empty(t, p.Stderr.String())
 	}
 }

@@ -30,18 +30,13 @@ type programs struct {
 // withPrograms runs a test with both programs on embedded servers, and on real ones with a password for Redis.
 func withPrograms(t *testing.T, test func(*testing.T, *programs)) {
 	t.Helper()
-	t.Run("embedded", func(t *testing.T) {
-		t.Parallel()
-		test(t, startPrograms(t, embedded(t)))
-	})
-	t.Run("real", func(t *testing.T) {
-		t.Parallel()
-		// The default user is kept for the readiness check of the test.
+	onBoth(t, func(t *testing.T, b backing) { test(t, startPrograms(t, b)) }, func(t *testing.T) backing {
+		// The default user stays enabled for the readiness check of the test.
 		r := servers.OwnRedis(t, "--user", "edge", "on", ">"+redisPassword, "~*", "&*", "+@all")
-		test(t, startPrograms(t, backing{
+		return backing{
 			redis: "redis://edge:" + redisPassword + "@" + r.Addr(), kafka: servers.Kafka(t),
 			stopRedis: r.Kill, startRedis: r.Start,
-		}))
+		}
 	})
 }
 

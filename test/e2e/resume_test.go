@@ -6,14 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
-	"net/url"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/adapters/redis"
@@ -66,34 +63,25 @@ func (l *publisher) stop() int {
 
 // subscriber is a client that resumes after the last notification that it has received.
 type subscriber struct {
+	via      transport
 	user     domain.UserID
 	last     string
 	received int // stored notifications; number n is the n-th
 	resyncs  int
-	conn     *websocket.Conn
+	conn     connection
 }
 
 var errOutOfOrder = errors.New("not the next notification")
 
-// connect opens a socket that resumes. The node may refuse it.
-func (f *subscriber) connect(ws string) error {
-	query := url.Values{"last_event_id": {f.last}}
-	header := http.Header{"Authorization": {"Bearer " + harness.Token(string(f.user))}}
-	dialer := websocket.Dialer{HandshakeTimeout: 5 * time.Second}
-	conn, res, err := dialer.Dial(ws+"?"+query.Encode(), header)
-	if res != nil {
-		_ = res.Body.Close()
-	}
-	f.conn = conn
+// connect opens a connection that resumes. The node may refuse it.
+func (f *subscriber) connect(host string) (err error) {
+	f.conn, err = f.via.tryConnect(context.Background(), host, string(f.user), f.last)
 	return err
 }
 
 // read reads one frame. Stored notifications must arrive in order, each once.
 func (f *subscriber) read() error {
-	if err := f.conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
-		return err
-	}
-	_, text, err := f.conn.ReadMessage()
+	text, err := f.conn.read(10 * time.Second)
 	if err != nil {
 		return err
 	}
@@ -102,7 +90,7 @@ func (f *subscriber) read() error {
 		ID    string
 		Data  struct{ N int }
 	}
-	if err := json.Unmarshal(text, &in); err != nil {
+	if err := json.Unmarshal([]byte(text), &in); err != nil {
 		return err
 	}
 	switch in.Event {
@@ -147,7 +135,7 @@ func (f *subscriber) catchUp(want int, nodes ...string) error {
 // disconnect closes the connection without a close frame.
 func (f *subscriber) disconnect() {
 	if f.conn != nil {
-		_ = f.conn.NetConn().Close()
+		_ = f.conn.Close()
 	}
 	f.conn = nil
 }
@@ -156,12 +144,12 @@ func (f *subscriber) disconnect() {
 // while notifications are published.
 func TestResumeDeliversEachNotificationOnce(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, b backing) {
+	onTransports(t, onEach, func(t *testing.T, via transport, b backing) {
 		s := newEnvironment(t, b)
 		vars := s.settings(map[string]string{"WEBSOCKET_MAX_CONNECTIONS_PER_USER": "100"})
-		nodes := []string{s.node(t, vars).ws(), s.node(t, vars).ws()}
+		nodes := []string{s.node(t, vars).Addr, s.node(t, vars).Addr}
 		l := s.startPublisher(t, time.Millisecond)
-		f := &subscriber{user: l.user, last: "0"}
+		f := &subscriber{via: via, user: l.user, last: "0"}
 		rounds := harness.Count(200, 60)
 		for range rounds {
 			require.NoError(t, f.catchUp(f.received+rand.IntN(25), nodes...))
@@ -178,18 +166,18 @@ func TestResumeDeliversEachNotificationOnce(t *testing.T) {
 	})
 }
 
-// TestReplayAfterRedisDisconnects closes the node's connections to Redis again and again. The sockets stay open
-// and receive all stored notifications.
+// TestReplayAfterRedisDisconnects closes the node's connections to Redis again and again. The connections of
+// the clients stay open and receive all stored notifications.
 func TestReplayAfterRedisDisconnects(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, b backing) {
+	onTransports(t, onEach, func(t *testing.T, via transport, b backing) {
 		s := newEnvironment(t, b)
 		wire := newProxy(t, s.redis)
 		node := s.node(t, s.settings(map[string]string{"REDIS_URL": wire.url()}))
 		l := s.startPublisher(t, time.Millisecond)
-		followers := []*subscriber{{user: l.user, last: "0"}, {user: l.user, last: "0"}}
+		followers := []*subscriber{{via: via, user: l.user, last: "0"}, {via: via, user: l.user, last: "0"}}
 		for _, f := range followers {
-			require.NoError(t, f.connect(node.ws()))
+			require.NoError(t, f.connect(node.Addr))
 		}
 		done := make(chan error, len(followers))
 		var total atomic.Int64
@@ -230,7 +218,7 @@ func TestReplayAfterRedisDisconnects(t *testing.T) {
 // other node lose no stored notification.
 func TestResumeAfterNodesAreKilled(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, b backing) {
+	onTransports(t, onEach, func(t *testing.T, via transport, b backing) {
 		s := newEnvironment(t, b)
 		vars := s.settings(map[string]string{"WEBSOCKET_MAX_CONNECTIONS_PER_USER": "100"})
 		const users = 5
@@ -239,10 +227,10 @@ func TestResumeAfterNodesAreKilled(t *testing.T) {
 		var followers [users]*subscriber
 		for i := range users {
 			tellers[i] = s.startPublisher(t, 5*time.Millisecond)
-			followers[i] = &subscriber{user: tellers[i].user, last: "0"}
+			followers[i] = &subscriber{via: via, user: tellers[i].user, last: "0"}
 		}
 		nodes := []*harness.Program{harness.Start(t, "websocket", vars), harness.Start(t, "websocket", vars)}
-		addresses := []string{"ws://" + nodes[0].Address(t) + "/ws", "ws://" + nodes[1].Address(t) + "/ws"}
+		addresses := []string{nodes[0].Address(t), nodes[1].Address(t)}
 		for kill := range kills {
 			failed := make(chan error, users)
 			for i, f := range followers {
@@ -255,7 +243,7 @@ func TestResumeAfterNodesAreKilled(t *testing.T) {
 			for range followers {
 				require.NoError(t, <-failed)
 			}
-			addresses[one] = "ws://" + nodes[one].Address(t) + "/ws"
+			addresses[one] = nodes[one].Address(t)
 		}
 		sum := 0
 		for i, f := range followers {

@@ -36,7 +36,7 @@ func TestMetricSeriesAreBounded(t *testing.T) {
 	}
 	seriesOf(t, gateway) // reading the metrics is a request too
 	before := seriesOf(t, gateway)
-	ids := harness.Count(10_000, 2_000)
+	ids := harness.Count(10_000, 500)
 	c.sendMany(ids)
 	after := seriesOf(t, gateway)
 	t.Logf("%d series after 1 id of each kind, %d after %d", len(before), len(after), ids)

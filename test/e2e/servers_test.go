@@ -24,53 +24,43 @@ type backing struct {
 // users, batches and groups.
 func onEach(t *testing.T, test func(*testing.T, backing)) {
 	t.Helper()
-	t.Run("embedded", func(t *testing.T) {
-		t.Parallel()
-		test(t, embedded(t))
-	})
-	t.Run("real", func(t *testing.T) {
-		t.Parallel()
-		test(t, backing{redis: servers.Redis(t), kafka: servers.Kafka(t)})
-	})
+	onBoth(t, test, func(t *testing.T) backing { return backing{redis: servers.Redis(t), kafka: servers.Kafka(t)} })
 }
 
 // onEachRedis is onEach for a test that stops Redis.
 func onEachRedis(t *testing.T, test func(*testing.T, backing)) {
 	t.Helper()
-	t.Run("embedded", func(t *testing.T) {
-		t.Parallel()
-		test(t, embedded(t))
-	})
-	t.Run("real", func(t *testing.T) {
-		t.Parallel()
+	onBoth(t, test, func(t *testing.T) backing {
 		r := servers.OwnRedis(t)
-		test(t, backing{redis: r.URL(), kafka: servers.Kafka(t), stopRedis: r.Kill, startRedis: r.Start})
+		return backing{redis: r.URL(), kafka: servers.Kafka(t), stopRedis: r.Kill, startRedis: r.Start}
 	})
 }
 
 // onEachKafka is onEach for a test that stops Kafka.
 func onEachKafka(t *testing.T, test func(*testing.T, backing)) {
 	t.Helper()
-	t.Run("embedded", func(t *testing.T) {
-		t.Parallel()
-		test(t, embedded(t))
-	})
-	t.Run("real", func(t *testing.T) {
-		t.Parallel()
+	onBoth(t, test, func(t *testing.T) backing {
 		k := servers.OwnKafka(t)
-		test(t, backing{redis: servers.Redis(t), kafka: k.Addr(), stopKafka: k.Pause, resumeKafka: k.Resume})
+		return backing{redis: servers.Redis(t), kafka: k.Addr(), stopKafka: k.Pause, resumeKafka: k.Resume}
 	})
+}
+
+// onBoth runs a test on embedded servers and on the real ones, in parallel.
+func onBoth(t *testing.T, test func(*testing.T, backing), realServers func(*testing.T) backing) {
+	t.Helper()
+	for name, start := range map[string]func(*testing.T) backing{"embedded": embedded, "real": realServers} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, start(t))
+		})
+	}
 }
 
 // embedded starts Redis and Kafka in this process.
 func embedded(t *testing.T) backing {
 	t.Helper()
-	r, err := world.StartRedis("")
-	require.NoError(t, err)
-	t.Cleanup(r.Close)
-	k, err := world.StartKafka("")
-	require.NoError(t, err)
-	t.Cleanup(k.Close)
+	r := servers.EmbeddedRedis(t)
+	k := servers.EmbeddedKafka(t)
 	return backing{
 		redis: r.URL(), kafka: k.Addr(),
 		stopRedis: r.Stop, startRedis: func() { require.NoError(t, r.Restart()) },

@@ -1,11 +1,10 @@
 package e2e_test
 
 import (
+	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,76 +16,65 @@ import (
 	"github.com/huleedu/edge/test/harness"
 )
 
-// connectMany opens sockets of a user on all nodes at the same time. It returns those that stay open and the
+// connectMany opens connections of a user on all nodes at the same time. It returns those that stay open and the
 // number of refused ones.
-func connectMany(t *testing.T, nodes []service, user string, sockets int) (stay []*socket, refused int) {
+func connectMany(t *testing.T, via transport, nodes []service, user string, connections int) (stay []connection, refused int) {
 	t.Helper()
-	all := make([]*socket, sockets)
+	all := make([]connection, connections)
 	var group sync.WaitGroup
-	var byHTTP atomic.Int32
 	for i := range all {
 		group.Go(func() {
-			header := http.Header{"Authorization": {as(user)["Authorization"]}}
-			dialer := websocket.Dialer{HandshakeTimeout: waitLimit}
-			conn, res, err := dialer.DialContext(t.Context(), nodes[i%len(nodes)].ws(), header)
-			if res != nil && res.StatusCode == http.StatusTooManyRequests {
-				_ = res.Body.Close() // the node has refused this user before
-				byHTTP.Add(1)
-				return
+			c, err := via.tryConnect(t.Context(), nodes[i%len(nodes)].Addr, user, "$")
+			if err == nil {
+				all[i] = c
+			} else if _, byHTTP := errors.AsType[*refusedError](err); !byHTTP {
+				t.Errorf("connect: %v", err)
 			}
-			if err != nil {
-				t.Errorf("dial: %v", err)
-				return
-			}
-			_ = res.Body.Close()
-			all[i] = &socket{conn, res.Header}
 		})
 	}
 	group.Wait()
 	require.False(t, t.Failed())
-	for _, s := range all {
-		if s == nil {
+	for _, c := range all {
+		if c == nil {
+			refused++
 			continue
 		}
-		t.Cleanup(func() { _ = s.Close() })
-		require.NoError(t, s.WriteMessage(websocket.TextMessage, []byte(`{"type":"ping"}`)))
-		require.NoError(t, s.SetReadDeadline(time.Now().Add(waitLimit)))
-		_, payload, err := s.ReadMessage()
+		t.Cleanup(func() { _ = c.Close() })
+		text, err := c.read(waitLimit)
 		if err == nil {
-			require.Equal(t, `{"type":"pong"}`, string(payload))
-			stay = append(stay, s)
+			require.Contains(t, text, `"position"`)
+			stay = append(stay, c)
 			continue
 		}
-		var end *websocket.CloseError
-		require.ErrorAs(t, err, &end)
-		require.Equal(t, 4000, end.Code)
-		require.Equal(t, `{"error_code":"QUOTA_EXCEEDED","message":"Connection limit exceeded"}`, end.Text)
+		require.Equal(t, &closedError{4000, `{"error_code":"QUOTA_EXCEEDED","message":"Connection limit exceeded"}`}, err)
 		refused++
 	}
-	return stay, refused + int(byHTTP.Load())
+	return stay, refused
 }
 
-// TestConnectionLimitAcrossNodes opens twenty sockets of a user on three nodes again and again: exactly five
+// TestConnectionLimitAcrossNodes opens twenty connections of a user on three nodes again and again: exactly five
 // stay open.
 func TestConnectionLimitAcrossNodes(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, b backing) {
+	onTransports(t, onEach, func(t *testing.T, via transport, b backing) {
 		s := newEnvironment(t, b)
 		nodes := []service{s.node(t, s.vars), s.node(t, s.vars), s.node(t, s.vars)}
+		redis := s.redisClient(t)
 		tries := harness.Count(100, 20)
 		if b.stopRedis != nil { // the embedded one: slower than what stands for Redis in production
 			tries = 5
 		}
 		for try := range tries {
 			user := "teacher-" + uuid.NewString()
-			stay, refused := connectMany(t, nodes, user, 20)
+			stay, refused := connectMany(t, via, nodes, user, 20)
 			require.Len(t, stay, 5, "try %d", try)
 			require.Equal(t, 15, refused)
-			require.NoError(t, stay[0].WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(1000, ""), time.Now().Add(time.Second)))
-			code, _ := stay[0].closed(t)
-			require.Equal(t, 1000, code)
-			again, refused := connectMany(t, nodes[:1], user, 2)
-			require.Len(t, again, 1, "the lease is released before the close frame is sent")
+			require.NoError(t, stay[0].Close())
+			require.Eventually(t, func() bool {
+				return redis.ZCard(t.Context(), "wsquota:{"+user+"}").Val() == 4
+			}, waitLimit, time.Millisecond, "the lease is released")
+			again, refused := connectMany(t, via, nodes[:1], user, 2)
+			require.Len(t, again, 1)
 			require.Equal(t, 1, refused)
 		}
 	})
@@ -95,6 +83,15 @@ func TestConnectionLimitAcrossNodes(t *testing.T) {
 // TestLeasesOfAKilledNodeExpire checks that the connections of a killed node count for at most half a minute.
 func TestLeasesOfAKilledNodeExpire(t *testing.T) {
 	t.Parallel()
+	for _, via := range transports() {
+		t.Run(via.name, func(t *testing.T) {
+			t.Parallel()
+			checkLeasesOfAKilledNode(t, via)
+		})
+	}
+}
+
+func checkLeasesOfAKilledNode(t *testing.T, via transport) {
 	s := newEnvironment(t, embedded(t))
 	doomed := harness.Start(t, "websocket", s.vars)
 	host := doomed.Address(t)
@@ -104,39 +101,31 @@ func TestLeasesOfAKilledNodeExpire(t *testing.T) {
 		return call(t, "GET", "http://"+host+"/readyz", "", nil).status == 200
 	}, waitLimit, 20*time.Millisecond)
 	for range 5 {
-		connect(t, "ws://"+host+"/ws", as(user))
+		via.connect(t, host, user)
 	}
 	doomed.Kill()
 	killed := time.Now()
-	code, _ := connect(t, other.ws(), as(user)).closed(t)
-	require.Equal(t, 4000, code)
+	require.Equal(t, "QUOTA_EXCEEDED", via.refused(t, other.Addr, user))
 	require.Eventually(t, func() bool {
-		// For a minute after a refusal, the node answers with an HTTP status.
-		c, res, err := websocket.DefaultDialer.Dial(other.ws(), http.Header{"Authorization": {as(user)["Authorization"]}})
+		c, err := via.tryConnect(t.Context(), other.Addr, user, "$")
 		if err != nil {
-			if res != nil {
-				_ = res.Body.Close()
-			}
 			return false
 		}
-		_ = res.Body.Close()
 		t.Cleanup(func() { _ = c.Close() })
-		_ = c.WriteMessage(websocket.TextMessage, []byte(`{"type":"ping"}`))
-		_ = c.SetReadDeadline(time.Now().Add(waitLimit))
-		_, _, err = c.ReadMessage()
+		_, err = c.read(waitLimit)
 		return err == nil
 	}, 40*time.Second, 250*time.Millisecond)
 	require.Less(t, time.Since(killed), 31*time.Second)
 }
 
-// TestLongRedisOutageClosesSockets checks that an outage longer than the grace period closes sockets, and a
+// TestLongRedisOutageClosesConnections checks that an outage longer than the grace period closes connections, and a
 // shorter one does not.
-func TestLongRedisOutageClosesSockets(t *testing.T) {
+func TestLongRedisOutageClosesConnections(t *testing.T) {
 	t.Parallel()
-	onEachRedis(t, func(t *testing.T, b backing) {
+	onTransports(t, onEachRedis, func(t *testing.T, via transport, b backing) {
 		s := newEnvironment(t, b)
 		node := s.node(t, s.settings(map[string]string{"WEBSOCKET_REDIS_OUTAGE_GRACE": "4"}))
-		c := connect(t, node.ws(), as("teacher-"+uuid.NewString()))
+		c := via.connect(t, node.Addr, "teacher-"+uuid.NewString())
 		b.stopRedis()
 		node.awaitReady(t, "")
 		b.startRedis()
@@ -151,26 +140,26 @@ func TestLongRedisOutageClosesSockets(t *testing.T) {
 	})
 }
 
-// TestDisconnectOnEveryNode checks that the control channel closes all sockets of a user on all nodes, and no
+// TestDisconnectOnEveryNode checks that the control channel closes all connections of a user on all nodes, and no
 // others.
 func TestDisconnectOnEveryNode(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, b backing) {
+	onTransports(t, onEach, func(t *testing.T, via transport, b backing) {
 		s := newEnvironment(t, b)
 		nodes := []service{s.node(t, s.vars), s.node(t, s.vars)}
 		user, other := "teacher-"+uuid.NewString(), "teacher-"+uuid.NewString()
-		stays := connect(t, nodes[0].ws(), as(other))
-		var sockets []*socket
+		stays := via.connect(t, nodes[0].Addr, other)
+		var all []connection
 		for i := range 4 {
-			sockets = append(sockets, connect(t, nodes[i%2].ws(), as(user)))
+			all = append(all, via.connect(t, nodes[i%2].Addr, user))
 		}
 		redis := s.redisClient(t)
 		require.Len(t, redis.ZRange(t.Context(), "wsquota:{"+user+"}", 0, -1).Val(), 4)
 		require.NoError(t, redis.Publish(t.Context(), "wsctl:disconnect", user).Err())
-		for _, c := range sockets {
+		for _, c := range all {
 			require.Equal(t, "AUTHORIZATION_ERROR", c.closedBecause(t, 4003).Code)
 		}
-		require.Zero(t, redis.Exists(t.Context(), "wsquota:{"+user+"}").Val(), "the leases are released before the close frames are sent")
+		require.Zero(t, redis.Exists(t.Context(), "wsquota:{"+user+"}").Val(), "the leases are released before the closes are sent")
 		require.NoError(t, redis.Publish(t.Context(), "ws:"+other, "still here").Err())
 		require.Equal(t, "still here", stays.text(t))
 	})
@@ -189,17 +178,16 @@ func (s *environment) patientPublisher(t *testing.T) *goredis.Client {
 
 // awaitDelivery waits until the node has received everything that was published before. Each of its connections
 // to Redis delivers in order; this number of users is certain to use each of them.
-func awaitDelivery(t *testing.T, node string, redis *goredis.Client) {
+func awaitDelivery(t *testing.T, via transport, node string, redis *goredis.Client) {
 	t.Helper()
 	const subscribers = 40
 	var group sync.WaitGroup
 	for range subscribers {
 		user := "subscriber-" + uuid.NewString()
-		c := connect(t, "ws://"+node+"/ws", as(user))
+		c := via.connect(t, node, user)
 		require.NoError(t, redis.Publish(t.Context(), "ws:"+user, "heard").Err())
 		group.Go(func() {
-			_ = c.SetReadDeadline(time.Now().Add(waitLimit))
-			if _, got, err := c.ReadMessage(); err != nil || string(got) != "heard" {
+			if got, err := c.read(waitLimit); err != nil || got != "heard" {
 				t.Errorf("subscriber: %q, %v", got, err)
 			}
 			_ = c.Close()
@@ -211,33 +199,48 @@ func awaitDelivery(t *testing.T, node string, redis *goredis.Client) {
 // largeMessage returns a message of 8 KiB with its number.
 func largeMessage(i int) string { return fmt.Sprintf("%d %s", i, strings.Repeat("x", 8<<10)) }
 
-// readUntilClose reads the messages and then the close frame with 1012.
-func readUntilClose(t *testing.T, c *socket, client, messages int) {
+// readUntilClose reads the messages and then the close with 1012.
+func readUntilClose(t *testing.T, c connection, client, messages int) {
 	t.Helper()
 	defer func() { _ = c.Close() }()
-	_ = c.SetReadDeadline(time.Now().Add(waitLimit))
-	// The default handler does not report a close frame that it cannot answer at once.
-	c.SetCloseHandler(func(code int, _ string) error {
-		_ = c.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""), time.Now().Add(waitLimit))
-		return nil
-	})
+	if s, ok := c.(*socket); ok {
+		// The default handler does not report a close frame that it cannot answer at once.
+		s.SetCloseHandler(func(code int, _ string) error {
+			_ = s.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""), time.Now().Add(waitLimit))
+			return nil
+		})
+	}
 	for m := range messages {
-		if _, got, err := c.ReadMessage(); err != nil || string(got) != largeMessage(m) {
+		if got, err := c.read(waitLimit); err != nil || got != largeMessage(m) {
 			t.Errorf("client %d, message %d: %d bytes, %v", client, m, len(got), err)
 			return
 		}
 	}
-	if _, _, err := c.ReadMessage(); !websocket.IsCloseError(err, 1012) {
+	_, err := c.read(waitLimit)
+	if end, ok := errors.AsType[*closedError](err); !ok || end.code != 1012 {
 		t.Errorf("client %d: no 1012 but %v", client, err)
 	}
 }
 
-// TestTerminationDeliversQueuedMessages stops a node with many sending clients and fifty queued messages for
-// each. Each client receives its messages and the close frame. A client has five seconds to read them, which
+// talk sends messages until the connection ends. A client with a stream sends nothing.
+func talk(c connection) {
+	s, ok := c.(*socket)
+	if !ok {
+		return
+	}
+	pace := time.NewTicker(250 * time.Millisecond)
+	defer pace.Stop()
+	for s.WriteMessage(websocket.TextMessage, []byte(`{"type":"hello"}`)) == nil {
+		<-pace.C
+	}
+}
+
+// TestTerminationDeliversQueuedMessages stops a node with many clients and fifty queued messages for each.
+// Clients with a socket send all the time. Each client receives its messages and the close. A client has five seconds to read them, which
 // the machine must be able to do for all clients beside the other tests.
 func TestTerminationDeliversQueuedMessages(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, b backing) {
+	onTransports(t, onEach, func(t *testing.T, via transport, b backing) {
 		const messages = 50
 		clients := 80
 		if harness.Full() {
@@ -254,19 +257,13 @@ func TestTerminationDeliversQueuedMessages(t *testing.T) {
 		id := uuid.NewString()
 		user := func(i int) string { return fmt.Sprintf("teacher-%s-%d", id, i) }
 		var talking, reading sync.WaitGroup
-		sockets := make([]*socket, clients)
-		for i := range sockets {
-			sockets[i] = connect(t, "ws://"+node+"/ws", as(user(i)))
-			talking.Go(func() {
-				pace := time.NewTicker(250 * time.Millisecond)
-				defer pace.Stop()
-				for sockets[i].WriteMessage(websocket.TextMessage, []byte(`{"type":"hello"}`)) == nil {
-					<-pace.C
-				}
-			})
+		connections := make([]connection, clients)
+		for i := range connections {
+			connections[i] = via.connect(t, node, user(i))
+			talking.Go(func() { talk(connections[i]) })
 		}
 		// 400 KiB for each client, which does not read yet: more than the kernel buffers.
-		for i := range sockets {
+		for i := range connections {
 			pipe := redis.Pipeline()
 			for m := range messages {
 				pipe.Publish(t.Context(), "ws:"+user(i), largeMessage(m))
@@ -274,10 +271,10 @@ func TestTerminationDeliversQueuedMessages(t *testing.T) {
 			_, err := pipe.Exec(t.Context())
 			require.NoError(t, err)
 		}
-		awaitDelivery(t, node, redis)
+		awaitDelivery(t, via, node, redis)
 		terminated := time.Now()
 		p.Terminate(t)
-		for i, c := range sockets {
+		for i, c := range connections {
 			reading.Go(func() { readUntilClose(t, c, i, messages) })
 		}
 		reading.Wait()

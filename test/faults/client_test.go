@@ -116,7 +116,7 @@ func (c *client) handleFrame(frame []byte) {
 	}
 	now := time.Now()
 	switch in.Event {
-	case "kept":
+	case "stored":
 		c.recordStored(in.Data.N, in.ID)
 	case "direct":
 		if c.direct[in.Data.N] {

@@ -96,7 +96,7 @@ func TestGatewaysRolled(t *testing.T) {
 		})
 	}
 	all := requestKinds(g.batch)
-	for range 12 {
+	for range harness.Count(12, 4) {
 		work(func() time.Duration { return rand.N(20 * time.Millisecond) }, all)
 	}
 	repeatable := []requestKind{all[0], all[2]}

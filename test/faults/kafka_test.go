@@ -34,24 +34,10 @@ func TestKafkaStopped(t *testing.T) {
 
 // kafkaFault checks the behaviour during a Kafka outage: sockets stay open, direct
 // messages are delivered, and the node is degraded but ready.
-func kafkaFault(t *testing.T, s *environment, name string, fault func()) {
+func kafkaFault(t *testing.T, s *environment, name string, outage func()) {
 	t.Helper()
-	addr := s.startNode(t)
-	clients := connectClients(t, s, users, "ws://"+addr+"/ws")
-	readiness := watchReadiness(t, addr)
-	pause.For(settleTime, "messages flow for some time before the fault")
-	startedAt := time.Now()
-	fault()
-	name += ", " + seconds(time.Since(startedAt))
-	awaitReady(t, addr)
-	clients.awaitFlow(t)
-	pause.For(settleTime, "messages flow for some time after the fault")
-	readiness.stop()
-	got := clients.finish(t)
-	got.row(t, name, readiness.describe(startedAt))
-	got.check(t)
-	require.Zero(t, got.reconnects, "sockets stay open")
-	require.Zero(t, got.resyncs+got.incomplete, "there is no gap")
+	got, readiness := measureOutage(t, s, name, outage)
+	require.Zero(t, got.resyncs, "there is no gap")
 	require.Equal(t, got.directSent, got.directReceived, "direct messages do not need Kafka")
 	require.True(t, readiness.observed("degraded"), "the node must report degraded")
 	require.False(t, readiness.observed("503"), "an outage of Kafka must not make all nodes unready")

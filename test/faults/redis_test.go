@@ -71,14 +71,23 @@ func TestClusterNodeKilled(t *testing.T) {
 
 // redisFault checks the behaviour during a Redis outage: sockets stay open, the node
 // is not ready, afterwards all users receive messages and are told of the gap.
-func redisFault(t *testing.T, s *environment, name string, fault func()) {
+func redisFault(t *testing.T, s *environment, name string, outage func()) {
+	t.Helper()
+	got, readiness := measureOutage(t, s, name, outage)
+	require.True(t, readiness.observed("503"), "the node must report that it is not ready")
+	require.Positive(t, got.resyncs, "each gap must be announced")
+}
+
+// measureOutage runs the outage while users of a new node receive messages. It checks that the sockets stay open and that no
+// stored notification is lost, and returns the counts and the readiness of the node.
+func measureOutage(t *testing.T, s *environment, name string, outage func()) (totals, *readinessWatch) {
 	t.Helper()
 	addr := s.startNode(t)
 	clients := connectClients(t, s, users, "ws://"+addr+"/ws")
 	readiness := watchReadiness(t, addr)
 	pause.For(settleTime, "messages flow for some time before the fault")
 	startedAt := time.Now()
-	fault()
+	outage()
 	name += ", " + seconds(time.Since(startedAt))
 	awaitReady(t, addr)
 	clients.awaitFlow(t)
@@ -88,7 +97,6 @@ func redisFault(t *testing.T, s *environment, name string, fault func()) {
 	got.row(t, name, readiness.describe(startedAt))
 	got.check(t)
 	require.Zero(t, got.reconnects, "sockets stay open")
-	require.Zero(t, got.incomplete)
-	require.True(t, readiness.observed("503"), "the node must report that it is not ready")
-	require.Positive(t, got.resyncs, "each gap must be announced")
+	require.Zero(t, got.incomplete, "no replay is incomplete")
+	return got, readiness
 }

@@ -127,7 +127,7 @@ func (s *sender) record(topic domain.Topic, n int) kafka.Message {
 	value, err := json.Marshal(domain.Envelope{
 		EventID: fmt.Sprintf("%s-%d", s.events, n), EventType: string(topic), EventTimestamp: time.Now().UTC(),
 		SourceService: "batch_orchestrator_service", SchemaVersion: domain.SchemaVersion, CorrelationID: uuid.NewString(),
-		Data: fmt.Appendf(nil, `{"teacher_id":%q,"notification_type":"kept","category":"batch_progress",`+
+		Data: fmt.Appendf(nil, `{"teacher_id":%q,"notification_type":"stored","category":"batch_progress",`+
 			`"priority":"low","payload":{"n":%d}}`, s.user, n),
 	})
 	if err != nil {

@@ -44,7 +44,7 @@ func (c *clientGroup) awaitFlow(t *testing.T) {
 	t.Helper()
 	startedAt := time.Now()
 	for _, k := range c.clients {
-		for _, kind := range []string{"kept", "direct"} {
+		for _, kind := range []string{"stored", "direct"} {
 			require.Eventually(t, func() bool { return k.lastArrival(kind).After(startedAt) }, waitLimit, 20*time.Millisecond,
 				"no new %s message", kind)
 		}
@@ -53,12 +53,12 @@ func (c *clientGroup) awaitFlow(t *testing.T) {
 
 // totals are the counts of a fault over all users and clients.
 type totals struct {
-	kept, keptLost, keptDuplicated, keptReordered                          int
+	stored, storedLost, storedDuplicated, storedReordered                  int
 	directSent, directReceived, directRefused, lostAnnounced, lostSilently int
 	directDuplicated                                                       int
 	reconnects, resyncs, incomplete                                        int
 	closes                                                                 []string
-	keptPause, directPause                                                 time.Duration
+	storedPause, directPause                                               time.Duration
 }
 
 // finish stops the senders, waits for the remaining messages and counts.
@@ -73,7 +73,7 @@ func (c *clientGroup) finish(t *testing.T) totals {
 		total := s.stop()
 		for _, k := range c.of(s.user) {
 			require.Eventually(t, func() bool { return k.storedCount() >= total }, waitLimit, 20*time.Millisecond,
-				"kept notifications are lost: %d were sent", total)
+				"stored notifications are lost: %d were sent", total)
 			k.stop()
 			out.add(t, s, k)
 		}
@@ -99,14 +99,14 @@ func (c *clientGroup) of(user string) []*client {
 func (u *totals) add(t *testing.T, s *sender, k *client) {
 	t.Helper()
 	require.Empty(t, k.unexpected)
-	u.kept += s.confirmed
+	u.stored += s.confirmed
 	for n := 1; n <= s.confirmed; n++ {
 		if k.stored[n] == "" {
-			u.keptLost++
+			u.storedLost++
 		}
 	}
-	u.keptDuplicated += k.duplicated
-	u.keptReordered += k.reordered
+	u.storedDuplicated += k.duplicated
+	u.storedReordered += k.reordered
 	u.directSent += len(s.direct)
 	u.directReceived += len(k.direct)
 	u.directDuplicated += k.directDuplicated
@@ -125,17 +125,17 @@ func (u *totals) add(t *testing.T, s *sender, k *client) {
 	u.resyncs += k.resyncs
 	u.incomplete += k.incomplete
 	u.closes = append(u.closes, k.closes...)
-	u.keptPause = max(u.keptPause, k.arrivals["kept"].longestPause)
+	u.storedPause = max(u.storedPause, k.arrivals["stored"].longestPause)
 	u.directPause = max(u.directPause, k.arrivals["direct"].longestPause)
 }
 
 // check checks the requirements of every fault.
 func (u *totals) check(t *testing.T) {
 	t.Helper()
-	require.Positive(t, u.kept)
-	require.Zero(t, u.keptLost, "kept notifications lost")
-	require.Zero(t, u.keptDuplicated, "kept notifications duplicated")
-	require.Zero(t, u.keptReordered, "kept notifications out of order")
+	require.Positive(t, u.stored)
+	require.Zero(t, u.storedLost, "stored notifications lost")
+	require.Zero(t, u.storedDuplicated, "stored notifications duplicated")
+	require.Zero(t, u.storedReordered, "stored notifications out of order")
 	require.Zero(t, u.directDuplicated, "direct messages duplicated")
 	require.Zero(t, u.lostSilently, "direct messages lost without an announcement")
 }
@@ -144,10 +144,10 @@ func (u *totals) check(t *testing.T) {
 // readiness.
 func (u *totals) row(t *testing.T, fault, readiness string) {
 	t.Helper()
-	t.Logf("\n| %s | %d kept, %d direct (Redis refused %d) | %d kept (lost %d, duplicated %d), %d direct (lost announced %d, silently %d) | "+
-		"%d resync, %d replay_incomplete, %d reconnects | kept %s, direct %s | %s |",
-		fault, u.kept, u.directSent, u.directRefused, u.kept-u.keptLost, u.keptLost, u.keptDuplicated, u.directReceived, u.lostAnnounced, u.lostSilently,
-		u.resyncs, u.incomplete, u.reconnects, seconds(u.keptPause), seconds(u.directPause), readiness)
+	t.Logf("\n| %s | %d stored, %d direct (Redis refused %d) | %d stored (lost %d, duplicated %d), %d direct (lost announced %d, silently %d) | "+
+		"%d resync, %d replay_incomplete, %d reconnects | stored %s, direct %s | %s |",
+		fault, u.stored, u.directSent, u.directRefused, u.stored-u.storedLost, u.storedLost, u.storedDuplicated, u.directReceived, u.lostAnnounced, u.lostSilently,
+		u.resyncs, u.incomplete, u.reconnects, seconds(u.storedPause), seconds(u.directPause), readiness)
 	for _, why := range u.closes {
 		t.Logf("closed: %s", why)
 	}

@@ -82,7 +82,7 @@ func TestTwoNodesOneUser(t *testing.T) {
 	for n := 1; n <= each; n++ {
 		record := from.record(s.topic, n)
 		for range 2 { // a producer retries after a lost response
-			r.log("kafka", fmt.Sprintf("kept %d as event %s-%d", n, "...", n))
+			r.log("kafka", fmt.Sprintf("stored %d as event %s-%d", n, "...", n))
 			require.Eventually(t, func() bool { return pub.kafka.WriteMessages(t.Context(), record) == nil },
 				waitLimit, 100*time.Millisecond)
 		}

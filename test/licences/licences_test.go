@@ -95,7 +95,7 @@ func problem(ids []string, known float64) string {
 }
 
 func TestEveryDependencyHasAFreeLicence(t *testing.T) {
-	for _, dir := range []string{root, filepath.Join(root, "test", "deploy")} {
+	for _, dir := range []string{root, filepath.Join(root, "test", "deploy"), filepath.Join(root, "test", "release")} {
 		modules := dependencies(t, dir)
 		require.Greater(t, len(modules), 30, "the list of %s is incomplete", dir)
 		for _, m := range modules {

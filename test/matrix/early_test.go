@@ -17,7 +17,7 @@ import (
 // answer every time, and the service gets the request once.
 func TestEarlyAnswerArrives(t *testing.T) {
 	const parallel = 5
-	repeats := harness.Count(50, 20)
+	repeats := harness.Count(50, 10)
 	e := newEnvironment(t)
 	g := startGateway(t, e.vars)
 	forward := route{name: "classes", method: "POST", path: "/v1/classes/x", kind: through, media: "application/json", goodStatus: 200}

@@ -10,13 +10,16 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/test/harness"
 )
 
 // TestFailuresOfOneUserLoseNoRequestOfAnother: one user posts to a dead service
 // and sends broken chunks to a healthy one; every request of another user gets
 // its own answer.
 func TestFailuresOfOneUserLoseNoRequestOfAnother(t *testing.T) {
-	const workers, rounds = 8, 100
+	const workers = 8
+	rounds := harness.Count(100, 60)
 	e := newEnvironment(t)
 	g := startGateway(t, with(e.vars, map[string]string{"API_GATEWAY_BFF_TEACHER_URL": "http://127.0.0.1:1"}))
 	known := bodies()

@@ -9,13 +9,16 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
+
+	"github.com/huleedu/edge/test/harness"
 )
 
 // TestASecondAnswerReachesNoOtherRequest: a service sends a second answer, or
 // garbage, behind a good one. No other request gets those bytes as its answer,
 // whichever takes the connection next.
 func TestASecondAnswerReachesNoOtherRequest(t *testing.T) {
-	const workers, rounds = 16, 100
+	const workers = 16
+	rounds := harness.Count(100, 30)
 	e := newEnvironment(t)
 	g := startGateway(t, e.vars)
 	for name, tail := range map[string]string{

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/test/harness"
-	"github.com/huleedu/edge/test/world"
+	"github.com/huleedu/edge/test/servers"
 )
 
 // The gateways of the matrix, by what fails behind them. A failure below HTTP
@@ -100,12 +100,8 @@ type environment struct {
 // deadlines are short, and no limit of a user is reached.
 func newEnvironment(t *testing.T) *environment {
 	t.Helper()
-	redis, err := world.StartRedis("")
-	require.NoError(t, err)
-	t.Cleanup(redis.Close)
-	kafka, err := world.StartKafka("")
-	require.NoError(t, err)
-	t.Cleanup(kafka.Close)
+	redis := servers.EmbeddedRedis(t)
+	kafka := servers.EmbeddedKafka(t)
 	e := &environment{service: startService(t), collector: harness.NewCollector(t)}
 	e.vars = map[string]string{
 		"ENVIRONMENT": "testing", "JWT_SECRET_KEY": harness.Secret, "HULEEDU_INTERNAL_API_KEY": "matrix-internal-key",

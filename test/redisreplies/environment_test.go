@@ -21,6 +21,7 @@ import (
 	"github.com/huleedu/edge/app"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/test/harness"
+	"github.com/huleedu/edge/test/servers"
 	"github.com/huleedu/edge/test/world"
 )
 
@@ -44,12 +45,8 @@ type environment struct {
 
 func newEnvironment(t *testing.T, change func(*kafka.ConsumerConfig)) *environment {
 	t.Helper()
-	r, err := world.StartRedis("")
-	require.NoError(t, err)
-	t.Cleanup(r.Close)
-	k, err := world.StartKafka("", topic)
-	require.NoError(t, err)
-	t.Cleanup(k.Close)
+	r := servers.EmbeddedRedis(t)
+	k := servers.EmbeddedKafka(t, topic)
 	e := &environment{store: r, broker: k, log: harness.NewLog(t)}
 	options, err := goredis.ParseURL(r.URL())
 	require.NoError(t, err)

@@ -16,7 +16,7 @@ import (
 	"github.com/huleedu/edge/adapters/redis"
 	"github.com/huleedu/edge/app"
 	"github.com/huleedu/edge/domain"
-	"github.com/huleedu/edge/test/world"
+	"github.com/huleedu/edge/test/servers"
 )
 
 // frameRecorder is a message handler that stores the last frame of each user.
@@ -45,9 +45,7 @@ func (h *frameRecorder) of(user domain.UserID) string {
 // deliver each notification that is accepted.
 func TestEveryAcceptedNotificationIsDelivered(t *testing.T) {
 	const limit = 2000
-	r, err := world.StartRedis("")
-	require.NoError(t, err)
-	t.Cleanup(r.Close)
+	r := servers.EmbeddedRedis(t)
 	client, err := redis.Open(redis.Config{URL: domain.Secret(r.URL()), ConnectTimeout: time.Second, SocketTimeout: time.Second})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = client.Close() })

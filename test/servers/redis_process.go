@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -78,10 +77,10 @@ func (r *RedisProcess) Start() {
 }
 
 // Pause stops the server process: connections stay open without responses.
-func (r *RedisProcess) Pause() { require.NoError(r.t, r.server.Process.Signal(syscall.SIGSTOP)) }
+func (r *RedisProcess) Pause() { require.NoError(r.t, pauseProcess(r.server.Process)) }
 
 // Resume continues a paused server.
-func (r *RedisProcess) Resume() { require.NoError(r.t, r.server.Process.Signal(syscall.SIGCONT)) }
+func (r *RedisProcess) Resume() { require.NoError(r.t, resumeProcess(r.server.Process)) }
 
 func (r *RedisProcess) portIsFree() bool {
 	l, err := net.Listen("tcp", r.Addr())

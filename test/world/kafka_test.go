@@ -9,14 +9,13 @@ import (
 	kafkago "github.com/segmentio/kafka-go"
 	"github.com/stretchr/testify/require"
 
+	"github.com/huleedu/edge/test/servers"
 	"github.com/huleedu/edge/test/world"
 )
 
 func startKafka(t *testing.T, topics ...string) *world.Kafka {
 	t.Helper()
-	k, err := world.StartKafka("", topics...)
-	require.NoError(t, err)
-	t.Cleanup(k.Close)
+	k := servers.EmbeddedKafka(t, topics...)
 	return k
 }
 

@@ -50,12 +50,8 @@ func newScenario(t *testing.T, kafkaAddr, redisURL string, teacher domain.UserID
 
 func embedded(t *testing.T) (kafkaAddr, redisURL string) {
 	t.Helper()
-	k, err := world.StartKafka("")
-	require.NoError(t, err)
-	t.Cleanup(k.Close)
-	r, err := world.StartRedis("")
-	require.NoError(t, err)
-	t.Cleanup(r.Close)
+	k := servers.EmbeddedKafka(t)
+	r := servers.EmbeddedRedis(t)
 	return k.Addr(), r.URL()
 }
 

@@ -8,14 +8,13 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
+	"github.com/huleedu/edge/test/servers"
 	"github.com/huleedu/edge/test/world"
 )
 
 func embeddedRedis(t *testing.T) (*world.Redis, *goredis.Client) {
 	t.Helper()
-	r, err := world.StartRedis("")
-	require.NoError(t, err)
-	t.Cleanup(r.Close)
+	r := servers.EmbeddedRedis(t)
 	options, err := goredis.ParseURL(r.URL())
 	require.NoError(t, err)
 	options.MaxRetries, options.DialerRetries = -1, 1

@@ -1,4 +1,5 @@
-package websocket
+// Package span writes the spans of notification connections, whatever their transport.
+package span
 
 import (
 	"context"
@@ -16,21 +17,20 @@ import (
 // maxForwardSpans is how many deliveries per second are offered to the tracer.
 const maxForwardSpans = 100
 
-// spans writes the spans of this package. No span carries a token or a payload.
-type spans struct{ tracer trace.Tracer }
+// Spans writes the spans of a transport. No span carries a token or a payload.
+type Spans struct{ tracer trace.Tracer }
 
-func newSpans(tp trace.TracerProvider) spans {
-	return spans{tp.Tracer("github.com/huleedu/edge/adapters/websocket")}
-}
+// New returns the spans of the transport's package, whose path is the scope.
+func New(tp trace.TracerProvider, scope string) Spans { return Spans{tp.Tracer(scope)} }
 
 // deliverySpans writes the spans of deliveries.
 type deliverySpans struct {
-	spans
+	Spans
 	limiter *rate.Limiter
 }
 
-// deliveryTracer returns the tracer of deliveries; nil when no span is recorded.
-func (s spans) deliveryTracer() delivery.Tracer {
+// DeliveryTracer returns the tracer of deliveries; nil when no span is recorded.
+func (s Spans) DeliveryTracer() delivery.Tracer {
 	if !isRecording(s.tracer) {
 		return nil
 	}
@@ -57,14 +57,14 @@ func (s *deliverySpans) Record(ctx context.Context, d delivery.Delivery) {
 	span.End(trace.WithTimestamp(d.Written))
 }
 
-// startValidation starts the span of the token's validation.
-func (s spans) startValidation(ctx context.Context, hasToken bool) (context.Context, trace.Span) {
+// StartValidation starts the span of the token's validation.
+func (s Spans) StartValidation(ctx context.Context, hasToken bool) (context.Context, trace.Span) {
 	return s.tracer.Start(ctx, "websocket.validate_token",
 		trace.WithAttributes(attribute.Bool("has_token", hasToken), correlationOf(ctx)))
 }
 
-// startConnect starts the span of an authenticated handshake up to the upgrade.
-func (s spans) startConnect(ctx context.Context, user domain.UserID) (context.Context, trace.Span) {
+// StartConnect starts the span of an authenticated handshake up to its answer.
+func (s Spans) StartConnect(ctx context.Context, user domain.UserID) (context.Context, trace.Span) {
 	return s.tracer.Start(ctx, "websocket.connect",
 		trace.WithAttributes(attribute.String("user.id", string(user)), correlationOf(ctx)))
 }
@@ -73,9 +73,9 @@ func correlationOf(ctx context.Context) attribute.KeyValue {
 	return attribute.String("correlation_id", domain.RequestContextOf(ctx).CorrelationID)
 }
 
-// recordError records the error on the current span. It is called once, where a
+// RecordError records the error on the current span. It is called once, where a
 // close frame answers the error.
-func recordError(ctx context.Context, err error) {
+func RecordError(ctx context.Context, err error) {
 	span := trace.SpanFromContext(ctx)
 	if !span.IsRecording() {
 		return

@@ -1,4 +1,5 @@
-package websocket
+// Package recent remembers keys for a while, with bounded memory.
+package recent
 
 import (
 	"hash/maphash"
@@ -7,27 +8,27 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 )
 
-// recentSet remembers keys for a fixed time. It stores a keyed hash instead of each
+// Set remembers keys for a fixed time. It stores a keyed hash instead of each
 // key, which may be a token. When it is full, the oldest key is dropped. It is safe for
 // concurrent use. The nil set is empty.
-type recentSet struct {
+type Set struct {
 	ttl  time.Duration
 	seed maphash.Seed
 	keys *lru.Cache[uint64, time.Time] // when each key was added
 }
 
-// newRecentSet returns a set that remembers each key for ttl and holds at most the
+// New returns a set that remembers each key for ttl and holds at most the
 // given number of keys, which must be positive.
-func newRecentSet(ttl time.Duration, capacity int) *recentSet {
+func New(ttl time.Duration, capacity int) *Set {
 	keys, err := lru.New[uint64, time.Time](capacity)
 	if err != nil {
 		panic(err)
 	}
-	return &recentSet{ttl: ttl, seed: maphash.MakeSeed(), keys: keys}
+	return &Set{ttl: ttl, seed: maphash.MakeSeed(), keys: keys}
 }
 
-// has reports whether the key is remembered.
-func (r *recentSet) has(key string) bool {
+// Has reports whether the key is remembered.
+func (r *Set) Has(key string) bool {
 	if r == nil {
 		return false
 	}
@@ -35,18 +36,18 @@ func (r *recentSet) has(key string) bool {
 	return known && time.Since(added) < r.ttl
 }
 
-// add remembers the key from now on. It returns false and changes nothing when the
+// Add remembers the key from now on. It returns false and changes nothing when the
 // key is remembered already.
-func (r *recentSet) add(key string) bool {
-	if r == nil || r.has(key) {
+func (r *Set) Add(key string) bool {
+	if r == nil || r.Has(key) {
 		return false
 	}
 	r.keys.Add(maphash.String(r.seed, key), time.Now())
 	return true
 }
 
-// remove forgets the key.
-func (r *recentSet) remove(key string) {
+// Remove forgets the key.
+func (r *Set) Remove(key string) {
 	if r != nil {
 		r.keys.Remove(maphash.String(r.seed, key))
 	}

@@ -1,4 +1,4 @@
-package websocket
+package handshake
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/huleedu/edge/adapters/internal/closecode"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -23,39 +24,41 @@ const (
 	maxRetrying = 1024
 )
 
-// errBeforeUpgrade marks an error that is answered by HTTP, whatever its code.
-var errBeforeUpgrade = errors.New("refused before the upgrade")
+// Waits bounds how long handshakes wait for an unavailable dependency.
+type Waits struct {
+	// Min and Max bound the time of one handshake, Interval is the time between two
+	// attempts.
+	Min, Max, Interval time.Duration
+	// Handshakes is how many handshakes wait at the same time.
+	Handshakes int
+}
 
-// nodeUnavailable is the error of a handshake that this node does not serve now: it
-// drains, or a limit of the node is reached.
-func nodeUnavailable() error {
-	return domain.Unavailable(string(domain.WebSocketService), retryAfter).WithCause(errBeforeUpgrade)
+// DefaultWaits are the waits of production.
+func DefaultWaits() Waits {
+	return Waits{Min: minRetryWait, Max: maxRetryWait, Interval: retryInterval, Handshakes: maxRetrying}
 }
 
 // retrier lets a bounded number of handshakes wait for an unavailable dependency,
 // such as Redis or the key set, and retries what failed.
 type retrier struct {
-	minWait, maxWait, interval time.Duration
-	slots                      chan struct{}
-	draining                   func() bool
+	waits    Waits
+	slots    chan struct{}
+	draining func() bool
 }
 
-func newRetrier(draining func() bool) *retrier {
-	return &retrier{
-		minWait: minRetryWait, maxWait: maxRetryWait, interval: retryInterval,
-		slots: make(chan struct{}, maxRetrying), draining: draining,
-	}
+func newRetrier(w Waits, draining func() bool) *retrier {
+	return &retrier{waits: w, slots: make(chan struct{}, w.Handshakes), draining: draining}
 }
 
 // deadline returns how long a handshake that begins now may wait: a random time
 // between the bounds.
 func (r *retrier) deadline() time.Time {
-	return time.Now().Add(r.minWait + rand.N(r.maxWait-r.minWait+1))
+	return time.Now().Add(r.waits.Min + rand.N(r.waits.Max-r.waits.Min+1))
 }
 
 // try calls attempt until it succeeds, its error is not retryable, or the deadline
-// has passed; it then returns the last error. It returns SERVICE_UNAVAILABLE, to be
-// answered by HTTP, when too many handshakes wait or the node drains.
+// has passed; it then returns the last error. It returns ErrNodeUnavailable when too many
+// handshakes wait or the node drains.
 func (r *retrier) try(ctx context.Context, deadline time.Time, attempt func(context.Context) error) error {
 	err := attempt(ctx)
 	if !retryable(err) {
@@ -69,7 +72,7 @@ func (r *retrier) try(ctx context.Context, deadline time.Time, attempt func(cont
 	defer func() { <-r.slots }()
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	ticker := time.NewTicker(r.interval)
+	ticker := time.NewTicker(r.waits.Interval)
 	defer ticker.Stop()
 	for retryable(err) {
 		select {
@@ -92,9 +95,9 @@ func (r *retrier) try(ctx context.Context, deadline time.Time, attempt func(cont
 // retryable reports whether the error would close with status 1011,
 // which clients answer by reconnecting soon.
 func retryable(err error) bool {
-	if err == nil || errors.Is(err, errBeforeUpgrade) {
+	if err == nil || errors.Is(err, ErrNodeUnavailable) {
 		return false
 	}
-	status, _ := StatusOf(domain.CodeOf(err))
-	return status == InternalError
+	status, _ := closecode.StatusOf(domain.CodeOf(err))
+	return status == closecode.InternalError
 }

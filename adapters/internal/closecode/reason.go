@@ -1,11 +1,9 @@
-package websocket
+package closecode
 
 import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/gorilla/websocket"
 )
 
 // The bounds of a reason: maxReason in bytes, the payload of a control frame without
@@ -15,12 +13,7 @@ const (
 	maxMessage = 50
 )
 
-// payload returns the payload of the close frame.
-func (c Close) payload(correlation string) []byte {
-	return websocket.FormatCloseMessage(int(c.Status), c.Reason(correlation))
-}
-
-// Reason returns the text of the close frame: compact JSON of at most 123 bytes, or
+// Reason returns the text of the close: compact JSON of at most 123 bytes, or
 // an empty string for a close without a code. A correlation id that is not plain is
 // omitted; the message gets the remaining room.
 func (c Close) Reason(correlation string) string {

@@ -1,0 +1,11 @@
+//go:build !linux
+
+package sse
+
+import (
+	"net"
+	"time"
+)
+
+// setPeerTimeout does nothing: the limits of the system apply.
+func setPeerTimeout(net.Conn, time.Duration) {}
