@@ -14,6 +14,7 @@ const print = (line) => process.stdout.write(JSON.stringify(line) + "\n");
 function start(connect, page, options, emit) {
   const getToken = async ({ reason, signal }) => {
     const response = await fetch(`${page}token?session=${options.session}&reason=${reason}`, { signal });
+    if (!response.ok) throw new Error("no token: " + response.status);
     return response.status === 204 ? null : response.text();
   };
   const { session, ...rest } = options;

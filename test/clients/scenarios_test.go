@@ -2,8 +2,6 @@ package clients_test
 
 import (
 	"net/http"
-	"net/http/httputil"
-	"net/url"
 	"testing"
 	"time"
 
@@ -18,6 +16,10 @@ type scenario struct {
 	name string
 	tabs int
 	vars map[string]string
+	// life is the lifetime of tokens; 0 is an hour.
+	life time.Duration
+	// prepare changes the stage before clients are opened.
+	prepare func(t *testing.T, s *stage)
 	// full is set for a scenario that "make test" leaves out.
 	full bool
 	// disturb returns the clients that must have received everything.
@@ -29,9 +31,6 @@ func TestChromium(t *testing.T) {
 	t.Parallel()
 	for _, c := range chromiumScenarios() {
 		t.Run(c.name, func(t *testing.T) {
-			if c.full && !harness.Full() {
-				t.Skip("runs with EDGE_TEST_FULL=1")
-			}
 			c.run(t, inChromium)
 		})
 	}
@@ -39,7 +38,17 @@ func TestChromium(t *testing.T) {
 
 func (c scenario) run(t *testing.T, kind string) {
 	t.Helper()
+	if c.full && !harness.Full() {
+		t.Skip("runs with EDGE_TEST_FULL=1")
+	}
+	t.Parallel()
 	s := newStage(t, kind, c.vars)
+	if c.life > 0 {
+		s.sessions.life = c.life
+	}
+	if c.prepare != nil {
+		c.prepare(t, s)
+	}
 	tabs := s.openTabs(t, c.tabs)
 	s.startStream(t)
 	for _, tab := range tabs {
@@ -69,6 +78,11 @@ func chromiumScenarios() []scenario {
 		{name: "the browser is offline", tabs: 2, full: true, disturb: goOffline},
 		{name: "the network is silent while the machine sleeps", tabs: 1, disturb: sleepInSilence},
 		{name: "an operator disconnects the user", tabs: 2, full: true, disturb: disconnectUser},
+		{name: "tokens expire, and for a while there are none", tabs: 2, life: 8 * time.Second, full: true, disturb: expireTokens},
+		{name: "another user signs in in one of two tabs", tabs: 2, life: 8 * time.Second, full: true, disturb: signInAnother},
+		{name: "two users in two tabs", tabs: 1, full: true, disturb: openForAnother},
+		{name: "WebSockets are blocked", tabs: 2, prepare: blockWebSockets, disturb: restartBehindProxy},
+		{name: "WebSockets are blocked and tokens expire", tabs: 1, life: 8 * time.Second, prepare: blockWebSockets, full: true, disturb: expireTokens},
 		{name: "the quota is used up", tabs: 1, full: true, disturb: useUpQuota},
 	}
 }
@@ -241,19 +255,4 @@ func useUpQuota(t *testing.T, s *stage, tabs []string) []string {
 	}, harness.WaitLimit, 200*time.Millisecond)
 	s.awaitFlow(t, tabs[0], 20)
 	return tabs
-}
-
-// blockWebSockets puts a proxy in front of a node that refuses upgrades, as some networks do.
-func blockWebSockets(t *testing.T, node string) http.Handler {
-	t.Helper()
-	target, err := url.Parse("http://" + node)
-	require.NoError(t, err)
-	forward := &httputil.ReverseProxy{FlushInterval: -1, Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Upgrade") != "" {
-			w.WriteHeader(http.StatusForbidden)
-			return
-		}
-		forward.ServeHTTP(w, r)
-	})
 }

@@ -35,10 +35,14 @@ type stage struct {
 	vars     map[string]string
 	node     *harness.Program
 	link     *link
+	url      string // the service's address for clients
 	sessions *sessions
-	sent     atomic.Int64
-	stream   sync.WaitGroup
-	stop     context.CancelFunc
+	// constructor passes a WebSocket constructor to clients in Node.
+	constructor bool
+
+	sent   atomic.Int64
+	stream sync.WaitGroup
+	stop   context.CancelFunc
 }
 
 // sessions gives out the tokens of the clients' page.
@@ -47,6 +51,7 @@ type sessions struct {
 	// users holds the user of each session; "" is signed out.
 	users map[string]string
 	life  time.Duration
+	away  bool     // the tokens cannot be had
 	asked []string // the reasons
 }
 
@@ -55,7 +60,11 @@ func (s *sessions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	user := s.users[r.FormValue("session")]
 	s.asked = append(s.asked, r.FormValue("reason"))
-	if user == "" {
+	switch {
+	case s.away:
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	case user == "":
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
@@ -69,6 +78,20 @@ func (s *sessions) signIn(session, user string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.users[session] = user
+}
+
+// setAway makes tokens unavailable, or available again.
+func (s *sessions) setAway(away bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.away = away
+}
+
+// count returns how often a token was requested for the reason.
+func (s *sessions) count(reason string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return strings.Count(strings.Join(s.asked, " "), reason)
 }
 
 // servePages serves the page, the built package and the tokens.
@@ -109,6 +132,7 @@ func newStage(t *testing.T, kind string, changes map[string]string) *stage {
 	maps.Copy(s.vars, changes)
 	s.node = s.startNode(t)
 	s.link = newLink(t, s.node.Address(t))
+	s.url = s.link.url()
 	s.driver = startDriver(t, kind, pages)
 	return s
 }
@@ -117,9 +141,10 @@ func newStage(t *testing.T, kind string, changes map[string]string) *stage {
 func (s *stage) startNode(t *testing.T) *harness.Program {
 	t.Helper()
 	p := harness.Start(t, "websocket", s.vars)
+	ready := "http://" + p.Address(t) + "/readyz"
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: harness.WaitLimit}
 	require.Eventually(t, func() bool {
-		response, err := client.Get("http://" + p.Address(t) + "/readyz")
+		response, err := client.Get(ready)
 		if err != nil {
 			return false
 		}
@@ -133,9 +158,9 @@ func (s *stage) startNode(t *testing.T) *harness.Program {
 // openTab opens a client of the user.
 func (s *stage) openTab(t *testing.T, tab string, options map[string]any) {
 	t.Helper()
-	all := map[string]any{"url": s.link.url(), "session": s.user}
+	all := map[string]any{"url": s.url, "session": s.user}
 	maps.Copy(all, options)
-	s.do(t, command{Do: "open", Tab: tab, Options: all})
+	s.do(t, command{Do: "open", Tab: tab, Options: all, Constructor: s.constructor})
 	s.awaitStatus(t, tab, "open")
 }
 

@@ -1,13 +1,13 @@
-// node scripts/build.mjs [DIR] - build the package into DIR (default: dist): ES modules, CommonJS and declarations.
+// node scripts/build.mjs - build the package into dist: ES modules, CommonJS and declarations.
 import { build } from "esbuild";
 import { execFileSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const out = resolve(process.argv[2] ?? join(root, "dist"));
+const out = join(root, "dist");
 const entries = ["index", "sse", "gateway", "vue", "react", "testing"].filter((e) => existsSync(join(root, "src", e + ".ts")));
 
 // An entry point is a file of its own; other entry points import it and do not contain it.

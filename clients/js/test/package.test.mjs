@@ -51,3 +51,10 @@ test("the package has the built files and nothing else", () => {
   assert.deepEqual(files.map((f) => f.path).sort(), ["README.md", "package.json", ...built].sort());
   for (const entry of entries) for (const extension of [".js", ".cjs", ".d.ts", ".d.cts"]) assert.ok(built.includes("dist/" + entry + extension));
 });
+
+test("the example page of edge up has the client as it is built now", () => {
+  for (const name of ["index.js", "sse.js", "gateway.js"]) {
+    const copy = readFileSync(new URL("../../../cmd/edge/example/client/" + name, import.meta.url), "utf8");
+    assert.ok(copy === dist(name).toString(), `${name} is not current; run: npm run example`);
+  }
+});
