@@ -6,11 +6,13 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/harness"
 	"github.com/huleedu/edge/test/world"
 )
 
@@ -55,9 +57,11 @@ func openForAnother(t *testing.T, s *stage, tabs []string) []string {
 // awaitNotice notifies a user until the client has received one more notice.
 func (s *stage) awaitNotice(t *testing.T, tab, user string) {
 	t.Helper()
-	kind := "notice-" + uuid.NewString()
-	require.NoError(t, s.platform.Notify(t.Context(), domain.UserID(user), world.NotificationRequestOf(kind)))
-	s.awaitThat(t, tab, kind, func(r record) bool { return len(r.other) > 0 && r.other[len(r.other)-1] == kind })
+	before := len(s.get(tab).other)
+	require.Eventually(t, func() bool {
+		err := s.platform.Notify(t.Context(), domain.UserID(user), world.NotificationRequestOf("notice"))
+		return err == nil && len(s.get(tab).other) > before
+	}, harness.WaitLimit, 200*time.Millisecond)
 }
 
 // blockWebSockets puts a proxy in front of the service that refuses upgrades, as some networks do.

@@ -68,12 +68,13 @@ export function connect(options: Options): NotificationClient {
     if (sub !== user) {
       leaveTabs();
       user = sub;
+      recent.reset("");
       ready = inbox.reset(sub && key);
     }
     await ready;
     // A token that cannot be read names no user with whom to share.
     if (!shares || !sub) {
-      recent.reset(inbox.last());
+      if (!recent.last()) recent.reset(inbox.last());
       return true;
     }
     tabs ??= joinTabs(env, key, {
@@ -101,6 +102,7 @@ export function connect(options: Options): NotificationClient {
     onFrame(text, frame) {
       if (frame.id) recent.add(frame.id, text);
       else if (frame.event === "position" && !recent.last()) recent.reset(frame.data?.last_event_id);
+      else if (frame.event === "replay_incomplete") recent.reset("0-0"); // the old position stays unknown
       tabs?.send({ texts: [text] });
       inbox.accept(frame);
     },

@@ -102,6 +102,7 @@ export function createConnection(
       if (mine === epoch) await open(mine, next.text);
     } catch (error) {
       if (mine !== epoch) return;
+      socketFailures = 0; // server-sent events cannot be loaded
       hooks.onError(error);
       retry();
     }

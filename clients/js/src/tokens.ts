@@ -71,7 +71,7 @@ export function createTokens(env: Environment, getToken: Options["getToken"]): T
       refused.add(token.text);
       if (refused.size > maxRefused) refused.delete(refused.values().next().value!);
     },
-    abort: () => controller?.abort(new Error("closed")),
+    abort: () => controller?.abort(),
   };
 }
 
@@ -84,8 +84,5 @@ function readClaims(text: string): { sub: string; exp: number } {
   } catch {
     // The service judges the token.
   }
-  return {
-    sub: typeof claims?.sub === "string" ? claims.sub : "",
-    exp: typeof claims?.exp === "number" ? claims.exp * 1000 : Infinity,
-  };
+  return { sub: String(claims?.sub ?? ""), exp: claims?.exp * 1000 || Infinity };
 }

@@ -248,6 +248,24 @@ test("gaps are announced with the time since when", async () => {
   a.client.close();
 });
 
+test("an unknown position is announced once, also if nothing is stored", async () => {
+  const { service, start, notify, clock } = setUp();
+  const a = start();
+  await clock.tick(1);
+  notify(1);
+  await clock.tick(1);
+  service.trim(user, 0);
+  for (let i = 0; i < 3; i++) {
+    service.open()[0].drop();
+    await clock.tick(10_000);
+  }
+  notify(1);
+  await clock.tick(1);
+  assert.deepEqual(a.gaps.map((gap) => gap.reason), ["replay_incomplete"]);
+  assert.deepEqual(a.events, [1, 2]);
+  a.client.close();
+});
+
 test("a log that restarts with smaller ids is not taken for doubles", async () => {
   const { service, start, clock } = setUp();
   const a = start();

@@ -44,6 +44,15 @@ test("modules load in a world without any API, as ES modules and CommonJS", asyn
   }
 });
 
+test("import() of a CommonJS file has its names, as the core imports server-sent events", async () => {
+  const require = createRequire(import.meta.url);
+  for (const entry of entries) {
+    const file = fileURLToPath(new URL(`../dist/${entry}.cjs`, import.meta.url));
+    const names = Object.keys(await import(file)).filter((name) => !["default", "module.exports"].includes(name));
+    assert.deepEqual(names.sort(), Object.keys(require(file)).sort(), entry);
+  }
+});
+
 test("the package has the built files and nothing else", () => {
   const [{ files }] = JSON.parse(execFileSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], { cwd: root, encoding: "utf8" }));
   const built = readdirSync(new URL("../dist", import.meta.url), { recursive: true, withFileTypes: true })
