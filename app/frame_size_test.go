@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/huleedu/edge/adapters/memory"
 	"github.com/huleedu/edge/app"
 	"github.com/huleedu/edge/domain"
 )
@@ -16,9 +17,8 @@ import (
 // longestID is the longest id that a log can assign.
 const longestID = "18446744073709551615-18446744073709551615"
 
-// generated is the data of a notification around the size of the limit: keys that
-// the frame adds, words that become longer when they are quoted, payload keys of
-// the frame's own names.
+// generated returns the data of a notification around the size of the limit. Its payload has
+// names that the frame adds too, and text that becomes longer when it is quoted.
 func generated(t *rapid.T) string {
 	word := rapid.StringOf(rapid.RuneFrom([]rune{'a', '<', '"', '\\', 'é', '\u2028', '\x01', '😀'}))
 	payload := map[string]any{}
@@ -34,30 +34,36 @@ func generated(t *rapid.T) string {
 	return string(data)
 }
 
-// Whatever is accepted is a frame that every listener delivers, whatever id the
-// log assigns; whatever is refused for its size would be one that is dropped.
-func TestWhatIsAcceptedFitsTheLimitAsAFrame(t *testing.T) {
+// frameOf accepts data with a limit, 0 for none, and returns the published frame.
+func frameOf(data string, limit int) ([]byte, error) {
+	published := &recordingPublisher{}
+	n := app.NewNotifications(app.NotificationConfig{Topic: domain.NotificationTopic, MaxBytes: limit}, published, nil, &memory.Facts{})
+	if _, err := n.Accept(context.Background(), event(data)); err != nil {
+		return nil, err
+	}
+	return published.published[0].Frame, nil
+}
+
+// TestAcceptedFramesFitTheLimit checks that an accepted notification is within the limit with any
+// id that the log assigns, and that a refused one would exceed it.
+func TestAcceptedFramesFitTheLimit(t *testing.T) {
 	const limit = 1000
 	accepted, refused := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
 		data := generated(t)
-		free, bounded := &recordingPublisher{}, &recordingPublisher{}
-		everything := app.NewNotifications(app.NotificationConfig{Topic: domain.NotificationTopic}, free, nil, &recordingObserver{})
-		limited := app.NewNotifications(app.NotificationConfig{Topic: domain.NotificationTopic, MaxBytes: limit}, bounded, nil, &recordingObserver{})
-		_, err := everything.Accept(context.Background(), event(data))
+		unlimited, err := frameOf(data, 0)
 		require.NoError(t, err)
-		size := len(domain.WithID(free.published[0].Frame, longestID))
-		require.Equal(t, size, domain.MaxFrameSize(free.published[0].Frame))
-		_, err = limited.Accept(context.Background(), event(data))
+		size := len(domain.WithID(unlimited, longestID))
+		require.Equal(t, size, domain.MaxFrameSize(unlimited))
+		frame, err := frameOf(data, limit)
 		if err == nil {
 			accepted++
-			require.LessOrEqual(t, len(domain.WithID(bounded.published[0].Frame, longestID)), limit)
+			require.LessOrEqual(t, len(domain.WithID(frame, longestID)), limit)
 			return
 		}
 		refused++
 		require.Equal(t, domain.ValidationError, domain.CodeOf(err))
 		require.Equal(t, domain.ReasonTooLarge, domain.As(err).Reason)
-		require.Empty(t, bounded.published)
 		require.Greater(t, size, limit-len("timestamp")-len(`"2026-01-02T03:04:05.000000Z"`))
 	})
 	require.Positive(t, accepted)
@@ -65,16 +71,14 @@ func TestWhatIsAcceptedFitsTheLimitAsAFrame(t *testing.T) {
 }
 
 func TestTheLimitIsExact(t *testing.T) {
-	frame := func(limit int, fill string) error {
-		d := app.NewNotifications(app.NotificationConfig{Topic: domain.NotificationTopic, MaxBytes: limit}, &recordingPublisher{}, nil, &recordingObserver{})
-		_, err := d.Accept(context.Background(), event(`{`+least+`,"payload":{"f":"`+fill+`"},"timestamp":"2026-01-02T03:04:05Z"}`))
-		return err
+	data := func(fill string) string {
+		return `{` + least + `,"payload":{"f":"` + fill + `"},"timestamp":"2026-01-02T03:04:05Z"}`
 	}
-	sent := &recordingPublisher{}
-	all := app.NewNotifications(app.NotificationConfig{Topic: domain.NotificationTopic}, sent, nil, &recordingObserver{})
-	_, err := all.Accept(context.Background(), event(`{`+least+`,"payload":{"f":"xyz"},"timestamp":"2026-01-02T03:04:05Z"}`))
+	frame, err := frameOf(data("xyz"), 0)
 	require.NoError(t, err)
-	exact := len(domain.WithID(sent.published[0].Frame, longestID))
-	require.NoError(t, frame(exact, "xyz"))
-	require.Error(t, frame(exact, "wxyz"))
+	exact := len(domain.WithID(frame, longestID))
+	_, err = frameOf(data("xyz"), exact)
+	require.NoError(t, err)
+	_, err = frameOf(data("wxyz"), exact)
+	require.Error(t, err)
 }

@@ -13,111 +13,108 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// shelf is a store with one claim to give; it notes what becomes of it.
-type shelf struct {
+// idempotencyStub is an idempotency store that returns one claim and records its calls.
+type idempotencyStub struct {
 	claim domain.Claim
-	away  error
-	steps []string
-	dead  bool // a step after the claim came with a context that is done
+	err   error
+	calls []string
+	// cancelled is true if Confirm or Release got a context that was done.
+	cancelled bool
 }
 
-func (s *shelf) Claim(_ context.Context, key domain.IdempotencyKey, digest string) (domain.Claim, error) {
-	s.steps = append(s.steps, fmt.Sprintf("claim %s %s %s %s", key.User, key.Path, key.Key, digest[:8]))
-	return s.claim, s.away
+func (s *idempotencyStub) Claim(_ context.Context, key domain.IdempotencyKey, digest string) (domain.Claim, error) {
+	s.calls = append(s.calls, fmt.Sprintf("claim %s %s %s %s", key.User, key.Path, key.Key, digest[:8]))
+	return s.claim, s.err
 }
 
-func (s *shelf) Confirm(ctx context.Context, _ domain.IdempotencyKey, ticket string, answer []byte) error {
-	s.steps = append(s.steps, "confirm "+ticket+" "+string(answer))
-	s.dead = s.dead || ctx.Err() != nil
-	return s.away
+func (s *idempotencyStub) Confirm(ctx context.Context, _ domain.IdempotencyKey, ticket string, answer []byte) error {
+	return s.finish(ctx, "confirm "+ticket+" "+string(answer))
 }
 
-func (s *shelf) Release(ctx context.Context, _ domain.IdempotencyKey, ticket string) error {
-	s.steps = append(s.steps, "release "+ticket)
-	s.dead = s.dead || ctx.Err() != nil
-	return s.away
+func (s *idempotencyStub) Release(ctx context.Context, _ domain.IdempotencyKey, ticket string) error {
+	return s.finish(ctx, "release "+ticket)
 }
 
-var _ ports.Idempotency = (*shelf)(nil)
+func (s *idempotencyStub) finish(ctx context.Context, call string) error {
+	s.calls = append(s.calls, call)
+	s.cancelled = s.cancelled || ctx.Err() != nil
+	return s.err
+}
 
-// repeat starts a pipeline with a key, for a client that has left already.
-func (o *office) repeat() (app.Outcome, error) {
+// startWithKey starts a pipeline with a key, for a client that has left already.
+func (p *platformStub) startWithKey(s *idempotencyStub) (app.Outcome, error) {
+	p.idempotency = s
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	return o.pipelines().Start(ctx, domain.Caller{User: "u1"}, domain.PipelineRequest{Batch: "b1", Pipeline: "nlp"},
+	return p.pipelines().Start(ctx, domain.Caller{User: "u1"}, domain.PipelineRequest{Batch: "b1", Pipeline: "nlp"},
 		app.IdempotentRequest{Key: "k1", Body: []byte("{}"), Response: []byte("yes")})
 }
 
-func willing(s *shelf) *office {
-	return &office{report: domain.BatchReport{Owner: "u1"}, preflight: ports.PreflightResult{Allowed: true}, answers: s}
-}
-
-// The first half of a claim line; the digest is of the body "{}".
+// claimed is the recorded Claim call. The digest is of the body "{}".
 const claimed = "claim u1 batches/b1/pipelines k1 44136fa3"
 
 func TestTheResponseOfARequestWithAKeyIsStored(t *testing.T) {
-	s := &shelf{claim: domain.Claim{Ticket: "t1"}}
-	o := willing(s)
-	outcome, err := o.repeat()
+	s := &idempotencyStub{claim: domain.Claim{Ticket: "t1"}}
+	p := ownedBatch()
+	outcome, err := p.startWithKey(s)
 	require.NoError(t, err)
 	require.Equal(t, app.Outcome{Response: []byte("yes")}, outcome)
-	require.Equal(t, []string{claimed, "confirm t1 yes"}, s.steps)
-	require.False(t, s.dead, "the outcome is kept although the client has left")
-	require.Len(t, o.commands, 1)
-	require.Equal(t, "of 2:u12:b13:nlp2:k1", o.commands[0].Envelope.EventID)
+	require.Equal(t, []string{claimed, "confirm t1 yes"}, s.calls)
+	require.False(t, s.cancelled, "the outcome is stored although the client has left")
+	require.Len(t, p.commands, 1)
+	require.Equal(t, "of 2:u12:b13:nlp2:k1", p.commands[0].Envelope.EventID)
 }
 
 func TestARepeatGetsTheStoredAnswer(t *testing.T) {
-	s := &shelf{claim: domain.Claim{State: domain.Completed, Response: []byte("stored")}}
-	o := willing(s)
-	outcome, err := o.repeat()
+	s := &idempotencyStub{claim: domain.Claim{State: domain.Completed, Response: []byte("stored")}}
+	p := ownedBatch()
+	outcome, err := p.startWithKey(s)
 	require.NoError(t, err)
 	require.Equal(t, app.Outcome{Response: []byte("stored"), Replayed: true}, outcome)
-	require.Empty(t, o.commands)
-	require.Zero(t, o.asked)
-	require.Len(t, s.steps, 1)
+	require.Empty(t, p.commands)
+	require.Zero(t, p.preflights)
+	require.Len(t, s.calls, 1)
 }
 
 func TestAKeyInUseIsAConflict(t *testing.T) {
 	for state, wait := range map[domain.ClaimState]bool{domain.Running: true, domain.Mismatched: false} {
-		s := &shelf{claim: domain.Claim{State: state}}
-		o := willing(s)
-		_, err := o.repeat()
+		s := &idempotencyStub{claim: domain.Claim{State: state}}
+		p := ownedBatch()
+		_, err := p.startWithKey(s)
 		e := domain.As(err)
 		require.Equal(t, domain.InvalidRequest, e.Code)
 		require.Equal(t, map[domain.ClaimState]domain.Reason{
 			domain.Running: domain.ReasonKeyInUse, domain.Mismatched: domain.ReasonKeyReused,
 		}[state], e.Reason)
 		require.Equal(t, wait, e.RetryAfter > 0)
-		require.Empty(t, o.commands)
-		require.Len(t, s.steps, 1)
+		require.Empty(t, p.commands)
+		require.Len(t, s.calls, 1)
 	}
 }
 
 func TestAKeyIsReleasedAfterAFailure(t *testing.T) {
-	away := domain.Unreachable("x", nil)
-	for name, o := range map[string]*office{
-		"foreign": {report: domain.BatchReport{Owner: "u2"}},
-		"unasked": {report: domain.BatchReport{Owner: "u1"}, denied: away},
-		"refused": {report: domain.BatchReport{Owner: "u1"}, preflight: ports.PreflightResult{Refusal: &ports.Passthrough{Status: 402}}},
-		"unknown": {report: domain.BatchReport{Owner: "u1"}, preflight: ports.PreflightResult{Allowed: true}, lost: domain.NotPublished("t", nil)},
+	unreachable := domain.Unreachable("x", nil)
+	for name, p := range map[string]*platformStub{
+		"batch of another user": {report: domain.BatchReport{Owner: "u2"}},
+		"preflight fails":       {report: domain.BatchReport{Owner: "u1"}, preflightErr: unreachable},
+		"refused":               {report: domain.BatchReport{Owner: "u1"}, preflight: ports.PreflightResult{Refusal: &ports.Passthrough{Status: 402}}},
+		"publish fails":         {report: domain.BatchReport{Owner: "u1"}, preflight: ports.PreflightResult{Allowed: true}, publishErr: domain.NotPublished("t", nil)},
 	} {
-		s := &shelf{claim: domain.Claim{Ticket: "t1"}}
-		o.answers = s
-		_, _ = o.repeat() // either way
-		require.Equal(t, []string{claimed, "release t1"}, s.steps, name)
-		require.False(t, s.dead, name)
+		s := &idempotencyStub{claim: domain.Claim{Ticket: "t1"}}
+		_, _ = p.startWithKey(s)
+		require.Equal(t, []string{claimed, "release t1"}, s.calls, name)
+		require.False(t, s.cancelled, name)
 	}
 }
 
 func TestARequestProceedsWithoutTheStore(t *testing.T) {
-	s := &shelf{away: domain.Unreachable("redis", errors.New("refused"))}
-	o := willing(s)
-	outcome, err := o.repeat()
+	s := &idempotencyStub{err: domain.Unreachable("redis", errors.New("refused"))}
+	p := ownedBatch()
+	outcome, err := p.startWithKey(s)
 	require.NoError(t, err)
 	require.Equal(t, "yes", string(outcome.Response))
-	require.Equal(t, []string{claimed}, s.steps, "nothing is owed to a store that gave no ticket")
-	_, err = o.repeat()
+	require.Equal(t, []string{claimed}, s.calls, "without a ticket there is nothing to release")
+	_, err = p.startWithKey(s)
 	require.NoError(t, err)
-	require.Equal(t, o.commands[0].Envelope.EventID, o.commands[1].Envelope.EventID, "a repeat is one event")
+	require.Equal(t, p.commands[0].Envelope.EventID, p.commands[1].Envelope.EventID, "a repeat is one event")
 }

@@ -11,18 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/app"
-	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/background"
 )
-
-// switchedProbe is a HealthProbe that a test switches.
-type switchedProbe struct{ down atomic.Bool }
-
-func (p *switchedProbe) Health(context.Context) domain.Health {
-	if p.down.Load() {
-		return domain.Health{Condition: domain.Unhealthy}
-	}
-	return domain.Health{Condition: domain.Healthy}
-}
 
 // member is a consumer that records how often it joined and whether it is joined now.
 type member struct {
@@ -38,20 +28,14 @@ func (m *member) consume(ctx context.Context) error {
 	return nil
 }
 
-// runMembership runs a membership, in a bubble, with the subscription down at first. It
+// runMembership runs a membership with the subscription down at first, until the test ends. It
 // returns the subscription, the store and the member.
-func runMembership(t *testing.T) (*switchedProbe, *switchedProbe, *member) {
+func runMembership(t *testing.T) (*nodeStub, *nodeStub, *member) {
 	t.Helper()
-	subscription, store, m := &switchedProbe{}, &switchedProbe{}, &member{}
+	subscription, store, m := &nodeStub{}, &nodeStub{}, &member{}
 	subscription.down.Store(true)
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- app.NewMembership(subscription, store).Run(ctx, m.consume) }()
-	t.Cleanup(func() {
-		cancel()
-		require.NoError(t, <-ended)
-		require.False(t, m.in.Load())
-	})
+	t.Cleanup(func() { require.False(t, m.in.Load()) })
+	background.Run(t, func(ctx context.Context) error { return app.NewMembership(subscription, store).Run(ctx, m.consume) })
 	return subscription, store, m
 }
 
@@ -66,7 +50,7 @@ func TestANodeJoinsAfterItsFirstConfirmedSubscription(t *testing.T) {
 	})
 }
 
-func TestAnOutageOfTheStoreAloneEndsNoMembership(t *testing.T) {
+func TestANodeStaysAMemberWhileTheStoreIsDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		subscription, store, m := runMembership(t)
 		subscription.down.Store(false)
@@ -80,7 +64,7 @@ func TestAnOutageOfTheStoreAloneEndsNoMembership(t *testing.T) {
 		time.Sleep(59 * time.Second)
 		subscription.down.Store(false)
 		time.Sleep(time.Hour)
-		// A store that answers now and then starts the time again.
+		// Each time that the store answers starts the time again.
 		subscription.down.Store(true)
 		for range 100 {
 			store.down.Store(false)
@@ -115,19 +99,14 @@ func TestANodeLeavesWhenOnlyItsOwnSubscriptionStaysDown(t *testing.T) {
 func TestANodeWithoutSubscriptionIsAMemberAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &member{}
-		ctx, cancel := context.WithCancel(t.Context())
-		ended := make(chan error, 1)
-		go func() { ended <- app.NewMembership(nil, nil).Run(ctx, m.consume) }()
+		background.Run(t, func(ctx context.Context) error { return app.NewMembership(nil, nil).Run(ctx, m.consume) })
 		time.Sleep(time.Hour)
 		require.True(t, m.in.Load())
-		cancel()
-		require.NoError(t, <-ended)
 	})
 }
 
-var errUseless = errors.New("useless settings")
-
 func TestMembershipEndsWithTheConsumersError(t *testing.T) {
-	fails := func(context.Context) error { return errUseless }
-	require.ErrorIs(t, app.NewMembership(nil, nil).Run(t.Context(), fails), errUseless)
+	want := errors.New("invalid settings")
+	fails := func(context.Context) error { return want }
+	require.ErrorIs(t, app.NewMembership(nil, nil).Run(t.Context(), fails), want)
 }

@@ -61,9 +61,13 @@ func (n *Notifications) Accept(ctx context.Context, event domain.Envelope) (doma
 	if n.maxBytes > 0 && domain.MaxFrameSize(frame) > n.maxBytes {
 		return domain.PublishResult{}, frameTooLarge(n.maxBytes)
 	}
-	return n.publisher.Publish(ctx, domain.Notification{
+	result, err := n.publisher.Publish(ctx, domain.Notification{
 		EventID: event.EventID, User: request.user, Frame: frame,
 	})
+	if err == nil && !result.Duplicate {
+		n.observer.Observe(domain.NotificationStored{Type: request.event})
+	}
+	return result, err
 }
 
 // frameTooLarge returns the error of a notification whose frame every listener would

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/huleedu/edge/adapters/memory"
 	"github.com/huleedu/edge/app"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
@@ -43,22 +44,18 @@ func (s *recordingManager) Total() int                         { return 0 }
 func (s *recordingManager) CloseUser(domain.UserID, error) int { return 0 }
 func (s *recordingManager) Drain(context.Context) error        { return nil }
 
-// recordingObserver is an Observer that records the facts.
-type recordingObserver struct{ facts []domain.Fact }
-
-func (t *recordingObserver) Observe(f domain.Fact) { t.facts = append(t.facts, f) }
-
+// fixture is the use-case between a publisher and two managers.
 type fixture struct {
 	*app.Notifications
 	out      *recordingPublisher
 	managers [2]*recordingManager
-	seen     *recordingObserver
+	facts    *memory.Facts
 }
 
 func newFixture(announce app.AnnounceGaps) fixture {
-	d := fixture{out: &recordingPublisher{}, managers: [2]*recordingManager{{}, {}}, seen: &recordingObserver{}}
+	d := fixture{out: &recordingPublisher{}, managers: [2]*recordingManager{{}, {}}, facts: &memory.Facts{}}
 	d.Notifications = app.NewNotifications(app.NotificationConfig{Topic: domain.NotificationTopic, AnnounceGaps: announce},
-		d.out, []ports.ConnectionManager{d.managers[0], d.managers[1]}, d.seen)
+		d.out, []ports.ConnectionManager{d.managers[0], d.managers[1]}, d.facts)
 	return d
 }
 
@@ -67,6 +64,7 @@ func event(data string) domain.Envelope {
 	return domain.Envelope{EventID: "e1", EventType: string(domain.NotificationTopic), Data: json.RawMessage(data)}
 }
 
+// least are the required members of a notification, without the payload.
 const least = `"teacher_id":"t1","notification_type":"x","category":"batch_progress","priority":"low"`
 
 func TestAcceptPublishesTheFrame(t *testing.T) {
@@ -81,9 +79,8 @@ func TestAcceptPublishesTheFrame(t *testing.T) {
 			`"deadline":"2026-01-02T03:04:05","batch_id":"b1","class_id":null,"correlation_id":"c","timestamp":"2026-01-02T03:04:05+00:00"}}`)}}, d.out.published)
 }
 
-// TestTimesInUTCHaveAnOffset: timestamp and deadline are written with an offset, as the
-// clients of the platform expect. Other zones, times without a zone and times in the
-// payload do not change.
+// TestTimesInUTCHaveAnOffset checks that timestamp and deadline in UTC get a numeric offset, and
+// that other zones, times without a zone and times in the payload do not change.
 func TestTimesInUTCHaveAnOffset(t *testing.T) {
 	for given, want := range map[string]string{
 		"2026-01-02T03:04:05Z": "2026-01-02T03:04:05+00:00", "2026-01-02T03:04:05.678901Z": "2026-01-02T03:04:05.678901+00:00",
@@ -125,7 +122,7 @@ func TestAcceptSetsDefaults(t *testing.T) {
 	}, frame.Data)
 }
 
-func TestReservedValueReplacesPayloadMemberUnlessNull(t *testing.T) {
+func TestReservedMembersReplacePayloadMembersUnlessNull(t *testing.T) {
 	d := newFixture(true)
 	_, err := d.Accept(context.Background(), event(`{`+least+`,"payload":{"batch_id":"mine","priority":"own","deadline":17,"k":null},"class_id":"c9"}`))
 	require.NoError(t, err)
@@ -141,23 +138,23 @@ func TestReservedValueReplacesPayloadMemberUnlessNull(t *testing.T) {
 
 func TestAcceptRefusesInvalidFields(t *testing.T) {
 	cases := map[string]string{
-		"no object":           `[1]`,
-		"no teacher":          `{"notification_type":"x","category":"batch_progress","priority":"low","payload":{}}`,
-		"numeric teacher":     `{"teacher_id":5,"notification_type":"x","category":"batch_progress","priority":"low","payload":{}}`,
-		"bad teacher":         `{"teacher_id":"}x","notification_type":"x","category":"batch_progress","priority":"low","payload":{}}`,
-		"lone surrogate":      `{"teacher_id":"t\ud800","notification_type":"x","category":"batch_progress","priority":"low","payload":{}}`,
-		"two lone surrogates": `{"teacher_id":"\udc00\ud800","notification_type":"x","category":"batch_progress","priority":"low","payload":{}}`,
-		"blank type":          `{"teacher_id":"t","notification_type":" ","category":"batch_progress","priority":"low","payload":{}}`,
-		"odd category":        `{"teacher_id":"t","notification_type":"x","category":"news","priority":"low","payload":{}}`,
-		"no priority":         `{"teacher_id":"t","notification_type":"x","category":"batch_progress","payload":{}}`,
-		"no payload":          `{` + least + `}`,
-		"null payload":        `{` + least + `,"payload":null}`,
-		"list payload":        `{` + least + `,"payload":[]}`,
-		"action no boolean":   `{` + least + `,"payload":{},"action_required":"yes"}`,
-		"odd deadline":        `{` + least + `,"payload":{},"deadline_timestamp":"soon"}`,
-		"numeric batch":       `{` + least + `,"payload":{},"batch_id":7}`,
-		"odd timestamp":       `{` + least + `,"payload":{},"timestamp":{}}`,
-		"invalid UTF-8":       `{` + least + `,"payload":{"a":"` + "\xff" + `"}}`,
+		"no object":            `[1]`,
+		"no teacher":           `{"notification_type":"x","category":"batch_progress","priority":"low","payload":{}}`,
+		"numeric teacher":      `{"teacher_id":5,"notification_type":"x","category":"batch_progress","priority":"low","payload":{}}`,
+		"invalid teacher":      `{"teacher_id":"}x","notification_type":"x","category":"batch_progress","priority":"low","payload":{}}`,
+		"lone surrogate":       `{"teacher_id":"t\ud800","notification_type":"x","category":"batch_progress","priority":"low","payload":{}}`,
+		"two lone surrogates":  `{"teacher_id":"\udc00\ud800","notification_type":"x","category":"batch_progress","priority":"low","payload":{}}`,
+		"blank type":           `{"teacher_id":"t","notification_type":" ","category":"batch_progress","priority":"low","payload":{}}`,
+		"unknown category":     `{"teacher_id":"t","notification_type":"x","category":"news","priority":"low","payload":{}}`,
+		"no priority":          `{"teacher_id":"t","notification_type":"x","category":"batch_progress","payload":{}}`,
+		"no payload":           `{` + least + `}`,
+		"null payload":         `{` + least + `,"payload":null}`,
+		"list payload":         `{` + least + `,"payload":[]}`,
+		"action is no boolean": `{` + least + `,"payload":{},"action_required":"yes"}`,
+		"invalid deadline":     `{` + least + `,"payload":{},"deadline_timestamp":"soon"}`,
+		"numeric batch":        `{` + least + `,"payload":{},"batch_id":7}`,
+		"invalid timestamp":    `{` + least + `,"payload":{},"timestamp":{}}`,
+		"invalid UTF-8":        `{` + least + `,"payload":{"a":"` + "\xff" + `"}}`,
 	}
 	for name, data := range cases {
 		d := newFixture(true)
@@ -182,7 +179,7 @@ func TestAcceptReturnsTheErrorOfThePublisher(t *testing.T) {
 	require.ErrorIs(t, err, d.out.err)
 }
 
-func TestDeliverReachesEveryManagerVerbatim(t *testing.T) {
+func TestDeliverSendsTheSameBytesToEveryManager(t *testing.T) {
 	d := newFixture(true)
 	d.Deliver("t1", []byte("any text ✓"))
 	for _, s := range d.managers {
@@ -197,10 +194,10 @@ func TestDeliverDropsAndCountsInvalidText(t *testing.T) {
 	d := newFixture(true)
 	d.Deliver("t1", []byte("\xff"))
 	require.Empty(t, d.managers[0].sent)
-	require.Equal(t, []domain.Fact{domain.MessageFailed{Reason: domain.InvalidUTF8}}, d.seen.facts)
+	require.Equal(t, []domain.Fact{domain.MessageFailed{Reason: domain.InvalidUTF8}}, d.facts.All())
 }
 
-func TestMissedReachesEveryUserOfTheGap(t *testing.T) {
+func TestMissedSendsAResyncToEveryUserOfTheGap(t *testing.T) {
 	gap := domain.Gap{Users: []domain.UserID{"t1", "t2"}, Since: time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)}
 	d := newFixture(true)
 	d.Missed(gap)

@@ -15,171 +15,173 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// office plays the platform: one report, one preflight result, and the commands it got.
-type office struct {
+// platformStub is every service of the platform: it returns fixed results and records what it
+// gets. Its errors are named after the call that returns them.
+type platformStub struct {
 	report    domain.BatchReport
-	unknown   error
-	preflight ports.PreflightResult
+	statusErr error
 	page      domain.PlatformPage
 	query     domain.PlatformQuery
 	log       bytes.Buffer
-	asked     int
-	denied    error
-	commands  []domain.Command
-	lost      error
-	answers   ports.Idempotency
-	// registered says that the batch was registered here; away that nobody can tell.
-	registered bool
-	away       error
-	saved      []domain.BatchID
-	reply      ports.Passthrough
+
+	preflight    ports.PreflightResult
+	preflightErr error
+	preflights   int
+
+	commands   []domain.Command
+	publishErr error
+
+	idempotency   ports.Idempotency
+	registered    bool
+	registeredErr error
+	saved         []domain.BatchID
+	reply         ports.Passthrough
 }
 
-func (o *office) Registered(context.Context, domain.UserID, domain.BatchID) (bool, error) {
-	return o.registered, o.away
+// ownedBatch returns a platform that knows a batch of u1 and allows its pipelines.
+func ownedBatch() *platformStub {
+	return &platformStub{report: domain.BatchReport{Owner: "u1"}, preflight: ports.PreflightResult{Allowed: true}}
 }
 
-func (o *office) Save(_ context.Context, _ domain.UserID, batch domain.BatchID) error {
-	o.saved = append(o.saved, batch)
-	return o.away
+func (p *platformStub) Registered(context.Context, domain.UserID, domain.BatchID) (bool, error) {
+	return p.registered, p.registeredErr
 }
 
-func (o *office) Register(context.Context, domain.Caller, domain.Registration) (ports.Passthrough, error) {
-	return o.reply, o.unknown
+func (p *platformStub) Save(_ context.Context, _ domain.UserID, batch domain.BatchID) error {
+	p.saved = append(p.saved, batch)
+	return p.registeredErr
 }
 
-func (o *office) SetPrompt(context.Context, domain.Caller, domain.BatchID, domain.PromptRef) (ports.Passthrough, error) {
-	return o.reply, o.unknown
+func (p *platformStub) Register(context.Context, domain.Caller, domain.Registration) (ports.Passthrough, error) {
+	return p.reply, p.statusErr
 }
 
-func (o *office) Status(context.Context, domain.Caller, domain.BatchID) (domain.BatchReport, error) {
-	return o.report, o.unknown
+func (p *platformStub) SetPrompt(context.Context, domain.Caller, domain.BatchID, domain.PromptRef) (ports.Passthrough, error) {
+	return p.reply, p.statusErr
 }
 
-func (o *office) List(_ context.Context, _ domain.Caller, q domain.PlatformQuery) (domain.PlatformPage, error) {
-	o.query = q
-	return o.page, o.unknown
+func (p *platformStub) Status(context.Context, domain.Caller, domain.BatchID) (domain.BatchReport, error) {
+	return p.report, p.statusErr
 }
 
-func (o *office) Check(context.Context, domain.Caller, domain.BatchID, domain.Pipeline) (ports.PreflightResult, error) {
-	o.asked++
-	return o.preflight, o.denied
+func (p *platformStub) List(_ context.Context, _ domain.Caller, q domain.PlatformQuery) (domain.PlatformPage, error) {
+	p.query = q
+	return p.page, p.statusErr
 }
 
-func (o *office) Publish(_ context.Context, c domain.Command) error {
-	o.commands = append(o.commands, c)
-	return o.lost
+func (p *platformStub) Check(context.Context, domain.Caller, domain.BatchID, domain.Pipeline) (ports.PreflightResult, error) {
+	p.preflights++
+	return p.preflight, p.preflightErr
 }
 
-func (o *office) batches() *app.Batches {
-	return app.NewBatches(o, slog.New(slog.NewTextHandler(&o.log, nil)))
+func (p *platformStub) Publish(_ context.Context, c domain.Command) error {
+	p.commands = append(p.commands, c)
+	return p.publishErr
 }
 
-func (o *office) start() (*ports.Passthrough, error) {
-	outcome, err := o.pipelines().Start(context.Background(), domain.Caller{User: "u1"},
+func (p *platformStub) batches() *app.Batches {
+	return app.NewBatches(p, slog.New(slog.NewTextHandler(&p.log, nil)))
+}
+
+func (p *platformStub) start() (*ports.Passthrough, error) {
+	outcome, err := p.pipelines().Start(context.Background(), domain.Caller{User: "u1"},
 		domain.PipelineRequest{Batch: "b1", Pipeline: "nlp"}, app.IdempotentRequest{Response: []byte("yes")})
 	if (err == nil && outcome.Refusal == nil) != (string(outcome.Response) == "yes") || outcome.Replayed {
-		panic("the answer belongs to what was accepted")
+		panic("an accepted request has the response, and no other has it")
 	}
 	return outcome.Refusal, err
 }
 
-func (o *office) pipelines() *app.Pipelines {
+func (p *platformStub) pipelines() *app.Pipelines {
 	return app.NewPipelines(app.PipelineParts{
-		Batches: o.batches(), Preflight: o, Commands: o, Idempotency: o.answers, Registered: o, Log: slog.New(slog.DiscardHandler),
+		Batches: p.batches(), Preflight: p, Commands: p, Idempotency: p.idempotency, Registered: p, Log: slog.New(slog.DiscardHandler),
 		IDs: app.IDs{New: func() string { return "e-1" }, FromName: func(name string) string { return "of " + name }},
 	})
 }
 
 func TestStartPublishesForTheOwner(t *testing.T) {
-	o := &office{report: domain.BatchReport{Owner: "u1"}, preflight: ports.PreflightResult{Allowed: true}}
-	refusal, err := o.start()
+	p := ownedBatch()
+	refusal, err := p.start()
 	require.NoError(t, err)
 	require.Nil(t, refusal)
-	require.Len(t, o.commands, 1)
-	require.Equal(t, "e-1", o.commands[0].Envelope.EventID)
+	require.Len(t, p.commands, 1)
+	require.Equal(t, "e-1", p.commands[0].Envelope.EventID)
 	var data map[string]any
-	require.NoError(t, json.Unmarshal(o.commands[0].Envelope.Data, &data))
+	require.NoError(t, json.Unmarshal(p.commands[0].Envelope.Data, &data))
 	require.Equal(t, "u1", data["user_id"])
 }
 
 func TestStartRefusesABatchOfAnotherUserBeforeThePreflight(t *testing.T) {
-	o := &office{report: domain.BatchReport{Owner: "u2"}, preflight: ports.PreflightResult{Allowed: true}}
-	_, err := o.start()
+	p := ownedBatch()
+	p.report.Owner = "u2"
+	_, err := p.start()
 	e := domain.As(err)
 	require.Equal(t, domain.AuthorizationError, e.Code)
 	require.Equal(t, "Ownership violation: batch does not belong to user", e.Message)
 	require.Equal(t, map[string]any{"batch_id": "b1", "requested_by": "u1"}, e.Details)
-	require.Zero(t, o.asked)
-	require.Empty(t, o.commands)
+	require.Zero(t, p.preflights)
+	require.Empty(t, p.commands)
 }
 
-func TestStartAllowsAnUnknownBatchThatTheCallerRegistered(t *testing.T) {
-	o := &office{unknown: domain.NotFound("batch", "b1"), preflight: ports.PreflightResult{Allowed: true}, registered: true}
-	_, err := o.start()
-	require.NoError(t, err)
-	require.Len(t, o.commands, 1)
-
-	o = &office{unknown: domain.NotFound("batch", "b1"), preflight: ports.PreflightResult{Allowed: true}}
-	_, err = o.start()
-	require.Equal(t, domain.ResourceNotFound, domain.CodeOf(err))
-	require.Zero(t, o.asked, "no preflight")
-	require.Empty(t, o.commands)
-
-	o = &office{unknown: domain.NotFound("batch", "b1"), away: domain.Unavailable("redis", 0), registered: true}
-	_, err = o.start()
-	require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err))
-	require.Zero(t, o.asked, "no preflight")
-
-	o = &office{registered: true, unknown: domain.NotFound("batch", "b1"), preflight: ports.PreflightResult{Allowed: true, Skipped: true}}
-	_, err = o.start()
-	require.Equal(t, domain.ResourceNotFound, domain.CodeOf(err))
-	require.Empty(t, o.commands)
+// TestStartStopsAtTheFirstError checks which calls are made before and after an error. A batch
+// that the platform does not know is started if the caller registered it here.
+func TestStartStopsAtTheFirstError(t *testing.T) {
+	notFound, unreachable := domain.NotFound("batch", "b1"), domain.Unreachable("result_aggregator", nil)
+	for name, c := range map[string]struct {
+		change     func(p *platformStub)
+		want       domain.Code
+		preflights int
+		commands   int
+	}{
+		"registered by the caller": {func(p *platformStub) { p.statusErr, p.registered = notFound, true }, "", 1, 1},
+		"registered, no preflight": {func(p *platformStub) { p.statusErr, p.registered, p.preflight.Skipped = notFound, true, true }, domain.ResourceNotFound, 1, 0},
+		"not registered":           {func(p *platformStub) { p.statusErr = notFound }, domain.ResourceNotFound, 0, 0},
+		"registrations away":       {func(p *platformStub) { p.statusErr, p.registeredErr = notFound, domain.Unavailable("redis", 0) }, domain.ServiceUnavailable, 0, 0},
+		"status fails":             {func(p *platformStub) { p.statusErr = unreachable }, domain.ConnectionError, 0, 0},
+		"preflight fails":          {func(p *platformStub) { p.preflightErr = unreachable }, domain.ConnectionError, 1, 0},
+		"publish fails":            {func(p *platformStub) { p.publishErr = domain.NotPublished("t", nil) }, domain.KafkaPublishError, 1, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := ownedBatch()
+			c.change(p)
+			_, err := p.start()
+			if c.want == "" {
+				require.NoError(t, err)
+			} else {
+				require.Equal(t, c.want, domain.CodeOf(err))
+			}
+			require.Equal(t, c.preflights, p.preflights)
+			require.Len(t, p.commands, c.commands)
+		})
+	}
 }
 
-func TestStartStopsAtTheFirstFailure(t *testing.T) {
-	away := domain.Unreachable("result_aggregator", nil)
-	o := &office{unknown: away, preflight: ports.PreflightResult{Allowed: true}}
-	_, err := o.start()
-	require.ErrorIs(t, err, away)
-	require.Zero(t, o.asked)
-
-	o = &office{report: domain.BatchReport{Owner: "u1"}, denied: away}
-	_, err = o.start()
-	require.ErrorIs(t, err, away)
-	require.Empty(t, o.commands)
-
-	o = &office{report: domain.BatchReport{Owner: "u1"}, preflight: ports.PreflightResult{Allowed: true}, lost: domain.NotPublished("t", nil)}
-	_, err = o.start()
-	require.Equal(t, domain.KafkaPublishError, domain.CodeOf(err))
-}
-
-func TestStartPassesARefusalOn(t *testing.T) {
+func TestStartReturnsARefusalOfThePreflight(t *testing.T) {
 	want := &ports.Passthrough{Status: 402, Body: []byte(`{"allowed":false}`)}
-	o := &office{report: domain.BatchReport{Owner: "u1"}, preflight: ports.PreflightResult{Refusal: want}}
-	refusal, err := o.start()
+	p := &platformStub{report: domain.BatchReport{Owner: "u1"}, preflight: ports.PreflightResult{Refusal: want}}
+	refusal, err := p.start()
 	require.NoError(t, err)
 	require.Same(t, want, refusal)
-	require.Empty(t, o.commands)
+	require.Empty(t, p.commands)
 }
 
 func TestStatusIsOnlyForTheOwner(t *testing.T) {
 	caller := domain.Caller{User: "u1"}
-	o := &office{report: domain.BatchReport{Owner: "u1", Overall: "processing_pipelines", Document: []byte(`{"a":1}`)}}
-	view, err := o.batches().Status(context.Background(), caller, "b1")
+	p := &platformStub{report: domain.BatchReport{Owner: "u1", Overall: "processing_pipelines", Document: []byte(`{"a":1}`)}}
+	view, err := p.batches().Status(context.Background(), caller, "b1")
 	require.NoError(t, err)
 	require.Equal(t, app.BatchView{Status: domain.Processing, Details: domain.Document(`{"a":1}`)}, view)
 
 	for _, owner := range []domain.UserID{"", "u2", "U1"} {
-		o.report.Owner = owner
-		_, err = o.batches().Status(context.Background(), caller, "b1")
+		p.report.Owner = owner
+		_, err = p.batches().Status(context.Background(), caller, "b1")
 		require.Equal(t, domain.AuthorizationError, domain.CodeOf(err), owner)
 	}
 }
 
-func TestAnUnknownStatusCountsAsPending(t *testing.T) {
-	o := &office{report: domain.BatchReport{Owner: "u1", Overall: "on_holiday"}}
-	view, err := o.batches().Status(context.Background(), domain.Caller{User: "u1"}, "b1")
+func TestAnUnknownStatusIsPending(t *testing.T) {
+	p := &platformStub{report: domain.BatchReport{Owner: "u1", Overall: "other"}}
+	view, err := p.batches().Status(context.Background(), domain.Caller{User: "u1"}, "b1")
 	require.NoError(t, err)
 	require.Equal(t, domain.PendingContent, view.Status)
 }
@@ -188,42 +190,42 @@ func TestListTranslatesTheStatuses(t *testing.T) {
 	listed := func(overall string) domain.ListedBatch {
 		return domain.ListedBatch{Overall: overall, Head: []byte(`{"n": 1.0,"overall_status": `), Tail: []byte(` }`)}
 	}
-	o := &office{page: domain.PlatformPage{Total: 17, Batches: []domain.ListedBatch{listed("COMPLETED"), listed("odd"), listed("")}}}
-	page, err := o.batches().List(context.Background(), domain.Caller{User: "u1"}, domain.BatchQuery{Limit: 2, Offset: 4, Status: domain.Processing})
+	p := &platformStub{page: domain.PlatformPage{Total: 17, Batches: []domain.ListedBatch{listed("COMPLETED"), listed("odd"), listed("")}}}
+	page, err := p.batches().List(context.Background(), domain.Caller{User: "u1"}, domain.BatchQuery{Limit: 2, Offset: 4, Status: domain.Processing})
 	require.NoError(t, err)
-	require.Equal(t, domain.PlatformQuery{Limit: 2, Offset: 4, Overall: "processing_pipelines"}, o.query)
+	require.Equal(t, domain.PlatformQuery{Limit: 2, Offset: 4, Overall: "processing_pipelines"}, p.query)
 	const pending = `{"n": 1.0,"overall_status": "pending_content" }`
 	require.Equal(t, domain.BatchPage{Total: 17, Batches: []domain.Document{
 		[]byte(`{"n": 1.0,"overall_status": "completed_successfully" }`), []byte(pending), []byte(pending),
 	}}, page)
-	require.Contains(t, o.log.String(), "odd")
+	require.Contains(t, p.log.String(), "odd")
 
-	_, err = o.batches().List(context.Background(), domain.Caller{User: "u1"}, domain.BatchQuery{Limit: 1})
+	_, err = p.batches().List(context.Background(), domain.Caller{User: "u1"}, domain.BatchQuery{Limit: 1})
 	require.NoError(t, err)
-	require.Empty(t, o.query.Overall, "without a status the list is not filtered")
+	require.Empty(t, p.query.Overall, "without a status the list is not filtered")
 }
 
-func TestListLogsAFewUnknownStatusesInPart(t *testing.T) {
-	o := &office{}
+func TestListLimitsTheLogOfUnknownStatuses(t *testing.T) {
+	p := &platformStub{}
 	for range 100 {
-		o.page.Batches = append(o.page.Batches, domain.ListedBatch{Overall: strings.Repeat("x", 1000)})
+		p.page.Batches = append(p.page.Batches, domain.ListedBatch{Overall: strings.Repeat("x", 1000)})
 	}
-	_, err := o.batches().List(context.Background(), domain.Caller{User: "u1"}, domain.BatchQuery{Limit: 100})
+	_, err := p.batches().List(context.Background(), domain.Caller{User: "u1"}, domain.BatchQuery{Limit: 100})
 	require.NoError(t, err)
-	require.Contains(t, o.log.String(), "unknown batch status")
-	require.Less(t, o.log.Len(), 4096)
+	require.Contains(t, p.log.String(), "unknown batch status")
+	require.Less(t, p.log.Len(), 4096)
 }
 
 func TestListReturnsTheErrorOfThePlatform(t *testing.T) {
-	o := &office{unknown: domain.Unreachable("x", nil)}
-	page, err := o.batches().List(context.Background(), domain.Caller{User: "u1"}, domain.BatchQuery{Limit: 1})
+	p := &platformStub{statusErr: domain.Unreachable("x", nil)}
+	page, err := p.batches().List(context.Background(), domain.Caller{User: "u1"}, domain.BatchQuery{Limit: 1})
 	require.Equal(t, domain.ConnectionError, domain.CodeOf(err))
 	require.Zero(t, page)
 }
 
-// TestRegisterKeepsWhatTheOrchestratorAccepted: only a 202 that names one usable
-// batch is kept, and nothing about keeping it changes the answer.
-func TestRegisterKeepsWhatTheOrchestratorAccepted(t *testing.T) {
+// TestRegisterSavesAcceptedBatches checks that only a 202 with one valid batch id is saved, and
+// that an error of the store does not change the answer.
+func TestRegisterSavesAcceptedBatches(t *testing.T) {
 	for body, want := range map[string][]domain.BatchID{
 		`{"batch_id":"b1","status":"registered"}`:         {"b1"},
 		`{"batch_id":" b:1 "}`:                            {" b:1 "},
@@ -239,18 +241,18 @@ func TestRegisterKeepsWhatTheOrchestratorAccepted(t *testing.T) {
 		`["batch_id","b1"]`:                               nil,
 		`"b1"`:                                            nil,
 	} {
-		for _, away := range []error{nil, domain.Unavailable("redis", 0)} {
-			o := &office{reply: ports.Passthrough{Status: 202, Body: []byte(body)}, away: away}
-			reply, err := app.NewRegistrations(o, o, slog.New(slog.DiscardHandler)).Register(t.Context(), domain.Caller{User: "u1"}, domain.Registration{})
+		for _, saveErr := range []error{nil, domain.Unavailable("redis", 0)} {
+			p := &platformStub{reply: ports.Passthrough{Status: 202, Body: []byte(body)}, registeredErr: saveErr}
+			reply, err := app.NewRegistrations(p, p, slog.New(slog.DiscardHandler)).Register(t.Context(), domain.Caller{User: "u1"}, domain.Registration{})
 			require.NoError(t, err)
-			require.Equal(t, o.reply, reply)
-			require.Equal(t, want, o.saved, body)
+			require.Equal(t, p.reply, reply)
+			require.Equal(t, want, p.saved, body)
 		}
 	}
 	for _, status := range []int{200, 201, 400, 403, 500} {
-		o := &office{reply: ports.Passthrough{Status: status, Body: []byte(`{"batch_id":"b1"}`)}}
-		_, err := app.NewRegistrations(o, o, slog.New(slog.DiscardHandler)).Register(t.Context(), domain.Caller{User: "u1"}, domain.Registration{})
+		p := &platformStub{reply: ports.Passthrough{Status: status, Body: []byte(`{"batch_id":"b1"}`)}}
+		_, err := app.NewRegistrations(p, p, slog.New(slog.DiscardHandler)).Register(t.Context(), domain.Caller{User: "u1"}, domain.Registration{})
 		require.NoError(t, err)
-		require.Empty(t, o.saved, status)
+		require.Empty(t, p.saved, status)
 	}
 }

@@ -19,7 +19,7 @@ func (p probe) Health(context.Context) domain.Health { return domain.Health(p) }
 func TestReadinessDependsOnPhaseAndOwnDependencies(t *testing.T) {
 	healthy := probe{Name: "subscription", Condition: domain.Healthy}
 	degraded := probe{Name: "subscription", Condition: domain.Degraded}
-	dead := probe{Name: "subscription", Condition: domain.Unhealthy}
+	unhealthy := probe{Name: "subscription", Condition: domain.Unhealthy}
 	unavailable := probe{Name: "kafka", Condition: domain.Unhealthy}
 
 	r := app.NewReadiness([]ports.HealthProbe{healthy, degraded}, []ports.HealthProbe{unavailable})
@@ -33,7 +33,7 @@ func TestReadinessDependsOnPhaseAndOwnDependencies(t *testing.T) {
 	require.True(t, r.Draining())
 	require.False(t, r.Check(context.Background()).Ready, "draining")
 
-	r = app.NewReadiness([]ports.HealthProbe{dead}, nil)
+	r = app.NewReadiness([]ports.HealthProbe{unhealthy}, nil)
 	r.Enter(app.Serving)
 	require.False(t, r.Check(context.Background()).Ready, "an own dependency is unhealthy")
 }

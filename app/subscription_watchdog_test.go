@@ -12,6 +12,7 @@ import (
 	"github.com/huleedu/edge/app"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
+	"github.com/huleedu/edge/test/background"
 )
 
 // nodeStub is a subscription that can be down, and a shedder that records its calls.
@@ -49,17 +50,11 @@ func (n *nodeStub) Shed(ctx context.Context, reason error, over time.Duration) {
 func runWatchdog(t *testing.T) *nodeStub {
 	t.Helper()
 	n := &nodeStub{}
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- app.NewSubscriptionWatchdog(n, []ports.ConnectionShedder{n}, time.Minute).Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		require.NoError(t, <-ended)
-	})
+	background.Run(t, app.NewSubscriptionWatchdog(n, []ports.ConnectionShedder{n}, time.Minute).Run)
 	return n
 }
 
-func TestWatchdogIgnoresShortOutages(t *testing.T) {
+func TestWatchdogIgnoresInterruptionsWithinTheGracePeriod(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := runWatchdog(t)
 		for range 3 {
@@ -87,7 +82,7 @@ func TestWatchdogClosesConnectionsAfterTheGracePeriod(t *testing.T) {
 	})
 }
 
-func TestWatchdogStopsClosingAfterTheOutage(t *testing.T) {
+func TestWatchdogStopsClosingWhenTheSubscriptionIsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := runWatchdog(t)
 		n.down.Store(true)
@@ -100,23 +95,18 @@ func TestWatchdogStopsClosingAfterTheOutage(t *testing.T) {
 	})
 }
 
-func TestWatchdogWithAMinimalGracePeriod(t *testing.T) {
+func TestWatchdogWithAMinimalGracePeriodOrNoSubscription(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
 		n := &nodeStub{}
 		n.down.Store(true)
-		require.NoError(t, app.NewSubscriptionWatchdog(n, []ports.ConnectionShedder{n}, time.Nanosecond).Run(ctx))
-		require.EqualValues(t, 1, n.sheds.Load())
-	})
-}
-
-func TestWatchdogWithoutASubscription(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
-		defer cancel()
-		n := &nodeStub{}
-		require.NoError(t, app.NewSubscriptionWatchdog(nil, []ports.ConnectionShedder{n}, time.Minute).Run(ctx))
-		require.Zero(t, n.sheds.Load())
+		for _, c := range []struct {
+			subscription ports.HealthProbe
+			sheds        int32
+		}{{nil, 0}, {n, 1}} {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			require.NoError(t, app.NewSubscriptionWatchdog(c.subscription, []ports.ConnectionShedder{n}, time.Nanosecond).Run(ctx))
+			require.Equal(t, c.sheds, n.sheds.Load())
+		}
 	})
 }

@@ -8,7 +8,7 @@ COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY . .
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
-    CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o /out/websocket ./cmd/websocket
+    CGO_ENABLED=0 go build -trimpath -tags nomsgpack -ldflags '-s -w' -o /out/websocket ./cmd/websocket
 
 FROM scratch
 LABEL org.opencontainers.image.title="huleedu-edge-websocket" \

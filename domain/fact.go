@@ -6,6 +6,9 @@ import "time"
 // observer maps them to metrics. No fact contains a user id.
 type Fact interface{ fact() }
 
+// ServiceStarted reports the build of this process.
+type ServiceStarted struct{ Version, Revision string }
+
 // RequestStarted reports that the processing of an HTTP request began.
 type RequestStarted struct{}
 
@@ -28,6 +31,10 @@ type TokenChecked struct {
 	Result TokenResult
 	Cached bool // the result came from the cache
 }
+
+// KeySetFetched reports a successful fetch of the key set, and with the zero time that a key
+// set is configured and was not fetched yet.
+type KeySetFetched struct{ At time.Time }
 
 // TokenResult is the result of a token validation.
 type TokenResult string
@@ -80,6 +87,13 @@ const (
 	CircuitStateOpen CircuitState = "open"
 )
 
+// DependencyChanged reports that a dependency of this process went down or is back, and at
+// the start that it is up.
+type DependencyChanged struct {
+	Name string // of a closed list: "redis", "kafka", "token_keys", ...
+	Up   bool
+}
+
 // RequestLimited reports a request that was refused by the rate limit of its class.
 type RequestLimited struct{ Class LimitClass }
 
@@ -90,6 +104,9 @@ type LimiterDegraded struct{ Degraded bool }
 // QuotaDegraded reports that this node began, or stopped, to apply the connection
 // quota without the other nodes.
 type QuotaDegraded struct{ Degraded bool }
+
+// ConnectionLimit reports how many connections this node admits; 0 means any number.
+type ConnectionLimit struct{ Max int }
 
 // Transport is how a client receives its notifications. The list is closed, because it is
 // a label of metrics.
@@ -189,6 +206,11 @@ type NotificationHandled struct {
 	Lag    time.Duration // since the record was written; 0 when unknown
 }
 
+// NotificationStored reports that a notification was stored and published for the first time.
+type NotificationStored struct {
+	Type string // any text; metrics count only known types by name
+}
+
 // NotificationResult is the result of processing a notification record.
 type NotificationResult string
 
@@ -206,6 +228,10 @@ const (
 	NotificationExpired NotificationResult = "expired"
 )
 
+func (ServiceStarted) fact()        {}
+func (KeySetFetched) fact()         {}
+func (ConnectionLimit) fact()       {}
+func (NotificationStored) fact()    {}
 func (RequestStarted) fact()        {}
 func (RequestServed) fact()         {}
 func (RequestFailed) fact()         {}
@@ -214,6 +240,7 @@ func (EventPublished) fact()        {}
 func (PublishEnded) fact()          {}
 func (ServiceCalled) fact()         {}
 func (CircuitChanged) fact()        {}
+func (DependencyChanged) fact()     {}
 func (RequestLimited) fact()        {}
 func (LimiterDegraded) fact()       {}
 func (QuotaDegraded) fact()         {}

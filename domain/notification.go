@@ -27,6 +27,17 @@ func Priorities() []string {
 	return []string{"critical", "immediate", "high", "standard", "low"}
 }
 
+// NotificationTypes lists the types of notifications that the platform sends. Others are
+// delivered too. It returns a new slice.
+func NotificationTypes() []string {
+	return []string{
+		"batch_files_uploaded", "batch_processing_started", "batch_spellcheck_completed", "batch_nlp_completed",
+		"batch_cj_assessment_completed", "pipeline_completed", "batch_results_ready", "batch_assessment_completed",
+		"batch_validation_failed", "class_created", "student_added_to_class", "validation_timeout_processed",
+		"student_associations_confirmed", "pipeline_denied_insufficient_credits",
+	}
+}
+
 // positionMember is the start of the member that WithID adds to a frame.
 const positionMember = `,"id":"`
 

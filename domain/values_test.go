@@ -1,10 +1,15 @@
 package domain_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -92,4 +97,121 @@ func TestEnvironmentsAreAClosedList(t *testing.T) {
 
 func TestPipelinesMatchTheContract(t *testing.T) {
 	require.Equal(t, []domain.Pipeline{"spellcheck", "ai_feedback", "cj_assessment", "nlp", "student_matching"}, domain.Pipelines())
+}
+
+func TestParsePosition(t *testing.T) {
+	good := map[string]domain.Position{
+		"0": domain.PositionStart, "0-0": domain.PositionStart, "$": domain.PositionLive,
+		"1700000000000-0": "1700000000000-0", "18446744073709551615-18446744073709551615": "18446744073709551615-18446744073709551615",
+	}
+	for in, want := range good {
+		got, err := domain.ParsePosition(in)
+		require.NoError(t, err, in)
+		require.Equal(t, want, got)
+	}
+	for _, bad := range []string{"", "-", "1", "1-", "-1", "a-0", "1-0-0", "+1-0", "1-+0", "$0", "01-0", "1-00", "18446744073709551616-0", "1 -0", "0x1-0", "1_0-0"} {
+		_, err := domain.ParsePosition(bad)
+		require.Equal(t, domain.ValidationError, domain.CodeOf(err), "%q", bad)
+	}
+}
+
+func FuzzParsePosition(f *testing.F) {
+	for _, s := range []string{"0", "$", "1-1", "0-0", "x"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		p, err := domain.ParsePosition(s)
+		if err != nil {
+			return
+		}
+		again, err := domain.ParsePosition(string(p))
+		require.NoError(t, err)
+		require.Equal(t, p, again)
+	})
+}
+
+func TestParseIdempotencyKey(t *testing.T) {
+	for _, good := range []string{"a", "8f14e45f-ceea-467f-a8f2-9d1c0a1b2c3d", " a b ", "!~", strings.Repeat("k", 128)} {
+		key, err := domain.ParseIdempotencyKey(good)
+		require.NoError(t, err, good)
+		require.Equal(t, good, key)
+	}
+	for _, bad := range []string{"", strings.Repeat("k", 129), "a\tb", "a\x00", "\x7f", "ä", "a\nb"} {
+		_, err := domain.ParseIdempotencyKey(bad)
+		e := domain.As(err)
+		require.Equal(t, domain.ValidationError, e.Code, "%q", bad)
+		require.Equal(t, "Idempotency-Key", e.Details["field"])
+		require.NotContains(t, e.Details, "value")
+	}
+}
+
+func FuzzParseIdempotencyKey(f *testing.F) {
+	for _, seed := range []string{"", "a", " ~", "ä", "\x00", strings.Repeat("k", 129)} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		key, err := domain.ParseIdempotencyKey(s)
+		plain := len(strings.Map(func(r rune) rune {
+			if r < ' ' || r > '~' {
+				return -1
+			}
+			return r
+		}, s)) == len(s)
+		want := len(s) >= 1 && len(s) <= 128 && plain
+		if (err == nil) != want {
+			t.Fatalf("%q: %v", s, err)
+		}
+		if err == nil && key != s {
+			t.Fatalf("%q became %q", s, key)
+		}
+	})
+}
+
+func TestGuessableSecrets(t *testing.T) {
+	for _, secret := range []string{
+		"", "changeme", "CHANGE_ME_CHANGE_ME_CHANGE_ME_CHANGE_ME", "change.me.in.production.0000000000", strings.Repeat("a", 64),
+		strings.Repeat("ab", 32), strings.Repeat("x7Qp9Lm2", 8), strings.Repeat("x7Qp9Lm2", 8) + "x7Q", "huleedu-edge-development-secret-not-for-production",
+		"a-string-secret-at-least-256-bits-long", "dev-internal-api-key-dev-internal-api-key", "your-secret-key-goes-here-please-change", "abcdefghijklmnopqrstuvwxyz0123456789",
+		"my_internal_key_my_internal_key_xyz", "0123456789abcdef0123456789abcdef", "PasswordPasswordPasswordPassword1",
+	} {
+		require.True(t, domain.Secret(secret).Guessable(), secret)
+	}
+	for range 1000 {
+		random := make([]byte, 32)
+		_, err := rand.Read(random)
+		require.NoError(t, err)
+		require.False(t, domain.Secret(base64.StdEncoding.EncodeToString(random)).Guessable())
+		require.False(t, domain.Secret(hex.EncodeToString(random)).Guessable())
+	}
+}
+
+// FuzzLoneSurrogate: encoding/json replaces lone surrogates, so a string has one if
+// its text holds more U+FFFD than the string spells.
+func FuzzLoneSurrogate(f *testing.F) {
+	for _, seed := range []string{`\ud800`, `\ud83d\ude00`, `\\ud800`, `\ude00\ud83d`, `�`, `\ufffd`, `\ud83d\u`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, inner string) {
+		raw := []byte(`"` + inner + `"`)
+		var text string
+		if json.Unmarshal(raw, &text) != nil || !utf8.Valid(raw) {
+			return
+		}
+		given := bytes.Count(raw, []byte("\ufffd")) + replacements(raw)
+		require.Equal(t, strings.Count(text, "\ufffd") > given, domain.LoneSurrogate(raw) >= 0, "%s", raw)
+	})
+}
+
+// replacements counts the escapes that spell U+FFFD itself.
+func replacements(raw []byte) (n int) {
+	for at := 0; at < len(raw); at++ {
+		if raw[at] != '\\' {
+			continue
+		}
+		if at+6 <= len(raw) && bytes.EqualFold(raw[at:at+6], []byte(`\ufffd`)) {
+			n++
+		}
+		at++
+	}
+	return n
 }

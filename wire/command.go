@@ -24,8 +24,9 @@ type Program[C any] struct {
 	name     domain.Service
 	prefixes []string
 	wire     func(C, io.Writer) (*Process, func(), error)
-	// listenAddr returns the address on which the service accepts clients.
-	listenAddr func(C) (host string, port int)
+	// listenAddr returns the address on which the service accepts clients, and the file of its
+	// certificate, which is empty without TLS.
+	listenAddr func(C) (host string, port int, certFile string)
 }
 
 // GatewayCommand is the program of the API gateway.
@@ -35,7 +36,7 @@ func GatewayCommand() Program[GatewayConfig] {
 		wire: func(c GatewayConfig, out io.Writer) (*Process, func(), error) {
 			return Gateway(c, out, GatewayOverride{})
 		},
-		listenAddr: func(c GatewayConfig) (string, int) { return c.HTTP.Host, c.HTTP.Port },
+		listenAddr: func(c GatewayConfig) (string, int, string) { return c.HTTP.Host, c.HTTP.Port, c.HTTP.TLSCertFile },
 	}
 }
 
@@ -46,7 +47,7 @@ func WebSocketCommand() Program[WebSocketConfig] {
 		wire: func(c WebSocketConfig, out io.Writer) (*Process, func(), error) {
 			return WebSocket(c, out, WebSocketOverride{})
 		},
-		listenAddr: func(c WebSocketConfig) (string, int) { return c.HTTP.Host, c.HTTP.Port },
+		listenAddr: func(c WebSocketConfig) (string, int, string) { return c.HTTP.Host, c.HTTP.Port, c.HTTP.TLSCertFile },
 	}
 }
 
@@ -118,8 +119,8 @@ func (c Program[C]) checkHealth(ctx context.Context, config C, report Report, er
 		printLines(errs, report.Problems...)
 		return exitFailed
 	}
-	host, port := c.listenAddr(config)
-	if err := httpserver.Alive(ctx, c.name, host, port); err != nil {
+	host, port, certFile := c.listenAddr(config)
+	if err := httpserver.Alive(ctx, c.name, host, port, certFile); err != nil {
 		printLines(errs, err.Error())
 		return exitFailed
 	}

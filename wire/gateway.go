@@ -99,13 +99,13 @@ func gatewayServer(parts httpserver.GatewayParts, p gatewayPorts, c httpclient.C
 
 // gatewayProcess returns the process of the gateway. Its drain finishes the requests in
 // flight, then flushes commands and spans.
-func gatewayProcess(server *httpserver.Server, r *app.Readiness, d GatewayDrain, l *lifecycle, log *slog.Logger) *Process {
-	p := newProcess(domain.GatewayService, server, r, log)
-	p.stopTimeout = d.Timeout
+func gatewayProcess(server *httpserver.Server, r *app.Readiness, c GatewayConfig, l *lifecycle, log *slog.Logger) *Process {
+	p := newProcess(domain.GatewayService, server, r, c.Environment, log)
+	p.stopTimeout = c.Drain.Timeout
 	p.addLifecycle(l)
 	p.tasks = append(p.tasks, serverTask(server))
 	p.drainSteps = []step{
-		retireStep(server, d.Notice),
+		retireStep(server, c.Drain.Notice),
 		{"finish requests", server.Shutdown},
 	}
 	return p

@@ -42,15 +42,15 @@ type forwarders struct{ classes, teacher, files adapter[http.RoundTripper] }
 
 // httpForwarders returns a connection pool for each service, so that a slow service
 // does not affect the others. Uploads have a timeout of their own.
-func httpForwarders(c httpclient.Config, h httpserver.GatewayConfig, o ports.Observer) forwarders {
+func httpForwarders(c httpclient.Config, h httpserver.GatewayConfig, o ports.Observer, log *slog.Logger) forwarders {
 	uploads := c
 	uploads.Timeout, uploads.StreamIdleTimeout = h.Uploads.Timeout, h.Uploads.Timeout // the server applies the limits of an upload
-	return forwarders{forwarder(domain.ClassManagement, c, o), forwarder(domain.TeacherBFF, c, o), forwarder(domain.FileService, uploads, o)}
+	return forwarders{forwarder(domain.ClassManagement, c, o, log), forwarder(domain.TeacherBFF, c, o, log), forwarder(domain.FileService, uploads, o, log)}
 }
 
-func forwarder(service string, c httpclient.Config, o ports.Observer) adapter[http.RoundTripper] {
+func forwarder(service string, c httpclient.Config, o ports.Observer, log *slog.Logger) adapter[http.RoundTripper] {
 	return func(l *lifecycle) (http.RoundTripper, error) {
-		f := httpclient.NewForwarder(service, c, o)
+		f := httpclient.NewForwarder(service, c, o, log)
 		l.release(f.CloseIdleConnections)
 		l.downstream = append(l.downstream, f)
 		return f, nil

@@ -33,6 +33,7 @@ type Process struct {
 	AdminRoutes []httpserver.Route
 
 	log         *slog.Logger
+	environment domain.Environment
 	readiness   *app.Readiness
 	stopTimeout time.Duration
 	tasks       []*task
@@ -103,10 +104,10 @@ func (t *task) start(died chan<- error) {
 
 // newProcess returns a process of a server that is bound. The admin server is the first
 // task and is stopped last, so that operators can observe the drain to its end.
-func newProcess(name domain.Service, server *httpserver.Server, r *app.Readiness, log *slog.Logger) *Process {
+func newProcess(name domain.Service, server *httpserver.Server, r *app.Readiness, environment domain.Environment, log *slog.Logger) *Process {
 	p := &Process{
 		Name: string(name), Addr: server.Addr(), Routes: server.Routes(),
-		log: log, readiness: r, failed: make(chan error, 1),
+		log: log, environment: environment, readiness: r, failed: make(chan error, 1),
 	}
 	if admin := server.Admin(); admin != nil {
 		p.AdminAddr, p.AdminRoutes = admin.Addr(), admin.Routes()
@@ -137,7 +138,7 @@ func (p *Process) Start() {
 			t.start(p.failed)
 		}
 		p.readiness.Enter(app.Serving)
-		where := []any{"address", p.Addr}
+		where := []any{"version", domain.Version, "revision", revision(), "environment", string(p.environment), "address", p.Addr}
 		if p.AdminAddr != "" {
 			where = append(where, "admin_address", p.AdminAddr)
 		}

@@ -98,13 +98,13 @@ func TestFailedTaskStopsTheProcess(t *testing.T) {
 
 func TestStopHasATimeLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		stubborn := newTask("stubborn", func(context.Context) error {
+		endless := newTask("endless", func(context.Context) error {
 			time.Sleep(time.Minute)
 			return nil
 		})
 		waits := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
 		var left time.Duration
-		p := newTestProcess([]*task{stubborn}, []step{{"sockets", waits}}, []step{{"flush", func(ctx context.Context) error {
+		p := newTestProcess([]*task{endless}, []step{{"sockets", waits}}, []step{{"flush", func(ctx context.Context) error {
 			deadline, _ := ctx.Deadline()
 			left = time.Until(deadline)
 			return nil
@@ -117,7 +117,7 @@ func TestStopHasATimeLimit(t *testing.T) {
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.Equal(t, 10*time.Second, time.Since(began))
 		require.Equal(t, flushReserve, left, "traffic leaves time for flushing")
-		<-stubborn.done
+		<-endless.done
 	})
 }
 

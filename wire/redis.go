@@ -14,7 +14,7 @@ import (
 )
 
 // redisClient opens the client that all ports on Redis share.
-func redisClient(c redis.Config, log *slog.Logger) adapter[*redis.Client] {
+func redisClient(c redis.Config, o ports.Observer, log *slog.Logger) adapter[*redis.Client] {
 	return once(func(l *lifecycle) (*redis.Client, error) {
 		client, err := redis.Open(c)
 		if err != nil {
@@ -25,6 +25,7 @@ func redisClient(c redis.Config, log *slog.Logger) adapter[*redis.Client] {
 				log.Warn("the Redis client was not closed", "error", err)
 			}
 		})
+		client.Monitor(o, log)
 		l.redis, l.redisAddress = client, client.Address()
 		return client, nil
 	})

@@ -46,7 +46,7 @@ var webSocketAdapterSet = wireinject.NewSet(
 // The settings of each adapter.
 
 var gatewayConfigSet = wireinject.NewSet(
-	wireinject.FieldsOf(new(GatewayConfig), "Environment", "HTTP", "Drain", "Tokens", "Platform", "PlatformKey", "Kafka", "Redis", "Limiter", "Telemetry", "OTel"),
+	wireinject.FieldsOf(new(GatewayConfig), "Environment", "HTTP", "Tokens", "Platform", "PlatformKey", "Kafka", "Redis", "Limiter", "Telemetry", "OTel"),
 )
 
 var webSocketConfigSet = wireinject.NewSet(

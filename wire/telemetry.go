@@ -22,6 +22,7 @@ func webSocketMetrics(c telemetry.Config) adapter[ports.Observer] {
 func metrics(c telemetry.Config, build func() *telemetry.Observer) adapter[ports.Observer] {
 	return func(l *lifecycle) (ports.Observer, error) {
 		o := build()
+		o.Observe(domain.ServiceStarted{Version: domain.Version, Revision: revision()})
 		if c.EnableMetrics {
 			l.metrics = o.Handler()
 		}
@@ -29,9 +30,9 @@ func metrics(c telemetry.Config, build func() *telemetry.Observer) adapter[ports
 	}
 }
 
-func tracing(c telemetry.Config, o telemetry.OTelConfig, s domain.Service, log *slog.Logger) adapter[trace.TracerProvider] {
+func tracing(c telemetry.Config, o telemetry.OTelConfig, s domain.Service, e domain.Environment, log *slog.Logger) adapter[trace.TracerProvider] {
 	return func(l *lifecycle) (trace.TracerProvider, error) {
-		t, err := telemetry.NewTracing(c, o, s, log)
+		t, err := telemetry.NewTracing(c, o, telemetry.ProcessInfo{Service: s, Environment: e, Instance: nodeName()}, log)
 		if err != nil {
 			return nil, err
 		}

@@ -27,6 +27,21 @@ func release(info *debug.BuildInfo) string {
 	return strings.TrimPrefix(info.Main.Version, "v")
 }
 
+// unknownRevision is the revision of a build that recorded none.
+const unknownRevision = "unknown"
+
+// revision returns the revision of the source, or "unknown".
+func revision() string {
+	if info, known := debug.ReadBuildInfo(); known {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				return s.Value
+			}
+		}
+	}
+	return unknownRevision
+}
+
 // buildFacts returns the revision and the compiler that a build recorded.
 func buildFacts(info *debug.BuildInfo) []string {
 	var facts []string

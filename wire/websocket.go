@@ -134,6 +134,7 @@ func (unusedRedis) Health(context.Context) domain.Health {
 
 // nodeParts are the components that a node of the notification service runs.
 type nodeParts struct {
+	Environment   domain.Environment
 	Server        *httpserver.Server
 	Managers      []ports.ConnectionManager
 	Sockets       websocket.Config
@@ -152,7 +153,7 @@ type nodeParts struct {
 // subscription is confirmed. Its drain leaves the consumer group first, so that other
 // nodes take over its partitions while its connections still receive messages.
 func webSocketProcess(n nodeParts) *Process {
-	p := newProcess(domain.WebSocketService, n.Server, n.Readiness, n.Log)
+	p := newProcess(domain.WebSocketService, n.Server, n.Readiness, n.Environment, n.Log)
 	p.stopTimeout = n.Sockets.DrainTimeout
 	membership := app.NewMembership(n.Health.subscription, n.Health.redis)
 	consuming := newTask("kafka consumer", func(ctx context.Context) error {

@@ -38,7 +38,7 @@ func Gateway(cfg GatewayConfig, out io.Writer, o GatewayOverride) (*Process, fun
 	logger := telemetry.NewLogger(telemetryConfig, service, out)
 	adapter2 := jwtTokens(config, observer, logger)
 	redisConfig := cfg.Redis
-	adapter3 := redisClient(redisConfig, logger)
+	adapter3 := redisClient(redisConfig, observer, logger)
 	limiterConfig := cfg.Limiter
 	adapter4 := redisRateLimiter(adapter3, limiterConfig, observer)
 	adapter5 := redisIdempotency(adapter3)
@@ -46,7 +46,7 @@ func Gateway(cfg GatewayConfig, out io.Writer, o GatewayOverride) (*Process, fun
 	httpclientConfig := cfg.Platform
 	keyConfig := cfg.PlatformKey
 	oTelConfig := cfg.OTel
-	adapter7 := tracing(telemetryConfig, oTelConfig, service, logger)
+	adapter7 := tracing(telemetryConfig, oTelConfig, service, environment, logger)
 	tracerProvider, err := gatewayTracing(o, adapter7, wireLifecycle)
 	if err != nil {
 		cleanup()
@@ -58,7 +58,7 @@ func Gateway(cfg GatewayConfig, out io.Writer, o GatewayOverride) (*Process, fun
 	adapter11 := platformRegistry(adapter8)
 	publisherConfig := cfg.Kafka
 	adapter12 := kafkaCommands(publisherConfig, observer, tracerProvider, logger)
-	wireForwarders := httpForwarders(httpclientConfig, gatewayConfig, observer)
+	wireForwarders := httpForwarders(httpclientConfig, gatewayConfig, observer, logger)
 	wireGatewayAdapters := gatewayAdapters{
 		Tokens:      adapter2,
 		Limiter:     adapter4,
@@ -119,8 +119,7 @@ func Gateway(cfg GatewayConfig, out io.Writer, o GatewayOverride) (*Process, fun
 		cleanup()
 		return nil, nil, err
 	}
-	gatewayDrain := cfg.Drain
-	process := gatewayProcess(server, readiness, gatewayDrain, wireLifecycle, logger)
+	process := gatewayProcess(server, readiness, cfg, wireLifecycle, logger)
 	return process, func() {
 		cleanup()
 	}, nil
@@ -134,8 +133,8 @@ var (
 // override uses those of production. Logs are written to out. Call the cleanup after
 // the process has stopped; it closes connections.
 func WebSocket(cfg WebSocketConfig, out io.Writer, o WebSocketOverride) (*Process, func(), error) {
-	webSocketConfig := cfg.HTTP
 	environment := cfg.Environment
+	webSocketConfig := cfg.HTTP
 	config := cfg.Sockets
 	deliveryAdmission := admission(config)
 	jwtConfig := cfg.Tokens
@@ -152,11 +151,11 @@ func WebSocket(cfg WebSocketConfig, out io.Writer, o WebSocketOverride) (*Proces
 	adapter2 := jwtTokens(jwtConfig, observer, logger)
 	adapter3 := memoryRateLimiter()
 	redisConfig := cfg.Redis
-	adapter4 := redisClient(redisConfig, logger)
+	adapter4 := redisClient(redisConfig, observer, logger)
 	adapter5 := redisQuota(adapter4, config, observer)
 	listenerConfig := cfg.Listener
 	oTelConfig := cfg.OTel
-	adapter6 := tracing(telemetryConfig, oTelConfig, service, logger)
+	adapter6 := tracing(telemetryConfig, oTelConfig, service, environment, logger)
 	tracerProvider, err := webSocketTracing(o, adapter6, wireLifecycle)
 	if err != nil {
 		cleanup()
@@ -234,6 +233,7 @@ func WebSocket(cfg WebSocketConfig, out io.Writer, o WebSocketOverride) (*Proces
 	socketDrain := cfg.Drain
 	subscriptionWatchdog := newSubscriptionWatchdog(manager, sseManager, config, wireHealth)
 	wireNodeParts := nodeParts{
+		Environment:   environment,
 		Server:        server,
 		Managers:      v,
 		Sockets:       config,

@@ -17,9 +17,10 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// The names of the services in metrics and error details.
 const (
-	aggregatorName   = "result_aggregator"
+	// aggregatorName is the name of the result aggregator in metrics and error details.
+	aggregatorName = "result_aggregator"
+	// orchestratorName is the name of the batch orchestrator in metrics and error details.
 	orchestratorName = "batch_orchestrator"
 )
 
@@ -27,10 +28,11 @@ const (
 // the response.
 const preflightTimeout = 10 * time.Second
 
-// How many copies of its response a call makes at most.
 const (
+	// statusCopies is the number of copies of a response for which Status reserves memory.
 	statusCopies = 1
-	listCopies   = 3
+	// listCopies is the number of copies of a response for which List reserves memory.
+	listCopies = 3
 )
 
 // PlatformClient is the client of the result aggregator and the orchestrator. It is safe for
@@ -60,7 +62,7 @@ func NewBatches(c Config, k KeyConfig, o ports.Observer, tp trace.TracerProvider
 			return nil, domain.Misconfigured(key, invalidAddress).WithCause(err)
 		}
 		return &service{
-			name: name, base: base, pool: transport.New(base, c.transport()), guard: newGuard(name, c, o),
+			name: name, base: base, pool: transport.New(base, c.transport()), guard: newGuard(name, c, o, log),
 			header:         http.Header{"User-Agent": {serviceID}, "Accept": {"application/json"}},
 			internalHeader: http.Header{"X-Internal-Api-Key": {k.InternalKey.Reveal()}, "X-Service-Id": {serviceID}},
 			timeout:        c.Timeout, observer: o, tracer: tracer,
@@ -156,7 +158,7 @@ func (b *PlatformClient) List(ctx context.Context, caller domain.Caller, q domai
 }
 
 // Check asks the orchestrator whether the pipeline may start. Without an orchestrator the
-// pipeline may start and the verdict is marked as skipped.
+// pipeline may start and the result is marked as skipped.
 func (b *PlatformClient) Check(ctx context.Context, caller domain.Caller, batch domain.BatchID, pipeline domain.Pipeline) (ports.PreflightResult, error) {
 	if b.orchestrator == nil {
 		return ports.PreflightResult{Allowed: true, Skipped: true}, nil

@@ -313,14 +313,14 @@ func TestEveryCallIsObservedAndTraced(t *testing.T) {
 		require.Equal(t, "gateway.proxy_request", span.Name())
 		var words []string
 		for _, a := range span.Attributes() {
-			words = append(words, string(a.Key)+"="+a.Value.AsString())
+			words = append(words, string(a.Key)+"="+a.Value.Emit())
 		}
 		attributes = append(attributes, strings.Join(words, " "))
 	}
 	require.Equal(t, []string{
-		"target.service=result_aggregator operation=batch_status batch.id=b1",
-		"target.service=result_aggregator operation=batch_list",
-		"target.service=batch_orchestrator operation=pipeline_preflight batch.id=b1",
-		"target.service=result_aggregator operation=batch_status batch.id=b1",
+		"target.service=result_aggregator operation=batch_status http.request.method=GET server.address=127.0.0.1 http.response.status_code=200 batch.id=b1",
+		"target.service=result_aggregator operation=batch_list http.request.method=GET server.address=127.0.0.1 http.response.status_code=200",
+		"target.service=batch_orchestrator operation=pipeline_preflight http.request.method=POST server.address=127.0.0.1 http.response.status_code=200 batch.id=b1",
+		"target.service=result_aggregator operation=batch_status http.request.method=GET server.address=127.0.0.1 batch.id=b1 error.type=CONNECTION_ERROR",
 	}, attributes)
 }

@@ -30,7 +30,7 @@ func BenchmarkStatusCall(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.Cleanup(client.Close)
-	forwarder := httpclient.NewForwarder("class_management", c, &facts{})
+	forwarder := httpclient.NewForwarder("class_management", c, &facts{}, slog.New(slog.DiscardHandler))
 	b.Cleanup(forwarder.CloseIdleConnections)
 	bare := &http.Transport{MaxIdleConns: 256, MaxIdleConnsPerHost: 256, DisableCompression: true}
 	b.Cleanup(bare.CloseIdleConnections)

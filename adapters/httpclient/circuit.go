@@ -7,6 +7,7 @@ import (
 
 	"github.com/sony/gobreaker/v2"
 
+	"github.com/huleedu/edge/adapters/internal/dependency"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
@@ -28,12 +29,16 @@ type circuit struct {
 	breaker  *gobreaker.TwoStepCircuitBreaker[struct{}]
 	// openedAt is when it opened last, in nanoseconds of Unix time.
 	openedAt atomic.Int64
+	// tracker logs and counts whether the service works.
+	tracker *dependency.Tracker
+	// lastFailure is the outcome of the last failed call.
+	lastFailure atomic.Pointer[error]
 }
 
-// newCircuit returns a closed circuit. It reports the state and every change to the observer.
-// A disabled circuit stays closed.
-func newCircuit(service string, c Config, o ports.Observer) *circuit {
-	out := &circuit{service: service, recovery: c.RecoveryTimeout}
+// newCircuit returns a closed circuit. It reports the state and every change to the observer
+// and the tracker. A disabled circuit stays closed.
+func newCircuit(service string, c Config, o ports.Observer, t *dependency.Tracker) *circuit {
+	out := &circuit{service: service, recovery: c.RecoveryTimeout, tracker: t}
 	out.breaker = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Name: service, MaxRequests: c.SuccessThreshold, Timeout: c.RecoveryTimeout,
 		ReadyToTrip: func(n gobreaker.Counts) bool {
@@ -46,6 +51,7 @@ func newCircuit(service string, c Config, o ports.Observer) *circuit {
 				out.openedAt.Store(time.Now().UnixNano())
 			}
 			o.Observe(domain.CircuitChanged{Service: service, State: stateOf(to)})
+			out.reportState(stateOf(to))
 		},
 	})
 	o.Observe(domain.CircuitChanged{Service: service, State: domain.CircuitStateClosed})
@@ -55,10 +61,14 @@ func newCircuit(service string, c Config, o ports.Observer) *circuit {
 // allow admits a call or returns CIRCUIT_BREAKER_OPEN. The caller must call report once.
 // probe means that the circuit is half open.
 func (c *circuit) allow() (report func(error), probe bool, err error) {
-	report, err = c.breaker.Allow()
+	count, err := c.breaker.Allow()
 	if err != nil {
 		ends := time.Unix(0, c.openedAt.Load()).Add(c.recovery)
 		return nil, false, domain.CircuitOpen(c.service, max(time.Until(ends), time.Second)).WithCause(err).WithOp("httpclient.enter")
+	}
+	report = func(outcome error) {
+		c.recordOutcome(outcome)
+		count(outcome)
 	}
 	return report, c.state() == domain.CircuitStateHalfOpen, nil
 }

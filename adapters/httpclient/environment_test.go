@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -46,7 +47,7 @@ func newEnvironment(t *testing.T, service string, change ...func(*Config)) *envi
 	}
 	e := &environment{}
 	e.respondStatus(200, "{}")
-	e.Forwarder = NewForwarder(service, c, e)
+	e.Forwarder = NewForwarder(service, c, e, slog.New(slog.DiscardHandler))
 	e.renewPool()
 	t.Cleanup(func() {
 		e.CloseIdleConnections()

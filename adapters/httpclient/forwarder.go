@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"maps"
 	"mime"
 	"net/http"
@@ -53,9 +54,9 @@ var (
 
 // NewForwarder returns the client of the service with that name. It has connections of its
 // own and does not connect yet. CloseIdleConnections closes them.
-func NewForwarder(service string, c Config, o ports.Observer) *Forwarder {
+func NewForwarder(service string, c Config, o ports.Observer, log *slog.Logger) *Forwarder {
 	f := &Forwarder{
-		guard: newGuard(service, c, o), config: c, headerTimeout: c.Timeout, idleTimeout: c.StreamIdleTimeout,
+		guard: newGuard(service, c, o, log), config: c, headerTimeout: c.Timeout, idleTimeout: c.StreamIdleTimeout,
 		pools: map[string]*transport.Pool{},
 	}
 	if f.idleTimeout <= 0 {
@@ -142,7 +143,7 @@ func (x *forwarded) roundTrip(req *http.Request) (*http.Response, error) {
 		return nil, x.fail(err)
 	}
 	if isUnavailable(res.StatusCode) {
-		x.outcome.report(errUnhealthy)
+		x.outcome.report(unhealthyStatus(res.StatusCode))
 	}
 	if media, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type")); media == eventStream {
 		x.releaseSlot() // the response stays open; the caller limits such streams
@@ -160,7 +161,7 @@ func (x *forwarded) fail(err error) error {
 	if named.Code == domain.InvalidResponse || failureOf(err).CallerFailed {
 		x.outcome.report(errInconclusive)
 	} else {
-		x.outcome.report(errUnhealthy)
+		x.outcome.report(unhealthyBecause(err))
 	}
 	return named
 }

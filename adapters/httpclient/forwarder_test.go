@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -20,7 +21,7 @@ func forwarder(tb testing.TB, timeout time.Duration) *httpclient.Forwarder {
 	tb.Helper()
 	c := config("http://x", "")
 	c.Timeout, c.StreamIdleTimeout = timeout, timeout
-	f := httpclient.NewForwarder("class_management", c, &facts{})
+	f := httpclient.NewForwarder("class_management", c, &facts{}, slog.New(slog.DiscardHandler))
 	tb.Cleanup(f.CloseIdleConnections)
 	return f
 }

@@ -1,9 +1,11 @@
 package httpclient
 
 import (
+	"log/slog"
 	"net/http"
 	"time"
 
+	"github.com/huleedu/edge/adapters/internal/dependency"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
@@ -21,10 +23,11 @@ type guard struct {
 	retryBudget *retryBudget
 }
 
-func newGuard(service string, c Config, o ports.Observer) *guard {
+func newGuard(service string, c Config, o ports.Observer, log *slog.Logger) *guard {
+	state := dependency.NewTracker(dependency.Config{Name: service, Address: c.address(service)}, o, log)
 	return &guard{
 		service: service, connect: c.ConnectTimeout,
-		bulkhead: newBulkhead(c.MaxConcurrency), circuit: newCircuit(service, c, o), retryBudget: newRetryBudget(),
+		bulkhead: newBulkhead(c.MaxConcurrency), circuit: newCircuit(service, c, o, state), retryBudget: newRetryBudget(),
 	}
 }
 

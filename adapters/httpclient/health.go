@@ -45,7 +45,10 @@ func (b *PlatformClient) checkAll(ctx context.Context) domain.Health {
 	failures := make([]error, len(services))
 	var all sync.WaitGroup
 	for i, s := range services {
-		all.Go(func() { failures[i] = s.checkHealth(ctx) })
+		all.Go(func() {
+			failures[i] = s.checkHealth(ctx)
+			s.guard.circuit.reportHealth(failures[i])
+		})
 	}
 	all.Wait()
 	h := domain.Health{Name: "downstream_services", Condition: domain.Healthy, Note: "All services answer"}

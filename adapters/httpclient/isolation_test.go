@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -68,7 +69,7 @@ func TestAFailingServiceDoesNotAffectTheOthers(t *testing.T) {
 			c := config(aggregator, orchestrator.URL)
 			c.Timeout, c.MaxConcurrency = time.Second, 40
 			client := newBatches(t, c, &facts{})
-			forwarder := httpclient.NewForwarder("class_management", c, &facts{})
+			forwarder := httpclient.NewForwarder("class_management", c, &facts{}, slog.New(slog.DiscardHandler))
 			t.Cleanup(forwarder.CloseIdleConnections)
 			var all sync.WaitGroup
 			refused := flood(t, &all, client)
@@ -121,7 +122,7 @@ func TestHealthNamesAnOpenCircuit(t *testing.T) {
 	s := serve(t, 503, ``)
 	c := config(s.URL, "")
 	client := newBatches(t, c, &facts{})
-	f := httpclient.NewForwarder("bff_teacher", c, &facts{})
+	f := httpclient.NewForwarder("bff_teacher", c, &facts{}, slog.New(slog.DiscardHandler))
 	t.Cleanup(f.CloseIdleConnections)
 	require.Equal(t, domain.Health{Name: "bff_teacher", Condition: domain.Healthy, Note: "Circuit closed"}, f.Health(t.Context()))
 	for range 5 {
@@ -240,7 +241,7 @@ func TestAPostIsNotSentTwice(t *testing.T) {
 	t.Cleanup(s.Close)
 	c := config("http://x", "")
 	c.FailureThreshold = 1000
-	f := httpclient.NewForwarder("class_management", c, &facts{})
+	f := httpclient.NewForwarder("class_management", c, &facts{}, slog.New(slog.DiscardHandler))
 	t.Cleanup(f.CloseIdleConnections)
 	var all sync.WaitGroup
 	for i := range 8 {
@@ -276,7 +277,7 @@ func TestAStalledUploadTimesOut(t *testing.T) {
 	backend := serve(t, 200, `{}`)
 	c := config("http://x", "")
 	c.Timeout, c.StreamIdleTimeout = 100*time.Millisecond, 100*time.Millisecond
-	f := httpclient.NewForwarder("class_management", c, &facts{})
+	f := httpclient.NewForwarder("class_management", c, &facts{}, slog.New(slog.DiscardHandler))
 	t.Cleanup(f.CloseIdleConnections)
 	outcome := make(chan error, 1)
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

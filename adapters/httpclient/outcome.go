@@ -26,7 +26,7 @@ type outcomeReport struct {
 // requestSent at the end of its body.
 func newOutcomeReport(report func(error), probe, body bool) *outcomeReport {
 	r := &outcomeReport{callback: report}
-	r.mu.Lock() // the timer may fire before it is kept
+	r.mu.Lock() // the timer may fire before it is stored
 	defer r.mu.Unlock()
 	switch {
 	case probe && body:

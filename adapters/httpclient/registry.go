@@ -73,7 +73,7 @@ func (b *PlatformClient) send(ctx context.Context, document any, c call) (ports.
 	}
 	body, err := domain.EncodeJSON(document)
 	if err != nil {
-		return ports.Passthrough{}, domain.Unknown(err).WithOp("httpclient.tell")
+		return ports.Passthrough{}, domain.Unknown(err).WithOp("httpclient.send")
 	}
 	c.body, c.timeout, c.keepAllBodies = body, registryTimeout, true
 	a, err := b.orchestrator.do(ctx, c)

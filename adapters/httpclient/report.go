@@ -10,9 +10,10 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// The names of the members that are read.
 const (
-	ownerKey   = "user_id"
+	// ownerKey is the member of a batch with the id of its owner.
+	ownerKey = "user_id"
+	// overallKey is the member of a batch with its status.
 	overallKey = "overall_status"
 )
 

@@ -10,6 +10,7 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/huleedu/edge/adapters/httpclient/transport"
@@ -70,7 +71,7 @@ func (s *service) do(ctx context.Context, c call) (serviceResponse, error) {
 	started := time.Now()
 	a, err := s.call(ctx, &c, path)
 	if span.IsRecording() {
-		s.setSpanAttributes(span, c, err)
+		s.setSpanAttributes(span, c, a.status, err)
 	}
 	if wasSent(err) || a.status != 0 {
 		s.observer.Observe(domain.ServiceCalled{
@@ -82,12 +83,17 @@ func (s *service) do(ctx context.Context, c call) (serviceResponse, error) {
 
 // setSpanAttributes sets the attributes of the call, and its status if it failed. The error
 // itself is recorded where it is answered.
-func (s *service) setSpanAttributes(span trace.Span, c call, err error) {
-	span.SetAttributes(attribute.String("target.service", s.name), attribute.String("operation", c.operation))
+func (s *service) setSpanAttributes(span trace.Span, c call, status int, err error) {
+	span.SetAttributes(attribute.String("target.service", s.name), attribute.String("operation", c.operation),
+		semconv.HTTPRequestMethodKey.String(c.method), semconv.ServerAddress(s.base.Hostname()))
+	if status != 0 {
+		span.SetAttributes(semconv.HTTPResponseStatusCode(status))
+	}
 	if c.batch != "" {
 		span.SetAttributes(attribute.String("batch.id", string(c.batch)))
 	}
 	if err != nil {
+		span.SetAttributes(semconv.ErrorTypeKey.String(string(domain.CodeOf(err))))
 		span.SetStatus(codes.Error, domain.PublicMessage(err))
 	}
 }
@@ -164,12 +170,12 @@ func (s *service) exchange(req *http.Request, c *call) (serviceResponse, error) 
 func outcomeOf(ctx context.Context, status int, err error) error {
 	switch {
 	case isUnavailable(status):
-		return errUnhealthy
+		return unhealthyStatus(status)
 	case err == nil, errors.Is(err, errResponseTooLarge), errors.Is(err, errNoMemory):
 		return nil
 	case transport.CallerLeft(ctx), domain.CodeOf(err) == domain.InvalidResponse:
 		return errInconclusive
 	default:
-		return errUnhealthy
+		return unhealthyBecause(err)
 	}
 }

@@ -1,9 +1,9 @@
 package httpserver
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -32,17 +32,23 @@ func (m *middleware) finishRequest(c *gin.Context, x *requestState) {
 	method := x.endpoint.label(c.Request.Method)
 	m.observer.Observe(domain.RequestServed{Method: method, Endpoint: x.endpoint.template, Status: status, Duration: took})
 	m.log.LogAttrs(c.Request.Context(), x.level(), "request", slog.Any("", requestLine{
-		requestState: x, url: c.Request.URL, method: method, status: status, bytes: max(c.Writer.Size(), 0), took: took,
+		requestState: x, request: c.Request, client: m.proxies.Address, method: method, status: status, bytes: max(c.Writer.Size(), 0), took: took,
 	}))
 }
 
-// level returns the log level: error for a 5xx, debug for probes, else info.
+// level returns the log level: debug for probes and scrapes, also when they report that this
+// node is not ready or that a dependency is down, because those changes have lines of their
+// own; error for every other 5xx, else info.
 func (x *requestState) level() slog.Level {
+	status := 0
+	if x.failure != nil {
+		status = StatusOf(x.failure)
+	}
 	switch {
-	case x.failure != nil && StatusOf(x.failure) >= http.StatusInternalServerError:
-		return slog.LevelError
-	case x.endpoint.quiet:
+	case x.endpoint.quiet && (status < http.StatusInternalServerError || status == http.StatusServiceUnavailable):
 		return slog.LevelDebug
+	case status >= http.StatusInternalServerError:
+		return slog.LevelError
 	default:
 		return slog.LevelInfo
 	}
@@ -53,7 +59,9 @@ func (x *requestState) level() slog.Level {
 type requestLine struct {
 	*requestState
 
-	url    *url.URL
+	request *http.Request
+	// client returns the address of the client.
+	client func(*http.Request) string
 	method string
 	status int
 	bytes  int
@@ -65,7 +73,7 @@ func (x requestLine) LogValue() slog.Value {
 	out := []slog.Attr{
 		slog.String("method", x.method),
 		slog.String("endpoint", x.endpoint.template),
-		slog.String("path", decode.Clip(x.url.EscapedPath(), maxPathText)),
+		slog.String("path", decode.Clip(x.request.URL.EscapedPath(), maxPathText)),
 		slog.Int("status", x.status),
 		slog.Float64("took_seconds", x.took.Seconds()),
 		slog.Int("bytes", x.bytes),
@@ -76,8 +84,12 @@ func (x requestLine) LogValue() slog.Value {
 	if x.correlationReplaced {
 		out = append(out, slog.Bool("correlation_id_replaced", true))
 	}
-	if x.failure != nil {
-		out = append(out, slog.String("error_code", string(x.failure.Code)), slog.String("error", x.failure.Error()))
+	if failure := cmp.Or(x.failure, domain.As(x.handshake.Refusal)); failure != nil {
+		out = append(out, slog.String("error_code", string(failure.Code)), slog.String("error", failure.Error()))
+		out = append(out, refusalAttributes(x.request, failure, x.client)...)
+	}
+	if x.handshake.Refusal != nil {
+		out = append(out, slog.Int("close_code", x.handshake.CloseCode))
 	}
 	if x.stack != nil {
 		out = append(out, slog.String("stack", string(x.stack)))

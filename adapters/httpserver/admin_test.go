@@ -1,14 +1,12 @@
 package httpserver_test
 
 import (
-	"io"
 	"net"
 	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/huleedu/edge/adapters/httpserver"
 	"github.com/huleedu/edge/app"
@@ -29,10 +27,9 @@ func listed(s *httpserver.Server) []string {
 // answer /healthz, and that the admin listener serves until it is shut down itself.
 func TestAdminListener(t *testing.T) {
 	t.Parallel()
-	w := newEnvironment(t, func(_ *environment, p *httpserver.GatewayParts) {
+	w := newEnvironment(t, with(func(p *httpserver.GatewayParts) {
 		p.Config.AdminAddr = "127.0.0.1:0"
-		p.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "up 1\n") })
-	})
+	}))
 	require.NotNil(t, w.Admin())
 	serve(t, w.Admin())
 	admin := "http://" + w.Admin().Addr()
@@ -41,8 +38,7 @@ func TestAdminListener(t *testing.T) {
 	assert.NotContains(t, listed(w.Server), "/metrics")
 	for _, path := range []string{"/readyz", "/metrics"} {
 		r := call(t, http.MethodGet, w.base+path, "")
-		require.Equal(t, 404, r.StatusCode, path)
-		assert.Equal(t, "RESOURCE_NOT_FOUND", requireStandardError(t, r, domain.GatewayService).Code)
+		requireError(t, r, 404, "RESOURCE_NOT_FOUND")
 		assert.Equal(t, 200, call(t, http.MethodGet, admin+path, "").StatusCode, path)
 	}
 	for _, base := range []string{w.base, admin} {
@@ -50,15 +46,13 @@ func TestAdminListener(t *testing.T) {
 		assert.Equal(t, 200, r.StatusCode)
 		assert.Equal(t, canonical, r.Header.Get("X-Correlation-ID"))
 	}
-	r := call(t, http.MethodGet, admin+"/v1/batches", "", "Authorization: Bearer u1")
-	require.Equal(t, 404, r.StatusCode, "nothing but operators' questions")
-	assert.Equal(t, "RESOURCE_NOT_FOUND", requireStandardError(t, r, domain.GatewayService).Code)
+	r := call(t, http.MethodGet, admin+"/v1/batches", "", "Authorization: Bearer u1") // only operators use this address
+	requireError(t, r, 404, "RESOURCE_NOT_FOUND")
 
 	w.ready.Enter(app.Draining)
 	require.NoError(t, w.Shutdown(t.Context()))
 	r = call(t, http.MethodGet, admin+"/readyz", "")
-	require.Equal(t, 503, r.StatusCode)
-	assert.Equal(t, "draining", requireStandardError(t, r, domain.GatewayService).Details["phase"])
+	assert.Equal(t, "draining", requireError(t, r, 503, domain.ServiceUnavailable).Details["phase"])
 }
 
 func TestOneListenerByDefault(t *testing.T) {
@@ -69,17 +63,17 @@ func TestOneListenerByDefault(t *testing.T) {
 // TestAdminAddressTaken checks that a failed start releases its ports.
 func TestAdminAddressTaken(t *testing.T) {
 	t.Parallel()
-	discardBody, err := net.Listen("tcp", "127.0.0.1:0")
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = discardBody.Close() })
+	t.Cleanup(func() { _ = taken.Close() })
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	port := free.Addr().(*net.TCPAddr).Port
 	require.NoError(t, free.Close())
 	c := gatewayConfig()
-	c.Host, c.Port, c.AdminAddr = "127.0.0.1", port, discardBody.Addr().String()
-	w := newEnvironment(t)
-	p := gatewayParts(w, w.platform, noop.NewTracerProvider())
+	c.Host, c.Port, c.AdminAddr = "127.0.0.1", port, taken.Addr().String()
+	w := unserved()
+	p := w.parts(w.platform)
 	p.Config = c
 	_, err = httpserver.NewGateway(p)
 	require.Equal(t, domain.InitializationFailed, domain.CodeOf(err))

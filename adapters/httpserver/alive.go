@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/huleedu/edge/adapters/httpserver/certificate"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -22,11 +23,12 @@ const (
 )
 
 // Alive requests /healthz from the service at this host and port, in another process
-// of the same machine. An empty or unspecified host becomes the loopback address. It
+// of the same machine, over TLS if it has a certificate file; it then accepts this
+// certificate only. An empty or unspecified host becomes the loopback address. It
 // returns CONFIGURATION_ERROR for port 0, because the real port is unknown,
 // CONNECTION_ERROR without an answer within two seconds, and EXTERNAL_SERVICE_ERROR
 // for an answer of another service.
-func Alive(ctx context.Context, service domain.Service, host string, port int) error {
+func Alive(ctx context.Context, service domain.Service, host string, port int, certFile string) error {
 	if port == 0 {
 		return domain.Misconfigured("port", "is 0, so that it is not known which port to ask")
 	}
@@ -39,6 +41,12 @@ func Alive(ctx context.Context, service domain.Service, host string, port int) e
 	}
 	// Its own transport ignores the proxy settings of the environment.
 	transport := &http.Transport{DisableKeepAlives: true}
+	if certFile != "" {
+		req.URL.Scheme = "https"
+		if transport.TLSClientConfig, err = certificate.TrustOnly(certFile); err != nil {
+			return domain.Unreachable(string(service), err).WithOp("httpserver.Alive")
+		}
+	}
 	res, err := transport.RoundTrip(req)
 	if err != nil {
 		return domain.Unreachable(string(service), err).WithOp("httpserver.Alive")

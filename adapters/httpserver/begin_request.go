@@ -17,9 +17,9 @@ func (m *middleware) beginRequest(ep *endpoint) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		x := &requestState{endpoint: ep, started: time.Now()}
 		x.ids, x.correlationReplaced = requestIDs(c.Request)
-		x.ids.Network = m.network(c.Request)
+		x.ids.Network = m.proxies.Network(c.Request)
 		ctx := domain.WithRequestContext(c.Request.Context(), x.ids)
-		ctx, x.span = startSpan(ctx, m.tracer, c.Request, ep)
+		ctx, x.span = m.startSpan(ctx, c.Request, ep)
 		c.Request = c.Request.WithContext(context.WithValue(ctx, requestStateKey{}, x))
 		m.setCommonHeaders(c, x)
 	}

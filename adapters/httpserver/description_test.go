@@ -64,7 +64,7 @@ func TestDocsLoadNothingFromElsewhere(t *testing.T) {
 		assert.Contains(t, r.Header.Get("Content-Security-Policy"), "default-src 'none'")
 	}
 	assert.Empty(t, call(t, http.MethodGet, w.base+"/openapi.json", "").Header.Get("Content-Security-Policy"))
-	w = newEnvironment(t, func(_ *environment, p *httpserver.GatewayParts) { p.Environment = domain.Production })
+	w = newEnvironment(t, with(func(p *httpserver.GatewayParts) { p.Environment = domain.Production }))
 	for _, path := range []string{"/docs", "/redoc", "/openapi.json"} {
 		assert.Equal(t, 404, call(t, http.MethodGet, w.base+path, "").StatusCode)
 	}

@@ -34,8 +34,7 @@ func TestDocsFiles(t *testing.T) {
 		}
 	}
 	r := call(t, http.MethodGet, w.base+"/docs/other.js", "")
-	require.Equal(t, 404, r.StatusCode)
-	requireStandardError(t, r, domain.GatewayService)
+	requireError(t, r, 404, domain.ResourceNotFound)
 }
 
 // TestAsyncAPIIsServed checks the document and the page of the notification service, and the

@@ -3,7 +3,7 @@ package httpserver
 import (
 	"net/http"
 
-	"go.opentelemetry.io/otel/attribute"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -33,8 +33,8 @@ func newEndpoint(r routeDef) *endpoint {
 		return ep
 	}
 	ep.spanOptions = append(ep.spanOptions, trace.WithAttributes(
-		attribute.String("http.request.method", r.method),
-		attribute.String("http.route", r.path),
+		semconv.HTTPRequestMethodKey.String(r.method),
+		semconv.HTTPRoute(r.path),
 	))
 	return ep
 }

@@ -3,6 +3,7 @@ package httpserver_test
 import (
 	"bytes"
 	"io"
+	"log/slog"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
@@ -15,7 +16,10 @@ import (
 
 	"github.com/huleedu/edge/adapters/httpclient"
 	"github.com/huleedu/edge/adapters/httpserver"
+	"github.com/huleedu/edge/adapters/memory"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/recorded"
+	"github.com/huleedu/edge/test/requests"
 )
 
 const (
@@ -58,7 +62,7 @@ func newFileService(tb testing.TB) *fileService {
 	s.forwarder = httpclient.NewForwarder(domain.FileService, httpclient.Config{
 		Timeout: time.Minute, ConnectTimeout: 5 * time.Second, MaxConcurrency: 256,
 		CircuitBreakerEnabled: true, FailureThreshold: 5, RecoveryTimeout: time.Minute, SuccessThreshold: 2,
-	}, &factRecorder{})
+	}, &memory.Facts{}, slog.New(slog.DiscardHandler))
 	tb.Cleanup(s.forwarder.CloseIdleConnections)
 	return s
 }
@@ -97,23 +101,22 @@ func (s *fileService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, acceptance)
 }
 
-// received is a request as a careless service reads it: the first line, the body, and each
-// header and trailer as a CGI or WSGI variable.
+// received returns the complete uploads.
 func (s *fileService) received() []receivedUpload {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.uploads
 }
 
-// environment is a gateway on a real socket with a platform in memory.
+// environment returns a gateway in front of the file service.
 func (s *fileService) environment(tb testing.TB, change func(*httpserver.GatewayConfig)) *environment {
 	tb.Helper()
-	return newEnvironment(tb, func(_ *environment, p *httpserver.GatewayParts) {
+	return newEnvironment(tb, with(func(p *httpserver.GatewayParts) {
 		p.Files = httpserver.Upstream{URL: s.url, Transport: s.forwarder}
 		if change != nil {
 			change(&p.Config)
 		}
-	})
+	}))
 }
 
 // newAnsweringFileService returns a file service that gives the same answer to all complete
@@ -142,7 +145,8 @@ type openUpload struct {
 	answered chan reply
 }
 
-func startUpload(t *testing.T, w *environment) *openUpload {
+// startUpload starts an upload and sends the beginning of its form.
+func startUpload(t *testing.T, w *environment, begin string) *openUpload {
 	t.Helper()
 	out, in := io.Pipe()
 	s := &openUpload{in, make(chan reply, 1)}
@@ -153,8 +157,7 @@ func startUpload(t *testing.T, w *environment) *openUpload {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		failingTransport := &http.Transport{DisableKeepAlives: true}
-		response, err := failingTransport.RoundTrip(request)
+		response, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(request)
 		if err != nil {
 			return // the test waits for an answer if it needs one
 		}
@@ -163,15 +166,26 @@ func startUpload(t *testing.T, w *environment) *openUpload {
 		s.answered <- reply{response, string(text)}
 	}()
 	t.Cleanup(func() { _ = in.CloseWithError(io.ErrUnexpectedEOF); <-ended })
+	s.send(t, begin)
 	return s
 }
 
+// send writes a part of the body.
 func (s *openUpload) send(t *testing.T, text string) {
 	t.Helper()
 	_, err := io.WriteString(s, text)
 	require.NoError(t, err)
 }
 
+// end writes the rest of the form and ends the body.
+func (s *openUpload) end(t *testing.T) reply {
+	t.Helper()
+	s.send(t, "\r\n--B\r\n"+requests.Field("batch_id", "b1")+"\r\n--B--\r\n")
+	require.NoError(t, s.Close())
+	return s.wait(t)
+}
+
+// wait returns the answer.
 func (s *openUpload) wait(t *testing.T) reply {
 	t.Helper()
 	select {
@@ -191,4 +205,13 @@ func await(t *testing.T, c <-chan struct{}) {
 	case <-time.After(10 * time.Second):
 		t.Fatal("the event did not happen")
 	}
+}
+
+// calls returns the calls to services, without their durations.
+func (w *environment) calls() []domain.ServiceCalled {
+	out := recorded.FactsOf[domain.ServiceCalled](w.facts.All())
+	for i := range out {
+		out[i].Duration = 0
+	}
+	return out
 }

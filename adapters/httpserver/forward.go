@@ -7,7 +7,7 @@ import (
 )
 
 // forward returns the handler that passes requests on to a service.
-func (g *gateway) forward(to *proxy.Service) handler {
+func (g *gateway) forward(to *proxy.Backend) handler {
 	return func(c *gin.Context) error { return g.forwarder.Forward(c.Writer, proxyRequest(c), to) }
 }
 

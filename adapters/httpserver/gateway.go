@@ -64,7 +64,7 @@ type gateway struct {
 	// start.
 	description func() ([]byte, error)
 	// classes and teacher are the services that forwarder passes requests on to.
-	classes, teacher *proxy.Service
+	classes, teacher *proxy.Backend
 	forwarder        *proxy.Forwarder
 	uploader         *upload.Uploader
 	memoryBudget     *domain.MemoryBudget

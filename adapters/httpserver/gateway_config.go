@@ -3,6 +3,7 @@ package httpserver
 import (
 	"time"
 
+	"github.com/huleedu/edge/adapters/httpserver/certificate"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -16,6 +17,12 @@ type GatewayConfig struct {
 	// and /readyz move there and /healthz is answered there too. It stays open
 	// until the drain has ended. Empty: everything on one port.
 	AdminAddr string `env:"API_GATEWAY_ADMIN_ADDR"`
+	// TLSCertFile is a file with the certificate chain in PEM. With it, and the key, every
+	// listener of the service accepts only TLS 1.2 or newer. The files are loaded again when
+	// they change. Empty: no TLS.
+	TLSCertFile string `env:"API_GATEWAY_TLS_CERT_FILE"`
+	// TLSKeyFile is a file with the private key of the certificate in PEM.
+	TLSKeyFile string `env:"API_GATEWAY_TLS_KEY_FILE"`
 	// Origins are the web origins whose pages may call the API. ENVIRONMENT=development also
 	// allows http and https pages of localhost, 127.0.0.0/8 and [::1] on any port. "*" allows
 	// all, and is refused together with credentials and in production.
@@ -58,6 +65,7 @@ func (c GatewayConfig) Problems(environment domain.Environment) []error {
 	const prefix = "API_GATEWAY_"
 	out := portProblems(prefix+"HTTP_PORT", c.Port)
 	out = append(out, adminProblems(prefix+"ADMIN_ADDR", c.AdminAddr, c.Host, c.Port)...)
+	out = append(out, c.certificate().Problems(prefix)...)
 	out = append(out, c.cors().problems(environment)...)
 	out = append(out, proxyProblems(prefix+"TRUSTED_PROXIES", c.TrustedProxies, environment)...)
 	if _, ok := docsServed(c.Docs, environment); !ok {
@@ -79,4 +87,8 @@ func (c GatewayConfig) Warnings(environment domain.Environment) []error {
 
 func (c GatewayConfig) cors() corsSettings {
 	return corsSettings{"API_GATEWAY_CORS_ORIGINS", c.Origins, c.Credentials, c.Methods, c.Headers}
+}
+
+func (c GatewayConfig) certificate() certificate.Files {
+	return certificate.Files{Cert: c.TLSCertFile, Key: c.TLSKeyFile}
 }

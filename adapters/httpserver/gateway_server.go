@@ -28,7 +28,7 @@ func NewGateway(parts GatewayParts) (*Server, error) {
 	tracer := parts.Tracing.Tracer(scope)
 	router, err := newRouter(&middleware{
 		responder: &responder{service: domain.GatewayService, log: parts.Log, observer: parts.Observer},
-		tracer:    tracer, origins: newOriginPolicy(c.cors(), parts.Environment), network: trusted.Network,
+		tracer:    tracer, origins: newOriginPolicy(c.cors(), parts.Environment), proxies: trusted,
 		limits: newLimits(parts.Limiter, c.Limits), authentication: parts.Authentication,
 	})
 	if err != nil {
@@ -38,7 +38,7 @@ func NewGateway(parts GatewayParts) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return router.listenAll(g.tables(), listenAddr{c.Host, c.Port, c.AdminAddr}, connLimits{
+	return router.listenAll(g.tables(), listenAddr{c.Host, c.Port, c.AdminAddr, c.certificate()}, connLimits{
 		headerBytes: c.MaxHeaderBytes, header: c.HeaderTimeout, answer: c.AnswerTimeout, idle: c.IdleTimeout,
 	})
 }
@@ -46,9 +46,9 @@ func NewGateway(parts GatewayParts) (*Server, error) {
 // newGateway creates the handlers and the services that they pass requests on to.
 func newGateway(parts GatewayParts, router *router, headers proxy.HeaderRules, tracer trace.Tracer) (*gateway, error) {
 	g := &gateway{responder: router.responder, GatewayParts: parts, memoryBudget: domain.NewMemoryBudget(maxBufferedAnswers)}
-	var files *proxy.Service
+	var files *proxy.Backend
 	for _, s := range []struct {
-		to                      **proxy.Service
+		to                      **proxy.Backend
 		upstream                Upstream
 		name, operation, prefix string
 	}{
@@ -57,7 +57,7 @@ func newGateway(parts GatewayParts, router *router, headers proxy.HeaderRules, t
 		{&files, parts.Files, domain.FileService, "upload_files", ""},
 	} {
 		var err error
-		*s.to, err = proxy.NewService(proxy.ServiceParts{
+		*s.to, err = proxy.NewBackend(proxy.BackendParts{
 			Name: s.name, Operation: s.operation, Prefix: s.prefix, URL: s.upstream.URL, Transport: s.upstream.Transport,
 			Tracer: tracer, Observer: parts.Observer,
 		})

@@ -2,9 +2,6 @@ package httpserver_test
 
 import (
 	"context"
-	"io"
-	"log/slog"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -12,8 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/adapters/httpserver"
-	"github.com/huleedu/edge/adapters/memory"
-	"github.com/huleedu/edge/app"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
@@ -36,9 +31,7 @@ func TestRepeatGetsTheStoredAnswer(t *testing.T) {
 	require.Len(t, w.platform.Commands(), 1)
 
 	r := startPipeline(t, w, nlpRequest+" ", "Idempotency-Key: k 1")
-	require.Equal(t, 409, r.StatusCode)
-	f := requireStandardError(t, r, domain.GatewayService)
-	assert.Equal(t, "INVALID_REQUEST", f.Code)
+	requireError(t, r, 409, "INVALID_REQUEST")
 	assert.Empty(t, r.Header.Get("Retry-After"))
 
 	assert.NotContains(t, startPipeline(t, w, nlpRequest, "Idempotency-Key: k 2").Header, "Idempotent-Replayed")
@@ -71,9 +64,7 @@ func TestInvalidIdempotencyKeysAreRefused(t *testing.T) {
 		{"Idempotency-Key: a", "Idempotency-Key: a"},
 	} {
 		r := startPipeline(t, w, nlpRequest, headers...)
-		require.Equal(t, 400, r.StatusCode, headers)
-		f := requireStandardError(t, r, domain.GatewayService)
-		assert.Equal(t, "VALIDATION_ERROR", f.Code)
+		f := requireError(t, r, 400, "VALIDATION_ERROR")
 		assert.Equal(t, "Idempotency-Key", f.Details["field"])
 	}
 	assert.Empty(t, w.platform.Commands())
@@ -105,33 +96,16 @@ func TestRunningIdempotencyKeyIsAConflict(t *testing.T) {
 	s := blockedPublisher{make(chan struct{}), make(chan struct{})}
 	w := newEnvironment(t, func(w *environment, p *httpserver.GatewayParts) {
 		w.platform.AddBatch("b1", domain.BatchReport{Owner: "u1"})
-		p.Pipelines = app.NewPipelines(app.PipelineParts{
-			Batches: p.Batches, Preflight: w.platform, Commands: s, Idempotency: memory.NewIdempotency(), Registered: w.registered,
-			IDs: app.IDs{FromName: func(name string) string { return name }}, Log: slog.New(slog.DiscardHandler),
-		})
+		p.Pipelines = w.pipelines(p.Batches, s)
 	})
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.base+"/v1/batches/b1/pipelines", strings.NewReader(nlpRequest))
-	require.NoError(t, err)
-	request.Header = http.Header{"Idempotency-Key": {"k"}, "Authorization": {"Bearer u1"}}
-	first := make(chan string, 1)
-	go func() {
-		defer close(first)
-		response, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(request)
-		if err != nil {
-			return
-		}
-		defer func() { _ = response.Body.Close() }()
-		body, _ := io.ReadAll(response.Body) // an incomplete answer fails below
-		first <- string(body)
-	}()
+	first := dial(t, w.Addr(), posted("/v1/batches/b1/pipelines", bearer+"\r\nIdempotency-Key: k\r\n", nlpRequest))
 	<-s.started
 	r := startPipeline(t, w, nlpRequest, "Idempotency-Key: k")
 	close(s.release)
-	require.Equal(t, 409, r.StatusCode)
+	requireError(t, r, 409, domain.InvalidRequest)
 	assert.Equal(t, "1", r.Header.Get("Retry-After"))
-	assert.Equal(t, "INVALID_REQUEST", requireStandardError(t, r, domain.GatewayService).Code)
-	answer := <-first
+	answer := first.read()
 	again := startPipeline(t, w, nlpRequest, "Idempotency-Key: k")
 	assert.Equal(t, "true", again.Header.Get("Idempotent-Replayed"))
-	assert.Equal(t, answer, again.body)
+	assert.Equal(t, answer.body, again.body)
 }

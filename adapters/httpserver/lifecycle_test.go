@@ -1,9 +1,7 @@
 package httpserver_test
 
 import (
-	"bufio"
 	"context"
-	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -12,11 +10,11 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/huleedu/edge/adapters/httpserver"
 	"github.com/huleedu/edge/adapters/memory"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/recorded"
 )
 
 // blockedPlatform is a platform that answers when release is closed or the caller leaves.
@@ -33,7 +31,7 @@ func (s *blockedPlatform) Status(ctx context.Context, _ domain.Caller, _ domain.
 	case <-s.release:
 		return domain.BatchReport{Owner: "u1", Overall: "ready", Document: []byte(`{}`)}, nil
 	case <-ctx.Done():
-		close(s.cancelled)
+		s.cancelled <- struct{}{}
 		return domain.BatchReport{}, domain.Unreachable("result_aggregator", ctx.Err())
 	}
 }
@@ -42,98 +40,41 @@ func newBlockedEnvironment(t *testing.T) (*environment, *blockedPlatform) {
 	t.Helper()
 	s := &blockedPlatform{called: make(chan struct{}), release: make(chan struct{}), cancelled: make(chan struct{})}
 	w := newEnvironment(t, func(w *environment, p *httpserver.GatewayParts) {
-		*p = gatewayParts(w, s, noop.NewTracerProvider())
+		*p = w.parts(s)
 	})
 	return w, s
 }
 
 // startBlockedRequest sends a request that the platform holds.
-func startBlockedRequest(t *testing.T) (*environment, *blockedPlatform, net.Conn) {
+func startBlockedRequest(t *testing.T) (*environment, *blockedPlatform, *rawClient) {
 	t.Helper()
-	w, s := newBlockedEnvironment(t)
-	conn := dial(t, w.Addr())
-	_, err := io.WriteString(conn, statusRequest)
-	require.NoError(t, err)
+	s := &blockedPlatform{called: make(chan struct{}), release: make(chan struct{}), cancelled: make(chan struct{}, 1)}
+	w := newEnvironment(t, func(w *environment, p *httpserver.GatewayParts) { *p = w.parts(s) })
+	conn := dial(t, w.Addr(), statusRequest)
 	<-s.called
 	return w, s, conn
 }
 
 const statusRequest = "GET /v1/batches/b1/status HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer u1\r\n\r\n"
 
-func dial(t *testing.T, address string) net.Conn {
-	t.Helper()
-	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = conn.Close() })
-	require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
-	return conn
-}
-
-// rawResponse is an answer that was read from a connection of the test.
-type rawResponse struct {
-	status int
-	// last says that the connection ends with it.
-	closes bool
-}
-
-func roundTrip(t *testing.T, conn net.Conn, request string) rawResponse {
-	t.Helper()
-	_, err := io.WriteString(conn, request)
-	require.NoError(t, err)
-	return readResponse(t, conn)
-}
-
-func readResponse(t *testing.T, conn net.Conn) rawResponse {
-	t.Helper()
-	r, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	require.NoError(t, err)
-	_, err = io.ReadAll(r.Body)
-	require.NoError(t, err)
-	require.NoError(t, r.Body.Close())
-	return rawResponse{r.StatusCode, r.Close}
-}
-
-// TestDisconnectedClientIsRecordedAs499 checks that a client that leaves causes no error.
-func TestDisconnectedClientIsRecordedAs499(t *testing.T) {
-	t.Parallel()
-	w, s, conn := startBlockedRequest(t)
-	require.NoError(t, conn.Close())
-	<-s.cancelled
-	require.Eventually(t, func() bool { return len(w.facts.served()) == 1 }, 5*time.Second, time.Millisecond)
-	assert.Equal(t, []domain.RequestServed{{Method: "GET", Endpoint: "/v1/batches/{batch_id}/status", Status: 499}}, w.facts.served())
-	assert.Empty(t, w.facts.failed())
-	assert.Eventually(t, func() bool { return strings.Contains(w.log.String(), `"status":499`) }, 5*time.Second, time.Millisecond)
-	assert.NotContains(t, w.log.String(), `"level":"ERROR"`)
-}
-
-// TestDisconnectWhileSendingIsRecordedAs499 checks a case that only a read of the body
-// detects.
-func TestDisconnectWhileSendingIsRecordedAs499(t *testing.T) {
-	t.Parallel()
-	w := newEnvironment(t)
-	for _, body := range []string{"Content-Length: 100\r\n\r\n{", "Transfer-Encoding: chunked\r\n\r\n5\r\n{"} {
-		conn := dial(t, w.Addr())
-		_, err := io.WriteString(conn, "POST /v1/batches/b1/pipelines HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer u1\r\n"+body)
-		require.NoError(t, err)
-		require.NoError(t, conn.Close())
-	}
-	require.Eventually(t, func() bool { return len(w.facts.served()) == 2 }, tick*1000, tick)
-	for _, s := range w.facts.served() {
-		assert.Equal(t, domain.RequestServed{Method: "POST", Endpoint: "/v1/batches/{batch_id}/pipelines", Status: 499}, s)
-	}
-	assert.Empty(t, w.facts.failed())
-}
-
 func TestRetiredServersAnnounceTheClose(t *testing.T) {
 	t.Parallel()
 	w := newEnvironment(t)
-	conn := dial(t, w.Addr())
-	require.False(t, roundTrip(t, conn, "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n").closes)
+	const request = "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"
+	conn := dial(t, w.Addr(), request)
+	require.False(t, conn.read().Close)
 	w.Retire()
-	require.True(t, roundTrip(t, conn, "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n").closes, "an idle connection has one more answer")
+	require.True(t, conn.exchange(request).Close, "an idle connection has one more answer")
 	for _, path := range []string{"/nowhere", "/v1/batches", "/healthz"} {
-		assert.True(t, roundTrip(t, dial(t, w.Addr()), "GET "+path+" HTTP/1.1\r\nHost: h\r\n\r\n").closes, path)
+		assert.True(t, dial(t, w.Addr(), strings.Replace(request, "/healthz", path, 1)).read().Close, path)
 	}
+}
+
+// requireLast checks that an answer is 200 and announces the close.
+func requireLast(t *testing.T, r reply) {
+	t.Helper()
+	require.Equal(t, 200, r.StatusCode)
+	require.True(t, r.Close)
 }
 
 // TestRequestsBeforeRetireAnnounceTheCloseToo checks that an answer announces the close if it
@@ -143,7 +84,7 @@ func TestRequestsBeforeRetireAnnounceTheCloseToo(t *testing.T) {
 	w, s, conn := startBlockedRequest(t)
 	w.Retire()
 	close(s.release)
-	assert.Equal(t, rawResponse{200, true}, readResponse(t, conn))
+	requireLast(t, conn.read())
 }
 
 func TestShutdownFinishesRequestsInFlight(t *testing.T) {
@@ -159,8 +100,7 @@ func TestShutdownFinishesRequestsInFlight(t *testing.T) {
 		return err != nil
 	}, 5*time.Second, time.Millisecond, "new connections are refused")
 	close(s.release)
-	r := readResponse(t, conn)
-	assert.Equal(t, rawResponse{200, true}, r)
+	requireLast(t, conn.read())
 	require.NoError(t, <-ended)
 }
 
@@ -178,8 +118,8 @@ func TestShutdownIsBounded(t *testing.T) {
 
 func TestShutdownWithoutServeReleasesThePort(t *testing.T) {
 	t.Parallel()
-	w := &environment{platform: memory.NewPlatform(), facts: &factRecorder{}, log: &logBuffer{}}
-	server, err := httpserver.NewGateway(gatewayParts(w, w.platform, noop.NewTracerProvider()))
+	w := unserved()
+	server, err := httpserver.NewGateway(w.parts(w.platform))
 	require.NoError(t, err)
 	require.NoError(t, server.Shutdown(t.Context()))
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", server.Addr())
@@ -191,7 +131,7 @@ func TestShutdownWithoutServeReleasesThePort(t *testing.T) {
 func TestUsedPortIsReported(t *testing.T) {
 	t.Parallel()
 	w := newEnvironment(t)
-	p := gatewayParts(w, w.platform, noop.NewTracerProvider())
+	p := w.parts(w.platform)
 	_, port, err := net.SplitHostPort(w.Addr())
 	require.NoError(t, err)
 	p.Config.Port, err = net.DefaultResolver.LookupPort(t.Context(), "tcp", port)
@@ -201,4 +141,33 @@ func TestUsedPortIsReported(t *testing.T) {
 	p.Config.Port = -1
 	_, err = httpserver.NewGateway(p)
 	assert.Equal(t, domain.ConfigurationError, domain.CodeOf(err))
+}
+
+// TestDrainBoundsSilentBodies stops a server while a client of each kind of route stops
+// sending its body.
+func TestDrainBoundsSilentBodies(t *testing.T) {
+	t.Parallel()
+	for name, request := range map[string]string{
+		"json":   "POST /v1/batches/register HTTP/1.1\r\nHost: h\r\n" + bearer + "\r\nContent-Length: 100\r\n\r\n{",
+		"upload": "POST " + uploadPath + " HTTP/1.1\r\nHost: h\r\n" + bearer + "\r\n" + formType + "\r\nContent-Length: 100\r\n\r\n--B\r\n",
+		"proxy":  postClasses + "Content-Length: 100\r\n\r\nx",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newFileService(t)
+			address := newScriptedService(t, func(r *http.Request, conn net.Conn) bool { discardBody(r); return false })
+			w := newEnvironment(t, withForwarder(t, address, nil), with(func(p *httpserver.GatewayParts) {
+				p.Files = httpserver.Upstream{URL: s.url, Transport: s.forwarder}
+			}))
+			conn := dial(t, w.Addr(), request)
+			require.Eventually(t, func() bool { return len(recorded.FactsOf[domain.RequestStarted](w.facts.All())) == 1 }, 5*time.Second, tick)
+			ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second)
+			defer cancel()
+			require.NoError(t, w.Shutdown(ctx))
+			answer := conn.rest()
+			require.True(t, strings.HasPrefix(answer, "HTTP/1.1 504 "), answer)
+			require.Contains(t, answer, "Connection: close\r\n")
+			require.Equal(t, domain.Timeout, w.failed()[0].Code)
+		})
+	}
 }

@@ -11,11 +11,11 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/huleedu/edge/adapters/env"
 	"github.com/huleedu/edge/adapters/httpserver"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/recorded"
 )
 
 // limitRecorder is a limiter that keeps the counted parties and classes.
@@ -44,13 +44,13 @@ func lowLimits() httpserver.LimitsConfig {
 	return httpserver.LimitsConfig{Window: time.Minute, Commands: 2, Uploads: 3, Queries: 4, Default: 5, Refused: 6}
 }
 
-func withLimiter(l *limitRecorder) func(*environment, *httpserver.GatewayParts) {
-	return func(_ *environment, p *httpserver.GatewayParts) {
+func withLimiter(l *limitRecorder) change {
+	return with(func(p *httpserver.GatewayParts) {
 		p.Config.Limits = lowLimits()
 		if l != nil {
 			p.Limiter = l
 		}
-	}
+	})
 }
 
 func limitHeaders(r reply) [3]string {
@@ -96,14 +96,12 @@ func TestRequestOverTheLimitIsRefused(t *testing.T) {
 		require.Equal(t, [3]string{"4", strconv.Itoa(3 - i), "60"}, limitHeaders(r))
 	}
 	r := call(t, http.MethodGet, w.base+"/v1/batches/b2/status", "", "Authorization: Bearer u1", "Origin: http://localhost:5173")
-	require.Equal(t, 429, r.StatusCode)
-	f := requireStandardError(t, r, domain.GatewayService)
-	assert.Equal(t, "RATE_LIMIT", f.Code)
+	f := requireError(t, r, 429, "RATE_LIMIT")
 	assert.Equal(t, map[string]any{"limit": 4.0, "window_seconds": 60.0}, f.Details)
 	assert.Equal(t, [3]string{"4", "0", "60"}, limitHeaders(r))
 	assert.Equal(t, "60", r.Header.Get("Retry-After"))
 	assert.Contains(t, r.Header.Get("Access-Control-Expose-Headers"), "RateLimit-Reset")
-	assert.Equal(t, []domain.RequestLimited{{Class: domain.LimitQueries}}, factsOf[domain.RequestLimited](w.facts))
+	assert.Equal(t, []domain.RequestLimited{{Class: domain.LimitQueries}}, recorded.FactsOf[domain.RequestLimited](w.facts.All()))
 
 	assert.Equal(t, 202, startPipeline(t, w, `{"requested_pipeline":"nlp"}`).StatusCode, "another class")
 	assert.Equal(t, 200, call(t, http.MethodGet, w.base+"/v1/batches", "", "Authorization: Bearer u2").StatusCode, "another user")
@@ -144,13 +142,12 @@ func TestRefusedTokensAreCounted(t *testing.T) {
 	}
 	for _, header := range bad {
 		r := call(t, http.MethodGet, w.base+"/v1/batches", "", header)
-		require.Equal(t, 429, r.StatusCode)
-		f := requireStandardError(t, r, domain.GatewayService)
+		f := requireError(t, r, 429, domain.RateLimit)
 		assert.Equal(t, map[string]any{"limit": 6.0, "window_seconds": 60.0}, f.Details)
 		assert.Equal(t, "60", r.Header.Get("Retry-After"))
 		assert.Empty(t, r.Header.Get("WWW-Authenticate"))
 	}
-	assert.Equal(t, slices.Repeat([]domain.RequestLimited{{Class: domain.LimitRefused}}, 3), factsOf[domain.RequestLimited](w.facts))
+	assert.Equal(t, slices.Repeat([]domain.RequestLimited{{Class: domain.LimitRefused}}, 3), recorded.FactsOf[domain.RequestLimited](w.facts.All()))
 	r := call(t, http.MethodGet, w.base+"/v1/batches", "", "Authorization: Bearer u1")
 	require.Equal(t, 200, r.StatusCode, "a valid token is never refused for its address")
 	r = call(t, http.MethodGet, w.base+"/v1/batches", "", "Authorization: Bearer no-keys")
@@ -160,9 +157,9 @@ func TestRefusedTokensAreCounted(t *testing.T) {
 func TestTrustedProxyIsBelieved(t *testing.T) {
 	t.Parallel()
 	l := &limitRecorder{}
-	w := newEnvironment(t, withLimiter(l), func(_ *environment, p *httpserver.GatewayParts) {
+	w := newEnvironment(t, withLimiter(l), with(func(p *httpserver.GatewayParts) {
 		p.Config.TrustedProxies = "127.0.0.0/8, 2001:db8:ffff::/48"
-	})
+	}))
 	for _, c := range []struct {
 		lines []string
 		want  string
@@ -215,8 +212,8 @@ func TestLimitsAreRead(t *testing.T) {
 
 func TestInvalidLimitsPreventTheStart(t *testing.T) {
 	t.Parallel()
-	w := newEnvironment(t)
-	p := gatewayParts(w, w.platform, noop.NewTracerProvider())
+	w := unserved()
+	p := w.parts(w.platform)
 	p.Config.Limits.Queries = 0
 	_, err := httpserver.NewGateway(p)
 	require.Equal(t, domain.ConfigurationError, domain.CodeOf(err))

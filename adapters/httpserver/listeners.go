@@ -5,6 +5,9 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/huleedu/edge/adapters/httpserver/certificate"
+	"github.com/huleedu/edge/domain"
 )
 
 // Limits of an operator's connection: probes and scrapes are small and quick.
@@ -24,11 +27,12 @@ type routeTables struct {
 }
 
 // listenAddr is the address of a service. With an empty admin address one listener
-// serves all routes.
+// serves all routes. The files of the certificate are those of all listeners.
 type listenAddr struct {
-	host  string
-	port  int
-	admin string
+	host        string
+	port        int
+	admin       string
+	certificate certificate.Files
 }
 
 // adminRoutes returns the routes of the admin listener. Without a metrics handler
@@ -51,14 +55,27 @@ func (s *router) listenAll(t routeTables, at listenAddr, b connLimits) (*Server,
 	if err := s.addRoutes(here); err != nil {
 		return nil, err
 	}
+	secure := func(l net.Listener) net.Listener { return l }
+	if at.certificate.Enabled() {
+		loaded, err := certificate.Load(at.certificate, s.log)
+		if err != nil {
+			return nil, domain.NotStarted("certificate", err).WithOp("httpserver.listen")
+		}
+		secure = loaded.Secure
+	}
 	server, err := listen(s, net.JoinHostPort(at.host, strconv.Itoa(at.port)), b)
-	if err != nil || at.admin == "" {
-		return server, err
+	if err != nil {
+		return nil, err
+	}
+	server.listener = secure(server.listener)
+	if at.admin == "" {
+		return server, nil
 	}
 	if server.admin, err = s.openAdmin(append([]routeDef{t.alive}, t.admin...), at.admin); err != nil {
 		_ = server.listener.Close() // the start has failed anyway
 		return nil, err
 	}
+	server.admin.listener = secure(server.admin.listener)
 	return server, nil
 }
 
@@ -66,7 +83,7 @@ func (s *router) listenAll(t routeTables, at listenAddr, b connLimits) (*Server,
 // parts.
 func (s *router) openAdmin(table []routeDef, address string) (*Server, error) {
 	admin, err := newRouter(&middleware{
-		responder: &responder{service: s.service, log: s.log, observer: s.observer}, tracer: s.tracer, origins: s.origins, network: s.network,
+		responder: &responder{service: s.service, log: s.log, observer: s.observer}, tracer: s.tracer, origins: s.origins, proxies: s.proxies,
 	})
 	if err != nil {
 		return nil, err

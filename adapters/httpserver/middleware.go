@@ -1,10 +1,9 @@
 package httpserver
 
 import (
-	"net/http"
-
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/huleedu/edge/adapters/httpserver/clientip"
 	"github.com/huleedu/edge/app"
 )
 
@@ -17,6 +16,6 @@ type middleware struct {
 	// authentication and limits are nil if no route needs a caller or has a limit.
 	authentication *app.Authentication
 	limits         *limits
-	// network returns the client network of a request.
-	network func(*http.Request) string
+	// proxies finds the client of a request.
+	proxies clientip.Proxies
 }

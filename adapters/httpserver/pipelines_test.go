@@ -62,9 +62,7 @@ func TestBatchOfAnotherUserIsRefused(t *testing.T) {
 	w := newEnvironment(t)
 	w.platform.AddBatch("b1", domain.BatchReport{Owner: "u2"})
 	r := startPipeline(t, w, `{"requested_pipeline":"nlp"}`)
-	require.Equal(t, 403, r.StatusCode)
-	f := requireStandardError(t, r, domain.GatewayService)
-	assert.Equal(t, "AUTHORIZATION_ERROR", f.Code)
+	f := requireError(t, r, 403, "AUTHORIZATION_ERROR")
 	assert.Equal(t, map[string]any{"batch_id": "b1", "requested_by": "u1"}, f.Details)
 	assert.NotContains(t, r.body, "u2")
 	assert.Empty(t, w.platform.Commands())
@@ -74,9 +72,7 @@ func TestBatchInPathAndBodyMustMatch(t *testing.T) {
 	t.Parallel()
 	w := newEnvironment(t)
 	r := startPipeline(t, w, `{"batch_id":"b2","requested_pipeline":"nlp"}`)
-	require.Equal(t, 400, r.StatusCode)
-	f := requireStandardError(t, r, domain.GatewayService)
-	assert.Equal(t, "VALIDATION_ERROR", f.Code)
+	f := requireError(t, r, 400, "VALIDATION_ERROR")
 	assert.Equal(t, "Batch ID in path must match batch ID in request body", f.Message)
 	assert.Equal(t, map[string]any{"field": "batch_id", "expected": "b1", "value": "b2"}, f.Details)
 }
@@ -103,22 +99,20 @@ func TestMediaTypes(t *testing.T) {
 		r := startPipeline(t, w, `{"requested_pipeline":"nlp"}`, strings.Split(header, "|")...)
 		require.Equal(t, status, r.StatusCode, header)
 		if status == 415 {
-			assert.Equal(t, "INVALID_REQUEST", requireStandardError(t, r, domain.GatewayService).Code)
+			requireError(t, r, 415, domain.InvalidRequest)
 		}
 	}
 }
 
 func TestBodiesAreBounded(t *testing.T) {
 	t.Parallel()
-	w := newEnvironment(t, func(_ *environment, p *httpserver.GatewayParts) { p.Config.MaxBodyBytes = 1000 })
+	w := newEnvironment(t, with(func(p *httpserver.GatewayParts) { p.Config.MaxBodyBytes = 1000 }))
 	w.platform.AddBatch("b1", domain.BatchReport{Owner: "u1"})
 	small := `{"requested_pipeline":"nlp"}`
 	full := small + strings.Repeat(" ", 1000-len(small))
 	require.Equal(t, 202, startPipeline(t, w, full).StatusCode)
 	r := startPipeline(t, w, full+" ")
-	require.Equal(t, 413, r.StatusCode)
-	f := requireStandardError(t, r, domain.GatewayService)
-	assert.Equal(t, "VALIDATION_ERROR", f.Code)
+	f := requireError(t, r, 413, "VALIDATION_ERROR")
 	assert.Equal(t, map[string]any{"limit_bytes": 1000.0}, f.Details)
 
 	chunked := "POST /v1/batches/b1/pipelines HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer u1\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -129,13 +123,6 @@ func TestBodiesAreBounded(t *testing.T) {
 	answer = sendRaw(t, w.Addr(), chunked+"zz\r\n")
 	assert.Contains(t, answer, "HTTP/1.1 400 ")
 	assert.Contains(t, answer, `"code":"INVALID_REQUEST","message":"Request body could not be read"`)
-}
-
-func TestExpectContinue(t *testing.T) {
-	t.Parallel()
-	w := newEnvironment(t)
-	answer := sendRaw(t, w.Addr(), "POST /v1/batches/b1/pipelines HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 10\r\nConnection: close\r\n\r\n")
-	assert.True(t, strings.HasPrefix(answer, "HTTP/1.1 401 "), "the body of a request without token is not requested")
 }
 
 // TestForwardedRefusalsAreNeverHTML checks that the answer of another service gets a type that

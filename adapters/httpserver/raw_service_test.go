@@ -19,7 +19,7 @@ import (
 	"github.com/huleedu/edge/adapters/httpserver"
 )
 
-// received is a request as a careless service reads it: the first line, the body, and each
+// received is a request as a service reads it that does not check names: the first line, the body, and each
 // header and trailer as a CGI or WSGI variable.
 type received struct {
 	line string
@@ -75,7 +75,6 @@ func newBackend(tb testing.TB) *backend {
 	return b
 }
 
-// serve runs the server until the test ends.
 // serveConnections listens until the test ends and calls handle for each connection, which
 // is closed afterwards. It returns the URL.
 func serveConnections(tb testing.TB, handle func(net.Conn)) string {
@@ -176,29 +175,29 @@ func (r *received) headers(text *textproto.Reader) error {
 }
 
 // withTransport makes the gateway forward to these addresses through net/http's transport.
-func withTransport(tb testing.TB, classes, teacher string) func(*environment, *httpserver.GatewayParts) {
+func withTransport(tb testing.TB, classes, teacher string) change {
 	tb.Helper()
-	failingTransport := func() http.RoundTripper {
+	transport := func() http.RoundTripper {
 		pool := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 16}
 		tb.Cleanup(pool.CloseIdleConnections)
 		return pool
 	}
-	return func(_ *environment, p *httpserver.GatewayParts) {
-		p.Classes = httpserver.Upstream{URL: classes, Transport: failingTransport()}
-		p.Teacher = httpserver.Upstream{URL: teacher, Transport: failingTransport()}
-	}
+	return with(func(p *httpserver.GatewayParts) {
+		p.Classes = httpserver.Upstream{URL: classes, Transport: transport()}
+		p.Teacher = httpserver.Upstream{URL: teacher, Transport: transport()}
+	})
 }
 
 // withService makes the gateway forward to one address.
-func withService(tb testing.TB, address string) func(*environment, *httpserver.GatewayParts) {
+func withService(tb testing.TB, address string) change {
 	tb.Helper()
 	return withTransport(tb, address, address)
 }
 
 // newServedEnvironment returns a gateway in front of a handler.
-func newServedEnvironment(t *testing.T, h http.HandlerFunc, changes ...func(*environment, *httpserver.GatewayParts)) *environment {
+func newServedEnvironment(t *testing.T, h http.HandlerFunc, changes ...change) *environment {
 	t.Helper()
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
-	return newEnvironment(t, append([]func(*environment, *httpserver.GatewayParts){withService(t, s.URL)}, changes...)...)
+	return newEnvironment(t, append([]change{withService(t, s.URL)}, changes...)...)
 }

@@ -42,8 +42,8 @@ func TestRefusedOriginIsLogged(t *testing.T) {
 			call(t, http.MethodGet, w.base+"/healthz", "", page)
 			call(t, http.MethodPost, w.base+"/healthz", "", "Origin: "+w.base) // the same origin
 		}
-		assert.Equal(t, 3, strings.Count(w.log.String(), `"level":"WARN"`), w.log)
-		assert.Equal(t, 3, strings.Count(w.log.String(), `"setting":"`+setting+`"`))
+		assert.Equal(t, 3, w.log.Count(`"level":"WARN"`), w.log.String())
+		assert.Equal(t, 3, w.log.Count(`"setting":"`+setting+`"`))
 		assert.Contains(t, w.log.String(), `"origin":"http://evil.example"`)
 		assert.Contains(t, w.log.String(), `"origin":"\\u202e\\\"http://\\xff"`)
 		assert.NotContains(t, w.log.String(), strings.Repeat("x", 200))

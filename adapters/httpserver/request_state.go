@@ -7,6 +7,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/huleedu/edge/adapters/httpserver/proxy"
+	"github.com/huleedu/edge/app/delivery"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -22,6 +23,8 @@ type requestState struct {
 	caller              domain.Caller
 	// failure is the error that was answered, nil after a success.
 	failure *domain.Error
+	// handshake is the outcome of a switch of protocols.
+	handshake delivery.Handshake
 	// stack is the stack of a panic.
 	stack []byte
 	// status, unless 0, replaces the status of gin's writer: after a switch of protocols

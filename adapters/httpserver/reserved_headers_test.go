@@ -128,10 +128,10 @@ func TestOtherHeadersAreForwarded(t *testing.T) {
 func TestIdentityIsForwarded(t *testing.T) {
 	t.Parallel()
 	b := newBackend(t)
-	w := newEnvironment(t, withService(t, b.url), func(_ *environment, p *httpserver.GatewayParts) {
+	w := newEnvironment(t, withService(t, b.url), with(func(p *httpserver.GatewayParts) {
 		p.Authentication = authentication(*p, organisationTokens{})
 		p.Config.ForwardAuthorization, p.Config.TrustedProxies = true, "127.0.0.0/8"
-	})
+	}))
 	for token, want := range map[string][3]string{
 		"anna@school north": {"anna", "school north", ""},
 		"åsa@school":        {"%C3%A5sa", "school", "url"},
@@ -181,7 +181,7 @@ func TestReservedHeadersAreRemovedFromAnyRequest(t *testing.T) {
 		for _, part := range parts[1:] {
 			out += string(rapid.SampledFrom([]byte(separators)).Draw(t, "separator")) + part
 		}
-		if rapid.Bool().Draw(t, "loud") {
+		if rapid.Bool().Draw(t, "upper case") {
 			out = strings.ToUpper(out)
 		}
 		return out

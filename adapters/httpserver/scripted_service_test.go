@@ -3,20 +3,19 @@ package httpserver_test
 import (
 	"bufio"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/huleedu/edge/adapters/httpclient"
 	"github.com/huleedu/edge/adapters/httpserver"
+	"github.com/huleedu/edge/adapters/memory"
 )
 
 // withForwarder makes the gateway forward to an address through its production client.
-func withForwarder(tb testing.TB, address string, change func(*httpclient.Config)) func(*environment, *httpserver.GatewayParts) {
+func withForwarder(tb testing.TB, address string, change func(*httpclient.Config)) change {
 	tb.Helper()
 	c := httpclient.Config{
 		Timeout: 30 * time.Second, ConnectTimeout: 5 * time.Second, StreamIdleTimeout: 30 * time.Second, ConnectionMaxAge: time.Minute,
@@ -25,15 +24,15 @@ func withForwarder(tb testing.TB, address string, change func(*httpclient.Config
 	if change != nil {
 		change(&c)
 	}
-	classes, teacher := httpclient.NewForwarder("class_management", c, &factRecorder{}), httpclient.NewForwarder("bff_teacher", c, &factRecorder{})
+	classes, teacher := httpclient.NewForwarder("class_management", c, &memory.Facts{}, slog.New(slog.DiscardHandler)), httpclient.NewForwarder("bff_teacher", c, &memory.Facts{}, slog.New(slog.DiscardHandler))
 	tb.Cleanup(classes.CloseIdleConnections)
 	tb.Cleanup(teacher.CloseIdleConnections)
-	return func(_ *environment, p *httpserver.GatewayParts) {
+	return with(func(p *httpserver.GatewayParts) {
 		p.Classes = httpserver.Upstream{URL: address, Transport: classes}
 		p.Teacher = httpserver.Upstream{URL: address, Transport: teacher}
 		p.Services = []string{address}
 		p.StreamIdle = c.StreamIdleTimeout
-	}
+	})
 }
 
 // newScriptedService starts a service on a socket. act gets each request and its connection,
@@ -53,6 +52,13 @@ func newScriptedService(t *testing.T, act func(r *http.Request, conn net.Conn) b
 
 func write(conn net.Conn, text string) { _, _ = io.WriteString(conn, text) }
 
+// answerOK reads a request and answers 200.
+func answerOK(r *http.Request, conn net.Conn) bool {
+	discardBody(r)
+	write(conn, okResponse)
+	return true
+}
+
 // discardBody reads a request's body to its end.
 func discardBody(r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }
 
@@ -60,22 +66,3 @@ const (
 	okResponse  = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 	postClasses = "POST /v1/classes/a HTTP/1.1\r\nHost: h\r\n" + bearer + "\r\n"
 )
-
-// countResponses counts the final answers in what a client read.
-func countResponses(answer string) int {
-	return strings.Count(answer, "HTTP/1.1 ") - strings.Count(answer, " 100 Continue")
-}
-
-// roundTripBody sends a request on a connection and reads its answer.
-func roundTripBody(t *testing.T, conn net.Conn, in *bufio.Reader, request string) (answer rawResponse, body string) {
-	t.Helper()
-	require.NoError(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
-	_, err := io.WriteString(conn, request)
-	require.NoError(t, err)
-	res, err := http.ReadResponse(in, nil)
-	require.NoError(t, err)
-	text, err := io.ReadAll(res.Body)
-	require.NoError(t, err)
-	require.NoError(t, res.Body.Close())
-	return rawResponse{res.StatusCode, res.Close}, string(text)
-}

@@ -3,7 +3,6 @@ package httpserver
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net"
 	"net/http"
 	"slices"
@@ -19,7 +18,7 @@ type Server struct {
 	// admin is nil if this server has the operators' routes.
 	admin    *Server
 	router   *router
-	bodies   *requestbody.Handler
+	bodies   *requestbody.Middleware
 	http     *http.Server
 	listener net.Listener
 }
@@ -39,14 +38,15 @@ func listen(s *router, address string, b connLimits) (*Server, error) {
 	if err != nil {
 		return nil, domain.NotStarted("http server", err).WithOp("httpserver.listen")
 	}
-	bodies := requestbody.NewHandler(s.draining, s.engine, b.answer)
+	bodies := requestbody.NewMiddleware(s.draining, s.engine, b.answer)
 	return &Server{router: s, bodies: bodies, listener: listener, http: &http.Server{
 		Handler:           bodies,
 		MaxHeaderBytes:    b.headerBytes,
 		ReadHeaderTimeout: b.header,
 		WriteTimeout:      b.answer,
 		IdleTimeout:       b.idle,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+		Protocols:         onlyHTTP1(),
+		ErrorLog:          newServerLog(s.log),
 	}}, nil
 }
 
@@ -97,4 +97,11 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		return (&domain.Error{Code: domain.Timeout, Message: "Requests in flight were cut short", Err: err}).WithOp("httpserver.Shutdown")
 	}
 	return domain.Unknown(err).WithOp("httpserver.Shutdown")
+}
+
+// onlyHTTP1 returns the protocols of a server, without HTTP/2.
+func onlyHTTP1() *http.Protocols {
+	p := &http.Protocols{}
+	p.SetHTTP1(true)
+	return p
 }

@@ -16,10 +16,13 @@ func (w *sockets) upgrade(c *gin.Context) error {
 	if c.Request.Method != http.MethodGet {
 		return upgradeRequired()
 	}
-	if err := w.Upgrade(c.Writer, c.Request); err != nil {
+	outcome, err := w.Upgrade(c.Writer, c.Request)
+	if err != nil {
 		return err
 	}
-	requestStateOf(c).status = http.StatusSwitchingProtocols
+	x := requestStateOf(c)
+	x.status, x.handshake = http.StatusSwitchingProtocols, outcome
+	x.caller.User = outcome.User
 	return nil
 }
 

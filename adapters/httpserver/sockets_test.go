@@ -3,7 +3,6 @@ package httpserver_test
 import (
 	"context"
 	"io"
-	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -19,6 +18,7 @@ import (
 	"github.com/huleedu/edge/adapters/httpserver"
 	"github.com/huleedu/edge/adapters/internal/httpreason"
 	"github.com/huleedu/edge/app"
+	"github.com/huleedu/edge/app/delivery"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
@@ -34,38 +34,41 @@ func (threeSockets) Total() int                         { return 3 }
 func (threeSockets) CloseUser(domain.UserID, error) int { return 0 }
 func (threeSockets) Drain(context.Context) error        { return nil }
 
-type upgradeFunc func(http.ResponseWriter, *http.Request) error
+type upgradeFunc func(http.ResponseWriter, *http.Request) (delivery.Handshake, error)
 
 func newSocketEnvironment(t *testing.T, d upgradeFunc, redis ports.HealthProbe) *environment {
 	t.Helper()
-	w := &environment{facts: &factRecorder{}, log: &logBuffer{}}
+	w := &environment{}
 	own := probe{Name: "subscription", Condition: domain.Healthy, Note: "alive"}
 	w.ready = app.NewReadiness([]ports.HealthProbe{own}, []ports.HealthProbe{probe{Name: "kafka", Condition: domain.Unhealthy, Note: "no broker"}})
 	w.ready.Enter(app.Serving)
+	stream := func(w http.ResponseWriter, r *http.Request) error {
+		_, err := d(w, r)
+		return err
+	}
 	server, err := httpserver.NewWebSocket(httpserver.WebSocketParts{
 		Config:      httpserver.WebSocketConfig{Host: "127.0.0.1", Origins: []string{"http://localhost:5173"}, Credentials: true, Methods: []string{"GET"}, Headers: []string{"*"}, TrustedProxies: "127.0.0.1"},
-		Environment: domain.Development, Upgrade: d, Managers: []ports.ConnectionManager{threeSockets{}, threeSockets{}}, Stream: d, SocketsPerUser: 5, Readiness: w.ready, Observer: w.facts,
-		Tracing: noop.NewTracerProvider(), Log: slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Environment: domain.Development, Upgrade: d, Managers: []ports.ConnectionManager{threeSockets{}, threeSockets{}}, Stream: stream, SocketsPerUser: 5, Readiness: w.ready, Observer: &w.facts,
+		Tracing: noop.NewTracerProvider(), Log: w.logger(),
 		Metrics: http.NotFoundHandler(), Redis: redis, RedisAddress: "redis://***:***@host:6379",
 	})
 	require.NoError(t, err)
-	w.Server, w.base = server, "http://"+server.Addr()
-	serve(t, server)
+	w.serve(t, server)
 	return w
 }
 
 // hijacking switches the protocol and sends "bye".
-func hijacking(w http.ResponseWriter, _ *http.Request) error {
+func hijacking(w http.ResponseWriter, _ *http.Request) (delivery.Handshake, error) {
 	header := w.Header().Clone()
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		return domain.Unknown(err)
+		return delivery.Handshake{}, domain.Unknown(err)
 	}
 	defer func() { _ = conn.Close() }()
 	var head strings.Builder
 	_ = header.Write(&head)
 	_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+head.String()+"\r\nbye")
-	return nil
+	return delivery.Handshake{User: "u1"}, nil
 }
 
 const handshake = " HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Correlation-ID: " + canonical + "\r\n\r\n"
@@ -75,7 +78,7 @@ func TestUpgrade(t *testing.T) {
 	w := newSocketEnvironment(t, hijacking, nil)
 	w.Retire() // a handshake in flight must not announce the close
 	for _, path := range []string{"/ws", "/ws/"} {
-		answer := sendRaw(t, w.Addr(), "GET "+path+"?token=hush"+handshake)
+		answer := sendRaw(t, w.Addr(), "GET "+path+"?token=secret"+handshake)
 		assert.Contains(t, answer, "HTTP/1.1 101 ")
 		assert.Contains(t, answer, "X-Correlation-Id: "+canonical, "the 101 has the ids")
 		assert.Contains(t, answer, "X-Request-Id: ")
@@ -83,17 +86,17 @@ func TestUpgrade(t *testing.T) {
 		assert.NotContains(t, answer, "Connection: close")
 		assert.True(t, strings.HasSuffix(answer, "bye"))
 	}
-	require.Eventually(t, func() bool { return len(w.facts.served()) == 2 }, tick*1000, tick)
+	require.Eventually(t, func() bool { return len(w.served()) == 2 }, tick*1000, tick)
 	assert.ElementsMatch(t, []domain.RequestServed{ // observed after the switch, in any order
 		{Method: "GET", Endpoint: "/ws", Status: 101},
 		{Method: "GET", Endpoint: "/ws/", Status: 101},
-	}, w.facts.served())
-	assert.NotContains(t, w.log.String(), "hush")
+	}, w.served())
+	assert.NotContains(t, w.log.String(), "secret")
 	assert.NotContains(t, w.log.String(), "hijacked", "there is no write after the switch")
 }
 
-// TestUpgradeWithABody checks that bytes after the header belong to the socket, whatever the
-// header says.
+// TestUpgradeWithABody checks that bytes after the header belong to the socket, although the
+// header announces a body.
 func TestUpgradeWithABody(t *testing.T) {
 	t.Parallel()
 	w := newSocketEnvironment(t, hijacking, nil)
@@ -102,14 +105,16 @@ func TestUpgradeWithABody(t *testing.T) {
 		assert.Contains(t, answer, "HTTP/1.1 101 ")
 		assert.True(t, strings.HasSuffix(answer, "bye"))
 	}
-	require.Eventually(t, func() bool { return len(w.facts.served()) == 2 }, tick*1000, tick)
+	require.Eventually(t, func() bool { return len(w.served()) == 2 }, tick*1000, tick)
 	assert.Never(t, func() bool { return strings.Contains(w.log.String(), "panic") }, 100*tick, tick)
 }
 
 func TestRefusedUpgrade(t *testing.T) {
 	t.Parallel()
 	refusal := make(chan error, 1)
-	w := newSocketEnvironment(t, func(http.ResponseWriter, *http.Request) error { return <-refusal }, nil)
+	w := newSocketEnvironment(t, func(http.ResponseWriter, *http.Request) (delivery.Handshake, error) {
+		return delivery.Handshake{}, <-refusal
+	}, nil)
 	for status, err := range map[int]error{
 		503: domain.Unavailable("websocket_service", 2*time.Second),
 		403: domain.Forbidden("Origin not allowed", nil),
@@ -119,8 +124,7 @@ func TestRefusedUpgrade(t *testing.T) {
 	} {
 		refusal <- err
 		r := call(t, http.MethodGet, w.base+"/ws", "")
-		require.Equal(t, status, r.StatusCode)
-		requireStandardError(t, r, domain.WebSocketService)
+		requireErrorOf(t, domain.WebSocketService, r, status, domain.CodeOf(err))
 	}
 	r := call(t, http.MethodHead, w.base+"/ws", "")
 	assert.Equal(t, 426, r.StatusCode)
@@ -131,10 +135,8 @@ func TestRefusedUpgrade(t *testing.T) {
 
 func TestUpgradeThatPanics(t *testing.T) {
 	t.Parallel()
-	w := newSocketEnvironment(t, func(http.ResponseWriter, *http.Request) error { panic("x") }, nil)
-	r := call(t, http.MethodGet, w.base+"/ws", "")
-	require.Equal(t, 500, r.StatusCode)
-	assert.Equal(t, "UNKNOWN_ERROR", requireStandardError(t, r, domain.WebSocketService).Code)
+	w := newSocketEnvironment(t, func(http.ResponseWriter, *http.Request) (delivery.Handshake, error) { panic("x") }, nil)
+	requireErrorOf(t, domain.WebSocketService, call(t, http.MethodGet, w.base+"/ws", ""), 500, domain.UnknownError)
 }
 
 func TestSocketHealth(t *testing.T) {
@@ -150,7 +152,7 @@ func TestSocketHealth(t *testing.T) {
 	assert.Equal(t, `{"service":"redis","status":"healthy","url":"redis://***:***@host:6379"}`, r.body)
 	r = call(t, http.MethodGet, w.base+"/healthz/websocket", "")
 	require.Equal(t, 200, r.StatusCode)
-	assert.Equal(t, `{"service":"websocket_manager","status":"healthy","total_connections":3,"max_connections_per_user":5}`, r.body)
+	assert.Equal(t, `{"service":"websocket_manager","status":"healthy","total_connections":6,"max_connections_per_user":5}`, r.body)
 }
 
 // countedProbe counts its calls.
@@ -197,7 +199,7 @@ func TestRedisDown(t *testing.T) {
 	assert.Equal(t, "1", r.Header.Get("Retry-After"))
 	assert.Regexp(t, `^\{"service":"redis","status":"unhealthy","error":\{"code":"CONNECTION_ERROR","message":"Connection to redis failed",`+
 		`"correlation_id":"[0-9a-f-]{36}","request_id":"[0-9a-f-]{36}","service":"websocket_service","timestamp":"[^"]*\+00:00","details":\{"target":"redis"\}\}\}$`, r.body)
-	assert.Equal(t, []domain.RequestFailed{{Endpoint: "/healthz/redis", Code: domain.ConnectionError}}, w.facts.failed())
+	assert.Equal(t, []domain.RequestFailed{{Endpoint: "/healthz/redis", Code: domain.ConnectionError}}, w.failed())
 }
 
 func TestSocketReadiness(t *testing.T) {
@@ -209,8 +211,7 @@ func TestSocketReadiness(t *testing.T) {
 		`"subscription":{"status":"healthy","note":"alive"}}}`, r.body)
 	w.ready.Enter(app.Draining)
 	r = call(t, http.MethodGet, w.base+"/readyz", "")
-	require.Equal(t, 503, r.StatusCode)
-	requireStandardError(t, r, domain.WebSocketService)
+	requireErrorOf(t, domain.WebSocketService, r, 503, domain.ServiceUnavailable)
 }
 
 // TestNodeWithUnhealthyOwnPartIsNotReady checks that an unhealthy part of the node makes it
@@ -218,15 +219,14 @@ func TestSocketReadiness(t *testing.T) {
 func TestNodeWithUnhealthyOwnPartIsNotReady(t *testing.T) {
 	t.Parallel()
 	w := newEnvironment(t, func(w *environment, p *httpserver.GatewayParts) {
-		w.ready = app.NewReadiness([]ports.HealthProbe{probe{Name: "subscription", Condition: domain.Unhealthy, Note: "deaf"}}, nil)
+		w.ready = app.NewReadiness([]ports.HealthProbe{probe{Name: "subscription", Condition: domain.Unhealthy, Note: "not subscribed"}}, nil)
 		w.ready.Enter(app.Serving)
 		p.Readiness = w.ready
 	})
 	r := call(t, http.MethodGet, w.base+"/readyz", "")
-	require.Equal(t, 503, r.StatusCode)
-	f := requireStandardError(t, r, domain.GatewayService)
+	f := requireError(t, r, 503, domain.ServiceUnavailable)
 	assert.Equal(t, "Service cannot do its work", f.Message)
-	assert.Equal(t, map[string]any{"subscription": map[string]any{"status": "unhealthy", "note": "deaf"}}, f.Details["dependencies"])
+	assert.Equal(t, map[string]any{"subscription": map[string]any{"status": "unhealthy", "note": "not subscribed"}}, f.Details["dependencies"])
 }
 
 func TestSocketRoutes(t *testing.T) {
@@ -237,22 +237,21 @@ func TestSocketRoutes(t *testing.T) {
 			got = append(got, r.Path)
 		}
 	}
-	assert.ElementsMatch(t, []string{"/ws", "/ws/", "/healthz", "/healthz/redis", "/healthz/websocket", "/readyz", "/metrics"}, got)
+	assert.ElementsMatch(t, []string{"/ws", "/ws/", "/events", "/asyncapi", "/asyncapi.json", "/healthz", "/healthz/redis", "/healthz/websocket", "/readyz", "/metrics"}, got)
 }
 
 func TestUpgradeHasTheClientsNetwork(t *testing.T) {
 	t.Parallel()
 	networks := make(chan string, 1)
-	w := newSocketEnvironment(t, func(_ http.ResponseWriter, r *http.Request) error {
+	w := newSocketEnvironment(t, func(_ http.ResponseWriter, r *http.Request) (delivery.Handshake, error) {
 		networks <- domain.RequestContextOf(r.Context()).Network
-		return domain.RateLimited(100, time.Minute, 7*time.Second)
+		return delivery.Handshake{}, domain.RateLimited(100, time.Minute, 7*time.Second)
 	}, probe{})
 	r := call(t, http.MethodGet, w.base+"/ws", "", "X-Forwarded-For: 2001:db8::1, 198.51.100.7")
-	require.Equal(t, 429, r.StatusCode)
-	assert.Equal(t, "RATE_LIMIT", requireStandardError(t, r, domain.WebSocketService).Code)
+	requireErrorOf(t, domain.WebSocketService, r, 429, domain.RateLimit)
 	assert.Equal(t, "7", r.Header.Get("Retry-After"))
 	assert.Equal(t, "198.51.100.7", <-networks)
-	assert.NotContains(t, w.log.String(), "198.51.100.7")
+	assert.Contains(t, w.log.String(), `"client_address":"198.51.100.7","user_agent":"Go-http-client/1.1"`)
 
 	c := httpserver.WebSocketConfig{TrustedProxies: "10.0.0.0/33"}
 	require.Len(t, c.Problems(domain.Testing), 1)

@@ -8,8 +8,10 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/huleedu/edge/adapters/httpserver/decode"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -19,14 +21,39 @@ const scope = "github.com/huleedu/edge/adapters/httpserver"
 // startSpan starts the request's server span, as a child of the client's trace if
 // there is one. Without tracing it creates a trace id for answers, logs and
 // services.
-func startSpan(ctx context.Context, tracer trace.Tracer, r *http.Request, ep *endpoint) (context.Context, trace.Span) {
+func (m *middleware) startSpan(ctx context.Context, r *http.Request, ep *endpoint) (context.Context, trace.Span) {
 	ctx = propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(r.Header))
-	ctx, span := tracer.Start(ctx, ep.span, ep.spanOptions...)
+	ctx, span := m.tracer.Start(ctx, ep.span, ep.spanOptions...)
+	if span.IsRecording() {
+		span.SetAttributes(m.requestAttributes(r, ep)...)
+	}
 	if span.SpanContext().IsValid() {
 		return ctx, span
 	}
 	ctx = trace.ContextWithSpanContext(ctx, newUnsampledContext())
 	return ctx, trace.SpanFromContext(ctx)
+}
+
+// requestAttributes returns the attributes of a request that its route does not say. The query
+// is left out, because it may contain a token.
+func (m *middleware) requestAttributes(r *http.Request, ep *endpoint) []attribute.KeyValue {
+	out := []attribute.KeyValue{
+		semconv.URLPath(decode.Clip(r.URL.EscapedPath(), maxPathText)),
+		semconv.URLScheme(m.proxies.Scheme(r)),
+		semconv.ClientAddress(m.proxies.Address(r)),
+	}
+	if ep.method == "" {
+		out = append(out, semconv.HTTPRequestMethodKey.String(spanMethod(ep.label(r.Method))))
+	}
+	return out
+}
+
+// spanMethod returns the method as the conventions for spans write it.
+func spanMethod(label string) string {
+	if label == "OTHER" {
+		return "_OTHER"
+	}
+	return label
 }
 
 // newUnsampledContext returns a span context with random ids that is not sampled.
@@ -51,6 +78,7 @@ func recordSpanError(span trace.Span, service domain.Service, e *domain.Error) {
 		attribute.String("error.message", e.Message),
 		attribute.String("error.service", string(service)),
 		attribute.String("error.operation", e.Op),
+		semconv.ErrorTypeKey.String(string(e.Code)),
 	)
 }
 
@@ -58,7 +86,7 @@ func recordSpanError(span trace.Span, service domain.Service, e *domain.Error) {
 func endSpan(x *requestState, status int) {
 	if x.span.IsRecording() {
 		x.span.SetAttributes(
-			attribute.Int("http.response.status_code", status),
+			semconv.HTTPResponseStatusCode(status),
 			attribute.String("correlation_id", x.ids.CorrelationID),
 		)
 	}

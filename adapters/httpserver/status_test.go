@@ -67,9 +67,7 @@ func TestEveryCodeOnTheWire(t *testing.T) {
 		for _, code := range codes {
 			w.platform.Fail(&domain.Error{Code: code, Message: `a "message"`, Details: map[string]any{"k": "<v>"}})
 			r := call(t, http.MethodGet, w.base+"/v1/batches/b1/status", "", "Authorization: Bearer u1")
-			require.Equal(t, status, r.StatusCode, code)
-			f := requireStandardError(t, r, domain.GatewayService)
-			assert.Equal(t, string(code), f.Code)
+			f := requireError(t, r, status, code)
 			assert.Equal(t, `a "message"`, f.Message)
 			assert.Equal(t, map[string]any{"k": "<v>"}, f.Details)
 			assert.Equal(t, status == 429 || status == 503, r.Header.Get("Retry-After") == "1", code)
@@ -89,7 +87,7 @@ func TestErrorsMayHaveRetryAfter(t *testing.T) {
 	} {
 		w.platform.Fail(err)
 		r := call(t, http.MethodGet, w.base+"/v1/batches", "", "Authorization: Bearer u1")
-		requireStandardError(t, r, domain.GatewayService)
+		requireError(t, r, httpserver.StatusOf(err), err.Code)
 		assert.Equal(t, want, r.Header.Get("Retry-After"), err)
 	}
 }
@@ -100,13 +98,12 @@ func TestUnknownErrorsHideTheirCause(t *testing.T) {
 	for _, err := range []error{assert.AnError, &domain.Error{Code: "NEW_CODE", Message: "m"}} {
 		w.platform.Fail(err)
 		r := call(t, http.MethodGet, w.base+"/v1/batches", "", "Authorization: Bearer u1")
-		require.Equal(t, 500, r.StatusCode)
-		requireStandardError(t, r, domain.GatewayService)
+		requireError(t, r, 500, domain.CodeOf(err))
 		assert.NotContains(t, r.body, assert.AnError.Error())
 	}
 	w.platform.Fail(assert.AnError)
-	f := requireStandardError(t, call(t, http.MethodGet, w.base+"/v1/batches", "", "Authorization: Bearer u1"), domain.GatewayService)
+	f := requireError(t, call(t, http.MethodGet, w.base+"/v1/batches", "", "Authorization: Bearer u1"), 500, domain.UnknownError)
 	assert.Equal(t, "An unexpected error occurred", f.Message)
 	assert.Equal(t, map[string]any{"error_type": "*errors.errorString"}, f.Details)
-	assert.Contains(t, w.log.String(), assert.AnError.Error(), "the log knows the cause")
+	assert.Contains(t, w.log.String(), assert.AnError.Error(), "the log has the cause")
 }

@@ -20,7 +20,7 @@ func newTracedEnvironment(t *testing.T) (*environment, *tracetest.SpanRecorder) 
 	t.Helper()
 	recorder := tracetest.NewSpanRecorder()
 	provider := sdk.NewTracerProvider(sdk.WithSpanProcessor(recorder))
-	return newEnvironment(t, func(_ *environment, p *httpserver.GatewayParts) { p.Tracing = provider }), recorder
+	return newEnvironment(t, with(func(p *httpserver.GatewayParts) { p.Tracing = provider })), recorder
 }
 
 // onlySpan waits for the span of the only request. The answer may arrive before its span ends.
@@ -55,6 +55,7 @@ func TestSpanContinuesTheClientsTrace(t *testing.T) {
 	assert.Equal(t, map[attribute.Key]any{
 		"http.request.method": "GET", "http.route": "/v1/batches/{batch_id}/status",
 		"http.response.status_code": int64(200), "correlation_id": canonical,
+		"url.path": "/v1/batches/b1/status", "url.scheme": "http", "client.address": "127.0.0.1",
 	}, attributes)
 }
 
@@ -72,6 +73,7 @@ func TestErrorIsOnItsSpanOnce(t *testing.T) {
 		"http.request.method": "GET", "http.route": "/v1/batches", "http.response.status_code": int64(503),
 		"error": true, "error.code": "CONNECTION_ERROR", "error.message": "Connection to result_aggregator failed",
 		"error.service": "api_gateway_service", "error.operation": "httpclient.Status", "correlation_id": canonical,
+		"error.type": "CONNECTION_ERROR", "url.path": "/v1/batches", "url.scheme": "http", "client.address": "127.0.0.1",
 	}, attributes)
 }
 
@@ -83,7 +85,7 @@ func TestTraceIDExistsWithoutTracing(t *testing.T) {
 	assert.NotEqual(t, first, second)
 	r := call(t, http.MethodGet, w.base+"/healthz", "", "traceparent: 00-"+clientTrace+"-"+clientParent+"-01")
 	assert.Equal(t, clientTrace, r.Header.Get("X-Trace-Id"))
-	r = call(t, http.MethodGet, w.base+"/healthz", "", "traceparent: nonsense")
+	r = call(t, http.MethodGet, w.base+"/healthz", "", "traceparent: invalid")
 	assert.NotEqual(t, clientTrace, r.Header.Get("X-Trace-Id"))
 }
 
@@ -91,7 +93,7 @@ func TestTraceIDExistsWithoutTracing(t *testing.T) {
 func TestOneLinePerRequest(t *testing.T) {
 	t.Parallel()
 	w := newEnvironment(t)
-	call(t, http.MethodGet, w.base+"/v1/batches/b9/status?token=hush", "", "Authorization: Bearer u1")
+	call(t, http.MethodGet, w.base+"/v1/batches/b9/status?token=secret", "", "Authorization: Bearer u1")
 	call(t, http.MethodGet, w.base+"/healthz", "")
 	w.platform.Fail(domain.Unreachable("result_aggregator", assert.AnError).WithOp("httpclient.Status"))
 	call(t, http.MethodGet, w.base+"/v1/batches", "", "Authorization: Bearer u1")
@@ -100,12 +102,14 @@ func TestOneLinePerRequest(t *testing.T) {
 	for _, want := range []string{
 		`"level":"INFO"`, `"method":"GET"`, `"endpoint":"/v1/batches/{batch_id}/status"`, `"path":"/v1/batches/b9/status"`,
 		`"status":404`, `"took_seconds":0.`, `"bytes":`, `"user_id":"u1"`, `"error_code":"RESOURCE_NOT_FOUND"`,
+		`"client_address":"127.0.0.1"`, `"user_agent":"Go-http-client/1.1"`,
 	} {
 		assert.Contains(t, lines[0], want)
 	}
-	assert.Contains(t, lines[1], `"level":"DEBUG"`, "probes whisper")
+	assert.Contains(t, lines[1], `"level":"DEBUG"`, "probes are logged at a lower level")
 	assert.Contains(t, lines[2], `"level":"ERROR"`)
 	assert.Contains(t, lines[2], `"error":"httpclient.Status: CONNECTION_ERROR: Connection to result_aggregator failed: `+assert.AnError.Error()+`"`)
-	assert.NotContains(t, w.log.String(), "hush")
+	assert.NotContains(t, lines[2], "client_address", "the client did not cause it")
+	assert.NotContains(t, w.log.String(), "secret")
 	assert.NotContains(t, w.log.String(), "Bearer")
 }

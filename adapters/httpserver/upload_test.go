@@ -46,7 +46,7 @@ func TestUploadReachesTheFileService(t *testing.T) {
 	for _, name := range []string{"X_user_id", "Content_type", "Content-Md5", "Authorization"} {
 		require.NotContains(t, got.Header, name)
 	}
-	require.Contains(t, w.facts.calls(), domain.ServiceCalled{Service: "file_service", Method: "POST", Endpoint: uploadPath, Status: 202})
+	require.Contains(t, w.calls(), domain.ServiceCalled{Service: "file_service", Method: "POST", Endpoint: uploadPath, Status: 202})
 }
 
 // TestInvalidFormsAreRefused sends each form alone and after a file that has reached the
@@ -62,9 +62,7 @@ func TestInvalidFormsAreRefused(t *testing.T) {
 				continue // these are other forms after a file
 			}
 			r := upload(t, w, front+b.Body)
-			require.Equal(t, 400, r.StatusCode, b.Name+r.body)
-			f := requireStandardError(t, r, domain.GatewayService)
-			assert.Equal(t, "VALIDATION_ERROR", f.Code, b.Name)
+			f := requireError(t, r, 400, "VALIDATION_ERROR")
 			assert.Equal(t, b.Message, f.Message, b.Name)
 			assert.Equal(t, b.Details, f.Details, b.Name)
 			if front != "" {
@@ -101,10 +99,11 @@ func TestOnlyFormsAreAccepted(t *testing.T) {
 			given = append(given, strings.Split(headers, "|")...)
 		}
 		r := call(t, http.MethodPost, w.base+uploadPath, requests.GoodForm(), given...)
-		assert.Equal(t, status, r.StatusCode, headers+r.body)
-		if status != 202 {
-			requireStandardError(t, r, domain.GatewayService)
+		if status == 202 {
+			assert.Equal(t, 202, r.StatusCode, headers+r.body)
+			continue
 		}
+		requireError(t, r, status, map[int]domain.Code{400: domain.ValidationError, 415: domain.InvalidRequest}[status])
 	}
 	require.Len(t, s.received(), 1)
 }
@@ -122,16 +121,14 @@ func TestUploadsAreBounded(t *testing.T) {
 			if !chunked {
 				return upload(t, w, body)
 			}
-			up := startUpload(t, w)
+			up := startUpload(t, w, "")
 			go func() { _, _ = io.Copy(up, strings.NewReader(body)); _ = up.Close() }()
 			return up.wait(t)
 		}
 		require.Equal(t, 202, send(exact).StatusCode)
-		for _, withForwarder := range []string{exact + "x", requests.Form(requests.File("a", strings.Repeat("x", limit)), requests.Field("batch_id", "b1"))} {
-			r := send(withForwarder)
-			require.Equal(t, 413, r.StatusCode)
-			f := requireStandardError(t, r, domain.GatewayService)
-			require.Equal(t, string(domain.ValidationError), f.Code)
+		for _, large := range []string{exact + "x", requests.Form(requests.File("a", strings.Repeat("x", limit)), requests.Field("batch_id", "b1"))} {
+			r := send(large)
+			f := requireError(t, r, 413, domain.ValidationError)
 			require.Equal(t, map[string]any{"limit_bytes": float64(limit)}, f.Details)
 		}
 	}
@@ -180,9 +177,7 @@ func TestAnswersOfTheFileServiceAreTranslated(t *testing.T) {
 	} {
 		w := newAnsweringFileService(t, c.status, c.body).environment(t, nil)
 		r := upload(t, w, requests.GoodForm())
-		require.Equal(t, c.want, r.StatusCode, "%d %d", i, c.status)
-		f := requireStandardError(t, r, domain.GatewayService)
-		assert.Equal(t, string(c.code), f.Code, i)
+		f := requireError(t, r, c.want, c.code)
 		assert.Equal(t, c.message, f.Message, i)
 		assert.NotContains(t, r.body, "secret")
 		if c.want == 502 {
@@ -201,9 +196,8 @@ func TestAnswersOfTheFileServiceAreTranslated(t *testing.T) {
 
 func TestUploadsWithoutAFileService(t *testing.T) {
 	t.Parallel()
-	r := upload(t, newEnvironment(t), requests.GoodForm())
-	require.Equal(t, 503, r.StatusCode)
-	require.Equal(t, "file_service", requireStandardError(t, r, domain.GatewayService).Details["external_service"])
+	f := requireError(t, upload(t, newEnvironment(t), requests.GoodForm()), 503, domain.ServiceUnavailable)
+	require.Equal(t, "file_service", f.Details["external_service"])
 }
 
 func TestUploadSettings(t *testing.T) {
@@ -215,7 +209,7 @@ func TestUploadSettings(t *testing.T) {
 	require.Equal(t, []any{
 		"API_GATEWAY_MAX_UPLOAD_SIZE", "API_GATEWAY_MAX_UPLOAD_FILES", "API_GATEWAY_UPLOAD_TIMEOUT", "API_GATEWAY_UPLOAD_STALL_TIMEOUT",
 	}, names)
-	p := gatewayParts(&environment{facts: &factRecorder{}, log: &logBuffer{}}, nil, nil)
+	p := unserved().parts(nil)
 	p.Config.Uploads.MaxFiles = 0
 	_, err := httpserver.NewGateway(p)
 	require.Equal(t, domain.ConfigurationError, domain.CodeOf(err))

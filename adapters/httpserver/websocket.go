@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/huleedu/edge/app"
+	"github.com/huleedu/edge/app/delivery"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
@@ -17,11 +18,11 @@ import (
 type WebSocketParts struct {
 	Config      WebSocketConfig
 	Environment domain.Environment
-	// Upgrade switches a request to the WebSocket protocol, or returns why not
-	// and leaves the answer to this package. What it is given is good only until
+	// Upgrade switches a request to the WebSocket protocol and returns who connected, or
+	// returns why not and leaves the answer to this package. What it is given is good only until
 	// it returns, except for a connection that it hijacked and, then, the headers of
 	// request and answer, which are its own.
-	Upgrade func(http.ResponseWriter, *http.Request) error
+	Upgrade func(http.ResponseWriter, *http.Request) (delivery.Handshake, error)
 	// Stream answers a request with an event stream, or returns why not. The rule of
 	// Upgrade applies.
 	Stream func(http.ResponseWriter, *http.Request) error

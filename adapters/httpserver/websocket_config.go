@@ -1,6 +1,9 @@
 package httpserver
 
-import "github.com/huleedu/edge/domain"
+import (
+	"github.com/huleedu/edge/adapters/httpserver/certificate"
+	"github.com/huleedu/edge/domain"
+)
 
 // WebSocketConfig is where the notification service listens.
 type WebSocketConfig struct {
@@ -12,6 +15,12 @@ type WebSocketConfig struct {
 	// and /readyz move there and /healthz is answered there too. It stays open
 	// until the drain has ended. Empty: everything on one port.
 	AdminAddr string `env:"WEBSOCKET_ADMIN_ADDR"`
+	// TLSCertFile is a file with the certificate chain in PEM. With it, and the key, every
+	// listener of the service accepts only TLS 1.2 or newer. The files are loaded again when
+	// they change. Empty: no TLS.
+	TLSCertFile string `env:"WEBSOCKET_TLS_CERT_FILE"`
+	// TLSKeyFile is a file with the private key of the certificate in PEM.
+	TLSKeyFile string `env:"WEBSOCKET_TLS_KEY_FILE"`
 	// Origins are the web origins whose pages may connect to /ws and /events and read other
 	// answers. A handshake with another Origin is answered 403, which a browser reports as
 	// close code 1006. ENVIRONMENT=development also allows http and https pages of localhost,
@@ -38,6 +47,7 @@ type WebSocketConfig struct {
 // Problems reports every value that cannot be used in the environment.
 func (c WebSocketConfig) Problems(environment domain.Environment) []error {
 	out := append(portProblems("WEBSOCKET_PORT", c.Port), adminProblems("WEBSOCKET_ADMIN_ADDR", c.AdminAddr, c.Host, c.Port)...)
+	out = append(out, c.certificate().Problems("WEBSOCKET_")...)
 	out = append(out, c.cors().problems(environment)...)
 	if _, ok := docsServed(c.Docs, environment); !ok {
 		out = append(out, domain.Misconfigured("WEBSOCKET_DOCS", "must be true, false or empty"))
@@ -52,4 +62,8 @@ func (c WebSocketConfig) Warnings(environment domain.Environment) []error {
 
 func (c WebSocketConfig) cors() corsSettings {
 	return corsSettings{"CORS_ORIGINS", c.Origins, c.Credentials, c.Methods, c.Headers}
+}
+
+func (c WebSocketConfig) certificate() certificate.Files {
+	return certificate.Files{Cert: c.TLSCertFile, Key: c.TLSKeyFile}
 }

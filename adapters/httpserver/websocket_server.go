@@ -31,14 +31,14 @@ func NewWebSocket(parts WebSocketParts) (*Server, error) {
 	router, err := newRouter(&middleware{
 		responder: &responder{service: domain.WebSocketService, log: parts.Log, observer: parts.Observer},
 		tracer:    parts.Tracing.Tracer(scope), origins: newOriginPolicy(parts.Config.cors(), parts.Environment),
-		network: trusted.Network,
+		proxies: trusted,
 	})
 	if err != nil {
 		return nil, err
 	}
 	w := &sockets{responder: router.responder, WebSocketParts: parts, redis: &cachedProbe{probe: parts.Redis}, startedAt: time.Now()}
 	w.docs = sync.OnceValues(newMessageDocs)
-	return router.listenAll(w.tables(), listenAddr{parts.Config.Host, parts.Config.Port, parts.Config.AdminAddr}, connLimits{
+	return router.listenAll(w.tables(), listenAddr{parts.Config.Host, parts.Config.Port, parts.Config.AdminAddr, parts.Config.certificate()}, connLimits{
 		headerBytes: socketHeaderBytes, header: socketHeaderTime, answer: socketAnswerTime, idle: socketIdleTime,
 	})
 }

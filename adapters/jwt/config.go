@@ -22,6 +22,9 @@ type Config struct {
 	// SecretKey is the shared secret of the HS algorithms. There is no default; production
 	// needs at least 32 bytes that are not a well-known text.
 	SecretKey domain.Secret `env:"JWT_SECRET_KEY"`
+	// PreviousSecretKey is a second secret of the HS algorithms, whose tokens are accepted too,
+	// while a rotation of JWT_SECRET_KEY lasts. The same rules apply to it.
+	PreviousSecretKey domain.Secret `env:"JWT_SECRET_KEY_PREVIOUS"`
 	// Audience is what "aud" must equal or contain. Set but empty, the check is off
 	// (refused in production).
 	Audience string `env:"JWT_AUDIENCE" envDefault:"huleedu-platform"`
@@ -71,16 +74,29 @@ func (c Config) Problems(environment domain.Environment) []error {
 }
 
 func (c Config) secretProblems(p *problems, environment domain.Environment) {
-	secret := c.SecretKey.Reveal()
-	if isBlank(secret) {
-		p.add("JWT_SECRET_KEY", "is required for "+c.Algorithm+"; there is no default secret")
-		return
+	if isBlank(c.SecretKey.Reveal()) {
+		p.add(secretSetting, "is required for "+c.Algorithm+"; there is no default secret")
+	} else {
+		p.addWeakSecret(secretSetting, c.SecretKey, environment)
 	}
-	if environment == domain.Production {
-		p.addIf(len(secret) < minSecret, "JWT_SECRET_KEY", "must have at least 32 bytes in production")
-		p.addIf(c.SecretKey.IsPEM(), "JWT_SECRET_KEY", "is a key in PEM, not a secret; production refuses it")
-		p.addIf(c.SecretKey.Guessable(), "JWT_SECRET_KEY", "is a well-known or guessable text, which production refuses")
+	if c.PreviousSecretKey != "" {
+		p.addIf(isBlank(c.PreviousSecretKey.Reveal()), previousSetting, "must not be blank")
+		p.addWeakSecret(previousSetting, c.PreviousSecretKey, environment)
 	}
+}
+
+// The names of the settings of the secrets.
+const (
+	secretSetting   = "JWT_SECRET_KEY"
+	previousSetting = "JWT_SECRET_KEY_PREVIOUS"
+)
+
+// Warnings reports that tokens of a previous secret are accepted.
+func (c Config) Warnings(domain.Environment) []error {
+	if !c.symmetric() || c.PreviousSecretKey == "" {
+		return nil
+	}
+	return []error{domain.Misconfigured(previousSetting, "is set: tokens of the previous secret are accepted; remove it when the last of them has expired")}
 }
 
 func (c Config) publicKeyProblems(p *problems, environment domain.Environment) {
@@ -117,6 +133,16 @@ func (p *problems) addIf(wrong bool, name, message string) {
 	if wrong {
 		p.add(name, message)
 	}
+}
+
+// addWeakSecret adds what production refuses in a secret.
+func (p *problems) addWeakSecret(name string, secret domain.Secret, environment domain.Environment) {
+	if environment != domain.Production {
+		return
+	}
+	p.addIf(len(secret.Reveal()) < minSecret, name, "must have at least 32 bytes in production")
+	p.addIf(secret.IsPEM(), name, "is a key in PEM, not a secret; production refuses it")
+	p.addIf(secret.Guessable(), name, "is a well-known or guessable text, which production refuses")
 }
 
 // check joins the problems that make a Config invalid in every environment.

@@ -14,9 +14,10 @@ import (
 
 	"github.com/huleedu/edge/adapters/jwt"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/recorded"
 )
 
-// keysOf are the settings that are complained about, in order.
+// keysOf returns the settings of the problems, in order.
 func keysOf(t *testing.T, problems []error) []string {
 	t.Helper()
 	if len(problems) == 0 {
@@ -30,10 +31,10 @@ func keysOf(t *testing.T, problems []error) []string {
 	return names
 }
 
-// expectedProblem is a change to good settings and what is said about it.
+// expectedProblem is a change of a valid configuration and the settings that are reported for it.
 type expectedProblem struct {
 	change func(*jwt.Config)
-	// always is complained about everywhere, production there alone.
+	// always is reported in every environment, production only there.
 	always, production []string
 }
 
@@ -45,8 +46,8 @@ func requireProblems(t *testing.T, rows map[string]expectedProblem) {
 			row.change(&c)
 			require.Equal(t, row.always, keysOf(t, c.Problems(domain.Development)))
 			require.Equal(t, append(row.always, row.production...), keysOf(t, c.Problems(domain.Production)))
-			_, err := jwt.New(c, discardObserver{}, discardLog())
-			require.Equal(t, row.always != nil, err != nil, "New refuses what is refused everywhere: %v", err)
+			_, err := jwt.New(c, recorded.NoFacts{}, discardLog())
+			require.Equal(t, row.always != nil, err != nil, "New reports the same problems: %v", err)
 		})
 	}
 }
@@ -110,7 +111,7 @@ func TestPublicKeyProblems(t *testing.T) {
 	})
 }
 
-// No problem quotes the value that is wrong: it may be a secret.
+// TestProblemsDoNotQuoteSecrets checks that no problem contains the value.
 func TestProblemsDoNotQuoteSecrets(t *testing.T) {
 	c := settings()
 	c.Algorithm, c.SecretKey = "hs256-geheim", "geheim"
@@ -124,7 +125,6 @@ func TestProblemsDoNotQuoteSecrets(t *testing.T) {
 	}
 }
 
-// Every key file form that operators have at hand is read.
 func TestPEMForms(t *testing.T) {
 	key := rsaKey()
 	for name, text := range map[string]string{
@@ -133,7 +133,7 @@ func TestPEMForms(t *testing.T) {
 	} {
 		c := settings()
 		c.Algorithm, c.PublicKey = "RS256", text
-		_, err := jwt.New(c, discardObserver{}, discardLog())
+		_, err := jwt.New(c, recorded.NoFacts{}, discardLog())
 		require.NoError(t, err, name)
 	}
 }

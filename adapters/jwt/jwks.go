@@ -5,13 +5,14 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"sync"
 	"time"
 
+	"github.com/huleedu/edge/adapters/internal/dependency"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/ports"
 )
 
 // maxDocument is the maximum size of a key set in bytes.
@@ -27,7 +28,8 @@ var (
 type remoteKeys struct {
 	config         Config
 	client         *http.Client
-	log            *slog.Logger
+	state          *dependency.Tracker
+	observer       ports.Observer
 	changed        func()        // called after the set has changed
 	fetchRequested chan struct{} // holds one request for a fetch
 	unknown        unknownKeys
@@ -41,9 +43,10 @@ type remoteKeys struct {
 	failure      error // of the last fetch
 }
 
-func newRemoteKeys(c Config, log *slog.Logger, changed func()) *remoteKeys {
+func newRemoteKeys(c Config, state *dependency.Tracker, o ports.Observer, changed func()) *remoteKeys {
+	o.Observe(domain.KeySetFetched{})
 	return &remoteKeys{
-		config: c, log: log, changed: changed, fetchRequested: make(chan struct{}, 1),
+		config: c, state: state, observer: o, changed: changed, fetchRequested: make(chan struct{}, 1),
 		unknown: unknownKeys{newLRU[time.Time](maxUnknown)},
 		client: &http.Client{
 			Timeout: c.JWKSTimeout,
@@ -127,7 +130,7 @@ func (r *remoteKeys) refresh(ctx context.Context) time.Duration {
 		set, err = parseKeySet(r.config.Algorithm, document)
 	}
 	if ctx.Err() == nil {
-		r.logChange(ctx, err)
+		r.state.Report(err)
 	}
 	if r.store(set, document, began, err) {
 		r.changed()
@@ -135,22 +138,8 @@ func (r *remoteKeys) refresh(ctx context.Context) time.Duration {
 	if err != nil {
 		return r.config.JWKSMinInterval
 	}
+	r.observer.Observe(domain.KeySetFetched{At: time.Now()})
 	return max(r.config.JWKSRefreshInterval, r.config.JWKSMinInterval)
-}
-
-// logChange logs the first failed fetch and the first successful one after it.
-func (r *remoteKeys) logChange(ctx context.Context, err error) {
-	r.mu.RLock()
-	failed, loaded := r.failure != nil, r.set != nil
-	r.mu.RUnlock()
-	switch {
-	case err != nil && !failed && loaded:
-		r.log.WarnContext(ctx, "the key set cannot be refreshed; the last one is used for 24 hours at most", "error", err)
-	case err != nil && !failed:
-		r.log.WarnContext(ctx, "the key set cannot be loaded; tokens cannot be checked", "error", err)
-	case err == nil && failed:
-		r.log.InfoContext(ctx, "the key set is loaded again")
-	}
 }
 
 // store stores the result of a fetch and reports whether the keys have changed.
@@ -202,7 +191,7 @@ func (r *remoteKeys) fetch(ctx context.Context) ([]byte, error) {
 func (r *remoteKeys) health() domain.Health {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	h := domain.Health{Name: "token_keys", Condition: domain.Healthy, Err: r.failure}
+	h := domain.Health{Name: keysName, Condition: domain.Healthy, Err: r.failure}
 	switch {
 	case r.set == nil:
 		h.Condition, h.Note = domain.Unhealthy, "the key set is not loaded"

@@ -1,12 +1,10 @@
 package jwt_test
 
 import (
-	"bytes"
 	"encoding/base64"
 	"fmt"
 	"io"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,13 +13,14 @@ import (
 
 	"github.com/huleedu/edge/adapters/jwt"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/recorded"
 )
 
-// TestWithdrawnKeyIsRefusedAtAnyInterval: the first use asks for a fetch,
-// every later one is refused, whatever the time between them.
+// TestWithdrawnKeyIsRefusedAtAnyInterval checks that the first use causes a fetch, and that each later
+// one is refused.
 func TestWithdrawnKeyIsRefusedAtAnyInterval(t *testing.T) {
 	for _, pause := range []time.Duration{11 * time.Second, time.Minute, 20 * time.Minute, 5 * time.Hour} {
-		pause += time.Millisecond // no refresh begins in that moment
+		pause += time.Millisecond // not at the time of a refresh
 		t.Run(pause.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				old, next, e := keyFor("ES256"), keyFor("ES256"), &endpoint{}
@@ -42,9 +41,8 @@ func TestWithdrawnKeyIsRefusedAtAnyInterval(t *testing.T) {
 	}
 }
 
-// TestKeyThatArrivesLateWorks: its token was refused before, and asks for a fetch
-// again behind its next refusal.
-func TestKeyThatArrivesLateWorks(t *testing.T) {
+// TestLateKeyIsAccepted checks that a refused token causes another fetch.
+func TestLateKeyIsAccepted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		old, late, e := keyFor("ES256"), keyFor("ES256"), &endpoint{}
 		e.serve(setOf(member(old, "old")))
@@ -61,12 +59,11 @@ func TestKeyThatArrivesLateWorks(t *testing.T) {
 		e.serve(setOf(member(old, "old"), member(late, "late")))
 		time.Sleep(20 * time.Second)
 		requireCause(t, check(), "key")
-		require.NoError(t, check(), "the fetch ran behind the refusal")
+		require.NoError(t, check(), "the refusal has caused a fetch")
 	})
 }
 
-// TestRandomKeyIDsDoNotAffectOtherTokens: no more fetches than the floor allows, no
-// more memory than the bound, good tokens as before.
+// TestRandomKeyIDsDoNotAffectOtherTokens checks the limits of fetches and of memory.
 func TestRandomKeyIDsDoNotAffectOtherTokens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		good, e := keyFor("ES256"), &endpoint{}
@@ -89,9 +86,9 @@ func TestRandomKeyIDsDoNotAffectOtherTokens(t *testing.T) {
 	})
 }
 
-// TestUnusableKeySets: each answer counts as an endpoint that is away, at the start
-// and later: old keys stay for a day, health tells, and each change is logRecorder once.
-func TestUnusableKeySets(t *testing.T) {
+// TestInvalidKeySetsAreIgnored checks that each answer is treated as an unreachable endpoint: old keys
+// are used for a day, the health shows it, and each change is logged once.
+func TestInvalidKeySetsAreIgnored(t *testing.T) {
 	key := keyFor("ES256")
 	for name, answer := range map[string]func() (int, string, error){
 		"empty":           func() (int, string, error) { return 200, `{"keys":[]}`, nil },
@@ -99,7 +96,7 @@ func TestUnusableKeySets(t *testing.T) {
 		"null":            func() (int, string, error) { return 200, `{"keys":null}`, nil },
 		"only oct":        func() (int, string, error) { return 200, `{"keys":[{"kty":"oct","k":"c2VjcmV0","kid":"1"}]}`, nil },
 		"only encryption": func() (int, string, error) { return 200, setOf(member(key, "1", "use", "enc")), nil },
-		"half broken": func() (int, string, error) {
+		"incomplete key": func() (int, string, error) {
 			return 200, `{"keys":[{"kty":"EC","kid":"1","crv":"P-256","x":"AA"}]}`, nil
 		},
 		"no JSON":  func() (int, string, error) { return 200, `<html>`, nil },
@@ -109,11 +106,11 @@ func TestUnusableKeySets(t *testing.T) {
 		"oversize": func() (int, string, error) {
 			return 200, setOf(member(key, "1", "x5t", strings.Repeat("a", 1<<20))), nil
 		},
-		"away": func() (int, string, error) { return 0, "", io.ErrUnexpectedEOF },
+		"unreachable": func() (int, string, error) { return 0, "", io.ErrUnexpectedEOF },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				e, lines := &endpoint{}, &logRecorder{}
+				e, lines := &endpoint{}, &recorded.Log{}
 				e.setAnswer(answer)
 				v := withKeySetLogging(t, e, lines, time.Hour)
 				check := func() domain.Code {
@@ -122,7 +119,7 @@ func TestUnusableKeySets(t *testing.T) {
 				}
 				require.Equal(t, domain.ServiceUnavailable, check(), "no keys yet")
 				time.Sleep(3*time.Hour + time.Minute)
-				require.Equal(t, 1, lines.count("WARN"))
+				require.Equal(t, 1, lines.Count("level=WARN"))
 				require.NotContains(t, v.Health(t.Context()).Err.Error(), "identity.test", "addresses may hold credentials")
 				e.serve(setOf(map[string]any{"kty": "EC", "kid": "broken"}, member(key, "1")))
 				time.Sleep(time.Hour)
@@ -133,30 +130,13 @@ func TestUnusableKeySets(t *testing.T) {
 				time.Sleep(23 * time.Hour)
 				require.Empty(t, check(), "old keys stay")
 				require.Equal(t, domain.Degraded, v.Health(t.Context()).Condition)
-				require.Equal(t, 2, lines.count("WARN"))
-				require.Equal(t, 1, lines.count("INFO"))
-				require.NotContains(t, lines.text.String(), "identity.test", "addresses may hold credentials")
+				require.Equal(t, 2, lines.Count("level=WARN"))
+				require.Equal(t, 1, lines.Count("level=INFO"))
+				require.NotContains(t, lines.String(), "hush", "addresses may hold credentials")
+				require.Contains(t, lines.String(), "address=https://identity.test/keys ")
 				time.Sleep(3 * time.Hour)
 				require.Equal(t, domain.ServiceUnavailable, check())
 			})
 		})
 	}
-}
-
-// logRecorder keeps log lines.
-type logRecorder struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logRecorder) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logRecorder) count(level string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.text.String(), "level="+level)
 }

@@ -22,16 +22,28 @@ type keySource interface {
 	find(kid string) ([]any, error)
 }
 
-// fixedKey is a configured key. It has no id, so the token's key id is ignored.
-type fixedKey struct{ key any }
+// fixedKeys are configured keys, in the order in which they are tried. They have no ids, so
+// the token's key id is ignored.
+type fixedKeys []any
 
-func (f fixedKey) find(string) ([]any, error) { return []any{f.key}, nil }
+func (f fixedKeys) find(string) ([]any, error) { return f, nil }
 
-// staticKey returns the configured secret or public key.
+// staticKeys returns the configured secrets, the current one first, or the public key.
+func (c Config) staticKeys() (fixedKeys, error) {
+	if !c.symmetric() {
+		key, err := c.staticKey()
+		return fixedKeys{key}, err
+	}
+	keys := fixedKeys{[]byte(c.SecretKey.Reveal())}
+	if c.PreviousSecretKey != "" {
+		keys = append(keys, []byte(c.PreviousSecretKey.Reveal()))
+	}
+	return keys, nil
+}
+
+// staticKey returns the configured public key.
 func (c Config) staticKey() (any, error) {
 	switch {
-	case c.symmetric():
-		return []byte(c.SecretKey.Reveal()), nil
 	case c.PublicKey != "":
 		return parsePEM(c.Algorithm, "JWT_PUBLIC_KEY", strings.ReplaceAll(c.PublicKey, `\n`, "\n"))
 	case c.PublicKeyPath != "":
@@ -89,5 +101,5 @@ func notLoaded() error { return notLoadedFor(0) }
 
 // notLoadedFor returns the same error with the time until the next fetch.
 func notLoadedFor(wait time.Duration) error {
-	return domain.Unavailable("token_keys", max(wait, 0)+time.Second)
+	return domain.Unavailable(keysName, max(wait, 0)+time.Second)
 }

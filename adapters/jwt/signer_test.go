@@ -29,7 +29,7 @@ const (
 	foreign = "another-8fJq2LzX7vRwK0tYbN4mDcHs"
 )
 
-// settings are what the environment's defaults would be.
+// settings returns the defaults of the configuration with a secret.
 func settings() jwt.Config {
 	return jwt.Config{
 		Algorithm: "HS256", SecretKey: shared,
@@ -39,7 +39,7 @@ func settings() jwt.Config {
 	}
 }
 
-// sign makes a token of raw parts, whatever they say.
+// sign signs a header and a payload without checking them.
 func sign(tb testing.TB, algorithm string, key any, header, payload string) string {
 	tb.Helper()
 	signer, err := jws.NewSigner(jwa.SignatureAlgorithm(algorithm))
@@ -59,8 +59,8 @@ func must[T any](value T, err error) T {
 	return value
 }
 
-// keyFor makes a private key for an algorithm; the RSA key is always the same,
-// because making one takes long.
+// keyFor returns a private key for an algorithm. The RSA key is always the same, because making one
+// takes long.
 func keyFor(algorithm string) any {
 	switch {
 	case strings.HasPrefix(algorithm, "HS"):
@@ -88,7 +88,7 @@ func publicOf(key any) any {
 	case ed25519.PrivateKey:
 		return k.Public()
 	default:
-		panic("no public half")
+		panic("a key without a public key")
 	}
 }
 
@@ -97,7 +97,7 @@ func publicPEM(key any) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 }
 
-// settingsFor believes in the key.
+// settingsFor returns a configuration that trusts the key.
 func settingsFor(algorithm string, key any) jwt.Config {
 	c := settings()
 	c.Algorithm = algorithm
@@ -114,20 +114,14 @@ func validator(tb testing.TB, c jwt.Config, o ports.Observer) *jwt.Validator {
 	return v
 }
 
-// quiet logs nothing.
 func discardLog() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-// discardObserver observes nothing.
-type discardObserver struct{}
-
-func (discardObserver) Observe(domain.Fact) {}
-
-// payload is a good payload, for an hour.
+// payload returns a valid payload that expires in an hour.
 func payload() string {
 	return `{"sub":"teacher-1","aud":"huleedu-platform","iss":"huleedu-identity-service","exp":` + inAnHour() + `}`
 }
 
-// requireCause demands a refused token with the cause.
+// requireCause checks that a token was refused with the cause.
 func requireCause(tb testing.TB, err error, cause string) {
 	tb.Helper()
 	require.Error(tb, err)

@@ -12,12 +12,16 @@ import (
 	"github.com/lestrrat-go/jwx/v2/jwa"
 	"github.com/lestrrat-go/jwx/v2/jws"
 
+	"github.com/huleedu/edge/adapters/internal/dependency"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
 
 // operation names Validate in logs and spans.
 const operation = "jwt.Validate"
+
+// keysName names the keys in health responses, logs and metrics.
+const keysName = "token_keys"
 
 // Validator validates tokens with one algorithm and one source of keys. It is safe for
 // concurrent use and never blocks.
@@ -56,15 +60,14 @@ func New(c Config, observer ports.Observer, log *slog.Logger) (*Validator, error
 	}
 	v.clearCache()
 	if !c.symmetric() && c.JWKSURL != "" {
-		v.remote = newRemoteKeys(c, log, v.clearCache)
+		state := dependency.NewTracker(dependency.Config{Name: keysName, Address: dependency.Address(c.JWKSURL)}, observer, log)
+		v.remote = newRemoteKeys(c, state, observer, v.clearCache)
 		v.keys = v.remote
 		return v, nil
 	}
-	key, err := c.staticKey()
-	if err != nil {
+	if v.keys, err = c.staticKeys(); err != nil {
 		return nil, err
 	}
-	v.keys = fixedKey{key}
 	return v, nil
 }
 
@@ -82,7 +85,7 @@ func (v *Validator) Run(ctx context.Context) error {
 // Health returns whether keys are loaded and whether the last fetch succeeded.
 func (v *Validator) Health(context.Context) domain.Health {
 	if v.remote == nil {
-		return domain.Health{Name: "token_keys", Condition: domain.Healthy}
+		return domain.Health{Name: keysName, Condition: domain.Healthy}
 	}
 	return v.remote.health()
 }

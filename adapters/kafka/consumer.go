@@ -9,9 +9,11 @@ import (
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/huleedu/edge/adapters/internal/backoff"
+	"github.com/huleedu/edge/adapters/internal/dependency"
 	"github.com/huleedu/edge/app"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
@@ -81,12 +83,16 @@ func NewConsumer(c ConsumerConfig, n *app.Notifications, o ports.Observer, tp tr
 	}
 	c.Topic = cmp.Or(c.Topic, domain.NotificationTopic)
 	c.FinalAfter = cmp.Or(c.FinalAfter, unknownDuration)
+	health := newConsumerHealth(o)
+	health.state = dependency.NewTracker(dependency.Config{Name: dependencyName, Address: c.Brokers}, o, log)
 	return &Consumer{
 		config: c, dialer: dialer, newClient: newClient, notifications: n,
 		brokers:  newMetadataConn(dialer, addresses(c.Brokers)),
 		observer: o, tracer: tp.Tracer(tracerName), log: log,
-		spanOptions: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindConsumer)},
-		health:      newConsumerHealth(o),
+		spanOptions: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(
+			semconv.MessagingSystemKafka, semconv.MessagingOperationTypeProcess,
+			semconv.MessagingDestinationName(string(c.Topic)), semconv.MessagingConsumerGroupName(c.Group))},
+		health: health,
 	}, nil
 }
 
@@ -117,7 +123,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { _ = group.Close() })
 	defer func() { stop(); _ = group.Close() }()
 	for attempt := 0; ctx.Err() == nil; attempt++ {
-		if lasted := c.awaitAssignment(ctx, group, attempt); lasted > stableAfter {
+		if lasted := c.awaitAssignment(ctx, group); lasted > stableAfter {
 			attempt = 0
 		}
 		backoff.Wait(ctx, attempt, firstPause, maxRejoinPause)
@@ -140,13 +146,12 @@ func (c *Consumer) openClients() (closeAll func()) {
 }
 
 // awaitAssignment waits for an assignment of partitions and processes it until it ends. It
-// returns how long it lasted. attempt is the number of assignments before it that failed or
-// were not stable.
-func (c *Consumer) awaitAssignment(ctx context.Context, group *kafkago.ConsumerGroup, attempt int) (lasted time.Duration) {
+// returns how long it lasted.
+func (c *Consumer) awaitAssignment(ctx context.Context, group *kafkago.ConsumerGroup) (lasted time.Duration) {
 	generation, err := group.Next(ctx)
 	if err != nil {
-		if ctx.Err() == nil && attempt%logEvery == 0 {
-			c.log.WarnContext(ctx, "kafka is away; trying again", "error", err)
+		if ctx.Err() != nil {
+			err = nil
 		}
 		c.health.setUnassigned(err)
 		return 0
@@ -211,11 +216,12 @@ func (c *Consumer) supervise(ctx context.Context, finished *progress) {
 	}
 }
 
-// commit commits the finished records. It logs an error and then returns false.
+// commit commits the finished records. It returns false after an error.
 func (c *Consumer) commit(ctx context.Context, finished *progress) bool {
 	err := finished.commit()
 	if err != nil {
-		c.log.WarnContext(ctx, "finished records are not committed yet", "error", err)
+		c.log.DebugContext(ctx, "finished records are not committed yet", "error", err)
 	}
+	c.health.setCommit(err)
 	return err == nil
 }

@@ -1,14 +1,12 @@
 package kafka_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -23,6 +21,7 @@ import (
 	"github.com/huleedu/edge/adapters/kafka"
 	"github.com/huleedu/edge/app"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/background"
 )
 
 // fakePublisher is a ports.NotificationPublisher that stores the events of each user once and
@@ -181,34 +180,7 @@ func (s *scenario) newConsumer(t testing.TB) *kafka.Consumer {
 // run runs the consumer until stop or the end of the test.
 func (r *runningConsumer) run(t testing.TB) *runningConsumer {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- r.Run(ctx) }()
-	stop := sync.OnceFunc(func() {
-		cancel()
-		require.NoError(t, <-ended)
-	})
-	t.Cleanup(stop)
-	return &runningConsumer{r.Consumer, stop}
-}
-
-// logBuffer stores the log. It is safe for concurrent use.
-type logBuffer struct {
-	mu      sync.Mutex
-	written bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.written.Write(p)
-}
-
-// count returns how often the text was logged.
-func (l *logBuffer) count(text string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.written.String(), text)
+	return &runningConsumer{r.Consumer, background.Run(t, r.Run)}
 }
 
 // awaitHealth waits until the consumer reports the condition.

@@ -8,6 +8,7 @@ import (
 
 	kafkago "github.com/segmentio/kafka-go"
 
+	"github.com/huleedu/edge/adapters/internal/dependency"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
@@ -24,6 +25,8 @@ const (
 // for concurrent use.
 type consumerHealth struct {
 	observer ports.Observer
+	// state logs and counts whether Kafka works; nil in tests of the health alone.
+	state *dependency.Tracker
 
 	mu sync.Mutex
 	// member is set while the process has an assignment.
@@ -31,6 +34,8 @@ type consumerHealth struct {
 	// err is the reason why there is no assignment.
 	err        error
 	partitions map[int]partitionHealth
+	// commitError is the error of the last commit.
+	commitError error
 	// reported is the last fact that the observer received.
 	reported domain.ConsumerDegraded
 }
@@ -58,7 +63,7 @@ type partitionHealth struct {
 func (h *consumerHealth) setUnassigned(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.member, h.err, h.partitions = false, err, nil
+	h.member, h.err, h.partitions, h.commitError = false, err, nil, nil
 	h.notify(time.Now())
 }
 
@@ -66,8 +71,18 @@ func (h *consumerHealth) setUnassigned(err error) {
 func (h *consumerHealth) setAssigned() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.member, h.err, h.partitions = true, nil, map[int]partitionHealth{}
+	h.member, h.err, h.partitions, h.commitError = true, nil, map[int]partitionHealth{}, nil
 	h.notify(time.Now())
+}
+
+// setCommit records the result of a commit.
+func (h *consumerHealth) setCommit(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	changed := (err == nil) != (h.commitError == nil)
+	if h.commitError = err; changed && h.member {
+		h.notify(time.Now())
+	}
 }
 
 // refresh reports a change that is due to expired states.
@@ -85,6 +100,35 @@ func (h *consumerHealth) notify(now time.Time) {
 		h.reported = fact
 		h.observer.Observe(fact)
 	}
+	if err := h.kafkaError(now); err != nil || h.member {
+		h.state.Report(err)
+	}
+}
+
+// kafkaError returns the reason why Kafka does not work for this process, or nil. Failures of
+// the application, such as those of Redis, and rebalances of the group do not count. The
+// caller must hold the lock.
+func (h *consumerHealth) kafkaError(now time.Time) error {
+	if !h.member && h.err != nil {
+		return ignoreRebalance(h.err)
+	}
+	for _, p := range h.partitions {
+		if p.err != nil && now.Sub(p.at) <= statusTTL && !isApplicationError(p.err) {
+			return p.err
+		}
+	}
+	return ignoreRebalance(h.commitError)
+}
+
+// ignoreRebalance returns nil for an error code by which a working group tells a member to
+// join again.
+func ignoreRebalance(err error) error {
+	for _, code := range []kafkago.Error{kafkago.RebalanceInProgress, kafkago.IllegalGeneration, kafkago.UnknownMemberId} {
+		if errors.Is(err, code) {
+			return nil
+		}
+	}
+	return err
 }
 
 // update records the state of a partition. It does nothing after the end of the assignment.
@@ -106,7 +150,7 @@ func (h *consumerHealth) update(partition int, p partitionHealth) {
 func (h *consumerHealth) health(now time.Time) domain.Health {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	out := domain.Health{Name: "kafka", Condition: domain.Healthy}
+	out := domain.Health{Name: dependencyName, Condition: domain.Healthy}
 	out.Note, out.Err = h.problem(now)
 	if lag := h.lag(now); out.Note == "" && lag > lagLimit {
 		out.Note = fmt.Sprintf("Notifications are %d seconds behind", int(lag.Seconds()))

@@ -63,7 +63,7 @@ func (c *Consumer) consumeRecords(ctx context.Context, reader *kafkago.Reader, f
 			return ctx.Err()
 		case err != nil:
 			c.health.update(partition, partitionHealth{err: err})
-			c.log.WarnContext(ctx, "a partition cannot be read; trying again", "partition", partition, "error", err)
+			c.log.DebugContext(ctx, "a partition cannot be read; trying again", "partition", partition, "error", err)
 			if errors.Is(err, kafkago.OffsetOutOfRange) || errors.Is(err, io.EOF) {
 				return err
 			}

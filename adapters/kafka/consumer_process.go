@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"strconv"
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
 	"github.com/huleedu/edge/adapters/internal/backoff"
 	"github.com/huleedu/edge/domain"
@@ -19,8 +22,6 @@ const (
 	// maxRetryPause is the longest wait between two attempts to process a record, and so the
 	// longest delay of a record after Redis is available again.
 	maxRetryPause = time.Second
-	// logEvery is the number of failed attempts for each log line during an outage.
-	logEvery = 60
 	// maxCorrelation is the maximum length of a correlation id in a span, in bytes. Other
 	// services choose it.
 	maxCorrelation = 64
@@ -54,13 +55,26 @@ func (c *Consumer) process(ctx context.Context, m kafkago.Message, l *lookups) b
 		}
 		c.health.update(m.Partition, partitionHealth{written: t.record.Time, err: err})
 		c.observe(domain.NotificationRetried, t.record)
-		if attempt%logEvery == 0 && classify(domain.CodeOf(err)) == retry {
-			c.log.WarnContext(ctx, "a notification waits on Kafka; trying again",
-				"partition", m.Partition, "offset", m.Offset, "attempt", attempt+1, "error", err)
+		if attempt == 0 {
+			c.logWaiting(ctx, m, err)
 		}
 		backoff.Wait(ctx, attempt, firstPause, maxRetryPause)
 	}
 	return false
+}
+
+// logWaiting logs the first failure of a record that is repeated until it succeeds. Where a
+// dependency is away, its own line tells so, and this one is only for debugging.
+func (c *Consumer) logWaiting(ctx context.Context, m kafkago.Message, err error) {
+	code, level := domain.CodeOf(err), slog.LevelWarn
+	if classify(code) != retry {
+		return
+	}
+	if code == domain.ConnectionError || code == domain.Timeout {
+		level = slog.LevelDebug
+	}
+	c.log.Log(ctx, level, "a notification waits on Kafka; trying again",
+		"partition", m.Partition, "offset", m.Offset, "error", err)
 }
 
 // shouldSkip returns true if the record is a transaction marker or expired. An error means
@@ -127,14 +141,15 @@ func (c *Consumer) accept(ctx context.Context, m kafkago.Message) (h domain.Publ
 	if span.IsRecording() {
 		span.SetAttributes(
 			attribute.String("correlation_id", event.CorrelationID[:min(len(event.CorrelationID), maxCorrelation)]),
-			attribute.Int("messaging.kafka.partition", m.Partition),
-			attribute.Int64("messaging.kafka.offset", m.Offset))
+			semconv.MessagingDestinationPartitionID(strconv.Itoa(m.Partition)),
+			semconv.MessagingKafkaOffset(int(m.Offset)))
 	}
 	defer func() {
 		if p := recover(); p != nil {
 			err = panicked("kafka.Accept", p)
 		}
 		if err != nil {
+			span.SetAttributes(semconv.ErrorTypeKey.String(string(domain.CodeOf(err))))
 			span.SetStatus(codes.Error, domain.PublicMessage(err))
 		}
 		span.End()

@@ -31,9 +31,6 @@ func (c *Consumer) awaitTopic(ctx context.Context) bool {
 			return true
 		}
 		c.health.setUnassigned(err)
-		if attempt%logEvery == 0 {
-			c.log.WarnContext(ctx, "the notification topic cannot be found; trying again", "error", err)
-		}
 		backoff.Wait(ctx, attempt, firstPause, maxRejoinPause)
 	}
 }

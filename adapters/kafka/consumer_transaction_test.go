@@ -10,6 +10,7 @@ import (
 
 	"github.com/huleedu/edge/adapters/kafka"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/recorded"
 )
 
 // commitTransactions writes one event in each transaction and returns their ids;
@@ -40,7 +41,7 @@ func (s *scenario) commitTransactions(t *testing.T, user domain.UserID, count in
 func TestConsumerSkipsTransactionMarkers(t *testing.T) {
 	onBothBrokers(t, func(t *testing.T, s *scenario) {
 		createTopic(t, s.addr, s.topic, nil)
-		var log logBuffer
+		var log recorded.Log
 		s.log = &log
 		s.start(t)
 		ids := s.commitTransactions(t, "u1", 4)
@@ -55,7 +56,7 @@ func TestConsumerSkipsTransactionMarkers(t *testing.T) {
 		r := records(t, s.addr, s.topic+".dlq", 1)
 		require.Len(t, r, 1)
 		require.Equal(t, forged.Value, r[0].Value)
-		require.Equal(t, 1, log.count("transactional producers"), "warned once")
+		require.Equal(t, 1, log.Count("transactional producers"), "warned once")
 	})
 }
 
@@ -64,14 +65,14 @@ func TestConsumerSkipsTransactionMarkers(t *testing.T) {
 func TestConsumerExpiresNoRecordByTheProducersTime(t *testing.T) {
 	onBothBrokers(t, func(t *testing.T, s *scenario) {
 		createTopic(t, s.addr, s.topic, map[string]string{"message.timestamp.type": "LogAppendTime"})
-		var log logBuffer
+		var log recorded.Log
 		s.log = &log
 		s.start(t)
 		id, value := s.event("u1", nil)
 		s.produce(t, &kgo.Record{Key: []byte("u1"), Value: value, Timestamp: time.Now().Add(-48 * time.Hour)})
 		s.published.awaitIDs(t, "u1", []string{id})
 		s.facts.awaitResults(t, map[domain.NotificationResult]int{domain.NotificationPublished: 1})
-		require.Equal(t, 1, log.count("LogAppendTime"), "warned once")
+		require.Equal(t, 1, log.Count("LogAppendTime"), "warned once")
 	})
 }
 

@@ -110,15 +110,15 @@ func (q *partitionQueue) sendBatch(ctx context.Context, batch []*pendingRecord) 
 
 // dropExpired completes the records whose senders have given up and returns the others.
 func dropExpired(batch []*pendingRecord) []*pendingRecord {
-	kept := batch[:0]
+	live := batch[:0]
 	for _, p := range batch {
 		if p.ctx.Err() != nil {
 			p.complete(p.lastError.timeoutError(p.ctx))
 			continue
 		}
-		kept = append(kept, p)
+		live = append(live, p)
 	}
-	return kept
+	return live
 }
 
 func completeAll(batch []*pendingRecord, err error) {

@@ -10,14 +10,19 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/huleedu/edge/adapters/internal/dependency"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
 
 // tracerName names this package's spans.
 const tracerName = "github.com/huleedu/edge/adapters/kafka"
+
+// dependencyName names Kafka in health responses, logs and metrics.
+const dependencyName = "kafka"
 
 // Publisher publishes commands to Kafka; it implements ports.CommandPublisher. It connects
 // with the first command and reconnects after outages of the brokers.
@@ -42,11 +47,13 @@ func NewPublisher(c PublisherConfig, o ports.Observer, tp trace.TracerProvider, 
 	if err != nil {
 		return nil, domain.NotStarted("kafka publisher", err).WithOp("kafka.NewPublisher")
 	}
+	health := newBrokerHealth(dialer, addresses(c.Brokers))
+	health.state = dependency.NewTracker(dependency.Config{Name: dependencyName, Address: c.Brokers}, o, log)
 	return &Publisher{
-		producer: newProducer(newClient, log), timeout: c.Timeout,
-		health:   newBrokerHealth(dialer, addresses(c.Brokers)),
+		producer: newProducer(newClient, log), timeout: c.Timeout, health: health,
 		observer: o, tracer: tp.Tracer(tracerName),
-		spanOptions: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindProducer)},
+		spanOptions: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(
+			semconv.MessagingSystemKafka, semconv.MessagingOperationTypeSend)},
 	}, nil
 }
 
@@ -62,10 +69,12 @@ func (p *Publisher) Publish(ctx context.Context, c domain.Command) error {
 		span.SetAttributes(
 			attribute.String("batch.id", string(c.Batch)),
 			attribute.String("pipeline", string(c.Pipeline)),
-			attribute.String("user.id", string(c.Caller.User)))
+			attribute.String("user.id", string(c.Caller.User)),
+			semconv.MessagingDestinationName(string(c.Topic)))
 	}
 	if err := p.publish(ctx, c); err != nil {
 		failure := domain.As(err).WithOp("kafka.Publish")
+		span.SetAttributes(semconv.ErrorTypeKey.String(string(failure.Code)))
 		span.SetStatus(codes.Error, failure.Message)
 		return failure
 	}

@@ -8,6 +8,7 @@ import (
 
 	kafkago "github.com/segmentio/kafka-go"
 
+	"github.com/huleedu/edge/adapters/internal/dependency"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -32,6 +33,8 @@ const (
 type brokerHealth struct {
 	// conn is used only by run.
 	conn *metadataConn
+	// state logs and counts changes; nil in tests of the health alone.
+	state *dependency.Tracker
 	// pinged is closed after the first health check.
 	pinged chan struct{}
 	first  sync.Once
@@ -80,6 +83,7 @@ func (h *brokerHealth) ping(ctx context.Context) error {
 func (h *brokerHealth) recordPing(err error) {
 	h.mu.Lock()
 	h.pingError = err
+	h.reportState()
 	h.mu.Unlock()
 	h.first.Do(func() { close(h.pinged) })
 }
@@ -96,6 +100,14 @@ func (h *brokerHealth) recordPublish(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.publishError, h.publishedAt = err, time.Now()
+	h.reportState()
+}
+
+// reportState reports the current problem, or none, to the tracker. The caller must hold the
+// lock.
+func (h *brokerHealth) reportState() {
+	_, err := h.problem(time.Now())
+	h.state.Report(err)
 }
 
 // awaitFirstPing waits for the first health check. It returns false if ctx is done or
@@ -113,26 +125,33 @@ func (h *brokerHealth) awaitFirstPing(ctx context.Context) bool {
 
 // health returns the state of the brokers for the health response.
 func (h *brokerHealth) health(ctx context.Context) domain.Health {
-	out := domain.Health{Name: "kafka", Condition: domain.Healthy}
+	out := domain.Health{Name: dependencyName, Condition: domain.Healthy}
 	if !h.awaitFirstPing(ctx) {
 		out.Condition, out.Note = domain.Degraded, "No answer yet"
 		return out
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	age := time.Since(h.publishedAt)
-	switch {
-	case h.pingError != nil && classifyError(h.pingError).outcome == misconfigured:
-		out.Note, out.Err = "The brokers refuse this service; commands are refused", h.pingError
-	case h.pingError != nil:
-		out.Note, out.Err = "No broker answers; commands are refused", h.pingError
-	case h.publishError != nil && classifyError(h.publishError).outcome == misconfigured && age < misconfiguredTTL:
-		out.Note, out.Err = "Kafka refuses commands: its topic, rights or settings need an operator", h.publishError
-	case h.publishError != nil && age < failureTTL:
-		out.Note, out.Err = "The last command could not be published", h.publishError
-	}
-	if out.Err != nil {
+	if out.Note, out.Err = h.problem(time.Now()); out.Err != nil {
 		out.Condition = domain.Degraded
 	}
 	return out
+}
+
+// problem returns a public description of the current problem and its cause, which is nil
+// without a problem. The caller must hold the lock.
+func (h *brokerHealth) problem(now time.Time) (note string, err error) {
+	age := now.Sub(h.publishedAt)
+	switch {
+	case h.pingError != nil && classifyError(h.pingError).outcome == misconfigured:
+		return "The brokers refuse this service; commands are refused", h.pingError
+	case h.pingError != nil:
+		return "No broker answers; commands are refused", h.pingError
+	case h.publishError != nil && classifyError(h.publishError).outcome == misconfigured && age < misconfiguredTTL:
+		return "Kafka refuses commands: its topic, rights or settings need an operator", h.publishError
+	case h.publishError != nil && age < failureTTL:
+		return "The last command could not be published", h.publishError
+	default:
+		return "", nil
+	}
 }

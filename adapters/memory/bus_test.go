@@ -35,3 +35,16 @@ func notifierHarness() contract.NotifierHarness {
 
 func TestBusFollows(t *testing.T)   { contract.MessageListener(t, listenerHarness()) }
 func TestBusPublishes(t *testing.T) { contract.NotificationPublisher(t, notifierHarness()) }
+
+func logHarness() contract.LogHarness {
+	return contract.LogHarness{
+		New: func(_ testing.TB, most int) contract.LogRig {
+			bus := memory.NewBus()
+			bus.SetLimit(most)
+			return contract.LogRig{Log: bus, Publisher: bus, Expire: bus.Expire, StartOutage: bus.StartOutage}
+		},
+		Can: contract.LogAbilities{Outage: true},
+	}
+}
+
+func TestBusStores(t *testing.T) { contract.NotificationLog(t, logHarness()) }

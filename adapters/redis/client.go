@@ -3,11 +3,15 @@ package redis
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/url"
+	"strings"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 
+	"github.com/huleedu/edge/adapters/internal/dependency"
+	"github.com/huleedu/edge/adapters/redis/reply"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
@@ -20,6 +24,8 @@ const healthTimeout = time.Second
 type Client struct {
 	rdb     goredis.UniversalClient
 	address string
+	// location is scheme and hosts, without credentials.
+	location string
 	// timeout is the timeout of one command.
 	timeout time.Duration
 }
@@ -37,8 +43,23 @@ func Open(c Config) (*Client, error) {
 		return nil, err
 	}
 	goredis.SetLogger(discardLogger{})
-	return &Client{rdb: open(), address: redactedURL(c.URL), timeout: c.SocketTimeout}, nil
+	return &Client{rdb: open(), address: redactedURL(c.URL), location: location(c.URL), timeout: c.SocketTimeout}, nil
 }
+
+// outageTolerance is how long commands must fail before Redis counts as down, so that one
+// slow command does not.
+const outageTolerance = time.Second
+
+// Monitor logs and counts, by the results of all commands, when Redis goes down and when it is
+// back. It must be called before the client is used.
+func (c *Client) Monitor(o ports.Observer, log *slog.Logger) {
+	c.rdb.AddHook(monitor{dependency.NewTracker(dependency.Config{
+		Name: dependencyName, Address: c.location, Tolerance: outageTolerance,
+	}, o, log)})
+}
+
+// dependencyName names Redis in health responses, logs and metrics.
+const dependencyName = "redis"
 
 // discardLogger discards the library's log lines, which are not structured. The library also
 // returns each failure as an error.
@@ -59,11 +80,20 @@ func (c *Client) Health(ctx context.Context) domain.Health {
 	defer cancel()
 	if err := c.rdb.Ping(ctx).Err(); err != nil {
 		return domain.Health{
-			Name: "redis", Condition: domain.Unhealthy, Note: "Redis does not answer",
-			Err: domain.Unreachable("redis", redacted(err)).WithOp("redis.Health"),
+			Name: dependencyName, Condition: domain.Unhealthy, Note: "Redis does not answer",
+			Err: domain.Unreachable("redis", reply.Redacted(err)).WithOp("redis.Health"),
 		}
 	}
-	return domain.Health{Name: "redis", Condition: domain.Healthy}
+	return domain.Health{Name: dependencyName, Condition: domain.Healthy}
+}
+
+// location returns scheme and hosts of the URL, for logs.
+func location(u domain.Secret) string {
+	parsed, err := url.Parse(u.Reveal())
+	if err != nil {
+		return ""
+	}
+	return parsed.Scheme + "://" + strings.Join(append([]string{parsed.Host}, parsed.Query()["addr"]...), ",")
 }
 
 // redactedURL returns the URL for health answers: scheme and address, or only the scheme

@@ -31,7 +31,7 @@ func TestOpenAcceptsEveryFormOfURL(t *testing.T) {
 
 func TestOpenRejectsInvalidURLs(t *testing.T) {
 	for _, url := range []string{
-		"", "s3cret", "http://u:s3cret@h:1", "redis://u:s3cret@h:port", "redis://u:s3cret@h:1/x", "redis://u:s3cret@h:1?nonsense=1",
+		"", "s3cret", "http://u:s3cret@h:1", "redis://u:s3cret@h:port", "redis://u:s3cret@h:1/x", "redis://u:s3cret@h:1?unknown=1",
 		"redis://u:s3cret@h:1?addr=s3cret", "redis://h:1?master_name=m&addr=s3cret", "unix:///s3cret", "redis://u:s3cret%zz@h",
 	} {
 		_, err := redis.Open(settings(url))

@@ -13,6 +13,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
+	"github.com/huleedu/edge/adapters/redis/reply"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -40,9 +41,9 @@ func TestRedisErrorIsRetryableOrFinal(t *testing.T) {
 		replyText("CROSSSLOT Keys in request don't hash to the same slot"):                                             domain.ProcessingError,
 		replyText("ERR unknown command"):                                                                               domain.UnknownError,
 		replyText("ERR a reply that quotes: WRONGTYPE Operation"):                                                      domain.UnknownError,
-		replyText(""):       domain.UnknownError,
-		goredis.Nil:         domain.UnknownError,
-		errUnexpectedResult: domain.UnknownError,
+		replyText(""):             domain.UnknownError,
+		goredis.Nil:               domain.UnknownError,
+		reply.ErrUnexpectedResult: domain.UnknownError,
 		errors.New("redis: can't parse \"HTTP/1.1 400 Bad Request\""):                 domain.UnknownError,
 		errors.New("redis: all sentinels specified in configuration are unreachable"): domain.ConnectionError,
 		goredis.ErrPoolTimeout:   domain.ConnectionError,

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	goredis "github.com/redis/go-redis/v9"
 
+	"github.com/huleedu/edge/adapters/redis/reply"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
@@ -153,5 +154,5 @@ func (i *Idempotency) retryableError(op string, err error) *domain.Error {
 	if e := redisError(op, err, idempotencyTimeout); domain.Retryable(e) {
 		return e
 	}
-	return domain.Unavailable("redis", retryAfter).WithCause(redacted(err)).WithOp(op)
+	return domain.Unavailable("redis", retryAfter).WithCause(reply.Redacted(err)).WithOp(op)
 }

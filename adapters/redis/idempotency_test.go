@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/adapters/redis"
@@ -23,52 +24,61 @@ func idempotencyHarness(find func(testing.TB) server, outage bool) contract.Idem
 	}
 }
 
-func TestIdempotencyTTL(t *testing.T) {
+// claimed is a claim in Redis.
+type claimed struct {
+	*redis.Idempotency
+	redis  *goredis.Client
+	key    domain.IdempotencyKey
+	ticket string
+	name   string // the key in Redis
+}
+
+func newClaim(t *testing.T) claimed {
+	t.Helper()
 	s := embedded(t)
-	i, c := redis.NewIdempotency(openClient(t, s.url)), externalClient(t, s.url)
-	key := domain.IdempotencyKey{User: "u1", Path: "p", Key: "k"}
-	claim, err := i.Claim(t.Context(), key, "d")
+	c := claimed{redis.NewIdempotency(openClient(t, s.url)), externalClient(t, s.url), domain.IdempotencyKey{User: "u1", Path: "p", Key: "k"}, "", ""}
+	claim, err := c.Claim(t.Context(), c.key, "d")
 	require.NoError(t, err)
-	names, err := c.Keys(t.Context(), "gwonce:{u1}:*").Result()
-	require.NoError(t, err)
+	names := c.redis.Keys(t.Context(), "gwonce:{u1}:*").Val()
 	require.Len(t, names, 1)
-	require.InDelta(t, (90 * time.Second).Seconds(), c.PTTL(t.Context(), names[0]).Val().Seconds(), 5)
-	require.NoError(t, i.Confirm(t.Context(), key, claim.Ticket, []byte("a")))
-	require.InDelta(t, (24 * time.Hour).Seconds(), c.PTTL(t.Context(), names[0]).Val().Seconds(), 5)
+	c.ticket, c.name = claim.Ticket, names[0]
+	return c
+}
+
+func (c claimed) ttl(t *testing.T) time.Duration {
+	t.Helper()
+	return c.redis.PTTL(t.Context(), c.name).Val()
+}
+
+func TestIdempotencyTTL(t *testing.T) {
+	c := newClaim(t)
+	require.InDelta(t, (90 * time.Second).Seconds(), c.ttl(t).Seconds(), 5)
+	require.NoError(t, c.Confirm(t.Context(), c.key, c.ticket, []byte("a")))
+	require.InDelta(t, (24 * time.Hour).Seconds(), c.ttl(t).Seconds(), 5)
 }
 
 // The test sets a time to live as it is after a step of Redis's clock backwards.
 func TestIdempotencyShortensAClaimAfterAStepOfTheClock(t *testing.T) {
-	s := embedded(t)
-	i, c := redis.NewIdempotency(openClient(t, s.url)), externalClient(t, s.url)
-	key := domain.IdempotencyKey{User: "u1", Path: "p", Key: "k"}
-	claim, err := i.Claim(t.Context(), key, "d")
-	require.NoError(t, err)
-	name := c.Keys(t.Context(), "gwonce:*").Val()[0]
-	require.NoError(t, c.Expire(t.Context(), name, 2*time.Hour).Err())
-	second, err := i.Claim(t.Context(), key, "d")
+	c := newClaim(t)
+	require.NoError(t, c.redis.Expire(t.Context(), c.name, 2*time.Hour).Err())
+	second, err := c.Claim(t.Context(), c.key, "d")
 	require.NoError(t, err)
 	require.Equal(t, domain.Running, second.State)
-	require.LessOrEqual(t, c.PTTL(t.Context(), name).Val(), 90*time.Second)
+	require.LessOrEqual(t, c.ttl(t), 90*time.Second)
 
-	require.NoError(t, i.Confirm(t.Context(), key, claim.Ticket, []byte("a")))
-	_, err = i.Claim(t.Context(), key, "d")
+	require.NoError(t, c.Confirm(t.Context(), c.key, c.ticket, []byte("a")))
+	_, err = c.Claim(t.Context(), c.key, "d")
 	require.NoError(t, err)
-	require.Greater(t, c.PTTL(t.Context(), name).Val(), 23*time.Hour, "the time to live of a response must not change")
+	require.Greater(t, c.ttl(t), 23*time.Hour, "the time to live of a response must not change")
 }
 
 func TestIdempotencyRejectsForeignValues(t *testing.T) {
-	s := embedded(t)
-	i, c := redis.NewIdempotency(openClient(t, s.url)), externalClient(t, s.url)
-	key := domain.IdempotencyKey{User: "u1", Path: "p", Key: "k"}
-	_, err := i.Claim(t.Context(), key, "d")
-	require.NoError(t, err)
-	name := c.Keys(t.Context(), "gwonce:*").Val()[0]
-	require.NoError(t, c.Set(t.Context(), name, "invalid", 0).Err())
-	_, err = i.Claim(t.Context(), key, "d")
+	c := newClaim(t)
+	require.NoError(t, c.redis.Set(t.Context(), c.name, "invalid", 0).Err())
+	_, err := c.Claim(t.Context(), c.key, "d")
 	require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err))
-	require.NoError(t, c.Del(t.Context(), name).Err())
-	require.NoError(t, c.LPush(t.Context(), name, "invalid").Err())
-	_, err = i.Claim(t.Context(), key, "d")
+	require.NoError(t, c.redis.Del(t.Context(), c.name).Err())
+	require.NoError(t, c.redis.LPush(t.Context(), c.name, "invalid").Err())
+	_, err = c.Claim(t.Context(), c.key, "d")
 	require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err))
 }

@@ -6,6 +6,7 @@ import (
 	"hash/maphash"
 	"log/slog"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 
+	"github.com/huleedu/edge/adapters/internal/dependency"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
@@ -31,6 +33,9 @@ const (
 	defaultLinger = 5 * time.Second
 )
 
+// subscriptionName names the subscription in health responses, logs and metrics.
+const subscriptionName = "subscription"
+
 // Listener subscribes to users' channels on a few connections, independent of the number of
 // users. It uses classic pub/sub, which works on a single server, with sentinels and on a
 // cluster.
@@ -42,6 +47,8 @@ type Listener struct {
 	seed     maphash.Seed
 	running  atomic.Bool
 	followed followCounter
+	// state logs and counts whether all connections work.
+	state *dependency.Tracker
 }
 
 var (
@@ -51,8 +58,8 @@ var (
 
 var errRunTwice = errors.New("the listener is already running")
 
-// NewListener returns a listener, which connects in Run. It logs when a connection of the
-// subscription is lost and when it is restored.
+// NewListener returns a listener, which connects in Run. It logs when the subscription is lost
+// and when all its connections are restored.
 func NewListener(c *Client, cfg ListenerConfig, o ports.Observer, tp trace.TracerProvider, log *slog.Logger) *Listener {
 	if cfg.Connections <= 0 {
 		cfg.Connections = min(runtime.GOMAXPROCS(0), maxConnections)
@@ -64,6 +71,7 @@ func NewListener(c *Client, cfg ListenerConfig, o ports.Observer, tp trace.Trace
 		prefix: cfg.Prefix(), observer: o, seed: maphash.MakeSeed(),
 		tracer:   tp.Tracer("github.com/huleedu/edge/adapters/redis"),
 		followed: followCounter{observer: o},
+		state:    dependency.NewTracker(dependency.Config{Name: subscriptionName, Address: c.location}, o, log),
 	}
 	for i := range cfg.Connections {
 		s := &shard{
@@ -71,7 +79,7 @@ func NewListener(c *Client, cfg ListenerConfig, o ports.Observer, tp trace.Trace
 				rdb: c.rdb, prefix: l.prefix, probe: controlPrefix + "probe:" + uuid.NewString(),
 				interval: cfg.ProbeInterval, maxBytes: cfg.MaxBytes, subscribeControl: i == 0,
 			},
-			observer: o, log: log, probeConfirmed: make(chan struct{}, 1),
+			observer: o, changed: l.reportState, probeConfirmed: make(chan struct{}, 1),
 		}
 		s.subs = newSubscriptions(l.prefix, cfg.Linger)
 		l.shards = append(l.shards, s)
@@ -129,18 +137,25 @@ func (l *Listener) Run(ctx context.Context, handler ports.MessageHandler) error 
 	return nil
 }
 
+// reportState reports to the tracker why a connection was lost, or that all work again.
+func (l *Listener) reportState(lost error) {
+	if lost != nil || !slices.ContainsFunc(l.shards, func(s *shard) bool { return s.unhealthyReason() != nil }) {
+		l.state.Report(lost)
+	}
+}
+
 // Health returns unhealthy if any connection of the subscription is down or has not received
 // its probe: the users of that connection can miss messages.
 func (l *Listener) Health(context.Context) domain.Health {
 	for _, s := range l.shards {
 		if err := s.unhealthyReason(); err != nil {
 			return domain.Health{
-				Name: "subscription", Condition: domain.Unhealthy, Note: "the subscription to Redis is down",
+				Name: subscriptionName, Condition: domain.Unhealthy, Note: "the subscription to Redis is down",
 				Err: domain.Unreachable("redis", err).WithOp("redis.Health"),
 			}
 		}
 	}
-	return domain.Health{Name: "subscription", Condition: domain.Healthy}
+	return domain.Health{Name: subscriptionName, Condition: domain.Healthy}
 }
 
 // subscriptionsOf returns the subscriptions of the user's connection.

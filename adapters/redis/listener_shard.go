@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -13,6 +12,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/huleedu/edge/adapters/internal/backoff"
+	"github.com/huleedu/edge/adapters/redis/reply"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
@@ -50,7 +50,9 @@ type shard struct {
 	shardConfig
 	subs     *subscriptions
 	observer ports.Observer
-	log      *slog.Logger
+	// changed is called when a connection is lost or cannot be made, with the reason, and with
+	// nil when a new connection has received its probe.
+	changed func(error)
 
 	// Used only by the receiving goroutine.
 	handler      ports.MessageHandler
@@ -73,7 +75,7 @@ func (s *shard) run(ctx context.Context, handler ports.MessageHandler) {
 	defer s.subs.failWaiters(stopped, errStopped)
 	for attempt := 0; ctx.Err() == nil; attempt++ {
 		began := time.Now()
-		err := redacted(s.serveConnection(ctx)) // callers and health checks get this error too
+		err := reply.Redacted(s.serveConnection(ctx)) // callers and health checks get this error too
 		worked := s.subscribed.Swap(false)
 		s.probeReceived.Store(false)
 		s.subs.disconnected(err)
@@ -88,9 +90,7 @@ func (s *shard) run(ctx context.Context, handler ports.MessageHandler) {
 		if time.Since(began) > stableAfter && worked {
 			attempt = 0 // a connection that fails soon waits longer each time
 		}
-		if worked || attempt == 0 {
-			s.log.WarnContext(ctx, "subscription to Redis is down", "error", err, "worked", worked)
-		}
+		s.changed(err)
 		backoff.Wait(ctx, attempt, minBackoff, maxBackoff)
 	}
 }
@@ -182,7 +182,9 @@ func (s *shard) deliver(m *goredis.Message) {
 	switch {
 	case m.Channel == s.probe:
 		s.missedProbes.Store(0)
-		s.probeReceived.Store(true)
+		if !s.probeReceived.Swap(true) {
+			s.changed(nil)
+		}
 	case m.Channel == disconnectChannel:
 		callForUser(s.handler.Disconnect, m.Payload)
 	case m.Channel == checkChannel:
@@ -240,7 +242,6 @@ func (s *shard) reportGap(part bool) {
 	}
 	s.gapOpen = false
 	s.observer.Observe(domain.Resubscribed{})
-	s.log.Info("subscription to Redis is back", "since", s.gapSince)
 }
 
 // sendCommands sends the commands that subs returns, until ctx is done or a command fails.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,7 +15,9 @@ import (
 
 	"github.com/huleedu/edge/adapters/redis"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/background"
 	"github.com/huleedu/edge/test/contract"
+	"github.com/huleedu/edge/test/recorded"
 	"github.com/huleedu/edge/test/servers"
 )
 
@@ -62,11 +62,7 @@ func next[T any](t testing.TB, from <-chan T) T {
 
 func run(t testing.TB, l *redis.Listener, i *inbox) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	var group sync.WaitGroup
-	group.Go(func() { _ = l.Run(ctx, i) })
-	t.Cleanup(group.Wait)
-	t.Cleanup(cancel)
+	background.Run(t, func(ctx context.Context) error { return l.Run(ctx, i) })
 }
 
 func follow(t testing.TB, l *redis.Listener, users ...domain.UserID) {
@@ -155,31 +151,23 @@ func TestListenerIsUnhealthyWithoutRedis(t *testing.T) {
 // The next attempt is soon, whatever the number of failed ones. The log has one line for all.
 func TestListenerReconnectsSoonAfterALongOutage(t *testing.T) {
 	t.Parallel()
-	var lines lineCounter
+	var log recorded.Log
 	s, in := embedded(t), newInbox()
 	d := startMuteProxy(t, s.url)
 	cfg := listenerConfig()
 	cfg.Connections = 1
 	l := redis.NewListener(openClient(t, d.url()), cfg, contract.NewFacts(), noop.NewTracerProvider(),
-		slog.New(slog.NewTextHandler(&lines, &slog.HandlerOptions{Level: slog.LevelWarn})))
+		slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	run(t, l, in)
 	follow(t, l, "a")
 	s.stop()
 	d.closeAll()
 	require.Eventually(t, func() bool { return d.refused.Load() >= 8 }, patience, time.Millisecond)
-	require.EqualValues(t, 1, lines.Load(), "the outage must be logged once")
+	require.Len(t, log.Lines(), 1, "the outage must be logged once")
 	s.start()
 	back := time.Now()
 	require.Equal(t, []domain.UserID{"a"}, in.gap(t).Users)
 	require.Less(t, time.Since(back), 2*time.Second)
-}
-
-// lineCounter is a writer that counts writes.
-type lineCounter struct{ atomic.Int64 }
-
-func (c *lineCounter) Write(p []byte) (int, error) {
-	c.Add(1)
-	return len(p), nil
 }
 
 func TestListenerDetectsASilentSubscription(t *testing.T) {

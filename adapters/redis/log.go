@@ -7,6 +7,7 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 
+	"github.com/huleedu/edge/adapters/redis/reply"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
@@ -109,7 +110,7 @@ func (l *Log) read(ctx context.Context, op string, user domain.UserID, after str
 	}
 	replay, ok := parseReplay(result)
 	if !ok {
-		return domain.Replay{}, l.retryableError(op, errUnexpectedResult)
+		return domain.Replay{}, l.retryableError(op, reply.ErrUnexpectedResult)
 	}
 	return replay, nil
 }
@@ -118,8 +119,8 @@ func (l *Log) read(ctx context.Context, op string, user domain.UserID, after str
 // repeated.
 func (l *Log) retryableError(op string, err error) error {
 	e := redisError(op, err, l.timeout)
-	if !domain.Retryable(e) || errors.Is(err, errUnexpectedResult) {
-		return domain.Unavailable("redis", retryAfter).WithCause(redacted(err)).WithOp(op)
+	if !domain.Retryable(e) || errors.Is(err, reply.ErrUnexpectedResult) {
+		return domain.Unavailable("redis", retryAfter).WithCause(reply.Redacted(err)).WithOp(op)
 	}
 	return e
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	goredis "github.com/redis/go-redis/v9"
 
+	"github.com/huleedu/edge/adapters/redis/reply"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
@@ -88,9 +89,8 @@ type Notifier struct {
 var _ ports.NotificationPublisher = (*Notifier)(nil)
 
 var (
-	errFewReplicas      = errors.New("too few replicas confirmed in time")
-	errUnexpectedResult = errors.New("the script returned a result of another form")
-	errInvalidFrame     = errors.New("the frame is not a JSON object with a member")
+	errFewReplicas  = errors.New("too few replicas confirmed in time")
+	errInvalidFrame = errors.New("the frame is not a JSON object with a member")
 )
 
 // NewNotifier returns a notifier that publishes on channels with the prefix.
@@ -133,31 +133,31 @@ func (n *Notifier) Control(ctx context.Context, user domain.UserID) error {
 	}
 	result, err := n.store(ctx, op, keys, args)
 	if err == nil && result.Duplicate {
-		return replyError(op, errUnexpectedResult)
+		return replyError(op, reply.ErrUnexpectedResult)
 	}
 	return err
 }
 
 // store runs the script and parses its result.
 func (n *Notifier) store(ctx context.Context, op string, keys []string, args []any) (domain.PublishResult, error) {
-	reply, err := n.callScript(ctx, keys, args)
+	raw, err := n.callScript(ctx, keys, args)
 	if errors.Is(err, errFewReplicas) {
 		return domain.PublishResult{}, domain.Unavailable("redis", retryAfter).WithCause(err).WithOp(op)
 	}
 	if err != nil {
 		return domain.PublishResult{}, redisError(op, err, n.timeout)
 	}
-	result, ok := parseResult(reply)
+	result, ok := parseResult(raw)
 	if !ok {
-		return domain.PublishResult{}, replyError(op, errUnexpectedResult)
+		return domain.PublishResult{}, replyError(op, reply.ErrUnexpectedResult)
 	}
 	return result, nil
 }
 
 // parseResult parses the result of the script. It returns false for another form, which only a
 // different program returns.
-func parseResult(reply any) (domain.PublishResult, bool) {
-	parts, ok := toStrings(reply)
+func parseResult(raw any) (domain.PublishResult, bool) {
+	parts, ok := toStrings(raw)
 	if !ok || len(parts) != 2 || parts[1] != "0" && parts[1] != "1" {
 		return domain.PublishResult{}, false
 	}
@@ -197,7 +197,7 @@ func (n *Notifier) callAndWait(ctx context.Context, call scriptCall, keys []stri
 		return nil, script.Err()
 	}
 	if count, err := confirmed.Int(); err != nil || count < n.replicas {
-		return nil, errors.Join(errFewReplicas, redacted(err))
+		return nil, errors.Join(errFewReplicas, reply.Redacted(err))
 	}
 	return script.Result()
 }

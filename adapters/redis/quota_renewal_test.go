@@ -14,7 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/adapters/memory"
-	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/background"
+	"github.com/huleedu/edge/test/recorded"
 )
 
 // fakeRedis is a hook that answers all commands at once, or with an error during an outage. It
@@ -72,26 +73,15 @@ func (p *fakeRedis) commands() (pings []time.Duration, renewed map[time.Duration
 	return slices.Clone(p.pings), maps.Clone(p.renewed)
 }
 
-// discardObserver ignores all facts.
-type discardObserver struct{}
-
-func (discardObserver) Observe(domain.Fact) {}
-
 // startTestQuota runs a quota on a fakeRedis until the test ends.
 func startTestQuota(t *testing.T) (*Quota, *fakeRedis) {
 	t.Helper()
 	p := &fakeRedis{began: time.Now(), renewed: map[time.Duration]int{}}
 	rdb := goredis.NewClient(&goredis.Options{Addr: "127.0.0.1:1"})
 	rdb.AddHook(p)
-	q := NewQuota(&Client{rdb: rdb}, QuotaConfig{PerUser: 5, Node: "n"}, memory.NewQuota(5), discardObserver{})
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- q.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		require.NoError(t, <-ended)
-		require.NoError(t, rdb.Close())
-	})
+	q := NewQuota(&Client{rdb: rdb}, QuotaConfig{PerUser: 5, Node: "n"}, memory.NewQuota(5), recorded.NoFacts{})
+	t.Cleanup(func() { require.NoError(t, rdb.Close()) })
+	background.Run(t, q.Run)
 	return q, p
 }
 

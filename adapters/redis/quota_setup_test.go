@@ -2,7 +2,6 @@ package redis_test
 
 import (
 	"context"
-	"sync"
 	"testing"
 	"time"
 
@@ -12,56 +11,53 @@ import (
 	"github.com/huleedu/edge/adapters/redis"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
+	"github.com/huleedu/edge/test/background"
 	"github.com/huleedu/edge/test/contract"
+	"github.com/huleedu/edge/test/recorded"
 )
 
 // shortLease is a lease that ends within a test.
 const shortLease = 1500 * time.Millisecond
 
-// quotaObserver observes whether a quota decides without Redis.
-type quotaObserver struct {
-	mu       sync.Mutex
-	degraded bool
-}
+// modeObserver observes whether a quota or a limiter decides without Redis.
+type modeObserver struct{ memory.Facts }
 
-func (s *quotaObserver) Observe(f domain.Fact) {
-	if d, is := f.(domain.QuotaDegraded); is {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.degraded = d.Degraded
+// is reports whether the last change was to this mode. The first mode is not degraded.
+func (o *modeObserver) is(degraded bool) bool {
+	now := false
+	for _, f := range o.All() {
+		switch f := f.(type) {
+		case domain.QuotaDegraded:
+			now = f.Degraded
+		case domain.LimiterDegraded:
+			now = f.Degraded
+		}
 	}
+	return now == degraded
 }
 
-// is reports whether the quota is degraded, or not degraded.
-func (s *quotaObserver) is(degraded bool) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.degraded == degraded
+// await waits until the mode is degraded or not.
+func (o *modeObserver) await(t testing.TB, degraded bool) {
+	t.Helper()
+	require.Eventually(t, func() bool { return o.is(degraded) }, patience, 5*time.Millisecond)
 }
+
+// changes returns the number of changes of a limiter's mode.
+func (o *modeObserver) changes() int { return len(recorded.FactsOf[domain.LimiterDegraded](o.All())) }
 
 // startQuota runs a node's quota until the test ends or the returned function is called.
-func startQuota(t testing.TB, url string, cfg redis.QuotaConfig) (*redis.Quota, *quotaObserver, func()) {
+func startQuota(t testing.TB, url string, cfg redis.QuotaConfig) (*redis.Quota, *modeObserver, func()) {
 	t.Helper()
-	observer := &quotaObserver{}
+	observer := &modeObserver{}
 	q := redis.NewQuota(openClient(t, url), cfg, memory.NewQuota(cfg.PerUser), observer)
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- q.Run(ctx) }()
-	kill := sync.OnceFunc(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("run: %v", err)
-		}
-	})
-	t.Cleanup(kill)
-	return q, observer, kill
+	return q, observer, background.Run(t, q.Run)
 }
 
 func quotaHarness(find func(testing.TB) server, outage bool) contract.QuotaHarness {
 	return contract.QuotaHarness{
 		New: func(t testing.TB, perUser int) contract.QuotaRig {
 			s := find(t)
-			var nodes []*quotaObserver
+			var nodes []*modeObserver
 			rig := contract.QuotaRig{
 				Node: func() (ports.ConnectionQuota, func()) {
 					q, observer, kill := startQuota(t, s.url, redis.QuotaConfig{PerUser: perUser, Node: "node", Lease: shortLease})
@@ -71,7 +67,7 @@ func quotaHarness(find func(testing.TB) server, outage bool) contract.QuotaHarne
 				Lease: shortLease, StartOutage: s.stop, EndOutage: s.start, Step: s.step,
 				AwaitOutage: func(outage bool) {
 					for _, n := range nodes {
-						require.Eventually(t, func() bool { return n.is(outage) }, patience, 5*time.Millisecond)
+						n.await(t, outage)
 					}
 				},
 			}

@@ -65,7 +65,7 @@ func TestQuotaWaitsForAHungRedisOnce(t *testing.T) {
 	}
 	require.Less(t, time.Since(began), 100*time.Millisecond)
 	p.Resume()
-	require.Eventually(t, func() bool { return observer.is(false) }, patience, 5*time.Millisecond)
+	observer.await(t, false)
 	held, err := externalClient(t, p.URL()).ZCard(t.Context(), "wsquota:{anna}").Result()
 	require.NoError(t, err)
 	require.EqualValues(t, 52, held, "all leases must be added before handshakes use Redis again")

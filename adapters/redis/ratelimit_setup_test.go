@@ -15,6 +15,7 @@ import (
 	"github.com/huleedu/edge/adapters/redis"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
+	"github.com/huleedu/edge/test/background"
 	"github.com/huleedu/edge/test/contract"
 	"github.com/huleedu/edge/test/servers"
 )
@@ -38,58 +39,15 @@ func (c *localLimiter) Take(_ context.Context, party string, limit domain.Limit)
 	return domain.RateDecision{Allowed: left >= 0, Remaining: max(left, 0), Reset: limit.Window}
 }
 
-// limiterObserver observes whether a limiter decides without Redis.
-type limiterObserver struct {
-	mu       sync.Mutex
-	degraded bool
-	changes  int
-	changed  chan struct{} // closed by the next change
-}
-
-func newLimiterObserver() *limiterObserver { return &limiterObserver{changed: make(chan struct{})} }
-
-func (s *limiterObserver) Observe(f domain.Fact) {
-	if d, is := f.(domain.LimiterDegraded); is {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.degraded = d.Degraded
-		s.changes++
-		close(s.changed)
-		s.changed = make(chan struct{})
-	}
-}
-
-// await waits until the limiter is degraded or works with Redis.
-func (s *limiterObserver) await(t testing.TB, degraded bool) {
-	t.Helper()
-	timeout := time.After(20 * time.Second)
-	for {
-		s.mu.Lock()
-		done, changed := s.degraded == degraded, s.changed
-		s.mu.Unlock()
-		if done {
-			return
-		}
-		select {
-		case <-changed:
-		case <-timeout:
-			require.FailNow(t, "the limiter did not change its state")
-		}
-	}
-}
-
 // patientConfig returns a configuration with which a busy machine is not an outage of Redis.
 func patientConfig() redis.LimiterConfig { return redis.LimiterConfig{Timeout: 5 * time.Second} }
 
 // startLimiter runs a node's limiter until the test ends.
-func startLimiter(t testing.TB, url string, cfg redis.LimiterConfig) (*redis.RateLimiter, *limiterObserver, *localLimiter) {
+func startLimiter(t testing.TB, url string, cfg redis.LimiterConfig) (*redis.RateLimiter, *modeObserver, *localLimiter) {
 	t.Helper()
-	observer, local := newLimiterObserver(), &localLimiter{}
+	observer, local := &modeObserver{}, &localLimiter{}
 	l := redis.NewRateLimiter(openClient(t, url), cfg, local, observer)
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- l.Run(ctx) }()
-	t.Cleanup(func() { cancel(); require.NoError(t, <-ended) })
+	background.Run(t, l.Run)
 	return l, observer, local
 }
 
@@ -97,7 +55,7 @@ func limiterHarness(find func(testing.TB) server, outage bool) contract.LimiterH
 	return contract.LimiterHarness{
 		New: func(t testing.TB) contract.LimiterRig {
 			s := find(t)
-			var nodes []*limiterObserver
+			var nodes []*modeObserver
 			return contract.LimiterRig{
 				Node: func() ports.RateLimiter {
 					l, observer, _ := startLimiter(t, s.url, patientConfig())

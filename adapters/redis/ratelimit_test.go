@@ -39,7 +39,7 @@ func TestLimiterWaitsForAHungRedisOnce(t *testing.T) {
 	observer.await(t, false)
 	require.True(t, l.Take(t.Context(), "u3", queries(10)).Allowed)
 	require.EqualValues(t, 1050, local.calls.Load())
-	require.Equal(t, 2, observer.changes)
+	require.Equal(t, 2, observer.changes())
 }
 
 func TestLimiterIsDegradedByARedisThatCannotCount(t *testing.T) {
@@ -62,7 +62,7 @@ func TestLimiterSurvivesAFlushedServer(t *testing.T) {
 	require.NoError(t, c.FlushAll(t.Context()).Err())
 	require.NoError(t, c.ScriptFlush(t.Context()).Err())
 	require.Equal(t, 1, l.Take(t.Context(), "u1", queries(2)).Remaining)
-	require.Zero(t, observer.changes)
+	require.Zero(t, observer.changes())
 }
 
 func TestLimiterSetsAMissingExpiry(t *testing.T) {

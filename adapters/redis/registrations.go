@@ -7,6 +7,7 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 
+	"github.com/huleedu/edge/adapters/redis/reply"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
@@ -34,7 +35,7 @@ func (r *Registrations) Save(ctx context.Context, user domain.UserID, batch doma
 	ctx, cancel := context.WithTimeout(ctx, registrationTimeout)
 	defer cancel()
 	if err := r.rdb.Set(ctx, registrationKey(batch), string(user), registrationTTL).Err(); err != nil {
-		return domain.Unavailable("redis", retryAfter).WithCause(redacted(err)).WithOp("redis.Save")
+		return domain.Unavailable("redis", retryAfter).WithCause(reply.Redacted(err)).WithOp("redis.Save")
 	}
 	return nil
 }
@@ -48,7 +49,7 @@ func (r *Registrations) Registered(ctx context.Context, user domain.UserID, batc
 	case errors.Is(err, goredis.Nil):
 		return false, nil
 	case err != nil:
-		return false, domain.Unavailable("redis", retryAfter).WithCause(redacted(err)).WithOp("redis.Registered")
+		return false, domain.Unavailable("redis", retryAfter).WithCause(reply.Redacted(err)).WithOp("redis.Registered")
 	default:
 		return found == string(user), nil
 	}

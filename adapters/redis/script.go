@@ -4,6 +4,8 @@ import (
 	"context"
 
 	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/huleedu/edge/adapters/redis/reply"
 )
 
 // batchScript is a script that processes many keys in one round trip.
@@ -23,7 +25,7 @@ func newCountScript(rdb goredis.UniversalClient, text string, perKey int) batchS
 
 // run returns the results for all keys, in their order. The arguments of the script are the
 // common ones, followed by one argument for each key if each is not nil. The script can run
-// twice after a lost connection. A result of another length returns errUnexpectedResult.
+// twice after a lost connection. A result of another length returns reply.ErrUnexpectedResult.
 func (s batchScript[T]) run(ctx context.Context, keys []string, common, each []any) (results []T, err error) {
 	if isCluster(s.rdb) && len(keys) > 1 {
 		results, err = s.runEach(ctx, keys, common, each)
@@ -32,7 +34,7 @@ func (s batchScript[T]) run(ctx context.Context, keys []string, common, each []a
 		results, err = s.parse(s.script.Run(ctx, s.rdb, keys, args...))
 	}
 	if err == nil && len(results) != s.perKey*len(keys) {
-		return nil, errUnexpectedResult
+		return nil, reply.ErrUnexpectedResult
 	}
 	return results, err
 }

@@ -1,10 +1,7 @@
 package sse
 
 import (
-	"errors"
 	"net/http"
-	"net/url"
-	"time"
 
 	"github.com/huleedu/edge/adapters/internal/handshake"
 	"github.com/huleedu/edge/app"
@@ -32,9 +29,9 @@ func NewHandler(m *Manager, a *app.Authentication, r *app.Readiness, environment
 //
 // A returned error must be answered by HTTP, and nothing has been written then:
 // SERVICE_UNAVAILABLE while draining or over a limit of the node, AUTHORIZATION_ERROR for a
-// foreign origin, INVALID_REQUEST, PARSING_ERROR and VALIDATION_ERROR for a bad body, query
-// or position, those of app.Authentication, QUOTA_EXCEEDED, and CONNECTION_ERROR when Redis
-// cannot be reached.
+// foreign origin, PARSING_ERROR and VALIDATION_ERROR for a bad query or position, those of
+// app.Authentication, QUOTA_EXCEEDED, and CONNECTION_ERROR when Redis cannot be reached. The
+// body of a request is ignored.
 func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
 	if err := h.gate.Enter(); err != nil {
 		return h.reject(err)
@@ -45,7 +42,12 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
 			h.manager.Leave()
 		}
 	}()
-	a, err := h.identify(r)
+	a, err := h.gate.Identify(r, nil)
+	if err != nil {
+		return h.reject(err)
+	}
+	// A browser that reconnects sends the header with the address of its first request.
+	from, err := handshake.Position(r.Header["Last-Event-Id"], a.Query["last_event_id"])
 	if err != nil {
 		return h.reject(err)
 	}
@@ -53,7 +55,7 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
 		setHeader(w.Header())
 		return nil
 	}
-	s, err := h.connect(w, r, a)
+	s, err := h.connect(w, r, a, from)
 	if err != nil {
 		return h.reject(err)
 	}
@@ -68,51 +70,10 @@ func (h *Handler) reject(err error) error {
 	return handshake.WithRetryAfter(err)
 }
 
-// applicant is a caller who asks for a stream that resumes after a position. until bounds
-// how long the request may wait for an unavailable dependency.
-type applicant struct {
-	domain.Caller
-
-	from  domain.Position
-	until time.Time
-}
-
-// identify returns who asks for a stream.
-func (h *Handler) identify(r *http.Request) (applicant, error) {
-	if err := h.gate.CheckOrigin(r.Header); err != nil {
-		return applicant{}, err
-	}
-	if r.ContentLength != 0 { // also of unknown length
-		return applicant{}, &domain.Error{Code: domain.InvalidRequest, Message: "Request has a body"}
-	}
-	query, err := handshake.ParseQuery(r)
-	if err != nil {
-		return applicant{}, err
-	}
-	until := h.gate.Deadline()
-	token, err := handshake.Token(r.Header, nil, query)
-	caller, err := h.gate.Authenticate(r.Context(), until, token, err)
-	if err != nil {
-		return applicant{}, err
-	}
-	from, err := position(r.Header, query)
-	return applicant{caller, from, until}, err
-}
-
-// position returns the position in the header, which a browser sends when it reconnects,
-// else in the query; empty without one.
-func position(h http.Header, query url.Values) (domain.Position, error) {
-	at, err := handshake.Position(h["Last-Event-Id"])
-	if at != "" || err != nil {
-		return at, err
-	}
-	return handshake.Position(query["last_event_id"])
-}
-
 // connect opens a session and takes over the connection.
-func (h *Handler) connect(w http.ResponseWriter, r *http.Request, a applicant) (*stream, error) {
+func (h *Handler) connect(w http.ResponseWriter, r *http.Request, a handshake.Applicant, from domain.Position) (*stream, error) {
 	var s *stream
-	session, err := h.gate.Open(r.Context(), a.until, delivery.SessionRequest{User: a.User, From: a.from}, func() delivery.Connection {
+	session, err := h.gate.Open(r.Context(), a, from, func() delivery.Connection {
 		s = newStream(h.manager, a.Caller)
 		return s
 	})
@@ -123,12 +84,8 @@ func (h *Handler) connect(w http.ResponseWriter, r *http.Request, a applicant) (
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		session.Dismiss()
-		return nil, domain.Unknown(errors.Join(errNoHijack, err)).WithOp("sse.Serve")
+		return nil, domain.Unknown(err).WithOp("sse.Serve")
 	}
 	s.setConn(conn)
 	return s, nil
 }
-
-// errNoHijack is the error of a connection that cannot be taken over, such as one of
-// HTTP/2.
-var errNoHijack = errors.New("the connection cannot be taken over")

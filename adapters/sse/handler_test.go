@@ -46,7 +46,6 @@ func TestRefusals(t *testing.T) {
 		"tab in the position":           {header: with("Last-Event-Id", "1-1\t2"), want: domain.ValidationError},
 		"long position":                 {header: with("Last-Event-Id", strings.Repeat("1", 20_000)), want: domain.ValidationError},
 		"position with other bytes":     {header: with("Last-Event-Id", "1-1\xff\u2028"), want: domain.ValidationError},
-		"body":                          {header: with("X-Body", "x"), want: domain.InvalidRequest},
 		"draining":                      {adjust: func(n *node) { n.drainsFirst = true }, header: good, want: domain.ServiceUnavailable},
 		"limit of the node": {
 			adjust: func(n *node) { n.admission = delivery.NewAdmission(1, func() bool { return false }) }, header: good, want: domain.ServiceUnavailable,

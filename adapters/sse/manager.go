@@ -2,7 +2,6 @@ package sse
 
 import (
 	"log/slog"
-	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -26,9 +25,6 @@ type Config struct {
 	PeerTimeout time.Duration
 }
 
-// maxPooled is the size, in bytes, of the largest buffer that is kept for reuse.
-const maxPooled = 64 << 10
-
 // Manager serves the event streams of this node.
 type Manager struct {
 	*delivery.Hub
@@ -36,7 +32,6 @@ type Manager struct {
 	observer ports.Observer
 	spans    span.Spans
 	log      *slog.Logger
-	buffers  sync.Pool // of *[]byte, in which events are encoded
 }
 
 var _ ports.ConnectionManager = (*Manager)(nil)

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 	"time"
 
@@ -120,9 +119,6 @@ func (n *node) request(query string, h http.Header) (*client, error) {
 		return nil, err
 	}
 	maps.Copy(r.Header, h)
-	if body := h.Get("X-Body"); body != "" {
-		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
-	}
 	response, err := eventstream.Request(conn, r, 10*time.Second)
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())

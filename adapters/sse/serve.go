@@ -2,13 +2,13 @@ package sse
 
 import (
 	"errors"
-	"log/slog"
 	"os"
 	"syscall"
 	"time"
 
+	"github.com/huleedu/edge/adapters/internal/clientconn"
 	"github.com/huleedu/edge/adapters/internal/closecode"
-	"github.com/huleedu/edge/app/delivery"
+	"github.com/huleedu/edge/adapters/internal/eventstream"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -22,8 +22,6 @@ const (
 	maxInput = 4 << 10
 )
 
-var errInput = errors.New("the client sends data")
-
 // run serves the stream. It returns when the connection is closed and all resources are
 // released.
 func (s *stream) run(head []byte) {
@@ -31,23 +29,10 @@ func (s *stream) run(head []byte) {
 	left := make(chan error, 1)
 	go func() {
 		defer close(left)
-		left <- s.discardInput()
+		left <- clientconn.Discard(s.conn, maxInput)
 	}()
 	s.finish(s.serve(head, left))
 	<-left
-}
-
-// discardInput reads until the connection ends or the client has sent too much.
-func (s *stream) discardInput() error {
-	var buffer [64]byte
-	for total := 0; total < maxInput; {
-		n, err := s.conn.Read(buffer[:])
-		if err != nil {
-			return err
-		}
-		total += n
-	}
-	return errInput
 }
 
 // serve writes events until the stream must end, and returns why, unless the session
@@ -55,7 +40,7 @@ func (s *stream) discardInput() error {
 func (s *stream) serve(head []byte, left <-chan error) (reason closecode.Status) {
 	reason = closecode.None // also after a panic
 	defer s.session.Recover()
-	err := s.write(appendRetry(head))
+	err := s.write(eventstream.AppendRetry(head))
 	if err == nil {
 		s.session.Attach()
 	}
@@ -64,12 +49,15 @@ func (s *stream) serve(head []byte, left <-chan error) (reason closecode.Status)
 	for err == nil {
 		select {
 		case f := <-s.next:
-			err = s.writeFrame(f)
+			if err = s.write(eventstream.AppendFrame(nil, f)); err == nil {
+				s.session.Sent()
+			}
 		case <-timer.C:
 			if s.untilTick() <= 0 {
 				return closecode.Unauthenticated
 			}
-			err = s.tick()
+			s.session.Tick()
+			err = s.writeComment(s.manager.config.PeerTimeout)
 			timer.Reset(s.untilTick())
 		case <-s.check:
 			err = s.writeComment(checkTimeout)
@@ -94,33 +82,10 @@ func (s *stream) untilTick() time.Duration {
 	return min(commentInterval, time.Until(s.expires))
 }
 
-// tick does what is done in every commentInterval.
-func (s *stream) tick() error {
-	s.session.Tick()
-	return s.writeComment(s.manager.config.PeerTimeout)
-}
-
 // writeComment writes a comment, which the client's host must acknowledge in time.
 func (s *stream) writeComment(within time.Duration) error {
-	setPeerTimeout(s.conn, within)
-	return s.write([]byte(comment))
-}
-
-// writeFrame writes the event of a frame.
-func (s *stream) writeFrame(f delivery.Frame) error {
-	buffer, _ := s.manager.buffers.Get().(*[]byte)
-	if buffer == nil {
-		buffer = new([]byte)
-	}
-	*buffer = appendFrame((*buffer)[:0], f)
-	if err := s.write(*buffer); err != nil {
-		return err
-	}
-	if cap(*buffer) <= maxPooled {
-		s.manager.buffers.Put(buffer)
-	}
-	s.session.Sent()
-	return nil
+	clientconn.SetPeerTimeout(s.conn, within)
+	return s.write([]byte(eventstream.Comment))
 }
 
 // finish tells the client why the stream ends, releases the resources, closes the
@@ -132,14 +97,9 @@ func (s *stream) finish(reason closecode.Status) {
 	end := closecode.For(s.session.Reason())
 	if end.Status != closecode.None && !s.broken {
 		s.endWithin(closeTimeout)
-		_ = s.write(appendClose(nil, end, s.session.Correlation)) // the connection ends anyway
+		_ = s.write(eventstream.AppendClose(nil, end, s.session.Correlation)) // the connection ends anyway
 	}
-	lasted, accepted := s.session.End()
-	if !accepted {
-		return
+	if lasted, accepted := s.session.End(); accepted {
+		end.LogEnd(s.manager.log, domain.TransportSSE, s.session, lasted)
 	}
-	s.manager.log.Info("connection ended",
-		slog.String("transport", string(domain.TransportSSE)), slog.Int("close_code", int(end.Status)), slog.String("error_code", string(end.Code)),
-		slog.Float64("lasted_seconds", lasted.Seconds()),
-		slog.String("user_id", string(s.session.User)), slog.String("correlation_id", s.session.Correlation))
 }

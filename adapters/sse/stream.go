@@ -38,10 +38,7 @@ type stream struct {
 	endsBy time.Time // when the last write must be complete; zero: the session is not closing
 }
 
-var (
-	_ delivery.Connection = (*stream)(nil)
-	_ delivery.Checker    = (*stream)(nil)
-)
+var _ delivery.Checker = (*stream)(nil)
 
 // newStream returns the connection of a session whose TCP connection is not known yet.
 func newStream(m *Manager, caller domain.Caller) *stream {

@@ -32,7 +32,7 @@ func TestLevelNamesOfPythonAreValid(t *testing.T) {
 }
 
 func TestProblemsContainsEveryInvalidSetting(t *testing.T) {
-	c := telemetry.Config{LogLevel: "loud", LogFormat: "xml"}
+	c := telemetry.Config{LogLevel: "verbose", LogFormat: "xml"}
 	require.Equal(t, []string{"LOG_LEVEL", "LOG_FORMAT"}, keys(t, c.Problems(domain.Testing)))
 
 	o := telemetry.OTelConfig{

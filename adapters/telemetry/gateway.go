@@ -22,6 +22,7 @@ type gatewayMetrics struct {
 	limitsDegraded  prometheus.Gauge
 	tokenValidation enumCounter[domain.TokenResult]
 	tokenCacheHits  prometheus.Counter
+	process         processMetrics
 }
 
 // NewGatewayObserver returns the gateway's observer with all metrics registered.
@@ -53,6 +54,7 @@ func NewGatewayObserver() *Observer {
 			"1 while this node applies rate limits without the other nodes, because Redis is unavailable."),
 		tokenValidation: tokenValidation(o),
 		tokenCacheHits:  o.counter("jwt_cache_hits_total", "Tokens validated from the cache."),
+		process:         newProcessMetrics(o, "gateway"),
 	}
 	o.count = m.count
 	return o
@@ -89,6 +91,8 @@ func (m *gatewayMetrics) count(fact domain.Fact) {
 		verb, route := methodLabel(f.Method), endpointLabel(f.Endpoint)
 		m.serviceCalls.WithLabelValues(f.Service, verb, route, statusLabel(f.Status)).Inc()
 		m.serviceSeconds.WithLabelValues(f.Service, verb, route).Observe(f.Duration.Seconds())
+	default:
+		m.process.count(fact)
 	}
 }
 

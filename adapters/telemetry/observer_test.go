@@ -25,6 +25,11 @@ import (
 // facts returns one fact of each type, with values that are valid labels.
 func facts() []domain.Fact {
 	return []domain.Fact{
+		domain.ServiceStarted{Version: "1.0.0", Revision: "abc"},
+		domain.DependencyChanged{Name: "redis", Up: true},
+		domain.KeySetFetched{At: time.Now()},
+		domain.ConnectionLimit{Max: 100},
+		domain.NotificationStored{Type: "pipeline_completed"},
 		domain.RequestStarted{},
 		domain.RequestServed{Method: "GET", Endpoint: "/v1/batches", Status: 200, Duration: time.Millisecond},
 		domain.RequestFailed{Endpoint: "/v1/batches", Code: domain.Timeout},
@@ -55,7 +60,9 @@ func facts() []domain.Fact {
 // The names and labels that dashboards and alerts use.
 const gatewayGolden = `
 gateway_api_errors_total{endpoint,error_type}
+gateway_build_info{revision,version}
 gateway_circuit_state{service}
+gateway_dependency_up{dependency}
 gateway_downstream_service_call_duration_seconds{endpoint,method,service}
 gateway_downstream_service_calls_total{endpoint,method,service,status_code}
 gateway_events_published_total{event_type,topic}
@@ -66,22 +73,28 @@ gateway_publish_duration_seconds{}
 gateway_rate_limited_total{class}
 gateway_rate_limiter_degraded{}
 jwt_cache_hits_total{}
+jwt_jwks_last_success_timestamp_seconds{}
 jwt_validation_total{result}
 `
 
 const websocketGolden = `
+jwt_jwks_last_success_timestamp_seconds{}
 jwt_validation_total{result}
 notification_consumer_degraded{}
 notification_events_total{result}
 notification_lag_seconds{}
+notifications_published_total{notification_type}
 redis_resubscribes_total{}
 redis_subscription_duration_seconds{channel_prefix}
 redis_subscriptions{}
 websocket_active_connections{transport}
+websocket_build_info{revision,version}
 websocket_closes_total{code,transport}
 websocket_connection_duration_seconds{}
+websocket_connections_limit{}
 websocket_connections_total{status,transport}
 websocket_delivery_seconds{}
+websocket_dependency_up{dependency}
 websocket_http_request_duration_seconds{endpoint,method}
 websocket_http_requests_in_progress{}
 websocket_http_requests_total{endpoint,http_status,method}

@@ -5,12 +5,12 @@ import (
 	"log/slog"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 
@@ -27,6 +27,14 @@ type Tracing struct {
 	cancelExports context.CancelFunc
 }
 
+// ProcessInfo identifies the process in spans.
+type ProcessInfo struct {
+	Service     domain.Service
+	Environment domain.Environment
+	// Instance distinguishes the process from others of the service.
+	Instance string
+}
+
 // NewTracing starts tracing for a service.
 //
 //   - Tracing disabled: no spans are created and the caller's trace context is
@@ -36,13 +44,13 @@ type Tracing struct {
 //   - Otherwise the sampler decides. Spans that cannot be sent are logged.
 //
 // It returns an INITIALIZATION_FAILED for invalid settings. The caller must call Close.
-func NewTracing(c Config, o OTelConfig, s domain.Service, log *slog.Logger) (*Tracing, error) {
+func NewTracing(c Config, o OTelConfig, p ProcessInfo, log *slog.Logger) (*Tracing, error) {
 	if !c.EnableTracing || o.Disabled {
 		return &Tracing{provider: noop.NewTracerProvider()}, nil
 	}
 	if o.endpoint() == "" {
-		p := sdk.NewTracerProvider(sdk.WithSampler(sdk.NeverSample()))
-		return &Tracing{provider: p, sdk: p}, nil
+		silent := sdk.NewTracerProvider(sdk.WithSampler(sdk.NeverSample()))
+		return &Tracing{provider: silent, sdk: silent}, nil
 	}
 	sampler, ok := o.sampler()
 	if !ok {
@@ -54,13 +62,13 @@ func NewTracing(c Config, o OTelConfig, s domain.Service, log *slog.Logger) (*Tr
 		abandon()
 		return nil, domain.NotStarted("tracing", err)
 	}
-	about, err := newResource(ctx, c, s)
+	about, err := newResource(ctx, c, p)
 	if err != nil {
 		log.Warn("trace resource is incomplete", "error", err)
 	}
-	p := sdk.NewTracerProvider(sdk.WithSampler(sampler), sdk.WithResource(about),
+	provider := sdk.NewTracerProvider(sdk.WithSampler(sampler), sdk.WithResource(about),
 		sdk.WithBatcher(&exporter{target: target, cancelled: ctx.Done(), log: log}))
-	return &Tracing{provider: p, sdk: p, cancelExports: abandon}, nil
+	return &Tracing{provider: provider, sdk: provider, cancelExports: abandon}, nil
 }
 
 // exporter returns an exporter for the configured protocol. It does not wait for the
@@ -74,12 +82,14 @@ func (c *OTelConfig) exporter(ctx context.Context) (*otlptrace.Exporter, error) 
 
 // newResource returns the resource of the spans. OTEL_SERVICE_NAME and
 // OTEL_RESOURCE_ATTRIBUTES have precedence.
-func newResource(ctx context.Context, c Config, s domain.Service) (*resource.Resource, error) {
+func newResource(ctx context.Context, c Config, p ProcessInfo) (*resource.Resource, error) {
 	return resource.New(ctx,
 		resource.WithTelemetrySDK(),
 		resource.WithAttributes(
-			attribute.String("service.name", c.name(s)),
-			attribute.String("service.version", domain.Version)),
+			semconv.ServiceName(c.name(p.Service)),
+			semconv.ServiceVersion(domain.Version),
+			semconv.ServiceInstanceID(p.Instance),
+			semconv.DeploymentEnvironmentNameKey.String(string(p.Environment))),
 		resource.WithFromEnv())
 }
 

@@ -43,7 +43,7 @@ func collector(t *testing.T, status int) (address string, batches <-chan string)
 
 func start(t *testing.T, c telemetry.Config, o telemetry.OTelConfig, log *slog.Logger) *telemetry.Tracing {
 	t.Helper()
-	tracing, err := telemetry.NewTracing(c, o, domain.GatewayService, log)
+	tracing, err := telemetry.NewTracing(c, o, telemetry.ProcessInfo{Service: domain.GatewayService, Environment: domain.Testing, Instance: "node/1"}, log)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = tracing.Close(context.WithoutCancel(t.Context())) })
 	return tracing
@@ -234,7 +234,7 @@ func TestClientsCannotInfluenceTheRatioSampler(t *testing.T) {
 func TestInvalidSettingsAreRejected(t *testing.T) {
 	o := standard()
 	o.Endpoint, o.Sampler = "http://127.0.0.1:1", "sometimes"
-	_, err := telemetry.NewTracing(defaults(), o, domain.GatewayService, slog.New(slog.DiscardHandler))
+	_, err := telemetry.NewTracing(defaults(), o, telemetry.ProcessInfo{Service: domain.GatewayService}, slog.New(slog.DiscardHandler))
 	require.Equal(t, domain.InitializationFailed, domain.CodeOf(err))
 }
 
@@ -262,7 +262,7 @@ func BenchmarkSpan(b *testing.B) {
 	off.EnableTracing = false
 	for name, c := range map[string]telemetry.Config{"off": off, "no collector": defaults()} {
 		b.Run(name, func(b *testing.B) {
-			tracing, err := telemetry.NewTracing(c, standard(), domain.GatewayService, slog.New(slog.DiscardHandler))
+			tracing, err := telemetry.NewTracing(c, standard(), telemetry.ProcessInfo{Service: domain.GatewayService}, slog.New(slog.DiscardHandler))
 			require.NoError(b, err)
 			defer func() { _ = tracing.Close(context.Background()) }()
 			tracer := tracing.Provider().Tracer("test")

@@ -10,6 +10,7 @@ import (
 // depend on names and labels, so they change only with the wire contract.
 type websocketMetrics struct {
 	sockets, streams connectionMetrics
+	limit            prometheus.Gauge
 	quotaDegraded    prometheus.Gauge
 	lifetime         prometheus.Histogram
 	sent, replayed   prometheus.Counter
@@ -21,18 +22,20 @@ type websocketMetrics struct {
 	subscriptions    prometheus.Gauge
 	resubscribes     prometheus.Counter
 	notifications    enumCounter[domain.NotificationResult]
+	stored           enumCounter[string]
 	lag              prometheus.Histogram
 	consumerDegraded prometheus.Gauge
 	requests         *prometheus.CounterVec
 	requestSeconds   *prometheus.HistogramVec
 	inProgress       prometheus.Gauge
+	process          processMetrics
 }
 
 // NewWebSocketObserver returns the notification service's observer with all metrics
 // registered.
 func NewWebSocketObserver() *Observer {
 	o := newObserver()
-	m := &websocketMetrics{tokenValidation: tokenValidation(o)}
+	m := &websocketMetrics{tokenValidation: tokenValidation(o), process: newProcessMetrics(o, "websocket")}
 	m.registerSockets(o)
 	m.registerMessages(o)
 	m.registerSources(o)
@@ -43,6 +46,7 @@ func NewWebSocketObserver() *Observer {
 
 func (m *websocketMetrics) registerSockets(o *Observer) {
 	m.sockets, m.streams = newConnectionMetrics(o)
+	m.limit = o.gauge("websocket_connections_limit", "Sockets that this node admits; 0 means any number.")
 	m.quotaDegraded = o.gauge("websocket_quota_degraded",
 		"1 while this node applies connection limits without the other nodes.")
 	m.lifetime = o.histogram("websocket_connection_duration_seconds", "Duration of connections.",
@@ -74,6 +78,9 @@ func (m *websocketMetrics) registerSources(o *Observer) {
 		o.counters("notification_events_total", "Records of the notification topic.", "result"),
 		stringLabel, "", domain.NotificationPublished, domain.NotificationDuplicate,
 		domain.NotificationDeadLetter, domain.NotificationRetried, domain.NotificationExpired)
+	m.stored = newEnumCounter(
+		o.counters("notifications_published_total", "Notifications that were stored and published, by type.", "notification_type"),
+		stringLabel, otherLabel, domain.NotificationTypes()...)
 	m.lag = o.histogram("notification_lag_seconds", "Age of a record when it was processed.",
 		[]float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, 60, 300, 3600})
 	m.consumerDegraded = o.gauge("notification_consumer_degraded",
@@ -134,6 +141,10 @@ func (m *websocketMetrics) countSocket(fact domain.Fact) {
 		m.size.Observe(float64(f.Bytes))
 	case domain.Resubscribed:
 		m.resubscribes.Inc()
+	case domain.NotificationStored:
+		m.stored.inc(f.Type)
+	case domain.ConnectionLimit:
+		m.limit.Set(float64(f.Max))
 	case domain.QuotaDegraded:
 		m.quotaDegraded.Set(boolValue(f.Degraded))
 	case domain.ConsumerDegraded:
@@ -152,5 +163,7 @@ func (m *websocketMetrics) countRequest(fact domain.Fact) {
 		verb, route := methodLabel(f.Method), endpointLabel(f.Endpoint)
 		m.requests.WithLabelValues(verb, route, statusLabel(f.Status)).Inc()
 		m.requestSeconds.WithLabelValues(verb, route).Observe(f.Duration.Seconds())
+	default:
+		m.process.count(fact)
 	}
 }

@@ -60,7 +60,7 @@ func TestCheckClosesDeadConnectionsOfAFullQuota(t *testing.T) {
 		require.NoError(t, err)
 		require.EqualValues(t, 1, alive.Load())
 		require.Equal(t, 2, n.manager.Total(), "the one that answers and the new one")
-		require.Equal(t, 2, n.facts.count(equals(domain.CloseCodeObserved{Transport: domain.TransportWebSocket, Code: 4002})))
+		require.Equal(t, 2, n.closes(4002))
 		for _, one := range append(open, c) {
 			one.Leave()
 		}

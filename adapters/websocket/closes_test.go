@@ -52,7 +52,7 @@ func TestCloses(t *testing.T) {
 		{closeFor(rateLimited()), `{"error_code":"RATE_LIMIT","message":"Rate limit exceeded","correlation_id":"` + someID + `"}`},
 		{closeFor(delivery.ErrRestart), closecode.ServiceRestart.Close().Reason(someID)},
 		{closeFor(delivery.ErrSlowConsumer), closecode.SlowConsumer.Close().Reason(someID)},
-		{closeFor(nil), `{"error_code":"AUTHORIZATION_ERROR","message":"closecode.Disconnected","correlation_id":"` + someID + `"}`},
+		{closeFor(nil), `{"error_code":"AUTHORIZATION_ERROR","message":"Disconnected","correlation_id":"` + someID + `"}`},
 	} {
 		payload := closePayload(c.close, someID)
 		require.Equal(t, c.want, string(payload[2:]))

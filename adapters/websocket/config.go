@@ -18,7 +18,7 @@ type Config struct {
 	// IdleTimeout is how long a client may send nothing at all before its socket is
 	// closed (4002).
 	IdleTimeout time.Duration `env:"WEBSOCKET_IDLE_TIMEOUT" envDefault:"300"`
-	// CloseOnTokenExpiry closes a socket (1008) when the token that opened it
+	// CloseOnTokenExpiry closes a connection (1008) when the token that opened it
 	// expires.
 	CloseOnTokenExpiry bool `env:"WEBSOCKET_CLOSE_ON_TOKEN_EXPIRY" envDefault:"true"`
 	// DrainTimeout bounds the closing of all sockets when the service stops; the
@@ -41,9 +41,11 @@ type Config struct {
 	// SendQueueBytes bounds the size of those messages. A single larger message is
 	// sent when no other waits.
 	SendQueueBytes int `env:"WEBSOCKET_SEND_QUEUE_BYTES" envDefault:"1048576"`
-	// MaxConnectionsPerUser is how many sockets a user may have.
+	// MaxConnectionsPerUser is how many connections a user may have, sockets and event
+	// streams together.
 	MaxConnectionsPerUser int `env:"WEBSOCKET_MAX_CONNECTIONS_PER_USER" envDefault:"5"`
-	// MaxConnections is how many sockets this node holds; one more is answered 503.
+	// MaxConnections is how many connections this node holds, sockets and event streams
+	// together; one more is answered 503.
 	// 0: nine tenths of the limit of open files.
 	MaxConnections int `env:"WEBSOCKET_MAX_CONNECTIONS" envDefault:"0"`
 	// MaxConnectsPerSecond is how many handshakes this node accepts per second; one

@@ -87,7 +87,7 @@ func interleave(t *testing.T, sizes []int, whim func() int) {
 	require.Equal(t, 4003, conn.end(t).Code)
 	require.LessOrEqual(t, pongs.Load(), sent)
 	n.awaitClean(t)
-	require.Eventually(t, func() bool { return n.facts.count(is[domain.MessageSent]) == len(sizes) }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return n.facts.Count(is[domain.MessageSent]) == len(sizes) }, 10*time.Second, time.Millisecond)
 }
 
 func TestFramesAreCompleteOnSmallSocketBuffers(t *testing.T) {
@@ -132,7 +132,7 @@ func blockedPeer(t *testing.T) (n *node, conn *client, message string) {
 	n = newNode(t, c, smallBuffers)
 	conn, message = dialSmallBuffers(t, n, "u1"), strings.Repeat("x", 1<<20)
 	require.Equal(t, 1, n.manager.Send(text("u1", message)))
-	require.Zero(t, n.facts.count(is[domain.MessageSent]), "the socket took it all: it is not narrow")
+	require.Zero(t, n.facts.Count(is[domain.MessageSent]), "the socket took it all: it is not narrow")
 	return n, conn, message
 }
 
@@ -151,9 +151,7 @@ func TestCloseFollowsABlockedFrame(t *testing.T) {
 			t.Parallel()
 			n, conn, message := blockedPeer(t)
 			c.act(n, conn)
-			got, err := conn.Next()
-			require.NoError(t, err)
-			require.Equal(t, message, string(got))
+			conn.expect(t, message)
 			require.Equal(t, c.code, conn.end(t).Code)
 			n.awaitClean(t)
 		})
@@ -165,13 +163,11 @@ func TestBlockedSocketDelaysNoOther(t *testing.T) {
 	other := n.mustDial(t, "u1")
 	for i := range 10 {
 		require.Equal(t, 2, n.manager.Send(text("u1", body(i, 100))))
-		got, err := other.Next()
-		require.NoError(t, err)
-		require.Equal(t, body(i, 100), string(got))
+		other.expect(t, body(i, 100))
 	}
 	// The session counts a message after it has written it, so the client may read it first.
-	require.Eventually(t, func() bool { return n.facts.count(is[domain.MessageSent]) >= 10 }, 10*time.Second, time.Millisecond)
-	require.Equal(t, 10, n.facts.count(is[domain.MessageSent]), "what waits behind the stuck one is not sent")
+	require.Eventually(t, func() bool { return n.facts.Count(is[domain.MessageSent]) >= 10 }, 10*time.Second, time.Millisecond)
+	require.Equal(t, 10, n.facts.Count(is[domain.MessageSent]), "what waits behind the stuck one is not sent")
 }
 
 // A peer that disconnects while a frame is blocked ends the session, and the
@@ -182,5 +178,5 @@ func TestBlockedPeerDisconnects(t *testing.T) {
 	require.NoError(t, conn.NetConn().(*net.TCPConn).SetLinger(0))
 	conn.Leave()
 	n.awaitClean(t)
-	require.Equal(t, 2, n.facts.count(equals(domain.MessageFailed{Reason: domain.WriteFailed})))
+	require.Equal(t, 2, n.facts.Count(equals(domain.MessageFailed{Reason: domain.WriteFailed})))
 }

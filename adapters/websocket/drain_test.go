@@ -53,8 +53,8 @@ func TestDrainOfSendingClients(t *testing.T) {
 	require.Greater(t, time.Since(begin), 250*time.Millisecond, "not spread")
 	ends.Wait()
 	n.awaitClean(t)
-	require.Equal(t, clients, n.facts.count(equals(domain.CloseCodeObserved{Transport: domain.TransportWebSocket, Code: 1012})))
-	require.Equal(t, clients*messages, n.facts.count(is[domain.MessageSent]))
+	require.Equal(t, clients, n.closes(1012))
+	require.Equal(t, clients*messages, n.facts.Count(is[domain.MessageSent]))
 	_, err := n.dial("late")
 	require.ErrorIs(t, err, gorilla.ErrBadHandshake)
 }
@@ -74,7 +74,7 @@ func TestDrainWaitsForHandshakes(t *testing.T) {
 	n.deps.during = func(domain.UserID) {
 		go func() { drained <- n.manager.Drain(context.Background()) }()
 		require.Eventually(t, func() bool {
-			return n.facts.count(is[domain.CloseCodeObserved]) == 1 // the drain has closed its session
+			return n.facts.Count(is[domain.CloseCodeObserved]) == 1 // the drain has closed its session
 		}, 5*time.Second, 10*time.Millisecond)
 		if len(drained) > 0 {
 			t.Error("did not wait for the handshake")

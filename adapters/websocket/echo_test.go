@@ -60,7 +60,7 @@ func (o *directWriter) busy() bool {
 func noteEcho(peer *melody.Session, kind string) {
 	select {
 	case peer.MustGet(kind).(chan struct{}) <- struct{}{}:
-	default: // an unread report says the same
+	default: // the channel has an unread report already
 	}
 }
 

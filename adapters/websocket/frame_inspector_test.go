@@ -8,8 +8,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/huleedu/edge/adapters/internal/closecode"
 	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/adapters/internal/closecode"
 )
 
 func TestLimiter(t *testing.T) {

@@ -3,7 +3,6 @@ package websocket
 import (
 	"errors"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -36,7 +35,7 @@ func NewHandler(m *Manager, tokens ports.TokenValidator, a *app.Authentication, 
 	}
 }
 
-// Serve serves one handshake. It returns after the connection is hijacked; a
+// Serve serves one handshake. It returns its outcome after the connection is hijacked; a
 // goroutine of its own then serves the session. A returned error must be answered by
 // HTTP, and nothing has been written then: INVALID_REQUEST for a missing upgrade
 // or a malformed handshake, SERVICE_UNAVAILABLE while draining or over a limit
@@ -46,12 +45,12 @@ func NewHandler(m *Manager, tokens ports.TokenValidator, a *app.Authentication, 
 //
 // Once the token is checked, a refused handshake is upgraded and closed with the
 // reason. It is refused by the returned error when that was done recently.
-func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
+func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) (delivery.Handshake, error) {
 	if err := checkUpgrade(w, r); err != nil {
-		return err
+		return delivery.Handshake{}, err
 	}
 	if err := h.gate.Enter(); err != nil {
-		return h.reject(err)
+		return delivery.Handshake{}, h.reject(err)
 	}
 	continues := false
 	defer func() {
@@ -59,13 +58,21 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) error {
 			h.manager.Leave()
 		}
 	}()
-	continuation, err := h.open(w, r)
-	if continuation == nil {
-		return h.reject(err)
+	hijacked, err := h.open(w, r)
+	if hijacked == nil {
+		return delivery.Handshake{}, h.reject(err)
 	}
 	continues = true
-	go continuation()
-	return nil
+	go hijacked.serve()
+	return hijacked.Handshake, nil
+}
+
+// continuation serves a hijacked connection, after Serve has returned.
+type continuation struct {
+	delivery.Handshake
+
+	// serve returns when the connection has ended.
+	serve func()
 }
 
 // reject counts a handshake that ends without an upgrade. A nil error means that the
@@ -75,47 +82,46 @@ func (h *Handler) reject(err error) error {
 	return err
 }
 
-// open decides about the handshake and returns the function that serves the hijacked
-// connection. That function, or refuse, calls Leave.
-func (h *Handler) open(w http.ResponseWriter, r *http.Request) (func(), error) {
-	if err := h.gate.CheckOrigin(r.Header); err != nil {
-		return nil, err
-	}
-	query, err := handshake.ParseQuery(r)
-	if err != nil {
-		return nil, err
-	}
-	waitUntil := h.gate.Deadline()
-	credential, err := handshake.Token(r.Header, offeredTokens(r), query)
-	caller, err := h.gate.Authenticate(r.Context(), waitUntil, credential, err)
+// open decides about the handshake and returns the continuation of the hijacked
+// connection. Its function, or refuse, calls Leave.
+func (h *Handler) open(w http.ResponseWriter, r *http.Request) (*continuation, error) {
+	a, err := h.gate.Identify(r, offeredTokens(r))
 	switch {
-	case errors.Is(err, handshake.ErrNodeUnavailable), domain.CodeOf(err) == domain.RateLimit:
+	case isRefusedByHTTP(err):
 		return nil, err
 	case err != nil:
-		return h.refuse(w, r, refusal{cause: err, credential: credential})
+		return h.refuse(w, r, refusal{cause: err, credential: a.Credential})
 	}
-	return h.connect(w, r, caller, query, waitUntil)
+	return h.connect(w, r, a)
 }
 
-// connect admits the caller and hijacks the connection. When a dependency is
-// unavailable it retries until the given time.
-func (h *Handler) connect(w http.ResponseWriter, r *http.Request, caller domain.Caller, query url.Values, waitUntil time.Time) (func(), error) {
-	from, err := handshake.Position(query["last_event_id"])
+// isRefusedByHTTP reports whether the error is always answered before the upgrade: it
+// concerns the node, or comes before the token, or the address has too many refused tokens.
+func isRefusedByHTTP(err error) bool {
+	switch domain.CodeOf(err) {
+	case domain.RateLimit, domain.AuthorizationError, domain.ParsingError:
+		return true
+	default:
+		return errors.Is(err, handshake.ErrNodeUnavailable)
+	}
+}
+
+// connect admits the caller and hijacks the connection.
+func (h *Handler) connect(w http.ResponseWriter, r *http.Request, a handshake.Applicant) (*continuation, error) {
+	from, err := handshake.Position(a.Query["last_event_id"])
 	if err != nil {
 		return nil, err
 	}
 	var c *socket
-	session, err := h.gate.Open(r.Context(), waitUntil, delivery.SessionRequest{User: caller.User, From: from}, func() delivery.Connection {
-		c = h.newSocket(caller)
+	session, err := h.gate.Open(r.Context(), a, from, func() delivery.Connection {
+		c = h.newSocket(a.Caller)
 		return c
 	})
 	switch {
 	case errors.Is(err, handshake.ErrNodeUnavailable):
 		return nil, err
-	case domain.CodeOf(err) == domain.QuotaExceeded:
-		return h.refuse(w, r, refusal{cause: err, user: caller.User})
 	case err != nil:
-		return h.refuse(w, r, refusal{cause: err})
+		return h.refuse(w, r, refusal{cause: err, user: a.User})
 	}
 	c.session = session
 	t, err := hijack(w, r)
@@ -128,7 +134,7 @@ func (h *Handler) connect(w http.ResponseWriter, r *http.Request, caller domain.
 	}
 	c.conn.setConn(t.conn)
 	t.conn = &c.conn
-	return func() { c.run(t) }, nil
+	return &continuation{delivery.Handshake{User: a.User}, func() { c.run(t) }}, nil
 }
 
 // newSocket returns the connection of a session whose socket does not exist yet.

@@ -82,34 +82,6 @@ func TestTokenSources(t *testing.T) {
 	}
 }
 
-func TestRefusedByClose(t *testing.T) {
-	n := newNode(t, settings(), func(n *node) { n.deps.limit = 1 })
-	first := n.mustDial(t, "u1")
-	second := n.mustDial(t, "u1")
-	end := second.end(t)
-	require.Equal(t, 4000, end.Code)
-	require.Equal(t, `{"error_code":"QUOTA_EXCEEDED","message":"Connection limit exceeded"}`, end.Text)
-	require.Equal(t, 1, n.manager.Total(), "the others stay")
-
-	keys := n.mustDial(t, "nokeys")
-	end = keys.end(t)
-	require.Equal(t, 1011, end.Code)
-	require.Contains(t, end.Text, "SERVICE_UNAVAILABLE")
-
-	first.Leave()
-	n.awaitClean(t)
-	n.deps.outage = domain.Unreachable("redis", nil)
-	refused := n.mustDial(t, "u1")
-	end = refused.end(t)
-	require.Equal(t, 1011, end.Code)
-	require.Contains(t, end.Text, "CONNECTION_ERROR")
-	n.awaitClean(t)
-	for _, code := range []int{4000, 1011} {
-		require.NotZero(t, n.facts.count(equals(domain.CloseCodeObserved{Transport: domain.TransportWebSocket, Code: code})))
-	}
-	require.Equal(t, 3, n.facts.count(is[domain.ConnectionRejected]))
-}
-
 func TestRefusedByHTTP(t *testing.T) {
 	n := newNode(t, settings())
 	status := func(d *gorilla.Dialer, query string, h http.Header) int {
@@ -135,7 +107,7 @@ func TestRefusedByHTTP(t *testing.T) {
 	n.readiness.Enter(app.Draining)
 	require.Equal(t, http.StatusServiceUnavailable, status(&gorilla.Dialer{}, "?token=u1", foreign), "draining comes before the origin")
 	n.awaitClean(t)
-	require.Equal(t, 3, n.facts.count(is[domain.ConnectionRejected]))
+	require.Equal(t, 3, n.facts.Count(is[domain.ConnectionRejected]))
 }
 
 func TestAnyOrigin(t *testing.T) {
@@ -156,41 +128,20 @@ func TestMessagesBeforeTheUpgradeAreQueued(t *testing.T) {
 		}
 	}
 	c := n.mustDial(t, "u1")
-	n.manager.Send(domain.Message{User: "u1", Payload: []byte("3"), Received: time.Now()})
+	n.manager.Send(text("u1", "3"))
 	for _, want := range []string{"0", "1", "2", "3"} {
-		text, err := c.Next()
-		require.NoError(t, err)
-		require.Equal(t, want, string(text))
+		c.expect(t, want)
 	}
-	require.Eventually(t, func() bool { return n.facts.count(is[domain.MessageSent]) == 4 }, time.Second, time.Millisecond)
-}
-
-// A queue that overflows during the handshake closes the connection.
-func TestOverflowBeforeTheUpgrade(t *testing.T) {
-	c := settings()
-	c.SendQueueMessages = 2
-	n := newNode(t, c)
-	n.deps.during = func(user domain.UserID) {
-		for range 3 {
-			n.manager.Send(domain.Message{User: user, Payload: []byte("x"), Received: time.Now()})
-		}
-	}
-	require.Equal(t, 4001, n.mustDial(t, "u1").end(t).Code)
-	n.awaitClean(t)
-	require.Equal(t, 3, n.facts.count(equals(domain.MessageFailed{Reason: domain.SlowConsumer})))
+	require.Eventually(t, func() bool { return n.facts.Count(is[domain.MessageSent]) == 4 }, time.Second, time.Millisecond)
 }
 
 func TestEarlyDataEndsTheHandshake(t *testing.T) {
 	n := newNode(t, settings())
-	conn, err := net.Dial("tcp", n.server.Listener.Addr().String())
-	require.NoError(t, err)
-	defer func() { _ = conn.Close() }()
-	_, err = io.WriteString(conn, handshake("u1")+"\x81\x80abcd")
-	require.NoError(t, err)
+	conn := n.dialRaw(t, handshake("u1")+"\x81\x80abcd")
 	answer, _ := io.ReadAll(conn)
 	require.Empty(t, answer)
 	n.awaitClean(t)
-	require.Equal(t, 1, n.facts.count(is[domain.ConnectionRejected]))
+	require.Equal(t, 1, n.facts.Count(is[domain.ConnectionRejected]))
 }
 
 func TestHijackFails(t *testing.T) {
@@ -205,6 +156,17 @@ func TestHijackFails(t *testing.T) {
 	n.server.Config.Handler.ServeHTTP(answer, request)
 	require.Contains(t, answer.Body.String(), string(domain.UnknownError))
 	n.awaitClean(t)
+}
+
+// dialRaw opens a connection of bytes and sends a text. The end of the test closes it.
+func (n *node) dialRaw(t testing.TB, text string) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", n.server.Listener.Addr().String())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	_, err = io.WriteString(conn, text)
+	require.NoError(t, err)
+	return conn
 }
 
 // handshake returns the bytes of an upgrade request.
@@ -235,7 +197,7 @@ func TestRefusedTokensAreLimitedPerNetwork(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1011, s.end(t).Code, "the token is not the cause")
 	n.mustDial(t, "u1").Leave()
-	require.Equal(t, 7, n.facts.count(is[domain.ConnectionRejected]))
+	require.Equal(t, 7, n.facts.Count(is[domain.ConnectionRejected]))
 	n.awaitClean(t)
 }
 

@@ -44,7 +44,7 @@ func TestRefreshExtendsTheSession(t *testing.T) {
 	require.Equal(t, 1008, end.Code)
 	require.Contains(t, end.Text, `"message":"Token has expired"`)
 	require.Greater(t, time.Since(begin), time.Second)
-	require.Equal(t, 4, n.facts.count(equals(domain.FrameReceived{Type: domain.FrameRefresh})))
+	require.Equal(t, 4, n.facts.Count(equals(domain.FrameReceived{Type: domain.FrameRefresh})))
 	n.awaitClean(t)
 }
 
@@ -72,9 +72,7 @@ func TestRefreshWithoutExpiry(t *testing.T) {
 	require.NoError(t, err)
 	pause.For(200*time.Millisecond, "the token's life must pass without an event")
 	c.sendText(t, `{"type":"ping"}`)
-	text, err := c.Next()
-	require.NoError(t, err)
-	require.Equal(t, `{"type":"pong"}`, string(text))
+	c.expect(t, `{"type":"pong"}`)
 }
 
 func TestRefusedRefresh(t *testing.T) {
@@ -93,9 +91,7 @@ func TestRefusedRefresh(t *testing.T) {
 		c := n.mustDial(t, "u1")
 		n.manager.Send(text("u1", "queued"))
 		c.sendText(t, frame)
-		got, err := c.Next()
-		require.NoError(t, err)
-		require.Equal(t, "queued", string(got))
+		c.expect(t, "queued")
 		end := c.end(t)
 		require.Equal(t, want.code, end.Code, frame)
 		require.Contains(t, end.Text, want.reason, frame)
@@ -131,9 +127,7 @@ func TestInboundRate(t *testing.T) {
 				require.NoError(t, one(c))
 			}
 			n.manager.Send(text("u1", "still there"))
-			got, err := c.Next()
-			require.NoError(t, err)
-			require.Equal(t, "still there", string(got))
+			c.expect(t, "still there")
 			for range 3 {
 				_ = one(c)
 			}
@@ -142,7 +136,7 @@ func TestInboundRate(t *testing.T) {
 			require.Contains(t, end.Text, `"error_code":"RATE_LIMIT","message":"Rate limit exceeded"`)
 			n.awaitClean(t)
 			if name == "text" {
-				require.Equal(t, most, n.facts.count(equals(domain.FrameReceived{Type: domain.FrameIgnored})))
+				require.Equal(t, most, n.facts.Count(equals(domain.FrameReceived{Type: domain.FrameIgnored})))
 			}
 		})
 	}
@@ -158,7 +152,7 @@ func TestConnectionLimitOfTheNode(t *testing.T) {
 	require.ErrorIs(t, err, gorilla.ErrBadHandshake)
 	require.Equal(t, http.StatusServiceUnavailable, late.response.StatusCode)
 	require.Equal(t, "2", late.response.Header.Get("Retry-After"))
-	require.Equal(t, 1, n.facts.count(is[domain.ConnectionRejected]))
+	require.Equal(t, 1, n.facts.Count(is[domain.ConnectionRejected]))
 	one.Leave()
 	require.Eventually(t, func() bool {
 		c, err := n.dial("u3")

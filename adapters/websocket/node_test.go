@@ -28,6 +28,7 @@ import (
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 	"github.com/huleedu/edge/test/pause"
+	"github.com/huleedu/edge/test/recorded"
 )
 
 const correlation = "0a8e3f9c-6f0e-4a56-9d0e-2f6f0f6b7c11"
@@ -159,13 +160,13 @@ func (r *stubDependencies) held() (leases, followed int) {
 	return len(r.leases), len(r.followed)
 }
 
-// recorder records facts, or panics at one kind of them.
+// recorder records facts, and panics once at one kind of them.
 type recorder struct {
-	mu      sync.Mutex
-	seen    []domain.Fact
-	panicOn func(domain.Fact) bool
-	mute    bool // only count what was sent
-	sent    atomic.Int64
+	memory.Facts
+	panicOn  func(domain.Fact) bool
+	panicked atomic.Bool
+	mute     bool // only count what was sent
+	sent     atomic.Int64
 }
 
 func (f *recorder) Observe(fact domain.Fact) {
@@ -175,25 +176,15 @@ func (f *recorder) Observe(fact domain.Fact) {
 		}
 		return
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.seen = append(f.seen, fact)
-	if f.panicOn != nil && f.panicOn(fact) {
-		f.panicOn = nil
+	f.Facts.Observe(fact)
+	if f.panicOn != nil && f.panicOn(fact) && f.panicked.CompareAndSwap(false, true) {
 		panic("observer")
 	}
 }
 
-func (f *recorder) count(match func(domain.Fact) bool) int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	n := 0
-	for _, fact := range f.seen {
-		if match(fact) {
-			n++
-		}
-	}
-	return n
+// closes returns the number of connections that ended with a status.
+func (n *node) closes(status int) int {
+	return n.facts.Count(equals(domain.CloseCodeObserved{Transport: domain.TransportWebSocket, Code: status}))
 }
 
 func is[T domain.Fact](fact domain.Fact) bool { _, ok := fact.(T); return ok }
@@ -211,30 +202,12 @@ type node struct {
 	facts     *recorder
 	tokens    stubValidator
 	server    *httptest.Server
-	log       *logBuffer
+	log       *recorded.Log
 	bus       *memory.Bus
 	past      ports.NotificationLog // the bus, unless adjusted
 	tracer    trace.TracerProvider
 	accepted  func(net.Conn, http.ConnState) // the server calls it when a connection changes its state
 	unserved  bool                           // the test serves the handler itself
-}
-
-// logBuffer stores log lines.
-type logBuffer struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (j *logBuffer) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(p)
-}
-
-func (j *logBuffer) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
 }
 
 // settings returns a configuration with short times.
@@ -252,7 +225,7 @@ func newNode(t testing.TB, c websocket.Config, adjust ...func(*node)) *node {
 	t.Helper()
 	n := &node{
 		readiness: app.NewReadiness(nil, nil), deps: newStubDependencies(), facts: &recorder{},
-		tokens: stubValidator{expires: time.Now().Add(time.Hour)}, log: &logBuffer{}, bus: memory.NewBus(), tracer: noop.NewTracerProvider(),
+		tokens: stubValidator{expires: time.Now().Add(time.Hour)}, log: &recorded.Log{}, bus: memory.NewBus(), tracer: noop.NewTracerProvider(),
 	}
 	n.past = n.bus
 	for _, a := range adjust {
@@ -290,7 +263,7 @@ func serveHandler(h *websocket.Handler) http.Handler {
 		r = r.WithContext(domain.WithRequestContext(r.Context(), domain.RequestContext{
 			CorrelationID: correlation, Network: "192.0.2.1" + r.Header.Get("X-Test-Network"),
 		}))
-		err := h.Serve(w, r)
+		_, err := h.Serve(w, r)
 		if err == nil {
 			return
 		}
@@ -383,12 +356,20 @@ func (c *client) end(t testing.TB) *gorilla.CloseError {
 	}
 }
 
-// awaitClean waits until the node holds no connection and no resource of one.
-func (n *node) awaitClean(t testing.TB) {
+// awaitReleased waits until the node holds no connection and no resource of one.
+func (n *node) awaitReleased(t testing.TB) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		leases, followed := n.deps.held()
-		return leases == 0 && followed == 0 && n.manager.Total() == 0 &&
-			n.facts.count(is[domain.ConnectionAccepted]) == n.facts.count(is[domain.ConnectionEnded])
+		return leases == 0 && followed == 0 && n.manager.Total() == 0
+	}, 10*time.Second, 2*time.Millisecond)
+}
+
+// awaitClean is awaitReleased, and waits until the end of each accepted connection is observed.
+func (n *node) awaitClean(t testing.TB) {
+	t.Helper()
+	n.awaitReleased(t)
+	require.Eventually(t, func() bool {
+		return n.facts.Count(is[domain.ConnectionAccepted]) == n.facts.Count(is[domain.ConnectionEnded])
 	}, 10*time.Second, 2*time.Millisecond)
 }

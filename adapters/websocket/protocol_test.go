@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -155,8 +154,8 @@ func TestInvalidFramesAreClosedWithAStatus(t *testing.T) {
 // is bounded on the wire and inflated, and its faults are answered by a close.
 func TestCompressedFramesOnTheWire(t *testing.T) {
 	ping := deflated(t, `{"type":"ping"}`)
-	noise := make([]byte, 9000) // random bytes, so that they do not shrink
-	_, err := rand.Read(noise)
+	random := make([]byte, 9000) // does not become smaller by compression
+	_, err := rand.Read(random)
 	require.NoError(t, err)
 	for name, c := range map[string]struct {
 		bytes string
@@ -169,8 +168,8 @@ func TestCompressedFramesOnTheWire(t *testing.T) {
 		"an empty last fragment":               {frame(0x41, ping) + frame(0x80, ""), 0},
 		"a ping that is not compressed":        {frame(0x81, `{"type":"ping"}`), 0},
 		"plain fragments":                      {frame(0x01, `{"type":`) + frame(0x80, `"ping"}`), 0},
-		"over 8 KiB on the wire":               {frame(0xc2, string(noise)), 1009},
-		"over 8 KiB in fragments":              {frame(0x42, string(noise[:5000])) + frame(0x80, string(noise[:5000])), 1009},
+		"over 8 KiB on the wire":               {frame(0xc2, string(random)), 1009},
+		"over 8 KiB in fragments":              {frame(0x42, string(random[:5000])) + frame(0x80, string(random[:5000])), 1009},
 		"8 KiB that inflate to eight millions": {frame(0xc2, deflated(t, strings.Repeat("\x00", 8_000_000))), 1009},
 		"one byte over the limit inflated":     {frame(0xc1, deflated(t, strings.Repeat("x", 65537))), 1009},
 		"a length with its top bit set":        {masked(0xc2, []byte{127, 0x80, 0, 0, 0, 0, 0, 0, 0}, ""), 1002},
@@ -194,9 +193,7 @@ func TestCompressedFramesOnTheWire(t *testing.T) {
 				socket := offering(t, n)
 				socket.write(c.bytes, step)
 				if c.code == 0 {
-					text, err := socket.Next()
-					require.NoError(t, err)
-					require.Equal(t, `{"type":"pong"}`, string(text))
+					socket.expect(t, `{"type":"pong"}`)
 					continue
 				}
 				require.Equal(t, c.code, socket.end(t).Code)
@@ -214,10 +211,10 @@ func TestACompressedMessageOfTheWholeLimit(t *testing.T) {
 	n := newNode(t, config)
 	socket := offering(t, n)
 	require.NoError(t, socket.WriteMessage(gorilla.BinaryMessage, bytes.Repeat([]byte("x"), 65536)))
-	require.NoError(t, socket.WriteMessage(gorilla.TextMessage, []byte(`{"type":"ping"}`)))
+	socket.sendText(t, `{"type":"ping"}`)
 	_, err := socket.Next()
 	require.NoError(t, err)
-	require.Equal(t, 1, n.facts.count(equals(domain.FrameReceived{Type: domain.FrameIgnored})))
+	require.Equal(t, 1, n.facts.Count(equals(domain.FrameReceived{Type: domain.FrameIgnored})))
 }
 
 // ask sends a handshake and returns status and header of the answer. Lines replace those of the same
@@ -252,12 +249,8 @@ func (n *node) ask(t *testing.T, request string, lines ...string) (int, http.Hea
 			header = append(header, line)
 		}
 	}
-	conn, err := net.Dial("tcp", n.server.Listener.Addr().String())
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = conn.Close() })
+	conn := n.dialRaw(t, request+"\r\n"+strings.Join(header, "\r\n")+"\r\n\r\n"+body)
 	require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
-	_, err = io.WriteString(conn, request+"\r\n"+strings.Join(header, "\r\n")+"\r\n\r\n"+body)
-	require.NoError(t, err)
 	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	require.NoError(t, err)
 	require.NoError(t, answer.Body.Close())

@@ -1,7 +1,6 @@
 package websocket
 
 import (
-	"log/slog"
 	"net/http"
 	"time"
 
@@ -10,6 +9,7 @@ import (
 	"github.com/huleedu/edge/adapters/internal/handshake"
 	"github.com/huleedu/edge/adapters/internal/recent"
 	"github.com/huleedu/edge/adapters/internal/span"
+	"github.com/huleedu/edge/app/delivery"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -75,7 +75,7 @@ type refusal struct {
 // refuse upgrades the connection and closes it with the reason, because a browser
 // cannot see an HTTP status. It returns the cause, to be answered by HTTP, when the
 // client was refused so recently, or maxRefusals handshakes are being refused.
-func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, f refusal) (func(), error) {
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, f refusal) (*continuation, error) {
 	memory, key := h.refusals.setFor(f.cause, f.credential, f.user)
 	if memory.Has(key) || !h.beginRefusal() {
 		return nil, handshake.WithRetryAfter(f.cause)
@@ -88,13 +88,14 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, f refusal) (fun
 	}
 	c := closeFor(f.cause)
 	span.RecordError(ctx, f.cause)
-	h.manager.log.LogAttrs(ctx, slog.LevelInfo, "connection refused",
-		slog.Int("close_code", int(c.Status)), slog.Any("error", f.cause))
 	h.manager.observer.Observe(domain.ConnectionRejected{Transport: domain.TransportWebSocket})
 	h.manager.observer.Observe(domain.CloseCodeObserved{Transport: domain.TransportWebSocket, Code: int(c.Status)})
 	payload := closePayload(c, domain.RequestContextOf(ctx).CorrelationID)
 	h.manager.Leave() // from now on it does not count against the limit of the node
-	return func() { h.closeRefused(t, payload, memory, key) }, nil
+	return &continuation{
+		delivery.Handshake{User: f.user, Refusal: f.cause, CloseCode: int(c.Status)},
+		func() { h.closeRefused(t, payload, memory, key) },
+	}, nil
 }
 
 // beginRefusal returns false when maxRefusals handshakes are being refused. After true,

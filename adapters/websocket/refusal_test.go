@@ -210,7 +210,7 @@ func TestPanicInAHandshakeLeavesTheAdmission(t *testing.T) {
 		r.Header.Set(name, value)
 	}
 	for range 3 {
-		require.PanicsWithValue(t, "token", func() { _ = n.handler.Serve(httptest.NewRecorder(), r) })
+		require.PanicsWithValue(t, "token", func() { _, _ = n.handler.Serve(httptest.NewRecorder(), r) })
 	}
 	require.NoError(t, n.manager.Drain(t.Context()))
 }

@@ -82,7 +82,7 @@ func TestResume(t *testing.T) {
 	n.bus.Expire("u1")
 	n.resume(t, "$").expect(t, `{"event":"position","data":{"last_event_id":"0-0"}}`)
 	n.resume(t, ids[3]).expect(t, incomplete(ids[3], "null"))
-	require.Eventually(t, func() bool { return n.facts.count(is[domain.MessageReplayed]) == 14 }, time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return n.facts.Count(is[domain.MessageReplayed]) == 14 }, time.Second, time.Millisecond)
 }
 
 func TestResumeFromInvalidPosition(t *testing.T) {
@@ -95,7 +95,7 @@ func TestResumeFromInvalidPosition(t *testing.T) {
 	n.awaitClean(t)
 	c, err := n.dialWith(&gorilla.Dialer{}, "?token=expired&last_event_id=x", nil)
 	require.NoError(t, err)
-	require.Equal(t, 1008, c.end(t).Code, "who has no token learns nothing of it")
+	require.Equal(t, 1008, c.end(t).Code, "the token is checked before the position")
 }
 
 // failingLog is a log whose first reads fail.
@@ -128,7 +128,7 @@ func TestResumeWaitsForTheLog(t *testing.T) {
 	n := newNode(t, settings(), func(n *node) { n.past = &failingLog{NotificationLog: n.bus, times: 1} })
 	n.resume(t, "0").Leave()
 	n.awaitClean(t)
-	require.Zero(t, n.facts.count(is[domain.ConnectionRejected]))
+	require.Zero(t, n.facts.Count(is[domain.ConnectionRejected]))
 }
 
 // A slow client gets a long log completely, then the messages that arrive meanwhile,
@@ -168,7 +168,7 @@ func TestSlowClientResumes(t *testing.T) {
 	}
 	n.live("last")
 	conn.expect(t, "last")
-	require.Zero(t, n.facts.count(is[domain.MessageFailed]))
+	require.Zero(t, n.facts.Count(is[domain.MessageFailed]))
 }
 
 // Messages that no log keeps are bounded during a replay too.
@@ -183,11 +183,11 @@ func TestDirectMessagesOverflowAReplay(t *testing.T) {
 	}
 	_ = conn
 	n.awaitClean(t)
-	require.Equal(t, 1, n.facts.count(equals(domain.CloseCodeObserved{Transport: domain.TransportWebSocket, Code: 4001})))
+	require.Equal(t, 1, n.closes(4001))
 }
 
 // A client whose entries are trimmed while it reads is disconnected. When it
-// resumes, it gets a frame that says that entries are missing.
+// resumes, it gets a frame about missing entries.
 func TestTrimmedWhileReading(t *testing.T) {
 	n := newNode(t, settings())
 	n.bus.SetLimit(400)
@@ -333,5 +333,42 @@ func BenchmarkResume(b *testing.B) {
 				c.Leave()
 			}
 		})
+	}
+}
+
+// skewedLog is a log whose clock stepped back by 30 s after its entries were
+// written: Recent returns entries that are up to 30 s older.
+type skewedLog struct{ ports.NotificationLog }
+
+func (s skewedLog) Recent(ctx context.Context, user domain.UserID, age time.Duration) (domain.Replay, error) {
+	return s.NotificationLog.Recent(ctx, user, age+30*time.Second)
+}
+
+// TestCatchUpBeginsAtTheLogsPosition: after a gap a client gets what was published
+// since it connected, whatever the clock of the log did, whether the log was empty,
+// and whether the client asked for a position.
+func TestCatchUpBeginsAtTheLogsPosition(t *testing.T) {
+	for _, old := range []int{0, 10} {
+		for name, query := range map[string]string{"no position": "", "live": "&last_event_id=$", "empty": "&last_event_id="} {
+			t.Run(name, func(t *testing.T) {
+				n := newNode(t, settings(), func(n *node) { n.past = skewedLog{n.bus} })
+				for range old {
+					n.keep(t, 1)
+				}
+				c := n.mustDial(t, domain.UserID("u1"+query))
+				if name == "live" {
+					text, err := c.Next()
+					require.NoError(t, err)
+					require.Contains(t, string(text), "position")
+				}
+				lost, _ := n.keep(t, 1)
+				n.manager.Send(missed(time.Now(), "resync"))
+				for _, want := range []string{"resync", lost} {
+					c.expect(t, want)
+				}
+				n.manager.Send(text("u1", "end"))
+				c.expect(t, "end")
+			})
+		}
 	}
 }

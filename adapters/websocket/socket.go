@@ -2,7 +2,6 @@ package websocket
 
 import (
 	"errors"
-	"log/slog"
 	"net"
 	"sync/atomic"
 	"time"
@@ -170,13 +169,7 @@ func (c *socket) finish() {
 		c.conn.discardInput()
 	}
 	c.Abort()
-	lasted, accepted := c.session.End()
-	if !accepted {
-		return
+	if lasted, accepted := c.session.End(); accepted {
+		closeFor(c.session.Reason()).LogEnd(c.manager.log, domain.TransportWebSocket, c.session, lasted)
 	}
-	end := closeFor(c.session.Reason())
-	c.manager.log.Info("connection ended",
-		slog.String("transport", string(domain.TransportWebSocket)), slog.Int("close_code", int(end.Status)), slog.String("error_code", string(end.Code)),
-		slog.Float64("lasted_seconds", lasted.Seconds()),
-		slog.String("user_id", string(c.session.User)), slog.String("correlation_id", c.session.Correlation))
 }

@@ -57,7 +57,7 @@ func attributesOf(s sdk.ReadOnlySpan) map[attribute.Key]string {
 func TestSpans(t *testing.T) {
 	n, r := traced(t, sdk.AlwaysSample(), nil)
 	c := n.mustDial(t, "u1")
-	n.manager.Send(domain.Message{User: "u1", Payload: []byte("12345"), Received: time.Now()})
+	n.manager.Send(text("u1", "12345"))
 	_, err := c.Next()
 	require.NoError(t, err)
 	forward := awaitSpans(t, r, "websocket.forward_message", 1)[0]

@@ -113,11 +113,11 @@ func (t tool) serviceReports(args []string, file string) ([]serviceReport, error
 
 // printProblems prints the problems and warnings of one service.
 func (t tool) printProblems(r serviceReport) {
-	verdict := "good"
+	result := "good"
 	if len(r.Problems) > 0 {
-		verdict = "would not start"
+		result = "would not start"
 	}
-	t.printf("%s: %s\n", r.service, verdict)
+	t.printf("%s: %s\n", r.service, result)
 	for _, line := range slices.Concat(r.Problems, r.Warnings) {
 		t.printf("  %s\n", line)
 	}

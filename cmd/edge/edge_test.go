@@ -103,11 +103,11 @@ func checkRejectedRequests(t *testing.T, r runningEdge) {
 			[]string{"edge: refused with 402", "insufficient_credits"},
 		},
 		"bad token at the gateway": {
-			[]string{"pipeline", "batch-anna-1", "nlp", "--token", "nonsense", "--url", r.gateway},
+			[]string{"pipeline", "batch-anna-1", "nlp", "--token", "invalid", "--url", r.gateway},
 			[]string{"edge: Invalid token (AUTHENTICATION_ERROR, 401)", "cause: malformed"},
 		},
 		"bad token at the socket": {
-			[]string{"listen", "teacher-anna", "--token", "nonsense", "--url", r.websockets},
+			[]string{"listen", "teacher-anna", "--token", "invalid", "--url", r.websockets},
 			[]string{"edge: Invalid token (AUTHENTICATION_ERROR, close 1008)"},
 		},
 		"gateway unreachable": {

@@ -12,12 +12,10 @@ import (
 func sharedTypeNames() map[string]string {
 	const adapter, settings = "an adapter has the name of the port that it implements", "a package has one set of settings"
 	return map[string]string{
-		"Config": settings, "GatewayConfig": settings, "WebSocketConfig": settings, "Limits": settings,
+		"Config": settings, "GatewayConfig": settings, "WebSocketConfig": settings,
 		"Forwarder": adapter, "Manager": adapter, "Idempotency": adapter, "Observer": adapter, "Quota": adapter, "RateLimiter": adapter, "Registrations": adapter,
-		"Handler": "the type implements http.Handler",
-		"Request": "the input of the package's main function",
+		"Handler": "each transport has a handler of its route",
 		"Session": "domain.Session describes a delivery.Session for operators",
-		"Service": "one of the two services, and a service behind the gateway",
 	}
 }
 

@@ -26,6 +26,7 @@ func scenarios() []scenario {
 		{"gateway", "upload", upload},
 		{"sockets", "idle", idleMemory},
 		{"sockets", "idlecpu", idleCPU},
+		{"sockets", "idlestreams", idleStreams},
 		{"sockets", "fanout", fanout},
 		{"sockets", "storm", storm},
 		{"sockets", "slow", slowReaders},

@@ -42,20 +42,20 @@ func slowReaders(ctx context.Context, l *runner) ([]row, error) {
 	defer flooder.close()
 
 	const rate = 2000.0
-	deaf, listeners := c.clients[:few], c.clients[few:]
+	stalled, listeners := c.clients[:few], c.clients[few:]
 	steady := publishPlan{listeners: listeners, each: max(1, int(rate*l.span.Seconds()*4)/len(listeners)), size: messageSize, rate: rate}
 	quiet, before, err := s.runReading(ctx, c, steady, func(ctx context.Context) error {
-		return flooder.publish(ctx, nil, floodPlan(deaf))
+		return flooder.publish(ctx, nil, floodPlan(stalled))
 	})
 	if err != nil {
 		return nil, err
 	}
-	stopReading(deaf)
+	stopReading(stalled)
 	resident := node.resident()
 	if err := node.resetPeak(); err != nil {
 		return nil, err
 	}
-	flooded := startFlood(ctx, node, flooder, deaf)
+	flooded := startFlood(ctx, node, flooder, stalled)
 	beside, err := s.run(ctx, c, steady)
 	cut := <-flooded
 	if err := errors.Join(err, cut.err); err != nil {
@@ -120,7 +120,7 @@ func (s *fanoutEnv) runWith(ctx context.Context, c *clientGroup, p publishPlan, 
 
 // startFlood sends the flood to the slow clients until the node has closed all of them
 // or the plan is complete. The channel receives one result.
-func startFlood(ctx context.Context, node *process, h *redisPublisher, deaf []*client) <-chan floodResult {
+func startFlood(ctx context.Context, node *process, h *redisPublisher, stalled []*client) <-chan floodResult {
 	done := make(chan floodResult, 1)
 	go func() {
 		startedAt := time.Now()
@@ -128,13 +128,13 @@ func startFlood(ctx context.Context, node *process, h *redisPublisher, deaf []*c
 		var watch sync.WaitGroup
 		watch.Go(func() {
 			for pause(stop, 100*time.Millisecond) == nil {
-				if n, err := metric(stop, node, "websocket_closes_total", slowClose); err == nil && int(n) >= len(deaf) {
+				if n, err := metric(stop, node, "websocket_closes_total", slowClose); err == nil && int(n) >= len(stalled) {
 					break
 				}
 			}
 			cancel()
 		})
-		err := h.publish(stop, nil, floodPlan(deaf))
+		err := h.publish(stop, nil, floodPlan(stalled))
 		if err != nil && stop.Err() != nil && ctx.Err() == nil {
 			err = nil // all sockets were closed
 		} else if err == nil {

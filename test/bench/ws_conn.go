@@ -28,10 +28,24 @@ type wsConn struct {
 	long []byte // for messages larger than the buffer
 }
 
-// dialSocket opens a socket. The source address depends on i, so that one address
-// does not run out of ports. A small receive buffer makes a slow reader block the
+// dialSocket opens a socket. A small receive buffer makes a slow reader block the
 // sender soon.
 func dialSocket(ctx context.Context, address, token string, i int, small bool) (*wsConn, error) {
+	conn, err := dialFrom(ctx, address, i, small)
+	if err != nil {
+		return nil, err
+	}
+	s := &wsConn{conn: conn, in: bufio.NewReaderSize(conn, 2048)}
+	if err := s.upgrade(address, token); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// dialFrom opens a TCP connection. The source address depends on i, so that one address
+// does not run out of ports.
+func dialFrom(ctx context.Context, address string, i int, small bool) (net.Conn, error) {
 	d := net.Dialer{
 		Timeout:   time.Minute,
 		LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(1+i&15))},
@@ -43,16 +57,7 @@ func dialSocket(ctx context.Context, address, token string, i int, small bool) (
 			return errors.Join(err, failed)
 		},
 	}
-	conn, err := d.DialContext(ctx, "tcp4", address)
-	if err != nil {
-		return nil, err
-	}
-	s := &wsConn{conn: conn, in: bufio.NewReaderSize(conn, 2048)}
-	if err := s.upgrade(address, token); err != nil {
-		_ = conn.Close()
-		return nil, err
-	}
-	return s, nil
+	return d.DialContext(ctx, "tcp4", address)
 }
 
 func (s *wsConn) upgrade(address, token string) error {

@@ -36,7 +36,7 @@ type command struct {
 	Code        string `json:"code,omitempty"`
 	State       string `json:"state,omitempty"`
 	MS          int    `json:"ms,omitempty"`
-	Offline     bool   `json:"offline,omitempty"`
+	Offline     bool   `json:"offline"`
 }
 
 // state is a client's state.

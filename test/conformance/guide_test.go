@@ -80,6 +80,16 @@ func (c *guideClient) expect(t *testing.T, name, kind, data string) event {
 	return e
 }
 
+// expectAfterRetries requires a message after any number of attempts to connect.
+func (c *guideClient) expectAfterRetries(t *testing.T, name, message string) {
+	t.Helper()
+	e := c.awaitEvent(t, name)
+	for e.Event == "token" {
+		e = c.awaitEvent(t, name)
+	}
+	require.Equal(t, event{Name: name, Event: "message", Data: message}, e)
+}
+
 // awaitConnections waits until a node has the number of connections.
 func awaitConnections(t *testing.T, node *wire.Process, count int) {
 	t.Helper()
@@ -128,13 +138,7 @@ func (s *scenario) guideResumes(t *testing.T) {
 	fresh := s.startNode(t, nil)
 	c.notify(t, "two", "three")
 	c.proxy.forwardTo(fresh)
-	for e := c.awaitEvent(t, t.Name()); ; e = c.awaitEvent(t, t.Name()) {
-		if e.Event == "message" {
-			require.Equal(t, "two", e.Data)
-			break
-		}
-		require.Equal(t, "token", e.Event, "%+v", e)
-	}
+	c.expectAfterRetries(t, t.Name(), "two")
 	c.expect(t, t.Name(), "message", "three")
 	c.notify(t, "four")
 	c.expect(t, t.Name(), "message", "four")
@@ -184,6 +188,68 @@ func (s *scenario) guideStopsAtLimit(t *testing.T) {
 	c.expect(t, first, "token", "false")
 	c.notify(t, "one")
 	c.expect(t, first, "message", "one")
+}
+
+// TestGuideStreamsInChromium runs the code for server-sent events of docs/clients.md.
+func TestGuideStreamsInChromium(t *testing.T) {
+	t.Parallel()
+	s := newScenario(t, inChromium)
+	t.Run("EventSource", s.guideListens)
+	t.Run("fetch", s.guideFetches)
+}
+
+// guideListens checks that the EventSource opens a new stream with a new token after a close
+// event and after a 503, and gets each message once.
+func (s *scenario) guideListens(t *testing.T) {
+	old := s.startNode(t, nil)
+	c := newGuideClient(t, old, s, "listen")
+	c.start(t, "listen", t.Name(), c.proxy.eventsURL(), token(c.user, time.Hour))
+	c.expect(t, t.Name(), "token", "false")
+	awaitConnections(t, old, 1)
+	c.notify(t, "one")
+	c.expect(t, t.Name(), "message", "one")
+	stop(t, old)
+	fresh := s.startNode(t, nil)
+	c.notify(t, "two")
+	c.proxy.forwardTo(fresh)
+	c.expectAfterRetries(t, t.Name(), "two")
+	c.notify(t, "three")
+	c.expect(t, t.Name(), "message", "three")
+	c.script(t, fmt.Sprintf("window[%q]()", t.Name()))
+	awaitConnections(t, fresh, 0)
+}
+
+// guideFetches checks that the stream that is read with fetch gives messages, positions, the
+// close event and the error of a refusal, and that whyRefused reads the same error.
+func (s *scenario) guideFetches(t *testing.T) {
+	node := s.startNode(t, nil)
+	c := newGuideClient(t, node, s, "stream", "whyRefused")
+	run := func(name, bearer string) {
+		c.script(t, fmt.Sprintf(`{
+			const tell = (event, data) => emit(JSON.stringify({ name: %q, event, data: String(data) }));
+			stream(%q, %q, "$", (frame, id) => tell(frame.event, /^[0-9]+-[0-9]+$/.test(id)))
+				.then((end) => tell("end", end?.code), (error) => tell("error", error.code));
+		}`, name, c.proxy.eventsURL(), bearer))
+	}
+	run(t.Name(), token(c.user, time.Hour))
+	c.expect(t, t.Name(), "position", "true")
+	c.notify(t, "one")
+	c.expect(t, t.Name(), "one", "true")
+	refused := t.Name() + " refused"
+	run(refused, "not.a.token")
+	c.expect(t, refused, "error", "AUTHENTICATION_ERROR")
+	why := func(bearer string) {
+		c.script(t, fmt.Sprintf(`whyRefused(%q, %q).then((error) => emit(JSON.stringify({ name: "why", event: String(error?.code) })))`,
+			c.proxy.eventsURL(), bearer))
+	}
+	why("not.a.token")
+	c.expect(t, "why", "AUTHENTICATION_ERROR", "")
+	why(token(c.user, time.Hour))
+	c.expect(t, "why", "undefined", "")
+	stop(t, node)
+	c.expect(t, t.Name(), "end", "1012")
+	why(token(c.user, time.Hour))
+	c.expect(t, "why", "NO_ANSWER", "")
 }
 
 // guideReloads checks that the client reloads when its position is too old, and that the

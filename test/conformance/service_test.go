@@ -156,6 +156,8 @@ func (w *proxy) forwardTo(p *wire.Process) {
 
 func (w *proxy) url() string { return "ws://" + w.listener.Addr().String() + "/ws" }
 
+func (w *proxy) eventsURL() string { return "http://" + w.listener.Addr().String() + "/events" }
+
 func (w *proxy) serve() {
 	for {
 		client, err := w.listener.Accept()

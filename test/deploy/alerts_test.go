@@ -30,6 +30,23 @@ func alertCases() map[string]alertSeries {
 	return map[string]alertSeries{
 		"GatewayDown":   {`up{job="gateway"} 1x60 0x30`, `up{job="gateway",instance="a"} 1x90` + "\n" + `up{job="gateway",instance="b"} 0x90`},
 		"WebSocketDown": {`up{job="gateway"} 1x90`, `up{job="websocket"} 1x88 0`},
+		"NodeNotReady": {
+			`websocket_dependency_up{instance="a",dependency="subscription"} 1x80 0x10`,
+			`websocket_dependency_up{instance="a",dependency="subscription"} 1x80 0 1x9` + "\n" + `websocket_dependency_up{instance="a",dependency="kafka"} 0x90`,
+		},
+		"ServiceRestarts": {
+			`process_start_time_seconds{job="gateway",instance="a"} 1x70 2x5 3x5 4x10`,
+			`process_start_time_seconds{job="gateway",instance="a"} 1x70 2x20` + "\n" + `process_start_time_seconds{job="redis",instance="b"} 0+1x90`,
+		},
+		"DependencyDown": {
+			`gateway_dependency_up{job="gateway",dependency="kafka"} 1x80 0x10`,
+			`gateway_dependency_up{job="gateway",dependency="kafka"} 1x80 0 1x9` + "\n" + `websocket_dependency_up{job="websocket",dependency="subscription"} 0x90`,
+		},
+		"TokenKeysMissing": {`jwt_jwks_last_success_timestamp_seconds{job="gateway"} 0x90`, `jwt_jwks_last_success_timestamp_seconds{job="gateway"} 1x90`},
+		"TokenKeysStale": {
+			`jwt_jwks_last_success_timestamp_seconds{job="gateway"} 60x90`,
+			`jwt_jwks_last_success_timestamp_seconds{job="gateway"} 60+60x90` + "\n" + `jwt_jwks_last_success_timestamp_seconds{job="websocket"} 0x90`,
+		},
 		"GatewayErrorBurn": {
 			requests + `"200"} 0+980x90` + "\n" + requests + `"503"} 0+20x90`,
 			requests + `"200"} 0+980x90` + "\n" + requests + `"503"} 0x86 0+20x3` + "\n" + requests + `"404"} 0+500x90`,

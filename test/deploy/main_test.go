@@ -1,9 +1,15 @@
 package deploy_test
 
 import (
+	"os"
 	"testing"
 
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if len(os.Args) > 2 && os.Args[1] == childArgument {
+		os.Exit(runChild(os.Args[2], os.Args[3:]))
+	}
+	goleak.VerifyTestMain(m)
+}

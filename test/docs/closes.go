@@ -25,6 +25,9 @@ message is shortened to fit. A client that receives no close frame (1006) has lo
 handshake was refused by an HTTP status that a browser does not show: it reconnects with backoff, and can ask /events
 for the reason ([clients.md](clients.md)).
 
+A stream of server-sent events ends with the event ` + "`close`" + `, whose data is ` + "`" + `{"code":1012,"reason":{...}}` + "`" + `. 1000 to 1003, 1007 and 1009
+are for WebSockets only. What refuses a handshake is an HTTP status there, and a client that stalls gets no event (4001, 4002): its connection ends.
+
 | code | reason | when | client should |
 |---|---|---|---|
 `)

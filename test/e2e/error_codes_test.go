@@ -19,15 +19,15 @@ import (
 
 // unreachableCodes returns the codes that no request to the gateway causes, with the reason.
 func unreachableCodes() map[domain.Code]string {
-	const theirs = "a service's failure is EXTERNAL_SERVICE_ERROR, whatever it calls itself"
+	const theirs = "every failure of a service is EXTERNAL_SERVICE_ERROR"
 	return map[domain.Code]string{
 		domain.MissingRequiredField:     "a missing field breaks a schema: 422 VALIDATION_ERROR",
 		domain.InvalidAPIKey:            "clients have no API keys",
-		domain.RequestQueued:            "a command that is taken is answered with a body of its own",
-		domain.QuotaExceeded:            "connections are the notification service's",
-		domain.InvalidConfiguration:     "settings are judged before anything is served",
-		domain.InitializationFailed:     "nothing is served before everything has started",
-		domain.ProcessingError:          "the gateway processes nothing",
+		domain.RequestQueued:            "an accepted command has its own response",
+		domain.QuotaExceeded:            "only the notification service counts connections",
+		domain.InvalidConfiguration:     "settings are checked before the gateway serves requests",
+		domain.InitializationFailed:     "the gateway serves requests only after everything has started",
+		domain.ProcessingError:          "only the notification service processes records",
 		domain.ParsingError:             "a body or form that cannot be read is VALIDATION_ERROR",
 		domain.ContentServiceError:      theirs,
 		domain.SpellcheckServiceError:   theirs,
@@ -78,10 +78,10 @@ func (s *gateways) upload(g service, form string) response {
 	return call(s.t, "POST", g.http("/v1/files/batch"), form, headers{"Content-Type": "multipart/form-data; boundary=B"}.withToken(s.teacher))
 }
 
-// during lets a service fail for one request.
-func (s *gateways) during(kind world.FailureMode, befalls func(world.FailureMode), request func() response) response {
-	befalls(kind)
-	defer befalls(world.NoFailure)
+// during makes a service fail for one request.
+func (s *gateways) during(kind world.FailureMode, fail func(world.FailureMode), request func() response) response {
+	fail(kind)
+	defer fail(world.NoFailure)
 	return request()
 }
 
@@ -90,25 +90,25 @@ func clientErrors() []errorCase {
 	return []errorCase{
 		{"unknown route", 404, domain.ResourceNotFound, func(s *gateways) response { return s.get(s.plain, "/v2") }},
 		{"wrong method", 405, domain.InvalidRequest, func(s *gateways) response { return s.post(s.plain, statusPath(s.batch), "") }},
-		{"crooked path", 400, domain.ValidationError, func(s *gateways) response { return s.get(s.plain, "/v1/classes/..%2fx") }},
+		{"encoded slash in the path", 400, domain.ValidationError, func(s *gateways) response { return s.get(s.plain, "/v1/classes/..%2fx") }},
 		{"long id", 400, domain.ValidationError, func(s *gateways) response { return s.get(s.plain, statusPath(strings.Repeat("b", 256))) }},
-		{"foreign origin", 400, domain.InvalidRequest, func(s *gateways) response {
+		{"unknown origin", 400, domain.InvalidRequest, func(s *gateways) response {
 			return call(s.t, "OPTIONS", s.plain.http(statusPath(s.batch)), "", headers{"Origin": "http://evil", "Access-Control-Request-Method": "GET"})
 		}},
 		{"no token", 401, domain.AuthenticationError, func(s *gateways) response { return call(s.t, "GET", s.plain.http(statusPath(s.batch)), "", nil) }},
-		{"foreign batch", 403, domain.AuthorizationError, func(s *gateways) response {
-			return call(s.t, "GET", s.plain.http(statusPath(s.batch)), "", as("stranger"))
+		{"batch of another user", 403, domain.AuthorizationError, func(s *gateways) response {
+			return call(s.t, "GET", s.plain.http(statusPath(s.batch)), "", as("teacher-2"))
 		}},
 		{"unknown batch", 404, domain.ResourceNotFound, func(s *gateways) response { return s.get(s.plain, statusPath("none")) }},
 		{"broken schema", 422, domain.ValidationError, func(s *gateways) response { return s.post(s.plain, pipelinesPath(s.batch), "{}") }},
-		{"no JSON", 422, domain.ValidationError, func(s *gateways) response { return s.post(s.plain, "/v1/batches/register", "{") }},
-		{"no number", 422, domain.ValidationError, func(s *gateways) response { return s.get(s.plain, "/v1/batches?limit=x") }},
-		{"no status", 400, domain.ValidationError, func(s *gateways) response { return s.get(s.plain, "/v1/batches?status=x") }},
-		{"no query", 400, domain.ValidationError, func(s *gateways) response { return s.get(s.plain, "/v1/batches?limit=%") }},
+		{"not JSON", 422, domain.ValidationError, func(s *gateways) response { return s.post(s.plain, "/v1/batches/register", "{") }},
+		{"not a number", 422, domain.ValidationError, func(s *gateways) response { return s.get(s.plain, "/v1/batches?limit=x") }},
+		{"unknown status", 400, domain.ValidationError, func(s *gateways) response { return s.get(s.plain, "/v1/batches?status=x") }},
+		{"invalid query", 400, domain.ValidationError, func(s *gateways) response { return s.get(s.plain, "/v1/batches?limit=%") }},
 		{"another batch", 400, domain.ValidationError, func(s *gateways) response {
 			return s.post(s.plain, pipelinesPath(s.batch), `{"batch_id":"other","requested_pipeline":"nlp"}`)
 		}},
-		{"no key", 400, domain.ValidationError, func(s *gateways) response {
+		{"invalid idempotency key", 400, domain.ValidationError, func(s *gateways) response {
 			return call(s.t, "POST", s.plain.http(pipelinesPath(s.batch)), pipelineBody("nlp"), headers{"Idempotency-Key": "ä"}.withToken(s.teacher))
 		}},
 		{"media type", 415, domain.InvalidRequest, func(s *gateways) response {
@@ -120,9 +120,9 @@ func clientErrors() []errorCase {
 		{"form without end", 400, domain.ValidationError, func(s *gateways) response { return s.upload(s.plain, formHead()) }},
 		{"form without batch", 400, domain.ValidationError, func(s *gateways) response { return s.upload(s.plain, formHead()+"\r\n--B--\r\n") }},
 		{"form for an unknown batch", 404, domain.ResourceNotFound, func(s *gateways) response { return s.upload(s.plain, formHead()+formTail("none")) }},
-		{"no form", 415, domain.InvalidRequest, func(s *gateways) response { return s.post(s.plain, "/v1/files/batch", "{}") }},
-		{"one too many", 429, domain.RateLimit, func(s *gateways) response { s.get(s.strict, "/v1/classes"); return s.get(s.strict, "/v1/classes") }},
-		{"one bad token too many", 429, domain.RateLimit, func(s *gateways) response {
+		{"not a form", 415, domain.InvalidRequest, func(s *gateways) response { return s.post(s.plain, "/v1/files/batch", "{}") }},
+		{"rate limit", 429, domain.RateLimit, func(s *gateways) response { s.get(s.strict, "/v1/classes"); return s.get(s.strict, "/v1/classes") }},
+		{"limit of refused tokens", 429, domain.RateLimit, func(s *gateways) response {
 			call(s.t, "GET", s.strict.http(statusPath(s.batch)), "", nil)
 			return call(s.t, "GET", s.strict.http(statusPath(s.batch)), "", nil)
 		}},

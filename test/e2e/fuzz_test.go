@@ -63,11 +63,11 @@ func TestInvalidInputLeaksNothing(t *testing.T) {
 		before = append(before, resourcesOf(t, address))
 	}
 	began := time.Now()
-	heard := withSubscribers(t, v, func() { v.run(t.Context(), clients, count) })
+	received := withSubscribers(t, v, func() { v.run(t.Context(), clients, count) })
 	t.Logf("%v: %d handshakes (%d upgraded, %d answered otherwise, %d cut) and %d frames; subscribers received %d",
-		time.Since(began), v.handshakes.Load(), v.upgraded.Load(), v.refused.Load(), v.unanswered.Load(), v.sent.Load(), heard)
+		time.Since(began), v.handshakes.Load(), v.upgraded.Load(), v.refused.Load(), v.unanswered.Load(), v.sent.Load(), received)
 	require.Positive(t, v.upgraded.Load())
-	require.Positive(t, heard)
+	require.Positive(t, received)
 	for i, address := range v.nodes {
 		awaitRelease(t, redis, address, channels)
 		// The runtime and the pools vary a little; a leak of one in a thousand connections

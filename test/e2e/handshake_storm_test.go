@@ -23,8 +23,8 @@ func TestRedisHangsDuringManyHandshakes(t *testing.T) {
 	r := servers.OwnRedis(t)
 	s := newEnvironment(t, backing{redis: r.URL(), kafka: embedded(t).kafka})
 	node := s.node(t, s.vars)
-	crowd := "storm-" + uuid.NewString() + "-"
-	var in, refused atomic.Int64
+	prefix := "storm-" + uuid.NewString() + "-"
+	var admitted, refused atomic.Int64
 	var stay sync.Map
 	var group sync.WaitGroup
 	halfway := make(chan struct{})
@@ -37,41 +37,41 @@ func TestRedisHangsDuringManyHandshakes(t *testing.T) {
 			if i >= clients/2 {
 				<-halfway
 			}
-			conn, let := tryConnect(t, node.ws(), crowd+strconv.Itoa(i))
-			if let {
-				in.Add(1)
+			conn, accepted := tryConnect(t, node.ws(), prefix+strconv.Itoa(i))
+			if accepted {
+				admitted.Add(1)
 				stay.Store(conn, true)
 			} else if conn != nil {
 				refused.Add(1)
 			}
-			if in.Load() >= clients/8 {
+			if admitted.Load() >= clients/8 {
 				hang()
 			}
 		})
 	}
 	group.Wait()
-	require.EqualValues(t, clients, in.Load()+refused.Load())
-	require.GreaterOrEqual(t, refused.Load(), int64(clients/2), "who came to a hanging Redis")
+	require.EqualValues(t, clients, admitted.Load()+refused.Load())
+	require.GreaterOrEqual(t, refused.Load(), int64(clients/2), "handshakes while Redis hangs must be refused")
 	r.Resume()
 	redis := s.redisClient(t)
 	held := func() int64 {
-		keys, err := redis.Keys(t.Context(), "wsquota:{"+crowd+"*").Result()
+		keys, err := redis.Keys(t.Context(), "wsquota:{"+prefix+"*").Result()
 		if err != nil {
 			return -1
 		}
 		return int64(len(keys))
 	}
-	require.Eventually(t, func() bool { return held() == in.Load() }, waitLimit, 50*time.Millisecond, "a lease for each socket")
+	require.Eventually(t, func() bool { return held() == admitted.Load() }, waitLimit, 50*time.Millisecond, "a lease for each socket")
 	stay.Range(func(conn, _ any) bool { return conn.(*websocket.Conn).Close() == nil })
 	require.Eventually(t, func() bool { return held() == 0 }, waitLimit, 50*time.Millisecond, "no lease without a socket")
 	require.Eventually(t, func() bool {
-		return len(redis.PubSubChannels(t.Context(), "ws:"+crowd+"*").Val()) == 0
+		return len(redis.PubSubChannels(t.Context(), "ws:"+prefix+"*").Val()) == 0
 	}, waitLimit, 100*time.Millisecond, "no subscription is left")
 }
 
 // tryConnect connects as the user and waits for a pong. It reports whether the node accepted the connection.
 // The test fails and conn is nil if there is neither a pong nor a close frame with 1011.
-func tryConnect(t *testing.T, url, user string) (conn *websocket.Conn, let bool) {
+func tryConnect(t *testing.T, url, user string) (conn *websocket.Conn, accepted bool) {
 	t.Helper()
 	dialer := websocket.Dialer{HandshakeTimeout: waitLimit}
 	conn, res, err := dialer.DialContext(t.Context(), url, http.Header{"Authorization": {as(user)["Authorization"]}})

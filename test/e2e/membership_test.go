@@ -9,6 +9,7 @@ import (
 
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/test/harness"
+	"github.com/huleedu/edge/test/recorded"
 	"github.com/huleedu/edge/test/servers"
 	"github.com/huleedu/edge/test/world"
 	"github.com/huleedu/edge/wire"
@@ -23,7 +24,7 @@ func TestNodeJoinsTheGroupWithItsSubscription(t *testing.T) {
 	s := newEnvironment(t, backing{kafka: k.Addr(), redis: r.URL()})
 	group := s.vars["KAFKA_CONSUMER_GROUP"]
 	r.Stop()
-	p, release, err := wire.WebSocket(harness.WebSocketConfig(t, s.vars, s.topic), harness.NewLog(t), wire.WebSocketOverride{})
+	p, release, err := wire.WebSocket(harness.WebSocketConfig(t, s.vars, s.topic), recorded.NewLog(t), wire.WebSocketOverride{})
 	require.NoError(t, err)
 	t.Cleanup(release)
 	node := service{harness.Run(t, p)}

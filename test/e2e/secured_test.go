@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/test/harness"
+	"github.com/huleedu/edge/test/recorded"
 	"github.com/huleedu/edge/test/servers"
 	"github.com/huleedu/edge/wire"
 )
@@ -40,7 +41,7 @@ func newSecuredEnvironment(t *testing.T) securedEnvironment {
 // startServices starts both services. written returns their output.
 func (s securedEnvironment) startServices(t *testing.T, vars map[string]string) (gateway, node service, written func() string) {
 	t.Helper()
-	g, n := harness.NewLog(t), harness.NewLog(t)
+	g, n := recorded.NewLog(t), recorded.NewLog(t)
 	gp, release, err := wire.Gateway(harness.GatewayConfig(t, vars), g, wire.GatewayOverride{})
 	require.NoError(t, err)
 	t.Cleanup(release)

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/huleedu/edge/test/harness"
+	"github.com/huleedu/edge/test/recorded"
 	"github.com/huleedu/edge/wire"
 )
 
@@ -42,11 +43,14 @@ func TestOneTrace(t *testing.T) {
 		publish := await(t, spans, "gateway.publish_command")
 		require.Equal(t, server.SpanContext.SpanID(), publish.Parent.SpanID())
 		require.Equal(t, map[string]any{
-			"batch.id": string(batch), "pipeline": "spellcheck", "user.id": teacher,
+			"batch.id": string(batch), "pipeline": "spellcheck", "user.id": teacher, "messaging.system": "kafka",
+			"messaging.operation.type": "send", "messaging.destination.name": "huleedu.commands.batch.pipeline.v1",
 		}, attributesOf(publish))
 		consume := await(t, spans, "websocket.consume_notification")
 		require.Equal(t, publish.SpanContext.SpanID(), consume.Parent.SpanID(), "the platform makes no span")
 		require.Equal(t, correlation, attributesOf(consume)["correlation_id"])
+		require.Equal(t, string(s.topic), attributesOf(consume)["messaging.destination.name"])
+		require.NotEmpty(t, attributesOf(consume)["messaging.destination.partition.id"])
 		for _, span := range []tracetest.SpanStub{server, publish, consume, await(t, spans, "gateway.proxy_request")} {
 			require.Equal(t, trace, traceOf(span), span.Name)
 		}
@@ -112,7 +116,7 @@ func attributesOf(s tracetest.SpanStub) map[string]any {
 
 func (s *environment) tracedGateway(t *testing.T, spans *recordedSpans) service {
 	t.Helper()
-	p, release, err := wire.Gateway(harness.GatewayConfig(t, s.vars), harness.NewLog(t), wire.GatewayOverride{Tracing: spans.provider})
+	p, release, err := wire.Gateway(harness.GatewayConfig(t, s.vars), recorded.NewLog(t), wire.GatewayOverride{Tracing: spans.provider})
 	require.NoError(t, err)
 	t.Cleanup(release)
 	return service{harness.Run(t, p)}
@@ -120,7 +124,7 @@ func (s *environment) tracedGateway(t *testing.T, spans *recordedSpans) service 
 
 func (s *environment) tracedNode(t *testing.T, spans *recordedSpans) service {
 	t.Helper()
-	p, release, err := wire.WebSocket(harness.WebSocketConfig(t, s.vars, s.topic), harness.NewLog(t), wire.WebSocketOverride{Tracing: spans.provider})
+	p, release, err := wire.WebSocket(harness.WebSocketConfig(t, s.vars, s.topic), recorded.NewLog(t), wire.WebSocketOverride{Tracing: spans.provider})
 	require.NoError(t, err)
 	t.Cleanup(release)
 	n := service{harness.Run(t, p)}

@@ -1,13 +1,11 @@
 package harness
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
-	"syscall"
 )
 
 // coverVariable names the directory for the coverage data of programs. It is not GOCOVERDIR, which
@@ -44,15 +42,3 @@ var buildPrograms = sync.OnceValues(func() (dir string, err error) {
 	}
 	return dir, nil
 })
-
-// lockDir waits for an exclusive lock of the directory among processes. The caller must call unlock.
-func lockDir(dir string) (unlock func(), err error) {
-	f, err := os.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return func() { _ = f.Close() }, nil
-}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/huleedu/edge/adapters/env"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/recorded"
 	"github.com/huleedu/edge/wire"
 )
 
@@ -32,7 +33,7 @@ func WebSocketConfig(t *testing.T, settings map[string]string, topic domain.Topi
 // StartGateway starts an API gateway with its production adapters in this process.
 func StartGateway(t *testing.T, settings map[string]string) *wire.Process {
 	t.Helper()
-	p, release, err := wire.Gateway(GatewayConfig(t, settings), NewLog(t), wire.GatewayOverride{})
+	p, release, err := wire.Gateway(GatewayConfig(t, settings), recorded.NewLog(t), wire.GatewayOverride{})
 	require.NoError(t, err)
 	t.Cleanup(release)
 	return Run(t, p)
@@ -41,7 +42,7 @@ func StartGateway(t *testing.T, settings map[string]string) *wire.Process {
 // StartNode starts a notification service with its production adapters in this process.
 func StartNode(t *testing.T, settings map[string]string, topic domain.Topic) *wire.Process {
 	t.Helper()
-	p, release, err := wire.WebSocket(WebSocketConfig(t, settings, topic), NewLog(t), wire.WebSocketOverride{})
+	p, release, err := wire.WebSocket(WebSocketConfig(t, settings, topic), recorded.NewLog(t), wire.WebSocketOverride{})
 	require.NoError(t, err)
 	t.Cleanup(release)
 	return Run(t, p)

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/test/recorded"
 )
 
 // WaitLimit limits the wait for an event. It is long, because only a failing test uses it up.
@@ -19,7 +21,7 @@ const WaitLimit = 60 * time.Second
 
 // Program is a program that runs in its own process.
 type Program struct {
-	Stdout, Stderr *Log
+	Stdout, Stderr *recorded.Log
 
 	cmd *exec.Cmd
 	// started receives the listen address; it is closed when the output ends.
@@ -41,7 +43,7 @@ func StartIn(t *testing.T, dir, name string, settings map[string]string, args ..
 	programs, err := buildPrograms()
 	require.NoError(t, err)
 	p := &Program{
-		Stdout: NewLog(t), Stderr: NewLog(t), cmd: exec.Command(filepath.Join(programs, name), args...),
+		Stdout: recorded.NewLog(t), Stderr: recorded.NewLog(t), cmd: exec.Command(filepath.Join(programs, name), args...),
 		started: make(chan string, 1), done: make(chan struct{}),
 	}
 	p.cmd.Dir, p.cmd.Stderr = dir, p.Stderr

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/huleedu/edge/test/harness"
+	"github.com/huleedu/edge/test/recorded"
 )
 
 // logLine is what the gateway's request log says about one request.
@@ -25,14 +25,14 @@ type logLine struct {
 
 // requestLog finds the request lines in the log of a gateway.
 type requestLog struct {
-	log *harness.Log
+	log *recorded.Log
 
 	mu    sync.Mutex
 	read  int // bytes of log that lines covers
 	lines map[string][]logLine
 }
 
-func newRequestLog(log *harness.Log) *requestLog {
+func newRequestLog(log *recorded.Log) *requestLog {
 	return &requestLog{log: log, lines: map[string][]logLine{}}
 }
 

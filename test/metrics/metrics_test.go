@@ -22,6 +22,11 @@ import (
 // unknown values where a client can send any.
 func allFacts() []domain.Fact {
 	facts := []domain.Fact{
+		domain.ServiceStarted{Version: "1.0.0", Revision: "abc"},
+		domain.DependencyChanged{Name: "redis"},
+		domain.KeySetFetched{At: time.Now()},
+		domain.ConnectionLimit{Max: 100},
+		domain.NotificationStored{Type: "invented"},
 		domain.RequestStarted{},
 		domain.RequestServed{Method: "GET", Endpoint: "/v1/batches/{batch_id}/status", Status: 200, Duration: time.Second},
 		domain.RequestServed{Method: "BREW", Endpoint: "", Status: 999, Duration: time.Second},

@@ -20,7 +20,7 @@ import (
 	"github.com/huleedu/edge/adapters/redis"
 	"github.com/huleedu/edge/app"
 	"github.com/huleedu/edge/domain"
-	"github.com/huleedu/edge/test/harness"
+	"github.com/huleedu/edge/test/recorded"
 	"github.com/huleedu/edge/test/servers"
 	"github.com/huleedu/edge/test/world"
 )
@@ -39,7 +39,7 @@ type environment struct {
 	producer *kgo.Client
 	consumer *kafka.Consumer
 	facts    memory.Facts
-	log      *harness.Log
+	log      *recorded.Log
 	sent     int64 // number of produced records
 }
 
@@ -47,7 +47,7 @@ func newEnvironment(t *testing.T, change func(*kafka.ConsumerConfig)) *environme
 	t.Helper()
 	r := servers.EmbeddedRedis(t)
 	k := servers.EmbeddedKafka(t, topic)
-	e := &environment{store: r, broker: k, log: harness.NewLog(t)}
+	e := &environment{store: r, broker: k, log: recorded.NewLog(t)}
 	options, err := goredis.ParseURL(r.URL())
 	require.NoError(t, err)
 	e.redis = goredis.NewClient(options)

@@ -9,18 +9,19 @@ work="$(mktemp -d "${TMPDIR:-/tmp}/edge-release-XXXXXX")"
 trap 'rm -rf "$work"' EXIT
 # A checkout may belong to another user.
 git=(git -c safe.directory='*' -c advice.detachedHead=false)
+revision="$("${git[@]}" rev-parse HEAD)"
 
 # build DIRECTORY builds the programs in a clone, with the flags of .goreleaser.yaml.
 build() {
-  "${git[@]}" clone -q --no-hardlinks . "$work/$1"
-  (cd "$work/$1" && CGO_ENABLED=0 GOFLAGS= go build -trimpath -buildvcs=true -ldflags '-s -w' -o "$work/out/$1/" ./cmd/...)
+  "${git[@]}" clone -q --no-hardlinks --no-checkout . "$work/$1"
+  "${git[@]}" -C "$work/$1" checkout -q "$revision"
+  (cd "$work/$1" && CGO_ENABLED=0 GOFLAGS= go build -trimpath -tags nomsgpack -buildvcs=true -ldflags '-s -w' -o "$work/out/$1/" ./cmd/...)
 }
 
 build one
 if [ "${1:-}" = fresh ]; then export GOCACHE="$work/cache"; fi
 build a-longer-name
 code=0
-revision="$("${git[@]}" rev-parse HEAD)"
 for program in gateway websocket edge; do
   one="$work/out/one/$program" two="$work/out/a-longer-name/$program"
   cmp "$one" "$two" || { echo "ERROR: two builds of $program differ" >&2; code=1; }

@@ -62,7 +62,7 @@ func (e *exchange) readResponse(req *http.Request) (*http.Response, error) {
 	}
 }
 
-// endHead releases what was kept of the head. It keeps a small buffer for the next response.
+// endHead discards the recorded head. It reuses a small buffer for the next response.
 func (c *conn) endHead() {
 	c.inHead, c.head = false, c.head[:0]
 	if cap(c.head) > maxKeptHead {

@@ -89,7 +89,7 @@ func (d document) channel(name string, v value) channel {
 	}
 	for one := range v.get("x-closes").items() {
 		c.Closes = append(c.Closes, closeCode{
-			string(one.get("code")), one.get("error_code").text(), one.get("when").text(), one.get("client").text(),
+			string(one.get("code")), one.get("error_code").text(), one.get("when").text(), strings.Trim(one.get("client").text(), "-"),
 		})
 	}
 	return c

@@ -66,7 +66,7 @@ func NewForwarder(parts ForwarderParts) *Forwarder {
 // Forward passes a request on to a service and its answer to w. It returns nil when the
 // client has a complete answer, and requestbody.ErrClientLeft when the client left. After
 // another error w may hold a part of an answer, which must then be cut.
-func (f *Forwarder) Forward(w http.ResponseWriter, in Request, to *Service) error {
+func (f *Forwarder) Forward(w http.ResponseWriter, in Request, to *Backend) error {
 	if err := to.Available(); err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ type exchange struct {
 	*Forwarder
 	w       http.ResponseWriter
 	in      Request
-	service *Service
+	service *Backend
 	body    *requestbody.Stream // nil without a body
 
 	status        int // the service's, 0 before it answered
@@ -133,7 +133,7 @@ func (e *exchange) request(ctx context.Context) *http.Request {
 	if _, named := out.Header["User-Agent"]; !named {
 		out.Header["User-Agent"] = nil // else the transport names itself
 	}
-	e.body = requestbody.Of(e.in.Request).Stream(requestbody.Limits{Bytes: maxBody, Idle: e.Idle, Until: e.in.Started.Add(e.Timeout)})
+	e.body = requestbody.Of(e.in.Request).Stream(requestbody.StreamLimits{Bytes: maxBody, Idle: e.Idle, Until: e.in.Started.Add(e.Timeout)})
 	if e.body != nil {
 		out.Body, out.ContentLength = e.body, e.in.ContentLength
 	}

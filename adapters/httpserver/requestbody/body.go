@@ -40,8 +40,8 @@ func expiredDeadline() time.Time { return time.Unix(1, 0) }
 type Body struct {
 	source io.ReadCloser
 	// conn controls net/http's own writer, which is not reused for another request.
-	conn    *http.ResponseController
-	handler *Handler
+	conn       *http.ResponseController
+	middleware *Middleware
 	// length is the Content-Length, negative if unknown.
 	length          int64
 	expectsContinue bool // the client waits for 100 Continue
@@ -93,8 +93,8 @@ func (b *Body) beginHandlerRead() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.handlerReads = true
-	_ = b.conn.SetReadDeadline(b.startedAt.Add(b.handler.readTimeout)) // a connection without deadlines has no client
-	b.stopDrainWatch = context.AfterFunc(b.handler.draining, b.shortenDeadline)
+	_ = b.conn.SetReadDeadline(b.startedAt.Add(b.middleware.readTimeout)) // a connection without deadlines has no client
+	b.stopDrainWatch = context.AfterFunc(b.middleware.draining, b.shortenDeadline)
 }
 
 // endHandlerRead ends what beginHandlerRead began. It clears the deadline after a complete
@@ -117,7 +117,7 @@ func (b *Body) endHandlerRead() {
 func (b *Body) shortenDeadline() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if end := time.Now().Add(drainIdleTimeout); b.handlerReads && end.Before(b.startedAt.Add(b.handler.readTimeout)) {
+	if end := time.Now().Add(drainIdleTimeout); b.handlerReads && end.Before(b.startedAt.Add(b.middleware.readTimeout)) {
 		_ = b.conn.SetReadDeadline(end)
 	}
 }
@@ -198,8 +198,8 @@ func (b *Body) finish(returned bool, r *http.Request) {
 // the body or a limit is reached. It reads the raw connection, because the body
 // cannot be read after a framing error.
 func (b *Body) drain() {
-	b.handler.drains.Add(1)
-	defer b.handler.drains.Done()
+	b.middleware.drains.Add(1)
+	defer b.middleware.drains.Done()
 	conn, _, err := b.conn.Hijack()
 	if err != nil {
 		_ = b.conn.SetReadDeadline(expiredDeadline())
@@ -213,7 +213,7 @@ func (b *Body) drain() {
 	if half, ok := conn.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite()
 	}
-	stop := context.AfterFunc(b.handler.draining, func() { _ = conn.SetDeadline(time.Now().Add(shutdownDrainTime)) })
+	stop := context.AfterFunc(b.middleware.draining, func() { _ = conn.SetDeadline(time.Now().Add(shutdownDrainTime)) })
 	defer stop()
 	_, _ = io.CopyN(io.Discard, conn, drainBytes)
 }

@@ -42,8 +42,8 @@ type Stream struct {
 	discarded             int64
 }
 
-// Limits bound a body that is sent on to a service.
-type Limits struct {
+// StreamLimits bound a body that is sent on to a service.
+type StreamLimits struct {
 	// Bytes bounds its size.
 	Bytes int64
 	// Idle bounds how long the client may send nothing. With 0 only Until counts.
@@ -54,7 +54,7 @@ type Limits struct {
 
 // Stream returns the body as a reader for a transport. It is called at most once, before
 // any Read of the body. It returns nil, an empty stream, for a nil Body.
-func (b *Body) Stream(limits Limits) *Stream {
+func (b *Body) Stream(limits StreamLimits) *Stream {
 	if b == nil {
 		return nil
 	}
@@ -161,9 +161,9 @@ func (s *Stream) markFinished() {
 func (s *Stream) run() {
 	defer close(s.done)
 	defer s.markFinished()
-	defer context.AfterFunc(s.body.handler.draining, s.shortenDeadline)()
-	buffer := s.body.handler.buffers.Get()
-	defer s.body.handler.buffers.Put(buffer)
+	defer context.AfterFunc(s.body.middleware.draining, s.shortenDeadline)()
+	buffer := s.body.middleware.buffers.Get()
+	defer s.body.middleware.buffers.Put(buffer)
 	for s.setDeadline() {
 		n, err := s.body.read(buffer[:])
 		if s.limit > 0 && s.body.bytesRead.Load() > s.limit {

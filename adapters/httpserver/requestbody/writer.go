@@ -9,7 +9,7 @@ import (
 )
 
 // bodyWriter is the ResponseWriter of a request with a body. Before it writes the
-// header it decides whether the connection is kept.
+// header it decides whether the connection is reused.
 type bodyWriter struct {
 	http.ResponseWriter
 	body    *Body

@@ -28,7 +28,7 @@ var (
 // client's form and writes the copy, run sends the copy and waits for the answer.
 // Either may abort the upload; the first reason is answered.
 type transfer struct {
-	files   *proxy.Service
+	files   *proxy.Backend
 	headers proxy.HeaderRules
 	limits  Limits
 	in      proxy.Request
@@ -49,7 +49,7 @@ type transfer struct {
 	waitingForClient, complete atomic.Bool
 }
 
-func newTransfer(files *proxy.Service, headers proxy.HeaderRules, limits Limits, in proxy.Request, boundary string) *transfer {
+func newTransfer(files *proxy.Backend, headers proxy.HeaderRules, limits Limits, in proxy.Request, boundary string) *transfer {
 	t := &transfer{
 		files: files, headers: headers, limits: limits, in: in,
 		started: make(chan struct{}), copied: make(chan struct{}), aborted: make(chan struct{}),
@@ -57,7 +57,7 @@ func newTransfer(files *proxy.Service, headers proxy.HeaderRules, limits Limits,
 	t.ctx, t.cancel = context.WithCancelCause(in.Context())
 	t.copyReader, t.copyWriter = io.Pipe()
 	end := in.Started.Add(limits.Timeout)
-	t.body = requestbody.Of(in.Request).Stream(requestbody.Limits{Bytes: limits.MaxBytes, Until: end.Add(bodyGrace)})
+	t.body = requestbody.Of(in.Request).Stream(requestbody.StreamLimits{Bytes: limits.MaxBytes, Until: end.Add(bodyGrace)})
 	t.form = newForm(&formSource{t}, boundary, &formSink{t}, limits.MaxFiles)
 	t.stallTimer = time.AfterFunc(limits.StallTimeout, func() { t.onTimeout(limits.StallTimeout) })
 	t.totalTimer = time.AfterFunc(time.Until(end), func() { t.onTimeout(limits.Timeout) })

@@ -14,14 +14,14 @@ import (
 
 // Uploader sends uploads to the file service. It is safe for concurrent use.
 type Uploader struct {
-	files   *proxy.Service
+	files   *proxy.Backend
 	headers proxy.HeaderRules
 	limits  Limits
 	users   *proxy.UserLimiter
 }
 
 // New creates an Uploader for the file service.
-func New(files *proxy.Service, headers proxy.HeaderRules, limits Limits) *Uploader {
+func New(files *proxy.Backend, headers proxy.HeaderRules, limits Limits) *Uploader {
 	return &Uploader{files: files, headers: headers, limits: limits, users: proxy.NewUserLimiter(math.MaxInt, maxUserUploads)}
 }
 

@@ -5,7 +5,9 @@ package closecode
 
 import (
 	"errors"
+	"log/slog"
 	"strconv"
+	"time"
 
 	"github.com/huleedu/edge/app/delivery"
 	"github.com/huleedu/edge/domain"
@@ -145,4 +147,12 @@ func For(reason error) Close {
 		return status.Close() // its reason is fixed
 	}
 	return Close{Status: status, Code: e.Code, Message: e.Message}
+}
+
+// LogEnd logs the end of a session's connection, which lasted the given time.
+func (c Close) LogEnd(log *slog.Logger, t domain.Transport, s *delivery.Session, lasted time.Duration) {
+	log.Info("connection ended",
+		slog.String("transport", string(t)), slog.Int("close_code", int(c.Status)), slog.String("error_code", string(c.Code)),
+		slog.Float64("lasted_seconds", lasted.Seconds()),
+		slog.String("user_id", string(s.User)), slog.String("correlation_id", s.Correlation))
 }

@@ -9,12 +9,12 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// Token returns the token from the first source that is present: Authorization header,
+// findToken returns the token from the first source that is present: Authorization header,
 // the tokens offered in a way of the transport's own (nil: none), query. That source
 // decides even if it has no valid token. Two tokens in one source are an invalid format.
 // With an error the result is the text that was found, which is empty when no source is
 // present.
-func Token(h http.Header, offered []string, query url.Values) (string, error) {
+func findToken(h http.Header, offered []string, query url.Values) (string, error) {
 	if header := strings.Join(h["Authorization"], ", "); header != "" {
 		token, err := bearer.Token(header)
 		if err != nil {

@@ -83,9 +83,9 @@ func (g *Gate) Enter() error {
 	return nil
 }
 
-// CheckOrigin returns AUTHORIZATION_ERROR for a page of an origin that may not connect. A
+// checkOrigin returns AUTHORIZATION_ERROR for a page of an origin that may not connect. A
 // client without Origin is no page.
-func (g *Gate) CheckOrigin(h http.Header) error {
+func (g *Gate) checkOrigin(h http.Header) error {
 	for _, header := range h["Origin"] {
 		if !g.origins.Allows(header) {
 			return domain.Forbidden("Origin not allowed", nil)
@@ -94,9 +94,63 @@ func (g *Gate) CheckOrigin(h http.Header) error {
 	return nil
 }
 
-// ParseQuery returns the query of the request. It returns PARSING_ERROR, which does not
+// Position returns the position after which the client wants to resume, from the first of
+// the sources that is not empty; empty if all are. Two positions in a source are not a
+// valid one; the error is a VALIDATION_ERROR.
+func Position(sources ...[]string) (domain.Position, error) {
+	for _, asked := range sources {
+		if strings.Join(asked, "") != "" {
+			return domain.ParsePosition(strings.Join(asked, " "))
+		}
+	}
+	return "", nil
+}
+
+// Applicant is a client that asks for a connection.
+type Applicant struct {
+	domain.Caller
+
+	Query url.Values
+	// Credential is the text that was found in place of a token; empty without any.
+	Credential string
+	// Until bounds how long the handshake may wait for an unavailable dependency.
+	Until time.Time
+}
+
+// Identify returns who asks for a connection. offered are the tokens that the client offers
+// in a way of the transport's own; nil: none. When the keys cannot be loaded it retries for
+// a while. Errors: AUTHORIZATION_ERROR for a foreign origin and PARSING_ERROR for a bad
+// query, before the token is looked at; those of app.Authentication; ErrNodeUnavailable.
+// With an error the applicant has its credential.
+func (g *Gate) Identify(r *http.Request, offered []string) (a Applicant, err error) {
+	if err := g.checkOrigin(r.Header); err != nil {
+		return a, err
+	}
+	if a.Query, err = parseQuery(r); err != nil {
+		return a, err
+	}
+	a.Until = g.retrier.deadline()
+	a.Credential, err = findToken(r.Header, offered, a.Query)
+	a.Caller, err = g.authenticate(r.Context(), a, err)
+	return a, err
+}
+
+// authenticate identifies the caller. malformed is the error of a request without a
+// well-formed token.
+func (g *Gate) authenticate(ctx context.Context, a Applicant, malformed error) (caller domain.Caller, err error) {
+	ctx, validation := g.Spans.StartValidation(ctx, malformed == nil)
+	defer validation.End()
+	err = g.retrier.try(ctx, a.Until, func(ctx context.Context) error {
+		identified, err := g.Authentication.Identify(ctx, a.Credential, malformed)
+		caller = identified.Caller
+		return err
+	})
+	return caller, err
+}
+
+// parseQuery returns the query of the request. It returns PARSING_ERROR, which does not
 // repeat the query, because that may contain a token.
-func ParseQuery(r *http.Request) (url.Values, error) {
+func parseQuery(r *http.Request) (url.Values, error) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return nil, domain.ParseFailure("query", nil)
@@ -104,56 +158,27 @@ func ParseQuery(r *http.Request) (url.Values, error) {
 	return query, nil
 }
 
-// Position returns the position after which the client wants to resume: the only one of
-// the asked ones, empty if all are empty. Two positions are not a valid one; the error is
-// a VALIDATION_ERROR.
-func Position(asked []string) (domain.Position, error) {
-	if strings.Join(asked, "") == "" {
-		return "", nil
-	}
-	return domain.ParsePosition(strings.Join(asked, " "))
-}
-
-// Deadline returns how long a handshake that begins now may wait for an unavailable
-// dependency.
-func (g *Gate) Deadline() time.Time { return g.retrier.deadline() }
-
-// Authenticate identifies the caller. malformed is the error of a request without a
-// well-formed token. When the keys cannot be loaded it retries until the given time.
-// Errors: those of app.Authentication, and ErrNodeUnavailable.
-func (g *Gate) Authenticate(ctx context.Context, until time.Time, token string, malformed error) (caller domain.Caller, err error) {
-	ctx, validation := g.Spans.StartValidation(ctx, malformed == nil)
-	defer validation.End()
-	err = g.retrier.try(ctx, until, func(ctx context.Context) error {
-		identified, err := g.Authentication.Identify(ctx, token, malformed)
-		caller = identified.Caller
-		return err
-	})
-	return caller, err
-}
-
-// Open opens a session of the caller that resumes after the position. connection returns
+// Open opens a session of the applicant that resumes after the position. connection returns
 // the connection of the session and is called once per attempt. When a dependency is
-// unavailable it retries until the given time. Errors: those of delivery.Hub, and
+// unavailable it retries for a while. Errors: those of delivery.Hub, and
 // ErrNodeUnavailable.
-func (g *Gate) Open(ctx context.Context, until time.Time, r delivery.SessionRequest, connection func() delivery.Connection) (session *delivery.Session, err error) {
-	ctx, connect := g.Spans.StartConnect(ctx, r.User)
+func (g *Gate) Open(ctx context.Context, a Applicant, from domain.Position, connection func() delivery.Connection) (session *delivery.Session, err error) {
+	ctx, connect := g.Spans.StartConnect(ctx, a.User)
 	defer connect.End()
-	err = g.retrier.try(ctx, until, func(ctx context.Context) (err error) {
-		r.ID, r.Conn = uuid.NewString(), connection()
-		session, err = g.Hub.Open(ctx, r)
+	err = g.retrier.try(ctx, a.Until, func(ctx context.Context) (err error) {
+		session, err = g.Hub.Open(ctx, delivery.SessionRequest{User: a.User, ID: uuid.NewString(), From: from, Conn: connection()})
 		if errors.Is(err, delivery.ErrDraining) {
 			return nodeUnavailable()
 		}
 		return err
 	})
-	if domain.CodeOf(err) == domain.QuotaExceeded && g.reclaimed.Add(string(r.User)) {
-		g.Hub.Reclaim(ctx, r.User)
+	if domain.CodeOf(err) == domain.QuotaExceeded && g.reclaimed.Add(string(a.User)) {
+		g.Hub.Reclaim(ctx, a.User)
 	}
 	return session, err
 }
 
-// WithRetryAfter adds a Retry-After to the errors of Authenticate and Open that need one
+// WithRetryAfter adds a Retry-After to the errors of Identify and Open that need one
 // when they are answered by HTTP.
 func WithRetryAfter(cause error) error {
 	e := domain.As(cause)

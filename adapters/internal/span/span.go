@@ -7,6 +7,7 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/time/rate"
 
@@ -89,5 +90,6 @@ func RecordError(ctx context.Context, err error) {
 		attribute.String("error.message", e.Message),
 		attribute.String("error.service", string(domain.WebSocketService)),
 		attribute.String("error.operation", e.Op),
+		semconv.ErrorTypeKey.String(string(e.Code)),
 		correlationOf(ctx))
 }

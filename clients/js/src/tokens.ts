@@ -43,7 +43,7 @@ export function createTokens(env: Environment, getToken: Options["getToken"]): T
     new Promise<string | null | undefined>((resolve, reject) => {
       const mine = (controller = new AbortController());
       const { signal } = mine;
-      timers.set("token", callLimit, () => mine.abort(new Error("getToken timed out")));
+      timers.set("token", callLimit, () => mine.abort(new Error("getToken: timed out")));
       signal.addEventListener("abort", () => reject(signal.reason));
       Promise.resolve({ reason, signal }).then(getToken).then(resolve, reject);
     });
@@ -51,7 +51,7 @@ export function createTokens(env: Environment, getToken: Options["getToken"]): T
   const request = async (reason: TokenReason) => {
     try {
       const text = await call(reason);
-      if (text && refused.has(text)) throw new Error("getToken returned a refused token");
+      if (text && refused.has(text)) throw new Error("getToken: refused token");
       return (last = text ? { text, ...readClaims(text) } : undefined);
     } finally {
       timers.clear();

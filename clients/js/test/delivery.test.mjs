@@ -75,7 +75,7 @@ test("a client continues at the stored position", async () => {
   const second = start({ environment: { sessionStorage } });
   await clock.tick(1);
   assert.deepEqual(second.events, [3, 4]);
-  assert.match([...values.keys()].join(), new RegExp(`edge.example/notify/:${user}$`));
+  assert.match([...values.keys()].join(), new RegExp(`edge.example/notify:${user}$`));
   assert.equal(service.connections[1].position, first.client && service.connections[1].position);
   second.client.close();
 });

@@ -1,0 +1,30 @@
+package httpserver
+
+import (
+	"log/slog"
+	"net/http"
+
+	"github.com/huleedu/edge/adapters/httpserver/decode"
+	"github.com/huleedu/edge/domain"
+)
+
+// maxUserAgent bounds a user agent in log lines, in characters.
+const maxUserAgent = 200
+
+// refusalAttributes returns the fields that only the log line of a refused request has: why,
+// and by whom it was sent. A request that succeeded or failed by our fault has none.
+func refusalAttributes(r *http.Request, e *domain.Error, client func(*http.Request) string) []slog.Attr {
+	if StatusOf(e) >= http.StatusInternalServerError {
+		return nil
+	}
+	var out []slog.Attr
+	details := e.PublicDetails()
+	for _, key := range []string{"reason", "cause"} {
+		if text, ok := details[key].(string); ok {
+			out = append(out, slog.String(key, text))
+		}
+	}
+	return append(out,
+		slog.String("client_address", client(r)),
+		slog.String("user_agent", decode.Clip(r.UserAgent(), maxUserAgent)))
+}

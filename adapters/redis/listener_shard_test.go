@@ -1,0 +1,54 @@
+package redis
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+)
+
+// A message that was published shortly before the last received one can be lost too. An open
+// gap keeps its beginning.
+func TestGapBeginsBeforeTheLastReceivedMessage(t *testing.T) {
+	t.Parallel()
+	received := time.Now()
+	s := shard{lastReceived: received}
+	s.startGap()
+	require.Equal(t, received.Add(-gapMargin), s.gapSince)
+	s.lastReceived = received.Add(time.Minute)
+	s.startGap()
+	require.Equal(t, received.Add(-gapMargin), s.gapSince)
+}
+
+// hangingHook never answers a command.
+type hangingHook struct{}
+
+func (hangingHook) DialHook(next goredis.DialHook) goredis.DialHook { return next }
+
+func (hangingHook) ProcessHook(goredis.ProcessHook) goredis.ProcessHook {
+	return func(ctx context.Context, _ goredis.Cmder) error {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+}
+
+func (hangingHook) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.ProcessPipelineHook {
+	return next
+}
+
+func TestProbeFailsAfterTwoTimeouts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		rdb := goredis.NewClient(&goredis.Options{Addr: "127.0.0.1:1"})
+		rdb.AddHook(hangingHook{})
+		const interval = 5 * time.Second
+		s := shard{shardConfig: shardConfig{rdb: rdb, probe: "wsctl:probe:x", interval: interval}}
+		began := time.Now()
+		require.ErrorIs(t, s.runProbe(t.Context()), errProbeLost)
+		require.Equal(t, 3*interval, time.Since(began))
+		require.NoError(t, rdb.Close())
+	})
+}
