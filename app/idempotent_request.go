@@ -36,7 +36,7 @@ func (p *Pipelines) runIdempotent(ctx context.Context, caller domain.Caller, r d
 	digest := sha256.Sum256(repeat.Body)
 	claim, err := p.Idempotency.Claim(ctx, key, hex.EncodeToString(digest[:]))
 	if err != nil {
-		p.Log.WarnContext(ctx, "the request proceeds without idempotency, because the store is unavailable", "error", err)
+		p.Log.DebugContext(ctx, "the request proceeds without idempotency, because the store is unavailable", "error", err)
 		return p.run(ctx, caller, r, eventID, repeat.Response)
 	}
 	switch claim.State {

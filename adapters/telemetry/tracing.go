@@ -141,10 +141,12 @@ type exporter struct {
 	// cancelled is closed to cancel an export in progress.
 	cancelled <-chan struct{}
 	log       *slog.Logger
+	// failing is set after a failed export. Exports are not concurrent.
+	failing bool
 }
 
 // ExportSpans sends one batch. It is not called concurrently. It returns nil also after
-// a failure, which it logs.
+// a failure. It logs the first failure, and the first success after it.
 func (e *exporter) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -155,9 +157,14 @@ func (e *exporter) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) er
 		case <-ctx.Done():
 		}
 	}()
-	if err := e.target.ExportSpans(ctx, spans); err != nil {
+	err := e.target.ExportSpans(ctx, spans)
+	switch failed := err != nil; {
+	case failed && !e.failing:
 		e.log.WarnContext(ctx, "spans were not exported", "count", len(spans), "error", err)
+	case !failed && e.failing:
+		e.log.InfoContext(ctx, "spans are exported again")
 	}
+	e.failing = err != nil
 	return nil
 }
 

@@ -131,6 +131,8 @@ type alertFault struct {
 	repair func(p *platform)
 	// use is what clients do meanwhile, before each scrape.
 	use func(p *platform)
+	// after is what clients do after the repair; nil: only probes arrive.
+	after func(p *platform)
 	// always means that the fault is part of every run, not only of a full one.
 	always bool
 }
@@ -166,6 +168,7 @@ func faultsOfServices() map[string]alertFault {
 			fault:  func(p *platform) { p.world.Platform.FailAggregator(world.Disconnect) },
 			repair: func(p *platform) { p.world.Platform.FailAggregator(world.NoFailure) },
 			use:    (*platform).status,
+			after:  (*platform).status, // a circuit closes with successful requests
 			always: true,
 		},
 	}
@@ -299,8 +302,12 @@ func (p *platform) check(f alertFault) {
 			p.prometheus.step()
 		}
 	}
+	after := p.probe
+	if f.after != nil {
+		after = func() { f.after(p) }
+	}
 	for _, alert := range f.alerts {
-		p.prometheus.awaitSilent(alert, p.probe)
+		p.prometheus.awaitSilent(alert, after)
 	}
 }
 

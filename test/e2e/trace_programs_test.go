@@ -47,7 +47,10 @@ func TestTraceFromBrowserToSocket(t *testing.T) {
 		require.Len(t, spans, 4+stored+stored*len(sockets), "no other spans")
 
 		publish := checkGateway(t, spans, browser, correlation)
-		require.Equal(t, map[string]string{"batch.id": string(batch), "pipeline": "spellcheck", "user.id": teacher}, publish.Attrs())
+		require.Equal(t, map[string]string{
+			"batch.id": string(batch), "pipeline": "spellcheck", "user.id": teacher, "messaging.system": "kafka",
+			"messaging.operation.type": "send", "messaging.destination.name": "huleedu.commands.batch.pipeline.v1",
+		}, publish.Attrs())
 		checkDelivery(t, spans, publish, correlation, len(sockets))
 		for _, s := range spans {
 			require.Equal(t, state, s.TraceState, s.Name)
@@ -68,8 +71,10 @@ func checkGateway(t *testing.T, spans []harness.Span, browser, correlation strin
 	require.Equal(t, otlp.Span_SPAN_KIND_SERVER, server.Kind)
 	require.Equal(t, map[string]string{
 		"http.request.method": "POST", "http.route": "/v1/batches/{batch_id}/pipelines",
-		"http.response.status_code": "202", "correlation_id": correlation,
+		"http.response.status_code": "202", "correlation_id": correlation, "client.address": "127.0.0.1",
+		"url.scheme": "http", "url.path": server.Attrs()["url.path"],
 	}, server.Attrs())
+	require.Regexp(t, "^/v1/batches/batch-[0-9a-f-]+/pipelines$", server.Attrs()["url.path"])
 	operations := map[string]bool{}
 	for _, s := range harness.Named(spans, "gateway.proxy_request") {
 		require.Equal(t, server.ID(), s.Parent())
