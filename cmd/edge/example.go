@@ -76,12 +76,12 @@ func (t tool) exampleHandler(gateway, notifications string) http.Handler {
 		user := r.FormValue("user")
 		organisation, known := organisations[user]
 		if !known {
-			http.NotFound(w, r)
+			w.WriteHeader(http.StatusNotFound)
 			return
 		}
 		token, err := t.generateToken(user, organisation, time.Hour)
 		if err != nil {
-			http.Error(w, "no token", http.StatusInternalServerError)
+			w.WriteHeader(http.StatusInternalServerError)
 			return
 		}
 		_, _ = io.WriteString(w, token)
@@ -98,7 +98,7 @@ func loopbackHosts(next http.Handler) http.Handler {
 			host = r.Host
 		}
 		if host != "localhost" && net.ParseIP(host) == nil {
-			http.Error(w, "unknown host", http.StatusMisdirectedRequest)
+			w.WriteHeader(http.StatusMisdirectedRequest)
 			return
 		}
 		next.ServeHTTP(w, r)
