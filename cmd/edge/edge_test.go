@@ -24,7 +24,7 @@ func startEdge(t *testing.T, args ...string) runningEdge {
 	t.Helper()
 	all := append([]string{
 		"up", "--gateway", "127.0.0.1:0", "--websocket", "127.0.0.1:0",
-		"--redis-listen", "127.0.0.1:0", "--kafka-listen", "127.0.0.1:0", "--pace", "200ms",
+		"--redis-listen", "127.0.0.1:0", "--kafka-listen", "127.0.0.1:0", "--example", "127.0.0.1:0", "--pace", "200ms",
 	}, args...)
 	s := startCommand(t, map[string]string{
 		"WEBSOCKET_DRAIN_SPREAD": "0",
@@ -50,6 +50,7 @@ func TestUpOnEmbeddedServers(t *testing.T) {
 	require.Contains(t, r.out.String(), "embedded")
 	require.Contains(t, r.out.String(), "its API      "+r.gateway+"/docs\n")
 	require.Regexp(t, `its messages http://127\.0\.0\.1:\d+/asyncapi\n`, r.out.String())
+	require.Regexp(t, `example        http://127\.0\.0\.1:\d+/example/\n`, r.out.String())
 	runJourney(t, r)
 }
 

@@ -36,6 +36,7 @@ const developmentInternalKey = "development-internal-key"
 const (
 	gatewayPort = 4001
 	socketPort  = 8080
+	examplePort = 4002
 	redisPort   = 4379
 	kafkaPort   = 4092
 	loopback    = "127.0.0.1"

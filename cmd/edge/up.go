@@ -21,7 +21,7 @@ import (
 type upFlags struct {
 	redis, kafka                 string
 	embeddedRedis, embeddedKafka string
-	gateway, websockets          string
+	gateway, websockets, example string
 	pace                         time.Duration
 }
 
@@ -43,6 +43,7 @@ func (t tool) upCommand() *cobra.Command {
 	c.Flags().StringVar(&f.embeddedKafka, "kafka-listen", loopbackAddr(kafkaPort), "address of the embedded Kafka")
 	c.Flags().StringVar(&f.gateway, "gateway", loopbackAddr(gatewayPort), "address of the gateway")
 	c.Flags().StringVar(&f.websockets, "websocket", loopbackAddr(socketPort), "address of the notification service")
+	c.Flags().StringVar(&f.example, "example", loopbackAddr(examplePort), "address of the example page; empty: none")
 	c.Flags().DurationVar(&f.pace, "pace", 1500*time.Millisecond, "duration of one pipeline phase")
 	return c
 }
@@ -74,7 +75,7 @@ func (t tool) up(ctx context.Context, f upFlags) error {
 	environment.Platform.Seed(world.SampleTeachers()...)
 	maps.Copy(vars, addresses)
 	maps.Copy(vars, platformSettings(environment, internalKey))
-	return t.runServices(ctx, withDevelopmentDefaults(vars), environment)
+	return t.runServices(ctx, withDevelopmentDefaults(vars), f.example, environment)
 }
 
 // addresses converts the address flags to the variables of the services.
@@ -120,8 +121,8 @@ func withDevelopmentDefaults(vars map[string]string) map[string]string {
 }
 
 // runServices builds both services and runs them until ctx is done. When one of them
-// ends, the other is stopped.
-func (t tool) runServices(ctx context.Context, vars map[string]string, w *world.World) error {
+// ends, the other is stopped. example is the address of the example page.
+func (t tool) runServices(ctx context.Context, vars map[string]string, example string, w *world.World) error {
 	var gatewayConfig wire.GatewayConfig
 	var webSocketConfig wire.WebSocketConfig
 	if err := errors.Join(env.Read(&gatewayConfig, vars), env.Read(&webSocketConfig, vars)); err != nil {
@@ -137,6 +138,11 @@ func (t tool) runServices(ctx context.Context, vars map[string]string, w *world.
 		return errors.Join(fmt.Errorf("build the notification service: %w", err), gateway.Stop(context.WithoutCancel(ctx)))
 	}
 	defer release()
+	stopExample, err := t.startExample(example, gateway.Addr, webSocket.Addr)
+	if err != nil {
+		return errors.Join(err, gateway.Stop(context.WithoutCancel(ctx)), webSocket.Stop(context.WithoutCancel(ctx)))
+	}
+	defer stopExample()
 	t.printStartup(gateway, webSocket, w)
 
 	ctx, cancel := context.WithCancel(ctx)

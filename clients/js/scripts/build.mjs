@@ -1,13 +1,14 @@
-// node scripts/build.mjs [DIR] - build the package into DIR (default: dist): ES modules, CommonJS and declarations.
+// node scripts/build.mjs - build the package into dist: ES modules, CommonJS and declarations.
 import { build } from "esbuild";
 import { execFileSync } from "node:child_process";
 import { createRequire } from "node:module";
-import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { existsSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const out = resolve(process.argv[2] ?? join(root, "dist"));
+const dist = join(root, "dist");
+const out = `${dist}-${process.pid}`; // replaces dist when it is complete
 const entries = ["index", "sse", "gateway", "vue", "react", "testing"].filter((e) => existsSync(join(root, "src", e + ".ts")));
 
 // An entry point is a file of its own; other entry points import it and do not contain it.
@@ -19,12 +20,13 @@ const separateEntries = (extension) => ({
   },
 });
 
-rmSync(out, { recursive: true, force: true });
 for (const [format, extension] of [["esm", ".js"], ["cjs", ".cjs"]]) {
   for (const entry of entries) {
     await build({
       entryPoints: [join(root, "src", entry + ".ts")], outfile: join(out, entry + extension), format,
-      bundle: true, minify: true, target: "es2022", platform: "neutral", external: ["react", "vue"],
+      bundle: true, minify: true, target: "es2022", 
+      platform: format === "cjs" ? "node" : "neutral", // "node" lets import() see the names that CommonJS exports
+      external: ["react", "vue"],
       plugins: [separateEntries(extension)], logLevel: "warning",
     });
   }
@@ -35,3 +37,5 @@ for (const name of readdirSync(out, { recursive: true }).filter((n) => n.endsWit
   const text = readFileSync(join(out, name), "utf8").replace(/(from |import\()"(\.{1,2}\/[^"]+)\.js"/g, '$1"$2.cjs"');
   writeFileSync(join(out, name.replace(/\.d\.ts$/, ".d.cts")), text);
 }
+rmSync(dist, { recursive: true, force: true });
+renameSync(out, dist);

@@ -16,6 +16,7 @@ const stateType = Symbol();
 /** Starts a client. It connects after the current task, so that a client that is closed at once opens nothing. */
 export function connect(options: Options): NotificationClient {
   const env = platform(options.environment);
+  const url = new URL(options.url, env.location?.href).href.replace(/(\/ws)?\/*$/, "");
   const onError = options.onError ?? ((error: unknown) => console.error(error));
   const handlers = createHandlers(onError);
   const tokens = createTokens(env, options.getToken);
@@ -37,7 +38,7 @@ export function connect(options: Options): NotificationClient {
 
   const inbox = createInbox(options, createStore(env, options.store), handlers, onError, () => {
     if (tabs && !tabs.leads()) tabs.ask(true);
-    else give(inbox.last()).texts.forEach((text) => inbox.accept(parseFrame(text)));
+    else take(give(inbox.last()));
   });
 
   /** Returns what a tab with this position has missed. What is not here is requested again for all tabs. */
@@ -53,7 +54,7 @@ export function connect(options: Options): NotificationClient {
   const take = (gift: Gift) => {
     gift.texts.forEach((text) => inbox.accept(parseFrame(text)));
     if (gift.position) inbox.startAt(gift.position);
-    if (!gift.state) return;
+    if (!gift.state || gift.state === state) return;
     setState(gift.state);
     if (state.status === "stopped") rest();
   };
@@ -64,16 +65,17 @@ export function connect(options: Options): NotificationClient {
   };
 
   const admit = async ({ sub }: Token) => {
-    const key = `huleedu-notifications:1:${new URL(options.url, env.location?.href).href}:${sub}`;
+    const key = `huleedu-notifications:1:${url}:${sub}`;
     if (sub !== user) {
       leaveTabs();
       user = sub;
+      recent.reset("");
       ready = inbox.reset(sub && key);
     }
     await ready;
     // A token that cannot be read names no user with whom to share.
     if (!shares || !sub) {
-      recent.reset(inbox.last());
+      if (!recent.last()) recent.reset(inbox.last());
       return true;
     }
     tabs ??= joinTabs(env, key, {
@@ -90,7 +92,7 @@ export function connect(options: Options): NotificationClient {
     return tabs.leads();
   };
 
-  const connection = createConnection(env, tokens, options, {
+  const connection = createConnection(env, url, tokens, options, {
     admit,
     onError,
     position: () => recent.last() || "$",
@@ -101,6 +103,7 @@ export function connect(options: Options): NotificationClient {
     onFrame(text, frame) {
       if (frame.id) recent.add(frame.id, text);
       else if (frame.event === "position" && !recent.last()) recent.reset(frame.data?.last_event_id);
+      else if (frame.event === "replay_incomplete") recent.reset("0-0"); // the old position stays unknown
       tabs?.send({ texts: [text] });
       inbox.accept(frame);
     },

@@ -50,10 +50,9 @@ const maxSocketFailures = 2;
 
 /** Returns a connection that does nothing yet. */
 export function createConnection(
-  env: Environment, tokens: Tokens, options: Options, hooks: ConnectionHooks,
+  env: Environment, url: string, tokens: Tokens, options: Options, hooks: ConnectionHooks,
 ): Connection {
   const { base = 1000, max = 30_000 } = options.backoff ?? {};
-  const url = new URL(options.url, env.location?.href).href.replace(/(\/ws)?\/*$/, "");
   const timers = createTimers(env);
   const renewal = createTimers(env);
   let phase: "idle" | "connecting" | "open" | "waiting" | "stopped" = "idle";
@@ -102,6 +101,7 @@ export function createConnection(
       if (mine === epoch) await open(mine, next.text);
     } catch (error) {
       if (mine !== epoch) return;
+      socketFailures = 0; // server-sent events cannot be loaded
       hooks.onError(error);
       retry();
     }

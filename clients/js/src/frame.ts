@@ -32,5 +32,5 @@ export function gapOf({ event, data }: Frame): Gap | undefined {
   if (event === "resync") return { reason: data?.reason ?? "subscription_gap", since: data?.since ?? null };
   if (event !== "replay_incomplete") return undefined;
   const time = new Date(parseInt(data?.last_event_id));
-  return { reason: event, since: isNaN(+time) ? null : time.toISOString() };
+  return { reason: event, since: +time > 0 ? time.toISOString() : null };
 }

@@ -7,22 +7,22 @@ export function createStore(env: Environment, option: Options["store"]): Positio
   const memory = new Map<string, string>();
   const session = option === "memory" ? undefined : env.sessionStorage;
   // sessionStorage throws if it is full or denied. Memory then has the position until the page ends.
-  const attempt = <T>(access: () => T) => {
+  const attempt = (method: "getItem" | "setItem" | "removeItem", key: string, id = "") => {
     try {
-      return access();
+      return session?.[method](key, id);
     } catch {
       return undefined;
     }
   };
   return {
-    get: (key) => memory.get(key) ?? attempt(() => session?.getItem(key)),
+    get: (key) => memory.get(key) ?? attempt("getItem", key) ?? undefined,
     set(key, id) {
       memory.set(key, id);
-      attempt(() => session?.setItem(key, id));
+      attempt("setItem", key, id);
     },
     remove(key) {
       memory.delete(key);
-      attempt(() => session?.removeItem(key));
+      attempt("removeItem", key);
     },
   };
 }

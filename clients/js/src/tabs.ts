@@ -114,7 +114,10 @@ export function joinTabs(env: Environment, name: string, hooks: TabHooks): Tabs 
       leader = data.from;
       if (leading) follow();
       else ask(true);
-    } else if (!leading && (!leader || leader === data.from)) {
+    } else if (leading) {
+      // The last leader has stopped for all, and this tab got the lock before the news.
+      if (data.state?.status === "stopped") hooks.take(data);
+    } else if (!leader || leader === data.from) {
       if (data.to ? data.to !== me : !synced) return;
       leader = data.from;
       synced = true;

@@ -43,7 +43,7 @@ export function createTokens(env: Environment, getToken: Options["getToken"]): T
     new Promise<string | null | undefined>((resolve, reject) => {
       const mine = (controller = new AbortController());
       const { signal } = mine;
-      timers.set("token", callLimit, () => mine.abort(new Error("getToken timed out")));
+      timers.set("token", callLimit, () => mine.abort(new Error("getToken: timed out")));
       signal.addEventListener("abort", () => reject(signal.reason));
       Promise.resolve({ reason, signal }).then(getToken).then(resolve, reject);
     });
@@ -51,7 +51,7 @@ export function createTokens(env: Environment, getToken: Options["getToken"]): T
   const request = async (reason: TokenReason) => {
     try {
       const text = await call(reason);
-      if (text && refused.has(text)) throw new Error("getToken returned a refused token");
+      if (text && refused.has(text)) throw new Error("getToken: refused token");
       return (last = text ? { text, ...readClaims(text) } : undefined);
     } finally {
       timers.clear();
@@ -71,7 +71,7 @@ export function createTokens(env: Environment, getToken: Options["getToken"]): T
       refused.add(token.text);
       if (refused.size > maxRefused) refused.delete(refused.values().next().value!);
     },
-    abort: () => controller?.abort(new Error("closed")),
+    abort: () => controller?.abort(),
   };
 }
 
@@ -84,8 +84,5 @@ function readClaims(text: string): { sub: string; exp: number } {
   } catch {
     // The service judges the token.
   }
-  return {
-    sub: typeof claims?.sub === "string" ? claims.sub : "",
-    exp: typeof claims?.exp === "number" ? claims.exp * 1000 : Infinity,
-  };
+  return { sub: String(claims?.sub ?? ""), exp: claims?.exp * 1000 || Infinity };
 }

@@ -75,7 +75,7 @@ test("a client continues at the stored position", async () => {
   const second = start({ environment: { sessionStorage } });
   await clock.tick(1);
   assert.deepEqual(second.events, [3, 4]);
-  assert.match([...values.keys()].join(), new RegExp(`edge.example/notify/:${user}$`));
+  assert.match([...values.keys()].join(), new RegExp(`edge.example/notify:${user}$`));
   assert.equal(service.connections[1].position, first.client && service.connections[1].position);
   second.client.close();
 });
@@ -245,6 +245,24 @@ test("gaps are announced with the time since when", async () => {
     { reason: "replay_incomplete", since: new Date(parseInt(id)).toISOString() },
   ]);
   assert.deepEqual(a.events, [1, 5, 6]);
+  a.client.close();
+});
+
+test("an unknown position is announced once, also if nothing is stored", async () => {
+  const { service, start, notify, clock } = setUp();
+  const a = start();
+  await clock.tick(1);
+  notify(1);
+  await clock.tick(1);
+  service.trim(user, 0);
+  for (let i = 0; i < 3; i++) {
+    service.open()[0].drop();
+    await clock.tick(10_000);
+  }
+  notify(1);
+  await clock.tick(1);
+  assert.deepEqual(a.gaps.map((gap) => gap.reason), ["replay_incomplete"]);
+  assert.deepEqual(a.events, [1, 2]);
   a.client.close();
 });
 

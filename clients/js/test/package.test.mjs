@@ -44,10 +44,26 @@ test("modules load in a world without any API, as ES modules and CommonJS", asyn
   }
 });
 
+test("import() of a CommonJS file has its names, as the core imports server-sent events", async () => {
+  const require = createRequire(import.meta.url);
+  for (const entry of entries) {
+    const file = fileURLToPath(new URL(`../dist/${entry}.cjs`, import.meta.url));
+    const names = Object.keys(await import(file)).filter((name) => !["default", "module.exports"].includes(name));
+    assert.deepEqual(names.sort(), Object.keys(require(file)).sort(), entry);
+  }
+});
+
 test("the package has the built files and nothing else", () => {
   const [{ files }] = JSON.parse(execFileSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], { cwd: root, encoding: "utf8" }));
   const built = readdirSync(new URL("../dist", import.meta.url), { recursive: true, withFileTypes: true })
     .filter((f) => f.isFile()).map((f) => `dist/${f.parentPath ?? f.path}/${f.name}`.replace(`dist/${root}dist/`, "dist/"));
   assert.deepEqual(files.map((f) => f.path).sort(), ["README.md", "package.json", ...built].sort());
   for (const entry of entries) for (const extension of [".js", ".cjs", ".d.ts", ".d.cts"]) assert.ok(built.includes("dist/" + entry + extension));
+});
+
+test("the example page of edge up has the client as it is built now", () => {
+  for (const name of ["index.js", "sse.js", "gateway.js"]) {
+    const copy = readFileSync(new URL("../../../cmd/edge/example/client/" + name, import.meta.url), "utf8");
+    assert.ok(copy === dist(name).toString(), `${name} is not current; run: npm run example`);
+  }
 });
