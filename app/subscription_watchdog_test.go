@@ -104,8 +104,9 @@ func TestWatchdogWithAMinimalGracePeriodOrNoSubscription(t *testing.T) {
 			sheds        int32
 		}{{nil, 0}, {n, 1}} {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			defer cancel()
-			require.NoError(t, app.NewSubscriptionWatchdog(c.subscription, []ports.ConnectionShedder{n}, time.Nanosecond).Run(ctx))
+			err := app.NewSubscriptionWatchdog(c.subscription, []ports.ConnectionShedder{n}, time.Nanosecond).Run(ctx)
+			cancel()
+			require.NoError(t, err)
 			require.Equal(t, c.sheds, n.sheds.Load())
 		}
 	})

@@ -16,7 +16,7 @@ import (
 // connection, if a GET or HEAD without a body failed before the first byte of a response and
 // the retry budget permits it. A retry after an attempt on a reused connection does not count
 // against the budget. Errors are Failures of the transport.
-func (g *guard) roundTrip(pool *transport.Pool, req *http.Request, o transport.Options) (transport.Response, error) {
+func (g *guard) roundTrip(pool *transport.Pool, req *http.Request, o transport.Options) (*http.Response, error) {
 	res, err := pool.RoundTrip(req, o)
 	if err == nil || !g.shouldRetry(req, err) {
 		return res, err

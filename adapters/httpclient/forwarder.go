@@ -150,7 +150,7 @@ func (x *forwarded) roundTrip(req *http.Request) (*http.Response, error) {
 		x.outcome.report(nil)
 	}
 	x.ReadCloser, res.Body = res.Body, x
-	return res.Response, nil
+	return res, nil
 }
 
 // fail ends the exchange: it reports the failure to the circuit, releases the slot and returns

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"time"
 
 	"github.com/huleedu/edge/adapters/httpclient/transport"
@@ -50,20 +51,20 @@ func isOK(status int) bool { return status >= 200 && status < 300 }
 
 // discard reads up to maxDiscard bytes of an unwanted body, within discardTimeout. The caller
 // closes it.
-func discard(res transport.Response) {
-	res.LimitBody(discardTimeout)
+func discard(res *http.Response) {
+	transport.LimitBody(res, discardTimeout)
 	_, _ = io.CopyN(io.Discard, res.Body, maxDiscard) // the connection is closed if it is not all
 }
 
 // readBody reads the body of a response to its end. The caller closes it. Errors are
 // errResponseTooLarge, errNoMemory, errErrorBodyTimeout and those of the exchange.
-func readBody(ctx context.Context, res transport.Response) ([]byte, error) {
+func readBody(ctx context.Context, res *http.Response) ([]byte, error) {
 	if res.ContentLength > maxResponseBody {
 		return nil, errResponseTooLarge
 	}
 	failed := !isOK(res.StatusCode)
 	if failed {
-		res.LimitBody(errorBodyTimeout)
+		transport.LimitBody(res, errorBodyTimeout)
 	}
 	body, err := readWithLease(res.Body, res.ContentLength, domain.MemoryOf(ctx))
 	if failed && transport.TimedOut(err) && !failureOf(err).Expired && ctx.Err() == nil {

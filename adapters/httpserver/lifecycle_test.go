@@ -36,15 +36,6 @@ func (s *blockedPlatform) Status(ctx context.Context, _ domain.Caller, _ domain.
 	}
 }
 
-func newBlockedEnvironment(t *testing.T) (*environment, *blockedPlatform) {
-	t.Helper()
-	s := &blockedPlatform{called: make(chan struct{}), release: make(chan struct{}), cancelled: make(chan struct{})}
-	w := newEnvironment(t, func(w *environment, p *httpserver.GatewayParts) {
-		*p = w.parts(s)
-	})
-	return w, s
-}
-
 // startBlockedRequest sends a request that the platform holds.
 func startBlockedRequest(t *testing.T) (*environment, *blockedPlatform, *rawClient) {
 	t.Helper()

@@ -40,7 +40,7 @@ func (m *middleware) consume(c *gin.Context, party string, limit domain.Limit) e
 // setLimitHeaders sets the RateLimit headers for a decision about a limit.
 func setLimitHeaders(h http.Header, limit domain.Limit, a domain.RateDecision) {
 	setHeaders(h,
-		"Ratelimit-Limit", strconv.Itoa(limit.Max),
-		"Ratelimit-Remaining", strconv.Itoa(a.Remaining),
-		"Ratelimit-Reset", strconv.Itoa(wholeSeconds(a.Reset)))
+		[2]string{"Ratelimit-Limit", strconv.Itoa(limit.Max)},
+		[2]string{"Ratelimit-Remaining", strconv.Itoa(a.Remaining)},
+		[2]string{"Ratelimit-Reset", strconv.Itoa(wholeSeconds(a.Reset))})
 }

@@ -37,11 +37,11 @@ type responder struct {
 func (s *responder) setCommonHeaders(c *gin.Context, x *requestState) {
 	h := c.Writer.Header()
 	setHeaders(h,
-		"X-Correlation-Id", x.ids.CorrelationID,
-		"X-Request-Id", x.ids.RequestID,
-		"X-Trace-Id", x.span.SpanContext().TraceID().String(),
-		"X-Content-Type-Options", "nosniff",
-		"Cache-Control", "no-store")
+		[2]string{"X-Correlation-Id", x.ids.CorrelationID},
+		[2]string{"X-Request-Id", x.ids.RequestID},
+		[2]string{"X-Trace-Id", x.span.SpanContext().TraceID().String()},
+		[2]string{"X-Content-Type-Options", "nosniff"},
+		[2]string{"Cache-Control", "no-store"})
 	if c.Request.Header.Get("Upgrade") == "" {
 		s.announceClose(h)
 	}
@@ -49,11 +49,11 @@ func (s *responder) setCommonHeaders(c *gin.Context, x *requestState) {
 
 // setHeaders sets headers from pairs of a name, in its canonical form, and a value. All values
 // share one allocation.
-func setHeaders(h http.Header, pairs ...string) {
-	values := make([]string, 0, len(pairs)/2)
-	for i := 0; i < len(pairs); i += 2 {
-		values = append(values, pairs[i+1])
-		h[pairs[i]] = values[i/2 : i/2+1 : i/2+1]
+func setHeaders(h http.Header, pairs ...[2]string) {
+	values := make([]string, len(pairs))
+	for i, pair := range pairs {
+		values[i] = pair[1]
+		h[pair[0]] = values[i : i+1 : i+1]
 	}
 }
 
@@ -74,7 +74,7 @@ func (s *responder) writeResponse(c *gin.Context, status int, contentType string
 		size += len(p)
 	}
 	h := c.Writer.Header()
-	setHeaders(h, "Content-Type", contentType, "Content-Length", strconv.Itoa(size))
+	setHeaders(h, [2]string{"Content-Type", contentType}, [2]string{"Content-Length", strconv.Itoa(size)})
 	s.announceClose(h)
 	if size > writeChunk || time.Since(requestStateOf(c).started) > time.Second { // the time to answer may be over
 		extendWriteDeadline(c)

@@ -68,6 +68,7 @@ func openEventStream(t *testing.T, w *environment, user string) (status int, in 
 	require.NoError(t, err)
 	request.Header.Set("Authorization", "Bearer "+user)
 	response := send(t, request)
+	t.Cleanup(func() { _ = response.Body.Close() })
 	return response.StatusCode, bufio.NewReader(response.Body)
 }
 

@@ -64,10 +64,8 @@ func TestRefusals(t *testing.T) {
 			client, err := n.request(c.query, c.header)
 			require.NoError(t, err)
 			defer client.Leave()
-			require.Equal(t, http.StatusTeapot, client.response.StatusCode)
-			body, err := io.ReadAll(client.response.Body)
-			require.NoError(t, err)
-			require.Equal(t, string(c.want), strings.TrimSpace(string(body)))
+			require.Equal(t, http.StatusTeapot, client.status)
+			require.Equal(t, string(c.want), strings.TrimSpace(client.refusal))
 			require.Zero(t, n.manager.Total())
 			require.Equal(t, 1, n.facts.Count(func(f domain.Fact) bool {
 				return f == domain.ConnectionRejected{Transport: domain.TransportSSE}
@@ -88,8 +86,8 @@ func TestResponse(t *testing.T) {
 			c, err := n.request("?token=u1&last_event_id=$", h)
 			require.NoError(t, err)
 			defer c.Leave()
-			got := c.response.Header
-			require.Equal(t, http.StatusOK, c.response.StatusCode)
+			got := c.header
+			require.Equal(t, http.StatusOK, c.status)
 			require.Equal(t, "text/event-stream", got.Get("Content-Type"))
 			require.Equal(t, "no-store", got.Get("Cache-Control"))
 			require.Equal(t, "no", got.Get("X-Accel-Buffering"))

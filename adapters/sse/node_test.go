@@ -95,7 +95,8 @@ func answered(h *sse.Handler) http.Handler {
 		w.Header().Set("X-Correlation-ID", correlation)
 		err := h.Serve(w, r.WithContext(domain.WithRequestContext(r.Context(), domain.RequestContext{CorrelationID: correlation})))
 		if err != nil {
-			http.Error(w, string(domain.CodeOf(err)), http.StatusTeapot)
+			w.WriteHeader(http.StatusTeapot)
+			_, _ = io.WriteString(w, string(domain.CodeOf(err)))
 		}
 	})
 }
@@ -103,8 +104,10 @@ func answered(h *sse.Handler) http.Handler {
 // client is the client's end of a stream.
 type client struct {
 	*eventstream.Reader
-	conn     net.Conn
-	response *http.Response
+	conn    net.Conn
+	status  int
+	header  http.Header
+	refusal string // the body of a response that is no stream
 }
 
 // request sends a GET on a connection of its own, which has a small receive buffer.
@@ -123,8 +126,21 @@ func (n *node) request(query string, h http.Header) (*client, error) {
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	return &client{Reader: eventstream.NewReader(response.Body), conn: conn, response: response}, nil
+	c := &client{Reader: eventstream.NewReader(response.Body), conn: conn, status: response.StatusCode, header: response.Header}
+	if c.status != http.StatusOK {
+		c.refusal, err = readAll(response)
+	}
+	return c, err
 }
+
+// readAll returns the body of a response.
+func readAll(response *http.Response) (string, error) {
+	body, err := io.ReadAll(response.Body)
+	return string(body), errors.Join(err, response.Body.Close())
+}
+
+// Leave closes the connection.
+func (c *client) Leave() { _ = c.conn.Close() }
 
 // connect opens a stream of the user.
 func (n *node) connect(user domain.UserID) (*client, error) {
@@ -132,16 +148,12 @@ func (n *node) connect(user domain.UserID) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.response.StatusCode != http.StatusOK {
-		body, _ := io.ReadAll(c.response.Body)
+	if c.status != http.StatusOK {
 		c.Leave()
-		return nil, errors.New(string(body))
+		return nil, errors.New(c.refusal)
 	}
 	return c, nil
 }
-
-// Leave closes the connection.
-func (c *client) Leave() { _ = c.conn.Close() }
 
 // event returns the next event, for which it waits at most ten seconds.
 func (c *client) event() (eventstream.Event, error) {

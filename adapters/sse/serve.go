@@ -32,14 +32,23 @@ func (s *stream) run(head []byte) {
 		left <- clientconn.Discard(s.conn, maxInput)
 	}()
 	s.finish(s.serve(head, left))
-	<-left
+	for range left { // until the reader has ended
+	}
 }
 
-// serve writes events until the stream must end, and returns why, unless the session
-// knows the reason. left receives the end of the reading.
-func (s *stream) serve(head []byte, left <-chan error) (reason closecode.Status) {
-	reason = closecode.None // also after a panic
-	defer s.session.Recover()
+// serve writes events until the stream must end. It returns why, or None if the session
+// knows the reason or after a panic.
+func (s *stream) serve(head []byte, left <-chan error) closecode.Status {
+	reason := closecode.None
+	func() {
+		defer s.session.Recover()
+		reason = s.writeEvents(head, left)
+	}()
+	return reason
+}
+
+// writeEvents does the work of serve. left receives the end of the reading.
+func (s *stream) writeEvents(head []byte, left <-chan error) closecode.Status {
 	err := s.write(eventstream.AppendRetry(head))
 	if err == nil {
 		s.session.Attach()

@@ -68,8 +68,9 @@ func (p *pipe) lines(t *testing.T, n int) (out []string) {
 	return out
 }
 
-func (p *pipe) send(text string) int {
-	return p.Send(domain.Message{User: "u1", Payload: []byte(text)})
+// send sends the message "x" to the user.
+func (p *pipe) send() int {
+	return p.Send(domain.Message{User: "u1", Payload: []byte("x")})
 }
 
 // awaitEnd waits until the node holds nothing of the stream.
@@ -131,13 +132,13 @@ func TestStalledClients(t *testing.T) {
 		code  int
 	}{
 		"idle":    {func(*pipe) {}, commentInterval + writeTimeout, 4002},
-		"message": {func(p *pipe) { p.send("x") }, writeTimeout, 4002},
+		"message": {func(p *pipe) { p.send() }, writeTimeout, 4002},
 		"overflow": {func(p *pipe) {
-			for p.send("x") == 1 {
+			for p.send() == 1 {
 			}
 		}, closeTimeout, 4001},
 		"operator": {func(p *pipe) {
-			p.send("x")
+			p.send()
 			synctest.Wait()
 			p.CloseUser("u1", domain.Forbidden("Disconnected", nil))
 		}, flushTimeout, 4003},
@@ -175,7 +176,7 @@ func TestPanicEndsOneStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := openPipe(t, time.Time{}, func(o ports.Observer) ports.Observer { return panicking{o} })
 		p.lines(t, 2)
-		require.Equal(t, 1, p.send("x"))
+		require.Equal(t, 1, p.send())
 		rest := p.lines(t, 3)
 		require.Equal(t, "data: x", rest[0])
 		require.Equal(t, "event: close", rest[1])

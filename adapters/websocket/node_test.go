@@ -182,17 +182,6 @@ func (f *recorder) Observe(fact domain.Fact) {
 	}
 }
 
-// closes returns the number of connections that ended with a status.
-func (n *node) closes(status int) int {
-	return n.facts.Count(equals(domain.CloseCodeObserved{Transport: domain.TransportWebSocket, Code: status}))
-}
-
-func is[T domain.Fact](fact domain.Fact) bool { _, ok := fact.(T); return ok }
-
-func equals(want domain.Fact) func(domain.Fact) bool {
-	return func(fact domain.Fact) bool { return fact == want }
-}
-
 // node is a manager and a handler behind a test server.
 type node struct {
 	manager   *websocket.Manager
@@ -208,6 +197,17 @@ type node struct {
 	tracer    trace.TracerProvider
 	accepted  func(net.Conn, http.ConnState) // the server calls it when a connection changes its state
 	unserved  bool                           // the test serves the handler itself
+}
+
+// closes returns the number of connections that ended with a status.
+func (n *node) closes(status int) int {
+	return n.facts.Count(equals(domain.CloseCodeObserved{Transport: domain.TransportWebSocket, Code: status}))
+}
+
+func is[T domain.Fact](fact domain.Fact) bool { _, ok := fact.(T); return ok }
+
+func equals(want domain.Fact) func(domain.Fact) bool {
+	return func(fact domain.Fact) bool { return fact == want }
 }
 
 // settings returns a configuration with short times.

@@ -38,11 +38,11 @@ func clientClosesText() (string, error) {
 		code := int(e.Close.Status)
 		reaction, known := clientReaction(e.Then)
 		if !known {
-			return "", fmt.Errorf("%w %q of close %d", errUnknownInstruction, e.Then, e.Close.Status)
+			return "", fmt.Errorf("%w %q of close %d", errUnknownInstruction, e.Then, code)
 		}
 		switch earlier, again := written[code]; {
 		case again && earlier != reaction:
-			return "", fmt.Errorf("close %d %w", e.Close.Status, errTwoReactions)
+			return "", fmt.Errorf("close %d %w", code, errTwoReactions)
 		case !again:
 			written[code] = reaction
 			fmt.Fprintf(&b, "  %d: %q,\n", e.Close.Status, reaction)

@@ -24,12 +24,6 @@ type Options struct {
 	BodySent func()
 }
 
-// Response is the response of an exchange.
-type Response struct {
-	*http.Response
-	exchange *exchange
-}
-
 // exchange is one request with the body of its response. Only the request's body is written
 // on another goroutine; everything else runs on the caller's.
 type exchange struct {
@@ -53,23 +47,26 @@ type exchange struct {
 // end or closed. Until then a goroutine may read the request's body; closing that must end a
 // Read that waits, as it does for an io.PipeReader. The errors of RoundTrip and of the
 // response's body are Failures. Redirects are not followed.
-func (p *Pool) RoundTrip(req *http.Request, o Options) (Response, error) {
+func (p *Pool) RoundTrip(req *http.Request, o Options) (*http.Response, error) {
 	e := &exchange{pool: p, ctx: req.Context(), deadline: o.Deadline}
 	res, err := e.roundTrip(req, o)
 	if err != nil {
 		if req.Body != nil {
 			_ = req.Body.Close() // its owner reads it to its end
 		}
-		return Response{}, e.failure(err)
+		return nil, e.failure(err)
 	}
-	e.body, res.Body = res.Body, e
-	return Response{Response: res, exchange: e}, nil
+	return res, nil
 }
 
-// LimitBody lets reads of the body fail after d, or at the deadline of the exchange if that is
-// sooner.
-func (r Response) LimitBody(d time.Duration) {
-	e, at := r.exchange, time.Now().Add(d)
+// LimitBody lets reads of the body of a Pool's response fail after d, or at the deadline of the
+// exchange if that is sooner.
+func LimitBody(res *http.Response, d time.Duration) {
+	e, ok := res.Body.(*exchange)
+	if !ok {
+		return
+	}
+	at := time.Now().Add(d)
 	if !e.deadline.IsZero() && e.deadline.Before(at) {
 		return
 	}
@@ -101,6 +98,7 @@ func (e *exchange) roundTrip(req *http.Request, o Options) (*http.Response, erro
 	}
 	e.closeAfter = res.Close
 	e.watchdog.headerArrived()
+	e.body, res.Body = res.Body, e
 	return res, nil
 }
 

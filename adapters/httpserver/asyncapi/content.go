@@ -3,7 +3,6 @@ package asyncapi
 import (
 	"bytes"
 	"encoding/json"
-	"html/template"
 	"slices"
 	"strings"
 )
@@ -12,7 +11,6 @@ import (
 type content struct {
 	Title, Version string
 	About          []string // paragraphs
-	Style          template.CSS
 	Channels       []channel
 	Messages       []message
 }

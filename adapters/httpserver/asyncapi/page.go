@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"encoding/base64"
 	"html/template"
+	"strings"
 )
 
 //go:embed page.html
@@ -25,14 +26,12 @@ type Page struct {
 // Render returns the page of an AsyncAPI 3.0 document in JSON. Parts that it does not know
 // are left out. It returns an error only if the template does.
 func Render(json []byte) (Page, error) {
-	t, err := template.New("page").Parse(pageTemplate)
+	t, err := template.New("page").Parse(strings.Replace(pageTemplate, "/* style */", style, 1))
 	if err != nil {
 		return Page{}, err
 	}
-	c := newContent(document{json})
-	c.Style = template.CSS(style)
 	var html bytes.Buffer
-	if err := t.Execute(&html, c); err != nil {
+	if err := t.Execute(&html, newContent(document{json})); err != nil {
 		return Page{}, err
 	}
 	hash := sha256.Sum256([]byte(style))
