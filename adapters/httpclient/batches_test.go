@@ -313,7 +313,7 @@ func TestEveryCallIsObservedAndTraced(t *testing.T) {
 		require.Equal(t, "gateway.proxy_request", span.Name())
 		var words []string
 		for _, a := range span.Attributes() {
-			words = append(words, string(a.Key)+"="+a.Value.Emit())
+			words = append(words, string(a.Key)+"="+a.Value.String())
 		}
 		attributes = append(attributes, strings.Join(words, " "))
 	}

@@ -20,6 +20,6 @@ func (s serverLog) Write(line []byte) (int, error) {
 	if bytes.HasPrefix(line, []byte("http: TLS handshake error")) {
 		level = slog.LevelDebug
 	}
-	s.log.Log(context.Background(), level, string(bytes.TrimSpace(line)))
+	s.log.Log(context.Background(), level, "the HTTP server reports a problem", "problem", string(bytes.TrimSpace(line)))
 	return len(line), nil
 }

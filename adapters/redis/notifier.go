@@ -172,11 +172,11 @@ func (n *Notifier) callScript(ctx context.Context, keys []string, args []any) (a
 	if n.replicas == 0 {
 		return n.script.Run(ctx, n.rdb, keys, args...).Result()
 	}
-	reply, err := n.callAndWait(ctx, n.script.EvalSha, keys, args)
+	raw, err := n.callAndWait(ctx, n.script.EvalSha, keys, args)
 	if goredis.HasErrorPrefix(err, "NOSCRIPT") {
 		return n.callAndWait(ctx, n.script.Eval, keys, args)
 	}
-	return reply, err
+	return raw, err
 }
 
 // scriptCall adds a call of the script to a pipeline.

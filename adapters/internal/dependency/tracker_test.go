@@ -59,7 +59,8 @@ func TestOneLineForEachChange(t *testing.T) {
 		d.Report(nil)
 		require.Equal(t, downLine+backLine, r.String())
 		require.Equal(t, []domain.Fact{
-			domain.DependencyChanged{Name: "redis", Up: true}, domain.DependencyChanged{Name: "redis"},
+			domain.DependencyChanged{Name: "redis", Up: true},
+			domain.DependencyChanged{Name: "redis"},
 			domain.DependencyChanged{Name: "redis", Up: true},
 		}, r.facts)
 	})
