@@ -66,8 +66,8 @@ async function node(url) {
   const { connect } = require("@huleedu/notifications");
   const clients = {};
   return {
-    async open({ tab, options, constructor }) {
-      const environment = constructor ? { WebSocket: require("ws") } : {};
+    async open({ tab, options, webSocket }) {
+      const environment = webSocket ? { WebSocket: require("ws") } : {};
       clients[tab] = start(connect, url, { ...options, environment }, (event, value) => print({ tab, event, value }));
     },
     close: ({ tab }) => clients[tab].close(),

@@ -32,7 +32,7 @@ type command struct {
 	// Options are the options of connect, and the session that names the user.
 	Options map[string]any `json:"options,omitempty"`
 	// Constructor passes a WebSocket constructor to a client in Node.
-	Constructor bool   `json:"constructor,omitempty"`
+	Constructor bool   `json:"webSocket"`
 	Code        string `json:"code,omitempty"`
 	State       string `json:"state,omitempty"`
 	MS          int    `json:"ms,omitempty"`

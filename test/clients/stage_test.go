@@ -118,8 +118,11 @@ func newStage(t *testing.T, kind string, changes map[string]string) *stage {
 	s.sessions.signIn(s.user, s.user)
 	pages := servePages(t, s.sessions)
 	s.redis = servers.OwnRedis(t, "--appendonly", "yes", "--appendfsync", "always")
-	kafka := servers.Kafka(t)
-	var err error
+	// A broker of its own: on a shared one a new consumer group reads the streams of all scenarios first.
+	broker, err := world.StartKafka("")
+	require.NoError(t, err)
+	t.Cleanup(broker.Close)
+	kafka := broker.Addr()
 	s.platform, err = world.StartPlatform(world.PlatformConfig{KafkaAddr: kafka, RedisURL: s.redis.URL(), Group: "orchestrator-" + id})
 	require.NoError(t, err)
 	t.Cleanup(s.platform.Close)

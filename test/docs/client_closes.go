@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/huleedu/edge/adapters/websocket"
@@ -38,11 +39,11 @@ func clientClosesText() (string, error) {
 		code := int(e.Close.Status)
 		reaction, known := clientReaction(e.Then)
 		if !known {
-			return "", fmt.Errorf("%w %q of close %d", errUnknownInstruction, e.Then, code)
+			return "", fmt.Errorf("%w %q of close %s", errUnknownInstruction, e.Then, strconv.Itoa(int(e.Close.Status)))
 		}
 		switch earlier, again := written[code]; {
 		case again && earlier != reaction:
-			return "", fmt.Errorf("close %d %w", code, errTwoReactions)
+			return "", fmt.Errorf("close %s %w", strconv.Itoa(int(e.Close.Status)), errTwoReactions)
 		case !again:
 			written[code] = reaction
 			fmt.Fprintf(&b, "  %d: %q,\n", e.Close.Status, reaction)

@@ -86,7 +86,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/docs/page.js": {
+    "/docs/{file}": {
         parameters: {
             query?: never;
             header?: never;
@@ -94,7 +94,7 @@ export interface paths {
             cookie?: never;
         };
         /** A file of the page */
-        get: operations["docsScript"];
+        get: operations["docsFile"];
         put?: never;
         post?: never;
         delete?: never;
@@ -110,7 +110,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A page that shows this document for reading; available like /openapi.json */
+        /** The same page as /docs; available like /openapi.json */
         get: operations["redoc"];
         put?: never;
         post?: never;
@@ -720,17 +720,20 @@ export interface components {
             };
         };
         /** @description A file */
-        Script: {
+        DocsFile: {
             headers: {
                 "X-Correlation-ID": components["headers"]["CorrelationID"];
                 "X-Request-ID": components["headers"]["RequestID"];
                 "X-Trace-ID": components["headers"]["TraceID"];
                 "Cache-Control": components["headers"]["CacheControl"];
                 "X-Content-Type-Options": components["headers"]["ContentTypeOptions"];
+                "Content-Security-Policy": components["headers"]["ContentSecurityPolicy"];
                 [name: string]: unknown;
             };
             content: {
                 "text/javascript": string;
+                "text/css": string;
+                "image/png": string;
             };
         };
         /** @description This document in JSON */
@@ -1329,7 +1332,7 @@ export interface components {
                 "application/json": components["schemas"]["GatewayOrServiceError"];
             };
         };
-        /** @description No operation has this path. No operation refers to this response */
+        /** @description No operation has this path, or its last part is not known */
         RouteNotFound: {
             headers: {
                 "X-Correlation-ID": components["headers"]["CorrelationID"];
@@ -1520,16 +1523,19 @@ export interface operations {
             500: components["responses"]["InternalError"];
         };
     };
-    docsScript: {
+    docsFile: {
         parameters: {
             query?: never;
             header?: never;
-            path?: never;
+            path: {
+                file: "page.css" | "page.js" | "swagger-ui.css" | "swagger-ui-bundle.js" | "favicon-32x32.png";
+            };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            200: components["responses"]["Script"];
+            200: components["responses"]["DocsFile"];
+            404: components["responses"]["RouteNotFound"];
             500: components["responses"]["InternalError"];
         };
     };
