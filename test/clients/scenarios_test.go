@@ -79,11 +79,7 @@ func chromiumScenarios() []scenario {
 		{name: "the network is silent while the machine sleeps", tabs: 1, disturb: sleepInSilence},
 		{name: "an operator disconnects the user", tabs: 2, full: true, disturb: disconnectUser},
 		{name: "tokens expire, and for a while there are none", tabs: 2, life: 8 * time.Second, full: true, disturb: expireTokens},
-<<<<<<< HEAD
-		{name: "another user takes over one of two tabs", tabs: 2, life: 8 * time.Second, full: true, disturb: signInAnother},
-=======
 		{name: "another user signs in while two tabs are open", tabs: 2, life: 8 * time.Second, full: true, disturb: signInAnother},
->>>>>>> main
 		{name: "two users in two tabs", tabs: 1, full: true, disturb: openForAnother},
 		{name: "WebSockets are blocked", tabs: 2, prepare: blockWebSockets, disturb: restartBehindProxy},
 		{name: "WebSockets are blocked and tokens expire", tabs: 1, life: 8 * time.Second, prepare: blockWebSockets, full: true, disturb: expireTokens},
