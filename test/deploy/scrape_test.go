@@ -181,7 +181,19 @@ func TestAlertsAreSilentOnHealthyServices(t *testing.T) {
 	}
 }
 
-// idle returns the series of a target whose counters and gauges are all zero.
+// healthy returns the samples of a metric of an idle service without faults, one a minute.
+func healthy(metric string) string {
+	switch {
+	case strings.HasSuffix(metric, "_dependency_up"):
+		return "1x90"
+	case metric == "jwt_jwks_last_success_timestamp_seconds": // fetched each minute
+		return "60+60x90"
+	default:
+		return "0x90"
+	}
+}
+
+// idle returns the series of a target whose service is healthy and idle.
 func idle(t *testing.T, target map[string]string) string {
 	t.Helper()
 	var out strings.Builder
@@ -200,16 +212,17 @@ func idle(t *testing.T, target map[string]string) string {
 			continue
 		}
 		name, kind, values := fields[0], fields[1], goldenLabels(line)
+		value := healthy(name)
 		switch {
 		case kind == "histogram":
 			write(name+"_bucket", map[string]string{"le": "0.1"}, "0x90")
 			write(name+"_bucket", map[string]string{"le": "+Inf"}, "0x90")
 		case len(values) == 0:
-			write(name, nil, "0x90")
+			write(name, nil, value)
 		}
 		for label, all := range values {
-			for _, value := range all {
-				write(name, map[string]string{label: value}, "0x90")
+			for _, v := range all {
+				write(name, map[string]string{label: v}, value)
 			}
 		}
 	}
