@@ -157,7 +157,7 @@ func (s *scenario) guideGetsNewToken(t *testing.T) {
 	awaitConnections(t, node, 1)
 	c.notify(t, "one")
 	c.expect(t, t.Name(), "message", "one")
-	require.Contains(t, get(t, node, "/metrics").text, `websocket_closes_total{code="1008"} 1`)
+	require.Contains(t, get(t, node, "/metrics").text, `websocket_closes_total{code="1008",transport="websocket"} 1`)
 }
 
 // guideRefreshes checks that the client replaces its token before it expires.
@@ -172,7 +172,7 @@ func (s *scenario) guideRefreshes(t *testing.T) {
 	}, waitLimit, 10*time.Millisecond)
 	c.notify(t, "one")
 	c.expect(t, t.Name(), "message", "one")
-	require.Contains(t, get(t, node, "/metrics").text, `websocket_closes_total{code="1008"} 0`)
+	require.Contains(t, get(t, node, "/metrics").text, `websocket_closes_total{code="1008",transport="websocket"} 0`)
 }
 
 // guideStopsAtLimit checks that the client does not connect again after 4000.

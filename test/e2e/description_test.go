@@ -52,7 +52,7 @@ func readDescription() (*description, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, media := range []string{"text/html", "text/javascript"} {
+	for _, media := range []string{"text/html", "text/javascript", "text/css", "image/png"} {
 		openapi3filter.RegisterBodyDecoder(media, asText)
 	}
 	d := &description{document, openapi3.NewOperation()}

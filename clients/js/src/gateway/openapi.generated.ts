@@ -898,6 +898,20 @@ export interface components {
             };
             content?: never;
         };
+        /** @description The path is not valid */
+        InvalidPath: {
+            headers: {
+                "X-Correlation-ID": components["headers"]["CorrelationID"];
+                "X-Request-ID": components["headers"]["RequestID"];
+                "X-Trace-ID": components["headers"]["TraceID"];
+                "Cache-Control": components["headers"]["CacheControl"];
+                "X-Content-Type-Options": components["headers"]["ContentTypeOptions"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ErrorResponse"];
+            };
+        };
         /** @description A value is not allowed, or the path is not valid */
         BadRequest: {
             headers: {
@@ -1535,6 +1549,7 @@ export interface operations {
         requestBody?: never;
         responses: {
             200: components["responses"]["DocsFile"];
+            400: components["responses"]["InvalidPath"];
             404: components["responses"]["RouteNotFound"];
             500: components["responses"]["InternalError"];
         };
