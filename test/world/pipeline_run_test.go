@@ -14,6 +14,7 @@ import (
 
 	"github.com/huleedu/edge/app"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/recorded"
 	"github.com/huleedu/edge/test/servers"
 	"github.com/huleedu/edge/test/world"
 )
@@ -137,7 +138,7 @@ func (*recordingPublisher) Control(context.Context, domain.UserID) error { retur
 func (s scenario) frames(t *testing.T, records []kafka.Message, correlation string) []string {
 	t.Helper()
 	sink := &recordingPublisher{}
-	service := app.NewNotifications(app.NotificationConfig{Topic: s.config.NotificationTopic}, sink, nil, nil)
+	service := app.NewNotifications(app.NotificationConfig{Topic: s.config.NotificationTopic}, sink, nil, recorded.NoFacts{})
 	events := make([]string, 0, len(records))
 	for i := range records {
 		m := &records[i]
@@ -270,7 +271,7 @@ func TestPlatformSendsEveryNotificationType(t *testing.T) {
 	kafkaAddr, redisURL := embedded(t)
 	s := newScenario(t, kafkaAddr, redisURL, "teacher-anna")
 	sink := &recordingPublisher{}
-	service := app.NewNotifications(app.NotificationConfig{Topic: s.config.NotificationTopic}, sink, nil, nil)
+	service := app.NewNotifications(app.NotificationConfig{Topic: s.config.NotificationTopic}, sink, nil, recorded.NoFacts{})
 	notices := append(world.NotificationRequests(), world.NotificationRequestOf("something_new"))
 	for i, n := range notices {
 		n.Batch, n.Class, n.Payload = "b1", "c1", map[string]any{"n": i}
