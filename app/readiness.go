@@ -18,8 +18,8 @@ const (
 	// Serving is the phase in which the process serves. The node is ready if its components are
 	// healthy.
 	Serving
-	// Draining is the phase in which the process stops. The node is not ready, and ends what is in
-	// progress.
+	// Draining is the phase in which the process stops. The node is not ready, finishes its
+	// requests and closes its connections.
 	Draining
 )
 

@@ -4,15 +4,16 @@ import kafkago "github.com/segmentio/kafka-go"
 
 // The library does not name these error codes of the protocol.
 const (
-	// newLeaderElected is the error code of a request to a broker that stopped being the leader.
+	// newLeaderElected is the error code of a request during which the leader changed.
 	newLeaderElected kafkago.Error = 108
-	// mismatchedEndpointType is the error code of a request to a controller instead of a broker.
+	// mismatchedEndpointType is the error code of a request to the wrong type of endpoint, such as
+	// a controller instead of a broker.
 	mismatchedEndpointType kafkago.Error = 114
 	// unsupportedEndpointType is the error code of a request for a type of endpoint that the
 	// broker does not know.
 	unsupportedEndpointType kafkago.Error = 115
-	// rebootstrapRequired is the error code for a client that must begin again with the
-	// configured brokers.
+	// rebootstrapRequired is the error code for a client whose metadata is too old: it must
+	// connect to the configured brokers again.
 	rebootstrapRequired kafkago.Error = 129
 )
 
