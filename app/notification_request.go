@@ -28,6 +28,7 @@ type jsonMember struct {
 	value json.RawMessage
 }
 
+// null is the JSON value of an optional field that is missing.
 const null = "null"
 
 // parseNotificationRequest parses and validates an event's data. now replaces a missing

@@ -12,7 +12,7 @@ import (
 type IDs struct {
 	// New returns a new id at each call.
 	New func() string
-	// FromName returns the same id for the same name (UUID version 5).
+	// FromName returns an id that depends only on the name (UUID version 5).
 	FromName func(name string) string
 }
 

@@ -11,10 +11,15 @@ import (
 // Phase is the phase of a process.
 type Phase int32
 
-// The phases, in order.
+// A process passes through the phases in this order.
 const (
+	// Starting is the phase before the process serves. The node is not ready.
 	Starting Phase = iota
+	// Serving is the phase in which the process serves. The node is ready if its components are
+	// healthy.
 	Serving
+	// Draining is the phase in which the process stops. The node is not ready, finishes its
+	// requests and closes its connections.
 	Draining
 )
 

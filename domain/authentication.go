@@ -1,6 +1,6 @@
 package domain
 
-// The reasons of an AUTHENTICATION_ERROR. All but the first five are defects of a token,
+// An AUTHENTICATION_ERROR has one of these reasons. All but the first five are defects of a token,
 // for TokenInvalid.
 const (
 	// ReasonNoCredentials is the reason of an error for a request without a token.
@@ -30,8 +30,11 @@ const (
 	ReasonRefreshToken Reason = "refresh_token"
 	// ReasonMalformed is the reason of an error for a token that cannot be parsed.
 	ReasonMalformed Reason = "malformed"
-	ReasonSize      Reason = "size"
-	ReasonSubject   Reason = "subject"
+	// ReasonSize is the reason of an error for a token over the size limit.
+	ReasonSize Reason = "size"
+	// ReasonSubject is the reason of an error for a token whose "sub" is not a valid user id, or
+	// is another user than the one of the connection.
+	ReasonSubject Reason = "subject"
 )
 
 // NotAuthenticated returns the error of a request without credentials.

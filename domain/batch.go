@@ -8,7 +8,6 @@ type BatchID string
 // ClientStatus is a batch's state as clients see it.
 type ClientStatus string
 
-// The client statuses of the contract.
 const (
 	// PendingContent is the status of a batch that waits for its essays.
 	PendingContent ClientStatus = "pending_content"

@@ -16,9 +16,10 @@ const maxUserID = 255
 // ParseUserID validates it at every input.
 type UserID string
 
-// The errors of ParseUserID.
 var (
-	ErrEmptyUserID   = errors.New("user id is empty or blank")
+	// ErrEmptyUserID is the error of ParseUserID for a text that is empty or blank.
+	ErrEmptyUserID = errors.New("user id is empty or blank")
+	// ErrInvalidUserID is the error of ParseUserID for any other text that is not a user id.
 	ErrInvalidUserID = errors.New("user id is too long, holds control characters or begins with }")
 )
 

@@ -4,7 +4,6 @@ package domain
 // match on these values, so a new code changes the wire contract.
 type Code string
 
-// The codes of the wire contract.
 const (
 	// ValidationError is the code of a request with a value, a schema or a body that is not valid.
 	ValidationError Code = "VALIDATION_ERROR"
@@ -47,7 +46,7 @@ const (
 	ExternalServiceError Code = "EXTERNAL_SERVICE_ERROR"
 	// InvalidResponse is the code of a service behind the gateway whose answer cannot be used.
 	InvalidResponse Code = "INVALID_RESPONSE"
-	// ContentServiceError is reserved for other services of the platform, like the four codes that follow.
+	// ContentServiceError is reserved for other services of the platform.
 	ContentServiceError Code = "CONTENT_SERVICE_ERROR"
 	// SpellcheckServiceError is reserved for other services of the platform.
 	SpellcheckServiceError Code = "SPELLCHECK_SERVICE_ERROR"

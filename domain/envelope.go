@@ -10,9 +10,10 @@ import (
 // Topic is the name of a Kafka topic. It is also the event type of its records.
 type Topic string
 
-// The topics of the contract.
 const (
-	CommandTopic      Topic = "huleedu.commands.batch.pipeline.v1"
+	// CommandTopic is the topic of the commands that the gateway publishes to start pipelines.
+	CommandTopic Topic = "huleedu.commands.batch.pipeline.v1"
+	// NotificationTopic is the topic of the platform's requests to notify a user.
 	NotificationTopic Topic = "huleedu.notification.teacher.requested.v1"
 )
 

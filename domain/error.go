@@ -40,9 +40,7 @@ type Error struct {
 // transport has.
 type Reason string
 
-// The reasons of a VALIDATION_ERROR for something over its size limit, and of an
-// INVALID_REQUEST for an idempotency key. The reasons of an AUTHENTICATION_ERROR are in
-// authentication.go.
+// Further reasons, of an AUTHENTICATION_ERROR, are in authentication.go.
 const (
 	// ReasonTooLarge is the reason of a VALIDATION_ERROR for a body or command over its size limit.
 	ReasonTooLarge Reason = "too_large"

@@ -39,13 +39,12 @@ type KeySetFetched struct{ At time.Time }
 // TokenResult is the result of a token validation.
 type TokenResult string
 
-// The results of a token validation.
 const (
 	// TokenResultSuccess is counted for a valid token.
 	TokenResultSuccess TokenResult = "success"
 	// TokenResultExpired is counted for a token past its "exp".
 	TokenResultExpired TokenResult = "expired"
-	// TokenResultInvalid is counted for every other refused token.
+	// TokenResultInvalid is counted for a token that was refused, but not for its expiry.
 	TokenResultInvalid TokenResult = "invalid"
 )
 
@@ -77,7 +76,6 @@ type CircuitChanged struct {
 // CircuitState is the state of a circuit breaker.
 type CircuitState string
 
-// The states: all calls pass, a few probes pass, no call passes.
 const (
 	// CircuitStateClosed is the state that lets all calls pass.
 	CircuitStateClosed CircuitState = "closed"
@@ -112,7 +110,6 @@ type ConnectionLimit struct{ Max int }
 // a label of metrics.
 type Transport string
 
-// The transports.
 const (
 	// TransportWebSocket is a WebSocket connection (RFC 6455).
 	TransportWebSocket Transport = "websocket"
@@ -155,13 +152,12 @@ type MessageFailed struct{ Reason FailureReason }
 // FailureReason is the reason why a frame was not written.
 type FailureReason string
 
-// The reasons of the contract.
 const (
 	// InvalidUTF8 is counted for a message that is not UTF-8.
 	InvalidUTF8 FailureReason = "invalid_utf8"
 	// MessageTooBig is counted for a message over the size limit.
 	MessageTooBig FailureReason = "too_large"
-	// SlowConsumer is counted for a message that did not fit into the send queue, and those in the queue.
+	// SlowConsumer is counted for a message that did not fit into the send queue, and for each in the queue.
 	SlowConsumer FailureReason = "slow_consumer"
 	// WriteFailed is counted for a message whose connection ended before it was sent.
 	WriteFailed FailureReason = "write_error"
@@ -174,13 +170,12 @@ type FrameReceived struct{ Type FrameType }
 // label of a metric.
 type FrameType string
 
-// The frame types. Every other frame is ignored.
 const (
 	// FramePing is a {"type":"ping"}, which is answered.
 	FramePing FrameType = "ping"
 	// FrameRefresh is a {"type":"refresh"}, which replaces the token.
 	FrameRefresh FrameType = "refresh"
-	// FrameIgnored is any other frame; it is ignored.
+	// FrameIgnored is a frame of an unknown type; it is ignored.
 	FrameIgnored FrameType = "ignored"
 )
 
@@ -214,7 +209,6 @@ type NotificationStored struct {
 // NotificationResult is the result of processing a notification record.
 type NotificationResult string
 
-// The results of the contract.
 const (
 	// NotificationPublished is counted for a record that was stored and published.
 	NotificationPublished NotificationResult = "published"

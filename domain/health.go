@@ -3,7 +3,7 @@ package domain
 // Condition is the health of a component.
 type Condition string
 
-// The conditions. A degraded component still serves; an unhealthy one does not.
+// A degraded component still serves; an unhealthy one does not.
 const (
 	// Healthy is the condition of a dependency that works.
 	Healthy Condition = "healthy"

@@ -58,13 +58,14 @@ type Claim struct {
 // ClaimState is the state of an idempotency key.
 type ClaimState uint8
 
-// The states of a key. Claimed: the request is the first and must confirm or release
-// the key. Running: another request with the key is in progress. Completed: the
-// response of the same request is stored. Mismatched: the key was used with another
-// body.
 const (
+	// Claimed is the state of a key whose first request is this one. The caller must confirm or
+	// release the key.
 	Claimed ClaimState = iota
+	// Running is the state of a key whose first request is in progress.
 	Running
+	// Completed is the state of a key with a stored response, which answers this request.
 	Completed
+	// Mismatched is the state of a key that was used for a request with another body.
 	Mismatched
 )

@@ -16,7 +16,6 @@ type Limit struct {
 // LimitClass is a class of requests with a limit of its own.
 type LimitClass string
 
-// The classes of the wire contract. LimitRefused counts requests with refused tokens.
 const (
 	// LimitCommands is the class of requests that change a batch.
 	LimitCommands LimitClass = "commands"

@@ -10,11 +10,11 @@ import (
 // PositionLive.
 type Position string
 
-// PositionStart is the position before the first entry, and the position of an empty log.
-// PositionLive requests no replay.
 const (
+	// PositionStart is the position before the first entry, and the position of an empty log.
 	PositionStart Position = "0-0"
-	PositionLive  Position = "$"
+	// PositionLive is the position of a client that wants only new messages and no replay.
+	PositionLive Position = "$"
 )
 
 // ParsePosition accepts "0", "0-0", "$" and "<ms>-<seq>" with decimal numbers

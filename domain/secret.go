@@ -18,10 +18,10 @@ func (s Secret) String() string {
 	return redactedText
 }
 
-// GoString returns the same text as String, for %#v.
+// GoString returns the text of String, for %#v.
 func (s Secret) GoString() string { return s.String() }
 
-// MarshalText returns the same text as String, for encoders.
+// MarshalText returns the text of String, for encoders.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // UnmarshalText reads the secret from a setting.

@@ -3,18 +3,21 @@ package domain
 // Service is the name of one of the two services in errors and health responses.
 type Service string
 
-// The two services.
 const (
-	GatewayService   Service = "api_gateway_service"
+	// GatewayService is the name of the API gateway.
+	GatewayService Service = "api_gateway_service"
+	// WebSocketService is the name of the notification service.
 	WebSocketService Service = "websocket_service"
 )
 
-// The downstream services that requests are forwarded to, as named in errors and
-// metrics.
+// Errors and metrics name the services that requests are forwarded to by these names.
 const (
-	FileService     = "file_service"
+	// FileService is the name of the service that receives uploads.
+	FileService = "file_service"
+	// ClassManagement is the name of the service of classes and students.
 	ClassManagement = "class_management"
-	TeacherBFF      = "bff_teacher"
+	// TeacherBFF is the name of the backend for teachers' pages.
+	TeacherBFF = "bff_teacher"
 )
 
 // Version is the version of the wire contract. The services report it in /healthz and in spans;
@@ -24,12 +27,15 @@ const Version = "1.0.0"
 // Environment is where a process runs. Production refuses weak settings.
 type Environment string
 
-// The environments.
 const (
+	// Development is a developer's machine. Web pages from the same machine may use the services.
 	Development Environment = "development"
-	Staging     Environment = "staging"
-	Production  Environment = "production"
-	Testing     Environment = "testing"
+	// Staging is the rehearsal of a release. No rule applies only to it.
+	Staging Environment = "staging"
+	// Production is the environment of real users. It refuses weak settings.
+	Production Environment = "production"
+	// Testing is the environment of automated tests. No rule applies only to it.
+	Testing Environment = "testing"
 )
 
 // Known reports whether the environment is one of the four.

@@ -11,10 +11,12 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// Exit codes of the two services.
 const (
-	exitClean   = 0
-	exitFailed  = 1
+	// exitClean is the exit code after a clean stop, --help or --version.
+	exitClean = 0
+	// exitFailed is the exit code after a failure of the service, or of its health check.
+	exitFailed = 1
+	// exitSetting is the exit code for invalid arguments or settings.
 	exitSetting = 2
 )
 

@@ -2,12 +2,15 @@ package wire
 
 import "time"
 
-// The defaults of a drain, as in the tags of the settings. A setting that is not set
-// is adapted to those that are set, so that only explicit values can conflict.
+// The tags of the settings have these defaults too. A setting that is not set is adapted to
+// those that are set, so that only explicit values can conflict.
 const (
+	// defaultTimeout is the default of the longest time of a drain.
 	defaultTimeout = 25 * time.Second
-	defaultNotice  = 2 * time.Second
-	defaultSpread  = 10 * time.Second
+	// defaultNotice is the default of how long a node serves after it reports not ready.
+	defaultNotice = 2 * time.Second
+	// defaultSpread is the default of the time over which a node closes its sockets.
+	defaultSpread = 10 * time.Second
 )
 
 // Complete derives the notice from the timeout, or the timeout from the notice, if

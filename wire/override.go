@@ -31,7 +31,7 @@ type GatewayOverride struct {
 }
 
 // WebSocketOverride contains adapters of the notification service that replace those
-// of production, with the rules of GatewayOverride.
+// of production in a test. The rules are those of GatewayOverride.
 type WebSocketOverride struct {
 	Tokens        ports.TokenValidator
 	Limiter       ports.RateLimiter

@@ -12,9 +12,8 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// The production adapters, one line for each port. To use another adapter, replace the
-// line by the function that builds it, and run "make wire".
-
+// gatewayAdapterSet contains the production adapters of the gateway, one line for each port. To
+// use another adapter, replace the line by the function that builds it, and run "make wire".
 var gatewayAdapterSet = wireinject.NewSet(
 	jwtTokens,          // ports.TokenValidator
 	redisRateLimiter,   // ports.RateLimiter
@@ -30,6 +29,8 @@ var gatewayAdapterSet = wireinject.NewSet(
 	redisClient, platformClient,
 )
 
+// webSocketAdapterSet contains the production adapters of the notification service, one line
+// for each port.
 var webSocketAdapterSet = wireinject.NewSet(
 	jwtTokens,          // ports.TokenValidator
 	memoryRateLimiter,  // ports.RateLimiter
@@ -43,19 +44,19 @@ var webSocketAdapterSet = wireinject.NewSet(
 	redisClient,
 )
 
-// The settings of each adapter.
-
+// gatewayConfigSet provides each adapter of the gateway with its settings.
 var gatewayConfigSet = wireinject.NewSet(
 	wireinject.FieldsOf(new(GatewayConfig), "Environment", "HTTP", "Tokens", "Platform", "PlatformKey", "Kafka", "Redis", "Limiter", "Telemetry", "OTel"),
 )
 
+// webSocketConfigSet provides each adapter of the notification service with its settings.
 var webSocketConfigSet = wireinject.NewSet(
 	wireinject.FieldsOf(new(WebSocketConfig), "Environment", "HTTP", "Sockets", "Drain", "Tokens", "Redis", "Listener", "Notifier", "Kafka", "Telemetry", "OTel"),
 	notificationConfig,
 )
 
-// The use-cases and the inbound side of each service do not depend on the adapters.
-
+// gatewaySet contains the use cases and the server of the gateway. They do not depend on the
+// adapters of gatewayAdapterSet.
 var gatewaySet = wireinject.NewSet(
 	wireinject.Value(domain.GatewayService), telemetry.NewLogger,
 	newLifecycle, gatewayObserver, gatewayTracing, buildGateway, wireinject.Struct(new(gatewayAdapters), "*"),
@@ -66,6 +67,8 @@ var gatewaySet = wireinject.NewSet(
 	wireinject.Struct(new(httpserver.GatewayParts), "Config", "Environment", "Authentication", "Limiter", "Batches", "Pipelines", "Registrations", "Readiness", "Observer", "Tracing", "Log"),
 )
 
+// webSocketSet contains the use cases and the servers of the notification service. They do not
+// depend on the adapters of webSocketAdapterSet.
 var webSocketSet = wireinject.NewSet(
 	wireinject.Value(domain.WebSocketService), telemetry.NewLogger,
 	newLifecycle, webSocketObserver, webSocketTracing, buildWebSocket, wireinject.Struct(new(webSocketAdapters), "*"),

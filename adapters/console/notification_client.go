@@ -14,10 +14,11 @@ import (
 )
 
 const (
-	// firstPause and maxPause are the longest wait after the first and after any failed
-	// connection attempt.
+	// firstPause is the longest wait after the first failed connection attempt. It doubles with
+	// each further failure.
 	firstPause = 500 * time.Millisecond
-	maxPause   = 15 * time.Second
+	// maxPause is the longest wait after any failed connection attempt.
+	maxPause = 15 * time.Second
 	// dialTimeout limits one handshake.
 	dialTimeout = 15 * time.Second
 	// closeTimeout limits the wait for the server's close frame.

@@ -14,11 +14,13 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// The errors of values that cannot be parsed. They are not printed: messages contain
-// the expected form and never the value, because it may be a secret.
+// These errors are not printed: messages contain the expected form and never the value,
+// because it may be a secret.
 var (
+	// errNoDuration is the error of a value that is not a duration.
 	errNoDuration = errors.New("no duration")
-	errNoList     = errors.New("no JSON array of strings")
+	// errNoList is the error of a value that is not a JSON array of strings.
+	errNoList = errors.New("no JSON array of strings")
 )
 
 // parse fills the fields of dst. It returns the values that cannot be parsed as

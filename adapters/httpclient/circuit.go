@@ -12,12 +12,12 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// The outcomes of a call for the circuit; nil means that the service works.
+// A call that the service answered normally has the outcome nil.
 var (
-	// errUnhealthy counts as a failure.
+	// errUnhealthy is the outcome of a call that the circuit counts as a failure.
 	errUnhealthy = errors.New("service is unhealthy")
-	// errInconclusive is not counted: the caller left, or the service did not cause the
-	// failure.
+	// errInconclusive is the outcome of a call that the circuit does not count: the caller left,
+	// or the service did not cause the failure.
 	errInconclusive = errors.New("call is inconclusive for the service")
 )
 

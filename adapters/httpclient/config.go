@@ -83,22 +83,36 @@ func (c Config) transport() transport.Config {
 	return transport.Config{ConnectTimeout: c.ConnectTimeout, MaxAge: c.ConnectionMaxAge}
 }
 
-// The full names of the settings.
+// Problems and start errors name settings by these full names.
 const (
-	aggregatorKey   = "API_GATEWAY_RESULT_AGGREGATOR_URL"
+	// aggregatorKey names the setting of the result aggregator's base URL.
+	aggregatorKey = "API_GATEWAY_RESULT_AGGREGATOR_URL"
+	// orchestratorKey names the setting of the batch orchestrator's base URL.
 	orchestratorKey = "API_GATEWAY_BOS_URL"
-	classesKey      = "API_GATEWAY_CMS_API_URL"
-	teacherKey      = "API_GATEWAY_BFF_TEACHER_URL"
-	filesKey        = "API_GATEWAY_FILE_SERVICE_URL"
-	timeoutKey      = "API_GATEWAY_HTTP_CLIENT_TIMEOUT_SECONDS"
-	connectKey      = "API_GATEWAY_HTTP_CLIENT_CONNECT_TIMEOUT_SECONDS"
-	streamIdleKey   = "API_GATEWAY_STREAM_IDLE_TIMEOUT"
-	maxAgeKey       = "API_GATEWAY_CONNECTION_MAX_AGE"
-	concurrencyKey  = "API_GATEWAY_DOWNSTREAM_MAX_CONCURRENCY"
-	failuresKey     = "API_GATEWAY_HTTP_CIRCUIT_BREAKER_FAILURE_THRESHOLD"
-	recoveryKey     = "API_GATEWAY_HTTP_CIRCUIT_BREAKER_RECOVERY_TIMEOUT"
-	successesKey    = "API_GATEWAY_HTTP_CIRCUIT_BREAKER_SUCCESS_THRESHOLD"
-	internalKey     = "HULEEDU_INTERNAL_API_KEY"
+	// classesKey names the setting of the class management service's base URL.
+	classesKey = "API_GATEWAY_CMS_API_URL"
+	// teacherKey names the setting of the base URL of the backend for teachers.
+	teacherKey = "API_GATEWAY_BFF_TEACHER_URL"
+	// filesKey names the setting of the file service's base URL.
+	filesKey = "API_GATEWAY_FILE_SERVICE_URL"
+	// timeoutKey names the setting of the longest time of a call.
+	timeoutKey = "API_GATEWAY_HTTP_CLIENT_TIMEOUT_SECONDS"
+	// connectKey names the setting of the longest time to connect.
+	connectKey = "API_GATEWAY_HTTP_CLIENT_CONNECT_TIMEOUT_SECONDS"
+	// streamIdleKey names the setting of how long a forwarded body may make no progress.
+	streamIdleKey = "API_GATEWAY_STREAM_IDLE_TIMEOUT"
+	// maxAgeKey names the setting of how long a connection to a service is used.
+	maxAgeKey = "API_GATEWAY_CONNECTION_MAX_AGE"
+	// concurrencyKey names the setting of how many calls to one service may run at once.
+	concurrencyKey = "API_GATEWAY_DOWNSTREAM_MAX_CONCURRENCY"
+	// failuresKey names the setting of how many consecutive failures open a circuit.
+	failuresKey = "API_GATEWAY_HTTP_CIRCUIT_BREAKER_FAILURE_THRESHOLD"
+	// recoveryKey names the setting of how long a circuit stays open.
+	recoveryKey = "API_GATEWAY_HTTP_CIRCUIT_BREAKER_RECOVERY_TIMEOUT"
+	// successesKey names the setting of how many successful probes close a circuit.
+	successesKey = "API_GATEWAY_HTTP_CIRCUIT_BREAKER_SUCCESS_THRESHOLD"
+	// internalKey names the setting of the secret for the internal routes of the platform.
+	internalKey = "HULEEDU_INTERNAL_API_KEY"
 )
 
 // invalidAddress is the message for an invalid base URL. It does not quote the URL, which may

@@ -16,15 +16,15 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// timestampLayout is UTC with microseconds and its offset spelled out.
+// timestampLayout is the layout of an error's time: UTC with microseconds and its offset.
 const timestampLayout = "2006-01-02T15:04:05.000000-07:00"
 
 // Bounds of an error answer, so that none exceeds 64 KiB whatever its request or a
 // service's answer contains. Each error also bounds by itself what it repeats.
 const (
-	// maxMessage is in characters, each of which may take six bytes of JSON.
+	// maxMessage is the maximum length of a message in characters, each up to six bytes of JSON.
 	maxMessage = 1000
-	// maxDetails is in bytes of JSON.
+	// maxDetails is the maximum size of the details, in bytes of JSON.
 	maxDetails = 56 << 10
 )
 

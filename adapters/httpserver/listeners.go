@@ -10,12 +10,11 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// Limits of an operator's connection: probes and scrapes are small and quick.
 const (
-	adminHeaderBytes = 32 << 10
-	adminHeaderTime  = 10 * time.Second
-	adminAnswerTime  = 30 * time.Second
-	adminIdleTime    = 120 * time.Second
+	adminHeaderBytes = 32 << 10          // adminHeaderBytes limits an operator's header, in bytes.
+	adminHeaderTime  = 10 * time.Second  // adminHeaderTime limits the reading of an operator's header.
+	adminAnswerTime  = 30 * time.Second  // adminAnswerTime limits an operator's request and its answer.
+	adminIdleTime    = 120 * time.Second // adminIdleTime is how long an idle admin connection stays open.
 )
 
 // routeTables are the routes of a service: its own, the liveness route, and the

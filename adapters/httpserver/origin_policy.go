@@ -23,7 +23,7 @@ func newOriginPolicy(c corsSettings, environment domain.Environment) *originPoli
 	return &originPolicy{corsSettings: c, allowed: origin.New(c.origins, environment)}
 }
 
-// allowsMethod: HEAD needs no permission of its own, because it is GET without a body.
+// allowsMethod reports whether pages may use the method. HEAD is always allowed: it is GET without a body.
 func (p *originPolicy) allowsMethod(method string) bool {
 	return method == http.MethodHead || p.allowsEveryMethod() || slices.Contains(p.methods, method)
 }

@@ -18,10 +18,9 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// The media types of answers. All are JSON but the pages of the descriptions and their files.
 const (
-	contentJSON = "application/json"
-	contentHTML = "text/html; charset=utf-8"
+	contentJSON = "application/json"         // contentJSON is the media type of answers and errors.
+	contentHTML = "text/html; charset=utf-8" // contentHTML is the media type of the API documentation.
 )
 
 // responder writes the answers of one service, successes and errors.

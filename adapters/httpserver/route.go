@@ -13,11 +13,10 @@ import (
 // Access is who may use a route. The server does not start with a route without one.
 type Access string
 
-// The kinds of access.
 const (
-	// Anyone needs no credentials.
+	// Anyone is the access of a route that needs no credentials.
 	Anyone Access = "anyone"
-	// User needs a valid token.
+	// User is the access of a route that needs a valid token.
 	User Access = "user"
 )
 

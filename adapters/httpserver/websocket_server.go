@@ -8,12 +8,12 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// Limits of a connection before it becomes a socket.
+// These limits end when a connection becomes a socket.
 const (
-	socketHeaderBytes = 32 << 10
-	socketHeaderTime  = 10 * time.Second
-	socketAnswerTime  = 30 * time.Second
-	socketIdleTime    = 120 * time.Second
+	socketHeaderBytes = 32 << 10          // socketHeaderBytes limits the header of a request, in bytes.
+	socketHeaderTime  = 10 * time.Second  // socketHeaderTime limits the reading of a request's header.
+	socketAnswerTime  = 30 * time.Second  // socketAnswerTime limits a request and its answer.
+	socketIdleTime    = 120 * time.Second // socketIdleTime is how long an idle connection stays open.
 )
 
 // NewWebSocket binds the notification service's addresses and prepares its

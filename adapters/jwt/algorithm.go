@@ -16,10 +16,10 @@ const minRSABits = 2048
 type family int
 
 const (
-	hmacFamily family = iota + 1
-	rsaFamily
-	ecdsaFamily
-	ed25519Family
+	hmacFamily    family = iota + 1 // hmacFamily is a secret, for HS256 to HS512.
+	rsaFamily                       // rsaFamily is an RSA key, for RS256 to RS512 and PS256 to PS512.
+	ecdsaFamily                     // ecdsaFamily is an elliptic-curve key, for ES256 to ES512.
+	ed25519Family                   // ed25519Family is an Ed25519 key, for EdDSA.
 )
 
 // families maps the name of every algorithm to its type of key.

@@ -85,9 +85,10 @@ func (c Config) secretProblems(p *problems, environment domain.Environment) {
 	}
 }
 
-// The names of the settings of the secrets.
 const (
-	secretSetting   = "JWT_SECRET_KEY"
+	// secretSetting names the setting of the secret that verifies HS tokens.
+	secretSetting = "JWT_SECRET_KEY"
+	// previousSetting names the setting of a second secret, whose HS tokens are also accepted.
 	previousSetting = "JWT_SECRET_KEY_PREVIOUS"
 )
 

@@ -18,9 +18,10 @@ import (
 // maxDocument is the maximum size of a key set in bytes.
 const maxDocument = 1 << 20
 
-// Errors of a fetch other than those of the network.
 var (
-	errBadStatus   = errors.New("the response for the key set has not status 200")
+	// errBadStatus is the error of a fetch whose response has not status 200.
+	errBadStatus = errors.New("the response for the key set has not status 200")
+	// errBigDocument is the error of a fetch whose response is over maxDocument.
 	errBigDocument = errors.New("the key set is over 1 MiB")
 )
 

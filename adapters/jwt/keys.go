@@ -99,7 +99,7 @@ func rawKey(key jwk.Key) (any, error) {
 // notLoaded returns the error while no keys are loaded.
 func notLoaded() error { return notLoadedFor(0) }
 
-// notLoadedFor returns the same error with the time until the next fetch.
+// notLoadedFor returns the error while no keys are loaded, with the time until the next fetch.
 func notLoadedFor(wait time.Duration) error {
 	return domain.Unavailable(keysName, max(wait, 0)+time.Second)
 }

@@ -13,12 +13,16 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// The errors of the parts of a token.
+// A token with one of these errors is malformed.
 var (
-	errNotUTF8         = errors.New("not UTF-8")
+	// errNotUTF8 is the error of a part of a token that is not UTF-8.
+	errNotUTF8 = errors.New("not UTF-8")
+	// errDuplicateMember is the error of an object with two members of one name.
 	errDuplicateMember = errors.New("duplicate member")
-	errNotNumericDate  = errors.New("not a number of seconds")
-	errLoneSurrogate   = errors.New("lone surrogate")
+	// errNotNumericDate is the error of a time that is not a number of seconds.
+	errNotNumericDate = errors.New("not a number of seconds")
+	// errLoneSurrogate is the error of a string with half of a UTF-16 surrogate pair.
+	errLoneSurrogate = errors.New("lone surrogate")
 )
 
 const (

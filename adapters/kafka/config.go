@@ -89,15 +89,21 @@ func (s Security) Warnings(environment domain.Environment) []error {
 		"is SASL_PLAINTEXT: SCRAM hides the password, but records are neither hidden nor protected from changes; SASL_SSL does both")}
 }
 
-// The security protocols and mechanisms, as Kafka names them.
 const (
-	plaintext     = "PLAINTEXT"
-	tlsOnly       = "SSL"
+	// plaintext is the security protocol without encryption and without login.
+	plaintext = "PLAINTEXT"
+	// tlsOnly is the security protocol with TLS and without a login by password.
+	tlsOnly = "SSL"
+	// saslPlaintext is the security protocol with a login by password and without encryption.
 	saslPlaintext = "SASL_PLAINTEXT"
-	saslTLS       = "SASL_SSL"
+	// saslTLS is the security protocol with TLS and a login by password.
+	saslTLS = "SASL_SSL"
 
-	mechanismPlain    = "PLAIN"
+	// mechanismPlain is the SASL mechanism that sends the password itself.
+	mechanismPlain = "PLAIN"
+	// mechanismScram256 is the SASL mechanism SCRAM with SHA-256, which does not send the password.
 	mechanismScram256 = "SCRAM-SHA-256"
+	// mechanismScram512 is the SASL mechanism SCRAM with SHA-512, which does not send the password.
 	mechanismScram512 = "SCRAM-SHA-512"
 )
 

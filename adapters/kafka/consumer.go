@@ -19,14 +19,17 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// The timing of group membership.
 const (
 	// sessionTimeout is the time after which the group gives the partitions of a dead member
 	// to the others.
-	sessionTimeout    = 6 * time.Second
-	rebalanceTimeout  = 6 * time.Second
+	sessionTimeout = 6 * time.Second
+	// rebalanceTimeout is the time that the members have to rejoin the group after it changed. A
+	// member that takes longer loses its partitions.
+	rebalanceTimeout = 6 * time.Second
+	// heartbeatInterval is the time between two heartbeats of a member to the group.
 	heartbeatInterval = 2 * time.Second
-	rejoinPause       = time.Second
+	// rejoinPause is the wait before a member joins again after a failed attempt.
+	rejoinPause = time.Second
 	// groupTimeout limits one response of the group's coordinator, and so how long a dead
 	// broker goes unnoticed.
 	groupTimeout = 2 * heartbeatInterval

@@ -18,6 +18,8 @@ const (
 	// unknownAttempts is the number of unknown failures, each with a successful control,
 	// after which a record is a dead letter, if they took at least unknownDuration.
 	unknownAttempts = 10
+	// unknownDuration is the default of the time that the unknown failures of a record must last
+	// before it becomes a dead letter.
 	unknownDuration = 60 * time.Second
 	// controlTimeout limits one control.
 	controlTimeout = 5 * time.Second

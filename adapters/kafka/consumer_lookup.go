@@ -19,11 +19,12 @@ const (
 	maxSpans = 1 << 15
 )
 
-// The sizes of a transaction marker's key (version, type) and value (version,
-// epoch of the coordinator), and the largest known type.
 const (
-	markerKey    = 4
-	markerValue  = 6
+	// markerKey is the size of a transaction marker's key in bytes: version and type.
+	markerKey = 4
+	// markerValue is the size of a transaction marker's value in bytes: version and epoch.
+	markerValue = 6
+	// markerCommit is the largest known type of a transaction marker: 0 is abort, 1 is commit.
 	markerCommit = 1
 )
 

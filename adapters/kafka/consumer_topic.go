@@ -13,8 +13,10 @@ import (
 const (
 	// settingTimeout limits the request for a topic's settings.
 	settingTimeout = 3 * time.Second
-	timeSetting    = "message.timestamp.type"
-	appendedTime   = "LogAppendTime"
+	// timeSetting names the topic's setting of who sets the time of a record.
+	timeSetting = "message.timestamp.type"
+	// appendedTime is the value of timeSetting with which the broker sets the time of a record.
+	appendedTime = "LogAppendTime"
 )
 
 // awaitTopic waits until the topic has partitions. It requests a missing topic from the

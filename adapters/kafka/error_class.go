@@ -12,14 +12,14 @@ import (
 type outcome uint8
 
 const (
-	// unknown: the record may be on the topic or not.
+	// unknown means that the record may be on the topic or not.
 	unknown outcome = iota
-	// recordTooLarge: the record or the batch exceeds a limit of the broker.
+	// recordTooLarge means that the record or the batch exceeds a limit of the broker.
 	recordTooLarge
-	// recordInvalid: the broker rejects the record for its content.
+	// recordInvalid means that the broker rejects the record for its content.
 	recordInvalid
-	// misconfigured: the topic, the permissions, or the settings of the broker or of this
-	// service do not allow publishing.
+	// misconfigured means that the topic, the permissions, or the settings of the broker or of
+	// this service do not allow publishing.
 	misconfigured
 )
 

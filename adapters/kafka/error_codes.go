@@ -2,12 +2,19 @@ package kafka
 
 import kafkago "github.com/segmentio/kafka-go"
 
-// Error codes of the protocol that the library does not name.
+// The library does not name these error codes of the protocol.
 const (
-	newLeaderElected        kafkago.Error = 108
-	mismatchedEndpointType  kafkago.Error = 114
+	// newLeaderElected is the error code of a request during which the leader changed.
+	newLeaderElected kafkago.Error = 108
+	// mismatchedEndpointType is the error code of a request to the wrong type of endpoint, such as
+	// a controller instead of a broker.
+	mismatchedEndpointType kafkago.Error = 114
+	// unsupportedEndpointType is the error code of a request for a type of endpoint that the
+	// broker does not know.
 	unsupportedEndpointType kafkago.Error = 115
-	rebootstrapRequired     kafkago.Error = 129
+	// rebootstrapRequired is the error code for a client whose metadata is too old: it must
+	// connect to the configured brokers again.
+	rebootstrapRequired kafkago.Error = 129
 )
 
 // classifyCode returns the class of an error code in the response to a produce request, a

@@ -9,10 +9,12 @@ import (
 	"github.com/huleedu/edge/adapters/internal/backoff"
 )
 
-// batchRecords and batchBytes limit one request. The default limit of the brokers is 1 MiB.
 const (
+	// batchRecords is the maximum number of records in one request. Further records wait.
 	batchRecords = 500
-	batchBytes   = 512 << 10
+	// batchBytes is the maximum size of the records in one request, in bytes. A larger record is
+	// sent alone. The default limit of the brokers is 1 MiB.
+	batchBytes = 512 << 10
 )
 
 // partitionQueue sends the records of one partition in order, one request at a time. Records

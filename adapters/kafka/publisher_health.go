@@ -20,8 +20,8 @@ const (
 	// failureTTL is how long a failed publish degrades the health, unless a later publish
 	// succeeds.
 	failureTTL = 30 * time.Second
-	// misconfiguredTTL is the same for a rejected topic, permission or setting, which lasts
-	// until an operator changes it.
+	// misconfiguredTTL is how long a rejected topic, permission or setting degrades the health,
+	// unless a later publish succeeds. It is long, because only an operator can correct it.
 	misconfiguredTTL = 10 * time.Minute
 	// firstPingTimeout limits how long health waits for the first health check, so that a
 	// process that has just started does not report a healthy Kafka as unavailable.

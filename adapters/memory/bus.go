@@ -28,12 +28,13 @@ type Bus struct {
 	limit      int // maximum entries of a user's log
 }
 
+// busState is the state of the simulated connection of a bus.
 type busState uint8
 
 const (
-	busUp busState = iota
-	busDown
-	busStopped
+	busUp      busState = iota // busUp is a bus that stores and delivers messages.
+	busDown                    // busDown is a simulated outage: calls fail until the bus is up again.
+	busStopped                 // busStopped is a bus whose Run has ended: calls fail.
 )
 
 var (

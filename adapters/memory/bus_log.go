@@ -10,10 +10,12 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// Limits of one page of the log: number of entries and total frame bytes.
 const (
+	// pageEntries is the maximum number of entries in one page of a log.
 	pageEntries = 256
-	pageBytes   = 1 << 20
+	// pageBytes is the size of the frames, in bytes, from which on a page of a log takes no
+	// further entry.
+	pageBytes = 1 << 20
 )
 
 // SetLimit sets the maximum number of entries per user for later publishes.

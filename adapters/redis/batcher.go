@@ -15,7 +15,7 @@ const (
 	maxBatch = 256
 )
 
-// batcher combines requests that arrive during a round trip into the next one. A single
+// batcher combines requests that arrive during a round trip into the next round trip. A single
 // request is sent at once, on the goroutine of its caller.
 type batcher[Q, A any] struct {
 	// process sends all requests in one round trip and returns their results in order. It

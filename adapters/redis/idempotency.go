@@ -27,7 +27,7 @@ const (
 	idempotencyTimeout = 500 * time.Millisecond
 )
 
-// The value of an idempotency key begins with one of these prefixes.
+// Each value of an idempotency key begins with one of these prefixes.
 const (
 	// runningPrefix precedes the ticket of a running request, which ends with its digest.
 	runningPrefix = "running "

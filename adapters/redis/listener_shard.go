@@ -21,9 +21,10 @@ const (
 	// maxChannelsPerCommand is the maximum number of channels of one SUBSCRIBE: large enough
 	// to save round trips, small enough not to block Redis.
 	maxChannelsPerCommand = 1000
-	// minBackoff and maxBackoff limit the time between two attempts to connect. The maximum
-	// is short, so that a node reconnects soon when Redis is back. An attempt is cheap.
+	// minBackoff is the longest wait after the first failed attempt to connect.
 	minBackoff = 100 * time.Millisecond
+	// maxBackoff is the longest wait after any failed attempt to connect. It is short, so that a
+	// node reconnects soon when Redis is back.
 	maxBackoff = time.Second
 	// stableAfter is the age from which on a lost connection resets the backoff.
 	stableAfter = 5 * time.Second

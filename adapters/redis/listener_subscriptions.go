@@ -34,10 +34,10 @@ type subscriptions struct {
 type phase uint8
 
 const (
-	connecting phase = iota // not connected yet, or just lost: callers wait
-	up
-	down // the last attempt to connect failed: callers get an error
-	stopped
+	connecting phase = iota // the connection is not open yet, or was just lost: callers wait
+	up                      // the connection is open: subscriptions are sent to Redis
+	down                    // the last attempt to connect failed: callers get an error
+	stopped                 // the listener has ended: callers get an error
 )
 
 // subscription is the state of one user.

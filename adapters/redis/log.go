@@ -12,11 +12,10 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// The limits of one page. A log of the default size with ordinary notifications fits into
-// one page.
+// A log of the default size with ordinary notifications fits into one page.
 const (
-	pageEntries = 256
-	pageBytes   = 1 << 20
+	pageEntries = 256     // pageEntries is the maximum number of entries in one page of a log.
+	pageBytes   = 1 << 20 // pageBytes is the size of frames, in bytes, at which a page of a log ends.
 	// maxPreceding is the maximum number of ids up to the position that a page contains. A
 	// subscription lags behind the log by fewer entries.
 	maxPreceding = 64

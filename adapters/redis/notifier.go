@@ -114,11 +114,11 @@ func (n *Notifier) Publish(ctx context.Context, notification domain.Notification
 	return n.store(ctx, op, keys, args)
 }
 
-// controlFrame is the frame that Control stores, and controlTTL its time to live: longer than
-// the check, and short, so that the keys need little memory.
 const (
-	controlFrame = `{"event":"control","data":{}}`
-	controlTTL   = 10 * time.Second
+	controlFrame = `{"event":"control","data":{}}` // controlFrame is the frame that Control stores.
+	// controlTTL is the time to live of what Control stores: longer than the check, and short, to
+	// save memory.
+	controlTTL = 10 * time.Second
 )
 
 // Control runs the script of Publish for a test user, on keys in the slot of the given user,

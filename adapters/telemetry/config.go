@@ -42,7 +42,9 @@ func (c Config) Problems(domain.Environment) []error {
 }
 
 const (
-	formatJSON    = "json"
+	// formatJSON is the log format with one JSON object in each line.
+	formatJSON = "json"
+	// formatConsole is the log format for people, one line of text for each entry.
 	formatConsole = "console"
 )
 
@@ -137,12 +139,16 @@ func (c *OTelConfig) Problems(domain.Environment) []error {
 	return out
 }
 
-// The exporters and the protocols, by their standard names.
+// OpenTelemetry defines these names.
 const (
+	// exporterOTLP is the exporter that sends spans to a collector by OTLP.
 	exporterOTLP = "otlp"
+	// exporterNone is the exporter that sends no spans.
 	exporterNone = "none"
 
+	// protocolGRPC is OTLP over gRPC.
 	protocolGRPC = "grpc"
+	// protocolHTTP is OTLP over HTTP, with protobuf as its encoding.
 	protocolHTTP = "http/protobuf"
 	// grpcPort is the default port of OTLP over gRPC.
 	grpcPort = "4317"

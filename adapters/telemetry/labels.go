@@ -13,9 +13,12 @@ import (
 // Labels with values from clients would let the registry grow without limit. These
 // functions map each label to a closed list of values.
 const (
+	// otherMethod is the method label of a request with a method that net/http does not define.
 	otherMethod = "OTHER"
-	otherLabel  = "other"
-	noRoute     = "unmatched"
+	// otherLabel is the label of a status, class or type outside of its list.
+	otherLabel = "other"
+	// noRoute is the endpoint label of a request that matches no route.
+	noRoute = "unmatched"
 )
 
 // methodLabel returns an HTTP method of the standard library, or OTHER for any other method.

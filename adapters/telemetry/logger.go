@@ -14,11 +14,13 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// Logs are sampled per level and message: in each second the first sampleFirst lines
-// are written, then one of sampleEvery. Use a metric to count.
+// Logs are sampled by level and message, so that lines are lost. Use a metric to count.
 const (
-	sampleTick  = time.Second
+	// sampleTick is the time after which the sampling of logs counts from zero again.
+	sampleTick = time.Second
+	// sampleFirst is the number of equal log lines in each sampleTick that are all written.
 	sampleFirst = 100
+	// sampleEvery is the number of further equal log lines of which one is written.
 	sampleEvery = 100
 )
 

@@ -30,7 +30,7 @@ func (c *OTelConfig) sampler() (sdk.Sampler, bool) {
 		sdk.WithRemoteParentNotSampled(remoteSampler{root, parentBased, sdk.NeverSample()})), true
 }
 
-// remoteSampler decides about spans whose parent is in another process:
+// remoteSampler decides whether a span is sampled whose parent is in another process.
 //
 //   - The parent of a request comes from a client, which could set the sampled flag or
 //     choose a trace id that a ratio sampler always samples. The root sampler decides with

@@ -6,12 +6,12 @@ import (
 	"syscall"
 )
 
-// The first bytes of the frames that the service sends (RFC 6455 section 5.2). It
-// does not fragment messages.
+// The service does not fragment messages, so that each frame has the bit FIN (RFC 6455 section
+// 5.2).
 const (
-	textFrame  = 0x81
-	closeFrame = 0x88
-	pingFrame  = 0x89
+	textFrame  = 0x81 // textFrame is the first byte of a text frame.
+	closeFrame = 0x88 // closeFrame is the first byte of a close frame.
+	pingFrame  = 0x89 // pingFrame is the first byte of a ping frame.
 )
 
 // directWriter is the sending half of a socket. It writes a frame by one

@@ -5,21 +5,21 @@ import (
 	"math"
 )
 
-// The parts of a frame's header.
+// RFC 6455 section 5.2 defines these parts of a frame's header.
 const (
-	minHeader  = 2    // bytes of a header without the optional parts
-	maxHeader  = 14   // bytes of a header with all parts
-	finBit     = 0x80 // in the first byte
-	rsv1Bit    = 0x40 // in the first byte: the message is compressed (RFC 7692)
-	rsvBits    = 0x70 // in the first byte
-	opcodeBits = 0x0f // in the first byte
-	controlBit = 0x08 // in the first byte: a control frame
-	maskKey    = 4    // bytes of the masking key, if maskBit is set
-	maskBit    = 0x80 // in the second byte
-	lengthBits = 0x7f // in the second byte: the length, or one of the next two
-	length16   = 126  // two bytes of length follow
-	length64   = 127  // eight bytes of length follow
-	topBit     = 0x80 // in the first of the eight bytes; must be 0
+	minHeader  = 2    // minHeader is the size in bytes of a header without the optional parts.
+	maxHeader  = 14   // maxHeader is the size in bytes of a header with all parts.
+	finBit     = 0x80 // finBit is the bit of the first byte that marks the last frame of a message.
+	rsv1Bit    = 0x40 // rsv1Bit is the bit of the first byte that marks a compressed message (RFC 7692).
+	rsvBits    = 0x70 // rsvBits are the bits of the first byte that extensions define.
+	opcodeBits = 0x0f // opcodeBits are the bits of the first byte with the type of the frame.
+	controlBit = 0x08 // controlBit is the bit of the first byte that marks a control frame.
+	maskKey    = 4    // maskKey is the size in bytes of the masking key, which follows if maskBit is set.
+	maskBit    = 0x80 // maskBit is the bit of the second byte that marks a masked payload.
+	lengthBits = 0x7f // lengthBits are the bits of the second byte with the length, length16 or length64.
+	length16   = 126  // length16 is the value of lengthBits with which two bytes of length follow.
+	length64   = 127  // length64 is the value of lengthBits with which eight bytes of length follow.
+	topBit     = 0x80 // topBit is the bit of the first of eight bytes of length that must be 0.
 )
 
 // frameHeader is the header of a client's frame (RFC 6455 section 5.2) as far as it

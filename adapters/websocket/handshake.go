@@ -94,9 +94,11 @@ func normalizeHeader(h http.Header, subprotocol, deflate bool) {
 	}
 }
 
-// The sizes of the buffers, in bytes, that are used for the 101 only.
 const (
-	handshakeRead  = 16
+	// handshakeRead is the size of the read buffer for the 101 response, in bytes. It is the
+	// smallest possible size, because nothing is read before the 101.
+	handshakeRead = 16
+	// handshakeWrite is the size of the write buffer for the 101 response, in bytes.
 	handshakeWrite = 1024
 )
 

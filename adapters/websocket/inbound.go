@@ -11,6 +11,7 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
+// pong is the frame that answers a client's ping frame, both in JSON.
 const pong = `{"type":"pong"}`
 
 // handleText handles a text frame of the client. Text that is not UTF-8 closes the

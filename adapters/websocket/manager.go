@@ -70,7 +70,7 @@ func (m *Manager) handleEvents() {
 	})
 }
 
-// never is longer than a process runs.
+// never is a time longer than a process runs, for a limit that must not be reached.
 const never = 100 * 365 * 24 * time.Hour
 
 // newEngine configures melody for many idle sockets: write buffers are pooled, and

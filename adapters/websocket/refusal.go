@@ -21,9 +21,11 @@ const (
 	// tokenRefusalTTL is how long a refused token is refused before the upgrade,
 	// after it was refused by a close frame.
 	tokenRefusalTTL = 10 * time.Minute
-	// quotaRefusalTTL is the same time for a user who is at the connection limit.
+	// quotaRefusalTTL is how long a user at the connection limit is refused before the
+	// upgrade, after a refusal by a close frame.
 	quotaRefusalTTL = time.Minute
-	// maxRemembered bounds each set of refusals; a full set takes about 5 MB.
+	// maxRemembered is the maximum number of entries in each set of refusals. A full set takes
+	// about 5 MB.
 	maxRemembered = 1 << 16
 	// maxRefusals is how many handshakes this node upgrades at the same time only to
 	// refuse them.

@@ -15,7 +15,6 @@ import (
 	"github.com/huleedu/edge/ports"
 )
 
-// The time limits of a close.
 const (
 	// closeWriteTimeout bounds the writing of a close frame.
 	closeWriteTimeout = time.Second

@@ -56,8 +56,8 @@ type Checker interface {
 	Check()
 }
 
-// The reasons for which this package ends sessions. Other reasons are errors of the
-// domain, which the client is told, and values of the transport.
+// This package ends sessions for these reasons. Other reasons are errors of the domain, which the
+// client is told, and values of the transport.
 var (
 	// ErrRestart ends the sessions of a node that drains: the client reconnects.
 	ErrRestart = errors.New("the node drains")

@@ -18,10 +18,11 @@ const (
 	// maxLogOutage is how long a log may be unreadable before the connection is
 	// closed, so that the client reconnects and resumes.
 	maxLogOutage = time.Minute
-	// subscriptionLag covers messages that were published, but not received, when
-	// the last message or probe before a gap arrived.
+	// subscriptionLag is how long before the last message or probe ahead of a gap a lost message
+	// may have been published. The replay begins that much earlier.
 	subscriptionLag = 5 * time.Second
-	// clockSlack covers the time between a request to Redis and its execution.
+	// clockSlack is the longest time between a request to Redis and its execution. The replay
+	// begins at most that much before the session was created.
 	clockSlack = time.Second
 )
 

@@ -32,11 +32,11 @@ func (m outboundMessage) frame() Frame { return Frame{m.payload, m.id, m.positio
 type putResult uint8
 
 const (
-	// accepted: the message will be sent, or a replay will read it from the log.
+	// accepted means that the message will be sent, or that a replay will read it from the log.
 	accepted putResult = iota
-	// overflowed: the queue is full. It is closed now.
+	// overflowed means that the queue was full. It is closed now.
 	overflowed
-	// rejected: the queue was closed before.
+	// rejected means that the queue was closed before.
 	rejected
 )
 

@@ -45,11 +45,12 @@ func (t tool) pipelineCommand() *cobra.Command {
 	return c
 }
 
-// statusPollInterval is the interval between status requests. A batch that was
-// finished before can still report its old status for up to maxStaleStatuses requests.
 const (
+	// statusPollInterval is the time between two status requests.
 	statusPollInterval = 300 * time.Millisecond
-	maxStaleStatuses   = 20
+	// maxStaleStatuses is the number of status requests after which the status of a finished
+	// batch is believed. Before, it can be the status of an earlier pipeline.
+	maxStaleStatuses = 20
 )
 
 var errFailed = errors.New("the batch failed")

@@ -32,14 +32,13 @@ const developmentSecret = "huleedu-edge-development-secret-not-for-production"
 // is configured.
 const developmentInternalKey = "development-internal-key"
 
-// Default addresses of "edge up".
 const (
-	gatewayPort = 4001
-	socketPort  = 8080
-	examplePort = 4002
-	redisPort   = 4379
-	kafkaPort   = 4092
-	loopback    = "127.0.0.1"
+	gatewayPort = 4001        // gatewayPort is the default port of the gateway in "edge up".
+	socketPort  = 8080        // socketPort is the default port of the notification service in "edge up".
+	examplePort = 4002        // examplePort is the default port of the example page in "edge up".
+	redisPort   = 4379        // redisPort is the default port of the embedded Redis.
+	kafkaPort   = 4092        // kafkaPort is the default port of the embedded Kafka.
+	loopback    = "127.0.0.1" // loopback is the default host of listeners: no other machine can connect.
 )
 
 // loopbackAddr returns the loopback address of a port.

@@ -6,8 +6,8 @@ import (
 )
 
 const (
-	// bodyGrace is added to the idle timeout of a request's body: its owner has the same
-	// timeout and reports the failure more precisely.
+	// bodyGrace is the time that is added to the idle timeout of a request's body. The owner of
+	// the body has the timeout without it, and reports the failure first and more precisely.
 	bodyGrace = time.Second
 	// lateResponseTimeout bounds the wait for a response after a failed write.
 	lateResponseTimeout = time.Second

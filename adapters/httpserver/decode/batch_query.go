@@ -11,10 +11,11 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// Bounds of a page, in batches.
 const (
+	// defaultPage is the number of batches in a page when the query has no "limit".
 	defaultPage = 20
-	maxPage     = 100
+	// maxPage is the largest "limit" of a query, in batches. A larger one is a validation error.
+	maxPage = 100
 )
 
 // BatchQuery decodes the query of a list request. It returns one VALIDATION_ERROR,

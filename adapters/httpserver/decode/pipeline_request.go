@@ -4,11 +4,13 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// Bounds of the request's fields, in characters.
+// A field over its limit is a validation error.
 const (
-	// MaxBatchID bounds the id of a batch.
-	MaxBatchID      = 255
-	maxRetryReason  = 500
+	// MaxBatchID is the maximum length of the id of a batch, in characters.
+	MaxBatchID = 255
+	// maxRetryReason is the maximum length of "retry_reason", in characters.
+	maxRetryReason = 500
+	// maxAssignmentID is the maximum length of "assignment_id", in characters.
 	maxAssignmentID = 100
 )
 

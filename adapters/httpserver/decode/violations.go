@@ -27,9 +27,9 @@ type violation struct {
 
 // Bounds of an answer that lists broken rules.
 const (
-	// maxViolations is how many violations are listed.
+	// maxViolations is the maximum number of violations in an answer. Further ones are not listed.
 	maxViolations = 50
-	// maxListed bounds the list, in bytes of JSON.
+	// maxListed is the maximum size of the listed violations, in bytes of JSON.
 	maxListed = 48 << 10
 )
 

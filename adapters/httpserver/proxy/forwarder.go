@@ -15,18 +15,21 @@ import (
 )
 
 const (
-	// maxBody bounds a body that is passed on unread, in bytes.
+	// maxBody is the maximum size of a body that is passed on unread, in bytes.
 	maxBody = 10 << 20
-	// maxStreams bounds the open event streams of services, maxUserStreams those of one
-	// user. They do not count in the concurrency limit of their service.
-	maxStreams     = 1024
+	// maxStreams is the maximum number of open event streams to services. A further stream is
+	// refused. A stream does not count in the concurrency limit of its service.
+	maxStreams = 1024
+	// maxUserStreams is the maximum number of open event streams of one user to services.
 	maxUserStreams = 16
 	// streamRetryAfter is the Retry-After of a refused stream.
 	streamRetryAfter = 5 * time.Second
 	// deadlineGranularity is the minimal time between two changes of a deadline.
 	deadlineGranularity = time.Second
-	maxStatus           = 599
-	eventStream         = "text/event-stream"
+	// maxStatus is the largest status that is passed on. A larger one is an invalid response.
+	maxStatus = 599
+	// eventStream is the media type of an event stream (server-sent events).
+	eventStream = "text/event-stream"
 )
 
 var (

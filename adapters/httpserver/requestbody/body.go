@@ -12,18 +12,21 @@ import (
 )
 
 const (
-	// headerDrainBytes and headerDrainTime bound what is read of an unread body before
-	// the answer's header. A body that ends within them keeps its connection.
+	// headerDrainBytes is the maximum size of the unread rest of a body that is read before the
+	// answer's header. After a larger rest the answer closes the connection.
 	headerDrainBytes = 64 << 10
-	headerDrainTime  = 100 * time.Millisecond
-	// drainBytes and drainTime bound what is read after an answer that announced the
-	// close. A client that still sends when its connection is closed may lose the
-	// answer.
+	// headerDrainTime is the longest wait for the unread rest of a body before the answer's
+	// header. After a longer wait the answer closes the connection.
+	headerDrainTime = 100 * time.Millisecond
+	// drainBytes is the maximum number of bytes that are read after an answer that announced the
+	// close. A client that still sends when its connection is closed may lose the answer.
 	drainBytes = 16 << 20
-	drainTime  = 10 * time.Second
-	// shutdownDrainTime replaces drainTime while the server stops.
+	// drainTime limits the reading after an answer that announced the close.
+	drainTime = 10 * time.Second
+	// shutdownDrainTime limits the reading after an answer that announced the close, while the
+	// server stops.
 	shutdownDrainTime = time.Second
-	// WriteIdleTimeout bounds how long a client may read nothing of its answer.
+	// WriteIdleTimeout is how long a client may read nothing of its answer.
 	WriteIdleTimeout = 30 * time.Second
 )
 

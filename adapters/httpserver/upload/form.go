@@ -32,11 +32,14 @@ const (
 // reader would return io.EOF as for a complete form.
 const formSuffix = "\r\n-"
 
-// The fields that are sent to the file service; others are dropped.
+// Only these fields are sent to the file service; others are dropped.
 const (
-	batchField      = "batch_id"
+	// batchField names the form field of the batch's id. It is required.
+	batchField = "batch_id"
+	// assignmentField names the form field of the assignment's id. It is optional.
 	assignmentField = "assignment_id"
-	filesField      = "files"
+	// filesField names the form field of each file. At least one file is required.
+	filesField = "files"
 )
 
 var (

@@ -22,20 +22,21 @@ type Status int
 // Error returns the number.
 func (s Status) Error() string { return "close " + strconv.Itoa(int(s)) }
 
-// The statuses that this service sends.
 const (
-	// NormalClosure and GoingAway come from the client and are echoed without a
-	// reason. The service never sends them first, because clients do not reconnect
-	// after them.
+	// NormalClosure is a close by the client, which is echoed without a reason. The service
+	// never sends it first, because clients do not reconnect after it.
 	NormalClosure Status = 1000
-	GoingAway     Status = 1001
+	// GoingAway is a close by a client that leaves the page, which is echoed without a reason.
+	// The service never sends it first.
+	GoingAway Status = 1001
 	// ProtocolError is an invalid frame. The library writes the reason.
 	ProtocolError Status = 1002
 	// Unsupported is data of a kind that is not supported.
 	Unsupported Status = 1003
 	// InvalidUTF8 is a text frame, or the reason of a close frame, that is not UTF-8.
 	InvalidUTF8 Status = 1007
-	// Unauthenticated: get a new token, reconnect.
+	// Unauthenticated is a refused or expired token, or too many frames: get a new token,
+	// reconnect.
 	Unauthenticated Status = 1008
 	// MessageTooBig is a message over WEBSOCKET_MAX_MESSAGE_BYTES. The library
 	// writes the reason.
@@ -44,7 +45,7 @@ const (
 	InternalError Status = 1011
 	// ServiceRestart is a drain: reconnect with jitter.
 	ServiceRestart Status = 1012
-	// ConnectionLimit refuses the newest connection of a user: close another tab.
+	// ConnectionLimit is a refused connection of a user with too many: close another tab.
 	ConnectionLimit Status = 4000
 	// SlowConsumer is a client whose send queue overflowed: reconnect, resume.
 	SlowConsumer Status = 4001

@@ -6,10 +6,12 @@ import (
 	"unicode/utf8"
 )
 
-// The bounds of a reason: maxReason in bytes, the payload of a control frame without
-// the status; maxMessage in characters.
 const (
-	maxReason  = 123
+	// maxReason is the maximum size of a reason, in bytes: the payload of a control frame without
+	// the status. The message is truncated to fit.
+	maxReason = 123
+	// maxMessage is the maximum length of the message in a reason, in characters. A longer one
+	// is truncated.
 	maxMessage = 50
 )
 

@@ -15,10 +15,12 @@ import (
 // Comment is a line that clients ignore. It keeps proxies from closing an idle connection.
 const Comment = ":\n\n"
 
-// The bounds of the time after which a client reconnects. A random time spreads the
-// clients of a node that has failed.
+// The time after which a client reconnects is random, to spread the clients of a node that has
+// failed.
 const (
+	// minRetry is the shortest time after which a client reconnects.
 	minRetry = time.Second
+	// maxRetry is the longest time after which a client reconnects.
 	maxRetry = 5 * time.Second
 )
 

@@ -11,11 +11,12 @@ import (
 )
 
 const (
-	// minRetryWait and maxRetryWait bound how long a handshake waits for an
-	// unavailable dependency before it is refused (1011). Clients that reconnect one
-	// second after each close must open at most seven sockets a minute, which sets
-	// the minimum.
+	// minRetryWait is the shortest time that a handshake waits for an unavailable dependency
+	// before it is refused (1011). With it, a client that reconnects one second after each close
+	// opens at most seven sockets a minute.
 	minRetryWait = 8 * time.Second
+	// maxRetryWait is the longest time that a handshake waits for an unavailable dependency
+	// before it is refused (1011). The wait is random, so that clients do not return together.
 	maxRetryWait = 15 * time.Second
 	// retryInterval is the time between two attempts.
 	retryInterval = 500 * time.Millisecond

@@ -16,7 +16,7 @@ import (
 // Any is the list entry that allows all origins.
 const Any = "*"
 
-// Errors of Canonical. They do not contain the text.
+// These errors of Canonical do not contain the text.
 var (
 	errForm     = errors.New("is not scheme://host[:port], without path, query and credentials")
 	errWildcard = errors.New("has a wildcard inside; list each origin")
