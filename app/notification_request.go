@@ -28,7 +28,7 @@ type jsonMember struct {
 	value json.RawMessage
 }
 
-// null is the JSON value of an optional field that is missing.
+// null is the JSON value that a frame has for an optional field without a value.
 const null = "null"
 
 // parseNotificationRequest parses and validates an event's data. now replaces a missing

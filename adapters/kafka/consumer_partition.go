@@ -97,7 +97,8 @@ func closeOnDone(ctx context.Context, d *kafkago.Dialer) *kafkago.Dialer {
 	return &out
 }
 
-// closeOnDoneConn is a connection of closeOnDone.
+// closeOnDoneConn is a connection to a broker that closes when a context is done, so that no
+// read or write outlives it.
 type closeOnDoneConn struct {
 	net.Conn
 	stop func() bool

@@ -57,7 +57,8 @@ func (c Config) skipsVerify() bool {
 	})
 }
 
-// clientFactory creates a client. It does not connect.
+// clientFactory creates the Redis client of a kind of server: one server, Sentinel or a
+// cluster. It does not connect.
 type clientFactory func() goredis.UniversalClient
 
 var errScheme = errors.New("scheme is neither redis nor rediss")

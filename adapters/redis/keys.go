@@ -11,7 +11,8 @@ import (
 const (
 	// controlPrefix is the prefix of the names that do not belong to a user.
 	controlPrefix = "wsctl:"
-	// slotPrefix is the prefix of a channel that is subscribed only for its cluster slot.
+	// slotPrefix is the prefix of a channel without publishers, to which a shard subscribes
+	// first: the channel's cluster slot selects the server of the connection.
 	slotPrefix = controlPrefix + "place:"
 	// hashedEventPrefix is the prefix of the event part of a key that contains the hash of
 	// the event id.

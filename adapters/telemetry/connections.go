@@ -8,7 +8,8 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// connectionMetrics are the metrics of the connections of one transport.
+// connectionMetrics are the metrics of the clients' connections of one transport: WebSocket or
+// server-sent events.
 type connectionMetrics struct {
 	accepted, rejected, ended prometheus.Counter
 	active                    prometheus.Gauge

@@ -15,7 +15,7 @@ var pageTemplate string
 //go:embed page.css
 var style string
 
-// Page is a rendered document.
+// Page is the HTML page of an AsyncAPI document, with its security policy.
 type Page struct {
 	HTML []byte
 	// Policy is the Content-Security-Policy of the page. It allows the page's own style

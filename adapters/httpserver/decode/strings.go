@@ -11,7 +11,8 @@ import (
 const (
 	// maxListItems bounds a list of texts, in items.
 	maxListItems = 10_000
-	// maxMapMembers bounds an object of texts, in members.
+	// maxMapMembers is the maximum number of members of an object whose values are strings. An
+	// object with more is a violation.
 	maxMapMembers = 100
 )
 
