@@ -86,9 +86,10 @@ func blockWebSockets(t *testing.T, s *stage) {
 	s.url = proxy.URL
 }
 
-// restartBehindProxy restarts the service and checks how clients are connected.
+// restartBehindProxy restarts the service and awaits that the first tab has a stream again. The
+// connection may break once more after the first notifications have come.
 func restartBehindProxy(t *testing.T, s *stage, tabs []string) []string {
 	restartService(t, s, tabs)
-	require.Equal(t, "sse", s.get(tabs[0]).state.Transport)
+	s.awaitThat(t, tabs[0], "is connected by server-sent events", func(r record) bool { return r.state.Transport == "sse" })
 	return tabs
 }

@@ -101,6 +101,7 @@ gateway_rate_limited_total{class} counter
 gateway_rate_limiter_degraded{} gauge
 gateway_circuit_state{service} gauge
 gateway_dependency_up{dependency} gauge
+jwt_jwks_last_success_timestamp_seconds{} gauge
 gateway_build_info{version,revision} gauge
 jwt_validation_total{result} counter
 jwt_cache_hits_total{} counter`,
