@@ -12,8 +12,8 @@ import (
 // for it.
 const maxRenewBatch = 512
 
-// Run renews this node's leases until ctx is done. Leases that are held then expire, unless
-// they are released.
+// Run renews this node's leases until ctx is done. It then releases those of ended sessions
+// that Redis may still have; leases that are held expire, unless they are released.
 func (q *Quota) Run(ctx context.Context) error {
 	next := time.Now().Add(q.config.Lease / renewalsPerLease)
 	ticker := time.NewTicker(q.config.Lease / retriesPerLease)
@@ -21,6 +21,9 @@ func (q *Quota) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), quotaTimeout)
+			defer cancel()
+			_ = q.releaseDeferred(last) // without Redis they expire
 			return nil
 		case now := <-ticker.C:
 			due := !now.Before(next) || q.unavailable.Load() || q.held.mustRelease()

@@ -126,3 +126,24 @@ func TestReleasesDoNotDelayRecovery(t *testing.T) {
 		require.False(t, q.unavailable.Load())
 	})
 }
+
+// A lease whose release failed is released when the renewal ends, so that a node that stops
+// leaves none behind.
+func TestRenewalReleasesLeasesAtItsEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := &fakeRedis{began: time.Now(), renewed: map[time.Duration]int{}}
+		rdb := goredis.NewClient(&goredis.Options{Addr: "127.0.0.1:1"})
+		rdb.AddHook(p)
+		q := NewQuota(&Client{rdb: rdb}, QuotaConfig{PerUser: 5, Node: "n"}, memory.NewQuota(5), recorded.NoFacts{})
+		q.held.add(newLease("u", "s", "n"))
+		q.markUnavailable()
+		q.Release("u", "s")
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		require.NoError(t, q.Run(ctx))
+		_, released := p.commands()
+		require.Equal(t, map[time.Duration]int{0: 1}, released)
+		require.NoError(t, rdb.Close())
+	})
+}
