@@ -21,9 +21,7 @@ func (q *Quota) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), quotaTimeout)
-			defer cancel()
-			_ = q.releaseDeferred(last) // without Redis they expire
+			q.releaseAtEnd(context.WithoutCancel(ctx))
 			return nil
 		case now := <-ticker.C:
 			due := !now.Before(next) || q.unavailable.Load() || q.held.mustRelease()
@@ -32,6 +30,13 @@ func (q *Quota) Run(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// releaseAtEnd tries once to release the leases of ended sessions. Without Redis they expire.
+func (q *Quota) releaseAtEnd(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, quotaTimeout)
+	defer cancel()
+	_ = q.releaseDeferred(ctx)
 }
 
 // maintain renews all leases and releases those of ended sessions. It returns false if it must
