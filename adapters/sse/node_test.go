@@ -107,7 +107,7 @@ type client struct {
 	conn    net.Conn
 	status  int
 	header  http.Header
-	refusal string // the body of a response that is no stream
+	refusal string // the body of a response that is not a stream
 }
 
 // request sends a GET on a connection of its own, which has a small receive buffer.

@@ -105,7 +105,7 @@ func TestComments(t *testing.T) {
 		require.NoError(t, p.far.Close())
 		synctest.Wait()
 		p.awaitEnd(t)
-		require.Empty(t, p.closes(), "a client that leaves is no close of the service")
+		require.Empty(t, p.closes(), "the service closes no connection when a client leaves")
 	})
 }
 

@@ -84,7 +84,7 @@ func (g *Gate) Enter() error {
 }
 
 // checkOrigin returns AUTHORIZATION_ERROR for a page of an origin that may not connect. A
-// client without Origin is no page.
+// client without Origin is not a page.
 func (g *Gate) checkOrigin(h http.Header) error {
 	for _, header := range h["Origin"] {
 		if !g.origins.Allows(header) {

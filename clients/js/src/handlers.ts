@@ -79,7 +79,7 @@ export async function* iterate(
     off();
     closed.removeEventListener("abort", end);
     signal.removeEventListener("abort", end);
-    // What nobody has seen when the client closes is not handled.
+    // A notification that no handler has seen when the client closes is not handled.
     if (yielded || !closed.aborted) waiting.forEach(([, done]) => done());
   }
 }

@@ -15,7 +15,7 @@ export interface Token {
 export interface Tokens {
   /**
    * Returns the last token while it is good, else a new one. `renew` requests a new one in any case. The result is
-   * undefined if nobody is signed in. It rejects if getToken does, takes too long or returns a refused token.
+   * undefined if the user is signed out. It rejects if getToken does, takes too long or returns a refused token.
    */
   get(renew?: boolean): Promise<Token | undefined>;
   /** Never offers this token again. */

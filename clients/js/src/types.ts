@@ -69,7 +69,7 @@ export interface Options {
   /** The address of the notification service, without /ws: "https://notifications.example.com". */
   url: string;
   /**
-   * Returns the user's token, or null if nobody is signed in. It is called once at a time. `signal` is aborted after
+   * Returns the user's token, or null if the user is signed out. It is called once at a time. `signal` is aborted after
    * 30 s and when the client closes.
    */
   getToken(request: { reason: TokenReason; signal: AbortSignal }): Promise<string | null | undefined> | string | null | undefined;
