@@ -49,7 +49,7 @@ build: ## Build static binaries into bin/
 	CGO_ENABLED=0 go build -buildvcs=$$revision -trimpath -ldflags '-s -w' -o bin/ ./cmd/...
 
 # Packages that run first, because a long one at the end leaves a core idle.
-LONGEST := ./test/matrix ./test/conformance/... ./test/clients ./test/e2e ./test/faults ./adapters/httpserver
+LONGEST := ./test/matrix ./test/conformance/... ./test/clients ./test/console ./test/e2e ./test/faults ./adapters/httpserver
 # Without debug information a test program is linked in a third of the time.
 # "make quick" and the linters vet the code.
 TESTFLAGS := -count=1 -vet=off -ldflags=-w
@@ -77,7 +77,7 @@ test: $(GOTESTSUM) ## Run every test, race detector on, beside a real Redis and 
 	exec test/run.sh $$race -timeout=20m $(TESTFLAGS) $(if $(RUN),-run='$(RUN)') $(if $(filter ./...,$(PKG)),$(LONGEST)) $(PKG)
 
 # The tests that have a full form beside the one that "make test" runs.
-FULL := ./test/matrix ./test/conformance/... ./test/clients ./test/faults ./test/e2e
+FULL := ./test/matrix ./test/conformance/... ./test/clients ./test/console ./test/faults ./test/e2e
 
 .PHONY: test-full
 test-full: $(GOTESTSUM) ## Run the whole failure matrix, long outages, all cases of Autobahn and more requests of schemathesis
