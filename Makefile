@@ -49,7 +49,7 @@ build: ## Build static binaries into bin/
 	CGO_ENABLED=0 go build -buildvcs=$$revision -trimpath -ldflags '-s -w' -o bin/ ./cmd/...
 
 # What external programs judge: Autobahn, Chromium, Node, schemathesis, generators.
-EXTERNAL := ./test/conformance/... ./test/clients
+EXTERNAL := ./test/conformance/... ./test/clients ./test/console
 
 # Packages that run first, because a long one at the end leaves a core idle.
 LONGEST := ./test/matrix ./test/e2e ./adapters/httpserver ./test/faults ./adapters/kafka ./adapters/redis
@@ -83,7 +83,7 @@ endef
 test: $(GOTESTSUM) ## Run every test of the Go code, race detector on, beside a real Redis and a real Kafka (8 minutes on two cores)
 	@$(race)
 	packages=($(PKG))
-	[ '$(PKG)' != ./... ] || packages=($(LONGEST) $$(go list ./... | grep -v -e /test/conformance -e /test/clients))
+	[ '$(PKG)' != ./... ] || packages=($(LONGEST) $$(go list ./... | grep -v -e /test/conformance -e /test/clients -e /test/console))
 	exec test/run.sh $$race -timeout=20m $(TESTFLAGS) $(if $(RUN),-run='$(RUN)') "$${packages[@]}"
 
 .PHONY: conformance
