@@ -22,7 +22,7 @@ func (p *platform) lookAt(alert string) {
 			continue
 		}
 		out, err := p.runLine(c)
-		require.NotRegexp(p.t, invalidCommand, out, c.text)
+		require.NotRegexp(p.t, invalidCommand(), out, c.text)
 		if strings.HasPrefix(c.text, "kubectl") && !strings.Contains(c.text, " run ") {
 			require.NoError(p.t, err, "%s: %s\n%s", alert, c.text, out)
 			require.NotEmpty(p.t, out, "%s: %s", alert, c.text)
@@ -46,7 +46,7 @@ func (p *platform) follow(alert string, meanwhile func()) {
 				out, err = p.runLine(c)
 				done = err == nil
 			}
-			require.NotRegexp(p.t, invalidCommand, out, c.text)
+			require.NotRegexp(p.t, invalidCommand(), out, c.text)
 			if !done {
 				meanwhile()
 			}

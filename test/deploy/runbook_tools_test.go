@@ -20,17 +20,16 @@ import (
 )
 
 const (
-	// toolArgument makes the test program act as a tool of the runbooks. The name of the tool,
-	// the file of its cluster and its arguments follow.
-	toolArgument = "run-tool"
 	// commandLimit limits the run time of a command.
 	commandLimit = 20 * time.Second
 	// listenLimit is the time for which "edge listen" runs, which does not end by itself.
 	listenLimit = 3 * time.Second
 )
 
-// invalidCommand matches the output of a command that is wrong itself, whatever the servers do.
-var invalidCommand = regexp.MustCompile(`(?im)^invalid command:|^bash: |^(\(error\) )?ERR |^edge: (unknown|accepts)|^unrecognized option`)
+// invalidCommand returns the pattern of the output of a command that is wrong itself, whatever the servers do.
+func invalidCommand() *regexp.Regexp {
+	return regexp.MustCompile(`(?im)^invalid command:|^bash: |^(\(error\) )?ERR |^edge: (unknown|accepts)|^unrecognized option`)
+}
 
 // runbookTools executes command lines of runbooks. redis-cli, curl and the text tools are those of
 // the machine. edge is built from the source. kubectl and Kafka's scripts are stand-ins, which
@@ -64,6 +63,11 @@ const (
 	backendName      = "result-aggregator"
 )
 
+// standIns returns the names of the stand-ins.
+func standIns() []string {
+	return []string{"kubectl", "kafka-topics.sh", "kafka-acls.sh", "kafka-consumer-groups.sh", "kafka-console-consumer.sh", "kafka-broker-api-versions.sh"}
+}
+
 // newRunbookTools creates the tools for the rendered manifests.
 func newRunbookTools(t *testing.T) *runbookTools {
 	t.Helper()
@@ -73,11 +77,10 @@ func newRunbookTools(t *testing.T) *runbookTools {
 		"NS": runbookNamespace, "POD": podName("edge-websocket"), "SERVICE": backendName, "TEACHER": teacher, "BATCH": string(batch),
 		"REDIS": "redis://127.0.0.1:1", "KAFKA": "127.0.0.1:1", "JWT_SECRET_KEY": harness.Secret, "JWT_JWKS_URL": "http://127.0.0.1:1",
 	}
-	for _, name := range []string{"kubectl", "kafka-topics.sh", "kafka-acls.sh", "kafka-consumer-groups.sh", "kafka-console-consumer.sh", "kafka-broker-api-versions.sh"} {
+	for _, name := range standIns() {
 		program, err := filepath.Abs(os.Args[0])
 		require.NoError(t, err)
-		script := "#!/bin/sh\nexec '" + program + "' " + toolArgument + " " + name + " '" + r.directory + "' \"$@\"\n"
-		require.NoError(t, os.WriteFile(filepath.Join(r.directory, name), []byte(script), 0o700)) //#nosec G306 -- it must be executable
+		require.NoError(t, os.Symlink(program, filepath.Join(r.directory, name)))
 	}
 	r.writeCluster()
 	return r
@@ -112,21 +115,18 @@ func (r *runbookTools) setLog(deployment, text string) {
 // run executes a command line and returns its output.
 func (r *runbookTools) run(c runbookCommand) (string, error) {
 	r.t.Helper()
-	path, limit := r.directory+":"+os.Getenv("PATH"), commandLimit
+	prefix, limit := "set -o pipefail; PATH='"+r.directory+"':$PATH; ", commandLimit
 	if c.uses("edge") {
-		path = r.edge() + ":" + path
+		prefix += "PATH='" + r.edge() + "':$PATH; "
 	}
 	if c.uses("edge listen") {
-		limit = listenLimit
+		prefix, limit = prefix+"exec ", listenLimit
 	}
 	ctx, cancel := context.WithTimeout(r.t.Context(), limit)
 	defer cancel()
-	line := exec.CommandContext(ctx, "bash", "-c", "set -o pipefail; "+c.text)
-	if c.uses("edge listen") {
-		line = exec.CommandContext(ctx, "bash", "-c", "exec "+c.text)
-	}
+	line := exec.CommandContext(ctx, "bash", "-c", prefix+c.text)
 	line.Dir, line.WaitDelay = r.t.TempDir(), time.Second
-	line.Env = []string{"PATH=" + path, "HOME=" + line.Dir}
+	line.Env = line.Environ()
 	for key, value := range r.vars {
 		line.Env = append(line.Env, key+"="+value)
 	}

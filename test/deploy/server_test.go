@@ -2,7 +2,6 @@ package deploy_test
 
 import (
 	"context"
-	"os"
 	"os/exec"
 	"testing"
 
@@ -42,7 +41,7 @@ type kafkaServer struct {
 // startKafka starts a real Kafka beside the one of test/servers/with.sh, or an embedded Kafka without that.
 func startKafka(t *testing.T) kafkaServer {
 	t.Helper()
-	if os.Getenv("EDGE_TEST_KAFKA") == "" {
+	if !servers.HasKafka() {
 		k := servers.EmbeddedKafka(t, string(domain.CommandTopic), string(domain.NotificationTopic), string(domain.NotificationTopic)+".dlq")
 		const topicAuthorizationFailed = 29
 		return kafkaServer{
