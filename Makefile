@@ -99,7 +99,7 @@ FULL := ./test/matrix $(EXTERNAL) ./test/faults ./test/e2e
 test-full: $(GOTESTSUM) ## Run the whole failure matrix, long outages, all cases of Autobahn and more requests of schemathesis
 	@EDGE_TEST_FULL=1 test/run.sh -race -timeout=90m $(TESTFLAGS) $(FULL)
 	cd test/deploy
-	EDGE_TEST_FULL=1 go test -count=1 -v -timeout=60m -run 'FireByRealFaults' . # all alerts; "make manifests" has some
+	EDGE_TEST_FULL=1 ../servers/with.sh go test -count=1 -v -timeout=60m -run 'FireByRealFaults' . # all alerts; "make manifests" has some
 
 .PHONY: check-slow
 check-slow: ## Run in full what "make test" runs in part, fuzz every parser, measure coverage, and build a release (about 100 minutes)
