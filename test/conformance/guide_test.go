@@ -94,7 +94,7 @@ func (c *guideClient) expectAfterRetries(t *testing.T, name, message string) {
 func awaitConnections(t *testing.T, node *wire.Process, count int) {
 	t.Helper()
 	want := fmt.Sprintf(`"total_connections":%d,`, count)
-	require.Eventually(t, func() bool { return strings.Contains(get(t, node, "/healthz/websocket").text, want) }, waitLimit, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(get(t, node, "/healthz/websocket"), want) }, waitLimit, 10*time.Millisecond)
 }
 
 // notify sends a stored notification of each type.
@@ -157,7 +157,7 @@ func (s *scenario) guideGetsNewToken(t *testing.T) {
 	awaitConnections(t, node, 1)
 	c.notify(t, "one")
 	c.expect(t, t.Name(), "message", "one")
-	require.Contains(t, get(t, node, "/metrics").text, `websocket_closes_total{code="1008",transport="websocket"} 1`)
+	require.Contains(t, get(t, node, "/metrics"), `websocket_closes_total{code="1008",transport="websocket"} 1`)
 }
 
 // guideRefreshes checks that the client replaces its token before it expires.
@@ -168,11 +168,11 @@ func (s *scenario) guideRefreshes(t *testing.T) {
 	c.expect(t, t.Name(), "token", "false")
 	c.expect(t, t.Name(), "token", "true")
 	require.Eventually(t, func() bool {
-		return strings.Contains(get(t, node, "/metrics").text, `websocket_inbound_messages_total{type="refresh"} 1`)
+		return strings.Contains(get(t, node, "/metrics"), `websocket_inbound_messages_total{type="refresh"} 1`)
 	}, waitLimit, 10*time.Millisecond)
 	c.notify(t, "one")
 	c.expect(t, t.Name(), "message", "one")
-	require.Contains(t, get(t, node, "/metrics").text, `websocket_closes_total{code="1008",transport="websocket"} 0`)
+	require.Contains(t, get(t, node, "/metrics"), `websocket_closes_total{code="1008",transport="websocket"} 0`)
 }
 
 // guideStopsAtLimit checks that the client does not connect again after 4000.

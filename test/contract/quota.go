@@ -27,7 +27,7 @@ type QuotaHarness struct {
 // QuotaRig is a technology with nodes.
 type QuotaRig struct {
 	// Node returns the quota of another node. kill stops the node without a release, as
-	// a crash does. Without it there is only one node.
+	// a crash does. If the harness does not have Shared, there is only one node.
 	Node func() (quota ports.ConnectionQuota, kill func())
 	// Lease is how long the sockets of a killed node count, if the harness has Shared.
 	Lease time.Duration

@@ -125,17 +125,10 @@ func (s *environment) node(t *testing.T, vars map[string]string) service {
 	return n
 }
 
-// awaitReady waits until /readyz has the status; "" means not ready.
-func (s service) awaitReady(t *testing.T, word string) {
+// awaitReady waits until the readiness of the service is the status: "ready", "degraded" or "503".
+func (s service) awaitReady(t *testing.T, status string) {
 	t.Helper()
-	var last response
-	require.Eventually(t, func() bool {
-		last = call(t, "GET", s.admin("/readyz"), "", nil)
-		if word == "" {
-			return last.status == 503
-		}
-		return last.status == 200 && last.object(t)["status"] == word
-	}, waitLimit, 20*time.Millisecond, "never %q: %s", word, &last)
+	harness.AwaitReady(t, s.admin(""), status)
 }
 
 // awaitMetric waits until /metrics has the line.

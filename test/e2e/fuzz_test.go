@@ -49,8 +49,7 @@ func TestInvalidInputLeaksNothing(t *testing.T) {
 		v.nodes = append(v.nodes, p.Address(t))
 	}
 	for _, address := range v.nodes {
-		require.Eventually(t, func() bool { return call(t, "GET", "http://"+address+"/readyz", "", nil).status == 200 },
-			waitLimit, 20*time.Millisecond)
+		harness.AwaitReady(t, "http://"+address, "ready", "degraded")
 	}
 
 	const clients = 64

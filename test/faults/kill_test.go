@@ -38,7 +38,7 @@ func TestNodesKilled(t *testing.T) {
 		programs[one].Kill()
 		for i, p := range programs {
 			if i != one {
-				states[readiness(t.Context(), p.Address(t))]++
+				states[harness.Readiness(t.Context(), "http://"+p.Address(t))]++
 			}
 		}
 		programs[one] = harness.Start(t, "websocket", s.vars)

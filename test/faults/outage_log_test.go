@@ -108,7 +108,7 @@ func TestOutagesAreLoggedOnce(t *testing.T) {
 		awaitLines(t, services, "down "+outage.dependency, outage.lines)
 		for end := time.Now().Add(length); time.Now().Before(end); pause.For(200*time.Millisecond, "probes during the outage") {
 			for _, s := range services {
-				readiness(t.Context(), s.Addr)
+				harness.Readiness(t.Context(), "http://"+s.Addr)
 			}
 		}
 		outage.back()
@@ -133,7 +133,7 @@ func awaitLines(t *testing.T, services []loggedService, change string, count int
 	require.Eventually(t, func() bool {
 		found := 0
 		for _, s := range services {
-			readiness(t.Context(), s.Addr)
+			harness.Readiness(t.Context(), "http://"+s.Addr)
 			if changes, _ := s.changes(t); slices.Contains(changes, change) {
 				found++
 			}
