@@ -50,9 +50,13 @@ func testCloses(t *testing.T, s *scenario) {
 		}, 1009, ""},
 		{"4001: a slow consumer", map[string]string{"WEBSOCKET_SEND_QUEUE_MESSAGES": "1"}, nil, func(t *testing.T, r openSocket) {
 			r.proxy.slow.Store(true)
-			s.publish(t, "ws:"+r.user, slices.Repeat([]string{strings.Repeat("x", 20_000)}, 1500)...)
-			awaitConnections(t, r.node, 0) // the close begins; the service waits one second for the client to take it
+			published := make(chan error, 1)
+			go func() {
+				published <- s.publishAll(t.Context(), "ws:"+r.user, slices.Repeat([]string{strings.Repeat("x", 20_000)}, 1500))
+			}()
+			awaitNoConnections(t, r.node) // the close begins; the service waits one second for the client to take it
 			r.proxy.slow.Store(false) // the client receives the close frame
+			require.NoError(t, <-published)
 		}, 4001, "QUOTA_EXCEEDED"},
 		{"4002: idle timeout", map[string]string{"WEBSOCKET_IDLE_TIMEOUT": "1"}, nil, nil, 4002, "TIMEOUT"},
 	} {

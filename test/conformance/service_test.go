@@ -276,18 +276,25 @@ func (w *proxy) closeAll() {
 	}
 }
 
-// publish publishes texts on a Redis channel in one pipeline.
+// publish publishes texts on a Redis channel.
 func (s *scenario) publish(t *testing.T, channel string, texts ...string) {
 	t.Helper()
+	require.NoError(t, s.publishAll(t.Context(), channel, texts))
+}
+
+// publishAll publishes texts on a Redis channel in one pipeline.
+func (s *scenario) publishAll(ctx context.Context, channel string, texts []string) error {
 	o, err := goredis.ParseURL(s.redis.URL())
-	require.NoError(t, err)
+	if err != nil {
+		return err
+	}
 	c := goredis.NewClient(o)
 	defer func() { _ = c.Close() }()
-	_, err = c.Pipelined(t.Context(), func(p goredis.Pipeliner) error {
+	_, err = c.Pipelined(ctx, func(p goredis.Pipeliner) error {
 		for _, text := range texts {
-			p.Publish(t.Context(), channel, text)
+			p.Publish(ctx, channel, text)
 		}
 		return nil
 	})
-	require.NoError(t, err)
+	return err
 }
