@@ -75,6 +75,29 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// TestRequestWithABodyIsRefused checks that a body neither counts as data of the client nor
+// ends the stream without a reason.
+func TestRequestWithABodyIsRefused(t *testing.T) {
+	for _, method := range []string{http.MethodGet, http.MethodHead} {
+		for _, body := range []io.Reader{strings.NewReader("x"), io.MultiReader(strings.NewReader("x"))} { // the second is sent in chunks
+			n := newNode(t)
+			request, err := http.NewRequestWithContext(t.Context(), method, n.server.URL+"/events?token=u1", body)
+			require.NoError(t, err)
+			patient := n.server.Client()
+			patient.Timeout = 10 * time.Second // a stream would not end
+			response, err := patient.Do(request)
+			require.NoError(t, err)
+			text, err := readAll(response)
+			require.NoError(t, err)
+			require.Equal(t, http.StatusTeapot, response.StatusCode)
+			if method == http.MethodGet {
+				require.Equal(t, string(domain.InvalidRequest), text)
+			}
+			require.NoError(t, n.manager.Drain(t.Context()), "nothing is left to wait for")
+		}
+	}
+}
+
 // TestResponse checks the headers of a stream and what it sends first.
 func TestResponse(t *testing.T) {
 	n := newNode(t)
