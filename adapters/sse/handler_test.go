@@ -15,6 +15,7 @@ import (
 	"github.com/huleedu/edge/app/delivery"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/test/eventstream"
+	"github.com/huleedu/edge/test/frames"
 )
 
 // TestRefusals checks which error answers a request that gets no stream, and that nothing
@@ -171,11 +172,13 @@ func TestResume(t *testing.T) {
 	require.Empty(t, incomplete.ID)
 }
 
-// TestCloses checks the last event of a stream for each reason.
+// TestCloses checks the last event of a stream for each reason, and that it matches the
+// AsyncAPI document.
 func TestCloses(t *testing.T) {
 	reason := func(code, message string) string {
 		return fmt.Sprintf(`"reason":{"error_code":%q,"message":%q,"correlation_id":%q}}`, code, message, correlation)
 	}
+	schemas := frames.Load()
 	for name, c := range map[string]struct {
 		lasts time.Duration
 		end   func(t *testing.T, n *node)
@@ -208,7 +211,9 @@ func TestCloses(t *testing.T) {
 			client, err := n.connect("u1")
 			require.NoError(t, err)
 			go c.end(t, n)
-			require.Equal(t, c.want, client.closed(t))
+			last := client.closed(t)
+			require.Equal(t, c.want, last)
+			require.NoError(t, schemas.Validate("StreamClose", []byte(last)))
 			require.True(t, n.facts.Await(t.Context(), func(f domain.Fact) bool {
 				return f == domain.CloseCodeObserved{Transport: domain.TransportSSE, Code: c.code}
 			}))
