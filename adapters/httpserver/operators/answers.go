@@ -15,42 +15,42 @@ const timeLayout = "2006-01-02T15:04:05.000000-07:00"
 // Answers returns the bodies of the answers, for encoding as JSON.
 type Answers struct{ App *app.Operators }
 
-// Dependency is the health of a dependency of the node.
-type Dependency struct {
+// DependencyAnswer is the health of a dependency of the node.
+type DependencyAnswer struct {
 	Status domain.Condition `json:"status"`
 	Note   string           `json:"note"`
 }
 
-// Node is the answer of /admin/node.
-type Node struct {
-	Service      domain.Service        `json:"service"`
-	Version      string                `json:"version"`
-	Revision     string                `json:"revision"`
-	Node         string                `json:"node"`
-	Started      string                `json:"started"`
-	Environment  domain.Environment    `json:"environment"`
-	Ready        bool                  `json:"ready"`
-	Dependencies map[string]Dependency `json:"dependencies"`
+// NodeAnswer is the answer of /admin/node.
+type NodeAnswer struct {
+	Service      domain.Service              `json:"service"`
+	Version      string                      `json:"version"`
+	Revision     string                      `json:"revision"`
+	Node         string                      `json:"node"`
+	Started      string                      `json:"started"`
+	Environment  domain.Environment          `json:"environment"`
+	Ready        bool                        `json:"ready"`
+	Dependencies map[string]DependencyAnswer `json:"dependencies"`
 	// Limits and Counts are numbers by name.
 	Limits map[string]int64 `json:"limits"`
 	Counts map[string]int64 `json:"counts"`
 }
 
 // Node returns the state of this node. It queries the dependencies.
-func (a Answers) Node(ctx context.Context) Node {
+func (a Answers) Node(ctx context.Context) NodeAnswer {
 	r := a.App.Node(ctx)
-	needs := make(map[string]Dependency, len(r.Dependencies))
+	needs := make(map[string]DependencyAnswer, len(r.Dependencies))
 	for _, d := range r.Dependencies {
-		needs[d.Name] = Dependency{d.Condition, d.Note}
+		needs[d.Name] = DependencyAnswer{d.Condition, d.Note}
 	}
-	return Node{
+	return NodeAnswer{
 		Service: r.Service, Version: r.Version, Revision: r.Revision, Node: r.Name, Environment: r.Environment,
 		Started: formatTime(r.Started), Ready: r.Ready, Dependencies: needs, Limits: r.Limits, Counts: r.Counts,
 	}
 }
 
-// Setting is one element of the answer of /admin/config.
-type Setting struct {
+// SettingAnswer is one element of the answer of /admin/config.
+type SettingAnswer struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
 	// Source is "default", "environment" or the file that set it.
@@ -60,17 +60,17 @@ type Setting struct {
 }
 
 // Settings returns the settings of this process, without secrets.
-func (a Answers) Settings() []Setting {
+func (a Answers) Settings() []SettingAnswer {
 	settings := a.App.Settings()
-	out := make([]Setting, len(settings))
+	out := make([]SettingAnswer, len(settings))
 	for i, s := range settings {
-		out[i] = Setting(s)
+		out[i] = SettingAnswer(s)
 	}
 	return out
 }
 
-// Connection is one element of the answer of /admin/users/{user_id}/connections.
-type Connection struct {
+// ConnectionAnswer is one element of the answer of /admin/users/{user_id}/connections.
+type ConnectionAnswer struct {
 	Session   string           `json:"session"`
 	Transport domain.Transport `json:"transport"`
 	Since     string           `json:"since"`
@@ -84,7 +84,7 @@ type Connection struct {
 
 // Connections returns the connections on this node of the user with that id, as it stands in
 // the path. It returns VALIDATION_ERROR for a text that is not a user id.
-func (a Answers) Connections(escaped string) ([]Connection, error) {
+func (a Answers) Connections(escaped string) ([]ConnectionAnswer, error) {
 	text, err := url.PathUnescape(escaped)
 	if err != nil {
 		text = ""
@@ -94,9 +94,9 @@ func (a Answers) Connections(escaped string) ([]Connection, error) {
 		return nil, domain.Invalid("user_id", text, "1 to 255 characters", "Invalid user ID")
 	}
 	connections := a.App.Connections(user)
-	out := make([]Connection, len(connections))
+	out := make([]ConnectionAnswer, len(connections))
 	for i, c := range connections {
-		out[i] = Connection{
+		out[i] = ConnectionAnswer{
 			Session: c.Session, Transport: c.Transport, Since: formatTime(c.Since), LastEventID: unlessZero(c.LastPosition),
 			QueuedMessages: c.QueuedMessages, QueuedBytes: c.QueuedBytes, Origin: unlessZero(c.Origin),
 		}
@@ -104,8 +104,8 @@ func (a Answers) Connections(escaped string) ([]Connection, error) {
 	return out, nil
 }
 
-// Circuit is one element of the answer of /admin/circuits.
-type Circuit struct {
+// CircuitAnswer is one element of the answer of /admin/circuits.
+type CircuitAnswer struct {
 	Service         string              `json:"service"`
 	State           domain.CircuitState `json:"state"`
 	Failures        int                 `json:"failures"`
@@ -114,11 +114,11 @@ type Circuit struct {
 }
 
 // Circuits returns the state of the calls to each service behind the gateway.
-func (a Answers) Circuits() []Circuit {
+func (a Answers) Circuits() []CircuitAnswer {
 	reports := a.App.Circuits()
-	out := make([]Circuit, len(reports))
+	out := make([]CircuitAnswer, len(reports))
 	for i, r := range reports {
-		out[i] = Circuit(r)
+		out[i] = CircuitAnswer(r)
 	}
 	return out
 }
