@@ -48,8 +48,11 @@ build: ## Build static binaries into bin/
 	@revision=$$(git rev-parse HEAD >/dev/null 2>&1 && echo true || echo false) # --version tells it
 	CGO_ENABLED=0 go build -buildvcs=$$revision -trimpath -ldflags '-s -w' -o bin/ ./cmd/...
 
+# What external programs judge: Autobahn, Chromium, Node, schemathesis, generators.
+EXTERNAL := ./test/conformance/... ./test/clients ./test/console
+
 # Packages that run first, because a long one at the end leaves a core idle.
-LONGEST := ./test/matrix ./test/conformance/... ./test/clients ./test/e2e ./test/faults ./adapters/httpserver
+LONGEST := ./test/e2e ./test/matrix ./adapters/httpserver ./adapters/httpclient ./adapters/redis ./adapters/kafka ./test/faults ./adapters/websocket
 # Without debug information a test program is linked in a third of the time.
 # "make quick" and the linters vet the code.
 TESTFLAGS := -count=1 -vet=off -ldflags=-w
@@ -67,23 +70,36 @@ quick: $(GOTESTSUM) fmt-check ## Format, vet, and the tests without real servers
 QUICK := ./adapters/... ./api/... ./app/... ./domain/... ./ports/... ./wire/... ./cmd/... \
 	./test/arch ./test/docs ./test/frames ./test/metrics ./test/world
 
-.PHONY: test
-test: $(GOTESTSUM) ## Run every test, race detector on, beside a real Redis and a real Kafka (12 minutes on two cores)
-	@race=-race
+# race is -race, or empty without a C compiler; that is an error in CI.
+define race
+	race=-race
 	if ! command -v "$$(go env CC)" >/dev/null; then
 		[ "$${CI:-}" != true ] || { echo 'ERROR: the race detector needs a C compiler' >&2; exit 1; }
 		echo '** SKIPPED: the race detector, there is no C compiler' >&2; race=
 	fi
-	exec test/run.sh $$race -timeout=20m $(TESTFLAGS) $(if $(RUN),-run='$(RUN)') $(if $(filter ./...,$(PKG)),$(LONGEST)) $(PKG)
+endef
+
+.PHONY: test
+test: $(GOTESTSUM) ## Run every test of the Go code, race detector on, beside a real Redis and a real Kafka (8 minutes on two cores)
+	@$(race)
+	packages=($(PKG))
+	# "make house" and "make licences" check the source, without the race detector.
+	[ '$(PKG)' != ./... ] || packages=($(LONGEST) $$(go list ./... | grep -v -e /test/conformance -e /test/clients -e /test/console -e /test/arch -e '/test/licences$$'))
+	exec test/run.sh $$race -timeout=20m $(TESTFLAGS) $(if $(RUN),-run='$(RUN)') "$${packages[@]}"
+
+.PHONY: conformance
+conformance: $(GOTESTSUM) ## Let external programs judge the services: Autobahn, Chromium, Node, schemathesis, generators (4 minutes)
+	@$(race)
+	exec test/run.sh $$race -timeout=20m $(TESTFLAGS) $(if $(RUN),-run='$(RUN)') $(EXTERNAL)
 
 # The tests that have a full form beside the one that "make test" runs.
-FULL := ./test/matrix ./test/conformance/... ./test/clients ./test/faults ./test/e2e
+FULL := ./test/matrix $(EXTERNAL) ./test/faults ./test/e2e
 
 .PHONY: test-full
 test-full: $(GOTESTSUM) ## Run the whole failure matrix, long outages, all cases of Autobahn and more requests of schemathesis
 	@EDGE_TEST_FULL=1 test/run.sh -race -timeout=90m $(TESTFLAGS) $(FULL)
 	cd test/deploy
-	EDGE_TEST_FULL=1 go test -count=1 -v -timeout=60m -run 'FireByRealFaults' . # all alerts; "make manifests" has some
+	EDGE_TEST_FULL=1 ../servers/with.sh go test -count=1 -v -timeout=60m -run 'FireByRealFaults' . # all alerts; "make manifests" has some
 
 .PHONY: check-slow
 check-slow: ## Run in full what "make test" runs in part, fuzz every parser, measure coverage, and build a release (about 100 minutes)
@@ -97,7 +113,7 @@ check-slow: ## Run in full what "make test" runs in part, fuzz every parser, mea
 	exit "$$code"
 
 .PHONY: check
-check: fmt-check lint wire-diff house manifests vuln licences release-config reproducible test ## Format, lint, wire diff, house rules, manifests, vulnerabilities, licences, release, test: what .ci/run does
+check: fmt-check lint wire-diff house manifests vuln licences release-config reproducible conformance test ## Format, lint, wire diff, house rules, manifests, vulnerabilities, licences, release, conformance, test: what .ci/run does
 
 .PHONY: fmt
 fmt: $(GOLANGCI) ## Format the code
@@ -213,10 +229,6 @@ fuzz: ## Fuzz every parser for a moment (FUZZTIME=10s)
 			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package"
 		done
 	done
-
-.PHONY: conformance
-conformance: ## Try every case of Autobahn's suite, a browser and Node (a quarter of an hour)
-	@EDGE_TEST_FULL=1 go test -v -count=1 -timeout 90m ./test/conformance
 
 .PHONY: clean
 clean: ## Remove what was built

@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/huleedu/edge/test/harness"
+	"github.com/huleedu/edge/test/race"
 )
 
 const (
@@ -39,7 +39,7 @@ func TestRebindInOneLine(t *testing.T) {
 	require.NoError(t, err)
 	require.NotContains(t, string(generated), "redisRateLimiter")
 	build := []string{"build", "-ldflags=-w", "-o", "gateway"}
-	if harness.RaceEnabled { // the packages are then compiled already
+	if race.Enabled { // the packages are then compiled already
 		build = append(build, "-race")
 	}
 	goCommand(t, dir, append(build, ".")...)

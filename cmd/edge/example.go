@@ -7,8 +7,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
+	"github.com/huleedu/edge/cmd/edge/internal/console"
 	"github.com/huleedu/edge/test/world"
 )
 
@@ -23,25 +25,19 @@ const examplePath = "/example/"
 
 // exampleConfig tells the example page where the services are and who can sign in.
 type exampleConfig struct {
-	Gateway       string           `json:"gateway"`
-	Notifications string           `json:"notifications"`
-	Teachers      []exampleTeacher `json:"teachers"`
+	Gateway       string            `json:"gateway"`
+	Notifications string            `json:"notifications"`
+	Teachers      []console.Teacher `json:"teachers"`
 }
 
-// exampleTeacher is a sample teacher.
-type exampleTeacher struct {
-	User    string   `json:"user"`
-	Batches []string `json:"batches"`
-}
-
-// serveExample serves the example page on the address. The caller must call stop, which waits
-// for the end of the server.
-func (t tool) serveExample(address, gateway, notifications string) (url string, stop func(), err error) {
+// servePages serves the example page and the console on the address. The caller must call stop,
+// which waits for the end of the server.
+func (t tool) servePages(address string, pages http.Handler) (url string, stop func(), err error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return "", nil, fmt.Errorf("--example: %w", err)
 	}
-	server := &http.Server{Handler: t.exampleHandler("http://"+gateway, "http://"+notifications), ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Handler: pages, ReadHeaderTimeout: 5 * time.Second}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -51,21 +47,12 @@ func (t tool) serveExample(address, gateway, notifications string) (url string, 
 		_ = server.Close()
 		<-done
 	}
-	return "http://" + listener.Addr().String() + examplePath, stop, nil
+	return "http://" + listener.Addr().String(), stop, nil
 }
 
 // exampleHandler serves the files of the page, its configuration and tokens of the sample teachers.
 func (t tool) exampleHandler(gateway, notifications string) http.Handler {
-	config := exampleConfig{Gateway: gateway, Notifications: notifications}
-	organisations := map[string]string{}
-	for _, teacher := range world.SampleTeachers() {
-		entry := exampleTeacher{User: string(teacher.User)}
-		for _, b := range teacher.Batches {
-			entry.Batches = append(entry.Batches, string(b.ID))
-		}
-		config.Teachers = append(config.Teachers, entry)
-		organisations[entry.User] = teacher.Org
-	}
+	config := exampleConfig{Gateway: gateway, Notifications: notifications, Teachers: sampleTeachers()}
 	mux := http.NewServeMux()
 	mux.Handle("GET "+examplePath, http.FileServerFS(exampleFiles))
 	mux.HandleFunc("GET "+examplePath+"config.json", func(w http.ResponseWriter, _ *http.Request) {
@@ -73,13 +60,12 @@ func (t tool) exampleHandler(gateway, notifications string) http.Handler {
 		_ = json.NewEncoder(w).Encode(config) // the page may have left
 	})
 	mux.HandleFunc("GET "+examplePath+"token", func(w http.ResponseWriter, r *http.Request) {
-		user := r.FormValue("user")
-		organisation, known := organisations[user]
-		if !known {
+		i := slices.IndexFunc(config.Teachers, func(teacher console.Teacher) bool { return teacher.User == r.FormValue("user") })
+		if i < 0 {
 			w.WriteHeader(http.StatusNotFound)
 			return
 		}
-		token, err := t.generateToken(user, organisation, time.Hour)
+		token, err := t.generateToken(config.Teachers[i].User, config.Teachers[i].Org, time.Hour)
 		if err != nil {
 			w.WriteHeader(http.StatusInternalServerError)
 			return
@@ -87,6 +73,19 @@ func (t tool) exampleHandler(gateway, notifications string) http.Handler {
 		_, _ = io.WriteString(w, token)
 	})
 	return loopbackHosts(mux)
+}
+
+// sampleTeachers returns the teachers who can sign in on the pages.
+func sampleTeachers() []console.Teacher {
+	var out []console.Teacher
+	for _, teacher := range world.SampleTeachers() {
+		entry := console.Teacher{User: string(teacher.User), Org: teacher.Org}
+		for _, b := range teacher.Batches {
+			entry.Batches = append(entry.Batches, string(b.ID))
+		}
+		out = append(out, entry)
+	}
+	return out
 }
 
 // loopbackHosts refuses requests whose Host is a name other than localhost: a foreign page whose
@@ -103,17 +102,4 @@ func loopbackHosts(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-// startExample serves the example page unless the address is empty, and prints its URL.
-func (t tool) startExample(address, gateway, notifications string) (stop func(), err error) {
-	if address == "" {
-		return func() {}, nil
-	}
-	url, stop, err := t.serveExample(address, gateway, notifications)
-	if err != nil {
-		return nil, err
-	}
-	t.printf("example        %s\n", url)
-	return stop, nil
 }

@@ -15,9 +15,10 @@ import (
 func TestExamplePage(t *testing.T) {
 	var out strings.Builder
 	e := tool{vars: map[string]string{}, out: &out}
-	url, stop, err := e.serveExample("127.0.0.1:0", "127.0.0.1:4001", "127.0.0.1:8080")
+	base, stop, err := e.servePages("127.0.0.1:0", e.exampleHandler("http://127.0.0.1:4001", "http://127.0.0.1:8080"))
 	require.NoError(t, err)
 	t.Cleanup(stop)
+	url := base + examplePath
 	get := func(path, host string) (int, string) {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+path, http.NoBody)
 		require.NoError(t, err)

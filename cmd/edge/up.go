@@ -43,7 +43,7 @@ func (t tool) upCommand() *cobra.Command {
 	c.Flags().StringVar(&f.embeddedKafka, "kafka-listen", loopbackAddr(kafkaPort), "address of the embedded Kafka")
 	c.Flags().StringVar(&f.gateway, "gateway", loopbackAddr(gatewayPort), "address of the gateway")
 	c.Flags().StringVar(&f.websockets, "websocket", loopbackAddr(socketPort), "address of the notification service")
-	c.Flags().StringVar(&f.example, "example", loopbackAddr(examplePort), "address of the example page; empty: none")
+	c.Flags().StringVar(&f.example, "example", loopbackAddr(examplePort), "address of the console and the example page; empty: none")
 	c.Flags().DurationVar(&f.pace, "pace", 1500*time.Millisecond, "duration of one pipeline phase")
 	return c
 }
@@ -121,7 +121,8 @@ func withDevelopmentDefaults(vars map[string]string) map[string]string {
 }
 
 // runServices builds both services and runs them until ctx is done. When one of them
-// ends, the other is stopped. example is the address of the example page.
+// ends, the other is stopped. example is the address of the console and the
+// example page.
 func (t tool) runServices(ctx context.Context, vars map[string]string, example string, w *world.World) error {
 	var gatewayConfig wire.GatewayConfig
 	var webSocketConfig wire.WebSocketConfig
@@ -138,11 +139,11 @@ func (t tool) runServices(ctx context.Context, vars map[string]string, example s
 		return errors.Join(fmt.Errorf("build the notification service: %w", err), gateway.Stop(context.WithoutCancel(ctx)))
 	}
 	defer release()
-	stopExample, err := t.startExample(example, gateway.Addr, webSocket.Addr)
+	stopPages, err := t.startPages(example, "http://"+gateway.Addr, "http://"+webSocket.Addr)
 	if err != nil {
 		return errors.Join(err, gateway.Stop(context.WithoutCancel(ctx)), webSocket.Stop(context.WithoutCancel(ctx)))
 	}
-	defer stopExample()
+	defer stopPages()
 	t.printStartup(gateway, webSocket, w)
 
 	ctx, cancel := context.WithCancel(ctx)

@@ -38,7 +38,7 @@ func outsideTests(check func(source) []finding) func(source) []finding {
 // environment finds uses of the process environment. Programs may use it, and tests that
 // start programs or look up real servers.
 func environment(s source) []finding {
-	starters := []string{"cmd", "test/servers", "test/e2e", "test/conformance", "test/clients", "test/faults", "test/bench", "test/matrix", "test/harness"}
+	starters := []string{"cmd", "test/servers", "test/e2e", "test/conformance", "test/clients", "test/console", "test/faults", "test/bench", "test/matrix", "test/harness"}
 	return calls(starters, "os.Getenv", "os.LookupEnv", "os.Environ", "os.ExpandEnv", "os.Setenv")(s)
 }
 

@@ -41,7 +41,7 @@ func mayImport(dir, imported string) bool {
 	case "wire":
 		return within(own, "domain", "ports", "app", "adapters", "api")
 	case "cmd":
-		return within(own, "wire", "adapters", "domain") || dir == "cmd/edge" && own == "test/world"
+		return within(own, "wire", "adapters", "domain") || strings.HasPrefix(own, dir+"/internal/") || dir == "cmd/edge" && own == "test/world"
 	case "test":
 		return !within(own, "cmd")
 	default: // domain, api and unknown directories

@@ -66,17 +66,16 @@ type driver struct {
 // startDriver starts the clients' process. pages is the URL of their page.
 func startDriver(t *testing.T, kind, pages string) *driver {
 	t.Helper()
+	env := os.Environ()
 	if kind == inChromium {
-		if _, err := os.Stat(browser()); err != nil {
-			skipOrFail(t, "Chromium is not installed: "+err.Error())
-		}
+		env = append(env, "CHROMIUM="+harness.Chromium(t))
 	}
 	modules, err := filepath.Abs(packageDir + "/node_modules")
 	require.NoError(t, err)
 	script, err := filepath.Abs("driver.cjs")
 	require.NoError(t, err)
 	d := &driver{process: exec.Command("node", script, kind, pages), answers: make(chan string, 1), tabs: map[string]*record{}, changed: make(chan struct{})}
-	d.process.Env, d.process.Stderr = append(os.Environ(), "NODE_PATH="+modules+":"+installPackage(t), "CHROMIUM="+browser()), os.Stderr
+	d.process.Env, d.process.Stderr = append(env, "NODE_PATH="+modules+":"+installPackage(t)), os.Stderr
 	d.stdin, err = d.process.StdinPipe()
 	require.NoError(t, err)
 	out, err := d.process.StdoutPipe()
@@ -100,14 +99,6 @@ func installPackage(t *testing.T) string {
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "@huleedu"), 0o750))
 	require.NoError(t, os.Symlink(target, filepath.Join(dir, "@huleedu", "notifications")))
 	return dir
-}
-
-// browser returns the path of the Chromium program.
-func browser() string {
-	if path := os.Getenv("CHROMIUM"); path != "" {
-		return path
-	}
-	return "/usr/bin/chromium"
 }
 
 // readOutput reads the driver's output until it ends.

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/test/harness"
 )
 
 // packageDir is the directory of the client.
@@ -28,7 +30,7 @@ func build(t *testing.T) {
 	output, err := buildClient()
 	var ended *exec.ExitError
 	if errors.As(err, &ended) && ended.ExitCode() == exitNoNode {
-		skipOrFail(t, string(output))
+		harness.SkipOrFail(t, string(output))
 	}
 	require.NoError(t, err, "%s", output)
 }

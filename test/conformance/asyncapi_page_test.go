@@ -7,18 +7,17 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/test/harness"
 )
 
 // TestAsyncAPIPageInChromium checks that the browser shows the page of the messages without a
 // complaint and without further requests, and that it fits on a phone.
 func TestAsyncAPIPageInChromium(t *testing.T) {
 	t.Parallel()
-	if _, err := os.Stat(browser()); err != nil {
-		skipOrFail(t, "Chromium is not installed: "+err.Error())
-	}
 	node := startNodeWithoutServers(t)
 	c := exec.Command("node", "page.cjs", "http://"+node.Addr+"/asyncapi")
-	c.Env = append(os.Environ(), "NODE_PATH="+nodeModules(t), "CHROMIUM="+browser())
+	c.Env = append(os.Environ(), "NODE_PATH="+harness.NodeModules(t), "CHROMIUM="+harness.Chromium(t))
 	c.Stderr = os.Stderr
 	output, err := c.Output()
 	require.NoError(t, err)

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/api"
+	"github.com/huleedu/edge/test/harness"
 )
 
 // TestAsyncAPI checks the document with the official AsyncAPI parser.
@@ -34,7 +35,7 @@ func TestInvalidAsyncAPIIsReported(t *testing.T) {
 func parserErrors(t *testing.T, document string) string {
 	t.Helper()
 	c := exec.Command("node", "asyncapi.cjs")
-	c.Env = append(os.Environ(), "NODE_PATH="+nodeModules(t))
+	c.Env = append(os.Environ(), "NODE_PATH="+harness.NodeModules(t))
 	c.Stdin = strings.NewReader(document)
 	stderr := &bytes.Buffer{}
 	c.Stderr = stderr

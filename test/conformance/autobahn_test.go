@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/test/harness"
+	"github.com/huleedu/edge/test/race"
 )
 
 // exitNoInterpreter is the exit code of autobahn.sh when Python 2.7 is not installed.
@@ -154,7 +155,7 @@ func startEchoServer(t *testing.T, mode string) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "echo")
 	args := []string{"test", "-c", "-ldflags=-w", "-o", program}
-	if harness.RaceEnabled && mode == plain { // decompression with the race detector is ten times slower
+	if race.Enabled && mode == plain { // decompression with the race detector is ten times slower
 		args = append(args, "-race")
 	}
 	text, err := exec.Command("go", append(args, "github.com/huleedu/edge/adapters/websocket")...).CombinedOutput()

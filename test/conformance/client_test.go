@@ -3,17 +3,17 @@ package conformance_test
 import (
 	"bufio"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/test/harness"
 )
 
 // waitLimit limits every wait.
@@ -57,21 +57,6 @@ type client struct {
 	pending []event // events of other sockets, which arrived early
 }
 
-// nodeModules returns the directory of the Node packages.
-func nodeModules(t *testing.T) string {
-	t.Helper()
-	c := exec.Command("./node.sh")
-	stderr := &strings.Builder{}
-	c.Stderr = stderr
-	path, err := c.Output()
-	var ended *exec.ExitError
-	if errors.As(err, &ended) && ended.ExitCode() == exitNoInterpreter {
-		skipOrFail(t, stderr.String())
-	}
-	require.NoError(t, err, "%s", stderr)
-	return strings.TrimSpace(string(path))
-}
-
 // start starts a client, which runs until the test ends.
 func start(t *testing.T, kind string) *client {
 	t.Helper()
@@ -79,13 +64,11 @@ func start(t *testing.T, kind string) *client {
 		_, _ = io.WriteString(w, "<!doctype html><title>client</title>")
 	}))
 	t.Cleanup(page.Close)
-	if kind == inChromium {
-		if _, err := os.Stat(browser()); err != nil {
-			skipOrFail(t, "Chromium is not installed: "+err.Error())
-		}
-	}
 	process := exec.Command("node", "client.cjs", kind, page.URL)
-	process.Env = append(os.Environ(), "NODE_PATH="+nodeModules(t), "CHROMIUM="+browser())
+	process.Env = append(os.Environ(), "NODE_PATH="+harness.NodeModules(t))
+	if kind == inChromium {
+		process.Env = append(process.Env, "CHROMIUM="+harness.Chromium(t))
+	}
 	process.Stderr = os.Stderr
 	in, err := process.StdinPipe()
 	require.NoError(t, err)
@@ -100,14 +83,6 @@ func start(t *testing.T, kind string) *client {
 	})
 	require.Equal(t, "ready", c.awaitEvent(t, "").Event)
 	return c
-}
-
-// browser returns the path of the Chromium program.
-func browser() string {
-	if path := os.Getenv("CHROMIUM"); path != "" {
-		return path
-	}
-	return "/usr/bin/chromium"
 }
 
 // readEvents reads the client's events until it ends.

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/test/harness"
 )
 
 // TestModelsOfMessagesCompile generates TypeScript types from the AsyncAPI document that the
@@ -15,7 +17,7 @@ import (
 // compiles a program that switches over the types of notifications.
 func TestModelsOfMessagesCompile(t *testing.T) {
 	t.Parallel()
-	packages, dir := nodeModules(t), t.TempDir()
+	packages, dir := harness.NodeModules(t), t.TempDir()
 	document := get(t, startNodeWithoutServers(t), "/asyncapi.json").text
 	generate := exec.Command("node", "models.cjs", dir)
 	generate.Env, generate.Stdin = append(os.Environ(), "NODE_PATH="+packages), strings.NewReader(document)

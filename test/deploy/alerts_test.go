@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -29,7 +30,7 @@ func alertCases() map[string]alertSeries {
 	)
 	return map[string]alertSeries{
 		"GatewayDown":   {`up{job="gateway"} 1x60 0x30`, `up{job="gateway",instance="a"} 1x90` + "\n" + `up{job="gateway",instance="b"} 0x90`},
-		"WebSocketDown": {`up{job="gateway"} 1x90`, `up{job="websocket"} 1x88 0`},
+		"WebSocketDown": {`up{job="websocket"} 1x60 _x30`, `up{job="websocket"} 1x88 0`},
 		"NodeNotReady": {
 			`websocket_dependency_up{instance="a",dependency="subscription"} 1x80 0x10`,
 			`websocket_dependency_up{instance="a",dependency="subscription"} 1x80 0 1x9` + "\n" + `websocket_dependency_up{instance="a",dependency="kafka"} 0x90`,
@@ -87,8 +88,7 @@ func alertCases() map[string]alertSeries {
 			`websocket_closes_total{code="4001"} 0+2x90` + "\n" + `websocket_active_connections 10000x90`,
 		},
 		"ConnectionsNearCapacity": {
-			`process_open_fds{instance="a"} 900x90` + "\n" + `process_max_fds{instance="a"} 1000x90`,
-			`process_open_fds{instance="a"} 700x90` + "\n" + `process_max_fds{instance="a"} 1000x90`,
+			files("gateway", 900), files("gateway", 700) + "\n" + files("postgres", 900),
 		},
 		"QuotaDegraded": {`websocket_quota_degraded 0x80 1x10`, `websocket_quota_degraded 0x80 1x3 0x7`},
 		"DrainStuck": {
@@ -96,6 +96,12 @@ func alertCases() map[string]alertSeries {
 			`websocket_closes_total{code="1012",instance="a"} 0x80 5000x10`,
 		},
 	}
+}
+
+// files returns the series of an instance of the job that has opened as many of its 1000 descriptors.
+func files(job string, opened int) string {
+	target := fmt.Sprintf(`{job=%q,instance="a"}`, job)
+	return fmt.Sprintf("process_open_fds%s %dx90\nprocess_max_fds%s 1000x90", target, opened, target)
 }
 
 // latency returns the series of 100 requests per minute whose latency is in the bucket le or above it.
@@ -141,9 +147,42 @@ func TestEveryAlertFiresAndStaysSilent(t *testing.T) {
 	}
 }
 
-// fires evaluates the recording rules and the alert for each of the last 30 minutes of the series and reports whether the alert
-// fires in any of them.
+// TestAlertsTellReleasesApart checks that an alert fires for the namespace that has the fault and
+// for no other, while a healthy release runs in another namespace.
+func TestAlertsTellReleasesApart(t *testing.T) {
+	cases := alertCases()
+	for _, r := range rules(t, "alerts.yml") {
+		s := cases[r.Alert]
+		found := firing(t, r, inNamespace("broken", s.fires)+"\n"+inNamespace("healthy", s.silent))
+		require.NotEmpty(t, found, "%s does not fire", r.Alert)
+		for _, alert := range found {
+			require.Equal(t, "broken", alert.Get("namespace"), "%s: %s", r.Alert, alert)
+		}
+		found = firing(t, r, inNamespace("one", s.fires)+"\n"+inNamespace("two", s.fires))
+		var names []string
+		for _, alert := range found {
+			names = append(names, alert.Get("namespace"))
+		}
+		require.Subset(t, names, []string{"one", "two"}, r.Alert)
+	}
+}
+
+// inNamespace returns the series with the label of a namespace.
+func inNamespace(name, series string) string {
+	series = regexp.MustCompile(`(?m)^(\w+) `).ReplaceAllString(series, "$1{} ")
+	series = regexp.MustCompile(`(?m)^(\w+)\{`).ReplaceAllString(series, `$1{namespace="`+name+`",`)
+	return strings.ReplaceAll(series, ",}", "}")
+}
+
+// fires reports whether the alert fires in any of the last 30 minutes of the series.
 func fires(t *testing.T, r rulefmt.Rule, series string) bool {
+	t.Helper()
+	return len(firing(t, r, series)) > 0
+}
+
+// firing evaluates the recording rules and the alert for each of the last 30 minutes of the series. It returns the labels of the
+// alerts that fire in the first minute in which one does; nil if none fires.
+func firing(t *testing.T, r rulefmt.Rule, series string) (out []labels.Labels) {
 	t.Helper()
 	storage := promqltest.LoadedStorage(t, "load 1m\n"+indented(series))
 	defer func() { _ = storage.Close() }()
@@ -160,7 +199,12 @@ func fires(t *testing.T, r rulefmt.Rule, series string) bool {
 		require.NoError(t, err)
 		alert.SetEvaluationTimestamp(now)
 	}
-	return alert.State() == engine.StateFiring
+	for _, active := range alert.ActiveAlerts() {
+		if active.State == engine.StateFiring {
+			out = append(out, active.Labels)
+		}
+	}
+	return out
 }
 
 // recordings returns the recording rules.

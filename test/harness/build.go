@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+
+	"github.com/huleedu/edge/test/race"
 )
 
 // coverVariable names the directory for the coverage data of programs. It is not GOCOVERDIR, which
@@ -18,7 +20,7 @@ const coverVariable = "EDGE_COVER_DIR"
 // time.
 var buildPrograms = sync.OnceValues(func() (dir string, err error) {
 	name, args := "test", []string{"build", "-buildvcs=false", "-ldflags=-s -w"}
-	if RaceEnabled {
+	if race.Enabled {
 		name, args = name+"-race", append(args, "-race")
 	}
 	if os.Getenv(coverVariable) != "" {
