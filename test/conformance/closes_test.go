@@ -55,7 +55,7 @@ func testCloses(t *testing.T, s *scenario) {
 				published <- s.publishAll(t.Context(), "ws:"+r.user, slices.Repeat([]string{strings.Repeat("x", 20_000)}, 1500))
 			}()
 			awaitNoConnections(t, r.node) // the close begins; the service waits one second for the client to take it
-			r.proxy.slow.Store(false) // the client receives the close frame
+			r.proxy.slow.Store(false)     // the client receives the close frame
 			require.NoError(t, <-published)
 		}, 4001, "QUOTA_EXCEEDED"},
 		{"4002: idle timeout", map[string]string{"WEBSOCKET_IDLE_TIMEOUT": "1"}, nil, nil, 4002, "TIMEOUT"},
