@@ -144,7 +144,7 @@ func newStage(t *testing.T, kind string, changes map[string]string) *stage {
 func (s *stage) startNode(t *testing.T) *harness.Program {
 	t.Helper()
 	p := harness.Start(t, "websocket", s.vars)
-	harness.AwaitReady(t, "http://"+p.Address(t), "ready")
+	harness.AwaitReady(t, p.Address(t))
 	return p
 }
 

@@ -100,7 +100,7 @@ func TestSettingsOfThePlatformsComposeFile(t *testing.T) {
 			if name == "gateway" {
 				requireRedis(t, base)
 			}
-			harness.AwaitReady(t, base, "ready", "degraded")
+			harness.AwaitReady(t, strings.TrimPrefix(base, "http://"), "ready", "degraded")
 			problems := p.Stderr.Lines()
 			require.Len(t, problems, 1, "%q", problems)
 			require.True(t, strings.HasPrefix(problems[0], row.warning), problems[0])
@@ -127,7 +127,7 @@ func TestHangupDrains(t *testing.T) {
 	vars := s.settings(map[string]string{"WEBSOCKET_DRAIN_TIMEOUT": "3", "API_GATEWAY_DRAIN_TIMEOUT": "3"})
 	gateway, node := harness.Start(t, "gateway", vars), harness.Start(t, "websocket", vars)
 	_, address := gateway.Address(t), node.Address(t)
-	harness.AwaitReady(t, "http://"+address, "ready", "degraded")
+	harness.AwaitReady(t, address, "ready", "degraded")
 	connect(t, "ws://"+address+"/ws", as("silent-teacher")) // reads nothing from now on
 	for _, p := range []*harness.Program{gateway, node} {
 		p.Signal(t, syscall.SIGHUP)

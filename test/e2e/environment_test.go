@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"cmp"
 	"maps"
 	"strings"
 	"testing"
@@ -128,7 +129,7 @@ func (s *environment) node(t *testing.T, vars map[string]string) service {
 // awaitReady waits until the readiness of the service is the status: "ready", "degraded" or "503".
 func (s service) awaitReady(t *testing.T, status string) {
 	t.Helper()
-	harness.AwaitReady(t, s.admin(""), status)
+	harness.AwaitReady(t, cmp.Or(s.AdminAddr, s.Addr), status)
 }
 
 // awaitMetric waits until /metrics has the line.

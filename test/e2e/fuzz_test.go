@@ -49,7 +49,7 @@ func TestInvalidInputLeaksNothing(t *testing.T) {
 		v.nodes = append(v.nodes, p.Address(t))
 	}
 	for _, address := range v.nodes {
-		harness.AwaitReady(t, "http://"+address, "ready", "degraded")
+		harness.AwaitReady(t, address, "ready", "degraded")
 	}
 
 	const clients = 64

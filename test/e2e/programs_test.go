@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"maps"
+	"strings"
 	"testing"
 
 	"github.com/huleedu/edge/domain"
@@ -48,8 +49,8 @@ func startPrograms(t *testing.T, b backing) *programs {
 	})
 	w.gateway, w.node = harness.Start(t, "gateway", w.vars), harness.Start(t, "websocket", w.vars)
 	w.gatewayURL, w.nodeURL = "http://"+w.gateway.Address(t), "http://"+w.node.Address(t)
-	harness.AwaitReady(t, w.gatewayURL, "ready")
-	harness.AwaitReady(t, w.nodeURL, "ready")
+	harness.AwaitReady(t, strings.TrimPrefix(w.gatewayURL, "http://"))
+	harness.AwaitReady(t, strings.TrimPrefix(w.nodeURL, "http://"))
 	return w
 }
 

@@ -97,7 +97,7 @@ func checkLeasesOfAKilledNode(t *testing.T, via transport) {
 	host := doomed.Address(t)
 	other := s.node(t, s.vars)
 	user := "teacher-" + uuid.NewString()
-	harness.AwaitReady(t, "http://"+host, "ready", "degraded")
+	harness.AwaitReady(t, host, "ready", "degraded")
 	for range 5 {
 		via.connect(t, host, user)
 	}
@@ -249,7 +249,7 @@ func TestTerminationDeliversQueuedMessages(t *testing.T) {
 			"WEBSOCKET_DRAIN_NOTICE": "1", "WEBSOCKET_DRAIN_SPREAD": "5", "WEBSOCKET_MAX_MESSAGES_PER_MINUTE": "0",
 		}))
 		node, redis := p.Address(t), s.patientPublisher(t)
-		harness.AwaitReady(t, "http://"+node, "ready", "degraded")
+		harness.AwaitReady(t, node, "ready", "degraded")
 		id := uuid.NewString()
 		user := func(i int) string { return fmt.Sprintf("teacher-%s-%d", id, i) }
 		var talking, reading sync.WaitGroup

@@ -67,7 +67,7 @@ func (b *balancer) probe(ctx context.Context) {
 	var asking sync.WaitGroup
 	for _, node := range nodes {
 		asking.Go(func() {
-			status := harness.Readiness(ctx, "http://"+node)
+			status := harness.Readiness(ctx, node)
 			b.mu.Lock()
 			defer b.mu.Unlock()
 			b.ready[node] = status == "ready" || status == "degraded"

@@ -13,11 +13,6 @@ import (
 	"github.com/huleedu/edge/test/pause"
 )
 
-func awaitReady(t *testing.T, addr string) {
-	t.Helper()
-	harness.AwaitReady(t, "http://"+addr, "ready")
-}
-
 // readinessWatch records every change of a node's readiness.
 type readinessWatch struct {
 	addr   string
@@ -35,7 +30,7 @@ func watchReadiness(t *testing.T, addr string) *readinessWatch {
 	w := &readinessWatch{addr: addr, cancel: end}
 	w.done.Go(func() {
 		for ; ctx.Err() == nil; pause.For(50*time.Millisecond, "the interval of the readiness probe") {
-			w.record(harness.Readiness(ctx, "http://"+addr))
+			w.record(harness.Readiness(ctx, addr))
 		}
 	})
 	t.Cleanup(w.stop)

@@ -1,6 +1,7 @@
 package openapi_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -40,7 +41,7 @@ func startGateway(t *testing.T) string {
 		"API_GATEWAY_RATE_LIMIT_REFUSED": highLimit,
 	})
 	base := "http://" + p.Addr
-	harness.AwaitReady(t, base, "ready", "degraded")
+	harness.AwaitReady(t, strings.TrimPrefix(base, "http://"), "ready", "degraded")
 	return base
 }
 
