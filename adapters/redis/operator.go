@@ -60,3 +60,12 @@ func (o *Operator) Sessions(ctx context.Context, user domain.UserID) ([]domain.S
 	slices.SortStableFunc(sessions, func(a, b domain.SessionInfo) int { return a.Since.Compare(b.Since) })
 	return sessions, nil
 }
+
+// Clock returns the time of Redis. Errors as for Disconnect.
+func (o *Operator) Clock(ctx context.Context) (time.Time, error) {
+	now, err := o.rdb.Time(ctx).Result()
+	if err != nil {
+		return now, redisError("redis.Clock", err, o.timeout)
+	}
+	return now, nil
+}
