@@ -114,10 +114,6 @@ func checkRejectedRequests(t *testing.T, r runningEdge) {
 			[]string{"pipeline", "batch-anna-1", "nlp", "--user", "teacher-anna", "--url", "http://127.0.0.1:1"},
 			[]string{"edge: the gateway does not respond"},
 		},
-		"no user": {
-			[]string{"pipeline", "batch-anna-1", "nlp", "--url", r.gateway},
-			[]string{"edge: set --user or --token"},
-		},
 	} {
 		s := startCommand(t, nil, c.args...)
 		require.Equal(t, 1, s.exitCode(t), name)
