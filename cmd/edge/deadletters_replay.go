@@ -2,22 +2,12 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"fmt"
-	"maps"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/huleedu/edge/adapters/kafka"
-)
-
-var (
-	errNoSource    = errors.New("is not topic/partition/offset")
-	errOmittedGone = errors.New("the dead letter has no value, and its original record is not retained any more: ask the producer to send it again")
-	errDigest      = errors.New("the record at dlq_source is not the original: its digest differs")
+	"github.com/huleedu/edge/cmd/edge/internal/deadletters"
 )
 
 // replayFlags are the flags of "edge dlq replay".
@@ -42,10 +32,10 @@ func (t tool) replayDeadLettersCommand(f *deadLetterFlags) *cobra.Command {
 			return nil
 		},
 		RunE: func(c *cobra.Command, args []string) error {
-			positions := make([]recordPosition, len(args))
+			positions := make([]deadletters.RecordPosition, len(args))
 			for i, arg := range args {
 				var err error
-				if positions[i], err = parseRecordPosition(arg); err != nil {
+				if positions[i], err = parsePosition(arg); err != nil {
 					return err
 				}
 			}
@@ -61,17 +51,17 @@ func (t tool) replayDeadLettersCommand(f *deadLetterFlags) *cobra.Command {
 const maxReplayed = 10_000
 
 // replay writes dead letters to their topic again. It stops at the first error.
-func (t tool) replay(ctx context.Context, i *kafka.Inspector, f deadLetterFlags, r replayFlags, positions []recordPosition) error {
+func (t tool) replay(ctx context.Context, i *kafka.Inspector, f deadLetterFlags, r replayFlags, positions []deadletters.RecordPosition) error {
 	topic := kafka.DeadLetterTopic(f.topic)
-	var letters []deadLetter
+	var letters []deadletters.Letter
 	if r.all {
 		var err error
-		if letters, _, err = newestDeadLetters(ctx, i, topic, maxReplayed); err != nil {
+		if letters, _, err = deadletters.Newest(ctx, i, topic, maxReplayed); err != nil {
 			return err
 		}
 	}
 	for _, at := range positions {
-		letter, err := readDeadLetter(ctx, i, topic, at)
+		letter, err := deadletters.Read(ctx, i, topic, at)
 		if err != nil {
 			return err
 		}
@@ -79,7 +69,7 @@ func (t tool) replay(ctx context.Context, i *kafka.Inspector, f deadLetterFlags,
 	}
 	for _, letter := range letters {
 		if err := t.replayOne(ctx, i, f.topic, r.dryRun, letter); err != nil {
-			return fmt.Errorf("dead letter %s: %w", letter.position(), err)
+			return fmt.Errorf("dead letter %s: %w", letter.Position(), err)
 		}
 	}
 	if !*t.json && r.dryRun {
@@ -88,8 +78,8 @@ func (t tool) replay(ctx context.Context, i *kafka.Inspector, f deadLetterFlags,
 	return nil
 }
 
-func (t tool) replayOne(ctx context.Context, i *kafka.Inspector, topic string, dryRun bool, letter deadLetter) error {
-	record, from, err := letter.restored(ctx, i)
+func (t tool) replayOne(ctx context.Context, i *kafka.Inspector, topic string, dryRun bool, letter deadletters.Letter) error {
+	record, from, err := letter.Restored(ctx, i)
 	if err != nil {
 		return err
 	}
@@ -101,7 +91,7 @@ func (t tool) replayOne(ctx context.Context, i *kafka.Inspector, topic string, d
 	}
 	if *t.json {
 		return t.writeJSON(map[string]any{
-			"position": letter.position(), "topic": topic, "event_id": eventID(record.Value), "key": string(record.Key),
+			"position": letter.Position(), "topic": topic, "event_id": deadletters.EventID(record.Value), "key": string(record.Key),
 			"bytes": len(record.Value), "from": from, "written": !dryRun,
 		})
 	}
@@ -110,34 +100,6 @@ func (t tool) replayOne(ctx context.Context, i *kafka.Inspector, topic string, d
 		verb = t.paint(yellow, "would replay")
 	}
 	t.printf("%s %s to %s: event id %s, key %s, %d bytes from the %s (it was %s)\n",
-		verb, letter.position(), topic, eventID(record.Value), printable(string(record.Key)), len(record.Value), from, printable(letter.reason))
-	return nil
-}
-
-// restored returns the record as it was before it became a dead letter, and where it comes
-// from: the original record while the broker has it, because it is complete, else the dead
-// letter.
-func (l deadLetter) restored(ctx context.Context, i *kafka.Inspector) (record kafka.Record, from string, err error) {
-	original, err := l.original(ctx, i)
-	switch {
-	case err == nil && l.omitted:
-		return original, "original record", l.checkDigest(original)
-	case err == nil && string(original.Value) == string(l.Value):
-		return original, "original record", nil
-	case l.omitted:
-		return record, "", errOmittedGone
-	}
-	record = l.Record
-	record.Headers = maps.Clone(l.Headers)
-	maps.DeleteFunc(record.Headers, func(name, _ string) bool { return strings.HasPrefix(name, "dlq_") })
-	return record, "dead letter", nil
-}
-
-// checkDigest returns an error unless the record has the omitted value.
-func (l deadLetter) checkDigest(original kafka.Record) error {
-	sum := sha256.Sum256(original.Value)
-	if hex.EncodeToString(sum[:]) != l.Headers["dlq_value_sha256"] {
-		return errDigest
-	}
+		verb, letter.Position(), topic, deadletters.EventID(record.Value), printable(string(record.Key)), len(record.Value), from, printable(letter.Reason))
 	return nil
 }

@@ -1,12 +1,13 @@
 package main
 
 import (
-	"context"
 	"maps"
-	"net/http"
+	"slices"
 
 	"github.com/spf13/cobra"
 
+	"github.com/huleedu/edge/adapters/env"
+	"github.com/huleedu/edge/cmd/edge/internal/diagnose"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/wire"
 )
@@ -30,13 +31,14 @@ func (t tool) doctorCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			d := &doctor{tool: t, flags: f}
-			if err := d.selectServices(args, source); err != nil {
-				return err
+			services := []string{"gateway", "websocket"}
+			if len(args) > 0 {
+				if !slices.Contains(services, args[0]) {
+					return usagef("%q: %w", args[0], errUnknownService)
+				}
+				services = args
 			}
-			defer http.DefaultClient.CloseIdleConnections()
-			d.examine(c.Context())
-			return d.print()
+			return t.printFindings(diagnose.Examine(c.Context(), source, services, f.origin))
 		},
 	}
 	c.Flags().StringVar(&f.file, "env-file", "", "read only the variables of this file")
@@ -87,115 +89,44 @@ func (f doctorFlags) override(vars map[string]string) map[string]string {
 	return vars
 }
 
-// doctor examines one or both services.
-type doctor struct {
-	tool
-
-	flags    doctorFlags
-	patients []patient
-	findings []finding
-}
-
-// selectServices reads the settings of the named service, or of both without a name.
-func (d *doctor) selectServices(args []string, source wire.ConfigSource) error {
-	if len(args) == 0 {
-		args = []string{"gateway", "websocket"}
-	}
-	for _, name := range args {
-		switch name {
-		case "gateway":
-			d.patients = append(d.patients, gatewayPatient(source))
-		case "websocket":
-			d.patients = append(d.patients, webSocketPatient(source))
-		default:
-			return usagef("%q: %w", name, errUnknownService)
-		}
-	}
-	return nil
-}
-
-// examine runs all checks. A fault of one does not hide the others.
-func (d *doctor) examine(ctx context.Context) {
-	for _, p := range d.patients {
-		d.checkSettings(p)
-	}
-	for _, p := range d.distinct(func(p patient) string { return p.redis.URL.Reveal() }) {
-		d.checkRedis(ctx, p)
-	}
-	d.checkKafka(ctx)
-	d.checkKeys(ctx, d.patients[0])
-	for _, p := range d.patients {
-		d.checkPorts(ctx, p)
-		d.checkOrigins(p)
-		d.checkDownstream(ctx, p)
-	}
-	d.checkOpenFiles()
-}
-
-// distinct returns one patient for each value.
-func (d *doctor) distinct(of func(patient) string) []patient {
-	known := map[string]bool{}
-	var out []patient
-	for _, p := range d.patients {
-		if !known[of(p)] {
-			known[of(p)] = true
-			out = append(out, p)
-		}
-	}
-	return out
-}
-
-// severity says how bad a finding is.
-type severity string
-
-const (
-	good    severity = "ok"   // good is the severity of what works.
-	warning severity = "warn" // warning is the severity of what works but may surprise.
-	fault   severity = "FAIL" // fault is the severity of what does not work.
-)
-
-// finding is the result of one check.
-type finding struct {
-	Severity severity `json:"severity"`
-	Check    string   `json:"check"`
-	Found    string   `json:"found"`
-	// Advice is what to do; empty for what works.
-	Advice string `json:"advice,omitempty"`
-}
-
-func (d *doctor) add(s severity, check, found, advice string) {
-	d.findings = append(d.findings, finding{s, check, found, advice})
-}
-
-// print prints the findings. It returns errReported if one of them is a fault.
-func (d *doctor) print() error {
+// printFindings prints the findings. It returns errReported if one of them is a fault.
+func (t tool) printFindings(findings []diagnose.Finding) error {
 	faults, warnings := 0, 0
-	rows := make([][]string, 0, len(d.findings))
-	for _, f := range d.findings {
-		if *d.json {
-			if err := d.writeJSON(f); err != nil {
+	rows := make([][]string, 0, len(findings))
+	for _, f := range findings {
+		if *t.json {
+			if err := t.writeJSON(f); err != nil {
 				return err
 			}
 		}
 		colour := green
 		switch f.Severity {
-		case fault:
+		case diagnose.Fault:
 			faults, colour = faults+1, red
-		case warning:
+		case diagnose.Warning:
 			warnings, colour = warnings+1, yellow
-		case good:
+		case diagnose.Good:
 		}
-		rows = append(rows, []string{d.paint(colour, string(f.Severity)), f.Check, f.Found})
+		rows = append(rows, []string{t.paint(colour, string(f.Severity)), f.Check, f.Found})
 		if f.Advice != "" {
-			rows = append(rows, []string{d.paint(colour, ""), "", "-> " + f.Advice})
+			rows = append(rows, []string{t.paint(colour, ""), "", "-> " + f.Advice})
 		}
 	}
-	if !*d.json {
-		d.printTable([]string{"STATE", "CHECK", "FOUND"}, rows)
-		d.printf("%d checks: %d wrong, %d warnings\n", len(d.findings), faults, warnings)
+	if !*t.json {
+		t.printTable([]string{"STATE", "CHECK", "FOUND"}, rows)
+		t.printf("%d checks: %d wrong, %d warnings\n", len(findings), faults, warnings)
 	}
 	if faults > 0 {
 		return errReported
 	}
 	return nil
+}
+
+// readEnvFile returns the variables of a file.
+func readEnvFile(path string) (map[string]string, error) {
+	vars, err := env.File(path)
+	if err != nil {
+		return nil, usageError{settingsError(err)}
+	}
+	return maps.Clone(vars), nil
 }

@@ -1,4 +1,4 @@
-package main
+package diagnose
 
 import (
 	"context"
@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	doctorTimeout = 5 * time.Second // doctorTimeout limits the check of one server.
+	serverTimeout = 5 * time.Second // serverTimeout limits the check of one server.
 	// maxSkew is the difference of clocks up to which nothing fails. JWT_LEEWAY_SECONDS is 5
 	// by default.
 	maxSkew = 2 * time.Second
@@ -30,35 +30,35 @@ const (
 )
 
 // checkRedis reports whether Redis answers, and whether its clock is that of this machine.
-func (d *doctor) checkRedis(ctx context.Context, p patient) {
+func (d *checks) checkRedis(ctx context.Context, p target) {
 	advice := "Start Redis, or correct REDIS_URL (of the gateway: API_GATEWAY_REDIS_URL). redis-cli -u URL ping must answer PONG."
 	client, err := redis.Open(p.redis)
 	if err != nil {
-		d.add(fault, "redis", p.name+": the settings of Redis cannot be used", advice)
+		d.add(Fault, "redis", p.name+": the settings of Redis cannot be used", advice)
 		return
 	}
 	defer func() { _ = client.Close() }()
-	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
+	ctx, cancel := context.WithTimeout(ctx, serverTimeout)
 	defer cancel()
 	asked := time.Now()
 	remote, err := redis.NewOperator(client).Clock(ctx)
 	if err != nil {
-		d.add(fault, "redis", p.redisAddress()+": "+cause(err), advice)
+		d.add(Fault, "redis", p.redisAddress()+": "+cause(err), advice)
 		return
 	}
 	took := time.Since(asked)
-	d.add(good, "redis", fmt.Sprintf("%s answers in %s", p.redisAddress(), took.Round(10*time.Microsecond)), "")
+	d.add(Good, "redis", fmt.Sprintf("%s answers in %s", p.redisAddress(), took.Round(10*time.Microsecond)), "")
 	d.checkClock(remote.Sub(asked.Add(took / 2)))
 }
 
 // checkClock reports the difference between the clock of Redis and this machine's.
-func (d *doctor) checkClock(skew time.Duration) {
+func (d *checks) checkClock(skew time.Duration) {
 	found := fmt.Sprintf("Redis is %s ahead of this machine", skew.Round(time.Millisecond))
 	if skew.Abs() > maxSkew {
-		d.add(fault, "clocks", found, "Synchronise the clocks (chrony, systemd-timesyncd): tokens and leases end at the wrong time.")
+		d.add(Fault, "clocks", found, "Synchronise the clocks (chrony, systemd-timesyncd): tokens and leases end at the wrong time.")
 		return
 	}
-	d.add(good, "clocks", found, "")
+	d.add(Good, "clocks", found, "")
 }
 
 // topicNeed is a topic that a service uses.
@@ -70,7 +70,7 @@ type topicNeed struct {
 }
 
 // needs returns the topics of the service.
-func (p patient) needs() []topicNeed {
+func (p target) needs() []topicNeed {
 	if p.service == domain.GatewayService {
 		return []topicNeed{{topic: string(domain.CommandTopic), write: true}}
 	}
@@ -81,12 +81,12 @@ func (p patient) needs() []topicNeed {
 }
 
 // checkKafka reports whether the brokers answer, and whether the topics exist and may be used.
-func (d *doctor) checkKafka(ctx context.Context) {
+func (d *checks) checkKafka(ctx context.Context) {
 	unreachable := map[string]bool{}
-	for _, p := range d.patients {
+	for _, p := range d.targets {
 		i, err := kafka.NewInspector(p.kafka)
 		if err != nil {
-			d.add(fault, "kafka", p.name+": "+err.Error(), "Correct the KAFKA_* settings.")
+			d.add(Fault, "kafka", p.name+": "+err.Error(), "Correct the KAFKA_* settings.")
 			continue
 		}
 		for _, need := range p.needs() {
@@ -99,35 +99,35 @@ func (d *doctor) checkKafka(ctx context.Context) {
 }
 
 // checkTopic reports the state of one topic. It returns false if no broker answers.
-func (d *doctor) checkTopic(ctx context.Context, i *kafka.Inspector, p patient, need topicNeed) (answered bool) {
-	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
+func (d *checks) checkTopic(ctx context.Context, i *kafka.Inspector, p target, need topicNeed) (answered bool) {
+	ctx, cancel := context.WithTimeout(ctx, serverTimeout)
 	defer cancel()
 	partitions, err := i.Partitions(ctx, need.topic)
 	switch {
 	case err != nil:
-		d.add(fault, "kafka", p.kafka.Brokers+": "+cause(err), "Start Kafka, or correct KAFKA_BOOTSTRAP_SERVERS and the KAFKA_SASL_* and KAFKA_SSL_* settings. The brokers' advertised addresses must be reachable from here too.")
+		d.add(Fault, "kafka", p.kafka.Brokers+": "+cause(err), "Start Kafka, or correct KAFKA_BOOTSTRAP_SERVERS and the KAFKA_SASL_* and KAFKA_SSL_* settings. The brokers' advertised addresses must be reachable from here too.")
 		return false
 	case partitions == 0 && need.created:
-		d.add(warning, "topics", need.topic+" does not exist yet", "The service asks the broker to create it with the first dead letter. Where auto.create.topics.enable is false, create it now.")
+		d.add(Warning, "topics", need.topic+" does not exist yet", "The service asks the broker to create it with the first dead letter. Where auto.create.topics.enable is false, create it now.")
 	case partitions == 0:
-		d.add(fault, "topics", need.topic+" does not exist", "Create it: kafka-topics --create --topic "+need.topic+" --partitions 3")
+		d.add(Fault, "topics", need.topic+" does not exist", "Create it: kafka-topics --create --topic "+need.topic+" --partitions 3")
 	default:
-		d.add(good, "topics", fmt.Sprintf("%s has %d partitions", need.topic, partitions), "")
+		d.add(Good, "topics", fmt.Sprintf("%s has %d partitions", need.topic, partitions), "")
 		d.checkRight(ctx, p, need)
 	}
 	return true
 }
 
 // checkRight reports whether the login may use the topic. Brokers without rules report no rights.
-func (d *doctor) checkRight(ctx context.Context, p patient, need topicNeed) {
+func (d *checks) checkRight(ctx context.Context, p target, need topicNeed) {
 	rights, err := topicRights(ctx, p.kafka, need.topic)
 	switch {
 	case err != nil:
-		d.add(warning, "rights", need.topic+": the brokers do not tell the rights: "+cause(err), "")
+		d.add(Warning, "rights", need.topic+": the brokers do not tell the rights: "+cause(err), "")
 	case need.read && !rights.read, need.write && !rights.write:
-		d.add(fault, "rights", fmt.Sprintf("%s: no right to %s", need.topic, verb(need)), "Grant it to the user of KAFKA_SASL_USERNAME: kafka-acls --add --operation "+verb(need)+" --topic "+need.topic)
+		d.add(Fault, "rights", fmt.Sprintf("%s: no right to %s", need.topic, verb(need)), "Grant it to the user of KAFKA_SASL_USERNAME: kafka-acls --add --operation "+verb(need)+" --topic "+need.topic)
 	default:
-		d.add(good, "rights", fmt.Sprintf("may %s %s", verb(need), need.topic), "")
+		d.add(Good, "rights", fmt.Sprintf("may %s %s", verb(need), need.topic), "")
 	}
 }
 
@@ -139,7 +139,7 @@ func verb(n topicNeed) string {
 }
 
 // checkKeys reports whether tokens can be verified. Both services have the same JWT_* settings.
-func (d *doctor) checkKeys(ctx context.Context, p patient) {
+func (d *checks) checkKeys(ctx context.Context, p target) {
 	if slices.ContainsFunc(p.report.Problems, func(line string) bool { return checkOf(line) == "keys" }) {
 		return // reported with the settings
 	}
@@ -150,7 +150,7 @@ func (d *doctor) checkKeys(ctx context.Context, p patient) {
 		return errors.Join(h.Err, errors.New(h.Note))
 	})
 	if err != nil {
-		d.add(fault, "keys", "JWT_JWKS_URL: "+cause(err), "Look whether the identity service answers there with a key set: until then every token is answered 503.")
+		d.add(Fault, "keys", "JWT_JWKS_URL: "+cause(err), "Look whether the identity service answers there with a key set: until then every token is answered 503.")
 		return
 	}
 	where := "JWT_SECRET_KEY"
@@ -160,11 +160,11 @@ func (d *doctor) checkKeys(ctx context.Context, p patient) {
 	case p.tokens.PublicKey != "" || p.tokens.PublicKeyPath != "":
 		where = "a public key"
 	}
-	d.add(good, "keys", p.tokens.Algorithm+" with "+where, "")
+	d.add(Good, "keys", p.tokens.Algorithm+" with "+where, "")
 }
 
 // checkPorts reports whether the service can listen at its addresses, or already does.
-func (d *doctor) checkPorts(ctx context.Context, p patient) {
+func (d *checks) checkPorts(ctx context.Context, p target) {
 	if p.port != 0 {
 		d.checkPort(ctx, p, net.JoinHostPort(p.host, strconv.Itoa(p.port)))
 	}
@@ -173,45 +173,45 @@ func (d *doctor) checkPorts(ctx context.Context, p patient) {
 	}
 }
 
-func (d *doctor) checkPort(ctx context.Context, p patient, address string) {
+func (d *checks) checkPort(ctx context.Context, p target, address string) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", address)
 	if err == nil {
 		_ = l.Close()
-		d.add(good, "ports", p.name+": "+address+" is free", "")
+		d.add(Good, "ports", p.name+": "+address+" is free", "")
 		return
 	}
 	if !errors.Is(err, syscall.EADDRINUSE) {
-		d.add(fault, "ports", p.name+": "+cause(err), "Choose an address of this machine and a port that this user may bind.")
+		d.add(Fault, "ports", p.name+": "+cause(err), "Choose an address of this machine and a port that this user may bind.")
 		return
 	}
 	host, text, _ := net.SplitHostPort(address)
 	port, _ := strconv.Atoi(text)
 	if healthcheck.Alive(ctx, p.service, host, port, p.certFile) == nil {
-		d.add(good, "ports", p.name+": runs at "+address, "")
+		d.add(Good, "ports", p.name+": runs at "+address, "")
 		return
 	}
-	d.add(fault, "ports", p.name+": another program listens at "+address, "Stop it (lsof -i :"+text+"), or choose another port.")
+	d.add(Fault, "ports", p.name+": another program listens at "+address, "Stop it (lsof -i :"+text+"), or choose another port.")
 }
 
 // checkDownstream reports the services behind the gateway that do not answer. In development
 // only those are checked whose URL is set.
-func (d *doctor) checkDownstream(ctx context.Context, p patient) {
+func (d *checks) checkDownstream(ctx context.Context, p target) {
 	for _, name := range slices.Sorted(maps.Keys(p.downstream)) {
 		base := p.downstream[name]
 		if base == "" || p.environment == domain.Development && p.isDefault(base) {
 			continue
 		}
 		if err := askHealth(ctx, base); err != nil {
-			d.add(warning, "services", name+": "+cause(err), "The gateway starts without it and answers 503 or 504 on its routes. Start it, or correct its URL.")
+			d.add(Warning, "services", name+": "+cause(err), "The gateway starts without it and answers 503 or 504 on its routes. Start it, or correct its URL.")
 			continue
 		}
-		d.add(good, "services", name+" answers", "")
+		d.add(Good, "services", name+" answers", "")
 	}
 }
 
 // isDefault reports whether a URL is the default of its setting.
-func (p patient) isDefault(base string) bool {
+func (p target) isDefault(base string) bool {
 	return slices.ContainsFunc(p.report.Settings, func(s wire.ReportedSetting) bool { return s.Value == base && s.Source == "default" })
 }
 

@@ -1,4 +1,4 @@
-package main
+package diagnose
 
 import (
 	"context"
@@ -12,12 +12,18 @@ import (
 // keysPollInterval is the time between two looks whether the key set has arrived.
 const keysPollInterval = 20 * time.Millisecond
 
+// silentObserver ignores all facts: the tool has no metrics.
+type silentObserver struct{}
+
+// Observe does nothing.
+func (silentObserver) Observe(domain.Fact) {}
+
 // withValidator calls do with the services' validator, once its keys are loaded or cannot be
 // loaded, and with the health of the keys.
 func withValidator(ctx context.Context, c jwt.Config, do func(*jwt.Validator, domain.Health) error) error {
 	v, err := jwt.New(c, silentObserver{}, slog.New(slog.DiscardHandler))
 	if err != nil {
-		return settingsError(err)
+		return err
 	}
 	running, cancel := context.WithCancel(ctx)
 	ended := make(chan error, 1)
