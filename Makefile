@@ -52,10 +52,11 @@ build: ## Build static binaries into bin/
 EXTERNAL := ./test/conformance/... ./test/clients ./test/console
 
 # Packages that run first, because a long one at the end leaves a core idle.
-LONGEST := ./test/matrix ./test/e2e ./adapters/httpserver ./test/faults ./adapters/kafka ./adapters/redis
+LONGEST := ./test/e2e ./test/matrix ./adapters/httpserver ./adapters/httpclient ./adapters/redis ./adapters/kafka ./test/faults ./adapters/websocket
 # Without debug information a test program is linked in a third of the time.
 # "make quick" and the linters vet the code.
-TESTFLAGS := -count=1 -vet=off -ldflags=-w
+# Most tests wait more than they compute: three of a package run at a time, not one per core.
+TESTFLAGS := -count=1 -vet=off -ldflags=-w -parallel=3
 
 .PHONY: quick
 quick: $(GOTESTSUM) fmt-check ## Format, vet, and the tests without real servers and race detector that a change affects (90 s)
@@ -83,7 +84,8 @@ endef
 test: $(GOTESTSUM) ## Run every test of the Go code, race detector on, beside a real Redis and a real Kafka (8 minutes on two cores)
 	@$(race)
 	packages=($(PKG))
-	[ '$(PKG)' != ./... ] || packages=($(LONGEST) $$(go list ./... | grep -v -e /test/conformance -e /test/clients -e /test/console))
+	# "make house" and "make licences" check the source, without the race detector.
+	[ '$(PKG)' != ./... ] || packages=($(LONGEST) $$(go list ./... | grep -v -e /test/conformance -e /test/clients -e /test/console -e /test/arch -e '/test/licences$$'))
 	exec test/run.sh $$race -timeout=20m $(TESTFLAGS) $(if $(RUN),-run='$(RUN)') "$${packages[@]}"
 
 .PHONY: mutate

@@ -7,6 +7,8 @@ const (
 	ReasonNoCredentials Reason = "no_credentials"
 	// ReasonMalformedCredentials is the reason of an error for an Authorization header that is not "Bearer" and one word.
 	ReasonMalformedCredentials Reason = "malformed_credentials"
+	// ReasonOperatorToken is the reason of an error for another token than ADMIN_TOKEN.
+	ReasonOperatorToken Reason = "operator_token"
 	// ReasonExpired is the reason of an error for a token past its "exp".
 	ReasonExpired Reason = "expired"
 	// ReasonNoExpiry is the reason of an error for a token without "exp".
@@ -62,25 +64,35 @@ func TokenWithoutSubject() *Error {
 // TokenInvalid returns the error of a token with another defect.
 func TokenInvalid(defect Reason) *Error { return authenticationError("Invalid token", defect) }
 
+// OperatorTokenInvalid returns the error of an operator's request with a wrong token.
+func OperatorTokenInvalid() *Error { return authenticationError("Invalid token", ReasonOperatorToken) }
+
 func authenticationError(message string, reason Reason) *Error {
 	return &Error{Code: AuthenticationError, Message: message, Reason: reason}
 }
 
-// addTokenDetails adds the members "reason" and "cause" of the wire contract.
-func addTokenDetails(details map[string]any, r Reason) {
-	switch r {
+// TokenDetails returns the details "reason" and "cause" of an AUTHENTICATION_ERROR, in the words of
+// the wire contract. An error without a token has no cause; another error has neither.
+func (e *Error) TokenDetails() (reason, cause string) {
+	if e.Code != AuthenticationError {
+		return "", ""
+	}
+	switch e.Reason {
 	case "":
+		return "", ""
 	case ReasonNoCredentials:
-		details["reason"] = "missing_authorization_header"
+		return "missing_authorization_header", ""
 	case ReasonMalformedCredentials:
-		details["reason"] = "invalid_authorization_format"
+		return "invalid_authorization_format", ""
+	case ReasonOperatorToken:
+		return string(e.Reason), ""
 	case ReasonExpired:
-		details["reason"], details["cause"] = "jwt_expired", "expired"
+		return "jwt_expired", "expired"
 	case ReasonNoExpiry:
-		details["reason"], details["cause"] = "missing_exp", "expiration"
+		return "missing_exp", "expiration"
 	case ReasonNoSubject:
-		details["reason"], details["cause"] = "missing_subject", "subject"
+		return "missing_subject", "subject"
 	default:
-		details["reason"], details["cause"] = "jwt_invalid", string(r)
+		return "jwt_invalid", string(e.Reason)
 	}
 }

@@ -14,12 +14,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/test/harness"
+	"github.com/huleedu/edge/test/metrics"
 )
 
 // The number of cells of the whole matrix and of the sample; fewer are a failure of this test.
 const (
 	cellCount   = 7765
-	sampleCount = 1819
+	sampleCount = 1351
 )
 
 // onlyCells is a variable with a regular expression of names of cells. When it
@@ -53,8 +54,8 @@ func cells() []*cell {
 	return out
 }
 
-// sample returns cells that contain each pair of the matrix: a route with a failure, a route with a body, a failure with a
-// body. It chooses cells with three new pairs first, then with two, then with one.
+// sample returns cells that contain each pair of the matrix: a handler and method with a failure, a route with a body, a
+// failure with a body. The routes of both forwarded services have one handler. It chooses cells with three new pairs first, then with two, then with one.
 func sample(all []*cell) []*cell {
 	seen := map[[2]string]bool{}
 	var out []*cell
@@ -81,7 +82,11 @@ func sample(all []*cell) []*cell {
 // pairs returns the three pairs of a cell.
 func (c *cell) pairs() [][2]string {
 	route, failure, body := "route "+c.route.name, "failure "+c.failure.site+c.failure.name, "body "+c.body.name
-	return [][2]string{{route, failure}, {route, body}, {failure, body}}
+	handler := route
+	if c.route.kind == through || c.route.kind == bodiless {
+		handler = "forwarded " + c.route.method
+	}
+	return [][2]string{{handler, failure}, {route, body}, {failure, body}}
 }
 
 // TestFailureMatrix: for every route, failure of its service and request body,
@@ -103,17 +108,17 @@ func TestFailureMatrix(t *testing.T) {
 	runAll(e, gateways, matrix)
 	took := time.Since(began)
 	lost := others.stop()
-	metrics := map[string]metrics{}
+	pages := map[string]metrics.Page{}
 	for name, g := range gateways {
-		metrics[name] = scrape(t, g)
+		pages[name] = scrape(t, g)
 		g.stop(t, name)
 	}
 	spans := spansOf(e.collector)
 	for _, c := range matrix {
 		c.checkRecords(e, gateways[c.failure.site], spans[c.id])
 	}
-	for name, m := range metrics {
-		for _, problem := range m.compare(spans.from(gatewayName(name))) {
+	for name, m := range pages {
+		for _, problem := range compareCounters(m, spans.from(gatewayName(name))) {
 			t.Errorf("metrics of gateway %q: %s", name, problem)
 		}
 	}
