@@ -88,6 +88,10 @@ test: $(GOTESTSUM) ## Run every test of the Go code, race detector on, beside a 
 	[ '$(PKG)' != ./... ] || packages=($(LONGEST) $$(go list ./... | grep -v -e /test/conformance -e /test/clients -e /test/console -e /test/arch -e '/test/licences$$'))
 	exec test/run.sh $$race -timeout=20m $(TESTFLAGS) $(if $(RUN),-run='$(RUN)') "$${packages[@]}"
 
+.PHONY: mutate
+mutate: ## Change the code in small ways and report what no unit test notices (ARGS="-only app/delivery"); see docs/mutation.md
+	@go run ./test/mutate $(ARGS)
+
 .PHONY: conformance
 conformance: $(GOTESTSUM) ## Let external programs judge the services: Autobahn, Chromium, Node, schemathesis, generators (4 minutes)
 	@$(race)
