@@ -1,27 +1,78 @@
 package main
 
 import (
+	"cmp"
+	"context"
+	"errors"
 	"io/fs"
 	"log/slog"
 	"net/http"
 	"time"
 
+	sdk "go.opentelemetry.io/otel/sdk/trace"
+
 	"github.com/huleedu/edge/cmd/edge/internal/console"
+	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/world"
+	"github.com/huleedu/edge/wire"
 )
 
+// demonstration is what the console of "edge up" shows beside the services: their spans, a second
+// node, and the faults.
+type demonstration struct {
+	spans    *console.Recorder
+	gateway  *sdk.TracerProvider
+	sockets  *sdk.TracerProvider
+	faults   *faults
+	node     *secondNode
+	balancer *balancer
+}
+
+// newDemonstration prepares the demonstration. vars are the variables of the services. The caller
+// must call close.
+func (t tool) newDemonstration(vars map[string]string, w *world.World) *demonstration {
+	d := &demonstration{spans: &console.Recorder{}, node: &secondNode{vars: vars, errs: t.errs}}
+	d.gateway, d.sockets = d.spans.Provider(string(domain.GatewayService)), d.spans.Provider(string(domain.WebSocketService))
+	d.faults = newFaults(w, d.node)
+	return d
+}
+
+// overrides returns the adapters that record the spans of the services. They record nothing when
+// the variables name a collector: the spans go there.
+func (d *demonstration) overrides(vars map[string]string) (wire.GatewayOverride, wire.WebSocketOverride) {
+	if cmp.Or(vars["OTEL_EXPORTER_OTLP_ENDPOINT"], vars["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]) != "" {
+		return wire.GatewayOverride{}, wire.WebSocketOverride{}
+	}
+	return wire.GatewayOverride{Tracing: d.gateway}, wire.WebSocketOverride{Tracing: d.sockets}
+}
+
+// close repairs the faults and ends the second node and the balancer.
+func (d *demonstration) close() {
+	d.faults.close()
+	if d.balancer != nil {
+		d.balancer.close()
+	}
+	ctx := context.Background()
+	_ = errors.Join(d.gateway.Shutdown(ctx), d.sockets.Shutdown(ctx)) // the recorder does not fail
+}
+
 // startPages serves the console and the example page unless the address is empty, and prints
-// their URLs. gateway and notifications are the base URLs of the services.
-func (t tool) startPages(address, gateway, notifications string) (stop func(), err error) {
+// their URLs. gateway and notifications are the addresses of the services.
+func (t tool) startPages(address, gateway, notifications string, d *demonstration) (stop func(), err error) {
 	if address == "" {
 		return func() {}, nil
 	}
-	demonstration, err := t.demonstration(gateway, notifications)
+	d.balancer, err = startBalancer(func() string { return cmp.Or(d.node.addr(), notifications) })
+	if err != nil {
+		return nil, err
+	}
+	handler, err := t.consoleHandler("http://"+gateway, "http://"+notifications, d)
 	if err != nil {
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	mux.Handle(examplePath, t.exampleHandler(gateway, notifications))
-	mux.Handle(console.Path, demonstration)
+	mux.Handle(examplePath, t.exampleHandler("http://"+gateway, "http://"+notifications))
+	mux.Handle(console.Path, handler)
 	url, stop, err := t.servePages(address, mux)
 	if err != nil {
 		return nil, err
@@ -31,19 +82,20 @@ func (t tool) startPages(address, gateway, notifications string) (stop func(), e
 	return stop, nil
 }
 
-// demonstration returns the console of "edge up".
-func (t tool) demonstration(gateway, notifications string) (http.Handler, error) {
+// consoleHandler returns the console of "edge up".
+func (t tool) consoleHandler(gateway, notifications string, d *demonstration) (http.Handler, error) {
 	client, err := fs.Sub(exampleFiles, "example/client")
 	if err != nil {
 		return nil, err
 	}
-	d := &console.Demonstration{
-		Gateway: gateway, Notifications: notifications, Teachers: sampleTeachers(),
-		Token: func(teacher console.Teacher) (string, error) {
-			return t.generateToken(teacher.User, teacher.Org, time.Hour)
-		},
-	}
 	return console.NewHandler(console.Config{
-		Client: client, Demonstration: d, AllowActions: true, Log: slog.New(slog.NewTextHandler(t.errs, nil)),
+		Client: client, AllowActions: true, Log: slog.New(slog.NewTextHandler(t.errs, nil)),
+		Demonstration: &console.Demonstration{
+			Gateway: gateway, Notifications: notifications, Balancer: d.balancer.url(),
+			Teachers: sampleTeachers(), Spans: d.spans, Faults: d.faults,
+			Token: func(teacher console.Teacher) (string, error) {
+				return t.generateToken(teacher.User, teacher.Org, time.Hour)
+			},
+		},
 	}), nil
 }

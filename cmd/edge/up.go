@@ -109,12 +109,13 @@ func platformSettings(w *world.World, internalKey string) map[string]string {
 	}
 }
 
-// withDevelopmentDefaults returns the variables with defaults for a terminal and a
-// quick stop.
+// withDevelopmentDefaults returns the variables with defaults for a terminal, a quick stop, and
+// time limits that a person can wait for.
 func withDevelopmentDefaults(vars map[string]string) map[string]string {
 	out := map[string]string{
 		"LOG_FORMAT": "console", "API_GATEWAY_LOG_FORMAT": "console", "LOG_LEVEL": "warning", "API_GATEWAY_LOG_LEVEL": "warning",
 		"API_GATEWAY_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_SPREAD": "1",
+		"API_GATEWAY_HTTP_CLIENT_TIMEOUT_SECONDS": "5", "API_GATEWAY_HTTP_CIRCUIT_BREAKER_RECOVERY_TIMEOUT": "10",
 	}
 	maps.Copy(out, vars)
 	return out
@@ -129,17 +130,21 @@ func (t tool) runServices(ctx context.Context, vars map[string]string, example s
 	if err := errors.Join(env.Read(&gatewayConfig, vars), env.Read(&webSocketConfig, vars)); err != nil {
 		return settingsError(err)
 	}
-	gateway, release, err := wire.Gateway(gatewayConfig, t.errs, wire.GatewayOverride{})
+	d := t.newDemonstration(vars, w)
+	defer d.close()
+	context.AfterFunc(ctx, d.faults.close) // a frozen Redis would delay the drain
+	gatewayOverride, socketOverride := d.overrides(vars)
+	gateway, release, err := wire.Gateway(gatewayConfig, t.errs, gatewayOverride)
 	if err != nil {
 		return fmt.Errorf("build the gateway: %w", err)
 	}
 	defer release()
-	webSocket, release, err := wire.WebSocket(webSocketConfig, t.errs, wire.WebSocketOverride{})
+	webSocket, release, err := wire.WebSocket(webSocketConfig, t.errs, socketOverride)
 	if err != nil {
 		return errors.Join(fmt.Errorf("build the notification service: %w", err), gateway.Stop(context.WithoutCancel(ctx)))
 	}
 	defer release()
-	stopPages, err := t.startPages(example, "http://"+gateway.Addr, "http://"+webSocket.Addr)
+	stopPages, err := t.startPages(example, gateway.Addr, webSocket.Addr, d)
 	if err != nil {
 		return errors.Join(err, gateway.Stop(context.WithoutCancel(ctx)), webSocket.Stop(context.WithoutCancel(ctx)))
 	}

@@ -51,7 +51,7 @@ func (p page) run(t *testing.T, scenario string, options map[string]any) {
 // TestDemonstration runs the views that need the simulated platform.
 func TestDemonstration(t *testing.T) {
 	p := startDemonstration(t)
-	for _, scenario := range []string{"try"} {
-		t.Run(scenario, func(t *testing.T) { p.run(t, scenario, nil) })
+	for _, scenario := range []string{"try", "journey", "faults"} {
+		t.Run(scenario, func(t *testing.T) { p.run(t, scenario, map[string]any{"full": harness.Full()}) })
 	}
 }

@@ -1,10 +1,12 @@
 // Builds the tabs and shows one view at a time. A view is built when it is first shown.
 import { get } from "./api.js";
 import { el } from "./dom.js";
+import { faults } from "./views/faults.js";
+import { journey } from "./views/journey.js";
 import { tryIt } from "./views/try.js";
 
 const shown = { current: undefined };
-const views = (info) => (info.demonstration ? [tryIt] : []);
+const views = (info) => (info.demonstration ? [tryIt, journey, faults] : []);
 
 /** Returns a tab and its panel. */
 function build(view, context) {
