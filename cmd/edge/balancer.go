@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"io"
 	"net"
 	"sync"
@@ -9,6 +10,7 @@ import (
 // balancer is a TCP relay on loopback. It stands for the load balancer in front of the nodes.
 type balancer struct {
 	listener net.Listener
+	cancel   context.CancelFunc // ends the dials
 	// target returns the address for a new connection.
 	target func() string
 
@@ -23,8 +25,9 @@ func startBalancer(target func() string) (*balancer, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &balancer{listener: listener, target: target, conns: map[net.Conn]struct{}{}}
-	b.work.Go(b.accept)
+	ctx, cancel := context.WithCancel(context.Background())
+	b := &balancer{listener: listener, cancel: cancel, target: target, conns: map[net.Conn]struct{}{}}
+	b.work.Go(func() { b.accept(ctx) })
 	return b, nil
 }
 
@@ -32,20 +35,20 @@ func startBalancer(target func() string) (*balancer, error) {
 func (b *balancer) url() string { return "http://" + b.listener.Addr().String() }
 
 // accept relays connections until the listener is closed.
-func (b *balancer) accept() {
+func (b *balancer) accept(ctx context.Context) {
 	for {
 		client, err := b.listener.Accept()
 		if err != nil {
 			return
 		}
-		b.work.Go(func() { b.relay(client) })
+		b.work.Go(func() { b.relay(ctx, client) })
 	}
 }
 
 // relay copies bytes in both directions until one side ends.
-func (b *balancer) relay(client net.Conn) {
+func (b *balancer) relay(ctx context.Context, client net.Conn) {
 	defer func() { _ = client.Close() }()
-	node, err := net.Dial("tcp", b.target())
+	node, err := (&net.Dialer{}).DialContext(ctx, "tcp", b.target())
 	if err != nil {
 		return
 	}
@@ -88,6 +91,7 @@ func (b *balancer) remove(conns ...net.Conn) {
 // close closes all connections and waits for the end of the relay.
 func (b *balancer) close() {
 	_ = b.listener.Close()
+	b.cancel()
 	b.mu.Lock()
 	for c := range b.conns {
 		_ = c.Close()

@@ -85,7 +85,7 @@ func (n *secondNode) start(ctx context.Context) error {
 	host, port, _ := net.SplitHostPort(address)
 	vars := maps.Clone(n.vars)
 	maps.Copy(vars, map[string]string{"WEBSOCKET_HOST": host, "WEBSOCKET_PORT": port, "WEBSOCKET_ADMIN_ADDR": "", "LOG_LEVEL": "error"})
-	process := exec.Command(program, "node")
+	process := exec.CommandContext(context.WithoutCancel(ctx), program, "node") // close ends it
 	process.Stdout, process.Stderr = n.errs, n.errs
 	for name, value := range vars {
 		process.Env = append(process.Env, name+"="+value)
