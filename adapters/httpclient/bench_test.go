@@ -24,7 +24,7 @@ import (
 // with the server and the garbage collection.
 func BenchmarkStatusCall(b *testing.B) {
 	s := stub(b)
-	c := config(s.URL, "")
+	c := config(s.URL, s.URL)
 	client, err := httpclient.NewBatches(c, httpclient.KeyConfig{InternalKey: key}, &facts{}, noop.NewTracerProvider(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		b.Fatal(err)
@@ -43,6 +43,12 @@ func BenchmarkStatusCall(b *testing.B) {
 			return err
 		})
 	})
+	b.Run("preflight", func(b *testing.B) {
+		measure(b, func() error {
+			_, err := client.Check(b.Context(), anna(), "b1", "spellcheck")
+			return err
+		})
+	})
 	b.Run("bare proxy", func(b *testing.B) { measureProxy(b, s.URL, bare) })
 	b.Run("guarded proxy", func(b *testing.B) { measureProxy(b, s.URL, forwarder) })
 }
@@ -50,7 +56,7 @@ func BenchmarkStatusCall(b *testing.B) {
 // stub responds to every request with a batch of about 600 bytes.
 func stub(b *testing.B) *httptest.Server {
 	b.Helper()
-	body := []byte(`{"batch_id":"b1","user_id":"teacher-anna","overall_status":"processing_pipelines","essay_count":25,"essays":[`)
+	body := []byte(`{"allowed":true,"batch_id":"b1","user_id":"teacher-anna","overall_status":"processing_pipelines","essay_count":25,"essays":[`)
 	for range 4 {
 		body = append(body, `{"essay_id":"0b1f6f7e-8f65-4a55-9a2b-0f3c5b5b8a01","filename":"essay_01.docx","spellcheck_status":"completed","cj_rank":3},`...)
 	}

@@ -34,15 +34,15 @@ func parsePreflight(a serviceResponse) (ports.PreflightResult, error) {
 	if err != nil {
 		return ports.PreflightResult{}, domain.MalformedResponse(orchestratorName, err)
 	}
-	allowed := string(o.Last("allowed"))
-	switch {
-	case len(o.Find("allowed")) != 1 || allowed != "true" && allowed != "false":
-		return ports.PreflightResult{}, domain.MalformedResponse(orchestratorName, errNoAllowed)
-	case allowed == "true":
-		return ports.PreflightResult{Allowed: true}, nil
-	default:
-		return newRefusal(http.StatusPaymentRequired, a), nil
+	if found := o.Find("allowed"); len(found) == 1 {
+		switch string(o.Value(found[0])) {
+		case "true":
+			return ports.PreflightResult{Allowed: true}, nil
+		case "false":
+			return newRefusal(http.StatusPaymentRequired, a), nil
+		}
 	}
+	return ports.PreflightResult{}, domain.MalformedResponse(orchestratorName, errNoAllowed)
 }
 
 func newRefusal(status int, a serviceResponse) ports.PreflightResult {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/huleedu/edge/adapters/httpserver/clientip"
 	"github.com/huleedu/edge/adapters/httpserver/decode"
 	"github.com/huleedu/edge/domain"
 )
@@ -32,7 +33,7 @@ func (m *middleware) finishRequest(c *gin.Context, x *requestState) {
 	method := x.endpoint.label(c.Request.Method)
 	m.observer.Observe(domain.RequestServed{Method: method, Endpoint: x.endpoint.template, Status: status, Duration: took})
 	m.log.LogAttrs(c.Request.Context(), x.level(), "request", slog.Any("", requestLine{
-		requestState: x, request: c.Request, client: m.proxies.Address, method: method, status: status, bytes: max(c.Writer.Size(), 0), took: took,
+		requestState: x, request: c.Request, proxies: m.proxies, method: method, status: status, bytes: max(c.Writer.Size(), 0), took: took,
 	}))
 }
 
@@ -60,12 +61,12 @@ type requestLine struct {
 	*requestState
 
 	request *http.Request
-	// client returns the address of the client.
-	client func(*http.Request) string
-	method string
-	status int
-	bytes  int
-	took   time.Duration
+	// proxies finds the address of the client.
+	proxies clientip.Proxies
+	method  string
+	status  int
+	bytes   int
+	took    time.Duration
 }
 
 // LogValue returns the fields of the line. The query is omitted, because it may contain a token.
@@ -86,7 +87,7 @@ func (x requestLine) LogValue() slog.Value {
 	}
 	if failure := cmp.Or(x.failure, domain.As(x.handshake.Refusal)); failure != nil {
 		out = append(out, slog.String("error_code", string(failure.Code)), slog.String("error", failure.Error()))
-		out = append(out, refusalAttributes(x.request, failure, x.client)...)
+		out = append(out, refusalAttributes(x.request, failure, x.proxies)...)
 	}
 	if x.handshake.Refusal != nil {
 		out = append(out, slog.Int("close_code", x.handshake.CloseCode))

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 
+	"github.com/huleedu/edge/adapters/httpserver/clientip"
 	"github.com/huleedu/edge/adapters/httpserver/decode"
 	"github.com/huleedu/edge/domain"
 )
@@ -13,7 +14,7 @@ const maxUserAgent = 200
 
 // refusalAttributes returns the fields that only the log line of a refused request has: why,
 // and by whom it was sent. A request that succeeded or failed by our fault has none.
-func refusalAttributes(r *http.Request, e *domain.Error, client func(*http.Request) string) []slog.Attr {
+func refusalAttributes(r *http.Request, e *domain.Error, proxies clientip.Proxies) []slog.Attr {
 	if StatusOf(e) >= http.StatusInternalServerError {
 		return nil
 	}
@@ -25,6 +26,6 @@ func refusalAttributes(r *http.Request, e *domain.Error, client func(*http.Reque
 		}
 	}
 	return append(out,
-		slog.String("client_address", client(r)),
+		slog.String("client_address", proxies.Address(r)),
 		slog.String("user_agent", decode.Clip(r.UserAgent(), maxUserAgent)))
 }

@@ -36,7 +36,7 @@ func (m *middleware) cors(c *gin.Context) {
 	case !p.allowsMethod(method):
 		m.fail(c, &domain.Error{Code: domain.InvalidRequest, Message: "Disallowed CORS method"})
 	default:
-		p.setPreflightHeaders(h, c.Request.Header)
+		p.setPreflightHeaders(h, c.Request)
 		c.Abort()
 		c.Status(http.StatusNoContent)
 		c.Writer.WriteHeaderNow()

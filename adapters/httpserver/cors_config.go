@@ -14,6 +14,9 @@ type corsSettings struct {
 	credentials bool
 	methods     []string
 	headers     []string
+	// needed are the headers that a path needs. Pages may send them there whatever headers
+	// contains.
+	needed map[string][]string
 }
 
 func (c corsSettings) problems(environment domain.Environment) []error {

@@ -37,6 +37,26 @@ func TestPreflight(t *testing.T) {
 	}
 }
 
+// TestPagesMaySendTheHeadersOfAStream checks that a setting of allowed headers does not keep
+// pages from opening and resuming event streams, and allows nothing more elsewhere.
+func TestPagesMaySendTheHeadersOfAStream(t *testing.T) {
+	t.Parallel()
+	for want, headers := range map[string][]string{
+		"X-A, Authorization, Last-Event-ID, X-Correlation-ID": {"X-A"},
+		"Authorization, Last-Event-ID, X-Correlation-ID":      {},
+		"x-odd": {"*"},
+	} {
+		w := newSocketEnvironment(t, hijacking, nil, func(c *httpserver.WebSocketConfig) { c.Headers = headers })
+		preflight := func(path string) string {
+			r := call(t, http.MethodOptions, w.base+path, "", page, "Access-Control-Request-Method: GET", "Access-Control-Request-Headers: x-odd")
+			require.Equal(t, 204, r.StatusCode)
+			return r.Header.Get("Access-Control-Allow-Headers")
+		}
+		assert.Equal(t, want, preflight("/events"))
+		assert.NotContains(t, preflight("/healthz"), "Authorization")
+	}
+}
+
 func TestPreflightIsRefused(t *testing.T) {
 	t.Parallel()
 	w := newEnvironment(t)

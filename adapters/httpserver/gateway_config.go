@@ -86,7 +86,7 @@ func (c GatewayConfig) Warnings(environment domain.Environment) []error {
 }
 
 func (c GatewayConfig) cors() corsSettings {
-	return corsSettings{"API_GATEWAY_CORS_ORIGINS", c.Origins, c.Credentials, c.Methods, c.Headers}
+	return corsSettings{setting: "API_GATEWAY_CORS_ORIGINS", origins: c.Origins, credentials: c.Credentials, methods: c.Methods, headers: c.Headers}
 }
 
 func (c GatewayConfig) certificate() certificate.Files {

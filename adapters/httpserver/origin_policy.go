@@ -44,16 +44,16 @@ func (p *originPolicy) setAllowHeaders(h http.Header, from string) {
 }
 
 // setPreflightHeaders sets the headers of the answer to a preflight request.
-func (p *originPolicy) setPreflightHeaders(h, asked http.Header) {
+func (p *originPolicy) setPreflightHeaders(h http.Header, r *http.Request) {
 	h.Set("Vary", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers")
 	h.Set("Access-Control-Allow-Methods", strings.Join(p.methods, ", "))
 	if p.allowsEveryMethod() { // browsers take a star literally when credentials are sent
-		h["Access-Control-Allow-Methods"] = asked["Access-Control-Request-Method"]
+		h["Access-Control-Allow-Methods"] = r.Header["Access-Control-Request-Method"]
 	}
 	h.Set("Access-Control-Max-Age", preflightAge)
 	if !slices.Contains(p.headers, "*") {
-		h.Set("Access-Control-Allow-Headers", strings.Join(p.headers, ", "))
-	} else if names := asked["Access-Control-Request-Headers"]; len(names) > 0 {
+		h.Set("Access-Control-Allow-Headers", strings.Join(slices.Concat(p.headers, p.needed[r.URL.Path]), ", "))
+	} else if names := r.Header["Access-Control-Request-Headers"]; len(names) > 0 {
 		h["Access-Control-Allow-Headers"] = names
 	}
 }

@@ -29,11 +29,13 @@ func (w *sockets) upgrade(c *gin.Context) error {
 // stream answers with an event stream. The stream continues after the handler, on the
 // hijacked connection.
 func (w *sockets) stream(c *gin.Context) error {
-	if err := w.Stream(c.Writer, c.Request); err != nil {
-		return err
+	outcome, err := w.Stream(c.Writer, c.Request)
+	x := requestStateOf(c)
+	x.caller.User = outcome.User
+	if err == nil {
+		x.status = http.StatusOK
 	}
-	requestStateOf(c).status = http.StatusOK
-	return nil
+	return err
 }
 
 func upgradeRequired() *domain.Error {

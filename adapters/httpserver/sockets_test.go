@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -36,20 +37,25 @@ func (threeSockets) Drain(context.Context) error        { return nil }
 
 type upgradeFunc func(http.ResponseWriter, *http.Request) (delivery.Handshake, error)
 
-func newSocketEnvironment(t *testing.T, d upgradeFunc, redis ports.HealthProbe) *environment {
+// newSocketEnvironment returns a notification service that is served until the test ends.
+// upgrade serves sockets and streams.
+func newSocketEnvironment(t *testing.T, upgrade upgradeFunc, redis ports.HealthProbe, changes ...func(*httpserver.WebSocketConfig)) *environment {
 	t.Helper()
 	w := &environment{}
 	own := probe{Name: "subscription", Condition: domain.Healthy, Note: "alive"}
 	w.ready = app.NewReadiness([]ports.HealthProbe{own}, []ports.HealthProbe{probe{Name: "kafka", Condition: domain.Unhealthy, Note: "no broker"}})
 	w.ready.Enter(app.Serving)
-	stream := func(w http.ResponseWriter, r *http.Request) error {
-		_, err := d(w, r)
-		return err
+	config := httpserver.WebSocketConfig{
+		Host: "127.0.0.1", Origins: []string{"http://localhost:5173"}, Credentials: true, Methods: []string{"GET"}, Headers: []string{"*"},
+		TrustedProxies: "127.0.0.1",
+	}
+	for _, adjust := range changes {
+		adjust(&config)
 	}
 	server, err := httpserver.NewWebSocket(httpserver.WebSocketParts{
-		Config:      httpserver.WebSocketConfig{Host: "127.0.0.1", Origins: []string{"http://localhost:5173"}, Credentials: true, Methods: []string{"GET"}, Headers: []string{"*"}, TrustedProxies: "127.0.0.1"},
-		Environment: domain.Development, Upgrade: d, Managers: []ports.ConnectionManager{threeSockets{}, threeSockets{}}, Stream: stream, SocketsPerUser: 5, Readiness: w.ready, Observer: &w.facts,
-		Tracing: noop.NewTracerProvider(), Log: w.logger(),
+		Config: config, Environment: domain.Development, Upgrade: upgrade, Stream: upgrade,
+		Managers: []ports.ConnectionManager{threeSockets{}, threeSockets{}}, SocketsPerUser: 5, Readiness: w.ready,
+		Observer: &w.facts, Tracing: noop.NewTracerProvider(), Log: w.logger(),
 		Metrics: http.NotFoundHandler(), Redis: redis, RedisAddress: "redis://***:***@host:6379",
 	})
 	require.NoError(t, err)
@@ -93,6 +99,33 @@ func TestUpgrade(t *testing.T) {
 	}, w.served())
 	assert.NotContains(t, w.log.String(), "secret")
 	assert.NotContains(t, w.log.String(), "hijacked", "there is no write after the switch")
+}
+
+// TestConnectionsAreLoggedWithTheirUser checks that the line of a handshake and of a stream has
+// the user, also of a stream that is refused after the token.
+func TestConnectionsAreLoggedWithTheirUser(t *testing.T) {
+	t.Parallel()
+	w := newSocketEnvironment(t, func(rw http.ResponseWriter, r *http.Request) (delivery.Handshake, error) {
+		if r.URL.Query().Has("full") {
+			return delivery.Handshake{User: "u1"}, domain.TooManyConnections(5)
+		}
+		return hijacking(rw, r)
+	}, nil)
+	for target, line := range map[string]string{
+		"/ws":          `"path":"/ws","status":101`,
+		"/events":      `"path":"/events","status":200`,
+		"/events?full": `"path":"/events","status":429`,
+	} {
+		c := dial(t, w.Addr(), "GET "+target+handshake)
+		c.send("GET / HTTP/1.0\r\n\r\n") // closes the connection behind an answer by HTTP
+		c.rest()
+		logged := func() bool {
+			return slices.ContainsFunc(w.log.Lines(), func(l string) bool {
+				return strings.Contains(l, line) && strings.Contains(l, `"user_id":"u1"`)
+			})
+		}
+		require.Eventually(t, logged, tick*1000, tick, "%s: %s", line, &w.log)
+	}
 }
 
 // TestUpgradeWithABody checks that bytes after the header belong to the socket, although the

@@ -23,9 +23,9 @@ type WebSocketParts struct {
 	// it returns, except for a connection that it hijacked and, then, the headers of
 	// request and answer, which are its own.
 	Upgrade func(http.ResponseWriter, *http.Request) (delivery.Handshake, error)
-	// Stream answers a request with an event stream, or returns why not. The rule of
-	// Upgrade applies.
-	Stream func(http.ResponseWriter, *http.Request) error
+	// Stream answers a request with an event stream and returns who connected, or returns
+	// why not, with the user if the token was good. The rule of Upgrade applies.
+	Stream func(http.ResponseWriter, *http.Request) (delivery.Handshake, error)
 	// Managers count the connections of this node.
 	Managers []ports.ConnectionManager
 	// SocketsPerUser is the limit that the health answer states.

@@ -33,7 +33,8 @@ type WebSocketConfig struct {
 	// one.
 	Methods []string `env:"CORS_ALLOW_METHODS" envDefault:"[\"GET\",\"POST\",\"PUT\",\"PATCH\",\"DELETE\",\"OPTIONS\"]"`
 	// Headers are the headers that pages of other origins may send; "*" allows the
-	// requested ones.
+	// requested ones. On /events, Authorization, Last-Event-ID and X-Correlation-ID are
+	// always allowed.
 	Headers []string `env:"CORS_ALLOW_HEADERS" envDefault:"[\"*\"]"`
 	// TrustedProxies is a comma list of CIDRs whose X-Forwarded-For is trusted;
 	// empty trusts no proxy.
@@ -61,7 +62,10 @@ func (c WebSocketConfig) Warnings(environment domain.Environment) []error {
 }
 
 func (c WebSocketConfig) cors() corsSettings {
-	return corsSettings{"CORS_ORIGINS", c.Origins, c.Credentials, c.Methods, c.Headers}
+	return corsSettings{
+		setting: "CORS_ORIGINS", origins: c.Origins, credentials: c.Credentials, methods: c.Methods, headers: c.Headers,
+		needed: map[string][]string{"/events": {"Authorization", "Last-Event-ID", "X-Correlation-ID"}},
+	}
 }
 
 func (c WebSocketConfig) certificate() certificate.Files {

@@ -46,11 +46,12 @@ func parseMembers(text []byte) (members, error) {
 		return nil, err
 	}
 	out := make(members, len(object.Members))
-	for i, m := range object.Members {
-		if _, known := out[m.Name]; known {
+	for i := range object.Members {
+		name := object.Name(i)
+		if _, known := out[name]; known {
 			return nil, errDuplicateMember
 		}
-		out[m.Name] = object.Value(i)
+		out[name] = object.Value(i)
 	}
 	return out, nil
 }

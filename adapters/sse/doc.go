@@ -3,5 +3,5 @@
 // the queue, the replay, the limits and the drain.
 //
 // Handler decides about a request and takes over its connection; stream writes the events
-// of one session; encode.go has the format.
+// of one session; adapters/internal/eventstream has the format.
 package sse

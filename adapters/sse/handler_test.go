@@ -15,6 +15,7 @@ import (
 	"github.com/huleedu/edge/app/delivery"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/test/eventstream"
+	"github.com/huleedu/edge/test/frames"
 )
 
 // TestRefusals checks which error answers a request that gets no stream, and that nothing
@@ -72,6 +73,29 @@ func TestRefusals(t *testing.T) {
 			}))
 			require.NoError(t, n.manager.Drain(t.Context()), "nothing is left to wait for")
 		})
+	}
+}
+
+// TestRequestWithABodyIsRefused checks that a body neither counts as data of the client nor
+// ends the stream without a reason.
+func TestRequestWithABodyIsRefused(t *testing.T) {
+	for _, method := range []string{http.MethodGet, http.MethodHead} {
+		for _, body := range []io.Reader{strings.NewReader("x"), io.MultiReader(strings.NewReader("x"))} { // the second is sent in chunks
+			n := newNode(t)
+			request, err := http.NewRequestWithContext(t.Context(), method, n.server.URL+"/events?token=u1", body)
+			require.NoError(t, err)
+			patient := n.server.Client()
+			patient.Timeout = 10 * time.Second // a stream would not end
+			response, err := patient.Do(request)
+			require.NoError(t, err)
+			text, err := readAll(response)
+			require.NoError(t, err)
+			require.Equal(t, http.StatusTeapot, response.StatusCode)
+			if method == http.MethodGet {
+				require.Equal(t, string(domain.InvalidRequest), text)
+			}
+			require.NoError(t, n.manager.Drain(t.Context()), "nothing is left to wait for")
+		}
 	}
 }
 
@@ -148,11 +172,13 @@ func TestResume(t *testing.T) {
 	require.Empty(t, incomplete.ID)
 }
 
-// TestCloses checks the last event of a stream for each reason.
+// TestCloses checks the last event of a stream for each reason, and that it matches the
+// AsyncAPI document.
 func TestCloses(t *testing.T) {
 	reason := func(code, message string) string {
 		return fmt.Sprintf(`"reason":{"error_code":%q,"message":%q,"correlation_id":%q}}`, code, message, correlation)
 	}
+	schemas := frames.Load()
 	for name, c := range map[string]struct {
 		lasts time.Duration
 		end   func(t *testing.T, n *node)
@@ -185,7 +211,9 @@ func TestCloses(t *testing.T) {
 			client, err := n.connect("u1")
 			require.NoError(t, err)
 			go c.end(t, n)
-			require.Equal(t, c.want, client.closed(t))
+			last := client.closed(t)
+			require.Equal(t, c.want, last)
+			require.NoError(t, schemas.Validate("StreamClose", []byte(last)))
 			require.True(t, n.facts.Await(t.Context(), func(f domain.Fact) bool {
 				return f == domain.CloseCodeObserved{Transport: domain.TransportSSE, Code: c.code}
 			}))

@@ -93,7 +93,7 @@ func newNode(t testing.TB, adjust ...func(*node)) *node {
 func answered(h *sse.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Correlation-ID", correlation)
-		err := h.Serve(w, r.WithContext(domain.WithRequestContext(r.Context(), domain.RequestContext{CorrelationID: correlation})))
+		_, err := h.Serve(w, r.WithContext(domain.WithRequestContext(r.Context(), domain.RequestContext{CorrelationID: correlation})))
 		if err != nil {
 			w.WriteHeader(http.StatusTeapot)
 			_, _ = io.WriteString(w, string(domain.CodeOf(err)))

@@ -6,7 +6,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/huleedu/edge/adapters/internal/clientconn"
 	"github.com/huleedu/edge/adapters/internal/closecode"
 	"github.com/huleedu/edge/adapters/internal/eventstream"
 	"github.com/huleedu/edge/domain"
@@ -29,7 +28,7 @@ func (s *stream) run(head []byte) {
 	left := make(chan error, 1)
 	go func() {
 		defer close(left)
-		left <- clientconn.Discard(s.conn, maxInput)
+		left <- s.conn.Discard(maxInput)
 	}()
 	s.finish(s.serve(head, left))
 	for range left { // until the reader has ended
@@ -37,19 +36,11 @@ func (s *stream) run(head []byte) {
 }
 
 // serve writes events until the stream must end. It returns why, or None if the session
-// knows the reason or after a panic.
-func (s *stream) serve(head []byte, left <-chan error) closecode.Status {
-	reason := closecode.None
-	func() {
-		defer s.session.Recover()
-		reason = s.writeEvents(head, left)
-	}()
-	return reason
-}
-
-// writeEvents does the work of serve. left receives the end of the reading.
-func (s *stream) writeEvents(head []byte, left <-chan error) closecode.Status {
-	err := s.write(eventstream.AppendRetry(head))
+// knows the reason or after a panic. left receives the end of the reading.
+func (s *stream) serve(head []byte, left <-chan error) (reason closecode.Status) {
+	reason = closecode.None
+	defer s.session.Recover()
+	err := s.conn.Write(head)
 	if err == nil {
 		s.session.Attach()
 	}
@@ -58,7 +49,7 @@ func (s *stream) writeEvents(head []byte, left <-chan error) closecode.Status {
 	for err == nil {
 		select {
 		case f := <-s.next:
-			if err = s.write(eventstream.AppendFrame(nil, f)); err == nil {
+			if err = s.conn.Write(eventstream.AppendFrame(nil, f)); err == nil {
 				s.session.Sent()
 			}
 		case <-timer.C:
@@ -73,7 +64,6 @@ func (s *stream) writeEvents(head []byte, left <-chan error) closecode.Status {
 		case <-s.closed:
 			return closecode.None
 		case err = <-left:
-			s.broken = true
 		}
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, syscall.ETIMEDOUT) {
@@ -93,8 +83,8 @@ func (s *stream) untilTick() time.Duration {
 
 // writeComment writes a comment, which the client's host must acknowledge in time.
 func (s *stream) writeComment(within time.Duration) error {
-	clientconn.SetPeerTimeout(s.conn, within)
-	return s.write([]byte(eventstream.Comment))
+	s.conn.SetPeerTimeout(within)
+	return s.conn.Write([]byte(eventstream.Comment))
 }
 
 // finish tells the client why the stream ends, releases the resources, closes the
@@ -104,9 +94,9 @@ func (s *stream) finish(reason closecode.Status) {
 	defer s.Abort()
 	s.session.Stop(reason) // unless there is a reason
 	end := closecode.For(s.session.Reason())
-	if end.Status != closecode.None && !s.broken {
-		s.endWithin(closeTimeout)
-		_ = s.write(eventstream.AppendClose(nil, end, s.session.Correlation)) // the connection ends anyway
+	if end.Status != closecode.None {
+		s.conn.EndWithin(closeTimeout)
+		_ = s.conn.Write(eventstream.AppendClose(nil, end, s.session.Correlation)) // the connection ends anyway
 	}
 	if lasted, accepted := s.session.End(); accepted {
 		end.LogEnd(s.manager.log, domain.TransportSSE, s.session, lasted)

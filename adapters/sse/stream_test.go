@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/trace/noop"
 
+	"github.com/huleedu/edge/adapters/internal/clientconn"
 	"github.com/huleedu/edge/adapters/memory"
 	"github.com/huleedu/edge/app/delivery"
 	"github.com/huleedu/edge/domain"
@@ -48,8 +49,8 @@ func openPipe(t *testing.T, expires time.Time, observer func(ports.Observer) por
 	session, err := m.Open(t.Context(), delivery.SessionRequest{User: "u1", ID: "s1", Conn: s})
 	require.NoError(t, err)
 	s.session = session
-	s.setConn(near)
-	go s.run([]byte("head\n"))
+	s.conn.SetConn(near, time.Minute)
+	go s.run([]byte("head\nretry: 1000\n\n"))
 	return &pipe{m, s, facts, far, bufio.NewReader(far)}
 }
 
@@ -131,8 +132,8 @@ func TestStalledClients(t *testing.T) {
 		lasts time.Duration
 		code  int
 	}{
-		"idle":    {func(*pipe) {}, commentInterval + writeTimeout, 4002},
-		"message": {func(p *pipe) { p.send() }, writeTimeout, 4002},
+		"idle":    {func(*pipe) {}, commentInterval + clientconn.WriteTimeout, 4002},
+		"message": {func(p *pipe) { p.send() }, clientconn.WriteTimeout, 4002},
 		"overflow": {func(p *pipe) {
 			for p.send() == 1 {
 			}

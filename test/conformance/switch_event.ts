@@ -1,7 +1,7 @@
 // A program with a typed switch over the types of notifications. It is compiled and not run.
 import type {
   BatchFilesUploadedFrame, BatchPhaseConcludedFrame, BatchResultsReadyFrame, PipelineDeniedInsufficientCreditsFrame,
-  PositionFrame, ReplayIncompleteFrame, ResyncFrame,
+  PositionFrame, ReplayIncompleteFrame, ResyncFrame, StreamCloseEvent,
 } from "./models";
 
 type Frame =
@@ -28,6 +28,19 @@ export function describe(frame: Frame): string {
       return frame.data.since;
     default: {
       const rest: never = frame;
+      return rest;
+    }
+  }
+}
+
+export function reconnects(end: StreamCloseEvent): boolean {
+  switch (end.code) {
+    case 1008: case 1011: case 1012: case 4001: case 4002:
+      return true;
+    case 4003:
+      return false;
+    default: {
+      const rest: never = end.code;
       return rest;
     }
   }

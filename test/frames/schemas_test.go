@@ -3,7 +3,10 @@ package frames_test
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/goccy/go-yaml"
@@ -12,6 +15,7 @@ import (
 	"github.com/huleedu/edge/adapters/websocket"
 	"github.com/huleedu/edge/api"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/eventstream"
 	"github.com/huleedu/edge/test/frames"
 	"github.com/huleedu/edge/test/world"
 )
@@ -67,6 +71,9 @@ type document struct {
 				ErrorCode string `yaml:"error_code"`
 			} `yaml:"x-closes"`
 		} `yaml:"socket"`
+		Events struct {
+			Example string `yaml:"x-example"`
+		}
 		Requested   struct{ Address string }
 		DeadLetters struct{ Address string } `yaml:"deadLetters"`
 	}
@@ -124,6 +131,44 @@ func TestExamplesMatchTheirSchemas(t *testing.T) {
 		}
 	}
 	require.Greater(t, checked, 20)
+}
+
+// TestExampleOfAStream checks that the example of the event stream shows each of its parts, and
+// that its data match the schemas.
+func TestExampleOfAStream(t *testing.T) {
+	schemas := frames.Load()
+	stream := eventstream.NewReader(strings.NewReader(read(t).Channels.Events.Example))
+	for _, want := range []eventstream.Event{{ID: "1767323045678-0", Type: "Position"}, {ID: "1767323060123-0", Type: "ClassCreated"}} {
+		got, err := stream.Next()
+		require.NoError(t, err)
+		require.Equal(t, want.ID, got.ID)
+		require.Equal(t, want.Type, schemas.Check(t, []byte(got.Data)))
+	}
+	end, err := stream.Next()
+	require.NoError(t, err)
+	require.Equal(t, "close", end.Type)
+	require.NoError(t, schemas.Validate("StreamClose", []byte(end.Data)))
+	require.NoError(t, schemas.Validate("StreamRetry", strconv.AppendInt(nil, stream.Retry.Milliseconds(), 10)))
+	require.Equal(t, 1, stream.Comments)
+	_, err = stream.Next()
+	require.ErrorIs(t, err, io.EOF)
+}
+
+// TestBothTransportsHaveTheSameMessages checks the messages of the two channels of a client.
+func TestBothTransportsHaveTheSameMessages(t *testing.T) {
+	var d struct {
+		Channels map[string]struct{ Messages map[string]map[string]string }
+	}
+	require.NoError(t, yaml.Unmarshal(api.AsyncAPI(), &d))
+	socket, events := d.Channels["socket"].Messages, d.Channels["events"].Messages
+	for _, name := range []string{"ping", "pong", "refresh", "refreshed"} {
+		delete(socket, name)
+	}
+	for _, name := range []string{"streamRetry", "streamClose"} {
+		delete(events, name)
+	}
+	require.Equal(t, socket, events)
+	require.Len(t, events, 20)
 }
 
 // TestClosesAreListed checks that the document lists exactly the close codes of the

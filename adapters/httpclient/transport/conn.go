@@ -23,7 +23,8 @@ type conn struct {
 	inHead bool
 	// rawSocket is the descriptor of the socket, nil if there is none.
 	rawSocket syscall.RawConn
-	// silent is the result of peek.
+	// peek sets silent to whether the socket is open without pending bytes. It does not wait.
+	peek   func(fd uintptr) bool
 	silent bool
 	// encrypted means that TLS, which reads ahead, lies above the socket.
 	encrypted bool
@@ -31,6 +32,7 @@ type conn struct {
 
 func newConn(socket net.Conn, expires time.Time) *conn {
 	c := &conn{Conn: socket, expires: expires}
+	c.peek = func(fd uintptr) bool { c.silent = nothingToRead(fd); return true }
 	c.reader, c.writer = bufio.NewReader(headReader{c}), bufio.NewWriter(nil)
 	if above, ok := socket.(interface{ NetConn() net.Conn }); ok {
 		socket, c.encrypted = above.NetConn(), true
@@ -60,12 +62,6 @@ func (c *conn) prepare(deadline time.Time) bool {
 		return false
 	}
 	return c.rawSocket == nil || c.rawSocket.Read(c.peek) == nil && c.silent
-}
-
-// peek sets silent to whether the socket is open without pending bytes. It does not wait.
-func (c *conn) peek(fd uintptr) bool {
-	c.silent = nothingToRead(fd)
-	return true
 }
 
 // drained reports whether no bytes follow a response that was read to its end. A TLS

@@ -23,7 +23,9 @@ type channel struct {
 	About      []string
 	Parameters []parameters
 	Operations []operation
-	Closes     []closeCode
+	// Example is text as it is sent; empty without an example.
+	Example string
+	Closes  []closeCode
 }
 
 // parameters are values that a client sends when it connects, in a place such as "query".
@@ -34,8 +36,9 @@ type parameters struct {
 
 // operation is what the service does with messages of a channel.
 type operation struct {
-	Heading  string
-	Messages []message
+	Heading string
+	// Messages are the names of the messages.
+	Messages []string
 }
 
 // closeCode is an end of a connection.
@@ -68,21 +71,16 @@ func paragraphs(text value) []string {
 }
 
 func (d document) channel(name string, v value) channel {
-	c := channel{Name: name, Address: v.get("address").text(), About: paragraphs(v.get("description"))}
+	c := channel{Name: name, Address: v.get("address").text(), About: paragraphs(v.get("description")), Example: v.get("x-example").text()}
 	for reference := range v.get("servers").items() {
 		server, _ := d.resolve(reference)
 		c.Protocol = server.get("protocol").text()
 	}
-	for _, binding := range v.get("bindings").members() {
-		for _, place := range []string{"headers", "query"} {
-			if fields := d.fields(binding.get(place)); len(fields) > 0 {
-				c.Parameters = append(c.Parameters, parameters{place, fields})
-			}
-		}
-	}
+	c.Parameters = d.parameters(v)
 	for _, o := range d.get("operations").members() {
 		if _, of := d.resolve(o.get("channel")); of == name {
-			c.Operations = append(c.Operations, d.operation(o))
+			c.Parameters = append(c.Parameters, d.parameters(o)...)
+			c.Operations = append(c.Operations, d.operation(o, v))
 		}
 	}
 	for one := range v.get("x-closes").items() {
@@ -93,14 +91,35 @@ func (d document) channel(name string, v value) channel {
 	return c
 }
 
-func (d document) operation(v value) operation {
+// parameters returns the parameters in the bindings of a channel or an operation. The binding
+// of HTTP has no headers of its own, so that the document has them in an extension.
+func (d document) parameters(v value) (out []parameters) {
+	for _, binding := range v.get("bindings").members() {
+		for _, place := range []string{"headers", "x-headers", "query"} {
+			if fields := d.fields(binding.get(place)); len(fields) > 0 {
+				out = append(out, parameters{strings.TrimPrefix(place, "x-"), fields})
+			}
+		}
+	}
+	return out
+}
+
+// operation reads an operation of a channel. Without a list of messages it is about all
+// messages of the channel.
+func (d document) operation(v, of value) operation {
 	o := operation{Heading: "The service sends"}
 	if v.get("action").text() == "receive" {
 		o.Heading = "The service receives"
 	}
-	for reference := range v.get("messages").items() {
+	references := slices.Collect(v.get("messages").items())
+	if references == nil {
+		for _, reference := range of.get("messages").members() {
+			references = append(references, reference)
+		}
+	}
+	for _, reference := range references {
 		resolved, _ := d.resolve(reference)
-		o.Messages = append(o.Messages, d.message(resolved))
+		o.Messages = append(o.Messages, resolved.get("name").text())
 	}
 	return o
 }

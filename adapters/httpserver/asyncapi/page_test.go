@@ -47,6 +47,9 @@ func TestPageShowsTheDocument(t *testing.T) {
 	assert.Contains(t, html, `<dt><code>data.file_count</code></dt><dd><span class="type">integer</span> <span class="optional">optional</span><br>The number of files</dd>`)
 	assert.Contains(t, html, `<dt><code>data.batch_id</code></dt><dd><span class="type">string | null</span></dd>`)
 	assert.Contains(t, html, `<dt><code>event</code></dt><dd><span class="type">&#34;batch_files_uploaded&#34;</span></dd>`)
+	assert.Contains(t, html, `<pre tabindex="0">retry: 3217`, "the example of the event stream")
+	assert.Contains(t, html, `<dt><code>Last-Event-ID</code></dt>`, "a header of an operation")
+	assert.Equal(t, 2, strings.Count(html, `<li><a href="#replay_incomplete">`)-1, "both transports list their messages")
 	assert.Contains(t, html, `&#34;file_count&#34;: 2,`)
 	assert.Contains(t, html, "category: batch_progress, priority: high, action required: false")
 }

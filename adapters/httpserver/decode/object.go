@@ -59,8 +59,9 @@ func parseMembers(raw json.RawMessage, at []any, broken *violations, known ...st
 	}
 	o.members = make(map[string]json.RawMessage, len(known))
 	for key, value := range jsonmember.All(raw) {
-		if name := jsonmember.Text(key); slices.Contains(known, name) {
-			o.members[name] = value
+		named := func(name string) bool { return jsonmember.IsText(key, name) }
+		if i := slices.IndexFunc(known, named); i >= 0 {
+			o.members[known[i]] = value
 		}
 	}
 	return o, true

@@ -9,10 +9,8 @@ import (
 // tcpUserTimeout is the option TCP_USER_TIMEOUT of Linux, in milliseconds.
 const tcpUserTimeout = 0x12
 
-// SetPeerTimeout bounds how long the client's host may leave sent data unacknowledged or
-// accept none. The connection then ends with ETIMEDOUT. Connections that are not TCP have
-// no such limit.
-func SetPeerTimeout(conn net.Conn, d time.Duration) {
+// setPeerTimeout does what Conn.SetPeerTimeout says.
+func setPeerTimeout(conn net.Conn, d time.Duration) {
 	if secured, ok := conn.(interface{ NetConn() net.Conn }); ok {
 		conn = secured.NetConn()
 	}

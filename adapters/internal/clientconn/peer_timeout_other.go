@@ -7,5 +7,5 @@ import (
 	"time"
 )
 
-// SetPeerTimeout does nothing: the limits of the system apply.
-func SetPeerTimeout(net.Conn, time.Duration) {}
+// setPeerTimeout does nothing: the limits of the system apply.
+func setPeerTimeout(net.Conn, time.Duration) {}

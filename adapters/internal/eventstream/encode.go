@@ -24,8 +24,8 @@ const (
 	maxRetry = 5 * time.Second
 )
 
-// AppendRetry appends the time after which the client reconnects when the stream ends.
-func AppendRetry(out []byte) []byte {
+// appendRetry appends the time after which the client reconnects when the stream ends.
+func appendRetry(out []byte) []byte {
 	out = append(out, "retry: "...)
 	out = strconv.AppendInt(out, (minRetry + rand.N(maxRetry-minRetry)).Milliseconds(), 10)
 	return append(out, "\n\n"...)

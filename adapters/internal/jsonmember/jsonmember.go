@@ -29,10 +29,9 @@ const typicalMembers = 16
 
 // Member is one member of an object. Its offsets are indexes of the object's text.
 type Member struct {
-	// Name is the decoded name. A lone surrogate in it becomes U+FFFD.
-	Name string
-	// Start is the index of the first quote of the name.
-	Start int
+	// Start is the index of the first quote of the name, and NameEnd is the index behind its
+	// last quote.
+	Start, NameEnd int
 	// ValueStart is the index of the first byte of the value, and End is the index behind its
 	// last byte.
 	ValueStart, End int
@@ -57,7 +56,8 @@ func Parse(raw []byte, limit int) (Object, error) {
 		if err != nil {
 			return Object{}, err
 		}
-		m := Member{Name: Text(name), Start: int(d.InputOffset()) - len(name)}
+		m := Member{NameEnd: int(d.InputOffset())}
+		m.Start = m.NameEnd - len(name)
 		value, err := d.ReadValue()
 		if err != nil {
 			return Object{}, err
@@ -117,11 +117,17 @@ func (o Object) Value(i int) []byte {
 	return o.Raw[m.ValueStart:m.End:m.End]
 }
 
+// Name returns the decoded name of member i. A lone surrogate in it becomes U+FFFD.
+func (o Object) Name(i int) string { return Text(o.quotedName(i)) }
+
+// quotedName returns the name of member i with its quotes and escapes.
+func (o Object) quotedName(i int) []byte { return o.Raw[o.Members[i].Start:o.Members[i].NameEnd] }
+
 // Find returns the indexes of the members with exactly that name.
 func (o Object) Find(name string) []int {
 	var found []int
-	for i, m := range o.Members {
-		if m.Name == name {
+	for i := range o.Members {
+		if IsText(o.quotedName(i), name) {
 			found = append(found, i)
 		}
 	}
@@ -143,9 +149,21 @@ func Text(raw []byte) string {
 	if len(raw) < 2 || raw[0] != '"' {
 		return ""
 	}
-	if bytes.IndexByte(raw, '\\') < 0 && utf8.Valid(raw) {
+	if isPlain(raw) {
 		return string(raw[1 : len(raw)-1])
 	}
 	text, _ := jsontext.AppendUnquote(nil, raw) // the error reports only what became U+FFFD
 	return string(text)
+}
+
+// isPlain reports whether a JSON string and its text differ only by the quotes.
+func isPlain(raw []byte) bool { return bytes.IndexByte(raw, '\\') < 0 && utf8.Valid(raw) }
+
+// IsText reports whether a valid JSON string, which is not empty, has this text. It allocates
+// nothing for a string without escapes.
+func IsText(raw []byte, text string) bool {
+	if raw[0] == '"' && isPlain(raw) {
+		return string(raw[1:len(raw)-1]) == text
+	}
+	return Text(raw) == text
 }

@@ -31,7 +31,8 @@ func TestParseReturnsNamesAndValuesUnchanged(t *testing.T) {
 		require.NoError(t, err, text)
 		var got []string
 		for i, m := range o.Members {
-			got = append(got, m.Name+"="+string(o.Value(i)))
+			got = append(got, o.Name(i)+"="+string(o.Value(i)))
+			require.Contains(t, o.Find(o.Name(i)), i)
 			require.Equal(t, byte('"'), text[m.Start])
 		}
 		require.Equal(t, want, got, text)
@@ -103,8 +104,8 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		var got []string
-		for i, m := range o.Members {
-			got = append(got, fmt.Sprintf("%s=%s", m.Name, o.Value(i)))
+		for i := range o.Members {
+			got = append(got, fmt.Sprintf("%s=%s", o.Name(i), o.Value(i)))
 		}
 		require.Equal(t, want, got, "%q", text)
 	})
