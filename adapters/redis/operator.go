@@ -7,6 +7,7 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 
+	"github.com/huleedu/edge/adapters/redis/channel"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -59,4 +60,12 @@ func (o *Operator) Sessions(ctx context.Context, user domain.UserID) ([]domain.S
 	}
 	slices.SortStableFunc(sessions, func(a, b domain.SessionInfo) int { return a.Since.Compare(b.Since) })
 	return sessions, nil
+}
+
+// Watch reads the user's channel until ctx is done; see channel.Watch. Errors as for Disconnect.
+func (o *Operator) Watch(ctx context.Context, p ChannelPrefix, user domain.UserID, subscribed func(), receive func(frame string)) error {
+	if err := channel.Watch(ctx, o.rdb, p.channel(user), subscribed, receive); err != nil {
+		return redisError("redis.Watch", err, o.timeout)
+	}
+	return nil
 }

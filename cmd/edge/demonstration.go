@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"io/fs"
 	"log/slog"
 	"net/http"
 	"time"
@@ -21,18 +20,19 @@ import (
 // node, and the faults.
 type demonstration struct {
 	spans    *console.Recorder
-	gateway  *sdk.TracerProvider
-	sockets  *sdk.TracerProvider
+	tracing  struct{ gateway, sockets *sdk.TracerProvider }
 	faults   *faults
 	node     *secondNode
 	balancer *balancer
+	// gateway and notifications are the services, once they are built.
+	gateway, notifications *wire.Process
 }
 
 // newDemonstration prepares the demonstration. vars are the variables of the services. The caller
 // must call close.
 func (t tool) newDemonstration(vars map[string]string, w *world.World) *demonstration {
 	d := &demonstration{spans: &console.Recorder{}, node: &secondNode{vars: vars, errs: t.errs}}
-	d.gateway, d.sockets = d.spans.Provider(string(domain.GatewayService)), d.spans.Provider(string(domain.WebSocketService))
+	d.tracing.gateway, d.tracing.sockets = d.spans.Provider(string(domain.GatewayService)), d.spans.Provider(string(domain.WebSocketService))
 	d.faults = newFaults(w, d.node)
 	return d
 }
@@ -43,7 +43,7 @@ func (d *demonstration) overrides(vars map[string]string) (wire.GatewayOverride,
 	if cmp.Or(vars["OTEL_EXPORTER_OTLP_ENDPOINT"], vars["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]) != "" {
 		return wire.GatewayOverride{}, wire.WebSocketOverride{}
 	}
-	return wire.GatewayOverride{Tracing: d.gateway}, wire.WebSocketOverride{Tracing: d.sockets}
+	return wire.GatewayOverride{Tracing: d.tracing.gateway}, wire.WebSocketOverride{Tracing: d.tracing.sockets}
 }
 
 // close repairs the faults and ends the second node and the balancer.
@@ -53,43 +53,22 @@ func (d *demonstration) close() {
 		d.balancer.close()
 	}
 	ctx := context.Background()
-	_ = errors.Join(d.gateway.Shutdown(ctx), d.sockets.Shutdown(ctx)) // the recorder does not fail
+	_ = errors.Join(d.tracing.gateway.Shutdown(ctx), d.tracing.sockets.Shutdown(ctx)) // the recorder does not fail
 }
 
 // startPages serves the console and the example page unless the address is empty, and prints
-// their URLs. gateway and notifications are the addresses of the services.
-func (t tool) startPages(address, gateway, notifications string, d *demonstration) (stop func(), err error) {
+// their URLs. vars are the variables of the services.
+func (t tool) startPages(address string, vars map[string]string, d *demonstration) (stop func(), err error) {
 	if address == "" {
 		return func() {}, nil
 	}
-	d.balancer, err = startBalancer(func() string { return cmp.Or(d.node.addr(), notifications) })
+	d.balancer, err = startBalancer(func() string { return cmp.Or(d.node.addr(), d.notifications.Addr) })
 	if err != nil {
 		return nil, err
 	}
-	handler, err := t.consoleHandler("http://"+gateway, "http://"+notifications, d)
-	if err != nil {
-		return nil, err
-	}
-	mux := http.NewServeMux()
-	mux.Handle(examplePath, t.exampleHandler("http://"+gateway, "http://"+notifications))
-	mux.Handle(console.Path, handler)
-	url, stop, err := t.servePages(address, mux)
-	if err != nil {
-		return nil, err
-	}
-	t.printf("console        %s%s\n", url, console.Path)
-	t.printf("example        %s%s\n", url, examplePath)
-	return stop, nil
-}
-
-// consoleHandler returns the console of "edge up".
-func (t tool) consoleHandler(gateway, notifications string, d *demonstration) (http.Handler, error) {
-	client, err := fs.Sub(exampleFiles, "example/client")
-	if err != nil {
-		return nil, err
-	}
-	return console.NewHandler(console.Config{
-		Client: client, AllowActions: true, Log: slog.New(slog.NewTextHandler(t.errs, nil)),
+	gateway, notifications := "http://"+d.gateway.Addr, "http://"+d.notifications.Addr
+	c := console.Config{
+		AllowActions: true, Log: slog.New(slog.NewTextHandler(t.errs, nil)),
 		Demonstration: &console.Demonstration{
 			Gateway: gateway, Notifications: notifications, Balancer: d.balancer.url(),
 			Teachers: sampleTeachers(), Spans: d.spans, Faults: d.faults,
@@ -97,5 +76,28 @@ func (t tool) consoleHandler(gateway, notifications string, d *demonstration) (h
 				return t.generateToken(teacher.User, teacher.Org, time.Hour)
 			},
 		},
-	}), nil
+	}
+	release, err := t.addOperatorSources(&c, vars, d.adminAddresses)
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle(examplePath, t.exampleHandler(gateway, notifications))
+	mux.Handle(console.Path, console.NewHandler(c))
+	url, stopServer, err := t.servePages(address, mux)
+	if err != nil {
+		release()
+		return nil, err
+	}
+	t.printf("console        %s%s\n", url, console.Path)
+	t.printf("example        %s%s\n", url, examplePath)
+	return func() {
+		stopServer()
+		release()
+	}, nil
+}
+
+// adminAddresses returns the addresses that answer operators' requests.
+func (d *demonstration) adminAddresses() []string {
+	return withoutEmpty(cmp.Or(d.gateway.AdminAddr, d.gateway.Addr), cmp.Or(d.notifications.AdminAddr, d.notifications.Addr), d.node.adminAddr())
 }

@@ -34,7 +34,7 @@ func run(ctx context.Context, t tool) int {
 		SilenceErrors: true,
 	}
 	root.AddCommand(t.upCommand(), t.platformCommand(), t.tokenCommand(), t.listenCommand(), t.pipelineCommand(), t.notifyCommand(), t.disconnectCommand(), t.sessionsCommand(),
-		t.configCommand(), t.nodeCommand())
+		t.configCommand(), t.consoleCommand(), t.nodeCommand())
 	root.SetArgs(t.args)
 	root.SetOut(t.out)
 	root.SetErr(t.errs)

@@ -56,6 +56,7 @@ type secondNode struct {
 
 	mu      sync.Mutex
 	address string // empty while the node does not run
+	admin   string // the address for operators
 	process *exec.Cmd
 	done    chan struct{} // is closed when the process has ended
 }
@@ -65,6 +66,16 @@ func (n *secondNode) addr() string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.address
+}
+
+// adminAddr returns the node's address for operators, or an empty string while it does not run.
+func (n *secondNode) adminAddr() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.address == "" {
+		return ""
+	}
+	return n.admin
 }
 
 // start starts the node and waits until it is ready.
@@ -79,12 +90,13 @@ func (n *secondNode) start(ctx context.Context) error {
 		return err
 	}
 	address, err := freeAddress()
-	if err != nil {
+	admin, adminErr := freeAddress()
+	if err := errors.Join(err, adminErr); err != nil {
 		return err
 	}
 	host, port, _ := net.SplitHostPort(address)
 	vars := maps.Clone(n.vars)
-	maps.Copy(vars, map[string]string{"WEBSOCKET_HOST": host, "WEBSOCKET_PORT": port, "WEBSOCKET_ADMIN_ADDR": "", "LOG_LEVEL": "error"})
+	maps.Copy(vars, map[string]string{"WEBSOCKET_HOST": host, "WEBSOCKET_PORT": port, "WEBSOCKET_ADMIN_ADDR": admin, "LOG_LEVEL": "error"})
 	process := exec.CommandContext(context.WithoutCancel(ctx), program, "node") // close ends it
 	process.Stdout, process.Stderr = n.errs, n.errs
 	for name, value := range vars {
@@ -99,11 +111,11 @@ func (n *secondNode) start(ctx context.Context) error {
 		_ = process.Wait() // the signal that ended it is no failure
 		n.forget(process)
 	}()
-	if err := awaitReady(ctx, address, done); err != nil {
+	if err := awaitReady(ctx, admin, done); err != nil {
 		_ = process.Process.Kill()
 		return err
 	}
-	n.address, n.process, n.done = address, process, done
+	n.address, n.admin, n.process, n.done = address, admin, process, done
 	return nil
 }
 

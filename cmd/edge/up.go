@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"maps"
@@ -117,6 +118,10 @@ func withDevelopmentDefaults(vars map[string]string) map[string]string {
 		"API_GATEWAY_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_SPREAD": "1",
 		"API_GATEWAY_HTTP_CLIENT_TIMEOUT_SECONDS": "5", "API_GATEWAY_HTTP_CIRCUIT_BREAKER_RECOVERY_TIMEOUT": "10",
 	}
+	if vars["ADMIN_TOKEN"] == "" && vars["API_GATEWAY_ADMIN_ADDR"] == "" && vars["WEBSOCKET_ADMIN_ADDR"] == "" {
+		// The console asks the services as an operator does.
+		out["ADMIN_TOKEN"], out["API_GATEWAY_ADMIN_ADDR"], out["WEBSOCKET_ADMIN_ADDR"] = rand.Text()+rand.Text(), loopbackAddr(0), loopbackAddr(0)
+	}
 	maps.Copy(out, vars)
 	return out
 }
@@ -144,7 +149,8 @@ func (t tool) runServices(ctx context.Context, vars map[string]string, example s
 		return errors.Join(fmt.Errorf("build the notification service: %w", err), gateway.Stop(context.WithoutCancel(ctx)))
 	}
 	defer release()
-	stopPages, err := t.startPages(example, gateway.Addr, webSocket.Addr, d)
+	d.gateway, d.notifications = gateway, webSocket
+	stopPages, err := t.startPages(example, vars, d)
 	if err != nil {
 		return errors.Join(err, gateway.Stop(context.WithoutCancel(ctx)), webSocket.Stop(context.WithoutCancel(ctx)))
 	}
