@@ -52,7 +52,7 @@ build: ## Build static binaries into bin/
 EXTERNAL := ./test/conformance/... ./test/clients ./test/console
 
 # Packages that run first, because a long one at the end leaves a core idle.
-LONGEST := ./test/matrix ./test/e2e ./adapters/httpserver ./test/faults ./adapters/kafka ./adapters/redis
+LONGEST := ./test/e2e ./test/matrix ./adapters/httpserver ./adapters/httpclient ./adapters/redis ./adapters/kafka ./test/faults ./adapters/websocket
 # Without debug information a test program is linked in a third of the time.
 # "make quick" and the linters vet the code.
 TESTFLAGS := -count=1 -vet=off -ldflags=-w
@@ -83,7 +83,8 @@ endef
 test: $(GOTESTSUM) ## Run every test of the Go code, race detector on, beside a real Redis and a real Kafka (8 minutes on two cores)
 	@$(race)
 	packages=($(PKG))
-	[ '$(PKG)' != ./... ] || packages=($(LONGEST) $$(go list ./... | grep -v -e /test/conformance -e /test/clients -e /test/console))
+	# "make house" and "make licences" check the source, without the race detector.
+	[ '$(PKG)' != ./... ] || packages=($(LONGEST) $$(go list ./... | grep -v -e /test/conformance -e /test/clients -e /test/console -e /test/arch -e '/test/licences$$'))
 	exec test/run.sh $$race -timeout=20m $(TESTFLAGS) $(if $(RUN),-run='$(RUN)') "$${packages[@]}"
 
 .PHONY: conformance
@@ -98,7 +99,7 @@ FULL := ./test/matrix $(EXTERNAL) ./test/faults ./test/e2e
 test-full: $(GOTESTSUM) ## Run the whole failure matrix, long outages, all cases of Autobahn and more requests of schemathesis
 	@EDGE_TEST_FULL=1 test/run.sh -race -timeout=90m $(TESTFLAGS) $(FULL)
 	cd test/deploy
-	EDGE_TEST_FULL=1 go test -count=1 -v -timeout=60m -run 'FireByRealFaults' . # all alerts; "make manifests" has some
+	EDGE_TEST_FULL=1 ../servers/with.sh go test -count=1 -v -timeout=60m -run 'FireByRealFaults' . # all alerts; "make manifests" has some
 
 .PHONY: check-slow
 check-slow: ## Run in full what "make test" runs in part, fuzz every parser, measure coverage, and build a release (about 100 minutes)

@@ -125,6 +125,14 @@ func (p *prometheusServer) await(alert string, want engine.AlertState, use func(
 	require.FailNow(p.t, "the alert did not change", "%s is %s, not %s", alert, p.alerts[alert].State(), want)
 }
 
+// query returns the number of results of an expression now.
+func (p *prometheusServer) query(text string) int {
+	p.t.Helper()
+	results, err := p.queries(p.t.Context(), text, p.now)
+	require.NoError(p.t, err, text)
+	return len(results)
+}
+
 // sample is one value of a series.
 type sample struct {
 	metric labels.Labels

@@ -68,14 +68,7 @@ func TestExpressionsNameExistingMetrics(t *testing.T) {
 		all = append(all, expressions(t, file)...)
 	}
 	for _, text := range all {
-		expr, err := promQL().ParseExpr(text)
-		require.NoError(t, err, text)
-		parser.Inspect(expr, func(n parser.Node, _ []parser.Node) error {
-			if s, ok := n.(*parser.VectorSelector); ok {
-				require.True(t, known[s.Name], "%s in %s", s.Name, text)
-			}
-			return nil
-		})
+		requireKnownMetrics(t, text, known)
 	}
 	t.Logf("%d expressions", len(all))
 }

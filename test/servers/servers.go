@@ -22,8 +22,15 @@ func Redis(t testing.TB) string {
 // Without one the test is skipped, or fails when real servers are required.
 func Kafka(t testing.TB) string {
 	t.Helper()
-	return serverAddress(t, "EDGE_TEST_KAFKA", "kafka")
+	return serverAddress(t, kafkaVariable, "kafka")
 }
+
+// HasKafka reports whether a real Kafka runs beside this test, so that OwnKafka can start another
+// one. A test that has another way does not need to be skipped.
+func HasKafka() bool { return os.Getenv(kafkaVariable) != "" }
+
+// kafkaVariable holds the address of the shared Kafka.
+const kafkaVariable = "EDGE_TEST_KAFKA"
 
 // serverAddress returns the address of a server. It adds an attribute to the test, so that the
 // number of tests on real servers can be counted.

@@ -16,15 +16,19 @@ import (
 type FailureMode int32
 
 // The failures. Disconnect closes each connection without a response; Slow never
-// responds; ServerError responds with 500; Malformed responds with 200 and a
-// truncated body.
+// responds; Late responds after lateBy; ServerError responds with 500; Malformed
+// responds with 200 and a truncated body.
 const (
 	NoFailure FailureMode = iota
 	Disconnect
 	Slow
 	ServerError
 	Malformed
+	Late
 )
+
+// lateBy is the delay of a response in the mode Late.
+const lateBy = 1200 * time.Millisecond
 
 // backend is one HTTP service of the platform.
 type backend struct {
@@ -66,6 +70,12 @@ func (b *backend) injectFailure(routes http.Handler) http.Handler {
 			// net/http detects a closed connection only after the body is read.
 			_, _ = io.Copy(io.Discard, r.Body)
 			<-r.Context().Done()
+		case Late:
+			select {
+			case <-time.After(lateBy):
+				routes.ServeHTTP(w, r)
+			case <-r.Context().Done():
+			}
 		case ServerError:
 			respond(w, http.StatusInternalServerError, map[string]string{"error": "Internal server error at 10.0.0.7"})
 		case Malformed:
