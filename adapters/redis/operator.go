@@ -7,7 +7,6 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 
-	"github.com/huleedu/edge/adapters/redis/channel"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -62,10 +61,24 @@ func (o *Operator) Sessions(ctx context.Context, user domain.UserID) ([]domain.S
 	return sessions, nil
 }
 
-// Watch reads the user's channel until ctx is done; see channel.Watch. Errors as for Disconnect.
+// Watch calls receive with each message of the user's channel until ctx is done. It calls subscribed
+// when Redis has confirmed the subscription. A lost connection ends it. Errors as for Disconnect.
 func (o *Operator) Watch(ctx context.Context, p ChannelPrefix, user domain.UserID, subscribed func(), receive func(frame string)) error {
-	if err := channel.Watch(ctx, o.rdb, p.channel(user), subscribed, receive); err != nil {
-		return redisError("redis.Watch", err, o.timeout)
+	subscription := o.rdb.Subscribe(ctx, p.channel(user))
+	defer func() { _ = subscription.Close() }()
+	defer context.AfterFunc(ctx, func() { _ = subscription.Close() })() // ends a blocked read
+	_, err := subscription.Receive(ctx)
+	if err == nil {
+		subscribed()
 	}
-	return nil
+	for err == nil {
+		var message *goredis.Message
+		if message, err = subscription.ReceiveMessage(ctx); err == nil {
+			receive(message.Payload)
+		}
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	return redisError("redis.Watch", err, o.timeout)
 }

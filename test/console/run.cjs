@@ -51,7 +51,8 @@ async function open(page, title) {
     args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
   });
   try {
-    const page = await browser.newPage({ viewport: { width: widths[0], height: 900 } });
+    const context = await browser.newContext({ viewport: { width: widths[0], height: 900 } });
+    const page = await context.newPage();
     page.setDefaultTimeout(Number(process.env.LIMIT || 60_000));
     const run = require("./scenarios/" + scenario + ".cjs");
     const problems = [];

@@ -1,8 +1,21 @@
-// The views of an operator, on the services of the demonstration or on running services.
+// The views of an operator, on the services of the demonstration or on running services. The option "demonstration" is
+// the URL of the console of "edge up", whose devices are the user's connections.
 "use strict";
 const assert = require("node:assert/strict");
 
 module.exports = async ({ page, open, check, options }) => {
+  const api = options.demonstration + "api/demonstration/";
+  const devices = await page.context().newPage();
+  await devices.goto(options.demonstration);
+  for (const name of ["Phone", "Laptop"]) await devices.locator(`[data-device="${name}"]`).getByText("open, by websocket").waitFor();
+  options.token = (await (await fetch(api + "token?user=teacher-anna")).json()).token;
+  options.notify = async () => {
+    const headers = { Origin: new URL(api).origin, "Content-Type": "application/json" };
+    const answer = await fetch(api + "notify", { method: "POST", headers, body: JSON.stringify({ user: "teacher-anna", stored: true }) });
+    assert.equal(answer.status, 200, await answer.text());
+  };
+  await options.notify();
+  await devices.locator('[data-device="Phone"]').getByText("class_created").waitFor();
   await nodesView(open, check);
   await userView(page, open, check, options);
   await tokenView(open, check, options);
@@ -14,7 +27,7 @@ module.exports.expectedProblems = [/status of 403/];
 async function nodesView(open, check) {
   const view = await open("Nodes");
   for (const service of ["api_gateway_service", "websocket_service"]) {
-    const node = view.locator("[data-node]").filter({ has: view.page().getByRole("heading", { name: service }) });
+    const node = view.locator("[data-node]").filter({ hasText: service });
     await node.getByText("ready", { exact: true }).waitFor();
     assert.match(await node.innerText(), /Version\s+\S+[\s\S]*Environment\s+development[\s\S]*Dependencies[\s\S]*redis\s+healthy[\s\S]*Limits and what is in use/);
   }
@@ -32,7 +45,7 @@ async function userView(page, open, check, options) {
   await view.getByRole("button", { name: "Show the user" }).click();
   const connections = view.getByRole("region", { name: "Connections of teacher-anna" });
   await connections.waitFor();
-  assert.match(await connections.innerText(), /websocket\s+\S+:\d+|websocket\s+\S+/);
+  assert.match(await connections.innerText(), /\d\s+websocket\s+\S+\/\d+\s+\d+-\d+\s+0 \(0 bytes\)\s+http:\/\/127/);
   const kept = view.getByRole("region", { name: /Stored notifications of teacher-anna/ });
   assert.match(await kept.innerText(), /\d+-\d+\s+class_created\s+standard/);
 

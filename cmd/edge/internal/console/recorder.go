@@ -89,7 +89,7 @@ func (r *Recorder) journey(correlation string) []recordedSpan {
 	defer r.mu.Unlock()
 	traces := map[trace.TraceID]bool{}
 	for _, s := range r.spans {
-		if s.Attributes[string(correlationAttribute)] == correlation {
+		if correlation != "" && s.Attributes[string(correlationAttribute)] == correlation {
 			traces[s.trace] = true
 		}
 	}
