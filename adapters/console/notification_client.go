@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,8 @@ const (
 	dialTimeout = 15 * time.Second
 	// closeTimeout limits the wait for the server's close frame.
 	closeTimeout = time.Second
+	// defaultSilenceLimit is longer than two intervals between the pings of the service.
+	defaultSilenceLimit = 75 * time.Second
 )
 
 // NotificationClient receives the notifications of one user. It reconnects with jittered
@@ -37,6 +40,9 @@ type NotificationClient struct {
 	// stored notifications, or "$" for new ones only. When it is empty, the client
 	// does not request a replay until it has received a notification with a position.
 	Since string
+	// SilenceLimit is how long a connection may bring nothing, not even a ping, before the client
+	// closes it and connects again. Zero means 75 seconds.
+	SilenceLimit time.Duration
 	// OnFrame is called with each text frame, in order. Position frames are left out.
 	OnFrame func(frame []byte)
 	// OnStatus is called with a description of each connection event.
@@ -80,11 +86,13 @@ func (s NotificationClient) session(ctx context.Context, resume *resumePosition)
 	}
 	defer context.AfterFunc(ctx, func() { closeNormally(conn) })()
 	s.OnStatus("connected")
+	s.limitSilence(ctx, conn)
 	for {
 		kind, frame, err := conn.ReadMessage()
 		if err != nil {
 			return true, errors.Join(err, conn.Close())
 		}
+		s.extendDeadline(ctx, conn)
 		if kind != websocket.TextMessage {
 			continue
 		}
@@ -93,6 +101,24 @@ func (s NotificationClient) session(ctx context.Context, resume *resumePosition)
 			continue
 		}
 		s.OnFrame(frame)
+	}
+}
+
+// limitSilence ends reads of the connection with an error when nothing arrives for the limit.
+func (s NotificationClient) limitSilence(ctx context.Context, conn *websocket.Conn) {
+	respond := conn.PingHandler()
+	conn.SetPingHandler(func(text string) error {
+		s.extendDeadline(ctx, conn)
+		return respond(text)
+	})
+	s.extendDeadline(ctx, conn)
+}
+
+// extendDeadline lets the connection be silent for the limit from now on. After the end of ctx
+// it keeps the deadline of closeNormally.
+func (s NotificationClient) extendDeadline(ctx context.Context, conn *websocket.Conn) {
+	if ctx.Err() == nil {
+		_ = conn.SetReadDeadline(time.Now().Add(cmp.Or(s.SilenceLimit, defaultSilenceLimit))) // fails only on a closed connection
 	}
 }
 

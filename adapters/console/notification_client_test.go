@@ -105,3 +105,19 @@ func TestListenStopsWhileReconnecting(t *testing.T) {
 	s := console.NotificationClient{URL: "ws://127.0.0.1:1/ws", OnFrame: func([]byte) {}, OnStatus: func(string) { cancel() }}
 	require.NoError(t, s.Listen(ctx))
 }
+
+// TestListenReconnectsAfterSilence covers a connection that a network has dropped without a sign:
+// the service sends a ping every 30 s, so that a silent one is dead.
+func TestListenReconnectsAfterSilence(t *testing.T) {
+	url := serveWebSocket(t, sendThenClose(0, ""), sendThenClose(0, "", "two"))
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	var frames []string
+	s := console.NotificationClient{
+		URL: url, SilenceLimit: 50 * time.Millisecond,
+		OnFrame:  func(f []byte) { frames = append(frames, string(f)); cancel() },
+		OnStatus: func(string) {},
+	}
+	require.NoError(t, s.Listen(ctx))
+	require.Equal(t, []string{"two"}, frames)
+}

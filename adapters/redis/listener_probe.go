@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"errors"
+	"strconv"
 	"time"
 )
 
@@ -31,8 +32,24 @@ func (s *shard) runProbe(ctx context.Context) error {
 		}
 		s.missedProbes.Add(1)
 		timed, cancel := context.WithTimeout(ctx, s.interval)
-		_ = s.rdb.Publish(timed, s.probe, "").Err()
+		_ = s.rdb.Publish(timed, s.probe, probePayload(time.Now())).Err()
 		cancel()
+	}
+}
+
+// probePayload returns the text of a probe that is sent at this time.
+func probePayload(sent time.Time) string { return strconv.FormatInt(sent.UnixNano(), 10) }
+
+// receiveProbe records a probe. Redis delivers the messages of a connection in order, so that all
+// that was published before the probe was sent has arrived. It ignores the time of a probe that
+// is not in the form of probePayload.
+func (s *shard) receiveProbe(payload string) {
+	s.missedProbes.Store(0)
+	if sent, err := strconv.ParseInt(payload, 10, 64); err == nil {
+		s.completeUntil = time.Unix(0, sent)
+	}
+	if !s.probeReceived.Swap(true) {
+		s.changed(nil)
 	}
 }
 

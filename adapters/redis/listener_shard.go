@@ -28,9 +28,9 @@ const (
 	maxBackoff = time.Second
 	// stableAfter is the age from which on a lost connection resets the backoff.
 	stableAfter = 5 * time.Second
-	// gapMargin is the maximum time that a message is in transit. A message that was published
-	// less than this before the last received one can be lost too, also because a cluster can
-	// send it through another node.
+	// gapMargin is how long a message is in transit on a fast connection. A message that was
+	// published less than this before the last received one can be lost too, also because a
+	// cluster can send it through another node.
 	gapMargin = 500 * time.Millisecond
 )
 
@@ -60,6 +60,9 @@ type shard struct {
 	gapOpen      bool      // a working connection was lost, and not all users are restored
 	gapSince     time.Time // when the gap began: later messages can be missing
 	lastReceived time.Time // when a connection last received anything
+	// completeUntil is the latest time for which all messages published before it are known to have
+	// arrived: when the last probe that arrived was sent, or when the connection was subscribed.
+	completeUntil time.Time
 
 	subscribed    atomic.Bool  // the probe is subscribed
 	probeReceived atomic.Bool  // this connection has received its probe
@@ -96,10 +99,15 @@ func (s *shard) run(ctx context.Context, handler ports.MessageHandler) {
 	}
 }
 
-// startGap starts a gap, unless one is open.
+// startGap starts a gap, unless one is open. On a slow connection messages that were published
+// before the last received one can be in transit, so that the gap begins no later than completeUntil.
 func (s *shard) startGap() {
-	if !s.gapOpen {
-		s.gapOpen, s.gapSince = true, s.lastReceived.Add(-gapMargin)
+	if s.gapOpen {
+		return
+	}
+	s.gapOpen, s.gapSince = true, s.lastReceived.Add(-gapMargin)
+	if !s.completeUntil.IsZero() && s.completeUntil.Before(s.gapSince) {
+		s.gapSince = s.completeUntil
 	}
 }
 
@@ -117,11 +125,13 @@ func (s *shard) serveConnection(ctx context.Context) error {
 		<-ctx.Done()
 		_ = conn.Close()
 	})
+	subscribing := time.Now()
 	if err := conn.Subscribe(ctx, s.controlChannels()...); err != nil {
 		s.reloadCluster(ctx)
 		return err
 	}
 	s.missedProbes.Store(0)
+	s.completeUntil = subscribing
 	select {
 	case <-s.probeConfirmed: // a value of the previous connection
 	default:
@@ -182,10 +192,7 @@ func (s *shard) receive(ctx context.Context, conn *goredis.PubSub) error {
 func (s *shard) deliver(m *goredis.Message) {
 	switch {
 	case m.Channel == s.probe:
-		s.missedProbes.Store(0)
-		if !s.probeReceived.Swap(true) {
-			s.changed(nil)
-		}
+		s.receiveProbe(m.Payload)
 	case m.Channel == disconnectChannel:
 		callForUser(s.handler.Disconnect, m.Payload)
 	case m.Channel == checkChannel:

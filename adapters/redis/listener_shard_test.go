@@ -23,6 +23,18 @@ func TestGapBeginsBeforeTheLastReceivedMessage(t *testing.T) {
 	require.Equal(t, received.Add(-gapMargin), s.gapSince)
 }
 
+// A slow connection delivers messages long after they were published. What was published after the
+// last probe that arrived can be lost, whatever else arrived since.
+func TestGapBeginsAtTheLastProbeThatArrived(t *testing.T) {
+	t.Parallel()
+	sent := time.Now().Add(-time.Minute)
+	s := shard{shardConfig: shardConfig{probe: "wsctl:probe:x"}, changed: func(error) {}}
+	s.deliver(&goredis.Message{Channel: s.probe, Payload: probePayload(sent)})
+	s.lastReceived = time.Now()
+	s.startGap()
+	require.WithinDuration(t, sent, s.gapSince, 0)
+}
+
 // hangingHook never answers a command.
 type hangingHook struct{}
 

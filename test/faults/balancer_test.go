@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/test/harness"
 )
 
 // balancer is a TCP load balancer: each connection goes to the next node. Without
@@ -65,7 +67,7 @@ func (b *balancer) probe(ctx context.Context) {
 	var asking sync.WaitGroup
 	for _, node := range nodes {
 		asking.Go(func() {
-			status := readiness(ctx, node)
+			status := harness.Readiness(ctx, node)
 			b.mu.Lock()
 			defer b.mu.Unlock()
 			b.ready[node] = status == "ready" || status == "degraded"

@@ -7,16 +7,16 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/huleedu/edge/adapters/console"
-	"github.com/huleedu/edge/test/harness"
 )
 
 // gapWindow is a period in which a client knows that it may have missed direct messages.
-type gapWindow struct{ from, to time.Time }
+type gapWindow struct {
+	from, to  time.Time
+	reconnect bool // not a resync frame
+}
 
-// client is a resuming client of the notification service, the one of "edge
-// listen". It records all messages.
+// client is a resuming client of the notification service: a socket of "edge listen", or an
+// event stream. It records all messages.
 type client struct {
 	user   string
 	cancel context.CancelFunc
@@ -56,8 +56,7 @@ func listen(t *testing.T, url, user string) *client {
 	}
 	go func() {
 		defer close(c.done)
-		s := console.NotificationClient{URL: url, Token: harness.Token(user), Since: "0", OnFrame: c.handleFrame, OnStatus: c.handleStatus}
-		if err := s.Listen(ctx); err != nil {
+		if err := c.receive(ctx, url); err != nil {
 			c.handleStatus("stopped: " + err.Error())
 		}
 	}()
@@ -79,12 +78,13 @@ func (c *client) handleStatus(text string) {
 	case text == "connected":
 		c.connected++
 		// A direct message can be lost with the connection from the time of the last
-		// message that arrived.
-		from := c.disconnectedAt.Add(-time.Second)
+		// message that arrived, which took up to a second.
+		from := c.disconnectedAt
 		if last := c.arrivals["direct"].last; !last.IsZero() && last.Before(from) {
 			from = last
 		}
-		c.gaps = append(c.gaps, gapWindow{from, now})
+		from = from.Add(-time.Second)
+		c.gaps = append(c.gaps, gapWindow{from, now, true})
 		c.disconnectedAt = time.Time{}
 	case strings.HasPrefix(text, "disconnected"):
 		if c.disconnectedAt.IsZero() {
@@ -125,7 +125,7 @@ func (c *client) handleFrame(frame []byte) {
 		c.direct[in.Data.N] = true
 	case "resync":
 		c.resyncs++
-		c.gaps = append(c.gaps, gapWindow{in.Data.Since, now})
+		c.gaps = append(c.gaps, gapWindow{in.Data.Since, now, false})
 	case "replay_incomplete":
 		c.incomplete++
 	default:
@@ -177,6 +177,18 @@ func (c *client) resetPauses() {
 	defer c.mu.Unlock()
 	for kind, a := range c.arrivals {
 		c.arrivals[kind] = arrival{last: a.last}
+	}
+}
+
+// extendReconnectGaps begins each gap of a reconnect earlier: on a slow line messages that were
+// published that long before the connection ended were on their way.
+func (c *client) extendReconnectGaps(by time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, g := range c.gaps {
+		if g.reconnect {
+			c.gaps[i].from = g.from.Add(-by)
+		}
 	}
 }
 

@@ -1,8 +1,10 @@
 package faults_test
 
 import (
+	"context"
 	"errors"
 	"maps"
+	"net"
 	"testing"
 	"time"
 
@@ -20,6 +22,8 @@ type environment struct {
 	topic        domain.Topic
 	group        string
 	vars         map[string]string
+	// dial is the address at which the test reaches the broker; empty is the one that the broker tells.
+	dial string
 }
 
 // newEnvironment creates a topic with fewer partitions than users, so that some users
@@ -42,10 +46,20 @@ func newEnvironment(t *testing.T, redisURL, broker string, changes map[string]st
 	return s
 }
 
+// transport returns the connections of the test to Kafka. The caller must close the idle ones.
+func (s *environment) transport() *kafka.Transport {
+	return &kafka.Transport{DialTimeout: time.Second, Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if s.dial != "" {
+			addr = s.dial
+		}
+		return (&net.Dialer{}).DialContext(ctx, network, addr)
+	}}
+}
+
 // createTopic creates the topic. It retries, because a broker can fail right after its start.
 func (s *environment) createTopic(t *testing.T) {
 	t.Helper()
-	transport := &kafka.Transport{}
+	transport := s.transport()
 	defer transport.CloseIdleConnections()
 	client := &kafka.Client{Addr: kafka.TCP(s.kafka), Transport: transport}
 	request := &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{
@@ -65,6 +79,6 @@ func (s *environment) createTopic(t *testing.T) {
 func (s *environment) startNode(t *testing.T) string {
 	t.Helper()
 	p := harness.StartNode(t, s.vars, s.topic)
-	awaitReady(t, p.Addr)
+	harness.AwaitReady(t, p.Addr)
 	return p.Addr
 }

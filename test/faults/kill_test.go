@@ -30,7 +30,7 @@ func TestNodesKilled(t *testing.T) {
 		addresses[i] = programs[i].Address(t)
 	}
 	front := newBalancer(t, addresses...)
-	awaitReady(t, programs[0].Address(t))
+	harness.AwaitReady(t, programs[0].Address(t))
 	clients := connectClients(t, s, people, front.url(), front.url(), front.url())
 	states := map[string]int{}
 	for range kills {
@@ -38,7 +38,7 @@ func TestNodesKilled(t *testing.T) {
 		programs[one].Kill()
 		for i, p := range programs {
 			if i != one {
-				states[readiness(t.Context(), p.Address(t))]++
+				states[harness.Readiness(t.Context(), p.Address(t))]++
 			}
 		}
 		programs[one] = harness.Start(t, "websocket", s.vars)
@@ -46,7 +46,7 @@ func TestNodesKilled(t *testing.T) {
 		pause.For(outageLength(8*time.Second, 500*time.Millisecond), "the time between two kills is the input")
 	}
 	for _, p := range programs {
-		awaitReady(t, p.Address(t))
+		harness.AwaitReady(t, p.Address(t))
 	}
 	got := clients.finish(t)
 	got.row(t, fmt.Sprintf("One of three nodes killed, %d times", kills), fmt.Sprintf("the others: %d times ready, %d degraded", states["ready"], states["degraded"]))

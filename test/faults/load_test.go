@@ -72,12 +72,28 @@ func newGatewayClient(base, user string) *gatewayClient {
 
 // run sends one request. tries is the number of connections that it used.
 func (c *gatewayClient) run(ctx context.Context, e requestKind) (tries int, err error) {
+	res, tries, err := c.exchange(ctx, e)
+	if err == nil && res.status != e.want {
+		err = fmt.Errorf("%d: %s", res.status, res.body)
+	}
+	return tries, err
+}
+
+// gatewayResponse is a response of the gateway.
+type gatewayResponse struct {
+	status int
+	body   []byte
+}
+
+// exchange sends one request and reads the response to its end. A response that is cut has a
+// status and an error.
+func (c *gatewayClient) exchange(ctx context.Context, e requestKind) (out gatewayResponse, tries int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, waitLimit)
 	defer cancel()
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { tries++ }})
 	req, err := http.NewRequestWithContext(ctx, e.method, c.base+e.path, strings.NewReader(e.body))
 	if err != nil {
-		return 0, err
+		return out, 0, err
 	}
 	req.Header.Set("Authorization", "Bearer "+harness.Token(c.user))
 	if e.body == "" {
@@ -90,14 +106,11 @@ func (c *gatewayClient) run(ctx context.Context, e requestKind) (tries int, err 
 	}
 	res, err := c.transport.RoundTrip(req)
 	if err != nil {
-		return tries, err
+		return out, tries, err
 	}
-	content, err := io.ReadAll(res.Body)
-	err = errors.Join(err, res.Body.Close())
-	if err == nil && res.StatusCode != e.want {
-		err = fmt.Errorf("%d: %s", res.StatusCode, content)
-	}
-	return tries, err
+	out.status = res.StatusCode
+	out.body, err = io.ReadAll(res.Body)
+	return out, tries, errors.Join(err, res.Body.Close())
 }
 
 // loadResult collects the results of all callers.

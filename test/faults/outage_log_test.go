@@ -92,7 +92,7 @@ func TestOutagesAreLoggedOnce(t *testing.T) {
 	keys, keysAway := keySetServer(t)
 	services := startBoth(t, w, keys)
 	length := outageLength(time.Minute, 3*time.Second)
-	awaitReady(t, services[1].Addr)
+	harness.AwaitReady(t, services[1].Addr)
 	for _, outage := range []struct {
 		dependency string
 		// lines is the number of services that use it.
@@ -108,12 +108,12 @@ func TestOutagesAreLoggedOnce(t *testing.T) {
 		awaitLines(t, services, "down "+outage.dependency, outage.lines)
 		for end := time.Now().Add(length); time.Now().Before(end); pause.For(200*time.Millisecond, "probes during the outage") {
 			for _, s := range services {
-				readiness(t.Context(), s.Addr)
+				harness.Readiness(t.Context(), s.Addr)
 			}
 		}
 		outage.back()
 		awaitLines(t, services, "back "+outage.dependency, outage.lines)
-		awaitReady(t, services[1].Addr)
+		harness.AwaitReady(t, services[1].Addr)
 	}
 	for _, s := range services {
 		t.Logf("the log of %s:\n%s", s.Name, s.log)
@@ -133,7 +133,7 @@ func awaitLines(t *testing.T, services []loggedService, change string, count int
 	require.Eventually(t, func() bool {
 		found := 0
 		for _, s := range services {
-			readiness(t.Context(), s.Addr)
+			harness.Readiness(t.Context(), s.Addr)
 			if changes, _ := s.changes(t); slices.Contains(changes, change) {
 				found++
 			}

@@ -2,46 +2,16 @@ package faults_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
-
+	"github.com/huleedu/edge/test/harness"
 	"github.com/huleedu/edge/test/pause"
 )
-
-// readiness returns the status of /readyz: "ready", "degraded", or the HTTP status.
-func readiness(ctx context.Context, addr string) string {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/readyz", http.NoBody)
-	if err != nil {
-		return err.Error()
-	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	res, err := client.Do(req)
-	if err != nil {
-		return "no response"
-	}
-	defer func() { _ = res.Body.Close() }()
-	var in struct{ Status string }
-	if res.StatusCode != http.StatusOK || json.NewDecoder(res.Body).Decode(&in) != nil {
-		return fmt.Sprint(res.StatusCode)
-	}
-	return in.Status
-}
-
-func awaitReady(t *testing.T, addr string) {
-	t.Helper()
-	require.Eventually(t, func() bool { return readiness(context.Background(), addr) == "ready" },
-		waitLimit, 50*time.Millisecond, "%s did not become ready", addr)
-}
 
 // readinessWatch records every change of a node's readiness.
 type readinessWatch struct {
@@ -60,7 +30,7 @@ func watchReadiness(t *testing.T, addr string) *readinessWatch {
 	w := &readinessWatch{addr: addr, cancel: end}
 	w.done.Go(func() {
 		for ; ctx.Err() == nil; pause.For(50*time.Millisecond, "the interval of the readiness probe") {
-			w.record(readiness(ctx, addr))
+			w.record(harness.Readiness(ctx, addr))
 		}
 	})
 	t.Cleanup(w.stop)

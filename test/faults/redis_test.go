@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/huleedu/edge/test/harness"
 	"github.com/huleedu/edge/test/pause"
 	"github.com/huleedu/edge/test/servers"
 )
@@ -89,7 +90,7 @@ func measureOutage(t *testing.T, s *environment, name string, outage func()) (to
 	startedAt := time.Now()
 	outage()
 	name += ", " + seconds(time.Since(startedAt))
-	awaitReady(t, addr)
+	harness.AwaitReady(t, addr)
 	clients.awaitFlow(t)
 	pause.For(settleTime, "messages flow for some time after the fault")
 	readiness.stop()

@@ -2,7 +2,6 @@ package faults_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"sync"
@@ -15,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/harness"
 	"github.com/huleedu/edge/test/pause"
 )
 
@@ -49,7 +49,7 @@ type publisher struct {
 
 func (s *environment) publisher(t *testing.T) *publisher {
 	t.Helper()
-	transport := &kafka.Transport{DialTimeout: time.Second}
+	transport := s.transport()
 	c := &publisher{env: s, redis: openRedis(t, s.redis), kafka: &kafka.Writer{
 		Transport: transport, Addr: kafka.TCP(s.kafka), Topic: string(s.topic), Balancer: kafka.Murmur2Balancer{},
 		BatchTimeout: time.Millisecond, RequiredAcks: kafka.RequireAll, AllowAutoTopicCreation: true,
@@ -124,16 +124,7 @@ func (s *sender) sendStored(ctx context.Context, c *publisher) {
 }
 
 func (s *sender) record(topic domain.Topic, n int) kafka.Message {
-	value, err := json.Marshal(domain.Envelope{
-		EventID: fmt.Sprintf("%s-%d", s.events, n), EventType: string(topic), EventTimestamp: time.Now().UTC(),
-		SourceService: "batch_orchestrator_service", SchemaVersion: domain.SchemaVersion, CorrelationID: uuid.NewString(),
-		Data: fmt.Appendf(nil, `{"teacher_id":%q,"notification_type":"stored","category":"batch_progress",`+
-			`"priority":"low","payload":{"n":%d}}`, s.user, n),
-	})
-	if err != nil {
-		panic(err) // cannot happen: the values are plain
-	}
-	return kafka.Message{Key: []byte(s.user), Value: value}
+	return harness.Notification(topic, s.user, fmt.Sprintf("%s-%d", s.events, n), n)
 }
 
 // sendDirect publishes on Redis. It does not repeat a failed publish.
@@ -141,7 +132,7 @@ func (s *sender) sendDirect(ctx context.Context, c *publisher) {
 	for n := 1; ctx.Err() == nil; n++ {
 		from := time.Now()
 		once, cancel := context.WithTimeout(context.Background(), time.Second)
-		err := c.redis.Publish(once, "ws:"+s.user, fmt.Sprintf(`{"event":"direct","data":{"n":%d}}`, n)).Err()
+		err := c.redis.Publish(once, "ws:"+s.user, harness.DirectMessage(n)).Err()
 		cancel()
 		s.mu.Lock()
 		s.direct = append(s.direct, directMessage{from, time.Now(), err == nil})

@@ -42,10 +42,16 @@ func connectClients(t *testing.T, s *environment, users int, urls ...string) *cl
 // awaitFlow waits until each client has received new messages of both kinds.
 func (c *clientGroup) awaitFlow(t *testing.T) {
 	t.Helper()
+	c.awaitFlowWithin(t, waitLimit)
+}
+
+// awaitFlowWithin is awaitFlow with a limit for each client.
+func (c *clientGroup) awaitFlowWithin(t *testing.T, limit time.Duration) {
+	t.Helper()
 	startedAt := time.Now()
 	for _, k := range c.clients {
 		for _, kind := range []string{"stored", "direct"} {
-			require.Eventually(t, func() bool { return k.lastArrival(kind).After(startedAt) }, waitLimit, 20*time.Millisecond,
+			require.Eventually(t, func() bool { return k.lastArrival(kind).After(startedAt) }, limit, 20*time.Millisecond,
 				"no new %s message", kind)
 		}
 	}

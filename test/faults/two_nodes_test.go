@@ -88,7 +88,7 @@ func TestTwoNodesOneUser(t *testing.T) {
 		}
 		r.await(t, 2*n-1)
 		r.log("redis", fmt.Sprintf("direct %d", n))
-		require.NoError(t, pub.redis.Publish(t.Context(), "ws:"+user, fmt.Sprintf(`{"event":"direct","data":{"n":%d}}`, n)).Err())
+		require.NoError(t, pub.redis.Publish(t.Context(), "ws:"+user, harness.DirectMessage(n)).Err())
 		r.await(t, 2*n)
 	}
 	pause.For(settleTime, "a duplicate would arrive in this time")

@@ -106,3 +106,10 @@ func portFree(port int) bool {
 	}
 	return l.Close() == nil
 }
+
+// FreeAddr returns a loopback host:port that is free, for a proxy that starts later. Its port
+// is below the range of outgoing connections.
+func FreeAddr(t testing.TB) string {
+	t.Helper()
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(freePorts(t)))
+}
