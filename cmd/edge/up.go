@@ -135,6 +135,9 @@ func (t tool) runServices(ctx context.Context, vars map[string]string, example s
 	if err := errors.Join(env.Read(&gatewayConfig, vars), env.Read(&webSocketConfig, vars)); err != nil {
 		return settingsError(err)
 	}
+	source := wire.Variables(vars, "edge up") // operators see the source of each setting
+	gatewayConfig, _ = wire.GatewayCommand().Read(source)
+	webSocketConfig, _ = wire.WebSocketCommand().Read(source)
 	d := t.newDemonstration(vars, w)
 	defer d.close()
 	context.AfterFunc(ctx, d.faults.close) // a frozen Redis would delay the drain
