@@ -112,7 +112,7 @@ func (c closeCase) run(t *testing.T, s *scenario) {
 // closeCounted reports whether the node's metrics contain the close.
 func (r openSocket) closeCounted(t *testing.T, code int) bool {
 	t.Helper()
-	return strings.Contains(get(t, r.node, "/metrics").text, fmt.Sprintf("websocket_closes_total{code=%q,transport=\"websocket\"} 1", fmt.Sprint(code)))
+	return strings.Contains(get(t, r.node, "/metrics"), fmt.Sprintf("websocket_closes_total{code=%q,transport=\"websocket\"} 1", fmt.Sprint(code)))
 }
 
 // requireClose requires a clean close with a code and a reason.
@@ -142,7 +142,7 @@ func (s *scenario) closesOnNavigation(t *testing.T) {
 	s.connect(t, t.Name(), socketURL(p), token(newUser(), time.Hour))
 	s.send(t, command{Do: "leave"})
 	require.Eventually(t, func() bool {
-		return strings.Contains(get(t, p, "/metrics").text, `websocket_closes_total{code="1001",transport="websocket"} 1`)
+		return strings.Contains(get(t, p, "/metrics"), `websocket_closes_total{code="1001",transport="websocket"} 1`)
 	}, waitLimit, 20*time.Millisecond)
 }
 

@@ -95,14 +95,14 @@ func (c *guideClient) expectAfterRetries(t *testing.T, name, message string) {
 func awaitAccepted(t *testing.T, node *wire.Process, transport domain.Transport) {
 	t.Helper()
 	want := fmt.Sprintf("websocket_active_connections{transport=%q} 1\n", transport)
-	require.Eventually(t, func() bool { return strings.Contains(get(t, node, "/metrics").text, want) }, waitLimit, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(get(t, node, "/metrics"), want) }, waitLimit, 20*time.Millisecond)
 }
 
 // awaitNoConnections waits until a node has no connection that is not closing.
 func awaitNoConnections(t *testing.T, node *wire.Process) {
 	t.Helper()
 	require.Eventually(t, func() bool {
-		return strings.Contains(get(t, node, "/healthz/websocket").text, `"total_connections":0,`)
+		return strings.Contains(get(t, node, "/healthz/websocket"), `"total_connections":0,`)
 	}, waitLimit, 10*time.Millisecond)
 }
 
@@ -168,7 +168,7 @@ func (s *scenario) guideGetsNewToken(t *testing.T) {
 	awaitAccepted(t, node, domain.TransportWebSocket)
 	c.notify(t, "one")
 	c.expect(t, t.Name(), "message", "one")
-	require.Contains(t, get(t, node, "/metrics").text, `websocket_closes_total{code="1008",transport="websocket"} 1`)
+	require.Contains(t, get(t, node, "/metrics"), `websocket_closes_total{code="1008",transport="websocket"} 1`)
 }
 
 // guideRefreshes checks that the client replaces its token before it expires.
@@ -179,11 +179,11 @@ func (s *scenario) guideRefreshes(t *testing.T) {
 	c.expect(t, t.Name(), "token", "false")
 	c.expect(t, t.Name(), "token", "true")
 	require.Eventually(t, func() bool {
-		return strings.Contains(get(t, node, "/metrics").text, `websocket_inbound_messages_total{type="refresh"} 1`)
+		return strings.Contains(get(t, node, "/metrics"), `websocket_inbound_messages_total{type="refresh"} 1`)
 	}, waitLimit, 10*time.Millisecond)
 	c.notify(t, "one")
 	c.expect(t, t.Name(), "message", "one")
-	require.Contains(t, get(t, node, "/metrics").text, `websocket_closes_total{code="1008",transport="websocket"} 0`)
+	require.Contains(t, get(t, node, "/metrics"), `websocket_closes_total{code="1008",transport="websocket"} 0`)
 }
 
 // guideStopsAtLimit checks that the client does not connect again after 4000.
