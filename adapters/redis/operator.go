@@ -82,3 +82,6 @@ func (o *Operator) Watch(ctx context.Context, p ChannelPrefix, user domain.UserI
 	}
 	return redisError("redis.Watch", err, o.timeout)
 }
+
+// Clock returns the time of Redis.
+func (o *Operator) Clock(ctx context.Context) (time.Time, error) { return o.rdb.Time(ctx).Result() }
