@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"slices"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -145,9 +144,4 @@ type redisUsers struct {
 // Tail implements console.Users.
 func (u redisUsers) Tail(ctx context.Context, user domain.UserID, subscribed func(), receive func(frame string)) error {
 	return u.Watch(ctx, u.prefix, user, subscribed, receive)
-}
-
-// withoutEmpty returns the texts that are not empty.
-func withoutEmpty(texts ...string) []string {
-	return slices.DeleteFunc(texts, func(text string) bool { return text == "" })
 }

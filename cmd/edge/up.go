@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/huleedu/edge/adapters/env"
+	"github.com/huleedu/edge/cmd/edge/internal/demonstration"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/test/world"
 	"github.com/huleedu/edge/wire"
@@ -138,10 +139,10 @@ func (t tool) runServices(ctx context.Context, vars map[string]string, example s
 	source := wire.Variables(vars, "edge up") // operators see the source of each setting
 	gatewayConfig, _ = wire.GatewayCommand().Read(source)
 	webSocketConfig, _ = wire.WebSocketCommand().Read(source)
-	d := t.newDemonstration(vars, w)
-	defer d.close()
-	context.AfterFunc(ctx, d.faults.close) // a frozen Redis would delay the drain
-	gatewayOverride, socketOverride := d.overrides(vars)
+	d := demonstration.New(vars, w, t.errs)
+	defer d.Close()
+	context.AfterFunc(ctx, d.Repair) // a frozen Redis would delay the drain
+	gatewayOverride, socketOverride := d.Overrides(vars)
 	gateway, release, err := wire.Gateway(gatewayConfig, t.errs, gatewayOverride)
 	if err != nil {
 		return fmt.Errorf("build the gateway: %w", err)
@@ -152,7 +153,7 @@ func (t tool) runServices(ctx context.Context, vars map[string]string, example s
 		return errors.Join(fmt.Errorf("build the notification service: %w", err), gateway.Stop(context.WithoutCancel(ctx)))
 	}
 	defer release()
-	d.gateway, d.notifications = gateway, webSocket
+	d.Gateway, d.Notifications = gateway, webSocket
 	stopPages, err := t.startPages(example, vars, d)
 	if err != nil {
 		return errors.Join(err, gateway.Stop(context.WithoutCancel(ctx)), webSocket.Stop(context.WithoutCancel(ctx)))

@@ -1,4 +1,4 @@
-package main
+package demonstration
 
 import (
 	"context"
@@ -21,7 +21,7 @@ type balancer struct {
 
 // startBalancer starts a relay on a free port. The caller must call close.
 func startBalancer(target func() string) (*balancer, error) {
-	listener, err := net.Listen("tcp", loopbackAddr(0))
+	listener, err := net.Listen("tcp", anyPort)
 	if err != nil {
 		return nil, err
 	}

@@ -1,40 +1,24 @@
-package main
+package demonstration
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
-	"strconv"
 	"sync"
 	"syscall"
 	"time"
-
-	"github.com/spf13/cobra"
-
-	"github.com/huleedu/edge/wire"
 )
 
-// nodeCommand runs one node of the notification service. The console starts it as a process of its
-// own, so that it can be killed.
-func (t tool) nodeCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:    "node",
-		Hidden: true,
-		Args:   cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			if code := wire.WebSocketCommand().Run(c.Context(), nil, t.vars, t.out, t.errs); code != 0 {
-				return fmt.Errorf("%w with exit code %d", errNodeEnded, code)
-			}
-			return nil
-		},
-	}
-}
+// anyPort is the loopback address with a port that the system selects.
+const anyPort = "127.0.0.1:0"
+
+// NodeCommand is the argument with which this program runs one node of the notification service.
+const NodeCommand = "node"
 
 var (
 	errNodeEnded  = errors.New("the second node ended")
@@ -97,7 +81,7 @@ func (n *secondNode) start(ctx context.Context) error {
 	host, port, _ := net.SplitHostPort(address)
 	vars := maps.Clone(n.vars)
 	maps.Copy(vars, map[string]string{"WEBSOCKET_HOST": host, "WEBSOCKET_PORT": port, "WEBSOCKET_ADMIN_ADDR": admin, "LOG_LEVEL": "error"})
-	process := exec.CommandContext(context.WithoutCancel(ctx), program, "node") // close ends it
+	process := exec.CommandContext(context.WithoutCancel(ctx), program, NodeCommand) // close ends it
 	process.Stdout, process.Stderr = n.errs, n.errs
 	for name, value := range vars {
 		process.Env = append(process.Env, name+"="+value)
@@ -180,7 +164,7 @@ func isReady(ctx context.Context, address string) bool {
 
 // freeAddress returns a loopback address with a port that was free a moment ago.
 func freeAddress() (string, error) {
-	listener, err := net.Listen("tcp", net.JoinHostPort(loopback, strconv.Itoa(0)))
+	listener, err := net.Listen("tcp", anyPort)
 	if err != nil {
 		return "", err
 	}
