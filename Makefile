@@ -55,7 +55,8 @@ EXTERNAL := ./test/conformance/... ./test/clients ./test/console
 LONGEST := ./test/e2e ./test/matrix ./adapters/httpserver ./adapters/httpclient ./adapters/redis ./adapters/kafka ./test/faults ./adapters/websocket
 # Without debug information a test program is linked in a third of the time.
 # "make quick" and the linters vet the code.
-TESTFLAGS := -count=1 -vet=off -ldflags=-w
+# Most tests wait more than they compute: four of a package run at a time, not one per core.
+TESTFLAGS := -count=1 -vet=off -ldflags=-w -parallel=4
 
 .PHONY: quick
 quick: $(GOTESTSUM) fmt-check ## Format, vet, and the tests without real servers and race detector that a change affects (90 s)

@@ -7,6 +7,8 @@ const (
 	ReasonNoCredentials Reason = "no_credentials"
 	// ReasonMalformedCredentials is the reason of an error for an Authorization header that is not "Bearer" and one word.
 	ReasonMalformedCredentials Reason = "malformed_credentials"
+	// ReasonOperatorToken is the reason of an error for another token than ADMIN_TOKEN.
+	ReasonOperatorToken Reason = "operator_token"
 	// ReasonExpired is the reason of an error for a token past its "exp".
 	ReasonExpired Reason = "expired"
 	// ReasonNoExpiry is the reason of an error for a token without "exp".
@@ -62,6 +64,9 @@ func TokenWithoutSubject() *Error {
 // TokenInvalid returns the error of a token with another defect.
 func TokenInvalid(defect Reason) *Error { return authenticationError("Invalid token", defect) }
 
+// OperatorTokenInvalid returns the error of an operator's request with a wrong token.
+func OperatorTokenInvalid() *Error { return authenticationError("Invalid token", ReasonOperatorToken) }
+
 func authenticationError(message string, reason Reason) *Error {
 	return &Error{Code: AuthenticationError, Message: message, Reason: reason}
 }
@@ -74,6 +79,8 @@ func addTokenDetails(details map[string]any, r Reason) {
 		details["reason"] = "missing_authorization_header"
 	case ReasonMalformedCredentials:
 		details["reason"] = "invalid_authorization_format"
+	case ReasonOperatorToken:
+		details["reason"] = string(r)
 	case ReasonExpired:
 		details["reason"], details["cause"] = "jwt_expired", "expired"
 	case ReasonNoExpiry:

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/huleedu/edge/adapters/httpserver"
+	"github.com/huleedu/edge/adapters/httpserver/healthcheck"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -29,6 +29,8 @@ type Program[C any] struct {
 	// listenAddr returns the address on which the service accepts clients, and the file of its
 	// certificate, which is empty without TLS.
 	listenAddr func(C) (host string, port int, certFile string)
+	// setEffective adds the settings with their sources to the configuration.
+	setEffective func(*C, []domain.EffectiveSetting)
 }
 
 // GatewayCommand is the program of the API gateway.
@@ -38,7 +40,8 @@ func GatewayCommand() Program[GatewayConfig] {
 		wire: func(c GatewayConfig, out io.Writer) (*Process, func(), error) {
 			return Gateway(c, out, GatewayOverride{})
 		},
-		listenAddr: func(c GatewayConfig) (string, int, string) { return c.HTTP.Host, c.HTTP.Port, c.HTTP.TLSCertFile },
+		listenAddr:   func(c GatewayConfig) (string, int, string) { return c.HTTP.Host, c.HTTP.Port, c.HTTP.TLSCertFile },
+		setEffective: func(c *GatewayConfig, all []domain.EffectiveSetting) { c.Effective = all },
 	}
 }
 
@@ -49,7 +52,8 @@ func WebSocketCommand() Program[WebSocketConfig] {
 		wire: func(c WebSocketConfig, out io.Writer) (*Process, func(), error) {
 			return WebSocket(c, out, WebSocketOverride{})
 		},
-		listenAddr: func(c WebSocketConfig) (string, int, string) { return c.HTTP.Host, c.HTTP.Port, c.HTTP.TLSCertFile },
+		listenAddr:   func(c WebSocketConfig) (string, int, string) { return c.HTTP.Host, c.HTTP.Port, c.HTTP.TLSCertFile },
+		setEffective: func(c *WebSocketConfig, all []domain.EffectiveSetting) { c.Effective = all },
 	}
 }
 
@@ -69,7 +73,7 @@ func (c Program[C]) Run(ctx context.Context, args []string, vars map[string]stri
 		_, _ = fmt.Fprintln(out, c.name, Version())
 		return exitClean
 	}
-	config, report := c.read(Environment(vars))
+	config, report := c.Read(Environment(vars))
 	if selected.health {
 		return c.checkHealth(ctx, config, report, errs)
 	}
@@ -122,7 +126,7 @@ func (c Program[C]) checkHealth(ctx context.Context, config C, report Report, er
 		return exitFailed
 	}
 	host, port, certFile := c.listenAddr(config)
-	if err := httpserver.Alive(ctx, c.name, host, port, certFile); err != nil {
+	if err := healthcheck.Alive(ctx, c.name, host, port, certFile); err != nil {
 		printLines(errs, err.Error())
 		return exitFailed
 	}

@@ -28,6 +28,8 @@ type GatewayConfig struct {
 	Limiter     redis.LimiterConfig
 	Telemetry   telemetry.Config `envPrefix:"API_GATEWAY_"`
 	OTel        telemetry.OTelConfig
+	// Effective lists these settings with their sources, for operators. Read fills it.
+	Effective []domain.EffectiveSetting
 }
 
 // WebSocketConfig contains all settings of the notification service.
@@ -47,6 +49,8 @@ type WebSocketConfig struct {
 	Kafka        kafka.ConsumerConfig
 	Telemetry    telemetry.Config
 	OTel         telemetry.OTelConfig
+	// Effective lists these settings with their sources, for operators. Read fills it.
+	Effective []domain.EffectiveSetting
 }
 
 // GatewayDrain configures how the gateway stops.

@@ -33,6 +33,8 @@ type health struct {
 	subscription ports.HealthProbe
 	// redis reports the health of Redis; nil if Redis is not used.
 	redis ports.HealthProbe
+	// circuits report about the services behind the gateway.
+	circuits []ports.CircuitReporter
 	// redisAddress is the URL of Redis without credentials, for health responses.
 	redisAddress string
 }

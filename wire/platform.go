@@ -20,7 +20,7 @@ func platformClient(c httpclient.Config, k httpclient.KeyConfig, o ports.Observe
 			return nil, err
 		}
 		l.release(b.Close)
-		l.downstream = append(l.downstream, b)
+		l.downstream, l.circuits = append(l.downstream, b), append(l.circuits, b)
 		return b, nil
 	})
 }
@@ -52,7 +52,7 @@ func forwarder(service string, c httpclient.Config, o ports.Observer, log *slog.
 	return func(l *lifecycle) (http.RoundTripper, error) {
 		f := httpclient.NewForwarder(service, c, o, log)
 		l.release(f.CloseIdleConnections)
-		l.downstream = append(l.downstream, f)
+		l.downstream, l.circuits = append(l.downstream, f), append(l.circuits, f)
 		return f, nil
 	}
 }

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"github.com/huleedu/edge/adapters/env"
+	"github.com/huleedu/edge/domain"
 )
 
 // environmentOrigin is the name of the process's variables in reports.
@@ -22,6 +23,12 @@ type ConfigSource struct {
 // outside production, the file .env in the working directory.
 func Environment(vars map[string]string) ConfigSource {
 	return ConfigSource{vars: vars, origin: environmentOrigin, dotEnvFile: DotEnvFile}
+}
+
+// Variables returns variables that the caller has collected as the source. origin names
+// them in reports.
+func Variables(vars map[string]string, origin string) ConfigSource {
+	return ConfigSource{vars: vars, origin: origin}
 }
 
 // EnvFile returns a file of variables as the source, in place of the process's
@@ -51,13 +58,13 @@ type ReportedSetting struct {
 
 // Report reads the settings as Run does, without running the service.
 func (c Program[C]) Report(s ConfigSource) Report {
-	_, r := c.read(s)
+	_, r := c.Read(s)
 	return r
 }
 
-// read reads the settings. It also warns about unknown variables that resemble a
+// Read reads the settings. It also warns about unknown variables that resemble a
 // setting. The configuration is valid if the report contains no problem.
-func (c Program[C]) read(s ConfigSource) (config C, r Report) {
+func (c Program[C]) Read(s ConfigSource) (config C, r Report) {
 	r = Report{Settings: []ReportedSetting{}, Warnings: []string{}, Problems: []string{}}
 	vars := s.vars
 	if s.dotEnvFile != "" {
@@ -74,11 +81,21 @@ func (c Program[C]) read(s ConfigSource) (config C, r Report) {
 	for _, v := range values {
 		r.Settings = append(r.Settings, s.reported(v))
 	}
+	c.setEffective(&config, effective(r.Settings))
 	for _, line := range env.Warnings(&config, vars) {
 		r.Warnings = append(r.Warnings, "warning: "+line)
 	}
 	r.Problems = append(r.Problems, env.Explain(err)...)
 	return config, r
+}
+
+// effective returns the settings for operators.
+func effective(settings []ReportedSetting) []domain.EffectiveSetting {
+	out := make([]domain.EffectiveSetting, len(settings))
+	for i, s := range settings {
+		out[i] = domain.EffectiveSetting(s)
+	}
+	return out
 }
 
 func unknownWarning(v env.UnknownVariable) string {

@@ -63,8 +63,8 @@ var gatewaySet = wireinject.NewSet(
 	wireinject.FieldsOf(new(builtGateway), "Ports", "Health"),
 	wireinject.FieldsOf(new(gatewayPorts), "Tokens", "Limiter", "Idempotency", "Registered", "Batches", "Preflight", "Registry", "Commands"),
 	app.NewBatches, app.NewPipelines, wireinject.Struct(new(app.PipelineParts), "*"), newIDs, app.NewRegistrations,
-	app.NewAuthentication, gatewayRefusedTokens, gatewayReadiness, gatewayServer, gatewayProcess,
-	wireinject.Struct(new(httpserver.GatewayParts), "Config", "Environment", "Authentication", "Limiter", "Batches", "Pipelines", "Registrations", "Readiness", "Observer", "Tracing", "Log"),
+	app.NewAuthentication, gatewayRefusedTokens, gatewayReadiness, gatewayOperators, gatewayServer, gatewayProcess,
+	wireinject.Struct(new(httpserver.GatewayParts), "Config", "Environment", "Authentication", "Limiter", "Batches", "Pipelines", "Registrations", "Readiness", "Operators", "Observer", "Tracing", "Log"),
 )
 
 // webSocketSet contains the use cases and the servers of the notification service. They do not
@@ -77,6 +77,6 @@ var webSocketSet = wireinject.NewSet(
 	app.NewNotifications, managers, newConsumer, newSubscriptionWatchdog,
 	websocket.NewManager, websocket.NewHandler, streamConfig, sse.NewManager, sse.NewHandler, wireinject.Struct(new(transports), "*"),
 	app.NewAuthentication, refusedTokens, admission, wireinject.Struct(new(delivery.Parts), "Admission", "Quota", "Listener", "History", "Observer", "Log"),
-	webSocketReadiness, webSocketServer, webSocketProcess, wireinject.Struct(new(nodeParts), "*"),
-	wireinject.Struct(new(httpserver.WebSocketParts), "Config", "Environment", "Managers", "Readiness", "Observer", "Tracing", "Log"),
+	webSocketReadiness, webSocketOperators, webSocketServer, webSocketProcess, wireinject.Struct(new(nodeParts), "*"),
+	wireinject.Struct(new(httpserver.WebSocketParts), "Config", "Environment", "Managers", "Readiness", "Operators", "Observer", "Tracing", "Log"),
 )

@@ -101,6 +101,7 @@ func Gateway(cfg GatewayConfig, out io.Writer, o GatewayOverride) (*Process, fun
 	registrations := app.NewRegistrations(batchRegistry, batchRegistrations, logger)
 	wireHealth := wireBuiltGateway.Health
 	readiness := gatewayReadiness(wireHealth)
+	operators := gatewayOperators(cfg, readiness, wireHealth)
 	gatewayParts := httpserver.GatewayParts{
 		Config:         gatewayConfig,
 		Environment:    environment,
@@ -110,6 +111,7 @@ func Gateway(cfg GatewayConfig, out io.Writer, o GatewayOverride) (*Process, fun
 		Pipelines:      pipelines,
 		Registrations:  registrations,
 		Readiness:      readiness,
+		Operators:      operators,
 		Observer:       observer,
 		Tracing:        tracerProvider,
 		Log:            logger,
@@ -206,11 +208,13 @@ func WebSocket(cfg WebSocketConfig, out io.Writer, o WebSocketOverride) (*Proces
 		return nil, nil, err
 	}
 	readiness := webSocketReadiness(wireHealth, wireConsumer)
+	operators := webSocketOperators(cfg, readiness, manager, sseManager)
 	webSocketParts := httpserver.WebSocketParts{
 		Config:      webSocketConfig,
 		Environment: environment,
 		Managers:    v,
 		Readiness:   readiness,
+		Operators:   operators,
 		Observer:    observer,
 		Tracing:     tracerProvider,
 		Log:         logger,

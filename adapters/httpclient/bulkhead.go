@@ -9,6 +9,7 @@ const userFraction = 4
 // bulkhead limits the calls in flight to one service. Callers do not wait for a slot: a queue
 // would hold memory for callers that have given up.
 type bulkhead struct {
+	all  int // slots
 	mu   sync.Mutex
 	free int
 	// perUser is how many slots one user may hold.
@@ -17,7 +18,7 @@ type bulkhead struct {
 }
 
 func newBulkhead(all int) *bulkhead {
-	return &bulkhead{free: all, perUser: max(all/userFraction, 1), byUser: map[string]int{}}
+	return &bulkhead{all: all, free: all, perUser: max(all/userFraction, 1), byUser: map[string]int{}}
 }
 
 // acquire takes a slot and reports whether one was free. Calls without a user have no limit
@@ -47,4 +48,11 @@ func (s *bulkhead) release(user string) {
 	if s.byUser[user] == 0 {
 		delete(s.byUser, user)
 	}
+}
+
+// inFlight returns the number of slots that are taken.
+func (s *bulkhead) inFlight() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.all - s.free
 }

@@ -29,6 +29,8 @@ type circuit struct {
 	breaker  *gobreaker.TwoStepCircuitBreaker[struct{}]
 	// openedAt is when it opened last, in nanoseconds of Unix time.
 	openedAt atomic.Int64
+	// openedBy is the number of consecutive failures that opened it last.
+	openedBy atomic.Uint32
 	// tracker logs and counts whether the service works.
 	tracker *dependency.Tracker
 	// lastFailure is the outcome of the last failed call.
@@ -42,6 +44,7 @@ func newCircuit(service string, c Config, o ports.Observer, t *dependency.Tracke
 	out.breaker = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Name: service, MaxRequests: c.SuccessThreshold, Timeout: c.RecoveryTimeout,
 		ReadyToTrip: func(n gobreaker.Counts) bool {
+			out.openedBy.Store(n.ConsecutiveFailures)
 			return c.CircuitBreakerEnabled && n.ConsecutiveFailures >= c.FailureThreshold
 		},
 		IsExcluded: func(err error) bool { return errors.Is(err, errInconclusive) },

@@ -32,7 +32,7 @@ func (m *middleware) finishRequest(c *gin.Context, x *requestState) {
 	endSpan(x, status)
 	method := x.endpoint.label(c.Request.Method)
 	m.observer.Observe(domain.RequestServed{Method: method, Endpoint: x.endpoint.template, Status: status, Duration: took})
-	m.log.LogAttrs(c.Request.Context(), x.level(), "request", slog.Any("", requestLine{
+	m.log.LogAttrs(c.Request.Context(), x.level(), x.endpoint.logText(status), slog.Any("", requestLine{
 		requestState: x, request: c.Request, proxies: m.proxies, method: method, status: status, bytes: max(c.Writer.Size(), 0), took: took,
 	}))
 }

@@ -24,6 +24,13 @@ func (m *middleware) authenticate(c *gin.Context) {
 	requestStateOf(c).caller = identified.Caller
 }
 
+// authorizeOperator refuses a request that the operators' guard does not admit.
+func (m *middleware) authorizeOperator(c *gin.Context) {
+	if err := m.operators.Check(authorization(c.Request.Header)); err != nil {
+		m.fail(c, err)
+	}
+}
+
 // authorization returns the Authorization header. Two lines are joined to an invalid
 // value.
 func authorization(h http.Header) string {

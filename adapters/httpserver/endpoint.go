@@ -17,7 +17,9 @@ type endpoint struct {
 	method   string
 	template string
 	// quiet requests are logged for debugging only: probes and scrapes.
-	quiet       bool
+	quiet bool
+	// operator requests have ADMIN_TOKEN and a log line of their own.
+	operator    bool
 	span        string
 	spanOptions []trace.SpanStartOption
 }
@@ -25,6 +27,7 @@ type endpoint struct {
 func newEndpoint(r routeDef) *endpoint {
 	ep := &endpoint{
 		method: r.method, template: r.path, span: r.method + " " + r.path,
+		operator:    r.access == Operator,
 		quiet:       r.access == Anyone && r.limit == LimitNone && r.path != "/ws" && r.path != "/ws/" && r.path != "/events",
 		spanOptions: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer)},
 	}
@@ -37,6 +40,15 @@ func newEndpoint(r routeDef) *endpoint {
 		semconv.HTTPRoute(r.path),
 	))
 	return ep
+}
+
+// logText returns the text of the log line. Requests that an operator was allowed to make have
+// a text of their own, so that the sampling of other lines does not drop them.
+func (ep *endpoint) logText(status int) string {
+	if ep.operator && status != http.StatusUnauthorized {
+		return "operator request"
+	}
+	return "request"
 }
 
 // label returns the method as a metric label; unknown methods become OTHER.

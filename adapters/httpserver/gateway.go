@@ -37,6 +37,8 @@ type GatewayParts struct {
 	Services []string
 	// StreamIdle bounds how long a body that is passed on may make no progress.
 	StreamIdle time.Duration
+	// Operators answers the routes that need Config.AdminToken; nil leaves them out.
+	Operators *app.Operators
 	// Metrics answers scrapes; nil leaves out the route.
 	Metrics http.Handler
 	// Redis is nil if the gateway uses no Redis.

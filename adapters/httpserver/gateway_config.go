@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/huleedu/edge/adapters/httpserver/certificate"
+	"github.com/huleedu/edge/adapters/httpserver/operators"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -17,6 +18,10 @@ type GatewayConfig struct {
 	// and /readyz move there and /healthz is answered there too. It stays open
 	// until the drain has ended. Empty: everything on one port.
 	AdminAddr string `env:"API_GATEWAY_ADMIN_ADDR"`
+	// AdminToken is the bearer token of operators, of at least 32 bytes. With it the admin
+	// address also answers /admin/..., which shows the state of the node without changing
+	// it. Empty: there are no such routes.
+	AdminToken domain.Secret `env:"ADMIN_TOKEN"`
 	// TLSCertFile is a file with the certificate chain in PEM. With it, and the key, every
 	// listener of the service accepts only TLS 1.2 or newer. The files are loaded again when
 	// they change. Empty: no TLS.
@@ -65,6 +70,7 @@ func (c GatewayConfig) Problems(environment domain.Environment) []error {
 	const prefix = "API_GATEWAY_"
 	out := portProblems(prefix+"HTTP_PORT", c.Port)
 	out = append(out, adminProblems(prefix+"ADMIN_ADDR", c.AdminAddr, c.Host, c.Port)...)
+	out = append(out, operators.TokenProblems(c.AdminToken, environment)...)
 	out = append(out, c.certificate().Problems(prefix)...)
 	out = append(out, c.cors().problems(environment)...)
 	out = append(out, proxyProblems(prefix+"TRUSTED_PROXIES", c.TrustedProxies, environment)...)
@@ -82,7 +88,7 @@ func (c GatewayConfig) Problems(environment domain.Environment) []error {
 
 // Warnings reports what the service ignores in the environment.
 func (c GatewayConfig) Warnings(environment domain.Environment) []error {
-	return c.cors().warnings(environment)
+	return append(c.cors().warnings(environment), operators.TokenWarnings(c.AdminToken, "API_GATEWAY_ADMIN_ADDR", c.AdminAddr)...)
 }
 
 func (c GatewayConfig) cors() corsSettings {

@@ -9,9 +9,10 @@ import (
 // tables returns all routes of the gateway.
 func (g *gateway) tables() routeTables {
 	return routeTables{
-		service: g.routes(),
-		alive:   routeDef{http.MethodGet, "/healthz", Anyone, LimitNone, g.health},
-		admin:   adminRoutes(g.ready, g.Metrics),
+		service:   g.routes(),
+		alive:     routeDef{http.MethodGet, "/healthz", Anyone, LimitNone, g.health},
+		admin:     adminRoutes(g.ready, g.Metrics),
+		operators: g.operatorTable(g.Config.AdminToken, g.Operators, "/admin/circuits", circuits),
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/huleedu/edge/adapters/httpserver/clientip"
+	"github.com/huleedu/edge/adapters/httpserver/operators"
 	"github.com/huleedu/edge/adapters/httpserver/proxy"
 	"github.com/huleedu/edge/adapters/httpserver/upload"
 	"github.com/huleedu/edge/api"
@@ -30,6 +31,7 @@ func NewGateway(parts GatewayParts) (*Server, error) {
 		responder: &responder{service: domain.GatewayService, log: parts.Log, observer: parts.Observer},
 		tracer:    tracer, origins: newOriginPolicy(c.cors(), parts.Environment), proxies: trusted,
 		limits: newLimits(parts.Limiter, c.Limits), authentication: parts.Authentication,
+		operators: operators.NewGuard(c.AdminToken),
 	})
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package httpserver
 import (
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -23,6 +24,8 @@ type routeTables struct {
 	service []routeDef
 	alive   routeDef
 	admin   []routeDef
+	// operators are the routes that only an admin listener serves.
+	operators []routeDef
 }
 
 // listenAddr is the address of a service. With an empty admin address one listener
@@ -70,7 +73,7 @@ func (s *router) listenAll(t routeTables, at listenAddr, b connLimits) (*Server,
 	if at.admin == "" {
 		return server, nil
 	}
-	if server.admin, err = s.openAdmin(append([]routeDef{t.alive}, t.admin...), at.admin); err != nil {
+	if server.admin, err = s.openAdmin(slices.Concat([]routeDef{t.alive}, t.admin, t.operators), at.admin); err != nil {
 		_ = server.listener.Close() // the start has failed anyway
 		return nil, err
 	}
@@ -83,6 +86,7 @@ func (s *router) listenAll(t routeTables, at listenAddr, b connLimits) (*Server,
 func (s *router) openAdmin(table []routeDef, address string) (*Server, error) {
 	admin, err := newRouter(&middleware{
 		responder: &responder{service: s.service, log: s.log, observer: s.observer}, tracer: s.tracer, origins: s.origins, proxies: s.proxies,
+		operators: s.operators,
 	})
 	if err != nil {
 		return nil, err

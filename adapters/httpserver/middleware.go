@@ -4,6 +4,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/huleedu/edge/adapters/httpserver/clientip"
+	"github.com/huleedu/edge/adapters/httpserver/operators"
 	"github.com/huleedu/edge/app"
 )
 
@@ -16,6 +17,8 @@ type middleware struct {
 	// authentication and limits are nil if no route needs a caller or has a limit.
 	authentication *app.Authentication
 	limits         *limits
+	// operators is nil if no route is for operators.
+	operators *operators.Guard
 	// proxies finds the client of a request.
 	proxies clientip.Proxies
 }

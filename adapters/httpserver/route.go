@@ -18,6 +18,9 @@ const (
 	Anyone Access = "anyone"
 	// User is the access of a route that needs a valid token.
 	User Access = "user"
+	// Operator is the access of a route that needs ADMIN_TOKEN. Only the admin listener has
+	// such routes.
+	Operator Access = "operator"
 )
 
 // LimitNone is the class of routes that are never limited. The server does not start with a
@@ -52,7 +55,7 @@ type routeDef struct {
 // isComplete reports whether all required fields are set.
 func (r routeDef) isComplete() bool {
 	limited := r.limit == LimitNone || slices.Contains(domain.LimitClasses(), r.limit)
-	return limited && (r.access == Anyone || r.access == User) && r.handle != nil
+	return limited && slices.Contains([]Access{Anyone, User, Operator}, r.access) && r.handle != nil
 }
 
 // pattern returns the path in gin's syntax: {batch_id} becomes :batch_id, and {path},

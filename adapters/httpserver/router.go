@@ -70,6 +70,9 @@ func (s *router) chain(r routeDef) gin.HandlersChain {
 	if r.access == User {
 		chain = append(chain, s.authenticate)
 	}
+	if r.access == Operator {
+		chain = append(chain, s.authorizeOperator)
+	}
 	if r.limit != "" && r.limit != LimitNone {
 		chain = append(chain, s.limit(r.limit))
 	}

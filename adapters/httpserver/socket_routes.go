@@ -17,5 +17,8 @@ func (w *sockets) tables() routeTables {
 			routeDef{http.MethodGet, "/asyncapi.json", Anyone, LimitNone, w.asyncAPI},
 			routeDef{http.MethodGet, "/asyncapi", Anyone, LimitNone, w.asyncAPIPage})
 	}
-	return routeTables{service: table, alive: routeDef{http.MethodGet, "/healthz", Anyone, LimitNone, w.health}, admin: adminRoutes(w.ready, w.Metrics)}
+	return routeTables{
+		service: table, alive: routeDef{http.MethodGet, "/healthz", Anyone, LimitNone, w.health}, admin: adminRoutes(w.ready, w.Metrics),
+		operators: w.operatorTable(w.Config.AdminToken, w.Operators, "/admin/users/{user_id}/connections", connections),
+	}
 }

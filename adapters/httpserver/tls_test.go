@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/adapters/httpserver"
+	"github.com/huleedu/edge/adapters/httpserver/healthcheck"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/test/servers"
 )
@@ -30,9 +31,9 @@ func TestListenersUseTLS(t *testing.T) {
 		requireTLS(t, addr, authority.File())
 		bound, err := net.ResolveTCPAddr("tcp", addr)
 		require.NoError(t, err)
-		require.NoError(t, httpserver.Alive(t.Context(), domain.GatewayService, "127.0.0.1", bound.Port, pair.CertFile))
-		require.Error(t, httpserver.Alive(t.Context(), domain.GatewayService, "127.0.0.1", bound.Port, other.CertFile))
-		require.Error(t, httpserver.Alive(t.Context(), domain.GatewayService, "127.0.0.1", bound.Port, ""))
+		require.NoError(t, healthcheck.Alive(t.Context(), domain.GatewayService, "127.0.0.1", bound.Port, pair.CertFile))
+		require.Error(t, healthcheck.Alive(t.Context(), domain.GatewayService, "127.0.0.1", bound.Port, other.CertFile))
+		require.Error(t, healthcheck.Alive(t.Context(), domain.GatewayService, "127.0.0.1", bound.Port, ""))
 	}
 }
 

@@ -34,6 +34,8 @@ type WebSocketParts struct {
 	Observer       ports.Observer
 	Tracing        trace.TracerProvider
 	Log            *slog.Logger
+	// Operators answers the routes that need Config.AdminToken; nil leaves them out.
+	Operators *app.Operators
 	// Metrics answers scrapes; nil leaves out the route.
 	Metrics http.Handler
 	// Redis tells how Redis does; RedisAddress is its URL for the public,

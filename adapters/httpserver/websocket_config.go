@@ -2,6 +2,7 @@ package httpserver
 
 import (
 	"github.com/huleedu/edge/adapters/httpserver/certificate"
+	"github.com/huleedu/edge/adapters/httpserver/operators"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -15,6 +16,10 @@ type WebSocketConfig struct {
 	// and /readyz move there and /healthz is answered there too. It stays open
 	// until the drain has ended. Empty: everything on one port.
 	AdminAddr string `env:"WEBSOCKET_ADMIN_ADDR"`
+	// AdminToken is the bearer token of operators, of at least 32 bytes. With it the admin
+	// address also answers /admin/..., which shows the state of the node without changing
+	// it. Empty: there are no such routes.
+	AdminToken domain.Secret `env:"ADMIN_TOKEN"`
 	// TLSCertFile is a file with the certificate chain in PEM. With it, and the key, every
 	// listener of the service accepts only TLS 1.2 or newer. The files are loaded again when
 	// they change. Empty: no TLS.
@@ -48,6 +53,7 @@ type WebSocketConfig struct {
 // Problems reports every value that cannot be used in the environment.
 func (c WebSocketConfig) Problems(environment domain.Environment) []error {
 	out := append(portProblems("WEBSOCKET_PORT", c.Port), adminProblems("WEBSOCKET_ADMIN_ADDR", c.AdminAddr, c.Host, c.Port)...)
+	out = append(out, operators.TokenProblems(c.AdminToken, environment)...)
 	out = append(out, c.certificate().Problems("WEBSOCKET_")...)
 	out = append(out, c.cors().problems(environment)...)
 	if _, ok := docsServed(c.Docs, environment); !ok {
@@ -58,7 +64,7 @@ func (c WebSocketConfig) Problems(environment domain.Environment) []error {
 
 // Warnings reports what the service ignores in the environment.
 func (c WebSocketConfig) Warnings(environment domain.Environment) []error {
-	return c.cors().warnings(environment)
+	return append(c.cors().warnings(environment), operators.TokenWarnings(c.AdminToken, "WEBSOCKET_ADMIN_ADDR", c.AdminAddr)...)
 }
 
 func (c WebSocketConfig) cors() corsSettings {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/huleedu/edge/adapters/httpserver/clientip"
+	"github.com/huleedu/edge/adapters/httpserver/operators"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -31,7 +32,7 @@ func NewWebSocket(parts WebSocketParts) (*Server, error) {
 	router, err := newRouter(&middleware{
 		responder: &responder{service: domain.WebSocketService, log: parts.Log, observer: parts.Observer},
 		tracer:    parts.Tracing.Tracer(scope), origins: newOriginPolicy(parts.Config.cors(), parts.Environment),
-		proxies: trusted,
+		proxies: trusted, operators: operators.NewGuard(parts.Config.AdminToken),
 	})
 	if err != nil {
 		return nil, err

@@ -126,8 +126,8 @@ func publisherHarness(addr string) contract.PublisherHarness {
 			k.Hang()
 			return publisher(t, k.Addr(), limit, &facts{})
 		},
-		Records: commandRecords(addr),
-		Can:     contract.PublisherAbilities{RawRecords: true},
+		Records:    commandRecords(addr),
+		RawRecords: true,
 	}
 }
 

@@ -19,7 +19,7 @@ func listenerHarness() contract.ListenerHarness {
 			}
 			return contract.ListenerRig{Listener: bus, Send: send, Disconnect: bus.Disconnect, Check: bus.Check, StartOutage: bus.StartOutage, EndOutage: bus.EndOutage}
 		},
-		Can: contract.ListenerAbilities{Outage: true},
+		Outage: true,
 	}
 }
 
@@ -29,7 +29,7 @@ func notifierHarness() contract.NotifierHarness {
 			bus := memory.NewBus()
 			return contract.NotifierRig{Publisher: bus, Other: bus, Listener: bus, StartOutage: bus.StartOutage, EndOutage: bus.EndOutage}
 		},
-		Can: contract.NotifierAbilities{Outage: true},
+		Outage: true,
 	}
 }
 
@@ -43,7 +43,7 @@ func logHarness() contract.LogHarness {
 			bus.SetLimit(most)
 			return contract.LogRig{Log: bus, Publisher: bus, Expire: bus.Expire, StartOutage: bus.StartOutage}
 		},
-		Can: contract.LogAbilities{Outage: true},
+		Outage: true,
 	}
 }
 

@@ -19,7 +19,7 @@ func TestPlatformBatchRegistry(t *testing.T)     { contract.BatchRegistry(t, reg
 func TestPlatformCommandPublisher(t *testing.T)  { contract.CommandPublisher(t, commands()) }
 
 func batches() contract.BatchesHarness {
-	return contract.BatchesHarness{Can: contract.BatchesAbilities{AnyID: true}, New: func(testing.TB) contract.BatchesRig {
+	return contract.BatchesHarness{AnyID: true, New: func(testing.TB) contract.BatchesRig {
 		p := memory.NewPlatform()
 		return contract.BatchesRig{
 			Client: p, Fail: failWith(p),
@@ -38,7 +38,7 @@ func preflights() contract.PreflightHarness {
 }
 
 func registry() contract.RegistryHarness {
-	return contract.RegistryHarness{Can: contract.BatchesAbilities{AnyID: true}, New: func(tb testing.TB) contract.RegistryRig {
+	return contract.RegistryHarness{AnyID: true, New: func(tb testing.TB) contract.RegistryRig {
 		tb.Helper()
 		p := memory.NewPlatform()
 		return contract.RegistryRig{

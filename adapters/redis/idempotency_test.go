@@ -20,7 +20,7 @@ func idempotencyHarness(find func(testing.TB) server, outage bool) contract.Idem
 				Store: redis.NewIdempotency(openClient(t, s.url)), Other: redis.NewIdempotency(openClient(t, s.url)), StartOutage: s.stop,
 			}
 		},
-		Can: contract.IdempotencyAbilities{Outage: outage},
+		Outage: outage,
 	}
 }
 

@@ -28,7 +28,7 @@ func logHarness(find func(testing.TB) server, outage bool) contract.LogHarness {
 				StartOutage: s.stop, Step: s.step,
 			}
 		},
-		Can: contract.LogAbilities{Outage: outage},
+		Outage: outage,
 	}
 }
 

@@ -76,6 +76,6 @@ func quotaHarness(find func(testing.TB) server, outage bool) contract.QuotaHarne
 			}
 			return rig
 		},
-		Can: contract.QuotaAbilities{Shared: true, Outage: outage},
+		Shared: true, Outage: outage,
 	}
 }

@@ -70,7 +70,7 @@ func limiterHarness(find func(testing.TB) server, outage bool) contract.LimiterH
 				},
 			}
 		},
-		Can: contract.LimiterAbilities{Outage: outage},
+		Outage: outage,
 	}
 }
 

@@ -127,7 +127,7 @@ func listenerHarness(find func(testing.TB) server, outage bool) contract.Listene
 				Check:      checker(t, s.url),
 			}
 		},
-		Can: contract.ListenerAbilities{Outage: outage},
+		Outage: outage,
 	}
 }
 
@@ -143,6 +143,6 @@ func notifierHarness(find func(testing.TB) server, outage bool) contract.Notifie
 				StartOutage: s.stop, EndOutage: s.start,
 			}
 		},
-		Can: contract.NotifierAbilities{Outage: outage},
+		Outage: outage,
 	}
 }

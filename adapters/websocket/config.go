@@ -104,7 +104,7 @@ func (c Config) Delivery() delivery.Config {
 
 // NewAdmission returns the admission of this node, which the hubs of all transports share.
 func (c Config) NewAdmission() *delivery.Admission {
-	return delivery.NewAdmission(c.capacity(descriptors()), newLimiter(c.MaxConnectsPerSecond, time.Second).Allow)
+	return delivery.NewAdmission(c.Capacity(), newLimiter(c.MaxConnectsPerSecond, time.Second).Allow)
 }
 
 // RefusedTokens returns the limit of handshakes without a valid token.

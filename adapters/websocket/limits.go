@@ -20,6 +20,9 @@ func newLimiter(tokens int, in time.Duration) *rate.Limiter {
 // for Redis, Kafka, HTTP and files; otherwise it is a tenth of the limit.
 const reservedDescriptors = 100
 
+// Capacity returns how many connections this node holds.
+func (c Config) Capacity() int { return c.capacity(descriptors()) }
+
 // capacity returns how many connections a node holds: the configured number, or what
 // the limit of open files leaves.
 func (c Config) capacity(descriptors uint64) int {

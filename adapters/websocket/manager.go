@@ -40,7 +40,7 @@ var _ ports.ConnectionManager = (*Manager)(nil)
 func NewManager(c Config, p delivery.Parts, tp trace.TracerProvider) *Manager {
 	spans := span.New(tp, "github.com/huleedu/edge/adapters/websocket")
 	p.Tracer, p.Transport = spans.DeliveryTracer(), domain.TransportWebSocket
-	p.Observer.Observe(domain.ConnectionLimit{Max: c.capacity(descriptors())})
+	p.Observer.Observe(domain.ConnectionLimit{Max: c.Capacity()})
 	m := &Manager{
 		Hub: delivery.NewHub(c.Delivery(), p), config: c, observer: p.Observer, spans: spans, log: p.Log,
 		engine: newEngine(c), buffers: newFrameBuffers(), inflaters: newInflaters(), maxCompressed: maxCompressed,

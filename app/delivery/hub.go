@@ -52,6 +52,7 @@ var (
 	_ ports.ConnectionManager = (*Hub)(nil)
 	_ ports.ConnectionChecker = (*Hub)(nil)
 	_ ports.ConnectionShedder = (*Hub)(nil)
+	_ ports.ConnectionLister  = (*Hub)(nil)
 )
 
 // NewHub returns a hub without sessions. It starts no goroutine; Drain awaits those

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"time"
+	"unique"
 
 	"github.com/huleedu/edge/domain"
 )
@@ -22,6 +23,8 @@ type SessionRequest struct {
 	// From is the position after which the client wants to resume; empty to replay
 	// nothing.
 	From domain.Position
+	// Origin is the web origin of the page that connects; empty if the client sent none.
+	Origin string
 	// Conn is the connection on which the session sends.
 	Conn Connection
 }
@@ -35,7 +38,7 @@ type SessionRequest struct {
 func (h *Hub) Open(ctx context.Context, r SessionRequest) (*Session, error) {
 	s := &Session{
 		User: r.User, Correlation: domain.RequestContextOf(ctx).CorrelationID,
-		hub: h, conn: r.Conn, id: r.ID, createdAt: time.Now(),
+		hub: h, conn: r.Conn, id: r.ID, createdAt: time.Now(), origin: unique.Make(r.Origin),
 	}
 	if r.From != "" {
 		s.queue.beginReplay()

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"time"
+	"unique"
 
 	"github.com/huleedu/edge/domain"
 )
@@ -20,6 +21,7 @@ type Session struct {
 	conn       Connection
 	id         string // identifies the lease in the quota
 	createdAt  time.Time
+	origin     unique.Handle[string] // of the page; sessions of one page share the text
 	queue      sendQueue
 	acceptedAt time.Time // set by Attach; zero: the handshake did not complete
 	attached   atomic.Bool

@@ -113,11 +113,11 @@ func (l *runner) idleCosts(ctx context.Context, numbers []int, start func(contex
 // heapAndStack returns the heap and stack in use, in bytes, from the metrics of a service.
 // It returns 0 for the baseline, which has no metrics.
 func heapAndStack(ctx context.Context, p *process) float64 {
-	heap, err := metric(ctx, p, "go_memstats_heap_inuse_bytes", "")
+	heap, err := p.metric(ctx, "go_memstats_heap_inuse_bytes")
 	if err != nil {
 		return 0
 	}
-	stacks, err := metric(ctx, p, "go_memstats_stack_inuse_bytes", "")
+	stacks, err := p.metric(ctx, "go_memstats_stack_inuse_bytes")
 	if err != nil {
 		return 0
 	}

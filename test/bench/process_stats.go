@@ -1,9 +1,13 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
+
+	"github.com/huleedu/edge/test/metrics"
 )
 
 // cpu returns the user and system CPU time in seconds. The resolution is 10 ms.
@@ -61,4 +65,22 @@ func (p *process) memory(field string) float64 {
 	}
 	kib, _ := strconv.ParseFloat(words[0], 64)
 	return kib * 1024
+}
+
+// metric returns a counter or gauge of the process, the sum over its other labels. labels are the
+// name and the value of a label.
+func (p *process) metric(ctx context.Context, name string, labels ...string) (float64, error) {
+	page, err := metrics.Fetch(ctx, "http://"+p.addr+"/metrics")
+	if err != nil {
+		return 0, err
+	}
+	key := ""
+	if len(labels) > 0 {
+		labels, key = labels[:1], labels[1]
+	}
+	value, found := page.Sum(name, labels...)[key]
+	if !found {
+		return 0, fmt.Errorf("metric not found: %s %v %s", name, labels, key)
+	}
+	return value, nil
 }

@@ -4,9 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"strconv"
 	"sync/atomic"
@@ -137,42 +135,4 @@ func (h *redisPublisher) sendRange(p publishPlan, from, until int) error {
 		}
 	}
 	return h.out.Flush()
-}
-
-// metric returns the sum of the series of a metric that contain labels, from the
-// /metrics page of a service.
-func metric(ctx context.Context, p *process, name, labels string) (float64, error) {
-	ln, err := dial(ctx, p.addr)
-	if err != nil {
-		return 0, err
-	}
-	defer ln.close()
-	_ = ln.conn.SetDeadline(time.Now().Add(requestTimeout))
-	if _, err := io.WriteString(ln.conn, "GET /metrics HTTP/1.0\r\n\r\n"); err != nil {
-		return 0, err
-	}
-	page, err := io.ReadAll(ln.in)
-	if err != nil {
-		return 0, err
-	}
-	sum, found := 0.0, false
-	for row := range bytes.Lines(page) {
-		row = bytes.TrimSpace(row)
-		cut := bytes.LastIndexByte(row, ' ')
-		if cut < 0 || !bytes.HasPrefix(row, []byte(name)) || !bytes.Contains(row[:cut], []byte(labels)) {
-			continue
-		}
-		if rest := row[len(name)]; rest != '{' && rest != ' ' {
-			continue
-		}
-		value, err := strconv.ParseFloat(string(row[cut+1:]), 64)
-		if err != nil {
-			return 0, err
-		}
-		sum, found = sum+value, true
-	}
-	if !found {
-		return 0, errors.New("metric not found: " + name)
-	}
-	return sum, nil
 }

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// slowClose is the label of sockets that were closed because they did not read.
-const slowClose = `code="4001"`
+// slowClose is the close code of sockets that did not read.
+const slowClose = "4001"
 
 // slowReaders sends large messages at a high rate to one user in ten, and messages at
 // a steady rate to the others. First all clients read, then those with the high rate
@@ -61,7 +61,7 @@ func slowReaders(ctx context.Context, l *runner) ([]row, error) {
 	if err := errors.Join(err, cut.err); err != nil {
 		return nil, err
 	}
-	closed, err := metric(ctx, node, "websocket_closes_total", slowClose)
+	closed, err := node.metric(ctx, "websocket_closes_total", "code", slowClose)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +128,7 @@ func startFlood(ctx context.Context, node *process, h *redisPublisher, stalled [
 		var watch sync.WaitGroup
 		watch.Go(func() {
 			for pause(stop, 100*time.Millisecond) == nil {
-				if n, err := metric(stop, node, "websocket_closes_total", slowClose); err == nil && int(n) >= len(stalled) {
+				if n, err := node.metric(stop, "websocket_closes_total", "code", slowClose); err == nil && int(n) >= len(stalled) {
 					break
 				}
 			}

@@ -145,7 +145,7 @@ func bulkhead(ctx context.Context, l *runner) ([]row, error) {
 // awaitAtBackend waits until n requests are waiting at the backend.
 func awaitAtBackend(ctx context.Context, backend *process, n int) error {
 	err := pollUntil(ctx, requestTimeout, func() bool {
-		waiting, err := metric(ctx, backend, "bench_waiting", "")
+		waiting, err := backend.metric(ctx, "bench_waiting")
 		return err == nil && int(waiting) == n
 	})
 	if err != nil {

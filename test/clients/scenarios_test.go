@@ -88,6 +88,7 @@ func chromiumScenarios() []scenario {
 }
 
 func restartService(t *testing.T, s *stage, tabs []string) []string {
+	s.link.point("") // the node of another scenario may get its port
 	s.node.Stop(t)
 	s.node = s.startNode(t)
 	s.link.point(s.node.Address(t))
@@ -96,6 +97,7 @@ func restartService(t *testing.T, s *stage, tabs []string) []string {
 }
 
 func killService(t *testing.T, s *stage, tabs []string) []string {
+	s.link.point("")
 	s.node.Kill()
 	s.node = s.startNode(t)
 	s.link.point(s.node.Address(t))

@@ -144,17 +144,7 @@ func newStage(t *testing.T, kind string, changes map[string]string) *stage {
 func (s *stage) startNode(t *testing.T) *harness.Program {
 	t.Helper()
 	p := harness.Start(t, "websocket", s.vars)
-	ready := "http://" + p.Address(t) + "/readyz"
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: harness.WaitLimit}
-	require.Eventually(t, func() bool {
-		response, err := client.Get(ready)
-		if err != nil {
-			return false
-		}
-		defer func() { _ = response.Body.Close() }()
-		body, _ := io.ReadAll(response.Body)
-		return response.StatusCode == http.StatusOK && strings.Contains(string(body), `"ready"`)
-	}, harness.WaitLimit, 50*time.Millisecond)
+	harness.AwaitReady(t, p.Address(t))
 	return p
 }
 

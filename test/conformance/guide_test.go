@@ -90,11 +90,20 @@ func (c *guideClient) expectAfterRetries(t *testing.T, name, message string) {
 	require.Equal(t, event{Name: name, Event: "message", Data: message}, e)
 }
 
-// awaitConnections waits until a node has the number of connections.
-func awaitConnections(t *testing.T, node *wire.Process, count int) {
+// awaitAccepted waits until a node has accepted one connection. A connection counts in the
+// health before its position is known, and it would miss a message that is stored in between.
+func awaitAccepted(t *testing.T, node *wire.Process, transport domain.Transport) {
 	t.Helper()
-	want := fmt.Sprintf(`"total_connections":%d,`, count)
-	require.Eventually(t, func() bool { return strings.Contains(get(t, node, "/healthz/websocket").text, want) }, waitLimit, 10*time.Millisecond)
+	want := fmt.Sprintf("websocket_active_connections{transport=%q} 1\n", transport)
+	require.Eventually(t, func() bool { return strings.Contains(get(t, node, "/metrics"), want) }, waitLimit, 20*time.Millisecond)
+}
+
+// awaitNoConnections waits until a node has no connection that is not closing.
+func awaitNoConnections(t *testing.T, node *wire.Process) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		return strings.Contains(get(t, node, "/healthz/websocket"), `"total_connections":0,`)
+	}, waitLimit, 10*time.Millisecond)
 }
 
 // notify sends a stored notification of each type.
@@ -131,10 +140,12 @@ func (s *scenario) guideResumes(t *testing.T) {
 	c := newGuideClient(t, old, s, "connect")
 	c.start(t, "connect", t.Name(), c.proxy.url(), token(c.user, time.Hour))
 	c.expect(t, t.Name(), "token", "false")
-	awaitConnections(t, old, 1)
+	awaitAccepted(t, old, domain.TransportWebSocket)
 	c.notify(t, "one")
 	c.expect(t, t.Name(), "message", "one")
+	c.proxy.refuse()
 	stop(t, old)
+	c.proxy.awaitRefusal(t)
 	fresh := s.startNode(t, nil)
 	c.notify(t, "two", "three")
 	c.proxy.forwardTo(fresh)
@@ -154,10 +165,10 @@ func (s *scenario) guideGetsNewToken(t *testing.T) {
 	c.start(t, "connect", t.Name(), c.proxy.url(), good[:len(good)-4]+"AAAA", good)
 	c.expect(t, t.Name(), "token", "false")
 	c.expect(t, t.Name(), "token", "true")
-	awaitConnections(t, node, 1)
+	awaitAccepted(t, node, domain.TransportWebSocket)
 	c.notify(t, "one")
 	c.expect(t, t.Name(), "message", "one")
-	require.Contains(t, get(t, node, "/metrics").text, `websocket_closes_total{code="1008",transport="websocket"} 1`)
+	require.Contains(t, get(t, node, "/metrics"), `websocket_closes_total{code="1008",transport="websocket"} 1`)
 }
 
 // guideRefreshes checks that the client replaces its token before it expires.
@@ -168,11 +179,11 @@ func (s *scenario) guideRefreshes(t *testing.T) {
 	c.expect(t, t.Name(), "token", "false")
 	c.expect(t, t.Name(), "token", "true")
 	require.Eventually(t, func() bool {
-		return strings.Contains(get(t, node, "/metrics").text, `websocket_inbound_messages_total{type="refresh"} 1`)
+		return strings.Contains(get(t, node, "/metrics"), `websocket_inbound_messages_total{type="refresh"} 1`)
 	}, waitLimit, 10*time.Millisecond)
 	c.notify(t, "one")
 	c.expect(t, t.Name(), "message", "one")
-	require.Contains(t, get(t, node, "/metrics").text, `websocket_closes_total{code="1008",transport="websocket"} 0`)
+	require.Contains(t, get(t, node, "/metrics"), `websocket_closes_total{code="1008",transport="websocket"} 0`)
 }
 
 // guideStopsAtLimit checks that the client does not connect again after 4000.
@@ -181,7 +192,7 @@ func (s *scenario) guideStopsAtLimit(t *testing.T) {
 	c := newGuideClient(t, node, s, "connect")
 	first, second := t.Name()+" 1", t.Name()+" 2"
 	c.start(t, "connect", first, c.proxy.url(), token(c.user, time.Hour))
-	awaitConnections(t, node, 1)
+	awaitAccepted(t, node, domain.TransportWebSocket)
 	c.start(t, "connect", second, c.proxy.url(), token(c.user, time.Hour))
 	c.expect(t, second, "token", "false")
 	require.Equal(t, 4000, c.expect(t, second, "stop", "").Code)
@@ -205,10 +216,12 @@ func (s *scenario) guideListens(t *testing.T) {
 	c := newGuideClient(t, old, s, "listen")
 	c.start(t, "listen", t.Name(), c.proxy.eventsURL(), token(c.user, time.Hour))
 	c.expect(t, t.Name(), "token", "false")
-	awaitConnections(t, old, 1)
+	awaitAccepted(t, old, domain.TransportSSE)
 	c.notify(t, "one")
 	c.expect(t, t.Name(), "message", "one")
+	c.proxy.answerUnavailable()
 	stop(t, old)
+	c.proxy.awaitRefusal(t)
 	fresh := s.startNode(t, nil)
 	c.notify(t, "two")
 	c.proxy.forwardTo(fresh)
@@ -216,7 +229,7 @@ func (s *scenario) guideListens(t *testing.T) {
 	c.notify(t, "three")
 	c.expect(t, t.Name(), "message", "three")
 	c.script(t, fmt.Sprintf("window[%q]()", t.Name()))
-	awaitConnections(t, fresh, 0)
+	awaitNoConnections(t, fresh)
 }
 
 // guideFetches checks that the stream that is read with fetch gives messages, positions, the
@@ -246,6 +259,7 @@ func (s *scenario) guideFetches(t *testing.T) {
 	c.expect(t, "why", "AUTHENTICATION_ERROR", "")
 	why(token(c.user, time.Hour))
 	c.expect(t, "why", "undefined", "")
+	c.proxy.refuse()
 	stop(t, node)
 	c.expect(t, t.Name(), "end", "1012")
 	why(token(c.user, time.Hour))

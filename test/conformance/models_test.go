@@ -18,7 +18,7 @@ import (
 func TestModelsOfMessagesCompile(t *testing.T) {
 	t.Parallel()
 	packages, dir := harness.NodeModules(t), t.TempDir()
-	document := get(t, startNodeWithoutServers(t), "/asyncapi.json").text
+	document := get(t, startNodeWithoutServers(t), "/asyncapi.json")
 	generate := exec.Command("node", "models.cjs", dir)
 	generate.Env, generate.Stdin = append(os.Environ(), "NODE_PATH="+packages), strings.NewReader(document)
 	output, err := generate.CombinedOutput()

@@ -1,8 +1,8 @@
 package conformance_test
 
 import (
+	"bufio"
 	"context"
-	"encoding/json"
 	"io"
 	"maps"
 	"net"
@@ -63,7 +63,7 @@ func (s *scenario) startNode(t *testing.T, changes map[string]string) *wire.Proc
 	vars := maps.Clone(s.vars)
 	maps.Copy(vars, changes)
 	p := harness.StartNode(t, vars, s.topic)
-	require.Eventually(t, func() bool { return get(t, p, "/readyz").Status == "ready" }, waitLimit, 20*time.Millisecond)
+	harness.AwaitReady(t, p.Addr)
 	return p
 }
 
@@ -86,13 +86,8 @@ func stop(t *testing.T, p *wire.Process) {
 
 func socketURL(p *wire.Process) string { return "ws://" + p.Addr + "/ws" }
 
-// response is an HTTP response of the service.
-type response struct {
-	Status string
-	text   string
-}
-
-func get(t *testing.T, p *wire.Process, path string) response {
+// get returns the body of a response of the service.
+func get(t *testing.T, p *wire.Process, path string) string {
 	t.Helper()
 	transport := &http.Transport{DisableKeepAlives: true}
 	res, err := (&http.Client{Transport: transport, Timeout: waitLimit}).Get("http://" + p.Addr + path)
@@ -100,9 +95,7 @@ func get(t *testing.T, p *wire.Process, path string) response {
 	defer func() { _ = res.Body.Close() }()
 	text, err := io.ReadAll(res.Body)
 	require.NoError(t, err)
-	out := response{text: string(text)}
-	_ = json.Unmarshal(text, &out) // metrics are not JSON
-	return out
+	return string(text)
 }
 
 // newUser returns a unique user id.
@@ -120,9 +113,13 @@ func token(user string, life time.Duration) string {
 type proxy struct {
 	slow     atomic.Bool // limits the transfer to the client to 16 KiB per millisecond
 	listener net.Listener
+	refused  chan struct{} // has an element after a connection was refused
 	mu       sync.Mutex
-	target   string
+	target   string // "" refuses new connections
+	answer   string // of a refused connection
+	ended    bool
 	pipes    []net.Conn
+	service  net.Conn // the service's end of the newest connection
 	group    sync.WaitGroup
 }
 
@@ -130,28 +127,45 @@ func newProxy(t *testing.T, p *wire.Process) *proxy {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	w := &proxy{listener: l, target: p.Addr}
+	w := &proxy{listener: l, target: p.Addr, refused: make(chan struct{}, 1)}
 	w.group.Go(w.serve)
 	t.Cleanup(func() {
 		_ = l.Close()
+		w.mu.Lock()
+		w.ended = true
+		w.mu.Unlock()
 		w.closeAll()
 		w.group.Wait()
 	})
 	return w
 }
 
-// address returns the address of the service.
-func (w *proxy) address() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.target
+// forwardTo forwards new connections to another service.
+func (w *proxy) forwardTo(p *wire.Process) { w.set(p.Addr, "") }
+
+// refuse ends new connections without an answer. It is called before a service stops: another
+// service of this program may get its port.
+func (w *proxy) refuse() { w.set("", "") }
+
+// answerUnavailable answers new requests with 503, as load balancers without a service do.
+func (w *proxy) answerUnavailable() {
+	w.set("", "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 }
 
-// forwardTo forwards new connections to another service.
-func (w *proxy) forwardTo(p *wire.Process) {
+func (w *proxy) set(target, answer string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.target = p.Addr
+	w.target, w.answer = target, answer
+}
+
+// awaitRefusal waits until a connection was refused since the last call.
+func (w *proxy) awaitRefusal(t *testing.T) {
+	t.Helper()
+	select {
+	case <-w.refused:
+	case <-time.After(waitLimit):
+		require.FailNow(t, "timeout: no connection was refused")
+	}
 }
 
 func (w *proxy) url() string { return "ws://" + w.listener.Addr().String() + "/ws" }
@@ -164,18 +178,54 @@ func (w *proxy) serve() {
 		if err != nil {
 			return
 		}
-		server, err := net.Dial("tcp", w.address())
-		if err != nil {
-			_ = client.Close()
-			continue
+		w.group.Go(func() { w.connect(client) })
+	}
+}
+
+// connect forwards a connection, or refuses it.
+func (w *proxy) connect(client net.Conn) {
+	w.mu.Lock()
+	target, answer := w.target, w.answer
+	w.mu.Unlock()
+	w.keep(client)
+	if target == "" {
+		refuse(client, answer)
+		select {
+		case w.refused <- struct{}{}:
+		default:
 		}
-		// A small buffer: data in the kernel's buffer counts as sent.
-		_ = server.(*net.TCPConn).SetReadBuffer(256 << 10)
-		w.mu.Lock()
-		w.pipes = append(w.pipes, server, client)
-		w.mu.Unlock()
-		w.group.Go(func() { forward(server, client) })
-		w.group.Go(func() { forward(client, slowConn{server, &w.slow}) })
+		return
+	}
+	server, err := net.Dial("tcp", target)
+	if err != nil {
+		_ = client.Close()
+		return
+	}
+	// A small buffer: data in the kernel's buffer counts as sent.
+	_ = server.(*net.TCPConn).SetReadBuffer(256 << 10)
+	w.keep(server)
+	w.group.Go(func() { forward(server, client) })
+	forward(client, slowConn{server, &w.slow})
+}
+
+// keep remembers a connection for closeAll, and closes it at the end of the test.
+func (w *proxy) keep(c net.Conn) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.pipes, w.service = append(w.pipes, c), c
+	if w.ended {
+		_ = c.Close()
+	}
+}
+
+// refuse sends the answer, unless it is empty, and closes the connection.
+func refuse(client net.Conn, answer string) {
+	defer func() { _ = client.Close() }()
+	if answer == "" {
+		return
+	}
+	if _, err := http.ReadRequest(bufio.NewReader(client)); err == nil {
+		_, _ = io.WriteString(client, answer) // the client may have left
 	}
 }
 
@@ -205,7 +255,7 @@ func (w *proxy) inject(t *testing.T, b ...byte) {
 	t.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	_, err := w.pipes[0].Write(b)
+	_, err := w.service.Write(b)
 	require.NoError(t, err)
 }
 
@@ -218,18 +268,25 @@ func (w *proxy) closeAll() {
 	}
 }
 
-// publish publishes texts on a Redis channel in one pipeline.
+// publish publishes texts on a Redis channel.
 func (s *scenario) publish(t *testing.T, channel string, texts ...string) {
 	t.Helper()
+	require.NoError(t, s.publishAll(t.Context(), channel, texts))
+}
+
+// publishAll publishes texts on a Redis channel in one pipeline.
+func (s *scenario) publishAll(ctx context.Context, channel string, texts []string) error {
 	o, err := goredis.ParseURL(s.redis.URL())
-	require.NoError(t, err)
+	if err != nil {
+		return err
+	}
 	c := goredis.NewClient(o)
 	defer func() { _ = c.Close() }()
-	_, err = c.Pipelined(t.Context(), func(p goredis.Pipeliner) error {
+	_, err = c.Pipelined(ctx, func(p goredis.Pipeliner) error {
 		for _, text := range texts {
-			p.Publish(t.Context(), channel, text)
+			p.Publish(ctx, channel, text)
 		}
 		return nil
 	})
-	require.NoError(t, err)
+	return err
 }

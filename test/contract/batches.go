@@ -40,12 +40,6 @@ type BatchesHarness struct {
 	// New returns a client of a new platform without batches. t.Cleanup must stop
 	// both.
 	New func(t testing.TB) BatchesRig
-	// Can lists the abilities of the technology.
-	Can BatchesAbilities
-}
-
-// BatchesAbilities lists the abilities of a technology.
-type BatchesAbilities struct {
 	// AnyID is set if every id is valid. Otherwise an id is part of a path.
 	AnyID bool
 }
@@ -119,7 +113,7 @@ func (h BatchesHarness) reportsUnknown(t *testing.T) {
 }
 
 func (h BatchesHarness) refusesPaths(t *testing.T) {
-	if h.Can.AnyID {
+	if h.AnyID {
 		t.Skip("every id is valid in this technology")
 	}
 	w := h.New(t)

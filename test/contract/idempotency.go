@@ -19,7 +19,8 @@ import (
 type IdempotencyHarness struct {
 	// New returns one store as seen by two nodes. t.Cleanup must stop it.
 	New func(t testing.TB) IdempotencyRig
-	Can IdempotencyAbilities
+	// Outage is set if the harness can start an outage.
+	Outage bool
 }
 
 // IdempotencyRig is one store on two nodes and its technology.
@@ -27,12 +28,6 @@ type IdempotencyRig struct {
 	Store, Other ports.Idempotency
 	// StartOutage starts an outage of the technology.
 	StartOutage func()
-}
-
-// IdempotencyAbilities lists the abilities of an adapter.
-type IdempotencyAbilities struct {
-	// Outage is set if the harness can start an outage.
-	Outage bool
 }
 
 func freshKey() domain.IdempotencyKey {
@@ -48,7 +43,7 @@ func Idempotency(t *testing.T, h IdempotencyHarness) {
 	t.Run("an expired ticket changes nothing", h.ignoresExpiredTicket)
 	t.Run("keys are separate per user and path", h.keepsKeysApart)
 	t.Run("exactly one of many concurrent claims succeeds", h.claimsOnceAmongMany)
-	if h.Can.Outage {
+	if h.Outage {
 		t.Run("outage: every call returns an error in time", h.failsDuringOutage)
 	}
 }

@@ -21,12 +21,6 @@ type ListenerHarness struct {
 	// New returns a listener that is not running, on a running technology. t.Cleanup
 	// must stop both. A subscription must end within a second after Unfollow.
 	New func(t testing.TB) ListenerRig
-	// Can lists the abilities of the technology.
-	Can ListenerAbilities
-}
-
-// ListenerAbilities lists the abilities of a technology.
-type ListenerAbilities struct {
 	// Outage is set if the harness can start and end an outage.
 	Outage bool
 }
@@ -41,7 +35,7 @@ type ListenerRig struct {
 	Disconnect func(user domain.UserID)
 	// Check sends a request to check the connections of a user, as another node does.
 	Check func(user domain.UserID)
-	// StartOutage starts an outage and EndOutage ends it. Both are set with Can.Outage.
+	// StartOutage starts an outage and EndOutage ends it. Both are set if the harness has Outage.
 	StartOutage, EndOutage func()
 }
 
@@ -62,7 +56,7 @@ func MessageListener(t *testing.T, h ListenerHarness) {
 	t.Run("Follow returns when its context is done", h.endsWithContext)
 	t.Run("Run returns when its context is done", h.endsRun)
 	t.Run("Run cannot be called twice", h.runsOnce)
-	if !h.Can.Outage {
+	if !h.Outage {
 		return
 	}
 	t.Run("outage: Follow fails at once", h.failsDuringOutage)

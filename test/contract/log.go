@@ -21,12 +21,6 @@ type LogHarness struct {
 	// New returns a log that stores at most that many notifications per user, on a
 	// running technology. t.Cleanup must stop both.
 	New func(t testing.TB, most int) LogRig
-	// Can lists the abilities of the technology.
-	Can LogAbilities
-}
-
-// LogAbilities lists the abilities of a technology.
-type LogAbilities struct {
 	// Outage is set if the harness can start an outage.
 	Outage bool
 }
@@ -37,7 +31,7 @@ type LogRig struct {
 	Publisher ports.NotificationPublisher
 	// Expire expires the user's log and returns afterwards.
 	Expire func(user domain.UserID)
-	// StartOutage starts an outage. It is set with Can.Outage.
+	// StartOutage starts an outage. It is set if the harness has Outage.
 	StartOutage func()
 	// Step moves the clock of the technology by the given time. It is nil if that is not possible.
 	Step func(by time.Duration)
@@ -60,7 +54,7 @@ func NotificationLog(t *testing.T, h LogHarness) {
 	t.Run("positions do not depend on the clock", h.survivesClockSteps)
 	t.Run("returns the last positions of concurrent callers", h.lastOfMany)
 	t.Run("returns an error for a cancelled context", h.endsWithContext)
-	if h.Can.Outage {
+	if h.Outage {
 		t.Run("outage: every call returns an error", h.failsDuringOutage)
 	}
 }

@@ -22,12 +22,6 @@ type NotifierHarness struct {
 	// New returns publishers of two processes and the listener of one of them, on a
 	// running technology. t.Cleanup must stop all.
 	New func(t testing.TB) NotifierRig
-	// Can lists the abilities of the technology.
-	Can NotifierAbilities
-}
-
-// NotifierAbilities lists the abilities of a technology.
-type NotifierAbilities struct {
 	// Outage is set if the harness can start and end an outage without data loss.
 	Outage bool
 }
@@ -36,7 +30,7 @@ type NotifierAbilities struct {
 type NotifierRig struct {
 	Publisher, Other ports.NotificationPublisher
 	Listener         ports.MessageListener
-	// StartOutage starts an outage and EndOutage ends it. Both are set with Can.Outage.
+	// StartOutage starts an outage and EndOutage ends it. Both are set if the harness has Outage.
 	StartOutage, EndOutage func()
 }
 
@@ -53,7 +47,7 @@ func NotificationPublisher(t *testing.T, h NotifierHarness) {
 	t.Run("rejects a frame that cannot carry an id", h.refusesFrames)
 	t.Run("sends no control request to clients", h.hidesControlRequests)
 	t.Run("returns an error for a cancelled context", h.endsWithContext)
-	if h.Can.Outage {
+	if h.Outage {
 		t.Run("outage: a retry can succeed and is detected as a duplicate", h.survivesOutage)
 	}
 }

@@ -29,12 +29,6 @@ type PublisherHarness struct {
 	// records with the same key are in order. All publishers of one harness write to the
 	// technology that Records reads. The suite uses unique topics.
 	Records func(t testing.TB, topic domain.Topic, atLeast int) []PublishedRecord
-	// Can lists the abilities of the technology.
-	Can PublisherAbilities
-}
-
-// PublisherAbilities lists the abilities of a technology.
-type PublisherAbilities struct {
 	// RawRecords is set if records consist of headers and bytes that other services read.
 	RawRecords bool
 }
@@ -45,7 +39,7 @@ type PublishedRecord struct {
 	Key string
 	// Envelope is the event.
 	Envelope domain.Envelope
-	// Headers and Value are the raw record; empty without Can.RawRecords.
+	// Headers and Value are the raw record; empty without RawRecords.
 	Headers map[string]string
 	Value   []byte
 }
@@ -153,7 +147,7 @@ func (h PublisherHarness) repeats(t *testing.T) {
 }
 
 func (h PublisherHarness) writesForOthers(t *testing.T) {
-	if !h.Can.RawRecords {
+	if !h.RawRecords {
 		t.Skip("this technology has no raw records")
 	}
 	p, topic := h.New(t), freshTopic()

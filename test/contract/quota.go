@@ -18,12 +18,6 @@ type QuotaHarness struct {
 	// New returns a running technology for quotas of perUser sockets per user. t.Cleanup
 	// must stop it.
 	New func(t testing.TB, perUser int) QuotaRig
-	// Can lists the abilities of the technology.
-	Can QuotaAbilities
-}
-
-// QuotaAbilities lists the abilities of a technology.
-type QuotaAbilities struct {
 	// Shared is set if the nodes of one rig count together.
 	Shared bool
 	// Outage is set if the harness can start and end an outage.
@@ -33,18 +27,18 @@ type QuotaAbilities struct {
 // QuotaRig is a technology with nodes.
 type QuotaRig struct {
 	// Node returns the quota of another node. kill stops the node without a release, as
-	// a crash does. Without Can.Shared there is only one node.
+	// a crash does. If the harness does not have Shared, there is only one node.
 	Node func() (quota ports.ConnectionQuota, kill func())
-	// Lease is how long the sockets of a killed node count, with Can.Shared.
+	// Lease is how long the sockets of a killed node count, if the harness has Shared.
 	Lease time.Duration
 	// StartOutage starts an outage and EndOutage ends it. AwaitOutage returns when every node has
-	// detected the change. All are set with Can.Outage.
+	// detected the change. All are set if the harness has Outage.
 	StartOutage, EndOutage func()
 	AwaitOutage            func(away bool)
-	// LoseData deletes all data of the technology, with Can.Shared. It is nil if that would
+	// LoseData deletes all data of the technology, if the harness has Shared. It is nil if that would
 	// affect other tests.
 	LoseData func()
-	// Step moves the clock of the technology by the given time, with Can.Shared. It is nil if
+	// Step moves the clock of the technology by the given time, if the harness has Shared. It is nil if
 	// that is not possible.
 	Step func(by time.Duration)
 }
@@ -57,7 +51,7 @@ func ConnectionQuota(t *testing.T, h QuotaHarness) {
 	t.Run("acquiring twice counts once", h.acquiresTwice)
 	t.Run("counts users separately", h.separatesUsers)
 	t.Run("admits exactly the limit of concurrent sessions", h.admitsExactlyTheLimit)
-	if h.Can.Shared {
+	if h.Shared {
 		t.Run("counts all nodes together", h.countsAllNodes)
 		t.Run("admits exactly the limit of concurrent sessions on several nodes", h.admitsExactlyTheLimitOnNodes)
 		t.Run("sessions count as long as their node runs", h.countsWhileNodeRuns)
@@ -65,7 +59,7 @@ func ConnectionQuota(t *testing.T, h QuotaHarness) {
 		t.Run("sessions are restored after data loss", h.restoresAfterDataLoss)
 		t.Run("sessions of a killed node expire after a step of the clock", h.expiresAfterClockStep)
 	}
-	if h.Can.Outage {
+	if h.Outage {
 		t.Run("outage: applies the limit per node", h.limitsPerNode)
 		t.Run("outage: changes count afterwards", h.countsChangesAfterOutage)
 	}

@@ -21,7 +21,8 @@ import (
 type LimiterHarness struct {
 	// New returns nodes that count together. t.Cleanup must stop them.
 	New func(t testing.TB) LimiterRig
-	Can LimiterAbilities
+	// Outage is set if the harness can start and end an outage.
+	Outage bool
 }
 
 // LimiterRig is the limiter of several nodes and its technology.
@@ -32,12 +33,6 @@ type LimiterRig struct {
 	// when all nodes have detected the outage or its end.
 	StartOutage, EndOutage func()
 	AwaitDegraded          func(degraded bool)
-}
-
-// LimiterAbilities lists the abilities of an adapter.
-type LimiterAbilities struct {
-	// Outage is set if the harness can start and end an outage.
-	Outage bool
 }
 
 // longWindow is longer than a test.
@@ -58,7 +53,7 @@ func RateLimiter(t *testing.T, h LimiterHarness) {
 	t.Run("allows exactly the limit of concurrent requests on several nodes", h.allowsExactlyTheLimitOnNodes)
 	t.Run("allows exactly the limit for random requests", h.allowsExactlyTheLimitForRandomRequests)
 	t.Run("decides for a cancelled context", h.decidesForCancelledContext)
-	if h.Can.Outage {
+	if h.Outage {
 		t.Run("outage: each node decides alone without delay", h.decidesPerNodeDuringOutage)
 		t.Run("after an outage the nodes count together", h.countsTogetherAfterOutage)
 	}

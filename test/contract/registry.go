@@ -18,8 +18,8 @@ type RegistryHarness struct {
 	// New returns a registry of a new orchestrator without batches. t.Cleanup must stop
 	// both.
 	New func(t testing.TB) RegistryRig
-	// Can lists the abilities of the technology.
-	Can BatchesAbilities
+	// AnyID is set if every id is valid. Otherwise an id is part of a path.
+	AnyID bool
 }
 
 // RegistryRig is a registry and its orchestrator.
@@ -142,7 +142,7 @@ func (h RegistryHarness) demandsJSON(t *testing.T) {
 }
 
 func (h RegistryHarness) refusesPaths(t *testing.T) {
-	if h.Can.AnyID {
+	if h.AnyID {
 		t.Skip("every id is valid in this technology")
 	}
 	w := h.New(t)

@@ -32,12 +32,6 @@ type ValidatorHarness struct {
 	Forge func(header, payload string) string
 	// Algorithm, Audience and Issuer are the values that the validator expects.
 	Algorithm, Audience, Issuer string
-	// Can lists optional abilities.
-	Can ValidatorAbilities
-}
-
-// ValidatorAbilities lists optional abilities of a validator.
-type ValidatorAbilities struct {
 	// NewWithoutKeys returns a validator whose keys are not loaded. It is nil if that cannot
 	// happen.
 	NewWithoutKeys func(t testing.TB, o ports.Observer) ports.TokenValidator
@@ -292,11 +286,11 @@ func validatorConcurrency(t *testing.T, h ValidatorHarness) {
 
 func validatorWithoutKeys(t *testing.T, h ValidatorHarness) {
 	t.Helper()
-	if h.Can.NewWithoutKeys == nil {
+	if h.NewWithoutKeys == nil {
 		t.Skip("this validator always has keys")
 	}
 	seen := &tokenFacts{}
-	v := h.Can.NewWithoutKeys(t, seen)
+	v := h.NewWithoutKeys(t, seen)
 	_, err := v.Validate(t.Context(), h.token(h.claims()))
 	require.Same(t, domain.As(err), err)
 	require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err))

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -88,14 +89,10 @@ func TestAdminListenerOfTheNotificationService(t *testing.T) {
 		call(t, "GET", base+"/metrics", "", nil).failure(t, 404, "RESOURCE_NOT_FOUND")
 		call(t, "GET", base+"/readyz", "", nil).failure(t, 404, "RESOURCE_NOT_FOUND")
 		require.Equal(t, 200, call(t, "GET", base+"/healthz", "", nil).status)
-		require.Eventually(t, func() bool {
-			return call(t, "GET", admin+"/readyz", "", nil).status == 200
-		}, waitLimit, 10*time.Millisecond)
+		harness.AwaitReady(t, strings.TrimPrefix(admin, "http://"), "ready", "degraded")
 		require.Contains(t, string(call(t, "GET", admin+"/metrics", "", nil).body), "websocket_active_connections")
 		p.Terminate(t)
-		require.Eventually(t, func() bool {
-			return call(t, "GET", admin+"/readyz", "", nil).status == 503
-		}, waitLimit, 10*time.Millisecond)
+		harness.AwaitReady(t, strings.TrimPrefix(admin, "http://"), "503")
 		require.Equal(t, 0, p.Exit(t, 20*time.Second), "%s%s", p.Stdout, p.Stderr)
 	})
 }

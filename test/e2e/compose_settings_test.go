@@ -100,9 +100,7 @@ func TestSettingsOfThePlatformsComposeFile(t *testing.T) {
 			if name == "gateway" {
 				requireRedis(t, base)
 			}
-			require.Eventually(t, func() bool {
-				return call(t, "GET", base+"/readyz", "", nil).status == 200
-			}, waitLimit, 20*time.Millisecond)
+			harness.AwaitReady(t, strings.TrimPrefix(base, "http://"), "ready", "degraded")
 			problems := p.Stderr.Lines()
 			require.Len(t, problems, 1, "%q", problems)
 			require.True(t, strings.HasPrefix(problems[0], row.warning), problems[0])
@@ -129,9 +127,7 @@ func TestHangupDrains(t *testing.T) {
 	vars := s.settings(map[string]string{"WEBSOCKET_DRAIN_TIMEOUT": "3", "API_GATEWAY_DRAIN_TIMEOUT": "3"})
 	gateway, node := harness.Start(t, "gateway", vars), harness.Start(t, "websocket", vars)
 	_, address := gateway.Address(t), node.Address(t)
-	require.Eventually(t, func() bool {
-		return call(t, "GET", "http://"+address+"/readyz", "", nil).status == 200
-	}, waitLimit, 20*time.Millisecond)
+	harness.AwaitReady(t, address, "ready", "degraded")
 	connect(t, "ws://"+address+"/ws", as("silent-teacher")) // reads nothing from now on
 	for _, p := range []*harness.Program{gateway, node} {
 		p.Signal(t, syscall.SIGHUP)

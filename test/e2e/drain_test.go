@@ -42,9 +42,7 @@ func TestTerminationFinishesRequests(t *testing.T) {
 		}()
 		<-aggregator.requests
 		p.Terminate(t)
-		require.Eventually(t, func() bool {
-			return call(t, "GET", base+"/readyz", "", nil).status == 503
-		}, waitLimit, 10*time.Millisecond)
+		harness.AwaitReady(t, strings.TrimPrefix(base, "http://"), "503")
 		late := rawExchange(t, host, "GET /healthz HTTP/1.1\r\nHost: gateway\r\n\r\n")
 		require.Contains(t, late, "200 OK", "served during the notice")
 		require.Contains(t, late, "Connection: close")
@@ -133,9 +131,7 @@ func TestTerminationClosesConnections(t *testing.T) {
 			require.Equal(t, text(i), quick.text(t))
 		}
 		p.Terminate(t)
-		require.Eventually(t, func() bool {
-			return call(t, "GET", "http://"+node+"/readyz", "", nil).status == 503
-		}, waitLimit, 10*time.Millisecond)
+		harness.AwaitReady(t, node, "503")
 		_, err := via.tryConnect(t.Context(), node, "another-teacher", "")
 		var a *refusedError
 		require.ErrorAs(t, err, &a)
@@ -214,9 +210,7 @@ func TestSecondSignalStopsAtOnce(t *testing.T) {
 	p := harness.Start(t, "gateway", s.settings(map[string]string{"API_GATEWAY_DRAIN_NOTICE": "20"}))
 	base := "http://" + p.Address(t)
 	p.Terminate(t)
-	require.Eventually(t, func() bool {
-		return call(t, "GET", base+"/readyz", "", nil).status == 503
-	}, waitLimit, 10*time.Millisecond)
+	harness.AwaitReady(t, strings.TrimPrefix(base, "http://"), "503")
 	p.Terminate(t)
 	require.Equal(t, -1, p.Exit(t, 5*time.Second))
 }

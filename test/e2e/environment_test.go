@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"cmp"
 	"maps"
 	"strings"
 	"testing"
@@ -125,17 +126,10 @@ func (s *environment) node(t *testing.T, vars map[string]string) service {
 	return n
 }
 
-// awaitReady waits until /readyz has the status; "" means not ready.
-func (s service) awaitReady(t *testing.T, word string) {
+// awaitReady waits until the readiness of the service is the status: "ready", "degraded" or "503".
+func (s service) awaitReady(t *testing.T, status string) {
 	t.Helper()
-	var last response
-	require.Eventually(t, func() bool {
-		last = call(t, "GET", s.admin("/readyz"), "", nil)
-		if word == "" {
-			return last.status == 503
-		}
-		return last.status == 200 && last.object(t)["status"] == word
-	}, waitLimit, 20*time.Millisecond, "never %q: %s", word, &last)
+	harness.AwaitReady(t, cmp.Or(s.AdminAddr, s.Addr), status)
 }
 
 // awaitMetric waits until /metrics has the line.

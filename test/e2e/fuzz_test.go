@@ -3,7 +3,6 @@ package e2e_test
 import (
 	"context"
 	"os"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,8 +49,7 @@ func TestInvalidInputLeaksNothing(t *testing.T) {
 		v.nodes = append(v.nodes, p.Address(t))
 	}
 	for _, address := range v.nodes {
-		require.Eventually(t, func() bool { return call(t, "GET", "http://"+address+"/readyz", "", nil).status == 200 },
-			waitLimit, 20*time.Millisecond)
+		harness.AwaitReady(t, address, "ready", "degraded")
 	}
 
 	const clients = 64
@@ -94,19 +92,12 @@ type resources struct{ goroutines, descriptors, sessions, accepted, ended int }
 // resourcesOf reads the resources of a node from its metrics.
 func resourcesOf(t *testing.T, address string) resources {
 	t.Helper()
-	page := string(call(t, "GET", "http://"+address+"/metrics", "", nil).body)
-	value := func(name string) int {
-		found := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(name) + ` (\S+)$`).FindStringSubmatch(page)
-		if found == nil {
-			return 0
-		}
-		n, err := strconv.ParseFloat(found[1], 64)
-		require.NoError(t, err)
-		return int(n)
-	}
+	page := pageAt(t, "http://"+address+"/metrics")
+	connections := page.Sum("websocket_connections_total", "transport", "status")
 	return resources{
-		goroutines: value("go_goroutines"), descriptors: value("process_open_fds"), sessions: value(`websocket_active_connections{transport="websocket"}`),
-		accepted: value(`websocket_connections_total{status="accepted",transport="websocket"}`), ended: value(`websocket_connections_total{status="closed",transport="websocket"}`),
+		goroutines: int(page.Sum("go_goroutines")[""]), descriptors: int(page.Sum("process_open_fds")[""]),
+		sessions: int(page.Sum("websocket_active_connections", "transport")["websocket"]),
+		accepted: int(connections["websocket accepted"]), ended: int(connections["websocket closed"]),
 	}
 }
 

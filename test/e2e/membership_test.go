@@ -28,7 +28,7 @@ func TestNodeJoinsTheGroupWithItsSubscription(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(release)
 	node := service{harness.Run(t, p)}
-	node.awaitReady(t, "")
+	node.awaitReady(t, "503")
 	require.Never(t, func() bool { return k.Members(group) > 0 }, 3*time.Second, 20*time.Millisecond,
 		"joined without a subscription")
 
@@ -37,7 +37,7 @@ func TestNodeJoinsTheGroupWithItsSubscription(t *testing.T) {
 	require.Equal(t, 1, k.Members(group))
 
 	r.Stop()
-	node.awaitReady(t, "")
+	node.awaitReady(t, "503")
 	require.Never(t, func() bool { return k.Members(group) != 1 }, 3*time.Second, 20*time.Millisecond,
 		"an outage of Redis alone causes no rebalance")
 	teacher := domain.UserID("teacher-" + uuid.NewString())

@@ -8,24 +8,26 @@ import (
 	"strings"
 	"testing"
 
-	dto "github.com/prometheus/client_model/go"
-	"github.com/prometheus/common/expfmt"
-	"github.com/prometheus/common/model"
 	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/test/metrics"
 )
 
 // pages are the metrics by job. The metrics of several nodes of a service are summed, as in Prometheus.
-type pages map[string][]map[string]*dto.MetricFamily
+type pages map[string][]metrics.Page
 
 // add reads the metrics of one more node.
 func (p pages) add(t *testing.T, job, url string) {
 	t.Helper()
-	a := call(t, "GET", url, "", nil)
-	require.Equal(t, 200, a.status)
-	parser := expfmt.NewTextParser(model.LegacyValidation)
-	families, err := parser.TextToMetricFamilies(strings.NewReader(string(a.body)))
+	p[job] = append(p[job], pageAt(t, url))
+}
+
+// pageAt reads the metrics of a node.
+func pageAt(t *testing.T, url string) metrics.Page {
+	t.Helper()
+	page, err := metrics.Fetch(t.Context(), url)
 	require.NoError(t, err)
-	p[job] = append(p[job], families)
+	return page
 }
 
 // shapes returns a job's metrics as "name{labels} type", without those of Go and the process.
@@ -178,13 +180,7 @@ func (p pages) requireCounted(t *testing.T, job, name, label string, values ...s
 	for _, value := range values {
 		sum := 0.0
 		for _, families := range p[job] {
-			for _, m := range families[name].GetMetric() {
-				for _, l := range m.Label {
-					if l.GetName() == label && l.GetValue() == value {
-						sum += m.GetCounter().GetValue()
-					}
-				}
-			}
+			sum += families.Sum(name, label)[value]
 		}
 		require.Positive(t, sum, "%s{%s=%q}", name, label, value)
 	}

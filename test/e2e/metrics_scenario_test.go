@@ -192,7 +192,7 @@ func (d *scenario) stopAndStartRedis() {
 	d.t.Helper()
 	stays := connect(d.t, d.lenient.ws(), as(d.newUser()))
 	d.stopRedis()
-	d.lenient.awaitReady(d.t, "")
+	d.lenient.awaitReady(d.t, "503")
 	connect(d.t, d.lenient.ws(), as(d.newUser())).closedBecause(d.t, 1011)
 	require.Equal(d.t, 200, d.get(d.openGateway, statusPath(d.batch)).status)
 	d.write(d.record(uuid.NewString()))

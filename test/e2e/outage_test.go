@@ -26,7 +26,7 @@ func TestRedisOutage(t *testing.T) {
 
 		lost := time.Now()
 		b.stopRedis()
-		node.awaitReady(t, "")
+		node.awaitReady(t, "503")
 		require.Equal(t, "CONNECTION_ERROR", via.refused(t, node.Addr, "another-teacher"))
 		away := call(t, "GET", node.http("/healthz/redis"), "", nil)
 		require.Equal(t, 503, away.status)

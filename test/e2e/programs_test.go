@@ -2,10 +2,8 @@ package e2e_test
 
 import (
 	"maps"
+	"strings"
 	"testing"
-	"time"
-
-	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/test/harness"
@@ -51,19 +49,9 @@ func startPrograms(t *testing.T, b backing) *programs {
 	})
 	w.gateway, w.node = harness.Start(t, "gateway", w.vars), harness.Start(t, "websocket", w.vars)
 	w.gatewayURL, w.nodeURL = "http://"+w.gateway.Address(t), "http://"+w.node.Address(t)
-	awaitProgramReady(t, w.gatewayURL)
-	awaitProgramReady(t, w.nodeURL)
+	harness.AwaitReady(t, strings.TrimPrefix(w.gatewayURL, "http://"))
+	harness.AwaitReady(t, strings.TrimPrefix(w.nodeURL, "http://"))
 	return w
-}
-
-// awaitProgramReady waits until a program is ready and not degraded.
-func awaitProgramReady(t *testing.T, base string) {
-	t.Helper()
-	var last response
-	require.Eventually(t, func() bool {
-		last = call(t, "GET", base+"/readyz", "", nil)
-		return last.status == 200 && last.object(t)["status"] == "ready"
-	}, waitLimit, 20*time.Millisecond, "never ready: %s", &last)
 }
 
 // socketURL returns the URL for sockets of the node.

@@ -173,7 +173,7 @@ func TestServicesReportFailedAuthentication(t *testing.T) {
 			} else {
 				require.Eventually(t, func() bool { return strings.Contains(written(), r.redis) }, waitLimit, 20*time.Millisecond, "%s", r.redis)
 				gateway.awaitReady(t, "degraded")
-				node.awaitReady(t, "")
+				node.awaitReady(t, "503")
 			}
 			for _, p := range []service{gateway, node} {
 				require.Equal(t, 200, call(t, "GET", p.http("/healthz"), "", nil).status)

@@ -97,9 +97,7 @@ func checkLeasesOfAKilledNode(t *testing.T, via transport) {
 	host := doomed.Address(t)
 	other := s.node(t, s.vars)
 	user := "teacher-" + uuid.NewString()
-	require.Eventually(t, func() bool {
-		return call(t, "GET", "http://"+host+"/readyz", "", nil).status == 200
-	}, waitLimit, 20*time.Millisecond)
+	harness.AwaitReady(t, host, "ready", "degraded")
 	for range 5 {
 		via.connect(t, host, user)
 	}
@@ -127,7 +125,7 @@ func TestLongRedisOutageClosesConnections(t *testing.T) {
 		node := s.node(t, s.settings(map[string]string{"WEBSOCKET_REDIS_OUTAGE_GRACE": "4"}))
 		c := via.connect(t, node.Addr, "teacher-"+uuid.NewString())
 		b.stopRedis()
-		node.awaitReady(t, "")
+		node.awaitReady(t, "503")
 		b.startRedis()
 		node.awaitReady(t, "ready")
 		require.Equal(t, "resync", c.next(t).Event)
@@ -251,9 +249,7 @@ func TestTerminationDeliversQueuedMessages(t *testing.T) {
 			"WEBSOCKET_DRAIN_NOTICE": "1", "WEBSOCKET_DRAIN_SPREAD": "5", "WEBSOCKET_MAX_MESSAGES_PER_MINUTE": "0",
 		}))
 		node, redis := p.Address(t), s.patientPublisher(t)
-		require.Eventually(t, func() bool {
-			return call(t, "GET", "http://"+node+"/readyz", "", nil).status == 200
-		}, waitLimit, 20*time.Millisecond)
+		harness.AwaitReady(t, node, "ready", "degraded")
 		id := uuid.NewString()
 		user := func(i int) string { return fmt.Sprintf("teacher-%s-%d", id, i) }
 		var talking, reading sync.WaitGroup

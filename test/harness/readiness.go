@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -36,9 +37,16 @@ func Readiness(ctx context.Context, addr string) string {
 	return in.Status
 }
 
-// AwaitReady waits until the service at host:port is ready.
-func AwaitReady(t *testing.T, addr string) {
+// AwaitReady waits until the readiness of the service at host:port is one of the statuses. Without
+// any it waits for "ready".
+func AwaitReady(t testing.TB, addr string, statuses ...string) {
 	t.Helper()
-	require.Eventually(t, func() bool { return Readiness(context.Background(), addr) == "ready" },
-		WaitLimit, 50*time.Millisecond, "%s did not become ready", addr)
+	if len(statuses) == 0 {
+		statuses = []string{"ready"}
+	}
+	var last string
+	require.Eventually(t, func() bool {
+		last = Readiness(context.Background(), addr)
+		return slices.Contains(statuses, last)
+	}, WaitLimit, 20*time.Millisecond, "%s is not %q but %q", addr, statuses, &last)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/test/harness"
+	"github.com/huleedu/edge/test/metrics"
 )
 
 // The number of cells of the whole matrix and of the sample; fewer are a failure of this test.
@@ -107,17 +108,17 @@ func TestFailureMatrix(t *testing.T) {
 	runAll(e, gateways, matrix)
 	took := time.Since(began)
 	lost := others.stop()
-	metrics := map[string]metrics{}
+	pages := map[string]metrics.Page{}
 	for name, g := range gateways {
-		metrics[name] = scrape(t, g)
+		pages[name] = scrape(t, g)
 		g.stop(t, name)
 	}
 	spans := spansOf(e.collector)
 	for _, c := range matrix {
 		c.checkRecords(e, gateways[c.failure.site], spans[c.id])
 	}
-	for name, m := range metrics {
-		for _, problem := range m.compare(spans.from(gatewayName(name))) {
+	for name, m := range pages {
+		for _, problem := range compareCounters(m, spans.from(gatewayName(name))) {
 			t.Errorf("metrics of gateway %q: %s", name, problem)
 		}
 	}

@@ -2,15 +2,14 @@ package matrix_test
 
 import (
 	"fmt"
-	"io"
 	"net/http"
-	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/test/metrics"
 )
 
 // clientGone is the status of a request whose client left.
@@ -77,60 +76,20 @@ func (c *cell) checkLine(line logLine, s serverSpan) {
 	}
 }
 
-// metrics are the counters of a gateway by name and labels.
-type metrics map[string]float64
-
 // scrape reads the counters once no other request is in progress.
-func scrape(t *testing.T, g *gateway) metrics {
+func scrape(t *testing.T, g *gateway) metrics.Page {
 	t.Helper()
-	defer http.DefaultClient.CloseIdleConnections()
-	var out metrics
+	var out metrics.Page
 	require.Eventually(t, func() bool {
-		out = readMetrics(t, g)
-		return out["gateway_http_requests_in_progress"] <= 1
+		var err error
+		out, err = metrics.Fetch(t.Context(), "http://"+g.addr+"/metrics")
+		return err == nil && out.Sum("gateway_http_requests_in_progress")[""] <= 1
 	}, waitLimit, 100*time.Millisecond, "requests stay in progress")
 	return out
 }
 
-func readMetrics(t *testing.T, g *gateway) metrics {
-	t.Helper()
-	response, err := http.Get("http://" + g.addr + "/metrics")
-	require.NoError(t, err)
-	defer func() { _ = response.Body.Close() }()
-	raw, err := io.ReadAll(response.Body)
-	require.NoError(t, err)
-	out := metrics{}
-	for line := range strings.Lines(string(raw)) {
-		line = strings.TrimSpace(line)
-		space := strings.LastIndexByte(line, ' ')
-		if n, err := strconv.ParseFloat(line[space+1:], 64); err == nil && line[0] != '#' {
-			out[line[:space]] = n
-		}
-	}
-	return out
-}
-
-// sum adds the counters of a metric by the value of labels.
-func (m metrics) sum(name string, labels ...string) map[string]int {
-	out := map[string]int{}
-	for series, n := range m {
-		if !strings.HasPrefix(series, name+"{") {
-			continue
-		}
-		var key []string
-		for _, label := range labels {
-			found := regexp.MustCompile(`[{,]` + label + `="([^"]*)"`).FindStringSubmatch(series)
-			if found != nil {
-				key = append(key, found[1])
-			}
-		}
-		out[strings.Join(key, " ")] += int(n)
-	}
-	return out
-}
-
-// compare returns where the counters differ from the spans.
-func (m metrics) compare(spans []serverSpan) []string {
+// compareCounters returns where the counters differ from the spans.
+func compareCounters(m metrics.Page, spans []serverSpan) []string {
 	served, failed := map[string]int{}, map[string]int{}
 	for _, s := range spans {
 		_, endpoint, _ := strings.Cut(s.name, " ")
@@ -139,11 +98,11 @@ func (m metrics) compare(spans []serverSpan) []string {
 			failed[endpoint+" "+s.code]++
 		}
 	}
-	out := differences("gateway_http_requests_total", m.sum("gateway_http_requests_total", "method", "endpoint", "http_status"), served)
-	out = append(out, differences("gateway_api_errors_total", m.sum("gateway_api_errors_total", "endpoint", "error_type"), failed)...)
-	for call, n := range m.sum("gateway_downstream_service_calls_total", "service", "status_code") {
+	out := differences("gateway_http_requests_total", m.Sum("gateway_http_requests_total", "method", "endpoint", "http_status"), served)
+	out = append(out, differences("gateway_api_errors_total", m.Sum("gateway_api_errors_total", "endpoint", "error_type"), failed)...)
+	for call, n := range m.Sum("gateway_downstream_service_calls_total", "service", "status_code") {
 		if strings.HasSuffix(call, " "+clientGone) {
-			out = append(out, fmt.Sprintf("gateway_downstream_service_calls_total: %d calls of %s", n, call))
+			out = append(out, fmt.Sprintf("gateway_downstream_service_calls_total: %v calls of %s", n, call))
 		}
 	}
 	return out
@@ -151,10 +110,10 @@ func (m metrics) compare(spans []serverSpan) []string {
 
 // differences compares counters with the spans. Requests of operators are left
 // out: they go on while the counters are read.
-func differences(name string, counted, recorded map[string]int) []string {
+func differences(name string, counted map[string]float64, recorded map[string]int) []string {
 	var out []string
 	for key, want := range recorded {
-		if got := counted[key]; got != want && !strings.Contains(key, "/metrics") {
+		if got := int(counted[key]); got != want && !strings.Contains(key, "/metrics") {
 			out = append(out, fmt.Sprintf("%s of %s is %d, the spans say %d", name, key, got, want))
 		}
 	}

@@ -10,12 +10,11 @@ import (
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
-	"github.com/prometheus/common/expfmt"
-	"github.com/prometheus/common/model"
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/adapters/telemetry"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/metrics"
 )
 
 // allFacts returns facts of every kind, with every value of each closed list, and with
@@ -63,23 +62,22 @@ func allFacts() []domain.Fact {
 }
 
 // scrape returns the metrics of a service after all facts.
-func scrape(t *testing.T, o *telemetry.Observer) map[string]*dto.MetricFamily {
+func scrape(t *testing.T, o *telemetry.Observer) metrics.Page {
 	t.Helper()
 	for _, fact := range allFacts() {
 		o.Observe(fact)
 	}
 	w := httptest.NewRecorder()
 	o.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))
-	parser := expfmt.NewTextParser(model.LegacyValidation)
-	families, err := parser.TextToMetricFamilies(w.Body)
+	page, err := metrics.Parse(w.Body)
 	require.NoError(t, err)
-	return families
+	return page
 }
 
 // services returns the metrics of both services by job name.
-func services(t *testing.T) map[string]map[string]*dto.MetricFamily {
+func services(t *testing.T) map[string]metrics.Page {
 	t.Helper()
-	return map[string]map[string]*dto.MetricFamily{
+	return map[string]metrics.Page{
 		"gateway": scrape(t, telemetry.NewGatewayObserver()), "websocket": scrape(t, telemetry.NewWebSocketObserver()),
 	}
 }

@@ -81,6 +81,13 @@ func New(base *url.URL, c Config) *Pool {
 // interrupt exchanges.
 func (p *Pool) Close() { abandonAll(p.shutdown()) }
 
+// Idle returns the number of idle connections.
+func (p *Pool) Idle() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.idle)
+}
+
 func (p *Pool) shutdown() []*conn {
 	p.mu.Lock()
 	defer p.mu.Unlock()

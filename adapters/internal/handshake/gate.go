@@ -111,6 +111,8 @@ type Applicant struct {
 	domain.Caller
 
 	Query url.Values
+	// Origin is the accepted web origin; empty if the client sent none.
+	Origin string
 	// Credential is the text that was found in place of a token; empty without any.
 	Credential string
 	// Until bounds how long the handshake may wait for an unavailable dependency.
@@ -126,6 +128,7 @@ func (g *Gate) Identify(r *http.Request, offered []string) (a Applicant, err err
 	if err := g.checkOrigin(r.Header); err != nil {
 		return a, err
 	}
+	a.Origin = r.Header.Get("Origin")
 	if a.Query, err = parseQuery(r); err != nil {
 		return a, err
 	}
@@ -166,7 +169,7 @@ func (g *Gate) Open(ctx context.Context, a Applicant, from domain.Position, conn
 	ctx, connect := g.Spans.StartConnect(ctx, a.User)
 	defer connect.End()
 	err = g.retrier.try(ctx, a.Until, func(ctx context.Context) (err error) {
-		session, err = g.Hub.Open(ctx, delivery.SessionRequest{User: a.User, ID: uuid.NewString(), From: from, Conn: connection()})
+		session, err = g.Hub.Open(ctx, delivery.SessionRequest{User: a.User, ID: uuid.NewString(), From: from, Origin: a.Origin, Conn: connection()})
 		if errors.Is(err, delivery.ErrDraining) {
 			return nodeUnavailable()
 		}

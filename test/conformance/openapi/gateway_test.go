@@ -1,7 +1,7 @@
 package openapi_test
 
 import (
-	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,8 +16,7 @@ import (
 const (
 	internalKey = "schemathesis-internal-key"
 	// teacher is the sample user who owns the batch in the document's examples.
-	teacher   = "teacher-anna"
-	waitLimit = harness.WaitLimit
+	teacher = "teacher-anna"
 	// highLimit is a rate limit that no run reaches.
 	highLimit = "1000000"
 )
@@ -42,20 +41,8 @@ func startGateway(t *testing.T) string {
 		"API_GATEWAY_RATE_LIMIT_REFUSED": highLimit,
 	})
 	base := "http://" + p.Addr
-	require.Eventually(t, func() bool { return ready(t, base) }, waitLimit, 20*time.Millisecond)
+	harness.AwaitReady(t, strings.TrimPrefix(base, "http://"), "ready", "degraded")
 	return base
-}
-
-func ready(t *testing.T, base string) bool {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/readyz", http.NoBody)
-	require.NoError(t, err)
-	res, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
-	if err != nil {
-		return false
-	}
-	_ = res.Body.Close()
-	return res.StatusCode == http.StatusOK
 }
 
 // countOperations returns the number of operations in the document.

@@ -1,4 +1,5 @@
-package httpserver
+// Package healthcheck checks from another process whether a service is alive, for container engines.
+package healthcheck
 
 import (
 	"context"
@@ -37,19 +38,19 @@ func Alive(ctx context.Context, service domain.Service, host string, port int, c
 	address := url.URL{Scheme: "http", Host: net.JoinHostPort(probeHost(host), strconv.Itoa(port)), Path: "/healthz"}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), http.NoBody)
 	if err != nil {
-		return domain.Unknown(err).WithOp("httpserver.Alive")
+		return domain.Unknown(err).WithOp("healthcheck.Alive")
 	}
 	// Its own transport ignores the proxy settings of the environment.
 	transport := &http.Transport{DisableKeepAlives: true}
 	if certFile != "" {
 		req.URL.Scheme = "https"
 		if transport.TLSClientConfig, err = certificate.TrustOnly(certFile); err != nil {
-			return domain.Unreachable(string(service), err).WithOp("httpserver.Alive")
+			return domain.Unreachable(string(service), err).WithOp("healthcheck.Alive")
 		}
 	}
 	res, err := transport.RoundTrip(req)
 	if err != nil {
-		return domain.Unreachable(string(service), err).WithOp("httpserver.Alive")
+		return domain.Unreachable(string(service), err).WithOp("healthcheck.Alive")
 	}
 	defer func() { _ = res.Body.Close() }()
 	var body struct {
@@ -57,7 +58,7 @@ func Alive(ctx context.Context, service domain.Service, host string, port int, c
 	}
 	err = json.NewDecoder(io.LimitReader(res.Body, aliveBytes)).Decode(&body)
 	if err != nil || res.StatusCode != http.StatusOK || body.Service != service {
-		return domain.External(string(service), res.StatusCode).WithCause(err).WithOp("httpserver.Alive")
+		return domain.External(string(service), res.StatusCode).WithCause(err).WithOp("healthcheck.Alive")
 	}
 	return nil
 }
