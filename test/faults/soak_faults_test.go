@@ -41,7 +41,7 @@ func (s *soak) killNode() {
 	i := rand.IntN(len(s.nodes.nodes))
 	s.checkRacesOf(s.nodes.nodes[i])
 	s.nodes.nodes[i].Kill()
-	s.nodes.nodes[i] = harness.Start(s.t, s.nodes.name, s.nodes.vars)
+	s.nodes.nodes[i] = s.nodes.start(s.t)
 	s.nodes.front.replace(i, s.nodes.nodes[i].Address(s.t))
 	s.nodes.awaitUse(s.t, s.nodes.nodes[i])
 }

@@ -3,15 +3,14 @@ package faults_test
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/prometheus/common/expfmt"
-	"github.com/prometheus/common/model"
 	"github.com/segmentio/kafka-go"
 	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/test/metrics"
 )
 
 // level is what the services hold at a moment.
@@ -45,10 +44,11 @@ func (s *soak) level() level {
 	s.t.Helper()
 	var out level
 	for _, p := range append(s.nodes.nodes[:], s.gateways.nodes[:]...) {
-		metrics := readMetrics(s.t, p.Address(s.t))
-		out.goroutines += int(metrics["go_goroutines"])
-		out.descriptors += int(metrics["process_open_fds"])
-		out.heap += int(metrics["go_memstats_heap_alloc_bytes"])
+		page, err := metrics.Fetch(s.t.Context(), "http://"+p.Address(s.t)+"/metrics")
+		require.NoError(s.t, err)
+		out.goroutines += int(page.Sum("go_goroutines")[""])
+		out.descriptors += int(page.Sum("process_open_fds")[""])
+		out.heap += int(page.Sum("go_memstats_heap_alloc_bytes")[""])
 	}
 	client := openRedis(s.t, s.redis.URL())
 	defer func() { _ = client.Close() }()
@@ -80,29 +80,6 @@ func (s *soak) levelWithoutClients(empty level) level {
 			break
 		}
 		sleep(s.t.Context(), time.Second)
-	}
-	return out
-}
-
-// readMetrics returns the gauges of a service that have no labels.
-func readMetrics(t *testing.T, addr string) map[string]float64 {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), waitLimit)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/metrics", http.NoBody)
-	require.NoError(t, err)
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	res, err := client.Do(req)
-	require.NoError(t, err)
-	defer func() { _ = res.Body.Close() }()
-	parser := expfmt.NewTextParser(model.LegacyValidation)
-	families, err := parser.TextToMetricFamilies(res.Body)
-	require.NoError(t, err)
-	out := map[string]float64{}
-	for name, f := range families {
-		if m := f.GetMetric(); len(m) == 1 && m[0].GetGauge() != nil {
-			out[name] = m[0].GetGauge().GetValue()
-		}
 	}
 	return out
 }
