@@ -55,8 +55,8 @@ EXTERNAL := ./test/conformance/... ./test/clients ./test/console
 LONGEST := ./test/e2e ./test/matrix ./adapters/httpserver ./adapters/httpclient ./adapters/redis ./adapters/kafka ./test/faults ./adapters/websocket
 # Without debug information a test program is linked in a third of the time.
 # "make quick" and the linters vet the code.
-# Most tests wait more than they compute: four of a package run at a time, not one per core.
-TESTFLAGS := -count=1 -vet=off -ldflags=-w -parallel=4
+# Most tests wait more than they compute: three of a package run at a time, not one per core.
+TESTFLAGS := -count=1 -vet=off -ldflags=-w -parallel=3
 
 .PHONY: quick
 quick: $(GOTESTSUM) fmt-check ## Format, vet, and the tests without real servers and race detector that a change affects (90 s)
@@ -87,6 +87,10 @@ test: $(GOTESTSUM) ## Run every test of the Go code, race detector on, beside a 
 	# "make house" and "make licences" check the source, without the race detector.
 	[ '$(PKG)' != ./... ] || packages=($(LONGEST) $$(go list ./... | grep -v -e /test/conformance -e /test/clients -e /test/console -e /test/arch -e '/test/licences$$'))
 	exec test/run.sh $$race -timeout=20m $(TESTFLAGS) $(if $(RUN),-run='$(RUN)') "$${packages[@]}"
+
+.PHONY: mutate
+mutate: ## Change the code in small ways and report what no unit test notices (ARGS="-only app/delivery"); see docs/mutation.md
+	@go run ./test/mutate $(ARGS)
 
 .PHONY: conformance
 conformance: $(GOTESTSUM) ## Let external programs judge the services: Autobahn, Chromium, Node, schemathesis, generators (4 minutes)

@@ -71,23 +71,28 @@ func authenticationError(message string, reason Reason) *Error {
 	return &Error{Code: AuthenticationError, Message: message, Reason: reason}
 }
 
-// addTokenDetails adds the members "reason" and "cause" of the wire contract.
-func addTokenDetails(details map[string]any, r Reason) {
-	switch r {
+// TokenDetails returns the details "reason" and "cause" of an AUTHENTICATION_ERROR, in the words of
+// the wire contract. An error without a token has no cause; another error has neither.
+func (e *Error) TokenDetails() (reason, cause string) {
+	if e.Code != AuthenticationError {
+		return "", ""
+	}
+	switch e.Reason {
 	case "":
+		return "", ""
 	case ReasonNoCredentials:
-		details["reason"] = "missing_authorization_header"
+		return "missing_authorization_header", ""
 	case ReasonMalformedCredentials:
-		details["reason"] = "invalid_authorization_format"
+		return "invalid_authorization_format", ""
 	case ReasonOperatorToken:
-		details["reason"] = string(r)
+		return string(e.Reason), ""
 	case ReasonExpired:
-		details["reason"], details["cause"] = "jwt_expired", "expired"
+		return "jwt_expired", "expired"
 	case ReasonNoExpiry:
-		details["reason"], details["cause"] = "missing_exp", "expiration"
+		return "missing_exp", "expiration"
 	case ReasonNoSubject:
-		details["reason"], details["cause"] = "missing_subject", "subject"
+		return "missing_subject", "subject"
 	default:
-		details["reason"], details["cause"] = "jwt_invalid", string(r)
+		return "jwt_invalid", string(e.Reason)
 	}
 }

@@ -95,3 +95,15 @@ func FuzzParseEnvelope(f *testing.F) {
 		require.True(t, json.Valid(e.Data))
 	})
 }
+
+func TestEncodeWritesUTCAndValidDataOnly(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("", 3600))
+	record, err := domain.Envelope{EventID: "e", EventType: "t", EventTimestamp: at, Data: json.RawMessage(`{"a":1}`)}.Encode()
+	require.NoError(t, err)
+	require.Contains(t, string(record), `"event_timestamp":"2026-01-02T02:04:05Z"`)
+	back, err := domain.ParseEnvelope(record)
+	require.NoError(t, err)
+	require.JSONEq(t, `{"a":1}`, string(back.Data))
+	_, err = domain.Envelope{Data: json.RawMessage(`{`)}.Encode()
+	require.Equal(t, domain.UnknownError, domain.CodeOf(err))
+}

@@ -26,8 +26,9 @@ type Error struct {
 	Op string
 	// Setting is the name of the setting to correct; empty for other failures.
 	Setting string
-	// Details are public; their keys are those of the wire contract. PublicDetails adds
-	// what Reason and Setting say.
+	// Details are public; their keys are those of the wire contract. They are a map, because
+	// each code has other keys and clients only display them; the application reads Reason.
+	// PublicDetails adds what Reason and Setting say.
 	Details map[string]any
 	// RetryAfter, when positive, is how long the caller should wait before
 	// trying again.
@@ -78,8 +79,12 @@ func (e *Error) PublicDetails() map[string]any {
 	if e.Setting != "" {
 		details["config_key"] = e.Setting
 	}
-	if e.Code == AuthenticationError {
-		addTokenDetails(details, e.Reason)
+	reason, cause := e.TokenDetails()
+	if reason != "" {
+		details["reason"] = reason
+	}
+	if cause != "" {
+		details["cause"] = cause
 	}
 	return details
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -111,6 +112,16 @@ func TestFailuresCarryTheContractsDetails(t *testing.T) {
 		require.Equal(t, c.details, c.err.PublicDetails(), c.code)
 		require.NotContains(t, c.err.Message, "private")
 	}
+}
+
+func TestDetailsAreBoundedAndNeverNil(t *testing.T) {
+	longest := strings.Repeat("x", 100)
+	require.Equal(t, longest, domain.Invalid("f", longest, "", "m").Details["value"])
+	require.Equal(t, map[string]any{"field": "f"}, domain.Invalid("f", longest+"x", "", "m").Details)
+	require.Equal(t, map[string]any{}, domain.Forbidden("m", nil).Details)
+	require.Equal(t, map[string]any{"a": 1}, domain.Forbidden("m", map[string]any{"a": 1}).Details)
+	require.Equal(t, map[string]any{}, domain.CommandTooLarge(0).Details, "the limit is not known")
+	require.Equal(t, map[string]any{"limit_bytes": 1}, domain.CommandTooLarge(1).Details)
 }
 
 func TestSecretsNeverPrint(t *testing.T) {

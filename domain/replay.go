@@ -31,7 +31,7 @@ func ParsePosition(s string) (Position, error) {
 }
 
 func isNumber(s string) bool {
-	if s == "" || strings.HasPrefix(s, "+") || len(s) > 1 && s[0] == '0' {
+	if len(s) > 1 && s[0] == '0' {
 		return false
 	}
 	_, err := strconv.ParseUint(s, 10, 64)

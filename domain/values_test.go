@@ -74,6 +74,8 @@ func TestWithIDCompletesTheFrame(t *testing.T) {
 	frame := []byte(`{"event":"e","data":{}}`)
 	require.JSONEq(t, `{"event":"e","data":{},"id":"7-0"}`, string(domain.WithID(frame, "7-0")))
 	require.Equal(t, `{"event":"e","data":{}}`, string(frame))
+	longest := domain.WithID(frame, "18446744073709551615-18446744073709551615")
+	require.Len(t, longest, domain.MaxFrameSize(frame))
 }
 
 func TestDocumentsAreEmbeddedAsTheyAre(t *testing.T) {
@@ -176,12 +178,23 @@ func TestGuessableSecrets(t *testing.T) {
 	} {
 		require.True(t, domain.Secret(secret).Guessable(), secret)
 	}
+	require.True(t, domain.Secret("x7Qp9LmZx7Qp9LmZ").Guessable(), "twice the longest part")
+	require.False(t, domain.Secret("x7Qp9LmZ").Guessable(), "once, with the fewest different bytes")
 	for range 1000 {
 		random := make([]byte, 32)
 		_, err := rand.Read(random)
 		require.NoError(t, err)
 		require.False(t, domain.Secret(base64.StdEncoding.EncodeToString(random)).Guessable())
 		require.False(t, domain.Secret(hex.EncodeToString(random)).Guessable())
+	}
+}
+
+func TestLoneSurrogateReturnsTheIndex(t *testing.T) {
+	for raw, want := range map[string]int{
+		`"a"`: -1, `"\n\ud800"`: 3, `"\ud800a"`: 1, `"\ud83d\ude00"`: -1, `"\ud83d\ude00\ud83d"`: 13,
+		`"\ud83dxude00"`: 1, `"\ud83d\ude"`: 1, `\ud800`: 0, // the last two are no valid JSON
+	} {
+		require.Equal(t, want, domain.LoneSurrogate([]byte(raw)), raw)
 	}
 }
 

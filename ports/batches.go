@@ -25,8 +25,9 @@ type BatchStatusClient interface {
 	List(ctx context.Context, caller domain.Caller, query domain.PlatformQuery) (domain.PlatformPage, error)
 }
 
-// Passthrough is a service's response that the client gets unchanged. Only the adapters
-// of the two sides interpret it.
+// Passthrough is a service's response that the client gets unchanged. It holds an HTTP status,
+// because the wire contract promises the service's own status: a neutral value would need one
+// constant for each status and a translation on both sides. The application reads only Accepted.
 type Passthrough struct {
 	// Status is the HTTP status code.
 	Status int

@@ -13,8 +13,10 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/huleedu/edge/adapters/httpclient"
+	"github.com/huleedu/edge/adapters/memory"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
+	"github.com/huleedu/edge/test/recorded"
 )
 
 func TestEveryCallHasTheIdentityOfTheCaller(t *testing.T) {
@@ -171,7 +173,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	target := serve(t, 200, `{"allowed":true}`)
 	redirecting := httptest.NewServer(http.RedirectHandler(target.URL, http.StatusTemporaryRedirect))
 	t.Cleanup(redirecting.Close)
-	client := newBatches(t, config(redirecting.URL, redirecting.URL), &facts{})
+	client := newBatches(t, config(redirecting.URL, redirecting.URL), &memory.Facts{})
 	_, status := client.Status(t.Context(), anna(), "b1")
 	_, check := client.Check(t.Context(), anna(), "b1", "nlp")
 	require.Equal(t, domain.ExternalServiceError, domain.CodeOf(status))
@@ -223,7 +225,7 @@ func TestPreflightCallsTheOrchestrator(t *testing.T) {
 }
 
 func TestPreflightIsSkippedWithoutAnOrchestrator(t *testing.T) {
-	client := newBatches(t, config("http://127.0.0.1:1", ""), &facts{})
+	client := newBatches(t, config("http://127.0.0.1:1", ""), &memory.Facts{})
 	v, err := client.Check(t.Context(), anna(), "b1", "nlp")
 	require.NoError(t, err)
 	require.Equal(t, ports.PreflightResult{Allowed: true, Skipped: true}, v)
@@ -278,7 +280,7 @@ func TestEveryCallIsObservedAndTraced(t *testing.T) {
 	s := serve(t, 200, `{"allowed":true,"batches":[],"pagination":{"total":0}}`)
 	spans := tracetest.NewSpanRecorder()
 	tp := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))
-	observer := &facts{}
+	observer := &memory.Facts{}
 	client, err := httpclient.NewBatches(config(s.URL, s.URL), httpclient.KeyConfig{InternalKey: key}, observer, tp, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	defer client.Close()
@@ -302,11 +304,12 @@ func TestEveryCallIsObservedAndTraced(t *testing.T) {
 		{Service: "batch_orchestrator", Method: "POST", Endpoint: "/internal/v1/batches/{batch_id}/pipelines/{pipeline}/preflight", Status: 200},
 		{Service: "result_aggregator", Method: "GET", Endpoint: "/internal/v1/batches/{batch_id}/status", Status: 0},
 	}
-	for i := range observer.calls {
-		require.Positive(t, observer.calls[i].Duration)
-		observer.calls[i].Duration = 0
+	calls := recorded.FactsOf[domain.ServiceCalled](observer.All())
+	for i := range calls {
+		require.Positive(t, calls[i].Duration)
+		calls[i].Duration = 0
 	}
-	require.Equal(t, want, observer.calls)
+	require.Equal(t, want, calls)
 
 	attributes := make([]string, 0, len(want))
 	for _, span := range spans.Ended() {

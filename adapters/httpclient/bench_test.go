@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/huleedu/edge/adapters/httpclient"
+	"github.com/huleedu/edge/test/recorded"
 )
 
 // BenchmarkStatusCall compares a status call and a forwarded request with the same exchange on
@@ -25,12 +26,12 @@ import (
 func BenchmarkStatusCall(b *testing.B) {
 	s := stub(b)
 	c := config(s.URL, s.URL)
-	client, err := httpclient.NewBatches(c, httpclient.KeyConfig{InternalKey: key}, &facts{}, noop.NewTracerProvider(), slog.New(slog.DiscardHandler))
+	client, err := httpclient.NewBatches(c, httpclient.KeyConfig{InternalKey: key}, recorded.NoFacts{}, noop.NewTracerProvider(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(client.Close)
-	forwarder := httpclient.NewForwarder("class_management", c, &facts{}, slog.New(slog.DiscardHandler))
+	forwarder := httpclient.NewForwarder("class_management", c, recorded.NoFacts{}, slog.New(slog.DiscardHandler))
 	b.Cleanup(forwarder.CloseIdleConnections)
 	bare := &http.Transport{MaxIdleConns: 256, MaxIdleConnsPerHost: 256, DisableCompression: true}
 	b.Cleanup(bare.CloseIdleConnections)

@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/huleedu/edge/adapters/httpclient"
+	"github.com/huleedu/edge/adapters/memory"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -77,11 +78,11 @@ func TestInvalidAddressesAreRefused(t *testing.T) {
 	} {
 		c := config(raw, "")
 		require.Len(t, c.Problems(domain.Testing), 1, raw)
-		_, err := httpclient.NewBatches(c, httpclient.KeyConfig{}, &facts{}, noop.NewTracerProvider(), slog.New(slog.DiscardHandler))
+		_, err := httpclient.NewBatches(c, httpclient.KeyConfig{}, &memory.Facts{}, noop.NewTracerProvider(), slog.New(slog.DiscardHandler))
 		require.Equal(t, domain.ConfigurationError, domain.CodeOf(err), raw)
 		require.NotContains(t, err.Error(), "secret")
 		c = config("http://x", raw)
-		_, err = httpclient.NewBatches(c, httpclient.KeyConfig{}, &facts{}, noop.NewTracerProvider(), slog.New(slog.DiscardHandler))
+		_, err = httpclient.NewBatches(c, httpclient.KeyConfig{}, &memory.Facts{}, noop.NewTracerProvider(), slog.New(slog.DiscardHandler))
 		require.Equal(t, "API_GATEWAY_BOS_URL", domain.As(err).Setting, raw)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/huleedu/edge/adapters/httpclient"
+	"github.com/huleedu/edge/adapters/memory"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 	"github.com/huleedu/edge/test/contract"
@@ -78,7 +79,7 @@ func platform(tb testing.TB) (*world.Platform, *httpclient.PlatformClient) {
 	c := config(p.AggregatorURL(), p.OrchestratorURL())
 	c.Timeout = 2 * time.Second
 	c.MaxConcurrency = 1024 // the suites' many callers are one user
-	return p, newBatches(tb, c, &facts{})
+	return p, newBatches(tb, c, &memory.Facts{})
 }
 
 func trouble(kind contract.Failure) world.FailureMode {
@@ -96,7 +97,7 @@ func config(aggregator, orchestrator string) httpclient.Config {
 	}
 }
 
-func newBatches(tb testing.TB, c httpclient.Config, o *facts) *httpclient.PlatformClient {
+func newBatches(tb testing.TB, c httpclient.Config, o *memory.Facts) *httpclient.PlatformClient {
 	tb.Helper()
 	b, err := httpclient.NewBatches(c, httpclient.KeyConfig{InternalKey: key}, o, noop.NewTracerProvider(), slog.New(slog.DiscardHandler))
 	require.NoError(tb, err)

@@ -12,7 +12,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/huleedu/edge/adapters/memory"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/recorded"
 )
 
 func TestRefusedConnection(t *testing.T) {
@@ -38,7 +40,7 @@ func TestMalformedResponsesAreClassified(t *testing.T) {
 		"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n{}":                      domain.InvalidResponse,
 		"HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\nConnection: close\r\n\r\nshort": domain.ResourceNotFound,
 	} {
-		client := newBatches(t, config(serveText(t, raw), ""), &facts{})
+		client := newBatches(t, config(serveText(t, raw), ""), &memory.Facts{})
 		_, err := client.Status(t.Context(), anna(), "b1")
 		require.Equal(t, code, domain.CodeOf(err), "%.60q: %v", raw, err)
 	}
@@ -63,7 +65,7 @@ func TestCallsEndAtTheirDeadline(t *testing.T) {
 	for _, begin := range []string{"", `{"a":`} {
 		c := config(stalled(t, begin), stalled(t, begin))
 		c.Timeout = 50 * time.Millisecond
-		client := newBatches(t, c, &facts{})
+		client := newBatches(t, c, &memory.Facts{})
 		_, status := client.Status(t.Context(), anna(), "b1")
 		_, list := client.List(t.Context(), anna(), domain.PlatformQuery{Limit: 1})
 		_, check := client.Check(t.Context(), anna(), "b1", "nlp")
@@ -74,7 +76,7 @@ func TestCallsEndAtTheirDeadline(t *testing.T) {
 		}
 		c.Timeout = time.Minute
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-		_, err := newBatches(t, c, &facts{}).Status(ctx, anna(), "b1")
+		_, err := newBatches(t, c, &memory.Facts{}).Status(ctx, anna(), "b1")
 		cancel()
 		require.Equal(t, domain.Timeout, domain.CodeOf(err), "the caller's deadline")
 		left := domain.As(err).Details["timeout_seconds"]
@@ -86,15 +88,15 @@ func TestCallsEndAtTheirDeadline(t *testing.T) {
 func TestAStatusIsObservedWithoutItsBody(t *testing.T) {
 	c := config(stalled(t, `{"a":`), "")
 	c.Timeout = 50 * time.Millisecond
-	observer := &facts{}
+	observer := &memory.Facts{}
 	_, err := newBatches(t, c, observer).Status(t.Context(), anna(), "b1")
 	require.Error(t, err)
-	require.Equal(t, http.StatusOK, observer.calls[0].Status)
+	require.Equal(t, http.StatusOK, recorded.FactsOf[domain.ServiceCalled](observer.All())[0].Status)
 }
 
 func TestACallerThatLeavesGetsItsOwnError(t *testing.T) {
 	for _, begin := range []string{"", `{"a":`} {
-		client := newBatches(t, config(stalled(t, begin), ""), &facts{})
+		client := newBatches(t, config(stalled(t, begin), ""), &memory.Facts{})
 		ctx, cancel := context.WithCancel(t.Context())
 		timer := time.AfterFunc(20*time.Millisecond, cancel)
 		_, err := client.Status(ctx, anna(), "b1")

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/adapters/httpclient"
+	"github.com/huleedu/edge/adapters/memory"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -21,7 +22,7 @@ func forwarder(tb testing.TB, timeout time.Duration) *httpclient.Forwarder {
 	tb.Helper()
 	c := config("http://x", "")
 	c.Timeout, c.StreamIdleTimeout = timeout, timeout
-	f := httpclient.NewForwarder("class_management", c, &facts{}, slog.New(slog.DiscardHandler))
+	f := httpclient.NewForwarder("class_management", c, &memory.Facts{}, slog.New(slog.DiscardHandler))
 	tb.Cleanup(f.CloseIdleConnections)
 	return f
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/huleedu/edge/adapters/memory"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -27,7 +28,7 @@ func TestHealthNamesServicesThatDoNotRespond(t *testing.T) {
 		{closed.URL, down.URL, domain.Unhealthy, "No answer from result_aggregator, batch_orchestrator"},
 		{closed.URL, "", domain.Unhealthy, "No answer from result_aggregator"},
 	} {
-		h := newBatches(t, config(c.aggregator, c.orchestrator), &facts{}).Health(t.Context())
+		h := newBatches(t, config(c.aggregator, c.orchestrator), &memory.Facts{}).Health(t.Context())
 		require.Equal(t, "downstream_services", h.Name)
 		require.Equal(t, c.want, h.Condition)
 		require.Equal(t, c.note, h.Note)
@@ -37,14 +38,14 @@ func TestHealthNamesServicesThatDoNotRespond(t *testing.T) {
 }
 
 func TestHealthIsBoundedInTime(t *testing.T) {
-	client := newBatches(t, config(stalled(t, ""), stalled(t, "")), &facts{})
+	client := newBatches(t, config(stalled(t, ""), stalled(t, "")), &memory.Facts{})
 	began := time.Now()
 	require.Equal(t, domain.Unhealthy, client.Health(t.Context()).Condition)
 	require.Less(t, time.Since(began), 3*time.Second)
 }
 
 func TestHealthIgnoresACallerThatLeft(t *testing.T) {
-	client := newBatches(t, config(serve(t, 200, ``).URL, ""), &facts{})
+	client := newBatches(t, config(serve(t, 200, ``).URL, ""), &memory.Facts{})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.Equal(t, domain.Healthy, client.Health(ctx).Condition)
@@ -52,7 +53,7 @@ func TestHealthIgnoresACallerThatLeft(t *testing.T) {
 
 func TestHealthIsCachedForASecond(t *testing.T) {
 	s := serve(t, 200, ``)
-	client := newBatches(t, config(s.URL, ""), &facts{})
+	client := newBatches(t, config(s.URL, ""), &memory.Facts{})
 	require.Equal(t, domain.Healthy, client.Health(t.Context()).Condition)
 	s.reset()
 	require.Equal(t, domain.Healthy, client.Health(t.Context()).Condition)
@@ -62,7 +63,7 @@ func TestHealthIsCachedForASecond(t *testing.T) {
 func TestHealthIsCheckedAgainAfterASecond(t *testing.T) {
 	// Nothing listens at this address: only the clock changes.
 	synctest.Test(t, func(t *testing.T) {
-		client := newBatches(t, config("http://127.0.0.1:1", ""), &facts{})
+		client := newBatches(t, config("http://127.0.0.1:1", ""), &memory.Facts{})
 		first := client.Health(t.Context()).Err
 		require.Same(t, first, client.Health(t.Context()).Err)
 		time.Sleep(1100 * time.Millisecond)

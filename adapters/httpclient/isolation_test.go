@@ -18,7 +18,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/adapters/httpclient"
+	"github.com/huleedu/edge/adapters/memory"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/recorded"
 )
 
 // withoutResponse starts a service that accepts connections and does not respond. accepted is
@@ -68,8 +70,8 @@ func TestAFailingServiceDoesNotAffectTheOthers(t *testing.T) {
 			orchestrator, classes := serve(t, 200, `{"allowed":true}`), serve(t, 200, `[]`)
 			c := config(aggregator, orchestrator.URL)
 			c.Timeout, c.MaxConcurrency = time.Second, 40
-			client := newBatches(t, c, &facts{})
-			forwarder := httpclient.NewForwarder("class_management", c, &facts{}, slog.New(slog.DiscardHandler))
+			client := newBatches(t, c, &memory.Facts{})
+			forwarder := httpclient.NewForwarder("class_management", c, &memory.Facts{}, slog.New(slog.DiscardHandler))
 			t.Cleanup(forwarder.CloseIdleConnections)
 			var all sync.WaitGroup
 			refused := flood(t, &all, client)
@@ -121,8 +123,8 @@ func useOthers(t *testing.T, client *httpclient.PlatformClient, f *httpclient.Fo
 func TestHealthNamesAnOpenCircuit(t *testing.T) {
 	s := serve(t, 503, ``)
 	c := config(s.URL, "")
-	client := newBatches(t, c, &facts{})
-	f := httpclient.NewForwarder("bff_teacher", c, &facts{}, slog.New(slog.DiscardHandler))
+	client := newBatches(t, c, &memory.Facts{})
+	f := httpclient.NewForwarder("bff_teacher", c, &memory.Facts{}, slog.New(slog.DiscardHandler))
 	t.Cleanup(f.CloseIdleConnections)
 	require.Equal(t, domain.Health{Name: "bff_teacher", Condition: domain.Healthy, Note: "Circuit closed"}, f.Health(t.Context()))
 	for range 5 {
@@ -145,7 +147,7 @@ func TestHealthIsDegradedWithAnOpenCircuit(t *testing.T) {
 		}
 	}))
 	t.Cleanup(s.Close)
-	client := newBatches(t, config(s.URL, ""), &facts{})
+	client := newBatches(t, config(s.URL, ""), &memory.Facts{})
 	for range 5 {
 		_, err := client.Status(t.Context(), anna(), "b1")
 		require.Error(t, err)
@@ -158,13 +160,13 @@ func TestHealthIsDegradedWithAnOpenCircuit(t *testing.T) {
 
 func TestRefusalsAreNotObservedAsCalls(t *testing.T) {
 	s := serve(t, 503, ``)
-	observer := &facts{}
+	observer := &memory.Facts{}
 	client := newBatches(t, config(s.URL, ""), observer)
 	for range 9 {
 		_, err := client.Status(t.Context(), anna(), "b1")
 		require.Error(t, err)
 	}
-	require.Len(t, observer.calls, 5)
+	require.Len(t, recorded.FactsOf[domain.ServiceCalled](observer.All()), 5)
 }
 
 // TestWaitingCallsTakeLittleMemory: further calls are refused at once.
@@ -173,7 +175,7 @@ func TestWaitingCallsTakeLittleMemory(t *testing.T) {
 	unresponsive, taken := withoutResponse(t)
 	c := config(unresponsive, "")
 	c.Timeout, c.ConnectTimeout, c.MaxConcurrency = 15*time.Second, 15*time.Second, callers
-	client := newBatches(t, c, &facts{})
+	client := newBatches(t, c, &memory.Facts{})
 	before := memoryInUse()
 	outcomes := startCalls(t, client, callers+over)
 	for range over {
@@ -207,7 +209,7 @@ func TestOneUserHasAQuarterOfTheSlots(t *testing.T) {
 	unresponsive, _ := withoutResponse(t)
 	c := config(unresponsive, "")
 	c.MaxConcurrency, c.FailureThreshold, c.Timeout = 16, 100, 500*time.Millisecond
-	client := newBatches(t, c, &facts{})
+	client := newBatches(t, c, &memory.Facts{})
 	outcomes := make(chan domain.Code, 20)
 	var all sync.WaitGroup
 	for range 20 {
@@ -241,7 +243,7 @@ func TestAPostIsNotSentTwice(t *testing.T) {
 	t.Cleanup(s.Close)
 	c := config("http://x", "")
 	c.FailureThreshold = 1000
-	f := httpclient.NewForwarder("class_management", c, &facts{}, slog.New(slog.DiscardHandler))
+	f := httpclient.NewForwarder("class_management", c, &memory.Facts{}, slog.New(slog.DiscardHandler))
 	t.Cleanup(f.CloseIdleConnections)
 	var all sync.WaitGroup
 	for i := range 8 {
@@ -277,7 +279,7 @@ func TestAStalledUploadTimesOut(t *testing.T) {
 	backend := serve(t, 200, `{}`)
 	c := config("http://x", "")
 	c.Timeout, c.StreamIdleTimeout = 100*time.Millisecond, 100*time.Millisecond
-	f := httpclient.NewForwarder("class_management", c, &facts{}, slog.New(slog.DiscardHandler))
+	f := httpclient.NewForwarder("class_management", c, &memory.Facts{}, slog.New(slog.DiscardHandler))
 	t.Cleanup(f.CloseIdleConnections)
 	outcome := make(chan error, 1)
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -16,17 +16,14 @@ import (
 
 	"github.com/huleedu/edge/adapters/httpclient/transport"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/recorded"
 )
-
-type noObserver struct{}
-
-func (noObserver) Observe(domain.Fact) {}
 
 // withoutResponses returns a client whose services read requests and never respond, on
 // in-memory connections.
 func withoutResponses(t *testing.T, c Config) *PlatformClient {
 	t.Helper()
-	b, err := NewBatches(c, KeyConfig{}, noObserver{}, noop.NewTracerProvider(), slog.New(slog.DiscardHandler))
+	b, err := NewBatches(c, KeyConfig{}, recorded.NoFacts{}, noop.NewTracerProvider(), slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	var readers sync.WaitGroup
 	t.Cleanup(func() { b.Close(); readers.Wait() })

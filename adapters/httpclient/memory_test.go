@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/huleedu/edge/adapters/memory"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -23,7 +24,7 @@ func TestResponsesShareTheMemoryBudget(t *testing.T) {
 			_, _ = w.Write([]byte(body))
 		}))
 		t.Cleanup(server.Close)
-		client := newBatches(t, config(server.URL, server.URL), &facts{})
+		client := newBatches(t, config(server.URL, server.URL), &memory.Facts{})
 		budget := domain.NewMemoryBudget(5 << 20)
 		first := budget.Lease()
 		_, err := client.Status(domain.WithMemory(t.Context(), first), anna(), "b1")

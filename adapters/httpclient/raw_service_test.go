@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/adapters/httpclient"
+	"github.com/huleedu/edge/adapters/memory"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -96,7 +97,7 @@ func (s *rawService) client(t *testing.T, change ...func(*httpclient.Config)) *h
 	for _, f := range change {
 		f(&c)
 	}
-	return newBatches(t, c, &facts{})
+	return newBatches(t, c, &memory.Facts{})
 }
 
 func TestAConnectionIsReused(t *testing.T) {
@@ -253,7 +254,7 @@ func TestIPv6AddressesAndPathsAreUsed(t *testing.T) {
 	s.Start()
 	t.Cleanup(s.Close)
 	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1") // the client uses no proxy
-	client := newBatches(t, config(s.URL+"/behind%20it/", ""), &facts{})
+	client := newBatches(t, config(s.URL+"/behind%20it/", ""), &memory.Facts{})
 	_, err = client.Status(t.Context(), anna(), "1 ä")
 	require.NoError(t, err)
 	require.Equal(t, l.Addr().String()+"/behind%20it/internal/v1/batches/1%20%C3%A4/status", <-hosts)

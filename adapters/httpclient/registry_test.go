@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/huleedu/edge/adapters/memory"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
 )
@@ -60,7 +61,7 @@ func TestRepliesHaveAMediaTypeOfJSON(t *testing.T) {
 }
 
 func TestRegistrationNeedsAnOrchestrator(t *testing.T) {
-	client := newBatches(t, config("http://x", ""), &facts{})
+	client := newBatches(t, config("http://x", ""), &memory.Facts{})
 	_, err := client.Register(t.Context(), anna(), domain.Registration{})
 	require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err))
 	_, err = client.SetPrompt(t.Context(), anna(), "b1", domain.PromptRef{})

@@ -8,23 +8,9 @@ import (
 	"testing"
 
 	"github.com/huleedu/edge/adapters/httpclient"
+	"github.com/huleedu/edge/adapters/memory"
 	"github.com/huleedu/edge/domain"
 )
-
-// facts records the calls that were observed.
-type facts struct {
-	mu    sync.Mutex
-	calls []domain.ServiceCalled
-}
-
-// Observe records calls.
-func (f *facts) Observe(fact domain.Fact) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if c, ok := fact.(domain.ServiceCalled); ok {
-		f.calls = append(f.calls, c)
-	}
-}
 
 // service responds to every request in the same way and records the last one.
 type service struct {
@@ -70,7 +56,7 @@ func serve(tb testing.TB, status int, body string) *service {
 // client returns a client whose aggregator and orchestrator are this service.
 func (s *service) client(tb testing.TB) *httpclient.PlatformClient {
 	tb.Helper()
-	return newBatches(tb, config(s.URL, s.URL), &facts{})
+	return newBatches(tb, config(s.URL, s.URL), &memory.Facts{})
 }
 
 func anna() domain.Caller { return domain.Caller{User: "teacher-anna", Org: "school-north"} }

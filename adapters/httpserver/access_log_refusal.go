@@ -19,11 +19,12 @@ func refusalAttributes(r *http.Request, e *domain.Error, proxies clientip.Proxie
 		return nil
 	}
 	var out []slog.Attr
-	details := e.PublicDetails()
-	for _, key := range []string{"reason", "cause"} {
-		if text, ok := details[key].(string); ok {
-			out = append(out, slog.String(key, text))
-		}
+	reason, cause := e.TokenDetails()
+	if reason != "" {
+		out = append(out, slog.String("reason", reason))
+	}
+	if cause != "" {
+		out = append(out, slog.String("cause", cause))
 	}
 	return append(out,
 		slog.String("client_address", proxies.Address(r)),

@@ -45,8 +45,8 @@ const (
 )
 
 // Consumer reads notifications from Kafka and passes them to the application. It processes
-// each partition in order and independently of the others. It waits through outages of any
-// length.
+// each partition in order and independently of the others. While Kafka or the application is
+// unavailable it retries, without a limit of time.
 type Consumer struct {
 	config        ConsumerConfig
 	dialer        *kafkago.Dialer
@@ -139,7 +139,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 func (c *Consumer) openClients() (closeAll func()) {
 	topic := string(c.config.Topic)
 	c.lookupClient = c.newClient(topic)
-	c.deadLetters = &deadLetters{c.newClient(deadLetterTopic(topic))}
+	c.deadLetters = &deadLetters{c.newClient(DeadLetterTopic(topic))}
 	return func() {
 		c.health.setUnassigned(nil)
 		c.brokers.close()

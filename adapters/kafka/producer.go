@@ -15,7 +15,7 @@ import (
 
 const (
 	// maxInFlight is the maximum number of unconfirmed records. Further records are
-	// rejected at once, so that memory does not grow during an outage.
+	// rejected at once, so that memory does not grow while the brokers are unavailable.
 	maxInFlight = 1024
 	// firstPause is the longest wait after the first failed attempt of any kind.
 	firstPause = 25 * time.Millisecond
@@ -31,8 +31,8 @@ var (
 // producer writes records with acknowledgement of all in-sync replicas.
 //
 // The library's Writer is not used: it cannot drop a record whose sender has given up, so
-// after an outage it would send commands whose callers have already got an error, and a
-// single record waits for its batch timer. See docs/decisions/0013-kafka-producer.md.
+// when the brokers respond again it would send commands whose callers have already got an
+// error, and a single record waits for its batch timer. See docs/decisions/0013-kafka-producer.md.
 type producer struct {
 	newClient clientFactory
 	log       *slog.Logger

@@ -25,7 +25,7 @@ const tracerName = "github.com/huleedu/edge/adapters/kafka"
 const dependencyName = "kafka"
 
 // Publisher publishes commands to Kafka; it implements ports.CommandPublisher. It connects
-// with the first command and reconnects after outages of the brokers.
+// with the first command and reconnects when the brokers respond again.
 type Publisher struct {
 	producer    *producer
 	health      *brokerHealth

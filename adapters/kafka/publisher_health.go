@@ -50,7 +50,7 @@ func newBrokerHealth(d *kafkago.Dialer, brokers []string) *brokerHealth {
 }
 
 // run checks the brokers until ctx is done. It uses a connection of its own: the producer's
-// clients cannot tell, because they keep old metadata during an outage.
+// clients cannot tell, because they keep old metadata while no broker responds.
 func (h *brokerHealth) run(ctx context.Context) {
 	defer h.conn.close()
 	tick := time.NewTicker(pingInterval)

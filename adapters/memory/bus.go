@@ -13,8 +13,8 @@ import (
 )
 
 // Bus is an in-memory notification bus for one process. It delivers messages to followed users
-// and stores the newest notifications of each user. StartOutage and EndOutage simulate an
-// outage.
+// and stores the newest notifications of each user. StartOutage and EndOutage simulate
+// a broker that is unavailable.
 type Bus struct {
 	wake    chan struct{} // signals work to Run
 	running atomic.Bool
@@ -33,7 +33,7 @@ type busState uint8
 
 const (
 	busUp      busState = iota // busUp is a bus that stores and delivers messages.
-	busDown                    // busDown is a simulated outage: calls fail until the bus is up again.
+	busDown                    // busDown is the state after StartOutage: calls fail until EndOutage.
 	busStopped                 // busStopped is a bus whose Run has ended: calls fail.
 )
 
@@ -62,8 +62,8 @@ func NewBus() *Bus {
 	}
 }
 
-// Follow adds a follower of the user. It never blocks. It returns an error during an
-// outage and after Run has returned.
+// Follow adds a follower of the user. It never blocks. It returns an error while
+// the bus is unavailable and after Run has returned.
 func (b *Bus) Follow(_ context.Context, user domain.UserID) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -158,7 +158,7 @@ func (b *Bus) stop() {
 	b.state, b.work = busStopped, nil
 }
 
-// StartOutage starts an outage: messages are lost, and Follow and Publish return an error.
+// StartOutage makes the bus unavailable: messages are lost, and Follow and Publish return an error.
 func (b *Bus) StartOutage() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -167,7 +167,7 @@ func (b *Bus) StartOutage() {
 	}
 }
 
-// EndOutage ends the outage and reports the gap of all followed users to the handler.
+// EndOutage makes the bus available again and reports the gap of all followed users to the handler.
 func (b *Bus) EndOutage() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -184,7 +184,7 @@ func (b *Bus) EndOutage() {
 	}
 }
 
-// Health returns unhealthy during an outage and after Run has returned.
+// Health returns unhealthy while the bus is unavailable and after Run has returned.
 func (b *Bus) Health(context.Context) domain.Health {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -196,7 +196,7 @@ func (b *Bus) Health(context.Context) domain.Health {
 	return domain.Health{Name: "subscription", Condition: domain.Healthy}
 }
 
-// unavailable returns a CONNECTION_ERROR during an outage, after Run has returned and if ctx is
+// unavailable returns a CONNECTION_ERROR after StartOutage, after Run has returned and if ctx is
 // done. The caller holds the lock.
 func (b *Bus) unavailable(ctx context.Context, op string) error {
 	var cause error

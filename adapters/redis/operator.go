@@ -60,3 +60,6 @@ func (o *Operator) Sessions(ctx context.Context, user domain.UserID) ([]domain.S
 	slices.SortStableFunc(sessions, func(a, b domain.SessionInfo) int { return a.Since.Compare(b.Since) })
 	return sessions, nil
 }
+
+// Clock returns the time of Redis.
+func (o *Operator) Clock(ctx context.Context) (time.Time, error) { return o.rdb.Time(ctx).Result() }

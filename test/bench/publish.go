@@ -12,13 +12,8 @@ import (
 
 	"github.com/huleedu/edge/adapters/kafka"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/recorded"
 )
-
-// discardObserver is an observer that discards all facts.
-type discardObserver struct{}
-
-// Observe discards the fact.
-func (discardObserver) Observe(domain.Fact) {}
 
 // publisherLatency measures the kafka.Publisher on a real Kafka, first with one caller,
 // then with many.
@@ -28,7 +23,7 @@ func publisherLatency(ctx context.Context, l *runner) ([]row, error) {
 		return nil, err
 	}
 	p, err := kafka.NewPublisher(kafka.PublisherConfig{Brokers: brokers, Timeout: requestTimeout},
-		discardObserver{}, noop.NewTracerProvider(), slog.New(slog.DiscardHandler))
+		recorded.NoFacts{}, noop.NewTracerProvider(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
 	}

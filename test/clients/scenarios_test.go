@@ -82,6 +82,7 @@ func chromiumScenarios() []scenario {
 		{name: "another user signs in while two tabs are open", tabs: 2, life: 8 * time.Second, full: true, disturb: signInAnother},
 		{name: "two users in two tabs", tabs: 1, full: true, disturb: openForAnother},
 		{name: "WebSockets are blocked", tabs: 2, prepare: blockWebSockets, disturb: restartBehindProxy},
+		{name: "WebSockets are blocked at first", tabs: 2, prepare: blockWebSocketsAtFirst, disturb: allowWebSockets},
 		{name: "WebSockets are blocked and tokens expire", tabs: 1, life: 8 * time.Second, prepare: blockWebSockets, full: true, disturb: expireTokens},
 		{name: "the quota is used up", tabs: 1, full: true, disturb: useUpQuota},
 	}

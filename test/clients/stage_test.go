@@ -39,6 +39,10 @@ type stage struct {
 	sessions *sessions
 	// constructor passes a WebSocket constructor to clients in Node.
 	constructor bool
+	// options are options of all clients.
+	options map[string]any
+	// blocked makes the proxy of blockWebSockets refuse upgrades.
+	blocked atomic.Bool
 
 	sent   atomic.Int64
 	stream sync.WaitGroup
@@ -152,6 +156,7 @@ func (s *stage) startNode(t *testing.T) *harness.Program {
 func (s *stage) openTab(t *testing.T, tab string, options map[string]any) {
 	t.Helper()
 	all := map[string]any{"url": s.url, "session": s.user}
+	maps.Copy(all, s.options)
 	maps.Copy(all, options)
 	s.do(t, command{Do: "open", Tab: tab, Options: all, Constructor: s.constructor})
 	s.awaitStatus(t, tab, "open")

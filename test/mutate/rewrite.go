@@ -1,0 +1,160 @@
+package main
+
+import (
+	"fmt"
+	"go/ast"
+	"go/token"
+	"strings"
+)
+
+// switchCode is added to the mutated package. It records which mutants the tests reach, each once,
+// so that a test of allocations still passes.
+const switchCode = `
+import (
+	"os"
+	"strconv"
+	"sync/atomic"
+)
+
+var (
+	mutantOn, _    = strconv.Atoi(os.Getenv("EDGE_MUTANT"))
+	mutantsReached = os.Getenv("EDGE_MUTANTS_REACHED")
+	mutantsSeen    [1 << 14]atomic.Bool
+)
+
+func mutant(id int) bool {
+	if mutantsReached != "" && !mutantsSeen[id].Swap(true) {
+		if file, err := os.OpenFile(mutantsReached+"/"+strconv.Itoa(id), os.O_CREATE|os.O_WRONLY, 0o600); err == nil {
+			_ = file.Close()
+		}
+	}
+	return mutantOn == id
+}
+`
+
+// rewriter writes a file with all mutants behind switches.
+type rewriter struct {
+	*finder
+	file   *ast.File
+	source []byte
+}
+
+// rewrite returns the file with its mutants.
+func (f *finder) rewrite(file *ast.File, source []byte) string {
+	r := rewriter{finder: f, file: file, source: source}
+	return r.inner(file, file.FileStart, file.FileEnd)
+}
+
+func (r *rewriter) offset(p token.Pos) int { return r.pkg.Fset.Position(p).Offset }
+
+// original returns the source between two positions.
+func (r *rewriter) original(from, to token.Pos) string {
+	return string(r.source[r.offset(from):r.offset(to)])
+}
+
+func (r *rewriter) text(n ast.Node) string { return r.original(n.Pos(), n.End()) }
+
+// inner returns the source between two positions with the mutants of the node's children.
+func (r *rewriter) inner(n ast.Node, from, to token.Pos) string {
+	var out strings.Builder
+	at := from
+	ast.Inspect(n, func(child ast.Node) bool {
+		if child == nil || child == n {
+			return true
+		}
+		text, changed := r.node(child)
+		if !changed {
+			return !isConstant(child)
+		}
+		out.WriteString(r.original(at, child.Pos()))
+		out.WriteString(text)
+		at = child.End()
+		return false
+	})
+	out.WriteString(r.original(at, to))
+	return out.String()
+}
+
+// isConstant reports whether the node declares constants or imports, which cannot call functions.
+func isConstant(n ast.Node) bool {
+	d, is := n.(*ast.GenDecl)
+	return is && d.Tok != token.VAR
+}
+
+// children returns the source of the node with the mutants of its children.
+func (r *rewriter) children(n ast.Node) string { return r.inner(n, n.Pos(), n.End()) }
+
+// node returns the source of the node with its own mutants and those of its children. It returns
+// false if it has none of its own.
+func (r *rewriter) node(n ast.Node) (string, bool) {
+	switch n := n.(type) {
+	case *ast.BinaryExpr:
+		return r.binary(n)
+	case *ast.UnaryExpr:
+		return r.unary(n)
+	case *ast.IncDecStmt:
+		changed := statementChanges(n.Tok)
+		return r.statement(n, n.TokPos, n.Tok, changed, r.text(n.X)+changed.String())
+	case *ast.AssignStmt:
+		changed := statementChanges(n.Tok)
+		if changed == token.ILLEGAL || !r.isNumber(n.Lhs[0]) {
+			return "", false
+		}
+		return r.statement(n, n.TokPos, n.Tok, changed, r.text(n.Lhs[0])+changed.String()+r.text(n.Rhs[0]))
+	default:
+		return "", false
+	}
+}
+
+func (r *rewriter) binary(n *ast.BinaryExpr) (string, bool) {
+	changes := binaryChanges(n.Op)
+	name, known := r.typeName(r.file, n)
+	if len(changes) == 0 || !known || isArithmetic(n.Op) && !r.isNumber(n) {
+		return "", false
+	}
+	var out strings.Builder
+	fmt.Fprintf(&out, "(func() %s { ", name)
+	for _, op := range changes {
+		text := operand(n.X, r.text(n.X)) + " " + op.String() + " " + operand(n.Y, r.text(n.Y))
+		r.branch(&out, n.OpPos, n.Op.String()+" to "+op.String(), "return "+text)
+	}
+	fmt.Fprintf(&out, "return %s }())", r.children(n))
+	return out.String(), true
+}
+
+// operand puts an operand that has an operator into parentheses.
+func operand(x ast.Expr, text string) string {
+	if _, is := x.(*ast.BinaryExpr); is {
+		return "(" + text + ")"
+	}
+	return text
+}
+
+// unary removes a "!" or a minus sign.
+func (r *rewriter) unary(n *ast.UnaryExpr) (string, bool) {
+	name, known := r.typeName(r.file, n)
+	if n.Op != token.NOT && n.Op != token.SUB || !known {
+		return "", false
+	}
+	var out strings.Builder
+	fmt.Fprintf(&out, "(func() %s { ", name)
+	r.branch(&out, n.OpPos, n.Op.String()+" removed", "return "+r.text(n.X))
+	fmt.Fprintf(&out, "return %s }())", r.children(n))
+	return out.String(), true
+}
+
+// statement returns the statement with the mutant that has another operator. It is a call, so that
+// it may follow the condition of a loop.
+func (r *rewriter) statement(n ast.Stmt, at token.Pos, from, to token.Token, text string) (string, bool) {
+	var out strings.Builder
+	out.WriteString("func() { ")
+	r.branch(&out, at, from.String()+" to "+to.String(), text+"; return")
+	fmt.Fprintf(&out, "%s }()", r.children(n))
+	return out.String(), true
+}
+
+// branch writes the switch of a mutant.
+func (r *rewriter) branch(out *strings.Builder, at token.Pos, change, text string) {
+	id := r.add(at, change, text)
+	fmt.Fprintf(out, "if mutant(%d) { %s }; ", id, strings.ReplaceAll(text, "\n", " "))
+}
