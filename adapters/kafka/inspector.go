@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
@@ -23,7 +24,23 @@ type Record struct {
 	Time      time.Time
 	Key       []byte
 	Value     []byte
-	Headers   map[string]string
+	Headers   []RecordHeader
+}
+
+// RecordHeader is a header of a record. A record may have several with the same key.
+type RecordHeader struct {
+	Key   string
+	Value []byte
+}
+
+// Header returns the value of the last header with the key; empty if there is none.
+func (r Record) Header(key string) string {
+	for _, h := range slices.Backward(r.Headers) {
+		if h.Key == key {
+			return string(h.Value)
+		}
+	}
+	return ""
 }
 
 // Inspector reads topics for operators. It joins no consumer group and creates no topic. It is
@@ -136,9 +153,9 @@ func (i *Inspector) page(ctx context.Context, from Record, visit func(Record) bo
 
 func recordOf(from Record, r *protocol.Record) Record {
 	from.Offset, from.Time, from.Key, from.Value = r.Offset, r.Time, allOf(r.Key), allOf(r.Value)
-	from.Headers = make(map[string]string, len(r.Headers))
-	for _, h := range r.Headers {
-		from.Headers[h.Key] = string(h.Value)
+	from.Headers = make([]RecordHeader, len(r.Headers))
+	for i, h := range r.Headers {
+		from.Headers[i] = RecordHeader(h)
 	}
 	return from
 }
@@ -168,9 +185,9 @@ func (i *Inspector) Write(ctx context.Context, r Record) error {
 	if err != nil {
 		return err
 	}
-	headers := make([]kafkago.Header, 0, len(r.Headers))
-	for key, value := range r.Headers {
-		headers = append(headers, kafkago.Header{Key: key, Value: []byte(value)})
+	headers := make([]kafkago.Header, len(r.Headers))
+	for i, h := range r.Headers {
+		headers[i] = kafkago.Header(h)
 	}
 	return writer.produce(ctx, partition, 0, kafkago.Record{
 		Time: time.Now(), Headers: headers, Key: protocol.NewBytes(r.Key), Value: protocol.NewBytes(r.Value),

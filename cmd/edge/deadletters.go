@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -146,9 +144,9 @@ func (t tool) showDeadLetter(ctx context.Context, i *kafka.Inspector, l deadlett
 		{"position", l.Position()}, {"time", l.Time.Format(time.DateTime)}, {"reason", printable(l.Reason)},
 		{"source", printable(l.Source) + " (" + original + ")"}, {"event id", deadletters.EventID(l.Value)}, {"key", printable(string(l.Key))},
 	}
-	for _, name := range slices.Sorted(maps.Keys(l.Headers)) {
-		if !strings.HasPrefix(name, "dlq_") {
-			rows = append(rows, []string{"header " + printable(name), printable(l.Headers[name])})
+	for _, h := range l.Headers {
+		if !strings.HasPrefix(h.Key, "dlq_") {
+			rows = append(rows, []string{"header " + printable(h.Key), printable(string(h.Value))})
 		}
 	}
 	t.printTable([]string{"FIELD", "VALUE"}, rows)

@@ -40,7 +40,7 @@ func checkDeadLetters(t *testing.T, r runningEdge, address, redis string) {
 	event := uuid.NewString()
 	topic := string(domain.NotificationTopic)
 	bad := notificationRequest(t, "teacher-anna", event, "no_such_category")
-	require.NoError(t, i.Write(t.Context(), kafka.Record{Topic: topic, Key: []byte("teacher-anna"), Value: bad, Headers: map[string]string{"trace": "kept"}}))
+	require.NoError(t, i.Write(t.Context(), kafka.Record{Topic: topic, Key: []byte("teacher-anna"), Value: bad, Headers: []kafka.RecordHeader{{Key: "trace", Value: []byte("kept")}, {Key: "trace", Value: []byte("twice")}}}))
 	position := awaitDeadLetter(t, address, event)
 
 	list := startCommand(t, nil, "dlq", "list", "--kafka", address)
@@ -52,7 +52,7 @@ func checkDeadLetters(t *testing.T, r runningEdge, address, redis string) {
 	require.Equal(t, 0, show.exitCode(t), "%s", show.errs)
 	require.Contains(t, show.out.String(), "(kept)")
 	require.Contains(t, show.out.String(), string(bad))
-	require.Contains(t, show.out.String(), "header trace  kept")
+	require.Contains(t, show.out.String(), "header trace  kept\nheader trace  twice\n")
 
 	dry := startCommand(t, nil, "dlq", "replay", position, "--dry-run", "--kafka", address)
 	require.Equal(t, 0, dry.exitCode(t), "%s", dry.errs)
@@ -63,6 +63,14 @@ func checkDeadLetters(t *testing.T, r runningEdge, address, redis string) {
 	require.Equal(t, 0, replayed.exitCode(t), "%s", replayed.errs)
 	require.Contains(t, replayed.out.String(), "replayed "+position+" to "+topic+": event id "+event)
 	require.Equal(t, 2, countRecords(t, i, topic, event))
+	require.NoError(t, i.Read(t.Context(), topic, func(r kafka.Record) bool {
+		if deadletters.EventID(r.Value) == event {
+			require.Equal(t, bad, r.Value)
+			require.Equal(t, "teacher-anna", string(r.Key))
+			require.Equal(t, "[{trace kept} {trace twice}]", headerText(r.Headers))
+		}
+		return true
+	}))
 
 	all := startCommand(t, nil, "dlq", "replay", "--all", "--dry-run", "--json", "--kafka", address)
 	require.Equal(t, 0, all.exitCode(t), "%s", all.errs)
@@ -80,7 +88,7 @@ func checkReplayIsDeliveredOnce(t *testing.T, r runningEdge, i *kafka.Inspector,
 	event := uuid.NewString()
 	require.NoError(t, i.Write(t.Context(), kafka.Record{
 		Topic: kafka.DeadLetterTopic(string(domain.NotificationTopic)), Key: []byte("teacher-bo"), Value: notificationRequest(t, "teacher-bo", event, "system_alerts"),
-		Headers: map[string]string{"dlq_reason": "test", "dlq_source": "gone/0/0"},
+		Headers: []kafka.RecordHeader{{Key: "dlq_reason", Value: []byte("test")}, {Key: "dlq_source", Value: []byte("gone/0/0")}},
 	}))
 	listening := startCommand(t, nil, "listen", "teacher-bo", "--json", "--url", r.websockets)
 	position := awaitDeadLetter(t, address, event)
@@ -141,4 +149,13 @@ func countRecords(t *testing.T, i *kafka.Inspector, topic, event string) (n int)
 		return true
 	}))
 	return n
+}
+
+// headerText formats headers.
+func headerText(headers []kafka.RecordHeader) string {
+	out := make([]string, len(headers))
+	for i, h := range headers {
+		out[i] = "{" + h.Key + " " + string(h.Value) + "}"
+	}
+	return "[" + strings.Join(out, " ") + "]"
 }

@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,8 +53,7 @@ type Letter struct {
 }
 
 func parse(r kafka.Record) Letter {
-	_, omitted := r.Headers["dlq_value_bytes"]
-	return Letter{Record: r, Reason: r.Headers["dlq_reason"], Source: r.Headers["dlq_source"], Omitted: omitted}
+	return Letter{Record: r, Reason: r.Header("dlq_reason"), Source: r.Header("dlq_source"), Omitted: r.Header("dlq_value_bytes") != ""}
 }
 
 // Newest returns the newest dead letters, oldest first, and how many there are.
@@ -129,9 +127,13 @@ type View struct {
 
 // View returns the letter without its value.
 func (l Letter) View() View {
+	headers := make(map[string]string, len(l.Headers))
+	for _, h := range l.Headers {
+		headers[h.Key] = string(h.Value)
+	}
 	return View{
 		Position: l.Position(), Time: l.Time, Reason: l.Reason, Source: l.Source, EventID: EventID(l.Value),
-		Key: string(l.Key), Headers: l.Headers,
+		Key: string(l.Key), Headers: headers,
 	}
 }
 
@@ -149,15 +151,14 @@ func (l Letter) Restored(ctx context.Context, i *kafka.Inspector) (record kafka.
 		return record, "", errOmittedGone
 	}
 	record = l.Record
-	record.Headers = maps.Clone(l.Headers)
-	maps.DeleteFunc(record.Headers, func(name, _ string) bool { return strings.HasPrefix(name, "dlq_") })
+	record.Headers = slices.DeleteFunc(slices.Clone(l.Headers), func(h kafka.RecordHeader) bool { return strings.HasPrefix(h.Key, "dlq_") })
 	return record, "dead letter", nil
 }
 
 // checkDigest returns an error unless the record has the omitted value.
 func (l Letter) checkDigest(original kafka.Record) error {
 	sum := sha256.Sum256(original.Value)
-	if hex.EncodeToString(sum[:]) != l.Headers["dlq_value_sha256"] {
+	if hex.EncodeToString(sum[:]) != l.Header("dlq_value_sha256") {
 		return errDigest
 	}
 	return nil

@@ -76,7 +76,7 @@ func (p target) needs() []topicNeed {
 	}
 	return []topicNeed{
 		{topic: string(domain.NotificationTopic), read: true},
-		{topic: kafka.DeadLetterTopic(string(domain.NotificationTopic)), write: true, created: true},
+		{topic: kafka.DeadLetterTopic(string(domain.NotificationTopic)), write: true, created: p.environment == domain.Development},
 	}
 }
 
