@@ -43,7 +43,7 @@ func run(ctx context.Context, t tool) int {
 	root.PersistentFlags().BoolVar(t.json, "json", false, "print JSON, one value on each line")
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(t.upCommand(), t.platformCommand(), t.tokenCommand(), t.listenCommand(), t.pipelineCommand(), t.notifyCommand(), t.disconnectCommand(), t.sessionsCommand(),
-		t.configCommand(), t.tailCommand(), t.historyCommand(), t.nodesCommand(), t.deadLettersCommand(), t.uploadCommand(), t.doctorCommand())
+		t.configCommand(), t.tailCommand(), t.historyCommand(), t.nodesCommand(), t.deadLettersCommand(), t.uploadCommand(), t.doctorCommand(), t.consoleCommand(), t.nodeCommand())
 	root.SetArgs(t.args)
 	root.SetOut(t.out)
 	root.SetErr(t.errs)
