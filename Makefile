@@ -226,6 +226,17 @@ bench: ## Measure against bare baselines (ARGS="sockets/fanout -quick"), or Go b
 	fi
 	exec go run ./test/bench $(ARGS)
 
+# How long "make soak" lasts, and its connections. SEED repeats the order of the faults of a run.
+DURATION ?= 10m
+SOCKETS  ?= 2000
+SEED     ?=
+
+.PHONY: soak
+soak: $(GOTESTSUM) ## Hold thousands of connections while one fault after the other happens (DURATION=10m SOCKETS=2000 SEED=)
+	@ulimit -n "$$(ulimit -Hn)"
+	EDGE_SOAK_DURATION=$(DURATION) EDGE_SOAK_CONNECTIONS=$(SOCKETS) EDGE_SOAK_SEED=$(SEED) EDGE_TEST_REQUIRE_REAL=1 \
+		test/servers/with.sh go test -race -v -timeout=120m $(TESTFLAGS) -run='^TestSoak$$' ./test/faults
+
 .PHONY: fuzz
 fuzz: ## Fuzz every parser for a moment (FUZZTIME=10s)
 	@for package in $$(go list $(PKG)); do

@@ -88,23 +88,24 @@ func (g GatewayClient) send(ctx context.Context, method, path string, body, into
 	}
 	req.Header.Set("Authorization", "Bearer "+g.Token)
 	req.Header.Set("Content-Type", "application/json")
-	return doRequest(req, into)
+	return doRequest("the gateway", req, into)
 }
 
-func doRequest(req *http.Request, into any) error {
+// doRequest sends the request and decodes the JSON of a success. whom is who is asked, for errors.
+func doRequest(whom string, req *http.Request, into any) error {
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return fmt.Errorf("the gateway does not respond: %w", err)
+		return fmt.Errorf("%s does not respond: %w", whom, err)
 	}
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxResponseBytes))
 	if err = errors.Join(err, resp.Body.Close()); err != nil {
-		return fmt.Errorf("read the gateway's response: %w", err)
+		return fmt.Errorf("read the response of %s: %w", whom, err)
 	}
 	if resp.StatusCode >= http.StatusMultipleChoices {
 		return parseServiceError(resp.StatusCode, raw)
 	}
 	if err := json.Unmarshal(raw, into); err != nil {
-		return fmt.Errorf("decode the gateway's response: %w", err)
+		return fmt.Errorf("decode the response of %s: %w", whom, err)
 	}
 	return nil
 }

@@ -62,7 +62,7 @@ func TestErrorResponsesAreFormatted(t *testing.T) {
 func TestInvalidResponsesAreErrors(t *testing.T) {
 	g, _ := serve(t, http.StatusOK, `<html>`)
 	_, err := g.Status(t.Context(), "b1")
-	require.ErrorContains(t, err, "decode the gateway's response")
+	require.ErrorContains(t, err, "decode the response of the gateway")
 
 	g.URL = "http://127.0.0.1:1"
 	_, err = g.Status(t.Context(), "b1")

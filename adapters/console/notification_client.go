@@ -22,6 +22,9 @@ const (
 	maxPause = 15 * time.Second
 	// dialTimeout limits one handshake.
 	dialTimeout = 15 * time.Second
+	// stableAfter is how long a connection must last to reset the backoff. The service also
+	// refuses after the handshake, with a close frame.
+	stableAfter = 10 * time.Second
 	// closeTimeout limits the wait for the server's close frame.
 	closeTimeout = time.Second
 	// defaultSilenceLimit is longer than two intervals between the pings of the service.
@@ -54,7 +57,7 @@ type NotificationClient struct {
 func (s NotificationClient) Listen(ctx context.Context) error {
 	resume := resumePosition{at: s.Since}
 	for attempt := 0; ; attempt++ {
-		connected, end := s.session(ctx, &resume)
+		stable, end := s.session(ctx, &resume)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -63,7 +66,7 @@ func (s NotificationClient) Listen(ctx context.Context) error {
 		if final := permanentError(end); final != nil {
 			return final
 		}
-		if connected {
+		if stable {
 			attempt = 0
 		}
 		pause := backoff.Delay(attempt, firstPause, maxPause)
@@ -77,20 +80,21 @@ func (s NotificationClient) Listen(ctx context.Context) error {
 }
 
 // session holds one connection until it ends and returns the error that ended
-// it. connected is false when the handshake failed. The connection resumes from
-// resume, which session updates with each frame.
-func (s NotificationClient) session(ctx context.Context, resume *resumePosition) (connected bool, end error) {
+// it. stable is true when the connection lasted for stableAfter. The connection resumes
+// from resume, which session updates with each frame.
+func (s NotificationClient) session(ctx context.Context, resume *resumePosition) (stable bool, end error) {
 	conn, err := s.dial(ctx, resume.at)
 	if err != nil {
 		return false, err
 	}
 	defer context.AfterFunc(ctx, func() { closeNormally(conn) })()
 	s.OnStatus("connected")
+	since := time.Now()
 	s.limitSilence(ctx, conn)
 	for {
 		kind, frame, err := conn.ReadMessage()
 		if err != nil {
-			return true, errors.Join(err, conn.Close())
+			return time.Since(since) >= stableAfter, errors.Join(err, conn.Close())
 		}
 		s.extendDeadline(ctx, conn)
 		if kind != websocket.TextMessage {

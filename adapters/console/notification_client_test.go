@@ -121,3 +121,24 @@ func TestListenReconnectsAfterSilence(t *testing.T) {
 	require.NoError(t, s.Listen(ctx))
 	require.Equal(t, []string{"two"}, frames)
 }
+
+// TestListenBacksOffAfterRefusals checks that a service that refuses each connection after its
+// handshake is asked less and less often.
+func TestListenBacksOffAfterRefusals(t *testing.T) {
+	url := serveWebSocket(t, sendThenClose(1011, ""))
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	var pauses []time.Duration
+	s := console.NotificationClient{URL: url, OnFrame: func([]byte) {}, OnStatus: func(text string) {
+		if _, pause, found := strings.Cut(text, "reconnecting in "); found {
+			d, err := time.ParseDuration(pause)
+			require.NoError(t, err)
+			if pauses = append(pauses, d); len(pauses) == 3 {
+				cancel()
+			}
+		}
+	}}
+	require.NoError(t, s.Listen(ctx))
+	require.GreaterOrEqual(t, pauses[1], 500*time.Millisecond)
+	require.GreaterOrEqual(t, pauses[2], time.Second)
+}

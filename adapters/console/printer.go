@@ -6,10 +6,14 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
 )
+
+// Header is the header of the lines of a Printer.
+const Header = "TIME      EVENT                                 PRIORITY  BATCH  DATA"
 
 // Printer writes notifications either as readable lines or as raw JSON frames.
 type Printer struct {
@@ -36,6 +40,22 @@ func (p Printer) PrintStatus(text string) {
 	}
 }
 
+// frameTime formats the time at which the service stored the notification with that id, which
+// for a replayed one is long before now. Another day is printed with its date. Without an id it
+// formats now.
+func frameTime(id string, now time.Time) string {
+	ms, _, _ := strings.Cut(id, "-")
+	stored, err := strconv.ParseInt(ms, 10, 64)
+	if err != nil {
+		return now.Format(time.TimeOnly)
+	}
+	at := time.UnixMilli(stored)
+	if at.Format(time.DateOnly) != now.Format(time.DateOnly) {
+		return at.Format(time.DateTime)
+	}
+	return at.Format(time.TimeOnly)
+}
+
 // formatNotification formats a notification on one line: time, event, priority, batch id,
 // then the other members sorted by name. A frame that is not a notification is
 // printed unchanged, without its control characters.
@@ -49,7 +69,7 @@ func formatNotification(frame []byte, now time.Time) string {
 		return now.Format(time.TimeOnly) + "  " + replaceControls(string(frame))
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  %-36s", now.Format(time.TimeOnly), replaceControls(in.Event))
+	fmt.Fprintf(&b, "%s  %-36s", frameTime(in.ID, now), replaceControls(in.Event))
 	for _, key := range []string{"priority", "batch_id"} {
 		if v, ok := in.Data[key]; ok && v != nil {
 			fmt.Fprintf(&b, "  %s", formatValue(v))

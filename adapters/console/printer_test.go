@@ -3,6 +3,7 @@ package console_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -20,8 +21,13 @@ func printed(json bool, frame string) string {
 const frame = `{"event":"batch_spellcheck_completed","data":{"corrected":4,"batch_id":"b1","priority":"low","deadline":null,"category":"batch_progress"},"id":"1-0"}`
 
 func TestPrinterFormatsNotifications(t *testing.T) {
-	out := printed(false, frame)
+	out := printed(false, strings.Replace(frame, `"1-0"`, `""`, 1))
 	require.Regexp(t, `^\d\d:\d\d:\d\d  -- connected\n\d\d:\d\d:\d\d  batch_spellcheck_completed +low  b1  corrected=4\n$`, out)
+}
+
+// TestPrinterShowsWhenANotificationWasStored checks the time of one that is replayed much later.
+func TestPrinterShowsWhenANotificationWasStored(t *testing.T) {
+	require.Contains(t, printed(false, frame), "\n"+time.UnixMilli(1).Format(time.DateTime)+"  batch_spellcheck_completed")
 }
 
 func TestPrinterJSONWritesOnlyFrames(t *testing.T) {

@@ -139,7 +139,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 func (c *Consumer) openClients() (closeAll func()) {
 	topic := string(c.config.Topic)
 	c.lookupClient = c.newClient(topic)
-	c.deadLetters = &deadLetters{c.newClient(deadLetterTopic(topic))}
+	c.deadLetters = &deadLetters{c.newClient(DeadLetterTopic(topic))}
 	return func() {
 		c.health.setUnassigned(nil)
 		c.brokers.close()

@@ -23,8 +23,8 @@ const (
 	maxDeadLetterPause = 250 * time.Millisecond
 )
 
-// deadLetterTopic returns the topic for records of the given topic that can never succeed.
-func deadLetterTopic(topic string) string { return topic + ".dlq" }
+// DeadLetterTopic returns the topic for records of the given topic that can never succeed.
+func DeadLetterTopic(topic string) string { return topic + ".dlq" }
 
 // deadLetter is a record that can never succeed, with the reason and its source,
 // "topic/partition/offset".

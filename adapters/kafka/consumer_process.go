@@ -178,7 +178,7 @@ func traceContext(ctx context.Context, event domain.Envelope, m kafkago.Message)
 // writeDeadLetter writes the record to the dead-letter topic, with its reason and source. After
 // an error the caller must repeat it.
 func (c *Consumer) writeDeadLetter(ctx context.Context, t *recordState, cause error) error {
-	topic := deadLetterTopic(t.record.Topic)
+	topic := DeadLetterTopic(t.record.Topic)
 	record, err := c.original(ctx, t)
 	if err != nil {
 		return domain.NotPublished(topic, err).WithOp("kafka.WriteDeadLetter")

@@ -157,7 +157,7 @@ func (n *Notifier) store(ctx context.Context, op string, keys []string, args []a
 // parseResult parses the result of the script. It returns false for another form, which only a
 // different program returns.
 func parseResult(raw any) (domain.PublishResult, bool) {
-	parts, ok := toStrings(raw)
+	parts, ok := reply.Strings(raw)
 	if !ok || len(parts) != 2 || parts[1] != "0" && parts[1] != "1" {
 		return domain.PublishResult{}, false
 	}

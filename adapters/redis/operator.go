@@ -60,3 +60,28 @@ func (o *Operator) Sessions(ctx context.Context, user domain.UserID) ([]domain.S
 	slices.SortStableFunc(sessions, func(a, b domain.SessionInfo) int { return a.Since.Compare(b.Since) })
 	return sessions, nil
 }
+
+// Watch calls receive with each message of the user's channel until ctx is done. It calls subscribed
+// when Redis has confirmed the subscription. A lost connection ends it. Errors as for Disconnect.
+func (o *Operator) Watch(ctx context.Context, p ChannelPrefix, user domain.UserID, subscribed func(), receive func(frame string)) error {
+	subscription := o.rdb.Subscribe(ctx, p.channel(user))
+	defer func() { _ = subscription.Close() }()
+	defer context.AfterFunc(ctx, func() { _ = subscription.Close() })() // ends a blocked read
+	_, err := subscription.Receive(ctx)
+	if err == nil {
+		subscribed()
+	}
+	for err == nil {
+		var message *goredis.Message
+		if message, err = subscription.ReceiveMessage(ctx); err == nil {
+			receive(message.Payload)
+		}
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	return redisError("redis.Watch", err, o.timeout)
+}
+
+// Clock returns the time of Redis.
+func (o *Operator) Clock(ctx context.Context) (time.Time, error) { return o.rdb.Time(ctx).Result() }

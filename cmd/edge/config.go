@@ -3,9 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -44,6 +42,9 @@ func (t tool) checkCommand() *cobra.Command {
 			"names. The exit code is 2 if a service would not start. Unknown variables are warnings.",
 		Example: "  edge config check gateway --env-file deploy/gateway.env",
 	}, func(reports []serviceReport) error {
+		if *t.json {
+			return t.printJSON(reports)
+		}
 		for _, r := range reports {
 			t.printProblems(r)
 		}
@@ -52,21 +53,18 @@ func (t tool) checkCommand() *cobra.Command {
 }
 
 func (t tool) printCommand() *cobra.Command {
-	var asJSON bool
-	c := t.reportCommand(&cobra.Command{
+	return t.reportCommand(&cobra.Command{
 		Use:   "print [gateway|websocket]",
 		Short: "Print every effective setting and its source, with secrets redacted",
 		Long: "Read the settings as \"edge config check\" does. Print each effective value and its source: default,\n" +
 			"environment or the file, and the variable if it has another name. Secrets are redacted.",
 		Example: "  edge config print websocket --json",
 	}, func(reports []serviceReport) error {
-		if asJSON {
+		if *t.json {
 			return t.printJSON(reports)
 		}
 		return t.printTables(reports)
 	})
-	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object with a member for each service")
-	return c
 }
 
 // reportCommand makes c print the reports of the services that its argument selects. It
@@ -74,7 +72,7 @@ func (t tool) printCommand() *cobra.Command {
 func (t tool) reportCommand(c *cobra.Command, printAll func([]serviceReport) error) *cobra.Command {
 	var file string
 	c.Flags().StringVar(&file, "env-file", "", "read only the variables of this file")
-	c.Args = cobra.MaximumNArgs(1)
+	c.Args, c.ValidArgsFunction = cobra.MaximumNArgs(1), complete(completion{"gateway", "websocket"})
 	c.RunE = func(_ *cobra.Command, args []string) error {
 		reports, err := t.serviceReports(args, file)
 		if err != nil {
@@ -106,7 +104,7 @@ func (t tool) serviceReports(args []string, file string) ([]serviceReport, error
 	}
 	reports = slices.DeleteFunc(reports, func(r serviceReport) bool { return r.service != args[0] })
 	if len(reports) == 0 {
-		return nil, fmt.Errorf("%q: %w", args[0], errUnknownService)
+		return nil, usagef("%q: %w", args[0], errUnknownService)
 	}
 	return reports, nil
 }
@@ -137,17 +135,15 @@ func (t tool) printJSON(reports []serviceReport) error {
 func (t tool) printTables(reports []serviceReport) error {
 	for _, r := range reports {
 		t.printProblems(r)
-		table := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
+		rows := make([][]string, 0, len(r.Settings))
 		for _, s := range r.Settings {
 			source := s.Source
 			if s.Variable != "" {
 				source += ", " + s.Variable
 			}
-			_, _ = fmt.Fprintf(table, "  %s\t%s\t%s\n", s.Name, s.Value, source)
+			rows = append(rows, []string{"  " + s.Name, s.Value, source})
 		}
-		if err := table.Flush(); err != nil {
-			return err
-		}
+		t.printTable([]string{"  SETTING", "VALUE", "SOURCE"}, rows)
 	}
 	return nil
 }

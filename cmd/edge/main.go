@@ -24,6 +24,12 @@ func main() {
 	os.Exit(run(ctx, tool{args: os.Args[1:], vars: env.Vars(os.Environ()), out: os.Stdout, errs: os.Stderr}))
 }
 
+// exitUsage is the exit code for invalid arguments or settings.
+const exitUsage = 2
+
+// errReported makes the exit code 1 after the problem was printed.
+var errReported = errors.New("reported")
+
 // run executes one command line and returns the exit code.
 func run(ctx context.Context, t tool) int {
 	root := &cobra.Command{
@@ -33,17 +39,25 @@ func run(ctx context.Context, t tool) int {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	t.json, t.terminal = new(bool), isTerminal(t.out, t.vars)
+	root.PersistentFlags().BoolVar(t.json, "json", false, "print JSON, one value on each line")
+	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(t.upCommand(), t.platformCommand(), t.tokenCommand(), t.listenCommand(), t.pipelineCommand(), t.notifyCommand(), t.disconnectCommand(), t.sessionsCommand(),
-		t.configCommand())
+		t.configCommand(), t.tailCommand(), t.historyCommand(), t.nodesCommand(), t.deadLettersCommand(), t.uploadCommand(), t.doctorCommand(), t.consoleCommand(), t.nodeCommand())
 	root.SetArgs(t.args)
 	root.SetOut(t.out)
 	root.SetErr(t.errs)
 	err := root.ExecuteContext(ctx)
 	switch {
 	case errors.Is(err, errInvalidSettings):
-		return 2
+		return exitUsage
+	case errors.Is(err, errReported):
+		return 1
 	case err != nil:
 		_, _ = fmt.Fprintln(t.errs, "edge:", err)
+		if isUsageError(err) {
+			return exitUsage
+		}
 		return 1
 	default:
 		return 0

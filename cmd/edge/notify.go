@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -44,7 +43,7 @@ func (t tool) notifyCommand() *cobra.Command {
 		Example: "  edge notify teacher-anna hello\n" +
 			"  edge notify teacher-anna hello --data '{\"text\":\"good morning\"}'\n" +
 			"  edge notify teacher-anna batch_results_ready --kept --batch batch-anna-1",
-		Args: cobra.ExactArgs(2),
+		Args: arguments("USER", "TYPE"), ValidArgsFunction: complete(users(), notificationTypes()),
 		RunE: func(c *cobra.Command, args []string) error {
 			l.kind = args[1]
 			if err := l.validate(c); err != nil {
@@ -69,6 +68,9 @@ func (t tool) notifyCommand() *cobra.Command {
 	f.StringVar(&l.category, "category", "", strings.Join(domain.Categories(), ", ")+"; default: that of the type (with --kept)")
 	f.StringVar(&l.priority, "priority", "", strings.Join(domain.Priorities(), ", ")+"; default: that of the type (with --kept)")
 	f.BoolVar(&l.action, "action-required", false, "the user must act (with --kept)")
+	completeFlag(c, "category", domain.Categories())
+	completeFlag(c, "priority", domain.Priorities())
+	completeFlag(c, "batch", batches())
 	return c
 }
 
@@ -83,14 +85,14 @@ var (
 // service would not deliver.
 func (l notifyArgs) validate(c *cobra.Command) error {
 	if strings.TrimSpace(l.kind) == "" {
-		return errNoType
+		return usageError{errNoType}
 	}
 	if _, err := l.payload(); err != nil {
 		return err
 	}
 	for _, name := range []string{"kafka", "event-id", "batch", "class", "category", "priority", "action-required"} {
 		if !l.stored && c.Flags().Changed(name) {
-			return fmt.Errorf("--%s %w", name, errStoredOnly)
+			return usagef("--%s %w", name, errStoredOnly)
 		}
 	}
 	return errors.Join(oneOf("--category", l.category, domain.Categories()), oneOf("--priority", l.priority, domain.Priorities()))
@@ -101,7 +103,7 @@ func oneOf(flag, word string, words []string) error {
 	if word == "" || slices.Contains(words, word) {
 		return nil
 	}
-	return fmt.Errorf("%s: %q %w: %s", flag, word, errUnknownValue, strings.Join(words, ", "))
+	return usagef("%s: %q %w: %s", flag, word, errUnknownValue, strings.Join(words, ", "))
 }
 
 // payload decodes --data. The values stay raw JSON, so that numbers keep their
@@ -109,7 +111,7 @@ func oneOf(flag, word string, words []string) error {
 func (l notifyArgs) payload() (map[string]any, error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal([]byte(l.data), &members); err != nil || members == nil {
-		return nil, fmt.Errorf("--data %w", errNotObject)
+		return nil, usagef("--data %w", errNotObject)
 	}
 	out := make(map[string]any, len(members))
 	for key, value := range members {
@@ -135,13 +137,16 @@ func (t tool) publishDirect(ctx context.Context, o *redis.Operator, user domain.
 	if err := o.Publish(ctx, channels.Prefix(), user, frame); err != nil {
 		return err
 	}
+	if *t.json {
+		return t.writeJSON(map[string]any{"user": user, "type": l.kind, "kept": false})
+	}
 	t.printf("%s: %s sent to connected clients\n", user, l.kind)
 	return nil
 }
 
 // publishStored publishes the notification on Kafka, as a platform service does.
 func (t tool) publishStored(ctx context.Context, name string, l notifyArgs) error {
-	user, err := domain.ParseUserID(name)
+	user, err := parseUser("USER", name)
 	if err != nil {
 		return err
 	}
@@ -160,6 +165,9 @@ func (t tool) publishStored(ctx context.Context, name string, l notifyArgs) erro
 	err = p.Publish(ctx, domain.Command{Topic: domain.NotificationTopic, Key: string(user), Envelope: envelope})
 	if err := errors.Join(err, p.Close(ctx)); err != nil {
 		return err
+	}
+	if *t.json {
+		return t.writeJSON(map[string]any{"user": user, "type": l.kind, "kept": true, "event_id": envelope.EventID})
 	}
 	t.printf("%s: %s published on Kafka (event id %s)\n", user, l.kind, envelope.EventID)
 	return nil

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/huleedu/edge/adapters/env"
 	"github.com/huleedu/edge/adapters/redis"
 	"github.com/huleedu/edge/domain"
 )
@@ -41,8 +40,18 @@ func (t tool) sessionsCommand() *cobra.Command {
 		Example: "  edge sessions teacher-anna --redis redis://redis:6379",
 	}, func(ctx context.Context, o *redis.Operator, user domain.UserID) error {
 		sessions, err := o.Sessions(ctx, user)
+		if err != nil {
+			return err
+		}
+		if *t.json {
+			return t.writeJSON(sessionsJSON(sessions))
+		}
+		if len(sessions) == 0 {
+			t.printf("%s has no connection on any node. The services keep no list of users: check the spelling.\n", user)
+			return nil
+		}
 		t.printSessions(sessions)
-		return err
+		return nil
 	})
 }
 
@@ -50,7 +59,7 @@ func (t tool) sessionsCommand() *cobra.Command {
 func (t tool) operatorCommand(c *cobra.Command, run func(context.Context, *redis.Operator, domain.UserID) error) *cobra.Command {
 	var url string
 	addRedisFlag(c, &url)
-	c.Args = cobra.ExactArgs(1)
+	c.Args, c.ValidArgsFunction = arguments("USER"), complete(users())
 	c.RunE = func(c *cobra.Command, args []string) error {
 		return t.withOperator(url, args[0], func(o *redis.Operator, user domain.UserID) error { return run(c.Context(), o, user) })
 	}
@@ -61,21 +70,13 @@ func addRedisFlag(c *cobra.Command, url *string) {
 	c.Flags().StringVar(url, "redis", "", "URL of the services' Redis; default: REDIS_URL, then the Redis of \"edge up\"")
 }
 
-// withOperator opens the services' Redis, calls do and closes the client.
+// withOperator calls do with an operator on the services' Redis.
 func (t tool) withOperator(url, name string, do func(*redis.Operator, domain.UserID) error) error {
-	user, err := domain.ParseUserID(name)
+	user, err := parseUser("USER", name)
 	if err != nil {
 		return err
 	}
-	var cfg redis.Config
-	if err := env.Read(&cfg, t.withServers(url, "")); err != nil {
-		return settingsError(err)
-	}
-	client, err := redis.Open(cfg)
-	if err != nil {
-		return settingsError(err)
-	}
-	return errors.Join(do(redis.NewOperator(client), user), client.Close())
+	return t.withRedis(url, func(c *redis.Client) error { return do(redis.NewOperator(c), user) })
 }
 
 // disconnect closes the user's sockets and waits until those that were open at
@@ -89,9 +90,15 @@ func (t tool) disconnect(ctx context.Context, o *redis.Operator, user domain.Use
 		return err
 	}
 	left, err := waitClosed(ctx, o, user, before)
-	t.printf("%s: %d of %d sockets closed\n", user, len(before)-len(left), len(before))
+	if *t.json {
+		err = errors.Join(err, t.writeJSON(map[string]any{"user": user, "open": len(before), "closed": len(before) - len(left), "left": sessionsJSON(left)}))
+	} else {
+		t.printf("%s: %d of %d sockets closed\n", user, len(before)-len(left), len(before))
+	}
 	if len(left) > 0 && err == nil {
-		t.printSessions(left)
+		if !*t.json {
+			t.printSessions(left)
+		}
 		return fmt.Errorf("%d sockets are %w", len(left), errStillOpen)
 	}
 	return err
@@ -119,7 +126,24 @@ func waitClosed(ctx context.Context, o *redis.Operator, user domain.UserID, of [
 }
 
 func (t tool) printSessions(sessions []domain.SessionInfo) {
-	for _, s := range sessions {
-		t.printf("%s  %s  %s\n", s.Since.Format(time.RFC3339), s.Node, s.ID)
+	rows := make([][]string, len(sessions))
+	for i, s := range sessions {
+		rows[i] = []string{s.Since.Format(time.RFC3339), s.Node, s.ID}
 	}
+	t.printTable([]string{"SINCE", "NODE", "SESSION"}, rows)
+}
+
+// sessionJSON is a session in the output of --json.
+type sessionJSON struct {
+	Since   time.Time `json:"since"`
+	Node    string    `json:"node"`
+	Session string    `json:"session"`
+}
+
+func sessionsJSON(sessions []domain.SessionInfo) []sessionJSON {
+	out := make([]sessionJSON, len(sessions))
+	for i, s := range sessions {
+		out[i] = sessionJSON{s.Since, s.Node, s.ID}
+	}
+	return out
 }

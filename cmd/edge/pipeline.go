@@ -20,18 +20,28 @@ func (t tool) pipelineCommand() *cobra.Command {
 		Short:   "Start a pipeline on a batch and print its status until it ends",
 		Long:    "Start a pipeline (spellcheck, ai_feedback, cj_assessment, nlp, student_matching) on a batch.\nPrint the status of the batch at each change until the pipeline ends.",
 		Example: "  edge pipeline batch-anna-1 cj_assessment --user teacher-anna",
-		Args:    cobra.ExactArgs(2),
+		Args:    arguments("BATCH", "PIPELINE"), ValidArgsFunction: complete(batches(), pipelines()),
 		RunE: func(c *cobra.Command, args []string) error {
-			token, err := t.tokenOrGenerate(token, user)
+			if err := checkURL("--url", url, "http", "https"); err != nil {
+				return err
+			}
+			token, err := t.callerToken(token, user)
 			if err != nil {
-				return fmt.Errorf("set --user or --token: %w", err)
+				return err
 			}
 			g := console.GatewayClient{URL: url, Token: token}
 			receipt, err := g.StartPipeline(c.Context(), args[0], args[1])
 			if err != nil {
 				return err
 			}
-			t.printf("%s: %s (correlation id %s)\n", receipt.BatchID, receipt.Status, receipt.CorrelationID)
+			if *t.json {
+				err = t.writeJSON(receipt)
+			} else {
+				t.printf("%s: %s (correlation id %s)\n", receipt.BatchID, receipt.Status, receipt.CorrelationID)
+			}
+			if err != nil {
+				return err
+			}
 			if detach {
 				return nil
 			}
@@ -39,8 +49,7 @@ func (t tool) pipelineCommand() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&url, "url", "http://127.0.0.1:4001", "the gateway's address")
-	c.Flags().StringVar(&user, "user", "", "user to generate a token for")
-	c.Flags().StringVar(&token, "token", "", "token to use instead of a generated one")
+	addCallerFlags(c, &user, &token)
 	c.Flags().BoolVar(&detach, "detach", false, "do not wait for the pipeline to end")
 	return c
 }
@@ -69,7 +78,9 @@ func (t tool) pollStatus(ctx context.Context, g console.GatewayClient, batch str
 			return err
 		}
 		if line := progressLine(p); line != last {
-			t.printf("%s  %s\n", time.Now().Format(time.TimeOnly), line)
+			if err := t.printProgress(p, line); err != nil {
+				return err
+			}
 			last = line
 		}
 		worked = worked || p.Status == string(domain.Processing)
@@ -85,6 +96,30 @@ func (t tool) pollStatus(ctx context.Context, g console.GatewayClient, batch str
 		case <-time.After(statusPollInterval):
 		}
 	}
+}
+
+// printProgress prints a status that changed.
+func (t tool) printProgress(p console.BatchStatus, line string) error {
+	if *t.json {
+		return t.writeJSON(p)
+	}
+	t.printf("%s  %s\n", time.Now().Format(time.TimeOnly), line)
+	return nil
+}
+
+// addCallerFlags adds the flags that decide as whom a command calls the gateway.
+func addCallerFlags(c *cobra.Command, user, token *string) {
+	c.Flags().StringVar(user, "user", "", "user to generate a token for")
+	c.Flags().StringVar(token, "token", "", "token to use instead of a generated one")
+	completeFlag(c, "user", users())
+}
+
+// callerToken returns the token, or a generated one for the user.
+func (t tool) callerToken(token, user string) (string, error) {
+	if token == "" && user == "" {
+		return "", usagef("set --user or --token")
+	}
+	return t.tokenOrGenerate(token, user)
 }
 
 func progressLine(p console.BatchStatus) string {

@@ -17,8 +17,21 @@ func (t tool) printStartup(gateway, webSocket *wire.Process, w *world.World) {
 	t.printf("redis          %s\n", describeServer(w.Redis() != nil, w.RedisURL))
 	t.printf("kafka          %s\n\n", describeServer(w.Kafka() != nil, w.KafkaAddr))
 	t.printTeachers()
-	t.printf("\nTry in other shells:\n  bin/edge listen teacher-anna\n" +
-		"  bin/edge pipeline batch-anna-1 cj_assessment --user teacher-anna\n  bin/edge notify teacher-anna hello\n")
+	sockets, gatewayURL, redis := "", "", ""
+	if webSocket.Addr != loopbackAddr(socketPort) {
+		sockets = " --url ws://" + webSocket.Addr + "/ws"
+	}
+	if gateway.Addr != loopbackAddr(gatewayPort) {
+		gatewayURL = " --url http://" + gateway.Addr
+	}
+	if w.Redis() != nil && w.RedisURL != "redis://"+loopbackAddr(redisPort) {
+		redis = " --redis " + w.RedisURL
+	}
+	t.printf("\nTry in other shells:\n  bin/edge listen teacher-anna%s\n"+
+		"  bin/edge pipeline batch-anna-1 cj_assessment --user teacher-anna%s\n  bin/edge notify teacher-anna hello%s\n", sockets, gatewayURL, redis)
+	if gateway.AdminAddr != "" && webSocket.AdminAddr != "" && t.vars["ADMIN_TOKEN"] != "" {
+		t.printf("  bin/edge nodes --nodes %s,%s\n", gateway.AdminAddr, webSocket.AdminAddr)
+	}
 	t.printf("Or call a proxied route:\n  curl -H \"Authorization: Bearer $(bin/edge token teacher-anna)\" http://%s/v1/classes/\n"+
 		"A frontend on localhost may use any port; docs/clients.md explains how it connects.\n"+
 		"\nPress Ctrl-C to stop.\n", gateway.Addr)

@@ -15,11 +15,17 @@ func (t tool) tokenCommand() *cobra.Command {
 		Long: "Generate a token that services with the same JWT_* settings accept.\n" +
 			"Without JWT_SECRET_KEY it is signed with the secret of \"edge up\".",
 		Example: "  curl -H \"Authorization: Bearer $(edge token teacher-anna)\" http://127.0.0.1:4001/v1/batches",
-		Args:    cobra.ExactArgs(1),
+		Args:    arguments("USER"), ValidArgsFunction: complete(users()),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if err := checkTTL(ttl); err != nil {
+				return err
+			}
 			token, err := t.generateToken(args[0], org, ttl)
 			if err != nil {
 				return err
+			}
+			if *t.json {
+				return t.writeJSON(map[string]any{"token": token, "user": args[0], "expires": time.Now().Add(ttl).UTC().Truncate(time.Second)})
 			}
 			t.printf("%s\n", token)
 			return nil
@@ -27,5 +33,6 @@ func (t tool) tokenCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&org, "org", "", "organisation claim of the token")
 	c.Flags().DurationVar(&ttl, "ttl", time.Hour, "lifetime of the token")
+	c.AddCommand(t.tokenCheckCommand())
 	return c
 }

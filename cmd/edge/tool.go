@@ -13,7 +13,6 @@ import (
 
 	"github.com/huleedu/edge/adapters/env"
 	"github.com/huleedu/edge/adapters/jwt"
-	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/wire"
 )
 
@@ -22,6 +21,9 @@ type tool struct {
 	args      []string
 	vars      map[string]string
 	out, errs io.Writer
+	// json is the value of --json; terminal reports that out shows colours. run sets both.
+	json     *bool
+	terminal bool
 }
 
 // developmentSecret signs tokens when no secret is configured. It is public; the
@@ -68,7 +70,7 @@ func (t tool) serviceVars() (map[string]string, error) {
 
 // generateToken returns a development token for a user.
 func (t tool) generateToken(user, org string, ttl time.Duration) (string, error) {
-	if _, err := domain.ParseUserID(user); err != nil {
+	if _, err := parseUser("USER", user); err != nil {
 		return "", err
 	}
 	vars, err := t.serviceVars()

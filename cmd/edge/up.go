@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"maps"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/huleedu/edge/adapters/env"
+	"github.com/huleedu/edge/cmd/edge/internal/demonstration"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/test/world"
 	"github.com/huleedu/edge/wire"
@@ -109,12 +111,17 @@ func platformSettings(w *world.World, internalKey string) map[string]string {
 	}
 }
 
-// withDevelopmentDefaults returns the variables with defaults for a terminal and a
-// quick stop.
+// withDevelopmentDefaults returns the variables with defaults for a terminal, a quick stop, and
+// time limits that a person can wait for.
 func withDevelopmentDefaults(vars map[string]string) map[string]string {
 	out := map[string]string{
 		"LOG_FORMAT": "console", "API_GATEWAY_LOG_FORMAT": "console", "LOG_LEVEL": "warning", "API_GATEWAY_LOG_LEVEL": "warning",
 		"API_GATEWAY_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_SPREAD": "1",
+		"API_GATEWAY_HTTP_CLIENT_TIMEOUT_SECONDS": "5", "API_GATEWAY_HTTP_CIRCUIT_BREAKER_RECOVERY_TIMEOUT": "10",
+	}
+	if vars["ADMIN_TOKEN"] == "" && vars["API_GATEWAY_ADMIN_ADDR"] == "" && vars["WEBSOCKET_ADMIN_ADDR"] == "" {
+		// The console asks the services as an operator does.
+		out["ADMIN_TOKEN"], out["API_GATEWAY_ADMIN_ADDR"], out["WEBSOCKET_ADMIN_ADDR"] = rand.Text()+rand.Text(), loopbackAddr(0), loopbackAddr(0)
 	}
 	maps.Copy(out, vars)
 	return out
@@ -129,17 +136,25 @@ func (t tool) runServices(ctx context.Context, vars map[string]string, example s
 	if err := errors.Join(env.Read(&gatewayConfig, vars), env.Read(&webSocketConfig, vars)); err != nil {
 		return settingsError(err)
 	}
-	gateway, release, err := wire.Gateway(gatewayConfig, t.errs, wire.GatewayOverride{})
+	source := wire.Variables(vars, "edge up") // operators see the source of each setting
+	gatewayConfig, _ = wire.GatewayCommand().Read(source)
+	webSocketConfig, _ = wire.WebSocketCommand().Read(source)
+	d := demonstration.New(vars, w, t.errs)
+	defer d.Close()
+	context.AfterFunc(ctx, d.Repair) // a frozen Redis would delay the drain
+	gatewayOverride, socketOverride := d.Overrides(vars)
+	gateway, release, err := wire.Gateway(gatewayConfig, t.errs, gatewayOverride)
 	if err != nil {
 		return fmt.Errorf("build the gateway: %w", err)
 	}
 	defer release()
-	webSocket, release, err := wire.WebSocket(webSocketConfig, t.errs, wire.WebSocketOverride{})
+	webSocket, release, err := wire.WebSocket(webSocketConfig, t.errs, socketOverride)
 	if err != nil {
 		return errors.Join(fmt.Errorf("build the notification service: %w", err), gateway.Stop(context.WithoutCancel(ctx)))
 	}
 	defer release()
-	stopPages, err := t.startPages(example, "http://"+gateway.Addr, "http://"+webSocket.Addr)
+	d.Gateway, d.Notifications = gateway, webSocket
+	stopPages, err := t.startPages(example, vars, d)
 	if err != nil {
 		return errors.Join(err, gateway.Stop(context.WithoutCancel(ctx)), webSocket.Stop(context.WithoutCancel(ctx)))
 	}

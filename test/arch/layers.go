@@ -41,12 +41,19 @@ func mayImport(dir, imported string) bool {
 	case "wire":
 		return within(own, "domain", "ports", "app", "adapters", "api")
 	case "cmd":
-		return within(own, "wire", "adapters", "domain") || strings.HasPrefix(own, dir+"/internal/") || dir == "cmd/edge" && own == "test/world"
+		return within(own, "wire", "adapters", "domain") || programMayImport(dir, own)
 	case "test":
 		return !within(own, "cmd")
 	default: // domain, api and unknown directories
 		return false
 	}
+}
+
+// programMayImport reports whether a package of a program may import a package that belongs to the
+// program or, for the development tool, the simulated platform.
+func programMayImport(dir, own string) bool {
+	program := strings.Join(strings.SplitN(dir+"/", "/", 3)[:2], "/")
+	return strings.HasPrefix(own, program+"/internal/") || program == "cmd/edge" && own == "test/world"
 }
 
 // adapterMayImport reports whether an adapter in dir may import a package of the module.

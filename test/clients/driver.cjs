@@ -40,7 +40,26 @@ async function chromium(url) {
       window.client = (${start})(connect, ${JSON.stringify(url)}, ${JSON.stringify(options)}, window.emit);
     })`);
   };
+  /** Returns the seconds that each process of a page has run, by its id. */
+  const times = async () => {
+    devtoolsOfBrowser ??= await browser.newBrowserCDPSession();
+    const { processInfo } = await devtoolsOfBrowser.send("SystemInfo.getProcessInfo");
+    return new Map(processInfo.filter((p) => p.type === "renderer").map((p) => [p.id, p.cpuTime]));
+  };
+  /** Returns the process of a tab: the one that runs while the tab is busy. */
+  const processOf = async (tab) => {
+    const before = await times();
+    await tabs[tab].page.evaluate("{ const end = performance.now() + 1000; while (performance.now() < end); }");
+    const used = [...await times()].map(([id, time]) => [time - (before.get(id) ?? 0), id]);
+    return used.sort(([a], [b]) => b - a)[0][1];
+  };
+  let devtoolsOfBrowser;
   return {
+    async suspend({ tab }) {
+      tabs[tab].process = await processOf(tab);
+      process.kill(tabs[tab].process, "SIGSTOP");
+    },
+    resume: ({ tab }) => process.kill(tabs[tab].process, "SIGCONT"),
     async open({ tab, browser: name = "", options }) {
       contexts[name] ??= await browser.newContext();
       const page = await contexts[name].newPage();

@@ -20,6 +20,8 @@ type scenario struct {
 	life time.Duration
 	// prepare changes the stage before clients are opened.
 	prepare func(t *testing.T, s *stage)
+	// realKafka starts a real Kafka in place of the embedded one.
+	realKafka bool
 	// full is set for a scenario that "make test" leaves out.
 	full bool
 	// disturb returns the clients that must have received everything.
@@ -42,7 +44,7 @@ func (c scenario) run(t *testing.T, kind string) {
 		t.Skip("runs with EDGE_TEST_FULL=1")
 	}
 	t.Parallel()
-	s := newStage(t, kind, c.vars)
+	s := newStage(t, kind, c)
 	if c.life > 0 {
 		s.sessions.life = c.life
 	}
@@ -62,6 +64,7 @@ func chromiumScenarios() []scenario {
 	return []scenario{
 		{name: "the service is restarted", tabs: 1, full: true, disturb: restartService},
 		{name: "the service is restarted, two tabs", tabs: 2, disturb: restartService},
+		{name: "the service is restarted beside a real Kafka", tabs: 2, realKafka: true, full: true, disturb: restartService},
 		{name: "the service is killed", tabs: 2, full: true, disturb: killService},
 		{name: "one of two nodes is drained", tabs: 2, full: true, disturb: drainOneOfTwo},
 		{name: "Redis is restarted", tabs: 2, full: true, disturb: restartRedis},
@@ -70,6 +73,7 @@ func chromiumScenarios() []scenario {
 		{name: "the leaders of five tabs are closed one after the other", tabs: 5, disturb: closeLeaders},
 		{name: "the leader of five tabs crashes", tabs: 5, full: true, disturb: crashLeader},
 		{name: "the leader of two tabs is suspended", tabs: 2, disturb: suspendLeader},
+		{name: "the process of the leader of two tabs is stopped", tabs: 2, full: true, disturb: stopProcessOfLeader},
 		{name: "the leader of five tabs is suspended during a restart", tabs: 5, full: true, disturb: suspendLeaderInRestart},
 		{name: "the leader of two tabs is frozen with notice", tabs: 2, full: true, disturb: freezeLeader},
 		{name: "the only tab is asleep", tabs: 1, full: true, disturb: sleepAlone},
@@ -82,6 +86,7 @@ func chromiumScenarios() []scenario {
 		{name: "another user signs in while two tabs are open", tabs: 2, life: 8 * time.Second, full: true, disturb: signInAnother},
 		{name: "two users in two tabs", tabs: 1, full: true, disturb: openForAnother},
 		{name: "WebSockets are blocked", tabs: 2, prepare: blockWebSockets, disturb: restartBehindProxy},
+		{name: "WebSockets are blocked at first", tabs: 2, prepare: blockWebSocketsAtFirst, disturb: allowWebSockets},
 		{name: "WebSockets are blocked and tokens expire", tabs: 1, life: 8 * time.Second, prepare: blockWebSockets, full: true, disturb: expireTokens},
 		{name: "the quota is used up", tabs: 1, full: true, disturb: useUpQuota},
 	}
@@ -146,6 +151,16 @@ func crashLeader(t *testing.T, s *stage, tabs []string) []string {
 func suspendLeader(t *testing.T, s *stage, tabs []string) []string {
 	s.do(t, command{Do: "hang", Tab: tabs[0], MS: 20_000})
 	s.awaitFlow(t, tabs[1], 100)
+	s.awaitFlow(t, tabs[0], 100)
+	return tabs
+}
+
+// stopProcessOfLeader stops the process of the leader's page (SIGSTOP), as a laptop or a phone does,
+// until another tab has the lead.
+func stopProcessOfLeader(t *testing.T, s *stage, tabs []string) []string {
+	s.do(t, command{Do: "suspend", Tab: tabs[0]})
+	s.awaitFlow(t, tabs[1], 100)
+	s.do(t, command{Do: "resume", Tab: tabs[0]})
 	s.awaitFlow(t, tabs[0], 100)
 	return tabs
 }

@@ -39,6 +39,10 @@ type stage struct {
 	sessions *sessions
 	// constructor passes a WebSocket constructor to clients in Node.
 	constructor bool
+	// options are options of all clients.
+	options map[string]any
+	// blocked makes the proxy of blockWebSockets refuse upgrades.
+	blocked atomic.Bool
 
 	sent   atomic.Int64
 	stream sync.WaitGroup
@@ -109,8 +113,8 @@ func servePages(t *testing.T, tokens http.Handler) string {
 	return server.URL + "/"
 }
 
-// newStage starts the servers, a node and the clients' process. changes are settings of the node.
-func newStage(t *testing.T, kind string, changes map[string]string) *stage {
+// newStage starts the servers, a node and the clients' process.
+func newStage(t *testing.T, kind string, c scenario) *stage {
 	t.Helper()
 	build(t)
 	id := uuid.NewString()
@@ -118,11 +122,8 @@ func newStage(t *testing.T, kind string, changes map[string]string) *stage {
 	s.sessions.signIn(s.user, s.user)
 	pages := servePages(t, s.sessions)
 	s.redis = servers.OwnRedis(t, "--appendonly", "yes", "--appendfsync", "always")
-	// A broker of its own: on a shared one a new consumer group reads the streams of all scenarios first.
-	broker, err := world.StartKafka("")
-	require.NoError(t, err)
-	t.Cleanup(broker.Close)
-	kafka := broker.Addr()
+	kafka := startKafka(t, c.realKafka)
+	var err error
 	s.platform, err = world.StartPlatform(world.PlatformConfig{KafkaAddr: kafka, RedisURL: s.redis.URL(), Group: "orchestrator-" + id})
 	require.NoError(t, err)
 	t.Cleanup(s.platform.Close)
@@ -132,12 +133,25 @@ func newStage(t *testing.T, kind string, changes map[string]string) *stage {
 		"WEBSOCKET_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_SPREAD": "0", "NOTIFICATION_LOG_MAX": "20000",
 		"CORS_ORIGINS": `["` + pages[:len(pages)-1] + `"]`, "WEBSOCKET_REFUSED_TOKENS_PER_MINUTE": "0",
 	}
-	maps.Copy(s.vars, changes)
+	maps.Copy(s.vars, c.vars)
 	s.node = s.startNode(t)
 	s.link = newLink(t, s.node.Address(t))
 	s.url = s.link.url()
 	s.driver = startDriver(t, kind, pages)
 	return s
+}
+
+// startKafka starts a broker of its own: on a shared one a new consumer group reads the streams
+// of all scenarios first.
+func startKafka(t *testing.T, isReal bool) string {
+	t.Helper()
+	if isReal {
+		return servers.OwnKafka(t).Addr()
+	}
+	broker, err := world.StartKafka("")
+	require.NoError(t, err)
+	t.Cleanup(broker.Close)
+	return broker.Addr()
 }
 
 // startNode starts a notification service and waits until it reads notifications from Kafka.
@@ -152,6 +166,7 @@ func (s *stage) startNode(t *testing.T) *harness.Program {
 func (s *stage) openTab(t *testing.T, tab string, options map[string]any) {
 	t.Helper()
 	all := map[string]any{"url": s.url, "session": s.user}
+	maps.Copy(all, s.options)
 	maps.Copy(all, options)
 	s.do(t, command{Do: "open", Tab: tab, Options: all, Constructor: s.constructor})
 	s.awaitStatus(t, tab, "open")

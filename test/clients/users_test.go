@@ -1,10 +1,14 @@
 package clients_test
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -13,6 +17,7 @@ import (
 
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/test/harness"
+	"github.com/huleedu/edge/test/pause"
 	"github.com/huleedu/edge/test/world"
 )
 
@@ -73,7 +78,7 @@ func blockWebSockets(t *testing.T, s *stage) {
 		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) },
 	}
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Upgrade") != "" {
+		if s.blocked.Load() && r.Header.Get("Upgrade") != "" {
 			w.WriteHeader(http.StatusForbidden)
 			return
 		}
@@ -83,7 +88,44 @@ func blockWebSockets(t *testing.T, s *stage) {
 		proxy.CloseClientConnections()
 		proxy.Close()
 	})
+	s.blocked.Store(true)
 	s.url = proxy.URL
+}
+
+// blockWebSocketsAtFirst also makes clients try WebSocket again soon.
+func blockWebSocketsAtFirst(t *testing.T, s *stage) {
+	blockWebSockets(t, s)
+	s.options = map[string]any{"webSocketRetry": 500}
+}
+
+// allowWebSockets lets the clients change from server-sent events to WebSocket while messages
+// that are not stored arrive too. Each must arrive once and in order, although the service
+// sends it once only.
+func allowWebSockets(t *testing.T, s *stage, tabs []string) []string {
+	s.awaitThat(t, tabs[0], "server-sent events", func(r record) bool { return r.state.Transport == "sse" })
+	ctx, cancel := context.WithCancel(t.Context())
+	var publishing sync.WaitGroup
+	var sent []string
+	publishing.Go(func() {
+		for ; ctx.Err() == nil; pause.For(2*time.Millisecond, "the interval of the stream") {
+			sent = append(sent, fmt.Sprint("direct ", len(sent)+1))
+			s.publish(t, "ws:"+s.user, fmt.Sprintf(`{"event":%q,"data":{}}`, sent[len(sent)-1]))
+		}
+	})
+	defer publishing.Wait()
+	defer cancel()
+	s.awaitThat(t, tabs[0], "a message that is not stored", func(r record) bool { return len(r.other) > 0 })
+	s.blocked.Store(false)
+	s.awaitThat(t, tabs[0], "WebSocket", func(r record) bool { return r.state.Transport == "websocket" })
+	s.awaitFlow(t, tabs[0], 20)
+	cancel()
+	publishing.Wait()
+	for _, tab := range tabs {
+		s.awaitThat(t, tab, sent[len(sent)-1], func(r record) bool { return slices.Contains(r.other, sent[len(sent)-1]) })
+		require.Equal(t, sent, s.get(tab).other)
+		t.Logf("%s: %d messages that are not stored, each once and in order", tab, len(sent))
+	}
+	return tabs
 }
 
 // restartBehindProxy restarts the service and awaits that the first tab has a stream again. The

@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"encoding/json"
+	"net/http"
 	"os"
 	"os/exec"
 	"regexp"
@@ -14,15 +15,42 @@ import (
 )
 
 // page is a console in a process of its own.
-type page struct{ url string }
+type page struct {
+	url string
+	// redis is the URL of the Redis of the demonstration.
+	redis string
+}
+
+// adminToken is ADMIN_TOKEN of the services.
+const adminToken = "operators-token-of-the-console-tests"
 
 // startDemonstration starts "edge up" on free ports and returns its console.
 func startDemonstration(t *testing.T) page {
 	t.Helper()
-	p := harness.Start(t, "edge", map[string]string{"WEBSOCKET_DRAIN_SPREAD": "0"}, "up", "--gateway", "127.0.0.1:0", "--websocket", "127.0.0.1:0",
+	p := harness.Start(t, "edge", map[string]string{
+		"WEBSOCKET_DRAIN_SPREAD": "0", "ADMIN_TOKEN": adminToken, "API_GATEWAY_ADMIN_ADDR": "127.0.0.1:0", "WEBSOCKET_ADMIN_ADDR": "127.0.0.1:0",
+	}, "up", "--gateway", "127.0.0.1:0", "--websocket", "127.0.0.1:0",
 		"--redis-listen", "127.0.0.1:0", "--kafka-listen", "127.0.0.1:0", "--example", "127.0.0.1:0", "--pace", "500ms")
 	t.Cleanup(func() { p.Stop(t) })
-	return page{awaitOutput(t, p, `console +(http://\S+)`)}
+	return page{awaitOutput(t, p, `console +(http://\S+)`), awaitOutput(t, p, `redis +(redis://\S+)`)}
+}
+
+// startConsole starts "edge console" for the services of a demonstration.
+func startConsole(t *testing.T, services page, flags ...string) page {
+	t.Helper()
+	response, err := http.Get(services.url + "api/nodes")
+	require.NoError(t, err)
+	defer func() { _ = response.Body.Close() }()
+	var nodes []struct{ Address string }
+	require.NoError(t, json.NewDecoder(response.Body).Decode(&nodes))
+	require.Len(t, nodes, 2)
+	p := harness.Start(t, "edge", map[string]string{"ADMIN_TOKEN": adminToken},
+		append([]string{"console", "--redis", services.redis, "--nodes", nodes[0].Address + "," + nodes[1].Address}, flags...)...)
+	t.Cleanup(func() {
+		require.NotContains(t, p.Stderr.String(), adminToken)
+		p.Stop(t)
+	})
+	return page{url: awaitOutput(t, p, `console +(http://\S+)`)}
 }
 
 // awaitOutput waits until a program has printed a match, and returns its first group.
@@ -51,7 +79,22 @@ func (p page) run(t *testing.T, scenario string, options map[string]any) {
 // TestDemonstration runs the views that need the simulated platform.
 func TestDemonstration(t *testing.T) {
 	p := startDemonstration(t)
-	for _, scenario := range []string{"try"} {
-		t.Run(scenario, func(t *testing.T) { p.run(t, scenario, nil) })
+	for _, scenario := range []string{"try", "journey", "faults", "operators"} {
+		t.Run(scenario, func(t *testing.T) {
+			p.run(t, scenario, map[string]any{"full": harness.Full(), "demonstration": p.url})
+		})
+	}
+}
+
+// TestConsoleOfRunningServices runs the views of an operator against services in another process.
+func TestConsoleOfRunningServices(t *testing.T) {
+	services := startDemonstration(t)
+	t.Run("read-only", func(t *testing.T) {
+		startConsole(t, services).run(t, "operators", map[string]any{"demonstration": services.url, "readOnly": true})
+	})
+	if harness.Full() {
+		t.Run("with actions", func(t *testing.T) {
+			startConsole(t, services, "--allow-actions").run(t, "operators", map[string]any{"demonstration": services.url})
+		})
 	}
 }

@@ -51,15 +51,20 @@ async function open(page, title) {
     args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
   });
   try {
-    const page = await browser.newPage({ viewport: { width: widths[0], height: 900 } });
-    page.setDefaultTimeout(60_000);
+    const context = await browser.newContext({ viewport: { width: widths[0], height: 900 } });
+    const page = await context.newPage();
+    page.setDefaultTimeout(Number(process.env.LIMIT || 60_000));
     const run = require("./scenarios/" + scenario + ".cjs");
     const problems = [];
     const expected = run.expectedProblems ?? [];
     page.on("console", (m) => ["error", "warning"].includes(m.type()) && !expected.some((e) => e.test(m.text())) && problems.push(m.text()));
     page.on("pageerror", (e) => problems.push(String(e)));
     await page.goto(url);
-    await run({ page, url, open: (title) => open(page, title), check: (state) => checkState(page, state, dir), options: JSON.parse(process.env.OPTIONS || "{}") });
+    const failed = async (e) => {
+      console.error(`the page shows:\n${await page.locator("body").innerText()}\n`);
+      throw e;
+    };
+    await run({ page, url, open: (title) => open(page, title), check: (state) => checkState(page, state, dir), options: JSON.parse(process.env.OPTIONS || "{}") }).catch(failed);
     assert.deepEqual(problems, [], "the browser complained");
   } finally {
     await browser.close();

@@ -49,6 +49,7 @@ func ConnectionManager(t *testing.T, h ManagerHarness) {
 	t.Run("sends once and in order to each connection of the user only", h.fansOut)
 	t.Run("does not change the message", h.leavesMessageAlone)
 	t.Run("counts connections", h.counts)
+	t.Run("lists the connections of a user", h.lists)
 	t.Run("CloseUser sends queued messages first", h.closesUser)
 	t.Run("a slow connection does not delay others", h.isolatesSlow)
 	t.Run("Drain sends queued messages and rejects new connections", h.drains)
@@ -106,6 +107,28 @@ func (h ManagerHarness) counts(t *testing.T) {
 	a.Leave()
 	eventually(t, func() bool { return node.Manager.Total() == 2 })
 	require.Equal(t, 1, node.Manager.Send(newMessage(one, "x")))
+}
+
+// lists tests the adapter as a ports.ConnectionLister.
+func (h ManagerHarness) lists(t *testing.T) {
+	node, user, other := h.New(t), freshUser(), freshUser()
+	lister, is := node.Manager.(ports.ConnectionLister)
+	require.True(t, is)
+	require.Empty(t, lister.Connections(user))
+	began := time.Now()
+	a := node.mustConnect(t, user)
+	node.mustConnect(t, user)
+	node.mustConnect(t, other)
+	seen := lister.Connections(user)
+	require.Len(t, seen, 2)
+	require.NotEqual(t, seen[0].Session, seen[1].Session)
+	for _, c := range seen {
+		require.WithinRange(t, c.Since, began, time.Now())
+		require.NotEmpty(t, c.Transport)
+	}
+	a.Leave()
+	eventually(t, func() bool { return len(lister.Connections(user)) == 1 })
+	require.Equal(t, seen[1].Session, lister.Connections(user)[0].Session)
 }
 
 func (h ManagerHarness) closesUser(t *testing.T) {

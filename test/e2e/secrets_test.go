@@ -26,8 +26,8 @@ func TestLogsAndSpansContainNoSecret(t *testing.T) {
 		const essay, mail, bad = "the-essay-of-a-pupil", "teacher@school.example", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.forged"
 		token := tokenWith(map[string]any{"sub": teacher, "email": mail, "name": "Astrid Teacher"})
 		bearer := headers{"Authorization": "Bearer " + token}
-		require.Equal(t, 202, call(t, "POST", w.gatewayURL+pipelinesPath(batch), pipelineBody("spellcheck"), bearer).status)
 		socket := connect(t, w.socketURL()+"?token="+token, nil)
+		require.Equal(t, 202, call(t, "POST", w.gatewayURL+pipelinesPath(batch), pipelineBody("spellcheck"), bearer).status)
 		require.NoError(t, socket.WriteMessage(websocket.TextMessage, []byte(`{"type":"refresh","token":"`+token+`"}`)))
 		require.NoError(t, w.platform.PublishDirect(t.Context(), domain.UserID(teacher), "private", map[string]any{"text": essay, "to": mail}))
 		for socket.next(t).Event != "batch_results_ready" {

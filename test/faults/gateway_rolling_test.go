@@ -29,25 +29,31 @@ type gatewayPair struct {
 	*pair
 
 	user, batch string
+	platform    *world.Platform
 }
 
 func newGatewayPair(t *testing.T) *gatewayPair {
 	t.Helper()
+	return newEnvironment(t, servers.Redis(t), servers.Kafka(t), nil).gatewayPair(t, slowService(t))
+}
+
+// gatewayPair starts two gateways in the environment. classes is the URL of class management.
+func (s *environment) gatewayPair(t *testing.T, classes string) *gatewayPair {
+	t.Helper()
 	const key = "faults-internal-key"
-	s := newEnvironment(t, servers.Redis(t), servers.Kafka(t), nil)
 	s.topic = domain.CommandTopic
 	s.createTopic(t)
 	platform, err := world.StartPlatform(world.PlatformConfig{InternalKey: key})
 	require.NoError(t, err)
 	t.Cleanup(platform.Close)
 	id := uuid.NewString()
-	g := &gatewayPair{user: "teacher-" + id, batch: "batch-" + id}
+	g := &gatewayPair{user: "teacher-" + id, batch: "batch-" + id, platform: platform}
 	platform.AddBatch(world.Batch{ID: domain.BatchID(g.batch), Owner: domain.UserID(g.user), Essays: 1})
 	vars := maps.Clone(s.vars)
 	maps.Copy(vars, map[string]string{
 		"API_GATEWAY_HTTP_HOST": "127.0.0.1", "API_GATEWAY_HTTP_PORT": "0", "HULEEDU_INTERNAL_API_KEY": key,
 		"API_GATEWAY_RESULT_AGGREGATOR_URL": platform.AggregatorURL(), "API_GATEWAY_BOS_URL": platform.OrchestratorURL(),
-		"API_GATEWAY_FILE_SERVICE_URL": platform.FilesURL(), "API_GATEWAY_CMS_API_URL": slowService(t),
+		"API_GATEWAY_FILE_SERVICE_URL": platform.FilesURL(), "API_GATEWAY_CMS_API_URL": classes,
 		"API_GATEWAY_DRAIN_NOTICE": fmt.Sprint(drainNotice.Seconds()), "KAFKA_PUBLISH_TIMEOUT": "20",
 		// One user sends the requests of many users.
 		"API_GATEWAY_RATE_LIMIT_COMMANDS": "1000000", "API_GATEWAY_RATE_LIMIT_UPLOADS": "1000000",

@@ -88,6 +88,14 @@ func (c *gatewayCell) prepare(t *testing.T) {
 	})
 }
 
+// addBatch adds a batch of a new user to the platform.
+func (c *gatewayCell) addBatch() (user, batch string) {
+	id := uuid.NewString()
+	user, batch = "teacher-"+id, "batch-"+id
+	c.platform.AddBatch(world.Batch{ID: domain.BatchID(batch), Owner: domain.UserID(user), Essays: 1})
+	return user, batch
+}
+
 // TestGatewayLinkToClient runs the faults between clients and a gateway.
 func TestGatewayLinkToClient(t *testing.T) {
 	t.Parallel()
@@ -133,9 +141,7 @@ func (c *gatewayCell) linkURL(t *testing.T, setting string) {
 // run sends requests before, during and after the fault and checks each answer.
 func (c *gatewayCell) run(t *testing.T) {
 	t.Helper()
-	id := uuid.NewString()
-	user, batch := "teacher-"+id, "batch-"+id
-	c.platform.AddBatch(world.Batch{ID: domain.BatchID(batch), Owner: domain.UserID(user), Essays: 1})
+	user, batch := c.addBatch()
 	front := harness.StartGateway(t, c.vars).Addr
 	if c.link == nil {
 		c.link = linkTo(t, front, c.line)

@@ -2,6 +2,7 @@ package faults_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,7 @@ type requestKind struct {
 	body, kind         string
 	// keyed requests carry an Idempotency-Key and are safe to retry.
 	keyed bool
+	key   string // empty: a new key for each request
 	want  int
 }
 
@@ -102,7 +104,7 @@ func (c *gatewayClient) exchange(ctx context.Context, e requestKind) (out gatewa
 		req.Header.Set("Content-Type", e.kind)
 	}
 	if e.keyed {
-		req.Header.Set("Idempotency-Key", uuid.NewString())
+		req.Header.Set("Idempotency-Key", cmp.Or(e.key, uuid.NewString()))
 	}
 	res, err := c.transport.RoundTrip(req)
 	if err != nil {

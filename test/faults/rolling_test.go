@@ -26,8 +26,9 @@ func rounds() int {
 
 // pair is two processes of one service behind a balancer with readiness probes.
 type pair struct {
-	name  string
-	vars  map[string]string
+	name string
+	// start starts one node.
+	start func(*testing.T) *harness.Program
 	nodes [2]*harness.Program
 	front *balancer
 	stops []time.Duration
@@ -36,9 +37,15 @@ type pair struct {
 // startPair starts two nodes and returns when the balancer uses both.
 func startPair(t *testing.T, name string, vars map[string]string) *pair {
 	t.Helper()
-	p := &pair{name: name, vars: vars}
+	return startPairOf(t, name, func(t *testing.T) *harness.Program { return harness.Start(t, name, vars) })
+}
+
+// startPairOf is startPair with a function that starts a node.
+func startPairOf(t *testing.T, name string, start func(*testing.T) *harness.Program) *pair {
+	t.Helper()
+	p := &pair{name: name, start: start}
 	for i := range p.nodes {
-		p.nodes[i] = harness.Start(t, name, vars)
+		p.nodes[i] = start(t)
 	}
 	p.front = newProbingBalancer(t, p.nodes[0].Address(t), p.nodes[1].Address(t))
 	for _, n := range p.nodes {
@@ -58,7 +65,7 @@ func (p *pair) roll(t *testing.T, before func(*harness.Program)) {
 	for i, n := range p.nodes {
 		before(n)
 		p.stops = append(p.stops, n.Stop(t))
-		p.nodes[i] = harness.Start(t, p.name, p.vars)
+		p.nodes[i] = p.start(t)
 		p.front.replace(i, p.nodes[i].Address(t))
 		p.awaitUse(t, p.nodes[i])
 	}

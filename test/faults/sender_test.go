@@ -3,6 +3,7 @@ package faults_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
@@ -42,9 +43,22 @@ type sender struct {
 
 // publisher holds the Kafka and Redis clients of all senders of a test.
 type publisher struct {
-	env   *environment
+	env *environment
+	// interval is the average pause between two messages of one kind to one user; zero is
+	// sendInterval without variation.
+	interval time.Duration
+
 	kafka *kafka.Writer
 	redis goredis.UniversalClient
+}
+
+// pause waits until the next message of a kind is due, or until ctx is done.
+func (c *publisher) pause(ctx context.Context) {
+	if c.interval == 0 {
+		sleep(ctx, sendInterval)
+		return
+	}
+	sleep(ctx, rand.N(2*c.interval))
 }
 
 func (s *environment) publisher(t *testing.T) *publisher {
@@ -119,7 +133,7 @@ func (s *sender) sendStored(ctx context.Context, c *publisher) {
 		s.mu.Lock()
 		s.confirmed = n
 		s.mu.Unlock()
-		pause.For(sendInterval, "the interval of the load")
+		c.pause(ctx)
 	}
 }
 
@@ -137,6 +151,6 @@ func (s *sender) sendDirect(ctx context.Context, c *publisher) {
 		s.mu.Lock()
 		s.direct = append(s.direct, directMessage{from, time.Now(), err == nil})
 		s.mu.Unlock()
-		pause.For(sendInterval, "the interval of the load")
+		c.pause(ctx)
 	}
 }

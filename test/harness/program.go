@@ -42,8 +42,19 @@ func StartIn(t *testing.T, dir, name string, settings map[string]string, args ..
 	t.Helper()
 	programs, err := buildPrograms()
 	require.NoError(t, err)
+	return startFile(t, dir, filepath.Join(programs, name), settings, args...)
+}
+
+// StartFile is Start with the path of a program that was built before.
+func StartFile(t *testing.T, path string, settings map[string]string) *Program {
+	t.Helper()
+	return startFile(t, t.TempDir(), path, settings)
+}
+
+func startFile(t *testing.T, dir, path string, settings map[string]string, args ...string) *Program {
+	t.Helper()
 	p := &Program{
-		Stdout: recorded.NewLog(t), Stderr: recorded.NewLog(t), cmd: exec.Command(filepath.Join(programs, name), args...),
+		Stdout: recorded.NewLog(t), Stderr: recorded.NewLog(t), cmd: exec.Command(path, args...),
 		started: make(chan string, 1), done: make(chan struct{}),
 	}
 	p.cmd.Dir, p.cmd.Stderr = dir, p.Stderr
@@ -66,8 +77,9 @@ func (p *Program) readOutput(stdout io.Reader) {
 	lines.Buffer(nil, 4<<20)
 	for lines.Scan() {
 		_, _ = p.Stdout.Write(append(lines.Bytes(), '\n'))
-		var line struct{ Event, Address string }
-		if json.Unmarshal(lines.Bytes(), &line) == nil && line.Event == "started" {
+		// Earlier versions wrote the text as "message".
+		var line struct{ Event, Message, Address string }
+		if json.Unmarshal(lines.Bytes(), &line) == nil && (line.Event == "started" || line.Message == "started") {
 			p.started <- line.Address
 		}
 	}

@@ -213,3 +213,9 @@ func (l *line) state() (frames []string, last string, resyncs, code int) {
 	defer l.mu.Unlock()
 	return append([]string(nil), l.frames...), l.last, l.resyncs, l.code
 }
+
+// ended returns the code of the end, or stillOpen.
+func (l *line) ended() int {
+	_, _, _, code := l.state()
+	return code
+}

@@ -22,6 +22,8 @@ const (
 	arrivalLimit = 30 * time.Second
 	// leaseTime is how long a killed node's connections may count for the limit of their user.
 	leaseTime = 31 * time.Second
+	// commandTime is how long the command of an operator may take to all nodes.
+	commandTime = 5 * time.Second
 	// burst is the largest number of notifications that are sent at once.
 	burst = 9
 )
@@ -156,7 +158,7 @@ func (m *machine) open(r *rapid.T, u *member, l *line, since string, expected []
 	if !slices.Contains(u.lines, l) {
 		u.lines = append(u.lines, l)
 	}
-	u.open = append(u.open, &connection{line: l, expected: expected, early: early})
+	u.open = append(u.open, &connection{line: l, expected: expected, early: early, mayBeDisconnected: time.Now().Before(u.disconnectedTill)})
 }
 
 // disconnect ends a connection from the client's side.
@@ -245,9 +247,15 @@ func (m *machine) await(r *rapid.T, problem func() string) {
 // check compares what each open connection has received with the model. rapid calls it after each action.
 func (m *machine) check(r *rapid.T) {
 	for _, u := range m.members {
+		for _, c := range u.closed(func(c *connection) bool { return c.mayBeDisconnected && c.ended() == 4003 }) {
+			c.close()
+		}
 		for _, c := range u.open {
 			m.await(r, func() string {
 				frames, code := c.received()
+				if code == 4003 && c.mayBeDisconnected {
+					return "" // the next check removes it
+				}
 				switch {
 				case code != stillOpen:
 					r.Fatalf("%s: %s was closed with %d", m.name(u), c.name, code)

@@ -16,6 +16,7 @@ func (m *machine) operator(r *rapid.T) {
 	if err := m.system.publishOnRedis(disconnectChannel, u.name); err != nil {
 		r.Fatalf("publish: %v", err)
 	}
+	u.disconnectedTill = time.Now().Add(commandTime)
 	m.awaitCloses(r, 4003, u.closed(func(*connection) bool { return true }))
 }
 

@@ -17,6 +17,8 @@ type member struct {
 	// ghosts are connections of killed nodes. They may count for the limit until a time.
 	ghosts     int
 	ghostsTill time.Time
+	// disconnectedTill is until when a node may still receive the last command of an operator.
+	disconnectedTill time.Time
 }
 
 // connection is an open connection of a line and the frames that it must have received.
@@ -26,6 +28,9 @@ type connection struct {
 	expected []string
 	// early are frames that were sent before the connection was opened and may still be on their way to it.
 	early map[string]bool
+	// mayBeDisconnected is true if an operator disconnected the user a moment before the connection
+	// was opened: its node may receive the command later.
+	mayBeDisconnected bool
 }
 
 // received returns the frames of the connection without those that may have been on their way.

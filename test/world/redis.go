@@ -22,6 +22,9 @@ type Redis struct {
 	end    context.CancelFunc
 	clock  sync.WaitGroup
 	step   atomic.Int64 // offset of the server's clock, in nanoseconds
+
+	mu     sync.Mutex
+	thawed chan struct{} // is closed by Thaw; nil unless the server is frozen
 }
 
 // redisTick is the longest delay of a key's expiry.
@@ -149,8 +152,36 @@ func (r *Redis) Intercept(respond func(name string, args []string) (reply string
 	})
 }
 
+// Freeze stops all replies until Thaw, but keeps connections open, like a stopped process.
+func (r *Redis) Freeze() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.thawed != nil {
+		return
+	}
+	thawed := make(chan struct{})
+	r.thawed = thawed
+	r.Intercept(func(string, []string) (string, bool) {
+		<-thawed
+		return "", false
+	})
+}
+
+// Thaw ends Freeze. The server then executes the commands that have arrived.
+func (r *Redis) Thaw() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.thawed == nil {
+		return
+	}
+	r.Intercept(nil)
+	close(r.thawed)
+	r.thawed = nil
+}
+
 // Close stops the server. It cannot be restarted afterwards.
 func (r *Redis) Close() {
+	r.Thaw()
 	r.end()
 	r.clock.Wait()
 	r.server.Close()

@@ -116,24 +116,19 @@ export function createConnection(
       if (mine === epoch) callback(...args);
     };
     transport = openTransport({
-      env, url, token: text, position: hooks.position(),
+      env, url, token: text, position: hooks.position, socketPause: options.webSocketRetry ?? 300_000, openSocket,
       onOpen: guard(onOpen), onAlive: guard(onAlive), onText: guard(onText), onEnd: guard(onEnd),
     });
   };
 
-  const onOpen = () => {
+  const onOpen = (isSocket?: boolean) => {
     phase = "open";
+    streams = !isSocket;
     timers.clear("open");
     timers.set("stable", stableAfter, () => (attempts = 0));
-    if (!streams) socketFailures = 0;
-    else if (env.WebSocket) timers.set("socket", options.webSocketRetry ?? 300_000, trySocket);
+    if (isSocket) socketFailures = 0;
     onAlive();
     hooks.onState({ status: "open", transport: streams ? "sse" : "websocket" });
-  };
-
-  const trySocket = () => {
-    socketFailures = maxSocketFailures - 1;
-    attempt();
   };
 
   const onAlive = () => {

@@ -5,9 +5,9 @@ const protocol = "huleedu.notifications.v1";
 
 /** Opens a WebSocket. The token is in the subprotocol, because URLs are logged. */
 export function openSocket({ env, url, token, position, onOpen, onAlive, onText, onEnd }: Request): Transport {
-  const address = `${url.replace(/^http/, "ws")}/ws?last_event_id=${encodeURIComponent(position)}`;
+  const address = `${url.replace(/^http/, "ws")}/ws?last_event_id=${encodeURIComponent(position())}`;
   const socket = new env.WebSocket!(address, [protocol, "bearer." + token]);
-  socket.onopen = onOpen;
+  socket.onopen = () => onOpen(true);
   socket.onmessage = ({ data }) => {
     onAlive();
     onText(String(data));

@@ -1,11 +1,101 @@
 import type { Reaction } from "./closes.generated.js";
+import { gapOf, parseFrame } from "./frame.js";
 import type { Request, Transport } from "./transport.js";
 
 /** The longest line in characters. A longer one ends the stream. */
 const longestLine = 4 << 20;
 
-/** Opens a stream of server-sent events with fetch, which can send the token in a header. */
+/** The limit of an attempt at WebSocket beside the stream, in ms. */
+const socketLimit = 20_000;
+
+/** How many messages without id are remembered while a socket is opened. */
+const maxTexts = 1000;
+
+/**
+ * Opens a stream of server-sent events. Where there is WebSocket, it tries at intervals to replace the stream by a
+ * socket. The stream stays until the socket has answered, so that nothing is lost in between: a refusal opens too.
+ */
 export function openStream(request: Request): Transport {
+  const { env, socketPause, openSocket } = request;
+  let timer: unknown;
+  let socket: Transport | undefined; // is being opened, or has replaced the stream
+  let replaced = false;
+  let texts: string[] = []; // without id, which the stream has received beside the socket
+
+  const schedule = () => {
+    texts = [];
+    env.clearTimeout(timer);
+    socket?.close();
+    socket = undefined;
+    if (env.WebSocket) timer = env.setTimeout(trySocket, socketPause);
+  };
+
+  const replace = () => {
+    if (replaced) return;
+    replaced = true;
+    env.clearTimeout(timer);
+    stream.close();
+    request.onOpen(true);
+  };
+
+  /**
+   * Reports whether the stream has received a message without id too. Both receive them in the same order, so that what
+   * the stream has not received comes after all doubles. The client drops the doubles of messages with an id.
+   */
+  const isDouble = (text: string) => {
+    const frame = parseFrame(text);
+    if (frame.id || frame.type === "pong" || gapOf(frame)) return false;
+    const index = texts.indexOf(text);
+    texts = texts.slice(index < 0 ? Infinity : index + 1);
+    return index >= 0;
+  };
+
+  const trySocket = () => {
+    timer = env.setTimeout(schedule, socketLimit);
+    try {
+      socket = openSocket({
+        ...request,
+        onOpen: () => socket!.send!({ type: "ping" }),
+        onAlive: () => replaced && request.onAlive(),
+        onText(text) {
+          replace();
+          if (!isDouble(text)) request.onText(text);
+        },
+        onEnd(end) {
+          if (replaced || end.code === 1008) request.onEnd(end);
+          else schedule();
+        },
+      });
+    } catch {
+      schedule();
+    }
+  };
+
+  const stream = openFetch({
+    ...request,
+    onOpen() {
+      request.onOpen();
+      schedule();
+    },
+    onText(text) {
+      if (socket && texts.length < maxTexts && !parseFrame(text).id) texts.push(text);
+      request.onText(text);
+    },
+  });
+  return {
+    get send() {
+      return replaced ? socket!.send : undefined;
+    },
+    close() {
+      env.clearTimeout(timer);
+      stream.close();
+      socket?.close();
+    },
+  };
+}
+
+/** Opens a stream with fetch, which can send the token in a header. */
+function openFetch(request: Request): Transport {
   const controller = new AbortController();
   let closed = false;
   const end = (code: number, more?: object) => {
@@ -29,7 +119,7 @@ type EndStream = (code: number, more?: object) => void;
 async function read(request: Request, signal: AbortSignal, end: EndStream, isClosed: () => boolean) {
   const { env, url, token, position, onOpen, onAlive, onText } = request;
   const response = await env.fetch!(url.replace(/^ws/, "http") + "/events", {
-    headers: { Authorization: "Bearer " + token, "Last-Event-ID": position, Accept: "text/event-stream" },
+    headers: { Authorization: "Bearer " + token, "Last-Event-ID": position(), Accept: "text/event-stream" },
     cache: "no-store",
     signal,
   });

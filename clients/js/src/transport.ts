@@ -19,9 +19,14 @@ export interface Request {
   /** The service's address without a slash at the end. */
   readonly url: string;
   readonly token: string;
-  /** The position after which notifications are wanted: an id, 0 or $. */
-  readonly position: string;
-  onOpen(): void;
+  /** Returns the position after which notifications are wanted: an id, 0 or $. */
+  position(): string;
+  /** How long a stream stays, in ms, before a WebSocket is opened beside it. */
+  readonly socketPause: number;
+  /** Opens a WebSocket. */
+  openSocket(request: Request): Transport;
+  /** The connection is open. It is called again, with true, when a WebSocket has replaced a stream. */
+  onOpen(isSocket?: boolean): void;
   /** Any data has arrived. */
   onAlive(): void;
   onText(text: string): void;

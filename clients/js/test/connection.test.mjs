@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { createToken } from "@huleedu/notifications/testing";
-import { setUp, until, user } from "./support.mjs";
+import { numbers, setUp, until, user } from "./support.mjs";
 
 const source = readFileSync(new URL("../src/closes.generated.ts", import.meta.url), "utf8");
 const closes = [...source.matchAll(/^ {2}(\d+): "(\w+)",$/gm)].map(([, code, reaction]) => [Number(code), reaction]);
@@ -305,7 +305,7 @@ test("two failures before open: server-sent events, and WebSocket again later", 
   const before = service.attempts;
   await clock.tick(300_000);
   await until(clock, () => a.client.state.status === "open");
-  assert.equal(service.attempts, before + 2, "one attempt at WebSocket, then the stream again");
+  assert.equal(service.attempts, before + 1, "one attempt at WebSocket, while the stream stays");
   blocked = false;
   await clock.tick(300_000);
   await until(clock, () => a.client.state.status === "open");
@@ -314,6 +314,86 @@ test("two failures before open: server-sent events, and WebSocket again later", 
   await clock.tick(1);
   assert.deepEqual(a.events, [1, 2, 3, 4, 5, 6, 7]);
   assert.equal(service.open().length, 1);
+  a.client.close();
+  assert.equal(clock.timers, 0);
+});
+
+/** Returns a client on server-sent events whose attempts at WebSocket are decided by admit from now on. */
+async function startOnStream(admit, options = () => ({})) {
+  const setup = setUp();
+  const { service, start, clock } = setup;
+  service.admit = ({ transport }) => (transport === "websocket" ? { status: 403 } : undefined);
+  const a = start(options(setup));
+  await clock.tick(3_000);
+  await until(clock, () => a.client.state.status === "open");
+  assert.equal(a.client.state.transport, "sse");
+  service.admit = (attempt) => (attempt.transport === "websocket" ? admit(setup, attempt) : undefined);
+  return { ...setup, a };
+}
+
+test("the change from server-sent events to WebSocket loses and doubles nothing, with and without id", async () => {
+  let sent = 0;
+  const send = ({ service }) => {
+    service.publish(user, "notice", { n: ++sent });
+    service.notify(user, "class_created", { n: ++sent });
+  };
+  const { service, clock, a, ...setup } = await startOnStream(() => void send({ service }), (setup) => ({
+    environment: {
+      WebSocket: class extends setup.service.environment.WebSocket {
+        send(text) { // both connections are open
+          send(setup);
+          super.send(text);
+          send(setup);
+        }
+      },
+    },
+  }));
+  send({ service });
+  await clock.tick(300_000);
+  await until(clock, () => a.client.state.transport === "websocket");
+  send({ service });
+  await clock.tick(1);
+  assert.equal(sent, 10);
+  assert.deepEqual(a.events, numbers(1, sent));
+  assert.equal(service.open().length, 1);
+  service.publish(user, "notice", { n: 1 });
+  service.publish(user, "notice", { n: 1 });
+  await clock.tick(1);
+  assert.deepEqual(a.events, [...numbers(1, sent), 1, 1], "equal messages that come later are not doubles");
+  a.client.close();
+  assert.equal(clock.timers, 0);
+});
+
+for (const [name, refusal] of [
+  ["is blocked", { status: 403 }], ["is over the quota", { close: 4000 }], ["finds no Redis", { close: 1011 }], ["hangs", "hang"],
+]) {
+  test(`the stream stays while WebSocket ${name}`, async () => {
+    const { service, clock, a } = await startOnStream(() => refusal);
+    const before = service.attempts;
+    await clock.tick(330_000);
+    assert.equal(service.attempts, before + 1);
+    assert.equal(service.connections.length, 1);
+    assert.equal(a.states.at(-1), "open");
+    service.publish(user, "notice", { n: 1 });
+    await clock.tick(320_000);
+    assert.equal(service.attempts, before + 2, "it tries again");
+    assert.deepEqual(a.events, [1]);
+    a.client.close();
+    assert.equal(clock.timers, 0);
+  });
+}
+
+test("a token that WebSocket refuses beside the stream is not offered again", async () => {
+  let given = 0;
+  const refused = [];
+  const { service, clock, a } = await startOnStream((_, { token }) => (refused.push(token), { close: 1008 }), () => ({
+    getToken: () => createToken(user, 4102444801 + given++),
+  }));
+  await clock.tick(300_000);
+  await until(clock, () => service.connections.length === 2);
+  assert.deepEqual(refused, [service.connections[0].token]);
+  assert.notEqual(service.connections[1].token, refused[0]);
+  assert.equal(service.connections[1].transport, "sse");
   a.client.close();
   assert.equal(clock.timers, 0);
 });

@@ -30,13 +30,16 @@ export function createSocketClass(core: Core) {
       const refusal = core.attempt(token, "websocket");
       if (refusal === "hang") return;
       if (refusal && "status" in refusal) return this.#end(1006, "");
-      this.onopen?.({});
-      if (refusal) return this.#end(refusal.close, refusal.reason ?? "");
+      if (refusal) {
+        this.onopen?.({});
+        return this.#end(refusal.close, refusal.reason ?? "");
+      }
       this.#connection = core.add(token, "websocket", url.searchParams.get("last_event_id") ?? "", {
         send: (text) => queueMicrotask(() => this.onmessage?.({ data: text })),
         close: (code, reason = "") => queueMicrotask(() => this.#end(code, reason)),
         drop: () => queueMicrotask(() => this.#end(1006, "")),
       });
+      this.onopen?.({});
     }
 
     #end(code: number, reason: string) {

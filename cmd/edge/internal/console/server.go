@@ -22,6 +22,10 @@ type Config struct {
 	Client fs.FS
 	// Demonstration adds the views that need the simulated platform; nil leaves them out.
 	Demonstration *Demonstration
+	// Nodes, Users and Tokens answer the questions of operators.
+	Nodes  *Nodes
+	Users  Users
+	Tokens Tokens
 	// AllowActions permits requests that change something. Without it they get 403.
 	AllowActions bool
 	// Session admits a browser by a one-time token; nil admits every browser on this machine.
@@ -31,12 +35,17 @@ type Config struct {
 }
 
 // console serves the requests of the page.
-type console struct{ Config }
+type console struct {
+	Config
+
+	// tails has a place for each live tail.
+	tails chan struct{}
+}
 
 // NewHandler returns the handler of everything below Path. It refuses requests that another page
 // or another host name sends.
 func NewHandler(c Config) http.Handler {
-	s := console{c}
+	s := console{Config: c, tails: make(chan struct{}, maxTails)}
 	mux := http.NewServeMux()
 	page, err := fs.Sub(pageFiles, "page")
 	if err != nil {
@@ -45,6 +54,11 @@ func NewHandler(c Config) http.Handler {
 	mux.Handle("GET "+Path, http.StripPrefix(Path, http.FileServerFS(page)))
 	mux.Handle("GET "+Path+"client/", http.StripPrefix(Path+"client/", http.FileServerFS(c.Client)))
 	mux.HandleFunc("GET "+apiPath+"info", s.info)
+	mux.HandleFunc("GET "+apiPath+"nodes", s.listNodes)
+	mux.HandleFunc("GET "+apiPath+"config", s.listConfig)
+	mux.HandleFunc("GET "+apiPath+"metrics", s.listMetrics)
+	mux.HandleFunc("POST "+apiPath+"token/check", s.checkToken)
+	s.addUsers(mux)
 	if c.Demonstration != nil {
 		s.addDemonstration(mux)
 	}

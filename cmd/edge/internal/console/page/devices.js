@@ -12,10 +12,10 @@ function memory() {
   return { get: (key) => positions.get(key), set: (key, id) => void positions.set(key, id), remove: (key) => void positions.delete(key) };
 }
 
-/** A device. onNotification and onState tell the view what it receives. */
+/** A device. onNotification, onState and onGap tell the view what it receives. */
 export class Device {
-  constructor({ name, url, getToken, onNotification, onState, openJourney }) {
-    Object.assign(this, { name, url, getToken, onNotification, onState, openJourney, store: memory(), count: 0 });
+  constructor({ name, url, getToken, onNotification, onState, onGap, openJourney }) {
+    Object.assign(this, { name, url, getToken, onNotification, onState, onGap, openJourney, store: memory(), count: 0 });
     this.state = badge("connecting", "busy");
     this.counter = el("span", { class: "count" }, "0");
     this.list = el("ol", { class: "notifications", "aria-label": "Notifications of " + name, tabindex: "0" });
@@ -32,7 +32,10 @@ export class Device {
     this.toggle.textContent = "Go offline";
     client.onState((state) => this.client === client && this.showState(state));
     client.on("*", (e) => this.add(e));
-    client.onGap((gap) => this.addLine(Date.now(), "gap: " + gap.reason, "since " + (gap.since ?? "unknown"), "gap"));
+    client.onGap((gap) => {
+      this.addLine(Date.now(), "gap: " + gap.reason, "since " + (gap.since ?? "unknown"), "gap");
+      this.onGap?.(this, gap);
+    });
   }
 
   goOffline() {

@@ -1,10 +1,17 @@
 // Builds the tabs and shows one view at a time. A view is built when it is first shown.
 import { get } from "./api.js";
 import { el } from "./dom.js";
+import { charts } from "./views/charts.js";
+import { faults } from "./views/faults.js";
+import { journey } from "./views/journey.js";
+import { nodes } from "./views/nodes.js";
+import { settings } from "./views/settings.js";
+import { token } from "./views/token.js";
 import { tryIt } from "./views/try.js";
+import { user } from "./views/user.js";
 
 const shown = { current: undefined };
-const views = (info) => (info.demonstration ? [tryIt] : []);
+const views = (info) => [...(info.demonstration ? [tryIt, journey, faults] : []), nodes, user, token, settings, charts];
 
 /** Returns a tab and its panel. */
 function build(view, context) {

@@ -31,11 +31,12 @@ class Session extends EventTarget {
       getToken,
       openJourney: (id) => this.context.open("journey", id),
       onNotification: (device, e, at) => this.receive(device, e, at),
+      onGap: (device, gap) => this.tell("gap", { device, gap }),
       onState: (device, state, text) => this.tell("state", { device, state, text }),
     };
     this.devices = [
       new Device({ name: "Phone", url: notifications, ...common }),
-      new Device({ name: "Laptop", url: balancer ?? notifications, ...common }),
+      new Device({ name: "Laptop", url: balancer, ...common }),
     ];
     this.tell("user", {});
   }

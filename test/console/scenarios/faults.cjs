@@ -1,0 +1,84 @@
+// Each fault is switched on and off, and the page shows what a client sees meanwhile.
+"use strict";
+const assert = require("node:assert/strict");
+
+module.exports = async ({ open, check, options }) => {
+  const view = await open("Break things");
+  const log = view.getByRole("list", { name: "Log" });
+  const press = (fault) => view.locator(`[data-fault="${fault}"]`).getByRole("button").click();
+  const on = (fault) => view.locator(`[data-fault="${fault}"]`).getByText("on", { exact: true }).waitFor();
+  const off = (fault) => view.locator(`[data-fault="${fault}"]`).getByText("on", { exact: true }).waitFor({ state: "detached" });
+  const ask = (name) => view.getByRole("button", { name, exact: true }).click();
+  const says = (text) => log.getByText(text).first().waitFor();
+  const state = (device, status) => view.locator(`[data-state-of="${device}"][data-status="${status}"]`).waitFor();
+  await state("Phone", "open");
+  await state("Laptop", "open");
+
+  await press("aggregator-stopped");
+  await on("aggregator-stopped");
+  for (let i = 0; i < 6; i++) await ask("Ask for the status");
+  await says(/503 CIRCUIT_BREAKER_OPEN/);
+  await ask("Send a direct message");
+  await says("receives hello");
+  await press("aggregator-stopped");
+  await off("aggregator-stopped");
+
+  await press("orchestrator-stopped");
+  await on("orchestrator-stopped");
+  await view.getByRole("button", { name: "Repair all" }).click();
+  await off("orchestrator-stopped");
+
+  await press("node-second");
+  await on("node-second");
+  await state("Laptop", "open");
+  await press("node-killed");
+  await says(/waiting/);
+  await state("Laptop", "open");
+  await ask("Send a stored notification");
+  await log.getByRole("listitem").filter({ hasText: "Laptop" }).getByText("receives class_created (stored)").waitFor();
+  await press("node-second");
+  await on("node-second");
+  await state("Laptop", "open");
+  await press("node-second");
+  await off("node-second");
+  await says(/waiting.*1012/);
+  await state("Laptop", "open");
+
+  await view.getByLabel("Batch of the client").selectOption("batch-anna-1");
+  await press("credits-refused");
+  await on("credits-refused");
+  await view.getByLabel("Pipeline of the client").selectOption("cj_assessment");
+  await ask("Request the pipeline");
+  await says(/402/);
+  await press("credits-refused");
+  await off("credits-refused");
+
+  await press("kafka-killed");
+  await on("kafka-killed");
+  await ask("Request the pipeline");
+  await says(/503 KAFKA_PUBLISH_ERROR/);
+  await check("faults");
+  await press("kafka-killed");
+  await off("kafka-killed");
+
+  await press("redis-frozen");
+  await on("redis-frozen");
+  await ask("Ask for the status");
+  await says(/200 /);
+  await press("redis-frozen");
+  await off("redis-frozen");
+
+  if (options.full) {
+    await press("aggregator-slow");
+    await on("aggregator-slow");
+    await ask("Ask for the status");
+    await says(/504 TIMEOUT/);
+    await press("aggregator-stopped");
+    await on("aggregator-stopped");
+    await off("aggregator-slow");
+    await press("aggregator-stopped");
+    await off("aggregator-stopped");
+  }
+  assert.equal(await view.locator(".faults .badge.bad").count(), 0, "everything is repaired");
+};
+module.exports.expectedProblems = [/status of (402|50\d)/, /WebSocket connection to/, /ERR_/];
