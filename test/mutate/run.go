@@ -43,7 +43,7 @@ func (t target) measure(ctx context.Context) (result, error) {
 	if out, err := p.test(ctx, t.run, "EDGE_MUTANTS_REACHED="+reached); err != nil {
 		return result{}, fmt.Errorf("without a mutant: %w\n%s", err, out)
 	}
-	limit := 2*time.Since(began) + 5*time.Second
+	limit := 4*time.Since(began) + 10*time.Second
 	return result{target: t, mutants: p.mutants, outcomes: p.runAll(ctx, t.run, reached, limit)}, ctx.Err()
 }
 
