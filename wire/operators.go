@@ -13,7 +13,7 @@ import (
 // nodeInfo identifies this process.
 func nodeInfo(s domain.Service, e domain.Environment) app.NodeInfo {
 	return app.NodeInfo{
-		Service: s, Version: domain.Version, Revision: revision(), Name: nodeName(), Started: time.Now(), Environment: e,
+		Service: s, Version: releaseVersion(), Revision: revision(), Name: nodeName(), Started: time.Now(), Environment: e,
 	}
 }
 

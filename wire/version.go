@@ -15,6 +15,14 @@ func Version() string {
 	return release(info) + " (" + strings.Join(buildFacts(info), ", ") + ")"
 }
 
+// releaseVersion returns the release of this build.
+func releaseVersion() string {
+	if info, known := debug.ReadBuildInfo(); known {
+		return release(info)
+	}
+	return unreleased
+}
+
 // unreleased is the version of a build without a version tag of the repository.
 const unreleased = "0.0.0-unreleased"
 

@@ -15,7 +15,7 @@ import (
 
 // startPages serves the console and the example page unless the address is empty, and prints
 // their URLs. vars are the variables of the services.
-func (t tool) startPages(address string, vars map[string]string, d *demonstration.Demonstration) (stop func(), err error) {
+func (t tool) startPages(address string, vars map[string]string, d *demonstration.Setup) (stop func(), err error) {
 	if address == "" {
 		return func() {}, nil
 	}

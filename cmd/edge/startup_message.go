@@ -9,7 +9,8 @@ import (
 )
 
 // printStartup prints the addresses, a token for each sample teacher, and commands to try.
-func (t tool) printStartup(gateway, webSocket *wire.Process, w *world.World) {
+// adminToken is the operators' token of both services.
+func (t tool) printStartup(gateway, webSocket *wire.Process, w *world.World, adminToken string) {
 	t.printf("gateway        http://%s\n", gateway.Addr)
 	t.printDocs("its API", gateway, "/docs")
 	t.printf("notifications  ws://%s/ws\n", webSocket.Addr)
@@ -29,8 +30,12 @@ func (t tool) printStartup(gateway, webSocket *wire.Process, w *world.World) {
 	}
 	t.printf("\nTry in other shells:\n  bin/edge listen teacher-anna%s\n"+
 		"  bin/edge pipeline batch-anna-1 cj_assessment --user teacher-anna%s\n  bin/edge notify teacher-anna hello%s\n", sockets, gatewayURL, redis)
-	if gateway.AdminAddr != "" && webSocket.AdminAddr != "" && t.vars["ADMIN_TOKEN"] != "" {
-		t.printf("  bin/edge nodes --nodes %s,%s\n", gateway.AdminAddr, webSocket.AdminAddr)
+	if gateway.AdminAddr != "" && webSocket.AdminAddr != "" && adminToken != "" {
+		if t.vars["ADMIN_TOKEN"] == adminToken { // the operator has it
+			t.printf("  bin/edge nodes --nodes %s,%s\n", gateway.AdminAddr, webSocket.AdminAddr)
+		} else {
+			t.printf("  ADMIN_TOKEN=%s bin/edge nodes --nodes %s,%s\n", adminToken, gateway.AdminAddr, webSocket.AdminAddr)
+		}
 	}
 	t.printf("Or call a proxied route:\n  curl -H \"Authorization: Bearer $(bin/edge token teacher-anna)\" http://%s/v1/classes/\n"+
 		"A frontend on localhost may use any port; docs/clients.md explains how it connects.\n"+

@@ -159,7 +159,7 @@ func (t tool) runServices(ctx context.Context, vars map[string]string, example s
 		return errors.Join(err, gateway.Stop(context.WithoutCancel(ctx)), webSocket.Stop(context.WithoutCancel(ctx)))
 	}
 	defer stopPages()
-	t.printStartup(gateway, webSocket, w)
+	t.printStartup(gateway, webSocket, w, vars["ADMIN_TOKEN"])
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

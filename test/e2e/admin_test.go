@@ -25,7 +25,7 @@ func adminURL(t *testing.T, p *harness.Program) string {
 // the shutdown has ended.
 func TestAdminListenerOfTheGateway(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, b backing) {
+	onAny(t, func(t *testing.T, b backing) {
 		s := newEnvironment(t, b)
 		aggregator := startBlockingService(t, s.platform.AggregatorURL())
 		vars := s.settings(map[string]string{
@@ -79,7 +79,7 @@ func TestAdminListenerOfTheGateway(t *testing.T) {
 // the start of the shutdown.
 func TestAdminListenerOfTheNotificationService(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, b backing) {
+	onAny(t, func(t *testing.T, b backing) {
 		s := newEnvironment(t, b)
 		p := harness.Start(t, "websocket", s.settings(map[string]string{
 			"WEBSOCKET_ADMIN_ADDR": "127.0.0.1:0", "WEBSOCKET_DRAIN_NOTICE": "1",

@@ -120,7 +120,7 @@ func requireRedis(t *testing.T, base string) {
 }
 
 // TestHangupDrains checks that SIGHUP stops a service in the same way as SIGTERM. A connection whose client
-// does not answer the close frame is aborted and logged; this is no failure of the shutdown.
+// does not answer the close frame is aborted and logged; the shutdown still succeeds.
 func TestHangupDrains(t *testing.T) {
 	t.Parallel()
 	s := newEnvironment(t, embedded(t))

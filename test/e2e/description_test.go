@@ -28,7 +28,7 @@ import (
 // description is the OpenAPI document, against which responses are checked.
 type description struct {
 	document *openapi3.T
-	// outside stands for what is answered where there is no operation.
+	// outside is the operation of paths and methods that the document does not list.
 	outside *openapi3.Operation
 	// checked holds the keys of responses that match the document. A check compiles the schemas of
 	// a response, which takes 30 ms of CPU with the race detector.

@@ -27,6 +27,17 @@ func onEach(t *testing.T, test func(*testing.T, backing)) {
 	onBoth(t, test, func(t *testing.T) backing { return backing{redis: servers.Redis(t), kafka: servers.Kafka(t)} })
 }
 
+// onAny runs a test in which Redis and Kafka only have to work: on the real servers, or on embedded
+// ones if there are none.
+func onAny(t *testing.T, test func(*testing.T, backing)) {
+	t.Helper()
+	if servers.HasRedis() && servers.HasKafka() {
+		test(t, backing{redis: servers.Redis(t), kafka: servers.Kafka(t)})
+		return
+	}
+	test(t, embedded(t))
+}
+
 // onEachRedis is onEach for a test that stops Redis.
 func onEachRedis(t *testing.T, test func(*testing.T, backing)) {
 	t.Helper()

@@ -240,10 +240,7 @@ func TestTerminationDeliversQueuedMessages(t *testing.T) {
 	t.Parallel()
 	onTransports(t, onEach, func(t *testing.T, via transport, b backing) {
 		const messages = 50
-		clients := 80
-		if harness.Full() {
-			clients = 200
-		}
+		clients := harness.Count(200, 40)
 		s := newEnvironment(t, b)
 		p := harness.Start(t, "websocket", s.settings(map[string]string{
 			"WEBSOCKET_DRAIN_NOTICE": "1", "WEBSOCKET_DRAIN_SPREAD": "5", "WEBSOCKET_MAX_MESSAGES_PER_MINUTE": "0",

@@ -32,10 +32,10 @@ func scripted() []failure {
 		{name: "hangs before body", run: (*call).hang, waits: true, want: all(late)},
 		{name: "hangs after body", run: afterBody((*call).hang), waits: true, want: all(late)},
 		{name: "closes before body", run: closes, want: all(noByte)},
-		{name: "closes amid body", run: amidBody(closes), want: all(noByte)},
+		{name: "closes in mid-body", run: midBody(closes), want: all(noByte)},
 		{name: "closes after body", run: afterBody(closes), want: all(noByte)},
 		{name: "resets before body", run: (*call).reset, want: all(noByte)},
-		{name: "resets amid body", run: amidBody((*call).reset), want: all(noByte)},
+		{name: "resets in mid-body", run: midBody((*call).reset), want: all(noByte)},
 		{name: "resets after body", run: afterBody((*call).reset), want: all(noByte)},
 
 		{name: "stalls in header", run: partOfHeader((*call).hang), waits: true, want: all(late)},
@@ -123,8 +123,8 @@ func afterBody(then script) script {
 	return func(c *call) bool { return c.readBody() == nil && then(c) }
 }
 
-// amidBody reads one byte of the body, if there is one.
-func amidBody(then script) script {
+// midBody reads one byte of the body, if there is one.
+func midBody(then script) script {
 	return func(c *call) bool {
 		_, _ = io.ReadFull(c.request.Body, make([]byte, 1))
 		return then(c)

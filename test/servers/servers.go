@@ -15,7 +15,7 @@ import (
 // when real servers are required.
 func Redis(t testing.TB) string {
 	t.Helper()
-	return serverAddress(t, "EDGE_TEST_REDIS", "redis")
+	return serverAddress(t, redisVariable, "redis")
 }
 
 // Kafka returns the host:port of the shared real Kafka, which creates topics on first use.
@@ -24,6 +24,12 @@ func Kafka(t testing.TB) string {
 	t.Helper()
 	return serverAddress(t, kafkaVariable, "kafka")
 }
+
+// HasRedis reports whether a real Redis runs beside this test.
+func HasRedis() bool { return os.Getenv(redisVariable) != "" }
+
+// redisVariable holds the URL of the shared Redis.
+const redisVariable = "EDGE_TEST_REDIS"
 
 // HasKafka reports whether a real Kafka runs beside this test, so that OwnKafka can start another
 // one. A test that has another way does not need to be skipped.

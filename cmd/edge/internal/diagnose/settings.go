@@ -100,6 +100,9 @@ func (d *checks) checkSettings(p target) {
 // checkOrigins reports the origins whose pages may connect, and whether the origin of the flag
 // is one.
 func (d *checks) checkOrigins(p target) {
+	if slices.ContainsFunc(p.report.Problems, func(line string) bool { return checkOf(line) == "origins" }) {
+		return // reported with the settings
+	}
 	if len(p.origins) == 0 {
 		d.add(Warning, "origins", p.name+": no page of another origin may connect", "Set "+p.originSetting+" to a JSON array with the origins of the frontends.")
 		return
