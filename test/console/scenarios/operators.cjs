@@ -18,6 +18,7 @@ module.exports = async ({ page, open, check, options }) => {
   await devices.locator('[data-device="Phone"]').getByText("class_created").waitFor();
   await nodesView(open, check);
   await userView(page, open, check, options);
+  await lettersView(open, check);
   await tokenView(open, check, options);
   await settingsView(open, check);
   await chartsView(open, check);
@@ -70,6 +71,13 @@ async function userView(page, open, check, options) {
   await view.getByText("All nodes are told to disconnect teacher-anna.").waitFor();
   await view.getByText("teacher-anna has no connection.").waitFor();
   await view.getByRole("button", { name: "Refresh" }).click();
+}
+
+async function lettersView(open, check) {
+  const view = await open("Dead letters");
+  await view.getByText("There are no dead letters.").waitFor();
+  await view.getByRole("button", { name: "Read again" }).click();
+  await check("letters");
 }
 
 async function tokenView(open, check, { token }) {
