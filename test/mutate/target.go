@@ -44,7 +44,7 @@ func targets() []target {
 		},
 		{
 			mutated: "adapters/kafka", files: []string{"error_class.go", "error_codes.go", "consumer_disposition.go"},
-			run: "ErrorCode|Disposition|ConnectionErrors|RejectedRecord|Limit|WaitsForATopic",
+			run: "ErrorCode|Checksum|Disposition|ConnectionErrors|RejectedRecord|Limit|WaitsForATopic",
 		},
 	}
 }

@@ -331,38 +331,52 @@ async function startOnStream(admit, options = () => ({})) {
   return { ...setup, a };
 }
 
-test("the change from server-sent events to WebSocket loses and doubles nothing, with and without id", async () => {
-  let sent = 0;
-  const send = ({ service }) => {
-    service.publish(user, "notice", { n: ++sent });
-    service.notify(user, "class_created", { n: ++sent });
+/** Returns a class of sockets that call `sending` before and after each frame that they send, and are late by `delay`. */
+const lateSockets = ({ service, clock }, delay, sending) =>
+  class extends service.environment.WebSocket {
+    constructor(...args) {
+      super(...args);
+      let handler;
+      Object.defineProperty(this, "onmessage", {
+        get: () => (event) => clock.setTimeout(() => handler?.(event), delay),
+        set: (next) => (handler = next),
+      });
+    }
+    send(text) {
+      sending();
+      super.send(text);
+      sending();
+    }
   };
-  const { service, clock, a, ...setup } = await startOnStream(() => void send({ service }), (setup) => ({
-    environment: {
-      WebSocket: class extends setup.service.environment.WebSocket {
-        send(text) { // both connections are open
-          send(setup);
-          super.send(text);
-          send(setup);
-        }
-      },
-    },
-  }));
-  send({ service });
-  await clock.tick(300_000);
-  await until(clock, () => a.client.state.transport === "websocket");
-  send({ service });
-  await clock.tick(1);
-  assert.equal(sent, 10);
-  assert.deepEqual(a.events, numbers(1, sent));
-  assert.equal(service.open().length, 1);
-  service.publish(user, "notice", { n: 1 });
-  service.publish(user, "notice", { n: 1 });
-  await clock.tick(1);
-  assert.deepEqual(a.events, [...numbers(1, sent), 1, 1], "equal messages that come later are not doubles");
-  a.client.close();
-  assert.equal(clock.timers, 0);
-});
+
+for (const [first, delay] of [["the WebSocket", 0], ["the stream", 50]]) {
+  test(`the change to WebSocket loses and doubles nothing, with and without id, when ${first} is faster`, async () => {
+    let sent = 0;
+    const send = ({ service }) => {
+      service.publish(user, "notice", { n: ++sent });
+      service.notify(user, "class_created", { n: ++sent });
+    };
+    const { service, clock, a } = await startOnStream((setup) => void send(setup), (setup) => ({
+      environment: { WebSocket: lateSockets(setup, delay, () => send(setup)) }, // both connections are open then
+    }));
+    send({ service });
+    await clock.tick(300_000);
+    await until(clock, () => a.client.state.status === "open");
+    await clock.tick(delay);
+    assert.equal(a.client.state.transport, "websocket");
+    send({ service });
+    await clock.tick(delay + 1);
+    assert.equal(sent, 10);
+    assert.deepEqual(a.events, numbers(1, sent));
+    assert.equal(service.open().length, 1);
+    service.publish(user, "notice", { n: 1 });
+    service.publish(user, "notice", { n: 1 });
+    await clock.tick(delay + 1);
+    assert.deepEqual(a.events, [...numbers(1, sent), 1, 1], "equal messages that come later are not doubles");
+    a.client.close();
+    assert.equal(clock.timers, 0);
+  });
+}
 
 for (const [name, refusal] of [
   ["is blocked", { status: 403 }], ["is over the quota", { close: 4000 }], ["finds no Redis", { close: 1011 }], ["hangs", "hang"],

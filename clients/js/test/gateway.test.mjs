@@ -75,6 +75,7 @@ for (const [name, body, want] of [
     const { gateway } = setUp({ status: 402, body, headers: { "X-Correlation-ID": "c-2" } });
     const error = await gateway.batchStatus("b1").catch((e) => e);
     assert.deepEqual([error.status, error.code, error.correlationId, error.details], [402, "", "c-2", want]);
+    assert.equal(error.message, want?.error ?? "the gateway answered 402");
   });
 }
 

@@ -24,7 +24,8 @@ export class GatewayError extends Error {
       body = undefined; // a proxy has answered
     }
     const error = typeof body?.error === "object" ? body.error : undefined;
-    super(error?.message ?? `the gateway answered ${status}`);
+    // A service behind the gateway has a text in place of the object.
+    super(error?.message ?? (typeof body?.error === "string" ? body.error : `the gateway answered ${status}`));
     this.status = status;
     this.code = error?.code ?? "";
     this.correlationId = error?.correlation_id ?? header("X-Correlation-ID") ?? "";
