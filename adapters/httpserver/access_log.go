@@ -35,7 +35,8 @@ func (m *middleware) finishRequest(c *gin.Context, x *requestState) {
 	line := slog.Any("", requestLine{
 		requestState: x, request: c.Request, proxies: m.proxies, method: method, status: status, bytes: max(c.Writer.Size(), 0), took: took,
 	})
-	if x.endpoint.operator && status != http.StatusUnauthorized { // a text of its own: sampling does not drop it with other lines
+	if x.endpoint.operatorAllowed(status) {
+		// A text of its own, so that the sampling of other lines does not drop it.
 		m.log.LogAttrs(c.Request.Context(), x.level(), "operator request", line)
 		return
 	}

@@ -42,6 +42,11 @@ func newEndpoint(r routeDef) *endpoint {
 	return ep
 }
 
+// operatorAllowed reports whether the request was one that an operator was allowed to make.
+func (ep *endpoint) operatorAllowed(status int) bool {
+	return ep.operator && status != http.StatusUnauthorized
+}
+
 // label returns the method as a metric label; unknown methods become OTHER.
 func (ep *endpoint) label(method string) string {
 	if ep.method != "" {
