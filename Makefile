@@ -98,7 +98,7 @@ conformance: $(GOTESTSUM) ## Let external programs judge the services: Autobahn,
 	exec test/run.sh $$race -timeout=20m $(TESTFLAGS) $(if $(RUN),-run='$(RUN)') $(EXTERNAL)
 
 # The tests that have a full form beside the one that "make test" runs.
-FULL := ./test/matrix $(EXTERNAL) ./test/faults ./test/e2e
+FULL := ./test/matrix $(EXTERNAL) ./test/faults ./test/e2e ./test/model
 
 .PHONY: test-full
 test-full: $(GOTESTSUM) ## Run the whole failure matrix, long outages, all cases of Autobahn and more requests of schemathesis
