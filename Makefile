@@ -52,7 +52,7 @@ build: ## Build static binaries into bin/
 EXTERNAL := ./test/conformance/... ./test/clients ./test/console
 
 # Packages that run first, because a long one at the end leaves a core idle.
-LONGEST := ./test/e2e ./test/matrix ./adapters/httpserver ./adapters/httpclient ./adapters/redis ./adapters/kafka ./test/faults ./adapters/websocket
+LONGEST := ./test/e2e ./test/faults ./test/matrix ./adapters/httpserver ./adapters/httpclient ./adapters/redis ./adapters/kafka ./test/model ./adapters/websocket
 # Without debug information a test program is linked in a third of the time.
 # "make quick" and the linters vet the code.
 # Most tests wait more than they compute: three of a package run at a time, not one per core.
@@ -98,7 +98,7 @@ conformance: $(GOTESTSUM) ## Let external programs judge the services: Autobahn,
 	exec test/run.sh $$race -timeout=20m $(TESTFLAGS) $(if $(RUN),-run='$(RUN)') $(EXTERNAL)
 
 # The tests that have a full form beside the one that "make test" runs.
-FULL := ./test/matrix $(EXTERNAL) ./test/faults ./test/e2e
+FULL := ./test/matrix $(EXTERNAL) ./test/faults ./test/e2e ./test/model
 
 .PHONY: test-full
 test-full: $(GOTESTSUM) ## Run the whole failure matrix, long outages, all cases of Autobahn and more requests of schemathesis

@@ -18,6 +18,8 @@ type idempotencyStub struct {
 	claim domain.Claim
 	err   error
 	calls []string
+	// finishErr is the error of Confirm and Release, beside err.
+	finishErr error
 	// cancelled is true if Confirm or Release got a context that was done.
 	cancelled bool
 }
@@ -38,7 +40,7 @@ func (s *idempotencyStub) Release(ctx context.Context, _ domain.IdempotencyKey, 
 func (s *idempotencyStub) finish(ctx context.Context, call string) error {
 	s.calls = append(s.calls, call)
 	s.cancelled = s.cancelled || ctx.Err() != nil
-	return s.err
+	return errors.Join(s.finishErr, s.err)
 }
 
 // startWithKey starts a pipeline with a key, for a client that has left already.
@@ -60,6 +62,7 @@ func TestTheResponseOfARequestWithAKeyIsStored(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, app.Outcome{Response: []byte("yes")}, outcome)
 	require.Equal(t, []string{claimed, "confirm t1 yes"}, s.calls)
+	require.Empty(t, p.log.String())
 	require.False(t, s.cancelled, "the outcome is stored although the client has left")
 	require.Len(t, p.commands, 1)
 	require.Equal(t, "of 2:u12:b13:nlp2:k1", p.commands[0].Envelope.EventID)
@@ -105,6 +108,15 @@ func TestAKeyIsReleasedAfterAFailure(t *testing.T) {
 		require.Equal(t, []string{claimed, "release t1"}, s.calls, name)
 		require.False(t, s.cancelled, name)
 	}
+}
+
+func TestAnOutcomeThatIsNotStoredIsLogged(t *testing.T) {
+	s := &idempotencyStub{claim: domain.Claim{Ticket: "t1"}, finishErr: domain.Unreachable("redis", nil)}
+	p := ownedBatch()
+	outcome, err := p.startWithKey(s)
+	require.NoError(t, err)
+	require.Equal(t, "yes", string(outcome.Response))
+	require.Contains(t, p.log.String(), "was not stored")
 }
 
 func TestARequestProceedsWithoutTheStore(t *testing.T) {

@@ -19,6 +19,7 @@ import (
 // recordingPublisher is a NotificationPublisher that records notifications, or fails.
 type recordingPublisher struct {
 	published []domain.Notification
+	duplicate bool // of every notification
 	err       error
 }
 
@@ -27,7 +28,7 @@ func (o *recordingPublisher) Publish(_ context.Context, n domain.Notification) (
 		return domain.PublishResult{}, o.err
 	}
 	o.published = append(o.published, n)
-	return domain.PublishResult{ID: fmt.Sprintf("%d-0", len(o.published))}, nil
+	return domain.PublishResult{ID: fmt.Sprintf("%d-0", len(o.published)), Duplicate: o.duplicate}, nil
 }
 
 // Control fails as Publish does.
@@ -177,6 +178,31 @@ func TestAcceptReturnsTheErrorOfThePublisher(t *testing.T) {
 	d.out.err = domain.Unreachable("redis", nil)
 	_, err := d.Accept(context.Background(), event(`{`+least+`,"payload":{}}`))
 	require.ErrorIs(t, err, d.out.err)
+}
+
+func TestOnlyStoredNotificationsAreCounted(t *testing.T) {
+	for name, want := range map[string]struct {
+		out   recordingPublisher
+		facts []domain.Fact
+	}{
+		"stored":    {recordingPublisher{}, []domain.Fact{domain.NotificationStored{Type: "x"}}},
+		"duplicate": {recordingPublisher{duplicate: true}, nil},
+		"failed":    {recordingPublisher{err: domain.Unreachable("redis", nil)}, nil},
+	} {
+		d := newFixture(true)
+		*d.out = want.out
+		_, err := d.Accept(context.Background(), event(`{`+least+`,"payload":{}}`))
+		require.ErrorIs(t, err, want.out.err, name)
+		require.Equal(t, want.facts, d.facts.All(), name)
+	}
+}
+
+func TestControlNeedsAValidNotification(t *testing.T) {
+	d := newFixture(true)
+	require.NoError(t, d.Control(context.Background(), event(`{`+least+`,"payload":{}}`)))
+	require.Equal(t, domain.ParsingError, domain.CodeOf(d.Control(context.Background(), event(`[]`))))
+	d.out.err = domain.Unreachable("redis", nil)
+	require.ErrorIs(t, d.Control(context.Background(), event(`{`+least+`,"payload":{}}`)), d.out.err)
 }
 
 func TestDeliverSendsTheSameBytesToEveryManager(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -94,7 +95,7 @@ func (p *platformStub) start() (*ports.Passthrough, error) {
 
 func (p *platformStub) pipelines() *app.Pipelines {
 	return app.NewPipelines(app.PipelineParts{
-		Batches: p.batches(), Preflight: p, Commands: p, Idempotency: p.idempotency, Registered: p, Log: slog.New(slog.DiscardHandler),
+		Batches: p.batches(), Preflight: p, Commands: p, Idempotency: p.idempotency, Registered: p, Log: slog.New(slog.NewTextHandler(&p.log, nil)),
 		IDs: app.IDs{New: func() string { return "e-1" }, FromName: func(name string) string { return "of " + name }},
 	})
 }
@@ -184,6 +185,11 @@ func TestAnUnknownStatusIsPending(t *testing.T) {
 	view, err := p.batches().Status(context.Background(), domain.Caller{User: "u1"}, "b1")
 	require.NoError(t, err)
 	require.Equal(t, domain.PendingContent, view.Status)
+	require.Contains(t, p.log.String(), "unknown batch status")
+	p = &platformStub{report: domain.BatchReport{Owner: "u1", Overall: "COMPLETED"}}
+	_, err = p.batches().Status(context.Background(), domain.Caller{User: "u1"}, "b1")
+	require.NoError(t, err)
+	require.Empty(t, p.log.String())
 }
 
 func TestListTranslatesTheStatuses(t *testing.T) {
@@ -203,17 +209,23 @@ func TestListTranslatesTheStatuses(t *testing.T) {
 	_, err = p.batches().List(context.Background(), domain.Caller{User: "u1"}, domain.BatchQuery{Limit: 1})
 	require.NoError(t, err)
 	require.Empty(t, p.query.Overall, "without a status the list is not filtered")
+
+	p = &platformStub{page: domain.PlatformPage{Batches: []domain.ListedBatch{listed("COMPLETED")}}}
+	_, err = p.batches().List(context.Background(), domain.Caller{User: "u1"}, domain.BatchQuery{Limit: 1})
+	require.NoError(t, err)
+	require.Empty(t, p.log.String(), "all statuses are known")
 }
 
 func TestListLimitsTheLogOfUnknownStatuses(t *testing.T) {
 	p := &platformStub{}
-	for range 100 {
-		p.page.Batches = append(p.page.Batches, domain.ListedBatch{Overall: strings.Repeat("x", 1000)})
+	for i := range 100 {
+		p.page.Batches = append(p.page.Batches, domain.ListedBatch{Overall: fmt.Sprintf("odd-%d", i) + strings.Repeat("x", 1000)})
 	}
 	_, err := p.batches().List(context.Background(), domain.Caller{User: "u1"}, domain.BatchQuery{Limit: 100})
 	require.NoError(t, err)
 	require.Contains(t, p.log.String(), "unknown batch status")
 	require.Less(t, p.log.Len(), 4096)
+	require.Equal(t, 10, strings.Count(p.log.String(), "odd-"))
 }
 
 func TestListReturnsTheErrorOfThePlatform(t *testing.T) {
@@ -243,15 +255,16 @@ func TestRegisterSavesAcceptedBatches(t *testing.T) {
 	} {
 		for _, saveErr := range []error{nil, domain.Unavailable("redis", 0)} {
 			p := &platformStub{reply: ports.Passthrough{Status: 202, Body: []byte(body)}, registeredErr: saveErr}
-			reply, err := app.NewRegistrations(p, p, slog.New(slog.DiscardHandler)).Register(t.Context(), domain.Caller{User: "u1"}, domain.Registration{})
+			reply, err := app.NewRegistrations(p, p, slog.New(slog.NewTextHandler(&p.log, nil))).Register(t.Context(), domain.Caller{User: "u1"}, domain.Registration{})
 			require.NoError(t, err)
 			require.Equal(t, p.reply, reply)
 			require.Equal(t, want, p.saved, body)
+			require.Equal(t, want == nil || saveErr != nil, strings.Contains(p.log.String(), "not stored"), body)
 		}
 	}
 	for _, status := range []int{200, 201, 400, 403, 500} {
 		p := &platformStub{reply: ports.Passthrough{Status: status, Body: []byte(`{"batch_id":"b1"}`)}}
-		_, err := app.NewRegistrations(p, p, slog.New(slog.DiscardHandler)).Register(t.Context(), domain.Caller{User: "u1"}, domain.Registration{})
+		_, err := app.NewRegistrations(p, p, slog.New(slog.NewTextHandler(&p.log, nil))).Register(t.Context(), domain.Caller{User: "u1"}, domain.Registration{})
 		require.NoError(t, err)
 		require.Empty(t, p.saved, status)
 	}

@@ -73,12 +73,23 @@ func TestWatchdogClosesConnectionsAfterTheGracePeriod(t *testing.T) {
 		n.down.Store(true)
 		time.Sleep(60 * time.Second)
 		require.Zero(t, n.sheds.Load())
-		time.Sleep(3 * time.Second)
-		require.EqualValues(t, 1, n.sheds.Load())
+		time.Sleep(time.Second)
+		synctest.Wait()
+		require.EqualValues(t, 1, n.sheds.Load(), "one check after the grace period")
 		time.Sleep(10 * time.Second)
 		require.Equal(t, domain.ConnectionError, domain.CodeOf(n.last.Load().reason))
 		require.Equal(t, 10*time.Second, n.last.Load().over)
 		require.Zero(t, n.stopped.Load())
+	})
+}
+
+func TestWatchdogChecksSeveralTimesInAShortGracePeriod(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &nodeStub{}
+		n.down.Store(true)
+		background.Run(t, app.NewSubscriptionWatchdog(n, []ports.ConnectionShedder{n}, 2*time.Second).Run)
+		time.Sleep(2500 * time.Millisecond)
+		require.EqualValues(t, 1, n.sheds.Load())
 	})
 }
 

@@ -66,8 +66,8 @@ func webSocketOperators(c WebSocketConfig, r *app.Readiness, sockets *websocket.
 			"notification_bytes":   int64(c.Kafka.MaxBytes),
 		},
 		Counts: func() map[string]int64 {
-			ws, sse := int64(sockets.Total()), int64(streams.Total())
-			return map[string]int64{"connections": ws + sse, "websocket": ws, "sse": sse}
+			open, streaming := int64(sockets.Total()), int64(streams.Total())
+			return map[string]int64{"connections": open + streaming, "websocket": open, "sse": streaming}
 		},
 		Connections: []ports.ConnectionLister{sockets, streams},
 	})

@@ -29,6 +29,14 @@ func plantedSecrets() map[string]string {
 	return vars
 }
 
+// readPlanted reads the settings of a service from plantedSecrets.
+func readPlanted[C any](t *testing.T, program Program[C]) C {
+	t.Helper()
+	config, report := program.Read(Variables(plantedSecrets(), "test"))
+	require.Empty(t, report.Problems)
+	return config
+}
+
 // operatorAnswers starts the process, asks each operators' route of its admin address and
 // returns the answers. It checks that the public address has none of the routes.
 func operatorAnswers(t *testing.T, p *Process, own string) string {
@@ -63,15 +71,10 @@ func operatorAnswers(t *testing.T, p *Process, own string) string {
 
 // TestOperatorsSeeNoSecret plants a secret in every setting that holds one.
 func TestOperatorsSeeNoSecret(t *testing.T) {
-	source := Variables(plantedSecrets(), "test")
-	g, report := GatewayCommand().Read(source)
-	require.Empty(t, report.Problems)
-	n, report := WebSocketCommand().Read(source)
-	require.Empty(t, report.Problems)
-	gateway, release, err := Gateway(g, io.Discard, GatewayOverride{})
+	gateway, release, err := Gateway(readPlanted(t, GatewayCommand()), io.Discard, GatewayOverride{})
 	require.NoError(t, err)
 	t.Cleanup(release)
-	node, release, err := WebSocket(n, io.Discard, WebSocketOverride{})
+	node, release, err := WebSocket(readPlanted(t, WebSocketCommand()), io.Discard, WebSocketOverride{})
 	require.NoError(t, err)
 	t.Cleanup(release)
 

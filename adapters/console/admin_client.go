@@ -47,5 +47,6 @@ func (a AdminClient) Node(ctx context.Context) (NodeStatus, error) {
 		return s, fmt.Errorf("build the request: %w", err)
 	}
 	req.Header.Set("Authorization", "Bearer "+a.Token.Reveal())
-	return s, doRequest("the node", req, &s)
+	err = doRequest("the node", req, &s)
+	return s, err
 }

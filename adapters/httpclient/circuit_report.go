@@ -29,7 +29,7 @@ func (f *Forwarder) Circuits() []domain.CircuitReport {
 	for _, p := range f.pools {
 		pools = append(pools, p)
 	}
-	return []domain.CircuitReport{f.guard.reportOn(pools...)}
+	return []domain.CircuitReport{f.reportOn(pools...)}
 }
 
 // reportOn returns the state of the service with these connections. A half-open circuit

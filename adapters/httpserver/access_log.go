@@ -32,9 +32,15 @@ func (m *middleware) finishRequest(c *gin.Context, x *requestState) {
 	endSpan(x, status)
 	method := x.endpoint.label(c.Request.Method)
 	m.observer.Observe(domain.RequestServed{Method: method, Endpoint: x.endpoint.template, Status: status, Duration: took})
-	m.log.LogAttrs(c.Request.Context(), x.level(), x.endpoint.logText(status), slog.Any("", requestLine{
+	line := slog.Any("", requestLine{
 		requestState: x, request: c.Request, proxies: m.proxies, method: method, status: status, bytes: max(c.Writer.Size(), 0), took: took,
-	}))
+	})
+	if x.endpoint.operatorAllowed(status) {
+		// A text of its own, so that the sampling of other lines does not drop it.
+		m.log.LogAttrs(c.Request.Context(), x.level(), "operator request", line)
+		return
+	}
+	m.log.LogAttrs(c.Request.Context(), x.level(), "request", line)
 }
 
 // level returns the log level: debug for probes and scrapes, also when they report that this

@@ -42,13 +42,9 @@ func newEndpoint(r routeDef) *endpoint {
 	return ep
 }
 
-// logText returns the text of the log line. Requests that an operator was allowed to make have
-// a text of their own, so that the sampling of other lines does not drop them.
-func (ep *endpoint) logText(status int) string {
-	if ep.operator && status != http.StatusUnauthorized {
-		return "operator request"
-	}
-	return "request"
+// operatorAllowed reports whether the request was one that an operator was allowed to make.
+func (ep *endpoint) operatorAllowed(status int) bool {
+	return ep.operator && status != http.StatusUnauthorized
 }
 
 // label returns the method as a metric label; unknown methods become OTHER.

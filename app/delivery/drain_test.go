@@ -37,6 +37,14 @@ func TestAdmissionLimitsSessionsOnly(t *testing.T) {
 	a.EndWork()
 }
 
+func TestAdmissionAsksForEachHandshake(t *testing.T) {
+	allowed := true
+	a := NewAdmission(0, func() bool { return allowed })
+	require.True(t, a.Enter())
+	allowed = false
+	require.False(t, a.Enter())
+}
+
 func TestDrainIsSpread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newTestHub(testConfig())

@@ -131,6 +131,28 @@ func TestPanicEndsTheSession(t *testing.T) {
 	h.end(s)
 }
 
+// panickingConnection panics when it is to tell the client the reason.
+type panickingConnection struct{ *fakeConnection }
+
+func (panickingConnection) Close(error) bool { panic("close") }
+
+func TestPanicOfTheCloseAbortsTheConnection(t *testing.T) {
+	for _, attached := range []bool{true, false} {
+		h, conn := newTestHub(testConfig()), newFakeConnection()
+		s := h.open(t, "u1", conn)
+		s.conn = panickingConnection{conn}
+		if attached {
+			s.Attach()
+		}
+		func() {
+			defer s.Recover()
+			panic("test")
+		}()
+		require.Equal(t, attached, len(conn.aborted) == 1)
+		h.end(s)
+	}
+}
+
 func TestCheckAsksTheConnectionsOfTheUser(t *testing.T) {
 	h, conn, other := newTestHub(testConfig()), newFakeConnection(), newFakeConnection()
 	one, two := h.open(t, "u1", conn), h.open(t, "u2", other)

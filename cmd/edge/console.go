@@ -14,6 +14,7 @@ import (
 
 	"github.com/huleedu/edge/adapters/env"
 	"github.com/huleedu/edge/adapters/jwt"
+	"github.com/huleedu/edge/adapters/kafka"
 	"github.com/huleedu/edge/adapters/memory"
 	"github.com/huleedu/edge/adapters/redis"
 	"github.com/huleedu/edge/cmd/edge/internal/console"
@@ -22,9 +23,9 @@ import (
 
 // consoleFlags holds the flags of "edge console".
 type consoleFlags struct {
-	listen, redis string
-	nodes         []string
-	allowActions  bool
+	listen, redis, kafka string
+	nodes                []string
+	allowActions         bool
 }
 
 func (t tool) consoleCommand() *cobra.Command {
@@ -42,6 +43,7 @@ func (t tool) consoleCommand() *cobra.Command {
 	c.Flags().StringVar(&f.listen, "listen", loopbackAddr(0), "loopback address of the console; port 0 selects a free one")
 	c.Flags().StringSliceVar(&f.nodes, "nodes", nil, "admin addresses (host:port) of the gateways and nodes, separated by commas")
 	c.Flags().BoolVar(&f.allowActions, "allow-actions", false, "permit actions, such as to disconnect a user")
+	c.Flags().StringVar(&f.kafka, "kafka", "", "host:port of the services' Kafka; default: KAFKA_BOOTSTRAP_SERVERS, then the Kafka of \"edge up\"")
 	addRedisFlag(c, &f.redis)
 	return c
 }
@@ -77,7 +79,8 @@ func (t tool) console(ctx context.Context, f consoleFlags) error {
 	if err != nil {
 		return err
 	}
-	vars["REDIS_URL"] = t.withServers(f.redis, "")["REDIS_URL"]
+	servers := t.withServers(f.redis, f.kafka)
+	vars["REDIS_URL"], vars["KAFKA_BOOTSTRAP_SERVERS"] = servers["REDIS_URL"], servers["KAFKA_BOOTSTRAP_SERVERS"]
 	log := slog.New(slog.NewTextHandler(t.errs, nil))
 	session := console.NewSession()
 	c := console.Config{AllowActions: f.allowActions, Session: session, Log: log}
@@ -105,22 +108,28 @@ func (t tool) addOperatorSources(c *console.Config, vars map[string]string, node
 	var redisConfig redis.Config
 	var listener redis.ListenerConfig
 	var tokens jwt.Config
-	if err := errors.Join(env.Read(&redisConfig, vars), env.Read(&listener, vars), env.Read(&tokens, vars)); err != nil {
+	var topics kafka.ConsumerConfig
+	if err := errors.Join(env.Read(&redisConfig, vars), env.Read(&listener, vars), env.Read(&tokens, vars), env.Read(&topics, vars)); err != nil {
 		return nil, settingsError(err)
 	}
 	validator, err := jwt.New(tokens, &memory.Facts{}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, settingsError(err)
 	}
+	inspector, err := kafka.NewInspector(topics)
+	if err != nil {
+		return nil, settingsError(err)
+	}
 	client, err := redis.Open(redisConfig)
 	if err != nil {
+		inspector.Close()
 		return nil, settingsError(err)
 	}
 	transport := &http.Transport{}
 	ctx, cancel := context.WithCancel(context.Background())
 	var work sync.WaitGroup
 	work.Go(func() { _ = validator.Run(ctx) }) // fetches the key set, if there is one
-	c.Tokens = validator
+	c.Tokens, c.DeadLetters = validator, consoleLetters{inspector}
 	c.Users = redisUsers{redis.NewOperator(client), redis.NewLog(client), listener.Prefix()}
 	c.Nodes = &console.Nodes{Addresses: nodes, Token: vars["ADMIN_TOKEN"], Client: &http.Client{
 		Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -129,6 +138,7 @@ func (t tool) addOperatorSources(c *console.Config, vars map[string]string, node
 		cancel()
 		work.Wait()
 		transport.CloseIdleConnections()
+		inspector.Close()
 		_ = client.Close() // nothing was written
 	}, nil
 }

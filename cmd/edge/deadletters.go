@@ -141,8 +141,12 @@ func (t tool) showDeadLetter(ctx context.Context, i *kafka.Inspector, l deadlett
 		return t.writeJSON(out)
 	}
 	rows := [][]string{
-		{"position", l.Position()}, {"time", l.Time.Format(time.DateTime)}, {"reason", printable(l.Reason)},
-		{"source", printable(l.Source) + " (" + original + ")"}, {"event id", deadletters.EventID(l.Value)}, {"key", printable(string(l.Key))},
+		{"position", l.Position()},
+		{"time", l.Time.Format(time.DateTime)},
+		{"reason", printable(l.Reason)},
+		{"source", printable(l.Source) + " (" + original + ")"},
+		{"event id", deadletters.EventID(l.Value)},
+		{"key", printable(string(l.Key))},
 	}
 	for _, h := range l.Headers {
 		if !strings.HasPrefix(h.Key, "dlq_") {

@@ -86,12 +86,18 @@ func TestDoctorFindsEachFault(t *testing.T) {
 		args        []string
 		check, want string
 	}{
-		"wrong Redis port": {set: map[string]string{"REDIS_URL": "redis://u:hidden@127.0.0.1:1", "API_GATEWAY_REDIS_URL": "redis://u:hidden@127.0.0.1:1"},
-			check: "redis", want: "127.0.0.1:1: "},
-		"wrong Kafka port": {set: map[string]string{"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", "API_GATEWAY_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"},
-			check: "kafka", want: "127.0.0.1:1: "},
-		"short key": {set: map[string]string{"JWT_SECRET_KEY": "short", "ENVIRONMENT": "production"}, args: []string{"websocket"},
-			check: "keys", want: "JWT_SECRET_KEY"},
+		"wrong Redis port": {
+			set:   map[string]string{"REDIS_URL": "redis://u:hidden@127.0.0.1:1", "API_GATEWAY_REDIS_URL": "redis://u:hidden@127.0.0.1:1"},
+			check: "redis", want: "127.0.0.1:1: ",
+		},
+		"wrong Kafka port": {
+			set:   map[string]string{"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", "API_GATEWAY_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"},
+			check: "kafka", want: "127.0.0.1:1: ",
+		},
+		"short key": {
+			set: map[string]string{"JWT_SECRET_KEY": "short", "ENVIRONMENT": "production"}, args: []string{"websocket"},
+			check: "keys", want: "JWT_SECRET_KEY",
+		},
 		"no key":              {set: map[string]string{"JWT_SECRET_KEY": ""}, check: "keys", want: "JWT_SECRET_KEY"},
 		"key set answers 503": {set: map[string]string{"JWT_ALGORITHM": "ES256", "JWT_JWKS_URL": unwell.URL, "JWT_JWKS_TIMEOUT": "0.3"}, check: "keys", want: "status 200"},
 		"origin with a path":  {set: map[string]string{"CORS_ORIGINS": `["https://app.example.org/x"]`}, args: []string{"websocket"}, check: "origins", want: "CORS_ORIGINS"},

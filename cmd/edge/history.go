@@ -21,7 +21,7 @@ func (t tool) historyCommand() *cobra.Command {
 		Example: "  edge history teacher-anna\n  edge history teacher-anna --batch batch-anna-1 --json",
 		Args:    arguments("USER"), ValidArgsFunction: complete(users()),
 		RunE: func(c *cobra.Command, args []string) error {
-			user, err := parseUser("USER", args[0])
+			user, err := parseUser(args[0])
 			if err != nil {
 				return err
 			}

@@ -146,7 +146,7 @@ func (t tool) publishDirect(ctx context.Context, o *redis.Operator, user domain.
 
 // publishStored publishes the notification on Kafka, as a platform service does.
 func (t tool) publishStored(ctx context.Context, name string, l notifyArgs) error {
-	user, err := parseUser("USER", name)
+	user, err := parseUser(name)
 	if err != nil {
 		return err
 	}

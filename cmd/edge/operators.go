@@ -72,7 +72,7 @@ func addRedisFlag(c *cobra.Command, url *string) {
 
 // withOperator calls do with an operator on the services' Redis.
 func (t tool) withOperator(url, name string, do func(*redis.Operator, domain.UserID) error) error {
-	user, err := parseUser("USER", name)
+	user, err := parseUser(name)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 	"go.opentelemetry.io/otel/trace/noop"
@@ -29,7 +30,7 @@ func (t tool) tailCommand() *cobra.Command {
 		Example: "  edge tail teacher-anna\n  edge tail teacher-anna --type batch_results_ready\n  edge tail teacher-anna --batch batch-anna-1 --json",
 		Args:    arguments("USER"), ValidArgsFunction: complete(users()),
 		RunE: func(c *cobra.Command, args []string) error {
-			user, err := parseUser("USER", args[0])
+			user, err := parseUser(args[0])
 			if err != nil {
 				return err
 			}
@@ -70,12 +71,10 @@ func (t tool) tail(ctx context.Context, client *redis.Client, user domain.UserID
 	listener := redis.NewListener(client, cfg, silentObserver{}, noop.NewTracerProvider(), slog.New(slog.DiscardHandler))
 	messages := make(tailHandler, tailBuffer)
 	ctx, cancel := context.WithCancel(ctx)
-	ended := make(chan error, 1)
-	go func() { ended <- listener.Run(ctx, messages) }()
-	defer func() {
-		cancel()
-		<-ended
-	}()
+	var group sync.WaitGroup
+	group.Go(func() { _ = listener.Run(ctx, messages) }) // a failed subscription is reported as a gap
+	defer group.Wait()
+	defer cancel()
 	if err := listener.Follow(ctx, user); err != nil {
 		return err
 	}

@@ -70,7 +70,7 @@ func readToken(arg string) (string, error) {
 
 // tokenConfig returns the settings of the validator.
 func (t tool) tokenConfig(file string) (cfg jwt.Config, err error) {
-	vars := map[string]string{}
+	var vars map[string]string
 	if file == "" {
 		vars, err = t.serviceVars()
 	} else if vars, err = env.File(file); err != nil {

@@ -70,7 +70,7 @@ func (t tool) serviceVars() (map[string]string, error) {
 
 // generateToken returns a development token for a user.
 func (t tool) generateToken(user, org string, ttl time.Duration) (string, error) {
-	if _, err := parseUser("USER", user); err != nil {
+	if _, err := parseUser(user); err != nil {
 		return "", err
 	}
 	vars, err := t.serviceVars()

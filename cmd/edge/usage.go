@@ -54,11 +54,11 @@ func arguments(names ...string) cobra.PositionalArgs {
 	}
 }
 
-// parseUser returns the user that an argument or a flag names.
-func parseUser(name, text string) (domain.UserID, error) {
+// parseUser returns the user that the argument USER names.
+func parseUser(text string) (domain.UserID, error) {
 	user, err := domain.ParseUserID(text)
 	if err != nil {
-		return "", usagef("%s %q: %w", name, text, err)
+		return "", usagef("USER %q: %w", text, err)
 	}
 	return user, nil
 }

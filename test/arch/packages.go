@@ -58,12 +58,13 @@ func largePackages(files []source) []finding {
 	return out
 }
 
-// testOnly returns the dependencies that belong to tests.
+// testOnly returns the dependencies that belong to tests or to the development tool, such as the
+// pages of its console.
 func testOnly(dependencies []string) []string {
 	var out []string
 	for _, d := range dependencies {
 		switch {
-		case d == "testing", strings.HasPrefix(d, "testing/"), strings.HasPrefix(d, module+"/test/"),
+		case d == "testing", strings.HasPrefix(d, "testing/"), strings.HasPrefix(d, module+"/test/"), strings.HasPrefix(d, module+"/cmd/edge/"),
 			strings.Contains(d, "miniredis"), strings.Contains(d, "kfake"),
 			strings.HasPrefix(d, "github.com/stretchr/testify"), strings.HasPrefix(d, "go.uber.org/goleak"),
 			strings.HasPrefix(d, "github.com/prometheus/prometheus/"):

@@ -11,14 +11,16 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/huleedu/edge/adapters/kafka"
+	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/test/harness"
 )
 
 // page is a console in a process of its own.
 type page struct {
 	url string
-	// redis is the URL of the Redis of the demonstration.
-	redis string
+	// redis and kafka are the servers of the demonstration.
+	redis, kafka string
 }
 
 // adminToken is ADMIN_TOKEN of the services.
@@ -32,7 +34,7 @@ func startDemonstration(t *testing.T) page {
 	}, "up", "--gateway", "127.0.0.1:0", "--websocket", "127.0.0.1:0",
 		"--redis-listen", "127.0.0.1:0", "--kafka-listen", "127.0.0.1:0", "--example", "127.0.0.1:0", "--pace", "500ms")
 	t.Cleanup(func() { p.Stop(t) })
-	return page{awaitOutput(t, p, `console +(http://\S+)`), awaitOutput(t, p, `redis +(redis://\S+)`)}
+	return page{awaitOutput(t, p, `console +(http://\S+)`), awaitOutput(t, p, `redis +(redis://\S+)`), awaitOutput(t, p, `kafka +(127\S+)`)}
 }
 
 // startConsole starts "edge console" for the services of a demonstration.
@@ -45,7 +47,7 @@ func startConsole(t *testing.T, services page, flags ...string) page {
 	require.NoError(t, json.NewDecoder(response.Body).Decode(&nodes))
 	require.Len(t, nodes, 2)
 	p := harness.Start(t, "edge", map[string]string{"ADMIN_TOKEN": adminToken},
-		append([]string{"console", "--redis", services.redis, "--nodes", nodes[0].Address + "," + nodes[1].Address}, flags...)...)
+		append([]string{"console", "--redis", services.redis, "--kafka", services.kafka, "--nodes", nodes[0].Address + "," + nodes[1].Address}, flags...)...)
 	t.Cleanup(func() {
 		require.NotContains(t, p.Stderr.String(), adminToken)
 		p.Stop(t)
@@ -65,6 +67,15 @@ func awaitOutput(t *testing.T, p *harness.Program, pattern string) string {
 	return found[1]
 }
 
+// writeBrokenRecord writes a record that becomes a dead letter.
+func (p page) writeBrokenRecord(t *testing.T) {
+	t.Helper()
+	i, err := kafka.NewInspector(kafka.ConsumerConfig{Brokers: p.kafka})
+	require.NoError(t, err)
+	defer i.Close()
+	require.NoError(t, i.Write(t.Context(), kafka.Record{Topic: string(domain.NotificationTopic), Key: []byte("teacher-anna"), Value: []byte("no envelope")}))
+}
+
 // run runs a scenario in Chromium. EDGE_CONSOLE_PICTURES names a directory for its pictures.
 func (p page) run(t *testing.T, scenario string, options map[string]any) {
 	t.Helper()
@@ -79,6 +90,7 @@ func (p page) run(t *testing.T, scenario string, options map[string]any) {
 // TestDemonstration runs the views that need the simulated platform.
 func TestDemonstration(t *testing.T) {
 	p := startDemonstration(t)
+	p.writeBrokenRecord(t)
 	for _, scenario := range []string{"try", "journey", "faults", "operators"} {
 		t.Run(scenario, func(t *testing.T) {
 			p.run(t, scenario, map[string]any{"full": harness.Full(), "demonstration": p.url})
@@ -89,6 +101,7 @@ func TestDemonstration(t *testing.T) {
 // TestConsoleOfRunningServices runs the views of an operator against services in another process.
 func TestConsoleOfRunningServices(t *testing.T) {
 	services := startDemonstration(t)
+	services.writeBrokenRecord(t)
 	t.Run("read-only", func(t *testing.T) {
 		startConsole(t, services).run(t, "operators", map[string]any{"demonstration": services.url, "readOnly": true})
 	})

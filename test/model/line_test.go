@@ -207,15 +207,29 @@ func (l *line) close() {
 	l.reader.Wait()
 }
 
-// state returns what the line has received.
-func (l *line) state() (frames []string, last string, resyncs, code int) {
+// received returns the frames of the connection and the code of its end, or stillOpen.
+func (l *line) received() (frames []string, code int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return append([]string(nil), l.frames...), l.last, l.resyncs, l.code
+	return append([]string(nil), l.frames...), l.code
+}
+
+// lastID returns the id of the last notification, or an empty string.
+func (l *line) lastID() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.last
+}
+
+// resyncCount returns how many resync frames the connection has received.
+func (l *line) resyncCount() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.resyncs
 }
 
 // ended returns the code of the end, or stillOpen.
 func (l *line) ended() int {
-	_, _, _, code := l.state()
+	_, code := l.received()
 	return code
 }

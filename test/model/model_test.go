@@ -111,7 +111,7 @@ func (m *machine) resume(r *rapid.T) {
 	}
 	l := rapid.SampledFrom(away).Draw(r, "client")
 	l.node = rapid.IntRange(0, 1).Draw(r, "node")
-	_, id, _, _ := l.state()
+	id := l.lastID()
 	last := 0
 	if id == "" {
 		id = "0"
@@ -252,7 +252,7 @@ func (m *machine) check(r *rapid.T) {
 		}
 		for _, c := range u.open {
 			m.await(r, func() string {
-				frames, code := c.received()
+				frames, code := c.late()
 				if code == 4003 && c.mayBeDisconnected {
 					return "" // the next check removes it
 				}

@@ -65,7 +65,7 @@ func (m *machine) restartRedis(r *rapid.T) {
 	for _, u := range m.members {
 		for _, c := range u.open {
 			m.await(r, func() string {
-				if _, _, resyncs, _ := c.state(); resyncs == 0 {
+				if c.resyncCount() == 0 {
 					return fmt.Sprintf("%s: %s is not told resync", m.name(u), c.name)
 				}
 				return ""
@@ -82,7 +82,7 @@ func (m *machine) restartRedis(r *rapid.T) {
 func (m *machine) awaitCloses(r *rapid.T, want int, ended []*connection) {
 	for _, c := range ended {
 		m.await(r, func() string {
-			_, _, _, code := c.state()
+			code := c.ended()
 			if code == stillOpen {
 				return c.name + " is not closed"
 			}

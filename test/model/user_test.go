@@ -33,9 +33,10 @@ type connection struct {
 	mayBeDisconnected bool
 }
 
-// received returns the frames of the connection without those that may have been on their way.
-func (c *connection) received() (frames []string, code int) {
-	frames, _, _, code = c.state()
+// late returns the frames of the connection without those that may have been on their way when it was
+// opened, and the code of its end, or stillOpen.
+func (c *connection) late() (frames []string, code int) {
+	frames, code = c.received()
 	return slices.DeleteFunc(frames, func(f string) bool { return c.early[f] }), code
 }
 

@@ -84,9 +84,26 @@ func isConstant(n ast.Node) bool {
 // children returns the source of the node with the mutants of its children.
 func (r *rewriter) children(n ast.Node) string { return r.inner(n, n.Pos(), n.End()) }
 
+// callsRecover reports whether the node calls recover, which works only in the deferred function
+// itself and not in a function that replaces an expression.
+func callsRecover(n ast.Node) (found bool) {
+	ast.Inspect(n, func(child ast.Node) bool {
+		call, is := child.(*ast.CallExpr)
+		if is {
+			name, is := call.Fun.(*ast.Ident)
+			found = found || is && name.Name == "recover"
+		}
+		return !found
+	})
+	return found
+}
+
 // node returns the source of the node with its own mutants and those of its children. It returns
 // false if it has none of its own.
 func (r *rewriter) node(n ast.Node) (string, bool) {
+	if callsRecover(n) {
+		return "", false
+	}
 	switch n := n.(type) {
 	case *ast.BinaryExpr:
 		return r.binary(n)

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// workers is the number of mutants that run at the same time.
-const workers = 2
+// workers is the number of mutants that run at the same time. Tests wait more than they compute.
+const workers = 4
 
 // outcome says what the tests do with a mutant.
 type outcome string
@@ -43,7 +43,7 @@ func (t target) measure(ctx context.Context) (result, error) {
 	if out, err := p.test(ctx, t.run, "EDGE_MUTANTS_REACHED="+reached); err != nil {
 		return result{}, fmt.Errorf("without a mutant: %w\n%s", err, out)
 	}
-	limit := 5*time.Since(began) + 10*time.Second
+	limit := 4*time.Since(began) + 10*time.Second
 	return result{target: t, mutants: p.mutants, outcomes: p.runAll(ctx, t.run, reached, limit)}, ctx.Err()
 }
 

@@ -40,11 +40,11 @@ func targets() []target {
 		},
 		{
 			mutated: "adapters/redis", files: []string{"errors.go", "ratelimit.go", "ratelimit_denied.go", "ratelimit_window.go"},
-			run: "RedisError|Limiter|Denied",
+			run: "RedisError|Denied|LimiterIs|LimiterS|LimiterBatches",
 		},
 		{
 			mutated: "adapters/kafka", files: []string{"error_class.go", "error_codes.go", "consumer_disposition.go"},
-			run: "ErrorCode|Disposition|ConnectionErrors|RejectedRecord|Limit|WaitsForATopic",
+			run: "ErrorCode|Checksum|Disposition|ConnectionErrors|RejectedRecord|Limit|WaitsForATopic",
 		},
 	}
 }

@@ -1,6 +1,7 @@
 package clientip_test
 
 import (
+	"crypto/tls"
 	"net/http"
 	"net/netip"
 	"testing"
@@ -34,6 +35,7 @@ func TestNetworkIsTheLastUntrustedAddress(t *testing.T) {
 		{"::ffff:192.0.2.1", "192.0.2.1:1", "198.51.100.7"},
 		{"2001:db8::/32", "[2001:db8::1]:1", "198.51.100.7"},
 		{"192.0.3.0/24,2001:db8::/32", "192.0.2.1:1", "192.0.2.1"},
+		{"2001:db8::1/128", "[2001:db8::2]:1", "2001:db8::/64"},
 	} {
 		require.Equal(t, c.want, network(t, c.trusted, c.remote, "203.0.113.1, 198.51.100.7"), c)
 	}
@@ -56,6 +58,52 @@ func TestEmptyElementsOfXForwardedForAreSkipped(t *testing.T) {
 	}
 	for _, lines := range [][]string{{""}, {","}, {" , ,"}, nil} {
 		require.Equal(t, "10.1.2.3", network(t, "10.0.0.0/8", "10.1.2.3:4711", lines...), lines)
+	}
+}
+
+func TestSchemeOfTheClient(t *testing.T) {
+	t.Parallel()
+	proxies, err := clientip.ParseProxies("10.0.0.0/8")
+	require.NoError(t, err)
+	for _, c := range []struct {
+		remote, forwarded string
+		tls               bool
+		want              string
+	}{
+		{"10.1.2.3:1", "https", false, "https"},
+		{"10.1.2.3:1", "http", false, "http"},
+		{"10.1.2.3:1", "", false, "http"},
+		{"192.0.2.1:1", "https", false, "http"},
+		{"@", "https", false, "http"},
+		{"192.0.2.1:1", "", true, "https"},
+	} {
+		r := &http.Request{RemoteAddr: c.remote, Header: http.Header{"X-Forwarded-Proto": {c.forwarded}}}
+		if c.tls {
+			r.TLS = &tls.ConnectionState{}
+		}
+		require.Equal(t, c.want, proxies.Scheme(r), c)
+	}
+}
+
+func TestAddressOfTheClient(t *testing.T) {
+	t.Parallel()
+	proxies, err := clientip.ParseProxies("10.0.0.0/8")
+	require.NoError(t, err)
+	for remote, want := range map[string]string{"[2001:db8::4]:1": "2001:db8::4", "10.1.2.3:1": "198.51.100.7", "@": "unknown"} {
+		r := &http.Request{RemoteAddr: remote, Header: http.Header{"X-Forwarded-For": {"198.51.100.7"}}}
+		require.Equal(t, want, proxies.Address(r), remote)
+	}
+}
+
+func TestNetworksThatCoverEverything(t *testing.T) {
+	t.Parallel()
+	for list, want := range map[string]bool{
+		"0.0.0.0/0": true, "::/0": true, "2000::/3": true, "0.0.0.0/1,128.0.0.0/1": true, "::ffff:0.0.0.0/96": true,
+		"": false, "0.0.0.0/1": false, "10.0.0.0/8,::1": false, "2000::/4": false, "128.0.0.0/1": false,
+	} {
+		proxies, err := clientip.ParseProxies(list)
+		require.NoError(t, err)
+		require.Equal(t, want, proxies.CoverEverything(), list)
 	}
 }
 

@@ -18,6 +18,7 @@ module.exports = async ({ page, open, check, options }) => {
   await devices.locator('[data-device="Phone"]').getByText("class_created").waitFor();
   await nodesView(open, check);
   await userView(page, open, check, options);
+  await lettersView(page, open, check, options);
   await tokenView(open, check, options);
   await settingsView(open, check);
   await chartsView(open, check);
@@ -70,6 +71,22 @@ async function userView(page, open, check, options) {
   await view.getByText("All nodes are told to disconnect teacher-anna.").waitFor();
   await view.getByText("teacher-anna has no connection.").waitFor();
   await view.getByRole("button", { name: "Refresh" }).click();
+}
+
+async function lettersView(page, open, check, options) {
+  const view = await open("Dead letters");
+  const dryRun = view.getByRole("button", { name: /^Dry run of/ }).first();
+  for (let i = 0; i < 100 && !(await dryRun.count()); i++) {
+    await Promise.all([page.waitForResponse(/deadletters$/), view.getByRole("button", { name: "Read again" }).click()]);
+  }
+  assert.match(await view.getByRole("region").innerText(), /\d\/\d+[\s\S]*huleedu\.notification\.teacher\.requested\.v1\/\d\/\d+[\s\S]*teacher-anna/);
+  await dryRun.click();
+  await view.getByText(/would write 11 bytes from the original record/).waitFor();
+  await check("letters");
+  const replay = view.getByRole("button", { name: /^Replay/ }).first();
+  if (options.readOnly) return assert.ok(await replay.isDisabled());
+  await replay.click();
+  await view.getByText(/: wrote 11 bytes/).waitFor();
 }
 
 async function tokenView(open, check, { token }) {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -50,10 +51,25 @@ func (fakeTokens) Validate(context.Context, string) (domain.Caller, error) {
 	return domain.Caller{}, domain.TokenExpired()
 }
 
+// fakeLetters has one dead letter.
+type fakeLetters struct{ replayed []string }
+
+func (*fakeLetters) Newest(context.Context) (letters any, total int, err error) {
+	return []map[string]string{{"position": "0/1"}}, 1, nil
+}
+
+func (l *fakeLetters) Replay(_ context.Context, position string, dryRun bool) (string, error) {
+	if !dryRun {
+		l.replayed = append(l.replayed, position)
+	}
+	return "told", nil
+}
+
 // environment is a console with one node, and what it has logged.
 type environment struct {
 	handler http.Handler
 	users   *fakeUsers
+	letters *fakeLetters
 	log     *bytes.Buffer
 	session *Session
 }
@@ -69,11 +85,11 @@ func newEnvironment(t *testing.T, change func(*Config)) *environment {
 		_, _ = w.Write([]byte(nodeAnswers()[r.URL.Path]))
 	}))
 	t.Cleanup(node.Close)
-	e := &environment{users: &fakeUsers{}, log: &bytes.Buffer{}}
+	e := &environment{users: &fakeUsers{}, letters: &fakeLetters{}, log: &bytes.Buffer{}}
 	c := Config{
 		Client: fstest.MapFS{"index.js": {Data: []byte("export {}")}},
 		Nodes:  &Nodes{Addresses: func() []string { return []string{node.Listener.Addr().String()} }, Token: adminToken, Client: node.Client()},
-		Users:  e.users, Tokens: fakeTokens{}, Log: slog.New(slog.NewTextHandler(e.log, nil)),
+		Users:  e.users, Tokens: fakeTokens{}, DeadLetters: e.letters, Log: slog.New(slog.NewTextHandler(e.log, nil)),
 	}
 	if change != nil {
 		change(&c)
@@ -100,11 +116,11 @@ func nodeAnswers() map[string]string {
 func (e *environment) do(method, path, body string, headers ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.Host = host
-	for i := 0; i < len(headers); i += 2 {
-		if headers[i] == "Host" {
-			r.Host = headers[i+1]
+	for pair := range slices.Chunk(headers, 2) {
+		if pair[0] == "Host" {
+			r.Host = pair[len(pair)-1]
 		} else {
-			r.Header.Set(headers[i], headers[i+1])
+			r.Header.Set(pair[0], pair[len(pair)-1])
 		}
 	}
 	w := httptest.NewRecorder()
@@ -165,6 +181,19 @@ func TestActionsNeedPermissionAndAreLogged(t *testing.T) {
 	e = newEnvironment(t, func(c *Config) { c.AllowActions = true })
 	require.Equal(t, http.StatusOK, e.do("POST", path, "", "Origin", own).Code)
 	require.Equal(t, []domain.UserID{"teacher-anna"}, e.users.disconnected)
+	require.Contains(t, e.log.String(), "path="+path)
+}
+
+func TestDeadLettersAreReplayedOnlyByAnAction(t *testing.T) {
+	const path = apiPath + "deadletters/0/1/replay"
+	e := newEnvironment(t, nil)
+	require.Contains(t, e.do("GET", apiPath+"deadletters", "").Body.String(), `"position":"0/1"`)
+	require.Equal(t, http.StatusOK, e.do("GET", path, "").Code, "a dry run")
+	require.Equal(t, http.StatusForbidden, e.do("POST", path, "", "Origin", own).Code)
+	require.Empty(t, e.letters.replayed)
+	e = newEnvironment(t, func(c *Config) { c.AllowActions = true })
+	require.Equal(t, http.StatusOK, e.do("POST", path, "", "Origin", own).Code)
+	require.Equal(t, []string{"0/1"}, e.letters.replayed)
 	require.Contains(t, e.log.String(), "path="+path)
 }
 

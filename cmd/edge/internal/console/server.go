@@ -22,10 +22,11 @@ type Config struct {
 	Client fs.FS
 	// Demonstration adds the views that need the simulated platform; nil leaves them out.
 	Demonstration *Demonstration
-	// Nodes, Users and Tokens answer the questions of operators.
-	Nodes  *Nodes
-	Users  Users
-	Tokens Tokens
+	// Nodes, Users, Tokens and DeadLetters answer the questions of operators.
+	Nodes       *Nodes
+	Users       Users
+	Tokens      Tokens
+	DeadLetters DeadLetters
 	// AllowActions permits requests that change something. Without it they get 403.
 	AllowActions bool
 	// Session admits a browser by a one-time token; nil admits every browser on this machine.
@@ -59,6 +60,7 @@ func NewHandler(c Config) http.Handler {
 	mux.HandleFunc("GET "+apiPath+"metrics", s.listMetrics)
 	mux.HandleFunc("POST "+apiPath+"token/check", s.checkToken)
 	s.addUsers(mux)
+	s.addDeadLetters(mux)
 	if c.Demonstration != nil {
 		s.addDemonstration(mux)
 	}

@@ -3,6 +3,7 @@
 package deadletters
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -145,7 +146,7 @@ func (l Letter) Restored(ctx context.Context, i *kafka.Inspector) (record kafka.
 	switch {
 	case err == nil && l.Omitted:
 		return original, "original record", l.checkDigest(original)
-	case err == nil && string(original.Value) == string(l.Value):
+	case err == nil && bytes.Equal(original.Value, l.Value):
 		return original, "original record", nil
 	case l.Omitted:
 		return record, "", errOmittedGone

@@ -67,6 +67,7 @@ func (d *checks) distinct(of func(target) string) []target {
 // Severity says how bad a finding is.
 type Severity string
 
+// The severities, as they are printed.
 const (
 	Good    Severity = "ok"   // Good is the severity of what works.
 	Warning Severity = "warn" // Warning is the severity of what works but may surprise.

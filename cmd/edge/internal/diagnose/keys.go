@@ -3,6 +3,7 @@ package diagnose
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/huleedu/edge/adapters/jwt"
@@ -26,12 +27,10 @@ func withValidator(ctx context.Context, c jwt.Config, do func(*jwt.Validator, do
 		return err
 	}
 	running, cancel := context.WithCancel(ctx)
-	ended := make(chan error, 1)
-	go func() { ended <- v.Run(running) }()
-	defer func() {
-		cancel()
-		<-ended
-	}()
+	var group sync.WaitGroup
+	group.Go(func() { _ = v.Run(running) }) // returns nil
+	defer group.Wait()
+	defer cancel()
 	return do(v, awaitKeys(ctx, v, c.JWKSTimeout))
 }
 

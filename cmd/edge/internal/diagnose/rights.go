@@ -41,7 +41,7 @@ func topicRights(ctx context.Context, c kafka.ConsumerConfig, topic string) (rig
 	defer client.Close()
 	req := kmsg.NewPtrMetadataRequest()
 	one := kmsg.NewMetadataRequestTopic()
-	one.Topic = kmsg.StringPtr(topic)
+	one.Topic = new(topic)
 	req.Topics, req.IncludeTopicAuthorizedOperations = []kmsg.MetadataRequestTopic{one}, true
 	response, err := req.RequestWith(ctx, client)
 	if err != nil {

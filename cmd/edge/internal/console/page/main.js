@@ -4,6 +4,7 @@ import { el } from "./dom.js";
 import { charts } from "./views/charts.js";
 import { faults } from "./views/faults.js";
 import { journey } from "./views/journey.js";
+import { letters } from "./views/letters.js";
 import { nodes } from "./views/nodes.js";
 import { settings } from "./views/settings.js";
 import { token } from "./views/token.js";
@@ -11,7 +12,7 @@ import { tryIt } from "./views/try.js";
 import { user } from "./views/user.js";
 
 const shown = { current: undefined };
-const views = (info) => [...(info.demonstration ? [tryIt, journey, faults] : []), nodes, user, token, settings, charts];
+const views = (info) => [...(info.demonstration ? [tryIt, journey, faults] : []), nodes, user, letters, token, settings, charts];
 
 /** Returns a tab and its panel. */
 function build(view, context) {
