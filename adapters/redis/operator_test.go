@@ -12,10 +12,9 @@ import (
 
 // watch starts Operator.Watch for anna and returns, after the confirmation, the frames and the
 // channel of the result.
-func watch(ctx context.Context, t *testing.T, o *redis.Operator) (frames chan string, ended chan error) {
+func watch(ctx context.Context, t *testing.T, o *redis.Operator) (<-chan string, <-chan error) {
 	t.Helper()
-	subscribed := make(chan struct{})
-	frames, ended = make(chan string, 2), make(chan error, 1)
+	subscribed, frames, ended := make(chan struct{}), make(chan string, 2), make(chan error, 1)
 	go func() {
 		ended <- o.Watch(ctx, "ws:", "anna", func() { close(subscribed) }, func(frame string) { frames <- frame })
 	}()

@@ -2,6 +2,7 @@ package clients_test
 
 import (
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -249,6 +250,7 @@ func useUpQuota(t *testing.T, s *stage, tabs []string) []string {
 	s.awaitThat(t, tabs[0], "not open", func(r record) bool { return r.state.Status != "open" })
 	header := http.Header{"Authorization": {"Bearer " + harness.Token(s.user)}}
 	var others []*websocket.Conn
+	var readers sync.WaitGroup
 	require.Eventually(t, func() bool { // the lease of the lost connection ends first
 		c, response, err := websocket.DefaultDialer.Dial("ws://"+s.node.Address(t)+"/ws", header)
 		if response != nil {
@@ -256,6 +258,11 @@ func useUpQuota(t *testing.T, s *stage, tabs []string) []string {
 		}
 		if err == nil {
 			others = append(others, c)
+			readers.Go(func() { // answers pings: a refused connection makes the service check the others
+				for err := error(nil); err == nil; {
+					_, _, err = c.NextReader()
+				}
+			})
 		}
 		return len(others) == 6
 	}, harness.WaitLimit, 20*time.Millisecond)
@@ -266,6 +273,7 @@ func useUpQuota(t *testing.T, s *stage, tabs []string) []string {
 	for _, c := range others {
 		_ = c.Close()
 	}
+	readers.Wait()
 	require.Eventually(t, func() bool {
 		s.do(t, command{Do: "run", Tab: tabs[0], Code: "window.client.reconnect()"})
 		return s.get(tabs[0]).state.Status == "open"

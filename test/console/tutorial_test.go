@@ -29,7 +29,7 @@ func TestTutorial(t *testing.T) {
 	}
 	root, err := filepath.Abs("../..")
 	require.NoError(t, err)
-	page, err := os.ReadFile(filepath.Join(root, "docs/tutorial.md"))
+	page, err := os.ReadFile(filepath.Join(root, "docs", "tutorial.md"))
 	require.NoError(t, err)
 	blocks := regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(page), -1)
 	require.Greater(t, len(blocks), 5)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -115,11 +116,11 @@ func nodeAnswers() map[string]string {
 func (e *environment) do(method, path, body string, headers ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.Host = host
-	for i := 0; i < len(headers); i += 2 {
-		if headers[i] == "Host" {
-			r.Host = headers[i+1]
+	for pair := range slices.Chunk(headers, 2) {
+		if pair[0] == "Host" {
+			r.Host = pair[len(pair)-1]
 		} else {
-			r.Header.Set(headers[i], headers[i+1])
+			r.Header.Set(pair[0], pair[len(pair)-1])
 		}
 	}
 	w := httptest.NewRecorder()

@@ -73,14 +73,14 @@ func isSameOrigin(r *http.Request, action bool) bool {
 // contentPolicy returns the content security policy: scripts and styles only from the console, and
 // connections only to the console and the demonstration's services.
 func (s console) contentPolicy() string {
-	connect := "'self'"
+	connect := []string{"'self'"}
 	if d := s.Demonstration; d != nil {
 		for _, url := range []string{d.Gateway, d.Notifications, d.Balancer} {
 			if url != "" {
-				connect += " " + url + " ws" + strings.TrimPrefix(url, "http")
+				connect = append(connect, url, "ws"+strings.TrimPrefix(url, "http"))
 			}
 		}
 	}
-	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src " + connect +
+	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src " + strings.Join(connect, " ") +
 		"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }
