@@ -35,11 +35,19 @@ func (s *stream) run(head []byte) {
 	}
 }
 
-// serve writes events until the stream must end. It returns why, or None if the session
+// serve sends events until the stream must end. It returns why, or None if the session
 // knows the reason or after a panic. left receives the end of the reading.
-func (s *stream) serve(head []byte, left <-chan error) (reason closecode.Status) {
-	reason = closecode.None
-	defer s.session.Recover()
+func (s *stream) serve(head []byte, left <-chan error) closecode.Status {
+	reason := closecode.None
+	func() {
+		defer s.session.Recover()
+		reason = s.send(head, left)
+	}()
+	return reason
+}
+
+// send is serve without the recovery of a panic.
+func (s *stream) send(head []byte, left <-chan error) closecode.Status {
 	err := s.conn.Write(head)
 	if err == nil {
 		s.session.Attach()

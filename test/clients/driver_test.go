@@ -75,7 +75,8 @@ func startDriver(t *testing.T, kind, pages string) *driver {
 	script, err := filepath.Abs("driver.cjs")
 	require.NoError(t, err)
 	d := &driver{process: exec.Command("node", script, kind, pages), answers: make(chan string, 1), tabs: map[string]*record{}, changed: make(chan struct{})}
-	d.process.Env, d.process.Stderr = append(env, "NODE_PATH="+modules+":"+installPackage(t)), os.Stderr
+	env = append(env, "NODE_PATH="+modules+":"+installPackage(t))
+	d.process.Env, d.process.Stderr = env, os.Stderr
 	d.stdin, err = d.process.StdinPipe()
 	require.NoError(t, err)
 	out, err := d.process.StdoutPipe()

@@ -51,7 +51,6 @@ type gatewayCell struct {
 	link     *link
 	vars     map[string]string
 	platform *world.Platform
-	dial     string // see environment
 }
 
 // gatewayRows returns the rows of a link that this run includes.

@@ -1,6 +1,7 @@
 package faults_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"maps"
@@ -109,6 +110,9 @@ type openedSocket struct {
 func openSocket(t *testing.T, node *harness.Program, user string) openedSocket {
 	t.Helper()
 	conn, response, err := websocket.DefaultDialer.DialContext(t.Context(), "ws://"+node.Address(t)+"/ws", http.Header{"Authorization": {"Bearer " + harness.Token(user)}})
+	if response != nil {
+		defer func() { _ = response.Body.Close() }()
+	}
 	if response != nil && response.StatusCode == http.StatusTooManyRequests {
 		return openedSocket{code: 4000}
 	}
@@ -188,7 +192,7 @@ func (s *environment) deadLetter(t *testing.T, key []byte) kafka.Message {
 	for {
 		m, err := reader.FetchMessage(ctx)
 		require.NoError(t, err, "no dead letter")
-		if string(m.Key) == string(key) {
+		if bytes.Equal(m.Key, key) {
 			return m
 		}
 	}

@@ -66,6 +66,9 @@ func (l *line) connect(addr, user, since string) error {
 // then, so that the answer to a ping decides.
 func (l *line) connectSocket(addr, user, query string) error {
 	conn, response, err := websocket.DefaultDialer.Dial("ws://"+addr+"/ws"+query, http.Header{"Authorization": {"Bearer " + harness.Token(user)}})
+	if response != nil {
+		defer func() { _ = response.Body.Close() }()
+	}
 	if response != nil && response.StatusCode == http.StatusTooManyRequests {
 		return errRefused
 	}
