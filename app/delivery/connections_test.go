@@ -19,14 +19,14 @@ func TestConnectionsShowTheQueue(t *testing.T) {
 		began := time.Now()
 		conn.blocked = true
 		s := h.open(t, "u1", conn)
-		require.Equal(t, []domain.ConnectionState{{Session: "s1", Since: began, LastPosition: domain.PositionStart}}, h.Connections("u1"))
+		require.Equal(t, []domain.ConnectionState{{Session: "s1", Transport: domain.TransportSSE, Since: began, LastPosition: domain.PositionStart}}, h.Connections("u1"))
 
 		time.Sleep(time.Second)
 		s.Attach()
 		h.Send(message(`{"event":"e","data":{},"id":"1700000000000-1"}`))
 		h.Send(message("12345"))
 		require.Equal(t, []domain.ConnectionState{{
-			Session: "s1", Since: began.Add(time.Second), LastPosition: "1700000000000-1", QueuedMessages: 2, QueuedBytes: 51,
+			Session: "s1", Transport: domain.TransportSSE, Since: began.Add(time.Second), LastPosition: "1700000000000-1", QueuedMessages: 2, QueuedBytes: 51,
 		}}, h.Connections("u1"))
 		require.Empty(t, h.Connections("u2"))
 		h.end(s)

@@ -127,7 +127,7 @@ func newTestHub(c Config) *testHub {
 	h := &testHub{deps: &fakeDependencies{}, bus: memory.NewBus(), facts: &memory.Facts{}}
 	h.log = &breakableLog{NotificationLog: h.bus}
 	h.Hub = NewHub(c, Parts{
-		Admission: NewAdmission(0, nil), Quota: h.deps, Listener: h.deps, History: h.log, Observer: h.facts, Log: slog.New(slog.DiscardHandler),
+		Admission: NewAdmission(0, nil), Quota: h.deps, Listener: h.deps, History: h.log, Observer: h.facts, Transport: domain.TransportSSE, Log: slog.New(slog.DiscardHandler),
 	})
 	return h
 }

@@ -72,7 +72,7 @@ func (t tool) printCommand() *cobra.Command {
 func (t tool) reportCommand(c *cobra.Command, printAll func([]serviceReport) error) *cobra.Command {
 	var file string
 	c.Flags().StringVar(&file, "env-file", "", "read only the variables of this file")
-	c.Args, c.ValidArgsFunction = cobra.MaximumNArgs(1), complete(completion{"gateway", "websocket"})
+	c.Args, c.ValidArgsFunction = optionalArgument("SERVICE"), complete(completion{"gateway", "websocket"})
 	c.RunE = func(_ *cobra.Command, args []string) error {
 		reports, err := t.serviceReports(args, file)
 		if err != nil {

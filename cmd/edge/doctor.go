@@ -25,7 +25,7 @@ func (t tool) doctorCommand() *cobra.Command {
 			"The settings come from this process and .env, or only from the file that --env-file names.\n" +
 			"The exit code is 1 if something is wrong; a warning is not.",
 		Example: "  edge doctor --env-file deploy/gateway.env gateway\n  edge doctor --origin https://app.example.org",
-		Args:    cobra.MaximumNArgs(1), ValidArgsFunction: complete(completion{"gateway", "websocket"}),
+		Args:    optionalArgument("SERVICE"), ValidArgsFunction: complete(completion{"gateway", "websocket"}),
 		RunE: func(c *cobra.Command, args []string) error {
 			source, err := t.doctorSource(f)
 			if err != nil {

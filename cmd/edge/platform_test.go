@@ -11,16 +11,17 @@ func TestPlatformRejectsInvalidInput(t *testing.T) {
 		vars map[string]string
 		args []string
 		want string
+		exit int
 	}{
-		"production":   {map[string]string{"ENVIRONMENT": "production"}, nil, `edge: "edge platform" is for development`},
-		"bad redis":    {map[string]string{"REDIS_URL": "nowhere"}, nil, "edge: run the platform: "},
-		"bad address":  {nil, []string{"--host", "192.0.2.1"}, "edge: run the platform: "},
-		"extra words":  {nil, []string{"now"}, "edge: unknown command"},
-		"unknown flag": {nil, []string{"--fast"}, "edge: unknown flag: --fast"},
+		"production":   {map[string]string{"ENVIRONMENT": "production"}, nil, `edge: "edge platform" is for development`, 1},
+		"bad redis":    {map[string]string{"REDIS_URL": "nowhere"}, nil, "edge: run the platform: ", 1},
+		"bad address":  {nil, []string{"--host", "192.0.2.1"}, "edge: run the platform: ", 1},
+		"extra words":  {nil, []string{"now"}, "edge: unknown command", 2},
+		"unknown flag": {nil, []string{"--fast"}, "edge: unknown flag: --fast", 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			command := startCommand(t, c.vars, append([]string{"platform"}, c.args...)...)
-			require.Equal(t, 1, command.exitCode(t))
+			require.Equal(t, c.exit, command.exitCode(t))
 			require.Contains(t, command.errs.String(), c.want)
 		})
 	}

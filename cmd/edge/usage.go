@@ -54,6 +54,16 @@ func arguments(names ...string) cobra.PositionalArgs {
 	}
 }
 
+// optionalArgument accepts at most one argument.
+func optionalArgument(name string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) > 1 {
+			return usagef("unexpected argument %q behind %s; usage: %s", args[1], name, c.UseLine())
+		}
+		return nil
+	}
+}
+
 // parseUser returns the user that the argument USER names.
 func parseUser(text string) (domain.UserID, error) {
 	user, err := domain.ParseUserID(text)

@@ -72,13 +72,16 @@ func TestConfigCheckOfGoodSettings(t *testing.T) {
 
 func TestConfigRejectsInvalidArguments(t *testing.T) {
 	t.Parallel()
-	for want, args := range map[string][]string{
-		`edge: "redis": the service is gateway or websocket`: {"check", "redis"},
-		"nowhere.env: cannot be read":                        {"print", "--env-file", "nowhere.env"},
-		"accepts at most 1 arg":                              {"check", "gateway", "websocket"},
+	for want, c := range map[string]struct {
+		args []string
+		exit int
+	}{
+		`edge: "redis": the service is gateway or websocket`:     {[]string{"check", "redis"}, 2},
+		"nowhere.env: cannot be read":                            {[]string{"print", "--env-file", "nowhere.env"}, 1},
+		`edge: unexpected argument "websocket" behind SERVICE; `: {[]string{"check", "gateway", "websocket"}, 2},
 	} {
-		p := harness.Start(t, "edge", nil, append([]string{"config"}, args...)...)
-		require.Equal(t, 1, p.Exit(t, waitLimit))
+		p := harness.Start(t, "edge", nil, append([]string{"config"}, c.args...)...)
+		require.Equal(t, c.exit, p.Exit(t, waitLimit), want)
 		require.Contains(t, p.Stderr.String(), want)
 	}
 }

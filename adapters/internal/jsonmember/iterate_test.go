@@ -48,6 +48,8 @@ func FuzzIterators(f *testing.F) {
 			var want string
 			require.NoError(t, json.Unmarshal(raw, &want))
 			require.Equal(t, want, jsonmember.Text(raw))
+			require.True(t, jsonmember.IsText(raw, want))
+			require.False(t, jsonmember.IsText(raw, want+"a"))
 		}
 	})
 }

@@ -159,11 +159,23 @@ func Text(raw []byte) string {
 // isPlain reports whether a JSON string and its text differ only by the quotes.
 func isPlain(raw []byte) bool { return bytes.IndexByte(raw, '\\') < 0 && utf8.Valid(raw) }
 
+// maxEscape is the largest number of bytes of JSON, as in \u0061, that stand for one byte of
+// text.
+const maxEscape = 6
+
 // IsText reports whether a valid JSON string, which is not empty, has this text. It allocates
-// nothing for a string without escapes.
+// nothing for a text of at most 40 bytes, so that an object with very many escaped names costs
+// no more memory than another.
 func IsText(raw []byte, text string) bool {
-	if raw[0] == '"' && isPlain(raw) {
+	switch {
+	case raw[0] != '"':
+		return text == ""
+	case isPlain(raw):
 		return string(raw[1:len(raw)-1]) == text
+	case len(raw)-2 > maxEscape*len(text):
+		return false
 	}
-	return Text(raw) == text
+	var buffer [maxEscape*40 + 2]byte
+	decoded, _ := jsontext.AppendUnquote(buffer[:0], raw) // the error reports only what became U+FFFD
+	return string(decoded) == text
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -143,4 +144,20 @@ func FuzzText(f *testing.F) {
 			require.Equal(t, want, got, "%q", raw)
 		}
 	})
+}
+
+// TestIsTextAllocatesNothing compares names with and without escapes, as an object with very many
+// of them makes a decoder do.
+func TestIsTextAllocatesNothing(t *testing.T) {
+	for text, escaped := range map[string]string{
+		"a": `"\u0061"`, "references": `"\u0072eferences"`, "original_essay": `"original_essay"`,
+		"b": `"` + strings.Repeat(`\u0061`, 1000) + `"`, "\ufffd": "\"\xff\"",
+		"student_facing_ai_feedback_text": `"` + strings.Repeat(`\u0061`, 31) + `"`,
+	} {
+		raw := []byte(escaped)
+		require.Equal(t, jsonmember.Text(raw) == text, jsonmember.IsText(raw, text), escaped)
+		require.Zero(t, testing.AllocsPerRun(10, func() { jsonmember.IsText(raw, text) }), escaped)
+	}
+	require.True(t, jsonmember.IsText([]byte(`7`), ""), "another value has no text")
+	require.False(t, jsonmember.IsText([]byte(`7`), "7"))
 }
