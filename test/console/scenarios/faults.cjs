@@ -17,11 +17,11 @@ module.exports = async ({ open, check, options }) => {
     await ask(request);
     await entries.nth(before).waitFor();
   };
-  // recovers asks every second until the aggregator answers: an open circuit lets a call through only after a while.
-  const recovers = async () => {
-    while ((await log.getByText(/^200 /).count()) === 0) {
+  // recovers sends a request every second until it succeeds: an open circuit lets a call through only after a while.
+  const recovers = async (request, success) => {
+    while ((await log.getByText(success).count()) === 0) {
       await view.page().waitForTimeout(1000);
-      await gets("Ask for the status", /^(200|50\d) /);
+      await gets(request, /^(20\d|50\d) /);
     }
   };
   const state = (device, status) => view.locator(`[data-state-of="${device}"][data-status="${status}"]`).waitFor();
@@ -36,7 +36,7 @@ module.exports = async ({ open, check, options }) => {
   await says("receives hello");
   await press("aggregator-stopped");
   await off("aggregator-stopped");
-  await recovers();
+  await recovers("Ask for the status", /^200 /);
 
   await press("orchestrator-stopped");
   await on("orchestrator-stopped");
@@ -73,6 +73,7 @@ module.exports = async ({ open, check, options }) => {
   await check("faults");
   await press("kafka-killed");
   await off("kafka-killed");
+  await recovers("Request the pipeline", /^202 /);
 
   await press("redis-frozen");
   await on("redis-frozen");
