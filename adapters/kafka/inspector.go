@@ -9,11 +9,16 @@ import (
 
 	kafkago "github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
+
+	"github.com/huleedu/edge/adapters/internal/backoff"
 )
 
 const (
 	inspectorTimeout = 10 * time.Second // inspectorTimeout limits one request of an Inspector.
 	inspectorBytes   = 1 << 20          // inspectorBytes is the size of one read, in bytes.
+
+	firstWriteRetry   = 100 * time.Millisecond // firstWriteRetry is the wait before the second attempt to write.
+	longestWriteRetry = time.Second            // longestWriteRetry is the longest wait between two attempts to write.
 )
 
 // Record is a record of a topic as an operator sees it.
@@ -176,10 +181,28 @@ func (i *Inspector) Record(ctx context.Context, topic string, partition int, off
 }
 
 // Write writes a record to a topic, on the partition of its key. It returns nil when all
-// in-sync replicas have it.
+// in-sync replicas have it. While the partition has no leader, as after the creation of a topic,
+// it tries again for some seconds: the record is not written then.
 func (i *Inspector) Write(ctx context.Context, r Record) error {
 	ctx, cancel := context.WithTimeout(ctx, inspectorTimeout)
 	defer cancel()
+	for attempt := 0; ; attempt++ {
+		err := i.write(ctx, r)
+		if !withoutLeader(err) || ctx.Err() != nil {
+			return err
+		}
+		backoff.Wait(ctx, attempt, firstWriteRetry, longestWriteRetry)
+	}
+}
+
+// withoutLeader reports whether a write failed because the broker that was asked does not lead the
+// partition, or because the partition has no leader yet.
+func withoutLeader(err error) bool {
+	return errors.Is(err, kafkago.NotLeaderForPartition) || errors.Is(err, kafkago.LeaderNotAvailable) ||
+		errors.Is(err, kafkago.UnknownTopicOrPartition)
+}
+
+func (i *Inspector) write(ctx context.Context, r Record) error {
 	writer := topicClient{Client: i.client.Client, topic: r.Topic, transport: i.client.transport}
 	partition, err := writer.partition(ctx, r.Key)
 	if err != nil {
