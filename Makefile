@@ -52,7 +52,7 @@ build: ## Build static binaries into bin/
 EXTERNAL := ./test/conformance/... ./test/clients ./test/console
 
 # Packages that run first, because a long one at the end leaves a core idle.
-LONGEST := ./test/e2e ./test/faults ./test/matrix ./adapters/httpserver ./adapters/httpclient ./adapters/redis ./adapters/kafka ./test/model ./adapters/websocket
+LONGEST := ./test/e2e ./test/matrix ./adapters/httpserver ./adapters/httpclient ./adapters/redis ./adapters/kafka ./test/faults ./adapters/websocket ./test/redisreplies ./test/bench ./cmd/edge ./adapters/httpserver/decode
 # Without debug information a test program is linked in a third of the time.
 # "make quick" and the linters vet the code.
 # Most tests wait more than they compute: three of a package run at a time, not one per core.
