@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
@@ -16,9 +15,6 @@ import (
 const (
 	inspectorTimeout = 10 * time.Second // inspectorTimeout limits one request of an Inspector.
 	inspectorBytes   = 1 << 20          // inspectorBytes is the size of one read, in bytes.
-
-	firstWriteRetry   = 100 * time.Millisecond // firstWriteRetry is the wait before the second attempt to write.
-	longestWriteRetry = time.Second            // longestWriteRetry is the longest wait between two attempts to write.
 )
 
 // Record is a record of a topic as an operator sees it.
@@ -27,25 +23,15 @@ type Record struct {
 	Partition int
 	Offset    int64
 	Time      time.Time
+	Headers   []RecordHeader
 	Key       []byte
 	Value     []byte
-	Headers   []RecordHeader
 }
 
 // RecordHeader is a header of a record. A record may have several with the same key.
 type RecordHeader struct {
 	Key   string
 	Value []byte
-}
-
-// Header returns the value of the last header with the key; empty if there is none.
-func (r Record) Header(key string) string {
-	for _, h := range slices.Backward(r.Headers) {
-		if h.Key == key {
-			return string(h.Value)
-		}
-	}
-	return ""
 }
 
 // Inspector reads topics for operators. It joins no consumer group and creates no topic. It is
@@ -183,23 +169,16 @@ func (i *Inspector) Record(ctx context.Context, topic string, partition int, off
 // Write writes a record to a topic, on the partition of its key. It returns nil when all
 // in-sync replicas have it. While the partition has no leader, as after the creation of a topic,
 // it tries again for some seconds: the record is not written then.
-func (i *Inspector) Write(ctx context.Context, r Record) error {
+func (i *Inspector) Write(ctx context.Context, r Record) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, inspectorTimeout)
 	defer cancel()
-	for attempt := 0; ; attempt++ {
-		err := i.write(ctx, r)
-		if !withoutLeader(err) || ctx.Err() != nil {
+	for attempt := 0; ctx.Err() == nil; attempt++ {
+		if err = i.write(ctx, r); !errors.Is(err, kafkago.NotLeaderForPartition) && !errors.Is(err, kafkago.LeaderNotAvailable) {
 			return err
 		}
-		backoff.Wait(ctx, attempt, firstWriteRetry, longestWriteRetry)
+		backoff.Wait(ctx, attempt, firstPause, maxResendPause)
 	}
-}
-
-// withoutLeader reports whether a write failed because the broker that was asked does not lead the
-// partition, or because the partition has no leader yet.
-func withoutLeader(err error) bool {
-	return errors.Is(err, kafkago.NotLeaderForPartition) || errors.Is(err, kafkago.LeaderNotAvailable) ||
-		errors.Is(err, kafkago.UnknownTopicOrPartition)
+	return err
 }
 
 func (i *Inspector) write(ctx context.Context, r Record) error {

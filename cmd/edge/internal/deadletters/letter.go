@@ -54,7 +54,7 @@ type Letter struct {
 }
 
 func parse(r kafka.Record) Letter {
-	return Letter{Record: r, Reason: r.Header("dlq_reason"), Source: r.Header("dlq_source"), Omitted: r.Header("dlq_value_bytes") != ""}
+	return Letter{Record: r, Reason: header(r, "dlq_reason"), Source: header(r, "dlq_source"), Omitted: header(r, "dlq_value_bytes") != ""}
 }
 
 // Newest returns the newest dead letters, oldest first, and how many there are.
@@ -159,8 +159,18 @@ func (l Letter) Restored(ctx context.Context, i *kafka.Inspector) (record kafka.
 // checkDigest returns an error unless the record has the omitted value.
 func (l Letter) checkDigest(original kafka.Record) error {
 	sum := sha256.Sum256(original.Value)
-	if hex.EncodeToString(sum[:]) != l.Header("dlq_value_sha256") {
+	if hex.EncodeToString(sum[:]) != header(l.Record, "dlq_value_sha256") {
 		return errDigest
 	}
 	return nil
+}
+
+// header returns the value of the last header with the key; empty if there is none.
+func header(r kafka.Record, key string) string {
+	for _, h := range slices.Backward(r.Headers) {
+		if h.Key == key {
+			return string(h.Value)
+		}
+	}
+	return ""
 }
