@@ -192,7 +192,7 @@ func TestGuessableSecrets(t *testing.T) {
 func TestLoneSurrogateReturnsTheIndex(t *testing.T) {
 	for raw, want := range map[string]int{
 		`"a"`: -1, `"\n\ud800"`: 3, `"\ud800a"`: 1, `"\ud83d\ude00"`: -1, `"\ud83d\ude00\ud83d"`: 13,
-		`"\ud83dxude00"`: 1, `"\ud83d\ude"`: 1, `\ud800`: 0, // the last two are no valid JSON
+		`"\ud83dxude00"`: 1, `"\ud83d\ude"`: 1, `\ud800`: 0, // the last two are not valid JSON
 	} {
 		require.Equal(t, want, domain.LoneSurrogate([]byte(raw)), raw)
 	}

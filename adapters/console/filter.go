@@ -8,7 +8,7 @@ type Filter struct {
 	Type, Priority, Batch string
 }
 
-// Matches reports whether the frame is selected. A frame that is no notification is selected
+// Matches reports whether the frame is selected. A frame that is not a notification is selected
 // by the empty filter only.
 func (f Filter) Matches(frame []byte) bool {
 	if f == (Filter{}) {

@@ -23,7 +23,7 @@ func watch(ctx context.Context, t *testing.T, o *redis.Operator) (<-chan string,
 }
 
 // TestOperatorWatchesOneUser checks that the messages of the user arrive in order, that those of
-// others do not, and that the end of the context is no error.
+// others do not, and that the end of the context is not an error.
 func TestOperatorWatchesOneUser(t *testing.T) {
 	t.Parallel()
 	s := embedded(t)

@@ -37,7 +37,7 @@ func TestQueueIsFullBehindItsBounds(t *testing.T) {
 
 func TestDiscardCountsDeliveriesOnly(t *testing.T) {
 	q := &sendQueue{inFlight: true, current: outboundMessage{payload: []byte("answer")}, queue: []outboundMessage{direct()}}
-	require.Equal(t, 1, q.discard(), "an answer of the service is no delivery")
+	require.Equal(t, 1, q.discard(), "an answer of the service is not a delivery")
 	q = &sendQueue{current: direct()} // written before
 	require.Zero(t, q.discard())
 	q = &sendQueue{replay: &replayState{holding: true, held: []outboundMessage{direct(), kept(1)}}}
@@ -49,7 +49,7 @@ func TestDiscardCountsDeliveriesOnly(t *testing.T) {
 func TestOnlyEntriesOfTheLogAreRecognized(t *testing.T) {
 	r := &replayState{}
 	r.markDelivered(streamID{}, []domain.Position{"7-2"})
-	require.Len(t, r.delivered, 1, "no position is no entry")
+	require.Len(t, r.delivered, 1, "without a position there is no entry")
 	r.markDelivered(streamID{7, 1}, nil)
 	require.True(t, r.alreadyDelivered(kept(1)))
 	require.True(t, r.alreadyDelivered(kept(2)))

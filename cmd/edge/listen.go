@@ -42,7 +42,7 @@ func (t tool) listenCommand() *cobra.Command {
 	return c
 }
 
-// checkSince returns an error for a text that is no position.
+// checkSince returns an error for a text that is not a position.
 func checkSince(since string) error {
 	if since == "" {
 		return nil

@@ -105,7 +105,7 @@ func (h tailHandler) Deliver(_ domain.UserID, payload []byte) { h.put(payload) }
 // Missed reports a gap.
 func (h tailHandler) Missed(domain.Gap) { h.put(nil) }
 
-// Disconnect does nothing: a tail is no connection of the user.
+// Disconnect does nothing: a tail is not a connection of the user.
 func (h tailHandler) Disconnect(domain.UserID) {}
 
 // Check does nothing.

@@ -52,7 +52,7 @@ type standIn struct {
 	cluster   cluster
 	directory string
 	out       io.Writer
-	words     []string          // arguments that are no flags
+	words     []string          // arguments that are not flags
 	flags     map[string]string // by name
 	after     []string          // what follows "--"
 }

@@ -56,7 +56,7 @@ func TestConfigCheckOfGoodSettings(t *testing.T) {
 
 	warned := harness.Start(t, "edge", map[string]string{"JWT_SECRET_KEY": harness.Secret, "NOTIFICATION_LOG": "1", "KAFKA_BOOTSTRAP_SERVER": "k:1", "REDIS_HOST": "r"}, "config", "check")
 	const slip = "  warning: unknown setting KAFKA_BOOTSTRAP_SERVER; did you mean KAFKA_BOOTSTRAP_SERVERS?\n"
-	require.Equal(t, 0, warned.Exit(t, waitLimit), "an unknown variable is no error")
+	require.Equal(t, 0, warned.Exit(t, waitLimit), "an unknown variable is not an error")
 	require.Equal(t, "gateway: good\n"+slip+"websocket: good\n"+slip+"  warning: unknown setting NOTIFICATION_LOG\n", warned.Stdout.String())
 
 	// A file replaces the environment.

@@ -12,7 +12,7 @@ import (
 
 // Soak are the options of a soak.
 type Soak struct {
-	// Duration is how long faults are injected; zero is no soak.
+	// Duration is how long faults are injected; zero is not a soak.
 	Duration time.Duration
 	// Seed selects the order of the faults.
 	Seed uint64

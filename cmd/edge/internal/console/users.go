@@ -42,7 +42,7 @@ func (s console) ofUser(next func(http.ResponseWriter, *http.Request, domain.Use
 	return func(w http.ResponseWriter, r *http.Request) {
 		user, err := domain.ParseUserID(r.PathValue("user"))
 		if err != nil {
-			refuse(w, http.StatusBadRequest, "this is no user id: it has 1 to 255 characters, no control characters, and does not begin with }")
+			refuse(w, http.StatusBadRequest, "this is not a user id: it has 1 to 255 characters, no control characters, and does not begin with }")
 			return
 		}
 		next(w, r, user)
@@ -91,7 +91,7 @@ func (s console) connections(w http.ResponseWriter, r *http.Request, user domain
 func (s console) kept(w http.ResponseWriter, r *http.Request, user domain.UserID) {
 	after, err := domain.ParsePosition(cmp.Or(r.FormValue("after"), string(domain.PositionStart)))
 	if err != nil || after == domain.PositionLive {
-		refuse(w, http.StatusBadRequest, "this is no position: it is <milliseconds>-<number>")
+		refuse(w, http.StatusBadRequest, "this is not a position: it is <milliseconds>-<number>")
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), redisTimeout)

@@ -92,7 +92,7 @@ func (n *secondNode) start(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = process.Wait() // the signal that ended it is no failure
+		_ = process.Wait() // the signal that ended it is not a failure
 		n.forget(process)
 	}()
 	if err := awaitReady(ctx, admin, done); err != nil {

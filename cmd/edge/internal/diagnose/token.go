@@ -46,7 +46,7 @@ func Token(ctx context.Context, c jwt.Config, token string) (verdict TokenVerdic
 	return verdict, err
 }
 
-// tokenPart decodes one part of a token without verifying it; nil if it is no JSON object.
+// tokenPart decodes one part of a token without verifying it; nil if it is not a JSON object.
 func tokenPart(token string, index int) (members map[string]any) {
 	parts := strings.Split(token, ".")
 	if index >= len(parts) {

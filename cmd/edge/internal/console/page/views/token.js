@@ -14,7 +14,7 @@ const advice = {
   not_yet_valid: "nbf or iat is in the future: compare the clocks of issuer and services.",
   key: "No key of the set has the header's kid.",
   refresh_token: "This is a refresh token. Clients must send the access token.",
-  malformed: "This is no token in the compact form, or a claim has the wrong type.",
+  malformed: "This is not a token in the compact form, or a claim has the wrong type.",
   size: "The token is longer than 8 KiB.",
   subject: "The claim sub is missing, empty, too long, or has characters that are not allowed.",
 };
