@@ -14,7 +14,7 @@ import (
 const maxShownLetters = 100
 
 // consoleLetters reads and replays dead letters for the console.
-type consoleLetters struct{ kafka *topics.Client }
+type consoleLetters struct{ kafka *topics.Inspector }
 
 // Newest implements console.DeadLetters. A topic that does not exist has no dead letters.
 func (l consoleLetters) Newest(ctx context.Context) (any, int64, error) {

@@ -52,7 +52,7 @@ func (t tool) listDeadLettersCommand(f *deadLetterFlags) *cobra.Command {
 			if limit < 1 || limit > maxListed {
 				return usagef("--limit %d: must be between 1 and %d", limit, maxListed)
 			}
-			return t.withTopics(*f, func(k *topics.Client) error {
+			return t.withTopics(*f, func(k *topics.Inspector) error {
 				letters, total, err := deadletters.Newest(c.Context(), k, kafka.DeadLetterTopic(f.topic), limit)
 				if err != nil {
 					return err
@@ -76,7 +76,7 @@ func (t tool) showDeadLetterCommand(f *deadLetterFlags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return t.withTopics(*f, func(k *topics.Client) error {
+			return t.withTopics(*f, func(k *topics.Inspector) error {
 				letter, err := deadletters.Read(c.Context(), k, kafka.DeadLetterTopic(f.topic), at)
 				if err != nil {
 					return err
@@ -88,7 +88,7 @@ func (t tool) showDeadLetterCommand(f *deadLetterFlags) *cobra.Command {
 }
 
 // withTopics connects to Kafka, calls do and closes the connections.
-func (t tool) withTopics(f deadLetterFlags, do func(*topics.Client) error) error {
+func (t tool) withTopics(f deadLetterFlags, do func(*topics.Inspector) error) error {
 	var cfg kafka.ConsumerConfig
 	if err := env.Read(&cfg, t.withServers("", f.kafka)); err != nil {
 		return usageError{settingsError(err)}
@@ -139,7 +139,7 @@ func (t tool) printDeadLetters(letters []deadletters.View, total int64) error {
 }
 
 // showDeadLetter prints one dead letter.
-func (t tool) showDeadLetter(ctx context.Context, k *topics.Client, l deadletters.Letter) error {
+func (t tool) showDeadLetter(ctx context.Context, k *topics.Inspector, l deadletters.Letter) error {
 	_, err := l.Original(ctx, k)
 	original := "kept"
 	if err != nil {

@@ -40,7 +40,7 @@ func (t tool) replayDeadLettersCommand(f *deadLetterFlags) *cobra.Command {
 					return err
 				}
 			}
-			return t.withTopics(*f, func(k *topics.Client) error { return t.replay(c.Context(), k, *f, r, positions) })
+			return t.withTopics(*f, func(k *topics.Inspector) error { return t.replay(c.Context(), k, *f, r, positions) })
 		},
 	}
 	c.Flags().BoolVar(&r.all, "all", false, "replay every dead letter")
@@ -49,7 +49,7 @@ func (t tool) replayDeadLettersCommand(f *deadLetterFlags) *cobra.Command {
 }
 
 // replay writes dead letters to their topic again. It stops at the first error.
-func (t tool) replay(ctx context.Context, k *topics.Client, f deadLetterFlags, r replayFlags, positions []deadletters.RecordPosition) error {
+func (t tool) replay(ctx context.Context, k *topics.Inspector, f deadLetterFlags, r replayFlags, positions []deadletters.RecordPosition) error {
 	deadTopic, count := kafka.DeadLetterTopic(f.topic), 0
 	one := func(letter deadletters.Letter) error {
 		count++
@@ -78,7 +78,7 @@ func (t tool) replay(ctx context.Context, k *topics.Client, f deadLetterFlags, r
 	return nil
 }
 
-func (t tool) replayOne(ctx context.Context, k *topics.Client, topic string, dryRun bool, letter deadletters.Letter) error {
+func (t tool) replayOne(ctx context.Context, k *topics.Inspector, topic string, dryRun bool, letter deadletters.Letter) error {
 	record, from, err := letter.Restored(ctx, k)
 	if err != nil {
 		return err

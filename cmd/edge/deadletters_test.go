@@ -85,7 +85,7 @@ func checkDeadLetters(t *testing.T, r runningEdge, address, redis string) {
 
 // checkReplayIsDeliveredOnce writes a valid request to the dead-letter topic, as if the cause
 // had been corrected, and replays it twice.
-func checkReplayIsDeliveredOnce(t *testing.T, r runningEdge, k *topics.Client, address, redis string) {
+func checkReplayIsDeliveredOnce(t *testing.T, r runningEdge, k *topics.Inspector, address, redis string) {
 	t.Helper()
 	event := uuid.NewString()
 	require.NoError(t, k.Write(t.Context(), kafka.DeadLetterTopic(string(domain.NotificationTopic)), topics.Record{
@@ -145,7 +145,7 @@ func awaitDeadLetter(t *testing.T, address, event string) (position string) {
 	return position
 }
 
-func countRecords(t *testing.T, k *topics.Client, topic, event string) (n int) {
+func countRecords(t *testing.T, k *topics.Inspector, topic, event string) (n int) {
 	t.Helper()
 	_, err := k.Read(t.Context(), topic, 0, func(r *topics.Record) error {
 		if deadletters.EventID(r.Value) == event {

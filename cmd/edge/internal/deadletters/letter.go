@@ -59,7 +59,7 @@ func parse(r *topics.Record) Letter {
 
 // Newest returns the newest dead letters, oldest first, without their values, and how many the
 // topic retains. It reads at most limit records of each partition.
-func Newest(ctx context.Context, c *topics.Client, topic string, limit int) (letters []View, total int64, err error) {
+func Newest(ctx context.Context, c *topics.Inspector, topic string, limit int) (letters []View, total int64, err error) {
 	total, err = c.Read(ctx, topic, int64(limit), func(r *topics.Record) error {
 		letters = append(letters, parse(r).View())
 		if len(letters) >= 2*limit {
@@ -78,13 +78,13 @@ func newest(letters []View, limit int) []View {
 
 // Each calls visit for each dead letter that the topic retains now. Those of one key keep their
 // order. It stops at the first error.
-func Each(ctx context.Context, c *topics.Client, topic string, visit func(Letter) error) error {
+func Each(ctx context.Context, c *topics.Inspector, topic string, visit func(Letter) error) error {
 	_, err := c.Read(ctx, topic, 0, func(r *topics.Record) error { return visit(parse(r)) })
 	return err
 }
 
 // Read returns the dead letter at a position of the topic. It returns an error if there is none.
-func Read(ctx context.Context, c *topics.Client, topic string, at RecordPosition) (Letter, error) {
+func Read(ctx context.Context, c *topics.Inspector, topic string, at RecordPosition) (Letter, error) {
 	r, err := c.Record(ctx, topic, at.partition, at.offset)
 	if err != nil {
 		return Letter{}, fmt.Errorf("dead letter %d/%d of %s: %w", at.partition, at.offset, topic, err)
@@ -93,7 +93,7 @@ func Read(ctx context.Context, c *topics.Client, topic string, at RecordPosition
 }
 
 // Original returns the record that the dead letter was, while the broker has it.
-func (l Letter) Original(ctx context.Context, c *topics.Client) (*topics.Record, error) {
+func (l Letter) Original(ctx context.Context, c *topics.Inspector) (*topics.Record, error) {
 	parts := strings.Split(l.Source, "/")
 	if len(parts) != 3 {
 		return nil, fmt.Errorf("dlq_source %q: %w", l.Source, errNoSource)
@@ -148,7 +148,7 @@ func (l Letter) View() View {
 // Restored returns the record as it was before it became a dead letter, and where it comes
 // from: the original record while the broker has it, because it is complete, else the dead
 // letter.
-func (l Letter) Restored(ctx context.Context, c *topics.Client) (record *topics.Record, from string, err error) {
+func (l Letter) Restored(ctx context.Context, c *topics.Inspector) (record *topics.Record, from string, err error) {
 	original, err := l.Original(ctx, c)
 	switch {
 	case err == nil && l.Omitted:

@@ -52,7 +52,7 @@ func (d *checks) checkKafka(ctx context.Context) {
 }
 
 // checkTopic reports the state of one topic. It returns false if no broker answers.
-func (d *checks) checkTopic(ctx context.Context, client *topics.Client, p target, need topicNeed) (answered bool) {
+func (d *checks) checkTopic(ctx context.Context, client *topics.Inspector, p target, need topicNeed) (answered bool) {
 	ctx, cancel := context.WithTimeout(ctx, serverTimeout)
 	defer cancel()
 	rights, err := client.TopicRights(ctx, need.topic)
@@ -85,7 +85,7 @@ func (d *checks) addMissing(need topicNeed) {
 }
 
 // checkGroup reports whether the login may use the consumer group of the service.
-func (d *checks) checkGroup(ctx context.Context, client *topics.Client, p target) {
+func (d *checks) checkGroup(ctx context.Context, client *topics.Inspector, p target) {
 	ctx, cancel := context.WithTimeout(ctx, serverTimeout)
 	defer cancel()
 	rights, err := client.GroupRights(ctx, p.kafka.Group)

@@ -26,7 +26,7 @@ type span struct{ first, end int64 }
 // 0 means all. The order holds within a partition. Records that are written after the call are left
 // out. It returns the number of records that the topic retains. It stops at the first error, which
 // may be that of visit. A topic that does not exist has no records.
-func (c *Client) Read(ctx context.Context, topic string, newest int64, visit func(*Record) error) (total int64, err error) {
+func (c *Inspector) Read(ctx context.Context, topic string, newest int64, visit func(*Record) error) (total int64, err error) {
 	spans, err := c.spans(ctx, topic)
 	if err != nil {
 		return 0, err
@@ -41,7 +41,7 @@ func (c *Client) Read(ctx context.Context, topic string, newest int64, visit fun
 }
 
 // Record returns one record. It returns an error if the broker does not have it.
-func (c *Client) Record(ctx context.Context, topic string, partition int32, offset int64) (found *Record, err error) {
+func (c *Inspector) Record(ctx context.Context, topic string, partition int32, offset int64) (found *Record, err error) {
 	spans, err := c.spans(ctx, topic)
 	if err != nil {
 		return nil, err
@@ -60,7 +60,7 @@ func (c *Client) Record(ctx context.Context, topic string, partition int32, offs
 }
 
 // read calls visit for the records of the spans.
-func (c *Client) read(ctx context.Context, topic string, spans map[int32]span, visit func(*Record) error) error {
+func (c *Inspector) read(ctx context.Context, topic string, spans map[int32]span, visit func(*Record) error) error {
 	left := map[int32]kgo.Offset{}
 	for partition, s := range spans {
 		if s.first < s.end {
@@ -107,7 +107,7 @@ func poll(ctx context.Context, reader *kgo.Client) ([]*Record, error) {
 }
 
 // spans returns the offsets that each partition of a topic retains.
-func (c *Client) spans(ctx context.Context, topic string) (map[int32]span, error) {
+func (c *Inspector) spans(ctx context.Context, topic string) (map[int32]span, error) {
 	partitions, err := c.Partitions(ctx, topic)
 	if err != nil {
 		return nil, err
@@ -134,7 +134,7 @@ const (
 )
 
 // offsets returns one offset of each partition.
-func (c *Client) offsets(ctx context.Context, topic string, partitions int, timestamp int64) (map[int32]int64, error) {
+func (c *Inspector) offsets(ctx context.Context, topic string, partitions int, timestamp int64) (map[int32]int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	request := kmsg.NewPtrListOffsetsRequest()

@@ -22,7 +22,7 @@ const (
 
 // TopicRights asks the brokers for the rights of the login on a topic. A login that may not see the
 // topic has none. Brokers without rules grant all.
-func (c *Client) TopicRights(ctx context.Context, topic string) (Rights, error) {
+func (c *Inspector) TopicRights(ctx context.Context, topic string) (Rights, error) {
 	found, err := c.metadata(ctx, topic)
 	switch {
 	case err != nil:
@@ -35,7 +35,7 @@ func (c *Client) TopicRights(ctx context.Context, topic string) (Rights, error) 
 
 // GroupRights asks the brokers for the rights of the login on a consumer group. Read is the right
 // to join it and to commit offsets.
-func (c *Client) GroupRights(ctx context.Context, group string) (Rights, error) {
+func (c *Inspector) GroupRights(ctx context.Context, group string) (Rights, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	request := kmsg.NewPtrDescribeGroupsRequest()

@@ -24,11 +24,11 @@ func testTopics(t *testing.T, address string) {
 	c, err := topics.Open(kafka.ConsumerConfig{Brokers: address})
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
-	for name, test := range map[string]func(*testing.T, *topics.Client, string){
+	for name, test := range map[string]func(*testing.T, *topics.Inspector, string){
 		"a written record is read as it was": readsWhatWasWritten,
 		"the newest records are read":        readsNewest,
 		"an error of visit ends the reading": stopsAtError,
-		"control records are not visited":    func(t *testing.T, c *topics.Client, topic string) { skipsControlRecords(t, c, topic, address) },
+		"control records are not visited":    func(t *testing.T, c *topics.Inspector, topic string) { skipsControlRecords(t, c, topic, address) },
 		"a missing topic has no records":     missingTopic,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -51,7 +51,7 @@ func createTopic(t *testing.T, address, topic string) {
 }
 
 // read returns the records of a topic in the form "partition/offset value".
-func read(t *testing.T, c *topics.Client, topic string, newest int64) (values []string, total int64) {
+func read(t *testing.T, c *topics.Inspector, topic string, newest int64) (values []string, total int64) {
 	t.Helper()
 	total, err := c.Read(t.Context(), topic, newest, func(r *topics.Record) error {
 		values = append(values, string(r.Value))
@@ -61,7 +61,7 @@ func read(t *testing.T, c *topics.Client, topic string, newest int64) (values []
 	return values, total
 }
 
-func readsWhatWasWritten(t *testing.T, c *topics.Client, topic string) {
+func readsWhatWasWritten(t *testing.T, c *topics.Inspector, topic string) {
 	headers := []topics.Header{{Key: "trace", Value: []byte("one")}, {Key: "trace", Value: []byte("two")}}
 	require.NoError(t, c.Write(t.Context(), topic, topics.Record{Key: []byte("k"), Value: []byte("v"), Headers: headers}))
 	var written *topics.Record
@@ -84,7 +84,7 @@ func readsWhatWasWritten(t *testing.T, c *topics.Client, topic string) {
 	}
 }
 
-func readsNewest(t *testing.T, c *topics.Client, topic string) {
+func readsNewest(t *testing.T, c *topics.Inspector, topic string) {
 	for i := range 20 {
 		require.NoError(t, c.Write(t.Context(), topic, topics.Record{Key: []byte("first"), Value: fmt.Append(nil, i)}))
 	}
@@ -97,13 +97,13 @@ func readsNewest(t *testing.T, c *topics.Client, topic string) {
 
 var errEnough = errors.New("enough")
 
-func stopsAtError(t *testing.T, c *topics.Client, topic string) {
+func stopsAtError(t *testing.T, c *topics.Inspector, topic string) {
 	_, err := c.Read(t.Context(), topic, 0, func(*topics.Record) error { return errEnough })
 	require.ErrorIs(t, err, errEnough)
 }
 
 // skipsControlRecords reads a topic that ends with the marker of a transaction.
-func skipsControlRecords(t *testing.T, c *topics.Client, topic, address string) {
+func skipsControlRecords(t *testing.T, c *topics.Inspector, topic, address string) {
 	t.Helper()
 	client, err := kgo.NewClient(kgo.SeedBrokers(address), kgo.TransactionalID(uuid.NewString()))
 	require.NoError(t, err)
@@ -115,7 +115,7 @@ func skipsControlRecords(t *testing.T, c *topics.Client, topic, address string) 
 	require.Equal(t, []string{"first", "last"}, values)
 }
 
-func missingTopic(t *testing.T, c *topics.Client, topic string) {
+func missingTopic(t *testing.T, c *topics.Inspector, topic string) {
 	values, total := read(t, c, topic, 0)
 	require.Empty(t, values)
 	require.Zero(t, total)

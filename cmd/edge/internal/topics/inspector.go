@@ -32,9 +32,9 @@ var (
 	errCertificate = errors.New("KAFKA_SSL_CA_FILE contains no certificate")
 )
 
-// Client asks the brokers of the services, with their settings. It uses another library than the
+// Inspector asks the brokers of the services, with their settings. It uses another library than the
 // services, because theirs cannot ask for rights. It is safe for concurrent use.
-type Client struct {
+type Inspector struct {
 	kafka   *kgo.Client
 	options []kgo.Opt
 	// address is the list of brokers.
@@ -43,7 +43,7 @@ type Client struct {
 
 // Open returns a client that connects with its first request. It returns an error if the
 // security settings cannot be used. Close closes the connections.
-func Open(c kafka.ConsumerConfig) (*Client, error) {
+func Open(c kafka.ConsumerConfig) (*Inspector, error) {
 	options, err := login(c.Security)
 	if err != nil {
 		return nil, err
@@ -57,15 +57,15 @@ func Open(c kafka.ConsumerConfig) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{client, options, c.Brokers}, nil
+	return &Inspector{client, options, c.Brokers}, nil
 }
 
 // Close closes the connections. No request may be in progress.
-func (c *Client) Close() { c.kafka.Close() }
+func (c *Inspector) Close() { c.kafka.Close() }
 
 // Partitions returns the number of partitions of a topic, and 0 if it does not exist. It returns
 // an error if no broker answers, or if the login may not see the topic.
-func (c *Client) Partitions(ctx context.Context, topic string) (int, error) {
+func (c *Inspector) Partitions(ctx context.Context, topic string) (int, error) {
 	found, err := c.metadata(ctx, topic)
 	if err != nil || found.ErrorCode == kerr.UnknownTopicOrPartition.Code {
 		return 0, err
@@ -74,7 +74,7 @@ func (c *Client) Partitions(ctx context.Context, topic string) (int, error) {
 }
 
 // metadata returns what the brokers know about a topic, with the rights of the login.
-func (c *Client) metadata(ctx context.Context, topic string) (found kmsg.MetadataResponseTopic, err error) {
+func (c *Inspector) metadata(ctx context.Context, topic string) (found kmsg.MetadataResponseTopic, err error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	request := kmsg.NewPtrMetadataRequest()
@@ -94,7 +94,7 @@ func (c *Client) metadata(ctx context.Context, topic string) (found kmsg.Metadat
 // Write writes a record to its topic, on the partition of its key. It returns nil when all
 // in-sync replicas have it. While the partition has no leader, as after the creation of a topic or
 // the restart of a broker, it tries again for some seconds.
-func (c *Client) Write(ctx context.Context, topic string, r Record) error {
+func (c *Inspector) Write(ctx context.Context, topic string, r Record) error {
 	partitions, err := c.Partitions(ctx, topic)
 	switch {
 	case err != nil:
