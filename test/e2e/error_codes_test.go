@@ -230,10 +230,7 @@ func newGateways(t *testing.T) *gateways {
 	s.fragile = with("API_GATEWAY_HTTP_CIRCUIT_BREAKER_FAILURE_THRESHOLD", "1")
 	s.strict = with("API_GATEWAY_RATE_LIMIT_DEFAULT", "1", "API_GATEWAY_RATE_LIMIT_REFUSED", "1")
 	s.impatient = with("API_GATEWAY_KAFKA_PUBLISH_TIMEOUT", "1")
-	p, release, err := wire.Gateway(harness.GatewayConfig(t, s.vars), io.Discard, wire.GatewayOverride{Tokens: anyToken{}, Batches: panickingBatches{}})
-	require.NoError(t, err)
-	t.Cleanup(release)
-	s.broken = service{harness.Run(t, p)}
+	s.broken = service{harness.StartGatewayWith(t, s.vars, io.Discard, wire.GatewayOverride{Tokens: anyToken{}, Batches: panickingBatches{}})}
 	return s
 }
 

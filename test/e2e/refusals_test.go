@@ -35,20 +35,11 @@ func TestGatewayRejectsForeignBatches(t *testing.T) {
 			}
 		})
 		t.Run("unknown batch", func(t *testing.T) {
-			f := look(t, "no-such-batch", teacher).failure(t, 404, "RESOURCE_NOT_FOUND")
-			require.Equal(t, "batch with ID 'no-such-batch' not found", f.Message)
-			require.Equal(t, map[string]any{"resource_type": "batch", "resource_id": "no-such-batch"}, f.Details)
-			f = start(t, "no-such-batch", pipelineBody("nlp"), teacher).failure(t, 404, "RESOURCE_NOT_FOUND")
-			require.Equal(t, "batch with ID 'no-such-batch' not found", f.Message)
-		})
-		t.Run("unknown route", func(t *testing.T) {
-			f := call(t, "GET", gateway.http("/v2/x"), "", nil).failure(t, 404, "RESOURCE_NOT_FOUND")
-			require.Equal(t, "route", f.Details["resource_type"])
-		})
-		t.Run("wrong method", func(t *testing.T) {
-			a := call(t, "PUT", gateway.http(pipelinesPath(batch)), "", nil)
-			a.failure(t, 405, "INVALID_REQUEST")
-			require.Equal(t, "POST", a.header.Get("Allow"))
+			for _, a := range []response{look(t, "no-such-batch", teacher), start(t, "no-such-batch", pipelineBody("nlp"), teacher)} {
+				f := a.failure(t, 404, "RESOURCE_NOT_FOUND")
+				require.Equal(t, "batch with ID 'no-such-batch' not found", f.Message)
+				require.Equal(t, map[string]any{"resource_type": "batch", "resource_id": "no-such-batch"}, f.Details)
+			}
 		})
 		t.Run("another batch in the body", func(t *testing.T) {
 			f := start(t, batch, `{"batch_id":"other","requested_pipeline":"nlp"}`, teacher).failure(t, 400, "VALIDATION_ERROR")
