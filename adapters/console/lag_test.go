@@ -27,7 +27,7 @@ func TestLagIsReadFromTheMetrics(t *testing.T) {
 	node := console.AdminClient{URL: s.URL}
 	found, err := node.Lag(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, []console.PartitionLag{{Partition: 2, Records: 1_000_000}, {Partition: 10, Records: 4}}, found)
+	require.Equal(t, []console.NodePartition{{Partition: 2, Records: 1_000_000}, {Partition: 10, Records: 4}}, found)
 
 	answer = "# TYPE gateway_events gauge\ngateway_events 1\n"
 	found, err = node.Lag(t.Context())

@@ -38,7 +38,7 @@ type nodeAnswer struct {
 	Error   string              `json:"error,omitempty"`
 	Node    *console.NodeStatus `json:"node,omitempty"`
 	// Lag has the partitions that are assigned to a node of the notification service.
-	Lag []console.PartitionLag `json:"lag,omitempty"`
+	Lag []console.NodePartition `json:"lag,omitempty"`
 }
 
 func (t tool) nodes(ctx context.Context, addresses []string) error {

@@ -158,6 +158,7 @@ func TestHostileRequestsAreRefused(t *testing.T) {
 		"action by GET":               {"GET", disconnect, nil, 404},
 		"path of a file outside":      {"GET", Path + "..%2fserver.go", nil, 404},
 		"user that names other keys":  {"GET", apiPath + "users/%7Dcontrol/kept", nil, 400},
+		"user with a slash":           {"GET", apiPath + "users/org%2Fanna/kept", nil, 200},
 		"text that is not a position": {"GET", apiPath + "users/teacher-anna/kept?after=$", nil, 400},
 	} {
 		t.Run(name, func(t *testing.T) {

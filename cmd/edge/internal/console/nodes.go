@@ -43,7 +43,7 @@ type nodeReport struct {
 	Node     json.RawMessage `json:"node,omitempty"`
 	Circuits json.RawMessage `json:"circuits,omitempty"`
 	// Lag has the partitions of the notification topic that are assigned to the node.
-	Lag []client.PartitionLag `json:"lag,omitempty"`
+	Lag []client.NodePartition `json:"lag,omitempty"`
 }
 
 // get returns the body of a node's answer.
