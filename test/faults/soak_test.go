@@ -172,7 +172,7 @@ func (s *soak) runFaults(random *rand.Rand, duration time.Duration) {
 	var order []soakFault
 	for time.Now().Before(end) {
 		if len(order) == 0 {
-			order = s.faults()
+			order = s.faults(random)
 			random.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 		}
 		startedAt := time.Now()
