@@ -78,7 +78,7 @@ func TestSoak(t *testing.T) {
 	require.Empty(t, s.bad, "answers that are not allowed")
 	last.checkBackAt(t, first)
 	end.checkBackAt(t, empty)
-	require.Zero(t, s.lag(), "records that are not consumed")
+	require.Zero(t, s.env.lag(t), "records that are not consumed")
 	s.checkRaces()
 }
 
