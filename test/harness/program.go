@@ -58,7 +58,7 @@ func startFile(t *testing.T, dir, path string, settings map[string]string, args 
 		started: make(chan string, 1), done: make(chan struct{}),
 	}
 	p.cmd.Dir, p.cmd.Stderr = dir, p.Stderr
-	p.cmd.Env = []string{"GOCOVERDIR=" + os.Getenv(coverVariable)}
+	p.cmd.Env = []string{"GOCOVERDIR=" + os.Getenv(coverVariable), "GORACE=" + os.Getenv("GORACE")}
 	for key, value := range settings {
 		p.cmd.Env = append(p.cmd.Env, key+"="+value)
 	}
