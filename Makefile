@@ -125,7 +125,7 @@ test-full: $(GOTESTSUM) ## Run the whole failure matrix, long outages, all cases
 .PHONY: check-slow
 check-slow: ## Run in full what "make test" runs in part, fuzz every parser, measure coverage, and build a release (about 100 minutes)
 	@summary= code=0
-	for part in test-full fuzz cover release-slow; do
+	for part in test-full fuzz cover vet-platforms release-slow; do
 		SECONDS=0 result=passed
 		$(MAKE) --no-print-directory "$$part" || { result=FAILED; code=1; }
 		summary+="$$(printf '%-12s %-7s %5d s' "$$part" "$$result" "$$SECONDS")"$$'\n'
@@ -210,6 +210,13 @@ release-slow: $(GORELEASER) $(CYCLONEDX) ## Check .goreleaser.yaml with GoReleas
 	$(GORELEASER) check
 	$(GORELEASER) release --snapshot --clean --skip=docker
 	test/release/reproducible.sh fresh
+
+.PHONY: vet-platforms
+vet-platforms: ## Vet the code for macOS and Windows, where "edge" and the tests must at least compile (5 minutes each)
+	@for os in darwin windows; do
+		echo "== vet for $$os"
+		GOOS=$$os go vet ./...
+	done
 
 # What the two services are made of.
 COVERED := ./adapters/... ./api/... ./app/... ./domain/... ./ports/... ./wire/... ./cmd/...

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/test/recorded"
+	"github.com/huleedu/edge/test/suspend"
 )
 
 // WaitLimit limits the wait for an event. It is long, because only a failing test uses it up.
@@ -108,6 +109,18 @@ func (p *Program) PID() int { return p.cmd.Process.Pid }
 func (p *Program) Signal(t *testing.T, s syscall.Signal) {
 	t.Helper()
 	require.NoError(t, p.cmd.Process.Signal(s))
+}
+
+// Pause stops the threads of the program until Resume.
+func (p *Program) Pause(t *testing.T) {
+	t.Helper()
+	require.NoError(t, suspend.Stop(p.cmd.Process))
+}
+
+// Resume continues the program after Pause.
+func (p *Program) Resume(t *testing.T) {
+	t.Helper()
+	require.NoError(t, suspend.Continue(p.cmd.Process))
 }
 
 // Terminate sends SIGTERM.
