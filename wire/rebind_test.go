@@ -77,7 +77,8 @@ func copyModule(t *testing.T, dir string) {
 func goCommand(t *testing.T, dir string, args ...string) {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), "go", args...)
-	c.Dir, c.Env = dir, append(os.Environ(), "CGO_ENABLED=0")
+	c.Dir = dir
+	c.Env = append(c.Environ(), "CGO_ENABLED=0")
 	out, err := c.CombinedOutput()
 	require.NoError(t, err, "go %s: %s", strings.Join(args, " "), out)
 }

@@ -158,7 +158,7 @@ func startEchoServer(t *testing.T, mode string) string {
 	if race.Enabled && mode == plain { // decompression with the race detector is ten times slower
 		build.Args = append(build.Args, "-race")
 	} else {
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		build.Env = append(build.Environ(), "CGO_ENABLED=0")
 	}
 	build.Args = append(build.Args, "github.com/huleedu/edge/adapters/websocket")
 	text, err := build.CombinedOutput()

@@ -42,7 +42,8 @@ func EarlierPrograms(t *testing.T, commit string) string {
 func run(t *testing.T, dir, name string, args ...string) {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), name, args...)
-	c.Dir, c.Env = dir, append(os.Environ(), "CGO_ENABLED=0")
+	c.Dir = dir
+	c.Env = append(c.Environ(), "CGO_ENABLED=0")
 	out, err := c.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 }
