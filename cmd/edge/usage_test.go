@@ -42,7 +42,7 @@ func TestInvalidArguments(t *testing.T) {
 		"edge: unknown flag: --nonsense; see \"edge tail --help\"":                           {"tail", "anna", "--nonsense"},
 		"edge: --nodes is missing: name the admin addresses":                                 {"nodes"},
 		"edge: ADMIN_TOKEN is not set":                                                       {"nodes", "--nodes", "127.0.0.1:1"},
-		"edge: --limit 0: must be at least 1":                                                {"dlq", "list", "--limit", "0"},
+		"edge: --limit 0: must be between 1 and 10000":                                       {"dlq", "list", "--limit", "0"},
 		"edge: POSITION \"12\": must be partition/offset, such as 0/12":                      {"dlq", "show", "12"},
 		"edge: POSITION is missing; usage: edge dlq replay POSITION...":                      {"dlq", "replay"},
 		"edge: POSITION \"0/1\": --all replays every dead letter":                            {"dlq", "replay", "0/1", "--all"},

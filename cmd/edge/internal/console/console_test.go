@@ -54,7 +54,7 @@ func (fakeTokens) Validate(context.Context, string) (domain.Caller, error) {
 // fakeLetters has one dead letter.
 type fakeLetters struct{ replayed []string }
 
-func (*fakeLetters) Newest(context.Context) (letters any, total int, err error) {
+func (*fakeLetters) Newest(context.Context) (letters any, total int64, err error) {
 	return []map[string]string{{"position": "0/1"}}, 1, nil
 }
 
