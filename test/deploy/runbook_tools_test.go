@@ -22,27 +22,24 @@ import (
 const (
 	// commandLimit limits the run time of a command.
 	commandLimit = 20 * time.Second
-	// listenLimit is the time for which "edge listen" and "edge tail" run, which do not end by themselves.
+	// listenLimit is the time for which "edge listen" runs, which does not end by itself.
 	listenLimit = 3 * time.Second
 )
 
 // invalidCommand returns the pattern of the output of a command that is wrong itself, whatever the servers do.
 func invalidCommand() *regexp.Regexp {
-	return regexp.MustCompile(`(?im)^invalid command:|^bash: |^(\(error\) )?ERR |^edge: (unknown|accepts)|^unrecognized option|is not a recognized option|^kafka\.sh: `)
+	return regexp.MustCompile(`(?im)^invalid command:|^bash: |^(\(error\) )?ERR |^edge: (unknown|accepts)|^unrecognized option`)
 }
 
 // runbookTools executes command lines of runbooks. redis-cli, curl and the text tools are those of
-// the machine. edge is built from the source. kubectl is a stand-in, which checks its arguments
-// against the rendered manifests; kubectl logs prints what setLog has stored. Kafka's scripts check
-// that their arguments name existing topics and groups, and then run as Kafka's own programs where
-// the broker is a real one.
+// the machine. edge is built from the source. kubectl and Kafka's scripts are stand-ins, which
+// check their arguments against the rendered manifests and the topics; kubectl logs prints what
+// setLog has stored.
 type runbookTools struct {
 	t         *testing.T
 	directory string
 	vars      map[string]string
 	edge      func() string
-	// realKafka means that Kafka's scripts run as Kafka's own programs.
-	realKafka bool
 }
 
 // cluster is what the stand-ins know.
@@ -53,9 +50,6 @@ type cluster struct {
 	// Topics and Groups are names in Kafka, whose address is Kafka.
 	Kafka          string
 	Topics, Groups []string
-	// KafkaScript is the path of test/servers/kafka.sh, which runs Kafka's programs; empty for an
-	// embedded Kafka.
-	KafkaScript string
 }
 
 // clusterDeployment describes the pods of a deployment. Program is the path in their image.
@@ -81,7 +75,7 @@ func newRunbookTools(t *testing.T) *runbookTools {
 	r.edge = sync.OnceValue(func() string { return build(t, "edge").directory })
 	r.vars = map[string]string{
 		"NS": runbookNamespace, "POD": podName("edge-websocket"), "SERVICE": backendName, "TEACHER": teacher, "BATCH": string(batch),
-		"PRINCIPAL": "User:gateway", "REDIS": "redis://127.0.0.1:1", "KAFKA": "127.0.0.1:1", "JWT_SECRET_KEY": harness.Secret, "JWT_JWKS_URL": "http://127.0.0.1:1",
+		"REDIS": "redis://127.0.0.1:1", "KAFKA": "127.0.0.1:1", "JWT_SECRET_KEY": harness.Secret, "JWT_JWKS_URL": "http://127.0.0.1:1",
 	}
 	for _, name := range standIns() {
 		program, err := filepath.Abs(os.Args[0])
@@ -99,11 +93,6 @@ func (r *runbookTools) writeCluster() {
 		Namespace: runbookNamespace, Kafka: r.vars["KAFKA"], Groups: []string{"websocket-service-consumer"},
 		Topics:      []string{string(domain.CommandTopic), string(domain.NotificationTopic), string(domain.NotificationTopic) + ".dlq"},
 		Deployments: map[string]clusterDeployment{backendName: {}},
-	}
-	if r.realKafka {
-		script, err := filepath.Abs("../servers/kafka.sh")
-		require.NoError(r.t, err)
-		c.KafkaScript = script
 	}
 	for name, object := range render(r.t, example) {
 		if d, is := object.(*appsv1.Deployment); is {
@@ -130,7 +119,7 @@ func (r *runbookTools) run(c runbookCommand) (string, error) {
 	if c.uses("edge") {
 		prefix += "PATH='" + r.edge() + "':$PATH; "
 	}
-	if c.endless() {
+	if c.uses("edge listen") {
 		prefix, limit = prefix+"exec ", listenLimit
 	}
 	ctx, cancel := context.WithTimeout(r.t.Context(), limit)
@@ -142,7 +131,7 @@ func (r *runbookTools) run(c runbookCommand) (string, error) {
 		line.Env = append(line.Env, key+"="+value)
 	}
 	out, err := line.CombinedOutput()
-	if c.endless() && errors.Is(ctx.Err(), context.DeadlineExceeded) && len(out) > 0 {
+	if c.uses("edge listen") && errors.Is(ctx.Err(), context.DeadlineExceeded) && len(out) > 0 {
 		err = nil
 	}
 	return string(out), err

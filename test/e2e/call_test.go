@@ -39,15 +39,6 @@ func (h headers) withToken(user string) headers {
 	return out
 }
 
-// values returns the headers as net/http represents them.
-func (h headers) values() http.Header {
-	out := http.Header{}
-	for name, value := range h {
-		out.Set(name, value)
-	}
-	return out
-}
-
 // as returns the headers of a user's request.
 func as(user string) headers { return headers(nil).withToken(user) }
 
@@ -70,7 +61,9 @@ func callUnchecked(t *testing.T, method, url, body string, h headers) (response,
 	if err != nil {
 		return response{}, err
 	}
-	req.Header = h.values()
+	for name, value := range h {
+		req.Header.Set(name, value)
+	}
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: waitLimit}
 	res, err := client.Do(req)
 	if err != nil {

@@ -87,6 +87,76 @@ func (p pages) matchGolden(t *testing.T) {
 // keySetMetric exists only in services with a key set; of the scenario, one gateway has one.
 const keySetMetric = "jwt_jwks_last_success_timestamp_seconds{} gauge"
 
+// contractMetrics returns the metrics of the contract by job: sections 3.11 and 2.10.
+func contractMetrics() map[string]string {
+	return map[string]string{
+		"gateway": `
+gateway_http_requests_total{method,endpoint,http_status} counter
+gateway_http_request_duration_seconds{method,endpoint} histogram
+gateway_http_requests_in_progress{} gauge
+gateway_events_published_total{topic,event_type} counter
+gateway_publish_duration_seconds{} histogram
+gateway_downstream_service_calls_total{service,method,endpoint,status_code} counter
+gateway_downstream_service_call_duration_seconds{service,method,endpoint} histogram
+gateway_api_errors_total{endpoint,error_type} counter
+gateway_rate_limited_total{class} counter
+gateway_rate_limiter_degraded{} gauge
+gateway_circuit_state{service} gauge
+gateway_dependency_up{dependency} gauge
+jwt_jwks_last_success_timestamp_seconds{} gauge
+gateway_build_info{version,revision} gauge
+jwt_validation_total{result} counter
+jwt_cache_hits_total{} counter`,
+		"websocket": `
+websocket_connections_total{status,transport} counter
+websocket_active_connections{transport} gauge
+websocket_connections_limit{} gauge
+websocket_dependency_up{dependency} gauge
+websocket_build_info{version,revision} gauge
+notifications_published_total{notification_type} counter
+websocket_connection_duration_seconds{} histogram
+websocket_closes_total{code,transport} counter
+websocket_messages_sent_total{} counter
+websocket_messages_failed_total{error_type} counter
+websocket_message_size_bytes{} histogram
+websocket_delivery_seconds{} histogram
+websocket_inbound_messages_total{type} counter
+websocket_replayed_messages_total{} counter
+jwt_validation_total{result} counter
+redis_subscription_duration_seconds{channel_prefix} histogram
+redis_subscriptions{} gauge
+redis_resubscribes_total{} counter
+notification_events_total{result} counter
+notification_lag_seconds{} histogram
+websocket_http_requests_total{method,endpoint,http_status} counter
+websocket_http_request_duration_seconds{method,endpoint} histogram
+websocket_http_requests_in_progress{} gauge`,
+	}
+}
+
+// additionalMetrics returns the metrics that the contract's tables do not name; section 2.7 requires the
+// consumer's without a name.
+func additionalMetrics() []string {
+	return []string{"notification_consumer_degraded{} gauge", "websocket_quota_degraded{} gauge"}
+}
+
+// matchContract requires all metrics of the contract with their labels, and no others except the additional
+// ones.
+func (p pages) matchContract(t *testing.T) {
+	t.Helper()
+	for job, table := range contractMetrics() {
+		var want []string
+		for line := range strings.Lines(strings.TrimSpace(table)) {
+			name, rest, _ := strings.Cut(strings.TrimSpace(line), "{")
+			labels, kind, _ := strings.Cut(rest, "} ")
+			want = append(want, shape(name, strings.FieldsFunc(labels, func(r rune) bool { return r == ',' }))+" "+kind)
+		}
+		slices.Sort(want)
+		got := slices.DeleteFunc(p.shapes(job), func(s string) bool { return slices.Contains(additionalMetrics(), s) })
+		require.Equal(t, want, got, "%s: left the contract, right the pages", job)
+	}
+}
+
 // requireNoIDs requires that no label contains the id of a user, batch or request.
 func (p pages) requireNoIDs(t *testing.T) {
 	t.Helper()

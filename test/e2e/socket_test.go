@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"testing"
 	"time"
@@ -48,11 +49,19 @@ func connect(t *testing.T, url string, h headers) *socket {
 // dial opens a socket, or returns the response of a refused handshake.
 func dial(t *testing.T, url string, h headers) (*socket, response) {
 	t.Helper()
-	c, err := openSocket(t.Context(), url, h.values())
-	if refused, ok := errors.AsType[*refusedError](err); ok {
-		return nil, refused.response
+	header := http.Header{}
+	for name, value := range h {
+		header.Set(name, value)
 	}
+	dialer := websocket.Dialer{HandshakeTimeout: waitLimit}
+	conn, res, err := dialer.DialContext(t.Context(), url, header)
+	if err == nil {
+		t.Cleanup(func() { _ = conn.Close() })
+		return newSocket(conn, res.Header), response{}
+	}
+	require.ErrorIs(t, err, websocket.ErrBadHandshake)
+	body, err := io.ReadAll(res.Body)
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = c.Close() })
-	return c.(*socket), response{}
+	require.NoError(t, res.Body.Close())
+	return nil, response{res.StatusCode, res.Header, body}
 }

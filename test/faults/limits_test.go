@@ -1,6 +1,7 @@
 package faults_test
 
 import (
+	"syscall"
 	"testing"
 	"time"
 
@@ -39,9 +40,9 @@ func TestNodePaused(t *testing.T) {
 	s.createTopic(t)
 	p := startPair(t, "websocket", s.vars)
 	clients := connectClients(t, s, users, p.front.url(), p.front.url())
-	p.nodes[0].Pause(t)
+	p.nodes[0].Signal(t, syscall.SIGSTOP)
 	pause.For(outageLength(20*time.Second, 10*time.Second), "the length of the outage is the input")
-	p.nodes[0].Resume(t)
+	p.nodes[0].Signal(t, syscall.SIGCONT)
 	p.awaitUse(t, p.nodes[0])
 	clients.awaitFlow(t)
 	got := clients.finish(t)

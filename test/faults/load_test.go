@@ -66,12 +66,10 @@ type gatewayClient struct {
 	transport *http.Transport
 	base      string
 	user      string
-	// token returns the token of the user.
-	token func(user string) string
 }
 
 func newGatewayClient(base, user string) *gatewayClient {
-	return &gatewayClient{&http.Transport{MaxIdleConnsPerHost: 1}, base, user, harness.Token}
+	return &gatewayClient{&http.Transport{MaxIdleConnsPerHost: 1}, base, user}
 }
 
 // run sends one request. tries is the number of connections that it used.
@@ -86,7 +84,6 @@ func (c *gatewayClient) run(ctx context.Context, e requestKind) (tries int, err 
 // gatewayResponse is a response of the gateway.
 type gatewayResponse struct {
 	status int
-	header http.Header
 	body   []byte
 }
 
@@ -100,7 +97,7 @@ func (c *gatewayClient) exchange(ctx context.Context, e requestKind) (out gatewa
 	if err != nil {
 		return out, 0, err
 	}
-	req.Header.Set("Authorization", "Bearer "+c.token(c.user))
+	req.Header.Set("Authorization", "Bearer "+harness.Token(c.user))
 	if e.body == "" {
 		req.Body = http.NoBody
 	} else {
@@ -113,7 +110,7 @@ func (c *gatewayClient) exchange(ctx context.Context, e requestKind) (out gatewa
 	if err != nil {
 		return out, tries, err
 	}
-	out.status, out.header = res.StatusCode, res.Header
+	out.status = res.StatusCode
 	out.body, err = io.ReadAll(res.Body)
 	return out, tries, errors.Join(err, res.Body.Close())
 }

@@ -17,12 +17,11 @@ type soakFault struct {
 	run  func()
 }
 
-// faults returns all faults. Each returns when what it stopped runs again. random selects the node
-// that is killed.
-func (s *soak) faults(random *rand.Rand) []soakFault {
+// faults returns all faults. Each returns when what it stopped runs again.
+func (s *soak) faults() []soakFault {
 	wait := func(d time.Duration) { pause.For(d, "the length of the outage is the input") }
 	return []soakFault{
-		{"a node is killed", func() { s.killNode(random.IntN(len(s.nodes.nodes))) }},
+		{"a node is killed", s.killNode},
 		{"all nodes are replaced", func() { s.nodes.roll(s.t, s.checkRacesOf) }},
 		{"all gateways are replaced", func() { s.gateways.roll(s.t, s.checkRacesOf) }},
 		{"Redis is killed", func() { s.redis.Kill(); wait(2 * time.Second); s.redis.Start() }},
@@ -37,8 +36,9 @@ func (s *soak) faults(random *rand.Rand) []soakFault {
 	}
 }
 
-// killNode kills the node i and starts another one in its place.
-func (s *soak) killNode(i int) {
+// killNode kills one node and starts another one in its place.
+func (s *soak) killNode() {
+	i := rand.IntN(len(s.nodes.nodes))
 	s.checkRacesOf(s.nodes.nodes[i])
 	s.nodes.nodes[i].Kill()
 	s.nodes.nodes[i] = s.nodes.start(s.t)

@@ -101,16 +101,9 @@ func (t *Tracker) failed(cause error) {
 		"error", clip(cause.Error(), maxCause))
 }
 
-// clip shortens a text to at most the given number of bytes of valid UTF-8 on one line. The texts
-// of joined errors, one on each line, are separated by semicolons.
+// clip shortens a text to at most the given number of bytes of valid UTF-8 on one line.
 func clip(text string, most int) string {
-	var lines []string
-	for line := range strings.Lines(text) {
-		if words := strings.Fields(line); len(words) > 0 {
-			lines = append(lines, strings.Join(words, " "))
-		}
-	}
-	text = strings.ToValidUTF8(strings.Join(lines, "; "), "?")
+	text = strings.ToValidUTF8(strings.Join(strings.Fields(text), " "), "?")
 	if len(text) <= most {
 		return text
 	}

@@ -9,8 +9,6 @@ import (
 	"net/http"
 	"sync"
 	"time"
-
-	client "github.com/huleedu/edge/adapters/console"
 )
 
 const (
@@ -42,8 +40,8 @@ type nodeReport struct {
 	// Node is the answer of /admin/node, Circuits that of /admin/circuits, which only the gateway has.
 	Node     json.RawMessage `json:"node,omitempty"`
 	Circuits json.RawMessage `json:"circuits,omitempty"`
-	// Lag has the partitions of the notification topic that are assigned to the node.
-	Lag []client.NodePartition `json:"lag,omitempty"`
+	// LagSeconds is the age of the newest notification that was consumed; nil if the node has no such metric.
+	LagSeconds *float64 `json:"lag_seconds,omitempty"`
 }
 
 // get returns the body of a node's answer.
@@ -111,8 +109,8 @@ func (n *Nodes) report(ctx context.Context, address string) nodeReport {
 	if circuits, err := n.get(ctx, address, "/admin/circuits"); err == nil {
 		r.Circuits = circuits
 	}
-	if metrics, err := n.get(ctx, address, "/metrics"); err == nil {
-		r.Lag, _ = client.ParseLag(metrics)
+	if sample := n.sample(ctx, address); sample.Error == "" {
+		r.LagSeconds = sample.Lag
 	}
 	return r
 }
