@@ -165,6 +165,18 @@ func TestAcceptRefusesInvalidFields(t *testing.T) {
 	}
 }
 
+func TestAcceptPublishesEveryCategoryAndPriority(t *testing.T) {
+	d := newFixture(true)
+	for _, category := range domain.Categories() {
+		for _, priority := range domain.Priorities() {
+			_, err := d.Accept(context.Background(), event(fmt.Sprintf(
+				`{"teacher_id":"t1","notification_type":"x","category":%q,"priority":%q,"payload":{}}`, category, priority)))
+			require.NoError(t, err, "%s, %s", category, priority)
+		}
+	}
+	require.Len(t, d.out.published, 30)
+}
+
 func TestAcceptRefusesEventsOfOtherTopics(t *testing.T) {
 	d := newFixture(true)
 	e := event(`{` + least + `,"payload":{}}`)

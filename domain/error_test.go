@@ -64,7 +64,14 @@ func TestCodesAreDistinctAndClassified(t *testing.T) {
 		require.False(t, seen[c], c)
 		seen[c] = true
 	}
-	require.Len(t, seen, 29)
+	require.Equal(t, []domain.Code{
+		"VALIDATION_ERROR", "MISSING_REQUIRED_FIELD", "INVALID_REQUEST", "PARSING_ERROR", "AUTHENTICATION_ERROR", "INVALID_API_KEY",
+		"AUTHORIZATION_ERROR", "RESOURCE_NOT_FOUND", "REQUEST_QUEUED", "RATE_LIMIT", "QUOTA_EXCEEDED", "UNKNOWN_ERROR", "CONFIGURATION_ERROR",
+		"INVALID_CONFIGURATION", "PROCESSING_ERROR", "INITIALIZATION_FAILED", "EXTERNAL_SERVICE_ERROR", "INVALID_RESPONSE",
+		"CONTENT_SERVICE_ERROR", "SPELLCHECK_SERVICE_ERROR", "NLP_SERVICE_ERROR", "AI_FEEDBACK_SERVICE_ERROR",
+		"CJ_ASSESSMENT_SERVICE_ERROR", "LLM_PROVIDER_SERVICE_ERROR", "CONNECTION_ERROR", "SERVICE_UNAVAILABLE", "CIRCUIT_BREAKER_OPEN",
+		"KAFKA_PUBLISH_ERROR", "TIMEOUT",
+	}, domain.Codes())
 	retryable := 0
 	for c := range seen {
 		if domain.Retryable(&domain.Error{Code: c}) {
@@ -105,6 +112,9 @@ func TestFailuresCarryTheContractsDetails(t *testing.T) {
 		{domain.TokenWithoutExpiry(), domain.AuthenticationError, map[string]any{"reason": "missing_exp", "cause": "expiration"}},
 		{domain.TokenWithoutSubject(), domain.AuthenticationError, map[string]any{"reason": "missing_subject", "cause": "subject"}},
 		{domain.TokenInvalid(domain.ReasonSignature), domain.AuthenticationError, map[string]any{"reason": "jwt_invalid", "cause": "signature"}},
+		{domain.OperatorTokenInvalid(), domain.AuthenticationError, map[string]any{"reason": "operator_token"}},
+		{domain.CommandTooLarge(1), domain.ValidationError, map[string]any{"limit_bytes": 1}},
+		{domain.CommandRefused(cause), domain.ValidationError, map[string]any{"field": "body"}},
 		{domain.NotStarted("kafka", cause), domain.InitializationFailed, map[string]any{"component": "kafka"}},
 	}
 	for _, c := range cases {
@@ -122,6 +132,17 @@ func TestDetailsAreBoundedAndNeverNil(t *testing.T) {
 	require.Equal(t, map[string]any{"a": 1}, domain.Forbidden("m", map[string]any{"a": 1}).Details)
 	require.Equal(t, map[string]any{}, domain.CommandTooLarge(0).Details, "the limit is not known")
 	require.Equal(t, map[string]any{"limit_bytes": 1}, domain.CommandTooLarge(1).Details)
+}
+
+func TestTooLargeCommandsHaveTheirOwnReason(t *testing.T) {
+	require.Equal(t, domain.ReasonTooLarge, domain.CommandTooLarge(1).Reason, "the answer is 413, not 400")
+	require.Empty(t, domain.CommandRefused(io.EOF).Reason, "the answer is 400")
+}
+
+func TestStoreRepliesShowTheirTextAndKeepTheirCause(t *testing.T) {
+	err := fmt.Errorf("append: %w", &domain.StoreReply{Text: "READONLY", Err: io.EOF})
+	require.EqualError(t, err, "append: READONLY")
+	require.ErrorIs(t, err, io.EOF)
 }
 
 func TestSecretsNeverPrint(t *testing.T) {

@@ -20,26 +20,26 @@ func LoneSurrogate(raw []byte) int {
 			return -1
 		}
 		at += next
-		first, isUnit := escapedUnit(raw, at)
-		switch {
-		case !isUnit || !utf16.IsSurrogate(first):
+		first := escapedUnit(raw, at)
+		if !utf16.IsSurrogate(first) {
 			at += 2
-		default:
-			second, _ := escapedUnit(raw, at+escapeLength)
-			if utf16.DecodeRune(first, second) == utf8.RuneError {
-				return at
-			}
-			at += 2 * escapeLength
+			continue
 		}
+		if utf16.DecodeRune(first, escapedUnit(raw, at+escapeLength)) == utf8.RuneError {
+			return at
+		}
+		at += 2 * escapeLength
 	}
 }
 
-// escapedUnit returns the code unit of the escape \uXXXX at an index; false if there
-// is none.
-func escapedUnit(raw []byte, at int) (rune, bool) {
+// escapedUnit returns the code unit of the escape \uXXXX at an index; 0 if there is none.
+func escapedUnit(raw []byte, at int) rune {
 	if at+escapeLength > len(raw) || raw[at] != '\\' || raw[at+1] != 'u' {
-		return 0, false
+		return 0
 	}
 	unit, err := strconv.ParseUint(string(raw[at+2:at+escapeLength]), 16, 16)
-	return rune(unit), err == nil
+	if err != nil {
+		return 0
+	}
+	return rune(unit)
 }

@@ -101,6 +101,21 @@ func TestPipelinesMatchTheContract(t *testing.T) {
 	require.Equal(t, []domain.Pipeline{"spellcheck", "ai_feedback", "cj_assessment", "nlp", "student_matching"}, domain.Pipelines())
 }
 
+func TestVocabulariesMatchTheContract(t *testing.T) {
+	require.Equal(t, []string{
+		"batch_progress", "processing_results", "file_operations", "class_management", "student_workflow", "system_alerts",
+	}, domain.Categories())
+	require.Equal(t, []string{"critical", "immediate", "high", "standard", "low"}, domain.Priorities())
+	require.Equal(t, []string{
+		"batch_files_uploaded", "batch_processing_started", "batch_spellcheck_completed", "batch_nlp_completed",
+		"batch_cj_assessment_completed", "pipeline_completed", "batch_results_ready", "batch_assessment_completed",
+		"batch_validation_failed", "class_created", "student_added_to_class", "validation_timeout_processed",
+		"student_associations_confirmed", "pipeline_denied_insufficient_credits",
+	}, domain.NotificationTypes())
+	require.Equal(t, []domain.LimitClass{"commands", "uploads", "queries", "default", "refused"}, domain.LimitClasses())
+	require.Equal(t, []domain.CourseCode{"ENG5", "ENG6", "ENG7", "SV1", "SV2", "SV3"}, domain.CourseCodes())
+}
+
 func TestParsePosition(t *testing.T) {
 	good := map[string]domain.Position{
 		"0": domain.PositionStart, "0-0": domain.PositionStart, "$": domain.PositionLive,
@@ -187,6 +202,25 @@ func TestGuessableSecrets(t *testing.T) {
 		require.False(t, domain.Secret(base64.StdEncoding.EncodeToString(random)).Guessable())
 		require.False(t, domain.Secret(hex.EncodeToString(random)).Guessable())
 	}
+}
+
+// TestSecretsOfPublicTextsAreGuessable has a secret with each word that tutorials and sample files use. Each is
+// long and varied enough to pass the other rules, with one exception: digits and letters in order.
+func TestSecretsOfPublicTextsAreGuessable(t *testing.T) {
+	for _, word := range strings.Fields(`
+		change-me changeme change_this CHANGE.IN.PROD replace-me replaceme your-secret your-256-bit your-384-bit your-512-bit
+		at-least-256-bits valid-for-hs secret-key secretkey my-secret mysecret super-secret supersecret top-secret jwt-secret jwtsecret
+		dev-secret test-secret testsecret default-secret development insecure not-a-secret password placeholder example huleedu
+		internal-key internalkey api-key apikey dev-key test-key dummy local-dev 12345678 abcdefgh 0123456 qwerty`) {
+		secret := "Zr7xW-" + word + "-uVtYpN9kQj3"
+		require.True(t, domain.Secret(secret).Guessable(), secret)
+	}
+	require.False(t, domain.Secret("Zr7xW-other-word-uVtYpN9kQj3").Guessable())
+}
+
+func TestKeysInPEMAreRecognised(t *testing.T) {
+	require.True(t, domain.Secret("\n-----BEGIN PUBLIC KEY-----\nMCow").IsPEM())
+	require.False(t, domain.Secret("x7Qp9LmZ").IsPEM())
 }
 
 func TestLoneSurrogateReturnsTheIndex(t *testing.T) {

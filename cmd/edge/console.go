@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -18,6 +17,7 @@ import (
 	"github.com/huleedu/edge/adapters/memory"
 	"github.com/huleedu/edge/adapters/redis"
 	"github.com/huleedu/edge/cmd/edge/internal/console"
+	"github.com/huleedu/edge/cmd/edge/internal/topics"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -57,14 +57,14 @@ var (
 func (f consoleFlags) validate() error {
 	host, _, err := net.SplitHostPort(f.listen)
 	if err != nil {
-		return fmt.Errorf("--listen: %w", err)
+		return usagef("--listen: %w", err)
 	}
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return fmt.Errorf("--listen: %s %w", f.listen, errNotLoopback)
+		return usagef("--listen: %s %w", f.listen, errNotLoopback)
 	}
 	for _, node := range f.nodes {
 		if host, port, err := net.SplitHostPort(node); err != nil || host == "" || port == "" {
-			return fmt.Errorf("--nodes: %q %w", node, errNodeAddress)
+			return usagef("--nodes: %q %w", node, errNodeAddress)
 		}
 	}
 	return nil
@@ -108,28 +108,28 @@ func (t tool) addOperatorSources(c *console.Config, vars map[string]string, node
 	var redisConfig redis.Config
 	var listener redis.ListenerConfig
 	var tokens jwt.Config
-	var topics kafka.ConsumerConfig
-	if err := errors.Join(env.Read(&redisConfig, vars), env.Read(&listener, vars), env.Read(&tokens, vars), env.Read(&topics, vars)); err != nil {
+	var brokers kafka.ConsumerConfig
+	if err := errors.Join(env.Read(&redisConfig, vars), env.Read(&listener, vars), env.Read(&tokens, vars), env.Read(&brokers, vars)); err != nil {
 		return nil, settingsError(err)
 	}
 	validator, err := jwt.New(tokens, &memory.Facts{}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, settingsError(err)
 	}
-	inspector, err := kafka.NewInspector(topics)
+	reader, err := topics.Open(brokers)
 	if err != nil {
 		return nil, settingsError(err)
 	}
 	client, err := redis.Open(redisConfig)
 	if err != nil {
-		inspector.Close()
+		reader.Close()
 		return nil, settingsError(err)
 	}
 	transport := &http.Transport{}
 	ctx, cancel := context.WithCancel(context.Background())
 	var work sync.WaitGroup
 	work.Go(func() { _ = validator.Run(ctx) }) // fetches the key set, if there is one
-	c.Tokens, c.DeadLetters = validator, consoleLetters{inspector}
+	c.Tokens, c.DeadLetters = validator, consoleLetters{reader}
 	c.Users = redisUsers{redis.NewOperator(client), redis.NewLog(client), listener.Prefix()}
 	c.Nodes = &console.Nodes{Addresses: nodes, Token: vars["ADMIN_TOKEN"], Client: &http.Client{
 		Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -138,7 +138,7 @@ func (t tool) addOperatorSources(c *console.Config, vars map[string]string, node
 		cancel()
 		work.Wait()
 		transport.CloseIdleConnections()
-		inspector.Close()
+		reader.Close()
 		_ = client.Close() // nothing was written
 	}, nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/huleedu/edge/adapters/kafka"
 	"github.com/huleedu/edge/cmd/edge/internal/deadletters"
+	"github.com/huleedu/edge/cmd/edge/internal/topics"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -13,20 +14,16 @@ import (
 const maxShownLetters = 100
 
 // consoleLetters reads and replays dead letters for the console.
-type consoleLetters struct{ inspector *kafka.Inspector }
+type consoleLetters struct{ kafka *topics.Inspector }
 
 // Newest implements console.DeadLetters. A topic that does not exist has no dead letters.
-func (l consoleLetters) Newest(ctx context.Context) (any, int, error) {
+func (l consoleLetters) Newest(ctx context.Context) (any, int64, error) {
 	topic := kafka.DeadLetterTopic(string(domain.NotificationTopic))
-	if partitions, err := l.inspector.Partitions(ctx, topic); err != nil || partitions == 0 {
-		return []deadletters.View{}, 0, err
+	letters, total, err := deadletters.Newest(ctx, l.kafka, topic, maxShownLetters)
+	if letters == nil {
+		letters = []deadletters.View{} // an array in JSON
 	}
-	letters, total, err := deadletters.Newest(ctx, l.inspector, topic, maxShownLetters)
-	views := make([]deadletters.View, len(letters))
-	for i, letter := range letters {
-		views[i] = letter.View()
-	}
-	return views, total, err
+	return letters, total, err
 }
 
 // Replay implements console.DeadLetters.
@@ -36,18 +33,17 @@ func (l consoleLetters) Replay(ctx context.Context, position string, dryRun bool
 		return "", fmt.Errorf("%s: %w", position, err)
 	}
 	topic := string(domain.NotificationTopic)
-	letter, err := deadletters.Read(ctx, l.inspector, kafka.DeadLetterTopic(topic), at)
+	letter, err := deadletters.Read(ctx, l.kafka, kafka.DeadLetterTopic(topic), at)
 	if err != nil {
 		return "", err
 	}
-	record, from, err := letter.Restored(ctx, l.inspector)
+	record, from, err := letter.Restored(ctx, l.kafka)
 	if err != nil {
 		return "", err
 	}
-	record.Topic = topic
 	told := fmt.Sprintf("%d bytes from the %s to %s, event id %s", len(record.Value), from, topic, deadletters.EventID(record.Value))
 	if dryRun {
 		return "would write " + told, nil
 	}
-	return "wrote " + told, l.inspector.Write(ctx, record)
+	return "wrote " + told, l.kafka.Write(ctx, topic, *record)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/huleedu/edge/adapters/env"
 	"github.com/huleedu/edge/adapters/kafka"
 	"github.com/huleedu/edge/cmd/edge/internal/deadletters"
+	"github.com/huleedu/edge/cmd/edge/internal/topics"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -36,19 +37,23 @@ func (t tool) deadLettersCommand() *cobra.Command {
 	return c
 }
 
+// maxListed bounds --limit: the listed dead letters are held in memory, without their values.
+const maxListed = 10_000
+
 func (t tool) listDeadLettersCommand(f *deadLetterFlags) *cobra.Command {
 	var limit int
 	c := &cobra.Command{
 		Use:     "list",
 		Short:   "List the newest dead letters",
+		Long:    "List the newest dead letters, oldest first. Only these are read, however many the topic retains.",
 		Example: "  edge dlq list --limit 20",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if limit < 1 {
-				return usagef("--limit %d: must be at least 1", limit)
+			if limit < 1 || limit > maxListed {
+				return usagef("--limit %d: must be between 1 and %d", limit, maxListed)
 			}
-			return t.withInspector(*f, func(i *kafka.Inspector) error {
-				letters, total, err := deadletters.Newest(c.Context(), i, kafka.DeadLetterTopic(f.topic), limit)
+			return t.withTopics(*f, func(k *topics.Inspector) error {
+				letters, total, err := deadletters.Newest(c.Context(), k, kafka.DeadLetterTopic(f.topic), limit)
 				if err != nil {
 					return err
 				}
@@ -56,7 +61,7 @@ func (t tool) listDeadLettersCommand(f *deadLetterFlags) *cobra.Command {
 			})
 		},
 	}
-	c.Flags().IntVar(&limit, "limit", 50, "how many dead letters to list")
+	c.Flags().IntVar(&limit, "limit", 50, fmt.Sprintf("how many of the newest dead letters to list, at most %d", maxListed))
 	return c
 }
 
@@ -71,29 +76,29 @@ func (t tool) showDeadLetterCommand(f *deadLetterFlags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return t.withInspector(*f, func(i *kafka.Inspector) error {
-				letter, err := deadletters.Read(c.Context(), i, kafka.DeadLetterTopic(f.topic), at)
+			return t.withTopics(*f, func(k *topics.Inspector) error {
+				letter, err := deadletters.Read(c.Context(), k, kafka.DeadLetterTopic(f.topic), at)
 				if err != nil {
 					return err
 				}
-				return t.showDeadLetter(c.Context(), i, letter)
+				return t.showDeadLetter(c.Context(), k, letter)
 			})
 		},
 	}
 }
 
-// withInspector connects to Kafka, calls do and closes the connections.
-func (t tool) withInspector(f deadLetterFlags, do func(*kafka.Inspector) error) error {
+// withTopics connects to Kafka, calls do and closes the connections.
+func (t tool) withTopics(f deadLetterFlags, do func(*topics.Inspector) error) error {
 	var cfg kafka.ConsumerConfig
 	if err := env.Read(&cfg, t.withServers("", f.kafka)); err != nil {
-		return usageError{settingsError(err)}
+		return settingsError(err)
 	}
-	i, err := kafka.NewInspector(cfg)
+	k, err := topics.Open(cfg)
 	if err != nil {
-		return usageError{settingsError(err)}
+		return settingsError(err)
 	}
-	defer i.Close()
-	if err := do(i); err != nil {
+	defer k.Close()
+	if err := do(k); err != nil {
 		return fmt.Errorf("%w%s", err, kafkaAdvice(err, cfg.Brokers))
 	}
 	return nil
@@ -107,30 +112,35 @@ func kafkaAdvice(err error, brokers string) string {
 	return ""
 }
 
-func (t tool) printDeadLetters(letters []deadletters.Letter, total int) error {
+func (t tool) printDeadLetters(letters []deadletters.View, total int64) error {
 	rows := make([][]string, 0, len(letters))
 	for _, l := range letters {
 		if *t.json {
-			if err := t.writeJSON(l.View()); err != nil {
+			if err := t.writeJSON(l); err != nil {
 				return err
 			}
 		}
-		rows = append(rows, []string{l.Position(), l.Time.Format(time.DateTime), printable(l.Reason), printable(l.Source), deadletters.EventID(l.Value), printable(string(l.Key))})
+		rows = append(rows, []string{l.Position, l.Time.Format(time.DateTime), printable(l.Reason), printable(l.Source), l.EventID, printable(l.Key)})
 	}
 	switch {
 	case *t.json:
-	case total == 0:
+	case len(letters) == 0:
 		t.printf("no dead letters\n")
 	default:
 		t.printTable([]string{"POSITION", "TIME", "REASON", "SOURCE", "EVENT ID", "KEY"}, rows)
-		t.printf("%d of %d dead letters. Next: edge dlq show %s\n", len(letters), total, letters[len(letters)-1].Position())
+		if total > int64(len(letters)) {
+			t.printf("The newest %d of %d dead letters; --limit lists more.\n", len(letters), total)
+		} else {
+			t.printf("%d dead letters.\n", len(letters))
+		}
+		t.printf("Next: edge dlq show %s\n", letters[len(letters)-1].Position)
 	}
 	return nil
 }
 
 // showDeadLetter prints one dead letter.
-func (t tool) showDeadLetter(ctx context.Context, i *kafka.Inspector, l deadletters.Letter) error {
-	_, err := l.Original(ctx, i)
+func (t tool) showDeadLetter(ctx context.Context, k *topics.Inspector, l deadletters.Letter) error {
+	_, err := l.Original(ctx, k)
 	original := "kept"
 	if err != nil {
 		original = "gone"
@@ -142,7 +152,7 @@ func (t tool) showDeadLetter(ctx context.Context, i *kafka.Inspector, l deadlett
 	}
 	rows := [][]string{
 		{"position", l.Position()},
-		{"time", l.Time.Format(time.DateTime)},
+		{"time", l.Timestamp.Format(time.DateTime)},
 		{"reason", printable(l.Reason)},
 		{"source", printable(l.Source) + " (" + original + ")"},
 		{"event id", deadletters.EventID(l.Value)},

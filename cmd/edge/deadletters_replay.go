@@ -8,6 +8,7 @@ import (
 
 	"github.com/huleedu/edge/adapters/kafka"
 	"github.com/huleedu/edge/cmd/edge/internal/deadletters"
+	"github.com/huleedu/edge/cmd/edge/internal/topics"
 )
 
 // replayFlags are the flags of "edge dlq replay".
@@ -39,7 +40,7 @@ func (t tool) replayDeadLettersCommand(f *deadLetterFlags) *cobra.Command {
 					return err
 				}
 			}
-			return t.withInspector(*f, func(i *kafka.Inspector) error { return t.replay(c.Context(), i, *f, r, positions) })
+			return t.withTopics(*f, func(k *topics.Inspector) error { return t.replay(c.Context(), k, *f, r, positions) })
 		},
 	}
 	c.Flags().BoolVar(&r.all, "all", false, "replay every dead letter")
@@ -47,45 +48,43 @@ func (t tool) replayDeadLettersCommand(f *deadLetterFlags) *cobra.Command {
 	return c
 }
 
-// maxReplayed bounds the dead letters of --all, which are held in memory.
-const maxReplayed = 10_000
-
 // replay writes dead letters to their topic again. It stops at the first error.
-func (t tool) replay(ctx context.Context, i *kafka.Inspector, f deadLetterFlags, r replayFlags, positions []deadletters.RecordPosition) error {
-	topic := kafka.DeadLetterTopic(f.topic)
-	var letters []deadletters.Letter
+func (t tool) replay(ctx context.Context, k *topics.Inspector, f deadLetterFlags, r replayFlags, positions []deadletters.RecordPosition) error {
+	deadTopic, count := kafka.DeadLetterTopic(f.topic), 0
+	one := func(letter deadletters.Letter) error {
+		count++
+		if err := t.replayOne(ctx, k, f.topic, r.dryRun, letter); err != nil {
+			return fmt.Errorf("dead letter %s: %w", letter.Position(), err)
+		}
+		return nil
+	}
 	if r.all {
-		var err error
-		if letters, _, err = deadletters.Newest(ctx, i, topic, maxReplayed); err != nil {
+		if err := deadletters.Each(ctx, k, deadTopic, one); err != nil {
 			return err
 		}
 	}
 	for _, at := range positions {
-		letter, err := deadletters.Read(ctx, i, topic, at)
+		letter, err := deadletters.Read(ctx, k, deadTopic, at)
 		if err != nil {
 			return err
 		}
-		letters = append(letters, letter)
-	}
-	for _, letter := range letters {
-		if err := t.replayOne(ctx, i, f.topic, r.dryRun, letter); err != nil {
-			return fmt.Errorf("dead letter %s: %w", letter.Position(), err)
+		if err := one(letter); err != nil {
+			return err
 		}
 	}
 	if !*t.json && r.dryRun {
-		t.printf("Nothing was written. Without --dry-run %d records are.\n", len(letters))
+		t.printf("Nothing was written. Without --dry-run %d records are.\n", count)
 	}
 	return nil
 }
 
-func (t tool) replayOne(ctx context.Context, i *kafka.Inspector, topic string, dryRun bool, letter deadletters.Letter) error {
-	record, from, err := letter.Restored(ctx, i)
+func (t tool) replayOne(ctx context.Context, k *topics.Inspector, topic string, dryRun bool, letter deadletters.Letter) error {
+	record, from, err := letter.Restored(ctx, k)
 	if err != nil {
 		return err
 	}
-	record.Topic = topic
 	if !dryRun {
-		if err := i.Write(ctx, record); err != nil {
+		if err := k.Write(ctx, topic, *record); err != nil {
 			return err
 		}
 	}

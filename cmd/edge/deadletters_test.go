@@ -10,6 +10,7 @@ import (
 
 	"github.com/huleedu/edge/adapters/kafka"
 	"github.com/huleedu/edge/cmd/edge/internal/deadletters"
+	"github.com/huleedu/edge/cmd/edge/internal/topics"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/test/servers"
 )
@@ -34,13 +35,13 @@ func TestDeadLettersOnRealKafka(t *testing.T) {
 // record that becomes valid is delivered once however often it is replayed.
 func checkDeadLetters(t *testing.T, r runningEdge, address, redis string) {
 	t.Helper()
-	i, err := kafka.NewInspector(kafka.ConsumerConfig{Brokers: address})
+	k, err := topics.Open(kafka.ConsumerConfig{Brokers: address})
 	require.NoError(t, err)
-	t.Cleanup(i.Close)
+	t.Cleanup(k.Close)
 	event := uuid.NewString()
 	topic := string(domain.NotificationTopic)
 	bad := notificationRequest(t, "teacher-anna", event, "no_such_category")
-	require.NoError(t, i.Write(t.Context(), kafka.Record{Topic: topic, Key: []byte("teacher-anna"), Value: bad, Headers: []kafka.RecordHeader{{Key: "trace", Value: []byte("kept")}, {Key: "trace", Value: []byte("twice")}}}))
+	require.NoError(t, k.Write(t.Context(), topic, topics.Record{Key: []byte("teacher-anna"), Value: bad, Headers: []topics.Header{{Key: "trace", Value: []byte("kept")}, {Key: "trace", Value: []byte("twice")}}}))
 	position := awaitDeadLetter(t, address, event)
 
 	list := startCommand(t, nil, "dlq", "list", "--kafka", address)
@@ -57,20 +58,21 @@ func checkDeadLetters(t *testing.T, r runningEdge, address, redis string) {
 	dry := startCommand(t, nil, "dlq", "replay", position, "--dry-run", "--kafka", address)
 	require.Equal(t, 0, dry.exitCode(t), "%s", dry.errs)
 	require.Contains(t, dry.out.String(), "would replay "+position+" to "+topic+": event id "+event+", key teacher-anna")
-	require.Equal(t, 1, countRecords(t, i, topic, event), "a dry run writes nothing")
+	require.Equal(t, 1, countRecords(t, k, topic, event), "a dry run writes nothing")
 
 	replayed := startCommand(t, nil, "dlq", "replay", position, "--kafka", address)
 	require.Equal(t, 0, replayed.exitCode(t), "%s", replayed.errs)
 	require.Contains(t, replayed.out.String(), "replayed "+position+" to "+topic+": event id "+event)
-	require.Equal(t, 2, countRecords(t, i, topic, event))
-	require.NoError(t, i.Read(t.Context(), topic, func(r kafka.Record) bool {
+	require.Equal(t, 2, countRecords(t, k, topic, event))
+	_, err = k.Read(t.Context(), topic, 0, func(r *topics.Record) error {
 		if deadletters.EventID(r.Value) == event {
 			require.Equal(t, bad, r.Value)
 			require.Equal(t, "teacher-anna", string(r.Key))
 			require.Equal(t, "[{trace kept} {trace twice}]", headerText(r.Headers))
 		}
-		return true
-	}))
+		return nil
+	})
+	require.NoError(t, err)
 
 	all := startCommand(t, nil, "dlq", "replay", "--all", "--dry-run", "--json", "--kafka", address)
 	require.Equal(t, 0, all.exitCode(t), "%s", all.errs)
@@ -78,20 +80,23 @@ func checkDeadLetters(t *testing.T, r runningEdge, address, redis string) {
 	gone := startCommand(t, nil, "dlq", "show", "0/999999", "--kafka", address)
 	require.Equal(t, 1, gone.exitCode(t))
 	require.Contains(t, gone.errs.String(), "edge: dead letter 0/999999 of "+topic+".dlq: ")
-	checkReplayIsDeliveredOnce(t, r, i, address, redis)
+	checkReplayIsDeliveredOnce(t, r, k, address, redis)
 }
 
 // checkReplayIsDeliveredOnce writes a valid request to the dead-letter topic, as if the cause
 // had been corrected, and replays it twice.
-func checkReplayIsDeliveredOnce(t *testing.T, r runningEdge, i *kafka.Inspector, address, redis string) {
+func checkReplayIsDeliveredOnce(t *testing.T, r runningEdge, k *topics.Inspector, address, redis string) {
 	t.Helper()
 	event := uuid.NewString()
-	require.NoError(t, i.Write(t.Context(), kafka.Record{
-		Topic: kafka.DeadLetterTopic(string(domain.NotificationTopic)), Key: []byte("teacher-bo"), Value: notificationRequest(t, "teacher-bo", event, "system_alerts"),
-		Headers: []kafka.RecordHeader{{Key: "dlq_reason", Value: []byte("test")}, {Key: "dlq_source", Value: []byte("gone/0/0")}},
+	require.NoError(t, k.Write(t.Context(), kafka.DeadLetterTopic(string(domain.NotificationTopic)), topics.Record{
+		Key: []byte("teacher-bo"), Value: notificationRequest(t, "teacher-bo", event, "system_alerts"),
+		Headers: []topics.Header{{Key: "dlq_reason", Value: []byte("test")}, {Key: "dlq_source", Value: []byte("gone/0/0")}},
 	}))
 	listening := startCommand(t, nil, "listen", "teacher-bo", "--json", "--url", r.websockets)
 	position := awaitDeadLetter(t, address, event)
+	newest := startCommand(t, nil, "dlq", "list", "--limit", "1", "--kafka", address)
+	require.Equal(t, 0, newest.exitCode(t), "%s", newest.errs)
+	require.Regexp(t, `^POSITION .*\n\d/\d .*\nThe newest 1 of [2-9] dead letters; --limit lists more\.\nNext: edge dlq show \d/\d\n$`, newest.out.String())
 	for range 2 {
 		s := startCommand(t, nil, "dlq", "replay", position, "--kafka", address)
 		require.Equal(t, 0, s.exitCode(t), "%s", s.errs)
@@ -140,19 +145,20 @@ func awaitDeadLetter(t *testing.T, address, event string) (position string) {
 	return position
 }
 
-func countRecords(t *testing.T, i *kafka.Inspector, topic, event string) (n int) {
+func countRecords(t *testing.T, k *topics.Inspector, topic, event string) (n int) {
 	t.Helper()
-	require.NoError(t, i.Read(t.Context(), topic, func(r kafka.Record) bool {
+	_, err := k.Read(t.Context(), topic, 0, func(r *topics.Record) error {
 		if deadletters.EventID(r.Value) == event {
 			n++
 		}
-		return true
-	}))
+		return nil
+	})
+	require.NoError(t, err)
 	return n
 }
 
 // headerText formats headers.
-func headerText(headers []kafka.RecordHeader) string {
+func headerText(headers []topics.Header) string {
 	out := make([]string, len(headers))
 	for i, h := range headers {
 		out[i] = "{" + h.Key + " " + string(h.Value) + "}"

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/huleedu/edge/adapters/kafka"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/test/harness"
 )
@@ -70,10 +70,11 @@ func awaitOutput(t *testing.T, p *harness.Program, pattern string) string {
 // writeBrokenRecord writes a record that becomes a dead letter.
 func (p page) writeBrokenRecord(t *testing.T) {
 	t.Helper()
-	i, err := kafka.NewInspector(kafka.ConsumerConfig{Brokers: p.kafka})
+	k, err := kgo.NewClient(kgo.SeedBrokers(p.kafka))
 	require.NoError(t, err)
-	defer i.Close()
-	require.NoError(t, i.Write(t.Context(), kafka.Record{Topic: string(domain.NotificationTopic), Key: []byte("teacher-anna"), Value: []byte("no envelope")}))
+	defer k.Close()
+	record := kgo.Record{Topic: string(domain.NotificationTopic), Key: []byte("teacher-anna"), Value: []byte("no envelope")}
+	require.NoError(t, k.ProduceSync(t.Context(), &record).FirstErr())
 }
 
 // run runs a scenario in Chromium. EDGE_CONSOLE_PICTURES names a directory for its pictures.

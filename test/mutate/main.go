@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"time"
 )
 
 // minimumScore is the share of killed mutants below which a package fails, in percent.
@@ -21,9 +22,15 @@ var errLowScore = errors.New("the score is too low")
 
 func main() {
 	only := flag.String("only", "", "measure only this package, such as app/delivery")
+	o := options{least: 10 * time.Second}
+	flag.IntVar(&o.sample, "sample", 0, "run only this many mutants of a package, chosen at random; 0: all")
+	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "`number` that selects the sample")
 	flag.Parse()
+	if o.sample > 0 {
+		fmt.Println("seed:", o.seed)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := measure(ctx, *only)
+	err := measure(ctx, *only, o)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutate:", err)
@@ -32,14 +39,14 @@ func main() {
 }
 
 // measure runs all mutants of the selected targets and prints what survived, then the table.
-func measure(ctx context.Context, only string) error {
+func measure(ctx context.Context, only string, o options) error {
 	var results []result
 	var low error
 	for _, t := range targets() {
 		if only != "" && t.mutated != only {
 			continue
 		}
-		r, err := t.measure(ctx)
+		r, err := t.measure(ctx, o)
 		if err != nil {
 			return fmt.Errorf("%s: %w", t.mutated, err)
 		}
@@ -50,5 +57,6 @@ func measure(ctx context.Context, only string) error {
 		}
 	}
 	printTable(os.Stdout, results)
+	printKinds(os.Stdout, results)
 	return low
 }

@@ -35,6 +35,7 @@ func mutant(id int) bool {
 // rewriter writes a file with all mutants behind switches.
 type rewriter struct {
 	*finder
+	surroundings
 	file   *ast.File
 	source []byte
 }
@@ -42,6 +43,7 @@ type rewriter struct {
 // rewrite returns the file with its mutants.
 func (f *finder) rewrite(file *ast.File, source []byte) string {
 	r := rewriter{finder: f, file: file, source: source}
+	r.look()
 	return r.inner(file, file.FileStart, file.FileEnd)
 }
 
@@ -61,6 +63,9 @@ func (r *rewriter) inner(n ast.Node, from, to token.Pos) string {
 	ast.Inspect(n, func(child ast.Node) bool {
 		if child == nil || child == n {
 			return true
+		}
+		if child.End() <= from {
+			return false
 		}
 		text, changed := r.node(child)
 		if !changed {
@@ -101,14 +106,15 @@ func callsRecover(n ast.Node) (found bool) {
 // node returns the source of the node with its own mutants and those of its children. It returns
 // false if it has none of its own.
 func (r *rewriter) node(n ast.Node) (string, bool) {
-	if callsRecover(n) {
-		return "", false
-	}
 	switch n := n.(type) {
-	case *ast.BinaryExpr:
-		return r.binary(n)
-	case *ast.UnaryExpr:
-		return r.unary(n)
+	case ast.Expr:
+		return r.inPlace(n)
+	case *ast.CaseClause:
+		return r.clause(n)
+	case *ast.ReturnStmt:
+		return r.result(n)
+	case *ast.ExprStmt:
+		return r.call(n)
 	case *ast.IncDecStmt:
 		changed := statementChanges(n.Tok)
 		return r.statement(n, n.TokPos, n.Tok, changed, r.text(n.X)+changed.String())
@@ -117,7 +123,44 @@ func (r *rewriter) node(n ast.Node) (string, bool) {
 		if changed == token.ILLEGAL || !r.isNumber(n.Lhs[0]) {
 			return "", false
 		}
-		return r.statement(n, n.TokPos, n.Tok, changed, r.text(n.Lhs[0])+changed.String()+r.text(n.Rhs[0]))
+		return r.statement(n, n.TokPos, n.Tok, changed, r.text(n.Lhs[0])+" "+changed.String()+" "+r.text(n.Rhs[0]))
+	default:
+		return "", false
+	}
+}
+
+// inPlace returns an expression with the mutants that its place gives it, and its own.
+func (r *rewriter) inPlace(x ast.Expr) (text string, changed bool) {
+	if callsRecover(x) || r.fixed[x] {
+		return "", false
+	}
+	switch {
+	case r.cases[x]:
+		return r.caseCondition(x)
+	case r.conditions[x] && !isOperation(x):
+		return r.choice(x, "bool", mutant{kind: kindBoolean, text: r.text(x)}, "!("+r.text(x)+")")
+	}
+	if r.entries[x] {
+		text, changed = r.entry(x)
+	}
+	if !changed && r.flags[x] {
+		text, changed = r.flag(x)
+	}
+	if changed {
+		return text, true
+	}
+	return r.expression(x)
+}
+
+// expression returns an expression with its own mutants.
+func (r *rewriter) expression(x ast.Expr) (string, bool) {
+	switch n := x.(type) {
+	case *ast.BinaryExpr:
+		return r.binary(n)
+	case *ast.UnaryExpr:
+		return r.unary(n)
+	case *ast.Ident, *ast.SelectorExpr:
+		return r.constant(x)
 	default:
 		return "", false
 	}
@@ -130,13 +173,11 @@ func (r *rewriter) binary(n *ast.BinaryExpr) (string, bool) {
 		return "", false
 	}
 	var out strings.Builder
-	fmt.Fprintf(&out, "(func() %s { ", name)
 	for _, op := range changes {
 		text := operand(n.X, r.text(n.X)) + " " + op.String() + " " + operand(n.Y, r.text(n.Y))
-		r.branch(&out, n.OpPos, n.Op.String()+" to "+op.String(), "return "+text)
+		r.branch(&out, n.OpPos, mutant{kind: kindOf(n.Op), change: n.Op.String() + " to " + op.String(), text: text}, "return "+text)
 	}
-	fmt.Fprintf(&out, "return %s }())", r.children(n))
-	return out.String(), true
+	return r.function(&out, name, n)
 }
 
 // operand puts an operand that has an operator into parentheses.
@@ -154,24 +195,40 @@ func (r *rewriter) unary(n *ast.UnaryExpr) (string, bool) {
 		return "", false
 	}
 	var out strings.Builder
-	fmt.Fprintf(&out, "(func() %s { ", name)
-	r.branch(&out, n.OpPos, n.Op.String()+" removed", "return "+r.text(n.X))
-	fmt.Fprintf(&out, "return %s }())", r.children(n))
-	return out.String(), true
+	r.branch(&out, n.OpPos, mutant{kind: kindOf(n.Op), change: n.Op.String() + " removed", text: r.text(n.X)}, "return "+r.text(n.X))
+	return r.function(&out, name, n)
+}
+
+// choice returns an expression with the mutant that is another expression of the same type.
+func (r *rewriter) choice(x ast.Expr, typeName string, m mutant, other string) (string, bool) {
+	var out strings.Builder
+	r.branch(&out, x.Pos(), m, "return "+other)
+	return r.function(&out, typeName, x)
+}
+
+// function returns an expression behind the switches of its mutants. It returns false if none of
+// them compiles.
+func (r *rewriter) function(branches *strings.Builder, typeName string, x ast.Expr) (string, bool) {
+	if branches.Len() == 0 {
+		return "", false
+	}
+	return fmt.Sprintf("(func() %s { %sreturn %s }())", typeName, branches, r.children(x)), true
 }
 
 // statement returns the statement with the mutant that has another operator. It is a call, so that
 // it may follow the condition of a loop.
 func (r *rewriter) statement(n ast.Stmt, at token.Pos, from, to token.Token, text string) (string, bool) {
 	var out strings.Builder
-	out.WriteString("func() { ")
-	r.branch(&out, at, from.String()+" to "+to.String(), text+"; return")
-	fmt.Fprintf(&out, "%s }()", r.children(n))
-	return out.String(), true
+	r.branch(&out, at, mutant{kind: kindArithmetic, change: from.String() + " to " + to.String(), text: text}, text+"; return")
+	if out.Len() == 0 {
+		return "", false
+	}
+	return fmt.Sprintf("func() { %s%s }()", &out, r.children(n)), true
 }
 
-// branch writes the switch of a mutant.
-func (r *rewriter) branch(out *strings.Builder, at token.Pos, change, text string) {
-	id := r.add(at, change, text)
-	fmt.Fprintf(out, "if mutant(%d) { %s }; ", id, strings.ReplaceAll(text, "\n", " "))
+// branch writes the switch of a mutant, unless the mutant does not compile.
+func (r *rewriter) branch(out *strings.Builder, at token.Pos, m mutant, body string) {
+	if id := r.add(at, m); !r.left[id] {
+		fmt.Fprintf(out, "if mutant(%d) { %s }; ", id, body)
+	}
 }

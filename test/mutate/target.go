@@ -1,50 +1,55 @@
 package main
 
-// target is code whose mutants are run with the tests of one package.
+// target is code whose mutants are run with the tests of one or more packages.
 type target struct {
 	// mutated is the package that is changed, relative to the module.
 	mutated string
 	// files are the changed files; nil: all.
 	files []string
-	// tests is the package with the tests; empty: the mutated one.
-	tests string
+	// tests hold the code; none: all tests of the mutated package.
+	tests []testSet
+}
+
+// testSet is tests of one package.
+type testSet struct {
+	pkg string
 	// run selects tests, as "go test -run" does; empty: all.
 	run string
 }
 
-// testPackage returns the package with the tests.
-func (t target) testPackage() string {
-	if t.tests != "" {
-		return t.tests
+// testSets returns the tests of the target.
+func (t target) testSets() []testSet {
+	if t.tests == nil {
+		return []testSet{{pkg: t.mutated}}
 	}
-	return t.mutated
+	return t.tests
 }
 
 // targets returns what "make mutate" measures: decisions, not transport.
 func targets() []target {
 	return []target{
-		{mutated: "domain"},
+		{mutated: "domain", tests: []testSet{{pkg: "domain"}, {pkg: "app"}, {pkg: "adapters/httpserver/decode"}, {pkg: "adapters/httpserver", run: "Status|Code"}}},
 		{mutated: "app"},
 		{mutated: "app/delivery"},
 		{mutated: "adapters/jwt"},
 		{mutated: "adapters/internal/bearer"},
 		{mutated: "adapters/httpserver/clientip"},
 		{mutated: "adapters/redis/reply"},
+		{mutated: "adapters/httpclient", files: []string{
+			"attempt.go", "bulkhead.go", "circuit.go", "circuit_report.go", "guard.go", "outcome.go", "response.go", "retry_budget.go", "service_state.go",
+		}},
+		{mutated: "adapters/httpserver/proxy", tests: []testSet{{pkg: "adapters/httpserver/proxy"}, {pkg: "adapters/httpserver"}}},
 		{
-			mutated: "adapters/httpserver/proxy", tests: "adapters/httpserver",
-			run: "Forward|Reserved|Header|Identity|Path|Location|EventStream|Stalled|Answers|Protocols|Trailers|Informational|Spelling",
+			mutated: "adapters/httpserver", files: []string{
+				"authentication.go", "error_writer.go", "limits.go", "rate_limit.go", "responder.go", "status.go",
+			},
 		},
-		{
-			mutated: "adapters/httpserver", files: []string{"status.go", "rate_limit.go", "error_writer.go", "responder.go"},
-			run: "Status|Reason|Code|RetryAfter|UnknownErrors|Limit|FailedCalls",
-		},
-		{
-			mutated: "adapters/redis", files: []string{"errors.go", "ratelimit.go", "ratelimit_denied.go", "ratelimit_window.go"},
-			run: "RedisError|Denied|LimiterIs|LimiterS|LimiterBatches",
-		},
+		{mutated: "adapters/redis", files: []string{
+			"errors.go", "idempotency.go", "quota.go", "quota_leases.go", "quota_renewal.go", "ratelimit.go", "ratelimit_denied.go", "ratelimit_window.go", "script.go",
+		}, tests: []testSet{{pkg: "adapters/redis", run: "RedisError|Denied|Limiter|Quota|Idempotency|Lease|Renew"}}},
 		{
 			mutated: "adapters/kafka", files: []string{"error_class.go", "error_codes.go", "consumer_disposition.go"},
-			run: "ErrorCode|Checksum|Disposition|ConnectionErrors|RejectedRecord|Limit|WaitsForATopic",
+			tests: []testSet{{pkg: "adapters/kafka", run: "ErrorCode|Checksum|Disposition|ConnectionErrors|RejectedRecord|Limit|WaitsForATopic"}},
 		},
 	}
 }

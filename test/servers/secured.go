@@ -30,8 +30,8 @@ type SecuredBroker struct {
 const Expired = "EXPIRED"
 
 // SecuredKafka starts a real Kafka with the listeners SSL, SASL_PLAINTEXT, SASL_SSL and
-// Expired. The SASL mechanisms are PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512.
-func SecuredKafka(t testing.TB) *SecuredBroker {
+// Expired. The SASL mechanisms are PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512. settings are those of OwnKafka.
+func SecuredKafka(t testing.TB, settings ...string) *SecuredBroker {
 	t.Helper()
 	s := &SecuredBroker{Authority: NewAuthority(t), ports: map[string]int{}}
 	var listeners []string
@@ -43,8 +43,8 @@ func SecuredKafka(t testing.TB) *SecuredBroker {
 	}
 	properties := filepath.Join(t.TempDir(), "secured.properties")
 	writeFile(t, properties, []byte(s.properties()))
-	s.Broker = OwnKafka(t, "KAFKA_LISTENERS="+strings.Join(listeners, " "), "KAFKA_PROPERTIES="+properties,
-		fmt.Sprintf("KAFKA_SCRAM=name=%s,password=%s", User, Password))
+	s.Broker = OwnKafka(t, append(settings, "KAFKA_LISTENERS="+strings.Join(listeners, " "), "KAFKA_PROPERTIES="+properties,
+		fmt.Sprintf("KAFKA_SCRAM=name=%s,password=%s", User, Password))...)
 	return s
 }
 

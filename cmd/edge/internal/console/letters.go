@@ -10,7 +10,7 @@ import (
 // group. It is safe for concurrent use. Its errors are shown to the operator.
 type DeadLetters interface {
 	// Newest returns the newest dead letters without their values, oldest first, and how many there are.
-	Newest(ctx context.Context) (letters any, total int, err error)
+	Newest(ctx context.Context) (letters any, total int64, err error)
 	// Replay writes a dead letter, named by partition and offset, to its topic again, and says in
 	// words what it has written. A dry run only says what it would write.
 	Replay(ctx context.Context, position string, dryRun bool) (told string, err error)

@@ -15,7 +15,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/huleedu/edge/adapters/kafka"
+	"github.com/huleedu/edge/cmd/edge/internal/topics"
 )
 
 var (
@@ -27,24 +27,24 @@ var (
 
 // RecordPosition is the place of a record in a topic.
 type RecordPosition struct {
-	partition int
+	partition int32
 	offset    int64
 }
 
 // ParsePosition reads "partition/offset". Its error tells the form.
 func ParsePosition(text string) (RecordPosition, error) {
 	partition, offset, _ := strings.Cut(text, "/")
-	p, err := strconv.Atoi(partition)
+	p, err := strconv.ParseInt(partition, 10, 32)
 	o, other := strconv.ParseInt(offset, 10, 64)
 	if err != nil || other != nil || p < 0 || o < 0 {
 		return RecordPosition{}, errPosition
 	}
-	return RecordPosition{p, o}, nil
+	return RecordPosition{int32(p), o}, nil
 }
 
 // Letter is a dead letter with what its headers tell.
 type Letter struct {
-	kafka.Record
+	*topics.Record
 
 	// Reason and Source are the headers dlq_reason and dlq_source.
 	Reason, Source string
@@ -53,32 +53,39 @@ type Letter struct {
 	Omitted bool
 }
 
-func parse(r kafka.Record) Letter {
+func parse(r *topics.Record) Letter {
 	return Letter{Record: r, Reason: header(r, "dlq_reason"), Source: header(r, "dlq_source"), Omitted: header(r, "dlq_value_bytes") != ""}
 }
 
-// Newest returns the newest dead letters, oldest first, and how many there are.
-func Newest(ctx context.Context, i *kafka.Inspector, topic string, limit int) (letters []Letter, total int, err error) {
-	err = i.Read(ctx, topic, func(r kafka.Record) bool {
-		total++
-		letters = append(letters, parse(r))
+// Newest returns the newest dead letters, oldest first, without their values, and how many the
+// topic retains. It reads at most limit records of each partition.
+func Newest(ctx context.Context, c *topics.Inspector, topic string, limit int) (letters []View, total int64, err error) {
+	total, err = c.Read(ctx, topic, int64(limit), func(r *topics.Record) error {
+		letters = append(letters, parse(r).View())
 		if len(letters) >= 2*limit {
 			letters = newest(letters, limit)
 		}
-		return true
+		return nil
 	})
 	return newest(letters, limit), total, err
 }
 
 // newest returns the newest letters, oldest first.
-func newest(letters []Letter, limit int) []Letter {
-	slices.SortStableFunc(letters, func(a, b Letter) int { return a.Time.Compare(b.Time) })
+func newest(letters []View, limit int) []View {
+	slices.SortStableFunc(letters, func(a, b View) int { return a.Time.Compare(b.Time) })
 	return slices.Clone(letters[max(len(letters)-limit, 0):])
 }
 
+// Each calls visit for each dead letter that the topic retains now. Those of one key keep their
+// order. It stops at the first error.
+func Each(ctx context.Context, c *topics.Inspector, topic string, visit func(Letter) error) error {
+	_, err := c.Read(ctx, topic, 0, func(r *topics.Record) error { return visit(parse(r)) })
+	return err
+}
+
 // Read returns the dead letter at a position of the topic. It returns an error if there is none.
-func Read(ctx context.Context, i *kafka.Inspector, topic string, at RecordPosition) (Letter, error) {
-	r, err := i.Record(ctx, topic, at.partition, at.offset)
+func Read(ctx context.Context, c *topics.Inspector, topic string, at RecordPosition) (Letter, error) {
+	r, err := c.Record(ctx, topic, at.partition, at.offset)
 	if err != nil {
 		return Letter{}, fmt.Errorf("dead letter %d/%d of %s: %w", at.partition, at.offset, topic, err)
 	}
@@ -86,16 +93,16 @@ func Read(ctx context.Context, i *kafka.Inspector, topic string, at RecordPositi
 }
 
 // Original returns the record that the dead letter was, while the broker has it.
-func (l Letter) Original(ctx context.Context, i *kafka.Inspector) (kafka.Record, error) {
+func (l Letter) Original(ctx context.Context, c *topics.Inspector) (*topics.Record, error) {
 	parts := strings.Split(l.Source, "/")
 	if len(parts) != 3 {
-		return kafka.Record{}, fmt.Errorf("dlq_source %q: %w", l.Source, errNoSource)
+		return nil, fmt.Errorf("dlq_source %q: %w", l.Source, errNoSource)
 	}
 	at, err := ParsePosition(parts[1] + "/" + parts[2])
 	if err != nil {
-		return kafka.Record{}, fmt.Errorf("dlq_source %q: %w", l.Source, errNoSource)
+		return nil, fmt.Errorf("dlq_source %q: %w", l.Source, errNoSource)
 	}
-	return i.Record(ctx, parts[0], at.partition, at.offset)
+	return c.Record(ctx, parts[0], at.partition, at.offset)
 }
 
 // Position returns partition/offset.
@@ -133,7 +140,7 @@ func (l Letter) View() View {
 		headers[h.Key] = string(h.Value)
 	}
 	return View{
-		Position: l.Position(), Time: l.Time, Reason: l.Reason, Source: l.Source, EventID: EventID(l.Value),
+		Position: l.Position(), Time: l.Timestamp, Reason: l.Reason, Source: l.Source, EventID: EventID(l.Value),
 		Key: string(l.Key), Headers: headers,
 	}
 }
@@ -141,23 +148,22 @@ func (l Letter) View() View {
 // Restored returns the record as it was before it became a dead letter, and where it comes
 // from: the original record while the broker has it, because it is complete, else the dead
 // letter.
-func (l Letter) Restored(ctx context.Context, i *kafka.Inspector) (record kafka.Record, from string, err error) {
-	original, err := l.Original(ctx, i)
+func (l Letter) Restored(ctx context.Context, c *topics.Inspector) (record *topics.Record, from string, err error) {
+	original, err := l.Original(ctx, c)
 	switch {
 	case err == nil && l.Omitted:
 		return original, "original record", l.checkDigest(original)
 	case err == nil && bytes.Equal(original.Value, l.Value):
 		return original, "original record", nil
 	case l.Omitted:
-		return record, "", errOmittedGone
+		return nil, "", errOmittedGone
 	}
-	record = l.Record
-	record.Headers = slices.DeleteFunc(slices.Clone(l.Headers), func(h kafka.RecordHeader) bool { return strings.HasPrefix(h.Key, "dlq_") })
-	return record, "dead letter", nil
+	headers := slices.DeleteFunc(slices.Clone(l.Headers), func(h topics.Header) bool { return strings.HasPrefix(h.Key, "dlq_") })
+	return &topics.Record{Key: l.Key, Value: l.Value, Headers: headers}, "dead letter", nil
 }
 
 // checkDigest returns an error unless the record has the omitted value.
-func (l Letter) checkDigest(original kafka.Record) error {
+func (l Letter) checkDigest(original *topics.Record) error {
 	sum := sha256.Sum256(original.Value)
 	if hex.EncodeToString(sum[:]) != header(l.Record, "dlq_value_sha256") {
 		return errDigest
@@ -166,7 +172,7 @@ func (l Letter) checkDigest(original kafka.Record) error {
 }
 
 // header returns the value of the last header with the key; empty if there is none.
-func header(r kafka.Record, key string) string {
+func header(r *topics.Record, key string) string {
 	for _, h := range slices.Backward(r.Headers) {
 		if h.Key == key {
 			return string(h.Value)

@@ -14,7 +14,6 @@ import (
 
 	"github.com/huleedu/edge/adapters/httpserver/healthcheck"
 	"github.com/huleedu/edge/adapters/jwt"
-	"github.com/huleedu/edge/adapters/kafka"
 	"github.com/huleedu/edge/adapters/redis"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/wire"
@@ -59,83 +58,6 @@ func (d *checks) checkClock(skew time.Duration) {
 		return
 	}
 	d.add(Good, "clocks", found, "")
-}
-
-// topicNeed is a topic that a service uses.
-type topicNeed struct {
-	topic       string
-	read, write bool
-	// created reports that the service creates the topic when it needs it, if the broker allows that.
-	created bool
-}
-
-// needs returns the topics of the service.
-func (p target) needs() []topicNeed {
-	if p.service == domain.GatewayService {
-		return []topicNeed{{topic: string(domain.CommandTopic), write: true}}
-	}
-	return []topicNeed{
-		{topic: string(domain.NotificationTopic), read: true},
-		{topic: kafka.DeadLetterTopic(string(domain.NotificationTopic)), write: true, created: p.environment == domain.Development},
-	}
-}
-
-// checkKafka reports whether the brokers answer, and whether the topics exist and may be used.
-func (d *checks) checkKafka(ctx context.Context) {
-	unreachable := map[string]bool{}
-	for _, p := range d.targets {
-		i, err := kafka.NewInspector(p.kafka)
-		if err != nil {
-			d.add(Fault, "kafka", p.name+": "+err.Error(), "Correct the KAFKA_* settings.")
-			continue
-		}
-		for _, need := range p.needs() {
-			if !unreachable[p.kafka.Brokers] {
-				unreachable[p.kafka.Brokers] = !d.checkTopic(ctx, i, p, need)
-			}
-		}
-		i.Close()
-	}
-}
-
-// checkTopic reports the state of one topic. It returns false if no broker answers.
-func (d *checks) checkTopic(ctx context.Context, i *kafka.Inspector, p target, need topicNeed) (answered bool) {
-	ctx, cancel := context.WithTimeout(ctx, serverTimeout)
-	defer cancel()
-	partitions, err := i.Partitions(ctx, need.topic)
-	switch {
-	case err != nil:
-		d.add(Fault, "kafka", p.kafka.Brokers+": "+cause(err), "Start Kafka, or correct KAFKA_BOOTSTRAP_SERVERS and the KAFKA_SASL_* and KAFKA_SSL_* settings. The brokers' advertised addresses must be reachable from here too.")
-		return false
-	case partitions == 0 && need.created:
-		d.add(Warning, "topics", need.topic+" does not exist yet", "The service asks the broker to create it with the first dead letter. Where auto.create.topics.enable is false, create it now.")
-	case partitions == 0:
-		d.add(Fault, "topics", need.topic+" does not exist", "Create it: kafka-topics --create --topic "+need.topic+" --partitions 3")
-	default:
-		d.add(Good, "topics", fmt.Sprintf("%s has %d partitions", need.topic, partitions), "")
-		d.checkRight(ctx, p, need)
-	}
-	return true
-}
-
-// checkRight reports whether the login may use the topic. Brokers without rules report no rights.
-func (d *checks) checkRight(ctx context.Context, p target, need topicNeed) {
-	rights, err := topicRights(ctx, p.kafka, need.topic)
-	switch {
-	case err != nil:
-		d.add(Warning, "rights", need.topic+": the brokers do not tell the rights: "+cause(err), "")
-	case need.read && !rights.read, need.write && !rights.write:
-		d.add(Fault, "rights", fmt.Sprintf("%s: no right to %s", need.topic, verb(need)), "Grant it to the user of KAFKA_SASL_USERNAME: kafka-acls --add --operation "+verb(need)+" --topic "+need.topic)
-	default:
-		d.add(Good, "rights", fmt.Sprintf("may %s %s", verb(need), need.topic), "")
-	}
-}
-
-func verb(n topicNeed) string {
-	if n.write {
-		return "write"
-	}
-	return "read"
 }
 
 // checkKeys reports whether tokens can be verified. Both services have the same JWT_* settings.
