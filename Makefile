@@ -28,6 +28,13 @@ CYCLONEDX        := $(TOOLS)/cyclonedx-gomod-$(CYCLONEDX_VERSION)/cyclonedx-gomo
 # MessagePack codec, which no route uses: 6 MB a program and 40 s of CPU to compile.
 export GOFLAGS := $(filter-out -buildvcs=%,$(GOFLAGS)) -buildvcs=false -trimpath -tags=nomsgpack
 
+# One way of compiling without the race detector, that of the release: what one step has compiled, the others find
+# in the cache. (The race detector needs cgo.)
+lint house manifests vuln licences release-config: export CGO_ENABLED := 0
+
+# A program with the race detector waits for a second at its end, by default.
+export GORACE ?= atexit_sleep_ms=50
+
 # Narrow a run: make test PKG=./adapters/redis RUN=Listener
 PKG      ?= ./...
 RUN      ?=
@@ -49,10 +56,11 @@ build: ## Build static binaries into bin/
 	CGO_ENABLED=0 go build -buildvcs=$$revision -trimpath -ldflags '-s -w' -o bin/ ./cmd/...
 
 # What external programs judge: Autobahn, Chromium, Node, schemathesis, generators.
-EXTERNAL := ./test/conformance/... ./test/clients ./test/console
+EXTERNAL := ./test/console ./test/conformance ./test/clients ./test/conformance/openapi
 
 # Packages that run first, because a long one at the end leaves a core idle.
-LONGEST := ./test/e2e ./test/matrix ./adapters/httpserver ./adapters/httpclient ./adapters/redis ./adapters/kafka ./test/faults ./adapters/websocket ./test/redisreplies ./test/bench ./cmd/edge ./adapters/httpserver/decode
+LONGEST := ./test/e2e ./test/matrix ./adapters/redis ./test/faults ./adapters/kafka ./adapters/websocket ./adapters/httpclient \
+	./test/redisreplies ./adapters/httpserver ./test/bench ./cmd/edge ./wire ./test/model ./test/servers
 # Without debug information a test program is linked in a third of the time.
 # "make quick" and the linters vet the code.
 # Most tests wait more than they compute: three of a package run at a time, not one per core.
@@ -80,13 +88,16 @@ define race
 	fi
 endef
 
+# "make house" and "make licences" check the source, without the race detector. -short lets rapid draw a fifth of its
+# examples; "make cover" draws all.
+TESTED = $(LONGEST) $$(go list ./... | grep -v -e /test/conformance -e /test/clients -e /test/console -e /test/arch -e '/test/licences$$')
+
 .PHONY: test
 test: $(GOTESTSUM) ## Run every test of the Go code, race detector on, beside a real Redis and a real Kafka (8 minutes on two cores)
 	@$(race)
 	packages=($(PKG))
-	# "make house" and "make licences" check the source, without the race detector.
-	[ '$(PKG)' != ./... ] || packages=($(LONGEST) $$(go list ./... | grep -v -e /test/conformance -e /test/clients -e /test/console -e /test/arch -e '/test/licences$$'))
-	exec test/run.sh $$race -timeout=20m $(TESTFLAGS) $(if $(RUN),-run='$(RUN)') "$${packages[@]}"
+	[ '$(PKG)' != ./... ] || packages=($(TESTED))
+	exec test/run.sh $$race -short -timeout=20m $(TESTFLAGS) $(if $(RUN),-run='$(RUN)') "$${packages[@]}"
 
 .PHONY: mutate
 mutate: ## Change the code in small ways and report what no unit test notices (ARGS="-only app/delivery"); see docs/mutation.md
@@ -96,6 +107,11 @@ mutate: ## Change the code in small ways and report what no unit test notices (A
 conformance: $(GOTESTSUM) ## Let external programs judge the services: Autobahn, Chromium, Node, schemathesis, generators (4 minutes)
 	@$(race)
 	exec test/run.sh $$race -timeout=20m $(TESTFLAGS) $(if $(RUN),-run='$(RUN)') $(EXTERNAL)
+
+.PHONY: test-all
+test-all: $(GOTESTSUM) ## Run what "make test" and "make conformance" run, at the same time: one waits while the other computes
+	@$(race)
+	exec test/run.sh $$race -short -timeout=20m $(TESTFLAGS) ./test/e2e $(EXTERNAL) $(TESTED)
 
 # The tests that have a full form beside the one that "make test" runs.
 FULL := ./test/matrix $(EXTERNAL) ./test/faults ./test/e2e ./test/model
@@ -109,7 +125,7 @@ test-full: $(GOTESTSUM) ## Run the whole failure matrix, long outages, all cases
 .PHONY: check-slow
 check-slow: ## Run in full what "make test" runs in part, fuzz every parser, measure coverage, and build a release (about 100 minutes)
 	@summary= code=0
-	for part in test-full fuzz cover release-slow; do
+	for part in test-full fuzz cover vet-platforms release-slow; do
 		SECONDS=0 result=passed
 		$(MAKE) --no-print-directory "$$part" || { result=FAILED; code=1; }
 		summary+="$$(printf '%-12s %-7s %5d s' "$$part" "$$result" "$$SECONDS")"$$'\n'
@@ -118,7 +134,7 @@ check-slow: ## Run in full what "make test" runs in part, fuzz every parser, mea
 	exit "$$code"
 
 .PHONY: check
-check: fmt-check lint wire-diff house manifests vuln licences release-config reproducible conformance test ## Format, lint, wire diff, house rules, manifests, vulnerabilities, licences, release, conformance, test: what .ci/run does
+check: fmt-check lint wire-diff house manifests vuln licences release-config reproducible test-all ## Format, lint, wire diff, house rules, manifests, vulnerabilities, licences, release, conformance, test: what .ci/run does
 
 .PHONY: fmt
 fmt: $(GOLANGCI) ## Format the code
@@ -146,14 +162,14 @@ wire-diff: ## Check that wire_gen.go is up to date
 .PHONY: house
 house: ## Check the house rules alone (layers, lengths, comments, names)
 	@echo '== house rules'
-	go test -count=1 ./test/arch
+	go test -count=1 -vet=off -ldflags=-w ./test/arch
 
 .PHONY: manifests
 manifests: ## Check deploy/ with the libraries of its readers; a module of its own, no service links them
 	@echo '== manifests'
 	cd test/deploy
 	go vet ./...
-	go test -v -count=1 ./...
+	go test -v -count=1 -vet=off -ldflags=-w ./...
 
 .PHONY: vuln
 vuln: $(GOVULNCHECK) ## Look for known vulnerabilities of the dependencies (VULN_DB=DIR: a copy of vuln.go.dev)
@@ -163,7 +179,7 @@ vuln: $(GOVULNCHECK) ## Look for known vulnerabilities of the dependencies (VULN
 .PHONY: licences
 licences: ## Check that every dependency has a free licence
 	@echo '== licences'
-	go test -count=1 ./test/licences
+	go test -count=1 -vet=off -ldflags=-w ./test/licences
 
 .PHONY: notices
 notices: ## Write the licences of everything that the programs contain into bin/
@@ -181,7 +197,7 @@ release-config: ## Check .goreleaser.yaml; a module of its own, no service links
 	@echo '== release configuration'
 	cd test/release
 	go vet ./...
-	go test -count=1 ./...
+	go test -count=1 -vet=off -ldflags=-w ./...
 
 .PHONY: reproducible
 reproducible: ## Build the last commit in two directories and compare the programs
@@ -194,6 +210,13 @@ release-slow: $(GORELEASER) $(CYCLONEDX) ## Check .goreleaser.yaml with GoReleas
 	$(GORELEASER) check
 	$(GORELEASER) release --snapshot --clean --skip=docker
 	test/release/reproducible.sh fresh
+
+.PHONY: vet-platforms
+vet-platforms: ## Vet the code for macOS and Windows, where "edge" and the tests must at least compile (5 minutes each)
+	@for os in darwin windows; do
+		echo "== vet for $$os"
+		GOOS=$$os go vet ./...
+	done
 
 # What the two services are made of.
 COVERED := ./adapters/... ./api/... ./app/... ./domain/... ./ports/... ./wire/... ./cmd/...
@@ -226,7 +249,7 @@ bench: ## Measure against bare baselines (ARGS="sockets/fanout -quick"), or Go b
 	fi
 	exec go run ./test/bench $(ARGS)
 
-# How long "make soak" lasts, and its connections. SEED repeats the order of the faults of a run.
+# How long "make soak" lasts, and its connections. SEED repeats the faults of a run.
 DURATION ?= 10m
 SOCKETS  ?= 2000
 SEED     ?=

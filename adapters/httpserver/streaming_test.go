@@ -222,9 +222,6 @@ func TestLocationsOfServicesBecomePaths(t *testing.T) {
 // TestClientsThatReadNothingAreDisconnected checks the write deadline of forwarded answers.
 func TestClientsThatReadNothingAreDisconnected(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("takes 30 s")
-	}
 	ended := make(chan error, 1)
 	address := newScriptedService(t, func(_ *http.Request, conn net.Conn) bool {
 		write(conn, "HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")

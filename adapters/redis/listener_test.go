@@ -246,9 +246,6 @@ func TestListenerDetectsAHungRedis(t *testing.T) {
 }
 
 func TestFollowTimesOutWithoutConfirmation(t *testing.T) {
-	if testing.Short() {
-		t.Skip("the test waits for the timeout of 5 s")
-	}
 	s := embedded(t)
 	l := listener(openClient(t, s.url), listenerConfig(), contract.NewFacts()) // not running
 	began := time.Now()

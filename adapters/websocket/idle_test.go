@@ -33,12 +33,12 @@ func resident(t testing.TB) int {
 }
 
 // TestIdleMemory bounds what a quiet connection costs. 10,000 of them need
-// -count 1 and a descriptor limit over 10,000; -short measures nothing, and under
-// the race detector, whose own memory grows, the test does not exist.
+// -count 1 and a descriptor limit over 10,000. Under the race detector, whose own
+// memory grows, the test does not exist.
 func TestIdleMemory(t *testing.T) {
 	var limit syscall.Rlimit
 	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit))
-	if testing.Short() || limit.Cur < 11_000 {
+	if limit.Cur < 11_000 {
 		t.Skip("needs 11,000 descriptors and an undisturbed allocator")
 	}
 	const connections, most = 10_000, 20 << 10

@@ -100,3 +100,31 @@ func reportFindings(t *testing.T, why string, findings []finding) {
 		t.Errorf("%s: %s\n\twhy: %s", f.at, f.what, why)
 	}
 }
+
+// TestRepositoryHoldsSourceOnly finds programs and records of test runs that a commit took along.
+func TestRepositoryHoldsSourceOnly(t *testing.T) {
+	root, err := findRoot()
+	require.NoError(t, err)
+	if _, err := os.Stat(filepath.Join(root, ".git")); err != nil {
+		t.Skip("the source was copied without its history")
+	}
+	for _, name := range tracked(t, root, "--cached", "--ignored", "--exclude-standard") {
+		t.Errorf("%s is tracked although .gitignore names it", name)
+	}
+	const limit = 300_000 // bytes; the largest picture has half of it
+	for _, name := range tracked(t, root) {
+		if info, err := os.Stat(filepath.Join(root, name)); err == nil && info.Size() > limit {
+			t.Errorf("%s has %d bytes\n\twhy: each clone downloads it, for ever", name, info.Size())
+		}
+	}
+}
+
+// tracked returns the files that "git ls-files" lists.
+func tracked(t *testing.T, root string, args ...string) []string {
+	t.Helper()
+	list := exec.CommandContext(t.Context(), "git", append([]string{"-c", "safe.directory=*", "ls-files", "-z"}, args...)...)
+	list.Dir, list.Stderr = root, os.Stderr
+	out, err := list.Output()
+	require.NoError(t, err)
+	return strings.FieldsFunc(string(out), func(r rune) bool { return r == 0 })
+}

@@ -127,13 +127,10 @@ func newStage(t *testing.T, kind string, c scenario) *stage {
 	s.platform, err = world.StartPlatform(world.PlatformConfig{KafkaAddr: kafka, RedisURL: s.redis.URL(), Group: "orchestrator-" + id})
 	require.NoError(t, err)
 	t.Cleanup(s.platform.Close)
-	s.vars = map[string]string{
-		"ENVIRONMENT": "testing", "JWT_SECRET_KEY": harness.Secret, "WEBSOCKET_HOST": "127.0.0.1", "WEBSOCKET_PORT": "0",
+	s.vars = harness.Settings(map[string]string{
 		"REDIS_URL": s.redis.URL(), "KAFKA_BOOTSTRAP_SERVERS": kafka, "KAFKA_CONSUMER_GROUP": "websocket-" + id,
-		"WEBSOCKET_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_SPREAD": "0", "NOTIFICATION_LOG_MAX": "20000",
-		"CORS_ORIGINS": `["` + pages[:len(pages)-1] + `"]`, "WEBSOCKET_REFUSED_TOKENS_PER_MINUTE": "0",
-	}
-	maps.Copy(s.vars, c.vars)
+		"NOTIFICATION_LOG_MAX": "20000", "WEBSOCKET_REFUSED_TOKENS_PER_MINUTE": "0", "CORS_ORIGINS": `["` + pages[:len(pages)-1] + `"]`,
+	}, c.vars)
 	s.node = s.startNode(t)
 	s.link = newLink(t, s.node.Address(t))
 	s.url = s.link.url()

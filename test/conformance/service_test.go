@@ -19,6 +19,7 @@ import (
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/test/harness"
 	"github.com/huleedu/edge/test/pause"
+	"github.com/huleedu/edge/test/servers"
 	"github.com/huleedu/edge/test/world"
 	"github.com/huleedu/edge/wire"
 )
@@ -37,23 +38,18 @@ type scenario struct {
 func newScenario(t *testing.T, kind string) *scenario {
 	t.Helper()
 	s := &scenario{client: start(t, kind), topic: domain.Topic("notifications." + uuid.NewString())}
+	s.redis = servers.EmbeddedRedis(t)
+	kafka := servers.EmbeddedKafka(t)
 	var err error
-	s.redis, err = world.StartRedis("")
-	require.NoError(t, err)
-	t.Cleanup(s.redis.Close)
-	kafka, err := world.StartKafka("")
-	require.NoError(t, err)
-	t.Cleanup(kafka.Close)
 	s.platform, err = world.StartPlatform(world.PlatformConfig{
 		KafkaAddr: kafka.Addr(), RedisURL: s.redis.URL(), NotificationTopic: s.topic, Group: uuid.NewString(),
 	})
 	require.NoError(t, err)
 	t.Cleanup(s.platform.Close)
-	s.vars = map[string]string{
-		"ENVIRONMENT": "testing", "JWT_SECRET_KEY": harness.Secret, "WEBSOCKET_HOST": "127.0.0.1", "WEBSOCKET_PORT": "0",
+	s.vars = harness.Settings(map[string]string{
 		"REDIS_URL": s.redis.URL(), "KAFKA_BOOTSTRAP_SERVERS": kafka.Addr(), "KAFKA_CONSUMER_GROUP": uuid.NewString(),
-		"WEBSOCKET_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_SPREAD": "0", "CORS_ORIGINS": `["` + s.origin + `"]`,
-	}
+		"CORS_ORIGINS": `["` + s.origin + `"]`,
+	})
 	return s
 }
 
@@ -70,10 +66,7 @@ func (s *scenario) startNode(t *testing.T, changes map[string]string) *wire.Proc
 // startNodeWithoutServers starts a notification service that answers only for itself.
 func startNodeWithoutServers(t *testing.T) *wire.Process {
 	t.Helper()
-	return harness.StartNode(t, map[string]string{
-		"ENVIRONMENT": "testing", "JWT_SECRET_KEY": harness.Secret, "WEBSOCKET_HOST": "127.0.0.1", "WEBSOCKET_PORT": "0",
-		"REDIS_URL": "redis://127.0.0.1:1", "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", "WEBSOCKET_DRAIN_NOTICE": "0",
-	}, "notifications")
+	return harness.StartNode(t, harness.Settings(), "notifications")
 }
 
 // stop stops a service before the end of the test.

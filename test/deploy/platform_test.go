@@ -8,6 +8,9 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -57,7 +60,7 @@ func startPlatform(t *testing.T, c platformConfig) *platform {
 	w.Platform.AddBatch(world.Batch{ID: batch, Owner: teacher, Essays: 1})
 	vars := map[string]string{
 		"ENVIRONMENT": "testing", "JWT_SECRET_KEY": harness.Secret, "HULEEDU_INTERNAL_API_KEY": harness.Secret,
-		"REDIS_URL": w.RedisURL, "KAFKA_BOOTSTRAP_SERVERS": w.KafkaAddr, "KAFKA_CONSUMER_GROUP": "websocket-" + uuid.NewString(),
+		"REDIS_URL": w.RedisURL, "KAFKA_BOOTSTRAP_SERVERS": w.KafkaAddr, "ADMIN_TOKEN": harness.Secret,
 		"API_GATEWAY_RESULT_AGGREGATOR_URL": w.Platform.AggregatorURL(), "API_GATEWAY_BOS_URL": w.Platform.OrchestratorURL(),
 		"API_GATEWAY_CMS_API_URL": w.Platform.ClassesURL(), "API_GATEWAY_BFF_TEACHER_URL": w.Platform.TeacherURL(), "API_GATEWAY_FILE_SERVICE_URL": w.Platform.FilesURL(),
 		"API_GATEWAY_RATE_LIMIT_COMMANDS": "1000000", "API_GATEWAY_RATE_LIMIT_QUERIES": "1000000", "API_GATEWAY_RATE_LIMIT_REFUSED": "1000000",
@@ -71,13 +74,27 @@ func startPlatform(t *testing.T, c platformConfig) *platform {
 	p.prometheus.addTarget("websocket", p.node.admin)
 	maps.Copy(p.tools.vars, map[string]string{
 		"REDIS": p.redis.address, "KAFKA": p.kafka.address, "GATEWAY": "http://" + p.gateway.addr(), "WEBSOCKET": "ws://" + p.node.addr() + "/ws",
-		"JWT_JWKS_URL": vars["JWT_JWKS_URL"],
+		"JWT_JWKS_URL": vars["JWT_JWKS_URL"], "ADMIN_TOKEN": harness.Secret, "NODES": p.gateway.admin + "," + p.node.admin,
+		"SETTINGS": writeSettings(t, vars), "PRINCIPAL": "User:ANONYMOUS",
 	})
+	p.tools.realKafka = p.kafka.real
 	p.tools.writeCluster()
 	for range 3 {
 		p.prometheus.step()
 	}
 	return p
+}
+
+// writeSettings writes a file of settings and returns its path.
+func writeSettings(t *testing.T, vars map[string]string) string {
+	t.Helper()
+	var text strings.Builder
+	for _, key := range slices.Sorted(maps.Keys(vars)) {
+		_, _ = fmt.Fprintf(&text, "%s=%s\n", key, vars[key])
+	}
+	path := filepath.Join(t.TempDir(), "settings.env")
+	require.NoError(t, os.WriteFile(path, []byte(text.String()), 0o600))
+	return path
 }
 
 // request sends a request to the gateway and returns the status; 0 without an answer.

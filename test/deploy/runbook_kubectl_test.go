@@ -38,7 +38,7 @@ func runTool(name string, args []string) int {
 	case name == "kubectl":
 		err = s.kubectl(args)
 	default:
-		err = s.kafka(args)
+		err = s.kafka(name, args)
 	}
 	if err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, err)
@@ -239,8 +239,22 @@ func (s *standIn) exec(words []string) error {
 	return nil
 }
 
-// kafka checks that the arguments name the server and existing topics and groups.
-func (s *standIn) kafka(args []string) error {
+// kafka checks the arguments and runs Kafka's own program, if the broker is a real one.
+func (s *standIn) kafka(name string, args []string) error {
+	if err := s.checkKafkaNames(args); err != nil {
+		return err
+	}
+	if s.cluster.KafkaScript == "" {
+		_, _ = fmt.Fprintln(s.out, "done")
+		return nil
+	}
+	c := exec.Command("bash", append([]string{s.cluster.KafkaScript, "tool", name}, args...)...)
+	c.Stdout, c.Stderr = s.out, os.Stderr
+	return c.Run()
+}
+
+// checkKafkaNames checks that the arguments name the server and existing topics and groups.
+func (s *standIn) checkKafkaNames(args []string) error {
 	if err := s.parse(args, "--bootstrap-server", "--topic", "--group"); err != nil {
 		return err
 	}
@@ -253,6 +267,5 @@ func (s *standIn) kafka(args []string) error {
 	if group, given := s.flags["--group"]; given && !slices.Contains(s.cluster.Groups, group) {
 		return invalidf("there is no group %s", group)
 	}
-	_, _ = fmt.Fprintln(s.out, "done")
 	return nil
 }

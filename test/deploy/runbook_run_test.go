@@ -1,6 +1,7 @@
 package deploy_test
 
 import (
+	"net"
 	"strings"
 	"time"
 
@@ -26,6 +27,9 @@ func (p *platform) lookAt(alert string) {
 		if strings.HasPrefix(c.text, "kubectl") && !strings.Contains(c.text, " run ") {
 			require.NoError(p.t, err, "%s: %s\n%s", alert, c.text, out)
 			require.NotEmpty(p.t, out, "%s: %s", alert, c.text)
+		}
+		if strings.HasPrefix(c.text, "kafka-") && p.kafkaAnswers() {
+			require.NoError(p.t, err, "%s: %s\n%s", alert, c.text, out)
 		}
 	}
 	require.True(p.t, expressions == 0 || results > 0, "%s: no expression has a result", alert)
@@ -53,6 +57,15 @@ func (p *platform) follow(alert string, meanwhile func()) {
 		}
 		require.True(p.t, done, "%s: %s\n%s", alert, c.text, out)
 	}
+}
+
+// kafkaAnswers reports whether a real Kafka listens.
+func (p *platform) kafkaAnswers() bool {
+	conn, err := net.Dial("tcp", p.kafka.address)
+	if err != nil || !p.kafka.real {
+		return false
+	}
+	return conn.Close() == nil
 }
 
 // runLine runs a command line with the logs that the services have written. redis-cli is left out on an

@@ -26,6 +26,9 @@ func (c runbookCommand) uses(program string) bool {
 	return c.language == "sh" && regexp.MustCompile(`(^|[|;&] *)`+regexp.QuoteMeta(program)+` `).MatchString(c.text)
 }
 
+// endless reports whether the program of the line runs until it is interrupted.
+func (c runbookCommand) endless() bool { return c.uses("edge listen") || c.uses("edge tail") }
+
 // runbooks reads the section of each alert.
 func runbooks(t *testing.T) map[string]runbook {
 	t.Helper()

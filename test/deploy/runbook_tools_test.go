@@ -22,24 +22,27 @@ import (
 const (
 	// commandLimit limits the run time of a command.
 	commandLimit = 20 * time.Second
-	// listenLimit is the time for which "edge listen" runs, which does not end by itself.
+	// listenLimit is the time for which "edge listen" and "edge tail" run, which do not end by themselves.
 	listenLimit = 3 * time.Second
 )
 
 // invalidCommand returns the pattern of the output of a command that is wrong itself, whatever the servers do.
 func invalidCommand() *regexp.Regexp {
-	return regexp.MustCompile(`(?im)^invalid command:|^bash: |^(\(error\) )?ERR |^edge: (unknown|accepts)|^unrecognized option`)
+	return regexp.MustCompile(`(?im)^invalid command:|^bash: |^(\(error\) )?ERR |^edge: (unknown|accepts)|^unrecognized option|is not a recognized option|^kafka\.sh: `)
 }
 
 // runbookTools executes command lines of runbooks. redis-cli, curl and the text tools are those of
-// the machine. edge is built from the source. kubectl and Kafka's scripts are stand-ins, which
-// check their arguments against the rendered manifests and the topics; kubectl logs prints what
-// setLog has stored.
+// the machine. edge is built from the source. kubectl is a stand-in, which checks its arguments
+// against the rendered manifests; kubectl logs prints what setLog has stored. Kafka's scripts check
+// that their arguments name existing topics and groups, and then run as Kafka's own programs where
+// the broker is a real one.
 type runbookTools struct {
 	t         *testing.T
 	directory string
 	vars      map[string]string
 	edge      func() string
+	// realKafka means that Kafka's scripts run as Kafka's own programs.
+	realKafka bool
 }
 
 // cluster is what the stand-ins know.
@@ -50,6 +53,9 @@ type cluster struct {
 	// Topics and Groups are names in Kafka, whose address is Kafka.
 	Kafka          string
 	Topics, Groups []string
+	// KafkaScript is the path of test/servers/kafka.sh, which runs Kafka's programs; empty for an
+	// embedded Kafka.
+	KafkaScript string
 }
 
 // clusterDeployment describes the pods of a deployment. Program is the path in their image.
@@ -75,7 +81,7 @@ func newRunbookTools(t *testing.T) *runbookTools {
 	r.edge = sync.OnceValue(func() string { return build(t, "edge").directory })
 	r.vars = map[string]string{
 		"NS": runbookNamespace, "POD": podName("edge-websocket"), "SERVICE": backendName, "TEACHER": teacher, "BATCH": string(batch),
-		"REDIS": "redis://127.0.0.1:1", "KAFKA": "127.0.0.1:1", "JWT_SECRET_KEY": harness.Secret, "JWT_JWKS_URL": "http://127.0.0.1:1",
+		"PRINCIPAL": "User:gateway", "REDIS": "redis://127.0.0.1:1", "KAFKA": "127.0.0.1:1", "JWT_SECRET_KEY": harness.Secret, "JWT_JWKS_URL": "http://127.0.0.1:1",
 	}
 	for _, name := range standIns() {
 		program, err := filepath.Abs(os.Args[0])
@@ -93,6 +99,11 @@ func (r *runbookTools) writeCluster() {
 		Namespace: runbookNamespace, Kafka: r.vars["KAFKA"], Groups: []string{"websocket-service-consumer"},
 		Topics:      []string{string(domain.CommandTopic), string(domain.NotificationTopic), string(domain.NotificationTopic) + ".dlq"},
 		Deployments: map[string]clusterDeployment{backendName: {}},
+	}
+	if r.realKafka {
+		script, err := filepath.Abs("../servers/kafka.sh")
+		require.NoError(r.t, err)
+		c.KafkaScript = script
 	}
 	for name, object := range render(r.t, example) {
 		if d, is := object.(*appsv1.Deployment); is {
@@ -119,7 +130,7 @@ func (r *runbookTools) run(c runbookCommand) (string, error) {
 	if c.uses("edge") {
 		prefix += "PATH='" + r.edge() + "':$PATH; "
 	}
-	if c.uses("edge listen") {
+	if c.endless() {
 		prefix, limit = prefix+"exec ", listenLimit
 	}
 	ctx, cancel := context.WithTimeout(r.t.Context(), limit)
@@ -131,7 +142,7 @@ func (r *runbookTools) run(c runbookCommand) (string, error) {
 		line.Env = append(line.Env, key+"="+value)
 	}
 	out, err := line.CombinedOutput()
-	if c.uses("edge listen") && errors.Is(ctx.Err(), context.DeadlineExceeded) && len(out) > 0 {
+	if c.endless() && errors.Is(ctx.Err(), context.DeadlineExceeded) && len(out) > 0 {
 		err = nil
 	}
 	return string(out), err

@@ -96,21 +96,3 @@ func TestAdminListenerOfTheNotificationService(t *testing.T) {
 		require.Equal(t, 0, p.Exit(t, 20*time.Second), "%s%s", p.Stdout, p.Stderr)
 	})
 }
-
-// TestProgramsReportATakenAdminAddress checks that a program does not start if the address is in use.
-func TestProgramsReportATakenAdminAddress(t *testing.T) {
-	t.Parallel()
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = taken.Close() })
-	for _, name := range []string{"gateway", "websocket"} {
-		p := harness.Start(t, name, map[string]string{
-			"JWT_SECRET_KEY": harness.Secret, "API_GATEWAY_HTTP_HOST": "127.0.0.1", "API_GATEWAY_HTTP_PORT": "0",
-			"WEBSOCKET_HOST": "127.0.0.1", "WEBSOCKET_PORT": "0",
-			"API_GATEWAY_ADMIN_ADDR": taken.Addr().String(), "WEBSOCKET_ADMIN_ADDR": taken.Addr().String(),
-		})
-		require.Equal(t, 1, p.Exit(t, waitLimit))
-		require.Contains(t, p.Stderr.String(), "address already in use")
-		require.Len(t, p.Stderr.Lines(), 1, "one line, no stack")
-	}
-}

@@ -39,6 +39,15 @@ func (h headers) withToken(user string) headers {
 	return out
 }
 
+// values returns the headers as net/http represents them.
+func (h headers) values() http.Header {
+	out := http.Header{}
+	for name, value := range h {
+		out.Set(name, value)
+	}
+	return out
+}
+
 // as returns the headers of a user's request.
 func as(user string) headers { return headers(nil).withToken(user) }
 
@@ -61,9 +70,7 @@ func callUnchecked(t *testing.T, method, url, body string, h headers) (response,
 	if err != nil {
 		return response{}, err
 	}
-	for name, value := range h {
-		req.Header.Set(name, value)
-	}
+	req.Header = h.values()
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: waitLimit}
 	res, err := client.Do(req)
 	if err != nil {

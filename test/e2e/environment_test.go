@@ -50,22 +50,12 @@ func newEnvironmentOn(t *testing.T, b backing, topic domain.Topic) *environment 
 	require.NoError(t, err)
 	t.Cleanup(platform.Close)
 	s.platform = platform
-	s.vars = map[string]string{
-		"ENVIRONMENT": "testing", "JWT_SECRET_KEY": harness.Secret,
-		"API_GATEWAY_HTTP_HOST": "127.0.0.1", "API_GATEWAY_HTTP_PORT": "0",
-		"WEBSOCKET_HOST": "127.0.0.1", "WEBSOCKET_PORT": "0",
+	s.vars = harness.Settings(harness.PlatformSettings(platform, internalKey), map[string]string{
 		"REDIS_URL": b.redis, "KAFKA_BOOTSTRAP_SERVERS": b.kafka, "KAFKA_CONSUMER_GROUP": "websocket-" + id,
-		"API_GATEWAY_RESULT_AGGREGATOR_URL": platform.AggregatorURL(),
-		"API_GATEWAY_BOS_URL":               platform.OrchestratorURL(),
-		"API_GATEWAY_FILE_SERVICE_URL":      platform.FilesURL(),
-		"API_GATEWAY_CMS_API_URL":           platform.ClassesURL(),
-		"API_GATEWAY_BFF_TEACHER_URL":       platform.TeacherURL(),
-		"HULEEDU_INTERNAL_API_KEY":          internalKey,
-		"API_GATEWAY_DRAIN_NOTICE":          "0", "WEBSOCKET_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_SPREAD": "0",
 		// All clients have the same address and send many requests.
 		"API_GATEWAY_RATE_LIMIT_REFUSED": "100000", "WEBSOCKET_REFUSED_TOKENS_PER_MINUTE": "0",
 		"API_GATEWAY_RATE_LIMIT_QUERIES": "100000",
-	}
+	})
 	return s
 }
 

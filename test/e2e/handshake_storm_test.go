@@ -1,7 +1,7 @@
 package e2e_test
 
 import (
-	"net/http"
+	"errors"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -62,7 +62,7 @@ func TestRedisHangsDuringManyHandshakes(t *testing.T) {
 		return int64(len(keys))
 	}
 	require.Eventually(t, func() bool { return held() == admitted.Load() }, waitLimit, 50*time.Millisecond, "a lease for each socket")
-	stay.Range(func(conn, _ any) bool { return conn.(*websocket.Conn).Close() == nil })
+	stay.Range(func(conn, _ any) bool { return conn.(connection).Close() == nil })
 	require.Eventually(t, func() bool { return held() == 0 }, waitLimit, 50*time.Millisecond, "no lease without a socket")
 	require.Eventually(t, func() bool {
 		return len(redis.PubSubChannels(t.Context(), "ws:"+prefix+"*").Val()) == 0
@@ -70,21 +70,18 @@ func TestRedisHangsDuringManyHandshakes(t *testing.T) {
 }
 
 // tryConnect connects as the user and waits for a pong. It reports whether the node accepted the connection.
-// The test fails and conn is nil if there is neither a pong nor a close frame with 1011.
-func tryConnect(t *testing.T, url, user string) (conn *websocket.Conn, accepted bool) {
+// The test fails and the connection is nil if there is neither a pong nor a close frame with 1011.
+func tryConnect(t *testing.T, url, user string) (conn connection, accepted bool) {
 	t.Helper()
-	dialer := websocket.Dialer{HandshakeTimeout: waitLimit}
-	conn, res, err := dialer.DialContext(t.Context(), url, http.Header{"Authorization": {as(user)["Authorization"]}})
+	conn, err := openSocket(t.Context(), url, as(user).values())
 	if err != nil {
 		t.Errorf("no answer: %v", err)
 		return nil, false
 	}
-	_ = res.Body.Close()
 	t.Cleanup(func() { _ = conn.Close() })
-	_ = conn.SetReadDeadline(time.Now().Add(waitLimit))
-	_ = conn.WriteMessage(websocket.TextMessage, []byte(`{"type":"ping"}`))
-	_, _, err = conn.ReadMessage()
-	if err == nil || websocket.IsCloseError(err, websocket.CloseInternalServerErr) {
+	_ = conn.(*socket).WriteMessage(websocket.TextMessage, []byte(`{"type":"ping"}`))
+	_, err = conn.read(waitLimit)
+	if end, closed := errors.AsType[*closedError](err); err == nil || closed && end.code == websocket.CloseInternalServerErr {
 		return conn, err == nil
 	}
 	t.Errorf("neither accepted nor closed with 1011: %v", err)

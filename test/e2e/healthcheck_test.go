@@ -25,10 +25,7 @@ func TestProgramsCheckTheirHealth(t *testing.T) {
 	for name, port := range map[string]string{"gateway": "API_GATEWAY_HTTP_PORT", "websocket": "WEBSOCKET_PORT"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			vars := map[string]string{
-				"JWT_SECRET_KEY": harness.Secret, port: "0", "REDIS_URL": "redis://127.0.0.1:1", "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
-				"API_GATEWAY_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_SPREAD": "0",
-			}
+			vars := harness.Settings()
 			code, said := healthcheck(t, name, vars)
 			require.Equal(t, 1, code)
 			require.Contains(t, said, "not known which port")

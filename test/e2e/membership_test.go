@@ -9,10 +9,8 @@ import (
 
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/test/harness"
-	"github.com/huleedu/edge/test/recorded"
 	"github.com/huleedu/edge/test/servers"
 	"github.com/huleedu/edge/test/world"
-	"github.com/huleedu/edge/wire"
 )
 
 // TestNodeJoinsTheGroupWithItsSubscription checks that a node joins the consumer group when its
@@ -24,10 +22,7 @@ func TestNodeJoinsTheGroupWithItsSubscription(t *testing.T) {
 	s := newEnvironment(t, backing{kafka: k.Addr(), redis: r.URL()})
 	group := s.vars["KAFKA_CONSUMER_GROUP"]
 	r.Stop()
-	p, release, err := wire.WebSocket(harness.WebSocketConfig(t, s.vars, s.topic), recorded.NewLog(t), wire.WebSocketOverride{})
-	require.NoError(t, err)
-	t.Cleanup(release)
-	node := service{harness.Run(t, p)}
+	node := service{harness.StartNode(t, s.vars, s.topic)}
 	node.awaitReady(t, "503")
 	require.Never(t, func() bool { return k.Members(group) > 0 }, 3*time.Second, 20*time.Millisecond,
 		"joined without a subscription")

@@ -15,26 +15,24 @@ import (
 
 func TestHandshakesThatAreNotUpgraded(t *testing.T) {
 	t.Parallel()
-	onEach(t, checkRefusedHandshakes)
-}
-
-func checkRefusedHandshakes(t *testing.T, b backing) {
-	s := newEnvironment(t, b)
-	node := s.node(t, s.vars)
-	t.Run("foreign origin", func(t *testing.T) {
-		conn, a := dial(t, node.ws(), headers{"Origin": "https://evil.example"}.withToken("teacher-x"))
-		require.Nil(t, conn)
-		require.Equal(t, "websocket_service", a.failure(t, 403, "AUTHORIZATION_ERROR").Service)
-	})
-	t.Run("known origin", func(t *testing.T) {
-		connect(t, node.ws(), headers{"Origin": "http://localhost:5173"}.withToken("teacher-x"))
-	})
-	t.Run("no upgrade", func(t *testing.T) {
-		for _, h := range []headers{nil, as("teacher-x"), {"Authorization": "Bearer x"}} {
-			a := call(t, "GET", node.http("/ws"), "", h)
-			a.failure(t, 426, "INVALID_REQUEST")
-			require.Equal(t, "websocket", a.header.Get("Upgrade"))
-		}
+	onEach(t, func(t *testing.T, b backing) {
+		s := newEnvironment(t, b)
+		node := s.node(t, s.vars)
+		t.Run("foreign origin", func(t *testing.T) {
+			conn, a := dial(t, node.ws(), headers{"Origin": "https://evil.example"}.withToken("teacher-x"))
+			require.Nil(t, conn)
+			require.Equal(t, "websocket_service", a.failure(t, 403, "AUTHORIZATION_ERROR").Service)
+		})
+		t.Run("known origin", func(t *testing.T) {
+			connect(t, node.ws(), headers{"Origin": "http://localhost:5173"}.withToken("teacher-x"))
+		})
+		t.Run("no upgrade", func(t *testing.T) {
+			for _, h := range []headers{nil, as("teacher-x"), {"Authorization": "Bearer x"}} {
+				a := call(t, "GET", node.http("/ws"), "", h)
+				a.failure(t, 426, "INVALID_REQUEST")
+				require.Equal(t, "websocket", a.header.Get("Upgrade"))
+			}
+		})
 	})
 }
 
@@ -157,37 +155,35 @@ func TestOneUserOnBothTransports(t *testing.T) {
 
 func TestPingAndPong(t *testing.T) {
 	t.Parallel()
-	onEach(t, checkPings)
-}
+	onEach(t, func(t *testing.T, b backing) {
+		s := newEnvironment(t, b)
+		node := s.node(t, s.settings(map[string]string{"WEBSOCKET_PING_INTERVAL": "0.2"}))
+		c := connect(t, node.ws(), as("teacher-ping"))
+		pinged, ponged := make(chan struct{}, 100), make(chan string, 1)
+		answer := c.PingHandler()
+		c.SetPingHandler(func(data string) error {
+			pinged <- struct{}{}
+			return answer(data)
+		})
+		c.SetPongHandler(func(data string) error {
+			ponged <- data
+			return nil
+		})
+		require.NoError(t, c.WriteMessage(websocket.TextMessage, []byte(`{"type":"ping"}`)))
+		require.JSONEq(t, `{"type":"pong"}`, c.text(t))
 
-func checkPings(t *testing.T, b backing) {
-	s := newEnvironment(t, b)
-	node := s.node(t, s.settings(map[string]string{"WEBSOCKET_PING_INTERVAL": "0.2"}))
-	c := connect(t, node.ws(), as("teacher-ping"))
-	pinged, ponged := make(chan struct{}, 100), make(chan string, 1)
-	answer := c.PingHandler()
-	c.SetPingHandler(func(data string) error {
-		pinged <- struct{}{}
-		return answer(data)
+		for _, odd := range []string{"", "no json", `{"type":7}`, `[]`, `{"type":"other"}`} {
+			require.NoError(t, c.WriteMessage(websocket.TextMessage, []byte(odd)))
+		}
+		require.NoError(t, c.WriteMessage(websocket.BinaryMessage, []byte{0, 1, 2}))
+		require.NoError(t, c.WriteControl(websocket.PingMessage, []byte("mine"), time.Now().Add(time.Second)))
+		// The handlers run while the client reads, until the last text.
+		go func() {
+			<-pinged
+			<-pinged
+			_ = s.platform.PublishDirect(t.Context(), "teacher-ping", "the end", nil)
+		}()
+		require.Equal(t, "the end", c.next(t).Event, "no message ends the session")
+		require.Equal(t, "mine", <-ponged)
 	})
-	c.SetPongHandler(func(data string) error {
-		ponged <- data
-		return nil
-	})
-	require.NoError(t, c.WriteMessage(websocket.TextMessage, []byte(`{"type":"ping"}`)))
-	require.JSONEq(t, `{"type":"pong"}`, c.text(t))
-
-	for _, odd := range []string{"", "no json", `{"type":7}`, `[]`, `{"type":"other"}`} {
-		require.NoError(t, c.WriteMessage(websocket.TextMessage, []byte(odd)))
-	}
-	require.NoError(t, c.WriteMessage(websocket.BinaryMessage, []byte{0, 1, 2}))
-	require.NoError(t, c.WriteControl(websocket.PingMessage, []byte("mine"), time.Now().Add(time.Second)))
-	// The handlers run while the client reads, until the last text.
-	go func() {
-		<-pinged
-		<-pinged
-		_ = s.platform.PublishDirect(t.Context(), "teacher-ping", "the end", nil)
-	}()
-	require.Equal(t, "the end", c.next(t).Event, "no message ends the session")
-	require.Equal(t, "mine", <-ponged)
 }

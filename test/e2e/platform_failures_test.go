@@ -11,15 +11,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/harness"
 	"github.com/huleedu/edge/test/world"
 )
 
 // openSettings returns settings of a gateway whose circuits stay closed, so that each failure is visible.
 func (s *environment) openSettings() map[string]string {
-	return s.settings(map[string]string{
-		"API_GATEWAY_HTTP_CLIENT_TIMEOUT_SECONDS": "1", "API_GATEWAY_HTTP_CIRCUIT_BREAKER_FAILURE_THRESHOLD": "100000",
-		"API_GATEWAY_RATE_LIMIT_DEFAULT": "100000", "API_GATEWAY_RATE_LIMIT_QUERIES": "100000", "API_GATEWAY_RATE_LIMIT_COMMANDS": "100000",
-	})
+	vars := s.settings(harness.RateLimits("100000"))
+	vars["API_GATEWAY_HTTP_CLIENT_TIMEOUT_SECONDS"], vars["API_GATEWAY_HTTP_CIRCUIT_BREAKER_FAILURE_THRESHOLD"] = "1", "100000"
+	return vars
 }
 
 // TestClassBatchPromptAndDashboard creates a class and a batch with a prompt; the dashboard shows both.

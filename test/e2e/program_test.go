@@ -3,7 +3,6 @@ package e2e_test
 import (
 	"net"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -94,20 +93,25 @@ func TestProgramsListEveryProblem(t *testing.T) {
 	}
 }
 
-func TestProgramsReportATakenPort(t *testing.T) {
+// TestProgramsReportATakenAddress checks that a program does not start if its port or its admin address is in use.
+func TestProgramsReportATakenAddress(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = taken.Close() })
-	port := strconv.Itoa(taken.Addr().(*net.TCPAddr).Port)
-	for _, name := range []string{"gateway", "websocket"} {
-		p := harness.Start(t, name, map[string]string{
-			"JWT_SECRET_KEY": harness.Secret, "API_GATEWAY_HTTP_HOST": "127.0.0.1", "API_GATEWAY_HTTP_PORT": port,
-			"WEBSOCKET_HOST": "127.0.0.1", "WEBSOCKET_PORT": port,
-		})
-		require.Equal(t, 1, p.Exit(t, waitLimit))
-		require.Contains(t, p.Stderr.String(), "address already in use")
-		require.Len(t, p.Stderr.Lines(), 1, "one line, no stack")
+	address := taken.Addr().String()
+	_, port, err := net.SplitHostPort(address)
+	require.NoError(t, err)
+	for _, changes := range []map[string]string{
+		{"API_GATEWAY_HTTP_PORT": port, "WEBSOCKET_PORT": port},
+		{"API_GATEWAY_ADMIN_ADDR": address, "WEBSOCKET_ADMIN_ADDR": address},
+	} {
+		for _, name := range []string{"gateway", "websocket"} {
+			p := harness.Start(t, name, harness.Settings(changes))
+			require.Equal(t, 1, p.Exit(t, waitLimit))
+			require.Contains(t, p.Stderr.String(), "address already in use")
+			require.Len(t, p.Stderr.Lines(), 1, "one line, no stack")
+		}
 	}
 }
 
@@ -115,12 +119,7 @@ func TestProgramsReportATakenPort(t *testing.T) {
 // the platform.
 func TestProgramsStartWithoutTheirServers(t *testing.T) {
 	t.Parallel()
-	vars := map[string]string{
-		"JWT_SECRET_KEY": harness.Secret, "API_GATEWAY_HTTP_HOST": "127.0.0.1", "API_GATEWAY_HTTP_PORT": "0",
-		"WEBSOCKET_HOST": "127.0.0.1", "WEBSOCKET_PORT": "0", "REDIS_URL": "redis://127.0.0.1:1", "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
-		"API_GATEWAY_RESULT_AGGREGATOR_URL": "http://127.0.0.1:1", "API_GATEWAY_BOS_URL": "http://127.0.0.1:1",
-		"API_GATEWAY_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_SPREAD": "0",
-	}
+	vars := harness.Settings()
 	gateway, node := harness.Start(t, "gateway", vars), harness.Start(t, "websocket", vars)
 	base := "http://" + gateway.Address(t)
 	require.Equal(t, "degraded", call(t, "GET", base+"/healthz", "", nil).object(t)["status"])

@@ -42,13 +42,9 @@ func newSecuredEnvironment(t *testing.T) securedEnvironment {
 func (s securedEnvironment) startServices(t *testing.T, vars map[string]string) (gateway, node service, written func() string) {
 	t.Helper()
 	g, n := recorded.NewLog(t), recorded.NewLog(t)
-	gp, release, err := wire.Gateway(harness.GatewayConfig(t, vars), g, wire.GatewayOverride{})
-	require.NoError(t, err)
-	t.Cleanup(release)
-	np, release, err := wire.WebSocket(harness.WebSocketConfig(t, vars, s.topic), n, wire.WebSocketOverride{})
-	require.NoError(t, err)
-	t.Cleanup(release)
-	return service{harness.Run(t, gp)}, service{harness.Run(t, np)}, func() string { return g.String() + n.String() }
+	gateway = service{harness.StartGatewayWith(t, vars, g, wire.GatewayOverride{})}
+	node = service{harness.StartNodeWith(t, vars, s.topic, n)}
+	return gateway, node, func() string { return g.String() + n.String() }
 }
 
 // TestServicesOnSecuredServers sends a command, a notification and an invalid record with each protocol and

@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"errors"
-	"io"
 	"net/http"
 	"testing"
 	"time"
@@ -49,19 +48,11 @@ func connect(t *testing.T, url string, h headers) *socket {
 // dial opens a socket, or returns the response of a refused handshake.
 func dial(t *testing.T, url string, h headers) (*socket, response) {
 	t.Helper()
-	header := http.Header{}
-	for name, value := range h {
-		header.Set(name, value)
+	c, err := openSocket(t.Context(), url, h.values())
+	if refused, ok := errors.AsType[*refusedError](err); ok {
+		return nil, refused.response
 	}
-	dialer := websocket.Dialer{HandshakeTimeout: waitLimit}
-	conn, res, err := dialer.DialContext(t.Context(), url, header)
-	if err == nil {
-		t.Cleanup(func() { _ = conn.Close() })
-		return newSocket(conn, res.Header), response{}
-	}
-	require.ErrorIs(t, err, websocket.ErrBadHandshake)
-	body, err := io.ReadAll(res.Body)
 	require.NoError(t, err)
-	require.NoError(t, res.Body.Close())
-	return nil, response{res.StatusCode, res.Header, body}
+	t.Cleanup(func() { _ = c.Close() })
+	return c.(*socket), response{}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	otlp "go.opentelemetry.io/proto/otlp/trace/v1"
 
+	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/test/harness"
 )
 
@@ -101,6 +102,8 @@ func checkDelivery(t *testing.T, spans []harness.Span, publish harness.Span, cor
 	for _, s := range harness.Named(spans, "websocket.consume_notification") {
 		require.Equal(t, publish.ID(), s.Parent(), "the platform makes no spans")
 		require.Equal(t, correlation, s.Attrs()["correlation_id"])
+		require.Equal(t, string(domain.NotificationTopic), s.Attrs()["messaging.destination.name"])
+		require.NotEmpty(t, s.Attrs()["messaging.destination.partition.id"])
 		require.Equal(t, sockets, written[s.ID()], "the write on each socket is a child of its notification")
 	}
 }

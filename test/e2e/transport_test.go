@@ -78,7 +78,7 @@ func (via transport) tryConnect(ctx context.Context, host, user, position string
 	if position != "" {
 		url += "?last_event_id=" + position
 	}
-	return via.open(ctx, url, http.Header{"Authorization": {as(user)["Authorization"]}})
+	return via.open(ctx, url, as(user).values())
 }
 
 // refused returns the error code with which the service refuses a connection of the user.

@@ -1,7 +1,6 @@
 package faults_test
 
 import (
-	"syscall"
 	"testing"
 	"time"
 
@@ -40,9 +39,9 @@ func TestNodePaused(t *testing.T) {
 	s.createTopic(t)
 	p := startPair(t, "websocket", s.vars)
 	clients := connectClients(t, s, users, p.front.url(), p.front.url())
-	p.nodes[0].Signal(t, syscall.SIGSTOP)
+	p.nodes[0].Pause(t)
 	pause.For(outageLength(20*time.Second, 10*time.Second), "the length of the outage is the input")
-	p.nodes[0].Signal(t, syscall.SIGCONT)
+	p.nodes[0].Resume(t)
 	p.awaitUse(t, p.nodes[0])
 	clients.awaitFlow(t)
 	got := clients.finish(t)

@@ -38,11 +38,12 @@ func EarlierPrograms(t *testing.T, commit string) string {
 	return programs
 }
 
-// run runs a program in a directory.
+// run runs a program in a directory, without cgo as for a release.
 func run(t *testing.T, dir, name string, args ...string) {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), name, args...)
 	c.Dir = dir
+	c.Env = append(c.Environ(), "CGO_ENABLED=0")
 	out, err := c.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 }

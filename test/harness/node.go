@@ -2,6 +2,7 @@ package harness
 
 import (
 	"context"
+	"io"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -33,7 +34,13 @@ func WebSocketConfig(t *testing.T, settings map[string]string, topic domain.Topi
 // StartGateway starts an API gateway with its production adapters in this process.
 func StartGateway(t *testing.T, settings map[string]string) *wire.Process {
 	t.Helper()
-	p, release, err := wire.Gateway(GatewayConfig(t, settings), recorded.NewLog(t), wire.GatewayOverride{})
+	return StartGatewayWith(t, settings, recorded.NewLog(t), wire.GatewayOverride{})
+}
+
+// StartGatewayWith starts an API gateway that writes its log to out and has the adapters of the override.
+func StartGatewayWith(t *testing.T, settings map[string]string, out io.Writer, o wire.GatewayOverride) *wire.Process {
+	t.Helper()
+	p, release, err := wire.Gateway(GatewayConfig(t, settings), out, o)
 	require.NoError(t, err)
 	t.Cleanup(release)
 	return Run(t, p)
@@ -42,7 +49,13 @@ func StartGateway(t *testing.T, settings map[string]string) *wire.Process {
 // StartNode starts a notification service with its production adapters in this process.
 func StartNode(t *testing.T, settings map[string]string, topic domain.Topic) *wire.Process {
 	t.Helper()
-	p, release, err := wire.WebSocket(WebSocketConfig(t, settings, topic), recorded.NewLog(t), wire.WebSocketOverride{})
+	return StartNodeWith(t, settings, topic, recorded.NewLog(t))
+}
+
+// StartNodeWith is StartNode with a writer for the log.
+func StartNodeWith(t *testing.T, settings map[string]string, topic domain.Topic, out io.Writer) *wire.Process {
+	t.Helper()
+	p, release, err := wire.WebSocket(WebSocketConfig(t, settings, topic), out, wire.WebSocketOverride{})
 	require.NoError(t, err)
 	t.Cleanup(release)
 	return Run(t, p)

@@ -3,6 +3,7 @@ package harness
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -14,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/test/recorded"
+	"github.com/huleedu/edge/test/suspend"
 )
 
 // WaitLimit limits the wait for an event. It is long, because only a failing test uses it up.
@@ -45,6 +47,15 @@ func StartIn(t *testing.T, dir, name string, settings map[string]string, args ..
 	return startFile(t, dir, filepath.Join(programs, name), settings, args...)
 }
 
+// StartLimited is Start with a limit of open files.
+func StartLimited(t *testing.T, name string, settings map[string]string, openFiles int) *Program {
+	t.Helper()
+	programs, err := buildPrograms()
+	require.NoError(t, err)
+	limit := fmt.Sprintf(`ulimit -n %d && exec "$0"`, openFiles)
+	return startFile(t, t.TempDir(), "/bin/sh", settings, "-c", limit, filepath.Join(programs, name))
+}
+
 // StartFile is Start with the path of a program that was built before.
 func StartFile(t *testing.T, path string, settings map[string]string) *Program {
 	t.Helper()
@@ -58,7 +69,7 @@ func startFile(t *testing.T, dir, path string, settings map[string]string, args 
 		started: make(chan string, 1), done: make(chan struct{}),
 	}
 	p.cmd.Dir, p.cmd.Stderr = dir, p.Stderr
-	p.cmd.Env = []string{"GOCOVERDIR=" + os.Getenv(coverVariable)}
+	p.cmd.Env = []string{"GOCOVERDIR=" + os.Getenv(coverVariable), "GORACE=" + os.Getenv("GORACE")}
 	for key, value := range settings {
 		p.cmd.Env = append(p.cmd.Env, key+"="+value)
 	}
@@ -108,6 +119,18 @@ func (p *Program) PID() int { return p.cmd.Process.Pid }
 func (p *Program) Signal(t *testing.T, s syscall.Signal) {
 	t.Helper()
 	require.NoError(t, p.cmd.Process.Signal(s))
+}
+
+// Pause stops the threads of the program until Resume.
+func (p *Program) Pause(t *testing.T) {
+	t.Helper()
+	require.NoError(t, suspend.Stop(p.cmd.Process))
+}
+
+// Resume continues the program after Pause.
+func (p *Program) Resume(t *testing.T) {
+	t.Helper()
+	require.NoError(t, suspend.Continue(p.cmd.Process))
 }
 
 // Terminate sends SIGTERM.

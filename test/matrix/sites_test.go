@@ -103,19 +103,15 @@ func newEnvironment(t *testing.T) *environment {
 	redis := servers.EmbeddedRedis(t)
 	kafka := servers.EmbeddedKafka(t)
 	e := &environment{service: startService(t), collector: harness.NewCollector(t)}
-	e.vars = map[string]string{
-		"ENVIRONMENT": "testing", "JWT_SECRET_KEY": harness.Secret, "HULEEDU_INTERNAL_API_KEY": "matrix-internal-key",
-		"API_GATEWAY_HTTP_HOST": "127.0.0.1", "API_GATEWAY_HTTP_PORT": "0",
-		"REDIS_URL": redis.URL(), "KAFKA_BOOTSTRAP_SERVERS": kafka.Addr(), "API_GATEWAY_KAFKA_PUBLISH_TIMEOUT": "3",
+	e.vars = harness.Settings(harness.RateLimits("1000000"), map[string]string{
+		"HULEEDU_INTERNAL_API_KEY": "matrix-internal-key",
+		"REDIS_URL":                redis.URL(), "KAFKA_BOOTSTRAP_SERVERS": kafka.Addr(), "API_GATEWAY_KAFKA_PUBLISH_TIMEOUT": "3",
 		"OTEL_EXPORTER_OTLP_ENDPOINT": e.collector.URL, "OTEL_BSP_MAX_QUEUE_SIZE": "200000", "OTEL_BSP_SCHEDULE_DELAY": "500",
 		"API_GATEWAY_HTTP_CLIENT_TIMEOUT_SECONDS": "3", "API_GATEWAY_STREAM_IDLE_TIMEOUT": "2",
 		"API_GATEWAY_UPLOAD_STALL_TIMEOUT": "2", "API_GATEWAY_UPLOAD_TIMEOUT": "20", "API_GATEWAY_ANSWER_TIMEOUT": "10",
 		"API_GATEWAY_CIRCUIT_BREAKER_ENABLED": "false", "API_GATEWAY_HTTP_CIRCUIT_BREAKER_FAILURE_THRESHOLD": "1000000",
-		"API_GATEWAY_DOWNSTREAM_MAX_CONCURRENCY": "4096", "API_GATEWAY_RATE_LIMIT_REFUSED": "1000000",
-		"API_GATEWAY_RATE_LIMIT_COMMANDS": "1000000", "API_GATEWAY_RATE_LIMIT_UPLOADS": "1000000",
-		"API_GATEWAY_RATE_LIMIT_QUERIES": "1000000", "API_GATEWAY_RATE_LIMIT_DEFAULT": "1000000",
-		"API_GATEWAY_DRAIN_NOTICE": "0", "API_GATEWAY_RATE_LIMIT_TIMEOUT": "5",
-	}
+		"API_GATEWAY_DOWNSTREAM_MAX_CONCURRENCY": "4096", "API_GATEWAY_RATE_LIMIT_TIMEOUT": "5",
+	})
 	setServices(e.vars, e.service.url())
 	return e
 }

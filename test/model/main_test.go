@@ -11,9 +11,14 @@ import (
 	"github.com/huleedu/edge/test/harness"
 )
 
-// TestMain sets how many sequences of actions run. Flags of the command line have precedence.
+// TestMain sets how many sequences of actions run.
 func TestMain(m *testing.M) {
-	for name, value := range map[string]int{"rapid.checks": harness.Count(60, 4), "rapid.steps": harness.Count(40, 25)} {
+	flag.Parse()
+	checks, steps := harness.Count(60, 4), harness.Count(40, 25)
+	if testing.Short() { // rapid divides the numbers
+		checks, steps = 5*checks, 2*steps
+	}
+	for name, value := range map[string]int{"rapid.checks": checks, "rapid.steps": steps} {
 		if err := flag.Set(name, fmt.Sprint(value)); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)

@@ -38,11 +38,10 @@ func startSystem(t *testing.T) *system {
 	t.Helper()
 	broker := servers.EmbeddedKafka(t, string(domain.NotificationTopic))
 	s := &system{t: t, redis: servers.EmbeddedRedis(t)}
-	s.vars = map[string]string{
-		"ENVIRONMENT": "testing", "JWT_SECRET_KEY": harness.Secret, "WEBSOCKET_HOST": "127.0.0.1", "WEBSOCKET_PORT": "0",
+	s.vars = harness.Settings(map[string]string{
 		"REDIS_URL": s.redis.URL(), "KAFKA_BOOTSTRAP_SERVERS": broker.Addr(), "WEBSOCKET_REDIS_PROBE_INTERVAL": "0.5",
-		"WEBSOCKET_DRAIN_NOTICE": "0", "WEBSOCKET_DRAIN_SPREAD": "0", "NOTIFICATION_LOG_MAX": "6", "WEBSOCKET_MAX_CONNECTIONS_PER_USER": "3",
-	}
+		"NOTIFICATION_LOG_MAX": "6", "WEBSOCKET_MAX_CONNECTIONS_PER_USER": "3",
+	})
 	transport := &kafka.Transport{}
 	s.kafka = &kafka.Writer{
 		Transport: transport, Addr: kafka.TCP(broker.Addr()), Topic: string(domain.NotificationTopic), Balancer: kafka.Murmur2Balancer{},

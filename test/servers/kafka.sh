@@ -10,10 +10,12 @@
 #   kafka.sh pause|resume   SIGSTOP|SIGCONT, like a hanging process
 #   kafka.sh pid            print the broker's process id
 #   kafka.sh log            print the broker's log
+#   kafka.sh tool NAME ...  run one of Kafka's scripts, such as kafka-topics.sh, with these arguments
 #
 # KAFKA_PORT     19092   the listener; the controller uses the next port. Use a port below
 #                        32768, the start of the range of outgoing connections.
 # KAFKA_RUN      a directory for data, log and pid (default: under TMPDIR)
+# KAFKA_DATA     the directory for the records (default: below KAFKA_RUN)
 # KAFKA_CACHE    where the jars are kept (default: the XDG cache)
 # KAFKA_VERSION  4.1.1
 # KAFKA_PARTITIONS 3     of a topic that is created on first use
@@ -30,7 +32,8 @@ version="${KAFKA_VERSION:-4.1.1}"
 port="${KAFKA_PORT:-19092}"
 run="${KAFKA_RUN:-${TMPDIR:-/tmp}/edge-kafka-$port}"
 cache="${KAFKA_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/huleedu-edge/kafka}"
-jars="$cache/$version"
+jars="$cache/$version-tools" # another name when pom.xml changes
+data="${KAFKA_DATA:-$run/data}"
 pidfile="$run/pid" log="$run/log" properties="$run/server.properties"
 options=(-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Djava.awt.headless=true
   -Dorg.slf4j.simpleLogger.defaultLogLevel=warn
@@ -93,7 +96,7 @@ advertised.listeners=PLAINTEXT://${KAFKA_ADVERTISE:-127.0.0.1:$port}$more
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT$map
 inter.broker.listener.name=PLAINTEXT
-log.dirs=$run/data
+log.dirs=$data
 num.partitions=${KAFKA_PARTITIONS:-3}
 auto.create.topics.enable=${KAFKA_AUTO_CREATE:-true}
 num.network.threads=2
@@ -115,7 +118,7 @@ group.min.session.timeout.ms=1000
 P
   [ -z "${KAFKA_EXTRA:-}" ] || tr ';' '\n' <<<"$KAFKA_EXTRA" >>"$properties"
   [ -z "${KAFKA_PROPERTIES:-}" ] || cat "$KAFKA_PROPERTIES" >>"$properties"
-  [ -f "$run/data/meta.properties" ] && return 0
+  [ -f "$data/meta.properties" ] && return 0
   local scram=() mechanism
   if [ -n "${KAFKA_SCRAM:-}" ]; then
     for mechanism in SCRAM-SHA-256 SCRAM-SHA-512; do scram+=(--add-scram "$mechanism=[$KAFKA_SCRAM]"); done
@@ -194,7 +197,23 @@ crash() {
   until ended; do sleep 0.02; done
 }
 
+# tool runs the class behind one of Kafka's scripts.
+tool() {
+  local package=org.apache.kafka.tools class
+  case "$1" in
+    kafka-topics.sh) class=$package.TopicCommand ;;
+    kafka-acls.sh) class=$package.AclCommand ;;
+    kafka-consumer-groups.sh) class=$package.consumer.group.ConsumerGroupCommand ;;
+    kafka-console-consumer.sh) class=$package.consumer.ConsoleConsumer ;;
+    kafka-broker-api-versions.sh) class=$package.BrokerApiVersionsCommand ;;
+    *) die "unknown tool $1" ;;
+  esac
+  fetch
+  exec java -Xmx128m "${options[@]}" -cp "$jars/*" "$class" "${@:2}"
+}
+
 case "${1:-}" in
+  tool) [ $# -gt 1 ] || die "tool needs a name"; tool "${@:2}" ;;
   fetch) fetch ;;
   start) start ;;
   stop) stop ;;
@@ -203,5 +222,5 @@ case "${1:-}" in
   resume) signal CONT ;;
   pid) running || die "no broker is running" ;;
   log) cat "$log" ;;
-  *) sed -n '2,26p' "${BASH_SOURCE[0]}"; exit 2 ;;
+  *) sed -n '2,28p' "${BASH_SOURCE[0]}"; exit 2 ;;
 esac

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/test/suspend"
 )
 
 // redisStartLimit limits the wait for a server to start.
@@ -77,10 +79,10 @@ func (r *RedisProcess) Start() {
 }
 
 // Pause stops the server process: connections stay open without responses.
-func (r *RedisProcess) Pause() { require.NoError(r.t, pauseProcess(r.server.Process)) }
+func (r *RedisProcess) Pause() { require.NoError(r.t, suspend.Stop(r.server.Process)) }
 
 // Resume continues a paused server.
-func (r *RedisProcess) Resume() { require.NoError(r.t, resumeProcess(r.server.Process)) }
+func (r *RedisProcess) Resume() { require.NoError(r.t, suspend.Continue(r.server.Process)) }
 
 func (r *RedisProcess) portIsFree() bool {
 	l, err := net.Listen("tcp", r.Addr())

@@ -101,9 +101,16 @@ func (t *Tracker) failed(cause error) {
 		"error", clip(cause.Error(), maxCause))
 }
 
-// clip shortens a text to at most the given number of bytes of valid UTF-8 on one line.
+// clip shortens a text to at most the given number of bytes of valid UTF-8 on one line. The texts
+// of joined errors, one on each line, are separated by semicolons.
 func clip(text string, most int) string {
-	text = strings.ToValidUTF8(strings.Join(strings.Fields(text), " "), "?")
+	var lines []string
+	for line := range strings.Lines(text) {
+		if words := strings.Fields(line); len(words) > 0 {
+			lines = append(lines, strings.Join(words, " "))
+		}
+	}
+	text = strings.ToValidUTF8(strings.Join(lines, "; "), "?")
 	if len(text) <= most {
 		return text
 	}

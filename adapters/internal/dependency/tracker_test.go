@@ -97,7 +97,7 @@ func TestCauseIsOneBoundedLine(t *testing.T) {
 	var r record
 	r.tracker(0).Report(errors.New("a\nb\xff" + strings.Repeat("é", 1000)))
 	require.Less(t, r.Len(), 450)
-	require.Contains(t, r.String(), `error="a b?é`)
+	require.Contains(t, r.String(), `error="a; b?é`)
 	require.Equal(t, 1, strings.Count(r.String(), "\n"))
 }
 

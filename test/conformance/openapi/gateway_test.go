@@ -1,7 +1,6 @@
 package openapi_test
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -17,8 +16,6 @@ const (
 	internalKey = "schemathesis-internal-key"
 	// teacher is the sample user who owns the batch in the document's examples.
 	teacher = "teacher-anna"
-	// highLimit is a rate limit that no run reaches.
-	highLimit = "1000000"
 )
 
 // startGateway starts a gateway with an embedded environment and high rate limits. It returns
@@ -29,20 +26,11 @@ func startGateway(t *testing.T) string {
 	require.NoError(t, err)
 	t.Cleanup(w.Close)
 	w.Platform.Seed(world.SampleTeachers()...)
-	p := harness.StartGateway(t, map[string]string{
-		"ENVIRONMENT": "testing", "JWT_SECRET_KEY": harness.Secret, "HULEEDU_INTERNAL_API_KEY": internalKey,
-		"API_GATEWAY_HTTP_HOST": "127.0.0.1", "API_GATEWAY_HTTP_PORT": "0", "API_GATEWAY_DRAIN_NOTICE": "0",
+	p := harness.StartGateway(t, harness.Settings(harness.PlatformSettings(w.Platform, internalKey), harness.RateLimits("1000000"), map[string]string{
 		"REDIS_URL": w.RedisURL, "KAFKA_BOOTSTRAP_SERVERS": w.KafkaAddr,
-		"API_GATEWAY_RESULT_AGGREGATOR_URL": w.Platform.AggregatorURL(), "API_GATEWAY_BOS_URL": w.Platform.OrchestratorURL(),
-		"API_GATEWAY_CMS_API_URL": w.Platform.ClassesURL(), "API_GATEWAY_BFF_TEACHER_URL": w.Platform.TeacherURL(),
-		"API_GATEWAY_FILE_SERVICE_URL":   w.Platform.FilesURL(),
-		"API_GATEWAY_RATE_LIMIT_DEFAULT": highLimit, "API_GATEWAY_RATE_LIMIT_QUERIES": highLimit,
-		"API_GATEWAY_RATE_LIMIT_COMMANDS": highLimit, "API_GATEWAY_RATE_LIMIT_UPLOADS": highLimit,
-		"API_GATEWAY_RATE_LIMIT_REFUSED": highLimit,
-	})
-	base := "http://" + p.Addr
-	harness.AwaitReady(t, strings.TrimPrefix(base, "http://"), "ready", "degraded")
-	return base
+	}))
+	harness.AwaitReady(t, p.Addr, "ready", "degraded")
+	return "http://" + p.Addr
 }
 
 // countOperations returns the number of operations in the document.
