@@ -53,11 +53,14 @@ func targets() []target {
 		{mutated: "adapters/httpclient", files: []string{
 			"attempt.go", "bulkhead.go", "circuit.go", "circuit_report.go", "guard.go", "outcome.go", "response.go", "retry_budget.go", "service_state.go",
 		}},
-		{mutated: "adapters/httpserver/proxy", tests: []testSet{{pkg: "adapters/httpserver/proxy"}, {pkg: "adapters/httpserver"}}},
+		{mutated: "adapters/httpserver/proxy", tests: []testSet{
+			{pkg: "adapters/httpserver/proxy"},
+			{pkg: "adapters/httpserver", run: "Forward|Header|Answers|EventStream|Stream|Stalled|Protocols|Trailers|Informational|FailedCalls|Drain|Cut|WithoutTransport"},
+		}},
 		{
 			mutated: "adapters/httpserver", files: []string{
 				"authentication.go", "error_writer.go", "limits.go", "rate_limit.go", "responder.go", "status.go",
-			},
+			}, tests: []testSet{{pkg: "adapters/httpserver", run: "Status|Reason|Code|RetryAfter|Error|Limit|Failed|Refused|Token|Answer|Class|Left|Challenge|Credentials|Large|Retir|Drain|Slow|Truncat|Detail|JSON"}},
 		},
 		{mutated: "adapters/redis", files: []string{
 			"errors.go", "idempotency.go", "quota.go", "quota_leases.go", "quota_renewal.go", "ratelimit.go", "ratelimit_denied.go", "ratelimit_window.go", "script.go",
