@@ -64,7 +64,7 @@ func targets() []target {
 		},
 		{mutated: "adapters/redis", files: []string{
 			"errors.go", "idempotency.go", "quota.go", "quota_leases.go", "quota_renewal.go", "ratelimit.go", "ratelimit_denied.go", "ratelimit_window.go", "script.go",
-		}, tests: []testSet{{pkg: "adapters/redis", run: "RedisError|Denied|Limiter|Quota|Idempotency|Lease|Renew"}}},
+		}, tests: []testSet{{pkg: "adapters/redis", run: "RedisError|Denied|Limiter|Quota|Idempotency|Lease|Renew|Release|Script|Results|Window|Reclaim|Outage"}}},
 		{
 			mutated: "adapters/kafka", files: []string{"error_class.go", "error_codes.go", "consumer_disposition.go"},
 			tests: []testSet{{pkg: "adapters/kafka", run: "ErrorCode|Checksum|Disposition|ConnectionErrors|RejectedRecord|Limit|WaitsForATopic"}},
