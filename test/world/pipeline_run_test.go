@@ -70,9 +70,8 @@ func (s scenario) command(t *testing.T, batch domain.BatchID, pipeline domain.Pi
 	}
 	defer func() { require.NoError(t, w.Close()) }()
 	for _, id := range eventIDs {
-		c, err := domain.PipelineCommand(ctx, domain.Caller{User: "teacher-anna"},
+		c := domain.PipelineCommand(ctx, domain.Caller{User: "teacher-anna"},
 			domain.PipelineRequest{Batch: batch, Pipeline: pipeline}, id)
-		require.NoError(t, err)
 		c.Envelope.EventType = string(s.config.CommandTopic)
 		c.Envelope.Metadata = map[string]string{"traceparent": traceparent}
 		value, err := json.Marshal(c.Envelope)
