@@ -249,7 +249,7 @@ bench: ## Measure against bare baselines (ARGS="sockets/fanout -quick"), or Go b
 	fi
 	exec go run ./test/bench $(ARGS)
 
-# How long "make soak" lasts, and its connections. SEED repeats the order of the faults of a run.
+# How long "make soak" lasts, and its connections. SEED repeats the faults of a run.
 DURATION ?= 10m
 SOCKETS  ?= 2000
 SEED     ?=

@@ -27,8 +27,9 @@ type circuit struct {
 	service  string
 	recovery time.Duration
 	breaker  *gobreaker.TwoStepCircuitBreaker[struct{}]
-	// openedAt is when it opened last, in nanoseconds of Unix time.
-	openedAt atomic.Int64
+	// openedAt is when it opened last; nil before. It keeps the monotonic time, so that a step of the
+	// clock does not change how long clients are told to wait.
+	openedAt atomic.Pointer[time.Time]
 	// openedBy is the number of consecutive failures that opened it last.
 	openedBy atomic.Uint32
 	// tracker logs and counts whether the service works.
@@ -51,7 +52,8 @@ func newCircuit(service string, c Config, o ports.Observer, t *dependency.Tracke
 		// The breaker's lock is held here.
 		OnStateChange: func(_ string, _, to gobreaker.State) {
 			if to == gobreaker.StateOpen {
-				out.openedAt.Store(time.Now().UnixNano())
+				now := time.Now()
+				out.openedAt.Store(&now)
 			}
 			o.Observe(domain.CircuitChanged{Service: service, State: stateOf(to)})
 			out.reportState(stateOf(to))
@@ -66,8 +68,8 @@ func newCircuit(service string, c Config, o ports.Observer, t *dependency.Tracke
 func (c *circuit) allow() (report func(error), probe bool, err error) {
 	count, err := c.breaker.Allow()
 	if err != nil {
-		ends := time.Unix(0, c.openedAt.Load()).Add(c.recovery)
-		return nil, false, domain.CircuitOpen(c.service, max(time.Until(ends), time.Second)).WithCause(err).WithOp("httpclient.enter")
+		left := c.recovery - time.Since(*c.openedAt.Load())
+		return nil, false, domain.CircuitOpen(c.service, max(left, time.Second)).WithCause(err).WithOp("httpclient.enter")
 	}
 	report = func(outcome error) {
 		c.recordOutcome(outcome)

@@ -46,7 +46,8 @@ func probePayload(sent time.Time) string { return strconv.FormatInt(sent.UnixNan
 func (s *shard) receiveProbe(payload string) {
 	s.missedProbes.Store(0)
 	if sent, err := strconv.ParseInt(payload, 10, 64); err == nil {
-		s.completeUntil = time.Unix(0, sent)
+		now := time.Now()
+		s.completeUntil = now.Add(min(time.Unix(0, sent).Sub(now), 0)) // with the monotonic time
 	}
 	if !s.probeReceived.Swap(true) {
 		s.changed(nil)

@@ -243,13 +243,25 @@ func (s *shard) confirmUser(m *goredis.Subscription) {
 func (s *shard) reportGap(part bool) {
 	users, whole := s.subs.takeRestored(part)
 	if len(users) > 0 {
-		s.handler.Missed(domain.Gap{Users: users, Since: s.gapSince})
+		now := time.Now()
+		s.handler.Missed(domain.Gap{Users: users, Since: gapBeginning(s.gapSince, now, now.Sub(s.gapSince))})
 	}
 	if !whole {
 		return
 	}
 	s.gapOpen = false
 	s.observer.Observe(domain.Resubscribed{})
+}
+
+// gapBeginning returns the beginning of a gap by the clock of now. If the clock was set since then, the
+// time that was read and the time that has passed since differ. The earlier one is right or announces too
+// much; the other one can be an hour late. The monotonic time of a paused machine can be late, too.
+func gapBeginning(read, now time.Time, passed time.Duration) time.Time {
+	since := now.Add(-passed).Round(0)
+	if read = read.Round(0); read.Before(since) {
+		return read
+	}
+	return since
 }
 
 // sendCommands sends the commands that subs returns, until ctx is done or a command fails.

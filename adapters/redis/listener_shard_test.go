@@ -32,7 +32,22 @@ func TestGapBeginsAtTheLastProbeThatArrived(t *testing.T) {
 	s.deliver(&goredis.Message{Channel: s.probe, Payload: probePayload(sent)})
 	s.lastReceived = time.Now()
 	s.startGap()
-	require.WithinDuration(t, sent, s.gapSince, 0)
+	require.WithinDuration(t, sent, s.gapSince, time.Millisecond)
+}
+
+// A gap of 10 s begins 10 s ago or earlier, whether the clock was set meanwhile, or the machine was
+// paused, which the monotonic time does not count.
+func TestGapBeginningAfterAStepOfTheClock(t *testing.T) {
+	t.Parallel()
+	const passed = 10 * time.Second
+	now := time.Now()
+	for name, one := range map[string]struct{ read, want time.Time }{
+		"not set":                          {now.Add(-passed), now.Add(-passed)},
+		"set an hour back":                 {now.Add(time.Hour - passed), now.Add(-passed)},
+		"set an hour ahead, or was paused": {now.Add(-time.Hour - passed), now.Add(-time.Hour - passed)},
+	} {
+		require.WithinDuration(t, one.want, gapBeginning(one.read, now, passed), 0, name)
+	}
 }
 
 // hangingHook never answers a command.

@@ -88,9 +88,10 @@ func (t tool) generateToken(user, org string, ttl time.Duration) (string, error)
 // errSettingsList precedes a list of settings and their problems.
 var errSettingsList = errors.New("invalid settings")
 
-// settingsError formats all problems of an env.Read error, one on each line.
+// settingsError formats all problems of an env.Read error, one on each line. Its exit code is that
+// of an invalid argument, because flags may have set them.
 func settingsError(err error) error {
-	return fmt.Errorf("%w:\n  %s", errSettingsList, strings.Join(env.Explain(err), "\n  "))
+	return usagef("%w:\n  %s", errSettingsList, strings.Join(env.Explain(err), "\n  "))
 }
 
 func (t tool) printf(format string, args ...any) {

@@ -7,7 +7,12 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/huleedu/edge/test/pause"
 )
+
+// directLimit is how long a direct message can be on its way without a fault.
+const directLimit = 5 * time.Second
 
 // gapWindow is a period in which a client knows that it may have missed direct messages.
 type gapWindow struct {
@@ -164,6 +169,20 @@ func (c *client) storedCount() int {
 	return len(c.stored)
 }
 
+// awaitDirect waits until the direct message has arrived, because it can be on its way when the senders
+// stop. A message that does not arrive is counted later.
+func (c *client) awaitDirect(n int) {
+	for end := time.Now().Add(directLimit); time.Now().Before(end) && !c.hasDirect(n); {
+		pause.For(10*time.Millisecond, "the interval of the check")
+	}
+}
+
+func (c *client) hasDirect(n int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return n == 0 || c.direct[n]
+}
+
 // lastArrival returns the time of the last message of an event.
 func (c *client) lastArrival(kind string) time.Time {
 	c.mu.Lock()
@@ -190,6 +209,19 @@ func (c *client) extendReconnectGaps(by time.Duration) {
 			c.gaps[i].from = g.from.Add(-by)
 		}
 	}
+}
+
+// shiftAnnouncedGaps moves the beginning of each gap that a resync frame announced, because the clock of
+// the node differs from that of the test. It reports false if there is none yet.
+func (c *client) shiftAnnouncedGaps(by time.Duration) (found bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, g := range c.gaps {
+		if !g.reconnect {
+			c.gaps[i].from, found = g.from.Add(by), true
+		}
+	}
+	return found
 }
 
 // mayHaveMissed reports whether the client knows that it may have missed the message.

@@ -82,3 +82,49 @@ func (s *environment) startNode(t *testing.T) string {
 	harness.AwaitReady(t, p.Addr)
 	return p.Addr
 }
+
+// lag returns the number of records that the consumer group has not committed. It waits until
+// there are none.
+func (s *environment) lag(t *testing.T) (lag int64) {
+	t.Helper()
+	transport := s.transport()
+	defer transport.CloseIdleConnections()
+	client := &kafka.Client{Addr: kafka.TCP(s.kafka), Transport: transport}
+	topic := string(s.topic)
+	for end := time.Now().Add(waitLimit); time.Now().Before(end); sleep(t.Context(), time.Second) {
+		ends, err := client.ListOffsets(t.Context(), &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{
+			topic: {kafka.LastOffsetOf(0), kafka.LastOffsetOf(1), kafka.LastOffsetOf(2)},
+		}})
+		require.NoError(t, err)
+		done, err := client.OffsetFetch(t.Context(), &kafka.OffsetFetchRequest{GroupID: s.group, Topics: map[string][]int{topic: {0, 1, 2}}})
+		require.NoError(t, err)
+		lag = 0
+		for _, p := range ends.Topics[topic] {
+			lag += p.LastOffset
+		}
+		for _, p := range done.Topics[topic] {
+			lag -= max(0, p.CommittedOffset)
+		}
+		if lag == 0 {
+			break
+		}
+	}
+	return lag
+}
+
+// leases returns the number of connections that count for the limits of their users.
+func (s *environment) leases(t *testing.T) (leases int64) {
+	t.Helper()
+	client := openRedis(t, s.redis)
+	defer func() { _ = client.Close() }()
+	ctx, cancel := context.WithTimeout(t.Context(), waitLimit)
+	defer cancel()
+	keys := client.Scan(ctx, 0, "wsquota:*", 10_000).Iterator()
+	for keys.Next(ctx) {
+		count, err := client.ZCard(ctx, keys.Val()).Result()
+		require.NoError(t, err)
+		leases += count
+	}
+	require.NoError(t, keys.Err())
+	return leases
+}

@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/huleedu/edge/test/harness"
+	"github.com/huleedu/edge/test/pause"
 )
 
 // directLoss says which direct messages a fault may lose. Stored notifications are never lost.
@@ -32,6 +35,9 @@ type expectation struct {
 	sees string
 	// closes are the texts of closes that clients may report.
 	closes []string
+	// transit is how long messages can be on their way: a client that reconnects may have missed
+	// those that were sent that long before its connection ended.
+	transit time.Duration
 	// fast selects the row for the run without EDGE_TEST_FULL.
 	fast bool
 }
@@ -50,14 +56,18 @@ const (
 	seesBreak   = "a broken connection, then the rest after a reconnect"
 )
 
+// brokenCloses returns what a client reports of a connection that ends without a close frame.
+func brokenCloses() []string {
+	return []string{"unexpected EOF", "reset by peer", "EOF", "i/o timeout", "bad handshake", "close 1006", "broken pipe", "malformed HTTP"}
+}
+
 // notificationExpectations returns a row for each link of the notification service and fault.
 func notificationExpectations() []expectation {
-	// What a client reports of a connection that ends without a close frame.
-	broken := []string{"unexpected EOF", "reset by peer", "EOF", "i/o timeout", "bad handshake", "close 1006", "broken pipe", "malformed HTTP"}
+	broken := brokenCloses()
 	slow := append([]string{"close 4001", "close 4002"}, broken...)
 	return []expectation{
 		{link: redisLink, fault: slowLine, loss: losesNothing, recovery: 5 * time.Second, sees: seesDelay},
-		{link: redisLink, fault: narrowLine, loss: losesWhileAway, recovery: 25 * time.Second, sees: seesDelay + ", or close 4001", closes: []string{"close 4001"}},
+		{link: redisLink, fault: narrowLine, loss: losesWhileAway, recovery: 25 * time.Second, sees: seesDelay + ", or close 4001", closes: []string{"close 4001"}, transit: faultLength()},
 		{link: redisLink, fault: halfOpenLine, loss: losesInGap, recovery: 10 * time.Second, sees: seesResync, fast: true},
 		{link: redisLink, fault: cutCommand, loss: losesInGap, recovery: 10 * time.Second, sees: seesResync},
 		{link: redisLink, fault: cutAnswer, loss: losesInGap, recovery: 10 * time.Second, sees: seesResync, fast: true},
@@ -74,7 +84,7 @@ func notificationExpectations() []expectation {
 		{link: kafkaLink, fault: slicedLine, loss: losesNothing, recovery: 5 * time.Second, sees: seesDelay},
 
 		{link: clientLink, fault: slowLine, loss: losesNothing, recovery: 5 * time.Second, sees: seesDelay},
-		{link: clientLink, fault: narrowLine, loss: losesWhileAway, recovery: 25 * time.Second, sees: seesDelay + ", or close 4001 or 4002", closes: slow},
+		{link: clientLink, fault: narrowLine, loss: losesWhileAway, recovery: 25 * time.Second, sees: seesDelay + ", or close 4001 or 4002", closes: slow, transit: faultLength()},
 		{link: clientLink, fault: halfOpenLine, loss: losesWhileAway, recovery: 25 * time.Second, sees: seesBreak, closes: broken, fast: true},
 		{link: clientLink, fault: cutCommand, loss: losesWhileAway, recovery: 25 * time.Second, sees: seesBreak, closes: broken},
 		{link: clientLink, fault: cutAnswer, loss: losesWhileAway, recovery: 25 * time.Second, sees: seesBreak, closes: broken},
@@ -86,6 +96,29 @@ func notificationExpectations() []expectation {
 // declared returns the columns of the row that are known before the run.
 func (e expectation) declared() string {
 	return fmt.Sprintf("| %s | %s | %s | %s | %.0f s |", e.link, e.fault, e.loss, e.sees, e.recovery.Seconds())
+}
+
+// measure injects a fault while messages flow, prints the row and compares it with the counts. fault
+// returns when the fault is over; node is the address of a node that must be ready again in time.
+func (e expectation) measure(t *testing.T, clients *clientGroup, node string, fault func()) *totals {
+	t.Helper()
+	fault()
+	endedAt := time.Now()
+	require.Eventually(t, func() bool { return harness.Readiness(t.Context(), node) == "ready" }, e.recovery, 50*time.Millisecond, "not ready in time")
+	clients.awaitFlowWithin(t, e.recovery)
+	recovered := time.Since(endedAt)
+	pause.For(settleTime, "messages flow for some time after the fault")
+	for _, k := range clients.clients {
+		k.extendReconnectGaps(e.transit)
+	}
+	got := clients.finish(t)
+	t.Logf("\n%s arrived %d of %d stored, %d of %d direct, %d resync, %d reconnects, again after %s |", e.declared(),
+		got.stored-got.storedLost, got.stored, got.directReceived, got.directSent-got.directRefused, got.resyncs, got.reconnects, seconds(recovered))
+	for _, why := range got.closes {
+		t.Logf("closed: %s", why)
+	}
+	e.check(t, &got)
+	return &got
 }
 
 // check compares the counts of a run with the row.
@@ -123,15 +156,15 @@ func containsAny(text string, parts []string) bool {
 	return false
 }
 
-// TestLinkRowsAreDocumented checks that docs/faults.md has all rows, with what they declare.
-func TestLinkRowsAreDocumented(t *testing.T) {
+// TestRowsAreDocumented checks that docs/faults.md has the rows of all faults, with what they declare.
+func TestRowsAreDocumented(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../docs/faults.md")
 	require.NoError(t, err)
-	for _, e := range notificationExpectations() {
+	for _, e := range append(notificationExpectations(), hostExpectations()...) {
 		require.Contains(t, string(text), "\n"+e.declared(), "docs/faults.md lacks the row, or declares something else")
 	}
-	for _, e := range gatewayExpectations() {
+	for _, e := range append(gatewayExpectations(), hostGatewayExpectations()...) {
 		require.Contains(t, string(text), "\n"+e.declared(), "docs/faults.md lacks the row, or declares something else")
 	}
 }

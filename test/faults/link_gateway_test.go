@@ -51,6 +51,8 @@ type gatewayCell struct {
 	link     *link
 	vars     map[string]string
 	platform *world.Platform
+	// token returns the token of a user; nil is harness.Token.
+	token func(user string) string
 }
 
 // gatewayRows returns the rows of a link that this run includes.
@@ -137,7 +139,7 @@ func (c *gatewayCell) linkURL(t *testing.T, setting string) {
 	c.link, c.vars[setting] = linkToURL(t, c.vars[setting], c.line)
 }
 
-// run sends requests before, during and after the fault and checks each answer.
+// run starts a gateway and measures a fault of its link.
 func (c *gatewayCell) run(t *testing.T) {
 	t.Helper()
 	user, batch := c.addBatch()
@@ -146,12 +148,18 @@ func (c *gatewayCell) run(t *testing.T) {
 		c.link = linkTo(t, front, c.line)
 		front = c.link.addr()
 	}
+	c.measure(t, front, user, batch, func() { c.link.begin(t, c.line) }, func() { c.link.end(t, c.line) })
+}
+
+// measure sends requests before, during and after a fault and checks each answer.
+func (c *gatewayCell) measure(t *testing.T, front, user, batch string, begin, end func()) {
+	t.Helper()
 	kinds := slices.DeleteFunc(linkRequests(batch), func(k requestKind) bool { return !slices.Contains(c.kinds, k.name) })
 	require.Len(t, kinds, len(c.kinds))
 	c.awaitSuccess(t, "http://"+front, user, kinds, waitLimit)
-	c.link.begin(t, c.line)
+	begin()
 	seen := c.load(t, "http://"+front, user, kinds)
-	c.link.end(t, c.line)
+	end()
 	endedAt := time.Now()
 	c.awaitSuccess(t, "http://"+front, user, kinds, gatewayRecovery)
 	t.Logf("\n%s %s, again after %s |", c.declared(), seen.describe(), seconds(time.Since(endedAt)))
@@ -172,7 +180,7 @@ func linkRequests(batch string) []requestKind {
 // awaitSuccess waits until each request succeeds.
 func (c *gatewayCell) awaitSuccess(t *testing.T, base, user string, kinds []requestKind, limit time.Duration) {
 	t.Helper()
-	client := newGatewayClient(base, user)
+	client := c.client(base, user)
 	defer client.transport.CloseIdleConnections()
 	for _, k := range kinds {
 		var last error
@@ -184,6 +192,14 @@ func (c *gatewayCell) awaitSuccess(t *testing.T, base, user string, kinds []requ
 	}
 }
 
+func (c *gatewayCell) client(base, user string) *gatewayClient {
+	out := newGatewayClient(base, user)
+	if c.token != nil {
+		out.token = c.token
+	}
+	return out
+}
+
 // load sends each kind of request again and again while the fault lasts.
 func (c *gatewayCell) load(t *testing.T, base, user string, kinds []requestKind) *outcomes {
 	t.Helper()
@@ -192,7 +208,7 @@ func (c *gatewayCell) load(t *testing.T, base, user string, kinds []requestKind)
 	var callers sync.WaitGroup
 	for _, k := range kinds {
 		callers.Go(func() {
-			client := newGatewayClient(base, user)
+			client := c.client(base, user)
 			defer client.transport.CloseIdleConnections()
 			for time.Now().Before(end) {
 				ctx, cancel := context.WithTimeout(context.Background(), answerLimit)

@@ -1,11 +1,8 @@
 package faults_test
 
 import (
-	"fmt"
 	"testing"
 	"time"
-
-	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/test/harness"
 	"github.com/huleedu/edge/test/pause"
@@ -95,24 +92,9 @@ func (c *linkCell) run(t *testing.T) {
 		c.front = c.link.addr()
 	}
 	clients := connectClients(t, c.env, linkUsers, "ws://"+c.front+"/ws", "http://"+c.front+"/events")
-	c.link.begin(t, c.line)
-	pause.For(faultLength(), "the length of the fault is the input")
-	c.link.end(t, c.line)
-	endedAt := time.Now()
-	require.Eventually(t, func() bool { return harness.Readiness(t.Context(), node) == "ready" }, c.recovery, 50*time.Millisecond, "not ready in time")
-	clients.awaitFlowWithin(t, c.recovery)
-	recovered := time.Since(endedAt)
-	pause.For(settleTime, "messages flow for some time after the fault")
-	if c.fault == narrowLine {
-		for _, k := range clients.clients {
-			k.extendReconnectGaps(faultLength())
-		}
-	}
-	got := clients.finish(t)
-	t.Logf("\n%s %s of %d stored, %d of %d direct, %d resync, %d reconnects, again after %s |", c.declared(),
-		"arrived "+fmt.Sprint(got.stored-got.storedLost), got.stored, got.directReceived, got.directSent-got.directRefused, got.resyncs, got.reconnects, seconds(recovered))
-	for _, why := range got.closes {
-		t.Logf("closed: %s", why)
-	}
-	c.check(t, &got)
+	c.measure(t, clients, node, func() {
+		c.link.begin(t, c.line)
+		pause.For(faultLength(), "the length of the fault is the input")
+		c.link.end(t, c.line)
+	})
 }

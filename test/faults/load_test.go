@@ -66,10 +66,12 @@ type gatewayClient struct {
 	transport *http.Transport
 	base      string
 	user      string
+	// token returns the token of the user.
+	token func(user string) string
 }
 
 func newGatewayClient(base, user string) *gatewayClient {
-	return &gatewayClient{&http.Transport{MaxIdleConnsPerHost: 1}, base, user}
+	return &gatewayClient{&http.Transport{MaxIdleConnsPerHost: 1}, base, user, harness.Token}
 }
 
 // run sends one request. tries is the number of connections that it used.
@@ -84,6 +86,7 @@ func (c *gatewayClient) run(ctx context.Context, e requestKind) (tries int, err 
 // gatewayResponse is a response of the gateway.
 type gatewayResponse struct {
 	status int
+	header http.Header
 	body   []byte
 }
 
@@ -97,7 +100,7 @@ func (c *gatewayClient) exchange(ctx context.Context, e requestKind) (out gatewa
 	if err != nil {
 		return out, 0, err
 	}
-	req.Header.Set("Authorization", "Bearer "+harness.Token(c.user))
+	req.Header.Set("Authorization", "Bearer "+c.token(c.user))
 	if e.body == "" {
 		req.Body = http.NoBody
 	} else {
@@ -110,7 +113,7 @@ func (c *gatewayClient) exchange(ctx context.Context, e requestKind) (out gatewa
 	if err != nil {
 		return out, tries, err
 	}
-	out.status = res.StatusCode
+	out.status, out.header = res.StatusCode, res.Header
 	out.body, err = io.ReadAll(res.Body)
 	return out, tries, errors.Join(err, res.Body.Close())
 }

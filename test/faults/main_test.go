@@ -1,6 +1,7 @@
 package faults_test
 
 import (
+	"net"
 	"testing"
 	"time"
 
@@ -22,10 +23,11 @@ func outageLength(full, short time.Duration) time.Duration {
 	return short
 }
 
-// TestMain ignores the goroutines that toxiproxy leaves behind when it cuts a connection whose
+// TestMain lets all look-ups of host names ask the name server of the tests. It ignores the goroutines that toxiproxy leaves behind when it cuts a connection whose
 // sender has more to say: they wait for a reader that has gone.
 func TestMain(m *testing.M) {
 	zerolog.SetGlobalLevel(zerolog.Disabled) // toxiproxy's log
+	net.DefaultResolver = names().resolver()
 	goleak.VerifyTestMain(m,
 		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*ToxicLink).read"),
 		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"),

@@ -119,6 +119,18 @@ func (s *sender) stop() int {
 	return s.confirmed
 }
 
+// lastAccepted returns the number of the last direct message that Redis accepted, or 0.
+func (s *sender) lastAccepted() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for n := len(s.direct); n > 0; n-- {
+		if s.direct[n-1].accepted {
+			return n
+		}
+	}
+	return 0
+}
+
 // sendStored writes records to Kafka. It repeats a record with the same event id until
 // Kafka confirms it.
 func (s *sender) sendStored(ctx context.Context, c *publisher) {

@@ -17,11 +17,12 @@ type soakFault struct {
 	run  func()
 }
 
-// faults returns all faults. Each returns when what it stopped runs again.
-func (s *soak) faults() []soakFault {
+// faults returns all faults. Each returns when what it stopped runs again. random selects the node
+// that is killed.
+func (s *soak) faults(random *rand.Rand) []soakFault {
 	wait := func(d time.Duration) { pause.For(d, "the length of the outage is the input") }
 	return []soakFault{
-		{"a node is killed", s.killNode},
+		{"a node is killed", func() { s.killNode(random.IntN(len(s.nodes.nodes))) }},
 		{"all nodes are replaced", func() { s.nodes.roll(s.t, s.checkRacesOf) }},
 		{"all gateways are replaced", func() { s.gateways.roll(s.t, s.checkRacesOf) }},
 		{"Redis is killed", func() { s.redis.Kill(); wait(2 * time.Second); s.redis.Start() }},
@@ -36,9 +37,8 @@ func (s *soak) faults() []soakFault {
 	}
 }
 
-// killNode kills one node and starts another one in its place.
-func (s *soak) killNode() {
-	i := rand.IntN(len(s.nodes.nodes))
+// killNode kills the node i and starts another one in its place.
+func (s *soak) killNode(i int) {
 	s.checkRacesOf(s.nodes.nodes[i])
 	s.nodes.nodes[i].Kill()
 	s.nodes.nodes[i] = s.nodes.start(s.t)

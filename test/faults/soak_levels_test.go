@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/segmentio/kafka-go"
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/test/metrics"
@@ -82,33 +81,4 @@ func (s *soak) levelWithoutClients(empty level) level {
 		sleep(s.t.Context(), time.Second)
 	}
 	return out
-}
-
-// lag returns the number of records that the consumer group has not committed. It waits until
-// there are none.
-func (s *soak) lag() (lag int64) {
-	s.t.Helper()
-	transport := s.env.transport()
-	defer transport.CloseIdleConnections()
-	client := &kafka.Client{Addr: kafka.TCP(s.env.kafka), Transport: transport}
-	topic := string(s.env.topic)
-	for end := time.Now().Add(waitLimit); time.Now().Before(end); sleep(s.t.Context(), time.Second) {
-		ends, err := client.ListOffsets(s.t.Context(), &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{
-			topic: {kafka.LastOffsetOf(0), kafka.LastOffsetOf(1), kafka.LastOffsetOf(2)},
-		}})
-		require.NoError(s.t, err)
-		done, err := client.OffsetFetch(s.t.Context(), &kafka.OffsetFetchRequest{GroupID: s.env.group, Topics: map[string][]int{topic: {0, 1, 2}}})
-		require.NoError(s.t, err)
-		lag = 0
-		for _, p := range ends.Topics[topic] {
-			lag += p.LastOffset
-		}
-		for _, p := range done.Topics[topic] {
-			lag -= max(0, p.CommittedOffset)
-		}
-		if lag == 0 {
-			break
-		}
-	}
-	return lag
 }

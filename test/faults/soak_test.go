@@ -78,7 +78,7 @@ func TestSoak(t *testing.T) {
 	require.Empty(t, s.bad, "answers that are not allowed")
 	last.checkBackAt(t, first)
 	end.checkBackAt(t, empty)
-	require.Zero(t, s.lag(), "records that are not consumed")
+	require.Zero(t, s.env.lag(t), "records that are not consumed")
 	s.checkRaces()
 }
 
@@ -172,7 +172,7 @@ func (s *soak) runFaults(random *rand.Rand, duration time.Duration) {
 	var order []soakFault
 	for time.Now().Before(end) {
 		if len(order) == 0 {
-			order = s.faults()
+			order = s.faults(random)
 			random.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 		}
 		startedAt := time.Now()

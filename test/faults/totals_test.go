@@ -80,6 +80,7 @@ func (c *clientGroup) finish(t *testing.T) totals {
 		for _, k := range c.of(s.user) {
 			require.Eventually(t, func() bool { return k.storedCount() >= total }, waitLimit, 20*time.Millisecond,
 				"stored notifications are lost: %d were sent", total)
+			k.awaitDirect(s.lastAccepted())
 			k.stop()
 			out.add(t, s, k)
 		}
@@ -125,6 +126,7 @@ func (u *totals) add(t *testing.T, s *sender, k *client) {
 			u.lostAnnounced++
 		default:
 			u.lostSilently++
+			t.Logf("lost without an announcement: direct message %d of %d of %s, published at %s; the gaps: %v", i+1, len(s.direct), k.user, d.from, k.gaps)
 		}
 	}
 	u.reconnects += k.connected - 1

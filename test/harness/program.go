@@ -3,6 +3,7 @@ package harness
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -44,6 +45,15 @@ func StartIn(t *testing.T, dir, name string, settings map[string]string, args ..
 	programs, err := buildPrograms()
 	require.NoError(t, err)
 	return startFile(t, dir, filepath.Join(programs, name), settings, args...)
+}
+
+// StartLimited is Start with a limit of open files.
+func StartLimited(t *testing.T, name string, settings map[string]string, openFiles int) *Program {
+	t.Helper()
+	programs, err := buildPrograms()
+	require.NoError(t, err)
+	limit := fmt.Sprintf(`ulimit -n %d && exec "$0"`, openFiles)
+	return startFile(t, t.TempDir(), "/bin/sh", settings, "-c", limit, filepath.Join(programs, name))
 }
 
 // StartFile is Start with the path of a program that was built before.

@@ -14,7 +14,7 @@ import (
 type Soak struct {
 	// Duration is how long faults are injected; zero is not a soak.
 	Duration time.Duration
-	// Seed selects the order of the faults.
+	// Seed selects the order of the faults and the nodes that are killed.
 	Seed uint64
 	// Connections is the number of sockets and event streams.
 	Connections int

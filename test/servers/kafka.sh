@@ -15,6 +15,7 @@
 # KAFKA_PORT     19092   the listener; the controller uses the next port. Use a port below
 #                        32768, the start of the range of outgoing connections.
 # KAFKA_RUN      a directory for data, log and pid (default: under TMPDIR)
+# KAFKA_DATA     the directory for the records (default: below KAFKA_RUN)
 # KAFKA_CACHE    where the jars are kept (default: the XDG cache)
 # KAFKA_VERSION  4.1.1
 # KAFKA_PARTITIONS 3     of a topic that is created on first use
@@ -32,6 +33,7 @@ port="${KAFKA_PORT:-19092}"
 run="${KAFKA_RUN:-${TMPDIR:-/tmp}/edge-kafka-$port}"
 cache="${KAFKA_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/huleedu-edge/kafka}"
 jars="$cache/$version-tools" # another name when pom.xml changes
+data="${KAFKA_DATA:-$run/data}"
 pidfile="$run/pid" log="$run/log" properties="$run/server.properties"
 options=(-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Djava.awt.headless=true
   -Dorg.slf4j.simpleLogger.defaultLogLevel=warn
@@ -94,7 +96,7 @@ advertised.listeners=PLAINTEXT://${KAFKA_ADVERTISE:-127.0.0.1:$port}$more
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT$map
 inter.broker.listener.name=PLAINTEXT
-log.dirs=$run/data
+log.dirs=$data
 num.partitions=${KAFKA_PARTITIONS:-3}
 auto.create.topics.enable=${KAFKA_AUTO_CREATE:-true}
 num.network.threads=2
@@ -116,7 +118,7 @@ group.min.session.timeout.ms=1000
 P
   [ -z "${KAFKA_EXTRA:-}" ] || tr ';' '\n' <<<"$KAFKA_EXTRA" >>"$properties"
   [ -z "${KAFKA_PROPERTIES:-}" ] || cat "$KAFKA_PROPERTIES" >>"$properties"
-  [ -f "$run/data/meta.properties" ] && return 0
+  [ -f "$data/meta.properties" ] && return 0
   local scram=() mechanism
   if [ -n "${KAFKA_SCRAM:-}" ]; then
     for mechanism in SCRAM-SHA-256 SCRAM-SHA-512; do scram+=(--add-scram "$mechanism=[$KAFKA_SCRAM]"); done
@@ -220,5 +222,5 @@ case "${1:-}" in
   resume) signal CONT ;;
   pid) running || die "no broker is running" ;;
   log) cat "$log" ;;
-  *) sed -n '2,27p' "${BASH_SOURCE[0]}"; exit 2 ;;
+  *) sed -n '2,28p' "${BASH_SOURCE[0]}"; exit 2 ;;
 esac
