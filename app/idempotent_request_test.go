@@ -104,7 +104,8 @@ func TestAKeyIsReleasedAfterAFailure(t *testing.T) {
 		"publish fails":         {report: domain.BatchReport{Owner: "u1"}, preflight: ports.PreflightResult{Allowed: true}, publishErr: domain.NotPublished("t", nil)},
 	} {
 		s := &idempotencyStub{claim: domain.Claim{Ticket: "t1"}}
-		_, _ = p.startWithKey(s)
+		outcome, err := p.startWithKey(s)
+		require.Equal(t, outcome.Refusal == nil, err != nil, "%s: a refusal of the preflight is no error", name)
 		require.Equal(t, []string{claimed, "release t1"}, s.calls, name)
 		require.False(t, s.cancelled, name)
 	}
@@ -129,4 +130,7 @@ func TestARequestProceedsWithoutTheStore(t *testing.T) {
 	_, err = p.startWithKey(s)
 	require.NoError(t, err)
 	require.Equal(t, p.commands[0].Envelope.EventID, p.commands[1].Envelope.EventID, "a repeat is one event")
+	p.publishErr = domain.NotPublished("t", nil)
+	_, err = p.startWithKey(s)
+	require.ErrorIs(t, err, p.publishErr)
 }

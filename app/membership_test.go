@@ -110,3 +110,26 @@ func TestMembershipEndsWithTheConsumersError(t *testing.T) {
 	fails := func(context.Context) error { return want }
 	require.ErrorIs(t, app.NewMembership(nil, nil).Run(t.Context(), fails), want)
 }
+
+func TestMembershipReturnsTheErrorOfAConsumerThatMustLeave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		subscription, want := &nodeStub{}, errors.New("offsets are not committed")
+		ended := make(chan error, 1)
+		go func() {
+			ended <- app.NewMembership(subscription, &nodeStub{}).Run(t.Context(), func(ctx context.Context) error {
+				<-ctx.Done()
+				return want
+			})
+		}()
+		synctest.Wait()
+		subscription.down.Store(true)
+		require.ErrorIs(t, <-ended, want)
+	})
+}
+
+func TestANodeThatStopsBeforeItsSubscriptionNeverJoins(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, _, m := runMembership(t)
+		t.Cleanup(func() { require.Zero(t, m.joins.Load()) })
+	})
+}

@@ -35,15 +35,31 @@ func (o *recordingPublisher) Publish(_ context.Context, n domain.Notification) (
 func (o *recordingPublisher) Control(context.Context, domain.UserID) error { return o.err }
 
 // recordingManager is a ConnectionManager that records messages.
-type recordingManager struct{ sent []domain.Message }
+type recordingManager struct {
+	sent            []domain.Message
+	closed, checked []domain.UserID
+}
 
 func (s *recordingManager) Send(m domain.Message) int {
 	s.sent = append(s.sent, m)
 	return 1
 }
-func (s *recordingManager) Total() int                         { return 0 }
-func (s *recordingManager) CloseUser(domain.UserID, error) int { return 0 }
-func (s *recordingManager) Drain(context.Context) error        { return nil }
+
+// CloseUser expects the reason of an operator.
+func (s *recordingManager) CloseUser(user domain.UserID, reason error) int {
+	if domain.CodeOf(reason) == domain.AuthorizationError {
+		s.closed = append(s.closed, user)
+	}
+	return 1
+}
+
+func (s *recordingManager) Total() int                  { return 0 }
+func (s *recordingManager) Drain(context.Context) error { return nil }
+
+// checkingManager is a manager that can check its connections.
+type checkingManager struct{ *recordingManager }
+
+func (s checkingManager) Check(user domain.UserID) { s.checked = append(s.checked, user) }
 
 // fixture is the use-case between a publisher and two managers.
 type fixture struct {
@@ -87,6 +103,7 @@ func TestTimesInUTCHaveAnOffset(t *testing.T) {
 		"2026-01-02T03:04:05Z": "2026-01-02T03:04:05+00:00", "2026-01-02T03:04:05.678901Z": "2026-01-02T03:04:05.678901+00:00",
 		"2026-01-02 03:04:05Z": "2026-01-02 03:04:05+00:00", "2026-01-02T03:04:05+00:00": "2026-01-02T03:04:05+00:00",
 		"2026-01-02T03:04:05+02:00": "2026-01-02T03:04:05+02:00", "2026-01-02T03:04:05.5": "2026-01-02T03:04:05.5",
+		"2026-01-02 03:04:05.5": "2026-01-02 03:04:05.5",
 	} {
 		d := newFixture(true)
 		_, err := d.Accept(context.Background(), event(`{`+least+`,"payload":{"at":"2026-01-02T03:04:05Z"},"timestamp":"`+given+`","deadline_timestamp":"`+given+`"}`))
@@ -121,6 +138,15 @@ func TestAcceptSetsDefaults(t *testing.T) {
 		"category": "batch_progress", "priority": "low", "action_required": false,
 		"deadline": nil, "batch_id": nil, "class_id": nil, "correlation_id": nil,
 	}, frame.Data)
+}
+
+func TestIDsThatEndAsTimesInUTCStayAsTheyAre(t *testing.T) {
+	d := newFixture(true)
+	_, err := d.Accept(context.Background(), event(`{`+least+`,"payload":{},"batch_id":"7-Z","class_id":"8-Z","correlation_id":"9-Z"}`))
+	require.NoError(t, err)
+	for _, member := range []string{`"batch_id":"7-Z"`, `"class_id":"8-Z"`, `"correlation_id":"9-Z"`} {
+		require.Contains(t, string(d.out.published[0].Frame), member)
+	}
 }
 
 func TestReservedMembersReplacePayloadMembersUnlessNull(t *testing.T) {
@@ -248,6 +274,22 @@ func TestMissedSendsAResyncToEveryUserOfTheGap(t *testing.T) {
 	require.Len(t, quiet.managers[0].sent, 2, "connections catch up without an announcement too")
 	require.Empty(t, quiet.managers[0].sent[0].Payload)
 	require.Equal(t, gap.Since, quiet.managers[0].sent[0].MissedSince)
+}
+
+func TestDisconnectClosesTheUserOnEveryManager(t *testing.T) {
+	d := newFixture(true)
+	d.Disconnect("t1")
+	for _, s := range d.managers {
+		require.Equal(t, []domain.UserID{"t1"}, s.closed)
+	}
+}
+
+func TestCheckSkipsManagersThatCannotCheck(t *testing.T) {
+	plain, checking := &recordingManager{}, checkingManager{&recordingManager{}}
+	n := app.NewNotifications(app.NotificationConfig{}, nil, []ports.ConnectionManager{plain, checking}, &memory.Facts{})
+	n.Check("t1")
+	require.Equal(t, []domain.UserID{"t1"}, checking.checked)
+	require.Empty(t, plain.checked)
 }
 
 func FuzzAccept(f *testing.F) {

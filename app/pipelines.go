@@ -77,11 +77,7 @@ func (p *Pipelines) run(ctx context.Context, caller domain.Caller, r domain.Pipe
 	if !preflight.Allowed {
 		return Outcome{Refusal: preflight.Refusal}, nil
 	}
-	command, err := domain.PipelineCommand(ctx, caller, r, eventID)
-	if err != nil {
-		return Outcome{}, err
-	}
-	if err := p.Commands.Publish(ctx, command); err != nil {
+	if err := p.Commands.Publish(ctx, domain.PipelineCommand(ctx, caller, r, eventID)); err != nil {
 		return Outcome{}, err
 	}
 	return Outcome{Response: answer}, nil

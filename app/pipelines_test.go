@@ -269,3 +269,13 @@ func TestRegisterSavesAcceptedBatches(t *testing.T) {
 		require.Empty(t, p.saved, status)
 	}
 }
+
+func TestErrorsOfTheOrchestratorAreReturned(t *testing.T) {
+	p := &platformStub{statusErr: domain.Unreachable("batch_orchestrator", nil)}
+	r := app.NewRegistrations(p, p, slog.New(slog.DiscardHandler))
+	_, err := r.Register(t.Context(), domain.Caller{User: "u1"}, domain.Registration{})
+	require.ErrorIs(t, err, p.statusErr)
+	require.Empty(t, p.saved)
+	_, err = r.SetPrompt(t.Context(), domain.Caller{User: "u1"}, "b1", domain.PromptRef{})
+	require.ErrorIs(t, err, p.statusErr)
+}

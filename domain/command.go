@@ -67,17 +67,13 @@ type commandData struct {
 
 // PipelineCommand returns the command that starts a pipeline, with the correlation
 // id of ctx. The batch id is its key, so that all commands of a batch are on one
-// partition. eventID is a UUID, new for each command. It returns an UNKNOWN_ERROR if
-// the request cannot be encoded.
-func PipelineCommand(ctx context.Context, c Caller, r PipelineRequest, eventID string) (Command, error) {
+// partition. eventID is a UUID, new for each command.
+func PipelineCommand(ctx context.Context, c Caller, r PipelineRequest, eventID string) Command {
 	request := RequestContextOf(ctx)
-	data, err := EncodeJSON(commandData{
+	data, _ := EncodeJSON(commandData{ // it holds only texts
 		BatchID: r.Batch, RequestedPipeline: r.Pipeline, ClientCorrelationID: request.CorrelationID,
 		UserID: c.User, IsRetry: r.IsRetry, RetryReason: r.RetryReason, PromptPayload: r.Prompt,
 	})
-	if err != nil {
-		return Command{}, Unknown(err).WithOp("domain.PipelineCommand")
-	}
 	metadata := map[string]string{}
 	if c.Org != "" {
 		metadata["org_id"] = c.Org
@@ -89,5 +85,5 @@ func PipelineCommand(ctx context.Context, c Caller, r PipelineRequest, eventID s
 			SourceService: GatewaySource, SchemaVersion: SchemaVersion, CorrelationID: request.CorrelationID,
 			Data: data, Metadata: metadata,
 		},
-	}, nil
+	}
 }

@@ -44,10 +44,9 @@ func TestParseEnvelopeToleratesTheRest(t *testing.T) {
 func TestPipelineCommandFillsTheEnvelope(t *testing.T) {
 	ctx := domain.WithRequestContext(context.Background(), domain.RequestContext{CorrelationID: "c-1", RequestID: "r-1"})
 	reason, assignment := "late", "a1"
-	c, err := domain.PipelineCommand(ctx, domain.Caller{User: "u1", Org: "o1"}, domain.PipelineRequest{
+	c := domain.PipelineCommand(ctx, domain.Caller{User: "u1", Org: "o1"}, domain.PipelineRequest{
 		Batch: "b1", Pipeline: "nlp", IsRetry: true, RetryReason: &reason, Prompt: &domain.PromptPayload{AssignmentID: &assignment},
 	}, "e-1")
-	require.NoError(t, err)
 	require.Equal(t, domain.CommandTopic, c.Topic)
 	require.Equal(t, "b1", c.Key)
 
@@ -75,8 +74,7 @@ func TestPipelineCommandFillsTheEnvelope(t *testing.T) {
 }
 
 func TestCommandWithoutOrganisationOrPrompt(t *testing.T) {
-	c, err := domain.PipelineCommand(context.Background(), domain.Caller{User: "u1"}, domain.PipelineRequest{Batch: "b1", Pipeline: "nlp"}, "e")
-	require.NoError(t, err)
+	c := domain.PipelineCommand(context.Background(), domain.Caller{User: "u1"}, domain.PipelineRequest{Batch: "b1", Pipeline: "nlp"}, "e")
 	require.Empty(t, c.Envelope.Metadata)
 	require.Contains(t, string(c.Envelope.Data), `"retry_reason":null,"prompt_payload":null`)
 }

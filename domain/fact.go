@@ -195,6 +195,15 @@ type Resubscribed struct{}
 // notifications from Kafka, and at the start its first state.
 type ConsumerDegraded struct{ Degraded bool }
 
+// PartitionLag reports how many records of a partition that is assigned to this node are not
+// processed yet.
+type PartitionLag struct {
+	Partition int
+	Records   int64
+	// Released reports that the partition is not assigned to this node any more.
+	Released bool
+}
+
 // NotificationHandled reports a processed record of the notification topic.
 type NotificationHandled struct {
 	Result NotificationResult
@@ -250,4 +259,5 @@ func (SubscriptionConfirmed) fact() {}
 func (SubscriptionCount) fact()     {}
 func (Resubscribed) fact()          {}
 func (ConsumerDegraded) fact()      {}
+func (PartitionLag) fact()          {}
 func (NotificationHandled) fact()   {}

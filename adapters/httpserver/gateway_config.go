@@ -5,6 +5,7 @@ import (
 
 	"github.com/huleedu/edge/adapters/httpserver/certificate"
 	"github.com/huleedu/edge/adapters/httpserver/operators"
+	"github.com/huleedu/edge/adapters/internal/origin"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -97,4 +98,10 @@ func (c GatewayConfig) cors() corsSettings {
 
 func (c GatewayConfig) certificate() certificate.Files {
 	return certificate.Files{Cert: c.TLSCertFile, Key: c.TLSKeyFile}
+}
+
+// AllowsOrigin reports whether pages of the origin may use the service in the environment. The
+// text is compared as the Origin header of a browser is.
+func (c GatewayConfig) AllowsOrigin(environment domain.Environment, header string) bool {
+	return origin.New(c.Origins, environment).Allows(header)
 }

@@ -1,7 +1,9 @@
 package httpserver_test
 
 import (
+	"encoding/json"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -100,6 +102,34 @@ func TestOperatorsNeedTheToken(t *testing.T) {
 		}
 	}
 	require.NotContains(t, w.log.String(), operatorToken)
+}
+
+// oneConnection lists a connection of every user, whose session has the name of the user.
+type oneConnection struct{}
+
+func (oneConnection) Connections(user domain.UserID) []domain.ConnectionState {
+	return []domain.ConnectionState{{Session: string(user)}}
+}
+
+// TestOperatorsAskAboutAnyUser checks that a user id is one percent-encoded segment of the path,
+// whatever its characters are.
+func TestOperatorsAskAboutAnyUser(t *testing.T) {
+	t.Parallel()
+	w := newSocketEnvironment(t, hijacking, nil, func(c *httpserver.WebSocketConfig) { c.AdminAddr, c.AdminToken = "127.0.0.1:0", operatorToken })
+	serve(t, w.Admin())
+	ask := func(segment string) reply {
+		return call(t, http.MethodGet, "http://"+w.Admin().Addr()+"/admin/users/"+segment+"/connections", "", "Authorization: Bearer "+operatorToken)
+	}
+	for _, user := range []string{"teacher-anna", "org/anna", "/", "a%2Fb", "..", ".", "a\\b", "a+b c", "a?b#c;d", "anna@school.example", "åsa", "%"} {
+		r := ask(url.PathEscape(user))
+		require.Equal(t, 200, r.StatusCode, "%q: %s", user, r.body)
+		var found []struct{ Session string }
+		require.NoError(t, json.Unmarshal([]byte(r.body), &found))
+		require.Equal(t, user, found[0].Session)
+	}
+	for _, segment := range []string{"%7Dx", "a%00b", "%ff", "%20", strings.Repeat("a", 256)} {
+		requireErrorOf(t, domain.WebSocketService, ask(segment), 400, domain.ValidationError)
+	}
 }
 
 func TestNoOperatorRoutesWithoutToken(t *testing.T) {

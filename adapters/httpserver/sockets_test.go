@@ -56,7 +56,8 @@ func newSocketEnvironment(t *testing.T, upgrade upgradeFunc, redis ports.HealthP
 		Config: config, Environment: domain.Development, Upgrade: upgrade, Stream: upgrade,
 		Managers: []ports.ConnectionManager{threeSockets{}, threeSockets{}}, SocketsPerUser: 5, Readiness: w.ready,
 		Observer: &w.facts, Tracing: noop.NewTracerProvider(), Log: w.logger(),
-		Metrics: http.NotFoundHandler(), Redis: redis, RedisAddress: "redis://***:***@host:6379",
+		Operators: app.NewOperators(app.OperatorsParts{Readiness: w.ready, Connections: []ports.ConnectionLister{oneConnection{}}}),
+		Metrics:   http.NotFoundHandler(), Redis: redis, RedisAddress: "redis://***:***@host:6379",
 	})
 	require.NoError(t, err)
 	w.serve(t, server)

@@ -3,6 +3,7 @@ package httpserver
 import (
 	"github.com/huleedu/edge/adapters/httpserver/certificate"
 	"github.com/huleedu/edge/adapters/httpserver/operators"
+	"github.com/huleedu/edge/adapters/internal/origin"
 	"github.com/huleedu/edge/domain"
 )
 
@@ -76,4 +77,10 @@ func (c WebSocketConfig) cors() corsSettings {
 
 func (c WebSocketConfig) certificate() certificate.Files {
 	return certificate.Files{Cert: c.TLSCertFile, Key: c.TLSKeyFile}
+}
+
+// AllowsOrigin reports whether pages of the origin may connect in the environment. The text is
+// compared as the Origin header of a browser is.
+func (c WebSocketConfig) AllowsOrigin(environment domain.Environment, header string) bool {
+	return origin.New(c.Origins, environment).Allows(header)
 }

@@ -68,6 +68,7 @@ func TestProblems(t *testing.T) {
 		"one byte repeated":  {func(c *jwt.Config) { c.SecretKey = domain.Secret(strings.Repeat("k", 64)) }, nil, []string{"JWT_SECRET_KEY"}},
 		"no audience":        {func(c *jwt.Config) { c.Audience = "" }, nil, []string{"JWT_AUDIENCE"}},
 		"no checks at all":   {func(c *jwt.Config) { c.Audience, c.Issuer = "", "" }, nil, []string{"JWT_AUDIENCE", "JWT_ISSUER"}},
+		"no leeway":          {func(c *jwt.Config) { c.Leeway = 0 }, nil, nil},
 		"negative leeway":    {func(c *jwt.Config) { c.Leeway = -time.Second }, []string{"JWT_LEEWAY_SECONDS"}, nil},
 		"a blank claim name": {func(c *jwt.Config) { c.OrgClaims = []string{"org", " "} }, []string{"JWT_ORG_ID_CLAIM_NAMES"}, nil},
 		"several at once": {
@@ -109,6 +110,23 @@ func TestPublicKeyProblems(t *testing.T) {
 			c.JWKSRefreshInterval, c.JWKSMinInterval, c.JWKSTimeout = 0, -1, 0
 		}, []string{"JWT_JWKS_REFRESH_INTERVAL", "JWT_JWKS_MIN_INTERVAL", "JWT_JWKS_TIMEOUT"}, nil},
 	})
+}
+
+// TestPublicKeyProblemsNameTheFault checks that the message tells what is wrong with the text.
+func TestPublicKeyProblemsNameTheFault(t *testing.T) {
+	key := keyFor("ES256")
+	for text, want := range map[string]string{
+		"hello":                              "is not a public key in PEM",
+		publicPEM(key) + "trailing":          "has data behind its first PEM block",
+		publicPEM(key) + publicPEM(key):      "has data behind its first PEM block",
+		privatePEM(key):                      "is a private key",
+		publicPEM(keyFor("ES384")) + " \n\n": "does not fit ES256",
+	} {
+		c := settings()
+		c.Algorithm, c.SecretKey, c.PublicKey = "ES256", "", text
+		_, err := jwt.New(c, recorded.NoFacts{}, discardLog())
+		require.ErrorContains(t, err, want)
+	}
 }
 
 // TestProblemsDoNotQuoteSecrets checks that no problem contains the value.

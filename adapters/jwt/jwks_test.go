@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/adapters/jwt"
+	"github.com/huleedu/edge/adapters/memory"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/test/background"
 	"github.com/huleedu/edge/test/recorded"
@@ -150,7 +151,7 @@ func TestKeySetRules(t *testing.T) {
 		"unknown id":                 {setOf(member(a, "1")), es256(t, a, "9"), "key"},
 		"no id, one key":             {setOf(member(a, "1")), es256(t, a, ""), "accepted"},
 		"no id, two keys":            {setOf(member(a, "1"), member(b, "2")), es256(t, a, ""), "key"},
-		"no id, one fitting key":     {setOf(member(a, "1"), member(keyFor("ES384"), "2"), member(rsaKey(), "3")), es256(t, a, ""), "accepted"},
+		"no id, one fitting key":     {setOf(member(a, "1"), member(keyFor("ES384"), "2"), member(rsaKey(), "3"), member(keyFor("EdDSA"), "4")), es256(t, a, ""), "accepted"},
 		"id in a set without ids":    {setOf(member(a, "")), es256(t, a, "9"), "accepted"},
 		"two keys of one id":         {setOf(member(a, "1"), member(b, "1")), es256(t, b, "1"), "accepted"},
 		"for encryption":             {setOf(member(a, "1", "use", "enc"), member(b, "2")), es256(t, a, "1"), "key"},
@@ -165,7 +166,8 @@ func TestKeySetRules(t *testing.T) {
 		"no keys":                    {`{"keys":[]}`, es256(t, a, "1"), "no keys"},
 		"no set":                     {`hello`, es256(t, a, "1"), "no keys"},
 		"a list":                     {`[]`, es256(t, a, "1"), "no keys"},
-		"over 1 MiB":                 {setOf(member(a, "1", "x5t", strings.Repeat("a", 1<<20))), es256(t, a, "1"), "no keys"},
+		"exactly 1 MiB":              {padded(setOf(member(a, "1")), 1<<20), es256(t, a, "1"), "accepted"},
+		"over 1 MiB":                 {padded(setOf(member(a, "1")), 1<<20+1), es256(t, a, "1"), "no keys"},
 	}
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
@@ -176,6 +178,11 @@ func TestKeySetRules(t *testing.T) {
 			})
 		})
 	}
+}
+
+// padded returns the document with spaces behind it, which JSON allows.
+func padded(document string, size int) string {
+	return document + strings.Repeat(" ", size-len(document))
 }
 
 func withOps(m map[string]any, ops ...string) map[string]any {
@@ -278,6 +285,69 @@ func TestKeysAreUsedForADayWithoutTheEndpoint(t *testing.T) {
 		e.serve(setOf(member(key, "1")))
 		time.Sleep(11 * time.Second)
 		require.Empty(t, check("1"))
+	})
+}
+
+// TestKeysEndExactlyAfterADay checks the last moment of keys whose endpoint is unavailable. A fetch fails at
+// that moment too.
+func TestKeysEndExactlyAfterADay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		key, e := keyFor("ES256"), &endpoint{}
+		e.serve(setOf(member(key, "1")))
+		v := withKeySet(t, e)
+		e.fail()
+		token := sign(t, "ES256", key, `{"alg":"ES256","kid":"1"}`, strings.Replace(payload(), inAnHour(), "9999999999", 1))
+		time.Sleep(24 * time.Hour)
+		synctest.Wait()
+		_, err := v.Validate(t.Context(), token)
+		require.NoError(t, err)
+		time.Sleep(time.Nanosecond)
+		_, err = v.Validate(t.Context(), es256(t, key, "1"))
+		require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err))
+	})
+}
+
+// TestUnchangedKeySetKeepsCachedTokens checks that a token is verified again only after the keys have
+// changed.
+func TestUnchangedKeySetKeepsCachedTokens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		key, e, seen := keyFor("ES256"), &endpoint{}, &memory.Facts{}
+		e.serve(setOf(member(key, "1")))
+		c := settings()
+		c.Algorithm, c.JWKSURL = "ES256", "https://identity.test/keys"
+		v := validator(t, c, seen)
+		jwt.SetTransport(v, e)
+		background.Run(t, v.Run)
+		synctest.Wait()
+		token := es256(t, key, "1")
+		isCached := func() bool {
+			_, err := v.Validate(t.Context(), token)
+			require.NoError(t, err)
+			facts := recorded.FactsOf[domain.TokenChecked](seen.All())
+			return facts[len(facts)-1].Cached
+		}
+		require.False(t, isCached())
+		time.Sleep(301 * time.Second)
+		require.Equal(t, 2, e.count())
+		require.True(t, isCached(), "the same document")
+		e.serve(setOf(member(key, "1"), member(keyFor("ES256"), "2")))
+		time.Sleep(300 * time.Second)
+		require.False(t, isCached(), "another document")
+	})
+}
+
+func TestShortEd25519KeysAreIgnored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		key, e := keyFor("EdDSA"), &endpoint{}
+		e.serve(setOf(member(key, "1", "x", "c2hvcnQ"), member(key, "2")))
+		c := settings()
+		c.Algorithm, c.JWKSURL = "EdDSA", "https://identity.test/keys"
+		v := validator(t, c, recorded.NoFacts{})
+		jwt.SetTransport(v, e)
+		background.Run(t, v.Run)
+		synctest.Wait()
+		_, err := v.Validate(t.Context(), sign(t, "EdDSA", key, `{"alg":"EdDSA"}`, payload()))
+		require.NoError(t, err, "the set has one key")
 	})
 }
 

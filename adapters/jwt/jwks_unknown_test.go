@@ -41,6 +41,25 @@ func TestWithdrawnKeyIsRefusedAtAnyInterval(t *testing.T) {
 	}
 }
 
+// TestUnknownKeyIDIsNewAfterADay checks that the first use of an id counts for a day.
+func TestUnknownKeyIDIsNewAfterADay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		key, e := keyFor("ES256"), &endpoint{}
+		e.serve(setOf(member(key, "1")))
+		v := withKeySet(t, e)
+		token := sign(t, "ES256", key, `{"alg":"ES256","kid":"unknown"}`, strings.Replace(payload(), inAnHour(), "9999999999", 1))
+		time.Sleep(time.Second)
+		_, err := v.Validate(t.Context(), token)
+		require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err), "not fetched for it yet")
+		time.Sleep(24 * time.Hour)
+		_, err = v.Validate(t.Context(), token)
+		requireCause(t, err, "key")
+		time.Sleep(time.Nanosecond)
+		_, err = v.Validate(t.Context(), token)
+		require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err), "it counts as new")
+	})
+}
+
 // TestLateKeyIsAccepted checks that a refused token causes another fetch.
 func TestLateKeyIsAccepted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -1,7 +1,11 @@
 package jwt_test
 
 import (
+	"encoding/base64"
+	"encoding/json"
+	"maps"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -104,6 +108,25 @@ func TestMint(t *testing.T) {
 		require.True(t, at.Equal(caller.Expires))
 		require.Equal(t, domain.UserID("teacher-1"), caller.User)
 		require.Equal(t, "school-1", caller.Org)
+	}
+}
+
+func TestMintWritesOnlyTheTimesItWasGiven(t *testing.T) {
+	at := time.Unix(1_700_000_000, 0)
+	for want, claims := range map[string]jwt.Claims{
+		`{}`:                                  {},
+		`{"iat":1700000000}`:                  {Issued: at},
+		`{"exp":1700000000}`:                  {Expires: at},
+		`{"iat":1700000000,"exp":1700000060}`: {Issued: at, Expires: at.Add(time.Minute)},
+	} {
+		token, err := jwt.Mint(settings(), claims)
+		require.NoError(t, err)
+		payload, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
+		require.NoError(t, err)
+		members := map[string]any{}
+		require.NoError(t, json.Unmarshal(payload, &members))
+		maps.DeleteFunc(members, func(name string, _ any) bool { return name != "iat" && name != "exp" })
+		require.JSONEq(t, want, string(must(json.Marshal(members))))
 	}
 }
 

@@ -186,6 +186,7 @@ func (c *Consumer) runAssignment(ctx context.Context, generation *kafkago.Genera
 	for _, p := range partitions {
 		workers.Go(func() { c.consumePartition(working, p, finished) })
 	}
+	workers.Go(func() { c.watchLag(working, partitions, finished) })
 	c.supervise(ctx, finished)
 	cancel()
 	workers.Wait()

@@ -53,6 +53,7 @@ func facts() []domain.Fact {
 		domain.SubscriptionCount{Count: 3},
 		domain.Resubscribed{},
 		domain.ConsumerDegraded{Degraded: true},
+		domain.PartitionLag{Partition: 1, Records: 2},
 		domain.NotificationHandled{Result: domain.NotificationPublished, Lag: time.Second},
 	}
 }
@@ -83,6 +84,7 @@ jwt_validation_total{result}
 notification_consumer_degraded{}
 notification_events_total{result}
 notification_lag_seconds{}
+notification_partition_lag{partition}
 notifications_published_total{notification_type}
 redis_resubscribes_total{}
 redis_subscription_duration_seconds{channel_prefix}
@@ -251,6 +253,16 @@ func TestClosedListsOfTheContract(t *testing.T) {
 	require.Equal(t, len(handled), strings.Count(page, "notification_events_total{"))
 }
 
+func TestLagOfAReleasedPartitionDisappears(t *testing.T) {
+	o := telemetry.NewWebSocketObserver()
+	o.Observe(domain.PartitionLag{Partition: 1, Records: 7})
+	o.Observe(domain.PartitionLag{Partition: 2, Records: 8})
+	o.Observe(domain.PartitionLag{Partition: 1, Released: true})
+	page := scrape(t, o)
+	require.NotContains(t, page, `notification_partition_lag{partition="1"}`)
+	require.Contains(t, page, `notification_partition_lag{partition="2"} 8`)
+}
+
 func TestUnknownLabelsDoNotGrowTheRegistry(t *testing.T) {
 	unknown := strings.Repeat("z", 100)
 	for _, o := range []*telemetry.Observer{telemetry.NewGatewayObserver(), telemetry.NewWebSocketObserver()} {
@@ -264,7 +276,7 @@ func TestUnknownLabelsDoNotGrowTheRegistry(t *testing.T) {
 		o.Observe(domain.NotificationHandled{Result: domain.NotificationResult(unknown)})
 		page := scrape(t, o)
 		require.NotContains(t, page, unknown)
-		require.NotContains(t, page, "4999")
+		require.NotContains(t, page, `"4999"`)
 		require.Contains(t, page, `endpoint="unmatched",http_status="other",method="OTHER"`)
 		require.Contains(t, page, `jwt_validation_total{result="invalid"} 1`)
 	}

@@ -1,6 +1,8 @@
 package telemetry
 
 import (
+	"strconv"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/huleedu/edge/domain"
@@ -24,6 +26,7 @@ type websocketMetrics struct {
 	notifications    enumCounter[domain.NotificationResult]
 	stored           enumCounter[string]
 	lag              prometheus.Histogram
+	partitionLag     *prometheus.GaugeVec
 	consumerDegraded prometheus.Gauge
 	requests         *prometheus.CounterVec
 	requestSeconds   *prometheus.HistogramVec
@@ -83,6 +86,8 @@ func (m *websocketMetrics) registerSources(o *Observer) {
 		stringLabel, otherLabel, domain.NotificationTypes()...)
 	m.lag = o.histogram("notification_lag_seconds", "Age of a record when it was processed.",
 		[]float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, 60, 300, 3600})
+	m.partitionLag = o.gauges("notification_partition_lag",
+		"Records of a partition assigned to this node that are not processed yet.", "partition")
 	m.consumerDegraded = o.gauge("notification_consumer_degraded",
 		"1 while this node cannot read notifications from Kafka or cannot publish them.")
 }
@@ -149,9 +154,20 @@ func (m *websocketMetrics) countSocket(fact domain.Fact) {
 		m.quotaDegraded.Set(boolValue(f.Degraded))
 	case domain.ConsumerDegraded:
 		m.consumerDegraded.Set(boolValue(f.Degraded))
+	case domain.PartitionLag:
+		m.setLag(f)
 	default:
 		m.countRequest(fact)
 	}
+}
+
+func (m *websocketMetrics) setLag(f domain.PartitionLag) {
+	partition := strconv.Itoa(f.Partition)
+	if f.Released {
+		m.partitionLag.DeleteLabelValues(partition)
+		return
+	}
+	m.partitionLag.WithLabelValues(partition).Set(float64(f.Records))
 }
 
 func (m *websocketMetrics) countRequest(fact domain.Fact) {

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -38,14 +39,18 @@ func TestAskARunningSystem(t *testing.T) {
 	}
 	tail.waitOutput(t, `wanted +standard  batch-anna-1\n`)
 	require.NotContains(t, tail.out.String(), "other")
+	require.Eventually(t, func() bool { // the lag is measured beside the processing
+		s := startCommand(t, vars, "nodes", "--nodes", nodes)
+		return s.exitCode(t) == 0 && strings.Contains(s.out.String(), " (0: ")
+	}, waitLimit, waitLimit/100)
 
 	for name, c := range map[string]struct {
 		args []string
 		exit int
 		out  string
 	}{
-		"nodes":            {[]string{"nodes", "--nodes", nodes}, 0, `(?s)ADDRESS +STATE.* ready +api_gateway_service .* ready +websocket_service .*connections=0/`},
-		"nodes as JSON":    {[]string{"nodes", "--nodes", nodes, "--json"}, 0, `"node":{"service":"websocket_service"`},
+		"nodes":            {[]string{"nodes", "--nodes", nodes}, 0, `(?s)ADDRESS +STATE.* ready +api_gateway_service .* ready +websocket_service .* \d+ \(0: \d+, 1: \d+, 2: \d+\) .*connections=0/`},
+		"nodes as JSON":    {[]string{"nodes", "--nodes", nodes, "--json"}, 0, `"lag":\[{"partition":0,"records":\d+}`},
 		"a node is away":   {[]string{"nodes", "--nodes", nodes + ",127.0.0.1:1"}, 1, `http://127.0.0.1:1 +no answer`},
 		"history":          {[]string{"history", "teacher-anna"}, 0, `(?s)^TIME +EVENT.*other +standard  batch-anna-2.*teacher-anna: 2 kept, 2 printed\n`},
 		"filtered history": {[]string{"history", "teacher-anna", "--type", "wanted", "--json"}, 0, `^\{"event":"wanted"[^\n]+\n$`},

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -58,14 +57,14 @@ var (
 func (f consoleFlags) validate() error {
 	host, _, err := net.SplitHostPort(f.listen)
 	if err != nil {
-		return fmt.Errorf("--listen: %w", err)
+		return usagef("--listen: %w", err)
 	}
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return fmt.Errorf("--listen: %s %w", f.listen, errNotLoopback)
+		return usagef("--listen: %s %w", f.listen, errNotLoopback)
 	}
 	for _, node := range f.nodes {
 		if host, port, err := net.SplitHostPort(node); err != nil || host == "" || port == "" {
-			return fmt.Errorf("--nodes: %q %w", node, errNodeAddress)
+			return usagef("--nodes: %q %w", node, errNodeAddress)
 		}
 	}
 	return nil

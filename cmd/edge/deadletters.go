@@ -91,11 +91,11 @@ func (t tool) showDeadLetterCommand(f *deadLetterFlags) *cobra.Command {
 func (t tool) withTopics(f deadLetterFlags, do func(*topics.Inspector) error) error {
 	var cfg kafka.ConsumerConfig
 	if err := env.Read(&cfg, t.withServers("", f.kafka)); err != nil {
-		return usageError{settingsError(err)}
+		return settingsError(err)
 	}
 	k, err := topics.Open(cfg)
 	if err != nil {
-		return usageError{settingsError(err)}
+		return settingsError(err)
 	}
 	defer k.Close()
 	if err := do(k); err != nil {

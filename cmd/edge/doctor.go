@@ -55,7 +55,7 @@ func (t tool) doctorSource(f doctorFlags) (wire.ConfigSource, error) {
 		if f.redis == "" && f.kafka == "" {
 			source, err := wire.EnvFile(f.file)
 			if err != nil {
-				err = usageError{settingsError(err)}
+				err = settingsError(err)
 			}
 			return source, err
 		}
@@ -126,7 +126,7 @@ func (t tool) printFindings(findings []diagnose.Finding) error {
 func readEnvFile(path string) (map[string]string, error) {
 	vars, err := env.File(path)
 	if err != nil {
-		return nil, usageError{settingsError(err)}
+		return nil, settingsError(err)
 	}
 	return maps.Clone(vars), nil
 }

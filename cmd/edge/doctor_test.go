@@ -115,12 +115,38 @@ func TestDoctorFindsEachFault(t *testing.T) {
 		require.Equal(t, 1, code, "%s: %v", name, findings)
 		for _, f := range findings {
 			require.NotContains(t, f.Found, "hidden", name)
+			if f.Severity == diagnose.Good && c.check == "origins" {
+				require.NotEqual(t, c.check, f.Check, "%s: what is wrong is not ok too: %v", name, f)
+			}
 			if f.Severity == diagnose.Fault {
 				require.Equal(t, c.check, f.Check, "%s: %v", name, f)
 				require.Contains(t, f.Found, c.want, name)
 				require.NotEmpty(t, f.Advice, name)
 			}
 		}
+	}
+}
+
+// TestDoctorComparesOriginsAsTheServices checks origins that the services accept, or refuse,
+// although the texts differ, or resemble each other.
+func TestDoctorComparesOriginsAsTheServices(t *testing.T) {
+	healthy := healthyMachine(t)
+	for name, c := range map[string]struct {
+		setting, environment, origin string
+		code                         int
+	}{
+		"default port":            {`["https://app.example.org"]`, "staging", "https://App.example.org:443", 0},
+		"international name":      {`["https://bücher.example"]`, "staging", "https://xn--bcher-kva.example", 0},
+		"slash at the end":        {`["https://app.example.org"]`, "staging", "https://app.example.org/", 1},
+		"another port":            {`["https://app.example.org"]`, "staging", "https://app.example.org:8443", 1},
+		"loopback in development": {`["https://app.example.org"]`, "development", "http://localhost:9999", 0},
+		"loopback in staging":     {`["https://app.example.org"]`, "staging", "http://localhost:9999", 1},
+		"mapped address":          {`["https://app.example.org"]`, "development", "http://[::ffff:127.0.0.1]", 1},
+	} {
+		vars := maps.Clone(healthy)
+		vars["CORS_ORIGINS"], vars["API_GATEWAY_CORS_ORIGINS"], vars["ENVIRONMENT"] = c.setting, c.setting, c.environment
+		code, findings := examine(t, vars, "--origin", c.origin, "websocket")
+		require.Equal(t, c.code, code, "%s: %v", name, findings)
 	}
 }
 

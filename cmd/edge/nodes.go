@@ -22,7 +22,8 @@ func (t tool) nodesCommand() *cobra.Command {
 		Use:   "nodes",
 		Short: "Ask nodes for their version, readiness, limits and load",
 		Long: "Ask the admin address of each node (API_GATEWAY_ADMIN_ADDR, WEBSOCKET_ADMIN_ADDR). ADMIN_TOKEN, from this\n" +
-			"process or .env, must be that of the nodes. The exit code is 1 if a node is not ready or does not answer.",
+			"process or .env, must be that of the nodes. LAG is the number of records that wait on Kafka, and of each partition\n" +
+			"that the node has, from its metrics. The exit code is 1 if a node is not ready or does not answer.",
 		Example: "  ADMIN_TOKEN=... edge nodes --nodes 10.0.0.7:9090,10.0.0.8:9090",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return t.nodes(c.Context(), nodes) },
@@ -36,6 +37,8 @@ type nodeAnswer struct {
 	Address string              `json:"address"`
 	Error   string              `json:"error,omitempty"`
 	Node    *console.NodeStatus `json:"node,omitempty"`
+	// Lag has the partitions that are assigned to a node of the notification service.
+	Lag []console.NodePartition `json:"lag,omitempty"`
 }
 
 func (t tool) nodes(ctx context.Context, addresses []string) error {
@@ -72,12 +75,14 @@ func askNodes(ctx context.Context, answers []nodeAnswer, token domain.Secret) {
 	var group sync.WaitGroup
 	for i := range answers {
 		group.Go(func() {
-			status, err := console.AdminClient{URL: answers[i].Address, Token: token}.Node(ctx)
+			node := console.AdminClient{URL: answers[i].Address, Token: token}
+			status, err := node.Node(ctx)
 			if err != nil {
 				answers[i].Error = err.Error()
 				return
 			}
 			answers[i].Node = &status
+			answers[i].Lag, _ = node.Lag(ctx) // empty while ENABLE_METRICS is false
 		})
 	}
 	group.Wait()
@@ -101,14 +106,14 @@ func (t tool) printNodes(answers []nodeAnswer) error {
 		}
 		return failed
 	}
-	t.printTable([]string{"ADDRESS", "STATE", "SERVICE", "NODE", "VERSION", "UP", "IN USE", "TROUBLE"}, rows)
+	t.printTable([]string{"ADDRESS", "STATE", "SERVICE", "NODE", "VERSION", "UP", "LAG", "IN USE", "TROUBLE"}, rows)
 	return failed
 }
 
 func (t tool) nodeRow(a nodeAnswer) []string {
 	if a.Node == nil {
 		text, _, _ := strings.Cut(a.Error, "\n")
-		return []string{a.Address, t.paint(red, "no answer"), "-", "-", "-", "-", "-", text}
+		return []string{a.Address, t.paint(red, "no answer"), "-", "-", "-", "-", "-", "-", text}
 	}
 	state := t.paint(green, "ready    ")
 	if !a.Node.Ready {
@@ -128,5 +133,22 @@ func (t tool) nodeRow(a nodeAnswer) []string {
 		}
 	}
 	up := time.Since(a.Node.Started).Round(time.Second).String()
-	return []string{a.Address, state, string(a.Node.Service), a.Node.Node, a.Node.Version, up, strings.Join(counts, " "), strings.Join(trouble, "; ")}
+	return []string{a.Address, state, string(a.Node.Service), a.Node.Node, a.Node.Version, up, formatLag(a), strings.Join(counts, " "), strings.Join(trouble, "; ")}
+}
+
+// formatLag formats the lag of a node as "7 (0: 7, 1: 0)"; "-" for the gateway.
+func formatLag(a nodeAnswer) string {
+	if a.Node.Service == domain.GatewayService {
+		return "-"
+	}
+	if len(a.Lag) == 0 {
+		return "no partitions"
+	}
+	var sum int64
+	parts := make([]string, len(a.Lag))
+	for i, l := range a.Lag {
+		sum += l.Records
+		parts[i] = fmt.Sprintf("%d: %d", l.Partition, l.Records)
+	}
+	return fmt.Sprintf("%d (%s)", sum, strings.Join(parts, ", "))
 }

@@ -128,11 +128,11 @@ func (silentObserver) Observe(domain.Fact) {}
 func (t tool) withRedis(url string, do func(*redis.Client) error) error {
 	var cfg redis.Config
 	if err := env.Read(&cfg, t.withServers(url, "")); err != nil {
-		return usageError{settingsError(err)}
+		return settingsError(err)
 	}
 	client, err := redis.Open(cfg)
 	if err != nil {
-		return usageError{settingsError(err)}
+		return settingsError(err)
 	}
 	return errors.Join(do(client), client.Close())
 }

@@ -40,7 +40,7 @@ func (t tool) tokenCheckCommand() *cobra.Command {
 			}
 			verdict, err := diagnose.Token(c.Context(), cfg, token)
 			if err != nil {
-				return usageError{settingsError(err)}
+				return settingsError(err)
 			}
 			return t.printVerdict(verdict)
 		},
@@ -74,13 +74,13 @@ func (t tool) tokenConfig(file string) (cfg jwt.Config, err error) {
 	if file == "" {
 		vars, err = t.serviceVars()
 	} else if vars, err = env.File(file); err != nil {
-		err = usageError{settingsError(err)}
+		err = settingsError(err)
 	}
 	if err != nil {
 		return cfg, err
 	}
 	if err := env.Read(&cfg, vars); err != nil {
-		return cfg, usageError{settingsError(err)}
+		return cfg, settingsError(err)
 	}
 	return cfg, nil
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/huleedu/edge/adapters/env"
 	"github.com/huleedu/edge/adapters/jwt"
 	"github.com/huleedu/edge/wire"
@@ -55,6 +57,11 @@ func (t tool) withServers(redis, kafka string) map[string]string {
 	return out
 }
 
+// addGatewayFlag adds the flag --url of the commands that call the gateway.
+func (t tool) addGatewayFlag(c *cobra.Command, url *string) {
+	c.Flags().StringVar(url, "url", cmp.Or(t.vars["EDGE_GATEWAY_URL"], "http://"+loopbackAddr(gatewayPort)), "the gateway's address; EDGE_GATEWAY_URL sets the default")
+}
+
 // serviceVars returns the variables of services on this machine: the process's and those of
 // the file .env in the working directory. JWT_SECRET_KEY is developmentSecret by default. It
 // returns an error for a file that cannot be read.
@@ -88,9 +95,10 @@ func (t tool) generateToken(user, org string, ttl time.Duration) (string, error)
 // errSettingsList precedes a list of settings and their problems.
 var errSettingsList = errors.New("invalid settings")
 
-// settingsError formats all problems of an env.Read error, one on each line.
+// settingsError formats all problems of an env.Read error, one on each line. Its exit code is that
+// of an invalid argument, because flags may have set them.
 func settingsError(err error) error {
-	return fmt.Errorf("%w:\n  %s", errSettingsList, strings.Join(env.Explain(err), "\n  "))
+	return usagef("%w:\n  %s", errSettingsList, strings.Join(env.Explain(err), "\n  "))
 }
 
 func (t tool) printf(format string, args ...any) {

@@ -8,11 +8,14 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/huleedu/edge/adapters/env"
+	"github.com/huleedu/edge/adapters/kafka"
+	"github.com/huleedu/edge/adapters/redis"
 	"github.com/huleedu/edge/cmd/edge/internal/demonstration"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/test/world"
@@ -61,8 +64,7 @@ func (t tool) up(ctx context.Context, f upFlags) error {
 	if domain.Environment(vars["ENVIRONMENT"]) == domain.Production {
 		return errProduction
 	}
-	addresses, err := f.addresses()
-	if err != nil {
+	if err := f.validate(vars); err != nil {
 		return err
 	}
 	internalKey := cmp.Or(vars["HULEEDU_INTERNAL_API_KEY"], developmentInternalKey)
@@ -75,25 +77,43 @@ func (t tool) up(ctx context.Context, f upFlags) error {
 	}
 	defer environment.Close()
 	environment.Platform.Seed(world.SampleTeachers()...)
-	maps.Copy(vars, addresses)
+	maps.Copy(vars, f.addresses())
 	maps.Copy(vars, platformSettings(environment, internalKey))
 	return t.runServices(ctx, withDevelopmentDefaults(vars), f.example, environment)
 }
 
+// validate checks the flags before anything starts.
+func (f upFlags) validate(vars map[string]string) error {
+	listeners := map[string]string{"--gateway": f.gateway, "--websocket": f.websockets, "--redis-listen": f.embeddedRedis, "--kafka-listen": f.embeddedKafka}
+	if f.example != "" {
+		listeners["--example"] = f.example
+	}
+	for _, name := range slices.Sorted(maps.Keys(listeners)) {
+		if err := checkListen(name, listeners[name]); err != nil {
+			return err
+		}
+	}
+	if f.pace < 0 {
+		return usagef("--pace %s: must not be negative", f.pace)
+	}
+	servers := maps.Clone(vars)
+	servers["REDIS_URL"], servers["KAFKA_BOOTSTRAP_SERVERS"] = cmp.Or(f.redis, "redis://"+loopback), cmp.Or(f.kafka, loopbackAddr(kafkaPort))
+	var redisConfig redis.Config
+	var kafkaConfig kafka.ConsumerConfig
+	if err := errors.Join(env.Read(&redisConfig, servers), env.Read(&kafkaConfig, servers)); err != nil {
+		return settingsError(err)
+	}
+	return nil
+}
+
 // addresses converts the address flags to the variables of the services.
-func (f upFlags) addresses() (map[string]string, error) {
-	gatewayHost, gatewayPort, err := net.SplitHostPort(f.gateway)
-	if err != nil {
-		return nil, fmt.Errorf("--gateway: %w", err)
-	}
-	socketHost, socketPort, err := net.SplitHostPort(f.websockets)
-	if err != nil {
-		return nil, fmt.Errorf("--websocket: %w", err)
-	}
+func (f upFlags) addresses() map[string]string {
+	gatewayHost, gatewayPort, _ := net.SplitHostPort(f.gateway) // validate has checked both
+	socketHost, socketPort, _ := net.SplitHostPort(f.websockets)
 	return map[string]string{
 		"API_GATEWAY_HTTP_HOST": gatewayHost, "API_GATEWAY_HTTP_PORT": gatewayPort,
 		"WEBSOCKET_HOST": socketHost, "WEBSOCKET_PORT": socketPort,
-	}, nil
+	}
 }
 
 // platformSettings returns the variables of both services for the servers and the

@@ -3,8 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -79,6 +81,18 @@ func checkURL(flag, text string, schemes ...string) error {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme) || u.User != nil {
 		return usagef("%s %q: must be a URL such as %s://127.0.0.1:PORT", flag, text, schemes[0])
+	}
+	return nil
+}
+
+// checkListen returns an error unless the value of a flag is host:port. Port 0 is a free one.
+func checkListen(flag, text string) error {
+	_, port, err := net.SplitHostPort(text)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return usagef("%s %q: must be host:port, such as %s", flag, text, loopbackAddr(gatewayPort))
 	}
 	return nil
 }

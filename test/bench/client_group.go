@@ -53,7 +53,7 @@ func connectAll(ctx context.Context, p *process, users []user, atOnce, small int
 	for range min(atOnce, len(users)) {
 		group.Go(func() {
 			for i := int(next.Add(1)) - 1; i < len(users) && failed.Load() == nil; i = int(next.Add(1)) - 1 {
-				s, err := dialSocket(ctx, p.addr, users[i].token, i, i < small)
+				s, err := dialSocket(ctx, p, users[i].token, i, i < small)
 				if err != nil {
 					err = fmt.Errorf("socket %d: %w", i, err)
 					failed.Store(&err)

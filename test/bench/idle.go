@@ -16,11 +16,11 @@ func idleMemory(ctx context.Context, l *runner) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	ours, err := l.idleCosts(ctx, numbers, l.startLargeNode)
+	ours, err := l.idleCosts(ctx, numbers, l.largeNode(numbers[len(numbers)-1]))
 	if err != nil {
 		return nil, err
 	}
-	bare, err := l.idleCosts(ctx, numbers, func(ctx context.Context, _ int) (*process, error) { return l.startBareNode(ctx) })
+	bare, err := l.idleCosts(ctx, numbers, l.startBareNode)
 	if err != nil {
 		return nil, err
 	}
@@ -67,9 +67,9 @@ func (l *runner) steps() ([]int, error) {
 // socketCost is in kilobytes per socket: live is heap and stack; further is per additional socket.
 type socketCost struct{ resident, live, additional float64 }
 
-func (l *runner) idleCosts(ctx context.Context, numbers []int, start func(context.Context, int) (*process, error)) ([]socketCost, error) {
+func (l *runner) idleCosts(ctx context.Context, numbers []int, start starter) ([]socketCost, error) {
 	most := numbers[len(numbers)-1]
-	p, err := start(ctx, most)
+	p, err := start(ctx)
 	if err != nil {
 		return nil, err
 	}

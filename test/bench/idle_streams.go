@@ -16,34 +16,43 @@ import (
 // stream. There is no baseline.
 func idleStreams(ctx context.Context, l *runner) ([]row, error) {
 	n := l.size(5000, 200)
-	p, err := l.startLargeNode(ctx, n)
+	cost, err := l.streamCost(ctx, n, l.largeNode(n))
 	if err != nil {
 		return nil, err
+	}
+	r := single(fmt.Sprintf("KB resident per idle stream, %d of them", n), cost.resident)
+	if n >= 5000 { // with fewer streams the fixed memory of the node dominates
+		r = r.atMost(20)
+	}
+	return []row{r, single(fmt.Sprintf("KB of heap and stack per idle stream, %d of them", n), cost.live)}, nil
+}
+
+// streamCost opens n event streams to a new server and returns the growth of its memory per stream.
+func (l *runner) streamCost(ctx context.Context, n int, start starter) (socketCost, error) {
+	p, err := start(ctx)
+	if err != nil {
+		return socketCost{}, err
 	}
 	defer p.stop()
 	users, err := l.newUsers(n + 10)
 	if err != nil {
-		return nil, err
+		return socketCost{}, err
 	}
 	var streams streamGroup
 	defer streams.close()
 	// The first streams allocate memory that all streams share.
 	if err := streams.open(ctx, p, users[n:]); err != nil {
-		return nil, err
+		return socketCost{}, err
 	}
 	empty, live := p.resident(), heapAndStack(ctx, p)
 	if err := streams.open(ctx, p, users[:n]); err != nil {
-		return nil, err
+		return socketCost{}, err
 	}
 	if err := pause(ctx, time.Duration(l.size(20_000, 300))*time.Millisecond); err != nil { // longer than between two comments
-		return nil, err
+		return socketCost{}, err
 	}
 	each := func(growth float64) float64 { return growth / 1000 / float64(n) }
-	r := single(fmt.Sprintf("KB resident per idle stream, %d of them", n), each(p.resident()-empty))
-	if n >= 5000 { // with fewer streams the fixed memory of the node dominates
-		r = r.atMost(20)
-	}
-	return []row{r, single(fmt.Sprintf("KB of heap and stack per idle stream, %d of them", n), each(heapAndStack(ctx, p)-live))}, nil
+	return socketCost{resident: each(p.resident() - empty), live: each(heapAndStack(ctx, p) - live)}, nil
 }
 
 // streamGroup is a group of clients that receive streams and do not read them.
@@ -61,7 +70,7 @@ func (g *streamGroup) open(ctx context.Context, p *process, users []user) error 
 	for worker := range failed {
 		group.Go(func() {
 			for i := int(next.Add(1)) - 1; i < len(users) && failed[worker] == nil; i = int(next.Add(1)) - 1 {
-				failed[worker] = g.openOne(ctx, p.addr, users[i].token, i)
+				failed[worker] = g.openOne(ctx, p, users[i].token, i)
 			}
 		})
 	}
@@ -71,8 +80,8 @@ func (g *streamGroup) open(ctx context.Context, p *process, users []user) error 
 
 var errNoStream = errors.New("no stream")
 
-func (g *streamGroup) openOne(ctx context.Context, address, token string, i int) error {
-	conn, err := dialFrom(ctx, address, i, false)
+func (g *streamGroup) openOne(ctx context.Context, p *process, token string, i int) error {
+	conn, err := dialFrom(ctx, p.addr, i, false)
 	if err != nil {
 		return err
 	}
@@ -80,7 +89,7 @@ func (g *streamGroup) openOne(ctx context.Context, address, token string, i int)
 	g.conns = append(g.conns, conn)
 	g.mu.Unlock()
 	_ = conn.SetDeadline(time.Now().Add(time.Minute))
-	if _, err := fmt.Fprintf(conn, "GET /events?token=%s HTTP/1.1\r\nHost: %s\r\n\r\n", token, address); err != nil {
+	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", p.protocol.stream(token), p.addr); err != nil {
 		return err
 	}
 	status := make([]byte, len("HTTP/1.1 200"))

@@ -52,16 +52,21 @@ func bench(ctx context.Context, args []string, out, errs io.Writer) error {
 	defer l.close()
 	var found report
 	var failed error
+	measured := l.provenance(ctx)
 	for _, s := range o.scenarios {
-		l.logf("%s %s", s.group, s.name)
+		l.logf("%s", s.id())
 		rows, err := s.run(ctx, l)
 		found.add(s, rows)
 		if err != nil {
-			failed = errors.Join(failed, fmt.Errorf("%s %s: %w", s.group, s.name, err))
+			failed = errors.Join(failed, fmt.Errorf("%s: %w", s.id(), err))
 		}
 		if ctx.Err() != nil {
 			break
 		}
 	}
-	return errors.Join(failed, found.print(out, o.quick))
+	failed = errors.Join(failed, found.print(out, o.quick))
+	if o.page != "" {
+		failed = errors.Join(failed, updatePage(o.page, found.rows, measured))
+	}
+	return failed
 }

@@ -32,9 +32,10 @@ func appendMessage(b []byte, m messageTag, size int) []byte {
 	return append(b, `"}}`...)
 }
 
-// parseTag parses a message of appendMessage. It returns false for other messages.
+// parseTag parses a message of appendMessage, also inside the message of another server. It returns
+// false for other messages.
 func parseTag(message []byte) (messageTag, bool) {
-	rest, ours := bytes.CutPrefix(message, []byte(tagStart))
+	_, rest, ours := bytes.Cut(message, []byte(tagStart))
 	end := bytes.IndexByte(rest, '"')
 	if !ours || end < 0 {
 		return messageTag{}, false

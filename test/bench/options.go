@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -10,28 +11,39 @@ import (
 	"time"
 )
 
-// scenario is one benchmark.
+// scenario is one benchmark. beside names its baseline.
 type scenario struct {
-	group, name string
-	run         func(context.Context, *runner) ([]row, error)
+	group, name, beside string
+	run                 func(context.Context, *runner) ([]row, error)
 }
+
+// The baselines that belong to this program.
+const (
+	bareProxyName   = "`httputil.ReverseProxy`"
+	bareSocketsName = "gorilla, bare"
+)
 
 // scenarios returns all benchmarks in the order in which they run.
 func scenarios() []scenario {
 	return []scenario{
-		{"gateway", "status", status},
-		{"gateway", "latency", addedLatency},
-		{"gateway", "waiting", waitingMemory},
-		{"gateway", "bulkhead", bulkhead},
-		{"gateway", "upload", upload},
-		{"sockets", "idle", idleMemory},
-		{"sockets", "idlecpu", idleCPU},
-		{"sockets", "idlestreams", idleStreams},
-		{"sockets", "fanout", fanout},
-		{"sockets", "storm", storm},
-		{"sockets", "slow", slowReaders},
-		{"publish", "publisher", publisherLatency},
-		{"publish", "post", postPipeline},
+		{"gateway", "status", bareProxyName, status},
+		{"gateway", "latency", bareProxyName, addedLatency},
+		{"gateway", "waiting", bareProxyName, waitingMemory},
+		{"gateway", "bulkhead", "", bulkhead},
+		{"gateway", "upload", bareProxyName, upload},
+		{"sockets", "idle", bareSocketsName, idleMemory},
+		{"sockets", "idlecpu", bareSocketsName, idleCPU},
+		{"sockets", "idlestreams", "", idleStreams},
+		{"sockets", "fanout", bareSocketsName, fanout},
+		{"sockets", "storm", bareSocketsName, storm},
+		{"sockets", "slow", "the same before", slowReaders},
+		{"peers", "idle", "Centrifugo", centrifugoIdle},
+		{"peers", "idlestreams", "Centrifugo", centrifugoStreams},
+		{"peers", "fanout", "Centrifugo", centrifugoFanout},
+		{"peers", "storm", "Centrifugo", centrifugoStorm},
+		{"peers", "status", "KrakenD CE", krakendStatus},
+		{"publish", "publisher", "", publisherLatency},
+		{"publish", "post", "", postPipeline},
 	}
 }
 
@@ -47,6 +59,9 @@ type options struct {
 	profile   string
 	redis     string
 	kafka     string
+	peers     peerPrograms
+	page      string // file of -write
+	changed   string // the flags that change a measurement, as typed
 }
 
 // parse reads the command line. -quick changes the defaults of other flags.
@@ -63,6 +78,9 @@ func parse(args []string, errs io.Writer) (options, error) {
 	f.StringVar(&o.profile, "profile", "", "directory for CPU profiles of the services; implies -inside")
 	f.StringVar(&o.redis, "redis", "", "host:port of a Redis; default: start one")
 	f.StringVar(&o.kafka, "kafka", "", "host:port of a Kafka; default: start one when it is needed")
+	f.StringVar(&o.peers.centrifugo, "centrifugo", "", "program of Centrifugo; without it the scenarios that need it are skipped")
+	f.StringVar(&o.peers.krakend, "krakend", "", "program of KrakenD CE 1.4; without it the scenario that needs it is skipped")
+	f.StringVar(&o.page, "write", "", "Markdown file; the results replace those of the same scenarios in its table")
 	f.Usage = func() {
 		_, _ = fmt.Fprintln(errs, "usage: bench [flags] [group|group/scenario ...]\n\nscenarios:")
 		for _, s := range scenarios() {
@@ -82,9 +100,19 @@ func parse(args []string, errs io.Writer) (options, error) {
 		names, rest = append(names, rest[0]), rest[1:]
 	}
 	o.inside = o.inside || o.profile != ""
+	f.Visit(func(set *flag.Flag) {
+		switch set.Name {
+		case "write", "redis", "kafka", "centrifugo", "krakend": // they name files and servers
+		default:
+			o.changed += "-" + set.Name + "=" + set.Value.String() + " "
+		}
+	})
 	o.setDefaults()
 	if o.sockets > 10000 {
 		return o, fmt.Errorf("-n %d: at most 10000", o.sockets)
+	}
+	if o.page != "" && (o.quick || o.profile != "") {
+		return o, errors.New("-write: the results of -quick and -profile are not meaningful")
 	}
 	err := o.selectScenarios(names)
 	return o, err
@@ -125,6 +153,9 @@ func (o *options) selectScenarios(names []string) error {
 	}
 	return nil
 }
+
+// id returns the name of the scenario on the command line.
+func (s scenario) id() string { return s.group + "/" + s.name }
 
 // matches reports whether a command line name selects this scenario.
 func (s scenario) matches(name string) bool {

@@ -19,13 +19,15 @@ import (
 
 // process is a measured server that runs in its own process.
 type process struct {
-	name  string
-	addr  string
-	pid   int
-	cmd   *exec.Cmd
-	input io.Closer // closing it stops a child of this program
-	done  chan struct{}
-	once  sync.Once
+	name     string
+	addr     string
+	protocol protocol // of a notification server
+	pid      int
+	cmd      *exec.Cmd
+	input    io.Closer    // closing it stops a child of this program
+	errs     bytes.Buffer // standard error; read it after done
+	done     chan struct{}
+	once     sync.Once
 }
 
 // startChild starts a child process of this program; child lists the kinds.
@@ -60,21 +62,10 @@ func (l *runner) startService(ctx context.Context, name string, settings map[str
 // start starts the command and returns when it has logged its address. The caller
 // must call stop.
 func (l *runner) start(ctx context.Context, c *exec.Cmd) (*process, error) {
-	c.Dir = l.dir // has no .env file
-	out, err := c.StdoutPipe()
+	p, out, err := l.launch(c)
 	if err != nil {
 		return nil, err
 	}
-	in, err := c.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	var errs bytes.Buffer
-	c.Stderr = &errs
-	if err := c.Start(); err != nil {
-		return nil, err
-	}
-	p := &process{name: strings.Join(c.Args, " "), pid: c.Process.Pid, cmd: c, input: in, done: make(chan struct{})}
 	started := make(chan string, 1)
 	go p.follow(out, started)
 	select {
@@ -86,7 +77,28 @@ func (l *runner) start(ctx context.Context, c *exec.Cmd) (*process, error) {
 	case <-ctx.Done():
 	}
 	p.stop()
-	return nil, errors.Join(ctx.Err(), fmt.Errorf("%s did not start: %s", p.name, errs.String()))
+	return nil, errors.Join(ctx.Err(), fmt.Errorf("%s did not start: %s", p.name, p.errs.String()))
+}
+
+// launch starts the command and returns its output. The caller must read the output, wait for the
+// command, and close done.
+func (l *runner) launch(c *exec.Cmd) (*process, io.Reader, error) {
+	c.Dir = l.dir // has no .env file
+	out, err := c.StdoutPipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	in, err := c.StdinPipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	p := &process{name: strings.Join(c.Args, " "), protocol: edgeProtocol(), cmd: c, input: in, done: make(chan struct{})}
+	c.Stderr = &p.errs
+	if err := c.Start(); err != nil {
+		return nil, nil, err
+	}
+	p.pid = c.Process.Pid
+	return p, out, nil
 }
 
 // follow reads the output until the process ends, so that a full pipe does not block it.
@@ -125,6 +137,9 @@ func (p *process) stop() {
 		}
 	})
 }
+
+// starter starts a server and returns when it accepts connections.
+type starter func(context.Context) (*process, error)
 
 // pair is a service and its baseline.
 type pair struct{ ours, bare *process }

@@ -63,14 +63,11 @@ func publishMany(ctx context.Context, p *kafka.Publisher, callers, each int, bat
 	for c := range callers {
 		group.Go(func() {
 			for i := range each {
-				command, err := domain.PipelineCommand(ctx, domain.Caller{User: "bench"}, domain.PipelineRequest{
+				command := domain.PipelineCommand(ctx, domain.Caller{User: "bench"}, domain.PipelineRequest{
 					Batch: domain.BatchID(fmt.Sprintf("%s-%d-%d", batch, c, i)), Pipeline: "cj_assessment",
 				}, uuid.NewString())
 				startedAt := time.Now()
-				if err == nil {
-					err = p.Publish(ctx, command)
-				}
-				if err != nil {
+				if err := p.Publish(ctx, command); err != nil {
 					errs[c] = err
 					return
 				}

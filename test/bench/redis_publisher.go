@@ -51,14 +51,15 @@ func (h *redisPublisher) close() {
 }
 
 // send writes one PUBLISH command to the buffer. The caller must flush.
-func (h *redisPublisher) send(to string, k messageTag, size int) error {
-	h.message = appendMessage(h.message[:0], k, size)
+func (h *redisPublisher) send(to string, k messageTag, p publishPlan) error {
+	h.message = appendMessage(h.message[:0], k, p.size)
+	body := p.protocol.wrap(h.message)
 	b := append(h.out.AvailableBuffer(), "*3\r\n$7\r\nPUBLISH\r\n$"...)
-	b = strconv.AppendInt(b, int64(len("ws:")+len(to)), 10)
-	b = append(append(b, "\r\nws:"...), to...)
+	b = strconv.AppendInt(b, int64(len(p.protocol.channel)+len(to)), 10)
+	b = append(append(append(b, "\r\n"...), p.protocol.channel...), to...)
 	b = append(b, "\r\n$"...)
-	b = strconv.AppendInt(b, int64(len(h.message)), 10)
-	b = append(append(append(b, "\r\n"...), h.message...), "\r\n"...)
+	b = strconv.AppendInt(b, int64(len(body)), 10)
+	b = append(append(append(b, "\r\n"...), body...), "\r\n"...)
 	_, err := h.out.Write(b)
 	return err
 }
@@ -66,6 +67,7 @@ func (h *redisPublisher) send(to string, k messageTag, size int) error {
 // publishPlan is one phase of publishing: one message to each listener in turn, until each
 // has been sent each messages.
 type publishPlan struct {
+	protocol  protocol // of the server of the listeners
 	phase     int64
 	listeners []*client
 	each      int
@@ -130,7 +132,7 @@ func (h *redisPublisher) sendRange(p publishPlan, from, until int) error {
 	n := len(p.listeners)
 	for i := from; i < until; i++ {
 		k := messageTag{p.phase, time.Now().UnixNano(), int64(i / n)}
-		if err := h.send(p.listeners[i%n].user.id, k, p.size); err != nil {
+		if err := h.send(p.listeners[i%n].user.id, k, p); err != nil {
 			return err
 		}
 	}

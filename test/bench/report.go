@@ -11,13 +11,14 @@ import (
 	"time"
 )
 
-// row is one result. Ratio is Ours divided by Bare. Both pointers are nil without
-// a baseline.
+// row is one result. Ratio is Ours divided by Bare, and Beside names what Bare was
+// measured with. All three are empty without a baseline.
 type row struct {
 	Scenario string   `json:"scenario"`
 	Measure  string   `json:"measure"`
 	Ours     float64  `json:"ours"`
 	Bare     *float64 `json:"bare,omitempty"`
+	Beside   string   `json:"beside,omitempty"`
 	Ratio    *float64 `json:"ratio,omitempty"`
 	Target   string   `json:"target,omitempty"`
 	Met      *bool    `json:"met,omitempty"`
@@ -73,17 +74,20 @@ type report struct{ rows []row }
 
 func (r *report) add(s scenario, rows []row) {
 	for _, x := range rows {
-		x.Scenario = s.group + "/" + s.name
+		x.Scenario = s.id()
+		if x.Bare != nil && x.Beside == "" {
+			x.Beside = s.beside
+		}
 		r.rows = append(r.rows, x)
 	}
 }
 
 func (r *report) print(out io.Writer, quick bool) error {
 	var b strings.Builder
-	b.WriteString("\n| scenario | measure | ours | bare | ratio | target | met |\n|---|---|---:|---:|---:|---|---|\n")
+	b.WriteString("\n| scenario | measure | ours | beside | ratio | target | met |\n|---|---|---:|---:|---:|---|---|\n")
 	for _, x := range r.rows {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", x.Scenario, x.Measure,
-			formatNumber(x.Ours), formatOptional(x.Bare), formatOptional(x.Ratio), x.Target, formatMet(x.Met))
+			formatNumber(x.Ours), x.formatBeside(), formatOptional(x.Ratio), x.Target, formatMet(x.Met))
 	}
 	line, err := json.Marshal(map[string]any{
 		"rows": r.rows, "quick": quick, "cores": runtime.NumCPU(), "go": runtime.Version(), "at": time.Now().UTC().Format(time.RFC3339),
@@ -93,6 +97,14 @@ func (r *report) print(out io.Writer, quick bool) error {
 	}
 	_, err = fmt.Fprintf(out, "%s\n%s\n", b.String(), line)
 	return err
+}
+
+// formatBeside returns the value of the baseline and its name.
+func (r row) formatBeside() string {
+	if r.Bare == nil || r.Beside == "" {
+		return formatOptional(r.Bare)
+	}
+	return formatNumber(*r.Bare) + " (" + r.Beside + ")"
 }
 
 func formatOptional(v *float64) string {

@@ -70,6 +70,11 @@ func (l *runner) startLargeNode(ctx context.Context, sockets int) (*process, err
 	})
 }
 
+// largeNode returns a starter of startLargeNode.
+func (l *runner) largeNode(sockets int) starter {
+	return func(ctx context.Context) (*process, error) { return l.startLargeNode(ctx, sockets) }
+}
+
 // startBareNode starts the baseline of the notification service.
 func (l *runner) startBareNode(ctx context.Context) (*process, error) {
 	return l.startChild(ctx, "sockets", "redis="+l.redis)

@@ -89,7 +89,7 @@ type floodResult struct {
 // floodPlan returns a plan with more bytes than kernel and queue can buffer, at a rate
 // that a reading client can keep up with.
 func floodPlan(to []*client) publishPlan {
-	return publishPlan{phase: -1, listeners: to, each: 1500, size: 8 << 10, rate: 40 * float64(len(to))}
+	return publishPlan{protocol: edgeProtocol(), phase: -1, listeners: to, each: 1500, size: 8 << 10, rate: 40 * float64(len(to))}
 }
 
 // runReading runs the plan while all clients read: a warm-up, alone, and together with

@@ -30,13 +30,13 @@ type wsConn struct {
 
 // dialSocket opens a socket. A small receive buffer makes a slow reader block the
 // sender soon.
-func dialSocket(ctx context.Context, address, token string, i int, small bool) (*wsConn, error) {
-	conn, err := dialFrom(ctx, address, i, small)
+func dialSocket(ctx context.Context, p *process, token string, i int, small bool) (*wsConn, error) {
+	conn, err := dialFrom(ctx, p.addr, i, small)
 	if err != nil {
 		return nil, err
 	}
 	s := &wsConn{conn: conn, in: bufio.NewReaderSize(conn, 2048)}
-	if err := s.upgrade(address, token); err != nil {
+	if err := s.upgrade(p.addr, p.protocol.socket(token)); err != nil {
 		_ = conn.Close()
 		return nil, err
 	}
@@ -60,10 +60,10 @@ func dialFrom(ctx context.Context, address string, i int, small bool) (net.Conn,
 	return d.DialContext(ctx, "tcp4", address)
 }
 
-func (s *wsConn) upgrade(address, token string) error {
+func (s *wsConn) upgrade(address, path string) error {
 	_ = s.conn.SetDeadline(time.Now().Add(time.Minute))
-	_, err := fmt.Fprintf(s.conn, "GET /ws?token=%s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n", token, address)
+	_, err := fmt.Fprintf(s.conn, "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n", path, address)
 	if err != nil {
 		return err
 	}

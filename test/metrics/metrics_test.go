@@ -50,6 +50,7 @@ func allFacts() []domain.Fact {
 		domain.SubscriptionCount{Count: 1},
 		domain.Resubscribed{},
 		domain.ConsumerDegraded{Degraded: true},
+		domain.PartitionLag{Partition: 1, Records: 2},
 		domain.NotificationHandled{Result: "invented", Lag: time.Second},
 	}
 	for _, code := range domain.Codes() {

@@ -21,7 +21,7 @@ const minimumScore = 80
 var errLowScore = errors.New("the score is too low")
 
 func main() {
-	only := flag.String("only", "", "measure only this package, such as app/delivery")
+	only := flag.String("only", "", "measure only this package or file, such as app/delivery or domain/error.go")
 	o := options{least: 10 * time.Second}
 	flag.IntVar(&o.sample, "sample", 0, "run only this many mutants of a package, chosen at random; 0: all")
 	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "`number` that selects the sample")
@@ -43,7 +43,8 @@ func measure(ctx context.Context, only string, o options) error {
 	var results []result
 	var low error
 	for _, t := range targets() {
-		if only != "" && t.mutated != only {
+		t, is := t.narrowed(only)
+		if !is {
 			continue
 		}
 		r, err := t.measure(ctx, o)

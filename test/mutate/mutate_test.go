@@ -68,3 +68,16 @@ func TestSampleFollowsItsSeed(t *testing.T) {
 	require.NotEqual(t, first, options{sample: 3, seed: 2}.without(10))
 	require.Empty(t, options{}.without(10), "all are run")
 }
+
+func TestTargetIsNarrowedToAFile(t *testing.T) {
+	all := target{mutated: "domain", files: []string{"a.go", "b.go"}}
+	for only, want := range map[string][]string{"": all.files, "domain": all.files, "domain/c.go": {"c.go"}} {
+		got, is := all.narrowed(only)
+		require.True(t, is, only)
+		require.Equal(t, want, got.files, only)
+	}
+	for _, only := range []string{"app", "app/a.go", "domain/x"} {
+		_, is := all.narrowed(only)
+		require.False(t, is, only)
+	}
+}

@@ -138,7 +138,11 @@ func (r *rewriter) inPlace(x ast.Expr) (text string, changed bool) {
 	case r.cases[x]:
 		return r.caseCondition(x)
 	case r.conditions[x] && !isOperation(x):
-		return r.choice(x, "bool", mutant{kind: kindBoolean, text: r.text(x)}, "!("+r.text(x)+")")
+		name, known := r.spell(r.file, r.pkg.TypesInfo.TypeOf(x))
+		if !known {
+			name = "bool"
+		}
+		return r.choice(x, name, mutant{kind: kindBoolean, text: r.text(x)}, "!("+r.text(x)+")")
 	}
 	if r.entries[x] {
 		text, changed = r.entry(x)

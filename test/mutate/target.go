@@ -1,5 +1,7 @@
 package main
 
+import "path"
+
 // target is code whose mutants are run with the tests of one or more packages.
 type target struct {
 	// mutated is the package that is changed, relative to the module.
@@ -23,6 +25,19 @@ func (t target) testSets() []testSet {
 		return []testSet{{pkg: t.mutated}}
 	}
 	return t.tests
+}
+
+// narrowed returns the target without what is not in the package or file; empty: all. It returns false
+// if nothing is left.
+func (t target) narrowed(only string) (target, bool) {
+	if only == "" || only == t.mutated {
+		return t, true
+	}
+	if path.Ext(only) != ".go" || path.Dir(only) != t.mutated {
+		return target{}, false
+	}
+	t.files = []string{path.Base(only)}
+	return t, true
 }
 
 // targets returns what "make mutate" measures: decisions, not transport.

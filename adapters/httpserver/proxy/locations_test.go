@@ -34,3 +34,52 @@ func FuzzLocation(f *testing.F) {
 		}
 	})
 }
+
+// TestLocationsOfServicesBecomePathsOfTheGateway has the forms in which services name themselves.
+func TestLocationsOfServicesBecomePathsOfTheGateway(t *testing.T) {
+	l := newLocations([]string{"http://cms:5002", "http://cms:5002/base/", "http://bff", "https://tls", "http://odd:0080", "http://[::1]:5002", "", "%", "/path"})
+	for value, want := range map[string]string{
+		"http://cms:5002/v1/classes":                "/v1/classes",
+		" http://cms:5002/v1/classes ":              "/v1/classes",
+		"https://CMS.:5002/v1/classes/a%2Cb?x=1#y":  "/v1/classes/a%2Cb?x=1#y",
+		"http://cms:5002/base/v1/classes/a":         "/v1/classes/a",
+		"//cms:5002/v1/classes/a":                   "/v1/classes/a",
+		"http://user:secret@cms:5002/v1/classes/a":  "/v1/classes/a",
+		"http://cms:05002/v1/classes/a":             "/v1/classes/a",
+		"http://bff/v1/classes/a":                   "/v1/classes/a",
+		"https://bff/v1/classes/a":                  "/v1/classes/a",
+		"http://bff:80/v1/classes/a":                "/v1/classes/a",
+		"http://tls/v1/classes/a":                   "/v1/classes/a",
+		"https://tls:443/v1/classes/a":              "/v1/classes/a",
+		"http://odd/v1/classes/a":                   "/v1/classes/a",
+		"http://[0:0::1]:5002/v1/classes/a":         "/v1/classes/a",
+		"/v1/other":                                 "/v1/other",
+		"a/b":                                       "a/b",
+		"mailto:x":                                  "mailto:x",
+		"https://elsewhere/v1/classes":              "https://elsewhere/v1/classes",
+		"http://cms/v1/classes":                     "http://cms/v1/classes",
+		"http://cms:5003/v1/classes":                "http://cms:5003/v1/classes",
+		"https://bff:80/v1/classes/a":               "/v1/classes/a",
+		"http://bff:443/v1/classes/a":               "http://bff:443/v1/classes/a",
+		"http://cms:5002/v1/classesx":               "",
+		"http://cms:5002/internal":                  "",
+		"http://cms:5002/v1/classes/%2e%2e/x":       "",
+		"http://cms:5002/base/internal/v1/classes/": "",
+		`http://cms:5002\v1`:                        "",
+		`\\cms:5002\v1`:                             "",
+		"//":                                        "//",
+		"http:cms:5002":                             "",
+		"https:/v1/classes":                         "",
+		"http:///v1/classes":                        "",
+		"/a//b":                                     "/a//b",
+		"%":                                         "",
+	} {
+		got, kept := l.rewrite(value, "/v1/classes")
+		if !kept {
+			got = ""
+		}
+		if got != want {
+			t.Errorf("%q became %q, want %q", value, got, want)
+		}
+	}
+}

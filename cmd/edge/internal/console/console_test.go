@@ -108,7 +108,7 @@ func nodeAnswers() map[string]string {
 		"/metrics": "# TYPE websocket_active_connections gauge\nwebsocket_active_connections 3\n" +
 			"# TYPE websocket_http_requests_total counter\nwebsocket_http_requests_total{http_status=\"200\",method=\"GET\"} 4\nwebsocket_http_requests_total{http_status=\"200\",method=\"HEAD\"} 1\n" +
 			"# TYPE websocket_delivery_seconds histogram\nwebsocket_delivery_seconds_bucket{le=\"0.1\"} 7\nwebsocket_delivery_seconds_bucket{le=\"+Inf\"} 9\nwebsocket_delivery_seconds_sum 2\nwebsocket_delivery_seconds_count 9\n" +
-			"# TYPE notification_lag_seconds gauge\nnotification_lag_seconds 0.25\n",
+			"# TYPE notification_partition_lag gauge\nnotification_partition_lag{partition=\"1\"} 7\nnotification_partition_lag{partition=\"0\"} 2\n",
 	}
 }
 
@@ -158,6 +158,7 @@ func TestHostileRequestsAreRefused(t *testing.T) {
 		"action by GET":               {"GET", disconnect, nil, 404},
 		"path of a file outside":      {"GET", Path + "..%2fserver.go", nil, 404},
 		"user that names other keys":  {"GET", apiPath + "users/%7Dcontrol/kept", nil, 400},
+		"user with a slash":           {"GET", apiPath + "users/org%2Fanna/kept", nil, 200},
 		"text that is not a position": {"GET", apiPath + "users/teacher-anna/kept?after=$", nil, 400},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -249,7 +250,8 @@ func TestAnswersContainNoSecret(t *testing.T) {
 		}
 	}
 	require.JSONEq(t, `{"accepted":false,"code":"AUTHENTICATION_ERROR","details":{"cause":"expired","reason":"jwt_expired"},"message":"Token has expired"}`, answers["token"].Body.String())
-	require.Contains(t, answers["nodes"].Body.String(), `"lag_seconds":0.25`)
+	require.Contains(t, answers["nodes"].Body.String(), `"lag":[{"partition":0,"records":2},{"partition":1,"records":7}]`)
+	require.Contains(t, answers["metrics"].Body.String(), `"lag":9`)
 	require.Contains(t, answers["metrics"].Body.String(), `"requests":{"200":5}`)
 	require.Contains(t, answers["metrics"].Body.String(), `"delivery_seconds":[{"bound":0.1,"count":7},{"bound":null,"count":9}]`)
 	require.Contains(t, answers["users/teacher-anna/connections"].Body.String(), `"connections":[{"session":"s1"}]`)

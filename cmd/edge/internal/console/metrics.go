@@ -22,7 +22,8 @@ type sample struct {
 	// Both are nil for the gateway.
 	Connections *float64 `json:"connections"`
 	Delivered   *float64 `json:"delivered"`
-	// Lag is the age of the last consumed notification in seconds; nil for the gateway.
+	// Lag is the number of records that wait in the partitions of the node; nil for a node
+	// without partitions.
 	Lag *float64 `json:"lag"`
 	// Requests counts HTTP requests by status.
 	Requests map[string]float64 `json:"requests"`
@@ -53,7 +54,7 @@ func (n *Nodes) sample(ctx context.Context, address string) sample {
 	}
 	out.Connections = total(families["websocket_active_connections"])
 	out.Delivered = total(families["websocket_messages_sent_total"])
-	out.Lag = total(families["notification_lag_seconds"])
+	out.Lag = total(families["notification_partition_lag"])
 	for _, prefix := range []string{"gateway", "websocket"} {
 		countByStatus(families[prefix+"_http_requests_total"], out.Requests)
 		out.RequestSeconds = append(out.RequestSeconds, histogram(families[prefix+"_http_request_duration_seconds"])...)

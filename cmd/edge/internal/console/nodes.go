@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	client "github.com/huleedu/edge/adapters/console"
 )
 
 const (
@@ -40,8 +42,8 @@ type nodeReport struct {
 	// Node is the answer of /admin/node, Circuits that of /admin/circuits, which only the gateway has.
 	Node     json.RawMessage `json:"node,omitempty"`
 	Circuits json.RawMessage `json:"circuits,omitempty"`
-	// LagSeconds is the age of the newest notification that was consumed; nil if the node has no such metric.
-	LagSeconds *float64 `json:"lag_seconds,omitempty"`
+	// Lag has the partitions of the notification topic that are assigned to the node.
+	Lag []client.NodePartition `json:"lag,omitempty"`
 }
 
 // get returns the body of a node's answer.
@@ -109,8 +111,8 @@ func (n *Nodes) report(ctx context.Context, address string) nodeReport {
 	if circuits, err := n.get(ctx, address, "/admin/circuits"); err == nil {
 		r.Circuits = circuits
 	}
-	if sample := n.sample(ctx, address); sample.Error == "" {
-		r.LagSeconds = sample.Lag
+	if metrics, err := n.get(ctx, address, "/metrics"); err == nil {
+		r.Lag, _ = client.ParseLag(metrics)
 	}
 	return r
 }

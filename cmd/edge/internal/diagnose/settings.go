@@ -2,8 +2,6 @@ package diagnose
 
 import (
 	"fmt"
-	"net/netip"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -25,7 +23,8 @@ type target struct {
 	kafka       kafka.ConsumerConfig
 	tokens      jwt.Config
 	origins     []string
-	// originSetting is the variable of origins.
+	// allows reports whether the service accepts an origin; originSetting is the variable of origins.
+	allows        func(environment domain.Environment, origin string) bool
 	originSetting string
 	host          string
 	port          int
@@ -42,7 +41,7 @@ func gatewayTarget(s wire.ConfigSource) target {
 	return target{
 		name: "gateway", service: domain.GatewayService, report: report, environment: c.Environment,
 		redis: c.Redis, kafka: kafka.ConsumerConfig{Brokers: c.Kafka.Brokers, Security: c.Kafka.Security}, tokens: c.Tokens,
-		origins: c.HTTP.Origins, originSetting: "API_GATEWAY_CORS_ORIGINS",
+		origins: c.HTTP.Origins, allows: c.HTTP.AllowsOrigin, originSetting: "API_GATEWAY_CORS_ORIGINS",
 		host: c.HTTP.Host, port: c.HTTP.Port, admin: c.HTTP.AdminAddr, certFile: c.HTTP.TLSCertFile,
 		downstream: map[string]string{
 			"result_aggregator": c.Platform.ResultAggregatorURL, "batch_orchestrator": c.Platform.OrchestratorURL,
@@ -55,7 +54,7 @@ func webSocketTarget(s wire.ConfigSource) target {
 	c, report := wire.WebSocketCommand().Read(s)
 	return target{
 		name: "websocket", service: domain.WebSocketService, report: report, environment: c.Environment,
-		redis: c.Redis, kafka: c.Kafka, tokens: c.Tokens, origins: c.HTTP.Origins, originSetting: "CORS_ORIGINS",
+		redis: c.Redis, kafka: c.Kafka, tokens: c.Tokens, origins: c.HTTP.Origins, allows: c.HTTP.AllowsOrigin, originSetting: "CORS_ORIGINS",
 		host: c.HTTP.Host, port: c.HTTP.Port, admin: c.HTTP.AdminAddr, certFile: c.HTTP.TLSCertFile,
 		maxConnections: c.Sockets.MaxConnections,
 	}
@@ -107,27 +106,12 @@ func (d *checks) checkOrigins(p target) {
 		d.add(Warning, "origins", p.name+": no page of another origin may connect", "Set "+p.originSetting+" to a JSON array with the origins of the frontends.")
 		return
 	}
-	if d.origin != "" && !p.allowsOrigin(d.origin) {
+	if d.origin != "" && !p.allows(p.environment, d.origin) {
 		d.add(Fault, "origins", fmt.Sprintf("%s: pages of %s may not connect: the browser reports close code 1006", p.name, d.origin),
 			"Add it to "+p.originSetting+`, exactly as the browser sends it: scheme, host and port, no slash at the end.`)
 		return
 	}
 	d.add(Good, "origins", p.name+": "+strings.Join(p.origins, " "), "")
-}
-
-// allowsOrigin reports whether the service accepts the origin.
-func (p target) allowsOrigin(origin string) bool {
-	return slices.Contains(p.origins, origin) || slices.Contains(p.origins, "*") || p.environment == domain.Development && isLoopback(origin)
-}
-
-// isLoopback reports whether the origin is a page of this machine.
-func isLoopback(origin string) bool {
-	u, err := url.Parse(origin)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Path != "" {
-		return false
-	}
-	address, err := netip.ParseAddr(u.Hostname())
-	return u.Hostname() == "localhost" || err == nil && address.IsLoopback()
 }
 
 const (

@@ -13,7 +13,7 @@ const perSecond = (v) => v.toFixed(1);
 export const charts = {
   id: "charts",
   title: "Charts",
-  intro: "Connections, deliveries a second, latency quantiles and requests by status, from the metrics of all nodes together. The page takes a sample every two seconds while this view is shown.",
+  intro: "Connections, consumer lag, deliveries a second, latency quantiles and requests by status, from the metrics of all nodes together. The page takes a sample every two seconds while this view is shown.",
   mount(panel) {
     const result = resultLine();
     const connections = chart("Connections", "connections");
@@ -21,7 +21,8 @@ export const charts = {
     const delivery = chart("Delivery latency", "milliseconds", milliseconds);
     const requests = chart("Requests by status", "requests a second", perSecond);
     const latency = chart("Request latency", "milliseconds", milliseconds);
-    panel.append(result.line, el("div", { class: "columns wide" }, ...[connections, deliveries, delivery, requests, latency].map((c) => c.element)));
+    const lag = chart("Consumer lag", "records that wait on Kafka");
+    panel.append(result.line, el("div", { class: "columns wide" }, ...[connections, lag, deliveries, delivery, requests, latency].map((c) => c.element)));
     const points = [];
     let before;
     const ask = async () => {
@@ -34,6 +35,7 @@ export const charts = {
         if (points.length > most) points.shift();
         const series = (name) => points.map((p) => ({ at: p.at, values: p[name] }));
         connections.draw(series("connections"));
+        lag.draw(series("lag"));
         deliveries.draw(series("deliveries"));
         delivery.draw(series("delivery"));
         requests.draw(series("requests"));
@@ -50,8 +52,11 @@ export const charts = {
 /** Returns the values of one moment. Rates and quantiles are of the time since the sample before. */
 function point(nodes, before) {
   const at = Math.max(...nodes.map((n) => Date.parse(n.at)));
-  const out = { at, connections: {}, deliveries: {}, delivery: {}, requests: {}, latency: {} };
-  for (const n of nodes) if (n.connections !== null) out.connections[n.address] = n.connections;
+  const out = { at, connections: {}, lag: {}, deliveries: {}, delivery: {}, requests: {}, latency: {} };
+  for (const n of nodes) {
+    if (n.connections !== null) out.connections[n.address] = n.connections;
+    if (n.lag !== null) out.lag[n.address] = n.lag;
+  }
   const pairs = nodes.map((n) => [n, before?.get(n.address)]).filter(([, old]) => old);
   if (!pairs.length) return out;
   const seconds = (Date.parse(pairs[0][0].at) - Date.parse(pairs[0][1].at)) / 1000;

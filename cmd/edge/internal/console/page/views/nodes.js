@@ -28,15 +28,19 @@ export const nodes = {
 };
 
 /** Returns the card of a node. */
-function node({ address, error, node: n, circuits, lag_seconds: lag }) {
+function node({ address, error, node: n, circuits, lag }) {
   if (error) return card(address, el("p", {}, badge("no answer", "bad"), " ", error));
   const heading = el("h3", {}, `${n.service} `, badge(n.ready ? "ready" : "not ready", n.ready ? "good" : "bad"));
   return el("section", { class: "card", "data-node": address }, heading,
     el("div", { class: "columns" },
       pairs({
         Node: n.node, "Admin address": address, Version: n.version, Revision: n.revision, Environment: n.environment, Started: new Date(n.started).toLocaleString(),
-        "Age of the last notification": lag === undefined ? undefined : lag.toFixed(2) + " s",
+        "Consumer lag": n.service === "websocket_service" ? lagText(lag) : undefined,
       }),
+      lag && table("Partitions of the notification topic", [
+        { title: "Partition", numeric: true, cell: (p) => text(p.partition) },
+        { title: "Records that wait", numeric: true, cell: (p) => text(p.records) },
+      ], lag),
       table("Dependencies", [
         { title: "Dependency", cell: ([name]) => name },
         { title: "State", cell: ([, d]) => badge(state(d), state(d) === "healthy" ? "good" : "bad") },
@@ -55,6 +59,13 @@ function node({ address, error, node: n, circuits, lag_seconds: lag }) {
       { title: "Idle connections", numeric: true, cell: (c) => text(c.idle_connections) },
     ], circuits),
     el("p", { class: "empty" }, "Asked at " + clock(Date.now())));
+}
+
+/** Returns the lag of all partitions of a node as a text. */
+function lagText(lag) {
+  if (!lag) return "no partitions: other nodes have them, or Kafka is away";
+  const records = lag.reduce((sum, p) => sum + p.records, 0);
+  return `${records} record${records === 1 ? "" : "s"} in ${lag.length} partition${lag.length === 1 ? "" : "s"}`;
 }
 
 const state = (d) => d.status ?? d.condition ?? String(d);
