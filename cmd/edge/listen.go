@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
@@ -35,7 +36,8 @@ func (t tool) listenCommand() *cobra.Command {
 			return s.Listen(c.Context())
 		},
 	}
-	c.Flags().StringVar(&url, "url", "ws://127.0.0.1:8080/ws", "the notification service's endpoint")
+	c.Flags().StringVar(&url, "url", cmp.Or(t.vars["EDGE_WEBSOCKET_URL"], "ws://"+loopbackAddr(socketPort)+"/ws"),
+		"the notification service's endpoint; EDGE_WEBSOCKET_URL sets the default")
 	c.Flags().StringVar(&token, "token", "", "token to use instead of a generated one")
 	c.Flags().StringVar(&since, "since", "$", "start after the notification with this id; 0: all stored notifications, $: only new ones")
 	addFilterFlags(c, &filter)

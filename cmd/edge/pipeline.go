@@ -48,7 +48,7 @@ func (t tool) pipelineCommand() *cobra.Command {
 			return t.pollStatus(c.Context(), g, args[0])
 		},
 	}
-	c.Flags().StringVar(&url, "url", "http://127.0.0.1:4001", "the gateway's address")
+	t.addGatewayFlag(c, &url)
 	addCallerFlags(c, &user, &token)
 	c.Flags().BoolVar(&detach, "detach", false, "do not wait for the pipeline to end")
 	return c

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/huleedu/edge/adapters/env"
 	"github.com/huleedu/edge/adapters/jwt"
 	"github.com/huleedu/edge/wire"
@@ -53,6 +55,11 @@ func (t tool) withServers(redis, kafka string) map[string]string {
 	out["REDIS_URL"] = cmp.Or(redis, out["REDIS_URL"], "redis://"+loopbackAddr(redisPort))
 	out["KAFKA_BOOTSTRAP_SERVERS"] = cmp.Or(kafka, out["KAFKA_BOOTSTRAP_SERVERS"], loopbackAddr(kafkaPort))
 	return out
+}
+
+// addGatewayFlag adds the flag --url of the commands that call the gateway.
+func (t tool) addGatewayFlag(c *cobra.Command, url *string) {
+	c.Flags().StringVar(url, "url", cmp.Or(t.vars["EDGE_GATEWAY_URL"], "http://"+loopbackAddr(gatewayPort)), "the gateway's address; EDGE_GATEWAY_URL sets the default")
 }
 
 // serviceVars returns the variables of services on this machine: the process's and those of

@@ -41,7 +41,7 @@ func (t tool) uploadCommand() *cobra.Command {
 			return t.upload(c.Context(), console.GatewayClient{URL: url, Token: token}, u)
 		},
 	}
-	c.Flags().StringVar(&url, "url", "http://127.0.0.1:4001", "the gateway's address")
+	t.addGatewayFlag(c, &url)
 	c.Flags().StringVar(&u.Batch, "batch", "", "id of the batch")
 	c.Flags().StringVar(&u.Assignment, "assignment", "", "id of the assignment")
 	addCallerFlags(c, &user, &token)

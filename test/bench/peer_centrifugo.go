@@ -9,8 +9,8 @@ import (
 type object = map[string]any
 
 // startCentrifugo starts a Centrifugo that does what the notification service does where it can: tokens with
-// the same checks, one channel for each user, Redis, metrics. It uses the buffers for little memory that its
-// documentation recommends, and keeps no history, because the messages of the benchmark are not stored.
+// the same checks, one channel for each user, Redis, metrics. It uses the options that save memory, and keeps no
+// history, because the messages of the benchmark are not stored.
 func (l *runner) startCentrifugo(ctx context.Context) (*process, error) {
 	address, port, err := freeAddress()
 	if err != nil {

@@ -37,6 +37,11 @@ func (p peer) version() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return p.versionIn(info)
+}
+
+// versionIn returns the name of the product with the version of its module.
+func (p peer) versionIn(info *buildinfo.BuildInfo) (string, error) {
 	for _, m := range append(info.Deps, &info.Main) {
 		if m.Path == p.module {
 			return p.name + " " + strings.TrimPrefix(m.Version, "v"), nil

@@ -88,12 +88,15 @@ func (p page) run(t *testing.T, scenario string, options map[string]any) {
 	require.NoError(t, err, "%s", out)
 }
 
-// TestDemonstration runs the views that need the simulated platform.
+// TestDemonstration runs the views that need the simulated platform, each scenario on services of
+// its own, so that a failure stays in its scenario.
 func TestDemonstration(t *testing.T) {
-	p := startDemonstration(t)
-	p.writeBrokenRecord(t)
-	for _, scenario := range []string{"try", "journey", "faults", "operators"} {
+	t.Parallel()
+	for _, scenario := range []string{"faults", "operators", "try", "journey"} {
 		t.Run(scenario, func(t *testing.T) {
+			t.Parallel()
+			p := startDemonstration(t)
+			p.writeBrokenRecord(t)
 			p.run(t, scenario, map[string]any{"full": harness.Full(), "demonstration": p.url})
 		})
 	}
@@ -101,6 +104,7 @@ func TestDemonstration(t *testing.T) {
 
 // TestConsoleOfRunningServices runs the views of an operator against services in another process.
 func TestConsoleOfRunningServices(t *testing.T) {
+	t.Parallel()
 	services := startDemonstration(t)
 	services.writeBrokenRecord(t)
 	t.Run("read-only", func(t *testing.T) {

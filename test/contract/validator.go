@@ -14,8 +14,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/huleedu/edge/adapters/memory"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/ports"
+	"github.com/huleedu/edge/test/recorded"
 )
 
 // ValidatorHarness configures the suite for an adapter of ports.TokenValidator. The
@@ -50,7 +52,7 @@ func TokenValidator(t *testing.T, h ValidatorHarness) {
 
 // BenchmarkTokenValidator measures the first and a repeated validation of a token.
 func BenchmarkTokenValidator(b *testing.B, h ValidatorHarness) {
-	v := h.New(b, &tokenFacts{})
+	v := h.New(b, &memory.Facts{})
 	b.Run("first", func(b *testing.B) {
 		tokens := make([]string, 20000) // more than a cache holds
 		for i := range tokens {
@@ -65,7 +67,7 @@ func BenchmarkTokenValidator(b *testing.B, h ValidatorHarness) {
 	})
 	b.Run("again", func(b *testing.B) {
 		token := h.token(h.claims())
-		ctx, silent := b.Context(), h.New(b, noObserver{})
+		ctx, silent := b.Context(), h.New(b, recorded.NoFacts{})
 		b.ReportAllocs()
 		for b.Loop() {
 			if _, err := silent.Validate(ctx, token); err != nil {
@@ -75,37 +77,14 @@ func BenchmarkTokenValidator(b *testing.B, h ValidatorHarness) {
 	})
 }
 
-// tokenFacts records observed facts.
-type tokenFacts struct {
-	mu   sync.Mutex
-	seen []domain.Fact
-}
-
-// Observe records one fact.
-func (f *tokenFacts) Observe(fact domain.Fact) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.seen = append(f.seen, fact)
-}
-
-// results returns the observed token results in order.
-func (f *tokenFacts) results() []domain.TokenResult {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+// tokenResults returns the observed results of validations in order.
+func tokenResults(facts *memory.Facts) []domain.TokenResult {
 	var list []domain.TokenResult
-	for _, fact := range f.seen {
-		if checked, is := fact.(domain.TokenChecked); is {
-			list = append(list, checked.Result)
-		}
+	for _, checked := range recorded.FactsOf[domain.TokenChecked](facts.All()) {
+		list = append(list, checked.Result)
 	}
 	return list
 }
-
-// noObserver discards facts, so that a benchmark measures only the validator.
-type noObserver struct{}
-
-// Observe discards the fact.
-func (noObserver) Observe(domain.Fact) {}
 
 // claimSet is the payload or header of a token.
 type claimSet map[string]any
@@ -185,7 +164,7 @@ func validatorAccepts(t *testing.T, h ValidatorHarness) {
 	}
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
-			seen := &tokenFacts{}
+			seen := &memory.Facts{}
 			caller, err := h.New(t, seen).Validate(t.Context(), row.token)
 			require.NoError(t, err)
 			if row.want.User == "" {
@@ -194,12 +173,12 @@ func validatorAccepts(t *testing.T, h ValidatorHarness) {
 			require.Equal(t, row.want.User, caller.User)
 			require.Equal(t, row.want.Org, caller.Org)
 			require.WithinDuration(t, now.Add(time.Hour), caller.Expires, 2*time.Second)
-			require.Equal(t, []domain.TokenResult{domain.TokenResultSuccess}, seen.results())
+			require.Equal(t, []domain.TokenResult{domain.TokenResultSuccess}, tokenResults(seen))
 		})
 	}
 	t.Run("expiry with a fraction", func(t *testing.T) {
 		at := float64(now.Unix()) + 60.5
-		caller, err := h.New(t, &tokenFacts{}).Validate(t.Context(), h.token(h.claims("exp", at)))
+		caller, err := h.New(t, &memory.Facts{}).Validate(t.Context(), h.token(h.claims("exp", at)))
 		require.NoError(t, err)
 		require.Equal(t, now.Unix()*1000+60500, caller.Expires.UnixMilli())
 	})
@@ -209,7 +188,7 @@ func validatorRefuses(t *testing.T, h ValidatorHarness) {
 	t.Helper()
 	for name, row := range invalidTokens(h) {
 		t.Run(name, func(t *testing.T) {
-			seen := &tokenFacts{}
+			seen := &memory.Facts{}
 			v := h.New(t, seen)
 			for range 2 { // the second validation must give the same error
 				caller, err := v.Validate(t.Context(), row.token)
@@ -217,14 +196,14 @@ func validatorRefuses(t *testing.T, h ValidatorHarness) {
 				requireRefusal(t, err, row)
 			}
 			if row.reason == "missing_authorization_header" {
-				require.Empty(t, seen.results(), "an empty token is not counted")
+				require.Empty(t, tokenResults(seen), "an empty token is not counted")
 				return
 			}
 			result := domain.TokenResultInvalid
 			if row.reason == "jwt_expired" {
 				result = domain.TokenResultExpired
 			}
-			require.Equal(t, []domain.TokenResult{result, result}, seen.results())
+			require.Equal(t, []domain.TokenResult{result, result}, tokenResults(seen))
 		})
 	}
 }
@@ -245,7 +224,7 @@ func requireRefusal(t *testing.T, err error, want invalidToken) {
 func validatorExpires(t *testing.T, h ValidatorHarness) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		v, token := h.New(t, &tokenFacts{}), h.token(h.claims("exp", time.Now().Add(time.Minute).Unix()))
+		v, token := h.New(t, &memory.Facts{}), h.token(h.claims("exp", time.Now().Add(time.Minute).Unix()))
 		for range 3 {
 			_, err := v.Validate(t.Context(), token)
 			require.NoError(t, err)
@@ -261,7 +240,7 @@ func validatorExpires(t *testing.T, h ValidatorHarness) {
 
 func validatorConcurrency(t *testing.T, h ValidatorHarness) {
 	t.Helper()
-	v := h.New(t, &tokenFacts{})
+	v := h.New(t, &memory.Facts{})
 	good, bad := h.token(h.claims()), h.Forge(h.header(), h.claims().text())
 	var group sync.WaitGroup
 	for i := range 16 {
@@ -289,13 +268,13 @@ func validatorWithoutKeys(t *testing.T, h ValidatorHarness) {
 	if h.NewWithoutKeys == nil {
 		t.Skip("this validator always has keys")
 	}
-	seen := &tokenFacts{}
+	seen := &memory.Facts{}
 	v := h.NewWithoutKeys(t, seen)
 	_, err := v.Validate(t.Context(), h.token(h.claims()))
 	require.Same(t, domain.As(err), err)
 	require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err))
 	require.Positive(t, domain.As(err).RetryAfter)
-	require.Empty(t, seen.results(), "a token that was not validated is not counted")
+	require.Empty(t, tokenResults(seen), "a token that was not validated is not counted")
 
 	_, err = v.Validate(t.Context(), "not.a.token")
 	require.Equal(t, domain.AuthenticationError, domain.CodeOf(err), "a malformed token is rejected without keys")
