@@ -57,14 +57,19 @@ func targets() []target {
 			{pkg: "adapters/httpserver/proxy"},
 			{pkg: "adapters/httpserver", run: "Forward|Header|Answers|EventStream|Stream|Stalled|Protocols|Trailers|Informational|FailedCalls|Drain|Cut|WithoutTransport"},
 		}},
+		{mutated: "adapters/httpserver", files: []string{
+			"authentication.go", "error_writer.go", "limits.go", "rate_limit.go", "responder.go", "status.go",
+		}},
 		{
-			mutated: "adapters/httpserver", files: []string{
-				"authentication.go", "error_writer.go", "limits.go", "rate_limit.go", "responder.go", "status.go",
-			}, tests: []testSet{{pkg: "adapters/httpserver", run: "Status|Reason|Code|RetryAfter|Error|Limit|Failed|Refused|Token|Answer|Class|Left|Challenge|Credentials|Large|Retir|Drain|Slow|Truncat|Detail|JSON"}},
+			mutated: "adapters/redis", files: []string{
+				"errors.go", "idempotency.go", "quota.go", "quota_leases.go", "quota_renewal.go", "ratelimit.go", "ratelimit_denied.go",
+				"ratelimit_window.go", "script.go",
+			},
+			tests: []testSet{{
+				pkg: "adapters/redis",
+				run: "RedisError|Denied|Limiter|Quota|Idempotency|Lease|Renew|Release|Script|Results|Window|Reclaim|Outage",
+			}},
 		},
-		{mutated: "adapters/redis", files: []string{
-			"errors.go", "idempotency.go", "quota.go", "quota_leases.go", "quota_renewal.go", "ratelimit.go", "ratelimit_denied.go", "ratelimit_window.go", "script.go",
-		}, tests: []testSet{{pkg: "adapters/redis", run: "RedisError|Denied|Limiter|Quota|Idempotency|Lease|Renew|Release|Script|Results|Window|Reclaim|Outage"}}},
 		{
 			mutated: "adapters/kafka", files: []string{"error_class.go", "error_codes.go", "consumer_disposition.go"},
 			tests: []testSet{{pkg: "adapters/kafka", run: "ErrorCode|Checksum|Disposition|ConnectionErrors|RejectedRecord|Limit|WaitsForATopic"}},

@@ -22,11 +22,11 @@ type answer struct{ *http.Response }
 
 func (a answer) RoundTrip(*http.Request) (*http.Response, error) { return a.Response, nil }
 
-// read is what one call of Read returns. It takes the time.
+// read is what one call of Read returns, after it has waited.
 type read struct {
 	text string
 	err  error
-	time time.Duration
+	wait func() // may be nil
 }
 
 // pieces is a body that returns each piece by one call of Read, then io.EOF.
@@ -38,7 +38,9 @@ func (p *pieces) Read(to []byte) (int, error) {
 	}
 	next := p.rest[0]
 	p.rest = p.rest[1:]
-	time.Sleep(next.time)
+	if next.wait != nil {
+		next.wait()
+	}
 	return copy(to, next.text), next.err
 }
 
@@ -147,7 +149,7 @@ func TestWriteDeadlineFollowsTheProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		to, began := &client{}, time.Now()
 		require.NoError(t, pass(t, to, http.MethodGet, -1, nil,
-			read{text: "a"}, read{text: "b", time: time.Second / 2}, read{text: "c", time: 10 * time.Second}))
+			read{text: "a"}, read{text: "b", wait: func() { time.Sleep(time.Second / 2) }}, read{text: "c", wait: func() { time.Sleep(10 * time.Second) }}))
 		require.Equal(t, []string{"deadline", "header"}, to.calls[:2])
 		require.Equal(t, []time.Duration{requestbody.WriteIdleTimeout, requestbody.WriteIdleTimeout + 10500*time.Millisecond},
 			[]time.Duration{to.deadlines[0].Sub(began), to.deadlines[1].Sub(began)})
