@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"time"
 )
 
 // object is an object of a peer's configuration.
@@ -33,7 +36,32 @@ func (l *runner) startCentrifugo(ctx context.Context) (*process, error) {
 		return nil, err
 	}
 	p.protocol = centrifugoProtocol()
+	if err := l.checkTokenIsChecked(ctx, p); err != nil {
+		p.stop()
+		return nil, err
+	}
 	return p, nil
+}
+
+// checkTokenIsChecked returns an error unless the server closes a socket with a forged token.
+func (l *runner) checkTokenIsChecked(ctx context.Context, p *process) error {
+	forged, err := l.forgedToken()
+	if err != nil {
+		return err
+	}
+	s, err := dialSocket(ctx, p, forged, 0, false)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	_ = s.conn.SetReadDeadline(time.Now().Add(requestTimeout))
+	for err == nil {
+		_, err = s.next()
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return errTokenNotChecked
+	}
+	return nil
 }
 
 func centrifugoIdle(ctx context.Context, l *runner) ([]row, error) {
