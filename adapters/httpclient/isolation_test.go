@@ -21,6 +21,7 @@ import (
 	"github.com/huleedu/edge/adapters/memory"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/test/recorded"
+	"github.com/huleedu/edge/test/tcp"
 )
 
 // withoutResponse starts a service that accepts connections and does not respond. accepted is
@@ -28,14 +29,10 @@ import (
 func withoutResponse(tb testing.TB) (url string, accepted *atomic.Int64) {
 	tb.Helper()
 	accepted = &atomic.Int64{}
-	done := make(chan struct{})
-	url = listen(tb, func(c net.Conn) {
+	return "http://" + tcp.Serve(tb, func(net.Conn) {
 		accepted.Add(1)
-		<-done
-		_ = c.Close()
-	})
-	tb.Cleanup(func() { close(done) })
-	return url, accepted
+		<-tb.Context().Done()
+	}), accepted
 }
 
 func user(i int) domain.Caller {

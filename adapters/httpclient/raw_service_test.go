@@ -17,6 +17,7 @@ import (
 	"github.com/huleedu/edge/adapters/httpclient"
 	"github.com/huleedu/edge/adapters/memory"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/tcp"
 )
 
 const goodBatch = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -36,7 +37,7 @@ type rawService struct {
 func serveRaw(t *testing.T, respond func(c net.Conn, r *http.Request, conn, request int) bool) *rawService {
 	t.Helper()
 	s := &rawService{closed: make(chan struct{}, 100)}
-	s.url = listen(t, func(c net.Conn) {
+	s.url = "http://" + tcp.Serve(t, func(c net.Conn) {
 		defer func() { _ = c.Close(); s.closed <- struct{}{} }()
 		s.mu.Lock()
 		conn := s.conns
@@ -53,32 +54,12 @@ func serveRaw(t *testing.T, respond func(c net.Conn, r *http.Request, conn, requ
 	return s
 }
 
-// listen serves each connection on a goroutine until the test ends, and returns the URL.
-func listen(tb testing.TB, serve func(net.Conn)) string {
-	tb.Helper()
-	l, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(tb, err)
-	var all sync.WaitGroup
-	all.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			all.Go(func() { serve(c) })
-		}
-	})
-	tb.Cleanup(func() { _ = l.Close(); all.Wait() })
-	return "http://" + l.Addr().String()
-}
-
 // serveText writes the same bytes on every connection and closes it.
 func serveText(t *testing.T, raw string) string {
 	t.Helper()
-	return listen(t, func(c net.Conn) {
+	return "http://" + tcp.Serve(t, func(c net.Conn) {
 		_, _ = c.Read(make([]byte, 4096))
 		write(c, raw)
-		_ = c.Close()
 	})
 }
 
@@ -188,7 +169,7 @@ func TestUnsolicitedResponsesReachNoCall(t *testing.T) {
 	}
 }
 
-func TestAResponseBeforeTheWholeRequestIsRead(t *testing.T) {
+func TestAResponseIsReadBeforeTheRequestIsSent(t *testing.T) {
 	release := make(chan struct{})
 	p := serveRaw(t, func(c net.Conn, _ *http.Request, _, _ int) bool {
 		write(c, "HTTP/1.1 413 Too Large\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")

@@ -16,6 +16,7 @@ import (
 
 	"github.com/huleedu/edge/adapters/httpserver"
 	"github.com/huleedu/edge/domain"
+	"github.com/huleedu/edge/test/tcp"
 )
 
 // closedAddress returns the URL of an address without a listener.
@@ -30,7 +31,7 @@ func closedAddress(t *testing.T) string {
 // newRawServer starts a server that answers each connection with the same bytes and closes it.
 func newRawServer(t *testing.T, answer string) string {
 	t.Helper()
-	return serveConnections(t, func(conn net.Conn) {
+	return "http://" + tcp.Serve(t, func(conn net.Conn) {
 		_, _ = conn.Read(make([]byte, 4096))
 		_, _ = io.WriteString(conn, answer)
 	})

@@ -14,9 +14,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/huleedu/edge/adapters/httpserver"
+	"github.com/huleedu/edge/test/tcp"
 )
 
 // received is a request as a service reads it that does not check names: the first line, the body, and each
@@ -71,31 +70,8 @@ func (b *backend) incomplete() int {
 func newBackend(tb testing.TB) *backend {
 	tb.Helper()
 	b := &backend{}
-	b.url = serveConnections(tb, b.serve)
+	b.url = "http://" + tcp.Serve(tb, b.serve)
 	return b
-}
-
-// serveConnections listens until the test ends and calls handle for each connection, which
-// is closed afterwards. It returns the URL.
-func serveConnections(tb testing.TB, handle func(net.Conn)) string {
-	tb.Helper()
-	l, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(tb, err)
-	var work sync.WaitGroup
-	work.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			work.Go(func() {
-				defer func() { _ = conn.Close() }()
-				handle(conn)
-			})
-		}
-	})
-	tb.Cleanup(func() { _ = l.Close(); work.Wait() })
-	return "http://" + l.Addr().String()
 }
 
 func (b *backend) serve(conn net.Conn) {

@@ -12,6 +12,7 @@ import (
 	"github.com/huleedu/edge/adapters/httpclient"
 	"github.com/huleedu/edge/adapters/httpserver"
 	"github.com/huleedu/edge/adapters/memory"
+	"github.com/huleedu/edge/test/tcp"
 )
 
 // withForwarder makes the gateway forward to an address through its production client.
@@ -39,7 +40,7 @@ func withForwarder(tb testing.TB, address string, change func(*httpclient.Config
 // and returns false to close it.
 func newScriptedService(t *testing.T, act func(r *http.Request, conn net.Conn) bool) string {
 	t.Helper()
-	return serveConnections(t, func(conn net.Conn) {
+	return "http://" + tcp.Serve(t, func(conn net.Conn) {
 		in := bufio.NewReader(conn)
 		for {
 			r, err := http.ReadRequest(in)

@@ -31,6 +31,8 @@ func DeadLetterTopic(topic string) string { return topic + ".dlq" }
 type deadLetter struct {
 	original
 	reason, source string
+	// accepted is the time of the record, which the broker has accepted before; zero if it is unknown.
+	accepted time.Time
 }
 
 // deadLetterForm is a dead letter as it is written: complete, or without parts that are too
@@ -39,6 +41,7 @@ type deadLetterForm struct {
 	name       string
 	key, value []byte
 	headers    []kafkago.Header
+	time       time.Time
 }
 
 // forms returns the forms of the dead letter, from the complete record to one that every
@@ -51,11 +54,12 @@ func (d deadLetter) forms() []deadLetterForm {
 	code, _, _ := strings.Cut(d.reason, ":")
 	minimal := slices.Concat([]kafkago.Header{{Key: "dlq_reason", Value: []byte(code)}, own[1]},
 		digestHeaders("dlq_value", d.value), digestHeaders("dlq_key", d.key))
+	now := time.Now()
 	return []deadLetterForm{
-		{"complete", d.key, d.value, slices.Concat(d.headers, own)},
-		{"without value", d.key, nil, slices.Concat(d.headers, without)},
-		{"without value and headers", d.key, nil, without},
-		{"minimal", []byte(d.source), nil, minimal},
+		{"complete", d.key, d.value, slices.Concat(d.headers, own), now},
+		{"without value", d.key, nil, slices.Concat(d.headers, without), now},
+		{"without value and headers", d.key, nil, without, now},
+		{"minimal", []byte(d.source), nil, minimal, now},
 	}
 }
 
@@ -76,13 +80,19 @@ func digestHeaders(name string, content []byte) []kafkago.Header {
 type deadLetters struct{ client *topicClient }
 
 // write returns when all in-sync replicas have the dead letter, with the name of its form: the
-// first one that the broker does not permanently reject. After an error the outcome is unknown;
-// it concerns the topic, the permissions or the connection.
+// first one that the broker does not permanently reject. If the broker rejects the time, because the
+// clock of this node is wrong, the dead letter has the time of the record. After an error the outcome
+// is unknown; it concerns the topic, the permissions or the connection.
 func (d *deadLetters) write(ctx context.Context, letter deadLetter) (form string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, deadLetterTimeout)
 	defer cancel()
 	for _, f := range letter.forms() {
-		if err = d.writeForm(ctx, f); err == nil || !permanentlyRejected(err) {
+		err = d.writeForm(ctx, f)
+		if errors.Is(err, kafkago.InvalidTimestamp) && !letter.accepted.IsZero() {
+			f.time = letter.accepted
+			err = d.writeForm(ctx, f)
+		}
+		if err == nil || !permanentlyRejected(err) {
 			return f.name, err
 		}
 	}
@@ -119,7 +129,7 @@ func (d *deadLetters) produceOnce(ctx context.Context, f deadLetterForm, codec k
 		return err
 	}
 	return d.client.produce(ctx, partition, codec, kafkago.Record{
-		Time: time.Now(), Headers: f.headers, Key: protocol.NewBytes(f.key), Value: protocol.NewBytes(f.value),
+		Time: f.time, Headers: f.headers, Key: protocol.NewBytes(f.key), Value: protocol.NewBytes(f.value),
 	})
 }
 

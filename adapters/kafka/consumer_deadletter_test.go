@@ -4,13 +4,16 @@ import (
 	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/huleedu/edge/domain"
@@ -100,6 +103,23 @@ func requireOmitted(t *testing.T, r *kgo.Record, name string, content []byte) {
 	sum := sha256.Sum256(content)
 	require.Equal(t, strconv.Itoa(len(content)), string(headersOf(r)[name+"_bytes"]))
 	require.Equal(t, hex.EncodeToString(sum[:]), string(headersOf(r)[name+"_sha256"]))
+}
+
+// TestADeadLetterHasTheTimeOfItsRecordIfItsOwnIsRefused lets the broker refuse the time of this node, as it
+// does when the clock is more than an hour ahead. The record must not block its partition.
+func TestADeadLetterHasTheTimeOfItsRecordIfItsOwnIsRefused(t *testing.T) {
+	t.Parallel()
+	k := embedded(t)
+	s := newScenario(k.Addr())
+	sent := time.Now().Add(-time.Hour).Truncate(time.Millisecond)
+	k.FailBatches(s.topic+".dlq", kerr.InvalidTimestamp.Code, func(batch []byte) bool {
+		const firstTimestamp = 27 // its place in a batch
+		return binary.BigEndian.Uint64(batch[firstTimestamp:]) != uint64(sent.UnixMilli())
+	})
+	s.start(t)
+	s.produce(t, &kgo.Record{Key: []byte("u1"), Value: []byte("no envelope"), Timestamp: sent})
+	s.published.awaitIDs(t, "u1", s.produceEvents(t, "u1", 1))
+	require.Equal(t, sent, records(t, s.addr, s.topic+".dlq", 1)[0].Timestamp)
 }
 
 // TestADeadLetterPreservesNullAndEmpty checks all combinations of null and empty keys, values and

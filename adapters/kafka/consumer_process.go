@@ -184,7 +184,7 @@ func (c *Consumer) writeDeadLetter(ctx context.Context, t *recordState, cause er
 		return domain.NotPublished(topic, err).WithOp("kafka.WriteDeadLetter")
 	}
 	source := fmt.Sprintf("%s/%d/%d", t.record.Topic, t.record.Partition, t.record.Offset)
-	form, err := c.deadLetters.write(ctx, deadLetter{original: record, reason: reason(cause), source: source})
+	form, err := c.deadLetters.write(ctx, deadLetter{original: record, reason: reason(cause), source: source, accepted: t.record.Time})
 	if err != nil {
 		return domain.NotPublished(topic, err).WithOp("kafka.WriteDeadLetter")
 	}

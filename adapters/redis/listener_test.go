@@ -161,7 +161,7 @@ func TestListenerReconnectsSoonAfterALongOutage(t *testing.T) {
 	run(t, l, in)
 	follow(t, l, "a")
 	s.stop()
-	d.closeAll()
+	d.CloseAll()
 	require.Eventually(t, func() bool { return d.refused.Load() >= 8 }, patience, time.Millisecond)
 	require.Len(t, log.Lines(), 1, "the outage must be logged once")
 	s.start()
@@ -212,7 +212,7 @@ func TestListenerReconnectsAfterClosedConnections(t *testing.T) {
 	follow(t, l, "a")
 	send := publisher(t, s.url)
 	for range 5 {
-		d.closeAll()
+		d.CloseAll()
 		require.Equal(t, []domain.UserID{"a"}, in.gap(t).Users)
 		follow(t, l, "a") // before or after the subscription is confirmed again
 		send("a", "x")

@@ -6,7 +6,6 @@ import (
 	"net"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/huleedu/edge/adapters/redis"
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/test/contract"
+	"github.com/huleedu/edge/test/tcp"
 )
 
 // secret is a private word in an error reply.
@@ -24,33 +24,7 @@ const secret = "hunter2"
 // returns its URL. Scripts are answered with result, unless it is empty.
 func startRefusingServer(t testing.TB, reply, result string) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	var group sync.WaitGroup
-	var mu sync.Mutex
-	var conns []net.Conn
-	group.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			mu.Lock()
-			conns = append(conns, conn)
-			mu.Unlock()
-			group.Go(func() { refuseCommands(conn, reply, result) })
-		}
-	})
-	t.Cleanup(func() {
-		_ = l.Close()
-		mu.Lock()
-		for _, conn := range conns {
-			_ = conn.Close()
-		}
-		mu.Unlock()
-		group.Wait()
-	})
-	return "redis://" + l.Addr().String()
+	return "redis://" + tcp.Serve(t, func(conn net.Conn) { refuseCommands(conn, reply, result) })
 }
 
 // refuseCommands answers each command with the reply. A command is an array of

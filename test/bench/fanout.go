@@ -111,7 +111,7 @@ func (l *runner) fanoutBeside(ctx context.Context, other starter) ([]row, error)
 	defer s.close()
 	const rate = 5000.0
 	var perCPU, perSecond, p50, p99 series
-	var wrong deliveryErrors
+	var wrong [2]deliveryErrors
 	for round := -1; round < l.rounds; round++ {
 		var full, steady [2]phaseResult
 		for i, c := range s.groups {
@@ -126,8 +126,10 @@ func (l *runner) fanoutBeside(ctx context.Context, other starter) ([]row, error)
 				return nil, err
 			}
 		}
-		wrong.add(full[0].errors)
-		wrong.add(steady[0].errors)
+		for i := range wrong {
+			wrong[i].add(full[i].errors)
+			wrong[i].add(steady[i].errors)
+		}
 		if round < 0 {
 			continue // warm-up round: only its errors count
 		}
@@ -142,13 +144,22 @@ func (l *runner) fanoutBeside(ctx context.Context, other starter) ([]row, error)
 		p50.row("p50 at 5,000 messages a second, ms"),
 		p99.row("p99 at 5,000 messages a second, ms"),
 		single("sockets that closed", float64(s.groups[0].lost.Load())).atMost(0),
-	}, wrong.rows()...), nil
+	}, wrong[0].rowsBeside(wrong[1])...), nil
 }
 
 func (w *deliveryErrors) add(o deliveryErrors) {
 	w.lost += o.lost
 	w.duplicated += o.duplicated
 	w.reordered += o.reordered
+}
+
+// rowsBeside returns the rows with the errors of the other server beside them.
+func (w *deliveryErrors) rowsBeside(other deliveryErrors) []row {
+	rows := w.rows()
+	for i, r := range other.rows() {
+		rows[i].Bare = &r.Ours
+	}
+	return rows
 }
 
 func (w *deliveryErrors) rows() []row {

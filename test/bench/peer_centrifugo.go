@@ -2,15 +2,18 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"time"
 )
 
 // object is an object of a peer's configuration.
 type object = map[string]any
 
 // startCentrifugo starts a Centrifugo that does what the notification service does where it can: tokens with
-// the same checks, one channel for each user, Redis, metrics. It uses the buffers for little memory that its
-// documentation recommends, and keeps no history, because the messages of the benchmark are not stored.
+// the same checks, one channel for each user, Redis, metrics. It uses the options that save memory, and keeps no
+// history, because the messages of the benchmark are not stored.
 func (l *runner) startCentrifugo(ctx context.Context) (*process, error) {
 	address, port, err := freeAddress()
 	if err != nil {
@@ -33,7 +36,32 @@ func (l *runner) startCentrifugo(ctx context.Context) (*process, error) {
 		return nil, err
 	}
 	p.protocol = centrifugoProtocol()
+	if err := l.checkTokenIsChecked(ctx, p); err != nil {
+		p.stop()
+		return nil, err
+	}
 	return p, nil
+}
+
+// checkTokenIsChecked returns an error unless the server closes a socket with a forged token.
+func (l *runner) checkTokenIsChecked(ctx context.Context, p *process) error {
+	forged, err := l.forgedToken()
+	if err != nil {
+		return err
+	}
+	s, err := dialSocket(ctx, p, forged, 0, false)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	_ = s.conn.SetReadDeadline(time.Now().Add(requestTimeout))
+	for err == nil {
+		_, err = s.next()
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return errTokenNotChecked
+	}
+	return nil
 }
 
 func centrifugoIdle(ctx context.Context, l *runner) ([]row, error) {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // krakendStatus compares status requests through the gateway, with all its checks, and through KrakenD
@@ -17,6 +18,17 @@ func krakendStatus(ctx context.Context, l *runner) ([]row, error) {
 			return nil, err
 		}
 		defer release()
+		forged, err := l.forgedToken()
+		if err != nil {
+			return nil, err
+		}
+		refused, err := load(ctx, doors.bare, requests([]user{{token: forged}}, statusPath), loadLimits{1, 1, time.Minute})
+		if err != nil {
+			return nil, err
+		}
+		if refused.failed != 1 {
+			return nil, errTokenNotChecked
+		}
 		return l.statusLoad(ctx, doors)
 	})
 }
@@ -36,7 +48,8 @@ func (l *runner) startKrakend(ctx context.Context, backend string) (*process, er
 	endpoint := object{
 		"endpoint": "/v1/batches/{id}/status", "method": "GET", "output_encoding": "no-op", "headers_to_pass": []string{userHeader},
 		"extra_config": object{"github.com/devopsfaith/krakend-jose/validator": object{
-			"alg": "HS256", "jwk_local_path": keys, "audience": []string{audience}, "issuer": issuer,
+			"alg": "HS256", "jwk_local_path": keys, "disable_jwk_security": true, // otherwise it only warns, and checks no token
+			"audience": []string{audience}, "issuer": issuer,
 			"propagate-claims": [][]string{{"sub", userHeader}},
 		}},
 		"backend": []object{{"url_pattern": "/internal/v1/batches/{id}/status", "host": []string{backend}, "encoding": "no-op"}},

@@ -29,7 +29,10 @@ func (l *runner) krakend() peer {
 	return peer{l.peers.krakend, "KrakenD CE", "github.com/devopsfaith/krakend-ce"}
 }
 
-var errOtherProgram = errors.New("the program is not built from the module")
+var (
+	errOtherProgram    = errors.New("the program is not built from the module")
+	errTokenNotChecked = errors.New("a forged token is accepted")
+)
 
 // version returns the name of the product with the version from the program's build information.
 func (p peer) version() (string, error) {
@@ -37,6 +40,11 @@ func (p peer) version() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return p.versionIn(info)
+}
+
+// versionIn returns the name of the product with the version of its module.
+func (p peer) versionIn(info *buildinfo.BuildInfo) (string, error) {
 	for _, m := range append(info.Deps, &info.Main) {
 		if m.Path == p.module {
 			return p.name + " " + strings.TrimPrefix(m.Version, "v"), nil
@@ -104,6 +112,17 @@ func (p *process) discard(out io.Reader) {
 	defer close(p.done)
 	_, _ = io.Copy(io.Discard, out)
 	_ = p.cmd.Wait() // the exit status does not matter
+}
+
+// forgedToken returns a token of a new user with a wrong signature. A peer must refuse it before it is
+// measured, because a wrong configuration can switch its check off.
+func (l *runner) forgedToken() (string, error) {
+	users, err := l.newUsers(1)
+	if err != nil {
+		return "", err
+	}
+	token := users[0].token
+	return token[:strings.LastIndexByte(token, '.')+1] + strings.Repeat("A", 43), nil
 }
 
 // freeAddress returns a loopback address with a free port, and the port.

@@ -148,7 +148,7 @@ func crashLeader(t *testing.T, s *stage, tabs []string) []string {
 	return tabs[1:]
 }
 
-// suspendLeader blocks the leader without notice, until another tab has the lead.
+// suspendLeader blocks the leader without notice, until another tab is the leader.
 func suspendLeader(t *testing.T, s *stage, tabs []string) []string {
 	s.do(t, command{Do: "hang", Tab: tabs[0], MS: 20_000})
 	s.awaitFlow(t, tabs[1], 100)
@@ -206,7 +206,7 @@ func reload(t *testing.T, s *stage, tabs []string) []string {
 
 func goOffline(t *testing.T, s *stage, tabs []string) []string {
 	s.do(t, command{Do: "offline", Offline: true})
-	s.link.cut()
+	s.link.CloseAll()
 	s.awaitStatus(t, tabs[0], "waiting")
 	before := s.sent.Load()
 	require.Eventually(t, func() bool { return s.sent.Load() > before+50 }, harness.WaitLimit, 20*time.Millisecond)
@@ -223,7 +223,7 @@ func sleepInSilence(t *testing.T, s *stage, tabs []string) []string {
 	require.Eventually(t, func() bool { return s.sent.Load() > before+100 }, harness.WaitLimit, 20*time.Millisecond)
 	s.do(t, command{Do: "run", Tab: tabs[0], Code: "window.dispatchEvent(new Event('online'))"})
 	s.awaitThat(t, tabs[0], "not open", func(r record) bool { return r.state.Status != "open" })
-	s.link.cut()
+	s.link.CloseAll()
 	s.link.silence(false)
 	s.awaitFlow(t, tabs[0], 100)
 	return tabs
@@ -246,7 +246,7 @@ func disconnectUser(t *testing.T, s *stage, tabs []string) []string {
 // useUpQuota opens as many other sockets of the user as are allowed while the client is away.
 func useUpQuota(t *testing.T, s *stage, tabs []string) []string {
 	s.link.point("")
-	s.link.cut()
+	s.link.CloseAll()
 	s.awaitThat(t, tabs[0], "not open", func(r record) bool { return r.state.Status != "open" })
 	header := http.Header{"Authorization": {"Bearer " + harness.Token(s.user)}}
 	var others []*websocket.Conn

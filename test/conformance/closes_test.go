@@ -150,7 +150,7 @@ func (s *scenario) closesOnNavigation(t *testing.T) {
 func (s *scenario) losesConnection(t *testing.T) {
 	w := newProxy(t, s.startNode(t, nil))
 	s.connect(t, t.Name(), w.url(), token(newUser(), time.Hour))
-	w.closeAll()
+	w.CloseAll()
 	e := s.awaitClose(t, t.Name())
 	require.Equal(t, 1006, e.Code)
 	require.False(t, e.Clean)

@@ -277,7 +277,7 @@ func (s *scenario) guideReloads(t *testing.T) {
 	c.expect(t, t.Name(), "token", "false")
 	c.expect(t, t.Name(), "reload", "")
 	c.expect(t, t.Name(), "message", "one")
-	c.proxy.closeAll()
+	c.proxy.CloseAll()
 	c.expect(t, t.Name(), "token", "false")
 	c.notify(t, "two")
 	c.expect(t, t.Name(), "message", "two")

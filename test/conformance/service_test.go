@@ -3,6 +3,7 @@ package conformance_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"maps"
 	"net"
@@ -20,6 +21,7 @@ import (
 	"github.com/huleedu/edge/test/harness"
 	"github.com/huleedu/edge/test/pause"
 	"github.com/huleedu/edge/test/servers"
+	"github.com/huleedu/edge/test/tcp"
 	"github.com/huleedu/edge/test/world"
 	"github.com/huleedu/edge/wire"
 )
@@ -104,32 +106,20 @@ func token(user string, life time.Duration) string {
 // proxy is a TCP proxy between client and service. It can inject bytes that a client's API
 // cannot send, and slow down the transfer to the client.
 type proxy struct {
-	slow     atomic.Bool // limits the transfer to the client to 16 KiB per millisecond
-	listener net.Listener
-	refused  chan struct{} // has an element after a connection was refused
-	mu       sync.Mutex
-	target   string // "" refuses new connections
-	answer   string // of a refused connection
-	ended    bool
-	pipes    []net.Conn
-	service  net.Conn // the service's end of the newest connection
-	group    sync.WaitGroup
+	*tcp.Proxy
+
+	slow    atomic.Bool   // limits the transfer to the client to 16 KiB per millisecond
+	refused chan struct{} // has an element after a connection was refused
+	mu      sync.Mutex
+	target  string   // "" refuses new connections
+	answer  string   // of a refused connection
+	service net.Conn // the service's end of the newest connection
 }
 
 func newProxy(t *testing.T, p *wire.Process) *proxy {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	w := &proxy{listener: l, target: p.Addr, refused: make(chan struct{}, 1)}
-	w.group.Go(w.serve)
-	t.Cleanup(func() {
-		_ = l.Close()
-		w.mu.Lock()
-		w.ended = true
-		w.mu.Unlock()
-		w.closeAll()
-		w.group.Wait()
-	})
+	w := &proxy{target: p.Addr, refused: make(chan struct{}, 1)}
+	w.Proxy = tcp.Forward(t, w.dial)
 	return w
 }
 
@@ -161,59 +151,37 @@ func (w *proxy) awaitRefusal(t *testing.T) {
 	}
 }
 
-func (w *proxy) url() string { return "ws://" + w.listener.Addr().String() + "/ws" }
+func (w *proxy) url() string { return "ws://" + w.Addr + "/ws" }
 
-func (w *proxy) eventsURL() string { return "http://" + w.listener.Addr().String() + "/events" }
+func (w *proxy) eventsURL() string { return "http://" + w.Addr + "/events" }
 
-func (w *proxy) serve() {
-	for {
-		client, err := w.listener.Accept()
-		if err != nil {
-			return
-		}
-		w.group.Go(func() { w.connect(client) })
-	}
-}
+var errRefused = errors.New("the proxy refuses connections")
 
-// connect forwards a connection, or refuses it.
-func (w *proxy) connect(client net.Conn) {
+// dial connects a client to the service, or refuses it.
+func (w *proxy) dial(client net.Conn) (net.Conn, error) {
 	w.mu.Lock()
-	target, answer := w.target, w.answer
-	w.mu.Unlock()
-	w.keep(client)
-	if target == "" {
-		refuse(client, answer)
+	defer w.mu.Unlock()
+	if w.target == "" {
+		refuse(client, w.answer)
 		select {
 		case w.refused <- struct{}{}:
 		default:
 		}
-		return
+		return nil, errRefused
 	}
-	server, err := net.Dial("tcp", target)
+	server, err := net.Dial("tcp", w.target)
 	if err != nil {
-		_ = client.Close()
-		return
+		return nil, err
 	}
+	w.service = server
+	conn := server.(*net.TCPConn)
 	// A small buffer: data in the kernel's buffer counts as sent.
-	_ = server.(*net.TCPConn).SetReadBuffer(256 << 10)
-	w.keep(server)
-	w.group.Go(func() { forward(server, client) })
-	forward(client, slowConn{server, &w.slow})
+	_ = conn.SetReadBuffer(256 << 10)
+	return slowConn{conn, &w.slow}, nil
 }
 
-// keep remembers a connection for closeAll, and closes it at the end of the test.
-func (w *proxy) keep(c net.Conn) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.pipes, w.service = append(w.pipes, c), c
-	if w.ended {
-		_ = c.Close()
-	}
-}
-
-// refuse sends the answer, unless it is empty, and closes the connection.
+// refuse sends the answer to the client's request, unless it is empty.
 func refuse(client net.Conn, answer string) {
-	defer func() { _ = client.Close() }()
 	if answer == "" {
 		return
 	}
@@ -237,11 +205,8 @@ func (s slowConn) Read(p []byte) (int, error) {
 	return s.Conn.Read(p)
 }
 
-// forward copies one direction until it ends and then closes that direction.
-func forward(to, from net.Conn) {
-	_, _ = io.Copy(to, from)
-	_ = to.(*net.TCPConn).CloseWrite()
-}
+// CloseWrite ends the direction to the service.
+func (s slowConn) CloseWrite() error { return s.Conn.(*net.TCPConn).CloseWrite() }
 
 // inject writes bytes to the service on the only open connection.
 func (w *proxy) inject(t *testing.T, b ...byte) {
@@ -250,15 +215,6 @@ func (w *proxy) inject(t *testing.T, b ...byte) {
 	defer w.mu.Unlock()
 	_, err := w.service.Write(b)
 	require.NoError(t, err)
-}
-
-// closeAll closes all connections.
-func (w *proxy) closeAll() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, c := range w.pipes {
-		_ = c.Close()
-	}
 }
 
 // publish publishes texts on a Redis channel.

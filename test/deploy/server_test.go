@@ -2,6 +2,7 @@ package deploy_test
 
 import (
 	"context"
+	"errors"
 	"os/exec"
 	"testing"
 
@@ -56,17 +57,22 @@ func startKafka(t *testing.T) kafkaServer {
 	}
 }
 
-// denyCommands takes the right to write commands from everyone, and returns the function that gives it back.
+// denyCommands takes the right to write commands from everyone, and nothing else, and returns the
+// function that gives it back. A topic with a rule needs a rule for every right: only a topic without
+// any is open to everyone.
 func denyCommands(t *testing.T, address string) (allow func()) {
 	t.Helper()
 	transport := &kafka.Transport{}
 	client := &kafka.Client{Addr: kafka.TCP(address), Transport: transport}
-	created, err := client.CreateACLs(t.Context(), &kafka.CreateACLsRequest{ACLs: []kafka.ACLEntry{{
+	rule := kafka.ACLEntry{
 		ResourceType: kafka.ResourceTypeTopic, ResourceName: string(domain.CommandTopic), ResourcePatternType: kafka.PatternTypeLiteral,
-		Principal: "User:*", Host: "*", Operation: kafka.ACLOperationTypeWrite, PermissionType: kafka.ACLPermissionTypeDeny,
-	}}})
+		Principal: "User:*", Host: "*", Operation: kafka.ACLOperationTypeAll, PermissionType: kafka.ACLPermissionTypeAllow,
+	}
+	deny := rule
+	deny.Operation, deny.PermissionType = kafka.ACLOperationTypeWrite, kafka.ACLPermissionTypeDeny
+	created, err := client.CreateACLs(t.Context(), &kafka.CreateACLsRequest{ACLs: []kafka.ACLEntry{rule, deny}})
 	require.NoError(t, err)
-	require.NoError(t, created.Errors[0])
+	require.NoError(t, errors.Join(created.Errors...))
 	return func() {
 		defer transport.CloseIdleConnections()
 		_, err := client.DeleteACLs(context.Background(), &kafka.DeleteACLsRequest{Filters: []kafka.DeleteACLsFilter{{

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -35,12 +36,13 @@ func TestReliabilityNamesTestsThatExist(t *testing.T) {
 func TestReliabilityCheckFails(t *testing.T) {
 	t.Parallel()
 	require.False(t, declaresTest(t, namedTest{"TestReliability", "test/docs"}), "a prefix of a name is not the name")
+	require.False(t, declaresTest(t, namedTest{"TestReliabilityCheckFails/of_no_table", "test/docs"}))
 	require.Equal(t, []namedTest{{"TestA", "p"}, {"TestB", "p"}, {"TestC", "q"}}, testsIn("`TestA` `TestB` in `p`; `TestC` in `q` (`make x`)"))
 }
 
 // testsIn returns the tests of a cell: names of tests, and "in" the package they are in.
 func testsIn(cell string) (out []namedTest) {
-	for _, group := range regexp.MustCompile("((?:`Test\\w+` )+)in `([^`]+)`").FindAllStringSubmatch(cell, -1) {
+	for _, group := range regexp.MustCompile("((?:`Test[\\w/]+` )+)in `([^`]+)`").FindAllStringSubmatch(cell, -1) {
 		for name := range strings.FieldsSeq(group[1]) {
 			out = append(out, namedTest{strings.Trim(name, "`"), group[2]})
 		}
@@ -48,15 +50,17 @@ func testsIn(cell string) (out []namedTest) {
 	return out
 }
 
-// declaresTest reports whether a file of the package declares the test.
+// declaresTest reports whether a file of the package declares the test, and a subtest as a key of a table.
 func declaresTest(t *testing.T, one namedTest) bool {
 	t.Helper()
+	name, subtest, nested := strings.Cut(one.name, "/")
+	key := strconv.Quote(strings.ReplaceAll(subtest, "_", " ")) + ":"
 	files, err := filepath.Glob(filepath.Join("..", "..", one.dir, "*_test.go"))
 	require.NoError(t, err)
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		require.NoError(t, err)
-		if strings.Contains(string(text), "\nfunc "+one.name+"(") {
+		if strings.Contains(string(text), "\nfunc "+name+"(") && (!nested || strings.Contains(string(text), key)) {
 			return true
 		}
 	}

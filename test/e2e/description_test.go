@@ -198,13 +198,11 @@ func (a response) checkDescription(t *testing.T, method, target string) {
 	}
 }
 
-// TestResponsesMatchTheDescription checks that each kind of difference from the document is found.
-func TestResponsesMatchTheDescription(t *testing.T) {
-	t.Parallel()
+// differencesFromTheDescription checks that each kind of difference from the document is found.
+func differencesFromTheDescription(t *testing.T, s *running) {
 	d := described()
 	require.NoError(t, d.err)
-	s := newEnvironment(t, embedded(t))
-	gateway := s.gateway(t, s.vars)
+	gateway := s.gateways[0]
 	teacher, batch := s.batch(1)
 	at := gateway.http(statusPath(batch))
 	good, refused := call(t, "GET", at, "", as(teacher)), call(t, "GET", at, "", nil)

@@ -12,38 +12,33 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-// TestJourney runs a pipeline for one teacher with five sockets on two nodes. Each socket receives all
+// journey runs a pipeline for one teacher with five sockets on two nodes. Each socket receives all
 // notifications, and the status of the batch changes accordingly.
-func TestJourney(t *testing.T) {
-	t.Parallel()
-	onEach(t, func(t *testing.T, b backing) {
-		s := newEnvironment(t, b)
-		gateway := s.gateway(t, s.vars)
-		nodes := []service{s.node(t, s.vars), s.node(t, s.vars)}
-		teacher, batch := s.batch(2)
-		var sockets []*socket
-		for i := range 5 {
-			sockets = append(sockets, connect(t, nodes[i%2].ws(), as(teacher)))
-		}
-		require.Equal(t, "ready", statusOf(t, gateway, teacher, batch))
+func journey(t *testing.T, s *running) {
+	gateway, nodes := s.gateways[0], s.nodes[:2]
+	teacher, batch := s.batch(2)
+	var sockets []*socket
+	for i := range 5 {
+		sockets = append(sockets, connect(t, nodes[i%2].ws(), as(teacher)))
+	}
+	require.Equal(t, "ready", statusOf(t, gateway, teacher, batch))
 
-		began, correlation := time.Now(), uuid.NewString()
-		accepted := call(t, "POST", gateway.http(pipelinesPath(batch)), pipelineBody("cj_assessment"),
-			headers{"X-Correlation-ID": strings.ToUpper(correlation)}.withToken(teacher))
-		require.Equal(t, 202, accepted.status, "%s", &accepted)
-		require.JSONEq(t, `{"status":"accepted","message":"Pipeline execution request received","batch_id":"`+
-			string(batch)+`","correlation_id":"`+correlation+`"}`, string(accepted.body))
-		require.Equal(t, correlation, accepted.header.Get("X-Correlation-ID"))
+	began, correlation := time.Now(), uuid.NewString()
+	accepted := call(t, "POST", gateway.http(pipelinesPath(batch)), pipelineBody("cj_assessment"),
+		headers{"X-Correlation-ID": strings.ToUpper(correlation)}.withToken(teacher))
+	require.Equal(t, 202, accepted.status, "%s", &accepted)
+	require.JSONEq(t, `{"status":"accepted","message":"Pipeline execution request received","batch_id":"`+
+		string(batch)+`","correlation_id":"`+correlation+`"}`, string(accepted.body))
+	require.Equal(t, correlation, accepted.header.Get("X-Correlation-ID"))
 
-		require.Equal(t, []string{"processing", "completed_successfully"}, awaitStatuses(t, gateway, teacher, batch))
-		checkCommand(t, s.commandOf(t, batch, began), accepted, teacher, batch)
-		require.NoError(t, s.platform.PublishDirect(t.Context(), domain.UserID(teacher), "the end", nil))
-		want := readAll(t, sockets[0])
-		checkNotifications(t, want, correlation)
-		for _, other := range sockets[1:] {
-			require.Equal(t, want, readAll(t, other), "every socket gets the same frames in the same order")
-		}
-	})
+	require.Equal(t, []string{"processing", "completed_successfully"}, awaitStatuses(t, gateway, teacher, batch))
+	checkCommand(t, s.commandOf(t, batch, began), accepted, teacher, batch)
+	require.NoError(t, s.platform.PublishDirect(t.Context(), domain.UserID(teacher), "the end", nil))
+	want := readAll(t, sockets[0])
+	checkNotifications(t, want, correlation)
+	for _, other := range sockets[1:] {
+		require.Equal(t, want, readAll(t, other), "every socket gets the same frames in the same order")
+	}
 }
 
 // awaitStatuses returns the statuses that the batch had until it is done.

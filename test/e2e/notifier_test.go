@@ -13,88 +13,72 @@ import (
 	"github.com/huleedu/edge/domain"
 )
 
-func TestHandshakesThatAreNotUpgraded(t *testing.T) {
-	t.Parallel()
-	onEach(t, func(t *testing.T, b backing) {
-		s := newEnvironment(t, b)
-		node := s.node(t, s.vars)
-		t.Run("foreign origin", func(t *testing.T) {
-			conn, a := dial(t, node.ws(), headers{"Origin": "https://evil.example"}.withToken("teacher-x"))
-			require.Nil(t, conn)
-			require.Equal(t, "websocket_service", a.failure(t, 403, "AUTHORIZATION_ERROR").Service)
-		})
-		t.Run("known origin", func(t *testing.T) {
-			connect(t, node.ws(), headers{"Origin": "http://localhost:5173"}.withToken("teacher-x"))
-		})
-		t.Run("no upgrade", func(t *testing.T) {
-			for _, h := range []headers{nil, as("teacher-x"), {"Authorization": "Bearer x"}} {
-				a := call(t, "GET", node.http("/ws"), "", h)
-				a.failure(t, 426, "INVALID_REQUEST")
-				require.Equal(t, "websocket", a.header.Get("Upgrade"))
-			}
-		})
+func handshakesThatAreNotUpgraded(t *testing.T, s *running) {
+	node := s.nodes[0]
+	t.Run("foreign origin", func(t *testing.T) {
+		conn, a := dial(t, node.ws(), headers{"Origin": "https://evil.example"}.withToken("teacher-x"))
+		require.Nil(t, conn)
+		require.Equal(t, "websocket_service", a.failure(t, 403, "AUTHORIZATION_ERROR").Service)
+	})
+	t.Run("known origin", func(t *testing.T) {
+		connect(t, node.ws(), headers{"Origin": "http://localhost:5173"}.withToken("teacher-x"))
+	})
+	t.Run("no upgrade", func(t *testing.T) {
+		for _, h := range []headers{nil, as("teacher-x"), {"Authorization": "Bearer x"}} {
+			a := call(t, "GET", node.http("/ws"), "", h)
+			a.failure(t, 426, "INVALID_REQUEST")
+			require.Equal(t, "websocket", a.header.Get("Upgrade"))
+		}
 	})
 }
 
-func TestConnectionLimit(t *testing.T) {
-	t.Parallel()
-	onTransports(t, onEach, func(t *testing.T, via transport, b backing) {
-		s := newEnvironment(t, b)
-		node := s.node(t, s.vars)
-		teacher := "teacher-" + uuid.NewString()
-		var all []connection
-		for range 5 {
-			all = append(all, via.connect(t, node.Addr, teacher))
-		}
-		require.Equal(t, "QUOTA_EXCEEDED", via.refused(t, node.Addr, teacher))
-		via.connect(t, node.Addr, "another-"+teacher)
+func connectionLimit(t *testing.T, s *running, via transport) {
+	node := s.nodes[0]
+	teacher := "teacher-" + uuid.NewString()
+	var all []connection
+	for range 5 {
+		all = append(all, via.connect(t, node.Addr, teacher))
+	}
+	require.Equal(t, "QUOTA_EXCEEDED", via.refused(t, node.Addr, teacher))
+	via.connect(t, node.Addr, "another-"+teacher)
 
-		require.NoError(t, s.platform.PublishDirect(t.Context(), domain.UserID(teacher), "still here", nil))
-		for _, c := range all {
-			require.Equal(t, "still here", c.next(t).Event)
+	require.NoError(t, s.platform.PublishDirect(t.Context(), domain.UserID(teacher), "still here", nil))
+	for _, c := range all {
+		require.Equal(t, "still here", c.next(t).Event)
+	}
+	require.NoError(t, all[0].Close())
+	require.Eventually(t, func() bool {
+		c, err := via.tryConnect(t.Context(), node.Addr, teacher, "$")
+		if err != nil {
+			return false
 		}
-		require.NoError(t, all[0].Close())
-		require.Eventually(t, func() bool {
-			c, err := via.tryConnect(t.Context(), node.Addr, teacher, "$")
-			if err != nil {
-				return false
-			}
-			t.Cleanup(func() { _ = c.Close() })
-			_, err = c.read(waitLimit)
-			return err == nil
-		}, waitLimit, 20*time.Millisecond, "the lease is released")
-	})
+		t.Cleanup(func() { _ = c.Close() })
+		_, err = c.read(waitLimit)
+		return err == nil
+	}, waitLimit, 20*time.Millisecond, "the lease is released")
 }
 
-// TestNormalClosureIsEchoed checks that a client's close frame with 1000 is answered with the same code.
-func TestNormalClosureIsEchoed(t *testing.T) {
-	t.Parallel()
-	onEach(t, func(t *testing.T, b backing) {
-		s := newEnvironment(t, b)
-		c := connect(t, s.node(t, s.vars).ws(), as("teacher-x"))
-		require.NoError(t, c.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(1000, ""), time.Now().Add(time.Second)))
-		code, raw := c.closed(t)
-		require.Equal(t, 1000, code)
-		require.Empty(t, raw)
-	})
+// normalClosureIsEchoed checks that a client's close frame with 1000 is answered with the same code.
+func normalClosureIsEchoed(t *testing.T, s *running) {
+	c := connect(t, s.nodes[0].ws(), as("teacher-closing"))
+	require.NoError(t, c.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(1000, ""), time.Now().Add(time.Second)))
+	code, raw := c.closed(t)
+	require.Equal(t, 1000, code)
+	require.Empty(t, raw)
 }
 
-// TestNoMessageIsLostAfterTheHandshake publishes as soon as the client has received the answer.
-func TestNoMessageIsLostAfterTheHandshake(t *testing.T) {
-	t.Parallel()
-	onTransports(t, onEach, func(t *testing.T, via transport, b backing) {
-		s := newEnvironment(t, b)
-		node := s.node(t, s.vars)
-		redis, run := s.redisClient(t), uuid.NewString()
-		for range 200 {
-			user := "teacher-" + uuid.NewString()
-			c := via.connect(t, node.Addr, user)
-			text := `{"event":"at once","data":{"run":"` + run + `","word":"å, 漢, 🎉"}}`
-			require.NoError(t, redis.Publish(t.Context(), "ws:"+user, text).Err())
-			require.Equal(t, text, c.text(t), "verbatim")
-			require.NoError(t, c.Close())
-		}
-	})
+// noMessageIsLostAfterTheHandshake publishes as soon as the client has received the answer.
+func noMessageIsLostAfterTheHandshake(t *testing.T, s *running, via transport) {
+	node := s.nodes[0]
+	redis, run := s.redisClient(t), uuid.NewString()
+	for range 200 {
+		user := "teacher-" + uuid.NewString()
+		c := via.connect(t, node.Addr, user)
+		text := `{"event":"at once","data":{"run":"` + run + `","word":"å, 漢, 🎉"}}`
+		require.NoError(t, redis.Publish(t.Context(), "ws:"+user, text).Err())
+		require.Equal(t, text, c.text(t), "verbatim")
+		require.NoError(t, c.Close())
+	}
 }
 
 // TestSlowConsumerIsClosed publishes to a client that reads nothing until its queue overflows. A connection of

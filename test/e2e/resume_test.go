@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/huleedu/edge/domain"
 	"github.com/huleedu/edge/test/harness"
 	"github.com/huleedu/edge/test/pause"
+	"github.com/huleedu/edge/test/tcp"
 )
 
 // publisher stores numbered notifications for a user, and publishes a direct message after each.
@@ -172,8 +174,8 @@ func TestReplayAfterRedisDisconnects(t *testing.T) {
 	t.Parallel()
 	onTransports(t, onEach, func(t *testing.T, via transport, b backing) {
 		s := newEnvironment(t, b)
-		wire := newProxy(t, s.redis)
-		node := s.node(t, s.settings(map[string]string{"REDIS_URL": wire.url()}))
+		proxy := tcp.Forward(t, tcp.To(strings.TrimPrefix(s.redis, "redis://")))
+		node := s.node(t, s.settings(map[string]string{"REDIS_URL": "redis://" + proxy.Addr}))
 		l := s.startPublisher(t, time.Millisecond)
 		followers := []*subscriber{{via: via, user: l.user, last: "0"}, {via: via, user: l.user, last: "0"}}
 		for _, f := range followers {
@@ -195,7 +197,7 @@ func TestReplayAfterRedisDisconnects(t *testing.T) {
 		const breaks = 10
 		for range breaks {
 			pause.For(time.Duration(100+rand.IntN(300))*time.Millisecond, "connections break at random times")
-			wire.closeAll()
+			proxy.CloseAll()
 		}
 		node.awaitReady(t, "ready")
 		l.cancel()

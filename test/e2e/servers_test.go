@@ -20,6 +20,9 @@ type backing struct {
 	refuseCommands func(code int16) *world.InjectedFault
 }
 
+// isEmbedded reports whether Redis and Kafka run in this process.
+func (b backing) isEmbedded() bool { return b.refuseCommands != nil }
+
 // onEach runs a test on embedded and on real servers. Other tests use them too, so the test needs unique
 // users, batches and groups.
 func onEach(t *testing.T, test func(*testing.T, backing)) {

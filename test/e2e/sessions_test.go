@@ -52,32 +52,28 @@ func connectMany(t *testing.T, via transport, nodes []service, user string, conn
 	return stay, refused
 }
 
-// TestConnectionLimitAcrossNodes opens twenty connections of a user on three nodes again and again: exactly five
+// connectionLimitAcrossNodes opens twenty connections of a user on three nodes again and again: exactly five
 // stay open.
-func TestConnectionLimitAcrossNodes(t *testing.T) {
-	t.Parallel()
-	onTransports(t, onEach, func(t *testing.T, via transport, b backing) {
-		s := newEnvironment(t, b)
-		nodes := []service{s.node(t, s.vars), s.node(t, s.vars), s.node(t, s.vars)}
-		redis := s.redisClient(t)
-		tries := harness.Count(100, 20)
-		if b.stopRedis != nil { // the embedded one: slower than what stands for Redis in production
-			tries = 5
-		}
-		for try := range tries {
-			user := "teacher-" + uuid.NewString()
-			stay, refused := connectMany(t, via, nodes, user, 20)
-			require.Len(t, stay, 5, "try %d", try)
-			require.Equal(t, 15, refused)
-			require.NoError(t, stay[0].Close())
-			require.Eventually(t, func() bool {
-				return redis.ZCard(t.Context(), "wsquota:{"+user+"}").Val() == 4
-			}, waitLimit, time.Millisecond, "the lease is released")
-			again, refused := connectMany(t, via, nodes[:1], user, 2)
-			require.Len(t, again, 1)
-			require.Equal(t, 1, refused)
-		}
-	})
+func connectionLimitAcrossNodes(t *testing.T, s *running, via transport) {
+	nodes := s.nodes[:]
+	redis := s.redisClient(t)
+	tries := harness.Count(100, 20)
+	if s.isEmbedded() { // slower than what stands for Redis in production
+		tries = 5
+	}
+	for try := range tries {
+		user := "teacher-" + uuid.NewString()
+		stay, refused := connectMany(t, via, nodes, user, 20)
+		require.Len(t, stay, 5, "try %d", try)
+		require.Equal(t, 15, refused)
+		require.NoError(t, stay[0].Close())
+		require.Eventually(t, func() bool {
+			return redis.ZCard(t.Context(), "wsquota:{"+user+"}").Val() == 4
+		}, waitLimit, time.Millisecond, "the lease is released")
+		again, refused := connectMany(t, via, nodes[:1], user, 2)
+		require.Len(t, again, 1)
+		require.Equal(t, 1, refused)
+	}
 }
 
 // TestLeasesOfAKilledNodeExpire checks that the connections of a killed node count for at most half a minute.
@@ -138,29 +134,25 @@ func TestLongRedisOutageClosesConnections(t *testing.T) {
 	})
 }
 
-// TestDisconnectOnEveryNode checks that the control channel closes all connections of a user on all nodes, and no
+// disconnectOnEveryNode checks that the control channel closes all connections of a user on all nodes, and no
 // others.
-func TestDisconnectOnEveryNode(t *testing.T) {
-	t.Parallel()
-	onTransports(t, onEach, func(t *testing.T, via transport, b backing) {
-		s := newEnvironment(t, b)
-		nodes := []service{s.node(t, s.vars), s.node(t, s.vars)}
-		user, other := "teacher-"+uuid.NewString(), "teacher-"+uuid.NewString()
-		stays := via.connect(t, nodes[0].Addr, other)
-		var all []connection
-		for i := range 4 {
-			all = append(all, via.connect(t, nodes[i%2].Addr, user))
-		}
-		redis := s.redisClient(t)
-		require.Len(t, redis.ZRange(t.Context(), "wsquota:{"+user+"}", 0, -1).Val(), 4)
-		require.NoError(t, redis.Publish(t.Context(), "wsctl:disconnect", user).Err())
-		for _, c := range all {
-			require.Equal(t, "AUTHORIZATION_ERROR", c.closedBecause(t, 4003).Code)
-		}
-		require.Zero(t, redis.Exists(t.Context(), "wsquota:{"+user+"}").Val(), "the leases are released before the closes are sent")
-		require.NoError(t, redis.Publish(t.Context(), "ws:"+other, "still here").Err())
-		require.Equal(t, "still here", stays.text(t))
-	})
+func disconnectOnEveryNode(t *testing.T, s *running, via transport) {
+	nodes := s.nodes[:2]
+	user, other := "teacher-"+uuid.NewString(), "teacher-"+uuid.NewString()
+	stays := via.connect(t, nodes[0].Addr, other)
+	var all []connection
+	for i := range 4 {
+		all = append(all, via.connect(t, nodes[i%2].Addr, user))
+	}
+	redis := s.redisClient(t)
+	require.Len(t, redis.ZRange(t.Context(), "wsquota:{"+user+"}", 0, -1).Val(), 4)
+	require.NoError(t, redis.Publish(t.Context(), "wsctl:disconnect", user).Err())
+	for _, c := range all {
+		require.Equal(t, "AUTHORIZATION_ERROR", c.closedBecause(t, 4003).Code)
+	}
+	require.Zero(t, redis.Exists(t.Context(), "wsquota:{"+user+"}").Val(), "the leases are released before the closes are sent")
+	require.NoError(t, redis.Publish(t.Context(), "ws:"+other, "still here").Err())
+	require.Equal(t, "still here", stays.text(t))
 }
 
 // patientPublisher returns a client that does not repeat a publish, even if the response is late.

@@ -48,21 +48,17 @@ func sendFile(t *testing.T, base, user string, batch domain.BatchID, size int64)
 	return response{status: res.StatusCode, header: res.Header, body: text}
 }
 
-// TestUploadJourney checks that files reach the owner's batch and no other one.
-func TestUploadJourney(t *testing.T) {
-	t.Parallel()
-	onAny(t, func(t *testing.T, b backing) {
-		s := newEnvironment(t, b)
-		teacher, batch := s.batch(2)
-		base := s.gateway(t, s.vars).http("")
-		require.Equal(t, 202, sendFile(t, base, teacher, batch, 1<<20).status)
-		require.Equal(t, []world.Upload{{
-			User: domain.UserID(teacher), Batch: batch, Files: []world.File{{Name: "big.bin", Bytes: 1 << 20}},
-		}}, s.platform.Uploads())
-		sendFile(t, base, "mallory", batch, 10).failure(t, 403, "AUTHORIZATION_ERROR")
-		sendFile(t, base, teacher, domain.BatchID(uuid.NewString()), 10).failure(t, 404, "RESOURCE_NOT_FOUND")
-		sendFile(t, base, teacher, "", 1<<20).failure(t, 400, "VALIDATION_ERROR")
-		sendFile(t, base, teacher, batch, 100<<20).failure(t, 413, "VALIDATION_ERROR")
-		require.Len(t, s.platform.Uploads(), 1)
-	})
+// uploadsReachTheirBatch checks that files reach the owner's batch and no other one.
+func uploadsReachTheirBatch(t *testing.T, s *running) {
+	teacher, batch := s.batch(2)
+	base := s.gateways[0].http("")
+	require.Equal(t, 202, sendFile(t, base, teacher, batch, 1<<20).status)
+	require.Equal(t, []world.Upload{{
+		User: domain.UserID(teacher), Batch: batch, Files: []world.File{{Name: "big.bin", Bytes: 1 << 20}},
+	}}, s.platform.Uploads())
+	sendFile(t, base, "mallory", batch, 10).failure(t, 403, "AUTHORIZATION_ERROR")
+	sendFile(t, base, teacher, domain.BatchID(uuid.NewString()), 10).failure(t, 404, "RESOURCE_NOT_FOUND")
+	sendFile(t, base, teacher, "", 1<<20).failure(t, 400, "VALIDATION_ERROR")
+	sendFile(t, base, teacher, batch, 100<<20).failure(t, 413, "VALIDATION_ERROR")
+	require.Len(t, s.platform.Uploads(), 1)
 }

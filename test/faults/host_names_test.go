@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -149,18 +150,28 @@ func (e expectation) runNameFault(t *testing.T, s *environment, named *namedServ
 }
 
 // checkOutages requires that the log has one line for each dependency that goes down and one when it is
-// back, and no other warning.
+// back, and no other warning but those of failed requests.
 func checkOutages(t *testing.T, s loggedService) {
 	t.Helper()
-	changes, others := s.changes(t)
+	var changes []string
+	balanced := func() bool {
+		changes, _ = s.changes(t)
+		down := slices.DeleteFunc(slices.Clone(changes), func(change string) bool { return !strings.HasPrefix(change, "down ") })
+		return len(changes) == 2*len(down)
+	}
+	require.Eventually(t, func() bool {
+		harness.Readiness(t.Context(), s.Addr)
+		return balanced()
+	}, waitLimit, 100*time.Millisecond, "each outage begins and ends once")
+	t.Logf("the log has %q", changes)
 	for _, line := range s.log.Lines() {
 		if strings.Contains(line, "dependency is down") {
 			t.Log(line)
 		}
 	}
+	_, others := s.changes(t)
+	others = slices.DeleteFunc(others, func(line string) bool { return strings.Contains(line, `"event":"request"`) })
 	require.Empty(t, others)
-	down := slices.DeleteFunc(slices.Clone(changes), func(change string) bool { return !strings.HasPrefix(change, "down ") })
-	require.Len(t, changes, 2*len(down), "each outage begins and ends once: %q", changes)
 }
 
 // TestNameOfServersOfGateway lets look-ups of the host names of Redis, Kafka and two services behind the

@@ -25,8 +25,7 @@ const (
 )
 
 // TestRebalanceStorm lets a member join the consumer group of two nodes and another one leave it each
-// second, as with nodes that crash at their start. They commit nothing, so that what they were given is
-// read again.
+// second, as with nodes that crash at their start. They commit nothing.
 func TestRebalanceStorm(t *testing.T) {
 	t.Parallel()
 	e := hostFault(t, kafkaGroup, rebalancing)

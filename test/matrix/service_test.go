@@ -11,7 +11,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/stretchr/testify/require"
+	"github.com/huleedu/edge/test/tcp"
 )
 
 // script handles one request at a service, after its header was read. It returns true if the connection can serve
@@ -45,53 +45,19 @@ func (p *plan) counted() map[string]int {
 // service is a TCP server that replaces every service behind the gateway. The plan of the correlation id
 // selects its behaviour; without a plan it uses answerWell.
 type service struct {
-	listener net.Listener
-	group    sync.WaitGroup
-	done     chan struct{}
+	url  string
+	done <-chan struct{} // closed at the end of the test
 
 	mu    sync.Mutex
 	plans map[string]*plan
 	seen  map[string]int // requests by correlation id
-	conns map[net.Conn]struct{}
 }
 
 func startService(t *testing.T) *service {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	s := &service{
-		listener: l, done: make(chan struct{}),
-		plans: map[string]*plan{}, seen: map[string]int{}, conns: map[net.Conn]struct{}{},
-	}
-	s.group.Go(s.accept)
-	t.Cleanup(s.close)
+	s := &service{done: t.Context().Done(), plans: map[string]*plan{}, seen: map[string]int{}}
+	s.url = "http://" + tcp.Serve(t, func(c net.Conn) { s.serve(c.(*net.TCPConn)) })
 	return s
-}
-
-func (s *service) url() string { return "http://" + s.listener.Addr().String() }
-
-func (s *service) close() {
-	close(s.done)
-	_ = s.listener.Close()
-	s.mu.Lock()
-	for c := range s.conns {
-		_ = c.Close()
-	}
-	s.mu.Unlock()
-	s.group.Wait()
-}
-
-func (s *service) accept() {
-	for {
-		c, err := s.listener.Accept()
-		if err != nil {
-			return
-		}
-		s.mu.Lock()
-		s.conns[c] = struct{}{}
-		s.mu.Unlock()
-		s.group.Go(func() { s.serve(c.(*net.TCPConn)) })
-	}
 }
 
 // expect sets the plan of a correlation id.
@@ -117,12 +83,6 @@ func (s *service) planOf(correlation string) *plan {
 
 // serve reads requests until the connection ends or a script returns false.
 func (s *service) serve(conn *net.TCPConn) {
-	defer func() {
-		_ = conn.Close()
-		s.mu.Lock()
-		delete(s.conns, conn)
-		s.mu.Unlock()
-	}()
 	in := bufio.NewReader(conn)
 	for n := 0; ; n++ {
 		request, err := http.ReadRequest(in)

@@ -2,13 +2,11 @@ package matrix_test
 
 import (
 	"net"
-	"sync"
 	"testing"
-
-	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/test/harness"
 	"github.com/huleedu/edge/test/servers"
+	"github.com/huleedu/edge/test/tcp"
 )
 
 // The gateways of the matrix, by what fails behind them. A failure below HTTP
@@ -58,37 +56,6 @@ func closesReused(c *call) bool {
 	return answerWell(c)
 }
 
-// deadPort starts a listener without HTTP. It closes each connection at once,
-// or accepts it and never reads.
-func deadPort(t *testing.T, keep bool) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	var group sync.WaitGroup
-	group.Go(func() {
-		var accepted []net.Conn
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				break
-			}
-			if keep {
-				accepted = append(accepted, c)
-			} else {
-				_ = c.Close()
-			}
-		}
-		for _, c := range accepted {
-			_ = c.Close()
-		}
-	})
-	t.Cleanup(func() {
-		_ = l.Close()
-		group.Wait()
-	})
-	return l.Addr().String()
-}
-
 // environment is what stands around the gateways of one test.
 type environment struct {
 	service   *service
@@ -112,7 +79,7 @@ func newEnvironment(t *testing.T) *environment {
 		"API_GATEWAY_CIRCUIT_BREAKER_ENABLED": "false", "API_GATEWAY_HTTP_CIRCUIT_BREAKER_FAILURE_THRESHOLD": "1000000",
 		"API_GATEWAY_DOWNSTREAM_MAX_CONCURRENCY": "4096", "API_GATEWAY_RATE_LIMIT_TIMEOUT": "5",
 	})
-	setServices(e.vars, e.service.url())
+	setServices(e.vars, e.service.url)
 	return e
 }
 
@@ -129,7 +96,7 @@ func gatewayName(site string) string { return "gateway " + site }
 func (e *environment) sites(t *testing.T) map[string]*gateway {
 	t.Helper()
 	const nowhere = "127.0.0.1:1"
-	closing, silent := deadPort(t, false), deadPort(t, true)
+	closing, silent := tcp.Serve(t, func(net.Conn) {}), tcp.Serve(t, func(net.Conn) { <-t.Context().Done() })
 	settings := map[string]map[string]string{scriptSite: {}, idleSite: {}}
 	for name, addr := range map[string]string{"refuses": nowhere, "closes at once": closing, "never reads": silent} {
 		settings[name] = map[string]string{}
