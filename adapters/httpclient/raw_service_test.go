@@ -169,7 +169,7 @@ func TestUnsolicitedResponsesReachNoCall(t *testing.T) {
 	}
 }
 
-func TestAResponseBeforeTheWholeRequestIsRead(t *testing.T) {
+func TestAResponseIsReadBeforeTheRequestIsSent(t *testing.T) {
 	release := make(chan struct{})
 	p := serveRaw(t, func(c net.Conn, _ *http.Request, _, _ int) bool {
 		write(c, "HTTP/1.1 413 Too Large\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")

@@ -60,8 +60,8 @@ func TestOneListenerByDefault(t *testing.T) {
 	assert.Nil(t, newEnvironment(t).Admin())
 }
 
-// TestAdminAddressTaken checks that a failed start releases its ports.
-func TestAdminAddressTaken(t *testing.T) {
+// TestFailedStartReleasesItsPorts checks that a failed start releases its ports.
+func TestFailedStartReleasesItsPorts(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -61,8 +61,8 @@ func TestRetiredServersAnnounceTheClose(t *testing.T) {
 	}
 }
 
-// requireLast checks that an answer is 200 and announces the close.
-func requireLast(t *testing.T, r reply) {
+// requireAnnouncedClose checks that an answer is 200 and announces the close.
+func requireAnnouncedClose(t *testing.T, r reply) {
 	t.Helper()
 	require.Equal(t, 200, r.StatusCode)
 	require.True(t, r.Close)
@@ -75,7 +75,7 @@ func TestRequestsBeforeRetireAnnounceTheCloseToo(t *testing.T) {
 	w, s, conn := startBlockedRequest(t)
 	w.Retire()
 	close(s.release)
-	requireLast(t, conn.read())
+	requireAnnouncedClose(t, conn.read())
 }
 
 func TestShutdownFinishesRequestsInFlight(t *testing.T) {
@@ -91,7 +91,7 @@ func TestShutdownFinishesRequestsInFlight(t *testing.T) {
 		return err != nil
 	}, 5*time.Second, time.Millisecond, "new connections are refused")
 	close(s.release)
-	requireLast(t, conn.read())
+	requireAnnouncedClose(t, conn.read())
 	require.NoError(t, <-ended)
 }
 

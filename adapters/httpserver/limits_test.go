@@ -154,7 +154,7 @@ func TestRefusedTokensAreCounted(t *testing.T) {
 	require.Equal(t, 503, r.StatusCode, "keys that are missing are no fault of the token")
 }
 
-func TestTrustedProxyIsBelieved(t *testing.T) {
+func TestAddressFromATrustedProxyIsUsed(t *testing.T) {
 	t.Parallel()
 	l := &limitRecorder{}
 	w := newEnvironment(t, withLimiter(l), with(func(p *httpserver.GatewayParts) {
@@ -192,7 +192,7 @@ func TestTrustedProxyIsBelieved(t *testing.T) {
 	}
 }
 
-func TestLimitsAreRead(t *testing.T) {
+func TestRateLimitSettings(t *testing.T) {
 	t.Parallel()
 	var c httpserver.LimitsConfig
 	require.NoError(t, env.Read(&c, map[string]string{}))

@@ -113,8 +113,8 @@ func TestPanicsAreAnswered(t *testing.T) {
 	assert.Contains(t, w.log.String(), "environment_test.go", "the log has the stack")
 }
 
-// TestBegunAnswersAreCut checks that a client does not accept a partial answer as complete.
-func TestBegunAnswersAreCut(t *testing.T) {
+// TestPartialAnswersAreAborted checks that a client does not accept a partial answer as complete.
+func TestPartialAnswersAreAborted(t *testing.T) {
 	t.Parallel()
 	w := newEnvironment(t, with(func(p *httpserver.GatewayParts) {
 		p.Metrics = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {

@@ -248,9 +248,9 @@ func TestSocketReadiness(t *testing.T) {
 	requireErrorOf(t, domain.WebSocketService, r, 503, domain.ServiceUnavailable)
 }
 
-// TestNodeWithUnhealthyOwnPartIsNotReady checks that an unhealthy part of the node makes it
+// TestNodeWithAnUnhealthyComponentIsNotReady checks that an unhealthy part of the node makes it
 // unready.
-func TestNodeWithUnhealthyOwnPartIsNotReady(t *testing.T) {
+func TestNodeWithAnUnhealthyComponentIsNotReady(t *testing.T) {
 	t.Parallel()
 	w := newEnvironment(t, func(w *environment, p *httpserver.GatewayParts) {
 		w.ready = app.NewReadiness([]ports.HealthProbe{probe{Name: "subscription", Condition: domain.Unhealthy, Note: "not subscribed"}}, nil)

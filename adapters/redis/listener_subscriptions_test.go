@@ -249,7 +249,7 @@ func TestSubscriptionsLingerAfterTheLastUnfollow(t *testing.T) {
 	require.False(t, m.subscribed["anna"])
 }
 
-func TestSubscriptionsRefuseWhileDown(t *testing.T) {
+func TestFollowFailsWhileSubscriptionsAreDown(t *testing.T) {
 	s := newSubscriptions("ws:", time.Second)
 	p, _, err := s.follow("a")
 	require.NoError(t, err)

@@ -84,7 +84,7 @@ func TestNotifierDistinguishesFinalErrors(t *testing.T) {
 	require.False(t, publish(t, n, what).Duplicate)
 }
 
-func TestNotifierIsBusyWhileAnotherScriptRuns(t *testing.T) {
+func TestNotifierFailsWhileAnotherScriptRuns(t *testing.T) {
 	s := ownServer(t)
 	n, other := redis.NewNotifier(openClient(t, s.url), notifierConfig(), "ws:"), externalClient(t, s.url)
 	require.NoError(t, other.ConfigSet(t.Context(), "busy-reply-threshold", "50").Err())

@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestHeldLeasesDeleteUsersWithoutSessions(t *testing.T) {
+func TestHeldLeasesForgetUsersWithoutSessions(t *testing.T) {
 	t.Parallel()
 	h := newHeldLeases()
 	for _, session := range []string{"a", "b", "c"} {

@@ -76,7 +76,7 @@ func TestLimiterSetsAMissingExpiry(t *testing.T) {
 	require.Greater(t, left, 50*time.Second)
 }
 
-// The test sets a time to live as it is after a step of Redis's clock backwards.
+// TestLimiterShortensAWindowAfterAStepOfTheClock sets the time to live that a step of Redis's clock backwards leaves.
 func TestLimiterShortensAWindowAfterAStepOfTheClock(t *testing.T) {
 	s := embedded(t)
 	l, _, _ := startLimiter(t, s.url, patientConfig())

@@ -51,10 +51,10 @@ func body(n, size int) string {
 	return head + strings.Repeat(string(rune('a'+n%26)), max(0, size-len(head)))
 }
 
-// interleave sends messages while both ends ping and the client reads irregularly,
-// closes the socket, and requires that the client received exactly the messages that
-// were sent.
-func interleave(t *testing.T, sizes []int, whim func() int) {
+// sendWhilePinging sends messages of these sizes to a client while both ends send pings, and requires
+// that the client received them in order when the socket is closed. delay returns how often the client
+// yields before it reads the next message.
+func sendWhilePinging(t *testing.T, sizes []int, delay func() int) {
 	t.Helper()
 	c := settings()
 	c.PingInterval, c.SendQueueMessages, c.SendQueueBytes = time.Millisecond, 1<<20, 1<<30
@@ -75,7 +75,7 @@ func interleave(t *testing.T, sizes []int, whim func() int) {
 		asked <- sent
 	}()
 	for i, size := range sizes {
-		for range whim() { // a slow reader lets others go first
+		for range delay() { // a slow reader lets others go first
 			runtime.Gosched()
 		}
 		got, err := conn.Next()
@@ -99,14 +99,14 @@ func TestFramesAreCompleteOnSmallSocketBuffers(t *testing.T) {
 			for i := range sizes {
 				sizes[i] = 1 + r.IntN(1<<(3+r.IntN(16)))
 			}
-			interleave(t, sizes, func() int { return r.IntN(2000) })
+			sendWhilePinging(t, sizes, func() int { return r.IntN(2000) })
 		})
 	}
 }
 
 // The length of a frame has three encodings.
 func TestFramesOfEveryLength(t *testing.T) {
-	interleave(t, []int{1, 124, 125, 126, 127, 65534, 65535, 65536, 65537, 262144, 1}, func() int { return 1 })
+	sendWhilePinging(t, []int{1, 124, 125, 126, 127, 65534, 65535, 65536, 65537, 262144, 1}, func() int { return 1 })
 }
 
 func FuzzFramesAreComplete(f *testing.F) {
@@ -120,7 +120,7 @@ func FuzzFramesAreComplete(f *testing.F) {
 			sizes[i] = 1 + 4*int(b)*int(b)
 		}
 		next := 0
-		interleave(t, sizes, func() int { next++; return int(script[next%len(script)]) })
+		sendWhilePinging(t, sizes, func() int { next++; return int(script[next%len(script)]) })
 	})
 }
 

@@ -135,7 +135,7 @@ func TestMessagesBeforeTheUpgradeAreQueued(t *testing.T) {
 	require.Eventually(t, func() bool { return n.facts.Count(is[domain.MessageSent]) == 4 }, time.Second, time.Millisecond)
 }
 
-func TestEarlyDataEndsTheHandshake(t *testing.T) {
+func TestDataBeforeTheUpgradeEndsTheHandshake(t *testing.T) {
 	n := newNode(t, settings())
 	conn := n.dialRaw(t, handshake("u1")+"\x81\x80abcd")
 	answer, _ := io.ReadAll(conn)

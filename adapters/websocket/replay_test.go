@@ -171,8 +171,8 @@ func TestSlowClientResumes(t *testing.T) {
 	require.Zero(t, n.facts.Count(is[domain.MessageFailed]))
 }
 
-// Messages that no log keeps are bounded during a replay too.
-func TestDirectMessagesOverflowAReplay(t *testing.T) {
+// TestDirectMessagesDuringAReplayAreBounded checks that messages that the log does not store fill the queue.
+func TestDirectMessagesDuringAReplayAreBounded(t *testing.T) {
 	c := settings()
 	c.SendQueueMessages = 5
 	n := newNode(t, c)
@@ -269,7 +269,7 @@ func TestGapDuringLogOutage(t *testing.T) {
 	c.expect(t, lost, after)
 }
 
-func TestGapOfAFullQueue(t *testing.T) {
+func TestGapThatDoesNotFitTheQueueClosesTheConnection(t *testing.T) {
 	c := settings()
 	c.SendQueueMessages = 2
 	n := newNode(t, c)

@@ -148,7 +148,7 @@ func crashLeader(t *testing.T, s *stage, tabs []string) []string {
 	return tabs[1:]
 }
 
-// suspendLeader blocks the leader without notice, until another tab has the lead.
+// suspendLeader blocks the leader without notice, until another tab is the leader.
 func suspendLeader(t *testing.T, s *stage, tabs []string) []string {
 	s.do(t, command{Do: "hang", Tab: tabs[0], MS: 20_000})
 	s.awaitFlow(t, tabs[1], 100)

@@ -30,7 +30,7 @@ func invalid(cause, token string) invalidToken {
 func invalidTokens(h ValidatorHarness) map[string]invalidToken {
 	all := map[string]invalidToken{"no token": {"", "Not authenticated", "missing_authorization_header", ""}}
 	for _, part := range []map[string]invalidToken{
-		malformedTokens(h), invalidHeaders(h), invalidSignatures(h), invalidTimes(h), invalidPurposes(h), invalidSubjects(h), twoFaults(h),
+		malformedTokens(h), invalidHeaders(h), invalidSignatures(h), invalidTimes(h), invalidPurposes(h), invalidSubjects(h), combinedFaults(h),
 	} {
 		maps.Copy(all, part)
 	}
@@ -191,9 +191,9 @@ func invalidSubjects(h ValidatorHarness) map[string]invalidToken {
 	}
 }
 
-// twoFaults checks the precedence of errors: the signature comes before all claims, and
+// combinedFaults checks the precedence of errors: the signature comes before all claims, and
 // an expired token is reported as expired regardless of its other claims.
-func twoFaults(h ValidatorHarness) map[string]invalidToken {
+func combinedFaults(h ValidatorHarness) map[string]invalidToken {
 	old := claimSet{"exp": time.Now().Unix() - 60}
 	return map[string]invalidToken{
 		"expired and forged":         invalid("signature", h.Forge(h.header(), h.claims().merged(old).text())),

@@ -51,7 +51,7 @@ func MessageListener(t *testing.T, h ListenerHarness) {
 	t.Run("delivers operator requests", h.deliversOperatorRequests)
 	t.Run("delivers requests to check connections", h.deliversCheckRequests)
 	t.Run("serves concurrent callers", h.servesManyCallers)
-	t.Run("serves concurrent callers for one user", h.servesManyForOne)
+	t.Run("serves concurrent callers for one user", h.servesCallersOfOneUser)
 	t.Run("Follow before Run waits or succeeds", h.followsBeforeRun)
 	t.Run("Follow returns when its context is done", h.endsWithContext)
 	t.Run("Run returns when its context is done", h.endsRun)
@@ -197,7 +197,7 @@ func (h ListenerHarness) servesManyCallers(t *testing.T) {
 	}
 }
 
-func (h ListenerHarness) servesManyForOne(t *testing.T) {
+func (h ListenerHarness) servesCallersOfOneUser(t *testing.T) {
 	rig, e := h.start(t)
 	user := freshUser()
 	var group sync.WaitGroup

@@ -116,9 +116,9 @@ func awaitRelease(t *testing.T, redis *goredis.Client, address string, channels 
 	}, 2*waitLimit, 100*time.Millisecond, "leases %v, channels %v, %+v", &leases, &left, &h)
 }
 
-// withSubscribers connects a valid client to each node while f runs, and returns the number of messages
+// withSubscribers connects a valid client to each node while run runs, and returns the number of messages
 // that they received. The test fails if one is missing.
-func withSubscribers(t *testing.T, v *fuzzer, happens func()) int {
+func withSubscribers(t *testing.T, v *fuzzer, run func()) int {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	var group sync.WaitGroup
@@ -132,7 +132,7 @@ func withSubscribers(t *testing.T, v *fuzzer, happens func()) int {
 			_ = c.Close()
 		})
 	}
-	happens()
+	run()
 	cancel()
 	group.Wait()
 	sum := 0
