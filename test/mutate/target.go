@@ -45,7 +45,7 @@ func targets() []target {
 	return []target{
 		{mutated: "domain", tests: []testSet{{pkg: "domain"}, {pkg: "app"}, {pkg: "adapters/httpserver/decode"}, {pkg: "adapters/httpserver", run: "Status|Code"}}},
 		{mutated: "app"},
-		{mutated: "app/delivery"},
+		{mutated: "app/delivery", tests: []testSet{{pkg: "app/delivery"}, {pkg: "adapters/sse", run: "TestManager"}}},
 		{mutated: "adapters/jwt"},
 		{mutated: "adapters/internal/bearer"},
 		{mutated: "adapters/httpserver/clientip"},
