@@ -3,7 +3,7 @@ import { breakable, el } from "./dom.js";
 
 const most = 4; // columns that fit beside each other on a phone; there, a wider table shows each row as a list
 
-/** Returns a table with a caption. Columns are { title, cell(row), numeric, name }; a cell is a text or an element, and the text of a name breaks between words. */
+/** Returns a table with a caption. Columns are { title, cell(row), numeric, name, wide }; a cell is a text or an element, the text of a name breaks between words, and a wide cell needs a line of its own on a phone. */
 export function table(caption, columns, rows, empty = "Nothing to show.") {
   if (!rows.length) return el("p", { class: "empty" }, empty);
   // The roles stay when a phone shows the rows as lists.
@@ -11,7 +11,7 @@ export function table(caption, columns, rows, empty = "Nothing to show.") {
   const body = rows.map((row) => el("tr", { role: "row" }, ...columns.map((c) =>
     el("td", { role: "cell", class: c.numeric ? "number" : c.name && "name", "data-title": c.title }, c.name ? breakable(c.cell(row)) : c.cell(row) ?? ""))));
   return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
-    el("table", { role: "table", class: columns.length > most && "stack" }, el("caption", {}, caption), el("thead", { role: "rowgroup" }, head), el("tbody", { role: "rowgroup" }, ...body)));
+    el("table", { role: "table", class: (columns.length > most || columns.some((c) => c.wide)) && "stack" }, el("caption", {}, caption), el("thead", { role: "rowgroup" }, head), el("tbody", { role: "rowgroup" }, ...body)));
 }
 
 /** Returns a list of names and values. */
