@@ -243,7 +243,7 @@ cover: $(GOTESTSUM) ## Measure what tests and the programs in them cover of each
 	exit $$code
 
 .PHONY: bench
-bench: ## Measure against bare baselines (ARGS="sockets/fanout -quick"), or Go benchmarks (BENCH=name PKG=./adapters/jwt)
+bench: ## Measure against bare baselines and other products (ARGS="sockets/fanout -quick"), or Go benchmarks (BENCH=name PKG=./adapters/jwt)
 	@if [ -n '$(BENCH)' ]; then
 		exec test/servers/with.sh go test -run '^$$' -bench '$(BENCH)' -benchmem $(PKG)
 	fi

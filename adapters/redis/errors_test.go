@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -52,7 +53,8 @@ func TestRedisErrorIsRetryableOrFinal(t *testing.T) {
 		context.Canceled:         domain.ConnectionError,
 		io.EOF:                   domain.ConnectionError,
 		goredis.ErrClosed:        domain.ConnectionError,
-		&net.OpError{Op: "dial", Err: errors.New("connection refused")}: domain.ConnectionError,
+		&net.OpError{Op: "dial", Err: errors.New("connection refused")}:                         domain.ConnectionError,
+		&net.OpError{Op: "dial", Err: fmt.Errorf("lookup redis: %w", context.DeadlineExceeded)}: domain.Timeout,
 	} {
 		got := redisError("redis.X", cause, time.Second)
 		require.Equal(t, want, got.Code, cause.Error())

@@ -74,11 +74,13 @@ func TestIdempotencyShortensAClaimAfterAStepOfTheClock(t *testing.T) {
 
 func TestIdempotencyRejectsForeignValues(t *testing.T) {
 	c := newClaim(t)
-	require.NoError(t, c.redis.Set(t.Context(), c.name, "invalid", 0).Err())
-	_, err := c.Claim(t.Context(), c.key, "d")
-	require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err))
+	for _, value := range []string{"invalid", "invalid value"} {
+		require.NoError(t, c.redis.Set(t.Context(), c.name, value, 0).Err())
+		_, err := c.Claim(t.Context(), c.key, "d")
+		require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err), value)
+	}
 	require.NoError(t, c.redis.Del(t.Context(), c.name).Err())
 	require.NoError(t, c.redis.LPush(t.Context(), c.name, "invalid").Err())
-	_, err = c.Claim(t.Context(), c.key, "d")
+	_, err := c.Claim(t.Context(), c.key, "d")
 	require.Equal(t, domain.ServiceUnavailable, domain.CodeOf(err))
 }

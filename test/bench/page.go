@@ -114,6 +114,6 @@ func (r row) pageLine(p provenance) string {
 	if r.Met != nil && !*r.Met {
 		target += ", **missed**"
 	}
-	return fmt.Sprintf("| %s | %s | %s | %s | %s | `make bench ARGS=%s` | %s | `%s` | %s |\n", r.Measure, formatNumber(r.Ours),
+	return fmt.Sprintf("| %s | %s | %s | %s | %s | `make bench ARGS=%s` | %s | %#q | %s |\n", r.Measure, formatNumber(r.Ours),
 		r.formatBeside(), formatOptional(r.Ratio), target, command, p.date, p.commit, p.machine)
 }

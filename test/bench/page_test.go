@@ -19,7 +19,8 @@ func TestUpdatePageReplacesTheLinesOfTheMeasuredScenarios(t *testing.T) {
 	bare, ratio := 4.0, 0.5
 	first := []row{
 		{Scenario: "sockets/storm", Measure: "handshakes", Ours: 2, Bare: &bare, Ratio: &ratio, Beside: "gorilla"},
-		{Scenario: "sockets/fanout", Measure: "deliveries", Ours: 1}, {Scenario: "sockets/fanout", Measure: "lost", Ours: 0},
+		{Scenario: "sockets/fanout", Measure: "deliveries", Ours: 1},
+		{Scenario: "sockets/fanout", Measure: "lost", Ours: 0},
 	}
 	require.NoError(t, updatePage(path, first, provenance{"-rounds 3 ", "2026-01-02", "abc", "a machine"}))
 	second := []row{single("deliveries", 7).atLeast(8)}

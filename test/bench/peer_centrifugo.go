@@ -86,10 +86,10 @@ func centrifugoStreams(ctx context.Context, l *runner) ([]row, error) {
 	})
 }
 
-// memoryBeside measures a new node and a new Centrifugo in turn, at most three rounds.
+// memoryBeside measures a new node and a new Centrifugo in turn, at most two rounds.
 func (l *runner) memoryBeside(measure string, cost func(starter) (socketCost, error), node starter) ([]row, error) {
 	var each series
-	for range min(l.rounds, 3) {
+	for range min(l.rounds, 2) {
 		ours, err := cost(node)
 		if err != nil {
 			return nil, err

@@ -40,7 +40,7 @@ func TestCentrifugoMessageIsAPublication(t *testing.T) {
 	require.Equal(t, byte(0x22), wrapped[0]) // field 4, bytes
 	size, n := binary.Uvarint(wrapped[1:])
 	require.Equal(t, message, wrapped[1+n:])
-	require.Len(t, message, int(size))
+	require.Equal(t, uint64(len(message)), size)
 	got, ok := parseTag([]byte(`{"channel":"#u","pub":{"data":` + string(message) + `}}`))
 	require.True(t, ok)
 	require.Equal(t, k, got)

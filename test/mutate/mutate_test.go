@@ -81,3 +81,22 @@ func TestTargetIsNarrowedToAFile(t *testing.T) {
 		require.False(t, is, only)
 	}
 }
+
+func TestQuickTestsRunFirst(t *testing.T) {
+	a, b := &program{path: "a"}, &program{path: "b"}
+	reached := map[int]bool{1: true}
+	tests := []testCase{
+		{program: a, name: "slow", cpu: 2 * time.Second, reached: reached}, {program: a, name: "quick", cpu: step / 2, reached: reached},
+		{program: a, name: "elsewhere"}, {program: a, name: "quickest", reached: reached}, {program: b, name: "next", cpu: step, reached: reached},
+		{program: b, name: "last", cpu: 3 * time.Second, reached: reached}, {program: b, name: "third", cpu: step, reached: reached},
+	}
+	var names []string
+	for _, some := range steps(mutant{id: 1}.reachedBy(tests)) {
+		line := some[0].path + ":"
+		for _, one := range some {
+			line += " " + one.name
+		}
+		names = append(names, line)
+	}
+	require.Equal(t, []string{"a: quickest quick", "b: next third", "a: slow", "b: last"}, names)
+}

@@ -22,8 +22,9 @@ type testCase struct {
 	*program
 	name    string
 	took    time.Duration
-	reached map[int]bool // by mutant
-	failure string       // what it prints when it fails without a mutant
+	cpu     time.Duration // of the processor
+	reached map[int]bool  // by mutant
+	failure string        // what it prints when it fails without a mutant
 }
 
 // tests returns the tests, examples and fuzz targets of the program.
@@ -70,6 +71,7 @@ func (t *testCase) run(ctx context.Context, directory string) {
 		t.failure = fmt.Sprintf("%v\n%s", err, out)
 		return
 	}
+	t.cpu = c.ProcessState.UserTime() + c.ProcessState.SystemTime()
 	files, err := os.ReadDir(directory)
 	if err != nil {
 		t.failure = err.Error()

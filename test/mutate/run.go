@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -14,9 +16,10 @@ import (
 
 const (
 	// workers is the number of mutants that run at the same time. Tests wait more than they compute.
-	workers = 4
-	// quick is the time up to which a test is among the first that run with a mutant.
-	quick = 500 * time.Millisecond
+	workers = 3
+	// step is the time of the processor that the first tests of a mutant take; each further step takes
+	// four times as much.
+	step = 200 * time.Millisecond
 )
 
 // outcome says what the tests do with a mutant.
@@ -109,21 +112,11 @@ func each(n int, f func(int)) {
 	running.Wait()
 }
 
-// run runs the tests that reach the mutant, the quick ones first. The limit of time is patience times the
-// least time and four times what the tests take without a mutant.
+// run runs the tests that reach the mutant, in steps, the quick ones first. The limit of time is patience
+// times the least time and four times what the tests take without a mutant.
 func (m mutant) run(ctx context.Context, tests []testCase, least, patience time.Duration) outcome {
-	var first, rest [][]testCase
-	for _, t := range tests {
-		switch {
-		case !t.reached[m.id]:
-		case t.took < quick:
-			first = byProgram(first, t)
-		default:
-			rest = byProgram(rest, t)
-		}
-	}
 	found := notReached
-	for _, some := range append(first, rest...) {
+	for _, some := range steps(m.reachedBy(tests)) {
 		if found = m.test(ctx, some, patience*(least+4*total(some))); found != lived {
 			return found
 		}
@@ -131,15 +124,28 @@ func (m mutant) run(ctx context.Context, tests []testCase, least, patience time.
 	return found
 }
 
-// byProgram adds a test to those of its program.
-func byProgram(all [][]testCase, t testCase) [][]testCase {
-	for i, some := range all {
-		if some[0].program == t.program {
-			all[i] = append(some, t)
-			return all
+// reachedBy returns the tests that reach the mutant, the quickest first.
+func (m mutant) reachedBy(tests []testCase) []testCase {
+	out := slices.DeleteFunc(slices.Clone(tests), func(t testCase) bool { return !t.reached[m.id] })
+	slices.SortStableFunc(out, func(a, b testCase) int { return cmp.Compare(a.cpu, b.cpu) })
+	return out
+}
+
+// steps divides the tests into runs of one program each.
+func steps(tests []testCase) (out [][]testCase) {
+	var spent time.Duration
+	most := step
+	for i, t := range tests {
+		spent += t.cpu
+		if i == 0 || spent > most || out[len(out)-1][0].program != t.program {
+			out = append(out, nil)
+			for spent > most {
+				most *= 4
+			}
 		}
+		out[len(out)-1] = append(out[len(out)-1], t)
 	}
-	return append(all, []testCase{t})
+	return out
 }
 
 // total returns the time that tests take without a mutant.

@@ -45,26 +45,40 @@ func targets() []target {
 	return []target{
 		{mutated: "domain", tests: []testSet{{pkg: "domain"}, {pkg: "app"}, {pkg: "adapters/httpserver/decode"}, {pkg: "adapters/httpserver", run: "Status|Code"}}},
 		{mutated: "app"},
-		{mutated: "app/delivery"},
+		{mutated: "app/delivery", tests: []testSet{{pkg: "app/delivery"}, {pkg: "adapters/sse", run: "TestManager"}}},
 		{mutated: "adapters/jwt"},
 		{mutated: "adapters/internal/bearer"},
 		{mutated: "adapters/httpserver/clientip"},
+		{mutated: "adapters/httpserver/decode"},
+		{mutated: "adapters/httpserver/upload", tests: []testSet{{pkg: "adapters/httpserver/upload"}, {pkg: "adapters/httpserver", run: "Upload|File|Form|Part"}}},
+		{
+			mutated: "adapters/httpserver/requestbody", files: []string{"middleware.go", "read.go", "stream.go", "writer.go"},
+			tests: []testSet{{pkg: "adapters/httpserver/requestbody"}, {pkg: "adapters/httpserver", run: "Bod(y|ies)|Stalled|Bound|Left"}},
+		},
 		{mutated: "adapters/redis/reply"},
 		{mutated: "adapters/httpclient", files: []string{
 			"attempt.go", "bulkhead.go", "circuit.go", "circuit_report.go", "guard.go", "outcome.go", "response.go", "retry_budget.go", "service_state.go",
 		}},
-		{mutated: "adapters/httpserver/proxy", tests: []testSet{{pkg: "adapters/httpserver/proxy"}, {pkg: "adapters/httpserver"}}},
+		{mutated: "adapters/httpserver/proxy", tests: []testSet{
+			{pkg: "adapters/httpserver/proxy"},
+			{pkg: "adapters/httpserver", run: "Forward|Header|Answers|EventStream|Stream|Stalled|Protocols|Trailers|Informational|FailedCalls|Drain|Cut|WithoutTransport"},
+		}},
+		{mutated: "adapters/httpserver", files: []string{
+			"authentication.go", "error_writer.go", "limits.go", "rate_limit.go", "responder.go", "status.go",
+		}},
 		{
-			mutated: "adapters/httpserver", files: []string{
-				"authentication.go", "error_writer.go", "limits.go", "rate_limit.go", "responder.go", "status.go",
+			mutated: "adapters/redis", files: []string{
+				"errors.go", "idempotency.go", "quota.go", "quota_leases.go", "quota_renewal.go", "ratelimit.go", "ratelimit_denied.go",
+				"ratelimit_window.go", "script.go",
 			},
+			tests: []testSet{{
+				pkg: "adapters/redis",
+				run: "RedisError|Denied|Limiter|Quota|Idempotency|Lease|Renew|Release|Script|Results|Window|Reclaim|Outage",
+			}},
 		},
-		{mutated: "adapters/redis", files: []string{
-			"errors.go", "idempotency.go", "quota.go", "quota_leases.go", "quota_renewal.go", "ratelimit.go", "ratelimit_denied.go", "ratelimit_window.go", "script.go",
-		}, tests: []testSet{{pkg: "adapters/redis", run: "RedisError|Denied|Limiter|Quota|Idempotency|Lease|Renew"}}},
 		{
 			mutated: "adapters/kafka", files: []string{"error_class.go", "error_codes.go", "consumer_disposition.go"},
-			tests: []testSet{{pkg: "adapters/kafka", run: "ErrorCode|Checksum|Disposition|ConnectionErrors|RejectedRecord|Limit|WaitsForATopic"}},
+			tests: []testSet{{pkg: "adapters/kafka", run: "ErrorCode|Refusals|Checksum|Disposition|ConnectionErrors|RejectedRecord|Limit|WaitsForATopic"}},
 		},
 	}
 }

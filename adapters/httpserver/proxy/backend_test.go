@@ -81,13 +81,14 @@ func TestFailuresAreClassified(t *testing.T) {
 		cause error
 		code  domain.Code
 	}{
-		"deadline":            {fmt.Errorf("call: %w", context.DeadlineExceeded), domain.Timeout},
-		"timeout on the wire": {&net.OpError{Op: "read", Err: slowError(true)}, domain.Timeout},
-		"timeout elsewhere":   {slowError(true), domain.Timeout},
-		"no timeout":          {slowError(false), domain.InvalidResponse},
-		"reset":               {&net.OpError{Op: "read", Err: io.EOF}, domain.ConnectionError},
-		"broken answer":       {io.ErrUnexpectedEOF, domain.InvalidResponse},
-		"an error of ours":    {errors.Join(domain.CircuitOpen("cms", time.Second)), domain.CircuitBreakerOpen},
+		"deadline":             {fmt.Errorf("call: %w", context.DeadlineExceeded), domain.Timeout},
+		"deadline on the wire": {&net.OpError{Op: "dial", Err: fmt.Errorf("call: %w", context.DeadlineExceeded)}, domain.Timeout},
+		"timeout on the wire":  {&net.OpError{Op: "read", Err: slowError(true)}, domain.Timeout},
+		"timeout elsewhere":    {slowError(true), domain.Timeout},
+		"no timeout":           {slowError(false), domain.InvalidResponse},
+		"reset":                {&net.OpError{Op: "read", Err: io.EOF}, domain.ConnectionError},
+		"broken answer":        {io.ErrUnexpectedEOF, domain.InvalidResponse},
+		"an error of ours":     {errors.Join(domain.CircuitOpen("cms", time.Second)), domain.CircuitBreakerOpen},
 	} {
 		err := b.Failure(row.cause)
 		e := domain.As(err)

@@ -116,3 +116,7 @@ func TestServicesCannotSetTheGatewaysHeaders(t *testing.T) {
 		require.False(t, isGatewayHeader(normalize(name)), name)
 	}
 }
+
+func TestNamesAreComparedWithoutCaseAndSeparators(t *testing.T) {
+	require.Equal(t, "azaz09---", normalize("AZaz09_.\u00e5"))
+}

@@ -67,6 +67,7 @@ func TestLocationsOfServicesBecomePathsOfTheGateway(t *testing.T) {
 		"http://cms:5002/base/internal/v1/classes/": "",
 		`http://cms:5002\v1`:                        "",
 		`\\cms:5002\v1`:                             "",
+		`/\cms:5002/v1/classes`:                     "",
 		"//":                                        "//",
 		"http:cms:5002":                             "",
 		"https:/v1/classes":                         "",

@@ -2,7 +2,7 @@
 import { el } from "./dom.js";
 import { table } from "./table.js";
 
-const [width, height, left, bottom, top] = [600, 180, 52, 22, 10];
+const [width, height, left, bottom, top] = [600, 180, 70, 28, 16];
 const namespace = "http://www.w3.org/2000/svg";
 
 function svg(tag, attributes = {}, ...children) {

@@ -1,7 +1,7 @@
 // Simulated devices of a teacher: each is a client of the notification service with a connection
 // and a position of its own.
 import { connect } from "./client/index.js";
-import { badge, button, clock, el } from "./dom.js";
+import { badge, breakable, button, clock, el } from "./dom.js";
 
 const most = 60; // entries of a list
 const kinds = { open: "good", connecting: "busy", waiting: "busy", stopped: "bad", closed: "bad" };
@@ -69,7 +69,7 @@ export class Device {
   addLine(at, title, text, className, correlation) {
     const journey = correlation && this.openJourney
       ? button("Journey", () => this.openJourney(correlation), { class: "small", "aria-label": `Journey of ${title} at ${clock(at)}` }) : undefined;
-    this.list.prepend(el("li", { class: className }, el("time", {}, clock(at)), el("strong", {}, title), el("span", {}, text), journey));
+    this.list.prepend(el("li", { class: className }, el("time", {}, clock(at)), el("strong", {}, breakable(title)), el("span", {}, text), journey));
     while (this.list.children.length > most) this.list.lastChild.remove();
     this.counter.textContent = ++this.count;
   }

@@ -43,6 +43,13 @@ export const card = (title, ...children) => el("section", { class: "card" }, el(
 /** Returns a coloured word. The kind is good, bad, busy or nothing. */
 export const badge = (text, kind = "") => el("span", { class: "badge " + kind }, text);
 
+/** Returns a name whose words a narrow page may break after each underscore or slash. */
+export function breakable(name) {
+  const out = document.createDocumentFragment();
+  for (const part of name.split(/(?<=[_/])/)) out.append(part, document.createElement("wbr"));
+  return out;
+}
+
 /** Returns a time of day with milliseconds. */
 export const clock = (time) => new Date(time).toTimeString().slice(0, 8) + "." + String(new Date(time).getMilliseconds()).padStart(3, "0");
 

@@ -52,11 +52,11 @@ function reconnect(device) {
 /** Returns the entry of a fault with its button. */
 function entry(fault, change) {
   const toggle = button(fault.on ? fault.repair : fault.break, () => change(fault, !fault.on), {
-    disabled: Boolean(fault.unavailable), class: fault.on ? "" : "danger", "aria-describedby": "effect-" + fault.id, "aria-label": `${fault.on ? fault.repair : fault.break}: ${fault.title}`,
+    disabled: Boolean(fault.unavailable), class: fault.on || fault.id === "node-second" ? "" : "danger", "aria-describedby": "effect-" + fault.id, "aria-label": `${fault.on ? fault.repair : fault.break}: ${fault.title}`,
   });
   return el("li", { "data-fault": fault.id },
     el("p", { class: "row" }, el("strong", {}, fault.title), fault.on ? badge("on", "bad") : "", toggle),
-    el("p", { id: "effect-" + fault.id }, fault.effect), fault.unavailable ? el("p", { class: "empty" }, fault.unavailable) : "");
+    el("p", { id: "effect-" + fault.id }, fault.effect), fault.unavailable ? el("p", { class: "empty" }, `Not now: ${fault.unavailable}.`) : "");
 }
 
 /** Returns the controls with which a client sends requests. */

@@ -70,7 +70,7 @@ function summary(steps) {
   return `${steps.length} steps in ${seconds((end - steps[0].at) / 1000)}; ${received.length} messages received by ${devices} ${devices === 1 ? "device" : "devices"}.`;
 }
 
-const seconds = (value) => (value < 1 ? (value * 1000).toFixed(value < 0.01 ? 1 : 0) + " ms" : value.toFixed(2) + " s");
+const seconds = (value) => (value < 0.00005 ? "under 0.1 ms" : value < 1 ? (value * 1000).toFixed(value < 0.01 ? 1 : 0) + " ms" : value.toFixed(2) + " s");
 
 /** Returns a list entry for each step. The bar shows when it happened; the text says the same. */
 function draw(steps) {
@@ -82,7 +82,7 @@ function draw(steps) {
     bar.style.left = ((step.at - start) / total) * 99 + "%";
     bar.style.width = Math.max(0.6, (step.seconds * 1000 / total) * 99) + "%";
     return el("li", { class: step.error ? "failed" : "" },
-      el("span", { class: "when" }, "+" + seconds((step.at - start) / 1000), el("time", {}, clock(step.at))),
+      el("span", { class: "when" }, step.at === start ? "start" : "+" + seconds((step.at - start) / 1000), el("time", {}, clock(step.at))),
       el("span", { class: "step" }, badge(step.who, step.device ? "good" : ""), " ", step.what,
         step.seconds ? ` in ${seconds(step.seconds)}` : "", step.error ? badge(step.error, "bad") : "", " ", el("code", {}, step.name)),
       el("span", { class: "track", "aria-hidden": "true" }, bar));

@@ -33,16 +33,16 @@ function node({ address, error, node: n, circuits, lag }) {
   const heading = el("h3", {}, `${n.service} `, badge(n.ready ? "ready" : "not ready", n.ready ? "good" : "bad"));
   return el("section", { class: "card", "data-node": address }, heading,
     el("div", { class: "columns" },
-      pairs({
+      el("div", {}, pairs({
         Node: n.node, "Admin address": address, Version: n.version, Revision: n.revision, Environment: n.environment, Started: new Date(n.started).toLocaleString(),
         "Consumer lag": n.service === "websocket_service" ? lagText(lag) : undefined,
       }),
       lag && table("Partitions of the notification topic", [
-        { title: "Partition", numeric: true, cell: (p) => text(p.partition) },
+        { title: "Partition", cell: (p) => text(p.partition) },
         { title: "Records that wait", numeric: true, cell: (p) => text(p.records) },
-      ], lag),
+      ], lag)),
       table("Dependencies", [
-        { title: "Dependency", cell: ([name]) => name },
+        { title: "Dependency", name: true, cell: ([name]) => name },
         { title: "State", cell: ([, d]) => badge(state(d), state(d) === "healthy" ? "good" : "bad") },
         { title: "Note", cell: ([, d]) => d.note },
       ], Object.entries(n.dependencies ?? {})),
@@ -52,7 +52,7 @@ function node({ address, error, node: n, circuits, lag }) {
         { title: "Limit", numeric: true, cell: (name) => text(n.limits?.[name]) },
       ], [...new Set([...Object.keys(n.counts ?? {}), ...Object.keys(n.limits ?? {})])])),
     circuits && table("Circuits", [
-      { title: "Service", cell: (c) => c.service },
+      { title: "Service", name: true, cell: (c) => c.service },
       { title: "State", cell: (c) => badge(c.state, c.state === "closed" ? "good" : c.state === "open" ? "bad" : "busy") },
       { title: "Failures", numeric: true, cell: (c) => text(c.failures) },
       { title: "In flight", numeric: true, cell: (c) => text(c.in_flight) },
@@ -65,9 +65,9 @@ function node({ address, error, node: n, circuits, lag }) {
 function lagText(lag) {
   if (!lag) return "no partitions: other nodes have them, or Kafka is away";
   const records = lag.reduce((sum, p) => sum + p.records, 0);
-  return `${records} record${records === 1 ? "" : "s"} in ${lag.length} partition${lag.length === 1 ? "" : "s"}`;
+  return `${text(records)} record${records === 1 ? "" : "s"} in ${lag.length} partition${lag.length === 1 ? "" : "s"}`;
 }
 
 const state = (d) => d.status ?? d.condition ?? String(d);
-const text = (value) => (value === undefined ? "" : String(value));
+const text = (value) => (value === undefined ? "" : Number(value).toLocaleString("en"));
 const words = (name) => name.replaceAll("_", " ");

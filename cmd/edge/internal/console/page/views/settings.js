@@ -21,8 +21,8 @@ export const settings = {
       const words = filter.value.trim().toUpperCase();
       const rows = selected.settings.filter((s) => s.name.includes(words) && (!changed.checked || s.source !== "default"));
       list.replaceChildren(table(`Settings of ${selected.address}`, [
-        { title: "Name", cell: (s) => el("code", {}, s.name) },
-        { title: "Value", cell: (s) => s.value },
+        { title: "Name", name: true, cell: (s) => s.name },
+        { title: "Value", wide: true, cell: (s) => s.value },
         { title: "Source", cell: (s) => s.source + (s.variable ? ", " + s.variable : "") },
       ], rows, "No setting matches."));
       return undefined;

@@ -1,5 +1,5 @@
 // A live tail: the messages of a user's channel as they pass.
-import { badge, button, card, clock, el, field } from "../dom.js";
+import { badge, breakable, button, card, clock, el, field } from "../dom.js";
 
 const most = 200; // entries of the list
 
@@ -30,7 +30,7 @@ export function liveTail() {
   const add = (text) => {
     const frame = parse(text);
     if (!frame.event.includes(filter.value.trim())) return;
-    list.prepend(el("li", {}, el("time", {}, clock(Date.now())), el("strong", {}, frame.event), el("span", {}, text)));
+    list.prepend(el("li", {}, el("time", {}, clock(Date.now())), el("strong", {}, breakable(frame.event)), el("span", {}, text)));
     while (list.children.length > most) list.lastChild.remove();
   };
   return {

@@ -1,6 +1,6 @@
 // The view "User": the connections of a user, what is stored for the user, and a live tail.
 import { get, post } from "../api.js";
-import { announce, badge, button, card, clock, el, field, resultLine } from "../dom.js";
+import { announce, badge, button, card, el, field, resultLine } from "../dom.js";
 import { table } from "../table.js";
 import { liveTail } from "./tail.js";
 
@@ -36,7 +36,7 @@ function connections(context, result) {
       const { leases, nodes } = await get(`users/${user}/connections`);
       list.replaceChildren(
         table(`Connections of ${name}`, [
-          { title: "Since", cell: (c) => new Date(c.since).toLocaleTimeString() },
+          { title: "Since", cell: (c) => new Date(c.since).toLocaleString() },
           { title: "Transport", cell: (c) => c.transport },
           { title: "Node", cell: (c) => c.node },
           { title: "Last id", cell: (c) => c.last_event_id ?? "unknown" },
@@ -90,7 +90,7 @@ function kept() {
   };
   const draw = (name) => {
     list.replaceChildren(table(`Stored notifications of ${name}, the newest first`, [
-      { title: "Stored at", cell: (f) => clock(parseInt(f.id)) },
+      { title: "Stored at", cell: (f) => new Date(parseInt(f.id)).toLocaleString() },
       { title: "Id", cell: (f) => el("code", {}, f.id) },
       { title: "Type", cell: (f) => f.event },
       { title: "Priority", cell: (f) => f.data?.priority },
