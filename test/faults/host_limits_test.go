@@ -85,13 +85,13 @@ func TestGatewayWithoutDescriptors(t *testing.T) {
 
 const (
 	// slowUsers is the number of clients that do not read.
-	slowUsers = 40
+	slowUsers = 20
 	// largeMessage is the size of the messages to them, in bytes.
-	largeMessage = 256 << 10
+	largeMessage = 128 << 10
 	// queueBytes is WEBSOCKET_SEND_QUEUE_BYTES.
 	queueBytes = 1 << 20
 	// memoryLimit is the GOMEMLIMIT of the node, less than the queues of all clients can hold.
-	memoryLimit = 32 << 20
+	memoryLimit = 16 << 20
 )
 
 // TestNodeWithSlowReaders sends large messages to many clients that do not read, to a node with little
