@@ -49,6 +49,12 @@ func targets() []target {
 		{mutated: "adapters/jwt"},
 		{mutated: "adapters/internal/bearer"},
 		{mutated: "adapters/httpserver/clientip"},
+		{mutated: "adapters/httpserver/decode"},
+		{mutated: "adapters/httpserver/upload", tests: []testSet{{pkg: "adapters/httpserver/upload"}, {pkg: "adapters/httpserver", run: "Upload|File|Form|Part"}}},
+		{
+			mutated: "adapters/httpserver/requestbody", files: []string{"middleware.go", "read.go", "stream.go", "writer.go"},
+			tests: []testSet{{pkg: "adapters/httpserver/requestbody"}, {pkg: "adapters/httpserver", run: "Bod(y|ies)|Stalled|Bound|Left"}},
+		},
 		{mutated: "adapters/redis/reply"},
 		{mutated: "adapters/httpclient", files: []string{
 			"attempt.go", "bulkhead.go", "circuit.go", "circuit_report.go", "guard.go", "outcome.go", "response.go", "retry_budget.go", "service_state.go",
@@ -72,7 +78,7 @@ func targets() []target {
 		},
 		{
 			mutated: "adapters/kafka", files: []string{"error_class.go", "error_codes.go", "consumer_disposition.go"},
-			tests: []testSet{{pkg: "adapters/kafka", run: "ErrorCode|Checksum|Disposition|ConnectionErrors|RejectedRecord|Limit|WaitsForATopic"}},
+			tests: []testSet{{pkg: "adapters/kafka", run: "ErrorCode|Refusals|Checksum|Disposition|ConnectionErrors|RejectedRecord|Limit|WaitsForATopic"}},
 		},
 	}
 }
