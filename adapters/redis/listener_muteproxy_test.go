@@ -72,7 +72,8 @@ func (c *mutedConn) Write(p []byte) (int, error) {
 func (c *mutedConn) Read(p []byte) (int, error) {
 	for {
 		n, err := c.Conn.Read(p)
-		if err != nil || !c.mute.Load() && !(c.dropMessages.Load() && bytes.Contains(p[:n], []byte("\r\nmessage\r\n"))) {
+		withheld := c.mute.Load() || c.dropMessages.Load() && bytes.Contains(p[:n], []byte("\r\nmessage\r\n"))
+		if err != nil || !withheld {
 			return n, err
 		}
 	}

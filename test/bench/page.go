@@ -12,14 +12,15 @@ import (
 	"time"
 )
 
-// The generated table of a page is between these two lines.
+// The generated sections of a page are between these two lines.
 const (
-	tableStart = "<!-- make bench ARGS=\"-write FILE\" writes the rows below -->"
-	tableEnd   = "<!-- end of the rows of make bench -->"
-	tableHead  = "| figure | ours | beside it | ratio | target | command | measured | commit | machine |\n|---|---:|---:|---:|---|---|---|---|---|\n"
+	resultsStart = "<!-- make bench ARGS=\"-write FILE\" writes the sections below -->"
+	resultsEnd   = "<!-- end of the sections of make bench -->"
+	sectionMark  = "### " // sectionMark begins the heading of a scenario.
+	tableHead    = "| figure | ours | beside it | ratio | target |\n|---|---:|---:|---:|---|\n"
 )
 
-var errNoTable = errors.New("the file has no table of make bench")
+var errNoResults = errors.New("the file has no sections of make bench")
 
 // provenance says when, from which commit and on which machine a run was measured.
 type provenance struct{ flags, date, commit, machine string }
@@ -64,56 +65,70 @@ func output(ctx context.Context, name string, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// updatePage replaces the lines of the measured scenarios in the table of a page. It keeps the text
-// around the table and the lines of other scenarios, and sorts the lines by scenario.
+// updatePage replaces the sections of the measured scenarios in a page. It keeps the text around the
+// sections and those of other scenarios, in the order of scenarios.
 func updatePage(path string, fresh []row, measured provenance) error {
 	content, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
-	before, rest, opened := strings.Cut(string(content), tableStart+"\n")
-	old, after, closed := strings.Cut(rest, tableEnd)
+	before, rest, opened := strings.Cut(string(content), resultsStart+"\n")
+	old, after, closed := strings.Cut(rest, resultsEnd)
 	if !opened || !closed {
-		return fmt.Errorf("%s: %w", path, errNoTable)
+		return fmt.Errorf("%s: %w", path, errNoResults)
 	}
-	lines := map[string]string{}
-	for _, x := range fresh {
-		lines[x.Scenario] += x.pageLine(measured)
+	sections := splitSections(old)
+	for id, rows := range byScenario(fresh) {
+		sections[id] = section(id, rows, measured)
 	}
-	kept := tableLines(old)
 	var b strings.Builder
-	b.WriteString(before + tableStart + "\n\n" + tableHead)
+	b.WriteString(before + resultsStart + "\n\n")
 	for _, s := range scenarios() {
-		if lines[s.id()] == "" {
-			lines[s.id()] = kept[s.id()]
-		}
-		b.WriteString(lines[s.id()])
+		b.WriteString(sections[s.id()])
 	}
-	b.WriteString("\n" + tableEnd + after)
+	b.WriteString(resultsEnd + after)
 	return os.WriteFile(path, []byte(b.String()), 0o600)
 }
 
-// tableLines returns the lines of a table by the scenario in their commands.
-func tableLines(table string) map[string]string {
-	lines := map[string]string{}
-	for line := range strings.Lines(table) {
-		if found := regexp.MustCompile("`make bench ARGS=\"?[^`|]*?([a-z]+/[a-z]+)\"?`").FindStringSubmatch(line); found != nil {
-			lines[found[1]] += line
-		}
+// splitSections returns the sections by scenario. Each begins with its heading and ends with an empty line.
+func splitSections(text string) map[string]string {
+	sections := map[string]string{}
+	for _, part := range strings.Split("\n"+text, "\n"+sectionMark)[1:] {
+		id, _, _ := strings.Cut(part, "\n")
+		sections[id] = sectionMark + strings.TrimRight(part, "\n") + "\n\n"
 	}
-	return lines
+	return sections
+}
+
+// byScenario groups rows and keeps their order.
+func byScenario(rows []row) map[string][]row {
+	groups := map[string][]row{}
+	for _, r := range rows {
+		groups[r.Scenario] = append(groups[r.Scenario], r)
+	}
+	return groups
+}
+
+// section returns the section of a scenario: how, when and where it was measured, and a table.
+func section(id string, rows []row, p provenance) string {
+	arguments := id
+	if p.flags != "" {
+		arguments = `"` + p.flags + id + `"`
+	}
+	var b strings.Builder
+	_, _ = fmt.Fprintf(&b, "%s%s\n\n`make bench ARGS=%s`, %s, commit %#q, %s\n\n%s", sectionMark, id, arguments, p.date, p.commit, p.machine, tableHead)
+	for _, r := range rows {
+		b.WriteString(r.pageLine())
+	}
+	b.WriteString("\n")
+	return b.String()
 }
 
 // pageLine returns the line of a page for a result.
-func (r row) pageLine(p provenance) string {
-	command := r.Scenario
-	if p.flags != "" {
-		command = `"` + p.flags + r.Scenario + `"`
-	}
+func (r row) pageLine() string {
 	target := r.Target
 	if r.Met != nil && !*r.Met {
 		target += ", **missed**"
 	}
-	return fmt.Sprintf("| %s | %s | %s | %s | %s | `make bench ARGS=%s` | %s | %#q | %s |\n", r.Measure, formatNumber(r.Ours),
-		r.formatBeside(), formatOptional(r.Ratio), target, command, p.date, p.commit, p.machine)
+	return fmt.Sprintf("| %s | %s | %s | %s | %s |\n", r.Measure, formatNumber(r.Ours), r.formatBeside(), formatOptional(r.Ratio), target)
 }

@@ -13,9 +13,9 @@ import (
 
 const performancePage = "../../docs/performance.md"
 
-func TestUpdatePageReplacesTheLinesOfTheMeasuredScenarios(t *testing.T) {
+func TestUpdatePageReplacesTheSectionsOfTheMeasuredScenarios(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "page.md")
-	require.NoError(t, os.WriteFile(path, []byte("before\n"+tableStart+"\n"+tableEnd+"\nafter\n"), 0o600))
+	require.NoError(t, os.WriteFile(path, []byte("before\n"+resultsStart+"\n"+resultsEnd+"\nafter\n"), 0o600))
 	bare, ratio := 4.0, 0.5
 	first := []row{
 		{Scenario: "sockets/storm", Measure: "handshakes", Ours: 2, Bare: &bare, Ratio: &ratio, Beside: "gorilla"},
@@ -29,30 +29,36 @@ func TestUpdatePageReplacesTheLinesOfTheMeasuredScenarios(t *testing.T) {
 
 	content, err := os.ReadFile(path)
 	require.NoError(t, err)
-	require.Equal(t, "before\n"+tableStart+"\n\n"+tableHead+
-		"| deliveries | 7 |  |  | ≥ 8, **missed** | `make bench ARGS=sockets/fanout` | 2026-02-03 | `def` | another machine |\n"+
-		"| handshakes | 2 | 4 (gorilla) | 0.50 |  | `make bench ARGS=\"-rounds 3 sockets/storm\"` | 2026-01-02 | `abc` | a machine |\n"+
-		"\n"+tableEnd+"\nafter\n", string(content))
+	require.Equal(t, "before\n"+resultsStart+"\n\n"+
+		"### sockets/fanout\n\n`make bench ARGS=sockets/fanout`, 2026-02-03, commit `def`, another machine\n\n"+tableHead+
+		"| deliveries | 7 |  |  | ≥ 8, **missed** |\n\n"+
+		"### sockets/storm\n\n`make bench ARGS=\"-rounds 3 sockets/storm\"`, 2026-01-02, commit `abc`, a machine\n\n"+tableHead+
+		"| handshakes | 2 | 4 (gorilla) | 0.50 |  |\n\n"+
+		resultsEnd+"\nafter\n", string(content))
 }
 
-func TestUpdatePageNeedsATable(t *testing.T) {
+func TestUpdatePageNeedsTheMarks(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "page.md")
-	require.NoError(t, os.WriteFile(path, []byte("no table"), 0o600))
-	require.ErrorIs(t, updatePage(path, nil, provenance{}), errNoTable)
+	require.NoError(t, os.WriteFile(path, []byte("no marks"), 0o600))
+	require.ErrorIs(t, updatePage(path, nil, provenance{}), errNoResults)
 }
 
 // TestPerformancePageNamesWhatExists checks the commands of docs/performance.md: each scenario, Go
-// benchmark and test exists, and each line of the generated table has a scenario.
+// benchmark and test exists, and each generated section has a scenario.
 func TestPerformancePageNamesWhatExists(t *testing.T) {
 	content, err := os.ReadFile(performancePage)
 	require.NoError(t, err)
-	_, rest, _ := strings.Cut(string(content), tableStart)
-	table, _, ended := strings.Cut(rest, tableEnd)
+	_, rest, _ := strings.Cut(string(content), resultsStart)
+	results, _, ended := strings.Cut(rest, resultsEnd)
 	require.True(t, ended)
-	lines := strings.Split(strings.TrimSpace(table), "\n")
-	require.Greater(t, len(lines), 2)
-	for _, line := range lines[2:] {
-		require.Len(t, tableLines(line), 1, "no scenario: %s", line)
+	known := map[string]string{}
+	for _, scenario := range scenarios() {
+		known[scenario.id()] = ""
+	}
+	sections := splitSections(results)
+	require.NotEmpty(t, sections)
+	for id := range sections {
+		require.Contains(t, known, id)
 	}
 	for _, found := range regexp.MustCompile("`make bench ARGS=(\"[^\"`]+\"|[^`]+)`").FindAllStringSubmatch(string(content), -1) {
 		_, err := parse(strings.Fields(strings.Trim(found[1], `"`)), io.Discard)

@@ -185,8 +185,7 @@ func (h BatchesHarness) servesManyCallers(t *testing.T) {
 
 func (h BatchesHarness) endsWithContext(t *testing.T) {
 	w := h.New(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
+	ctx := cancelled(t)
 	_, status := w.Client.Status(ctx, sampleCaller(), "b1")
 	_, list := w.Client.List(ctx, sampleCaller(), domain.PlatformQuery{Limit: 10})
 	requireCanceled(t, status)

@@ -230,8 +230,7 @@ func (h ListenerHarness) followsBeforeRun(t *testing.T) {
 
 func (h ListenerHarness) endsWithContext(t *testing.T) {
 	rig, user := h.New(t), freshUser() // a subscription is not confirmed before Run
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
+	ctx := cancelled(t)
 	startedAt := time.Now()
 	err := rig.Listener.Follow(ctx, user)
 	require.Less(t, time.Since(startedAt), 2*time.Second)

@@ -307,8 +307,7 @@ func (h LogHarness) concurrent(t *testing.T) {
 }
 
 func (h LogHarness) endsWithContext(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
+	ctx := cancelled(t)
 	h.New(t, 256).requireRetry(ctx, t)
 }
 

@@ -235,15 +235,13 @@ func (h NotifierHarness) hidesControlRequests(t *testing.T) {
 	got, err := rig.Publisher.Publish(t.Context(), n)
 	require.NoError(t, err)
 	require.Equal(t, []string{string(domain.WithID(n.Frame, got.ID))}, e.awaitMessages(t, user, 1), "only the notification")
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
+	ctx := cancelled(t)
 	requireRetry(t, rig.Publisher.Control(ctx, user))
 }
 
 func (h NotifierHarness) endsWithContext(t *testing.T) {
 	rig, _ := h.start(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
+	ctx := cancelled(t)
 	_, err := rig.Publisher.Publish(ctx, sampleNotification(freshUser()))
 	requireRetry(t, err)
 }

@@ -1,7 +1,6 @@
 package contract
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"sync"
@@ -99,8 +98,7 @@ func (h PreflightHarness) servesManyCallers(t *testing.T) {
 func (h PreflightHarness) endsWithContext(t *testing.T) {
 	w := h.New(t)
 	w.SetPreflight("b1", ports.PreflightResult{Allowed: true})
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
+	ctx := cancelled(t)
 	v, err := w.Checker.Check(ctx, sampleCaller(), "b1", "nlp")
 	requireCanceled(t, err)
 	require.Zero(t, v)

@@ -227,8 +227,7 @@ func (h PublisherHarness) endsWithContext(t *testing.T) {
 
 func (h PublisherHarness) refusesDoneContext(t *testing.T) {
 	p, topic := h.New(t), freshTopic()
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
+	ctx := cancelled(t)
 	requireUnconfirmed(t, p.Publish(ctx, sampleCommand(topic, "batch-1")), topic)
 }
 

@@ -1,7 +1,6 @@
 package contract
 
 import (
-	"context"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -201,8 +200,7 @@ func (h LimiterHarness) allowsExactlyTheLimitForRandomRequests(t *testing.T) {
 
 func (h LimiterHarness) decidesForCancelledContext(t *testing.T) {
 	l := h.New(t).Node()
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
+	ctx := cancelled(t)
 	party := freshParty()
 	for range 10 {
 		require.LessOrEqual(t, l.Take(ctx, party, limitOf(3)).Reset, longWindow)

@@ -44,38 +44,30 @@ func (r *recordingHandler) Deliver(user domain.UserID, payload []byte) {
 	text := string(payload)
 	clear(payload)
 
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.busy[user] = false
-	r.received[user] = append(r.received[user], text)
-	r.notify()
+	r.record(func() {
+		r.busy[user] = false
+		r.received[user] = append(r.received[user], text)
+	})
 }
 
 // Missed records the gap.
-func (r *recordingHandler) Missed(gap domain.Gap) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.gaps = append(r.gaps, gap)
-	r.notify()
-}
+func (r *recordingHandler) Missed(gap domain.Gap) { r.record(func() { r.gaps = append(r.gaps, gap) }) }
 
 // Disconnect records the user.
 func (r *recordingHandler) Disconnect(user domain.UserID) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.disconnects = append(r.disconnects, user)
-	r.notify()
+	r.record(func() { r.disconnects = append(r.disconnects, user) })
 }
 
 // Check records the user.
 func (r *recordingHandler) Check(user domain.UserID) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.checks = append(r.checks, user)
-	r.notify()
+	r.record(func() { r.checks = append(r.checks, user) })
 }
 
-func (r *recordingHandler) notify() {
+// record changes what is recorded and wakes those that wait for it.
+func (r *recordingHandler) record(change func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	change()
 	close(r.changed)
 	r.changed = make(chan struct{})
 }
@@ -134,6 +126,13 @@ func (r *recordingHandler) awaitGaps(t testing.TB, users ...domain.UserID) []dom
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return append([]domain.Gap{}, r.gaps...)
+}
+
+// cancelled returns a cancelled context.
+func cancelled(t testing.TB) context.Context {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	return ctx
 }
 
 // runListener runs the listener until the test ends. stop ends it earlier. Run must return

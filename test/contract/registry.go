@@ -1,7 +1,6 @@
 package contract
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"sync"
@@ -177,8 +176,7 @@ func (h RegistryHarness) servesManyCallers(t *testing.T) {
 func (h RegistryHarness) endsWithContext(t *testing.T) {
 	w := h.New(t)
 	id := w.mustRegister(t, sampleCaller())
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
+	ctx := cancelled(t)
 	_, err := w.Registry.Register(ctx, sampleCaller(), registration("e1"))
 	requireCanceled(t, err)
 	_, err = w.Registry.SetPrompt(ctx, sampleCaller(), id, prompt("p1"))

@@ -48,15 +48,7 @@ func TestAdminListenerOfTheGateway(t *testing.T) {
 		require.Zero(t, code, said)
 
 		teacher, batch := s.batch(1)
-		answers := make(chan response, 1)
-		go func() {
-			a, err := tryCall(t, "GET", "http://"+host+statusPath(batch), "", as(teacher))
-			if err == nil {
-				answers <- a
-			}
-			close(answers)
-		}()
-		<-aggregator.requests
+		answers := aggregator.startRequest(t, "http://"+host+statusPath(batch), teacher)
 		p.Terminate(t)
 		require.Eventually(t, func() bool { // it no longer listens, but finishes requests
 			conn, err := net.Dial("tcp", host)

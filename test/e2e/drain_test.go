@@ -32,15 +32,7 @@ func TestTerminationFinishesRequests(t *testing.T) {
 		host := p.Address(t)
 		base := "http://" + host
 		teacher, batch := s.batch(1)
-		answers := make(chan response, 1)
-		go func() {
-			a, err := tryCall(t, "GET", base+statusPath(batch), "", as(teacher))
-			if err == nil {
-				answers <- a
-			}
-			close(answers)
-		}()
-		<-aggregator.requests
+		answers := aggregator.startRequest(t, base+statusPath(batch), teacher)
 		p.Terminate(t)
 		harness.AwaitReady(t, strings.TrimPrefix(base, "http://"), "503")
 		late := rawExchange(t, host, "GET /healthz HTTP/1.1\r\nHost: gateway\r\n\r\n")
@@ -77,6 +69,20 @@ type blockingService struct {
 	requests, released chan struct{}
 	// release lets all responses pass, now and later.
 	release func()
+}
+
+// startRequest sends a GET of the user that the service receives, and returns where its response arrives.
+func (b *blockingService) startRequest(t *testing.T, url, user string) <-chan response {
+	t.Helper()
+	answers := make(chan response, 1)
+	go func() {
+		defer close(answers)
+		if a, err := tryCall(t, "GET", url, "", as(user)); err == nil {
+			answers <- a
+		}
+	}()
+	<-b.requests
+	return answers
 }
 
 func startBlockingService(t *testing.T, behind string) *blockingService {

@@ -11,7 +11,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/gorilla/websocket"
-	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/huleedu/edge/domain"
@@ -86,13 +85,13 @@ func TestGatewayWithoutDescriptors(t *testing.T) {
 
 const (
 	// slowUsers is the number of clients that do not read.
-	slowUsers = 40
+	slowUsers = 20
 	// largeMessage is the size of the messages to them, in bytes.
-	largeMessage = 256 << 10
+	largeMessage = 128 << 10
 	// queueBytes is WEBSOCKET_SEND_QUEUE_BYTES.
 	queueBytes = 1 << 20
 	// memoryLimit is the GOMEMLIMIT of the node, less than the queues of all clients can hold.
-	memoryLimit = 32 << 20
+	memoryLimit = 16 << 20
 )
 
 // TestNodeWithSlowReaders sends large messages to many clients that do not read, to a node with little
@@ -150,13 +149,9 @@ func (s *environment) flood(t *testing.T, node string, slow []string) (largest i
 	before := socketsOf(t, node)
 	for end := time.Now().Add(waitLimit); socketsOf(t, node) > before-len(slow); {
 		require.True(t, time.Now().Before(end), "%d sockets are open", socketsOf(t, node))
-		_, err := client.Pipelined(t.Context(), func(pipe goredis.Pipeliner) error {
-			for _, user := range slow {
-				pipe.Publish(t.Context(), "ws:"+user, message)
-			}
-			return nil
-		})
-		require.NoError(t, err)
+		for _, user := range slow {
+			_ = client.Publish(t.Context(), "ws:"+user, message).Err() // what a busy Redis refuses is sent in the next round
+		}
 		page, err := metrics.Fetch(t.Context(), "http://"+node+"/metrics")
 		require.NoError(t, err)
 		largest = max(largest, int(page.Sum("go_memstats_heap_alloc_bytes")[""]))

@@ -100,15 +100,22 @@ type link struct{ proxy *toxiproxy.Proxy }
 // resets, every close of a connection is a TCP reset.
 func startLink(t *testing.T, listen, upstream string, resets bool) *link {
 	t.Helper()
-	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
-	l := &link{proxy: toxiproxy.NewProxy(server, "link", listen, upstream)}
+	l := &link{}
+	l.open(t, listen, upstream)
 	if resets {
 		// reset_peer sets SO_LINGER of each new connection. With toxicity 0 it changes nothing else.
 		l.add(t, toxic{Type: "reset_peer", Stream: "upstream", Attributes: map[string]any{}})
 	}
-	require.NoError(t, l.proxy.Start())
-	t.Cleanup(l.proxy.Stop)
+	t.Cleanup(func() { l.proxy.Stop() })
 	return l
+}
+
+// open starts a proxy without faults.
+func (l *link) open(t *testing.T, listen, upstream string) {
+	t.Helper()
+	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
+	l.proxy = toxiproxy.NewProxy(server, "link", listen, upstream)
+	require.NoError(t, l.proxy.Start())
 }
 
 // linkTo starts a proxy on a free port.
@@ -144,12 +151,14 @@ func (l *link) begin(t *testing.T, f lineFault) {
 	}
 }
 
-// end ends the fault. Connections whose bytes it has dropped are closed.
+// end ends the fault. Connections whose bytes it has dropped are closed. A proxy that breaks all
+// connections is replaced, because toxiproxy can wait for ever for a toxic of a connection that has ended.
 func (l *link) end(t *testing.T, f lineFault) {
 	t.Helper()
 	if f.breaks {
 		l.proxy.Stop()
-		defer func() { require.NoError(t, l.proxy.Start()) }()
+		l.open(t, l.proxy.Listen, l.proxy.Upstream)
+		return
 	}
 	for _, one := range f.toxics {
 		require.NoError(t, l.proxy.Toxics.RemoveToxic(t.Context(), one.Type+"_"+one.Stream))
