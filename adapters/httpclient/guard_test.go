@@ -109,6 +109,7 @@ func TestOnlyProbesHaveADeadlineForTheirOutcome(t *testing.T) {
 					r.requestSent()
 				}
 				time.Sleep(time.Hour)
+				synctest.Wait()
 				if row.want == nil {
 					require.Empty(t, outcomes)
 				} else {
