@@ -100,7 +100,7 @@ func (d *checks) checkGroup(ctx context.Context, client *topics.Inspector, p tar
 }
 
 // principal returns the name by which the brokers know the login.
-func (p target) principal() string { return "User:" + cmp.Or(p.kafka.Security.Username, "ANONYMOUS") }
+func (p target) principal() string { return "User:" + cmp.Or(p.kafka.Username, "ANONYMOUS") }
 
 // grant returns the advice to grant a right.
 func (p target) grant(operation, resource string) string {

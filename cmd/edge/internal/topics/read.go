@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -70,7 +72,7 @@ func (c *Inspector) read(ctx context.Context, topic string, spans map[int32]span
 	if len(left) == 0 {
 		return nil
 	}
-	reader, err := kgo.NewClient(append(c.options[:len(c.options):len(c.options)],
+	reader, err := kgo.NewClient(append(slices.Clip(c.options),
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: left}), kgo.ConsumeResetOffset(kgo.NoResetOffset()), kgo.KeepControlRecords())...)
 	if err != nil {
 		return err
@@ -82,20 +84,31 @@ func (c *Inspector) read(ctx context.Context, topic string, spans map[int32]span
 		if err != nil {
 			return fmt.Errorf("read %s: %w", topic, err)
 		}
-		for _, r := range records {
-			s := spans[r.Partition]
-			if r.Offset < s.end && !r.Attrs.IsControl() {
-				if err := visit(r); err != nil {
-					return err
-				}
-			}
-			if r.Offset+1 >= s.end && s.first < s.end {
-				spans[r.Partition] = span{} // all is read
-				pending--
-			}
+		read, err := visitAll(records, spans, visit)
+		if err != nil {
+			return err
 		}
+		pending -= read
 	}
 	return nil
+}
+
+// visitAll calls visit for the records that lie in the spans. It empties each span whose end the
+// records reach, and returns how many these are.
+func visitAll(records []*Record, spans map[int32]span, visit func(*Record) error) (read int, err error) {
+	for _, r := range records {
+		s := spans[r.Partition]
+		if r.Offset < s.end && !r.Attrs.IsControl() {
+			if err := visit(r); err != nil {
+				return read, err
+			}
+		}
+		if r.Offset+1 >= s.end && s.first < s.end {
+			spans[r.Partition] = span{}
+			read++
+		}
+	}
+	return read, nil
 }
 
 // poll waits for the next records.
@@ -112,11 +125,11 @@ func (c *Inspector) spans(ctx context.Context, topic string) (map[int32]span, er
 	if err != nil {
 		return nil, err
 	}
-	first, err := c.offsets(ctx, topic, partitions, firstOffset)
+	first, err := c.offsets(ctx, topic, int32(min(partitions, math.MaxInt32)), firstOffset)
 	if err != nil {
 		return nil, err
 	}
-	end, err := c.offsets(ctx, topic, partitions, endOffset)
+	end, err := c.offsets(ctx, topic, int32(min(partitions, math.MaxInt32)), endOffset)
 	if err != nil {
 		return nil, err
 	}
@@ -134,13 +147,13 @@ const (
 )
 
 // offsets returns one offset of each partition.
-func (c *Inspector) offsets(ctx context.Context, topic string, partitions int, timestamp int64) (map[int32]int64, error) {
+func (c *Inspector) offsets(ctx context.Context, topic string, partitions int32, timestamp int64) (map[int32]int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	request := kmsg.NewPtrListOffsetsRequest()
 	asked := kmsg.NewListOffsetsRequestTopic()
 	asked.Topic = topic
-	for partition := range int32(partitions) {
+	for partition := range partitions {
 		p := kmsg.NewListOffsetsRequestTopicPartition()
 		p.Partition, p.Timestamp = partition, timestamp
 		asked.Partitions = append(asked.Partitions, p)

@@ -78,9 +78,9 @@ func readsWhatWasWritten(t *testing.T, c *topics.Inspector, topic string) {
 	require.Equal(t, "k=v", string(found.Key)+"="+string(found.Value))
 	require.Equal(t, headers, found.Headers)
 	require.WithinDuration(t, time.Now(), found.Timestamp, time.Minute)
-	for _, at := range [][2]int64{{int64(written.Partition), written.Offset + 1}, {int64(written.Partition), -1}, {99, 0}} {
-		_, err = c.Record(t.Context(), topic, int32(at[0]), at[1])
-		require.ErrorContains(t, err, "the broker has no such record", "%v", at)
+	for _, at := range []topics.Record{{Partition: written.Partition, Offset: written.Offset + 1}, {Partition: written.Partition, Offset: -1}, {Partition: 99}} {
+		_, err = c.Record(t.Context(), topic, at.Partition, at.Offset)
+		require.ErrorContains(t, err, "the broker has no such record", "%d/%d", at.Partition, at.Offset)
 	}
 }
 
