@@ -68,6 +68,7 @@ func TestProblems(t *testing.T) {
 		"one byte repeated":  {func(c *jwt.Config) { c.SecretKey = domain.Secret(strings.Repeat("k", 64)) }, nil, []string{"JWT_SECRET_KEY"}},
 		"no audience":        {func(c *jwt.Config) { c.Audience = "" }, nil, []string{"JWT_AUDIENCE"}},
 		"no checks at all":   {func(c *jwt.Config) { c.Audience, c.Issuer = "", "" }, nil, []string{"JWT_AUDIENCE", "JWT_ISSUER"}},
+		"weak old secret":    {func(c *jwt.Config) { c.PreviousSecretKey = domain.Secret(shared[:31]) }, nil, []string{"JWT_SECRET_KEY_PREVIOUS"}},
 		"no leeway":          {func(c *jwt.Config) { c.Leeway = 0 }, nil, nil},
 		"negative leeway":    {func(c *jwt.Config) { c.Leeway = -time.Second }, []string{"JWT_LEEWAY_SECONDS"}, nil},
 		"a blank claim name": {func(c *jwt.Config) { c.OrgClaims = []string{"org", " "} }, []string{"JWT_ORG_ID_CLAIM_NAMES"}, nil},

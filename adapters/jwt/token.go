@@ -22,9 +22,6 @@ type compactToken struct {
 // parseCompact parses a token and checks its form and header. It uses only "kid" of the
 // header's key members: it does not read "jku", "x5u", "jwk" and "x5c".
 func parseCompact(token string, headers *headers) (*compactToken, error) {
-	if len(token) > maxToken {
-		return nil, domain.TokenInvalid(domain.ReasonSize)
-	}
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 || parts[0] == "" || parts[1] == "" {
 		return nil, malformed()

@@ -49,7 +49,9 @@ func targets() []target {
 		{mutated: "adapters/jwt"},
 		{mutated: "adapters/internal/bearer"},
 		{mutated: "adapters/httpserver/clientip"},
-		{mutated: "adapters/httpserver/decode"},
+		{mutated: "adapters/httpserver/decode", tests: []testSet{
+			{pkg: "adapters/httpserver/decode"}, {pkg: "adapters/httpserver", run: "JSON|Type|Regist|Prompt|Pipeline|List|Batch|Compress|Encod"},
+		}},
 		{mutated: "adapters/httpserver/upload", tests: []testSet{{pkg: "adapters/httpserver/upload"}, {pkg: "adapters/httpserver", run: "Upload|File|Form|Part"}}},
 		{
 			mutated: "adapters/httpserver/requestbody", files: []string{"middleware.go", "read.go", "stream.go", "writer.go"},

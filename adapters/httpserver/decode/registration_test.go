@@ -154,3 +154,15 @@ func FuzzRegistration(f *testing.F) {
 		require.Equal(t, r, second)
 	})
 }
+
+func TestEveryContentTypeIsAccepted(t *testing.T) {
+	t.Parallel()
+	for _, content := range []string{
+		"original_essay", "corrected_text", "processing_log", "nlp_metrics_json", "student_facing_ai_feedback_text", "ai_editor_revision_text",
+		"ai_detailed_analysis_json", "grammar_analysis_json", "cj_results_json", "raw_upload_blob", "extracted_plaintext", "student_prompt_text",
+	} {
+		ref, err := decode.Prompt([]byte(`{"student_prompt_ref":{"references":{"` + content + `":{"k":"v"}}}}`))
+		require.NoError(t, err, content)
+		require.Equal(t, map[string]map[string]string{content: {"k": "v"}}, ref.References)
+	}
+}
