@@ -207,7 +207,7 @@ func TestGuessableSecrets(t *testing.T) {
 // TestSecretsOfPublicTextsAreGuessable has a secret with each word that tutorials and sample files use. Each is
 // long and varied enough to pass the other rules, with one exception: digits and letters in order.
 func TestSecretsOfPublicTextsAreGuessable(t *testing.T) {
-	for _, word := range strings.Fields(`
+	for word := range strings.FieldsSeq(`
 		change-me changeme change_this CHANGE.IN.PROD replace-me replaceme your-secret your-256-bit your-384-bit your-512-bit
 		at-least-256-bits valid-for-hs secret-key secretkey my-secret mysecret super-secret supersecret top-secret jwt-secret jwtsecret
 		dev-secret test-secret testsecret default-secret development insecure not-a-secret password placeholder example huleedu

@@ -138,9 +138,9 @@ func TestOperatorsSeeTheStateOfAService(t *testing.T) {
 			call()
 		}
 		require.Equal(t, domain.CircuitReport{Service: "class_management", State: domain.CircuitStateOpen, Failures: 5, IdleConnections: 1}, e.Circuits()[0])
-		require.True(t, e.guard.bulkhead.acquire("u1"))
+		require.True(t, e.bulkhead.acquire("u1"))
 		require.Equal(t, 1, e.Circuits()[0].InFlight)
-		e.guard.bulkhead.release("u1")
+		e.bulkhead.release("u1")
 	})
 }
 
@@ -200,7 +200,7 @@ func TestBodiesAreBounded(t *testing.T) {
 	for size, want := range map[int]error{maxResponseBody: nil, maxResponseBody + 1: errResponseTooLarge} {
 		for _, announced := range []int64{int64(size), -1} {
 			ctx := domain.WithMemory(t.Context(), domain.NewMemoryBudget(64<<20).Lease())
-			res := &http.Response{StatusCode: 200, ContentLength: announced, Body: io.NopCloser(strings.NewReader(strings.Repeat("x", size)))}
+			res := &http.Response{StatusCode: http.StatusOK, ContentLength: announced, Body: io.NopCloser(strings.NewReader(strings.Repeat("x", size)))}
 			body, err := readBody(ctx, res)
 			require.ErrorIs(t, err, want)
 			require.Equal(t, want == nil, len(body) == size)

@@ -118,7 +118,7 @@ func TestClockOfGatewayIsSet(t *testing.T) {
 			c.prepare(t)
 			user, batch := c.addBatch()
 			p := harness.StartStepped(t, "gateway", c.vars)
-			c.measure(t, p.Address(t), user, batch, func() { p.Step(t, step) }, func() { p.Step(t, 0) })
+			c.measure(t, p.Address(t), user, batch, period{func() { p.Step(t, step) }, func() { p.Step(t, 0) }})
 		})
 	}
 }

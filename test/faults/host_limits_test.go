@@ -79,7 +79,7 @@ func TestGatewayWithoutDescriptors(t *testing.T) {
 		user, batch := c.addBatch()
 		gateway := harness.StartLimited(t, "gateway", c.vars, openFiles).Address(t)
 		var closeAll func()
-		c.measure(t, gateway, user, batch, func() { closeAll = openIdleConnections(t, gateway) }, func() { closeAll() })
+		c.measure(t, gateway, user, batch, period{func() { closeAll = openIdleConnections(t, gateway) }, func() { closeAll() }})
 	}
 }
 

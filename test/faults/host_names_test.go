@@ -201,7 +201,7 @@ func runGatewayNameFault(t *testing.T, e gatewayExpectation, setting string) {
 	require.NoError(t, err)
 	t.Cleanup(release)
 	gateway := harness.Run(t, p)
-	c.measure(t, gateway.Addr, user, batch, func() { named.begin(t, e.fault) }, func() { named.end(e.fault) })
+	c.measure(t, gateway.Addr, user, batch, period{func() { named.begin(t, e.fault) }, func() { named.end(e.fault) }})
 	checkOutages(t, loggedService{gateway, log})
 }
 

@@ -148,18 +148,21 @@ func (c *gatewayCell) run(t *testing.T) {
 		c.link = linkTo(t, front, c.line)
 		front = c.link.addr()
 	}
-	c.measure(t, front, user, batch, func() { c.link.begin(t, c.line) }, func() { c.link.end(t, c.line) })
+	c.measure(t, front, user, batch, period{func() { c.link.begin(t, c.line) }, func() { c.link.end(t, c.line) }})
 }
 
+// period is how a fault begins and ends.
+type period struct{ begin, end func() }
+
 // measure sends requests before, during and after a fault and checks each answer.
-func (c *gatewayCell) measure(t *testing.T, front, user, batch string, begin, end func()) {
+func (c *gatewayCell) measure(t *testing.T, front, user, batch string, fault period) {
 	t.Helper()
 	kinds := slices.DeleteFunc(linkRequests(batch), func(k requestKind) bool { return !slices.Contains(c.kinds, k.name) })
 	require.Len(t, kinds, len(c.kinds))
 	c.awaitSuccess(t, "http://"+front, user, kinds, waitLimit)
-	begin()
+	fault.begin()
 	seen := c.load(t, "http://"+front, user, kinds)
-	end()
+	fault.end()
 	endedAt := time.Now()
 	c.awaitSuccess(t, "http://"+front, user, kinds, gatewayRecovery)
 	t.Logf("\n%s %s, again after %s |", c.declared(), seen.describe(), seconds(time.Since(endedAt)))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"io"
+	"math"
 	"net"
 	"strings"
 	"sync"
@@ -70,7 +71,7 @@ func (n *nameServer) serve(conn net.Conn) {
 		if response == nil {
 			continue
 		}
-		if _, err := conn.Write(binary.BigEndian.AppendUint16(nil, uint16(len(response)))); err != nil {
+		if _, err := conn.Write(binary.BigEndian.AppendUint16(nil, uint16(len(response)&math.MaxUint16))); err != nil {
 			return
 		}
 		if _, err := conn.Write(response); err != nil {

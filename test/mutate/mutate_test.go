@@ -86,9 +86,13 @@ func TestQuickTestsRunFirst(t *testing.T) {
 	a, b := &program{path: "a"}, &program{path: "b"}
 	reached := map[int]bool{1: true}
 	tests := []testCase{
-		{program: a, name: "slow", cpu: 2 * time.Second, reached: reached}, {program: a, name: "quick", cpu: step / 2, reached: reached},
-		{program: a, name: "elsewhere"}, {program: a, name: "quickest", reached: reached}, {program: b, name: "next", cpu: step, reached: reached},
-		{program: b, name: "last", cpu: 3 * time.Second, reached: reached}, {program: b, name: "third", cpu: step, reached: reached},
+		{program: a, name: "slow", cpu: 2 * time.Second, reached: reached},
+		{program: a, name: "quick", cpu: step / 2, reached: reached},
+		{program: a, name: "elsewhere"},
+		{program: a, name: "quickest", reached: reached},
+		{program: b, name: "next", cpu: step, reached: reached},
+		{program: b, name: "last", cpu: 3 * time.Second, reached: reached},
+		{program: b, name: "third", cpu: step, reached: reached},
 	}
 	var names []string
 	for _, some := range steps(mutant{id: 1}.reachedBy(tests)) {

@@ -114,10 +114,10 @@ func each(n int, f func(int)) {
 
 // run runs the tests that reach the mutant, in steps, the quick ones first. The limit of time is patience
 // times the least time and four times what the tests take without a mutant.
-func (m mutant) run(ctx context.Context, tests []testCase, least, patience time.Duration) outcome {
+func (m mutant) run(ctx context.Context, tests []testCase, least time.Duration, patience int) outcome {
 	found := notReached
 	for _, some := range steps(m.reachedBy(tests)) {
-		if found = m.test(ctx, some, patience*(least+4*total(some))); found != lived {
+		if found = m.test(ctx, some, time.Duration(patience)*(least+4*total(some))); found != lived {
 			return found
 		}
 	}

@@ -70,7 +70,7 @@ func (r *rewriter) statements(list []ast.Stmt) string {
 
 // result returns a return with its mutants: no error instead of one, and each boolean negated.
 func (r *rewriter) result(n *ast.ReturnStmt) (string, bool) {
-	results := r.surroundings.results[n]
+	results := r.results[n]
 	if results == nil || len(n.Results) == 0 || callsRecover(n) {
 		return "", false
 	}

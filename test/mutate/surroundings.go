@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
+	"slices"
 )
 
 // surroundings holds what the mutants of a node depend on and the node itself does not tell.
@@ -131,8 +132,8 @@ func (r *rewriter) lookAtLiteral(n *ast.CompositeLit) {
 
 // resultsOf returns the results of the innermost function around a statement.
 func (r *rewriter) resultsOf(stack []ast.Node) *types.Tuple {
-	for i := len(stack) - 1; i >= 0; i-- {
-		switch f := stack[i].(type) {
+	for _, s := range slices.Backward(stack) {
+		switch f := s.(type) {
 		case *ast.FuncLit:
 			return r.pkg.TypesInfo.TypeOf(f).(*types.Signature).Results()
 		case *ast.FuncDecl:

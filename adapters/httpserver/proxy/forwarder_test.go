@@ -78,28 +78,35 @@ func (c *client) SetWriteDeadline(t time.Time) error {
 	return nil
 }
 
-// pass passes an answer on and returns what the client received. length is -1 if it is not known.
-func pass(t *testing.T, to *client, method string, length int64, headers http.Header, body ...read) error {
+// passed is a request and the head of its answer. length is -1 if it is not known.
+type passed struct {
+	method  string
+	length  int64
+	headers http.Header
+}
+
+// pass passes an answer on and returns the error of the forwarder.
+func pass(t *testing.T, to *client, x passed, body ...read) error {
 	t.Helper()
-	if headers == nil {
-		headers = http.Header{}
+	if x.headers == nil {
+		x.headers = http.Header{}
 	}
 	b := newTestBackend(t, func(p *BackendParts) {
-		p.Transport = answer{&http.Response{StatusCode: 200, Header: headers, ContentLength: length, Body: io.NopCloser(&pieces{body})}}
+		p.Transport = answer{&http.Response{StatusCode: http.StatusOK, Header: x.headers, ContentLength: x.length, Body: io.NopCloser(&pieces{body})}}
 	})
 	f := NewForwarder(ForwarderParts{
 		Headers: rules(t), Services: []string{"http://cms:5002"}, Idle: time.Minute, Timeout: time.Hour, Draining: context.Background(),
 		AnnounceClose: func(h http.Header) { h.Add("Connection", "close") },
 	})
 	in := incoming(nil)
-	in.Method = method
+	in.Method = x.method
 	to.ResponseRecorder = httptest.NewRecorder()
 	return f.Forward(to, in, b)
 }
 
 func TestABodyThatFailsAtOnceIsAnErrorOfTheGateway(t *testing.T) {
 	to := &client{}
-	err := pass(t, to, http.MethodGet, 5, nil, read{err: io.ErrUnexpectedEOF})
+	err := pass(t, to, passed{method: http.MethodGet, length: 5}, read{err: io.ErrUnexpectedEOF})
 	require.Equal(t, domain.InvalidResponse, domain.CodeOf(err))
 	require.Empty(t, to.calls, "the answer has not begun")
 }
@@ -107,7 +114,7 @@ func TestABodyThatFailsAtOnceIsAnErrorOfTheGateway(t *testing.T) {
 func TestABodyThatFailsLaterIsCut(t *testing.T) {
 	for _, length := range []int64{5, -1} {
 		to := &client{}
-		err := pass(t, to, http.MethodGet, length, nil, read{text: "part", err: io.ErrUnexpectedEOF})
+		err := pass(t, to, passed{method: http.MethodGet, length: length}, read{text: "part", err: io.ErrUnexpectedEOF})
 		require.Equal(t, domain.InvalidResponse, domain.CodeOf(err))
 		require.Equal(t, "part", to.Body.String())
 		require.Equal(t, "flush", to.calls[len(to.calls)-1], "the client sees the part")
@@ -116,30 +123,30 @@ func TestABodyThatFailsLaterIsCut(t *testing.T) {
 
 func TestAnEmptyReadIsNoFailure(t *testing.T) {
 	to := &client{}
-	require.NoError(t, pass(t, to, http.MethodGet, 5, nil, read{}, read{text: "whole"}))
+	require.NoError(t, pass(t, to, passed{method: http.MethodGet, length: 5}, read{}, read{text: "whole"}))
 	require.Equal(t, "whole", to.Body.String())
 }
 
 // TestOnlyBodiesOfUnknownLengthAreFlushed checks that a stream is flushed after its header and after each
 // piece.
 func TestOnlyBodiesOfUnknownLengthAreFlushed(t *testing.T) {
-	for length, want := range map[int64]string{0: "deadline header", 2: "deadline header write write", -1: "deadline header flush write flush write flush"} {
+	for length, want := range map[int64]string{0: "deadline, header", 2: "deadline, header, write, write", -1: "deadline, header, flush, write, flush, write, flush"} {
 		to := &client{}
 		var body []read
 		if length != 0 {
 			body = []read{{text: "a"}, {text: "b"}}
 		}
-		require.NoError(t, pass(t, to, http.MethodGet, length, nil, body...))
-		require.Equal(t, want, strings.Join(to.calls, " "))
+		require.NoError(t, pass(t, to, passed{method: http.MethodGet, length: length}, body...))
+		require.Equal(t, want, strings.Join(to.calls, ", "))
 	}
 	to := &client{}
-	require.NoError(t, pass(t, to, http.MethodHead, 5, nil))
-	require.Equal(t, "deadline header", strings.Join(to.calls, " "), "an answer to HEAD has no body")
+	require.NoError(t, pass(t, to, passed{method: http.MethodHead, length: 5}))
+	require.Equal(t, "deadline, header", strings.Join(to.calls, ", "), "an answer to HEAD has no body")
 }
 
 func TestAClientThatCannotBeWrittenToHasLeft(t *testing.T) {
 	for _, length := range []int64{4, -1} {
-		err := pass(t, &client{err: errors.New("reset")}, http.MethodGet, length, nil, read{text: "part"})
+		err := pass(t, &client{err: errors.New("reset")}, passed{method: http.MethodGet, length: length}, read{text: "part"})
 		require.ErrorIs(t, err, requestbody.ErrClientLeft)
 	}
 }
@@ -148,7 +155,7 @@ func TestAClientThatCannotBeWrittenToHasLeft(t *testing.T) {
 func TestWriteDeadlineFollowsTheProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		to, began := &client{}, time.Now()
-		require.NoError(t, pass(t, to, http.MethodGet, -1, nil,
+		require.NoError(t, pass(t, to, passed{method: http.MethodGet, length: -1},
 			read{text: "a"}, read{text: "b", wait: func() { time.Sleep(time.Second / 2) }}, read{text: "c", wait: func() { time.Sleep(10 * time.Second) }}))
 		require.Equal(t, []string{"deadline", "header"}, to.calls[:2])
 		require.Equal(t, []time.Duration{requestbody.WriteIdleTimeout, requestbody.WriteIdleTimeout + 10500*time.Millisecond},
@@ -159,17 +166,17 @@ func TestWriteDeadlineFollowsTheProgress(t *testing.T) {
 
 func TestHeadersOfAnswers(t *testing.T) {
 	to := &client{}
-	require.NoError(t, pass(t, to, http.MethodGet, 0, http.Header{
+	require.NoError(t, pass(t, to, passed{http.MethodGet, 0, http.Header{
 		"Connection": {"X-Named, keep-alive"}, "X-Named": {"1"}, "Keep-Alive": {"timeout=5"}, "Upgrade": {"h2c"}, "Proxy-Authenticate": {"Basic"},
 		"X-Request-Id": {"theirs"}, "Vary": {"Accept"}, "Etag": {"x"}, "Set-Cookie": {"a=1", "b=2"},
 		"Location": {"http://cms:5002/v1/classes/a"}, "Content-Location": {"http://cms:5002/internal"},
-	}))
+	}}))
 	require.Equal(t, http.Header{
 		"Connection": {"close"}, "Vary": {"Accept"}, "Etag": {"x"}, "Set-Cookie": {"a=1", "b=2"}, "Location": {"/v1/classes/a"}, "Content-Type": nil,
 	}, to.Header())
 	to = &client{}
-	require.NoError(t, pass(t, to, http.MethodGet, 0, http.Header{
+	require.NoError(t, pass(t, to, passed{http.MethodGet, 0, http.Header{
 		"Location": {"http://cms:5002/internal"}, "Content-Location": {"https://cms:5002/v1/classes"}, "Content-Type": {"text/x-odd"},
-	}))
+	}}))
 	require.Equal(t, http.Header{"Connection": {"close"}, "Content-Location": {"/v1/classes"}, "Content-Type": {"text/x-odd"}}, to.Header())
 }

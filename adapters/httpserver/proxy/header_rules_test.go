@@ -40,7 +40,7 @@ func outbound(t *testing.T, headers map[string]string, dropped ...string) http.H
 // TestNoSpellingOfAReservedHeaderIsPassedOn spells each name as services may read it: in another case, and
 // with other separators.
 func TestNoSpellingOfAReservedHeaderIsPassedOn(t *testing.T) {
-	for _, name := range strings.Fields(`
+	for name := range strings.FieldsSeq(`
 		x-user-id x-org-id x-internal-api-key x-service-id x-identity-encoding x-correlation-id x-request-id x-roles x-user-roles
 		x-original-url x-original-uri x-rewrite-url x-http-method-override x-http-method x-method-override
 		forwarded x-real-ip baggage traceparent tracestate x-forwarded-for x-forwarded-proto x-forwarded-host x-forwarded-prefix
@@ -107,12 +107,12 @@ func TestServicesReceiveTheGatewaysIdentityAndOrigin(t *testing.T) {
 
 // TestServicesCannotSetTheGatewaysHeaders lists headers of an answer that are the gateway's.
 func TestServicesCannotSetTheGatewaysHeaders(t *testing.T) {
-	for _, name := range strings.Fields(`
+	for name := range strings.FieldsSeq(`
 		X-Correlation-Id X-Request-Id X-Trace-Id Traceparent Tracestate Traceresponse Trailer X-Content-Type-Options
 		Access-Control-Allow-Origin Access_Control_Max_Age Ratelimit-Limit RateLimit Ratelimit-Policy X-Ratelimit-Reset X-Rate-Limit-Limit`) {
 		require.True(t, isGatewayHeader(normalize(name)), name)
 	}
-	for _, name := range strings.Fields("Retry-After Www-Authenticate Cache-Control X-Rate Set-Cookie X-Correlation Access-Control") {
+	for name := range strings.FieldsSeq("Retry-After Www-Authenticate Cache-Control X-Rate Set-Cookie X-Correlation Access-Control") {
 		require.False(t, isGatewayHeader(normalize(name)), name)
 	}
 }

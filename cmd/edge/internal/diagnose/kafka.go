@@ -56,7 +56,7 @@ func (d *checks) checkTopic(ctx context.Context, client *topics.Inspector, p tar
 	ctx, cancel := context.WithTimeout(ctx, serverTimeout)
 	defer cancel()
 	rights, err := client.TopicRights(ctx, need.topic)
-	partitions := 0
+	var partitions []int32
 	if err == nil && rights != (topics.Rights{}) {
 		partitions, err = client.Partitions(ctx, need.topic)
 	}
@@ -69,7 +69,7 @@ func (d *checks) checkTopic(ctx context.Context, client *topics.Inspector, p tar
 	case need.write && !rights.Write, !need.write && !rights.Read:
 		d.add(Fault, "rights", fmt.Sprintf("%s: no right to %s topic %s", p.principal(), verb(need), need.topic), p.grant(verb(need), "--topic "+need.topic))
 	default:
-		d.add(Good, "topics", fmt.Sprintf("%s has %d partitions", need.topic, partitions), "")
+		d.add(Good, "topics", fmt.Sprintf("%s has %d partitions", need.topic, len(partitions)), "")
 		d.add(Good, "rights", fmt.Sprintf("may %s %s", verb(need), need.topic), "")
 	}
 	return true

@@ -63,14 +63,18 @@ func Open(c kafka.ConsumerConfig) (*Inspector, error) {
 // Close closes the connections. No request may be in progress.
 func (c *Inspector) Close() { c.kafka.Close() }
 
-// Partitions returns the number of partitions of a topic, and 0 if it does not exist. It returns
+// Partitions returns the ids of the partitions of a topic, and none if it does not exist. It returns
 // an error if no broker answers, or if the login may not see the topic.
-func (c *Inspector) Partitions(ctx context.Context, topic string) (int, error) {
+func (c *Inspector) Partitions(ctx context.Context, topic string) ([]int32, error) {
 	found, err := c.metadata(ctx, topic)
 	if err != nil || found.ErrorCode == kerr.UnknownTopicOrPartition.Code {
-		return 0, err
+		return nil, err
 	}
-	return len(found.Partitions), kerr.ErrorForCode(found.ErrorCode)
+	ids := make([]int32, len(found.Partitions))
+	for i, p := range found.Partitions {
+		ids[i] = p.Partition
+	}
+	return ids, kerr.ErrorForCode(found.ErrorCode)
 }
 
 // metadata returns what the brokers know about a topic, with the rights of the login.
@@ -99,7 +103,7 @@ func (c *Inspector) Write(ctx context.Context, topic string, r Record) error {
 	switch {
 	case err != nil:
 		return err
-	case partitions == 0:
+	case len(partitions) == 0:
 		return fmt.Errorf("%s: %w", topic, errNoTopic)
 	}
 	return c.kafka.ProduceSync(ctx, &kgo.Record{Topic: topic, Key: r.Key, Value: r.Value, Headers: r.Headers}).FirstErr()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -125,11 +124,11 @@ func (c *Inspector) spans(ctx context.Context, topic string) (map[int32]span, er
 	if err != nil {
 		return nil, err
 	}
-	first, err := c.offsets(ctx, topic, int32(min(partitions, math.MaxInt32)), firstOffset)
+	first, err := c.offsets(ctx, topic, partitions, firstOffset)
 	if err != nil {
 		return nil, err
 	}
-	end, err := c.offsets(ctx, topic, int32(min(partitions, math.MaxInt32)), endOffset)
+	end, err := c.offsets(ctx, topic, partitions, endOffset)
 	if err != nil {
 		return nil, err
 	}
@@ -147,13 +146,13 @@ const (
 )
 
 // offsets returns one offset of each partition.
-func (c *Inspector) offsets(ctx context.Context, topic string, partitions int32, timestamp int64) (map[int32]int64, error) {
+func (c *Inspector) offsets(ctx context.Context, topic string, partitions []int32, timestamp int64) (map[int32]int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	request := kmsg.NewPtrListOffsetsRequest()
 	asked := kmsg.NewListOffsetsRequestTopic()
 	asked.Topic = topic
-	for partition := range partitions {
+	for _, partition := range partitions {
 		p := kmsg.NewListOffsetsRequestTopicPartition()
 		p.Partition, p.Timestamp = partition, timestamp
 		asked.Partitions = append(asked.Partitions, p)

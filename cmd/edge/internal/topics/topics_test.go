@@ -122,7 +122,7 @@ func missingTopic(t *testing.T, c *topics.Inspector, topic string) {
 	require.ErrorContains(t, c.Write(t.Context(), topic, topics.Record{Value: []byte("v")}), "does not exist")
 	partitions, err := c.Partitions(t.Context(), topic)
 	require.NoError(t, err)
-	require.Zero(t, partitions, "the client creates no topic")
+	require.Empty(t, partitions, "the client creates no topic")
 }
 
 // TestWriteWaitsForALeader writes while every partition is without a leader, and then gets one.
