@@ -72,7 +72,7 @@ func newEnvironment(t *testing.T) *environment {
 	e := &environment{service: startService(t), collector: harness.NewCollector(t)}
 	e.vars = harness.Settings(harness.RateLimits("1000000"), map[string]string{
 		"HULEEDU_INTERNAL_API_KEY": "matrix-internal-key",
-		"REDIS_URL":                redis.URL(), "KAFKA_BOOTSTRAP_SERVERS": kafka.Addr(), "API_GATEWAY_KAFKA_PUBLISH_TIMEOUT": "3",
+		"REDIS_URL":                redis.URL(), "KAFKA_BOOTSTRAP_SERVERS": kafka.Addr(), "API_GATEWAY_KAFKA_PUBLISH_TIMEOUT": "6",
 		"OTEL_EXPORTER_OTLP_ENDPOINT": e.collector.URL, "OTEL_BSP_MAX_QUEUE_SIZE": "200000", "OTEL_BSP_SCHEDULE_DELAY": "500",
 		"API_GATEWAY_HTTP_CLIENT_TIMEOUT_SECONDS": "3", "API_GATEWAY_STREAM_IDLE_TIMEOUT": "2",
 		"API_GATEWAY_UPLOAD_STALL_TIMEOUT": "2", "API_GATEWAY_UPLOAD_TIMEOUT": "20", "API_GATEWAY_ANSWER_TIMEOUT": "10",
