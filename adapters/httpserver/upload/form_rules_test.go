@@ -79,9 +79,9 @@ func TestErrorsOfTheBodyEndTheForm(t *testing.T) {
 			require.ErrorIs(t, err, cause)
 			require.False(t, strings.HasSuffix(copied, "--\r\n"), "the copy has no end")
 			own, is := errors.AsType[*domain.Error](err)
-			require.Equal(t, cause != requestbody.ErrClientLeft, is)
+			require.Equal(t, !errors.Is(cause, requestbody.ErrClientLeft), is)
 			if is {
-				require.Equal(t, cause == broken, own.Details["field"] == "form", "a domain error stays what it is")
+				require.Equal(t, errors.Is(cause, broken), own.Details["field"] == "form", "a domain error stays what it is")
 			}
 		}
 	}
@@ -142,7 +142,8 @@ func TestNamesOfParts(t *testing.T) {
 		require.Equal(t, want, name, disposition)
 	}
 	for _, header := range []textproto.MIMEHeader{
-		{}, {"Content-Disposition": {`form-data; name="files"`, `form-data; name="files"`}},
+		{},
+		{"Content-Disposition": {`form-data; name="files"`, `form-data; name="files"`}},
 		{"Content-Disposition": {`form-data; name="files"`}, "X-Other": {"a\rb"}},
 	} {
 		_, _, err := fieldName(header)
