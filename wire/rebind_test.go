@@ -78,7 +78,9 @@ func goCommand(t *testing.T, dir string, args ...string) {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), "go", args...)
 	c.Dir = dir
-	c.Env = append(c.Environ(), "CGO_ENABLED=0")
+	if !race.Enabled { // the race detector needs cgo
+		c.Env = append(c.Environ(), "CGO_ENABLED=0")
+	}
 	out, err := c.CombinedOutput()
 	require.NoError(t, err, "go %s: %s", strings.Join(args, " "), out)
 }

@@ -168,7 +168,7 @@ func TestUpReadsDotEnv(t *testing.T) {
 	require.NoError(t, os.WriteFile(".env", []byte("ENVIRONMENT=production\n"), 0o600))
 	for _, command := range [][]string{{"up"}, {"token", "teacher-anna"}} {
 		refused := startCommand(t, nil, command...)
-		require.Equal(t, 1, refused.exitCode(t))
+		require.Equal(t, 2, refused.exitCode(t))
 		require.Contains(t, refused.errs.String(), ".env: must not set ENVIRONMENT=production")
 	}
 }

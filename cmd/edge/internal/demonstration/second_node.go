@@ -2,6 +2,7 @@ package demonstration
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"maps"
@@ -24,11 +25,11 @@ var (
 	errNodeEnded  = errors.New("the second node ended")
 	errNodeRuns   = errors.New("the second node runs already")
 	errNoNode     = errors.New("the second node does not run: start it first")
-	errNodeSilent = errors.New("the second node did not become ready within ten seconds")
+	errNodeSilent = errors.New("the second node did not become ready within 30 seconds")
 )
 
 const (
-	nodeStartLimit   = 10 * time.Second       // nodeStartLimit limits the wait until the second node is ready.
+	nodeStartLimit   = 30 * time.Second       // nodeStartLimit limits the wait until the second node is ready.
 	nodePollInterval = 100 * time.Millisecond // nodePollInterval is the time between two checks.
 )
 
@@ -62,7 +63,8 @@ func (n *secondNode) adminAddr() string {
 	return n.admin
 }
 
-// start starts the node and waits until it is ready.
+// start starts the node and waits until it takes part: it is ready, and has joined the consumer group. The
+// embedded Kafka would keep the place of a node that is killed while it joins.
 func (n *secondNode) start(ctx context.Context) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -148,7 +150,8 @@ func awaitReady(ctx context.Context, address string, done <-chan struct{}) error
 	}
 }
 
-// isReady reports whether the node at the address answers that it is ready.
+// isReady reports whether the node at the address answers that it is ready and not degraded, as it is until
+// the group has answered.
 func isReady(ctx context.Context, address string) bool {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/readyz", http.NoBody)
 	if err != nil {
@@ -158,8 +161,11 @@ func isReady(ctx context.Context, address string) bool {
 	if err != nil {
 		return false
 	}
-	_ = response.Body.Close()
-	return response.StatusCode == http.StatusOK
+	defer func() { _ = response.Body.Close() }()
+	var health struct {
+		Status string `json:"status"`
+	}
+	return json.NewDecoder(io.LimitReader(response.Body, 1<<20)).Decode(&health) == nil && health.Status == "ready"
 }
 
 // freeAddress returns a loopback address with a port that was free a moment ago.
