@@ -43,7 +43,7 @@ export const faults = {
   },
 };
 
-/** Connects a device anew, so that the balancer chooses its node. */
+/** Connects a device again, so that the balancer chooses its node. */
 function reconnect(device) {
   device.goOffline();
   device.goOnline();
