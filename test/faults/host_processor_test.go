@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -29,9 +28,9 @@ const (
 func throttle(t *testing.T, p *harness.Program, length time.Duration) {
 	t.Helper()
 	for end := time.Now().Add(length); time.Now().Before(end); {
-		p.Signal(t, syscall.SIGSTOP)
+		p.Pause(t)
 		pause.For(stopTime, "the program is stopped for nine tenths of the time")
-		p.Signal(t, syscall.SIGCONT)
+		p.Resume(t)
 		pause.For(runTime, "the program runs for a tenth of the time")
 	}
 }

@@ -26,6 +26,14 @@ var buildPrograms = sync.OnceValues(func() (dir string, err error) {
 	if os.Getenv(coverVariable) != "" {
 		name, args = name+"-cover", append(args, "-cover", "-covermode=atomic", "-coverpkg=github.com/huleedu/edge/...")
 	}
+	return buildIn(name, func(dir string) error {
+		return goBuild(append(args, "-o", dir+"/", "github.com/huleedu/edge/cmd/...")...)
+	})
+})
+
+// buildIn calls build with a directory below bin, which all test packages share, and returns the directory. A
+// lock lets one package build at a time.
+func buildIn(name string, build func(dir string) error) (dir string, err error) {
 	dir, err = filepath.Abs(filepath.Join("..", "..", "bin", name))
 	if err != nil {
 		return "", err
@@ -38,9 +46,14 @@ var buildPrograms = sync.OnceValues(func() (dir string, err error) {
 		return "", err
 	}
 	defer unlock()
-	out, err := exec.Command("go", append(args, "-o", dir+"/", "github.com/huleedu/edge/cmd/...")...).CombinedOutput()
+	return dir, build(dir)
+}
+
+// goBuild runs the go command. The error contains its output.
+func goBuild(args ...string) error {
+	out, err := exec.Command("go", args...).CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("build the programs: %w\n%s", err, out)
+		return fmt.Errorf("build the programs: %w\n%s", err, out)
 	}
-	return dir, nil
-})
+	return nil
+}

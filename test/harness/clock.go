@@ -27,28 +27,14 @@ var clockStepSource []byte
 // buildSteppedPrograms builds the services with a clock that tests can set, and returns their
 // directory. It compiles the standard library too, about two minutes the first time.
 var buildSteppedPrograms = sync.OnceValues(func() (dir string, err error) {
-	dir, err = filepath.Abs(filepath.Join("..", "..", "bin", "test-clock"))
-	if err != nil {
-		return "", err
-	}
-	if err := os.MkdirAll(dir, 0o750); err != nil {
-		return "", err
-	}
-	unlock, err := lockDir(dir)
-	if err != nil {
-		return "", err
-	}
-	defer unlock()
-	overlay, err := writeClockOverlay(dir)
-	if err != nil {
-		return "", err
-	}
-	out, err := exec.Command("go", "build", "-buildvcs=false", "-ldflags=-s -w", "-overlay="+overlay, "-o", dir+"/",
-		"github.com/huleedu/edge/cmd/gateway", "github.com/huleedu/edge/cmd/websocket").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("build the programs: %w\n%s", err, out)
-	}
-	return dir, nil
+	return buildIn("test-clock", func(dir string) error {
+		overlay, err := writeClockOverlay(dir)
+		if err != nil {
+			return err
+		}
+		return goBuild("build", "-buildvcs=false", "-ldflags=-s -w", "-overlay="+overlay, "-o", dir+"/",
+			"github.com/huleedu/edge/cmd/gateway", "github.com/huleedu/edge/cmd/websocket")
+	})
 })
 
 // writeClockOverlay writes the files that replace those of package time, and returns the path of the
