@@ -146,12 +146,13 @@ func (e expectation) runNameFault(t *testing.T, s *environment, named *namedServ
 		}
 		named.end(e.fault)
 	})
-	checkOutages(t, loggedService{node, log})
+	checkOutages(t, loggedService{node, log}, func() {})
 }
 
 // checkOutages requires that the log has one line for each dependency that goes down and one when it is
-// back, and no other warning but those of failed requests.
-func checkOutages(t *testing.T, s loggedService) {
+// back, and no other warning but those of failed requests. It calls use meanwhile, because a circuit closes
+// with successful requests.
+func checkOutages(t *testing.T, s loggedService, use func()) {
 	t.Helper()
 	var changes []string
 	balanced := func() bool {
@@ -161,6 +162,7 @@ func checkOutages(t *testing.T, s loggedService) {
 	}
 	require.Eventually(t, func() bool {
 		harness.Readiness(t.Context(), s.Addr)
+		use()
 		return balanced()
 	}, waitLimit, 100*time.Millisecond, "each outage begins and ends once")
 	t.Logf("the log has %q", changes)
@@ -202,7 +204,7 @@ func runGatewayNameFault(t *testing.T, e gatewayExpectation, setting string) {
 	t.Cleanup(release)
 	gateway := harness.Run(t, p)
 	c.measure(t, gateway.Addr, user, batch, period{func() { named.begin(t, e.fault) }, func() { named.end(e.fault) }})
-	checkOutages(t, loggedService{gateway, log})
+	checkOutages(t, loggedService{gateway, log}, func() { c.awaitSuccess(t, "http://"+gateway.Addr, user, c.requests(t, batch), waitLimit) })
 }
 
 // nameServer gives the server of a setting a host name.

@@ -157,8 +157,7 @@ type period struct{ begin, end func() }
 // measure sends requests before, during and after a fault and checks each answer.
 func (c *gatewayCell) measure(t *testing.T, front, user, batch string, fault period) {
 	t.Helper()
-	kinds := slices.DeleteFunc(linkRequests(batch), func(k requestKind) bool { return !slices.Contains(c.kinds, k.name) })
-	require.Len(t, kinds, len(c.kinds))
+	kinds := c.requests(t, batch)
 	c.awaitSuccess(t, "http://"+front, user, kinds, waitLimit)
 	fault.begin()
 	seen := c.load(t, "http://"+front, user, kinds)
@@ -167,6 +166,14 @@ func (c *gatewayCell) measure(t *testing.T, front, user, batch string, fault per
 	c.awaitSuccess(t, "http://"+front, user, kinds, gatewayRecovery)
 	t.Logf("\n%s %s, again after %s |", c.declared(), seen.describe(), seconds(time.Since(endedAt)))
 	seen.check(t, c.allowed)
+}
+
+// requests returns one request of each kind of the cell.
+func (c *gatewayCell) requests(t *testing.T, batch string) []requestKind {
+	t.Helper()
+	kinds := slices.DeleteFunc(linkRequests(batch), func(k requestKind) bool { return !slices.Contains(c.kinds, k.name) })
+	require.Len(t, kinds, len(c.kinds))
+	return kinds
 }
 
 // linkRequests returns one request for each route that uses a link.
