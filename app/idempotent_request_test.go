@@ -105,7 +105,7 @@ func TestAKeyIsReleasedAfterAFailure(t *testing.T) {
 	} {
 		s := &idempotencyStub{claim: domain.Claim{Ticket: "t1"}}
 		outcome, err := p.startWithKey(s)
-		require.Equal(t, outcome.Refusal == nil, err != nil, "%s: a refusal of the preflight is no error", name)
+		require.Equal(t, outcome.Refusal == nil, err != nil, "%s: a refusal of the preflight must not be an error", name)
 		require.Equal(t, []string{claimed, "release t1"}, s.calls, name)
 		require.False(t, s.cancelled, name)
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/huleedu/edge/adapters/console"
 )
 
-// TestLagIsReadFromTheMetrics checks the order, other metrics, and answers that are no metrics.
+// TestLagIsReadFromTheMetrics checks the order, other metrics, and answers in another format.
 func TestLagIsReadFromTheMetrics(t *testing.T) {
 	const gauge = "# TYPE notification_partition_lag gauge\nnotification_partition_lag{partition=\"10\"} 4\nnotification_partition_lag{partition=\"2\"} 1e+06\n"
 	answer, status, asked := gauge, http.StatusOK, ""

@@ -30,7 +30,7 @@ const (
 	timedOut    outcome = "timed out" // an endless loop, say; it counts as killed
 	lived       outcome = "lived"
 	notReached  outcome = "not reached"  // no test executes the code
-	notCompiled outcome = "not compiled" // it is no program
+	notCompiled outcome = "not compiled" // the changed code does not compile
 	notRun      outcome = "not run"      // it is not in the sample
 )
 

@@ -83,6 +83,6 @@ func TestLocationsOfServicesBecomePathsOfTheGateway(t *testing.T) {
 		}
 	}
 	if got, kept := l.rewrite(" http://cms:5002/v1/classes ", "/v1/classes"); !kept || got != "/v1/classes" {
-		t.Errorf("blanks around a location are no part of it: got %q, %t", got, kept)
+		t.Errorf("blanks around a location are not removed: got %q, %t", got, kept)
 	}
 }
